@@ -1,0 +1,51 @@
+//! Correlation of telemetry: which trace, span, job, worker and session the code on this thread
+//! is working for.
+//!
+//! Every event, span and metric line that is written under a scope carries its ids:
+//!
+//! ```text
+//! {"ts":"…","evt":"log","msg":"fetched window",…,"job_id":"job-123","worker_id":"w-3",…}
+//! ```
+//!
+//! ```
+//! use radiosonde_context::{Context, scope};
+//!
+//! scope().job("job-123").worker("w-3").run(|| {
+//!     let context = Context::current();
+//!     assert_eq!(context.job_id(), Some("job-123"));
+//!     assert_eq!(context.worker_id(), Some("w-3"));
+//! });
+//! assert_eq!(Context::current().job_id(), None);
+//! ```
+//!
+//! # Across `.await`, threads and tasks
+//!
+//! [`Scope::wrap`] carries a scope through a future's `.await`s. [`spawn_thread`] and, with the
+//! feature `tokio`, `spawn` and `spawn_blocking` hand the whole current [`Context`] to new code;
+//! the plain spawns of std and tokio start with an empty one.
+//!
+//! # Behaviour under failure
+//!
+//! Nothing here fails or panics. An id outside `[A-Za-z0-9._:-]{1,128}` is made to fit (other
+//! characters become `_`, the rest is cut) and counted in [`sanitized_ids`]; an empty id is
+//! ignored and counted. After the thread-local storage of an ending thread is gone, scopes do
+//! nothing.
+#![forbid(unsafe_code)]
+
+mod context;
+mod correlation;
+mod future;
+mod ids;
+pub mod leave;
+pub mod packed;
+mod scope;
+mod spawn;
+
+pub use context::{Attached, Context, has_job, with_current};
+pub use correlation::{CorrelationId, InvalidCorrelationId, sanitized_ids};
+pub use future::Wrapped;
+pub use ids::{SpanId, TraceId};
+pub use scope::{Scope, scope};
+pub use spawn::spawn_thread;
+#[cfg(feature = "tokio")]
+pub use spawn::{spawn, spawn_blocking};

@@ -1,0 +1,98 @@
+//! The packed form of a context: what a record carries of it, one memory copy.
+//!
+//! A sequence of entries `tag u8, length u8, bytes`. Tags: 1 trace id (16 bytes), 2 span id (8),
+//! 3 job id, 4 worker id, 5 session id (UTF-8 of the correlation alphabet). Readers skip tags
+//! they do not know.
+
+use crate::{CorrelationId, SpanId, TraceId};
+
+const TRACE_ID: u8 = 1;
+const SPAN_ID: u8 = 2;
+const JOB_ID: u8 = 3;
+const WORKER_ID: u8 = 4;
+const SESSION_ID: u8 = 5;
+
+/// The largest packed form: two ids of fixed size and three of 128 bytes, with their tags.
+pub const SIZE_MAX: usize = 18 + 10 + 3 * 130;
+
+/// A packed context, read back. Borrowed from the bytes it was read from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unpacked<'a> {
+    /// The trace.
+    pub trace_id: Option<TraceId>,
+    /// The span within the trace.
+    pub span_id: Option<SpanId>,
+    /// The job.
+    pub job_id: Option<&'a str>,
+    /// The worker.
+    pub worker_id: Option<&'a str>,
+    /// The session.
+    pub session_id: Option<&'a str>,
+}
+
+/// Reads a packed context. Total: bytes that make no sense read as what was understood so far.
+pub fn unpack(mut bytes: &[u8]) -> Unpacked<'_> {
+    let mut out = Unpacked::default();
+    while let [tag, length, rest @ ..] = bytes {
+        let Some((value, rest)) = rest.split_at_checked(usize::from(*length)) else { break };
+        let text = || std::str::from_utf8(value).ok().filter(|id| CorrelationId::parse(id).is_ok());
+        match *tag {
+            TRACE_ID => out.trace_id = value.try_into().ok().and_then(TraceId::from_bytes),
+            SPAN_ID => out.span_id = value.try_into().ok().and_then(SpanId::from_bytes),
+            JOB_ID => out.job_id = text(),
+            WORKER_ID => out.worker_id = text(),
+            SESSION_ID => out.session_id = text(),
+            _ => {}
+        }
+        bytes = rest;
+    }
+    out
+}
+
+pub(crate) fn pack(
+    span: Option<(TraceId, SpanId)>,
+    job: Option<&CorrelationId>,
+    worker: Option<&CorrelationId>,
+    session: Option<&CorrelationId>,
+) -> Box<[u8]> {
+    let mut out = Vec::with_capacity(64);
+    let mut entry = |tag, value: &[u8]| {
+        out.push(tag);
+        // Ids are at most 128 bytes by construction.
+        out.push(value.len() as u8);
+        out.extend_from_slice(value);
+    };
+    if let Some((trace_id, span_id)) = span {
+        entry(TRACE_ID, &trace_id.to_bytes());
+        entry(SPAN_ID, &span_id.to_bytes());
+    }
+    for (tag, id) in [(JOB_ID, job), (WORKER_ID, worker), (SESSION_ID, session)] {
+        if let Some(id) = id {
+            entry(tag, id.as_str().as_bytes());
+        }
+    }
+    out.into_boxed_slice()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_reads_back_and_garbage_does_not_panic() {
+        let trace = TraceId::random();
+        let span = SpanId::random();
+        let job = CorrelationId::parse("job-1").unwrap();
+        let bytes = pack(Some((trace, span)), Some(&job), None, None);
+        let back = unpack(&bytes);
+        assert_eq!(back.trace_id, Some(trace));
+        assert_eq!(back.span_id, Some(span));
+        assert_eq!(back.job_id, Some("job-1"));
+        assert_eq!(back.worker_id, None);
+        for cut in 0..bytes.len() {
+            let _ = unpack(&bytes[..cut]);
+        }
+        assert_eq!(unpack(&[3, 2, 0xff, 0xfe, 9, 1, 1]).job_id, None);
+        assert_eq!(unpack(b"\x03\x03a\"b").job_id, None, "an id that needs escaping is refused");
+    }
+}

@@ -1,0 +1,57 @@
+//! Business events, and the lines and day files of everything radiosonde records.
+//!
+//! ```text
+//! {"ts":"2025-10-06T13:43:10.123456Z","level":"error","evt":"openrouter_error","source":"translation_service","msg":"429 Rate limit","service":"chinaxiv","job_id":"job-123","machine_id":"m-7","meta":{"status":429,"code":"rate_limited"},"id":"k3f9q2xw.4.1871"}
+//! ```
+//!
+//! ```
+//! use radiosonde_events::event;
+//!
+//! let user = "u-17";
+//! // Without a listener this is free and silent: a library may emit, an application listens.
+//! event!("user.action", type = "click", user = user, "clicked {}", "save");
+//! event!("payment.failed", level: error, source: "billing", attempts = 3, "gave up");
+//! ```
+//!
+//! # Where lines go
+//!
+//! [`DaySink`] is the sink of the drain: it encodes records as lines (redacting by key on the
+//! way), files them by signal and day, and copies events to a console when asked. [`recover`]
+//! brings what dead processes left into the same files.
+//!
+//! # Behaviour under failure
+//!
+//! `event!` returns nothing and never fails; see `radiosonde-record` for full rings and disks.
+//! Values that are too long are cut with a marker and the line says `"truncated":true`; bytes that
+//! are no UTF-8 are replaced; NaN and infinities, which JSON has no numbers for, become strings.
+//!
+//! # Own metrics
+//!
+//! [`Redactions`] counts values that were replaced, by rule.
+#![forbid(unsafe_code)]
+
+mod console;
+mod emit;
+mod encode;
+mod event;
+mod json;
+mod line;
+mod owner;
+pub mod recover;
+mod sink;
+mod time;
+
+pub use console::{Console, ConsoleFormat};
+pub use emit::log_event;
+pub use encode::Redactions;
+pub use owner::Owner;
+pub use sink::DaySink;
+
+/// What the expansion of [`event!`] refers to. Not for users.
+#[doc(hidden)]
+pub mod __private {
+    pub use radiosonde_record::{Callsite, Level, RateLimit, ToValue, Value};
+
+    pub use crate::emit::{emit, is_enabled, passes};
+    pub use crate::event::is_event_name;
+}

@@ -1,0 +1,90 @@
+//! The sink of the drain: lines into day files, and events to the console.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use jiff::civil::Date;
+use radiosonde_record::{Batch, Descriptor, Kind, Record, Sink};
+use radiosonde_store::names::{DayFile, Signal};
+
+use crate::console::Console;
+use crate::encode::{Encoder, Redactions};
+use crate::owner::Owner;
+use crate::time;
+
+/// Encodes the records of one owner and files them by signal and day.
+///
+/// A line is filed under the day it is drained, which for the last records before midnight, or
+/// those of a process that was dead for a week, is not the day of its `ts`.
+#[derive(Debug)]
+pub struct DaySink {
+    encoder: Encoder,
+    slot: u32,
+    date: Date,
+    names: [String; 3],
+    console: Option<Console>,
+}
+
+impl DaySink {
+    /// A sink for the records of `owner` in this slot. `instance` begins the id of every line.
+    pub fn new(
+        owner: Owner,
+        instance: &str,
+        slot: u32,
+        redactions: Redactions,
+        console: Option<Console>,
+    ) -> Self {
+        let date = Date::MIN;
+        let encoder = Encoder::new(owner, instance, redactions);
+        Self { encoder, slot, date, names: Default::default(), console }
+    }
+}
+
+impl Sink for DaySink {
+    fn begin(&mut self, now: SystemTime) {
+        let date = time::date(now);
+        if date != self.date {
+            self.date = date;
+            let name = |kind| DayFile::new(signal(kind), date, self.slot, 0).file_name();
+            self.names = Kind::ALL.map(name);
+        }
+    }
+
+    fn encode(&mut self, record: &Record<'_>, site: &Arc<Descriptor>, ring: u32, batch: &mut Batch) {
+        let out = batch.lines(record.kind, &self.names[record.kind as usize]);
+        let begin = out.len();
+        let console = self.console.as_mut();
+        let mut shown = None;
+        self.encoder.encode(record, site, ring, out, |prepared| {
+            shown = console.filter(|_| record.kind == Kind::Event).map(|console| {
+                console.prepare(prepared, site);
+                console
+            });
+        });
+        if let Some(console) = shown {
+            console.line(&out[begin..]);
+        }
+    }
+
+    fn committed(&mut self, _batch: &Batch) {
+        if let Some(console) = &mut self.console {
+            console.flush();
+        }
+    }
+
+    fn alternate(&self, file: &str, part: u32) -> String {
+        match DayFile::parse(file) {
+            Some(name) => DayFile { part: name.part.saturating_add(part), ..name }.file_name(),
+            // Only names from `begin` are staged; a foreign one gets a name of today's.
+            None => DayFile::new(Signal::Events, self.date, self.slot, part).file_name(),
+        }
+    }
+}
+
+fn signal(kind: Kind) -> Signal {
+    match kind {
+        Kind::Event => Signal::Events,
+        Kind::Span => Signal::Spans,
+        Kind::Metric => Signal::Metrics,
+    }
+}

@@ -1,0 +1,351 @@
+//! The drain: from the rings of this process to its day files.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::task::{Context, Poll, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use crate::batch::{Batch, Sink};
+use crate::callsite::Descriptor;
+use crate::files::Unsynced;
+use crate::journal::{Journal, lock};
+use crate::lanes::{self, Lane};
+use crate::ring::Consumer;
+use crate::stage::Stage;
+use crate::writer::Writer;
+
+/// Pause between looks at the rings under load.
+const POLL_MIN: Duration = Duration::from_millis(1);
+/// Longest pause, when nothing happens.
+const POLL_MAX: Duration = Duration::from_millis(50);
+/// Bytes of a batch after which the rings are looked at again without a pause.
+const BUSY_BYTES: usize = 64 * 1024;
+/// Pause before a write that failed is tried again.
+const BLOCKED_PAUSE: Duration = Duration::from_millis(100);
+
+/// Orders for the drain, from any thread.
+#[derive(Debug, Default)]
+pub struct Control {
+    thread: OnceLock<Thread>,
+    woken: AtomicBool,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    requested: u64,
+    completed: u64,
+    stop: bool,
+    stopped: bool,
+    wakers: Vec<Waker>,
+}
+
+impl Control {
+    /// Ends the drain's pause. Costs an atomic swap when it is awake already.
+    pub fn wake(&self) {
+        if !self.woken.swap(true, Ordering::AcqRel)
+            && let Some(thread) = self.thread.get()
+        {
+            thread.unpark();
+        }
+    }
+
+    /// Waits until everything recorded before the call is in its files, at most `within`. Whether
+    /// it is.
+    pub fn flush(&self, within: Duration) -> bool {
+        let ticket = self.request(|_| {});
+        self.wait(within, |state| state.completed >= ticket)
+    }
+
+    /// As [`Control::flush`], without a limit of its own. Cancel safe.
+    pub fn flush_async(self: &Arc<Self>) -> Flush {
+        let ticket = self.request(|_| {});
+        Flush { control: Arc::clone(self), ticket }
+    }
+
+    /// Ends the drain after a last pass, at most `within`. Whether it ended.
+    pub fn stop(&self, within: Duration) -> bool {
+        self.request(|state| state.stop = true);
+        self.wait(within, |state| state.stopped)
+    }
+
+    fn request(&self, change: impl FnOnce(&mut State)) -> u64 {
+        let mut state = lock(&self.state);
+        state.requested += 1;
+        change(&mut state);
+        let ticket = state.requested;
+        drop(state);
+        self.wake();
+        ticket
+    }
+
+    fn wait(&self, within: Duration, done: impl Fn(&State) -> bool) -> bool {
+        // Clamped: a limit of "for ever" must not overflow the clock.
+        let deadline = Instant::now() + within.min(Duration::from_secs(60 * 60 * 24));
+        let mut state = lock(&self.state);
+        loop {
+            if done(&state) || state.stopped {
+                return done(&state);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        }
+    }
+
+    fn complete(&self, change: impl FnOnce(&mut State)) {
+        let mut state = lock(&self.state);
+        change(&mut state);
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        self.changed.notify_all();
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+}
+
+/// Completes when what was recorded before it was made is in its files, or the drain has stopped.
+/// The output says whether it is. Cancel safe: dropping it only stops the waiting.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Flush {
+    control: Arc<Control>,
+    ticket: u64,
+}
+
+impl Future for Flush {
+    type Output = bool;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
+        let mut state = lock(&self.control.state);
+        if state.completed >= self.ticket {
+            return Poll::Ready(true);
+        }
+        if state.stopped {
+            return Poll::Ready(false);
+        }
+        if !state.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+            state.wakers.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+/// What happened to the drain that people should know.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Notice {
+    /// Writing failed; records wait, and it is tried again. Said once per spell.
+    Blocked(io::Error),
+    /// Writing works again.
+    Unblocked,
+    /// Records that could not be encoded, and bytes of rings that could not be read.
+    Refused {
+        /// Records.
+        records: u64,
+        /// Bytes.
+        bytes: u64,
+    },
+    /// The stage could not be created: a kill can tear or repeat lines.
+    Unstaged(io::Error),
+}
+
+/// Moves records from rings to files. Runs on a thread of its own, which does nothing else.
+pub struct Drain {
+    journal: Journal,
+    sink: Box<dyn Sink>,
+    writer: Option<Writer>,
+    has_console: bool,
+    lanes: Vec<Lane<Consumer>>,
+    batch: Batch,
+    sites: HashMap<u32, Arc<Descriptor>>,
+    notify: Box<dyn Fn(Notice) + Send>,
+    blocked: bool,
+}
+
+impl Drain {
+    /// A drain of `journal`. `root` is the telemetry directory; without one, lines only reach the
+    /// sink, and count as delivered when `has_console`, as dropped otherwise.
+    pub fn new(
+        journal: &Journal,
+        root: Option<&Path>,
+        unsynced: &Unsynced,
+        sink: Box<dyn Sink>,
+        has_console: bool,
+        notify: Box<dyn Fn(Notice) + Send>,
+    ) -> Self {
+        let stage = journal.directory().and_then(|directory| {
+            Stage::create(&directory.join("stage"))
+                .inspect_err(|error| {
+                    notify(Notice::Unstaged(io::Error::new(error.kind(), error.to_string())));
+                })
+                .ok()
+        });
+        let writer = root.map(|root| Writer::new(root, stage, unsynced.clone()));
+        Self {
+            journal: journal.clone(),
+            sink,
+            writer,
+            has_console,
+            lanes: Vec::new(),
+            batch: Batch::default(),
+            sites: HashMap::new(),
+            notify,
+            blocked: false,
+        }
+    }
+
+    /// Drains until told to stop. Call it on the drain's own thread.
+    pub fn run(mut self) {
+        let control = Arc::clone(self.journal.control());
+        // The first drain of a journal is the only one.
+        let _already_set = control.thread.set(thread::current());
+        let mut pause = POLL_MIN;
+        loop {
+            control.woken.store(false, Ordering::Release);
+            let (ticket, flush_wanted, stop) = {
+                let state = lock(&control.state);
+                (state.requested, state.completed < state.requested, state.stop)
+            };
+            self.adopt_lanes();
+            let goal: Vec<u64> = self.lanes.iter().map(|lane| lane.source.head()).collect();
+            let drained = self.drain_to(&goal, flush_wanted);
+            let moved = drained.moved;
+            if flush_wanted && drained.reached {
+                control.complete(|state| state.completed = state.completed.max(ticket));
+            }
+            if stop {
+                return control.complete(|state| state.stopped = true);
+            }
+            pause = match (self.blocked, moved) {
+                (true, _) => BLOCKED_PAUSE,
+                (false, true) => POLL_MIN,
+                (false, false) => (pause * 2).min(POLL_MAX),
+            };
+            thread::park_timeout(pause);
+        }
+    }
+
+    fn adopt_lanes(&mut self) {
+        let mut new = Vec::new();
+        self.journal.take_new_consumers(&mut new);
+        self.lanes.extend(new.into_iter().map(Lane::new));
+    }
+
+    /// Passes until the lanes have reached `goal` (when `all`), or one pass.
+    fn drain_to(&mut self, goal: &[u64], all: bool) -> Drained {
+        let mut moved = false;
+        loop {
+            let bytes = self.pass();
+            moved |= bytes > 0;
+            let reached = !self.blocked
+                && self.lanes.iter().zip(goal).all(|(lane, goal)| lane.encoded >= *goal);
+            let enough = if all { reached || bytes == 0 } else { bytes < BUSY_BYTES };
+            if enough || self.blocked {
+                return Drained { moved, reached };
+            }
+        }
+    }
+
+    /// One batch. The bytes that were moved.
+    fn pass(&mut self) -> usize {
+        if self.writer.as_ref().is_some_and(Writer::is_blocked) && !self.finish() {
+            return 0;
+        }
+        let (sites, journal) = (&mut self.sites, &self.journal);
+        let mut describe = |id: u32| {
+            let find = || journal.descriptor(id).unwrap_or_default();
+            Arc::clone(sites.entry(id).or_insert_with(find))
+        };
+        let sink = self.sink.as_mut();
+        if self.batch.len() == 0 {
+            let refused = lanes::fill(&mut self.lanes, sink, &mut self.batch, &mut describe);
+            for kind in &refused.records {
+                self.journal.count_rejected(*kind);
+            }
+            if refused != lanes::Refused::default() {
+                let (records, bytes) = (refused.records.len() as u64, refused.bytes);
+                (self.notify)(Notice::Refused { records, bytes });
+            }
+        }
+        let released: Vec<(u32, u64)> =
+            self.lanes.iter().map(|lane| (lane.source.number(), lane.encoded)).collect();
+        let bytes = self.batch.len();
+        if bytes == 0 {
+            self.release();
+            return 0;
+        }
+        let Some(writer) = &mut self.writer else {
+            self.release();
+            self.commit_without_files();
+            return bytes;
+        };
+        if let Err(error) = writer.stage(&self.batch, &released) {
+            // Nothing is ready yet: the batch stays, the tails stay, and it is tried again.
+            self.block(error);
+            return 0;
+        }
+        self.release();
+        if self.finish() { bytes } else { 0 }
+    }
+
+    fn release(&mut self) {
+        for lane in &mut self.lanes {
+            lane.source.release(lane.encoded);
+        }
+    }
+
+    /// Writes the ready batch. Whether that worked.
+    fn finish(&mut self) -> bool {
+        let Some(writer) = &mut self.writer else { return true };
+        if let Err(error) = writer.finish() {
+            self.block(error);
+            return false;
+        }
+        if std::mem::take(&mut self.blocked) {
+            (self.notify)(Notice::Unblocked);
+        }
+        self.journal.count_delivered(self.batch.records());
+        self.sink.committed(&self.batch);
+        self.batch.clear();
+        true
+    }
+
+    fn commit_without_files(&mut self) {
+        if self.has_console {
+            self.journal.count_delivered(self.batch.records());
+        } else {
+            self.journal.count_without_destination(self.batch.records());
+        }
+        self.sink.committed(&self.batch);
+        self.batch.clear();
+    }
+
+    fn block(&mut self, error: io::Error) {
+        if !std::mem::replace(&mut self.blocked, true) {
+            (self.notify)(Notice::Blocked(error));
+        }
+    }
+}
+
+impl std::fmt::Debug for Drain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Drain").field("journal", &self.journal).finish_non_exhaustive()
+    }
+}
+
+struct Drained {
+    moved: bool,
+    reached: bool,
+}

@@ -1,0 +1,126 @@
+//! The day files as the drain writes them: by position, never by append.
+//!
+//! Linux ignores the position of a `pwrite` on a file opened for append, so they are not. That the
+//! slot's lock makes this process the only writer is what makes positions decidable.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use rustix::fs::OFlags;
+
+use crate::journal::lock;
+
+/// An open day file.
+#[derive(Debug)]
+pub(crate) struct DayFile {
+    pub(crate) file: File,
+    pub(crate) inode: u64,
+    /// Written since the last sync.
+    dirty: AtomicBool,
+}
+
+/// The open files of one directory. They are synced by another thread, see [`Unsynced`].
+#[derive(Debug)]
+pub(crate) struct DayFiles {
+    root: PathBuf,
+    open: HashMap<String, Arc<DayFile>>,
+    unsynced: Unsynced,
+}
+
+/// Files with bytes the disk does not have yet.
+#[derive(Clone, Debug, Default)]
+pub struct Unsynced(Arc<Mutex<Vec<Arc<DayFile>>>>);
+
+impl Unsynced {
+    /// Syncs what was written before the call (`fdatasync`), and returns the first failure. Takes
+    /// from milliseconds to seconds: not for the drain, nor for a thread of the application.
+    ///
+    /// # Errors
+    /// As from the system. The bytes stay in the page cache; a failed sync is not repeated, since
+    /// the kernel may have forgotten what it could not write.
+    pub fn sync(&self) -> io::Result<()> {
+        let files = std::mem::take(&mut *lock(&self.0));
+        let mut result = Ok(());
+        for file in files {
+            file.dirty.store(false, Ordering::Release);
+            result = result.and(file.file.sync_data());
+        }
+        result
+    }
+
+    fn add(&self, file: &Arc<DayFile>) {
+        if !file.dirty.swap(true, Ordering::AcqRel) {
+            lock(&self.0).push(Arc::clone(file));
+        }
+    }
+}
+
+impl DayFiles {
+    pub(crate) fn new(root: &Path, unsynced: Unsynced) -> Self {
+        Self { root: root.to_owned(), open: HashMap::new(), unsynced }
+    }
+
+    /// The file of this name, created (0600) when missing, and its length. A file that was removed
+    /// or replaced under us is opened anew, so that nothing is written to a name nobody can read.
+    pub(crate) fn get(&mut self, name: &str) -> io::Result<(Arc<DayFile>, u64)> {
+        let path = self.root.join(name);
+        if let Some(file) = self.open.get(name) {
+            if fs::symlink_metadata(&path).is_ok_and(|now| now.ino() == file.inode) {
+                let length = file.file.metadata()?.len();
+                return Ok((Arc::clone(file), length));
+            }
+            self.open.remove(name);
+        }
+        let (file, created) = open(&path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        if created {
+            // The new name must survive a power cut as well as the bytes.
+            File::open(&self.root)?.sync_all()?;
+        }
+        let inode = metadata.ino();
+        let file = Arc::new(DayFile { file, inode, dirty: AtomicBool::new(false) });
+        self.open.insert(name.to_owned(), Arc::clone(&file));
+        Ok((file, metadata.len()))
+    }
+
+    /// Writes at a position, whole or not at all in the eyes of recovery.
+    pub(crate) fn write(&self, file: &Arc<DayFile>, bytes: &[u8], offset: u64) -> io::Result<()> {
+        file.file.write_all_at(bytes, offset)?;
+        self.unsynced.add(file);
+        Ok(())
+    }
+
+    /// Closes files that are no longer written to.
+    pub(crate) fn keep(&mut self, names: &[&str]) {
+        self.open.retain(|name, _| names.contains(&name.as_str()));
+    }
+}
+
+fn open(path: &Path) -> io::Result<(File, bool)> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
+    match options.open(path) {
+        Ok(file) => Ok((file, false)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            options.create_new(true).open(path).map(|file| (file, true))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a file ends in the middle of a line: after a power cut, or written by somebody else.
+pub(crate) fn ends_mid_line(file: &File, length: u64) -> io::Result<bool> {
+    let mut last = [b'\n'];
+    if length > 0 {
+        file.read_exact_at(&mut last, length - 1)?;
+    }
+    Ok(last != *b"\n")
+}

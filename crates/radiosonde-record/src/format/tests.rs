@@ -1,0 +1,150 @@
+//! Records read back as they were written; hostile fields and bytes cost only themselves.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn build(site: &Site, build: impl FnOnce(&mut Builder<'_>)) -> Vec<u8> {
+    let mut buffer = Vec::new();
+    let mut builder = Builder::new(&mut buffer, Kind::Event, Level::Warning, 42, site, b"ctx");
+    build(&mut builder);
+    builder.finish();
+    seal(&mut buffer, 7);
+    buffer
+}
+
+fn text<'a>(value: &Value<'a>) -> &'a str {
+    match value {
+        Value::Str(text) => text,
+        other => panic!("{other:?} is no text"),
+    }
+}
+
+#[test]
+fn every_part_reads_back() {
+    let bytes = build(&Site::Registered(9), |builder| {
+        builder.message(Value::Str("hello"));
+        builder.field(0, Value::I64(-5));
+        builder.field_named("größe", Value::F64(1.5));
+        builder.field(1, Value::Bool(true));
+        builder.field(2, Value::U64(u64::MAX));
+        builder.field(3, Value::Null);
+        builder.field(4, Value::Bytes(b"a\xffb\0"));
+    });
+    let record = Record::decode(&bytes).unwrap();
+    assert_eq!((record.sequence, record.timestamp_ns, record.site), (7, 42, 9));
+    assert_eq!(
+        (record.message, record.context, record.level),
+        ("hello", &b"ctx"[..], Level::Warning)
+    );
+    let fields: Vec<(Key<'_>, String)> =
+        record.fields().map(|(key, value)| (key, format!("{value:?}"))).collect();
+    let expected = [
+        (Key::Index(0), "-5"),
+        (Key::Name("größe"), "1.5"),
+        (Key::Index(1), "true"),
+        (Key::Index(2), "18446744073709551615"),
+        (Key::Index(3), "null"),
+        (Key::Index(4), "\"a\u{fffd}b\\0\""),
+    ];
+    assert_eq!(fields, expected.map(|(key, value)| (key, value.to_owned())));
+    assert!(!record.truncated);
+}
+
+#[test]
+fn a_megabyte_is_cut_with_a_marker_and_said() {
+    let huge = "ä".repeat(512 * 1024);
+    let bytes = build(&Site::Registered(1), |builder| {
+        builder.message(Value::Str(&huge));
+        for index in 0..10 {
+            builder.field(index, Value::Display(&huge));
+        }
+    });
+    assert!(bytes.len() <= RECORD_MAX);
+    let record = Record::decode(&bytes).unwrap();
+    assert!(record.truncated);
+    assert!(
+        record.message.ends_with("…[cut, 1048576 bytes in all]"),
+        "{:?}",
+        &record.message[24_000..]
+    );
+    assert!(record.fields().all(|(_, value)| text(&value).ends_with("…[cut]")));
+    assert!(record.fields().count() >= 2, "what fits is kept");
+}
+
+#[test]
+fn formatters_that_panic_fail_or_never_end_cost_their_value() {
+    struct Panics;
+    impl fmt::Display for Panics {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("in Display")
+        }
+    }
+    struct Fails;
+    impl fmt::Display for Fails {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            Err(fmt::Error)
+        }
+    }
+    struct Endless;
+    impl fmt::Display for Endless {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            loop {
+                f.write_str("again and ")?;
+            }
+        }
+    }
+    let before = format_panics();
+    let bytes = build(&Site::Registered(1), |builder| {
+        builder.message(Value::Display(&Panics));
+        builder.field(0, Value::Display(&Fails));
+        builder.field(1, Value::Display(&Endless));
+        builder.field(2, Value::I64(3));
+    });
+    let record = Record::decode(&bytes).unwrap();
+    assert_eq!(record.message, "[panicked while formatting]");
+    let fields: Vec<_> = record.fields().map(|(_, value)| value).collect();
+    assert_eq!(text(&fields[0]), "[formatting failed]");
+    assert!(text(&fields[1]).ends_with("…[cut]"));
+    assert!(matches!(fields[2], Value::I64(3)), "the fields after them are whole");
+    assert!(format_panics() > before);
+}
+
+#[test]
+fn the_largest_inline_site_fits_with_a_full_message() {
+    let keys = vec!["k".repeat(5000); 300];
+    let long = "n".repeat(5000);
+    let site = Descriptor { name: long.clone(), source: long.clone(), file: long, line: 1, keys };
+    let huge = "x".repeat(100_000);
+    let bytes = build(&Site::Inline(site), |builder| builder.message(Value::Str(&huge)));
+    assert!(bytes.len() <= RECORD_MAX, "{}", bytes.len());
+    assert_eq!(Record::decode(&bytes).unwrap().inline_site.unwrap().keys.len(), 254);
+}
+
+proptest! {
+    /// Whatever the bytes, decoding ends with a record or an error.
+    #[test]
+    fn arbitrary_bytes_never_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..300), fix in any::<bool>()) {
+        if fix && bytes.len() >= 40 {
+            bytes.truncate(bytes.len() / 8 * 8);
+            let length = bytes.len() as u32;
+            bytes[..4].copy_from_slice(&length.to_le_bytes());
+            seal(&mut bytes, 1);
+        }
+        if let Ok(record) = Record::decode(&bytes) {
+            let _ = record.fields().count();
+        }
+    }
+
+    /// A single flipped bit is found.
+    #[test]
+    fn a_flipped_bit_is_refused(at in 0usize..100, bit in 0u8..8) {
+        let mut bytes = build(&Site::Registered(1), |builder| {
+            builder.message(Value::Str("some message of moderate length, to have bytes"));
+            builder.field(0, Value::Str("value"));
+        });
+        let at = at % bytes.len();
+        bytes[at] ^= 1 << bit;
+        prop_assert!(Record::decode(&bytes).is_err());
+    }
+}

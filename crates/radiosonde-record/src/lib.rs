@@ -1,0 +1,84 @@
+//! Records, rings and the drain: what an application thread hands over survives its process.
+//!
+//! A thread writes each record into a ring of its own, a preallocated file mapping; the drain
+//! turns records into the final bytes of day files, each exactly once, also over `kill -9`; and a
+//! later start, or another process, recovers what a dead one left. The crate knows neither JSON
+//! nor OTLP: a [`Sink`] makes the bytes.
+//!
+//! ```
+//! use radiosonde_record::{Builder, Filter, Journal, Kind, Level, Placement, Site, Value};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let journal = Journal::open(Placement::Memory, Filter::at(Level::Info))?;
+//! let site = journal.site(1, Default::default);
+//! journal.record(Kind::Event, Level::Info, &site, &[], |record: &mut Builder<'_>| {
+//!     record.message(Value::Str("rendered site"));
+//!     record.field_named("items", Value::U64(120));
+//! });
+//! let account = journal.account(Kind::Event);
+//! assert_eq!((account.offered, account.pending), (1, 1));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Where to read on: the ring module documents the ring file, `format` the record, `stage` and
+//! `writer` the protocol, `recovery` what happens afterwards.
+//!
+//! # Behaviour under failure
+//!
+//! [`Journal::record`] returns nothing and never panics. A full ring costs one wait of at most
+//! 1 ms, then drops are counted by level and reason until a quarter of the ring has drained. A
+//! full disk blocks the drain, not the application: records wait in the rings, then drop, counted.
+//! A formatter that panics costs its value. Sequence numbers count drops as well, so that a loss
+//! shows as a gap.
+//!
+//! # Own metrics
+//!
+//! [`Journal::account`] holds at any moment `offered = delivered + rejected + dropped + pending`;
+//! [`format_panics`] counts formatters that panicked.
+//!
+//! # Limits of this version
+//!
+//! Rings have a fixed size of 256 KiB and at most 64 MiB per process, past which threads share
+//! one. A process that forks without exec must not record in the child.
+#![deny(unsafe_code)]
+
+mod account;
+mod batch;
+mod callsite;
+mod drain;
+mod files;
+mod filter;
+mod format;
+mod journal;
+mod lanes;
+mod level;
+mod placement;
+mod rate;
+pub mod recovery;
+#[expect(unsafe_code, reason = "rings are shared memory; the only place of the crate")]
+mod ring;
+mod slot;
+mod stage;
+mod thread;
+mod value;
+mod writer;
+
+pub use account::Account;
+pub use batch::{Batch, Sink, Target};
+pub use callsite::{Callsite, Descriptor};
+pub use drain::{Control, Drain, Flush, Notice};
+pub use files::Unsynced;
+pub use filter::Filter;
+pub use format::{
+    Builder, DecodeError, EncodedFields, FIELD_MAX, Fields, Key, MESSAGE_MAX, RECORD_MAX, Record,
+    Site, SpanPart, format_panics,
+};
+pub use journal::{Journal, Placement, RING_CAPACITY, RINGS_BYTES_MAX};
+pub use level::{DropReason, Kind, Level};
+pub use placement::{FileSystem, file_system};
+pub use rate::RateLimit;
+pub use ring::AckCounter;
+pub use slot::{Slot, create_directory, new_instance_id};
+pub use thread::{patiently, set_global, suppress_thread, with_current, with_journal};
+pub use value::{ToValue, Value};

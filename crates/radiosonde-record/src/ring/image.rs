@@ -1,0 +1,132 @@
+//! The ring of a dead process, read from its file.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use super::layout::{self, Counters};
+use crate::format::{HEADER_SIZE, RECORD_MAX};
+
+/// Largest ring file that is read: what this crate would ever write, with room.
+const CAPACITY_MAX: usize = 64 * 1024 * 1024;
+
+/// A dead ring. Its owner's lock is held by the caller, so nobody else reads or writes it.
+#[derive(Debug)]
+pub(crate) struct Image {
+    file: File,
+    number: u32,
+    data: Vec<u8>,
+    head: u64,
+    position: u64,
+    counters: Counters,
+}
+
+impl Image {
+    /// Reads a ring file.
+    ///
+    /// # Errors
+    /// `InvalidData` for a file that is not a ring of this version; others as from the system.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+            .open(path)?;
+        let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+        let size = file.metadata()?.len();
+        let mut header = vec![0; layout::HEADER_SIZE];
+        if size < header.len() as u64 {
+            return Err(invalid("shorter than a ring header"));
+        }
+        file.read_exact_at(&mut header, 0)?;
+        let load_u64 = |at: usize| u64::from_le_bytes(at_most(&header, at));
+        let load_u32 = |at: usize| u32::from_le_bytes(at_most(&header, at));
+        if load_u64(layout::MAGIC_AT) != layout::MAGIC {
+            return Err(invalid("not a ring"));
+        }
+        if load_u32(layout::VERSION_AT) != layout::VERSION {
+            return Err(invalid("ring of another version"));
+        }
+        let capacity = load_u32(layout::CAPACITY_AT) as usize;
+        let expected = (layout::HEADER_SIZE + capacity) as u64;
+        if !capacity.is_power_of_two() || capacity > CAPACITY_MAX || size < expected {
+            return Err(invalid("ring of a wrong size"));
+        }
+        let (head, tail) = (load_u64(layout::HEAD_AT), load_u64(layout::TAIL_AT));
+        if head.checked_sub(tail).is_none_or(|used| used > capacity as u64) {
+            return Err(invalid("ring with impossible positions"));
+        }
+        let mut data = vec![0; capacity];
+        file.read_exact_at(&mut data, layout::HEADER_SIZE as u64)?;
+        let number = load_u32(layout::NUMBER_AT);
+        let counters = Counters::read(load_u64);
+        Ok(Self { file, number, data, head, position: tail, counters })
+    }
+
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// As [`Consumer::read`](super::Consumer::read).
+    pub(crate) fn read(&mut self, out: &mut Vec<u8>) -> Result<bool, u64> {
+        out.clear();
+        let available = self.head - self.position;
+        if available == 0 {
+            return Ok(false);
+        }
+        self.copy(4, out);
+        match record_length(out, available) {
+            Some(length) => {
+                out.clear();
+                self.copy(length, out);
+                self.position += length as u64;
+                Ok(true)
+            }
+            None => {
+                self.position = self.head;
+                Err(available)
+            }
+        }
+    }
+
+    fn copy(&self, count: usize, out: &mut Vec<u8>) {
+        let at = (self.position % self.data.len() as u64) as usize;
+        let first = count.min(self.data.len() - at);
+        out.extend_from_slice(&self.data[at..at + first]);
+        out.extend_from_slice(&self.data[..count - first]);
+    }
+
+    /// Moves the tail in the file, and what is read next, to `position`; never backwards.
+    pub(crate) fn release(&mut self, position: u64) -> io::Result<()> {
+        let position = position.min(self.head);
+        self.position = self.position.max(position);
+        self.file.write_all_at(&position.to_le_bytes(), layout::TAIL_AT as u64)
+    }
+}
+
+/// The length in a record's first four bytes, when it can be true.
+pub(super) fn record_length(head: &[u8], available: u64) -> Option<usize> {
+    let length = u32::from_le_bytes(head.get(..4)?.try_into().ok()?) as usize;
+    let plausible = (HEADER_SIZE..=RECORD_MAX).contains(&length)
+        && length.is_multiple_of(8)
+        && length as u64 <= available;
+    plausible.then_some(length)
+}
+
+/// The `N` bytes at `at` of a header that is long enough for every offset of the layout.
+fn at_most<const N: usize>(header: &[u8], at: usize) -> [u8; N] {
+    let mut out = [0; N];
+    out.copy_from_slice(&header[at..at + N]);
+    out
+}

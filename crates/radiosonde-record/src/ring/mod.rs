@@ -1,0 +1,87 @@
+//! Rings: one single-producer single-consumer queue of bytes per thread, in a file mapping.
+//!
+//! # Constraints
+//! The producer is an application thread: a push is a bounds check, a copy and one Release store.
+//! What was pushed survives the death of the process, because the pages belong to the kernel. The
+//! consumer is the drain of the same process, or, when the process is dead, whoever recovers: that
+//! reader uses `read` calls on the file ([`image`]) and never maps it.
+//!
+//! # Layout
+//! One page of header, then the data, a power of two. Positions count bytes ever written; position
+//! modulo capacity is the place in the data, and a record may wrap.
+//! ```text
+//!    0 u64 magic "RSNDRNG1"   8 u32 version   12 u32 capacity   16 u32 ring number
+//!  128 u64 head       owned by the producer, Release
+//!  136 u64 next sequence number
+//!  144 u64 accepted records, one per kind
+//!  168 u64 truncated records, one per kind
+//!  256 u64 dropped records [kind 3][reason 8][level 6]
+//! 2048 u64 tail       owned by the consumer, Release
+//! ```
+//! Head and tail are on cache lines of their own.
+//!
+//! # Operation
+//! The producer copies a record behind `head` and then stores the new `head` with Release: a
+//! process killed in between leaves a record nobody sees, of a call that never returned. The
+//! consumer reads from `tail` to `head` (Acquire) and stores `tail` when the bytes are safe
+//! elsewhere. A dropped record takes a sequence number too, so that losses show as gaps.
+//!
+//! # Recovery
+//! Records between `tail` and `head` are read by length and checksum. A bad length ends the ring:
+//! what is left is lost and counted.
+//!
+//! This module is the only place of the crate with `unsafe`.
+
+mod ack;
+mod consumer;
+pub(crate) mod image;
+mod layout;
+mod memory;
+mod producer;
+pub(crate) mod region;
+
+pub use ack::AckCounter;
+pub(crate) use consumer::Consumer;
+pub(crate) use layout::Counters;
+pub(crate) use memory::Memory;
+pub(crate) use producer::{Full, Producer};
+pub(crate) use region::Region;
+
+use std::sync::Arc;
+
+/// The memory of a ring and its size.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    memory: Memory,
+    capacity: usize,
+}
+
+impl Ring {
+    /// Lays an empty ring into zeroed memory and splits it in its two ends.
+    pub(crate) fn split(memory: Memory, number: u32) -> (Arc<Self>, Producer, Consumer) {
+        let capacity = memory.len() - layout::HEADER_SIZE;
+        assert!(capacity.is_power_of_two(), "ring capacity is a power of two");
+        memory.store_u32(layout::VERSION_AT, layout::VERSION);
+        memory.store_u32(layout::CAPACITY_AT, capacity as u32);
+        memory.store_u32(layout::NUMBER_AT, number);
+        // The magic last: a ring without it was never used.
+        memory.store_release(layout::MAGIC_AT, layout::MAGIC);
+        let ring = Arc::new(Self { memory, capacity });
+        let producer = Producer::new(Arc::clone(&ring));
+        let consumer = Consumer::new(Arc::clone(&ring), number);
+        (ring, producer, consumer)
+    }
+
+    /// What the producer has counted so far.
+    pub(crate) fn counters(&self) -> Counters {
+        Counters::read(|at| self.memory.load(at))
+    }
+
+    /// Bytes of memory a ring of `capacity` bytes of data takes.
+    pub(crate) const fn memory_size(capacity: usize) -> usize {
+        layout::HEADER_SIZE + capacity
+    }
+}
+
+#[cfg(test)]
+mod tests;

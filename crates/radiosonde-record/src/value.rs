@@ -1,0 +1,156 @@
+//! Field values, and how Rust types become them.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+/// The value of a field. Numbers stay numbers all the way to the line.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Value<'a> {
+    /// Nothing: JSON `null`.
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// A signed integer.
+    I64(i64),
+    /// An unsigned integer.
+    U64(u64),
+    /// A floating point number; NaN and infinities become strings in the line.
+    F64(f64),
+    /// Text.
+    Str(&'a str),
+    /// Bytes that are mostly text; what is not UTF-8 is replaced by U+FFFD.
+    Bytes(&'a [u8]),
+    /// Whatever its `Display` writes.
+    Display(&'a dyn fmt::Display),
+    /// Whatever its `Debug` writes.
+    Debug(&'a dyn fmt::Debug),
+    /// Finished JSON. Only for radiosonde's own crates: it reaches the line unchecked.
+    #[doc(hidden)]
+    Json(&'a str),
+}
+
+/// What can stand on the right of `key = value` in `event!`.
+pub trait ToValue {
+    /// The value.
+    fn to_value(&self) -> Value<'_>;
+}
+
+macro_rules! to_value {
+    ($($variant:ident as $wide:ty: $($narrow:ty),+;)+) => {
+        $($(impl ToValue for $narrow {
+            fn to_value(&self) -> Value<'_> {
+                Value::$variant(<$wide>::from(*self))
+            }
+        })+)+
+    };
+}
+
+to_value! {
+    Bool as bool: bool;
+    I64 as i64: i8, i16, i32, i64;
+    U64 as u64: u8, u16, u32, u64;
+    F64 as f64: f32, f64;
+}
+
+impl ToValue for usize {
+    fn to_value(&self) -> Value<'_> {
+        Value::U64(*self as u64)
+    }
+}
+
+impl ToValue for isize {
+    fn to_value(&self) -> Value<'_> {
+        Value::I64(*self as i64)
+    }
+}
+
+impl ToValue for u128 {
+    fn to_value(&self) -> Value<'_> {
+        u64::try_from(*self).map_or(Value::Display(self), Value::U64)
+    }
+}
+
+impl ToValue for i128 {
+    fn to_value(&self) -> Value<'_> {
+        i64::try_from(*self).map_or(Value::Display(self), Value::I64)
+    }
+}
+
+impl ToValue for str {
+    fn to_value(&self) -> Value<'_> {
+        Value::Str(self)
+    }
+}
+
+impl ToValue for String {
+    fn to_value(&self) -> Value<'_> {
+        Value::Str(self)
+    }
+}
+
+impl ToValue for Cow<'_, str> {
+    fn to_value(&self) -> Value<'_> {
+        Value::Str(self)
+    }
+}
+
+impl ToValue for [u8] {
+    fn to_value(&self) -> Value<'_> {
+        Value::Bytes(self)
+    }
+}
+
+impl ToValue for Value<'_> {
+    fn to_value(&self) -> Value<'_> {
+        *self
+    }
+}
+
+impl<T: ToValue + ?Sized> ToValue for &T {
+    fn to_value(&self) -> Value<'_> {
+        (**self).to_value()
+    }
+}
+
+impl<T: ToValue + ?Sized> ToValue for Box<T> {
+    fn to_value(&self) -> Value<'_> {
+        (**self).to_value()
+    }
+}
+
+impl<T: ToValue + ?Sized> ToValue for Arc<T> {
+    fn to_value(&self) -> Value<'_> {
+        (**self).to_value()
+    }
+}
+
+impl<T: ToValue> ToValue for Option<T> {
+    fn to_value(&self) -> Value<'_> {
+        self.as_ref().map_or(Value::Null, T::to_value)
+    }
+}
+
+impl<'a, T: ToValue + ?Sized> From<&'a T> for Value<'a> {
+    fn from(value: &'a T) -> Self {
+        value.to_value()
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => value.fmt(f),
+            Self::I64(value) => value.fmt(f),
+            Self::U64(value) => value.fmt(f),
+            Self::F64(value) => value.fmt(f),
+            Self::Str(value) => value.fmt(f),
+            Self::Bytes(value) => String::from_utf8_lossy(value).fmt(f),
+            Self::Display(value) => write!(f, "{value}"),
+            Self::Debug(value) => value.fmt(f),
+            Self::Json(value) => f.write_str(value),
+        }
+    }
+}
