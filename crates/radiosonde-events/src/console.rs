@@ -71,8 +71,12 @@ fn pretty(prepared: &Prepared<'_>, site: &Descriptor, time: &str, color: bool) -
     let record = prepared.record;
     let (name, style) = level(record.level);
     let dim = Style::new().dimmed();
-    let paint = |style: Style| if color { (style.render(), style.render_reset()) } else {
-        (Style::new().render(), Style::new().render_reset())
+    let paint = |style: Style| {
+        if color {
+            (style.render(), style.render_reset())
+        } else {
+            (Style::new().render(), Style::new().render_reset())
+        }
     };
     let mut out = String::with_capacity(160);
     let time = time.get(11..23).unwrap_or(time);
@@ -92,7 +96,9 @@ fn pretty(prepared: &Prepared<'_>, site: &Descriptor, time: &str, color: bool) -
     for field in &prepared.fields {
         part(dim, format_args!(" {}=", Safe(field.key)));
         match &field.value {
-            Value::Str(text) if text.contains(' ') => part(Style::new(), format_args!("{:?}", text)),
+            Value::Str(text) if text.contains(' ') => {
+                part(Style::new(), format_args!("{:?}", text))
+            }
             Value::Str(text) => part(Style::new(), format_args!("{}", Safe(text))),
             other => part(Style::new(), format_args!("{other:?}")),
         }
@@ -116,7 +122,9 @@ fn level(level: Level) -> (&'static str, Style) {
         Level::Info => ("INFO", color(AnsiColor::Green)),
         Level::Warning => ("WARN", color(AnsiColor::Yellow)),
         Level::Error => ("ERROR", color(AnsiColor::Red).bold()),
-        Level::Critical => ("CRIT", color(AnsiColor::White).bold().bg_color(Some(AnsiColor::Red.into()))),
+        Level::Critical => {
+            ("CRIT", color(AnsiColor::White).bold().bg_color(Some(AnsiColor::Red.into())))
+        }
     }
 }
 

@@ -147,7 +147,9 @@ impl Encoder {
         out.extend_from_slice(b"\"name\":");
         json::string(out, &site.name);
         if span.parent != 0 {
-            out.extend_from_slice(format!(",\"parent_span_id\":\"{:016x}\"", span.parent).as_bytes());
+            out.extend_from_slice(
+                format!(",\"parent_span_id\":\"{:016x}\"", span.parent).as_bytes(),
+            );
         }
         out.extend_from_slice(b",\"start\":\"");
         self.clock.write(out, span.start_ns);

@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use radiosonde_record::recovery::{Recovered, recover_instance};
-use radiosonde_record::{Slot, Unsynced};
+use radiosonde_record::recovery::{Recovered, Remains};
+use radiosonde_record::{Sink as _, Slot, Unsynced};
 
 use crate::encode::Redactions;
 use crate::owner::Owner;
@@ -54,7 +55,10 @@ pub fn recover_directory(root: &Path) -> io::Result<RecoveryReport> {
     let mut report = RecoveryReport::default();
     for number in Slot::existing(root) {
         match Slot::try_take(root, number) {
-            Ok(Some(slot)) => recover_slot(root, &slot, None, &Redactions::default(), &mut report),
+            Ok(Some(slot)) => {
+                let redactions = Redactions::default();
+                recover_slot(root, &slot, None, &redactions, &mut report, &mut || true);
+            }
             Ok(None) => report.busy.push(number),
             Err(error) => report.failed.push((root.join("inst").join(number.to_string()), error)),
         }
@@ -63,26 +67,46 @@ pub fn recover_directory(root: &Path) -> io::Result<RecoveryReport> {
 }
 
 /// Recovers what earlier owners of a slot left. `own` is the instance that lives in it now.
+///
+/// `between` is called after each batch; `false` ends the recovery, to be continued another time.
 pub fn recover_slot(
     root: &Path,
     slot: &Slot,
     own: Option<&str>,
     redactions: &Redactions,
     report: &mut RecoveryReport,
+    between: &mut dyn FnMut() -> bool,
 ) {
     let left = match slot.left_behind(own) {
         Ok(left) => left,
         Err(error) => return report.failed.push((slot.path().to_owned(), error)),
     };
+    let mut opened = Vec::new();
     for path in left {
         let instance = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let owner = read_owner(&path.join("owner.json"));
-        let (service, pid) = (owner.service.clone(), owner.pid);
+        let mut found = RecoveredInstance {
+            slot: slot.number(),
+            instance: instance.to_owned(),
+            service: owner.service.clone(),
+            pid: owner.pid,
+            recovered: Recovered::default(),
+        };
         let mut sink = DaySink::new(owner, instance, slot.number(), redactions.clone(), None);
-        match recover_instance(root, &path, &mut sink, &Unsynced::default()) {
+        sink.begin(SystemTime::now());
+        match Remains::open(root, &path, &mut sink) {
+            Ok(Ok(remains)) => opened.push((path, found, sink, remains)),
+            Ok(Err(set_aside)) => {
+                found.recovered = set_aside;
+                report.instances.push(found);
+            }
+            Err(error) => report.failed.push((path, error)),
+        }
+    }
+    for (path, mut found, mut sink, remains) in opened {
+        match remains.replay(root, &mut sink, &Unsynced::default(), between) {
             Ok(recovered) => {
-                let (slot, instance) = (slot.number(), instance.to_owned());
-                let found = RecoveredInstance { slot, instance, service, pid, recovered };
+                found.recovered = recovered;
                 report.instances.push(found);
             }
             Err(error) => report.failed.push((path, error)),

@@ -50,7 +50,13 @@ impl Sink for DaySink {
         }
     }
 
-    fn encode(&mut self, record: &Record<'_>, site: &Arc<Descriptor>, ring: u32, batch: &mut Batch) {
+    fn encode(
+        &mut self,
+        record: &Record<'_>,
+        site: &Arc<Descriptor>,
+        ring: u32,
+        batch: &mut Batch,
+    ) {
         let out = batch.lines(record.kind, &self.names[record.kind as usize]);
         let begin = out.len();
         let console = self.console.as_mut();

@@ -209,32 +209,38 @@ impl Drain {
     /// Drains until told to stop. Call it on the drain's own thread.
     pub fn run(mut self) {
         let control = Arc::clone(self.journal.control());
-        // The first drain of a journal is the only one.
-        let _already_set = control.thread.set(thread::current());
         let mut pause = POLL_MIN;
         loop {
-            control.woken.store(false, Ordering::Release);
-            let (ticket, flush_wanted, stop) = {
-                let state = lock(&control.state);
-                (state.requested, state.completed < state.requested, state.stop)
-            };
-            self.adopt_lanes();
-            let goal: Vec<u64> = self.lanes.iter().map(|lane| lane.source.head()).collect();
-            let drained = self.drain_to(&goal, flush_wanted);
-            let moved = drained.moved;
-            if flush_wanted && drained.reached {
-                control.complete(|state| state.completed = state.completed.max(ticket));
-            }
-            if stop {
+            let turn = self.turn();
+            if turn.stop {
                 return control.complete(|state| state.stopped = true);
             }
-            pause = match (self.blocked, moved) {
+            pause = match (self.blocked, turn.moved) {
                 (true, _) => BLOCKED_PAUSE,
                 (false, true) => POLL_MIN,
                 (false, false) => (pause * 2).min(POLL_MAX),
             };
             thread::park_timeout(pause);
         }
+    }
+
+    /// One look at the rings, without a pause afterwards.
+    pub fn turn(&mut self) -> Turn {
+        let control = Arc::clone(self.journal.control());
+        // The first drain of a journal is the only one, and stays on its thread.
+        let _already_set = control.thread.set(thread::current());
+        control.woken.store(false, Ordering::Release);
+        let (ticket, flush_wanted, stop) = {
+            let state = lock(&control.state);
+            (state.requested, state.completed < state.requested, state.stop)
+        };
+        self.adopt_lanes();
+        let goal: Vec<u64> = self.lanes.iter().map(|lane| lane.source.head()).collect();
+        let drained = self.drain_to(&goal, flush_wanted);
+        if flush_wanted && drained.reached {
+            control.complete(|state| state.completed = state.completed.max(ticket));
+        }
+        Turn { stop, moved: drained.moved }
     }
 
     fn adopt_lanes(&mut self) {
@@ -343,6 +349,16 @@ impl std::fmt::Debug for Drain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Drain").field("journal", &self.journal).finish_non_exhaustive()
     }
+}
+
+/// What [`Drain::turn`] found.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Turn {
+    /// The drain was told to stop; this was its last look.
+    pub stop: bool,
+    /// Whether records moved.
+    pub moved: bool,
 }
 
 struct Drained {

@@ -67,7 +67,7 @@ mod writer;
 pub use account::Account;
 pub use batch::{Batch, Sink, Target};
 pub use callsite::{Callsite, Descriptor};
-pub use drain::{Control, Drain, Flush, Notice};
+pub use drain::{Control, Drain, Flush, Notice, Turn};
 pub use files::Unsynced;
 pub use filter::Filter;
 pub use format::{

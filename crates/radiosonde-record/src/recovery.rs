@@ -51,31 +51,94 @@ pub struct Recovered {
     pub quarantined: Option<PathBuf>,
 }
 
-/// Recovers one dead instance and removes its directory.
+/// The remains of one dead instance, with its stage resolved: what was ready is in its files.
 ///
-/// # Errors
-/// As from the system, for instance a full disk; nothing is lost then, and it can be repeated.
-pub fn recover_instance(
-    root: &Path,
-    instance: &Path,
-    sink: &mut dyn Sink,
-    unsynced: &Unsynced,
-) -> io::Result<Recovered> {
-    let mut recovered = Recovered::default();
-    if let Some(place) = count_attempt(instance)? {
-        recovered.quarantined = Some(place);
-        return Ok(recovered);
+/// A slot may hold several. All of them are opened before anything is appended, since a batch that
+/// was torn can only be completed while its file has not gone on.
+#[derive(Debug)]
+pub struct Remains {
+    instance: PathBuf,
+    images: Vec<Image>,
+    stage: Stage,
+    recovered: Recovered,
+}
+
+impl Remains {
+    /// Opens the remains and resolves their stage. `Err` inside means that they were set aside.
+    ///
+    /// # Errors
+    /// As from the system, for instance a full disk; nothing is lost then, and it can be repeated.
+    pub fn open(
+        root: &Path,
+        instance: &Path,
+        sink: &mut dyn Sink,
+    ) -> io::Result<Result<Self, Recovered>> {
+        let mut recovered = Recovered::default();
+        if let Some(place) = count_attempt(instance)? {
+            recovered.quarantined = Some(place);
+            return Ok(Err(recovered));
+        }
+        orderly(instance, Self::resolve(root, instance, sink, recovered)).map(Ok)
     }
-    let done = recover(root, instance, sink, unsynced, &mut recovered);
-    if done.is_err() {
-        // This was an orderly failure, not a death: it does not count.
-        let _ = fs::remove_file(instance.join("attempts"));
+
+    fn resolve(
+        root: &Path,
+        instance: &Path,
+        sink: &mut dyn Sink,
+        mut recovered: Recovered,
+    ) -> io::Result<Self> {
+        let mut images = open_images(&instance.join("rings"), &mut recovered)?;
+        let stage_path = instance.join("stage");
+        let mut stage = match Stage::open(&stage_path) {
+            Ok(stage) => stage,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Stage::create(&stage_path)?,
+            Err(error) => return Err(error),
+        };
+        if let Some(contents) = stage.contents()? {
+            if contents.attempts < u32::from(ATTEMPTS_MAX) {
+                stage.count_attempt(&contents)?;
+                resolve(root, &contents, &mut images, sink, &mut recovered)?;
+            } else {
+                let aside = instance.with_extension("stage");
+                fs::copy(&stage_path, &aside)?;
+                recovered.quarantined = Some(aside);
+            }
+            stage.free()?;
+        }
+        let mut sum = Counters::default();
+        images.iter().for_each(|image| sum.add(image.counters()));
+        recovered.dropped = nonzero(&sum);
+        Ok(Self { instance: instance.to_owned(), images, stage, recovered })
     }
-    done?;
-    // On disk before the originals are gone.
-    unsynced.sync()?;
-    fs::remove_dir_all(instance)?;
-    Ok(recovered)
+
+    /// Replays what is left in the rings, syncs it and removes the remains. `between` is called
+    /// after each batch, so that a drain on the same thread can keep up; `false` ends the replay
+    /// with `Interrupted`, to be continued by a later recovery.
+    ///
+    /// # Errors
+    /// As [`Remains::open`].
+    pub fn replay(
+        self,
+        root: &Path,
+        sink: &mut dyn Sink,
+        unsynced: &Unsynced,
+        between: &mut dyn FnMut() -> bool,
+    ) -> io::Result<Recovered> {
+        let Self { instance, images, stage, mut recovered } = self;
+        let callsites = read_callsites(&instance.join("callsites"));
+        let mut writer = Writer::new(root, Some(stage), unsynced.clone());
+        let replayed = replay(images, &mut writer, &callsites, sink, &mut recovered, between);
+        orderly(&instance, replayed)?;
+        // On disk before the originals are gone.
+        unsynced.sync()?;
+        fs::remove_dir_all(&instance)?;
+        Ok(recovered)
+    }
+}
+
+/// A failure that is reported is no death: the attempt does not count.
+fn orderly<T>(instance: &Path, result: io::Result<T>) -> io::Result<T> {
+    result.inspect_err(|_| drop(fs::remove_file(instance.join("attempts"))))
 }
 
 /// Counts on disk, before anything else, so that a record that kills its reader cannot do so at
@@ -101,54 +164,20 @@ fn count_attempt(instance: &Path) -> io::Result<Option<PathBuf>> {
     Ok(Some(place))
 }
 
-fn recover(
-    root: &Path,
-    instance: &Path,
-    sink: &mut dyn Sink,
-    unsynced: &Unsynced,
-    recovered: &mut Recovered,
-) -> io::Result<()> {
-    let mut images = open_images(&instance.join("rings"), recovered)?;
-    let stage_path = instance.join("stage");
-    let mut stage = match Stage::open(&stage_path) {
-        Ok(stage) => stage,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Stage::create(&stage_path)?,
-        Err(error) => return Err(error),
-    };
-    if let Some(contents) = stage.contents()? {
-        if contents.attempts < u32::from(ATTEMPTS_MAX) {
-            stage.count_attempt(&contents)?;
-            resolve(root, &contents, &mut images, sink, recovered)?;
-        } else {
-            let aside = instance.with_extension("stage");
-            fs::copy(&stage_path, &aside)?;
-            recovered.quarantined = Some(aside);
-        }
-        stage.free()?;
-    }
-    let mut sum = Counters::default();
-    images.iter().for_each(|image| sum.add(image.counters()));
-    recovered.dropped = nonzero(&sum);
-    replay(root, instance, images, stage, sink, unsynced, recovered)
-}
-
 /// What is left in the rings goes the ordinary way, through the dead instance's own stage.
 fn replay(
-    root: &Path,
-    instance: &Path,
     images: Vec<Image>,
-    stage: Stage,
+    writer: &mut Writer,
+    callsites: &[u8],
     sink: &mut dyn Sink,
-    unsynced: &Unsynced,
     recovered: &mut Recovered,
+    between: &mut dyn FnMut() -> bool,
 ) -> io::Result<()> {
-    let callsites = read_callsites(&instance.join("callsites"));
     let mut known: HashMap<u32, Arc<Descriptor>> = HashMap::new();
     let mut describe = |id: u32| {
-        let find = || Arc::new(region::lookup(&callsites, id).unwrap_or_else(unknown_site));
+        let find = || Arc::new(region::lookup(callsites, id).unwrap_or_else(unknown_site));
         Arc::clone(known.entry(id).or_insert_with(find))
     };
-    let mut writer = Writer::new(root, Some(stage), unsynced.clone());
     let mut lanes: Vec<Lane<Image>> = images.into_iter().map(Lane::new).collect();
     let mut batch = Batch::default();
     loop {
@@ -168,6 +197,9 @@ fn replay(
         sink.committed(&batch);
         for (sum, count) in recovered.records.iter_mut().zip(batch.records()) {
             *sum += count;
+        }
+        if !between() {
+            return Err(io::ErrorKind::Interrupted.into());
         }
     }
 }

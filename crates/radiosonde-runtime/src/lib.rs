@@ -1,2 +1,70 @@
-//! placeholder
+//! What `radiosonde::init!` does: configuration, the two threads, the books and the guard.
+//!
+//! Applications use the facade `radiosonde`; this crate is where its parts meet. The report, as
+//! [`Guard::report`] prints it:
+//!
+//! ```text
+//! shop 1.4.0 · instance k3f9q2xw · machine web-1
+//! directory  ./data/telemetry (slot 0, rings in files: survives kill -9)
+//!            offered  delivered  rejected  dropped  pending
+//! events       12034      12034         0        0        0
+//! spans         3120       3120         0        0        0
+//! metrics        212        212         0        0        0
+//! problems   none
+//! ```
+//!
+//! ```
+//! use radiosonde_runtime::{Config, Service};
+//!
+//! let directory = std::env::temp_dir().join(format!("radiosonde-doc-{}", std::process::id()));
+//! let service = Service::new("shop", "1.4.0");
+//! // Installs nothing: the parts are put into a pipeline of your own.
+//! let parts = Config::new(service).dir(&directory).build();
+//! assert_eq!(parts.guard.report().service, "shop");
+//! let report = parts.guard.shutdown(std::time::Duration::from_secs(2));
+//! assert_eq!(report.events.pending, 0);
+//! # std::fs::remove_dir_all(&directory).ok();
+//! ```
+//!
+//! # Behaviour under failure
+//!
+//! Starting cannot fail. What does not work is a [`Problem`] with its fix, in the report, on
+//! `/report` and, once, in the log; everything else goes on. Without a usable directory rings are
+//! in memory and lines reach the console only. The guard's drop takes at most two seconds for all
+//! signals together; what is not written by then is recovered by the next start.
+//!
+//! # Own metrics
+//!
+//! `radiosonde_records_total{signal,outcome}`, `radiosonde_records_pending{signal}`,
+//! `radiosonde_records_dropped_total{signal,reason}`, `radiosonde_redacted_total{rule}`,
+//! `radiosonde_problems` and others; `radiosonde_registry::Registry::builtin` lists them.
 #![forbid(unsafe_code)]
+
+mod books;
+mod config;
+mod console;
+mod directory;
+mod guard;
+mod install;
+mod io_thread;
+mod listener;
+mod log_bridge;
+mod machine;
+mod metric_lines;
+mod panic_hook;
+mod park;
+mod parts;
+mod problem;
+mod process;
+mod recovery;
+mod report;
+mod settings;
+mod telemetry;
+mod tokio_metrics;
+
+pub use config::{BoxedLayer, Config, Profile, Service};
+pub use guard::Guard;
+pub use log_bridge::LogBridge;
+pub use parts::{EventsHandle, Parts};
+pub use problem::{InitError, Problem};
+pub use report::{Report, SignalReport};

@@ -1,2 +1,84 @@
-//! placeholder
+//! Events, logs, traces and metrics of a Rust program with one line in `main`: correlated, guarded,
+//! and on disk also when the process is killed.
+//!
+//! What a program leaves in its telemetry directory, a line each:
+//! ```text
+//! {"ts":"2026-09-14T08:00:01.000412Z","level":"info","evt":"user.action","source":"shop","msg":"clicked","service":"shop","job_id":"job-123","machine_id":"m-7","meta":{"type":"click"},"id":"k3f9q2xw.1.0"}
+//! ```
+//!
+//! ```
+//! # let scratch = std::env::temp_dir().join(format!("radiosonde-doc-{}", std::process::id()));
+//! let _telemetry = radiosonde::init!(dir = &scratch); // the one line; cannot fail
+//!
+//! radiosonde::event!("user.action", type = "click", "clicked");
+//! tracing::info!(items = 120, "rendered site");
+//! log::warn!("slow disk");
+//! metrics::counter!("ingestion_runs_total", "outcome" => "success").increment(1);
+//!
+//! radiosonde::scope().job("job-123").worker("w-3").run(|| {
+//!     tracing::info_span!("import").in_scope(|| tracing::info!("rows are in"));
+//! });
+//! // Dropping the guard brings everything to disk, for at most two seconds.
+//! # drop(_telemetry); std::fs::remove_dir_all(&scratch).ok();
+//! ```
+//!
+//! Look at it with the command `radiosonde`: `logs`, `events`, `trace`, `metrics`, and
+//! `correlate --job job-123` for all of them in one timeline.
+//!
+//! # What `init!` installs
+//!
+//! A tracing subscriber, a logger for the `log` crate, a recorder for the `metrics` crate, a panic
+//! hook in front of the one there, process metrics and metrics of tokio runtimes. It works without
+//! tokio and in any runtime, built before or after it. What is already set stays, is named in
+//! [`Guard::report`] with the fix, and the other signals go on.
+//!
+//! Libraries link `tracing`, `metrics`, and `radiosonde-events` for `event!`; they are silent until
+//! an application calls `init!`.
+//!
+//! # Configuration
+//!
+//! `init!(service = "x", dir = "…", registry = catalog::REGISTRY, prometheus = "127.0.0.1:9464",
+//! labels = {"environment" => "staging"}, layers = [mine], profile = Profile::Cli)` sets defaults;
+//! every key is a method of [`Config`], where the environment variable that wins over it is named.
+//!
+//! # Behaviour under failure
+//!
+//! Nothing here fails, blocks or panics the application. What was accepted survives panic, `exit`,
+//! `abort`, SIGTERM and SIGKILL and is brought to the day files by the next start or `radiosonde
+//! recover`, once. A full disk, a full ring or a missing directory costs records, counted by reason
+//! in [`Guard::report`]; with `panic = "abort"` a formatter that panics ends the process, as any
+//! other panic does.
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `panic` | yes | panics as events |
+//! | `process` | yes | CPU, memory, descriptors, threads (Linux) |
+//! | `tokio` | yes | runtime metrics, `Guard::watch`, `spawn`, `spawn_blocking` |
+//! | `prometheus` | no | `/metrics`, `/health`, `/report`, `Guard::metrics_text` |
+//!
+//! A feature adds a capability and changes no behaviour; a builder call or a variable switches it
+//! on.
 #![forbid(unsafe_code)]
+
+mod macros;
+
+pub use radiosonde_context::{Attached, Context, Scope, Wrapped, scope, spawn_thread};
+#[cfg(feature = "tokio")]
+pub use radiosonde_context::{spawn, spawn_blocking};
+pub use radiosonde_events::{event, log_event};
+pub use radiosonde_record::{Level, ToValue, Value};
+pub use radiosonde_redact::Rules;
+pub use radiosonde_registry::RegistrySource;
+pub use radiosonde_runtime::{
+    BoxedLayer, Config, EventsHandle, Guard, InitError, LogBridge, Parts, Problem, Profile, Report,
+    Service, SignalReport,
+};
+
+/// What the expansion of the macros refers to. Not for users.
+#[doc(hidden)]
+pub mod __private {
+    pub use radiosonde_macros::catalog;
+    pub use radiosonde_record::AckCounter;
+}

@@ -65,22 +65,23 @@ impl Dead {
 
     fn recover(&self) -> io::Result<Recovered> {
         let mut sink = Lines::default();
-        recover_instance(self.root.path(), &self.instance, &mut sink, &Unsynced::default())
+        match Remains::open(self.root.path(), &self.instance, &mut sink)? {
+            Ok(remains) => {
+                remains.replay(self.root.path(), &mut sink, &Unsynced::default(), &mut || true)
+            }
+            Err(set_aside) => Ok(set_aside),
+        }
     }
 
     fn lines(&self) -> String {
-        std::fs::read_to_string(self.root.path().join(FILE)).unwrap_or_default()
+        fs::read_to_string(self.root.path().join(FILE)).unwrap_or_default()
     }
 
     /// The state after "stage ready": the first record staged for the end of the file.
     fn stage(&self, offset: u64, bytes: &str) -> Stage {
         let path = self.root.path().join(FILE);
-        let file = std::fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .unwrap();
+        let file =
+            fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path).unwrap();
         let mut image = Image::open(&self.instance.join("rings/1.ring")).unwrap();
         assert!(image.read(&mut Vec::new()).unwrap());
         let mut stage = Stage::create(&self.instance.join("stage")).unwrap();
@@ -109,10 +110,10 @@ fn a_ready_batch_is_completed_wherever_the_kill_fell() {
     for already in 0..=FIRST.len() {
         let dead = dead(&["a", "b"]);
         let path = dead.root.path().join(FILE);
-        std::fs::write(&path, "old\n").unwrap();
+        fs::write(&path, "old\n").unwrap();
         let _stage = dead.stage(4, FIRST);
         let torn = format!("old\n{}", &FIRST[..already]);
-        std::fs::write(&path, torn).unwrap();
+        fs::write(&path, torn).unwrap();
         let recovered = dead.recover().unwrap();
         assert_eq!(dead.lines(), format!("old\n{BOTH}"), "killed after {already} bytes");
         assert_eq!(recovered.staged_bytes, (FIRST.len() - already) as u64);
@@ -124,7 +125,7 @@ fn a_ready_batch_is_completed_wherever_the_kill_fell() {
 fn a_ready_batch_whose_file_went_on_is_done_already() {
     let dead = dead(&["a", "b"]);
     let _stage = dead.stage(0, FIRST);
-    std::fs::write(dead.root.path().join(FILE), format!("{FIRST}later\n")).unwrap();
+    fs::write(dead.root.path().join(FILE), format!("{FIRST}later\n")).unwrap();
     assert_eq!(dead.recover().unwrap().staged_bytes, 0);
     assert_eq!(dead.lines(), format!("{FIRST}later\n1 1 tick b\n"));
 }
@@ -132,23 +133,23 @@ fn a_ready_batch_whose_file_went_on_is_done_already() {
 #[test]
 fn a_file_that_changed_or_vanished_is_left_alone_and_the_batch_gets_its_own() {
     let spoil: [fn(&Path); 3] = [
-        |path| std::fs::write(path, "somebody else\n").unwrap(),
-        |path| std::fs::remove_file(path).unwrap(),
+        |path| fs::write(path, "somebody else\n").unwrap(),
+        |path| fs::remove_file(path).unwrap(),
         |path| {
-            std::fs::rename(path, path.with_extension("moved")).unwrap();
-            std::fs::write(path, "").unwrap();
+            fs::rename(path, path.with_extension("moved")).unwrap();
+            fs::write(path, "").unwrap();
         },
     ];
     for (case, spoil) in spoil.into_iter().enumerate() {
         let dead = dead(&["a", "b"]);
         let path = dead.root.path().join(FILE);
-        std::fs::write(&path, "old\n").unwrap();
+        fs::write(&path, "old\n").unwrap();
         let _stage = dead.stage(4, FIRST);
         spoil(&path);
         let recovered = dead.recover().unwrap();
         assert_eq!(recovered.maybe_duplicates, 1, "case {case}");
         let own = dead.root.path().join("events-2026-11-21.1.jsonl");
-        assert_eq!(std::fs::read_to_string(own).unwrap(), FIRST, "case {case}");
+        assert_eq!(fs::read_to_string(own).unwrap(), FIRST, "case {case}");
         assert!(dead.lines().ends_with("1 1 tick b\n"), "case {case}");
     }
 }
@@ -158,12 +159,12 @@ fn a_recovery_that_fails_can_be_repeated_and_loses_nothing() {
     let dead = dead(&["a", "b"]);
     let path = dead.root.path().join(FILE);
     // A directory in the file's place: nothing can be written.
-    std::fs::create_dir(&path).unwrap();
+    fs::create_dir(&path).unwrap();
     for _ in 0..5 {
         assert!(dead.recover().is_err());
         assert!(dead.instance.exists());
     }
-    std::fs::remove_dir(&path).unwrap();
+    fs::remove_dir(&path).unwrap();
     assert_eq!(dead.recover().unwrap().records, [2, 0, 0]);
     assert_eq!(dead.lines(), BOTH);
 }
@@ -171,7 +172,7 @@ fn a_recovery_that_fails_can_be_repeated_and_loses_nothing() {
 #[test]
 fn remains_that_kill_their_reader_are_set_aside_at_the_fourth_attempt() {
     let dead = dead(&["a"]);
-    std::fs::write(dead.instance.join("attempts"), [ATTEMPTS_MAX]).unwrap();
+    fs::write(dead.instance.join("attempts"), [ATTEMPTS_MAX]).unwrap();
     let place = dead.recover().unwrap().quarantined.unwrap();
     assert!(place.join("rings/1.ring").exists(), "nothing is deleted");
     assert_eq!(dead.lines(), "");
@@ -180,9 +181,9 @@ fn remains_that_kill_their_reader_are_set_aside_at_the_fourth_attempt() {
 #[test]
 fn foreign_and_torn_files_among_the_rings_cost_themselves_only() {
     let dead = dead(&["a"]);
-    std::fs::write(dead.instance.join("rings/7.ring"), "not a ring at all").unwrap();
-    std::fs::write(dead.instance.join("rings/8.ring"), vec![0; 8192]).unwrap();
-    std::fs::write(dead.instance.join("rings/9.ring"), "").unwrap();
+    fs::write(dead.instance.join("rings/7.ring"), "not a ring at all").unwrap();
+    fs::write(dead.instance.join("rings/8.ring"), vec![0; 8192]).unwrap();
+    fs::write(dead.instance.join("rings/9.ring"), "").unwrap();
     let recovered = dead.recover().unwrap();
     assert_eq!(recovered.unreadable.len(), 1, "{recovered:?}");
     assert_eq!(dead.lines(), FIRST);
@@ -191,7 +192,7 @@ fn foreign_and_torn_files_among_the_rings_cost_themselves_only() {
 #[test]
 fn without_call_sites_the_records_still_become_lines() {
     let dead = dead(&["a"]);
-    std::fs::write(dead.instance.join("callsites"), "garbage").unwrap();
+    fs::write(dead.instance.join("callsites"), "garbage").unwrap();
     dead.recover().unwrap();
     assert_eq!(dead.lines(), "1 0 log a\n");
 }

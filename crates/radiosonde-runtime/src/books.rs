@@ -1,0 +1,51 @@
+//! The books as metric families: the same numbers `report()` shows.
+
+use radiosonde_events::Redactions;
+use radiosonde_metrics::Snapshot;
+use radiosonde_record::{Journal, Kind, format_panics};
+
+use crate::console::ConsoleWriter;
+use crate::problem::Problems;
+
+/// Where the numbers come from.
+#[derive(Clone)]
+pub(crate) struct Books {
+    pub(crate) journal: Journal,
+    pub(crate) redactions: Redactions,
+    pub(crate) problems: Problems,
+    pub(crate) console: Option<ConsoleWriter>,
+}
+
+impl Books {
+    /// Adds the families to a snapshot.
+    pub(crate) fn collect(&self, snapshot: &mut Snapshot) {
+        for kind in Kind::ALL {
+            let account = self.journal.account(kind);
+            let signal = ("signal", kind.as_str());
+            let outcomes = [
+                ("offered", account.offered),
+                ("delivered", account.delivered),
+                ("rejected", account.rejected),
+                ("dropped", account.dropped_total()),
+            ];
+            for (outcome, count) in outcomes {
+                let labels = [signal, ("outcome", outcome)];
+                snapshot.counter("radiosonde_records_total", &labels, count);
+            }
+            for (reason, count) in account.dropped {
+                let labels = [signal, ("reason", reason.as_str())];
+                snapshot.counter("radiosonde_records_dropped_total", &labels, count);
+            }
+            snapshot.gauge("radiosonde_records_pending", &[signal], account.pending as f64);
+            let truncated = account.truncated;
+            snapshot.counter("radiosonde_records_truncated_total", &[signal], truncated);
+        }
+        for (rule, count) in self.redactions.counts() {
+            snapshot.counter("radiosonde_redacted_total", &[("rule", &rule)], count);
+        }
+        let console = self.console.as_ref().map_or(0, ConsoleWriter::dropped);
+        snapshot.counter("radiosonde_console_lines_dropped_total", &[], console);
+        snapshot.counter("radiosonde_format_panics_total", &[], format_panics());
+        snapshot.gauge("radiosonde_problems", &[], self.problems.all().len() as f64);
+    }
+}

@@ -1,0 +1,203 @@
+//! `Config`: what the code asks for. The environment wins over all of it.
+
+use std::path::PathBuf;
+
+use radiosonde_redact::Rules;
+use radiosonde_registry::RegistrySource;
+use tracing_subscriber::{Layer, Registry};
+
+use crate::guard::Guard;
+use crate::install;
+use crate::parts::Parts;
+use crate::problem::InitError;
+use crate::telemetry::Telemetry;
+
+/// A tracing layer of the application.
+pub type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// The program, as `init!` sees it: the caller's package.
+#[derive(Clone, Copy, Debug)]
+pub struct Service {
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) test: bool,
+}
+
+impl Service {
+    /// A service by package name and version.
+    pub const fn new(name: &'static str, version: &'static str) -> Self {
+        Self { name, version, test: false }
+    }
+
+    /// The same service in its unit tests: telemetry goes to a directory below the system's
+    /// temporary one, and guards flush instead of shutting down, since tests share the process.
+    #[must_use]
+    pub const fn in_test(self, test: bool) -> Self {
+        Self { test, ..self }
+    }
+}
+
+/// What kind of program this is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Profile {
+    /// A command whose stderr belongs to its user: no console.
+    Cli,
+    /// A service: console as the terminal asks for.
+    #[default]
+    Service,
+}
+
+/// Defaults for telemetry, set in code. `init!(key = value, …)` calls the methods of the same
+/// names.
+#[must_use = "nothing happens before `init`, `try_init` or `build`"]
+pub struct Config {
+    pub(crate) service: Service,
+    pub(crate) name: Option<String>,
+    pub(crate) version: Option<String>,
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) registry: Option<RegistrySource>,
+    pub(crate) prometheus: Option<String>,
+    pub(crate) labels: Vec<(String, String)>,
+    pub(crate) layers: Vec<BoxedLayer>,
+    pub(crate) profile: Profile,
+    pub(crate) filter: Option<String>,
+    pub(crate) machine_id: Option<String>,
+    pub(crate) redact: Rules,
+}
+
+impl Config {
+    /// The defaults for a service.
+    pub fn new(service: Service) -> Self {
+        Self {
+            service,
+            name: None,
+            version: None,
+            dir: None,
+            registry: None,
+            prometheus: None,
+            labels: Vec::new(),
+            layers: Vec::new(),
+            profile: Profile::default(),
+            filter: None,
+            machine_id: None,
+            redact: Rules::standard(),
+        }
+    }
+
+    /// Name of the service. Default: the caller's package. Environment: `OTEL_SERVICE_NAME`, then
+    /// `service.name` in `OTEL_RESOURCE_ATTRIBUTES`.
+    pub fn service(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Version of the service. Default: the caller's package. Environment: `service.version` in
+    /// `OTEL_RESOURCE_ATTRIBUTES`.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// Telemetry directory, relative to the working directory. Default: `$STATE_DIRECTORY`, an
+    /// existing `./data/telemetry`, else `$XDG_STATE_HOME/radiosonde/<service>`. Environment:
+    /// `RADIOSONDE_DIR`.
+    pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// The metric registry: `catalog::REGISTRY`, a [`RegistrySource::path`], or a text. Default:
+    /// none, then every metric is observed, with 200 series each. Environment:
+    /// `RADIOSONDE_REGISTRY`, a path.
+    pub fn registry(mut self, registry: impl Into<RegistrySource>) -> Self {
+        self.registry = Some(registry.into());
+        self
+    }
+
+    /// Address of a listener for `/metrics`, `/health` and `/report`, such as `127.0.0.1:9464`;
+    /// port 0 takes a free one. Needs the feature `prometheus`. Default: no listener.
+    /// Environment: `RADIOSONDE_PROMETHEUS`, or `OTEL_METRICS_EXPORTER=prometheus` with
+    /// `OTEL_EXPORTER_PROMETHEUS_HOST` and `_PORT`.
+    pub fn prometheus(mut self, address: impl ToString) -> Self {
+        self.prometheus = Some(address.to_string());
+        self
+    }
+
+    /// A label every metric carries, such as `environment`. Environment: `RADIOSONDE_ENVIRONMENT`,
+    /// `OTEL_RESOURCE_ATTRIBUTES`.
+    pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.push((name.into(), value.into()));
+        self
+    }
+
+    /// Further tracing layers.
+    pub fn layers<L>(mut self, layers: impl IntoIterator<Item = L>) -> Self
+    where
+        L: Layer<Registry> + Send + Sync + 'static,
+    {
+        self.layers.extend(layers.into_iter().map(|layer| Box::new(layer) as BoxedLayer));
+        self
+    }
+
+    /// What kind of program this is. Default: a service.
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// Level filter in the form of `RUST_LOG`. Default: `info`. Environment: `RUST_LOG`.
+    pub fn filter(mut self, directives: impl Into<String>) -> Self {
+        self.filter = Some(directives.into());
+        self
+    }
+
+    /// Name of the machine. Default: the host name in pods and containers, a hash of
+    /// `/etc/machine-id`, the host name. Environment: `RADIOSONDE_MACHINE_ID`.
+    pub fn machine_id(mut self, id: impl Into<String>) -> Self {
+        self.machine_id = Some(id.into());
+        self
+    }
+
+    /// Redaction rules. Default: [`Rules::standard`].
+    pub fn redact(mut self, rules: Rules) -> Self {
+        self.redact = rules;
+        self
+    }
+
+    /// Starts telemetry and installs it: tracing subscriber, logger, metrics recorder, panic hook,
+    /// and the journal `event!` writes to. Cannot fail; see [`Guard::report`] for problems.
+    pub fn init(self) -> Guard {
+        install::init(self)
+    }
+
+    /// As [`Config::init`], for those who rather stop than run with a problem.
+    ///
+    /// # Errors
+    /// [`InitError`] with every problem. What was installed by then stays installed, and is flushed.
+    pub fn try_init(self) -> Result<Guard, InitError> {
+        let guard = self.init();
+        let problems = guard.report().problems;
+        if problems.is_empty() { Ok(guard) } else { Err(InitError { problems }) }
+    }
+
+    /// Starts telemetry and installs nothing: for users with a subscriber, recorder, logger or
+    /// pipeline of their own.
+    pub fn build(mut self) -> Parts {
+        let layers = std::mem::take(&mut self.layers);
+        let (telemetry, settings) = Telemetry::start(self);
+        for _unused in layers {
+            telemetry.problems().say(
+                "layers given to Config are not part of Parts",
+                "add them to your own subscriber, beside Parts::layer",
+            );
+        }
+        Parts::new(&telemetry, settings.sampler)
+    }
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config").field("service", &self.service).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,114 @@
+//! The guard: what `init!` returns.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::report::Report;
+use crate::telemetry::Telemetry;
+
+/// Longest time a drop may take, all signals together.
+const DROP_WITHIN: Duration = Duration::from_secs(2);
+
+/// Keeps telemetry running. Dropping it brings everything to its destination, for at most two
+/// seconds; what is not there by then stays on disk for the next start.
+///
+/// After `std::process::exit`, an abort or a kill the guard is not dropped, and nothing is lost
+/// either: the next start, or `radiosonde recover`, finds it in the rings.
+#[must_use = "dropping the guard ends telemetry: bind it with `let _telemetry = radiosonde::init!();`"]
+pub struct Guard {
+    telemetry: Telemetry,
+    end: End,
+}
+
+/// What the drop does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Flush,
+    Nothing,
+    Shutdown,
+}
+
+impl Guard {
+    pub(crate) fn new(telemetry: &Telemetry, end: End) -> Self {
+        Self { telemetry: telemetry.clone(), end }
+    }
+
+    /// What telemetry did so far, and every problem. Costs a look at each ring's header.
+    pub fn report(&self) -> Report {
+        self.telemetry.report()
+    }
+
+    /// Waits until everything recorded before the call is in its day file and on the console, at
+    /// most `within`, and reports. Blocks the thread; safe inside a runtime, where
+    /// [`Guard::flush_async`] does not block.
+    pub fn flush(&self, within: Duration) -> Report {
+        self.telemetry.flush(within);
+        self.report()
+    }
+
+    /// As [`Guard::flush`], without blocking and without a limit of its own: put a timeout around
+    /// it. Needs no particular runtime.
+    ///
+    /// # Cancel safety
+    /// Dropping the future only ends the waiting.
+    pub async fn flush_async(&self) -> Report {
+        if let Some(flush) = self.telemetry.flush_async() {
+            let _reached = flush.await;
+        }
+        self.report()
+    }
+
+    /// Ends telemetry: a last snapshot of metrics, a last drain, a sync, at most `within` for all
+    /// together. `pending` in the report is what the next start will recover. Later events are
+    /// dropped and counted.
+    pub fn shutdown(mut self, within: Duration) -> Report {
+        self.end = End::Nothing;
+        self.telemetry.shutdown(within)
+    }
+
+    /// Watches a tokio runtime: its workers, tasks and queue are in `/metrics`. Runtimes whose
+    /// threads record something are found without it.
+    #[cfg(feature = "tokio")]
+    pub fn watch(&self, handle: &tokio::runtime::Handle) {
+        self.telemetry.runtimes().watch(handle);
+    }
+
+    /// Lets telemetry run until the process ends, without a flush at drop: for libraries and for
+    /// programs without a place to keep the guard.
+    pub fn detach(mut self) {
+        self.end = End::Nothing;
+    }
+
+    /// The metrics in the Prometheus text format, to serve from a listener of your own.
+    #[cfg(feature = "prometheus")]
+    pub fn metrics_text(&self) -> String {
+        radiosonde_prometheus::text::render(&self.telemetry.metrics().snapshot())
+    }
+
+    /// The telemetry directory; `None` when there is none to write to.
+    pub fn directory(&self) -> Option<&Path> {
+        self.telemetry.directory()
+    }
+
+    /// Where `/metrics` is served.
+    pub fn prometheus_addr(&self) -> Option<&str> {
+        self.telemetry.prometheus()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        match self.end {
+            End::Flush => self.telemetry.flush(DROP_WITHIN),
+            End::Nothing => {}
+            End::Shutdown => drop(self.telemetry.shutdown(DROP_WITHIN)),
+        }
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").field("directory", &self.directory()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,91 @@
+//! `init`: the globals of the process, each on its own.
+
+use std::sync::{Mutex, PoisonError};
+
+use radiosonde_record::set_global;
+use radiosonde_tracing::Layer;
+use tracing_core::Dispatch;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::config::{BoxedLayer, Config};
+use crate::guard::{End, Guard};
+use crate::log_bridge::LogBridge;
+use crate::panic_hook;
+use crate::settings::Settings;
+use crate::telemetry::Telemetry;
+
+/// The telemetry of the process, once there is one.
+static INSTALLED: Mutex<Option<Telemetry>> = Mutex::new(None);
+
+/// Starts and installs, or joins what is there.
+pub(crate) fn init(mut config: Config) -> Guard {
+    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(telemetry) = &*installed {
+        return join(telemetry, config.service.test);
+    }
+    let layers = std::mem::take(&mut config.layers);
+    let (telemetry, settings) = Telemetry::start(config);
+    *installed = Some(telemetry.clone());
+    drop(installed);
+    if !settings.disabled {
+        install(&telemetry, &settings, layers);
+    }
+    let end = if settings.test { End::Flush } else { End::Shutdown };
+    Guard::new(&telemetry, end)
+}
+
+/// A second `init!` looks at the first one's telemetry. In unit tests that is the normal case.
+fn join(telemetry: &Telemetry, test: bool) -> Guard {
+    if telemetry.is_shut() {
+        telemetry.problems().say(
+            "init! was called after telemetry was shut down, and it does not start again",
+            "call init! once, at the beginning of main, and keep its guard to the end",
+        );
+    } else if !(test && telemetry.is_test()) {
+        telemetry.problems().say(
+            "init! was called a second time; the first call's telemetry goes on",
+            "call init! once, at the beginning of main",
+        );
+    }
+    Guard::new(telemetry, if telemetry.is_test() { End::Flush } else { End::Nothing })
+}
+
+fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>) {
+    let Some(journal) = telemetry.journal() else { return };
+    let problems = telemetry.problems();
+    if !set_global(journal) {
+        problems.say(
+            "another radiosonde pipeline of this process receives event!",
+            "call either init! or EventsHandle::install, once",
+        );
+    }
+    let mut layer = Layer::new(journal, settings.sampler);
+    if layers.is_empty() {
+        layer = layer.sole();
+    }
+    let mut all: Vec<BoxedLayer> = vec![Box::new(layer)];
+    all.extend(layers);
+    let subscriber = tracing_subscriber::registry().with(all);
+    if tracing_core::dispatcher::set_global_default(Dispatch::new(subscriber)).is_err() {
+        problems.say(
+            "a tracing subscriber is already set; tracing spans and events go there, not here",
+            "add Config::build().layer to that subscriber, or call init! before it is set",
+        );
+    }
+    let bridge = LogBridge::new(Some(journal));
+    let max_level = bridge.max_level();
+    match log::set_boxed_logger(Box::new(bridge)) {
+        Ok(()) => log::set_max_level(max_level),
+        Err(_) => problems.say(
+            "a logger for the log crate is already set; log records go there, not here",
+            "call init! before it is set, or hand Config::build().logger to it",
+        ),
+    }
+    if metrics::set_global_recorder(telemetry.metrics().recorder()).is_err() {
+        problems.say(
+            "a metrics recorder is already set; metrics go there, unguarded",
+            "call init! before it is set, or fan out to Config::build().recorder",
+        );
+    }
+    panic_hook::install();
+}

@@ -1,0 +1,165 @@
+//! The thread `radiosonde-io`: syncs, snapshots, notices, and the listener.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use radiosonde_events::log_event;
+use radiosonde_record::{Kind, Level, Value, patiently, suppress_thread, with_journal};
+
+use crate::listener::Bound;
+use crate::metric_lines;
+use crate::park::Unparker;
+use crate::telemetry::Telemetry;
+
+/// Between two syncs of day files: what a power cut may cost.
+const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two lines about records that were dropped.
+const DROP_NOTICE_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a snapshot waits for room in the ring.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Orders for the thread.
+#[derive(Debug, Default)]
+pub(crate) struct IoControl {
+    unparker: Unparker,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    stop: bool,
+    stopped: bool,
+}
+
+impl IoControl {
+    /// Ends the thread after a last snapshot, at most `within`.
+    pub(crate) fn stop(&self, within: Duration) {
+        let deadline = Instant::now() + within;
+        let mut state = self.state();
+        state.stop = true;
+        self.unparker.unpark();
+        while !state.stopped {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn stopped(&self) {
+        self.state().stopped = true;
+        self.changed.notify_all();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts the thread.
+pub(crate) fn start(telemetry: &Telemetry, bound: Bound, metric_interval: Duration) {
+    let Some(control) = telemetry.io().cloned() else { return };
+    let (running, ended) = (telemetry.clone(), Arc::clone(&control));
+    let run = move || {
+        suppress_thread();
+        // A collector of the application may panic; shutdown must not wait for a dead thread.
+        let run = std::panic::AssertUnwindSafe(|| run(&running, &control, bound, metric_interval));
+        let _ = std::panic::catch_unwind(run);
+        control.stopped();
+    };
+    let thread = thread::Builder::new().name("radiosonde-io".to_owned()).spawn(run);
+    if let Err(error) = thread {
+        ended.stopped();
+        telemetry.problems().say(
+            format!("no thread for snapshots and syncs: {error}"),
+            "raise the limit of threads and restart",
+        );
+    }
+}
+
+fn run(telemetry: &Telemetry, control: &IoControl, bound: Bound, metric_interval: Duration) {
+    let parker = match control.unparker.parker() {
+        Ok(parker) => parker,
+        Err(error) => {
+            return telemetry.problems().say(
+                format!("no runtime for snapshots, syncs and the listener: {error}"),
+                "raise the limit of file descriptors and restart",
+            );
+        }
+    };
+    bound.serve(telemetry, &parker);
+    let begin = Instant::now();
+    let (mut next_sync, mut next_notice) = (begin, begin + DROP_NOTICE_INTERVAL);
+    let mut next_snapshot = begin + metric_interval;
+    let mut dropped = 0;
+    loop {
+        let stop = control.state().stop;
+        let now = Instant::now();
+        log_problems(telemetry);
+        if now >= next_sync {
+            sync(telemetry);
+            next_sync = now + SYNC_INTERVAL;
+        }
+        if stop || now >= next_notice {
+            log_dropped(telemetry, &mut dropped);
+            next_notice = now + DROP_NOTICE_INTERVAL;
+        }
+        if stop || now >= next_snapshot {
+            snapshot(telemetry);
+            next_snapshot = now + metric_interval;
+        }
+        if stop {
+            return;
+        }
+        let next = next_sync.min(next_snapshot).min(next_notice);
+        parker.park(next.saturating_duration_since(Instant::now()));
+    }
+}
+
+fn snapshot(telemetry: &Telemetry) {
+    if let Some(journal) = telemetry.journal() {
+        let snapshot = telemetry.metrics().snapshot();
+        patiently(PATIENCE, || metric_lines::record_snapshot(journal, &snapshot));
+    }
+}
+
+fn sync(telemetry: &Telemetry) {
+    if let Err(error) = telemetry.unsynced().sync() {
+        telemetry.problems().say(
+            format!("day files could not be synced: {error}; a power cut may lose their end"),
+            "check the disk",
+        );
+    }
+}
+
+/// Each problem stands in the log once.
+fn log_problems(telemetry: &Telemetry) {
+    for problem in telemetry.problems().take_unlogged() {
+        let fix = [("fix", Value::Str(&problem.fix))];
+        own_event(telemetry, "telemetry.problem", &problem.what, &fix);
+    }
+}
+
+/// Losses stand in the log as well as in the books.
+fn log_dropped(telemetry: &Telemetry, said: &mut u64) {
+    let Some(journal) = telemetry.journal() else { return };
+    let total: u64 = Kind::ALL.iter().map(|kind| journal.account(*kind).dropped_total()).sum();
+    if total > *said {
+        let more = total - *said;
+        *said = total;
+        let meta = [("dropped", Value::U64(more)), ("dropped_total", Value::U64(total))];
+        let text = format!("{more} records were dropped; /report has the reasons");
+        own_event(telemetry, "telemetry.dropped", &text, &meta);
+    }
+}
+
+fn own_event(telemetry: &Telemetry, evt: &str, msg: &str, meta: &[(&str, Value<'_>)]) {
+    if let Some(journal) = telemetry.journal() {
+        let log = || log_event(evt, Level::Warning, "radiosonde", msg, meta);
+        patiently(PATIENCE, || with_journal(journal, log));
+    }
+}

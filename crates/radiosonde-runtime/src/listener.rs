@@ -1,0 +1,172 @@
+//! `/metrics`, `/health` and `/report`, when asked for and built in.
+
+use std::path::Path;
+
+use crate::park::Parker;
+use crate::problem::Problems;
+use crate::settings::Settings;
+use crate::telemetry::Telemetry;
+
+/// What the listener serves.
+pub(crate) struct Pages(pub(crate) Telemetry);
+
+/// A listener that is bound and not yet served; or none.
+#[derive(Debug, Default)]
+pub(crate) struct Bound(Option<imp::Bound>);
+
+/// Binds, so that a problem is known when `init!` returns.
+pub(crate) fn bind(settings: &Settings, root: Option<&Path>, problems: &Problems) -> Bound {
+    let address = settings.prometheus.as_deref();
+    Bound(address.and_then(|address| imp::bind(address, settings, root, problems)))
+}
+
+impl Bound {
+    /// Where it listens.
+    pub(crate) fn address(&self) -> Option<String> {
+        self.0.as_ref().map(imp::Bound::address)
+    }
+
+    /// Serves during the waits of the thread.
+    pub(crate) fn serve(self, telemetry: &Telemetry, parker: &Parker) {
+        if let Some(bound) = self.0 {
+            bound.serve(telemetry, parker);
+        }
+    }
+}
+
+#[cfg(not(feature = "prometheus"))]
+mod imp {
+    use super::{Parker, Path, Problems, Settings, Telemetry};
+
+    #[derive(Debug)]
+    pub(super) enum Bound {}
+
+    pub(super) fn bind(
+        address: &str,
+        _settings: &Settings,
+        _root: Option<&Path>,
+        problems: &Problems,
+    ) -> Option<Bound> {
+        problems.say(
+            format!("a listener on {address} is asked for, and this program has none built in"),
+            "build radiosonde with the feature `prometheus`",
+        );
+        None
+    }
+
+    impl Bound {
+        pub(super) fn address(&self) -> String {
+            match *self {}
+        }
+
+        pub(super) fn serve(self, _telemetry: &Telemetry, _parker: &Parker) {
+            match self {}
+        }
+    }
+}
+
+#[cfg(feature = "prometheus")]
+mod imp {
+    use std::fs;
+    use std::io;
+    use std::sync::Arc;
+
+    use radiosonde_prometheus::{BindError, Endpoints, Health, targets_json, text};
+
+    use super::{Pages, Parker, Path, Problems, Settings, Telemetry};
+
+    #[derive(Debug)]
+    pub(super) struct Bound(radiosonde_prometheus::Bound);
+
+    pub(super) fn bind(
+        address: &str,
+        settings: &Settings,
+        root: Option<&Path>,
+        problems: &Problems,
+    ) -> Option<Bound> {
+        let bound = match radiosonde_prometheus::bind(address) {
+            Ok(bound) => bound,
+            Err(error) => {
+                problems.say(
+                    format!("no listener for /metrics: {}", with_source(&error)),
+                    "set the address to host:port with a host of this machine and a free port",
+                );
+                return None;
+            }
+        };
+        if let Some(wanted) = bound.moved_from {
+            problems.say(
+                format!("port {} is taken; /metrics is on {}", wanted.port(), bound.addr),
+                "scrape the address in prometheus-targets.json (file_sd), or free the port",
+            );
+        }
+        if let Some(root) = root
+            && let Err(error) = publish(root, &bound, &settings.service)
+        {
+            problems.say(
+                format!("prometheus-targets.json could not be written: {error}"),
+                "point Prometheus to the address by hand",
+            );
+        }
+        Some(Bound(bound))
+    }
+
+    /// Whole or not at all: Prometheus reads the file whenever it changes.
+    fn publish(root: &Path, bound: &radiosonde_prometheus::Bound, service: &str) -> io::Result<()> {
+        let text = targets_json(bound.addr, &[("service", service)]);
+        let temporary = root.join(format!(".prometheus-targets.{}", std::process::id()));
+        fs::write(&temporary, text)?;
+        fs::rename(&temporary, root.join("prometheus-targets.json"))
+    }
+
+    fn with_source(error: &BindError) -> String {
+        use std::error::Error as _;
+        match error.source() {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        }
+    }
+
+    impl Bound {
+        pub(super) fn address(&self) -> String {
+            self.0.addr.to_string()
+        }
+
+        pub(super) fn serve(self, telemetry: &Telemetry, parker: &Parker) {
+            let endpoints: Arc<dyn Endpoints> = Arc::new(telemetry.pages());
+            let problems = telemetry.problems().clone();
+            parker.spawn(async move {
+                // The thread's end is the listener's: there is no other order to stop.
+                let never = std::future::pending();
+                let served = radiosonde_prometheus::serve(self.0.listener, endpoints, never);
+                if let Err(error) = served.await {
+                    problems.say(format!("the listener ended: {error}"), "restart the program");
+                }
+            });
+        }
+    }
+
+    impl Endpoints for Pages {
+        fn metrics(&self) -> String {
+            text::render(&self.0.metrics().snapshot())
+        }
+
+        fn health(&self) -> Health {
+            let problems = self.0.problems().all();
+            let ok = self.0.directory().is_some();
+            let mut text = if ok { "ok\n" } else { "no telemetry directory\n" }.to_owned();
+            for problem in problems {
+                text.push_str(&format!("problem: {problem}\n"));
+            }
+            Health { ok, text }
+        }
+
+        fn report_text(&self) -> String {
+            format!("{}\n", self.0.report())
+        }
+
+        fn report_json(&self) -> String {
+            self.0.report().to_json()
+        }
+    }
+}

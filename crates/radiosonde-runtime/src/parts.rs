@@ -1,0 +1,60 @@
+//! The parts, for pipelines that are already there.
+
+use radiosonde_metrics::Recorder;
+use radiosonde_record::Journal;
+use radiosonde_tracing::{Layer, Sampler};
+
+use crate::guard::{End, Guard};
+use crate::log_bridge::LogBridge;
+use crate::telemetry::Telemetry;
+
+/// What `Config::build` gives: everything runs, nothing is installed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Parts {
+    /// For a tracing subscriber; `None` when telemetry is disabled.
+    pub layer: Option<Layer>,
+    /// For `metrics::set_global_recorder`, or a fanout.
+    pub recorder: Recorder,
+    /// For `log::set_boxed_logger`, with its `max_level`.
+    pub logger: LogBridge,
+    /// For `event!` and panics: see [`EventsHandle::install`].
+    pub events: EventsHandle,
+    /// Keeps it all running.
+    pub guard: Guard,
+}
+
+impl Parts {
+    pub(crate) fn new(telemetry: &Telemetry, sampler: Sampler) -> Self {
+        let journal = telemetry.journal();
+        Self {
+            layer: journal.map(|journal| Layer::new(journal, sampler)),
+            recorder: telemetry.metrics().recorder(),
+            logger: LogBridge::new(journal),
+            events: EventsHandle { journal: journal.cloned() },
+            guard: Guard::new(telemetry, End::Shutdown),
+        }
+    }
+}
+
+/// The way of `event!` into this pipeline.
+#[derive(Clone, Debug)]
+pub struct EventsHandle {
+    journal: Option<Journal>,
+}
+
+impl EventsHandle {
+    /// Makes this pipeline the one that `event!` of the whole process writes to. Whether it is: the
+    /// first one stays.
+    pub fn install(&self) -> bool {
+        self.journal.as_ref().is_some_and(radiosonde_record::set_global)
+    }
+
+    /// Makes it the one that `event!` writes to on this thread while `f` runs.
+    pub fn within<R>(&self, f: impl FnOnce() -> R) -> R {
+        match &self.journal {
+            Some(journal) => radiosonde_record::with_journal(journal, f),
+            None => f(),
+        }
+    }
+}

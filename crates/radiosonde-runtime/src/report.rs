@@ -1,0 +1,177 @@
+//! The report: what was offered, what became of it, and what is wrong.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use radiosonde_metrics::Refusal;
+use radiosonde_record::{Account, Journal, Kind};
+use serde::Serialize;
+
+use crate::problem::Problem;
+
+/// What telemetry did so far. The same numbers stand on `/report` and `/metrics`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// The service.
+    pub service: String,
+    /// Its version.
+    pub version: String,
+    /// First part of the id of every line of this process.
+    pub instance: String,
+    /// `machine_id` of every line.
+    pub machine_id: Option<String>,
+    /// The telemetry directory; `None` when there is none to write to.
+    pub directory: Option<PathBuf>,
+    /// Our slot in it.
+    pub slot: Option<u32>,
+    /// Whether accepted records survive the death of the process.
+    pub survives_kill: bool,
+    /// Where `/metrics`, `/health` and `/report` are served.
+    pub prometheus: Option<String>,
+    /// The books of log lines and business events.
+    pub events: SignalReport,
+    /// The books of spans.
+    pub spans: SignalReport,
+    /// The books of metric points: lines of snapshots and of jobs.
+    pub metrics: SignalReport,
+    /// Records of dead processes that this one has recovered.
+    pub recovered: u64,
+    /// Metric writes that were refused or folded, by metric and reason.
+    pub refused: Vec<RefusedWrites>,
+    /// What is wrong, with the fix.
+    pub problems: Vec<Problem>,
+}
+
+/// The books of one signal: `offered = delivered + rejected + dropped + pending`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SignalReport {
+    /// Calls that asked for a record.
+    pub offered: u64,
+    /// Records in their day file (on the console, when there is no directory).
+    pub delivered: u64,
+    /// Records that could not be encoded.
+    pub rejected: u64,
+    /// Calls that left no record.
+    pub dropped: u64,
+    /// Records on their way: in rings, or staged. Never counted as sent.
+    pub pending: u64,
+    /// `dropped`, by reason.
+    pub dropped_by_reason: Vec<(String, u64)>,
+    /// Records of which something was cut to fit; counted above as well.
+    pub truncated: u64,
+}
+
+/// Refused writes of one metric for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RefusedWrites {
+    /// The metric.
+    pub metric: String,
+    /// The reason.
+    pub reason: String,
+    /// Writes.
+    pub count: u64,
+    /// The sentence for people.
+    pub text: String,
+}
+
+impl SignalReport {
+    pub(crate) fn of(journal: &Journal, kind: Kind) -> Self {
+        let Account { offered, delivered, rejected, dropped, pending, truncated, .. } =
+            journal.account(kind);
+        let by_reason = |(reason, count): &(radiosonde_record::DropReason, u64)| {
+            (reason.as_str().to_owned(), *count)
+        };
+        Self {
+            offered,
+            delivered,
+            rejected,
+            dropped: dropped.iter().map(|(_, count)| count).sum(),
+            pending,
+            dropped_by_reason: dropped.iter().map(by_reason).collect(),
+            truncated,
+        }
+    }
+}
+
+impl From<&Refusal> for RefusedWrites {
+    fn from(refusal: &Refusal) -> Self {
+        Self {
+            metric: refusal.metric.clone(),
+            reason: refusal.reason.as_str().to_owned(),
+            count: refusal.count,
+            text: refusal.to_string(),
+        }
+    }
+}
+
+impl Report {
+    /// The report as JSON, one object.
+    pub fn to_json(&self) -> String {
+        // Strings, numbers and lists: nothing here can fail to serialise.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    fn head(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} · instance {}", self.service, self.version, self.instance)?;
+        if let Some(machine) = &self.machine_id {
+            write!(f, " · machine {machine}")?;
+        }
+        let rings = if self.survives_kill {
+            "rings in files: survives kill -9"
+        } else {
+            "rings in memory: pending records die with the process"
+        };
+        match (&self.directory, self.slot) {
+            (Some(path), Some(slot)) => {
+                writeln!(f, "\ndirectory  {} (slot {slot}, {rings})", path.display())?;
+            }
+            _ => writeln!(f, "\ndirectory  none ({rings})")?,
+        }
+        self.prometheus.iter().try_for_each(|address| {
+            writeln!(f, "listening  http://{address} /metrics /health /report")
+        })
+    }
+
+    fn table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = ["offered", "delivered", "rejected", "dropped", "pending"];
+        write!(f, "{:<9}", "")?;
+        columns.iter().try_for_each(|column| write!(f, " {column:>10}"))?;
+        for (name, signal) in
+            [("events", &self.events), ("spans", &self.spans), ("metrics", &self.metrics)]
+        {
+            write!(f, "\n{name:<9}")?;
+            let SignalReport { offered, delivered, rejected, dropped, pending, .. } = signal;
+            for count in [offered, delivered, rejected, dropped, pending] {
+                write!(f, " {count:>10}")?;
+            }
+            let reasons = signal.dropped_by_reason.iter();
+            reasons.clone().try_for_each(|(reason, count)| write!(f, "  {reason} {count}"))?;
+            if signal.truncated > 0 {
+                write!(f, "  truncated {}", signal.truncated)?;
+            }
+        }
+        writeln!(f)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.head(f)?;
+        self.table(f)?;
+        if self.recovered > 0 {
+            writeln!(f, "recovered  {} records of earlier processes", self.recovered)?;
+        }
+        if !self.refused.is_empty() {
+            writeln!(f, "refused metric writes")?;
+            self.refused.iter().try_for_each(|refused| writeln!(f, "- {}", refused.text))?;
+        }
+        if self.problems.is_empty() {
+            return write!(f, "problems   none");
+        }
+        write!(f, "problems")?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n- {problem}"))
+    }
+}

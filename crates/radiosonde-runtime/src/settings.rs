@@ -1,0 +1,396 @@
+//! Code and environment made one: the environment wins, and what it says is checked.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use radiosonde_events::ConsoleFormat;
+use radiosonde_record::{Filter, Level};
+use radiosonde_redact::Rules;
+use radiosonde_registry::{Registry, RegistrySource};
+use radiosonde_store::location::Location;
+use radiosonde_tracing::Sampler;
+
+use crate::config::{Config, Profile};
+use crate::machine;
+use crate::problem::Problems;
+
+/// Default of `OTEL_METRIC_EXPORT_INTERVAL`.
+const METRIC_INTERVAL: Duration = Duration::from_secs(60);
+/// Default of the Prometheus exporter of the OpenTelemetry specification.
+const PROMETHEUS_PORT: u16 = 9464;
+
+/// The environment, as a lookup and a list of names, so that tests bring their own.
+#[derive(Debug)]
+pub(crate) struct Environment {
+    variables: BTreeMap<String, OsString>,
+    pub(crate) cwd: PathBuf,
+    pub(crate) stderr_is_terminal: bool,
+}
+
+impl Environment {
+    pub(crate) fn of_process() -> Self {
+        use std::io::IsTerminal as _;
+        let named = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
+        Self {
+            variables: std::env::vars_os().filter_map(named).collect(),
+            cwd: std::env::current_dir().unwrap_or_default(),
+            stderr_is_terminal: std::io::stderr().is_terminal(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(variables: &[(&str, &str)]) -> Self {
+        let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), OsString::from(value));
+        Self {
+            variables: variables.iter().map(pair).collect(),
+            cwd: PathBuf::from("/nowhere"),
+            stderr_is_terminal: false,
+        }
+    }
+
+    /// The value of a variable; empty counts as not set (OpenTelemetry's rule). A value that is
+    /// not UTF-8 is a problem.
+    pub(crate) fn text(&self, name: &str, problems: &Problems) -> Option<String> {
+        let value = self.variables.get(name).filter(|value| !value.is_empty())?;
+        let text = value.to_str().map(str::to_owned);
+        if text.is_none() {
+            problems.say(format!("{name} is not UTF-8"), format!("set {name} to plain text"));
+        }
+        text
+    }
+
+    fn os(&self, name: &str) -> Option<OsString> {
+        self.variables.get(name).cloned()
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let set = self.variables.iter().filter(|(_, value)| !value.is_empty());
+        set.map(|(name, _)| name.as_str())
+    }
+}
+
+/// What telemetry runs with.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) disabled: bool,
+    pub(crate) service: String,
+    pub(crate) version: String,
+    pub(crate) test: bool,
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) registry: Option<Registry>,
+    pub(crate) environment: Option<String>,
+    pub(crate) labels: Vec<(String, String)>,
+    pub(crate) prometheus: Option<String>,
+    pub(crate) console: Option<ConsoleFormat>,
+    pub(crate) filter: Filter,
+    pub(crate) sampler: Sampler,
+    pub(crate) machine_id: Option<String>,
+    pub(crate) metric_interval: Duration,
+    pub(crate) redact: Rules,
+}
+
+impl Settings {
+    /// Resolves everything. What is wrong becomes a problem and leaves the default in place.
+    pub(crate) fn resolve(config: &Config, env: &Environment, problems: &Problems) -> Self {
+        let text = |name: &str| env.text(name, problems);
+        let attributes = resource_attributes(text("OTEL_RESOURCE_ATTRIBUTES"), problems);
+        let attribute = |name: &str| attributes.get(name).cloned();
+        let service = text("OTEL_SERVICE_NAME")
+            .or_else(|| attribute("service.name"))
+            .or_else(|| config.name.clone())
+            .unwrap_or_else(|| config.service.name.to_owned());
+        let version = attribute("service.version")
+            .or_else(|| config.version.clone())
+            .unwrap_or_else(|| config.service.version.to_owned());
+        let labels = labels(config, &attributes, text("RADIOSONDE_ENVIRONMENT"));
+        let environment = labels.iter().find(|(name, _)| name == "environment");
+        let environment = environment.map(|(_, value)| value.clone());
+        name_unhonoured(env, problems);
+        Self {
+            disabled: text("OTEL_SDK_DISABLED").is_some_and(|value| flag(&value, problems)),
+            directory: directory(config, &service, env, problems),
+            registry: registry(config, text("RADIOSONDE_REGISTRY"), problems),
+            prometheus: prometheus(config, env, problems),
+            console: console(config, env, problems),
+            filter: filter(config, text("RUST_LOG"), problems),
+            sampler: sampler(env, problems),
+            machine_id: machine::resolve(text("RADIOSONDE_MACHINE_ID"), config, problems),
+            metric_interval: metric_interval(text("OTEL_METRIC_EXPORT_INTERVAL"), problems),
+            redact: config.redact.clone(),
+            test: config.service.test,
+            service,
+            version,
+            environment,
+            labels,
+        }
+    }
+}
+
+fn resource_attributes(text: Option<String>, problems: &Problems) -> BTreeMap<String, String> {
+    let mut attributes = BTreeMap::new();
+    for pair in text.iter().flat_map(|text| text.split(',')).filter(|pair| !pair.trim().is_empty()) {
+        match pair.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() => {
+                attributes.insert(key.trim().to_owned(), percent_decoded(value.trim()));
+            }
+            _ => problems.say(
+                format!("OTEL_RESOURCE_ATTRIBUTES: `{}` is not key=value", pair.trim()),
+                "write it as key1=value1,key2=value2",
+            ),
+        }
+    }
+    attributes
+}
+
+/// Values are percent-encoded, as in W3C baggage; what is no valid escape stays as it is.
+fn percent_decoded(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let hex = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match hex.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) if *first == b'%' => {
+                out.push(byte);
+                rest = &after[2..];
+            }
+            _ => {
+                out.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Labels of the code, those of the resource in their place, and the environment's name under the
+/// name Prometheus users know it by.
+fn labels(
+    config: &Config,
+    attributes: &BTreeMap<String, String>,
+    environment: Option<String>,
+) -> Vec<(String, String)> {
+    let mut labels: BTreeMap<String, String> = config.labels.iter().cloned().collect();
+    let deployment = attributes
+        .get("deployment.environment.name")
+        .or_else(|| attributes.get("deployment.environment"))
+        .cloned();
+    for (name, value) in attributes {
+        // Dotted names are OpenTelemetry's own; they describe the resource and are no labels.
+        if !name.contains('.') {
+            labels.insert(name.clone(), value.clone());
+        }
+    }
+    if let Some(environment) = environment.or(deployment) {
+        labels.insert("environment".to_owned(), environment);
+    }
+    labels.into_iter().collect()
+}
+
+fn directory(
+    config: &Config,
+    service: &str,
+    env: &Environment,
+    problems: &Problems,
+) -> Option<PathBuf> {
+    let test = config.service.test && config.dir.is_none();
+    let of_test = || {
+        let name = format!("radiosonde-test-{}-{}", std::process::id(), config.service.name);
+        std::env::temp_dir().join(name)
+    };
+    let from_code = if test { Some(of_test()) } else { config.dir.clone() };
+    let lookup = |name: &str| env.os(name);
+    match Location::resolve(service, from_code.as_deref(), &lookup, &env.cwd) {
+        Ok(location) => Some(location.path),
+        Err(error) => {
+            problems.say(error.to_string(), "set RADIOSONDE_DIR to a writable directory");
+            None
+        }
+    }
+}
+
+fn registry(config: &Config, path: Option<String>, problems: &Problems) -> Option<Registry> {
+    let source = path.map(RegistrySource::path).or_else(|| config.registry.clone())?;
+    match source.load() {
+        Ok(registry) => Some(registry),
+        Err(errors) => {
+            for error in errors.0 {
+                problems.say(
+                    format!("registry not used: {error}"),
+                    "mend the registry; until then metrics are observed, not checked",
+                );
+            }
+            None
+        }
+    }
+}
+
+fn prometheus(config: &Config, env: &Environment, problems: &Problems) -> Option<String> {
+    let text = |name: &str| env.text(name, problems);
+    let wanted = exporters(env, problems);
+    let host = text("OTEL_EXPORTER_PROMETHEUS_HOST");
+    let port = text("OTEL_EXPORTER_PROMETHEUS_PORT");
+    if let Some(address) = text("RADIOSONDE_PROMETHEUS") {
+        return (address != "off").then_some(address);
+    }
+    if wanted || host.is_some() || port.is_some() {
+        let host = host.unwrap_or_else(|| "127.0.0.1".to_owned());
+        let port = port.as_deref().map(str::trim).map(str::parse::<u16>);
+        let port = match port {
+            None => PROMETHEUS_PORT,
+            Some(Ok(port)) => port,
+            Some(Err(_)) => {
+                problems.say(
+                    "OTEL_EXPORTER_PROMETHEUS_PORT is not a port; 9464 is used",
+                    "set it to a number from 0 to 65535",
+                );
+                PROMETHEUS_PORT
+            }
+        };
+        return Some(format!("{host}:{port}"));
+    }
+    config.prometheus.clone()
+}
+
+/// Checks the three exporter variables. Whether Prometheus is asked for.
+fn exporters(env: &Environment, problems: &Problems) -> bool {
+    let mut prometheus = false;
+    for signal in ["TRACES", "METRICS", "LOGS"] {
+        let name = format!("OTEL_{signal}_EXPORTER");
+        let Some(value) = env.text(&name, problems) else { continue };
+        for exporter in value.split(',').map(str::trim) {
+            match exporter {
+                "none" | "console" => {}
+                "prometheus" if signal == "METRICS" => prometheus = true,
+                "otlp" => problems.say(
+                    format!("{name}=otlp is set, and this version sends no OTLP"),
+                    "read the day files, or scrape /metrics, until a version with OTLP",
+                ),
+                other => problems.say(
+                    format!("{name}: unknown exporter `{other}`"),
+                    "use none, console, otlp or (for metrics) prometheus",
+                ),
+            }
+        }
+    }
+    prometheus
+}
+
+fn console(config: &Config, env: &Environment, problems: &Problems) -> Option<ConsoleFormat> {
+    let color = env.stderr_is_terminal && env.text("NO_COLOR", problems).is_none();
+    let pretty = ConsoleFormat::Pretty { color };
+    let by_terminal = if env.stderr_is_terminal { pretty } else { ConsoleFormat::Json };
+    match env.text("RADIOSONDE_STDERR", problems).as_deref() {
+        Some("pretty") => Some(pretty),
+        Some("json") => Some(ConsoleFormat::Json),
+        Some("off") => None,
+        other => {
+            if let Some(other) = other {
+                problems.say(
+                    format!("RADIOSONDE_STDERR: unknown form `{other}`"),
+                    "use pretty, json or off",
+                );
+            }
+            (config.profile == Profile::Service && !config.service.test).then_some(by_terminal)
+        }
+    }
+}
+
+fn filter(config: &Config, rust_log: Option<String>, problems: &Problems) -> Filter {
+    let (origin, directives) = match rust_log {
+        Some(directives) => ("RUST_LOG", directives),
+        None => ("filter", config.filter.clone().unwrap_or_default()),
+    };
+    let (filter, refused) = Filter::parse(&directives, Level::Info);
+    for directive in refused {
+        problems.say(
+            format!("{origin}: `{directive}` is not understood and was left out"),
+            "write directives as level, target or target=level; spans in brackets are not supported",
+        );
+    }
+    filter
+}
+
+fn sampler(env: &Environment, problems: &Problems) -> Sampler {
+    let Some(name) = env.text("OTEL_TRACES_SAMPLER", problems) else { return Sampler::default() };
+    let argument = env.text("OTEL_TRACES_SAMPLER_ARG", problems);
+    Sampler::parse(&name, argument.as_deref()).unwrap_or_else(|error| {
+        problems.say(
+            format!("OTEL_TRACES_SAMPLER: {error}; every trace is kept"),
+            "use always_on, always_off, traceidratio or one of them behind parentbased_",
+        );
+        Sampler::default()
+    })
+}
+
+fn metric_interval(text: Option<String>, problems: &Problems) -> Duration {
+    let Some(text) = text else { return METRIC_INTERVAL };
+    match text.trim().parse::<u64>() {
+        Ok(millis @ 1..=86_400_000) => Duration::from_millis(millis),
+        _ => {
+            problems.say(
+                format!("OTEL_METRIC_EXPORT_INTERVAL: `{text}` is not a number of milliseconds"),
+                "set it to a whole number from 1 to 86400000, such as 60000",
+            );
+            METRIC_INTERVAL
+        }
+    }
+}
+
+/// Booleans of OpenTelemetry: `true` in any case is true, everything else false; what is neither
+/// is named.
+fn flag(value: &str, problems: &Problems) -> bool {
+    let value = value.trim();
+    if !value.eq_ignore_ascii_case("true") && !value.eq_ignore_ascii_case("false") {
+        problems.say(
+            format!("OTEL_SDK_DISABLED: `{value}` is neither true nor false; telemetry is on"),
+            "set it to true or false",
+        );
+    }
+    value.eq_ignore_ascii_case("true")
+}
+
+const HONOURED: [&str; 11] = [
+    "OTEL_SDK_DISABLED",
+    "OTEL_SERVICE_NAME",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_METRICS_EXPORTER",
+    "OTEL_LOGS_EXPORTER",
+    "OTEL_METRIC_EXPORT_INTERVAL",
+    "OTEL_EXPORTER_PROMETHEUS_HOST",
+    "OTEL_EXPORTER_PROMETHEUS_PORT",
+];
+
+const OWN: [&str; 6] = [
+    "RADIOSONDE_DIR",
+    "RADIOSONDE_ENVIRONMENT",
+    "RADIOSONDE_MACHINE_ID",
+    "RADIOSONDE_PROMETHEUS",
+    "RADIOSONDE_REGISTRY",
+    "RADIOSONDE_STDERR",
+];
+
+/// Names every variable somebody set in the hope that it does something.
+fn name_unhonoured(env: &Environment, problems: &Problems) {
+    for name in env.names() {
+        if name.starts_with("OTEL_") && !HONOURED.contains(&name) {
+            problems.say(
+                format!("{name} is set and not honoured by this version"),
+                "unset it, or do not rely on it",
+            );
+        }
+        if name.starts_with("RADIOSONDE_") && !OWN.contains(&name) {
+            problems.say(
+                format!("{name} is set and is no variable of radiosonde"),
+                format!("use one of {}", OWN.join(", ")),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

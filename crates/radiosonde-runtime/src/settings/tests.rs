@@ -1,0 +1,95 @@
+//! The environment wins, and every mistake in it is named.
+
+use super::*;
+use crate::config::Service;
+
+fn resolve(config: Config, variables: &[(&str, &str)]) -> (Settings, Vec<String>) {
+    let problems = Problems::default();
+    let settings = Settings::resolve(&config, &Environment::of(variables), &problems);
+    (settings, problems.all().into_iter().map(|problem| problem.what).collect())
+}
+
+fn config() -> Config {
+    Config::new(Service::new("package", "1.0.0")).dir("/telemetry")
+}
+
+#[test]
+fn the_environment_wins_over_code_and_code_over_defaults() {
+    let code = config().service("code").label("environment", "staging").prometheus("127.0.0.1:1");
+    let (settings, problems) = resolve(
+        code,
+        &[
+            ("OTEL_SERVICE_NAME", "operator"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "service.name=x,deployment.environment.name=prod%20eu,tier=gold"),
+            ("RADIOSONDE_DIR", "/elsewhere"),
+            ("RADIOSONDE_PROMETHEUS", "off"),
+            ("RUST_LOG", "debug"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "250"),
+            ("RADIOSONDE_MACHINE_ID", "m-1"),
+        ],
+    );
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(settings.service, "operator");
+    assert_eq!(settings.environment.as_deref(), Some("prod eu"));
+    assert!(settings.labels.contains(&("tier".into(), "gold".into())));
+    assert_eq!(settings.directory.unwrap(), PathBuf::from("/elsewhere"));
+    assert_eq!(settings.prometheus, None);
+    assert!(settings.filter.allows("any", Level::Debug));
+    assert_eq!(settings.metric_interval, Duration::from_millis(250));
+    assert_eq!(settings.machine_id.as_deref(), Some("m-1"));
+
+    let (settings, _) = resolve(config().service("code"), &[]);
+    assert_eq!(settings.service, "code");
+    let (settings, _) = resolve(config(), &[("OTEL_SERVICE_NAME", "")]);
+    assert_eq!(settings.service, "package", "an empty variable counts as not set");
+    assert_eq!(settings.console, Some(ConsoleFormat::Json), "stderr is no terminal here");
+}
+
+#[test]
+fn prometheus_follows_the_variables_of_opentelemetry() {
+    let address = |variables: &[(&str, &str)]| resolve(config(), variables).0.prometheus;
+    assert_eq!(address(&[]), None, "no listener until asked");
+    let exporter = ("OTEL_METRICS_EXPORTER", "prometheus");
+    assert_eq!(address(&[exporter]).as_deref(), Some("127.0.0.1:9464"));
+    let port = ("OTEL_EXPORTER_PROMETHEUS_PORT", "9000");
+    assert_eq!(address(&[port]).as_deref(), Some("127.0.0.1:9000"));
+    let host = ("OTEL_EXPORTER_PROMETHEUS_HOST", "0.0.0.0");
+    assert_eq!(address(&[exporter, host, port]).as_deref(), Some("0.0.0.0:9000"));
+}
+
+#[test]
+fn every_mistake_is_named_and_costs_only_itself() {
+    let cases = [
+        (("OTEL_METRIC_EXPORT_INTERVAL", "soon"), "`soon` is not a number of milliseconds"),
+        (("OTEL_TRACES_SAMPLER", "sometimes"), "unknown sampler `sometimes`"),
+        (("OTEL_EXPORTER_PROMETHEUS_PORT", "99999"), "is not a port"),
+        (("OTEL_RESOURCE_ATTRIBUTES", "oops"), "`oops` is not key=value"),
+        (("OTEL_LOGS_EXPORTER", "zipkin"), "unknown exporter `zipkin`"),
+        (("OTEL_TRACES_EXPORTER", "otlp"), "sends no OTLP"),
+        (("OTEL_PROPAGATORS", "b3"), "OTEL_PROPAGATORS is set and not honoured"),
+        (("OTEL_EXPORTER_OTLP_ENDPOINT", "http://x"), "OTEL_EXPORTER_OTLP_ENDPOINT is set and not"),
+        (("OTEL_SDK_DISABLED", "yes"), "`yes` is neither true nor false"),
+        (("RADIOSONDE_STDERR", "loud"), "unknown form `loud`"),
+        (("RADIOSONDE_DIRECTORY", "/x"), "is no variable of radiosonde"),
+        (("RADIOSONDE_REGISTRY", "/no/such/registry.json"), "/no/such/registry.json"),
+        (("RADIOSONDE_MACHINE_ID", "a b"), "RADIOSONDE_MACHINE_ID"),
+        (("RUST_LOG", "info,[span]=debug"), "RUST_LOG: `[span]=debug`"),
+    ];
+    for (variable, expected) in cases {
+        let (settings, problems) = resolve(config(), &[variable]);
+        assert_eq!(problems.len(), 1, "{variable:?}: {problems:?}");
+        assert!(problems[0].contains(expected), "{variable:?}: {problems:?}");
+        assert!(!settings.disabled);
+        assert_eq!(settings.directory, Some(PathBuf::from("/telemetry")));
+    }
+    let (settings, problems) = resolve(config(), &[("OTEL_SDK_DISABLED", "TRUE")]);
+    assert!(settings.disabled && problems.is_empty());
+}
+
+#[test]
+fn unit_tests_write_below_the_temporary_directory_and_not_on_the_console() {
+    let service = Service::new("package", "1.0.0").in_test(true);
+    let (settings, _) = resolve(Config::new(service), &[("XDG_STATE_HOME", "/home/me/state")]);
+    assert!(settings.directory.unwrap().starts_with(std::env::temp_dir()));
+    assert_eq!(settings.console, None);
+}

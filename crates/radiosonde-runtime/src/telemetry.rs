@@ -1,0 +1,388 @@
+//! A running telemetry: the journal, the metrics, the threads, and their ends.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use radiosonde_events::{Console, DaySink, Owner, Redactions};
+use radiosonde_metrics::{Metrics, Reason, Settings as MetricSettings};
+use radiosonde_record::{Control, Drain, Journal, Kind, Notice, Slot, Unsynced, suppress_thread};
+
+use crate::books::Books;
+use crate::config::Config;
+use crate::console::ConsoleWriter;
+use crate::directory::{self, Place};
+use crate::io_thread::{self, IoControl};
+use crate::listener::{self, Pages};
+use crate::problem::{Problem, Problems};
+use crate::report::{RefusedWrites, Report, SignalReport};
+use crate::settings::{Environment, Settings};
+use crate::tokio_metrics::Runtimes;
+use crate::{metric_lines, process, recovery};
+
+/// A running telemetry. Cheap to clone; clones are the same.
+#[derive(Clone)]
+pub(crate) struct Telemetry(Arc<Inner>);
+
+struct Inner {
+    service: String,
+    version: String,
+    machine_id: Option<String>,
+    instance: String,
+    test: bool,
+    root: Option<PathBuf>,
+    slot_number: Option<u32>,
+    slot: Mutex<Option<Arc<Slot>>>,
+    journal: Option<Journal>,
+    metrics: Metrics,
+    runtimes: Runtimes,
+    problems: Problems,
+    console: Option<ConsoleWriter>,
+    unsynced: Unsynced,
+    recovered: Arc<AtomicU64>,
+    prometheus: Option<String>,
+    io: Option<Arc<IoControl>>,
+    shut: AtomicBool,
+}
+
+impl Telemetry {
+    /// Starts everything that works. Installs nothing.
+    pub(crate) fn start(config: Config) -> (Self, Settings) {
+        let problems = Problems::default();
+        let settings = Settings::resolve(&config, &Environment::of_process(), &problems);
+        let telemetry = if settings.disabled {
+            Self::disabled(&settings, problems)
+        } else {
+            Self::run(&settings, problems)
+        };
+        (telemetry, settings)
+    }
+
+    fn disabled(settings: &Settings, problems: Problems) -> Self {
+        Self(Arc::new(Inner {
+            service: settings.service.clone(),
+            version: settings.version.clone(),
+            machine_id: settings.machine_id.clone(),
+            instance: "disabled".to_owned(),
+            test: settings.test,
+            root: None,
+            slot_number: None,
+            slot: Mutex::default(),
+            journal: None,
+            metrics: Metrics::new(MetricSettings::default()),
+            runtimes: Runtimes::default(),
+            problems,
+            console: None,
+            unsynced: Unsynced::default(),
+            recovered: Arc::default(),
+            prometheus: None,
+            io: None,
+            shut: AtomicBool::new(true),
+        }))
+    }
+
+    fn run(settings: &Settings, problems: Problems) -> Self {
+        let machine_id = settings.machine_id.as_deref();
+        let redact = settings.redact.clone();
+        let owner = Owner::new(&settings.service, &settings.version, machine_id, redact);
+        let place = directory::prepare(settings, &owner, &problems);
+        let Some(journal) = place.journal.clone() else {
+            return Self::disabled(settings, problems);
+        };
+        let console = settings.console.and_then(|_| ConsoleWriter::start());
+        let redactions = Redactions::default();
+        let runtimes = Runtimes::default();
+        let books = Books {
+            journal: journal.clone(),
+            redactions: redactions.clone(),
+            problems: problems.clone(),
+            console: console.clone(),
+        };
+        let metrics = metrics(settings, &journal, &problems, &runtimes, books);
+        let Place { taken, instance, .. } = place;
+        let (root, slot) = match taken {
+            Some((root, slot)) => (Some(root), Some(Arc::new(slot))),
+            None => (None, None),
+        };
+        let bound = listener::bind(settings, root.as_deref(), &problems);
+        let inner = Inner {
+            service: settings.service.clone(),
+            version: settings.version.clone(),
+            machine_id: settings.machine_id.clone(),
+            instance,
+            test: settings.test,
+            slot_number: slot.as_ref().map(|slot| slot.number()),
+            slot: Mutex::new(slot),
+            root,
+            journal: Some(journal.clone()),
+            metrics,
+            runtimes,
+            problems,
+            console,
+            unsynced: Unsynced::default(),
+            recovered: Arc::default(),
+            prometheus: bound.address(),
+            io: Some(Arc::default()),
+            shut: AtomicBool::new(false),
+        };
+        let telemetry = Self(Arc::new(inner));
+        telemetry.start_drain(settings, owner, redactions, &journal);
+        io_thread::start(&telemetry, bound, settings.metric_interval);
+        telemetry
+    }
+
+    fn start_drain(
+        &self,
+        settings: &Settings,
+        owner: Owner,
+        redactions: Redactions,
+        journal: &Journal,
+    ) {
+        let inner = &self.0;
+        let console = inner.console.clone().zip(settings.console).map(|(writer, format)| {
+            Console::new(format, Box::new(move |lines| writer.write(lines)))
+        });
+        let has_console = console.is_some();
+        let slot = lock(&inner.slot).clone();
+        let number = slot.as_ref().map_or(0, |slot| slot.number());
+        let sink = DaySink::new(owner, &inner.instance, number, redactions.clone(), console);
+        let (root, instance) = (inner.root.clone(), inner.instance.clone());
+        let (problems, recovered) = (inner.problems.clone(), Arc::clone(&inner.recovered));
+        let (journal, unsynced) = (journal.clone(), inner.unsynced.clone());
+        let run = move || {
+            suppress_thread();
+            let notify = notify(problems.clone());
+            let mut drain = Drain::new(
+                &journal,
+                root.as_deref(),
+                &unsynced,
+                Box::new(sink),
+                has_console,
+                notify,
+            );
+            if let (Some(root), Some(slot)) = (&root, slot) {
+                let found = recovery::run(
+                    root, number, &slot, &instance, &redactions, &problems, &mut drain,
+                );
+                recovered.store(found, Ordering::Relaxed);
+            }
+            drain.run();
+        };
+        let thread = thread::Builder::new().name("radiosonde-drain".to_owned()).spawn(run);
+        if let Err(error) = thread {
+            inner.problems.say(
+                format!("the drain has no thread: {error}; records wait in their rings"),
+                "raise the limit of threads; the next start recovers what is in the rings",
+            );
+        }
+    }
+
+    pub(crate) fn problems(&self) -> &Problems {
+        &self.0.problems
+    }
+
+    pub(crate) fn journal(&self) -> Option<&Journal> {
+        self.0.journal.as_ref()
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(crate) fn is_test(&self) -> bool {
+        self.0.test
+    }
+
+    pub(crate) fn is_shut(&self) -> bool {
+        self.0.shut.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn io(&self) -> Option<&Arc<IoControl>> {
+        self.0.io.as_ref()
+    }
+
+    pub(crate) fn unsynced(&self) -> &Unsynced {
+        &self.0.unsynced
+    }
+
+    pub(crate) fn directory(&self) -> Option<&std::path::Path> {
+        self.0.root.as_deref()
+    }
+
+    pub(crate) fn prometheus(&self) -> Option<&str> {
+        self.0.prometheus.as_deref()
+    }
+
+    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "only runtimes are watched"))]
+    pub(crate) fn runtimes(&self) -> &Runtimes {
+        &self.0.runtimes
+    }
+
+    /// `/metrics` and others, as the listener serves them.
+    pub(crate) fn pages(&self) -> Pages {
+        Pages(self.clone())
+    }
+
+    pub(crate) fn report(&self) -> Report {
+        let inner = &self.0;
+        let books = |kind| match &inner.journal {
+            Some(journal) => SignalReport::of(journal, kind),
+            None => SignalReport::default(),
+        };
+        let survives =
+            inner.journal.as_ref().is_some_and(|journal| journal.directory().is_some());
+        Report {
+            service: inner.service.clone(),
+            version: inner.version.clone(),
+            instance: inner.instance.clone(),
+            machine_id: inner.machine_id.clone(),
+            directory: inner.root.clone(),
+            slot: inner.slot_number,
+            survives_kill: survives,
+            prometheus: inner.prometheus.clone(),
+            events: books(Kind::Event),
+            spans: books(Kind::Span),
+            metrics: books(Kind::Metric),
+            recovered: inner.recovered.load(Ordering::Relaxed),
+            refused: inner.metrics.refusals().iter().map(RefusedWrites::from).collect(),
+            problems: inner.problems.all(),
+        }
+    }
+
+    fn control(&self) -> Option<&Arc<Control>> {
+        self.0.journal.as_ref().map(Journal::control)
+    }
+
+    /// Brings everything recorded so far to its destination, at most `within`.
+    pub(crate) fn flush(&self, within: Duration) {
+        let deadline = Instant::now() + within.min(FLUSH_MAX);
+        self.0.metrics.flush_thread();
+        if let Some(control) = self.control() {
+            control.flush(left(deadline));
+        }
+        if let Some(console) = &self.0.console {
+            console.flush(left(deadline));
+        }
+    }
+
+    pub(crate) fn flush_async(&self) -> Option<radiosonde_record::Flush> {
+        self.0.metrics.flush_thread();
+        self.control().map(Control::flush_async)
+    }
+
+    /// Ends telemetry, once: a last snapshot, a last drain, a sync, and the slot is given back.
+    pub(crate) fn shutdown(&self, within: Duration) -> Report {
+        let inner = &self.0;
+        if inner.shut.swap(true, Ordering::AcqRel) {
+            return self.report();
+        }
+        let deadline = Instant::now() + within.min(FLUSH_MAX);
+        inner.metrics.flush_thread();
+        if let Some(io) = &inner.io {
+            io.stop(left(deadline));
+        }
+        let Some(journal) = &inner.journal else { return self.report() };
+        // First what is there, then close: what is recorded meanwhile is still drained.
+        journal.control().flush(left(deadline));
+        journal.close();
+        let stopped = journal.control().stop(left(deadline));
+        if let Some(console) = &inner.console {
+            console.flush(left(deadline));
+        }
+        let synced = inner.unsynced.sync().is_ok();
+        let report = self.report();
+        let pending = report.events.pending + report.spans.pending + report.metrics.pending;
+        // Anything less and the remains are for the next start.
+        if stopped && synced && pending == 0
+            && let Some(instance) = journal.directory()
+        {
+            let _ = fs::remove_dir_all(instance);
+        }
+        lock(&inner.slot).take();
+        report
+    }
+}
+
+/// Limits past this are for ever.
+const FLUSH_MAX: Duration = Duration::from_secs(60 * 60 * 24);
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn metrics(
+    settings: &Settings,
+    journal: &Journal,
+    problems: &Problems,
+    runtimes: &Runtimes,
+    books: Books,
+) -> Metrics {
+    let mut of_metrics = MetricSettings::default();
+    of_metrics.registry = settings.registry.clone();
+    of_metrics.environment = settings.environment.clone();
+    of_metrics.labels = settings.labels.clone();
+    of_metrics.rules = settings.redact.clone();
+    let metrics = Metrics::new(of_metrics);
+    for (what, fix) in metrics.problems() {
+        problems.say(what, fix);
+    }
+    let refused = problems.clone();
+    metrics.set_on_refusal(Box::new(move |refusal| {
+        refused.add(Problem::new(refusal_text(refusal), refusal_fix(refusal.reason)));
+    }));
+    let deltas = journal.clone();
+    metrics.on_delta(Box::new(move |context, delta| {
+        metric_lines::record_delta(&deltas, context, delta);
+    }));
+    metrics.add_collector(Box::new(move |snapshot| books.collect(snapshot)));
+    process::install(&metrics);
+    runtimes.install(&metrics, journal);
+    metrics
+}
+
+/// Without the count, which goes on growing: the report has it.
+fn refusal_text(refusal: &radiosonde_metrics::Refusal) -> String {
+    let reason = refusal.example.as_deref().unwrap_or(refusal.reason.as_str());
+    let module = refusal.module.as_deref().map(|module| format!(" (in {module})"));
+    format!("writes to metric `{}` are refused: {reason}{}", refusal.metric, module.unwrap_or_default())
+}
+
+fn refusal_fix(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Unregistered => "add the metric to the registry, or remove the write",
+        Reason::TypeMismatch => "write it as the type the registry says, or register a new name",
+        Reason::ForeignSource => "leave the metric to its source, or set its source to app",
+        Reason::LabelUndeclared => "declare the label for the metric in the registry, or drop it",
+        Reason::LabelMissing => "give every label the registry declares for the metric",
+        Reason::LabelValue => "use a value of the registry's list or pattern, or extend it",
+        Reason::LabelShape => "put ids and free text on events and spans, not in metric labels",
+        Reason::SeriesCap => "find the label that explodes, or raise the limit in the registry",
+        Reason::Value => "check the value before it is written",
+        _ => "correct the write; the reference of radiosonde-metrics lists what is allowed",
+    }
+}
+
+fn notify(problems: Problems) -> Box<dyn Fn(Notice) + Send> {
+    Box::new(move |notice| match notice {
+        Notice::Blocked(error) => problems.say(
+            format!("day files cannot be written: {error}; records wait in their rings"),
+            "make room or repair the disk; writing is tried again by itself",
+        ),
+        Notice::Refused { records, bytes } => problems.say(
+            format!("{records} records and {bytes} bytes of rings could not be encoded"),
+            "report it with the version of radiosonde: this should not happen",
+        ),
+        Notice::Unstaged(error) => problems.say(
+            format!("no stage: {error}; a kill can tear or repeat lines"),
+            "make room in the telemetry directory and restart",
+        ),
+        _ => {}
+    })
+}

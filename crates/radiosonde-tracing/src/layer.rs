@@ -1,0 +1,212 @@
+//! The layer itself.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use radiosonde_context::{Context, SpanId, TraceId};
+use radiosonde_record::{Descriptor, EncodedFields, Journal, Kind, Level, Site, SpanPart, Value};
+use tracing_core::span::{Attributes, Id, Record};
+use tracing_core::subscriber::Interest;
+use tracing_core::{Event, LevelFilter, Metadata, Subscriber};
+use tracing_subscriber::layer::Context as Subscribed;
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::sampler::Sampler;
+use crate::span::{Span, SpanFields};
+use crate::stack;
+use crate::visit::{Each, Message, Rest};
+
+/// Records events and spans in a journal. See the crate documentation.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    journal: Journal,
+    sampler: Sampler,
+    sole: bool,
+}
+
+impl Layer {
+    /// A layer over a journal, beside others: what the journal's filter holds back is still seen
+    /// by them.
+    pub fn new(journal: &Journal, sampler: Sampler) -> Self {
+        Self { journal: journal.clone(), sampler, sole: false }
+    }
+
+    /// For a subscriber without other layers: what the filter holds back is switched off at its
+    /// call site, and then costs a load and a branch.
+    #[must_use]
+    pub fn sole(mut self) -> Self {
+        self.sole = true;
+        self
+    }
+
+    fn allows(&self, metadata: &Metadata<'_>) -> bool {
+        self.journal.allows(metadata.target(), level(metadata.level()))
+    }
+
+    fn site(&self, metadata: &'static Metadata<'static>) -> Site {
+        let key = std::ptr::from_ref(metadata).addr();
+        self.journal.site(key, || Descriptor {
+            name: if metadata.is_span() { metadata.name() } else { "log" }.to_owned(),
+            source: metadata.target().to_owned(),
+            file: metadata.file().unwrap_or_default().to_owned(),
+            line: metadata.line().unwrap_or_default(),
+            keys: metadata.fields().iter().map(|field| field.name().to_owned()).collect(),
+        })
+    }
+}
+
+impl<S> tracing_subscriber::Layer<S> for Layer
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.sole && !self.allows(metadata) { Interest::never() } else { Interest::always() }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, _: Subscribed<'_, S>) -> bool {
+        !self.sole || self.allows(metadata)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        let lowest = || match self.journal.filter().lowest() {
+            None => LevelFilter::OFF,
+            Some(Level::Trace) => LevelFilter::TRACE,
+            Some(Level::Debug) => LevelFilter::DEBUG,
+            Some(Level::Info) => LevelFilter::INFO,
+            Some(Level::Warning) => LevelFilter::WARN,
+            Some(Level::Error | Level::Critical) => LevelFilter::ERROR,
+        };
+        self.sole.then(lowest)
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, subscribed: Subscribed<'_, S>) {
+        let metadata = attributes.metadata();
+        if !self.allows(metadata) {
+            return;
+        }
+        let Some(registered) = subscribed.span(id) else { return };
+        let parent = match attributes.parent() {
+            Some(parent) => context_of(&subscribed, parent).unwrap_or_default(),
+            None => Context::current(),
+        };
+        let (trace, parent_span, decision) = if attributes.is_root() {
+            (None, None, None)
+        } else {
+            (parent.trace_id(), parent.span_id(), parent.is_sampled())
+        };
+        let trace_id = trace.unwrap_or_else(TraceId::random);
+        let sampled = self.sampler.decide(trace_id, decision);
+        let part = SpanPart {
+            parent: parent_span.map_or(0, |id| u64::from_be_bytes(id.to_bytes())),
+            start_ns: now_ns(),
+            kind: 1,
+            status: 0,
+        };
+        let mut span = Span {
+            context: parent.with_span(trace_id, SpanId::random(), sampled),
+            sampled,
+            site: self.site(metadata),
+            part,
+            fields: EncodedFields::default(),
+            message: None,
+            name: None,
+        };
+        attributes.record(&mut Each(SpanFields { span: &mut span }));
+        registered.extensions_mut().replace(span);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, subscribed: Subscribed<'_, S>) {
+        let Some(registered) = subscribed.span(id) else { return };
+        // Taken out: a formatter of the application may come back here.
+        let Some(mut span) = registered.extensions_mut().remove::<Span>() else { return };
+        let before = span.context.clone();
+        values.record(&mut Each(SpanFields { span: &mut span }));
+        if span.context.packed() != before.packed()
+            && Context::current().span_id() == before.span_id()
+        {
+            // An id recorded from inside holds for what follows inside.
+            let _before = span.context.over(&Context::current()).replace_current();
+        }
+        registered.extensions_mut().replace(span);
+    }
+
+    fn on_event(&self, event: &Event<'_>, subscribed: Subscribed<'_, S>) {
+        let metadata = event.metadata();
+        if !self.allows(metadata) {
+            return;
+        }
+        let level = level(metadata.level());
+        if level >= Level::Error
+            && let Some(registered) = subscribed.event_span(event)
+            && let Some(span) = registered.extensions_mut().get_mut::<Span>()
+        {
+            span.failed();
+        }
+        let context = match event.parent() {
+            Some(parent) => context_of(&subscribed, parent).unwrap_or_default(),
+            None => Context::current(),
+        };
+        let site = self.site(metadata);
+        self.journal.record(Kind::Event, level, &site, context.packed(), |record| {
+            event.record(&mut Each(Message(record)));
+            event.record(&mut Each(Rest(record)));
+        });
+    }
+
+    fn on_enter(&self, id: &Id, subscribed: Subscribed<'_, S>) {
+        if let Some(context) = context_of(&subscribed, id) {
+            stack::enter(id, &context);
+        }
+    }
+
+    fn on_exit(&self, id: &Id, _: Subscribed<'_, S>) {
+        stack::exit(id);
+    }
+
+    fn on_close(&self, id: Id, subscribed: Subscribed<'_, S>) {
+        let Some(registered) = subscribed.span(&id) else { return };
+        let Some(span) = registered.extensions_mut().remove::<Span>() else { return };
+        if !span.sampled {
+            return;
+        }
+        let metadata = registered.metadata();
+        let site = match span.name {
+            None => span.site,
+            Some(name) => Site::Inline(Descriptor {
+                name,
+                source: metadata.target().to_owned(),
+                file: metadata.file().unwrap_or_default().to_owned(),
+                line: metadata.line().unwrap_or_default(),
+                keys: metadata.fields().iter().map(|field| field.name().to_owned()).collect(),
+            }),
+        };
+        let level = level(metadata.level());
+        self.journal.record(Kind::Span, level, &site, span.context.packed(), |record| {
+            record.span(&span.part);
+            record.message(Value::Str(span.message.as_deref().unwrap_or_default()));
+            record.encoded_fields(&span.fields);
+        });
+    }
+}
+
+fn context_of<S>(subscribed: &Subscribed<'_, S>, id: &Id) -> Option<Context>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let registered = subscribed.span(id)?;
+    let extensions = registered.extensions();
+    extensions.get::<Span>().map(|span| span.context.clone())
+}
+
+fn level(level: &tracing_core::Level) -> Level {
+    match *level {
+        tracing_core::Level::ERROR => Level::Error,
+        tracing_core::Level::WARN => Level::Warning,
+        tracing_core::Level::INFO => Level::Info,
+        tracing_core::Level::DEBUG => Level::Debug,
+        tracing_core::Level::TRACE => Level::Trace,
+    }
+}
+
+fn now_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
+}

@@ -1,0 +1,109 @@
+//! Head sampling by the names of `OTEL_TRACES_SAMPLER`.
+
+use std::fmt;
+
+use radiosonde_context::TraceId;
+
+/// Which traces are recorded. Decided once, at the root.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sampler {
+    /// Share of traces that are kept, 0 to 1.
+    ratio: f64,
+    /// Whether a parent's decision stands.
+    parent_based: bool,
+}
+
+impl Default for Sampler {
+    /// `parentbased_always_on`, the default of OpenTelemetry.
+    fn default() -> Self {
+        Self { ratio: 1.0, parent_based: true }
+    }
+}
+
+impl Sampler {
+    /// Reads the values of `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
+    ///
+    /// # Errors
+    /// [`InvalidSampler`] for a name the specification does not have or an argument that is not a
+    /// number from 0 to 1.
+    pub fn parse(name: &str, argument: Option<&str>) -> Result<Self, InvalidSampler> {
+        let ratio = || match argument.map(str::trim) {
+            None | Some("") => Ok(1.0),
+            Some(text) => match text.parse::<f64>() {
+                Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(ratio),
+                _ => Err(InvalidSampler(format!("argument `{text}` is not a number from 0 to 1"))),
+            },
+        };
+        let name = name.trim();
+        let (kind, parent_based) = match name.strip_prefix("parentbased_") {
+            Some(kind) => (kind, true),
+            None => (name, false),
+        };
+        let ratio = match kind {
+            "always_on" => 1.0,
+            "always_off" => 0.0,
+            "traceidratio" => ratio()?,
+            _ => return Err(InvalidSampler(format!("unknown sampler `{name}`"))),
+        };
+        Ok(Self { ratio, parent_based })
+    }
+
+    /// Whether a span is recorded, given its trace and the decision of its parent.
+    pub(crate) fn decide(&self, trace_id: TraceId, parent: Option<bool>) -> bool {
+        if self.parent_based
+            && let Some(decision) = parent
+        {
+            return decision;
+        }
+        if self.ratio >= 1.0 {
+            return true;
+        }
+        // The low 63 bits, as other implementations do, so that one trace is kept everywhere.
+        let place = (trace_id.low() >> 1) as f64 / (u64::MAX >> 1) as f64;
+        place < self.ratio
+    }
+}
+
+/// A sampler that does not exist, or an argument that is no ratio.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidSampler(String);
+
+impl fmt::Display for InvalidSampler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for InvalidSampler {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_specification_are_understood() {
+        let kept = |sampler: Sampler, parent| {
+            (0..1000).filter(|_| sampler.decide(TraceId::random(), parent)).count()
+        };
+        let parse = |name, argument| Sampler::parse(name, argument).unwrap();
+        assert_eq!(kept(parse("always_on", None), Some(false)), 1000);
+        assert_eq!(kept(parse("always_off", None), Some(true)), 0);
+        assert_eq!(kept(parse("parentbased_always_off", None), Some(true)), 1000);
+        assert_eq!(kept(parse("parentbased_always_on", None), Some(false)), 0);
+        let some = kept(parse("traceidratio", Some("0.5")), None);
+        assert!((350..650).contains(&some), "{some}");
+        assert_eq!(kept(parse("parentbased_traceidratio", Some("0")), None), 0);
+    }
+
+    #[test]
+    fn others_are_named() {
+        let cases = [
+            ("alway_on", None, "unknown sampler `alway_on`"),
+            ("traceidratio", Some("2"), "argument `2` is not a number from 0 to 1"),
+            ("traceidratio", Some("NaN"), "argument `NaN` is not a number from 0 to 1"),
+        ];
+        for (name, argument, expected) in cases {
+            assert_eq!(Sampler::parse(name, argument).unwrap_err().to_string(), expected);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Visitors: fields of `tracing` to values of records.
+
+use std::error::Error;
+use std::fmt;
+
+use radiosonde_record::{Builder, Value};
+use tracing_core::field::{Field, Visit};
+
+/// One method for every type of value.
+pub(crate) trait Take {
+    fn take(&mut self, field: &Field, value: Value<'_>);
+}
+
+/// Turns the many methods of `Visit` into one.
+pub(crate) struct Each<T>(pub(crate) T);
+
+impl<T: Take> Visit for Each<T> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.0.take(field, Value::F64(value));
+    }
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.0.take(field, Value::I64(value));
+    }
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.take(field, Value::U64(value));
+    }
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.0.take(field, Value::Bool(value));
+    }
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.take(field, Value::Str(value));
+    }
+    fn record_bytes(&mut self, field: &Field, value: &[u8]) {
+        self.0.take(field, Value::Bytes(value));
+    }
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        self.0.take(field, Value::Display(&Chain(value)));
+    }
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.take(field, Value::Debug(value));
+    }
+}
+
+/// An error and its sources: `saving: disk full`.
+struct Chain<'a>(&'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        // A cycle of sources is a bug elsewhere; it must not hang the caller.
+        for _ in 0..32 {
+            let Some(error) = source else { break };
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// Records the message of an event: it comes first in a record, wherever its field stands.
+pub(crate) struct Message<'a, 'b>(pub(crate) &'a mut Builder<'b>);
+
+impl Take for Message<'_, '_> {
+    fn take(&mut self, field: &Field, value: Value<'_>) {
+        if field.name() == MESSAGE {
+            self.0.message(value);
+        }
+    }
+}
+
+/// Records the other fields of an event.
+pub(crate) struct Rest<'a, 'b>(pub(crate) &'a mut Builder<'b>);
+
+impl Take for Rest<'_, '_> {
+    fn take(&mut self, field: &Field, value: Value<'_>) {
+        if field.name() != MESSAGE {
+            self.0.field(field.index(), value);
+        }
+    }
+}
+
+pub(crate) const MESSAGE: &str = "message";

@@ -1,0 +1,73 @@
+//! `init!`, its relatives, and `catalog!`.
+
+/// Starts telemetry and returns its [`Guard`](crate::Guard). Cannot fail.
+///
+/// ```
+/// # let scratch = std::env::temp_dir().join(format!("radiosonde-init-{}", std::process::id()));
+/// let telemetry = radiosonde::init!(
+///     service = "shop",
+///     dir = &scratch,
+///     labels = {"environment" => "staging"},
+/// );
+/// assert_eq!(telemetry.report().service, "shop");
+/// # drop(telemetry); std::fs::remove_dir_all(&scratch).ok();
+/// ```
+///
+/// A macro, because only a macro sees the caller's package name and version. Each `key = value`
+/// calls the method of [`Config`](crate::Config) of that name; `labels = {name => value, …}` calls
+/// `label` for each.
+#[macro_export]
+macro_rules! init {
+    ($($settings:tt)*) => { $crate::config!($($settings)*).init() };
+}
+
+/// As [`init!`], for programs that rather stop than run with a problem: every
+/// [`Problem`](crate::Problem) is in the error.
+#[macro_export]
+macro_rules! try_init {
+    ($($settings:tt)*) => { $crate::config!($($settings)*).try_init() };
+}
+
+/// The [`Config`](crate::Config) that [`init!`] would start, for settings that are known at run
+/// time only.
+///
+/// ```
+/// let mut config = radiosonde::config!(service = "shop");
+/// if let Ok(address) = std::env::var("SHOP_METRICS") {
+///     config = config.prometheus(address);
+/// }
+/// # let _ = config;
+/// ```
+#[macro_export]
+macro_rules! config {
+    (@set $config:expr;) => { $config };
+    (@set $config:expr; labels = { $($name:expr => $value:expr),* $(,)? } $(, $($rest:tt)*)?) => {
+        $crate::config!(@set $config$(.label($name, $value))*; $($($rest)*)?)
+    };
+    (@set $config:expr; $key:ident = $value:expr $(, $($rest:tt)*)?) => {
+        $crate::config!(@set $config.$key($value); $($($rest)*)?)
+    };
+    ($($settings:tt)*) => {
+        $crate::config!(@set
+            $crate::Config::new(
+                $crate::Service::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+                    .in_test(cfg!(test)),
+            );
+            $($settings)*)
+    };
+}
+
+/// Compiles a metric registry into the program as `mod catalog`.
+///
+/// ```ignore
+/// radiosonde::catalog!("registry.json");   // relative to the caller's Cargo.toml
+///
+/// let _telemetry = radiosonde::init!(registry = catalog::REGISTRY);
+/// metrics::counter!(catalog::INGESTION_RUNS_TOTAL, "outcome" => "success").increment(1);
+/// ```
+///
+/// A registry with an error does not compile; the message names line, column, path and fix.
+#[macro_export]
+macro_rules! catalog {
+    ($path:literal) => { $crate::__private::catalog!([$crate] $path); };
+}
