@@ -1,0 +1,214 @@
+//! What callers record, and the lines that come out: form, order, redaction, hostile values.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use radiosonde_context::scope;
+use radiosonde_events::recover::recover_directory;
+use radiosonde_events::{Console, ConsoleFormat, DaySink, Owner, Redactions, event, log_event};
+use radiosonde_record::{
+    Drain, Filter, Journal, Level, Placement, Slot, Unsynced, Value, with_journal,
+};
+use radiosonde_redact::Rules;
+use serde_json::Value as Json;
+
+/// A pipeline of journal and drain in a directory of its own.
+struct Pipeline {
+    root: tempfile::TempDir,
+    journal: Journal,
+    slot: Slot,
+    redactions: Redactions,
+}
+
+fn owner() -> Owner {
+    Owner::new("shop", "1.0.0", Some("m-7"), Rules::standard())
+}
+
+impl Pipeline {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let slot = Slot::take(root.path()).unwrap();
+        let (_, path) = slot.create_instance(&owner().to_json()).unwrap();
+        let filter = Filter::at(Level::Debug);
+        let journal = Journal::open(Placement::Directory(path), filter).unwrap();
+        Self { root, journal, slot, redactions: Redactions::default() }
+    }
+
+    /// Records by `f`, drains, and returns the lines of the signal.
+    fn record(&self, console: Option<Console>, f: impl FnOnce()) -> Vec<String> {
+        with_journal(&self.journal, f);
+        let sink = DaySink::new(owner(), "instance", 0, self.redactions.clone(), console);
+        let drain = Drain::new(
+            &self.journal,
+            Some(self.root.path()),
+            &Unsynced::default(),
+            Box::new(sink),
+            false,
+            Box::new(|notice| panic!("{notice:?}")),
+        );
+        let thread = std::thread::spawn(move || drain.run());
+        assert!(self.journal.control().stop(Duration::from_secs(20)));
+        thread.join().unwrap();
+        lines(self.root.path(), "events-")
+    }
+}
+
+fn lines(root: &Path, prefix: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for entry in std::fs::read_dir(root).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_str().unwrap().starts_with(prefix) {
+            let text = std::fs::read_to_string(path).unwrap();
+            assert!(text.ends_with('\n'));
+            lines.extend(text.lines().map(str::to_owned));
+        }
+    }
+    lines
+}
+
+fn json(line: &str) -> Json {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+}
+
+#[test]
+fn an_event_line_has_the_documented_keys_in_the_documented_order() {
+    let pipeline = Pipeline::new();
+    let status = 429;
+    let lines = pipeline.record(None, || {
+        scope().job("job-123").worker("w-1").session("s-1").run(|| {
+            event!("openrouter_error", level: error, source: "translation_service",
+                status, code = "rate_limited", ratio = 0.5, retry = true, next = None::<u32>,
+                "429 {}", "Rate limit");
+        });
+    });
+    assert_eq!(lines.len(), 1);
+    let head = r#"{"ts":"2"#;
+    assert!(lines[0].starts_with(head), "{}", lines[0]);
+    let after_ts = lines[0].split_once("Z\",").unwrap().1;
+    let expected = concat!(
+        r#""level":"error","evt":"openrouter_error","source":"translation_service","#,
+        r#""msg":"429 Rate limit","service":"shop","job_id":"job-123","machine_id":"m-7","#,
+        r#""worker_id":"w-1","session_id":"s-1","#,
+        r#""meta":{"status":429,"code":"rate_limited","ratio":0.5,"retry":true,"next":null},"#,
+        r#""id":"instance.1.0"}"#,
+    );
+    assert_eq!(after_ts, expected);
+}
+
+#[test]
+fn secrets_are_replaced_by_key_and_counted_and_look_alikes_stay() {
+    let pipeline = Pipeline::new();
+    let lines = pipeline.record(None, || {
+        event!("call", api_key = "sk-1", headers.authorization = "Bearer x", token_count = 12,
+            session_id = "s-9", author = "ann", key_id = "key-7", "calling");
+        let meta = [("password", Value::Str("hunter2")), ("status", Value::U64(1))];
+        log_event("dynamic", Level::Info, "somewhere", "hello", &meta);
+    });
+    let text = lines.join("\n");
+    for secret in ["sk-1", "Bearer", "hunter2"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    let meta = &json(&lines[0])["meta"];
+    assert_eq!(meta["api_key"], "[redacted]");
+    assert_eq!(meta["headers.authorization"], "[redacted]");
+    assert_eq!(meta["token_count"], 12);
+    assert_eq!(meta["session_id"], "s-9");
+    assert_eq!(meta["author"], "ann");
+    assert_eq!(meta["key_id"], "key-7");
+    assert_eq!(pipeline.redactions.counts().values().sum::<u64>(), 3);
+}
+
+#[test]
+fn hostile_text_arrives_whole_and_stays_on_one_line() {
+    let pipeline = Pipeline::new();
+    let texts = ["a\0b", "\"quoted\" \\ back", "line\nbreak\r\n\ttab", "🦀 日本語", "\u{1b}[31mred", ""];
+    let lines = pipeline.record(None, || {
+        for text in texts {
+            event!("hostile", text, "{text}");
+        }
+        event!("bytes", raw = *b"ok\xff\xfe".as_slice(), "bytes");
+        event!("huge", text = "x".repeat(1 << 20), "{}", "y".repeat(1 << 20));
+        event!("nan", a = f64::NAN, b = f64::INFINITY, c = i64::MIN, d = u128::MAX);
+    });
+    assert_eq!(lines.len(), texts.len() + 3);
+    for (line, text) in lines.iter().zip(texts) {
+        assert_eq!(json(line)["msg"], text);
+        assert_eq!(json(line)["meta"]["text"], text);
+    }
+    assert_eq!(json(&lines[6])["meta"]["raw"], "ok\u{fffd}\u{fffd}");
+    let huge = json(&lines[7]);
+    assert_eq!(huge["meta"]["truncated"], true);
+    assert!(huge["msg"].as_str().unwrap().ends_with("…[cut]"));
+    assert!(lines[7].len() < 64 * 1024);
+    let nan = &json(&lines[8])["meta"];
+    assert_eq!(nan["a"], "NaN");
+    assert_eq!(nan["b"], "+Inf");
+    assert_eq!(nan["c"], i64::MIN);
+    assert_eq!(nan["d"], u128::MAX.to_string());
+}
+
+#[test]
+fn levels_and_rate_limits_hold_and_what_is_held_back_is_counted() {
+    let pipeline = Pipeline::new();
+    let lines = pipeline.record(None, || {
+        event!("quiet", level: trace, "below the filter");
+        for _ in 0..1000 {
+            event!("often", ratelimit: 3, "often");
+        }
+    });
+    let passed = lines.len() as u64;
+    // A turn of the second in between doubles the allowance.
+    assert!((3..=6).contains(&passed), "{passed}");
+    let account = pipeline.journal.account(radiosonde_record::Kind::Event);
+    assert_eq!(account.dropped_total(), 1000 - passed);
+    assert_eq!(account.offered, 1000, "what the filter holds back is not offered");
+}
+
+#[test]
+fn recovered_lines_carry_the_identity_and_the_redaction_of_their_process() {
+    let pipeline = Pipeline::new();
+    with_journal(&pipeline.journal, || event!("last.words", password = "p", "bye"));
+    // The process dies: its lock goes with it, its rings stay.
+    let Pipeline { root, slot, .. } = pipeline;
+    drop(slot);
+    let report = recover_directory(root.path()).unwrap();
+    assert_eq!(report.instances.len(), 1);
+    assert_eq!(report.instances[0].recovered.records, [1, 0, 0]);
+    let lines = lines(root.path(), "events-");
+    assert_eq!(lines.len(), 1);
+    let line = json(&lines[0]);
+    assert_eq!(line["service"], "shop");
+    assert_eq!(line["machine_id"], "m-7");
+    assert_eq!(line["meta"]["password"], "[redacted]");
+    assert!(line["id"].as_str().unwrap().starts_with(&report.instances[0].instance));
+    assert_eq!(recover_directory(root.path()).unwrap().instances.len(), 0);
+}
+
+#[test]
+fn the_console_shows_people_text_and_programs_the_line() {
+    let shown = |format| {
+        let pipeline = Pipeline::new();
+        let out = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&out);
+        let write = Box::new(move |lines: &[u8]| sink.lock().unwrap().extend_from_slice(lines));
+        let lines = pipeline.record(Some(Console::new(format, write)), || {
+            scope().job("j-1").run(|| {
+                event!("order.paid", order = 17, token = "t", "paid\u{1b}[2J");
+            });
+        });
+        (String::from_utf8(out.lock().unwrap().clone()).unwrap(), lines[0].clone())
+    };
+    let (json, line) = shown(ConsoleFormat::Json);
+    assert_eq!(json, format!("{line}\n"));
+    let (pretty, _) = shown(ConsoleFormat::Pretty { color: false });
+    let expected = " INFO  order.paid paid\\u{1b}[2J order=17 token=[redacted] job=j-1 (lines)\n";
+    assert_eq!(&pretty[12..], expected);
+    let (colored, _) = shown(ConsoleFormat::Pretty { color: true });
+    assert!(colored.contains("\u{1b}[") && !colored.contains("\u{1b}[2J"), "{colored:?}");
+}
+
+#[test]
+fn mistakes_in_event_do_not_compile_and_say_why() {
+    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+}

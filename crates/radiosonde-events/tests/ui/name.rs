@@ -1,0 +1,3 @@
+fn main() {
+    radiosonde_events::event!("user clicked", "a name has no spaces");
+}
