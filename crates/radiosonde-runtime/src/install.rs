@@ -25,11 +25,11 @@ pub(crate) fn init(mut config: Config) -> Guard {
     }
     let layers = std::mem::take(&mut config.layers);
     let (telemetry, settings) = Telemetry::start(config);
-    *installed = Some(telemetry.clone());
-    drop(installed);
     if !settings.disabled {
         install(&telemetry, &settings, layers);
     }
+    // Only now: who joins from another thread must find everything in place.
+    *installed = Some(telemetry.clone());
     let end = if settings.test { End::Flush } else { End::Shutdown };
     Guard::new(&telemetry, end)
 }

@@ -7,9 +7,6 @@ use crate::problem::Problems;
 use crate::settings::Settings;
 use crate::telemetry::Telemetry;
 
-/// What the listener serves.
-pub(crate) struct Pages(pub(crate) Telemetry);
-
 /// A listener that is bound and not yet served; or none.
 #[derive(Debug, Default)]
 pub(crate) struct Bound(Option<imp::Bound>);
@@ -73,7 +70,7 @@ mod imp {
 
     use radiosonde_prometheus::{BindError, Endpoints, Health, targets_json, text};
 
-    use super::{Pages, Parker, Path, Problems, Settings, Telemetry};
+    use super::{Parker, Path, Problems, Settings, Telemetry};
 
     #[derive(Debug)]
     pub(super) struct Bound(radiosonde_prometheus::Bound);
@@ -133,7 +130,7 @@ mod imp {
         }
 
         pub(super) fn serve(self, telemetry: &Telemetry, parker: &Parker) {
-            let endpoints: Arc<dyn Endpoints> = Arc::new(telemetry.pages());
+            let endpoints: Arc<dyn Endpoints> = Arc::new(Pages(telemetry.clone()));
             let problems = telemetry.problems().clone();
             parker.spawn(async move {
                 // The thread's end is the listener's: there is no other order to stop.
@@ -145,6 +142,9 @@ mod imp {
             });
         }
     }
+
+    /// What the listener serves.
+    struct Pages(Telemetry);
 
     impl Endpoints for Pages {
         fn metrics(&self) -> String {

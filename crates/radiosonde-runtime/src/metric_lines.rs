@@ -67,7 +67,9 @@ pub(crate) fn record_delta(journal: &Journal, context: &Context, delta: &Delta) 
     let text = match &delta.value {
         DeltaValue::Counter(value) => format!("{title} +{value}"),
         DeltaValue::Gauge(value) => format!("{title} = {value}"),
-        DeltaValue::Distribution(values) if values.count == 1 => format!("{title} ← {}", values.sum),
+        DeltaValue::Distribution(values) if values.count == 1 => {
+            format!("{title} ← {}", values.sum)
+        }
         DeltaValue::Distribution(values) => {
             format!("{title} +{} values, sum {}", values.count, values.sum)
         }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use radiosonde_events::Redactions;
 use radiosonde_events::recover::{RecoveryReport, recover_slot};
-use radiosonde_record::{DropReason, Drain, Kind, Slot};
+use radiosonde_record::{Drain, DropReason, Kind, Slot};
 
 use crate::problem::Problems;
 
@@ -61,7 +61,10 @@ fn say(report: &RecoveryReport, problems: &Problems) {
         }
         if let Some(place) = &recovered.quarantined {
             problems.say(
-                format!("{who}: recovery failed three times; its remains are in {}", place.display()),
+                format!(
+                    "{who}: recovery failed three times; its remains are in {}",
+                    place.display()
+                ),
                 "report it with that directory; nothing was deleted",
             );
         }

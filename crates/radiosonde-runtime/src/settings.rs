@@ -130,7 +130,8 @@ impl Settings {
 
 fn resource_attributes(text: Option<String>, problems: &Problems) -> BTreeMap<String, String> {
     let mut attributes = BTreeMap::new();
-    for pair in text.iter().flat_map(|text| text.split(',')).filter(|pair| !pair.trim().is_empty()) {
+    for pair in text.iter().flat_map(|text| text.split(',')).filter(|pair| !pair.trim().is_empty())
+    {
         match pair.split_once('=') {
             Some((key, value)) if !key.trim().is_empty() => {
                 attributes.insert(key.trim().to_owned(), percent_decoded(value.trim()));

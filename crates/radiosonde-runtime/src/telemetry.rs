@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::console::ConsoleWriter;
 use crate::directory::{self, Place};
 use crate::io_thread::{self, IoControl};
-use crate::listener::{self, Pages};
+use crate::listener;
 use crate::problem::{Problem, Problems};
 use crate::report::{RefusedWrites, Report, SignalReport};
 use crate::settings::{Environment, Settings};
@@ -165,7 +165,13 @@ impl Telemetry {
             );
             if let (Some(root), Some(slot)) = (&root, slot) {
                 let found = recovery::run(
-                    root, number, &slot, &instance, &redactions, &problems, &mut drain,
+                    root,
+                    number,
+                    &slot,
+                    &instance,
+                    &redactions,
+                    &problems,
+                    &mut drain,
                 );
                 recovered.store(found, Ordering::Relaxed);
             }
@@ -221,19 +227,13 @@ impl Telemetry {
         &self.0.runtimes
     }
 
-    /// `/metrics` and others, as the listener serves them.
-    pub(crate) fn pages(&self) -> Pages {
-        Pages(self.clone())
-    }
-
     pub(crate) fn report(&self) -> Report {
         let inner = &self.0;
         let books = |kind| match &inner.journal {
             Some(journal) => SignalReport::of(journal, kind),
             None => SignalReport::default(),
         };
-        let survives =
-            inner.journal.as_ref().is_some_and(|journal| journal.directory().is_some());
+        let survives = inner.journal.as_ref().is_some_and(|journal| journal.directory().is_some());
         Report {
             service: inner.service.clone(),
             version: inner.version.clone(),
@@ -296,7 +296,9 @@ impl Telemetry {
         let report = self.report();
         let pending = report.events.pending + report.spans.pending + report.metrics.pending;
         // Anything less and the remains are for the next start.
-        if stopped && synced && pending == 0
+        if stopped
+            && synced
+            && pending == 0
             && let Some(instance) = journal.directory()
         {
             let _ = fs::remove_dir_all(instance);
@@ -351,7 +353,11 @@ fn metrics(
 fn refusal_text(refusal: &radiosonde_metrics::Refusal) -> String {
     let reason = refusal.example.as_deref().unwrap_or(refusal.reason.as_str());
     let module = refusal.module.as_deref().map(|module| format!(" (in {module})"));
-    format!("writes to metric `{}` are refused: {reason}{}", refusal.metric, module.unwrap_or_default())
+    format!(
+        "writes to metric `{}` are refused: {reason}{}",
+        refusal.metric,
+        module.unwrap_or_default()
+    )
 }
 
 fn refusal_fix(reason: Reason) -> &'static str {

@@ -20,7 +20,10 @@ fn the_environment_wins_over_code_and_code_over_defaults() {
         code,
         &[
             ("OTEL_SERVICE_NAME", "operator"),
-            ("OTEL_RESOURCE_ATTRIBUTES", "service.name=x,deployment.environment.name=prod%20eu,tier=gold"),
+            (
+                "OTEL_RESOURCE_ATTRIBUTES",
+                "service.name=x,deployment.environment.name=prod%20eu,tier=gold",
+            ),
             ("RADIOSONDE_DIR", "/elsewhere"),
             ("RADIOSONDE_PROMETHEUS", "off"),
             ("RUST_LOG", "debug"),

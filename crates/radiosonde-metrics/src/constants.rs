@@ -1,0 +1,100 @@
+//! The labels that every series carries.
+
+use std::sync::Arc;
+
+use radiosonde_redact::REDACTED;
+use radiosonde_registry::Registry;
+
+use crate::catalogue::Problems;
+use crate::fault::quoted;
+use crate::hub::Settings;
+use crate::labels::fit_name;
+use crate::redaction::Redactor;
+use crate::shape::VALUE_BYTES_MAX;
+use crate::snapshot::Labels;
+
+/// Checks the constant labels, and that the registry's required ones are there.
+pub(crate) fn constant_labels(
+    settings: &Settings,
+    registry: Option<&Registry>,
+    redactor: &Redactor,
+    problems: &mut Problems,
+) -> Labels {
+    let mut labels = Labels::new();
+    for (name, value) in &settings.labels {
+        if let Some(value) = checked(name, value, registry, redactor, problems) {
+            set(&mut labels, name, value);
+        }
+    }
+    let Some(registry) = registry else { return labels };
+    for required in &registry.required_labels {
+        if labels.iter().any(|(name, _)| **name == **required) {
+            continue;
+        }
+        if required == "environment"
+            && let Some(environment) = &settings.environment
+            && let Some(value) = checked(required, environment, Some(registry), redactor, problems)
+        {
+            set(&mut labels, required, value);
+            continue;
+        }
+        let on_its_own =
+            |metric: &radiosonde_registry::MetricSpec| metric.labels.contains(required);
+        if !registry.metrics.iter().all(on_its_own) {
+            problems.add(
+                &format!("the registry requires the label `{required}`, which has no value"),
+                &format!(
+                    "pass it in `labels` of init!, or set OTEL_RESOURCE_ATTRIBUTES={required}=…"
+                ),
+            );
+        }
+    }
+    labels
+}
+
+fn set(labels: &mut Labels, name: &str, value: Arc<str>) {
+    labels.retain(|(there, _)| **there != *name);
+    labels.push((Arc::from(name), value));
+}
+
+/// The value to use, which may be a redacted one; `None`, and a problem, when it cannot be used.
+fn checked(
+    name: &str,
+    value: &str,
+    registry: Option<&Registry>,
+    redactor: &Redactor,
+    problems: &mut Problems,
+) -> Option<Arc<str>> {
+    if name.is_empty() || fit_name(name, false) != name || name.starts_with("__") {
+        problems.add(
+            &format!("`{}` is no name for a constant label, so it is left out", quoted(name)),
+            "use letters, digits and single leading underscores",
+        );
+        return None;
+    }
+    if let Some(rule) = redactor.rule(name) {
+        redactor.count(rule);
+        return Some(Arc::from(REDACTED));
+    }
+    if value.is_empty() || value.len() > VALUE_BYTES_MAX || value.chars().any(char::is_control) {
+        problems.add(
+            &format!("the constant label `{name}` has an unusable value, so it is left out"),
+            "use 1 to 128 bytes without control characters",
+        );
+        return None;
+    }
+    let list = registry.and_then(|registry| registry.labels.get(name)?.values.as_ref());
+    if let Some(list) = list
+        && !list.iter().any(|allowed| allowed == value)
+    {
+        // Kept: without it, series of two environments could not be told apart.
+        problems.add(
+            &format!(
+                "the constant label `{name}` is `{}`, which the registry does not list",
+                quoted(value)
+            ),
+            &format!("use one of {}, or add it to the registry", list.join(", ")),
+        );
+    }
+    Some(Arc::from(value))
+}

@@ -1,0 +1,238 @@
+//! One guarded metric: which label sets may become series, and where the rest goes.
+
+use std::sync::{Arc, OnceLock, RwLock};
+
+use metrics::Key;
+use radiosonde_registry::MetricType;
+
+use crate::delta::Sink;
+use crate::fault::Fault;
+use crate::labels::{LabelRule, Pairs, observed_pairs};
+use crate::redaction::Redactor;
+use crate::refusal::{Entry, Reason, Refusals};
+use crate::series::Series;
+use crate::shape::id_shape;
+use crate::snapshot;
+use crate::sync::{read, write};
+use crate::table::Table;
+
+/// What every series of a family shares.
+#[derive(Debug)]
+pub(crate) struct Info {
+    pub(crate) name: Arc<str>,
+    pub(crate) metric_type: MetricType,
+    /// Set from the registry, or by the first description when there is no registry entry.
+    pub(crate) unit: OnceLock<Arc<str>>,
+    pub(crate) help: OnceLock<Arc<str>>,
+    /// Bounds of a histogram; empty for other types.
+    pub(crate) bounds: Arc<[f64]>,
+    /// Part of radiosonde's own fragments: has no deltas.
+    pub(crate) builtin: bool,
+    pub(crate) sink: Arc<Sink>,
+    pub(crate) refusals: Refusals,
+}
+
+impl Info {
+    pub(crate) fn wants_deltas(&self) -> bool {
+        !self.builtin && self.sink.is_active()
+    }
+}
+
+/// Which labels a family takes.
+#[derive(Debug)]
+pub(crate) enum LabelSet {
+    /// Exactly these, sorted by name.
+    Declared(Box<[LabelRule]>),
+    /// Any: there is no registry.
+    Observed,
+}
+
+/// A metric and its series.
+#[derive(Debug)]
+pub(crate) struct Guarded {
+    pub(crate) info: Arc<Info>,
+    pub(crate) labels: LabelSet,
+    /// Most series, the overflow sets not counted.
+    pub(crate) cap: usize,
+    /// Whether this process may write it; see [`Reason::ForeignSource`].
+    pub(crate) writable: bool,
+    table: RwLock<Table>,
+}
+
+/// Where a write goes.
+pub(crate) enum Resolved {
+    Series(Arc<Series>),
+    Refused(Arc<Entry>),
+}
+
+impl Guarded {
+    pub(crate) fn new(info: Info, labels: LabelSet, cap: usize, writable: bool) -> Self {
+        let limited = match &labels {
+            LabelSet::Declared(rules) => rules.len(),
+            LabelSet::Observed => 0,
+        };
+        let table = RwLock::new(Table::new(limited));
+        Self { info: Arc::new(info), labels, cap, writable, table }
+    }
+
+    /// Finds or creates the series of a key. `accepts` says whether the handle that is asked for
+    /// fits the metric's type.
+    pub(crate) fn resolve(
+        &self,
+        accepts: bool,
+        key: &Key,
+        redactor: &Redactor,
+        module: Option<&str>,
+    ) -> Resolved {
+        match self.try_resolve(accepts, key, redactor) {
+            Ok(series) => Resolved::Series(series),
+            Err(fault) => {
+                let entry = self.info.refusals.entry(fault.reason());
+                entry.describe(|| fault.to_string(), module);
+                Resolved::Refused(entry.clone())
+            }
+        }
+    }
+
+    fn try_resolve<'k>(
+        &'k self,
+        accepts: bool,
+        key: &'k Key,
+        redactor: &Redactor,
+    ) -> Result<Arc<Series>, Fault<'k>> {
+        if !self.writable {
+            return Err(Fault::ForeignSource);
+        }
+        if !accepts {
+            return Err(Fault::TypeMismatch(self.info.metric_type));
+        }
+        let pairs = match &self.labels {
+            LabelSet::Declared(rules) => Pairs::declared(rules, key, redactor)?,
+            LabelSet::Observed => observed_pairs(self.info.metric_type, key, redactor)?,
+        };
+        self.admit(&pairs)
+    }
+
+    /// The series of these labels: the one there is, a new one, or the overflow set.
+    fn admit(&self, pairs: &Pairs<'_>) -> Result<Arc<Series>, Fault<'static>> {
+        let encoded = pairs.encode();
+        {
+            let table = read(&self.table);
+            if let Some(series) = table.series(&encoded) {
+                return Ok(series);
+            }
+            if let Err(fault) = table.has_room(self.cap, self.rules(), pairs) {
+                // The usual end of a flood of new values: no exclusive lock is taken.
+                if let Some(series) = table.overflow(&pairs.encode_enumerated(self.rules())) {
+                    return Ok(series);
+                }
+                if self.is_gauge() {
+                    return Err(fault);
+                }
+            }
+        }
+        self.admit_new(encoded, pairs)
+    }
+
+    #[cold]
+    fn admit_new(
+        &self,
+        encoded: Vec<u8>,
+        pairs: &Pairs<'_>,
+    ) -> Result<Arc<Series>, Fault<'static>> {
+        // Before the lock: values that are refused must not hold up those that are not.
+        let unfit = self.check_new(pairs);
+        let mut table = write(&self.table);
+        if let Some(series) = table.series(&encoded) {
+            return Ok(series);
+        }
+        if let Err(fault) = table.has_room(self.cap, self.rules(), pairs) {
+            if self.is_gauge() {
+                return Err(fault);
+            }
+            let folded = self.info.refusals.entry(Reason::SeriesCap);
+            folded.describe(|| fault.to_string(), None);
+            return Ok(table.insert_overflow(&self.info, self.rules(), pairs, folded.clone()));
+        }
+        unfit?;
+        Ok(table.insert(&self.info, encoded, self.rules(), pairs))
+    }
+
+    /// Gauges do not fold: the sum or the last of several gauges means nothing.
+    fn is_gauge(&self) -> bool {
+        self.info.metric_type == MetricType::Gauge
+    }
+
+    /// What is checked once per series, because it costs more than a lookup.
+    fn check_new(&self, pairs: &Pairs<'_>) -> Result<(), Fault<'static>> {
+        for (index, (name, value)) in pairs.iter().enumerate() {
+            let rule = self.rules().get(index);
+            // Values on a list, and redacted ones, are what the registry or the rules made them.
+            if rule.is_some_and(LabelRule::is_closed) || value == radiosonde_redact::REDACTED {
+                continue;
+            }
+            if let Some(kind) = id_shape(value) {
+                return Err(Fault::LabelShape { label: name.to_owned().into(), kind });
+            }
+            if let Some(rule) = rule.filter(|rule| !rule.matches_pattern(value)) {
+                return Err(rule.pattern_fault(value));
+            }
+        }
+        Ok(())
+    }
+
+    /// The declared labels; empty when any label goes.
+    pub(crate) fn rules(&self) -> &[LabelRule] {
+        match &self.labels {
+            LabelSet::Declared(rules) => rules,
+            LabelSet::Observed => &[],
+        }
+    }
+
+    /// Creates every series of a family whose labels all have lists of values; does nothing when
+    /// there are more than the cap or a label is free. Returns how many there would be.
+    pub(crate) fn create_all(&self) -> Option<usize> {
+        let lists: Vec<&[Arc<str>]> =
+            self.rules().iter().map(LabelRule::values).collect::<Option<_>>()?;
+        let product = lists.iter().fold(1_usize, |n, list| n.saturating_mul(list.len()));
+        if product > self.cap {
+            return Some(product);
+        }
+        let mut table = write(&self.table);
+        for nth in 0..product {
+            let mut rest = nth;
+            let choice = self.rules().iter().zip(&lists).map(|(rule, list)| {
+                let value = &list[rest % list.len()];
+                rest /= list.len();
+                (rule.name(), value.as_ref())
+            });
+            let pairs = Pairs::of_declared(choice);
+            let encoded = pairs.encode();
+            if table.series(&encoded).is_none() {
+                let _ = table.insert(&self.info, encoded, self.rules(), &pairs);
+            }
+        }
+        Some(product)
+    }
+
+    /// Series there are, the overflow sets not counted.
+    pub(crate) fn series_count(&self) -> usize {
+        read(&self.table).len()
+    }
+
+    pub(crate) fn snapshot(&self) -> snapshot::Family {
+        // The lock is only held to list the series: a scrape must not hold up new ones.
+        let series = read(&self.table).all();
+        let live = |series: Arc<Series>| snapshot::Series {
+            labels: series.labels().clone(),
+            value: series.value(),
+        };
+        snapshot::Family {
+            name: self.info.name.clone(),
+            metric_type: self.info.metric_type,
+            unit: self.info.unit.get().cloned(),
+            help: self.info.help.get().cloned().unwrap_or_else(|| Arc::from("")),
+            series: series.into_iter().map(live).collect(),
+        }
+    }
+}

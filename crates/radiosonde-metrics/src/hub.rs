@@ -1,0 +1,224 @@
+//! The metrics of one pipeline: all families, their refusals, and the door to a snapshot.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+
+use radiosonde_context::Context;
+use radiosonde_redact::Rules;
+use radiosonde_registry::Registry;
+
+use crate::catalogue::{Catalogue, Problems};
+use crate::constants::constant_labels;
+use crate::delta::{Delta, Sink};
+use crate::ledger;
+use crate::recorder::Recorder;
+use crate::redaction::Redactor;
+use crate::refusal::{Announcer, Refusal};
+use crate::snapshot::{Labels, Snapshot};
+use crate::sync::{lock, read, write};
+
+/// What a [`Metrics`] is made from. Write it with `..Settings::default()`: it may grow.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What may be written. Default: none, so every metric is observed, up to 200 series each.
+    pub registry: Option<Registry>,
+    /// Which of the registry's series limits holds, and the value of a required label
+    /// `environment`. Default: the constant label `environment`, else the strictest limit.
+    pub environment: Option<String>,
+    /// Constant labels: every series carries them, except where its metric declares a label of the
+    /// same name. The values of the registry's required labels are looked for here.
+    /// Default: none.
+    pub labels: Vec<(String, String)>,
+    /// Labels whose values are replaced by `[redacted]`. Default: [`Rules::standard`].
+    pub rules: Rules,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { registry: None, environment: None, labels: Vec::new(), rules: Rules::standard() }
+    }
+}
+
+/// All metrics of one pipeline. Cheap to clone; clones are the same metrics.
+#[derive(Clone)]
+pub struct Metrics(pub(crate) Arc<Hub>);
+
+/// Takes what a job did to one series.
+pub type OnDelta = Box<dyn Fn(&Context, &Delta) + Send + Sync>;
+
+/// Adds families to a snapshot that are computed when it is taken.
+pub type Collector = Box<dyn Fn(&mut Snapshot) + Send + Sync>;
+
+type SharedCollector = Arc<dyn Fn(&mut Snapshot) + Send + Sync>;
+
+pub(crate) struct Hub {
+    pub(crate) catalogue: Catalogue,
+    pub(crate) redactor: Redactor,
+    constants: Labels,
+    announcer: Arc<Announcer>,
+    sink: Arc<Sink>,
+    collectors: RwLock<Vec<SharedCollector>>,
+    problems: Mutex<Problems>,
+    collector_panicked: AtomicBool,
+}
+
+impl Metrics {
+    /// Makes the families of the registry. Cannot fail: what is wrong is in [`Metrics::problems`].
+    pub fn new(mut settings: Settings) -> Self {
+        let registry = settings.registry.take();
+        let mut problems = Problems::default();
+        let redactor = Redactor::new(settings.rules.clone());
+        let constants = constant_labels(&settings, registry.as_ref(), &redactor, &mut problems);
+        let environment = settings.environment.as_deref().or_else(|| {
+            let named = constants.iter().find(|(name, _)| &**name == "environment");
+            named.map(|(_, value)| &**value)
+        });
+        let announcer = Arc::new(Announcer::default());
+        let sink = Arc::new(Sink::default());
+        let catalogue = Catalogue::new(
+            registry.as_ref(),
+            environment,
+            &redactor,
+            &announcer,
+            &sink,
+            &mut problems,
+        );
+        if !ledger::install() {
+            problems.add(
+                "another component has the context's leave hook, so metric lines of a job are \
+                 written late",
+                "set no leave hook besides radiosonde's",
+            );
+        }
+        Self(Arc::new(Hub {
+            catalogue,
+            redactor,
+            constants,
+            announcer,
+            sink,
+            collectors: RwLock::default(),
+            problems: Mutex::new(problems),
+            collector_panicked: AtomicBool::new(false),
+        }))
+    }
+
+    /// A recorder for the macros of the `metrics` crate, such as for
+    /// [`metrics::set_global_recorder`].
+    pub fn recorder(&self) -> Recorder {
+        Recorder::new(self.0.clone())
+    }
+
+    /// All series as they are now, with the constant labels, in a stable order: families by name,
+    /// series by their labels. Runs the collectors on the calling thread. Includes
+    /// `radiosonde_metric_writes_refused_total{metric,reason}` and `radiosonde_series{metric}`.
+    pub fn snapshot(&self) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        for family in self.0.catalogue.families() {
+            snapshot.push_new(family.snapshot());
+        }
+        self.own_families(&mut snapshot);
+        // Cloned out of the lock: a collector may add a collector.
+        let collectors = read(&self.0.collectors).clone();
+        for collector in collectors {
+            self.collect(&*collector, &mut snapshot);
+        }
+        snapshot.finish(&self.0.constants);
+        snapshot
+    }
+
+    /// Adds a source of families that are computed for each snapshot. When it adds a series that
+    /// is there, its own counts. It should not take a snapshot itself. A panic in it ends there
+    /// and becomes a problem.
+    pub fn add_collector(&self, collector: Collector) {
+        write(&self.0.collectors).push(Arc::from(collector));
+    }
+
+    /// Everything that was refused or folded so far, by metric and reason, in a stable order.
+    /// Bounded by the size of the registry, plus 64 unregistered names.
+    pub fn refusals(&self) -> Vec<Refusal> {
+        let entries = self.0.catalogue.refusal_entries();
+        let mut refusals: Vec<_> = entries.iter().filter_map(|entry| entry.refusal()).collect();
+        refusals.sort_by(|a, b| (&a.metric, a.reason).cmp(&(&b.metric, b.reason)));
+        refusals
+    }
+
+    /// Sets what is called with the first refusal of each metric and reason; for those that were
+    /// there before, now. It is called on the thread that wrote, may write metrics itself, and a
+    /// panic in it is swallowed. The last one set counts.
+    pub fn set_on_refusal(&self, on_refusal: Box<dyn Fn(&Refusal) + Send + Sync>) {
+        self.0.announcer.set(Arc::from(on_refusal));
+        for entry in self.0.catalogue.refusal_entries() {
+            entry.announce();
+        }
+    }
+
+    /// Sets what is called with what a job did to each series it wrote: when its context is left,
+    /// when a thread has touched 64 series, at [`Metrics::flush_thread`] and at the thread's end.
+    ///
+    /// It is called on the thread that wrote, with the context that the writes were made in. Its
+    /// own writes make no deltas, and a panic in it is swallowed. radiosonde's own metrics have no
+    /// deltas. The last one set counts.
+    pub fn on_delta(&self, on_delta: OnDelta) {
+        self.0.sink.set(Arc::from(on_delta));
+    }
+
+    /// Delivers what the calling thread has accumulated so far, for every pipeline.
+    pub fn flush_thread(&self) {
+        ledger::flush();
+    }
+
+    /// Series there are, over all metrics; overflow sets and what collectors add are not counted.
+    pub fn series_count(&self) -> usize {
+        self.0.catalogue.families().iter().map(|family| family.series_count()).sum()
+    }
+
+    /// Label values that were redacted, by name of the rule.
+    pub fn redactions(&self) -> Vec<(String, u64)> {
+        self.0.redactor.counts()
+    }
+
+    /// What is wrong with the settings and the registry together, each with what to do about it.
+    pub fn problems(&self) -> Vec<(String, String)> {
+        lock(&self.0.problems).list()
+    }
+
+    fn own_families(&self, snapshot: &mut Snapshot) {
+        for refusal in self.refusals() {
+            let labels = [("metric", &*refusal.metric), ("reason", refusal.reason.as_str())];
+            snapshot.counter("radiosonde_metric_writes_refused_total", &labels, refusal.count);
+        }
+        for family in self.0.catalogue.families() {
+            let series = family.series_count();
+            if series > 0 || !family.info.builtin {
+                #[expect(clippy::cast_precision_loss, reason = "caps are far below 2^53")]
+                let value = series as f64;
+                snapshot.gauge("radiosonde_series", &[("metric", &family.info.name)], value);
+            }
+        }
+    }
+
+    fn collect(&self, collector: &dyn Fn(&mut Snapshot), snapshot: &mut Snapshot) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| collector(snapshot)));
+        if outcome.is_err() && !self.0.collector_panicked.swap(true, Ordering::Relaxed) {
+            lock(&self.0.problems).add(
+                "a collector of metrics panicked, so its families are incomplete",
+                "look for the panic in the events and mend the collector",
+            );
+        }
+    }
+}
+
+impl Default for Metrics {
+    /// Without a registry.
+    fn default() -> Self {
+        Self::new(Settings::default())
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").field("series", &self.series_count()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,89 @@
+//! Metrics that cannot explode: every write is checked against the registry, every metric has an
+//! exact cap, and what is refused is counted with its reason.
+//!
+//! What a scrape shows, written as text (crate `radiosonde-prometheus`):
+//!
+//! ```text
+//! # HELP ingestion_runs_total Ingestion executions.
+//! # TYPE ingestion_runs_total counter
+//! ingestion_runs_total{outcome="success",provider="acme"} 1
+//! # HELP radiosonde_metric_writes_refused_total Metric writes that were refused or folded.
+//! # TYPE radiosonde_metric_writes_refused_total counter
+//! radiosonde_metric_writes_refused_total{metric="ingestion_runs_total",reason="label_undeclared"} 1
+//! ```
+//!
+//! ```
+//! use radiosonde_metrics::{Metrics, Settings, Value};
+//! use radiosonde_registry::Registry;
+//!
+//! let text = r#"{"schema_version": 1,
+//!   "labels": {"outcome": {"values": ["success", "failure"]}, "provider": {"max_values": 20}},
+//!   "metrics": [{"name": "ingestion_runs_total", "type": "counter", "unit": "runs",
+//!     "help": "Ingestion executions.", "labels": ["provider", "outcome"]}]}"#;
+//! let registry = Some(Registry::parse("registry.json", text)?);
+//! let metrics = Metrics::new(Settings { registry, ..Settings::default() });
+//!
+//! metrics::with_local_recorder(&metrics.recorder(), || {
+//!     metrics::counter!("ingestion_runs_total", "provider" => "acme", "outcome" => "success")
+//!         .increment(1);
+//!     metrics::counter!("ingestion_runs_total", "user" => "u-1").increment(1);
+//! });
+//!
+//! let labels = [("provider", "acme"), ("outcome", "success")];
+//! let value = metrics.snapshot().value("ingestion_runs_total", &labels).cloned();
+//! assert_eq!(value, Some(Value::Counter(1)));
+//! assert!(metrics.refusals()[0].to_string().starts_with(
+//!     "1 write to `ingestion_runs_total` refused: label `user` is not declared (in "));
+//! # Ok::<(), radiosonde_registry::RegistryErrors>(())
+//! ```
+//!
+//! # What is refused
+//!
+//! See [`Reason`]. With a registry: metrics and labels it does not have, missing labels, values
+//! off its lists and patterns. Always: values shaped like ids, more series than the cap, NaN and
+//! infinities. Negative values of a histogram are taken, and then its sum may fall: a sum of
+//! values that are not negative never does. Counters stop at `u64::MAX`, sums at `f64::MAX`.
+//!
+//! # Past the cap
+//!
+//! The cap is exact, also under concurrency. A counter or histogram folds into one overflow set
+//! per combination of enumerated labels: free labels become `_other`, and
+//! `otel_metric_overflow="true"` is added; these sets stand outside the cap. Gauges are refused.
+//! There is no eviction: a full metric stays full until the process restarts.
+//!
+//! # Without a registry
+//!
+//! Metrics are observed: any of up to 2,000 metrics, any labels, 200 series each. Names are made
+//! fit for Prometheus (`http.requests` becomes `http_requests`), as those in a registry already
+//! are. Histograms get the bounds of [`buckets`].
+//!
+//! # Behaviour under failure
+//!
+//! Nothing here fails or panics, and nothing blocks but for a short lock while a series is new.
+//! Memory is bounded by the registry, not by what is written.
+#![forbid(unsafe_code)]
+
+pub mod buckets;
+mod catalogue;
+mod constants;
+mod delta;
+mod family;
+mod fault;
+mod hub;
+mod labels;
+mod ledger;
+mod recorder;
+mod redaction;
+mod refusal;
+mod series;
+mod shape;
+mod snapshot;
+mod sync;
+mod table;
+
+pub use delta::{Delta, DeltaValue, Distribution};
+pub use hub::{Collector, Metrics, OnDelta, Settings};
+pub use radiosonde_registry::MetricType;
+pub use recorder::Recorder;
+pub use refusal::{Reason, Refusal};
+pub use snapshot::{Family, Labels, Series, Snapshot, Value};

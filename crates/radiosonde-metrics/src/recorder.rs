@@ -1,0 +1,84 @@
+//! The door of the `metrics` crate's macros.
+
+use std::fmt;
+use std::sync::Arc;
+
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
+use radiosonde_registry::MetricType;
+
+use crate::family::Resolved;
+use crate::hub::Hub;
+
+/// Guards what the macros of the `metrics` crate write. Cheap to clone.
+///
+/// A handle of a refused write does nothing but count each write made through it. A handle that
+/// was taken when the metric was full keeps writing to the overflow set.
+#[derive(Clone)]
+pub struct Recorder(Arc<Hub>);
+
+impl Recorder {
+    pub(crate) fn new(hub: Arc<Hub>) -> Self {
+        Self(hub)
+    }
+
+    /// `wanted` is the handle's type; a summary in the registry is written as a histogram.
+    fn resolve(&self, key: &Key, metadata: &Metadata<'_>, wanted: MetricType) -> Resolved {
+        let module = metadata.module_path();
+        match self.0.catalogue.family(key.name(), wanted, module) {
+            Err(entry) => Resolved::Refused(entry),
+            Ok(family) => {
+                let accepts = match family.info.metric_type {
+                    MetricType::Summary => wanted == MetricType::Histogram,
+                    metric_type => wanted == metric_type,
+                };
+                family.resolve(accepts, key, &self.0.redactor, module)
+            }
+        }
+    }
+
+    fn describe(&self, name: &KeyName, unit: Option<Unit>, help: &str, metric_type: MetricType) {
+        let unit = unit.map(|unit| unit.as_str());
+        self.0.catalogue.describe(name.as_str(), metric_type, unit, help);
+    }
+}
+
+impl metrics::Recorder for Recorder {
+    fn describe_counter(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {
+        self.describe(&key, unit, &description, MetricType::Counter);
+    }
+
+    fn describe_gauge(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {
+        self.describe(&key, unit, &description, MetricType::Gauge);
+    }
+
+    fn describe_histogram(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {
+        self.describe(&key, unit, &description, MetricType::Histogram);
+    }
+
+    fn register_counter(&self, key: &Key, metadata: &Metadata<'_>) -> Counter {
+        match self.resolve(key, metadata, MetricType::Counter) {
+            Resolved::Series(series) => Counter::from_arc(series),
+            Resolved::Refused(entry) => Counter::from_arc(entry),
+        }
+    }
+
+    fn register_gauge(&self, key: &Key, metadata: &Metadata<'_>) -> Gauge {
+        match self.resolve(key, metadata, MetricType::Gauge) {
+            Resolved::Series(series) => Gauge::from_arc(series),
+            Resolved::Refused(entry) => Gauge::from_arc(entry),
+        }
+    }
+
+    fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
+        match self.resolve(key, metadata, MetricType::Histogram) {
+            Resolved::Series(series) => Histogram::from_arc(series),
+            Resolved::Refused(entry) => Histogram::from_arc(entry),
+        }
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recorder")
+    }
+}

@@ -1,0 +1,257 @@
+//! Writes that were not recorded as asked: why, how many, and telling about each kind once.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, RwLock};
+
+use metrics::{CounterFn, GaugeFn, HistogramFn};
+
+use crate::fault::quoted;
+use crate::sync::{read, write};
+
+/// Why a write was refused, or folded into the overflow set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The registry says that the metric is derived or external: this process does not write it.
+    ForeignSource,
+    /// More labels than one series may have (only without a registry: 32).
+    LabelCount,
+    /// A label that the metric declares was not given.
+    LabelMissing,
+    /// A label name that Prometheus reserves (`__…`, `le`, `quantile`) or that is empty.
+    LabelName,
+    /// A label was given twice.
+    LabelRepeated,
+    /// A value shaped like an id (UUID, ULID, 16 or more hexadecimal digits, 10 or more digits),
+    /// longer than 128 bytes, or with control characters.
+    LabelShape,
+    /// A label that the metric does not declare.
+    LabelUndeclared,
+    /// A value that the registry's list or pattern does not contain.
+    LabelValue,
+    /// More different metrics than are kept (only without a registry: 2,000).
+    MetricCap,
+    /// A metric name that is empty or longer than 200 bytes (only without a registry).
+    MetricName,
+    /// The metric has as many series as it may have, or one of its labels as many values. A
+    /// counter or histogram was folded into its overflow set and is not lost; a gauge is.
+    SeriesCap,
+    /// The metric is registered with another type.
+    TypeMismatch,
+    /// The registry does not have the metric.
+    Unregistered,
+    /// NaN or an infinity, or a gauge that would become one.
+    Value,
+}
+
+impl Reason {
+    /// Number of reasons.
+    pub(crate) const COUNT: usize = Self::Value as usize + 1;
+
+    /// As it stands in the label `reason` of `radiosonde_metric_writes_refused_total`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ForeignSource => "foreign_source",
+            Self::LabelCount => "label_count",
+            Self::LabelMissing => "label_missing",
+            Self::LabelName => "label_name",
+            Self::LabelRepeated => "label_repeated",
+            Self::LabelShape => "label_shape",
+            Self::LabelUndeclared => "label_undeclared",
+            Self::LabelValue => "label_value",
+            Self::MetricCap => "metric_cap",
+            Self::MetricName => "metric_name",
+            Self::SeriesCap => "series_cap",
+            Self::TypeMismatch => "type_mismatch",
+            Self::Unregistered => "unregistered",
+            Self::Value => "value",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How many writes to a metric were refused, or folded, for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The metric; `_other` for unregistered names past the 64 that are kept by name.
+    pub metric: String,
+    /// The reason.
+    pub reason: Reason,
+    /// Writes, not handles.
+    pub count: u64,
+    /// What the first of them looked like, such as ``label `user` looks like a UUID``. Values are
+    /// quoted only where the registry has a list or pattern for them, and never of a redacted label.
+    pub example: Option<String>,
+    /// Module of the first of them.
+    pub module: Option<String>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { metric, count, .. } = self;
+        let writes = if *count == 1 { "write" } else { "writes" };
+        // A write past the cap may have been folded, and then it is not lost.
+        let outcome = if self.reason == Reason::SeriesCap { "past the cap" } else { "refused" };
+        let reason = self.example.as_deref().unwrap_or(self.reason.as_str());
+        write!(f, "{count} {writes} to `{}` {outcome}: {reason}", quoted(metric))?;
+        self.module.iter().try_for_each(|module| write!(f, " (in {module})"))
+    }
+}
+
+/// The refusals of one metric: at most one entry per reason, made when first needed.
+#[derive(Debug)]
+pub(crate) struct Refusals {
+    metric: Arc<str>,
+    announcer: Arc<Announcer>,
+    entries: [OnceLock<Arc<Entry>>; Reason::COUNT],
+}
+
+impl Refusals {
+    pub(crate) fn new(metric: Arc<str>, announcer: Arc<Announcer>) -> Self {
+        Self { metric, announcer, entries: [const { OnceLock::new() }; Reason::COUNT] }
+    }
+
+    pub(crate) fn entry(&self, reason: Reason) -> &Arc<Entry> {
+        self.entries[reason as usize].get_or_init(|| {
+            Arc::new(Entry::new(self.metric.clone(), reason, self.announcer.clone()))
+        })
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.entries.iter().filter_map(OnceLock::get)
+    }
+}
+
+/// Counts the writes to one metric that one reason applies to. As a handle it does nothing else.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    metric: Arc<str>,
+    reason: Reason,
+    count: AtomicU64,
+    example: OnceLock<String>,
+    module: OnceLock<String>,
+    announced: AtomicBool,
+    announcer: Arc<Announcer>,
+}
+
+impl Entry {
+    pub(crate) fn new(metric: Arc<str>, reason: Reason, announcer: Arc<Announcer>) -> Self {
+        Self {
+            metric,
+            reason,
+            count: AtomicU64::new(0),
+            example: OnceLock::new(),
+            module: OnceLock::new(),
+            announced: AtomicBool::new(false),
+            announcer,
+        }
+    }
+
+    /// Keeps the first example. `example` only runs when there is none yet.
+    pub(crate) fn describe(&self, example: impl FnOnce() -> String, module: Option<&str>) {
+        if self.example.get().is_none() {
+            let _ = self.example.set(example());
+            if let Some(module) = module {
+                let _ = self.module.set(module.to_owned());
+            }
+        }
+    }
+
+    /// Counts `writes` and, the first time, tells about it.
+    pub(crate) fn count(&self, writes: u64) {
+        if writes == 0 {
+            return;
+        }
+        self.count.fetch_add(writes, Ordering::Relaxed);
+        if !self.announced.load(Ordering::Relaxed) {
+            self.announce();
+        }
+    }
+
+    /// Tells about the entry if it has a count and nobody was told yet. No lock is held during the
+    /// call, so what is called may write metrics, even this one.
+    #[cold]
+    pub(crate) fn announce(&self) {
+        let callback = read(&self.announcer.callback).clone();
+        let (Some(callback), Some(refusal)) = (callback, self.refusal()) else { return };
+        if !self.announced.swap(true, Ordering::Relaxed) {
+            // Someone else's code on an application thread: its panic must end here.
+            let _ = catch_unwind(AssertUnwindSafe(|| callback(&refusal)));
+        }
+    }
+
+    /// The entry in public form; `None` while nothing was counted.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        let count = self.count.load(Ordering::Relaxed);
+        (count > 0).then(|| Refusal {
+            metric: self.metric.to_string(),
+            reason: self.reason,
+            count,
+            example: self.example.get().cloned(),
+            module: self.module.get().cloned(),
+        })
+    }
+}
+
+impl CounterFn for Entry {
+    fn increment(&self, _: u64) {
+        self.count(1);
+    }
+
+    fn absolute(&self, _: u64) {
+        self.count(1);
+    }
+}
+
+impl GaugeFn for Entry {
+    fn increment(&self, _: f64) {
+        self.count(1);
+    }
+
+    fn decrement(&self, _: f64) {
+        self.count(1);
+    }
+
+    fn set(&self, _: f64) {
+        self.count(1);
+    }
+}
+
+impl HistogramFn for Entry {
+    fn record(&self, _: f64) {
+        self.count(1);
+    }
+
+    fn record_many(&self, _: f64, count: usize) {
+        self.count(count as u64);
+    }
+}
+
+/// What is called with the first refusal of each metric and reason.
+pub(crate) type OnRefusal = Arc<dyn Fn(&Refusal) + Send + Sync>;
+
+/// Where refusals are told.
+#[derive(Default)]
+pub(crate) struct Announcer {
+    callback: RwLock<Option<OnRefusal>>,
+}
+
+impl Announcer {
+    pub(crate) fn set(&self, callback: OnRefusal) {
+        *write(&self.callback) = Some(callback);
+    }
+}
+
+impl fmt::Debug for Announcer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Announcer")
+    }
+}

@@ -1,0 +1,208 @@
+//! Values: what each type makes of its writes, zeroes from the start, and the snapshot's order.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{metrics, registry, value, with};
+use metrics::{Unit, counter, describe_histogram, gauge, histogram};
+use radiosonde_metrics::{Metrics, Settings, Value, buckets};
+
+const OUTCOME: [(&str, &str); 1] = [("outcome", "retry")];
+
+#[test]
+fn counters_never_fall_and_never_wrap() {
+    let metrics = metrics();
+    with(&metrics, || {
+        let known = counter!("known_total", "outcome" => "retry");
+        known.increment(5);
+        known.absolute(3);
+        assert_eq!(value(&metrics, "known_total", &OUTCOME), Some(Value::Counter(5)));
+        known.absolute(9);
+        assert_eq!(value(&metrics, "known_total", &OUTCOME), Some(Value::Counter(9)));
+        known.increment(u64::MAX);
+        known.increment(1);
+    });
+    assert_eq!(value(&metrics, "known_total", &OUTCOME), Some(Value::Counter(u64::MAX)));
+}
+
+#[test]
+fn gauges_rise_fall_and_stay_finite() {
+    let metrics = metrics();
+    with(&metrics, || {
+        let depth = gauge!("queue_depth", "host" => "a");
+        depth.set(10.0);
+        depth.increment(2.5);
+        depth.decrement(0.5);
+        depth.set(f64::NAN);
+        depth.increment(f64::NEG_INFINITY);
+        assert_eq!(value(&metrics, "queue_depth", &[("host", "a")]), Some(Value::Gauge(12.0)));
+        depth.set(f64::MAX);
+        depth.increment(f64::MAX);
+    });
+    assert_eq!(value(&metrics, "queue_depth", &[("host", "a")]), Some(Value::Gauge(f64::MAX)));
+    assert_eq!(metrics.refusals()[0].count, 3);
+}
+
+#[test]
+fn a_histogram_has_the_buckets_of_the_registry_and_bounds_belong_to_them() {
+    let metrics = metrics();
+    with(&metrics, || {
+        let parse = histogram!("parse_duration_milliseconds", "outcome" => "retry");
+        for duration in [-1.0, 25.0, 25.1, 100.0, 100.1, 1e300] {
+            parse.record(duration);
+        }
+        parse.record_many(50.0, 4);
+    });
+    let expected = Value::Histogram {
+        bounds: Arc::from([25.0, 50.0, 100.0]),
+        counts: vec![2, 5, 1, 2],
+        sum: -1.0 + 25.0 + 25.1 + 100.0 + 100.1 + 1e300 + 200.0,
+        count: 10,
+    };
+    assert_eq!(value(&metrics, "parse_duration_milliseconds", &OUTCOME), Some(expected));
+}
+
+#[test]
+fn sums_stay_finite() {
+    let metrics = metrics();
+    with(&metrics, || {
+        histogram!("sizes_bytes", "host" => "a").record_many(f64::MAX, 3);
+        histogram!("sizes_bytes", "host" => "a").record(1.0);
+    });
+    let expected = Value::Summary { count: 4, sum: f64::MAX };
+    assert_eq!(value(&metrics, "sizes_bytes", &[("host", "a")]), Some(expected));
+}
+
+#[test]
+fn enumerated_counters_and_histograms_exist_at_zero_from_the_start() {
+    let metrics = metrics();
+    for outcome in ["success", "retry", "failure"] {
+        let labels = [("outcome", outcome)];
+        assert_eq!(value(&metrics, "known_total", &labels), Some(Value::Counter(0)));
+        let histogram = value(&metrics, "parse_duration_milliseconds", &labels);
+        assert!(matches!(histogram, Some(Value::Histogram { count: 0, .. })), "{histogram:?}");
+    }
+    assert_eq!(metrics.series_count(), 6, "nothing else, and no metric of another process");
+}
+
+#[test]
+fn constant_labels_are_on_every_series_and_required_ones_are_missed() {
+    let mut registry = registry();
+    registry.required_labels = vec!["environment".into(), "tier".into(), "outcome".into()];
+    let labels = [("region", "eu"), ("password", "hunter2"), ("no-name", "x"), ("nul", "\0")];
+    let settings = Settings {
+        registry: Some(registry),
+        environment: Some("staging".into()),
+        labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        ..Settings::default()
+    };
+    let metrics = Metrics::new(settings);
+    metrics.add_collector(Box::new(|snapshot| {
+        snapshot.gauge("process_threads", &[], 4.0);
+        snapshot.counter("known_total", &[("outcome", "retry")], 7);
+    }));
+    let constants = [("environment", "staging"), ("password", "[redacted]"), ("region", "eu")];
+    let with_constants = |own: &[(&'static str, &'static str)]| [own, &constants[..]].concat();
+    assert_eq!(value(&metrics, "process_threads", &with_constants(&[])), Some(Value::Gauge(4.0)));
+    let own = with_constants(&[("outcome", "retry")]);
+    assert_eq!(value(&metrics, "known_total", &own), Some(Value::Counter(7)), "the collector's");
+    let snapshot = metrics.snapshot();
+    assert_eq!(snapshot.family("known_total").unwrap().series.len(), 3, "no label set twice");
+
+    let problems: Vec<String> = metrics.problems().into_iter().map(|(what, _)| what).collect();
+    let named = |name: &str| problems.iter().filter(|what| what.contains(name)).count();
+    assert_eq!((named("`tier`"), named("`outcome`")), (1, 1), "{problems:?}");
+    assert_eq!((named("`no-name`"), named("`nul`"), problems.len()), (1, 1, 4), "{problems:?}");
+}
+
+#[test]
+fn what_is_wrong_with_settings_and_registry_is_named() {
+    let mut registry = registry();
+    registry.labels.get_mut("version").unwrap().pattern = Some("v[0-9".into());
+    let settings = Settings {
+        registry: Some(registry),
+        environment: Some("prodution".into()),
+        labels: vec![("outcome".into(), "maybe".into())],
+        ..Settings::default()
+    };
+    let metrics = Metrics::new(settings);
+    let problems = metrics.problems();
+    for part in ["`prodution`", "`v[0-9`", "`maybe`"] {
+        assert!(problems.iter().any(|(what, _)| what.contains(part)), "{part}: {problems:?}");
+    }
+    with(&metrics, || counter!("versions_total", "version" => "anything").increment(1));
+    assert_eq!(
+        value(&metrics, "versions_total", &[("version", "anything"), ("outcome", "maybe")]),
+        Some(Value::Counter(1)),
+    );
+}
+
+#[test]
+fn a_snapshot_has_one_order() {
+    let names = |reverse: bool| {
+        let metrics = metrics();
+        let mut hosts: Vec<String> = (0..40).map(|n| format!("h{n}")).collect();
+        if reverse {
+            hosts.reverse();
+        }
+        with(&metrics, || {
+            for host in hosts {
+                counter!("wide_total", "outcome" => "retry", "host" => host.clone()).increment(1);
+                gauge!("queue_depth", "host" => host).set(1.0);
+            }
+        });
+        metrics.snapshot()
+    };
+    let snapshot = names(false);
+    assert_eq!(snapshot, names(true));
+    assert!(snapshot.families.is_sorted_by_key(|family| family.name.clone()));
+    for family in &snapshot.families {
+        assert!(family.series.is_sorted_by_key(|series| series.labels.clone()), "{}", family.name);
+        assert!(family.series.iter().all(|series| series.labels.is_sorted()));
+    }
+}
+
+#[test]
+fn descriptions_count_without_a_registry_and_not_with_one() {
+    let observed = Metrics::default();
+    with(&observed, || {
+        describe_histogram!("wait", Unit::Seconds, "Time in the queue.");
+        assert!(observed.snapshot().family("wait").is_none(), "a description is not a series");
+        histogram!("wait").record(0.1);
+        histogram!("wait_seconds").record(0.1);
+    });
+    let snapshot = observed.snapshot();
+    let wait = snapshot.family("wait").unwrap();
+    assert_eq!((wait.unit.as_deref(), &*wait.help), (Some("seconds"), "Time in the queue."));
+    let Some(Value::Histogram { bounds, .. }) = value(&observed, "wait_seconds", &[]) else {
+        panic!("a histogram without a registry")
+    };
+    assert_eq!(*bounds, buckets::SECONDS);
+
+    let metrics = metrics();
+    with(&metrics, || describe_histogram!("parse_duration_milliseconds", "Something else."));
+    let snapshot = metrics.snapshot();
+    assert_eq!(&*snapshot.family("parse_duration_milliseconds").unwrap().help, "Parse.");
+}
+
+#[test]
+fn a_collector_that_panics_costs_its_own_families_only() {
+    let metrics = metrics();
+    metrics.add_collector(Box::new(|snapshot| {
+        snapshot.gauge("process_threads", &[], 4.0);
+        assert!(snapshot.families.is_empty(), "a collector that panics");
+    }));
+    metrics.add_collector(Box::new(|snapshot| {
+        snapshot.float_counter("process_cpu_seconds_total", &[], 1.5);
+    }));
+    for _ in 0..3 {
+        assert_eq!(
+            value(&metrics, "process_cpu_seconds_total", &[]),
+            Some(Value::FloatCounter(1.5))
+        );
+        assert!(value(&metrics, "known_total", &OUTCOME).is_some());
+    }
+    assert_eq!(metrics.problems().len(), 1);
+}

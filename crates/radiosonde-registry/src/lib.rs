@@ -1,0 +1,57 @@
+//! The metric registry of radiosonde: the model of `registry.json`, its lints and its limits.
+//!
+//! A registry says which metrics exist, what they mean, which labels they may carry and how many
+//! series each may grow to. Everything else (the guard in front of the recorder, `catalog!`, the
+//! generated dashboards and rules) reads it from here. What is wrong with a file is reported
+//! completely, with file, line, column, path and what to do:
+//!
+//! ```text
+//! registry.json:12:17: metrics[3].type: unknown metric type `countr`; use counter, gauge, histogram or summary
+//! registry.json:14:5: metrics[4].lables: unknown key `lables`; did you mean `labels`?
+//! ```
+//!
+//! # Example
+//!
+//! ```
+//! use radiosonde_registry::{MetricType, Registry};
+//!
+//! let text = r#"{
+//!   "schema_version": 1,
+//!   "labels": {"outcome": {"values": ["success", "failure"]}},
+//!   "owners": {"platform": {"email": "platform@example.org"}},
+//!   "metrics": [{"name": "runs_total", "type": "counter", "unit": "runs", "help": "Runs started.",
+//!                "labels": ["outcome"], "owner": "platform"}]
+//! }"#;
+//! let registry = Registry::parse("registry.json", text)?;
+//! let runs = registry.metric("runs_total").expect("it is in the text above");
+//! assert_eq!(runs.metric_type, MetricType::Counter);
+//! assert_eq!(runs.enumerated_product(&registry), Some(2));
+//! assert_eq!(registry.series_limit(Some("production")), 200);
+//! # Ok::<(), radiosonde_registry::RegistryErrors>(())
+//! ```
+//!
+//! # Failure
+//!
+//! Nothing here panics, whatever the bytes: a file is refused with [`RegistryErrors`], which holds
+//! every problem found and not only the first. Files over 4 MiB are refused unread.
+#![forbid(unsafe_code)]
+
+mod builtin;
+mod decode;
+mod error;
+mod fields;
+mod lint;
+mod locate;
+mod model;
+mod names;
+mod report;
+mod source;
+mod tree;
+
+pub use error::{RegistryError, RegistryErrors};
+pub use model::{
+    DEFAULT_EMIT_DAYS, DEFAULT_SERIES_LIMIT, Deprecation, Environment, LabelSpec, LintAllowance,
+    MetricSpec, MetricType, OtelNames, Owner, Registry, Source, Status, UnknownMetricType,
+    Variance,
+};
+pub use source::RegistrySource;

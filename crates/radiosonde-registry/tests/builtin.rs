@@ -1,0 +1,59 @@
+//! The metrics radiosonde writes itself.
+
+use std::path::Path;
+
+use radiosonde_registry::{MetricType, Registry};
+
+#[test]
+fn every_fragment_is_a_registry_without_findings() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("builtin");
+    let mut metrics = 0;
+    for entry in std::fs::read_dir(folder).expect("the folder of fragments") {
+        let path = entry.expect("an entry").path();
+        let fragment = Registry::load(&path).unwrap_or_else(|errors| panic!("{errors}"));
+        assert_eq!(fragment.series_limit(None), 2_000, "{path:?}");
+        for (name, label) in &fragment.labels {
+            assert_eq!(Registry::builtin().labels.get(name), Some(label), "{path:?} {name}");
+        }
+        metrics += fragment.metrics.len();
+    }
+    assert_eq!(Registry::builtin().metrics.len(), metrics, "a fragment is left out or refused");
+}
+
+#[test]
+fn what_the_other_crates_write_is_there() {
+    let table: &[(&str, MetricType, &[&str])] = &[
+        ("process_cpu_seconds_total", MetricType::Counter, &[]),
+        ("process_resident_memory_bytes", MetricType::Gauge, &[]),
+        ("process_virtual_memory_bytes", MetricType::Gauge, &[]),
+        ("process_open_fds", MetricType::Gauge, &[]),
+        ("process_max_fds", MetricType::Gauge, &[]),
+        ("process_start_time_seconds", MetricType::Gauge, &[]),
+        ("process_threads", MetricType::Gauge, &[]),
+        ("tokio_workers", MetricType::Gauge, &["runtime"]),
+        ("tokio_alive_tasks", MetricType::Gauge, &["runtime"]),
+        ("tokio_global_queue_depth", MetricType::Gauge, &["runtime"]),
+        (
+            "http_server_request_duration_seconds",
+            MetricType::Histogram,
+            &["http_request_method", "http_route", "http_response_status_code"],
+        ),
+        ("radiosonde_records_total", MetricType::Counter, &["signal", "outcome"]),
+        ("radiosonde_records_pending", MetricType::Gauge, &["signal"]),
+        ("radiosonde_records_dropped_total", MetricType::Counter, &["signal", "reason"]),
+        ("radiosonde_records_truncated_total", MetricType::Counter, &["signal"]),
+        ("radiosonde_metric_writes_refused_total", MetricType::Counter, &["metric", "reason"]),
+        ("radiosonde_series", MetricType::Gauge, &["metric"]),
+        ("radiosonde_redacted_total", MetricType::Counter, &["rule"]),
+        ("radiosonde_problems", MetricType::Gauge, &[]),
+        ("radiosonde_console_lines_dropped_total", MetricType::Counter, &[]),
+        ("radiosonde_format_panics_total", MetricType::Counter, &[]),
+    ];
+    let builtin = Registry::builtin();
+    for (name, metric_type, labels) in table {
+        let metric = builtin.metric(name).unwrap_or_else(|| panic!("{name} is missing"));
+        assert_eq!(metric.metric_type, *metric_type, "{name}");
+        assert_eq!(metric.labels, *labels, "{name}");
+    }
+    assert_eq!(builtin.series_limit(Some("whatever")), 2_000);
+}

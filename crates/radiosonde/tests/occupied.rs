@@ -1,0 +1,63 @@
+//! `init!` beside a subscriber, a logger and a recorder that are already set, and a second time.
+
+use std::time::Duration;
+
+use tracing_subscriber::prelude::*;
+
+struct Logger;
+
+impl log::Log for Logger {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+    fn log(&self, _: &log::Record<'_>) {}
+    fn flush(&self) {}
+}
+
+#[test]
+fn what_is_taken_is_named_with_its_fix_and_the_rest_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    tracing_subscriber::registry().init();
+    log::set_boxed_logger(Box::new(Logger)).unwrap();
+    metrics::set_global_recorder(metrics::NoopRecorder).unwrap();
+
+    let telemetry = radiosonde::init!(service = "second", dir = directory.path());
+    let problems = telemetry.report().problems;
+    for part in
+        ["tracing subscriber is already set", "logger for the log crate", "metrics recorder"]
+    {
+        let found = problems.iter().find(|problem| problem.what.contains(part));
+        let problem = found.unwrap_or_else(|| panic!("{part}: {problems:?}"));
+        assert!(problem.fix.contains("init!"), "{problem}");
+    }
+    assert_eq!(problems.len(), 3, "{problems:?}");
+
+    // event! needs none of the three.
+    radiosonde::event!("still.recorded", "yes");
+    let again = radiosonde::config!(service = "third").profile(radiosonde::Profile::Cli).init();
+    let report = again.flush(Duration::from_secs(20));
+    assert_eq!(report.service, "second", "the first one goes on");
+    assert!(report.events.delivered >= 1);
+    let day_file = std::fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.is_file())
+        .unwrap();
+    assert!(std::fs::read_to_string(day_file).unwrap().contains("still.recorded"));
+}
+
+#[test]
+fn parts_install_nothing_and_work_where_they_are_put() {
+    let directory = tempfile::tempdir().unwrap();
+    let parts = radiosonde::config!(service = "parts", dir = directory.path()).build();
+    let subscriber = tracing_subscriber::registry().with(parts.layer);
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::info_span!("outer").in_scope(|| tracing::info!("inside"));
+    });
+    parts.events.within(|| radiosonde::event!("by.hand", "event"));
+    metrics::with_local_recorder(&parts.recorder, || metrics::counter!("n_total").increment(1));
+    let report = parts.guard.shutdown(Duration::from_secs(20));
+    assert_eq!((report.events.delivered, report.spans.delivered), (2, 1), "{report}");
+    assert!(report.metrics.delivered > 0);
+    assert_eq!(report.problems, []);
+}
