@@ -109,6 +109,7 @@ where
             fields: EncodedFields::default(),
             message: None,
             name: None,
+            entered: false,
         };
         attributes.record(&mut Each(SpanFields { span: &mut span }));
         registered.extensions_mut().replace(span);
@@ -153,9 +154,16 @@ where
     }
 
     fn on_enter(&self, id: &Id, subscribed: Subscribed<'_, S>) {
-        if let Some(context) = context_of(&subscribed, id) {
-            stack::enter(id, &context);
+        let Some(registered) = subscribed.span(id) else { return };
+        let mut extensions = registered.extensions_mut();
+        let Some(span) = extensions.get_mut::<Span>() else { return };
+        if !std::mem::replace(&mut span.entered, true) {
+            // A span made before the scope it runs in belongs to that scope's job all the same.
+            span.context = radiosonde_context::with_current(|current| span.context.over(current));
         }
+        let context = span.context.clone();
+        drop(extensions);
+        stack::enter(id, &context);
     }
 
     fn on_exit(&self, id: &Id, _: Subscribed<'_, S>) {

@@ -18,6 +18,8 @@ pub(crate) struct Span {
     pub(crate) message: Option<String>,
     /// From `otel.name`.
     pub(crate) name: Option<String>,
+    /// Whether it was entered: from then on its ids are fixed.
+    pub(crate) entered: bool,
 }
 
 /// Takes the fields of a span, at its creation and later.

@@ -1,0 +1,201 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use radiosonde_store::Level;
+use radiosonde_store::query::{check_id, trace_prefix};
+
+use crate::when;
+
+/// Find logs, events, traces and metrics of a program again.
+///
+/// Reads the telemetry files a program with radiosonde wrote; no server is involved. All times are
+/// UTC. Exit status: 0 found, 1 nothing found, 2 usage, 3 some file could not be read in full.
+#[derive(Debug, Parser)]
+#[command(name = "radiosonde", version, max_term_width = 100, after_help = START_HERE)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Log lines and events, by time
+    #[command(after_long_help = LOGS)]
+    Logs(Select),
+    /// Named events only, without plain log lines
+    #[command(after_long_help = EVENTS)]
+    Events(Select),
+    /// Spans as a tree with bars, and what went wrong in them
+    #[command(after_long_help = TRACE)]
+    Trace(TraceArgs),
+    /// Latest value of each metric, or what one job or trace changed
+    #[command(after_long_help = METRICS)]
+    Metrics(Select),
+    /// Everything about one job (trace, session, worker, machine) as one timeline
+    #[command(after_long_help = CORRELATE)]
+    Correlate(Select),
+    /// Bring what killed processes left into the files, without waiting for their next start
+    #[command(after_long_help = RECOVER)]
+    Recover(RecoverArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecoverArgs {
+    /// Telemetry directory; repeat for several
+    ///
+    /// Default: where the other commands look.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TraceArgs {
+    /// Trace id, or the first digits of one
+    #[arg(value_name = "TRACE", value_parser = trace_arg, conflicts_with = "trace")]
+    pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) select: Select,
+}
+
+/// What to look for. Conditions given together must all hold.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Select {
+    /// Telemetry directory; repeat for several
+    ///
+    /// Default: $RADIOSONDE_DIR, else $STATE_DIRECTORY, else ./data/telemetry, else every service
+    /// below $XDG_STATE_HOME/radiosonde (~/.local/state/radiosonde).
+    #[arg(long, value_name = "DIR", help_heading = "Where")]
+    pub(crate) dir: Vec<PathBuf>,
+    /// Job id, exactly
+    #[arg(long, value_name = "ID", value_parser = id_arg, help_heading = "What")]
+    pub(crate) job: Option<String>,
+    /// Trace id, or the first digits of one
+    #[arg(long, value_name = "ID", value_parser = trace_arg, help_heading = "What")]
+    pub(crate) trace: Option<String>,
+    /// Machine id, exactly
+    #[arg(long, value_name = "ID", value_parser = id_arg, help_heading = "What")]
+    pub(crate) machine: Option<String>,
+    /// Worker id, exactly
+    #[arg(long, value_name = "ID", value_parser = id_arg, help_heading = "What")]
+    pub(crate) worker: Option<String>,
+    /// Session id, exactly
+    #[arg(long, value_name = "ID", value_parser = id_arg, help_heading = "What")]
+    pub(crate) session: Option<String>,
+    /// At least this severe: trace, debug, info, warning, error, critical
+    #[arg(long, value_name = "LEVEL", help_heading = "What")]
+    pub(crate) level: Option<Level>,
+    /// Name of the event; repeat for several
+    #[arg(long, value_name = "NAME", help_heading = "What")]
+    pub(crate) evt: Vec<String>,
+    /// From this moment on: 2025-10-06, 2025-10-06T13:00:00Z, 3d, -2h, yesterday
+    #[arg(long, value_name = "WHEN", value_parser = when::since, allow_hyphen_values = true, help_heading = "What")]
+    pub(crate) since: Option<Timestamp>,
+    /// Up to this moment, which is not included; a day is included as a whole
+    #[arg(long, value_name = "WHEN", value_parser = when::until, allow_hyphen_values = true, help_heading = "What")]
+    pub(crate) until: Option<Timestamp>,
+    /// Only the newest N lines
+    #[arg(short = 'n', long, value_name = "N", value_parser = count_arg, allow_negative_numbers = true, help_heading = "What")]
+    pub(crate) limit: Option<usize>,
+    #[command(flatten)]
+    pub(crate) show: Show,
+}
+
+/// How to print it.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Show {
+    /// For people, or the lines as they are stored (one JSON object each)
+    #[arg(short, long, value_enum, default_value_t, help_heading = "How")]
+    pub(crate) output: Output,
+    /// Colours; `auto` means on a terminal, unless NO_COLOR is set
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "How")]
+    pub(crate) color: Color,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    #[default]
+    Pretty,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+fn id_arg(text: &str) -> Result<String, String> {
+    check_id(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
+}
+
+fn trace_arg(text: &str) -> Result<String, String> {
+    trace_prefix(text).map_err(|error| error.to_string())
+}
+
+fn count_arg(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err("write a number of lines, 1 or more".to_owned()),
+    }
+}
+
+const START_HERE: &str = "Start with:
+  radiosonde logs --since 1h --level warning    what went wrong in the last hour
+  radiosonde correlate --job JOB                everything about one job
+
+`radiosonde help COMMAND` shows examples of each command.";
+
+const LOGS: &str = "Examples:
+  radiosonde logs                                       everything, oldest first
+  radiosonde logs -n 50                                 the newest 50 lines
+  radiosonde logs --job job-7 --level warning           what went wrong in a job
+  radiosonde logs --since yesterday --until yesterday   all of yesterday
+  radiosonde logs --evt panic --since 7d                panics of the last week
+  radiosonde logs -o json | jq -r .msg                  as stored, for other programs";
+
+const EVENTS: &str = "Examples:
+  radiosonde events --evt user.action --since 1d        who did what
+  radiosonde events --job job-7 -o json | jq .meta      the fields of a job's events";
+
+const TRACE: &str = "Shows spans, and the events inside them that are warnings or worse; --level \
+decides otherwise. A span whose line is not there (still running, lost, or kept by another service) \
+is shown as \"(missing span …)\".
+
+Examples:
+  radiosonde trace 0edadbc0                             by the first digits of the id
+  radiosonde trace 0edadbc0 --level trace               with every log line and event
+  radiosonde trace --job job-7                          all traces of a job";
+
+const METRICS: &str = "Without an id: the latest snapshot of each series. With --job, --trace, \
+--worker or --session: what was recorded under that id, summed for each series.
+
+Examples:
+  radiosonde metrics                                    the latest values
+  radiosonde metrics --job job-7                        what one job changed
+  radiosonde metrics -o json | jq '.meta.name'          the lines they come from";
+
+const CORRELATE: &str = "One timeline of all four signals: spans with bars, and log lines, events \
+and metric changes at their place in time; then the sums for each metric. Needs at least one of \
+--job, --trace, --session, --worker, --machine.
+
+Examples:
+  radiosonde correlate --job job-7                      the story of a job
+  radiosonde correlate --trace 0edadbc0                 of a trace
+  radiosonde correlate --session s-1 --since 1h         of a session, lately
+  radiosonde correlate --job job-7 -o json              all its lines, by time";
+
+const RECOVER: &str =
+    "A process that was killed leaves its last records in memory files. The next \
+start of the service brings them into the day files; this command does it now. It can be repeated \
+and interrupted: every record appears once. Processes that run are left alone.
+
+Exit status: 0 something was recovered, 1 there was nothing, 3 some of it could not be.
+
+Examples:
+  radiosonde recover                                    where telemetry usually is
+  radiosonde recover --dir /var/lib/svc/telemetry       in one directory";

@@ -1,0 +1,239 @@
+//! `radiosonde correlate`: everything about one job, trace, session, worker or machine as one
+//! timeline.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+
+use radiosonde_store::names::Signal;
+use radiosonde_store::query::Reading;
+use radiosonde_store::{Level, Line, Query};
+
+use crate::args::{Output, Select};
+use crate::commands::metrics::Totals;
+use crate::commands::{print_stored, trace};
+use crate::outcome::{Stop, conclude};
+use crate::render::Screen;
+use crate::render::color::{self, Paint};
+use crate::render::line::Ids;
+use crate::render::text::shown;
+use crate::render::{time, waterfall};
+use crate::story::{self, Story};
+
+pub(crate) fn run(select: &Select, out: &mut dyn Write) -> Result<u8, Stop> {
+    if select.subjects().is_empty() {
+        return Err(Stop::Usage(
+            "what is to be correlated? give --job, --trace, --session, --worker or --machine"
+                .to_owned(),
+        ));
+    }
+    let query = select.query(&[])?;
+    let mut answer = query.run();
+    trace::one_trace(&query, answer.lines.iter().filter_map(|line| line.trace_id.as_deref()))?;
+    // Snapshots belong to the process, whichever machine it is on, and not to this story.
+    answer.lines.retain(|line| !is_snapshot(line) || select.show.output == Output::Json);
+
+    let any = !answer.lines.is_empty();
+    if select.show.output == Output::Json {
+        answer.lines.iter().try_for_each(|line| print_stored(line, out))?;
+    } else if any {
+        print(select, answer.lines, &mut answer.reading, out)?;
+    }
+    out.flush()?;
+    Ok(conclude(&answer.reading, any))
+}
+
+/// Prints header, timeline and sums of some lines.
+pub(crate) fn print(
+    select: &Select,
+    lines: Vec<Line>,
+    reading: &mut Reading,
+    out: &mut dyn Write,
+) -> Result<(), Stop> {
+    let screen = Screen::new(&select.show);
+    let mut totals = Totals::default();
+    lines.iter().for_each(|line| totals.add(line));
+    let summary = Summary::of(&lines);
+    let context = spans_around(select, &lines, reading)?;
+    // Without lines there is nothing to print; callers have looked.
+    let Some(story) = Story::new(lines, context) else { return Ok(()) };
+    summary.print(select, &story, screen.paint, out)?;
+    writeln!(out)?;
+    for row in waterfall::rows(&story, summary.ids(), screen) {
+        writeln!(out, "{}", row.trim_end())?;
+    }
+    if !totals.is_empty() {
+        writeln!(out, "\n{}", screen.paint.with(color::NAME, "metrics, summed"))?;
+        totals.print(screen.paint, out)?;
+    }
+    Ok(())
+}
+
+/// Spans of the same traces, where some are named and not there: a job often begins inside a
+/// request that does not belong to it.
+fn spans_around(select: &Select, lines: &[Line], reading: &mut Reading) -> Result<Vec<Line>, Stop> {
+    let missing = story::missing_spans(lines);
+    // A query by trace alone has seen all there is, unless something else narrowed it.
+    if missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = Query::new(crate::select::directories(&select.dir)?);
+    query.signals = vec![Signal::Spans];
+    let traces: BTreeSet<String> = missing.into_iter().map(|(trace, _)| trace).collect();
+    query.traces = traces.into_iter().collect();
+    query.limit = Some(CONTEXT_SPANS_MAX);
+    query.tail = true;
+    let found = query.run();
+    // What is wrong with these files is known by now, except what is wrong with other traces' lines.
+    reading.bytes_read += found.reading.bytes_read;
+    Ok(found.lines)
+}
+
+fn is_snapshot(line: &Line) -> bool {
+    line.is_metric() && line.meta.text("kind") == Some("snapshot")
+}
+
+/// What the header tells.
+#[derive(Debug, Default)]
+struct Summary {
+    spans: Count,
+    logs: Count,
+    events: Count,
+    metric_changes: u64,
+    services: BTreeSet<String>,
+    /// Every value of each id, by its word.
+    ids: BTreeMap<&'static str, BTreeSet<String>>,
+}
+
+#[derive(Debug, Default)]
+struct Count {
+    all: u64,
+    warnings: u64,
+    errors: u64,
+}
+
+impl Summary {
+    fn of(lines: &[Line]) -> Self {
+        let mut summary = Self::default();
+        for line in lines {
+            let error = match line.is_span() {
+                true => line.meta.text("status") == Some("error"),
+                false => line.level >= Some(Level::Error),
+            };
+            let warning = !line.is_span() && line.level == Some(Level::Warning);
+            let count = match line.evt.as_str() {
+                "metric" => {
+                    summary.metric_changes += 1;
+                    &mut Count::default()
+                }
+                "span" => &mut summary.spans,
+                "log" => &mut summary.logs,
+                _ => &mut summary.events,
+            };
+            count.all += 1;
+            count.errors += u64::from(error);
+            count.warnings += u64::from(warning);
+            summary.services.extend(line.service.clone());
+            for (word, id) in [
+                ("job", &line.job_id),
+                ("machine", &line.machine_id),
+                ("session", &line.session_id),
+                ("trace", &line.trace_id),
+                ("worker", &line.worker_id),
+            ] {
+                if let Some(id) = id {
+                    let _ = summary.ids.entry(word).or_default().insert(id.clone());
+                }
+            }
+        }
+        summary
+    }
+
+    /// Ids that differ between the lines are worth a word on each.
+    fn ids(&self) -> Ids {
+        let several = |word| self.ids.get(word).is_some_and(|ids| ids.len() > 1);
+        Ids {
+            job: several("job"),
+            machine: several("machine"),
+            session: several("session"),
+            trace: several("trace"),
+            worker: several("worker"),
+        }
+    }
+
+    fn print(
+        &self,
+        select: &Select,
+        story: &Story,
+        paint: Paint,
+        out: &mut dyn Write,
+    ) -> Result<(), Stop> {
+        let mut title = Vec::new();
+        let subjects = select.subjects();
+        for (word, asked) in &subjects {
+            // The whole id where its beginning was asked for.
+            let id = match self.ids.get(word).map(BTreeSet::len) {
+                Some(1) => self.ids[word].first().map_or(*asked, String::as_str),
+                _ => asked,
+            };
+            title.push(format!("{word} {}", paint.with(color::NAME, &shown(id))));
+        }
+        title.extend(some(&self.services));
+        title.push(time::range(story.start, story.end));
+        writeln!(out, "{}", title.join(" · "))?;
+
+        let traces = self.ids.get("trace").map_or(0, BTreeSet::len) as u64;
+        let counts = [
+            (traces > 0).then(|| many(traces, "trace")),
+            self.spans.told("span", paint),
+            self.logs.told("log", paint),
+            self.events.told("event", paint),
+            (self.metric_changes > 0).then(|| many(self.metric_changes, "metric change")),
+        ];
+        writeln!(out, "{}", counts.into_iter().flatten().collect::<Vec<_>>().join(", "))?;
+
+        let asked: Vec<&str> = subjects.iter().map(|(word, _)| *word).collect();
+        let rest: Vec<String> = ["job", "trace", "session", "worker", "machine"]
+            .into_iter()
+            .filter(|word| !asked.contains(word))
+            .filter_map(|word| Some(format!("{word} {}", some(self.ids.get(word)?)?)))
+            .collect();
+        if !rest.is_empty() {
+            writeln!(out, "{}", paint.dim(&rest.join("  ")))?;
+        }
+        Ok(())
+    }
+}
+
+impl Count {
+    /// `9 logs (2 warnings, 1 error)`
+    fn told(&self, noun: &str, paint: Paint) -> Option<String> {
+        let mut wrong = Vec::new();
+        if self.warnings > 0 {
+            wrong.push(paint.with(color::WARNING, &many(self.warnings, "warning")));
+        }
+        if self.errors > 0 {
+            wrong.push(paint.with(color::BAD, &many(self.errors, "error")));
+        }
+        let wrong = match wrong.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", wrong.join(", ")),
+        };
+        (self.all > 0).then(|| format!("{}{wrong}", many(self.all, noun)))
+    }
+}
+
+fn many(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The first few of some names.
+fn some(names: &BTreeSet<String>) -> Option<String> {
+    let few: Vec<String> = names.iter().take(NAMES_MAX).map(|name| shown(name)).collect();
+    let more = names.len() - few.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!few.is_empty()).then(|| format!("{}{more}", few.join(", ")))
+}
+
+const NAMES_MAX: usize = 4;
+/// The spans around a story are a detail; a trace of a million spans must not fill the memory for it.
+const CONTEXT_SPANS_MAX: usize = 50_000;

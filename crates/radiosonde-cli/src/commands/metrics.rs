@@ -1,0 +1,242 @@
+//! `radiosonde metrics`: the latest value of each series, or what was recorded under one id.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+use radiosonde_store::Line;
+use radiosonde_store::names::Signal;
+use radiosonde_store::query::Reading;
+
+use crate::args::{Output, Select};
+use crate::commands::print_stored;
+use crate::outcome::{Stop, conclude, show};
+use crate::render::Screen;
+use crate::render::color::{self, Paint};
+use crate::render::metric::{Kind, Metric, number, quantity};
+use crate::render::text::{columns, shown};
+use crate::render::time::{between, clock, day};
+
+pub(crate) fn run(select: &Select, out: &mut dyn Write) -> Result<u8, Stop> {
+    // Snapshots carry no job: an id other than the machine's asks for what happened under it.
+    if select.subjects().iter().any(|(word, _)| *word != "machine") {
+        changes(select, out)
+    } else {
+        latest(select, out)
+    }
+}
+
+/// What was recorded under an id, summed for each series.
+fn changes(select: &Select, out: &mut dyn Write) -> Result<u8, Stop> {
+    let answer = select.query(&[Signal::Metrics])?.run();
+    let any = !answer.lines.is_empty();
+    if select.show.output == Output::Json {
+        answer.lines.iter().try_for_each(|line| print_stored(line, out))?;
+    } else {
+        let mut totals = Totals::default();
+        answer.lines.iter().for_each(|line| totals.add(line));
+        totals.print(Screen::new(&select.show).paint, out)?;
+    }
+    out.flush()?;
+    Ok(conclude(&answer.reading, any))
+}
+
+/// The latest snapshot of each series of each process.
+fn latest(select: &Select, out: &mut dyn Write) -> Result<u8, Stop> {
+    let query = select.query(&[Signal::Metrics])?;
+    let mut latest: BTreeMap<Place, Line> = BTreeMap::new();
+    let mut refused = 0_u64;
+    let reading: Reading = query.scan(&mut |found| {
+        if found.line.meta.text("kind") != Some("snapshot") {
+            return;
+        }
+        let Some(metric) = Metric::of(&found.line) else { return };
+        let place = Place {
+            service: found.line.service.clone().unwrap_or_default(),
+            machine: found.line.machine_id.clone().unwrap_or_default(),
+            dir: found.dir.to_owned(),
+            slot: found.file.slot,
+            series: metric.series(),
+        };
+        let full = latest.len() >= SERIES_MAX && !latest.contains_key(&place);
+        if full {
+            refused += 1;
+        } else if latest.get(&place).is_none_or(|known| known.ts <= found.line.ts) {
+            let _ = latest.insert(place, found.line);
+        }
+    });
+    if let Some(limit) = select.limit {
+        while latest.len() > limit {
+            let _ = latest.pop_last();
+        }
+    }
+    if select.show.output == Output::Json {
+        latest.values().try_for_each(|line| print_stored(line, out))?;
+    } else {
+        print_latest(&latest, Screen::new(&select.show).paint, out)?;
+    }
+    out.flush()?;
+    if refused > 0 {
+        eprintln!("radiosonde: over {SERIES_MAX} series: {refused} lines of further ones left out");
+    }
+    Ok(conclude(&reading, !latest.is_empty()))
+}
+
+/// A series of one process. A restarted process goes on in its slot, so that only its latest run is
+/// shown; processes side by side have slots of their own.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    service: String,
+    machine: String,
+    dir: PathBuf,
+    slot: u32,
+    series: String,
+}
+
+fn print_latest(
+    latest: &BTreeMap<Place, Line>,
+    paint: Paint,
+    out: &mut dyn Write,
+) -> Result<(), Stop> {
+    let mut groups: Vec<(String, Vec<(&Place, &Line)>)> = Vec::new();
+    for (place, line) in latest {
+        let heading = place.heading();
+        match groups.last_mut() {
+            Some((last, series)) if *last == heading => series.push((place, line)),
+            _ => groups.push((heading, vec![(place, line)])),
+        }
+    }
+    for (number, (heading, series)) in groups.into_iter().enumerate() {
+        let at = |line: &Line| format!("{} {} UTC", day(line.ts), clock(line.ts));
+        // No group is empty.
+        let Some(newest) = series.iter().map(|(_, line)| *line).max_by_key(|line| line.ts) else {
+            continue;
+        };
+        let blank = if number == 0 { "" } else { "\n" };
+        writeln!(
+            out,
+            "{blank}{}",
+            paint.with(color::NAME, &format!("{heading} · {}", at(newest)))
+        )?;
+        let rows = series.into_iter().filter_map(|(place, line)| {
+            // The time stands in the heading; what is older than that snapshot says so.
+            let old = between(line.ts, newest.ts) > SNAPSHOT_US_MAX;
+            let remark = if old { at(line) } else { String::new() };
+            Some((place.series.clone(), Metric::of(line)?.standing(), remark))
+        });
+        Table { rows: rows.collect() }.print(paint, out)?;
+    }
+    Ok(())
+}
+
+impl Place {
+    /// `usage-ingestion · web-1 · /var/lib/svc/telemetry`
+    fn heading(&self) -> String {
+        let slot = if self.slot == 0 { String::new() } else { format!("slot {}", self.slot) };
+        [shown(&self.service), shown(&self.machine), show(&self.dir), slot]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" · ")
+    }
+}
+
+/// Sums of metric changes, for each series.
+#[derive(Debug, Default)]
+pub(crate) struct Totals(BTreeMap<String, Total>);
+
+#[derive(Debug)]
+struct Total {
+    kind: Kind,
+    unit: Option<String>,
+    changes: u64,
+    /// Of a counter the sum, of a gauge the last value.
+    value: f64,
+    count: u64,
+    sum: f64,
+}
+
+impl Totals {
+    /// Adds a line, if it is about a change. Lines must come by time, as a gauge's last one counts.
+    pub(crate) fn add(&mut self, line: &Line) {
+        if !line.is_metric() || line.meta.text("kind") != Some("delta") {
+            return;
+        }
+        let Some(metric) = Metric::of(line) else { return };
+        let total = self.0.entry(metric.series()).or_insert_with(|| Total {
+            kind: metric.kind,
+            unit: metric.unit.map(str::to_owned),
+            changes: 0,
+            value: 0.0,
+            count: 0,
+            sum: 0.0,
+        });
+        total.changes += 1;
+        total.count = total.count.saturating_add(metric.count);
+        total.sum += metric.sum;
+        match (metric.kind, metric.value) {
+            (Kind::Counter, Some(by)) => total.value += by,
+            (Kind::Gauge, Some(to)) => total.value = to,
+            _ => {}
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn print(&self, paint: Paint, out: &mut dyn Write) -> Result<(), Stop> {
+        let rows = self.0.iter().map(|(series, total)| {
+            let times = match total.changes {
+                1 => String::new(),
+                changes => format!("in {changes} changes"),
+            };
+            (series.clone(), total.told(), times)
+        });
+        Table { rows: rows.collect() }.print(paint, out)
+    }
+}
+
+impl Total {
+    fn told(&self) -> String {
+        let unit = self.unit.as_deref();
+        match self.kind {
+            Kind::Counter => format!("+{}", number(self.value)),
+            Kind::Gauge => format!("= {}", quantity(self.value, unit)),
+            Kind::Distribution if self.count == 0 => "0".to_owned(),
+            Kind::Distribution if self.count == 1 => quantity(self.sum, unit),
+            Kind::Distribution => {
+                #[expect(clippy::cast_precision_loss, reason = "a mean for people")]
+                let mean = quantity(self.sum / self.count as f64, unit);
+                format!("{} × mean {mean}, sum {}", self.count, quantity(self.sum, unit))
+            }
+        }
+    }
+}
+
+/// Series, value, remark, in columns.
+#[derive(Debug, Default)]
+struct Table {
+    rows: Vec<(String, String, String)>,
+}
+
+impl Table {
+    fn print(self, paint: Paint, out: &mut dyn Write) -> Result<(), Stop> {
+        let widest = |column: fn(&(String, String, String)) -> &String| {
+            self.rows.iter().map(|row| columns(column(row))).max().unwrap_or(0).min(COLUMN_MAX)
+        };
+        let (first, second) = (widest(|row| &row.0), widest(|row| &row.1));
+        for (series, value, remark) in &self.rows {
+            let row = format!("  {series:<first$}  {value:<second$}  {}", paint.dim(remark));
+            writeln!(out, "{}", row.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// One endless label value must not push everybody's values off the screen.
+const COLUMN_MAX: usize = 90;
+/// The lines of one snapshot are written within this time, in microseconds.
+const SNAPSHOT_US_MAX: u64 = 1_000_000;
+/// Bounds the memory over files that hold more series than any guard would let through.
+const SERIES_MAX: usize = 100_000;

@@ -1,0 +1,77 @@
+//! The `radiosonde` command: finds logs, events, traces and metrics of a program again, by the ids
+//! they share, in the files the program wrote. No server is involved.
+//!
+//! ```text
+//! $ radiosonde correlate --job job-7
+//! job job-7 · ingestion · 2025-10-06 11:50:00.000 to 11:50:02.500 UTC (2.50 s)
+//! 1 trace, 2 spans (1 error), 1 event (1 warning), 1 metric change
+//! trace 0edadbc0a1b2c3d4e5f60718293a4b5c  worker w-3  machine web-1
+//!
+//! 11:50:00.000 █████████████████████████   2.50 s  ingest  error: gave up  provider=acme
+//! 11:50:00.100  ██████████                 1.00 s  ├─ GET /usage  ok  client
+//! 11:50:01.050           •                         │  └─ WARN  openrouter_error  429, retrying  status=429
+//! 11:50:02.400                         +           └─ metric runs_total{outcome="failure"} +1
+//!
+//! metrics, summed
+//!   runs_total{outcome="failure"}  +1
+//! ```
+//!
+//! The crate is made for its binary; as a library it has only [`main`], and [`run`] for those who
+//! build a command of their own around it:
+//!
+//! ```
+//! let mut out = Vec::new();
+//! let status = radiosonde_cli::run(
+//!     ["radiosonde", "logs", "--dir", "/no/such/directory"].map(Into::into).to_vec(),
+//!     &mut out,
+//! );
+//! assert_eq!(status, 2);
+//! ```
+//!
+//! # Exit status
+//!
+//! 0 something was found, 1 nothing was, 2 the command line or a named directory is wrong, 3 some
+//! file could not be read in full: what could be is printed, and the file, place and reason stand
+//! on stderr. A reader that closes the pipe ends the command quietly, with 0.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod outcome;
+mod recover;
+mod render;
+mod select;
+mod story;
+mod when;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Runs the command of the process's arguments, printing to its standard output.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Not the lock of `println!`, whose line buffer would cost a system call for each line.
+    let mut out = std::io::BufWriter::with_capacity(64 << 10, std::io::stdout());
+    ExitCode::from(run(std::env::args_os().collect(), &mut out))
+}
+
+/// Runs the command of `args` (the first is the program's name), printing what was found to `out`
+/// and everything else to stderr. Returns the exit status.
+pub fn run(args: Vec<OsString>, out: &mut dyn Write) -> u8 {
+    let cli = match args::Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors: clap prints them to stdout, with status 0. Where even
+            // printing fails there is nobody left to tell.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(outcome::USAGE);
+        }
+    };
+    let result = commands::run(&cli.command, out)
+        .and_then(|status| out.flush().map(|()| status).map_err(Into::into));
+    outcome::status(result)
+}

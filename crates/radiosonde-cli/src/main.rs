@@ -1,0 +1,7 @@
+//! The `radiosonde` command.
+
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    radiosonde_cli::main()
+}

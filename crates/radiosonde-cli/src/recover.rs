@@ -1,0 +1,99 @@
+//! `radiosonde recover`: brings what killed processes left into their day files, now instead of at
+//! the next start of the service.
+
+use std::io::Write;
+use std::path::Path;
+
+use radiosonde_events::recover::{RecoveredInstance, RecoveryReport, recover_directory};
+
+use crate::args::RecoverArgs;
+use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, show};
+use crate::render::text::shown;
+use crate::select::directories;
+
+pub(crate) fn run(args: &RecoverArgs, out: &mut dyn Write) -> Result<u8, Stop> {
+    let mut status = NOTHING;
+    for dir in directories(&args.dir)? {
+        let of_dir = match recover_directory(&dir) {
+            Ok(report) => print(&dir, &report, out)?,
+            Err(error) => {
+                eprintln!("radiosonde: {}: not recovered: {error}", show(&dir));
+                PARTIAL
+            }
+        };
+        status = match (status, of_dir) {
+            (PARTIAL, _) | (_, PARTIAL) => PARTIAL,
+            (FOUND, _) | (_, FOUND) => FOUND,
+            _ => NOTHING,
+        };
+    }
+    out.flush()?;
+    Ok(status)
+}
+
+fn print(dir: &Path, report: &RecoveryReport, out: &mut dyn Write) -> Result<u8, Stop> {
+    let mut partial = !report.failed.is_empty();
+    for instance in &report.instances {
+        writeln!(out, "{}: {}", show(dir), told(instance))?;
+        partial |= warn(instance);
+    }
+    for slot in &report.busy {
+        writeln!(out, "{}: slot {slot} belongs to a running process, left alone", show(dir))?;
+    }
+    if report.instances.is_empty() && report.failed.is_empty() {
+        writeln!(out, "{}: nothing to recover", show(dir))?;
+    }
+    out.flush()?;
+    for (path, error) in &report.failed {
+        eprintln!("radiosonde: {}: not recovered, try again: {error}", show(path));
+    }
+    Ok(match (partial, report.instances.is_empty()) {
+        (true, _) => PARTIAL,
+        (false, false) => FOUND,
+        (false, true) => NOTHING,
+    })
+}
+
+/// `12 events, 3 spans, 0 metrics of usage-ingestion (pid 4711, instance k3f9q2xw, slot 0)`
+fn told(instance: &RecoveredInstance) -> String {
+    let [events, spans, metrics] = instance.recovered.records;
+    let mut told = format!(
+        "recovered {events} event, {spans} span and {metrics} metric lines of {} (pid {}, instance {}, slot {})",
+        shown(&instance.service),
+        instance.pid,
+        shown(&instance.instance),
+        instance.slot
+    );
+    let staged = instance.recovered.staged_bytes;
+    if staged > 0 {
+        told.push_str(&format!(", and {staged} bytes it had begun to write"));
+    }
+    let dropped: u64 = instance.recovered.dropped.iter().map(|(.., count)| count).sum();
+    if dropped > 0 {
+        told.push_str(&format!("; it had dropped {dropped} itself"));
+    }
+    told
+}
+
+/// Names what could not be brought over; tells whether there was any of that.
+fn warn(instance: &RecoveredInstance) -> bool {
+    let recovered = &instance.recovered;
+    let name = shown(&instance.instance);
+    let counts = [
+        (recovered.rejected, "records could not be read"),
+        (recovered.lost_bytes, "bytes of rings could not be read"),
+        (recovered.maybe_duplicates, "batches may be in their files twice"),
+    ];
+    for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
+        eprintln!("radiosonde: {name}: {count} {what}");
+    }
+    for (path, reason) in &recovered.unreadable {
+        eprintln!("radiosonde: {}: not recovered: {}", show(path), shown(reason));
+    }
+    if let Some(path) = &recovered.quarantined {
+        eprintln!("radiosonde: {name}: recovering it kept failing; set aside in {}", show(path));
+    }
+    counts.iter().any(|(count, _)| *count > 0)
+        || !recovered.unreadable.is_empty()
+        || recovered.quarantined.is_some()
+}

@@ -1,0 +1,221 @@
+//! Metric lines: the name of a series, what was done to it, what it stands at.
+
+use radiosonde_store::line::Line;
+use serde_json::Value;
+
+use crate::render::text::{clean, shown};
+
+/// What a metric line says, as far as its `meta` is in the shape we know.
+#[derive(Debug)]
+pub(crate) struct Metric<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) kind: Kind,
+    pub(crate) unit: Option<&'a str>,
+    pub(crate) labels: Vec<(&'a str, String)>,
+    pub(crate) value: Option<f64>,
+    pub(crate) count: u64,
+    pub(crate) sum: f64,
+    buckets: Vec<(f64, u64)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Counter,
+    /// Histograms and summaries.
+    Distribution,
+    Gauge,
+}
+
+impl<'a> Metric<'a> {
+    pub(crate) fn of(line: &'a Line) -> Option<Self> {
+        let meta = &line.meta;
+        let labels = meta.value("labels").and_then(Value::as_object);
+        Some(Self {
+            name: meta.text("name")?,
+            kind: match meta.text("type")? {
+                "counter" => Kind::Counter,
+                "gauge" => Kind::Gauge,
+                _ => Kind::Distribution,
+            },
+            unit: meta.text("unit").filter(|unit| !unit.is_empty()),
+            labels: labels
+                .into_iter()
+                .flatten()
+                .map(|(key, value)| {
+                    (key.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+                })
+                .collect(),
+            value: meta.value("value").and_then(Value::as_f64),
+            count: meta.value("count").and_then(Value::as_u64).unwrap_or(0),
+            sum: meta.value("sum").and_then(Value::as_f64).unwrap_or(0.0),
+            buckets: buckets(meta.value("buckets")),
+        })
+    }
+
+    /// `ingestion_runs_total{outcome="retry",provider="acme"}`
+    pub(crate) fn series(&self) -> String {
+        let mut series = shown(self.name);
+        for (number, (key, value)) in self.labels.iter().enumerate() {
+            series.push(if number == 0 { '{' } else { ',' });
+            series.push_str(&clean(key));
+            series.push_str(&format!("=\"{}\"", shown(value).replace('"', "\\\"")));
+        }
+        if !self.labels.is_empty() {
+            series.push('}');
+        }
+        series
+    }
+
+    /// What was done: `+1`, `= 42 rows`, `3 × mean 120 ms, sum 361 ms`.
+    pub(crate) fn change(&self) -> String {
+        match (self.kind, self.value) {
+            (Kind::Counter, Some(by)) => {
+                format!("{}{}", if by < 0.0 { "" } else { "+" }, number(by))
+            }
+            (Kind::Gauge, Some(to)) => format!("= {}", self.with_unit(to)),
+            _ if self.count == 1 => self.with_unit(self.sum),
+            _ => self.spread(),
+        }
+    }
+
+    /// What it stands at: `42`, `12 × mean 310 ms, sum 3720 ms, p95 ≤ 500 ms`.
+    pub(crate) fn standing(&self) -> String {
+        match (self.kind, self.value) {
+            (Kind::Counter | Kind::Gauge, Some(value)) => self.with_unit(value),
+            _ => match self.bound_of(0.95) {
+                Some(bound) => format!("{}, p95 ≤ {}", self.spread(), self.with_unit(bound)),
+                None => self.spread(),
+            },
+        }
+    }
+
+    fn spread(&self) -> String {
+        if self.count == 0 {
+            return "0".to_owned();
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a mean for people")]
+        let mean = self.sum / self.count as f64;
+        format!("{} × mean {}, sum {}", self.count, self.with_unit(mean), self.with_unit(self.sum))
+    }
+
+    /// The bound of the bucket in which the quantile lies.
+    fn bound_of(&self, quantile: f64) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "counts of this size need no exactness")]
+        let rank = quantile * self.count as f64;
+        #[expect(clippy::cast_precision_loss, reason = "as above")]
+        let bucket = self.buckets.iter().find(|(_, below)| *below as f64 >= rank)?;
+        (self.count > 0).then_some(bucket.0)
+    }
+
+    fn with_unit(&self, value: f64) -> String {
+        quantity(value, self.unit)
+    }
+}
+
+/// A number with its unit, as people write it: `0.664 s`, `17.4 MB`, `42 rows`.
+pub(crate) fn quantity(value: f64, unit: Option<&str>) -> String {
+    match unit {
+        None | Some("" | "1" | "ratio") => number(value),
+        Some("s" | "seconds") => format!("{} s", number(value)),
+        Some("ms" | "milliseconds") => format!("{} ms", number(value)),
+        Some("bytes" | "By") => bytes(value),
+        Some(unit) => format!("{} {}", number(value), shown(unit)),
+    }
+}
+
+fn bytes(value: f64) -> String {
+    let (size, unit) = match value.abs() {
+        size if size >= 1e12 => (1e12, "TB"),
+        size if size >= 1e9 => (1e9, "GB"),
+        size if size >= 1e6 => (1e6, "MB"),
+        size if size >= 1e3 => (1e3, "kB"),
+        _ => (1.0, "B"),
+    };
+    format!("{} {unit}", number(value / size))
+}
+
+/// A number to at most four digits behind the point where it is small, none where it is large.
+pub(crate) fn number(value: f64) -> String {
+    let decimals = match value.abs() {
+        size if size >= 1e15 => return format!("{value:.3e}"),
+        size if size >= 1_000.0 => 0,
+        size if size >= 10.0 => 1,
+        size if size >= 1.0 => 2,
+        _ => 4,
+    };
+    let text = format!("{value:.decimals$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+/// `[[25.0,3],["+Inf",12]]`; the last has no bound to tell and is left out.
+fn buckets(value: Option<&Value>) -> Vec<(f64, u64)> {
+    let pairs = value.and_then(Value::as_array);
+    pairs
+        .into_iter()
+        .flatten()
+        .filter_map(|pair| Some((pair.get(0)?.as_f64()?, pair.get(1)?.as_u64()?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(meta: &str) -> Line {
+        let text = format!(r#"{{"ts":"2025-10-06T10:00:00Z","evt":"metric","meta":{meta}}}"#);
+        Line::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn changes_and_standings_are_told_with_their_units() {
+        for (meta, change, standing) in [
+            (r#"{"name":"a","type":"counter","value":3}"#, "+3", "3"),
+            (
+                r#"{"name":"a","type":"gauge","unit":"rows","value":42.50}"#,
+                "= 42.5 rows",
+                "42.5 rows",
+            ),
+            (
+                r#"{"name":"a","type":"histogram","unit":"ms","count":2,"sum":100.5,"buckets":[[25.0,1],[100.0,2],["+Inf",2]]}"#,
+                "2 × mean 50.2 ms, sum 100.5 ms",
+                "2 × mean 50.2 ms, sum 100.5 ms, p95 ≤ 100 ms",
+            ),
+            (
+                r#"{"name":"a","type":"histogram","unit":"ms","count":1,"sum":7}"#,
+                "7 ms",
+                "1 × mean 7 ms, sum 7 ms",
+            ),
+            (r#"{"name":"a","type":"summary"}"#, "0", "0"),
+            (
+                r#"{"name":"a","type":"gauge","unit":"bytes","value":17387520}"#,
+                "= 17.4 MB",
+                "17.4 MB",
+            ),
+            (
+                r#"{"name":"a","type":"gauge","unit":"seconds","value":0.66371}"#,
+                "= 0.6637 s",
+                "0.6637 s",
+            ),
+            (r#"{"name":"a","type":"gauge","unit":"ratio","value":-0.5}"#, "= -0.5", "-0.5"),
+            (r#"{"name":"a","type":"counter","value":1e300}"#, "+1.000e300", "1.000e300"),
+            (r#"{"name":"a","type":"counter","value":"many"}"#, "0", "0"),
+        ] {
+            let line = line(meta);
+            let metric = Metric::of(&line).unwrap();
+            assert_eq!((metric.change().as_str(), metric.standing().as_str()), (change, standing));
+        }
+    }
+
+    #[test]
+    fn a_series_is_named_as_in_a_query() {
+        let line = line(
+            r#"{"name":"runs_total","type":"counter","labels":{"outcome":"a\"b\u001b","n":1}}"#,
+        );
+        let series = Metric::of(&line).unwrap().series();
+        assert_eq!(series, r#"runs_total{n="1",outcome="a\"b\u{1b}"}"#);
+    }
+}

@@ -1,0 +1,161 @@
+//! A story as rows: time, bar, duration, and the tree with what happened.
+
+use radiosonde_store::line::Line;
+
+use crate::render::Screen;
+use crate::render::color::{self, Paint};
+use crate::render::line::{self, Ids};
+use crate::render::metric::Metric;
+use crate::render::text::{brief_value, columns, shown};
+use crate::render::time::{between, clock, day, duration};
+use crate::story::{Node, Row, Span, Story, What};
+
+/// The rows, one text each.
+pub(crate) fn rows(story: &Story, ids: Ids, screen: Screen) -> impl Iterator<Item = String> {
+    let scale = Scale::new(story, screen);
+    let dated = day(story.start) != day(story.end);
+    story.rows().into_iter().map(move |row| {
+        let node = &story.nodes[row.node];
+        let paint = screen.paint;
+        let mut at = clock(node.at);
+        if dated {
+            at = format!("{} {at}", day(node.at));
+        }
+        let (bar, took) = match &node.what {
+            What::Span(span) => (scale.bar(node, span, paint), duration(span.duration_us)),
+            What::Missing { .. } => (" ".repeat(scale.width), String::new()),
+            What::Line(line) => (scale.point(line, paint), String::new()),
+        };
+        let pad = " ".repeat(DURATION_WIDTH.saturating_sub(columns(&took)));
+        let tree = paint.dim(&guides(&row));
+        format!("{} {bar} {pad}{took}  {tree}{}", paint.dim(&at), label(node, &row, ids, paint))
+    })
+}
+
+/// Where in the story's time something lies.
+struct Scale {
+    start_us: i64,
+    total_us: u64,
+    width: usize,
+}
+
+impl Scale {
+    fn new(story: &Story, screen: Screen) -> Self {
+        let width = (screen.width / 4).clamp(BAR_WIDTH_MIN, BAR_WIDTH_MAX);
+        let total_us = between(story.start, story.end).max(1);
+        Self { start_us: story.start.as_microsecond(), total_us, width }
+    }
+
+    /// The bar of a span: whole cells, at least one mark however short it was. What lies outside
+    /// the story's time, as a span around a job may, is cut off.
+    fn bar(&self, node: &Node, span: &Span, paint: Paint) -> String {
+        let from = node.at.as_microsecond();
+        let to = from.saturating_add(i64::try_from(span.duration_us).unwrap_or(i64::MAX));
+        let first = self.eighth(from).min(self.width * 8 - 1);
+        let last = self.eighth(to).max(first + 1);
+        // The first cell is drawn whole, there being no marks for right halves.
+        let (cell, eighths) = (first / 8, last - first / 8 * 8);
+        let mut bar = "█".repeat(eighths / 8);
+        if !eighths.is_multiple_of(8) {
+            bar.push(EIGHTHS[eighths % 8]);
+        }
+        let after = self.width.saturating_sub(cell + columns(&bar));
+        let style = match (span.failed, span.context) {
+            (true, _) => color::BAR_BAD,
+            (_, true) => color::DIM,
+            _ => color::BAR,
+        };
+        format!("{}{}{}", " ".repeat(cell), paint.with(style, &bar), " ".repeat(after))
+    }
+
+    fn point(&self, line: &Line, paint: Paint) -> String {
+        let cell = (self.eighth(line.ts.as_microsecond()) / 8).min(self.width - 1);
+        let (mark, style) = match line.level {
+            _ if line.is_metric() => ("+", color::METRIC),
+            Some(level) => ("•", color::level(level)),
+            None => ("•", color::PLAIN),
+        };
+        let after = self.width - cell - 1;
+        format!("{}{}{}", " ".repeat(cell), paint.with(style, mark), " ".repeat(after))
+    }
+
+    /// The place of a moment, in eighths of a cell.
+    fn eighth(&self, us: i64) -> usize {
+        let since = u128::from(u64::try_from(us.saturating_sub(self.start_us)).unwrap_or(0));
+        let cells = self.width * 8;
+        let at = since.saturating_mul(cells as u128) / u128::from(self.total_us);
+        usize::try_from(at).unwrap_or(cells).min(cells)
+    }
+}
+
+fn label(node: &Node, row: &Row, ids: Ids, paint: Paint) -> String {
+    match &node.what {
+        What::Span(span) => span_label(span, row, ids, paint),
+        What::Missing { span_id } => {
+            paint.dim(&format!("(missing span {}: not ended yet, or not here)", shown(span_id)))
+        }
+        What::Line(line) if line.is_metric() => change(line, paint),
+        What::Line(line) => {
+            line::brief(line, Ids { trace: ids.trace && row.depth == 0, ..ids }, paint)
+        }
+    }
+}
+
+fn span_label(span: &Span, row: &Row, ids: Ids, paint: Paint) -> String {
+    let style = if span.context { color::DIM } else { color::NAME };
+    let name = if span.name.is_empty() { "(unnamed)" } else { span.name.as_str() };
+    let mut label = paint.with(style, &shown(name));
+    if span.failed {
+        let message = span.status_message.as_deref().map(|message| format!(": {}", shown(message)));
+        let error = format!("error{}", message.unwrap_or_default());
+        label.push_str(&format!("  {}", paint.with(color::BAD, &error)));
+    } else if span.ok {
+        label.push_str(&format!("  {}", paint.with(color::GOOD, "ok")));
+    }
+    if !span.kind.is_empty() {
+        label.push_str(&format!("  {}", paint.dim(&shown(&span.kind))));
+    }
+    for (key, val) in &span.attributes {
+        label.push_str(&line::field(key, &brief_value(val), paint));
+    }
+    if span.context {
+        label.push_str(&format!("  {}", paint.dim("(around it, not part of it)")));
+    }
+    let own = &span.line;
+    let trace = own.trace_id.as_deref().map(line::short).filter(|_| ids.trace && row.depth == 0);
+    let job = own.job_id.as_deref().filter(|_| ids.job);
+    let worker = own.worker_id.as_deref().filter(|_| ids.worker);
+    for (key, id) in [("job", job), ("trace", trace), ("worker", worker)] {
+        if let Some(id) = id {
+            label.push_str(&line::field(key, &paint.dim(&shown(id)), paint));
+        }
+    }
+    label
+}
+
+/// `metric ingestion_runs_total{provider="acme"} +1`
+fn change(line: &Line, paint: Paint) -> String {
+    let text = match Metric::of(line) {
+        Some(metric) => format!("{} {}", metric.series(), metric.change()),
+        None => shown(line.msg.as_deref().unwrap_or_default()),
+    };
+    format!("{} {text}", paint.with(color::METRIC, "metric"))
+}
+
+/// The lines of the tree left of a row.
+fn guides(row: &Row) -> String {
+    let mut guides = String::new();
+    // Roots have nothing to hang on.
+    for open in row.open.iter().skip(1) {
+        guides.push_str(if *open { "│  " } else { "   " });
+    }
+    if row.depth > 0 {
+        guides.push_str(if row.last { "└─ " } else { "├─ " });
+    }
+    guides
+}
+
+const BAR_WIDTH_MIN: usize = 10;
+const BAR_WIDTH_MAX: usize = 40;
+const DURATION_WIDTH: usize = 7;
+const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];

@@ -1,0 +1,72 @@
+//! From the command line to a query: which directories, which conditions.
+
+use std::path::PathBuf;
+
+use radiosonde_store::Query;
+use radiosonde_store::location::Location;
+use radiosonde_store::names::Signal;
+
+use crate::args::Select;
+use crate::outcome::{Stop, show};
+
+impl Select {
+    /// The query for some signals (none given: all).
+    pub(crate) fn query(&self, signals: &[Signal]) -> Result<Query, Stop> {
+        let mut query = Query::new(directories(&self.dir)?);
+        query.signals = signals.to_vec();
+        query.job.clone_from(&self.job);
+        query.traces = self.trace.iter().cloned().collect();
+        query.machine.clone_from(&self.machine);
+        query.worker.clone_from(&self.worker);
+        query.session.clone_from(&self.session);
+        query.level = self.level;
+        query.evt.clone_from(&self.evt);
+        query.since = self.since;
+        query.until = self.until;
+        query.limit = self.limit;
+        query.tail = true;
+        Ok(query)
+    }
+
+    /// The ids asked for, with the word for each, most telling first.
+    pub(crate) fn subjects(&self) -> Vec<(&'static str, &str)> {
+        [
+            ("job", &self.job),
+            ("trace", &self.trace),
+            ("session", &self.session),
+            ("worker", &self.worker),
+            ("machine", &self.machine),
+        ]
+        .into_iter()
+        .filter_map(|(word, id)| Some((word, id.as_deref()?)))
+        .collect()
+    }
+}
+
+/// The directories to read: the ones named, else the ones found.
+pub(crate) fn directories(named: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
+    if !named.is_empty() {
+        return named.iter().cloned().map(existing).collect();
+    }
+    let cwd = std::env::current_dir()
+        .map_err(|error| Stop::Usage(format!("no working directory ({error}): use --dir")))?;
+    let search = Location::search(&|name| std::env::var_os(name), &cwd);
+    if search.found.is_empty() {
+        let looked: Vec<_> = search.looked.iter().map(|path| show(path)).collect();
+        return Err(Stop::Nothing(format!(
+            "no telemetry found: looked at {}; name its directory with --dir or RADIOSONDE_DIR",
+            looked.join(" and ")
+        )));
+    }
+    // More than one only where nobody named them, and then they exist.
+    search.found.into_iter().map(|location| existing(location.path)).collect()
+}
+
+fn existing(dir: PathBuf) -> Result<PathBuf, Stop> {
+    if dir.is_dir() {
+        Ok(dir)
+    } else {
+        let what = if dir.exists() { "is not a directory" } else { "does not exist" };
+        Err(Stop::Usage(format!("{} {what}: name a telemetry directory", show(&dir))))
+    }
+}

@@ -1,0 +1,368 @@
+//! Lines of a job or trace, put together: spans in their tree, everything else inside the span it
+//! happened in.
+//!
+//! Lines come from files and may say anything: spans that are their own ancestors, two spans with
+//! one id, chains a hundred thousand deep. Nothing here recurses, and every line ends up in the
+//! tree exactly once.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::{SignedDuration, Timestamp};
+use radiosonde_store::line::Line;
+use serde_json::Value;
+
+/// A tree of what happened.
+#[derive(Debug)]
+pub(crate) struct Story {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) roots: Vec<usize>,
+    /// When the first thing began.
+    pub(crate) start: Timestamp,
+    /// When the last ended.
+    pub(crate) end: Timestamp,
+}
+
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) what: What,
+    /// When it happened or began.
+    pub(crate) at: Timestamp,
+    pub(crate) children: Vec<usize>,
+}
+
+#[derive(Debug)]
+pub(crate) enum What {
+    /// A log line, event or metric change.
+    Line(Line),
+    /// A span others name as theirs and whose own line is not there.
+    Missing {
+        span_id: String,
+    },
+    Span(Span),
+}
+
+#[derive(Debug)]
+pub(crate) struct Span {
+    pub(crate) name: String,
+    pub(crate) duration_us: u64,
+    pub(crate) kind: String,
+    pub(crate) failed: bool,
+    pub(crate) ok: bool,
+    pub(crate) status_message: Option<String>,
+    pub(crate) attributes: Vec<(String, Value)>,
+    /// Whether it is only here because others happened inside it.
+    pub(crate) context: bool,
+    pub(crate) line: Line,
+}
+
+/// A span within its trace.
+type Key = (String, String);
+
+impl Story {
+    /// Puts lines together. `context` holds spans that were not asked for; the ones around a line
+    /// that was are taken in. `None` without lines.
+    pub(crate) fn new(lines: Vec<Line>, context: Vec<Line>) -> Option<Self> {
+        let start = lines.iter().map(began).min()?;
+        let end = lines.iter().map(|line| line.ts).max()?.max(start);
+        let mut builder = Builder::default();
+        for line in lines {
+            builder.add(line, false);
+        }
+        builder.take_in(context);
+        let (nodes, roots) = builder.link();
+        Some(Self { nodes, roots, start, end })
+    }
+
+    /// The nodes from top to bottom, with how they hang together, at most `depth_max` shown.
+    pub(crate) fn rows(&self) -> Vec<Row> {
+        let mut rows = Vec::with_capacity(self.nodes.len());
+        // The last of the stack comes next. `open` says for each ancestor whether more follow.
+        let mut stack: Vec<(usize, usize, bool)> = Vec::new();
+        let push = |stack: &mut Vec<_>, children: &[usize], depth: usize| {
+            for (number, child) in children.iter().enumerate().rev() {
+                stack.push((*child, depth, number + 1 == children.len()));
+            }
+        };
+        push(&mut stack, &self.roots, 0);
+        let mut open: Vec<bool> = Vec::new();
+        while let Some((node, depth, last)) = stack.pop() {
+            open.truncate(depth);
+            rows.push(Row {
+                node,
+                depth,
+                last,
+                open: open.iter().take(GUIDES_MAX).copied().collect(),
+            });
+            open.push(!last);
+            push(&mut stack, &self.nodes[node].children, depth + 1);
+        }
+        rows
+    }
+}
+
+/// A node and its place on the page.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) node: usize,
+    /// How many ancestors it has.
+    pub(crate) depth: usize,
+    /// Whether it is the last of its siblings.
+    pub(crate) last: bool,
+    /// For each ancestor, outermost first, whether it has later siblings.
+    pub(crate) open: Vec<bool>,
+}
+
+/// The ids of spans the lines name, as parent or as the span they happened in, and that are not
+/// among the lines.
+pub(crate) fn missing_spans(lines: &[Line]) -> HashSet<Key> {
+    let there: HashSet<Key> =
+        lines.iter().filter(|line| line.is_span()).filter_map(own_key).collect();
+    lines.iter().filter_map(parent_key).filter(|key| !there.contains(key)).collect()
+}
+
+#[derive(Default)]
+struct Builder {
+    nodes: Vec<Node>,
+    parents: Vec<Option<Key>>,
+    spans: HashMap<Key, usize>,
+}
+
+impl Builder {
+    fn add(&mut self, line: Line, context: bool) {
+        let index = self.nodes.len();
+        self.parents.push(parent_key(&line));
+        let at = began(&line);
+        let what = if line.is_span() {
+            if let Some(key) = own_key(&line) {
+                let _ = self.spans.entry(key).or_insert(index);
+            }
+            What::Span(Span::of(line, context))
+        } else {
+            What::Line(line)
+        };
+        self.nodes.push(Node { what, at, children: Vec::new() });
+    }
+
+    /// Adds those spans of `context` in which something added already happened.
+    fn take_in(&mut self, context: Vec<Line>) {
+        let mut around: HashMap<Key, Line> =
+            context.into_iter().filter_map(|line| Some((own_key(&line)?, line))).collect();
+        let mut wanted: Vec<Key> = self.parents.iter().flatten().cloned().collect();
+        while let Some(key) = wanted.pop() {
+            if self.spans.contains_key(&key) {
+                continue;
+            }
+            if let Some(line) = around.remove(&key) {
+                wanted.extend(parent_key(&line));
+                self.add(line, true);
+            }
+        }
+    }
+
+    fn link(mut self) -> (Vec<Node>, Vec<usize>) {
+        let mut parent_of: Vec<Option<usize>> = Vec::with_capacity(self.nodes.len());
+        for index in 0..self.parents.len() {
+            let parent = self.parents[index].take().map(|key| self.span_or_missing(key, index));
+            parent_of.push(parent);
+        }
+        // The missing ones came last and have no parent.
+        parent_of.resize(self.nodes.len(), None);
+        cut_circles(&mut parent_of);
+
+        let mut roots = Vec::new();
+        for (index, parent) in parent_of.iter().enumerate() {
+            match parent {
+                Some(parent) => self.nodes[*parent].children.push(index),
+                None => roots.push(index),
+            }
+        }
+        let at: Vec<Timestamp> = self.nodes.iter().map(|node| node.at).collect();
+        // Stable: what happened in one microsecond stays in the order of the lines.
+        for node in &mut self.nodes {
+            node.children.sort_by_key(|child| at[*child]);
+        }
+        roots.sort_by_key(|root| at[*root]);
+        (self.nodes, roots)
+    }
+
+    fn span_or_missing(&mut self, key: Key, child: usize) -> usize {
+        let at = self.nodes[child].at;
+        if let Some(&index) = self.spans.get(&key) {
+            let node = &mut self.nodes[index];
+            if matches!(node.what, What::Missing { .. }) {
+                node.at = node.at.min(at);
+            }
+            return index;
+        }
+        let index = self.nodes.len();
+        let what = What::Missing { span_id: key.1.clone() };
+        self.nodes.push(Node { what, at, children: Vec::new() });
+        let _ = self.spans.insert(key, index);
+        index
+    }
+}
+
+impl Span {
+    fn of(line: Line, context: bool) -> Self {
+        let meta = &line.meta;
+        let text = |key: &str| meta.text(key).map(str::to_owned);
+        let attributes = meta.value("attributes").and_then(Value::as_object);
+        Self {
+            name: text("name").or_else(|| line.msg.clone()).unwrap_or_default(),
+            duration_us: meta.value("duration_us").and_then(Value::as_u64).unwrap_or(0),
+            kind: text("kind").filter(|kind| kind != "internal").unwrap_or_default(),
+            failed: meta.text("status") == Some("error"),
+            ok: meta.text("status") == Some("ok"),
+            status_message: text("status_message").filter(|message| !message.is_empty()),
+            attributes: attributes
+                .into_iter()
+                .flatten()
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
+            context,
+            line,
+        }
+    }
+}
+
+/// When a line's matter began: for a span its start, which stands in `meta` or follows from its
+/// duration.
+fn began(line: &Line) -> Timestamp {
+    if !line.is_span() {
+        return line.ts;
+    }
+    let start = line.meta.text("start").and_then(|start| start.parse().ok());
+    let start = start.or_else(|| {
+        let us = line.meta.value("duration_us").and_then(Value::as_i64)?;
+        line.ts.checked_sub(SignedDuration::from_micros(us)).ok()
+    });
+    start.unwrap_or(line.ts).min(line.ts)
+}
+
+fn own_key(line: &Line) -> Option<Key> {
+    Some((line.trace_id.clone()?, line.span_id.clone()?))
+}
+
+/// The span around a line; for a span its parent.
+fn parent_key(line: &Line) -> Option<Key> {
+    let span = match line.is_span() {
+        true => line.meta.text("parent_span_id")?.to_owned(),
+        false => line.span_id.clone()?,
+    };
+    Some((line.trace_id.clone()?, span))
+}
+
+/// Makes a root of one member of every circle, so that all of it is reached.
+fn cut_circles(parent_of: &mut [Option<usize>]) {
+    // 0: not seen, otherwise the number of the walk that came by.
+    let mut seen = vec![0_usize; parent_of.len()];
+    for start in 0..parent_of.len() {
+        let walk = start + 1;
+        let mut at = start;
+        loop {
+            seen[at] = walk;
+            match parent_of[at] {
+                Some(parent) if seen[parent] == walk => {
+                    parent_of[at] = None;
+                    break;
+                }
+                Some(parent) if seen[parent] == 0 => at = parent,
+                _ => break,
+            }
+        }
+    }
+}
+
+/// Deeper than this the tree is drawn no further to the right.
+pub(crate) const GUIDES_MAX: usize = 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(id: &str, parent: Option<&str>, start_s: u32, us: u64) -> Line {
+        let parent = parent.map(|id| format!(r#""parent_span_id":"{id}","#)).unwrap_or_default();
+        let text = format!(
+            r#"{{"ts":"2025-10-06T10:59:00Z","evt":"span","msg":"{id}","trace_id":"t","span_id":"{id}","meta":{{"name":"{id}",{parent}"start":"2025-10-06T10:00:{start_s:02}Z","duration_us":{us}}}}}"#
+        );
+        Line::parse(text.as_bytes()).unwrap()
+    }
+
+    fn log(span: &str, at_s: u32) -> Line {
+        let text = format!(
+            r#"{{"ts":"2025-10-06T10:00:{at_s:02}Z","evt":"log","msg":"log{at_s}","trace_id":"t","span_id":"{span}"}}"#
+        );
+        Line::parse(text.as_bytes()).unwrap()
+    }
+
+    /// The tree as text: two spaces for each level, `!` before what is missing, `~` before context.
+    fn drawn(lines: Vec<Line>, context: Vec<Line>) -> Vec<String> {
+        let story = Story::new(lines, context).unwrap();
+        let rows = story.rows();
+        assert_eq!(rows.len(), story.nodes.len(), "every node once");
+        rows.iter()
+            .map(|row| {
+                let name = match &story.nodes[row.node].what {
+                    What::Line(line) => line.msg.clone().unwrap_or_default(),
+                    What::Missing { span_id } => format!("!{span_id}"),
+                    What::Span(span) if span.context => format!("~{}", span.name),
+                    What::Span(span) => span.name.clone(),
+                };
+                format!("{}{name}", "  ".repeat(row.depth))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn everything_stands_in_its_span_by_time() {
+        let lines = vec![
+            log("b", 4),
+            span("c", Some("a"), 5, 1),
+            span("b", Some("a"), 3, 9),
+            log("a", 2),
+            span("a", None, 1, 9),
+        ];
+        assert_eq!(drawn(lines, vec![]), ["a", "  log2", "  b", "    log4", "  c"]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_shown_as_missing_or_taken_from_around() {
+        let lines = || vec![span("b", Some("a"), 3, 9), log("x", 4), log("b", 5)];
+        assert_eq!(drawn(lines(), vec![]), ["!a", "  b", "    log5", "!x", "  log4"]);
+        assert_eq!(missing_spans(&lines()).len(), 2);
+        let around =
+            vec![span("a", Some("r"), 2, 9), span("r", None, 1, 9), span("other", None, 1, 1)];
+        assert_eq!(drawn(lines(), around), ["~r", "  ~a", "    b", "      log5", "!x", "  log4"]);
+    }
+
+    #[test]
+    fn circles_and_doubles_are_shown_once_each() {
+        let lines = vec![
+            span("a", Some("b"), 1, 1),
+            span("b", Some("a"), 2, 1),
+            span("c", Some("c"), 3, 1),
+        ];
+        assert_eq!(drawn(lines, vec![]).len(), 3);
+        let lines = vec![span("a", None, 1, 1), span("a", None, 2, 1), log("a", 3)];
+        assert_eq!(drawn(lines, vec![]), ["a", "  log3", "a"]);
+    }
+
+    #[test]
+    fn a_chain_of_fifty_thousand_spans_is_drawn() {
+        let lines: Vec<Line> = (0..50_000_u32)
+            .map(|n| span(&format!("s{n}"), Some(&format!("s{}", n + 1)), 1, 1))
+            .collect();
+        let story = Story::new(lines, vec![]).unwrap();
+        let rows = story.rows();
+        assert_eq!(rows.len(), 50_001);
+        assert!(rows.iter().all(|row| row.open.len() <= GUIDES_MAX));
+    }
+
+    #[test]
+    fn a_start_after_the_end_is_no_start() {
+        let mut line = span("a", None, 1, 1);
+        line.ts = "2025-10-06T09:00:00Z".parse().unwrap();
+        let story = Story::new(vec![line], vec![]).unwrap();
+        assert_eq!(story.start, story.end);
+    }
+}

@@ -1,0 +1,221 @@
+//! What each subcommand finds, and how it looks.
+
+use crate::fixture::{Dir, TRACE, command, event, lines, run};
+
+#[test]
+fn logs_come_by_time_from_all_files_and_once() {
+    let ran = Dir::story().run("logs").exits(0);
+    let expected = "\
+── 2025-10-06 (UTC) ──
+11:50:00.010 DEBUG app  nobody's
+11:50:00.050 INFO  app  window opened  range=\"2025-09-01 to 2025-09-02\"  job=job-7  trace=0edadbc0  worker=w-3
+11:50:01.113 WARN  openrouter_error app  429 Rate limit, retrying  status=429  attempt=2  job=job-7  trace=0edadbc0  worker=w-3
+11:50:02.450 ERROR ingestion.window_failed app  gave up  attempts=4  job=job-7  trace=0edadbc0  worker=w-3
+11:50:02.460 INFO  app  another job  job=job-77
+";
+    assert_eq!(ran.out, expected);
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+fn conditions_narrow_it_down() {
+    let dir = Dir::story();
+    for (args, here, not_here) in [
+        (
+            "logs --job job-7",
+            &["window opened", "gave up"][..],
+            &["another job", "nobody's", "job="][..],
+        ),
+        ("logs --level warn", &["429", "gave up"], &["window opened"]),
+        ("logs --trace 0EDA", &["429"], &["another job"]),
+        ("logs --worker w-3", &["429"], &["another job"]),
+        ("logs --machine web-1", &["429"], &["another job"]),
+        ("logs --evt openrouter_error --evt log", &["429", "window"], &["gave up"]),
+        ("logs --since 2025-10-06T11:50:01Z", &["429"], &["window opened"]),
+        ("logs --until 2025-10-06T11:50:01", &["window"], &["429"]),
+        ("logs --since 2025-10-06 --until 2025-10-06", &["window"], &[]),
+        ("logs -n 2", &["gave up", "another job"], &["429"]),
+        ("events", &["429", "gave up"], &["window opened", "another job"]),
+        ("events --job job-7 -n 1", &["gave up"], &["429"]),
+    ] {
+        let _ = dir.run(args).exits(0).prints(here).omits(not_here);
+    }
+    for args in [
+        "logs --job job-777",
+        "events --since 2025-10-07",
+        "logs --until 2025-10-05",
+        "events --session s",
+    ] {
+        let ran = dir.run(args).exits(1).tells(&["nothing found in 2 files"]);
+        assert_eq!(ran.out, "", "{args}");
+    }
+}
+
+#[test]
+fn json_is_the_lines_as_stored() {
+    let dir = Dir::story();
+    let ran = dir.run("logs --job job-7 -o json").exits(0);
+    let stored = std::fs::read_to_string(dir.path().join("events-2025-10-06.jsonl")).unwrap();
+    let first_three: Vec<&str> = stored.lines().take(3).collect();
+    assert_eq!(ran.out.lines().collect::<Vec<_>>(), first_three);
+    // All signals, by time.
+    let ran = dir.run("correlate --job job-7 -o json").exits(0);
+    let times: Vec<&str> = ran.out.lines().map(|line| &line[7..34]).collect();
+    assert_eq!(times.len(), 9);
+    assert!(times.is_sorted(), "{times:?}");
+}
+
+#[test]
+fn correlate_tells_the_story_of_a_job() {
+    let ran = Dir::story().run("correlate --job job-7").exits(0);
+    let expected = "\
+job job-7 · ingestion · 2025-10-06 11:50:00.000 to 11:50:02.500 UTC (2.50 s)
+1 trace, 3 spans (1 error), 1 log, 2 events (1 warning, 1 error), 3 metric changes
+trace 0edadbc0a1b2c3d4e5f60718293a4b5c  worker w-3  machine web-1
+
+11:50:00.000 █████████████████████████  2.50 s  ingest  error: gave up  provider=acme
+11:50:00.050 •                                  ├─ INFO  window opened  range=\"2025-09-01 to 2025-09-02\"
+11:50:00.100  ██████████                1.00 s  ├─ GET /usage  ok  client
+11:50:01.113            •                       │  └─ WARN  openrouter_error  429 Rate limit, retrying  status=429  attempt=2
+11:50:01.150            +                       ├─ metric fetch_ms 2 × mean 300 ms, sum 600 ms
+11:50:02.400                         +          ├─ metric runs_total{outcome=\"failure\"} +1
+11:50:02.400                         +          ├─ metric fetch_ms 300 ms
+11:50:02.450                         •          └─ ERROR ingestion.window_failed  gave up  attempts=4
+11:50:02.200                                    (missing span 00f067aa0ba90009: not ended yet, or not here)
+11:50:02.200                       █    100 ms  └─ store
+
+metrics, summed
+  fetch_ms                       3 × mean 300 ms, sum 900 ms  in 2 changes
+  runs_total{outcome=\"failure\"}  +1
+";
+    assert_eq!(ran.out, expected, "{}", ran.out);
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+fn correlate_takes_any_of_the_ids() {
+    let dir = Dir::story();
+    for by in ["--trace 0edadbc0", "--worker w-3", "--machine web-1", "--job job-7 --trace 0e"] {
+        let _ = dir.run(&format!("correlate {by}")).exits(0).prints(&[
+            "ingest  error",
+            "gave up",
+            "+1",
+            TRACE,
+        ]);
+    }
+    let _ = dir.run("correlate --session none").exits(1);
+}
+
+#[test]
+fn a_span_around_the_job_is_shown_and_not_called_missing() {
+    let dir = Dir::empty();
+    let outer = format!(
+        r#"{{"ts":"2025-10-06T11:51:00Z","evt":"span","msg":"POST /jobs","trace_id":"{TRACE}","span_id":"aaaaaaaaaaaaaaaa","meta":{{"name":"POST /jobs","start":"2025-10-06T11:49:00Z","duration_us":120000000}}}}"#
+    );
+    let inner = format!(
+        r#"{{"ts":"2025-10-06T11:50:01Z","evt":"span","msg":"work","trace_id":"{TRACE}","span_id":"bbbbbbbbbbbbbbbb","job_id":"j","meta":{{"name":"work","parent_span_id":"aaaaaaaaaaaaaaaa","start":"2025-10-06T11:50:00Z","duration_us":1000000}}}}"#
+    );
+    dir.write("spans-2025-10-06.jsonl", lines(&[inner, outer]));
+    let _ = dir
+        .run("correlate --job j")
+        .exits(0)
+        .prints(&[
+            "1 trace, 1 span\n",
+            "POST /jobs  (around it, not part of it)",
+            "└─ work",
+            "(1.00 s)",
+        ])
+        .omits(&["missing"]);
+}
+
+#[test]
+fn trace_shows_spans_and_what_went_wrong_in_them() {
+    let dir = Dir::story();
+    let _ = dir
+        .run("trace 0edadbc0")
+        .exits(0)
+        .prints(&[
+            "trace 0edadbc0a1b2c3d4e5f60718293a4b5c",
+            "├─ GET /usage  ok  client",
+            "WARN  openrouter_error",
+            "(missing span 00f067aa0ba90009",
+        ])
+        .omits(&["window opened", "metric"]);
+    let _ = dir.run("trace --job job-7 --level trace").exits(0).prints(&["window opened"]);
+    let _ = dir.run("trace --trace 0eda").exits(0).prints(&["ingest  error: gave up"]);
+    let _ = dir.run("trace ffff").exits(1);
+}
+
+#[test]
+fn the_beginning_of_two_traces_names_them() {
+    let dir = Dir::story();
+    let other = event(
+        9,
+        "00.000000",
+        "error",
+        "log",
+        "x",
+        &[r#""trace_id":"0edaffffffffffffffffffffffffffff""#],
+        "{}",
+    );
+    dir.write("events-2025-10-07.jsonl", lines(&[other]));
+    for args in ["trace 0eda", "correlate --trace 0eda"] {
+        let _ = dir.run(args).exits(2).tells(&["2 traces", TRACE, "0edaffff", "more digits"]);
+    }
+}
+
+#[test]
+fn metrics_are_the_latest_or_a_jobs_own() {
+    let dir = Dir::story();
+    let _ = dir
+        .run("metrics")
+        .exits(0)
+        .prints(&[
+            "ingestion · web-1 · ",
+            "runs_total{outcome=\"failure\"}  41\n",
+            "4 × mean 250 ms, sum 1000 ms, p95 ≤ 500 ms",
+            "2025-10-06 11:50:03.000 UTC",
+        ])
+        .omits(&[" 40 "]);
+    let ran = dir.run("metrics --job job-7").exits(0);
+    assert_eq!(
+        ran.out,
+        "  fetch_ms                       3 × mean 300 ms, sum 900 ms  in 2 changes\n  runs_total{outcome=\"failure\"}  +1\n"
+    );
+    let json = dir.run("metrics -o json").exits(0);
+    assert_eq!(json.out.lines().count(), 2);
+    let _ = dir.run("metrics --job none").exits(1);
+}
+
+#[test]
+fn days_are_told_where_there_are_several() {
+    let dir = Dir::story();
+    let late = event(8, "00.000000", "info", "log", "late", &[r#""job_id":"job-7""#], "{}")
+        .replace("10-06T", "10-08T");
+    dir.write("events-2025-10-08.jsonl", lines(&[late]));
+    let _ = dir.run("logs").exits(0).prints(&["── 2025-10-06 (UTC) ──", "── 2025-10-08 (UTC) ──"]);
+    let _ = dir.run("correlate --job job-7").exits(0).prints(&[
+        "2025-10-06 11:50:00.000 to 2025-10-08 11:50:00.000 UTC (2d 0h)",
+        "2025-10-06 11:50:01.113 •",
+    ]);
+}
+
+#[test]
+fn colour_is_kept_for_terminals_and_whoever_asks() {
+    let dir = Dir::story();
+    let _ = dir.run("correlate --job job-7").exits(0).omits(&["\x1b"]);
+    let _ =
+        dir.run("correlate --job job-7 --color always").exits(0).prints(&["\x1b[31m", "\x1b[0m"]);
+    let _ = dir.run("logs --color always -o json").exits(0).omits(&["\x1b"]);
+}
+
+#[test]
+fn the_width_of_the_screen_makes_the_bars() {
+    let dir = Dir::story();
+    for (columns, bar) in [("40", 10), ("80", 20), ("1000", 40), ("x", 25)] {
+        let mut command = command(&["correlate", "--job", "job-7", "--dir"]);
+        let _ = command.arg(dir.path()).env("COLUMNS", columns);
+        let ran = run(command).exits(0);
+        assert!(ran.out.contains(&format!(" {} ", "█".repeat(bar))), "{columns}: {}", ran.out);
+    }
+}

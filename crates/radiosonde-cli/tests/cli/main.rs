@@ -1,0 +1,9 @@
+//! The command as its users run it: the real binary over directories made by hand.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "all of this crate is a test")]
+
+mod fixture;
+mod found;
+mod hostile;
+mod usage;

@@ -1,0 +1,149 @@
+//! The command line: what is refused, what is explained, where is looked.
+
+use crate::fixture::{Dir, command, event, existing, lines, run};
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_a_word_on_what_to_write() {
+    let dir = Dir::story();
+    for (args, told) in [
+        ("logs --since sometime", "yesterday"),
+        ("logs --until 2025-02-30", "yesterday"),
+        ("logs --level loud", "warning"),
+        ("logs --job a/b", "letters, digits"),
+        ("logs --worker \u{e9}", "letters, digits"),
+        ("logs --trace xyz", "hex digits"),
+        ("trace xyz", "hex digits"),
+        ("logs -n 0", "1 or more"),
+        ("logs -n -3", "1 or more"),
+        ("logs -o xml", "pretty"),
+        ("logs --color blue", "auto"),
+        ("logs --jib x", "--job"),
+        ("trace", "which trace"),
+        ("trace 0e --trace 0f", "cannot be used with"),
+        ("correlate", "--job"),
+        ("correlate --level error", "--job"),
+        ("blame", "unrecognized subcommand"),
+    ] {
+        let ran = dir.run(args).exits(2).tells(&[told]);
+        assert_eq!(ran.out, "", "{args}");
+    }
+    let too_long = format!("logs --job {}", "x".repeat(129));
+    let _ = dir.run(&too_long).exits(2);
+}
+
+#[test]
+fn relative_times_may_begin_with_a_minus() {
+    for args in [
+        "logs --since -3d",
+        "logs --since 3d --until now",
+        "logs --since=-2h",
+        "logs --until yesterday --since today",
+    ] {
+        let _ = Dir::empty().run(args).exits(1);
+    }
+    let _ = Dir::story().run("logs --since -36500d").exits(0);
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_told_from_an_empty_one() {
+    let _ = Dir::empty().run("logs").exits(1).tells(&["nothing found in 0 files"]);
+    let dir = Dir::story();
+    let _ = dir.run("logs --dir /no/such/place").exits(2).tells(&["/no/such/place does not exist"]);
+    let file = dir.path().join("events-2025-10-06.jsonl");
+    let _ =
+        dir.run(&format!("logs --dir {}", file.display())).exits(2).tells(&["is not a directory"]);
+}
+
+#[test]
+fn several_directories_are_one_story() {
+    let (a, b) = (Dir::story(), Dir::empty());
+    b.write(
+        "events-2025-10-06.jsonl",
+        lines(&[event(
+            50,
+            "01.000000",
+            "info",
+            "log",
+            "elsewhere",
+            &[r#""job_id":"job-7""#],
+            "{}",
+        )]),
+    );
+    let _ = a
+        .run(&format!("correlate --job job-7 --dir {}", b.path().display()))
+        .exits(0)
+        .prints(&["elsewhere", "gave up"]);
+}
+
+#[test]
+fn without_a_directory_the_usual_places_are_looked_at() {
+    let home = Dir::empty();
+    let one = |msg: &str| lines(&[event(1, "00.000000", "info", "log", msg, &[], "{}")]);
+    let bare = |vars: &[(&str, &str)]| {
+        let mut command = command(&["logs"]);
+        let _ = command.current_dir(home.path()).envs(vars.iter().copied());
+        run(command)
+    };
+    let path = home.path().to_str().unwrap();
+
+    let _ = bare(&[("HOME", path)]).exits(1).tells(&[
+        "data/telemetry",
+        ".local/state/radiosonde",
+        "--dir",
+        "RADIOSONDE_DIR",
+    ]);
+    let _ = bare(&[]).exits(1).tells(&["--dir"]);
+
+    for (service, msg) in [("a", "from a"), ("b", "from b")] {
+        let dir = existing(home.path().join(".local/state/radiosonde").join(service));
+        std::fs::write(
+            dir.join("events-2025-10-06.jsonl"),
+            one(msg).replace("aaaaaaaa", &service.repeat(8)),
+        )
+        .unwrap();
+    }
+    let _ = bare(&[("HOME", path)]).exits(0).prints(&["from a", "from b"]);
+
+    let data = existing(home.path().join("data/telemetry"));
+    std::fs::write(data.join("events-2025-10-06.jsonl"), one("from data")).unwrap();
+    let _ = bare(&[("HOME", path)]).exits(0).prints(&["from data"]).omits(&["from a"]);
+
+    let state = existing(home.path().join("state"));
+    std::fs::write(state.join("events-2025-10-06.jsonl"), one("from state")).unwrap();
+    let both = format!("{}:/no/such", state.display());
+    let _ = bare(&[("HOME", path), ("STATE_DIRECTORY", &both)]).exits(0).prints(&["from state"]);
+
+    let _ = bare(&[("RADIOSONDE_DIR", "state"), ("STATE_DIRECTORY", "/no/such")])
+        .exits(0)
+        .prints(&["from state"]);
+    let _ = bare(&[("RADIOSONDE_DIR", "/no/such")]).exits(2).tells(&["/no/such does not exist"]);
+}
+
+#[test]
+fn help_has_examples_for_every_subcommand() {
+    for subcommand in ["logs", "events", "trace", "metrics", "correlate"] {
+        let long = run(command(&[subcommand, "--help"])).exits(0).prints(&[
+            "Examples:",
+            "--since",
+            "RADIOSONDE_DIR",
+        ]);
+        assert!(long.out.contains(&format!("radiosonde {subcommand} ")), "{}", long.out);
+    }
+    let _ = run(command(&["--help"])).exits(0).prints(&["correlate", "Exit status", "UTC"]);
+    let _ = run(command(&["--version"])).exits(0).prints(&["radiosonde 0"]);
+    let _ = run(command(&[])).exits(2);
+}
+
+#[test]
+fn recover_tells_when_there_is_nothing_and_when_it_cannot() {
+    let _ = Dir::story().run("recover").exits(1).prints(&["nothing to recover"]);
+    let _ =
+        run(command(&["recover", "--dir", "/no/such/place"])).exits(2).tells(&["does not exist"]);
+    let _ = run(command(&["recover", "--help"])).exits(0).prints(&["Examples:", "Exit status: 0"]);
+    // Remains nobody can read are named and do not stop it.
+    let dir = Dir::story();
+    let rings = existing(dir.path().join("inst/0/aaaaaaaa/rings"));
+    std::fs::write(rings.join("0"), "not a ring").unwrap();
+    let ran = dir.run("recover");
+    assert!(ran.status == 3 && !ran.err.contains("panicked"), "{}\n{}", ran.out, ran.err);
+}

@@ -1,0 +1,45 @@
+//! Day files of radiosonde: their names, where they are, and finding lines in them again.
+//!
+//! A line is one JSON object:
+//!
+//! ```text
+//! {"ts":"2025-10-06T13:43:10.123456Z","level":"error","evt":"openrouter_error","msg":"429 Rate limit","job_id":"job-123","meta":{"status":429},"id":"k3f9q2xw.4.1871"}
+//! ```
+//!
+//! ```
+//! use radiosonde_store::query::Query;
+//! # let dir = tempfile::tempdir()?;
+//! # std::fs::write(dir.path().join("events-2025-10-06.jsonl"), concat!(
+//! #     r#"{"ts":"2025-10-06T13:43:10.123456Z","level":"error","evt":"log","msg":"429 Rate limit","job_id":"job-123","meta":{}}"#, "\n"))?;
+//!
+//! let mut query = Query::new(vec![dir.path().to_owned()]);
+//! query.job = Some("job-123".to_owned());
+//! let answer = query.run();
+//! for line in &answer.lines {
+//!     println!("{} {}", line.ts, line.msg.as_deref().unwrap_or_default());
+//! }
+//! // 2025-10-06T13:43:10.123456Z 429 Rate limit
+//! # assert_eq!(answer.lines.len(), 1);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! # When files are damaged or change while they are read
+//!
+//! Nothing here writes, follows a symbolic link, maps a file or panics on what a file holds. A
+//! stretch that is no line is skipped and named in [`query::Reading`], a file that cannot be read is
+//! named there too, and everything else is still found. A half line at the end of a file is the
+//! normal state of a file that is being written. Memory is bounded by the longest line accepted
+//! (16 MiB) plus what matches.
+
+#![forbid(unsafe_code)]
+
+pub mod level;
+pub mod line;
+pub mod location;
+pub mod names;
+pub mod query;
+pub mod reader;
+
+pub use level::Level;
+pub use line::Line;
+pub use query::Query;

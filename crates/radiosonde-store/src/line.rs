@@ -1,0 +1,246 @@
+//! One line of a day file, typed.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use crate::level::Level;
+
+/// A line: its typed view, and the text it was read from.
+///
+/// Reading is tolerant: unknown keys are ignored and everything but `ts` may be missing, so that a
+/// reader understands lines of older and newer writers.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct Line {
+    /// When it happened; for a span, when it ended.
+    #[serde(serialize_with = "microseconds")]
+    pub ts: Timestamp,
+    /// How serious it is. `None` when missing or not a level we know.
+    #[serde(default, deserialize_with = "known_level", skip_serializing_if = "Option::is_none")]
+    pub level: Option<Level>,
+    /// Name of the event; `log`, `span`, `metric` or `panic` for the kinds that have no name.
+    #[serde(default)]
+    pub evt: String,
+    /// Module, component or subsystem it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Text for people; for a span, its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub msg: Option<String>,
+    /// The service that wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Trace, 32 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+    /// Span, 16 hex digits: the span itself on a span line, the surrounding one elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span_id: Option<String>,
+    /// The job it was part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<String>,
+    /// The machine it happened on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_id: Option<String>,
+    /// The worker that did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker_id: Option<String>,
+    /// The session it belonged to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+    /// Everything else, in the order written.
+    #[serde(default)]
+    pub meta: Fields,
+    /// `<instance>.<ring>.<seq>`, unique for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The text it was read from, without its line break.
+    #[serde(skip)]
+    pub raw: String,
+}
+
+impl Line {
+    /// Reads one line, given without its line break.
+    ///
+    /// # Errors
+    /// [`NotALine`] says what is wrong: not UTF-8, not a JSON object, no `ts` that is a time.
+    pub fn parse(text: &[u8]) -> Result<Self, NotALine> {
+        let text = std::str::from_utf8(text).map_err(|_| match text.contains(&0) {
+            true => NotALine("NUL bytes".to_owned()),
+            false => NotALine("invalid UTF-8".to_owned()),
+        })?;
+        if text.contains('\0') {
+            return Err(NotALine("NUL bytes".to_owned()));
+        }
+        // An array of the right values would do for serde as well.
+        if !text.trim_ascii_start().starts_with('{') {
+            return Err(NotALine("not a JSON object".to_owned()));
+        }
+        let mut line: Self = serde_json::from_str(text).map_err(|error| {
+            // The parser counts lines from 1, and there is only one here.
+            let what = error.to_string();
+            let what = what.split(" at line ").next().unwrap_or_default();
+            let what: String = what.chars().take(REASON_CHARS_MAX).collect();
+            NotALine(format!("{what} (column {})", error.column()))
+        })?;
+        line.raw = text.to_owned();
+        Ok(line)
+    }
+
+    /// Whether it is a span line.
+    #[must_use]
+    pub fn is_span(&self) -> bool {
+        self.evt == "span"
+    }
+
+    /// Whether it is a metric line.
+    #[must_use]
+    pub fn is_metric(&self) -> bool {
+        self.evt == "metric"
+    }
+}
+
+/// Why a text is not a line. The text itself is not repeated: it may hold anything.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotALine(String);
+
+/// The fields of `meta`, in the order written. A key that comes twice is kept twice.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fields(Vec<(String, Value)>);
+
+impl Fields {
+    /// The first value of `key`.
+    #[must_use]
+    pub fn value(&self, key: &str) -> Option<&Value> {
+        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    /// The first value of `key`, when it is text.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.value(key)?.as_str()
+    }
+
+    /// The fields in the order written.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+}
+
+impl Serialize for Fields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(field) = map.next_entry()? {
+            fields.push(field);
+        }
+        Ok(Fields(fields))
+    }
+
+    fn visit_unit<E>(self) -> Result<Fields, E> {
+        Ok(Fields::default())
+    }
+}
+
+fn microseconds<S: Serializer>(ts: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{ts:.6}"))
+}
+
+/// A level a newer writer may know and we do not is no reason to lose the line.
+fn known_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Level>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Word {
+        Text(String),
+        Other(IgnoredAny),
+    }
+    Ok(match Word::deserialize(deserializer)? {
+        Word::Text(word) => word.parse().ok(),
+        Word::Other(_) => None,
+    })
+}
+
+/// A reason quotes keys of the line, which may be long.
+const REASON_CHARS_MAX: usize = 120;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_line_is_read_and_written_back_unchanged() {
+        let text = r#"{"ts":"2025-10-06T13:43:10.123456Z","level":"error","evt":"openrouter_error","source":"translation_service","msg":"429 Rate limit","service":"chinaxiv","trace_id":"0edadbc0a1b2c3d4e5f60718293a4b5c","span_id":"00f067aa0ba902b7","job_id":"job-123","machine_id":"m-1","worker_id":"w-1","session_id":"s-1","meta":{"status":429,"code":"rate_limited","a":{"b":[1,2.5,null]}},"id":"k3f9q2xw.4.1871"}"#;
+        let line = Line::parse(text.as_bytes()).unwrap();
+        assert_eq!(line.level, Some(Level::Error));
+        assert_eq!(line.meta.value("status"), Some(&Value::from(429)));
+        assert_eq!(
+            line.meta.iter().map(|(key, _)| key).collect::<Vec<_>>(),
+            ["status", "code", "a"]
+        );
+        assert_eq!(line.raw, text);
+        assert_eq!(serde_json::to_string(&line).unwrap(), text);
+    }
+
+    #[test]
+    fn reading_is_tolerant() {
+        for text in [
+            r#"{"ts":"2025-10-06T13:43:10Z"}"#,
+            r#"{"ts":"2025-10-06T15:43:10+02:00","new_key":{"x":[1]},"meta":null,"job_id":null}"#,
+            r#"{"ts":"2025-10-06T13:43:10Z","level":"fatal-ish","meta":{}}"#,
+            r#"{"ts":"2025-10-06T13:43:10Z","level":7}"#,
+        ] {
+            let line = Line::parse(text.as_bytes()).unwrap();
+            assert_eq!(line.ts.to_string(), "2025-10-06T13:43:10Z", "{text}");
+            assert_eq!(line.level, None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_line_is_refused_with_a_reason() {
+        let deep =
+            format!("{}{}", r#"{"ts":"2025-10-06T13:43:10Z","meta":{"a":"#, "[".repeat(100_000));
+        for (text, reason) in [
+            (&b""[..], "not a JSON object"),
+            (b"hello", "not a JSON object"),
+            (br#"["2025-10-06T13:43:10Z","info"]"#, "not a JSON object"),
+            (b"{nope}", "key must be a string"),
+            (b"{", "EOF"),
+            (b"{}", "missing field `ts`"),
+            (br#"{"ts":"yesterday"}"#, "column"),
+            (br#"{"ts":"2025-10-06T13:43:10Z","meta":3}"#, "expected an object"),
+            (br#"{"ts":"2025-10-06T13:43:10Z","job_id":12}"#, "expected a string"),
+            (br#"{"ts":"2025-10-06T13:43:10Z"} x"#, "trailing"),
+            (b"\0\0\0{\"ts\":\"2025-10-06T13:43:10Z\"}", "NUL"),
+            (b"{\"ts\":\"2025-10-06T13:43:10Z\",\"msg\":\"\xff\"}", "UTF-8"),
+            (deep.as_bytes(), "recursion"),
+        ] {
+            let error = Line::parse(text).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error} should contain {reason}");
+            assert!(error.len() < 300, "{error}");
+        }
+    }
+}

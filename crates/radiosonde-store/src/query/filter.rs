@@ -1,0 +1,97 @@
+//! Which lines fit, and which bytes a fitting line must hold.
+
+use memchr::memmem;
+
+use crate::line::Line;
+use crate::query::Query;
+
+impl Query {
+    /// Whether a line fulfils every condition. The signal is the file's matter.
+    #[must_use]
+    pub fn matches(&self, line: &Line) -> bool {
+        same(self.job.as_deref(), line.job_id.as_deref())
+            && same(self.machine.as_deref(), line.machine_id.as_deref())
+            && same(self.worker.as_deref(), line.worker_id.as_deref())
+            && same(self.session.as_deref(), line.session_id.as_deref())
+            && self.fits_trace(line)
+            && self.level.is_none_or(|least| line.level.is_some_and(|level| level >= least))
+            && (self.evt.is_empty() || self.evt.contains(&line.evt))
+            && !self.except_evt.contains(&line.evt)
+            && self.since.is_none_or(|since| line.ts >= since)
+            && self.until.is_none_or(|until| line.ts < until)
+    }
+
+    fn fits_trace(&self, line: &Line) -> bool {
+        self.traces.is_empty()
+            || line
+                .trace_id
+                .as_deref()
+                .is_some_and(|id| self.traces.iter().any(|trace| id.starts_with(trace.as_str())))
+    }
+}
+
+/// The bytes every matching line holds, for skipping the others unparsed.
+pub(super) struct Needle(memmem::Finder<'static>);
+
+impl Needle {
+    /// The longest of the ids asked for. `None` when no id is, when several traces are, or when an
+    /// id holds characters a JSON writer may spell in more than one way.
+    pub(super) fn of(query: &Query) -> Option<Self> {
+        let trace = match query.traces.as_slice() {
+            [one] => Some(one),
+            _ => None,
+        };
+        [&query.job, &query.session, &query.worker, &query.machine]
+            .into_iter()
+            .flatten()
+            .chain(trace)
+            .filter(|id| check_id(id).is_ok())
+            .max_by_key(|id| id.len())
+            .map(|id| Self(memmem::Finder::new(id.as_bytes()).into_owned()))
+    }
+
+    pub(super) fn find(&self, bytes: &[u8]) -> Option<usize> {
+        self.0.find(bytes)
+    }
+}
+
+/// A text that is no id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidId {
+    /// A correlation id with other characters, empty or too long.
+    #[error("ids are 1 to 128 letters, digits, `.`, `_`, `:` or `-`")]
+    Correlation,
+    /// A trace that is not given in hex digits.
+    #[error("a trace is given by its id, 32 hex digits, or the first few of them")]
+    Trace,
+}
+
+/// Checks a job, machine, worker or session id: `[A-Za-z0-9._:-]{1,128}`, as writers do.
+///
+/// # Errors
+/// [`InvalidId::Correlation`] for everything else; no line can carry it.
+pub fn check_id(id: &str) -> Result<(), InvalidId> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-');
+    if (1..=128).contains(&id.len()) && id.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err(InvalidId::Correlation)
+    }
+}
+
+/// A trace id, or how one begins, as lines spell it: lower case.
+///
+/// # Errors
+/// [`InvalidId::Trace`] for everything that is not 1 to 32 hex digits.
+pub fn trace_prefix(text: &str) -> Result<String, InvalidId> {
+    if (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(InvalidId::Trace)
+    }
+}
+
+fn same(wanted: Option<&str>, found: Option<&str>) -> bool {
+    wanted.is_none() || wanted == found
+}

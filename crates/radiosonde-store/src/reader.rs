@@ -1,0 +1,299 @@
+//! A bounded reader of one live day file.
+//!
+//! Reads blocks of whole lines with `read()`; never maps the file, since a mapping of a file that
+//! is cut while it is read kills the process. Memory: one block of 256 KiB, growing to
+//! [`LINE_BYTES_MAX`] only where a line is that long. A longer line is passed over and told.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::path::Path;
+
+/// The longest line that is read, in bytes. Longer ones are skipped.
+pub const LINE_BYTES_MAX: usize = 16 << 20;
+
+/// Measured best for scanning: larger blocks leave the cache, smaller ones cost system calls.
+const BLOCK_BYTES: usize = 256 << 10;
+
+/// Reads a file from its start to the length it had when it was opened.
+///
+/// What a writer adds meanwhile is not read, so that reading a busy file ends.
+#[derive(Debug)]
+pub struct Reader {
+    file: io::Take<File>,
+    buffer: Vec<u8>,
+    /// The part of `buffer` that holds bytes not given out yet.
+    start: usize,
+    end: usize,
+    /// Place in the file of `buffer[start]`.
+    offset: u64,
+    /// Since where a line has been too long, while its end has not been found.
+    overlong: Option<u64>,
+    finished: bool,
+}
+
+/// A stretch of a file.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Chunk<'a> {
+    /// The file ends without a line break, usually because a writer is at work. A reader that can
+    /// make sense of the bytes may use them; one that cannot has found nothing wrong.
+    HalfLine {
+        /// Place in the file, in bytes.
+        offset: u64,
+        /// The bytes from there to the end.
+        bytes: &'a [u8],
+    },
+    /// One or more whole lines, each with its line break.
+    Lines {
+        /// Place in the file, in bytes.
+        offset: u64,
+        /// The lines.
+        bytes: &'a [u8],
+    },
+    /// A line longer than [`LINE_BYTES_MAX`], passed over.
+    Overlong {
+        /// Place in the file, in bytes.
+        offset: u64,
+    },
+}
+
+impl Reader {
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    /// What the system says; besides, a symbolic link and everything that is not a plain file is
+    /// refused (with [`io::ErrorKind::InvalidInput`]) and never waited for.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let (file, len) = open_plain(path)?;
+        Ok(Self {
+            file: file.take(len),
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            offset: 0,
+            overlong: None,
+            finished: false,
+        })
+    }
+
+    /// The next stretch, `None` at the end.
+    ///
+    /// # Errors
+    /// What the system says. The reader is at its end then.
+    pub fn next_chunk(&mut self) -> io::Result<Option<Chunk<'_>>> {
+        loop {
+            let unread = &self.buffer[self.start..self.end];
+            if let Some(from) = self.overlong {
+                let found = memchr::memchr(b'\n', unread);
+                self.consume(found.map_or(self.end - self.start, |at| at + 1));
+                if found.is_some() || self.finished {
+                    self.overlong = None;
+                    return Ok(Some(Chunk::Overlong { offset: from }));
+                }
+            } else if let Some(last) = memchr::memrchr(b'\n', unread) {
+                let (start, offset) = (self.start, self.offset);
+                self.consume(last + 1);
+                return Ok(Some(Chunk::Lines {
+                    offset,
+                    bytes: &self.buffer[start..=start + last],
+                }));
+            } else if unread.len() > LINE_BYTES_MAX {
+                self.overlong = Some(self.offset);
+                continue;
+            } else if self.finished {
+                if unread.is_empty() {
+                    return Ok(None);
+                }
+                let (start, end, offset) = (self.start, self.end, self.offset);
+                self.consume(end - start);
+                return Ok(Some(Chunk::HalfLine { offset, bytes: &self.buffer[start..end] }));
+            }
+            self.fill().inspect_err(|_| self.finished = true)?;
+        }
+    }
+
+    /// Bytes read so far.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.offset + (self.end - self.start) as u64
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.start += bytes;
+        self.offset += bytes as u64;
+    }
+
+    /// Reads behind what is left, which is moved to the front first.
+    fn fill(&mut self) -> io::Result<()> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.buffer.len() - self.end < BLOCK_BYTES / 2 {
+            // Doubling keeps a long line linear; a line that was long is no reason to keep the room.
+            let room = (self.end * 2).clamp(BLOCK_BYTES, LINE_BYTES_MAX + BLOCK_BYTES);
+            self.buffer.resize(room.max(self.end + 1), 0);
+        } else if self.end == 0 && self.buffer.len() > BLOCK_BYTES {
+            self.buffer.truncate(BLOCK_BYTES);
+            self.buffer.shrink_to_fit();
+        }
+        let read = loop {
+            match self.file.read(&mut self.buffer[self.end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other?,
+            }
+        };
+        self.end += read;
+        self.finished = read == 0;
+        Ok(())
+    }
+}
+
+/// Opens a plain file without following a symbolic link in its last component, and tells its length.
+///
+/// # Errors
+/// See [`Reader::open`].
+pub(crate) fn open_plain(path: &Path) -> io::Result<(File, u64)> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // NONBLOCK: opening a FIFO somebody left here would otherwise wait for a writer for ever.
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    // The system's own word for a refused link ("too many levels") misleads, so the link is looked
+    // for first; where it appears in between, the open above still refuses it.
+    if path.symlink_metadata()?.is_symlink() {
+        return Err(refusal("is a symbolic link, which is not followed"));
+    }
+    let file = options.open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        let what = if metadata.is_dir() { "is a directory" } else { "is not a plain file" };
+        return Err(refusal(what));
+    }
+    Ok((file, metadata.len()))
+}
+
+fn refusal(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Everything a file holds, taken apart.
+    #[derive(Debug, Default, PartialEq)]
+    struct Seen {
+        lines: Vec<(u64, Vec<u8>)>,
+        half: Option<(u64, Vec<u8>)>,
+        overlong: Vec<u64>,
+    }
+
+    fn read(content: &[u8]) -> Seen {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        fs::write(&path, content).unwrap();
+        let mut reader = Reader::open(&path).unwrap();
+        let mut seen = Seen::default();
+        while let Some(chunk) = reader.next_chunk().unwrap() {
+            match chunk {
+                Chunk::HalfLine { offset, bytes } => seen.half = Some((offset, bytes.to_vec())),
+                Chunk::Lines { mut offset, bytes } => {
+                    assert_eq!(bytes.last(), Some(&b'\n'));
+                    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+                        seen.lines.push((offset, line.to_vec()));
+                        offset += line.len() as u64;
+                    }
+                }
+                Chunk::Overlong { offset } => seen.overlong.push(offset),
+            }
+        }
+        assert_eq!(reader.bytes_read(), content.len() as u64);
+        seen
+    }
+
+    #[test]
+    fn a_half_line_is_told_from_whole_ones() {
+        let seen = read(b"a\n\nbc");
+        assert_eq!(seen.lines, [(0, b"a\n".to_vec()), (2, b"\n".to_vec())]);
+        assert_eq!(seen.half, Some((3, b"bc".to_vec())));
+        assert_eq!(read(b""), Seen::default());
+    }
+
+    #[test]
+    fn a_line_of_ten_megabytes_is_read_and_one_of_seventeen_is_not() {
+        let mut content = vec![b'x'; 10 << 20];
+        content.push(b'\n');
+        let second = content.len() as u64;
+        content.extend(vec![b'y'; 17 << 20]);
+        content.extend(b"\nlast\n");
+        let seen = read(&content);
+        assert_eq!(seen.overlong, [second]);
+        assert_eq!(seen.lines.len(), 2);
+        assert_eq!(seen.lines[0].1.len(), (10 << 20) + 1);
+        assert_eq!(seen.lines[1], (second + (17 << 20) + 1, b"last\n".to_vec()));
+    }
+
+    #[test]
+    fn an_overlong_half_line_is_overlong() {
+        let seen = read(&vec![b'x'; LINE_BYTES_MAX + (2 << 20)]);
+        assert_eq!(seen.overlong, [0]);
+        assert_eq!(seen.half, None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_plain_files_are_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("link");
+        fs::write(dir.path().join("target"), "secret\n").unwrap();
+        std::os::unix::fs::symlink(dir.path().join("target"), &link).unwrap();
+        let socket = dir.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert!(Reader::open(&socket).is_err());
+        for (path, reason) in [(link.as_path(), "symbolic link"), (dir.path(), "directory")] {
+            let error = Reader::open(path).unwrap_err();
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_added_while_reading_is_left_for_the_next_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        fs::write(&path, "one\n").unwrap();
+        let mut reader = Reader::open(&path).unwrap();
+        fs::write(&path, "one\ntwo\n").unwrap();
+        assert_eq!(reader.next_chunk().unwrap(), Some(Chunk::Lines { offset: 0, bytes: b"one\n" }));
+        assert_eq!(reader.next_chunk().unwrap(), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn every_byte_is_given_out_once_and_in_order(
+            lens in proptest::collection::vec(0usize..200_000, 0..8),
+            ended: bool,
+        ) {
+            let mut content = Vec::new();
+            for (n, len) in lens.iter().enumerate() {
+                content.extend(std::iter::repeat_n(b'a' + n as u8, *len));
+                content.push(b'\n');
+            }
+            if !ended {
+                let _ = content.pop();
+            }
+            let seen = read(&content);
+            let mut back: Vec<u8> = seen.lines.into_iter().flat_map(|(_, line)| line).collect();
+            back.extend(seen.half.into_iter().flat_map(|(_, half)| half));
+            prop_assert!(back == content);
+        }
+    }
+}
