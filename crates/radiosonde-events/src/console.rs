@@ -21,17 +21,20 @@ pub enum ConsoleFormat {
     },
 }
 
+/// Takes whole lines, on the drain's thread, and must not block.
+pub type WriteLines = Box<dyn FnMut(&[u8]) + Send>;
+
 /// Where the sink copies events to, batch by batch.
 pub struct Console {
     format: ConsoleFormat,
-    write: Box<dyn FnMut(&[u8]) + Send>,
+    write: WriteLines,
     buffer: Vec<u8>,
     clock: Clock,
 }
 
 impl Console {
-    /// A console. `write` is called on the drain's thread with whole lines and must not block.
-    pub fn new(format: ConsoleFormat, write: Box<dyn FnMut(&[u8]) + Send>) -> Self {
+    /// A console.
+    pub fn new(format: ConsoleFormat, write: WriteLines) -> Self {
         Self { format, write, buffer: Vec::new(), clock: Clock::default() }
     }
 
@@ -97,7 +100,7 @@ fn pretty(prepared: &Prepared<'_>, site: &Descriptor, time: &str, color: bool) -
         part(dim, format_args!(" {}=", Safe(field.key)));
         match &field.value {
             Value::Str(text) if text.contains(' ') => {
-                part(Style::new(), format_args!("{:?}", text))
+                part(Style::new(), format_args!("{text:?}"));
             }
             Value::Str(text) => part(Style::new(), format_args!("{}", Safe(text))),
             other => part(Style::new(), format_args!("{other:?}")),

@@ -41,7 +41,7 @@ pub mod recover;
 mod sink;
 mod time;
 
-pub use console::{Console, ConsoleFormat};
+pub use console::{Console, ConsoleFormat, WriteLines};
 pub use emit::log_event;
 pub use encode::Redactions;
 pub use owner::Owner;

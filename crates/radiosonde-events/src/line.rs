@@ -57,7 +57,7 @@ pub(crate) fn fields<'a>(
 }
 
 fn rule_for(rules: &Rules, key: &str) -> Option<String> {
-    rules.rule_for_key(key).map(|rule| rule.to_string())
+    rules.rule_for_key(key).map(str::to_owned)
 }
 
 const UNKNOWN_KEYS: [&str; 8] =

@@ -59,15 +59,13 @@ impl Sink for DaySink {
     ) {
         let out = batch.lines(record.kind, &self.names[record.kind as usize]);
         let begin = out.len();
-        let console = self.console.as_mut();
-        let mut shown = None;
+        let mut console = self.console.as_mut().filter(|_| record.kind == Kind::Event);
         self.encoder.encode(record, site, ring, out, |prepared| {
-            shown = console.filter(|_| record.kind == Kind::Event).map(|console| {
+            if let Some(console) = &mut console {
                 console.prepare(prepared, site);
-                console
-            });
+            }
         });
-        if let Some(console) = shown {
+        if let Some(console) = console {
             console.line(&out[begin..]);
         }
     }

@@ -119,8 +119,8 @@ impl Config {
     /// port 0 takes a free one. Needs the feature `prometheus`. Default: no listener.
     /// Environment: `RADIOSONDE_PROMETHEUS`, or `OTEL_METRICS_EXPORTER=prometheus` with
     /// `OTEL_EXPORTER_PROMETHEUS_HOST` and `_PORT`.
-    pub fn prometheus(mut self, address: impl ToString) -> Self {
-        self.prometheus = Some(address.to_string());
+    pub fn prometheus(mut self, address: impl Into<String>) -> Self {
+        self.prometheus = Some(address.into());
         self
     }
 
@@ -185,7 +185,7 @@ impl Config {
     /// pipeline of their own.
     pub fn build(mut self) -> Parts {
         let layers = std::mem::take(&mut self.layers);
-        let (telemetry, settings) = Telemetry::start(self);
+        let (telemetry, settings) = Telemetry::start(&self);
         for _unused in layers {
             telemetry.problems().say(
                 "layers given to Config are not part of Parts",

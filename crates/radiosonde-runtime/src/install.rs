@@ -24,7 +24,7 @@ pub(crate) fn init(mut config: Config) -> Guard {
         return join(telemetry, config.service.test);
     }
     let layers = std::mem::take(&mut config.layers);
-    let (telemetry, settings) = Telemetry::start(config);
+    let (telemetry, settings) = Telemetry::start(&config);
     if !settings.disabled {
         install(&telemetry, &settings, layers);
     }

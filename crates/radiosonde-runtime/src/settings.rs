@@ -95,7 +95,7 @@ impl Settings {
     /// Resolves everything. What is wrong becomes a problem and leaves the default in place.
     pub(crate) fn resolve(config: &Config, env: &Environment, problems: &Problems) -> Self {
         let text = |name: &str| env.text(name, problems);
-        let attributes = resource_attributes(text("OTEL_RESOURCE_ATTRIBUTES"), problems);
+        let attributes = resource_attributes(text("OTEL_RESOURCE_ATTRIBUTES").as_deref(), problems);
         let attribute = |name: &str| attributes.get(name).cloned();
         let service = text("OTEL_SERVICE_NAME")
             .or_else(|| attribute("service.name"))
@@ -128,7 +128,7 @@ impl Settings {
     }
 }
 
-fn resource_attributes(text: Option<String>, problems: &Problems) -> BTreeMap<String, String> {
+fn resource_attributes(text: Option<&str>, problems: &Problems) -> BTreeMap<String, String> {
     let mut attributes = BTreeMap::new();
     for pair in text.iter().flat_map(|text| text.split(',')).filter(|pair| !pair.trim().is_empty())
     {

@@ -50,9 +50,9 @@ struct Inner {
 
 impl Telemetry {
     /// Starts everything that works. Installs nothing.
-    pub(crate) fn start(config: Config) -> (Self, Settings) {
+    pub(crate) fn start(config: &Config) -> (Self, Settings) {
         let problems = Problems::default();
-        let settings = Settings::resolve(&config, &Environment::of_process(), &problems);
+        let settings = Settings::resolve(config, &Environment::of_process(), &problems);
         let telemetry = if settings.disabled {
             Self::disabled(&settings, problems)
         } else {
@@ -326,12 +326,12 @@ fn metrics(
     runtimes: &Runtimes,
     books: Books,
 ) -> Metrics {
-    let mut of_metrics = MetricSettings::default();
-    of_metrics.registry = settings.registry.clone();
-    of_metrics.environment = settings.environment.clone();
-    of_metrics.labels = settings.labels.clone();
-    of_metrics.rules = settings.redact.clone();
-    let metrics = Metrics::new(of_metrics);
+    let mut asked = MetricSettings::default();
+    asked.registry.clone_from(&settings.registry);
+    asked.environment.clone_from(&settings.environment);
+    asked.labels.clone_from(&settings.labels);
+    asked.rules.clone_from(&settings.redact);
+    let metrics = Metrics::new(asked);
     for (what, fix) in metrics.problems() {
         problems.say(what, fix);
     }

@@ -1,5 +1,6 @@
 //! An unwritable directory, a taken port and a broken registry at once: the program runs, and
 //! each problem is named with its fix.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! Every line under a scope or a span carries its ids, through awaits, threads, tasks, nesting and
 //! formatters that misbehave.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fmt;
 use std::path::Path;
@@ -145,7 +146,8 @@ fn formatters_that_log_or_panic_cost_nothing_but_their_value() {
         radiosonde::event!("logs.too", value = %Logs, "logs in event");
         tracing::info!(value = %Panics, other = 1, "panics");
         tracing::info_span!("span with both", logs = %Logs, panics = %Panics).in_scope(|| ());
-        log::info!("{} in a log record", Logs);
+        let value = Logs;
+        log::info!("{value} in a log record");
     });
     let lines = lines(&telemetry);
     assert_eq!(one(&lines, "formatters", "logs")["meta"]["value"], "value");

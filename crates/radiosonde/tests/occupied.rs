@@ -1,4 +1,5 @@
 //! `init!` beside a subscriber, a logger and a recorder that are already set, and a second time.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::time::Duration;
 

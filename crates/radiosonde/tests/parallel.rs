@@ -1,4 +1,5 @@
 //! Unit tests of an application: many `init!` in one process, in parallel and in any order.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::time::Duration;
 

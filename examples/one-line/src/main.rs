@@ -2,6 +2,7 @@
 //! multi-thread one, built before or after the line.
 //!
 //! `cargo run -p one-line -- [none|current_thread|multi_thread] [before|after]`
+#![forbid(unsafe_code)]
 
 use std::future::Future;
 use std::pin::pin;

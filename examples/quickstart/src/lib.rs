@@ -1,4 +1,3 @@
-#![forbid(unsafe_code)]
 //! A usage-ingestion service, observed by radiosonde: the worked example of the workspace.
 //!
 //! It reads usage exports (CSV and JSON), and for every window (one provider, one day) fetches the
@@ -8,6 +7,7 @@
 //!
 //! `cargo run -p quickstart` runs it on the committed data set. See `main.rs` for the one line that
 //! switches telemetry on, `ingest` for spans, logs, metrics and events of one window's job.
+#![forbid(unsafe_code)]
 
 pub mod args;
 pub mod client;

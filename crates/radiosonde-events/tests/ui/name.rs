@@ -1,3 +1,4 @@
+//! A name with a space.
 fn main() {
     radiosonde_events::event!("user clicked", "a name has no spaces");
 }

@@ -3,9 +3,9 @@
 use super::*;
 use crate::config::Service;
 
-fn resolve(config: Config, variables: &[(&str, &str)]) -> (Settings, Vec<String>) {
+fn resolve(config: &Config, variables: &[(&str, &str)]) -> (Settings, Vec<String>) {
     let problems = Problems::default();
-    let settings = Settings::resolve(&config, &Environment::of(variables), &problems);
+    let settings = Settings::resolve(config, &Environment::of(variables), &problems);
     (settings, problems.all().into_iter().map(|problem| problem.what).collect())
 }
 
@@ -17,7 +17,7 @@ fn config() -> Config {
 fn the_environment_wins_over_code_and_code_over_defaults() {
     let code = config().service("code").label("environment", "staging").prometheus("127.0.0.1:1");
     let (settings, problems) = resolve(
-        code,
+        &code,
         &[
             ("OTEL_SERVICE_NAME", "operator"),
             (
@@ -41,16 +41,16 @@ fn the_environment_wins_over_code_and_code_over_defaults() {
     assert_eq!(settings.metric_interval, Duration::from_millis(250));
     assert_eq!(settings.machine_id.as_deref(), Some("m-1"));
 
-    let (settings, _) = resolve(config().service("code"), &[]);
+    let (settings, _) = resolve(&config().service("code"), &[]);
     assert_eq!(settings.service, "code");
-    let (settings, _) = resolve(config(), &[("OTEL_SERVICE_NAME", "")]);
+    let (settings, _) = resolve(&config(), &[("OTEL_SERVICE_NAME", "")]);
     assert_eq!(settings.service, "package", "an empty variable counts as not set");
     assert_eq!(settings.console, Some(ConsoleFormat::Json), "stderr is no terminal here");
 }
 
 #[test]
 fn prometheus_follows_the_variables_of_opentelemetry() {
-    let address = |variables: &[(&str, &str)]| resolve(config(), variables).0.prometheus;
+    let address = |variables: &[(&str, &str)]| resolve(&config(), variables).0.prometheus;
     assert_eq!(address(&[]), None, "no listener until asked");
     let exporter = ("OTEL_METRICS_EXPORTER", "prometheus");
     assert_eq!(address(&[exporter]).as_deref(), Some("127.0.0.1:9464"));
@@ -79,20 +79,20 @@ fn every_mistake_is_named_and_costs_only_itself() {
         (("RUST_LOG", "info,[span]=debug"), "RUST_LOG: `[span]=debug`"),
     ];
     for (variable, expected) in cases {
-        let (settings, problems) = resolve(config(), &[variable]);
+        let (settings, problems) = resolve(&config(), &[variable]);
         assert_eq!(problems.len(), 1, "{variable:?}: {problems:?}");
         assert!(problems[0].contains(expected), "{variable:?}: {problems:?}");
         assert!(!settings.disabled);
         assert_eq!(settings.directory, Some(PathBuf::from("/telemetry")));
     }
-    let (settings, problems) = resolve(config(), &[("OTEL_SDK_DISABLED", "TRUE")]);
+    let (settings, problems) = resolve(&config(), &[("OTEL_SDK_DISABLED", "TRUE")]);
     assert!(settings.disabled && problems.is_empty());
 }
 
 #[test]
 fn unit_tests_write_below_the_temporary_directory_and_not_on_the_console() {
     let service = Service::new("package", "1.0.0").in_test(true);
-    let (settings, _) = resolve(Config::new(service), &[("XDG_STATE_HOME", "/home/me/state")]);
+    let (settings, _) = resolve(&Config::new(service), &[("XDG_STATE_HOME", "/home/me/state")]);
     assert!(settings.directory.unwrap().starts_with(std::env::temp_dir()));
     assert_eq!(settings.console, None);
 }

@@ -1,0 +1,108 @@
+//! The command line.
+
+use crate::SUITES;
+use crate::harness::{Round, Suite};
+use crate::harness::{child, parent};
+
+/// What was asked for.
+pub(crate) enum Command {
+    /// Print the help text.
+    Help,
+    /// One round of one candidate, started by ourselves.
+    Round(Round),
+    /// A whole suite.
+    Suite(parent::Options),
+}
+
+/// The help text, with the suites there are.
+pub(crate) fn help() -> String {
+    let mut text = String::from(
+        "usage: cargo run --release -p radiosonde-benches -- <suite> [--quick] [--only NAME]\n\n\
+         --quick      fewer and shorter rounds, under a minute: for a first look\n\
+         --only NAME  one candidate or one workload (may be given several times)\n\nsuites:\n",
+    );
+    for suite in SUITES {
+        text += &format!("  {:<10} {}\n", suite.name, suite.about);
+        for workload in suite.workloads {
+            let names: Vec<&str> = workload.candidates.iter().map(|found| found.name).collect();
+            text +=
+                &format!("    {:<10} {}: {}\n", workload.name, workload.about, names.join(", "));
+        }
+    }
+    text
+}
+
+/// Reads the arguments.
+///
+/// # Errors
+/// What is not understood, in words.
+pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
+    let mut words = arguments.iter().map(String::as_str);
+    let name = match words.next() {
+        None => return Err("which suite?".into()),
+        Some("help" | "--help" | "-h") => return Ok(Command::Help),
+        Some(child::COMMAND) => return child::parse(&arguments[1..]).map(Command::Round),
+        Some(name) => name,
+    };
+    let known = SUITES.iter().find(|suite| suite.name == name);
+    let suite: &'static Suite = known.ok_or_else(|| format!("no suite is called `{name}`"))?;
+    let mut options = parent::Options { suite, quick: false, only: Vec::new() };
+    while let Some(word) = words.next() {
+        match word {
+            "--help" | "-h" => return Ok(Command::Help),
+            "--quick" => options.quick = true,
+            "--only" => {
+                let name =
+                    words.next().ok_or("`--only` needs the name of a candidate or workload")?;
+                if !suite.knows(name) {
+                    return Err(format!("{} has no candidate or workload `{name}`", suite.name));
+                }
+                options.only.push(name.to_owned());
+            }
+            other => return Err(format!("`{other}` is not understood")),
+        }
+    }
+    Ok(Command::Suite(options))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, String> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        parse(&words)
+    }
+
+    #[test]
+    fn a_suite_with_its_options_is_read() {
+        let Ok(Command::Suite(options)) = parsed("events --only limit --quick --only macro") else {
+            panic!("a suite");
+        };
+        assert!(options.quick);
+        assert_eq!(options.only, ["limit", "macro"]);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        for (line, named) in [
+            ("", "which suite"),
+            ("evnets", "`evnets`"),
+            ("events --only", "needs the name"),
+            ("events --only nobody", "`nobody`"),
+            ("events fast", "`fast`"),
+        ] {
+            let wrong = parsed(line).err().unwrap_or_else(|| panic!("{line} was understood"));
+            assert!(wrong.contains(named), "{line}: {wrong}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_suites_workloads_and_candidates() {
+        assert!(matches!(parsed("--help"), Ok(Command::Help)));
+        let text = help();
+        for name in ["events", "macro", "radiosonde", "tracing-json", "limit"] {
+            assert!(text.contains(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The help texts.
+
+/// Printed under every usage error.
+pub(crate) const SHORT: &str = "\
+usage: cargo xtask <test | check | prove | help> [options]
+Try `cargo xtask help`.
+";
+
+/// `cargo xtask help`.
+pub(crate) const LONG: &str = "\
+The commands of this workspace; CI runs the same ones.
+
+usage: cargo xtask <command> [options]
+
+commands:
+  test [--without PARTS]      run all tests and doctests; installs missing test programs (promtool, jq)
+                              and says so; a program that cannot be had is a failure unless it is
+                              named with --without, and is then listed as not run
+  check [--only STEPS] [--advisories]
+                              everything judged without running the code. Steps: manifests, fmt,
+                              clippy, doc, deny, features. --advisories adds the security advisories,
+                              which need a database from the network
+  prove <name> [--rounds N]   run one long proof; without a name, lists them
+  help                        this text
+
+PARTS and STEPS are names separated by commas; an option may be given several times.
+
+examples:
+  cargo xtask test                         all of it, on a machine with only Rust
+  cargo xtask test --without promtool      leave out what needs Prometheus' promtool
+  cargo xtask check --only fmt,clippy      the two that change most often
+  cargo xtask prove kills                  200 SIGKILLs under load, every accepted event counted
+  cargo xtask prove kills --rounds 1000
+
+exit status: 0 all well, 1 something failed, 2 the command was not understood.
+";

@@ -1,0 +1,225 @@
+//! Programs nobody here wrote that some tests use, and how to come by them.
+
+use crate::steps::{program, succeeds, watch};
+use std::io::IsTerminal;
+use std::path::Path;
+
+/// One program from outside.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// What `--without` calls it; also the program's name.
+    pub(crate) name: &'static str,
+    /// The variable that names the program when it is not on the path.
+    variable: &'static str,
+    /// The package of Debian and Ubuntu that holds it.
+    apt: &'static str,
+    /// What to ask for elsewhere.
+    elsewhere: &'static str,
+    /// A service the package starts on installation, which no test wants.
+    service: Option<&'static str>,
+}
+
+/// Everything the tests can use. A test that needs one of them fails without it when
+/// `RADIOSONDE_REQUIRE_SERVERS=1`, unless `RADIOSONDE_WITHOUT` names it.
+pub(crate) const PARTS: &[Part] = &[
+    Part {
+        name: "promtool",
+        variable: "PROMTOOL",
+        apt: "prometheus",
+        elsewhere: "Prometheus (it contains promtool; `brew install prometheus`)",
+        service: Some("prometheus"),
+    },
+    Part {
+        name: "jq",
+        variable: "JQ",
+        apt: "jq",
+        elsewhere: "jq (`brew install jq`)",
+        service: None,
+    },
+];
+
+/// Looks for every part that is not left out, and installs what is missing if that can be done.
+/// Says what it found and what it did. False when a part is still missing.
+pub(crate) fn provide(without: &[&str]) -> bool {
+    let mut missing = Vec::new();
+    for part in PARTS {
+        if without.contains(&part.name) {
+            println!("{:<9} left out by --without: its tests are not run", part.name);
+        } else if let Some(place) = part.find() {
+            println!("{:<9} {place}", part.name);
+        } else {
+            println!("{:<9} missing", part.name);
+            missing.push(part);
+        }
+    }
+    if missing.is_empty() {
+        return true;
+    }
+    match plan(&missing, &Machine::look()) {
+        Plan::Install(steps) => install(&missing, &steps),
+        Plan::Tell(text) => {
+            eprintln!("{text}");
+            false
+        }
+    }
+}
+
+impl Part {
+    /// Where the program is, if it is anywhere.
+    fn find(&self) -> Option<String> {
+        if let Ok(named) = std::env::var(self.variable)
+            && Path::new(&named).is_file()
+        {
+            return Some(named);
+        }
+        on_path(self.name)
+    }
+}
+
+/// The place of a program on `PATH`.
+fn on_path(name: &str) -> Option<String> {
+    let path = std::env::var_os("PATH")?;
+    let found =
+        std::env::split_paths(&path).map(|folder| folder.join(name)).find(|p| p.is_file())?;
+    Some(found.to_string_lossy().into_owned())
+}
+
+/// What decides whether and how something can be installed here.
+struct Machine {
+    apt: bool,
+    root: bool,
+    sudo: bool,
+    systemd: bool,
+}
+
+impl Machine {
+    fn look() -> Machine {
+        let id = program("id", &["-u"]).output();
+        let root = id.is_ok_and(|output| output.stdout.trim_ascii() == b"0");
+        // Without a terminal sudo may not ask for a password, so it must not need one.
+        let sudo = !root
+            && on_path("sudo").is_some()
+            && (std::io::stdin().is_terminal() || succeeds(&mut program("sudo", &["-n", "true"])));
+        let apt = on_path("apt-get").is_some();
+        Machine { apt, root, sudo, systemd: Path::new("/run/systemd/system").is_dir() }
+    }
+}
+
+/// What to do about missing parts.
+#[derive(Debug, PartialEq, Eq)]
+enum Plan {
+    /// Commands, to be run in order. A failing last group (stopping services) does no harm.
+    Install(Vec<Vec<String>>),
+    /// Nothing can be done from here; this is what to say.
+    Tell(String),
+}
+
+fn plan(missing: &[&Part], machine: &Machine) -> Plan {
+    let names: Vec<&str> = missing.iter().map(|part| part.name).collect();
+    let otherwise = format!("or leave it out: cargo xtask test --without {}", names.join(","));
+    if !machine.apt {
+        let elsewhere: Vec<&str> = missing.iter().map(|part| part.elsewhere).collect();
+        return Plan::Tell(format!("please install {}\n{otherwise}", elsewhere.join(" and ")));
+    }
+    let packages: Vec<&str> = missing.iter().map(|part| part.apt).collect();
+    if !machine.root && !machine.sudo {
+        let packages = packages.join(" ");
+        return Plan::Tell(format!(
+            "not root, and no sudo that works here. Please run\n  \
+             sudo apt-get update && sudo apt-get install --no-install-recommends {packages}\n{otherwise}"
+        ));
+    }
+    let command = |words: &[&str]| -> Vec<String> {
+        let sudo = (!machine.root).then_some("sudo");
+        sudo.into_iter().chain(words.iter().copied()).map(str::to_owned).collect()
+    };
+    let mut install =
+        vec!["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-qq"];
+    // The recommended packages of Prometheus are further services.
+    install.push("--no-install-recommends");
+    install.extend(&packages);
+    let mut steps = vec![command(&["apt-get", "update", "-qq"]), command(&install)];
+    for service in missing.iter().filter_map(|part| part.service) {
+        // We brought it, so it must neither run now nor start with the machine.
+        steps.push(if machine.systemd {
+            command(&["systemctl", "disable", "--now", service])
+        } else {
+            command(&["service", service, "stop"])
+        });
+    }
+    Plan::Install(steps)
+}
+
+fn install(missing: &[&Part], steps: &[Vec<String>]) -> bool {
+    println!("installing what is missing:");
+    for step in steps {
+        let Some((first, rest)) = step.split_first() else { continue };
+        let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+        // Judged below by whether the parts are there: stopping a service that never started fails.
+        watch(&mut program(first, &rest), |_| ());
+    }
+    let mut all = true;
+    for part in missing {
+        match part.find() {
+            Some(place) => println!("{:<9} {place} (installed now)", part.name),
+            None => {
+                eprintln!("{:<9} could not be installed; --without {0} leaves it out", part.name);
+                all = false;
+            }
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEBIAN: Machine = Machine { apt: true, root: true, sudo: false, systemd: true };
+
+    fn lines(plan: Plan) -> Vec<String> {
+        match plan {
+            Plan::Install(steps) => steps.iter().map(|step| step.join(" ")).collect(),
+            Plan::Tell(text) => vec![text],
+        }
+    }
+
+    #[test]
+    fn root_on_debian_installs_and_stops_the_service_it_brought() {
+        let both: Vec<&Part> = PARTS.iter().collect();
+        let steps = lines(plan(&both, &DEBIAN));
+        assert!(steps[1].ends_with("--no-install-recommends prometheus jq"), "{steps:?}");
+        assert_eq!(steps[2], "systemctl disable --now prometheus");
+        let steps = lines(plan(&both, &Machine { systemd: false, ..DEBIAN }));
+        assert_eq!(steps[2], "service prometheus stop");
+        let only_jq: Vec<&Part> = PARTS.iter().filter(|part| part.name == "jq").collect();
+        assert_eq!(lines(plan(&only_jq, &DEBIAN)).len(), 2, "jq brings no service");
+    }
+
+    #[test]
+    fn another_user_goes_through_sudo_or_is_told_what_to_run() {
+        let both: Vec<&Part> = PARTS.iter().collect();
+        let user = Machine { root: false, ..DEBIAN };
+        let told = lines(plan(&both, &user));
+        assert!(
+            told[0].contains("apt-get install --no-install-recommends prometheus jq"),
+            "{told:?}"
+        );
+        assert!(told[0].contains("--without promtool,jq"), "{told:?}");
+        let steps = lines(plan(&both, &Machine { sudo: true, ..user }));
+        assert!(steps.iter().all(|step| step.starts_with("sudo ")), "{steps:?}");
+    }
+
+    #[test]
+    fn where_there_is_no_apt_the_packages_are_named() {
+        let both: Vec<&Part> = PARTS.iter().collect();
+        let told = lines(plan(&both, &Machine { apt: false, ..DEBIAN }));
+        assert!(told[0].contains("brew install prometheus") && told[0].contains("jq"), "{told:?}");
+    }
+
+    #[test]
+    fn a_program_on_the_path_is_found() {
+        assert!(on_path("cargo").is_some());
+        assert!(on_path("radiosonde-no-such-program").is_none());
+    }
+}

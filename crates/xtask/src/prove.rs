@@ -1,0 +1,71 @@
+//! `cargo xtask prove`: proofs that take too long for every push. CI runs a short form of each.
+
+use crate::steps::{Run, cargo, colour, watch};
+use crate::tally::Tally;
+use std::fmt::Write;
+
+/// One long proof: tests that read how often to repeat themselves from the environment.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Proof {
+    /// What `prove` calls it.
+    pub(crate) name: &'static str,
+    /// What it shows.
+    about: &'static str,
+    /// How often, unless `--rounds` says otherwise.
+    pub(crate) rounds: u32,
+    /// The variable that carries the number to the tests.
+    variable: &'static str,
+    /// Arguments of `cargo test` that choose the tests.
+    tests: &'static [&'static str],
+}
+
+/// All of them.
+pub(crate) const PROOFS: &[Proof] = &[Proof {
+    name: "kills",
+    about: "SIGKILL at random moments under load: every accepted event is on disk after the next start, once",
+    rounds: 200,
+    variable: "RADIOSONDE_KILLS",
+    tests: &["-p", "radiosonde", "-p", "quickstart", "--test", "*kill*"],
+}];
+
+/// Which proof to run.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// The proof.
+    pub(crate) proof: &'static Proof,
+    /// How often.
+    pub(crate) rounds: u32,
+}
+
+/// The names of all proofs with what they show.
+pub(crate) fn list() -> String {
+    let mut text = String::from("proofs:\n");
+    for Proof { name, about, rounds, .. } in PROOFS {
+        let _ = writeln!(text, "  {name:<12} {about} ({rounds} rounds)");
+    }
+    text
+}
+
+/// Runs one proof. That no test ran at all is a failure: a proof must not pass by being misnamed.
+pub(crate) fn run(options: &Options) -> bool {
+    let Options { proof, rounds } = options;
+    let mut run = Run::new();
+    let mut tally = Tally::default();
+    run.step(&format!("prove {}: {} ({rounds} rounds)", proof.name, proof.about), || {
+        let mut command = cargo(&["test", colour()]);
+        command.args(proof.tests).args(["--", "--include-ignored", "--nocapture"]);
+        command.env(proof.variable, rounds.to_string()).env("RUST_BACKTRACE", "0");
+        let outcome = watch(&mut command, |line| tally.see(line));
+        if outcome.ok && tally.passed == 0 {
+            eprintln!("no test ran: nothing is proved");
+        }
+        outcome.ok && tally.passed > 0
+    });
+    let ok = run.close();
+    println!(
+        "\nprove {}: {} in {rounds} rounds; {tally}",
+        proof.name,
+        if ok { "holds" } else { "FAILED" }
+    );
+    ok
+}

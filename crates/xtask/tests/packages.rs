@@ -1,0 +1,63 @@
+//! What an application gets when it adds radiosonde: how many packages, and for how old a compiler.
+
+mod common;
+
+use common::{LINUX, everything, members, report, root};
+use std::collections::BTreeSet;
+use std::process::Command;
+
+/// With the default features; our own crates included.
+const PACKAGES_MAX: usize = 60;
+
+/// Name and version of every package in the tree of the facade with its default features, build
+/// dependencies and all: what has to be compiled.
+fn packages() -> BTreeSet<(String, String)> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "-p", "radiosonde", "-e", "normal,build", "--prefix", "none"])
+        .args(["--target", LINUX, "--format", "{p}"])
+        .current_dir(root())
+        .output()
+        .expect("cargo tree");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("cargo prints UTF-8");
+    text.lines()
+        .filter_map(|line| {
+            let (name, rest) = line.split_once(" v")?;
+            Some((name.to_owned(), rest.split_whitespace().next()?.to_owned()))
+        })
+        .collect()
+}
+
+#[test]
+fn an_application_gets_few_packages() {
+    let packages = packages();
+    let names: Vec<String> = packages.iter().map(|(name, v)| format!("{name} {v}")).collect();
+    eprintln!("packages an application gets: {} (fewer than {PACKAGES_MAX})", names.len());
+    assert!(packages.iter().any(|(name, _)| name == "radiosonde"), "{names:?}");
+    assert!(
+        packages.len() < PACKAGES_MAX,
+        "an application would get {} packages; keep them below {PACKAGES_MAX}:\n{}",
+        packages.len(),
+        names.join("\n")
+    );
+}
+
+#[test]
+fn no_package_of_an_application_asks_for_a_newer_compiler_than_ours() {
+    let ours = members();
+    let ours = ours.workspace_packages();
+    let ours = ours.iter().find(|package| package.name.as_str() == "radiosonde").expect("facade");
+    let oldest = ours.rust_version.clone().expect("a rust-version in the workspace");
+    let packages = packages();
+    let mut complaints = Vec::new();
+    for package in everything().packages {
+        let key = (package.name.to_string(), package.version.to_string());
+        if let Some(asks) = package.rust_version.filter(|asks| *asks > oldest)
+            && packages.contains(&key)
+        {
+            complaints
+                .push(format!("{} {} asks for Rust {asks}, we promise {oldest}", key.0, key.1));
+        }
+    }
+    report(&complaints, "Take an older version of it, or raise rust-version with its reason.");
+}
