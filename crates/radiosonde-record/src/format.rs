@@ -152,7 +152,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Appends fields that were encoded before, with [`encode_fields`].
+    /// Appends fields that were encoded before, with [`EncodedFields::push`].
     pub fn encoded_fields(&mut self, fields: &EncodedFields) {
         if self.buffer.len() + fields.bytes.len() > RECORD_MAX - 8 {
             self.truncated = true;

@@ -1,6 +1,6 @@
 //! `/metrics`, `/health` and `/report`, when asked for and built in.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::park::Parker;
 use crate::problem::Problems;
@@ -11,16 +11,26 @@ use crate::telemetry::Telemetry;
 #[derive(Debug, Default)]
 pub(crate) struct Bound(Option<imp::Bound>);
 
-/// Binds, so that a problem is known when `init!` returns.
-pub(crate) fn bind(settings: &Settings, root: Option<&Path>, problems: &Problems) -> Bound {
+/// Binds, so that a problem is known when `init!` returns. `place` is the directory and our slot in
+/// it, where Prometheus finds the address.
+pub(crate) fn bind(settings: &Settings, place: Option<(&Path, u32)>, problems: &Problems) -> Bound {
     let address = settings.prometheus.as_deref();
-    Bound(address.and_then(|address| imp::bind(address, settings, root, problems)))
+    let targets = place.map(|(root, slot)| match slot {
+        0 => root.join("prometheus-targets.json"),
+        slot => root.join(format!("prometheus-targets.{slot}.json")),
+    });
+    Bound(address.and_then(|address| imp::bind(address, settings, targets, problems)))
 }
 
 impl Bound {
     /// Where it listens.
     pub(crate) fn address(&self) -> Option<String> {
         self.0.as_ref().map(imp::Bound::address)
+    }
+
+    /// The file that tells Prometheus where: to be removed when the listener ends.
+    pub(crate) fn targets_file(&self) -> Option<PathBuf> {
+        self.0.as_ref().and_then(imp::Bound::targets_file)
     }
 
     /// Serves during the waits of the thread.
@@ -33,7 +43,7 @@ impl Bound {
 
 #[cfg(not(feature = "prometheus"))]
 mod imp {
-    use super::{Parker, Path, Problems, Settings, Telemetry};
+    use super::{Parker, PathBuf, Problems, Settings, Telemetry};
 
     #[derive(Debug)]
     pub(super) enum Bound {}
@@ -41,7 +51,7 @@ mod imp {
     pub(super) fn bind(
         address: &str,
         _settings: &Settings,
-        _root: Option<&Path>,
+        _targets: Option<PathBuf>,
         problems: &Problems,
     ) -> Option<Bound> {
         problems.say(
@@ -56,6 +66,10 @@ mod imp {
             match *self {}
         }
 
+        pub(super) fn targets_file(&self) -> Option<PathBuf> {
+            match *self {}
+        }
+
         pub(super) fn serve(self, _telemetry: &Telemetry, _parker: &Parker) {
             match self {}
         }
@@ -65,20 +79,23 @@ mod imp {
 #[cfg(feature = "prometheus")]
 mod imp {
     use std::fs;
-    use std::io;
+    use std::io::{self, Write as _};
     use std::sync::Arc;
 
     use radiosonde_prometheus::{BindError, Endpoints, Health, targets_json, text};
 
-    use super::{Parker, Path, Problems, Settings, Telemetry};
+    use super::{Parker, Path, PathBuf, Problems, Settings, Telemetry};
 
     #[derive(Debug)]
-    pub(super) struct Bound(radiosonde_prometheus::Bound);
+    pub(super) struct Bound {
+        bound: radiosonde_prometheus::Bound,
+        targets: Option<PathBuf>,
+    }
 
     pub(super) fn bind(
         address: &str,
         settings: &Settings,
-        root: Option<&Path>,
+        targets: Option<PathBuf>,
         problems: &Problems,
     ) -> Option<Bound> {
         let bound = match radiosonde_prometheus::bind(address) {
@@ -97,23 +114,33 @@ mod imp {
                 "scrape the address in prometheus-targets.json (file_sd), or free the port",
             );
         }
-        if let Some(root) = root
-            && let Err(error) = publish(root, &bound, &settings.service)
-        {
-            problems.say(
-                format!("prometheus-targets.json could not be written: {error}"),
-                "point Prometheus to the address by hand",
-            );
-        }
-        Some(Bound(bound))
+        let published = targets.filter(|targets| {
+            let published = publish(targets, &bound, &settings.service);
+            if let Err(error) = &published {
+                problems.say(
+                    format!("{} could not be written: {error}", targets.display()),
+                    "point Prometheus to the address by hand",
+                );
+            }
+            published.is_ok()
+        });
+        Some(Bound { bound, targets: published })
     }
 
     /// Whole or not at all: Prometheus reads the file whenever it changes.
-    fn publish(root: &Path, bound: &radiosonde_prometheus::Bound, service: &str) -> io::Result<()> {
+    fn publish(
+        targets: &Path,
+        bound: &radiosonde_prometheus::Bound,
+        service: &str,
+    ) -> io::Result<()> {
+        let temporary = targets.with_extension(format!("{}.tmp", std::process::id()));
+        // One left by a killed process with our number would be in the way.
+        let _ = fs::remove_file(&temporary);
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.write(true).create_new(true).open(&temporary)?;
         let text = targets_json(bound.addr, &[("service", service)]);
-        let temporary = root.join(format!(".prometheus-targets.{}", std::process::id()));
-        fs::write(&temporary, text)?;
-        fs::rename(&temporary, root.join("prometheus-targets.json"))
+        file.write_all(text.as_bytes())?;
+        fs::rename(&temporary, targets)
     }
 
     fn with_source(error: &BindError) -> String {
@@ -126,7 +153,11 @@ mod imp {
 
     impl Bound {
         pub(super) fn address(&self) -> String {
-            self.0.addr.to_string()
+            self.bound.addr.to_string()
+        }
+
+        pub(super) fn targets_file(&self) -> Option<PathBuf> {
+            self.targets.clone()
         }
 
         pub(super) fn serve(self, telemetry: &Telemetry, parker: &Parker) {
@@ -135,7 +166,7 @@ mod imp {
             parker.spawn(async move {
                 // The thread's end is the listener's: there is no other order to stop.
                 let never = std::future::pending();
-                let served = radiosonde_prometheus::serve(self.0.listener, endpoints, never);
+                let served = radiosonde_prometheus::serve(self.bound.listener, endpoints, never);
                 if let Err(error) = served.await {
                     problems.say(format!("the listener ended: {error}"), "restart the program");
                 }

@@ -17,6 +17,8 @@ pub struct Report {
     pub service: String,
     /// Its version.
     pub version: String,
+    /// Whether telemetry was switched off, by `OTEL_SDK_DISABLED`.
+    pub disabled: bool,
     /// First part of the id of every line of this process.
     pub instance: String,
     /// `machine_id` of every line.
@@ -159,8 +161,12 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.head(f)?;
-        self.table(f)?;
+        if self.disabled {
+            writeln!(f, "{} {} · telemetry is off (OTEL_SDK_DISABLED)", self.service, self.version)?;
+        } else {
+            self.head(f)?;
+            self.table(f)?;
+        }
         if self.recovered > 0 {
             writeln!(f, "recovered  {} records of earlier processes", self.recovered)?;
         }

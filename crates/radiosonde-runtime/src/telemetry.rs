@@ -44,6 +44,7 @@ struct Inner {
     unsynced: Unsynced,
     recovered: Arc<AtomicU64>,
     prometheus: Option<String>,
+    targets_file: Option<PathBuf>,
     io: Option<Arc<IoControl>>,
     shut: AtomicBool,
 }
@@ -79,6 +80,7 @@ impl Telemetry {
             unsynced: Unsynced::default(),
             recovered: Arc::default(),
             prometheus: None,
+            targets_file: None,
             io: None,
             shut: AtomicBool::new(true),
         }))
@@ -107,7 +109,8 @@ impl Telemetry {
             Some((root, slot)) => (Some(root), Some(Arc::new(slot))),
             None => (None, None),
         };
-        let bound = listener::bind(settings, root.as_deref(), &problems);
+        let in_root = root.as_deref().zip(slot.as_ref().map(|slot| slot.number()));
+        let bound = listener::bind(settings, in_root, &problems);
         let inner = Inner {
             service: settings.service.clone(),
             version: settings.version.clone(),
@@ -125,6 +128,7 @@ impl Telemetry {
             unsynced: Unsynced::default(),
             recovered: Arc::default(),
             prometheus: bound.address(),
+            targets_file: bound.targets_file(),
             io: Some(Arc::default()),
             shut: AtomicBool::new(false),
         };
@@ -237,6 +241,7 @@ impl Telemetry {
         Report {
             service: inner.service.clone(),
             version: inner.version.clone(),
+            disabled: inner.journal.is_none(),
             instance: inner.instance.clone(),
             machine_id: inner.machine_id.clone(),
             directory: inner.root.clone(),
@@ -283,6 +288,10 @@ impl Telemetry {
         inner.metrics.flush_thread();
         if let Some(io) = &inner.io {
             io.stop(left(deadline));
+        }
+        if let Some(targets) = &inner.targets_file {
+            // Nobody listens there any more.
+            let _ = fs::remove_file(targets);
         }
         let Some(journal) = &inner.journal else { return self.report() };
         // First what is there, then close: what is recorded meanwhile is still drained.

@@ -1,0 +1,75 @@
+//! `/metrics`, `/health` and `/report` show what the report and the log show, and end with the
+//! program.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn the_pages_the_report_and_the_log_tell_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let service = radiosonde::Service::new("pages", "1.0.0");
+    let telemetry = radiosonde::Config::new(service)
+        .dir(root)
+        .registry(
+            r#"{"schema_version":1,"owners":{"o":{}},"metrics":[{"name":"known_total",
+            "type":"counter","unit":"things","help":"Things.","owner":"o"}]}"#,
+        )
+        .profile(radiosonde::Profile::Cli)
+        .prometheus("127.0.0.1:0")
+        .init();
+    assert_eq!(telemetry.report().problems, []);
+    let address = telemetry.prometheus_addr().unwrap().to_owned();
+    let targets = root.join("prometheus-targets.json");
+    assert!(std::fs::read_to_string(&targets).unwrap().contains(&address));
+
+    metrics::counter!("known_total").increment(3);
+    for _ in 0..2 {
+        metrics::counter!("unknown_total").increment(1);
+    }
+    for _ in 0..5 {
+        radiosonde::event!("seen", password = "hunter2", "seen");
+    }
+    telemetry.flush(Duration::from_secs(20));
+
+    let metrics = get(&address, "/metrics");
+    assert!(metrics.contains("\nknown_total 3\n"), "{metrics}");
+    assert!(!metrics.contains("\nunknown_total"));
+    let refused = "radiosonde_metric_writes_refused_total{metric=\"unknown_total\",\
+                   reason=\"unregistered\"} 2\n";
+    assert!(metrics.contains(refused), "{metrics}");
+    assert!(metrics.contains("radiosonde_redacted_total{rule=\"password\"} 5\n"), "{metrics}");
+    for process in ["process_cpu_seconds_total", "process_resident_memory_bytes"] {
+        assert!(metrics.contains(process), "{metrics}");
+    }
+
+    // The problem is named once everywhere; its count goes on growing.
+    let report = telemetry.report();
+    assert_eq!(report.problems.len(), 1, "{report}");
+    assert_eq!(report.refused[0].count, 2);
+    let page = get(&address, "/report");
+    assert_eq!(page.matches("writes to metric `unknown_total` are refused").count(), 1, "{page}");
+    assert!(get(&address, "/health").starts_with("HTTP/1.1 200"));
+    let report = telemetry.shutdown(Duration::from_secs(20));
+    assert_eq!(report.events.pending, 0, "{report}");
+    let mut in_log = 0;
+    for entry in std::fs::read_dir(root).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_string_lossy().starts_with("events-") {
+            in_log += std::fs::read_to_string(path).unwrap().matches("telemetry.problem").count();
+        }
+    }
+    assert_eq!(in_log, 1);
+    assert!(!targets.exists(), "nobody scrapes a listener that is gone");
+}
