@@ -36,7 +36,7 @@ pub(crate) enum Command {
     Metrics(Select),
     /// Everything about one job (trace, session, worker, machine) as one timeline
     #[command(after_long_help = CORRELATE)]
-    Correlate(Select),
+    Correlate(CorrelateArgs),
     /// Bring what killed processes left into the files, without waiting for their next start
     #[command(after_long_help = RECOVER)]
     Recover(RecoverArgs),
@@ -58,6 +58,30 @@ pub(crate) struct TraceArgs {
     pub(crate) id: Option<String>,
     #[command(flatten)]
     pub(crate) select: Select,
+    #[command(flatten)]
+    pub(crate) pick: Pick,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CorrelateArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    #[command(flatten)]
+    pub(crate) pick: Pick,
+}
+
+/// Which of a job's runs to show, and how much of each.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Pick {
+    /// Only run N of those found; 1 is the oldest
+    #[arg(long, value_name = "N", value_parser = run_arg, requires = "job", allow_negative_numbers = true, help_heading = "What")]
+    pub(crate) run: Option<usize>,
+    /// Every run of the job, not only the last 3
+    #[arg(long, requires = "job", conflicts_with = "run", help_heading = "What")]
+    pub(crate) all_runs: bool,
+    /// Whole lines, where otherwise the edge of the terminal cuts them
+    #[arg(long, help_heading = "How")]
+    pub(crate) wide: bool,
 }
 
 /// What to look for. Conditions given together must all hold.
@@ -144,6 +168,13 @@ fn count_arg(text: &str) -> Result<usize, String> {
     }
 }
 
+fn run_arg(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("write the number of a run, 1 or more".to_owned()),
+    }
+}
+
 const START_HERE: &str = "Start with:
   radiosonde logs --since 1h --level warning    what went wrong in the last hour
   radiosonde correlate --job JOB                everything about one job
@@ -162,16 +193,17 @@ const EVENTS: &str = "Examples:
   radiosonde events --evt user.action --since 1d        who did what
   radiosonde events --job job-7 -o json | jq .meta      the fields of a job's events";
 
-const TRACE: &str = "Shows spans, and the events inside them that are warnings or worse; --level \
-decides otherwise. A span whose line is not there (still running, lost, or kept by another service) \
-is shown as \"(missing span …)\".
+const TRACE: &str = "Shows spans, and the events inside them that are warnings or worse; --level
+decides otherwise. A span whose line is not there (still running, lost, or kept
+by another service) is shown as \"(missing span …)\". Runs are told apart as
+`radiosonde help correlate` says.
 
 Examples:
   radiosonde trace 0edadbc0                             by the first digits of the id
   radiosonde trace 0edadbc0 --level trace               with every log line and event
   radiosonde trace --job job-7                          all traces of a job";
 
-const METRICS: &str = "Without an id: the latest snapshot of each series. With --job, --trace, \
+const METRICS: &str = "Without an id: the latest snapshot of each series. With --job, --trace,
 --worker or --session: what was recorded under that id, summed for each series.
 
 Examples:
@@ -179,20 +211,27 @@ Examples:
   radiosonde metrics --job job-7                        what one job changed
   radiosonde metrics -o json | jq '.meta.name'          the lines they come from";
 
-const CORRELATE: &str = "One timeline of all four signals: spans with bars, and log lines, events \
-and metric changes at their place in time; then the sums for each metric. Needs at least one of \
---job, --trace, --session, --worker, --machine.
+const CORRELATE: &str =
+    "One timeline of all four signals: spans with bars, and log lines, events and
+metric changes at their place in time; then the sums for each metric. Needs at
+least one of --job, --trace, --session, --worker, --machine.
+
+A job id that came back has several runs, each shown with its own time and sums,
+the newest last. One run is what shares a trace, overlaps in time, or follows
+within 10 s: within 1 s where another process of the same service goes on, and
+within 5 min in one process that does not trace.
 
 Examples:
-  radiosonde correlate --job job-7                      the story of a job
+  radiosonde correlate --job job-7                      the story of a job, its last 3 runs
+  radiosonde correlate --job job-7 --run 1              its first run
   radiosonde correlate --trace 0edadbc0                 of a trace
   radiosonde correlate --session s-1 --since 1h         of a session, lately
   radiosonde correlate --job job-7 -o json              all its lines, by time";
 
-const RECOVER: &str =
-    "A process that was killed leaves its last records in memory files. The next \
-start of the service brings them into the day files; this command does it now. It can be repeated \
-and interrupted: every record appears once. Processes that run are left alone.
+const RECOVER: &str = "A process that was killed leaves its last records in memory files. The next
+start of the service brings them into the day files; this command does it now.
+It can be repeated and interrupted: every record appears once. Processes that
+run are left alone.
 
 Exit status: 0 something was recovered, 1 there was nothing, 3 some of it could not be.
 

@@ -41,6 +41,7 @@ mod commands;
 mod outcome;
 mod recover;
 mod render;
+mod runs;
 mod select;
 mod story;
 mod when;

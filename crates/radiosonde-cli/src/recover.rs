@@ -8,7 +8,7 @@ use radiosonde_events::recover::{RecoveredInstance, RecoveryReport, recover_dire
 
 use crate::args::RecoverArgs;
 use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, show};
-use crate::render::text::shown;
+use crate::render::text::{many, shown};
 use crate::select::directories;
 
 pub(crate) fn run(args: &RecoverArgs, out: &mut dyn Write) -> Result<u8, Stop> {
@@ -41,7 +41,8 @@ fn print(dir: &Path, report: &RecoveryReport, out: &mut dyn Write) -> Result<u8,
         writeln!(out, "{}: slot {slot} belongs to a running process, left alone", show(dir))?;
     }
     if report.instances.is_empty() && report.failed.is_empty() {
-        writeln!(out, "{}: nothing to recover", show(dir))?;
+        let more = if report.busy.is_empty() { "nothing" } else { "nothing else" };
+        writeln!(out, "{}: {more} to recover", show(dir))?;
     }
     out.flush()?;
     for (path, error) in &report.failed {
@@ -54,11 +55,21 @@ fn print(dir: &Path, report: &RecoveryReport, out: &mut dyn Write) -> Result<u8,
     })
 }
 
-/// `12 events, 3 spans, 0 metrics of usage-ingestion (pid 4711, instance k3f9q2xw, slot 0)`
+/// `recovered 12 events, 3 spans of usage-ingestion (pid 4711, instance k3f9q2xw, slot 0)`
 fn told(instance: &RecoveredInstance) -> String {
     let [events, spans, metrics] = instance.recovered.records;
+    let counts = [(events, "event"), (spans, "span"), (metrics, "metric")];
+    let counts: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, noun)| many(count, noun))
+        .collect();
+    let what = match counts.is_empty() {
+        true => "no lines were left, only tidied up after".to_owned(),
+        false => format!("recovered {} of", counts.join(", ")),
+    };
     let mut told = format!(
-        "recovered {events} event, {spans} span and {metrics} metric lines of {} (pid {}, instance {}, slot {})",
+        "{what} {} (pid {}, instance {}, slot {})",
         shown(&instance.service),
         instance.pid,
         shown(&instance.instance),

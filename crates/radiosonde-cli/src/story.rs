@@ -227,7 +227,7 @@ impl Span {
 
 /// When a line's matter began: for a span its start, which stands in `meta` or follows from its
 /// duration.
-fn began(line: &Line) -> Timestamp {
+pub(crate) fn began(line: &Line) -> Timestamp {
     if !line.is_span() {
         return line.ts;
     }

@@ -162,7 +162,11 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.disabled {
-            writeln!(f, "{} {} · telemetry is off (OTEL_SDK_DISABLED)", self.service, self.version)?;
+            writeln!(
+                f,
+                "{} {} · telemetry is off (OTEL_SDK_DISABLED)",
+                self.service, self.version
+            )?;
         } else {
             self.head(f)?;
             self.table(f)?;

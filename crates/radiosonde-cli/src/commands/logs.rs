@@ -71,7 +71,7 @@ impl<'a> Printer<'a> {
             trace: true,
             worker: select.worker.is_none(),
         };
-        let screen = Screen::new(&select.show);
+        let screen = Screen::new(&select.show, true);
         Self { out, output: select.show.output, screen, ids, day: None }
     }
 

@@ -35,7 +35,7 @@ fn changes(select: &Select, out: &mut dyn Write) -> Result<u8, Stop> {
     } else {
         let mut totals = Totals::default();
         answer.lines.iter().for_each(|line| totals.add(line));
-        totals.print(Screen::new(&select.show).paint, out)?;
+        totals.print(Screen::new(&select.show, true).paint, out)?;
     }
     out.flush()?;
     Ok(conclude(&answer.reading, any))
@@ -73,11 +73,14 @@ fn latest(select: &Select, out: &mut dyn Write) -> Result<u8, Stop> {
     if select.show.output == Output::Json {
         latest.values().try_for_each(|line| print_stored(line, out))?;
     } else {
-        print_latest(&latest, Screen::new(&select.show).paint, out)?;
+        print_latest(&latest, Screen::new(&select.show, true).paint, out)?;
     }
     out.flush()?;
     if refused > 0 {
         eprintln!("radiosonde: over {SERIES_MAX} series: {refused} lines of further ones left out");
+    }
+    if latest.is_empty() && reading.matched > 0 {
+        eprintln!("radiosonde: no snapshot yet: --job JOB shows what a job changed");
     }
     Ok(conclude(&reading, !latest.is_empty()))
 }
@@ -225,9 +228,12 @@ impl Table {
         let widest = |column: fn(&(String, String, String)) -> &String| {
             self.rows.iter().map(|row| columns(column(row))).max().unwrap_or(0).min(COLUMN_MAX)
         };
+        let pad = |text: &str, width: usize| " ".repeat(width.saturating_sub(columns(text)));
         let (first, second) = (widest(|row| &row.0), widest(|row| &row.1));
         for (series, value, remark) in &self.rows {
-            let row = format!("  {series:<first$}  {value:<second$}  {}", paint.dim(remark));
+            let (after_series, after_value) = (pad(series, first), pad(value, second));
+            let remark = paint.dim(remark);
+            let row = format!("  {series}{after_series}  {value}{after_value}  {remark}");
             writeln!(out, "{}", row.trim_end())?;
         }
         Ok(())

@@ -21,7 +21,7 @@ pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
         Command::Events(select) => logs::run(select, logs::Which::Named, out),
         Command::Trace(args) => trace::run(args, out),
         Command::Metrics(select) => metrics::run(select, out),
-        Command::Correlate(select) => correlate::run(select, out),
+        Command::Correlate(args) => correlate::run(args, out),
         Command::Recover(args) => recover::run(args, out),
     }
 }

@@ -6,8 +6,8 @@ use std::io::Write;
 use radiosonde_store::names::Signal;
 use radiosonde_store::{Level, Query};
 
-use crate::args::{Output, TraceArgs};
-use crate::commands::{correlate, print_stored};
+use crate::args::TraceArgs;
+use crate::commands::correlate;
 use crate::outcome::{Stop, conclude};
 
 pub(crate) fn run(args: &TraceArgs, out: &mut dyn Write) -> Result<u8, Stop> {
@@ -38,11 +38,7 @@ pub(crate) fn run(args: &TraceArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     one_trace(&spans, answer.lines.iter().filter_map(|line| line.trace_id.as_deref()))?;
 
     let any = !answer.lines.is_empty();
-    if select.show.output == Output::Json {
-        answer.lines.iter().try_for_each(|line| print_stored(line, out))?;
-    } else if any {
-        correlate::print(&select, answer.lines, &mut answer.reading, out)?;
-    }
+    correlate::print(&select, &args.pick, answer.lines, &mut answer.reading, out)?;
     out.flush()?;
     Ok(conclude(&answer.reading, any))
 }

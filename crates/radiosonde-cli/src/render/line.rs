@@ -1,11 +1,9 @@
 //! One log line or event.
 
-use radiosonde_store::line::Line;
-use serde_json::Value;
-
 use crate::render::color::{self, Paint};
-use crate::render::text::{brief_value, clean, shown, start_of, value};
+use crate::render::text::{clean, shown, start_of, value};
 use crate::render::time::clock;
+use radiosonde_store::line::Line;
 
 /// Which ids are worth repeating on each line: not the ones everything has in common.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,7 +27,7 @@ pub(crate) fn full(line: &Line, ids: Ids, paint: Paint) -> String {
         row.push_str(&paint.dim(&shown(source)));
     }
     row.push_str("  ");
-    row.push_str(&tail(line, ids, value, paint));
+    row.push_str(&tail(line, ids, paint));
     row.trim_end().to_owned()
 }
 
@@ -41,7 +39,7 @@ pub(crate) fn brief(line: &Line, ids: Ids, paint: Paint) -> String {
         row.push_str(&paint.with(color::NAME, &shown(&line.evt)));
         row.push_str("  ");
     }
-    row.push_str(&tail(line, ids, brief_value, paint));
+    row.push_str(&tail(line, ids, paint));
     row.trim_end().to_owned()
 }
 
@@ -51,7 +49,7 @@ pub(crate) fn field(key: &str, value: &str, paint: Paint) -> String {
 }
 
 /// Message, fields, ids.
-fn tail(line: &Line, ids: Ids, value: fn(&Value) -> String, paint: Paint) -> String {
+fn tail(line: &Line, ids: Ids, paint: Paint) -> String {
     let mut tail = String::new();
     if let Some(msg) = &line.msg {
         let style = match line.level {

@@ -1,9 +1,11 @@
 //! Metric lines: the name of a series, what was done to it, what it stands at.
 
+use jiff::Timestamp;
 use radiosonde_store::line::Line;
 use serde_json::Value;
 
 use crate::render::text::{clean, shown};
+use crate::render::time::{clock, day, duration};
 
 /// What a metric line says, as far as its `meta` is in the shape we know.
 #[derive(Debug)]
@@ -78,15 +80,29 @@ impl<'a> Metric<'a> {
         }
     }
 
-    /// What it stands at: `42`, `12 × mean 310 ms, sum 3720 ms, p95 ≤ 500 ms`.
+    /// What it stands at: `42`, `2025-10-06 11:50:02.000 UTC`, `12 × mean 310 ms, sum 3720 ms, p95 ≤ 500 ms`.
     pub(crate) fn standing(&self) -> String {
         match (self.kind, self.value) {
-            (Kind::Counter | Kind::Gauge, Some(value)) => self.with_unit(value),
+            (Kind::Counter | Kind::Gauge, Some(value)) => {
+                self.moment(value).unwrap_or_else(|| self.with_unit(value))
+            }
             _ => match self.bound_of(0.95) {
                 Some(bound) => format!("{}, p95 ≤ {}", self.spread(), self.with_unit(bound)),
                 None => self.spread(),
             },
         }
+    }
+
+    /// The moment a value means, where the name says that it is one.
+    fn moment(&self, value: f64) -> Option<String> {
+        let names = ["_time_seconds", "_timestamp_seconds"];
+        let named = self.kind == Kind::Gauge && names.iter().any(|end| self.name.ends_with(end));
+        if !named || value < MOMENT_S_MIN {
+            return None;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "what is too large is no moment")]
+        let moment = Timestamp::from_millisecond((value * 1e3) as i64).ok()?;
+        Some(format!("{} {} UTC", day(moment), clock(moment)))
     }
 
     fn spread(&self) -> String {
@@ -116,6 +132,15 @@ impl<'a> Metric<'a> {
 pub(crate) fn quantity(value: f64, unit: Option<&str>) -> String {
     match unit {
         None | Some("" | "1" | "ratio") => number(value),
+        Some("s" | "seconds") if (LONG_S..MOMENT_S_MIN).contains(&value) => {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "saturates"
+            )]
+            let us = (value * 1e6) as u64;
+            format!("{} s ({})", number(value), duration(us))
+        }
         Some("s" | "seconds") => format!("{} s", number(value)),
         Some("ms" | "milliseconds") => format!("{} ms", number(value)),
         Some("bytes" | "By") => bytes(value),
@@ -161,6 +186,11 @@ fn buckets(value: Option<&Value>) -> Vec<(f64, u64)> {
         .collect()
 }
 
+/// From here on seconds are told as minutes and more as well.
+const LONG_S: f64 = 120.0;
+/// Year 2001: what is less is a duration under a name that sounds like a moment's.
+const MOMENT_S_MIN: f64 = 1e9;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,6 +220,16 @@ mod tests {
                 "1 × mean 7 ms, sum 7 ms",
             ),
             (r#"{"name":"a","type":"summary"}"#, "0", "0"),
+            (
+                r#"{"name":"a","type":"gauge","unit":"seconds","value":86400}"#,
+                "= 86400 s (1d 0h)",
+                "86400 s (1d 0h)",
+            ),
+            (
+                r#"{"name":"process_start_time_seconds","type":"gauge","unit":"s","value":1759751402.113}"#,
+                "= 1759751402 s",
+                "2025-10-06 11:50:02.113 UTC",
+            ),
             (
                 r#"{"name":"a","type":"gauge","unit":"bytes","value":17387520}"#,
                 "= 17.4 MB",

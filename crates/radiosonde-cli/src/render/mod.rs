@@ -7,6 +7,7 @@ pub(crate) mod text;
 pub(crate) mod time;
 pub(crate) mod waterfall;
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::io::IsTerminal;
 
@@ -20,18 +21,29 @@ pub(crate) struct Screen {
     pub(crate) paint: Paint,
     /// Columns.
     pub(crate) width: usize,
+    /// Whether lines may be longer than that.
+    whole: bool,
 }
 
 impl Screen {
     /// The screen behind standard output, as the options and the environment have it.
-    pub(crate) fn new(show: &Show) -> Self {
+    /// Lines fit a terminal unless they are asked to be `wide`.
+    pub(crate) fn new(show: &Show, wide: bool) -> Self {
         let no_color = std::env::var_os("NO_COLOR");
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let terminal = std::io::stdout().is_terminal();
         let on = wants_color(show.color, no_color.as_deref(), terminal && !dumb);
         let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
         let width = terminal_width().or(columns).unwrap_or(WIDTH).max(WIDTH_MIN);
-        Self { paint: Paint { on }, width }
+        Self { paint: Paint { on }, width, whole: wide || !terminal }
+    }
+
+    /// A painted line as it is printed here, so many columns being left for more.
+    pub(crate) fn fit(self, line: &str, left: usize) -> Cow<'_, str> {
+        match self.whole {
+            true => Cow::Borrowed(line),
+            false => text::fit(line, self.width.saturating_sub(left)),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr as _;
 
 /// `text` with every character that does something to a terminal written as `\u{1b}`.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
@@ -57,13 +58,9 @@ pub(crate) fn value(value: &Value) -> String {
     }
 }
 
-/// The same for a place in a timeline, where a long value would bury what stands around it.
-pub(crate) fn brief_value(whole: &Value) -> String {
-    let text = value(whole);
-    match text.char_indices().nth(BRIEF_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
+/// `1 span`, `2 spans`.
+pub(crate) fn many(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A JSON line that cannot act on a terminal and still is the same JSON: what is left to escape
@@ -84,9 +81,53 @@ pub(crate) fn json_for_terminal(raw: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Columns a text takes, counting every character as one.
+/// Columns a clean text takes, painted or not.
 pub(crate) fn columns(text: &str) -> usize {
-    text.chars().count()
+    units(text).map(width).sum()
+}
+
+/// A clean text, painted or not, in so many columns: what is longer ends with `…`.
+pub(crate) fn fit(text: &str, columns_max: usize) -> Cow<'_, str> {
+    if columns(text) <= columns_max {
+        return Cow::Borrowed(text);
+    }
+    let mut fitted = String::with_capacity(text.len());
+    let mut room = columns_max.saturating_sub(1);
+    let mut painted = false;
+    for unit in units(text) {
+        if unit.starts_with('\x1b') {
+            painted = unit != PAINT_END;
+        }
+        let Some(left) = room.checked_sub(width(unit)) else { break };
+        room = left;
+        fitted.push_str(unit);
+    }
+    fitted.push('…');
+    if painted {
+        fitted.push_str(PAINT_END);
+    }
+    Cow::Owned(fitted)
+}
+
+/// What must not be parted: our own colours, escapes as [`clean`] writes them, characters.
+fn units(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let first = rest.chars().next()?;
+        let end = match first {
+            '\x1b' => rest.find('m').map(|end| end + 1),
+            '\\' if rest.starts_with("\\u{") => rest.find('}').map(|end| end + 1),
+            '\\' => rest.chars().nth(1).map(|second| 1 + second.len_utf8()),
+            _ => None,
+        };
+        let (unit, after) = rest.split_at(end.unwrap_or(first.len_utf8()));
+        rest = after;
+        Some(unit)
+    })
+}
+
+fn width(unit: &str) -> usize {
+    if unit.starts_with('\x1b') { 0 } else { unit.width() }
 }
 
 /// Control characters, and those that reorder or hide what stands around them.
@@ -95,8 +136,8 @@ fn acts(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// The most of one value that is printed in a timeline, in characters.
-const BRIEF_CHARS_MAX: usize = 60;
+/// What ends each of our colours.
+const PAINT_END: &str = "\x1b[0m";
 
 /// The most of one text or value that is printed for people, in bytes.
 const TEXT_BYTES_MAX: usize = 4 << 10;
@@ -137,6 +178,31 @@ mod tests {
             ("[1,{\"a\":\"\\u001b\"}]", "[1,{\"a\":\"\\u001b\"}]"),
         ] {
             assert_eq!(value(&serde_json::from_str(json).unwrap()), expect);
+        }
+    }
+
+    #[test]
+    fn a_line_is_cut_at_the_edge_and_nowhere_in_the_middle_of_something() {
+        let bad = |text: &str| format!("\x1b[1m\x1b[31m{text}\x1b[0m");
+        for (text, columns_max, expect) in [
+            ("fits", 4, "fits"),
+            ("too long", 4, "too…"),
+            ("日本語", 6, "日本語"),
+            ("日本語", 5, "日本…"),
+            ("日本語", 4, "日…"),
+            ("e\u{301}e\u{301}e", 2, "e\u{301}…"),
+            ("ab\\u{1b}cd", 6, "ab…"),
+            ("ab\\u{1b}cd", 9, "ab\\u{1b}…"),
+            ("ab\\ncd", 4, "ab…"),
+            ("ab\\u{1b", 6, "ab\\u{…"),
+            ("\\", 1, "\\"),
+            ("", 0, ""),
+            ("x", 0, "…"),
+            (&bad("error"), 5, &bad("error")),
+            (&bad("errors"), 5, &bad("erro…")),
+            (&format!("{}plain", bad("er")), 5, &format!("{}pl…", bad("er"))),
+        ] {
+            assert_eq!(fit(text, columns_max), expect, "{text} in {columns_max}");
         }
     }
 

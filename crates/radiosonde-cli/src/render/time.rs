@@ -18,8 +18,12 @@ pub(crate) fn day(ts: Timestamp) -> Date {
     ts.to_zoned(TimeZone::UTC).date()
 }
 
+/// `2025-10-06 11:50:02.113 UTC` for one moment, else
 /// `2025-10-06 11:50:02.113 to 11:50:04.000 UTC (1.89 s)`; both dates where they differ.
 pub(crate) fn range(from: Timestamp, to: Timestamp) -> String {
+    if from == to {
+        return format!("{} {} UTC", day(from), clock(from));
+    }
     let mut text = format!("{} {} to ", day(from), clock(from));
     if day(from) != day(to) {
         let _ = write!(text, "{} ", day(to));
@@ -90,6 +94,8 @@ mod tests {
             range(at("2025-10-06T11:50:02.1139Z"), at("2025-10-06T11:50:04Z")),
             "2025-10-06 11:50:02.113 to 11:50:04.000 UTC (1.88 s)"
         );
+        let moment = at("2025-10-06T11:50:02Z");
+        assert_eq!(range(moment, moment), "2025-10-06 11:50:02.000 UTC");
         assert_eq!(
             range(at("2025-10-06T23:59:59Z"), at("2025-10-07T00:00:00Z")),
             "2025-10-06 23:59:59.000 to 2025-10-07 00:00:00.000 UTC (1.00 s)"

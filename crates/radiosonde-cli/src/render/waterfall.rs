@@ -1,17 +1,26 @@
 //! A story as rows: time, bar, duration, and the tree with what happened.
 
+use std::borrow::Cow;
+
 use radiosonde_store::line::Line;
 
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
 use crate::render::line::{self, Ids};
 use crate::render::metric::Metric;
-use crate::render::text::{brief_value, columns, shown};
+use crate::render::text::{columns, shown, value};
 use crate::render::time::{between, clock, day, duration};
 use crate::story::{Node, Row, Span, Story, What};
 
-/// The rows, one text each.
-pub(crate) fn rows(story: &Story, ids: Ids, screen: Screen) -> impl Iterator<Item = String> {
+/// A row of text.
+pub(crate) struct Drawn {
+    pub(crate) text: String,
+    /// Whether it was too long for the screen.
+    pub(crate) cut: bool,
+}
+
+/// The rows from top to bottom.
+pub(crate) fn rows(story: &Story, ids: Ids, screen: Screen) -> impl Iterator<Item = Drawn> {
     let scale = Scale::new(story, screen);
     let dated = day(story.start) != day(story.end);
     story.rows().into_iter().map(move |row| {
@@ -28,8 +37,19 @@ pub(crate) fn rows(story: &Story, ids: Ids, screen: Screen) -> impl Iterator<Ite
         };
         let pad = " ".repeat(DURATION_WIDTH.saturating_sub(columns(&took)));
         let tree = paint.dim(&guides(&row));
-        format!("{} {bar} {pad}{took}  {tree}{}", paint.dim(&at), label(node, &row, ids, paint))
+        let left = format!("{} {bar} {pad}{took}  {tree}", paint.dim(&at));
+        match &node.what {
+            What::Line(line) if line.is_metric() => change(line, &left, screen),
+            _ => Drawn::fitting(&(left + &label(node, &row, ids, paint)), screen),
+        }
     })
+}
+
+impl Drawn {
+    fn fitting(row: &str, screen: Screen) -> Self {
+        let fitted = screen.fit(row.trim_end(), 0);
+        Self { cut: matches!(fitted, Cow::Owned(_)), text: fitted.into_owned() }
+    }
 }
 
 /// Where in the story's time something lies.
@@ -94,7 +114,6 @@ fn label(node: &Node, row: &Row, ids: Ids, paint: Paint) -> String {
         What::Missing { span_id } => {
             paint.dim(&format!("(missing span {}: not ended yet, or not here)", shown(span_id)))
         }
-        What::Line(line) if line.is_metric() => change(line, paint),
         What::Line(line) => {
             line::brief(line, Ids { trace: ids.trace && row.depth == 0, ..ids }, paint)
         }
@@ -116,7 +135,7 @@ fn span_label(span: &Span, row: &Row, ids: Ids, paint: Paint) -> String {
         label.push_str(&format!("  {}", paint.dim(&shown(&span.kind))));
     }
     for (key, val) in &span.attributes {
-        label.push_str(&line::field(key, &brief_value(val), paint));
+        label.push_str(&line::field(key, &value(val), paint));
     }
     if span.context {
         label.push_str(&format!("  {}", paint.dim("(around it, not part of it)")));
@@ -133,13 +152,18 @@ fn span_label(span: &Span, row: &Row, ids: Ids, paint: Paint) -> String {
     label
 }
 
-/// `metric ingestion_runs_total{provider="acme"} +1`
-fn change(line: &Line, paint: Paint) -> String {
-    let text = match Metric::of(line) {
-        Some(metric) => format!("{} {}", metric.series(), metric.change()),
-        None => shown(line.msg.as_deref().unwrap_or_default()),
+/// `metric ingestion_runs_total{provider="acme"} +1`. Where that is too long the name gives way,
+/// not the number.
+fn change(line: &Line, left: &str, screen: Screen) -> Drawn {
+    let left = format!("{left}{} ", screen.paint.with(color::METRIC, "metric"));
+    let Some(metric) = Metric::of(line) else {
+        let msg = shown(line.msg.as_deref().unwrap_or_default());
+        return Drawn::fitting(&(left + &msg), screen);
     };
-    format!("{} {text}", paint.with(color::METRIC, "metric"))
+    let change = format!(" {}", metric.change());
+    let whole = left + &metric.series();
+    let fitted = screen.fit(&whole, columns(&change));
+    Drawn { cut: matches!(fitted, Cow::Owned(_)), text: fitted.into_owned() + &change }
 }
 
 /// The lines of the tree left of a row.

@@ -190,8 +190,9 @@ fn metrics_are_the_latest_or_a_jobs_own() {
 #[test]
 fn days_are_told_where_there_are_several() {
     let dir = Dir::story();
-    let late = event(8, "00.000000", "info", "log", "late", &[r#""job_id":"job-7""#], "{}")
-        .replace("10-06T", "10-08T");
+    // Of the job's trace, and so of the same run.
+    let ids = [r#""job_id":"job-7""#, "00f067aa0ba90001"];
+    let late = event(8, "00.000000", "info", "log", "late", &ids, "{}").replace("10-06T", "10-08T");
     dir.write("events-2025-10-08.jsonl", lines(&[late]));
     let _ = dir.run("logs").exits(0).prints(&["── 2025-10-06 (UTC) ──", "── 2025-10-08 (UTC) ──"]);
     let _ = dir.run("correlate --job job-7").exits(0).prints(&[

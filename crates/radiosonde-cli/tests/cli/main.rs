@@ -6,4 +6,8 @@
 mod fixture;
 mod found;
 mod hostile;
+mod recovery;
+mod runs;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod usage;

@@ -1,0 +1,80 @@
+//! `recover` over what a killed process leaves: its slot free, its rings full.
+
+use radiosonde_events::{Owner, event};
+use radiosonde_record::{Filter, Journal, Level, Placement, Slot, with_journal};
+
+use crate::fixture::{Dir, command, run};
+
+/// What remains when a process is killed before its drain had its turn. Returns its instance id.
+fn killed(dir: &Dir, service: &str) -> String {
+    let slot = Slot::take(dir.path()).unwrap();
+    let owner = Owner::new(service, "1.0.0", Some("m-7"), Default::default());
+    let (instance, path) = slot.create_instance(&owner.to_json()).unwrap();
+    let journal = Journal::open(Placement::Directory(path), Filter::at(Level::Info)).unwrap();
+    with_journal(&journal, || {
+        for number in 0..3 {
+            event!("user.action", number, api_key = "sk-1", "clicked save");
+        }
+    });
+    // Nobody drains: the kernel gives the lock back, the rings stay.
+    instance
+}
+
+#[test]
+fn what_a_killed_process_left_is_brought_over_once() {
+    let dir = Dir::empty();
+    let instance = killed(&dir, "shop");
+    let _ = dir.run("logs").exits(1);
+
+    let ran = dir.run("recover").exits(0);
+    let expected = format!(
+        "{}: recovered 3 events of shop (pid {}, instance {instance}, slot 0)\n",
+        dir.path().display(),
+        std::process::id()
+    );
+    assert_eq!(ran.out, expected);
+    assert_eq!(ran.err, "");
+
+    let ids = |ran: &crate::fixture::Ran| -> Vec<String> {
+        ran.out.lines().map(|line| line.rsplit_once("\"id\":").unwrap().1.to_owned()).collect()
+    };
+    let found = dir.run("events --evt user.action -o json").exits(0);
+    let first = ids(&found);
+    assert_eq!(first.len(), 3, "{}", found.out);
+    assert!(first.iter().all(|id| id.contains(&instance)), "{first:?}");
+    assert!(!found.out.contains("sk-1"), "a secret: {}", found.out);
+
+    let again = dir.run("recover").exits(1);
+    assert_eq!(again.out, format!("{}: nothing to recover\n", dir.path().display()));
+    assert_eq!(ids(&dir.run("events -o json").exits(0)), first);
+}
+
+#[test]
+fn a_running_process_is_left_alone_and_the_dead_beside_it_recovered() {
+    let dir = Dir::empty();
+    let alive = Slot::take(dir.path()).unwrap();
+    let _ = alive.create_instance(b"{}").unwrap();
+    let _ = killed(&dir, "shop");
+    let _ = dir
+        .run("recover")
+        .exits(0)
+        .prints(&["recovered 3 events of shop", "slot 0 belongs to a running process"]);
+    let _ = dir
+        .run("recover")
+        .exits(1)
+        .prints(&["slot 0 belongs to a running process", "nothing else to recover"]);
+    assert!(alive.path().join("lock").exists());
+}
+
+#[test]
+fn several_directories_are_recovered_in_one_go() {
+    let (one, two) = (Dir::empty(), Dir::empty());
+    let _ = killed(&one, "shop");
+    let _ = killed(&two, "till");
+    let mut both = command(&["recover", "--dir"]);
+    let _ = both.arg(one.path()).arg("--dir").arg(two.path());
+    let _ = run(both).exits(0).prints(&["3 events of shop", "3 events of till"]);
+    let mut none = command(&["recover", "--dir"]);
+    let _ = none.arg(one.path().join("none"));
+    let _ = run(none).exits(2).tells(&["does not exist"]);
+}
