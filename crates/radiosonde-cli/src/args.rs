@@ -49,6 +49,12 @@ pub(crate) struct RecoverArgs {
     /// Default: where the other commands look.
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Vec<PathBuf>,
+    /// Try remains that were set aside once more
+    ///
+    /// Remains are set aside in inst/<slot>/quarantine when recovering them killed several
+    /// processes, or when there was something in them that this version cannot read.
+    #[arg(long)]
+    pub(crate) retry_quarantined: bool,
 }
 
 #[derive(Debug, Args)]

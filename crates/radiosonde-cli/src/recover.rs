@@ -14,7 +14,7 @@ use crate::select::directories;
 pub(crate) fn run(args: &RecoverArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let mut status = NOTHING;
     for dir in directories(&args.dir)? {
-        let of_dir = match recover_directory(&dir) {
+        let of_dir = match recover_directory(&dir, args.retry_quarantined) {
             Ok(report) => print(&dir, &report, out)?,
             Err(error) => {
                 eprintln!("radiosonde: {}: not recovered: {error}", show(&dir));
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &RecoverArgs, out: &mut dyn Write) -> Result<u8, Stop> {
 }
 
 fn print(dir: &Path, report: &RecoveryReport, out: &mut dyn Write) -> Result<u8, Stop> {
-    let mut partial = !report.failed.is_empty();
+    let mut partial = !report.failed.is_empty() || !report.quarantined.is_empty();
     for instance in &report.instances {
         writeln!(out, "{}: {}", show(dir), told(instance))?;
         partial |= warn(instance);
@@ -47,6 +47,13 @@ fn print(dir: &Path, report: &RecoveryReport, out: &mut dyn Write) -> Result<u8,
     out.flush()?;
     for (path, error) in &report.failed {
         eprintln!("radiosonde: {}: not recovered, try again: {error}", show(path));
+    }
+    for path in &report.quarantined {
+        eprintln!(
+            "radiosonde: {}: set aside, not recovered; try again with --retry-quarantined, or with \
+             the version that wrote it",
+            show(path)
+        );
     }
     Ok(match (partial, report.instances.is_empty()) {
         (true, _) => PARTIAL,
@@ -100,9 +107,6 @@ fn warn(instance: &RecoveredInstance) -> bool {
     }
     for (path, reason) in &recovered.unreadable {
         eprintln!("radiosonde: {}: not recovered: {}", show(path), shown(reason));
-    }
-    if let Some(path) = &recovered.quarantined {
-        eprintln!("radiosonde: {name}: recovering it kept failing; set aside in {}", show(path));
     }
     counts.iter().any(|(count, _)| *count > 0)
         || !recovered.unreadable.is_empty()

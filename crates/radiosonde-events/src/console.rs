@@ -21,8 +21,8 @@ pub enum ConsoleFormat {
     },
 }
 
-/// Takes whole lines, on the drain's thread, and must not block.
-pub type WriteLines = Box<dyn FnMut(&[u8]) + Send>;
+/// Takes whole lines, on the drain's thread, and must not block. Whether it took them.
+pub type WriteLines = Box<dyn FnMut(&[u8]) -> bool + Send>;
 
 /// Where the sink copies events to, batch by batch.
 pub struct Console {
@@ -55,11 +55,11 @@ impl Console {
         }
     }
 
-    pub(crate) fn flush(&mut self) {
-        if !self.buffer.is_empty() {
-            (self.write)(&self.buffer);
-            self.buffer.clear();
-        }
+    /// Hands over what was prepared. Whether it was taken.
+    pub(crate) fn flush(&mut self) -> bool {
+        let taken = self.buffer.is_empty() || (self.write)(&self.buffer);
+        self.buffer.clear();
+        taken
     }
 }
 

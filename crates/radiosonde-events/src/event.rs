@@ -91,26 +91,28 @@ macro_rules! __event {
         $crate::__event!(@emit $n $l $s $r $f (format_args!("")))
     };
 
+    // Items are not hygienic: their names must not meet those in the caller's expressions.
     (@emit ($n:expr) ($l:ident) ($s:expr) ($($r:expr)?) [$(($k:expr, $v:expr))*] ($m:expr)) => {{
         const _: () = assert!(
             $crate::__private::is_event_name($n),
             "an event's name has 1 to 128 characters of A-Z a-z 0-9 . _ : -"
         );
-        static CALLSITE: $crate::__private::Callsite = $crate::__private::Callsite {
+        static __RADIOSONDE_CALLSITE: $crate::__private::Callsite = $crate::__private::Callsite {
             name: $n,
             target: $s,
             file: file!(),
             line: line!(),
             keys: &[$($k),*],
         };
-        const LEVEL: $crate::__private::Level = $crate::__event!(@level $l);
-        if $crate::__private::is_enabled(&CALLSITE, LEVEL)
+        const __RADIOSONDE_LEVEL: $crate::__private::Level = $crate::__event!(@level $l);
+        if $crate::__private::is_enabled(&__RADIOSONDE_CALLSITE, __RADIOSONDE_LEVEL)
             $(&& {
-                static RATE: $crate::__private::RateLimit = $crate::__private::RateLimit::new();
-                $crate::__private::passes(&RATE, $r, LEVEL)
+                static __RADIOSONDE_RATE: $crate::__private::RateLimit =
+                    $crate::__private::RateLimit::new();
+                $crate::__private::passes(&__RADIOSONDE_RATE, $r, __RADIOSONDE_LEVEL)
             })?
         {
-            $crate::__private::emit(&CALLSITE, LEVEL, &[$($v),*], $m);
+            $crate::__private::emit(&__RADIOSONDE_CALLSITE, __RADIOSONDE_LEVEL, &[$($v),*], $m);
         }
     }};
 

@@ -36,8 +36,11 @@ pub(crate) fn fields<'a>(
         let (key, rule) = match key {
             Key::Index(index) => match keys.indexed.get(index) {
                 Some((key, rule)) => (key.as_str(), rule.clone()),
-                // The call site was lost with its file; the value is kept.
-                None => (UNKNOWN_KEYS.get(index).copied().unwrap_or("field"), None),
+                // The call site was lost with its file: nobody knows whether this is a secret.
+                None => (
+                    UNKNOWN_KEYS.get(index).copied().unwrap_or("field"),
+                    Some(UNKNOWN_KEY_RULE.to_owned()),
+                ),
             },
             Key::Name(key) => (key, rule_for(rules, key)),
         };
@@ -59,6 +62,9 @@ pub(crate) fn fields<'a>(
 fn rule_for(rules: &Rules, key: &str) -> Option<String> {
     rules.rule_for_key(key).map(str::to_owned)
 }
+
+/// Under which a value counts as redacted when its key is not known.
+const UNKNOWN_KEY_RULE: &str = "unknown_key";
 
 const UNKNOWN_KEYS: [&str; 8] =
     ["field_0", "field_1", "field_2", "field_3", "field_4", "field_5", "field_6", "field_7"];

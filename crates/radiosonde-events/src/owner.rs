@@ -1,5 +1,7 @@
 //! Who wrote a record: what is the same for all lines of a process.
 
+use std::io;
+
 use radiosonde_redact::Rules;
 use serde::{Deserialize, Serialize};
 
@@ -39,10 +41,19 @@ impl Owner {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// Reads `owner.json`. A missing or damaged one gives an unknown owner with the standard
-    /// rules: records are recovered all the same.
-    pub fn from_json(bytes: &[u8]) -> Self {
-        serde_json::from_slice(bytes).unwrap_or_default()
+    /// Reads `owner.json`. An empty object is an unknown owner with the standard rules.
+    ///
+    /// # Errors
+    /// `InvalidData` for a damaged one, or rules of another version: records must not be recovered
+    /// with fewer rules than their owner had.
+    pub fn from_json(bytes: &[u8]) -> io::Result<Self> {
+        serde_json::from_slice(bytes).map_err(|error| {
+            let what = format!(
+                "owner.json cannot be used ({error}), so the redaction rules are not known; repair \
+                 it, or write {{}} into it to recover with the standard rules"
+            );
+            io::Error::new(io::ErrorKind::InvalidData, what)
+        })
     }
 }
 

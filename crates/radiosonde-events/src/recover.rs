@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use radiosonde_record::recovery::{Recovered, Remains};
-use radiosonde_record::{Sink as _, Slot, Unsynced};
+use radiosonde_record::{Instance, Sink as _, Slot, Unsynced};
 
 use crate::encode::Redactions;
 use crate::owner::Owner;
@@ -23,6 +23,9 @@ pub struct RecoveryReport {
     pub instances: Vec<RecoveredInstance>,
     /// Slots whose owner lives: nothing to do there.
     pub busy: Vec<u32>,
+    /// Remains that were set aside by now or earlier. They are left alone until
+    /// [`recover_directory`] is asked to try them again.
+    pub quarantined: Vec<PathBuf>,
     /// What could not be recovered now, and why. It stays where it is, and can be tried again.
     pub failed: Vec<(PathBuf, io::Error)>,
 }
@@ -43,68 +46,83 @@ pub struct RecoveredInstance {
     pub recovered: Recovered,
 }
 
-/// Recovers every slot of a telemetry directory whose owner is dead.
+/// Whoever lives on while a slot is recovered on its thread.
+pub trait Host {
+    /// A batch of the slot's files could not be completed: nothing may be appended to them.
+    fn unresolved(&mut self) {}
+
+    /// Called after each batch; `false` ends the recovery, to be continued another time.
+    fn between(&mut self) -> bool {
+        true
+    }
+}
+
+/// Nobody: the recovery has the thread for itself.
+struct Alone;
+
+impl Host for Alone {}
+
+/// Recovers every slot of a telemetry directory whose owner is dead; with `retry`, also remains
+/// that were set aside before.
 ///
 /// Can be killed and repeated at any moment; lines appear once.
 ///
 /// # Errors
 /// As from the system when the directory cannot be read. What concerns one dead process only is in
 /// [`RecoveryReport::failed`].
-pub fn recover_directory(root: &Path) -> io::Result<RecoveryReport> {
+pub fn recover_directory(root: &Path, retry: bool) -> io::Result<RecoveryReport> {
     std::fs::read_dir(root)?;
     let mut report = RecoveryReport::default();
     for number in Slot::existing(root) {
+        let path = root.join("inst").join(number.to_string());
         match Slot::try_take(root, number) {
             Ok(Some(slot)) => {
-                let redactions = Redactions::default();
-                recover_slot(root, &slot, None, &redactions, &mut report, &mut || true);
+                if retry && let Err(error) = slot.retry_quarantined() {
+                    report.failed.push((path, error));
+                }
+                recover_slot(root, &slot, &Redactions::default(), &mut report, &mut Alone);
             }
             Ok(None) => report.busy.push(number),
-            Err(error) => report.failed.push((root.join("inst").join(number.to_string()), error)),
+            Err(error) => report.failed.push((path, error)),
         }
     }
     Ok(report)
 }
 
-/// Recovers what earlier owners of a slot left. `own` is the instance that lives in it now.
-///
-/// `between` is called after each batch; `false` ends the recovery, to be continued another time.
+/// Recovers what earlier owners of a slot left.
 pub fn recover_slot(
     root: &Path,
     slot: &Slot,
-    own: Option<&str>,
     redactions: &Redactions,
     report: &mut RecoveryReport,
-    between: &mut dyn FnMut() -> bool,
+    host: &mut dyn Host,
 ) {
-    let left = match slot.left_behind(own) {
+    let left = match slot.left_behind() {
         Ok(left) => left,
         Err(error) => return report.failed.push((slot.path().to_owned(), error)),
     };
     let mut opened = Vec::new();
-    for path in left {
-        let instance = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let owner = read_owner(&path.join("owner.json"));
-        let mut found = RecoveredInstance {
-            slot: slot.number(),
-            instance: instance.to_owned(),
-            service: owner.service.clone(),
-            pid: owner.pid,
-            recovered: Recovered::default(),
-        };
-        let mut sink = DaySink::new(owner, instance, slot.number(), redactions.clone(), None);
-        sink.begin(SystemTime::now());
-        match Remains::open(root, &path, &mut sink) {
-            Ok(Ok(remains)) => opened.push((path, found, sink, remains)),
-            Ok(Err(set_aside)) => {
-                found.recovered = set_aside;
-                report.instances.push(found);
+    let mut unresolved = false;
+    for instance in left {
+        let path = instance.path.clone();
+        match open(root, slot, instance, redactions) {
+            Ok(Opened::Remains(found)) => opened.push((path, *found)),
+            Ok(Opened::SetAside(found)) => report.instances.push(found),
+            Err(error) => {
+                unresolved = true;
+                report.failed.push((path, error));
             }
-            Err(error) => report.failed.push((path, error)),
         }
     }
-    for (path, mut found, mut sink, remains) in opened {
-        match remains.replay(root, &mut sink, &Unsynced::default(), between) {
+    if unresolved {
+        host.unresolved();
+    }
+    for (path, (mut found, mut sink, remains)) in opened {
+        if unresolved {
+            sink.next_part();
+        }
+        let mut between = || host.between();
+        match remains.replay(root, &mut sink, &Unsynced::default(), &mut between) {
             Ok(recovered) => {
                 found.recovered = recovered;
                 report.instances.push(found);
@@ -112,14 +130,56 @@ pub fn recover_slot(
             Err(error) => report.failed.push((path, error)),
         }
     }
+    report.quarantined.extend(slot.quarantined());
 }
 
-fn read_owner(path: &Path) -> Owner {
+enum Opened {
+    Remains(Box<(RecoveredInstance, DaySink, Remains)>),
+    SetAside(RecoveredInstance),
+}
+
+/// Opens one dead instance with the identity and the rules of its owner.
+fn open(
+    root: &Path,
+    slot: &Slot,
+    instance: Instance,
+    redactions: &Redactions,
+) -> io::Result<Opened> {
+    let owner = read_owner(&instance.path)?;
+    let mut found = RecoveredInstance {
+        slot: slot.number(),
+        instance: instance.id.clone(),
+        service: owner.service.clone(),
+        pid: owner.pid,
+        recovered: Recovered::default(),
+    };
+    let mut sink = DaySink::new(owner, &instance.id, slot.number(), redactions.clone(), None);
+    sink.begin(SystemTime::now());
+    Ok(match Remains::open(root, instance, &mut sink)? {
+        Ok(remains) => Opened::Remains(Box::new((found, sink, remains))),
+        Err(set_aside) => {
+            found.recovered = set_aside;
+            Opened::SetAside(found)
+        }
+    })
+}
+
+fn read_owner(instance: &Path) -> io::Result<Owner> {
+    let path = instance.join("owner.json");
     let mut bytes = Vec::new();
-    let regular = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
-    if regular && let Ok(file) = File::open(path) {
-        // What could be read is tried; a damaged owner is an unknown one.
-        let _ = file.take(OWNER_MAX).read_to_end(&mut bytes);
+    match std::fs::symlink_metadata(&path) {
+        Ok(metadata) if metadata.is_file() => {
+            let _read = File::open(path)?.take(OWNER_MAX).read_to_end(&mut bytes)?;
+        }
+        // Its process died before it had written it, and before it had a ring.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && has_no_ring(instance) => {
+            bytes.extend_from_slice(b"{}");
+        }
+        _ => {}
     }
     Owner::from_json(&bytes)
+}
+
+fn has_no_ring(instance: &Path) -> bool {
+    std::fs::read_dir(instance.join("rings")).is_ok_and(|mut entries| entries.next().is_none())
 }

@@ -20,6 +20,7 @@ use crate::time;
 pub struct DaySink {
     encoder: Encoder,
     slot: u32,
+    part: u32,
     date: Date,
     names: [String; 3],
     console: Option<Console>,
@@ -36,7 +37,14 @@ impl DaySink {
     ) -> Self {
         let date = Date::MIN;
         let encoder = Encoder::new(owner, instance, redactions);
-        Self { encoder, slot, date, names: Default::default(), console }
+        Self { encoder, slot, part: 0, date, names: Default::default(), console }
+    }
+}
+
+impl DaySink {
+    fn name_files(&mut self) {
+        let (date, slot, part) = (self.date, self.slot, self.part);
+        self.names = Kind::ALL.map(|kind| DayFile::new(signal(kind), date, slot, part).file_name());
     }
 }
 
@@ -45,8 +53,7 @@ impl Sink for DaySink {
         let date = time::date(now);
         if date != self.date {
             self.date = date;
-            let name = |kind| DayFile::new(signal(kind), date, self.slot, 0).file_name();
-            self.names = Kind::ALL.map(name);
+            self.name_files();
         }
     }
 
@@ -70,10 +77,25 @@ impl Sink for DaySink {
         }
     }
 
-    fn committed(&mut self, _batch: &Batch) {
-        if let Some(console) = &mut self.console {
-            console.flush();
-        }
+    fn show(&mut self, _batch: &Batch) -> [bool; 3] {
+        let shown = self.console.as_mut().is_some_and(Console::flush);
+        Kind::ALL.map(|kind| shown && kind == Kind::Event)
+    }
+
+    fn move_to(&mut self, slot: u32) {
+        (self.slot, self.part) = (slot, 0);
+        self.name_files();
+    }
+
+    fn next_part(&mut self) {
+        self.part += 1;
+        self.name_files();
+    }
+
+    fn renamed(&self, file: &str) -> String {
+        let (slot, part) = (self.slot, self.part);
+        DayFile::parse(file)
+            .map_or_else(|| file.to_owned(), |name| DayFile { slot, part, ..name }.file_name())
     }
 
     fn alternate(&self, file: &str, part: u32) -> String {

@@ -9,7 +9,7 @@ use radiosonde_context::scope;
 use radiosonde_events::recover::recover_directory;
 use radiosonde_events::{Console, ConsoleFormat, DaySink, Owner, Redactions, event, log_event};
 use radiosonde_record::{
-    Drain, Filter, Journal, Level, Placement, Slot, Unsynced, Value, with_journal,
+    Drain, Filter, Instance, Journal, Lease, Level, Placement, Slot, Unsynced, Value, with_journal,
 };
 use radiosonde_redact::Rules;
 use serde_json::Value as Json;
@@ -19,6 +19,7 @@ struct Pipeline {
     root: tempfile::TempDir,
     journal: Journal,
     slot: Slot,
+    instance: Instance,
     redactions: Redactions,
 }
 
@@ -29,23 +30,25 @@ fn owner() -> Owner {
 impl Pipeline {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
-        let slot = Slot::take(root.path()).unwrap();
-        let (_, path) = slot.create_instance(&owner().to_json()).unwrap();
+        let slot = Slot::take(root.path(), &mut |_, _| {}).unwrap();
+        let instance = slot.create_instance(&owner().to_json()).unwrap();
         let filter = Filter::at(Level::Debug);
-        let journal = Journal::open(Placement::Directory(path), filter).unwrap();
-        Self { root, journal, slot, redactions: Redactions::default() }
+        let placement = Placement::Directory(instance.path.clone());
+        let journal = Journal::open(placement, filter).unwrap();
+        Self { root, journal, slot, instance, redactions: Redactions::default() }
     }
 
     /// Records by `f`, drains, and returns the lines of the signal.
     fn record(&self, console: Option<Console>, f: impl FnOnce()) -> Vec<String> {
         with_journal(&self.journal, f);
-        let sink = DaySink::new(owner(), "instance", 0, self.redactions.clone(), console);
+        let slot = Slot::take(self.root.path(), &mut |_, _| {}).unwrap();
+        let number = slot.number();
+        let sink = DaySink::new(owner(), "instance", number, self.redactions.clone(), console);
         let drain = Drain::new(
             &self.journal,
-            Some(self.root.path()),
+            Some(Lease::new(self.root.path(), slot)),
             &Unsynced::default(),
             Box::new(sink),
-            false,
             Box::new(|notice| panic!("{notice:?}")),
         );
         let thread = std::thread::spawn(move || drain.run());
@@ -175,14 +178,23 @@ fn levels_and_rate_limits_hold_and_what_is_held_back_is_counted() {
     assert_eq!(account.offered, 1000, "what the filter holds back is not offered");
 }
 
+/// A process that recorded an event with secrets and died.
+fn dead() -> (tempfile::TempDir, std::path::PathBuf) {
+    let Pipeline { root, slot, instance, journal, .. } = Pipeline::new();
+    with_journal(&journal, || {
+        const RATE: u32 = 10;
+        event!("last.words", ratelimit: RATE, password = "hunter2", user = "ann", "bye");
+    });
+    let path = instance.path.clone();
+    // Its locks go with it, its rings stay.
+    drop((slot, instance));
+    (root, path)
+}
+
 #[test]
 fn recovered_lines_carry_the_identity_and_the_redaction_of_their_process() {
-    let pipeline = Pipeline::new();
-    with_journal(&pipeline.journal, || event!("last.words", password = "p", "bye"));
-    // The process dies: its lock goes with it, its rings stay.
-    let Pipeline { root, slot, .. } = pipeline;
-    drop(slot);
-    let report = recover_directory(root.path()).unwrap();
+    let (root, instance) = dead();
+    let report = recover_directory(root.path(), false).unwrap();
     assert_eq!(report.instances.len(), 1);
     assert_eq!(report.instances[0].recovered.records, [1, 0, 0]);
     let lines = lines(root.path(), "events-");
@@ -190,9 +202,35 @@ fn recovered_lines_carry_the_identity_and_the_redaction_of_their_process() {
     let line = json(&lines[0]);
     assert_eq!(line["service"], "shop");
     assert_eq!(line["machine_id"], "m-7");
-    assert_eq!(line["meta"]["password"], "[redacted]");
-    assert!(line["id"].as_str().unwrap().starts_with(&report.instances[0].instance));
-    assert_eq!(recover_directory(root.path()).unwrap().instances.len(), 0);
+    assert_eq!(line["meta"], serde_json::json!({"password": "[redacted]", "user": "ann"}));
+    let id = instance.file_name().unwrap().to_str().unwrap();
+    assert!(line["id"].as_str().unwrap().starts_with(id));
+    assert_eq!(recover_directory(root.path(), false).unwrap().instances.len(), 0);
+}
+
+#[test]
+fn values_whose_keys_are_lost_are_not_shown_by_recovery() {
+    let (root, instance) = dead();
+    std::fs::write(instance.join("callsites"), "gone").unwrap();
+    recover_directory(root.path(), false).unwrap();
+    let lines = lines(root.path(), "events-");
+    assert_eq!(lines.len(), 1);
+    assert!(!lines[0].contains("hunter2") && !lines[0].contains("ann"), "{}", lines[0]);
+    assert_eq!(json(&lines[0])["msg"], "bye");
+}
+
+#[test]
+fn records_of_an_owner_whose_rules_are_unknown_wait_for_him() {
+    for owner in [r#"{"redact":{"version":99}}"#, "{\"service\":", ""] {
+        let (root, instance) = dead();
+        std::fs::write(instance.join("owner.json"), owner).unwrap();
+        let report = recover_directory(root.path(), false).unwrap();
+        assert!(report.failed[0].1.to_string().contains("redaction rules are not known"));
+        assert!(lines(root.path(), "events-").is_empty());
+        std::fs::write(instance.join("owner.json"), "{}").unwrap();
+        recover_directory(root.path(), false).unwrap();
+        assert_eq!(lines(root.path(), "events-").len(), 1);
+    }
 }
 
 #[test]
@@ -201,7 +239,10 @@ fn the_console_shows_people_text_and_programs_the_line() {
         let pipeline = Pipeline::new();
         let out = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&out);
-        let write = Box::new(move |lines: &[u8]| sink.lock().unwrap().extend_from_slice(lines));
+        let write = Box::new(move |lines: &[u8]| {
+            sink.lock().unwrap().extend_from_slice(lines);
+            true
+        });
         let lines = pipeline.record(Some(Console::new(format, write)), || {
             scope().job("j-1").run(|| {
                 event!("order.paid", order = 17, token = "t", "paid\u{1b}[2J");

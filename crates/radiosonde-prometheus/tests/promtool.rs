@@ -1,8 +1,8 @@
 //! `promtool check metrics`, the reader that others trust, accepts the text.
 //!
 //! It is found by `PROMTOOL` or on the path. Without it the test prints `not run`, unless
-//! `RADIOSONDE_REQUIRE_SERVERS=1` makes that a failure; with `promtool` in the comma list of
-//! `RADIOSONDE_WITHOUT` it is not run in any case.
+//! `XTASK_REQUIRE_SERVERS=1` makes that a failure; with `promtool` in the comma list of
+//! `XTASK_WITHOUT` it is not run in any case.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
@@ -14,15 +14,15 @@ use radiosonde_prometheus::text::render;
 
 #[test]
 fn promtool_accepts_the_text() {
-    let without = std::env::var("RADIOSONDE_WITHOUT").unwrap_or_default();
+    let without = std::env::var("XTASK_WITHOUT").unwrap_or_default();
     if without.split(',').any(|part| part.trim() == "promtool") {
-        eprintln!("not run: RADIOSONDE_WITHOUT names promtool");
+        eprintln!("not run: XTASK_WITHOUT names promtool");
         return;
     }
     let promtool = std::env::var_os("PROMTOOL").unwrap_or_else(|| "promtool".into());
     let version = Command::new(&promtool).arg("--version").output();
     if !version.is_ok_and(|version| version.status.success()) {
-        let required = std::env::var("RADIOSONDE_REQUIRE_SERVERS").is_ok_and(|v| v == "1");
+        let required = std::env::var("XTASK_REQUIRE_SERVERS").is_ok_and(|v| v == "1");
         assert!(!required, "no promtool: install the package `prometheus`, or set PROMTOOL");
         eprintln!("not run: no promtool on the path and none in PROMTOOL");
         return;

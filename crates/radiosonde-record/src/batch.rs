@@ -18,8 +18,18 @@ pub trait Sink: Send {
     /// Appends the final bytes of a record to the batch. A panic costs this record, not more.
     fn encode(&mut self, record: &Record<'_>, site: &Arc<Descriptor>, ring: u32, batch: &mut Batch);
 
-    /// The batch is in its files, or, without a directory, would be.
-    fn committed(&mut self, batch: &Batch);
+    /// The batch is encoded and on its way: what a console shows of it is to be shown now, also
+    /// when the disk is full. The kinds of which all records were shown somewhere.
+    fn show(&mut self, batch: &Batch) -> [bool; 3];
+
+    /// From now on the files are those of another slot.
+    fn move_to(&mut self, slot: u32);
+
+    /// The name of a file in the slot of the last [`Sink::move_to`].
+    fn renamed(&self, file: &str) -> String;
+
+    /// From now on the files are the next part: the present ones may not be continued.
+    fn next_part(&mut self);
 
     /// Another name for a file that cannot be continued, the `part`th.
     fn alternate(&self, file: &str, part: u32) -> String;
@@ -64,6 +74,13 @@ impl Batch {
     /// Records in the batch, one count per kind.
     pub fn records(&self) -> [u64; 3] {
         self.records
+    }
+
+    /// Gives the files other names.
+    pub(crate) fn rename(&mut self, name: impl Fn(&str) -> String) {
+        for target in &mut self.targets {
+            target.file = name(&target.file);
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
@@ -17,6 +16,7 @@ use crate::files::Unsynced;
 use crate::journal::{Journal, lock};
 use crate::lanes::{self, Lane};
 use crate::ring::Consumer;
+use crate::slot::Lease;
 use crate::stage::Stage;
 use crate::writer::Writer;
 
@@ -159,14 +159,26 @@ pub enum Notice {
     },
     /// The stage could not be created: a kill can tear or repeat lines.
     Unstaged(io::Error),
+    /// The slot was taken from us: its lock was removed, or the directory moved away. Lines go on
+    /// in the files of another one.
+    Moved {
+        /// The slot whose files are written now.
+        slot: u32,
+    },
+    /// A file could not be written under its name.
+    Misplaced {
+        /// The name the lines are under instead.
+        file: String,
+    },
 }
 
 /// Moves records from rings to files. Runs on a thread of its own, which does nothing else.
 pub struct Drain {
     journal: Journal,
     sink: Box<dyn Sink>,
-    writer: Option<Writer>,
-    has_console: bool,
+    writer: Option<(Lease, Writer)>,
+    shown: [bool; 3],
+    misplaced: Option<String>,
     lanes: Vec<Lane<Consumer>>,
     batch: Batch,
     sites: HashMap<u32, Arc<Descriptor>>,
@@ -175,35 +187,52 @@ pub struct Drain {
 }
 
 impl Drain {
-    /// A drain of `journal`. `root` is the telemetry directory; without one, lines only reach the
-    /// sink, and count as delivered when `has_console`, as dropped otherwise.
+    /// A drain of `journal` to the files of a leased slot. Without a lease lines only reach the
+    /// sink: what it shows counts as delivered, the rest as dropped.
     pub fn new(
         journal: &Journal,
-        root: Option<&Path>,
+        lease: Option<Lease>,
         unsynced: &Unsynced,
         sink: Box<dyn Sink>,
-        has_console: bool,
         notify: Box<dyn Fn(Notice) + Send>,
     ) -> Self {
-        let stage = journal.directory().and_then(|directory| {
-            Stage::create(&directory.join("stage"))
-                .inspect_err(|error| {
-                    notify(Notice::Unstaged(io::Error::new(error.kind(), error.to_string())));
-                })
-                .ok()
+        let stage =
+            lease.as_ref().and(journal.directory()).and_then(|directory| {
+                match Stage::create(&directory.join("stage")) {
+                    Ok(stage) => Some(stage),
+                    Err(error) => {
+                        notify(Notice::Unstaged(error));
+                        None
+                    }
+                }
+            });
+        let writer = lease.map(|lease| {
+            let writer = Writer::new(lease.root(), stage, unsynced.clone());
+            (lease, writer)
         });
-        let writer = root.map(|root| Writer::new(root, stage, unsynced.clone()));
         Self {
             journal: journal.clone(),
             sink,
             writer,
-            has_console,
+            shown: [false; 3],
+            misplaced: None,
             lanes: Vec::new(),
             batch: Batch::default(),
             sites: HashMap::new(),
             notify,
             blocked: false,
         }
+    }
+
+    /// The lease, for whoever recovers on this thread.
+    pub fn lease(&self) -> Option<&Lease> {
+        self.writer.as_ref().map(|(lease, _)| lease)
+    }
+
+    /// Continues in new files: the present ones may not be appended to, because a batch of a dead
+    /// owner is still to be completed in them.
+    pub fn next_part(&mut self) {
+        self.sink.next_part();
     }
 
     /// Drains until told to stop. Call it on the drain's own thread.
@@ -215,10 +244,12 @@ impl Drain {
             if turn.stop {
                 return control.complete(|state| state.stopped = true);
             }
-            pause = match (self.blocked, turn.moved) {
+            pause = match (self.blocked, turn.bytes) {
                 (true, _) => BLOCKED_PAUSE,
-                (false, true) => POLL_MIN,
-                (false, false) => (pause * 2).min(POLL_MAX),
+                // There is more where that came from; orders and new rings are seen in between.
+                (false, BUSY_BYTES..) => continue,
+                (false, 0) => (pause * 2).min(POLL_MAX),
+                (false, _) => POLL_MIN,
             };
             thread::park_timeout(pause);
         }
@@ -236,11 +267,18 @@ impl Drain {
         };
         self.adopt_lanes();
         let goal: Vec<u64> = self.lanes.iter().map(|lane| lane.source.head()).collect();
-        let drained = self.drain_to(&goal, flush_wanted);
-        if flush_wanted && drained.reached {
+        let mut bytes = self.pass();
+        while flush_wanted && bytes > 0 && !self.has_reached(&goal) {
+            bytes = self.pass();
+        }
+        if flush_wanted && self.has_reached(&goal) {
             control.complete(|state| state.completed = state.completed.max(ticket));
         }
-        Turn { stop, moved: drained.moved }
+        Turn { stop, bytes }
+    }
+
+    fn has_reached(&self, goal: &[u64]) -> bool {
+        !self.blocked && self.lanes.iter().zip(goal).all(|(lane, goal)| lane.encoded >= *goal)
     }
 
     fn adopt_lanes(&mut self) {
@@ -249,61 +287,76 @@ impl Drain {
         self.lanes.extend(new.into_iter().map(Lane::new));
     }
 
-    /// Passes until the lanes have reached `goal` (when `all`), or one pass.
-    fn drain_to(&mut self, goal: &[u64], all: bool) -> Drained {
-        let mut moved = false;
-        loop {
-            let bytes = self.pass();
-            moved |= bytes > 0;
-            let reached = !self.blocked
-                && self.lanes.iter().zip(goal).all(|(lane, goal)| lane.encoded >= *goal);
-            let enough = if all { reached || bytes == 0 } else { bytes < BUSY_BYTES };
-            if enough || self.blocked {
-                return Drained { moved, reached };
-            }
-        }
-    }
-
     /// One batch. The bytes that were moved.
     fn pass(&mut self) -> usize {
-        if self.writer.as_ref().is_some_and(Writer::is_blocked) && !self.finish() {
+        if self.writer.as_ref().is_some_and(|(_, writer)| writer.is_blocked()) && !self.finish() {
             return 0;
         }
+        if self.batch.len() == 0 {
+            self.fill();
+        }
+        let bytes = self.batch.len();
+        if bytes == 0 {
+            self.release();
+            return 0;
+        }
+        if self.writer.is_none() {
+            self.release();
+            self.commit_without_files();
+            return bytes;
+        }
+        match self.stage() {
+            Ok(()) => {}
+            Err(error) => {
+                // Nothing is ready yet: the batch stays, the tails stay, and it is tried again.
+                self.block(error);
+                return 0;
+            }
+        }
+        if self.finish() { bytes } else { 0 }
+    }
+
+    fn fill(&mut self) {
         let (sites, journal) = (&mut self.sites, &self.journal);
         let mut describe = |id: u32| {
             let find = || journal.descriptor(id).unwrap_or_default();
             Arc::clone(sites.entry(id).or_insert_with(find))
         };
         let sink = self.sink.as_mut();
-        if self.batch.len() == 0 {
-            let refused = lanes::fill(&mut self.lanes, sink, &mut self.batch, &mut describe);
-            for kind in &refused.records {
-                self.journal.count_rejected(*kind);
-            }
-            if refused != lanes::Refused::default() {
-                let (records, bytes) = (refused.records.len() as u64, refused.bytes);
-                (self.notify)(Notice::Refused { records, bytes });
-            }
+        let refused = lanes::fill(&mut self.lanes, sink, &mut self.batch, &mut describe);
+        for kind in &refused.records {
+            self.journal.count_rejected(*kind);
         }
-        let released: Vec<(u32, u64)> =
+        if refused != lanes::Refused::default() {
+            let (records, bytes) = (refused.records.len() as u64, refused.bytes);
+            (self.notify)(Notice::Refused { records, bytes });
+        }
+        if self.batch.len() > 0 {
+            self.shown = self.sink.show(&self.batch);
+        }
+    }
+
+    /// Makes the batch ready, in files that are still ours.
+    fn stage(&mut self) -> io::Result<()> {
+        let Some((lease, writer)) = &mut self.writer else { return Ok(()) };
+        if lease.renew()? {
+            let slot = lease.slot().number();
+            self.sink.move_to(slot);
+            // What is encoded already goes to the new files as well.
+            self.batch.rename(|file| self.sink.renamed(file));
+            (self.notify)(Notice::Moved { slot });
+        }
+        let ranges: Vec<(u32, u64)> =
             self.lanes.iter().map(|lane| (lane.source.number(), lane.encoded)).collect();
-        let bytes = self.batch.len();
-        if bytes == 0 {
+        let used = writer.stage(&self.batch, &ranges, self.sink.as_ref())?;
+        if writer.has_stage() {
             self.release();
-            return 0;
         }
-        let Some(writer) = &mut self.writer else {
-            self.release();
-            self.commit_without_files();
-            return bytes;
-        };
-        if let Err(error) = writer.stage(&self.batch, &released) {
-            // Nothing is ready yet: the batch stays, the tails stay, and it is tried again.
-            self.block(error);
-            return 0;
+        if let Some(file) = used.filter(|file| self.misplaced.as_ref() != Some(file)) {
+            self.misplaced = Some(file.clone());
+            (self.notify)(Notice::Misplaced { file });
         }
-        self.release();
-        if self.finish() { bytes } else { 0 }
+        Ok(())
     }
 
     fn release(&mut self) {
@@ -314,27 +367,34 @@ impl Drain {
 
     /// Writes the ready batch. Whether that worked.
     fn finish(&mut self) -> bool {
-        let Some(writer) = &mut self.writer else { return true };
-        if let Err(error) = writer.finish() {
+        let Some((_, writer)) = &mut self.writer else { return true };
+        if let Err(error) = writer.finish(self.sink.as_ref()) {
             self.block(error);
             return false;
         }
+        self.release();
         if std::mem::take(&mut self.blocked) {
             (self.notify)(Notice::Unblocked);
         }
         self.journal.count_delivered(self.batch.records());
-        self.sink.committed(&self.batch);
         self.batch.clear();
         true
     }
 
+    /// What was shown is delivered; for the rest there is no destination.
     fn commit_without_files(&mut self) {
-        if self.has_console {
-            self.journal.count_delivered(self.batch.records());
-        } else {
-            self.journal.count_without_destination(self.batch.records());
-        }
-        self.sink.committed(&self.batch);
+        let records = self.batch.records();
+        let of = |shown: bool| {
+            let mut counts = records;
+            for (count, was_shown) in counts.iter_mut().zip(self.shown) {
+                if was_shown != shown {
+                    *count = 0;
+                }
+            }
+            counts
+        };
+        self.journal.count_delivered(of(true));
+        self.journal.count_without_destination(of(false));
         self.batch.clear();
     }
 
@@ -357,11 +417,6 @@ impl std::fmt::Debug for Drain {
 pub struct Turn {
     /// The drain was told to stop; this was its last look.
     pub stop: bool,
-    /// Whether records moved.
-    pub moved: bool,
-}
-
-struct Drained {
-    moved: bool,
-    reached: bool,
+    /// Bytes of lines that were moved.
+    pub bytes: usize,
 }

@@ -22,6 +22,8 @@ pub(crate) struct DayFile {
     pub(crate) inode: u64,
     /// Written since the last sync.
     dirty: AtomicBool,
+    /// The directory itself, whose new names must survive a power cut as well as the bytes.
+    is_directory: bool,
 }
 
 /// The open files of one directory. They are synced by another thread, see [`Unsynced`].
@@ -48,7 +50,9 @@ impl Unsynced {
         let mut result = Ok(());
         for file in files {
             file.dirty.store(false, Ordering::Release);
-            result = result.and(file.file.sync_data());
+            let synced =
+                if file.is_directory { file.file.sync_all() } else { file.file.sync_data() };
+            result = result.and(synced);
         }
         result
     }
@@ -57,6 +61,12 @@ impl Unsynced {
         if !file.dirty.swap(true, Ordering::AcqRel) {
             lock(&self.0).push(Arc::clone(file));
         }
+    }
+}
+
+impl DayFile {
+    fn new(file: File, inode: u64, is_directory: bool) -> Self {
+        Self { file, inode, dirty: AtomicBool::new(false), is_directory }
     }
 }
 
@@ -82,13 +92,17 @@ impl DayFiles {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
         if created {
-            // The new name must survive a power cut as well as the bytes.
-            File::open(&self.root)?.sync_all()?;
+            let directory = File::open(&self.root)?;
+            self.unsynced.add(&Arc::new(DayFile::new(directory, 0, true)));
         }
-        let inode = metadata.ino();
-        let file = Arc::new(DayFile { file, inode, dirty: AtomicBool::new(false) });
+        let file = Arc::new(DayFile::new(file, metadata.ino(), false));
         self.open.insert(name.to_owned(), Arc::clone(&file));
         Ok((file, metadata.len()))
+    }
+
+    /// Whether a file is still the one of this name.
+    pub(crate) fn is_current(&self, name: &str, file: &DayFile) -> bool {
+        fs::symlink_metadata(self.root.join(name)).is_ok_and(|now| now.ino() == file.inode)
     }
 
     /// Writes at a position, whole or not at all in the eyes of recovery.
@@ -114,6 +128,14 @@ fn open(path: &Path) -> io::Result<(File, bool)> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether an error says that this name can never be written, and another one may.
+pub(crate) fn is_misplaced(error: &io::Error) -> bool {
+    let is_link = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
+    let kinds =
+        [io::ErrorKind::IsADirectory, io::ErrorKind::InvalidInput, io::ErrorKind::PermissionDenied];
+    is_link || kinds.contains(&error.kind())
 }
 
 /// Whether a file ends in the middle of a line: after a power cut, or written by somebody else.

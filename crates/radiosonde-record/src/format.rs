@@ -79,6 +79,7 @@ pub enum Site {
 pub struct Builder<'a> {
     buffer: &'a mut Vec<u8>,
     fields: u16,
+    has_message: bool,
     truncated: bool,
 }
 
@@ -105,7 +106,7 @@ impl<'a> Builder<'a> {
         let context = &context[..context.len().min(usize::from(u16::MAX))];
         buffer[32..34].copy_from_slice(&(context.len() as u16).to_le_bytes());
         buffer.extend_from_slice(context);
-        Self { buffer, fields: 0, truncated: false }
+        Self { buffer, fields: 0, has_message: false, truncated: false }
     }
 
     /// Adds the span part: before the message, once, for spans only.
@@ -115,8 +116,12 @@ impl<'a> Builder<'a> {
         self.buffer.extend_from_slice(&[part.kind, part.status, 0, 0, 0, 0, 0, 0]);
     }
 
-    /// Adds the message: before the fields, once. A panic of a formatter inside is caught.
+    /// Adds the message: before the fields. A second one becomes a field `message`. A panic of a
+    /// formatter inside is caught.
     pub fn message(&mut self, message: Value<'_>) {
+        if std::mem::replace(&mut self.has_message, true) || self.fields > 0 {
+            return self.field_named("message", message);
+        }
         let start = self.buffer.len();
         self.truncated |= write_text(self.buffer, MESSAGE_MAX, message);
         let length = (self.buffer.len() - start) as u32;
@@ -185,6 +190,17 @@ pub struct EncodedFields {
 }
 
 impl EncodedFields {
+    /// Adds the fields of `other` behind these.
+    pub fn append(&mut self, other: &Self) {
+        if self.bytes.len() + other.bytes.len() > RECORD_MAX / 2 {
+            self.truncated = true;
+            return;
+        }
+        self.bytes.extend_from_slice(&other.bytes);
+        self.count = self.count.saturating_add(other.count);
+        self.truncated |= other.truncated;
+    }
+
     /// Adds a field under the key with this index at the call site. A later value of the same key
     /// comes later; readers take the last.
     pub fn push(&mut self, index: usize, value: Value<'_>) {

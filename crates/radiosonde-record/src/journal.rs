@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::account::Account;
 use crate::callsite::Descriptor;
@@ -23,6 +23,9 @@ pub const RING_CAPACITY: usize = 256 * 1024;
 pub const RINGS_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Size of the file `callsites`; call sites past it travel inside their records.
 const CALLSITES_SIZE: usize = 1024 * 1024;
+
+/// Pause between looks at calls that are under way while a journal closes.
+const CLOSE_STEP: Duration = Duration::from_micros(100);
 
 /// Where the rings of a journal are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,9 +185,20 @@ impl Journal {
         let _already_set = self.0.on_attach.set(hook);
     }
 
-    /// Ends recording: later records are dropped and counted as after shutdown.
-    pub fn close(&self) {
+    /// Ends recording: later records are dropped and counted as after shutdown. Waits, at most
+    /// `within`, for calls that are recording at this moment. Whether none is left: then what the
+    /// drain finds from now on is all there will ever be.
+    pub fn close(&self, within: Duration) -> bool {
         self.0.closed.store(true, Ordering::SeqCst);
+        let deadline = Instant::now() + within;
+        loop {
+            // The list is read anew: a thread may have got its ring just now.
+            let busy = lock(&self.0.rings).all.iter().any(|ring| ring.is_busy());
+            if !busy || Instant::now() >= deadline {
+                return !busy;
+            }
+            std::thread::sleep(CLOSE_STEP);
+        }
     }
 
     /// Where the rings are.
@@ -195,7 +209,8 @@ impl Journal {
     /// The books of one signal. `offered = delivered + rejected + dropped + pending` holds in
     /// every answer; see [`Account`].
     pub fn account(&self, kind: Kind) -> Account {
-        // Delivered first: it only grows, so that pending is never negative.
+        // Delivered first: it only grows, and nothing is delivered that was not counted as accepted
+        // before, so that pending is never negative.
         let delivered = self.0.delivered[kind as usize].load(Ordering::Acquire);
         let rejected = self.0.rejected[kind as usize].load(Ordering::Acquire);
         let mut sum = *lock(&self.0.dropped);

@@ -79,6 +79,6 @@ pub use level::{DropReason, Kind, Level};
 pub use placement::{FileSystem, file_system};
 pub use rate::RateLimit;
 pub use ring::AckCounter;
-pub use slot::{Slot, create_directory, new_instance_id};
+pub use slot::{Instance, Lease, Slot, create_directory, new_instance_id};
 pub use thread::{patiently, set_global, suppress_thread, with_current, with_journal};
 pub use value::{ToValue, Value};

@@ -19,6 +19,7 @@ use crate::lanes::{self, Lane};
 use crate::level::{DropReason, Kind, Level};
 use crate::ring::image::Image;
 use crate::ring::{Counters, region};
+use crate::slot::{Instance, OWNER, QUARANTINE, RINGS};
 use crate::stage::{Contents, Stage, Staged};
 use crate::writer::Writer;
 
@@ -57,7 +58,7 @@ pub struct Recovered {
 /// was torn can only be completed while its file has not gone on.
 #[derive(Debug)]
 pub struct Remains {
-    instance: PathBuf,
+    instance: Instance,
     images: Vec<Image>,
     stage: Stage,
     recovered: Recovered,
@@ -68,52 +69,48 @@ impl Remains {
     ///
     /// # Errors
     /// As from the system, for instance a full disk; nothing is lost then, and it can be repeated.
+    /// Until it succeeds, nothing may be appended to the files of the slot.
     pub fn open(
         root: &Path,
-        instance: &Path,
+        instance: Instance,
         sink: &mut dyn Sink,
     ) -> io::Result<Result<Self, Recovered>> {
-        let mut recovered = Recovered::default();
-        if let Some(place) = count_attempt(instance)? {
-            recovered.quarantined = Some(place);
-            return Ok(Err(recovered));
+        let path = instance.path.clone();
+        let attempts = read_attempts(&path)?;
+        if attempts >= ATTEMPTS_MAX {
+            let quarantined = Some(set_aside(&path)?);
+            return Ok(Err(Recovered { quarantined, ..Recovered::default() }));
         }
-        orderly(instance, Self::resolve(root, instance, sink, recovered)).map(Ok)
+        write_attempts(&path, attempts + 1)?;
+        let resolved = Self::resolve(root, instance, sink);
+        // Only a death in between counts: neither success nor a failure that is reported does.
+        write_attempts(&path, attempts)?;
+        resolved.map(Ok)
     }
 
-    fn resolve(
-        root: &Path,
-        instance: &Path,
-        sink: &mut dyn Sink,
-        mut recovered: Recovered,
-    ) -> io::Result<Self> {
-        let mut images = open_images(&instance.join("rings"), &mut recovered)?;
-        let stage_path = instance.join("stage");
+    fn resolve(root: &Path, instance: Instance, sink: &mut dyn Sink) -> io::Result<Self> {
+        let mut recovered = Recovered::default();
+        let path = &instance.path;
+        let mut images = open_images(&path.join(RINGS), &mut recovered)?;
+        let stage_path = path.join("stage");
         let mut stage = match Stage::open(&stage_path) {
             Ok(stage) => stage,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Stage::create(&stage_path)?,
             Err(error) => return Err(error),
         };
         if let Some(contents) = stage.contents()? {
-            if contents.attempts < u32::from(ATTEMPTS_MAX) {
-                stage.count_attempt(&contents)?;
-                resolve(root, &contents, &mut images, sink, &mut recovered)?;
-            } else {
-                let aside = instance.with_extension("stage");
-                fs::copy(&stage_path, &aside)?;
-                recovered.quarantined = Some(aside);
-            }
+            resolve(root, &contents, &mut images, sink, &mut recovered)?;
             stage.free()?;
         }
         let mut sum = Counters::default();
         images.iter().for_each(|image| sum.add(image.counters()));
         recovered.dropped = nonzero(&sum);
-        Ok(Self { instance: instance.to_owned(), images, stage, recovered })
+        Ok(Self { instance, images, stage, recovered })
     }
 
-    /// Replays what is left in the rings, syncs it and removes the remains. `between` is called
-    /// after each batch, so that a drain on the same thread can keep up; `false` ends the replay
-    /// with `Interrupted`, to be continued by a later recovery.
+    /// Replays what is left in the rings, syncs it and removes the remains; what is not ours among
+    /// them is set aside. `between` is called after each batch, so that a drain on the same thread
+    /// can keep up; `false` ends the replay with `Interrupted`, to be continued by a later recovery.
     ///
     /// # Errors
     /// As [`Remains::open`].
@@ -125,43 +122,86 @@ impl Remains {
         between: &mut dyn FnMut() -> bool,
     ) -> io::Result<Recovered> {
         let Self { instance, images, stage, mut recovered } = self;
-        let callsites = read_callsites(&instance.join("callsites"));
+        let path = &instance.path;
+        let attempts = read_attempts(path)?;
+        write_attempts(path, attempts.saturating_add(1))?;
+        let callsites = read_callsites(&path.join("callsites"));
         let mut writer = Writer::new(root, Some(stage), unsynced.clone());
-        let replayed = replay(images, &mut writer, &callsites, sink, &mut recovered, between);
-        orderly(&instance, replayed)?;
+        // A batch that is written is progress: what died before died of something else.
+        let mut progress = || {
+            let _ = write_attempts(path, 0);
+            between()
+        };
+        let replayed = replay(images, &mut writer, &callsites, sink, &mut recovered, &mut progress);
+        if replayed.is_err() {
+            write_attempts(path, attempts)?;
+        }
+        replayed?;
         // On disk before the originals are gone.
         unsynced.sync()?;
-        fs::remove_dir_all(&instance)?;
+        if recovered.unreadable.is_empty() && remove_instance(path).is_ok() {
+            return Ok(recovered);
+        }
+        recovered.quarantined = Some(set_aside(path)?);
         Ok(recovered)
     }
 }
 
-/// A failure that is reported is no death: the attempt does not count.
-fn orderly<T>(instance: &Path, result: io::Result<T>) -> io::Result<T> {
-    result.inspect_err(|_| drop(fs::remove_file(instance.join("attempts"))))
+/// Removes what this crate has made of an instance.
+///
+/// # Errors
+/// As from the system, for instance when there is something else in it: that is left alone.
+pub fn remove_instance(path: &Path) -> io::Result<()> {
+    let ours = ["attempts", "callsites", "stage", OWNER].map(|name| path.join(name));
+    let rings = path.join(RINGS);
+    let entries = fs::read_dir(&rings).into_iter().flatten().flatten();
+    let of_ring = entries.map(|entry| entry.path()).filter(|path| is_ring_name(path));
+    // The owner last: without it the directory would not be known as ours.
+    for file in of_ring.chain(ours) {
+        match fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    match fs::remove_dir(&rings) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => fs::remove_dir(path),
+    }
 }
 
-/// Counts on disk, before anything else, so that a record that kills its reader cannot do so at
-/// every start. The place of quarantine, when this was one too many.
-fn count_attempt(instance: &Path) -> io::Result<Option<PathBuf>> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let file =
-        options.custom_flags(OFlags::NOFOLLOW.bits() as i32).open(instance.join("attempts"))?;
-    let mut attempts = [0];
-    let _read = file.read_at(&mut attempts, 0)?;
-    if attempts[0] < ATTEMPTS_MAX {
-        file.write_all_at(&[attempts[0] + 1], 0)?;
-        return Ok(None);
-    }
+/// Moves the remains out of the way, and tells where.
+fn set_aside(instance: &Path) -> io::Result<PathBuf> {
     let (Some(slot), Some(name)) = (instance.parent(), instance.file_name()) else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not an instance directory"));
     };
-    let quarantine = slot.join("quarantine");
+    let quarantine = slot.join(QUARANTINE);
     crate::slot::create_directory(&quarantine)?;
     let place = quarantine.join(name);
     fs::rename(instance, &place)?;
-    Ok(Some(place))
+    Ok(place)
+}
+
+/// How often somebody died over these remains. The count is on disk before each attempt, so that a
+/// record that kills its reader cannot do so at every start.
+fn read_attempts(instance: &Path) -> io::Result<u8> {
+    let mut attempts = [0];
+    let _read = open_attempts(instance)?.read_at(&mut attempts, 0)?;
+    Ok(attempts[0])
+}
+
+fn write_attempts(instance: &Path, attempts: u8) -> io::Result<()> {
+    open_attempts(instance)?.write_all_at(&[attempts], 0)
+}
+
+fn open_attempts(instance: &Path) -> io::Result<fs::File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options.custom_flags(OFlags::NOFOLLOW.bits() as i32).open(instance.join("attempts"))
+}
+
+/// Lets remains that were set aside be tried again.
+pub(crate) fn forget_attempts(instance: &Path) {
+    let _ = fs::remove_file(instance.join("attempts"));
 }
 
 /// What is left in the rings goes the ordinary way, through the dead instance's own stage.
@@ -189,12 +229,11 @@ fn replay(
         }
         let ranges: Vec<(u32, u64)> =
             lanes.iter().map(|lane| (lane.source.number(), lane.encoded)).collect();
-        writer.stage(&batch, &ranges)?;
+        writer.stage(&batch, &ranges, sink)?;
         for lane in &mut lanes {
             lane.source.release(lane.encoded)?;
         }
-        writer.finish()?;
-        sink.committed(&batch);
+        writer.finish(sink)?;
         for (sum, count) in recovered.records.iter_mut().zip(batch.records()) {
             *sum += count;
         }
@@ -213,12 +252,17 @@ fn open_images(rings: &Path, recovered: &mut Recovered) -> io::Result<Vec<Image>
     let mut images = Vec::new();
     for entry in entries {
         let path = entry?.path();
+        let refuse = |why: &str| (path.clone(), why.to_owned());
+        if !is_ring_name(&path) || !fs::symlink_metadata(&path)?.is_file() {
+            recovered.unreadable.push(refuse("not a file of this crate"));
+            continue;
+        }
         match Image::open(&path) {
             Ok(image) => images.push(image),
             // A ring whose process died before its first byte has no header, and nothing in it.
             Err(_) if is_blank(&path) => {}
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                recovered.unreadable.push((path, error.to_string()));
+                recovered.unreadable.push(refuse(&error.to_string()));
             }
             Err(error) => return Err(error),
         }
@@ -227,8 +271,15 @@ fn open_images(rings: &Path, recovered: &mut Recovered) -> io::Result<Vec<Image>
     Ok(images)
 }
 
+/// `rings/<n>.ring`: a copy under another name would be read a second time.
+fn is_ring_name(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.strip_suffix(".ring").is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+/// Of a regular file: whether nothing was ever written to it.
 fn is_blank(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0)
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.len() == 0)
         || fs::File::open(path).is_ok_and(|file| {
             let mut head = [1; 256];
             file.read_exact_at(&mut head, 0).is_ok() && head == [0; 256]
@@ -267,32 +318,37 @@ fn roll_forward(path: &Path, target: &Staged) -> io::Result<Option<u64>> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).custom_flags(OFlags::NOFOLLOW.bits() as i32);
     let Ok(file) = options.open(path) else { return Ok(None) };
-    let metadata = file.metadata()?;
-    if metadata.ino() != target.inode || metadata.len() < target.offset {
+    if file.metadata()?.ino() != target.inode {
         return Ok(None);
     }
-    let there = (metadata.len() - target.offset).min(target.bytes.len() as u64) as usize;
-    let mut present = vec![0; there];
-    file.read_exact_at(&mut present, target.offset)?;
-    if present != target.bytes[..there] {
-        return Ok(None);
-    }
-    file.write_all_at(&target.bytes[there..], target.offset + there as u64)?;
-    file.sync_data()?;
-    Ok(Some((target.bytes.len() - there) as u64))
+    complete(&file, target.offset, &target.bytes)
 }
 
+/// Writes what is missing of `bytes` at `offset`; `None` when something else stands there.
+fn complete(file: &fs::File, offset: u64, bytes: &[u8]) -> io::Result<Option<u64>> {
+    let Some(there) = file.metadata()?.len().checked_sub(offset) else { return Ok(None) };
+    let there = usize::try_from(there).unwrap_or(usize::MAX).min(bytes.len());
+    let mut present = vec![0; there];
+    file.read_exact_at(&mut present, offset)?;
+    if present != bytes[..there] {
+        return Ok(None);
+    }
+    file.write_all_at(&bytes[there..], offset + there as u64)?;
+    file.sync_data()?;
+    Ok(Some((bytes.len() - there) as u64))
+}
+
+/// Writes the batch to a file of its own. Repeated after a kill, it finds the file it had begun.
 fn write_alternate(root: &Path, target: &Staged, sink: &dyn Sink) -> io::Result<()> {
     for part in 1..ALTERNATES_MAX {
         let path = root.join(sink.alternate(&target.file, part));
         let mut options = OpenOptions::new();
-        match options.write(true).create_new(true).mode(0o600).open(path) {
-            Ok(file) => {
-                file.write_all_at(&target.bytes, 0)?;
-                return file.sync_data();
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let flags = OFlags::NOFOLLOW.bits() as i32;
+        let Ok(file) = options.custom_flags(flags).open(path) else { continue };
+        let ours = file.metadata()?.len() <= target.bytes.len() as u64;
+        if ours && complete(&file, 0, &target.bytes)?.is_some() {
+            return Ok(());
         }
     }
     Err(io::Error::new(io::ErrorKind::AlreadyExists, "no free name for a recovered batch"))

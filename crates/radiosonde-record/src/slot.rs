@@ -3,7 +3,9 @@
 //! `inst/<n>/lock` is locked (flock) by the owner for its life; the lock covers the slot's rings,
 //! stage and day files. Each owner works in a directory of its own below the slot, named by a
 //! random instance id, so that what a dead owner left stands beside it untouched until it is
-//! recovered:
+//! recovered. That directory is locked as well: should somebody remove the slot's lock file, the
+//! rings of a living process are still not taken for those of a dead one.
+//!
 //! ```text
 //! inst/0/lock
 //! inst/0/k3f9q2xw/owner.json callsites stage rings/0.ring rings/1.ring …
@@ -14,36 +16,71 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
 /// Processes that can write to one directory at a time.
 const SLOTS_MAX: u32 = 1024;
+/// The slot up to which an unusable one is passed over.
+const UNUSABLE_MAX: u32 = 8;
+pub(crate) const RINGS: &str = "rings";
+pub(crate) const OWNER: &str = "owner.json";
+pub(crate) const QUARANTINE: &str = "quarantine";
 
-/// An owned slot. The lock is given back when it is dropped.
-#[derive(Debug)]
+/// An owned slot. Clones share its lock, which is given back when the last one is dropped.
+#[derive(Clone, Debug)]
 pub struct Slot {
     number: u32,
     path: PathBuf,
+    lock: Arc<File>,
+}
+
+/// The directory of an owner, locked.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Instance {
+    /// Its id, the name of the directory.
+    pub id: String,
+    /// The directory.
+    pub path: PathBuf,
     _lock: File,
 }
 
 impl Slot {
-    /// Takes the first free slot of a telemetry directory, creating what is missing (0700).
+    /// Takes the first free slot of a telemetry directory, creating what is missing (0700). A slot
+    /// that cannot be used is told to `unusable` and passed over.
     ///
     /// # Errors
     /// As from the system when the directory cannot be written; `QuotaExceeded` when all 1,024
     /// slots are taken.
-    pub fn take(root: &Path) -> io::Result<Self> {
+    pub fn take(root: &Path, unusable: &mut dyn FnMut(&Path, &io::Error)) -> io::Result<Self> {
         create_directory(root)?;
         create_directory(&root.join("inst"))?;
+        let mut first_error = None;
         for number in 0..SLOTS_MAX {
-            create_directory(&Self::path_of(root, number))?;
-            if let Some(slot) = Self::try_take(root, number)? {
-                return Ok(slot);
+            let path = Self::path_of(root, number);
+            match create_directory(&path).and_then(|()| Self::try_take(root, number)) {
+                Ok(Some(slot)) => return Ok(slot),
+                Ok(None) => {}
+                Err(error) => {
+                    unusable(&path, &error);
+                    // One bad slot is an accident; several in a row are the directory's state.
+                    if number >= UNUSABLE_MAX {
+                        return Err(error);
+                    }
+                    first_error.get_or_insert(error);
+                }
             }
         }
-        Err(io::Error::new(io::ErrorKind::QuotaExceeded, "all slots of the directory are taken"))
+        let full = || io::Error::new(io::ErrorKind::QuotaExceeded, "all slots are taken");
+        Err(first_error.unwrap_or_else(full))
+    }
+
+    /// Whether the lock file at the slot's path is still the one that is held. If not, another
+    /// process may own the slot's files by now.
+    pub fn is_held(&self) -> bool {
+        is_same_file(&self.lock, &self.path.join("lock"))
     }
 
     /// Takes one slot that exists; `None` when its owner lives.
@@ -67,9 +104,8 @@ impl Slot {
             Err(TryLockError::Error(error)) => return Err(error),
         }
         // Somebody may have replaced the file between open and lock: then this lock guards nothing.
-        let same = fs::symlink_metadata(&lock_path)
-            .is_ok_and(|now| lock.metadata().is_ok_and(|ours| ours.ino() == now.ino()));
-        Ok(same.then_some(Self { number, path, _lock: lock }))
+        let held = is_same_file(&lock, &lock_path);
+        Ok(held.then(|| Self { number, path, lock: Arc::new(lock) }))
     }
 
     /// The numbers of the slots that exist, free or not.
@@ -94,41 +130,121 @@ impl Slot {
         &self.path
     }
 
-    /// The directories of owners before this one, oldest first.
+    /// What dead owners left, oldest first, each locked so that nobody else recovers it. A
+    /// directory whose owner lives is passed over, and so is one that is not of our making.
     ///
     /// # Errors
     /// As from the system.
-    pub fn left_behind(&self, own: Option<&str>) -> io::Result<Vec<PathBuf>> {
+    pub fn left_behind(&self) -> io::Result<Vec<Instance>> {
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
-            let name = entry.file_name();
-            let Some(name) = name.to_str() else { continue };
-            if is_instance_id(name) && Some(name) != own && entry.file_type()?.is_dir() {
+            let (name, path) = (entry.file_name(), entry.path());
+            let Some(id) = name.to_str().filter(|name| is_instance_id(name)) else { continue };
+            if !entry.file_type()?.is_dir() || !is_instance(&path) {
+                continue;
+            }
+            let lock = File::open(&path)?;
+            if lock.try_lock().is_ok() {
                 let modified = entry.metadata()?.modified()?;
-                found.push((modified, entry.path()));
+                found.push((modified, Instance { id: id.to_owned(), path, _lock: lock }));
             }
         }
-        found.sort();
-        Ok(found.into_iter().map(|(_, path)| path).collect())
+        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(found.into_iter().map(|(_, instance)| instance).collect())
     }
 
-    /// Creates the directory of a new owner, with its description, and returns id and path.
+    /// Remains that were set aside, because recovering them failed too often or was not possible.
+    pub fn quarantined(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.path.join(QUARANTINE)) else { return Vec::new() };
+        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        paths.sort();
+        paths
+    }
+
+    /// Brings remains that were set aside back, to be tried again.
     ///
     /// # Errors
     /// As from the system.
-    pub fn create_instance(&self, owner: &[u8]) -> io::Result<(String, PathBuf)> {
+    pub fn retry_quarantined(&self) -> io::Result<()> {
+        for path in self.quarantined() {
+            let Some(name) = path.file_name() else { continue };
+            let back = self.path.join(name);
+            fs::rename(&path, &back)?;
+            crate::recovery::forget_attempts(&back);
+        }
+        Ok(())
+    }
+
+    /// Creates and locks the directory of a new owner, with its description.
+    ///
+    /// # Errors
+    /// As from the system.
+    pub fn create_instance(&self, owner: &[u8]) -> io::Result<Instance> {
         let id = new_instance_id();
         let path = self.path.join(&id);
         create_directory(&path)?;
-        create_directory(&path.join("rings"))?;
-        write_new(&path.join("owner.json"), owner)?;
-        Ok((id, path))
+        let lock = File::open(&path)?;
+        lock.try_lock()?;
+        create_directory(&path.join(RINGS))?;
+        write_new(&path.join(OWNER), owner)?;
+        Ok(Instance { id, path, _lock: lock })
     }
 
     fn path_of(root: &Path, number: u32) -> PathBuf {
         root.join("inst").join(number.to_string())
     }
+}
+
+/// A lease on the slot's day files: the slot as long as it is held, and another one when somebody
+/// removed its lock or moved the directory away.
+#[derive(Debug)]
+pub struct Lease {
+    root: PathBuf,
+    slot: Slot,
+}
+
+impl Lease {
+    /// A lease on a slot of this directory.
+    pub fn new(root: &Path, slot: Slot) -> Self {
+        Self { root: root.to_owned(), slot }
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The slot.
+    pub fn slot(&self) -> &Slot {
+        &self.slot
+    }
+
+    /// Takes another slot when this one is no longer held; the directory is created anew when it
+    /// is gone. Whether the slot is another one now.
+    ///
+    /// # Errors
+    /// As [`Slot::take`]: then nothing may be written.
+    pub(crate) fn renew(&mut self) -> io::Result<bool> {
+        if self.slot.is_held() {
+            return Ok(false);
+        }
+        self.slot = Slot::take(&self.root, &mut |_, _| {})?;
+        Ok(true)
+    }
+}
+
+/// Whether an open file is the one at this path.
+fn is_same_file(file: &File, path: &Path) -> bool {
+    let now = fs::symlink_metadata(path);
+    now.is_ok_and(|now| {
+        file.metadata().is_ok_and(|ours| (ours.dev(), ours.ino()) == (now.dev(), now.ino()))
+    })
+}
+
+/// Whether a directory is one of ours: a name of eight letters alone is not enough to touch it.
+fn is_instance(path: &Path) -> bool {
+    path.join(OWNER).is_file() || path.join(RINGS).is_dir()
 }
 
 /// Creates a directory, 0700, with its parents. An existing one is left as it is.
@@ -170,21 +286,62 @@ fn is_instance_id(name: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn take(root: &Path) -> io::Result<Slot> {
+        Slot::take(root, &mut |_, _| {})
+    }
+
     #[test]
     fn each_owner_has_a_slot_and_a_dead_one_leaves_its_directory() {
         let root = tempfile::tempdir().unwrap();
-        let first = Slot::take(root.path()).unwrap();
-        let second = Slot::take(root.path()).unwrap();
+        let first = take(root.path()).unwrap();
+        let second = take(root.path()).unwrap();
         assert_eq!((first.number(), second.number()), (0, 1));
         assert!(Slot::try_take(root.path(), 0).unwrap().is_none());
-        let (id, path) = first.create_instance(b"{}").unwrap();
-        assert!(first.left_behind(Some(&id)).unwrap().is_empty());
-        drop(first);
+        let instance = first.create_instance(b"{}").unwrap();
+        let path = instance.path.clone();
+        assert!(first.left_behind().unwrap().is_empty(), "its owner lives");
+        drop((first, instance));
 
-        let next = Slot::take(root.path()).unwrap();
+        let next = take(root.path()).unwrap();
         assert_eq!(next.number(), 0);
-        assert_eq!(next.left_behind(None).unwrap(), [path]);
+        assert_eq!(next.left_behind().unwrap()[0].path, path);
         assert_eq!(Slot::existing(root.path()), [0, 1]);
+    }
+
+    #[test]
+    fn a_living_instance_is_left_alone_also_when_the_lock_of_its_slot_is_gone() {
+        let root = tempfile::tempdir().unwrap();
+        let first = take(root.path()).unwrap();
+        let _alive = first.create_instance(b"{}").unwrap();
+        fs::remove_file(first.path().join("lock")).unwrap();
+        let intruder = take(root.path()).unwrap();
+        assert_eq!(intruder.number(), 0);
+        assert!(intruder.left_behind().unwrap().is_empty());
+        // The first owner notices, and writes elsewhere.
+        let mut lease = Lease::new(root.path(), first);
+        assert!(lease.renew().unwrap());
+        assert_eq!(lease.slot().number(), 1);
+        assert!(!lease.renew().unwrap());
+    }
+
+    #[test]
+    fn directories_of_others_are_not_instances() {
+        let root = tempfile::tempdir().unwrap();
+        let slot = take(root.path()).unwrap();
+        fs::create_dir(slot.path().join("personal")).unwrap();
+        fs::write(slot.path().join("personal/data.txt"), "mine").unwrap();
+        assert!(slot.left_behind().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_slot_that_cannot_be_used_is_passed_over_and_named() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("inst/0/lock")).unwrap();
+        fs::write(root.path().join("inst/1"), "a file").unwrap();
+        let mut named = Vec::new();
+        let slot = Slot::take(root.path(), &mut |path, _| named.push(path.to_owned())).unwrap();
+        assert_eq!(slot.number(), 2);
+        assert_eq!(named, [root.path().join("inst/0"), root.path().join("inst/1")]);
     }
 
     #[test]
@@ -193,7 +350,7 @@ mod tests {
         let target = root.path().join("elsewhere");
         fs::create_dir_all(root.path().join("inst/0")).unwrap();
         std::os::unix::fs::symlink(&target, root.path().join("inst/0/lock")).unwrap();
-        assert!(Slot::take(root.path()).is_err());
+        assert_eq!(take(root.path()).unwrap().number(), 1);
         assert!(!target.exists());
     }
 
@@ -201,12 +358,12 @@ mod tests {
     fn modes_keep_others_out() {
         let root = tempfile::tempdir().unwrap();
         let directory = root.path().join("telemetry");
-        let slot = Slot::take(&directory).unwrap();
-        let (_, instance) = slot.create_instance(b"{}").unwrap();
+        let slot = take(&directory).unwrap();
+        let instance = slot.create_instance(b"{}").unwrap().path;
         let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
         assert_eq!(mode(&directory), 0o700);
         assert_eq!(mode(&instance), 0o700);
-        assert_eq!(mode(&instance.join("owner.json")), 0o600);
+        assert_eq!(mode(&instance.join(OWNER)), 0o600);
         assert_eq!(mode(&slot.path().join("lock")), 0o600);
     }
 }

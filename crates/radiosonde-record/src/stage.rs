@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! A preallocated file. One page of header: `magic u64 "RSNDSTG1", state u32 (0 free, 1 ready),
-//! attempts u32, key u64, body length u32, body crc32c u32, header crc32c u32` (over the bytes
+//! reserved u32, key u64, body length u32, body crc32c u32, header crc32c u32` (over the bytes
 //! before it). Then the body: the ring ranges (`count u32`, each `ring u32, to u64`), the targets
 //! (`count u32`, each `name length u16, name, inode u64, offset u64, length u32`), and the bytes
 //! of the targets one after another.
@@ -50,7 +50,6 @@ pub(crate) struct Staged {
 /// What a dead owner's stage holds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Contents {
-    pub(crate) attempts: u32,
     /// Ring number and the position its tail must reach.
     pub(crate) ranges: Vec<(u32, u64)>,
     pub(crate) targets: Vec<Staged>,
@@ -78,7 +77,12 @@ impl Stage {
     }
 
     /// Makes a batch ready: from here on it will reach its files whatever happens.
-    pub(crate) fn ready(&mut self, ranges: &[(u32, u64)], targets: &[Staged]) -> io::Result<()> {
+    pub(crate) fn ready<'a>(
+        &mut self,
+        ranges: &[(u32, u64)],
+        targets: impl IntoIterator<Item = &'a Staged>,
+    ) -> io::Result<()> {
+        let targets: Vec<&Staged> = targets.into_iter().collect();
         self.key += 1;
         let mut body = std::mem::take(&mut self.buffer);
         body.clear();
@@ -88,44 +92,31 @@ impl Stage {
             body.extend_from_slice(&to.to_le_bytes());
         }
         body.extend_from_slice(&(targets.len() as u32).to_le_bytes());
-        for target in targets {
+        for target in &targets {
             body.extend_from_slice(&(target.file.len() as u16).to_le_bytes());
             body.extend_from_slice(target.file.as_bytes());
             body.extend_from_slice(&target.inode.to_le_bytes());
             body.extend_from_slice(&target.offset.to_le_bytes());
             body.extend_from_slice(&(target.bytes.len() as u32).to_le_bytes());
         }
-        for target in targets {
+        for target in &targets {
             body.extend_from_slice(&target.bytes);
         }
-        let written = self
-            .file
-            .write_all_at(&body, BODY_AT)
-            .and_then(|()| self.write_header(READY, 0, &body));
+        let written =
+            self.file.write_all_at(&body, BODY_AT).and_then(|()| self.write_header(READY, &body));
         self.buffer = body;
         written
     }
 
     /// The batch is in its files.
     pub(crate) fn free(&mut self) -> io::Result<()> {
-        self.write_header(FREE, 0, &[])
+        self.write_header(FREE, &[])
     }
 
-    /// Notes one more attempt to recover `contents`.
-    pub(crate) fn count_attempt(&mut self, contents: &Contents) -> io::Result<()> {
-        let attempts = (contents.attempts + 1).to_le_bytes();
-        let mut header = [0; HEADER_SIZE];
-        self.file.read_exact_at(&mut header, 0)?;
-        header[12..16].copy_from_slice(&attempts);
-        seal(&mut header);
-        self.file.write_all_at(&header, 0)
-    }
-
-    fn write_header(&self, state: u32, attempts: u32, body: &[u8]) -> io::Result<()> {
+    fn write_header(&self, state: u32, body: &[u8]) -> io::Result<()> {
         let mut header = [0; HEADER_SIZE];
         header[0..8].copy_from_slice(&MAGIC.to_le_bytes());
         header[8..12].copy_from_slice(&state.to_le_bytes());
-        header[12..16].copy_from_slice(&attempts.to_le_bytes());
         header[16..24].copy_from_slice(&self.key.to_le_bytes());
         header[24..28].copy_from_slice(&(body.len() as u32).to_le_bytes());
         header[28..32].copy_from_slice(&crc32c::crc32c(body).to_le_bytes());
@@ -149,7 +140,7 @@ impl Stage {
         }
         let mut body = vec![0; length as usize];
         match self.file.read_exact_at(&mut body, BODY_AT) {
-            Ok(()) if crc32c::crc32c(&body) == word(28) => Ok(parse(&body, word(12))),
+            Ok(()) if crc32c::crc32c(&body) == word(28) => Ok(parse(&body)),
             Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
             _ => Ok(None),
         }
@@ -161,7 +152,7 @@ fn seal(header: &mut [u8; HEADER_SIZE]) {
     header[32..36].copy_from_slice(&crc.to_le_bytes());
 }
 
-fn parse(mut body: &[u8], attempts: u32) -> Option<Contents> {
+fn parse(mut body: &[u8]) -> Option<Contents> {
     let mut take = |count: usize| {
         let (head, rest) = body.split_at_checked(count)?;
         body = rest;
@@ -187,7 +178,7 @@ fn parse(mut body: &[u8], attempts: u32) -> Option<Contents> {
     for (file, inode, offset, length) in heads {
         targets.push(Staged { file, inode, offset, bytes: take(length)?.to_vec() });
     }
-    Some(Contents { attempts, ranges, targets })
+    Some(Contents { ranges, targets })
 }
 
 #[cfg(test)]
@@ -206,13 +197,10 @@ mod tests {
         assert_eq!(stage.contents().unwrap(), None);
         stage.ready(&[(2, 800)], &[staged("events-2026-11-21.jsonl")]).unwrap();
 
-        let mut opened = Stage::open(&path).unwrap();
+        let opened = Stage::open(&path).unwrap();
         let contents = opened.contents().unwrap().unwrap();
         assert_eq!(contents.ranges, [(2, 800)]);
         assert_eq!(contents.targets, [staged("events-2026-11-21.jsonl")]);
-        assert_eq!(contents.attempts, 0);
-        opened.count_attempt(&contents).unwrap();
-        assert_eq!(opened.contents().unwrap().unwrap().attempts, 1);
         stage.free().unwrap();
         assert_eq!(opened.contents().unwrap(), None);
     }

@@ -128,6 +128,7 @@ pub(crate) fn push(
     truncated: bool,
 ) {
     if journal.is_closed() {
+        // Before a ring is made for it; the question that counts is asked again below.
         return journal.count_drop(kind, DropReason::AfterShutdown, level);
     }
     let mut attached_now = false;
@@ -164,12 +165,18 @@ fn push_or_drop(
     level: Level,
     truncated: bool,
 ) {
+    producer.begin();
+    if journal.is_closed() {
+        producer.end();
+        return journal.count_drop(kind, DropReason::AfterShutdown, level);
+    }
     match producer.push(record, kind, truncated) {
         Ok(false) => {}
         Ok(true) => journal.control().wake(),
         Err(Full { may_wait: true }) if wait(journal, producer, record, kind, truncated) => {}
         Err(_) => producer.drop_record(kind, DropReason::RingFull, level),
     }
+    producer.end();
 }
 
 /// The bounded wait of a stall. Whether the record went in.

@@ -37,17 +37,18 @@ impl ConsoleWriter {
         Some(writer)
     }
 
-    /// Hands whole lines over. Never blocks.
-    pub(crate) fn write(&self, lines: &[u8]) {
+    /// Hands whole lines over. Never blocks. Whether they were taken.
+    pub(crate) fn write(&self, lines: &[u8]) -> bool {
         let mut state = self.0.lock();
         if state.waiting.len() + lines.len() > BUFFER_MAX {
             let count = lines.iter().filter(|byte| **byte == b'\n').count() as u64;
             self.0.dropped.fetch_add(count, Ordering::Relaxed);
-            return;
+            return false;
         }
         state.waiting.extend_from_slice(lines);
         drop(state);
         self.0.changed.notify_all();
+        true
     }
 
     /// Lines the terminal was too slow for.

@@ -29,18 +29,37 @@ pub(crate) struct IoControl {
 
 #[derive(Debug, Default)]
 struct State {
+    /// A last snapshot is wanted.
     stop: bool,
-    stopped: bool,
+    /// It is recorded.
+    snapshotted: bool,
+    /// The drain has ended: a last sync is wanted.
+    finish: bool,
+    /// The thread has ended; `synced` says whether the last sync worked.
+    ended: bool,
+    synced: bool,
 }
 
 impl IoControl {
-    /// Ends the thread after a last snapshot, at most `within`.
-    pub(crate) fn stop(&self, within: Duration) {
+    /// Has a last snapshot recorded, and waits for it, at most `within`.
+    pub(crate) fn snapshot(&self, within: Duration) {
+        self.state().stop = true;
+        self.wait(within, |state| state.snapshotted);
+    }
+
+    /// Ends the thread after a last sync, and waits for it, at most `within`: a disk that hangs
+    /// holds this thread, not the caller. Whether everything is on disk.
+    pub(crate) fn finish(&self, within: Duration) -> bool {
+        self.state().finish = true;
+        self.wait(within, |state| state.ended);
+        self.state().synced
+    }
+
+    fn wait(&self, within: Duration, done: impl Fn(&State) -> bool) {
         let deadline = Instant::now() + within;
-        let mut state = self.state();
-        state.stop = true;
         self.unparker.unpark();
-        while !state.stopped {
+        let mut state = self.state();
+        while !done(&state) && !state.ended {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
@@ -50,8 +69,8 @@ impl IoControl {
         }
     }
 
-    fn stopped(&self) {
-        self.state().stopped = true;
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state());
         self.changed.notify_all();
     }
 
@@ -69,11 +88,11 @@ pub(crate) fn start(telemetry: &Telemetry, bound: Bound, metric_interval: Durati
         // A collector of the application may panic; shutdown must not wait for a dead thread.
         let run = std::panic::AssertUnwindSafe(|| run(&running, &control, bound, metric_interval));
         let _ = std::panic::catch_unwind(run);
-        control.stopped();
+        control.change(|state| state.ended = true);
     };
     let thread = thread::Builder::new().name("radiosonde-io".to_owned()).spawn(run);
     if let Err(error) = thread {
-        ended.stopped();
+        ended.change(|state| state.ended = true);
         telemetry.problems().say(
             format!("no thread for snapshots and syncs: {error}"),
             "raise the limit of threads and restart",
@@ -96,28 +115,33 @@ fn run(telemetry: &Telemetry, control: &IoControl, bound: Bound, metric_interval
     let (mut next_sync, mut next_notice) = (begin, begin + DROP_NOTICE_INTERVAL);
     let mut next_snapshot = begin + metric_interval;
     let mut dropped = 0;
-    loop {
-        let stop = control.state().stop;
+    while !control.state().stop {
         let now = Instant::now();
         log_problems(telemetry);
         if now >= next_sync {
-            sync(telemetry);
+            let _synced = sync(telemetry);
             next_sync = now + SYNC_INTERVAL;
         }
-        if stop || now >= next_notice {
+        if now >= next_notice {
             log_dropped(telemetry, &mut dropped);
             next_notice = now + DROP_NOTICE_INTERVAL;
         }
-        if stop || now >= next_snapshot {
+        if now >= next_snapshot {
             snapshot(telemetry);
             next_snapshot = now + metric_interval;
-        }
-        if stop {
-            return;
         }
         let next = next_sync.min(next_snapshot).min(next_notice);
         parker.park(next.saturating_duration_since(Instant::now()));
     }
+    log_dropped(telemetry, &mut dropped);
+    log_problems(telemetry);
+    snapshot(telemetry);
+    control.change(|state| state.snapshotted = true);
+    while !control.state().finish {
+        parker.park(SYNC_INTERVAL);
+    }
+    let synced = sync(telemetry);
+    control.change(|state| state.synced = synced);
 }
 
 fn snapshot(telemetry: &Telemetry) {
@@ -127,13 +151,15 @@ fn snapshot(telemetry: &Telemetry) {
     }
 }
 
-fn sync(telemetry: &Telemetry) {
-    if let Err(error) = telemetry.unsynced().sync() {
+fn sync(telemetry: &Telemetry) -> bool {
+    let synced = telemetry.unsynced().sync();
+    if let Err(error) = &synced {
         telemetry.problems().say(
             format!("day files could not be synced: {error}; a power cut may lose their end"),
             "check the disk",
         );
     }
+    synced.is_ok()
 }
 
 /// Each problem stands in the log once.

@@ -80,6 +80,11 @@ impl Problems {
         self.add(Problem::new(what, fix));
     }
 
+    /// Takes a problem back: what it says is over. Said again, it is a new one.
+    pub(crate) fn retract(&self, problem: &Problem) {
+        self.list().all.retain(|there| there != problem);
+    }
+
     /// All problems so far, and a last one that counts those past the limit.
     pub(crate) fn all(&self) -> Vec<Problem> {
         let list = self.list();

@@ -1,35 +1,49 @@
 //! What earlier processes left, recovered on the drain's thread while it drains.
 
-use std::path::Path;
-
 use radiosonde_events::Redactions;
-use radiosonde_events::recover::{RecoveryReport, recover_slot};
+use radiosonde_events::recover::{Host, RecoveryReport, recover_slot};
 use radiosonde_record::{Drain, DropReason, Kind, Slot};
 
 use crate::problem::Problems;
 
-/// Recovers our own slot first, then slots whose owners died and which nobody has taken since.
-pub(crate) fn run(
-    root: &Path,
-    own_slot: u32,
-    own_path: &Slot,
-    instance: &str,
-    redactions: &Redactions,
-    problems: &Problems,
-    drain: &mut Drain,
-) -> u64 {
+/// Recovers our own slot first, then slots whose owners died and which nobody has taken since. The
+/// records that were recovered.
+pub(crate) fn run(drain: &mut Drain, redactions: &Redactions, problems: &Problems) -> u64 {
     let mut report = RecoveryReport::default();
-    let mut between = || !drain.turn().stop;
-    recover_slot(root, own_path, Some(instance), redactions, &mut report, &mut between);
-    for number in Slot::existing(root) {
-        if number != own_slot
-            && let Ok(Some(slot)) = Slot::try_take(root, number)
+    let Some(lease) = drain.lease() else { return 0 };
+    let (root, own) = (lease.root().to_owned(), lease.slot().number());
+    // The drain has the slot; what is needed of it here is where it is.
+    let own_slot = lease.slot().clone();
+    recover_slot(&root, &own_slot, redactions, &mut report, &mut Living { drain, own: true });
+    for number in Slot::existing(&root) {
+        if number != own
+            && let Ok(Some(slot)) = Slot::try_take(&root, number)
         {
-            recover_slot(root, &slot, None, redactions, &mut report, &mut between);
+            let mut host = Living { drain, own: false };
+            recover_slot(&root, &slot, redactions, &mut report, &mut host);
         }
     }
     say(&report, problems);
     report.instances.iter().flat_map(|found| found.recovered.records).sum()
+}
+
+/// The drain that goes on while its thread recovers.
+struct Living<'a> {
+    drain: &'a mut Drain,
+    /// Whether the slot that is recovered is the drain's own.
+    own: bool,
+}
+
+impl Host for Living<'_> {
+    fn unresolved(&mut self) {
+        if self.own {
+            self.drain.next_part();
+        }
+    }
+
+    fn between(&mut self) -> bool {
+        !self.drain.turn().stop
+    }
 }
 
 /// A recovery without loss is in the report as a number; what was lost or doubtful is a problem.
@@ -56,7 +70,7 @@ fn say(report: &RecoveryReport, problems: &Problems) {
         for (path, why) in &recovered.unreadable {
             problems.say(
                 format!("{who}: {} was not recovered: {why}", path.display()),
-                "recover it with the version that wrote it, or remove it",
+                "recover it with the version that wrote it; it was set aside, not deleted",
             );
         }
         if let Some(place) = &recovered.quarantined {

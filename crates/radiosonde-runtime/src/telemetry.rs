@@ -7,9 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use radiosonde_events::{Console, DaySink, Owner, Redactions};
+use radiosonde_events::{Console, ConsoleFormat, DaySink, Owner, Redactions};
 use radiosonde_metrics::{Metrics, Reason, Settings as MetricSettings};
-use radiosonde_record::{Control, Drain, Journal, Kind, Notice, Slot, Unsynced, suppress_thread};
+use radiosonde_record::recovery::remove_instance;
+use radiosonde_record::{
+    Control, Drain, Instance, Journal, Kind, Lease, Notice, Unsynced, new_instance_id,
+    suppress_thread,
+};
 
 use crate::books::Books;
 use crate::config::Config;
@@ -35,7 +39,8 @@ struct Inner {
     test: bool,
     root: Option<PathBuf>,
     slot_number: Option<u32>,
-    slot: Mutex<Option<Arc<Slot>>>,
+    /// Locked as long as somebody may write to its rings or its stage.
+    own_directory: Mutex<Option<Arc<Instance>>>,
     journal: Option<Journal>,
     metrics: Metrics,
     runtimes: Runtimes,
@@ -71,7 +76,7 @@ impl Telemetry {
             test: settings.test,
             root: None,
             slot_number: None,
-            slot: Mutex::default(),
+            own_directory: Mutex::default(),
             journal: None,
             metrics: Metrics::new(MetricSettings::default()),
             runtimes: Runtimes::default(),
@@ -104,22 +109,18 @@ impl Telemetry {
             console: console.clone(),
         };
         let metrics = metrics(settings, &journal, &problems, &runtimes, books);
-        let Place { taken, instance, .. } = place;
-        let (root, slot) = match taken {
-            Some((root, slot)) => (Some(root), Some(Arc::new(slot))),
-            None => (None, None),
-        };
-        let in_root = root.as_deref().zip(slot.as_ref().map(|slot| slot.number()));
+        let Place { lease, instance, .. } = place;
+        let in_root = lease.as_ref().map(|lease| (lease.root(), lease.slot().number()));
         let bound = listener::bind(settings, in_root, &problems);
         let inner = Inner {
             service: settings.service.clone(),
             version: settings.version.clone(),
             machine_id: settings.machine_id.clone(),
-            instance,
+            instance: instance.as_ref().map_or_else(new_instance_id, |found| found.id.clone()),
             test: settings.test,
-            slot_number: slot.as_ref().map(|slot| slot.number()),
-            slot: Mutex::new(slot),
-            root,
+            slot_number: lease.as_ref().map(|lease| lease.slot().number()),
+            root: lease.as_ref().map(|lease| lease.root().to_owned()),
+            own_directory: Mutex::new(instance),
             journal: Some(journal.clone()),
             metrics,
             runtimes,
@@ -133,7 +134,7 @@ impl Telemetry {
             shut: AtomicBool::new(false),
         };
         let telemetry = Self(Arc::new(inner));
-        telemetry.start_drain(settings, owner, redactions, &journal);
+        telemetry.start_drain(settings, owner, redactions, &journal, lease);
         io_thread::start(&telemetry, bound, settings.metric_interval);
         telemetry
     }
@@ -144,42 +145,31 @@ impl Telemetry {
         owner: Owner,
         redactions: Redactions,
         journal: &Journal,
+        lease: Option<Lease>,
     ) {
         let inner = &self.0;
         let console = inner.console.clone().zip(settings.console).map(|(writer, format)| {
             Console::new(format, Box::new(move |lines| writer.write(lines)))
         });
-        let has_console = console.is_some();
-        let slot = lock(&inner.slot).clone();
-        let number = slot.as_ref().map_or(0, |slot| slot.number());
+        let service = owner.service.clone();
+        let number = lease.as_ref().map_or(0, |lease| lease.slot().number());
         let sink = DaySink::new(owner, &inner.instance, number, redactions.clone(), console);
-        let (root, instance) = (inner.root.clone(), inner.instance.clone());
         let (problems, recovered) = (inner.problems.clone(), Arc::clone(&inner.recovered));
         let (journal, unsynced) = (journal.clone(), inner.unsynced.clone());
+        let own_directory = lock(&inner.own_directory).clone();
+        let voice = inner.console.clone().zip(settings.console);
         let run = move || {
             suppress_thread();
-            let notify = notify(problems.clone());
-            let mut drain = Drain::new(
-                &journal,
-                root.as_deref(),
-                &unsynced,
-                Box::new(sink),
-                has_console,
-                notify,
-            );
-            if let (Some(root), Some(slot)) = (&root, slot) {
-                let found = recovery::run(
-                    root,
-                    number,
-                    &slot,
-                    &instance,
-                    &redactions,
-                    &problems,
-                    &mut drain,
-                );
+            // The locks are held as long as this thread may write, whoever has given up waiting.
+            let _own_directory = own_directory;
+            let notify = notices(problems.clone(), voice, service);
+            let sink = Box::new(sink);
+            let mut drain = Drain::new(&journal, lease, &unsynced, sink, notify);
+            guarded(&problems, "recovering what earlier processes left", || {
+                let found = recovery::run(&mut drain, &redactions, &problems);
                 recovered.store(found, Ordering::Relaxed);
-            }
-            drain.run();
+            });
+            guarded(&problems, "draining the rings", || drain.run());
         };
         let thread = thread::Builder::new().name("radiosonde-drain".to_owned()).spawn(run);
         if let Err(error) = thread {
@@ -287,7 +277,7 @@ impl Telemetry {
         let deadline = Instant::now() + within.min(FLUSH_MAX);
         inner.metrics.flush_thread();
         if let Some(io) = &inner.io {
-            io.stop(left(deadline));
+            io.snapshot(left(deadline));
         }
         if let Some(targets) = &inner.targets_file {
             // Nobody listens there any more.
@@ -296,23 +286,24 @@ impl Telemetry {
         let Some(journal) = &inner.journal else { return self.report() };
         // First what is there, then close: what is recorded meanwhile is still drained.
         journal.control().flush(left(deadline));
-        journal.close();
+        let closed = journal.close(left(deadline));
         let stopped = journal.control().stop(left(deadline));
         if let Some(console) = &inner.console {
             console.flush(left(deadline));
         }
-        let synced = inner.unsynced.sync().is_ok();
+        let synced = inner.io.as_ref().is_some_and(|io| io.finish(left(deadline)));
         let report = self.report();
-        let pending = report.events.pending + report.spans.pending + report.metrics.pending;
-        // Anything less and the remains are for the next start.
-        if stopped
+        let signals = [&report.events, &report.spans, &report.metrics];
+        let nothing_pending = signals.iter().all(|signal| signal.pending == 0);
+        // Anything less, and the remains are for the next start.
+        if closed
+            && stopped
             && synced
-            && pending == 0
-            && let Some(instance) = journal.directory()
+            && nothing_pending
+            && let Some(own) = lock(&inner.own_directory).take()
         {
-            let _ = fs::remove_dir_all(instance);
+            let _ = remove_instance(&own.path);
         }
-        lock(&inner.slot).take();
         report
     }
 }
@@ -384,12 +375,38 @@ fn refusal_fix(reason: Reason) -> &'static str {
     }
 }
 
-fn notify(problems: Problems) -> Box<dyn Fn(Notice) + Send> {
+/// A panic of ours, or of a collector, must not end in silence.
+fn guarded(problems: &Problems, what: &str, run: impl FnOnce()) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err() {
+        problems.say(
+            format!("a panic while {what}"),
+            "report it with the message on stderr; the next start recovers what is in the rings",
+        );
+    }
+}
+
+type Voice = Option<(ConsoleWriter, ConsoleFormat)>;
+
+fn notices(problems: Problems, voice: Voice, service: String) -> Box<dyn Fn(Notice) + Send> {
+    let blocked: Mutex<Option<Problem>> = Mutex::default();
     Box::new(move |notice| match notice {
-        Notice::Blocked(error) => problems.say(
-            format!("day files cannot be written: {error}; records wait in their rings"),
-            "make room or repair the disk; writing is tried again by itself",
-        ),
+        Notice::Blocked(error) => {
+            let problem = Problem::new(
+                format!("day files cannot be written: {error}; records wait in their rings"),
+                "make room or repair the disk; writing is tried again by itself",
+            );
+            // The log waits for the disk as well: the console must say it now.
+            if let Some((writer, format)) = &voice {
+                writer.write(&spoken(&problem, *format, &service));
+            }
+            *lock(&blocked) = Some(problem.clone());
+            problems.add(problem);
+        }
+        Notice::Unblocked => {
+            if let Some(problem) = lock(&blocked).take() {
+                problems.retract(&problem);
+            }
+        }
         Notice::Refused { records, bytes } => problems.say(
             format!("{records} records and {bytes} bytes of rings could not be encoded"),
             "report it with the version of radiosonde: this should not happen",
@@ -398,6 +415,34 @@ fn notify(problems: Problems) -> Box<dyn Fn(Notice) + Send> {
             format!("no stage: {error}; a kill can tear or repeat lines"),
             "make room in the telemetry directory and restart",
         ),
+        Notice::Moved { slot } => problems.say(
+            format!(
+                "the lock of our slot was removed or the telemetry directory moved away; lines go \
+                 on in the files of slot {slot}, and pending records may die with the process"
+            ),
+            "leave inst/ alone while programs run; restart this one to be safe again",
+        ),
+        Notice::Misplaced { file } => problems.say(
+            format!("a day file's name is taken by something else; lines are in {file}"),
+            "remove what has the name: a directory, a link, or a file of another user",
+        ),
         _ => {}
     })
+}
+
+/// A problem as a line of its own on the console.
+fn spoken(problem: &Problem, format: ConsoleFormat, service: &str) -> Vec<u8> {
+    let line = match format {
+        ConsoleFormat::Json => serde_json::json!({
+            "level": "warning",
+            "evt": "telemetry.problem",
+            "source": "radiosonde",
+            "msg": problem.what,
+            "service": service,
+            "meta": {"fix": problem.fix},
+        })
+        .to_string(),
+        _ => format!("radiosonde: {problem}"),
+    };
+    format!("{line}\n").into_bytes()
 }

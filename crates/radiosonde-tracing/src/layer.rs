@@ -111,23 +111,28 @@ where
             name: None,
             entered: false,
         };
-        attributes.record(&mut Each(SpanFields { span: &mut span }));
+        let mut fields = Each(SpanFields::new(sampled));
+        attributes.record(&mut fields);
+        span.update(fields.0);
         registered.extensions_mut().replace(span);
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, subscribed: Subscribed<'_, S>) {
         let Some(registered) = subscribed.span(id) else { return };
-        // Taken out: a formatter of the application may come back here.
-        let Some(mut span) = registered.extensions_mut().remove::<Span>() else { return };
+        let sampled = registered.extensions().get::<Span>().map(|span| span.sampled);
+        let Some(sampled) = sampled else { return };
+        let mut fields = Each(SpanFields::new(sampled));
+        values.record(&mut fields);
+        let mut extensions = registered.extensions_mut();
+        let Some(span) = extensions.get_mut::<Span>() else { return };
         let before = span.context.clone();
-        values.record(&mut Each(SpanFields { span: &mut span }));
-        if span.context.packed() != before.packed()
-            && Context::current().span_id() == before.span_id()
-        {
+        span.update(fields.0);
+        let after = span.context.clone();
+        drop(extensions);
+        if after.packed() != before.packed() && Context::current().span_id() == before.span_id() {
             // An id recorded from inside holds for what follows inside.
-            let _before = span.context.over(&Context::current()).replace_current();
+            let _before = after.over(&Context::current()).replace_current();
         }
-        registered.extensions_mut().replace(span);
     }
 
     fn on_event(&self, event: &Event<'_>, subscribed: Subscribed<'_, S>) {

@@ -22,37 +22,55 @@ pub(crate) struct Span {
     pub(crate) entered: bool,
 }
 
-/// Takes the fields of a span, at its creation and later.
-pub(crate) struct SpanFields<'a> {
-    pub(crate) span: &'a mut Span,
+/// Fields on their way into a span. They are formatted here, without the span's lock: formatters
+/// are code of the application, take their time, and may come back.
+#[derive(Debug, Default)]
+pub(crate) struct SpanFields {
+    /// Whether only the ids are wanted.
+    ids_only: bool,
+    job: Option<CorrelationId>,
+    worker: Option<CorrelationId>,
+    session: Option<CorrelationId>,
+    kind: Option<u8>,
+    status: Option<u8>,
+    message: Option<String>,
+    name: Option<String>,
+    fields: EncodedFields,
 }
 
-impl Take for SpanFields<'_> {
+impl SpanFields {
+    /// For a span that is sampled, or of which only the ids are wanted.
+    pub(crate) fn new(sampled: bool) -> Self {
+        Self { ids_only: !sampled, ..Self::default() }
+    }
+}
+
+impl Take for SpanFields {
     fn take(&mut self, field: &Field, value: Value<'_>) {
-        let span = &mut *self.span;
         match field.name() {
-            "job_id" => span.correlate(id(value), None, None),
-            "worker_id" => span.correlate(None, id(value), None),
-            "session_id" => span.correlate(None, None, id(value)),
-            _ if !span.sampled => {}
-            "otel.kind" => span.part.kind = kind(&text(value)),
-            "otel.status_code" => span.part.status = status(&text(value)),
-            "otel.status_message" | "otel.status_description" => span.message = Some(text(value)),
-            "otel.name" => span.name = Some(text(value)),
-            MESSAGE if span.message.is_none() => span.message = Some(text(value)),
-            _ => span.fields.push(field.index(), value),
+            "job_id" => self.job = id(value),
+            "worker_id" => self.worker = id(value),
+            "session_id" => self.session = id(value),
+            _ if self.ids_only => {}
+            "otel.kind" => self.kind = Some(kind(&text(value))),
+            "otel.status_code" => self.status = Some(status(&text(value))),
+            "otel.status_message" | "otel.status_description" => self.message = Some(text(value)),
+            "otel.name" => self.name = Some(text(value)),
+            MESSAGE if self.message.is_none() => self.message = Some(text(value)),
+            _ => self.fields.push(field.index(), value),
         }
     }
 }
 
 impl Span {
-    fn correlate(
-        &mut self,
-        job: Option<CorrelationId>,
-        worker: Option<CorrelationId>,
-        session: Option<CorrelationId>,
-    ) {
-        self.context = self.context.with_ids(job, worker, session);
+    /// Takes the fields over.
+    pub(crate) fn update(&mut self, update: SpanFields) {
+        self.context = self.context.with_ids(update.job, update.worker, update.session);
+        self.part.kind = update.kind.unwrap_or(self.part.kind);
+        self.part.status = update.status.unwrap_or(self.part.status);
+        self.message = update.message.or(self.message.take());
+        self.name = update.name.or(self.name.take());
+        self.fields.append(&update.fields);
     }
 
     /// An error happened inside.

@@ -203,3 +203,51 @@ fn status_kind_and_names_of_opentelemetry_fields_are_understood() {
     assert!(of_job(&lines, "otel", "below the filter").is_empty());
     assert!(of_job(&lines, "otel", "as well").is_empty());
 }
+
+#[test]
+fn a_slow_formatter_on_one_thread_takes_nothing_from_a_span_on_another() {
+    struct Waits(std::sync::Mutex<Option<std::sync::mpsc::Receiver<()>>>);
+    impl fmt::Display for Waits {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            // Until the other thread has recorded its field and its error.
+            if let Some(receiver) = self.0.lock().unwrap().take() {
+                receiver.recv_timeout(Duration::from_secs(20)).unwrap();
+            }
+            f.write_str("slow")
+        }
+    }
+    let telemetry = radiosonde::init!();
+    let empty = tracing::field::Empty;
+    let span = tracing::info_span!("shared", job_id = "shared", slow = empty, fast = empty);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::scope(|threads| {
+        let slow = Waits(std::sync::Mutex::new(Some(receiver)));
+        let recording = span.clone();
+        threads.spawn(move || {
+            recording.record("slow", tracing::field::display(slow));
+        });
+        span.record("fast", 7);
+        span.in_scope(|| tracing::error!("inside"));
+        sender.send(()).unwrap();
+    });
+    drop(span);
+    let lines = lines(&telemetry);
+    let line = one(&lines, "shared", "shared");
+    assert_eq!(line["meta"]["attributes"], serde_json::json!({"slow": "slow", "fast": 7}));
+    assert_eq!(line["meta"]["status"], "error");
+    assert_eq!(one(&lines, "shared", "inside")["span_id"], line["span_id"]);
+}
+
+#[test]
+fn a_message_given_twice_garbles_nothing() {
+    let telemetry = radiosonde::init!();
+    let message = "the field";
+    scope().job("twice").run(|| tracing::error!(message, "the text"));
+    let lines = lines(&telemetry);
+    let found: Vec<_> = lines.iter().filter(|line| line["job_id"] == "twice").collect();
+    assert_eq!(found.len(), 1);
+    let (msg, other) = (&found[0]["msg"], &found[0]["meta"]["message"]);
+    let mut both = [msg.as_str().unwrap(), other.as_str().unwrap()];
+    both.sort_unstable();
+    assert_eq!(both, ["the field", "the text"]);
+}

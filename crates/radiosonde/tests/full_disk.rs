@@ -2,8 +2,8 @@
 //! was recorded is lost, and delivery resumes by itself.
 //!
 //! Needs a file system of its own: a tmpfs in a mount namespace of a user namespace. Where the
-//! kernel allows none, the test says so and fails only when `RADIOSONDE_REQUIRE_SERVERS=1` asks for
-//! everything (`RADIOSONDE_WITHOUT=userns` leaves it out).
+//! kernel allows none, the test says so and fails only when `XTASK_REQUIRE_SERVERS=1` asks for
+//! everything (`XTASK_WITHOUT=userns` leaves it out).
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stdout, reason = "a test that did not run says so")]
 
@@ -46,8 +46,8 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn not_run(why: &str) {
-    let left_out = std::env::var("RADIOSONDE_WITHOUT").unwrap_or_default();
-    let required = std::env::var_os("RADIOSONDE_REQUIRE_SERVERS").is_some();
+    let left_out = std::env::var("XTASK_WITHOUT").unwrap_or_default();
+    let required = std::env::var_os("XTASK_REQUIRE_SERVERS").is_some();
     let left_out = left_out.split(',').any(|part| part == "userns");
     assert!(!required || left_out, "no mount namespace to be had: {why}");
     println!("not run: no mount namespace to be had: {why}");

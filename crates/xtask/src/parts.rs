@@ -20,7 +20,7 @@ pub(crate) struct Part {
 }
 
 /// Everything the tests can use. A test that needs one of them fails without it when
-/// `RADIOSONDE_REQUIRE_SERVERS=1`, unless `RADIOSONDE_WITHOUT` names it.
+/// `XTASK_REQUIRE_SERVERS=1`, unless `XTASK_WITHOUT` names it.
 pub(crate) const PARTS: &[Part] = &[
     Part {
         name: "promtool",

@@ -24,7 +24,7 @@ pub(crate) const PROOFS: &[Proof] = &[Proof {
     name: "kills",
     about: "SIGKILL at random moments under load: every accepted event is on disk after the next start, once",
     rounds: 200,
-    variable: "RADIOSONDE_KILLS",
+    variable: "XTASK_KILLS",
     tests: &["-p", "radiosonde", "-p", "quickstart", "--test", "*kill*"],
 }];
 

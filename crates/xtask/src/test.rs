@@ -21,8 +21,8 @@ pub(crate) fn run(options: &Options) -> bool {
     run.step("programs the tests use", || parts::provide(&options.without));
     run.step("tests", || {
         let mut command = cargo(&["test", "--workspace", "--no-fail-fast", colour()]);
-        command.env("RADIOSONDE_REQUIRE_SERVERS", "1");
-        command.env("RADIOSONDE_WITHOUT", options.without.join(","));
+        command.env("XTASK_REQUIRE_SERVERS", "1");
+        command.env("XTASK_WITHOUT", options.without.join(","));
         // Printing a backtrace takes long enough to hide a loss at a panic.
         command.env("RUST_BACKTRACE", "0");
         watch(&mut command, |line| tally.see(line)).ok

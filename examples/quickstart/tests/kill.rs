@@ -2,7 +2,7 @@
 //! after the next start, once.
 //!
 //! The program acknowledges each event in a shared file mapping after the call. Kills:
-//! `RADIOSONDE_KILLS`, 20 by default; `RADIOSONDE_SEED` repeats a run.
+//! `XTASK_KILLS`, 20 by default; `XTASK_SEED` repeats a run.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stdout, reason = "the proof says what it has shown")]
 
@@ -21,9 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn what_was_acknowledged_before_a_kill_is_there_once_after_the_next_start() {
-    let kills = number("RADIOSONDE_KILLS").unwrap_or(20);
-    let seed = number("RADIOSONDE_SEED").unwrap_or_else(|| u64::from(std::process::id()));
-    println!("RADIOSONDE_KILLS={kills} RADIOSONDE_SEED={seed}");
+    let kills = number("XTASK_KILLS").unwrap_or(20);
+    let seed = number("XTASK_SEED").unwrap_or_else(|| u64::from(std::process::id()));
+    println!("XTASK_KILLS={kills} XTASK_SEED={seed}");
     let mut random = seed;
     let scratch = tempfile::tempdir().unwrap();
     let telemetry = scratch.path().join("telemetry");

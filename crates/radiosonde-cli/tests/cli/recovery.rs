@@ -7,17 +7,22 @@ use crate::fixture::{Dir, command, run};
 
 /// What remains when a process is killed before its drain had its turn. Returns its instance id.
 fn killed(dir: &Dir, service: &str) -> String {
-    let slot = Slot::take(dir.path()).unwrap();
+    let slot = take(dir);
     let owner = Owner::new(service, "1.0.0", Some("m-7"), Default::default());
-    let (instance, path) = slot.create_instance(&owner.to_json()).unwrap();
-    let journal = Journal::open(Placement::Directory(path), Filter::at(Level::Info)).unwrap();
+    let instance = slot.create_instance(&owner.to_json()).unwrap();
+    let placement = Placement::Directory(instance.path.clone());
+    let journal = Journal::open(placement, Filter::at(Level::Info)).unwrap();
     with_journal(&journal, || {
         for number in 0..3 {
             event!("user.action", number, api_key = "sk-1", "clicked save");
         }
     });
-    // Nobody drains: the kernel gives the lock back, the rings stay.
-    instance
+    // Nobody drains: the kernel gives the locks back, the rings stay.
+    instance.id.clone()
+}
+
+fn take(dir: &Dir) -> Slot {
+    Slot::take(dir.path(), &mut |_, _| {}).unwrap()
 }
 
 #[test]
@@ -52,8 +57,8 @@ fn what_a_killed_process_left_is_brought_over_once() {
 #[test]
 fn a_running_process_is_left_alone_and_the_dead_beside_it_recovered() {
     let dir = Dir::empty();
-    let alive = Slot::take(dir.path()).unwrap();
-    let _ = alive.create_instance(b"{}").unwrap();
+    let alive = take(&dir);
+    let _own = alive.create_instance(b"{}").unwrap();
     let _ = killed(&dir, "shop");
     let _ = dir
         .run("recover")

@@ -52,6 +52,20 @@ fn every_part_reads_back() {
 }
 
 #[test]
+fn a_second_message_is_a_field_and_garbles_nothing() {
+    let bytes = build(&Site::Registered(1), |builder| {
+        builder.message(Value::Str("first"));
+        builder.message(Value::Str("the second one"));
+        builder.field(0, Value::I64(1));
+    });
+    let record = Record::decode(&bytes).unwrap();
+    assert_eq!(record.message, "first");
+    let fields: Vec<_> = record.fields().map(|(key, value)| (key, format!("{value:?}"))).collect();
+    let expected = [(Key::Name("message"), "\"the second one\""), (Key::Index(0), "1")];
+    assert_eq!(fields, expected.map(|(key, value)| (key, value.to_owned())));
+}
+
+#[test]
 fn a_megabyte_is_cut_with_a_marker_and_said() {
     let huge = "ä".repeat(512 * 1024);
     let bytes = build(&Site::Registered(1), |builder| {

@@ -6,8 +6,9 @@ use super::*;
 use crate::filter::Filter;
 use crate::format::{Record, Site};
 use crate::journal::{Journal, Placement};
+use crate::slot::Slot;
 use crate::value::Value;
-use crate::{Control, Drain};
+use crate::{Control, Drain, Lease};
 
 const FILE: &str = "events-2026-11-21.jsonl";
 
@@ -30,7 +31,14 @@ impl Sink for Lines {
         batch.lines(record.kind, FILE).extend_from_slice(line.as_bytes());
         assert_ne!(Some(record.message), self.panic_on, "poison");
     }
-    fn committed(&mut self, _batch: &Batch) {}
+    fn show(&mut self, _batch: &Batch) -> [bool; 3] {
+        [false; 3]
+    }
+    fn move_to(&mut self, _slot: u32) {}
+    fn renamed(&self, file: &str) -> String {
+        file.to_owned()
+    }
+    fn next_part(&mut self) {}
     fn alternate(&self, file: &str, part: u32) -> String {
         format!("{}.{part}.jsonl", file.trim_end_matches(".jsonl"))
     }
@@ -38,6 +46,7 @@ impl Sink for Lines {
 
 struct Dead {
     root: tempfile::TempDir,
+    slot: Slot,
     instance: PathBuf,
     journal: Journal,
 }
@@ -45,11 +54,11 @@ struct Dead {
 /// An instance whose process recorded `messages` and died before draining any.
 fn dead(messages: &[&str]) -> Dead {
     let root = tempfile::tempdir().unwrap();
-    let instance = root.path().join("inst/0/abcdefgh");
-    crate::slot::create_directory(&instance.join("rings")).unwrap();
+    let slot = Slot::take(root.path(), &mut |_, _| {}).unwrap();
+    let instance = slot.create_instance(b"{}").unwrap().path;
     let placement = Placement::Directory(instance.clone());
     let journal = Journal::open(placement, Filter::at(Level::Trace)).unwrap();
-    let dead = Dead { root, instance, journal };
+    let dead = Dead { root, slot, instance, journal };
     messages.iter().for_each(|message| dead.record(message));
     dead
 }
@@ -64,11 +73,14 @@ impl Dead {
     }
 
     fn recover(&self) -> io::Result<Recovered> {
-        let mut sink = Lines::default();
-        match Remains::open(self.root.path(), &self.instance, &mut sink)? {
-            Ok(remains) => {
-                remains.replay(self.root.path(), &mut sink, &Unsynced::default(), &mut || true)
-            }
+        self.recover_until(&mut || true)
+    }
+
+    fn recover_until(&self, between: &mut dyn FnMut() -> bool) -> io::Result<Recovered> {
+        let (root, mut sink) = (self.root.path(), Lines::default());
+        let instance = self.slot.left_behind()?.pop().expect("remains are there");
+        match Remains::open(root, instance, &mut sink)? {
+            Ok(remains) => remains.replay(root, &mut sink, &Unsynced::default(), between),
             Err(set_aside) => Ok(set_aside),
         }
     }
@@ -157,36 +169,92 @@ fn a_file_that_changed_or_vanished_is_left_alone_and_the_batch_gets_its_own() {
 #[test]
 fn a_recovery_that_fails_can_be_repeated_and_loses_nothing() {
     let dead = dead(&["a", "b"]);
-    let path = dead.root.path().join(FILE);
-    // A directory in the file's place: nothing can be written.
-    fs::create_dir(&path).unwrap();
+    // A directory in the place of the counter of attempts: an error that has nothing to
+    // do with the records.
+    let attempts = dead.instance.join("attempts");
+    fs::create_dir(&attempts).unwrap();
     for _ in 0..5 {
         assert!(dead.recover().is_err());
         assert!(dead.instance.exists());
     }
-    fs::remove_dir(&path).unwrap();
+    fs::remove_dir(&attempts).unwrap();
     assert_eq!(dead.recover().unwrap().records, [2, 0, 0]);
     assert_eq!(dead.lines(), BOTH);
 }
 
 #[test]
-fn remains_that_kill_their_reader_are_set_aside_at_the_fourth_attempt() {
+fn remains_that_kill_their_reader_are_set_aside_and_can_be_tried_again() {
     let dead = dead(&["a"]);
     fs::write(dead.instance.join("attempts"), [ATTEMPTS_MAX]).unwrap();
     let place = dead.recover().unwrap().quarantined.unwrap();
     assert!(place.join("rings/1.ring").exists(), "nothing is deleted");
     assert_eq!(dead.lines(), "");
+    assert_eq!(dead.slot.quarantined(), [place]);
+    dead.slot.retry_quarantined().unwrap();
+    dead.recover().unwrap();
+    assert_eq!(dead.lines(), FIRST);
 }
 
 #[test]
-fn foreign_and_torn_files_among_the_rings_cost_themselves_only() {
+fn only_deaths_without_progress_count_as_attempts() {
+    let dead = dead(&["a", "b"]);
+    // Three processes died here before; this one gets a batch through and then ends in order.
+    fs::write(dead.instance.join("attempts"), [ATTEMPTS_MAX - 1]).unwrap();
+    let ended = dead.recover_until(&mut || {
+        assert_eq!(fs::read(dead.instance.join("attempts")).unwrap(), [0], "progress was made");
+        false
+    });
+    assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::Interrupted);
+    assert_eq!(dead.lines(), BOTH);
+    assert_eq!(dead.recover().unwrap().records, [0; 3], "what is written is not written again");
+    assert_eq!(dead.lines(), BOTH);
+}
+
+#[test]
+fn foreign_and_torn_files_among_the_rings_cost_themselves_only_and_are_kept() {
     let dead = dead(&["a"]);
-    fs::write(dead.instance.join("rings/7.ring"), "not a ring at all").unwrap();
-    fs::write(dead.instance.join("rings/8.ring"), vec![0; 8192]).unwrap();
-    fs::write(dead.instance.join("rings/9.ring"), "").unwrap();
+    let rings = dead.instance.join("rings");
+    fs::write(rings.join("7.ring"), "not a ring at all").unwrap();
+    fs::write(rings.join("8.ring"), vec![0; 8192]).unwrap();
+    fs::write(rings.join("9.ring"), "").unwrap();
+    fs::copy(rings.join("1.ring"), rings.join("1.ring.bak")).unwrap();
+    fs::create_dir(rings.join("10.ring")).unwrap();
+    std::os::unix::fs::symlink(rings.join("1.ring"), rings.join("11.ring")).unwrap();
     let recovered = dead.recover().unwrap();
-    assert_eq!(recovered.unreadable.len(), 1, "{recovered:?}");
-    assert_eq!(dead.lines(), FIRST);
+    assert_eq!(recovered.unreadable.len(), 4, "{recovered:?}");
+    assert_eq!(dead.lines(), FIRST, "a copy is not read a second time");
+    let place = recovered.quarantined.unwrap();
+    assert_eq!(fs::read(place.join("rings/7.ring")).unwrap(), b"not a ring at all");
+    assert!(!dead.instance.exists());
+}
+
+#[test]
+fn a_ring_of_another_version_is_kept_for_it() {
+    let dead = dead(&["a"]);
+    let ring = dead.instance.join("rings/1.ring");
+    let mut bytes = fs::read(&ring).unwrap();
+    bytes[8] = 99;
+    fs::write(&ring, bytes).unwrap();
+    let recovered = dead.recover().unwrap();
+    assert!(recovered.unreadable[0].1.contains("another version"));
+    assert!(recovered.quarantined.unwrap().join("rings/1.ring").exists());
+}
+
+#[test]
+fn a_batch_with_a_file_of_its_own_is_completed_there_when_recovery_was_killed() {
+    for already in 0..=FIRST.len() {
+        let dead = dead(&["a"]);
+        let path = dead.root.path().join(FILE);
+        fs::write(&path, "old\n").unwrap();
+        let _stage = dead.stage(4, FIRST);
+        fs::remove_file(&path).unwrap();
+        // As the killed recovery left it.
+        let own = dead.root.path().join("events-2026-11-21.1.jsonl");
+        fs::write(&own, &FIRST[..already]).unwrap();
+        dead.recover().unwrap();
+        assert_eq!(fs::read_to_string(own).unwrap(), FIRST);
+        assert!(!dead.root.path().join("events-2026-11-21.2.jsonl").exists());
+    }
 }
 
 #[test]
@@ -197,24 +265,26 @@ fn without_call_sites_the_records_still_become_lines() {
     assert_eq!(dead.lines(), "1 0 log a\n");
 }
 
+/// A drain of the instance, as its living process runs it.
+fn drain(dead: &Dead, sink: Lines, unsynced: &Unsynced) -> std::thread::JoinHandle<()> {
+    let slot = Slot::take(dead.root.path(), &mut |_, _| {}).unwrap();
+    let lease = Lease::new(dead.root.path(), slot);
+    let notify = Box::new(|_notice| {});
+    let drain = Drain::new(&dead.journal, Some(lease), unsynced, Box::new(sink), notify);
+    std::thread::spawn(move || drain.run())
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
 #[test]
 fn the_live_drain_writes_each_record_once_and_the_books_add_up() {
     let dead = dead(&["a", "poison", "b"]);
-    let sink = Lines { panic_on: Some("poison") };
     let unsynced = Unsynced::default();
-    let drain = Drain::new(
-        &dead.journal,
-        Some(dead.root.path()),
-        &unsynced,
-        Box::new(sink),
-        false,
-        Box::new(|_notice| {}),
-    );
-    let thread = std::thread::spawn(move || drain.run());
+    let thread = drain(&dead, Lines { panic_on: Some("poison") }, &unsynced);
     let control: &Control = dead.journal.control();
-    assert!(control.flush(Duration::from_secs(20)));
+    assert!(control.flush(PATIENCE));
     dead.record("c");
-    assert!(control.flush(Duration::from_secs(20)));
+    assert!(control.flush(PATIENCE));
     assert_eq!(dead.lines(), "1 0 tick a\n1 2 tick b\n1 3 tick c\n");
     let account = dead.journal.account(Kind::Event);
     assert_eq!(
@@ -222,13 +292,81 @@ fn the_live_drain_writes_each_record_once_and_the_books_add_up() {
         (4, 3, 1, 0)
     );
     unsynced.sync().unwrap();
-    dead.journal.close();
-    assert!(control.stop(Duration::from_secs(20)));
+    assert!(dead.journal.close(PATIENCE));
+    assert!(control.stop(PATIENCE));
     thread.join().unwrap();
     dead.record("too late");
     let account = dead.journal.account(Kind::Event);
     assert_eq!(account.dropped, [(DropReason::AfterShutdown, 1)]);
     assert_eq!(account.offered, 5);
+}
+
+#[test]
+fn under_sustained_load_a_new_thread_is_drained_and_flush_and_stop_are_heard() {
+    let dead = dead(&[]);
+    let thread = drain(&dead, Lines::default(), &Unsynced::default());
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    dead.record("load");
+                }
+            });
+        }
+        scope.spawn(|| dead.record("newcomer")).join().unwrap();
+        assert!(dead.journal.control().flush(PATIENCE));
+        assert!(dead.lines().contains(" newcomer\n"));
+        let account = dead.journal.account(Kind::Event);
+        let sum = account.delivered + account.rejected + account.dropped_total() + account.pending;
+        assert_eq!(account.offered, sum);
+        assert!(account.pending < account.offered, "{account:?}");
+        assert!(dead.journal.close(PATIENCE), "no call is under way for ever");
+        assert!(dead.journal.control().stop(PATIENCE));
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    thread.join().unwrap();
+    let account = dead.journal.account(Kind::Event);
+    assert_eq!(account.pending, 0, "after close and stop nothing is left: {account:?}");
+    assert_eq!(dead.lines().lines().count() as u64, account.delivered);
+}
+
+#[test]
+fn a_batch_that_waits_for_the_disk_gets_a_new_place_when_its_file_has_changed() {
+    let spoil: [fn(&Path); 4] = [
+        |path| fs::write(path, "").unwrap(),
+        |path| fs::remove_file(path).unwrap(),
+        |path| fs::write(path, "old\nsomebody else\n").unwrap(),
+        |_| {},
+    ];
+    for (case, spoil) in spoil.into_iter().enumerate() {
+        let dead = dead(&[]);
+        let path = dead.root.path().join(FILE);
+        fs::write(&path, "old\n").unwrap();
+        let stage = Stage::create(&dead.instance.join("stage")).unwrap();
+        let mut writer = Writer::new(dead.root.path(), Some(stage), Unsynced::default());
+        let mut batch = Batch::default();
+        batch.lines(Kind::Event, FILE).extend_from_slice(FIRST.as_bytes());
+        writer.stage(&batch, &[], &Lines::default()).unwrap();
+        writer.fail_once();
+        spoil(&path);
+        writer.finish(&Lines::default()).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.ends_with(FIRST), "case {case}: {text:?}");
+        assert!(!text.contains('\0') && text.matches(FIRST).count() == 1, "case {case}: {text:?}");
+    }
+}
+
+#[test]
+fn a_name_that_is_taken_by_something_else_is_passed_over() {
+    let dead = dead(&["a"]);
+    fs::create_dir(dead.root.path().join(FILE)).unwrap();
+    let thread = drain(&dead, Lines::default(), &Unsynced::default());
+    assert!(dead.journal.control().flush(PATIENCE));
+    let stand_in = dead.root.path().join("events-2026-11-21.1.jsonl");
+    assert_eq!(fs::read_to_string(stand_in).unwrap(), FIRST);
+    assert!(dead.journal.control().stop(PATIENCE));
+    thread.join().unwrap();
 }
 
 #[test]

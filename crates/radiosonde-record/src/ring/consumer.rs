@@ -11,11 +11,12 @@ pub(crate) struct Consumer {
     number: u32,
     /// Read so far; the tail in the header follows at `release`.
     position: u64,
+    released: u64,
 }
 
 impl Consumer {
     pub(super) fn new(ring: Arc<Ring>, number: u32) -> Self {
-        Self { ring, number, position: 0 }
+        Self { ring, number, position: 0, released: 0 }
     }
 
     pub(crate) fn number(&self) -> u32 {
@@ -39,7 +40,9 @@ impl Consumer {
     pub(crate) fn read(&mut self, out: &mut Vec<u8>) -> Result<bool, u64> {
         out.clear();
         let head = self.head();
-        let available = head.wrapping_sub(self.position);
+        // A head behind us is a ring two processes write to, after a fork: there is nothing to be
+        // read from it.
+        let available = head.saturating_sub(self.position);
         if available == 0 {
             return Ok(false);
         }
@@ -72,6 +75,10 @@ impl Consumer {
 
     /// Gives the space of everything up to `position` back to the producer.
     pub(crate) fn release(&mut self, position: u64) {
-        self.ring.memory.store_release(layout::TAIL_AT, position);
+        // A store that changes nothing would still make the page dirty, at every look.
+        if position != self.released {
+            self.released = position;
+            self.ring.memory.store_release(layout::TAIL_AT, position);
+        }
     }
 }

@@ -13,6 +13,9 @@ use crate::format::{HEADER_SIZE, RECORD_MAX};
 /// Largest ring file that is read: what this crate would ever write, with room.
 const CAPACITY_MAX: usize = 64 * 1024 * 1024;
 
+/// Smallest ring that is read: every record's header fits.
+const CAPACITY_MIN: usize = 4096;
+
 /// A dead ring. Its owner's lock is held by the caller, so nobody else reads or writes it.
 #[derive(Debug)]
 pub(crate) struct Image {
@@ -52,7 +55,8 @@ impl Image {
         }
         let capacity = load_u32(layout::CAPACITY_AT) as usize;
         let expected = (layout::HEADER_SIZE + capacity) as u64;
-        if !capacity.is_power_of_two() || capacity > CAPACITY_MAX || size < expected {
+        let possible = CAPACITY_MIN..=CAPACITY_MAX;
+        if !capacity.is_power_of_two() || !possible.contains(&capacity) || size < expected {
             return Err(invalid("ring of a wrong size"));
         }
         let (head, tail) = (load_u64(layout::HEAD_AT), load_u64(layout::TAIL_AT));

@@ -14,6 +14,7 @@ pub(super) const HEAD_AT: usize = 128;
 pub(super) const SEQUENCE_AT: usize = 136;
 pub(super) const ACCEPTED_AT: usize = 144;
 pub(super) const TRUNCATED_AT: usize = 168;
+pub(super) const BUSY_AT: usize = 192;
 pub(super) const DROPPED_AT: usize = 256;
 pub(super) const TAIL_AT: usize = 2048;
 
@@ -78,7 +79,7 @@ mod tests {
 
     #[test]
     fn the_counters_of_a_header_do_not_overlap() {
-        let mut seen = std::collections::BTreeSet::from([HEAD_AT, SEQUENCE_AT, TAIL_AT]);
+        let mut seen = std::collections::BTreeSet::from([HEAD_AT, SEQUENCE_AT, BUSY_AT, TAIL_AT]);
         for kind in Kind::ALL {
             assert!(seen.insert(accepted_at(kind)));
             assert!(seen.insert(truncated_at(kind)));

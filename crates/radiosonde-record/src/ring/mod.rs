@@ -15,6 +15,7 @@
 //!  136 u64 next sequence number
 //!  144 u64 accepted records, one per kind
 //!  168 u64 truncated records, one per kind
+//!  192 u64 whether a push is under way; of no meaning in a dead ring
 //!  256 u64 dropped records [kind 3][reason 8][level 6]
 //! 2048 u64 tail       owned by the consumer, Release
 //! ```
@@ -24,7 +25,8 @@
 //! The producer copies a record behind `head` and then stores the new `head` with Release: a
 //! process killed in between leaves a record nobody sees, of a call that never returned. The
 //! consumer reads from `tail` to `head` (Acquire) and stores `tail` when the bytes are safe
-//! elsewhere. A dropped record takes a sequence number too, so that losses show as gaps.
+//! elsewhere. A record dropped because the ring is full takes a sequence number too, so that the
+//! loss shows as a gap.
 //!
 //! # Recovery
 //! Records between `tail` and `head` are read by length and checksum. A bad length ends the ring:
@@ -75,6 +77,11 @@ impl Ring {
     /// What the producer has counted so far.
     pub(crate) fn counters(&self) -> Counters {
         Counters::read(|at| self.memory.load(at))
+    }
+
+    /// Whether a push is under way at this moment.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.memory.u64(layout::BUSY_AT).load(std::sync::atomic::Ordering::SeqCst) != 0
     }
 
     /// Bytes of memory a ring of `capacity` bytes of data takes.

@@ -59,13 +59,25 @@ impl Producer {
         }
         self.head += record.len() as u64;
         self.sequence += 1;
-        memory.store_release(layout::HEAD_AT, self.head);
-        memory.u64(layout::SEQUENCE_AT).store(self.sequence, Ordering::Relaxed);
+        // Counted before it can be drained, so that nothing is delivered that was not accepted.
         memory.add(layout::accepted_at(kind), 1);
         if truncated {
             memory.add(layout::truncated_at(kind), 1);
         }
+        memory.store_release(layout::HEAD_AT, self.head);
+        memory.u64(layout::SEQUENCE_AT).store(self.sequence, Ordering::Relaxed);
         Ok(self.more_than_half_full(capacity))
+    }
+
+    /// Says that a push is under way, before it is asked whether the journal is closed: whoever
+    /// closes it waits for the pushes that did not see it (both sides sequentially consistent).
+    pub(crate) fn begin(&self) {
+        self.ring.memory.u64(layout::BUSY_AT).store(1, Ordering::SeqCst);
+    }
+
+    /// The push is over.
+    pub(crate) fn end(&self) {
+        self.ring.memory.store_release(layout::BUSY_AT, 0);
     }
 
     /// The cached tail may be old: a look at the real one before anybody is woken for it.
