@@ -65,10 +65,12 @@ fn checked(
     redactor: &Redactor,
     problems: &mut Problems,
 ) -> Option<Arc<str>> {
-    if name.is_empty() || fit_name(name, false) != name || name.starts_with("__") {
+    let reserved = ["le", "quantile", "otel_metric_overflow"].contains(&name);
+    if reserved || name.is_empty() || fit_name(name, false) != name || name.starts_with("__") {
         problems.add(
             &format!("`{}` is no name for a constant label, so it is left out", quoted(name)),
-            "use letters, digits and single leading underscores",
+            "use letters, digits and single leading underscores, and not le, quantile or \
+             otel_metric_overflow",
         );
         return None;
     }

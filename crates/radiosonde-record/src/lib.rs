@@ -29,8 +29,8 @@
 //! [`Journal::record`] returns nothing and never panics. A full ring costs one wait of at most
 //! 1 ms, then drops are counted by level and reason until a quarter of the ring has drained. A
 //! full disk blocks the drain, not the application: records wait in the rings, then drop, counted.
-//! A formatter that panics costs its value. Sequence numbers count drops as well, so that a loss
-//! shows as a gap.
+//! A formatter that panics costs its value. A record dropped because its ring is full takes a
+//! sequence number as well, so that the loss shows as a gap.
 //!
 //! # Own metrics
 //!

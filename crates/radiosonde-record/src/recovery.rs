@@ -164,7 +164,7 @@ pub fn remove_instance(path: &Path) -> io::Result<()> {
         }
     }
     match fs::remove_dir(&rings) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => fs::remove_dir(path),
     }
 }

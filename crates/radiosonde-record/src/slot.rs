@@ -150,7 +150,7 @@ impl Slot {
                 found.push((modified, Instance { id: id.to_owned(), path, _lock: lock }));
             }
         }
-        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        found.sort_by_key(|(modified, _)| *modified);
         Ok(found.into_iter().map(|(_, instance)| instance).collect())
     }
 

@@ -174,7 +174,8 @@ impl Config {
     /// As [`Config::init`], for those who rather stop than run with a problem.
     ///
     /// # Errors
-    /// [`InitError`] with every problem. What was installed by then stays installed, and is flushed.
+    /// [`InitError`] with every problem. Telemetry is flushed and shut down then, and does not start
+    /// again in this process: this is for programs that stop.
     pub fn try_init(self) -> Result<Guard, InitError> {
         let guard = self.init();
         let problems = guard.report().problems;

@@ -67,4 +67,4 @@ pub use guard::Guard;
 pub use log_bridge::LogBridge;
 pub use parts::{EventsHandle, Parts};
 pub use problem::{InitError, Problem};
-pub use report::{Report, SignalReport};
+pub use report::{RefusedWrites, Report, SignalReport};

@@ -80,6 +80,7 @@ mod imp {
 mod imp {
     use std::fs;
     use std::io::{self, Write as _};
+    use std::os::unix::fs::OpenOptionsExt as _;
     use std::sync::Arc;
 
     use radiosonde_prometheus::{BindError, Endpoints, Health, targets_json, text};
@@ -137,7 +138,7 @@ mod imp {
         // One left by a killed process with our number would be in the way.
         let _ = fs::remove_file(&temporary);
         let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create_new(true).open(&temporary)?;
+        let mut file = options.write(true).create_new(true).mode(0o600).open(&temporary)?;
         let text = targets_json(bound.addr, &[("service", service)]);
         file.write_all(text.as_bytes())?;
         fs::rename(&temporary, targets)

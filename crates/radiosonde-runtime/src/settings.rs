@@ -104,14 +104,16 @@ impl Settings {
         let version = attribute("service.version")
             .or_else(|| config.version.clone())
             .unwrap_or_else(|| config.service.version.to_owned());
-        let labels = labels(config, &attributes, text("RADIOSONDE_ENVIRONMENT"));
+        let registry = registry(config, text("RADIOSONDE_REGISTRY"), problems);
+        let required = registry.as_ref().map_or(&[][..], |registry| &registry.required_labels);
+        let labels = labels(config, &attributes, required, text("RADIOSONDE_ENVIRONMENT"));
         let environment = labels.iter().find(|(name, _)| name == "environment");
         let environment = environment.map(|(_, value)| value.clone());
         name_unhonoured(env, problems);
         Self {
             disabled: text("OTEL_SDK_DISABLED").is_some_and(|value| flag(&value, problems)),
             directory: directory(config, &service, env, problems),
-            registry: registry(config, text("RADIOSONDE_REGISTRY"), problems),
+            registry,
             prometheus: prometheus(config, env, problems),
             console: console(config, env, problems),
             filter: filter(config, text("RUST_LOG"), problems),
@@ -130,14 +132,19 @@ impl Settings {
 
 fn resource_attributes(text: Option<&str>, problems: &Problems) -> BTreeMap<String, String> {
     let mut attributes = BTreeMap::new();
-    for pair in text.iter().flat_map(|text| text.split(',')).filter(|pair| !pair.trim().is_empty())
+    for (number, pair) in text
+        .iter()
+        .flat_map(|text| text.split(','))
+        .filter(|pair| !pair.trim().is_empty())
+        .enumerate()
     {
         match pair.split_once('=') {
             Some((key, value)) if !key.trim().is_empty() => {
                 attributes.insert(key.trim().to_owned(), percent_decoded(value.trim()));
             }
             _ => problems.say(
-                format!("OTEL_RESOURCE_ATTRIBUTES: `{}` is not key=value", pair.trim()),
+                // Not quoted: people put secrets there, and problems stand in the log.
+                format!("OTEL_RESOURCE_ATTRIBUTES: entry {} is not key=value", number + 1),
                 "write it as key1=value1,key2=value2",
             ),
         }
@@ -165,11 +172,13 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// Labels of the code, those of the resource in their place, and the environment's name under the
-/// name Prometheus users know it by.
+/// Labels of the code, resource attributes in their place or where the registry requires them, and
+/// the environment's name under the name Prometheus users know it by. Other attributes describe the
+/// resource and would only widen every series.
 fn labels(
     config: &Config,
     attributes: &BTreeMap<String, String>,
+    required: &[String],
     environment: Option<String>,
 ) -> Vec<(String, String)> {
     let mut labels: BTreeMap<String, String> = config.labels.iter().cloned().collect();
@@ -178,8 +187,7 @@ fn labels(
         .or_else(|| attributes.get("deployment.environment"))
         .cloned();
     for (name, value) in attributes {
-        // Dotted names are OpenTelemetry's own; they describe the resource and are no labels.
-        if !name.contains('.') {
+        if required.contains(name) || labels.contains_key(name) {
             labels.insert(name.clone(), value.clone());
         }
     }

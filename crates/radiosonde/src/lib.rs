@@ -72,8 +72,8 @@ pub use radiosonde_record::{Level, ToValue, Value};
 pub use radiosonde_redact::Rules;
 pub use radiosonde_registry::RegistrySource;
 pub use radiosonde_runtime::{
-    BoxedLayer, Config, EventsHandle, Guard, InitError, LogBridge, Parts, Problem, Profile, Report,
-    Service, SignalReport,
+    BoxedLayer, Config, EventsHandle, Guard, InitError, LogBridge, Parts, Problem, Profile,
+    RefusedWrites, Report, Service, SignalReport,
 };
 
 /// What the expansion of the macros refers to. Not for users.

@@ -99,7 +99,10 @@ fn a_shutdown_that_does_not_wait_leaves_its_locks_to_the_drain() {
     });
     let report = parts.guard.shutdown(Duration::ZERO);
     let events = &report.events;
-    assert_eq!(events.offered, events.delivered + events.rejected + events.dropped + events.pending);
+    assert_eq!(
+        events.offered,
+        events.delivered + events.rejected + events.dropped + events.pending
+    );
     // Whoever recovers meanwhile finds the slot taken until the drain has ended.
     let deadline = Instant::now() + PATIENCE;
     while !recover_directory(root, false).unwrap().busy.is_empty() {

@@ -15,14 +15,20 @@ fn config() -> Config {
 
 #[test]
 fn the_environment_wins_over_code_and_code_over_defaults() {
-    let code = config().service("code").label("environment", "staging").prometheus("127.0.0.1:1");
+    let code = config()
+        .service("code")
+        .label("environment", "staging")
+        .registry(
+            r#"{"schema_version":1,"labels":{"tier":{"max_values":5}},"required_labels":["tier"]}"#,
+        )
+        .prometheus("127.0.0.1:1");
     let (settings, problems) = resolve(
         &code,
         &[
             ("OTEL_SERVICE_NAME", "operator"),
             (
                 "OTEL_RESOURCE_ATTRIBUTES",
-                "service.name=x,deployment.environment.name=prod%20eu,tier=gold",
+                "service.name=x,deployment.environment.name=prod%20eu,tier=gold,team=blue",
             ),
             ("RADIOSONDE_DIR", "/elsewhere"),
             ("RADIOSONDE_PROMETHEUS", "off"),
@@ -34,7 +40,8 @@ fn the_environment_wins_over_code_and_code_over_defaults() {
     assert_eq!(problems, Vec::<String>::new());
     assert_eq!(settings.service, "operator");
     assert_eq!(settings.environment.as_deref(), Some("prod eu"));
-    assert!(settings.labels.contains(&("tier".into(), "gold".into())));
+    let labels = [("environment", "prod eu"), ("tier", "gold")];
+    assert_eq!(settings.labels, labels.map(|(name, value)| (name.into(), value.into())));
     assert_eq!(settings.directory.unwrap(), PathBuf::from("/elsewhere"));
     assert_eq!(settings.prometheus, None);
     assert!(settings.filter.allows("any", Level::Debug));
@@ -66,7 +73,7 @@ fn every_mistake_is_named_and_costs_only_itself() {
         (("OTEL_METRIC_EXPORT_INTERVAL", "soon"), "`soon` is not a number of milliseconds"),
         (("OTEL_TRACES_SAMPLER", "sometimes"), "unknown sampler `sometimes`"),
         (("OTEL_EXPORTER_PROMETHEUS_PORT", "99999"), "is not a port"),
-        (("OTEL_RESOURCE_ATTRIBUTES", "oops"), "`oops` is not key=value"),
+        (("OTEL_RESOURCE_ATTRIBUTES", "oops"), "entry 1 is not key=value"),
         (("OTEL_LOGS_EXPORTER", "zipkin"), "unknown exporter `zipkin`"),
         (("OTEL_TRACES_EXPORTER", "otlp"), "sends no OTLP"),
         (("OTEL_PROPAGATORS", "b3"), "OTEL_PROPAGATORS is set and not honoured"),
