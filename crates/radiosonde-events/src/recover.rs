@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use radiosonde_record::recovery::{Recovered, Remains};
-use radiosonde_record::{Instance, Sink as _, Slot, Unsynced};
+use radiosonde_record::{Instance, Sink as _, Slot};
 
 use crate::encode::Redactions;
 use crate::owner::Owner;
@@ -55,7 +55,15 @@ pub trait Host {
     fn between(&mut self) -> bool {
         true
     }
+
+    /// Runs what takes the time of a disk. The default runs it here and now.
+    fn later(&mut self, work: Work) {
+        work();
+    }
 }
+
+/// What is left to do when everything is in day files.
+pub type Work = Box<dyn FnOnce() + Send>;
 
 /// Nobody: the recovery has the thread for itself.
 struct Alone;
@@ -121,10 +129,18 @@ pub fn recover_slot(
         if unresolved {
             sink.next_part();
         }
-        let mut between = || host.between();
-        match remains.replay(root, &mut sink, &Unsynced::default(), &mut between) {
-            Ok(recovered) => {
-                found.recovered = recovered;
+        match remains.replay(root, &mut sink, &mut || host.between()) {
+            Ok(replayed) => {
+                // The report tells what was recovered; how its remains end is told by `finish`.
+                let (sender, receiver) = std::sync::mpsc::channel();
+                found.recovered.clone_from(&replayed.recovered);
+                host.later(Box::new(move || drop(sender.send(replayed.finish()))));
+                // Here already, unless the host has put it off.
+                match receiver.try_recv() {
+                    Ok(Ok(finished)) => found.recovered = finished,
+                    Ok(Err(error)) => report.failed.push((path, error)),
+                    Err(_put_off) => {}
+                }
                 report.instances.push(found);
             }
             Err(error) => report.failed.push((path, error)),

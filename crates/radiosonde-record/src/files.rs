@@ -57,6 +57,11 @@ impl Unsynced {
         result
     }
 
+    /// Adds a file that was written by other means.
+    pub(crate) fn add_file(&self, file: File) {
+        self.add(&Arc::new(DayFile::new(file, 0, false)));
+    }
+
     fn add(&self, file: &Arc<DayFile>) {
         if !file.dirty.swap(true, Ordering::AcqRel) {
             lock(&self.0).push(Arc::clone(file));

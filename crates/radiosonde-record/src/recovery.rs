@@ -31,7 +31,7 @@ const CALLSITES_MAX: u64 = 16 * 1024 * 1024;
 const ALTERNATES_MAX: u32 = 1000;
 
 /// What one recovery did.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Recovered {
     /// Records that are in day files now, by kind: what was pending in rings.
@@ -61,7 +61,37 @@ pub struct Remains {
     instance: Instance,
     images: Vec<Image>,
     stage: Stage,
+    unsynced: Unsynced,
     recovered: Recovered,
+}
+
+/// Remains of which everything is in day files. What is left to do takes the time of a disk, and is
+/// for a thread that has it: [`Replayed::finish`].
+#[derive(Debug)]
+#[must_use = "the remains stay until `finish`"]
+pub struct Replayed {
+    instance: Instance,
+    unsynced: Unsynced,
+    /// What was recovered.
+    pub recovered: Recovered,
+}
+
+impl Replayed {
+    /// Syncs the day files and removes the remains; what is not ours among them is set aside.
+    /// Killed before, it costs nothing: the rings are empty by now.
+    ///
+    /// # Errors
+    /// As from the system.
+    pub fn finish(mut self) -> io::Result<Recovered> {
+        // On disk before the originals are gone.
+        self.unsynced.sync()?;
+        let path = &self.instance.path;
+        if self.recovered.unreadable.is_empty() && remove_instance(path).is_ok() {
+            return Ok(self.recovered);
+        }
+        self.recovered.quarantined = Some(set_aside(path)?);
+        Ok(self.recovered)
+    }
 }
 
 impl Remains {
@@ -90,6 +120,7 @@ impl Remains {
 
     fn resolve(root: &Path, instance: Instance, sink: &mut dyn Sink) -> io::Result<Self> {
         let mut recovered = Recovered::default();
+        let unsynced = Unsynced::default();
         let path = &instance.path;
         let mut images = open_images(&path.join(RINGS), &mut recovered)?;
         let stage_path = path.join("stage");
@@ -99,17 +130,16 @@ impl Remains {
             Err(error) => return Err(error),
         };
         if let Some(contents) = stage.contents()? {
-            resolve(root, &contents, &mut images, sink, &mut recovered)?;
+            resolve(root, &contents, &mut images, sink, &unsynced, &mut recovered)?;
             stage.free()?;
         }
         let mut sum = Counters::default();
         images.iter().for_each(|image| sum.add(image.counters()));
         recovered.dropped = nonzero(&sum);
-        Ok(Self { instance, images, stage, recovered })
+        Ok(Self { instance, images, stage, unsynced, recovered })
     }
 
-    /// Replays what is left in the rings, syncs it and removes the remains; what is not ours among
-    /// them is set aside. `between` is called after each batch, so that a drain on the same thread
+    /// Replays what is left in the rings. `between` is called after each batch, so that a drain on the same thread
     /// can keep up; `false` ends the replay with `Interrupted`, to be continued by a later recovery.
     ///
     /// # Errors
@@ -118,10 +148,9 @@ impl Remains {
         self,
         root: &Path,
         sink: &mut dyn Sink,
-        unsynced: &Unsynced,
         between: &mut dyn FnMut() -> bool,
-    ) -> io::Result<Recovered> {
-        let Self { instance, images, stage, mut recovered } = self;
+    ) -> io::Result<Replayed> {
+        let Self { instance, images, stage, unsynced, mut recovered } = self;
         let path = &instance.path;
         let attempts = read_attempts(path)?;
         write_attempts(path, attempts.saturating_add(1))?;
@@ -137,13 +166,7 @@ impl Remains {
             write_attempts(path, attempts)?;
         }
         replayed?;
-        // On disk before the originals are gone.
-        unsynced.sync()?;
-        if recovered.unreadable.is_empty() && remove_instance(path).is_ok() {
-            return Ok(recovered);
-        }
-        recovered.quarantined = Some(set_aside(path)?);
-        Ok(recovered)
+        Ok(Replayed { instance, unsynced, recovered })
     }
 }
 
@@ -292,6 +315,7 @@ fn resolve(
     contents: &Contents,
     images: &mut [Image],
     sink: &dyn Sink,
+    unsynced: &Unsynced,
     recovered: &mut Recovered,
 ) -> io::Result<()> {
     for (ring, to) in &contents.ranges {
@@ -300,10 +324,10 @@ fn resolve(
         }
     }
     for target in &contents.targets {
-        match roll_forward(&root.join(&target.file), target)? {
+        match roll_forward(&root.join(&target.file), target, unsynced)? {
             Some(written) => recovered.staged_bytes += written,
             None => {
-                write_alternate(root, target, sink)?;
+                write_alternate(root, target, sink, unsynced)?;
                 recovered.staged_bytes += target.bytes.len() as u64;
                 recovered.maybe_duplicates += 1;
             }
@@ -314,14 +338,16 @@ fn resolve(
 
 /// Completes the bytes at their place and returns how many were missing; `None` when the file is
 /// gone or holds something else there. Never truncates: shippers may have read what stands.
-fn roll_forward(path: &Path, target: &Staged) -> io::Result<Option<u64>> {
+fn roll_forward(path: &Path, target: &Staged, unsynced: &Unsynced) -> io::Result<Option<u64>> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).custom_flags(OFlags::NOFOLLOW.bits() as i32);
     let Ok(file) = options.open(path) else { return Ok(None) };
     if file.metadata()?.ino() != target.inode {
         return Ok(None);
     }
-    complete(&file, target.offset, &target.bytes)
+    let completed = complete(&file, target.offset, &target.bytes)?;
+    unsynced.add_file(file);
+    Ok(completed)
 }
 
 /// Writes what is missing of `bytes` at `offset`; `None` when something else stands there.
@@ -334,12 +360,16 @@ fn complete(file: &fs::File, offset: u64, bytes: &[u8]) -> io::Result<Option<u64
         return Ok(None);
     }
     file.write_all_at(&bytes[there..], offset + there as u64)?;
-    file.sync_data()?;
     Ok(Some((bytes.len() - there) as u64))
 }
 
 /// Writes the batch to a file of its own. Repeated after a kill, it finds the file it had begun.
-fn write_alternate(root: &Path, target: &Staged, sink: &dyn Sink) -> io::Result<()> {
+fn write_alternate(
+    root: &Path,
+    target: &Staged,
+    sink: &dyn Sink,
+    unsynced: &Unsynced,
+) -> io::Result<()> {
     for part in 1..ALTERNATES_MAX {
         let path = root.join(sink.alternate(&target.file, part));
         let mut options = OpenOptions::new();
@@ -348,6 +378,7 @@ fn write_alternate(root: &Path, target: &Staged, sink: &dyn Sink) -> io::Result<
         let Ok(file) = options.custom_flags(flags).open(path) else { continue };
         let ours = file.metadata()?.len() <= target.bytes.len() as u64;
         if ours && complete(&file, 0, &target.bytes)?.is_some() {
+            unsynced.add_file(file);
             return Ok(());
         }
     }

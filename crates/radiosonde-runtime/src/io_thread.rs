@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use radiosonde_events::log_event;
+use radiosonde_events::recover::Work;
 use radiosonde_record::{Kind, Level, Value, patiently, suppress_thread, with_journal};
 
 use crate::listener::Bound;
@@ -20,15 +21,17 @@ const DROP_NOTICE_INTERVAL: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Orders for the thread.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct IoControl {
     unparker: Unparker,
     state: Mutex<State>,
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
+    /// Work that takes the time of a disk.
+    later: Vec<Work>,
     /// A last snapshot is wanted.
     stop: bool,
     /// It is recorded.
@@ -53,6 +56,18 @@ impl IoControl {
         self.state().finish = true;
         self.wait(within, |state| state.ended);
         self.state().synced
+    }
+
+    /// Runs `work` on the thread, or on this one when that has ended.
+    pub(crate) fn later(&self, work: Work) {
+        let mut state = self.state();
+        if state.ended || state.finish {
+            drop(state);
+            return work();
+        }
+        state.later.push(work);
+        drop(state);
+        self.unparker.unpark();
     }
 
     fn wait(&self, within: Duration, done: impl Fn(&State) -> bool) {
@@ -117,6 +132,7 @@ fn run(telemetry: &Telemetry, control: &IoControl, bound: Bound, metric_interval
     let mut dropped = 0;
     while !control.state().stop {
         let now = Instant::now();
+        work_off(control);
         log_problems(telemetry);
         if now >= next_sync {
             let _synced = sync(telemetry);
@@ -140,8 +156,14 @@ fn run(telemetry: &Telemetry, control: &IoControl, bound: Bound, metric_interval
     while !control.state().finish {
         parker.park(SYNC_INTERVAL);
     }
+    work_off(control);
     let synced = sync(telemetry);
     control.change(|state| state.synced = synced);
+}
+
+fn work_off(control: &IoControl) {
+    let later = std::mem::take(&mut control.state().later);
+    later.into_iter().for_each(|work| work());
 }
 
 fn snapshot(telemetry: &Telemetry) {

@@ -1,25 +1,31 @@
 //! What earlier processes left, recovered on the drain's thread while it drains.
 
 use radiosonde_events::Redactions;
-use radiosonde_events::recover::{Host, RecoveryReport, recover_slot};
+use radiosonde_events::recover::{Host, RecoveryReport, Work, recover_slot};
 use radiosonde_record::{Drain, DropReason, Kind, Slot};
 
+use crate::io_thread::IoControl;
 use crate::problem::Problems;
 
 /// Recovers our own slot first, then slots whose owners died and which nobody has taken since. The
 /// records that were recovered.
-pub(crate) fn run(drain: &mut Drain, redactions: &Redactions, problems: &Problems) -> u64 {
+pub(crate) fn run(
+    drain: &mut Drain,
+    redactions: &Redactions,
+    problems: &Problems,
+    io: Option<&IoControl>,
+) -> u64 {
     let mut report = RecoveryReport::default();
     let Some(lease) = drain.lease() else { return 0 };
     let (root, own) = (lease.root().to_owned(), lease.slot().number());
     // The drain has the slot; what is needed of it here is where it is.
     let own_slot = lease.slot().clone();
-    recover_slot(&root, &own_slot, redactions, &mut report, &mut Living { drain, own: true });
+    recover_slot(&root, &own_slot, redactions, &mut report, &mut Living { drain, io, own: true });
     for number in Slot::existing(&root) {
         if number != own
             && let Ok(Some(slot)) = Slot::try_take(&root, number)
         {
-            let mut host = Living { drain, own: false };
+            let mut host = Living { drain, io, own: false };
             recover_slot(&root, &slot, redactions, &mut report, &mut host);
         }
     }
@@ -30,6 +36,7 @@ pub(crate) fn run(drain: &mut Drain, redactions: &Redactions, problems: &Problem
 /// The drain that goes on while its thread recovers.
 struct Living<'a> {
     drain: &'a mut Drain,
+    io: Option<&'a IoControl>,
     /// Whether the slot that is recovered is the drain's own.
     own: bool,
 }
@@ -43,6 +50,14 @@ impl Host for Living<'_> {
 
     fn between(&mut self) -> bool {
         !self.drain.turn().stop
+    }
+
+    /// The drain's thread waits for no disk: the other one syncs, and then removes the remains.
+    fn later(&mut self, work: Work) {
+        match self.io {
+            Some(io) => io.later(work),
+            None => work(),
+        }
     }
 }
 

@@ -158,6 +158,7 @@ impl Telemetry {
         let (journal, unsynced) = (journal.clone(), inner.unsynced.clone());
         let own_directory = lock(&inner.own_directory).clone();
         let voice = inner.console.clone().zip(settings.console);
+        let io = inner.io.clone();
         let run = move || {
             suppress_thread();
             // The locks are held as long as this thread may write, whoever has given up waiting.
@@ -166,7 +167,7 @@ impl Telemetry {
             let sink = Box::new(sink);
             let mut drain = Drain::new(&journal, lease, &unsynced, sink, notify);
             guarded(&problems, "recovering what earlier processes left", || {
-                let found = recovery::run(&mut drain, &redactions, &problems);
+                let found = recovery::run(&mut drain, &redactions, &problems, io.as_deref());
                 recovered.store(found, Ordering::Relaxed);
             });
             guarded(&problems, "draining the rings", || drain.run());

@@ -81,4 +81,13 @@ pub use radiosonde_runtime::{
 pub mod __private {
     pub use radiosonde_macros::catalog;
     pub use radiosonde_record::AckCounter;
+
+    /// Events on their way to their files, for drills that want to lose none for want of room.
+    #[must_use]
+    pub fn pending_events() -> u64 {
+        let pending = |journal: &radiosonde_record::Journal| {
+            journal.account(radiosonde_record::Kind::Event).pending
+        };
+        radiosonde_record::with_current(pending).unwrap_or(0)
+    }
 }

@@ -80,7 +80,7 @@ impl Dead {
         let (root, mut sink) = (self.root.path(), Lines::default());
         let instance = self.slot.left_behind()?.pop().expect("remains are there");
         match Remains::open(root, instance, &mut sink)? {
-            Ok(remains) => remains.replay(root, &mut sink, &Unsynced::default(), between),
+            Ok(remains) => remains.replay(root, &mut sink, between)?.finish(),
             Err(set_aside) => Ok(set_aside),
         }
     }
