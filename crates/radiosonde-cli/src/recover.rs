@@ -55,10 +55,13 @@ fn print(dir: &Path, report: &RecoveryReport, out: &mut dyn Write) -> Result<u8,
             show(path)
         );
     }
-    Ok(match (partial, report.instances.is_empty()) {
+    let brought = |instance: &RecoveredInstance| {
+        instance.recovered.records != [0; 3] || instance.recovered.staged_bytes > 0
+    };
+    Ok(match (partial, report.instances.iter().any(brought)) {
         (true, _) => PARTIAL,
-        (false, false) => FOUND,
-        (false, true) => NOTHING,
+        (false, true) => FOUND,
+        (false, false) => NOTHING,
     })
 }
 

@@ -112,7 +112,8 @@ mod imp {
         if let Some(wanted) = bound.moved_from {
             problems.say(
                 format!("port {} is taken; /metrics is on {}", wanted.port(), bound.addr),
-                "scrape the address in prometheus-targets.json (file_sd), or free the port",
+                "scrape the address in the telemetry directory's prometheus-targets.json (file_sd), \
+                 or free the port",
             );
         }
         let published = targets.filter(|targets| {

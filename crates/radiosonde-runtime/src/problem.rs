@@ -39,7 +39,8 @@ pub struct InitError {
 
 impl fmt::Display for InitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "telemetry has {} problems", self.problems.len())?;
+        let plural = if self.problems.len() == 1 { "" } else { "s" };
+        write!(f, "telemetry has {} problem{plural}", self.problems.len())?;
         self.problems.iter().try_for_each(|problem| write!(f, "\n- {problem}"))
     }
 }

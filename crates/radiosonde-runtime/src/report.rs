@@ -175,8 +175,12 @@ impl fmt::Display for Report {
             writeln!(f, "recovered  {} records of earlier processes", self.recovered)?;
         }
         if !self.refused.is_empty() {
-            writeln!(f, "refused metric writes")?;
-            self.refused.iter().try_for_each(|refused| writeln!(f, "- {}", refused.text))?;
+            // The reasons and fixes are among the problems.
+            write!(f, "refused   ")?;
+            self.refused.iter().try_for_each(|refused| {
+                write!(f, " {}: {} {}", refused.metric, refused.count, refused.reason)
+            })?;
+            writeln!(f, " (metric writes)")?;
         }
         if self.problems.is_empty() {
             return write!(f, "problems   none");

@@ -370,7 +370,9 @@ fn refusal_fix(reason: Reason) -> &'static str {
         Reason::LabelMissing => "give every label the registry declares for the metric",
         Reason::LabelValue => "use a value of the registry's list or pattern, or extend it",
         Reason::LabelShape => "put ids and free text on events and spans, not in metric labels",
-        Reason::SeriesCap => "find the label that explodes, or raise the limit in the registry",
+        Reason::SeriesCap => {
+            "find the label that explodes, or give the metric a higher limit in a registry"
+        }
         Reason::Value => "check the value before it is written",
         _ => "correct the write; the reference of radiosonde-metrics lists what is allowed",
     }

@@ -45,7 +45,9 @@
 //!
 //! Nothing here fails, blocks or panics the application. What was accepted survives panic, `exit`,
 //! `abort`, SIGTERM and SIGKILL and is brought to the day files by the next start or `radiosonde
-//! recover`, once. A full disk, a full ring or a missing directory costs records, counted by reason
+//! recover`, once: events, logs, finished spans, and what a job did to a metric. Other metrics are
+//! durable at their snapshots (every 60 s, and when the guard drops); the console is best effort. A
+//! full disk, a full ring or a missing directory costs records, counted by reason
 //! in [`Guard::report`]; with `panic = "abort"` a formatter that panics ends the process, as any
 //! other panic does.
 //!
@@ -75,6 +77,11 @@ pub use radiosonde_runtime::{
     BoxedLayer, Config, EventsHandle, Guard, InitError, LogBridge, Parts, Problem, Profile,
     RefusedWrites, Report, Service, SignalReport,
 };
+
+/// Compiles what the README shows.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
 
 /// What the expansion of the macros refers to. Not for users.
 #[doc(hidden)]
