@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use radiosonde_record::recovery::{Recovered, Remains};
+use radiosonde_record::recovery::{Recovered, Remains, has_ready_stage};
 use radiosonde_record::{Instance, Sink as _, Slot};
 
 use crate::encode::Redactions;
@@ -117,7 +117,7 @@ pub fn recover_slot(
             Ok(Opened::Remains(found)) => opened.push((path, *found)),
             Ok(Opened::SetAside(found)) => report.instances.push(found),
             Err(error) => {
-                unresolved = true;
+                unresolved |= has_ready_stage(&path);
                 report.failed.push((path, error));
             }
         }
@@ -125,9 +125,10 @@ pub fn recover_slot(
     if unresolved {
         host.unresolved();
     }
+    let is_taken = |name: &str| std::fs::symlink_metadata(root.join(name)).is_ok();
     for (path, (mut found, mut sink, remains)) in opened {
         if unresolved {
-            sink.next_part();
+            sink.next_part(&is_taken);
         }
         match remains.replay(root, &mut sink, &mut || host.between()) {
             Ok(replayed) => {
@@ -143,7 +144,14 @@ pub fn recover_slot(
                 }
                 report.instances.push(found);
             }
-            Err(error) => report.failed.push((path, error)),
+            Err(error) => {
+                if has_ready_stage(&path) {
+                    // Half of a batch is in a file: from here on lines go elsewhere.
+                    unresolved = true;
+                    host.unresolved();
+                }
+                report.failed.push((path, error));
+            }
         }
     }
     report.quarantined.extend(slot.quarantined());

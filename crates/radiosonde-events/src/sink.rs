@@ -12,6 +12,9 @@ use crate::encode::{Encoder, Redactions};
 use crate::owner::Owner;
 use crate::time;
 
+/// Parts of a day that are looked at for one nobody has begun.
+const PARTS_MAX: u32 = 10_000;
+
 /// Encodes the records of one owner and files them by signal and day.
 ///
 /// A line is filed under the day it is drained, which for the last records before midnight, or
@@ -87,9 +90,15 @@ impl Sink for DaySink {
         self.name_files();
     }
 
-    fn next_part(&mut self) {
-        self.part += 1;
-        self.name_files();
+    fn next_part(&mut self, is_taken: &dyn Fn(&str) -> bool) {
+        // Bounded: a directory with a file for every number is somebody's joke.
+        for _ in 0..PARTS_MAX {
+            self.part += 1;
+            self.name_files();
+            if !self.names.iter().any(|name| is_taken(name)) {
+                return;
+            }
+        }
     }
 
     fn renamed(&self, file: &str) -> String {

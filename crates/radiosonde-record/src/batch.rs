@@ -28,8 +28,9 @@ pub trait Sink: Send {
     /// The name of a file in the slot of the last [`Sink::move_to`].
     fn renamed(&self, file: &str) -> String;
 
-    /// From now on the files are the next part: the present ones may not be continued.
-    fn next_part(&mut self);
+    /// From now on the files are the next part that nobody has begun: the present ones may not be
+    /// continued. `is_taken` tells of a name whether there is a file.
+    fn next_part(&mut self, is_taken: &dyn Fn(&str) -> bool);
 
     /// Another name for a file that cannot be continued, the `part`th.
     fn alternate(&self, file: &str, part: u32) -> String;

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use crate::batch::{Batch, Sink};
+use crate::batch::{BATCH_BYTES, Batch, Sink};
 use crate::callsite::Descriptor;
 use crate::files::Unsynced;
 use crate::journal::{Journal, lock};
@@ -232,7 +232,10 @@ impl Drain {
     /// Continues in new files: the present ones may not be appended to, because a batch of a dead
     /// owner is still to be completed in them.
     pub fn next_part(&mut self) {
-        self.sink.next_part();
+        if let Some((lease, _)) = &self.writer {
+            let root = lease.root().to_owned();
+            self.sink.next_part(&|name| std::fs::symlink_metadata(root.join(name)).is_ok());
+        }
     }
 
     /// Drains until told to stop. Call it on the drain's own thread.
@@ -289,8 +292,14 @@ impl Drain {
 
     /// One batch. The bytes that were moved.
     fn pass(&mut self) -> usize {
-        if self.writer.as_ref().is_some_and(|(_, writer)| writer.is_blocked()) && !self.finish() {
-            return 0;
+        if self.writer.as_ref().is_some_and(|(_, writer)| writer.is_blocked()) {
+            if let Err(error) = self.renew() {
+                self.block(error);
+                return 0;
+            }
+            if !self.finish() {
+                return 0;
+            }
         }
         if self.batch.len() == 0 {
             self.fill();
@@ -323,7 +332,8 @@ impl Drain {
             Arc::clone(sites.entry(id).or_insert_with(find))
         };
         let sink = self.sink.as_mut();
-        let refused = lanes::fill(&mut self.lanes, sink, &mut self.batch, &mut describe);
+        let batch = &mut self.batch;
+        let refused = lanes::fill(&mut self.lanes, sink, batch, BATCH_BYTES, &mut describe);
         for kind in &refused.records {
             self.journal.count_rejected(*kind);
         }
@@ -336,16 +346,24 @@ impl Drain {
         }
     }
 
-    /// Makes the batch ready, in files that are still ours.
-    fn stage(&mut self) -> io::Result<()> {
+    /// Sees to it that the files written to are still ours.
+    fn renew(&mut self) -> io::Result<()> {
         let Some((lease, writer)) = &mut self.writer else { return Ok(()) };
         if lease.renew()? {
             let slot = lease.slot().number();
             self.sink.move_to(slot);
-            // What is encoded already goes to the new files as well.
+            // What is encoded, or even staged, goes to the new files as well.
             self.batch.rename(|file| self.sink.renamed(file));
             (self.notify)(Notice::Moved { slot });
+            writer.move_unfinished(self.sink.as_ref())?;
         }
+        Ok(())
+    }
+
+    /// Makes the batch ready, in files that are still ours.
+    fn stage(&mut self) -> io::Result<()> {
+        self.renew()?;
+        let Some((_, writer)) = &mut self.writer else { return Ok(()) };
         let ranges: Vec<(u32, u64)> =
             self.lanes.iter().map(|lane| (lane.source.number(), lane.encoded)).collect();
         let used = writer.stage(&self.batch, &ranges, self.sink.as_ref())?;

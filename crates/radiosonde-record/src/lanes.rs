@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::batch::{BATCH_BYTES, Batch, Sink};
+use crate::batch::{Batch, Sink};
 use crate::callsite::Descriptor;
 use crate::format::Record;
 use crate::level::Kind;
@@ -70,11 +70,12 @@ pub(crate) struct Refused {
     pub(crate) bytes: u64,
 }
 
-/// Fills the batch from the lanes, oldest record first, until it is full or they are empty.
+/// Fills the batch from the lanes, oldest record first, until it has `limit` bytes or they are empty.
 pub(crate) fn fill<S: Source>(
     lanes: &mut [Lane<S>],
     sink: &mut dyn Sink,
     batch: &mut Batch,
+    limit: usize,
     describe: &mut dyn FnMut(u32) -> Arc<Descriptor>,
 ) -> Refused {
     let mut refused = Refused::default();
@@ -82,7 +83,7 @@ pub(crate) fn fill<S: Source>(
     sink.begin(SystemTime::now());
     let mut active: Vec<usize> = (0..lanes.len()).collect();
     active.retain(|&at| peek(&mut lanes[at], &mut refused));
-    while batch.len() < BATCH_BYTES {
+    while batch.len() < limit {
         let oldest = active.iter().enumerate().min_by_key(|(_, at)| lanes[**at].next_ns);
         let Some((place, &at)) = oldest else { break };
         let lane = &mut lanes[at];

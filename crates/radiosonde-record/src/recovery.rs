@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
-use crate::batch::{Batch, Sink};
+use crate::batch::{BATCH_BYTES, Batch, Sink};
 use crate::callsite::Descriptor;
 use crate::files::Unsynced;
 use crate::lanes::{self, Lane};
@@ -23,7 +23,7 @@ use crate::slot::{Instance, OWNER, QUARANTINE, RINGS};
 use crate::stage::{Contents, Stage, Staged};
 use crate::writer::Writer;
 
-/// Recoveries of one instance that may die before it is set aside.
+/// Processes that may die while encoding the records of one instance before it is set aside.
 const ATTEMPTS_MAX: u8 = 3;
 /// Largest `callsites` file that is read.
 const CALLSITES_MAX: u64 = 16 * 1024 * 1024;
@@ -106,16 +106,11 @@ impl Remains {
         sink: &mut dyn Sink,
     ) -> io::Result<Result<Self, Recovered>> {
         let path = instance.path.clone();
-        let attempts = read_attempts(&path)?;
-        if attempts >= ATTEMPTS_MAX {
+        if read_attempts(&path)? >= ATTEMPTS_MAX {
             let quarantined = Some(set_aside(&path)?);
             return Ok(Err(Recovered { quarantined, ..Recovered::default() }));
         }
-        write_attempts(&path, attempts + 1)?;
-        let resolved = Self::resolve(root, instance, sink);
-        // Only a death in between counts: neither success nor a failure that is reported does.
-        write_attempts(&path, attempts)?;
-        resolved.map(Ok)
+        Self::resolve(root, instance, sink).map(Ok)
     }
 
     fn resolve(root: &Path, instance: Instance, sink: &mut dyn Sink) -> io::Result<Self> {
@@ -124,6 +119,11 @@ impl Remains {
         let path = &instance.path;
         let mut images = open_images(&path.join(RINGS), &mut recovered)?;
         let stage_path = path.join("stage");
+        if fs::symlink_metadata(&stage_path).is_ok_and(|found| !found.is_file()) {
+            let aside = path.join("stage.foreign");
+            fs::rename(&stage_path, &aside)?;
+            recovered.unreadable.push((aside, "not a file of this crate".to_owned()));
+        }
         let mut stage = match Stage::open(&stage_path) {
             Ok(stage) => stage,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Stage::create(&stage_path)?,
@@ -152,22 +152,20 @@ impl Remains {
     ) -> io::Result<Replayed> {
         let Self { instance, images, stage, unsynced, mut recovered } = self;
         let path = &instance.path;
-        let attempts = read_attempts(path)?;
-        write_attempts(path, attempts.saturating_add(1))?;
         let callsites = read_callsites(&path.join("callsites"));
         let mut writer = Writer::new(root, Some(stage), unsynced.clone());
-        // A batch that is written is progress: what died before died of something else.
-        let mut progress = || {
-            let _ = write_attempts(path, 0);
-            between()
-        };
-        let replayed = replay(images, &mut writer, &callsites, sink, &mut recovered, &mut progress);
-        if replayed.is_err() {
-            write_attempts(path, attempts)?;
-        }
-        replayed?;
+        let mut poison = Poison::new(path)?;
+        replay(images, &mut writer, &callsites, sink, &mut recovered, &mut poison, between)?;
         Ok(Replayed { instance, unsynced, recovered })
     }
+}
+
+/// Whether a batch of these remains is on its way to files, which may not be appended to until it
+/// is there.
+#[must_use]
+pub fn has_ready_stage(instance: &Path) -> bool {
+    let stage = Stage::open(&instance.join("stage"));
+    stage.and_then(|stage| stage.contents()).is_ok_and(|contents| contents.is_some())
 }
 
 /// Removes what this crate has made of an instance.
@@ -204,8 +202,33 @@ fn set_aside(instance: &Path) -> io::Result<PathBuf> {
     Ok(place)
 }
 
-/// How often somebody died over these remains. The count is on disk before each attempt, so that a
-/// record that kills its reader cannot do so at every start.
+/// Guards against a record that kills whoever encodes it (a panic is caught; an abort is not), at
+/// every start. A count is on disk while records are encoded, and only then: a process that is
+/// killed otherwise, however often and early, is not charged. After a death the records are encoded
+/// one by one, so that the next death is at the very record.
+struct Poison<'a> {
+    instance: &'a Path,
+    deaths: u8,
+}
+
+impl<'a> Poison<'a> {
+    fn new(instance: &'a Path) -> io::Result<Self> {
+        Ok(Self { instance, deaths: read_attempts(instance)? })
+    }
+
+    /// Bytes of a batch.
+    fn batch_bytes(&self) -> usize {
+        if self.deaths == 0 { BATCH_BYTES } else { 1 }
+    }
+
+    fn encode<R>(&self, encode: impl FnOnce() -> R) -> io::Result<R> {
+        write_attempts(self.instance, self.deaths.saturating_add(1))?;
+        let result = encode();
+        write_attempts(self.instance, self.deaths)?;
+        Ok(result)
+    }
+}
+
 fn read_attempts(instance: &Path) -> io::Result<u8> {
     let mut attempts = [0];
     let _read = open_attempts(instance)?.read_at(&mut attempts, 0)?;
@@ -234,6 +257,7 @@ fn replay(
     callsites: &[u8],
     sink: &mut dyn Sink,
     recovered: &mut Recovered,
+    poison: &mut Poison<'_>,
     between: &mut dyn FnMut() -> bool,
 ) -> io::Result<()> {
     let mut known: HashMap<u32, Arc<Descriptor>> = HashMap::new();
@@ -244,7 +268,9 @@ fn replay(
     let mut lanes: Vec<Lane<Image>> = images.into_iter().map(Lane::new).collect();
     let mut batch = Batch::default();
     loop {
-        let refused = lanes::fill(&mut lanes, sink, &mut batch, &mut describe);
+        let limit = poison.batch_bytes();
+        let fill = || lanes::fill(&mut lanes, sink, &mut batch, limit, &mut describe);
+        let refused = poison.encode(fill)?;
         recovered.rejected += refused.records.len() as u64;
         recovered.lost_bytes += refused.bytes;
         if batch.len() == 0 {
@@ -370,14 +396,16 @@ fn write_alternate(
     sink: &dyn Sink,
     unsynced: &Unsynced,
 ) -> io::Result<()> {
+    // The line feed that ended a torn line of the other file would be an empty line here.
+    let bytes = target.bytes.strip_prefix(b"\n").unwrap_or(&target.bytes);
     for part in 1..ALTERNATES_MAX {
         let path = root.join(sink.alternate(&target.file, part));
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let flags = OFlags::NOFOLLOW.bits() as i32;
         let Ok(file) = options.custom_flags(flags).open(path) else { continue };
-        let ours = file.metadata()?.len() <= target.bytes.len() as u64;
-        if ours && complete(&file, 0, &target.bytes)?.is_some() {
+        let ours = file.metadata()?.len() <= bytes.len() as u64;
+        if ours && complete(&file, 0, bytes)?.is_some() {
             unsynced.add_file(file);
             return Ok(());
         }

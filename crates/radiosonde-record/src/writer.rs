@@ -132,6 +132,18 @@ impl Writer {
         Ok(())
     }
 
+    /// The slot is another one now: what is not yet in its files goes to the new ones.
+    pub(crate) fn move_unfinished(&mut self, sink: &dyn Sink) -> io::Result<()> {
+        if self.unfinished.is_empty() {
+            return Ok(());
+        }
+        let mut moved = Vec::with_capacity(self.unfinished.len());
+        for (_, staged) in self.unfinished.clone() {
+            moved.push(self.place(&sink.renamed(&staged.file), lines(&staged), sink)?);
+        }
+        self.ready(moved)
+    }
+
     /// While the disk was full somebody may have truncated, removed or replaced a file, or written
     /// to it: then its bytes get a new place, and the stage says so before they are written there.
     fn check(&mut self, sink: &dyn Sink) -> io::Result<()> {
@@ -142,11 +154,16 @@ impl Writer {
                 checked.push((file, staged));
             } else {
                 changed = true;
-                checked.push(self.place(&staged.file, &staged.bytes, sink)?);
+                checked.push(self.place(&staged.file, lines(&staged), sink)?);
             }
         }
         if changed { self.ready(checked) } else { Ok(()) }
     }
+}
+
+/// The lines, without the line feed that ended a torn one where they were to stand.
+fn lines(staged: &Staged) -> &[u8] {
+    staged.bytes.strip_prefix(b"\n").unwrap_or(&staged.bytes)
 }
 
 /// Whether what stands at the place is the beginning of what belongs there.

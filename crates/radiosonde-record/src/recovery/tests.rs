@@ -38,7 +38,7 @@ impl Sink for Lines {
     fn renamed(&self, file: &str) -> String {
         file.to_owned()
     }
-    fn next_part(&mut self) {}
+    fn next_part(&mut self, _is_taken: &dyn Fn(&str) -> bool) {}
     fn alternate(&self, file: &str, part: u32) -> String {
         format!("{}.{part}.jsonl", file.trim_end_matches(".jsonl"))
     }
@@ -196,18 +196,35 @@ fn remains_that_kill_their_reader_are_set_aside_and_can_be_tried_again() {
 }
 
 #[test]
-fn only_deaths_without_progress_count_as_attempts() {
-    let dead = dead(&["a", "b"]);
-    // Three processes died here before; this one gets a batch through and then ends in order.
-    fs::write(dead.instance.join("attempts"), [ATTEMPTS_MAX - 1]).unwrap();
-    let ended = dead.recover_until(&mut || {
-        assert_eq!(fs::read(dead.instance.join("attempts")).unwrap(), [0], "progress was made");
-        false
+fn a_process_is_charged_for_a_death_while_encoding_and_for_no_other() {
+    let attempts =
+        |dead: &Dead| fs::read(dead.instance.join("attempts")).map_or(0, |bytes| bytes[0]);
+    // Killed between batches, as often as it may be: nothing is counted, everything arrives.
+    let killed = dead(&["a", "b"]);
+    for _ in 0..10 {
+        let ended = killed.recover_until(&mut || false);
+        assert_eq!(
+            ended.map_or_else(|error| error.kind(), |_| io::ErrorKind::Interrupted),
+            io::ErrorKind::Interrupted
+        );
+        if !killed.instance.exists() {
+            break;
+        }
+        assert_eq!(attempts(&killed), 0);
+    }
+    assert_eq!(killed.lines(), BOTH);
+
+    // After a death the records go one by one; the count stands while one is encoded.
+    let careful = dead(&["a", "b"]);
+    fs::write(careful.instance.join("attempts"), [ATTEMPTS_MAX - 1]).unwrap();
+    let mut batches = 0;
+    let recovered = careful.recover_until(&mut || {
+        batches += 1;
+        assert_eq!(attempts(&careful), ATTEMPTS_MAX - 1);
+        true
     });
-    assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::Interrupted);
-    assert_eq!(dead.lines(), BOTH);
-    assert_eq!(dead.recover().unwrap().records, [0; 3], "what is written is not written again");
-    assert_eq!(dead.lines(), BOTH);
+    assert_eq!(recovered.unwrap().records, [2, 0, 0]);
+    assert_eq!((batches, careful.lines()), (2, BOTH.to_owned()));
 }
 
 #[test]
@@ -226,6 +243,15 @@ fn foreign_and_torn_files_among_the_rings_cost_themselves_only_and_are_kept() {
     let place = recovered.quarantined.unwrap();
     assert_eq!(fs::read(place.join("rings/7.ring")).unwrap(), b"not a ring at all");
     assert!(!dead.instance.exists());
+}
+
+#[test]
+fn a_stage_that_is_no_file_is_passed_over() {
+    let dead = dead(&["a"]);
+    fs::create_dir(dead.instance.join("stage")).unwrap();
+    let recovered = dead.recover().unwrap();
+    assert_eq!(dead.lines(), FIRST);
+    assert!(recovered.quarantined.is_some());
 }
 
 #[test]
