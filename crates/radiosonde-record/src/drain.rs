@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::batch::{BATCH_BYTES, Batch, Sink};
 use crate::callsite::Descriptor;
@@ -234,6 +234,8 @@ impl Drain {
     pub fn next_part(&mut self) {
         if let Some((lease, _)) = &self.writer {
             let root = lease.root().to_owned();
+            // The names depend on the day.
+            self.sink.begin(SystemTime::now());
             self.sink.next_part(&|name| std::fs::symlink_metadata(root.join(name)).is_ok());
         }
     }

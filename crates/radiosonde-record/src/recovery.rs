@@ -106,7 +106,7 @@ impl Remains {
         sink: &mut dyn Sink,
     ) -> io::Result<Result<Self, Recovered>> {
         let path = instance.path.clone();
-        if read_attempts(&path)? >= ATTEMPTS_MAX {
+        if Deaths::read(&path)?.count >= ATTEMPTS_MAX {
             let quarantined = Some(set_aside(&path)?);
             return Ok(Err(Recovered { quarantined, ..Recovered::default() }));
         }
@@ -203,46 +203,61 @@ fn set_aside(instance: &Path) -> io::Result<PathBuf> {
 }
 
 /// Guards against a record that kills whoever encodes it (a panic is caught; an abort is not), at
-/// every start. A count is on disk while records are encoded, and only then: a process that is
-/// killed otherwise, however often and early, is not charged. After a death the records are encoded
-/// one by one, so that the next death is at the very record.
+/// every start. A note is on disk while records are encoded, and only then: how many died there,
+/// and where the rings stood. A process that is killed otherwise, however often and early, is not
+/// charged. After a death the records are encoded one by one, and deaths count at one place only:
+/// what stands at the place of three of them is poison.
 struct Poison<'a> {
     instance: &'a Path,
-    deaths: u8,
+    found: Deaths,
+}
+
+/// The file `attempts`: deaths u8, then the sum of the rings' positions, u64.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Deaths {
+    count: u8,
+    place: u64,
 }
 
 impl<'a> Poison<'a> {
     fn new(instance: &'a Path) -> io::Result<Self> {
-        Ok(Self { instance, deaths: read_attempts(instance)? })
+        Ok(Self { instance, found: Deaths::read(instance)? })
     }
 
     /// Bytes of a batch.
     fn batch_bytes(&self) -> usize {
-        if self.deaths == 0 { BATCH_BYTES } else { 1 }
+        if self.found.count == 0 { BATCH_BYTES } else { 1 }
     }
 
-    fn encode<R>(&self, encode: impl FnOnce() -> R) -> io::Result<R> {
-        write_attempts(self.instance, self.deaths.saturating_add(1))?;
+    fn encode<R>(&self, place: u64, encode: impl FnOnce() -> R) -> io::Result<R> {
+        let before = if self.found.place == place { self.found.count } else { 0 };
+        Deaths { count: before.saturating_add(1), place }.write(self.instance)?;
         let result = encode();
-        write_attempts(self.instance, self.deaths)?;
+        // Still careful, should this process be killed: the count is that of another place.
+        self.found.write(self.instance)?;
         Ok(result)
     }
 }
 
-fn read_attempts(instance: &Path) -> io::Result<u8> {
-    let mut attempts = [0];
-    let _read = open_attempts(instance)?.read_at(&mut attempts, 0)?;
-    Ok(attempts[0])
-}
+impl Deaths {
+    fn read(instance: &Path) -> io::Result<Self> {
+        let mut bytes = [0; 9];
+        let _read = Self::open(instance)?.read_at(&mut bytes, 0)?;
+        let [count, place @ ..] = bytes;
+        Ok(Self { count, place: u64::from_le_bytes(place) })
+    }
 
-fn write_attempts(instance: &Path, attempts: u8) -> io::Result<()> {
-    open_attempts(instance)?.write_all_at(&[attempts], 0)
-}
+    fn write(self, instance: &Path) -> io::Result<()> {
+        let mut bytes = [self.count; 9];
+        bytes[1..].copy_from_slice(&self.place.to_le_bytes());
+        Self::open(instance)?.write_all_at(&bytes, 0)
+    }
 
-fn open_attempts(instance: &Path) -> io::Result<fs::File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    options.custom_flags(OFlags::NOFOLLOW.bits() as i32).open(instance.join("attempts"))
+    fn open(instance: &Path) -> io::Result<fs::File> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        options.custom_flags(OFlags::NOFOLLOW.bits() as i32).open(instance.join("attempts"))
+    }
 }
 
 /// Lets remains that were set aside be tried again.
@@ -269,8 +284,9 @@ fn replay(
     let mut batch = Batch::default();
     loop {
         let limit = poison.batch_bytes();
+        let place = lanes.iter().map(|lane| lane.encoded).sum();
         let fill = || lanes::fill(&mut lanes, sink, &mut batch, limit, &mut describe);
-        let refused = poison.encode(fill)?;
+        let refused = poison.encode(place, fill)?;
         recovered.rejected += refused.records.len() as u64;
         recovered.lost_bytes += refused.bytes;
         if batch.len() == 0 {

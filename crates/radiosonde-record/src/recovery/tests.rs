@@ -214,18 +214,41 @@ fn a_process_is_charged_for_a_death_while_encoding_and_for_no_other() {
     }
     assert_eq!(killed.lines(), BOTH);
 
-    // After a death the records go one by one; the count stands while one is encoded.
+    // After a death the records go one by one; deaths at other places are not added up.
     let careful = dead(&["a", "b"]);
-    fs::write(careful.instance.join("attempts"), [ATTEMPTS_MAX - 1]).unwrap();
+    let elsewhere = Deaths { count: ATTEMPTS_MAX - 1, place: 7 };
+    elsewhere.write(&careful.instance).unwrap();
     let mut batches = 0;
     let recovered = careful.recover_until(&mut || {
         batches += 1;
-        assert_eq!(attempts(&careful), ATTEMPTS_MAX - 1);
         true
     });
     assert_eq!(recovered.unwrap().records, [2, 0, 0]);
     assert_eq!((batches, careful.lines()), (2, BOTH.to_owned()));
 }
+
+#[test]
+fn a_record_that_kills_three_readers_at_its_place_is_set_aside() {
+    let dead = dead(&["a", "poison", "b"]);
+    let place = |dead: &Dead| Deaths::read(&dead.instance).unwrap();
+    // What a reader leaves that dies while it encodes: the note of that moment.
+    let dies_at = |position: u64| {
+        let found = place(&dead);
+        let count = if found.place == position { found.count + 1 } else { 1 };
+        Deaths { count, place: position }.write(&dead.instance).unwrap();
+    };
+    dies_at(0);
+    // The next one gets the first record through, alone, and dies over the second.
+    assert!(dead.recover_until(&mut || false).is_err());
+    assert_eq!(dead.lines(), FIRST);
+    let second = FIRST_RECORD;
+    (0..3).for_each(|_| dies_at(second));
+    assert!(dead.recover().unwrap().quarantined.is_some());
+    assert_eq!(dead.lines(), FIRST);
+}
+
+/// Bytes of a record with a message of up to eight: 40 of header, and the message, padded.
+const FIRST_RECORD: u64 = 48;
 
 #[test]
 fn foreign_and_torn_files_among_the_rings_cost_themselves_only_and_are_kept() {
