@@ -7,12 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use radiosonde_events::{Console, ConsoleFormat, DaySink, Owner, Redactions};
-use radiosonde_metrics::{Metrics, Reason, Settings as MetricSettings};
+use radiosonde_events::{Console, DaySink, Owner, Redactions};
+use radiosonde_metrics::{Metrics, Settings as MetricSettings};
 use radiosonde_record::recovery::remove_instance;
 use radiosonde_record::{
-    Control, Drain, Instance, Journal, Kind, Lease, Notice, Unsynced, new_instance_id,
-    suppress_thread,
+    Control, Drain, Instance, Journal, Kind, Lease, Unsynced, new_instance_id, suppress_thread,
 };
 
 use crate::books::Books;
@@ -21,11 +20,12 @@ use crate::console::ConsoleWriter;
 use crate::directory::{self, Place};
 use crate::io_thread::{self, IoControl};
 use crate::listener;
-use crate::problem::{Problem, Problems};
+use crate::notices::notices;
+use crate::problem::Problems;
 use crate::report::{RefusedWrites, Report, SignalReport};
 use crate::settings::{Environment, Settings};
 use crate::tokio_metrics::Runtimes;
-use crate::{metric_lines, process, recovery};
+use crate::{metric_lines, process, recovery, refusals};
 
 /// A running telemetry. Cheap to clone; clones are the same.
 #[derive(Clone)]
@@ -338,7 +338,7 @@ fn metrics(
     }
     let refused = problems.clone();
     metrics.set_on_refusal(Box::new(move |refusal| {
-        refused.add(Problem::new(refusal_text(refusal), refusal_fix(refusal.reason)));
+        refused.add(refusals::problem(refusal));
     }));
     let deltas = journal.clone();
     metrics.on_delta(Box::new(move |context, delta| {
@@ -350,34 +350,6 @@ fn metrics(
     metrics
 }
 
-/// Without the count, which goes on growing: the report has it.
-fn refusal_text(refusal: &radiosonde_metrics::Refusal) -> String {
-    let reason = refusal.example.as_deref().unwrap_or(refusal.reason.as_str());
-    let module = refusal.module.as_deref().map(|module| format!(" (in {module})"));
-    format!(
-        "writes to metric `{}` are refused: {reason}{}",
-        refusal.metric,
-        module.unwrap_or_default()
-    )
-}
-
-fn refusal_fix(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Unregistered => "add the metric to the registry, or remove the write",
-        Reason::TypeMismatch => "write it as the type the registry says, or register a new name",
-        Reason::ForeignSource => "leave the metric to its source, or set its source to app",
-        Reason::LabelUndeclared => "declare the label for the metric in the registry, or drop it",
-        Reason::LabelMissing => "give every label the registry declares for the metric",
-        Reason::LabelValue => "use a value of the registry's list or pattern, or extend it",
-        Reason::LabelShape => "put ids and free text on events and spans, not in metric labels",
-        Reason::SeriesCap => {
-            "find the label that explodes, or give the metric a higher limit in a registry"
-        }
-        Reason::Value => "check the value before it is written",
-        _ => "correct the write; the reference of radiosonde-metrics lists what is allowed",
-    }
-}
-
 /// A panic of ours, or of a collector, must not end in silence.
 fn guarded(problems: &Problems, what: &str, run: impl FnOnce()) {
     if std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err() {
@@ -386,66 +358,4 @@ fn guarded(problems: &Problems, what: &str, run: impl FnOnce()) {
             "report it with the message on stderr; the next start recovers what is in the rings",
         );
     }
-}
-
-type Voice = Option<(ConsoleWriter, ConsoleFormat)>;
-
-fn notices(problems: Problems, voice: Voice, service: String) -> Box<dyn Fn(Notice) + Send> {
-    let blocked: Mutex<Option<Problem>> = Mutex::default();
-    Box::new(move |notice| match notice {
-        Notice::Blocked(error) => {
-            let problem = Problem::new(
-                format!("day files cannot be written: {error}; records wait in their rings"),
-                "make room or repair the disk; writing is tried again by itself",
-            );
-            // The log waits for the disk as well: the console must say it now.
-            if let Some((writer, format)) = &voice {
-                writer.write(&spoken(&problem, *format, &service));
-            }
-            *lock(&blocked) = Some(problem.clone());
-            problems.add(problem);
-        }
-        Notice::Unblocked => {
-            if let Some(problem) = lock(&blocked).take() {
-                problems.retract(&problem);
-            }
-        }
-        Notice::Refused { records, bytes } => problems.say(
-            format!("{records} records and {bytes} bytes of rings could not be encoded"),
-            "report it with the version of radiosonde: this should not happen",
-        ),
-        Notice::Unstaged(error) => problems.say(
-            format!("no stage: {error}; a kill can tear or repeat lines"),
-            "make room in the telemetry directory and restart",
-        ),
-        Notice::Moved { slot } => problems.say(
-            format!(
-                "the lock of our slot was removed or the telemetry directory moved away; lines go \
-                 on in the files of slot {slot}, and pending records may die with the process"
-            ),
-            "leave inst/ alone while programs run; restart this one to be safe again",
-        ),
-        Notice::Misplaced { file } => problems.say(
-            format!("a day file's name is taken by something else; lines are in {file}"),
-            "remove what has the name: a directory, a link, or a file of another user",
-        ),
-        _ => {}
-    })
-}
-
-/// A problem as a line of its own on the console.
-fn spoken(problem: &Problem, format: ConsoleFormat, service: &str) -> Vec<u8> {
-    let line = match format {
-        ConsoleFormat::Json => serde_json::json!({
-            "level": "warning",
-            "evt": "telemetry.problem",
-            "source": "radiosonde",
-            "msg": problem.what,
-            "service": service,
-            "meta": {"fix": problem.fix},
-        })
-        .to_string(),
-        _ => format!("radiosonde: {problem}"),
-    };
-    format!("{line}\n").into_bytes()
 }

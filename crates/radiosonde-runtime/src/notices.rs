@@ -1,0 +1,77 @@
+//! What the drain has to tell, as problems.
+
+use std::sync::{Mutex, PoisonError};
+
+use radiosonde_events::ConsoleFormat;
+use radiosonde_record::Notice;
+
+use crate::console::ConsoleWriter;
+use crate::problem::{Problem, Problems};
+
+/// Where a problem is said at once.
+pub(crate) type Voice = Option<(ConsoleWriter, ConsoleFormat)>;
+
+/// Makes problems of what the drain has to tell.
+pub(crate) fn notices(
+    problems: Problems,
+    voice: Voice,
+    service: String,
+) -> Box<dyn Fn(Notice) + Send> {
+    let blocked: Mutex<Option<Problem>> = Mutex::default();
+    Box::new(move |notice| match notice {
+        Notice::Blocked(error) => {
+            let problem = Problem::new(
+                format!("day files cannot be written: {error}; records wait in their rings"),
+                "make room or repair the disk; writing is tried again by itself",
+            );
+            // The log waits for the disk as well: the console must say it now.
+            if let Some((writer, format)) = &voice {
+                writer.write(&spoken(&problem, *format, &service));
+            }
+            *blocked.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem.clone());
+            problems.add(problem);
+        }
+        Notice::Unblocked => {
+            if let Some(problem) = blocked.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                problems.retract(&problem);
+            }
+        }
+        Notice::Refused { records, bytes } => problems.say(
+            format!("{records} records and {bytes} bytes of rings could not be encoded"),
+            "report it with the version of radiosonde: this should not happen",
+        ),
+        Notice::Unstaged(error) => problems.say(
+            format!("no stage: {error}; a kill can tear or repeat lines"),
+            "make room in the telemetry directory and restart",
+        ),
+        Notice::Moved { slot } => problems.say(
+            format!(
+                "the lock of our slot was removed or the telemetry directory moved away; lines go \
+                 on in the files of slot {slot}, and pending records may die with the process"
+            ),
+            "leave inst/ alone while programs run; restart this one to be safe again",
+        ),
+        Notice::Misplaced { file } => problems.say(
+            format!("a day file's name is taken by something else; lines are in {file}"),
+            "remove what has the name: a directory, a link, or a file of another user",
+        ),
+        _ => {}
+    })
+}
+
+/// A problem as a line of its own on the console.
+fn spoken(problem: &Problem, format: ConsoleFormat, service: &str) -> Vec<u8> {
+    let line = match format {
+        ConsoleFormat::Json => serde_json::json!({
+            "level": "warning",
+            "evt": "telemetry.problem",
+            "source": "radiosonde",
+            "msg": problem.what,
+            "service": service,
+            "meta": {"fix": problem.fix},
+        })
+        .to_string(),
+        _ => format!("radiosonde: {problem}"),
+    };
+    format!("{line}\n").into_bytes()
+}
