@@ -84,6 +84,10 @@ async fn serve(args: &Args) -> Result<Totals, Box<dyn std::error::Error>> {
             signal = &mut stop => return signal.map(|()| totals),
         }
         if args.drill == 0 {
+            if totals.files_read == 0 {
+                // Nothing to repeat: more likely a slip in the command line.
+                return Ok(totals);
+            }
             print(&report::summary(&totals));
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
