@@ -205,5 +205,8 @@ fn read_owner(instance: &Path) -> io::Result<Owner> {
 }
 
 fn has_no_ring(instance: &Path) -> bool {
-    std::fs::read_dir(instance.join("rings")).is_ok_and(|mut entries| entries.next().is_none())
+    match std::fs::read_dir(instance.join("rings")) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
 }

@@ -141,11 +141,16 @@ impl Slot {
             let entry = entry?;
             let (name, path) = (entry.file_name(), entry.path());
             let Some(id) = name.to_str().filter(|name| is_instance_id(name)) else { continue };
-            if !entry.file_type()?.is_dir() || !is_instance(&path) {
+            if !entry.file_type()?.is_dir() || !(is_instance(&path) || is_empty(&path)) {
                 continue;
             }
             let lock = File::open(&path)?;
             if lock.try_lock().is_ok() {
+                // Its remover, or its maker, was killed one step before the end, or the beginning.
+                if is_empty(&path) {
+                    fs::remove_dir(&path)?;
+                    continue;
+                }
                 let modified = entry.metadata()?.modified()?;
                 found.push((modified, Instance { id: id.to_owned(), path, _lock: lock }));
             }
@@ -247,6 +252,10 @@ fn is_instance(path: &Path) -> bool {
     path.join(OWNER).is_file() || path.join(RINGS).is_dir()
 }
 
+fn is_empty(path: &Path) -> bool {
+    fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+}
+
 /// Creates a directory, 0700, with its parents. An existing one is left as it is.
 ///
 /// # Errors
@@ -322,6 +331,17 @@ mod tests {
         assert!(lease.renew().unwrap());
         assert_eq!(lease.slot().number(), 1);
         assert!(!lease.renew().unwrap());
+    }
+
+    #[test]
+    fn a_directory_whose_remover_was_killed_before_the_last_step_goes() {
+        let root = tempfile::tempdir().unwrap();
+        let slot = take(root.path()).unwrap();
+        let path = slot.create_instance(b"{}").unwrap().path;
+        fs::remove_dir(path.join(RINGS)).unwrap();
+        fs::remove_file(path.join(OWNER)).unwrap();
+        assert!(slot.left_behind().unwrap().is_empty());
+        assert!(!path.exists());
     }
 
     #[test]
