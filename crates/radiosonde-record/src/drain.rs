@@ -15,7 +15,7 @@ use crate::callsite::Descriptor;
 use crate::files::Unsynced;
 use crate::journal::{Journal, lock};
 use crate::lanes::{self, Lane};
-use crate::ring::Consumer;
+use crate::ring::{Consumer, Source};
 use crate::slot::Lease;
 use crate::stage::Stage;
 use crate::writer::Writer;

@@ -8,40 +8,7 @@ use crate::batch::{Batch, Sink};
 use crate::callsite::Descriptor;
 use crate::format::Record;
 use crate::level::Kind;
-use crate::ring::Consumer;
-use crate::ring::image::Image;
-
-/// A ring to read from: one of this process, or one of a dead one.
-pub(crate) trait Source {
-    fn number(&self) -> u32;
-    fn position(&self) -> u64;
-    /// See [`Consumer::read`].
-    fn read(&mut self, out: &mut Vec<u8>) -> Result<bool, u64>;
-}
-
-impl Source for Consumer {
-    fn number(&self) -> u32 {
-        self.number()
-    }
-    fn position(&self) -> u64 {
-        self.position()
-    }
-    fn read(&mut self, out: &mut Vec<u8>) -> Result<bool, u64> {
-        self.read(out)
-    }
-}
-
-impl Source for Image {
-    fn number(&self) -> u32 {
-        self.number()
-    }
-    fn position(&self) -> u64 {
-        self.position()
-    }
-    fn read(&mut self, out: &mut Vec<u8>) -> Result<bool, u64> {
-        self.read(out)
-    }
-}
+use crate::ring::Source;
 
 /// A ring and its next record.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use crate::files::Unsynced;
 use crate::lanes::{self, Lane};
 use crate::level::{DropReason, Kind, Level};
 use crate::ring::image::Image;
-use crate::ring::{Counters, region};
+use crate::ring::{Counters, Source, region};
 use crate::slot::{Instance, OWNER, QUARANTINE, RINGS};
 use crate::stage::{Contents, Stage, Staged};
 use crate::writer::Writer;

@@ -80,7 +80,8 @@ where
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, subscribed: Subscribed<'_, S>) {
         let metadata = attributes.metadata();
-        if !self.allows(metadata) {
+        // Alone, the call site's interest has answered this already.
+        if !self.sole && !self.allows(metadata) {
             return;
         }
         let Some(registered) = subscribed.span(id) else { return };
@@ -137,7 +138,7 @@ where
 
     fn on_event(&self, event: &Event<'_>, subscribed: Subscribed<'_, S>) {
         let metadata = event.metadata();
-        if !self.allows(metadata) {
+        if !self.sole && !self.allows(metadata) {
             return;
         }
         let level = level(metadata.level());

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
+use super::Source;
 use super::layout::{self, Counters};
-use crate::format::{HEADER_SIZE, RECORD_MAX};
 
 /// Largest ring file that is read: what this crate would ever write, with room.
 const CAPACITY_MAX: usize = 64 * 1024 * 1024;
@@ -70,45 +70,8 @@ impl Image {
         Ok(Self { file, number, data, head, position: tail, counters })
     }
 
-    pub(crate) fn number(&self) -> u32 {
-        self.number
-    }
-
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
-    }
-
-    pub(crate) fn position(&self) -> u64 {
-        self.position
-    }
-
-    /// As [`Consumer::read`](super::Consumer::read).
-    pub(crate) fn read(&mut self, out: &mut Vec<u8>) -> Result<bool, u64> {
-        out.clear();
-        let available = self.head - self.position;
-        if available == 0 {
-            return Ok(false);
-        }
-        self.copy(4, out);
-        match record_length(out, available) {
-            Some(length) => {
-                out.clear();
-                self.copy(length, out);
-                self.position += length as u64;
-                Ok(true)
-            }
-            None => {
-                self.position = self.head;
-                Err(available)
-            }
-        }
-    }
-
-    fn copy(&self, count: usize, out: &mut Vec<u8>) {
-        let at = (self.position % self.data.len() as u64) as usize;
-        let first = count.min(self.data.len() - at);
-        out.extend_from_slice(&self.data[at..at + first]);
-        out.extend_from_slice(&self.data[..count - first]);
     }
 
     /// Moves the tail in the file, and what is read next, to `position`; never backwards.
@@ -119,13 +82,29 @@ impl Image {
     }
 }
 
-/// The length in a record's first four bytes, when it can be true.
-pub(super) fn record_length(head: &[u8], available: u64) -> Option<usize> {
-    let length = u32::from_le_bytes(head.get(..4)?.try_into().ok()?) as usize;
-    let plausible = (HEADER_SIZE..=RECORD_MAX).contains(&length)
-        && length.is_multiple_of(8)
-        && length as u64 <= available;
-    plausible.then_some(length)
+impl Source for Image {
+    fn number(&self) -> u32 {
+        self.number
+    }
+
+    fn position(&self) -> u64 {
+        self.position
+    }
+
+    fn head(&self) -> u64 {
+        self.head
+    }
+
+    fn advance(&mut self, position: u64) {
+        self.position = position;
+    }
+
+    fn copy(&self, count: usize, out: &mut Vec<u8>) {
+        let at = (self.position % self.data.len() as u64) as usize;
+        let first = count.min(self.data.len() - at);
+        out.extend_from_slice(&self.data[at..at + first]);
+        out.extend_from_slice(&self.data[..count - first]);
+    }
 }
 
 /// The `N` bytes at `at` of a header that is long enough for every offset of the layout.

@@ -51,6 +51,8 @@ pub(crate) use region::Region;
 
 use std::sync::Arc;
 
+use crate::format::{HEADER_SIZE, RECORD_MAX};
+
 /// The memory of a ring and its size.
 #[derive(Debug)]
 pub(crate) struct Ring {
@@ -88,6 +90,54 @@ impl Ring {
     pub(crate) const fn memory_size(capacity: usize) -> usize {
         layout::HEADER_SIZE + capacity
     }
+}
+
+/// The reading end of a ring: of one of this process, or of one of a dead one.
+pub(crate) trait Source {
+    /// The ring's number.
+    fn number(&self) -> u32;
+    /// Everything before this position was read.
+    fn position(&self) -> u64;
+    /// The position behind the last record.
+    fn head(&self) -> u64;
+    /// Goes on at `position`.
+    fn advance(&mut self, position: u64);
+    /// Appends the next `count` bytes, which are before the head.
+    fn copy(&self, count: usize, out: &mut Vec<u8>);
+
+    /// Copies the next record to `out`. `Ok(false)` when there is none.
+    ///
+    /// # Errors
+    /// The number of bytes skipped, when what is there is not a record: the rest of the ring is
+    /// given up, since nothing says where the next one begins.
+    fn read(&mut self, out: &mut Vec<u8>) -> Result<bool, u64> {
+        out.clear();
+        let (head, position) = (self.head(), self.position());
+        // A head behind us is a ring two processes write to, after a fork: there is nothing to be
+        // read from it.
+        let available = head.saturating_sub(position);
+        if available == 0 {
+            return Ok(false);
+        }
+        self.copy(size_of::<u32>(), out);
+        let Some(length) = record_length(out, available) else {
+            self.advance(head);
+            return Err(available);
+        };
+        out.clear();
+        self.copy(length, out);
+        self.advance(position + length as u64);
+        Ok(true)
+    }
+}
+
+/// The length in a record's first four bytes, when it can be true.
+fn record_length(head: &[u8], available: u64) -> Option<usize> {
+    let length = u32::from_le_bytes(head.get(..4)?.try_into().ok()?) as usize;
+    let plausible = (HEADER_SIZE..=RECORD_MAX).contains(&length)
+        && length.is_multiple_of(8)
+        && length as u64 <= available;
+    plausible.then_some(length)
 }
 
 #[cfg(test)]
