@@ -3,17 +3,21 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::callsite::Descriptor;
+use crate::descriptor::Descriptor;
 use crate::format::Record;
 use crate::level::Kind;
 
-/// Bytes of a batch at which it is written.
-pub(crate) const BATCH_BYTES: usize = 1024 * 1024;
+/// Bytes of a batch at which it is written: what the processor's second level of cache holds, and
+/// the size from which a larger write is no faster.
+pub(crate) const BATCH_BYTES: usize = 256 * 1024;
 
 /// What the drain hands records to.
 pub trait Sink: Send {
     /// A new batch begins: everything in it is filed under this time.
     fn begin(&mut self, now: SystemTime);
+
+    /// The name of the file for records of this kind in the present batch.
+    fn file(&self, kind: Kind) -> &str;
 
     /// Appends the final bytes of a record to the batch. A panic costs this record, not more.
     fn encode(&mut self, record: &Record<'_>, site: &Arc<Descriptor>, ring: u32, batch: &mut Batch);
@@ -36,40 +40,22 @@ pub trait Sink: Send {
     fn alternate(&self, file: &str, part: u32) -> String;
 }
 
-/// Bytes on their way to files. See [`Sink`].
+/// Lines on their way to files, by kind. See [`Sink`].
 #[derive(Debug, Default)]
 pub struct Batch {
-    pub(crate) targets: Vec<Target>,
+    lines: [Vec<u8>; 3],
     pub(crate) records: [u64; 3],
 }
 
-/// The bytes for one file.
-#[derive(Debug)]
-pub struct Target {
-    /// The file's name within the telemetry directory.
-    pub file: String,
-    /// Which signal the file holds.
-    pub kind: Kind,
-    /// What is appended to it.
-    pub bytes: Vec<u8>,
-}
-
 impl Batch {
-    /// Where to append a line for `file`.
-    pub fn lines(&mut self, kind: Kind, file: &str) -> &mut Vec<u8> {
-        let at = match self.targets.iter().position(|target| target.file == file) {
-            Some(at) => at,
-            None => {
-                self.targets.push(Target { file: file.to_owned(), kind, bytes: Vec::new() });
-                self.targets.len() - 1
-            }
-        };
-        &mut self.targets[at].bytes
+    /// Where to append a line of a record of this kind.
+    pub fn lines(&mut self, kind: Kind) -> &mut Vec<u8> {
+        &mut self.lines[kind as usize]
     }
 
-    /// The files and their bytes.
-    pub fn targets(&self) -> &[Target] {
-        &self.targets
+    /// The lines of one kind.
+    pub fn bytes(&self, kind: Kind) -> &[u8] {
+        &self.lines[kind as usize]
     }
 
     /// Records in the batch, one count per kind.
@@ -77,37 +63,21 @@ impl Batch {
         self.records
     }
 
-    /// Gives the files other names.
-    pub(crate) fn rename(&mut self, name: impl Fn(&str) -> String) {
-        for target in &mut self.targets {
-            target.file = name(&target.file);
-        }
-    }
-
     pub(crate) fn len(&self) -> usize {
-        self.targets.iter().map(|target| target.bytes.len()).sum()
+        self.lines.iter().map(Vec::len).sum()
     }
 
     pub(crate) fn clear(&mut self) {
         self.records = [0; 3];
-        for target in &mut self.targets {
-            target.bytes.clear();
-        }
+        self.lines.iter_mut().for_each(Vec::clear);
     }
 
-    /// Forgets files that this batch does not write to: yesterday's.
-    pub(crate) fn trim(&mut self) {
-        self.targets.retain(|target| !target.bytes.is_empty());
-    }
-
-    pub(crate) fn mark(&self) -> Vec<usize> {
-        self.targets.iter().map(|target| target.bytes.len()).collect()
+    pub(crate) fn mark(&self, kind: Kind) -> usize {
+        self.lines[kind as usize].len()
     }
 
     /// Takes back what was appended since `mark`.
-    pub(crate) fn rewind(&mut self, mark: &[usize]) {
-        for (at, target) in self.targets.iter_mut().enumerate() {
-            target.bytes.truncate(mark.get(at).copied().unwrap_or(0));
-        }
+    pub(crate) fn rewind(&mut self, kind: Kind, mark: usize) {
+        self.lines[kind as usize].truncate(mark);
     }
 }

@@ -1,119 +1,92 @@
-//! Call sites: what is the same for every record written at one place in the code.
+//! Call sites of `event!`, and the number each has in the journal of the process.
 
-/// The constant part of the records of one call site.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Descriptor {
-    /// The event's name (`evt` in the line): `log` for a log line, the span's name for a span.
-    pub name: String,
-    /// Where it comes from (`source` in the line): a module path or a name of the user's choice.
-    pub source: String,
-    /// Source file; empty when unknown.
-    pub file: String,
-    /// Line in `file`; 0 when unknown.
-    pub line: u32,
-    /// The keys its fields refer to by position.
-    pub keys: Vec<String>,
-}
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::descriptor::Descriptor;
+use crate::level::Level;
 
 /// A call site of `event!`: one static per macro invocation.
 #[derive(Debug)]
 pub struct Callsite {
+    text: CallsiteText,
+    /// Its number in the journal of the process; 0 before it has one.
+    id: AtomicU32,
+}
+
+/// The constant part of a call site.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "built by the macro, field by field")]
+pub struct CallsiteText {
     /// The event's name.
     pub name: &'static str,
-    /// The module path.
+    /// What the level filter looks at; the module path by default.
     pub target: &'static str,
+    /// `source` in the line; the target by default.
+    pub source: &'static str,
     /// Source file.
     pub file: &'static str,
     /// Line in `file`.
     pub line: u32,
+    /// The level of its events.
+    pub level: Level,
     /// The keys of its fields, in order.
     pub keys: &'static [&'static str],
+    /// Its message, when that has no arguments.
+    pub message: Option<&'static str>,
 }
 
 impl Callsite {
+    /// A call site nobody has reached yet.
+    pub const fn new(text: CallsiteText) -> Self {
+        Self { text, id: AtomicU32::new(0) }
+    }
+
+    /// The constant part.
+    pub fn text(&self) -> &CallsiteText {
+        &self.text
+    }
+
     /// Identifies the call site within the process.
     pub fn key(&'static self) -> usize {
         std::ptr::from_ref(self).addr()
     }
-}
 
-/// Longest text of a descriptor, in bytes; more is cut.
-const TEXT_MAX: usize = 512;
-/// Longest key of a descriptor, in bytes: with [`KEYS_MAX`] it keeps an inline descriptor, a message
-/// and a context within one record.
-const KEY_MAX: usize = 100;
-/// Most keys of a descriptor.
-const KEYS_MAX: usize = 254;
+    /// Its number in the journal of the process; 0 before it has one.
+    #[inline]
+    pub(crate) fn id(&self) -> u32 {
+        self.id.load(Ordering::Acquire)
+    }
 
-impl Descriptor {
-    /// Appends the descriptor: `line u32, key count u8, padding 3`, then name, source, file and
-    /// the keys as `length u16, bytes`.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
-        let keys = &self.keys[..self.keys.len().min(KEYS_MAX)];
-        out.extend_from_slice(&self.line.to_le_bytes());
-        out.extend_from_slice(&[keys.len() as u8, 0, 0, 0]);
-        let texts = [&self.name, &self.source, &self.file].map(|text| (text, TEXT_MAX));
-        for (text, max) in texts.into_iter().chain(keys.iter().map(|key| (key, KEY_MAX))) {
-            let end = floor_char_boundary(text, max);
-            out.extend_from_slice(&(end as u16).to_le_bytes());
-            out.extend_from_slice(&text.as_bytes()[..end]);
+    pub(crate) fn set_id(&self, id: u32) {
+        self.id.store(id, Ordering::Release);
+    }
+
+    /// What records of it refer to.
+    pub fn describe(&self) -> Descriptor {
+        let text = &self.text;
+        Descriptor {
+            name: text.name.to_owned(),
+            source: text.source.to_owned(),
+            file: text.file.to_owned(),
+            line: text.line,
+            message: text.message.unwrap_or_default().to_owned(),
+            keys: text.keys.iter().map(|key| key.trim_start_matches("r#").to_owned()).collect(),
         }
     }
-
-    /// Reads a descriptor from the front of `bytes`, with the length it took. `None` for bytes
-    /// that are not one.
-    pub(crate) fn decode(bytes: &[u8]) -> Option<(Self, usize)> {
-        let line = u32::from_le_bytes(bytes.get(..4)?.try_into().ok()?);
-        let key_count = usize::from(*bytes.get(4)?);
-        let mut at = 8;
-        let mut text = || {
-            let length = u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?);
-            let end = at + 2 + usize::from(length);
-            let text = std::str::from_utf8(bytes.get(at + 2..end)?).ok()?.to_owned();
-            at = end;
-            Some(text)
-        };
-        let (name, source, file) = (text()?, text()?, text()?);
-        let keys = (0..key_count).map(|_| text()).collect::<Option<Vec<_>>>()?;
-        Some((Self { name, source, file, line, keys }, at))
-    }
 }
 
-/// The largest character boundary of `text` that is not past `max`.
-pub(crate) fn floor_char_boundary(text: &str, max: usize) -> usize {
-    if text.len() <= max {
-        return text.len();
-    }
-    (0..=max).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn descriptors_read_back_and_cut_ones_are_refused() {
-        let descriptor = Descriptor {
-            name: "user.action".into(),
-            source: "shop::cart".into(),
-            file: "src/cart.rs".into(),
-            line: 42,
-            keys: vec!["type".into(), "größe".into()],
-        };
-        let mut bytes = Vec::new();
-        descriptor.encode(&mut bytes);
-        assert_eq!(Descriptor::decode(&bytes), Some((descriptor, bytes.len())));
-        for cut in 0..bytes.len() {
-            assert_eq!(Descriptor::decode(&bytes[..cut]), None);
+/// Whether a message has arguments, or braces to be unescaped: then it is formatted at each call.
+/// `event!` asks at compile time.
+#[must_use]
+pub const fn is_constant_message(message: &str) -> bool {
+    let bytes = message.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if matches!(bytes[at], b'{' | b'}') {
+            return false;
         }
+        at += 1;
     }
-
-    #[test]
-    fn long_texts_are_cut_at_a_character() {
-        let descriptor = Descriptor { name: "ä".repeat(1000), ..Descriptor::default() };
-        let mut bytes = Vec::new();
-        descriptor.encode(&mut bytes);
-        let (back, _) = Descriptor::decode(&bytes).unwrap();
-        assert_eq!(back.name, "ä".repeat(256));
-    }
+    // Longer ones are cut in the descriptor.
+    bytes.len() <= crate::descriptor::TEXT_MAX
 }

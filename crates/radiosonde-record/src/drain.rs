@@ -11,11 +11,11 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::batch::{BATCH_BYTES, Batch, Sink};
-use crate::callsite::Descriptor;
+use crate::descriptor::Descriptor;
 use crate::files::Unsynced;
 use crate::journal::{Journal, lock};
 use crate::lanes::{self, Lane};
-use crate::ring::{Consumer, Source};
+use crate::ring::{Calibration, Consumer, Source as _};
 use crate::slot::Lease;
 use crate::stage::Stage;
 use crate::writer::Writer;
@@ -184,6 +184,7 @@ pub struct Drain {
     sites: HashMap<u32, Arc<Descriptor>>,
     notify: Box<dyn Fn(Notice) + Send>,
     blocked: bool,
+    calibration: Calibration,
 }
 
 impl Drain {
@@ -221,6 +222,7 @@ impl Drain {
             sites: HashMap::new(),
             notify,
             blocked: false,
+            calibration: Calibration::new(),
         }
     }
 
@@ -270,8 +272,9 @@ impl Drain {
             let state = lock(&control.state);
             (state.requested, state.completed < state.requested, state.stop)
         };
+        self.calibration.tick();
         self.adopt_lanes();
-        let goal: Vec<u64> = self.lanes.iter().map(|lane| lane.source.head()).collect();
+        let goal: Vec<u64> = self.lanes.iter_mut().map(|lane| lane.source.head()).collect();
         let mut bytes = self.pass();
         while flush_wanted && bytes > 0 && !self.has_reached(&goal) {
             bytes = self.pass();
@@ -290,6 +293,7 @@ impl Drain {
         let mut new = Vec::new();
         self.journal.take_new_consumers(&mut new);
         self.lanes.extend(new.into_iter().map(Lane::new));
+        self.journal.tend(&mut self.lanes.iter().map(|lane| lane.source.ring()));
     }
 
     /// One batch. The bytes that were moved.
@@ -354,10 +358,9 @@ impl Drain {
         if lease.renew()? {
             let slot = lease.slot().number();
             self.sink.move_to(slot);
-            // What is encoded, or even staged, goes to the new files as well.
-            self.batch.rename(|file| self.sink.renamed(file));
             (self.notify)(Notice::Moved { slot });
-            writer.move_unfinished(self.sink.as_ref())?;
+            // What is staged goes to the new files as well.
+            writer.move_unfinished(&self.batch, self.sink.as_ref())?;
         }
         Ok(())
     }
@@ -366,9 +369,9 @@ impl Drain {
     fn stage(&mut self) -> io::Result<()> {
         self.renew()?;
         let Some((_, writer)) = &mut self.writer else { return Ok(()) };
-        let ranges: Vec<(u32, u64)> =
-            self.lanes.iter().map(|lane| (lane.source.number(), lane.encoded)).collect();
+        let ranges = lanes::ranges(&self.lanes);
         let used = writer.stage(&self.batch, &ranges, self.sink.as_ref())?;
+        lanes::mark_staged(&mut self.lanes);
         if writer.has_stage() {
             self.release();
         }
@@ -388,7 +391,7 @@ impl Drain {
     /// Writes the ready batch. Whether that worked.
     fn finish(&mut self) -> bool {
         let Some((_, writer)) = &mut self.writer else { return true };
-        if let Err(error) = writer.finish(self.sink.as_ref()) {
+        if let Err(error) = writer.finish(&self.batch, self.sink.as_ref()) {
             self.block(error);
             return false;
         }

@@ -1,4 +1,4 @@
-//! The record format, version 1.
+//! The record format, version 2.
 //!
 //! # Constraints
 //! Written by an application thread into its ring in one piece; read by the drain of the same
@@ -8,8 +8,8 @@
 //!
 //! # Layout
 //! ```text
-//!  0 u32 length, with padding          24 u32 call site: offset / 8 in `callsites`, 0 = inline
-//!  4 u32 crc32c of bytes 8..length     28 u8  kind     29 u8 level   30 u16 flags
+//!  0 u32 length, all of it             24 u32 call site: offset / 8 in `callsites`, 0 = inline
+//!  4 u32 check, see below              28 u8  kind     29 u8 level   30 u16 flags
 //!  8 u64 sequence within the ring      32 u16 context length         34 u16 number of fields
 //! 16 u64 nanoseconds since 1970        36 u32 message length
 //! 40 inline call site, when 24 is 0 (see `Descriptor::encode`)
@@ -18,18 +18,25 @@
 //!    message, UTF-8
 //!    fields: key u8 (index into the call site's keys; 255: length u8 and the key's bytes),
 //!            type u8, value (bool u8; i64, u64, f64 8 bytes; text and JSON u32 length + UTF-8)
+//!    padding to 8 bytes
+//!    trailer u64: how many records the ring had accepted with this one
 //! ```
-//! Flags: 1 = something was cut to fit.
+//! Flags: 1 = something was cut to fit; 2 = the message is the call site's.
+//!
+//! The check is for power cuts, after which sectors of a ring may be from different laps. A record
+//! of up to 512 bytes lies in two sectors at most: its check is the low half of the trailer, so
+//! that either sector missing shows. A longer one has the crc32c of its bytes from 8 to the end.
+//! Against SIGKILL nothing needs to be checked: see the ring.
 //!
 //! # Recovery
-//! A record counts when its length is plausible and its checksum is right. Readers skip field
-//! types they do not know by refusing the record (it is counted), never by guessing.
+//! A record counts when its length is plausible and its check is right. Readers skip field types
+//! they do not know by refusing the record (it is counted), never by guessing.
 
 use std::fmt::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::callsite::{Descriptor, floor_char_boundary};
+use crate::descriptor::{Descriptor, floor_char_boundary};
 use crate::level::{Kind, Level};
 use crate::value::Value;
 
@@ -42,8 +49,23 @@ pub const FIELD_MAX: usize = 12 * 1024;
 
 pub(crate) const HEADER_SIZE: usize = 40;
 const SPAN_PART_SIZE: usize = 24;
+pub(crate) const TRAILER_SIZE: usize = 8;
 const FLAG_TRUNCATED: u16 = 1;
-const INLINE_KEY: u8 = 255;
+pub(crate) const FLAG_SITE_MESSAGE: u16 = 2;
+/// Records past this have a checksum.
+const SECTOR: usize = 512;
+/// The bit that makes a length one of bytes to be passed over.
+pub(crate) const FILLER: u32 = 1 << 31;
+pub(crate) const INLINE_KEY: u8 = 255;
+
+// The types of a field's value.
+pub(crate) const NULL: u8 = 0;
+pub(crate) const BOOL: u8 = 1;
+pub(crate) const I64: u8 = 2;
+pub(crate) const U64: u8 = 3;
+pub(crate) const F64: u8 = 4;
+pub(crate) const TEXT: u8 = 5;
+pub(crate) const JSON: u8 = 6;
 
 static FORMAT_PANICS: AtomicU64 = AtomicU64::new(0);
 
@@ -149,7 +171,7 @@ impl<'a> Builder<'a> {
         let start = self.buffer.len();
         self.buffer.extend_from_slice(key);
         self.truncated |= encode_value(self.buffer, value);
-        if self.buffer.len() > RECORD_MAX - 8 || self.fields == u16::MAX {
+        if self.buffer.len() > RECORD_MAX - 16 || self.fields == u16::MAX {
             self.buffer.truncate(start);
             self.truncated = true;
         } else {
@@ -159,7 +181,7 @@ impl<'a> Builder<'a> {
 
     /// Appends fields that were encoded before, with [`EncodedFields::push`].
     pub fn encoded_fields(&mut self, fields: &EncodedFields) {
-        if self.buffer.len() + fields.bytes.len() > RECORD_MAX - 8 {
+        if self.buffer.len() + fields.bytes.len() > RECORD_MAX - 16 {
             self.truncated = true;
             return;
         }
@@ -170,7 +192,7 @@ impl<'a> Builder<'a> {
 
     /// Completes the record but for sequence and checksum. Whether something was cut.
     pub(crate) fn finish(self) -> bool {
-        let padded = self.buffer.len().next_multiple_of(8);
+        let padded = self.buffer.len().next_multiple_of(8) + TRAILER_SIZE;
         self.buffer.resize(padded, 0);
         let flags = if self.truncated { FLAG_TRUNCATED } else { 0 };
         self.buffer[0..4].copy_from_slice(&(padded as u32).to_le_bytes());
@@ -220,33 +242,49 @@ impl EncodedFields {
     }
 }
 
-/// Writes the sequence number and the checksum into a finished record.
-pub(crate) fn seal(record: &mut [u8], sequence: u64) {
+/// Writes into a finished record what only its ring knows, and the check.
+#[inline]
+pub(crate) fn seal(record: &mut [u8], sequence: u64, accepted: u64) {
+    let Some(trailer) = record.last_chunk_mut() else { return };
+    *trailer = accepted.to_le_bytes();
     record[8..16].copy_from_slice(&sequence.to_le_bytes());
-    let crc = crc32c::crc32c(&record[8..]);
-    record[4..8].copy_from_slice(&crc.to_le_bytes());
+    let check = if record.len() > SECTOR { crc32c::crc32c(&record[8..]) } else { accepted as u32 };
+    record[4..8].copy_from_slice(&check.to_le_bytes());
+}
+
+/// The first bytes of what is passed over.
+pub(crate) fn filler(length: u32) -> [u8; 8] {
+    u64::from(length | FILLER).to_le_bytes()
+}
+
+/// Whether all sectors of a record are of one lap.
+fn is_whole(record: &[u8], check: u32) -> bool {
+    if record.len() > SECTOR {
+        return crc32c::crc32c(&record[8..]) == check;
+    }
+    record.last_chunk().is_some_and(|trailer| u64::from_le_bytes(*trailer) as u32 == check)
 }
 
 /// Type byte and value. Whether something was cut.
 fn encode_value(out: &mut Vec<u8>, value: Value<'_>) -> bool {
     match value {
-        Value::Null => out.push(0),
-        Value::Bool(value) => out.extend_from_slice(&[1, u8::from(value)]),
+        Value::Null => out.push(NULL),
+        Value::Bool(value) => out.extend_from_slice(&[BOOL, u8::from(value)]),
         Value::I64(value) => {
-            out.push(2);
+            out.push(I64);
             out.extend_from_slice(&value.to_le_bytes());
         }
         Value::U64(value) => {
-            out.push(3);
+            out.push(U64);
             out.extend_from_slice(&value.to_le_bytes());
         }
         Value::F64(value) => {
-            out.push(4);
+            out.push(F64);
             out.extend_from_slice(&value.to_le_bytes());
         }
         Value::Json(_) | Value::Str(_) | Value::Bytes(_) | Value::Display(_) | Value::Debug(_) => {
             let json = matches!(value, Value::Json(_));
-            out.push(if json { 6 } else { 5 });
+            out.push(if json { JSON } else { TEXT });
             let at = out.len();
             out.extend_from_slice(&[0; 4]);
             // Cut JSON would break the line; ours is small, and dropped whole when it is not.
@@ -350,8 +388,10 @@ pub struct Record<'a> {
     pub context: &'a [u8],
     /// Present on spans.
     pub span: Option<SpanPart>,
-    /// The message.
+    /// The message; empty when it stands at the call site.
     pub message: &'a str,
+    /// Whether the message is [`Descriptor::message`].
+    pub message_at_site: bool,
     /// Whether something was cut when it was recorded.
     pub truncated: bool,
     field_count: u16,
@@ -362,16 +402,17 @@ pub struct Record<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// The checksum does not match.
-    #[error("checksum does not match")]
-    Checksum,
+    /// The check does not match: sectors of different laps, or damage.
+    #[error("check does not match")]
+    Check,
     /// A part is missing or not of its form.
     #[error("malformed {0}")]
     Malformed(&'static str),
 }
 
 impl<'a> Record<'a> {
-    /// Reads one record from its exact bytes.
+    /// Reads one record from its exact bytes. Its fields are looked at when they are asked for; the
+    /// first that is malformed ends them.
     ///
     /// # Errors
     /// [`DecodeError`] for anything that was not written by [`Builder`].
@@ -379,12 +420,14 @@ impl<'a> Record<'a> {
         let malformed = DecodeError::Malformed;
         let mut reader = Reader { bytes };
         let length = reader.u32().ok_or(malformed("length"))? as usize;
-        if length != bytes.len() || length < HEADER_SIZE {
+        if length != bytes.len() || length < HEADER_SIZE + TRAILER_SIZE {
             return Err(malformed("length"));
         }
-        if reader.u32() != Some(crc32c::crc32c(&bytes[8..])) {
-            return Err(DecodeError::Checksum);
+        let check = reader.u32().ok_or(malformed("check"))?;
+        if !is_whole(bytes, check) {
+            return Err(DecodeError::Check);
         }
+        reader.bytes = &reader.bytes[..reader.bytes.len() - TRAILER_SIZE];
         let header = || -> Option<_> {
             let sequence = reader.u64()?;
             let timestamp_ns = reader.u64()?;
@@ -416,16 +459,25 @@ impl<'a> Record<'a> {
                 span,
                 message,
                 truncated: flags & FLAG_TRUNCATED != 0,
+                message_at_site: flags & FLAG_SITE_MESSAGE != 0,
                 field_count,
                 fields: reader.bytes,
             })
         };
         // The closure only gives `?` on options a scope of its own.
         let mut header = header;
-        let record = header().ok_or(malformed("header"))?;
+        header().ok_or(malformed("header"))
+    }
+
+    /// As [`Record::decode`], and looks at every field: for bytes of a dead process.
+    ///
+    /// # Errors
+    /// As [`Record::decode`].
+    pub fn decode_whole(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let record = Self::decode(bytes)?;
         let mut fields = record.fields();
         for _ in 0..record.field_count {
-            fields.next().ok_or(malformed("field"))?;
+            fields.next().ok_or(DecodeError::Malformed("field"))?;
         }
         Ok(record)
     }
@@ -466,15 +518,15 @@ impl<'a> Iterator for Fields<'a> {
             index => Key::Index(usize::from(index)),
         };
         let value = match reader.u8()? {
-            0 => Value::Null,
-            1 => Value::Bool(reader.u8()? != 0),
-            2 => Value::I64(reader.u64()? as i64),
-            3 => Value::U64(reader.u64()?),
-            4 => Value::F64(f64::from_bits(reader.u64()?)),
-            kind @ (5 | 6) => {
+            NULL => Value::Null,
+            BOOL => Value::Bool(reader.u8()? != 0),
+            I64 => Value::I64(reader.u64()? as i64),
+            U64 => Value::U64(reader.u64()?),
+            F64 => Value::F64(f64::from_bits(reader.u64()?)),
+            kind @ (TEXT | JSON) => {
                 let length = reader.u32()? as usize;
                 let text = std::str::from_utf8(reader.take(length)?).ok()?;
-                if kind == 5 { Value::Str(text) } else { Value::Json(text) }
+                if kind == TEXT { Value::Str(text) } else { Value::Json(text) }
             }
             _ => return None,
         };

@@ -6,19 +6,26 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use crate::account::Account;
-use crate::callsite::Descriptor;
+use crate::callsite::Callsite;
+use crate::descriptor::Descriptor;
 use crate::drain::Control;
 use crate::filter::Filter;
-use crate::format::{Builder, Site};
+use crate::format::{Builder, MESSAGE_MAX, Site};
 use crate::level::{DropReason, Kind, Level};
-use crate::ring::{Consumer, Counters, Memory, Producer, Region, Ring};
-use crate::thread;
+use crate::plain::{self, Plain};
+use crate::pool::Rings;
+use crate::ring::{self, Consumer, Counters, Memory, Producer, Region, Ring};
+use crate::sites::Sites;
+use crate::thread::{self, Push};
+use crate::value::Value;
 
-/// Data bytes of one thread's ring.
-pub const RING_CAPACITY: usize = 256 * 1024;
+/// Data bytes of a thread's first ring.
+pub const RING_CAPACITY_MIN: usize = 64 * 1024;
+/// Data bytes of the largest ring a thread gets under pressure.
+pub const RING_CAPACITY_MAX: usize = 1024 * 1024;
 /// Memory of all rings of a process; threads past it share one ring.
 pub const RINGS_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Size of the file `callsites`; call sites past it travel inside their records.
@@ -48,27 +55,25 @@ pub(crate) struct Inner {
     rings: Mutex<Rings>,
     /// For threads without a ring of their own.
     shared: Mutex<Producer>,
+    /// Its header counts the calls that have no ring.
+    shared_ring: Arc<Ring>,
     callsites: Option<Region>,
     descriptors: Mutex<HashMap<u32, Arc<Descriptor>>>,
-    sites: Mutex<HashMap<usize, u32>>,
+    sites: Sites,
+    /// Held by whoever inserts; what did not fit in `sites`.
+    more_sites: Mutex<HashMap<usize, u32>>,
     next_site: AtomicU32,
     closed: AtomicBool,
+    /// Call sites know their numbers in this journal.
+    global: AtomicBool,
+    /// Calls in forked children of this process, in each child's own memory.
+    forked: AtomicU64,
     on_attach: OnceLock<Box<dyn Fn() + Send + Sync>>,
     control: Arc<Control>,
-    /// Drops outside of any ring.
+    /// Records that found no destination.
     dropped: Mutex<Counters>,
     delivered: [AtomicU64; 3],
     rejected: [AtomicU64; 3],
-}
-
-#[derive(Default)]
-struct Rings {
-    all: Vec<Arc<Ring>>,
-    /// Rings whose thread has ended, for the next one.
-    free: Vec<Producer>,
-    /// Rings the drain has not picked up yet.
-    new: Vec<Consumer>,
-    next_number: u32,
 }
 
 static NEXT_JOURNAL: AtomicUsize = AtomicUsize::new(1);
@@ -87,19 +92,25 @@ impl Journal {
             }
             Placement::Memory => None,
         };
-        let mut rings = Rings::default();
-        let shared = rings.create(&placement)?;
+        ring::prepare();
+        let mut rings = Rings::new(&placement);
+        let shared = rings.create(RING_CAPACITY_MAX)?;
+        let shared_ring = Arc::clone(shared.ring());
         Ok(Self(Arc::new(Inner {
             id: NEXT_JOURNAL.fetch_add(1, Ordering::Relaxed),
             placement,
             filter,
             rings: Mutex::new(rings),
             shared: Mutex::new(shared),
+            shared_ring,
             callsites,
             descriptors: Mutex::default(),
-            sites: Mutex::default(),
+            sites: Sites::default(),
+            more_sites: Mutex::default(),
             next_site: AtomicU32::new(1),
             closed: AtomicBool::new(false),
+            global: AtomicBool::new(false),
+            forked: AtomicU64::new(0),
             on_attach: OnceLock::new(),
             control: Arc::default(),
             dropped: Mutex::default(),
@@ -123,34 +134,123 @@ impl Journal {
         if thread::is_suppressed() {
             return;
         }
+        let Some(_entered) = thread::enter() else {
+            return self.count_outside(kind, DropReason::Reentrant, level);
+        };
         let mut buffer = thread::take_scratch();
-        let mut builder = Builder::new(&mut buffer, kind, level, now_ns(), site, context);
+        let now = thread::now_ns();
+        let mut builder = Builder::new(&mut buffer, kind, level, now, site, context);
         build(&mut builder);
         let truncated = builder.finish();
-        thread::push(self, &mut buffer, kind, level, truncated);
+        let fill = |record: &mut [u8]| record.copy_from_slice(&buffer);
+        Push { kind, level, truncated, length: buffer.len(), fill }.run(self);
         thread::give_scratch(buffer);
+    }
+
+    /// Records an event of a static call site. Without formatters among its values it is built in
+    /// the ring itself. Never fails and never panics; waits as [`Journal::record`] does.
+    ///
+    /// `message` is left out when the call site has it.
+    #[inline]
+    pub fn event(
+        &self,
+        callsite: &'static Callsite,
+        context: &[u8],
+        message: Option<Value<'_>>,
+        values: &[Value<'_>],
+    ) {
+        if thread::is_suppressed() {
+            return;
+        }
+        let level = callsite.text().level;
+        let text = match message {
+            None => Some(None),
+            Some(Value::Str(text)) if text.len() <= MESSAGE_MAX => Some(Some(text)),
+            Some(_) => None,
+        };
+        if let Some(message) = text
+            && let Some(length) = plain::length(context, message, values)
+            && let Some(site) = self.number(callsite)
+        {
+            let timestamp_ns = thread::now_ns();
+            let plain = Plain { level, timestamp_ns, site, context, message, values };
+            let fill = |record: &mut [u8]| plain.write(record);
+            return Push { kind: Kind::Event, level, truncated: false, length, fill }.run(self);
+        }
+        self.formatted_event(callsite, context, message, values);
+    }
+
+    #[cold]
+    fn formatted_event(
+        &self,
+        callsite: &'static Callsite,
+        context: &[u8],
+        message: Option<Value<'_>>,
+        values: &[Value<'_>],
+    ) {
+        let text = callsite.text();
+        let site = self.site(callsite.key(), || callsite.describe());
+        self.record(Kind::Event, text.level, &site, context, |record| {
+            // In full, should the call site have found no number.
+            record.message(message.or(text.message.map(Value::Str)).unwrap_or(Value::Str("")));
+            for (index, value) in values.iter().enumerate() {
+                record.field(index, *value);
+            }
+        });
+    }
+
+    /// The number of a call site, given at its first use; `None` when there is no room for it.
+    #[inline]
+    fn number(&self, callsite: &'static Callsite) -> Option<u32> {
+        if self.0.global.load(Ordering::Relaxed) {
+            let id = callsite.id();
+            if id != 0 {
+                return Some(id);
+            }
+        }
+        match self.site(callsite.key(), || callsite.describe()) {
+            Site::Registered(id) => {
+                if self.0.global.load(Ordering::Relaxed) {
+                    callsite.set_id(id);
+                }
+                Some(id)
+            }
+            Site::Inline(_) => None,
+        }
     }
 
     /// The site of a static call site, registered at its first use. `key` identifies it within
     /// the process.
+    #[inline]
     pub fn site(&self, key: usize, describe: impl FnOnce() -> Descriptor) -> Site {
-        if let Some(id) = thread::cached_site(self, key) {
-            return Site::Registered(id);
+        match self.0.sites.find(key) {
+            Some(id) => Site::Registered(id),
+            None => self.new_site(key, describe),
         }
-        let mut sites = lock(&self.0.sites);
-        let id = match sites.get(&key) {
-            Some(id) => *id,
-            None => {
-                let descriptor = describe();
-                let Some(id) = self.register(&descriptor) else { return Site::Inline(descriptor) };
-                sites.insert(key, id);
-                lock(&self.0.descriptors).insert(id, Arc::new(descriptor));
-                id
+    }
+
+    #[cold]
+    fn new_site(&self, key: usize, describe: impl FnOnce() -> Descriptor) -> Site {
+        let register = || {
+            let mut more = lock(&self.0.more_sites);
+            if let Some(id) = self.0.sites.find(key).or_else(|| more.get(&key).copied()) {
+                return Site::Registered(id);
             }
+            let descriptor = describe();
+            let Some(id) = self.register(&descriptor) else { return Site::Inline(descriptor) };
+            // Known before it can be met in a record.
+            lock(&self.0.descriptors).insert(id, Arc::new(descriptor));
+            if !self.0.sites.insert(key, id) {
+                more.insert(key, id);
+            }
+            Site::Registered(id)
         };
-        drop(sites);
-        thread::cache_site(self, key, id);
-        Site::Registered(id)
+        if ring::is_forked_child() {
+            // Others may have held the lock when the process was forked.
+            return Site::Inline(Descriptor::default());
+        }
+        // Inside of another registration: the record will be refused as reentrant.
+        thread::inside(register).unwrap_or_else(|| Site::Inline(Descriptor::default()))
     }
 
     fn register(&self, descriptor: &Descriptor) -> Option<u32> {
@@ -172,12 +272,32 @@ impl Journal {
 
     /// Counts a record that its call site's rate limit held back.
     pub fn count_rate_limited(&self, kind: Kind, level: Level) {
-        self.count_drop(kind, DropReason::RateLimited, level);
+        self.count_outside(kind, DropReason::RateLimited, level);
     }
 
-    pub(crate) fn count_drop(&self, kind: Kind, reason: DropReason, level: Level) {
-        let mut dropped = lock(&self.0.dropped);
-        dropped.dropped[kind as usize][reason as usize][level as usize] += 1;
+    /// Counts a call that no ring counts. Neither locks nor allocates; survives the process as
+    /// the records do.
+    pub(crate) fn count_outside(&self, kind: Kind, reason: DropReason, level: Level) {
+        if ring::is_forked_child() {
+            return self.count_forked();
+        }
+        self.0.shared_ring.count_outside(kind, reason, level);
+    }
+
+    /// Counts a call in a forked child: in memory of its own.
+    #[cold]
+    pub(crate) fn count_forked(&self) {
+        self.0.forked.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether this process is a forked child of the one that opened the journal: then it records
+    /// nothing, and drain and files are not its own.
+    pub fn is_forked(&self) -> bool {
+        ring::is_forked_child()
+    }
+
+    pub(crate) fn become_global(&self) {
+        self.0.global.store(true, Ordering::Release);
     }
 
     /// Calls `hook` whenever a thread records for the first time; the first hook stays.
@@ -190,10 +310,11 @@ impl Journal {
     /// drain finds from now on is all there will ever be.
     pub fn close(&self, within: Duration) -> bool {
         self.0.closed.store(true, Ordering::SeqCst);
+        ring::process_barrier();
         let deadline = Instant::now() + within;
         loop {
             // The list is read anew: a thread may have got its ring just now.
-            let busy = lock(&self.0.rings).all.iter().any(|ring| ring.is_busy());
+            let busy = lock(&self.0.rings).all().iter().any(|ring| ring.is_busy());
             if !busy || Instant::now() >= deadline {
                 return !busy;
             }
@@ -214,8 +335,12 @@ impl Journal {
         let delivered = self.0.delivered[kind as usize].load(Ordering::Acquire);
         let rejected = self.0.rejected[kind as usize].load(Ordering::Acquire);
         let mut sum = *lock(&self.0.dropped);
-        for ring in &lock(&self.0.rings).all {
+        for ring in lock(&self.0.rings).all() {
             sum.add(&ring.counters());
+        }
+        let forked = self.0.forked.load(Ordering::Relaxed);
+        if kind == Kind::Event {
+            sum.dropped[kind as usize][DropReason::Forked as usize][Level::Info as usize] += forked;
         }
         Account::new(kind, &sum, delivered, rejected)
     }
@@ -230,7 +355,7 @@ impl Journal {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.0.closed.load(Ordering::SeqCst)
+        self.0.closed.load(Ordering::Relaxed)
     }
 
     pub(crate) fn on_attach(&self) {
@@ -239,21 +364,20 @@ impl Journal {
         }
     }
 
-    /// A ring for a thread: a used one, a new one, or none past the cap or without room on disk.
+    /// A ring for a thread; `None` past the cap or without room on disk.
     pub(crate) fn producer(&self) -> Option<Producer> {
-        let mut rings = lock(&self.0.rings);
-        if let Some(producer) = rings.free.pop() {
-            return Some(producer);
-        }
-        let cap = RINGS_BYTES_MAX / Ring::memory_size(RING_CAPACITY);
-        if rings.all.len() >= cap {
-            return None;
-        }
-        rings.create(&self.0.placement).ok()
+        lock(&self.0.rings).take(RING_CAPACITY_MIN)
     }
 
     pub(crate) fn give_back(&self, producer: Producer) {
-        lock(&self.0.rings).free.push(producer);
+        if !ring::is_forked_child() {
+            lock(&self.0.rings).give_back(producer);
+        }
+    }
+
+    /// Sees to rings that are under pressure, and to spare ones. The drain calls it.
+    pub(crate) fn tend(&self, lanes: &mut dyn Iterator<Item = &Arc<Ring>>) {
+        lock(&self.0.rings).tend(lanes);
     }
 
     pub(crate) fn shared(&self) -> &Mutex<Producer> {
@@ -261,7 +385,7 @@ impl Journal {
     }
 
     pub(crate) fn take_new_consumers(&self, into: &mut Vec<Consumer>) {
-        into.append(&mut lock(&self.0.rings).new);
+        lock(&self.0.rings).take_new(into);
     }
 
     pub(crate) fn descriptor(&self, id: u32) -> Option<Arc<Descriptor>> {
@@ -304,31 +428,8 @@ impl fmt::Debug for Journal {
     }
 }
 
-impl Rings {
-    fn create(&mut self, placement: &Placement) -> io::Result<Producer> {
-        let number = self.next_number;
-        let size = Ring::memory_size(RING_CAPACITY);
-        let memory = match placement {
-            Placement::Directory(path) => {
-                Memory::create(&path.join("rings").join(format!("{number}.ring")), size)?
-            }
-            Placement::Memory => Memory::anonymous(size)?,
-        };
-        self.next_number += 1;
-        let (ring, producer, consumer) = Ring::split(memory, number);
-        self.all.push(ring);
-        self.new.push(consumer);
-        Ok(producer)
-    }
-}
-
 /// Telemetry goes on when some thread panicked with a lock held: the data is counters and lists
 /// that are whole at every step.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn now_ns() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    now.as_nanos() as u64
 }

@@ -1,11 +1,13 @@
 //! Records of several rings merged by time into batches.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::batch::{Batch, Sink};
-use crate::callsite::Descriptor;
+use crate::descriptor::Descriptor;
 use crate::format::Record;
 use crate::level::Kind;
 use crate::ring::Source;
@@ -14,18 +16,30 @@ use crate::ring::Source;
 #[derive(Debug)]
 pub(crate) struct Lane<S> {
     pub(crate) source: S,
-    /// The next record, read but not yet encoded; empty when there is none.
-    next: Vec<u8>,
-    next_ns: u64,
+    /// Length and time of the next record, looked at but not yet encoded.
+    next: Option<(usize, u64)>,
     /// Everything before this position is encoded.
     pub(crate) encoded: u64,
+    /// As of the last batch that was made ready.
+    pub(crate) staged: u64,
 }
 
 impl<S: Source> Lane<S> {
     pub(crate) fn new(source: S) -> Self {
         let encoded = source.position();
-        Self { source, next: Vec::new(), next_ns: 0, encoded }
+        Self { source, next: None, encoded, staged: encoded }
     }
+}
+
+/// How far the rings were encoded, of those where that changed since the last batch.
+pub(crate) fn ranges<S: Source>(lanes: &[Lane<S>]) -> Vec<(u32, u64)> {
+    let changed = lanes.iter().filter(|lane| lane.staged != lane.encoded);
+    changed.map(|lane| (lane.source.number(), lane.encoded)).collect()
+}
+
+/// The batch was made ready.
+pub(crate) fn mark_staged<S>(lanes: &mut [Lane<S>]) {
+    lanes.iter_mut().for_each(|lane| lane.staged = lane.encoded);
 }
 
 /// What could not become a line.
@@ -48,69 +62,99 @@ pub(crate) fn fill<S: Source>(
     let mut refused = Refused::default();
     batch.clear();
     sink.begin(SystemTime::now());
-    let mut active: Vec<usize> = (0..lanes.len()).collect();
-    active.retain(|&at| peek(&mut lanes[at], &mut refused));
-    while batch.len() < limit {
-        let oldest = active.iter().enumerate().min_by_key(|(_, at)| lanes[**at].next_ns);
-        let Some((place, &at)) = oldest else { break };
-        let lane = &mut lanes[at];
-        encode(lane, sink, batch, describe, &mut refused);
-        lane.next.clear();
-        lane.encoded = lane.source.position();
-        if !peek(&mut lanes[at], &mut refused) {
-            active.swap_remove(place);
+    let mut active = Vec::new();
+    for (at, lane) in lanes.iter_mut().enumerate() {
+        if let Some(next_ns) = peek(lane, &mut refused) {
+            active.push(Reverse((next_ns, at)));
         }
     }
-    batch.trim();
+    let mut active = BinaryHeap::from(active);
+    while let Some(Reverse((_, at))) = active.pop() {
+        // The lane is the oldest until another one's next record is older than its own.
+        let until = active.peek().map_or(u64::MAX, |Reverse((next_ns, _))| *next_ns);
+        let lane = &mut lanes[at];
+        while let Some(next_ns) = peek(lane, &mut refused) {
+            if next_ns > until {
+                active.push(Reverse((next_ns, at)));
+                break;
+            }
+            if batch.len() >= limit {
+                return refused;
+            }
+            encode(lane, sink, batch, describe, &mut refused);
+        }
+    }
     refused
 }
 
-/// Reads the lane's next record, unless it has one. Whether it has one now.
-fn peek<S: Source>(lane: &mut Lane<S>, refused: &mut Refused) -> bool {
-    if !lane.next.is_empty() {
-        return true;
+/// The time of the lane's next record; `None` when there is none now.
+fn peek<S: Source>(lane: &mut Lane<S>, refused: &mut Refused) -> Option<u64> {
+    if let Some((_, next_ns)) = lane.next {
+        return Some(next_ns);
     }
-    match lane.source.read(&mut lane.next) {
-        Ok(true) => {
-            let timestamp = lane.next.get(16..24).and_then(|bytes| bytes.try_into().ok());
-            lane.next_ns = timestamp.map_or(0, u64::from_le_bytes);
-            true
+    match lane.source.next() {
+        Ok(Some(length)) => {
+            let time = |bytes: &[u8]| bytes[16..].first_chunk().map(|ns| u64::from_le_bytes(*ns));
+            let next_ns = lane.source.record(length, time).unwrap_or_default();
+            lane.next = Some((length, next_ns));
+            Some(next_ns)
         }
-        Ok(false) => false,
+        Ok(None) => {
+            // Fillers may have been passed over.
+            lane.encoded = lane.source.position();
+            None
+        }
         Err(bytes) => {
             refused.bytes += bytes;
-            lane.next.clear();
             lane.encoded = lane.source.position();
-            false
+            None
         }
     }
 }
 
+/// Encodes the lane's next record and goes past it.
 fn encode<S: Source>(
-    lane: &Lane<S>,
+    lane: &mut Lane<S>,
     sink: &mut dyn Sink,
     batch: &mut Batch,
     describe: &mut dyn FnMut(u32) -> Arc<Descriptor>,
     refused: &mut Refused,
 ) {
-    let Ok(record) = Record::decode(&lane.next) else {
-        // The kind stands at a fixed place; a record this damaged may lie about it.
-        let kind = lane.next.get(28).and_then(|kind| Kind::from_u8(*kind));
-        refused.records.push(kind.unwrap_or(Kind::Event));
-        return;
-    };
+    let Some((length, _)) = lane.next.take() else { return };
+    let number = lane.source.number();
+    lane.source.record(length, |bytes| {
+        if let Err(kind) = encode_record(bytes, number, S::TRUSTED, sink, batch, describe) {
+            refused.records.push(kind);
+        }
+    });
+    let position = lane.source.position() + length as u64;
+    lane.source.advance(position);
+    lane.encoded = position;
+}
+
+/// The kind of the record when it could not be encoded.
+fn encode_record(
+    bytes: &[u8],
+    ring: u32,
+    trusted: bool,
+    sink: &mut dyn Sink,
+    batch: &mut Batch,
+    describe: &mut dyn FnMut(u32) -> Arc<Descriptor>,
+) -> Result<(), Kind> {
+    let decoded = if trusted { Record::decode(bytes) } else { Record::decode_whole(bytes) };
+    // The kind stands at a fixed place; a record this damaged may lie about it.
+    let told = || bytes.get(28).and_then(|kind| Kind::from_u8(*kind)).unwrap_or(Kind::Event);
+    let record = decoded.map_err(|_| told())?;
     let site = match &record.inline_site {
         Some(site) => Arc::new(site.clone()),
         None => describe(record.site),
     };
-    let mark = batch.mark();
-    let number = lane.source.number();
-    let encoded = catch_unwind(AssertUnwindSafe(|| sink.encode(&record, &site, number, batch)));
-    match encoded {
-        Ok(()) => batch.records[record.kind as usize] += 1,
-        Err(_panic) => {
-            batch.rewind(&mark);
-            refused.records.push(record.kind);
-        }
+    let mark = batch.mark(record.kind);
+    let encoded = catch_unwind(AssertUnwindSafe(|| sink.encode(&record, &site, ring, batch)));
+    if encoded.is_err() {
+        batch.rewind(record.kind, mark);
+        return Err(record.kind);
     }
+    batch.records[record.kind as usize] += 1;
+    Ok(())
 }

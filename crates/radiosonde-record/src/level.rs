@@ -103,16 +103,23 @@ pub enum DropReason {
     RateLimited = 3,
     /// The thread's ring was full and the one bounded wait was used up.
     RingFull = 4,
+    /// Recorded from inside of recording: by an allocator, a signal handler, or a formatter that
+    /// records values whose formatters record in turn.
+    Reentrant = 5,
+    /// Recorded in a forked child, which has no rings of its own.
+    Forked = 6,
 }
 
 impl DropReason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::AfterShutdown,
         Self::Contended,
         Self::NoDestination,
         Self::RateLimited,
         Self::RingFull,
+        Self::Reentrant,
+        Self::Forked,
     ];
 
     /// The reason as the value of the label `reason`.
@@ -123,6 +130,8 @@ impl DropReason {
             Self::NoDestination => "no_destination",
             Self::RateLimited => "rate_limited",
             Self::RingFull => "ring_full",
+            Self::Reentrant => "reentrant",
+            Self::Forked => "forked",
         }
     }
 }

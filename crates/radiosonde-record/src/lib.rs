@@ -46,6 +46,7 @@
 mod account;
 mod batch;
 mod callsite;
+mod descriptor;
 mod drain;
 mod files;
 mod filter;
@@ -54,10 +55,13 @@ mod journal;
 mod lanes;
 mod level;
 mod placement;
+mod plain;
+mod pool;
 mod rate;
 pub mod recovery;
 #[expect(unsafe_code, reason = "rings are shared memory; the only place of the crate")]
 mod ring;
+mod sites;
 mod slot;
 mod stage;
 mod thread;
@@ -65,8 +69,9 @@ mod value;
 mod writer;
 
 pub use account::Account;
-pub use batch::{Batch, Sink, Target};
-pub use callsite::{Callsite, Descriptor};
+pub use batch::{Batch, Sink};
+pub use callsite::{Callsite, CallsiteText, is_constant_message};
+pub use descriptor::Descriptor;
 pub use drain::{Control, Drain, Flush, Notice, Turn};
 pub use files::Unsynced;
 pub use filter::Filter;
@@ -74,11 +79,11 @@ pub use format::{
     Builder, DecodeError, EncodedFields, FIELD_MAX, Fields, Key, MESSAGE_MAX, RECORD_MAX, Record,
     Site, SpanPart, format_panics,
 };
-pub use journal::{Journal, Placement, RING_CAPACITY, RINGS_BYTES_MAX};
+pub use journal::{Journal, Placement, RING_CAPACITY_MAX, RING_CAPACITY_MIN, RINGS_BYTES_MAX};
 pub use level::{DropReason, Kind, Level};
 pub use placement::{FileSystem, file_system};
 pub use rate::RateLimit;
-pub use ring::AckCounter;
+pub use ring::{AckCounter, on_fork_child};
 pub use slot::{Instance, Lease, Slot, create_directory, new_instance_id};
-pub use thread::{patiently, set_global, suppress_thread, with_current, with_journal};
+pub use thread::{now_ns, patiently, set_global, suppress_thread, with_current, with_journal};
 pub use value::{ToValue, Value};

@@ -13,12 +13,12 @@ use std::sync::Arc;
 use rustix::fs::OFlags;
 
 use crate::batch::{BATCH_BYTES, Batch, Sink};
-use crate::callsite::Descriptor;
+use crate::descriptor::Descriptor;
 use crate::files::Unsynced;
 use crate::lanes::{self, Lane};
 use crate::level::{DropReason, Kind, Level};
 use crate::ring::image::Image;
-use crate::ring::{Counters, Source, region};
+use crate::ring::{Counters, Source as _, region};
 use crate::slot::{Instance, OWNER, QUARANTINE, RINGS};
 use crate::stage::{Contents, Stage, Staged};
 use crate::writer::Writer;
@@ -124,11 +124,7 @@ impl Remains {
             fs::rename(&stage_path, &aside)?;
             recovered.unreadable.push((aside, "not a file of this crate".to_owned()));
         }
-        let mut stage = match Stage::open(&stage_path) {
-            Ok(stage) => stage,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Stage::create(&stage_path)?,
-            Err(error) => return Err(error),
-        };
+        let mut stage = Stage::open_or_create(&stage_path)?;
         if let Some(contents) = stage.contents()? {
             resolve(root, &contents, &mut images, sink, &unsynced, &mut recovered)?;
             stage.free()?;
@@ -292,13 +288,13 @@ fn replay(
         if batch.len() == 0 {
             return Ok(());
         }
-        let ranges: Vec<(u32, u64)> =
-            lanes.iter().map(|lane| (lane.source.number(), lane.encoded)).collect();
+        let ranges = lanes::ranges(&lanes);
         writer.stage(&batch, &ranges, sink)?;
+        lanes::mark_staged(&mut lanes);
         for lane in &mut lanes {
             lane.source.release(lane.encoded)?;
         }
-        writer.finish(sink)?;
+        writer.finish(&batch, sink)?;
         for (sum, count) in recovered.records.iter_mut().zip(batch.records()) {
             *sum += count;
         }

@@ -20,6 +20,8 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
+use crate::ring::{InChild, release_in_child};
+
 /// Processes that can write to one directory at a time.
 const SLOTS_MAX: u32 = 1024;
 /// The slot up to which an unusable one is passed over.
@@ -33,7 +35,7 @@ pub(crate) const QUARANTINE: &str = "quarantine";
 pub struct Slot {
     number: u32,
     path: PathBuf,
-    lock: Arc<File>,
+    lock: Arc<Lock>,
 }
 
 /// The directory of an owner, locked.
@@ -44,7 +46,21 @@ pub struct Instance {
     pub id: String,
     /// The directory.
     pub path: PathBuf,
-    _lock: File,
+    _lock: Lock,
+}
+
+/// A locked file. A forked child gives it up: it must not keep its dead parent alive.
+#[derive(Debug)]
+struct Lock {
+    // Before the file: it is taken out of the list before the descriptor is closed.
+    _in_child: InChild,
+    file: File,
+}
+
+impl Lock {
+    fn new(file: File) -> Self {
+        Self { _in_child: release_in_child(&file), file }
+    }
 }
 
 impl Slot {
@@ -80,7 +96,7 @@ impl Slot {
     /// Whether the lock file at the slot's path is still the one that is held. If not, another
     /// process may own the slot's files by now.
     pub fn is_held(&self) -> bool {
-        is_same_file(&self.lock, &self.path.join("lock"))
+        is_same_file(&self.lock.file, &self.path.join("lock"))
     }
 
     /// Takes one slot that exists; `None` when its owner lives.
@@ -105,7 +121,7 @@ impl Slot {
         }
         // Somebody may have replaced the file between open and lock: then this lock guards nothing.
         let held = is_same_file(&lock, &lock_path);
-        Ok(held.then(|| Self { number, path, lock: Arc::new(lock) }))
+        Ok(held.then(|| Self { number, path, lock: Arc::new(Lock::new(lock)) }))
     }
 
     /// The numbers of the slots that exist, free or not.
@@ -152,7 +168,8 @@ impl Slot {
                     continue;
                 }
                 let modified = entry.metadata()?.modified()?;
-                found.push((modified, Instance { id: id.to_owned(), path, _lock: lock }));
+                found
+                    .push((modified, Instance { id: id.to_owned(), path, _lock: Lock::new(lock) }));
             }
         }
         found.sort_by_key(|(modified, _)| *modified);
@@ -193,7 +210,7 @@ impl Slot {
         lock.try_lock()?;
         create_directory(&path.join(RINGS))?;
         write_new(&path.join(OWNER), owner)?;
-        Ok(Instance { id, path, _lock: lock })
+        Ok(Instance { id, path, _lock: Lock::new(lock) })
     }
 
     fn path_of(root: &Path, number: u32) -> PathBuf {

@@ -1,12 +1,13 @@
-//! What a thread keeps: its rings, its scratch buffer, and whether it is suppressed.
+//! What a thread keeps: its rings, its scratch buffer, its clock, and whether it is suppressed.
 
 use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{OnceLock, TryLockError};
 use std::time::{Duration, Instant};
 
 use crate::journal::Journal;
 use crate::level::{DropReason, Kind, Level};
-use crate::ring::{Full, Producer};
+use crate::ring::{self, Clock, Full, Producer};
 
 /// The one wait of a stalled ring on an application thread.
 const STALL_WAIT: Duration = Duration::from_millis(1);
@@ -14,35 +15,60 @@ const STALL_WAIT: Duration = Duration::from_millis(1);
 const STALL_STEP: Duration = Duration::from_micros(50);
 /// Looks at the shared ring's lock before the record is dropped.
 const SHARED_ATTEMPTS: usize = 64;
-/// Places of the thread's cache of call sites.
-const SITES: usize = 256;
+/// Records a thread without a ring shares before it asks for one again.
+const SHARED_BEFORE_RETRY: u32 = 1024;
 /// Larger scratch buffers are not kept.
 const SCRATCH_KEPT_MAX: usize = 128 * 1024;
+/// Records whose formatters record: how deep that may go.
+const NESTED_MAX: u8 = 4;
 
 thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static SUPPRESSED: Cell<bool> = const { Cell::new(false) };
     static WAIT: Cell<Duration> = const { Cell::new(STALL_WAIT) };
+    static CLOCK: Clock = const { Clock::new() };
+    /// Records being built on this thread.
+    static NESTED: Cell<u8> = const { Cell::new(0) };
+    /// This thread holds, or waits for, a lock of ours.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
     static ATTACHED: RefCell<Attachments> = const { RefCell::new(Attachments(Vec::new())) };
     static CURRENT: RefCell<Option<Journal>> = const { RefCell::new(None) };
 }
 
 static GLOBAL: OnceLock<Journal> = OnceLock::new();
+/// Threads that are inside of [`with_journal`].
+static LOCALS: AtomicUsize = AtomicUsize::new(0);
 
 /// Makes a journal the one that `event!` and friends of the whole process write to; the first one
 /// stays. Whether it was this one.
 pub fn set_global(journal: &Journal) -> bool {
-    GLOBAL.set(journal.clone()).is_ok()
+    let set = GLOBAL.set(journal.clone()).is_ok();
+    if set {
+        journal.become_global();
+    }
+    set
 }
 
 /// Calls `f` with the journal of this thread (see [`with_journal`]) or of the process. `None`,
 /// and `f` is not called, when there is none: libraries are silent until somebody listens.
+#[inline]
 pub fn with_current<R>(f: impl FnOnce(&Journal) -> R) -> Option<R> {
-    let local = CURRENT.try_with(|current| current.try_borrow().ok().and_then(|c| c.clone()));
-    match local {
-        Ok(Some(journal)) => Some(f(&journal)),
-        _ => GLOBAL.get().map(f),
+    if has_local_journals()
+        && let Some(journal) = local_journal()
+    {
+        return Some(f(&journal));
     }
+    GLOBAL.get().map(f)
+}
+
+#[inline]
+pub(crate) fn has_local_journals() -> bool {
+    LOCALS.load(Ordering::Relaxed) > 0
+}
+
+#[cold]
+fn local_journal() -> Option<Journal> {
+    CURRENT.try_with(|current| current.try_borrow().ok().and_then(|c| c.clone())).ok().flatten()
 }
 
 /// Makes `journal` the journal of this thread while `f` runs.
@@ -51,8 +77,10 @@ pub fn with_journal<R>(journal: &Journal, f: impl FnOnce() -> R) -> R {
     impl Drop for Restore {
         fn drop(&mut self) {
             let _ = CURRENT.try_with(|current| current.replace(self.0.take()));
+            if LOCALS.fetch_sub(1, Ordering::AcqRel) == 1 {}
         }
     }
+    LOCALS.fetch_add(1, Ordering::Relaxed);
     let before = CURRENT.try_with(|current| current.replace(Some(journal.clone())));
     let _restore = Restore(before.unwrap_or_default());
     f()
@@ -60,27 +88,66 @@ pub fn with_journal<R>(journal: &Journal, f: impl FnOnce() -> R) -> R {
 
 /// Records nothing on this thread from now on: for threads of telemetry itself.
 pub fn suppress_thread() {
-    let _ = SUPPRESSED.try_with(|suppressed| suppressed.set(true));
+    SUPPRESSED.set(true);
 }
 
+#[inline]
 pub(crate) fn is_suppressed() -> bool {
-    SUPPRESSED.try_with(Cell::get).unwrap_or(false)
+    SUPPRESSED.get()
 }
 
 /// Lets records of `f` through on a suppressed thread, and wait up to `wait` each time the ring is
-/// full: for threads of telemetry that write a lot at once, such as snapshots.
+/// full: for threads that would rather be late than lose, such as those that write snapshots.
 pub fn patiently<R>(wait: Duration, f: impl FnOnce() -> R) -> R {
     struct Restore(bool, Duration);
     impl Drop for Restore {
         fn drop(&mut self) {
-            let _ = SUPPRESSED.try_with(|suppressed| suppressed.set(self.0));
-            let _ = WAIT.try_with(|wait| wait.set(self.1));
+            SUPPRESSED.set(self.0);
+            WAIT.set(self.1);
         }
     }
-    let suppressed = SUPPRESSED.try_with(|suppressed| suppressed.replace(false)).unwrap_or(false);
-    let before = WAIT.try_with(|cell| cell.replace(wait)).unwrap_or(STALL_WAIT);
-    let _restore = Restore(suppressed, before);
+    let _restore = Restore(SUPPRESSED.replace(false), WAIT.replace(wait));
     f()
+}
+
+/// Nanoseconds since 1970, as the records of this thread have them.
+#[inline]
+pub fn now_ns() -> u64 {
+    CLOCK.with(Clock::now)
+}
+
+/// Says that a record is being built on this thread, as long as the guard lives. `None` when it
+/// must not be: inside of our own locks, or too deep.
+pub(crate) fn enter() -> Option<Entered> {
+    if INSIDE.get() || NESTED.get() >= NESTED_MAX {
+        return None;
+    }
+    NESTED.set(NESTED.get() + 1);
+    Some(Entered(()))
+}
+
+pub(crate) struct Entered(());
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        NESTED.set(NESTED.get() - 1);
+    }
+}
+
+/// Runs `f`, which takes locks: what an allocator or a signal handler records meanwhile is dropped
+/// and counted. `None`, and `f` is not called, inside of another such call.
+pub(crate) fn inside<R>(f: impl FnOnce() -> R) -> Option<R> {
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            INSIDE.set(false);
+        }
+    }
+    if INSIDE.replace(true) {
+        return None;
+    }
+    let _leave = Leave;
+    Some(f())
 }
 
 /// The thread's buffer. A formatter that records while this one is out gets a fresh one.
@@ -97,10 +164,11 @@ pub(crate) fn give_scratch(buffer: Vec<u8>) {
 struct Attachments(Vec<Attachment>);
 
 struct Attachment {
+    id: usize,
     journal: Journal,
     /// `None` when the journal's rings are used up: then the shared one serves.
     producer: Option<Producer>,
-    sites: Box<[(usize, u32); SITES]>,
+    shared: u32,
 }
 
 impl Drop for Attachments {
@@ -114,131 +182,173 @@ impl Drop for Attachments {
 }
 
 impl Attachments {
-    fn get(&mut self, journal: &Journal) -> Option<&mut Attachment> {
-        self.0.iter_mut().find(|attachment| attachment.journal.id() == journal.id())
+    #[inline]
+    fn get(&mut self, id: usize) -> Option<&mut Attachment> {
+        self.0.iter_mut().find(|attachment| attachment.id == id)
     }
 }
 
-/// Pushes a finished record to the ring of this thread.
-pub(crate) fn push(
-    journal: &Journal,
-    record: &mut [u8],
-    kind: Kind,
-    level: Level,
-    truncated: bool,
-) {
-    if journal.is_closed() {
-        // Before a ring is made for it; the question that counts is asked again below.
-        return journal.count_drop(kind, DropReason::AfterShutdown, level);
-    }
-    let mut attached_now = false;
-    let pushed = ATTACHED.try_with(|attached| {
-        // Nothing of the application runs below, so the cell can only be taken by a signal.
-        let Ok(mut attached) = attached.try_borrow_mut() else { return false };
-        if attached.get(journal).is_none() {
-            attached_now = true;
-            let producer = journal.producer();
-            let sites = Box::new([(0, 0); SITES]);
-            attached.0.push(Attachment { journal: journal.clone(), producer, sites });
+/// What is pushed: everything about a record but its bytes, and how to write those.
+pub(crate) struct Push<F> {
+    pub(crate) kind: Kind,
+    pub(crate) level: Level,
+    pub(crate) truncated: bool,
+    /// In bytes, a multiple of 8.
+    pub(crate) length: usize,
+    /// Called once with exactly `length` bytes, or not at all.
+    pub(crate) fill: F,
+}
+
+enum Found {
+    Pushed,
+    /// This thread is pushing already: a signal handler, or an allocator.
+    Busy,
+    /// The thread has no ring of this journal.
+    None,
+    /// It will not fit in this thread's ring.
+    TooLarge,
+}
+
+impl<F: Fn(&mut [u8])> Push<F> {
+    /// Pushes to the ring of this thread.
+    #[inline]
+    pub(crate) fn run(&self, journal: &Journal) {
+        if ring::is_forked_child() {
+            return journal.count_forked();
         }
-        match attached.get(journal).and_then(|attachment| attachment.producer.as_mut()) {
-            Some(producer) => {
-                push_or_drop(journal, producer, record, kind, level, truncated);
-                true
+        let found = ATTACHED.try_with(|attached| {
+            // Nothing of the application runs below.
+            let Ok(mut attached) = attached.try_borrow_mut() else { return Found::Busy };
+            match attached.get(journal.id()) {
+                Some(Attachment { producer: Some(producer), .. }) => self.to(journal, producer),
+                _ => Found::None,
             }
-            None => false,
+        });
+        match found {
+            Ok(Found::Pushed) => {}
+            Ok(Found::Busy) => journal.count_outside(self.kind, DropReason::Reentrant, self.level),
+            Ok(Found::None) => self.without_ring(journal),
+            Ok(Found::TooLarge) | Err(_) => self.shared(journal),
         }
-    });
-    if pushed != Ok(true) {
-        push_shared(journal, record, kind, level, truncated);
     }
-    if attached_now {
-        journal.on_attach();
-    }
-}
 
-fn push_or_drop(
-    journal: &Journal,
-    producer: &mut Producer,
-    record: &mut [u8],
-    kind: Kind,
-    level: Level,
-    truncated: bool,
-) {
-    producer.begin();
-    if journal.is_closed() {
+    #[inline]
+    fn to(&self, journal: &Journal, producer: &mut Producer) -> Found {
+        producer.grow();
+        producer.begin(self.kind);
+        if journal.is_closed() {
+            producer.end();
+            journal.count_outside(self.kind, DropReason::AfterShutdown, self.level);
+            return Found::Pushed;
+        }
+        let pushed = producer.push(self.length, self.kind, self.level, self.truncated, &self.fill);
+        let found = match pushed {
+            Ok(false) => Found::Pushed,
+            Ok(true) => {
+                journal.control().wake();
+                Found::Pushed
+            }
+            Err(full) => self.full(journal, producer, full),
+        };
         producer.end();
-        return journal.count_drop(kind, DropReason::AfterShutdown, level);
+        found
     }
-    match producer.push(record, kind, truncated) {
-        Ok(false) => {}
-        Ok(true) => journal.control().wake(),
-        Err(Full { may_wait: true }) if wait(journal, producer, record, kind, truncated) => {}
-        Err(_) => producer.drop_record(kind, DropReason::RingFull, level),
-    }
-    producer.end();
-}
 
-/// The bounded wait of a stall. Whether the record went in.
-fn wait(
-    journal: &Journal,
-    producer: &mut Producer,
-    record: &mut [u8],
-    kind: Kind,
-    truncated: bool,
-) -> bool {
-    let limit = WAIT.try_with(Cell::get).unwrap_or(STALL_WAIT);
-    let begin = Instant::now();
-    loop {
-        journal.control().wake();
-        std::thread::sleep(STALL_STEP);
-        if producer.push(record, kind, truncated).is_ok() {
-            return true;
-        }
-        if begin.elapsed() >= limit {
-            producer.stalled();
-            return false;
-        }
-    }
-}
-
-/// For threads without a ring: past the cap, in their last moments, or inside a signal handler.
-fn push_shared(journal: &Journal, record: &mut [u8], kind: Kind, level: Level, truncated: bool) {
-    for _ in 0..SHARED_ATTEMPTS {
-        match journal.shared().try_lock() {
-            Ok(mut producer) => {
-                return push_or_drop(journal, &mut producer, record, kind, level, truncated);
+    #[cold]
+    fn full(&self, journal: &Journal, producer: &mut Producer, full: Full) -> Found {
+        match full {
+            Full::TooLarge => return Found::TooLarge,
+            Full::MayWait if self.wait(journal, producer) => {}
+            Full::MayWait | Full::Stalled => {
+                producer.drop_record(self.kind, DropReason::RingFull, self.level);
             }
-            Err(TryLockError::Poisoned(poisoned)) => {
-                let mut producer = poisoned.into_inner();
-                return push_or_drop(journal, &mut producer, record, kind, level, truncated);
+        }
+        Found::Pushed
+    }
+
+    /// The bounded wait of a stall. Whether the record went in.
+    fn wait(&self, journal: &Journal, producer: &mut Producer) -> bool {
+        let limit = WAIT.get();
+        let begin = Instant::now();
+        loop {
+            journal.control().wake();
+            std::thread::sleep(STALL_STEP);
+            producer.end();
+            producer.grow();
+            producer.begin(self.kind);
+            let pushed =
+                producer.push(self.length, self.kind, self.level, self.truncated, &self.fill);
+            if pushed.is_ok() {
+                return true;
             }
-            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+            if begin.elapsed() >= limit {
+                producer.stalled();
+                return false;
+            }
         }
     }
-    journal.count_drop(kind, DropReason::Contended, level);
-}
 
-pub(crate) fn cached_site(journal: &Journal, key: usize) -> Option<u32> {
-    let lookup = |attached: &RefCell<Attachments>| {
-        let mut attached = attached.try_borrow_mut().ok()?;
-        let (cached, id) = attached.get(journal)?.sites[place(key)];
-        (cached == key && id != 0).then_some(id)
-    };
-    ATTACHED.try_with(lookup).ok().flatten()
-}
-
-pub(crate) fn cache_site(journal: &Journal, key: usize, id: u32) {
-    let _ = ATTACHED.try_with(|attached| {
-        if let Ok(mut attached) = attached.try_borrow_mut()
-            && let Some(attachment) = attached.get(journal)
-        {
-            attachment.sites[place(key)] = (key, id);
+    /// The first record of a thread, or one past the cap.
+    #[cold]
+    fn without_ring(&self, journal: &Journal) {
+        if journal.is_closed() {
+            // Before a ring is made for it; the question that counts is asked again later.
+            return journal.count_outside(self.kind, DropReason::AfterShutdown, self.level);
         }
+        match inside(|| attach(journal)) {
+            None => journal.count_outside(self.kind, DropReason::Reentrant, self.level),
+            Some(Attached::Shared) => self.shared(journal),
+            Some(Attached::Now) => {
+                self.run(journal);
+                journal.on_attach();
+            }
+        }
+    }
+
+    /// For threads without a ring: past the cap, or in their last moments.
+    #[cold]
+    fn shared(&self, journal: &Journal) {
+        for _ in 0..SHARED_ATTEMPTS {
+            let mut producer = match journal.shared().try_lock() {
+                Ok(producer) => producer,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    std::thread::yield_now();
+                    continue;
+                }
+            };
+            if let Found::TooLarge = self.to(journal, &mut producer) {
+                producer.drop_record(self.kind, DropReason::RingFull, self.level);
+            }
+            return;
+        }
+        journal.count_outside(self.kind, DropReason::Contended, self.level);
+    }
+}
+
+enum Attached {
+    /// The thread has a ring now.
+    Now,
+    Shared,
+}
+
+/// Gives the thread a ring, when there is one to be had.
+fn attach(journal: &Journal) -> Attached {
+    let attached = ATTACHED.try_with(|attached| {
+        let Ok(mut attached) = attached.try_borrow_mut() else { return Attached::Shared };
+        if let Some(attachment) = attached.get(journal.id()) {
+            attachment.shared += 1;
+            if !attachment.shared.is_multiple_of(SHARED_BEFORE_RETRY) {
+                return Attached::Shared;
+            }
+            attachment.producer = journal.producer();
+            return if attachment.producer.is_some() { Attached::Now } else { Attached::Shared };
+        }
+        let producer = journal.producer();
+        let is_own = producer.is_some();
+        let id = journal.id();
+        attached.0.push(Attachment { id, journal: journal.clone(), producer, shared: 0 });
+        if is_own { Attached::Now } else { Attached::Shared }
     });
-}
-
-/// Statics are aligned: the low bits say nothing.
-fn place(key: usize) -> usize {
-    ((key >> 4).wrapping_mul(0x9e37_79b9) >> 8) % SITES
+    attached.unwrap_or(Attached::Shared)
 }

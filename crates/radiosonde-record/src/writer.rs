@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::batch::{Batch, Sink};
 use crate::files::{DayFile, DayFiles, Unsynced, ends_mid_line, is_misplaced};
-use crate::stage::{Stage, Staged};
+use crate::level::Kind;
+use crate::stage::{Stage, ToStage};
 
 /// Names tried for a file whose own name cannot be written.
 const ALTERNATES_MAX: u32 = 100;
@@ -19,11 +20,34 @@ pub(crate) struct Writer {
     /// `None` when the stage could not be created: batches are then written without it, and a kill
     /// in the middle of one can tear or repeat lines.
     stage: Option<Stage>,
-    /// A batch that is ready but not, or not wholly, in its files.
-    unfinished: Vec<(Arc<DayFile>, Staged)>,
+    /// Where the lines of a batch go that is ready but not, or not wholly, in its files.
+    unfinished: Vec<Placed>,
     ranges: Vec<(u32, u64)>,
     /// Writing has failed: the files may have changed since.
     failed: bool,
+}
+
+/// The place of a batch's lines of one kind.
+#[derive(Clone, Debug)]
+struct Placed {
+    kind: Kind,
+    name: String,
+    file: Arc<DayFile>,
+    offset: u64,
+    /// The file ended in the middle of a line: a line feed goes before.
+    on_new_line: bool,
+}
+
+impl Placed {
+    fn to_stage<'a>(&'a self, batch: &'a Batch) -> ToStage<'a> {
+        let (inode, bytes) = (self.file.inode, self.parts(batch));
+        ToStage { file: &self.name, inode, offset: self.offset, bytes }
+    }
+
+    /// What is written there, one after another.
+    fn parts<'a>(&self, batch: &'a Batch) -> [&'a [u8]; 2] {
+        [if self.on_new_line { b"\n" } else { b"" }, batch.bytes(self.kind)]
+    }
 }
 
 impl Writer {
@@ -44,52 +68,42 @@ impl Writer {
     }
 
     /// Makes the batch ready. When this returns `Ok`, [`Writer::finish`] must be called until it
-    /// succeeds; the space of its records in the rings may be given back now, with a stage, and
-    /// after `finish` without one. The name of a file that stands in for another, when one does.
+    /// succeeds, with the same batch; the space of its records in the rings may be given back now,
+    /// with a stage, and after `finish` without one. The name of a file that stands in for another,
+    /// when one does.
     pub(crate) fn stage(
         &mut self,
         batch: &Batch,
         ranges: &[(u32, u64)],
         sink: &dyn Sink,
     ) -> io::Result<Option<String>> {
-        let mut unfinished = Vec::with_capacity(batch.targets.len());
-        // A filled batch has no empty targets.
-        for target in &batch.targets {
-            unfinished.push(self.place(&target.file, &target.bytes, sink)?);
+        let mut unfinished = Vec::with_capacity(Kind::ALL.len());
+        for kind in Kind::ALL.into_iter().filter(|kind| !batch.bytes(*kind).is_empty()) {
+            unfinished.push(self.place(kind, sink.file(kind), sink)?);
         }
-        let names: Vec<&str> = unfinished.iter().map(|(_, staged)| staged.file.as_str()).collect();
+        let names: Vec<&str> = unfinished.iter().map(|placed| placed.name.as_str()).collect();
         self.files.keep(&names);
-        let stand_in =
-            batch.targets.iter().zip(&names).find(|(target, used)| target.file != **used);
-        let stand_in = stand_in.map(|(_, used)| (*used).to_owned());
+        let stand_in = unfinished.iter().find(|placed| placed.name != sink.file(placed.kind));
+        let stand_in = stand_in.map(|placed| placed.name.clone());
         ranges.clone_into(&mut self.ranges);
-        self.ready(unfinished)?;
+        self.ready(unfinished, batch)?;
         Ok(stand_in)
     }
 
-    fn ready(&mut self, unfinished: Vec<(Arc<DayFile>, Staged)>) -> io::Result<()> {
+    fn ready(&mut self, unfinished: Vec<Placed>, batch: &Batch) -> io::Result<()> {
         if let Some(stage) = &mut self.stage {
-            stage.ready(&self.ranges, unfinished.iter().map(|(_, staged)| staged))?;
+            let targets: Vec<_> = unfinished.iter().map(|placed| placed.to_stage(batch)).collect();
+            stage.ready(&self.ranges, &targets)?;
         }
         self.unfinished = unfinished;
         Ok(())
     }
 
-    /// Where the bytes go: the end of the file, on a line of their own.
-    fn place(
-        &mut self,
-        name: &str,
-        bytes: &[u8],
-        sink: &dyn Sink,
-    ) -> io::Result<(Arc<DayFile>, Staged)> {
+    /// Where lines go: the end of the file, on a line of their own.
+    fn place(&mut self, kind: Kind, name: &str, sink: &dyn Sink) -> io::Result<Placed> {
         let (name, (file, offset)) = self.open(name, sink)?;
-        let mut line = Vec::with_capacity(bytes.len() + 1);
-        if ends_mid_line(&file.file, offset)? {
-            line.push(b'\n');
-        }
-        line.extend_from_slice(bytes);
-        let inode = file.inode;
-        Ok((file, Staged { file: name, inode, offset, bytes: line }))
+        let on_new_line = ends_mid_line(&file.file, offset)?;
+        Ok(Placed { kind, name, file, offset, on_new_line })
     }
 
     /// The file of this name, or, when a directory, a link or somebody else's file has it, of the
@@ -116,13 +130,17 @@ impl Writer {
     }
 
     /// Writes what is ready. After an error (a full disk) it can be called again.
-    pub(crate) fn finish(&mut self, sink: &dyn Sink) -> io::Result<()> {
+    pub(crate) fn finish(&mut self, batch: &Batch, sink: &dyn Sink) -> io::Result<()> {
         if self.failed {
-            self.check(sink)?;
+            self.check(batch, sink)?;
         }
         self.failed = true;
-        for (file, staged) in &self.unfinished {
-            self.files.write(file, &staged.bytes, staged.offset)?;
+        for placed in &self.unfinished {
+            let mut offset = placed.offset;
+            for part in placed.parts(batch) {
+                self.files.write(&placed.file, part, offset)?;
+                offset += part.len() as u64;
+            }
         }
         if let Some(stage) = &mut self.stage {
             stage.free()?;
@@ -133,46 +151,47 @@ impl Writer {
     }
 
     /// The slot is another one now: what is not yet in its files goes to the new ones.
-    pub(crate) fn move_unfinished(&mut self, sink: &dyn Sink) -> io::Result<()> {
+    pub(crate) fn move_unfinished(&mut self, batch: &Batch, sink: &dyn Sink) -> io::Result<()> {
         if self.unfinished.is_empty() {
             return Ok(());
         }
-        let mut moved = Vec::with_capacity(self.unfinished.len());
-        for (_, staged) in self.unfinished.clone() {
-            moved.push(self.place(&sink.renamed(&staged.file), lines(&staged), sink)?);
+        let renamed = |placed: &Placed| (placed.kind, sink.renamed(&placed.name));
+        let names: Vec<_> = self.unfinished.iter().map(renamed).collect();
+        let mut moved = Vec::with_capacity(names.len());
+        for (kind, name) in names {
+            moved.push(self.place(kind, &name, sink)?);
         }
-        self.ready(moved)
+        self.ready(moved, batch)
     }
 
     /// While the disk was full somebody may have truncated, removed or replaced a file, or written
-    /// to it: then its bytes get a new place, and the stage says so before they are written there.
-    fn check(&mut self, sink: &dyn Sink) -> io::Result<()> {
-        let mut changed = false;
+    /// to it: then its lines get a new place, and the stage says so before they are written there.
+    fn check(&mut self, batch: &Batch, sink: &dyn Sink) -> io::Result<()> {
         let mut checked = Vec::with_capacity(self.unfinished.len());
-        for (file, staged) in self.unfinished.clone() {
-            if self.files.is_current(&staged.file, &file) && stands(&file, &staged)? {
-                checked.push((file, staged));
+        let mut changed = false;
+        for at in 0..self.unfinished.len() {
+            let placed = &self.unfinished[at];
+            if self.files.is_current(&placed.name, &placed.file) && stands(placed, batch)? {
+                checked.push(placed.clone());
             } else {
+                let (kind, name) = (placed.kind, placed.name.clone());
+                checked.push(self.place(kind, &name, sink)?);
                 changed = true;
-                checked.push(self.place(&staged.file, lines(&staged), sink)?);
             }
         }
-        if changed { self.ready(checked) } else { Ok(()) }
+        if changed { self.ready(checked, batch) } else { Ok(()) }
     }
 }
 
-/// The lines, without the line feed that ended a torn one where they were to stand.
-fn lines(staged: &Staged) -> &[u8] {
-    staged.bytes.strip_prefix(b"\n").unwrap_or(&staged.bytes)
-}
-
 /// Whether what stands at the place is the beginning of what belongs there.
-fn stands(file: &DayFile, staged: &Staged) -> io::Result<bool> {
-    let Some(there) = file.file.metadata()?.len().checked_sub(staged.offset) else {
+fn stands(placed: &Placed, batch: &Batch) -> io::Result<bool> {
+    let file = &placed.file.file;
+    let Some(there) = file.metadata()?.len().checked_sub(placed.offset) else {
         return Ok(false);
     };
-    let there = usize::try_from(there).unwrap_or(usize::MAX).min(staged.bytes.len());
+    let expected = placed.parts(batch).concat();
+    let there = usize::try_from(there).unwrap_or(usize::MAX).min(expected.len());
     let mut present = vec![0; there];
-    file.file.read_exact_at(&mut present, staged.offset)?;
-    Ok(present == staged.bytes[..there])
+    file.read_exact_at(&mut present, placed.offset)?;
+    Ok(present == expected[..there])
 }

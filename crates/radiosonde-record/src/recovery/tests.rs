@@ -7,6 +7,7 @@ use crate::filter::Filter;
 use crate::format::{Record, Site};
 use crate::journal::{Journal, Placement};
 use crate::slot::Slot;
+use crate::stage::ToStage;
 use crate::value::Value;
 use crate::{Control, Drain, Lease};
 
@@ -20,6 +21,9 @@ struct Lines {
 
 impl Sink for Lines {
     fn begin(&mut self, _now: SystemTime) {}
+    fn file(&self, _kind: Kind) -> &str {
+        FILE
+    }
     fn encode(
         &mut self,
         record: &Record<'_>,
@@ -28,7 +32,7 @@ impl Sink for Lines {
         batch: &mut Batch,
     ) {
         let line = format!("{ring} {} {} {}\n", record.sequence, site.name, record.message);
-        batch.lines(record.kind, FILE).extend_from_slice(line.as_bytes());
+        batch.lines(record.kind).extend_from_slice(line.as_bytes());
         assert_ne!(Some(record.message), self.panic_on, "poison");
     }
     fn show(&mut self, _batch: &Batch) -> [bool; 3] {
@@ -95,11 +99,11 @@ impl Dead {
         let file =
             fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path).unwrap();
         let mut image = Image::open(&self.instance.join("rings/1.ring")).unwrap();
-        assert!(image.read(&mut Vec::new()).unwrap());
+        let length = image.next().unwrap().expect("a record");
         let mut stage = Stage::create(&self.instance.join("stage")).unwrap();
         let inode = file.metadata().unwrap().ino();
-        let target = Staged { file: FILE.into(), inode, offset, bytes: bytes.into() };
-        stage.ready(&[(1, image.position())], &[target]).unwrap();
+        let target = ToStage { file: FILE, inode, offset, bytes: [b"", bytes.as_bytes()] };
+        stage.ready(&[(1, image.position() + length as u64)], &[target]).unwrap();
         stage
     }
 }
@@ -395,11 +399,11 @@ fn a_batch_that_waits_for_the_disk_gets_a_new_place_when_its_file_has_changed() 
         let stage = Stage::create(&dead.instance.join("stage")).unwrap();
         let mut writer = Writer::new(dead.root.path(), Some(stage), Unsynced::default());
         let mut batch = Batch::default();
-        batch.lines(Kind::Event, FILE).extend_from_slice(FIRST.as_bytes());
+        batch.lines(Kind::Event).extend_from_slice(FIRST.as_bytes());
         writer.stage(&batch, &[], &Lines::default()).unwrap();
         writer.fail_once();
         spoil(&path);
-        writer.finish(&Lines::default()).unwrap();
+        writer.finish(&batch, &Lines::default()).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.ends_with(FIRST), "case {case}: {text:?}");
         assert!(!text.contains('\0') && text.matches(FIRST).count() == 1, "case {case}: {text:?}");

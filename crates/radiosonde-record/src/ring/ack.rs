@@ -42,7 +42,7 @@ impl AckCounter {
             .open(path)?;
         fallocate(&file, FallocateFlags::empty(), 0, 8 * COUNTERS as u64)?;
         let map = MmapOptions::new().len(8 * COUNTERS).map_raw(&file)?;
-        Ok(Self { memory: Memory::from_map(map), at: 8 * index })
+        Ok(Self { memory: Memory::from_map(map)?, at: 8 * index })
     }
 
     /// Stores a value.

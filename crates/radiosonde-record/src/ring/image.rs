@@ -60,13 +60,20 @@ impl Image {
             return Err(invalid("ring of a wrong size"));
         }
         let (head, tail) = (load_u64(layout::HEAD_AT), load_u64(layout::TAIL_AT));
-        if head.checked_sub(tail).is_none_or(|used| used > capacity as u64) {
+        let aligned = head.is_multiple_of(8) && tail.is_multiple_of(8);
+        if !aligned || head.checked_sub(tail).is_none_or(|used| used > capacity as u64) {
             return Err(invalid("ring with impossible positions"));
         }
         let mut data = vec![0; capacity];
         file.read_exact_at(&mut data, layout::HEADER_SIZE as u64)?;
         let number = load_u32(layout::NUMBER_AT);
-        let counters = Counters::read(load_u64);
+        let mut counters = Counters::read(load_u64);
+        // The last record ends at the head, with its trailer.
+        let last = match head.checked_sub(8) {
+            Some(end) => u64::from_le_bytes(at_most(&data, end as usize % capacity)),
+            None => 0,
+        };
+        counters.settle(head, load_u64(layout::BUSY_AT), last);
         Ok(Self { file, number, data, head, position: tail, counters })
     }
 
@@ -83,6 +90,8 @@ impl Image {
 }
 
 impl Source for Image {
+    const TRUSTED: bool = false;
+
     fn number(&self) -> u32 {
         self.number
     }
@@ -91,7 +100,15 @@ impl Source for Image {
         self.position
     }
 
-    fn head(&self) -> u64 {
+    fn capacity(&self) -> usize {
+        self.data.len()
+    }
+
+    fn head(&mut self) -> u64 {
+        self.head
+    }
+
+    fn known_head(&self) -> u64 {
         self.head
     }
 
@@ -99,11 +116,8 @@ impl Source for Image {
         self.position = position;
     }
 
-    fn copy(&self, count: usize, out: &mut Vec<u8>) {
-        let at = (self.position % self.data.len() as u64) as usize;
-        let first = count.min(self.data.len() - at);
-        out.extend_from_slice(&self.data[at..at + first]);
-        out.extend_from_slice(&self.data[..count - first]);
+    fn view<R>(&self, place: usize, length: usize, f: impl FnOnce(&[u8]) -> R) -> R {
+        f(&self.data[place..place + length])
     }
 }
 

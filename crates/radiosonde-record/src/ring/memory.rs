@@ -1,30 +1,81 @@
-//! Zeroed shared memory: a preallocated file mapping, or anonymous pages where files cannot be.
+//! Zeroed shared memory: a preallocated file mapping, or memory of the process where files cannot
+//! be.
 //!
-//! All access goes through raw pointers and atomics derived from one base, never through
-//! references to the bytes, because producer and consumer work on them at the same time.
+//! All access goes through raw pointers and atomics derived from one base. Slices are only made of
+//! bytes that the protocol of the ring gives to one side alone for as long as the slice lives.
 
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::ptr;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use memmap2::{MmapMut, MmapOptions, MmapRaw};
+use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{FallocateFlags, OFlags, fallocate};
 
-/// A mapping of fixed size.
+/// What the protocol of a ring needs of its memory. Offsets are in bytes from the beginning.
+///
+/// The protocol is written against this trait so that a model checker can put its own memory in.
+pub(crate) trait Words {
+    /// Size in bytes.
+    fn len(&self) -> usize;
+    /// Reads a word.
+    fn load(&self, at: usize) -> u64;
+    /// Reads a word and sees what was written before it was stored with Release.
+    fn load_acquire(&self, at: usize) -> u64;
+    /// Writes a word, after everything written before.
+    fn store_release(&self, at: usize, value: u64);
+    /// Calls `f` with bytes to be written.
+    ///
+    /// # Safety
+    /// The range is in bounds, and nobody else reads or writes it during the call.
+    unsafe fn fill<R>(&self, at: usize, len: usize, f: impl FnOnce(&mut [u8]) -> R) -> R;
+    /// Calls `f` with bytes to be read.
+    ///
+    /// # Safety
+    /// The range is in bounds, and nobody writes it during the call.
+    unsafe fn view<R>(&self, at: usize, len: usize, f: impl FnOnce(&[u8]) -> R) -> R;
+
+    /// Adds to a word only one thread writes: a load and a store, no lock prefix. Ordered after
+    /// what that thread wrote before, as `store_release` is.
+    fn add(&self, at: usize, value: u64) {
+        self.store_release(at, self.load(at).wrapping_add(value));
+    }
+}
+
+/// Memory of fixed size, page-aligned and zeroed.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    // Keeps the pages mapped; `base` and `len` are its own.
-    map: MmapRaw,
+    base: NonNull<u8>,
+    len: usize,
+    backing: Backing,
 }
+
+#[derive(Debug)]
+enum Backing {
+    /// Keeps the pages mapped.
+    Map {
+        _map: MmapRaw,
+    },
+    Heap(Layout),
+}
+
+// SAFETY: the memory belongs to no thread; what may be touched when is the protocol's business,
+// and each access that is not atomic is in an unsafe method that says so.
+unsafe impl Send for Memory {}
+// SAFETY: as above.
+unsafe impl Sync for Memory {}
+
+/// The smallest page of the platforms we run on; larger pages are touched often.
+const PAGE: usize = 4096;
 
 impl Memory {
     /// Creates the file, 0600, allocates its blocks and maps it.
     ///
-    /// The blocks are allocated before the first write, so that a disk that fills up later cannot
-    /// raise SIGBUS on an application thread.
+    /// The blocks are allocated and touched before the first write, so that a disk that fills up
+    /// later cannot raise SIGBUS on an application thread.
     pub(crate) fn create(path: &Path, size: usize) -> io::Result<Self> {
         let file = OpenOptions::new()
             .read(true)
@@ -39,99 +90,103 @@ impl Memory {
         })
     }
 
-    fn map(file: &File, size: usize) -> io::Result<Self> {
+    /// Maps a file whose blocks are allocated here.
+    pub(super) fn map(file: &File, size: usize) -> io::Result<Self> {
         fallocate(file, FallocateFlags::empty(), 0, size as u64)?;
-        let memory = Self { map: MmapOptions::new().len(size).map_raw(file)? };
+        let memory = Self::from_map(MmapOptions::new().len(size).map_raw(file)?)?;
         memory.touch();
         Ok(memory)
     }
 
     /// Memory that dies with the process.
     pub(crate) fn anonymous(size: usize) -> io::Result<Self> {
-        let memory = Self { map: MmapMut::map_anon(size)?.into() };
+        let invalid = |_| io::Error::new(io::ErrorKind::InvalidInput, "size of a memory ring");
+        let layout = Layout::from_size_align(size.max(PAGE), PAGE).map_err(invalid)?;
+        // SAFETY: the size is not zero.
+        let base = unsafe { alloc_zeroed(layout) };
+        let base = NonNull::new(base).ok_or(io::ErrorKind::OutOfMemory)?;
+        let memory = Self { base, len: size, backing: Backing::Heap(layout) };
         memory.touch();
         Ok(memory)
     }
 
     /// Takes over a mapping that may hold values already.
-    pub(super) fn from_map(map: MmapRaw) -> Self {
-        Self { map }
+    pub(super) fn from_map(map: MmapRaw) -> io::Result<Self> {
+        let base = NonNull::new(map.as_mut_ptr()).ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(Self { base, len: map.len(), backing: Backing::Map { _map: map } })
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.map.len()
-    }
-
-    /// Faults every page in now, on the thread that prepares the ring, and not at the first event
+    /// Faults every page in now, on the thread that prepares the memory, and not at the first event
     /// that reaches it.
     fn touch(&self) {
-        // 4 KiB is the smallest page of the platforms we run on; larger pages are touched often.
-        for at in (0..self.len()).step_by(4096) {
+        for at in (0..self.len).step_by(PAGE) {
             self.u64(at).store(0, Ordering::Relaxed);
         }
     }
 
+    #[inline]
     pub(super) fn u64(&self, at: usize) -> &AtomicU64 {
-        assert!(at.is_multiple_of(8) && at + 8 <= self.len());
-        // SAFETY: in bounds and aligned (asserted; mappings are page-aligned), mapped as long as
-        // `self` lives, and every access to these bytes is atomic.
-        unsafe { AtomicU64::from_ptr(self.map.as_mut_ptr().add(at).cast()) }
-    }
-
-    fn u32(&self, at: usize) -> &AtomicU32 {
-        assert!(at.is_multiple_of(4) && at + 4 <= self.len());
-        // SAFETY: as in `u64`.
-        unsafe { AtomicU32::from_ptr(self.map.as_mut_ptr().add(at).cast()) }
-    }
-
-    pub(super) fn load_acquire(&self, at: usize) -> u64 {
-        self.u64(at).load(Ordering::Acquire)
-    }
-
-    pub(super) fn store_release(&self, at: usize, value: u64) {
-        self.u64(at).store(value, Ordering::Release);
-    }
-
-    pub(super) fn load(&self, at: usize) -> u64 {
-        self.u64(at).load(Ordering::Relaxed)
+        assert!(at.is_multiple_of(8) && at + 8 <= self.len);
+        // SAFETY: in bounds and aligned (asserted; the base is page-aligned), alive as long as
+        // `self`, and every access to header words is atomic.
+        unsafe { AtomicU64::from_ptr(self.base.as_ptr().add(at).cast()) }
     }
 
     pub(super) fn store_u32(&self, at: usize, value: u32) {
-        self.u32(at).store(value, Ordering::Relaxed);
+        assert!(at.is_multiple_of(4) && at + 4 <= self.len);
+        // SAFETY: as in `u64`.
+        let cell = unsafe { AtomicU32::from_ptr(self.base.as_ptr().add(at).cast()) };
+        cell.store(value, Ordering::Relaxed);
     }
 
-    /// Adds to a cell only one thread writes: a load and a store, no lock prefix.
-    pub(super) fn add(&self, at: usize, value: u64) {
-        let cell = self.u64(at);
-        cell.store(cell.load(Ordering::Relaxed).wrapping_add(value), Ordering::Relaxed);
+    /// Adds to a word several threads write.
+    pub(super) fn add_shared(&self, at: usize, value: u64) {
+        self.u64(at).fetch_add(value, Ordering::AcqRel);
     }
+}
 
-    /// Copies `bytes` to `at`.
-    ///
-    /// # Safety
-    /// No other thread reads or writes these bytes until an atomic store publishes them.
-    pub(super) unsafe fn write(&self, at: usize, bytes: &[u8]) {
-        assert!(at <= self.len() && bytes.len() <= self.len() - at);
-        // SAFETY: in bounds (asserted), not overlapping since `bytes` is a reference and nobody
-        // makes references into the mapping; exclusive by the caller's promise.
-        unsafe {
-            ptr::copy_nonoverlapping(bytes.as_ptr(), self.map.as_mut_ptr().add(at), bytes.len());
+impl Drop for Memory {
+    fn drop(&mut self) {
+        if let Backing::Heap(layout) = self.backing {
+            // SAFETY: allocated in `anonymous` with this layout, and nobody has it any more.
+            unsafe { dealloc(self.base.as_ptr(), layout) };
         }
     }
+}
 
-    /// Appends the `count` bytes at `at` to `out`.
-    ///
-    /// # Safety
-    /// No other thread writes these bytes during the call.
-    pub(super) unsafe fn read(&self, at: usize, count: usize, out: &mut Vec<u8>) {
-        assert!(at <= self.len() && count <= self.len() - at);
-        out.reserve(count);
-        // SAFETY: in bounds (asserted), `out` has room for `count` more, the source is initialised
-        // (zeroed at creation) and not written by the caller's promise.
-        unsafe {
-            let end = out.as_mut_ptr().add(out.len());
-            ptr::copy_nonoverlapping(self.map.as_ptr().add(at), end, count);
-            out.set_len(out.len() + count);
-        }
+impl Words for Memory {
+    #[inline]
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    fn load(&self, at: usize) -> u64 {
+        self.u64(at).load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn load_acquire(&self, at: usize) -> u64 {
+        self.u64(at).load(Ordering::Acquire)
+    }
+
+    #[inline]
+    fn store_release(&self, at: usize, value: u64) {
+        self.u64(at).store(value, Ordering::Release);
+    }
+
+    #[inline]
+    unsafe fn fill<R>(&self, at: usize, len: usize, f: impl FnOnce(&mut [u8]) -> R) -> R {
+        debug_assert!(at <= self.len && len <= self.len - at);
+        // SAFETY: in bounds, initialised (zeroed at creation), and exclusive during the call, all
+        // by the caller's promise; the base outlives it.
+        f(unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(at), len) })
+    }
+
+    #[inline]
+    unsafe fn view<R>(&self, at: usize, len: usize, f: impl FnOnce(&[u8]) -> R) -> R {
+        debug_assert!(at <= self.len && len <= self.len - at);
+        // SAFETY: in bounds, initialised, and not written during the call by the caller's promise.
+        f(unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(at), len) })
     }
 }

@@ -1,92 +1,153 @@
 //! The writing end of a ring.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use super::{Ring, layout};
+use super::memory::Words;
+use super::{Memory, Ring, barrier, layout};
 use crate::format;
 use crate::level::{DropReason, Kind, Level};
 
+/// What part of a ring is kept for records of level error and critical.
+const RESERVE: u64 = 8;
+
 /// The writing end. Owned by one thread at a time.
 #[derive(Debug)]
-pub(crate) struct Producer {
-    ring: Arc<Ring>,
+pub(crate) struct Producer<M = Memory> {
+    ring: Arc<Ring<M>>,
     head: u64,
+    /// Records accepted and dropped so far: the next one's number.
     sequence: u64,
+    /// Records accepted so far.
+    accepted: u64,
     /// The tail as last seen: the consumer's cache line is read only when the ring looks full.
     tail: u64,
     /// After a wait that timed out: no further wait until the tail has come this far.
     rearm_at: Option<u64>,
+    /// The ring was more than half full of late: a larger one may have been made ready.
+    pressed: bool,
 }
 
-/// There is no room; whether a bounded wait may be tried.
+/// There is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Full {
-    pub(crate) may_wait: bool,
+pub(crate) enum Full {
+    /// A bounded wait may be tried.
+    MayWait,
+    /// One was tried, and not enough has drained since.
+    Stalled,
+    /// This ring will never have room for a record of this size.
+    TooLarge,
 }
 
-impl Producer {
-    pub(super) fn new(ring: Arc<Ring>) -> Self {
-        Self { ring, head: 0, sequence: 0, tail: 0, rearm_at: None }
+impl<M: Words> Producer<M> {
+    pub(super) fn new(ring: Arc<Ring<M>>) -> Self {
+        Self { ring, head: 0, sequence: 0, accepted: 0, tail: 0, rearm_at: None, pressed: false }
     }
 
-    /// Pushes a finished record; sequence number and checksum are filled in here. The result says
-    /// whether the ring is now more than half full.
+    /// Pushes a record of `length` bytes, a multiple of 8, which `fill` writes; sequence number,
+    /// check and trailer are filled in here. Whether the ring is now more than half full.
+    #[inline]
     pub(crate) fn push(
         &mut self,
-        record: &mut [u8],
+        length: usize,
         kind: Kind,
+        level: Level,
         truncated: bool,
+        fill: impl FnOnce(&mut [u8]),
     ) -> Result<bool, Full> {
-        let capacity = self.ring.capacity as u64;
-        let room = |tail| capacity - (self.head - tail);
-        if room(self.tail) < record.len() as u64 {
-            self.tail = self.ring.memory.load_acquire(layout::TAIL_AT);
-            if room(self.tail) < record.len() as u64 {
-                let may_wait = self.rearm_at.is_none_or(|at| self.tail >= at);
-                return Err(Full { may_wait });
-            }
-        }
-        format::seal(record, self.sequence);
-        let at = (self.head % capacity) as usize;
-        let (first, wrapped) = record.split_at(record.len().min(self.ring.capacity - at));
+        let skipped = self.reserve(length, level)?;
+        let start = self.head + skipped;
+        let at = layout::HEADER_SIZE + self.ring.place(start);
+        let (sequence, accepted) = (self.sequence, self.accepted + 1);
+        let write = |record: &mut [u8]| {
+            fill(record);
+            format::seal(record, sequence, accepted);
+        };
         let memory = &self.ring.memory;
-        // SAFETY: the bytes lie between head and tail + capacity, which the consumer does not
-        // touch until the store of head below, and this is the only producer (`&mut self`).
-        unsafe {
-            memory.write(layout::HEADER_SIZE + at, first);
-            memory.write(layout::HEADER_SIZE, wrapped);
-        }
-        self.head += record.len() as u64;
-        self.sequence += 1;
+        // SAFETY: `reserve` found the bytes between head and tail + capacity, contiguous; the
+        // consumer does not touch them until the store of head below, and this is the only
+        // producer (`&mut self`). Length and place are multiples of 8.
+        unsafe { memory.fill(at, length, write) };
         // Counted before it can be drained, so that nothing is delivered that was not accepted.
         memory.add(layout::accepted_at(kind), 1);
         if truncated {
             memory.add(layout::truncated_at(kind), 1);
         }
+        self.head = start + length as u64;
         memory.store_release(layout::HEAD_AT, self.head);
-        memory.u64(layout::SEQUENCE_AT).store(self.sequence, Ordering::Relaxed);
-        Ok(self.more_than_half_full(capacity))
+        self.sequence += 1;
+        self.accepted = accepted;
+        Ok(self.is_more_than_half_full())
+    }
+
+    /// Finds room for `length` bytes in one piece. The bytes that are skipped before it: the end of
+    /// the ring, when the record does not fit there.
+    #[inline]
+    fn reserve(&mut self, length: usize, level: Level) -> Result<u64, Full> {
+        let capacity = self.ring.capacity as u64;
+        let kept = if level >= Level::Error { 0 } else { capacity / RESERVE };
+        let to_end = capacity - self.ring.place(self.head) as u64;
+        let skipped = if length as u64 > to_end { to_end } else { 0 };
+        let needed = skipped + length as u64;
+        let has_room = |head: u64, tail: u64| head - tail + needed <= capacity - kept;
+        if !has_room(self.head, self.tail) {
+            self.tail = self.ring.memory.load_acquire(layout::TAIL_AT);
+            if !has_room(self.head, self.tail) {
+                return Err(self.why_full(length));
+            }
+        }
+        if skipped > 0 {
+            let at = layout::HEADER_SIZE + self.ring.place(self.head);
+            let word = format::filler(skipped as u32);
+            // SAFETY: as in `push`; at least 8 bytes are there, since all positions are multiples.
+            unsafe { self.ring.memory.fill(at, 8, |bytes| bytes.copy_from_slice(&word)) };
+        }
+        Ok(skipped)
+    }
+
+    #[cold]
+    fn why_full(&mut self, length: usize) -> Full {
+        self.press();
+        if length > Ring::<M>::record_max(self.ring.capacity) {
+            Full::TooLarge
+        } else if self.rearm_at.is_none_or(|at| self.tail >= at) {
+            Full::MayWait
+        } else {
+            Full::Stalled
+        }
     }
 
     /// Says that a push is under way, before it is asked whether the journal is closed: whoever
-    /// closes it waits for the pushes that did not see it (both sides sequentially consistent).
-    pub(crate) fn begin(&self) {
-        self.ring.memory.u64(layout::BUSY_AT).store(1, Ordering::SeqCst);
+    /// closes it waits for the pushes that did not see it.
+    #[inline]
+    pub(crate) fn begin(&self, kind: Kind) {
+        self.ring.memory.store_release(layout::BUSY_AT, layout::busy_word(self.head, kind));
+        barrier::light();
     }
 
     /// The push is over.
+    #[inline]
     pub(crate) fn end(&self) {
         self.ring.memory.store_release(layout::BUSY_AT, 0);
     }
 
     /// The cached tail may be old: a look at the real one before anybody is woken for it.
-    fn more_than_half_full(&mut self, capacity: u64) -> bool {
-        if self.head - self.tail <= capacity / 2 {
+    #[inline]
+    fn is_more_than_half_full(&mut self) -> bool {
+        let half = self.ring.capacity as u64 / 2;
+        if self.head - self.tail <= half {
             return false;
         }
         self.tail = self.ring.memory.load_acquire(layout::TAIL_AT);
-        self.head - self.tail > capacity / 2
+        let more = self.head - self.tail > half;
+        if more {
+            self.press();
+        }
+        more
+    }
+
+    fn press(&mut self) {
+        self.pressed = true;
+        self.ring.ask_for_more();
     }
 
     /// The wait was used up: none again until a quarter of the ring has drained.
@@ -97,8 +158,31 @@ impl Producer {
     /// Counts a record that is not pushed. It takes a sequence number: the gap is the proof.
     pub(crate) fn drop_record(&mut self, kind: Kind, reason: DropReason, level: Level) {
         self.sequence += 1;
-        let memory = &self.ring.memory;
-        memory.u64(layout::SEQUENCE_AT).store(self.sequence, Ordering::Relaxed);
-        memory.add(layout::dropped_at(kind, reason, level), 1);
+        self.ring.memory.add(layout::dropped_at(kind, reason, level), 1);
+    }
+
+    pub(crate) fn ring(&self) -> &Arc<Ring<M>> {
+        &self.ring
+    }
+
+    /// Goes on in the larger ring that was made ready, if one was; this end is left there for the
+    /// pool. Order is kept by the records' times.
+    #[inline]
+    pub(crate) fn grow(&mut self) {
+        if self.pressed {
+            self.take_larger();
+        }
+    }
+
+    #[cold]
+    fn take_larger(&mut self) {
+        if self.ring.memory.load_acquire(layout::TAIL_AT) == self.head {
+            self.pressed = false;
+        }
+        let ring = Arc::clone(&self.ring);
+        if let Some(larger) = ring.larger() {
+            let left = std::mem::replace(self, larger);
+            ring.leave(left);
+        }
     }
 }

@@ -9,7 +9,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Memory;
-use crate::callsite::Descriptor;
+use super::memory::Words as _;
+use crate::descriptor::Descriptor;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"RSNDSIT1");
 const FIRST_AT: usize = 8;
@@ -34,9 +35,10 @@ impl Region {
         let size = (8 + bytes.len()).next_multiple_of(8);
         let reserve = |end: usize| (end + size <= self.memory.len()).then_some(end + size);
         let at = self.end.fetch_update(Ordering::Relaxed, Ordering::Relaxed, reserve).ok()?;
-        // SAFETY: the place was reserved by the atomic above for this call alone, and readers of
-        // this process never look: recovery reads the file after the process is dead.
-        unsafe { self.memory.write(at + 8, &bytes) };
+        let copy = |place: &mut [u8]| place.copy_from_slice(&bytes);
+        // SAFETY: in bounds, and reserved by the atomic above for this call alone; readers of this
+        // process never look: recovery reads the file after the process is dead.
+        unsafe { self.memory.fill(at + 8, bytes.len(), copy) };
         let crc = crc32c::crc32c(&bytes);
         self.memory.store_release(at, (u64::from(crc) << 32) | bytes.len() as u64);
         Some((at / 8) as u32)

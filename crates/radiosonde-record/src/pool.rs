@@ -1,0 +1,114 @@
+//! All rings of a process: who has one, which are free, and what they may take together.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::journal::{Placement, RING_CAPACITY_MAX, RING_CAPACITY_MIN, RINGS_BYTES_MAX};
+use crate::ring::{Consumer, Memory, Producer, Ring};
+use crate::slot::RINGS;
+
+/// How much larger the next ring of a thread under pressure is.
+const GROWTH: usize = 4;
+/// Free rings of the first size the drain keeps, so that a new thread finds one.
+const SPARES: usize = 2;
+
+/// The rings of a journal.
+#[derive(Debug)]
+pub(crate) struct Rings {
+    /// Where the files are; `None` for memory rings.
+    directory: Option<PathBuf>,
+    all: Vec<Arc<Ring>>,
+    /// Rings no thread has, for the next one: those of ended threads, of threads that went on in a
+    /// larger one, and spares.
+    free: Vec<Producer>,
+    /// Rings the drain has not picked up yet.
+    new: Vec<Consumer>,
+    next_number: u32,
+    /// Memory of all of them.
+    bytes: usize,
+}
+
+impl Rings {
+    pub(crate) fn new(placement: &Placement) -> Self {
+        let directory = match placement {
+            Placement::Directory(path) => Some(path.join(RINGS)),
+            Placement::Memory => None,
+        };
+        let (all, free, new) = (Vec::new(), Vec::new(), Vec::new());
+        Self { directory, all, free, new, next_number: 0, bytes: 0 }
+    }
+
+    pub(crate) fn all(&self) -> &[Arc<Ring>] {
+        &self.all
+    }
+
+    pub(crate) fn take_new(&mut self, into: &mut Vec<Consumer>) {
+        into.append(&mut self.new);
+    }
+
+    /// The smallest free ring of at least this capacity, or a new one; failing both, any.
+    pub(crate) fn take(&mut self, capacity: usize) -> Option<Producer> {
+        self.take_free(capacity)
+            .or_else(|| self.create_within_cap(capacity))
+            .or_else(|| self.free.pop())
+    }
+
+    fn take_free(&mut self, capacity: usize) -> Option<Producer> {
+        let capacities = self.free.iter().map(|producer| producer.ring().capacity()).enumerate();
+        let fitting = capacities.filter(|(_, of)| *of >= capacity);
+        let (at, _) = fitting.min_by_key(|(_, of)| *of)?;
+        Some(self.free.swap_remove(at))
+    }
+
+    fn create_within_cap(&mut self, capacity: usize) -> Option<Producer> {
+        if self.bytes + Ring::memory_size(capacity) > RINGS_BYTES_MAX {
+            return None;
+        }
+        self.create(capacity).ok()
+    }
+
+    /// Makes a ring.
+    ///
+    /// # Errors
+    /// As from the system.
+    pub(crate) fn create(&mut self, capacity: usize) -> io::Result<Producer> {
+        let number = self.next_number;
+        let size = Ring::memory_size(capacity);
+        let memory = match &self.directory {
+            Some(path) => Memory::create(&path.join(format!("{number}.ring")), size)?,
+            None => Memory::anonymous(size)?,
+        };
+        self.next_number += 1;
+        self.bytes += size;
+        let (ring, producer, consumer) = Ring::split(memory, number);
+        self.all.push(ring);
+        self.new.push(consumer);
+        Ok(producer)
+    }
+
+    pub(crate) fn give_back(&mut self, producer: Producer) {
+        self.free.push(producer);
+    }
+
+    /// Makes larger rings ready for threads that asked, takes back what they left, and keeps a few
+    /// spares: so that no application thread maps memory while it records, but for a crowd of new
+    /// threads at once.
+    pub(crate) fn tend(&mut self, rings: &mut dyn Iterator<Item = &Arc<Ring>>) {
+        for ring in rings.filter(|ring| ring.wants_attention()) {
+            self.free.extend(ring.collect());
+            if !ring.wants_more() || ring.capacity() >= RING_CAPACITY_MAX {
+                continue;
+            }
+            let capacity = (ring.capacity() * GROWTH).min(RING_CAPACITY_MAX);
+            let larger = self.take_free(capacity).or_else(|| self.create_within_cap(capacity));
+            self.free.extend(larger.and_then(|larger| ring.offer(larger)));
+        }
+        // One at a look: the drain has other things to do.
+        let spares = self.free.len();
+        if spares < SPARES {
+            let spare = self.create_within_cap(RING_CAPACITY_MIN);
+            self.free.extend(spare);
+        }
+    }
+}

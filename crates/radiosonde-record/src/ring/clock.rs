@@ -1,0 +1,225 @@
+//! The time of a record: the wall clock, read through the processor's counter where that is sound.
+//!
+//! The counter is used when the kernel itself keeps time by it (clock source `tsc`) and the
+//! processor says that it runs at one rate for ever. The drain reads both clocks some times a
+//! second and publishes an anchor (counter, wall clock, rate); a thread then reads the counter
+//! only: 10 ns instead of 23. Until there is an anchor, or when it has grown old because the drain
+//! was stopped, and on other processors, the wall clock is asked. A step of the wall clock is
+//! followed within the anchor's interval. Times of one thread do not run backwards by the little
+//! that two anchors may disagree.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Even when the anchor is whole; 0 when there was none yet.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+static ANCHOR_TICKS: AtomicU64 = AtomicU64::new(0);
+static ANCHOR_NS: AtomicU64 = AtomicU64::new(0);
+/// Nanoseconds per tick, times 2^26.
+static RATE: AtomicU64 = AtomicU64::new(0);
+/// Ticks after which an anchor is too old.
+static TICKS_MAX: AtomicU64 = AtomicU64::new(0);
+
+const RATE_BITS: u32 = 26;
+/// Between two anchors.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// Age of an anchor that is not used any more. Longer than a busy drain ever takes.
+const AGE_MAX: Duration = Duration::from_secs(2);
+/// What two anchors may disagree by; more is a step of the clock, and followed.
+const JITTER_NS: u64 = 1_000_000;
+
+/// What a thread remembers of the anchor.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    generation: Cell<u64>,
+    ticks: Cell<u64>,
+    ticks_max: Cell<u64>,
+    ns: Cell<u64>,
+    rate: Cell<u64>,
+    last: Cell<u64>,
+}
+
+impl Clock {
+    pub(crate) const fn new() -> Self {
+        Self {
+            generation: Cell::new(0),
+            ticks: Cell::new(0),
+            ticks_max: Cell::new(0),
+            ns: Cell::new(0),
+            rate: Cell::new(0),
+            last: Cell::new(0),
+        }
+    }
+
+    /// Nanoseconds since 1970.
+    #[inline]
+    pub(crate) fn now(&self) -> u64 {
+        let generation = GENERATION.load(Ordering::Acquire);
+        if generation != self.generation.get() {
+            self.load(generation);
+        }
+        // A counter that is behind, on another processor, gives a difference past the maximum.
+        let passed = counter::read().wrapping_sub(self.ticks.get());
+        if passed >= self.ticks_max.get() {
+            return wall_ns();
+        }
+        // Below 2^34 ticks and 2^27: no overflow.
+        let now = self.ns.get() + ((passed * self.rate.get()) >> RATE_BITS);
+        let last = self.last.get();
+        if now < last && last - now < JITTER_NS {
+            return last;
+        }
+        self.last.set(now);
+        now
+    }
+
+    /// Reads the anchor whole, or leaves the old one for this time.
+    #[cold]
+    fn load(&self, generation: u64) {
+        let anchor =
+            [&ANCHOR_TICKS, &TICKS_MAX, &ANCHOR_NS, &RATE].map(|cell| cell.load(Ordering::Relaxed));
+        fence(Ordering::Acquire);
+        if generation % 2 == 0 && GENERATION.load(Ordering::Relaxed) == generation {
+            let [ticks, ticks_max, ns, rate] = anchor;
+            self.ticks.set(ticks);
+            self.ticks_max.set(ticks_max);
+            self.ns.set(ns);
+            self.rate.set(rate);
+            self.generation.set(generation);
+        }
+    }
+}
+
+fn wall_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
+}
+
+/// Publishes anchors. One per process is enough: a drain calls [`Calibration::tick`] at each look
+/// at its rings; a second drain would only publish as well as the first.
+#[derive(Debug)]
+pub(crate) struct Calibration {
+    /// `None` where the counter is not used.
+    last: Option<(Instant, u64)>,
+}
+
+impl Calibration {
+    /// Finds out whether the processor's counter can be used.
+    pub(crate) fn new() -> Self {
+        Self { last: counter::is_sound().then(|| (Instant::now(), counter::read())) }
+    }
+
+    /// Publishes a new anchor when the last one is a tenth of a second old.
+    pub(crate) fn tick(&mut self) {
+        let Some((then, ticks_then)) = self.last else { return };
+        let (wall, now, ticks) = (wall_ns(), Instant::now(), counter::read());
+        let (passed, ticks_passed) = (now.duration_since(then), ticks.wrapping_sub(ticks_then));
+        if passed < INTERVAL {
+            return;
+        }
+        self.last = Some((now, ticks));
+        let passed_ns = passed.as_nanos();
+        let rate = (passed_ns << RATE_BITS) / u128::from(ticks_passed.max(1));
+        let ticks_max = AGE_MAX.as_nanos() * u128::from(ticks_passed) / passed_ns;
+        // A counter that stood still, in a suspended machine, gives nonsense: below 0.1 and above
+        // 10 ns per tick.
+        let sensible = (1 << RATE_BITS) / 10..(1 << RATE_BITS) * 10;
+        if passed > AGE_MAX || !sensible.contains(&rate) {
+            return;
+        }
+        publish(ticks, wall, rate as u64, ticks_max as u64);
+    }
+}
+
+impl Default for Calibration {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn publish(ticks: u64, ns: u64, rate: u64, ticks_max: u64) {
+    let before = GENERATION.load(Ordering::Relaxed);
+    // Odd: somebody else is publishing.
+    if before % 2 == 1
+        || GENERATION
+            .compare_exchange(before, before + 1, Ordering::Acquire, Ordering::Relaxed)
+            .is_err()
+    {
+        return;
+    }
+    fence(Ordering::Release);
+    ANCHOR_TICKS.store(ticks, Ordering::Relaxed);
+    ANCHOR_NS.store(ns, Ordering::Relaxed);
+    RATE.store(rate, Ordering::Relaxed);
+    TICKS_MAX.store(ticks_max, Ordering::Relaxed);
+    GENERATION.store(before + 2, Ordering::Release);
+}
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+mod counter {
+    use core::arch::x86_64::{__cpuid, _rdtsc};
+
+    #[inline]
+    pub(super) fn read() -> u64 {
+        // SAFETY: every x86-64 processor has the instruction; it reads a counter, nothing else.
+        unsafe { _rdtsc() }
+    }
+
+    /// Whether the kernel keeps time by the counter and the processor promises a constant rate.
+    pub(super) fn is_sound() -> bool {
+        const PATH: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+        const LEAF: u32 = 0x8000_0007;
+        let by_kernel = std::fs::read_to_string(PATH).is_ok_and(|name| name.trim() == "tsc");
+        // SAFETY: the instruction exists on every x86-64 processor.
+        #[allow(unused_unsafe, reason = "safe in newer toolchains")]
+        let leaf = |number| unsafe { __cpuid(number) };
+        by_kernel && leaf(0x8000_0000).eax >= LEAF && leaf(LEAF).edx & (1 << 8) != 0
+    }
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux", not(miri))))]
+mod counter {
+    pub(super) fn read() -> u64 {
+        // Never less than the anchor's maximum, which stays 0.
+        0
+    }
+
+    pub(super) fn is_sound() -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_calibrated_clock_agrees_with_the_wall_clock_and_does_not_run_backwards() {
+        let mut calibration = Calibration::new();
+        let sound = calibration.last.is_some();
+        let clock = Clock::new();
+        let begun = Instant::now();
+        let mut last = 0;
+        while begun.elapsed() < INTERVAL * 4 {
+            calibration.tick();
+            let (before, now, after) = (wall_ns(), clock.now(), wall_ns());
+            // The test's own thread may be stopped between two reads, in one direction.
+            assert!(
+                now + JITTER_NS >= before && now <= after + JITTER_NS,
+                "{before} {now} {after}"
+            );
+            assert!(now >= last || last - now >= JITTER_NS);
+            last = now;
+        }
+        assert_eq!(sound, clock.generation.get() > 0);
+    }
+
+    #[test]
+    fn an_old_anchor_is_not_used() {
+        let clock = Clock::new();
+        clock.ticks_max.set(1);
+        clock.generation.set(GENERATION.load(Ordering::Acquire));
+        let before = wall_ns();
+        assert!(clock.now() >= before);
+    }
+}
