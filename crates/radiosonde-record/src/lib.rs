@@ -69,7 +69,7 @@ pub use batch::{Batch, Sink, Target};
 pub use callsite::{Callsite, Descriptor};
 pub use drain::{Control, Drain, Flush, Notice, Turn};
 pub use files::Unsynced;
-pub use filter::Filter;
+pub use filter::{Filter, Verdict, is_heard};
 pub use format::{
     Builder, DecodeError, EncodedFields, FIELD_MAX, Fields, Key, MESSAGE_MAX, RECORD_MAX, Record,
     Site, SpanPart, format_panics,
@@ -77,7 +77,7 @@ pub use format::{
 pub use journal::{Journal, Placement, RING_CAPACITY, RINGS_BYTES_MAX};
 pub use level::{DropReason, Kind, Level};
 pub use placement::{FileSystem, file_system};
-pub use rate::RateLimit;
+pub use rate::{HeldBack, LevelLimits, RateLimit};
 pub use ring::AckCounter;
 pub use slot::{Instance, Lease, Slot, create_directory, new_instance_id};
 pub use thread::{patiently, set_global, suppress_thread, with_current, with_journal};
