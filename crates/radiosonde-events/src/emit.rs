@@ -1,39 +1,74 @@
 //! From a call of `event!` or `log_event` to a record.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::panic::Location;
 
 use radiosonde_context::Context;
 use radiosonde_record::{
-    Callsite, Descriptor, Journal, Kind, Level, RateLimit, Site, Value, with_current,
+    Callsite, Descriptor, Journal, Kind, Level, RateLimit, Site, Value, Verdict, is_heard,
+    with_current,
 };
 
 use crate::event::is_event_name;
 
-/// Whether anybody listens to this event.
-pub fn is_enabled(callsite: &'static Callsite, level: Level) -> bool {
-    with_current(|journal| journal.allows(callsite.target, level)).unwrap_or(false)
+/// A call of `event!`: what is the same each time, and what is kept between times.
+#[derive(Debug)]
+pub struct EventSite {
+    callsite: Callsite,
+    source: &'static str,
+    verdict: Verdict,
+    limit: RateLimit,
 }
 
-/// Whether a call site's rate limit lets one more through; counted when not.
-pub fn passes(limit: &RateLimit, per_second: u32, level: Level) -> bool {
-    let passes = limit.allow(per_second);
-    if !passes {
-        with_current(|journal| journal.count_rate_limited(Kind::Event, level));
+impl EventSite {
+    /// The target of `callsite` is what the filter looks at, `source` what stands in the line.
+    pub const fn new(callsite: Callsite, source: &'static str) -> Self {
+        Self { callsite, source, verdict: Verdict::new(), limit: RateLimit::new() }
     }
-    passes
+
+    fn describe(&self) -> Descriptor {
+        let Callsite { name, file, line, keys, .. } = self.callsite;
+        Descriptor {
+            name: name.to_owned(),
+            source: self.source.to_owned(),
+            file: file.to_owned(),
+            line,
+            keys: keys.iter().map(|key| key.trim_start_matches("r#").to_owned()).collect(),
+        }
+    }
+}
+
+/// Whether anybody listens to this event, and its limits let it through. `own` is the limit at the
+/// call site. Where the level is not heard, a load and a branch.
+#[inline]
+pub fn is_enabled(
+    site: &'static EventSite,
+    level: Level,
+    own: impl FnOnce() -> Option<u32>,
+) -> bool {
+    is_heard(level) && admits(site, level, own())
+}
+
+fn admits(site: &'static EventSite, level: Level, own: Option<u32>) -> bool {
+    let admits = |journal: &Journal| {
+        journal.filter().allows_at(&site.verdict, site.callsite.target, level)
+            && journal.passes_own(&site.limit, own, level, site.callsite.key(), || site.describe())
+    };
+    with_current(admits).unwrap_or(false)
 }
 
 /// Records the event of a call site.
 pub fn emit(
-    callsite: &'static Callsite,
+    site: &'static EventSite,
     level: Level,
     values: &[Value<'_>],
     message: fmt::Arguments<'_>,
 ) {
     with_current(|journal| {
-        let site = journal.site(callsite.key(), || describe(callsite));
+        let registered = journal.site(site.callsite.key(), || site.describe());
         let context = Context::current();
-        journal.record(Kind::Event, level, &site, context.packed(), |record| {
+        journal.record(Kind::Event, level, &registered, context.packed(), |record| {
             record.message(as_value(&message));
             for (index, value) in values.iter().enumerate() {
                 record.field(index, *value);
@@ -53,13 +88,41 @@ pub fn emit(
 /// ```
 ///
 /// A name outside `[A-Za-z0-9._:-]{1,128}` is made to fit: other characters become `_`, and the
-/// empty name becomes `event`.
+/// empty name becomes `event`. `source` is what the filter looks at. A configured limit for the
+/// level holds for each name at each place that calls this.
+#[track_caller]
 pub fn log_event(evt: &str, level: Level, source: &str, msg: &str, meta: &[(&str, Value<'_>)]) {
+    if !is_heard(level) {
+        return;
+    }
+    let caller = Location::caller();
     with_current(|journal| {
-        if journal.allows(source, level) {
+        if journal.allows(source, level) && passes(journal, caller, evt, level, source) {
             record_dynamic(journal, evt, level, source, msg, meta);
         }
     });
+}
+
+fn passes(
+    journal: &Journal,
+    caller: &'static Location<'static>,
+    evt: &str,
+    level: Level,
+    source: &str,
+) -> bool {
+    if journal.filter().limits().of(level) == 0 {
+        return true;
+    }
+    // A program may send all its events through one helper: the name tells them apart.
+    let mut hasher = DefaultHasher::new();
+    (caller.file(), caller.line(), caller.column(), evt).hash(&mut hasher);
+    journal.passes(level, hasher.finish() as usize, || Descriptor {
+        name: fit_name(evt),
+        source: source.to_owned(),
+        file: caller.file().to_owned(),
+        line: caller.line(),
+        keys: Vec::new(),
+    })
 }
 
 fn record_dynamic(
@@ -89,16 +152,6 @@ fn fit_name(evt: &str) -> String {
     let fits = |c: char| if is_event_name(c.encode_utf8(&mut [0; 4])) { c } else { '_' };
     let name: String = evt.chars().take(128).map(fits).collect();
     if name.is_empty() { "event".to_owned() } else { name }
-}
-
-fn describe(callsite: &Callsite) -> Descriptor {
-    Descriptor {
-        name: callsite.name.to_owned(),
-        source: callsite.target.to_owned(),
-        file: callsite.file.to_owned(),
-        line: callsite.line,
-        keys: callsite.keys.iter().map(|key| key.trim_start_matches("r#").to_owned()).collect(),
-    }
 }
 
 /// Text without arguments is not formatted.
