@@ -1,43 +1,61 @@
 //! From a call of `event!` or `log_event` to a record.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::panic::Location;
 
 use radiosonde_context::Context;
 use radiosonde_record::{
-    Callsite, Descriptor, Journal, Kind, Level, RateLimit, Site, Value, with_current,
+    Callsite, CallsiteText, Descriptor, Journal, Kind, Level, RateLimit, Site, Value, Verdict, is_heard,
+    with_current,
 };
 
 use crate::event::is_event_name;
 
-/// Whether anybody listens to this event.
-pub fn is_enabled(callsite: &'static Callsite, level: Level) -> bool {
-    with_current(|journal| journal.allows(callsite.target, level)).unwrap_or(false)
+/// A call of `event!`: what is the same each time, and what is kept between times.
+#[derive(Debug)]
+pub struct EventSite {
+    callsite: Callsite,
+    verdict: Verdict,
+    limit: RateLimit,
 }
 
-/// Whether a call site's rate limit lets one more through; counted when not.
-pub fn passes(limit: &RateLimit, per_second: u32, level: Level) -> bool {
-    let passes = limit.allow(per_second);
-    if !passes {
-        with_current(|journal| journal.count_rate_limited(Kind::Event, level));
+impl EventSite {
+    /// A call site nobody has reached yet.
+    pub const fn new(text: CallsiteText) -> Self {
+        Self { callsite: Callsite::new(text), verdict: Verdict::new(), limit: RateLimit::new() }
     }
-    passes
 }
 
-/// Records the event of a call site.
-pub fn emit(
-    callsite: &'static Callsite,
-    level: Level,
-    values: &[Value<'_>],
-    message: fmt::Arguments<'_>,
-) {
+/// Whether anybody listens to this event, and its limits let it through. `own` is the limit at the
+/// call site. Where the level is not heard, a load and a branch.
+#[inline]
+pub fn is_enabled(
+    site: &'static EventSite,
+    own: impl FnOnce() -> Option<u32>,
+) -> bool {
+    is_heard(site.callsite.text().level) && admits(site, own())
+}
+
+#[inline]
+fn admits(site: &'static EventSite, own: Option<u32>) -> bool {
+    let CallsiteText { target, level, .. } = *site.callsite.text();
+    let (key, describe) = (site.callsite.key(), || site.callsite.describe());
+    let admits = |journal: &Journal| {
+        journal.filter().allows_at(&site.verdict, target, level)
+            && journal.passes_own(&site.limit, own, level, key, describe)
+    };
+    with_current(admits).unwrap_or(false)
+}
+
+/// Records the event of a call site. The message is not looked at when the call site has it.
+#[inline]
+pub fn emit(site: &'static EventSite, values: &[Value<'_>], message: fmt::Arguments<'_>) {
+    let at_site = site.callsite.text().message.is_some();
+    let message = (!at_site).then(|| as_value(&message));
     with_current(|journal| {
-        let site = journal.site(callsite.key(), || describe(callsite));
-        let context = Context::current();
-        journal.record(Kind::Event, level, &site, context.packed(), |record| {
-            record.message(as_value(&message));
-            for (index, value) in values.iter().enumerate() {
-                record.field(index, *value);
-            }
+        radiosonde_context::with_current(|context| {
+            journal.event(&site.callsite, context.packed(), message, values);
         });
     });
 }
@@ -53,13 +71,42 @@ pub fn emit(
 /// ```
 ///
 /// A name outside `[A-Za-z0-9._:-]{1,128}` is made to fit: other characters become `_`, and the
-/// empty name becomes `event`.
+/// empty name becomes `event`. `source` is what the filter looks at. A configured limit for the
+/// level holds for each name at each place that calls this.
+#[track_caller]
 pub fn log_event(evt: &str, level: Level, source: &str, msg: &str, meta: &[(&str, Value<'_>)]) {
+    if !is_heard(level) {
+        return;
+    }
+    let caller = Location::caller();
     with_current(|journal| {
-        if journal.allows(source, level) {
+        if journal.allows(source, level) && passes(journal, caller, evt, level, source) {
             record_dynamic(journal, evt, level, source, msg, meta);
         }
     });
+}
+
+fn passes(
+    journal: &Journal,
+    caller: &'static Location<'static>,
+    evt: &str,
+    level: Level,
+    source: &str,
+) -> bool {
+    if journal.filter().limits().of(level) == 0 {
+        return true;
+    }
+    // A program may send all its events through one helper: the name tells them apart.
+    let mut hasher = DefaultHasher::new();
+    (caller.file(), caller.line(), caller.column(), evt).hash(&mut hasher);
+    journal.passes(level, hasher.finish() as usize, || Descriptor {
+        name: fit_name(evt),
+        source: source.to_owned(),
+        file: caller.file().to_owned(),
+        line: caller.line(),
+        keys: Vec::new(),
+        ..Descriptor::default()
+    })
 }
 
 fn record_dynamic(
@@ -89,16 +136,6 @@ fn fit_name(evt: &str) -> String {
     let fits = |c: char| if is_event_name(c.encode_utf8(&mut [0; 4])) { c } else { '_' };
     let name: String = evt.chars().take(128).map(fits).collect();
     if name.is_empty() { "event".to_owned() } else { name }
-}
-
-fn describe(callsite: &Callsite) -> Descriptor {
-    Descriptor {
-        name: callsite.name.to_owned(),
-        source: callsite.target.to_owned(),
-        file: callsite.file.to_owned(),
-        line: callsite.line,
-        keys: callsite.keys.iter().map(|key| key.trim_start_matches("r#").to_owned()).collect(),
-    }
 }
 
 /// Text without arguments is not formatted.

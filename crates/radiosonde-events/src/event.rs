@@ -3,118 +3,198 @@
 /// Records a business event.
 ///
 /// ```
-/// # use radiosonde_events::event;
-/// # let (attempts, error, order) = (3, std::fmt::Error, 17);
+/// use radiosonde_events::event;
+///
+/// let (order, attempts, error) = (17, 3, std::fmt::Error);
 /// event!("order.paid", order, amount_cents = 1999, "order {order} paid");
 /// event!("order.failed", level: error, source: "billing", error = %error, attempts);
-/// event!("cache.miss", level: debug, ratelimit: 10, key = ?("a", 1), "miss");
+/// event!("cache.miss", level: debug, target: "shop::cache", ratelimit: 10, key = ?("a", 1));
 /// ```
 ///
-/// The name comes first: `[A-Za-z0-9._:-]`, at most 128 characters, checked by the compiler.
-/// Options, on request and in any order, come next:
+/// # Grammar
 ///
-/// - `level:` one of `trace debug info warning error critical`; default `info`.
-/// - `source:` a string constant; default the module path.
-/// - `ratelimit:` most events a second from this call site; what is held back is counted.
+/// ```text
+/// event!(NAME [, OPTION]… [, FIELD]… [, MESSAGE [, ARGUMENT]…])
+/// ```
 ///
-/// Then fields, `key = value` with numbers, booleans, strings and options of them (they keep their
-/// JSON type), `key = %value` by `Display`, `key = ?value` by `Debug`, or a variable alone. Last an
-/// optional message with the arguments of `format!`.
+/// | part | written as | means |
+/// |---|---|---|
+/// | name | `"order.paid"` | a literal of `[A-Za-z0-9._:-]`, 1 to 128 characters: `evt` in the line |
+/// | option | `level: error` | `trace`, `debug`, `info` (default), `warning`, `error` or `critical` |
+/// | | `target: "shop::cache"` | what the filter looks at; default: the module path |
+/// | | `source: "billing"` | `source` in the line; default: the target |
+/// | | `ratelimit: 10` | most events a second from here; a lower configured limit wins |
+/// | field | `key = value` | numbers, booleans, strings, `Option`s: they keep their JSON type |
+/// | | `key = %value` | by `Display` |
+/// | | `key = ?value` | by `Debug` |
+/// | | `value`, `%value`, `?value` | the same, named after the variable; `order.id` works too |
+/// | | `"any-key" = value` | a key that is no identifier; `http.status = value` needs no quotes |
+/// | message | `"paid {}", order` | as for `format!`: `msg` in the line |
 ///
-/// The event goes to the journal of the process (`init!`), at the filter's level; without one the
-/// macro costs a load and a branch, and the values are not evaluated.
+/// Options come in any order. `target:` and `source:` are constants; `ratelimit:` is any `u32`,
+/// asked for each time. Everything written here is described once per process and call site: a
+/// record names its call site by number and holds only the values.
+///
+/// The event goes to the journal of the process (`init!`), when its level and target pass the
+/// filter and its limits. Where no filter of the process lets the level through, and without a
+/// journal, the macro costs a load and a branch, and neither values nor message are evaluated.
+///
+/// # Mistakes
+///
+/// A name with other characters, a level that does not exist, an unknown option, and an option
+/// behind a field do not compile; the message says what to write:
+///
+/// ```compile_fail
+/// radiosonde_events::event!("order.paid", levle: error, "paid");
+/// ```
 #[macro_export]
 macro_rules! event {
     ($name:literal) => {
         $crate::event!($name,)
     };
     ($name:literal, $($rest:tt)*) => {
-        $crate::__event!(@options ($name) (info) (module_path!()) () $($rest)*)
+        $crate::__event!(@options ($name) (info) (module_path!()) () () $($rest)*)
+    };
+    ($($other:tt)*) => {
+        compile_error!(
+            "an event begins with its name, a literal such as \"order.paid\"; for a name that is \
+             known at run time only there is log_event"
+        )
     };
 }
 
-/// The parser behind `event!`: options, then fields, then the message.
+/// The parser behind `event!`: options, then fields, then the message. Its state is name, level,
+/// target, source or nothing, and limit or nothing.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __event {
     // Options: each replaces its default.
-    (@options ($n:expr) ($l:ident) ($s:expr) ($($r:tt)*) level: $level:ident $(, $($rest:tt)*)?) => {
-        $crate::__event!(@options ($n) ($level) ($s) ($($r)*) $($($rest)*)?)
+    (@options $n:tt $l:tt $t:tt $s:tt $r:tt level: $level:ident $(, $($rest:tt)*)?) => {
+        $crate::__event!(@options $n ($level) $t $s $r $($($rest)*)?)
     };
-    (@options ($n:expr) ($l:ident) ($s:expr) ($($r:tt)*) source: $source:expr $(, $($rest:tt)*)?) => {
-        $crate::__event!(@options ($n) ($l) ($source) ($($r)*) $($($rest)*)?)
+    (@options $n:tt $l:tt $t:tt $s:tt $r:tt level: $($rest:tt)*) => {
+        compile_error!(
+            "`level:` takes one of the words trace, debug, info, warning, error and critical; for \
+             a level that is known at run time only there is log_event"
+        )
     };
-    (@options ($n:expr) ($l:ident) ($s:expr) ($($r:tt)*) ratelimit: $rate:expr $(, $($rest:tt)*)?) => {
-        $crate::__event!(@options ($n) ($l) ($s) ($rate) $($($rest)*)?)
+    (@options $n:tt $l:tt $t:tt $s:tt $r:tt target: $target:expr $(, $($rest:tt)*)?) => {
+        $crate::__event!(@options $n $l ($target) $s $r $($($rest)*)?)
     };
-    (@options ($n:expr) ($l:ident) ($s:expr) ($($r:tt)*) $($rest:tt)*) => {
-        $crate::__event!(@fields ($n) ($l) ($s) ($($r)*) [] $($rest)*)
+    (@options $n:tt $l:tt $t:tt $s:tt $r:tt source: $source:expr $(, $($rest:tt)*)?) => {
+        $crate::__event!(@options $n $l $t ($source) $r $($($rest)*)?)
+    };
+    (@options $n:tt $l:tt $t:tt $s:tt $r:tt ratelimit: $rate:expr $(, $($rest:tt)*)?) => {
+        $crate::__event!(@options $n $l $t $s ($rate) $($($rest)*)?)
+    };
+    (@options $n:tt $l:tt $t:tt $s:tt $r:tt $option:ident : $($rest:tt)*) => {
+        compile_error!(concat!(
+            "unknown option `", stringify!($option),
+            ":`; options are level:, target:, source: and ratelimit:, and a field is written `",
+            stringify!($option), " = value`"
+        ))
+    };
+    (@options $n:tt $l:tt $t:tt $s:tt $r:tt $($rest:tt)*) => {
+        $crate::__event!(@fields ($n $l $t $s $r) [] $($rest)*)
     };
 
     // Fields.
-    (@fields $n:tt $l:tt $s:tt $r:tt [$($f:tt)*] $($k:ident).+ = %$v:expr $(, $($rest:tt)*)?) => {
-        $crate::__event!(@fields $n $l $s $r
+    (@fields $o:tt [$($f:tt)*] $($k:ident).+ = %$v:expr $(, $($rest:tt)*)?) => {
+        $crate::__event!(@fields $o
             [$($f)* (stringify!($($k).+), $crate::__private::Value::Display(&$v))]
             $($($rest)*)?)
     };
-    (@fields $n:tt $l:tt $s:tt $r:tt [$($f:tt)*] $($k:ident).+ = ?$v:expr $(, $($rest:tt)*)?) => {
-        $crate::__event!(@fields $n $l $s $r
+    (@fields $o:tt [$($f:tt)*] $($k:ident).+ = ?$v:expr $(, $($rest:tt)*)?) => {
+        $crate::__event!(@fields $o
             [$($f)* (stringify!($($k).+), $crate::__private::Value::Debug(&$v))]
             $($($rest)*)?)
     };
-    (@fields $n:tt $l:tt $s:tt $r:tt [$($f:tt)*] $($k:ident).+ = $v:expr $(, $($rest:tt)*)?) => {
-        $crate::__event!(@fields $n $l $s $r
+    (@fields $o:tt [$($f:tt)*] $($k:ident).+ = $v:expr $(, $($rest:tt)*)?) => {
+        $crate::__event!(@fields $o
             [$($f)* (stringify!($($k).+), $crate::__private::ToValue::to_value(&$v))]
             $($($rest)*)?)
     };
-    (@fields $n:tt $l:tt $s:tt $r:tt [$($f:tt)*] %$k:ident $(, $($rest:tt)*)?) => {
-        $crate::__event!(@fields $n $l $s $r
-            [$($f)* (stringify!($k), $crate::__private::Value::Display(&$k))]
+    (@fields $o:tt [$($f:tt)*] $k:literal = %$v:expr $(, $($rest:tt)*)?) => {
+        $crate::__event!(@fields $o
+            [$($f)* ($k, $crate::__private::Value::Display(&$v))]
             $($($rest)*)?)
     };
-    (@fields $n:tt $l:tt $s:tt $r:tt [$($f:tt)*] ?$k:ident $(, $($rest:tt)*)?) => {
-        $crate::__event!(@fields $n $l $s $r
-            [$($f)* (stringify!($k), $crate::__private::Value::Debug(&$k))]
+    (@fields $o:tt [$($f:tt)*] $k:literal = ?$v:expr $(, $($rest:tt)*)?) => {
+        $crate::__event!(@fields $o
+            [$($f)* ($k, $crate::__private::Value::Debug(&$v))]
             $($($rest)*)?)
     };
-    (@fields $n:tt $l:tt $s:tt $r:tt [$($f:tt)*] $k:ident $(, $($rest:tt)*)?) => {
-        $crate::__event!(@fields $n $l $s $r
-            [$($f)* (stringify!($k), $crate::__private::ToValue::to_value(&$k))]
+    (@fields $o:tt [$($f:tt)*] $k:literal = $v:expr $(, $($rest:tt)*)?) => {
+        $crate::__event!(@fields $o
+            [$($f)* ($k, $crate::__private::ToValue::to_value(&$v))]
             $($($rest)*)?)
+    };
+    (@fields $o:tt [$($f:tt)*] %$($k:ident).+ $(, $($rest:tt)*)?) => {
+        $crate::__event!(@fields $o
+            [$($f)* (stringify!($($k).+), $crate::__private::Value::Display(&$($k).+))]
+            $($($rest)*)?)
+    };
+    (@fields $o:tt [$($f:tt)*] ?$($k:ident).+ $(, $($rest:tt)*)?) => {
+        $crate::__event!(@fields $o
+            [$($f)* (stringify!($($k).+), $crate::__private::Value::Debug(&$($k).+))]
+            $($($rest)*)?)
+    };
+    (@fields $o:tt [$($f:tt)*] $($k:ident).+ $(, $($rest:tt)*)?) => {
+        $crate::__event!(@fields $o
+            [$($f)* (stringify!($($k).+), $crate::__private::ToValue::to_value(&$($k).+))]
+            $($($rest)*)?)
+    };
+    (@fields $o:tt $f:tt $option:ident : $($rest:tt)*) => {
+        compile_error!(concat!(
+            "`", stringify!($option), ":` stands behind a field; options come first, right behind \
+             the name, and a field is written `", stringify!($option), " = value`"
+        ))
     };
 
     // The message, or none.
-    (@fields $n:tt $l:tt $s:tt $r:tt $f:tt $message:literal $($arguments:tt)*) => {
-        $crate::__event!(@emit $n $l $s $r $f (format_args!($message $($arguments)*)))
+    (@fields $o:tt $f:tt $message:literal $($arguments:tt)*) => {
+        $crate::__event!(@emit $o $f ($message) ($($arguments)*))
     };
-    (@fields $n:tt $l:tt $s:tt $r:tt $f:tt) => {
-        $crate::__event!(@emit $n $l $s $r $f (format_args!("")))
+    (@fields $o:tt $f:tt) => {
+        $crate::__event!(@emit $o $f ("") ())
+    };
+    (@fields $o:tt $f:tt $($rest:tt)+) => {
+        compile_error!(concat!(
+            "expected a field (`key = value`, `key = %value`, `key = ?value`, or a variable alone) \
+             or the message, a literal, and found `", stringify!($($rest)+), "`"
+        ))
     };
 
     // Items are not hygienic: their names must not meet those in the caller's expressions.
-    (@emit ($n:expr) ($l:ident) ($s:expr) ($($r:expr)?) [$(($k:expr, $v:expr))*] ($m:expr)) => {{
+    (@emit
+        (($n:expr) ($l:ident) ($t:expr) $s:tt $r:tt) [$(($k:expr, $v:expr))*]
+        ($m:literal) ($($a:tt)*)
+    ) => {{
         const _: () = assert!(
             $crate::__private::is_event_name($n),
             "an event's name has 1 to 128 characters of A-Z a-z 0-9 . _ : -"
         );
-        static __RADIOSONDE_CALLSITE: $crate::__private::Callsite = $crate::__private::Callsite {
-            name: $n,
-            target: $s,
-            file: file!(),
-            line: line!(),
-            keys: &[$($k),*],
-        };
-        const __RADIOSONDE_LEVEL: $crate::__private::Level = $crate::__event!(@level $l);
-        if $crate::__private::is_enabled(&__RADIOSONDE_CALLSITE, __RADIOSONDE_LEVEL)
-            $(&& {
-                static __RADIOSONDE_RATE: $crate::__private::RateLimit =
-                    $crate::__private::RateLimit::new();
-                $crate::__private::passes(&__RADIOSONDE_RATE, $r, __RADIOSONDE_LEVEL)
-            })?
-        {
-            $crate::__private::emit(&__RADIOSONDE_CALLSITE, __RADIOSONDE_LEVEL, &[$($v),*], $m);
+        static __RADIOSONDE_SITE: $crate::__private::EventSite =
+            $crate::__private::EventSite::new($crate::__private::CallsiteText {
+                name: $n,
+                target: $t,
+                source: $crate::__event!(@source ($t) $s),
+                file: file!(),
+                line: line!(),
+                level: $crate::__event!(@level $l),
+                keys: &[$($k),*],
+                message: $crate::__private::constant_message($m),
+            });
+        if $crate::__private::is_enabled(&__RADIOSONDE_SITE, || $crate::__event!(@rate $r)) {
+            $crate::__private::emit(&__RADIOSONDE_SITE, &[$($v),*], format_args!($m $($a)*));
         }
     }};
+
+    (@source ($t:expr) ()) => { $t };
+    (@source ($t:expr) ($s:expr)) => { $s };
+
+    (@rate ()) => { ::core::option::Option::None };
+    (@rate ($r:expr)) => { ::core::option::Option::Some($r) };
 
     (@level trace) => { $crate::__private::Level::Trace };
     (@level debug) => { $crate::__private::Level::Debug };

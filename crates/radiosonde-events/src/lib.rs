@@ -50,8 +50,8 @@ pub use sink::DaySink;
 /// What the expansion of [`event!`] refers to. Not for users.
 #[doc(hidden)]
 pub mod __private {
-    pub use radiosonde_record::{Callsite, Level, RateLimit, ToValue, Value};
+    pub use radiosonde_record::{CallsiteText, Level, ToValue, Value, constant_message};
 
-    pub use crate::emit::{emit, is_enabled, passes};
+    pub use crate::emit::{EventSite, emit, is_enabled};
     pub use crate::event::is_event_name;
 }

@@ -258,8 +258,3 @@ fn the_console_shows_people_text_and_programs_the_line() {
     let (colored, _) = shown(ConsoleFormat::Pretty { color: true });
     assert!(colored.contains("\u{1b}[") && !colored.contains("\u{1b}[2J"), "{colored:?}");
 }
-
-#[test]
-fn mistakes_in_event_do_not_compile_and_say_why() {
-    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
-}

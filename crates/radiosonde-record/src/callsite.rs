@@ -75,18 +75,20 @@ impl Callsite {
     }
 }
 
-/// Whether a message has arguments, or braces to be unescaped: then it is formatted at each call.
-/// `event!` asks at compile time.
+/// The message, when it is the same at each call: when it has no arguments, nor braces to be
+/// unescaped, nor is longer than a call site keeps. `event!` asks at compile time.
 #[must_use]
-pub const fn is_constant_message(message: &str) -> bool {
+pub const fn constant_message(message: &'static str) -> Option<&'static str> {
     let bytes = message.as_bytes();
+    if bytes.len() > crate::descriptor::TEXT_MAX {
+        return None;
+    }
     let mut at = 0;
     while at < bytes.len() {
         if matches!(bytes[at], b'{' | b'}') {
-            return false;
+            return None;
         }
         at += 1;
     }
-    // Longer ones are cut in the descriptor.
-    bytes.len() <= crate::descriptor::TEXT_MAX
+    Some(message)
 }

@@ -1,51 +1,122 @@
-//! Level filter: `RUST_LOG` directives by target.
+//! What is recorded: `RUST_LOG` directives by target, and limits by level.
+//!
+//! Three questions, cheapest first, so that an event nobody wants costs a load and a branch:
+//!
+//! 1. [`is_heard`]: does any filter of this process let the level through at all?
+//! 2. [`Filter::allows_at`]: does this one let the call site through? Kept at the call site.
+//! 3. [`Journal::passes`](crate::Journal::passes): has the call site any of its events left for
+//!    this second?
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use crate::level::Level;
+use crate::rate::{LevelLimits, Sites};
 
-/// Which events are recorded, by target prefix and level.
+/// The lowest level that any filter of this process lets through. Filters only ever lower it: a
+/// level that is open for nothing costs the way to the filter, which says no.
+static LOWEST: AtomicU8 = AtomicU8::new(u8::MAX);
+
+/// Numbers of filters, for what call sites keep of them. 0 is no filter.
+static NEXT_NUMBER: AtomicU32 = AtomicU32::new(1);
+
+/// Whether any filter of this process lets this level through. Without a filter there is no
+/// journal either, and nothing is heard.
+#[inline]
+pub fn is_heard(level: Level) -> bool {
+    level as u8 >= LOWEST.load(Ordering::Relaxed)
+}
+
+/// Which events are recorded, by target prefix and level, and how many of them.
 ///
-/// Understands the common part of `RUST_LOG`: `info`, `my_crate=debug`, `hyper::proto=off`, in a
-/// list separated by commas. The longest matching target decides.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Understands `RUST_LOG` as users of `env_logger` and `EnvFilter` write it: `info`,
+/// `my_crate=debug`, `hyper::proto=off`, and `my_crate` or `my_crate=` for everything of it, in a
+/// list separated by commas, with spaces around anything, levels in any case or as numbers (0 is
+/// `off`, 5 is `trace`). The longest matching target decides; of the same target, or of two levels
+/// for everything, the last.
+///
+/// A target matches itself and the modules below it: `hyper` matches `hyper::proto`, and, other
+/// than there, not `hyper_util`. What no directive speaks of has the default level, `info` unless
+/// something else was asked for.
+#[derive(Clone, Debug)]
 pub struct Filter {
     /// Longest target first. `None` is `off`.
     directives: Vec<(String, Option<Level>)>,
     default: Option<Level>,
+    limits: LevelLimits,
+    /// Clones are the same filter: they share number and what the limits hold back.
+    number: u32,
+    sites: Arc<Sites>,
+}
+
+/// What a filter said about a call site of one target and level, kept there so that it is asked
+/// once.
+#[derive(Debug, Default)]
+pub struct Verdict(AtomicU32);
+
+impl Verdict {
+    /// Nothing was said yet.
+    pub const fn new() -> Self {
+        Self(AtomicU32::new(0))
+    }
 }
 
 impl Filter {
     /// A filter with one level for everything.
     pub fn at(level: Level) -> Self {
-        Self { directives: Vec::new(), default: Some(level) }
+        Self::new(Vec::new(), Some(level))
     }
 
-    /// Reads directives. What is not understood is left out and returned, for the report.
+    /// Reads directives. What is not understood (spans and fields in brackets, a regular expression
+    /// behind `/`, unknown levels) is left out and returned, for the report; the rest holds.
     pub fn parse(text: &str, default: Level) -> (Self, Vec<String>) {
-        let mut filter = Self::at(default);
         let mut refused = Vec::new();
-        for directive in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            match directive.split_once('=') {
-                None => match parse_level(directive) {
-                    Some(level) => filter.default = level,
-                    // A bare target means everything of it, as in env_logger.
-                    None if is_target(directive) => {
-                        filter.directives.push((directive.to_owned(), Some(Level::Trace)));
-                    }
-                    None => refused.push(directive.to_owned()),
-                },
-                Some((target, level)) => match parse_level(level.trim()) {
-                    Some(level) if is_target(target.trim()) => {
-                        filter.directives.push((target.trim().to_owned(), level));
-                    }
-                    _ => refused.push(directive.to_owned()),
-                },
+        // In env_logger a slash begins a regular expression for the messages of all directives.
+        let text = match text.split_once('/') {
+            Some((directives, pattern)) => {
+                refused.push(format!("/{pattern}"));
+                directives
+            }
+            None => text,
+        };
+        let (mut directives, mut default) = (Vec::<(String, _)>::new(), Some(default));
+        for directive in split(text) {
+            match read(directive) {
+                Some((None, level)) => default = level,
+                Some((Some(target), level)) => {
+                    directives.retain(|(there, _)| there != target);
+                    directives.push((target.to_owned(), level));
+                }
+                None => refused.push(directive.to_owned()),
             }
         }
-        filter.directives.sort_by_key(|(target, _)| std::cmp::Reverse(target.len()));
-        (filter, refused)
+        directives.sort_by_key(|(target, _)| std::cmp::Reverse(target.len()));
+        (Self::new(directives, default), refused)
     }
 
-    /// Whether an event of this target and level is recorded.
+    fn new(directives: Vec<(String, Option<Level>)>, default: Option<Level>) -> Self {
+        let advance = |number: u32| number.checked_add(2);
+        let number = NEXT_NUMBER.fetch_update(Ordering::Relaxed, Ordering::Relaxed, advance);
+        let filter = Self {
+            directives,
+            default,
+            limits: LevelLimits::default(),
+            number: number.unwrap_or(0),
+            sites: Arc::default(),
+        };
+        if let Some(lowest) = filter.lowest() {
+            LOWEST.fetch_min(lowest as u8, Ordering::Relaxed);
+        }
+        filter
+    }
+
+    /// The same filter, with limits for each call site of a level. Default: none.
+    #[must_use]
+    pub fn limited(self, limits: LevelLimits) -> Self {
+        Self { limits, sites: Arc::default(), ..self }
+    }
+
+    /// Whether an event of this target and level is recorded, apart from limits.
     pub fn allows(&self, target: &str, level: Level) -> bool {
         let matches = |prefix: &str| {
             target
@@ -57,16 +128,92 @@ impl Filter {
         lowest.is_some_and(|lowest| level >= lowest)
     }
 
+    /// As [`Filter::allows`], with the answer kept in `verdict`: it belongs to one call site, whose
+    /// target and level are always the same.
+    #[inline]
+    pub fn allows_at(&self, verdict: &Verdict, target: &str, level: Level) -> bool {
+        // Odd numbers are filters; one more is a filter that said yes.
+        match verdict.0.load(Ordering::Relaxed).wrapping_sub(self.number) {
+            0 if self.number != 0 => false,
+            1 if self.number != 0 => true,
+            _ => self.judge(verdict, target, level),
+        }
+    }
+
+    #[cold]
+    fn judge(&self, verdict: &Verdict, target: &str, level: Level) -> bool {
+        let allows = self.allows(target, level);
+        if self.number != 0 {
+            verdict.0.store(self.number + u32::from(allows), Ordering::Relaxed);
+        }
+        allows
+    }
+
     /// The lowest level any target is recorded at; `None` when everything is off.
     pub fn lowest(&self) -> Option<Level> {
         let levels = self.directives.iter().map(|(_, level)| *level);
         levels.chain([self.default]).flatten().min()
     }
+
+    /// The limits for each call site of a level.
+    pub fn limits(&self) -> &LevelLimits {
+        &self.limits
+    }
+
+    pub(crate) fn sites(&self) -> &Sites {
+        &self.sites
+    }
 }
 
-/// `Some(None)` is `off`.
+/// Two filters are equal when they let the same through.
+impl PartialEq for Filter {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.directives, self.default, self.limits)
+            == (&other.directives, other.default, other.limits)
+    }
+}
+
+impl Eq for Filter {}
+
+/// The directives of a list; commas in brackets belong to their directive.
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_i32;
+    let comma = move |c: char| {
+        match c {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        c == ',' && depth <= 0
+    };
+    text.split(comma).map(str::trim).filter(|directive| !directive.is_empty())
+}
+
+/// Target, if one is named, and level. `None` for what is not understood.
+fn read(directive: &str) -> Option<(Option<&str>, Option<Level>)> {
+    let Some((target, level)) = directive.split_once('=') else {
+        return match parse_level(directive) {
+            Some(level) => Some((None, level)),
+            None => is_target(directive).then_some((Some(directive), Some(Level::Trace))),
+        };
+    };
+    let (target, level) = (target.trim(), level.trim());
+    let level = if level.is_empty() { Some(Level::Trace) } else { parse_level(level)? };
+    is_target(target).then_some((Some(target), level))
+}
+
+/// `Some(None)` is `off`. Numbers are those of `EnvFilter`, which knows no level above error.
 fn parse_level(text: &str) -> Option<Option<Level>> {
-    if text.eq_ignore_ascii_case("off") { Some(None) } else { Level::parse(text).map(Some) }
+    Some(match text {
+        "0" => None,
+        "1" => Some(Level::Error),
+        "2" => Some(Level::Warning),
+        "3" => Some(Level::Info),
+        "4" => Some(Level::Debug),
+        "5" => Some(Level::Trace),
+        text if text.eq_ignore_ascii_case("off") => None,
+        text => Some(Level::parse(text)?),
+    })
 }
 
 fn is_target(text: &str) -> bool {
@@ -78,11 +225,15 @@ fn is_target(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Filter {
+        let (filter, refused) = Filter::parse(text, Level::Info);
+        assert_eq!(refused, Vec::<String>::new(), "{text}");
+        filter
+    }
+
     #[test]
     fn the_longest_target_decides_and_prefixes_end_at_path_segments() {
-        let (filter, refused) =
-            Filter::parse("warn, my_app=debug,my_app::noisy=off ,hyper=info", Level::Info);
-        assert_eq!(refused, Vec::<String>::new());
+        let filter = parse("warn, my_app=debug,my_app::noisy=off ,hyper=info");
         let cases = [
             ("other", Level::Info, false),
             ("other", Level::Warning, true),
@@ -99,10 +250,80 @@ mod tests {
     }
 
     #[test]
+    fn what_users_of_env_logger_and_env_filter_write_is_read() {
+        let lowest = |text: &str, target: &str| {
+            let filter = parse(text);
+            Level::ALL.into_iter().find(|level| filter.allows(target, *level))
+        };
+        use Level::{Critical, Debug, Error, Info, Trace, Warning};
+        let cases = [
+            ("", "a", Some(Info)),
+            (" , ,", "a", Some(Info)),
+            ("warn", "a", Some(Warning)),
+            ("WARN", "a", Some(Warning)),
+            ("off", "a", None),
+            ("info,warn", "a", Some(Warning)),
+            ("a", "a::b", Some(Trace)),
+            ("a=", "a", Some(Trace)),
+            ("a", "c", Some(Info)),
+            (" a = debug ", "a", Some(Debug)),
+            ("a=error,a=debug", "a", Some(Debug)),
+            ("a=debug,a=error", "a", Some(Error)),
+            ("a=off,error", "a::b", None),
+            ("a=off,error", "b", Some(Error)),
+            ("a-b=critical", "a-b", Some(Critical)),
+            ("a=4,1", "a", Some(Debug)),
+            ("a=4,1", "b", Some(Error)),
+            ("a=0", "a", None),
+        ];
+        for (text, target, expected) in cases {
+            assert_eq!(lowest(text, target), expected, "{text:?} for {target}");
+        }
+        assert_eq!(parse("off,a=off").lowest(), None);
+    }
+
+    #[test]
     fn what_is_not_understood_is_named_and_the_rest_holds() {
-        let (filter, refused) = Filter::parse("lout,a=loud,[span{x=1}]=info,b=error", Level::Info);
-        assert_eq!(refused, ["a=loud", "[span{x=1}]=info"]);
-        assert!(!filter.allows("b", Level::Warning));
-        assert!(filter.allows("c", Level::Info));
+        let cases: [(&str, &[&str]); 7] = [
+            ("lout,a=loud,b=error", &["a=loud"]),
+            ("[span{x=1}]=info,b=error", &["[span{x=1}]=info"]),
+            ("a[s{x=1,debug,y=2}]=info,b=error", &["a[s{x=1,debug,y=2}]=info"]),
+            ("b=error/timed? out", &["/timed? out"]),
+            ("b=error,c d=info", &["c d=info"]),
+            ("=trace,b=error", &["=trace"]),
+            ("b=error,b=info=debug", &["b=info=debug"]),
+        ];
+        for (text, expected) in cases {
+            let (filter, refused) = Filter::parse(text, Level::Info);
+            assert_eq!(refused, expected, "{text}");
+            assert!(!filter.allows("b", Level::Warning), "{text}");
+            assert!(filter.allows("b", Level::Error), "{text}");
+            assert!(filter.allows("x", Level::Info), "{text}");
+            assert!(!filter.allows("x", Level::Debug), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_kept_verdict_is_that_of_the_filter_that_asks() {
+        let verdict = Verdict::new();
+        let (open, shut) = (Filter::at(Level::Debug), parse("off"));
+        for _ in 0..3 {
+            assert!(open.allows_at(&verdict, "a", Level::Debug));
+            assert!(open.clone().allows_at(&verdict, "a", Level::Debug));
+            assert!(!shut.allows_at(&verdict, "a", Level::Debug));
+            assert!(!shut.allows_at(&verdict, "a", Level::Debug));
+        }
+        // As it is when numbers have run out.
+        let numberless = Filter { number: 0, ..shut };
+        assert!(open.allows_at(&verdict, "a", Level::Debug));
+        assert!(!numberless.allows_at(&verdict, "a", Level::Debug));
+        assert!(!numberless.allows_at(&Verdict::new(), "a", Level::Debug));
+        assert!(open.allows_at(&verdict, "a", Level::Debug));
+    }
+
+    #[test]
+    fn a_level_is_heard_once_a_filter_lets_it_through() {
+        let _filter = Filter::at(Level::Debug);
+        assert!(is_heard(Level::Debug) && is_heard(Level::Critical));
     }
 }

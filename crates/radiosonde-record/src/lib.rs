@@ -70,11 +70,11 @@ mod writer;
 
 pub use account::Account;
 pub use batch::{Batch, Sink};
-pub use callsite::{Callsite, CallsiteText, is_constant_message};
+pub use callsite::{Callsite, CallsiteText, constant_message};
 pub use descriptor::Descriptor;
 pub use drain::{Control, Drain, Flush, Notice, Turn};
 pub use files::Unsynced;
-pub use filter::Filter;
+pub use filter::{Filter, Verdict, is_heard};
 pub use format::{
     Builder, DecodeError, EncodedFields, FIELD_MAX, Fields, Key, MESSAGE_MAX, RECORD_MAX, Record,
     Site, SpanPart, format_panics,
@@ -82,7 +82,7 @@ pub use format::{
 pub use journal::{Journal, Placement, RING_CAPACITY_MAX, RING_CAPACITY_MIN, RINGS_BYTES_MAX};
 pub use level::{DropReason, Kind, Level};
 pub use placement::{FileSystem, file_system};
-pub use rate::RateLimit;
+pub use rate::{HeldBack, LevelLimits, RateLimit};
 pub use ring::{AckCounter, on_fork_child};
 pub use slot::{Instance, Lease, Slot, create_directory, new_instance_id};
 pub use thread::{now_ns, patiently, set_global, suppress_thread, with_current, with_journal};

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use radiosonde_record::{Level, LevelLimits};
 use radiosonde_redact::Rules;
 use radiosonde_registry::RegistrySource;
 use tracing_subscriber::{Layer, Registry};
@@ -62,6 +63,7 @@ pub struct Config {
     pub(crate) layers: Vec<BoxedLayer>,
     pub(crate) profile: Profile,
     pub(crate) filter: Option<String>,
+    pub(crate) rate_limits: LevelLimits,
     pub(crate) machine_id: Option<String>,
     pub(crate) redact: Rules,
 }
@@ -80,6 +82,7 @@ impl Config {
             layers: Vec::new(),
             profile: Profile::default(),
             filter: None,
+            rate_limits: LevelLimits::default(),
             machine_id: None,
             redact: Rules::standard(),
         }
@@ -146,9 +149,20 @@ impl Config {
         self
     }
 
-    /// Level filter in the form of `RUST_LOG`. Default: `info`. Environment: `RUST_LOG`.
+    /// Level filter in the form of `RUST_LOG`, as [`Filter`](radiosonde_record::Filter) reads it:
+    /// `warn,my_crate=debug,hyper=off`. Default: `info`. Environment: `RUST_LOG`.
     pub fn filter(mut self, directives: impl Into<String>) -> Self {
         self.filter = Some(directives.into());
+        self
+    }
+
+    /// Most events a second of each call site of a level, from `event!`, `tracing` and `log`; 0 is
+    /// no limit. A lower `ratelimit:` of a call site holds there. What is held back is counted as
+    /// dropped, and summed up once a minute, by call site, in an event `telemetry.suppressed`.
+    /// Default: no limits. Environment: `RADIOSONDE_RATE_LIMIT`, such as `debug=100,info=1000`,
+    /// which replaces all limits of the code; `off` for none.
+    pub fn rate_limit(mut self, level: Level, per_second: u32) -> Self {
+        self.rate_limits = self.rate_limits.with(level, per_second);
         self
     }
 

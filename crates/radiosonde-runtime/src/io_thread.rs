@@ -4,19 +4,17 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use radiosonde_events::log_event;
 use radiosonde_events::recover::Work;
-use radiosonde_record::{Kind, Level, Value, patiently, suppress_thread, with_journal};
+use radiosonde_record::{Descriptor, Kind, Level, Site, Value, patiently, suppress_thread};
 
 use crate::listener::Bound;
 use crate::metric_lines;
 use crate::park::Unparker;
+use crate::suppressed::{Summary, Suppressed};
 use crate::telemetry::Telemetry;
 
 /// Between two syncs of day files: what a power cut may cost.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
-/// Between two lines about records that were dropped.
-const DROP_NOTICE_INTERVAL: Duration = Duration::from_secs(10);
 /// How long a snapshot waits for room in the ring.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -127,9 +125,8 @@ fn run(telemetry: &Telemetry, control: &IoControl, bound: Bound, metric_interval
     };
     bound.serve(telemetry, &parker);
     let begin = Instant::now();
-    let (mut next_sync, mut next_notice) = (begin, begin + DROP_NOTICE_INTERVAL);
-    let mut next_snapshot = begin + metric_interval;
-    let mut dropped = 0;
+    let (mut next_sync, mut next_snapshot) = (begin, begin + metric_interval);
+    let mut suppressed = Suppressed::new(begin);
     while !control.state().stop {
         let now = Instant::now();
         work_off(control);
@@ -138,18 +135,19 @@ fn run(telemetry: &Telemetry, control: &IoControl, bound: Bound, metric_interval
             let _synced = sync(telemetry);
             next_sync = now + SYNC_INTERVAL;
         }
-        if now >= next_notice {
-            log_dropped(telemetry, &mut dropped);
-            next_notice = now + DROP_NOTICE_INTERVAL;
+        if let Some(journal) = telemetry.journal() {
+            log_suppressed(telemetry, suppressed.when_due(now, journal));
         }
         if now >= next_snapshot {
             snapshot(telemetry);
             next_snapshot = now + metric_interval;
         }
-        let next = next_sync.min(next_snapshot).min(next_notice);
+        let next = next_sync.min(next_snapshot).min(suppressed.next());
         parker.park(next.saturating_duration_since(Instant::now()));
     }
-    log_dropped(telemetry, &mut dropped);
+    if let Some(journal) = telemetry.journal() {
+        log_suppressed(telemetry, suppressed.take(Instant::now(), journal));
+    }
     log_problems(telemetry);
     snapshot(telemetry);
     control.change(|state| state.snapshotted = true);
@@ -193,21 +191,28 @@ fn log_problems(telemetry: &Telemetry) {
 }
 
 /// Losses stand in the log as well as in the books.
-fn log_dropped(telemetry: &Telemetry, said: &mut u64) {
-    let Some(journal) = telemetry.journal() else { return };
-    let total: u64 = Kind::ALL.iter().map(|kind| journal.account(*kind).dropped_total()).sum();
-    if total > *said {
-        let more = total - *said;
-        *said = total;
-        let meta = [("dropped", Value::U64(more)), ("dropped_total", Value::U64(total))];
-        let text = format!("{more} records were dropped; /report has the reasons");
-        own_event(telemetry, "telemetry.dropped", &text, &meta);
-    }
+fn log_suppressed(telemetry: &Telemetry, summary: Option<Summary>) {
+    let Some(Summary { text, meta }) = summary else { return };
+    let meta: Vec<_> = meta.iter().map(|(key, json)| (*key, Value::Json(json))).collect();
+    own_event(telemetry, "telemetry.suppressed", &text, &meta);
 }
 
+/// A line of telemetry itself. The filter holds for it, as its target is `radiosonde`; limits do
+/// not, they would hold back what says so.
 fn own_event(telemetry: &Telemetry, evt: &str, msg: &str, meta: &[(&str, Value<'_>)]) {
-    if let Some(journal) = telemetry.journal() {
-        let log = || log_event(evt, Level::Warning, "radiosonde", msg, meta);
-        patiently(PATIENCE, || with_journal(journal, log));
+    let Some(journal) = telemetry.journal() else { return };
+    let (source, level) = ("radiosonde", Level::Warning);
+    if !journal.allows(source, level) {
+        return;
     }
+    let (name, source) = (evt.to_owned(), source.to_owned());
+    let site = Site::Inline(Descriptor { name, source, ..Descriptor::default() });
+    patiently(PATIENCE, || {
+        journal.record(Kind::Event, level, &site, &[], |record| {
+            record.message(Value::Str(msg));
+            for (key, value) in meta {
+                record.field_named(key, *value);
+            }
+        });
+    });
 }

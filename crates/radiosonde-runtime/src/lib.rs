@@ -33,6 +33,10 @@
 //! in memory and lines reach the console only. The guard's drop takes at most two seconds for all
 //! signals together; what is not written by then is recovered by the next start.
 //!
+//! What was dropped, or held back by a limit, is summed up once a minute, and at shutdown, in one
+//! event `telemetry.suppressed`: how many records, for which reason, and for limits the call sites
+//! that were held back most.
+//!
 //! # Own metrics
 //!
 //! `radiosonde_records_total{signal,outcome}`, `radiosonde_records_pending{signal}`,
@@ -61,6 +65,7 @@ mod recovery;
 mod refusals;
 mod report;
 mod settings;
+mod suppressed;
 mod telemetry;
 mod tokio_metrics;
 

@@ -1,9 +1,15 @@
 //! `log` records as events.
 
-use radiosonde_context::Context;
-use radiosonde_record::{Descriptor, Journal, Kind, Level, Site, Value};
+mod sites;
 
-/// A logger for the `log` crate. `init!` installs one; see `Parts::logger` for doing it yourself.
+use radiosonde_context::Context;
+use radiosonde_record::{Descriptor, Journal, Kind, Level, Site, Value, is_heard};
+
+/// A logger for the `log` crate. `init!` installs one, with [`LogBridge::max_level`]: below it the
+/// macros of `log` cost a load and a branch. See `Parts::logger` for installing it yourself.
+///
+/// A record becomes a line with `evt` `log`: its target is the `source`, and it carries the ids of
+/// the span and the scope it was logged in. Its key-value pairs are not recorded.
 #[derive(Clone, Debug)]
 pub struct LogBridge {
     journal: Option<Journal>,
@@ -11,10 +17,12 @@ pub struct LogBridge {
 
 impl LogBridge {
     pub(crate) fn new(journal: Option<&Journal>) -> Self {
+        sites::prepare();
         Self { journal: journal.cloned() }
     }
 
-    /// The level to give to `log::set_max_level`.
+    /// The level to give to `log::set_max_level`: the lowest that the filter lets through for any
+    /// target.
     pub fn max_level(&self) -> log::LevelFilter {
         let lowest = self.journal.as_ref().and_then(|journal| journal.filter().lowest());
         match lowest {
@@ -30,25 +38,20 @@ impl LogBridge {
 
 impl log::Log for LogBridge {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        let allows = |journal: &Journal| journal.allows(metadata.target(), level(metadata.level()));
-        self.journal.as_ref().is_some_and(allows)
+        let level = level(metadata.level());
+        let allows = |journal: &Journal| journal.allows(metadata.target(), level);
+        is_heard(level) && self.journal.as_ref().is_some_and(allows)
     }
 
     fn log(&self, record: &log::Record<'_>) {
         let Some(journal) = &self.journal else { return };
-        if !self.enabled(record.metadata()) {
+        let level = level(record.level());
+        if !is_heard(level) {
             return;
         }
-        // Targets of log records need not live for ever, so the record carries its call site.
-        let site = Site::Inline(Descriptor {
-            name: "log".to_owned(),
-            source: record.target().to_owned(),
-            file: record.file().unwrap_or_default().to_owned(),
-            line: record.line().unwrap_or_default(),
-            keys: Vec::new(),
-        });
+        let Some(site) = site(journal, record, level) else { return };
         let context = Context::current();
-        journal.record(Kind::Event, level(record.level()), &site, context.packed(), |builder| {
+        journal.record(Kind::Event, level, &site, context.packed(), |builder| {
             let message = record.args();
             builder.message(message.as_str().map_or(Value::Display(message), Value::Str));
         });
@@ -56,6 +59,30 @@ impl log::Log for LogBridge {
 
     /// Does nothing: `Guard::flush` waits for everything.
     fn flush(&self) {}
+}
+
+/// The call site, when its record is wanted.
+fn site(journal: &Journal, record: &log::Record<'_>, level: Level) -> Option<Site> {
+    if let Some(known) = sites::find(record) {
+        let wanted = known.is_enabled(journal, level);
+        return wanted.then(|| journal.site(known.key(), || known.describe()));
+    }
+    // More call sites than there is room for: each record carries its own.
+    let (target, file, line) = (record.target(), record.file(), record.line());
+    let wanted = journal.allows(target, level)
+        && journal.passes(level, sites::hash(record), || describe(target, file, line));
+    wanted.then(|| Site::Inline(describe(target, file, line)))
+}
+
+fn describe(target: &str, file: Option<&str>, line: Option<u32>) -> Descriptor {
+    Descriptor {
+        name: "log".to_owned(),
+        source: target.to_owned(),
+        file: file.unwrap_or_default().to_owned(),
+        line: line.unwrap_or_default(),
+        keys: Vec::new(),
+        ..Descriptor::default()
+    }
 }
 
 fn level(level: log::Level) -> Level {

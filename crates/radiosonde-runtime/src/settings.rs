@@ -1,12 +1,14 @@
 //! Code and environment made one: the environment wins, and what it says is checked.
 
+mod filter;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use radiosonde_events::ConsoleFormat;
-use radiosonde_record::{Filter, Level};
+use radiosonde_record::Filter;
 use radiosonde_redact::Rules;
 use radiosonde_registry::{Registry, RegistrySource};
 use radiosonde_store::location::Location;
@@ -116,7 +118,7 @@ impl Settings {
             registry,
             prometheus: prometheus(config, env, problems),
             console: console(config, env, problems),
-            filter: filter(config, text("RUST_LOG"), problems),
+            filter: filter::resolve(config, env, problems),
             sampler: sampler(env, problems),
             machine_id: machine::resolve(text("RADIOSONDE_MACHINE_ID"), config, problems),
             metric_interval: metric_interval(text("OTEL_METRIC_EXPORT_INTERVAL"), problems),
@@ -306,21 +308,6 @@ fn console(config: &Config, env: &Environment, problems: &Problems) -> Option<Co
     }
 }
 
-fn filter(config: &Config, rust_log: Option<String>, problems: &Problems) -> Filter {
-    let (origin, directives) = match rust_log {
-        Some(directives) => ("RUST_LOG", directives),
-        None => ("filter", config.filter.clone().unwrap_or_default()),
-    };
-    let (filter, refused) = Filter::parse(&directives, Level::Info);
-    for directive in refused {
-        problems.say(
-            format!("{origin}: `{directive}` is not understood and was left out"),
-            "write directives as level, target or target=level; spans in brackets are not supported",
-        );
-    }
-    filter
-}
-
 fn sampler(env: &Environment, problems: &Problems) -> Sampler {
     let Some(name) = env.text("OTEL_TRACES_SAMPLER", problems) else { return Sampler::default() };
     let argument = env.text("OTEL_TRACES_SAMPLER_ARG", problems);
@@ -374,11 +361,12 @@ const HONOURED: [&str; 11] = [
     "OTEL_EXPORTER_PROMETHEUS_PORT",
 ];
 
-const OWN: [&str; 6] = [
+const OWN: [&str; 7] = [
     "RADIOSONDE_DIR",
     "RADIOSONDE_ENVIRONMENT",
     "RADIOSONDE_MACHINE_ID",
     "RADIOSONDE_PROMETHEUS",
+    "RADIOSONDE_RATE_LIMIT",
     "RADIOSONDE_REGISTRY",
     "RADIOSONDE_STDERR",
 ];

@@ -43,14 +43,7 @@ impl Layer {
     }
 
     fn site(&self, metadata: &'static Metadata<'static>) -> Site {
-        let key = std::ptr::from_ref(metadata).addr();
-        self.journal.site(key, || Descriptor {
-            name: if metadata.is_span() { metadata.name() } else { "log" }.to_owned(),
-            source: metadata.target().to_owned(),
-            file: metadata.file().unwrap_or_default().to_owned(),
-            line: metadata.line().unwrap_or_default(),
-            keys: metadata.fields().iter().map(|field| field.name().to_owned()).collect(),
-        })
+        self.journal.site(key(metadata), || describe(metadata))
     }
 }
 
@@ -148,6 +141,10 @@ where
         {
             span.failed();
         }
+        // A span has failed also when the event that says so is one too many.
+        if !self.journal.passes(level, key(metadata), || describe(metadata)) {
+            return;
+        }
         let context = match event.parent() {
             Some(parent) => context_of(&subscribed, parent).unwrap_or_default(),
             None => Context::current(),
@@ -185,13 +182,7 @@ where
         let metadata = registered.metadata();
         let site = match span.name {
             None => span.site,
-            Some(name) => Site::Inline(Descriptor {
-                name,
-                source: metadata.target().to_owned(),
-                file: metadata.file().unwrap_or_default().to_owned(),
-                line: metadata.line().unwrap_or_default(),
-                keys: metadata.fields().iter().map(|field| field.name().to_owned()).collect(),
-            }),
+            Some(name) => Site::Inline(Descriptor { name, ..describe(metadata) }),
         };
         let level = level(metadata.level());
         self.journal.record(Kind::Span, level, &site, span.context.packed(), |record| {
@@ -199,6 +190,21 @@ where
             record.message(Value::Str(span.message.as_deref().unwrap_or_default()));
             record.encoded_fields(&span.fields);
         });
+    }
+}
+
+/// Identifies a call site within the process.
+fn key(metadata: &'static Metadata<'static>) -> usize {
+    std::ptr::from_ref(metadata).addr()
+}
+
+fn describe(metadata: &Metadata<'_>) -> Descriptor {
+    Descriptor {
+        name: if metadata.is_span() { metadata.name() } else { "log" }.to_owned(),
+        source: metadata.target().to_owned(),
+        file: metadata.file().unwrap_or_default().to_owned(),
+        line: metadata.line().unwrap_or_default(),
+        keys: metadata.fields().iter().map(|field| field.name().to_owned()).collect(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The environment wins, and every mistake in it is named.
 
+use radiosonde_record::Level;
+
 use super::*;
 use crate::config::Service;
 
@@ -56,6 +58,23 @@ fn the_environment_wins_over_code_and_code_over_defaults() {
 }
 
 #[test]
+fn limits_of_the_environment_stand_for_those_of_the_code() {
+    let code = config().rate_limit(Level::Info, 1000).rate_limit(Level::Debug, 5);
+    let limits = |variables: &[(&str, &str)]| {
+        let (settings, problems) = resolve(&code, variables);
+        assert_eq!(problems, Vec::<String>::new());
+        Level::ALL.map(|level| settings.filter.limits().of(level))
+    };
+    assert_eq!(limits(&[]), [0, 5, 1000, 0, 0, 0]);
+    assert_eq!(limits(&[("RADIOSONDE_RATE_LIMIT", "error=10")]), [0, 0, 0, 0, 10, 0]);
+    assert_eq!(limits(&[("RADIOSONDE_RATE_LIMIT", "off")]), [0; 6]);
+    let (settings, _) = resolve(&code, &[("RADIOSONDE_RATE_LIMIT", "info=fast,debug=1")]);
+    assert_eq!(settings.filter.limits().of(Level::Debug), 1, "the rest holds");
+    let (settings, _) = resolve(&config(), &[]);
+    assert_eq!(settings.filter.limits(), &radiosonde_record::LevelLimits::default());
+}
+
+#[test]
 fn prometheus_follows_the_variables_of_opentelemetry() {
     let address = |variables: &[(&str, &str)]| resolve(&config(), variables).0.prometheus;
     assert_eq!(address(&[]), None, "no listener until asked");
@@ -84,6 +103,9 @@ fn every_mistake_is_named_and_costs_only_itself() {
         (("RADIOSONDE_REGISTRY", "/no/such/registry.json"), "/no/such/registry.json"),
         (("RADIOSONDE_MACHINE_ID", "a b"), "RADIOSONDE_MACHINE_ID"),
         (("RUST_LOG", "info,[span]=debug"), "RUST_LOG: `[span]=debug`"),
+        (("RUST_LOG", "info,a[b{c=1,d=2}]=debug"), "RUST_LOG: `a[b{c=1,d=2}]=debug`"),
+        (("RUST_LOG", "info/timed.out"), "RUST_LOG: `/timed.out`"),
+        (("RADIOSONDE_RATE_LIMIT", "info=fast,debug=1"), "RADIOSONDE_RATE_LIMIT: `info=fast`"),
     ];
     for (variable, expected) in cases {
         let (settings, problems) = resolve(&config(), &[variable]);
