@@ -38,12 +38,16 @@ impl Console {
         Self { format, write, buffer: Vec::new(), clock: Clock::default() }
     }
 
+    /// Whether people are looking, not a program.
+    pub(crate) fn is_pretty(&self) -> bool {
+        matches!(self.format, ConsoleFormat::Pretty { .. })
+    }
+
     /// Shows a prepared record, when people are looking.
     pub(crate) fn prepare(&mut self, prepared: &Prepared<'_>, site: &Descriptor) {
         if let ConsoleFormat::Pretty { color } = self.format {
-            let mut time = Vec::with_capacity(32);
-            self.clock.write(&mut time, prepared.record.timestamp_ns);
-            let text = pretty(prepared, site, &String::from_utf8_lossy(&time), color);
+            let time = self.clock.text(prepared.record.timestamp_ns);
+            let text = pretty(prepared, site, &time, color);
             self.buffer.extend_from_slice(text.as_bytes());
         }
     }

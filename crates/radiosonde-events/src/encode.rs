@@ -1,55 +1,34 @@
 //! Records to lines.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
-
 use radiosonde_context::packed::{Unpacked, unpack};
-use radiosonde_record::{Descriptor, Kind, Record, SpanPart};
+use radiosonde_record::{Descriptor, Key, Kind, Level, Record, SpanPart, Value};
+use radiosonde_redact::REDACTED;
 
-use crate::json;
-use crate::line::{self, Field, Keys};
+use crate::digits::hexadecimal;
+use crate::fields::{Field, Resolver};
+use crate::identity::Identity;
+use crate::line::{Buffer, Line, Piece};
 use crate::owner::Owner;
+use crate::redactions::Redactions;
+use crate::site::{SiteText, Sites};
 use crate::time::Clock;
-
-/// How many values were redacted, by rule. Clones share their counts.
-#[derive(Clone, Debug, Default)]
-pub struct Redactions(Arc<Mutex<BTreeMap<String, u64>>>);
-
-impl Redactions {
-    /// The counts so far.
-    pub fn counts(&self) -> BTreeMap<String, u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn add(&self, rule: &str) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match counts.get_mut(rule) {
-            Some(count) => *count += 1,
-            // The rules are a bounded set, and so are their counts.
-            None => drop(counts.insert(rule.to_owned(), 1)),
-        }
-    }
-}
 
 /// Encodes the records of one owner.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     owner: Owner,
-    instance: String,
     redactions: Redactions,
     clock: Clock,
-    sites: HashMap<u32, Arc<SiteText>>,
+    /// For the start of spans, which is in another second more often than not.
+    start_clock: Clock,
+    sites: Sites,
+    identity: Identity,
+    /// `},"id":"….`, up to the ring's number.
+    tail: Piece,
+    buffer: Buffer,
 }
 
-/// What is the same for every line of a call site.
-#[derive(Debug)]
-struct SiteText {
-    /// `","evt":"…","source":"…","msg":`
-    head: Vec<u8>,
-    keys: Keys,
-}
-
-/// A record on its way to a line or the console.
+/// A record as a console shows it.
 pub(crate) struct Prepared<'a> {
     pub(crate) record: &'a Record<'a>,
     pub(crate) context: Unpacked<'a>,
@@ -58,137 +37,195 @@ pub(crate) struct Prepared<'a> {
 
 impl Encoder {
     pub(crate) fn new(owner: Owner, instance: &str, redactions: Redactions) -> Self {
-        let instance = instance.to_owned();
-        let (clock, sites) = (Clock::default(), HashMap::new());
-        Self { owner, instance, redactions, clock, sites }
+        Self {
+            redactions,
+            clock: Clock::default(),
+            start_clock: Clock::default(),
+            sites: Sites::default(),
+            identity: Identity::new(&owner),
+            tail: Piece::new(format!("}},\"id\":\"{instance}.").as_bytes()),
+            buffer: Buffer::default(),
+            owner,
+        }
     }
 
-    /// Appends the line of a record, line feed included, and hands the prepared record to `then`.
+    /// Appends the line of a record, line feed included.
     pub(crate) fn encode(
         &mut self,
         record: &Record<'_>,
         site: &Descriptor,
         ring: u32,
         out: &mut Vec<u8>,
-        then: impl FnOnce(&Prepared<'_>),
     ) {
-        let text = self.site_text(record, site);
-        let count = |rule: &str| self.redactions.add(rule);
-        let fields = line::fields(record, &text.keys, &self.owner.redact, count);
-        let prepared = Prepared { record, context: unpack(record.context), fields };
-        out.extend_from_slice(b"{\"ts\":\"");
-        self.clock.write(out, record.timestamp_ns);
-        out.extend_from_slice(b"\",\"level\":\"");
-        out.extend_from_slice(record.level.as_str().as_bytes());
-        out.extend_from_slice(&text.head);
-        match record.kind {
-            // A span's line is named after the span.
-            Kind::Span => json::string(out, &site.name),
-            _ => json::string(out, record.message),
+        let (rules, redactions) = (&self.owner.redact, &self.redactions);
+        let text = self.sites.text(record, site, rules, redactions);
+        let resolver = Resolver { site, text, rules, redactions };
+        let mut line = Line::new(&mut self.buffer, out);
+        line.literal(b"{\"ts\":\"");
+        self.clock.write(&mut line, record.timestamp_ns);
+        let (level, length) = &LEVELS[record.level as usize];
+        line.front(level, *length);
+        line.piece(&text.head);
+        if record.kind != Kind::Span {
+            line.text(record.message);
         }
-        self.ids(out, &prepared.context);
-        out.extend_from_slice(b",\"meta\":{");
+        line.piece(self.identity.members(record.context));
         match &record.span {
-            Some(span) => self.span(out, span, site, &prepared),
-            None => members(out, &prepared.fields, record.truncated),
-        }
-        out.extend_from_slice(b"},\"id\":\"");
-        out.extend_from_slice(self.instance.as_bytes());
-        out.push(b'.');
-        json::integer(out, ring);
-        out.push(b'.');
-        json::integer(out, record.sequence);
-        out.extend_from_slice(b"\"}\n");
-        then(&prepared);
-    }
-
-    fn site_text(&mut self, record: &Record<'_>, site: &Descriptor) -> Arc<SiteText> {
-        if let Some(text) = self.sites.get(&record.site).filter(|_| record.site != 0) {
-            return Arc::clone(text);
-        }
-        let mut head = b"\",\"evt\":".to_vec();
-        json::string(&mut head, if record.kind == Kind::Span { "span" } else { &site.name });
-        head.extend_from_slice(b",\"source\":");
-        json::string(&mut head, &site.source);
-        head.extend_from_slice(b",\"msg\":");
-        let text = Arc::new(SiteText { head, keys: Keys::new(site, &self.owner.redact) });
-        if record.site != 0 {
-            self.sites.insert(record.site, Arc::clone(&text));
-        }
-        text
-    }
-
-    fn ids(&self, out: &mut Vec<u8>, context: &Unpacked<'_>) {
-        out.extend_from_slice(b",\"service\":");
-        json::string(out, &self.owner.service);
-        let mut id = |key: &str, value: Option<&str>| {
-            if let Some(value) = value {
-                out.extend_from_slice(b",\"");
-                out.extend_from_slice(key.as_bytes());
-                out.extend_from_slice(b"\":");
-                json::string(out, value);
+            Some(span) => {
+                let duration_ns = record.timestamp_ns.saturating_sub(span.start_ns);
+                span_members(&mut line, &mut self.start_clock, span, duration_ns, text);
+                if !record.message.is_empty() {
+                    line.literal(b",\"status_message\":\"");
+                    line.text(record.message);
+                    line.literal(b"\"");
+                }
+                line.literal(b",\"attributes\":{");
+                line = members(line, record, resolver);
+                line.literal(b"}");
             }
-        };
-        id("trace_id", context.trace_id.map(|id| id.to_string()).as_deref());
-        id("span_id", context.span_id.map(|id| id.to_string()).as_deref());
-        id("job_id", context.job_id);
-        id("machine_id", self.owner.machine_id.as_deref());
-        id("worker_id", context.worker_id);
-        id("session_id", context.session_id);
+            None => line = members(line, record, resolver),
+        }
+        line.piece(&self.tail);
+        line.unsigned(u64::from(ring));
+        line.literal(b".");
+        line.unsigned(record.sequence);
+        line.literal(b"\"}\n");
+        line.finish();
     }
 
-    fn span(
-        &mut self,
-        out: &mut Vec<u8>,
-        span: &SpanPart,
-        site: &Descriptor,
-        prepared: &Prepared<'_>,
-    ) {
-        out.extend_from_slice(b"\"name\":");
-        json::string(out, &site.name);
-        if span.parent != 0 {
-            out.extend_from_slice(
-                format!(",\"parent_span_id\":\"{:016x}\"", span.parent).as_bytes(),
-            );
-        }
-        out.extend_from_slice(b",\"start\":\"");
-        self.clock.write(out, span.start_ns);
-        out.extend_from_slice(b"\",\"duration_us\":");
-        json::integer(out, prepared.record.timestamp_ns.saturating_sub(span.start_ns) / 1_000);
-        out.extend_from_slice(b",\"kind\":\"");
-        let kind = match span.kind {
-            2 => "server",
-            3 => "client",
-            4 => "producer",
-            5 => "consumer",
-            _ => "internal",
-        };
-        out.extend_from_slice(kind.as_bytes());
-        out.extend_from_slice(b"\",\"status\":\"");
-        out.extend_from_slice(["unset", "ok", "error"][usize::from(span.status.min(2))].as_bytes());
-        out.push(b'"');
-        if !prepared.record.message.is_empty() {
-            out.extend_from_slice(b",\"status_message\":");
-            json::string(out, prepared.record.message);
-        }
-        out.extend_from_slice(b",\"attributes\":{");
-        members(out, &prepared.fields, prepared.record.truncated);
-        out.push(b'}');
+    /// A record as a console shows it.
+    pub(crate) fn prepare<'a>(
+        &'a mut self,
+        record: &'a Record<'a>,
+        site: &'a Descriptor,
+    ) -> Prepared<'a> {
+        let (rules, redactions) = (&self.owner.redact, &self.redactions);
+        let text = self.sites.text(record, site, rules, redactions);
+        let fields = Resolver { site, text, rules, redactions }.fields(record);
+        Prepared { record, context: unpack(record.context), fields }
     }
 }
 
-fn members(out: &mut Vec<u8>, fields: &[Field<'_>], truncated: bool) {
-    let mut separator: &[u8] = b"";
-    for field in fields {
-        out.extend_from_slice(separator);
-        json::string(out, field.key);
-        out.push(b':');
-        json::value(out, &field.value);
-        separator = b",";
+/// Of each level `","level":"…","evt":"`, from behind the time to the inside of `evt`, and its
+/// length.
+static LEVELS: [([u8; 32], usize); Level::ALL.len()] = {
+    let mut levels = [([0; 32], 0); Level::ALL.len()];
+    let mut at = 0;
+    while at < levels.len() {
+        let parts = [b"\",\"level\":\"", Level::ALL[at].as_str().as_bytes(), b"\",\"evt\":\""];
+        let (bytes, length) = &mut levels[at];
+        let mut part = 0;
+        while part < parts.len() {
+            let mut byte = 0;
+            while byte < parts[part].len() {
+                bytes[*length] = parts[part][byte];
+                *length += 1;
+                byte += 1;
+            }
+            part += 1;
+        }
+        at += 1;
     }
-    let said = fields.iter().any(|field| field.key == "truncated");
-    if truncated && !said {
-        out.extend_from_slice(separator);
-        out.extend_from_slice(b"\"truncated\":true");
+    levels
+};
+
+/// Appends what only spans have, up to their status.
+#[inline(always)]
+fn span_members(
+    line: &mut Line<'_>,
+    clock: &mut Clock,
+    span: &SpanPart,
+    duration_ns: u64,
+    text: &SiteText,
+) {
+    line.piece(&text.span_name);
+    if span.parent != 0 {
+        line.literal(b",\"parent_span_id\":\"");
+        line.literal::<16>(&hexadecimal(span.parent.to_be_bytes()));
+        line.literal(b"\"");
     }
+    line.literal(b",\"start\":\"");
+    clock.write(line, span.start_ns);
+    line.literal(b"\",\"duration_us\":");
+    line.unsigned(duration_ns / 1_000);
+    match span.kind {
+        2 => line.literal(b",\"kind\":\"server\""),
+        3 => line.literal(b",\"kind\":\"client\""),
+        4 => line.literal(b",\"kind\":\"producer\""),
+        5 => line.literal(b",\"kind\":\"consumer\""),
+        _ => line.literal(b",\"kind\":\"internal\""),
+    }
+    match span.status {
+        0 => line.literal(b",\"status\":\"unset\""),
+        1 => line.literal(b",\"status\":\"ok\""),
+        _ => line.literal(b",\"status\":\"error\""),
+    }
+}
+
+/// Appends the fields of a record as members of an object.
+#[inline(always)]
+fn members<'l>(mut line: Line<'l>, record: &Record<'_>, resolver: Resolver<'_>) -> Line<'l> {
+    let start = line.position();
+    if listed_members(&mut line, record, resolver) {
+        return line;
+    }
+    line.rewind(start);
+    resolved_members(line, record, resolver)
+}
+
+/// Appends the fields when each stands at its place in the call site's list, as those of `event!`
+/// do: then no key comes twice, and all of them are encoded already. `false` when they do not;
+/// then some may have been appended.
+#[inline(always)]
+fn listed_members(line: &mut Line<'_>, record: &Record<'_>, resolver: Resolver<'_>) -> bool {
+    if record.truncated || !resolver.text.is_distinct {
+        return false;
+    }
+    let mut next = 0;
+    let mut is_redacted = false;
+    for (key, value) in record.fields() {
+        let Key::Index(index) = key else { return false };
+        let Some(key) = resolver.text.keys.get(index).filter(|_| index >= next) else {
+            return false;
+        };
+        next = index + 1;
+        line.piece(&key.text);
+        if key.redacted.is_some() && !matches!(value, Value::Null) {
+            is_redacted = true;
+            line.value(&Value::Str(REDACTED));
+        } else {
+            line.value(&value);
+        }
+    }
+    if next > 0 {
+        line.take_back_one();
+    }
+    if is_redacted {
+        resolver.count_redacted(record);
+    }
+    true
+}
+
+/// Appends the fields of any record.
+#[inline(never)]
+fn resolved_members<'l>(
+    mut line: Line<'l>,
+    record: &Record<'_>,
+    resolver: Resolver<'_>,
+) -> Line<'l> {
+    let fields = resolver.fields(record);
+    for field in &fields {
+        line.literal(b"\"");
+        line.text(field.key);
+        line.literal(b"\":");
+        line.value(&field.value);
+    }
+    let is_said = fields.iter().any(|field| field.key == "truncated");
+    if record.truncated && !is_said {
+        line.literal(b"\"truncated\":true");
+    } else if !fields.is_empty() {
+        line.take_back_one();
+    }
+    resolver.count_redacted(record);
+    line
 }

@@ -1,62 +1,76 @@
-//! JSON text, appended to a buffer.
+//! JSON strings: which bytes need an escape, and which one (RFC 8259 §7).
+//!
+//! Nearly all text needs none. So it is looked at eight or sixteen bytes at a time, and only what
+//! does need one goes byte by byte.
 
-use radiosonde_record::Value;
+use crate::digits::hexadecimal_digit;
 
-/// Appends a JSON string, quotes included (RFC 8259 §7).
+/// Appends a JSON string, quotes included.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    escaped(out, text);
+    escape(out, text.as_bytes());
     out.push(b'"');
 }
 
-fn escaped(out: &mut Vec<u8>, text: &str) {
-    let bytes = text.as_bytes();
-    let mut copied = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        let short = match byte {
-            b'"' => b"\\\"",
-            b'\\' => b"\\\\",
-            b'\n' => b"\\n",
-            b'\r' => b"\\r",
-            b'\t' => b"\\t",
-            0..=0x1f => b"\\u",
-            _ => continue,
-        };
-        out.extend_from_slice(&bytes[copied..at]);
-        out.extend_from_slice(short);
-        if short == b"\\u" {
-            const HEX: &[u8; 16] = b"0123456789abcdef";
-            let digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
-            out.extend_from_slice(&[b'0', b'0', digits[0], digits[1]]);
+/// Appends the inside of a JSON string.
+pub(crate) fn escape(out: &mut Vec<u8>, text: &[u8]) {
+    out.reserve(text.len());
+    let mut rest = text;
+    loop {
+        let (plain, special) = rest.split_at(plain_length(rest));
+        out.extend_from_slice(plain);
+        let Some((byte, after)) = special.split_first() else { return };
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0x08 => out.extend_from_slice(b"\\b"),
+            0x0c => out.extend_from_slice(b"\\f"),
+            _ => {
+                let [high, low] = [byte >> 4, byte & 15].map(hexadecimal_digit);
+                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
+            }
         }
-        copied = at + 1;
+        rest = after;
     }
-    out.extend_from_slice(&bytes[copied..]);
 }
 
-/// Appends an integer.
-pub(crate) fn integer(out: &mut Vec<u8>, value: impl itoa::Integer) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+/// How many bytes from the front need no escape.
+fn plain_length(text: &[u8]) -> usize {
+    let (chunks, _) = text.as_chunks::<16>();
+    let skipped = 16 * chunks.iter().take_while(|chunk| !needs_escape_16(chunk)).count();
+    let (words, rest) = text[skipped..].as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let special = specials(u64::from_le_bytes(*word));
+        if special != 0 {
+            return skipped + 8 * at + special.trailing_zeros() as usize / 8;
+        }
+    }
+    let special = rest.iter().position(|byte| matches!(byte, 0..=0x1f | b'"' | b'\\'));
+    text.len() - rest.len() + special.unwrap_or(rest.len())
 }
 
-/// Appends a value. What JSON has no number for becomes a string.
-pub(crate) fn value(out: &mut Vec<u8>, value: &Value<'_>) {
-    match value {
-        Value::Bool(true) => out.extend_from_slice(b"true"),
-        Value::Bool(false) => out.extend_from_slice(b"false"),
-        Value::I64(value) => integer(out, *value),
-        Value::U64(value) => integer(out, *value),
-        Value::F64(value) if value.is_finite() => {
-            out.extend_from_slice(zmij::Buffer::new().format_finite(*value).as_bytes());
-        }
-        Value::F64(value) if value.is_nan() => out.extend_from_slice(b"\"NaN\""),
-        Value::F64(value) if *value > 0.0 => out.extend_from_slice(b"\"+Inf\""),
-        Value::F64(_) => out.extend_from_slice(b"\"-Inf\""),
-        Value::Str(text) => string(out, text),
-        Value::Json(text) => out.extend_from_slice(text.as_bytes()),
-        // A record read back has no other kinds.
-        _ => out.extend_from_slice(b"null"),
-    }
+/// The high bit of each byte that needs an escape. Above the first such byte others may be marked
+/// without need: the subtractions borrow.
+#[inline(always)]
+pub(crate) fn specials(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let control = word.wrapping_sub(ONES * 0x20);
+    let quote = (word ^ (ONES * 0x22)).wrapping_sub(ONES);
+    let backslash = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
+    // A byte from 0x80 is part of a character beyond ASCII, which needs none.
+    (control | quote | backslash) & !word & (ONES * 0x80)
+}
+
+/// Whether any of the bytes needs an escape.
+#[inline(always)]
+pub(crate) fn needs_escape_16(bytes: &[u8; 16]) -> bool {
+    // In this form it becomes a few vector instructions.
+    let marks = bytes.map(|byte| {
+        u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\')
+    });
+    u128::from_ne_bytes(marks) != 0
 }
 
 #[cfg(test)]
@@ -65,26 +79,44 @@ mod tests {
 
     use super::*;
 
+    fn check(text: &str) {
+        let mut out = Vec::new();
+        string(&mut out, text);
+        assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string(text).unwrap());
+    }
+
+    #[test]
+    fn every_character_of_ascii_is_escaped_at_every_place() {
+        for length in [1, 2, 7, 8, 9, 15, 16, 17, 23, 24, 25, 31, 32, 33, 48] {
+            for (byte, at) in (0..=0x7f_u8).flat_map(|byte| (0..length).map(move |at| (byte, at))) {
+                let mut text = vec![b'x'; length];
+                text[at] = byte;
+                check(std::str::from_utf8(&text).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn each_byte_is_marked_or_not() {
+        for (byte, at) in (0..=u8::MAX).flat_map(|byte| (0..8).map(move |at| (byte, at))) {
+            let mut word = [b'x'; 8];
+            word[at] = byte;
+            let marks = specials(u64::from_le_bytes(word));
+            let special = matches!(byte, 0..=0x1f | b'"' | b'\\');
+            assert_eq!(marks != 0, special, "{byte} at {at}");
+            assert!(!special || marks.trailing_zeros() as usize / 8 == at);
+        }
+    }
+
     proptest! {
         #[test]
-        fn any_text_reads_back(text in any::<String>()) {
-            let mut out = Vec::new();
-            string(&mut out, &text);
-            prop_assert!(!out.iter().any(|byte| *byte < 0x20), "a line has no control characters");
-            prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
+        fn any_text_reads_as_serde_json_writes_it(text in any::<String>()) {
+            check(&text);
         }
 
         #[test]
-        fn any_number_reads_back(number in any::<f64>()) {
-            let mut out = Vec::new();
-            value(&mut out, &Value::F64(number));
-            let back: serde_json::Value = serde_json::from_slice(&out).unwrap();
-            prop_assert_eq!(back.is_number(), number.is_finite());
-            if number.is_finite() {
-                // By the standard parser: serde_json's may be off by the last bit.
-                let exact: f64 = std::str::from_utf8(&out).unwrap().parse().unwrap();
-                prop_assert_eq!(exact.to_bits(), number.to_bits());
-            }
+        fn so_does_text_full_of_escapes(text in "[a\"\\\\\u{0}-\u{1f}ä🦀\u{7f}]{0,100}") {
+            check(&text);
         }
     }
 }

@@ -31,20 +31,27 @@
 #![forbid(unsafe_code)]
 
 mod console;
+mod digits;
 mod emit;
 mod encode;
 mod event;
+mod fields;
+#[doc(hidden)]
+pub mod fuzzing;
+mod identity;
 mod json;
 mod line;
 mod owner;
 pub mod recover;
+mod redactions;
 mod sink;
+mod site;
 mod time;
 
 pub use console::{Console, ConsoleFormat, WriteLines};
 pub use emit::log_event;
-pub use encode::Redactions;
 pub use owner::Owner;
+pub use redactions::Redactions;
 pub use sink::DaySink;
 
 /// What the expansion of [`event!`] refers to. Not for users.

@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use radiosonde_record::recovery::{Recovered, Remains, has_ready_stage};
 use radiosonde_record::{Instance, Sink as _, Slot};
 
-use crate::encode::Redactions;
 use crate::owner::Owner;
+use crate::redactions::Redactions;
 use crate::sink::DaySink;
 
 /// Largest `owner.json` that is read.

@@ -8,8 +8,9 @@ use radiosonde_record::{Batch, Descriptor, Kind, Record, Sink};
 use radiosonde_store::names::{DayFile, Signal};
 
 use crate::console::Console;
-use crate::encode::{Encoder, Redactions};
+use crate::encode::Encoder;
 use crate::owner::Owner;
+use crate::redactions::Redactions;
 use crate::time;
 
 /// Parts of a day that are looked at for one nobody has begun.
@@ -69,14 +70,15 @@ impl Sink for DaySink {
     ) {
         let out = batch.lines(record.kind, &self.names[record.kind as usize]);
         let begin = out.len();
-        let mut console = self.console.as_mut().filter(|_| record.kind == Kind::Event);
-        self.encoder.encode(record, site, ring, out, |prepared| {
-            if let Some(console) = &mut console {
-                console.prepare(prepared, site);
+        self.encoder.encode(record, site, ring, out);
+        if let Some(console) = &mut self.console
+            && record.kind == Kind::Event
+        {
+            if console.is_pretty() {
+                console.prepare(&self.encoder.prepare(record, site), site);
+            } else {
+                console.line(&out[begin..]);
             }
-        });
-        if let Some(console) = console {
-            console.line(&out[begin..]);
         }
     }
 

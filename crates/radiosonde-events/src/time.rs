@@ -6,33 +6,59 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::digits::eight;
+use crate::line::Line;
+
+/// Length of `2025-10-06T13:43:10.`
+const PREFIX: usize = 20;
+
 /// Writes timestamps; the part up to the second is kept, since most lines share it.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
-    second: u64,
-    /// `2025-10-06T13:43:10.`
-    prefix: Vec<u8>,
+    /// The second the prefix is of.
+    second: Option<u64>,
+    /// [`PREFIX`] bytes, and more for a copy of a size that is cheap.
+    prefix: [u8; 32],
 }
 
 impl Clock {
     /// Appends the time, without quotes.
-    pub(crate) fn write(&mut self, out: &mut Vec<u8>, timestamp_ns: u64) {
-        let second = timestamp_ns / 1_000_000_000;
-        if self.prefix.is_empty() || second != self.second {
-            self.second = second;
-            self.prefix.clear();
-            let text = timestamp(second).strftime("%Y-%m-%dT%H:%M:%S.").to_string();
-            self.prefix.extend_from_slice(text.as_bytes());
-        }
-        out.extend_from_slice(&self.prefix);
-        let mut micros = timestamp_ns % 1_000_000_000 / 1_000;
-        let mut digits = *b"000000Z";
-        for digit in digits[..6].iter_mut().rev() {
-            *digit = b'0' + (micros % 10) as u8;
-            micros /= 10;
-        }
-        out.extend_from_slice(&digits);
+    #[inline(always)]
+    pub(crate) fn write(&mut self, line: &mut Line<'_>, timestamp_ns: u64) {
+        let micros = self.turn_to(timestamp_ns);
+        line.front(&self.prefix, PREFIX);
+        line.front(&micros, micros.len() - 1);
     }
+
+    /// The time as text.
+    pub(crate) fn text(&mut self, timestamp_ns: u64) -> String {
+        let micros = self.turn_to(timestamp_ns);
+        let bytes = [&self.prefix[..PREFIX], &micros[..micros.len() - 1]].concat();
+        String::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// Sees to it that the prefix is that of the moment. Returns the rest: six digits, `Z`, and a
+    /// byte to be overwritten.
+    #[inline(always)]
+    fn turn_to(&mut self, timestamp_ns: u64) -> [u8; 8] {
+        let second = timestamp_ns / 1_000_000_000;
+        if self.second != Some(second) {
+            self.prefix = prefix(second);
+            self.second = Some(second);
+        }
+        let micros = timestamp_ns % 1_000_000_000 / 1_000;
+        let [_, _, a, b, c, d, e, f] = eight(micros);
+        [a, b, c, d, e, f, b'Z', 0]
+    }
+}
+
+#[cold]
+fn prefix(second: u64) -> [u8; 32] {
+    let text = timestamp(second).strftime("%Y-%m-%dT%H:%M:%S.").to_string();
+    let mut prefix = [0; 32];
+    // Years have four digits: a clock that stands elsewhere reads as 1970.
+    prefix[..PREFIX].copy_from_slice(&text.as_bytes()[..PREFIX]);
+    prefix
 }
 
 /// The UTC day of a moment.
@@ -51,13 +77,17 @@ fn timestamp(second: u64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::line::Buffer;
 
     #[test]
     fn times_have_six_digits_and_the_second_changes() {
         let mut clock = Clock::default();
         let mut text = |ns: u64| {
-            let mut out = Vec::new();
-            clock.write(&mut out, ns);
+            let (mut buffer, mut out) = (Buffer::default(), Vec::new());
+            let mut line = Line::new(&mut buffer, &mut out);
+            clock.write(&mut line, ns);
+            line.finish();
+            assert_eq!(clock.text(ns).as_bytes(), out);
             String::from_utf8(out).unwrap()
         };
         assert_eq!(text(1_759_758_190_123_456_789), "2025-10-06T13:43:10.123456Z");

@@ -1,0 +1,30 @@
+//! What fuzz targets and property tests call. Not for users, and without any promise.
+
+use radiosonde_record::{Descriptor, Record};
+
+use crate::encode::Encoder;
+use crate::owner::Owner;
+use crate::redactions::Redactions;
+
+/// A JSON string, quotes included.
+pub fn json_string(text: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    crate::json::string(&mut out, text);
+    out
+}
+
+/// Encodes records as one owner's.
+#[derive(Debug)]
+pub struct Lines(Encoder);
+
+impl Lines {
+    /// Lines of this owner; `instance` begins their ids.
+    pub fn new(owner: Owner, instance: &str) -> Self {
+        Self(Encoder::new(owner, instance, Redactions::default()))
+    }
+
+    /// Appends the line of a record.
+    pub fn append(&mut self, record: &Record<'_>, site: &Descriptor, ring: u32, out: &mut Vec<u8>) {
+        self.0.encode(record, site, ring, out);
+    }
+}
