@@ -99,7 +99,8 @@ fn pretty(prepared: &Prepared<'_>, site: &Descriptor, time: &str, color: bool) -
         part(Style::new().bold(), format_args!("{} ", Safe(&site.name)));
     }
     let message = if record.level >= Level::Error { style } else { Style::new() };
-    part(message, format_args!("{}", Safe(record.message)));
+    let text = if record.message_at_site { &site.message } else { record.message };
+    part(message, format_args!("{}", Safe(text)));
     for field in &prepared.fields {
         part(dim, format_args!(" {}=", Safe(field.key)));
         match &field.value {

@@ -6,8 +6,8 @@ use std::panic::Location;
 
 use radiosonde_context::Context;
 use radiosonde_record::{
-    Callsite, CallsiteText, Descriptor, Journal, Kind, Level, RateLimit, Site, Value, Verdict, is_heard,
-    with_current,
+    Callsite, CallsiteText, Descriptor, Journal, Kind, Level, RateLimit, Site, Value, Verdict,
+    is_heard, with_current,
 };
 
 use crate::event::is_event_name;
@@ -30,10 +30,7 @@ impl EventSite {
 /// Whether anybody listens to this event, and its limits let it through. `own` is the limit at the
 /// call site. Where the level is not heard, a load and a branch.
 #[inline]
-pub fn is_enabled(
-    site: &'static EventSite,
-    own: impl FnOnce() -> Option<u32>,
-) -> bool {
+pub fn is_enabled(site: &'static EventSite, own: impl FnOnce() -> Option<u32>) -> bool {
     is_heard(site.callsite.text().level) && admits(site, own())
 }
 

@@ -66,7 +66,9 @@ impl Encoder {
         let (level, length) = &LEVELS[record.level as usize];
         line.front(level, *length);
         line.piece(&text.head);
-        if record.kind != Kind::Span {
+        if record.message_at_site {
+            line.piece(&text.message);
+        } else if record.kind != Kind::Span {
             line.text(record.message);
         }
         line.piece(self.identity.members(record.context));

@@ -69,7 +69,9 @@ impl<'a> Resolver<'a> {
     /// Where the rule counts that hides values of this key.
     fn counter(self, key: Key<'_>) -> Option<Counter> {
         match key {
-            Key::Name(key) => self.rules.rule_for_key(key).map(|rule| self.redactions.counter(rule)),
+            Key::Name(key) => {
+                self.rules.rule_for_key(key).map(|rule| self.redactions.counter(rule))
+            }
             Key::Index(index) => match self.text.keys.get(index) {
                 Some(key) => key.redacted.clone(),
                 // The call site was lost with its file: nobody knows whether this is a secret.

@@ -67,9 +67,8 @@ pub(crate) fn specials(word: u64) -> u64 {
 #[inline(always)]
 pub(crate) fn needs_escape_16(bytes: &[u8; 16]) -> bool {
     // In this form it becomes a few vector instructions.
-    let marks = bytes.map(|byte| {
-        u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\')
-    });
+    let marks =
+        bytes.map(|byte| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\'));
     u128::from_ne_bytes(marks) != 0
 }
 

@@ -246,7 +246,8 @@ fn copy_plain(room: &mut [u8; 32], bytes: &[u8]) -> bool {
         room[0] = *first;
         room[1] = middle;
         room[length - 1] = *last;
-        json::specials(u64::from_le_bytes([*first, middle, *last, b'x', b'x', b'x', b'x', b'x'])) == 0
+        json::specials(u64::from_le_bytes([*first, middle, *last, b'x', b'x', b'x', b'x', b'x']))
+            == 0
     } else if let [only] = bytes {
         room[0] = *only;
         !matches!(only, 0..=0x1f | b'"' | b'\\')
@@ -269,12 +270,7 @@ fn copy_short(room: &mut [u8; 32], bytes: &[u8]) {
 }
 
 #[inline(always)]
-fn copy_ends<const N: usize>(
-    room: &mut [u8; 32],
-    first: &[u8; N],
-    last: &[u8; N],
-    length: usize,
-) {
+fn copy_ends<const N: usize>(room: &mut [u8; 32], first: &[u8; N], last: &[u8; N], length: usize) {
     room[..N].copy_from_slice(first);
     room[length - N..length].copy_from_slice(last);
 }

@@ -61,6 +61,10 @@ impl Sink for DaySink {
         }
     }
 
+    fn file(&self, kind: Kind) -> &str {
+        &self.names[kind as usize]
+    }
+
     fn encode(
         &mut self,
         record: &Record<'_>,
@@ -68,7 +72,7 @@ impl Sink for DaySink {
         ring: u32,
         batch: &mut Batch,
     ) {
-        let out = batch.lines(record.kind, &self.names[record.kind as usize]);
+        let out = batch.lines(record.kind);
         let begin = out.len();
         self.encoder.encode(record, site, ring, out);
         if let Some(console) = &mut self.console

@@ -15,6 +15,8 @@ pub(crate) struct SiteText {
     /// Of an event `…","source":"…","msg":"`, from the inside of `evt` to that of `msg`; a span's
     /// goes on with the message, which is its name.
     pub(crate) head: Piece,
+    /// Of an event whose message is the same each time, that.
+    pub(crate) message: Piece,
     /// Of a span `"name":"…"`.
     pub(crate) span_name: Piece,
     /// By position.
@@ -45,6 +47,8 @@ impl SiteText {
             span_name = Piece::new(&name);
             json::escape(&mut head, site.name.as_bytes());
         }
+        let mut message = Vec::with_capacity(site.message.len());
+        json::escape(&mut message, site.message.as_bytes());
         let keys = site.keys.iter().map(|key| {
             let mut text = Vec::with_capacity(key.len() + 3);
             json::string(&mut text, key);
@@ -56,6 +60,7 @@ impl SiteText {
         names.sort_unstable();
         Self {
             head: Piece::new(&head),
+            message: Piece::new(&message),
             span_name,
             keys: keys.collect(),
             is_distinct: names.is_sorted_by(|one, next| one < next),

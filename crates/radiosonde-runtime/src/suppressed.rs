@@ -261,6 +261,7 @@ mod tests {
             file: "src/cart.rs".to_owned(),
             line,
             keys: Vec::new(),
+            ..Descriptor::default()
         };
         let nothing = RateLimit::new();
         for _ in 0..count {

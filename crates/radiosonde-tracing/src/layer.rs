@@ -205,6 +205,7 @@ fn describe(metadata: &Metadata<'_>) -> Descriptor {
         file: metadata.file().unwrap_or_default().to_owned(),
         line: metadata.line().unwrap_or_default(),
         keys: metadata.fields().iter().map(|field| field.name().to_owned()).collect(),
+        ..Descriptor::default()
     }
 }
 
