@@ -1,131 +1,152 @@
-//! Suite `events`: what one event costs the thread that records it.
+//! Suite `events`: what an event costs the thread that records it, and what becomes of it.
 //!
 //! The event: level, name or target, a message, two strings, two integers, one float, in a line of
-//! JSON of about 230 bytes in a file that changes with the day. `radiosonde` keeps what was accepted
+//! JSON of about 250 bytes in a file that changes with the day. `radiosonde` keeps what was accepted
 //! through `kill -9`; a queue in the memory of the process does not. After each round the lines on
 //! disk are counted.
 
-mod limit;
-mod radiosonde;
-mod tracing_json;
+mod candidates;
+mod lines;
+mod subject;
+mod work;
 
-use crate::harness::{Candidate, Role, Round, Suite, Workload, bursts};
-use bursts::BURST;
-use std::hint::black_box;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
+use crate::harness::{Better, Candidate, Suite, Workload};
+use candidates::limit::Memory;
+use candidates::radiosonde::{Macro, Tracing};
+use candidates::spans::InSpans;
+use candidates::tracing_json::{Floor, TracingJson};
+use subject::candidate;
+use work::{bursts, disabled, disk, isolated};
 
 /// The suite.
 pub(crate) const SUITE: Suite = Suite {
     name: "events",
-    about: "nanoseconds an event costs its caller, in bursts of 64",
+    about: "what an event costs its caller, and what becomes of it",
     workloads: &[
         Workload {
             name: "macro",
-            about: "a business event: event! against the peer's own macro",
-            unit: "ns",
-            threads: 1,
-            candidates: &[
-                Candidate {
-                    name: "radiosonde",
-                    role: Role::Ours,
-                    packages: &["radiosonde"],
-                    run: radiosonde::event_macro,
-                },
-                TRACING_JSON,
-                LIMIT,
-            ],
+            about: "a business event through the peer's own macro, in bursts of 64",
+            candidates: MACRO,
+            ..CALLER
         },
         Workload {
             name: "tracing",
             about: "the same through tracing::info!",
-            unit: "ns",
-            threads: 1,
-            candidates: &[
-                Candidate {
-                    name: "radiosonde",
-                    role: Role::Ours,
-                    packages: &["radiosonde"],
-                    run: radiosonde::through_tracing,
-                },
-                TRACING_JSON,
-                LIMIT,
-            ],
+            candidates: TRACING,
+            ..CALLER
+        },
+        Workload {
+            name: "tracing_in_spans",
+            about: "the same inside two spans with five fields",
+            candidates: IN_SPANS,
+            ..CALLER
+        },
+        Workload {
+            name: "isolated",
+            about: "one event every 100 us; two looks at the clock are in each figure",
+            candidates: ISOLATED,
+            ..CALLER
+        },
+        Workload {
+            name: "disabled",
+            about: "an event below the level that is set at run time",
+            candidates: DISABLED,
+            ..CALLER
+        },
+        Workload {
+            name: "disk_1",
+            about: "full speed from one producer until all lines are in the file",
+            candidates: DISK_1,
+            ..DISK
+        },
+        Workload {
+            name: "disk_2",
+            about: "full speed from two producers until all lines are in the file",
+            threads: 2,
+            candidates: DISK_2,
+            ..DISK
+        },
+        Workload {
+            name: "disk_1_tracing",
+            about: "as disk_1, through tracing::info!",
+            candidates: DISK_1_TRACING,
+            ..DISK
         },
     ],
 };
 
-const TRACING_JSON: Candidate = Candidate {
-    name: "tracing-json",
-    role: Role::Peer,
-    packages: &["tracing-subscriber", "tracing-appender"],
-    run: tracing_json::run,
+/// What the workloads of the caller's cost share.
+const CALLER: Workload = Workload {
+    name: "",
+    about: "",
+    unit: "ns",
+    better: Better::Less,
+    threads: 1,
+    rounds: 9,
+    rounds_quick: 3,
+    lossless: false,
+    candidates: &[],
 };
 
-const LIMIT: Candidate =
-    Candidate { name: "limit", role: Role::Limit, packages: &[], run: limit::run };
+/// What the workloads to disk share.
+const DISK: Workload = Workload {
+    unit: "events/s",
+    better: Better::More,
+    rounds: 5,
+    rounds_quick: 1,
+    lossless: true,
+    ..CALLER
+};
 
-/// Every event's line has it, and no other line.
-const MARK: &str = "\"user.action\"";
+const MACRO: &[Candidate] = &[
+    candidate::<Macro>(bursts::run::<Macro>),
+    candidate::<TracingJson<false>>(bursts::run::<TracingJson<false>>),
+    candidate::<Memory<Macro>>(bursts::limit::<Memory<Macro>>),
+];
 
-/// What varies from event to event, the same for every candidate.
-struct Fields {
-    page: &'static str,
-    user: &'static str,
-    items: u64,
-    attempt: i64,
-    ratio: f64,
-}
+const TRACING: &[Candidate] = &[
+    candidate::<Tracing>(bursts::run::<Tracing>),
+    candidate::<TracingJson<false>>(bursts::run::<TracingJson<false>>),
+    candidate::<Floor>(bursts::limit::<Floor>),
+    candidate::<Memory<Tracing>>(bursts::limit::<Memory<Tracing>>),
+];
 
-impl Fields {
-    /// The fields of the event with this number, made beforehand: what is measured is recording them.
-    fn of(number: u64) -> &'static Fields {
-        static ALL: [Fields; BURST] = Fields::all();
-        black_box(&ALL[number as usize % BURST])
-    }
+const IN_SPANS: &[Candidate] = &[
+    candidate::<InSpans<Tracing>>(bursts::run::<InSpans<Tracing>>),
+    candidate::<InSpans<TracingJson<false>>>(bursts::run::<InSpans<TracingJson<false>>>),
+    candidate::<InSpans<Floor>>(bursts::limit::<InSpans<Floor>>),
+    candidate::<Memory<InSpans<Tracing>>>(bursts::limit::<Memory<InSpans<Tracing>>>),
+];
 
-    const fn all() -> [Fields; BURST] {
-        const PAGES: [&str; 4] = ["/orders/open", "/orders/all", "/search", "/account/settings"];
-        const USERS: [&str; 4] = ["u-20931", "u-7", "u-118220", "u-4410"];
-        let mut all =
-            [const { Fields { page: "", user: "", items: 0, attempt: 0, ratio: 0.0 } }; BURST];
-        let mut at = 0;
-        while at < BURST {
-            let number = at as u64 + 1;
-            all[at] = Fields {
-                page: PAGES[at % 4],
-                user: USERS[at / 4 % 4],
-                items: number * 7919 % 100_000,
-                attempt: at as i64 % 5 - 1,
-                ratio: number as f64 / 67.0,
-            };
-            at += 1;
-        }
-        all
-    }
-}
+const ISOLATED: &[Candidate] = &[
+    candidate::<Macro>(isolated::run::<Macro>),
+    candidate::<TracingJson<false>>(isolated::run::<TracingJson<false>>),
+    candidate::<Memory<Macro>>(isolated::limit::<Memory<Macro>>),
+];
 
-/// How many of the round's events are neither on disk nor among those that were dropped and counted.
-fn lost(round: &Round, dropped: u64) -> Result<u64, String> {
-    let (calls, written) = (bursts::calls(round.bursts), lines_with(&round.folder, MARK)?);
-    let lost = calls.checked_sub(written + dropped);
-    lost.ok_or_else(|| format!("{written} lines and {dropped} dropped, but only {calls} events"))
-}
+const DISABLED: &[Candidate] = &[
+    candidate::<Macro>(disabled::run::<Macro>),
+    candidate::<TracingJson<false>>(disabled::run::<TracingJson<false>>),
+    candidate::<Memory<Macro>>(disabled::run::<Memory<Macro>>),
+];
 
-/// Lines with `needle` in the files of the folder itself.
-fn lines_with(folder: &Path, needle: &str) -> Result<u64, String> {
-    let wrong = |error: std::io::Error| format!("cannot read {}: {error}", folder.display());
-    let mut count = 0;
-    for entry in std::fs::read_dir(folder).map_err(wrong)? {
-        let path = entry.map_err(wrong)?.path();
-        if path.is_dir() {
-            continue;
-        }
-        let file = std::fs::File::open(&path).map_err(wrong)?;
-        for line in BufReader::new(file).split(b'\n') {
-            let line = line.map_err(wrong)?;
-            count += u64::from(line.windows(needle.len()).any(|part| part == needle.as_bytes()));
-        }
-    }
-    Ok(count)
-}
+const DISK_1: &[Candidate] = &[
+    candidate::<Macro>(disk::run::<Macro, 1>),
+    candidate::<TracingJson<false>>(disk::run::<TracingJson<false>, 1>),
+    candidate::<TracingJson<true>>(disk::run::<TracingJson<true>, 1>),
+    candidate::<Memory<Macro>>(disk::limit::<Macro, 1>),
+];
+
+const DISK_2: &[Candidate] = &[
+    candidate::<Macro>(disk::run::<Macro, 2>),
+    candidate::<TracingJson<false>>(disk::run::<TracingJson<false>, 2>),
+    candidate::<TracingJson<true>>(disk::run::<TracingJson<true>, 2>),
+    candidate::<Memory<Macro>>(disk::limit::<Macro, 2>),
+];
+
+const DISK_1_TRACING: &[Candidate] = &[
+    candidate::<Tracing>(disk::run::<Tracing, 1>),
+    candidate::<TracingJson<false>>(disk::run::<TracingJson<false>, 1>),
+    candidate::<TracingJson<true>>(disk::run::<TracingJson<true>, 1>),
+    candidate::<Memory<Tracing>>(disk::limit::<Tracing, 1>),
+];
