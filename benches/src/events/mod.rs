@@ -11,9 +11,17 @@ mod subject;
 mod work;
 
 use crate::harness::{Better, Candidate, Suite, Workload};
+use candidates::emit::Emit;
+use candidates::fast_log::FastLog;
+use candidates::ftlog::FtLog;
+use candidates::json_subscriber::JsonSubscriber;
 use candidates::limit::Memory;
+use candidates::log_serde::LogSerde;
+use candidates::logforth::Logforth;
 use candidates::radiosonde::{Macro, Tracing};
+use candidates::slog::Slog;
 use candidates::spans::InSpans;
+use candidates::spdlog::Spdlog;
 use candidates::tracing_json::{Floor, TracingJson};
 use subject::candidate;
 use work::{bursts, disabled, disk, isolated};
@@ -98,55 +106,59 @@ const DISK: Workload = Workload {
     ..CALLER
 };
 
-const MACRO: &[Candidate] = &[
-    candidate::<Macro>(bursts::run::<Macro>),
-    candidate::<TracingJson<false>>(bursts::run::<TracingJson<false>>),
-    candidate::<Memory<Macro>>(bursts::limit::<Memory<Macro>>),
-];
+/// Candidates for the work that the function does, and others after them.
+macro_rules! candidates {
+    ($work:path as $run:ident: $($subject:ty),+; $($more:expr),+) => {{
+        use $work as $run;
+        &[$(candidate::<$subject>($run::<$subject>),)+ $($more),+]
+    }};
+}
 
-const TRACING: &[Candidate] = &[
-    candidate::<Tracing>(bursts::run::<Tracing>),
-    candidate::<TracingJson<false>>(bursts::run::<TracingJson<false>>),
+/// This project and every peer, with its defaults.
+macro_rules! everybody {
+    ($work:path; $($more:expr),+) => {
+        candidates![$work as run:
+            Macro, TracingJson<false>, JsonSubscriber<false>, Emit, Logforth<false>, Slog<false>,
+            Spdlog, FastLog<false>, FtLog<false>, LogSerde; $($more),+]
+    };
+}
+
+/// This project and every peer, with its defaults and, where it then drops or grows, made to wait.
+macro_rules! to_disk {
+    ($work:path; $($more:expr),+) => {
+        candidates![$work as run:
+            Macro, TracingJson<false>, TracingJson<true>, JsonSubscriber<false>,
+            JsonSubscriber<true>, Emit, Logforth<false>, Logforth<true>, Slog<false>, Slog<true>,
+            Spdlog, FastLog<false>, FastLog<true>, FtLog<false>, FtLog<true>, LogSerde;
+            $($more),+]
+    };
+}
+
+const MACRO: &[Candidate] =
+    everybody![bursts::run; candidate::<Memory<Macro>>(bursts::limit::<Memory<Macro>>)];
+
+const TRACING: &[Candidate] = candidates![bursts::run as run:
+    Tracing, TracingJson<false>, JsonSubscriber<false>;
     candidate::<Floor>(bursts::limit::<Floor>),
-    candidate::<Memory<Tracing>>(bursts::limit::<Memory<Tracing>>),
-];
+    candidate::<Memory<Tracing>>(bursts::limit::<Memory<Tracing>>)];
 
-const IN_SPANS: &[Candidate] = &[
-    candidate::<InSpans<Tracing>>(bursts::run::<InSpans<Tracing>>),
-    candidate::<InSpans<TracingJson<false>>>(bursts::run::<InSpans<TracingJson<false>>>),
+const IN_SPANS: &[Candidate] = candidates![bursts::run as run:
+    InSpans<Tracing>, InSpans<TracingJson<false>>, InSpans<JsonSubscriber<false>>;
     candidate::<InSpans<Floor>>(bursts::limit::<InSpans<Floor>>),
-    candidate::<Memory<InSpans<Tracing>>>(bursts::limit::<Memory<InSpans<Tracing>>>),
-];
+    candidate::<Memory<InSpans<Tracing>>>(bursts::limit::<Memory<InSpans<Tracing>>>)];
 
-const ISOLATED: &[Candidate] = &[
-    candidate::<Macro>(isolated::run::<Macro>),
-    candidate::<TracingJson<false>>(isolated::run::<TracingJson<false>>),
-    candidate::<Memory<Macro>>(isolated::limit::<Memory<Macro>>),
-];
+const ISOLATED: &[Candidate] =
+    everybody![isolated::run; candidate::<Memory<Macro>>(isolated::limit::<Memory<Macro>>)];
 
-const DISABLED: &[Candidate] = &[
-    candidate::<Macro>(disabled::run::<Macro>),
-    candidate::<TracingJson<false>>(disabled::run::<TracingJson<false>>),
-    candidate::<Memory<Macro>>(disabled::run::<Memory<Macro>>),
-];
+const DISABLED: &[Candidate] =
+    everybody![disabled::run; candidate::<Memory<Macro>>(disabled::run::<Memory<Macro>>)];
 
-const DISK_1: &[Candidate] = &[
-    candidate::<Macro>(disk::run::<Macro, 1>),
-    candidate::<TracingJson<false>>(disk::run::<TracingJson<false>, 1>),
-    candidate::<TracingJson<true>>(disk::run::<TracingJson<true>, 1>),
-    candidate::<Memory<Macro>>(disk::limit::<Macro, 1>),
-];
+const DISK_1: &[Candidate] =
+    to_disk![disk::from_one; candidate::<Memory<Macro>>(disk::limit::<Macro, 1>)];
 
-const DISK_2: &[Candidate] = &[
-    candidate::<Macro>(disk::run::<Macro, 2>),
-    candidate::<TracingJson<false>>(disk::run::<TracingJson<false>, 2>),
-    candidate::<TracingJson<true>>(disk::run::<TracingJson<true>, 2>),
-    candidate::<Memory<Macro>>(disk::limit::<Macro, 2>),
-];
+const DISK_2: &[Candidate] =
+    to_disk![disk::from_two; candidate::<Memory<Macro>>(disk::limit::<Macro, 2>)];
 
-const DISK_1_TRACING: &[Candidate] = &[
-    candidate::<Tracing>(disk::run::<Tracing, 1>),
-    candidate::<TracingJson<false>>(disk::run::<TracingJson<false>, 1>),
-    candidate::<TracingJson<true>>(disk::run::<TracingJson<true>, 1>),
-    candidate::<Memory<Tracing>>(disk::limit::<Tracing, 1>),
-];
+const DISK_1_TRACING: &[Candidate] = candidates![disk::from_one as run:
+    Tracing, TracingJson<false>, TracingJson<true>, JsonSubscriber<false>, JsonSubscriber<true>;
+    candidate::<Memory<Tracing>>(disk::limit::<Tracing, 1>)];

@@ -25,8 +25,8 @@ pub(super) trait Subject: Sized {
     /// Records the event with this number.
     fn event(&self, number: u64);
 
-    /// Records the event with this number at a level that is filtered out at run time.
-    fn disabled(&self, number: u64);
+    /// Records an event at a level that is filtered out at run time.
+    fn disabled(&self, fields: &Fields, number: u64);
 
     /// Ends it as its documentation shows, with everything in the file.
     fn finish(self) -> Result<Ended, String>;

@@ -50,7 +50,7 @@ impl<S: Subject> Subject for Memory<S> {
 
     /// A load and a branch.
     #[inline]
-    fn disabled(&self, number: u64) {
+    fn disabled(&self, _fields: &Fields, number: u64) {
         use std::sync::atomic::{AtomicBool, Ordering};
         static ENABLED: AtomicBool = AtomicBool::new(false);
         if black_box(&ENABLED).load(Ordering::Relaxed) {

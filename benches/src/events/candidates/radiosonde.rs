@@ -34,8 +34,8 @@ impl Subject for Macro {
     }
 
     #[inline]
-    fn disabled(&self, items: u64) {
-        let &Fields { page, user, attempt, ratio } = Fields::of(items);
+    fn disabled(&self, fields: &Fields, items: u64) {
+        let &Fields { page, user, attempt, ratio } = fields;
         radiosonde::event!(
             "user.action",
             level: debug,
@@ -74,8 +74,8 @@ impl Subject for Tracing {
     }
 
     #[inline]
-    fn disabled(&self, items: u64) {
-        let &Fields { page, user, attempt, ratio } = Fields::of(items);
+    fn disabled(&self, fields: &Fields, items: u64) {
+        let &Fields { page, user, attempt, ratio } = fields;
         tracing::debug!(kind = "user.action", page, user, items, attempt, ratio, "clicked");
     }
 

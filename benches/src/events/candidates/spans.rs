@@ -1,6 +1,6 @@
 //! Any candidate that listens to `tracing`, inside two spans with five fields altogether.
 
-use crate::events::subject::{Ended, Subject};
+use crate::events::subject::{Ended, Fields, Subject};
 use crate::harness::{Overflow, Role};
 use std::path::Path;
 use tracing::span::EnteredSpan;
@@ -32,8 +32,8 @@ impl<S: Subject> Subject for InSpans<S> {
     }
 
     #[inline]
-    fn disabled(&self, number: u64) {
-        self.subject.disabled(number);
+    fn disabled(&self, fields: &Fields, number: u64) {
+        self.subject.disabled(fields, number);
     }
 
     fn finish(self) -> Result<Ended, String> {

@@ -51,8 +51,8 @@ impl<const WAITS: bool> Subject for TracingJson<WAITS> {
     }
 
     #[inline]
-    fn disabled(&self, items: u64) {
-        disabled(items);
+    fn disabled(&self, fields: &Fields, items: u64) {
+        disabled(fields, items);
     }
 
     fn finish(self) -> Result<Ended, String> {
@@ -67,8 +67,8 @@ pub(super) fn event(items: u64) {
 }
 
 #[inline]
-pub(super) fn disabled(items: u64) {
-    let &Fields { page, user, attempt, ratio } = Fields::of(items);
+pub(super) fn disabled(fields: &Fields, items: u64) {
+    let &Fields { page, user, attempt, ratio } = fields;
     tracing::debug!(evt = "user.action", page, user, items, attempt, ratio, "clicked");
 }
 
@@ -104,8 +104,8 @@ impl Subject for Floor {
     }
 
     #[inline]
-    fn disabled(&self, items: u64) {
-        disabled(items);
+    fn disabled(&self, fields: &Fields, items: u64) {
+        disabled(fields, items);
     }
 
     fn finish(self) -> Result<Ended, String> {

@@ -1,6 +1,6 @@
 //! An event below the level of the filter, which is set at run time: nanoseconds of each.
 
-use crate::events::subject::Subject;
+use crate::events::subject::{Fields, Subject};
 use crate::harness::{Measured, Round};
 use std::time::Instant;
 
@@ -17,9 +17,10 @@ pub(crate) fn run<S: Subject>(round: &Round) -> Result<Measured, String> {
     let mut samples = Vec::new();
     // One more: the first is to find everything in the caches.
     for sample in 0..=round.size.of(SAMPLES, SAMPLES_QUICK) {
+        let fields = Fields::of(sample as u64);
         let started = Instant::now();
         for number in 0..EVENTS {
-            subject.disabled(number);
+            subject.disabled(fields, number);
         }
         if sample > 0 {
             samples.push(started.elapsed().as_nanos() as f64 / EVENTS as f64);

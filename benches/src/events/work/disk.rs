@@ -20,10 +20,17 @@ const MORE: u64 = 4;
 /// Bytes in one `write` of the limit.
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// One round with so many producers.
-pub(crate) fn run<S: Subject + Sync, const PRODUCERS: u64>(
-    round: &Round,
-) -> Result<Measured, String> {
+/// One round with one producer.
+pub(crate) fn from_one<S: Subject + Sync>(round: &Round) -> Result<Measured, String> {
+    run::<S, 1>(round)
+}
+
+/// One round with two producers.
+pub(crate) fn from_two<S: Subject + Sync>(round: &Round) -> Result<Measured, String> {
+    run::<S, 2>(round)
+}
+
+fn run<S: Subject + Sync, const PRODUCERS: u64>(round: &Round) -> Result<Measured, String> {
     let more = if S::ROLE == Role::Ours { MORE } else { 1 };
     let each = round.size.of(EVENTS, EVENTS_QUICK) * more / PRODUCERS;
     let events = each * PRODUCERS;
