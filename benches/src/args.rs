@@ -3,6 +3,7 @@
 use crate::SUITES;
 use crate::harness::{Round, Suite};
 use crate::harness::{child, parent};
+use std::fmt::Write as _;
 
 /// What was asked for.
 pub(crate) enum Command {
@@ -17,16 +18,25 @@ pub(crate) enum Command {
 /// The help text, with the suites there are.
 pub(crate) fn help() -> String {
     let mut text = String::from(
-        "usage: cargo run --release -p radiosonde-benches -- <suite> [--quick] [--only NAME]\n\n\
-         --quick      fewer and shorter rounds, under a minute: for a first look\n\
-         --only NAME  one candidate or one workload (may be given several times)\n\nsuites:\n",
+        "usage: cargo run --release -p radiosonde-benches -- <suite> [options]\n\n\
+         --quick          fewer and shorter rounds, under a minute: for a first look\n\
+         --only NAME      one candidate (may be given several times)\n\
+         --workload KEY   one workload (may be given several times)\n\n\
+         examples:\n  \
+         events --quick\n  \
+         events --workload macro --workload tracing --only radiosonde --only limit\n",
     );
     for suite in SUITES {
-        text += &format!("  {:<10} {}\n", suite.name, suite.about);
+        let _ = write!(text, "\nsuite {}: {}\n", suite.name, suite.about);
         for workload in suite.workloads {
             let names: Vec<&str> = workload.candidates.iter().map(|found| found.name).collect();
-            text +=
-                &format!("    {:<10} {}: {}\n", workload.name, workload.about, names.join(", "));
+            let _ = write!(
+                text,
+                "  {}: {}\n      {}\n",
+                workload.name,
+                workload.about,
+                names.join(", ")
+            );
         }
     }
     text
@@ -46,23 +56,39 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
     };
     let known = SUITES.iter().find(|suite| suite.name == name);
     let suite: &'static Suite = known.ok_or_else(|| format!("no suite is called `{name}`"))?;
-    let mut options = parent::Options { suite, quick: false, only: Vec::new() };
+    let mut options =
+        parent::Options { suite, quick: false, only: Vec::new(), workloads: Vec::new() };
     while let Some(word) = words.next() {
         match word {
             "--help" | "-h" => return Ok(Command::Help),
             "--quick" => options.quick = true,
-            "--only" => {
-                let name =
-                    words.next().ok_or("`--only` needs the name of a candidate or workload")?;
-                if !suite.knows(name) {
-                    return Err(format!("{} has no candidate or workload `{name}`", suite.name));
-                }
-                options.only.push(name.to_owned());
-            }
+            "--only" => options.only.push(candidate(suite, words.next())?),
+            "--workload" => options.workloads.push(workload(suite, words.next())?),
             other => return Err(format!("`{other}` is not understood")),
         }
     }
     Ok(Command::Suite(options))
+}
+
+fn candidate(suite: &Suite, word: Option<&str>) -> Result<String, String> {
+    let name = word.ok_or("`--only` needs the name of a candidate")?;
+    if suite.has_candidate(name) {
+        return Ok(name.to_owned());
+    }
+    let hint = match suite.workload(name) {
+        Some(_) => format!("; the workload is `--workload {name}`"),
+        None => String::new(),
+    };
+    Err(format!("{} has no candidate `{name}`{hint}", suite.name))
+}
+
+fn workload(suite: &Suite, word: Option<&str>) -> Result<String, String> {
+    let name = word.ok_or("`--workload` needs the key of a workload")?;
+    let known = suite.workload(name);
+    let keys = || suite.workloads.iter().map(|found| found.name).collect::<Vec<_>>().join(", ");
+    known
+        .map(|found| found.name.to_owned())
+        .ok_or_else(|| format!("{} has no workload `{name}`; it has: {}", suite.name, keys()))
 }
 
 #[cfg(test)]
@@ -76,11 +102,11 @@ mod tests {
 
     #[test]
     fn a_suite_with_its_options_is_read() {
-        let Ok(Command::Suite(options)) = parsed("events --only limit --quick --only macro") else {
-            panic!("a suite");
-        };
+        let line = "events --only limit --quick --workload macro --only radiosonde";
+        let Ok(Command::Suite(options)) = parsed(line) else { panic!("a suite") };
         assert!(options.quick);
-        assert_eq!(options.only, ["limit", "macro"]);
+        assert_eq!(options.only, ["limit", "radiosonde"]);
+        assert_eq!(options.workloads, ["macro"]);
     }
 
     #[test]
@@ -90,6 +116,9 @@ mod tests {
             ("evnets", "`evnets`"),
             ("events --only", "needs the name"),
             ("events --only nobody", "`nobody`"),
+            ("events --only macro", "`--workload macro`"),
+            ("events --workload", "needs the key"),
+            ("events --workload nothing", "it has: macro"),
             ("events fast", "`fast`"),
         ] {
             let wrong = parsed(line).err().unwrap_or_else(|| panic!("{line} was understood"));
@@ -101,7 +130,7 @@ mod tests {
     fn the_help_names_suites_workloads_and_candidates() {
         assert!(matches!(parsed("--help"), Ok(Command::Help)));
         let text = help();
-        for name in ["events", "macro", "radiosonde", "tracing-json", "limit"] {
+        for name in ["events", "macro", "radiosonde", "tracing-json", "limit", "disk_1"] {
             assert!(text.contains(name), "{name}");
         }
     }

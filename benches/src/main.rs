@@ -10,6 +10,7 @@
 //! rows. Absolute times belong to the machine, ratios are what to compare.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "a command: its table goes to stdout")]
+#![allow(dead_code, reason = "the workloads to come use the rest of the harness")]
 
 mod args;
 mod events;

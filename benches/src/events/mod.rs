@@ -1,131 +1,164 @@
-//! Suite `events`: what one event costs the thread that records it.
+//! Suite `events`: what an event costs the thread that records it, and what becomes of it.
 //!
 //! The event: level, name or target, a message, two strings, two integers, one float, in a line of
-//! JSON of about 230 bytes in a file that changes with the day. `radiosonde` keeps what was accepted
+//! JSON of about 250 bytes in a file that changes with the day. `radiosonde` keeps what was accepted
 //! through `kill -9`; a queue in the memory of the process does not. After each round the lines on
 //! disk are counted.
 
-mod limit;
-mod radiosonde;
-mod tracing_json;
+mod candidates;
+mod lines;
+mod subject;
+mod work;
 
-use crate::harness::{Candidate, Role, Round, Suite, Workload, bursts};
-use bursts::BURST;
-use std::hint::black_box;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
+use crate::harness::{Better, Candidate, Suite, Workload};
+use candidates::emit::Emit;
+use candidates::fast_log::FastLog;
+use candidates::ftlog::FtLog;
+use candidates::json_subscriber::JsonSubscriber;
+use candidates::limit::Memory;
+use candidates::log_serde::LogSerde;
+use candidates::logforth::Logforth;
+use candidates::radiosonde::{Macro, Tracing};
+use candidates::slog::Slog;
+use candidates::spans::InSpans;
+use candidates::spdlog::Spdlog;
+use candidates::tracing_json::{Floor, TracingJson};
+use subject::candidate;
+use work::{bursts, disabled, disk, isolated};
 
 /// The suite.
 pub(crate) const SUITE: Suite = Suite {
     name: "events",
-    about: "nanoseconds an event costs its caller, in bursts of 64",
+    about: "what an event costs its caller, and what becomes of it",
     workloads: &[
         Workload {
             name: "macro",
-            about: "a business event: event! against the peer's own macro",
-            unit: "ns",
-            threads: 1,
-            candidates: &[
-                Candidate {
-                    name: "radiosonde",
-                    role: Role::Ours,
-                    packages: &["radiosonde"],
-                    run: radiosonde::event_macro,
-                },
-                TRACING_JSON,
-                LIMIT,
-            ],
+            about: "a business event through the peer's own macro, in bursts of 64",
+            candidates: MACRO,
+            ..CALLER
         },
         Workload {
             name: "tracing",
             about: "the same through tracing::info!",
-            unit: "ns",
-            threads: 1,
-            candidates: &[
-                Candidate {
-                    name: "radiosonde",
-                    role: Role::Ours,
-                    packages: &["radiosonde"],
-                    run: radiosonde::through_tracing,
-                },
-                TRACING_JSON,
-                LIMIT,
-            ],
+            candidates: TRACING,
+            ..CALLER
+        },
+        Workload {
+            name: "tracing_in_spans",
+            about: "the same inside two spans with five fields",
+            candidates: IN_SPANS,
+            ..CALLER
+        },
+        Workload {
+            name: "isolated",
+            about: "one event every 100 us; two looks at the clock are in each figure",
+            candidates: ISOLATED,
+            ..CALLER
+        },
+        Workload {
+            name: "disabled",
+            about: "an event below the level that is set at run time",
+            candidates: DISABLED,
+            ..CALLER
+        },
+        Workload {
+            name: "disk_1",
+            about: "full speed from one producer until all lines are in the file",
+            candidates: DISK_1,
+            ..DISK
+        },
+        Workload {
+            name: "disk_2",
+            about: "full speed from two producers until all lines are in the file",
+            threads: 2,
+            candidates: DISK_2,
+            ..DISK
+        },
+        Workload {
+            name: "disk_1_tracing",
+            about: "as disk_1, through tracing::info!",
+            candidates: DISK_1_TRACING,
+            ..DISK
         },
     ],
 };
 
-const TRACING_JSON: Candidate = Candidate {
-    name: "tracing-json",
-    role: Role::Peer,
-    packages: &["tracing-subscriber", "tracing-appender"],
-    run: tracing_json::run,
+/// What the workloads of the caller's cost share.
+const CALLER: Workload = Workload {
+    name: "",
+    about: "",
+    unit: "ns",
+    better: Better::Less,
+    threads: 1,
+    rounds: 9,
+    rounds_quick: 3,
+    lossless: false,
+    candidates: &[],
 };
 
-const LIMIT: Candidate =
-    Candidate { name: "limit", role: Role::Limit, packages: &[], run: limit::run };
+/// What the workloads to disk share.
+const DISK: Workload = Workload {
+    unit: "events/s",
+    better: Better::More,
+    rounds: 5,
+    rounds_quick: 1,
+    lossless: true,
+    ..CALLER
+};
 
-/// Every event's line has it, and no other line.
-const MARK: &str = "\"user.action\"";
-
-/// What varies from event to event, the same for every candidate.
-struct Fields {
-    page: &'static str,
-    user: &'static str,
-    items: u64,
-    attempt: i64,
-    ratio: f64,
+/// Candidates for the work that the function does, and others after them.
+macro_rules! candidates {
+    ($work:path as $run:ident: $($subject:ty),+; $($more:expr),+) => {{
+        use $work as $run;
+        &[$(candidate::<$subject>($run::<$subject>),)+ $($more),+]
+    }};
 }
 
-impl Fields {
-    /// The fields of the event with this number, made beforehand: what is measured is recording them.
-    fn of(number: u64) -> &'static Fields {
-        static ALL: [Fields; BURST] = Fields::all();
-        black_box(&ALL[number as usize % BURST])
-    }
-
-    const fn all() -> [Fields; BURST] {
-        const PAGES: [&str; 4] = ["/orders/open", "/orders/all", "/search", "/account/settings"];
-        const USERS: [&str; 4] = ["u-20931", "u-7", "u-118220", "u-4410"];
-        let mut all =
-            [const { Fields { page: "", user: "", items: 0, attempt: 0, ratio: 0.0 } }; BURST];
-        let mut at = 0;
-        while at < BURST {
-            let number = at as u64 + 1;
-            all[at] = Fields {
-                page: PAGES[at % 4],
-                user: USERS[at / 4 % 4],
-                items: number * 7919 % 100_000,
-                attempt: at as i64 % 5 - 1,
-                ratio: number as f64 / 67.0,
-            };
-            at += 1;
-        }
-        all
-    }
+/// This project and every peer, with its defaults.
+macro_rules! everybody {
+    ($work:path; $($more:expr),+) => {
+        candidates![$work as run:
+            Macro, TracingJson<false>, JsonSubscriber<false>, Emit, Logforth<false>, Slog<false>,
+            Spdlog, FastLog<false>, FtLog<false>, LogSerde; $($more),+]
+    };
 }
 
-/// How many of the round's events are neither on disk nor among those that were dropped and counted.
-fn lost(round: &Round, dropped: u64) -> Result<u64, String> {
-    let (calls, written) = (bursts::calls(round.bursts), lines_with(&round.folder, MARK)?);
-    let lost = calls.checked_sub(written + dropped);
-    lost.ok_or_else(|| format!("{written} lines and {dropped} dropped, but only {calls} events"))
+/// This project and every peer, with its defaults and, where it then drops or grows, made to wait.
+macro_rules! to_disk {
+    ($work:path; $($more:expr),+) => {
+        candidates![$work as run:
+            Macro, TracingJson<false>, TracingJson<true>, JsonSubscriber<false>,
+            JsonSubscriber<true>, Emit, Logforth<false>, Logforth<true>, Slog<false>, Slog<true>,
+            Spdlog, FastLog<false>, FastLog<true>, FtLog<false>, FtLog<true>, LogSerde;
+            $($more),+]
+    };
 }
 
-/// Lines with `needle` in the files of the folder itself.
-fn lines_with(folder: &Path, needle: &str) -> Result<u64, String> {
-    let wrong = |error: std::io::Error| format!("cannot read {}: {error}", folder.display());
-    let mut count = 0;
-    for entry in std::fs::read_dir(folder).map_err(wrong)? {
-        let path = entry.map_err(wrong)?.path();
-        if path.is_dir() {
-            continue;
-        }
-        let file = std::fs::File::open(&path).map_err(wrong)?;
-        for line in BufReader::new(file).split(b'\n') {
-            let line = line.map_err(wrong)?;
-            count += u64::from(line.windows(needle.len()).any(|part| part == needle.as_bytes()));
-        }
-    }
-    Ok(count)
-}
+const MACRO: &[Candidate] =
+    everybody![bursts::run; candidate::<Memory<Macro>>(bursts::limit::<Memory<Macro>>)];
+
+const TRACING: &[Candidate] = candidates![bursts::run as run:
+    Tracing, TracingJson<false>, JsonSubscriber<false>;
+    candidate::<Floor>(bursts::limit::<Floor>),
+    candidate::<Memory<Tracing>>(bursts::limit::<Memory<Tracing>>)];
+
+const IN_SPANS: &[Candidate] = candidates![bursts::run as run:
+    InSpans<Tracing>, InSpans<TracingJson<false>>, InSpans<JsonSubscriber<false>>;
+    candidate::<InSpans<Floor>>(bursts::limit::<InSpans<Floor>>),
+    candidate::<Memory<InSpans<Tracing>>>(bursts::limit::<Memory<InSpans<Tracing>>>)];
+
+const ISOLATED: &[Candidate] =
+    everybody![isolated::run; candidate::<Memory<Macro>>(isolated::limit::<Memory<Macro>>)];
+
+const DISABLED: &[Candidate] =
+    everybody![disabled::run; candidate::<Memory<Macro>>(disabled::run::<Memory<Macro>>)];
+
+const DISK_1: &[Candidate] =
+    to_disk![disk::from_one; candidate::<Memory<Macro>>(disk::limit::<Macro, 1>)];
+
+const DISK_2: &[Candidate] =
+    to_disk![disk::from_two; candidate::<Memory<Macro>>(disk::limit::<Macro, 2>)];
+
+const DISK_1_TRACING: &[Candidate] = candidates![disk::from_one as run:
+    Tracing, TracingJson<false>, TracingJson<true>, JsonSubscriber<false>, JsonSubscriber<true>;
+    candidate::<Memory<Tracing>>(disk::limit::<Tracing, 1>)];

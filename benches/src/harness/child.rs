@@ -1,74 +1,79 @@
 //! One round in a process of its own: what the parent says to it, what it answers.
 
-use super::{Measured, Round, stats};
+use super::{Books, Measured, Round, Size, stats};
 use crate::SUITES;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
 /// The first argument of a child. Not for people.
 pub(crate) const COMMAND: &str = "__round";
 
+/// Fewer samples have no 99th percentile: it would be their largest.
+const SAMPLES_FOR_P99: usize = 20;
+
 /// The figures of one round.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Answer {
-    /// Median over the bursts.
+    /// Median of the samples.
     pub(crate) median: f64,
-    /// 99th percentile over the bursts.
-    pub(crate) p99: f64,
-    /// What the candidate says it dropped.
-    pub(crate) dropped: u64,
-    /// What was handed over, is not on disk, and was not counted either.
-    pub(crate) lost: u64,
+    /// 99th percentile of the samples; none when there are too few.
+    pub(crate) p99: Option<f64>,
+    /// What became of the events.
+    pub(crate) books: Books,
+    /// Further figures by name.
+    pub(crate) figures: BTreeMap<String, f64>,
 }
 
 /// The arguments of a child for this round.
-pub(crate) fn arguments(
-    suite: &str,
-    workload: &str,
-    candidate: &str,
-    bursts: usize,
-    folder: &Path,
-) -> Vec<String> {
-    let folder = folder.to_string_lossy().into_owned();
-    let words = [COMMAND, suite, workload, candidate].map(str::to_owned);
-    words.into_iter().chain([bursts.to_string(), folder]).collect()
+pub(crate) fn arguments(names: [&str; 3], size: Size, folder: &Path) -> Vec<String> {
+    let size = match size {
+        Size::Whole => "whole".to_owned(),
+        Size::Quick => "quick".to_owned(),
+        Size::Bursts(bursts) => bursts.to_string(),
+    };
+    let words = [COMMAND].into_iter().chain(names).map(str::to_owned);
+    words.chain([size, folder.to_string_lossy().into_owned()]).collect()
 }
 
 /// Reads what [`arguments`] wrote, without the first word.
 pub(crate) fn parse(words: &[String]) -> Result<Round, String> {
     let unknown = || format!("`{COMMAND}` is for the harness itself");
-    let [suite, workload, candidate, bursts, folder] = words else { return Err(unknown()) };
-    let suite = SUITES.iter().find(|found| found.name == suite).ok_or_else(unknown)?;
-    let workload = suite.workload(workload).ok_or_else(unknown)?;
-    let candidate = workload.candidate(candidate).ok_or_else(unknown)?;
-    let bursts = bursts.parse().map_err(|_| unknown())?;
-    Ok(Round { candidate, bursts, folder: folder.into() })
+    let [suite, workload, candidate, size, folder] = words else { return Err(unknown()) };
+    let found = SUITES.iter().find(|found| found.name == suite).ok_or_else(unknown)?;
+    let found = found.workload(workload).ok_or_else(unknown)?;
+    let size = match size.as_str() {
+        "whole" => Size::Whole,
+        "quick" => Size::Quick,
+        bursts => Size::Bursts(bursts.parse().map_err(|_| unknown())?),
+    };
+    Ok(Round {
+        names: [suite, workload, candidate].map(Clone::clone),
+        candidate: found.candidate(candidate).ok_or_else(unknown)?,
+        size,
+        folder: folder.into(),
+    })
 }
 
 /// Does the round and prints the answer as the last line of stdout.
 pub(crate) fn run(round: &Round) -> Result<(), String> {
-    let Measured { samples, dropped, lost } = (round.candidate.run)(round)?;
-    let median = stats::median(&samples).ok_or("no samples")?;
-    let p99 = stats::quantile(&samples, 0.99).ok_or("no samples")?;
-    println!("{}", json!({ "median": median, "p99": p99, "dropped": dropped, "lost": lost }));
+    let Measured { samples, books, figures } = (round.candidate.run)(round)?;
+    let answer = Answer {
+        median: stats::median(&samples).ok_or("no samples")?,
+        p99: stats::quantile(&samples, 0.99).filter(|_| samples.len() >= SAMPLES_FOR_P99),
+        books,
+        figures: figures.into_iter().map(|(name, figure)| (name.to_owned(), figure)).collect(),
+    };
+    let text = serde_json::to_string(&answer).map_err(|error| error.to_string())?;
+    println!("{text}");
     Ok(())
 }
 
-/// Starts a child and waits for its answer. Of the environment it gets nothing that configures
-/// telemetry, and its console is off: written to a terminal, a line costs what the terminal costs.
+/// Starts a child and waits for its answer.
 pub(crate) fn ask(arguments: &[String]) -> Result<Answer, String> {
-    let program = std::env::current_exe().map_err(|error| format!("who am I: {error}"))?;
-    let mut command = Command::new(program);
-    command.args(arguments);
-    for (key, _) in std::env::vars_os() {
-        let name = key.to_string_lossy();
-        if name.starts_with("OTEL_") || name.starts_with("RADIOSONDE_") || name == "RUST_LOG" {
-            command.env_remove(&key);
-        }
-    }
-    command.env("RADIOSONDE_STDERR", "off");
-    let output = command.output().map_err(|error| format!("cannot start a round: {error}"))?;
+    let output =
+        command(arguments)?.output().map_err(|error| format!("cannot start a round: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let answer = output.status.success().then(|| answer(&text)).flatten();
     answer.ok_or_else(|| {
@@ -77,14 +82,26 @@ pub(crate) fn ask(arguments: &[String]) -> Result<Answer, String> {
     })
 }
 
+/// Ourselves with these arguments. Of the environment it gets nothing that configures telemetry, and
+/// its console is off: written to a terminal, a line costs what the terminal costs.
+pub(crate) fn command(arguments: &[String]) -> Result<Command, String> {
+    let program = std::env::current_exe().map_err(|error| format!("who am I: {error}"))?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    for (key, _) in std::env::vars_os() {
+        let name = key.to_string_lossy();
+        let configures = ["OTEL_", "RADIOSONDE_", "RUST_LOG", "SPDLOG_"];
+        if configures.iter().any(|start| name.starts_with(start)) {
+            command.env_remove(&key);
+        }
+    }
+    // Printing a backtrace takes long enough for a worker to write what it would have lost.
+    command.env("RADIOSONDE_STDERR", "off").env("RUST_BACKTRACE", "0");
+    Ok(command)
+}
+
 fn answer(text: &str) -> Option<Answer> {
-    let answer: Value = serde_json::from_str(text.lines().last()?).ok()?;
-    Some(Answer {
-        median: answer["median"].as_f64()?,
-        p99: answer["p99"].as_f64()?,
-        dropped: answer["dropped"].as_u64()?,
-        lost: answer["lost"].as_u64()?,
-    })
+    serde_json::from_str(text.lines().last()?).ok()
 }
 
 #[cfg(test)]
@@ -93,23 +110,25 @@ mod tests {
 
     #[test]
     fn a_child_understands_what_the_parent_says() {
-        let words = arguments("events", "macro", "limit", 17, Path::new("/tmp/with space"));
-        let round = parse(&words[1..]).unwrap_or_else(|wrong| panic!("{wrong}"));
-        assert_eq!((round.candidate.name, round.bursts), ("limit", 17));
-        assert_eq!(round.folder, Path::new("/tmp/with space"));
-        assert!(parse(&words[2..]).is_err());
+        let names = ["events", "macro", "limit"];
+        for size in [Size::Whole, Size::Quick, Size::Bursts(17)] {
+            let words = arguments(names, size, Path::new("/tmp/with space"));
+            let round = parse(&words[1..]).unwrap_or_else(|wrong| panic!("{wrong}"));
+            assert_eq!((round.candidate.name, round.size), ("limit", size));
+            assert_eq!(round.names, names);
+            assert_eq!(round.folder, Path::new("/tmp/with space"));
+            assert!(parse(&words[2..]).is_err());
+        }
     }
 
     #[test]
     fn the_last_line_is_the_answer() {
-        let text = "noise\n{\"median\":12.5,\"p99\":40.0,\"dropped\":2,\"lost\":3}\n";
-        assert_eq!(answer(text), Some(Answer { median: 12.5, p99: 40.0, dropped: 2, lost: 3 }));
-        for wrong in [
-            "",
-            "noise",
-            "{\"median\":1.0}",
-            "{\"median\":null,\"p99\":1,\"dropped\":0,\"lost\":0}",
-        ] {
+        let books = Books { events: 9, lost: 3, counted: None, duplicated: 1 };
+        let figures = BTreeMap::from([("p999".to_owned(), 70.5)]);
+        let given = Answer { median: 12.5, p99: Some(40.0), books, figures };
+        let text = format!("noise\n{}\n", serde_json::to_string(&given).expect("JSON"));
+        assert_eq!(answer(&text), Some(given));
+        for wrong in ["", "noise", "{\"median\":1.0}"] {
             assert_eq!(answer(wrong), None, "{wrong}");
         }
     }

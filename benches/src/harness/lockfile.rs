@@ -3,10 +3,13 @@
 /// The lock file at the time of the build.
 const LOCK: &str = include_str!("../../../Cargo.lock");
 
+/// The version of what needs no package.
+pub(crate) const NO_PACKAGE: &str = "std";
+
 /// `name version` of each package, joined by ` + `; what is no package is the standard library's.
 pub(crate) fn versions(packages: &[&str]) -> String {
     if packages.is_empty() {
-        return "std".into();
+        return NO_PACKAGE.into();
     }
     let one = |name: &&str| match version(LOCK, name) {
         Some(version) => format!("{name} {version}"),

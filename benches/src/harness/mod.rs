@@ -1,13 +1,15 @@
 //! What every suite is made of, and how it is run.
 
-pub(crate) mod bursts;
 pub(crate) mod child;
 mod lockfile;
 mod machine;
 pub(crate) mod parent;
+pub(crate) mod process;
 mod report;
-mod stats;
+pub(crate) mod stats;
+mod table;
 
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// A set of comparisons.
@@ -24,14 +26,31 @@ pub(crate) struct Suite {
 pub(crate) struct Workload {
     /// Its key in the table of goals.
     pub(crate) name: &'static str,
-    /// One line for the help text.
+    /// One line for the help text and the table.
     pub(crate) about: &'static str,
     /// What the figures count.
     pub(crate) unit: &'static str,
+    /// Which of two figures is the better one.
+    pub(crate) better: Better,
     /// Threads that do it at once.
     pub(crate) threads: usize,
+    /// Rounds of a whole run: odd, so that the median is one of them.
+    pub(crate) rounds: usize,
+    /// Rounds of a quick run; none leaves the workload out unless it is asked for by name.
+    pub(crate) rounds_quick: usize,
+    /// Whether only peers that lost nothing, in bounded memory, can be the best peer.
+    pub(crate) lossless: bool,
     /// Who does it.
     pub(crate) candidates: &'static [Candidate],
+}
+
+/// Which of two figures is the better one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Better {
+    /// The smaller: a cost.
+    Less,
+    /// The larger: a rate.
+    More,
 }
 
 /// One way to do it.
@@ -40,6 +59,8 @@ pub(crate) struct Candidate {
     pub(crate) name: &'static str,
     /// What the figure is good for.
     pub(crate) role: Role,
+    /// What it does with more than it can write.
+    pub(crate) overflow: Overflow,
     /// The packages whose versions stand in the table.
     pub(crate) packages: &'static [&'static str],
     /// Does one round.
@@ -51,37 +72,117 @@ pub(crate) struct Candidate {
 pub(crate) enum Role {
     /// What the machine itself could do.
     Limit,
+    /// What a facade costs before anybody does anything; no rival.
+    Floor,
     /// This project; what it does not deliver it must have counted.
     Ours,
     /// What others offer.
     Peer,
 }
 
+/// What a candidate does when events come faster than it can write them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overflow {
+    /// The caller waits.
+    Waits,
+    /// Events are dropped.
+    Drops,
+    /// The queue grows as long as there is memory.
+    Grows,
+    /// The caller writes to the file itself.
+    Writes,
+}
+
+impl Overflow {
+    /// As it stands in the tables.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Overflow::Waits => "waits",
+            Overflow::Drops => "drops",
+            Overflow::Grows => "grows",
+            Overflow::Writes => "writes",
+        }
+    }
+
+    /// Whether it promises to lose nothing in bounded memory.
+    pub(crate) fn is_lossless(self) -> bool {
+        matches!(self, Overflow::Waits | Overflow::Writes)
+    }
+}
+
 /// One round of one candidate in a process of its own.
 pub(crate) struct Round {
+    /// The suite, the workload and the candidate: what a process has to be told to do the same.
+    pub(crate) names: [String; 3],
     /// The candidate.
     pub(crate) candidate: &'static Candidate,
-    /// How many bursts to measure.
-    pub(crate) bursts: usize,
+    /// How much of the work to do.
+    pub(crate) size: Size,
     /// An empty folder for what the candidate writes.
     pub(crate) folder: PathBuf,
 }
 
+/// How much of a workload one round does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// As much as a figure to be published needs.
+    Whole,
+    /// As much as a first look needs.
+    Quick,
+    /// So many bursts, without a figure: for a workload that watches from outside.
+    Bursts(usize),
+}
+
+impl Size {
+    /// The count for this size of round.
+    pub(crate) fn of<T>(self, whole: T, quick: T) -> T {
+        if self == Size::Whole { whole } else { quick }
+    }
+}
+
 /// What a round found.
+#[derive(Default)]
 pub(crate) struct Measured {
-    /// One figure per burst, in the unit of the workload.
+    /// The figures, in the unit of the workload.
     pub(crate) samples: Vec<f64>,
-    /// What the candidate says it dropped.
-    pub(crate) dropped: u64,
-    /// What was handed over, is not on disk, and was not counted either.
+    /// What became of the events.
+    pub(crate) books: Books,
+    /// Further figures by name, for the workloads that have them.
+    pub(crate) figures: Vec<(&'static str, f64)>,
+}
+
+/// What became of the events of one round, or of all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct Books {
+    /// Events handed over.
+    pub(crate) events: u64,
+    /// Of these, how many are not on disk.
     pub(crate) lost: u64,
+    /// What the candidate itself says it dropped; none when it does not count.
+    pub(crate) counted: Option<u64>,
+    /// Lines of an event that is on disk already.
+    pub(crate) duplicated: u64,
+}
+
+impl Books {
+    /// Both together.
+    pub(crate) fn plus(self, other: Books) -> Books {
+        Books {
+            events: self.events + other.events,
+            lost: self.lost + other.lost,
+            counted: match (self.counted, other.counted) {
+                (Some(one), Some(other)) => Some(one + other),
+                (one, None) | (None, one) => one,
+            },
+            duplicated: self.duplicated + other.duplicated,
+        }
+    }
 }
 
 impl Suite {
-    /// Whether a candidate or a workload has this name.
-    pub(crate) fn knows(&self, name: &str) -> bool {
-        let mut workloads = self.workloads.iter();
-        workloads.any(|found| found.name == name || found.candidate(name).is_some())
+    /// Whether a candidate has this name.
+    pub(crate) fn has_candidate(&self, name: &str) -> bool {
+        self.workloads.iter().any(|workload| workload.candidate(name).is_some())
     }
 
     /// The workload with this name.

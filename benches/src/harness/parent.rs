@@ -1,18 +1,11 @@
-//! A whole suite: rounds interleaved, figures gathered, table and file written.
+//! A whole suite: rounds interleaved, figures gathered, tables and file written.
 
-use super::report::{Row, print, rows, write};
-use super::{Candidate, Role, Suite, Workload, child, machine};
+use super::report::{Row, complaints, rows, write};
+use super::table::Table;
+use super::{Candidate, Size, Suite, Workload, child, lockfile, machine};
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-
-/// Rounds of a whole run: odd, so that the median is one of them.
-const ROUNDS: usize = 9;
-/// Rounds of a quick run: the fewest a published figure may rest on.
-const ROUNDS_QUICK: usize = 5;
-/// Bursts in a round.
-const BURSTS: usize = 300;
-/// Bursts in a round of a quick run.
-const BURSTS_QUICK: usize = 100;
 
 /// What to run.
 pub(crate) struct Options {
@@ -20,103 +13,127 @@ pub(crate) struct Options {
     pub(crate) suite: &'static Suite,
     /// Fewer and shorter rounds.
     pub(crate) quick: bool,
-    /// Candidates or workloads; none means all.
+    /// Candidates; none means all.
     pub(crate) only: Vec<String>,
+    /// Workloads; none means all.
+    pub(crate) workloads: Vec<String>,
 }
 
 /// All rounds of one candidate at one workload.
 pub(crate) struct Series {
-    /// The workload.
-    pub(crate) workload: &'static Workload,
     /// The candidate.
     pub(crate) candidate: &'static Candidate,
     /// One answer per round.
     pub(crate) answers: Vec<child::Answer>,
 }
 
-/// Runs the suite, prints the table, writes the file.
+/// Runs the suite, prints the tables, writes the file.
 ///
 /// # Errors
-/// A candidate that cannot be run, a file that cannot be written, and an event of ours that was
-/// lost without being counted. What anyone dropped and counted is noted under its row.
+/// A candidate that cannot be run, a file that cannot be written, and books of ours that do not add
+/// up. What peers lose is in the table.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
-    let Options { suite, quick, .. } = options;
-    let (rounds, bursts) = if *quick { (ROUNDS_QUICK, BURSTS_QUICK) } else { (ROUNDS, BURSTS) };
+    let suite = options.suite;
     let machine = machine::describe();
-    println!("{}: {}\n{machine}\n{rounds} rounds, interleaved", suite.name, suite.about);
+    println!("{}: {}\n{machine}", suite.name, suite.about);
     if cfg!(debug_assertions) {
         println!("NOT A RELEASE BUILD: these figures say nothing (cargo run --release)");
     }
-    let mut series = chosen(options);
-    if series.is_empty() {
-        return Err(format!("no candidate left over by --only {}", options.only.join(" ")));
-    }
     let results = results_folder();
+    let mut all: Vec<Row> = Vec::new();
+    for workload in chosen(options) {
+        let series = measure(options, workload, &results)?;
+        if series.is_empty() {
+            continue;
+        }
+        let rows = rows(workload, &series)?;
+        print!("{}", Table::of(workload, &rows).text());
+        all.extend(rows);
+    }
+    if all.is_empty() {
+        return Err(format!("nobody is left over by --only {}", options.only.join(" ")));
+    }
+    print!("{}", versions(&all));
+    let path = write(&results, suite.name, &machine, &all)?;
+    println!("\nwritten to {}", path.display());
+    let complaints = complaints(&all);
+    if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n       ")) }
+}
+
+/// The rounds of one workload: candidates one after the other, again and again, so that a noisy
+/// minute hits all of them.
+fn measure(
+    options: &Options,
+    workload: &'static Workload,
+    results: &Path,
+) -> Result<Vec<Series>, String> {
+    let (rounds, size) = if options.quick {
+        // Asked for by name, what is too long for a quick run is done once.
+        (workload.rounds_quick.max(1), Size::Quick)
+    } else {
+        (workload.rounds, Size::Whole)
+    };
+    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|o| o == name);
+    let candidates = workload.candidates.iter().filter(|candidate| wanted(candidate.name));
+    let mut series: Vec<Series> =
+        candidates.map(|candidate| Series { candidate, answers: Vec::new() }).collect();
     for round in 0..rounds {
-        // Another one begins in each round: nobody always runs in the wake of the same neighbour.
-        let first = round % series.len();
         for place in 0..series.len() {
-            let at = (first + place) % series.len();
-            let Series { workload, candidate, answers } = &mut series[at];
-            progress(&format!("round {}: {} {}", round + 1, workload.name, candidate.name));
-            let folder = Folder::new(&results)?;
-            let arguments =
-                child::arguments(suite.name, workload.name, candidate.name, bursts, &folder.0);
-            answers.push(child::ask(&arguments)?);
+            // Another one begins in each round: nobody always runs in the wake of the same one.
+            let at = (round + place) % series.len();
+            let Series { candidate, answers } = &mut series[at];
+            progress(&format!("{} {}/{rounds}: {}", workload.name, round + 1, candidate.name));
+            let folder = Folder::new(results)?;
+            let names = [options.suite.name, workload.name, candidate.name];
+            answers.push(child::ask(&child::arguments(names, size, &folder.0))?);
         }
     }
     progress("");
-    let rows = rows(&series)?;
-    print(&rows);
-    let path = write(&results, suite.name, &machine, &rows)?;
-    println!("written to {}", path.display());
-    ours_lost_nothing(&rows)
+    Ok(series)
 }
 
 /// Says on one line of the terminal what is going on; elsewhere nothing.
-fn progress(text: &str) {
+pub(crate) fn progress(text: &str) {
     if std::io::stderr().is_terminal() {
-        eprint!("\r{text:<60}\r");
+        eprint!("\r{text:<70}\r");
     }
 }
 
-fn chosen(options: &Options) -> Vec<Series> {
-    let wanted = |name: &str| options.only.iter().any(|only| only == name);
-    // A workload and a candidate together mean that candidate at that workload.
-    let workloads = options.suite.workloads.iter();
-    let some_workload = workloads.clone().any(|workload| wanted(workload.name));
-    let some_candidate = options.only.iter().any(|name| options.suite.workload(name).is_none());
-    workloads
-        .filter(|workload| !some_workload || wanted(workload.name))
-        .flat_map(|workload| workload.candidates.iter().map(move |candidate| (workload, candidate)))
-        .filter(|(_, candidate)| !some_candidate || wanted(candidate.name))
-        .map(|(workload, candidate)| Series { workload, candidate, answers: Vec::new() })
-        .collect()
+fn chosen(options: &Options) -> Vec<&'static Workload> {
+    let wanted = |workload: &Workload| match options.workloads.as_slice() {
+        [] => !options.quick || workload.rounds_quick > 0,
+        names => names.iter().any(|name| name == workload.name),
+    };
+    options.suite.workloads.iter().filter(|workload| wanted(workload)).collect()
 }
 
-fn ours_lost_nothing(rows: &[Row]) -> Result<(), String> {
-    let ours = rows.iter().filter(|row| row.role == Role::Ours && row.lost > 0);
-    let lost: Vec<String> = ours.map(|row| format!("{} at {}", row.lost, row.workload)).collect();
-    if lost.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("radiosonde lost events: {}", lost.join(", ")))
-    }
+/// The packages behind each candidate, once.
+fn versions(rows: &[Row]) -> String {
+    let named: BTreeMap<&str, &str> =
+        rows.iter().map(|row| (row.candidate, row.version.as_str())).collect();
+    let width = named.keys().map(|name| name.len()).max().unwrap_or(0);
+    let lines = named
+        .iter()
+        .filter(|(_, version)| **version != lockfile::NO_PACKAGE)
+        .map(|(name, version)| format!("  {name:<width$}  {version}\n"));
+    format!("\nversions\n{}", lines.collect::<String>())
 }
 
 /// `target/benches`, wherever the build puts its files.
-fn results_folder() -> PathBuf {
+pub(crate) fn results_folder() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     let target = program.ancestors().nth(2).map(Path::to_path_buf);
     target.filter(|folder| folder.is_dir()).unwrap_or_else(|| "target".into()).join("benches")
 }
 
 /// A folder of one round, on the same disk as the results, gone with the round.
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    fn new(results: &Path) -> Result<Folder, String> {
+    /// Makes it, empty.
+    pub(crate) fn new(results: &Path) -> Result<Folder, String> {
         let path = results.join(format!("round-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path)
             .map_err(|error| format!("cannot make {}: {error}", path.display()))?;
         Ok(Folder(path))
@@ -133,19 +150,16 @@ impl Drop for Folder {
 mod tests {
     use super::*;
 
-    fn names(only: &[&str]) -> Vec<String> {
-        let only = only.iter().map(ToString::to_string).collect();
-        let options = Options { suite: crate::SUITES[0], quick: true, only };
-        let series = chosen(&options);
-        series.iter().map(|one| format!("{}/{}", one.workload.name, one.candidate.name)).collect()
+    fn names(workloads: &[&str], quick: bool) -> Vec<&'static str> {
+        let workloads = workloads.iter().map(ToString::to_string).collect();
+        let options = Options { suite: crate::SUITES[0], quick, only: Vec::new(), workloads };
+        chosen(&options).iter().map(|workload| workload.name).collect()
     }
 
     #[test]
-    fn only_narrows_by_workload_and_candidate() {
-        assert_eq!(names(&[]).len(), 6);
-        assert_eq!(names(&["limit"]), ["macro/limit", "tracing/limit"]);
-        assert_eq!(names(&["macro"]).len(), 3);
-        assert_eq!(names(&["macro", "limit"]), ["macro/limit"]);
-        assert_eq!(names(&["macro", "limit", "radiosonde"]), ["macro/radiosonde", "macro/limit"]);
+    fn workloads_are_chosen_by_name() {
+        assert_eq!(names(&["macro"], false), ["macro"]);
+        assert_eq!(names(&["disk_1", "macro"], true), ["macro", "disk_1"]);
+        assert_eq!(names(&[], false).len(), crate::SUITES[0].workloads.len());
     }
 }

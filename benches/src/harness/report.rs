@@ -1,46 +1,65 @@
-//! From rounds to rows, from rows to the table and the file.
+//! From rounds to rows, and from rows to the file of results.
 
+use super::child::Answer;
 use super::parent::Series;
-use super::{Role, lockfile, stats};
+use super::{Better, Books, Overflow, Role, Workload, lockfile, stats};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// One line of the table, and one row of the file.
+/// One line of a table, and one row of the file.
 #[derive(Serialize)]
 pub(crate) struct Row {
     pub(crate) workload: &'static str,
     pub(crate) candidate: &'static str,
     #[serde(skip)]
     pub(crate) role: Role,
-    version: String,
+    pub(crate) version: String,
     threads: usize,
-    unit: &'static str,
+    pub(crate) unit: &'static str,
     /// Median over the rounds of their medians.
-    median: f64,
-    /// Median over the rounds of their 99th percentiles.
-    p99: f64,
-    /// What it dropped in all rounds together, by its own count.
-    #[serde(skip)]
-    dropped: u64,
-    /// What it lost in all rounds together without counting it.
-    #[serde(skip)]
-    pub(crate) lost: u64,
+    pub(crate) median: f64,
+    /// Median over the rounds of their 99th percentiles; none where a round has one figure.
+    pub(crate) p99: Option<f64>,
     /// Own median divided by the limit's; none where no limit was measured.
-    ratio_to_limit: Option<f64>,
-    /// Own median divided by the best peer's; of a cost, below 1 is better than every peer.
-    ratio_to_best_peer: Option<f64>,
+    pub(crate) ratio_to_limit: Option<f64>,
+    /// Own median divided by the best peer's: of a cost, below 1 is better than every peer; of a
+    /// rate, above 1.
+    pub(crate) ratio_to_best_peer: Option<f64>,
+    /// What it does with more than it can write.
+    #[serde(serialize_with = "overflow_word")]
+    pub(crate) overflow: Overflow,
+    /// What became of the events of all rounds together.
+    #[serde(flatten)]
+    pub(crate) books: Books,
+    /// Medians over the rounds of further figures.
+    #[serde(flatten)]
+    pub(crate) figures: BTreeMap<String, f64>,
 }
 
-/// The rows, in the order of the series, each compared within its workload.
+fn overflow_word<S: serde::Serializer>(
+    overflow: &Overflow,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(overflow.as_str())
+}
+
+/// The rows of one workload, in the order of the series, each compared with the others.
 ///
 /// # Errors
 /// A series without a single answer.
-pub(crate) fn rows(series: &[Series]) -> Result<Vec<Row>, String> {
+pub(crate) fn rows(workload: &Workload, series: &[Series]) -> Result<Vec<Row>, String> {
     let mut rows = Vec::with_capacity(series.len());
-    for Series { workload, candidate, answers } in series {
-        let of = |figure: fn(&super::child::Answer) -> f64| {
-            let figures: Vec<f64> = answers.iter().map(figure).collect();
-            stats::median(&figures).ok_or_else(|| format!("no figures for {}", candidate.name))
+    for Series { candidate, answers } in series {
+        let of = |figure: &dyn Fn(&Answer) -> Option<f64>| {
+            let figures: Vec<f64> = answers.iter().filter_map(figure).collect();
+            stats::median(&figures)
+        };
+        let median = of(&|answer| Some(answer.median));
+        let names = answers.iter().flat_map(|answer| answer.figures.keys());
+        let figure = |name: &String| {
+            let median = of(&|answer| answer.figures.get(name).copied())?;
+            Some((name.clone(), median))
         };
         rows.push(Row {
             workload: workload.name,
@@ -49,66 +68,67 @@ pub(crate) fn rows(series: &[Series]) -> Result<Vec<Row>, String> {
             version: lockfile::versions(candidate.packages),
             threads: workload.threads,
             unit: workload.unit,
-            median: of(|answer| answer.median)?,
-            p99: of(|answer| answer.p99)?,
-            dropped: answers.iter().map(|answer| answer.dropped).sum(),
-            lost: answers.iter().map(|answer| answer.lost).sum(),
+            median: median.ok_or_else(|| format!("no figures for {}", candidate.name))?,
+            p99: of(&|answer| answer.p99),
             ratio_to_limit: None,
             ratio_to_best_peer: None,
+            overflow: candidate.overflow,
+            books: answers.iter().fold(Books::default(), |sum, answer| sum.plus(answer.books)),
+            figures: names.filter_map(figure).collect(),
         });
     }
-    for at in 0..rows.len() {
-        let best = |role: Role| {
-            let rivals =
-                rows.iter().filter(|row| row.workload == rows[at].workload && row.role == role);
-            rivals.map(|row| row.median).min_by(f64::total_cmp)
-        };
-        let ratio = |other: Option<f64>| other.filter(|o| *o > 0.0).map(|o| rows[at].median / o);
-        let (limit, peer) = (ratio(best(Role::Limit)), ratio(best(Role::Peer)));
-        (rows[at].ratio_to_limit, rows[at].ratio_to_best_peer) = (limit, peer);
+    let limit = best(&rows, workload, &|row| row.role == Role::Limit);
+    let peer = best(&rows, workload, &|row| is_rival(workload, row));
+    for row in &mut rows {
+        let ratio = |other: Option<f64>| other.filter(|o| *o > 0.0).map(|o| row.median / o);
+        (row.ratio_to_limit, row.ratio_to_best_peer) = (ratio(limit), ratio(peer));
     }
     Ok(rows)
 }
 
-/// Prints the table for people.
-pub(crate) fn print(rows: &[Row]) {
-    println!(
-        "\n{:<12} {:<16} {:>7} {:>10} {:>10} {:>9} {:>13}  version",
-        "workload", "candidate", "threads", "median", "p99", "x limit", "x best peer"
-    );
-    for row in rows {
-        let ratio = |ratio: Option<f64>| ratio.map_or("-".into(), |ratio| format!("{ratio:.3}"));
-        println!(
-            "{:<12} {:<16} {:>7} {:>10} {:>10} {:>9} {:>13}  {}",
-            row.workload,
-            row.candidate,
-            row.threads,
-            format!("{:.1} {}", row.median, row.unit),
-            format!("{:.1} {}", row.p99, row.unit),
-            ratio(row.ratio_to_limit),
-            ratio(row.ratio_to_best_peer),
-            row.version
-        );
-        if row.lost > 0 {
-            println!("{:<12} {:<16} lost {} without counting them", "", "", row.lost);
+/// Whether a row can be the best peer of its workload.
+pub(crate) fn is_rival(workload: &Workload, row: &Row) -> bool {
+    let kept = row.overflow.is_lossless() && row.books.lost == 0 && row.books.duplicated == 0;
+    row.role == Role::Peer && (kept || !workload.lossless)
+}
+
+fn best(rows: &[Row], workload: &Workload, which: &dyn Fn(&Row) -> bool) -> Option<f64> {
+    let rivals = rows.iter().filter(|row| which(row)).map(|row| row.median);
+    match workload.better {
+        Better::Less => rivals.min_by(f64::total_cmp),
+        Better::More => rivals.max_by(f64::total_cmp),
+    }
+}
+
+/// What must not be: events of ours that are gone without being counted, or there twice; and peers
+/// that lost what we say they keep, for then we say something wrong about them.
+pub(crate) fn complaints(rows: &[Row]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for Row { workload, candidate, role, overflow, books, .. } in rows {
+        let Books { lost, counted, duplicated, .. } = *books;
+        let of = |what: String| format!("{candidate} at {workload}: {what}");
+        if *role == Role::Ours && lost != counted.unwrap_or(0) {
+            complaints.push(of(format!("{lost} lost, {} counted", counted.unwrap_or(0))));
         }
-        if row.dropped > 0 {
-            let why = "fell behind; its figure is too good";
-            println!("{:<12} {:<16} dropped {} and says so: {why}", "", "", row.dropped);
+        if *role == Role::Ours && duplicated > 0 {
+            complaints.push(of(format!("{duplicated} lines twice")));
+        }
+        if *role == Role::Peer && overflow.is_lossless() && lost > 0 {
+            complaints.push(of(format!("said to lose nothing, lost {lost}")));
         }
     }
-    println!();
+    complaints
 }
 
 /// Writes the file of results.
 ///
 /// # Errors
 /// The folder or the file cannot be written.
-pub(crate) fn write(
+pub(crate) fn write<R: Serialize>(
     folder: &Path,
     suite: &str,
     machine: &str,
-    rows: &[Row],
+    rows: &[R],
 ) -> Result<PathBuf, String> {
     let path = folder.join(format!("{suite}.json"));
     let text = document(suite, machine, rows)? + "\n";
@@ -119,13 +139,13 @@ pub(crate) fn write(
 
 /// The file of results; its keys in this order.
 #[derive(Serialize)]
-struct Document<'a> {
+struct Document<'a, R> {
     suite: &'a str,
     machine: &'a str,
-    rows: &'a [Row],
+    rows: &'a [R],
 }
 
-fn document(suite: &str, machine: &str, rows: &[Row]) -> Result<String, String> {
+fn document<R: Serialize>(suite: &str, machine: &str, rows: &[R]) -> Result<String, String> {
     serde_json::to_string_pretty(&Document { suite, machine, rows })
         .map_err(|error| format!("cannot write the results of {suite}: {error}"))
 }
@@ -133,47 +153,79 @@ fn document(suite: &str, machine: &str, rows: &[Row]) -> Result<String, String> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::harness::child::Answer;
 
-    fn series(medians: &[(&str, [f64; 3])]) -> Vec<Series> {
-        let workload = crate::SUITES[0].workload("macro").expect("a workload");
-        let one = |(name, medians): &(&str, [f64; 3])| Series {
-            workload,
-            candidate: workload.candidate(name).expect("a candidate"),
-            answers: medians
-                .map(|median| Answer { median, p99: median * 2.0, dropped: 0, lost: 1 })
-                .to_vec(),
+    fn series(
+        workload: &'static str,
+        medians: &[(&str, [f64; 3], u64)],
+    ) -> (&'static Workload, Vec<Series>) {
+        let workload = crate::SUITES[0].workload(workload).expect("a workload");
+        let answer = |median: f64, lost: u64| Answer {
+            median,
+            p99: Some(median * 2.0),
+            books: Books { events: 10, lost, counted: Some(0), duplicated: 0 },
+            figures: BTreeMap::from([("p999".to_owned(), median * 3.0)]),
         };
-        medians.iter().map(one).collect()
+        let one = |(name, medians, lost): &(&str, [f64; 3], u64)| Series {
+            candidate: workload.candidate(name).expect("a candidate"),
+            answers: medians.map(|median| answer(median, *lost)).to_vec(),
+        };
+        (workload, medians.iter().map(one).collect())
+    }
+
+    fn rows_of(workload: &'static str, medians: &[(&str, [f64; 3], u64)]) -> Vec<Row> {
+        let (workload, series) = series(workload, medians);
+        rows(workload, &series).unwrap_or_else(|wrong| panic!("{wrong}"))
     }
 
     #[test]
     fn a_row_is_compared_with_the_limit_and_the_best_peer() {
-        let rows = rows(&series(&[
-            ("radiosonde", [50.0, 1e6, 40.0]),
-            ("tracing-json", [1000.0, 900.0, 1100.0]),
-            ("limit", [20.0, 10.0, 30.0]),
-        ]));
-        let rows = rows.unwrap_or_else(|wrong| panic!("{wrong}"));
-        assert_eq!((rows[0].median, rows[0].p99, rows[0].lost), (50.0, 100.0, 3));
+        let rows = rows_of(
+            "macro",
+            &[
+                ("radiosonde", [50.0, 1e6, 40.0], 1),
+                ("tracing-json", [1000.0, 900.0, 1100.0], 0),
+                ("limit", [20.0, 10.0, 30.0], 0),
+            ],
+        );
+        assert_eq!((rows[0].median, rows[0].p99, rows[0].books.lost), (50.0, Some(100.0), 3));
+        assert_eq!(rows[0].figures["p999"], 150.0);
         assert_eq!(rows[0].ratio_to_limit, Some(2.5));
         assert_eq!(rows[0].ratio_to_best_peer, Some(0.05));
         assert_eq!(rows[1].ratio_to_best_peer, Some(1.0));
         assert_eq!(rows[2].ratio_to_limit, Some(1.0));
+        let complaints = complaints(&rows);
+        assert_eq!(complaints, ["radiosonde at macro: 3 lost, 0 counted"]);
+    }
+
+    #[test]
+    fn to_disk_the_best_peer_is_the_fastest_of_those_that_lose_nothing() {
+        let rows = rows_of(
+            "disk_1",
+            &[
+                ("radiosonde", [800.0; 3], 0),
+                ("tracing-json", [400.0; 3], 0),
+                ("tracing-json-blocking", [100.0; 3], 0),
+            ],
+        );
+        assert_eq!(rows[0].ratio_to_best_peer, Some(8.0));
+        assert!(complaints(&rows).is_empty());
+        let rows = rows_of("disk_1", &[("tracing-json-blocking", [100.0; 3], 1)]);
+        assert_eq!(rows[0].ratio_to_best_peer, None);
+        assert_eq!(complaints(&rows).len(), 1);
     }
 
     #[test]
     fn what_was_not_measured_is_no_ratio() {
-        let rows = rows(&series(&[("radiosonde", [50.0; 3])])).unwrap_or_else(|e| panic!("{e}"));
+        let rows = rows_of("macro", &[("radiosonde", [50.0; 3], 0)]);
         assert_eq!((rows[0].ratio_to_limit, rows[0].ratio_to_best_peer), (None, None));
-        let mut empty = series(&[("radiosonde", [1.0; 3])]);
+        let (workload, mut empty) = series("macro", &[("radiosonde", [1.0; 3], 0)]);
         empty[0].answers.clear();
-        assert!(super::rows(&empty).is_err());
+        assert!(super::rows(workload, &empty).is_err());
     }
 
     #[test]
     fn the_file_has_the_documented_keys_in_order() {
-        let rows = rows(&series(&[("limit", [10.0; 3])])).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let rows = rows_of("macro", &[("limit", [10.0; 3], 0)]);
         let text = document("events", "a machine", &rows).expect("a document");
         let keys = [
             "suite",
@@ -188,6 +240,10 @@ mod tests {
             "p99",
             "ratio_to_limit",
             "ratio_to_best_peer",
+            "overflow",
+            "lost",
+            "counted",
+            "p999",
         ];
         let places: Vec<_> = keys.iter().map(|key| text.find(&format!("\"{key}\":"))).collect();
         assert!(places.iter().all(Option::is_some), "{text}");

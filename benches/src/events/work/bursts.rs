@@ -4,22 +4,50 @@
 //! is measured is the caller's own work, with warm caches as in a busy request. The clock is read
 //! once per burst: its 25 ns do not matter.
 
+use crate::events::lines::Seen;
+use crate::events::subject::Subject;
+use crate::harness::{Measured, Round, Size};
 use std::time::{Duration, Instant};
 
 /// Calls in one burst.
-pub(crate) const BURST: usize = 64;
+const BURST: usize = 64;
 /// Time between two bursts.
 const PAUSE: Duration = Duration::from_millis(1);
 /// Calls before the first measured burst: buffers, caches and call sites are set up by then.
 const WARM_UP: usize = 200;
+/// Bursts in a round.
+const BURSTS: usize = 300;
+/// Bursts in a round of a quick run.
+const BURSTS_QUICK: usize = 60;
+
+/// One round: nanoseconds per event.
+pub(crate) fn run<S: Subject>(round: &Round) -> Result<Measured, String> {
+    let bursts = match round.size {
+        Size::Bursts(bursts) => bursts,
+        size => size.of(BURSTS, BURSTS_QUICK),
+    };
+    let subject = S::start(&round.folder)?;
+    let samples = measure(bursts, |number| subject.event(number));
+    let ended = subject.finish()?;
+    let events = calls(bursts);
+    let books = Seen::of(&round.folder, events)?.books(events, &ended);
+    Ok(Measured { samples, books, figures: Vec::new() })
+}
+
+/// As [`run`], for a limit: it writes no lines.
+pub(crate) fn limit<S: Subject>(round: &Round) -> Result<Measured, String> {
+    let subject = S::start(&round.folder)?;
+    let samples = measure(round.size.of(BURSTS, BURSTS_QUICK), |number| subject.event(number));
+    Ok(Measured { samples, ..Measured::default() })
+}
 
 /// How many calls a round of so many bursts makes.
-pub(crate) fn calls(bursts: usize) -> u64 {
+fn calls(bursts: usize) -> u64 {
     (WARM_UP + bursts * BURST) as u64
 }
 
 /// Nanoseconds per call, one figure for each burst. `call` is given the number of the call.
-pub(crate) fn measure(bursts: usize, mut call: impl FnMut(u64)) -> Vec<f64> {
+fn measure(bursts: usize, mut call: impl FnMut(u64)) -> Vec<f64> {
     let mut number = 0;
     for _ in 0..WARM_UP {
         call(number);

@@ -1,0 +1,27 @@
+//! Who is compared, each in its own words.
+//!
+//! Every peer is set up as its documentation shows for lines of JSON in a file of the day, with its
+//! own defaults. Where a peer drops by default, or lets its queue grow, and can be told to wait, a
+//! second candidate `…-blocking` does that: to disk only what loses nothing is a rival.
+
+pub(super) mod emit;
+pub(super) mod fast_log;
+pub(super) mod ftlog;
+pub(super) mod json_subscriber;
+mod json_text;
+pub(super) mod limit;
+pub(super) mod log_serde;
+pub(super) mod logforth;
+pub(super) mod radiosonde;
+pub(super) mod slog;
+pub(super) mod spans;
+pub(super) mod spdlog;
+pub(super) mod tracing_json;
+
+use std::time::Duration;
+
+/// Room in the queue of a peer that is told to wait, and that has no default for it: as in
+/// tracing-appender.
+const QUEUE: usize = 128_000;
+/// Time for a peer with a bounded flush to write what is left.
+const WITHIN: Duration = Duration::from_secs(60);

@@ -1,0 +1,110 @@
+//! This project, with its defaults.
+
+use crate::events::subject::{Ended, Fields, Subject};
+use crate::harness::{Overflow, Role};
+use radiosonde::Guard;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Time for the drain to write what is left.
+const WITHIN: Duration = Duration::from_secs(60);
+/// How long a producer that must lose nothing waits for room in its ring.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Through `event!`.
+pub(crate) struct Macro(Guard);
+
+/// Through `tracing`.
+pub(crate) struct Tracing(Guard);
+
+impl Subject for Macro {
+    const NAME: &'static str = "radiosonde";
+    const ROLE: Role = Role::Ours;
+    const OVERFLOW: Overflow = Overflow::Drops;
+    const PACKAGES: &'static [&'static str] = &["radiosonde"];
+
+    fn start(folder: &Path) -> Result<Self, String> {
+        start(folder).map(Self)
+    }
+
+    #[inline]
+    fn event(&self, items: u64) {
+        let &Fields { page, user, attempt, ratio } = Fields::of(items);
+        radiosonde::event!("user.action", page, user, items, attempt, ratio, "clicked");
+    }
+
+    #[inline]
+    fn disabled(&self, fields: &Fields, items: u64) {
+        let &Fields { page, user, attempt, ratio } = fields;
+        radiosonde::event!(
+            "user.action",
+            level: debug,
+            page,
+            user,
+            items,
+            attempt,
+            ratio,
+            "clicked"
+        );
+    }
+
+    fn finish(self) -> Result<Ended, String> {
+        finish(self.0)
+    }
+
+    fn without_loss<R>(produce: impl FnOnce() -> R) -> R {
+        radiosonde_record::patiently(PATIENCE, produce)
+    }
+}
+
+impl Subject for Tracing {
+    const NAME: &'static str = Macro::NAME;
+    const ROLE: Role = Role::Ours;
+    const OVERFLOW: Overflow = Overflow::Drops;
+    const PACKAGES: &'static [&'static str] = &["radiosonde", "tracing", "tracing-subscriber"];
+
+    fn start(folder: &Path) -> Result<Self, String> {
+        start(folder).map(Self)
+    }
+
+    #[inline]
+    fn event(&self, items: u64) {
+        let &Fields { page, user, attempt, ratio } = Fields::of(items);
+        tracing::info!(kind = "user.action", page, user, items, attempt, ratio, "clicked");
+    }
+
+    #[inline]
+    fn disabled(&self, fields: &Fields, items: u64) {
+        let &Fields { page, user, attempt, ratio } = fields;
+        tracing::debug!(kind = "user.action", page, user, items, attempt, ratio, "clicked");
+    }
+
+    fn finish(self) -> Result<Ended, String> {
+        finish(self.0)
+    }
+
+    fn without_loss<R>(produce: impl FnOnce() -> R) -> R {
+        Macro::without_loss(produce)
+    }
+}
+
+fn start(folder: &Path) -> Result<Guard, String> {
+    let telemetry = radiosonde::init!(dir = folder);
+    let report = telemetry.report();
+    if report.survives_kill {
+        Ok(telemetry)
+    } else {
+        Err(format!("not the form that survives a kill:\n{report}"))
+    }
+}
+
+fn finish(telemetry: Guard) -> Result<Ended, String> {
+    let flushed = telemetry.flush(WITHIN);
+    // What follows is a sync, which nobody else is asked for.
+    let at = Instant::now();
+    if flushed.events.pending > 0 {
+        return Err(format!("not written within {WITHIN:?}:\n{flushed}"));
+    }
+    let report = telemetry.shutdown(WITHIN);
+    Ok(Ended { counted: Some(report.events.dropped), at })
+}

@@ -1,0 +1,155 @@
+//! Which events stand in the files of a folder.
+
+use super::subject::{EVENT, Ended};
+use crate::harness::Books;
+use memchr::memmem::Finder;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+/// Buffer for reading: some thousand lines.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// What was found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Different events among the first so many.
+    pub(super) distinct: u64,
+    /// Lines of an event that had a line already.
+    pub(super) duplicated: u64,
+    /// Lines that are broken off or run into another.
+    pub(super) torn: u64,
+    /// Lines of events, and their bytes with the ends of lines.
+    pub(super) lines: u64,
+    pub(super) bytes: u64,
+}
+
+impl Seen {
+    /// Reads all files of the folder itself; `events` is how many there can be. Lines of other
+    /// things are passed over.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and an event nobody recorded.
+    pub(super) fn of(folder: &Path, events: u64) -> Result<Seen, String> {
+        let wrong = |error: std::io::Error| format!("cannot read {}: {error}", folder.display());
+        let mut seen = Seen::default();
+        let mut known = vec![0_u64; events.div_ceil(64) as usize];
+        for entry in std::fs::read_dir(folder).map_err(wrong)? {
+            let path = entry.map_err(wrong)?.path();
+            if path.is_file() {
+                let file = File::open(&path).map_err(wrong)?;
+                let mut reader = BufReader::with_capacity(BUFFER_BYTES, file);
+                seen.read(&mut reader, &mut known).map_err(|error| match error {
+                    Wrong::Io(error) => wrong(error),
+                    Wrong::Stranger(number) => {
+                        format!("{}: event {number} of {events}", path.display())
+                    }
+                })?;
+            }
+        }
+        Ok(seen)
+    }
+
+    fn read(&mut self, reader: &mut impl BufRead, known: &mut [u64]) -> Result<(), Wrong> {
+        let name = format!("\"{EVENT}\"");
+        let (name, items) = (Finder::new(&name), Finder::new("\"items\":"));
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line).map_err(Wrong::Io)? > 0 {
+            let of_an_event = name.find(&line);
+            if let Some(at) = of_an_event {
+                let number = items.find(&line).and_then(|at| number(&line[at + 8..]));
+                let again = name.find(&line[at + 1..]).is_some();
+                match number {
+                    Some(number) if line.ends_with(b"}\n") && !again => {
+                        self.count(number, line.len() as u64, known)?;
+                    }
+                    _ => self.torn += 1,
+                }
+            } else if line.last() != Some(&b'\n') {
+                self.torn += 1;
+            }
+            line.clear();
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, number: u64, bytes: u64, known: &mut [u64]) -> Result<(), Wrong> {
+        self.lines += 1;
+        self.bytes += bytes;
+        let word = known.get_mut((number / 64) as usize).ok_or(Wrong::Stranger(number))?;
+        let bit = 1 << (number % 64);
+        if *word & bit == 0 {
+            *word |= bit;
+            self.distinct += 1;
+        } else {
+            self.duplicated += 1;
+        }
+        Ok(())
+    }
+
+    /// The books of a round with so many events.
+    pub(super) fn books(&self, events: u64, ended: &Ended) -> Books {
+        Books {
+            events,
+            lost: events.saturating_sub(self.distinct),
+            counted: ended.counted,
+            duplicated: self.duplicated,
+        }
+    }
+}
+
+enum Wrong {
+    Io(std::io::Error),
+    Stranger(u64),
+}
+
+/// The number at the start, in quotes or not; a digit must be followed by something that is none.
+fn number(text: &[u8]) -> Option<u64> {
+    let text = text.strip_prefix(b"\"").unwrap_or(text);
+    let digits = text.iter().position(|byte| !byte.is_ascii_digit())?;
+    std::str::from_utf8(&text[..digits]).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(text: &str) -> Seen {
+        let mut seen = Seen::default();
+        let mut known = vec![0; 2];
+        let read = seen.read(&mut text.as_bytes(), &mut known);
+        assert!(read.is_ok(), "{text}");
+        seen
+    }
+
+    #[test]
+    fn each_event_counts_once() {
+        let line = |number: u64| format!("{{\"evt\":\"user.action\",\"items\":{number}}}\n");
+        let text = line(0) + &line(127) + "{\"evt\":\"other\"}\n" + &line(127);
+        let found = seen(&text);
+        assert_eq!((found.distinct, found.duplicated, found.torn, found.lines), (2, 1, 0, 3));
+        assert_eq!(found.bytes, (line(0) + &line(127) + &line(127)).len() as u64);
+        assert_eq!(seen("{\"items\":\"5\",\"evt\":\"user.action\"}\n").distinct, 1);
+    }
+
+    #[test]
+    fn a_torn_line_is_no_event() {
+        for text in [
+            "{\"evt\":\"user.action\",\"items\":1",
+            "{\"evt\":\"user.action\",\"items\":12\n",
+            "{\"evt\":\"user.action\",\"it{\"evt\":\"user.action\",\"items\":2}\n",
+            "{\"evt\":\"user",
+        ] {
+            let found = seen(text);
+            assert_eq!((found.distinct, found.torn), (0, 1), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_event_that_nobody_recorded_is_an_error() {
+        let mut known = vec![0; 1];
+        let text = b"{\"evt\":\"user.action\",\"items\":64}\n";
+        let read = Seen::default().read(&mut &text[..], &mut known);
+        assert!(matches!(read, Err(Wrong::Stranger(64))));
+    }
+}

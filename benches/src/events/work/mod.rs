@@ -1,0 +1,6 @@
+//! What is measured, the same for every candidate.
+
+pub(super) mod bursts;
+pub(super) mod disabled;
+pub(super) mod disk;
+pub(super) mod isolated;
