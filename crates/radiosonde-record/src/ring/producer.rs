@@ -175,14 +175,11 @@ impl<M: Words> Producer<M> {
     }
 
     #[cold]
-    fn take_larger(&mut self) {
+    pub(super) fn take_larger(&mut self) {
         if self.ring.memory.load_acquire(layout::TAIL_AT) == self.head {
             self.pressed = false;
         }
         let ring = Arc::clone(&self.ring);
-        if let Some(larger) = ring.larger() {
-            let left = std::mem::replace(self, larger);
-            ring.leave(left);
-        }
+        ring.exchange(self);
     }
 }
