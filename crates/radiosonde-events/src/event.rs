@@ -101,47 +101,47 @@ macro_rules! __event {
     // Fields.
     (@fields $o:tt [$($f:tt)*] $($k:ident).+ = %$v:expr $(, $($rest:tt)*)?) => {
         $crate::__event!(@fields $o
-            [$($f)* (stringify!($($k).+), $crate::__private::Value::Display(&$v))]
+            [$($f)* (stringify!($($k).+), &$crate::__private::Value::Display(&$v))]
             $($($rest)*)?)
     };
     (@fields $o:tt [$($f:tt)*] $($k:ident).+ = ?$v:expr $(, $($rest:tt)*)?) => {
         $crate::__event!(@fields $o
-            [$($f)* (stringify!($($k).+), $crate::__private::Value::Debug(&$v))]
+            [$($f)* (stringify!($($k).+), &$crate::__private::Value::Debug(&$v))]
             $($($rest)*)?)
     };
     (@fields $o:tt [$($f:tt)*] $($k:ident).+ = $v:expr $(, $($rest:tt)*)?) => {
         $crate::__event!(@fields $o
-            [$($f)* (stringify!($($k).+), $crate::__private::ToValue::to_value(&$v))]
+            [$($f)* (stringify!($($k).+), &$v)]
             $($($rest)*)?)
     };
     (@fields $o:tt [$($f:tt)*] $k:literal = %$v:expr $(, $($rest:tt)*)?) => {
         $crate::__event!(@fields $o
-            [$($f)* ($k, $crate::__private::Value::Display(&$v))]
+            [$($f)* ($k, &$crate::__private::Value::Display(&$v))]
             $($($rest)*)?)
     };
     (@fields $o:tt [$($f:tt)*] $k:literal = ?$v:expr $(, $($rest:tt)*)?) => {
         $crate::__event!(@fields $o
-            [$($f)* ($k, $crate::__private::Value::Debug(&$v))]
+            [$($f)* ($k, &$crate::__private::Value::Debug(&$v))]
             $($($rest)*)?)
     };
     (@fields $o:tt [$($f:tt)*] $k:literal = $v:expr $(, $($rest:tt)*)?) => {
         $crate::__event!(@fields $o
-            [$($f)* ($k, $crate::__private::ToValue::to_value(&$v))]
+            [$($f)* ($k, &$v)]
             $($($rest)*)?)
     };
     (@fields $o:tt [$($f:tt)*] %$($k:ident).+ $(, $($rest:tt)*)?) => {
         $crate::__event!(@fields $o
-            [$($f)* (stringify!($($k).+), $crate::__private::Value::Display(&$($k).+))]
+            [$($f)* (stringify!($($k).+), &$crate::__private::Value::Display(&$($k).+))]
             $($($rest)*)?)
     };
     (@fields $o:tt [$($f:tt)*] ?$($k:ident).+ $(, $($rest:tt)*)?) => {
         $crate::__event!(@fields $o
-            [$($f)* (stringify!($($k).+), $crate::__private::Value::Debug(&$($k).+))]
+            [$($f)* (stringify!($($k).+), &$crate::__private::Value::Debug(&$($k).+))]
             $($($rest)*)?)
     };
     (@fields $o:tt [$($f:tt)*] $($k:ident).+ $(, $($rest:tt)*)?) => {
         $crate::__event!(@fields $o
-            [$($f)* (stringify!($($k).+), $crate::__private::ToValue::to_value(&$($k).+))]
+            [$($f)* (stringify!($($k).+), &$($k).+)]
             $($($rest)*)?)
     };
     (@fields $o:tt $f:tt $option:ident : $($rest:tt)*) => {
@@ -186,9 +186,14 @@ macro_rules! __event {
                 message: $crate::__private::constant_message($m),
             });
         if $crate::__private::is_enabled(&__RADIOSONDE_SITE, || $crate::__event!(@rate $r)) {
-            $crate::__private::emit(&__RADIOSONDE_SITE, &[$($v),*], format_args!($m $($a)*));
+            $crate::__private::emit(
+                &__RADIOSONDE_SITE, &$crate::__event!(@list $($v,)*), format_args!($m $($a)*),
+            );
         }
     }};
+
+    (@list) => { () };
+    (@list $first:expr, $($rest:tt)*) => { ($first, $crate::__event!(@list $($rest)*)) };
 
     (@source ($t:expr) ()) => { $t };
     (@source ($t:expr) ($s:expr)) => { $s };
