@@ -5,9 +5,17 @@
 /// ```
 /// use radiosonde_events::event;
 ///
-/// let (order, attempts, error) = (17, 3, std::fmt::Error);
-/// event!("order.paid", order, amount_cents = 1999, "order {order} paid");
+/// struct Order {
+///     id: u64,
+///     cents: u64,
+/// }
+/// let order = Order { id: 17, cents: 1999 };
+/// let (attempts, error) = (3, std::fmt::Error);
+///
+/// event!("shop.opened");
+/// event!("order.paid", order.id, amount_cents = order.cents, "order {} paid", order.id);
 /// event!("order.failed", level: error, source: "billing", error = %error, attempts);
+/// event!("http.request", "user-agent" = "curl/8", http.status = 200);
 /// event!("cache.miss", level: debug, target: "shop::cache", ratelimit: 10, key = ?("a", 1));
 /// ```
 ///
