@@ -32,6 +32,10 @@
 //! A record counts when its length is plausible and its check is right. Readers skip field types
 //! they do not know by refusing the record (it is counted), never by guessing.
 
+mod raw;
+
+pub use raw::{RawFields, RawValue};
+
 use std::fmt::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
