@@ -1,7 +1,7 @@
 //! Records to lines.
 
 use radiosonde_context::packed::{Unpacked, unpack};
-use radiosonde_record::{Descriptor, Key, Kind, Level, Record, SpanPart, Value};
+use radiosonde_record::{Descriptor, Kind, Level, RawValue, Record, SpanPart, Value};
 use radiosonde_redact::REDACTED;
 
 use crate::digits::hexadecimal;
@@ -185,19 +185,22 @@ fn listed_members(line: &mut Line<'_>, record: &Record<'_>, resolver: Resolver<'
     }
     let mut next = 0;
     let mut is_redacted = false;
-    for (key, value) in record.fields() {
-        let Key::Index(index) = key else { return false };
+    let mut fields = record.raw_fields();
+    for (index, value) in &mut fields {
         let Some(key) = resolver.text.keys.get(index).filter(|_| index >= next) else {
             return false;
         };
         next = index + 1;
         line.piece(&key.text);
-        if key.redacted.is_some() && !matches!(value, Value::Null) {
+        if key.redacted.is_some() && value != RawValue::Null {
             is_redacted = true;
             line.value(&Value::Str(REDACTED));
         } else {
-            line.value(&value);
+            line.raw_value(value);
         }
+    }
+    if !fields.is_indexed() {
+        return false;
     }
     if next > 0 {
         line.take_back_one();

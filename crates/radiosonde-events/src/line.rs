@@ -1,6 +1,6 @@
 //! A line while it is written.
 
-use radiosonde_record::Value;
+use radiosonde_record::{RawValue, Value};
 
 use crate::digits::{EIGHT_DIGITS, eight, up_to_eight};
 use crate::json;
@@ -100,7 +100,12 @@ impl<'a> Line<'a> {
     /// Appends text as the inside of a JSON string.
     #[inline(always)]
     pub(crate) fn text(&mut self, text: &str) {
-        let bytes = text.as_bytes();
+        self.bytes(text.as_bytes());
+    }
+
+    /// As [`Line::text`], of UTF-8.
+    #[inline(always)]
+    fn bytes(&mut self, bytes: &[u8]) {
         if bytes.len() > 32 {
             self.at = long_text(self.buffer, self.at, self.out, bytes);
         } else if copy_plain(self.room(), bytes) {
@@ -136,34 +141,48 @@ impl<'a> Line<'a> {
     /// Appends a member's value and a comma. What JSON has no number for becomes a string.
     #[inline(always)]
     pub(crate) fn value(&mut self, value: &Value<'_>) {
+        self.raw_value(match *value {
+            Value::Str(text) => RawValue::Text(text.as_bytes()),
+            Value::U64(number) => RawValue::U64(number),
+            Value::I64(number) => RawValue::I64(number),
+            Value::F64(number) => RawValue::F64(number),
+            Value::Bool(value) => RawValue::Bool(value),
+            Value::Json(text) => RawValue::Json(text.as_bytes()),
+            // A record read back has no other kinds.
+            _ => RawValue::Null,
+        });
+    }
+
+    /// As [`Line::value`].
+    #[inline(always)]
+    pub(crate) fn raw_value(&mut self, value: RawValue<'_>) {
         match value {
-            Value::Str(text) => {
+            RawValue::Text(text) => {
                 self.literal(b"\"");
-                self.text(text);
+                self.bytes(text);
                 return self.literal(b"\",");
             }
-            Value::U64(number) => self.unsigned(*number),
-            Value::I64(number) => {
-                if *number < 0 {
+            RawValue::U64(number) => self.unsigned(number),
+            RawValue::I64(number) => {
+                if number < 0 {
                     self.literal(b"-");
                 }
                 self.unsigned(number.unsigned_abs());
             }
-            Value::F64(number) if number.is_finite() => {
+            RawValue::F64(number) if number.is_finite() => {
                 let mut digits = zmij::Buffer::new();
-                let digits = digits.format_finite(*number).as_bytes();
+                let digits = digits.format_finite(number).as_bytes();
                 // The longest number has 24 characters.
                 copy_short(self.room(), digits);
                 self.at += digits.len();
             }
-            Value::F64(number) if number.is_nan() => self.literal(b"\"NaN\""),
-            Value::F64(number) if *number > 0.0 => self.literal(b"\"+Inf\""),
-            Value::F64(_) => self.literal(b"\"-Inf\""),
-            Value::Bool(true) => self.literal(b"true"),
-            Value::Bool(false) => self.literal(b"false"),
-            Value::Json(text) => self.verbatim(text.as_bytes()),
-            // A record read back has no other kinds.
-            _ => self.literal(b"null"),
+            RawValue::F64(number) if number.is_nan() => self.literal(b"\"NaN\""),
+            RawValue::F64(number) if number > 0.0 => self.literal(b"\"+Inf\""),
+            RawValue::F64(_) => self.literal(b"\"-Inf\""),
+            RawValue::Bool(true) => self.literal(b"true"),
+            RawValue::Bool(false) => self.literal(b"false"),
+            RawValue::Json(text) => self.verbatim(text),
+            RawValue::Null => self.literal(b"null"),
         }
         self.literal(b",");
     }

@@ -1,6 +1,5 @@
 //! The drain: from the rings of this process to its day files.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -16,6 +15,7 @@ use crate::files::Unsynced;
 use crate::journal::{Journal, lock};
 use crate::lanes::{self, Lane};
 use crate::ring::{Calibration, Consumer, Source as _};
+use crate::site_cache::SiteCache;
 use crate::slot::Lease;
 use crate::stage::Stage;
 use crate::writer::Writer;
@@ -181,7 +181,7 @@ pub struct Drain {
     misplaced: Option<String>,
     lanes: Vec<Lane<Consumer>>,
     batch: Batch,
-    sites: HashMap<u32, Arc<Descriptor>>,
+    sites: SiteCache<Find>,
     notify: Box<dyn Fn(Notice) + Send>,
     blocked: bool,
     calibration: Calibration,
@@ -219,7 +219,7 @@ impl Drain {
             misplaced: None,
             lanes: Vec::new(),
             batch: Batch::default(),
-            sites: HashMap::new(),
+            sites: SiteCache::new(find(journal)),
             notify,
             blocked: false,
             calibration: Calibration::new(),
@@ -332,14 +332,8 @@ impl Drain {
     }
 
     fn fill(&mut self) {
-        let (sites, journal) = (&mut self.sites, &self.journal);
-        let mut describe = |id: u32| {
-            let find = || journal.descriptor(id).unwrap_or_default();
-            Arc::clone(sites.entry(id).or_insert_with(find))
-        };
-        let sink = self.sink.as_mut();
-        let batch = &mut self.batch;
-        let refused = lanes::fill(&mut self.lanes, sink, batch, BATCH_BYTES, &mut describe);
+        let (lanes, sink) = (&mut self.lanes, self.sink.as_mut());
+        let refused = lanes::fill(lanes, sink, &mut self.batch, BATCH_BYTES, &mut self.sites);
         for kind in &refused.records {
             self.journal.count_rejected(*kind);
         }
@@ -426,6 +420,14 @@ impl Drain {
             (self.notify)(Notice::Blocked(error));
         }
     }
+}
+
+/// Finds descriptors of a journal.
+type Find = Box<dyn FnMut(u32) -> Arc<Descriptor> + Send>;
+
+fn find(journal: &Journal) -> Find {
+    let journal = journal.clone();
+    Box::new(move |id| journal.descriptor(id).unwrap_or_default())
 }
 
 impl std::fmt::Debug for Drain {

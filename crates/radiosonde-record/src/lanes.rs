@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::batch::{Batch, Sink};
-use crate::descriptor::Descriptor;
 use crate::format::Record;
 use crate::level::Kind;
 use crate::ring::Source;
+use crate::site_cache::Describe;
 
 /// A ring and its next record.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ pub(crate) fn fill<S: Source>(
     sink: &mut dyn Sink,
     batch: &mut Batch,
     limit: usize,
-    describe: &mut dyn FnMut(u32) -> Arc<Descriptor>,
+    sites: &mut impl Describe,
 ) -> Refused {
     let mut refused = Refused::default();
     batch.clear();
@@ -81,7 +81,7 @@ pub(crate) fn fill<S: Source>(
             if batch.len() >= limit {
                 return refused;
             }
-            encode(lane, sink, batch, describe, &mut refused);
+            encode(lane, sink, batch, sites, &mut refused);
         }
     }
     refused
@@ -117,13 +117,13 @@ fn encode<S: Source>(
     lane: &mut Lane<S>,
     sink: &mut dyn Sink,
     batch: &mut Batch,
-    describe: &mut dyn FnMut(u32) -> Arc<Descriptor>,
+    sites: &mut impl Describe,
     refused: &mut Refused,
 ) {
     let Some((length, _)) = lane.next.take() else { return };
     let number = lane.source.number();
     lane.source.record(length, |bytes| {
-        if let Err(kind) = encode_record(bytes, number, S::TRUSTED, sink, batch, describe) {
+        if let Err(kind) = encode_record(bytes, number, S::TRUSTED, sink, batch, sites) {
             refused.records.push(kind);
         }
     });
@@ -139,18 +139,22 @@ fn encode_record(
     trusted: bool,
     sink: &mut dyn Sink,
     batch: &mut Batch,
-    describe: &mut dyn FnMut(u32) -> Arc<Descriptor>,
+    sites: &mut impl Describe,
 ) -> Result<(), Kind> {
     let decoded = if trusted { Record::decode(bytes) } else { Record::decode_whole(bytes) };
     // The kind stands at a fixed place; a record this damaged may lie about it.
     let told = || bytes.get(28).and_then(|kind| Kind::from_u8(*kind)).unwrap_or(Kind::Event);
     let record = decoded.map_err(|_| told())?;
+    let inline;
     let site = match &record.inline_site {
-        Some(site) => Arc::new(site.clone()),
-        None => describe(record.site),
+        Some(site) => {
+            inline = Arc::new(site.clone());
+            &inline
+        }
+        None => sites.describe(record.site),
     };
     let mark = batch.mark(record.kind);
-    let encoded = catch_unwind(AssertUnwindSafe(|| sink.encode(&record, &site, ring, batch)));
+    let encoded = catch_unwind(AssertUnwindSafe(|| sink.encode(&record, site, ring, batch)));
     if encoded.is_err() {
         batch.rewind(record.kind, mark);
         return Err(record.kind);

@@ -61,6 +61,7 @@ mod rate;
 pub mod recovery;
 #[expect(unsafe_code, reason = "rings are shared memory; the only place of the crate")]
 mod ring;
+mod site_cache;
 mod sites;
 mod slot;
 mod stage;
@@ -79,9 +80,13 @@ pub use format::{
     Builder, DecodeError, EncodedFields, FIELD_MAX, Fields, Key, MESSAGE_MAX, RECORD_MAX, Record,
     Site, SpanPart, format_panics,
 };
+#[doc(hidden)]
+pub use format::{RawFields, RawValue};
 pub use journal::{Journal, Placement, RING_CAPACITY_MAX, RING_CAPACITY_MIN, RINGS_BYTES_MAX};
 pub use level::{DropReason, Kind, Level};
 pub use placement::{FileSystem, file_system};
+#[doc(hidden)]
+pub use plain::{Cursor, FieldList};
 pub use rate::{HeldBack, LevelLimits, RateLimit};
 pub use ring::{AckCounter, on_fork_child};
 pub use slot::{Instance, Lease, Slot, create_directory, new_instance_id};

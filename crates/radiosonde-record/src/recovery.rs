@@ -3,7 +3,6 @@
 //! The caller holds the lock of the slot. Every step can be killed and repeated: the stage of the
 //! dead instance is used on, and its directory is removed last.
 
-use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -19,6 +18,7 @@ use crate::lanes::{self, Lane};
 use crate::level::{DropReason, Kind, Level};
 use crate::ring::image::Image;
 use crate::ring::{Counters, Source as _, region};
+use crate::site_cache::SiteCache;
 use crate::slot::{Instance, OWNER, QUARANTINE, RINGS};
 use crate::stage::{Contents, Stage, Staged};
 use crate::writer::Writer;
@@ -271,17 +271,14 @@ fn replay(
     poison: &mut Poison<'_>,
     between: &mut dyn FnMut() -> bool,
 ) -> io::Result<()> {
-    let mut known: HashMap<u32, Arc<Descriptor>> = HashMap::new();
-    let mut describe = |id: u32| {
-        let find = || Arc::new(region::lookup(callsites, id).unwrap_or_else(unknown_site));
-        Arc::clone(known.entry(id).or_insert_with(find))
-    };
+    let find = |id: u32| Arc::new(region::lookup(callsites, id).unwrap_or_else(unknown_site));
+    let mut sites = SiteCache::new(find);
     let mut lanes: Vec<Lane<Image>> = images.into_iter().map(Lane::new).collect();
     let mut batch = Batch::default();
     loop {
         let limit = poison.batch_bytes();
         let place = lanes.iter().map(|lane| lane.encoded).sum();
-        let fill = || lanes::fill(&mut lanes, sink, &mut batch, limit, &mut describe);
+        let fill = || lanes::fill(&mut lanes, sink, &mut batch, limit, &mut sites);
         let refused = poison.encode(place, fill)?;
         recovered.rejected += refused.records.len() as u64;
         recovered.lost_bytes += refused.bytes;
