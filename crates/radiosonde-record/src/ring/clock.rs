@@ -181,6 +181,8 @@ mod tests {
         assert_eq!(sound, clock.generation.get() > 0);
     }
 
+    // Elsewhere the counter stands still, and no anchor is ever published.
+    #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
     #[test]
     fn an_old_anchor_is_not_used() {
         let clock = Clock::new();

@@ -20,7 +20,7 @@ use loom::thread;
 use super::anchor::{Anchor, Published};
 use super::sync::AtomicU64;
 use super::{Consumer, Full, Producer, Ring, Source as _, process_barrier};
-use crate::format::HEADER_SIZE;
+use crate::format::{HEADER_SIZE, seal};
 use crate::level::{DropReason, Kind, Level};
 use memory::Watched;
 
@@ -41,10 +41,11 @@ fn ring(number: u32) -> (Arc<Ring<Watched>>, Producer<Watched>, Consumer<Watched
 
 /// A record that shows whether it is whole.
 fn push(producer: &mut Producer<Watched>, number: u64) -> Result<bool, Full> {
-    let fill = |place: &mut [u8]| {
+    let fill = |place: &mut [u8], stamp| {
         place[..4].copy_from_slice(&(RECORD as u32).to_le_bytes());
         place[16..24].copy_from_slice(&number.to_le_bytes());
         place[24..32].copy_from_slice(&(!number).to_le_bytes());
+        seal(place, stamp);
     };
     producer.push(RECORD, Kind::Event, Level::Critical, false, fill)
 }
