@@ -26,6 +26,8 @@ pub(crate) struct Encoder {
     /// `},"id":"….`, up to the ring's number.
     tail: Piece,
     buffer: Buffer,
+    /// What stands as finished JSON in a record was not written by this process.
+    checks_json: bool,
 }
 
 /// A record as a console shows it.
@@ -45,8 +47,14 @@ impl Encoder {
             identity: Identity::new(&owner),
             tail: Piece::new(format!("}},\"id\":\"{instance}.").as_bytes()),
             buffer: Buffer::default(),
+            checks_json: false,
             owner,
         }
+    }
+
+    /// For records that were read from files: what they call JSON is looked at first.
+    pub(crate) fn checking_json(self) -> Self {
+        Self { checks_json: true, ..self }
     }
 
     /// Appends the line of a record, line feed included.
@@ -59,7 +67,8 @@ impl Encoder {
     ) {
         let (rules, redactions) = (&self.owner.redact, &self.redactions);
         let text = self.sites.text(record, site, rules, redactions);
-        let resolver = Resolver { site, text, rules, redactions };
+        let checks_json = self.checks_json;
+        let resolver = Resolver { site, text, rules, redactions, checks_json };
         let mut line = Line::new(&mut self.buffer, out);
         line.literal(b"{\"ts\":\"");
         self.clock.write(&mut line, record.timestamp_ns);
@@ -103,7 +112,8 @@ impl Encoder {
     ) -> Prepared<'a> {
         let (rules, redactions) = (&self.owner.redact, &self.redactions);
         let text = self.sites.text(record, site, rules, redactions);
-        let fields = Resolver { site, text, rules, redactions }.fields(record);
+        let checks_json = self.checks_json;
+        let fields = Resolver { site, text, rules, redactions, checks_json }.fields(record);
         Prepared { record, context: unpack(record.context), fields }
     }
 }
@@ -190,6 +200,9 @@ fn listed_members(line: &mut Line<'_>, record: &Record<'_>, resolver: Resolver<'
         let Some(key) = resolver.text.keys.get(index).filter(|_| index >= next) else {
             return false;
         };
+        if resolver.checks_json && matches!(value, RawValue::Json(_)) {
+            return false;
+        }
         next = index + 1;
         line.piece(&key.text);
         if key.redacted.is_some() && value != RawValue::Null {

@@ -22,6 +22,7 @@ pub(crate) struct Resolver<'a> {
     pub(crate) text: &'a SiteText,
     pub(crate) rules: &'a Rules,
     pub(crate) redactions: &'a Redactions,
+    pub(crate) checks_json: bool,
 }
 
 impl<'a> Resolver<'a> {
@@ -31,7 +32,12 @@ impl<'a> Resolver<'a> {
         let mut fields: Vec<Field<'a>> = Vec::new();
         for (key, value) in record.fields() {
             let is_secret = !matches!(value, Value::Null) && self.counter(key).is_some();
-            let value = if is_secret { Value::Str(REDACTED) } else { value };
+            let value = match value {
+                _ if is_secret => Value::Str(REDACTED),
+                // A line that cannot be read would cost more than its value.
+                Value::Json(text) if self.checks_json && !is_json(text) => Value::Str(text),
+                value => value,
+            };
             let key = self.name(key);
             match fields.iter_mut().find(|field| field.key == key) {
                 Some(field) => field.value = value,
@@ -79,6 +85,11 @@ impl<'a> Resolver<'a> {
             },
         }
     }
+}
+
+/// Whether the text can stand in a line.
+fn is_json(text: &str) -> bool {
+    !text.contains('\n') && serde_json::from_str::<serde_json::Value>(text).is_ok()
 }
 
 /// Under which a value counts as redacted when its key is not known.

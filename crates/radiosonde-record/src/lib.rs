@@ -51,6 +51,8 @@ mod drain;
 mod files;
 mod filter;
 mod format;
+#[doc(hidden)]
+pub mod fuzzing;
 mod journal;
 mod lanes;
 mod level;
