@@ -91,7 +91,8 @@ pub fn ring_image() -> Vec<Vec<u8>> {
 
 /// Whole records, to be sealed anew and not.
 pub fn record_decode() -> Vec<Vec<u8>> {
-    let with = |first: u8| records().into_iter().map(move |record| [&[first], &record[..]].concat());
+    let with =
+        |first: u8| records().into_iter().map(move |record| [&[first], &record[..]].concat());
     with(0).chain(with(7)).collect()
 }
 
@@ -121,10 +122,13 @@ pub fn callsites_lookup() -> Vec<Vec<u8>> {
 
 /// Texts with everything that has an escape, at the lengths where the encoder changes its way.
 pub fn json_escape() -> Vec<Vec<u8>> {
-    let mut texts: Vec<Vec<u8>> = [1, 3, 7, 8, 15, 16, 31, 32, 33, 64, 1023, 1024, 1025, 4096, 5000]
-        .into_iter()
-        .flat_map(|length| ["x", "\"", "ä", "x\\\n"].map(|text| text.repeat(length).into_bytes()))
-        .collect();
+    let mut texts: Vec<Vec<u8>> =
+        [1, 3, 7, 8, 15, 16, 31, 32, 33, 64, 1023, 1024, 1025, 4096, 5000]
+            .into_iter()
+            .flat_map(|length| {
+                ["x", "\"", "ä", "x\\\n"].map(|text| text.repeat(length).into_bytes())
+            })
+            .collect();
     texts.push((0..0x80).collect());
     texts.push("\u{0}\u{7f}\u{80}\u{2028}\u{2029}\u{feff}\u{ffff}🦀".into());
     texts
@@ -133,7 +137,8 @@ pub fn json_escape() -> Vec<Vec<u8>> {
 /// A call of each way.
 pub fn encode_record() -> Vec<Vec<u8>> {
     let front = [&[0, 2][..], &1_759_758_190_u64.to_le_bytes(), &counted(&context())].concat();
-    let texts = ["user.action", "shop", "cart.rs", "", "items", "user"].map(|t| counted(t.as_bytes()));
+    let texts =
+        ["user.action", "shop", "cart.rs", "", "items", "user"].map(|t| counted(t.as_bytes()));
     let [name, source, file, message, first, second] = &texts;
     let built = |site: u8| {
         let site_of: [&[u8]; 9] =

@@ -177,8 +177,7 @@ fn open(
         pid: owner.pid,
         recovered: Recovered::default(),
     };
-    let mut sink =
-        DaySink::of_dead_process(owner, &instance.id, slot.number(), redactions.clone());
+    let mut sink = DaySink::of_dead_process(owner, &instance.id, slot.number(), redactions.clone());
     sink.begin(SystemTime::now());
     Ok(match Remains::open(root, instance, &mut sink)? {
         Ok(remains) => Opened::Remains(Box::new((found, sink, remains))),
