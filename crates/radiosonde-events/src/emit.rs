@@ -6,8 +6,8 @@ use std::panic::Location;
 
 use radiosonde_context::Context;
 use radiosonde_record::{
-    Callsite, CallsiteText, Descriptor, Journal, Kind, Level, RateLimit, Site, Value, Verdict,
-    is_heard, with_current,
+    Callsite, CallsiteText, Descriptor, FieldList, Journal, Kind, Level, RateLimit, Site, Value,
+    Verdict, is_heard, with_current,
 };
 
 use crate::event::is_event_name;
@@ -47,12 +47,12 @@ fn admits(site: &'static EventSite, own: Option<u32>) -> bool {
 
 /// Records the event of a call site. The message is not looked at when the call site has it.
 #[inline]
-pub fn emit(site: &'static EventSite, values: &[Value<'_>], message: fmt::Arguments<'_>) {
+pub fn emit(site: &'static EventSite, fields: &dyn FieldList, message: fmt::Arguments<'_>) {
     let at_site = site.callsite.text().message.is_some();
     let message = (!at_site).then(|| as_value(&message));
     with_current(|journal| {
         radiosonde_context::with_current(|context| {
-            journal.event(&site.callsite, context.packed(), message, values);
+            journal.event(&site.callsite, context.packed(), message, fields);
         });
     });
 }

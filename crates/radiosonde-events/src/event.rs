@@ -5,9 +5,17 @@
 /// ```
 /// use radiosonde_events::event;
 ///
-/// let (order, attempts, error) = (17, 3, std::fmt::Error);
-/// event!("order.paid", order, amount_cents = 1999, "order {order} paid");
+/// struct Order {
+///     id: u64,
+///     cents: u64,
+/// }
+/// let order = Order { id: 17, cents: 1999 };
+/// let (attempts, error) = (3, std::fmt::Error);
+///
+/// event!("shop.opened");
+/// event!("order.paid", order.id, amount_cents = order.cents, "order {} paid", order.id);
 /// event!("order.failed", level: error, source: "billing", error = %error, attempts);
+/// event!("http.request", "user-agent" = "curl/8", http.status = 200);
 /// event!("cache.miss", level: debug, target: "shop::cache", ratelimit: 10, key = ?("a", 1));
 /// ```
 ///
@@ -101,47 +109,47 @@ macro_rules! __event {
     // Fields.
     (@fields $o:tt [$($f:tt)*] $($k:ident).+ = %$v:expr $(, $($rest:tt)*)?) => {
         $crate::__event!(@fields $o
-            [$($f)* (stringify!($($k).+), $crate::__private::Value::Display(&$v))]
+            [$($f)* (stringify!($($k).+), &$crate::__private::Value::Display(&$v))]
             $($($rest)*)?)
     };
     (@fields $o:tt [$($f:tt)*] $($k:ident).+ = ?$v:expr $(, $($rest:tt)*)?) => {
         $crate::__event!(@fields $o
-            [$($f)* (stringify!($($k).+), $crate::__private::Value::Debug(&$v))]
+            [$($f)* (stringify!($($k).+), &$crate::__private::Value::Debug(&$v))]
             $($($rest)*)?)
     };
     (@fields $o:tt [$($f:tt)*] $($k:ident).+ = $v:expr $(, $($rest:tt)*)?) => {
         $crate::__event!(@fields $o
-            [$($f)* (stringify!($($k).+), $crate::__private::ToValue::to_value(&$v))]
+            [$($f)* (stringify!($($k).+), &$v)]
             $($($rest)*)?)
     };
     (@fields $o:tt [$($f:tt)*] $k:literal = %$v:expr $(, $($rest:tt)*)?) => {
         $crate::__event!(@fields $o
-            [$($f)* ($k, $crate::__private::Value::Display(&$v))]
+            [$($f)* ($k, &$crate::__private::Value::Display(&$v))]
             $($($rest)*)?)
     };
     (@fields $o:tt [$($f:tt)*] $k:literal = ?$v:expr $(, $($rest:tt)*)?) => {
         $crate::__event!(@fields $o
-            [$($f)* ($k, $crate::__private::Value::Debug(&$v))]
+            [$($f)* ($k, &$crate::__private::Value::Debug(&$v))]
             $($($rest)*)?)
     };
     (@fields $o:tt [$($f:tt)*] $k:literal = $v:expr $(, $($rest:tt)*)?) => {
         $crate::__event!(@fields $o
-            [$($f)* ($k, $crate::__private::ToValue::to_value(&$v))]
+            [$($f)* ($k, &$v)]
             $($($rest)*)?)
     };
     (@fields $o:tt [$($f:tt)*] %$($k:ident).+ $(, $($rest:tt)*)?) => {
         $crate::__event!(@fields $o
-            [$($f)* (stringify!($($k).+), $crate::__private::Value::Display(&$($k).+))]
+            [$($f)* (stringify!($($k).+), &$crate::__private::Value::Display(&$($k).+))]
             $($($rest)*)?)
     };
     (@fields $o:tt [$($f:tt)*] ?$($k:ident).+ $(, $($rest:tt)*)?) => {
         $crate::__event!(@fields $o
-            [$($f)* (stringify!($($k).+), $crate::__private::Value::Debug(&$($k).+))]
+            [$($f)* (stringify!($($k).+), &$crate::__private::Value::Debug(&$($k).+))]
             $($($rest)*)?)
     };
     (@fields $o:tt [$($f:tt)*] $($k:ident).+ $(, $($rest:tt)*)?) => {
         $crate::__event!(@fields $o
-            [$($f)* (stringify!($($k).+), $crate::__private::ToValue::to_value(&$($k).+))]
+            [$($f)* (stringify!($($k).+), &$($k).+)]
             $($($rest)*)?)
     };
     (@fields $o:tt $f:tt $option:ident : $($rest:tt)*) => {
@@ -186,9 +194,14 @@ macro_rules! __event {
                 message: $crate::__private::constant_message($m),
             });
         if $crate::__private::is_enabled(&__RADIOSONDE_SITE, || $crate::__event!(@rate $r)) {
-            $crate::__private::emit(&__RADIOSONDE_SITE, &[$($v),*], format_args!($m $($a)*));
+            $crate::__private::emit(
+                &__RADIOSONDE_SITE, &$crate::__event!(@list $($v,)*), format_args!($m $($a)*),
+            );
         }
     }};
+
+    (@list) => { () };
+    (@list $first:expr, $($rest:tt)*) => { ($first, $crate::__event!(@list $($rest)*)) };
 
     (@source ($t:expr) ()) => { $t };
     (@source ($t:expr) ($s:expr)) => { $s };

@@ -53,7 +53,7 @@ pub(crate) const TRAILER_SIZE: usize = 8;
 const FLAG_TRUNCATED: u16 = 1;
 pub(crate) const FLAG_SITE_MESSAGE: u16 = 2;
 /// Records past this have a checksum.
-const SECTOR: usize = 512;
+pub(crate) const SECTOR: usize = 512;
 /// The bit that makes a length one of bytes to be passed over.
 pub(crate) const FILLER: u32 = 1 << 31;
 pub(crate) const INLINE_KEY: u8 = 255;
@@ -242,9 +242,17 @@ impl EncodedFields {
     }
 }
 
-/// Writes into a finished record what only its ring knows, and the check.
+/// What only the ring of a record knows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stamp {
+    pub(crate) sequence: u64,
+    /// Records the ring has accepted with this one.
+    pub(crate) accepted: u64,
+}
+
+/// Writes the stamp into a finished record, and the check.
 #[inline]
-pub(crate) fn seal(record: &mut [u8], sequence: u64, accepted: u64) {
+pub(crate) fn seal(record: &mut [u8], Stamp { sequence, accepted }: Stamp) {
     let Some(trailer) = record.last_chunk_mut() else { return };
     *trailer = accepted.to_le_bytes();
     record[8..16].copy_from_slice(&sequence.to_le_bytes());

@@ -13,9 +13,9 @@ use crate::callsite::Callsite;
 use crate::descriptor::Descriptor;
 use crate::drain::Control;
 use crate::filter::Filter;
-use crate::format::{Builder, MESSAGE_MAX, Site};
+use crate::format::{self, Builder, MESSAGE_MAX, Site};
 use crate::level::{DropReason, Kind, Level};
-use crate::plain::{self, Plain};
+use crate::plain::{self, FieldList, Plain};
 use crate::pool::Rings;
 use crate::ring::{self, Consumer, Counters, Memory, Producer, Region, Ring};
 use crate::sites::Sites;
@@ -142,7 +142,10 @@ impl Journal {
         let mut builder = Builder::new(&mut buffer, kind, level, now, site, context);
         build(&mut builder);
         let truncated = builder.finish();
-        let fill = |record: &mut [u8]| record.copy_from_slice(&buffer);
+        let fill = |record: &mut [u8], stamp| {
+            record.copy_from_slice(&buffer);
+            format::seal(record, stamp);
+        };
         Push { kind, level, truncated, length: buffer.len(), fill }.run(self);
         thread::give_scratch(buffer);
     }
@@ -151,33 +154,33 @@ impl Journal {
     /// the ring itself. Never fails and never panics; waits as [`Journal::record`] does.
     ///
     /// `message` is left out when the call site has it.
-    #[inline]
     pub fn event(
         &self,
         callsite: &'static Callsite,
         context: &[u8],
         message: Option<Value<'_>>,
-        values: &[Value<'_>],
+        fields: &dyn FieldList,
     ) {
         if thread::is_suppressed() {
             return;
         }
-        let level = callsite.text().level;
-        let text = match message {
+        let text = callsite.text();
+        let field_count = text.keys.len();
+        let plain_message = match message {
             None => Some(None),
             Some(Value::Str(text)) if text.len() <= MESSAGE_MAX => Some(Some(text)),
             Some(_) => None,
         };
-        if let Some(message) = text
-            && let Some(length) = plain::length(context, message, values)
+        if let Some(message) = plain_message
+            && let Some(length) = plain::length(context, message, fields, field_count)
             && let Some(site) = self.number(callsite)
         {
-            let timestamp_ns = thread::now_ns();
-            let plain = Plain { level, timestamp_ns, site, context, message, values };
-            let fill = |record: &mut [u8]| plain.write(record);
+            let (level, timestamp_ns) = (text.level, thread::now_ns());
+            let plain = Plain { level, timestamp_ns, site, context, message, fields, field_count };
+            let fill = |record: &mut [u8], stamp| plain.write(record, stamp);
             return Push { kind: Kind::Event, level, truncated: false, length, fill }.run(self);
         }
-        self.formatted_event(callsite, context, message, values);
+        self.formatted_event(callsite, context, message, fields);
     }
 
     #[cold]
@@ -186,16 +189,14 @@ impl Journal {
         callsite: &'static Callsite,
         context: &[u8],
         message: Option<Value<'_>>,
-        values: &[Value<'_>],
+        fields: &dyn FieldList,
     ) {
         let text = callsite.text();
         let site = self.site(callsite.key(), || callsite.describe());
         self.record(Kind::Event, text.level, &site, context, |record| {
             // In full, should the call site have found no number.
             record.message(message.or(text.message.map(Value::Str)).unwrap_or(Value::Str("")));
-            for (index, value) in values.iter().enumerate() {
-                record.field(index, *value);
-            }
+            fields.each(0, &mut |index, value| record.field(index, value));
         });
     }
 

@@ -82,6 +82,8 @@ pub use format::{
 pub use journal::{Journal, Placement, RING_CAPACITY_MAX, RING_CAPACITY_MIN, RINGS_BYTES_MAX};
 pub use level::{DropReason, Kind, Level};
 pub use placement::{FileSystem, file_system};
+#[doc(hidden)]
+pub use plain::{Cursor, FieldList};
 pub use rate::{HeldBack, LevelLimits, RateLimit};
 pub use ring::{AckCounter, on_fork_child};
 pub use slot::{Instance, Lease, Slot, create_directory, new_instance_id};

@@ -1,12 +1,64 @@
 //! Records whose size is known before they are written: no formatter runs, so they are built in the
 //! ring itself, in one go.
 
-use crate::format::{self, FIELD_MAX};
+use crate::format::{self, FIELD_MAX, Stamp};
 use crate::level::{Kind, Level};
-use crate::value::Value;
+use crate::value::{ToValue, Value};
 
 /// Largest record that is built this way: past it, cutting and its marker are somebody else's work.
 const LENGTH_MAX: usize = 4096;
+/// What the length of a value that must be formatted or cut counts as.
+const NOT_PLAIN: usize = 1 << 20;
+
+/// The fields of an event as the macro has them: a list `(&first, (&second, ()))` of values whose
+/// types the compiler knows, so that writing them down takes no decisions.
+pub trait FieldList {
+    /// Bytes the fields take in a plain record; past its maximum when they are not plain.
+    fn length(&self) -> usize;
+    /// Writes the fields, the first under this index.
+    fn write(&self, index: u8, to: &mut Cursor<'_>);
+    /// Hands over the fields one by one, the first under this index.
+    fn each(&self, index: usize, take: &mut dyn FnMut(usize, Value<'_>));
+}
+
+impl FieldList for () {
+    #[inline]
+    fn length(&self) -> usize {
+        0
+    }
+
+    #[inline]
+    fn write(&self, _index: u8, _to: &mut Cursor<'_>) {}
+
+    #[inline]
+    fn each(&self, _index: usize, _take: &mut dyn FnMut(usize, Value<'_>)) {}
+}
+
+impl<A: ToValue + ?Sized, B: FieldList> FieldList for (&A, B) {
+    #[inline]
+    fn length(&self) -> usize {
+        let first = match self.0.to_value() {
+            Value::Null => 2,
+            Value::Bool(_) => 3,
+            Value::I64(_) | Value::U64(_) | Value::F64(_) => 10,
+            Value::Str(text) if text.len() <= FIELD_MAX => 6 + text.len(),
+            _ => NOT_PLAIN,
+        };
+        first.saturating_add(self.1.length())
+    }
+
+    #[inline]
+    fn write(&self, index: u8, to: &mut Cursor<'_>) {
+        to.value(index, &self.0.to_value());
+        self.1.write(index.wrapping_add(1), to);
+    }
+
+    #[inline]
+    fn each(&self, index: usize, take: &mut dyn FnMut(usize, Value<'_>)) {
+        take(index, self.0.to_value());
+        self.1.each(index + 1, take);
+    }
+}
 
 /// What a plain record is made of.
 pub(crate) struct Plain<'a> {
@@ -16,105 +68,121 @@ pub(crate) struct Plain<'a> {
     pub(crate) context: &'a [u8],
     /// `None` when the call site has it.
     pub(crate) message: Option<&'a str>,
-    pub(crate) values: &'a [Value<'a>],
+    pub(crate) fields: &'a dyn FieldList,
+    pub(crate) field_count: usize,
 }
 
 /// The length of the record, when it is plain: every value has its final size now.
 #[inline]
-pub(crate) fn length(context: &[u8], message: Option<&str>, values: &[Value<'_>]) -> Option<usize> {
-    let mut length = format::HEADER_SIZE + context.len() + message.map_or(0, str::len);
-    for value in values {
-        length += match value {
-            Value::Null => 2,
-            Value::Bool(_) => 3,
-            Value::I64(_) | Value::U64(_) | Value::F64(_) => 10,
-            Value::Str(text) if text.len() <= FIELD_MAX => 6 + text.len(),
-            _ => return None,
-        };
-    }
+pub(crate) fn length(
+    context: &[u8],
+    message: Option<&str>,
+    fields: &dyn FieldList,
+    field_count: usize,
+) -> Option<usize> {
+    let fixed = format::HEADER_SIZE + context.len() + message.map_or(0, str::len);
+    let length = fixed.saturating_add(fields.length());
     let length = length.next_multiple_of(8) + format::TRAILER_SIZE;
-    (length <= LENGTH_MAX && values.len() < usize::from(format::INLINE_KEY)).then_some(length)
+    (length <= LENGTH_MAX && field_count < usize::from(format::INLINE_KEY)).then_some(length)
 }
 
 impl Plain<'_> {
-    /// Writes the record into exactly its length of bytes, but for what the ring fills in.
+    /// Writes the record into exactly its length of bytes.
     #[inline]
-    pub(crate) fn write(&self, out: &mut [u8]) {
+    pub(crate) fn write(&self, out: &mut [u8], stamp: Stamp) {
         let flags = if self.message.is_none() { format::FLAG_SITE_MESSAGE } else { 0 };
-        let length = out.len() as u32;
         let message = self.message.unwrap_or_default();
-        let mut to = Cursor { out, at: 0 };
-        to.put(u64::from(length).to_le_bytes());
-        to.put([0; 8]);
-        to.put(self.timestamp_ns.to_le_bytes());
+        let length = out.len();
+        // Past a sector the check is one of the bytes, below.
+        let begin = length as u64 | stamp.accepted << 32;
         let site = u64::from(self.site)
             | (Kind::Event as u64) << 32
             | (self.level as u64) << 40
             | u64::from(flags) << 48;
-        to.put(site.to_le_bytes());
         // All below 64 KiB: the length was bounded before.
         let sizes = self.context.len() as u64
-            | (self.values.len() as u64) << 16
+            | (self.field_count as u64) << 16
             | (message.len() as u64) << 32;
-        to.put(sizes.to_le_bytes());
+        let header = [begin, stamp.sequence, self.timestamp_ns, site, sizes].map(u64::to_le_bytes);
+        if let Some(trailer) = out.last_chunk_mut() {
+            *trailer = stamp.accepted.to_le_bytes();
+        }
+        let mut to = Cursor { rest: &mut *out };
+        if let Some(room) = to.room::<{ format::HEADER_SIZE }>() {
+            room.copy_from_slice(header.as_flattened());
+        }
         to.bytes(self.context);
         to.bytes(message.as_bytes());
-        for (index, value) in self.values.iter().enumerate() {
-            to.value(index as u8, value);
+        self.fields.write(0, &mut to);
+        if length > format::SECTOR {
+            format::seal(out, stamp);
         }
     }
 }
 
 /// Writes one thing after another. What does not fit is left out: lengths are computed before.
-struct Cursor<'a> {
-    out: &'a mut [u8],
-    at: usize,
+#[derive(Debug)]
+pub struct Cursor<'a> {
+    rest: &'a mut [u8],
 }
 
-impl Cursor<'_> {
-    #[inline]
-    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
-        if let Some(place) = self.out.get_mut(self.at..self.at + N) {
-            place.copy_from_slice(&bytes);
-            self.at += N;
-        }
+impl<'a> Cursor<'a> {
+    #[inline(always)]
+    fn room<const N: usize>(&mut self) -> Option<&'a mut [u8; N]> {
+        let (room, rest) = std::mem::take(&mut self.rest).split_first_chunk_mut()?;
+        self.rest = rest;
+        Some(room)
     }
 
-    #[inline]
+    #[inline(always)]
     fn bytes(&mut self, bytes: &[u8]) {
-        if let Some(place) = self.out.get_mut(self.at..self.at + bytes.len()) {
-            copy(place, bytes);
-            self.at += bytes.len();
+        let rest = std::mem::take(&mut self.rest);
+        if let Some((room, rest)) = rest.split_at_mut_checked(bytes.len()) {
+            copy(room, bytes);
+            self.rest = rest;
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn number(&mut self, key: u8, kind: u8, bits: u64) {
-        let [a, b, c, d, e, f, g, h] = bits.to_le_bytes();
-        self.put([key, kind, a, b, c, d, e, f, g, h]);
+        if let Some(room) = self.room::<10>() {
+            room[..2].copy_from_slice(&[key, kind]);
+            room[2..].copy_from_slice(&bits.to_le_bytes());
+        }
     }
 
-    #[inline]
+    #[inline(always)]
     fn value(&mut self, key: u8, value: &Value<'_>) {
         match value {
-            Value::Bool(value) => self.put([key, format::BOOL, u8::from(*value)]),
+            Value::Bool(value) => {
+                if let Some(room) = self.room::<3>() {
+                    *room = [key, format::BOOL, u8::from(*value)];
+                }
+            }
             Value::I64(value) => self.number(key, format::I64, *value as u64),
             Value::U64(value) => self.number(key, format::U64, *value),
             Value::F64(value) => self.number(key, format::F64, value.to_bits()),
             Value::Str(text) => {
-                let [a, b, c, d] = (text.len() as u32).to_le_bytes();
-                self.put([key, format::TEXT, a, b, c, d]);
+                if let Some(room) = self.room::<6>() {
+                    room[..2].copy_from_slice(&[key, format::TEXT]);
+                    room[2..].copy_from_slice(&(text.len() as u32).to_le_bytes());
+                }
                 self.bytes(text.as_bytes());
             }
             // Others are not plain.
-            _ => self.put([key, format::NULL]),
+            _ => {
+                if let Some(room) = self.room::<2>() {
+                    *room = [key, format::NULL];
+                }
+            }
         }
     }
 }
 
 /// Copies between slices of one length; short texts, which most are, without a call.
-#[inline]
-fn copy(to: &mut [u8], from: &[u8]) {
+#[inline(always)]
+pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
+    #[inline(always)]
     fn ends<const N: usize>(to: &mut [u8], from: &[u8]) {
         // Two pieces that overlap in the middle.
         if let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) {
@@ -128,10 +196,15 @@ fn copy(to: &mut [u8], from: &[u8]) {
     }
     match from.len() {
         0 => {}
-        1..=3 => to.copy_from_slice(from),
+        1..=3 => {
+            for (to, from) in to.iter_mut().zip(from) {
+                *to = *from;
+            }
+        }
         4..=7 => ends::<4>(to, from),
         8..=15 => ends::<8>(to, from),
         16..=31 => ends::<16>(to, from),
+        32..=64 => ends::<32>(to, from),
         _ => to.copy_from_slice(from),
     }
 }
@@ -143,48 +216,44 @@ mod tests {
 
     #[test]
     fn a_plain_record_reads_back() {
-        let long = "x".repeat(100);
-        let texts: Vec<&str> = (0..40).map(|length| &long[..length]).collect();
-        for text in texts {
-            let values = [
-                Value::Null,
-                Value::Bool(true),
-                Value::I64(-4),
-                Value::U64(u64::MAX),
-                Value::F64(0.5),
-                Value::Str(text),
-            ];
+        let long = "x".repeat(700);
+        for text in (0..long.len()).map(|length| &long[..length]) {
+            let fields = (&None::<u8>, (&true, (&-4i64, (&u64::MAX, (&0.5f64, (text, ()))))));
             let plain = Plain {
                 level: Level::Error,
                 timestamp_ns: 77,
                 site: 9,
                 context: b"context",
                 message: Some(text),
-                values: &values,
+                fields: &fields,
+                field_count: 6,
             };
-            let length = length(plain.context, plain.message, &values).unwrap();
+            let length = length(plain.context, plain.message, &fields, 6).unwrap();
             let mut bytes = vec![0; length];
-            plain.write(&mut bytes);
-            format::seal(&mut bytes, 5, 4);
+            plain.write(&mut bytes, Stamp { sequence: 5, accepted: 4 });
             let record = Record::decode_whole(&bytes).unwrap();
             assert_eq!((record.sequence, record.timestamp_ns, record.site), (5, 77, 9));
             assert_eq!((record.level, record.kind), (Level::Error, Kind::Event));
             assert_eq!((record.context, record.message), (&b"context"[..], text));
             assert!(!record.message_at_site && !record.truncated);
-            let fields: Vec<_> = record.fields().collect();
-            for (at, ((key, value), given)) in fields.iter().zip(&values).enumerate() {
-                assert_eq!(*key, Key::Index(at));
-                assert_eq!(format!("{value:?}"), format!("{given:?}"));
-            }
-            assert_eq!(fields.len(), values.len());
+            let mut given = Vec::new();
+            fields
+                .each(0, &mut |index, value| given.push((Key::Index(index), format!("{value:?}"))));
+            let read: Vec<_> =
+                record.fields().map(|(key, value)| (key, format!("{value:?}"))).collect();
+            assert_eq!(read, given);
+            assert_eq!(read.len(), 6);
         }
     }
 
     #[test]
     fn what_must_be_formatted_or_cut_is_not_plain() {
-        assert_eq!(length(&[], None, &[Value::Display(&1)]), None);
-        assert_eq!(length(&[], None, &[Value::Bytes(b"a")]), None);
-        assert_eq!(length(&[], None, &[Value::Str(&"x".repeat(5000))]), None);
-        assert_eq!(length(&[], None, &[Value::Null; 255]), None);
+        let is_plain = |fields: &dyn FieldList, count| length(&[], None, fields, count).is_some();
+        assert!(is_plain(&(&1, ()), 1));
+        assert!(!is_plain(&(&Value::Display(&1), ()), 1));
+        assert!(!is_plain(&(&Value::Display(&1), (&Value::Display(&1), ())), 1));
+        assert!(!is_plain(&(&b"a"[..], ()), 1));
+        assert!(!is_plain(&("x".repeat(5000).as_str(), ()), 1));
+        assert!(!is_plain(&(), 255));
     }
 }

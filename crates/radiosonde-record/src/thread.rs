@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{OnceLock, TryLockError};
 use std::time::{Duration, Instant};
 
+use crate::format::Stamp;
 use crate::journal::Journal;
 use crate::level::{DropReason, Kind, Level};
 use crate::ring::{self, Clock, Full, Producer};
@@ -209,7 +210,7 @@ enum Found {
     TooLarge,
 }
 
-impl<F: Fn(&mut [u8])> Push<F> {
+impl<F: Fn(&mut [u8], Stamp)> Push<F> {
     /// Pushes to the ring of this thread.
     #[inline]
     pub(crate) fn run(&self, journal: &Journal) {

@@ -41,6 +41,12 @@
 //! labels = {"environment" => "staging"}, layers = [mine], profile = Profile::Cli)` sets defaults;
 //! every key is a method of [`Config`], where the environment variable that wins over it is named.
 //!
+//! Which events are recorded, from `event!`, `tracing` and `log` alike: `RUST_LOG` says which levels
+//! of which targets, `RADIOSONDE_RATE_LIMIT` (`rate_limits = {Level::Debug => 100}`) how many events
+//! a second each call site of a level may record. What a limit holds back is counted, and an event
+//! `telemetry.suppressed` names, once a minute, the call sites it came from. A call whose level is
+//! off costs a load and a branch.
+//!
 //! # Behaviour under failure
 //!
 //! Nothing here fails, blocks or panics the application. What was accepted survives panic, `exit`,

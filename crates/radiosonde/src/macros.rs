@@ -15,7 +15,7 @@
 ///
 /// A macro, because only a macro sees the caller's package name and version. Each `key = value`
 /// calls the method of [`Config`](crate::Config) of that name; `labels = {name => value, …}` calls
-/// `label` for each.
+/// `label` for each, and `rate_limits = {Level::Debug => 100, …}` calls `rate_limit`.
 #[macro_export]
 macro_rules! init {
     ($($settings:tt)*) => { $crate::config!($($settings)*).init() };
@@ -43,6 +43,11 @@ macro_rules! config {
     (@set $config:expr;) => { $config };
     (@set $config:expr; labels = { $($name:expr => $value:expr),* $(,)? } $(, $($rest:tt)*)?) => {
         $crate::config!(@set $config$(.label($name, $value))*; $($($rest)*)?)
+    };
+    (@set
+        $config:expr; rate_limits = { $($level:expr => $limit:expr),* $(,)? } $(, $($rest:tt)*)?
+    ) => {
+        $crate::config!(@set $config$(.rate_limit($level, $limit))*; $($($rest)*)?)
     };
     (@set $config:expr; $key:ident = $value:expr $(, $($rest:tt)*)?) => {
         $crate::config!(@set $config.$key($value); $($($rest)*)?)

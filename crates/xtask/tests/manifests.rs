@@ -8,8 +8,10 @@ use std::fs;
 /// Lines of code in one file, tests and comments not counted. Aim at 400; this is the wall.
 const CODE_LINES_MAX: usize = 600;
 
-/// The only place of `unsafe`: the mapped rings.
-const UNSAFE_IN: &str = "crates/radiosonde-record/src/ring";
+/// The only place of `unsafe` in what is published: the mapped rings. An allocator that records is
+/// written by a test, and there is no other way to write one.
+const UNSAFE_IN: [&str; 2] =
+    ["crates/radiosonde-record/src/ring", "crates/radiosonde/tests/common/allocator.rs"];
 
 #[test]
 fn every_crate_takes_lints_and_description_from_the_workspace() {
@@ -103,7 +105,7 @@ fn unsafe_stands_only_where_the_rings_are_mapped() {
     for (path, text) in sources() {
         let code = code_only(&text);
         let lines = code.lines().enumerate().filter(|(_, line)| has_word(line, "unsafe"));
-        if !path.starts_with(UNSAFE_IN) {
+        if !UNSAFE_IN.iter().any(|place| path.starts_with(place)) {
             complaints.extend(lines.map(|(number, _)| format!("{path}:{}", number + 1)));
         }
     }

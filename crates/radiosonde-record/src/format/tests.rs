@@ -9,7 +9,7 @@ fn build(site: &Site, build: impl FnOnce(&mut Builder<'_>)) -> Vec<u8> {
     let mut builder = Builder::new(&mut buffer, Kind::Event, Level::Warning, 42, site, b"ctx");
     build(&mut builder);
     builder.finish();
-    seal(&mut buffer, 7, 5);
+    seal(&mut buffer, Stamp { sequence: 7, accepted: 5 });
     buffer
 }
 
@@ -150,7 +150,7 @@ proptest! {
             bytes.truncate(bytes.len() / 8 * 8);
             let length = bytes.len() as u32;
             bytes[..4].copy_from_slice(&length.to_le_bytes());
-            seal(&mut bytes, 1, 1);
+            seal(&mut bytes, Stamp { sequence: 1, accepted: 1 });
         }
         if let Ok(record) = Record::decode_whole(&bytes) {
             let _ = record.fields().count();
@@ -165,7 +165,7 @@ proptest! {
             let mut bytes = build(&Site::Registered(1), |builder| {
                 builder.message(Value::Str(&letter.repeat(length)));
             });
-            seal(&mut bytes, accepted, accepted);
+            seal(&mut bytes, Stamp { sequence: accepted, accepted });
             bytes
         };
         let (old, new) = (lap(old_lap, "a"), lap(old_lap + 100, "b"));

@@ -48,7 +48,7 @@ impl Sites {
         // 0 is nobody's address, and here the sign of a free place.
         let key = key.max(1);
         let first = (key as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SLOTS_BITS);
-        let place = |step| &slots[(first as usize + step) % slots.len()];
+        let place = |step| &slots[(first as usize + step) & (slots.len() - 1)];
         (0..PROBES).map(place).find(|slot| slot.is_of(key)).unwrap_or(&self.others[level as usize])
     }
 

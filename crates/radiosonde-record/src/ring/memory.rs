@@ -101,7 +101,8 @@ impl Memory {
     /// Memory that dies with the process.
     pub(crate) fn anonymous(size: usize) -> io::Result<Self> {
         let invalid = |_| io::Error::new(io::ErrorKind::InvalidInput, "size of a memory ring");
-        let layout = Layout::from_size_align(size.max(PAGE), PAGE).map_err(invalid)?;
+        let size = size.max(PAGE);
+        let layout = Layout::from_size_align(size, PAGE).map_err(invalid)?;
         // SAFETY: the size is not zero.
         let base = unsafe { alloc_zeroed(layout) };
         let base = NonNull::new(base).ok_or(io::ErrorKind::OutOfMemory)?;
@@ -112,7 +113,9 @@ impl Memory {
 
     /// Takes over a mapping that may hold values already.
     pub(super) fn from_map(map: MmapRaw) -> io::Result<Self> {
-        let base = NonNull::new(map.as_mut_ptr()).ok_or(io::ErrorKind::InvalidInput)?;
+        // `u64` relies on it.
+        let base = NonNull::new(map.as_mut_ptr()).filter(|_| map.len() >= PAGE);
+        let base = base.ok_or(io::ErrorKind::InvalidInput)?;
         Ok(Self { base, len: map.len(), backing: Backing::Map { _map: map } })
     }
 
@@ -124,9 +127,11 @@ impl Memory {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn u64(&self, at: usize) -> &AtomicU64 {
-        assert!(at.is_multiple_of(8) && at + 8 <= self.len);
+        // No memory is smaller than a page: for a place in the header nothing is left to be checked
+        // at run time.
+        assert!(at.is_multiple_of(8) && (at + 8 <= PAGE || at + 8 <= self.len));
         // SAFETY: in bounds and aligned (asserted; the base is page-aligned), alive as long as
         // `self`, and every access to header words is atomic.
         unsafe { AtomicU64::from_ptr(self.base.as_ptr().add(at).cast()) }
@@ -160,17 +165,17 @@ impl Words for Memory {
         self.len
     }
 
-    #[inline]
+    #[inline(always)]
     fn load(&self, at: usize) -> u64 {
         self.u64(at).load(Ordering::Relaxed)
     }
 
-    #[inline]
+    #[inline(always)]
     fn load_acquire(&self, at: usize) -> u64 {
         self.u64(at).load(Ordering::Acquire)
     }
 
-    #[inline]
+    #[inline(always)]
     fn store_release(&self, at: usize, value: u64) {
         self.u64(at).store(value, Ordering::Release);
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::memory::Words;
 use super::{Memory, Ring, barrier, layout};
-use crate::format;
+use crate::format::{self, Stamp};
 use crate::level::{DropReason, Kind, Level};
 
 /// What part of a ring is kept for records of level error and critical.
@@ -43,8 +43,8 @@ impl<M: Words> Producer<M> {
         Self { ring, head: 0, sequence: 0, accepted: 0, tail: 0, rearm_at: None, pressed: false }
     }
 
-    /// Pushes a record of `length` bytes, a multiple of 8, which `fill` writes; sequence number,
-    /// check and trailer are filled in here. Whether the ring is now more than half full.
+    /// Pushes a record of `length` bytes, a multiple of 8, which `fill` writes. Whether the ring is
+    /// now more than half full.
     #[inline]
     pub(crate) fn push(
         &mut self,
@@ -52,21 +52,17 @@ impl<M: Words> Producer<M> {
         kind: Kind,
         level: Level,
         truncated: bool,
-        fill: impl FnOnce(&mut [u8]),
+        fill: impl FnOnce(&mut [u8], Stamp),
     ) -> Result<bool, Full> {
         let skipped = self.reserve(length, level)?;
         let start = self.head + skipped;
         let at = layout::HEADER_SIZE + self.ring.place(start);
-        let (sequence, accepted) = (self.sequence, self.accepted + 1);
-        let write = |record: &mut [u8]| {
-            fill(record);
-            format::seal(record, sequence, accepted);
-        };
+        let stamp = Stamp { sequence: self.sequence, accepted: self.accepted + 1 };
         let memory = &self.ring.memory;
         // SAFETY: `reserve` found the bytes between head and tail + capacity, contiguous; the
         // consumer does not touch them until the store of head below, and this is the only
         // producer (`&mut self`). Length and place are multiples of 8.
-        unsafe { memory.fill(at, length, write) };
+        unsafe { memory.fill(at, length, |record| fill(record, stamp)) };
         // Counted before it can be drained, so that nothing is delivered that was not accepted.
         memory.add(layout::accepted_at(kind), 1);
         if truncated {
@@ -75,7 +71,7 @@ impl<M: Words> Producer<M> {
         self.head = start + length as u64;
         memory.store_release(layout::HEAD_AT, self.head);
         self.sequence += 1;
-        self.accepted = accepted;
+        self.accepted = stamp.accepted;
         Ok(self.is_more_than_half_full())
     }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 
 use super::*;
-use crate::format::{Builder, Record, Site};
+use crate::format::{Builder, Record, Site, seal};
 use crate::level::{DropReason, Kind, Level};
 use crate::value::Value;
 
@@ -23,7 +23,10 @@ fn message(bytes: &[u8]) -> String {
 }
 
 fn push(producer: &mut Producer, record: &[u8], level: Level) -> Result<bool, Full> {
-    let fill = |place: &mut [u8]| place.copy_from_slice(record);
+    let fill = |place: &mut [u8], stamp| {
+        place.copy_from_slice(record);
+        seal(place, stamp);
+    };
     producer.push(record.len(), Kind::Event, level, false, fill)
 }
 

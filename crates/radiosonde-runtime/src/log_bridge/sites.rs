@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use radiosonde_record::{Descriptor, Journal, Level, RateLimit, Verdict};
+use radiosonde_record::{Descriptor, Journal, Level, RateLimit};
 
 /// Places of the table, as a power of two. A target made at run time takes one each time it is new.
 const SLOTS_BITS: u32 = 10;
@@ -22,7 +22,6 @@ pub(super) struct LogSite {
     file: Option<String>,
     line: Option<u32>,
     level: log::Level,
-    verdict: Verdict,
     limit: RateLimit,
 }
 
@@ -36,7 +35,7 @@ pub(super) fn find(record: &log::Record<'_>) -> Option<&'static LogSite> {
     let slots = SITES.get()?;
     let first = hash(record) >> (usize::BITS - SLOTS_BITS);
     (0..PROBES)
-        .map(|step| &slots[(first + step) % slots.len()])
+        .map(|step| &slots[(first + step) & (slots.len() - 1)])
         .map(|slot| match slot.get() {
             Some(site) => site,
             None => {
@@ -71,7 +70,6 @@ impl LogSite {
             file: record.file().map(str::to_owned),
             line: record.line(),
             level: record.level(),
-            verdict: Verdict::new(),
             limit: RateLimit::new(),
         }
     }
@@ -82,10 +80,9 @@ impl LogSite {
             && self.file.as_deref() == record.file()
     }
 
-    /// Whether filter and limits let a record through.
-    pub(super) fn is_enabled(&'static self, journal: &Journal, level: Level) -> bool {
-        journal.filter().allows_at(&self.verdict, &self.target, level)
-            && journal.passes_own(&self.limit, None, level, self.key(), || self.describe())
+    /// Whether the limit for the level lets one more record through.
+    pub(super) fn passes(&'static self, journal: &Journal, level: Level) -> bool {
+        journal.passes_own(&self.limit, None, level, self.key(), || self.describe())
     }
 
     /// Identifies the call site within the process.
