@@ -107,7 +107,11 @@ pub fn recover_slot(
 ) {
     let left = match slot.left_behind() {
         Ok(left) => left,
-        Err(error) => return report.failed.push((slot.path().to_owned(), error)),
+        Err(error) => {
+            // A batch may be half in a file, for all that is known.
+            host.unresolved();
+            return report.failed.push((slot.path().to_owned(), error));
+        }
     };
     let mut opened = Vec::new();
     let mut unresolved = false;
