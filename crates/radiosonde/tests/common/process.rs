@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes, on any machine.
@@ -21,43 +21,48 @@ pub(crate) fn part() -> Option<(PathBuf, String)> {
 }
 
 /// A process that runs the same test with a part of its own. Killed when it is dropped.
-pub(crate) struct Helper(pub(crate) Child);
+pub(crate) struct Helper {
+    process: Child,
+    /// Its end tells the process, and those it has forked, that the test is over.
+    _stdin: Option<ChildStdin>,
+}
 
 impl Helper {
     pub(crate) fn start(test: &str, directory: &Path, part: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "--nocapture", "--test-threads=1", test]);
         command.env(DIRECTORY, directory).env(PART, part);
-        // Its end tells those it has forked that the test is over.
         command.stdin(Stdio::piped()).stdout(Stdio::null());
-        Self(command.spawn().unwrap())
+        let mut process = command.spawn().unwrap();
+        let stdin = process.stdin.take();
+        Self { process, _stdin: stdin }
     }
 
     pub(crate) fn pid(&self) -> i32 {
-        self.0.id() as i32
+        self.process.id() as i32
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {
-        self.0.try_wait().unwrap().is_some()
+        self.process.try_wait().unwrap().is_some()
     }
 
     /// Kills it with SIGKILL, and waits until it is gone.
     pub(crate) fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
     }
 
     /// Waits for an end of its own, which must be a good one.
     pub(crate) fn join(&mut self) {
         wait_until("a process ends", || self.has_ended());
-        assert!(self.0.wait().unwrap().success());
+        assert!(self.process.wait().unwrap().success());
     }
 }
 
 impl Drop for Helper {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
@@ -109,6 +114,17 @@ pub(crate) fn wait_for(pid: i32) -> bool {
         unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) == pid }
     });
     libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+}
+
+/// Whether a process is there, and not only its exit status.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    state(pid).is_some_and(|state| state != 'Z')
+}
+
+/// The letter of a process's state, as `ps` shows it.
+pub(crate) fn state(pid: i32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
 }
 
 /// Sends a signal.
