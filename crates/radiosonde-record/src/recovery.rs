@@ -430,7 +430,12 @@ fn read_callsites(path: &Path) -> Vec<u8> {
 }
 
 fn unknown_site() -> Descriptor {
-    Descriptor { name: "log".into(), source: "unknown".into(), ..Descriptor::default() }
+    Descriptor {
+        name: "log".into(),
+        source: "unknown".into(),
+        message: "[its call site is lost]".into(),
+        ..Descriptor::default()
+    }
 }
 
 fn nonzero(sum: &Counters) -> Vec<(Kind, DropReason, Level, u64)> {
