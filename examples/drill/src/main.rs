@@ -5,7 +5,7 @@
 
 mod producer;
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,13 +18,16 @@ use drill::books;
 use drill::order::Order;
 use producer::Producer;
 use radiosonde::Guard;
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, nice, setrlimit};
 
 radiosonde::catalog!("registry.json");
 
 const USAGE: &str = "usage: drill <acknowledgements> <books> <paced> <eager>";
 /// As the drop of a guard.
 const SHUTDOWN: Duration = Duration::from_secs(2);
+
+/// Steps down in priority, the most there are.
+const NICE: i32 = 19;
 
 struct Args {
     acknowledgements: PathBuf,
@@ -40,27 +43,23 @@ fn main() -> ExitCode {
     };
     // Best effort: hundreds of core dumps help nobody.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    let telemetry = radiosonde::init!(registry = catalog::REGISTRY);
-    let mut end = End {
-        telemetry: Some(telemetry),
-        books: args.books.clone(),
-        producers: Vec::new(),
-        stop: Arc::default(),
-    };
-    for index in 0..args.paced + args.eager {
-        match start(&args, index, &end.stop) {
-            Ok(producer) => end.producers.push(producer),
-            Err(error) => {
-                eprintln!("drill: {}: {error}", args.acknowledgements.display());
-                return ExitCode::FAILURE;
-            }
+    // On a thread of its own, whose priority the threads of telemetry and the producers inherit;
+    // this one and the one that obeys keep theirs.
+    let end = match thread::spawn(move || start(&args)).join() {
+        Ok(Ok(end)) => end,
+        Ok(Err(error)) => {
+            eprintln!("drill: {error}");
+            return ExitCode::FAILURE;
         }
-    }
-    match thread::spawn(obey).join() {
+        Err(_panic) => return ExitCode::FAILURE,
+    };
+    let order = thread::spawn(obey).join();
+    match order {
         Ok(Order::PanicInMain) => panic!("ordered to"),
-        Ok(_) => ExitCode::SUCCESS,
+        Ok(_) => drop(end),
         Err(_panic) => std::process::exit(3),
     }
+    ExitCode::SUCCESS
 }
 
 fn parse() -> Option<Args> {
@@ -72,19 +71,33 @@ fn parse() -> Option<Args> {
     (paced + eager <= PRODUCERS_MAX).then_some(args)
 }
 
-fn start(args: &Args, index: usize, stop: &Arc<AtomicBool>) -> std::io::Result<JoinHandle<()>> {
-    let acks = Acks::open(&args.acknowledgements, index)?;
-    let (stop, paced) = (Arc::clone(stop), index < args.paced);
-    let producer = Producer::new(index, acks);
-    thread::Builder::new()
-        .name(format!("producer-{index}"))
-        .spawn(move || if paced { producer.run_paced(&stop) } else { producer.run_eagerly(&stop) })
+/// Starts telemetry, and producers that record from here on.
+fn start(args: &Args) -> io::Result<End> {
+    // Best effort: whoever watches for the right moment shall not wait for us.
+    let _ = nice(NICE);
+    let telemetry = radiosonde::init!(registry = catalog::REGISTRY);
+    let mut end = End {
+        telemetry: Some(telemetry),
+        books: args.books.clone(),
+        producers: Vec::new(),
+        stop: Arc::default(),
+    };
+    for index in 0..args.paced + args.eager {
+        let acks = Acks::open(&args.acknowledgements, index)?;
+        let (stop, paced) = (Arc::clone(&end.stop), index < args.paced);
+        let producer = Producer::new(index, acks);
+        let name = format!("producer-{index}");
+        let run =
+            move || if paced { producer.run_paced(&stop) } else { producer.run_eagerly(&stop) };
+        end.producers.push(thread::Builder::new().name(name).spawn(run)?);
+    }
+    Ok(end)
 }
 
 /// Waits for the order and does what cannot be done by `main`.
 fn obey() -> Order {
     let mut letter = [0];
-    let read = std::io::stdin().read(&mut letter);
+    let read = io::stdin().read(&mut letter);
     let order = read.ok().filter(|count| *count == 1).and_then(|_| Order::of_letter(letter[0]));
     match order {
         Some(Order::Abort) => std::process::abort(),

@@ -1,7 +1,7 @@
 //! One of the two sequences of processes that live in the same directory.
 
 use std::path::Path;
-use std::sync::{Barrier, PoisonError, RwLock};
+use std::sync::{Barrier, Mutex, PoisonError, RwLock};
 
 use radiosonde_events::recover::{RecoveryReport, recover_directory};
 use radiosonde_record::recovery::Recovered;
@@ -17,6 +17,8 @@ pub(crate) struct Pair {
     /// Whoever starts writes, whoever looks at a death reads: a process that starts now may recover
     /// what is being looked at.
     pub(crate) starts: RwLock<()>,
+    /// Whoever watches a file has a processor for itself; two of them would leave none to write it.
+    pub(crate) watch: Mutex<()>,
 }
 
 /// What became of a lane, or of a whole directory.
@@ -53,8 +55,14 @@ fn live(scene: &Scene, pair: &Pair, plan: Plan) -> Result<Ended, String> {
         Life::start(scene, plan)?
     };
     life.wait()?;
-    let _nobody_starts = pair.starts.read().unwrap_or_else(PoisonError::into_inner);
-    life.end(None)
+    let watching = life.plan.moment.write.map(|_| pair.watch.lock());
+    life.watch()?;
+    let nobody_starts = pair.starts.read().unwrap_or_else(PoisonError::into_inner);
+    life.die()?;
+    drop(watching);
+    let ended = life.examine();
+    drop(nobody_starts);
+    ended
 }
 
 impl Course {

@@ -10,19 +10,18 @@ use std::time::{Duration, Instant};
 use drill::acks::{self, Reached};
 use drill::books::{self, Signal};
 use drill::order::Order;
-use radiosonde_record::Kind;
 use radiosonde_record::recovery::{Left, look};
 use rustix::process::{Pid, Signal as UnixSignal, kill_process};
 
 use crate::directory::{self, Place};
-use crate::plan::{Death, Moment, Plan};
+use crate::plan::{Death, Phase, Plan, Watched};
 
 /// How long a process may take for anything before the proof gives up on it.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a file may stay as it is before the process dies all the same.
-const GROWTH_WITHIN: Duration = Duration::from_secs(2);
-/// Looks at a file's length between two looks at what else may have happened.
-const LOOKS: usize = 2_000;
+const WRITE_WITHIN: Duration = Duration::from_secs(2);
+/// Between two looks at a file: a change seen after so long is one that has just begun.
+const FRESH: Duration = Duration::from_micros(20);
 
 /// A directory under proof, and what the proof keeps beside it.
 #[derive(Clone, Debug)]
@@ -34,8 +33,9 @@ pub(crate) struct Scene {
 /// A process that runs.
 pub(crate) struct Life<'a> {
     scene: &'a Scene,
-    plan: Plan,
+    pub(crate) plan: Plan,
     child: Child,
+    order: Option<Order>,
 }
 
 /// What is known of a process that has ended.
@@ -69,28 +69,36 @@ impl<'a> Life<'a> {
             // The messages of panics, which are ordered.
             .stderr(Stdio::null());
         let child = command.spawn().map_err(|error| format!("drill does not start: {error}"))?;
-        Ok(Self { scene, plan, child })
+        Ok(Self { scene, plan, child, order: None })
     }
 
-    /// Waits for the moment.
+    /// Waits for the moment, but for what must be watched.
     pub(crate) fn wait(&mut self) -> Result<(), String> {
-        let place = self.until("has a slot", |life| {
-            Ok(directory::place_of(&life.scene.telemetry, &life.plan.service))
-        })?;
-        match self.plan.moment {
-            Moment::Recovering(after) => std::thread::sleep(after),
-            Moment::Recording(after) => {
-                self.wait_for_load()?;
-                std::thread::sleep(after);
-            }
-            Moment::Writing { signal, after } => {
-                self.wait_for_load()?;
-                std::thread::sleep(after);
-                wait_for_growth(&self.scene.telemetry, &place, signal)
-                    .map_err(|error| error.to_string())?;
-            }
+        self.until("has a slot", |life| Ok(life.place()))?;
+        if self.plan.moment.phase == Phase::UnderLoad {
+            self.wait_for_load()?;
+        }
+        std::thread::sleep(self.plan.moment.after);
+        Ok(())
+    }
+
+    /// Waits for the write, when that is the moment.
+    pub(crate) fn watch(&mut self) -> Result<(), String> {
+        let (Some(write), Some(place)) = (self.plan.moment.write, self.place()) else {
+            return Ok(());
+        };
+        let watched = wait_for_write(&self.scene.telemetry, &place, write.file);
+        watched.map_err(|error| format!("{}: its files: {error}", self.plan.service))?;
+        let written = Instant::now();
+        // A pause of the scheduler would take longer than the write.
+        while written.elapsed() < write.after {
+            std::hint::spin_loop();
         }
         Ok(())
+    }
+
+    fn place(&self) -> Option<Place> {
+        directory::place_of(&self.scene.telemetry, &self.plan.service)
     }
 
     /// Waits until every producer has recorded.
@@ -124,20 +132,25 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Brings about the planned death, or another end, and looks at what is left.
-    pub(crate) fn end(mut self, other: Option<Order>) -> Result<Ended, String> {
-        let order = other.or(self.plan.death.order());
+    /// Brings about the planned death.
+    pub(crate) fn die(&mut self) -> Result<(), String> {
+        self.end(self.plan.death.order())
+    }
+
+    /// Brings about this end, or that by the planned signal.
+    pub(crate) fn end(&mut self, order: Option<Order>) -> Result<(), String> {
         let told = match order {
             Some(order) => self.tell(order),
             None => self.signal(),
         };
+        self.order = order;
         let service = self.plan.service.clone();
         told.map_err(|error| format!("{service} cannot be told to end: {error}"))?;
         let status = self.reap()?;
-        if !is_as_ordered(status, order, self.plan.death) {
-            return Err(format!("{service}: {:?} was ordered, not {status}", self.plan.death));
+        if is_as_ordered(status, order, self.plan.death) {
+            return Ok(());
         }
-        self.examine(order).map_err(|error| format!("{service} cannot be looked at: {error}"))
+        Err(format!("{service}: {:?} was ordered, not {status}", self.plan.death))
     }
 
     fn tell(&mut self, order: Order) -> io::Result<()> {
@@ -167,21 +180,23 @@ impl<'a> Life<'a> {
         }
     }
 
-    fn examine(&self, order: Option<Order>) -> io::Result<Ended> {
+    /// Looks at what is left.
+    pub(crate) fn examine(self) -> Result<Ended, String> {
+        let service = self.plan.service.clone();
+        let noted = || -> io::Result<_> {
+            let reached = acks::read(&note(self.scene, &self.plan, "acks"))?;
+            Ok((reached, books::read(&note(self.scene, &self.plan, "books"))?))
+        };
+        let (reached, books) =
+            noted().map_err(|error| format!("{service}: its acknowledgements: {error}"))?;
         let root = &self.scene.telemetry;
-        let place = directory::place_of(root, &self.plan.service);
         // An error, or no owner after the look, says that somebody was about to remove it.
         let of = |path: &Path| look(root, path).ok().filter(|_| path.join("owner.json").exists());
+        let place = self.place();
         let left = place.as_ref().and_then(|place| of(&place.path));
-        let others = place.iter().flat_map(directory::others).collect::<Vec<_>>();
-        Ok(Ended {
-            plan: self.plan.clone(),
-            reached: acks::read(&note(self.scene, &self.plan, "acks"))?,
-            left,
-            books: books::read(&note(self.scene, &self.plan, "books"))?,
-            inherited: others.iter().filter_map(|path| of(path)).collect(),
-            order,
-        })
+        let others = place.iter().flat_map(directory::others);
+        let inherited = others.filter_map(|path| of(&path)).collect();
+        Ok(Ended { plan: self.plan.clone(), reached, left, books, inherited, order: self.order })
     }
 }
 
@@ -209,24 +224,33 @@ fn is_as_ordered(status: ExitStatus, order: Option<Order>, death: Death) -> bool
     }
 }
 
-/// Waits until the file of a signal grows, without a pause between the looks: a batch takes a
-/// fraction of a millisecond. Another file after midnight is waited for in vain, but not for long.
-fn wait_for_growth(root: &Path, place: &Place, signal: Kind) -> io::Result<()> {
-    let deadline = Instant::now() + GROWTH_WITHIN;
-    let file = loop {
-        match directory::day_file(root, place.slot, signal) {
-            Some(path) => break fs::File::open(path)?,
+/// Waits until a file is written to, without a pause between the looks: the write of a batch takes
+/// a fraction of a millisecond. A day file that is another one after midnight is waited for in
+/// vain, but not for long.
+fn wait_for_write(root: &Path, place: &Place, file: Watched) -> io::Result<()> {
+    let deadline = Instant::now() + WRITE_WITHIN;
+    let path = loop {
+        let found = match file {
+            Watched::Stage => Some(place.path.join("stage")).filter(|path| path.exists()),
+            Watched::DayFile(kind) => directory::day_file(root, place.slot, kind),
+        };
+        match found {
+            Some(path) => break path,
             None if Instant::now() > deadline => return Ok(()),
             None => std::thread::yield_now(),
         }
     };
-    let length = file.metadata()?.len();
-    while Instant::now() < deadline {
-        for _ in 0..LOOKS {
-            if file.metadata()?.len() != length {
-                return Ok(());
-            }
+    let file = fs::File::open(path)?;
+    // The length, and for the stage, which has its length from the beginning, the time.
+    let state = || file.metadata().map(|metadata| (metadata.len(), metadata.modified().ok()));
+    let mut before = (Instant::now(), state()?);
+    while before.0 < deadline {
+        let now = (Instant::now(), state()?);
+        // A change that happened while the scheduler had us wait is over by now.
+        if now.1 != before.1 && now.0.duration_since(before.0) < FRESH {
+            return Ok(());
         }
+        before = now;
     }
     Ok(())
 }

@@ -20,13 +20,13 @@ mod verify;
 
 use std::fs;
 use std::path::Path;
-use std::sync::{Barrier, RwLock};
-use std::time::Instant;
+use std::sync::{Barrier, Mutex, RwLock};
+use std::time::{Duration, Instant};
 
 use drill::order::Order;
 use lane::{Course, Pair};
 use life::{Life, Scene};
-use plan::{Death, Moment, Plan, Random};
+use plan::{Death, Moment, Phase, Plan, Random};
 use summary::Summary;
 
 /// Processes that live in a directory at the same time.
@@ -85,7 +85,8 @@ fn prove(
         (0..lives).map(|number| Plan::draw(random, service(number), number)).collect()
     };
     let plans: [Vec<Plan>; LANES] = std::array::from_fn(&mut draw);
-    let pair = Pair { together: Barrier::new(LANES), starts: RwLock::new(()) };
+    let pair =
+        Pair { together: Barrier::new(LANES), starts: RwLock::new(()), watch: Mutex::new(()) };
     let mut course = Course::default();
     std::thread::scope(|scope| {
         let lanes = plans.map(|plans| scope.spawn(|| lane::run(&scene, &pair, plans)));
@@ -109,7 +110,7 @@ fn finish(scene: &Scene, directory: usize, course: &mut Course) {
         let plan = Plan {
             service: format!("drill-{directory}-last"),
             death: Death::Kill,
-            moment: Moment::Recording(std::time::Duration::ZERO),
+            moment: Moment { phase: Phase::UnderLoad, after: Duration::ZERO, write: None },
             paced: 1,
             eager: 0,
             recovered_by_hand: false,
@@ -117,7 +118,8 @@ fn finish(scene: &Scene, directory: usize, course: &mut Course) {
         };
         let ended = Life::start(scene, plan).and_then(|mut life| {
             life.wait_for_load()?;
-            life.end(Some(Order::Return))
+            life.end(Some(Order::Return))?;
+            life.examine()
         });
         match ended {
             Ok(ended) => course.ended.push(ended),

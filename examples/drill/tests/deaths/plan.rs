@@ -51,14 +51,38 @@ impl Death {
 
 /// When it dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Moment {
-    /// So long after it took its slot: while it recovers what the one before left.
-    Recovering(Duration),
-    /// While the file of a signal grows, that is, in the middle of the write of a batch: the first
-    /// time it does so after so long under load.
-    Writing { signal: Kind, after: Duration },
-    /// After so long under load.
-    Recording(Duration),
+pub(crate) struct Moment {
+    pub(crate) phase: Phase,
+    /// So long after the phase began.
+    pub(crate) after: Duration,
+    /// And then in the middle of the next write.
+    pub(crate) write: Option<Write>,
+}
+
+/// Where a process stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It has its slot, and recovers what earlier owners left.
+    Recovering,
+    /// All its producers have recorded.
+    UnderLoad,
+}
+
+/// In the middle of the write of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Write {
+    pub(crate) file: Watched,
+    /// So long after the file was seen to change.
+    pub(crate) after: Duration,
+}
+
+/// What is watched for a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Watched {
+    /// The stage, which has a batch before the day files do.
+    Stage,
+    /// The day file of a signal.
+    DayFile(Kind),
 }
 
 /// One process from start to end.
@@ -84,16 +108,7 @@ const TOGETHER_EVERY: usize = 4;
 impl Plan {
     /// The `number`th life of the lane.
     pub(crate) fn draw(random: &mut Random, service: String, number: usize) -> Self {
-        let moment = match random.below(100) {
-            0..20 => Moment::Recovering(random.duration(RECOVERING_MAX)),
-            // Events are written first and are most of the bytes, then come spans and metrics.
-            part @ 20..85 => Moment::Writing {
-                signal: [Kind::Event, Kind::Event, Kind::Span, Kind::Metric][(part % 4) as usize],
-                after: random.duration(LOAD_MAX),
-            },
-            _ => Moment::Recording(random.duration(LOAD_MAX)),
-        };
-        let mut death = match random.below(100) {
+        let death = match random.below(100) {
             0..40 => Death::Kill,
             40..60 => Death::Terminate,
             60..72 => Death::Abort,
@@ -101,14 +116,16 @@ impl Plan {
             84..90 => Death::PanicInMain,
             _ => Death::PanicInWorker,
         };
-        if matches!(moment, Moment::Recovering(_)) && death.order().is_some() {
-            // It does not take orders that early.
-            death = Death::Kill;
-        }
+        let (phase, limit) = match random.below(5) {
+            0 => (Phase::Recovering, RECOVERING_MAX),
+            _ => (Phase::UnderLoad, LOAD_MAX),
+        };
+        let after = random.duration(limit);
+        let write = (random.below(6) != 0).then(|| Write::draw(random));
         Self {
             service,
             death,
-            moment,
+            moment: Moment { phase, after, write },
             paced: 1,
             eager: 1 + random.below(3) as usize,
             recovered_by_hand: random.below(5) == 0,
@@ -117,8 +134,28 @@ impl Plan {
     }
 }
 
+impl Write {
+    fn draw(random: &mut Random) -> Self {
+        let file = match random.below(5) {
+            0 => Watched::Stage,
+            // Most bytes are events.
+            1 | 2 => Watched::DayFile(Kind::Event),
+            3 => Watched::DayFile(Kind::Span),
+            _ => Watched::DayFile(Kind::Metric),
+        };
+        let limit = if file == Watched::Stage { STAGE_MAX } else { DAY_FILE_MAX };
+        // At once, for every other one, hits the first of its pages.
+        let after = if random.below(2) == 0 { Duration::ZERO } else { random.duration(limit) };
+        Self { file, after }
+    }
+}
+
 /// The recovery of what five rings and a stage hold takes about so long.
 const RECOVERING_MAX: Duration = Duration::from_millis(20);
+/// About what it takes to write a batch to its stage, and to begin with its files.
+const STAGE_MAX: Duration = Duration::from_micros(300);
+/// About what it takes to write it to one file, and to begin with the next.
+const DAY_FILE_MAX: Duration = Duration::from_micros(150);
 /// Some tens of batches.
 const LOAD_MAX: Duration = Duration::from_millis(120);
 

@@ -5,11 +5,12 @@ use std::fmt;
 
 use drill::order::Order;
 use radiosonde_record::recovery::{Left, Recovered};
+use radiosonde_record::{DropReason, Kind, Level};
 
 use crate::lane::Course;
 use crate::life::Ended;
 use crate::lines::{Lines, Written};
-use crate::plan::{Death, Moment};
+use crate::plan::{Death, Moment, Phase};
 use crate::verify::verify;
 
 /// Faults of one directory that are shown.
@@ -19,62 +20,67 @@ const FAULTS_MAX: usize = 20;
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     by_death: BTreeMap<Death, usize>,
-    while_recovering: usize,
-    while_writing: usize,
-    /// Deaths while earlier remains were not yet recovered.
+    /// Deaths soon after the start.
+    early: usize,
+    /// Deaths while earlier remains were not yet recovered, or not yet removed.
     in_recovery: usize,
-    batches: Batches,
+    /// Deaths at the moment a file was written to, but for those that end the write first.
+    at_a_write: usize,
+    /// Batches that were then on their way, and those at any other death.
+    at_a_write_batches: Batches,
+    other_batches: Batches,
+    /// Batches of earlier processes that were on their way in a recovery.
     inherited: Batches,
     /// Deaths after which the rings held records.
     pending: usize,
-    unseen: usize,
     by_hand: usize,
     set_aside: usize,
+    lines: u64,
+    bytes: u64,
     acknowledged: u64,
     dropped: u64,
     lost: u64,
     twice: u64,
     torn: u64,
     books: usize,
-    lines: u64,
-    bytes: u64,
+    unseen: usize,
 }
 
 /// Batches that were on their way at a death, by how far they had come.
 #[derive(Debug, Default)]
 struct Batches {
-    unwritten: usize,
+    all: usize,
+    /// Ready, and not a byte in a day file.
+    not_begun: usize,
     /// In the middle of a file.
     torn: usize,
-    /// One file has all of it, the next nothing.
+    /// One file has all of it, another does not.
     between: usize,
+    /// In all its files, and not yet given back.
     written: usize,
 }
 
 impl Batches {
     fn add(&mut self, left: &Left) {
         let Some(batch) = &left.batch else { return };
-        let whole = |at: usize| batch.get(at).is_some_and(|file| file.written == file.length);
-        let place = match batch.iter().position(|file| file.written < file.length) {
-            None => &mut self.written,
-            Some(at) if batch[at].written > 0 => &mut self.torn,
-            Some(0) => &mut self.unwritten,
-            Some(at) if whole(at - 1) => &mut self.between,
-            Some(_) => &mut self.torn,
-        };
-        *place += 1;
-    }
-
-    fn sum(&self) -> usize {
-        self.unwritten + self.torn + self.between + self.written
+        let whole = batch.iter().filter(|file| file.written == file.length).count();
+        let begun = batch.iter().filter(|file| file.written > 0).count();
+        self.all += 1;
+        self.not_begun += usize::from(begun == 0);
+        self.torn += usize::from(begun > whole);
+        self.between += usize::from(whole > 0 && whole < batch.len());
+        self.written += usize::from(whole == batch.len());
     }
 }
 
 impl fmt::Display for Batches {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { unwritten, torn, between, written } = self;
-        write!(f, "{} ({unwritten} not begun, {torn} torn within a file, ", self.sum())?;
-        write!(f, "{between} between two files, {written} written and not yet given back)")
+        let Self { all, not_begun, torn, between, written } = self;
+        write!(
+            f,
+            "{all}: {torn} torn within a file, {between} with one file done and another not, "
+        )?;
+        write!(f, "{not_begun} not begun, {written} written and not yet given back")
     }
 }
 
@@ -112,20 +118,9 @@ impl Summary {
         written: &mut Written,
         reports: &[&Recovered],
     ) -> Vec<String> {
-        if ended.order != Some(Order::Return) {
-            *self.by_death.entry(ended.plan.death).or_default() += 1;
-            match ended.plan.moment {
-                Moment::Recovering(_) => self.while_recovering += 1,
-                Moment::Writing { .. } => self.while_writing += 1,
-                Moment::Recording(_) => {}
-            }
-        }
         let verdict = verify(ended, written);
         let mut faults = verdict.faults;
-        self.in_recovery += usize::from(!ended.inherited.is_empty());
-        ended.left.iter().for_each(|left| self.batches.add(left));
-        ended.inherited.iter().for_each(|left| self.inherited.add(left));
-        self.pending += usize::from(ended.left.as_ref().is_some_and(|left| left.pending_bytes > 0));
+        self.count(ended);
         for report in reports {
             self.by_hand += 1;
             self.set_aside += usize::from(report.quarantined.is_some());
@@ -142,10 +137,40 @@ impl Summary {
     }
 }
 
-/// The report of a recovery tells what was found after the death.
+impl Summary {
+    /// How it died, and where its batch was.
+    fn count(&mut self, ended: &Ended) {
+        if ended.order == Some(Order::Return) {
+            return;
+        }
+        let Moment { phase, write, .. } = ended.plan.moment;
+        *self.by_death.entry(ended.plan.death).or_default() += 1;
+        self.early += usize::from(phase == Phase::Recovering);
+        self.in_recovery += usize::from(!ended.inherited.is_empty());
+        ended.inherited.iter().for_each(|left| self.inherited.add(left));
+        let at_a_write = write.is_some() && ended.plan.death != Death::PanicInMain;
+        self.at_a_write += usize::from(at_a_write);
+        let Some(left) = &ended.left else { return };
+        let batches =
+            if at_a_write { &mut self.at_a_write_batches } else { &mut self.other_batches };
+        batches.add(left);
+        self.pending += usize::from(left.pending_bytes > 0);
+    }
+}
+
+/// The report of a recovery tells what was found after the death. When nothing was left to bring
+/// over, somebody may have been killed in the middle of removing the rings: then it tells of those
+/// that were still there.
 fn compare(left: &Left, report: &Recovered) -> Option<String> {
+    let dropped = |dropped: &[(Kind, DropReason, Level, u64)]| -> u64 {
+        dropped.iter().map(|(.., count)| count).sum()
+    };
     let same = report.accepted == left.accepted && report.dropped == left.dropped;
-    (!same && report.quarantined.is_none()).then(|| format!("{report:?} of {left:?}"))
+    let nothing_left = report.records == [0; 3] && report.staged_bytes == 0;
+    let part = report.accepted.iter().zip(left.accepted).all(|(part, whole)| *part <= whole)
+        && dropped(&report.dropped) <= dropped(&left.dropped);
+    let agrees = same || report.quarantined.is_some() || (nothing_left && part);
+    (!agrees).then(|| format!("{report:?} of {left:?}"))
 }
 
 impl fmt::Display for Summary {
@@ -153,27 +178,22 @@ impl fmt::Display for Summary {
         let kinds = Death::ALL.into_iter().filter_map(|death| {
             self.by_death.get(&death).map(|count| format!("{count} {}", death.name()))
         });
-        let deaths = format!("{} ({})", self.deaths(), kinds.collect::<Vec<_>>().join(", "));
-        let moments = format!(
-            "{} while a file grew, {} soon after the start, the others at any time",
-            self.while_writing, self.while_recovering
-        );
-        let dropped = format!("{} (full rings, or after the shutdown)", self.dropped);
-        let bytes = format!("{} lines, {} MB", self.lines, self.bytes / 1_000_000);
         let rows = [
-            ("deaths", deaths),
-            ("moments", moments),
-            ("in a recovery", self.in_recovery.to_string()),
-            ("a batch under way", self.batches.to_string()),
-            ("the same, in a recovery", self.inherited.to_string()),
+            ("deaths", format!("{}: {}", self.deaths(), kinds.collect::<Vec<_>>().join(", "))),
+            ("soon after the start", self.early.to_string()),
+            ("remains not recovered", self.in_recovery.to_string()),
+            ("  a batch of theirs", self.inherited.to_string()),
+            ("at a write", self.at_a_write.to_string()),
+            ("  a batch under way", self.at_a_write_batches.to_string()),
+            ("  at other deaths", self.other_batches.to_string()),
             ("records in rings", self.pending.to_string()),
             ("recovered by hand", self.by_hand.to_string()),
             ("set aside, brought back", self.set_aside.to_string()),
-            ("in day files", bytes),
-            ("acknowledged", self.acknowledged.to_string()),
-            ("of these, counted drops", dropped),
-            ("lost", self.lost.to_string()),
-            ("twice", self.twice.to_string()),
+            ("in day files", format!("{} lines, {} MB", self.lines, self.bytes / 1_000_000)),
+            ("calls that returned", self.acknowledged.to_string()),
+            ("  dropped and counted", self.dropped.to_string()),
+            ("  accepted and lost", self.lost.to_string()),
+            ("lines that stand twice", self.twice.to_string()),
             ("torn lines", self.torn.to_string()),
             ("books that add up", self.books.to_string()),
             ("rings gone before a look", self.unseen.to_string()),
