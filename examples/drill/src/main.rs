@@ -26,8 +26,8 @@ const USAGE: &str = "usage: drill <acknowledgements> <books> <paced> <eager>";
 /// As the drop of a guard.
 const SHUTDOWN: Duration = Duration::from_secs(2);
 
-/// Steps down in priority, the most there are.
-const NICE: i32 = 19;
+/// Steps down in priority, half of what there is: others on the machine shall not starve us.
+const NICE: i32 = 10;
 
 struct Args {
     acknowledgements: PathBuf,
