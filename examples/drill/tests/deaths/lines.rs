@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use drill::text;
@@ -82,7 +82,7 @@ pub(crate) fn read(root: &Path) -> io::Result<Lines> {
     let work = || {
         let mut lines = Lines::default();
         while let Some((file, path)) = take() {
-            lines.read_file(kind_of(file.signal.as_str()), path)?;
+            lines.read_file(kind_of(file.signal.as_str()), &path)?;
         }
         Ok::<_, io::Error>(lines)
     };
@@ -100,8 +100,8 @@ fn kind_of(signal: &str) -> Kind {
 }
 
 impl Lines {
-    fn read_file(&mut self, kind: Kind, path: PathBuf) -> io::Result<()> {
-        let mut reader = BufReader::with_capacity(1024 * 1024, File::open(&path)?);
+    fn read_file(&mut self, kind: Kind, path: &Path) -> io::Result<()> {
+        let mut reader = BufReader::with_capacity(1024 * 1024, File::open(path)?);
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line)? > 0 {
             self.bytes += line.len() as u64;
