@@ -65,6 +65,8 @@ fn what_was_accepted_before_a_death_is_there_once_after_the_next_start() {
         println!("{} deaths in {:.0} s", summary.deaths(), begin.elapsed().as_secs_f64());
     }
     println!("{summary}");
+    let missed = summary.missed();
+    assert!(missed.is_empty(), "the deaths fell at the wrong moments: {missed:?}");
 }
 
 /// So many deaths in one directory. What is wrong.

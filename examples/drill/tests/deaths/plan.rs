@@ -59,6 +59,16 @@ pub(crate) struct Moment {
     pub(crate) write: Option<Write>,
 }
 
+impl Moment {
+    /// The batch of a recovery is the first thing the day files see, and goes through the stage of
+    /// the dead.
+    fn recovering(random: &mut Random, write: Option<Write>) -> Self {
+        let write = write.filter(|write| write.file != Watched::Stage);
+        let after = if write.is_some() { Duration::ZERO } else { random.duration(RECOVERING_MAX) };
+        Self { phase: Phase::Recovering, after, write }
+    }
+}
+
 /// Where a process stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -116,16 +126,15 @@ impl Plan {
             84..90 => Death::PanicInMain,
             _ => Death::PanicInWorker,
         };
-        let (phase, limit) = match random.below(5) {
-            0 => (Phase::Recovering, RECOVERING_MAX),
-            _ => (Phase::UnderLoad, LOAD_MAX),
-        };
-        let after = random.duration(limit);
         let write = (random.below(6) != 0).then(|| Write::draw(random));
+        let moment = match random.below(5) {
+            0 => Moment::recovering(random, write),
+            _ => Moment { phase: Phase::UnderLoad, after: random.duration(LOAD_MAX), write },
+        };
         Self {
             service,
             death,
-            moment: Moment { phase, after, write },
+            moment,
             paced: 1,
             eager: 1 + random.below(3) as usize,
             recovered_by_hand: random.below(5) == 0,

@@ -13,6 +13,8 @@ use crate::lines::{Lines, Written};
 use crate::plan::{Death, Moment, Phase};
 use crate::verify::verify;
 
+/// Deaths from which on chance must have brought about everything.
+const MEANT_TO_MEET: usize = 500;
 /// Faults of one directory that are shown.
 const FAULTS_MAX: usize = 20;
 
@@ -88,6 +90,27 @@ impl Summary {
     /// Deaths so far.
     pub(crate) fn deaths(&self) -> usize {
         self.by_death.values().sum()
+    }
+
+    /// What so many deaths should have met and have not; a proof that misses its moments proves
+    /// little. The bounds are far below what an idle machine reaches.
+    pub(crate) fn missed(&self) -> Vec<String> {
+        let mut missed = Vec::new();
+        let deaths = self.deaths();
+        if deaths < MEANT_TO_MEET {
+            return missed;
+        }
+        for death in Death::ALL.into_iter().filter(|death| !self.by_death.contains_key(death)) {
+            missed.push(format!("nobody died by {}", death.name()));
+        }
+        let Batches { torn, between, .. } = self.at_a_write_batches;
+        if torn < deaths / 10 || between < deaths / 20 {
+            missed.push(format!("only {torn} batches torn and {between} between two files"));
+        }
+        if self.inherited.all < deaths / 100 {
+            missed.push(format!("only {} batches of a recovery", self.inherited.all));
+        }
+        missed
     }
 
     /// Verifies all processes of a directory. What is wrong.

@@ -159,3 +159,63 @@ fn check_books(counted: &Counted, written: &Written, missing: u64, verdict: &mut
         verdict.faults.push(format!("{dropped} counted as dropped, {missing} are missing"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use radiosonde_record::recovery::Left;
+    use radiosonde_record::{DropReason, Kind, Level};
+
+    use super::*;
+    use crate::plan::{Plan, Random};
+
+    /// A process with one eager producer of which ten calls had returned.
+    fn ended(left: Left) -> Ended {
+        let plan = Plan { paced: 0, eager: 1, ..Plan::draw(&mut Random(1), "drill".into(), 0) };
+        let reached = vec![Reached { begun: 10, returned: 10 }];
+        Ended { plan, reached, left: Some(left), books: None, inherited: Vec::new(), order: None }
+    }
+
+    fn counted(accepted: u64, dropped: u64) -> Left {
+        let mut left = Left::default();
+        left.accepted[Kind::Event as usize] = accepted;
+        left.dropped = vec![(Kind::Event, DropReason::RingFull, Level::Info, dropped)];
+        left
+    }
+
+    /// Lines with these numbers, each with the sequence number it belongs to.
+    fn written(numbers: &[u64]) -> Written {
+        let call = |number: &u64| Call { ring: 1, sequence: *number, producer: 0, number: *number };
+        let calls: Vec<Call> = numbers.iter().map(call).collect();
+        Written { lines: [calls.len() as u64, 0, 0], calls, ..Written::default() }
+    }
+
+    #[test]
+    fn what_is_lost_or_there_twice_or_badly_counted_is_found() {
+        let all = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+        let but_four = [1, 2, 3, 5, 6, 7, 8, 9, 10];
+        let twice_four = [1, 2, 3, 4, 4, 5, 6, 7, 8, 9, 10];
+        for (numbers, accepted, dropped, lost, twice, faults) in [
+            (&all[..], 10, 0, 0, 0, 0),
+            (&but_four, 9, 1, 0, 0, 0),
+            // Nobody has counted it.
+            (&but_four, 9, 0, 1, 0, 1),
+            (&all[..5], 10, 0, 5, 0, 1),
+            (&twice_four, 10, 0, 0, 1, 2),
+            // Counted as dropped, and there; one may have been under way.
+            (&all, 10, 2, 0, 0, 1),
+            (&[1, 2, 3, 4, 5, 6, 7, 8, 9, 11], 10, 1, 0, 0, 1),
+        ] {
+            let verdict = verify(&ended(counted(accepted, dropped)), &mut written(numbers));
+            let found = (verdict.lost, verdict.twice, verdict.faults.len());
+            assert_eq!(found, (lost, twice, faults), "{numbers:?}: {:?}", verdict.faults);
+        }
+    }
+
+    #[test]
+    fn a_drop_takes_a_sequence_number() {
+        let mut lines = written(&[1, 2, 3, 5, 6, 7, 8, 9, 10]);
+        lines.calls[3..].iter_mut().for_each(|call| call.sequence -= 1);
+        let verdict = verify(&ended(counted(9, 1)), &mut lines);
+        assert_eq!((verdict.lost, verdict.faults.len()), (0, 1), "{:?}", verdict.faults);
+    }
+}
