@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
@@ -197,16 +198,15 @@ impl Drain {
         sink: Box<dyn Sink>,
         notify: Box<dyn Fn(Notice) + Send>,
     ) -> Self {
-        let stage =
-            lease.as_ref().and(journal.directory()).and_then(|directory| {
-                match Stage::create(&directory.join("stage")) {
-                    Ok(stage) => Some(stage),
-                    Err(error) => {
-                        notify(Notice::Unstaged(error));
-                        None
-                    }
-                }
-            });
+        let create = |directory: &Path| match Stage::create(&directory.join("stage")) {
+            Ok((stage, batch)) => (Some(stage), batch),
+            Err(error) => {
+                notify(Notice::Unstaged(error));
+                (None, Batch::default())
+            }
+        };
+        let (stage, batch) =
+            lease.as_ref().and(journal.directory()).map(create).unwrap_or_default();
         let writer = lease.map(|lease| {
             let writer = Writer::new(lease.root(), stage, unsynced.clone());
             (lease, writer)
@@ -218,7 +218,7 @@ impl Drain {
             shown: [false; 3],
             misplaced: None,
             lanes: Vec::new(),
-            batch: Batch::default(),
+            batch,
             sites: SiteCache::new(find(journal)),
             notify,
             blocked: false,

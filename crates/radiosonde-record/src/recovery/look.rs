@@ -47,7 +47,7 @@ pub struct Underway {
 /// As from the system, for instance when somebody has recovered and removed them.
 pub fn look(root: &Path, instance: &Path) -> io::Result<Left> {
     let mut unreadable = Recovered::default();
-    let images = open_images(&instance.join(RINGS), &mut unreadable)?;
+    let mut images = open_images(&instance.join(RINGS), &mut unreadable)?;
     let contents = match Stage::open(&instance.join("stage")) {
         Ok(stage) => stage.contents()?,
         // It had none yet, or does without.
@@ -56,7 +56,7 @@ pub fn look(root: &Path, instance: &Path) -> io::Result<Left> {
     };
     let mut sum = Counters::default();
     let mut left = Left::default();
-    for image in &images {
+    for image in &mut images {
         sum.add(image.counters());
         let staged = contents.iter().flat_map(|contents| &contents.ranges);
         let reached = staged.filter(|(ring, _)| *ring == image.number()).map(|(_, to)| *to);
@@ -97,6 +97,7 @@ mod tests {
     use crate::filter::Filter;
     use crate::format::Builder;
     use crate::journal::{Journal, Placement};
+    use crate::stage::ToStage;
     use crate::value::Value;
 
     #[test]
@@ -115,14 +116,17 @@ mod tests {
         }
         let day_file = root.path().join("events-2026-11-21.jsonl");
         fs::write(&day_file, "old\n{\"a\"").unwrap();
-        let staged = Staged {
-            file: "events-2026-11-21.jsonl".into(),
+        let (mut stage, mut batch) = Stage::create(&instance.join("stage")).unwrap();
+        batch.lines(Kind::Event).extend_from_slice(b"{\"a\":1}\n");
+        let staged = ToStage {
+            file: "events-2026-11-21.jsonl",
             inode: fs::metadata(&day_file).unwrap().ino(),
             offset: 4,
-            bytes: b"{\"a\":1}\n".to_vec(),
+            on_new_line: false,
+            lines: batch.of(Kind::Event),
         };
-        let gone = Staged { file: "spans-2026-11-21.jsonl".into(), ..staged.clone() };
-        Stage::create(&instance.join("stage")).unwrap().ready(&[], [&staged, &gone]).unwrap();
+        let gone = ToStage { file: "spans-2026-11-21.jsonl", ..staged };
+        stage.ready(&[], &[staged, gone]).unwrap();
 
         let left = look(root.path(), &instance).unwrap();
         assert_eq!((left.accepted, left.dropped.len()), ([2, 1, 0], 0));

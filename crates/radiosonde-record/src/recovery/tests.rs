@@ -100,9 +100,11 @@ impl Dead {
             fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path).unwrap();
         let mut image = Image::open(&self.instance.join("rings/1.ring")).unwrap();
         let length = image.next().unwrap().expect("a record");
-        let mut stage = Stage::create(&self.instance.join("stage")).unwrap();
+        let (mut stage, mut batch) = Stage::create(&self.instance.join("stage")).unwrap();
+        batch.lines(Kind::Event).extend_from_slice(bytes.as_bytes());
+        let lines = batch.of(Kind::Event);
         let inode = file.metadata().unwrap().ino();
-        let target = ToStage { file: FILE, inode, offset, bytes: [b"", bytes.as_bytes()] };
+        let target = ToStage { file: FILE, inode, offset, on_new_line: false, lines };
         stage.ready(&[(1, image.position() + length as u64)], &[target]).unwrap();
         stage
     }
@@ -396,9 +398,8 @@ fn a_batch_that_waits_for_the_disk_gets_a_new_place_when_its_file_has_changed() 
         let dead = dead(&[]);
         let path = dead.root.path().join(FILE);
         fs::write(&path, "old\n").unwrap();
-        let stage = Stage::create(&dead.instance.join("stage")).unwrap();
+        let (stage, mut batch) = Stage::create(&dead.instance.join("stage")).unwrap();
         let mut writer = Writer::new(dead.root.path(), Some(stage), Unsynced::default());
-        let mut batch = Batch::default();
         batch.lines(Kind::Event).extend_from_slice(FIRST.as_bytes());
         writer.stage(&batch, &[], &Lines::default()).unwrap();
         writer.fail_once();

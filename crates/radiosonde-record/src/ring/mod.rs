@@ -66,7 +66,7 @@ pub(crate) use layout::Counters;
 pub(crate) use memory::Memory;
 pub(crate) use producer::{Full, Producer};
 pub(crate) use region::Region;
-pub(crate) use stage_memory::StageMemory;
+pub(crate) use stage_memory::Segment;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
