@@ -54,6 +54,7 @@ mod format;
 mod journal;
 mod lanes;
 mod level;
+mod lines;
 mod placement;
 mod plain;
 mod pool;
@@ -84,6 +85,8 @@ pub use format::{
 pub use format::{RawFields, RawValue};
 pub use journal::{Journal, Placement, RING_CAPACITY_MAX, RING_CAPACITY_MIN, RINGS_BYTES_MAX};
 pub use level::{DropReason, Kind, Level};
+#[doc(hidden)]
+pub use lines::Lines;
 pub use placement::{FileSystem, file_system};
 #[doc(hidden)]
 pub use plain::{Cursor, FieldList};
