@@ -143,8 +143,9 @@ fn hostile_text_arrives_whole_and_stays_on_one_line() {
         event!("bytes", raw = *b"ok\xff\xfe".as_slice(), "bytes");
         event!("huge", text = "x".repeat(1 << 20), "{}", "y".repeat(1 << 20));
         event!("nan", a = f64::NAN, b = f64::INFINITY, c = i64::MIN, d = u128::MAX);
+        event!("constant", "a \"constant\" message, longer than what is copied at once\n\u{1}");
     });
-    assert_eq!(lines.len(), texts.len() + 3);
+    assert_eq!(lines.len(), texts.len() + 4);
     for (line, text) in lines.iter().zip(texts) {
         assert_eq!(json(line)["msg"], text);
         assert_eq!(json(line)["meta"]["text"], text);
@@ -159,6 +160,8 @@ fn hostile_text_arrives_whole_and_stays_on_one_line() {
     assert_eq!(nan["b"], "+Inf");
     assert_eq!(nan["c"], i64::MIN);
     assert_eq!(nan["d"], u128::MAX.to_string());
+    let constant = "a \"constant\" message, longer than what is copied at once\n\u{1}";
+    assert_eq!(json(&lines[9])["msg"], constant);
 }
 
 #[test]
@@ -183,7 +186,7 @@ fn dead() -> (tempfile::TempDir, std::path::PathBuf) {
     let Pipeline { root, slot, instance, journal, .. } = Pipeline::new();
     with_journal(&journal, || {
         const RATE: u32 = 10;
-        event!("last.words", ratelimit: RATE, password = "hunter2", user = "ann", "bye");
+        event!("last.words", ratelimit: RATE, password = "hunter2", user = "ann", "{}", "bye");
     });
     let path = instance.path.clone();
     // Its locks go with it, its rings stay.

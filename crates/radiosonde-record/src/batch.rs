@@ -61,7 +61,7 @@ impl Batch {
 
     /// The lines of one kind.
     pub fn bytes(&self, kind: Kind) -> &[u8] {
-        self.lines[kind as usize].as_bytes()
+        &self.lines[kind as usize]
     }
 
     pub(crate) fn of(&self, kind: Kind) -> &Lines {
@@ -74,12 +74,12 @@ impl Batch {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.lines.iter().map(Lines::len).sum()
+        self.lines.iter().map(|lines| lines.len()).sum()
     }
 
     pub(crate) fn clear(&mut self) {
         self.records = [0; 3];
-        self.lines.iter_mut().for_each(|lines| lines.truncate(0));
+        self.lines.iter_mut().for_each(Lines::clear);
     }
 
     pub(crate) fn mark(&self, kind: Kind) -> usize {

@@ -146,7 +146,7 @@ impl Stage {
         let mut end = END.max(HEADS_AT + heads.len() + names);
         heads.extend_from_slice(&(targets.len() as u32).to_le_bytes());
         for target in targets {
-            let bytes = target.lines.as_bytes();
+            let bytes = &**target.lines;
             // Where they were encoded, in a mapped stage; else they are written there now.
             let staged = target.lines.place().filter(|_| self.front.is_some());
             let place = match staged {

@@ -151,6 +151,17 @@ impl Memory {
 }
 
 impl Memory {
+    /// A range of the bytes, to be written.
+    ///
+    /// # Safety
+    /// The range is in bounds, and nobody else reads or writes it as long as the result is used.
+    #[expect(clippy::mut_from_ref, reason = "exclusive by the caller's promise")]
+    pub(super) unsafe fn bytes_mut(&self, at: usize, len: usize) -> &mut [u8] {
+        debug_assert!(at <= self.len && len <= self.len - at);
+        // SAFETY: in bounds, initialised (zeroed at creation), exclusive by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(at), len) }
+    }
+
     /// A range of the bytes.
     ///
     /// # Safety

@@ -52,6 +52,20 @@ impl Segment {
         fits
     }
 
+    /// How many bytes there are.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.length
+    }
+
+    /// The bytes from a place on.
+    #[inline]
+    pub(crate) fn room(&mut self, at: usize) -> &mut [u8] {
+        let at = at.min(self.length);
+        // SAFETY: as in `write`, for as long as `self` is borrowed.
+        unsafe { self.memory.bytes_mut(self.at + at, self.length - at) }
+    }
+
     /// The first `length` bytes, or all there are.
     pub(crate) fn bytes(&self, length: usize) -> &[u8] {
         // SAFETY: within the segment, and writing needs `&mut self`; the memory lives as long as it.
