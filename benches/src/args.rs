@@ -21,10 +21,13 @@ pub(crate) fn help() -> String {
         "usage: cargo run --release -p radiosonde-benches -- <suite> [options]\n\n\
          --quick          fewer and shorter rounds, under a minute: for a first look\n\
          --only NAME      one candidate (may be given several times)\n\
-         --workload KEY   one workload (may be given several times)\n\n\
+         --workload KEY   one workload (may be given several times)\n\
+         --markdown FILE  put the tables into this page, between the marks of the suite\n\n\
          examples:\n  \
          events --quick\n  \
-         events --workload macro --workload tracing --only radiosonde --only limit\n",
+         events --workload macro --workload tracing --only radiosonde --only limit\n  \
+         loss --only radiosonde\n  \
+         events --markdown docs/benchmarks.md\n",
     );
     for suite in SUITES {
         let _ = write!(text, "\nsuite {}: {}\n", suite.name, suite.about);
@@ -56,14 +59,18 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
     };
     let known = SUITES.iter().find(|suite| suite.name == name);
     let suite: &'static Suite = known.ok_or_else(|| format!("no suite is called `{name}`"))?;
-    let mut options =
-        parent::Options { suite, quick: false, only: Vec::new(), workloads: Vec::new() };
+    let (only, workloads) = (Vec::new(), Vec::new());
+    let mut options = parent::Options { suite, quick: false, only, workloads, markdown: None };
     while let Some(word) = words.next() {
         match word {
             "--help" | "-h" => return Ok(Command::Help),
             "--quick" => options.quick = true,
             "--only" => options.only.push(candidate(suite, words.next())?),
             "--workload" => options.workloads.push(workload(suite, words.next())?),
+            "--markdown" => {
+                let page = words.next().ok_or("`--markdown` needs the path of a page")?;
+                options.markdown = Some(page.into());
+            }
             other => return Err(format!("`{other}` is not understood")),
         }
     }
@@ -102,11 +109,12 @@ mod tests {
 
     #[test]
     fn a_suite_with_its_options_is_read() {
-        let line = "events --only limit --quick --workload macro --only radiosonde";
+        let line = "events --only limit --quick --workload macro --markdown a.md --only radiosonde";
         let Ok(Command::Suite(options)) = parsed(line) else { panic!("a suite") };
         assert!(options.quick);
         assert_eq!(options.only, ["limit", "radiosonde"]);
         assert_eq!(options.workloads, ["macro"]);
+        assert_eq!(options.markdown, Some("a.md".into()));
     }
 
     #[test]
@@ -119,6 +127,7 @@ mod tests {
             ("events --only macro", "`--workload macro`"),
             ("events --workload", "needs the key"),
             ("events --workload nothing", "it has: macro"),
+            ("events --markdown", "needs the path"),
             ("events fast", "`fast`"),
         ] {
             let wrong = parsed(line).err().unwrap_or_else(|| panic!("{line} was understood"));

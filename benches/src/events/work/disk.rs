@@ -14,7 +14,7 @@ use std::time::Instant;
 /// Events of a round: about a second of work for most peers.
 const EVENTS: u64 = 500_000;
 /// Events in a round of a quick run.
-const EVENTS_QUICK: u64 = 100_000;
+const EVENTS_QUICK: u64 = 60_000;
 /// So many times more for those who write millions a second: their round should last as well.
 const MORE: u64 = 4;
 /// Bytes in one `write` of the limit.
@@ -51,9 +51,9 @@ fn run<S: Subject + Sync, const PRODUCERS: u64>(round: &Round) -> Result<Measure
     let ended = subject.finish()?;
     let took = ended.at.duration_since(started).as_secs_f64();
     let seen = Seen::of(&round.folder, events)?;
-    let books = seen.books(events, &ended);
+    let books = seen.books(events, ended.counted);
     let bytes = seen.bytes as f64 / seen.lines.max(1) as f64;
-    let samples = vec![seen.distinct as f64 / took];
+    let samples = vec![seen.distinct(events) as f64 / took];
     Ok(Measured { samples, books, figures: vec![("bytes_per_event", bytes)] })
 }
 
