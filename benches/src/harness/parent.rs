@@ -42,7 +42,13 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     if cfg!(debug_assertions) {
         println!("NOT A RELEASE BUILD: these figures say nothing (cargo run --release)");
     }
+    let left_out: Vec<&str> =
+        suite.workloads.iter().filter(|w| w.rounds_quick == 0).map(|w| w.name).collect();
+    if options.quick && options.workloads.is_empty() && !left_out.is_empty() {
+        println!("too long for a quick run, unless asked for: {}", left_out.join(", "));
+    }
     let results = results_folder();
+    clear(&results);
     let mut all: Vec<Row> = Vec::new();
     let mut tables: Vec<Table> = Vec::new();
     let mut wrong = Vec::new();
@@ -151,13 +157,29 @@ pub(crate) fn results_folder() -> PathBuf {
     target.filter(|folder| folder.is_dir()).unwrap_or_else(|| "target".into()).join("benches")
 }
 
+/// Removes the folders of rounds whose harness was interrupted.
+fn clear(results: &Path) {
+    let Ok(entries) = std::fs::read_dir(results) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(ROUND)?.parse::<u32>().ok());
+        if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
+            // What cannot be removed now is tried again the next time.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// How the names of folders of rounds begin; the number of the process follows.
+const ROUND: &str = "round-";
+
 /// A folder of one round, on the same disk as the results, gone with the round.
 pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
     /// Makes it, empty.
     pub(crate) fn new(results: &Path) -> Result<Folder, String> {
-        let path = results.join(format!("round-{}", std::process::id()));
+        let path = results.join(format!("{ROUND}{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path)
             .map_err(|error| format!("cannot make {}: {error}", path.display()))?;
@@ -180,6 +202,20 @@ mod tests {
         let options =
             Options { suite: crate::SUITES[0], quick, only: Vec::new(), workloads, markdown: None };
         chosen(&options).iter().map(|workload| workload.name).collect()
+    }
+
+    #[test]
+    fn folders_of_interrupted_runs_are_removed() {
+        let results = tempfile::tempdir().expect("a folder");
+        let own = Folder::new(results.path()).expect("a folder");
+        // No process has this number: it is above the largest that Linux gives.
+        let dead = results.path().join(format!("{ROUND}4194305"));
+        let other = results.path().join("events.json");
+        std::fs::create_dir(&dead).expect("a folder");
+        std::fs::write(&other, "{}").expect("a file");
+        clear(results.path());
+        assert!(own.0.is_dir() && other.is_file());
+        assert!(!dead.exists());
     }
 
     #[test]

@@ -128,7 +128,9 @@ fn die<S: Subject>(round: &Round, ending: &str) -> Result<Measured, String> {
         record(BURST);
     });
     match ending {
-        "return" => drop(subject.finish()?),
+        "return" => {
+            let _ended = subject.finish()?;
+        }
         "leaked" => {
             let _forgotten = ManuallyDrop::new(subject);
         }

@@ -3,10 +3,11 @@
 //! Nothing may be lost: a candidate that can make its callers wait does so. Of a candidate that
 //! cannot, what reached the file counts. In the file means written; nobody is asked to sync.
 
+use super::bursts::BURST;
 use crate::events::candidates::limit;
 use crate::events::lines::Seen;
 use crate::events::subject::Subject;
-use crate::harness::{Measured, Role, Round};
+use crate::harness::{Measured, Role, Round, Size};
 use std::fs::File;
 use std::io::Write as _;
 use std::time::Instant;
@@ -32,7 +33,11 @@ pub(crate) fn from_two<S: Subject + Sync>(round: &Round) -> Result<Measured, Str
 
 fn run<S: Subject + Sync, const PRODUCERS: u64>(round: &Round) -> Result<Measured, String> {
     let more = if S::ROLE == Role::Ours { MORE } else { 1 };
-    let each = round.size.of(EVENTS, EVENTS_QUICK) * more / PRODUCERS;
+    let each = match round.size {
+        // For a test of the candidate, which wants no figure.
+        Size::Bursts(bursts) => (bursts * BURST) as u64,
+        size => size.of(EVENTS, EVENTS_QUICK) * more / PRODUCERS,
+    };
     let events = each * PRODUCERS;
     let subject = S::start(&round.folder)?;
     let started = Instant::now();

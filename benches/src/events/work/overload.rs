@@ -54,7 +54,6 @@ pub(crate) fn run<S: Subject + Sync>(round: &Round) -> Result<Measured, String> 
         books,
         figures: vec![
             ("calls_per_s", events as f64 / seconds),
-            ("written_per_s", (events - books.lost) as f64 / seconds),
             ("seconds", seconds),
             ("memory_max_bytes", grown as f64),
         ],
