@@ -74,6 +74,11 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
             other => return Err(format!("`{other}` is not understood")),
         }
     }
+    if options.markdown.is_some() && !(options.only.is_empty() && options.workloads.is_empty()) {
+        return Err(
+            "`--markdown` needs all candidates and workloads: it replaces all tables".into()
+        );
+    }
     Ok(Command::Suite(options))
 }
 
@@ -109,11 +114,14 @@ mod tests {
 
     #[test]
     fn a_suite_with_its_options_is_read() {
-        let line = "events --only limit --quick --workload macro --markdown a.md --only radiosonde";
+        let line = "events --only limit --quick --workload macro --only radiosonde";
         let Ok(Command::Suite(options)) = parsed(line) else { panic!("a suite") };
         assert!(options.quick);
         assert_eq!(options.only, ["limit", "radiosonde"]);
         assert_eq!(options.workloads, ["macro"]);
+        let Ok(Command::Suite(options)) = parsed("events --markdown a.md") else {
+            panic!("a suite")
+        };
         assert_eq!(options.markdown, Some("a.md".into()));
     }
 
@@ -128,6 +136,7 @@ mod tests {
             ("events --workload", "needs the key"),
             ("events --workload nothing", "it has: macro"),
             ("events --markdown", "needs the path"),
+            ("events --markdown a.md --only limit", "replaces all tables"),
             ("events fast", "`fast`"),
         ] {
             let wrong = parsed(line).err().unwrap_or_else(|| panic!("{line} was understood"));

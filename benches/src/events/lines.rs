@@ -1,6 +1,6 @@
 //! Which events stand in the files of a folder.
 
-use super::subject::EVENT;
+use super::subject::{EVENT, Ended};
 use crate::harness::Books;
 use memchr::memmem::Finder;
 use std::fs::File;
@@ -22,6 +22,8 @@ pub(crate) struct Seen {
     /// Lines of events, and their bytes with the ends of lines.
     pub(crate) lines: u64,
     pub(crate) bytes: u64,
+    /// Lines of events of radiosonde's own: it says in the log what it dropped.
+    own: u64,
 }
 
 impl Seen {
@@ -65,6 +67,7 @@ impl Seen {
     fn read(&mut self, reader: &mut impl BufRead) -> Result<(), Wrong> {
         let name = format!("\"{EVENT}\"");
         let (name, items) = (Finder::new(&name), Finder::new("\"items\":"));
+        let own = Finder::new("\"evt\":\"telemetry.");
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line).map_err(Wrong::Io)? > 0 {
             let of_an_event = name.find(&line);
@@ -79,6 +82,8 @@ impl Seen {
                 }
             } else if line.last() != Some(&b'\n') {
                 self.torn += 1;
+            } else if own.find(&line).is_some() {
+                self.own += 1;
             }
             line.clear();
         }
@@ -99,10 +104,19 @@ impl Seen {
     }
 
     /// The books of a round with so many events.
-    pub(crate) fn books(&self, events: u64, counted: Option<u64>) -> Books {
+    ///
+    /// An event of radiosonde's own can be dropped like any other: what was offered beyond our events
+    /// and has no line is none of ours, and is taken out of what was counted.
+    pub(crate) fn books(&self, events: u64, ended: &Ended) -> Books {
         let found = self.known.iter().map(|word| u64::from(word.count_ones())).sum();
-        let lost = events.saturating_sub(found);
-        Books { events, lost, counted, duplicated: self.duplicated, torn: self.torn }
+        let own = ended.offered.map_or(0, |offered| offered.saturating_sub(events + self.own));
+        Books {
+            events,
+            lost: events.saturating_sub(found),
+            counted: ended.counted.map(|counted| counted.saturating_sub(own)),
+            duplicated: self.duplicated,
+            torn: self.torn,
+        }
     }
 }
 
@@ -160,10 +174,23 @@ mod tests {
         let counts = (found.distinct(128), found.duplicated, found.torn, found.lines);
         assert_eq!(counts, (2, 1, 0, 3));
         assert_eq!((found.distinct(127), found.distinct(1), found.distinct(0)), (1, 1, 0));
-        let books = found.books(5, Some(3));
+        let books = found.books(5, &Ended::now(Some(3)));
         assert_eq!((books.lost, books.counted, books.duplicated), (3, Some(3), 1));
         assert_eq!(found.bytes, (line(0) + &line(127) + &line(127)).len() as u64);
         assert_eq!(seen("{\"items\":\"5\",\"evt\":\"user.action\"}\n").distinct(128), 1);
+    }
+
+    #[test]
+    fn what_radiosonde_drops_of_its_own_is_not_ours() {
+        let own = "{\"evt\":\"telemetry.dropped\"}\n";
+        let found = seen(&format!("{{\"evt\":\"user.action\",\"items\":0}}\n{own}"));
+        // Four of ours and three of its own were offered; one of each has a line.
+        let ended = Ended { offered: Some(7), ..Ended::now(Some(5)) };
+        let books = found.books(4, &ended);
+        assert_eq!((books.lost, books.counted), (3, Some(3)));
+        // An event it does not even know of is lost, and must not look counted.
+        let ended = Ended { offered: Some(4), ..Ended::now(Some(2)) };
+        assert_eq!(found.books(4, &ended).counted, Some(2));
     }
 
     #[test]

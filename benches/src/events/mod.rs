@@ -40,7 +40,7 @@ pub(crate) const SUITE: Suite = Suite {
         },
         Workload {
             name: "tracing",
-            about: "the same through tracing::info!",
+            about: "the same through the macros of tracing",
             candidates: TRACING,
             ..CALLER
         },
@@ -52,7 +52,7 @@ pub(crate) const SUITE: Suite = Suite {
         },
         Workload {
             name: "isolated",
-            about: "one event every 100 us; two looks at the clock are in each figure",
+            about: "one event every 100 µs; two looks at the clock are in each figure",
             candidates: ISOLATED,
             ..CALLER
         },
@@ -77,7 +77,7 @@ pub(crate) const SUITE: Suite = Suite {
         },
         Workload {
             name: "disk_1_tracing",
-            about: "as disk_1, through tracing::info!",
+            about: "as disk_1, through the macros of tracing",
             candidates: DISK_1_TRACING,
             ..DISK
         },

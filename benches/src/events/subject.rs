@@ -49,6 +49,8 @@ pub(crate) trait Subject: Sized {
 pub(crate) struct Ended {
     /// What it says it dropped; none when it does not count.
     pub(crate) counted: Option<u64>,
+    /// What it says it was offered, events of its own included; none when it does not count.
+    pub(crate) offered: Option<u64>,
     /// When everything was in the file.
     pub(crate) at: Instant,
 }
@@ -56,7 +58,7 @@ pub(crate) struct Ended {
 impl Ended {
     /// Just now, with this count.
     pub(crate) fn now(counted: Option<u64>) -> Ended {
-        Ended { counted, at: Instant::now() }
+        Ended { counted, offered: None, at: Instant::now() }
     }
 }
 

@@ -5,6 +5,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+/// How the results came about.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'a> {
+    /// What they were measured on.
+    pub(crate) machine: &'a str,
+    /// Whether it was a first look.
+    pub(crate) quick: bool,
+}
+
 /// Replaces what stands between the marks of the suite.
 ///
 /// # Errors
@@ -12,14 +21,14 @@ use std::path::Path;
 pub(crate) fn write(
     path: &Path,
     suite: &str,
-    machine: &str,
+    run: Run<'_>,
     tables: &[Table],
     versions: &BTreeMap<&str, &str>,
 ) -> Result<(), String> {
     let wrong = |error: std::io::Error| format!("cannot write {}: {error}", path.display());
     let page = std::fs::read_to_string(path).map_err(wrong)?;
     let (begin, end) = marks(suite);
-    let results = results(machine, tables, versions);
+    let results = results(run, tables, versions);
     let page = between(&page, &begin, &end, &results)
         .ok_or_else(|| format!("{} needs the lines `{begin}` and `{end}`", path.display()))?;
     std::fs::write(path, page).map_err(wrong)
@@ -29,8 +38,10 @@ fn marks(suite: &str) -> (String, String) {
     (format!("<!-- {suite}: begin -->"), format!("<!-- {suite}: end -->"))
 }
 
-fn results(machine: &str, tables: &[Table], versions: &BTreeMap<&str, &str>) -> String {
-    let mut text = format!("Measured on: {machine}.\n\n");
+fn results(run: Run<'_>, tables: &[Table], versions: &BTreeMap<&str, &str>) -> String {
+    let rounds =
+        if run.quick { "A quick run: one or two short rounds" } else { "Medians of all rounds" };
+    let mut text = format!("{rounds}. Measured on: {}.\n\n", run.machine);
     for table in tables {
         text += &table.markdown();
         text.push('\n');

@@ -84,7 +84,8 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     let path = write(&results, suite.name, &machine, &all)?;
     println!("\nwritten to {}", path.display());
     if let Some(page) = &options.markdown {
-        page::write(page, suite.name, &machine, &tables, &versions)?;
+        let run = page::Run { machine: &machine, quick: options.quick };
+        page::write(page, suite.name, run, &tables, &versions)?;
         println!("and to {}", page.display());
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n       ")) }

@@ -90,7 +90,7 @@ impl Table {
             about: suite.about.to_owned(),
             head: ["candidate".to_owned()].into_iter().chain(head).collect(),
             rows: candidates.iter().map(line).collect(),
-            notes: workloads.iter().map(|w| format!("{}: {}", w.name, w.about)).collect(),
+            notes: workloads.iter().map(|w| format!("`{}`: {}", w.name, w.about)).collect(),
         }
     }
 
@@ -126,8 +126,11 @@ impl Table {
         for row in &self.rows {
             out += &line(row);
         }
+        if !self.notes.is_empty() {
+            out.push('\n');
+        }
         for note in &self.notes {
-            let _ = write!(out, "\n{}.\n", sentence(note));
+            let _ = writeln!(out, "- {note}");
         }
         out
     }
@@ -279,6 +282,6 @@ mod tests {
         assert!(text.contains("\n  a longer name   1,000\n"), "{text}");
         let markdown = table.markdown();
         assert!(markdown.contains("| candidate | median |\n| --- | ---: |\n| ours | 5 |\n"));
-        assert!(markdown.contains("\nA note.\n"), "{markdown}");
+        assert!(markdown.contains("\n- a note\n"), "{markdown}");
     }
 }

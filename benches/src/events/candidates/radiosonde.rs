@@ -114,7 +114,8 @@ fn finish(telemetry: Guard) -> Result<Ended, String> {
         return Err(format!("not written within {WITHIN:?}:\n{flushed}"));
     }
     let report = telemetry.shutdown(WITHIN);
-    Ok(Ended { counted: Some(report.events.dropped), at })
+    let (counted, offered) = (report.events.dropped, report.events.offered);
+    Ok(Ended { counted: Some(counted), offered: Some(offered), at })
 }
 
 /// What `radiosonde recover` does.

@@ -27,7 +27,7 @@ pub(crate) fn run<S: Subject>(round: &Round) -> Result<Measured, String> {
     let samples = measure(bursts, |number| subject.event(number));
     let ended = subject.finish()?;
     let events = calls(bursts);
-    let books = Seen::of(&round.folder, events)?.books(events, ended.counted);
+    let books = Seen::of(&round.folder, events)?.books(events, &ended);
     Ok(Measured { samples, books, figures: Vec::new() })
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn run<S: Subject>(round: &Round) -> Result<Measured, String> {
     let cpu = (process::cpu_s() - before - pacing).max(0.0);
     let events = groups * TOGETHER;
     let seen = Seen::of(&round.folder, events)?;
-    let books = seen.books(events, ended.counted);
+    let books = seen.books(events, &ended);
     let bytes = seen.bytes as f64 / seen.lines.max(1) as f64;
     let (sealed, seal_cpu) = sealed(&lines::of_events(&round.folder)?)?;
     Ok(Measured { books, ..measured(events, cpu, bytes, sealed, seal_cpu, seen.lines) })

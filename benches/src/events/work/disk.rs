@@ -56,7 +56,7 @@ fn run<S: Subject + Sync, const PRODUCERS: u64>(round: &Round) -> Result<Measure
     let ended = subject.finish()?;
     let took = ended.at.duration_since(started).as_secs_f64();
     let seen = Seen::of(&round.folder, events)?;
-    let books = seen.books(events, ended.counted);
+    let books = seen.books(events, &ended);
     let bytes = seen.bytes as f64 / seen.lines.max(1) as f64;
     let samples = vec![seen.distinct(events) as f64 / took];
     Ok(Measured { samples, books, figures: vec![("bytes_per_event", bytes)] })

@@ -25,7 +25,7 @@ pub(crate) fn run<S: Subject>(round: &Round) -> Result<Measured, String> {
     let mut measured = measure(events, |number| subject.event(number))?;
     let ended = subject.finish()?;
     let calls = WARM_UP + events;
-    measured.books = Seen::of(&round.folder, calls)?.books(calls, ended.counted);
+    measured.books = Seen::of(&round.folder, calls)?.books(calls, &ended);
     Ok(measured)
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn run<S: Subject + Sync>(round: &Round) -> Result<Measured, String> 
     let grown = process::resident_max_bytes().saturating_sub(before);
     let events = each.iter().sum();
     let possible = each.iter().max().unwrap_or(&0) * PRODUCERS;
-    let books = Seen::of(&round.folder, possible)?.books(events, ended.counted);
+    let books = Seen::of(&round.folder, possible)?.books(events, &ended);
     Ok(Measured {
         samples: vec![books.lost as f64 / events as f64],
         books,
