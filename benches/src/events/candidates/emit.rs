@@ -24,7 +24,7 @@ impl Subject for Emit {
 
     #[inline]
     fn event(&self, items: u64) {
-        let &Fields { page, user, attempt, ratio } = Fields::of(items);
+        let Fields { page, user, attempt, ratio } = Fields::of(items);
         emit::info!("clicked", evt: "user.action", page, user, items, attempt, ratio);
     }
 

@@ -1,7 +1,8 @@
 //! The limit: copying a finished line into memory of this thread. Nobody can hand over an event for
 //! less without handing over less.
 
-use crate::events::subject::{EVENT, Ended, Fields, Subject};
+use crate::events::lines::of_events;
+use crate::events::subject::{Ended, Fields, Subject};
 use crate::harness::{Overflow, Role};
 use std::cell::RefCell;
 use std::hint::black_box;
@@ -75,15 +76,8 @@ pub(crate) fn lines_of<S: Subject>(folder: &Path) -> Result<Vec<Vec<u8>>, String
         subject.event(number);
     }
     let _ended = subject.finish()?;
-    let mut lines = Vec::new();
-    for entry in std::fs::read_dir(&folder).map_err(wrong)? {
-        let path = entry.map_err(wrong)?.path();
-        if path.is_file() {
-            let text = std::fs::read(&path).map_err(wrong)?;
-            let found = text.split_inclusive(|byte| *byte == b'\n');
-            let name = memchr::memmem::Finder::new(EVENT);
-            lines.extend(found.filter(|line| name.find(line).is_some()).map(<[u8]>::to_vec));
-        }
-    }
+    let text = of_events(&folder)?;
+    let lines: Vec<Vec<u8>> =
+        text.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
     if lines.len() as u64 == LINES { Ok(lines) } else { Err(format!("{} lines", lines.len())) }
 }

@@ -48,7 +48,7 @@ impl Subject for LogSerde {
 /// The event through `log`, with key-values.
 #[inline]
 pub(super) fn event(items: u64) {
-    let &Fields { page, user, attempt, ratio } = Fields::of(items);
+    let Fields { page, user, attempt, ratio } = Fields::of(items);
     log::info!(evt = "user.action", page, user, items, attempt, ratio; "clicked");
 }
 

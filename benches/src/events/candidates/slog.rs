@@ -34,7 +34,7 @@ impl<const WAITS: bool> Subject for Slog<WAITS> {
 
     #[inline]
     fn event(&self, items: u64) {
-        let &Fields { page, user, attempt, ratio } = Fields::of(items);
+        let Fields { page, user, attempt, ratio } = Fields::of(items);
         slog::info!(self.logger, "clicked"; "evt" => "user.action", "source" => module_path!(),
             "page" => page, "user" => user, "items" => items, "attempt" => attempt,
             "ratio" => ratio);

@@ -27,7 +27,7 @@ impl Subject for Spdlog {
 
     #[inline]
     fn event(&self, items: u64) {
-        let &Fields { page, user, attempt, ratio } = Fields::of(items);
+        let Fields { page, user, attempt, ratio } = Fields::of(items);
         spdlog::info!("clicked",
             kv: { evt = "user.action", page, user, items, attempt, ratio });
     }

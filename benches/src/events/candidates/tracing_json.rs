@@ -62,7 +62,7 @@ impl<const WAITS: bool> Subject for TracingJson<WAITS> {
 
 #[inline]
 pub(super) fn event(items: u64) {
-    let &Fields { page, user, attempt, ratio } = Fields::of(items);
+    let Fields { page, user, attempt, ratio } = Fields::of(items);
     tracing::info!(evt = "user.action", page, user, items, attempt, ratio, "clicked");
 }
 

@@ -10,7 +10,7 @@ use crate::harness::{Measured, Round, Size};
 use std::time::{Duration, Instant};
 
 /// Calls in one burst.
-const BURST: usize = 64;
+pub(crate) const BURST: usize = 64;
 /// Time between two bursts.
 const PAUSE: Duration = Duration::from_millis(1);
 /// Calls before the first measured burst: buffers, caches and call sites are set up by then.
@@ -22,10 +22,7 @@ const BURSTS_QUICK: usize = 60;
 
 /// One round: nanoseconds per event.
 pub(crate) fn run<S: Subject>(round: &Round) -> Result<Measured, String> {
-    let bursts = match round.size {
-        Size::Bursts(bursts) => bursts,
-        size => size.of(BURSTS, BURSTS_QUICK),
-    };
+    let bursts = bursts(round);
     let subject = S::start(&round.folder)?;
     let samples = measure(bursts, |number| subject.event(number));
     let ended = subject.finish()?;
@@ -37,8 +34,15 @@ pub(crate) fn run<S: Subject>(round: &Round) -> Result<Measured, String> {
 /// As [`run`], for a limit: it writes no lines.
 pub(crate) fn limit<S: Subject>(round: &Round) -> Result<Measured, String> {
     let subject = S::start(&round.folder)?;
-    let samples = measure(round.size.of(BURSTS, BURSTS_QUICK), |number| subject.event(number));
+    let samples = measure(bursts(round), |number| subject.event(number));
     Ok(Measured { samples, ..Measured::default() })
+}
+
+fn bursts(round: &Round) -> usize {
+    match round.size {
+        Size::Bursts(bursts) => bursts,
+        size => size.of(BURSTS, BURSTS_QUICK),
+    }
 }
 
 /// How many calls a round of so many bursts makes.
@@ -46,7 +50,9 @@ fn calls(bursts: usize) -> u64 {
     (WARM_UP + bursts * BURST) as u64
 }
 
-/// Nanoseconds per call, one figure for each burst. `call` is given the number of the call.
+/// Nanoseconds per call, one figure for each burst. `call` is given the number of the call. Its name
+/// is what callgrind looks for: see `instructions`.
+#[inline(never)]
 fn measure(bursts: usize, mut call: impl FnMut(u64)) -> Vec<f64> {
     let mut number = 0;
     for _ in 0..WARM_UP {

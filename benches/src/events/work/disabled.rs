@@ -17,7 +17,7 @@ pub(crate) fn run<S: Subject>(round: &Round) -> Result<Measured, String> {
     let mut samples = Vec::new();
     // One more: the first is to find everything in the caches.
     for sample in 0..=round.size.of(SAMPLES, SAMPLES_QUICK) {
-        let fields = Fields::of(sample as u64);
+        let fields = &Fields::of(sample as u64);
         let started = Instant::now();
         for number in 0..EVENTS {
             subject.disabled(fields, number);
