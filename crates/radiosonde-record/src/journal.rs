@@ -330,7 +330,27 @@ impl Journal {
 
     /// The books of one signal. `offered = delivered + rejected + dropped + pending` holds in
     /// every answer; see [`Account`].
+    ///
+    /// In a forked child: what was offered there, all of it dropped as forked; no lock is taken,
+    /// which another thread may have held when the process was forked.
     pub fn account(&self, kind: Kind) -> Account {
+        if ring::is_forked_child() {
+            return self.account_in_child(kind);
+        }
+        // A signal handler that records for the first time on this thread must not take the locks.
+        thread::inside(|| self.sum(kind)).unwrap_or_else(|| self.sum(kind))
+    }
+
+    fn account_in_child(&self, kind: Kind) -> Account {
+        let mut sum = Counters::default();
+        if kind == Kind::Event {
+            let forked = self.0.forked.load(Ordering::Relaxed);
+            sum.dropped[kind as usize][DropReason::Forked as usize][Level::Info as usize] = forked;
+        }
+        Account::new(kind, &sum, 0, 0)
+    }
+
+    fn sum(&self, kind: Kind) -> Account {
         // Delivered first: it only grows, and nothing is delivered that was not counted as accepted
         // before, so that pending is never negative.
         let delivered = self.0.delivered[kind as usize].load(Ordering::Acquire);
@@ -338,10 +358,6 @@ impl Journal {
         let mut sum = *lock(&self.0.dropped);
         for ring in lock(&self.0.rings).all() {
             sum.add(&ring.counters());
-        }
-        let forked = self.0.forked.load(Ordering::Relaxed);
-        if kind == Kind::Event {
-            sum.dropped[kind as usize][DropReason::Forked as usize][Level::Info as usize] += forked;
         }
         Account::new(kind, &sum, delivered, rejected)
     }
