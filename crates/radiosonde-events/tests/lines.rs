@@ -186,7 +186,7 @@ fn dead() -> (tempfile::TempDir, std::path::PathBuf) {
     let Pipeline { root, slot, instance, journal, .. } = Pipeline::new();
     with_journal(&journal, || {
         const RATE: u32 = 10;
-        event!("last.words", ratelimit: RATE, password = "hunter2", user = "ann", "{}", "bye");
+        event!("last.words", ratelimit: RATE, password = "hunter2", user = "ann", "bye");
     });
     let path = instance.path.clone();
     // Its locks go with it, its rings stay.
