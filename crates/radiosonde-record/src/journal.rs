@@ -74,6 +74,7 @@ pub(crate) struct Inner {
     dropped: Mutex<Counters>,
     delivered: [AtomicU64; 3],
     rejected: [AtomicU64; 3],
+    restarts: AtomicU64,
 }
 
 static NEXT_JOURNAL: AtomicUsize = AtomicUsize::new(1);
@@ -116,6 +117,7 @@ impl Journal {
             dropped: Mutex::default(),
             delivered: Default::default(),
             rejected: Default::default(),
+            restarts: AtomicU64::new(0),
         })))
     }
 
@@ -360,6 +362,15 @@ impl Journal {
             sum.add(&ring.counters());
         }
         Account::new(kind, &sum, delivered, rejected)
+    }
+
+    /// How often the drain has panicked and gone on.
+    pub fn drain_restarts(&self) -> u64 {
+        self.0.restarts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_restart(&self) -> u64 {
+        self.0.restarts.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// The drain's control: flush, wake, stop.

@@ -31,6 +31,28 @@ impl<S: Source> Lane<S> {
     }
 }
 
+impl<S: Source> Lane<S> {
+    /// Goes back behind what was staged last.
+    pub(crate) fn rewind(&mut self) {
+        self.source.advance(self.staged);
+        (self.next, self.encoded) = (None, self.staged);
+    }
+}
+
+/// Passes over the oldest record without a look at it. Its kind; `None` when there is none.
+pub(crate) fn skip_oldest<S: Source>(lanes: &mut [Lane<S>]) -> Option<Kind> {
+    let mut refused = Refused::default();
+    let times = lanes.iter_mut().filter_map(|lane| Some((peek(lane, &mut refused)?, lane)));
+    let (_, lane) = times.min_by_key(|(next_ns, _)| *next_ns)?;
+    let (length, _) = lane.next.take()?;
+    let kind = |bytes: &[u8]| bytes.get(28).and_then(|kind| Kind::from_u8(*kind));
+    let kind = lane.source.record(length, kind);
+    let position = lane.source.position() + length as u64;
+    lane.source.advance(position);
+    lane.encoded = position;
+    Some(kind.unwrap_or(Kind::Event))
+}
+
 /// How far the rings were encoded, of those where that changed since the last batch.
 pub(crate) fn ranges<S: Source>(lanes: &[Lane<S>]) -> Vec<(u32, u64)> {
     let changed = lanes.iter().filter(|lane| lane.staged != lane.encoded);

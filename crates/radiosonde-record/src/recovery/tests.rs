@@ -17,6 +17,8 @@ const FILE: &str = "events-2026-11-21.jsonl";
 #[derive(Default)]
 struct Lines {
     panic_on: Option<&'static str>,
+    /// Panics outside of the encoding of a record, with a batch in which this is.
+    panic_in_show: Option<&'static str>,
 }
 
 impl Sink for Lines {
@@ -35,7 +37,9 @@ impl Sink for Lines {
         batch.lines(record.kind).extend_from_slice(line.as_bytes());
         assert_ne!(Some(record.message), self.panic_on, "poison");
     }
-    fn show(&mut self, _batch: &Batch) -> [bool; 3] {
+    fn show(&mut self, batch: &Batch) -> [bool; 3] {
+        let lines = String::from_utf8_lossy(batch.bytes(Kind::Event));
+        assert!(self.panic_in_show.is_none_or(|poison| !lines.contains(poison)), "poison");
         [false; 3]
     }
     fn move_to(&mut self, _slot: u32) {}
@@ -335,7 +339,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn the_live_drain_writes_each_record_once_and_the_books_add_up() {
     let dead = dead(&["a", "poison", "b"]);
     let unsynced = Unsynced::default();
-    let thread = drain(&dead, Lines { panic_on: Some("poison") }, &unsynced);
+    let thread = drain(&dead, Lines { panic_on: Some("poison"), ..Lines::default() }, &unsynced);
     let control: &Control = dead.journal.control();
     assert!(control.flush(PATIENCE));
     dead.record("c");
@@ -354,6 +358,20 @@ fn the_live_drain_writes_each_record_once_and_the_books_add_up() {
     let account = dead.journal.account(Kind::Event);
     assert_eq!(account.dropped, [(DropReason::AfterShutdown, 1)]);
     assert_eq!(account.offered, 5);
+}
+
+#[test]
+fn a_drain_that_panics_goes_on_and_refuses_what_it_panics_at_for_the_third_time() {
+    let dead = dead(&["a", "b", "poison", "c"]);
+    let sink = Lines { panic_in_show: Some("poison"), ..Lines::default() };
+    let thread = drain(&dead, sink, &Unsynced::default());
+    assert!(dead.journal.control().flush(PATIENCE));
+    assert_eq!(dead.lines(), "1 0 tick a\n1 1 tick b\n1 3 tick c\n");
+    let account = dead.journal.account(Kind::Event);
+    assert_eq!((account.delivered, account.rejected, account.pending), (3, 1, 0));
+    assert!(dead.journal.drain_restarts() >= 3);
+    assert!(dead.journal.control().stop(PATIENCE));
+    thread.join().unwrap();
 }
 
 #[test]
