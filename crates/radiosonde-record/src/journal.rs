@@ -13,7 +13,7 @@ use crate::callsite::Callsite;
 use crate::descriptor::Descriptor;
 use crate::drain::Control;
 use crate::filter::Filter;
-use crate::format::{self, Builder, MESSAGE_MAX, Site};
+use crate::format::{self, Buffer, Builder, MESSAGE_MAX, Site};
 use crate::level::{DropReason, Kind, Level};
 use crate::plain::{self, FieldList, Plain};
 use crate::pool::Rings;
@@ -139,17 +139,17 @@ impl Journal {
         let Some(_entered) = thread::enter() else {
             return self.count_outside(kind, DropReason::Reentrant, level);
         };
-        let mut buffer = thread::take_scratch();
+        let mut buffer = Buffer::for_record(thread::take_scratch());
         let now = thread::now_ns();
         let mut builder = Builder::new(&mut buffer, kind, level, now, site, context);
         build(&mut builder);
         let truncated = builder.finish();
         let fill = |record: &mut [u8], stamp| {
-            record.copy_from_slice(&buffer);
+            record.copy_from_slice(buffer.written());
             format::seal(record, stamp);
         };
-        Push { kind, level, truncated, length: buffer.len(), fill }.run(self);
-        thread::give_scratch(buffer);
+        Push { kind, level, truncated, length: buffer.written().len(), fill }.run(self);
+        thread::give_scratch(buffer.into_memory());
     }
 
     /// Records an event of a static call site. Without formatters among its values it is built in
