@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::batch::{Batch, Sink};
@@ -167,12 +166,8 @@ fn encode_record(
     // The kind stands at a fixed place; a record this damaged may lie about it.
     let told = || bytes.get(28).and_then(|kind| Kind::from_u8(*kind)).unwrap_or(Kind::Event);
     let record = decoded.map_err(|_| told())?;
-    let inline;
     let site = match &record.inline_site {
-        Some(site) => {
-            inline = Arc::new(site.clone());
-            &inline
-        }
+        Some(site) => site,
         None => sites.describe(record.site),
     };
     let mark = batch.mark(record.kind);

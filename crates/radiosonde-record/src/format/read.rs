@@ -4,6 +4,8 @@ use super::{
     BOOL, F64, FLAG_SITE_MESSAGE, FLAG_TRUNCATED, HEADER_SIZE, I64, INLINE_KEY, JSON, NULL,
     SPAN_PART_SIZE, SpanPart, TEXT, TRAILER_SIZE, U64, is_whole,
 };
+use std::sync::Arc;
+
 use crate::descriptor::Descriptor;
 use crate::level::{Kind, Level};
 use crate::value::Value;
@@ -23,7 +25,7 @@ pub struct Record<'a> {
     /// Id of the call site; 0 when `inline_site` has it.
     pub site: u32,
     /// The call site, when the record carries it.
-    pub inline_site: Option<Descriptor>,
+    pub inline_site: Option<Arc<Descriptor>>,
     /// The packed context.
     pub context: &'a [u8],
     /// Present on spans.
@@ -56,57 +58,60 @@ impl<'a> Record<'a> {
     ///
     /// # Errors
     /// [`DecodeError`] for anything that was not written by [`Builder`](super::Builder).
+    #[inline]
     pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let malformed = DecodeError::Malformed;
-        let mut reader = Reader { bytes };
-        let length = reader.u32().ok_or(malformed("length"))? as usize;
-        if length != bytes.len() || length < HEADER_SIZE + TRAILER_SIZE {
-            return Err(malformed("length"));
+        let Some((header, rest)) = bytes.split_first_chunk::<HEADER_SIZE>() else {
+            return Err(DecodeError::Malformed("length"));
+        };
+        let (words, _) = header.as_chunks::<8>();
+        let word = |at: usize| u64::from_le_bytes(words[at]);
+        let (length, check) = (word(0) as u32 as usize, (word(0) >> 32) as u32);
+        let Some((rest, _trailer)) = rest.split_last_chunk::<TRAILER_SIZE>() else {
+            return Err(DecodeError::Malformed("length"));
+        };
+        if length != bytes.len() {
+            return Err(DecodeError::Malformed("length"));
         }
-        let check = reader.u32().ok_or(malformed("check"))?;
         if !is_whole(bytes, check) {
             return Err(DecodeError::Check);
         }
-        reader.bytes = &reader.bytes[..reader.bytes.len() - TRAILER_SIZE];
-        let header = || -> Option<_> {
-            let sequence = reader.u64()?;
-            let timestamp_ns = reader.u64()?;
-            let site = reader.u32()?;
-            let kind = Kind::from_u8(reader.u8()?)?;
-            let level = Level::from_u8(reader.u8()?)?;
-            let flags = reader.u16()?;
-            let context_length = usize::from(reader.u16()?);
-            let field_count = reader.u16()?;
-            let message_length = reader.u32()? as usize;
-            let inline_site = if site == 0 {
-                let (descriptor, taken) = Descriptor::decode(reader.bytes)?;
-                reader.take(taken)?;
-                Some(descriptor)
-            } else {
-                None
-            };
-            let context = reader.take(context_length)?;
-            let span = if kind == Kind::Span { Some(reader.span()?) } else { None };
-            let message = std::str::from_utf8(reader.take(message_length)?).ok()?;
-            Some(Self {
-                sequence,
-                timestamp_ns,
-                kind,
-                level,
-                site,
-                inline_site,
-                context,
-                span,
-                message,
-                truncated: flags & FLAG_TRUNCATED != 0,
-                message_at_site: flags & FLAG_SITE_MESSAGE != 0,
-                field_count,
-                fields: reader.bytes,
-            })
-        };
-        // The closure only gives `?` on options a scope of its own.
-        let mut header = header;
-        header().ok_or(malformed("header"))
+        match Self::parse([word(1), word(2), word(3), word(4)], Reader { bytes: rest }) {
+            Some(record) => Ok(record),
+            None => Err(DecodeError::Malformed("header")),
+        }
+    }
+
+    /// From the words behind length and check, and what stands between header and trailer.
+    #[inline(always)]
+    fn parse(
+        [sequence, timestamp_ns, what, sizes]: [u64; 4],
+        mut reader: Reader<'a>,
+    ) -> Option<Self> {
+        let site = what as u32;
+        let kind = Kind::from_u8((what >> 32) as u8)?;
+        let level = Level::from_u8((what >> 40) as u8)?;
+        let flags = (what >> 48) as u16;
+        let inline_site = if site == 0 { Some(reader.descriptor()?) } else { None };
+        let context = reader.take(usize::from(sizes as u16))?;
+        let span = if kind == Kind::Span { Some(reader.span()?) } else { None };
+        let message = reader.take((sizes >> 32) as usize)?;
+        // The look at an empty text costs more than one would think.
+        let message = if message.is_empty() { "" } else { std::str::from_utf8(message).ok()? };
+        Some(Self {
+            sequence,
+            timestamp_ns,
+            kind,
+            level,
+            site,
+            inline_site,
+            context,
+            span,
+            message,
+            truncated: flags & FLAG_TRUNCATED != 0,
+            message_at_site: flags & FLAG_SITE_MESSAGE != 0,
+            field_count: (sizes >> 16) as u16,
+            fields: reader.bytes,
+        })
     }
 
     /// As [`Record::decode`], and looks at every field: for bytes of a dead process.
@@ -186,12 +191,15 @@ impl<'a> Reader<'a> {
         Some(head)
     }
 
-    fn u8(&mut self) -> Option<u8> {
-        self.take(1).map(|bytes| bytes[0])
+    #[cold]
+    fn descriptor(&mut self) -> Option<Arc<Descriptor>> {
+        let (descriptor, taken) = Descriptor::decode(self.bytes)?;
+        self.take(taken)?;
+        Some(Arc::new(descriptor))
     }
 
-    fn u16(&mut self) -> Option<u16> {
-        self.take(2)?.try_into().ok().map(u16::from_le_bytes)
+    fn u8(&mut self) -> Option<u8> {
+        self.take(1).map(|bytes| bytes[0])
     }
 
     fn u32(&mut self) -> Option<u32> {
