@@ -23,11 +23,11 @@ pub(crate) trait Subject: Sized {
     /// Starts it as its documentation shows, for lines of JSON in a file of the day in this folder.
     fn start(folder: &Path) -> Result<Self, String>;
 
-    /// Records the event with this number.
-    fn event(&self, number: u64);
+    /// Records an event.
+    fn event(&self, fields: &Fields);
 
     /// Records an event at a level that is filtered out at run time.
-    fn disabled(&self, fields: &Fields, number: u64);
+    fn disabled(&self, fields: &Fields);
 
     /// Ends it as its documentation shows, with everything in the file.
     fn finish(self) -> Result<Ended, String>;
@@ -72,32 +72,49 @@ pub(crate) const fn candidate<S: Subject>(
 /// The name of the event; every event's line has it in quotes, and no other line.
 pub(crate) const EVENT: &str = "user.action";
 
-/// What varies from event to event besides its number, the same for every candidate.
+/// What varies from event to event, the same for every candidate.
+#[derive(Clone, Copy)]
 pub(crate) struct Fields {
     pub(crate) page: &'static str,
     pub(crate) user: &'static str,
+    /// The number of the event.
+    pub(crate) items: u64,
     pub(crate) attempt: i64,
     pub(crate) ratio: f64,
 }
 
 impl Fields {
-    /// The fields of the event with this number, from values made beforehand: what is measured is
-    /// recording them. Their order has no pattern that a compression could find.
-    #[inline]
+    /// The fields of the event with this number. They follow no pattern that a compression could
+    /// find. Where an event is timed, they are made before the clock is read.
     pub(crate) fn of(number: u64) -> Fields {
         let values = &*VALUES;
         // The upper bits of the product are those that depend on all bits of the number.
         let mixed = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let [.., a, b, c, d] = mixed.to_le_bytes().map(usize::from);
-        black_box(Fields {
+        Fields {
             page: values.pages[a % PAGES.len()],
             user: &values.users[b],
+            items: number,
             attempt: (c % 5) as i64 - 1,
             ratio: values.ratios[d],
-        })
+        }
+    }
+
+    /// Fields to be numbered, for loops at full speed: a number and a place in the list are all that
+    /// an event there costs besides recording it.
+    pub(crate) fn list() -> Vec<Fields> {
+        (0..LIST).map(Fields::of).collect()
+    }
+
+    /// The fields at the number's place in the list, with this number.
+    #[inline]
+    pub(crate) fn numbered(list: &[Fields], number: u64) -> Fields {
+        black_box(Fields { items: number, ..list[number as usize % list.len().max(1)] })
     }
 }
 
+/// Fields in a list: they stay in the first cache.
+const LIST: u64 = 64;
 /// Different users, and different ratios: what a byte can choose from.
 const VARIETY: usize = 256;
 

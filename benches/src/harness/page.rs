@@ -39,8 +39,7 @@ fn marks(suite: &str) -> (String, String) {
 }
 
 fn results(run: Run<'_>, tables: &[Table], versions: &BTreeMap<&str, &str>) -> String {
-    let rounds =
-        if run.quick { "A quick run: one or two short rounds" } else { "Medians of all rounds" };
+    let rounds = if run.quick { "A quick run: one or two short rounds" } else { "A whole run" };
     let mut text = format!("{rounds}. Measured on: {}.\n\n", run.machine);
     for table in tables {
         text += &table.markdown();

@@ -20,7 +20,7 @@ use crate::events::candidates::slog::Slog;
 use crate::events::candidates::spdlog::Spdlog;
 use crate::events::candidates::tracing_json::TracingJson;
 use crate::events::lines::Seen;
-use crate::events::subject::{Subject, candidate};
+use crate::events::subject::{Fields, Subject, candidate};
 use crate::harness::{
     Better, Books, Candidate, Layout, Measured, Round, Size, Suite, Workload, child,
 };
@@ -113,7 +113,7 @@ fn die<S: Subject>(round: &Round, ending: &str) -> Result<Measured, String> {
         let mut number = 0;
         let mut record = |count: u64| {
             for _ in 0..count {
-                subject.event(number);
+                subject.event(&Fields::of(number));
                 number += 1;
                 acknowledged.store(number);
             }

@@ -38,9 +38,8 @@ impl<S: Subject> Subject for Memory<S> {
     }
 
     #[inline]
-    fn event(&self, number: u64) {
-        black_box(Fields::of(number));
-        let line = black_box(&self.lines[(number % LINES) as usize]);
+    fn event(&self, fields: &Fields) {
+        let line = black_box(&self.lines[(fields.items % LINES) as usize]);
         RING.with_borrow_mut(|(ring, head)| {
             let start = if *head + line.len() <= ring.len() { *head } else { 0 };
             ring[start..start + line.len()].copy_from_slice(line);
@@ -51,11 +50,11 @@ impl<S: Subject> Subject for Memory<S> {
 
     /// A load and a branch.
     #[inline]
-    fn disabled(&self, _fields: &Fields, number: u64) {
+    fn disabled(&self, fields: &Fields) {
         use std::sync::atomic::{AtomicBool, Ordering};
         static ENABLED: AtomicBool = AtomicBool::new(false);
         if black_box(&ENABLED).load(Ordering::Relaxed) {
-            self.event(number);
+            self.event(fields);
         }
     }
 
@@ -73,7 +72,7 @@ pub(crate) fn lines_of<S: Subject>(folder: &Path) -> Result<Vec<Vec<u8>>, String
     std::fs::create_dir_all(&folder).map_err(wrong)?;
     let subject = S::start(&folder)?;
     for number in 0..LINES {
-        subject.event(number);
+        subject.event(&Fields::of(number));
     }
     let _ended = subject.finish()?;
     let text = of_events(&folder)?;

@@ -28,14 +28,14 @@ impl Subject for Macro {
     }
 
     #[inline]
-    fn event(&self, items: u64) {
-        let Fields { page, user, attempt, ratio } = Fields::of(items);
+    fn event(&self, fields: &Fields) {
+        let &Fields { page, user, items, attempt, ratio } = fields;
         radiosonde::event!("user.action", page, user, items, attempt, ratio, "clicked");
     }
 
     #[inline]
-    fn disabled(&self, fields: &Fields, items: u64) {
-        let &Fields { page, user, attempt, ratio } = fields;
+    fn disabled(&self, fields: &Fields) {
+        let &Fields { page, user, items, attempt, ratio } = fields;
         radiosonde::event!(
             "user.action",
             level: debug,
@@ -72,14 +72,14 @@ impl Subject for Tracing {
     }
 
     #[inline]
-    fn event(&self, items: u64) {
-        let Fields { page, user, attempt, ratio } = Fields::of(items);
+    fn event(&self, fields: &Fields) {
+        let &Fields { page, user, items, attempt, ratio } = fields;
         tracing::info!(kind = "user.action", page, user, items, attempt, ratio, "clicked");
     }
 
     #[inline]
-    fn disabled(&self, fields: &Fields, items: u64) {
-        let &Fields { page, user, attempt, ratio } = fields;
+    fn disabled(&self, fields: &Fields) {
+        let &Fields { page, user, items, attempt, ratio } = fields;
         tracing::debug!(kind = "user.action", page, user, items, attempt, ratio, "clicked");
     }
 

@@ -6,7 +6,7 @@
 //! do that, at the same cost, which is counted for all.
 
 use crate::events::lines::{self, Seen};
-use crate::events::subject::Subject;
+use crate::events::subject::{Fields, Subject};
 use crate::harness::{Measured, Round, process};
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ pub(crate) fn run<S: Subject>(round: &Round) -> Result<Measured, String> {
     let pacing = pacing_cpu_s(groups);
     let before = process::cpu_s();
     let subject = S::start(&round.folder)?;
-    S::without_loss(|| pace(groups, |number| subject.event(number)));
+    S::without_loss(|| pace(groups, |fields| subject.event(fields)));
     let ended = subject.finish()?;
     let cpu = (process::cpu_s() - before - pacing).max(0.0);
     let events = groups * TOGETHER;
@@ -78,23 +78,23 @@ fn measured(
 }
 
 /// Calls `event` at the pace of the workload.
-fn pace(groups: u64, mut event: impl FnMut(u64)) {
+fn pace(groups: u64, mut event: impl FnMut(&Fields)) {
     let started = Instant::now();
     for group in 0..groups {
         let due = EVERY * group as u32;
         std::thread::sleep(due.saturating_sub(started.elapsed()));
         for number in group * TOGETHER..(group + 1) * TOGETHER {
-            event(number);
+            event(&Fields::of(number));
         }
     }
 }
 
-/// The processor time of waiting, to be taken off: measured over a tenth of the groups.
+/// The processor time of waiting and of making the fields, to be taken off: measured over a tenth of the groups.
 fn pacing_cpu_s(groups: u64) -> f64 {
     let some = groups.div_ceil(10);
     let before = process::cpu_s();
-    pace(some, |number| {
-        std::hint::black_box(number);
+    pace(some, |fields| {
+        std::hint::black_box(fields);
     });
     (process::cpu_s() - before) * groups as f64 / some as f64
 }

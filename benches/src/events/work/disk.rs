@@ -6,7 +6,7 @@
 use super::bursts::BURST;
 use crate::events::candidates::limit;
 use crate::events::lines::Seen;
-use crate::events::subject::Subject;
+use crate::events::subject::{Fields, Subject};
 use crate::harness::{Measured, Role, Round, Size};
 use std::fs::File;
 use std::io::Write as _;
@@ -40,14 +40,15 @@ fn run<S: Subject + Sync, const PRODUCERS: u64>(round: &Round) -> Result<Measure
     };
     let events = each * PRODUCERS;
     let subject = S::start(&round.folder)?;
+    let list = Fields::list();
     let started = Instant::now();
     std::thread::scope(|scope| {
         for producer in 0..PRODUCERS {
-            let subject = &subject;
+            let (subject, list) = (&subject, &list);
             scope.spawn(move || {
                 S::without_loss(|| {
                     for number in 0..each {
-                        subject.event(number * PRODUCERS + producer);
+                        subject.event(&Fields::numbered(list, number * PRODUCERS + producer));
                     }
                 });
             });

@@ -1,10 +1,9 @@
 //! Instructions of the caller's thread for one event, counted by callgrind: the same on a noisy
 //! machine.
 //!
-//! The same bursts are run twice under callgrind, few and many, and what is executed while they last
-//! is counted; the difference belongs to the events between, with what a burst itself costs spread
-//! over its 64 events. What the kernel does for a system call is not counted, nor what other threads
-//! do, nor the beginning and the end.
+//! The same bursts are run twice under callgrind, few and many, and what is executed by their calls is
+//! counted; the difference belongs to the events between. What the kernel does for a system call is
+//! not counted, nor what other threads do, nor the beginning and the end.
 
 use super::bursts;
 use crate::events::subject::Subject;
@@ -15,7 +14,7 @@ use std::process::Command;
 /// The program it needs.
 pub(crate) const NEEDS: &str = "valgrind";
 /// The function whose duration counts, as callgrind spells it.
-const COUNTED: &str = "*events::work::bursts::measure*";
+const COUNTED: &str = "*events::work::bursts::burst*";
 /// Bursts of the two runs.
 const BURSTS: [usize; 2] = [5, 25];
 

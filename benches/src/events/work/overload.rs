@@ -4,7 +4,7 @@
 //! A queue without bounds would take all there is: past one GiB the producers stop.
 
 use crate::events::lines::Seen;
-use crate::events::subject::Subject;
+use crate::events::subject::{Fields, Subject};
 use crate::harness::{Measured, Round, process};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -61,10 +61,11 @@ pub(crate) fn run<S: Subject + Sync>(round: &Round) -> Result<Measured, String> 
 }
 
 fn produce<S: Subject>(subject: &S, producer: u64, stop: &AtomicBool) -> u64 {
+    let list = Fields::list();
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
         for _ in 0..TOGETHER {
-            subject.event(number * PRODUCERS + producer);
+            subject.event(&Fields::numbered(&list, number * PRODUCERS + producer));
             number += 1;
         }
     }
