@@ -277,8 +277,12 @@ fn copy_short(room: &mut [u8; 32], bytes: &[u8]) {
         copy_ends(room, first, last, length);
     } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
         copy_ends(room, first, last, length);
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        copy_ends(room, first, last, length);
     } else {
-        room[..length].copy_from_slice(bytes);
+        for (to, from) in room.iter_mut().zip(bytes) {
+            *to = *from;
+        }
     }
 }
 
