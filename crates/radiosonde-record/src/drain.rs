@@ -1,8 +1,9 @@
 //! The drain: from the rings of this process to its day files.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
@@ -16,6 +17,7 @@ use crate::files::Unsynced;
 use crate::journal::{Journal, lock};
 use crate::lanes::{self, Lane};
 use crate::ring::{Calibration, Consumer, Source as _};
+use crate::site_cache::SiteCache;
 use crate::slot::Lease;
 use crate::stage::Stage;
 use crate::writer::Writer;
@@ -28,6 +30,9 @@ const POLL_MAX: Duration = Duration::from_millis(50);
 const BUSY_BYTES: usize = 64 * 1024;
 /// Pause before a write that failed is tried again.
 const BLOCKED_PAUSE: Duration = Duration::from_millis(100);
+
+/// Panics at one place after which the record there is refused.
+const PANICS_MAX: u32 = 3;
 
 /// Orders for the drain, from any thread.
 #[derive(Debug, Default)]
@@ -157,6 +162,11 @@ pub enum Notice {
         /// Bytes.
         bytes: u64,
     },
+    /// Something in the drain has panicked, and it goes on.
+    Restarted {
+        /// How often since the start.
+        restarts: u64,
+    },
     /// The stage could not be created: a kill can tear or repeat lines.
     Unstaged(io::Error),
     /// The slot was taken from us: its lock was removed, or the directory moved away. Lines go on
@@ -181,10 +191,12 @@ pub struct Drain {
     misplaced: Option<String>,
     lanes: Vec<Lane<Consumer>>,
     batch: Batch,
-    sites: HashMap<u32, Arc<Descriptor>>,
+    sites: SiteCache<Find>,
     notify: Box<dyn Fn(Notice) + Send>,
     blocked: bool,
     calibration: Calibration,
+    /// Where it panicked last, and how often there.
+    panicked: (u64, u32),
 }
 
 impl Drain {
@@ -197,16 +209,15 @@ impl Drain {
         sink: Box<dyn Sink>,
         notify: Box<dyn Fn(Notice) + Send>,
     ) -> Self {
-        let stage =
-            lease.as_ref().and(journal.directory()).and_then(|directory| {
-                match Stage::create(&directory.join("stage")) {
-                    Ok(stage) => Some(stage),
-                    Err(error) => {
-                        notify(Notice::Unstaged(error));
-                        None
-                    }
-                }
-            });
+        let create = |directory: &Path| match Stage::create(&directory.join("stage")) {
+            Ok((stage, batch)) => (Some(stage), batch),
+            Err(error) => {
+                notify(Notice::Unstaged(error));
+                (None, Batch::default())
+            }
+        };
+        let (stage, batch) =
+            lease.as_ref().and(journal.directory()).map(create).unwrap_or_default();
         let writer = lease.map(|lease| {
             let writer = Writer::new(lease.root(), stage, unsynced.clone());
             (lease, writer)
@@ -218,11 +229,12 @@ impl Drain {
             shown: [false; 3],
             misplaced: None,
             lanes: Vec::new(),
-            batch: Batch::default(),
-            sites: HashMap::new(),
+            batch,
+            sites: SiteCache::new(find(journal)),
             notify,
             blocked: false,
             calibration: Calibration::new(),
+            panicked: (0, 0),
         }
     }
 
@@ -242,12 +254,17 @@ impl Drain {
         }
     }
 
-    /// Drains until told to stop. Call it on the drain's own thread.
+    /// Drains until told to stop, also when something in it panics: then it goes on where it was
+    /// (see [`Notice::Restarted`]). Call it on the drain's own thread.
     pub fn run(mut self) {
         let control = Arc::clone(self.journal.control());
         let mut pause = POLL_MIN;
         loop {
-            let turn = self.turn();
+            let Ok(turn) = catch_unwind(AssertUnwindSafe(|| self.turn())) else {
+                self.restart();
+                thread::park_timeout(BLOCKED_PAUSE);
+                continue;
+            };
             if turn.stop {
                 return control.complete(|state| state.stopped = true);
             }
@@ -260,6 +277,28 @@ impl Drain {
             };
             thread::park_timeout(pause);
         }
+    }
+
+    /// After a panic outside of the encoding of a record: what was not staged is encoded again,
+    /// record by record at the second time in one place; at the third the oldest record there is
+    /// refused.
+    fn restart(&mut self) {
+        let place = self.lanes.iter().map(|lane| lane.staged).sum();
+        let times = if self.panicked.0 == place { self.panicked.1 + 1 } else { 1 };
+        self.panicked = (place, times);
+        let is_underway = self.writer.as_ref().is_some_and(|(_, writer)| writer.is_blocked());
+        if !is_underway {
+            self.batch.clear();
+            self.lanes.iter_mut().for_each(Lane::rewind);
+            if times >= PANICS_MAX
+                && let Some(kind) = lanes::skip_oldest(&mut self.lanes)
+            {
+                self.journal.count_rejected(kind);
+            }
+        }
+        let restarts = self.journal.count_restart();
+        // The one who is told may be the one who panics.
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.notify)(Notice::Restarted { restarts })));
     }
 
     /// One look at the rings, without a pause afterwards.
@@ -332,14 +371,11 @@ impl Drain {
     }
 
     fn fill(&mut self) {
-        let (sites, journal) = (&mut self.sites, &self.journal);
-        let mut describe = |id: u32| {
-            let find = || journal.descriptor(id).unwrap_or_default();
-            Arc::clone(sites.entry(id).or_insert_with(find))
-        };
-        let sink = self.sink.as_mut();
-        let batch = &mut self.batch;
-        let refused = lanes::fill(&mut self.lanes, sink, batch, BATCH_BYTES, &mut describe);
+        let (lanes, sink) = (&mut self.lanes, self.sink.as_mut());
+        // With care, where it has panicked before.
+        let place = lanes.iter().map(|lane| lane.staged).sum();
+        let limit = if self.panicked == (place, PANICS_MAX - 1) { 1 } else { BATCH_BYTES };
+        let refused = lanes::fill(lanes, sink, &mut self.batch, limit, &mut self.sites);
         for kind in &refused.records {
             self.journal.count_rejected(*kind);
         }
@@ -418,6 +454,7 @@ impl Drain {
         };
         self.journal.count_delivered(of(true));
         self.journal.count_without_destination(of(false));
+        lanes::mark_staged(&mut self.lanes);
         self.batch.clear();
     }
 
@@ -426,6 +463,14 @@ impl Drain {
             (self.notify)(Notice::Blocked(error));
         }
     }
+}
+
+/// Finds descriptors of a journal.
+type Find = Box<dyn FnMut(u32) -> Arc<Descriptor> + Send>;
+
+fn find(journal: &Journal) -> Find {
+    let journal = journal.clone();
+    Box::new(move |id| journal.descriptor(id).unwrap_or_default())
 }
 
 impl std::fmt::Debug for Drain {

@@ -13,7 +13,7 @@ use crate::callsite::Callsite;
 use crate::descriptor::Descriptor;
 use crate::drain::Control;
 use crate::filter::Filter;
-use crate::format::{self, Builder, MESSAGE_MAX, Site};
+use crate::format::{self, Buffer, Builder, MESSAGE_MAX, Site};
 use crate::level::{DropReason, Kind, Level};
 use crate::plain::{self, FieldList, Plain};
 use crate::pool::Rings;
@@ -74,6 +74,7 @@ pub(crate) struct Inner {
     dropped: Mutex<Counters>,
     delivered: [AtomicU64; 3],
     rejected: [AtomicU64; 3],
+    restarts: AtomicU64,
 }
 
 static NEXT_JOURNAL: AtomicUsize = AtomicUsize::new(1);
@@ -116,6 +117,7 @@ impl Journal {
             dropped: Mutex::default(),
             delivered: Default::default(),
             rejected: Default::default(),
+            restarts: AtomicU64::new(0),
         })))
     }
 
@@ -137,17 +139,17 @@ impl Journal {
         let Some(_entered) = thread::enter() else {
             return self.count_outside(kind, DropReason::Reentrant, level);
         };
-        let mut buffer = thread::take_scratch();
+        let mut buffer = Buffer::for_record(thread::take_scratch());
         let now = thread::now_ns();
         let mut builder = Builder::new(&mut buffer, kind, level, now, site, context);
         build(&mut builder);
         let truncated = builder.finish();
         let fill = |record: &mut [u8], stamp| {
-            record.copy_from_slice(&buffer);
+            record.copy_from_slice(buffer.written());
             format::seal(record, stamp);
         };
-        Push { kind, level, truncated, length: buffer.len(), fill }.run(self);
-        thread::give_scratch(buffer);
+        Push { kind, level, truncated, length: buffer.written().len(), fill }.run(self);
+        thread::give_scratch(buffer.into_memory());
     }
 
     /// Records an event of a static call site. Without formatters among its values it is built in
@@ -360,6 +362,15 @@ impl Journal {
             sum.add(&ring.counters());
         }
         Account::new(kind, &sum, delivered, rejected)
+    }
+
+    /// How often the drain has panicked and gone on.
+    pub fn drain_restarts(&self) -> u64 {
+        self.0.restarts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_restart(&self) -> u64 {
+        self.0.restarts.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// The drain's control: flush, wake, stop.

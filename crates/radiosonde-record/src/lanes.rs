@@ -3,14 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::batch::{Batch, Sink};
-use crate::descriptor::Descriptor;
 use crate::format::Record;
 use crate::level::Kind;
 use crate::ring::Source;
+use crate::site_cache::Describe;
 
 /// A ring and its next record.
 #[derive(Debug)]
@@ -29,6 +28,28 @@ impl<S: Source> Lane<S> {
         let encoded = source.position();
         Self { source, next: None, encoded, staged: encoded }
     }
+}
+
+impl<S: Source> Lane<S> {
+    /// Goes back behind what was staged last.
+    pub(crate) fn rewind(&mut self) {
+        self.source.advance(self.staged);
+        (self.next, self.encoded) = (None, self.staged);
+    }
+}
+
+/// Passes over the oldest record without a look at it. Its kind; `None` when there is none.
+pub(crate) fn skip_oldest<S: Source>(lanes: &mut [Lane<S>]) -> Option<Kind> {
+    let mut refused = Refused::default();
+    let times = lanes.iter_mut().filter_map(|lane| Some((peek(lane, &mut refused)?, lane)));
+    let (_, lane) = times.min_by_key(|(next_ns, _)| *next_ns)?;
+    let (length, _) = lane.next.take()?;
+    let kind = |bytes: &[u8]| bytes.get(28).and_then(|kind| Kind::from_u8(*kind));
+    let kind = lane.source.record(length, kind);
+    let position = lane.source.position() + length as u64;
+    lane.source.advance(position);
+    lane.encoded = position;
+    Some(kind.unwrap_or(Kind::Event))
 }
 
 /// How far the rings were encoded, of those where that changed since the last batch.
@@ -57,7 +78,7 @@ pub(crate) fn fill<S: Source>(
     sink: &mut dyn Sink,
     batch: &mut Batch,
     limit: usize,
-    describe: &mut dyn FnMut(u32) -> Arc<Descriptor>,
+    sites: &mut impl Describe,
 ) -> Refused {
     let mut refused = Refused::default();
     batch.clear();
@@ -81,7 +102,7 @@ pub(crate) fn fill<S: Source>(
             if batch.len() >= limit {
                 return refused;
             }
-            encode(lane, sink, batch, describe, &mut refused);
+            encode(lane, sink, batch, sites, &mut refused);
         }
     }
     refused
@@ -117,13 +138,13 @@ fn encode<S: Source>(
     lane: &mut Lane<S>,
     sink: &mut dyn Sink,
     batch: &mut Batch,
-    describe: &mut dyn FnMut(u32) -> Arc<Descriptor>,
+    sites: &mut impl Describe,
     refused: &mut Refused,
 ) {
     let Some((length, _)) = lane.next.take() else { return };
     let number = lane.source.number();
     lane.source.record(length, |bytes| {
-        if let Err(kind) = encode_record(bytes, number, S::TRUSTED, sink, batch, describe) {
+        if let Err(kind) = encode_record(bytes, number, S::TRUSTED, sink, batch, sites) {
             refused.records.push(kind);
         }
     });
@@ -139,18 +160,18 @@ fn encode_record(
     trusted: bool,
     sink: &mut dyn Sink,
     batch: &mut Batch,
-    describe: &mut dyn FnMut(u32) -> Arc<Descriptor>,
+    sites: &mut impl Describe,
 ) -> Result<(), Kind> {
     let decoded = if trusted { Record::decode(bytes) } else { Record::decode_whole(bytes) };
     // The kind stands at a fixed place; a record this damaged may lie about it.
     let told = || bytes.get(28).and_then(|kind| Kind::from_u8(*kind)).unwrap_or(Kind::Event);
     let record = decoded.map_err(|_| told())?;
     let site = match &record.inline_site {
-        Some(site) => Arc::new(site.clone()),
-        None => describe(record.site),
+        Some(site) => site,
+        None => sites.describe(record.site),
     };
     let mark = batch.mark(record.kind);
-    let encoded = catch_unwind(AssertUnwindSafe(|| sink.encode(&record, &site, ring, batch)));
+    let encoded = catch_unwind(AssertUnwindSafe(|| sink.encode(&record, site, ring, batch)));
     if encoded.is_err() {
         batch.rewind(record.kind, mark);
         return Err(record.kind);

@@ -3,7 +3,6 @@
 //! The caller holds the lock of the slot. Every step can be killed and repeated: the stage of the
 //! dead instance is used on, and its directory is removed last.
 
-use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -19,9 +18,14 @@ use crate::lanes::{self, Lane};
 use crate::level::{DropReason, Kind, Level};
 use crate::ring::image::Image;
 use crate::ring::{Counters, Source as _, region};
+use crate::site_cache::SiteCache;
 use crate::slot::{Instance, OWNER, QUARANTINE, RINGS};
 use crate::stage::{Contents, Stage, Staged};
 use crate::writer::Writer;
+
+mod look;
+
+pub use look::{Left, Underway, look};
 
 /// Processes that may die while encoding the records of one instance before it is set aside.
 const ATTEMPTS_MAX: u8 = 3;
@@ -44,6 +48,9 @@ pub struct Recovered {
     pub lost_bytes: u64,
     /// Batches that may be in their files twice, because the file had changed.
     pub maybe_duplicates: u64,
+    /// What the rings of the dead process had accepted in its life, by kind: with `dropped`, what
+    /// it was offered.
+    pub accepted: [u64; 3],
     /// What the dead process had dropped itself.
     pub dropped: Vec<(Kind, DropReason, Level, u64)>,
     /// Ring files that are not ours or of another version, with the reason.
@@ -131,6 +138,7 @@ impl Remains {
         }
         let mut sum = Counters::default();
         images.iter().for_each(|image| sum.add(image.counters()));
+        recovered.accepted = sum.accepted;
         recovered.dropped = nonzero(&sum);
         Ok(Self { instance, images, stage, unsynced, recovered })
     }
@@ -271,17 +279,14 @@ fn replay(
     poison: &mut Poison<'_>,
     between: &mut dyn FnMut() -> bool,
 ) -> io::Result<()> {
-    let mut known: HashMap<u32, Arc<Descriptor>> = HashMap::new();
-    let mut describe = |id: u32| {
-        let find = || Arc::new(region::lookup(callsites, id).unwrap_or_else(unknown_site));
-        Arc::clone(known.entry(id).or_insert_with(find))
-    };
+    let find = |id: u32| Arc::new(region::lookup(callsites, id).unwrap_or_else(unknown_site));
+    let mut sites = SiteCache::new(find);
     let mut lanes: Vec<Lane<Image>> = images.into_iter().map(Lane::new).collect();
     let mut batch = Batch::default();
     loop {
         let limit = poison.batch_bytes();
         let place = lanes.iter().map(|lane| lane.encoded).sum();
-        let fill = || lanes::fill(&mut lanes, sink, &mut batch, limit, &mut describe);
+        let fill = || lanes::fill(&mut lanes, sink, &mut batch, limit, &mut sites);
         let refused = poison.encode(place, fill)?;
         recovered.rejected += refused.records.len() as u64;
         recovered.lost_bytes += refused.bytes;
@@ -433,7 +438,12 @@ fn read_callsites(path: &Path) -> Vec<u8> {
 }
 
 fn unknown_site() -> Descriptor {
-    Descriptor { name: "log".into(), source: "unknown".into(), ..Descriptor::default() }
+    Descriptor {
+        name: "log".into(),
+        source: "unknown".into(),
+        message: "[its call site is lost]".into(),
+        ..Descriptor::default()
+    }
 }
 
 fn nonzero(sum: &Counters) -> Vec<(Kind, DropReason, Level, u64)> {

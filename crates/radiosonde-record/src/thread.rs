@@ -277,6 +277,10 @@ impl<F: Fn(&mut [u8], Stamp)> Push<F> {
             producer.end();
             producer.grow();
             producer.begin(self.kind);
+            // Asked anew: in between this ring was not busy to whoever closes.
+            if journal.is_closed() {
+                return false;
+            }
             let pushed =
                 producer.push(self.length, self.kind, self.level, self.truncated, &self.fill);
             if pushed.is_ok() {

@@ -195,8 +195,8 @@ mod tests {
             Ok(Command::Prove(options)) => options.rounds,
             other => panic!("{line}: {other:?}"),
         };
-        assert_eq!(rounds("prove kills"), 200);
-        assert_eq!(rounds("prove --rounds 7 kills"), 7);
+        assert_eq!(rounds("prove deaths"), 1000);
+        assert_eq!(rounds("prove --rounds 7 deaths"), 7);
     }
 
     #[test]
@@ -211,11 +211,11 @@ mod tests {
             ("check --only spelling", "no step is called `spelling`"),
             ("check --only fmt --advisories", "`deny`"),
             ("check --advisories=yes", "`--advisories`"),
-            ("prove", "kills"),
+            ("prove", "deaths"),
             ("prove perpetual-motion", "`perpetual-motion`"),
-            ("prove kills --rounds 0", "not `0`"),
-            ("prove kills --rounds many", "not `many`"),
-            ("prove kills again", "`again`"),
+            ("prove deaths --rounds 0", "not `0`"),
+            ("prove deaths --rounds many", "not `many`"),
+            ("prove deaths again", "`again`"),
         ] {
             let wrong = parsed(line).expect_err(line);
             assert!(wrong.contains(named), "{line}: {wrong}");

@@ -6,7 +6,9 @@
 //! store and load on both sides. A push is frequent and a close is not, so the closing side makes
 //! all threads of the process pass one.
 
-use std::sync::atomic::{AtomicBool, Ordering, compiler_fence, fence};
+use std::sync::atomic::{AtomicBool, Ordering, compiler_fence};
+
+use super::sync::fence;
 
 /// The kernel knows the command and the process is registered for it.
 static ASYMMETRIC: AtomicBool = AtomicBool::new(false);

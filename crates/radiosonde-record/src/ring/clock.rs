@@ -9,17 +9,17 @@
 //! that two anchors may disagree.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Even when the anchor is whole; 0 when there was none yet.
-static GENERATION: AtomicU64 = AtomicU64::new(0);
-static ANCHOR_TICKS: AtomicU64 = AtomicU64::new(0);
-static ANCHOR_NS: AtomicU64 = AtomicU64::new(0);
-/// Nanoseconds per tick, times 2^26.
-static RATE: AtomicU64 = AtomicU64::new(0);
-/// Ticks after which an anchor is too old.
-static TICKS_MAX: AtomicU64 = AtomicU64::new(0);
+use super::anchor::{Anchor, Published};
+use super::sync::AtomicU64;
+
+#[cfg(not(all(test, loom)))]
+static PUBLISHED: Published = Published::of([const { AtomicU64::new(0) }; 5]);
+#[cfg(all(test, loom))]
+loom::lazy_static! {
+    static ref PUBLISHED: Published = Published::of(std::array::from_fn(|_| AtomicU64::new(0)));
+}
 
 const RATE_BITS: u32 = 26;
 /// Between two anchors.
@@ -38,39 +38,30 @@ const READINGS: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Clock {
     generation: Cell<u64>,
-    ticks: Cell<u64>,
-    ticks_max: Cell<u64>,
-    ns: Cell<u64>,
-    rate: Cell<u64>,
+    anchor: Cell<Anchor>,
     last: Cell<u64>,
 }
 
 impl Clock {
     pub(crate) const fn new() -> Self {
-        Self {
-            generation: Cell::new(0),
-            ticks: Cell::new(0),
-            ticks_max: Cell::new(0),
-            ns: Cell::new(0),
-            rate: Cell::new(0),
-            last: Cell::new(0),
-        }
+        Self { generation: Cell::new(0), anchor: Cell::new(Anchor::NONE), last: Cell::new(0) }
     }
 
     /// Nanoseconds since 1970.
     #[inline]
     pub(crate) fn now(&self) -> u64 {
-        let generation = GENERATION.load(Ordering::Acquire);
+        let generation = PUBLISHED.generation();
         if generation != self.generation.get() {
             self.load(generation);
         }
+        let anchor = self.anchor.get();
         // A counter that is behind, on another processor, gives a difference past the maximum.
-        let passed = counter::read().wrapping_sub(self.ticks.get());
-        if passed >= self.ticks_max.get() {
+        let passed = counter::read().wrapping_sub(anchor.ticks);
+        if passed >= anchor.ticks_max {
             return wall_ns();
         }
         // Below 2^34 ticks and 2^27: no overflow.
-        let now = self.ns.get() + ((passed * self.rate.get()) >> RATE_BITS);
+        let now = anchor.ns + ((passed * anchor.rate) >> RATE_BITS);
         let last = self.last.get();
         if now < last && last - now < JITTER_NS {
             return last;
@@ -82,15 +73,8 @@ impl Clock {
     /// Reads the anchor whole, or leaves the old one for this time.
     #[cold]
     fn load(&self, generation: u64) {
-        let anchor =
-            [&ANCHOR_TICKS, &TICKS_MAX, &ANCHOR_NS, &RATE].map(|cell| cell.load(Ordering::Relaxed));
-        fence(Ordering::Acquire);
-        if generation % 2 == 0 && GENERATION.load(Ordering::Relaxed) == generation {
-            let [ticks, ticks_max, ns, rate] = anchor;
-            self.ticks.set(ticks);
-            self.ticks_max.set(ticks_max);
-            self.ns.set(ns);
-            self.rate.set(rate);
+        if let Some(anchor) = PUBLISHED.read(generation) {
+            self.anchor.set(anchor);
             self.generation.set(generation);
         }
     }
@@ -137,7 +121,8 @@ impl Calibration {
         if passed > AGE_MAX || !sensible.contains(&rate) {
             return;
         }
-        publish(ticks, wall, rate as u64, ticks_max as u64);
+        let (rate, ticks_max) = (rate as u64, ticks_max as u64);
+        PUBLISHED.publish(Anchor { ticks, ticks_max, ns: wall, rate });
     }
 }
 
@@ -162,24 +147,6 @@ impl Default for Calibration {
     fn default() -> Self {
         Self::new()
     }
-}
-
-fn publish(ticks: u64, ns: u64, rate: u64, ticks_max: u64) {
-    let before = GENERATION.load(Ordering::Relaxed);
-    // Odd: somebody else is publishing.
-    if before % 2 == 1
-        || GENERATION
-            .compare_exchange(before, before + 1, Ordering::Acquire, Ordering::Relaxed)
-            .is_err()
-    {
-        return;
-    }
-    fence(Ordering::Release);
-    ANCHOR_TICKS.store(ticks, Ordering::Relaxed);
-    ANCHOR_NS.store(ns, Ordering::Relaxed);
-    RATE.store(rate, Ordering::Relaxed);
-    TICKS_MAX.store(ticks_max, Ordering::Relaxed);
-    GENERATION.store(before + 2, Ordering::Release);
 }
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
@@ -216,7 +183,7 @@ mod counter {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
@@ -241,11 +208,13 @@ mod tests {
         assert_eq!(sound, clock.generation.get() > 0);
     }
 
+    // Elsewhere the counter stands still, and no anchor is ever published.
+    #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
     #[test]
     fn an_old_anchor_is_not_used() {
         let clock = Clock::new();
-        clock.ticks_max.set(1);
-        clock.generation.set(GENERATION.load(Ordering::Acquire));
+        clock.anchor.set(Anchor { ticks_max: 1, ..Anchor::NONE });
+        clock.generation.set(PUBLISHED.generation());
         let before = wall_ns();
         assert!(clock.now() >= before);
     }

@@ -45,6 +45,7 @@
 //! This module is the only place of the crate with `unsafe`.
 
 mod ack;
+mod anchor;
 mod barrier;
 mod clock;
 mod consumer;
@@ -55,6 +56,7 @@ mod memory;
 mod producer;
 pub(crate) mod region;
 mod stage_memory;
+mod sync;
 
 pub use ack::AckCounter;
 pub(crate) use barrier::heavy as process_barrier;
@@ -66,14 +68,15 @@ pub(crate) use layout::Counters;
 pub(crate) use memory::Memory;
 pub(crate) use producer::{Full, Producer};
 pub(crate) use region::Region;
-pub(crate) use stage_memory::StageMemory;
+pub(crate) use stage_memory::Segment;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use crate::format::{FILLER, HEADER_SIZE, RECORD_MAX};
 use crate::level::{DropReason, Kind, Level};
 use memory::Words;
+use sync::{AtomicBool, Mutex};
 
 /// The memory of a ring and its size.
 #[derive(Debug)]
@@ -120,11 +123,6 @@ impl Ring {
         Counters::read(|at| self.memory.load_acquire(at))
     }
 
-    /// Whether a push is under way at this moment.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.memory.load_acquire(layout::BUSY_AT) != 0
-    }
-
     /// Counts a call that has no ring of its own to be counted in. From any thread; neither locks
     /// nor allocates.
     pub(crate) fn count_outside(&self, kind: Kind, reason: DropReason, level: Level) {
@@ -152,6 +150,11 @@ impl<M: Words> Ring<M> {
         let producer = Producer::new(Arc::clone(&ring));
         let consumer = Consumer::new(Arc::clone(&ring), number);
         (ring, producer, consumer)
+    }
+
+    /// Whether a push is under way at this moment.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.memory.load_acquire(layout::BUSY_AT) != 0
     }
 
     /// Bytes of data.
@@ -198,29 +201,25 @@ impl<M: Words> Ring<M> {
         None
     }
 
-    /// The producer's look; never waits for the drain.
-    fn larger(&self) -> Option<Producer<M>> {
+    /// The producer's look: changes `producer` for the larger one, if one was made ready, and leaves
+    /// it here in its place. Never waits for the drain.
+    fn exchange(&self, producer: &mut Producer<M>) {
         if !self.ready.load(Ordering::Acquire) {
-            return None;
+            return;
         }
-        let mut handover = self.handover.try_lock().ok()?;
-        match std::mem::replace(&mut *handover, Handover::Nothing) {
-            Handover::Larger(producer) => {
+        let Ok(mut handover) = self.handover.try_lock() else { return };
+        *handover = match std::mem::replace(&mut *handover, Handover::Nothing) {
+            Handover::Larger(mut larger) => {
                 self.ready.store(false, Ordering::Release);
-                Some(producer)
+                // A loss shows where this thread's next record will be.
+                larger.leave_gap(producer.take_gap());
+                // One more was asked for meanwhile: it would wait here for nobody.
+                self.asked.store(false, Ordering::Relaxed);
+                self.attention.store(true, Ordering::Release);
+                Handover::Left(std::mem::replace(producer, larger))
             }
-            other => {
-                *handover = other;
-                None
-            }
-        }
-    }
-
-    fn leave(&self, left: Producer<M>) {
-        // The drain holds the lock for moments only, and only to make something ready.
-        let mut handover = self.handover.lock().unwrap_or_else(PoisonError::into_inner);
-        *handover = Handover::Left(left);
-        self.attention.store(true, Ordering::Release);
+            other => other,
+        };
     }
 
     /// The end the producer left here for a larger one.
@@ -310,5 +309,7 @@ pub(crate) trait Source {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+mod model;
+#[cfg(all(test, not(loom)))]
 mod tests;

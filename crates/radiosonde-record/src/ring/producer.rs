@@ -172,7 +172,7 @@ impl<M: Words> Producer<M> {
     }
 
     /// Numbers that no record will have.
-    fn leave_gap(&mut self, numbers: u64) {
+    pub(super) fn leave_gap(&mut self, numbers: u64) {
         if self.unseen_behind != self.accepted {
             (self.unseen_behind, self.unseen) = (self.accepted, 0);
         }
@@ -181,7 +181,7 @@ impl<M: Words> Producer<M> {
     }
 
     /// Takes the numbers back that were left out behind the last record.
-    fn take_gap(&mut self) -> u64 {
+    pub(super) fn take_gap(&mut self) -> u64 {
         let taken = if self.unseen_behind == self.accepted { self.unseen } else { 0 };
         self.unseen -= taken;
         self.sequence -= taken;
@@ -202,16 +202,11 @@ impl<M: Words> Producer<M> {
     }
 
     #[cold]
-    fn take_larger(&mut self) {
+    pub(super) fn take_larger(&mut self) {
         if self.ring.memory.load_acquire(layout::TAIL_AT) == self.head {
             self.pressed = false;
         }
         let ring = Arc::clone(&self.ring);
-        if let Some(larger) = ring.larger() {
-            let mut left = std::mem::replace(self, larger);
-            // The loss shows where this thread's next record will be.
-            self.leave_gap(left.take_gap());
-            ring.leave(left);
-        }
+        ring.exchange(self);
     }
 }

@@ -43,6 +43,13 @@ impl Region {
         self.memory.store_release(at, (u64::from(crc) << 32) | bytes.len() as u64);
         Some((at / 8) as u32)
     }
+
+    /// What its file would hold.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn to_vec(&mut self) -> Vec<u8> {
+        // SAFETY: in bounds, and `&mut self`: nobody appends.
+        unsafe { self.memory.view(0, self.memory.len(), <[u8]>::to_vec) }
+    }
 }
 
 /// Looks a descriptor up in the bytes of a `callsites` file.
