@@ -21,10 +21,13 @@ pub(crate) fn help() -> String {
         "usage: cargo run --release -p radiosonde-benches -- <suite> [options]\n\n\
          --quick          fewer and shorter rounds, under a minute: for a first look\n\
          --only NAME      one candidate (may be given several times)\n\
-         --workload KEY   one workload (may be given several times)\n\n\
+         --workload KEY   one workload (may be given several times)\n\
+         --markdown FILE  put the tables into this page, between the marks of the suite\n\n\
          examples:\n  \
          events --quick\n  \
-         events --workload macro --workload tracing --only radiosonde --only limit\n",
+         events --workload macro --workload tracing --only radiosonde --only limit\n  \
+         loss --only radiosonde\n  \
+         events --markdown docs/benchmarks.md\n",
     );
     for suite in SUITES {
         let _ = write!(text, "\nsuite {}: {}\n", suite.name, suite.about);
@@ -56,16 +59,25 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
     };
     let known = SUITES.iter().find(|suite| suite.name == name);
     let suite: &'static Suite = known.ok_or_else(|| format!("no suite is called `{name}`"))?;
-    let mut options =
-        parent::Options { suite, quick: false, only: Vec::new(), workloads: Vec::new() };
+    let (only, workloads) = (Vec::new(), Vec::new());
+    let mut options = parent::Options { suite, quick: false, only, workloads, markdown: None };
     while let Some(word) = words.next() {
         match word {
             "--help" | "-h" => return Ok(Command::Help),
             "--quick" => options.quick = true,
             "--only" => options.only.push(candidate(suite, words.next())?),
             "--workload" => options.workloads.push(workload(suite, words.next())?),
+            "--markdown" => {
+                let page = words.next().ok_or("`--markdown` needs the path of a page")?;
+                options.markdown = Some(page.into());
+            }
             other => return Err(format!("`{other}` is not understood")),
         }
+    }
+    if options.markdown.is_some() && !(options.only.is_empty() && options.workloads.is_empty()) {
+        return Err(
+            "`--markdown` needs all candidates and workloads: it replaces all tables".into()
+        );
     }
     Ok(Command::Suite(options))
 }
@@ -107,6 +119,10 @@ mod tests {
         assert!(options.quick);
         assert_eq!(options.only, ["limit", "radiosonde"]);
         assert_eq!(options.workloads, ["macro"]);
+        let Ok(Command::Suite(options)) = parsed("events --markdown a.md") else {
+            panic!("a suite")
+        };
+        assert_eq!(options.markdown, Some("a.md".into()));
     }
 
     #[test]
@@ -119,6 +135,8 @@ mod tests {
             ("events --only macro", "`--workload macro`"),
             ("events --workload", "needs the key"),
             ("events --workload nothing", "it has: macro"),
+            ("events --markdown", "needs the path"),
+            ("events --markdown a.md --only limit", "replaces all tables"),
             ("events fast", "`fast`"),
         ] {
             let wrong = parsed(line).err().unwrap_or_else(|| panic!("{line} was understood"));

@@ -10,18 +10,18 @@
 //! rows. Absolute times belong to the machine, ratios are what to compare.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "a command: its table goes to stdout")]
-#![allow(dead_code, reason = "the workloads to come use the rest of the harness")]
 
 mod args;
 mod events;
 mod harness;
+mod loss;
 
 use args::Command;
 use harness::Suite;
 use std::process::ExitCode;
 
 /// Every suite there is.
-pub(crate) const SUITES: &[&Suite] = &[&events::SUITE];
+pub(crate) const SUITES: &[&Suite] = &[&events::SUITE, &loss::SUITE];
 
 /// The command was not understood.
 const USAGE: u8 = 2;

@@ -11,17 +11,19 @@ use std::path::Path;
 const BUFFER_BYTES: usize = 1 << 20;
 
 /// What was found.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Seen {
-    /// Different events among the first so many.
-    pub(super) distinct: u64,
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// A bit for each event that has a line.
+    known: Vec<u64>,
     /// Lines of an event that had a line already.
-    pub(super) duplicated: u64,
+    pub(crate) duplicated: u64,
     /// Lines that are broken off or run into another.
-    pub(super) torn: u64,
+    pub(crate) torn: u64,
     /// Lines of events, and their bytes with the ends of lines.
-    pub(super) lines: u64,
-    pub(super) bytes: u64,
+    pub(crate) lines: u64,
+    pub(crate) bytes: u64,
+    /// Lines of events of radiosonde's own: it says in the log what it dropped.
+    own: u64,
 }
 
 impl Seen {
@@ -30,16 +32,15 @@ impl Seen {
     ///
     /// # Errors
     /// A file that cannot be read, and an event nobody recorded.
-    pub(super) fn of(folder: &Path, events: u64) -> Result<Seen, String> {
+    pub(crate) fn of(folder: &Path, events: u64) -> Result<Seen, String> {
         let wrong = |error: std::io::Error| format!("cannot read {}: {error}", folder.display());
-        let mut seen = Seen::default();
-        let mut known = vec![0_u64; events.div_ceil(64) as usize];
+        let mut seen = Seen::with_room_for(events);
         for entry in std::fs::read_dir(folder).map_err(wrong)? {
             let path = entry.map_err(wrong)?.path();
             if path.is_file() {
                 let file = File::open(&path).map_err(wrong)?;
                 let mut reader = BufReader::with_capacity(BUFFER_BYTES, file);
-                seen.read(&mut reader, &mut known).map_err(|error| match error {
+                seen.read(&mut reader).map_err(|error| match error {
                     Wrong::Io(error) => wrong(error),
                     Wrong::Stranger(number) => {
                         format!("{}: event {number} of {events}", path.display())
@@ -50,9 +51,23 @@ impl Seen {
         Ok(seen)
     }
 
-    fn read(&mut self, reader: &mut impl BufRead, known: &mut [u64]) -> Result<(), Wrong> {
+    fn with_room_for(events: u64) -> Seen {
+        Seen { known: vec![0; events.div_ceil(64) as usize], ..Seen::default() }
+    }
+
+    /// Different events that have a line, among the first so many.
+    pub(crate) fn distinct(&self, events: u64) -> u64 {
+        let whole = (events / 64) as usize;
+        let (words, rest) = self.known.split_at(whole.min(self.known.len()));
+        let mask = (1_u64 << (events % 64)) - 1;
+        let rest = rest.first().map_or(0, |word| word & mask);
+        words.iter().chain([&rest]).map(|word| u64::from(word.count_ones())).sum()
+    }
+
+    fn read(&mut self, reader: &mut impl BufRead) -> Result<(), Wrong> {
         let name = format!("\"{EVENT}\"");
         let (name, items) = (Finder::new(&name), Finder::new("\"items\":"));
+        let own = Finder::new("\"evt\":\"telemetry.");
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line).map_err(Wrong::Io)? > 0 {
             let of_an_event = name.find(&line);
@@ -61,26 +76,27 @@ impl Seen {
                 let again = name.find(&line[at + 1..]).is_some();
                 match number {
                     Some(number) if line.ends_with(b"}\n") && !again => {
-                        self.count(number, line.len() as u64, known)?;
+                        self.count(number, line.len() as u64)?;
                     }
                     _ => self.torn += 1,
                 }
             } else if line.last() != Some(&b'\n') {
                 self.torn += 1;
+            } else if own.find(&line).is_some() {
+                self.own += 1;
             }
             line.clear();
         }
         Ok(())
     }
 
-    fn count(&mut self, number: u64, bytes: u64, known: &mut [u64]) -> Result<(), Wrong> {
+    fn count(&mut self, number: u64, bytes: u64) -> Result<(), Wrong> {
         self.lines += 1;
         self.bytes += bytes;
-        let word = known.get_mut((number / 64) as usize).ok_or(Wrong::Stranger(number))?;
+        let word = self.known.get_mut((number / 64) as usize).ok_or(Wrong::Stranger(number))?;
         let bit = 1 << (number % 64);
         if *word & bit == 0 {
             *word |= bit;
-            self.distinct += 1;
         } else {
             self.duplicated += 1;
         }
@@ -88,14 +104,43 @@ impl Seen {
     }
 
     /// The books of a round with so many events.
-    pub(super) fn books(&self, events: u64, ended: &Ended) -> Books {
+    ///
+    /// An event of radiosonde's own can be dropped like any other: what was offered beyond our events
+    /// and has no line is none of ours, and is taken out of what was counted.
+    pub(crate) fn books(&self, events: u64, ended: &Ended) -> Books {
+        let found = self.known.iter().map(|word| u64::from(word.count_ones())).sum();
+        let own = ended.offered.map_or(0, |offered| offered.saturating_sub(events + self.own));
         Books {
             events,
-            lost: events.saturating_sub(self.distinct),
-            counted: ended.counted,
+            lost: events.saturating_sub(found),
+            counted: ended.counted.map(|counted| counted.saturating_sub(own)),
             duplicated: self.duplicated,
+            torn: self.torn,
         }
     }
+}
+
+/// The text of all lines of events in the files of the folder itself.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn of_events(folder: &Path) -> Result<Vec<u8>, String> {
+    let wrong = |error: std::io::Error| format!("cannot read {}: {error}", folder.display());
+    let name = format!("\"{EVENT}\"");
+    let name = Finder::new(&name);
+    let mut text = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(wrong)? {
+        let path = entry.map_err(wrong)?.path();
+        if path.is_file() {
+            let file = std::fs::read(&path).map_err(wrong)?;
+            for line in file.split_inclusive(|byte| *byte == b'\n') {
+                if name.find(line).is_some() {
+                    text.extend_from_slice(line);
+                }
+            }
+        }
+    }
+    Ok(text)
 }
 
 enum Wrong {
@@ -115,9 +160,8 @@ mod tests {
     use super::*;
 
     fn seen(text: &str) -> Seen {
-        let mut seen = Seen::default();
-        let mut known = vec![0; 2];
-        let read = seen.read(&mut text.as_bytes(), &mut known);
+        let mut seen = Seen::with_room_for(128);
+        let read = seen.read(&mut text.as_bytes());
         assert!(read.is_ok(), "{text}");
         seen
     }
@@ -127,9 +171,26 @@ mod tests {
         let line = |number: u64| format!("{{\"evt\":\"user.action\",\"items\":{number}}}\n");
         let text = line(0) + &line(127) + "{\"evt\":\"other\"}\n" + &line(127);
         let found = seen(&text);
-        assert_eq!((found.distinct, found.duplicated, found.torn, found.lines), (2, 1, 0, 3));
+        let counts = (found.distinct(128), found.duplicated, found.torn, found.lines);
+        assert_eq!(counts, (2, 1, 0, 3));
+        assert_eq!((found.distinct(127), found.distinct(1), found.distinct(0)), (1, 1, 0));
+        let books = found.books(5, &Ended::now(Some(3)));
+        assert_eq!((books.lost, books.counted, books.duplicated), (3, Some(3), 1));
         assert_eq!(found.bytes, (line(0) + &line(127) + &line(127)).len() as u64);
-        assert_eq!(seen("{\"items\":\"5\",\"evt\":\"user.action\"}\n").distinct, 1);
+        assert_eq!(seen("{\"items\":\"5\",\"evt\":\"user.action\"}\n").distinct(128), 1);
+    }
+
+    #[test]
+    fn what_radiosonde_drops_of_its_own_is_not_ours() {
+        let own = "{\"evt\":\"telemetry.dropped\"}\n";
+        let found = seen(&format!("{{\"evt\":\"user.action\",\"items\":0}}\n{own}"));
+        // Four of ours and three of its own were offered; one of each has a line.
+        let ended = Ended { offered: Some(7), ..Ended::now(Some(5)) };
+        let books = found.books(4, &ended);
+        assert_eq!((books.lost, books.counted), (3, Some(3)));
+        // An event it does not even know of is lost, and must not look counted.
+        let ended = Ended { offered: Some(4), ..Ended::now(Some(2)) };
+        assert_eq!(found.books(4, &ended).counted, Some(2));
     }
 
     #[test]
@@ -141,15 +202,14 @@ mod tests {
             "{\"evt\":\"user",
         ] {
             let found = seen(text);
-            assert_eq!((found.distinct, found.torn), (0, 1), "{text}");
+            assert_eq!((found.distinct(128), found.torn), (0, 1), "{text}");
         }
     }
 
     #[test]
     fn an_event_that_nobody_recorded_is_an_error() {
-        let mut known = vec![0; 1];
         let text = b"{\"evt\":\"user.action\",\"items\":64}\n";
-        let read = Seen::default().read(&mut &text[..], &mut known);
+        let read = Seen::with_room_for(64).read(&mut &text[..]);
         assert!(matches!(read, Err(Wrong::Stranger(64))));
     }
 }

@@ -5,12 +5,12 @@
 //! through `kill -9`; a queue in the memory of the process does not. After each round the lines on
 //! disk are counted.
 
-mod candidates;
-mod lines;
-mod subject;
+pub(crate) mod candidates;
+pub(crate) mod lines;
+pub(crate) mod subject;
 mod work;
 
-use crate::harness::{Better, Candidate, Suite, Workload};
+use crate::harness::{Better, Candidate, Layout, Suite, Workload};
 use candidates::emit::Emit;
 use candidates::fast_log::FastLog;
 use candidates::ftlog::FtLog;
@@ -24,12 +24,13 @@ use candidates::spans::InSpans;
 use candidates::spdlog::Spdlog;
 use candidates::tracing_json::{Floor, TracingJson};
 use subject::candidate;
-use work::{bursts, disabled, disk, isolated};
+use work::{bursts, cost, disabled, disk, instructions, isolated, overload};
 
 /// The suite.
 pub(crate) const SUITE: Suite = Suite {
     name: "events",
     about: "what an event costs its caller, and what becomes of it",
+    layout: Layout::Tables,
     workloads: &[
         Workload {
             name: "macro",
@@ -39,7 +40,7 @@ pub(crate) const SUITE: Suite = Suite {
         },
         Workload {
             name: "tracing",
-            about: "the same through tracing::info!",
+            about: "the same through the macros of tracing",
             candidates: TRACING,
             ..CALLER
         },
@@ -51,7 +52,7 @@ pub(crate) const SUITE: Suite = Suite {
         },
         Workload {
             name: "isolated",
-            about: "one event every 100 us; two looks at the clock are in each figure",
+            about: "one event every 100 µs; two looks at the clock are in each figure",
             candidates: ISOLATED,
             ..CALLER
         },
@@ -76,9 +77,42 @@ pub(crate) const SUITE: Suite = Suite {
         },
         Workload {
             name: "disk_1_tracing",
-            about: "as disk_1, through tracing::info!",
+            about: "as disk_1, through the macros of tracing",
             candidates: DISK_1_TRACING,
             ..DISK
+        },
+        Workload {
+            name: "overload",
+            about: "two producers at full speed for ten seconds (quick: two), or until 1 GiB \
+                    (quick: 256 MiB) is queued, with defaults: the share of the events that is lost",
+            unit: "share lost",
+            threads: 2,
+            rounds: 5,
+            rounds_quick: 1,
+            candidates: OVERLOAD,
+            ..CALLER
+        },
+        Workload {
+            name: "cost",
+            about: cost::ABOUT,
+            unit: "$",
+            rounds: 5,
+            rounds_quick: 1,
+            lossless: true,
+            candidates: COST,
+            ..CALLER
+        },
+        Workload {
+            name: "instructions",
+            about: "instructions of the caller's thread an event, as macro",
+            candidates: INSTRUCTIONS,
+            ..COUNTED
+        },
+        Workload {
+            name: "instructions_tracing",
+            about: "instructions of the caller's thread an event, as tracing",
+            candidates: INSTRUCTIONS_TRACING,
+            ..COUNTED
         },
     ],
 };
@@ -91,9 +125,19 @@ const CALLER: Workload = Workload {
     better: Better::Less,
     threads: 1,
     rounds: 9,
-    rounds_quick: 3,
+    rounds_quick: 2,
     lossless: false,
+    needs: None,
     candidates: &[],
+};
+
+/// What the workloads that count instructions share. Too slow for a quick run.
+const COUNTED: Workload = Workload {
+    unit: "instructions",
+    rounds: 5,
+    rounds_quick: 0,
+    needs: Some(instructions::NEEDS),
+    ..CALLER
 };
 
 /// What the workloads to disk share.
@@ -108,18 +152,27 @@ const DISK: Workload = Workload {
 
 /// Candidates for the work that the function does, and others after them.
 macro_rules! candidates {
-    ($work:path as $run:ident: $($subject:ty),+; $($more:expr),+) => {{
+    ($work:path as $run:ident: $($subject:ty),+; $($more:expr),*) => {{
         use $work as $run;
-        &[$(candidate::<$subject>($run::<$subject>),)+ $($more),+]
+        &[$(candidate::<$subject>($run::<$subject>),)+ $($more),*]
     }};
 }
 
 /// This project and every peer, with its defaults.
 macro_rules! everybody {
-    ($work:path; $($more:expr),+) => {
+    ($work:path; $($more:expr),*) => {
         candidates![$work as run:
             Macro, TracingJson<false>, JsonSubscriber<false>, Emit, Logforth<false>, Slog<false>,
-            Spdlog, FastLog<false>, FtLog<false>, LogSerde; $($more),+]
+            Spdlog, FastLog<false>, FtLog<false>, LogSerde; $($more),*]
+    };
+}
+
+/// This project and every peer, made to wait where it can be.
+macro_rules! waiting {
+    ($work:path) => {
+        candidates![$work as run:
+            Macro, TracingJson<true>, JsonSubscriber<true>, Emit, Logforth<true>, Slog<true>,
+            Spdlog, FastLog<true>, FtLog<true>, LogSerde;]
     };
 }
 
@@ -162,3 +215,15 @@ const DISK_2: &[Candidate] =
 const DISK_1_TRACING: &[Candidate] = candidates![disk::from_one as run:
     Tracing, TracingJson<false>, TracingJson<true>, JsonSubscriber<false>, JsonSubscriber<true>;
     candidate::<Memory<Tracing>>(disk::limit::<Tracing, 1>)];
+
+const OVERLOAD: &[Candidate] = everybody![overload::run;];
+
+const COST: &[Candidate] = waiting![cost::run];
+
+const INSTRUCTIONS: &[Candidate] = everybody![instructions::run;
+    candidate::<Memory<Macro>>(instructions::limit::<Memory<Macro>>)];
+
+const INSTRUCTIONS_TRACING: &[Candidate] = candidates![instructions::run as run:
+    Tracing, TracingJson<false>, JsonSubscriber<false>;
+    candidate::<Floor>(instructions::limit::<Floor>),
+    candidate::<Memory<Tracing>>(instructions::limit::<Memory<Tracing>>)];

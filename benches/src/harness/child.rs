@@ -100,7 +100,8 @@ pub(crate) fn command(arguments: &[String]) -> Result<Command, String> {
     Ok(command)
 }
 
-fn answer(text: &str) -> Option<Answer> {
+/// Reads what [`run`] printed.
+pub(crate) fn answer(text: &str) -> Option<Answer> {
     serde_json::from_str(text.lines().last()?).ok()
 }
 
@@ -123,7 +124,7 @@ mod tests {
 
     #[test]
     fn the_last_line_is_the_answer() {
-        let books = Books { events: 9, lost: 3, counted: None, duplicated: 1 };
+        let books = Books { events: 9, lost: 3, counted: None, duplicated: 1, torn: 0 };
         let figures = BTreeMap::from([("p999".to_owned(), 70.5)]);
         let given = Answer { median: 12.5, p99: Some(40.0), books, figures };
         let text = format!("noise\n{}\n", serde_json::to_string(&given).expect("JSON"));

@@ -3,6 +3,7 @@
 pub(crate) mod child;
 mod lockfile;
 mod machine;
+mod page;
 pub(crate) mod parent;
 pub(crate) mod process;
 mod report;
@@ -20,6 +21,17 @@ pub(crate) struct Suite {
     pub(crate) about: &'static str,
     /// What is compared.
     pub(crate) workloads: &'static [Workload],
+    /// How the results are shown.
+    pub(crate) layout: Layout,
+}
+
+/// How the results of a suite are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// A table for each workload.
+    Tables,
+    /// One table: candidates down, workloads across, from the least to the most of all rounds.
+    Matrix,
 }
 
 /// One thing to do, done by each candidate in its own way.
@@ -40,6 +52,8 @@ pub(crate) struct Workload {
     pub(crate) rounds_quick: usize,
     /// Whether only peers that lost nothing, in bounded memory, can be the best peer.
     pub(crate) lossless: bool,
+    /// A program that must be installed; without it the workload is skipped.
+    pub(crate) needs: Option<&'static str>,
     /// Who does it.
     pub(crate) candidates: &'static [Candidate],
 }
@@ -162,6 +176,8 @@ pub(crate) struct Books {
     pub(crate) counted: Option<u64>,
     /// Lines of an event that is on disk already.
     pub(crate) duplicated: u64,
+    /// Lines that are broken off, or run into one another.
+    pub(crate) torn: u64,
 }
 
 impl Books {
@@ -175,6 +191,7 @@ impl Books {
                 (one, None) | (None, one) => one,
             },
             duplicated: self.duplicated + other.duplicated,
+            torn: self.torn + other.torn,
         }
     }
 }

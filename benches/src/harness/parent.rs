@@ -2,10 +2,11 @@
 
 use super::report::{Row, complaints, rows, write};
 use super::table::Table;
-use super::{Candidate, Size, Suite, Workload, child, lockfile, machine};
+use super::{Candidate, Layout, Size, Suite, Workload, child, lockfile, machine, page};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 /// What to run.
 pub(crate) struct Options {
@@ -17,6 +18,8 @@ pub(crate) struct Options {
     pub(crate) only: Vec<String>,
     /// Workloads; none means all.
     pub(crate) workloads: Vec<String>,
+    /// A page of Markdown that gets the tables.
+    pub(crate) markdown: Option<PathBuf>,
 }
 
 /// All rounds of one candidate at one workload.
@@ -39,25 +42,53 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     if cfg!(debug_assertions) {
         println!("NOT A RELEASE BUILD: these figures say nothing (cargo run --release)");
     }
+    let left_out: Vec<&str> =
+        suite.workloads.iter().filter(|w| w.rounds_quick == 0).map(|w| w.name).collect();
+    if options.quick && options.workloads.is_empty() && !left_out.is_empty() {
+        println!("too long for a quick run, unless asked for: {}", left_out.join(", "));
+    }
     let results = results_folder();
+    clear(&results);
     let mut all: Vec<Row> = Vec::new();
+    let mut tables: Vec<Table> = Vec::new();
+    let mut wrong = Vec::new();
     for workload in chosen(options) {
+        if let Some(program) = workload.needs.filter(|program| !is_installed(program)) {
+            println!("\n{}: skipped, {program} is not installed", workload.name);
+            continue;
+        }
         let series = measure(options, workload, &results)?;
         if series.is_empty() {
             continue;
         }
         let rows = rows(workload, &series)?;
-        print!("{}", Table::of(workload, &rows).text());
+        wrong.extend(complaints(workload, &rows));
+        if suite.layout == Layout::Tables {
+            let table = Table::of(workload, &rows);
+            print!("{}", table.text());
+            tables.push(table);
+        }
         all.extend(rows);
     }
     if all.is_empty() {
         return Err(format!("nobody is left over by --only {}", options.only.join(" ")));
     }
-    print!("{}", versions(&all));
+    if suite.layout == Layout::Matrix {
+        let table = Table::matrix(suite, &all);
+        print!("{}", table.text());
+        tables.push(table);
+    }
+    let versions = versions(&all);
+    println!("\nversions");
+    versions.iter().for_each(|(name, version)| println!("  {name:<26}{version}"));
     let path = write(&results, suite.name, &machine, &all)?;
     println!("\nwritten to {}", path.display());
-    let complaints = complaints(&all);
-    if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n       ")) }
+    if let Some(page) = &options.markdown {
+        let run = page::Run { machine: &machine, quick: options.quick };
+        page::write(page, suite.name, run, &tables, &versions)?;
+        println!("and to {}", page.display());
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n       ")) }
 }
 
 /// The rounds of one workload: candidates one after the other, again and again, so that a noisy
@@ -107,16 +138,17 @@ fn chosen(options: &Options) -> Vec<&'static Workload> {
     options.suite.workloads.iter().filter(|workload| wanted(workload)).collect()
 }
 
-/// The packages behind each candidate, once.
-fn versions(rows: &[Row]) -> String {
-    let named: BTreeMap<&str, &str> =
-        rows.iter().map(|row| (row.candidate, row.version.as_str())).collect();
-    let width = named.keys().map(|name| name.len()).max().unwrap_or(0);
-    let lines = named
-        .iter()
-        .filter(|(_, version)| **version != lockfile::NO_PACKAGE)
-        .map(|(name, version)| format!("  {name:<width$}  {version}\n"));
-    format!("\nversions\n{}", lines.collect::<String>())
+/// Whether the program can be started.
+fn is_installed(program: &str) -> bool {
+    let mut command = std::process::Command::new(program);
+    command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Each candidate that is made of packages, once, with their versions.
+fn versions(rows: &[Row]) -> BTreeMap<&str, &str> {
+    let named = rows.iter().map(|row| (row.candidate, row.version.as_str()));
+    named.filter(|(_, version)| *version != lockfile::NO_PACKAGE).collect()
 }
 
 /// `target/benches`, wherever the build puts its files.
@@ -126,13 +158,29 @@ pub(crate) fn results_folder() -> PathBuf {
     target.filter(|folder| folder.is_dir()).unwrap_or_else(|| "target".into()).join("benches")
 }
 
+/// Removes the folders of rounds whose harness was interrupted.
+fn clear(results: &Path) {
+    let Ok(entries) = std::fs::read_dir(results) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(ROUND)?.parse::<u32>().ok());
+        if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
+            // What cannot be removed now is tried again the next time.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// How the names of folders of rounds begin; the number of the process follows.
+const ROUND: &str = "round-";
+
 /// A folder of one round, on the same disk as the results, gone with the round.
 pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
     /// Makes it, empty.
     pub(crate) fn new(results: &Path) -> Result<Folder, String> {
-        let path = results.join(format!("round-{}", std::process::id()));
+        let path = results.join(format!("{ROUND}{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path)
             .map_err(|error| format!("cannot make {}: {error}", path.display()))?;
@@ -152,8 +200,23 @@ mod tests {
 
     fn names(workloads: &[&str], quick: bool) -> Vec<&'static str> {
         let workloads = workloads.iter().map(ToString::to_string).collect();
-        let options = Options { suite: crate::SUITES[0], quick, only: Vec::new(), workloads };
+        let options =
+            Options { suite: crate::SUITES[0], quick, only: Vec::new(), workloads, markdown: None };
         chosen(&options).iter().map(|workload| workload.name).collect()
+    }
+
+    #[test]
+    fn folders_of_interrupted_runs_are_removed() {
+        let results = tempfile::tempdir().expect("a folder");
+        let own = Folder::new(results.path()).expect("a folder");
+        // No process has this number: it is above the largest that Linux gives.
+        let dead = results.path().join(format!("{ROUND}4194305"));
+        let other = results.path().join("events.json");
+        std::fs::create_dir(&dead).expect("a folder");
+        std::fs::write(&other, "{}").expect("a file");
+        clear(results.path());
+        assert!(own.0.is_dir() && other.is_file());
+        assert!(!dead.exists());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Tables, for a terminal and for the documentation.
 
 use super::report::{Row, is_rival};
-use super::{Better, Role, Workload};
+use super::{Better, Role, Suite, Workload};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -65,6 +65,35 @@ impl Table {
         }
     }
 
+    /// One table for several workloads, whose rows follow each other.
+    pub(crate) fn matrix(suite: &Suite, rows: &[Row]) -> Table {
+        let workloads: Vec<&Workload> =
+            suite.workloads.iter().filter(|w| rows.iter().any(|r| r.workload == w.name)).collect();
+        let mut candidates: Vec<&str> = Vec::new();
+        for row in rows {
+            if !candidates.contains(&row.candidate) {
+                candidates.push(row.candidate);
+            }
+        }
+        let cell = |candidate: &str, workload: &str| {
+            let found =
+                rows.iter().find(|row| row.candidate == candidate && row.workload == workload);
+            found.map_or_else(none, range)
+        };
+        let line = |candidate: &&str| {
+            let cells = workloads.iter().map(|workload| cell(candidate, workload.name));
+            [(*candidate).to_owned()].into_iter().chain(cells).collect()
+        };
+        let head = workloads.iter().map(|workload| workload.name.to_owned());
+        Table {
+            name: suite.name.to_owned(),
+            about: suite.about.to_owned(),
+            head: ["candidate".to_owned()].into_iter().chain(head).collect(),
+            rows: candidates.iter().map(line).collect(),
+            notes: workloads.iter().map(|w| format!("`{}`: {}", w.name, w.about)).collect(),
+        }
+    }
+
     /// The table for a terminal.
     pub(crate) fn text(&self) -> String {
         let mut out = format!("\n{}: {}\n", self.name, self.about);
@@ -97,8 +126,11 @@ impl Table {
         for row in &self.rows {
             out += &line(row);
         }
+        if !self.notes.is_empty() {
+            out.push('\n');
+        }
         for note in &self.notes {
-            let _ = write!(out, "\n{}.\n", sentence(note));
+            let _ = writeln!(out, "- {note}");
         }
         out
     }
@@ -128,6 +160,20 @@ fn notes(workload: &Workload, rows: &[Row]) -> Vec<String> {
 
 fn none() -> String {
     "-".into()
+}
+
+/// From the least to the most of all rounds, and what else is wrong.
+fn range(row: &Row) -> String {
+    let mut text = number(row.min);
+    if row.max > row.min {
+        let _ = write!(text, "–{}", number(row.max));
+    }
+    for (count, what) in [(row.books.torn, "torn"), (row.books.duplicated, "twice")] {
+        if count > 0 {
+            let _ = write!(text, " ({} {what})", number(count as f64));
+        }
+    }
+    text
 }
 
 /// How far a row is from ours, in words.
@@ -236,6 +282,6 @@ mod tests {
         assert!(text.contains("\n  a longer name   1,000\n"), "{text}");
         let markdown = table.markdown();
         assert!(markdown.contains("| candidate | median |\n| --- | ---: |\n| ours | 5 |\n"));
-        assert!(markdown.contains("\nA note.\n"), "{markdown}");
+        assert!(markdown.contains("\n- a note\n"), "{markdown}");
     }
 }

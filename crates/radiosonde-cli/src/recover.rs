@@ -93,6 +93,9 @@ fn told(instance: &RecoveredInstance) -> String {
     if dropped > 0 {
         told.push_str(&format!("; it had dropped {dropped} itself"));
     }
+    if instance.other_boot {
+        told.push_str("; the machine was restarted since: its last second may be missing or twice");
+    }
     told
 }
 

@@ -5,16 +5,16 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::{CorrelationId, SpanId, TraceId, Wrapped, leave, packed};
+use crate::packed::{self, Packed};
+use crate::{CorrelationId, SpanId, TraceId, Wrapped, leave};
 
 /// A snapshot of what a piece of code works for. Cheap to clone, immutable, `Send`.
 #[derive(Clone, Default)]
 pub struct Context(Option<Arc<Inner>>);
 
-#[derive(Default)]
 struct Inner {
     ids: Ids,
-    packed: Box<[u8]>,
+    packed: Packed,
 }
 
 /// The parts of a context. `span` holds trace, span and whether the trace is sampled.
@@ -63,8 +63,15 @@ impl Context {
     }
 
     /// The packed form (see [`packed`]); empty for an empty context.
+    #[inline]
     pub fn packed(&self) -> &[u8] {
-        self.0.as_ref().map_or(&[], |inner| &inner.packed)
+        self.0.as_ref().map_or(&[], |inner| inner.packed.as_bytes())
+    }
+
+    /// As [`Context::packed`], by value.
+    #[inline]
+    pub fn to_packed(&self) -> Packed {
+        self.0.as_ref().map_or(Packed::EMPTY, |inner| inner.packed.clone())
     }
 
     /// Whether nothing is known.
@@ -102,23 +109,27 @@ impl Context {
     /// from the code that enters it.
     #[must_use]
     pub fn over(&self, outer: &Self) -> Self {
-        let (Some(inner_ids), Some(outer_ids)) = (self.ids(), outer.ids()) else {
-            return if self.is_empty() { outer.clone() } else { self.clone() };
+        self.filled(outer).unwrap_or_else(|| self.clone())
+    }
+
+    /// This context over `outer`, when that is another one.
+    fn filled(&self, outer: &Self) -> Option<Self> {
+        let outer_ids = outer.ids()?;
+        let Some(ids) = self.ids() else { return Some(outer.clone()) };
+        let adds = (ids.span.is_none() && outer_ids.span.is_some())
+            || (ids.job.is_none() && outer_ids.job.is_some())
+            || (ids.worker.is_none() && outer_ids.worker.is_some())
+            || (ids.session.is_none() && outer_ids.session.is_some());
+        let fill = || {
+            let (ids, outer) = (ids.clone(), outer_ids.clone());
+            Self::new(Ids {
+                span: ids.span.or(outer.span),
+                job: ids.job.or(outer.job),
+                worker: ids.worker.or(outer.worker),
+                session: ids.session.or(outer.session),
+            })
         };
-        let adds = (inner_ids.span.is_none() && outer_ids.span.is_some())
-            || (inner_ids.job.is_none() && outer_ids.job.is_some())
-            || (inner_ids.worker.is_none() && outer_ids.worker.is_some())
-            || (inner_ids.session.is_none() && outer_ids.session.is_some());
-        if !adds {
-            return self.clone();
-        }
-        let (ids, outer) = (inner_ids.clone(), outer_ids.clone());
-        Self::new(Ids {
-            span: ids.span.or(outer.span),
-            job: ids.job.or(outer.job),
-            worker: ids.worker.or(outer.worker),
-            session: ids.session.or(outer.session),
-        })
+        adds.then(fill)
     }
 
     /// Makes this the thread's context until the guard is dropped, whatever was current before.
@@ -135,6 +146,13 @@ impl Context {
     /// The future, with this context around every poll.
     pub fn wrap<F: Future>(self, future: F) -> Wrapped<F> {
         Wrapped::new(self, false, future)
+    }
+
+    /// This context [`over`](Context::over) the current one, made current; returns the one before.
+    /// As [`Context::replace_current`], for layers.
+    pub fn enter_over_current(self) -> Self {
+        let entered = with_current(|current| self.filled(current)).unwrap_or(self);
+        entered.replace_current()
     }
 
     /// Makes this the thread's context and returns the one before. Prefer [`Context::attach`];

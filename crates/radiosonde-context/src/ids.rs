@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A trace id: 16 bytes, never all zero (W3C Trace Context §3.2.2.3).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,14 +93,32 @@ thread_local! {
     static STATE: Cell<u64> = Cell::new(seed());
 }
 
+/// 0 in a process that was not forked; mixed into every number of one that was.
+static FORKED: AtomicU64 = AtomicU64::new(0);
+
+/// Gives the threads of a forked child other ids than those of its parent, whose state they have.
+/// To be called in the child; safe in a handler of `pthread_atfork`: it neither locks nor allocates.
+pub fn reseed_after_fork() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    // Children of one moment differ by their process ids, a child and its own child by what was.
+    let own = now.as_nanos() as u64 ^ u64::from(std::process::id()).rotate_left(40);
+    let before = FORKED.load(Ordering::Relaxed);
+    FORKED.store(mix(before.wrapping_add(mix(own))) | 1, Ordering::Relaxed);
+}
+
 /// One step of SplitMix64 on the thread's own state: ids must be unique, not unguessable.
 fn random_u64() -> u64 {
     let next = |state: &Cell<u64>| {
-        let value = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let value = state.get().wrapping_add(STEP);
         state.set(value);
         value
     };
-    let mut z = STATE.try_with(next).unwrap_or_else(|_| seed());
+    mix(STATE.try_with(next).unwrap_or_else(|_| seed()) ^ FORKED.load(Ordering::Relaxed))
+}
+
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
@@ -128,6 +148,23 @@ mod tests {
             SpanId::from_bytes([0, 0, 0, 0, 0, 0, 0, 9]).unwrap().to_string(),
             "0000000000000009"
         );
+    }
+
+    #[test]
+    fn a_forked_child_goes_on_with_other_ids() {
+        let as_before = |f: &dyn Fn() -> u64| {
+            let state = STATE.get();
+            let value = f();
+            STATE.set(state);
+            value
+        };
+        let parent = as_before(&random_u64);
+        assert_eq!(as_before(&random_u64), parent, "the state is the same");
+        reseed_after_fork();
+        let child = as_before(&random_u64);
+        reseed_after_fork();
+        let grandchild = as_before(&random_u64);
+        assert_eq!(HashSet::from([parent, child, grandchild]).len(), 3);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! 3 job id, 4 worker id, 5 session id (UTF-8 of the correlation alphabet). Readers skip tags
 //! they do not know.
 
+use std::sync::Arc;
+
 use crate::{CorrelationId, SpanId, TraceId};
 
 const TRACE_ID: u8 = 1;
@@ -49,18 +51,46 @@ pub fn unpack(mut bytes: &[u8]) -> Unpacked<'_> {
     out
 }
 
+/// A packed context by value: for whoever must not hold on to the context while other code runs.
+/// Copying a short one, which most are, touches no memory but its own.
+#[derive(Clone, Debug)]
+pub struct Packed(Form);
+
+/// Room for trace, span and one or two ids of usual length.
+const SHORT_MAX: usize = 63;
+
+#[derive(Clone, Debug)]
+enum Form {
+    Short { length: u8, bytes: [u8; SHORT_MAX] },
+    Long(Arc<[u8]>),
+}
+
+impl Packed {
+    pub(crate) const EMPTY: Self = Self(Form::Short { length: 0, bytes: [0; SHORT_MAX] });
+
+    /// The bytes, for [`unpack`].
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Form::Short { length, bytes } => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Form::Long(bytes) => bytes,
+        }
+    }
+}
+
 pub(crate) fn pack(
     span: Option<(TraceId, SpanId)>,
     job: Option<&CorrelationId>,
     worker: Option<&CorrelationId>,
     session: Option<&CorrelationId>,
-) -> Box<[u8]> {
-    let mut out = Vec::with_capacity(64);
+) -> Packed {
+    let mut bytes = [0; SIZE_MAX];
+    let mut length = 0;
     let mut entry = |tag, value: &[u8]| {
-        out.push(tag);
         // Ids are at most 128 bytes by construction.
-        out.push(value.len() as u8);
-        out.extend_from_slice(value);
+        bytes[length..length + 2].copy_from_slice(&[tag, value.len() as u8]);
+        bytes[length + 2..length + 2 + value.len()].copy_from_slice(value);
+        length += 2 + value.len();
     };
     if let Some((trace_id, span_id)) = span {
         entry(TRACE_ID, &trace_id.to_bytes());
@@ -71,7 +101,10 @@ pub(crate) fn pack(
             entry(tag, id.as_str().as_bytes());
         }
     }
-    out.into_boxed_slice()
+    Packed(match bytes.first_chunk() {
+        Some(short) if length <= SHORT_MAX => Form::Short { length: length as u8, bytes: *short },
+        _ => Form::Long(bytes[..length].into()),
+    })
 }
 
 #[cfg(test)]
@@ -79,12 +112,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn ids_of_any_length_read_back() {
+        for length in 1..=128 {
+            let id = CorrelationId::parse(&"x".repeat(length)).unwrap();
+            let span = (TraceId::random(), SpanId::random());
+            let packed = pack(Some(span), Some(&id), Some(&id), Some(&id)).clone();
+            assert_eq!(packed.as_bytes().len(), 28 + 3 * (2 + length));
+            let back = unpack(packed.as_bytes());
+            assert_eq!((back.trace_id, back.span_id), (Some(span.0), Some(span.1)));
+            let id = Some(id.as_str());
+            assert_eq!((back.job_id, back.worker_id, back.session_id), (id, id, id));
+        }
+    }
+
+    #[test]
     fn what_is_packed_reads_back_and_garbage_does_not_panic() {
         let trace = TraceId::random();
         let span = SpanId::random();
         let job = CorrelationId::parse("job-1").unwrap();
-        let bytes = pack(Some((trace, span)), Some(&job), None, None);
-        let back = unpack(&bytes);
+        let packed = pack(Some((trace, span)), Some(&job), None, None);
+        let bytes = packed.as_bytes();
+        let back = unpack(bytes);
         assert_eq!(back.trace_id, Some(trace));
         assert_eq!(back.span_id, Some(span));
         assert_eq!(back.job_id, Some("job-1"));

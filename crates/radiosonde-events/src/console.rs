@@ -35,7 +35,7 @@ pub struct Console {
 impl Console {
     /// A console.
     pub fn new(format: ConsoleFormat, write: WriteLines) -> Self {
-        Self { format, write, buffer: Vec::new(), clock: Clock::default() }
+        Self { format, write, buffer: Vec::new(), clock: Clock::new(b"") }
     }
 
     /// Whether people are looking, not a program.

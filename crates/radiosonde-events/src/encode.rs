@@ -1,31 +1,30 @@
 //! Records to lines.
 
 use radiosonde_context::packed::{Unpacked, unpack};
-use radiosonde_record::{Descriptor, Kind, Level, RawValue, Record, SpanPart, Value};
+use radiosonde_record::{Descriptor, Kind, Level, Lines, RawValue, Record, SpanPart, Value};
 use radiosonde_redact::REDACTED;
 
 use crate::digits::hexadecimal;
-use crate::fields::{Field, Resolver};
+use crate::fields::{self, Field};
 use crate::identity::Identity;
-use crate::line::{Buffer, Line, Piece};
+use crate::identity::Tails;
+use crate::json;
+use crate::line::{Line, MARGIN, Piece, Room};
 use crate::owner::Owner;
-use crate::redactions::Redactions;
+use crate::redactions::{Redactions, Secrets};
 use crate::site::{SiteText, Sites};
 use crate::time::Clock;
 
 /// Encodes the records of one owner.
 #[derive(Debug)]
 pub(crate) struct Encoder {
-    owner: Owner,
-    redactions: Redactions,
+    secrets: Secrets,
     clock: Clock,
     /// For the start of spans, which is in another second more often than not.
     start_clock: Clock,
     sites: Sites,
     identity: Identity,
-    /// `},"id":"….`, up to the ring's number.
-    tail: Piece,
-    buffer: Buffer,
+    tails: Tails,
     /// What stands as finished JSON in a record was not written by this process.
     checks_json: bool,
 }
@@ -40,15 +39,13 @@ pub(crate) struct Prepared<'a> {
 impl Encoder {
     pub(crate) fn new(owner: Owner, instance: &str, redactions: Redactions) -> Self {
         Self {
-            redactions,
-            clock: Clock::default(),
-            start_clock: Clock::default(),
+            clock: Clock::new(b"{\"ts\":\""),
+            start_clock: Clock::new(b",\"start\":\""),
             sites: Sites::default(),
             identity: Identity::new(&owner),
-            tail: Piece::new(format!("}},\"id\":\"{instance}.").as_bytes()),
-            buffer: Buffer::default(),
+            secrets: Secrets::new(owner.redact, redactions),
+            tails: Tails::new(instance),
             checks_json: false,
-            owner,
         }
     }
 
@@ -63,45 +60,30 @@ impl Encoder {
         record: &Record<'_>,
         site: &Descriptor,
         ring: u32,
-        out: &mut Vec<u8>,
+        out: &mut Lines,
     ) {
-        let (rules, redactions) = (&self.owner.redact, &self.redactions);
-        let text = self.sites.text(record, site, rules, redactions);
-        let checks_json = self.checks_json;
-        let resolver = Resolver { site, text, rules, redactions, checks_json };
-        let mut line = Line::new(&mut self.buffer, out);
-        line.literal(b"{\"ts\":\"");
-        self.clock.write(&mut line, record.timestamp_ns);
-        let (level, length) = &LEVELS[record.level as usize];
-        line.front(level, *length);
-        line.piece(&text.head);
-        if record.message_at_site {
-            line.piece(&text.message);
-        } else if record.kind != Kind::Span {
-            line.text(record.message);
-        }
-        line.piece(self.identity.members(record.context));
-        match &record.span {
-            Some(span) => {
-                let duration_ns = record.timestamp_ns.saturating_sub(span.start_ns);
-                span_members(&mut line, &mut self.start_clock, span, duration_ns, text);
-                if !record.message.is_empty() {
-                    line.literal(b",\"status_message\":\"");
-                    line.text(record.message);
-                    line.literal(b"\"");
-                }
-                line.literal(b",\"attributes\":{");
-                line = members(line, record, resolver);
-                line.literal(b"}");
-            }
-            None => line = members(line, record, resolver),
-        }
-        line.piece(&self.tail);
-        line.unsigned(u64::from(ring));
-        line.literal(b".");
-        line.unsigned(record.sequence);
-        line.literal(b"\"}\n");
-        line.finish();
+        let text = self.sites.text(record, site, &self.secrets);
+        let origin = self.identity.members(record.context);
+        let tail = self.tails.of(ring);
+        let mut parts = Parts {
+            record,
+            site,
+            text,
+            origin,
+            tail,
+            clock: &mut self.clock,
+            start_clock: &mut self.start_clock,
+            secrets: &mut self.secrets,
+            checks_json: self.checks_json,
+        };
+        let constant = CONSTANT_MAX + text.length + origin.length() + tail.length();
+        let least = constant + variable_max(record);
+        let mut room = out.room(least.max(USUAL_MAX));
+        let length = match room.first_chunk_mut::<USUAL_MAX>() {
+            Some(room) if least <= USUAL_MAX => parts.write(Line::new(room)),
+            _ => parts.write_long(Line::new(&mut room)),
+        };
+        out.take(length);
     }
 
     /// A record as a console shows it.
@@ -110,12 +92,181 @@ impl Encoder {
         record: &'a Record<'a>,
         site: &'a Descriptor,
     ) -> Prepared<'a> {
-        let (rules, redactions) = (&self.owner.redact, &self.redactions);
-        let text = self.sites.text(record, site, rules, redactions);
-        let checks_json = self.checks_json;
-        let fields = Resolver { site, text, rules, redactions, checks_json }.fields(record);
+        let text = self.sites.text(record, site, &self.secrets);
+        let (fields, _) = fields::resolve(record, site, text, &mut self.secrets, self.checks_json);
         Prepared { record, context: unpack(record.context), fields }
     }
+}
+
+/// What a line is made of.
+struct Parts<'e, 'r> {
+    record: &'e Record<'r>,
+    site: &'e Descriptor,
+    text: &'e SiteText,
+    origin: &'e Piece,
+    tail: &'e Piece,
+    clock: &'e mut Clock,
+    start_clock: &'e mut Clock,
+    secrets: &'e mut Secrets,
+    checks_json: bool,
+}
+
+impl Parts<'_, '_> {
+    /// Writes a line of any length, and returns it.
+    #[inline(never)]
+    fn write_long(&mut self, line: Line<'_, impl Room>) -> usize {
+        self.write(line)
+    }
+
+    /// Writes the line, and returns its length.
+    #[inline(always)]
+    fn write(&mut self, mut line: Line<'_, impl Room>) -> usize {
+        let (record, text) = (self.record, self.text);
+        self.clock.write(&mut line, record.timestamp_ns);
+        let (level, length) = &LEVELS[record.level as usize];
+        line.front(level, *length);
+        line.piece(&text.head);
+        if record.message_at_site {
+            line.piece(&text.message);
+        } else if record.kind != Kind::Span {
+            line.text(record.message, b"");
+        }
+        line.piece(self.origin);
+        if let Some(span) = &record.span {
+            self.span_members(&mut line, span);
+        }
+        line = self.members(line);
+        if record.span.is_some() {
+            line.literal(b"}");
+        }
+        line.piece(self.tail);
+        line.unsigned(record.sequence);
+        line.literal(b"\"}\n");
+        line.length()
+    }
+
+    /// Appends what only spans have, up to their attributes.
+    #[inline(always)]
+    fn span_members(&mut self, line: &mut Line<'_, impl Room>, span: &SpanPart) {
+        let record = self.record;
+        line.piece(&self.text.span_name);
+        if span.parent != 0 {
+            line.literal(b",\"parent_span_id\":\"");
+            line.literal::<16>(&hexadecimal(span.parent.to_be_bytes()));
+            line.literal(b"\"");
+        }
+        self.start_clock.write(line, span.start_ns);
+        line.literal(b"\",\"duration_us\":");
+        line.unsigned(record.timestamp_ns.saturating_sub(span.start_ns) / 1_000);
+        match span.kind {
+            2 => line.literal(b",\"kind\":\"server\""),
+            3 => line.literal(b",\"kind\":\"client\""),
+            4 => line.literal(b",\"kind\":\"producer\""),
+            5 => line.literal(b",\"kind\":\"consumer\""),
+            _ => line.literal(b",\"kind\":\"internal\""),
+        }
+        match span.status {
+            0 => line.literal(b",\"status\":\"unset\""),
+            1 => line.literal(b",\"status\":\"ok\""),
+            _ => line.literal(b",\"status\":\"error\""),
+        }
+        if !record.message.is_empty() {
+            line.literal(b",\"status_message\":\"");
+            line.text(record.message, b"\"");
+        }
+        line.literal(b",\"attributes\":{");
+    }
+
+    /// Appends the fields of the record as members of an object.
+    #[inline(always)]
+    fn members<'l, R: Room>(&mut self, mut line: Line<'l, R>) -> Line<'l, R> {
+        if self.checks_json && has_json(self.record) {
+            return self.resolved_members(line);
+        }
+        let start = line.length();
+        match self.listed_members(&mut line) {
+            Some(false) => line,
+            Some(true) => {
+                fields::count_redacted(self.record, self.text, self.secrets);
+                line
+            }
+            None => {
+                line.rewind(start);
+                self.resolved_members(line)
+            }
+        }
+    }
+
+    /// Appends the fields when each stands at its place in the call site's list, as those of
+    /// `event!` do: then no key comes twice, and all of them are encoded already. Whether one was
+    /// redacted; `None` when they stand otherwise, and then some may have been appended.
+    #[inline(always)]
+    fn listed_members(&self, line: &mut Line<'_, impl Room>) -> Option<bool> {
+        if self.record.truncated || !self.text.is_distinct {
+            return None;
+        }
+        let mut next = 0;
+        let mut is_redacted = false;
+        let mut fields = self.record.raw_fields();
+        while let Some(index) = fields.key() {
+            let key = self.text.keys.get(index).filter(|_| index >= next)?;
+            next = index + 1;
+            line.piece(&key.text);
+            // The value is read in each branch: so each of its types goes straight to its text.
+            if key.redacted.is_none() {
+                line.value(fields.value()?);
+            } else if fields.value()? == RawValue::Null {
+                line.literal(b"null,");
+            } else {
+                is_redacted = true;
+                line.value(RawValue::Text(REDACTED.as_bytes()));
+            }
+        }
+        if !fields.is_indexed() {
+            return None;
+        }
+        if next > 0 {
+            line.take_back_one();
+        }
+        Some(is_redacted)
+    }
+
+    /// Appends the fields of any record.
+    #[inline(never)]
+    fn resolved_members<'l, R: Room>(&mut self, mut line: Line<'l, R>) -> Line<'l, R> {
+        let (record, text) = (self.record, self.text);
+        let (fields, is_redacted) =
+            fields::resolve(record, self.site, text, self.secrets, self.checks_json);
+        for field in &fields {
+            line.literal(b"\"");
+            line.text(field.key, b"\":");
+            line.value(raw(&field.value));
+        }
+        let is_said = fields.iter().any(|field| field.key == "truncated");
+        if record.truncated && !is_said {
+            line.literal(b"\"truncated\":true");
+        } else if !fields.is_empty() {
+            line.take_back_one();
+        }
+        if is_redacted {
+            fields::count_redacted(record, text, self.secrets);
+        }
+        line
+    }
+}
+
+/// Room that nearly all lines fit into.
+const USUAL_MAX: usize = 4096;
+
+/// What a line has of times, levels, ids and punctuation, at most.
+const CONSTANT_MAX: usize = 512 + MARGIN;
+
+/// The longest that what a record itself says can become.
+#[inline(always)]
+fn variable_max(record: &Record<'_>) -> usize {
+    let (count, size) = record.fields_size();
+    // A number of 24 characters, or what stands for a secret, under a key that was lost.
+    json::LONGEST * (record.message.len() + size) + 48 * count
 }
 
 /// Of each level `","level":"…","evt":"`, from behind the time to the inside of `evt`, and its
@@ -141,109 +292,19 @@ static LEVELS: [([u8; 32], usize); Level::ALL.len()] = {
     levels
 };
 
-/// Appends what only spans have, up to their status.
-#[inline(always)]
-fn span_members(
-    line: &mut Line<'_>,
-    clock: &mut Clock,
-    span: &SpanPart,
-    duration_ns: u64,
-    text: &SiteText,
-) {
-    line.piece(&text.span_name);
-    if span.parent != 0 {
-        line.literal(b",\"parent_span_id\":\"");
-        line.literal::<16>(&hexadecimal(span.parent.to_be_bytes()));
-        line.literal(b"\"");
-    }
-    line.literal(b",\"start\":\"");
-    clock.write(line, span.start_ns);
-    line.literal(b"\",\"duration_us\":");
-    line.unsigned(duration_ns / 1_000);
-    match span.kind {
-        2 => line.literal(b",\"kind\":\"server\""),
-        3 => line.literal(b",\"kind\":\"client\""),
-        4 => line.literal(b",\"kind\":\"producer\""),
-        5 => line.literal(b",\"kind\":\"consumer\""),
-        _ => line.literal(b",\"kind\":\"internal\""),
-    }
-    match span.status {
-        0 => line.literal(b",\"status\":\"unset\""),
-        1 => line.literal(b",\"status\":\"ok\""),
-        _ => line.literal(b",\"status\":\"error\""),
-    }
+fn has_json(record: &Record<'_>) -> bool {
+    record.fields().any(|(_, value)| matches!(value, Value::Json(_)))
 }
 
-/// Appends the fields of a record as members of an object.
-#[inline(always)]
-fn members<'l>(mut line: Line<'l>, record: &Record<'_>, resolver: Resolver<'_>) -> Line<'l> {
-    let start = line.position();
-    if listed_members(&mut line, record, resolver) {
-        return line;
+fn raw<'a>(value: &Value<'a>) -> RawValue<'a> {
+    match *value {
+        Value::Bool(value) => RawValue::Bool(value),
+        Value::I64(value) => RawValue::I64(value),
+        Value::U64(value) => RawValue::U64(value),
+        Value::F64(value) => RawValue::F64(value),
+        Value::Str(text) => RawValue::Text(text.as_bytes()),
+        Value::Json(text) => RawValue::Json(text.as_bytes()),
+        // A record read back has no other kinds.
+        _ => RawValue::Null,
     }
-    line.rewind(start);
-    resolved_members(line, record, resolver)
-}
-
-/// Appends the fields when each stands at its place in the call site's list, as those of `event!`
-/// do: then no key comes twice, and all of them are encoded already. `false` when they do not;
-/// then some may have been appended.
-#[inline(always)]
-fn listed_members(line: &mut Line<'_>, record: &Record<'_>, resolver: Resolver<'_>) -> bool {
-    if record.truncated || !resolver.text.is_distinct {
-        return false;
-    }
-    let mut next = 0;
-    let mut is_redacted = false;
-    let mut fields = record.raw_fields();
-    for (index, value) in &mut fields {
-        let Some(key) = resolver.text.keys.get(index).filter(|_| index >= next) else {
-            return false;
-        };
-        if resolver.checks_json && matches!(value, RawValue::Json(_)) {
-            return false;
-        }
-        next = index + 1;
-        line.piece(&key.text);
-        if key.redacted.is_some() && value != RawValue::Null {
-            is_redacted = true;
-            line.value(&Value::Str(REDACTED));
-        } else {
-            line.raw_value(value);
-        }
-    }
-    if !fields.is_indexed() {
-        return false;
-    }
-    if next > 0 {
-        line.take_back_one();
-    }
-    if is_redacted {
-        resolver.count_redacted(record);
-    }
-    true
-}
-
-/// Appends the fields of any record.
-#[inline(never)]
-fn resolved_members<'l>(
-    mut line: Line<'l>,
-    record: &Record<'_>,
-    resolver: Resolver<'_>,
-) -> Line<'l> {
-    let fields = resolver.fields(record);
-    for field in &fields {
-        line.literal(b"\"");
-        line.text(field.key);
-        line.literal(b"\":");
-        line.value(&field.value);
-    }
-    let is_said = fields.iter().any(|field| field.key == "truncated");
-    if record.truncated && !is_said {
-        line.literal(b"\"truncated\":true");
-    } else if !fields.is_empty() {
-        line.take_back_one();
-    }
-    resolver.count_redacted(record);
-    line
 }

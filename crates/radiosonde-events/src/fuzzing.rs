@@ -1,6 +1,6 @@
 //! What fuzz targets and property tests call. Not for users, and without any promise.
 
-use radiosonde_record::{Descriptor, Record};
+use radiosonde_record::{Descriptor, Lines, Record};
 
 use crate::encode::Encoder;
 use crate::owner::Owner;
@@ -15,9 +15,9 @@ pub fn json_string(text: &str) -> Vec<u8> {
 
 /// Encodes records as one owner's.
 #[derive(Debug)]
-pub struct Lines(Encoder);
+pub struct Encoding(Encoder);
 
-impl Lines {
+impl Encoding {
     /// Lines of this owner; `instance` begins their ids.
     pub fn new(owner: Owner, instance: &str) -> Self {
         Self(Encoder::new(owner, instance, Redactions::default()))
@@ -29,7 +29,7 @@ impl Lines {
     }
 
     /// Appends the line of a record.
-    pub fn append(&mut self, record: &Record<'_>, site: &Descriptor, ring: u32, out: &mut Vec<u8>) {
+    pub fn append(&mut self, record: &Record<'_>, site: &Descriptor, ring: u32, out: &mut Lines) {
         self.0.encode(record, site, ring, out);
     }
 }

@@ -94,6 +94,39 @@ impl Identity {
     }
 }
 
+/// What stands behind `meta` up to the sequence number: `},"id":"….4.`
+#[derive(Debug)]
+pub(crate) struct Tails {
+    instance: String,
+    /// By the lowest bits of the ring's number.
+    kept: Vec<(u32, Piece)>,
+}
+
+/// Rings whose tails are kept, at least; a power of two.
+const TAILS: u32 = 64;
+
+impl Tails {
+    pub(crate) fn new(instance: &str) -> Self {
+        let kept = (0..TAILS).map(|ring| (ring, tail(instance, ring))).collect();
+        Self { instance: instance.to_owned(), kept }
+    }
+
+    /// The tail of a ring's lines.
+    #[inline(always)]
+    pub(crate) fn of(&mut self, ring: u32) -> &Piece {
+        let kept = &mut self.kept[(ring % TAILS) as usize];
+        if kept.0 != ring {
+            *kept = (ring, tail(&self.instance, ring));
+        }
+        &kept.1
+    }
+}
+
+#[cold]
+fn tail(instance: &str, ring: u32) -> Piece {
+    Piece::new(format!("}},\"id\":\"{instance}.{ring}.").as_bytes())
+}
+
 /// Where a context is kept. Contexts of one job differ in their spans, so these bytes count.
 #[inline(always)]
 fn place(packed: &[u8]) -> usize {

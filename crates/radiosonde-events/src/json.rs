@@ -8,28 +8,43 @@ use crate::digits::hexadecimal_digit;
 /// Appends a JSON string, quotes included.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    escape(out, text.as_bytes());
+    inside(out, text);
     out.push(b'"');
 }
 
 /// Appends the inside of a JSON string.
-pub(crate) fn escape(out: &mut Vec<u8>, text: &[u8]) {
-    out.reserve(text.len());
-    let mut rest = text;
+pub(crate) fn inside(out: &mut Vec<u8>, text: &str) {
+    let start = out.len();
+    out.resize(start + LONGEST * text.len(), 0);
+    let length = escape(&mut out[start..], text.as_bytes());
+    out.truncate(start + length);
+}
+
+/// Bytes one byte can become.
+pub(crate) const LONGEST: usize = 6;
+
+/// Writes the inside of a JSON string, and returns its length. There must be room for [`LONGEST`]
+/// times the text.
+pub(crate) fn escape(room: &mut [u8], text: &[u8]) -> usize {
+    let (mut rest, mut at) = (text, 0);
+    let mut put = |bytes: &[u8]| {
+        room[at..at + bytes.len()].copy_from_slice(bytes);
+        at += bytes.len();
+    };
     loop {
         let (plain, special) = rest.split_at(plain_length(rest));
-        out.extend_from_slice(plain);
-        let Some((byte, after)) = special.split_first() else { return };
+        put(plain);
+        let Some((byte, after)) = special.split_first() else { return at };
         match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            0x08 => out.extend_from_slice(b"\\b"),
-            0x0c => out.extend_from_slice(b"\\f"),
+            b'"' | b'\\' => put(&[b'\\', *byte]),
+            b'\n' => put(b"\\n"),
+            b'\r' => put(b"\\r"),
+            b'\t' => put(b"\\t"),
+            0x08 => put(b"\\b"),
+            0x0c => put(b"\\f"),
             _ => {
                 let [high, low] = [byte >> 4, byte & 15].map(hexadecimal_digit);
-                out.extend_from_slice(&[b'\\', b'u', b'0', b'0', high, low]);
+                put(&[b'\\', b'u', b'0', b'0', high, low]);
             }
         }
         rest = after;
@@ -38,8 +53,8 @@ pub(crate) fn escape(out: &mut Vec<u8>, text: &[u8]) {
 
 /// How many bytes from the front need no escape.
 fn plain_length(text: &[u8]) -> usize {
-    let (chunks, _) = text.as_chunks::<16>();
-    let skipped = 16 * chunks.iter().take_while(|chunk| !needs_escape_16(chunk)).count();
+    let (chunks, _) = text.as_chunks::<32>();
+    let skipped = 32 * chunks.iter().take_while(|chunk| !needs_escape(chunk)).count();
     let (words, rest) = text[skipped..].as_chunks::<8>();
     for (at, word) in words.iter().enumerate() {
         let special = specials(u64::from_le_bytes(*word));
@@ -65,11 +80,12 @@ pub(crate) fn specials(word: u64) -> u64 {
 
 /// Whether any of the bytes needs an escape.
 #[inline(always)]
-pub(crate) fn needs_escape_16(bytes: &[u8; 16]) -> bool {
+pub(crate) fn needs_escape<const N: usize>(bytes: &[u8; N]) -> bool {
     // In this form it becomes a few vector instructions.
-    let marks =
-        bytes.map(|byte| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\'));
-    u128::from_ne_bytes(marks) != 0
+    let any = bytes.iter().fold(0, |any, byte| {
+        any | u8::from(*byte < 0x20) | u8::from(*byte == b'"') | u8::from(*byte == b'\\')
+    });
+    any != 0
 }
 
 #[cfg(test)]

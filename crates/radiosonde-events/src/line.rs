@@ -1,63 +1,64 @@
 //! A line while it is written.
 
-use radiosonde_record::{RawValue, Value};
+use radiosonde_record::RawValue;
 
 use crate::digits::{EIGHT_DIGITS, eight, up_to_eight};
 use crate::json;
 
-/// Bytes that are written before they go on. Most lines fit several times.
-const SIZE: usize = 4096;
-/// Texts up to this length are copied through the buffer; longer ones pass by it.
-const THROUGH_BUFFER_MAX: usize = 1024;
+/// Room that the copy of a piece or a text may take behind its end.
+pub(crate) const MARGIN: usize = 64;
 
-/// Where lines are put together. Made once, since clearing it would cost more than a line does.
-#[derive(Debug)]
-pub(crate) struct Buffer(Box<[u8; SIZE]>);
-
-impl Default for Buffer {
-    fn default() -> Self {
-        Self(Box::new([0; SIZE]))
-    }
-}
-
-/// A line while it is written: a buffer of fixed size in front of where the line belongs.
+/// A line while it is written, into room for all of it.
 ///
 /// Copies of a fixed size cost a fraction of those of any size, so short parts are copied with
-/// whatever stands behind them, and the next part overwrites what was too much. That is what the
-/// buffer is for, and why the position moves separately from the copying.
+/// whatever stands behind them, and the next part overwrites what was too much. That is why the
+/// position moves separately from the copying.
 ///
 /// Each part waits for the position the one before has left. So that it stays in a register, the
 /// methods are inlined, and what is not takes a line by value and returns it.
-pub(crate) struct Line<'a> {
-    buffer: &'a mut [u8; SIZE],
+///
+/// # Panics
+/// All methods, when the room is not enough: whoever makes it knows how much that is.
+pub(crate) struct Line<'a, R: Room> {
+    room: &'a mut R,
     at: usize,
-    out: &'a mut Vec<u8>,
 }
 
-impl<'a> Line<'a> {
+/// What a line is written into: of a size known beforehand, which saves half of the checks, or of
+/// any.
+pub(crate) trait Room: AsMut<[u8]> {}
+
+impl<const N: usize> Room for [u8; N] {}
+impl Room for &mut [u8] {}
+
+impl<'a, R: Room> Line<'a, R> {
     #[inline(always)]
-    pub(crate) fn new(buffer: &'a mut Buffer, out: &'a mut Vec<u8>) -> Self {
-        Self { buffer: &mut buffer.0, at: 0, out }
+    pub(crate) fn new(room: &'a mut R) -> Self {
+        Self { room, at: 0 }
     }
 
-    /// Appends what was written to where the line belongs.
+    /// Bytes written so far: the next one's position.
     #[inline(always)]
-    pub(crate) fn finish(self) {
-        self.out.extend_from_slice(&self.buffer[..self.at]);
+    pub(crate) fn length(&self) -> usize {
+        self.at
+    }
+
+    /// Takes back everything from a position on.
+    #[inline(always)]
+    pub(crate) fn rewind(&mut self, position: usize) {
+        self.at = position;
     }
 
     /// Room for the next bytes.
     #[inline(always)]
     fn room<const N: usize>(&mut self) -> &mut [u8; N] {
-        const { assert!(N <= SIZE) };
-        if self.at > SIZE - N {
-            spill(self.buffer, self.at, self.out);
-            self.at = 0;
+        let room = self.room.as_mut();
+        if room.len().checked_sub(N).is_none_or(|last| self.at > last) {
+            no_room();
         }
-        match self.buffer[self.at..].first_chunk_mut() {
+        match room[self.at..].first_chunk_mut() {
             Some(room) => room,
-            // The check above says so to the compiler as well.
-            None => unreachable!("a buffer with less than its size in front of its end"),
+            None => no_room(),
         }
     }
 
@@ -79,40 +80,45 @@ impl<'a> Line<'a> {
     /// Appends a prepared piece.
     #[inline(always)]
     pub(crate) fn piece(&mut self, piece: &Piece) {
-        self.front(&piece.start, piece.length.min(CHUNK));
-        if piece.length > CHUNK {
-            let mut left = piece.length - CHUNK;
-            for chunk in &piece.rest {
-                self.front(chunk, left.min(CHUNK));
-                left = left.saturating_sub(CHUNK);
-            }
+        if piece.length <= SHORT {
+            return self.front(&piece.short, piece.length);
+        }
+        let mut left = piece.length;
+        for part in &piece.long {
+            self.front(part, left.min(LONG));
+            left = left.saturating_sub(LONG);
         }
     }
 
     /// Appends bytes as they are.
     #[inline(always)]
     pub(crate) fn verbatim(&mut self, bytes: &[u8]) {
-        spill(self.buffer, self.at, self.out);
-        self.at = 0;
-        self.out.extend_from_slice(bytes);
+        self.room.as_mut()[self.at..][..bytes.len()].copy_from_slice(bytes);
+        self.at += bytes.len();
     }
 
-    /// Appends text as the inside of a JSON string.
+    /// Appends text as the inside of a JSON string, and what stands behind it.
     #[inline(always)]
-    pub(crate) fn text(&mut self, text: &str) {
-        self.bytes(text.as_bytes());
+    pub(crate) fn text<const N: usize>(&mut self, text: &str, then: &[u8; N]) {
+        self.surrounded(b"", text.as_bytes(), then);
     }
 
-    /// As [`Line::text`], of UTF-8.
+    /// Appends text as the inside of a JSON string, and what stands around it.
     #[inline(always)]
-    fn bytes(&mut self, bytes: &[u8]) {
-        if bytes.len() > 32 {
-            self.at = long_text(self.buffer, self.at, self.out, bytes);
-        } else if copy_plain(self.room(), bytes) {
-            self.at += bytes.len();
+    fn surrounded<const M: usize, const N: usize>(
+        &mut self,
+        before: &[u8; M],
+        bytes: &[u8],
+        then: &[u8; N],
+    ) {
+        let room: &mut [u8; 64] = self.room();
+        room[..M].copy_from_slice(before);
+        if bytes.len() <= TEXT && copy_plain(&mut room[M..], bytes) {
+            room[M + bytes.len()..][..N].copy_from_slice(then);
+            self.at += M + bytes.len() + N;
         } else {
-            escaped_text(self.buffer, self.at, self.out, bytes);
-            self.at = 0;
+            self.at = any_text(self.room.as_mut(), self.at + M, bytes);
+            self.literal(then);
         }
     }
 
@@ -140,33 +146,13 @@ impl<'a> Line<'a> {
 
     /// Appends a member's value and a comma. What JSON has no number for becomes a string.
     #[inline(always)]
-    pub(crate) fn value(&mut self, value: &Value<'_>) {
-        self.raw_value(match *value {
-            Value::Str(text) => RawValue::Text(text.as_bytes()),
-            Value::U64(number) => RawValue::U64(number),
-            Value::I64(number) => RawValue::I64(number),
-            Value::F64(number) => RawValue::F64(number),
-            Value::Bool(value) => RawValue::Bool(value),
-            Value::Json(text) => RawValue::Json(text.as_bytes()),
-            // A record read back has no other kinds.
-            _ => RawValue::Null,
-        });
-    }
-
-    /// As [`Line::value`].
-    #[inline(always)]
-    pub(crate) fn raw_value(&mut self, value: RawValue<'_>) {
+    pub(crate) fn value(&mut self, value: RawValue<'_>) {
         match value {
-            RawValue::Text(text) => {
-                self.literal(b"\"");
-                self.bytes(text);
-                return self.literal(b"\",");
-            }
+            RawValue::Text(text) => return self.surrounded(b"\"", text, b"\","),
             RawValue::U64(number) => self.unsigned(number),
             RawValue::I64(number) => {
-                if number < 0 {
-                    self.literal(b"-");
-                }
+                // Written in any case: which sign comes next is hard to foretell for a processor.
+                self.front(b"-", usize::from(number < 0));
                 self.unsigned(number.unsigned_abs());
             }
             RawValue::F64(number) if number.is_finite() => {
@@ -190,76 +176,84 @@ impl<'a> Line<'a> {
     /// Takes back the last byte.
     #[inline(always)]
     pub(crate) fn take_back_one(&mut self) {
-        match self.at.checked_sub(1) {
-            Some(at) => self.at = at,
-            None => drop(self.out.pop()),
-        }
-    }
-
-    /// Where the next byte goes, for [`Line::rewind`].
-    #[inline(always)]
-    pub(crate) fn position(&self) -> usize {
-        self.out.len() + self.at
-    }
-
-    /// Takes back everything from a position on.
-    #[inline(always)]
-    pub(crate) fn rewind(&mut self, position: usize) {
-        self.at = position.saturating_sub(self.out.len());
-        self.out.truncate(position);
+        self.at = self.at.saturating_sub(1);
     }
 }
 
-/// Length of the parts a piece is copied in.
-const CHUNK: usize = 32;
+#[cold]
+fn no_room() -> ! {
+    panic!("a line is longer than the room that was made for it")
+}
+
+/// Up to this length a piece is copied at once, and stands where its length does.
+const SHORT: usize = 32;
+/// Longer ones are copied in parts of this length: as much as goes without a loop in the copy.
+const LONG: usize = 64;
 
 /// Bytes that are part of many lines, in the form that is copied fastest.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Piece {
     length: usize,
-    /// Most are no longer than that, and then there is no second place to look at.
-    start: [u8; CHUNK],
-    rest: Vec<[u8; CHUNK]>,
+    /// The bytes, when they are no more.
+    short: [u8; SHORT],
+    /// The bytes otherwise.
+    long: Vec<[u8; LONG]>,
 }
 
 impl Piece {
+    /// Its length in bytes.
+    pub(crate) fn length(&self) -> usize {
+        self.length
+    }
+
     pub(crate) fn new(bytes: &[u8]) -> Self {
-        let mut piece = Self::default();
+        let mut piece = Self { length: 0, short: [0; SHORT], long: Vec::new() };
         piece.set(bytes);
         piece
     }
 
     /// Becomes a piece of these bytes.
     pub(crate) fn set(&mut self, bytes: &[u8]) {
-        let (start, rest) = bytes.split_at(bytes.len().min(CHUNK));
-        let padded = |bytes: &[u8]| {
-            let mut chunk = [0; CHUNK];
-            chunk[..bytes.len()].copy_from_slice(bytes);
-            chunk
-        };
         self.length = bytes.len();
-        self.start = padded(start);
-        self.rest.clear();
-        self.rest.extend(rest.chunks(CHUNK).map(padded));
+        match self.short.get_mut(..bytes.len()) {
+            Some(short) => short.copy_from_slice(bytes),
+            None => {
+                self.long.clear();
+                self.long.extend(bytes.chunks(LONG).map(|part| {
+                    let mut padded = [0; LONG];
+                    padded[..part.len()].copy_from_slice(part);
+                    padded
+                }));
+            }
+        }
     }
 }
+
+impl Default for Piece {
+    fn default() -> Self {
+        Self::new(&[])
+    }
+}
+
+/// Longest text that is copied without a loop.
+const TEXT: usize = 32;
 
 /// Copies at most 32 bytes to the front of the room, unless one of them needs an escape. Whether
 /// it did. Two copies that overlap cover all lengths between one and two times their size.
 #[inline(always)]
-fn copy_plain(room: &mut [u8; 32], bytes: &[u8]) -> bool {
+fn copy_plain(room: &mut [u8], bytes: &[u8]) -> bool {
     let length = bytes.len();
     if let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) {
         copy_ends(room, first, last, length);
-        !json::needs_escape_16(first) && !json::needs_escape_16(last)
+        !json::needs_escape(first) && !json::needs_escape(last)
     } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
         copy_ends(room, first, last, length);
-        let [first, last] = [first, last].map(|word| json::specials(u64::from_le_bytes(*word)));
-        first | last == 0
+        let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+        json::specials(first) | json::specials(last) == 0
     } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         copy_ends(room, first, last, length);
-        let [first, last] = [first, last].map(|half| u64::from(u32::from_le_bytes(*half)));
-        json::specials(first | last << 32) == 0
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        json::specials(u64::from(first) | u64::from(last) << 32) == 0
     } else if let [first, .., last] = bytes {
         let middle = bytes[length / 2];
         room[0] = *first;
@@ -283,60 +277,47 @@ fn copy_short(room: &mut [u8; 32], bytes: &[u8]) {
         copy_ends(room, first, last, length);
     } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
         copy_ends(room, first, last, length);
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        copy_ends(room, first, last, length);
     } else {
-        room[..length].copy_from_slice(bytes);
+        for (to, from) in room.iter_mut().zip(bytes) {
+            *to = *from;
+        }
     }
 }
 
 #[inline(always)]
-fn copy_ends<const N: usize>(room: &mut [u8; 32], first: &[u8; N], last: &[u8; N], length: usize) {
+fn copy_ends<const N: usize>(room: &mut [u8], first: &[u8; N], last: &[u8; N], length: usize) {
     room[..N].copy_from_slice(first);
     room[length - N..length].copy_from_slice(last);
 }
 
-/// Makes room by appending what stands in the buffer to where the line belongs.
-#[cold]
-fn spill(buffer: &[u8; SIZE], at: usize, out: &mut Vec<u8>) {
-    out.extend_from_slice(&buffer[..at]);
-}
-
-/// Appends a text past 32 bytes, and returns the new position in the buffer.
+/// Writes any text at a position, and returns the one behind it.
 #[inline(never)]
-fn long_text(buffer: &mut [u8; SIZE], at: usize, out: &mut Vec<u8>, text: &[u8]) -> usize {
-    let mut at = at;
-    if text.len() <= THROUGH_BUFFER_MAX {
-        if at + text.len() > SIZE {
-            spill(buffer, at, out);
-            at = 0;
-        }
-        let end = at + text.len();
-        if copy_plain_long(&mut buffer[at..end], text) {
-            return end;
-        }
+fn any_text(room: &mut [u8], at: usize, text: &[u8]) -> usize {
+    let room = &mut room[at..];
+    let length = text.len();
+    if length < TEXT || !copy_plain_long(&mut room[..length], text) {
+        return at + json::escape(room, text);
     }
-    escaped_text(buffer, at, out, text);
-    0
+    at + length
 }
 
-/// Copies, unless a byte needs an escape. Whether it did. Both are of the same length, from 16.
+/// Copies, unless a byte needs an escape. Whether it did. Both are of the same length, from 32.
 fn copy_plain_long(to: &mut [u8], from: &[u8]) -> bool {
-    let (Some(from_end), Some(to_end)) = (from.last_chunk(), to.last_chunk_mut()) else {
+    let (Some(from_end), Some(to_end)) = (from.last_chunk::<32>(), to.last_chunk_mut()) else {
         return false;
     };
     *to_end = *from_end;
-    let mut special = json::needs_escape_16(from_end);
-    let (from, _) = from.as_chunks::<16>();
-    let (to, _) = to.as_chunks_mut::<16>();
+    let (from, _) = from.as_chunks::<32>();
+    let (to, _) = to.as_chunks_mut();
     for (from, to) in from.iter().zip(to) {
+        // Left at once: looked at together, the parts become a vector of their first bytes, and so
+        // on, which takes twice the time.
+        if json::needs_escape(from) {
+            return false;
+        }
         *to = *from;
-        special |= json::needs_escape_16(from);
     }
-    !special
-}
-
-/// Appends a text that needs escapes behind what stands in the buffer.
-#[inline(never)]
-fn escaped_text(buffer: &[u8; SIZE], at: usize, out: &mut Vec<u8>, text: &[u8]) {
-    spill(buffer, at, out);
-    json::escape(out, text);
+    !json::needs_escape(from_end)
 }

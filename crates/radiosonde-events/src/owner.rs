@@ -17,8 +17,10 @@ pub struct Owner {
     pub version: String,
     /// `machine_id` of the lines.
     pub machine_id: Option<String>,
-    /// Process id, for people.
+    /// Process id, for people: whether the process lives, its lock says.
     pub pid: u32,
+    /// The boot of the machine it runs in, where the system tells (Linux does).
+    pub boot_id: Option<String>,
     /// Redaction rules.
     pub redact: Rules,
 }
@@ -31,8 +33,15 @@ impl Owner {
             version: version.to_owned(),
             machine_id: machine_id.map(str::to_owned),
             pid: std::process::id(),
+            boot_id: boot_id(),
             redact,
         }
+    }
+
+    /// Whether the machine is known to have been restarted since: then a power cut may have been
+    /// the end of this owner.
+    pub fn is_of_another_boot(&self) -> bool {
+        self.boot_id.is_some() && boot_id().is_some_and(|now| self.boot_id != Some(now))
     }
 
     /// The contents of `owner.json`.
@@ -64,7 +73,13 @@ impl Default for Owner {
             version: String::new(),
             machine_id: None,
             pid: 0,
+            boot_id: None,
             redact: Rules::standard(),
         }
     }
+}
+
+fn boot_id() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(text.trim().to_owned()).filter(|id| !id.is_empty())
 }

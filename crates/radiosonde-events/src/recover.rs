@@ -42,6 +42,9 @@ pub struct RecoveredInstance {
     pub service: String,
     /// Its process id.
     pub pid: u32,
+    /// Whether the machine was restarted since. A power cut may have cost, or may repeat, what it
+    /// did last: exactly once is claimed for remains of this boot only.
+    pub other_boot: bool,
     /// What became of its records.
     pub recovered: Recovered,
 }
@@ -107,7 +110,11 @@ pub fn recover_slot(
 ) {
     let left = match slot.left_behind() {
         Ok(left) => left,
-        Err(error) => return report.failed.push((slot.path().to_owned(), error)),
+        Err(error) => {
+            // A batch may be half in a file, for all that is known.
+            host.unresolved();
+            return report.failed.push((slot.path().to_owned(), error));
+        }
     };
     let mut opened = Vec::new();
     let mut unresolved = false;
@@ -175,6 +182,7 @@ fn open(
         instance: instance.id.clone(),
         service: owner.service.clone(),
         pid: owner.pid,
+        other_boot: owner.is_of_another_boot(),
         recovered: Recovered::default(),
     };
     let mut sink = DaySink::of_dead_process(owner, &instance.id, slot.number(), redactions.clone());

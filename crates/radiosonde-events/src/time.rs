@@ -7,33 +7,41 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::digits::eight;
-use crate::line::Line;
+use crate::line::{Line, Room};
 
 /// Length of `2025-10-06T13:43:10.`
-const PREFIX: usize = 20;
+const UP_TO_SECOND: usize = 20;
 
 /// Writes timestamps; the part up to the second is kept, since most lines share it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Clock {
+    /// What stands before each timestamp.
+    label: &'static [u8],
     /// The second the prefix is of.
     second: Option<u64>,
-    /// [`PREFIX`] bytes, and more for a copy of a size that is cheap.
+    /// Label and time up to the second, and more for a copy of a size that is cheap.
     prefix: [u8; 32],
 }
 
 impl Clock {
-    /// Appends the time, without quotes.
+    /// Timestamps behind a label of at most 12 bytes.
+    pub(crate) fn new(label: &'static [u8]) -> Self {
+        Self { label, second: None, prefix: [0; 32] }
+    }
+
+    /// Appends label and time.
     #[inline(always)]
-    pub(crate) fn write(&mut self, line: &mut Line<'_>, timestamp_ns: u64) {
+    pub(crate) fn write(&mut self, line: &mut Line<'_, impl Room>, timestamp_ns: u64) {
         let micros = self.turn_to(timestamp_ns);
-        line.front(&self.prefix, PREFIX);
+        line.front(&self.prefix, self.label.len() + UP_TO_SECOND);
         line.front(&micros, micros.len() - 1);
     }
 
-    /// The time as text.
+    /// Label and time as text.
     pub(crate) fn text(&mut self, timestamp_ns: u64) -> String {
         let micros = self.turn_to(timestamp_ns);
-        let bytes = [&self.prefix[..PREFIX], &micros[..micros.len() - 1]].concat();
+        let prefix = &self.prefix[..self.label.len() + UP_TO_SECOND];
+        let bytes = [prefix, &micros[..micros.len() - 1]].concat();
         String::from_utf8(bytes).unwrap_or_default()
     }
 
@@ -43,7 +51,7 @@ impl Clock {
     fn turn_to(&mut self, timestamp_ns: u64) -> [u8; 8] {
         let second = timestamp_ns / 1_000_000_000;
         if self.second != Some(second) {
-            self.prefix = prefix(second);
+            self.prefix = prefix(self.label, second);
             self.second = Some(second);
         }
         let micros = timestamp_ns % 1_000_000_000 / 1_000;
@@ -53,11 +61,12 @@ impl Clock {
 }
 
 #[cold]
-fn prefix(second: u64) -> [u8; 32] {
-    let text = timestamp(second).strftime("%Y-%m-%dT%H:%M:%S.").to_string();
+fn prefix(label: &[u8], second: u64) -> [u8; 32] {
+    let time = timestamp(second).strftime("%Y-%m-%dT%H:%M:%S.").to_string();
     let mut prefix = [0; 32];
+    prefix[..label.len()].copy_from_slice(label);
     // Years have four digits: a clock that stands elsewhere reads as 1970.
-    prefix[..PREFIX].copy_from_slice(&text.as_bytes()[..PREFIX]);
+    prefix[label.len()..][..UP_TO_SECOND].copy_from_slice(&time.as_bytes()[..UP_TO_SECOND]);
     prefix
 }
 
@@ -77,18 +86,18 @@ fn timestamp(second: u64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::line::Buffer;
 
     #[test]
     fn times_have_six_digits_and_the_second_changes() {
-        let mut clock = Clock::default();
+        let mut clock = Clock::new(b"");
         let mut text = |ns: u64| {
-            let (mut buffer, mut out) = (Buffer::default(), Vec::new());
-            let mut line = Line::new(&mut buffer, &mut out);
+            let mut room = [0; 128];
+            let mut line = Line::new(&mut room);
             clock.write(&mut line, ns);
-            line.finish();
-            assert_eq!(clock.text(ns).as_bytes(), out);
-            String::from_utf8(out).unwrap()
+            let length = line.length();
+            let text = std::str::from_utf8(&room[..length]).unwrap();
+            assert_eq!(clock.text(ns), text);
+            text.to_owned()
         };
         assert_eq!(text(1_759_758_190_123_456_789), "2025-10-06T13:43:10.123456Z");
         assert_eq!(text(1_759_758_190_000_001_000), "2025-10-06T13:43:10.000001Z");

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fs;
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -107,6 +108,11 @@ fn the_inputs_to_begin_with_are_understood() {
         let mut bytes = record[1..].to_vec();
         fuzzing::seal(&mut bytes, 1, 1);
         assert!(Record::decode_whole(&bytes).is_ok());
+    }
+    for input in fuzz::seeds::stage_contents().iter().filter(|input| input.len() != 4401) {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&fuzz::stage::file(&mut fuzz::dice::Dice(input))).unwrap();
+        assert!(fuzzing::stage(file).unwrap().is_some_and(|targets| !targets.is_empty()));
     }
     let inputs = fuzz::seeds::ring_image();
     let counts: Vec<u64> =

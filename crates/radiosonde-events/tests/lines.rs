@@ -143,8 +143,9 @@ fn hostile_text_arrives_whole_and_stays_on_one_line() {
         event!("bytes", raw = *b"ok\xff\xfe".as_slice(), "bytes");
         event!("huge", text = "x".repeat(1 << 20), "{}", "y".repeat(1 << 20));
         event!("nan", a = f64::NAN, b = f64::INFINITY, c = i64::MIN, d = u128::MAX);
+        event!("constant", "a \"constant\" message, longer than what is copied at once\n\u{1}");
     });
-    assert_eq!(lines.len(), texts.len() + 3);
+    assert_eq!(lines.len(), texts.len() + 4);
     for (line, text) in lines.iter().zip(texts) {
         assert_eq!(json(line)["msg"], text);
         assert_eq!(json(line)["meta"]["text"], text);
@@ -159,6 +160,8 @@ fn hostile_text_arrives_whole_and_stays_on_one_line() {
     assert_eq!(nan["b"], "+Inf");
     assert_eq!(nan["c"], i64::MIN);
     assert_eq!(nan["d"], u128::MAX.to_string());
+    let constant = "a \"constant\" message, longer than what is copied at once\n\u{1}";
+    assert_eq!(json(&lines[9])["msg"], constant);
 }
 
 #[test]
@@ -216,7 +219,8 @@ fn values_whose_keys_are_lost_are_not_shown_by_recovery() {
     let lines = lines(root.path(), "events-");
     assert_eq!(lines.len(), 1);
     assert!(!lines[0].contains("hunter2") && !lines[0].contains("ann"), "{}", lines[0]);
-    assert_eq!(json(&lines[0])["msg"], "bye");
+    // A message without arguments stands at its call site.
+    assert_eq!(json(&lines[0])["msg"], "[its call site is lost]");
 }
 
 #[test]

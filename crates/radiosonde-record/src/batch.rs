@@ -6,6 +6,8 @@ use std::time::SystemTime;
 use crate::descriptor::Descriptor;
 use crate::format::Record;
 use crate::level::Kind;
+use crate::lines::Lines;
+use crate::ring::Segment;
 
 /// Bytes of a batch at which it is written: what the processor's second level of cache holds, and
 /// the size from which a larger write is no faster.
@@ -43,18 +45,26 @@ pub trait Sink: Send {
 /// Lines on their way to files, by kind. See [`Sink`].
 #[derive(Debug, Default)]
 pub struct Batch {
-    lines: [Vec<u8>; 3],
+    lines: [Lines; 3],
     pub(crate) records: [u64; 3],
 }
 
 impl Batch {
+    pub(crate) fn within(segments: [Segment; 3]) -> Self {
+        Self { lines: segments.map(Lines::within), records: [0; 3] }
+    }
+
     /// Where to append a line of a record of this kind.
-    pub fn lines(&mut self, kind: Kind) -> &mut Vec<u8> {
+    pub fn lines(&mut self, kind: Kind) -> &mut Lines {
         &mut self.lines[kind as usize]
     }
 
     /// The lines of one kind.
     pub fn bytes(&self, kind: Kind) -> &[u8] {
+        &self.lines[kind as usize]
+    }
+
+    pub(crate) fn of(&self, kind: Kind) -> &Lines {
         &self.lines[kind as usize]
     }
 
@@ -64,12 +74,12 @@ impl Batch {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.lines.iter().map(Vec::len).sum()
+        self.lines.iter().map(|lines| lines.len()).sum()
     }
 
     pub(crate) fn clear(&mut self) {
         self.records = [0; 3];
-        self.lines.iter_mut().for_each(Vec::clear);
+        self.lines.iter_mut().for_each(Lines::clear);
     }
 
     pub(crate) fn mark(&self, kind: Kind) -> usize {

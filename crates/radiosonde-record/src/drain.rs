@@ -2,6 +2,8 @@
 
 use std::future::Future;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
@@ -28,6 +30,9 @@ const POLL_MAX: Duration = Duration::from_millis(50);
 const BUSY_BYTES: usize = 64 * 1024;
 /// Pause before a write that failed is tried again.
 const BLOCKED_PAUSE: Duration = Duration::from_millis(100);
+
+/// Panics at one place after which the record there is refused.
+const PANICS_MAX: u32 = 3;
 
 /// Orders for the drain, from any thread.
 #[derive(Debug, Default)]
@@ -157,6 +162,11 @@ pub enum Notice {
         /// Bytes.
         bytes: u64,
     },
+    /// Something in the drain has panicked, and it goes on.
+    Restarted {
+        /// How often since the start.
+        restarts: u64,
+    },
     /// The stage could not be created: a kill can tear or repeat lines.
     Unstaged(io::Error),
     /// The slot was taken from us: its lock was removed, or the directory moved away. Lines go on
@@ -185,6 +195,8 @@ pub struct Drain {
     notify: Box<dyn Fn(Notice) + Send>,
     blocked: bool,
     calibration: Calibration,
+    /// Where it panicked last, and how often there.
+    panicked: (u64, u32),
 }
 
 impl Drain {
@@ -197,16 +209,15 @@ impl Drain {
         sink: Box<dyn Sink>,
         notify: Box<dyn Fn(Notice) + Send>,
     ) -> Self {
-        let stage =
-            lease.as_ref().and(journal.directory()).and_then(|directory| {
-                match Stage::create(&directory.join("stage")) {
-                    Ok(stage) => Some(stage),
-                    Err(error) => {
-                        notify(Notice::Unstaged(error));
-                        None
-                    }
-                }
-            });
+        let create = |directory: &Path| match Stage::create(&directory.join("stage")) {
+            Ok((stage, batch)) => (Some(stage), batch),
+            Err(error) => {
+                notify(Notice::Unstaged(error));
+                (None, Batch::default())
+            }
+        };
+        let (stage, batch) =
+            lease.as_ref().and(journal.directory()).map(create).unwrap_or_default();
         let writer = lease.map(|lease| {
             let writer = Writer::new(lease.root(), stage, unsynced.clone());
             (lease, writer)
@@ -218,11 +229,12 @@ impl Drain {
             shown: [false; 3],
             misplaced: None,
             lanes: Vec::new(),
-            batch: Batch::default(),
+            batch,
             sites: SiteCache::new(find(journal)),
             notify,
             blocked: false,
             calibration: Calibration::new(),
+            panicked: (0, 0),
         }
     }
 
@@ -242,12 +254,17 @@ impl Drain {
         }
     }
 
-    /// Drains until told to stop. Call it on the drain's own thread.
+    /// Drains until told to stop, also when something in it panics: then it goes on where it was
+    /// (see [`Notice::Restarted`]). Call it on the drain's own thread.
     pub fn run(mut self) {
         let control = Arc::clone(self.journal.control());
         let mut pause = POLL_MIN;
         loop {
-            let turn = self.turn();
+            let Ok(turn) = catch_unwind(AssertUnwindSafe(|| self.turn())) else {
+                self.restart();
+                thread::park_timeout(BLOCKED_PAUSE);
+                continue;
+            };
             if turn.stop {
                 return control.complete(|state| state.stopped = true);
             }
@@ -260,6 +277,28 @@ impl Drain {
             };
             thread::park_timeout(pause);
         }
+    }
+
+    /// After a panic outside of the encoding of a record: what was not staged is encoded again,
+    /// record by record at the second time in one place; at the third the oldest record there is
+    /// refused.
+    fn restart(&mut self) {
+        let place = self.lanes.iter().map(|lane| lane.staged).sum();
+        let times = if self.panicked.0 == place { self.panicked.1 + 1 } else { 1 };
+        self.panicked = (place, times);
+        let is_underway = self.writer.as_ref().is_some_and(|(_, writer)| writer.is_blocked());
+        if !is_underway {
+            self.batch.clear();
+            self.lanes.iter_mut().for_each(Lane::rewind);
+            if times >= PANICS_MAX
+                && let Some(kind) = lanes::skip_oldest(&mut self.lanes)
+            {
+                self.journal.count_rejected(kind);
+            }
+        }
+        let restarts = self.journal.count_restart();
+        // The one who is told may be the one who panics.
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.notify)(Notice::Restarted { restarts })));
     }
 
     /// One look at the rings, without a pause afterwards.
@@ -333,7 +372,10 @@ impl Drain {
 
     fn fill(&mut self) {
         let (lanes, sink) = (&mut self.lanes, self.sink.as_mut());
-        let refused = lanes::fill(lanes, sink, &mut self.batch, BATCH_BYTES, &mut self.sites);
+        // With care, where it has panicked before.
+        let place = lanes.iter().map(|lane| lane.staged).sum();
+        let limit = if self.panicked == (place, PANICS_MAX - 1) { 1 } else { BATCH_BYTES };
+        let refused = lanes::fill(lanes, sink, &mut self.batch, limit, &mut self.sites);
         for kind in &refused.records {
             self.journal.count_rejected(*kind);
         }
@@ -412,6 +454,7 @@ impl Drain {
         };
         self.journal.count_delivered(of(true));
         self.journal.count_without_destination(of(false));
+        lanes::mark_staged(&mut self.lanes);
         self.batch.clear();
     }
 

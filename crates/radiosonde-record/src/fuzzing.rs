@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::batch::{BATCH_BYTES, Batch, Sink};
 use crate::descriptor::Descriptor;
-use crate::format::{self, Builder, Site, Stamp};
+use crate::format::{self, Buffer, Builder, Site, Stamp};
 use crate::lanes::{self, Lane};
 use crate::level::{Kind, Level};
 use crate::plain::{self, FieldList, Plain};
@@ -33,10 +33,11 @@ pub struct Front<'a> {
 /// A record as [`Journal::record`](crate::Journal::record) makes it.
 pub fn record(front: Front<'_>, site: &Site, build: impl FnOnce(&mut Builder<'_>)) -> Vec<u8> {
     let Front { kind, level, timestamp_ns, context } = front;
-    let mut bytes = Vec::new();
-    let mut builder = Builder::new(&mut bytes, kind, level, timestamp_ns, site, context);
+    let mut buffer = Buffer::for_record(Vec::new());
+    let mut builder = Builder::new(&mut buffer, kind, level, timestamp_ns, site, context);
     build(&mut builder);
     builder.finish();
+    let mut bytes = buffer.written().to_vec();
     seal(&mut bytes, 1, 1);
     bytes
 }

@@ -13,7 +13,7 @@ use crate::callsite::Callsite;
 use crate::descriptor::Descriptor;
 use crate::drain::Control;
 use crate::filter::Filter;
-use crate::format::{self, Builder, MESSAGE_MAX, Site};
+use crate::format::{self, Buffer, Builder, MESSAGE_MAX, Site};
 use crate::level::{DropReason, Kind, Level};
 use crate::plain::{self, FieldList, Plain};
 use crate::pool::Rings;
@@ -74,6 +74,7 @@ pub(crate) struct Inner {
     dropped: Mutex<Counters>,
     delivered: [AtomicU64; 3],
     rejected: [AtomicU64; 3],
+    restarts: AtomicU64,
 }
 
 static NEXT_JOURNAL: AtomicUsize = AtomicUsize::new(1);
@@ -116,6 +117,7 @@ impl Journal {
             dropped: Mutex::default(),
             delivered: Default::default(),
             rejected: Default::default(),
+            restarts: AtomicU64::new(0),
         })))
     }
 
@@ -137,17 +139,17 @@ impl Journal {
         let Some(_entered) = thread::enter() else {
             return self.count_outside(kind, DropReason::Reentrant, level);
         };
-        let mut buffer = thread::take_scratch();
+        let mut buffer = Buffer::for_record(thread::take_scratch());
         let now = thread::now_ns();
         let mut builder = Builder::new(&mut buffer, kind, level, now, site, context);
         build(&mut builder);
         let truncated = builder.finish();
         let fill = |record: &mut [u8], stamp| {
-            record.copy_from_slice(&buffer);
+            record.copy_from_slice(buffer.written());
             format::seal(record, stamp);
         };
-        Push { kind, level, truncated, length: buffer.len(), fill }.run(self);
-        thread::give_scratch(buffer);
+        Push { kind, level, truncated, length: buffer.written().len(), fill }.run(self);
+        thread::give_scratch(buffer.into_memory());
     }
 
     /// Records an event of a static call site. Without formatters among its values it is built in
@@ -330,7 +332,27 @@ impl Journal {
 
     /// The books of one signal. `offered = delivered + rejected + dropped + pending` holds in
     /// every answer; see [`Account`].
+    ///
+    /// In a forked child: what was offered there, all of it dropped as forked; no lock is taken,
+    /// which another thread may have held when the process was forked.
     pub fn account(&self, kind: Kind) -> Account {
+        if ring::is_forked_child() {
+            return self.account_in_child(kind);
+        }
+        // A signal handler that records for the first time on this thread must not take the locks.
+        thread::inside(|| self.sum(kind)).unwrap_or_else(|| self.sum(kind))
+    }
+
+    fn account_in_child(&self, kind: Kind) -> Account {
+        let mut sum = Counters::default();
+        if kind == Kind::Event {
+            let forked = self.0.forked.load(Ordering::Relaxed);
+            sum.dropped[kind as usize][DropReason::Forked as usize][Level::Info as usize] = forked;
+        }
+        Account::new(kind, &sum, 0, 0)
+    }
+
+    fn sum(&self, kind: Kind) -> Account {
         // Delivered first: it only grows, and nothing is delivered that was not counted as accepted
         // before, so that pending is never negative.
         let delivered = self.0.delivered[kind as usize].load(Ordering::Acquire);
@@ -339,11 +361,16 @@ impl Journal {
         for ring in lock(&self.0.rings).all() {
             sum.add(&ring.counters());
         }
-        let forked = self.0.forked.load(Ordering::Relaxed);
-        if kind == Kind::Event {
-            sum.dropped[kind as usize][DropReason::Forked as usize][Level::Info as usize] += forked;
-        }
         Account::new(kind, &sum, delivered, rejected)
+    }
+
+    /// How often the drain has panicked and gone on.
+    pub fn drain_restarts(&self) -> u64 {
+        self.0.restarts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_restart(&self) -> u64 {
+        self.0.restarts.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// The drain's control: flush, wake, stop.

@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::batch::{Batch, Sink};
@@ -29,6 +28,28 @@ impl<S: Source> Lane<S> {
         let encoded = source.position();
         Self { source, next: None, encoded, staged: encoded }
     }
+}
+
+impl<S: Source> Lane<S> {
+    /// Goes back behind what was staged last.
+    pub(crate) fn rewind(&mut self) {
+        self.source.advance(self.staged);
+        (self.next, self.encoded) = (None, self.staged);
+    }
+}
+
+/// Passes over the oldest record without a look at it. Its kind; `None` when there is none.
+pub(crate) fn skip_oldest<S: Source>(lanes: &mut [Lane<S>]) -> Option<Kind> {
+    let mut refused = Refused::default();
+    let times = lanes.iter_mut().filter_map(|lane| Some((peek(lane, &mut refused)?, lane)));
+    let (_, lane) = times.min_by_key(|(next_ns, _)| *next_ns)?;
+    let (length, _) = lane.next.take()?;
+    let kind = |bytes: &[u8]| bytes.get(28).and_then(|kind| Kind::from_u8(*kind));
+    let kind = lane.source.record(length, kind);
+    let position = lane.source.position() + length as u64;
+    lane.source.advance(position);
+    lane.encoded = position;
+    Some(kind.unwrap_or(Kind::Event))
 }
 
 /// How far the rings were encoded, of those where that changed since the last batch.
@@ -145,12 +166,8 @@ fn encode_record(
     // The kind stands at a fixed place; a record this damaged may lie about it.
     let told = || bytes.get(28).and_then(|kind| Kind::from_u8(*kind)).unwrap_or(Kind::Event);
     let record = decoded.map_err(|_| told())?;
-    let inline;
     let site = match &record.inline_site {
-        Some(site) => {
-            inline = Arc::new(site.clone());
-            &inline
-        }
+        Some(site) => site,
         None => sites.describe(record.site),
     };
     let mark = batch.mark(record.kind);

@@ -26,21 +26,26 @@
 //!
 //! # Behaviour under failure
 //!
-//! [`Journal::record`] returns nothing and never panics. A full ring costs one wait of at most
-//! 1 ms, then drops are counted by level and reason until a quarter of the ring has drained. A
-//! full disk blocks the drain, not the application: records wait in the rings, then drop, counted.
-//! A formatter that panics costs its value. A record dropped because its ring is full takes a
-//! sequence number as well, so that the loss shows as a gap.
+//! [`Journal::record`] and [`Journal::event`] return nothing and never panic. A full ring costs one
+//! wait of at most 1 ms, then drops are counted by level and reason until a quarter of the ring has
+//! drained; an eighth of it is kept for errors. A full disk blocks the drain, not the application:
+//! records wait in the rings, then drop, counted. A formatter that panics costs its value; one that
+//! records may do so, four deep. What an allocator or a signal handler records in the middle of
+//! another record is dropped and counted as reentrant. A record dropped because its ring is full
+//! takes a sequence number as well, so that the loss shows as a gap. A panic of the drain is counted
+//! and it goes on; a forked child of the process records nothing.
 //!
 //! # Own metrics
 //!
 //! [`Journal::account`] holds at any moment `offered = delivered + rejected + dropped + pending`;
-//! [`format_panics`] counts formatters that panicked.
+//! [`format_panics`] counts formatters that panicked, [`Journal::drain_restarts`] the drain's.
 //!
-//! # Limits of this version
+//! # Limits
 //!
-//! Rings have a fixed size of 256 KiB and at most 64 MiB per process, past which threads share
-//! one. A process that forks without exec must not record in the child.
+//! A thread's ring has 64 KiB at first and up to 1 MiB under pressure; it shrinks when the thread
+//! ends, not before. All rings of a process take at most 64 MiB, past which threads share one. The
+//! processor's counter is read for the time on x86-64 Linux only. Rings were proven on x86-64; on
+//! other processors the model and Miri speak for them, and no machine yet.
 #![deny(unsafe_code)]
 
 mod account;
@@ -56,6 +61,7 @@ pub mod fuzzing;
 mod journal;
 mod lanes;
 mod level;
+mod lines;
 mod placement;
 mod plain;
 mod pool;
@@ -86,6 +92,7 @@ pub use format::{
 pub use format::{RawFields, RawValue};
 pub use journal::{Journal, Placement, RING_CAPACITY_MAX, RING_CAPACITY_MIN, RINGS_BYTES_MAX};
 pub use level::{DropReason, Kind, Level};
+pub use lines::Lines;
 pub use placement::{FileSystem, file_system};
 #[doc(hidden)]
 pub use plain::{Cursor, FieldList};

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::journal::{Placement, RING_CAPACITY_MAX, RING_CAPACITY_MIN, RINGS_BYTES_MAX};
 use crate::ring::{Consumer, Memory, Producer, Ring};
@@ -12,6 +13,8 @@ use crate::slot::RINGS;
 const GROWTH: usize = 4;
 /// Free rings of the first size the drain keeps, so that a new thread finds one.
 const SPARES: usize = 2;
+/// Pause after a ring that could not be made: on a full disk nobody should try at each look.
+const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
 /// The rings of a journal.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub(crate) struct Rings {
     next_number: u32,
     /// Memory of all of them.
     bytes: usize,
+    /// When the system refused the last one.
+    refused: Option<Instant>,
 }
 
 impl Rings {
@@ -36,7 +41,7 @@ impl Rings {
             Placement::Memory => None,
         };
         let (all, free, new) = (Vec::new(), Vec::new(), Vec::new());
-        Self { directory, all, free, new, next_number: 0, bytes: 0 }
+        Self { directory, all, free, new, next_number: 0, bytes: 0, refused: None }
     }
 
     pub(crate) fn all(&self) -> &[Arc<Ring>] {
@@ -62,10 +67,13 @@ impl Rings {
     }
 
     fn create_within_cap(&mut self, capacity: usize) -> Option<Producer> {
-        if self.bytes + Ring::memory_size(capacity) > RINGS_BYTES_MAX {
+        let is_past_cap = self.bytes + Ring::memory_size(capacity) > RINGS_BYTES_MAX;
+        if is_past_cap || self.refused.is_some_and(|at| at.elapsed() < REFUSED_PAUSE) {
             return None;
         }
-        self.create(capacity).ok()
+        let made = self.create(capacity);
+        self.refused = made.is_err().then(Instant::now);
+        made.ok()
     }
 
     /// Makes a ring.

@@ -23,6 +23,10 @@ use crate::slot::{Instance, OWNER, QUARANTINE, RINGS};
 use crate::stage::{Contents, Stage, Staged};
 use crate::writer::Writer;
 
+mod look;
+
+pub use look::{Left, Underway, look};
+
 /// Processes that may die while encoding the records of one instance before it is set aside.
 const ATTEMPTS_MAX: u8 = 3;
 /// Largest `callsites` file that is read.
@@ -44,6 +48,9 @@ pub struct Recovered {
     pub lost_bytes: u64,
     /// Batches that may be in their files twice, because the file had changed.
     pub maybe_duplicates: u64,
+    /// What the rings of the dead process had accepted in its life, by kind: with `dropped`, what
+    /// it was offered.
+    pub accepted: [u64; 3],
     /// What the dead process had dropped itself.
     pub dropped: Vec<(Kind, DropReason, Level, u64)>,
     /// Ring files that are not ours or of another version, with the reason.
@@ -131,6 +138,7 @@ impl Remains {
         }
         let mut sum = Counters::default();
         images.iter().for_each(|image| sum.add(image.counters()));
+        recovered.accepted = sum.accepted;
         recovered.dropped = nonzero(&sum);
         Ok(Self { instance, images, stage, unsynced, recovered })
     }
@@ -431,7 +439,12 @@ fn read_callsites(path: &Path) -> Vec<u8> {
 }
 
 fn unknown_site() -> Descriptor {
-    Descriptor { name: "log".into(), source: "unknown".into(), ..Descriptor::default() }
+    Descriptor {
+        name: "log".into(),
+        source: "unknown".into(),
+        message: "[its call site is lost]".into(),
+        ..Descriptor::default()
+    }
 }
 
 fn nonzero(sum: &Counters) -> Vec<(Kind, DropReason, Level, u64)> {

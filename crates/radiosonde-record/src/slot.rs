@@ -17,6 +17,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustix::fs::OFlags;
 
@@ -154,22 +155,12 @@ impl Slot {
     pub fn left_behind(&self) -> io::Result<Vec<Instance>> {
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.path)? {
-            let entry = entry?;
-            let (name, path) = (entry.file_name(), entry.path());
-            let Some(id) = name.to_str().filter(|name| is_instance_id(name)) else { continue };
-            if !entry.file_type()?.is_dir() || !(is_instance(&path) || is_empty(&path)) {
-                continue;
-            }
-            let lock = File::open(&path)?;
-            if lock.try_lock().is_ok() {
-                // Its remover, or its maker, was killed one step before the end, or the beginning.
-                if is_empty(&path) {
-                    fs::remove_dir(&path)?;
-                    continue;
-                }
-                let modified = entry.metadata()?.modified()?;
-                found
-                    .push((modified, Instance { id: id.to_owned(), path, _lock: Lock::new(lock) }));
+            match left(&entry?) {
+                Ok(Some(instance)) => found.push(instance),
+                Ok(None) => {}
+                // Whoever recovered it removes it, after the slot was given back.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
             }
         }
         found.sort_by_key(|(modified, _)| *modified);
@@ -262,6 +253,27 @@ fn is_same_file(file: &File, path: &Path) -> bool {
     now.is_ok_and(|now| {
         file.metadata().is_ok_and(|ours| (ours.dev(), ours.ino()) == (now.dev(), now.ino()))
     })
+}
+
+/// The remains of a dead owner in an entry of a slot's directory, locked, and when it was changed
+/// last.
+fn left(entry: &fs::DirEntry) -> io::Result<Option<(SystemTime, Instance)>> {
+    let (name, path) = (entry.file_name(), entry.path());
+    let Some(id) = name.to_str().filter(|name| is_instance_id(name)) else { return Ok(None) };
+    if !entry.file_type()?.is_dir() || !(is_instance(&path) || is_empty(&path)) {
+        return Ok(None);
+    }
+    let lock = File::open(&path)?;
+    if lock.try_lock().is_err() {
+        return Ok(None);
+    }
+    // Its remover, or its maker, was killed one step before the end, or the beginning.
+    if is_empty(&path) {
+        fs::remove_dir(&path)?;
+        return Ok(None);
+    }
+    let modified = entry.metadata()?.modified()?;
+    Ok(Some((modified, Instance { id: id.to_owned(), path, _lock: Lock::new(lock) })))
 }
 
 /// Whether a directory is one of ours: a name of eight letters alone is not enough to touch it.

@@ -2,20 +2,21 @@
 //!
 //! # Layout
 //! A preallocated file. One page of header: `magic u64 "RSNDSTG2", state u64 (0 free, 1 ready),
-//! key u64, body length u32, body crc32c u32, header crc32c u32` (over the bytes before it, with
-//! the state ready). Then the body: the ring ranges (`count u32`, each `ring u32, to u64`), the
-//! targets (`count u32`, each `name length u16, name, inode u64, offset u64, length u32`), and the
-//! bytes of the targets one after another.
+//! key u64, heads length u32, heads crc32c u32, header crc32c u32` (over the bytes before it, with
+//! the state ready). Then the heads: the ring ranges (`count u32`, each `ring u32, to u64`) and the
+//! targets (`count u32`, each `name length u16, name, inode u64, offset u64, on a new line u8, place
+//! of the lines in this file u64, length u32, crc32c u32`). Then a segment for the lines of each
+//! kind, and behind them whatever did not fit there.
 //!
 //! # Operation
-//! Its owner has the file mapped, allocated and touched as rings are: making a batch ready is a
-//! copy in memory. Body first, then the header, and with Release the state, last. A body larger
-//! than the mapping is written to the file behind it, which is the same page cache. Who recovers a
-//! dead owner's stage reads and writes the file and maps nothing.
+//! Its owner has the file mapped, allocated and touched as rings are, and encodes lines where they
+//! are staged: making a batch ready is writing its heads, then the header, and with Release the
+//! state, last. Lines that do not fit are written to the file behind the mapping, which is the same
+//! page cache. Who recovers a dead owner's stage reads and writes the file and maps nothing.
 //!
 //! # Recovery
-//! A header that is free, or whose checksum or body does not match, was never ready: the tails of
-//! the rings have not moved, and the stage is ignored. The checksum of the body is for power cuts.
+//! A header that is free, or whose checksums do not match, was never ready: the tails of the rings
+//! have not moved, and the stage is ignored. The checksums of heads and lines are for power cuts.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -24,16 +25,21 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use crate::ring::StageMemory;
+use crate::batch::Batch;
+use crate::lines::Lines;
+use crate::ring::Segment;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"RSNDSTG2");
 const HEADER_SIZE: usize = 36;
 const STATE_AT: usize = 8;
-const BODY_AT: usize = 4096;
-/// Size of the mapping: room for a batch and all but the strangest record behind it.
-const SIZE: usize = 1024 * 1024;
-/// Largest body that is believed.
-const BODY_MAX: u64 = 64 * 1024 * 1024;
+const HEADS_AT: usize = 4096;
+/// Header and heads: some thousand rings in one batch.
+const FRONT: usize = 64 * 1024;
+/// Lines of one kind: a batch, and all but the strangest record behind it.
+const SEGMENT: usize = 512 * 1024;
+const END: usize = FRONT + 3 * SEGMENT;
+/// Most bytes of heads, and of lines, that are believed.
+const LENGTH_MAX: usize = 64 * 1024 * 1024;
 const FREE: u64 = 0;
 const READY: u64 = 1;
 
@@ -41,8 +47,8 @@ const READY: u64 = 1;
 #[derive(Debug)]
 pub(crate) struct Stage {
     file: File,
-    /// `None` for the stage of somebody else, who is dead.
-    memory: Option<StageMemory>,
+    /// Header and heads; `None` for the stage of somebody else, who is dead.
+    front: Option<Segment>,
     key: u64,
     heads: Vec<u8>,
 }
@@ -62,8 +68,9 @@ pub(crate) struct ToStage<'a> {
     pub(crate) file: &'a str,
     pub(crate) inode: u64,
     pub(crate) offset: u64,
-    /// One after another.
-    pub(crate) bytes: [&'a [u8]; 2],
+    /// A line feed goes before the lines.
+    pub(crate) on_new_line: bool,
+    pub(crate) lines: &'a Lines,
 }
 
 /// What a dead owner's stage holds.
@@ -75,16 +82,18 @@ pub(crate) struct Contents {
 }
 
 impl Stage {
-    /// Creates, allocates and maps the stage of a new instance.
-    pub(crate) fn create(path: &Path) -> io::Result<Self> {
+    /// Creates, allocates and maps the stage of a new instance, with the batch that is built in it.
+    pub(crate) fn create(path: &Path) -> io::Result<(Self, Batch)> {
         let mut options = OpenOptions::new();
         options.create_new(true).mode(0o600);
         let mut stage = Self::open_with(path, &mut options)?;
-        stage.memory = Some(StageMemory::map(&stage.file, SIZE)?);
-        Ok(stage)
+        let lengths = [FRONT, SEGMENT, SEGMENT, SEGMENT];
+        let [front, events, spans, metrics] = Segment::map(&stage.file, lengths)?;
+        stage.front = Some(front);
+        Ok((stage, Batch::within([events, spans, metrics])))
     }
 
-    /// Opens the stage of a dead instance, or creates one there.
+    /// Opens the stage of a dead instance.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         Self::open_with(path, &mut OpenOptions::new())
     }
@@ -104,7 +113,7 @@ impl Stage {
 
     /// The stage in this file, not mapped.
     pub(crate) fn of(file: File) -> Self {
-        Self { file, memory: None, key: 0, heads: Vec::new() }
+        Self { file, front: None, key: 0, heads: Vec::new() }
     }
 
     /// Makes a batch ready: from here on it will reach its files whatever happens.
@@ -119,35 +128,57 @@ impl Stage {
         self.key += 1;
         let mut heads = std::mem::take(&mut self.heads);
         heads.clear();
+        let written = self.write(&mut heads, ranges, targets);
+        self.heads = heads;
+        let (length, crc) = written?;
+        self.make_ready(length, crc)
+    }
+
+    /// Writes the heads, and lines that are not in the stage yet. Length and checksum of the heads.
+    fn write(
+        &mut self,
+        heads: &mut Vec<u8>,
+        ranges: &[(u32, u64)],
+        targets: &[ToStage<'_>],
+    ) -> io::Result<(u32, u32)> {
         heads.extend_from_slice(&(ranges.len() as u32).to_le_bytes());
         for (ring, to) in ranges {
             heads.extend_from_slice(&ring.to_le_bytes());
             heads.extend_from_slice(&to.to_le_bytes());
         }
+        // Behind the segments, and behind heads that reach into them in a stage nobody has mapped.
+        let names: usize = targets.iter().map(|target| target.file.len() + 64).sum();
+        let mut end = END.max(HEADS_AT + heads.len() + names);
         heads.extend_from_slice(&(targets.len() as u32).to_le_bytes());
         for target in targets {
-            let length: usize = target.bytes.iter().map(|part| part.len()).sum();
+            let bytes = &**target.lines;
+            // Where they were encoded, in a mapped stage; else they are written there now.
+            let staged = target.lines.place().filter(|_| self.front.is_some());
+            let place = match staged {
+                Some(place) => place,
+                None => {
+                    self.file.write_all_at(bytes, end as u64)?;
+                    end += bytes.len();
+                    end - bytes.len()
+                }
+            };
             heads.extend_from_slice(&(target.file.len() as u16).to_le_bytes());
             heads.extend_from_slice(target.file.as_bytes());
             heads.extend_from_slice(&target.inode.to_le_bytes());
             heads.extend_from_slice(&target.offset.to_le_bytes());
-            heads.extend_from_slice(&(length as u32).to_le_bytes());
+            heads.push(u8::from(target.on_new_line));
+            heads.extend_from_slice(&(place as u64).to_le_bytes());
+            heads.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+            heads.extend_from_slice(&crc32c::crc32c(bytes).to_le_bytes());
         }
-        let parts = std::iter::once(&heads[..]).chain(targets.iter().flat_map(|to| to.bytes));
-        let (mut at, mut crc) = (BODY_AT, 0);
-        let mut written = Ok(());
-        for part in parts {
-            crc = crc32c::crc32c_append(crc, part);
-            written = written.and_then(|()| self.write(at, part));
-            at += part.len();
+        let mapped = self.front.as_mut().map(|front| front.write(HEADS_AT, heads));
+        match mapped {
+            // More than there can be within the cap of rings.
+            Some(false) => return Err(io::Error::other("too many rings in one batch")),
+            Some(true) => {}
+            None => self.file.write_all_at(heads, HEADS_AT as u64)?,
         }
-        self.heads = heads;
-        written.and_then(|()| self.make_ready((at - BODY_AT) as u32, crc))
-    }
-
-    fn write(&mut self, at: usize, bytes: &[u8]) -> io::Result<()> {
-        let mapped = self.memory.as_mut().is_some_and(|memory| memory.write(at, bytes));
-        if mapped { Ok(()) } else { self.file.write_all_at(bytes, at as u64) }
+        Ok((heads.len() as u32, crc32c::crc32c(heads)))
     }
 
     fn make_ready(&mut self, length: u32, crc: u32) -> io::Result<()> {
@@ -159,11 +190,11 @@ impl Stage {
         header[28..32].copy_from_slice(&crc.to_le_bytes());
         let check = crc32c::crc32c(&header[..32]);
         header[32..].copy_from_slice(&check.to_le_bytes());
-        match &mut self.memory {
-            Some(memory) => {
-                let fits = memory.write(0, &header[..STATE_AT]) && memory.write(16, &header[16..]);
+        match &mut self.front {
+            Some(front) => {
+                let fits = front.write(0, &header[..STATE_AT]) && front.write(16, &header[16..]);
                 debug_assert!(fits, "the mapping holds the header");
-                memory.store(STATE_AT, READY);
+                front.store(STATE_AT, READY);
                 Ok(())
             }
             None => self.file.write_all_at(&header, 0),
@@ -175,9 +206,9 @@ impl Stage {
     /// # Errors
     /// As [`Stage::ready`].
     pub(crate) fn free(&mut self) -> io::Result<()> {
-        match &mut self.memory {
-            Some(memory) => {
-                memory.store(STATE_AT, FREE);
+        match &mut self.front {
+            Some(front) => {
+                front.store(STATE_AT, FREE);
                 Ok(())
             }
             None => self.file.write_all_at(&FREE.to_le_bytes(), STATE_AT as u64),
@@ -194,69 +225,116 @@ impl Stage {
         }
         let word = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|i| header[at + i]));
         let valid = header[..8] == MAGIC.to_le_bytes() && word(32) == crc32c::crc32c(&header[..32]);
-        let length = u64::from(word(24));
         // Only a ready header has the right checksum, but the state alone is changed when it ends.
         let ready = header[STATE_AT..16] == READY.to_le_bytes();
-        if !valid || !ready || length > BODY_MAX {
+        if !valid || !ready {
             return Ok(None);
         }
-        let mut body = vec![0; length as usize];
-        match self.file.read_exact_at(&mut body, BODY_AT as u64) {
-            Ok(()) if crc32c::crc32c(&body) == word(28) => Ok(parse(&body)),
-            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
-            _ => Ok(None),
+        let Some(heads) = self.read(HEADS_AT as u64, word(24), word(28))? else { return Ok(None) };
+        let Some((ranges, heads)) = parse(&heads) else { return Ok(None) };
+        // Damaged heads may name the same lines any number of times.
+        if heads.iter().map(|head| head.length as usize).sum::<usize>() > LENGTH_MAX {
+            return Ok(None);
+        }
+        let mut targets = Vec::new();
+        for Head { file, inode, offset, on_new_line, place, length, crc } in heads {
+            let Some(lines) = self.read(place, length, crc)? else { return Ok(None) };
+            let line_feed = if on_new_line { &b"\n"[..] } else { b"" };
+            targets.push(Staged { file, inode, offset, bytes: [line_feed, &lines].concat() });
+        }
+        Ok(Some(Contents { ranges, targets }))
+    }
+
+    /// Reads bytes of this checksum; `None` when they are not there.
+    fn read(&self, at: u64, length: u32, crc: u32) -> io::Result<Option<Vec<u8>>> {
+        let length = length as usize;
+        if length > LENGTH_MAX || at.checked_add(length as u64).is_none() {
+            return Ok(None);
+        }
+        let mut bytes = vec![0; length];
+        match self.file.read_exact_at(&mut bytes, at) {
+            Ok(()) => Ok((crc32c::crc32c(&bytes) == crc).then_some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            // A place no file has.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(None),
+            Err(error) => Err(error),
         }
     }
 }
 
-fn parse(mut body: &[u8]) -> Option<Contents> {
-    let mut take = |count: usize| {
-        let (head, rest) = body.split_at_checked(count)?;
-        body = rest;
-        Some(head)
-    };
-    let u32_of = |bytes: &[u8]| bytes.try_into().ok().map(u32::from_le_bytes);
-    let u64_of = |bytes: &[u8]| bytes.try_into().ok().map(u64::from_le_bytes);
-    let mut ranges = Vec::new();
-    for _ in 0..u32_of(take(4)?)? {
-        ranges.push((u32_of(take(4)?)?, u64_of(take(8)?)?));
+/// What the heads say of the lines for one file.
+struct Head {
+    file: String,
+    inode: u64,
+    offset: u64,
+    on_new_line: bool,
+    place: u64,
+    length: u32,
+    crc: u32,
+}
+
+type Ranges = Vec<(u32, u64)>;
+
+fn parse(mut heads: &[u8]) -> Option<(Ranges, Vec<Head>)> {
+    fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+        let (head, rest) = bytes.split_first_chunk()?;
+        *bytes = rest;
+        Some(*head)
     }
-    let mut heads = Vec::new();
-    for _ in 0..u32_of(take(4)?)? {
-        let name_length = usize::from(u16::from_le_bytes(take(2)?.try_into().ok()?));
-        let file = std::str::from_utf8(take(name_length)?).ok()?.to_owned();
+    let bytes = &mut heads;
+    let mut ranges = Vec::new();
+    for _ in 0..u32::from_le_bytes(take(bytes)?) {
+        ranges.push((u32::from_le_bytes(take(bytes)?), u64::from_le_bytes(take(bytes)?)));
+    }
+    let mut targets = Vec::new();
+    for _ in 0..u32::from_le_bytes(take(bytes)?) {
+        let name_length = usize::from(u16::from_le_bytes(take(bytes)?));
+        let (name, rest) = bytes.split_at_checked(name_length)?;
+        *bytes = rest;
+        let file = std::str::from_utf8(name).ok()?.to_owned();
         // A name from disk must not lead out of the directory.
         if file.is_empty() || file.contains(['/', '\0']) || file.starts_with('.') {
             return None;
         }
-        heads.push((file, u64_of(take(8)?)?, u64_of(take(8)?)?, u32_of(take(4)?)? as usize));
+        targets.push(Head {
+            file,
+            inode: u64::from_le_bytes(take(bytes)?),
+            offset: u64::from_le_bytes(take(bytes)?),
+            on_new_line: take(bytes)? != [0],
+            place: u64::from_le_bytes(take(bytes)?),
+            length: u32::from_le_bytes(take(bytes)?),
+            crc: u32::from_le_bytes(take(bytes)?),
+        });
     }
-    let mut targets = Vec::new();
-    for (file, inode, offset, length) in heads {
-        targets.push(Staged { file, inode, offset, bytes: take(length)?.to_vec() });
-    }
-    Some(Contents { ranges, targets })
+    Some((ranges, targets))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::level::Kind;
 
     fn staged(file: &str) -> Staged {
         Staged { file: file.into(), inode: 5, offset: 9, bytes: b"\n{}\n".to_vec() }
     }
 
-    fn to_stage(file: &str) -> ToStage<'_> {
-        ToStage { file, inode: 5, offset: 9, bytes: [b"\n", b"{}\n"] }
+    fn to_stage<'a>(file: &'a str, lines: &'a Lines) -> ToStage<'a> {
+        ToStage { file, inode: 5, offset: 9, on_new_line: true, lines }
+    }
+
+    fn lines(of: &mut Batch, bytes: &[u8]) {
+        of.lines(Kind::Event).extend_from_slice(bytes);
     }
 
     #[test]
     fn a_ready_batch_is_found_and_a_free_one_is_not() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("stage");
-        let mut stage = Stage::create(&path).unwrap();
+        let (mut stage, mut batch) = Stage::create(&path).unwrap();
         assert_eq!(stage.contents().unwrap(), None);
-        stage.ready(&[(2, 800)], &[to_stage("events-2026-11-21.jsonl")]).unwrap();
+        lines(&mut batch, b"{}\n");
+        let target = to_stage("events-2026-11-21.jsonl", batch.of(Kind::Event));
+        stage.ready(&[(2, 800)], &[target]).unwrap();
 
         let opened = Stage::open(&path).unwrap();
         let contents = opened.contents().unwrap().unwrap();
@@ -267,15 +345,25 @@ mod tests {
     }
 
     #[test]
-    fn a_body_past_the_mapping_and_a_stage_that_is_not_mapped_are_read_as_well() {
+    fn lines_past_the_mapping_and_a_stage_that_is_not_mapped_are_read_as_well() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("stage");
-        let large = vec![b'x'; SIZE];
+        let large = vec![b'x'; 2 * SEGMENT];
+        let many: Vec<(u32, u64)> = (0..20_000).map(|ring| (ring, 8)).collect();
         for mapped in [true, false] {
-            let mut stage = if mapped { Stage::create(&path) } else { Stage::open(&path) }.unwrap();
-            let target = ToStage { file: "f", inode: 1, offset: 0, bytes: [b"", &large] };
-            stage.ready(&[], &[target, to_stage("g")]).unwrap();
+            let (mut stage, mut batch) = if mapped {
+                Stage::create(&path).unwrap()
+            } else {
+                (Stage::open(&path).unwrap(), Batch::default())
+            };
+            lines(&mut batch, &large);
+            batch.lines(Kind::Span).extend_from_slice(b"{}\n");
+            let [large_lines, small] = [Kind::Event, Kind::Span].map(|kind| batch.of(kind));
+            let first = ToStage { on_new_line: false, ..to_stage("f", large_lines) };
+            let ranges = if mapped { &[] } else { &many[..] };
+            stage.ready(ranges, &[first, to_stage("g", small)]).unwrap();
             let contents = Stage::open(&path).unwrap().contents().unwrap().unwrap();
+            assert_eq!(contents.ranges, ranges);
             assert_eq!(contents.targets[0].bytes, large);
             assert_eq!(contents.targets[1], staged("g"));
             stage.free().unwrap();
@@ -288,15 +376,17 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("stage");
         for name in ["../outside", ".hidden", "a/b", ""] {
-            let mut stage = Stage::create(&path).unwrap();
-            stage.ready(&[], &[to_stage(name)]).unwrap();
+            let (mut stage, batch) = Stage::create(&path).unwrap();
+            stage.ready(&[], &[to_stage(name, batch.of(Kind::Event))]).unwrap();
             assert_eq!(stage.contents().unwrap(), None, "{name}");
             std::fs::remove_file(&path).unwrap();
         }
-        let mut stage = Stage::create(&path).unwrap();
-        stage.ready(&[(1, 2)], &[to_stage("events-2026-11-21.jsonl")]).unwrap();
+        let (mut stage, mut batch) = Stage::create(&path).unwrap();
+        lines(&mut batch, b"{}\n");
+        let target = to_stage("events-2026-11-21.jsonl", batch.of(Kind::Event));
+        stage.ready(&[(1, 2)], &[target]).unwrap();
         let good = std::fs::read(&path).unwrap();
-        for at in (0..36).chain(4096..4150) {
+        for at in (0..36).chain(HEADS_AT..HEADS_AT + 70).chain(FRONT..FRONT + 3) {
             let mut bytes = good.clone();
             bytes[at] ^= 0x40;
             std::fs::write(&path, bytes).unwrap();

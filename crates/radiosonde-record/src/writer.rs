@@ -40,8 +40,9 @@ struct Placed {
 
 impl Placed {
     fn to_stage<'a>(&'a self, batch: &'a Batch) -> ToStage<'a> {
-        let (inode, bytes) = (self.file.inode, self.parts(batch));
-        ToStage { file: &self.name, inode, offset: self.offset, bytes }
+        let (inode, lines) = (self.file.inode, batch.of(self.kind));
+        let (offset, on_new_line) = (self.offset, self.on_new_line);
+        ToStage { file: &self.name, inode, offset, on_new_line, lines }
     }
 
     /// What is written there, one after another.

@@ -45,6 +45,8 @@ impl Books {
         }
         let console = self.console.as_ref().map_or(0, ConsoleWriter::dropped);
         snapshot.counter("radiosonde_console_lines_dropped_total", &[], console);
+        let restarts = self.journal.drain_restarts();
+        snapshot.counter("radiosonde_drain_restarts_total", &[], restarts);
         snapshot.counter("radiosonde_format_panics_total", &[], format_panics());
         snapshot.gauge("radiosonde_problems", &[], self.problems.all().len() as f64);
     }

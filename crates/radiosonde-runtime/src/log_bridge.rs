@@ -50,8 +50,9 @@ impl log::Log for LogBridge {
             return;
         }
         let Some(site) = site(journal, record, level) else { return };
-        let context = Context::current();
-        journal.record(Kind::Event, level, &site, context.packed(), |builder| {
+        // By value: formatters of the application may enter spans and scopes.
+        let context = radiosonde_context::with_current(Context::to_packed);
+        journal.record(Kind::Event, level, &site, context.as_bytes(), |builder| {
             let message = record.args();
             builder.message(message.as_str().map_or(Value::Display(message), Value::Str));
         });

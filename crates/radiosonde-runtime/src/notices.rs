@@ -40,6 +40,10 @@ pub(crate) fn notices(
             format!("{records} records and {bytes} bytes of rings could not be encoded"),
             "report it with the version of radiosonde: this should not happen",
         ),
+        Notice::Restarted { restarts } => problems.say(
+            format!("the drain panicked and went on where it was; panics so far: {restarts}"),
+            "report it with the message on stderr: this should not happen",
+        ),
         Notice::Unstaged(error) => problems.say(
             format!("no stage: {error}; a kill can tear or repeat lines"),
             "make room in the telemetry directory and restart",

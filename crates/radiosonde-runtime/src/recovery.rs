@@ -65,7 +65,9 @@ impl Host for Living<'_> {
 fn say(report: &RecoveryReport, problems: &Problems) {
     for found in &report.instances {
         let recovered = &found.recovered;
-        let who = format!("instance {} of {} (pid {})", found.instance, found.service, found.pid);
+        let before = if found.other_boot { ", before the machine was restarted" } else { "" };
+        let (instance, service, pid) = (&found.instance, &found.service, found.pid);
+        let who = format!("instance {instance} of {service} (pid {pid}{before})");
         let lost = recovered.rejected + recovered.lost_bytes;
         if lost > 0 {
             problems.say(

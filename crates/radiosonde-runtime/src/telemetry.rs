@@ -11,7 +11,8 @@ use radiosonde_events::{Console, DaySink, Owner, Redactions};
 use radiosonde_metrics::{Metrics, Settings as MetricSettings};
 use radiosonde_record::recovery::remove_instance;
 use radiosonde_record::{
-    Control, Drain, Instance, Journal, Kind, Lease, Unsynced, new_instance_id, suppress_thread,
+    Control, Drain, Instance, Journal, Kind, Lease, Unsynced, new_instance_id, on_fork_child,
+    suppress_thread,
 };
 
 use crate::books::Books;
@@ -21,7 +22,7 @@ use crate::directory::{self, Place};
 use crate::io_thread::{self, IoControl};
 use crate::listener;
 use crate::notices::notices;
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems};
 use crate::report::{RefusedWrites, Report, SignalReport};
 use crate::settings::{Environment, Settings};
 use crate::tokio_metrics::Runtimes;
@@ -99,6 +100,7 @@ impl Telemetry {
         let Some(journal) = place.journal.clone() else {
             return Self::disabled(settings, problems);
         };
+        on_fork_child(radiosonde_context::reseed_after_fork);
         let console = settings.console.and_then(|_| ConsoleWriter::start());
         let redactions = Redactions::default();
         let runtimes = Runtimes::default();
@@ -223,6 +225,22 @@ impl Telemetry {
     }
 
     pub(crate) fn report(&self) -> Report {
+        let mut report = self.books();
+        if self.is_forked() {
+            // No list is looked at: its lock may be held by a thread that the child has not got.
+            report.problems.push(Problem::new(
+                "this is a forked child of the process whose telemetry this is: it records nothing",
+                "call init! after the fork, in the child alone, or exec another program there",
+            ));
+            return report;
+        }
+        report.recovered = self.0.recovered.load(Ordering::Relaxed);
+        report.refused = self.0.metrics.refusals().iter().map(RefusedWrites::from).collect();
+        report.problems = self.0.problems.all();
+        report
+    }
+
+    fn books(&self) -> Report {
         let inner = &self.0;
         let books = |kind| match &inner.journal {
             Some(journal) => SignalReport::of(journal, kind),
@@ -242,10 +260,14 @@ impl Telemetry {
             events: books(Kind::Event),
             spans: books(Kind::Span),
             metrics: books(Kind::Metric),
-            recovered: inner.recovered.load(Ordering::Relaxed),
-            refused: inner.metrics.refusals().iter().map(RefusedWrites::from).collect(),
-            problems: inner.problems.all(),
+            ..Report::default()
         }
+    }
+
+    /// Whether this is a forked child. Then threads, files and locks are another process's, and
+    /// whatever waits for one of them would wait for ever.
+    fn is_forked(&self) -> bool {
+        self.0.journal.as_ref().is_some_and(Journal::is_forked)
     }
 
     fn control(&self) -> Option<&Arc<Control>> {
@@ -254,6 +276,9 @@ impl Telemetry {
 
     /// Brings everything recorded so far to its destination, at most `within`.
     pub(crate) fn flush(&self, within: Duration) {
+        if self.is_forked() {
+            return;
+        }
         let deadline = Instant::now() + within.min(FLUSH_MAX);
         self.0.metrics.flush_thread();
         if let Some(control) = self.control() {
@@ -265,6 +290,9 @@ impl Telemetry {
     }
 
     pub(crate) fn flush_async(&self) -> Option<radiosonde_record::Flush> {
+        if self.is_forked() {
+            return None;
+        }
         self.0.metrics.flush_thread();
         self.control().map(Control::flush_async)
     }
@@ -272,7 +300,7 @@ impl Telemetry {
     /// Ends telemetry, once: a last snapshot, a last drain, a sync, and the slot is given back.
     pub(crate) fn shutdown(&self, within: Duration) -> Report {
         let inner = &self.0;
-        if inner.shut.swap(true, Ordering::AcqRel) {
+        if self.is_forked() || inner.shut.swap(true, Ordering::AcqRel) {
             return self.report();
         }
         let deadline = Instant::now() + within.min(FLUSH_MAX);

@@ -1,7 +1,5 @@
 //! The layer itself.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use radiosonde_context::{Context, SpanId, TraceId};
 use radiosonde_record::{Descriptor, EncodedFields, Journal, Kind, Level, Site, SpanPart, Value};
 use tracing_core::span::{Attributes, Id, Record};
@@ -13,7 +11,7 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::sampler::Sampler;
 use crate::span::{Span, SpanFields};
 use crate::stack;
-use crate::visit::{Each, Message, Rest};
+use crate::visit::{Each, MESSAGE, Message, MessageFirst, Rest};
 
 /// Records events and spans in a journal. See the crate documentation.
 #[derive(Clone, Debug)]
@@ -91,7 +89,7 @@ where
         let sampled = self.sampler.decide(trace_id, decision);
         let part = SpanPart {
             parent: parent_span.map_or(0, |id| u64::from_be_bytes(id.to_bytes())),
-            start_ns: now_ns(),
+            start_ns: radiosonde_record::now_ns(),
             kind: 1,
             status: 0,
         };
@@ -119,13 +117,16 @@ where
         values.record(&mut fields);
         let mut extensions = registered.extensions_mut();
         let Some(span) = extensions.get_mut::<Span>() else { return };
-        let before = span.context.clone();
+        let before = fields.0.has_ids().then(|| span.context.clone());
         span.update(fields.0);
+        let Some(before) = before.filter(|before| before.packed() != span.context.packed()) else {
+            return;
+        };
         let after = span.context.clone();
         drop(extensions);
-        if after.packed() != before.packed() && Context::current().span_id() == before.span_id() {
+        if radiosonde_context::with_current(|current| current.span_id() == before.span_id()) {
             // An id recorded from inside holds for what follows inside.
-            let _before = after.over(&Context::current()).replace_current();
+            let _before = after.enter_over_current();
         }
     }
 
@@ -145,14 +146,19 @@ where
         if !self.journal.passes(level, key(metadata), || describe(metadata)) {
             return;
         }
+        // By value: formatters of the application may enter spans and scopes.
         let context = match event.parent() {
-            Some(parent) => context_of(&subscribed, parent).unwrap_or_default(),
-            None => Context::current(),
+            Some(parent) => context_of(&subscribed, parent).unwrap_or_default().to_packed(),
+            None => radiosonde_context::with_current(Context::to_packed),
         };
         let site = self.site(metadata);
-        self.journal.record(Kind::Event, level, &site, context.packed(), |record| {
-            event.record(&mut Each(Message(record)));
-            event.record(&mut Each(Rest(record)));
+        self.journal.record(Kind::Event, level, &site, context.as_bytes(), |record| {
+            if is_message_first(metadata) {
+                event.record(&mut Each(MessageFirst(record)));
+            } else {
+                event.record(&mut Each(Message(record)));
+                event.record(&mut Each(Rest(record)));
+            }
         });
     }
 
@@ -166,7 +172,7 @@ where
         }
         let context = span.context.clone();
         drop(extensions);
-        stack::enter(id, &context);
+        stack::enter(id, context);
     }
 
     fn on_exit(&self, id: &Id, _: Subscribed<'_, S>) {
@@ -191,6 +197,10 @@ where
             record.encoded_fields(&span.fields);
         });
     }
+}
+
+fn is_message_first(metadata: &Metadata<'_>) -> bool {
+    metadata.fields().iter().next().is_some_and(|field| field.name() == MESSAGE)
 }
 
 /// Identifies a call site within the process.
@@ -226,8 +236,4 @@ fn level(level: &tracing_core::Level) -> Level {
         tracing_core::Level::DEBUG => Level::Debug,
         tracing_core::Level::TRACE => Level::Trace,
     }
-}
-
-fn now_ns() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
 }

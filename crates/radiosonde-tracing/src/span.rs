@@ -43,6 +43,11 @@ impl SpanFields {
     pub(crate) fn new(sampled: bool) -> Self {
         Self { ids_only: !sampled, ..Self::default() }
     }
+
+    /// Whether the context of the span becomes another one.
+    pub(crate) fn has_ids(&self) -> bool {
+        self.job.is_some() || self.worker.is_some() || self.session.is_some()
+    }
 }
 
 impl Take for SpanFields {
@@ -65,12 +70,14 @@ impl Take for SpanFields {
 impl Span {
     /// Takes the fields over.
     pub(crate) fn update(&mut self, update: SpanFields) {
-        self.context = self.context.with_ids(update.job, update.worker, update.session);
+        if update.has_ids() {
+            self.context = self.context.with_ids(update.job, update.worker, update.session);
+        }
         self.part.kind = update.kind.unwrap_or(self.part.kind);
         self.part.status = update.status.unwrap_or(self.part.status);
         self.message = update.message.or(self.message.take());
         self.name = update.name.or(self.name.take());
-        self.fields.append(&update.fields);
+        self.fields.append(update.fields);
     }
 
     /// An error happened inside.

@@ -10,9 +10,8 @@ thread_local! {
 }
 
 /// Enters a span: its context, filled in from the code around it, becomes current.
-pub(crate) fn enter(id: &Id, context: &Context) {
-    let entered = radiosonde_context::with_current(|current| context.over(current));
-    let previous = entered.replace_current();
+pub(crate) fn enter(id: &Id, context: Context) {
+    let previous = context.enter_over_current();
     let _ = STACK.try_with(|stack| stack.borrow_mut().push((id.clone(), previous)));
 }
 

@@ -58,7 +58,21 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
-/// Records the message of an event: it comes first in a record, wherever its field stands.
+/// Records the fields of an event whose message stands first, as the macros of `tracing` have it:
+/// the order of a record, and no name is looked at.
+pub(crate) struct MessageFirst<'a, 'b>(pub(crate) &'a mut Builder<'b>);
+
+impl Take for MessageFirst<'_, '_> {
+    #[inline(always)]
+    fn take(&mut self, field: &Field, value: Value<'_>) {
+        match field.index() {
+            0 => self.0.message(value),
+            index => self.0.field(index, value),
+        }
+    }
+}
+
+/// Records the message of any event: it comes first in a record, wherever its field stands.
 pub(crate) struct Message<'a, 'b>(pub(crate) &'a mut Builder<'b>);
 
 impl Take for Message<'_, '_> {

@@ -9,8 +9,11 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Barrier;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Set in the child that runs inside the namespace: the mounted directory.
@@ -19,17 +22,28 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_full_disk_holds_events_up_and_loses_none() {
+    with_a_small_disk("a_full_disk_holds_events_up_and_loses_none", held_up);
+}
+
+#[test]
+fn on_a_full_disk_new_threads_share_a_ring_and_what_is_lost_is_counted() {
+    const TEST: &str = "on_a_full_disk_new_threads_share_a_ring_and_what_is_lost_is_counted";
+    with_a_small_disk(TEST, overrun);
+}
+
+/// Runs the test once more, in a process that has a small file system to itself.
+fn with_a_small_disk(test: &str, inside: fn(&Path)) {
     if let Some(directory) = std::env::var_os(INSIDE) {
         return inside(Path::new(&directory));
     }
     let mount = tempfile::tempdir().unwrap();
     let script = "mount -t tmpfs -o size=12m,mode=0700 tmpfs \"$0\" && exec \"$@\"";
-    let test = std::env::current_exe().unwrap();
+    let program = std::env::current_exe().unwrap();
     let output = Command::new("unshare")
         .args(["--map-root-user", "--mount", "sh", "-c", script])
         .arg(mount.path())
-        .arg(test)
-        .args(["--exact", "--nocapture", "a_full_disk_holds_events_up_and_loses_none"])
+        .arg(program)
+        .args(["--exact", "--nocapture", test])
         .env(INSIDE, mount.path())
         .output();
     match output {
@@ -53,7 +67,7 @@ fn not_run(why: &str) {
     println!("not run: no mount namespace to be had: {why}");
 }
 
-fn inside(directory: &Path) {
+fn held_up(directory: &Path) {
     let root = directory.join("telemetry");
     let service = radiosonde::Service::new("full-disk", "1.0.0");
     let telemetry =
@@ -64,7 +78,7 @@ fn inside(directory: &Path) {
     fill(&ballast);
 
     // More than the slack of the last page of the day file, less than a ring.
-    for n in 1..=1000 {
+    for n in 1..=400 {
         radiosonde::event!("during", n = n, "while the disk is full");
     }
     let named = |part: &str| {
@@ -84,12 +98,99 @@ fn inside(directory: &Path) {
     wait_until("delivery resumes", || {
         telemetry.flush(Duration::from_millis(500)).events.pending == 0
     });
-    radiosonde::event!("after", n = 1001, "room again");
+    radiosonde::event!("after", n = 401, "room again");
     let report = telemetry.shutdown(PATIENCE);
     assert_eq!((report.events.pending, report.events.dropped), (0, 0), "{report}");
 
+    assert_eq!(numbers(&root).len(), 402);
+}
+
+/// More than the rings can take, from threads that find no room for a ring of their own.
+fn overrun(directory: &Path) {
+    const THREADS: u64 = 20;
+    const EVENTS: u64 = 500;
+    const OF_MAIN: u64 = 20_000;
+    let root = directory.join("telemetry");
+    let service = radiosonde::Service::new("full-disk", "1.0.0");
+    let telemetry =
+        radiosonde::Config::new(service).profile(radiosonde::Profile::Cli).dir(&root).init();
+    radiosonde::event!("before", "before the disk is full");
+    telemetry.flush(PATIENCE);
+    let rings = root.join("inst/0").join(telemetry.report().instance).join("rings");
+    // A file that is being made, or could not be, has no room yet.
+    let rings = || {
+        let files = fs::read_dir(&rings).unwrap().flatten();
+        files.filter(|file| file.metadata().is_ok_and(|file| file.blocks() > 100)).count()
+    };
+    // The spare ones first, for threads that live as long as the test.
+    wait_until("spare rings", || rings() >= 4);
+    let (begin, end) = (Barrier::new(5), Barrier::new(5));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                radiosonde::event!("before", "takes a ring");
+                begin.wait();
+                end.wait();
+            });
+        }
+        begin.wait();
+        // Whatever fails below, they end.
+        let _end = AtEnd(&end);
+        telemetry.flush(PATIENCE);
+        let ballast = directory.join("ballast");
+        fill(&ballast);
+        // Whatever spare the drain has made meanwhile, it makes no more.
+        let before = rings();
+        thread::scope(|late| {
+            for thread in 1..=THREADS {
+                late.spawn(move || count(thread * EVENTS, EVENTS));
+            }
+        });
+        count(1_000_000, OF_MAIN);
+        assert_eq!(rings(), before, "a ring on a full disk");
+        let during = telemetry.report().events;
+        assert!(during.pending > 0 && during.dropped > 0, "{during:?}");
+        assert_eq!(during.offered, during.delivered + during.dropped + during.pending);
+        fs::remove_file(&ballast).unwrap();
+        wait_until("delivery resumes", || {
+            telemetry.flush(Duration::from_millis(500)).events.pending == 0
+        });
+        let mut later = 0;
+        wait_until("new threads have rings again", || {
+            later += 1;
+            let first = 2_000_000 + later;
+            thread::spawn(move || count(first, 1)).join().unwrap();
+            rings() > before
+        });
+        let report = telemetry.shutdown(PATIENCE);
+        let events = &report.events;
+        assert_eq!((events.pending, events.rejected), (0, 0), "{report}");
+        let recorded = THREADS * EVENTS + OF_MAIN + later;
+        let found = numbers(&root);
+        assert_eq!(found.len() as u64 + events.dropped, recorded, "{report}");
+        let resumed = (1..=later).filter(|n| found.contains(&(2_000_000 + n)));
+        assert_eq!(resumed.count() as u64, later, "recording resumes");
+    });
+}
+
+struct AtEnd<'a>(&'a Barrier);
+
+impl Drop for AtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.wait();
+    }
+}
+
+fn count(from: u64, events: u64) {
+    for n in from..from + events {
+        radiosonde::event!("counted", n = n, "counted");
+    }
+}
+
+/// The numbers in the day files; none stands twice.
+fn numbers(root: &Path) -> HashSet<u64> {
     let mut numbers = HashSet::new();
-    for entry in fs::read_dir(&root).unwrap() {
+    for entry in fs::read_dir(root).unwrap() {
         let path = entry.unwrap().path();
         if path.file_name().unwrap().to_string_lossy().starts_with("events-") {
             for line in fs::read_to_string(&path).unwrap().lines() {
@@ -100,7 +201,7 @@ fn inside(directory: &Path) {
             }
         }
     }
-    assert_eq!(numbers.len(), 1002);
+    numbers
 }
 
 /// Takes all room there is.
@@ -112,7 +213,7 @@ fn fill(ballast: &Path) {
     }
 }
 
-fn wait_until(what: &str, condition: impl Fn() -> bool) {
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");

@@ -222,8 +222,8 @@ mod tests {
             Ok(Command::Prove(options)) => options.rounds,
             other => panic!("{line}: {other:?}"),
         };
-        assert_eq!(rounds("prove kills"), 200);
-        assert_eq!(rounds("prove --rounds 7 kills"), 7);
+        assert_eq!(rounds("prove deaths"), 1000);
+        assert_eq!(rounds("prove --rounds 7 deaths"), 7);
     }
 
     #[test]
@@ -249,14 +249,14 @@ mod tests {
             ("check --only spelling", "no step is called `spelling`"),
             ("check --only fmt --advisories", "`deny`"),
             ("check --advisories=yes", "`--advisories`"),
-            ("prove", "kills"),
+            ("prove", "deaths"),
             ("prove perpetual-motion", "`perpetual-motion`"),
-            ("prove kills --rounds 0", "not `0`"),
-            ("prove kills --rounds many", "not `many`"),
-            ("prove kills again", "`again`"),
+            ("prove deaths --rounds 0", "not `0`"),
+            ("prove deaths --rounds many", "not `many`"),
+            ("prove deaths again", "`again`"),
             ("prove fuzz --rounds 3", "no rounds"),
             ("prove fuzz --only rings", "there are ring_image"),
-            ("prove kills --seconds 3", "not for `kills`"),
+            ("prove deaths --seconds 3", "not for `deaths`"),
             ("prove loom --seconds 3", "not for `loom`"),
             ("prove", "miri"),
         ] {

@@ -32,8 +32,8 @@ examples:
   cargo xtask test                         all of it, on a machine with only Rust
   cargo xtask test --without promtool      leave out what needs Prometheus' promtool
   cargo xtask check --only fmt,clippy      the two that change most often
-  cargo xtask prove kills                  200 SIGKILLs under load, every accepted event counted
-  cargo xtask prove kills --rounds 1000
+  cargo xtask prove deaths                 1,000 deaths under load, every call accounted for
+  cargo xtask prove deaths --rounds 5000
   cargo xtask prove fuzz --seconds 60 --only ring_image,json_escape
 
 exit status: 0 all well, 1 something failed, 2 the command was not understood.

@@ -8,10 +8,13 @@ use std::fs;
 /// Lines of code in one file, tests and comments not counted. Aim at 400; this is the wall.
 const CODE_LINES_MAX: usize = 600;
 
-/// The only place of `unsafe` in what is published: the mapped rings. An allocator that records is
-/// written by a test, and there is no other way to write one.
-const UNSAFE_IN: [&str; 2] =
-    ["crates/radiosonde-record/src/ring", "crates/radiosonde/tests/common/allocator.rs"];
+/// The only place of `unsafe` in what is published: the mapped rings. Tests write an allocator that
+/// records, and fork, stop and signal processes; there is no other way to.
+const UNSAFE_IN: [&str; 3] = [
+    "crates/radiosonde-record/src/ring",
+    "crates/radiosonde/tests/common/allocator.rs",
+    "crates/radiosonde/tests/common/process.rs",
+];
 
 #[test]
 fn every_crate_takes_lints_and_description_from_the_workspace() {

@@ -12,10 +12,6 @@ pub struct Args {
     pub serve: bool,
     /// Where to offer `/metrics`.
     pub prometheus: Option<String>,
-    /// Threads that emit numbered events, for the kill tests.
-    pub drill: usize,
-    /// The file the drill's numbers are acknowledged in.
-    pub ack: Option<PathBuf>,
 }
 
 /// Why a command line was not understood.
@@ -93,18 +89,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, Args
             "--prometheus" => {
                 args.prometheus = Some(value("--prometheus", "an address like 127.0.0.1:9464")?);
             }
-            "--drill" => {
-                let wanted = "a number of threads from 1 to 64";
-                let number = value("--drill", wanted)?.parse().ok();
-                let number = number.filter(|number| (1..=64).contains(number));
-                args.drill = number.ok_or(ArgsError::Value { option: "--drill", wanted })?;
-            }
-            "--ack" => args.ack = Some(value("--ack", "a file")?.into()),
             _ => return Err(ArgsError::Unknown(text)),
         }
-    }
-    if args.drill > 0 && args.ack.is_none() {
-        return Err(ArgsError::Value { option: "--drill", wanted: "--ack <FILE> as well" });
     }
     if args.serve && args.prometheus.is_none() {
         args.prometheus = Some("127.0.0.1:9464".to_owned());
@@ -126,8 +112,8 @@ mod tests {
         assert_eq!(check("a.csv -- -b.json").unwrap().files.len(), 2);
         let args = check("--serve").unwrap();
         assert_eq!((args.serve, args.prometheus.as_deref()), (true, Some("127.0.0.1:9464")));
-        let args = check("--prometheus=127.0.0.1:0 --drill 4 --ack f").unwrap();
-        assert_eq!((args.drill, args.prometheus.as_deref()), (4, Some("127.0.0.1:0")));
+        let args = check("--prometheus=127.0.0.1:0").unwrap();
+        assert_eq!((args.serve, args.prometheus.as_deref()), (false, Some("127.0.0.1:0")));
     }
 
     #[test]
@@ -136,8 +122,6 @@ mod tests {
             ("--frobnicate", "unknown option --frobnicate; see --help"),
             ("--serve=yes", "unknown option --serve=yes; see --help"),
             ("--prometheus", "--prometheus needs an address like 127.0.0.1:9464"),
-            ("--drill 0 --ack f", "--drill needs a number of threads from 1 to 64"),
-            ("--drill 2", "--drill needs --ack <FILE> as well"),
             ("a.csv -h --nonsense", "help"),
         ] {
             assert_eq!(check(line).unwrap_err().to_string(), message);

@@ -11,7 +11,6 @@
 
 pub mod args;
 pub mod client;
-pub mod drill;
 pub mod exports;
 pub mod ingest;
 pub mod provider;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use quickstart::args::{self, Args, ArgsError};
 use quickstart::client::Client;
 use quickstart::totals::Totals;
-use quickstart::{catalog, drill, provider, report, run};
+use quickstart::{catalog, provider, report, run};
 
 fn main() -> ExitCode {
     let args = match args::parse(std::env::args_os().skip(1)) {
@@ -69,10 +69,7 @@ async fn serve(args: &Args) -> Result<Totals, Box<dyn std::error::Error>> {
         files => files.to_vec(),
     };
     let client = Client::new(provider::start().await?)?;
-    if let Some(acknowledgements) = &args.ack {
-        drill::start(args.drill, acknowledgements)?;
-    }
-    if !args.serve && args.drill == 0 {
+    if !args.serve {
         return Ok(run::run(&files, &client).await);
     }
     let mut totals = Totals::default();
@@ -83,16 +80,14 @@ async fn serve(args: &Args) -> Result<Totals, Box<dyn std::error::Error>> {
             latest = run::run(&files, &client) => totals = latest,
             signal = &mut stop => return signal.map(|()| totals),
         }
-        if args.drill == 0 {
-            if totals.files_read == 0 {
-                // Nothing to repeat: more likely a slip in the command line.
-                return Ok(totals);
-            }
-            print(&report::summary(&totals));
-            tokio::select! {
-                () = tokio::time::sleep(INTERVAL) => {}
-                signal = &mut stop => return signal.map(|()| totals),
-            }
+        if totals.files_read == 0 {
+            // Nothing to repeat: more likely a slip in the command line.
+            return Ok(totals);
+        }
+        print(&report::summary(&totals));
+        tokio::select! {
+            () = tokio::time::sleep(INTERVAL) => {}
+            signal = &mut stop => return signal.map(|()| totals),
         }
     }
 }

@@ -23,14 +23,14 @@ impl Subject for Emit {
     }
 
     #[inline]
-    fn event(&self, items: u64) {
-        let &Fields { page, user, attempt, ratio } = Fields::of(items);
+    fn event(&self, fields: &Fields) {
+        let &Fields { page, user, items, attempt, ratio } = fields;
         emit::info!("clicked", evt: "user.action", page, user, items, attempt, ratio);
     }
 
     #[inline]
-    fn disabled(&self, fields: &Fields, items: u64) {
-        let &Fields { page, user, attempt, ratio } = fields;
+    fn disabled(&self, fields: &Fields) {
+        let &Fields { page, user, items, attempt, ratio } = fields;
         emit::debug!("clicked", evt: "user.action", page, user, items, attempt, ratio);
     }
 

@@ -52,13 +52,13 @@ impl<const WAITS: bool> Subject for FastLog<WAITS> {
     }
 
     #[inline]
-    fn event(&self, items: u64) {
-        log::info!("{}", json_text(items));
+    fn event(&self, fields: &Fields) {
+        log::info!("{}", json_text(fields));
     }
 
     #[inline]
-    fn disabled(&self, _fields: &Fields, items: u64) {
-        log::debug!("{}", json_text(items));
+    fn disabled(&self, fields: &Fields) {
+        log::debug!("{}", json_text(fields));
     }
 
     fn finish(self) -> Result<Ended, String> {

@@ -28,13 +28,13 @@ impl<const WAITS: bool> Subject for FtLog<WAITS> {
     }
 
     #[inline]
-    fn event(&self, items: u64) {
-        ftlog::info!("{}", json_text(items));
+    fn event(&self, fields: &Fields) {
+        ftlog::info!("{}", json_text(fields));
     }
 
     #[inline]
-    fn disabled(&self, _fields: &Fields, items: u64) {
-        ftlog::debug!("{}", json_text(items));
+    fn disabled(&self, fields: &Fields) {
+        ftlog::debug!("{}", json_text(fields));
     }
 
     fn finish(self) -> Result<Ended, String> {

@@ -21,13 +21,13 @@ impl<const WAITS: bool> Subject for JsonSubscriber<WAITS> {
     }
 
     #[inline]
-    fn event(&self, items: u64) {
-        event(items);
+    fn event(&self, fields: &Fields) {
+        event(fields);
     }
 
     #[inline]
-    fn disabled(&self, fields: &Fields, items: u64) {
-        disabled(fields, items);
+    fn disabled(&self, fields: &Fields) {
+        disabled(fields);
     }
 
     fn finish(self) -> Result<Ended, String> {

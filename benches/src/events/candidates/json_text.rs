@@ -14,9 +14,9 @@ struct Event {
     ratio: f64,
 }
 
-/// The event with this number; time, level and source are the logger's.
-pub(super) fn json_text(items: u64) -> String {
-    let &Fields { page, user, attempt, ratio } = Fields::of(items);
+/// The event as an object; time, level and source are the logger's.
+pub(super) fn json_text(fields: &Fields) -> String {
+    let &Fields { page, user, items, attempt, ratio } = fields;
     let event = Event { evt: "user.action", msg: "clicked", page, user, items, attempt, ratio };
     // Strings and finite numbers always serialise.
     serde_json::to_string(&event).unwrap_or_default()

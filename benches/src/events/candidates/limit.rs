@@ -1,7 +1,8 @@
 //! The limit: copying a finished line into memory of this thread. Nobody can hand over an event for
 //! less without handing over less.
 
-use crate::events::subject::{EVENT, Ended, Fields, Subject};
+use crate::events::lines::of_events;
+use crate::events::subject::{Ended, Fields, Subject};
 use crate::harness::{Overflow, Role};
 use std::cell::RefCell;
 use std::hint::black_box;
@@ -37,9 +38,8 @@ impl<S: Subject> Subject for Memory<S> {
     }
 
     #[inline]
-    fn event(&self, number: u64) {
-        black_box(Fields::of(number));
-        let line = black_box(&self.lines[(number % LINES) as usize]);
+    fn event(&self, fields: &Fields) {
+        let line = black_box(&self.lines[(fields.items % LINES) as usize]);
         RING.with_borrow_mut(|(ring, head)| {
             let start = if *head + line.len() <= ring.len() { *head } else { 0 };
             ring[start..start + line.len()].copy_from_slice(line);
@@ -50,11 +50,11 @@ impl<S: Subject> Subject for Memory<S> {
 
     /// A load and a branch.
     #[inline]
-    fn disabled(&self, _fields: &Fields, number: u64) {
+    fn disabled(&self, fields: &Fields) {
         use std::sync::atomic::{AtomicBool, Ordering};
         static ENABLED: AtomicBool = AtomicBool::new(false);
         if black_box(&ENABLED).load(Ordering::Relaxed) {
-            self.event(number);
+            self.event(fields);
         }
     }
 
@@ -72,18 +72,11 @@ pub(crate) fn lines_of<S: Subject>(folder: &Path) -> Result<Vec<Vec<u8>>, String
     std::fs::create_dir_all(&folder).map_err(wrong)?;
     let subject = S::start(&folder)?;
     for number in 0..LINES {
-        subject.event(number);
+        subject.event(&Fields::of(number));
     }
     let _ended = subject.finish()?;
-    let mut lines = Vec::new();
-    for entry in std::fs::read_dir(&folder).map_err(wrong)? {
-        let path = entry.map_err(wrong)?.path();
-        if path.is_file() {
-            let text = std::fs::read(&path).map_err(wrong)?;
-            let found = text.split_inclusive(|byte| *byte == b'\n');
-            let name = memchr::memmem::Finder::new(EVENT);
-            lines.extend(found.filter(|line| name.find(line).is_some()).map(<[u8]>::to_vec));
-        }
-    }
+    let text = of_events(&folder)?;
+    let lines: Vec<Vec<u8>> =
+        text.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
     if lines.len() as u64 == LINES { Ok(lines) } else { Err(format!("{} lines", lines.len())) }
 }

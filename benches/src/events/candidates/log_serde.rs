@@ -31,13 +31,13 @@ impl Subject for LogSerde {
     }
 
     #[inline]
-    fn event(&self, items: u64) {
-        event(items);
+    fn event(&self, fields: &Fields) {
+        event(fields);
     }
 
     #[inline]
-    fn disabled(&self, fields: &Fields, items: u64) {
-        disabled(fields, items);
+    fn disabled(&self, fields: &Fields) {
+        disabled(fields);
     }
 
     fn finish(self) -> Result<Ended, String> {
@@ -47,15 +47,15 @@ impl Subject for LogSerde {
 
 /// The event through `log`, with key-values.
 #[inline]
-pub(super) fn event(items: u64) {
-    let &Fields { page, user, attempt, ratio } = Fields::of(items);
+pub(super) fn event(fields: &Fields) {
+    let &Fields { page, user, items, attempt, ratio } = fields;
     log::info!(evt = "user.action", page, user, items, attempt, ratio; "clicked");
 }
 
 /// The same below the level.
 #[inline]
-pub(super) fn disabled(fields: &Fields, items: u64) {
-    let &Fields { page, user, attempt, ratio } = fields;
+pub(super) fn disabled(fields: &Fields) {
+    let &Fields { page, user, items, attempt, ratio } = fields;
     log::debug!(evt = "user.action", page, user, items, attempt, ratio; "clicked");
 }
 

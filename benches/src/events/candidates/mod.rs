@@ -4,19 +4,19 @@
 //! own defaults. Where a peer drops by default, or lets its queue grow, and can be told to wait, a
 //! second candidate `…-blocking` does that: to disk only what loses nothing is a rival.
 
-pub(super) mod emit;
-pub(super) mod fast_log;
-pub(super) mod ftlog;
-pub(super) mod json_subscriber;
+pub(crate) mod emit;
+pub(crate) mod fast_log;
+pub(crate) mod ftlog;
+pub(crate) mod json_subscriber;
 mod json_text;
-pub(super) mod limit;
-pub(super) mod log_serde;
-pub(super) mod logforth;
-pub(super) mod radiosonde;
-pub(super) mod slog;
-pub(super) mod spans;
-pub(super) mod spdlog;
-pub(super) mod tracing_json;
+pub(crate) mod limit;
+pub(crate) mod log_serde;
+pub(crate) mod logforth;
+pub(crate) mod radiosonde;
+pub(crate) mod slog;
+pub(crate) mod spans;
+pub(crate) mod spdlog;
+pub(crate) mod tracing_json;
 
 use std::time::Duration;
 

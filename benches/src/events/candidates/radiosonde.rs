@@ -28,14 +28,14 @@ impl Subject for Macro {
     }
 
     #[inline]
-    fn event(&self, items: u64) {
-        let &Fields { page, user, attempt, ratio } = Fields::of(items);
+    fn event(&self, fields: &Fields) {
+        let &Fields { page, user, items, attempt, ratio } = fields;
         radiosonde::event!("user.action", page, user, items, attempt, ratio, "clicked");
     }
 
     #[inline]
-    fn disabled(&self, fields: &Fields, items: u64) {
-        let &Fields { page, user, attempt, ratio } = fields;
+    fn disabled(&self, fields: &Fields) {
+        let &Fields { page, user, items, attempt, ratio } = fields;
         radiosonde::event!(
             "user.action",
             level: debug,
@@ -55,6 +55,10 @@ impl Subject for Macro {
     fn without_loss<R>(produce: impl FnOnce() -> R) -> R {
         radiosonde_record::patiently(PATIENCE, produce)
     }
+
+    fn recover(folder: &Path) -> Result<Option<u64>, String> {
+        recover(folder)
+    }
 }
 
 impl Subject for Tracing {
@@ -68,14 +72,14 @@ impl Subject for Tracing {
     }
 
     #[inline]
-    fn event(&self, items: u64) {
-        let &Fields { page, user, attempt, ratio } = Fields::of(items);
+    fn event(&self, fields: &Fields) {
+        let &Fields { page, user, items, attempt, ratio } = fields;
         tracing::info!(kind = "user.action", page, user, items, attempt, ratio, "clicked");
     }
 
     #[inline]
-    fn disabled(&self, fields: &Fields, items: u64) {
-        let &Fields { page, user, attempt, ratio } = fields;
+    fn disabled(&self, fields: &Fields) {
+        let &Fields { page, user, items, attempt, ratio } = fields;
         tracing::debug!(kind = "user.action", page, user, items, attempt, ratio, "clicked");
     }
 
@@ -85,6 +89,10 @@ impl Subject for Tracing {
 
     fn without_loss<R>(produce: impl FnOnce() -> R) -> R {
         Macro::without_loss(produce)
+    }
+
+    fn recover(folder: &Path) -> Result<Option<u64>, String> {
+        recover(folder)
     }
 }
 
@@ -106,5 +114,19 @@ fn finish(telemetry: Guard) -> Result<Ended, String> {
         return Err(format!("not written within {WITHIN:?}:\n{flushed}"));
     }
     let report = telemetry.shutdown(WITHIN);
-    Ok(Ended { counted: Some(report.events.dropped), at })
+    let (counted, offered) = (report.events.dropped, report.events.offered);
+    Ok(Ended { counted: Some(counted), offered: Some(offered), at })
+}
+
+/// What `radiosonde recover` does.
+fn recover(folder: &Path) -> Result<Option<u64>, String> {
+    let wrong = |error: String| format!("cannot recover {}: {error}", folder.display());
+    let report = radiosonde_events::recover::recover_directory(folder, false)
+        .map_err(|error| wrong(error.to_string()))?;
+    if let Some((path, error)) = report.failed.first() {
+        return Err(wrong(format!("{}: {error}", path.display())));
+    }
+    let dropped = report.instances.iter().flat_map(|instance| &instance.recovered.dropped);
+    let of_events = dropped.filter(|(kind, ..)| *kind == radiosonde_record::Kind::Event);
+    Ok(Some(of_events.map(|(.., count)| count).sum()))
 }

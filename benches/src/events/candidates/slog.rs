@@ -33,16 +33,16 @@ impl<const WAITS: bool> Subject for Slog<WAITS> {
     }
 
     #[inline]
-    fn event(&self, items: u64) {
-        let &Fields { page, user, attempt, ratio } = Fields::of(items);
+    fn event(&self, fields: &Fields) {
+        let &Fields { page, user, items, attempt, ratio } = fields;
         slog::info!(self.logger, "clicked"; "evt" => "user.action", "source" => module_path!(),
             "page" => page, "user" => user, "items" => items, "attempt" => attempt,
             "ratio" => ratio);
     }
 
     #[inline]
-    fn disabled(&self, fields: &Fields, items: u64) {
-        let &Fields { page, user, attempt, ratio } = fields;
+    fn disabled(&self, fields: &Fields) {
+        let &Fields { page, user, items, attempt, ratio } = fields;
         slog::debug!(self.logger, "clicked"; "evt" => "user.action", "source" => module_path!(),
             "page" => page, "user" => user, "items" => items, "attempt" => attempt,
             "ratio" => ratio);

@@ -27,13 +27,13 @@ impl<S: Subject> Subject for InSpans<S> {
     }
 
     #[inline]
-    fn event(&self, number: u64) {
-        self.subject.event(number);
+    fn event(&self, fields: &Fields) {
+        self.subject.event(fields);
     }
 
     #[inline]
-    fn disabled(&self, fields: &Fields, number: u64) {
-        self.subject.disabled(fields, number);
+    fn disabled(&self, fields: &Fields) {
+        self.subject.disabled(fields);
     }
 
     fn finish(self) -> Result<Ended, String> {

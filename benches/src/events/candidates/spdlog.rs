@@ -26,15 +26,15 @@ impl Subject for Spdlog {
     }
 
     #[inline]
-    fn event(&self, items: u64) {
-        let &Fields { page, user, attempt, ratio } = Fields::of(items);
+    fn event(&self, fields: &Fields) {
+        let &Fields { page, user, items, attempt, ratio } = fields;
         spdlog::info!("clicked",
             kv: { evt = "user.action", page, user, items, attempt, ratio });
     }
 
     #[inline]
-    fn disabled(&self, fields: &Fields, items: u64) {
-        let &Fields { page, user, attempt, ratio } = fields;
+    fn disabled(&self, fields: &Fields) {
+        let &Fields { page, user, items, attempt, ratio } = fields;
         spdlog::debug!("clicked",
             kv: { evt = "user.action", page, user, items, attempt, ratio });
     }

@@ -46,13 +46,13 @@ impl<const WAITS: bool> Subject for TracingJson<WAITS> {
     }
 
     #[inline]
-    fn event(&self, items: u64) {
-        event(items);
+    fn event(&self, fields: &Fields) {
+        event(fields);
     }
 
     #[inline]
-    fn disabled(&self, fields: &Fields, items: u64) {
-        disabled(fields, items);
+    fn disabled(&self, fields: &Fields) {
+        disabled(fields);
     }
 
     fn finish(self) -> Result<Ended, String> {
@@ -61,14 +61,14 @@ impl<const WAITS: bool> Subject for TracingJson<WAITS> {
 }
 
 #[inline]
-pub(super) fn event(items: u64) {
-    let &Fields { page, user, attempt, ratio } = Fields::of(items);
+pub(super) fn event(fields: &Fields) {
+    let &Fields { page, user, items, attempt, ratio } = fields;
     tracing::info!(evt = "user.action", page, user, items, attempt, ratio, "clicked");
 }
 
 #[inline]
-pub(super) fn disabled(fields: &Fields, items: u64) {
-    let &Fields { page, user, attempt, ratio } = fields;
+pub(super) fn disabled(fields: &Fields) {
+    let &Fields { page, user, items, attempt, ratio } = fields;
     tracing::debug!(evt = "user.action", page, user, items, attempt, ratio, "clicked");
 }
 
@@ -99,13 +99,13 @@ impl Subject for Floor {
     }
 
     #[inline]
-    fn event(&self, items: u64) {
-        event(items);
+    fn event(&self, fields: &Fields) {
+        event(fields);
     }
 
     #[inline]
-    fn disabled(&self, fields: &Fields, items: u64) {
-        disabled(fields, items);
+    fn disabled(&self, fields: &Fields) {
+        disabled(fields);
     }
 
     fn finish(self) -> Result<Ended, String> {

@@ -5,12 +5,13 @@
 //! once per burst: its 25 ns do not matter.
 
 use crate::events::lines::Seen;
-use crate::events::subject::Subject;
+use crate::events::subject::{Fields, Subject};
 use crate::harness::{Measured, Round, Size};
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 /// Calls in one burst.
-const BURST: usize = 64;
+pub(crate) const BURST: usize = 64;
 /// Time between two bursts.
 const PAUSE: Duration = Duration::from_millis(1);
 /// Calls before the first measured burst: buffers, caches and call sites are set up by then.
@@ -22,12 +23,9 @@ const BURSTS_QUICK: usize = 60;
 
 /// One round: nanoseconds per event.
 pub(crate) fn run<S: Subject>(round: &Round) -> Result<Measured, String> {
-    let bursts = match round.size {
-        Size::Bursts(bursts) => bursts,
-        size => size.of(BURSTS, BURSTS_QUICK),
-    };
+    let bursts = bursts(round);
     let subject = S::start(&round.folder)?;
-    let samples = measure(bursts, |number| subject.event(number));
+    let samples = measure(bursts, |fields| subject.event(fields));
     let ended = subject.finish()?;
     let events = calls(bursts);
     let books = Seen::of(&round.folder, events)?.books(events, &ended);
@@ -37,8 +35,15 @@ pub(crate) fn run<S: Subject>(round: &Round) -> Result<Measured, String> {
 /// As [`run`], for a limit: it writes no lines.
 pub(crate) fn limit<S: Subject>(round: &Round) -> Result<Measured, String> {
     let subject = S::start(&round.folder)?;
-    let samples = measure(round.size.of(BURSTS, BURSTS_QUICK), |number| subject.event(number));
+    let samples = measure(bursts(round), |fields| subject.event(fields));
     Ok(Measured { samples, ..Measured::default() })
+}
+
+fn bursts(round: &Round) -> usize {
+    match round.size {
+        Size::Bursts(bursts) => bursts,
+        size => size.of(BURSTS, BURSTS_QUICK),
+    }
 }
 
 /// How many calls a round of so many bursts makes.
@@ -46,24 +51,32 @@ fn calls(bursts: usize) -> u64 {
     (WARM_UP + bursts * BURST) as u64
 }
 
-/// Nanoseconds per call, one figure for each burst. `call` is given the number of the call.
-fn measure(bursts: usize, mut call: impl FnMut(u64)) -> Vec<f64> {
+/// Nanoseconds per call, one figure for each burst. `call` is given the fields of each event.
+fn measure(bursts: usize, mut call: impl FnMut(&Fields)) -> Vec<f64> {
     let mut number = 0;
-    for _ in 0..WARM_UP {
-        call(number);
-        number += 1;
-    }
+    let mut fields = |count: usize| {
+        let next: Vec<Fields> = (number..number + count as u64).map(Fields::of).collect();
+        number += count as u64;
+        next
+    };
+    burst(&fields(WARM_UP), &mut call);
     let mut samples = Vec::with_capacity(bursts);
     for _ in 0..bursts {
+        let fields = fields(BURST);
         std::thread::sleep(PAUSE);
         let started = Instant::now();
-        for _ in 0..BURST {
-            call(number);
-            number += 1;
-        }
+        burst(&fields, &mut call);
         samples.push(started.elapsed().as_nanos() as f64 / BURST as f64);
     }
     samples
+}
+
+/// The calls and nothing else. Callgrind looks for its name: see `instructions`.
+#[inline(never)]
+fn burst(all: &[Fields], call: &mut impl FnMut(&Fields)) {
+    for fields in all {
+        call(black_box(fields));
+    }
 }
 
 #[cfg(test)]
@@ -73,7 +86,7 @@ mod tests {
     #[test]
     fn every_call_is_made_once_and_numbered() {
         let mut seen = Vec::new();
-        let samples = measure(3, |number| seen.push(number));
+        let samples = measure(3, |fields| seen.push(fields.items));
         assert_eq!(samples.len(), 3);
         assert_eq!(seen, (0..calls(3)).collect::<Vec<u64>>());
     }

@@ -5,8 +5,9 @@
 //! the clock costs is in every figure, also in that of the limit.
 
 use crate::events::lines::Seen;
-use crate::events::subject::Subject;
+use crate::events::subject::{Fields, Subject};
 use crate::harness::{Measured, Round, stats};
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 /// Time from one event to the next.
@@ -22,7 +23,7 @@ const EVENTS_QUICK: u64 = 2_000;
 pub(crate) fn run<S: Subject>(round: &Round) -> Result<Measured, String> {
     let events = round.size.of(EVENTS, EVENTS_QUICK);
     let subject = S::start(&round.folder)?;
-    let mut measured = measure(events, |number| subject.event(number))?;
+    let mut measured = measure(events, |fields| subject.event(fields))?;
     let ended = subject.finish()?;
     let calls = WARM_UP + events;
     measured.books = Seen::of(&round.folder, calls)?.books(calls, &ended);
@@ -32,16 +33,17 @@ pub(crate) fn run<S: Subject>(round: &Round) -> Result<Measured, String> {
 /// As [`run`], for a limit: it writes no lines.
 pub(crate) fn limit<S: Subject>(round: &Round) -> Result<Measured, String> {
     let subject = S::start(&round.folder)?;
-    measure(round.size.of(EVENTS, EVENTS_QUICK), |number| subject.event(number))
+    measure(round.size.of(EVENTS, EVENTS_QUICK), |fields| subject.event(fields))
 }
 
-fn measure(events: u64, mut call: impl FnMut(u64)) -> Result<Measured, String> {
+fn measure(events: u64, mut call: impl FnMut(&Fields)) -> Result<Measured, String> {
     for number in 0..WARM_UP {
-        call(number);
+        call(&Fields::of(number));
     }
     let mut samples = Vec::with_capacity(events as usize);
     let mut next = Instant::now();
     for number in WARM_UP..WARM_UP + events {
+        let fields = black_box(Fields::of(number));
         next += EVERY;
         // From here on if this thread was off the processor: no crowd of events afterwards.
         next = next.max(Instant::now());
@@ -49,7 +51,7 @@ fn measure(events: u64, mut call: impl FnMut(u64)) -> Result<Measured, String> {
             std::hint::spin_loop();
         }
         let started = Instant::now();
-        call(number);
+        call(&fields);
         samples.push(started.elapsed().as_nanos() as f64);
     }
     let p999 = stats::quantile(&samples, 0.999).ok_or("no samples")?;

@@ -23,7 +23,9 @@ pub enum RawValue<'a> {
     Json(&'a [u8]),
 }
 
-/// Iterator over values whose keys are positions at the call site; see [`Record::raw_fields`].
+/// Reads fields whose keys are positions at the call site, first the key, then its value, so that
+/// the compiler can join the look at a value's type with what is done for it; see
+/// [`Record::raw_fields`].
 #[derive(Clone, Debug)]
 pub struct RawFields<'a> {
     bytes: &'a [u8],
@@ -39,52 +41,70 @@ impl<'a> Record<'a> {
     pub fn raw_fields(&self) -> RawFields<'a> {
         RawFields { bytes: self.fields, left: self.field_count, is_indexed: true }
     }
-}
 
-impl RawFields<'_> {
-    /// Whether every field has come: to be asked at the end.
+    /// How many fields there are, and their bytes with keys and types.
     #[inline(always)]
-    pub fn is_indexed(&self) -> bool {
-        self.is_indexed
+    pub fn fields_size(&self) -> (usize, usize) {
+        (usize::from(self.field_count), self.fields.len())
     }
 }
 
-impl<'a> Iterator for RawFields<'a> {
-    type Item = (usize, RawValue<'a>);
-
+impl<'a> RawFields<'a> {
+    /// The key of the next field, whose value is to be read next.
     #[inline(always)]
-    fn next(&mut self) -> Option<Self::Item> {
+    pub fn key(&mut self) -> Option<usize> {
         self.left = self.left.checked_sub(1)?;
-        let taken = take(self.bytes);
-        match taken {
-            Some((key, value, rest)) if key != INLINE_KEY => {
+        match self.bytes.split_first() {
+            Some((key, rest)) if *key != INLINE_KEY => {
                 self.bytes = rest;
-                Some((usize::from(key), value))
+                Some(usize::from(*key))
             }
             _ => {
-                (self.left, self.is_indexed) = (0, false);
+                self.is_indexed = false;
                 None
             }
         }
     }
-}
 
-#[inline(always)]
-fn take(bytes: &[u8]) -> Option<(u8, RawValue<'_>, &[u8])> {
-    let [key, kind, rest @ ..] = bytes else { return None };
-    let number = || rest.split_first_chunk::<8>();
-    let (value, rest) = match *kind {
-        TEXT | JSON => {
-            let (length, rest) = rest.split_first_chunk::<4>()?;
-            let (text, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-            (if *kind == TEXT { RawValue::Text(text) } else { RawValue::Json(text) }, rest)
-        }
-        U64 => number().map(|(n, rest)| (RawValue::U64(u64::from_le_bytes(*n)), rest))?,
-        I64 => number().map(|(n, rest)| (RawValue::I64(i64::from_le_bytes(*n)), rest))?,
-        F64 => number().map(|(n, rest)| (RawValue::F64(f64::from_le_bytes(*n)), rest))?,
-        BOOL => rest.split_first().map(|(b, rest)| (RawValue::Bool(*b != 0), rest))?,
-        NULL => (RawValue::Null, rest),
-        _ => return None,
-    };
-    Some((*key, value, rest))
+    /// The value of the key that was read; `None` when it is damaged.
+    #[inline(always)]
+    pub fn value(&mut self) -> Option<RawValue<'a>> {
+        let (kind, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        Some(match *kind {
+            TEXT => RawValue::Text(self.text()?),
+            JSON => RawValue::Json(self.text()?),
+            U64 => RawValue::U64(self.word()?),
+            I64 => RawValue::I64(self.word()? as i64),
+            F64 => RawValue::F64(f64::from_bits(self.word()?)),
+            BOOL => {
+                let (value, rest) = self.bytes.split_first()?;
+                self.bytes = rest;
+                RawValue::Bool(*value != 0)
+            }
+            NULL => RawValue::Null,
+            _ => return None,
+        })
+    }
+
+    /// Whether every key has come: to be asked at the end.
+    #[inline(always)]
+    pub fn is_indexed(&self) -> bool {
+        self.is_indexed
+    }
+
+    #[inline(always)]
+    fn word(&mut self) -> Option<u64> {
+        let (word, rest) = self.bytes.split_first_chunk()?;
+        self.bytes = rest;
+        Some(u64::from_le_bytes(*word))
+    }
+
+    #[inline(always)]
+    fn text(&mut self) -> Option<&'a [u8]> {
+        let (length, rest) = self.bytes.split_first_chunk()?;
+        let (text, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        self.bytes = rest;
+        Some(text)
+    }
 }

@@ -17,6 +17,8 @@ const FILE: &str = "events-2026-11-21.jsonl";
 #[derive(Default)]
 struct Lines {
     panic_on: Option<&'static str>,
+    /// Panics outside of the encoding of a record, with a batch in which this is.
+    panic_in_show: Option<&'static str>,
 }
 
 impl Sink for Lines {
@@ -35,7 +37,9 @@ impl Sink for Lines {
         batch.lines(record.kind).extend_from_slice(line.as_bytes());
         assert_ne!(Some(record.message), self.panic_on, "poison");
     }
-    fn show(&mut self, _batch: &Batch) -> [bool; 3] {
+    fn show(&mut self, batch: &Batch) -> [bool; 3] {
+        let lines = String::from_utf8_lossy(batch.bytes(Kind::Event));
+        assert!(self.panic_in_show.is_none_or(|poison| !lines.contains(poison)), "poison");
         [false; 3]
     }
     fn move_to(&mut self, _slot: u32) {}
@@ -100,9 +104,11 @@ impl Dead {
             fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path).unwrap();
         let mut image = Image::open(&self.instance.join("rings/1.ring")).unwrap();
         let length = image.next().unwrap().expect("a record");
-        let mut stage = Stage::create(&self.instance.join("stage")).unwrap();
+        let (mut stage, mut batch) = Stage::create(&self.instance.join("stage")).unwrap();
+        batch.lines(Kind::Event).extend_from_slice(bytes.as_bytes());
+        let lines = batch.of(Kind::Event);
         let inode = file.metadata().unwrap().ino();
-        let target = ToStage { file: FILE, inode, offset, bytes: [b"", bytes.as_bytes()] };
+        let target = ToStage { file: FILE, inode, offset, on_new_line: false, lines };
         stage.ready(&[(1, image.position() + length as u64)], &[target]).unwrap();
         stage
     }
@@ -333,7 +339,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn the_live_drain_writes_each_record_once_and_the_books_add_up() {
     let dead = dead(&["a", "poison", "b"]);
     let unsynced = Unsynced::default();
-    let thread = drain(&dead, Lines { panic_on: Some("poison") }, &unsynced);
+    let thread = drain(&dead, Lines { panic_on: Some("poison"), ..Lines::default() }, &unsynced);
     let control: &Control = dead.journal.control();
     assert!(control.flush(PATIENCE));
     dead.record("c");
@@ -352,6 +358,20 @@ fn the_live_drain_writes_each_record_once_and_the_books_add_up() {
     let account = dead.journal.account(Kind::Event);
     assert_eq!(account.dropped, [(DropReason::AfterShutdown, 1)]);
     assert_eq!(account.offered, 5);
+}
+
+#[test]
+fn a_drain_that_panics_goes_on_and_refuses_what_it_panics_at_for_the_third_time() {
+    let dead = dead(&["a", "b", "poison", "c"]);
+    let sink = Lines { panic_in_show: Some("poison"), ..Lines::default() };
+    let thread = drain(&dead, sink, &Unsynced::default());
+    assert!(dead.journal.control().flush(PATIENCE));
+    assert_eq!(dead.lines(), "1 0 tick a\n1 1 tick b\n1 3 tick c\n");
+    let account = dead.journal.account(Kind::Event);
+    assert_eq!((account.delivered, account.rejected, account.pending), (3, 1, 0));
+    assert!(dead.journal.drain_restarts() >= 3);
+    assert!(dead.journal.control().stop(PATIENCE));
+    thread.join().unwrap();
 }
 
 #[test]
@@ -396,9 +416,8 @@ fn a_batch_that_waits_for_the_disk_gets_a_new_place_when_its_file_has_changed() 
         let dead = dead(&[]);
         let path = dead.root.path().join(FILE);
         fs::write(&path, "old\n").unwrap();
-        let stage = Stage::create(&dead.instance.join("stage")).unwrap();
+        let (stage, mut batch) = Stage::create(&dead.instance.join("stage")).unwrap();
         let mut writer = Writer::new(dead.root.path(), Some(stage), Unsynced::default());
-        let mut batch = Batch::default();
         batch.lines(Kind::Event).extend_from_slice(FIRST.as_bytes());
         writer.stage(&batch, &[], &Lines::default()).unwrap();
         writer.fail_once();

@@ -28,6 +28,11 @@ const INTERVAL: Duration = Duration::from_millis(100);
 const AGE_MAX: Duration = Duration::from_secs(2);
 /// What two anchors may disagree by; more is a step of the clock, and followed.
 const JITTER_NS: u64 = 1_000_000;
+/// Ticks between which both clocks are read for an anchor, some microseconds: the thread was not
+/// stopped in between.
+const READING_TICKS_MAX: u64 = 20_000;
+/// Readings tried at a look; on a busy machine the next look has better luck.
+const READINGS: usize = 4;
 
 /// What a thread remembers of the anchor.
 #[derive(Debug)]
@@ -90,17 +95,22 @@ pub(crate) struct Calibration {
 impl Calibration {
     /// Finds out whether the processor's counter can be used.
     pub(crate) fn new() -> Self {
-        Self { last: counter::is_sound().then(|| (Instant::now(), counter::read())) }
+        let first = || (0..READINGS).find_map(|_| read_clocks());
+        let now = || Reading { ticks: counter::read(), now: Instant::now(), wall: 0 };
+        let last = counter::is_sound().then(|| first().unwrap_or_else(now));
+        Self { last: last.map(|Reading { ticks, now, .. }| (now, ticks)) }
     }
 
     /// Publishes a new anchor when the last one is a tenth of a second old.
     pub(crate) fn tick(&mut self) {
         let Some((then, ticks_then)) = self.last else { return };
-        let (wall, now, ticks) = (wall_ns(), Instant::now(), counter::read());
-        let (passed, ticks_passed) = (now.duration_since(then), ticks.wrapping_sub(ticks_then));
-        if passed < INTERVAL {
+        if then.elapsed() < INTERVAL {
             return;
         }
+        let Some(Reading { ticks, now, wall }) = (0..READINGS).find_map(|_| read_clocks()) else {
+            return;
+        };
+        let (passed, ticks_passed) = (now.duration_since(then), ticks.wrapping_sub(ticks_then));
         self.last = Some((now, ticks));
         let passed_ns = passed.as_nanos();
         let rate = (passed_ns << RATE_BITS) / u128::from(ticks_passed.max(1));
@@ -114,6 +124,23 @@ impl Calibration {
         let (rate, ticks_max) = (rate as u64, ticks_max as u64);
         PUBLISHED.publish(Anchor { ticks, ticks_max, ns: wall, rate });
     }
+}
+
+/// All clocks at one moment.
+struct Reading {
+    ticks: u64,
+    now: Instant,
+    wall: u64,
+}
+
+/// `None` when the thread was stopped between two of them: an anchor of that would be wrong by as
+/// much, and times would run backwards when the next one is right.
+fn read_clocks() -> Option<Reading> {
+    let before = counter::read();
+    let (wall, now) = (wall_ns(), Instant::now());
+    let between = counter::read().wrapping_sub(before);
+    let ticks = before + between / 2;
+    (between <= READING_TICKS_MAX).then_some(Reading { ticks, now, wall })
 }
 
 impl Default for Calibration {
@@ -170,7 +197,7 @@ mod tests {
         while begun.elapsed() < INTERVAL * 4 {
             calibration.tick();
             let (before, now, after) = (wall_ns(), clock.now(), wall_ns());
-            // The test's own thread may be stopped between two reads, in one direction.
+            // The test's own thread may be stopped between two reads: before and after are apart.
             assert!(
                 now + JITTER_NS >= before && now <= after + JITTER_NS,
                 "{before} {now} {after}"

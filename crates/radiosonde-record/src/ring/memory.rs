@@ -150,6 +150,30 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// A range of the bytes, to be written.
+    ///
+    /// # Safety
+    /// The range is in bounds, and nobody else reads or writes it as long as the result is used.
+    #[expect(clippy::mut_from_ref, reason = "exclusive by the caller's promise")]
+    pub(super) unsafe fn bytes_mut(&self, at: usize, len: usize) -> &mut [u8] {
+        debug_assert!(at <= self.len && len <= self.len - at);
+        // SAFETY: in bounds, initialised (zeroed at creation), exclusive by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(at), len) }
+    }
+
+    /// A range of the bytes.
+    ///
+    /// # Safety
+    /// The range is in bounds, and nobody writes it as long as the result is used.
+    pub(super) unsafe fn bytes(&self, at: usize, len: usize) -> &[u8] {
+        debug_assert!(at <= self.len && len <= self.len - at);
+        // SAFETY: in bounds, initialised (zeroed at creation), and not written by the caller's
+        // promise.
+        unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(at), len) }
+    }
+}
+
 impl Drop for Memory {
     fn drop(&mut self) {
         if let Backing::Heap(layout) = self.backing {

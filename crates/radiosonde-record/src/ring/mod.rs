@@ -68,7 +68,7 @@ pub(crate) use layout::Counters;
 pub(crate) use memory::Memory;
 pub(crate) use producer::{Full, Producer};
 pub(crate) use region::Region;
-pub(crate) use stage_memory::StageMemory;
+pub(crate) use stage_memory::Segment;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -209,8 +209,10 @@ impl<M: Words> Ring<M> {
         }
         let Ok(mut handover) = self.handover.try_lock() else { return };
         *handover = match std::mem::replace(&mut *handover, Handover::Nothing) {
-            Handover::Larger(larger) => {
+            Handover::Larger(mut larger) => {
                 self.ready.store(false, Ordering::Release);
+                // A loss shows where this thread's next record will be.
+                larger.leave_gap(producer.take_gap());
                 // One more was asked for meanwhile: it would wait here for nobody.
                 self.asked.store(false, Ordering::Relaxed);
                 self.attention.store(true, Ordering::Release);

@@ -25,6 +25,10 @@ pub(crate) struct Producer<M = Memory> {
     rearm_at: Option<u64>,
     /// The ring was more than half full of late: a larger one may have been made ready.
     pressed: bool,
+    /// Records dropped behind the one of this number among the accepted: no later one shows their
+    /// gap yet.
+    unseen: u64,
+    unseen_behind: u64,
 }
 
 /// There is no room.
@@ -40,7 +44,17 @@ pub(crate) enum Full {
 
 impl<M: Words> Producer<M> {
     pub(super) fn new(ring: Arc<Ring<M>>) -> Self {
-        Self { ring, head: 0, sequence: 0, accepted: 0, tail: 0, rearm_at: None, pressed: false }
+        Self {
+            ring,
+            head: 0,
+            sequence: 0,
+            accepted: 0,
+            tail: 0,
+            rearm_at: None,
+            pressed: false,
+            unseen: 0,
+            unseen_behind: 0,
+        }
     }
 
     /// Pushes a record of `length` bytes, a multiple of 8, which `fill` writes. Whether the ring is
@@ -153,8 +167,25 @@ impl<M: Words> Producer<M> {
 
     /// Counts a record that is not pushed. It takes a sequence number: the gap is the proof.
     pub(crate) fn drop_record(&mut self, kind: Kind, reason: DropReason, level: Level) {
-        self.sequence += 1;
         self.ring.memory.add(layout::dropped_at(kind, reason, level), 1);
+        self.leave_gap(1);
+    }
+
+    /// Numbers that no record will have.
+    pub(super) fn leave_gap(&mut self, numbers: u64) {
+        if self.unseen_behind != self.accepted {
+            (self.unseen_behind, self.unseen) = (self.accepted, 0);
+        }
+        self.unseen += numbers;
+        self.sequence += numbers;
+    }
+
+    /// Takes the numbers back that were left out behind the last record.
+    pub(super) fn take_gap(&mut self) -> u64 {
+        let taken = if self.unseen_behind == self.accepted { self.unseen } else { 0 };
+        self.unseen -= taken;
+        self.sequence -= taken;
+        taken
     }
 
     pub(crate) fn ring(&self) -> &Arc<Ring<M>> {

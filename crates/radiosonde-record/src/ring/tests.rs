@@ -5,17 +5,17 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 
 use super::*;
-use crate::format::{Builder, Record, Site, seal};
+use crate::format::{Buffer, Builder, Record, Site, seal};
 use crate::level::{DropReason, Kind, Level};
 use crate::value::Value;
 
 fn record(message: &str) -> Vec<u8> {
-    let mut buffer = Vec::new();
+    let mut buffer = Buffer::for_record(Vec::new());
     let site = Site::Registered(1);
     let mut builder = Builder::new(&mut buffer, Kind::Event, Level::Info, 7, &site, &[]);
     builder.message(Value::Str(message));
     builder.finish();
-    buffer
+    buffer.written().to_vec()
 }
 
 fn message(bytes: &[u8]) -> String {

@@ -1,0 +1,112 @@
+//! Values as text: cut where they are too long, and formatted by code of the application.
+
+use std::fmt::{self, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::buffer::{Buffer, Written};
+use crate::descriptor::floor_char_boundary;
+use crate::value::Value;
+
+static FORMAT_PANICS: AtomicU64 = AtomicU64::new(0);
+
+/// How often a `Display` or `Debug` of the application panicked while its value was recorded.
+pub fn format_panics() -> u64 {
+    FORMAT_PANICS.load(Ordering::Relaxed)
+}
+
+impl Buffer {
+    /// Appends a value as text of at most `max` bytes and a marker.
+    #[inline]
+    pub(super) fn write_text(&mut self, max: usize, value: Value<'_>) -> Written {
+        match value {
+            Value::Str(text) if text.len() <= max => fits(self.bytes(text.as_bytes())),
+            Value::Debug(value) => self.guarded(max, |out| write!(out, "{value:?}")),
+            Value::Display(value) => self.guarded(max, |out| write!(out, "{value}")),
+            value => self.write_other(max, value),
+        }
+    }
+
+    #[inline(never)]
+    fn write_other(&mut self, max: usize, value: Value<'_>) -> Written {
+        match value {
+            Value::Str(text) => {
+                let end = floor_char_boundary(text, max);
+                let marker = format!("…[cut, {} bytes in all]", text.len());
+                let whole = self.bytes(&text.as_bytes()[..end]) && self.bytes(marker.as_bytes());
+                fits(whole).and_cut()
+            }
+            Value::Bytes(bytes) => {
+                let text = String::from_utf8_lossy(&bytes[..bytes.len().min(max + 4)]);
+                self.write_text(max, Value::Str(&text))
+            }
+            value => self.guarded(max, |out| write!(out, "{value:?}")),
+        }
+    }
+
+    /// Runs a formatter of the application, which may panic, log, or never end.
+    #[inline]
+    fn guarded(
+        &mut self,
+        max: usize,
+        format: impl FnOnce(&mut Bounded<'_>) -> fmt::Result,
+    ) -> Written {
+        let start = self.len();
+        let mut bounded = Bounded { out: self, limit: start + max, written: Written::Whole };
+        let formatted = catch_unwind(AssertUnwindSafe(|| format(&mut bounded)));
+        let written = bounded.written;
+        match formatted {
+            Ok(Ok(())) => written,
+            failed => self.failed(start, written, failed.is_err()),
+        }
+    }
+
+    /// Says in place of a text, or of the rest of it, why it is not there.
+    #[cold]
+    fn failed(&mut self, start: usize, written: Written, is_panic: bool) -> Written {
+        if is_panic {
+            FORMAT_PANICS.fetch_add(1, Ordering::Relaxed);
+        }
+        match written {
+            Written::Refused => Written::Refused,
+            Written::Cut => fits(self.bytes("…[cut]".as_bytes())).and_cut(),
+            Written::Whole if is_panic => {
+                self.truncate(start);
+                fits(self.bytes(b"[panicked while formatting]"))
+            }
+            Written::Whole => fits(self.bytes(b"[formatting failed]")),
+        }
+    }
+}
+
+fn fits(all: bool) -> Written {
+    if all { Written::Whole } else { Written::Refused }
+}
+
+/// What a formatter writes to: it ends with an error, since a formatter must not run on for output
+/// nobody keeps.
+struct Bounded<'a> {
+    out: &'a mut Buffer,
+    /// Length of the buffer that ends the text.
+    limit: usize,
+    written: Written,
+}
+
+impl Bounded<'_> {
+    #[cold]
+    fn cut(&mut self, text: &str) -> fmt::Result {
+        let end = floor_char_boundary(text, self.limit.saturating_sub(self.out.len()));
+        self.written = fits(self.out.bytes(&text.as_bytes()[..end])).and_cut();
+        Err(fmt::Error)
+    }
+}
+
+impl fmt::Write for Bounded<'_> {
+    #[inline]
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.out.len() + text.len() <= self.limit && self.out.bytes(text.as_bytes()) {
+            return Ok(());
+        }
+        self.cut(text)
+    }
+}

@@ -1,0 +1,181 @@
+//! A ring that is full: what is lost is counted by level and reason, what matters most is lost
+//! last, and the application does not wait for long.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{Host, bounded, dropped, gaps, record_with};
+use radiosonde_record::{DropReason, FIELD_MAX, Level, MESSAGE_MAX, Value};
+
+/// Dropped events by level, as another process finds them in the headers of the ring files: from
+/// byte 256 one number for each kind, reason (of 8) and level.
+fn in_headers(host: &Host, reason: DropReason) -> BTreeMap<&'static str, u64> {
+    let mut sum: BTreeMap<_, u64> = BTreeMap::new();
+    for (path, _) in host.rings() {
+        let bytes = fs::read(path).unwrap();
+        for level in Level::ALL {
+            let at = 256 + 8 * (reason as usize * Level::ALL.len() + level as usize);
+            let count = u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+            *sum.entry(level.as_str()).or_default() += count;
+        }
+    }
+    sum.retain(|_, count| *count > 0);
+    sum
+}
+
+/// Every tenth is an error, every hundredth critical.
+fn level(n: u64) -> Level {
+    match n {
+        n if n.is_multiple_of(100) => Level::Critical,
+        n if n.is_multiple_of(10) => Level::Error,
+        _ => Level::Info,
+    }
+}
+
+#[test]
+fn two_producers_at_full_speed_lose_exactly_what_is_counted_by_level_and_reason() {
+    bounded(|| {
+        const FOR: Duration = Duration::from_secs(3);
+        let mut host = Host::draining();
+        let calls = thread::scope(|scope| {
+            let spawn = |thread: u32| {
+                let host = &host;
+                scope.spawn(move || {
+                    let (begin, mut calls) = (Instant::now(), BTreeMap::<_, u64>::new());
+                    // Little for the producer to do, and more for the drain.
+                    let text = format!("{thread} {}", "x".repeat(2000));
+                    let mut n = 0;
+                    while begin.elapsed() < FOR {
+                        n += 1;
+                        host.record(level(n), &text);
+                        *calls.entry(level(n).as_str()).or_default() += 1;
+                    }
+                    calls
+                })
+            };
+            [0, 1].map(spawn).map(|thread| thread.join().unwrap())
+        });
+        let (account, lines) = host.end();
+        let mut offered = BTreeMap::<_, u64>::new();
+        for (level, count) in calls.iter().flatten() {
+            *offered.entry(*level).or_default() += count;
+        }
+        assert_eq!(account.offered, offered.values().sum::<u64>());
+        let mut became = in_headers(&host, DropReason::RingFull);
+        let lost = became.clone();
+        assert!(lost.values().sum::<u64>() > 0, "the test did not overload: {account:?}");
+        for line in &lines {
+            *became.entry(Level::parse(&line.level).unwrap().as_str()).or_default() += 1;
+        }
+        assert_eq!(became, offered, "lost {lost:?}");
+        assert_eq!(account.dropped, [(DropReason::RingFull, lost.values().sum())]);
+        assert!(gaps(&lines) <= account.dropped_total());
+        // In parts of what was offered, errors are lost less often.
+        let part = |level| lost.get(level).copied().unwrap_or(0) as f64 / offered[level] as f64;
+        assert!(part("error") <= part("info"), "lost {lost:?} of {offered:?}");
+        assert!(part("critical") <= part("info"), "lost {lost:?} of {offered:?}");
+    });
+}
+
+#[test]
+fn an_eighth_of_the_ring_is_kept_for_errors() {
+    bounded(|| {
+        let mut host = Host::new();
+        let text = "x".repeat(900);
+        let mut infos = 0;
+        while host.account().dropped.is_empty() {
+            host.record(Level::Info, &text);
+            infos += 1;
+        }
+        let full = host.account();
+        let mut errors = 0;
+        while host.account().dropped == full.dropped {
+            host.record([Level::Error, Level::Critical][errors % 2], &text);
+            errors += 1;
+        }
+        // A record is about a kilobyte; an eighth of 64 KiB is eight of them.
+        assert!((5..=9).contains(&errors), "{errors} after {infos}");
+        host.drain();
+        let (account, lines) = host.end();
+        assert_eq!(lines.len(), infos - 1 + errors - 1);
+        assert_eq!(account.dropped, [(DropReason::RingFull, 2)]);
+    });
+}
+
+#[test]
+fn a_stall_costs_one_wait_and_not_one_for_each_event() {
+    bounded(|| {
+        const EVENTS: u64 = 100_000;
+        let mut host = Host::new();
+        let begin = Instant::now();
+        for _ in 0..EVENTS {
+            host.record(Level::Info, "nobody drains");
+        }
+        // One wait for each would be a hundred seconds.
+        assert!(begin.elapsed() < Duration::from_secs(50));
+        let account = host.account();
+        assert_eq!(account.offered, EVENTS);
+        assert_eq!(account.dropped, [(DropReason::RingFull, EVENTS - account.pending)]);
+        // As soon as there is room, there is a record again.
+        host.drain();
+        assert!(host.journal.control().flush(common::PATIENCE));
+        host.record(Level::Info, "room again");
+        let (account, lines) = host.end();
+        assert_eq!(lines.last().unwrap().message, "room again");
+        assert_eq!(gaps(&lines), account.dropped_total(), "each loss is a gap in the ids");
+    });
+}
+
+#[test]
+fn a_record_too_large_for_the_ring_of_its_thread_arrives_over_the_shared_one() {
+    bounded(|| {
+        let mut host = Host::new();
+        let text = "x".repeat(FIELD_MAX);
+        // About 50 KiB: what is in the ring already leaves no room for it, nor would half of it.
+        for _ in 0..10 {
+            host.record(Level::Info, &"y".repeat(2000));
+        }
+        for _ in 0..3 {
+            record_with(&host.journal, Level::Info, |record| {
+                record.message(Value::Str("large"));
+                for key in ["a", "b", "c", "d"] {
+                    record.field_named(key, Value::Str(&text));
+                }
+            });
+        }
+        host.drain();
+        let (account, lines) = host.end();
+        assert_eq!((account.offered, account.dropped_total()), (13, 0), "{account:?}");
+        let large: Vec<_> = lines.iter().filter(|line| line.message == "large").collect();
+        assert_eq!(large.len(), 3);
+        assert!(large.iter().all(|line| line.text == 4 * FIELD_MAX && !line.truncated));
+        assert!(large.iter().any(|line| line.ring == 0), "{large:?}");
+    });
+}
+
+#[test]
+fn what_no_record_can_hold_is_cut_marked_and_counted() {
+    bounded(|| {
+        let mut host = Host::draining();
+        let text = "x".repeat(1024 * 1024);
+        host.record(Level::Info, &text);
+        record_with(&host.journal, Level::Info, |record| {
+            record.message(Value::Str("many"));
+            for _ in 0..100 {
+                record.field_named("key", Value::Str(&text));
+            }
+        });
+        host.record(Level::Info, &"x".repeat(MESSAGE_MAX));
+        let (account, lines) = host.end();
+        assert_eq!((account.offered, account.dropped_total()), (3, 0), "{account:?}");
+        assert_eq!(account.truncated, 2);
+        let cut: Vec<_> = lines.iter().map(|line| line.truncated).collect();
+        assert_eq!(cut.iter().filter(|cut| **cut).count(), 2, "{cut:?}");
+        assert_eq!(dropped(&account, DropReason::RingFull), 0);
+    });
+}
