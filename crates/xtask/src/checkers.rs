@@ -102,14 +102,24 @@ const MIRI: &[(&str, &str, &[&str])] = &[
     (
         "rings and records",
         "",
-        &["-p", "radiosonde-record", "--lib", "--", "ring::", "format::", "plain::", "sites::"],
+        &[
+            "-p",
+            "radiosonde-record",
+            "--lib",
+            "--",
+            "ring::",
+            "format::",
+            "plain::",
+            "lines::",
+            "sites::",
+        ],
     ),
     (
         "two threads at a ring, in 16 orders",
         "-Zmiri-many-seeds=0..16",
         &["-p", "radiosonde-record", "--lib", "--", "two_threads"],
     ),
-    ("the encoder", "", &["-p", "radiosonde-events", "--lib"]),
+    ("the encoder", "", &["-p", "radiosonde-events", "--lib", "--test", "fuzz"]),
 ];
 
 fn miri(_: &Options, run: &mut Run) {
