@@ -99,6 +99,7 @@ impl Journal {
         let mut rings = Rings::new(&placement);
         let shared = rings.create(SHARED_CAPACITY)?;
         let shared_ring = Arc::clone(shared.ring());
+        rings.add_spares();
         Ok(Self(Arc::new(Inner {
             id: NEXT_JOURNAL.fetch_add(1, Ordering::Relaxed),
             placement,

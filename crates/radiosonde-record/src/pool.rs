@@ -115,15 +115,24 @@ impl Rings {
             self.free.extend(larger.and_then(|larger| ring.offer(larger)));
         }
         // One at a look: the drain has other things to do.
+        self.add_spare();
+    }
+
+    /// Makes all spares: before the first record, which may be the first of a thousand.
+    pub(crate) fn add_spares(&mut self) {
+        while self.add_spare() {}
+    }
+
+    fn add_spare(&mut self) -> bool {
         let of = |capacity| {
             let capacities = self.free.iter().map(|producer| producer.ring().capacity());
             capacities.filter(|free| *free == capacity).count()
         };
         let missing = SPARES.into_iter().find(|(capacity, count)| of(*capacity) < *count);
-        if let Some((capacity, _)) = missing {
-            let spare = self.create_within_cap(capacity);
-            self.free.extend(spare);
-        }
+        let spare = missing.and_then(|(capacity, _)| self.create_within_cap(capacity));
+        let added = spare.is_some();
+        self.free.extend(spare);
+        added
     }
 
     /// A larger ring for a producer that is under pressure, when there is a free one; its own goes
