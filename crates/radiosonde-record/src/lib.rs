@@ -62,6 +62,7 @@ mod journal;
 mod lanes;
 mod level;
 mod lines;
+mod place;
 mod placement;
 mod plain;
 mod pool;
@@ -93,7 +94,7 @@ pub use format::{RawFields, RawValue};
 pub use journal::{Journal, Placement, RING_CAPACITY_MAX, RING_CAPACITY_MIN, RINGS_BYTES_MAX};
 pub use level::{DropReason, Kind, Level};
 pub use lines::Lines;
-pub use placement::{FileSystem, file_system};
+pub use placement::{FileSystem, file_system, room_for_rings};
 #[doc(hidden)]
 pub use plain::{Cursor, FieldList};
 pub use rate::{HeldBack, LevelLimits, RateLimit};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::journal::{Placement, RING_CAPACITY_MAX, RING_CAPACITY_MIN, RINGS_BYTES_MAX};
+use crate::placement::room_for_rings;
 use crate::ring::{Consumer, Memory, Producer, Ring};
 use crate::slot::RINGS;
 
@@ -15,6 +16,8 @@ const GROWTH: usize = 4;
 /// looked.
 const SPARES: [(usize, usize); 3] =
     [(RING_CAPACITY_MIN, 2), (RING_CAPACITY_MIN * GROWTH, 1), (RING_CAPACITY_MAX, 1)];
+/// The ring all share, and some small ones, however little room there is.
+const BYTES_MAX_MIN: usize = 2 * 1024 * 1024;
 /// Pause after a ring that could not be made: on a full disk nobody should try at each look.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
@@ -32,6 +35,8 @@ pub(crate) struct Rings {
     next_number: u32,
     /// Memory of all of them.
     bytes: usize,
+    /// What it may be.
+    bytes_max: usize,
     /// When the system refused the last one.
     refused: Option<Instant>,
 }
@@ -42,8 +47,11 @@ impl Rings {
             Placement::Directory(path) => Some(path.join(RINGS)),
             Placement::Memory => None,
         };
+        // What the system does not tell, it says when a ring is made.
+        let room = directory.as_deref().and_then(|path| room_for_rings(path).ok());
+        let bytes_max = room.unwrap_or(RINGS_BYTES_MAX).max(BYTES_MAX_MIN);
         let (all, free, new) = (Vec::new(), Vec::new(), Vec::new());
-        Self { directory, all, free, new, next_number: 0, bytes: 0, refused: None }
+        Self { directory, all, free, new, next_number: 0, bytes: 0, bytes_max, refused: None }
     }
 
     pub(crate) fn all(&self) -> &[Arc<Ring>] {
@@ -69,7 +77,7 @@ impl Rings {
     }
 
     fn create_within_cap(&mut self, capacity: usize) -> Option<Producer> {
-        let is_past_cap = self.bytes + Ring::memory_size(capacity) > RINGS_BYTES_MAX;
+        let is_past_cap = self.bytes + Ring::memory_size(capacity) > self.bytes_max;
         if is_past_cap || self.refused.is_some_and(|at| at.elapsed() < REFUSED_PAUSE) {
             return None;
         }
