@@ -114,7 +114,14 @@ fn warn(instance: &RecoveredInstance) -> bool {
     for (path, reason) in &recovered.unreadable {
         eprintln!("radiosonde: {}: not recovered: {}", show(path), shown(reason));
     }
+    if let Some(place) = &recovered.gone {
+        let place = show(place);
+        eprintln!(
+            "radiosonde: {name}: its rings were in {place}, which is gone; what was pending is lost"
+        );
+    }
     counts.iter().any(|(count, _)| *count > 0)
+        || recovered.gone.is_some()
         || !recovered.unreadable.is_empty()
         || recovered.quarantined.is_some()
 }

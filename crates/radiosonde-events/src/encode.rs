@@ -49,7 +49,7 @@ impl Encoder {
         }
     }
 
-    /// For records that were read from files: what they call JSON is looked at first.
+    /// For records that come from files: nothing in them is taken for JSON without a look.
     pub(crate) fn checking_json(self) -> Self {
         Self { checks_json: true, ..self }
     }
@@ -202,7 +202,7 @@ impl Parts<'_, '_> {
     /// redacted; `None` when they stand otherwise, and then some may have been appended.
     #[inline(always)]
     fn listed_members(&self, line: &mut Line<'_, impl Room>) -> Option<bool> {
-        if self.record.truncated || !self.text.is_distinct {
+        if self.record.truncated || !self.text.is_distinct || self.checks_json {
             return None;
         }
         let mut next = 0;

@@ -30,6 +30,7 @@ pub(crate) fn resolve<'a>(
         is_redacted |= is_secret;
         let value = match value {
             _ if is_secret => Value::Str(REDACTED),
+            // A line that cannot be read would cost more than its value.
             Value::Json(text) if checks_json && !is_json(text) => Value::Str(text),
             value => value,
         };
@@ -74,10 +75,10 @@ fn counter<'s>(
     }
 }
 
+const UNKNOWN_KEYS: [&str; 8] =
+    ["field_0", "field_1", "field_2", "field_3", "field_4", "field_5", "field_6", "field_7"];
+
 /// Whether the text can stand in a line.
 fn is_json(text: &str) -> bool {
     !text.contains('\n') && serde_json::from_str::<serde_json::Value>(text).is_ok()
 }
-
-const UNKNOWN_KEYS: [&str; 8] =
-    ["field_0", "field_1", "field_2", "field_3", "field_4", "field_5", "field_6", "field_7"];

@@ -42,7 +42,7 @@ pub fn record(front: Front<'_>, site: &Site, build: impl FnOnce(&mut Builder<'_>
     bytes
 }
 
-/// A record as [`Journal::event`](crate::Journal::event) makes it in the ring; `None` when it would
+/// A record as [`Journal::plain_event`](crate::Journal::plain_event) makes it in the ring; `None` when it would
 /// not.
 pub fn plain_record(
     front: Front<'_>,

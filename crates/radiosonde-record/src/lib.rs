@@ -26,7 +26,7 @@
 //!
 //! # Behaviour under failure
 //!
-//! [`Journal::record`] and [`Journal::event`] return nothing and never panic. A full ring costs one
+//! [`Journal::record`] and [`Journal::plain_event`] return nothing and never panic. A full ring costs one
 //! wait of at most 1 ms, then drops are counted by level and reason until a quarter of the ring has
 //! drained; an eighth of it is kept for errors. A full disk blocks the drain, not the application:
 //! records wait in the rings, then drop, counted. A formatter that panics costs its value; one that
@@ -62,6 +62,7 @@ mod journal;
 mod lanes;
 mod level;
 mod lines;
+mod place;
 mod placement;
 mod plain;
 mod pool;
@@ -93,7 +94,7 @@ pub use format::{RawFields, RawValue};
 pub use journal::{Journal, Placement, RING_CAPACITY_MAX, RING_CAPACITY_MIN, RINGS_BYTES_MAX};
 pub use level::{DropReason, Kind, Level};
 pub use lines::Lines;
-pub use placement::{FileSystem, file_system};
+pub use placement::{FileSystem, file_system, room_for_rings};
 #[doc(hidden)]
 pub use plain::{Cursor, FieldList};
 pub use rate::{HeldBack, LevelLimits, RateLimit};

@@ -6,13 +6,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::journal::{Placement, RING_CAPACITY_MAX, RING_CAPACITY_MIN, RINGS_BYTES_MAX};
+use crate::placement::room_for_rings;
 use crate::ring::{Consumer, Memory, Producer, Ring};
 use crate::slot::RINGS;
 
 /// How much larger the next ring of a thread under pressure is.
 const GROWTH: usize = 4;
-/// Free rings of the first size the drain keeps, so that a new thread finds one.
-const SPARES: usize = 2;
+/// Free rings the drain keeps, by capacity: for new threads, and for those that burst before it has
+/// looked.
+const SPARES: [(usize, usize); 3] =
+    [(RING_CAPACITY_MIN, 2), (RING_CAPACITY_MIN * GROWTH, 1), (RING_CAPACITY_MAX, 1)];
+/// The ring all share, and some small ones, however little room there is.
+const BYTES_MAX_MIN: usize = 2 * 1024 * 1024;
 /// Pause after a ring that could not be made: on a full disk nobody should try at each look.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
@@ -30,6 +35,8 @@ pub(crate) struct Rings {
     next_number: u32,
     /// Memory of all of them.
     bytes: usize,
+    /// What it may be.
+    bytes_max: usize,
     /// When the system refused the last one.
     refused: Option<Instant>,
 }
@@ -40,8 +47,11 @@ impl Rings {
             Placement::Directory(path) => Some(path.join(RINGS)),
             Placement::Memory => None,
         };
+        // What the system does not tell, it says when a ring is made.
+        let room = directory.as_deref().and_then(|path| room_for_rings(path).ok());
+        let bytes_max = room.unwrap_or(RINGS_BYTES_MAX).max(BYTES_MAX_MIN);
         let (all, free, new) = (Vec::new(), Vec::new(), Vec::new());
-        Self { directory, all, free, new, next_number: 0, bytes: 0, refused: None }
+        Self { directory, all, free, new, next_number: 0, bytes: 0, bytes_max, refused: None }
     }
 
     pub(crate) fn all(&self) -> &[Arc<Ring>] {
@@ -67,7 +77,7 @@ impl Rings {
     }
 
     fn create_within_cap(&mut self, capacity: usize) -> Option<Producer> {
-        let is_past_cap = self.bytes + Ring::memory_size(capacity) > RINGS_BYTES_MAX;
+        let is_past_cap = self.bytes + Ring::memory_size(capacity) > self.bytes_max;
         if is_past_cap || self.refused.is_some_and(|at| at.elapsed() < REFUSED_PAUSE) {
             return None;
         }
@@ -113,10 +123,34 @@ impl Rings {
             self.free.extend(larger.and_then(|larger| ring.offer(larger)));
         }
         // One at a look: the drain has other things to do.
-        let spares = self.free.len();
-        if spares < SPARES {
-            let spare = self.create_within_cap(RING_CAPACITY_MIN);
-            self.free.extend(spare);
+        self.add_spare();
+    }
+
+    /// Makes all spares: before the first record, which may be the first of a thousand.
+    pub(crate) fn add_spares(&mut self) {
+        while self.add_spare() {}
+    }
+
+    fn add_spare(&mut self) -> bool {
+        let of = |capacity| {
+            let capacities = self.free.iter().map(|producer| producer.ring().capacity());
+            capacities.filter(|free| *free == capacity).count()
+        };
+        let missing = SPARES.into_iter().find(|(capacity, count)| of(*capacity) < *count);
+        let spare = missing.and_then(|(capacity, _)| self.create_within_cap(capacity));
+        let added = spare.is_some();
+        self.free.extend(spare);
+        added
+    }
+
+    /// A larger ring for a producer that is under pressure, when there is a free one; its own goes
+    /// to the next thread.
+    pub(crate) fn exchange(&mut self, producer: &mut Producer) {
+        let wanted = (producer.ring().capacity() * GROWTH).min(RING_CAPACITY_MAX);
+        if producer.ring().capacity() < wanted
+            && let Some(larger) = self.take_free(wanted)
+        {
+            self.free.push(producer.move_to(larger));
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::descriptor::Descriptor;
 use crate::files::Unsynced;
 use crate::lanes::{self, Lane};
 use crate::level::{DropReason, Kind, Level};
+use crate::place::{self, Place};
 use crate::ring::image::Image;
 use crate::ring::{Counters, Source as _, region};
 use crate::site_cache::SiteCache;
@@ -55,6 +56,9 @@ pub struct Recovered {
     pub dropped: Vec<(Kind, DropReason, Level, u64)>,
     /// Ring files that are not ours or of another version, with the reason.
     pub unreadable: Vec<(PathBuf, String)>,
+    /// Where its rings and its stage were, when that place is there no more: what it had not yet
+    /// delivered is lost, and nobody knows how much that was.
+    pub gone: Option<PathBuf>,
     /// Where the remains were set aside, when recovering them has failed too often.
     pub quarantined: Option<PathBuf>,
 }
@@ -123,7 +127,11 @@ impl Remains {
     fn resolve(root: &Path, instance: Instance, sink: &mut dyn Sink) -> io::Result<Self> {
         let mut recovered = Recovered::default();
         let unsynced = Unsynced::default();
-        let path = &instance.path;
+        // Asked again: a pointer that cannot be read must not be taken for none.
+        if let Place::Gone(path) = place::find(&instance.path)? {
+            recovered.gone = Some(path);
+        }
+        let path = &instance.files;
         let mut images = open_images(&path.join(RINGS), &mut recovered)?;
         let stage_path = path.join("stage");
         if fs::symlink_metadata(&stage_path).is_ok_and(|found| !found.is_file()) {
@@ -156,7 +164,7 @@ impl Remains {
     ) -> io::Result<Replayed> {
         let Self { instance, images, stage, unsynced, mut recovered } = self;
         let path = &instance.path;
-        let callsites = read_callsites(&path.join("callsites"));
+        let callsites = read_callsites(&instance.files.join("callsites"));
         let mut writer = Writer::new(root, Some(stage), unsynced.clone());
         let mut poison = Poison::new(path)?;
         replay(images, &mut writer, &callsites, sink, &mut recovered, &mut poison, between)?;
@@ -168,7 +176,8 @@ impl Remains {
 /// is there.
 #[must_use]
 pub fn has_ready_stage(instance: &Path) -> bool {
-    let stage = Stage::open(&instance.join("stage"));
+    let stage =
+        place::find(instance).and_then(|place| Stage::open(&place.files(instance).join("stage")));
     stage.and_then(|stage| stage.contents()).is_ok_and(|contents| contents.is_some())
 }
 
@@ -177,20 +186,34 @@ pub fn has_ready_stage(instance: &Path) -> bool {
 /// # Errors
 /// As from the system, for instance when there is something else in it: that is left alone.
 pub fn remove_instance(path: &Path) -> io::Result<()> {
-    let ours = ["attempts", "callsites", "stage", OWNER].map(|name| path.join(name));
+    if let Place::Elsewhere(files) = place::find(path)? {
+        remove_files(&files)?;
+        gone(fs::remove_dir(&files))?;
+    }
+    remove_files(path)?;
+    // The owner last: without it the directory would not be known as ours.
+    for name in [place::POINTER, "attempts", OWNER] {
+        gone(fs::remove_file(path.join(name)))?;
+    }
+    fs::remove_dir(path)
+}
+
+/// What is mapped.
+fn remove_files(path: &Path) -> io::Result<()> {
     let rings = path.join(RINGS);
     let entries = fs::read_dir(&rings).into_iter().flatten().flatten();
     let of_ring = entries.map(|entry| entry.path()).filter(|path| is_ring_name(path));
-    // The owner last: without it the directory would not be known as ours.
-    for file in of_ring.chain(ours) {
-        match fs::remove_file(file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+    for file in of_ring.chain(["callsites", "stage"].map(|name| path.join(name))) {
+        gone(fs::remove_file(file))?;
     }
-    match fs::remove_dir(&rings) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => fs::remove_dir(path),
+    gone(fs::remove_dir(&rings))
+}
+
+/// What is gone already needs not be removed.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
     }
 }
 

@@ -21,6 +21,8 @@ use std::time::SystemTime;
 
 use rustix::fs::OFlags;
 
+use crate::place;
+use crate::recovery::remove_instance;
 use crate::ring::{InChild, release_in_child};
 
 /// Processes that can write to one directory at a time.
@@ -47,6 +49,9 @@ pub struct Instance {
     pub id: String,
     /// The directory.
     pub path: PathBuf,
+    /// Where its rings, stage and call sites are: the directory itself, or one of the owner's
+    /// choice. Where that is not there any more, the directory again.
+    pub files: PathBuf,
     _lock: Lock,
 }
 
@@ -194,14 +199,42 @@ impl Slot {
     /// # Errors
     /// As from the system.
     pub fn create_instance(&self, owner: &[u8]) -> io::Result<Instance> {
+        let instance = self.create_without_rings(owner)?;
+        create_directory(&instance.path.join(RINGS))?;
+        Ok(instance)
+    }
+
+    /// As [`Slot::create_instance`], with rings, stage and call sites in a directory of their own
+    /// below `parent`, such as `/dev/shm`. They end with the machine, or with its container.
+    ///
+    /// # Errors
+    /// As from the system; nothing is left behind then.
+    pub fn create_instance_with_rings_in(
+        &self,
+        parent: &Path,
+        owner: &[u8],
+    ) -> io::Result<Instance> {
+        let mut instance = self.create_without_rings(owner)?;
+        match place::create(&instance.path, parent) {
+            Ok(files) => {
+                instance.files = files;
+                Ok(instance)
+            }
+            Err(error) => {
+                let _ = remove_instance(&instance.path);
+                Err(error)
+            }
+        }
+    }
+
+    fn create_without_rings(&self, owner: &[u8]) -> io::Result<Instance> {
         let id = new_instance_id();
         let path = self.path.join(&id);
         create_directory(&path)?;
         let lock = File::open(&path)?;
         lock.try_lock()?;
-        create_directory(&path.join(RINGS))?;
         write_new(&path.join(OWNER), owner)?;
-        Ok(Instance { id, path, _lock: Lock::new(lock) })
+        Ok(Instance { id, files: path.clone(), path, _lock: Lock::new(lock) })
     }
 
     fn path_of(root: &Path, number: u32) -> PathBuf {
@@ -273,7 +306,13 @@ fn left(entry: &fs::DirEntry) -> io::Result<Option<(SystemTime, Instance)>> {
         return Ok(None);
     }
     let modified = entry.metadata()?.modified()?;
-    Ok(Some((modified, Instance { id: id.to_owned(), path, _lock: Lock::new(lock) })))
+    let files = match place::find(&path) {
+        Ok(place) => place.files(&path).to_owned(),
+        // Said when it is opened.
+        Err(_) => path.clone(),
+    };
+    let (id, lock) = (id.to_owned(), Lock::new(lock));
+    Ok(Some((modified, Instance { id, path, files, _lock: lock })))
 }
 
 /// Whether a directory is one of ours: a name of eight letters alone is not enough to touch it.
@@ -294,7 +333,7 @@ pub fn create_directory(path: &Path) -> io::Result<()> {
 }
 
 /// Writes a new file, 0600, not following links.
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     use std::io::Write as _;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);

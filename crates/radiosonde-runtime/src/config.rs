@@ -57,6 +57,7 @@ pub struct Config {
     pub(crate) name: Option<String>,
     pub(crate) version: Option<String>,
     pub(crate) dir: Option<PathBuf>,
+    pub(crate) rings: Option<PathBuf>,
     pub(crate) registry: Option<RegistrySource>,
     pub(crate) prometheus: Option<String>,
     pub(crate) labels: Vec<(String, String)>,
@@ -76,6 +77,7 @@ impl Config {
             name: None,
             version: None,
             dir: None,
+            rings: None,
             registry: None,
             prometheus: None,
             labels: Vec::new(),
@@ -107,6 +109,16 @@ impl Config {
     /// `RADIOSONDE_DIR`.
     pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.dir = Some(dir.into());
+        self
+    }
+
+    /// A directory in memory, such as `/dev/shm`, for the rings: then no writing to a disk ever
+    /// delays the application, and what is pending survives the process, but neither a restart of
+    /// the machine nor the end of a container whose memory it is. Rings take a quarter of what is
+    /// free there at most. Whoever recovers must see the same directory. Default: the telemetry
+    /// directory. Environment: `RADIOSONDE_RINGS`.
+    pub fn rings(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.rings = Some(dir.into());
         self
     }
 

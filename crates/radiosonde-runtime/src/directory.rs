@@ -30,7 +30,7 @@ pub(crate) fn prepare(settings: &Settings, owner: &Owner, problems: &Problems) -
         let journal = in_memory(filter, problems);
         return Place { lease: None, instance: None, journal };
     };
-    match in_files(&lease, owner, filter) {
+    match in_files(&lease, settings, owner, problems) {
         Ok((instance, journal)) => {
             let (instance, journal) = (Some(Arc::new(instance)), Some(journal));
             Place { lease: Some(lease), instance, journal }
@@ -38,7 +38,8 @@ pub(crate) fn prepare(settings: &Settings, owner: &Owner, problems: &Problems) -
         Err(why) => {
             problems.say(
                 format!("rings are in memory and pending records die with the process: {why}"),
-                "put the telemetry directory on ext4, XFS or tmpfs with room to spare",
+                "put the telemetry directory on ext4, XFS or tmpfs with room to spare, or set \
+                 RADIOSONDE_RINGS to such a directory, /dev/shm for instance",
             );
             let journal = in_memory(filter, problems);
             Place { lease: Some(lease), instance: None, journal }
@@ -67,19 +68,49 @@ fn take(root: &Path, problems: &Problems) -> Option<Lease> {
     }
 }
 
-fn in_files(lease: &Lease, owner: &Owner, filter: &Filter) -> Result<(Instance, Journal), String> {
-    let root = lease.root();
-    let at_root = |error: io::Error| format!("{}: {error}", root.display());
-    if let FileSystem::Unsuitable(kind) = file_system(root).map_err(at_root)? {
-        return Err(format!("{} is on a file system of type {kind:#x}", root.display()));
+type Files = (Instance, Journal);
+
+/// In the place that was asked for, else in the telemetry directory.
+fn in_files(
+    lease: &Lease,
+    settings: &Settings,
+    owner: &Owner,
+    problems: &Problems,
+) -> Result<Files, String> {
+    let owner = owner.to_json();
+    if let Some(rings) = &settings.rings {
+        let create = || lease.slot().create_instance_with_rings_in(rings, &owner);
+        match in_directory(rings, &settings.filter, create) {
+            Ok(files) => return Ok(files),
+            Err(why) => problems.say(
+                format!(
+                    "rings are in the telemetry directory, not where they were asked for: {why}"
+                ),
+                "name a writable directory on tmpfs, ext4 or XFS with room to spare",
+            ),
+        }
     }
-    let instance = lease.slot().create_instance(&owner.to_json()).map_err(at_root)?;
-    match Journal::open(Placement::Directory(instance.path.clone()), filter.clone()) {
+    let create = || lease.slot().create_instance(&owner);
+    in_directory(lease.root(), &settings.filter, create)
+}
+
+/// Opens a journal in an instance that `create` makes with its rings in `directory`.
+fn in_directory(
+    directory: &Path,
+    filter: &Filter,
+    create: impl FnOnce() -> io::Result<Instance>,
+) -> Result<Files, String> {
+    let failed = |error: io::Error| format!("{}: {error}", directory.display());
+    if let FileSystem::Unsuitable(kind) = file_system(directory).map_err(failed)? {
+        return Err(format!("{} is on a file system of type {kind:#x}", directory.display()));
+    }
+    let instance = create().map_err(failed)?;
+    match Journal::open(Placement::Directory(instance.files.clone()), filter.clone()) {
         Ok(journal) => Ok((instance, journal)),
         Err(error) => {
             // Half an instance is nothing a later start should recover.
             let _ = remove_instance(&instance.path);
-            Err(at_root(error))
+            Err(failed(error))
         }
     }
 }

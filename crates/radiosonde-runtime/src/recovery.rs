@@ -90,6 +90,15 @@ fn say(report: &RecoveryReport, problems: &Problems) {
                 "recover it with the version that wrote it; it was set aside, not deleted",
             );
         }
+        if let Some(place) = &recovered.gone {
+            problems.say(
+                format!(
+                    "{who}: its rings were in {}, which is gone, and with it what was pending",
+                    place.display()
+                ),
+                "where that matters, keep rings in the telemetry directory: unset RADIOSONDE_RINGS",
+            );
+        }
         if let Some(place) = &recovered.quarantined {
             problems.say(
                 format!(

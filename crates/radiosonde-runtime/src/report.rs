@@ -29,6 +29,9 @@ pub struct Report {
     pub slot: Option<u32>,
     /// Whether accepted records survive the death of the process.
     pub survives_kill: bool,
+    /// Where the rings are, when by choice they are not in the telemetry directory. They survive
+    /// the process then, and not the machine.
+    pub rings: Option<PathBuf>,
     /// Where `/metrics`, `/health` and `/report` are served.
     pub prometheus: Option<String>,
     /// The books of log lines and business events.
@@ -121,10 +124,10 @@ impl Report {
         if let Some(machine) = &self.machine_id {
             write!(f, " · machine {machine}")?;
         }
-        let rings = if self.survives_kill {
-            "rings in files: survives kill -9"
-        } else {
-            "rings in memory: pending records die with the process"
+        let rings = match &self.rings {
+            Some(path) => &format!("rings in {}: survives kill -9", path.display()),
+            None if self.survives_kill => "rings in files: survives kill -9",
+            None => "rings in memory: pending records die with the process",
         };
         match (&self.directory, self.slot) {
             (Some(path), Some(slot)) => {

@@ -81,6 +81,8 @@ pub(crate) struct Settings {
     pub(crate) version: String,
     pub(crate) test: bool,
     pub(crate) directory: Option<PathBuf>,
+    /// Where rings are, when not in the directory.
+    pub(crate) rings: Option<PathBuf>,
     pub(crate) registry: Option<Registry>,
     pub(crate) environment: Option<String>,
     pub(crate) labels: Vec<(String, String)>,
@@ -115,6 +117,7 @@ impl Settings {
         Self {
             disabled: text("OTEL_SDK_DISABLED").is_some_and(|value| flag(&value, problems)),
             directory: directory(config, &service, env, problems),
+            rings: rings(config, env),
             registry,
             prometheus: prometheus(config, env, problems),
             console: console(config, env, problems),
@@ -219,6 +222,11 @@ fn directory(
             None
         }
     }
+}
+
+fn rings(config: &Config, env: &Environment) -> Option<PathBuf> {
+    let asked = env.os("RADIOSONDE_RINGS").filter(|path| !path.is_empty()).map(PathBuf::from);
+    asked.or_else(|| config.rings.clone()).map(|path| env.cwd.join(path))
 }
 
 fn registry(config: &Config, path: Option<String>, problems: &Problems) -> Option<Registry> {
@@ -361,13 +369,14 @@ const HONOURED: [&str; 11] = [
     "OTEL_EXPORTER_PROMETHEUS_PORT",
 ];
 
-const OWN: [&str; 7] = [
+const OWN: [&str; 8] = [
     "RADIOSONDE_DIR",
     "RADIOSONDE_ENVIRONMENT",
     "RADIOSONDE_MACHINE_ID",
     "RADIOSONDE_PROMETHEUS",
     "RADIOSONDE_RATE_LIMIT",
     "RADIOSONDE_REGISTRY",
+    "RADIOSONDE_RINGS",
     "RADIOSONDE_STDERR",
 ];
 

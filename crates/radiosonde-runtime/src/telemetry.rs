@@ -1,7 +1,7 @@
 //! A running telemetry: the journal, the metrics, the threads, and their ends.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -211,7 +211,7 @@ impl Telemetry {
         &self.0.unsynced
     }
 
-    pub(crate) fn directory(&self) -> Option<&std::path::Path> {
+    pub(crate) fn directory(&self) -> Option<&Path> {
         self.0.root.as_deref()
     }
 
@@ -246,7 +246,9 @@ impl Telemetry {
             Some(journal) => SignalReport::of(journal, kind),
             None => SignalReport::default(),
         };
-        let survives = inner.journal.as_ref().is_some_and(|journal| journal.directory().is_some());
+        let rings = inner.journal.as_ref().and_then(Journal::directory);
+        let is_elsewhere =
+            |rings: &&Path| !inner.root.as_ref().is_some_and(|r| rings.starts_with(r));
         Report {
             service: inner.service.clone(),
             version: inner.version.clone(),
@@ -255,7 +257,8 @@ impl Telemetry {
             machine_id: inner.machine_id.clone(),
             directory: inner.root.clone(),
             slot: inner.slot_number,
-            survives_kill: survives,
+            survives_kill: rings.is_some(),
+            rings: rings.filter(is_elsewhere).map(Path::to_owned),
             prometheus: inner.prometheus.clone(),
             events: books(Kind::Event),
             spans: books(Kind::Span),

@@ -17,11 +17,13 @@ fn start(root: &Path, service: &str) -> Parts {
 }
 
 fn record(parts: &Parts, from: u64, to: u64) {
-    parts.events.within(|| {
+    // Patiently: what is asked here is who owns what, not how much fits in a ring.
+    let count = || {
         for n in from..to {
             radiosonde::event!("counted", n = n, "counted");
         }
-    });
+    };
+    parts.events.within(|| radiosonde_record::patiently(PATIENCE, count));
 }
 
 /// How often each number of each service stands in the day files.

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::{Recovered, nonzero, open_images};
 use crate::level::{DropReason, Kind, Level};
+use crate::place;
 use crate::ring::{Counters, Source as _};
 use crate::slot::RINGS;
 use crate::stage::{Stage, Staged};
@@ -47,8 +48,10 @@ pub struct Underway {
 /// As from the system, for instance when somebody has recovered and removed them.
 pub fn look(root: &Path, instance: &Path) -> io::Result<Left> {
     let mut unreadable = Recovered::default();
-    let mut images = open_images(&instance.join(RINGS), &mut unreadable)?;
-    let contents = match Stage::open(&instance.join("stage")) {
+    let place = place::find(instance)?;
+    let files = place.files(instance);
+    let mut images = open_images(&files.join(RINGS), &mut unreadable)?;
+    let contents = match Stage::open(&files.join("stage")) {
         Ok(stage) => stage.contents()?,
         // It had none yet, or does without.
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
