@@ -51,9 +51,15 @@ pub fn emit(site: &'static EventSite, fields: &dyn FieldList, message: fmt::Argu
     let at_site = site.callsite.text().message.is_some();
     let message = (!at_site).then(|| as_value(&message));
     with_current(|journal| {
-        radiosonde_context::with_current(|context| {
-            journal.event(&site.callsite, context.packed(), message, fields);
+        let callsite = &site.callsite;
+        let done = radiosonde_context::with_current(|context| {
+            journal.plain_event(callsite, context.packed(), message, fields)
         });
+        if !done {
+            // Formatters may enter a scope: the context must not be borrowed while they run.
+            let context = radiosonde_context::with_current(Context::to_packed);
+            journal.formatted_event(callsite, context.as_bytes(), message, fields);
+        }
     });
 }
 
@@ -117,8 +123,8 @@ fn record_dynamic(
     let descriptor =
         Descriptor { name: fit_name(evt), source: source.to_owned(), ..Descriptor::default() };
     let site = Site::Inline(descriptor);
-    let context = Context::current();
-    journal.record(Kind::Event, level, &site, context.packed(), |record| {
+    let context = radiosonde_context::with_current(Context::to_packed);
+    journal.record(Kind::Event, level, &site, context.as_bytes(), |record| {
         record.message(Value::Str(msg));
         for (key, value) in meta {
             record.field_named(key, *value);

@@ -25,6 +25,8 @@ pub(crate) struct Encoder {
     sites: Sites,
     identity: Identity,
     tails: Tails,
+    /// What stands as finished JSON in a record was not written by this process.
+    checks_json: bool,
 }
 
 /// A record as a console shows it.
@@ -43,7 +45,13 @@ impl Encoder {
             identity: Identity::new(&owner),
             secrets: Secrets::new(owner.redact, redactions),
             tails: Tails::new(instance),
+            checks_json: false,
         }
+    }
+
+    /// For records that come from files: nothing in them is taken for JSON without a look.
+    pub(crate) fn checking_json(self) -> Self {
+        Self { checks_json: true, ..self }
     }
 
     /// Appends the line of a record, line feed included.
@@ -66,6 +74,7 @@ impl Encoder {
             clock: &mut self.clock,
             start_clock: &mut self.start_clock,
             secrets: &mut self.secrets,
+            checks_json: self.checks_json,
         };
         let constant = CONSTANT_MAX + text.length + origin.length() + tail.length();
         let least = constant + variable_max(record);
@@ -84,7 +93,7 @@ impl Encoder {
         site: &'a Descriptor,
     ) -> Prepared<'a> {
         let text = self.sites.text(record, site, &self.secrets);
-        let (fields, _) = fields::resolve(record, site, text, &mut self.secrets);
+        let (fields, _) = fields::resolve(record, site, text, &mut self.secrets, self.checks_json);
         Prepared { record, context: unpack(record.context), fields }
     }
 }
@@ -99,6 +108,7 @@ struct Parts<'e, 'r> {
     clock: &'e mut Clock,
     start_clock: &'e mut Clock,
     secrets: &'e mut Secrets,
+    checks_json: bool,
 }
 
 impl Parts<'_, '_> {
@@ -189,7 +199,7 @@ impl Parts<'_, '_> {
     /// redacted; `None` when they stand otherwise, and then some may have been appended.
     #[inline(always)]
     fn listed_members(&self, line: &mut Line<'_, impl Room>) -> Option<bool> {
-        if self.record.truncated || !self.text.is_distinct {
+        if self.record.truncated || !self.text.is_distinct || self.checks_json {
             return None;
         }
         let mut next = 0;
@@ -222,7 +232,8 @@ impl Parts<'_, '_> {
     #[inline(never)]
     fn resolved_members<'l, R: Room>(&mut self, mut line: Line<'l, R>) -> Line<'l, R> {
         let (record, text) = (self.record, self.text);
-        let (fields, is_redacted) = fields::resolve(record, self.site, text, self.secrets);
+        let (fields, is_redacted) =
+            fields::resolve(record, self.site, text, self.secrets, self.checks_json);
         for field in &fields {
             line.literal(b"\"");
             line.text(field.key, b"\":");

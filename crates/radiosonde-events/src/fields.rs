@@ -20,13 +20,19 @@ pub(crate) fn resolve<'a>(
     site: &'a Descriptor,
     text: &SiteText,
     secrets: &mut Secrets,
+    checks_json: bool,
 ) -> (Vec<Field<'a>>, bool) {
     let mut fields: Vec<Field<'a>> = Vec::new();
     let mut is_redacted = false;
     for (key, value) in record.fields() {
         let is_secret = counter(key, value, text, secrets).is_some();
         is_redacted |= is_secret;
-        let value = if is_secret { Value::Str(REDACTED) } else { value };
+        let value = match value {
+            _ if is_secret => Value::Str(REDACTED),
+            // A line that cannot be read would cost more than its value.
+            Value::Json(text) if checks_json && !is_json(text) => Value::Str(text),
+            value => value,
+        };
         let key = match key {
             Key::Name(key) => key,
             Key::Index(index) => match site.keys.get(index) {
@@ -70,3 +76,8 @@ fn counter<'s>(
 
 const UNKNOWN_KEYS: [&str; 8] =
     ["field_0", "field_1", "field_2", "field_3", "field_4", "field_5", "field_6", "field_7"];
+
+/// Whether the text can stand in a line.
+fn is_json(text: &str) -> bool {
+    !text.contains('\n') && serde_json::from_str::<serde_json::Value>(text).is_ok()
+}

@@ -23,6 +23,11 @@ impl Encoding {
         Self(Encoder::new(owner, instance, Redactions::default()))
     }
 
+    /// The same, of records that were read from files.
+    pub fn of_dead_process(owner: Owner, instance: &str) -> Self {
+        Self(Encoder::new(owner, instance, Redactions::default()).checking_json())
+    }
+
     /// Appends the line of a record.
     pub fn append(&mut self, record: &Record<'_>, site: &Descriptor, ring: u32, out: &mut Lines) {
         self.0.encode(record, site, ring, out);

@@ -185,7 +185,7 @@ fn open(
         other_boot: owner.is_of_another_boot(),
         recovered: Recovered::default(),
     };
-    let mut sink = DaySink::new(owner, &instance.id, slot.number(), redactions.clone(), None);
+    let mut sink = DaySink::of_dead_process(owner, &instance.id, slot.number(), redactions.clone());
     sink.begin(SystemTime::now());
     Ok(match Remains::open(root, instance, &mut sink)? {
         Ok(remains) => Opened::Remains(Box::new((found, sink, remains))),

@@ -43,6 +43,18 @@ impl DaySink {
         let encoder = Encoder::new(owner, instance, redactions);
         Self { encoder, slot, part: 0, date, names: Default::default(), console }
     }
+
+    /// A sink for what a dead process has left. Its records come from files, so nothing in them is
+    /// taken for JSON without a look.
+    pub fn of_dead_process(
+        owner: Owner,
+        instance: &str,
+        slot: u32,
+        redactions: Redactions,
+    ) -> Self {
+        let sink = Self::new(owner, instance, slot, redactions, None);
+        Self { encoder: sink.encoder.checking_json(), ..sink }
+    }
 }
 
 impl DaySink {

@@ -26,6 +26,8 @@ use crate::value::Value;
 pub const RING_CAPACITY_MIN: usize = 64 * 1024;
 /// Data bytes of the largest ring a thread gets under pressure.
 pub const RING_CAPACITY_MAX: usize = 1024 * 1024;
+/// Data bytes of the ring that threads without one of their own share: room for any record.
+const SHARED_CAPACITY: usize = 256 * 1024;
 /// Memory of all rings of a process; threads past it share one ring.
 pub const RINGS_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Size of the file `callsites`; call sites past it travel inside their records.
@@ -95,8 +97,9 @@ impl Journal {
         };
         ring::prepare();
         let mut rings = Rings::new(&placement);
-        let shared = rings.create(RING_CAPACITY_MAX)?;
+        let shared = rings.create(SHARED_CAPACITY)?;
         let shared_ring = Arc::clone(shared.ring());
+        rings.add_spares();
         Ok(Self(Arc::new(Inner {
             id: NEXT_JOURNAL.fetch_add(1, Ordering::Relaxed),
             placement,
@@ -152,41 +155,44 @@ impl Journal {
         thread::give_scratch(buffer.into_memory());
     }
 
-    /// Records an event of a static call site. Without formatters among its values it is built in
-    /// the ring itself. Never fails and never panics; waits as [`Journal::record`] does.
+    /// Records an event of a static call site in the ring itself, when no formatter is among its
+    /// message and fields and nothing must be cut: then no code of the application runs. `false`,
+    /// and nothing is recorded, otherwise: [`Journal::formatted_event`] is for those. Waits as
+    /// [`Journal::record`] does.
     ///
     /// `message` is left out when the call site has it.
-    pub fn event(
+    pub fn plain_event(
         &self,
         callsite: &'static Callsite,
         context: &[u8],
         message: Option<Value<'_>>,
         fields: &dyn FieldList,
-    ) {
+    ) -> bool {
         if thread::is_suppressed() {
-            return;
+            return true;
         }
         let text = callsite.text();
-        let field_count = text.keys.len();
-        let plain_message = match message {
-            None => Some(None),
-            Some(Value::Str(text)) if text.len() <= MESSAGE_MAX => Some(Some(text)),
-            Some(_) => None,
+        let message = match message {
+            None => None,
+            Some(Value::Str(text)) if text.len() <= MESSAGE_MAX => Some(text),
+            Some(_) => return false,
         };
-        if let Some(message) = plain_message
-            && let Some(length) = plain::length(context, message, fields, field_count)
-            && let Some(site) = self.number(callsite)
-        {
-            let (level, timestamp_ns) = (text.level, thread::now_ns());
-            let plain = Plain { level, timestamp_ns, site, context, message, fields, field_count };
-            let fill = |record: &mut [u8], stamp| plain.write(record, stamp);
-            return Push { kind: Kind::Event, level, truncated: false, length, fill }.run(self);
-        }
-        self.formatted_event(callsite, context, message, fields);
+        let field_count = text.keys.len();
+        let Some(length) = plain::length(context, message, fields, field_count) else {
+            return false;
+        };
+        let Some(site) = self.number(callsite) else { return false };
+        let (level, timestamp_ns) = (text.level, thread::now_ns());
+        let plain = Plain { level, timestamp_ns, site, context, message, fields, field_count };
+        let fill = |record: &mut [u8], stamp| plain.write(record, stamp);
+        Push { kind: Kind::Event, level, truncated: false, length, fill }.run(self);
+        true
     }
 
+    /// Records an event of a static call site, whatever its message and fields are. See
+    /// [`Journal::plain_event`].
     #[cold]
-    fn formatted_event(
+    pub fn formatted_event(
         &self,
         callsite: &'static Callsite,
         context: &[u8],
@@ -395,6 +401,17 @@ impl Journal {
     /// A ring for a thread; `None` past the cap or without room on disk.
     pub(crate) fn producer(&self) -> Option<Producer> {
         lock(&self.0.rings).take(RING_CAPACITY_MIN)
+    }
+
+    /// A larger ring for a producer under pressure: the one the drain has made for it, or a spare.
+    /// Waits for nobody.
+    #[cold]
+    pub(crate) fn grow(&self, producer: &mut Producer) {
+        if producer.take_larger()
+            && let Ok(mut rings) = self.0.rings.try_lock()
+        {
+            rings.exchange(producer);
+        }
     }
 
     pub(crate) fn give_back(&self, producer: Producer) {

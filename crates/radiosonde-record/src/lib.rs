@@ -26,7 +26,7 @@
 //!
 //! # Behaviour under failure
 //!
-//! [`Journal::record`] and [`Journal::event`] return nothing and never panic. A full ring costs one
+//! [`Journal::record`] and [`Journal::plain_event`] return nothing and never panic. A full ring costs one
 //! wait of at most 1 ms, then drops are counted by level and reason until a quarter of the ring has
 //! drained; an eighth of it is kept for errors. A full disk blocks the drain, not the application:
 //! records wait in the rings, then drop, counted. A formatter that panics costs its value; one that
@@ -56,6 +56,8 @@ mod drain;
 mod files;
 mod filter;
 mod format;
+#[doc(hidden)]
+pub mod fuzzing;
 mod journal;
 mod lanes;
 mod level;

@@ -12,8 +12,10 @@ use crate::slot::RINGS;
 
 /// How much larger the next ring of a thread under pressure is.
 const GROWTH: usize = 4;
-/// Free rings of the first size the drain keeps, so that a new thread finds one.
-const SPARES: usize = 2;
+/// Free rings the drain keeps, by capacity: for new threads, and for those that burst before it has
+/// looked.
+const SPARES: [(usize, usize); 3] =
+    [(RING_CAPACITY_MIN, 2), (RING_CAPACITY_MIN * GROWTH, 1), (RING_CAPACITY_MAX, 1)];
 /// The ring all share, and some small ones, however little room there is.
 const BYTES_MAX_MIN: usize = 2 * 1024 * 1024;
 /// Pause after a ring that could not be made: on a full disk nobody should try at each look.
@@ -121,10 +123,34 @@ impl Rings {
             self.free.extend(larger.and_then(|larger| ring.offer(larger)));
         }
         // One at a look: the drain has other things to do.
-        let spares = self.free.len();
-        if spares < SPARES {
-            let spare = self.create_within_cap(RING_CAPACITY_MIN);
-            self.free.extend(spare);
+        self.add_spare();
+    }
+
+    /// Makes all spares: before the first record, which may be the first of a thousand.
+    pub(crate) fn add_spares(&mut self) {
+        while self.add_spare() {}
+    }
+
+    fn add_spare(&mut self) -> bool {
+        let of = |capacity| {
+            let capacities = self.free.iter().map(|producer| producer.ring().capacity());
+            capacities.filter(|free| *free == capacity).count()
+        };
+        let missing = SPARES.into_iter().find(|(capacity, count)| of(*capacity) < *count);
+        let spare = missing.and_then(|(capacity, _)| self.create_within_cap(capacity));
+        let added = spare.is_some();
+        self.free.extend(spare);
+        added
+    }
+
+    /// A larger ring for a producer that is under pressure, when there is a free one; its own goes
+    /// to the next thread.
+    pub(crate) fn exchange(&mut self, producer: &mut Producer) {
+        let wanted = (producer.ring().capacity() * GROWTH).min(RING_CAPACITY_MAX);
+        if producer.ring().capacity() < wanted
+            && let Some(larger) = self.take_free(wanted)
+        {
+            self.free.push(producer.move_to(larger));
         }
     }
 }

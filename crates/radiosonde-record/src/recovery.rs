@@ -308,7 +308,8 @@ fn replay(
     let mut batch = Batch::default();
     loop {
         let limit = poison.batch_bytes();
-        let place = lanes.iter().map(|lane| lane.encoded).sum();
+        // Wrapping: a damaged ring may stand anywhere.
+        let place = lanes.iter().fold(0, |sum: u64, lane| sum.wrapping_add(lane.encoded));
         let fill = || lanes::fill(&mut lanes, sink, &mut batch, limit, &mut sites);
         let refused = poison.encode(place, fill)?;
         recovered.rejected += refused.records.len() as u64;

@@ -108,7 +108,12 @@ impl Stage {
     fn open_with(path: &Path, options: &mut OpenOptions) -> io::Result<Self> {
         let flags = OFlags::NOFOLLOW.bits() as i32;
         let file = options.read(true).write(true).custom_flags(flags).open(path)?;
-        Ok(Self { file, front: None, key: 0, heads: Vec::new() })
+        Ok(Self::of(file))
+    }
+
+    /// The stage in this file, not mapped.
+    pub(crate) fn of(file: File) -> Self {
+        Self { file, front: None, key: 0, heads: Vec::new() }
     }
 
     /// Makes a batch ready: from here on it will reach its files whatever happens.

@@ -235,7 +235,9 @@ impl<F: Fn(&mut [u8], Stamp)> Push<F> {
 
     #[inline]
     fn to(&self, journal: &Journal, producer: &mut Producer) -> Found {
-        producer.grow();
+        if producer.is_pressed() {
+            journal.grow(producer);
+        }
         producer.begin(self.kind);
         if journal.is_closed() {
             producer.end();
@@ -275,7 +277,7 @@ impl<F: Fn(&mut [u8], Stamp)> Push<F> {
             journal.control().wake();
             std::thread::sleep(STALL_STEP);
             producer.end();
-            producer.grow();
+            journal.grow(producer);
             producer.begin(self.kind);
             // Asked anew: in between this ring was not busy to whoever closes.
             if journal.is_closed() {

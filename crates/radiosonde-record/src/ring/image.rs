@@ -38,6 +38,14 @@ impl Image {
             .write(true)
             .custom_flags(OFlags::NOFOLLOW.bits() as i32)
             .open(path)?;
+        Self::read(file)
+    }
+
+    /// Reads what is in an open file.
+    ///
+    /// # Errors
+    /// As [`Image::open`].
+    pub(crate) fn read(file: File) -> io::Result<Self> {
         let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         let size = file.metadata()?.len();
         let mut header = vec![0; layout::HEADER_SIZE];

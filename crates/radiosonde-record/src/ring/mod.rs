@@ -33,8 +33,8 @@
 //! number too, so that the loss shows as a gap. The last eighth of the ring is kept for records of
 //! level error and critical.
 //!
-//! A ring that gets more than half full asks for a larger one. The drain makes it, and the producer
-//! goes on there with its next push: another ring, with a number and sequence of its own. Records
+//! A ring that gets more than half full asks for a larger one. A spare is taken at once; failing
+//! that, the drain makes one, and the producer goes on there with its next push: another ring, with a number and sequence of its own. Records
 //! are brought in order by their time.
 //!
 //! # Recovery
@@ -209,14 +209,12 @@ impl<M: Words> Ring<M> {
         }
         let Ok(mut handover) = self.handover.try_lock() else { return };
         *handover = match std::mem::replace(&mut *handover, Handover::Nothing) {
-            Handover::Larger(mut larger) => {
+            Handover::Larger(larger) => {
                 self.ready.store(false, Ordering::Release);
-                // A loss shows where this thread's next record will be.
-                larger.leave_gap(producer.take_gap());
                 // One more was asked for meanwhile: it would wait here for nobody.
                 self.asked.store(false, Ordering::Relaxed);
                 self.attention.store(true, Ordering::Release);
-                Handover::Left(std::mem::replace(producer, larger))
+                Handover::Left(producer.move_to(larger))
             }
             other => other,
         };

@@ -170,7 +170,7 @@ fn a_producer_changes_rings_and_nothing_is_lost() {
         let writer = thread::spawn(move || {
             for number in 2..4 {
                 accepted.extend(push_or_drop(&mut producer, number).then_some(number));
-                producer.grow();
+                producer.take_larger();
             }
             (accepted, producer)
         });
@@ -218,7 +218,7 @@ fn call(producer: &mut Producer<Watched>, closed: &AtomicBool, number: u64) -> b
         if pushed || is_closed {
             return pushed;
         }
-        producer.grow();
+        producer.take_larger();
     }
     false
 }

@@ -172,7 +172,7 @@ impl<M: Words> Producer<M> {
     }
 
     /// Numbers that no record will have.
-    pub(super) fn leave_gap(&mut self, numbers: u64) {
+    fn leave_gap(&mut self, numbers: u64) {
         if self.unseen_behind != self.accepted {
             (self.unseen_behind, self.unseen) = (self.accepted, 0);
         }
@@ -181,7 +181,7 @@ impl<M: Words> Producer<M> {
     }
 
     /// Takes the numbers back that were left out behind the last record.
-    pub(super) fn take_gap(&mut self) -> u64 {
+    fn take_gap(&mut self) -> u64 {
         let taken = if self.unseen_behind == self.accepted { self.unseen } else { 0 };
         self.unseen -= taken;
         self.sequence -= taken;
@@ -192,21 +192,28 @@ impl<M: Words> Producer<M> {
         &self.ring
     }
 
-    /// Goes on in the larger ring that was made ready, if one was; this end is left there for the
-    /// pool. Order is kept by the records' times.
+    /// Whether the ring was more than half full of late.
     #[inline]
-    pub(crate) fn grow(&mut self) {
-        if self.pressed {
-            self.take_larger();
-        }
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.pressed
     }
 
+    /// Goes on in the larger ring that was made ready, if one was; this end is left there for the
+    /// pool. Order is kept by the records' times. Whether there is still pressure.
     #[cold]
-    pub(super) fn take_larger(&mut self) {
+    pub(crate) fn take_larger(&mut self) -> bool {
         if self.ring.memory.load_acquire(layout::TAIL_AT) == self.head {
             self.pressed = false;
         }
         let ring = Arc::clone(&self.ring);
         ring.exchange(self);
+        self.pressed
+    }
+
+    /// Goes on in another ring, and hands out the end of this one.
+    pub(crate) fn move_to(&mut self, mut larger: Self) -> Self {
+        // A loss shows where this thread's next record will be.
+        larger.leave_gap(self.take_gap());
+        std::mem::replace(self, larger)
     }
 }

@@ -164,7 +164,7 @@ fn a_producer_under_pressure_goes_on_in_the_larger_ring() {
     assert!(small.offer(larger).is_none());
     let (_other, other, _reader) = of(16_384, 2);
     assert!(small.offer(other).is_some(), "one at a time");
-    producer.grow();
+    producer.take_larger();
     push(&mut producer, &bytes, Level::Info).unwrap();
     assert_eq!(producer.ring().capacity(), 16_384);
     let left = small.collect().expect("the end that was left");

@@ -1,0 +1,133 @@
+//! What fuzz targets and their short form call: bytes in, result out. Not for users, and without any
+//! promise.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+use crate::batch::{BATCH_BYTES, Batch, Sink};
+use crate::descriptor::Descriptor;
+use crate::format::{self, Buffer, Builder, Site, Stamp};
+use crate::lanes::{self, Lane};
+use crate::level::{Kind, Level};
+use crate::plain::{self, FieldList, Plain};
+use crate::ring::image::Image;
+use crate::ring::{Source as _, region};
+use crate::site_cache::SiteCache;
+use crate::stage::Stage;
+
+/// The parts of a record that do not depend on its call.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "made by fuzz targets, field by field")]
+pub struct Front<'a> {
+    /// Which signal.
+    pub kind: Kind,
+    /// How urgent.
+    pub level: Level,
+    /// Nanoseconds since 1970.
+    pub timestamp_ns: u64,
+    /// The packed context.
+    pub context: &'a [u8],
+}
+
+/// A record as [`Journal::record`](crate::Journal::record) makes it.
+pub fn record(front: Front<'_>, site: &Site, build: impl FnOnce(&mut Builder<'_>)) -> Vec<u8> {
+    let Front { kind, level, timestamp_ns, context } = front;
+    let mut buffer = Buffer::for_record(Vec::new());
+    let mut builder = Builder::new(&mut buffer, kind, level, timestamp_ns, site, context);
+    build(&mut builder);
+    builder.finish();
+    let mut bytes = buffer.written().to_vec();
+    seal(&mut bytes, 1, 1);
+    bytes
+}
+
+/// A record as [`Journal::plain_event`](crate::Journal::plain_event) makes it in the ring; `None` when it would
+/// not.
+pub fn plain_record(
+    front: Front<'_>,
+    site: u32,
+    message: Option<&str>,
+    fields: &dyn FieldList,
+    field_count: usize,
+) -> Option<Vec<u8>> {
+    let Front { kind: _, level, timestamp_ns, context } = front;
+    let length = plain::length(context, message, fields, field_count)?;
+    let mut bytes = vec![0; length];
+    let plain = Plain { level, timestamp_ns, site, context, message, fields, field_count };
+    plain.write(&mut bytes, Stamp { sequence: 1, accepted: 1 });
+    Some(bytes)
+}
+
+/// Makes bytes look like a whole record: sequence, trailer and check.
+pub fn seal(record: &mut [u8], sequence: u64, accepted: u64) {
+    format::seal(record, Stamp { sequence, accepted });
+}
+
+/// The checksum of stages and call sites.
+pub fn checksum(bytes: &[u8]) -> u32 {
+    crc32c::crc32c(bytes)
+}
+
+/// A call site as it stands in `callsites`, without its length and checksum.
+pub fn descriptor(descriptor: &Descriptor) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    descriptor.encode(&mut bytes);
+    bytes
+}
+
+/// Looks a call site up in the bytes of a file.
+pub fn callsite(file: &[u8], id: u32) -> Option<Descriptor> {
+    region::lookup(file, id)
+}
+
+/// Names and bytes of the files a stage is ready for.
+///
+/// # Errors
+/// As from the system.
+pub fn stage(file: File) -> io::Result<Option<Vec<(String, Vec<u8>)>>> {
+    let contents = Stage::of(file).contents()?;
+    let targets = contents.map(|contents| contents.targets.into_iter());
+    Ok(targets.map(|targets| targets.map(|target| (target.file, target.bytes)).collect()))
+}
+
+/// What came of a ring.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "read by fuzz targets")]
+pub struct Replayed {
+    /// Bytes of data the ring has.
+    pub capacity: usize,
+    /// Records that could not be read or encoded.
+    pub refused: usize,
+    /// Bytes nothing could be made of.
+    pub lost_bytes: u64,
+}
+
+/// Empties the ring of a dead process as recovery does: `each` sees the batches.
+///
+/// # Errors
+/// `InvalidData` for what is not a ring; others as from the system.
+pub fn ring(
+    file: File,
+    callsites: &[u8],
+    sink: &mut dyn Sink,
+    each: &mut dyn FnMut(&Batch),
+) -> io::Result<Replayed> {
+    let image = Image::read(file)?;
+    let mut replayed = Replayed { capacity: image.capacity(), ..Replayed::default() };
+    let mut lanes = [Lane::new(image)];
+    let mut batch = Batch::default();
+    let find = |id| Arc::new(region::lookup(callsites, id).unwrap_or_default());
+    let mut sites = SiteCache::new(find);
+    loop {
+        let refused = lanes::fill(&mut lanes, sink, &mut batch, BATCH_BYTES, &mut sites);
+        replayed.refused += refused.records.len();
+        replayed.lost_bytes += refused.bytes;
+        if batch.len() == 0 {
+            return Ok(replayed);
+        }
+        each(&batch);
+        let [lane] = &mut lanes;
+        lane.source.release(lane.encoded)?;
+    }
+}

@@ -1,0 +1,37 @@
+//! The fuzz targets as functions of bytes, and inputs to begin with.
+//!
+//! The programs in `fuzz_targets` hand these functions to libFuzzer. The tests of radiosonde-events
+//! include this file, so that an ordinary test run calls them too, with the inputs to begin with
+//! and some thousand mutations of them.
+#![forbid(unsafe_code)]
+
+pub mod dice;
+pub mod image;
+pub mod seeds;
+pub mod targets;
+
+/// One target.
+#[derive(Clone, Copy)]
+pub struct Target {
+    /// Its name, also of its program.
+    pub name: &'static str,
+    /// Panics when it finds something.
+    pub run: fn(&[u8]),
+    /// Inputs to begin with.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    Target { name: "ring_image", run: targets::ring_image, seeds: seeds::ring_image },
+    Target { name: "record_decode", run: targets::record_decode, seeds: seeds::record_decode },
+    Target { name: "stage_contents", run: targets::stage_contents, seeds: seeds::stage_contents },
+    Target {
+        name: "callsites_lookup",
+        run: targets::callsites_lookup,
+        seeds: seeds::callsites_lookup,
+    },
+    Target { name: "json_escape", run: targets::json_escape, seeds: seeds::json_escape },
+    Target { name: "encode_record", run: targets::encode_record, seeds: seeds::encode_record },
+    Target { name: "filter_parse", run: targets::filter_parse, seeds: seeds::filter_parse },
+];

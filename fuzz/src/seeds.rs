@@ -1,0 +1,165 @@
+//! Inputs to begin with: whole and ordinary ones, which mutations then damage.
+
+use radiosonde_record::fuzzing::{self, Front};
+use radiosonde_record::{Descriptor, Kind, Level, Site, SpanPart, Value};
+
+use super::image::{RAW, SEALED, UNSEALED};
+
+/// Bytes with their length before them, as inputs have them.
+fn counted(bytes: &[u8]) -> Vec<u8> {
+    [&(bytes.len() as u16).to_le_bytes()[..], bytes].concat()
+}
+
+fn site() -> Descriptor {
+    Descriptor {
+        name: "user.action".into(),
+        source: "shop::cart".into(),
+        file: "src/cart.rs".into(),
+        line: 42,
+        message: "clicked".into(),
+        keys: ["items", "user", "password"].map(str::to_owned).to_vec(),
+    }
+}
+
+/// A context with every part: trace, span, job, worker, session.
+fn context() -> Vec<u8> {
+    let parts: [(u8, &[u8]); 5] =
+        [(1, &[7; 16]), (2, &[9; 8]), (3, b"job-123"), (4, b"w-1"), (5, b"s-1")];
+    parts.map(|(tag, bytes)| [&[tag, bytes.len() as u8], bytes].concat()).concat()
+}
+
+/// Records of every kind, with every type of value.
+fn records() -> Vec<Vec<u8>> {
+    let context = context();
+    let timestamp_ns = 1_759_758_190_123_456_789;
+    let front = |kind| Front { kind, level: Level::Warning, timestamp_ns, context: &context };
+    let mut records = Vec::new();
+    for site in [Site::Registered(1), Site::Inline(site())] {
+        records.push(fuzzing::record(front(Kind::Event), &site, |record| {
+            record.message(Value::Str("rendered \"site\"\n"));
+            record.field(0, Value::U64(120));
+            record.field(1, Value::Str("größe"));
+            record.field(2, Value::Str("secret"));
+        }));
+        records.push(fuzzing::record(front(Kind::Span), &site, |record| {
+            record.span(&SpanPart { parent: 5, start_ns: timestamp_ns - 9, kind: 2, status: 1 });
+            record.message(Value::Str("failed"));
+            record.field(0, Value::I64(-1));
+            record.field_named("ratio", Value::F64(0.5));
+            record.field_named("none", Value::Null);
+            record.field_named("yes", Value::Bool(true));
+        }));
+        records.push(fuzzing::record(front(Kind::Metric), &site, |record| {
+            record.message(Value::Str("shop_orders"));
+            record.field(0, Value::Json("{\"zone\":\"eu\"}"));
+            record.field(1, Value::F64(f64::NAN));
+        }));
+    }
+    // Past a sector there is a checksum.
+    records.push(fuzzing::record(front(Kind::Event), &Site::Registered(1), |record| {
+        record.message(Value::Str(&"long ".repeat(200)));
+    }));
+    records
+}
+
+/// One input: call sites and a ring with records of each kind.
+pub fn ring_image() -> Vec<Vec<u8>> {
+    let callsites = [vec![1], counted(&fuzzing::descriptor(&site()))].concat();
+    let input = |how: u8, shift: u8, records: &[Vec<u8>]| {
+        let mut input = [&callsites[..], &[0, shift]].concat();
+        // Number, tail, a shift of the tail, busy, and what is counted beside the records.
+        input.extend_from_slice(&3_u32.to_le_bytes());
+        input.extend_from_slice(&40_u32.to_le_bytes());
+        input.extend_from_slice(&[3]);
+        input.extend_from_slice(&[0; 8]);
+        input.push(0);
+        for record in records {
+            input.push(how);
+            input.extend_from_slice(&counted(record));
+        }
+        input
+    };
+    let all = records();
+    let wraps: Vec<Vec<u8>> = all.iter().cycle().take(40).cloned().collect();
+    let raw_ring = [&callsites[..], &[7], &[0; 4], &96_u64.to_le_bytes(), &[0; 16], &all[0]];
+    let mut inputs: Vec<Vec<u8>> =
+        all.iter().map(|record| input(SEALED, 0, std::slice::from_ref(record))).collect();
+    inputs.extend([input(SEALED, 1, &all), input(SEALED, 2, &wraps), input(UNSEALED, 0, &all)]);
+    inputs.extend([input(RAW, 0, &all), input(3, 0, &all[..1]), raw_ring.concat()]);
+    inputs
+}
+
+/// Whole records, to be sealed anew and not.
+pub fn record_decode() -> Vec<Vec<u8>> {
+    let with =
+        |first: u8| records().into_iter().map(move |record| [&[first], &record[..]].concat());
+    with(0).chain(with(7)).collect()
+}
+
+/// A body, and a whole file.
+pub fn stage_contents() -> Vec<Vec<u8>> {
+    let mut body = Vec::new();
+    body.extend_from_slice(&1_u32.to_le_bytes());
+    body.extend_from_slice(&3_u32.to_le_bytes());
+    body.extend_from_slice(&800_u64.to_le_bytes());
+    body.extend_from_slice(&1_u32.to_le_bytes());
+    body.extend_from_slice(&counted(b"events-2026-11-21.jsonl"));
+    body.extend_from_slice(&5_u64.to_le_bytes());
+    body.extend_from_slice(&9_u64.to_le_bytes());
+    body.extend_from_slice(&4_u32.to_le_bytes());
+    body.extend_from_slice(b"\n{}\n");
+    let whole = super::targets::stage_of(&body);
+    vec![[&[0], &body[..]].concat(), [&[7], &whole[..]].concat()]
+}
+
+/// Entries, and a whole file.
+pub fn callsites_lookup() -> Vec<Vec<u8>> {
+    let entry = counted(&fuzzing::descriptor(&site()));
+    let entries = [&[2][..], &entry, &entry].concat();
+    let whole = super::image::callsites(&mut super::dice::Dice(&entries));
+    vec![[&[0], &entries[..]].concat(), [&[7], &whole[..]].concat()]
+}
+
+/// Texts with everything that has an escape, at the lengths where the encoder changes its way.
+pub fn json_escape() -> Vec<Vec<u8>> {
+    let mut texts: Vec<Vec<u8>> =
+        [1, 3, 7, 8, 15, 16, 31, 32, 33, 64, 1023, 1024, 1025, 4096, 5000]
+            .into_iter()
+            .flat_map(|length| {
+                ["x", "\"", "ä", "x\\\n"].map(|text| text.repeat(length).into_bytes())
+            })
+            .collect();
+    texts.push((0..0x80).collect());
+    texts.push("\u{0}\u{7f}\u{80}\u{2028}\u{2029}\u{feff}\u{ffff}🦀".into());
+    texts
+}
+
+/// A call of each way.
+pub fn encode_record() -> Vec<Vec<u8>> {
+    let front = [&[0, 2][..], &1_759_758_190_u64.to_le_bytes(), &counted(&context())].concat();
+    let texts =
+        ["user.action", "shop", "cart.rs", "", "items", "user"].map(|t| counted(t.as_bytes()));
+    let [name, source, file, message, first, second] = &texts;
+    let built = |site: u8| {
+        let site_of: [&[u8]; 9] =
+            [&front, &[42, 0, 0, 0], name, source, file, message, &[2], first, second];
+        let fields: [&[u8]; 7] =
+            [&[8, 3], &[120; 8], &[0, 6], name, &[1, 4], &0.5_f64.to_le_bytes(), &[4, 0, 0, 0]];
+        [&[0], &site_of.concat()[..], &[site], message, &fields.concat()[..]].concat()
+    };
+    let plain = [&[3], &front[..], name, source, &[1; 8], &[2; 8], &[3; 8], &[1]].concat();
+    vec![built(0), built(1), plain]
+}
+
+/// Directives as users write them, and as they should not.
+pub fn filter_parse() -> Vec<Vec<u8>> {
+    let texts = [
+        "info",
+        "warn,my_app=debug,hyper::proto=off",
+        "a=,b=5, c = trace ,off",
+        "a[s{x=1,debug}]=info,b=error/regex",
+        "=trace,a=b=c,größe=1,,",
+    ];
+    let target = counted(b"my_app::inner");
+    texts.map(|text| [&[2], &target[..], text.as_bytes()].concat()).to_vec()
+}
