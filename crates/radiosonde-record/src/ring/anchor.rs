@@ -48,7 +48,8 @@ impl Published {
         let [ticks, ticks_max, ns, rate] =
             [0, 1, 2, 3].map(|at| self.cells[at].load(Ordering::Relaxed));
         fence(Ordering::Acquire);
-        let is_whole = generation % 2 == 0 && self.generation.load(Ordering::Relaxed) == generation;
+        let is_whole =
+            generation.is_multiple_of(2) && self.generation.load(Ordering::Relaxed) == generation;
         is_whole.then_some(Anchor { ticks, ticks_max, ns, rate })
     }
 
