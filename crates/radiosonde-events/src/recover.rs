@@ -122,7 +122,7 @@ pub fn recover_slot(
         let path = instance.path.clone();
         match open(root, slot, instance, redactions) {
             Ok(Opened::Remains(found)) => opened.push((path, *found)),
-            Ok(Opened::SetAside(found)) => report.instances.push(found),
+            Ok(Opened::SetAside(found)) => report.instances.push(*found),
             Err(error) => {
                 unresolved |= has_ready_stage(&path);
                 report.failed.push((path, error));
@@ -166,7 +166,7 @@ pub fn recover_slot(
 
 enum Opened {
     Remains(Box<(RecoveredInstance, DaySink, Remains)>),
-    SetAside(RecoveredInstance),
+    SetAside(Box<RecoveredInstance>),
 }
 
 /// Opens one dead instance with the identity and the rules of its owner.
@@ -191,7 +191,7 @@ fn open(
         Ok(remains) => Opened::Remains(Box::new((found, sink, remains))),
         Err(set_aside) => {
             found.recovered = set_aside;
-            Opened::SetAside(found)
+            Opened::SetAside(Box::new(found))
         }
     })
 }

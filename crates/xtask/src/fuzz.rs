@@ -114,7 +114,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Reads a line like `#39411	DONE   cov: 1689 ft: 6131 corp: 570/2830Kb lim: 12349`.
+    /// Reads a line like `#39411 DONE   cov: 1689 ft: 6131 corp: 570/2830Kb lim: 12349`.
     fn read(line: &str) -> Option<Self> {
         let (executions, rest) = line.strip_prefix('#')?.split_once('\t')?;
         let words: Vec<&str> = rest.split_whitespace().collect();
