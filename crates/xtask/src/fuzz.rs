@@ -47,7 +47,9 @@ pub(crate) fn run(options: &Options, run: &mut Run) {
         std::thread::scope(|scope| {
             for _ in 0..SIDE_BY_SIDE {
                 scope.spawn(|| {
-                    while let Some(target) = lock(&waiting).pop_front() {
+                    // In a statement of its own: the lock is not held while the target runs.
+                    let next = || lock(&waiting).pop_front();
+                    while let Some(target) = next() {
                         let outcome = Outcome::of(target, seconds);
                         lock(&done).push(outcome);
                     }
@@ -154,7 +156,11 @@ impl Outcome {
                 outcome.seen = seen;
                 if told.elapsed() >= PROGRESS {
                     told = Instant::now();
-                    println!("{target:<18} {seen:?} after {} s", started.elapsed().as_secs());
+                    let Seen { executions, coverage, .. } = seen;
+                    let seconds = started.elapsed().as_secs();
+                    println!(
+                        "{target:<18} {seconds:>4} s, {executions} executions, {coverage} edges"
+                    );
                 }
             }
             last.push_back(line);
