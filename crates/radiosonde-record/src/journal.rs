@@ -364,9 +364,9 @@ impl Journal {
         let delivered = self.0.delivered[kind as usize].load(Ordering::Acquire);
         let rejected = self.0.rejected[kind as usize].load(Ordering::Acquire);
         let mut sum = *lock(&self.0.dropped);
-        for ring in lock(&self.0.rings).all() {
-            sum.add(&ring.counters());
-        }
+        // Not with the lock held: the drain needs it at each look, and there may be a thousand.
+        let rings = lock(&self.0.rings).all().to_vec();
+        rings.iter().for_each(|ring| sum.add(&ring.counters()));
         Account::new(kind, &sum, delivered, rejected)
     }
 
