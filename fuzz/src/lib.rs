@@ -8,6 +8,7 @@
 pub mod dice;
 pub mod image;
 pub mod seeds;
+pub mod stage;
 pub mod targets;
 
 /// One target.

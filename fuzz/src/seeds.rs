@@ -3,7 +3,9 @@
 use radiosonde_record::fuzzing::{self, Front};
 use radiosonde_record::{Descriptor, Kind, Level, Site, SpanPart, Value};
 
+use super::dice::Dice;
 use super::image::{RAW, SEALED, UNSEALED};
+use super::stage;
 
 /// Bytes with their length before them, as inputs have them.
 fn counted(bytes: &[u8]) -> Vec<u8> {
@@ -96,27 +98,29 @@ pub fn record_decode() -> Vec<Vec<u8>> {
     with(0).chain(with(7)).collect()
 }
 
-/// A body, and a whole file.
+/// A batch, heads alone, and a whole file.
 pub fn stage_contents() -> Vec<Vec<u8>> {
-    let mut body = Vec::new();
-    body.extend_from_slice(&1_u32.to_le_bytes());
-    body.extend_from_slice(&3_u32.to_le_bytes());
-    body.extend_from_slice(&800_u64.to_le_bytes());
-    body.extend_from_slice(&1_u32.to_le_bytes());
-    body.extend_from_slice(&counted(b"events-2026-11-21.jsonl"));
-    body.extend_from_slice(&5_u64.to_le_bytes());
-    body.extend_from_slice(&9_u64.to_le_bytes());
-    body.extend_from_slice(&4_u32.to_le_bytes());
-    body.extend_from_slice(b"\n{}\n");
-    let whole = super::targets::stage_of(&body);
-    vec![[&[0], &body[..]].concat(), [&[7], &whole[..]].concat()]
+    let name = counted(b"events-2026-11-21.jsonl");
+    let place = [&5_u64.to_le_bytes()[..], &9_u64.to_le_bytes(), &[1]].concat();
+    let target = [&name[..], &counted(b"{}\n{}\n"), &place, &[0]].concat();
+    let built = [&[stage::BUILT, 1][..], &[3; 12], &[2], &target, &target].concat();
+    let no_lines = [&[0; 8][..], &[0; 4], &fuzzing::checksum(&[]).to_le_bytes()].concat();
+    let heads = [&[0; 4][..], &1_u32.to_le_bytes(), &name, &place, &no_lines].concat();
+    let whole = stage::file(&mut Dice(&built));
+    let short = stage::with_heads(&heads);
+    vec![
+        built,
+        [&[stage::HEADS], &heads[..]].concat(),
+        [&[stage::RAW], &whole[..4400]].concat(),
+        [&[stage::RAW], &short[..]].concat(),
+    ]
 }
 
 /// Entries, and a whole file.
 pub fn callsites_lookup() -> Vec<Vec<u8>> {
     let entry = counted(&fuzzing::descriptor(&site()));
     let entries = [&[2][..], &entry, &entry].concat();
-    let whole = super::image::callsites(&mut super::dice::Dice(&entries));
+    let whole = super::image::callsites(&mut Dice(&entries));
     vec![[&[0], &entries[..]].concat(), [&[7], &whole[..]].concat()]
 }
 

@@ -4,17 +4,19 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
 
-use radiosonde_events::fuzzing::{Lines, json_string};
+use radiosonde_events::fuzzing::{Encoding, json_string};
 use radiosonde_events::{DaySink, Owner, Redactions};
 use radiosonde_record::fuzzing::{self, Front};
 use radiosonde_record::{
-    Batch, Descriptor, FieldList, Filter, Key, Kind, Level, RawValue, Record, Site, SpanPart, Value,
+    Batch, Descriptor, FieldList, Filter, Key, Kind, Level, Lines, RawValue, Record, Site,
+    SpanPart, Value,
 };
 use radiosonde_redact::Rules;
 use serde_json::Value as Json;
 
 use super::dice::{Dice, utf8};
 use super::image::{self, lengthen};
+use super::stage;
 
 const INSTANCE: &str = "k3f9q2xw";
 
@@ -96,21 +98,24 @@ pub fn record_decode(data: &[u8]) {
         return;
     };
     let _ = record.fields().count();
-    let _ = record.raw_fields().count();
+    let mut raw = record.raw_fields();
+    while raw.key().is_some() && raw.value().is_some() {}
     let Ok(record) = Record::decode_whole(&bytes) else { return };
     check_raw_fields(&record);
     let site = record.inline_site.clone().unwrap_or_default();
-    let mut line = Vec::new();
-    Lines::of_dead_process(owner(), INSTANCE).append(&record, &site, 3, &mut line);
+    let mut line = Lines::default();
+    Encoding::of_dead_process(owner(), INSTANCE).append(&record, &site, 3, &mut line);
     check_lines(&line, 1);
 }
 
 /// Both ways to read fields say the same.
 fn check_raw_fields(record: &Record<'_>) {
     let mut raw = record.raw_fields();
-    for ((key, value), (index, raw)) in record.fields().zip(&mut raw) {
+    let mut fields = record.fields();
+    while let Some(index) = raw.key() {
+        let (key, value) = fields.next().expect("as many the one way as the other");
         assert_eq!(key, Key::Index(index));
-        match (value, raw) {
+        match (value, raw.value().expect("a whole record")) {
             (Value::Null, RawValue::Null) => {}
             (Value::Bool(a), RawValue::Bool(b)) => assert_eq!(a, b),
             (Value::I64(a), RawValue::I64(b)) => assert_eq!(a, b),
@@ -122,35 +127,18 @@ fn check_raw_fields(record: &Record<'_>) {
             (value, raw) => panic!("{value:?} and {raw:?}"),
         }
     }
-    let keys = record.fields().map(|(key, _)| key);
-    let is_indexed = keys.into_iter().all(|key| matches!(key, Key::Index(_)));
-    while raw.next().is_some() {}
-    assert_eq!(raw.is_indexed(), is_indexed);
+    assert_eq!(raw.is_indexed(), fields.next().is_none());
 }
 
-/// A stage file: what is ready stays within its directory and within its bytes.
+/// A stage file: what is ready stays within its directory and within a bound.
 pub fn stage_contents(data: &[u8]) {
-    let mut dice = Dice(data);
-    let bytes = if dice.u8() % 8 == 7 { dice.0.to_vec() } else { stage_of(dice.0) };
+    let bytes = stage::file(&mut Dice(data));
     let Some(targets) = fuzzing::stage(file(&bytes)).expect("a file can be read") else { return };
     for (name, _) in &targets {
         assert!(!name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0']));
     }
-    assert!(targets.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() <= bytes.len());
-}
-
-/// A stage that is ready, with this body.
-pub fn stage_of(body: &[u8]) -> Vec<u8> {
-    let mut bytes = b"RSNDSTG2".to_vec();
-    bytes.extend_from_slice(&1_u64.to_le_bytes());
-    bytes.extend_from_slice(&7_u64.to_le_bytes());
-    bytes.extend_from_slice(&(body.len() as u32).to_le_bytes());
-    bytes.extend_from_slice(&fuzzing::checksum(body).to_le_bytes());
-    let check = fuzzing::checksum(&bytes);
-    bytes.extend_from_slice(&check.to_le_bytes());
-    bytes.resize(4096, 0);
-    bytes.extend_from_slice(body);
-    bytes
+    let length: usize = targets.iter().map(|(_, bytes)| bytes.len()).sum();
+    assert!(length <= 64 * 1024 * 1024 + targets.len());
 }
 
 /// A file of call sites, asked for every number in it and for some that are not.
@@ -190,18 +178,18 @@ pub fn json_escape(data: &[u8]) {
 /// The line of a record of this process.
 fn line(bytes: &[u8], site: Option<&Descriptor>) -> Json {
     thread_local! {
-        static LINES: RefCell<Lines> = RefCell::new(Lines::new(owner(), INSTANCE));
+        static ENCODING: RefCell<Encoding> = RefCell::new(Encoding::new(owner(), INSTANCE));
     }
     let record = Record::decode_whole(bytes).expect("what was built decodes");
-    let mut line = Vec::new();
+    let mut line = Lines::default();
     match (&record.inline_site, site) {
         (Some(site), _) => {
-            LINES.with_borrow_mut(|lines| lines.append(&record, site, 3, &mut line));
+            ENCODING.with_borrow_mut(|encoding| encoding.append(&record, site, 3, &mut line));
         }
         // Numbers of call sites stay what they are for as long as their encoder lives.
         (None, site) => {
             let site = site.cloned().unwrap_or_default();
-            Lines::new(owner(), INSTANCE).append(&record, &site, 3, &mut line);
+            Encoding::new(owner(), INSTANCE).append(&record, &site, 3, &mut line);
         }
     }
     check_lines(&line, 1);

@@ -67,7 +67,11 @@ mod tests {
     #[test]
     fn numbers_at_the_edges_have_their_digits() {
         // Every quotient of the first two steps, and the edges of all sizes.
-        (0..10_000).flat_map(|part| [part, part * 10_000, part * 10_000 + 9_999]).for_each(check);
+        let step = if cfg!(miri) { 997 } else { 1 };
+        (0..10_000)
+            .step_by(step)
+            .flat_map(|part| [part, part * 10_000, part * 10_000 + 9_999])
+            .for_each(check);
         for power in 0..8 {
             let edge = 10_u64.pow(power);
             [edge - 1, edge, edge + 1].into_iter().for_each(check);

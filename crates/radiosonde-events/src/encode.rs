@@ -180,6 +180,9 @@ impl Parts<'_, '_> {
     /// Appends the fields of the record as members of an object.
     #[inline(always)]
     fn members<'l, R: Room>(&mut self, mut line: Line<'l, R>) -> Line<'l, R> {
+        if self.checks_json && has_json(self.record) {
+            return self.resolved_members(line);
+        }
         let start = line.length();
         match self.listed_members(&mut line) {
             Some(false) => line,
@@ -288,6 +291,10 @@ static LEVELS: [([u8; 32], usize); Level::ALL.len()] = {
     }
     levels
 };
+
+fn has_json(record: &Record<'_>) -> bool {
+    record.fields().any(|(_, value)| matches!(value, Value::Json(_)))
+}
 
 fn raw<'a>(value: &Value<'a>) -> RawValue<'a> {
     match *value {

@@ -14,7 +14,8 @@ pub(crate) struct Field<'a> {
 }
 
 /// Resolves the fields of a record, secrets replaced, and tells whether there were any. Of a key
-/// recorded twice the last value stays, in the place of the first.
+/// recorded twice the last value stays, in the place of the first. With `checks_json`, what calls
+/// itself JSON and is not becomes text: a line that cannot be read would cost more than its value.
 pub(crate) fn resolve<'a>(
     record: &Record<'a>,
     site: &'a Descriptor,

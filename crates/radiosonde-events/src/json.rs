@@ -102,8 +102,12 @@ mod tests {
 
     #[test]
     fn every_character_of_ascii_is_escaped_at_every_place() {
+        // Miri takes minutes for all of them.
+        let step = if cfg!(miri) { 31 } else { 1 };
         for length in [1, 2, 7, 8, 9, 15, 16, 17, 23, 24, 25, 31, 32, 33, 48] {
-            for (byte, at) in (0..=0x7f_u8).flat_map(|byte| (0..length).map(move |at| (byte, at))) {
+            for (byte, at) in
+                (0..=0x7f_u8).flat_map(|byte| (0..length).map(move |at| (byte, at))).step_by(step)
+            {
                 let mut text = vec![b'x'; length];
                 text[at] = byte;
                 check(std::str::from_utf8(&text).unwrap());

@@ -81,11 +81,14 @@ pub fn callsite(file: &[u8], id: u32) -> Option<Descriptor> {
     region::lookup(file, id)
 }
 
-/// Names and bytes of the files a stage is ready for.
+/// Name and bytes of a file.
+pub type Staged = (String, Vec<u8>);
+
+/// The files a stage is ready for.
 ///
 /// # Errors
 /// As from the system.
-pub fn stage(file: File) -> io::Result<Option<Vec<(String, Vec<u8>)>>> {
+pub fn stage(file: File) -> io::Result<Option<Vec<Staged>>> {
     let contents = Stage::of(file).contents()?;
     let targets = contents.map(|contents| contents.targets.into_iter());
     Ok(targets.map(|targets| targets.map(|target| (target.file, target.bytes)).collect()))

@@ -400,7 +400,7 @@ impl Journal {
 
     /// A ring for a thread; `None` past the cap or without room on disk.
     pub(crate) fn producer(&self) -> Option<Producer> {
-        lock(&self.0.rings).take(RING_CAPACITY_MIN)
+        lock(&self.0.rings).take()
     }
 
     /// A larger ring for a producer under pressure: the one the drain has made for it, or a spare.

@@ -101,6 +101,7 @@ impl Deref for Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ring::Memory;
 
     fn check(mut lines: Lines) {
         lines.room(5)[..5].copy_from_slice(b"first");
@@ -126,12 +127,18 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_in_the_segment_goes_on_in_the_heap_and_comes_back() {
-        let file = tempfile::tempfile().unwrap();
-        let [_, segment] = Segment::map(&file, [4096, 4096]).unwrap();
+        let segments = || Segment::split(Memory::anonymous(8192).unwrap(), [4096, 4096]);
+        let [_, segment] = segments();
         check(Lines::within(segment));
 
-        let [_, segment] = Segment::map(&file, [4096, 4096]).unwrap();
+        let [neighbour, segment] = segments();
+        let mut neighbour = Lines::within(neighbour);
         let mut lines = Lines::within(segment);
+        // Room of both at once: neither is in the other's.
+        let rooms = [neighbour.room(4096), lines.room(4096)];
+        rooms.into_iter().zip([b'n', b'l']).for_each(|(room, byte)| room.fill(byte));
+        neighbour.take(4096);
+        assert!(neighbour.iter().all(|byte| *byte == b'n'));
         lines.extend_from_slice(&[b'x'; 4096]);
         assert_eq!((lines.len(), lines.place()), (4096, Some(4096)));
         lines.extend_from_slice(b"y");

@@ -21,6 +21,11 @@ const BYTES_MAX_MIN: usize = 2 * 1024 * 1024;
 /// Pause after a ring that could not be made: on a full disk nobody should try at each look.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
+/// How many free rings of a capacity are kept.
+fn spares(capacity: usize) -> usize {
+    SPARES.iter().filter(|(of, _)| *of == capacity).map(|(_, count)| *count).sum()
+}
+
 /// The rings of a journal.
 #[derive(Debug)]
 pub(crate) struct Rings {
@@ -62,18 +67,24 @@ impl Rings {
         into.append(&mut self.new);
     }
 
-    /// The smallest free ring of at least this capacity, or a new one; failing both, any.
-    pub(crate) fn take(&mut self, capacity: usize) -> Option<Producer> {
-        self.take_free(capacity)
-            .or_else(|| self.create_within_cap(capacity))
+    /// A ring for a thread that has none: a free one that is not kept for others, or a new one;
+    /// failing both, any.
+    pub(crate) fn take(&mut self) -> Option<Producer> {
+        self.take_free(|rings, of| of == RING_CAPACITY_MIN || rings.free_of(of) > spares(of))
+            .or_else(|| self.create_within_cap(RING_CAPACITY_MIN))
             .or_else(|| self.free.pop())
     }
 
-    fn take_free(&mut self, capacity: usize) -> Option<Producer> {
+    /// The smallest free ring of a capacity that will do.
+    fn take_free(&mut self, will_do: impl Fn(&Self, usize) -> bool) -> Option<Producer> {
         let capacities = self.free.iter().map(|producer| producer.ring().capacity()).enumerate();
-        let fitting = capacities.filter(|(_, of)| *of >= capacity);
+        let fitting = capacities.filter(|(_, of)| will_do(self, *of));
         let (at, _) = fitting.min_by_key(|(_, of)| *of)?;
         Some(self.free.swap_remove(at))
+    }
+
+    fn free_of(&self, capacity: usize) -> usize {
+        self.free.iter().filter(|free| free.ring().capacity() == capacity).count()
     }
 
     fn create_within_cap(&mut self, capacity: usize) -> Option<Producer> {
@@ -119,7 +130,8 @@ impl Rings {
                 continue;
             }
             let capacity = (ring.capacity() * GROWTH).min(RING_CAPACITY_MAX);
-            let larger = self.take_free(capacity).or_else(|| self.create_within_cap(capacity));
+            let larger =
+                self.take_free(|_, of| of >= capacity).or_else(|| self.create_within_cap(capacity));
             self.free.extend(larger.and_then(|larger| ring.offer(larger)));
         }
         // One at a look: the drain has other things to do.
@@ -132,11 +144,7 @@ impl Rings {
     }
 
     fn add_spare(&mut self) -> bool {
-        let of = |capacity| {
-            let capacities = self.free.iter().map(|producer| producer.ring().capacity());
-            capacities.filter(|free| *free == capacity).count()
-        };
-        let missing = SPARES.into_iter().find(|(capacity, count)| of(*capacity) < *count);
+        let missing = SPARES.into_iter().find(|(of, count)| self.free_of(*of) < *count);
         let spare = missing.and_then(|(capacity, _)| self.create_within_cap(capacity));
         let added = spare.is_some();
         self.free.extend(spare);
@@ -148,7 +156,7 @@ impl Rings {
     pub(crate) fn exchange(&mut self, producer: &mut Producer) {
         let wanted = (producer.ring().capacity() * GROWTH).min(RING_CAPACITY_MAX);
         if producer.ring().capacity() < wanted
-            && let Some(larger) = self.take_free(wanted)
+            && let Some(larger) = self.take_free(|_, of| of >= wanted)
         {
             self.free.push(producer.move_to(larger));
         }

@@ -38,7 +38,7 @@ const FRONT: usize = 64 * 1024;
 /// Lines of one kind: a batch, and all but the strangest record behind it.
 const SEGMENT: usize = 512 * 1024;
 const END: usize = FRONT + 3 * SEGMENT;
-/// Most bytes of heads, and of the lines for one file, that are believed.
+/// Most bytes of heads, and of lines, that are believed.
 const LENGTH_MAX: usize = 64 * 1024 * 1024;
 const FREE: u64 = 0;
 const READY: u64 = 1;
@@ -232,6 +232,10 @@ impl Stage {
         }
         let Some(heads) = self.read(HEADS_AT as u64, word(24), word(28))? else { return Ok(None) };
         let Some((ranges, heads)) = parse(&heads) else { return Ok(None) };
+        // Damaged heads may name the same lines any number of times.
+        if heads.iter().map(|head| head.length as usize).sum::<usize>() > LENGTH_MAX {
+            return Ok(None);
+        }
         let mut targets = Vec::new();
         for Head { file, inode, offset, on_new_line, place, length, crc } in heads {
             let Some(lines) = self.read(place, length, crc)? else { return Ok(None) };

@@ -1,6 +1,6 @@
 //! The command line, parsed by hand: a parser crate would cost more to build than all of xtask.
 
-use crate::{check, help, parts, prove};
+use crate::{check, checkers, fuzz, help, parts, prove};
 
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub(crate) enum Command {
     Help(String),
     /// Run a long proof.
     Prove(prove::Options),
+    /// Run a program that looks at ours in a way of its own.
+    ProveWith(checkers::Options),
     /// Run the tests.
     Test(crate::test::Options),
 }
@@ -73,26 +75,51 @@ fn check(words: &mut Words<'_>) -> Result<check::Options, String> {
 }
 
 fn prove(words: &mut Words<'_>) -> Result<Command, String> {
-    let (mut name, mut rounds) = (None, None);
+    let (mut name, mut rounds, mut seconds, mut only) = (None, None, None, Vec::new());
     while let Some(word) = words.next() {
         match word {
             Word::Plain(word) if name.is_none() => name = Some(word),
-            Word::Option { name: "--rounds", value } => {
-                let value = words.value("--rounds", value)?;
-                let number = value.parse().ok().filter(|number| *number > 0);
-                let wrong = || format!("`--rounds` takes a number from 1 up, not `{value}`");
-                rounds = Some(number.ok_or_else(wrong)?);
+            Word::Option { name: option @ "--rounds", value } => {
+                rounds = Some(number(option, words.value(option, value)?)?);
+            }
+            Word::Option { name: option @ "--seconds", value } => {
+                seconds = Some(number(option, words.value(option, value)?)?);
+            }
+            Word::Option { name: option @ "--only", value } => {
+                let known = fuzz::TARGETS.iter().copied();
+                names(option, "fuzz target", words.value(option, value)?, known)?
+                    .into_iter()
+                    .for_each(|name| add(&mut only, name));
             }
             other => return Err(other.not_understood("prove")),
         }
     }
+    let list = || format!("{}{}", prove::list(), checkers::list());
     let Some(name) = name else {
-        return Err(format!("which proof?\n\n{}", prove::list().trim_end()));
+        return Err(format!("which proof?\n\n{}", list().trim_end()));
     };
+    if let Some(checker) = checkers::CHECKERS.iter().find(|checker| checker.name == name) {
+        if rounds.is_some() {
+            return Err(format!("`{name}` has no rounds"));
+        }
+        if !checker.is_timed && (seconds.is_some() || !only.is_empty()) {
+            return Err(format!("`--seconds` and `--only` are for fuzz, not for `{name}`"));
+        }
+        return Ok(Command::ProveWith(checkers::Options { checker, seconds, only }));
+    }
     let Some(proof) = prove::PROOFS.iter().find(|proof| proof.name == name) else {
-        return Err(format!("unknown proof `{name}`\n\n{}", prove::list().trim_end()));
+        return Err(format!("unknown proof `{name}`\n\n{}", list().trim_end()));
     };
+    if seconds.is_some() || !only.is_empty() {
+        return Err(format!("`--seconds` and `--only` are for fuzz, not for `{name}`"));
+    }
     Ok(Command::Prove(prove::Options { proof, rounds: rounds.unwrap_or(proof.rounds) }))
+}
+
+/// A number of rounds or seconds.
+fn number(option: &str, value: &str) -> Result<u32, String> {
+    let number = value.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| format!("`{option}` takes a number from 1 up, not `{value}`"))
 }
 
 /// One word of the command line.
@@ -200,6 +227,17 @@ mod tests {
     }
 
     #[test]
+    fn a_fuzzer_is_given_time_and_targets() {
+        let options = |line: &str| match parsed(line) {
+            Ok(Command::ProveWith(options)) => (options.seconds, options.only),
+            other => panic!("{line}: {other:?}"),
+        };
+        assert_eq!(options("prove fuzz"), (None, vec![]));
+        let both = (Some(5), vec!["ring_image", "json_escape"]);
+        assert_eq!(options("prove fuzz --seconds 5 --only ring_image,json_escape"), both);
+    }
+
+    #[test]
     fn what_is_not_understood_is_named() {
         for (line, named) in [
             ("", "no command"),
@@ -216,6 +254,11 @@ mod tests {
             ("prove deaths --rounds 0", "not `0`"),
             ("prove deaths --rounds many", "not `many`"),
             ("prove deaths again", "`again`"),
+            ("prove fuzz --rounds 3", "no rounds"),
+            ("prove fuzz --only rings", "there are ring_image"),
+            ("prove deaths --seconds 3", "not for `deaths`"),
+            ("prove loom --seconds 3", "not for `loom`"),
+            ("prove", "miri"),
         ] {
             let wrong = parsed(line).expect_err(line);
             assert!(wrong.contains(named), "{line}: {wrong}");
@@ -234,7 +277,8 @@ mod tests {
         let parts = parts::PARTS.iter().map(|part| part.name);
         let steps = check::STEPS.iter().map(|step| step.name);
         let proofs = prove::PROOFS.iter().map(|proof| proof.name);
-        for name in parts.chain(steps).chain(proofs) {
+        let checkers = checkers::CHECKERS.iter().map(|checker| checker.name);
+        for name in parts.chain(steps).chain(proofs).chain(checkers) {
             assert!(help::LONG.contains(name), "{name}");
         }
     }

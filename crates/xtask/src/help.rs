@@ -21,9 +21,12 @@ commands:
                               clippy, doc, deny, features. --advisories adds the security advisories,
                               which need a database from the network
   prove <name> [--rounds N]   run one long proof; without a name, lists them
+  prove loom | miri           the models of the ring protocol; rings, records and encoder under Miri
+  prove fuzz [--seconds N] [--only TARGETS]
+                              each fuzz target for 600 s, or N, two side by side; installs cargo-fuzz
   help                        this text
 
-PARTS and STEPS are names separated by commas; an option may be given several times.
+PARTS, STEPS and TARGETS are names separated by commas; an option may be given several times.
 
 examples:
   cargo xtask test                         all of it, on a machine with only Rust
@@ -31,6 +34,7 @@ examples:
   cargo xtask check --only fmt,clippy      the two that change most often
   cargo xtask prove deaths                 1,000 deaths under load, every call accounted for
   cargo xtask prove deaths --rounds 5000
+  cargo xtask prove fuzz --seconds 60 --only ring_image,json_escape
 
 exit status: 0 all well, 1 something failed, 2 the command was not understood.
 ";

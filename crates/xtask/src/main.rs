@@ -7,6 +7,8 @@
 
 mod args;
 mod check;
+mod checkers;
+mod fuzz;
 mod help;
 mod parts;
 mod prove;
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Ok(Command::Test(options)) => test::run(&options),
         Ok(Command::Check(options)) => check::run(&options),
         Ok(Command::Prove(options)) => prove::run(&options),
+        Ok(Command::ProveWith(options)) => checkers::run(&options),
         Err(wrong) => {
             eprintln!("error: {wrong}\n\n{}", help::SHORT.trim_end());
             return ExitCode::from(USAGE);

@@ -104,6 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "five thousand call sites take it minutes")]
     fn past_its_size_the_others_of_a_level_are_one() {
         let sites = Sites::default();
         const CALL_SITES: u64 = 5000;

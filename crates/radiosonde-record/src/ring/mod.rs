@@ -307,6 +307,8 @@ pub(crate) trait Source {
     }
 }
 
+#[cfg(all(test, not(loom)))]
+mod killed;
 #[cfg(all(test, loom))]
 mod model;
 #[cfg(all(test, not(loom)))]

@@ -23,14 +23,23 @@ impl Segment {
     /// # Errors
     /// As from the system, for instance a full disk.
     pub(crate) fn map<const N: usize>(file: &File, lengths: [usize; N]) -> io::Result<[Self; N]> {
-        let memory = Arc::new(Memory::map(file, lengths.iter().sum())?);
+        Ok(Self::split(Memory::map(file, lengths.iter().sum())?, lengths))
+    }
+
+    /// Splits memory into segments of these lengths.
+    ///
+    /// # Panics
+    /// When there is less.
+    pub(crate) fn split<const N: usize>(memory: Memory, lengths: [usize; N]) -> [Self; N] {
+        assert!(lengths.iter().sum::<usize>() <= memory.len(), "the segments lie within");
+        let memory = Arc::new(memory);
         let mut end = 0;
-        Ok(lengths.map(|length| {
+        lengths.map(|length| {
             let at = end;
             end += length;
             // They do not overlap, and each is owned once: `&mut` on one is exclusive.
             Self { memory: Arc::clone(&memory), at, length }
-        }))
+        })
     }
 
     /// Where the segment begins in its file.

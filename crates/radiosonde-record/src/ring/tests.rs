@@ -5,14 +5,21 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 
 use super::*;
-use crate::format::{Buffer, Builder, Record, Site, seal};
+use crate::format::{Buffer, Builder, Record, Site, SpanPart, seal};
 use crate::level::{DropReason, Kind, Level};
 use crate::value::Value;
 
-fn record(message: &str) -> Vec<u8> {
+fn event(message: &str) -> Vec<u8> {
+    record(Kind::Event, message)
+}
+
+pub(super) fn record(kind: Kind, message: &str) -> Vec<u8> {
     let mut buffer = Buffer::for_record(Vec::new());
     let site = Site::Registered(1);
-    let mut builder = Builder::new(&mut buffer, Kind::Event, Level::Info, 7, &site, &[]);
+    let mut builder = Builder::new(&mut buffer, kind, Level::Info, 7, &site, &[]);
+    if kind == Kind::Span {
+        builder.span(&SpanPart::default());
+    }
     builder.message(Value::Str(message));
     builder.finish();
     buffer.written().to_vec()
@@ -55,7 +62,7 @@ proptest! {
             match step {
                 0 => {
                     let text = "x".repeat(size);
-                    let bytes = record(&text);
+                    let bytes = event(&text);
                     let to_end = CAPACITY - head % CAPACITY;
                     let skipped = if bytes.len() > to_end { to_end } else { 0 };
                     let after = head + skipped + bytes.len();
@@ -102,7 +109,7 @@ fn two_threads_pass_a_million_bytes_in_order() {
     let (_ring, mut producer, mut consumer) = Ring::split(memory, 0);
     let writer = std::thread::spawn(move || {
         for number in 0..COUNT {
-            let bytes = record(&number.to_string());
+            let bytes = event(&number.to_string());
             while push(&mut producer, &bytes, Level::Info).is_err() {
                 std::thread::yield_now();
             }
@@ -126,7 +133,7 @@ fn two_threads_pass_a_million_bytes_in_order() {
 fn a_full_ring_keeps_room_for_errors_and_waits_are_armed_again_by_a_quarter() {
     let memory = Memory::anonymous(Ring::memory_size(4096)).unwrap();
     let (_ring, mut producer, mut consumer) = Ring::split(memory, 0);
-    let bytes = record(&"x".repeat(180));
+    let bytes = event(&"x".repeat(180));
     while push(&mut producer, &bytes, Level::Warning).is_ok() {}
     assert_eq!(push(&mut producer, &bytes, Level::Info), Err(Full::MayWait));
     assert!(push(&mut producer, &bytes, Level::Error).is_ok(), "the reserve");
@@ -147,7 +154,7 @@ fn a_full_ring_keeps_room_for_errors_and_waits_are_armed_again_by_a_quarter() {
     consumer.release(consumer.position());
     while push(&mut producer, &bytes, Level::Critical).is_ok() {}
     assert_eq!(push(&mut producer, &bytes, Level::Critical), Err(Full::MayWait));
-    let large = record(&"x".repeat(2000));
+    let large = event(&"x".repeat(2000));
     assert_eq!(push(&mut producer, &large, Level::Error), Err(Full::TooLarge));
 }
 
@@ -158,7 +165,7 @@ fn a_producer_under_pressure_goes_on_in_the_larger_ring() {
     let (small, mut producer, mut consumer) = of(4096, 0);
     let (_large, larger, mut next) = of(16_384, 1);
     assert!(!small.wants_attention());
-    let bytes = record(&"x".repeat(180));
+    let bytes = event(&"x".repeat(180));
     while push(&mut producer, &bytes, Level::Info).is_ok() {}
     assert!(small.wants_attention() && small.wants_more());
     assert!(small.offer(larger).is_none());
@@ -181,7 +188,7 @@ fn a_dead_ring_is_read_from_its_file_and_damage_costs_the_rest_only() {
     let memory = Memory::create(&path, Ring::memory_size(4096)).unwrap();
     let (_ring, mut producer, _consumer) = Ring::split(memory, 3);
     for text in ["one", "two", "three"] {
-        push(&mut producer, &record(text), Level::Info).unwrap();
+        push(&mut producer, &event(text), Level::Info).unwrap();
     }
     producer.drop_record(Kind::Span, DropReason::RingFull, Level::Error);
 
@@ -199,7 +206,7 @@ fn a_dead_ring_is_read_from_its_file_and_damage_costs_the_rest_only() {
 
     // The length of the second record is destroyed: the rest cannot be found, and is counted.
     let mut bytes = std::fs::read(&path).unwrap();
-    let second = 4096 + record("one").len();
+    let second = 4096 + event("one").len();
     bytes[second..second + 4].copy_from_slice(&u32::MAX.to_le_bytes());
     std::fs::write(&path, bytes).unwrap();
     let mut image = image::Image::open(&path).unwrap();
@@ -214,7 +221,7 @@ fn a_push_its_thread_was_killed_in_is_not_counted() {
     let path = directory.path().join("3.ring");
     let memory = Memory::create(&path, Ring::memory_size(4096)).unwrap();
     let (_ring, mut producer, _consumer) = Ring::split(memory, 3);
-    push(&mut producer, &record("one"), Level::Info).unwrap();
+    push(&mut producer, &event("one"), Level::Info).unwrap();
     producer.begin(Kind::Span);
     // What the file is between the count and the commit.
     let mut bytes = std::fs::read(&path).unwrap();

@@ -29,7 +29,7 @@ pub(crate) const LINUX: &str = "x86_64-unknown-linux-gnu";
 pub(crate) fn sources() -> Vec<(String, String)> {
     let root = root();
     let mut found = Vec::new();
-    for top in ["crates", "examples", "benches"] {
+    for top in ["crates", "examples", "benches", "fuzz"] {
         collect(&root.join(top), &mut found);
     }
     found.sort();

@@ -1,0 +1,164 @@
+//! `cargo xtask prove` with programs that look at ours in ways of their own: a model checker, an
+//! interpreter that knows undefined behaviour, a fuzzer.
+
+use crate::steps::{Run, cargo, colour, program, root, succeeds, watch};
+use crate::tally::Tally;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) struct Checker {
+    /// What `prove` calls it.
+    pub(crate) name: &'static str,
+    /// What it shows.
+    pub(crate) about: &'static str,
+    /// Whether `--seconds` and `--only` mean something to it.
+    pub(crate) is_timed: bool,
+    work: fn(&Options, &mut Run),
+}
+
+impl PartialEq for Checker {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Checker {}
+
+/// All of them.
+pub(crate) const CHECKERS: &[Checker] = &[
+    Checker {
+        name: "fuzz",
+        about: "inputs made up to do harm, for rings, records, stages, call sites, JSON, filters",
+        is_timed: true,
+        work: crate::fuzz::run,
+    },
+    Checker {
+        name: "loom",
+        about: "the protocol of the rings, in every order its threads can take",
+        is_timed: false,
+        work: loom,
+    },
+    Checker {
+        name: "miri",
+        about: "rings, records and the encoder, interpreted by rules about undefined behaviour",
+        is_timed: false,
+        work: miri,
+    },
+];
+
+/// What to run, and for how long.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// The checker.
+    pub(crate) checker: &'static Checker,
+    /// Seconds for each fuzz target.
+    pub(crate) seconds: Option<u32>,
+    /// The fuzz targets asked for; none means all.
+    pub(crate) only: Vec<&'static str>,
+}
+
+/// The names of all of them with what they show.
+pub(crate) fn list() -> String {
+    let lines =
+        CHECKERS.iter().map(|Checker { name, about, .. }| format!("  {name:<12} {about}\n"));
+    lines.collect()
+}
+
+/// Runs a checker.
+pub(crate) fn run(options: &Options) -> bool {
+    let Checker { name, about, work, .. } = options.checker;
+    println!("prove {name}: {about}");
+    let mut run = Run::new();
+    work(options, &mut run);
+    let ok = run.close();
+    println!("\nprove {name}: {}", if ok { "holds" } else { "FAILED" });
+    ok
+}
+
+/// Runs tests that must be there: a proof must not pass by being misnamed.
+fn some_pass(command: &mut Command) -> bool {
+    let mut tally = Tally::default();
+    let outcome = watch(command.env("RUST_BACKTRACE", "0"), |line| tally.see(line));
+    if outcome.ok && tally.passed == 0 {
+        eprintln!("no test ran: nothing is proved");
+    }
+    outcome.ok && tally.passed > 0
+}
+
+fn loom(_: &Options, run: &mut Run) {
+    run.step("models of radiosonde-record", || {
+        // Other flags mean other builds of everything: not in the place of the ordinary ones.
+        let target = target_folder().join("loom");
+        let mut command = cargo(&["test", colour(), "--release"]);
+        command.args(["-p", "radiosonde-record", "--lib", "ring::model"]);
+        some_pass(command.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", target))
+    });
+}
+
+/// Of each run: its title, flags of Miri beside the common ones, and arguments of `cargo test`.
+const MIRI: &[(&str, &str, &[&str])] = &[
+    (
+        "rings and records",
+        "",
+        &[
+            "-p",
+            "radiosonde-record",
+            "--lib",
+            "--",
+            "ring::",
+            "format::",
+            "plain::",
+            "lines::",
+            "sites::",
+        ],
+    ),
+    (
+        "two threads at a ring, in 16 orders",
+        "-Zmiri-many-seeds=0..16",
+        &["-p", "radiosonde-record", "--lib", "--", "two_threads"],
+    ),
+    ("the encoder", "", &["-p", "radiosonde-events", "--lib", "--test", "fuzz"]),
+];
+
+fn miri(_: &Options, run: &mut Run) {
+    if !run.step("Miri", has_miri) {
+        return;
+    }
+    for (title, flags, tests) in MIRI {
+        run.step(title, || {
+            let mut command = nightly(&["miri", "test", colour()]);
+            // Isolated programs have no clock and no folder, which proptest asks for.
+            command.env("MIRIFLAGS", format!("-Zmiri-disable-isolation {flags}"));
+            // It takes seconds for what takes milliseconds.
+            command.env("PROPTEST_CASES", "4");
+            some_pass(command.args(*tests))
+        });
+    }
+}
+
+fn has_miri() -> bool {
+    succeeds(&mut nightly(&["miri", "--version"])) || {
+        println!("Miri is missing: installing it, and a nightly compiler if that is missing too");
+        let add = ["toolchain", "install", "nightly", "--profile", "minimal"];
+        let components = ["--component", "miri", "--component", "rust-src"];
+        watch(program("rustup", &add).args(components), |_| ()).ok
+    }
+}
+
+/// `cargo` of the nightly toolchain, for what needs one.
+pub(crate) fn nightly(arguments: &[&str]) -> Command {
+    let mut command = program("rustup", &["run", "nightly", "cargo"]);
+    // Set for us by the outer cargo, which is another one.
+    for inherited in ["CARGO", "CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME"] {
+        command.env_remove(inherited);
+    }
+    command.args(arguments);
+    command
+}
+
+/// Where cargo builds.
+pub(crate) fn target_folder() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
