@@ -179,9 +179,11 @@ pub fn json_escape(data: &[u8]) {
 fn line(bytes: &[u8], site: Option<&Descriptor>) -> Json {
     thread_local! {
         static ENCODING: RefCell<Encoding> = RefCell::new(Encoding::new(owner(), INSTANCE));
+        static LINE: RefCell<Lines> = RefCell::default();
     }
+    let mut line = LINE.take();
+    line.clear();
     let record = Record::decode_whole(bytes).expect("what was built decodes");
-    let mut line = Lines::default();
     match (&record.inline_site, site) {
         (Some(site), _) => {
             ENCODING.with_borrow_mut(|encoding| encoding.append(&record, site, 3, &mut line));
@@ -193,7 +195,9 @@ fn line(bytes: &[u8], site: Option<&Descriptor>) -> Json {
         }
     }
     check_lines(&line, 1);
-    serde_json::from_slice(&line).expect("checked before")
+    let json = serde_json::from_slice(&line).expect("checked before");
+    LINE.set(line);
+    json
 }
 
 /// Records as callers make them: what they recorded stands in the line.

@@ -211,8 +211,6 @@ impl<M: Words> Ring<M> {
         *handover = match std::mem::replace(&mut *handover, Handover::Nothing) {
             Handover::Larger(larger) => {
                 self.ready.store(false, Ordering::Release);
-                // One more was asked for meanwhile: it would wait here for nobody.
-                self.asked.store(false, Ordering::Relaxed);
                 self.attention.store(true, Ordering::Release);
                 Handover::Left(producer.move_to(larger))
             }

@@ -189,6 +189,7 @@ fn a_producer_changes_rings_and_nothing_is_lost() {
         let seen = if grew { &GREW } else { &STAYED };
         seen.store(true, Ordering::Relaxed);
         assert_eq!(left.len(), usize::from(grew), "the end that was left");
+        assert!(!grew || free.len() == 1, "a ring that was left got the spare one");
         left.push(last);
         // What was offered and not taken waits for whoever uses the ring next.
         let mut user = left.swap_remove(0);

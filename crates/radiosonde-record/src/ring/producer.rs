@@ -1,6 +1,7 @@
 //! The writing end of a ring.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::memory::Words;
 use super::{Memory, Ring, barrier, layout};
@@ -212,6 +213,8 @@ impl<M: Words> Producer<M> {
 
     /// Goes on in another ring, and hands out the end of this one.
     pub(crate) fn move_to(&mut self, mut larger: Self) -> Self {
+        // One more that was asked for meanwhile would wait there for nobody.
+        self.ring.asked.store(false, Ordering::Relaxed);
         // A loss shows where this thread's next record will be.
         larger.leave_gap(self.take_gap());
         std::mem::replace(self, larger)
