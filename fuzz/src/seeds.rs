@@ -126,13 +126,10 @@ pub fn callsites_lookup() -> Vec<Vec<u8>> {
 
 /// Texts with everything that has an escape, at the lengths where the encoder changes its way.
 pub fn json_escape() -> Vec<Vec<u8>> {
-    let mut texts: Vec<Vec<u8>> =
-        [1, 3, 7, 8, 15, 16, 31, 32, 33, 64, 65, 500, 1024]
-            .into_iter()
-            .flat_map(|length| {
-                ["x", "\"", "ä", "x\\\n"].map(|text| text.repeat(length).into_bytes())
-            })
-            .collect();
+    let mut texts: Vec<Vec<u8>> = [1, 3, 7, 8, 15, 16, 31, 32, 33, 64, 65, 500, 1024]
+        .into_iter()
+        .flat_map(|length| ["x", "\"", "ä", "x\\\n"].map(|text| text.repeat(length).into_bytes()))
+        .collect();
     texts.push(vec![b'x'; 5000]);
     texts.push((0..0x80).collect());
     texts.push("\u{0}\u{7f}\u{80}\u{2028}\u{2029}\u{feff}\u{ffff}🦀".into());

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::account::Account;
 use crate::callsite::Callsite;
+use crate::control::Control;
 use crate::descriptor::Descriptor;
-use crate::drain::Control;
 use crate::filter::Filter;
 use crate::format::{self, Buffer, Builder, MESSAGE_MAX, Site};
 use crate::level::{DropReason, Kind, Level};

@@ -51,6 +51,7 @@
 mod account;
 mod batch;
 mod callsite;
+mod control;
 mod descriptor;
 mod drain;
 mod files;
@@ -81,8 +82,9 @@ mod writer;
 pub use account::Account;
 pub use batch::{Batch, Sink};
 pub use callsite::{Callsite, CallsiteText, constant_message};
+pub use control::{Control, Flush, Notice};
 pub use descriptor::Descriptor;
-pub use drain::{Control, Drain, Flush, Notice, Turn};
+pub use drain::{Drain, Turn};
 pub use files::Unsynced;
 pub use filter::{Filter, Verdict, is_heard};
 pub use format::{

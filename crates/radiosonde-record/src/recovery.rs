@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
-use crate::batch::{BATCH_BYTES, Batch, Sink};
+use crate::batch::{Batch, Sink};
 use crate::descriptor::Descriptor;
 use crate::files::Unsynced;
 use crate::lanes::{self, Lane};
@@ -25,11 +25,12 @@ use crate::stage::{Contents, Stage, Staged};
 use crate::writer::Writer;
 
 mod look;
+mod poison;
 
 pub use look::{Left, Underway, look};
+pub(crate) use poison::forget_attempts;
+use poison::{ATTEMPTS_MAX, Deaths, Poison};
 
-/// Processes that may die while encoding the records of one instance before it is set aside.
-const ATTEMPTS_MAX: u8 = 3;
 /// Largest `callsites` file that is read.
 const CALLSITES_MAX: u64 = 16 * 1024 * 1024;
 /// Names tried for a batch whose file cannot be continued.
@@ -227,69 +228,6 @@ fn set_aside(instance: &Path) -> io::Result<PathBuf> {
     let place = quarantine.join(name);
     fs::rename(instance, &place)?;
     Ok(place)
-}
-
-/// Guards against a record that kills whoever encodes it (a panic is caught; an abort is not), at
-/// every start. A note is on disk while records are encoded, and only then: how many died there,
-/// and where the rings stood. A process that is killed otherwise, however often and early, is not
-/// charged. After a death the records are encoded one by one, and deaths count at one place only:
-/// what stands at the place of three of them is poison.
-struct Poison<'a> {
-    instance: &'a Path,
-    found: Deaths,
-}
-
-/// The file `attempts`: deaths u8, then the sum of the rings' positions, u64.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Deaths {
-    count: u8,
-    place: u64,
-}
-
-impl<'a> Poison<'a> {
-    fn new(instance: &'a Path) -> io::Result<Self> {
-        Ok(Self { instance, found: Deaths::read(instance)? })
-    }
-
-    /// Bytes of a batch.
-    fn batch_bytes(&self) -> usize {
-        if self.found.count == 0 { BATCH_BYTES } else { 1 }
-    }
-
-    fn encode<R>(&self, place: u64, encode: impl FnOnce() -> R) -> io::Result<R> {
-        let before = if self.found.place == place { self.found.count } else { 0 };
-        Deaths { count: before.saturating_add(1), place }.write(self.instance)?;
-        let result = encode();
-        // Still careful, should this process be killed: the count is that of another place.
-        self.found.write(self.instance)?;
-        Ok(result)
-    }
-}
-
-impl Deaths {
-    fn read(instance: &Path) -> io::Result<Self> {
-        let mut bytes = [0; 9];
-        let _read = Self::open(instance)?.read_at(&mut bytes, 0)?;
-        let [count, place @ ..] = bytes;
-        Ok(Self { count, place: u64::from_le_bytes(place) })
-    }
-
-    fn write(self, instance: &Path) -> io::Result<()> {
-        let mut bytes = [self.count; 9];
-        bytes[1..].copy_from_slice(&self.place.to_le_bytes());
-        Self::open(instance)?.write_all_at(&bytes, 0)
-    }
-
-    fn open(instance: &Path) -> io::Result<fs::File> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        options.custom_flags(OFlags::NOFOLLOW.bits() as i32).open(instance.join("attempts"))
-    }
-}
-
-/// Lets remains that were set aside be tried again.
-pub(crate) fn forget_attempts(instance: &Path) {
-    let _ = fs::remove_file(instance.join("attempts"));
 }
 
 /// What is left in the rings goes the ordinary way, through the dead instance's own stage.
