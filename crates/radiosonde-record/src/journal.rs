@@ -127,7 +127,8 @@ impl Journal {
     /// Records one event, span or metric: `build` fills it in. Never fails and never panics;
     /// waits at most 1 ms, and only for the first record that finds the ring full.
     ///
-    /// `build` runs code of the application (formatters), which may record in turn.
+    /// `build` runs code of the application (formatters), which may record in turn. The context may
+    /// be empty and come from `build` instead: see [`Builder::context`].
     pub fn record(
         &self,
         kind: Kind,
@@ -142,9 +143,10 @@ impl Journal {
         let Some(_entered) = thread::enter() else {
             return self.count_outside(kind, DropReason::Reentrant, level);
         };
-        let mut buffer = Buffer::for_record(thread::take_scratch());
+        let mut buffer = Buffer::take();
         let now = thread::now_ns();
-        let mut builder = Builder::new(&mut buffer, kind, level, now, site, context);
+        let mut builder = Builder::new(&mut buffer, kind, level, now, site);
+        builder.context(context);
         build(&mut builder);
         let truncated = builder.finish();
         let fill = |record: &mut [u8], stamp| {
@@ -152,7 +154,7 @@ impl Journal {
             format::seal(record, stamp);
         };
         Push { kind, level, truncated, length: buffer.written().len(), fill }.run(self);
-        thread::give_scratch(buffer.into_memory());
+        buffer.give();
     }
 
     /// Records an event of a static call site in the ring itself, when no formatter is among its

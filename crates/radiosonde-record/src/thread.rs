@@ -1,4 +1,4 @@
-//! What a thread keeps: its rings, its scratch buffer, its clock, and whether it is suppressed.
+//! What a thread keeps: its rings, its clock, and whether it is suppressed.
 
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,13 +18,10 @@ const STALL_STEP: Duration = Duration::from_micros(50);
 const SHARED_ATTEMPTS: usize = 64;
 /// Records a thread without a ring shares before it asks for one again.
 const SHARED_BEFORE_RETRY: u32 = 1024;
-/// Larger scratch buffers are not kept.
-const SCRATCH_KEPT_MAX: usize = 128 * 1024;
 /// Records whose formatters record: how deep that may go.
 const NESTED_MAX: u8 = 4;
 
 thread_local! {
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static SUPPRESSED: Cell<bool> = const { Cell::new(false) };
     static WAIT: Cell<Duration> = const { Cell::new(STALL_WAIT) };
     static CLOCK: Clock = const { Clock::new() };
@@ -149,17 +146,6 @@ pub(crate) fn inside<R>(f: impl FnOnce() -> R) -> Option<R> {
     }
     let _leave = Leave;
     Some(f())
-}
-
-/// The thread's buffer. A formatter that records while this one is out gets a fresh one.
-pub(crate) fn take_scratch() -> Vec<u8> {
-    SCRATCH.try_with(Cell::take).unwrap_or_default()
-}
-
-pub(crate) fn give_scratch(buffer: Vec<u8>) {
-    if buffer.capacity() <= SCRATCH_KEPT_MAX {
-        let _ = SCRATCH.try_with(|scratch| scratch.set(buffer));
-    }
 }
 
 struct Attachments(Vec<Attachment>);

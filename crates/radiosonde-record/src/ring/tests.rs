@@ -14,9 +14,9 @@ fn event(message: &str) -> Vec<u8> {
 }
 
 pub(super) fn record(kind: Kind, message: &str) -> Vec<u8> {
-    let mut buffer = Buffer::for_record(Vec::new());
+    let mut buffer = Buffer::take();
     let site = Site::Registered(1);
-    let mut builder = Builder::new(&mut buffer, kind, Level::Info, 7, &site, &[]);
+    let mut builder = Builder::new(&mut buffer, kind, Level::Info, 7, &site);
     if kind == Kind::Span {
         builder.span(&SpanPart::default());
     }
