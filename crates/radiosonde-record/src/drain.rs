@@ -28,9 +28,6 @@ const BUSY_BYTES: usize = 64 * 1024;
 /// Pause before a write that failed is tried again.
 const BLOCKED_PAUSE: Duration = Duration::from_millis(100);
 
-/// Panics at one place after which the record there is refused.
-const PANICS_MAX: u32 = 3;
-
 /// Moves records from rings to files. Runs on a thread of its own, which does nothing else.
 pub struct Drain {
     journal: Journal,
@@ -43,9 +40,9 @@ pub struct Drain {
     sites: SiteCache<Find>,
     notify: Box<dyn Fn(Notice) + Send>,
     blocked: bool,
+    /// The slot is another one, and what is staged has not been moved to its files yet.
+    must_move: bool,
     calibration: Calibration,
-    /// Where it panicked last, and how often there.
-    panicked: (u64, u32),
 }
 
 impl Drain {
@@ -82,8 +79,8 @@ impl Drain {
             sites: SiteCache::new(find(journal)),
             notify,
             blocked: false,
+            must_move: false,
             calibration: Calibration::new(),
-            panicked: (0, 0),
         }
     }
 
@@ -128,26 +125,24 @@ impl Drain {
         }
     }
 
-    /// After a panic outside of the encoding of a record: what was not staged is encoded again,
-    /// record by record at the second time in one place; at the third the oldest record there is
-    /// refused.
+    /// After a panic outside of what is done for one record: what was not staged is encoded again.
     fn restart(&mut self) {
-        let place = self.lanes.iter().map(|lane| lane.staged).sum();
-        let times = if self.panicked.0 == place { self.panicked.1 + 1 } else { 1 };
-        self.panicked = (place, times);
         let is_underway = self.writer.as_ref().is_some_and(|(_, writer)| writer.is_blocked());
         if !is_underway {
             self.batch.clear();
             self.lanes.iter_mut().for_each(Lane::rewind);
-            if times >= PANICS_MAX
-                && let Some(kind) = lanes::skip_oldest(&mut self.lanes)
-            {
-                self.journal.count_rejected(kind);
-            }
         }
+        self.count_restart();
+    }
+
+    fn count_restart(&self) {
         let restarts = self.journal.count_restart();
-        // The one who is told may be the one who panics.
-        let _ = catch_unwind(AssertUnwindSafe(|| (self.notify)(Notice::Restarted { restarts })));
+        self.tell(Notice::Restarted { restarts });
+    }
+
+    /// Who is told may panic: that is no reason to do anything twice.
+    fn tell(&self, notice: Notice) {
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.notify)(notice)));
     }
 
     /// One look at the rings, without a pause afterwards.
@@ -215,31 +210,44 @@ impl Drain {
 
     fn fill(&mut self) {
         let (lanes, sink) = (&mut self.lanes, self.sink.as_mut());
-        // With care, where it has panicked before.
-        let place = lanes.iter().map(|lane| lane.staged).sum();
-        let limit = if self.panicked == (place, PANICS_MAX - 1) { 1 } else { BATCH_BYTES };
-        let refused = lanes::fill(lanes, sink, &mut self.batch, limit, &mut self.sites);
+        let refused = lanes::fill(lanes, sink, &mut self.batch, BATCH_BYTES, &mut self.sites);
         for kind in &refused.records {
             self.journal.count_rejected(*kind);
         }
         if refused != lanes::Refused::default() {
             let (records, bytes) = (refused.records.len() as u64, refused.bytes);
-            (self.notify)(Notice::Refused { records, bytes });
+            self.tell(Notice::Refused { records, bytes });
         }
         if self.batch.len() > 0 {
-            self.shown = self.sink.show(&self.batch);
+            // A console that panics costs itself, not the files.
+            let show = AssertUnwindSafe(|| self.sink.show(&self.batch));
+            match catch_unwind(show) {
+                Ok(shown) => self.shown = shown,
+                Err(_panic) => {
+                    self.shown = [false; 3];
+                    self.count_restart();
+                }
+            }
         }
     }
 
     /// Sees to it that the files written to are still ours.
     fn renew(&mut self) -> io::Result<()> {
-        let Some((lease, writer)) = &mut self.writer else { return Ok(()) };
+        let Some((lease, _)) = &mut self.writer else { return Ok(()) };
         if lease.renew()? {
             let slot = lease.slot().number();
             self.sink.move_to(slot);
-            (self.notify)(Notice::Moved { slot });
+            // A dead owner of that slot may have left half of a batch in its files.
+            self.next_part();
+            self.must_move = true;
+            self.tell(Notice::Moved { slot });
+        }
+        if self.must_move
+            && let Some((_, writer)) = &mut self.writer
+        {
             // What is staged goes to the new files as well.
             writer.move_unfinished(&self.batch, self.sink.as_ref())?;
+            self.must_move = false;
         }
         Ok(())
     }
@@ -256,7 +264,7 @@ impl Drain {
         }
         if let Some(file) = used.filter(|file| self.misplaced.as_ref() != Some(file)) {
             self.misplaced = Some(file.clone());
-            (self.notify)(Notice::Misplaced { file });
+            self.tell(Notice::Misplaced { file });
         }
         Ok(())
     }
@@ -265,6 +273,8 @@ impl Drain {
         for lane in &mut self.lanes {
             lane.source.release(lane.encoded);
         }
+        // What was given back is not read again, whatever happens.
+        lanes::mark_staged(&mut self.lanes);
     }
 
     /// Writes the ready batch. Whether that worked.
@@ -275,11 +285,11 @@ impl Drain {
             return false;
         }
         self.release();
-        if std::mem::take(&mut self.blocked) {
-            (self.notify)(Notice::Unblocked);
-        }
         self.journal.count_delivered(self.batch.records());
         self.batch.clear();
+        if std::mem::take(&mut self.blocked) {
+            self.tell(Notice::Unblocked);
+        }
         true
     }
 
@@ -303,7 +313,7 @@ impl Drain {
 
     fn block(&mut self, error: io::Error) {
         if !std::mem::replace(&mut self.blocked, true) {
-            (self.notify)(Notice::Blocked(error));
+            self.tell(Notice::Blocked(error));
         }
     }
 }

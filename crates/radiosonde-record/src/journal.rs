@@ -16,7 +16,7 @@ use crate::filter::Filter;
 use crate::format::{self, Buffer, Builder, MESSAGE_MAX, Site};
 use crate::level::{DropReason, Kind, Level};
 use crate::plain::{self, FieldList, Plain};
-use crate::pool::Rings;
+use crate::pool::{Rings, Taken};
 use crate::ring::{self, Consumer, Counters, Memory, Producer, Region, Ring};
 use crate::sites::Sites;
 use crate::thread::{self, Push};
@@ -400,9 +400,18 @@ impl Journal {
         }
     }
 
-    /// A ring for a thread; `None` past the cap or without room on disk.
+    /// A ring for a thread; `None` past the cap or without room on disk. The lock is held for
+    /// moments: making a ring takes longer, and happens without it.
     pub(crate) fn producer(&self) -> Option<Producer> {
-        lock(&self.0.rings).take()
+        let taken = lock(&self.0.rings).take();
+        match taken {
+            Taken::Free(producer) => Some(producer),
+            Taken::ToMake(to_make) => {
+                let made = to_make.make();
+                lock(&self.0.rings).add(made)
+            }
+            Taken::Nothing => None,
+        }
     }
 
     /// A larger ring for a producer under pressure: the one the drain has made for it, or a spare.
@@ -423,8 +432,20 @@ impl Journal {
     }
 
     /// Sees to rings that are under pressure, and to spare ones. The drain calls it.
-    pub(crate) fn tend(&self, lanes: &mut dyn Iterator<Item = &Arc<Ring>>) {
-        lock(&self.0.rings).tend(lanes);
+    pub(crate) fn tend<'a>(&self, rings: &mut dyn Iterator<Item = &'a Arc<Ring>>) {
+        let to_make = lock(&self.0.rings).tend(rings);
+        for (ring, to_make) in to_make {
+            let made = to_make.make();
+            let mut rings = lock(&self.0.rings);
+            let Some(producer) = rings.add(made) else { continue };
+            let unwanted = match ring {
+                Some(ring) => ring.offer(producer),
+                None => Some(producer),
+            };
+            if let Some(producer) = unwanted {
+                rings.give_back(producer);
+            }
+        }
     }
 
     pub(crate) fn shared(&self) -> &Mutex<Producer> {

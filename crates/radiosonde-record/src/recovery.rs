@@ -179,7 +179,11 @@ impl Remains {
 pub fn has_ready_stage(instance: &Path) -> bool {
     let stage =
         place::find(instance).and_then(|place| Stage::open(&place.files(instance).join("stage")));
-    stage.and_then(|stage| stage.contents()).is_ok_and(|contents| contents.is_some())
+    match stage.and_then(|stage| stage.contents()) {
+        Ok(contents) => contents.is_some(),
+        // What cannot be read may well be one.
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
 }
 
 /// Removes what this crate has made of an instance.
@@ -245,9 +249,9 @@ fn replay(
     let mut lanes: Vec<Lane<Image>> = images.into_iter().map(Lane::new).collect();
     let mut batch = Batch::default();
     loop {
-        let limit = poison.batch_bytes();
         // Wrapping: a damaged ring may stand anywhere.
         let place = lanes.iter().fold(0, |sum: u64, lane| sum.wrapping_add(lane.encoded));
+        let limit = poison.batch_bytes(place);
         let fill = || lanes::fill(&mut lanes, sink, &mut batch, limit, &mut sites);
         let refused = poison.encode(place, fill)?;
         recovered.rejected += refused.records.len() as u64;
@@ -286,7 +290,8 @@ fn open_images(rings: &Path, recovered: &mut Recovered) -> io::Result<Vec<Image>
             continue;
         }
         match Image::open(&path) {
-            Ok(image) => images.push(image),
+            Ok(image) if path.ends_with(format!("{}.ring", image.number())) => images.push(image),
+            Ok(_) => recovered.unreadable.push(refuse("a copy under another name")),
             // A ring whose process died before its first byte has no header, and nothing in it.
             Err(_) if is_blank(&path) => {}
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
@@ -299,7 +304,7 @@ fn open_images(rings: &Path, recovered: &mut Recovered) -> io::Result<Vec<Image>
     Ok(images)
 }
 
-/// `rings/<n>.ring`: a copy under another name would be read a second time.
+/// `rings/<n>.ring`.
 fn is_ring_name(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     name.strip_suffix(".ring").is_some_and(|number| number.parse::<u32>().is_ok())

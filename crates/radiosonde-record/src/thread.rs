@@ -75,7 +75,7 @@ pub fn with_journal<R>(journal: &Journal, f: impl FnOnce() -> R) -> R {
     impl Drop for Restore {
         fn drop(&mut self) {
             let _ = CURRENT.try_with(|current| current.replace(self.0.take()));
-            if LOCALS.fetch_sub(1, Ordering::AcqRel) == 1 {}
+            LOCALS.fetch_sub(1, Ordering::Relaxed);
         }
     }
     LOCALS.fetch_add(1, Ordering::Relaxed);
@@ -169,6 +169,15 @@ impl Drop for Attachments {
 }
 
 impl Attachments {
+    /// Lets go of journals that were closed: a thread may outlive many.
+    fn forget_closed(&mut self) {
+        for closed in self.0.extract_if(.., |attachment| attachment.journal.is_closed()) {
+            if let Some(producer) = closed.producer {
+                closed.journal.give_back(producer);
+            }
+        }
+    }
+
     #[inline]
     fn get(&mut self, id: usize) -> Option<&mut Attachment> {
         self.0.iter_mut().find(|attachment| attachment.id == id)
@@ -337,6 +346,7 @@ fn attach(journal: &Journal) -> Attached {
             attachment.producer = journal.producer();
             return if attachment.producer.is_some() { Attached::Now } else { Attached::Shared };
         }
+        attached.forget_closed();
         let producer = journal.producer();
         let is_own = producer.is_some();
         let id = journal.id();

@@ -35,8 +35,10 @@ impl<'a> Poison<'a> {
     }
 
     /// Bytes of a batch.
-    pub(super) fn batch_bytes(&self) -> usize {
-        if self.found.count == 0 { BATCH_BYTES } else { 1 }
+    pub(super) fn batch_bytes(&self, place: u64) -> usize {
+        // A batch takes less of the rings than that: past it the place is behind us.
+        let past = place >= self.found.place.saturating_add(4 * BATCH_BYTES as u64);
+        if self.found.count == 0 || past { BATCH_BYTES } else { 1 }
     }
 
     pub(super) fn encode<R>(&self, place: u64, encode: impl FnOnce() -> R) -> io::Result<R> {

@@ -66,7 +66,7 @@ proptest! {
                     let to_end = CAPACITY - head % CAPACITY;
                     let skipped = if bytes.len() > to_end { to_end } else { 0 };
                     let after = head + skipped + bytes.len();
-                    let kept = if urgent { 0 } else { CAPACITY / 8 };
+                    let kept = if urgent { 8 } else { CAPACITY / 8 };
                     let fits = after - tail <= CAPACITY - kept;
                     let level = if urgent { Level::Error } else { Level::Info };
                     prop_assert_eq!(push(&mut producer, &bytes, level).is_ok(), fits);
