@@ -1,6 +1,6 @@
 //! `cargo xtask prove fuzz`: the targets of the folder `fuzz`, two side by side.
 
-use crate::checkers::{Options, nightly};
+use crate::checkers::{Options, nightly, target_folder};
 use crate::steps::{Run, cargo, colour, program, root, section, succeeds, watch};
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader};
@@ -90,7 +90,7 @@ fn write_seeds() -> bool {
 /// it gets further in the same time. Overflow is checked, and debug assertions are.
 fn fuzzer(subcommand: &str, rest: &[&str]) -> std::process::Command {
     let mut command = nightly(&["fuzz", subcommand, "--sanitizer", "none"]);
-    command.args(rest);
+    command.args(rest).env("CARGO_TARGET_DIR", target_folder().join("fuzz"));
     command
 }
 
