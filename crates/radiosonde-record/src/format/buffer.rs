@@ -17,6 +17,8 @@ const PIECES_MAX: usize = RECORD_MAX - CLOSE_MAX;
 const FIELDS_MAX: usize = RECORD_MAX / 2;
 /// Room for most records, made at once.
 const ROOM: usize = 4096;
+/// Room for the fields of most spans, made at the first.
+const FIELDS_ROOM: usize = 128;
 /// Key, type and length or number of a field.
 const FIELD_HEAD_MAX: usize = 10;
 
@@ -110,7 +112,7 @@ impl Buffer {
             return false;
         }
         if end > self.bytes.len() {
-            self.bytes.resize((2 * end).min(self.max), 0);
+            self.bytes.resize((2 * end).clamp(FIELDS_ROOM, self.max), 0);
         }
         true
     }

@@ -242,6 +242,10 @@ impl EncodedFields {
     /// Adds a field under the key with this index at the call site. A later value of the same key
     /// comes later; readers take the last.
     pub fn push(&mut self, index: usize, value: Value<'_>) {
+        if key(index).is_some_and(|key| self.buffer.plain_field(key, value)) {
+            self.count += 1;
+            return;
+        }
         let written = key(index).map_or(Written::Refused, |key| self.buffer.field(key, value));
         self.count += u16::from(written != Written::Refused);
         self.truncated |= written != Written::Whole;
