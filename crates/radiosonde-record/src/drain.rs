@@ -13,7 +13,7 @@ use crate::descriptor::Descriptor;
 use crate::files::Unsynced;
 use crate::journal::Journal;
 use crate::lanes::{self, Lane};
-use crate::ring::{Calibration, Consumer, Source as _};
+use crate::ring::{self, Calibration, Consumer, Source as _};
 use crate::site_cache::SiteCache;
 use crate::slot::Lease;
 use crate::stage::Stage;
@@ -102,7 +102,11 @@ impl Drain {
 
     /// Drains until told to stop, also when something in it panics: then it goes on where it was
     /// (see [`Notice::Restarted`]). Call it on the drain's own thread.
-    pub fn run(mut self) {
+    pub fn run(self) {
+        ring::without_size_signal(|| self.run_until_told());
+    }
+
+    fn run_until_told(mut self) {
         let control = Arc::clone(self.journal.control());
         let mut pause = POLL_MIN;
         loop {

@@ -206,6 +206,9 @@ pub fn remove_instance(path: &Path) -> io::Result<()> {
 /// What is mapped.
 fn remove_files(path: &Path) -> io::Result<()> {
     let rings = path.join(RINGS);
+    if fs::symlink_metadata(&rings).is_ok_and(|found| !found.is_dir()) {
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "rings are somewhere else"));
+    }
     let entries = fs::read_dir(&rings).into_iter().flatten().flatten();
     let of_ring = entries.map(|entry| entry.path()).filter(|path| is_ring_name(path));
     for file in of_ring.chain(["callsites", "stage"].map(|name| path.join(name))) {
@@ -276,6 +279,11 @@ fn replay(
 }
 
 fn open_images(rings: &Path, recovered: &mut Recovered) -> io::Result<Vec<Image>> {
+    if fs::symlink_metadata(rings).is_ok_and(|found| !found.is_dir()) {
+        // A link would lead somewhere else, and what is there is not ours to remove.
+        recovered.unreadable.push((rings.to_owned(), "not a directory of this crate".to_owned()));
+        return Ok(Vec::new());
+    }
     let entries = match fs::read_dir(rings) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -35,6 +35,10 @@ pub enum Value<'a> {
 /// options, references and boxes of them. Other types go by `key = %value` or `key = ?value`.
 ///
 /// Sealed: it is asked while the record is written, where no code of an application may run.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the value of a field as it is",
+    label = "write `%value` for its `Display`, or `?value` for its `Debug`"
+)]
 pub trait ToValue: sealed::Sealed {
     /// The value.
     fn to_value(&self) -> Value<'_>;

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
@@ -19,13 +19,15 @@ const CAPACITY_MIN: usize = 4096;
 /// A dead ring. Its owner's lock is held by the caller, so nobody else reads or writes it.
 #[derive(Debug)]
 pub(crate) struct Image {
-    file: File,
+    file: Kept,
     number: u32,
     /// Nothing, when nothing is pending.
     data: Vec<u8>,
     capacity: usize,
     head: u64,
     position: u64,
+    /// The tail in the file.
+    released: u64,
     counters: Counters,
 }
 
@@ -35,12 +37,8 @@ impl Image {
     /// # Errors
     /// `InvalidData` for a file that is not a ring of this version; others as from the system.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
-            .open(path)?;
-        Self::read(file)
+        // Not kept open: there may be a thousand.
+        Ok(Self { file: Kept::At(path.to_owned()), ..Self::read(open(path)?)? })
     }
 
     /// Reads what is in an open file.
@@ -87,7 +85,16 @@ impl Image {
         }
         let last = u64::from_le_bytes(trailer);
         counters.settle(head, load_u64(layout::BUSY_AT), last);
-        Ok(Self { file, number, data, capacity, head, position: tail, counters })
+        Ok(Self {
+            file: Kept::Open(file),
+            number,
+            data,
+            capacity,
+            head,
+            position: tail,
+            released: tail,
+            counters,
+        })
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -98,8 +105,26 @@ impl Image {
     pub(crate) fn release(&mut self, position: u64) -> io::Result<()> {
         let position = position.min(self.head).max(self.position);
         self.position = position;
-        self.file.write_all_at(&position.to_le_bytes(), layout::TAIL_AT as u64)
+        let write =
+            |file: &File| file.write_all_at(&position.to_le_bytes(), layout::TAIL_AT as u64);
+        match &self.file {
+            _ if std::mem::replace(&mut self.released, position) == position => Ok(()),
+            Kept::Open(file) => write(file),
+            Kept::At(path) => write(&open(path)?),
+        }
     }
+}
+
+/// How a ring is reached again.
+#[derive(Debug)]
+enum Kept {
+    Open(File),
+    At(PathBuf),
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW.bits() as i32;
+    OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)
 }
 
 impl Source for Image {

@@ -93,7 +93,8 @@ impl Memory {
 
     /// Maps a file whose blocks are allocated here.
     pub(super) fn map(file: &File, size: usize) -> io::Result<Self> {
-        retry_on_intr(|| fallocate(file, FallocateFlags::empty(), 0, size as u64))?;
+        let allocate = || fallocate(file, FallocateFlags::empty(), 0, size as u64);
+        super::without_size_signal(|| retry_on_intr(allocate))?;
         let memory = Self::from_map(MmapOptions::new().len(size).map_raw(file)?)?;
         memory.touch();
         Ok(memory)
