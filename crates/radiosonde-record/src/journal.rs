@@ -432,7 +432,7 @@ impl Journal {
     }
 
     /// Sees to rings that are under pressure, and to spare ones. The drain calls it.
-    pub(crate) fn tend<'a>(&self, rings: &mut dyn Iterator<Item = &'a Arc<Ring>>) {
+    pub(crate) fn tend(&self, rings: &mut dyn Iterator<Item = &Arc<Ring>>) {
         let to_make = lock(&self.0.rings).tend(rings);
         for (ring, to_make) in to_make {
             let made = to_make.make();

@@ -138,7 +138,7 @@ impl Stage {
         let written = self.write(&mut heads, ranges, targets);
         self.heads = heads;
         let heads = written?;
-        self.make_ready(heads)
+        self.make_ready(&heads)
     }
 
     /// Which of the two headers the present key has.
@@ -201,7 +201,7 @@ impl Stage {
         Ok(HeadsAt { at: at as u64, length: heads.len() as u32, crc: crc32c::crc32c(heads) })
     }
 
-    fn make_ready(&mut self, heads: HeadsAt) -> io::Result<()> {
+    fn make_ready(&mut self, heads: &HeadsAt) -> io::Result<()> {
         let mut header = [0; HEADER_SIZE];
         header[0..8].copy_from_slice(&MAGIC.to_le_bytes());
         header[STATE_AT..16].copy_from_slice(&READY.to_le_bytes());

@@ -284,7 +284,7 @@ fn call_sites_are_found_again_also_when_threads_race() {
         let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(append(thread))).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
-    let file = region.to_vec();
+    let file = region.contents();
     for (name, id) in ids {
         assert_eq!(region::lookup(&file, id), Some(site(name)));
     }
