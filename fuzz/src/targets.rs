@@ -167,7 +167,7 @@ pub fn json_escape(data: &[u8]) {
     let expected = serde_json::to_string(text).expect("text");
     assert_eq!(utf8(&json_string(text)), expected);
 
-    let text = &text[..text.floor_char_boundary(radiosonde_record::FIELD_MAX)];
+    let text = cut(text, radiosonde_record::FIELD_MAX);
     let front = Front { kind: Kind::Event, level: Level::Info, timestamp_ns: 0, context: &[] };
     let site = Descriptor { name: text.to_owned(), ..Descriptor::default() };
     let bytes = fuzzing::record(front, &Site::Inline(site), |record| {
@@ -175,7 +175,7 @@ pub fn json_escape(data: &[u8]) {
         record.field_named("k0", Value::Str(text));
     });
     let json = line(&bytes, None);
-    let name = &text[..text.floor_char_boundary(512)];
+    let name = cut(text, 512);
     assert_eq!(json["evt"], *name);
     assert_eq!([&json["msg"], &json["meta"]["k0"]], [text; 2]);
 }
@@ -221,7 +221,8 @@ fn front<'a>(dice: &mut Dice<'a>) -> Front<'a> {
 fn built_record(dice: &mut Dice<'_>) {
     let front = front(dice);
     let site = dice.descriptor();
-    let place = if dice.u8() % 2 == 0 { Site::Registered(9) } else { Site::Inline(site.clone()) };
+    let place =
+        if dice.u8().is_multiple_of(2) { Site::Registered(9) } else { Site::Inline(site.clone()) };
     let message = dice.text();
     // The last value under each of the keys that no rule hides.
     let mut last: [Option<Value<'_>>; 4] = [None; 4];
@@ -270,7 +271,7 @@ fn built_record(dice: &mut Dice<'_>) {
 fn value<'a>(dice: &mut Dice<'a>) -> Value<'a> {
     match dice.u8() % 8 {
         0 => Value::Null,
-        1 => Value::Bool(dice.u8() % 2 == 0),
+        1 => Value::Bool(dice.u8().is_multiple_of(2)),
         2 => Value::I64(dice.u64() as i64),
         3 => Value::U64(dice.u64()),
         4 => Value::F64(f64::from_bits(dice.u64())),
@@ -298,7 +299,7 @@ fn plain_record(dice: &mut Dice<'_>) {
     let front = Front { kind: Kind::Event, ..front(dice) };
     let message = dice.text();
     let (first, second, third) = (dice.text(), dice.u64(), f64::from_bits(dice.u64()));
-    let (fourth, fifth) = (dice.u64() as i64, dice.u8() % 2 == 0);
+    let (fourth, fifth) = (dice.u64() as i64, dice.u8().is_multiple_of(2));
     let fields: &dyn FieldList = &(&first, (&second, (&third, (&fourth, (&fifth, ())))));
     let Some(plain) = fuzzing::plain_record(front, 9, Some(message), fields, 5) else { return };
     let built = fuzzing::record(front, &Site::Registered(9), |record| {
@@ -325,4 +326,10 @@ pub fn filter_parse(data: &[u8]) {
         let lowest = Level::ALL.into_iter().find(|level| filter.allows(target, *level));
         assert!(lowest.is_none() || lowest >= filter.lowest());
     }
+}
+
+/// The longest front of a text that has at most so many bytes.
+fn cut(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
 }

@@ -106,6 +106,12 @@ pub fn reseed_after_fork() {
     FORKED.store(mix(before.wrapping_add(mix(own))) | 1, Ordering::Relaxed);
 }
 
+/// Whether this process is a forked child that was told so by [`reseed_after_fork`]: locks may be
+/// held there by threads that do not exist.
+pub fn is_forked_child() -> bool {
+    FORKED.load(Ordering::Relaxed) != 0
+}
+
 /// One step of SplitMix64 on the thread's own state: ids must be unique, not unguessable.
 fn random_u64() -> u64 {
     let next = |state: &Cell<u64>| {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use radiosonde_record::recovery::{Recovered, Remains, has_ready_stage};
-use radiosonde_record::{Instance, Sink as _, Slot};
+use radiosonde_record::{Instance, Sink as _, Slot, survive_size_limit};
 
 use crate::owner::Owner;
 use crate::redactions::Redactions;
@@ -82,6 +82,10 @@ impl Host for Alone {}
 /// As from the system when the directory cannot be read. What concerns one dead process only is in
 /// [`RecoveryReport::failed`].
 pub fn recover_directory(root: &Path, retry: bool) -> io::Result<RecoveryReport> {
+    survive_size_limit(|| recover_all(root, retry))
+}
+
+fn recover_all(root: &Path, retry: bool) -> io::Result<RecoveryReport> {
     std::fs::read_dir(root)?;
     let mut report = RecoveryReport::default();
     for number in Slot::existing(root) {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
+use radiosonde_context::is_forked_child;
 use radiosonde_registry::MetricType;
 
 use crate::family::Resolved;
@@ -12,7 +13,8 @@ use crate::hub::Hub;
 /// Guards what the macros of the `metrics` crate write. Cheap to clone.
 ///
 /// A handle of a refused write does nothing but count each write made through it. A handle that
-/// was taken when the metric was full keeps writing to the overflow set.
+/// was taken when the metric was full keeps writing to the overflow set. In a forked child, where a
+/// lock may be held by a thread that does not exist, new handles do nothing.
 #[derive(Clone)]
 pub struct Recorder(Arc<Hub>);
 
@@ -37,6 +39,9 @@ impl Recorder {
     }
 
     fn describe(&self, name: &KeyName, unit: Option<Unit>, help: &str, metric_type: MetricType) {
+        if is_forked_child() {
+            return;
+        }
         let unit = unit.map(|unit| unit.as_str());
         self.0.catalogue.describe(name.as_str(), metric_type, unit, help);
     }
@@ -56,6 +61,9 @@ impl metrics::Recorder for Recorder {
     }
 
     fn register_counter(&self, key: &Key, metadata: &Metadata<'_>) -> Counter {
+        if is_forked_child() {
+            return Counter::noop();
+        }
         match self.resolve(key, metadata, MetricType::Counter) {
             Resolved::Series(series) => Counter::from_arc(series),
             Resolved::Refused(entry) => Counter::from_arc(entry),
@@ -63,6 +71,9 @@ impl metrics::Recorder for Recorder {
     }
 
     fn register_gauge(&self, key: &Key, metadata: &Metadata<'_>) -> Gauge {
+        if is_forked_child() {
+            return Gauge::noop();
+        }
         match self.resolve(key, metadata, MetricType::Gauge) {
             Resolved::Series(series) => Gauge::from_arc(series),
             Resolved::Refused(entry) => Gauge::from_arc(entry),
@@ -70,6 +81,9 @@ impl metrics::Recorder for Recorder {
     }
 
     fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
+        if is_forked_child() {
+            return Histogram::noop();
+        }
         match self.resolve(key, metadata, MetricType::Histogram) {
             Resolved::Series(series) => Histogram::from_arc(series),
             Resolved::Refused(entry) => Histogram::from_arc(entry),

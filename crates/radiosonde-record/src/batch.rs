@@ -82,12 +82,14 @@ impl Batch {
         self.lines.iter_mut().for_each(Lines::clear);
     }
 
-    pub(crate) fn mark(&self, kind: Kind) -> usize {
-        self.lines[kind as usize].len()
+    pub(crate) fn mark(&self) -> [usize; 3] {
+        self.lines.each_ref().map(|lines| lines.len())
     }
 
     /// Takes back what was appended since `mark`.
-    pub(crate) fn rewind(&mut self, kind: Kind, mark: usize) {
-        self.lines[kind as usize].truncate(mark);
+    pub(crate) fn rewind(&mut self, mark: [usize; 3]) {
+        for (lines, mark) in self.lines.iter_mut().zip(mark) {
+            lines.truncate(mark);
+        }
     }
 }

@@ -1,22 +1,19 @@
 //! The drain: from the rings of this process to its day files.
 
-use std::future::Future;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock};
-use std::task::{Context, Poll, Waker};
-use std::thread::{self, Thread};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 use crate::batch::{BATCH_BYTES, Batch, Sink};
+use crate::control::Notice;
 use crate::descriptor::Descriptor;
 use crate::files::Unsynced;
-use crate::journal::{Journal, lock};
+use crate::journal::Journal;
 use crate::lanes::{self, Lane};
-use crate::ring::{Calibration, Consumer, Source as _};
+use crate::ring::{self, Calibration, Consumer, Source as _};
 use crate::site_cache::SiteCache;
 use crate::slot::Lease;
 use crate::stage::Stage;
@@ -31,157 +28,6 @@ const BUSY_BYTES: usize = 64 * 1024;
 /// Pause before a write that failed is tried again.
 const BLOCKED_PAUSE: Duration = Duration::from_millis(100);
 
-/// Panics at one place after which the record there is refused.
-const PANICS_MAX: u32 = 3;
-
-/// Orders for the drain, from any thread.
-#[derive(Debug, Default)]
-pub struct Control {
-    thread: OnceLock<Thread>,
-    woken: AtomicBool,
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    requested: u64,
-    completed: u64,
-    stop: bool,
-    stopped: bool,
-    wakers: Vec<Waker>,
-}
-
-impl Control {
-    /// Ends the drain's pause. Costs an atomic swap when it is awake already.
-    pub fn wake(&self) {
-        if !self.woken.swap(true, Ordering::AcqRel)
-            && let Some(thread) = self.thread.get()
-        {
-            thread.unpark();
-        }
-    }
-
-    /// Waits until everything recorded before the call is in its files, at most `within`. Whether
-    /// it is.
-    pub fn flush(&self, within: Duration) -> bool {
-        let ticket = self.request(|_| {});
-        self.wait(within, |state| state.completed >= ticket)
-    }
-
-    /// As [`Control::flush`], without a limit of its own. Cancel safe.
-    pub fn flush_async(self: &Arc<Self>) -> Flush {
-        let ticket = self.request(|_| {});
-        Flush { control: Arc::clone(self), ticket }
-    }
-
-    /// Ends the drain after a last pass, at most `within`. Whether it ended.
-    pub fn stop(&self, within: Duration) -> bool {
-        self.request(|state| state.stop = true);
-        self.wait(within, |state| state.stopped)
-    }
-
-    fn request(&self, change: impl FnOnce(&mut State)) -> u64 {
-        let mut state = lock(&self.state);
-        state.requested += 1;
-        change(&mut state);
-        let ticket = state.requested;
-        drop(state);
-        self.wake();
-        ticket
-    }
-
-    fn wait(&self, within: Duration, done: impl Fn(&State) -> bool) -> bool {
-        // Clamped: a limit of "for ever" must not overflow the clock.
-        let deadline = Instant::now() + within.min(Duration::from_secs(60 * 60 * 24));
-        let mut state = lock(&self.state);
-        loop {
-            if done(&state) || state.stopped {
-                return done(&state);
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            let waited = self.changed.wait_timeout(state, left);
-            state = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
-        }
-    }
-
-    fn complete(&self, change: impl FnOnce(&mut State)) {
-        let mut state = lock(&self.state);
-        change(&mut state);
-        let wakers = std::mem::take(&mut state.wakers);
-        drop(state);
-        self.changed.notify_all();
-        for waker in wakers {
-            waker.wake();
-        }
-    }
-}
-
-/// Completes when what was recorded before it was made is in its files, or the drain has stopped.
-/// The output says whether it is. Cancel safe: dropping it only stops the waiting.
-#[derive(Debug)]
-#[must_use = "futures do nothing unless awaited"]
-pub struct Flush {
-    control: Arc<Control>,
-    ticket: u64,
-}
-
-impl Future for Flush {
-    type Output = bool;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
-        let mut state = lock(&self.control.state);
-        if state.completed >= self.ticket {
-            return Poll::Ready(true);
-        }
-        if state.stopped {
-            return Poll::Ready(false);
-        }
-        if !state.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
-            state.wakers.push(context.waker().clone());
-        }
-        Poll::Pending
-    }
-}
-
-/// What happened to the drain that people should know.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Notice {
-    /// Writing failed; records wait, and it is tried again. Said once per spell.
-    Blocked(io::Error),
-    /// Writing works again.
-    Unblocked,
-    /// Records that could not be encoded, and bytes of rings that could not be read.
-    Refused {
-        /// Records.
-        records: u64,
-        /// Bytes.
-        bytes: u64,
-    },
-    /// Something in the drain has panicked, and it goes on.
-    Restarted {
-        /// How often since the start.
-        restarts: u64,
-    },
-    /// The stage could not be created: a kill can tear or repeat lines.
-    Unstaged(io::Error),
-    /// The slot was taken from us: its lock was removed, or the directory moved away. Lines go on
-    /// in the files of another one.
-    Moved {
-        /// The slot whose files are written now.
-        slot: u32,
-    },
-    /// A file could not be written under its name.
-    Misplaced {
-        /// The name the lines are under instead.
-        file: String,
-    },
-}
-
 /// Moves records from rings to files. Runs on a thread of its own, which does nothing else.
 pub struct Drain {
     journal: Journal,
@@ -194,9 +40,9 @@ pub struct Drain {
     sites: SiteCache<Find>,
     notify: Box<dyn Fn(Notice) + Send>,
     blocked: bool,
+    /// The slot is another one, and what is staged has not been moved to its files yet.
+    must_move: bool,
     calibration: Calibration,
-    /// Where it panicked last, and how often there.
-    panicked: (u64, u32),
 }
 
 impl Drain {
@@ -233,8 +79,8 @@ impl Drain {
             sites: SiteCache::new(find(journal)),
             notify,
             blocked: false,
+            must_move: false,
             calibration: Calibration::new(),
-            panicked: (0, 0),
         }
     }
 
@@ -256,7 +102,11 @@ impl Drain {
 
     /// Drains until told to stop, also when something in it panics: then it goes on where it was
     /// (see [`Notice::Restarted`]). Call it on the drain's own thread.
-    pub fn run(mut self) {
+    pub fn run(self) {
+        ring::without_size_signal(|| self.run_until_told());
+    }
+
+    fn run_until_told(mut self) {
         let control = Arc::clone(self.journal.control());
         let mut pause = POLL_MIN;
         loop {
@@ -266,7 +116,7 @@ impl Drain {
                 continue;
             };
             if turn.stop {
-                return control.complete(|state| state.stopped = true);
+                return control.ended();
             }
             pause = match (self.blocked, turn.bytes) {
                 (true, _) => BLOCKED_PAUSE,
@@ -279,49 +129,41 @@ impl Drain {
         }
     }
 
-    /// After a panic outside of the encoding of a record: what was not staged is encoded again,
-    /// record by record at the second time in one place; at the third the oldest record there is
-    /// refused.
+    /// After a panic outside of what is done for one record: what was not staged is encoded again.
     fn restart(&mut self) {
-        let place = self.lanes.iter().map(|lane| lane.staged).sum();
-        let times = if self.panicked.0 == place { self.panicked.1 + 1 } else { 1 };
-        self.panicked = (place, times);
         let is_underway = self.writer.as_ref().is_some_and(|(_, writer)| writer.is_blocked());
         if !is_underway {
             self.batch.clear();
             self.lanes.iter_mut().for_each(Lane::rewind);
-            if times >= PANICS_MAX
-                && let Some(kind) = lanes::skip_oldest(&mut self.lanes)
-            {
-                self.journal.count_rejected(kind);
-            }
         }
+        self.count_restart();
+    }
+
+    fn count_restart(&self) {
         let restarts = self.journal.count_restart();
-        // The one who is told may be the one who panics.
-        let _ = catch_unwind(AssertUnwindSafe(|| (self.notify)(Notice::Restarted { restarts })));
+        self.tell(Notice::Restarted { restarts });
+    }
+
+    /// Who is told may panic: that is no reason to do anything twice.
+    fn tell(&self, notice: Notice) {
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.notify)(notice)));
     }
 
     /// One look at the rings, without a pause afterwards.
     pub fn turn(&mut self) -> Turn {
         let control = Arc::clone(self.journal.control());
-        // The first drain of a journal is the only one, and stays on its thread.
-        let _already_set = control.thread.set(thread::current());
-        control.woken.store(false, Ordering::Release);
-        let (ticket, flush_wanted, stop) = {
-            let state = lock(&control.state);
-            (state.requested, state.completed < state.requested, state.stop)
-        };
+        let orders = control.orders();
         self.calibration.tick();
         self.adopt_lanes();
         let goal: Vec<u64> = self.lanes.iter_mut().map(|lane| lane.source.head()).collect();
         let mut bytes = self.pass();
-        while flush_wanted && bytes > 0 && !self.has_reached(&goal) {
+        while orders.flush && bytes > 0 && !self.has_reached(&goal) {
             bytes = self.pass();
         }
-        if flush_wanted && self.has_reached(&goal) {
-            control.complete(|state| state.completed = state.completed.max(ticket));
+        if orders.flush && self.has_reached(&goal) {
+            control.complete(orders.ticket);
         }
-        Turn { stop, bytes }
+        Turn { stop: orders.stop, bytes }
     }
 
     fn has_reached(&self, goal: &[u64]) -> bool {
@@ -372,31 +214,44 @@ impl Drain {
 
     fn fill(&mut self) {
         let (lanes, sink) = (&mut self.lanes, self.sink.as_mut());
-        // With care, where it has panicked before.
-        let place = lanes.iter().map(|lane| lane.staged).sum();
-        let limit = if self.panicked == (place, PANICS_MAX - 1) { 1 } else { BATCH_BYTES };
-        let refused = lanes::fill(lanes, sink, &mut self.batch, limit, &mut self.sites);
+        let refused = lanes::fill(lanes, sink, &mut self.batch, BATCH_BYTES, &mut self.sites);
         for kind in &refused.records {
             self.journal.count_rejected(*kind);
         }
         if refused != lanes::Refused::default() {
             let (records, bytes) = (refused.records.len() as u64, refused.bytes);
-            (self.notify)(Notice::Refused { records, bytes });
+            self.tell(Notice::Refused { records, bytes });
         }
         if self.batch.len() > 0 {
-            self.shown = self.sink.show(&self.batch);
+            // A console that panics costs itself, not the files.
+            let show = AssertUnwindSafe(|| self.sink.show(&self.batch));
+            match catch_unwind(show) {
+                Ok(shown) => self.shown = shown,
+                Err(_panic) => {
+                    self.shown = [false; 3];
+                    self.count_restart();
+                }
+            }
         }
     }
 
     /// Sees to it that the files written to are still ours.
     fn renew(&mut self) -> io::Result<()> {
-        let Some((lease, writer)) = &mut self.writer else { return Ok(()) };
+        let Some((lease, _)) = &mut self.writer else { return Ok(()) };
         if lease.renew()? {
             let slot = lease.slot().number();
             self.sink.move_to(slot);
-            (self.notify)(Notice::Moved { slot });
+            // A dead owner of that slot may have left half of a batch in its files.
+            self.next_part();
+            self.must_move = true;
+            self.tell(Notice::Moved { slot });
+        }
+        if self.must_move
+            && let Some((_, writer)) = &mut self.writer
+        {
             // What is staged goes to the new files as well.
             writer.move_unfinished(&self.batch, self.sink.as_ref())?;
+            self.must_move = false;
         }
         Ok(())
     }
@@ -413,7 +268,7 @@ impl Drain {
         }
         if let Some(file) = used.filter(|file| self.misplaced.as_ref() != Some(file)) {
             self.misplaced = Some(file.clone());
-            (self.notify)(Notice::Misplaced { file });
+            self.tell(Notice::Misplaced { file });
         }
         Ok(())
     }
@@ -422,6 +277,8 @@ impl Drain {
         for lane in &mut self.lanes {
             lane.source.release(lane.encoded);
         }
+        // What was given back is not read again, whatever happens.
+        lanes::mark_staged(&mut self.lanes);
     }
 
     /// Writes the ready batch. Whether that worked.
@@ -432,11 +289,11 @@ impl Drain {
             return false;
         }
         self.release();
-        if std::mem::take(&mut self.blocked) {
-            (self.notify)(Notice::Unblocked);
-        }
         self.journal.count_delivered(self.batch.records());
         self.batch.clear();
+        if std::mem::take(&mut self.blocked) {
+            self.tell(Notice::Unblocked);
+        }
         true
     }
 
@@ -460,7 +317,7 @@ impl Drain {
 
     fn block(&mut self, error: io::Error) {
         if !std::mem::replace(&mut self.blocked, true) {
-            (self.notify)(Notice::Blocked(error));
+            self.tell(Notice::Blocked(error));
         }
     }
 }

@@ -33,8 +33,9 @@ pub struct Front<'a> {
 /// A record as [`Journal::record`](crate::Journal::record) makes it.
 pub fn record(front: Front<'_>, site: &Site, build: impl FnOnce(&mut Builder<'_>)) -> Vec<u8> {
     let Front { kind, level, timestamp_ns, context } = front;
-    let mut buffer = Buffer::for_record(Vec::new());
-    let mut builder = Builder::new(&mut buffer, kind, level, timestamp_ns, site, context);
+    let mut buffer = Buffer::take();
+    let mut builder = Builder::new(&mut buffer, kind, level, timestamp_ns, site);
+    builder.context(context);
     build(&mut builder);
     builder.finish();
     let mut bytes = buffer.written().to_vec();

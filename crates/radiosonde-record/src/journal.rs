@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use crate::account::Account;
 use crate::callsite::Callsite;
+use crate::control::Control;
 use crate::descriptor::Descriptor;
-use crate::drain::Control;
 use crate::filter::Filter;
 use crate::format::{self, Buffer, Builder, MESSAGE_MAX, Site};
 use crate::level::{DropReason, Kind, Level};
 use crate::plain::{self, FieldList, Plain};
-use crate::pool::Rings;
+use crate::pool::{Rings, Taken};
 use crate::ring::{self, Consumer, Counters, Memory, Producer, Region, Ring};
 use crate::sites::Sites;
 use crate::thread::{self, Push};
@@ -127,7 +127,8 @@ impl Journal {
     /// Records one event, span or metric: `build` fills it in. Never fails and never panics;
     /// waits at most 1 ms, and only for the first record that finds the ring full.
     ///
-    /// `build` runs code of the application (formatters), which may record in turn.
+    /// `build` runs code of the application (formatters), which may record in turn. The context may
+    /// be empty and come from `build` instead: see [`Builder::context`].
     pub fn record(
         &self,
         kind: Kind,
@@ -142,9 +143,10 @@ impl Journal {
         let Some(_entered) = thread::enter() else {
             return self.count_outside(kind, DropReason::Reentrant, level);
         };
-        let mut buffer = Buffer::for_record(thread::take_scratch());
+        let mut buffer = Buffer::take();
         let now = thread::now_ns();
-        let mut builder = Builder::new(&mut buffer, kind, level, now, site, context);
+        let mut builder = Builder::new(&mut buffer, kind, level, now, site);
+        builder.context(context);
         build(&mut builder);
         let truncated = builder.finish();
         let fill = |record: &mut [u8], stamp| {
@@ -152,7 +154,7 @@ impl Journal {
             format::seal(record, stamp);
         };
         Push { kind, level, truncated, length: buffer.written().len(), fill }.run(self);
-        thread::give_scratch(buffer.into_memory());
+        buffer.give();
     }
 
     /// Records an event of a static call site in the ring itself, when no formatter is among its
@@ -364,9 +366,9 @@ impl Journal {
         let delivered = self.0.delivered[kind as usize].load(Ordering::Acquire);
         let rejected = self.0.rejected[kind as usize].load(Ordering::Acquire);
         let mut sum = *lock(&self.0.dropped);
-        for ring in lock(&self.0.rings).all() {
-            sum.add(&ring.counters());
-        }
+        // Not with the lock held: the drain needs it at each look, and there may be a thousand.
+        let rings = lock(&self.0.rings).all().to_vec();
+        rings.iter().for_each(|ring| sum.add(&ring.counters()));
         Account::new(kind, &sum, delivered, rejected)
     }
 
@@ -398,9 +400,18 @@ impl Journal {
         }
     }
 
-    /// A ring for a thread; `None` past the cap or without room on disk.
+    /// A ring for a thread; `None` past the cap or without room on disk. The lock is held for
+    /// moments: making a ring takes longer, and happens without it.
     pub(crate) fn producer(&self) -> Option<Producer> {
-        lock(&self.0.rings).take()
+        let taken = lock(&self.0.rings).take();
+        match taken {
+            Taken::Free(producer) => Some(producer),
+            Taken::ToMake(to_make) => {
+                let made = to_make.make();
+                lock(&self.0.rings).add(made)
+            }
+            Taken::Nothing => None,
+        }
     }
 
     /// A larger ring for a producer under pressure: the one the drain has made for it, or a spare.
@@ -421,8 +432,20 @@ impl Journal {
     }
 
     /// Sees to rings that are under pressure, and to spare ones. The drain calls it.
-    pub(crate) fn tend(&self, lanes: &mut dyn Iterator<Item = &Arc<Ring>>) {
-        lock(&self.0.rings).tend(lanes);
+    pub(crate) fn tend(&self, rings: &mut dyn Iterator<Item = &Arc<Ring>>) {
+        let to_make = lock(&self.0.rings).tend(rings);
+        for (ring, to_make) in to_make {
+            let made = to_make.make();
+            let mut rings = lock(&self.0.rings);
+            let Some(producer) = rings.add(made) else { continue };
+            let unwanted = match ring {
+                Some(ring) => ring.offer(producer),
+                None => Some(producer),
+            };
+            if let Some(producer) = unwanted {
+                rings.give_back(producer);
+            }
+        }
     }
 
     pub(crate) fn shared(&self) -> &Mutex<Producer> {

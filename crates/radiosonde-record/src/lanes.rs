@@ -38,20 +38,6 @@ impl<S: Source> Lane<S> {
     }
 }
 
-/// Passes over the oldest record without a look at it. Its kind; `None` when there is none.
-pub(crate) fn skip_oldest<S: Source>(lanes: &mut [Lane<S>]) -> Option<Kind> {
-    let mut refused = Refused::default();
-    let times = lanes.iter_mut().filter_map(|lane| Some((peek(lane, &mut refused)?, lane)));
-    let (_, lane) = times.min_by_key(|(next_ns, _)| *next_ns)?;
-    let (length, _) = lane.next.take()?;
-    let kind = |bytes: &[u8]| bytes.get(28).and_then(|kind| Kind::from_u8(*kind));
-    let kind = lane.source.record(length, kind);
-    let position = lane.source.position() + length as u64;
-    lane.source.advance(position);
-    lane.encoded = position;
-    Some(kind.unwrap_or(Kind::Event))
-}
-
 /// How far the rings were encoded, of those where that changed since the last batch.
 pub(crate) fn ranges<S: Source>(lanes: &[Lane<S>]) -> Vec<(u32, u64)> {
     let changed = lanes.iter().filter(|lane| lane.staged != lane.encoded);
@@ -144,8 +130,17 @@ fn encode<S: Source>(
     let Some((length, _)) = lane.next.take() else { return };
     let number = lane.source.number();
     lane.source.record(length, |bytes| {
-        if let Err(kind) = encode_record(bytes, number, S::TRUSTED, sink, batch, sites) {
-            refused.records.push(kind);
+        let mark = batch.mark();
+        // Whatever is wrong with it, a record costs itself and no other.
+        let encode = || encode_record(bytes, number, S::TRUSTED, sink, batch, sites);
+        let encoded = catch_unwind(AssertUnwindSafe(encode)).unwrap_or(false);
+        // The kind stands at a fixed place; a record this damaged may lie about it.
+        let told = bytes.get(28).and_then(|kind| Kind::from_u8(*kind)).unwrap_or(Kind::Event);
+        if encoded {
+            batch.records[told as usize] += 1;
+        } else {
+            batch.rewind(mark);
+            refused.records.push(told);
         }
     });
     let position = lane.source.position() + length as u64;
@@ -153,7 +148,7 @@ fn encode<S: Source>(
     lane.encoded = position;
 }
 
-/// The kind of the record when it could not be encoded.
+/// Whether the record could be encoded.
 fn encode_record(
     bytes: &[u8],
     ring: u32,
@@ -161,21 +156,13 @@ fn encode_record(
     sink: &mut dyn Sink,
     batch: &mut Batch,
     sites: &mut impl Describe,
-) -> Result<(), Kind> {
+) -> bool {
     let decoded = if trusted { Record::decode(bytes) } else { Record::decode_whole(bytes) };
-    // The kind stands at a fixed place; a record this damaged may lie about it.
-    let told = || bytes.get(28).and_then(|kind| Kind::from_u8(*kind)).unwrap_or(Kind::Event);
-    let record = decoded.map_err(|_| told())?;
+    let Ok(record) = decoded else { return false };
     let site = match &record.inline_site {
         Some(site) => site,
         None => sites.describe(record.site),
     };
-    let mark = batch.mark(record.kind);
-    let encoded = catch_unwind(AssertUnwindSafe(|| sink.encode(&record, site, ring, batch)));
-    if encoded.is_err() {
-        batch.rewind(record.kind, mark);
-        return Err(record.kind);
-    }
-    batch.records[record.kind as usize] += 1;
-    Ok(())
+    sink.encode(&record, site, ring, batch);
+    true
 }

@@ -35,6 +35,11 @@
 //! takes a sequence number as well, so that the loss shows as a gap. A panic of the drain is counted
 //! and it goes on; a forked child of the process records nothing.
 //!
+//! Rings and stage are mapped: whoever truncates a file below `inst/` while its process runs ends
+//! that process with SIGBUS, as with any mapped file. A signal handler may record once its thread
+//! and call site have recorded before; the first time takes memory, which no handler may. A limit on
+//! the size of files ([`survive_size_limit`]) makes writes fail and ends nothing.
+//!
 //! # Own metrics
 //!
 //! [`Journal::account`] holds at any moment `offered = delivered + rejected + dropped + pending`;
@@ -51,6 +56,7 @@
 mod account;
 mod batch;
 mod callsite;
+mod control;
 mod descriptor;
 mod drain;
 mod files;
@@ -81,8 +87,9 @@ mod writer;
 pub use account::Account;
 pub use batch::{Batch, Sink};
 pub use callsite::{Callsite, CallsiteText, constant_message};
+pub use control::{Control, Flush, Notice};
 pub use descriptor::Descriptor;
-pub use drain::{Control, Drain, Flush, Notice, Turn};
+pub use drain::{Drain, Turn};
 pub use files::Unsynced;
 pub use filter::{Filter, Verdict, is_heard};
 pub use format::{
@@ -99,6 +106,12 @@ pub use placement::{FileSystem, file_system, room_for_rings};
 pub use plain::{Cursor, FieldList};
 pub use rate::{HeldBack, LevelLimits, RateLimit};
 pub use ring::{AckCounter, on_fork_child};
+/// Runs `f` so that writes past the process's limit on the size of files (`RLIMIT_FSIZE`) fail with
+/// an error instead of ending the process. For whoever recovers on a thread of its own.
+pub fn survive_size_limit<R>(f: impl FnOnce() -> R) -> R {
+    ring::without_size_signal(f)
+}
+
 pub use slot::{Instance, Lease, Slot, create_directory, new_instance_id};
 pub use thread::{now_ns, patiently, set_global, suppress_thread, with_current, with_journal};
 pub use value::{ToValue, Value};

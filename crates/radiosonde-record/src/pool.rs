@@ -21,6 +21,39 @@ const BYTES_MAX_MIN: usize = 2 * 1024 * 1024;
 /// Pause after a ring that could not be made: on a full disk nobody should try at each look.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 
+/// A ring that is to be made: asking the system for it takes the time of a disk.
+#[derive(Debug)]
+pub(crate) struct ToMake {
+    number: u32,
+    size: usize,
+    path: Option<PathBuf>,
+}
+
+/// Its memory, or why there is none.
+#[derive(Debug)]
+pub(crate) struct Made {
+    number: u32,
+    size: usize,
+    memory: io::Result<Memory>,
+}
+
+impl ToMake {
+    pub(crate) fn make(self) -> Made {
+        let memory = match &self.path {
+            Some(path) => Memory::create(path, self.size),
+            None => Memory::anonymous(self.size),
+        };
+        Made { number: self.number, size: self.size, memory }
+    }
+}
+
+/// What a thread without a ring gets.
+pub(crate) enum Taken {
+    Free(Producer),
+    ToMake(ToMake),
+    Nothing,
+}
+
 /// How many free rings of a capacity are kept.
 fn spares(capacity: usize) -> usize {
     SPARES.iter().filter(|(of, _)| *of == capacity).map(|(_, count)| *count).sum()
@@ -67,12 +100,17 @@ impl Rings {
         into.append(&mut self.new);
     }
 
-    /// A ring for a thread that has none: a free one that is not kept for others, or a new one;
-    /// failing both, any.
-    pub(crate) fn take(&mut self) -> Option<Producer> {
-        self.take_free(|rings, of| of == RING_CAPACITY_MIN || rings.free_of(of) > spares(of))
-            .or_else(|| self.create_within_cap(RING_CAPACITY_MIN))
-            .or_else(|| self.free.pop())
+    /// A ring for a thread that has none: a free one that is not kept for others, or one to be
+    /// made; failing both, any.
+    pub(crate) fn take(&mut self) -> Taken {
+        let not_kept = |rings: &Self, of| of == RING_CAPACITY_MIN || rings.free_of(of) > spares(of);
+        if let Some(producer) = self.take_free(not_kept) {
+            return Taken::Free(producer);
+        }
+        match self.reserve(RING_CAPACITY_MIN) {
+            Some(to_make) => Taken::ToMake(to_make),
+            None => self.free.pop().map_or(Taken::Nothing, Taken::Free),
+        }
     }
 
     /// The smallest free ring of a capacity that will do.
@@ -87,33 +125,43 @@ impl Rings {
         self.free.iter().filter(|free| free.ring().capacity() == capacity).count()
     }
 
-    fn create_within_cap(&mut self, capacity: usize) -> Option<Producer> {
-        let is_past_cap = self.bytes + Ring::memory_size(capacity) > self.bytes_max;
+    /// A number and a part of the cap for a ring that is to be made, without this lock.
+    fn reserve(&mut self, capacity: usize) -> Option<ToMake> {
+        let size = Ring::memory_size(capacity);
+        let is_past_cap = self.bytes + size > self.bytes_max;
         if is_past_cap || self.refused.is_some_and(|at| at.elapsed() < REFUSED_PAUSE) {
             return None;
         }
-        let made = self.create(capacity);
-        self.refused = made.is_err().then(Instant::now);
-        made.ok()
+        let number = self.next_number;
+        self.next_number += 1;
+        self.bytes += size;
+        let path = self.directory.as_ref().map(|path| path.join(format!("{number}.ring")));
+        Some(ToMake { number, size, path })
     }
 
-    /// Makes a ring.
+    /// Takes a ring that was made, or learns that the system refused it.
+    pub(crate) fn add(&mut self, made: Made) -> Option<Producer> {
+        let Made { number, size, memory } = made;
+        self.refused = memory.is_err().then(Instant::now);
+        let Ok(memory) = memory else {
+            self.bytes -= size;
+            return None;
+        };
+        let (ring, producer, consumer) = Ring::split(memory, number);
+        self.all.push(ring);
+        self.new.push(consumer);
+        Some(producer)
+    }
+
+    /// Makes a ring at once: before anybody else asks.
     ///
     /// # Errors
     /// As from the system.
     pub(crate) fn create(&mut self, capacity: usize) -> io::Result<Producer> {
-        let number = self.next_number;
-        let size = Ring::memory_size(capacity);
-        let memory = match &self.directory {
-            Some(path) => Memory::create(&path.join(format!("{number}.ring")), size)?,
-            None => Memory::anonymous(size)?,
-        };
-        self.next_number += 1;
-        self.bytes += size;
-        let (ring, producer, consumer) = Ring::split(memory, number);
-        self.all.push(ring);
-        self.new.push(consumer);
-        Ok(producer)
+        let to_make = self.reserve(capacity).ok_or(io::ErrorKind::StorageFull)?;
+        let Made { number, size, memory } = to_make.make();
+        let memory = Ok(memory?);
+        self.add(Made { number, size, memory }).ok_or_else(|| io::ErrorKind::Other.into())
     }
 
     pub(crate) fn give_back(&mut self, producer: Producer) {
@@ -122,33 +170,39 @@ impl Rings {
 
     /// Makes larger rings ready for threads that asked, takes back what they left, and keeps a few
     /// spares: so that no application thread maps memory while it records, but for a crowd of new
-    /// threads at once.
-    pub(crate) fn tend(&mut self, rings: &mut dyn Iterator<Item = &Arc<Ring>>) {
+    /// threads at once. What is to be made for it, without this lock: for a ring, or as a spare.
+    pub(crate) fn tend<'a>(
+        &mut self,
+        rings: &mut dyn Iterator<Item = &'a Arc<Ring>>,
+    ) -> Vec<(Option<&'a Arc<Ring>>, ToMake)> {
+        let mut to_make = Vec::new();
         for ring in rings.filter(|ring| ring.wants_attention()) {
             self.free.extend(ring.collect());
             if !ring.wants_more() || ring.capacity() >= RING_CAPACITY_MAX {
                 continue;
             }
             let capacity = (ring.capacity() * GROWTH).min(RING_CAPACITY_MAX);
-            let larger =
-                self.take_free(|_, of| of >= capacity).or_else(|| self.create_within_cap(capacity));
-            self.free.extend(larger.and_then(|larger| ring.offer(larger)));
+            match self.take_free(|_, of| of >= capacity) {
+                Some(larger) => self.free.extend(ring.offer(larger)),
+                None => to_make.extend(self.reserve(capacity).map(|to_make| (Some(ring), to_make))),
+            }
         }
         // One at a look: the drain has other things to do.
-        self.add_spare();
+        to_make.extend(self.missing_spare().map(|to_make| (None, to_make)));
+        to_make
     }
 
     /// Makes all spares: before the first record, which may be the first of a thousand.
     pub(crate) fn add_spares(&mut self) {
-        while self.add_spare() {}
+        while let Some(to_make) = self.missing_spare() {
+            let spare = self.add(to_make.make());
+            self.free.extend(spare);
+        }
     }
 
-    fn add_spare(&mut self) -> bool {
+    fn missing_spare(&mut self) -> Option<ToMake> {
         let missing = SPARES.into_iter().find(|(of, count)| self.free_of(*of) < *count);
-        let spare = missing.and_then(|(capacity, _)| self.create_within_cap(capacity));
-        let added = spare.is_some();
-        self.free.extend(spare);
-        added
+        missing.and_then(|(capacity, _)| self.reserve(capacity))
     }
 
     /// A larger ring for a producer that is under pressure, when there is a free one; its own goes

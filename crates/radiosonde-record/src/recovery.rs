@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
-use crate::batch::{BATCH_BYTES, Batch, Sink};
+use crate::batch::{Batch, Sink};
 use crate::descriptor::Descriptor;
 use crate::files::Unsynced;
 use crate::lanes::{self, Lane};
@@ -25,11 +25,12 @@ use crate::stage::{Contents, Stage, Staged};
 use crate::writer::Writer;
 
 mod look;
+mod poison;
 
 pub use look::{Left, Underway, look};
+pub(crate) use poison::forget_attempts;
+use poison::{ATTEMPTS_MAX, Deaths, Poison};
 
-/// Processes that may die while encoding the records of one instance before it is set aside.
-const ATTEMPTS_MAX: u8 = 3;
 /// Largest `callsites` file that is read.
 const CALLSITES_MAX: u64 = 16 * 1024 * 1024;
 /// Names tried for a batch whose file cannot be continued.
@@ -178,7 +179,11 @@ impl Remains {
 pub fn has_ready_stage(instance: &Path) -> bool {
     let stage =
         place::find(instance).and_then(|place| Stage::open(&place.files(instance).join("stage")));
-    stage.and_then(|stage| stage.contents()).is_ok_and(|contents| contents.is_some())
+    match stage.and_then(|stage| stage.contents()) {
+        Ok(contents) => contents.is_some(),
+        // What cannot be read may well be one.
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
 }
 
 /// Removes what this crate has made of an instance.
@@ -201,6 +206,9 @@ pub fn remove_instance(path: &Path) -> io::Result<()> {
 /// What is mapped.
 fn remove_files(path: &Path) -> io::Result<()> {
     let rings = path.join(RINGS);
+    if fs::symlink_metadata(&rings).is_ok_and(|found| !found.is_dir()) {
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "rings are somewhere else"));
+    }
     let entries = fs::read_dir(&rings).into_iter().flatten().flatten();
     let of_ring = entries.map(|entry| entry.path()).filter(|path| is_ring_name(path));
     for file in of_ring.chain(["callsites", "stage"].map(|name| path.join(name))) {
@@ -229,69 +237,6 @@ fn set_aside(instance: &Path) -> io::Result<PathBuf> {
     Ok(place)
 }
 
-/// Guards against a record that kills whoever encodes it (a panic is caught; an abort is not), at
-/// every start. A note is on disk while records are encoded, and only then: how many died there,
-/// and where the rings stood. A process that is killed otherwise, however often and early, is not
-/// charged. After a death the records are encoded one by one, and deaths count at one place only:
-/// what stands at the place of three of them is poison.
-struct Poison<'a> {
-    instance: &'a Path,
-    found: Deaths,
-}
-
-/// The file `attempts`: deaths u8, then the sum of the rings' positions, u64.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Deaths {
-    count: u8,
-    place: u64,
-}
-
-impl<'a> Poison<'a> {
-    fn new(instance: &'a Path) -> io::Result<Self> {
-        Ok(Self { instance, found: Deaths::read(instance)? })
-    }
-
-    /// Bytes of a batch.
-    fn batch_bytes(&self) -> usize {
-        if self.found.count == 0 { BATCH_BYTES } else { 1 }
-    }
-
-    fn encode<R>(&self, place: u64, encode: impl FnOnce() -> R) -> io::Result<R> {
-        let before = if self.found.place == place { self.found.count } else { 0 };
-        Deaths { count: before.saturating_add(1), place }.write(self.instance)?;
-        let result = encode();
-        // Still careful, should this process be killed: the count is that of another place.
-        self.found.write(self.instance)?;
-        Ok(result)
-    }
-}
-
-impl Deaths {
-    fn read(instance: &Path) -> io::Result<Self> {
-        let mut bytes = [0; 9];
-        let _read = Self::open(instance)?.read_at(&mut bytes, 0)?;
-        let [count, place @ ..] = bytes;
-        Ok(Self { count, place: u64::from_le_bytes(place) })
-    }
-
-    fn write(self, instance: &Path) -> io::Result<()> {
-        let mut bytes = [self.count; 9];
-        bytes[1..].copy_from_slice(&self.place.to_le_bytes());
-        Self::open(instance)?.write_all_at(&bytes, 0)
-    }
-
-    fn open(instance: &Path) -> io::Result<fs::File> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        options.custom_flags(OFlags::NOFOLLOW.bits() as i32).open(instance.join("attempts"))
-    }
-}
-
-/// Lets remains that were set aside be tried again.
-pub(crate) fn forget_attempts(instance: &Path) {
-    let _ = fs::remove_file(instance.join("attempts"));
-}
-
 /// What is left in the rings goes the ordinary way, through the dead instance's own stage.
 fn replay(
     images: Vec<Image>,
@@ -307,9 +252,9 @@ fn replay(
     let mut lanes: Vec<Lane<Image>> = images.into_iter().map(Lane::new).collect();
     let mut batch = Batch::default();
     loop {
-        let limit = poison.batch_bytes();
         // Wrapping: a damaged ring may stand anywhere.
         let place = lanes.iter().fold(0, |sum: u64, lane| sum.wrapping_add(lane.encoded));
+        let limit = poison.batch_bytes(place);
         let fill = || lanes::fill(&mut lanes, sink, &mut batch, limit, &mut sites);
         let refused = poison.encode(place, fill)?;
         recovered.rejected += refused.records.len() as u64;
@@ -334,6 +279,11 @@ fn replay(
 }
 
 fn open_images(rings: &Path, recovered: &mut Recovered) -> io::Result<Vec<Image>> {
+    if fs::symlink_metadata(rings).is_ok_and(|found| !found.is_dir()) {
+        // A link would lead somewhere else, and what is there is not ours to remove.
+        recovered.unreadable.push((rings.to_owned(), "not a directory of this crate".to_owned()));
+        return Ok(Vec::new());
+    }
     let entries = match fs::read_dir(rings) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -348,7 +298,8 @@ fn open_images(rings: &Path, recovered: &mut Recovered) -> io::Result<Vec<Image>
             continue;
         }
         match Image::open(&path) {
-            Ok(image) => images.push(image),
+            Ok(image) if path.ends_with(format!("{}.ring", image.number())) => images.push(image),
+            Ok(_) => recovered.unreadable.push(refuse("a copy under another name")),
             // A ring whose process died before its first byte has no header, and nothing in it.
             Err(_) if is_blank(&path) => {}
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
@@ -361,7 +312,7 @@ fn open_images(rings: &Path, recovered: &mut Recovered) -> io::Result<Vec<Image>
     Ok(images)
 }
 
-/// `rings/<n>.ring`: a copy under another name would be read a second time.
+/// `rings/<n>.ring`.
 fn is_ring_name(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     name.strip_suffix(".ring").is_some_and(|number| number.parse::<u32>().is_ok())

@@ -165,6 +165,8 @@ impl Slot {
                 Ok(None) => {}
                 // Whoever recovered it removes it, after the slot was given back.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // Out of descriptors, say: some now, and the rest at the next start.
+                Err(_) if !found.is_empty() => break,
                 Err(error) => return Err(error),
             }
         }

@@ -1,21 +1,24 @@
 //! The stage: a batch on its way from rings to files, so that a kill in between costs nothing.
 //!
 //! # Layout
-//! A preallocated file. One page of header: `magic u64 "RSNDSTG2", state u64 (0 free, 1 ready),
-//! key u64, heads length u32, heads crc32c u32, header crc32c u32` (over the bytes before it, with
-//! the state ready). Then the heads: the ring ranges (`count u32`, each `ring u32, to u64`) and the
-//! targets (`count u32`, each `name length u16, name, inode u64, offset u64, on a new line u8, place
-//! of the lines in this file u64, length u32, crc32c u32`). Then a segment for the lines of each
-//! kind, and behind them whatever did not fit there.
+//! A preallocated file. One page with two headers, at 0 and 2048, used in turn: `magic u64
+//! "RSNDSTG2", state u64 (0 free, 1 ready), key u64, place of the heads u64, heads length u32, heads
+//! crc32c u32, header crc32c u32` (over the bytes before it, with the state ready). Then two places
+//! for heads: the ring ranges (`count u32`, each `ring u32, to u64`) and the targets (`count u32`,
+//! each `name length u16, name, inode u64, offset u64, on a new line u8, place of the lines in this
+//! file u64, length u32, crc32c u32`). Then a segment for the lines of each kind, and behind them
+//! whatever did not fit there.
 //!
 //! # Operation
 //! Its owner has the file mapped, allocated and touched as rings are, and encodes lines where they
 //! are staged: making a batch ready is writing its heads, then the header, and with Release the
-//! state, last. Lines that do not fit are written to the file behind the mapping, which is the same
+//! state, last. A batch whose files have changed while it waited is made ready again under the other
+//! header before the first is freed: at any moment one of them holds. Lines that do not fit are written to the file behind the mapping, which is the same
 //! page cache. Who recovers a dead owner's stage reads and writes the file and maps nothing.
 //!
 //! # Recovery
-//! A header that is free, or whose checksums do not match, was never ready: the tails of the rings
+//! The ready header with the larger key counts. One that is free, or whose checksums do not match,
+//! was never ready: the tails of the rings
 //! have not moved, and the stage is ignored. The checksums of heads and lines are for power cuts.
 
 use std::fs::{File, OpenOptions};
@@ -30,9 +33,13 @@ use crate::lines::Lines;
 use crate::ring::Segment;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"RSNDSTG2");
-const HEADER_SIZE: usize = 36;
+const HEADER_SIZE: usize = 44;
 const STATE_AT: usize = 8;
-const HEADS_AT: usize = 4096;
+/// Where the headers are.
+const HEADERS: [usize; 2] = [0, 2048];
+/// Where the heads of each are, and how long they may be there.
+const HEADS: [usize; 2] = [4096, 4096 + HEADS_SIZE];
+const HEADS_SIZE: usize = (FRONT - 4096) / 2;
 /// Header and heads: some thousand rings in one batch.
 const FRONT: usize = 64 * 1024;
 /// Lines of one kind: a batch, and all but the strangest record behind it.
@@ -130,25 +137,28 @@ impl Stage {
         heads.clear();
         let written = self.write(&mut heads, ranges, targets);
         self.heads = heads;
-        let (length, crc) = written?;
-        self.make_ready(length, crc)
+        let heads = written?;
+        self.make_ready(&heads)
     }
 
-    /// Writes the heads, and lines that are not in the stage yet. Length and checksum of the heads.
+    /// Which of the two headers the present key has.
+    fn turn(&self) -> usize {
+        (self.key % 2) as usize
+    }
+
+    /// Writes the heads, and lines that are not in the stage yet. Where the heads are.
     fn write(
         &mut self,
         heads: &mut Vec<u8>,
         ranges: &[(u32, u64)],
         targets: &[ToStage<'_>],
-    ) -> io::Result<(u32, u32)> {
+    ) -> io::Result<HeadsAt> {
         heads.extend_from_slice(&(ranges.len() as u32).to_le_bytes());
         for (ring, to) in ranges {
             heads.extend_from_slice(&ring.to_le_bytes());
             heads.extend_from_slice(&to.to_le_bytes());
         }
-        // Behind the segments, and behind heads that reach into them in a stage nobody has mapped.
-        let names: usize = targets.iter().map(|target| target.file.len() + 64).sum();
-        let mut end = END.max(HEADS_AT + heads.len() + names);
+        let mut end = END;
         heads.extend_from_slice(&(targets.len() as u32).to_le_bytes());
         for target in targets {
             let bytes = &**target.lines;
@@ -171,33 +181,56 @@ impl Stage {
             heads.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
             heads.extend_from_slice(&crc32c::crc32c(bytes).to_le_bytes());
         }
-        let mapped = self.front.as_mut().map(|front| front.write(HEADS_AT, heads));
-        match mapped {
-            // More than there can be within the cap of rings.
-            Some(false) => return Err(io::Error::other("too many rings in one batch")),
-            Some(true) => {}
-            None => self.file.write_all_at(heads, HEADS_AT as u64)?,
+        let turn = self.turn();
+        let mut at = HEADS[turn];
+        match &mut self.front {
+            Some(front) => {
+                if heads.len() > HEADS_SIZE || !front.write(at, heads) {
+                    // More than there can be within the cap of rings.
+                    return Err(io::Error::other("too many rings in one batch"));
+                }
+            }
+            None => {
+                if heads.len() > HEADS_SIZE {
+                    // Behind everything, and out of the way of those under the other header.
+                    at = end + turn * LENGTH_MAX;
+                }
+                self.file.write_all_at(heads, at as u64)?;
+            }
         }
-        Ok((heads.len() as u32, crc32c::crc32c(heads)))
+        Ok(HeadsAt { at: at as u64, length: heads.len() as u32, crc: crc32c::crc32c(heads) })
     }
 
-    fn make_ready(&mut self, length: u32, crc: u32) -> io::Result<()> {
+    fn make_ready(&mut self, heads: &HeadsAt) -> io::Result<()> {
         let mut header = [0; HEADER_SIZE];
         header[0..8].copy_from_slice(&MAGIC.to_le_bytes());
         header[STATE_AT..16].copy_from_slice(&READY.to_le_bytes());
         header[16..24].copy_from_slice(&self.key.to_le_bytes());
-        header[24..28].copy_from_slice(&length.to_le_bytes());
-        header[28..32].copy_from_slice(&crc.to_le_bytes());
-        let check = crc32c::crc32c(&header[..32]);
-        header[32..].copy_from_slice(&check.to_le_bytes());
+        header[24..32].copy_from_slice(&heads.at.to_le_bytes());
+        header[32..36].copy_from_slice(&heads.length.to_le_bytes());
+        header[36..40].copy_from_slice(&heads.crc.to_le_bytes());
+        let check = crc32c::crc32c(&header[..40]);
+        header[40..].copy_from_slice(&check.to_le_bytes());
+        let (now, before) = (HEADERS[self.turn()], HEADERS[1 - self.turn()]);
         match &mut self.front {
             Some(front) => {
-                let fits = front.write(0, &header[..STATE_AT]) && front.write(16, &header[16..]);
+                let fits =
+                    front.write(now, &header[..STATE_AT]) && front.write(now + 16, &header[16..]);
                 debug_assert!(fits, "the mapping holds the header");
-                front.store(STATE_AT, READY);
+                front.store(now + STATE_AT, READY);
+            }
+            None => self.file.write_all_at(&header, now as u64)?,
+        }
+        self.set_free(before)
+    }
+
+    fn set_free(&mut self, header: usize) -> io::Result<()> {
+        match &mut self.front {
+            Some(front) => {
+                front.store(header + STATE_AT, FREE);
                 Ok(())
             }
-            None => self.file.write_all_at(&header, 0),
+            None => self.file.write_all_at(&FREE.to_le_bytes(), (header + STATE_AT) as u64),
         }
     }
 
@@ -206,31 +239,20 @@ impl Stage {
     /// # Errors
     /// As [`Stage::ready`].
     pub(crate) fn free(&mut self) -> io::Result<()> {
-        match &mut self.front {
-            Some(front) => {
-                front.store(STATE_AT, FREE);
-                Ok(())
-            }
-            None => self.file.write_all_at(&FREE.to_le_bytes(), STATE_AT as u64),
-        }
+        // The one that counts last.
+        self.set_free(HEADERS[1 - self.turn()])?;
+        self.set_free(HEADERS[self.turn()])
     }
 
     /// Reads what is ready; `None` when nothing is.
     pub(crate) fn contents(&self) -> io::Result<Option<Contents>> {
-        let mut header = [0; HEADER_SIZE];
-        match self.file.read_exact_at(&mut header, 0) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-            Err(error) => return Err(error),
+        let mut found: Option<(u64, HeadsAt)> = None;
+        for at in HEADERS {
+            let header = self.header(at)?;
+            found = header.filter(|new| found.as_ref().is_none_or(|old| new.0 > old.0)).or(found);
         }
-        let word = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|i| header[at + i]));
-        let valid = header[..8] == MAGIC.to_le_bytes() && word(32) == crc32c::crc32c(&header[..32]);
-        // Only a ready header has the right checksum, but the state alone is changed when it ends.
-        let ready = header[STATE_AT..16] == READY.to_le_bytes();
-        if !valid || !ready {
-            return Ok(None);
-        }
-        let Some(heads) = self.read(HEADS_AT as u64, word(24), word(28))? else { return Ok(None) };
+        let Some((_, HeadsAt { at, length, crc })) = found else { return Ok(None) };
+        let Some(heads) = self.read(at, length, crc)? else { return Ok(None) };
         let Some((ranges, heads)) = parse(&heads) else { return Ok(None) };
         // Damaged heads may name the same lines any number of times.
         if heads.iter().map(|head| head.length as usize).sum::<usize>() > LENGTH_MAX {
@@ -243,6 +265,23 @@ impl Stage {
             targets.push(Staged { file, inode, offset, bytes: [line_feed, &lines].concat() });
         }
         Ok(Some(Contents { ranges, targets }))
+    }
+
+    /// Key and heads of a header that is ready; `None` when it is not.
+    fn header(&self, at: usize) -> io::Result<Option<(u64, HeadsAt)>> {
+        let mut header = [0; HEADER_SIZE];
+        match self.file.read_exact_at(&mut header, at as u64) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        let (words, _) = header.as_chunks::<4>();
+        let word = |at: usize| u32::from_le_bytes(words[at / 4]);
+        let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
+        let valid = long(0) == MAGIC && word(40) == crc32c::crc32c(&header[..40]);
+        // Only a ready header has the right checksum, but the state alone is changed when it ends.
+        let heads = HeadsAt { at: long(24), length: word(32), crc: word(36) };
+        Ok((valid && long(STATE_AT) == READY).then_some((long(16), heads)))
     }
 
     /// Reads bytes of this checksum; `None` when they are not there.
@@ -260,6 +299,13 @@ impl Stage {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Where heads are.
+struct HeadsAt {
+    at: u64,
+    length: u32,
+    crc: u32,
 }
 
 /// What the heads say of the lines for one file.
@@ -372,6 +418,42 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_that_is_made_ready_again_is_ready_at_any_moment() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("stage");
+        let (mut stage, mut batch) = Stage::create(&path).unwrap();
+        lines(&mut batch, b"{}\n");
+        let ready = |stage: &mut Stage, name| {
+            stage.ready(&[(2, 800)], &[to_stage(name, batch.of(Kind::Event))]).unwrap();
+            std::fs::read(&path).unwrap()
+        };
+        let first = ready(&mut stage, "first");
+        let second = ready(&mut stage, "second");
+        let name = |bytes: &[u8]| {
+            let path = directory.path().join("copy");
+            std::fs::write(&path, bytes).unwrap();
+            Stage::open(&path).unwrap().contents().unwrap().unwrap().targets.remove(0).file
+        };
+        assert_eq!((name(&first).as_str(), name(&second).as_str()), ("first", "second"));
+        // Killed in between, with more and more of what the second writes before its state.
+        let (header, heads) = (HEADERS[0], HEADS[0]);
+        let written = (heads..heads + 70).chain(header + 16..header + HEADER_SIZE);
+        let mut torn = first.clone();
+        for at in written {
+            torn[at] = second[at];
+            assert_eq!(name(&torn), "first", "byte {at}");
+        }
+        // Both ready, before the first is freed.
+        let mut both = second;
+        let first_header = HEADERS[1];
+        both[first_header..first_header + 16]
+            .copy_from_slice(&first[first_header..first_header + 16]);
+        assert_eq!(name(&both), "second");
+        stage.free().unwrap();
+        assert_eq!(Stage::open(&path).unwrap().contents().unwrap(), None);
+    }
+
+    #[test]
     fn a_torn_or_hostile_stage_is_ignored() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("stage");
@@ -386,7 +468,9 @@ mod tests {
         let target = to_stage("events-2026-11-21.jsonl", batch.of(Kind::Event));
         stage.ready(&[(1, 2)], &[target]).unwrap();
         let good = std::fs::read(&path).unwrap();
-        for at in (0..36).chain(HEADS_AT..HEADS_AT + 70).chain(FRONT..FRONT + 3) {
+        let (header, heads) = (HEADERS[1], HEADS[1]);
+        let damage = (header..header + 44).chain(heads..heads + 70).chain(FRONT..FRONT + 3);
+        for at in damage {
             let mut bytes = good.clone();
             bytes[at] ^= 0x40;
             std::fs::write(&path, bytes).unwrap();

@@ -1,4 +1,4 @@
-//! What a thread keeps: its rings, its scratch buffer, its clock, and whether it is suppressed.
+//! What a thread keeps: its rings, its clock, and whether it is suppressed.
 
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,13 +18,10 @@ const STALL_STEP: Duration = Duration::from_micros(50);
 const SHARED_ATTEMPTS: usize = 64;
 /// Records a thread without a ring shares before it asks for one again.
 const SHARED_BEFORE_RETRY: u32 = 1024;
-/// Larger scratch buffers are not kept.
-const SCRATCH_KEPT_MAX: usize = 128 * 1024;
 /// Records whose formatters record: how deep that may go.
 const NESTED_MAX: u8 = 4;
 
 thread_local! {
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static SUPPRESSED: Cell<bool> = const { Cell::new(false) };
     static WAIT: Cell<Duration> = const { Cell::new(STALL_WAIT) };
     static CLOCK: Clock = const { Clock::new() };
@@ -78,7 +75,7 @@ pub fn with_journal<R>(journal: &Journal, f: impl FnOnce() -> R) -> R {
     impl Drop for Restore {
         fn drop(&mut self) {
             let _ = CURRENT.try_with(|current| current.replace(self.0.take()));
-            if LOCALS.fetch_sub(1, Ordering::AcqRel) == 1 {}
+            LOCALS.fetch_sub(1, Ordering::Relaxed);
         }
     }
     LOCALS.fetch_add(1, Ordering::Relaxed);
@@ -151,17 +148,6 @@ pub(crate) fn inside<R>(f: impl FnOnce() -> R) -> Option<R> {
     Some(f())
 }
 
-/// The thread's buffer. A formatter that records while this one is out gets a fresh one.
-pub(crate) fn take_scratch() -> Vec<u8> {
-    SCRATCH.try_with(Cell::take).unwrap_or_default()
-}
-
-pub(crate) fn give_scratch(buffer: Vec<u8>) {
-    if buffer.capacity() <= SCRATCH_KEPT_MAX {
-        let _ = SCRATCH.try_with(|scratch| scratch.set(buffer));
-    }
-}
-
 struct Attachments(Vec<Attachment>);
 
 struct Attachment {
@@ -183,6 +169,15 @@ impl Drop for Attachments {
 }
 
 impl Attachments {
+    /// Lets go of journals that were closed: a thread may outlive many.
+    fn forget_closed(&mut self) {
+        for closed in self.0.extract_if(.., |attachment| attachment.journal.is_closed()) {
+            if let Some(producer) = closed.producer {
+                closed.journal.give_back(producer);
+            }
+        }
+    }
+
     #[inline]
     fn get(&mut self, id: usize) -> Option<&mut Attachment> {
         self.0.iter_mut().find(|attachment| attachment.id == id)
@@ -351,6 +346,7 @@ fn attach(journal: &Journal) -> Attached {
             attachment.producer = journal.producer();
             return if attachment.producer.is_some() { Attached::Now } else { Attached::Shared };
         }
+        attached.forget_closed();
         let producer = journal.producer();
         let is_own = producer.is_some();
         let id = journal.id();

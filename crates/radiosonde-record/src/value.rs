@@ -31,10 +31,37 @@ pub enum Value<'a> {
     Json(&'a str),
 }
 
-/// What can stand on the right of `key = value` in `event!`.
-pub trait ToValue {
+/// What can stand on the right of `key = value` in `event!`: numbers, truth values, text, and
+/// options, references and boxes of them. Other types go by `key = %value` or `key = ?value`.
+///
+/// Sealed: it is asked while the record is written, where no code of an application may run.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the value of a field as it is",
+    label = "write `%value` for its `Display`, or `?value` for its `Debug`"
+)]
+pub trait ToValue: sealed::Sealed {
     /// The value.
     fn to_value(&self) -> Value<'_>;
+}
+
+mod sealed {
+    use std::borrow::Cow;
+    use std::sync::Arc;
+
+    /// Keeps `ToValue` to the types of this module.
+    pub trait Sealed {}
+
+    macro_rules! sealed {
+        ($($type:ty),+) => { $(impl Sealed for $type {})+ };
+    }
+
+    sealed!(bool, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64, usize, isize, u128, i128);
+    sealed!(str, String, Cow<'_, str>, [u8], super::Value<'_>);
+
+    impl<T: Sealed + ?Sized> Sealed for &T {}
+    impl<T: Sealed + ?Sized> Sealed for Box<T> {}
+    impl<T: Sealed + ?Sized> Sealed for Arc<T> {}
+    impl<T: Sealed> Sealed for Option<T> {}
 }
 
 macro_rules! to_value {

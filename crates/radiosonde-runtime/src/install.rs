@@ -59,14 +59,16 @@ fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>) 
             "call either init! or EventsHandle::install, once",
         );
     }
-    let mut layer = Layer::new(journal, settings.sampler);
-    if layers.is_empty() {
-        layer = layer.sole();
-    }
-    let mut all: Vec<BoxedLayer> = vec![Box::new(layer)];
-    all.extend(layers);
-    let subscriber = tracing_subscriber::registry().with(all);
-    if tracing_core::dispatcher::set_global_default(Dispatch::new(subscriber)).is_err() {
+    let layer = Layer::new(journal, settings.sampler);
+    let dispatch = if layers.is_empty() {
+        // Not in a list of one: each event would go through the list three times.
+        Dispatch::new(tracing_subscriber::registry().with(layer.sole()))
+    } else {
+        let mut all: Vec<BoxedLayer> = vec![Box::new(layer)];
+        all.extend(layers);
+        Dispatch::new(tracing_subscriber::registry().with(all))
+    };
+    if tracing_core::dispatcher::set_global_default(dispatch).is_err() {
         problems.say(
             "a tracing subscriber is already set; tracing spans and events go there, not here",
             "add Config::build().layer to that subscriber, or call init! before it is set",

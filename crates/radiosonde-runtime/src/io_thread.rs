@@ -5,7 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use radiosonde_events::recover::Work;
-use radiosonde_record::{Descriptor, Kind, Level, Site, Value, patiently, suppress_thread};
+use radiosonde_record::{
+    Descriptor, Kind, Level, Site, Value, patiently, suppress_thread, survive_size_limit,
+};
 
 use crate::listener::Bound;
 use crate::metric_lines;
@@ -100,7 +102,7 @@ pub(crate) fn start(telemetry: &Telemetry, bound: Bound, metric_interval: Durati
         suppress_thread();
         // A collector of the application may panic; shutdown must not wait for a dead thread.
         let run = std::panic::AssertUnwindSafe(|| run(&running, &control, bound, metric_interval));
-        let _ = std::panic::catch_unwind(run);
+        let _ = std::panic::catch_unwind(|| survive_size_limit(run));
         control.change(|state| state.ended = true);
     };
     let thread = thread::Builder::new().name("radiosonde-io".to_owned()).spawn(run);

@@ -2,7 +2,7 @@
 
 mod sites;
 
-use radiosonde_context::Context;
+use radiosonde_context::with_current;
 use radiosonde_record::{Descriptor, Journal, Kind, Level, Site, Value, is_heard};
 
 /// A logger for the `log` crate. `init!` installs one, with [`LogBridge::max_level`]: below it the
@@ -50,9 +50,8 @@ impl log::Log for LogBridge {
             return;
         }
         let Some(site) = site(journal, record, level) else { return };
-        // By value: formatters of the application may enter spans and scopes.
-        let context = radiosonde_context::with_current(Context::to_packed);
-        journal.record(Kind::Event, level, &site, context.as_bytes(), |builder| {
+        journal.record(Kind::Event, level, &site, &[], |builder| {
+            with_current(|context| builder.context(context.packed()));
             let message = record.args();
             builder.message(message.as_str().map_or(Value::Display(message), Value::Str));
         });

@@ -5,10 +5,11 @@ mod filter;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use radiosonde_events::ConsoleFormat;
-use radiosonde_record::Filter;
+use radiosonde_record::{Filter, new_instance_id};
 use radiosonde_redact::Rules;
 use radiosonde_registry::{Registry, RegistrySource};
 use radiosonde_store::location::Location;
@@ -210,7 +211,10 @@ fn directory(
 ) -> Option<PathBuf> {
     let test = config.service.test && config.dir.is_none();
     let of_test = || {
-        let name = format!("radiosonde-test-{}-{}", std::process::id(), config.service.name);
+        // Process ids come back: a test must not find the lines of another one.
+        static RANDOM: OnceLock<String> = OnceLock::new();
+        let (pid, random) = (std::process::id(), RANDOM.get_or_init(new_instance_id));
+        let name = format!("radiosonde-test-{pid}-{random}-{}", config.service.name);
         std::env::temp_dir().join(name)
     };
     let from_code = if test { Some(of_test()) } else { config.dir.clone() };

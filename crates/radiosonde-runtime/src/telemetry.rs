@@ -12,7 +12,7 @@ use radiosonde_metrics::{Metrics, Settings as MetricSettings};
 use radiosonde_record::recovery::remove_instance;
 use radiosonde_record::{
     Control, Drain, Instance, Journal, Kind, Lease, Unsynced, new_instance_id, on_fork_child,
-    suppress_thread,
+    suppress_thread, survive_size_limit,
 };
 
 use crate::books::Books;
@@ -167,12 +167,14 @@ impl Telemetry {
             let _own_directory = own_directory;
             let notify = notices(problems.clone(), voice, service);
             let sink = Box::new(sink);
-            let mut drain = Drain::new(&journal, lease, &unsynced, sink, notify);
-            guarded(&problems, "recovering what earlier processes left", || {
-                let found = recovery::run(&mut drain, &redactions, &problems, io.as_deref());
-                recovered.store(found, Ordering::Relaxed);
+            survive_size_limit(|| {
+                let mut drain = Drain::new(&journal, lease, &unsynced, sink, notify);
+                guarded(&problems, "recovering what earlier processes left", || {
+                    let found = recovery::run(&mut drain, &redactions, &problems, io.as_deref());
+                    recovered.store(found, Ordering::Relaxed);
+                });
+                guarded(&problems, "draining the rings", || drain.run());
             });
-            guarded(&problems, "draining the rings", || drain.run());
         };
         let thread = thread::Builder::new().name("radiosonde-drain".to_owned()).spawn(run);
         if let Err(error) = thread {

@@ -1,6 +1,6 @@
 //! The layer itself.
 
-use radiosonde_context::{Context, SpanId, TraceId};
+use radiosonde_context::{Context, SpanId, TraceId, with_current};
 use radiosonde_record::{Descriptor, EncodedFields, Journal, Kind, Level, Site, SpanPart, Value};
 use tracing_core::span::{Attributes, Id, Record};
 use tracing_core::subscriber::Interest;
@@ -124,7 +124,7 @@ where
         };
         let after = span.context.clone();
         drop(extensions);
-        if radiosonde_context::with_current(|current| current.span_id() == before.span_id()) {
+        if with_current(|current| current.span_id() == before.span_id()) {
             // An id recorded from inside holds for what follows inside.
             let _before = after.enter_over_current();
         }
@@ -146,13 +146,15 @@ where
         if !self.journal.passes(level, key(metadata), || describe(metadata)) {
             return;
         }
-        // By value: formatters of the application may enter spans and scopes.
-        let context = match event.parent() {
-            Some(parent) => context_of(&subscribed, parent).unwrap_or_default().to_packed(),
-            None => radiosonde_context::with_current(Context::to_packed),
-        };
         let site = self.site(metadata);
-        self.journal.record(Kind::Event, level, &site, context.as_bytes(), |record| {
+        self.journal.record(Kind::Event, level, &site, &[], |record| {
+            match event.parent() {
+                Some(parent) => {
+                    let context = context_of(&subscribed, parent).unwrap_or_default();
+                    record.context(context.packed());
+                }
+                None => with_current(|context| record.context(context.packed())),
+            }
             if is_message_first(metadata) {
                 event.record(&mut Each(MessageFirst(record)));
             } else {
@@ -168,7 +170,7 @@ where
         let Some(span) = extensions.get_mut::<Span>() else { return };
         if !std::mem::replace(&mut span.entered, true) {
             // A span made before the scope it runs in belongs to that scope's job all the same.
-            span.context = radiosonde_context::with_current(|current| span.context.over(current));
+            span.context = with_current(|current| span.context.over(current));
         }
         let context = span.context.clone();
         drop(extensions);

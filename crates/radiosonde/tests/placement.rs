@@ -10,6 +10,7 @@ mod process;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -25,8 +26,14 @@ fn config(root: &Path) -> Config {
 }
 
 fn record(parts: &Parts) {
-    let record = || (0..EVENTS).for_each(|n| radiosonde::event!("placed", n = n, "placed"));
-    parts.events.within(|| patiently(PATIENCE, record));
+    let half = |numbers: Range<u64>| {
+        let record = || numbers.for_each(|n| radiosonde::event!("placed", n = n, "placed"));
+        parts.events.within(|| patiently(PATIENCE, record));
+    };
+    half(0..EVENTS / 2);
+    // From here on there is a drain, with a stage.
+    parts.guard.flush(PATIENCE);
+    half(EVENTS / 2..EVENTS);
 }
 
 /// The numbers in the day files, each once.

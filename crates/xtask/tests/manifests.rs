@@ -119,6 +119,28 @@ fn unsafe_stands_only_where_the_rings_are_mapped() {
 }
 
 #[test]
+fn every_test_the_documents_name_is_there() {
+    let sources = sources();
+    let mut complaints = Vec::new();
+    for name in ["rings.md", "proofs.md"] {
+        let text = fs::read_to_string(root().join("docs").join(name)).expect("a document");
+        for test in text.split('`').skip(1).step_by(2).filter(|word| is_test_name(word)) {
+            let function = format!("fn {test}(");
+            if !sources.iter().any(|(_, source)| source.contains(&function)) {
+                complaints.push(format!("docs/{name}: {test}"));
+            }
+        }
+    }
+    report(&complaints, "Name the test that is there now.");
+}
+
+/// A sentence in lower case, such as this function would be called.
+fn is_test_name(word: &str) -> bool {
+    let plain = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    plain && word.matches('_').count() >= 3
+}
+
+#[test]
 fn every_file_begins_by_saying_what_it_is() {
     let silent = sources().into_iter().filter(|(_, text)| !text.starts_with("//!"));
     let complaints: Vec<String> = silent.map(|(path, _)| path).collect();

@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::marker::PhantomData;
 use std::path::Path;
 
-/// Size of the ring: that of ours.
+/// Size of the ring: between the smallest and the largest of ours.
 const RING_BYTES: usize = 256 * 1024;
 /// Different lines.
 const LINES: u64 = 64;

@@ -1,18 +1,30 @@
 //! The bytes of a record or of fields while they are written, one piece behind the other.
 
-use super::{BOOL, F64, I64, JSON, NULL, TEXT, U64};
-use crate::format::{FIELD_MAX, RECORD_MAX, TRAILER_SIZE};
-use crate::plain;
+use std::cell::Cell;
+use std::fmt;
+
+use super::{
+    BOOL, F64, FIELD_MAX, HEADER_SIZE, I64, JSON, NULL, RECORD_MAX, TEXT, TRAILER_SIZE, U64,
+};
+use crate::plain::copy;
 use crate::value::Value;
 
-/// Kept behind every piece, so that padding and trailer find room.
-const SPARE: usize = 2 * TRAILER_SIZE;
-/// Most bytes of pieces: a whole record has trailer and padding as well.
-const RECORD_PIECES_MAX: usize = RECORD_MAX - SPARE;
+/// Padding and trailer of a record at most.
+const CLOSE_MAX: usize = 2 * TRAILER_SIZE;
+/// Most bytes of a record before them.
+const PIECES_MAX: usize = RECORD_MAX - CLOSE_MAX;
 /// Most bytes of fields that wait for their record.
 const FIELDS_MAX: usize = RECORD_MAX / 2;
 /// Room for most records, made at once.
-const RECORD_ROOM: usize = 4096;
+const ROOM: usize = 4096;
+/// Room for the fields of most spans, made at the first.
+const FIELDS_ROOM: usize = 128;
+/// Key, type and length or number of a field.
+const FIELD_HEAD_MAX: usize = 10;
+
+thread_local! {
+    static SCRATCH: Cell<Option<Box<Buffer>>> = const { Cell::new(None) };
+}
 
 /// Bytes that grow at their end, up to a maximum. What is behind the end is initialised and stays
 /// so: a piece costs a comparison and its stores.
@@ -30,30 +42,36 @@ pub(super) enum Written {
     Whole,
     /// With less than all of its text.
     Cut,
-    /// There was no room: nothing was written, or a part that the caller takes back.
+    /// There was no room for it.
     Refused,
 }
 
 impl Buffer {
-    /// For a record, in memory that an earlier one has left.
+    /// Takes the thread's buffer for a record. A formatter that records while it is out gets
+    /// another one.
     #[inline]
-    pub(crate) fn for_record(bytes: Vec<u8>) -> Self {
-        let mut buffer = Self { bytes, end: 0, max: RECORD_PIECES_MAX };
-        if buffer.bytes.len() < RECORD_ROOM {
-            buffer.bytes.resize(RECORD_ROOM, 0);
-        }
+    pub(crate) fn take() -> Box<Self> {
+        let mut buffer = SCRATCH.try_with(Cell::take).ok().flatten().unwrap_or_else(Self::new);
+        buffer.end = 0;
         buffer
+    }
+
+    #[cold]
+    fn new() -> Box<Self> {
+        Box::new(Self { bytes: vec![0; ROOM], end: 0, max: PIECES_MAX })
+    }
+
+    /// Gives the buffer back to its thread.
+    #[inline]
+    pub(crate) fn give(mut self: Box<Self>) {
+        // `close` goes past the maximum.
+        self.bytes.truncate(PIECES_MAX);
+        let _ = SCRATCH.try_with(|scratch| scratch.set(Some(self)));
     }
 
     /// For fields that wait for their record.
     pub(super) const fn for_fields() -> Self {
         Self { bytes: Vec::new(), end: 0, max: FIELDS_MAX }
-    }
-
-    /// The memory, for the next record.
-    #[inline]
-    pub(crate) fn into_memory(self) -> Vec<u8> {
-        self.bytes
     }
 
     /// What was written.
@@ -62,8 +80,10 @@ impl Buffer {
         &self.bytes[..self.end]
     }
 
-    pub(super) fn written_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes[..self.end]
+    /// The header of a record that has one.
+    #[inline]
+    pub(super) fn header(&mut self) -> Option<&mut [u8; HEADER_SIZE]> {
+        self.bytes.first_chunk_mut()
     }
 
     /// How much was written.
@@ -77,50 +97,72 @@ impl Buffer {
         self.end = self.end.min(end);
     }
 
-    /// The next `length` bytes, which may hold anything. `None`, and nothing is taken, past the
-    /// maximum.
-    #[inline(always)]
-    pub(super) fn room(&mut self, length: usize) -> Option<&mut [u8]> {
-        let end = self.end + length;
-        if end + SPARE > self.bytes.len() && !self.grow(end) {
-            return None;
+    /// Puts a number into 4 bytes that were written before.
+    pub(super) fn set_u32(&mut self, at: usize, number: u32) {
+        if let Some(place) = self.bytes.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {
+            *place = number.to_le_bytes();
         }
-        let room = self.bytes.get_mut(self.end..end)?;
-        self.end = end;
-        Some(room)
     }
 
-    /// Makes room up to `end`. Whether the maximum allows it.
+    /// Makes room for `length` more bytes. Whether the maximum allows it.
     #[cold]
-    fn grow(&mut self, end: usize) -> bool {
+    fn grow(&mut self, length: usize) -> bool {
+        let end = self.end + length;
         if end > self.max {
             return false;
         }
-        self.bytes.resize((2 * end).min(self.max) + SPARE, 0);
+        if end > self.bytes.len() {
+            self.bytes.resize((2 * end).clamp(FIELDS_ROOM, self.max), 0);
+        }
         true
     }
 
-    /// Appends bytes, all or none. Whether they fit.
+    /// Appends a piece of known size, when there is room for it already.
+    #[inline(always)]
+    pub(super) fn piece<const N: usize>(&mut self, bytes: [u8; N]) -> bool {
+        let Some(rest) = self.bytes.get_mut(self.end..) else { return false };
+        let Some(place) = rest.first_chunk_mut::<N>() else { return false };
+        *place = bytes;
+        self.end += N;
+        true
+    }
+
+    /// Appends bytes, all or none. Whether the maximum allowed it.
     #[inline(always)]
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> bool {
-        let room = self.room(bytes.len());
-        room.map(|room| plain::copy(room, bytes)).is_some()
+        let rest = self.bytes.get_mut(self.end..).unwrap_or_default();
+        match rest.get_mut(..bytes.len()) {
+            Some(place) => {
+                copy(place, bytes);
+                self.end += bytes.len();
+                true
+            }
+            None => self.bytes_slowly(bytes),
+        }
     }
 
-    /// Zeroes up to a multiple of 8, and the trailer.
+    #[cold]
+    fn bytes_slowly(&mut self, bytes: &[u8]) -> bool {
+        self.grow(bytes.len()) && self.bytes(bytes)
+    }
+
+    /// Appends zeroes up to a multiple of 8, and those of the trailer.
     #[inline]
     pub(super) fn close(&mut self) {
-        let end = self.end.next_multiple_of(8) + TRAILER_SIZE;
-        // Zeroed in one piece of fixed size: `SPARE` bytes are there behind every other piece.
-        if let Some(room) = self.bytes[self.end..].first_chunk_mut::<SPARE>() {
-            *room = [0; SPARE];
+        // Zeroed in one piece of known size, as much as may be needed.
+        if self.bytes.len() < self.end + CLOSE_MAX {
+            self.bytes.resize(self.end + CLOSE_MAX, 0);
         }
-        self.end = end;
+        let end = self.end.next_multiple_of(8) + TRAILER_SIZE;
+        if self.piece([0; CLOSE_MAX]) {
+            self.end = end;
+        }
     }
 
-    /// Appends a field: key, type and value.
+    /// Appends a field, key, type and value, whose size is known and for which there is room
+    /// already. Whether it was one.
     #[inline(always)]
-    pub(super) fn field(&mut self, key: u8, value: Value<'_>) -> Written {
+    pub(super) fn plain_field(&mut self, key: u8, value: Value<'_>) -> bool {
         match value {
             Value::I64(value) => self.number(key, I64, value as u64),
             Value::U64(value) => self.number(key, U64, value),
@@ -128,60 +170,75 @@ impl Buffer {
             Value::Str(text) if text.len() <= FIELD_MAX => self.text(key, TEXT, text),
             Value::Bool(value) => self.piece([key, BOOL, u8::from(value)]),
             Value::Null => self.piece([key, NULL]),
-            value => self.other(key, value),
+            _ => false,
         }
     }
 
+    /// Appends any field.
+    pub(super) fn field(&mut self, key: u8, value: Value<'_>) -> Written {
+        let length = match value {
+            Value::Str(text) if text.len() <= FIELD_MAX => text.len(),
+            Value::Json(text) if text.len() <= FIELDS_MAX => text.len(),
+            // As long as what stands in place of something too long, or grows by itself.
+            _ => "null".len(),
+        };
+        if !self.grow(FIELD_HEAD_MAX + length) {
+            return Written::Refused;
+        }
+        if self.plain_field(key, value) {
+            return Written::Whole;
+        }
+        match value {
+            // Cut JSON would break the line; ours is small, and dropped whole when it is not.
+            Value::Json(text) if text.len() <= FIELDS_MAX => fits(self.text(key, JSON, text)),
+            Value::Json(_) => fits(self.text(key, JSON, "null")).and_cut(),
+            value => self.formatted(key, |buffer| buffer.write_text(FIELD_MAX, value)),
+        }
+    }
+
+    /// As [`Buffer::field`], for the value that all formatters of `tracing` come as.
+    pub(super) fn debug_field(&mut self, key: u8, value: &dyn fmt::Debug) -> Written {
+        self.formatted(key, |buffer| buffer.write_debug(FIELD_MAX, value))
+    }
+
     #[inline(always)]
-    fn number(&mut self, key: u8, kind: u8, bits: u64) -> Written {
+    fn number(&mut self, key: u8, kind: u8, bits: u64) -> bool {
         let [a, b, c, d, e, f, g, h] = bits.to_le_bytes();
         self.piece([key, kind, a, b, c, d, e, f, g, h])
     }
 
     #[inline(always)]
-    fn piece<const N: usize>(&mut self, bytes: [u8; N]) -> Written {
-        match self.room(N) {
-            Some(room) => {
-                room.copy_from_slice(&bytes);
-                Written::Whole
-            }
-            None => Written::Refused,
-        }
-    }
-
-    #[inline(always)]
-    fn text(&mut self, key: u8, kind: u8, text: &str) -> Written {
-        let Some(room) = self.room(6 + text.len()) else { return Written::Refused };
-        let Some((head, room)) = room.split_first_chunk_mut::<6>() else { return Written::Refused };
+    fn text(&mut self, key: u8, kind: u8, text: &str) -> bool {
+        let Some(rest) = self.bytes.get_mut(self.end..) else { return false };
+        let Some((head, rest)) = rest.split_first_chunk_mut() else { return false };
+        let Some(place) = rest.get_mut(..text.len()) else { return false };
         let [a, b, c, d] = (text.len() as u32).to_le_bytes();
         *head = [key, kind, a, b, c, d];
-        plain::copy(room, text.as_bytes());
-        Written::Whole
-    }
-
-    #[inline(never)]
-    fn other(&mut self, key: u8, value: Value<'_>) -> Written {
-        match value {
-            // Cut JSON would break the line; ours is small, and dropped whole when it is not.
-            Value::Json(text) if text.len() <= FIELDS_MAX => self.text(key, JSON, text),
-            Value::Json(_) => self.text(key, JSON, "null").and_cut(),
-            value => self.formatted(key, value),
-        }
+        copy(place, text.as_bytes());
+        self.end += head.len() + text.len();
+        true
     }
 
     /// A field whose length is known only afterwards.
-    fn formatted(&mut self, key: u8, value: Value<'_>) -> Written {
-        if self.piece([key, TEXT, 0, 0, 0, 0]) == Written::Refused {
+    #[inline(always)]
+    fn formatted(&mut self, key: u8, write: impl FnOnce(&mut Self) -> Written) -> Written {
+        let before = self.end;
+        if !self.bytes(&[key, TEXT, 0, 0, 0, 0]) {
             return Written::Refused;
         }
         let start = self.end;
-        let written = self.write_text(FIELD_MAX, value);
-        let length = (self.end - start) as u32;
-        if let Some(place) = self.bytes[..start].last_chunk_mut() {
-            *place = length.to_le_bytes();
+        let written = write(self);
+        if written == Written::Refused {
+            self.truncate(before);
+        } else {
+            self.set_u32(start - 4, (self.end - start) as u32);
         }
         written
     }
+}
+
+pub(super) fn fits(all: bool) -> Written {
+    if all { Written::Whole } else { Written::Refused }
 }
 
 impl Written {

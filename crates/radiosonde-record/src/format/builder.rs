@@ -1,8 +1,10 @@
 //! Records and fields on their way into a ring.
 
+use std::fmt;
+
 use super::buffer::{Buffer, Written};
 use super::{FLAG_TRUNCATED, HEADER_SIZE, INLINE_KEY, MESSAGE_MAX, Site, SpanPart};
-use crate::descriptor::floor_char_boundary;
+use crate::descriptor::{Descriptor, floor_char_boundary};
 use crate::level::{Kind, Level};
 use crate::value::Value;
 
@@ -10,9 +12,12 @@ use crate::value::Value;
 #[derive(Debug)]
 pub struct Builder<'a> {
     buffer: &'a mut Buffer,
-    // Numbers of fields cannot overflow: each takes 2 bytes, of fewer than 128 KiB.
-    fields: u16,
-    message_length: u32,
+    // Words, though the record has less room for them: counted in memory and read back as one
+    // piece, narrow neighbours would wait for each other. All stay below 64 Ki: fields take 2
+    // bytes at least, in a record of that size.
+    fields: u64,
+    context_length: u64,
+    message_length: u64,
     has_message: bool,
     truncated: bool,
 }
@@ -20,40 +25,49 @@ pub struct Builder<'a> {
 impl<'a> Builder<'a> {
     /// Begins a record in an empty buffer. The parts follow in the order context, span, message,
     /// fields.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(
         buffer: &'a mut Buffer,
         kind: Kind,
         level: Level,
         timestamp_ns: u64,
         site: &Site,
-        context: &[u8],
     ) -> Self {
-        // The packed context is below 500 bytes by construction.
-        let context = &context[..context.len().min(usize::from(u16::MAX))];
         let id = match site {
             Site::Registered(id) => *id,
             Site::Inline(_) => 0,
         };
-        let words = [
-            0,
-            0,
-            timestamp_ns,
-            u64::from(id) | (kind as u64) << 32 | (level as u64) << 40,
-            context.len() as u64,
-        ];
-        if let Some(header) = buffer.room(HEADER_SIZE) {
-            header.copy_from_slice(words.map(u64::to_le_bytes).as_flattened());
-        }
-        let mut builder =
-            Self { buffer, fields: 0, message_length: 0, has_message: false, truncated: false };
+        let kind_and_site = u64::from(id) | (kind as u64) << 32 | (level as u64) << 40;
+        let words = [0, 0, timestamp_ns, kind_and_site, 0].map(u64::to_le_bytes);
+        let mut header = [0; HEADER_SIZE];
+        header.copy_from_slice(words.as_flattened());
+        let mut truncated = !buffer.piece(header);
         if let Site::Inline(descriptor) = site {
-            let mut bytes = Vec::new();
-            descriptor.encode(&mut bytes);
-            builder.bytes(&bytes);
+            truncated |= !inline_site(buffer, descriptor);
         }
-        builder.bytes(context);
-        builder
+        // Made at the end and in one go: a struct that is changed and moved then waits for itself.
+        Self {
+            buffer,
+            fields: 0,
+            context_length: 0,
+            message_length: 0,
+            has_message: false,
+            truncated,
+        }
+    }
+
+    /// Adds the packed context: before all else, and once, if it was not given to
+    /// [`Journal::record`](crate::Journal::record). It is copied now: what runs afterwards may
+    /// change the context of the thread.
+    #[inline]
+    pub fn context(&mut self, packed: &[u8]) {
+        // Packed contexts are below 500 bytes by construction.
+        let fits = packed.len() <= usize::from(u16::MAX) && self.context_length == 0;
+        if fits && self.buffer.bytes(packed) {
+            self.context_length = packed.len() as u64;
+        } else {
+            self.truncated = true;
+        }
     }
 
     /// Adds a part that finds room: all that comes before the fields does.
@@ -71,32 +85,70 @@ impl<'a> Builder<'a> {
 
     /// Adds the message: before the fields. A second one becomes a field `message`. A panic of a
     /// formatter inside is caught.
-    #[inline]
+    // As with fields, what the caller knows of the value is decided there: a value handed over in
+    // memory is read again before it is all written.
+    #[inline(always)]
     pub fn message(&mut self, message: Value<'_>) {
+        match message {
+            Value::Debug(message) => self.debug_message(message),
+            message => self.any_message(message),
+        }
+    }
+
+    #[inline(never)]
+    fn debug_message(&mut self, message: &dyn fmt::Debug) {
+        let write = |buffer: &mut Buffer| buffer.write_debug(MESSAGE_MAX, message);
+        self.write_message(Value::Debug(message), write);
+    }
+
+    #[inline(never)]
+    fn any_message(&mut self, message: Value<'_>) {
+        self.write_message(message, |buffer| buffer.write_text(MESSAGE_MAX, message));
+    }
+
+    #[inline(always)]
+    fn write_message(&mut self, message: Value<'_>, write: impl FnOnce(&mut Buffer) -> Written) {
         if std::mem::replace(&mut self.has_message, true) || self.fields > 0 {
             return self.field_named("message", message);
         }
         let start = self.buffer.len();
-        let written = self.buffer.write_text(MESSAGE_MAX, message);
+        let written = write(self.buffer);
         if written == Written::Refused {
             self.buffer.truncate(start);
         }
         self.truncated |= written != Written::Whole;
-        self.message_length = (self.buffer.len() - start) as u32;
+        self.message_length = (self.buffer.len() - start) as u64;
     }
 
     /// Adds a field under the key with this index at the call site.
     #[inline(always)]
     pub fn field(&mut self, index: usize, value: Value<'_>) {
-        if index >= usize::from(INLINE_KEY) {
-            self.truncated = true;
+        if key(index).is_some_and(|key| self.buffer.plain_field(key, value)) {
+            self.fields += 1;
             return;
         }
-        let start = self.buffer.len();
-        match self.buffer.field(index as u8, value) {
-            Written::Whole => self.fields += 1,
-            written => self.less(start, written),
+        match value {
+            Value::Debug(value) => self.debug_field(index, value),
+            value => self.any_field(index, value),
         }
+    }
+
+    #[inline(never)]
+    fn debug_field(&mut self, index: usize, value: &dyn fmt::Debug) {
+        let write = |key| self.buffer.debug_field(key, value);
+        let written = key(index).map_or(Written::Refused, write);
+        self.count(written);
+    }
+
+    #[inline(never)]
+    fn any_field(&mut self, index: usize, value: Value<'_>) {
+        let written = key(index).map_or(Written::Refused, |key| self.buffer.field(key, value));
+        self.count(written);
+    }
+
+    fn count(&mut self, written: Written) {
+        self.fields += u64::from(written != Written::Refused);
+        self.truncated |= written != Written::Whole;
     }
 
     /// Adds a field with its key; a key past 255 bytes is cut.
@@ -113,26 +165,16 @@ impl<'a> Builder<'a> {
             }
         };
         let written = if head { self.buffer.field(last, value) } else { Written::Refused };
-        match written {
-            Written::Whole => self.fields += 1,
-            written => self.less(start, written),
+        if written == Written::Refused {
+            self.buffer.truncate(start);
         }
-    }
-
-    /// A field that is not there whole.
-    #[cold]
-    fn less(&mut self, start: usize, written: Written) {
-        self.truncated = true;
-        match written {
-            Written::Refused => self.buffer.truncate(start),
-            Written::Cut | Written::Whole => self.fields += 1,
-        }
+        self.count(written);
     }
 
     /// Appends fields that were encoded before, with [`EncodedFields::push`].
     pub fn encoded_fields(&mut self, fields: &EncodedFields) {
         if self.buffer.bytes(fields.buffer.written()) {
-            self.fields += fields.count;
+            self.fields += u64::from(fields.count);
             self.truncated |= fields.truncated;
         } else {
             self.truncated = true;
@@ -145,14 +187,26 @@ impl<'a> Builder<'a> {
         self.buffer.close();
         let length = self.buffer.len() as u32;
         let flags = if self.truncated { FLAG_TRUNCATED } else { 0 };
-        if let Some(header) = self.buffer.written_mut().first_chunk_mut::<HEADER_SIZE>() {
+        if let Some(header) = self.buffer.header() {
             header[..4].copy_from_slice(&length.to_le_bytes());
             header[30..32].copy_from_slice(&flags.to_le_bytes());
-            header[34..36].copy_from_slice(&self.fields.to_le_bytes());
-            header[36..].copy_from_slice(&self.message_length.to_le_bytes());
+            let sizes = self.context_length | self.fields << 16 | self.message_length << 32;
+            header[32..].copy_from_slice(&sizes.to_le_bytes());
         }
         self.truncated
     }
+}
+
+/// The key byte of a field by its index at the call site.
+fn key(index: usize) -> Option<u8> {
+    u8::try_from(index).ok().filter(|key| *key != INLINE_KEY)
+}
+
+#[cold]
+fn inline_site(buffer: &mut Buffer, descriptor: &Descriptor) -> bool {
+    let mut bytes = Vec::new();
+    descriptor.encode(&mut bytes);
+    buffer.bytes(&bytes)
 }
 
 /// Fields in their recorded form, kept until their record is written: a span collects them over
@@ -188,16 +242,12 @@ impl EncodedFields {
     /// Adds a field under the key with this index at the call site. A later value of the same key
     /// comes later; readers take the last.
     pub fn push(&mut self, index: usize, value: Value<'_>) {
-        let start = self.buffer.len();
-        let written = match u8::try_from(index) {
-            Ok(index) if index != INLINE_KEY => self.buffer.field(index, value),
-            _ => Written::Refused,
-        };
-        if written == Written::Refused {
-            self.buffer.truncate(start);
-        } else {
+        if key(index).is_some_and(|key| self.buffer.plain_field(key, value)) {
             self.count += 1;
+            return;
         }
+        let written = key(index).map_or(Written::Refused, |key| self.buffer.field(key, value));
+        self.count += u16::from(written != Written::Refused);
         self.truncated |= written != Written::Whole;
     }
 }

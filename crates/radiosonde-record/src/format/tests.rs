@@ -9,12 +9,14 @@ use crate::level::{Kind, Level};
 use crate::value::Value;
 
 fn build(site: &Site, build: impl FnOnce(&mut Builder<'_>)) -> Vec<u8> {
-    // Memory of an earlier record: nothing of it may show.
-    let mut buffer = Buffer::for_record(vec![0xff; 5000]);
-    let mut builder = Builder::new(&mut buffer, Kind::Event, Level::Warning, 42, site, b"ctx");
+    let mut buffer = Buffer::take();
+    let mut builder = Builder::new(&mut buffer, Kind::Event, Level::Warning, 42, site);
+    builder.context(b"ctx");
     build(&mut builder);
     builder.finish();
     let mut bytes = buffer.written().to_vec();
+    // What this record has left there may not show in the next one.
+    buffer.give();
     seal(&mut bytes, Stamp { sequence: 7, accepted: 5 });
     bytes
 }
@@ -94,6 +96,29 @@ fn a_second_message_is_a_field_and_garbles_nothing() {
     let fields: Vec<_> = record.fields().map(|(key, value)| (key, format!("{value:?}"))).collect();
     let expected = [(Key::Name("message"), "\"the second one\""), (Key::Index(0), "1")];
     assert_eq!(fields, expected.map(|(key, value)| (key, value.to_owned())));
+}
+
+#[test]
+fn a_second_context_is_left_out_and_garbles_nothing() {
+    let bytes = build(&Site::Registered(1), |builder| {
+        builder.context(b"another");
+        builder.message(Value::Str("message"));
+    });
+    let record = Record::decode_whole(&bytes).unwrap();
+    assert_eq!((record.context, record.message), (&b"ctx"[..], "message"));
+    assert!(record.truncated);
+}
+
+#[test]
+fn what_a_record_has_left_in_the_buffer_does_not_show() {
+    let one = || build(&Site::Registered(1), |builder| builder.message(Value::Str("message")));
+    let before = one();
+    let large = "x".repeat(MESSAGE_MAX);
+    build(&Site::Registered(1), |builder| {
+        builder.message(Value::Str(&large));
+        (0..100).for_each(|index| builder.field(index, Value::Str(&large)));
+    });
+    assert_eq!(one(), before);
 }
 
 #[test]
@@ -186,6 +211,53 @@ proptest! {
         if let Ok(record) = Record::decode_whole(&bytes) {
             assert_raw_agrees(&record);
         }
+    }
+
+    /// Whatever the fields: what has room is there, in order, and what has not is said.
+    #[test]
+    fn fields_are_there_whole_or_said_to_be_cut(sizes in prop::collection::vec(0usize..16_000, 0..40)) {
+        let long = "x".repeat(16_000);
+        let given: Vec<_> = sizes.iter().enumerate().map(|(at, &size)| match at % 4 {
+            0 => Value::Str(&long[..size]),
+            1 => Value::U64(size as u64),
+            2 => Value::Display(&sizes[at]),
+            _ => Value::Debug(&sizes[at]),
+        }).collect();
+        let mut collected = EncodedFields::default();
+        let bytes = build(&Site::Registered(1), |builder| {
+            for (at, value) in given.iter().enumerate() {
+                builder.field(at, *value);
+                collected.push(at, *value);
+            }
+        });
+        prop_assert!(bytes.len() <= RECORD_MAX && bytes.len() % 8 == 0);
+        let record = Record::decode_whole(&bytes).unwrap();
+        assert_raw_agrees(&record);
+        let mut all_there = true;
+        let mut found = record.fields().peekable();
+        for (at, given) in given.iter().enumerate() {
+            let Some((_, value)) = found.next_if(|(key, _)| *key == Key::Index(at)) else {
+                all_there = false;
+                continue;
+            };
+            let expected = match given {
+                Value::Str(text) if text.len() > FIELD_MAX => {
+                    all_there = false;
+                    continue;
+                }
+                Value::Display(_) | Value::Debug(_) => format!("\"{given:?}\""),
+                given => format!("{given:?}"),
+            };
+            prop_assert_eq!(format!("{value:?}"), expected);
+        }
+        prop_assert!(found.next().is_none());
+        prop_assert_eq!(record.truncated, !all_there);
+
+        // The same fields, collected before their record is begun.
+        let bytes = build(&Site::Registered(1), |builder| builder.encoded_fields(&collected));
+        let again = Record::decode_whole(&bytes).unwrap();
+        prop_assert!(again.fields().count() <= given.len());
+        prop_assert!(again.truncated || again.fields().count() == given.len());
     }
 
     /// A sector that did not reach the disk shows: whatever record of an earlier lap is under it,

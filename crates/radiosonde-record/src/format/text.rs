@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::buffer::{Buffer, Written};
+use super::buffer::{Buffer, Written, fits};
 use crate::descriptor::floor_char_boundary;
 use crate::value::Value;
 
@@ -17,14 +17,19 @@ pub fn format_panics() -> u64 {
 
 impl Buffer {
     /// Appends a value as text of at most `max` bytes and a marker.
-    #[inline]
     pub(super) fn write_text(&mut self, max: usize, value: Value<'_>) -> Written {
         match value {
             Value::Str(text) if text.len() <= max => fits(self.bytes(text.as_bytes())),
-            Value::Debug(value) => self.guarded(max, |out| write!(out, "{value:?}")),
+            Value::Debug(value) => self.write_debug(max, value),
             Value::Display(value) => self.guarded(max, |out| write!(out, "{value}")),
             value => self.write_other(max, value),
         }
+    }
+
+    /// As [`Buffer::write_text`].
+    #[inline]
+    pub(super) fn write_debug(&mut self, max: usize, value: &dyn fmt::Debug) -> Written {
+        self.guarded(max, |out| write!(out, "{value:?}"))
     }
 
     #[inline(never)]
@@ -77,10 +82,6 @@ impl Buffer {
             Written::Whole => fits(self.bytes(b"[formatting failed]")),
         }
     }
-}
-
-fn fits(all: bool) -> Written {
-    if all { Written::Whole } else { Written::Refused }
 }
 
 /// What a formatter writes to: it ends with an error, since a formatter must not run on for output

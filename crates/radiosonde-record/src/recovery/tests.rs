@@ -19,10 +19,17 @@ struct Lines {
     panic_on: Option<&'static str>,
     /// Panics outside of the encoding of a record, with a batch in which this is.
     panic_in_show: Option<&'static str>,
+    /// So many batches begin with a panic.
+    panics_in_begin: u32,
 }
 
 impl Sink for Lines {
-    fn begin(&mut self, _now: SystemTime) {}
+    fn begin(&mut self, _now: SystemTime) {
+        if let Some(left) = self.panics_in_begin.checked_sub(1) {
+            self.panics_in_begin = left;
+            panic!("begin");
+        }
+    }
     fn file(&self, _kind: Kind) -> &str {
         FILE
     }
@@ -361,15 +368,34 @@ fn the_live_drain_writes_each_record_once_and_the_books_add_up() {
 }
 
 #[test]
-fn a_drain_that_panics_goes_on_and_refuses_what_it_panics_at_for_the_third_time() {
+fn a_drain_that_panics_goes_on_where_it_was() {
     let dead = dead(&["a", "b", "poison", "c"]);
-    let sink = Lines { panic_in_show: Some("poison"), ..Lines::default() };
+    let panics_in_begin = 3;
+    let sink = Lines { panic_in_show: Some("poison"), panics_in_begin, ..Lines::default() };
     let thread = drain(&dead, sink, &Unsynced::default());
     assert!(dead.journal.control().flush(PATIENCE));
-    assert_eq!(dead.lines(), "1 0 tick a\n1 1 tick b\n1 3 tick c\n");
+    // What cannot be shown is written all the same, and nothing twice.
+    assert_eq!(dead.lines(), "1 0 tick a\n1 1 tick b\n1 2 tick poison\n1 3 tick c\n");
+    dead.record("d");
+    assert!(dead.journal.control().flush(PATIENCE));
     let account = dead.journal.account(Kind::Event);
-    assert_eq!((account.delivered, account.rejected, account.pending), (3, 1, 0));
-    assert!(dead.journal.drain_restarts() >= 3);
+    assert_eq!((account.delivered, account.rejected, account.pending), (5, 0, 0));
+    assert_eq!(dead.journal.drain_restarts(), 4);
+    assert!(dead.journal.control().stop(PATIENCE));
+    thread.join().unwrap();
+}
+
+#[test]
+fn what_was_refused_and_given_back_is_not_read_again_after_a_panic() {
+    let dead = dead(&["poison"; 200]);
+    let poison = Some("poison");
+    let sink = Lines { panic_on: poison, panic_in_show: Some("last"), ..Lines::default() };
+    let thread = drain(&dead, sink, &Unsynced::default());
+    assert!(dead.journal.control().flush(PATIENCE));
+    dead.record("last");
+    assert!(dead.journal.control().flush(PATIENCE));
+    let account = dead.journal.account(Kind::Event);
+    assert_eq!((account.delivered, account.rejected, account.pending), (1, 200, 0));
     assert!(dead.journal.control().stop(PATIENCE));
     thread.join().unwrap();
 }

@@ -17,8 +17,10 @@ static ASYMMETRIC: AtomicBool = AtomicBool::new(false);
 #[cfg(all(target_os = "linux", not(miri)))]
 pub(super) fn register() {
     use rustix::thread::{MembarrierCommand, membarrier};
-    let registered = membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok();
-    ASYMMETRIC.store(registered, Ordering::Relaxed);
+    // Never back to false: pushes may be under way that rely on it.
+    if membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok() {
+        ASYMMETRIC.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Elsewhere both sides use a fence.
@@ -41,6 +43,9 @@ pub(crate) fn heavy() {
     #[cfg(all(target_os = "linux", not(miri)))]
     if ASYMMETRIC.load(Ordering::Relaxed) {
         use rustix::thread::{MembarrierCommand, membarrier};
-        let _registered_before = membarrier(MembarrierCommand::PrivateExpedited);
+        if membarrier(MembarrierCommand::PrivateExpedited).is_err() {
+            // Forbidden since, by a sandbox. Stores leave a processor within microseconds.
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
     }
 }

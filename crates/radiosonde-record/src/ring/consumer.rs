@@ -25,7 +25,8 @@ impl<M: Words> Consumer<M> {
     /// Gives the space of everything up to `position` back to the producer.
     pub(crate) fn release(&mut self, position: u64) {
         // A store that changes nothing would still make the page dirty, at every look.
-        if position != self.released {
+        // Never back: what was given back may be written by now.
+        if position > self.released {
             self.released = position;
             self.ring.memory.store_release(layout::TAIL_AT, position);
         }

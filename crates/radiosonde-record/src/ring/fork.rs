@@ -69,7 +69,7 @@ pub(super) fn prepare() {
         }
         PAGE.store(page(), Ordering::Release);
         #[cfg(not(miri))]
-        // SAFETY: the handler only uses atomics and `dup2`, which are safe after a fork.
+        // SAFETY: the handler only uses atomics and `dup3`, which are safe after a fork.
         unsafe {
             libc::pthread_atfork(None, None, Some(in_child));
         }
@@ -84,7 +84,7 @@ fn page() -> *mut AtomicU64 {
     // SAFETY: a new mapping, at a place of the kernel's choice; advice and unmapping are of it.
     unsafe {
         let Ok(page) = mmap_anonymous(ptr::null_mut(), SIZE, protection, MapFlags::PRIVATE) else {
-            return ptr::null_mut();
+            return Box::into_raw(Box::new(AtomicU64::new(1)));
         };
         if madvise(page, SIZE, Advice::LinuxWipeOnFork).is_err() {
             // Before Linux 4.14: the handler below does what the page would.
@@ -133,5 +133,5 @@ fn replace(with: &std::fs::File, descriptor: i32) {
     // closed at the end of this call.
     let owned = unsafe { OwnedFd::from_raw_fd(descriptor) };
     let mut owned = ManuallyDrop::new(owned);
-    let _ = rustix::io::dup2(with, &mut owned);
+    let _ = rustix::io::dup3(with, &mut owned, rustix::io::DupFlags::CLOEXEC);
 }

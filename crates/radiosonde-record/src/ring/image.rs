@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
@@ -11,7 +11,7 @@ use super::Source;
 use super::layout::{self, Counters};
 
 /// Largest ring file that is read: what this crate would ever write, with room.
-const CAPACITY_MAX: usize = 64 * 1024 * 1024;
+const CAPACITY_MAX: usize = 4 * crate::journal::RING_CAPACITY_MAX;
 
 /// Smallest ring that is read: every record's header fits.
 const CAPACITY_MIN: usize = 4096;
@@ -19,11 +19,15 @@ const CAPACITY_MIN: usize = 4096;
 /// A dead ring. Its owner's lock is held by the caller, so nobody else reads or writes it.
 #[derive(Debug)]
 pub(crate) struct Image {
-    file: File,
+    file: Kept,
     number: u32,
+    /// Nothing, when nothing is pending.
     data: Vec<u8>,
+    capacity: usize,
     head: u64,
     position: u64,
+    /// The tail in the file.
+    released: u64,
     counters: Counters,
 }
 
@@ -33,12 +37,8 @@ impl Image {
     /// # Errors
     /// `InvalidData` for a file that is not a ring of this version; others as from the system.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
-            .open(path)?;
-        Self::read(file)
+        // Not kept open: there may be a thousand.
+        Ok(Self { file: Kept::At(path.to_owned()), ..Self::read(open(path)?)? })
     }
 
     /// Reads what is in an open file.
@@ -72,17 +72,29 @@ impl Image {
         if !aligned || head.checked_sub(tail).is_none_or(|used| used > capacity as u64) {
             return Err(invalid("ring with impossible positions"));
         }
-        let mut data = vec![0; capacity];
+        // Most rings of the dead are empty, and there may be a thousand.
+        let mut data = vec![0; if head == tail { 0 } else { capacity }];
         file.read_exact_at(&mut data, layout::HEADER_SIZE as u64)?;
         let number = load_u32(layout::NUMBER_AT);
         let mut counters = Counters::read(load_u64);
         // The last record ends at the head, with its trailer.
-        let last = match head.checked_sub(8) {
-            Some(end) => u64::from_le_bytes(at_most(&data, end as usize % capacity)),
-            None => 0,
-        };
+        let mut trailer = [0; 8];
+        if let Some(end) = head.checked_sub(8) {
+            let place = layout::HEADER_SIZE as u64 + end % capacity as u64;
+            file.read_exact_at(&mut trailer, place)?;
+        }
+        let last = u64::from_le_bytes(trailer);
         counters.settle(head, load_u64(layout::BUSY_AT), last);
-        Ok(Self { file, number, data, head, position: tail, counters })
+        Ok(Self {
+            file: Kept::Open(file),
+            number,
+            data,
+            capacity,
+            head,
+            position: tail,
+            released: tail,
+            counters,
+        })
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -91,10 +103,28 @@ impl Image {
 
     /// Moves the tail in the file, and what is read next, to `position`; never backwards.
     pub(crate) fn release(&mut self, position: u64) -> io::Result<()> {
-        let position = position.min(self.head);
-        self.position = self.position.max(position);
-        self.file.write_all_at(&position.to_le_bytes(), layout::TAIL_AT as u64)
+        let position = position.min(self.head).max(self.position);
+        self.position = position;
+        let write =
+            |file: &File| file.write_all_at(&position.to_le_bytes(), layout::TAIL_AT as u64);
+        match &self.file {
+            _ if std::mem::replace(&mut self.released, position) == position => Ok(()),
+            Kept::Open(file) => write(file),
+            Kept::At(path) => write(&open(path)?),
+        }
     }
+}
+
+/// How a ring is reached again.
+#[derive(Debug)]
+enum Kept {
+    Open(File),
+    At(PathBuf),
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NOFOLLOW.bits() as i32;
+    OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)
 }
 
 impl Source for Image {
@@ -109,7 +139,7 @@ impl Source for Image {
     }
 
     fn capacity(&self) -> usize {
-        self.data.len()
+        self.capacity
     }
 
     fn head(&mut self) -> u64 {

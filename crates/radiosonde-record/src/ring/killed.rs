@@ -84,10 +84,10 @@ impl Words for Remembered {
 
 /// What recovery finds: the records it counts as accepted, and those that are there.
 fn found(state: &State) -> (u64, u64) {
-    let mut file = tempfile::tempfile().unwrap();
-    file.write_all(&state.bytes).unwrap();
-    file.rewind().unwrap();
-    let mut image = Image::read(file).unwrap();
+    let mut file = tempfile::tempfile().expect("a file");
+    file.write_all(&state.bytes).expect("room");
+    file.rewind().expect("a file");
+    let mut image = Image::read(file).expect("a ring");
     let accepted = image.counters().accepted.iter().sum();
     let mut records = 0;
     while let Some(length) = image.next().expect("nothing between tail and head is damaged") {

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{FallocateFlags, OFlags, fallocate};
+use rustix::io::retry_on_intr;
 
 /// What the protocol of a ring needs of its memory. Offsets are in bytes from the beginning.
 ///
@@ -92,7 +93,8 @@ impl Memory {
 
     /// Maps a file whose blocks are allocated here.
     pub(super) fn map(file: &File, size: usize) -> io::Result<Self> {
-        fallocate(file, FallocateFlags::empty(), 0, size as u64)?;
+        let allocate = || fallocate(file, FallocateFlags::empty(), 0, size as u64);
+        super::without_size_signal(|| retry_on_intr(allocate))?;
         let memory = Self::from_map(MmapOptions::new().len(size).map_raw(file)?)?;
         memory.touch();
         Ok(memory)
@@ -157,7 +159,7 @@ impl Memory {
     /// The range is in bounds, and nobody else reads or writes it as long as the result is used.
     #[expect(clippy::mut_from_ref, reason = "exclusive by the caller's promise")]
     pub(super) unsafe fn bytes_mut(&self, at: usize, len: usize) -> &mut [u8] {
-        debug_assert!(at <= self.len && len <= self.len - at);
+        assert!(at <= self.len && len <= self.len - at);
         // SAFETY: in bounds, initialised (zeroed at creation), exclusive by the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(at), len) }
     }
@@ -167,7 +169,7 @@ impl Memory {
     /// # Safety
     /// The range is in bounds, and nobody writes it as long as the result is used.
     pub(super) unsafe fn bytes(&self, at: usize, len: usize) -> &[u8] {
-        debug_assert!(at <= self.len && len <= self.len - at);
+        assert!(at <= self.len && len <= self.len - at);
         // SAFETY: in bounds, initialised (zeroed at creation), and not written by the caller's
         // promise.
         unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(at), len) }
@@ -206,7 +208,7 @@ impl Words for Memory {
 
     #[inline]
     unsafe fn fill<R>(&self, at: usize, len: usize, f: impl FnOnce(&mut [u8]) -> R) -> R {
-        debug_assert!(at <= self.len && len <= self.len - at);
+        assert!(at <= self.len && len <= self.len - at);
         // SAFETY: in bounds, initialised (zeroed at creation), and exclusive during the call, all
         // by the caller's promise; the base outlives it.
         f(unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(at), len) })
@@ -214,7 +216,7 @@ impl Words for Memory {
 
     #[inline]
     unsafe fn view<R>(&self, at: usize, len: usize, f: impl FnOnce(&[u8]) -> R) -> R {
-        debug_assert!(at <= self.len && len <= self.len - at);
+        assert!(at <= self.len && len <= self.len - at);
         // SAFETY: in bounds, initialised, and not written during the call by the caller's promise.
         f(unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(at), len) })
     }

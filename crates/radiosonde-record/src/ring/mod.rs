@@ -55,6 +55,7 @@ mod layout;
 mod memory;
 mod producer;
 pub(crate) mod region;
+mod signals;
 mod stage_memory;
 mod sync;
 
@@ -68,6 +69,7 @@ pub(crate) use layout::Counters;
 pub(crate) use memory::Memory;
 pub(crate) use producer::{Full, Producer};
 pub(crate) use region::Region;
+pub(crate) use signals::without_size_signal;
 pub(crate) use stage_memory::Segment;
 
 use std::sync::atomic::Ordering;

@@ -95,7 +95,8 @@ impl<M: Words> Producer<M> {
     #[inline]
     fn reserve(&mut self, length: usize, level: Level) -> Result<u64, Full> {
         let capacity = self.ring.capacity as u64;
-        let kept = if level >= Level::Error { 0 } else { capacity / RESERVE };
+        // The last record's trailer stays in place until the next is committed: recovery reads it.
+        let kept = if level >= Level::Error { 8 } else { capacity / RESERVE };
         let to_end = capacity - self.ring.place(self.head) as u64;
         let skipped = if length as u64 > to_end { to_end } else { 0 };
         let needed = skipped + length as u64;

@@ -46,7 +46,7 @@ impl Region {
 
     /// What its file would hold.
     #[cfg(all(test, not(loom)))]
-    pub(super) fn to_vec(&mut self) -> Vec<u8> {
+    pub(super) fn contents(&mut self) -> Vec<u8> {
         // SAFETY: in bounds, and `&mut self`: nobody appends.
         unsafe { self.memory.view(0, self.memory.len(), <[u8]>::to_vec) }
     }

@@ -14,9 +14,9 @@ fn event(message: &str) -> Vec<u8> {
 }
 
 pub(super) fn record(kind: Kind, message: &str) -> Vec<u8> {
-    let mut buffer = Buffer::for_record(Vec::new());
+    let mut buffer = Buffer::take();
     let site = Site::Registered(1);
-    let mut builder = Builder::new(&mut buffer, kind, Level::Info, 7, &site, &[]);
+    let mut builder = Builder::new(&mut buffer, kind, Level::Info, 7, &site);
     if kind == Kind::Span {
         builder.span(&SpanPart::default());
     }
@@ -66,7 +66,7 @@ proptest! {
                     let to_end = CAPACITY - head % CAPACITY;
                     let skipped = if bytes.len() > to_end { to_end } else { 0 };
                     let after = head + skipped + bytes.len();
-                    let kept = if urgent { 0 } else { CAPACITY / 8 };
+                    let kept = if urgent { 8 } else { CAPACITY / 8 };
                     let fits = after - tail <= CAPACITY - kept;
                     let level = if urgent { Level::Error } else { Level::Info };
                     prop_assert_eq!(push(&mut producer, &bytes, level).is_ok(), fits);
@@ -284,7 +284,7 @@ fn call_sites_are_found_again_also_when_threads_race() {
         let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(append(thread))).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
-    let file = region.to_vec();
+    let file = region.contents();
     for (name, id) in ids {
         assert_eq!(region::lookup(&file, id), Some(site(name)));
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes, on any machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Ends the process when it is not dropped in time: a deadlock fails instead of hanging for ever.
 pub(crate) struct Watchdog(Arc<AtomicBool>);
