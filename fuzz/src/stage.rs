@@ -61,6 +61,7 @@ pub fn with_heads(heads: &[u8]) -> Vec<u8> {
     let mut bytes = b"RSNDSTG2".to_vec();
     bytes.extend_from_slice(&1_u64.to_le_bytes());
     bytes.extend_from_slice(&7_u64.to_le_bytes());
+    bytes.extend_from_slice(&(HEADS_AT as u64).to_le_bytes());
     bytes.extend_from_slice(&(heads.len() as u32).to_le_bytes());
     bytes.extend_from_slice(&fuzzing::checksum(heads).to_le_bytes());
     let check = fuzzing::checksum(&bytes);
