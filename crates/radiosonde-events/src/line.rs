@@ -112,9 +112,9 @@ impl<'a, R: Room> Line<'a, R> {
         then: &[u8; N],
     ) {
         let room: &mut [u8; 64] = self.room();
-        room[..M].copy_from_slice(before);
+        put(room, *before);
         if bytes.len() <= TEXT && copy_plain(&mut room[M..], bytes) {
-            room[M + bytes.len()..][..N].copy_from_slice(then);
+            put(&mut room[M + bytes.len()..], *then);
             self.at += M + bytes.len() + N;
         } else {
             self.at = any_text(self.room.as_mut(), self.at + M, bytes);
@@ -269,6 +269,15 @@ fn copy_plain(room: &mut [u8], bytes: &[u8]) -> bool {
     }
 }
 
+/// Stores an array at the front, where there is room for it. Not by `copy_from_slice`: without
+/// link-time optimization that is a call.
+#[inline(always)]
+fn put<const N: usize>(to: &mut [u8], bytes: [u8; N]) {
+    if let Some(place) = to.first_chunk_mut() {
+        *place = bytes;
+    }
+}
+
 /// Copies at most 32 bytes to the front of the room.
 #[inline(always)]
 fn copy_short(room: &mut [u8; 32], bytes: &[u8]) {
@@ -288,8 +297,8 @@ fn copy_short(room: &mut [u8; 32], bytes: &[u8]) {
 
 #[inline(always)]
 fn copy_ends<const N: usize>(room: &mut [u8], first: &[u8; N], last: &[u8; N], length: usize) {
-    room[..N].copy_from_slice(first);
-    room[length - N..length].copy_from_slice(last);
+    put(room, *first);
+    put(&mut room[length - N..length], *last);
 }
 
 /// Writes any text at a position, and returns the one behind it.

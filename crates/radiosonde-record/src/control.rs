@@ -60,7 +60,9 @@ impl Control {
 
     /// Ends the drain's pause. Costs an atomic swap when it is awake already.
     pub fn wake(&self) {
-        if !self.woken.swap(true, Ordering::AcqRel)
+        // A look first: a thread whose ring is full calls this at each event.
+        if !self.woken.load(Ordering::Relaxed)
+            && !self.woken.swap(true, Ordering::AcqRel)
             && let Some(thread) = self.thread.get()
         {
             thread.unpark();

@@ -103,13 +103,14 @@ impl Plain<'_> {
         let sizes = self.context.len() as u64
             | (self.field_count as u64) << 16
             | (message.len() as u64) << 32;
-        let header = [begin, stamp.sequence, self.timestamp_ns, site, sizes].map(u64::to_le_bytes);
         if let Some(trailer) = out.last_chunk_mut() {
             *trailer = stamp.accepted.to_le_bytes();
         }
         let mut to = Cursor { rest: &mut *out };
-        if let Some(room) = to.room::<{ format::HEADER_SIZE }>() {
-            room.copy_from_slice(header.as_flattened());
+        for word in [begin, stamp.sequence, self.timestamp_ns, site, sizes] {
+            if let Some(room) = to.room() {
+                *room = word.to_le_bytes();
+            }
         }
         to.bytes(self.context);
         to.bytes(message.as_bytes());
@@ -145,9 +146,9 @@ impl<'a> Cursor<'a> {
 
     #[inline(always)]
     fn number(&mut self, key: u8, kind: u8, bits: u64) {
-        if let Some(room) = self.room::<10>() {
-            room[..2].copy_from_slice(&[key, kind]);
-            room[2..].copy_from_slice(&bits.to_le_bytes());
+        // Not by `copy_from_slice`: without link-time optimization that is a call.
+        if let Some([key_at, kind_at, number @ ..]) = self.room::<10>() {
+            (*key_at, *kind_at, *number) = (key, kind, bits.to_le_bytes());
         }
     }
 
@@ -163,9 +164,9 @@ impl<'a> Cursor<'a> {
             Value::U64(value) => self.number(key, format::U64, *value),
             Value::F64(value) => self.number(key, format::F64, value.to_bits()),
             Value::Str(text) => {
-                if let Some(room) = self.room::<6>() {
-                    room[..2].copy_from_slice(&[key, format::TEXT]);
-                    room[2..].copy_from_slice(&(text.len() as u32).to_le_bytes());
+                if let Some([key_at, kind_at, length @ ..]) = self.room::<6>() {
+                    let bytes = (text.len() as u32).to_le_bytes();
+                    (*key_at, *kind_at, *length) = (key, format::TEXT, bytes);
                 }
                 self.bytes(text.as_bytes());
             }
@@ -197,8 +198,14 @@ pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
     match from.len() {
         0 => {}
         1..=3 => {
-            for (to, from) in to.iter_mut().zip(from) {
-                *to = *from;
+            if let ([first, ..], [of, ..]) = (&mut *to, from) {
+                *first = *of;
+            }
+            if let ([.., last], [.., of]) = (&mut *to, from) {
+                *last = *of;
+            }
+            if let ([_, middle, _], [_, of, _]) = (to, from) {
+                *middle = *of;
             }
         }
         4..=7 => ends::<4>(to, from),

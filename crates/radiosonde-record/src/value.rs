@@ -67,6 +67,7 @@ mod sealed {
 macro_rules! to_value {
     ($($variant:ident as $wide:ty: $($narrow:ty),+;)+) => {
         $($(impl ToValue for $narrow {
+            #[inline]
             fn to_value(&self) -> Value<'_> {
                 Value::$variant(<$wide>::from(*self))
             }
@@ -82,78 +83,91 @@ to_value! {
 }
 
 impl ToValue for usize {
+    #[inline]
     fn to_value(&self) -> Value<'_> {
         Value::U64(*self as u64)
     }
 }
 
 impl ToValue for isize {
+    #[inline]
     fn to_value(&self) -> Value<'_> {
         Value::I64(*self as i64)
     }
 }
 
 impl ToValue for u128 {
+    #[inline]
     fn to_value(&self) -> Value<'_> {
         u64::try_from(*self).map_or(Value::Display(self), Value::U64)
     }
 }
 
 impl ToValue for i128 {
+    #[inline]
     fn to_value(&self) -> Value<'_> {
         i64::try_from(*self).map_or(Value::Display(self), Value::I64)
     }
 }
 
 impl ToValue for str {
+    #[inline]
     fn to_value(&self) -> Value<'_> {
         Value::Str(self)
     }
 }
 
 impl ToValue for String {
+    #[inline]
     fn to_value(&self) -> Value<'_> {
         Value::Str(self)
     }
 }
 
 impl ToValue for Cow<'_, str> {
+    #[inline]
     fn to_value(&self) -> Value<'_> {
         Value::Str(self)
     }
 }
 
 impl ToValue for [u8] {
+    #[inline]
     fn to_value(&self) -> Value<'_> {
         Value::Bytes(self)
     }
 }
 
 impl ToValue for Value<'_> {
+    #[inline]
     fn to_value(&self) -> Value<'_> {
         *self
     }
 }
 
 impl<T: ToValue + ?Sized> ToValue for &T {
+    #[inline]
     fn to_value(&self) -> Value<'_> {
         (**self).to_value()
     }
 }
 
 impl<T: ToValue + ?Sized> ToValue for Box<T> {
+    #[inline]
     fn to_value(&self) -> Value<'_> {
         (**self).to_value()
     }
 }
 
 impl<T: ToValue + ?Sized> ToValue for Arc<T> {
+    #[inline]
     fn to_value(&self) -> Value<'_> {
         (**self).to_value()
     }
 }
 
 impl<T: ToValue> ToValue for Option<T> {
+    #[inline]
     fn to_value(&self) -> Value<'_> {
         self.as_ref().map_or(Value::Null, T::to_value)
     }

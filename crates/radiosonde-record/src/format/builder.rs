@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::buffer::{Buffer, Written};
-use super::{FLAG_TRUNCATED, HEADER_SIZE, INLINE_KEY, MESSAGE_MAX, Site, SpanPart};
+use super::{FLAG_TRUNCATED, HEADER_SIZE, INLINE_KEY, MESSAGE_MAX, Site, SpanPart, put};
 use crate::descriptor::{Descriptor, floor_char_boundary};
 use crate::level::{Kind, Level};
 use crate::value::Value;
@@ -38,9 +38,12 @@ impl<'a> Builder<'a> {
             Site::Inline(_) => 0,
         };
         let kind_and_site = u64::from(id) | (kind as u64) << 32 | (level as u64) << 40;
-        let words = [0, 0, timestamp_ns, kind_and_site, 0].map(u64::to_le_bytes);
+        let words: [u64; 5] = [0, 0, timestamp_ns, kind_and_site, 0];
         let mut header = [0; HEADER_SIZE];
-        header.copy_from_slice(words.as_flattened());
+        let (places, _) = header.as_chunks_mut::<8>();
+        for (place, word) in places.iter_mut().zip(words) {
+            *place = word.to_le_bytes();
+        }
         let mut truncated = !buffer.piece(header);
         if let Site::Inline(descriptor) = site {
             truncated |= !inline_site(buffer, descriptor);
@@ -188,10 +191,10 @@ impl<'a> Builder<'a> {
         let length = self.buffer.len() as u32;
         let flags = if self.truncated { FLAG_TRUNCATED } else { 0 };
         if let Some(header) = self.buffer.header() {
-            header[..4].copy_from_slice(&length.to_le_bytes());
-            header[30..32].copy_from_slice(&flags.to_le_bytes());
+            put(header, length.to_le_bytes());
+            put(&mut header[30..], flags.to_le_bytes());
             let sizes = self.context_length | self.fields << 16 | self.message_length << 32;
-            header[32..].copy_from_slice(&sizes.to_le_bytes());
+            put(&mut header[32..], sizes.to_le_bytes());
         }
         self.truncated
     }

@@ -103,14 +103,23 @@ pub(crate) struct Stamp {
     pub(crate) accepted: u64,
 }
 
+/// Stores an array at the front, where there is room for it. Not by `copy_from_slice`: without
+/// link-time optimization that is a call.
+#[inline(always)]
+pub(crate) fn put<const N: usize>(to: &mut [u8], bytes: [u8; N]) {
+    if let Some(place) = to.first_chunk_mut() {
+        *place = bytes;
+    }
+}
+
 /// Writes the stamp into a finished record, and the check.
 #[inline]
 pub(crate) fn seal(record: &mut [u8], Stamp { sequence, accepted }: Stamp) {
     let Some(trailer) = record.last_chunk_mut() else { return };
     *trailer = accepted.to_le_bytes();
-    record[8..16].copy_from_slice(&sequence.to_le_bytes());
+    put(&mut record[8..], sequence.to_le_bytes());
     let check = if record.len() > SECTOR { crc32c::crc32c(&record[8..]) } else { accepted as u32 };
-    record[4..8].copy_from_slice(&check.to_le_bytes());
+    put(&mut record[4..], check.to_le_bytes());
 }
 
 /// The first bytes of what is passed over.

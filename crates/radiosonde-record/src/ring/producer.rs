@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use super::memory::Words;
 use super::{Memory, Ring, barrier, layout};
 use crate::format::{self, Stamp};
+use crate::journal::RING_CAPACITY_MAX;
 use crate::level::{DropReason, Kind, Level};
 
 /// What part of a ring is kept for records of level error and critical.
@@ -111,7 +112,7 @@ impl<M: Words> Producer<M> {
             let at = layout::HEADER_SIZE + self.ring.place(self.head);
             let word = format::filler(skipped as u32);
             // SAFETY: as in `push`; at least 8 bytes are there, since all positions are multiples.
-            unsafe { self.ring.memory.fill(at, 8, |bytes| bytes.copy_from_slice(&word)) };
+            unsafe { self.ring.memory.fill(at, 8, |bytes| format::put(bytes, word)) };
         }
         Ok(skipped)
     }
@@ -158,8 +159,11 @@ impl<M: Words> Producer<M> {
     }
 
     fn press(&mut self) {
-        self.pressed = true;
-        self.ring.ask_for_more();
+        // There is none larger than the largest.
+        if self.ring.capacity < RING_CAPACITY_MAX {
+            self.pressed = true;
+            self.ring.ask_for_more();
+        }
     }
 
     /// The wait was used up: none again until a quarter of the ring has drained.
