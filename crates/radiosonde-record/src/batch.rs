@@ -74,7 +74,7 @@ impl Batch {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.lines.iter().map(|lines| lines.len()).sum()
+        self.lines.iter().map(Lines::len).sum()
     }
 
     pub(crate) fn clear(&mut self) {
