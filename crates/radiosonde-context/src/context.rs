@@ -203,7 +203,7 @@ impl fmt::Debug for Context {
 }
 
 /// Calls `f` with the thread's context, without cloning it. `f` must not enter a scope.
-#[inline]
+#[inline(always)]
 pub fn with_current<R>(f: impl FnOnce(&Context) -> R) -> R {
     let mut f = Some(f);
     let found = CURRENT.try_with(|slot| {

@@ -7,7 +7,7 @@ use std::panic::Location;
 use radiosonde_context::Context;
 use radiosonde_record::{
     Callsite, CallsiteText, Descriptor, FieldList, Journal, Kind, Level, RateLimit, Site, Value,
-    Verdict, is_heard, with_current,
+    Verdict, has_local_journals, is_heard, with_current,
 };
 
 use crate::event::is_event_name;
@@ -29,12 +29,16 @@ impl EventSite {
 
 /// Whether anybody listens to this event, and its limits let it through. `own` is the limit at the
 /// call site. Where the level is not heard, a load and a branch.
-#[inline]
+#[inline(always)]
 pub fn is_enabled(site: &'static EventSite, own: impl FnOnce() -> Option<u32>) -> bool {
-    is_heard(site.callsite.text().level) && admits(site, own())
+    if !is_heard(site.callsite.text().level) {
+        return false;
+    }
+    let own = own();
+    own.is_none() && site.verdict.is_settled() && !has_local_journals() || admits(site, own)
 }
 
-#[inline]
+#[inline(never)]
 fn admits(site: &'static EventSite, own: Option<u32>) -> bool {
     let CallsiteText { target, level, .. } = *site.callsite.text();
     let (key, describe) = (site.callsite.key(), || site.callsite.describe());
@@ -45,22 +49,44 @@ fn admits(site: &'static EventSite, own: Option<u32>) -> bool {
     with_current(admits).unwrap_or(false)
 }
 
-/// Records the event of a call site. The message is not looked at when the call site has it.
-#[inline]
-pub fn emit(site: &'static EventSite, fields: &dyn FieldList, message: fmt::Arguments<'_>) {
-    let at_site = site.callsite.text().message.is_some();
-    let message = (!at_site).then(|| as_value(&message));
-    with_current(|journal| {
-        let callsite = &site.callsite;
-        let done = radiosonde_context::with_current(|context| {
-            journal.plain_event(callsite, context.packed(), message, fields)
-        });
-        if !done {
-            // Formatters may enter a scope: the context must not be borrowed while they run.
-            let context = radiosonde_context::with_current(Context::to_packed);
-            journal.formatted_event(callsite, context.as_bytes(), message, fields);
-        }
-    });
+/// Records the event of a call site: with this message, or with that of the call site.
+pub fn emit(
+    site: &'static EventSite,
+    fields: &dyn FieldList,
+    message: Option<&fmt::Arguments<'_>>,
+) {
+    with_current(
+        #[inline(always)]
+        |journal| record_static(journal, &site.callsite, fields, message.map(as_value)),
+    );
+}
+
+#[inline(always)]
+fn record_static(
+    journal: &Journal,
+    callsite: &'static Callsite,
+    fields: &dyn FieldList,
+    message: Option<Value<'_>>,
+) {
+    let done = radiosonde_context::with_current(
+        #[inline(always)]
+        |context| journal.plain_event(callsite, context.packed(), message, fields),
+    );
+    if !done {
+        record_formatted(journal, callsite, fields, message);
+    }
+}
+
+/// Formatters may enter a scope: the context must not be borrowed while they run.
+#[inline(never)]
+fn record_formatted(
+    journal: &Journal,
+    callsite: &'static Callsite,
+    fields: &dyn FieldList,
+    message: Option<Value<'_>>,
+) {
+    let context = radiosonde_context::with_current(Context::to_packed);
+    journal.formatted_event(callsite, context.as_bytes(), message, fields);
 }
 
 /// Records an event whose name or source is known only at run time.

@@ -194,9 +194,16 @@ macro_rules! __event {
                 message: $crate::__private::constant_message($m),
             });
         if $crate::__private::is_enabled(&__RADIOSONDE_SITE, || $crate::__event!(@rate $r)) {
-            $crate::__private::emit(
-                &__RADIOSONDE_SITE, &$crate::__event!(@list $($v,)*), format_args!($m $($a)*),
-            );
+            match &$crate::__event!(@list $($v,)*) {
+                fields => if const { $crate::__private::constant_message($m).is_some() } {
+                    $crate::__private::emit(&__RADIOSONDE_SITE, fields, ::core::option::Option::None);
+                } else {
+                    $crate::__private::emit(
+                        &__RADIOSONDE_SITE, fields,
+                        ::core::option::Option::Some(&format_args!($m $($a)*)),
+                    );
+                },
+            }
         }
     }};
 

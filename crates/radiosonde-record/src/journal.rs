@@ -163,6 +163,7 @@ impl Journal {
     /// [`Journal::record`] does.
     ///
     /// `message` is left out when the call site has it.
+    #[inline(always)]
     pub fn plain_event(
         &self,
         callsite: &'static Callsite,
@@ -186,8 +187,13 @@ impl Journal {
         let Some(site) = self.number(callsite) else { return false };
         let (level, timestamp_ns) = (text.level, thread::now_ns());
         let plain = Plain { level, timestamp_ns, site, context, message, fields, field_count };
-        let fill = |record: &mut [u8], stamp| plain.write(record, stamp);
-        Push { kind: Kind::Event, level, truncated: false, length, fill }.run(self);
+        Push::new(
+            (Kind::Event, level),
+            length,
+            #[inline(always)]
+            |record, stamp| plain.write(record, stamp),
+        )
+        .run(self);
         true
     }
 
@@ -211,7 +217,7 @@ impl Journal {
     }
 
     /// The number of a call site, given at its first use; `None` when there is no room for it.
-    #[inline]
+    #[inline(always)]
     fn number(&self, callsite: &'static Callsite) -> Option<u32> {
         if self.0.global.load(Ordering::Relaxed) {
             let id = callsite.id();
@@ -219,6 +225,11 @@ impl Journal {
                 return Some(id);
             }
         }
+        self.find_number(callsite)
+    }
+
+    #[inline(never)]
+    fn find_number(&self, callsite: &'static Callsite) -> Option<u32> {
         match self.site(callsite.key(), || callsite.describe()) {
             Site::Registered(id) => {
                 if self.0.global.load(Ordering::Relaxed) {
@@ -309,6 +320,7 @@ impl Journal {
 
     pub(crate) fn become_global(&self) {
         self.0.global.store(true, Ordering::Release);
+        self.0.filter.settle();
     }
 
     /// Calls `hook` whenever a thread records for the first time; the first hook stays.

@@ -15,8 +15,8 @@ const NOT_PLAIN: usize = 1 << 20;
 pub trait FieldList {
     /// Bytes the fields take in a plain record; past its maximum when they are not plain.
     fn length(&self) -> usize;
-    /// Writes the fields, the first under this index.
-    fn write(&self, index: u8, to: &mut Cursor<'_>);
+    /// Writes the fields, the first under this index. What is left of the room.
+    fn write<'a>(&self, index: u8, to: Cursor<'a>) -> Cursor<'a>;
     /// Hands over the fields one by one, the first under this index.
     fn each(&self, index: usize, take: &mut dyn FnMut(usize, Value<'_>));
 }
@@ -28,7 +28,9 @@ impl FieldList for () {
     }
 
     #[inline]
-    fn write(&self, _index: u8, _to: &mut Cursor<'_>) {}
+    fn write<'a>(&self, _index: u8, to: Cursor<'a>) -> Cursor<'a> {
+        to
+    }
 
     #[inline]
     fn each(&self, _index: usize, _take: &mut dyn FnMut(usize, Value<'_>)) {}
@@ -48,9 +50,8 @@ impl<A: ToValue + ?Sized, B: FieldList> FieldList for (&A, B) {
     }
 
     #[inline]
-    fn write(&self, index: u8, to: &mut Cursor<'_>) {
-        to.value(index, &self.0.to_value());
-        self.1.write(index.wrapping_add(1), to);
+    fn write<'a>(&self, index: u8, to: Cursor<'a>) -> Cursor<'a> {
+        self.1.write(index.wrapping_add(1), to.value(index, &self.0.to_value()))
     }
 
     #[inline]
@@ -73,7 +74,7 @@ pub(crate) struct Plain<'a> {
 }
 
 /// The length of the record, when it is plain: every value has its final size now.
-#[inline]
+#[inline(always)]
 pub(crate) fn length(
     context: &[u8],
     message: Option<&str>,
@@ -88,7 +89,7 @@ pub(crate) fn length(
 
 impl Plain<'_> {
     /// Writes the record into exactly its length of bytes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write(&self, out: &mut [u8], stamp: Stamp) {
         let flags = if self.message.is_none() { format::FLAG_SITE_MESSAGE } else { 0 };
         let message = self.message.unwrap_or_default();
@@ -106,15 +107,10 @@ impl Plain<'_> {
         if let Some(trailer) = out.last_chunk_mut() {
             *trailer = stamp.accepted.to_le_bytes();
         }
-        let mut to = Cursor { rest: &mut *out };
-        for word in [begin, stamp.sequence, self.timestamp_ns, site, sizes] {
-            if let Some(room) = to.room() {
-                *room = word.to_le_bytes();
-            }
-        }
-        to.bytes(self.context);
-        to.bytes(message.as_bytes());
-        self.fields.write(0, &mut to);
+        let to = Cursor { rest: &mut *out };
+        let words = [begin, stamp.sequence, self.timestamp_ns, site, sizes];
+        let to = to.words(words).bytes(self.context).bytes(message.as_bytes());
+        let _padding = self.fields.write(0, to);
         if length > format::SECTOR {
             format::seal(out, stamp);
         }
@@ -129,53 +125,62 @@ pub struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     #[inline(always)]
-    fn room<const N: usize>(&mut self) -> Option<&'a mut [u8; N]> {
-        let (room, rest) = std::mem::take(&mut self.rest).split_first_chunk_mut()?;
-        self.rest = rest;
-        Some(room)
-    }
-
-    #[inline(always)]
-    fn bytes(&mut self, bytes: &[u8]) {
-        let rest = std::mem::take(&mut self.rest);
-        if let Some((room, rest)) = rest.split_at_mut_checked(bytes.len()) {
-            copy(room, bytes);
-            self.rest = rest;
-        }
-    }
-
-    #[inline(always)]
-    fn number(&mut self, key: u8, kind: u8, bits: u64) {
-        // Not by `copy_from_slice`: without link-time optimization that is a call.
-        if let Some([key_at, kind_at, number @ ..]) = self.room::<10>() {
-            (*key_at, *kind_at, *number) = (key, kind, bits.to_le_bytes());
-        }
-    }
-
-    #[inline(always)]
-    fn value(&mut self, key: u8, value: &Value<'_>) {
-        match value {
-            Value::Bool(value) => {
-                if let Some(room) = self.room::<3>() {
-                    *room = [key, format::BOOL, u8::from(*value)];
-                }
+    fn piece<const N: usize>(self, write: impl FnOnce(&mut [u8; N])) -> Self {
+        match self.rest.split_first_chunk_mut() {
+            Some((room, rest)) => {
+                write(room);
+                Self { rest }
             }
+            None => Self { rest: &mut [] },
+        }
+    }
+
+    /// The header of a record.
+    #[inline(always)]
+    fn words(self, words: [u64; format::HEADER_SIZE / 8]) -> Self {
+        self.piece::<{ format::HEADER_SIZE }>(|room| {
+            let (places, _) = room.as_chunks_mut::<8>();
+            for (place, word) in places.iter_mut().zip(words) {
+                *place = word.to_le_bytes();
+            }
+        })
+    }
+
+    #[inline(always)]
+    fn bytes(self, bytes: &[u8]) -> Self {
+        match self.rest.split_at_mut_checked(bytes.len()) {
+            Some((room, rest)) => {
+                copy(room, bytes);
+                Self { rest }
+            }
+            None => Self { rest: &mut [] },
+        }
+    }
+
+    #[inline(always)]
+    fn number(self, key: u8, kind: u8, bits: u64) -> Self {
+        // Not by `copy_from_slice`: without link-time optimization that is a call.
+        self.piece::<10>(|[key_at, kind_at, number @ ..]| {
+            (*key_at, *kind_at, *number) = (key, kind, bits.to_le_bytes());
+        })
+    }
+
+    #[inline(always)]
+    fn value(self, key: u8, value: &Value<'_>) -> Self {
+        match value {
+            Value::Bool(value) => self.piece(|room| *room = [key, format::BOOL, u8::from(*value)]),
             Value::I64(value) => self.number(key, format::I64, *value as u64),
             Value::U64(value) => self.number(key, format::U64, *value),
             Value::F64(value) => self.number(key, format::F64, value.to_bits()),
             Value::Str(text) => {
-                if let Some([key_at, kind_at, length @ ..]) = self.room::<6>() {
-                    let bytes = (text.len() as u32).to_le_bytes();
-                    (*key_at, *kind_at, *length) = (key, format::TEXT, bytes);
-                }
-                self.bytes(text.as_bytes());
+                let length = (text.len() as u32).to_le_bytes();
+                let head = self.piece::<6>(|[key_at, kind_at, length_at @ ..]| {
+                    (*key_at, *kind_at, *length_at) = (key, format::TEXT, length);
+                });
+                head.bytes(text.as_bytes())
             }
             // Others are not plain.
-            _ => {
-                if let Some(room) = self.room::<2>() {
-                    *room = [key, format::NULL];
-                }
-            }
+            _ => self.piece(|room| *room = [key, format::NULL]),
         }
     }
 }
@@ -195,24 +200,21 @@ pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
             }
         }
     }
+    // Asked in this order, most texts take two or three questions.
     match from.len() {
-        0 => {}
-        1..=3 => {
-            if let ([first, ..], [of, ..]) = (&mut *to, from) {
-                *first = *of;
-            }
-            if let ([.., last], [.., of]) = (&mut *to, from) {
-                *last = *of;
-            }
-            if let ([_, middle, _], [_, of, _]) = (to, from) {
-                *middle = *of;
+        8.. => match from.len() {
+            ..=16 => ends::<8>(to, from),
+            17..=32 => ends::<16>(to, from),
+            33..=64 => ends::<32>(to, from),
+            _ => to.copy_from_slice(from),
+        },
+        4.. => ends::<4>(to, from),
+        2.. => ends::<2>(to, from),
+        _ => {
+            if let ([to, ..], [from, ..]) = (to, from) {
+                *to = *from;
             }
         }
-        4..=7 => ends::<4>(to, from),
-        8..=15 => ends::<8>(to, from),
-        16..=31 => ends::<16>(to, from),
-        32..=64 => ends::<32>(to, from),
-        _ => to.copy_from_slice(from),
     }
 }
 

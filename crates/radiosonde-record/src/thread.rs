@@ -29,7 +29,7 @@ thread_local! {
     static NESTED: Cell<u8> = const { Cell::new(0) };
     /// This thread holds, or waits for, a lock of ours.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
-    static ATTACHED: RefCell<Attachments> = const { RefCell::new(Attachments(Vec::new())) };
+    static ATTACHED: RefCell<Attachments> = const { RefCell::new(Attachments::new()) };
     static CURRENT: RefCell<Option<Journal>> = const { RefCell::new(None) };
 }
 
@@ -49,18 +49,16 @@ pub fn set_global(journal: &Journal) -> bool {
 
 /// Calls `f` with the journal of this thread (see [`with_journal`]) or of the process. `None`,
 /// and `f` is not called, when there is none: libraries are silent until somebody listens.
-#[inline]
+#[inline(always)]
 pub fn with_current<R>(f: impl FnOnce(&Journal) -> R) -> Option<R> {
-    if has_local_journals()
-        && let Some(journal) = local_journal()
-    {
-        return Some(f(&journal));
-    }
-    GLOBAL.get().map(f)
+    let local = if has_local_journals() { local_journal() } else { None };
+    // One call, so that all of it can be in one piece.
+    local.as_ref().or_else(|| GLOBAL.get()).map(f)
 }
 
-#[inline]
-pub(crate) fn has_local_journals() -> bool {
+/// Whether any thread is inside of [`with_journal`].
+#[inline(always)]
+pub fn has_local_journals() -> bool {
     LOCALS.load(Ordering::Relaxed) > 0
 }
 
@@ -109,7 +107,7 @@ pub fn patiently<R>(wait: Duration, f: impl FnOnce() -> R) -> R {
 }
 
 /// Nanoseconds since 1970, as the records of this thread have them.
-#[inline]
+#[inline(always)]
 pub fn now_ns() -> u64 {
     CLOCK.with(Clock::now)
 }
@@ -148,7 +146,11 @@ pub(crate) fn inside<R>(f: impl FnOnce() -> R) -> Option<R> {
     Some(f())
 }
 
-struct Attachments(Vec<Attachment>);
+/// Most programs have one journal: that one without a list.
+struct Attachments {
+    first: Option<Attachment>,
+    others: Vec<Attachment>,
+}
 
 struct Attachment {
     id: usize,
@@ -158,29 +160,46 @@ struct Attachment {
     shared: u32,
 }
 
-impl Drop for Attachments {
-    fn drop(&mut self) {
-        for attachment in self.0.drain(..) {
-            if let Some(producer) = attachment.producer {
-                attachment.journal.give_back(producer);
-            }
+impl Attachment {
+    fn end(self) {
+        if let Some(producer) = self.producer {
+            self.journal.give_back(producer);
         }
     }
 }
 
+impl Drop for Attachments {
+    fn drop(&mut self) {
+        self.first.take().into_iter().chain(self.others.drain(..)).for_each(Attachment::end);
+    }
+}
+
 impl Attachments {
+    const fn new() -> Self {
+        Self { first: None, others: Vec::new() }
+    }
+
     /// Lets go of journals that were closed: a thread may outlive many.
     fn forget_closed(&mut self) {
-        for closed in self.0.extract_if(.., |attachment| attachment.journal.is_closed()) {
-            if let Some(producer) = closed.producer {
-                closed.journal.give_back(producer);
-            }
+        let is_closed = |attachment: &mut Attachment| attachment.journal.is_closed();
+        let first = self.first.take_if(is_closed);
+        let closed: Vec<_> = self.others.extract_if(.., is_closed).chain(first).collect();
+        closed.into_iter().for_each(Attachment::end);
+    }
+
+    fn add(&mut self, attachment: Attachment) {
+        match &mut self.first {
+            first @ None => *first = Some(attachment),
+            Some(_) => self.others.push(attachment),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn get(&mut self, id: usize) -> Option<&mut Attachment> {
-        self.0.iter_mut().find(|attachment| attachment.id == id)
+        match &mut self.first {
+            Some(first) if first.id == id => Some(first),
+            _ => self.others.iter_mut().find(|attachment| attachment.id == id),
+        }
     }
 }
 
@@ -195,6 +214,7 @@ pub(crate) struct Push<F> {
     pub(crate) fill: F,
 }
 
+#[derive(Clone, Copy)]
 enum Found {
     Pushed,
     /// This thread is pushing already: a signal handler, or an allocator.
@@ -205,30 +225,38 @@ enum Found {
     TooLarge,
 }
 
+/// A push off the short way, for all alike: what writes the bytes is known at run time only.
+type Slow<'a> = Push<&'a dyn Fn(&mut [u8], Stamp)>;
+
 impl<F: Fn(&mut [u8], Stamp)> Push<F> {
+    #[inline(always)]
+    pub(crate) fn new((kind, level): (Kind, Level), length: usize, fill: F) -> Self {
+        Self { kind, level, truncated: false, length, fill }
+    }
+
     /// Pushes to the ring of this thread.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn run(&self, journal: &Journal) {
         if ring::is_forked_child() {
             return journal.count_forked();
         }
-        let found = ATTACHED.try_with(|attached| {
-            // Nothing of the application runs below.
-            let Ok(mut attached) = attached.try_borrow_mut() else { return Found::Busy };
-            match attached.get(journal.id()) {
-                Some(Attachment { producer: Some(producer), .. }) => self.to(journal, producer),
-                _ => Found::None,
-            }
-        });
-        match found {
-            Ok(Found::Pushed) => {}
-            Ok(Found::Busy) => journal.count_outside(self.kind, DropReason::Reentrant, self.level),
-            Ok(Found::None) => self.without_ring(journal),
-            Ok(Found::TooLarge) | Err(_) => self.shared(journal),
+        let found = ATTACHED.try_with(
+            #[inline(always)]
+            |attached| {
+                // Nothing of the application runs below.
+                let Ok(mut attached) = attached.try_borrow_mut() else { return Found::Busy };
+                match attached.get(journal.id()) {
+                    Some(Attachment { producer: Some(producer), .. }) => self.to(journal, producer),
+                    _ => Found::None,
+                }
+            },
+        );
+        if !matches!(found, Ok(Found::Pushed)) {
+            self.slow().elsewhere(journal, found.ok());
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn to(&self, journal: &Journal, producer: &mut Producer) -> Found {
         if producer.is_pressed() {
             journal.grow(producer);
@@ -246,10 +274,30 @@ impl<F: Fn(&mut [u8], Stamp)> Push<F> {
                 journal.control().wake();
                 Found::Pushed
             }
-            Err(full) => self.full(journal, producer, full),
+            Err(full) => self.slow().full(journal, producer, full),
         };
         producer.end();
         found
+    }
+
+    #[inline(always)]
+    fn slow(&self) -> Slow<'_> {
+        let Self { kind, level, truncated, length, ref fill } = *self;
+        Push { kind, level, truncated, length, fill }
+    }
+}
+
+impl Slow<'_> {
+    #[cold]
+    fn elsewhere(&self, journal: &Journal, found: Option<Found>) {
+        match found {
+            Some(Found::Pushed) => {}
+            Some(Found::Busy) => {
+                journal.count_outside(self.kind, DropReason::Reentrant, self.level);
+            }
+            Some(Found::None) => self.without_ring(journal),
+            Some(Found::TooLarge) | None => self.shared(journal),
+        }
     }
 
     #[cold]
@@ -279,7 +327,7 @@ impl<F: Fn(&mut [u8], Stamp)> Push<F> {
                 return false;
             }
             let pushed =
-                producer.push(self.length, self.kind, self.level, self.truncated, &self.fill);
+                producer.push(self.length, self.kind, self.level, self.truncated, self.fill);
             if pushed.is_ok() {
                 return true;
             }
@@ -291,7 +339,6 @@ impl<F: Fn(&mut [u8], Stamp)> Push<F> {
     }
 
     /// The first record of a thread, or one past the cap.
-    #[cold]
     fn without_ring(&self, journal: &Journal) {
         if journal.is_closed() {
             // Before a ring is made for it; the question that counts is asked again later.
@@ -308,7 +355,6 @@ impl<F: Fn(&mut [u8], Stamp)> Push<F> {
     }
 
     /// For threads without a ring: past the cap, or in their last moments.
-    #[cold]
     fn shared(&self, journal: &Journal) {
         for _ in 0..SHARED_ATTEMPTS {
             let mut producer = match journal.shared().try_lock() {
@@ -350,7 +396,7 @@ fn attach(journal: &Journal) -> Attached {
         let producer = journal.producer();
         let is_own = producer.is_some();
         let id = journal.id();
-        attached.0.push(Attachment { id, journal: journal.clone(), producer, shared: 0 });
+        attached.add(Attachment { id, journal: journal.clone(), producer, shared: 0 });
         if is_own { Attached::Now } else { Attached::Shared }
     });
     attached.unwrap_or(Attached::Shared)

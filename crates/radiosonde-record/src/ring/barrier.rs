@@ -28,7 +28,7 @@ pub(super) fn register() {
 pub(super) fn register() {}
 
 /// The side of a push.
-#[inline]
+#[inline(always)]
 pub(super) fn light() {
     if ASYMMETRIC.load(Ordering::Relaxed) {
         compiler_fence(Ordering::SeqCst);

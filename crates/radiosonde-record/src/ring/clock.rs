@@ -48,7 +48,7 @@ impl Clock {
     }
 
     /// Nanoseconds since 1970.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn now(&self) -> u64 {
         let generation = PUBLISHED.generation();
         if generation != self.generation.get() {

@@ -12,6 +12,10 @@ use crate::level::{DropReason, Kind, Level};
 /// What part of a ring is kept for records of level error and critical.
 const RESERVE: u64 = 8;
 
+/// How far before they are written bytes are fetched: the drain has read them last, on another
+/// core. Some records ahead, so that they have come when they are needed.
+const PREFETCH_AHEAD: usize = 1024;
+
 /// The writing end. Owned by one thread at a time.
 #[derive(Debug)]
 pub(crate) struct Producer<M = Memory> {
@@ -23,6 +27,10 @@ pub(crate) struct Producer<M = Memory> {
     accepted: u64,
     /// The tail as last seen: the consumer's cache line is read only when the ring looks full.
     tail: u64,
+    /// As far as the head may go with that tail, for records that do not get the reserve.
+    room_end: u64,
+    /// Past it the ring is more than half full with that tail.
+    half_end: u64,
     /// After a wait that timed out: no further wait until the tail has come this far.
     rearm_at: Option<u64>,
     /// The ring was more than half full of late: a larger one may have been made ready.
@@ -46,12 +54,15 @@ pub(crate) enum Full {
 
 impl<M: Words> Producer<M> {
     pub(super) fn new(ring: Arc<Ring<M>>) -> Self {
+        let capacity = ring.capacity as u64;
         Self {
             ring,
             head: 0,
             sequence: 0,
             accepted: 0,
             tail: 0,
+            room_end: capacity - capacity / RESERVE,
+            half_end: capacity / 2,
             rearm_at: None,
             pressed: false,
             unseen: 0,
@@ -61,7 +72,7 @@ impl<M: Words> Producer<M> {
 
     /// Pushes a record of `length` bytes, a multiple of 8, which `fill` writes. Whether the ring is
     /// now more than half full.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(
         &mut self,
         length: usize,
@@ -70,14 +81,19 @@ impl<M: Words> Producer<M> {
         truncated: bool,
         fill: impl FnOnce(&mut [u8], Stamp),
     ) -> Result<bool, Full> {
-        let skipped = self.reserve(length, level)?;
-        let start = self.head + skipped;
+        let to_end = self.ring.capacity - self.ring.place(self.head);
+        let start = if length <= to_end && self.head + length as u64 <= self.room_end {
+            self.head
+        } else {
+            self.reserve(length, level)?
+        };
         let at = layout::HEADER_SIZE + self.ring.place(start);
         let stamp = Stamp { sequence: self.sequence, accepted: self.accepted + 1 };
         let memory = &self.ring.memory;
-        // SAFETY: `reserve` found the bytes between head and tail + capacity, contiguous; the
-        // consumer does not touch them until the store of head below, and this is the only
-        // producer (`&mut self`). Length and place are multiples of 8.
+        memory.prefetch(at + PREFETCH_AHEAD);
+        // SAFETY: the bytes are between head and tail + capacity, contiguous (`reserve` and the
+        // condition before it); the consumer does not touch them until the store of head below, and
+        // this is the only producer (`&mut self`). Length and place are multiples of 8.
         unsafe { memory.fill(at, length, |record| fill(record, stamp)) };
         // Counted before it can be drained, so that nothing is delivered that was not accepted.
         memory.add(layout::accepted_at(kind), 1);
@@ -88,12 +104,13 @@ impl<M: Words> Producer<M> {
         memory.store_release(layout::HEAD_AT, self.head);
         self.sequence += 1;
         self.accepted = stamp.accepted;
-        Ok(self.is_more_than_half_full())
+        Ok(self.head > self.half_end && self.is_more_than_half_full())
     }
 
-    /// Finds room for `length` bytes in one piece. The bytes that are skipped before it: the end of
-    /// the ring, when the record does not fit there.
-    #[inline]
+    /// Finds room for `length` bytes in one piece, with a look at the tail and, for those who get
+    /// it, in the reserve. Where it begins: behind the head, or at the beginning of the ring, when
+    /// the record does not fit before its end.
+    #[inline(never)]
     fn reserve(&mut self, length: usize, level: Level) -> Result<u64, Full> {
         let capacity = self.ring.capacity as u64;
         // The last record's trailer stays in place until the next is committed: recovery reads it.
@@ -103,7 +120,7 @@ impl<M: Words> Producer<M> {
         let needed = skipped + length as u64;
         let has_room = |head: u64, tail: u64| head - tail + needed <= capacity - kept;
         if !has_room(self.head, self.tail) {
-            self.tail = self.ring.memory.load_acquire(layout::TAIL_AT);
+            self.see_tail();
             if !has_room(self.head, self.tail) {
                 return Err(self.why_full(length));
             }
@@ -114,7 +131,14 @@ impl<M: Words> Producer<M> {
             // SAFETY: as in `push`; at least 8 bytes are there, since all positions are multiples.
             unsafe { self.ring.memory.fill(at, 8, |bytes| format::put(bytes, word)) };
         }
-        Ok(skipped)
+        Ok(self.head + skipped)
+    }
+
+    fn see_tail(&mut self) {
+        let capacity = self.ring.capacity as u64;
+        self.tail = self.ring.memory.load_acquire(layout::TAIL_AT);
+        self.room_end = self.tail + capacity - capacity / RESERVE;
+        self.half_end = self.tail + capacity / 2;
     }
 
     #[cold]
@@ -131,27 +155,23 @@ impl<M: Words> Producer<M> {
 
     /// Says that a push is under way, before it is asked whether the journal is closed: whoever
     /// closes it waits for the pushes that did not see it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn begin(&self, kind: Kind) {
         self.ring.memory.store_release(layout::BUSY_AT, layout::busy_word(self.head, kind));
         barrier::light();
     }
 
     /// The push is over.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end(&self) {
         self.ring.memory.store_release(layout::BUSY_AT, 0);
     }
 
     /// The cached tail may be old: a look at the real one before anybody is woken for it.
-    #[inline]
+    #[inline(never)]
     fn is_more_than_half_full(&mut self) -> bool {
-        let half = self.ring.capacity as u64 / 2;
-        if self.head - self.tail <= half {
-            return false;
-        }
-        self.tail = self.ring.memory.load_acquire(layout::TAIL_AT);
-        let more = self.head - self.tail > half;
+        self.see_tail();
+        let more = self.head > self.half_end;
         if more {
             self.press();
         }
@@ -199,7 +219,7 @@ impl<M: Words> Producer<M> {
     }
 
     /// Whether the ring was more than half full of late.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_pressed(&self) -> bool {
         self.pressed
     }
