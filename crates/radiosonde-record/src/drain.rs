@@ -4,7 +4,6 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, SystemTime};
 
 use crate::batch::{BATCH_BYTES, Batch, Sink};
@@ -12,11 +11,12 @@ use crate::control::Notice;
 use crate::descriptor::Descriptor;
 use crate::files::Unsynced;
 use crate::journal::Journal;
-use crate::lanes::{self, Lane};
+use crate::lanes::{self, Horizon, Lane};
 use crate::ring::{self, Calibration, Consumer, Source as _};
 use crate::site_cache::SiteCache;
 use crate::slot::Lease;
 use crate::stage::Stage;
+use crate::thread;
 use crate::writer::Writer;
 
 /// Pause between looks at the rings under load.
@@ -112,7 +112,7 @@ impl Drain {
         loop {
             let Ok(turn) = catch_unwind(AssertUnwindSafe(|| self.turn())) else {
                 self.restart();
-                thread::park_timeout(BLOCKED_PAUSE);
+                std::thread::park_timeout(BLOCKED_PAUSE);
                 continue;
             };
             if turn.stop {
@@ -125,7 +125,7 @@ impl Drain {
                 (false, 0) => (pause * 2).min(POLL_MAX),
                 (false, _) => POLL_MIN,
             };
-            thread::park_timeout(pause);
+            std::thread::park_timeout(pause);
         }
     }
 
@@ -156,9 +156,11 @@ impl Drain {
         self.calibration.tick();
         self.adopt_lanes();
         let goal: Vec<u64> = self.lanes.iter_mut().map(|lane| lane.source.head()).collect();
-        let mut bytes = self.pass();
+        let is_awaited = orders.flush || orders.stop;
+        let horizon = if is_awaited { Horizon::NONE } else { Horizon::at(thread::now_ns()) };
+        let mut bytes = self.pass(horizon);
         while orders.flush && bytes > 0 && !self.has_reached(&goal) {
-            bytes = self.pass();
+            bytes = self.pass(horizon);
         }
         if orders.flush && self.has_reached(&goal) {
             control.complete(orders.ticket);
@@ -178,7 +180,7 @@ impl Drain {
     }
 
     /// One batch. The bytes that were moved.
-    fn pass(&mut self) -> usize {
+    fn pass(&mut self, horizon: Horizon) -> usize {
         if self.writer.as_ref().is_some_and(|(_, writer)| writer.is_blocked()) {
             if let Err(error) = self.renew() {
                 self.block(error);
@@ -189,7 +191,7 @@ impl Drain {
             }
         }
         if self.batch.len() == 0 {
-            self.fill();
+            self.fill(horizon);
         }
         let bytes = self.batch.len();
         if bytes == 0 {
@@ -212,9 +214,10 @@ impl Drain {
         if self.finish() { bytes } else { 0 }
     }
 
-    fn fill(&mut self) {
+    fn fill(&mut self, horizon: Horizon) {
         let (lanes, sink) = (&mut self.lanes, self.sink.as_mut());
-        let refused = lanes::fill(lanes, sink, &mut self.batch, BATCH_BYTES, &mut self.sites);
+        let (batch, sites) = (&mut self.batch, &mut self.sites);
+        let refused = lanes::fill(lanes, sink, batch, BATCH_BYTES, sites, horizon);
         for kind in &refused.records {
             self.journal.count_rejected(*kind);
         }

@@ -58,13 +58,42 @@ pub(crate) struct Refused {
     pub(crate) bytes: u64,
 }
 
-/// Fills the batch from the lanes, oldest record first, until it has `limit` bytes or they are empty.
+/// Up to when a look takes records. One ring is looked at after the other: of a thread that goes on
+/// in a larger ring in between, the second ring's records would come before the last of the first.
+/// What is younger than the look waits for the next one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Horizon(Option<u64>);
+
+/// What the clocks of two threads may disagree by, and a call may take from its clock to its ring.
+const UNSETTLED_NS: u64 = 20_000;
+/// A record further ahead was made before the wall clock was set back, and does not wait for it.
+const AHEAD_MAX_NS: u64 = 1_000_000_000;
+
+impl Horizon {
+    /// Whatever is there: nobody records any more, or somebody waits for it.
+    pub(crate) const NONE: Self = Self(None);
+
+    /// A look that begins now.
+    pub(crate) fn at(now_ns: u64) -> Self {
+        Self(Some(now_ns.saturating_sub(UNSETTLED_NS)))
+    }
+
+    fn is_past(self, time_ns: u64) -> bool {
+        self.0.is_some_and(|horizon| {
+            (horizon..horizon.saturating_add(AHEAD_MAX_NS)).contains(&time_ns)
+        })
+    }
+}
+
+/// Fills the batch from the lanes, oldest record first, until it has `limit` bytes or there is
+/// nothing before the horizon.
 pub(crate) fn fill<S: Source>(
     lanes: &mut [Lane<S>],
     sink: &mut dyn Sink,
     batch: &mut Batch,
     limit: usize,
     sites: &mut impl Describe,
+    horizon: Horizon,
 ) -> Refused {
     let mut refused = Refused::default();
     batch.clear();
@@ -81,6 +110,9 @@ pub(crate) fn fill<S: Source>(
         let until = active.peek().map_or(u64::MAX, |Reverse((next_ns, _))| *next_ns);
         let lane = &mut lanes[at];
         while let Some(next_ns) = peek(lane, &mut refused) {
+            if horizon.is_past(next_ns) {
+                break;
+            }
             if next_ns > until {
                 active.push(Reverse((next_ns, at)));
                 break;
@@ -165,4 +197,99 @@ fn encode_record(
     };
     sink.encode(&record, site, ring, batch);
     true
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::descriptor::Descriptor;
+    use crate::format::{Stamp, TRAILER_SIZE};
+    use crate::level::Level;
+    use crate::plain::{self, Plain};
+    use crate::ring::{Consumer, Memory, Producer, Ring};
+    use crate::site_cache::SiteCache;
+
+    /// A line is the message.
+    struct Messages;
+
+    impl Sink for Messages {
+        fn begin(&mut self, _now: SystemTime) {}
+        fn file(&self, _kind: Kind) -> &str {
+            ""
+        }
+        fn encode(
+            &mut self,
+            record: &Record<'_>,
+            _site: &Arc<Descriptor>,
+            _ring: u32,
+            batch: &mut Batch,
+        ) {
+            batch.lines(Kind::Event).extend_from_slice(record.message.as_bytes());
+        }
+        fn show(&mut self, _batch: &Batch) -> [bool; 3] {
+            [false; 3]
+        }
+        fn move_to(&mut self, _slot: u32) {}
+        fn renamed(&self, file: &str) -> String {
+            file.to_owned()
+        }
+        fn next_part(&mut self, _is_taken: &dyn Fn(&str) -> bool) {}
+        fn alternate(&self, file: &str, _part: u32) -> String {
+            file.to_owned()
+        }
+    }
+
+    fn ring(number: u32) -> (Producer, Lane<Consumer>) {
+        let memory = Memory::anonymous(Ring::<Memory>::memory_size(4096)).unwrap();
+        let (_, producer, consumer) = Ring::split(memory, number);
+        (producer, Lane::new(consumer))
+    }
+
+    fn push(producer: &mut Producer, timestamp_ns: u64, message: &str) {
+        let (level, fields) = (Level::Info, &());
+        let message = Some(message);
+        let plain =
+            Plain { level, timestamp_ns, site: 1, context: &[], message, fields, field_count: 0 };
+        let length = plain::length(&[], message, fields, 0).unwrap();
+        assert!(length > TRAILER_SIZE);
+        let fill = |bytes: &mut [u8], stamp: Stamp| plain.write(bytes, stamp);
+        assert!(producer.push(length, Kind::Event, level, false, fill).is_ok());
+    }
+
+    fn look(lanes: &mut [Lane<Consumer>], horizon: Horizon) -> String {
+        let mut sites = SiteCache::new(|_| Arc::new(Descriptor::default()));
+        let mut batch = Batch::default();
+        let refused = fill(lanes, &mut Messages, &mut batch, 4096, &mut sites, horizon);
+        assert_eq!(refused, Refused::default());
+        String::from_utf8(batch.bytes(Kind::Event).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn what_is_younger_than_the_look_waits_for_what_may_come_before_it() {
+        const SECOND: u64 = 1_000_000_000;
+        let ((mut first, lane), (mut second, other)) = (ring(1), ring(2));
+        let mut lanes = [lane, other];
+        push(&mut first, SECOND, "a");
+        // Of a thread whose last record in its first ring this look did not see.
+        push(&mut second, SECOND + 40_000, "d");
+        assert_eq!(look(&mut lanes, Horizon::at(SECOND + 30_000)), "a");
+        push(&mut first, SECOND + 20_000, "b");
+        push(&mut first, SECOND + 30_000, "c");
+        assert_eq!(look(&mut lanes, Horizon::at(SECOND + 30_000)), "");
+        assert_eq!(look(&mut lanes, Horizon::at(2 * SECOND)), "bcd");
+        push(&mut first, 3 * SECOND, "e");
+        assert_eq!(look(&mut lanes, Horizon::at(3 * SECOND)), "");
+        assert_eq!(look(&mut lanes, Horizon::NONE), "e");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_keeps_nothing_waiting() {
+        let (mut producer, lane) = ring(1);
+        push(&mut producer, 7_200_000_000_000, "hours ahead");
+        assert_eq!(look(&mut [lane], Horizon::at(1)), "hours ahead");
+    }
 }
