@@ -40,7 +40,7 @@ pub(crate) struct Made {
 impl ToMake {
     pub(crate) fn make(self) -> Made {
         let memory = match &self.path {
-            Some(path) => Memory::create(path, self.size),
+            Some(path) => Memory::create(path, self.size).map(Memory::pinned),
             None => Memory::anonymous(self.size),
         };
         Made { number: self.number, size: self.size, memory }

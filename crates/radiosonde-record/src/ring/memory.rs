@@ -16,6 +16,8 @@ use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{FallocateFlags, OFlags, fallocate};
 use rustix::io::retry_on_intr;
 
+use super::pinned::{self, Pinned};
+
 /// What the protocol of a ring needs of its memory. Offsets are in bytes from the beginning.
 ///
 /// The protocol is written against this trait so that a model checker can put its own memory in.
@@ -55,6 +57,7 @@ pub(crate) struct Memory {
     base: NonNull<u8>,
     len: usize,
     backing: Backing,
+    pinned: Option<Pinned>,
 }
 
 #[derive(Debug)]
@@ -111,7 +114,7 @@ impl Memory {
         // SAFETY: the size is not zero.
         let base = unsafe { alloc_zeroed(layout) };
         let base = NonNull::new(base).ok_or(io::ErrorKind::OutOfMemory)?;
-        let memory = Self { base, len: size, backing: Backing::Heap(layout) };
+        let memory = Self { base, len: size, backing: Backing::Heap(layout), pinned: None };
         memory.touch();
         Ok(memory)
     }
@@ -121,7 +124,23 @@ impl Memory {
         // `u64` relies on it.
         let base = NonNull::new(map.as_mut_ptr()).filter(|_| map.len() >= PAGE);
         let base = base.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(Self { base, len: map.len(), backing: Backing::Map { _map: map } })
+        Ok(Self { base, len: map.len(), backing: Backing::Map { _map: map }, pinned: None })
+    }
+
+    /// Has the pages stay in memory, if that can be had, and they are mapped: see [`pinned`].
+    ///
+    /// [`pinned`]: super::pinned
+    #[must_use]
+    pub(crate) fn pinned(mut self) -> Self {
+        if let Backing::Map { .. } = self.backing {
+            self.pinned = pinned::pin(self.base, self.len);
+        }
+        self
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_pinned(&self) -> bool {
+        self.pinned.is_some()
     }
 
     /// Faults every page in now, on the thread that prepares the memory, and not at the first event

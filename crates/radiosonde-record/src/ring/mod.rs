@@ -53,6 +53,7 @@ mod fork;
 pub(crate) mod image;
 mod layout;
 mod memory;
+mod pinned;
 mod producer;
 pub(crate) mod region;
 mod signals;
