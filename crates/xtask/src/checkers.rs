@@ -91,14 +91,22 @@ fn some_pass(command: &mut Command) -> bool {
 const PREEMPTIONS: &str = "4";
 
 fn loom(_: &Options, run: &mut Run) {
-    run.step("models of radiosonde-record", || {
-        // Other flags mean other builds of everything: not in the place of the ordinary ones.
-        let target = target_folder().join("loom");
-        let mut command = cargo(&["test", colour(), "--release"]);
-        command.args(["-p", "radiosonde-record", "--lib", "ring::model"]);
-        command.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", target);
-        some_pass(command.env("LOOM_MAX_PREEMPTIONS", PREEMPTIONS))
-    });
+    run.step("models of radiosonde-record", || models(PREEMPTIONS, &["--release"]));
+}
+
+/// The models in their short form, for every change: one that is not run is soon of something else.
+pub(crate) fn short_loom() -> bool {
+    // The fewest with which each model sees what it is about.
+    models("2", &[])
+}
+
+fn models(preemptions: &str, profile: &[&str]) -> bool {
+    // Other flags mean other builds of everything: not in the place of the ordinary ones.
+    let target = target_folder().join("loom");
+    let mut command = cargo(&["test", colour()]);
+    command.args(profile).args(["-p", "radiosonde-record", "--lib", "ring::model"]);
+    command.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", target);
+    some_pass(command.env("LOOM_MAX_PREEMPTIONS", preemptions))
 }
 
 /// Of each run: its title, flags of Miri beside the common ones, and arguments of `cargo test`.

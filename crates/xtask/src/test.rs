@@ -1,8 +1,8 @@
 //! `cargo xtask test`: all tests, with the programs they need.
 
-use crate::parts;
 use crate::steps::{Run, cargo, colour, watch};
 use crate::tally::Tally;
+use crate::{checkers, parts};
 use std::time::Instant;
 
 /// How to run the tests.
@@ -27,6 +27,7 @@ pub(crate) fn run(options: &Options) -> bool {
         command.env("RUST_BACKTRACE", "0");
         watch(&mut command, |line| tally.see(line)).ok
     });
+    run.step("models of the rings, short form", checkers::short_loom);
     let ok = run.close();
     if !options.without.is_empty() {
         println!("not run: what needs {}", options.without.join(", "));

@@ -138,7 +138,7 @@ impl Memory {
         self
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, target_os = "linux", not(miri), not(loom)))]
     pub(super) fn is_pinned(&self) -> bool {
         self.pinned.is_some()
     }
