@@ -28,7 +28,7 @@
 /// | part | written as | means |
 /// |---|---|---|
 /// | name | `"order.paid"` | a literal of `[A-Za-z0-9._:-]`, 1 to 128 characters: `evt` in the line |
-/// | option | `level: error` | `trace`, `debug`, `info` (default), `warning`, `error` or `critical` |
+/// | option | `level: error` | `trace`, `debug`, `info` (default), `warning` (or `warn`), `error` or `critical` |
 /// | | `target: "shop::cache"` | what the filter looks at; default: the module path |
 /// | | `source: "billing"` | `source` in the line; default: the target |
 /// | | `ratelimit: 10` | most events a second from here; a lower configured limit wins |
@@ -219,6 +219,7 @@ macro_rules! __event {
     (@level trace) => { $crate::__private::Level::Trace };
     (@level debug) => { $crate::__private::Level::Debug };
     (@level info) => { $crate::__private::Level::Info };
+    (@level warn) => { $crate::__private::Level::Warning };
     (@level warning) => { $crate::__private::Level::Warning };
     (@level error) => { $crate::__private::Level::Error };
     (@level critical) => { $crate::__private::Level::Critical };

@@ -192,3 +192,13 @@ fn a_limit_by_level_holds_for_each_call_site_and_the_lower_one_wins() {
     assert_eq!(limited, Some(&(DropReason::RateLimited, sum)));
     assert_eq!(journal.account(Kind::Event).offered, 6 * CALLS);
 }
+
+#[test]
+fn warn_is_the_level_warning_as_for_tracing() {
+    let lines = lines(&journal(filter("warn")), || {
+        event!("short", level: warn, "as in tracing");
+        event!("long", level: warning, "as in the line");
+    });
+    let levels: Vec<_> = lines.iter().map(|line| &line["level"]).collect();
+    assert_eq!(levels, ["warning", "warning"]);
+}
