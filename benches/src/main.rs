@@ -7,7 +7,8 @@
 //! Each candidate runs in a process of its own, because a process has one subscriber, one recorder
 //! and one set of threads; the rounds of all candidates are interleaved, so that a noisy minute hits
 //! all of them. Printed is the median over the rounds; `target/benches/<suite>.json` holds the same
-//! rows. Absolute times belong to the machine, ratios are what to compare.
+//! rows, `<suite>.partial.json` those of a run with `--only` or `--workload`. Absolute times belong
+//! to the machine, ratios are what to compare.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "a command: its table goes to stdout")]
 

@@ -81,8 +81,13 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     let versions = versions(&all);
     println!("\nversions");
     versions.iter().for_each(|(name, version)| println!("  {name:<26}{version}"));
-    let path = write(&results, suite.name, &machine, &all)?;
-    println!("\nwritten to {}", path.display());
+    let path = results.join(file_name(options));
+    write(&path, suite.name, &machine, &all)?;
+    let instead = match is_partial(options) {
+        true => format!("; a partial run, {}.json is as it was", suite.name),
+        false => String::new(),
+    };
+    println!("\nwritten to {}{instead}", path.display());
     if let Some(page) = &options.markdown {
         let run = page::Run { machine: &machine, quick: options.quick };
         page::write(page, suite.name, run, &tables, &versions)?;
@@ -128,6 +133,17 @@ pub(crate) fn progress(text: &str) {
     if std::io::stderr().is_terminal() {
         eprint!("\r{text:<70}\r");
     }
+}
+
+/// Whether candidates or workloads were chosen by name.
+fn is_partial(options: &Options) -> bool {
+    !options.only.is_empty() || !options.workloads.is_empty()
+}
+
+/// The name of the file of results: a partial run leaves that of the last whole one alone.
+fn file_name(options: &Options) -> String {
+    let partial = if is_partial(options) { ".partial" } else { "" };
+    format!("{}{partial}.json", options.suite.name)
 }
 
 fn chosen(options: &Options) -> Vec<&'static Workload> {
@@ -198,11 +214,14 @@ impl Drop for Folder {
 mod tests {
     use super::*;
 
+    fn options(workloads: &[&str], only: &[&str], quick: bool) -> Options {
+        let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let (only, workloads) = (owned(only), owned(workloads));
+        Options { suite: crate::SUITES[0], quick, only, workloads, markdown: None }
+    }
+
     fn names(workloads: &[&str], quick: bool) -> Vec<&'static str> {
-        let workloads = workloads.iter().map(ToString::to_string).collect();
-        let options =
-            Options { suite: crate::SUITES[0], quick, only: Vec::new(), workloads, markdown: None };
-        chosen(&options).iter().map(|workload| workload.name).collect()
+        chosen(&options(workloads, &[], quick)).iter().map(|workload| workload.name).collect()
     }
 
     #[test]
@@ -224,5 +243,13 @@ mod tests {
         assert_eq!(names(&["macro"], false), ["macro"]);
         assert_eq!(names(&["disk_1", "macro"], true), ["macro", "disk_1"]);
         assert_eq!(names(&[], false).len(), crate::SUITES[0].workloads.len());
+    }
+
+    #[test]
+    fn a_partial_run_has_a_file_of_its_own() {
+        let file = |workloads: &[&str], only: &[&str]| file_name(&options(workloads, only, true));
+        assert_eq!(file(&[], &[]), "events.json");
+        assert_eq!(file(&["macro"], &[]), "events.partial.json");
+        assert_eq!(file(&[], &["limit"]), "events.partial.json");
     }
 }

@@ -5,7 +5,7 @@ use super::parent::Series;
 use super::{Better, Books, Overflow, Role, Workload, lockfile, stats};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// One line of a table, and one row of the file.
 #[derive(Serialize)]
@@ -133,16 +133,15 @@ pub(crate) fn complaints(workload: &Workload, rows: &[Row]) -> Vec<String> {
 /// # Errors
 /// The folder or the file cannot be written.
 pub(crate) fn write<R: Serialize>(
-    folder: &Path,
+    path: &Path,
     suite: &str,
     machine: &str,
     rows: &[R],
-) -> Result<PathBuf, String> {
-    let path = folder.join(format!("{suite}.json"));
+) -> Result<(), String> {
     let text = document(suite, machine, rows)? + "\n";
-    let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text));
-    written.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    Ok(path)
+    let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    let written = folder.and_then(|()| std::fs::write(path, text));
+    written.map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 /// The file of results; its keys in this order.

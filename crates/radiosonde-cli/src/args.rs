@@ -12,7 +12,8 @@ use crate::when;
 /// Find logs, events, traces and metrics of a program again.
 ///
 /// Reads the telemetry files a program with radiosonde wrote; no server is involved. All times are
-/// UTC. Exit status: 0 found, 1 nothing found, 2 usage, 3 some file could not be read in full.
+/// UTC. Exit status: 0 found, 1 nothing found, 2 usage, or a directory that does not exist, 3 some
+/// file could not be read in full.
 #[derive(Debug, Parser)]
 #[command(name = "radiosonde", version, max_term_width = 100, after_help = START_HERE)]
 pub(crate) struct Cli {
@@ -239,7 +240,8 @@ start of the service brings them into the day files; this command does it now.
 It can be repeated and interrupted: every record appears once. Processes that
 run are left alone.
 
-Exit status: 0 something was recovered, 1 there was nothing, 3 some of it could not be.
+Exit status: 0 something was recovered, 1 there was nothing, 2 usage, or a directory
+that does not exist, 3 some of it could not be.
 
 Examples:
   radiosonde recover                                    where telemetry usually is

@@ -28,7 +28,7 @@
 /// | part | written as | means |
 /// |---|---|---|
 /// | name | `"order.paid"` | a literal of `[A-Za-z0-9._:-]`, 1 to 128 characters: `evt` in the line |
-/// | option | `level: error` | `trace`, `debug`, `info` (default), `warning`, `error` or `critical` |
+/// | option | `level: error` | `trace`, `debug`, `info` (default), `warning` (or `warn`), `error` or `critical` |
 /// | | `target: "shop::cache"` | what the filter looks at; default: the module path |
 /// | | `source: "billing"` | `source` in the line; default: the target |
 /// | | `ratelimit: 10` | most events a second from here; a lower configured limit wins |
@@ -42,6 +42,10 @@
 /// Options come in any order. `target:` and `source:` are constants; `ratelimit:` is any `u32`,
 /// asked for each time. Everything written here is described once per process and call site: a
 /// record names its call site by number and holds only the values.
+///
+/// A hundred fields fit. The compiler stops at its recursion limit soon after; a program that needs
+/// more raises it with `#![recursion_limit = "256"]`. An event keeps 254: further ones are left out,
+/// and the line says `"truncated":true`.
 ///
 /// The event goes to the journal of the process (`init!`), when its level and target pass the
 /// filter and its limits. Where no filter of the process lets the level through, and without a
@@ -207,7 +211,11 @@ macro_rules! __event {
         }
     }};
 
+    // Eight at a time: each step counts towards the compiler's limit on recursion.
     (@list) => { () };
+    (@list $a:expr, $b:expr, $c:expr, $d:expr, $e:expr, $f:expr, $g:expr, $h:expr, $($rest:tt)*) => {
+        ($a, ($b, ($c, ($d, ($e, ($f, ($g, ($h, $crate::__event!(@list $($rest)*)))))))))
+    };
     (@list $first:expr, $($rest:tt)*) => { ($first, $crate::__event!(@list $($rest)*)) };
 
     (@source ($t:expr) ()) => { $t };
@@ -219,6 +227,7 @@ macro_rules! __event {
     (@level trace) => { $crate::__private::Level::Trace };
     (@level debug) => { $crate::__private::Level::Debug };
     (@level info) => { $crate::__private::Level::Info };
+    (@level warn) => { $crate::__private::Level::Warning };
     (@level warning) => { $crate::__private::Level::Warning };
     (@level error) => { $crate::__private::Level::Error };
     (@level critical) => { $crate::__private::Level::Critical };

@@ -22,8 +22,14 @@
 //! # Behaviour under failure
 //!
 //! `event!` returns nothing and never fails; see `radiosonde-record` for full rings and disks.
-//! Values that are too long are cut with a marker and the line says `"truncated":true`; bytes that
-//! are no UTF-8 are replaced; NaN and infinities, which JSON has no numbers for, become strings.
+//! A message past [`MESSAGE_MAX`](radiosonde_record::MESSAGE_MAX) and a value past
+//! [`FIELD_MAX`](radiosonde_record::FIELD_MAX) are cut at a character and end in
+//! `…[cut, 1048576 bytes in all]`, or in `…[cut]` when a formatter writes them: it is stopped there,
+//! and nobody knows how long it would have gone on. Fields that no longer fit into the
+//! [`RECORD_MAX`](radiosonde_record::RECORD_MAX) of a record are left out. Either way the line says
+//! `"truncated":true` among the fields: in `meta`, for a span in `attributes`; a field of the
+//! caller's with that name stays as it is. Bytes that are no UTF-8 are replaced; NaN and infinities,
+//! which JSON has no numbers for, become strings.
 //!
 //! # Own metrics
 //!

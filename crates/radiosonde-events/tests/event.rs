@@ -192,3 +192,36 @@ fn a_limit_by_level_holds_for_each_call_site_and_the_lower_one_wins() {
     assert_eq!(limited, Some(&(DropReason::RateLimited, sum)));
     assert_eq!(journal.account(Kind::Event).offered, 6 * CALLS);
 }
+
+#[test]
+fn a_hundred_fields_fit_into_one_event() {
+    let lines = lines(&journal(filter("info")), || {
+        let n = 7;
+        event!("many", level: info, target: "app", source: "app", ratelimit: 5,
+            k00 = n, k01 = n, k02 = n, k03 = n, k04 = n, k05 = n, k06 = n, k07 = n, k08 = n, k09 = n,
+            k10 = n, k11 = n, k12 = n, k13 = n, k14 = n, k15 = n, k16 = n, k17 = n, k18 = n, k19 = n,
+            k20 = n, k21 = n, k22 = n, k23 = n, k24 = n, k25 = n, k26 = n, k27 = n, k28 = n, k29 = n,
+            k30 = n, k31 = n, k32 = n, k33 = n, k34 = n, k35 = n, k36 = n, k37 = n, k38 = n, k39 = n,
+            k40 = n, k41 = n, k42 = n, k43 = n, k44 = n, k45 = n, k46 = n, k47 = n, k48 = n, k49 = n,
+            k50 = n, k51 = n, k52 = n, k53 = n, k54 = n, k55 = n, k56 = n, k57 = n, k58 = n, k59 = n,
+            k60 = n, k61 = n, k62 = n, k63 = n, k64 = n, k65 = n, k66 = n, k67 = n, k68 = n, k69 = n,
+            k70 = n, k71 = n, k72 = n, k73 = n, k74 = n, k75 = n, k76 = n, k77 = n, k78 = n, k79 = n,
+            k80 = n, k81 = n, k82 = n, k83 = n, k84 = n, k85 = n, k86 = n, k87 = n, k88 = n, k89 = n,
+            k90 = n, k91 = n, k92 = n, k93 = n, k94 = n, k95 = n, k96 = n, k97 = n, k98 = n, k99 = n,
+            "all of {n}");
+    });
+    assert_eq!(lines[0]["msg"], "all of 7");
+    let meta = lines[0]["meta"].as_object().unwrap();
+    assert_eq!(meta.len(), 100);
+    assert!(meta.values().all(|value| value == 7), "{meta:?}");
+}
+
+#[test]
+fn warn_is_the_level_warning_as_for_tracing() {
+    let lines = lines(&journal(filter("warn")), || {
+        event!("short", level: warn, "as in tracing");
+        event!("long", level: warning, "as in the line");
+    });
+    let levels: Vec<_> = lines.iter().map(|line| &line["level"]).collect();
+    assert_eq!(levels, ["warning", "warning"]);
+}

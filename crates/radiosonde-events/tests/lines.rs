@@ -9,7 +9,8 @@ use radiosonde_context::scope;
 use radiosonde_events::recover::recover_directory;
 use radiosonde_events::{Console, ConsoleFormat, DaySink, Owner, Redactions, event, log_event};
 use radiosonde_record::{
-    Drain, Filter, Instance, Journal, Lease, Level, Placement, Slot, Unsynced, Value, with_journal,
+    Drain, FIELD_MAX, Filter, Instance, Journal, Lease, Level, Placement, Slot, Unsynced, Value,
+    with_journal,
 };
 use radiosonde_redact::Rules;
 use serde_json::Value as Json;
@@ -132,6 +133,26 @@ fn secrets_are_replaced_by_key_and_counted_and_look_alikes_stay() {
 }
 
 #[test]
+fn what_does_not_fit_is_cut_or_left_out_and_the_line_says_so() {
+    let pipeline = Pipeline::new();
+    let text = "x".repeat(FIELD_MAX);
+    let lines = pipeline.record(None, || {
+        event!("whole", a = text, b = text, c = text, d = text);
+        event!("left.out", a = text, b = text, c = text, d = text, e = text, f = text, g = 7);
+        event!("own", truncated = "by hand", a = "y".repeat(FIELD_MAX + 1));
+    });
+    let [whole, left_out, own] = [0, 1, 2].map(|at| json(&lines[at])["meta"].clone());
+    assert_eq!(whole.as_object().unwrap().len(), 4, "nothing is said of what is whole");
+    let keys: Vec<_> = left_out.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["a", "b", "c", "d", "e", "g", "truncated"], "what still fits is kept");
+    assert!("abcde".chars().all(|key| left_out[key.to_string()] == text), "no field in parts");
+    assert_eq!(left_out["truncated"], true);
+    assert_eq!(own["truncated"], "by hand", "a field of that name keeps its value");
+    assert!(own["a"].as_str().unwrap().ends_with("y…[cut, 12289 bytes in all]"));
+    assert_eq!(pipeline.journal.account(radiosonde_record::Kind::Event).truncated, 2);
+}
+
+#[test]
 fn hostile_text_arrives_whole_and_stays_on_one_line() {
     let pipeline = Pipeline::new();
     let texts =
@@ -153,7 +174,8 @@ fn hostile_text_arrives_whole_and_stays_on_one_line() {
     assert_eq!(json(&lines[6])["meta"]["raw"], "ok\u{fffd}\u{fffd}");
     let huge = json(&lines[7]);
     assert_eq!(huge["meta"]["truncated"], true);
-    assert!(huge["msg"].as_str().unwrap().ends_with("…[cut]"));
+    assert!(huge["msg"].as_str().unwrap().ends_with("…[cut]"), "nobody knows how long it is");
+    assert!(huge["meta"]["text"].as_str().unwrap().ends_with("x…[cut, 1048576 bytes in all]"));
     assert!(lines[7].len() < 64 * 1024);
     let nan = &json(&lines[8])["meta"];
     assert_eq!(nan["a"], "NaN");

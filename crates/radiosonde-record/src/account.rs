@@ -1,6 +1,6 @@
 //! The books of a signal.
 
-use crate::level::{DropReason, Kind};
+use crate::level::{DropReason, Kind, Level};
 use crate::ring::Counters;
 
 /// What became of everything that was offered to one signal.
@@ -15,6 +15,9 @@ pub struct Account {
     pub rejected: u64,
     /// Calls that left no record, by reason; reasons that did not occur are absent.
     pub dropped: Vec<(DropReason, u64)>,
+    /// The same by reason and level, what did not occur absent. Metric points have no level, and
+    /// that of records dropped as `forked` or `no_destination` is not known: they are not in here.
+    pub dropped_by_level: Vec<(DropReason, Level, u64)>,
     /// Records in rings or stage, on their way.
     pub pending: u64,
     /// Records of which something was cut to fit. They are counted above as well.
@@ -38,6 +41,7 @@ impl Account {
             delivered,
             rejected,
             dropped,
+            dropped_by_level: by_level(kind, sum),
             pending: accepted.wrapping_sub(delivered + rejected),
             truncated: sum.truncated[kind as usize],
         }
@@ -46,5 +50,48 @@ impl Account {
     /// The sum over all reasons.
     pub fn dropped_total(&self) -> u64 {
         self.dropped.iter().map(|(_, count)| count).sum()
+    }
+}
+
+fn by_level(kind: Kind, sum: &Counters) -> Vec<(DropReason, Level, u64)> {
+    // What has no level is counted at that of information.
+    let has_level = |reason: &DropReason| {
+        kind != Kind::Metric && !matches!(reason, DropReason::Forked | DropReason::NoDestination)
+    };
+    let of = |reason: DropReason| {
+        let counts = &sum.dropped[kind as usize][reason as usize];
+        Level::ALL.into_iter().map(move |level| (reason, level, counts[level as usize]))
+    };
+    let reasons = DropReason::ALL.into_iter().filter(has_level);
+    reasons.flat_map(of).filter(|(.., count)| *count > 0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_told_where_they_are_known() {
+        let mut sum = Counters::default();
+        for kind in [Kind::Event, Kind::Metric] {
+            let dropped = &mut sum.dropped[kind as usize];
+            dropped[DropReason::RingFull as usize][Level::Info as usize] = 7;
+            dropped[DropReason::RingFull as usize][Level::Warning as usize] = 2;
+            dropped[DropReason::RateLimited as usize][Level::Debug as usize] = 1;
+            dropped[DropReason::Forked as usize][Level::Info as usize] = 5;
+            dropped[DropReason::NoDestination as usize][Level::Info as usize] = 3;
+        }
+        let events = Account::new(Kind::Event, &sum, 0, 0);
+        assert_eq!(events.dropped_total(), 18);
+        assert_eq!(
+            events.dropped_by_level,
+            [
+                (DropReason::RateLimited, Level::Debug, 1),
+                (DropReason::RingFull, Level::Info, 7),
+                (DropReason::RingFull, Level::Warning, 2),
+            ]
+        );
+        let metrics = Account::new(Kind::Metric, &sum, 0, 0);
+        assert_eq!((metrics.dropped_total(), metrics.dropped_by_level), (18, Vec::new()));
     }
 }

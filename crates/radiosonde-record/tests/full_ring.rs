@@ -74,6 +74,8 @@ fn two_producers_at_full_speed_lose_exactly_what_is_counted_by_level_and_reason(
         }
         assert_eq!(became, offered, "lost {lost:?}");
         assert_eq!(account.dropped, [(DropReason::RingFull, lost.values().sum())]);
+        let by_level = account.dropped_by_level.iter().map(|(_, level, n)| (level.as_str(), *n));
+        assert_eq!(by_level.collect::<BTreeMap<_, _>>(), lost);
         assert!(gaps(&lines) <= account.dropped_total());
         // In parts of what was offered, errors are lost less often.
         let part = |level| lost.get(level).copied().unwrap_or(0) as f64 / offered[level] as f64;

@@ -54,4 +54,6 @@ pub use model::{
     MetricSpec, MetricType, OtelNames, Owner, Registry, Source, Status, UnknownMetricType,
     Variance,
 };
+#[doc(hidden)]
+pub use names::closest;
 pub use source::RegistrySource;

@@ -4,10 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 
 use radiosonde_metrics::Refusal;
-use radiosonde_record::{Account, Journal, Kind};
+use radiosonde_record::{Account, DropReason, Journal, Kind, Level};
 use serde::Serialize;
 
 use crate::problem::Problem;
+use crate::suppressed::grouped;
 
 /// What telemetry did so far. The same numbers stand on `/report` and `/metrics`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -64,6 +65,9 @@ pub struct SignalReport {
     pub pending: u64,
     /// `dropped`, by reason.
     pub dropped_by_reason: Vec<(String, u64)>,
+    /// `dropped`, by reason and level. Points of metrics have no level, and that of records dropped
+    /// as `forked` or `no_destination` is not known: they are in `dropped_by_reason` only.
+    pub dropped_by_level: Vec<(String, String, u64)>,
     /// Records of which something was cut to fit; counted above as well.
     pub truncated: u64,
 }
@@ -84,18 +88,39 @@ pub struct RefusedWrites {
 
 impl SignalReport {
     pub(crate) fn of(journal: &Journal, kind: Kind) -> Self {
-        let Account { offered, delivered, rejected, dropped, pending, truncated, .. } =
-            journal.account(kind);
-        let by_reason = |(reason, count): &(radiosonde_record::DropReason, u64)| {
-            (reason.as_str().to_owned(), *count)
+        Self::from(&journal.account(kind))
+    }
+
+    /// `1,204: ring_full 1,200 (info 1,190, warning 10), rate_limited 4 (debug 4)`
+    fn drops(&self) -> String {
+        let reasons = self.dropped_by_reason.iter().map(|(reason, count)| {
+            let of = |(of, ..): &&(String, String, u64)| of == reason;
+            let levels = self.dropped_by_level.iter().filter(of);
+            let levels = levels.map(|(_, level, count)| format!("{level} {}", grouped(*count)));
+            match levels.collect::<Vec<_>>().join(", ") {
+                none if none.is_empty() => format!("{reason} {}", grouped(*count)),
+                levels => format!("{reason} {} ({levels})", grouped(*count)),
+            }
+        });
+        format!("{}: {}", grouped(self.dropped), reasons.collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl From<&Account> for SignalReport {
+    fn from(account: &Account) -> Self {
+        let Account { offered, delivered, rejected, pending, truncated, .. } = *account;
+        let by_reason = |(reason, count): &(DropReason, u64)| (reason.as_str().to_owned(), *count);
+        let by_level = |(reason, level, count): &(DropReason, Level, u64)| {
+            (reason.as_str().to_owned(), level.as_str().to_owned(), *count)
         };
         Self {
             offered,
             delivered,
             rejected,
-            dropped: dropped.iter().map(|(_, count)| count).sum(),
+            dropped: account.dropped_total(),
             pending,
-            dropped_by_reason: dropped.iter().map(by_reason).collect(),
+            dropped_by_reason: account.dropped.iter().map(by_reason).collect(),
+            dropped_by_level: account.dropped_by_level.iter().map(by_level).collect(),
             truncated,
         }
     }
@@ -144,21 +169,23 @@ impl Report {
         let columns = ["offered", "delivered", "rejected", "dropped", "pending"];
         write!(f, "{:<9}", "")?;
         columns.iter().try_for_each(|column| write!(f, " {column:>10}"))?;
-        for (name, signal) in
-            [("events", &self.events), ("spans", &self.spans), ("metrics", &self.metrics)]
-        {
+        for (name, signal) in self.signals() {
             write!(f, "\n{name:<9}")?;
             let SignalReport { offered, delivered, rejected, dropped, pending, .. } = signal;
             for count in [offered, delivered, rejected, dropped, pending] {
                 write!(f, " {count:>10}")?;
             }
-            let reasons = signal.dropped_by_reason.iter();
-            reasons.clone().try_for_each(|(reason, count)| write!(f, "  {reason} {count}"))?;
             if signal.truncated > 0 {
                 write!(f, "  truncated {}", signal.truncated)?;
             }
         }
-        writeln!(f)
+        writeln!(f)?;
+        let mut dropping = self.signals().into_iter().filter(|(_, signal)| signal.dropped > 0);
+        dropping.try_for_each(|(name, signal)| writeln!(f, "dropped    {name} {}", signal.drops()))
+    }
+
+    fn signals(&self) -> [(&'static str, &SignalReport); 3] {
+        [("events", &self.events), ("spans", &self.spans), ("metrics", &self.metrics)]
     }
 }
 
@@ -190,5 +217,43 @@ impl fmt::Display for Report {
         }
         write!(f, "problems")?;
         self.problems.iter().try_for_each(|problem| write!(f, "\n- {problem}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drops_are_told_by_signal_reason_and_level() {
+        let owned =
+            |(reason, level, count): (&str, &str, u64)| (reason.into(), level.into(), count);
+        let events = SignalReport {
+            offered: 2204,
+            delivered: 1000,
+            dropped: 1206,
+            dropped_by_reason: [("ring_full", 1200), ("rate_limited", 4), ("forked", 2)]
+                .map(|(reason, count)| (reason.into(), count))
+                .into(),
+            dropped_by_level: [
+                ("ring_full", "info", 1190),
+                ("ring_full", "warning", 10),
+                ("rate_limited", "debug", 4),
+            ]
+            .map(owned)
+            .into(),
+            ..SignalReport::default()
+        };
+        let report = Report { events, ..Report::default() };
+        let text = report.to_string();
+        let line = "\ndropped    events 1,206: ring_full 1,200 (info 1,190, warning 10), \
+                    rate_limited 4 (debug 4), forked 2\n";
+        assert!(text.contains(line), "{text}");
+        assert_eq!(text.matches("\ndropped ").count(), 1, "{text}");
+        let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+        assert_eq!(
+            json["events"]["dropped_by_level"][1],
+            serde_json::json!(["ring_full", "warning", 10])
+        );
     }
 }

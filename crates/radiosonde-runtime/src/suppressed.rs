@@ -229,7 +229,7 @@ fn reason_text(reason: DropReason) -> &'static str {
 }
 
 /// `1,204`
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {

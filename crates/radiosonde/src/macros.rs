@@ -52,6 +52,17 @@ macro_rules! config {
     (@set $config:expr; $key:ident = $value:expr $(, $($rest:tt)*)?) => {
         $crate::config!(@set $config.$key($value); $($($rest)*)?)
     };
+    (@set $config:expr; $key:ident : $value:expr $(, $($rest:tt)*)?) => {
+        compile_error!(concat!(
+            "a setting is written with `=`: write `", stringify!($key), " = ", stringify!($value), "`"
+        ))
+    };
+    (@set $config:expr; $($rest:tt)+) => {
+        compile_error!(concat!(
+            "expected settings such as `service = \"shop\"`, with commas between them, and found `",
+            stringify!($($rest)+), "`"
+        ))
+    };
     ($($settings:tt)*) => {
         $crate::config!(@set
             $crate::Config::new(

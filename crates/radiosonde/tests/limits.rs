@@ -67,6 +67,8 @@ fn every_call_site_has_its_limit_and_one_line_says_what_was_held_back() {
     }
     let held_back = 3 * CALLS - passed.values().sum::<u64>();
     assert_eq!(report.events.dropped, held_back, "{report}");
+    let by_level = [("rate_limited".to_owned(), "info".to_owned(), held_back)];
+    assert_eq!(report.events.dropped_by_level, by_level, "{report}");
     // Usually one; one more for each minute this took.
     let said: u64 = summaries.iter().map(|line| line["meta"]["suppressed"].as_u64().unwrap()).sum();
     assert_eq!(said, held_back);

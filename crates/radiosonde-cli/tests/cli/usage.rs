@@ -139,7 +139,11 @@ fn recover_tells_when_there_is_nothing_and_when_it_cannot() {
     let _ = Dir::story().run("recover").exits(1).prints(&["nothing to recover"]);
     let _ =
         run(command(&["recover", "--dir", "/no/such/place"])).exits(2).tells(&["does not exist"]);
-    let _ = run(command(&["recover", "--help"])).exits(0).prints(&["Examples:", "Exit status: 0"]);
+    let _ = run(command(&["recover", "--help"])).exits(0).prints(&[
+        "Examples:",
+        "Exit status: 0",
+        "2 usage, or a directory\nthat does not exist",
+    ]);
     // Remains nobody can read are named and do not stop it.
     let dir = Dir::story();
     let rings = existing(dir.path().join("inst/0/aaaaaaaa/rings"));

@@ -104,6 +104,11 @@ fn every_mistake_is_named_and_costs_only_itself() {
         (("RADIOSONDE_MACHINE_ID", "a b"), "RADIOSONDE_MACHINE_ID"),
         (("RUST_LOG", "info,[span]=debug"), "RUST_LOG: `[span]=debug`"),
         (("RUST_LOG", "info,a[b{c=1,d=2}]=debug"), "RUST_LOG: `a[b{c=1,d=2}]=debug`"),
+        (("RUST_LOG", "my_app=inof"), "RUST_LOG: `my_app=inof`"),
+        (
+            ("RUST_LOG", "wran"),
+            "RUST_LOG: `wran` is taken as a target; did you mean the level `warn`?",
+        ),
         (("RUST_LOG", "info/timed.out"), "RUST_LOG: `/timed.out`"),
         (("RADIOSONDE_RATE_LIMIT", "info=fast,debug=1"), "RADIOSONDE_RATE_LIMIT: `info=fast`"),
     ];
@@ -114,6 +119,8 @@ fn every_mistake_is_named_and_costs_only_itself() {
         assert!(!settings.disabled);
         assert_eq!(settings.directory, Some(PathBuf::from("/telemetry")));
     }
+    let (settings, _) = resolve(&config(), &[("RUST_LOG", "wran")]);
+    assert!(settings.filter.allows("wran::inner", Level::Trace), "it is a target all the same");
     let (settings, problems) = resolve(&config(), &[("OTEL_SDK_DISABLED", "TRUE")]);
     assert!(settings.disabled && problems.is_empty());
 }
