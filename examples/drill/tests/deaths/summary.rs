@@ -26,8 +26,10 @@ pub(crate) struct Summary {
     early: usize,
     /// Deaths while earlier remains were not yet recovered, or not yet removed.
     in_recovery: usize,
-    /// Deaths at the moment a file was written to, but for those that end the write first.
-    at_a_write: usize,
+    /// Deaths at the moment a batch was written, by kind, but for those that end the write first.
+    at_a_write: BTreeMap<Death, Share>,
+    /// Of these, deaths soon after the start, at the first write or one that follows.
+    at_an_early_write: Share,
     /// Batches that were then on their way, and those at any other death.
     at_a_write_batches: Batches,
     other_batches: Batches,
@@ -46,6 +48,33 @@ pub(crate) struct Summary {
     torn: u64,
     books: usize,
     unseen: usize,
+}
+
+/// Deaths meant for the middle of a write, and what they have met.
+#[derive(Clone, Copy, Debug, Default)]
+struct Share {
+    deaths: usize,
+    /// A batch was on its way.
+    met: usize,
+    /// And in the middle of a file.
+    torn: usize,
+}
+
+impl Share {
+    fn add(&mut self, other: Self) {
+        self.deaths += other.deaths;
+        self.met += other.met;
+        self.torn += other.torn;
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { deaths, met, torn } = self;
+        let percent = |part: usize| 100 * part / deaths.max(&1);
+        write!(f, "{deaths}: {met} met a batch ({} %), ", percent(*met))?;
+        write!(f, "{torn} tore it within a file ({} %)", percent(*torn))
+    }
 }
 
 /// Batches that were on their way at a death, by how far they had come.
@@ -161,6 +190,12 @@ impl Summary {
 }
 
 impl Summary {
+    fn all_at_a_write(&self) -> Share {
+        let mut all = Share::default();
+        self.at_a_write.values().for_each(|share| all.add(*share));
+        all
+    }
+
     /// How it died, and where its batch was.
     fn count(&mut self, ended: &Ended) {
         if ended.order == Some(Order::Return) {
@@ -172,13 +207,31 @@ impl Summary {
         self.in_recovery += usize::from(!ended.inherited.is_empty());
         ended.inherited.iter().for_each(|left| self.inherited.add(left));
         let at_a_write = write.is_some() && ended.plan.death != Death::PanicInMain;
-        self.at_a_write += usize::from(at_a_write);
+        if at_a_write {
+            let mut batches = Batches::default();
+            // The first batch a process writes is one that was inherited; which of those a file
+            // holds a part of is being completed by the time that file grows.
+            let early = phase == Phase::Recovering;
+            let begun = ended.inherited.iter().filter(|left| early && is_begun(left));
+            ended.left.iter().chain(begun).for_each(|left| batches.add(left));
+            let (met, torn) = (usize::from(batches.all > 0), usize::from(batches.torn > 0));
+            let share = Share { deaths: 1, met, torn };
+            self.at_a_write.entry(ended.plan.death).or_default().add(share);
+            if early {
+                self.at_an_early_write.add(share);
+            }
+        }
         let Some(left) = &ended.left else { return };
         let batches =
             if at_a_write { &mut self.at_a_write_batches } else { &mut self.other_batches };
         batches.add(left);
         self.pending += usize::from(left.pending_bytes > 0);
     }
+}
+
+/// Whether the files have some of a batch that was on its way.
+fn is_begun(left: &Left) -> bool {
+    left.batch.iter().flatten().any(|file| file.written > 0)
 }
 
 /// The report of a recovery tells what was found after the death. When nothing was left to bring
@@ -206,7 +259,12 @@ impl fmt::Display for Summary {
             ("soon after the start", self.early.to_string()),
             ("remains not recovered", self.in_recovery.to_string()),
             ("  a batch of theirs", self.inherited.to_string()),
-            ("at a write", self.at_a_write.to_string()),
+            ("at a write", self.all_at_a_write().to_string()),
+        ];
+        let by_kind = self.at_a_write.iter();
+        let by_kind = by_kind.map(|(death, share)| (death.name(), share.to_string()));
+        let more = [
+            ("  soon after the start", self.at_an_early_write.to_string()),
             ("  a batch under way", self.at_a_write_batches.to_string()),
             ("  at other deaths", self.other_batches.to_string()),
             ("records in rings", self.pending.to_string()),
@@ -221,6 +279,9 @@ impl fmt::Display for Summary {
             ("books that add up", self.books.to_string()),
             ("rings gone before a look", self.unseen.to_string()),
         ];
-        rows.iter().try_for_each(|(what, value)| write!(f, "\n{what:<26}{value}"))
+        let by_kind = by_kind.map(|(name, share)| (format!("  {name}"), share));
+        let owned = |(what, value): (&str, String)| (what.to_owned(), value);
+        let mut rows = rows.into_iter().map(owned).chain(by_kind).chain(more.into_iter().map(owned));
+        rows.try_for_each(|(what, value)| write!(f, "\n{what:<26}{value}"))
     }
 }
