@@ -40,12 +40,14 @@ impl Order {
     pub fn line(self, aim: Option<&Aim>) -> Vec<u8> {
         let letter = Self::ALL.into_iter().find(|(order, _)| *order == self);
         let mut line = vec![letter.map_or(b'?', |(_, letter)| letter)];
-        if let Some(Aim { stage, day_file, after }) = aim {
+        if let Some(Aim { stages, day_file, after }) = aim {
             line.push(BETWEEN);
             line.extend(after.as_micros().to_string().into_bytes());
-            for path in [stage, day_file] {
+            line.push(BETWEEN);
+            line.extend(day_file.iter().flat_map(|path| path.as_os_str().as_bytes()));
+            for stage in stages {
                 line.push(BETWEEN);
-                line.extend(path.iter().flat_map(|path| path.as_os_str().as_bytes()));
+                line.extend(stage.as_os_str().as_bytes());
             }
         }
         line.push(b'\n');
@@ -66,12 +68,9 @@ impl Order {
         let (order, _) = Self::ALL.into_iter().find(|(_, known)| known == letter)?;
         let Some(after) = parts.next() else { return Some((order, None)) };
         let after = Duration::from_micros(std::str::from_utf8(after).ok()?.parse().ok()?);
-        let mut path = || -> Option<Option<PathBuf>> {
-            let bytes = parts.next()?;
-            let path = || OsString::from_vec(bytes.to_vec()).into();
-            Some((!bytes.is_empty()).then(path))
-        };
-        let aim = Aim { stage: path()?, day_file: path()?, after };
+        let path = |bytes: &[u8]| PathBuf::from(OsString::from_vec(bytes.to_vec()));
+        let day_file = Some(parts.next()?).filter(|bytes| !bytes.is_empty()).map(path);
+        let aim = Aim { stages: parts.map(path).collect(), day_file, after };
         Some((order, Some(aim)))
     }
 
@@ -88,24 +87,22 @@ mod tests {
 
     #[test]
     fn an_order_is_told_whole() {
+        let stages = vec!["a b/stage".into(), "c/stage".into()];
+        let day_file = Some("metrics.jsonl".into());
         let aims = [
-            Aim::default(),
-            Aim {
-                stage: Some("a b/stage".into()),
-                day_file: None,
-                after: Duration::from_micros(170),
-            },
-            Aim { stage: None, day_file: Some("metrics.jsonl".into()), after: Duration::ZERO },
+            Aim { after: Duration::from_micros(170), ..Aim::default() },
+            Aim { stages: stages.clone(), ..Aim::default() },
+            Aim { stages, day_file, after: Duration::ZERO },
         ];
         for (order, _) in Order::ALL {
             for aim in aims.iter().map(Some).chain([None]) {
                 let line = order.line(aim);
                 assert_eq!(Order::of_line(&line).unwrap(), (order, aim.cloned()));
-                // The line feed is missing, or the last path.
+                // The line feed is missing.
                 assert!(Order::of_line(&line[..line.len() - 1]).is_err());
             }
         }
-        for line in [&b"?\n"[..], b"\n", b"", b"ab\n", b"a\tsoon\t\t\n", b"a\t1\tstage\n"] {
+        for line in [&b"?\n"[..], b"\n", b"", b"ab\n", b"a\tsoon\t\n", b"a\t1\n"] {
             assert!(Order::of_line(line).is_err(), "{line:?}");
         }
     }

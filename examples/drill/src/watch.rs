@@ -4,14 +4,12 @@
 use std::fs::File;
 use std::hint::spin_loop;
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How long a batch may fail to come before whoever waits goes on all the same.
 pub const WITHIN: Duration = Duration::from_secs(2);
-/// Between two looks at a day file alone: a change seen after so long is one that has just begun.
-const FRESH: Duration = Duration::from_micros(20);
 /// Where a stage says that it holds a batch on its way, and how. Were they elsewhere, no batch
 /// would ever be met, and the proof would fail for that.
 const STATES_AT: [usize; 2] = [8, 2048 + 8];
@@ -21,9 +19,9 @@ const READY: u64 = 1;
 /// What to wait for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aim {
-    /// The stage of the process: a batch must be on its way. None when the batch may be that of
-    /// somebody dead, which is written through other stages.
-    pub stage: Option<PathBuf>,
+    /// Stages, one of which must have a batch on its way: that of the process, which it may not
+    /// have yet, and those of the dead, which whoever recovers them writes through as well.
+    pub stages: Vec<PathBuf>,
     /// A day file that must have grown meanwhile.
     pub day_file: Option<PathBuf>,
     /// And then so long, by which the batch must still be on its way.
@@ -36,19 +34,18 @@ impl Aim {
     /// is another one after midnight.
     ///
     /// # Errors
-    /// As from the system: the files must be there.
+    /// As from the system. The day file must be there.
     pub fn wait(&self) -> io::Result<bool> {
-        let watch = Watch {
-            stage: self.stage.as_ref().map(File::open).transpose()?,
-            day_file: self.day_file.as_ref().map(File::open).transpose()?,
-        };
+        let day_file = self.day_file.as_ref().map(File::open).transpose()?;
+        let mut watch = Watch { stages: Vec::new(), day_file };
         let deadline = Instant::now() + WITHIN;
         while Instant::now() < deadline {
-            let begun = match &watch.stage {
-                Some(_) => watch.begun()?,
-                None => watch.grown(deadline)?,
-            };
-            if begun && watch.lasts(self.after)? {
+            if watch.stages.len() < self.stages.len() {
+                // Before the next batch one more may be there; one that is gone stays open.
+                let open = self.stages.iter().filter_map(|path| File::open(path).ok());
+                watch.stages = open.collect();
+            }
+            if watch.begins()? && watch.lasts(self.after)? {
                 return Ok(true);
             }
         }
@@ -57,32 +54,18 @@ impl Aim {
 }
 
 struct Watch {
-    stage: Option<File>,
+    stages: Vec<File>,
     day_file: Option<File>,
 }
 
 impl Watch {
     /// Whether a batch is on its way, and the file grows before it has arrived.
-    fn begun(&self) -> io::Result<bool> {
+    fn begins(&self) -> io::Result<bool> {
         let before = self.length()?;
         while self.is_under_way()? {
             if self.day_file.is_none() || self.length()? != before {
                 return Ok(true);
             }
-        }
-        Ok(false)
-    }
-
-    /// Whether the file grows, by a change that has not happened while the scheduler had us wait:
-    /// that one is over.
-    fn grown(&self, deadline: Instant) -> io::Result<bool> {
-        let mut before = (Instant::now(), self.length()?);
-        while before.0 < deadline {
-            let now = (Instant::now(), self.length()?);
-            if now.1 != before.1 && now.0.duration_since(before.0) < FRESH {
-                return Ok(true);
-            }
-            before = now;
         }
         Ok(false)
     }
@@ -99,17 +82,72 @@ impl Watch {
         self.is_under_way()
     }
 
-    /// Always, as far as is known, when no stage says so.
     fn is_under_way(&self) -> io::Result<bool> {
-        let Some(stage) = &self.stage else { return Ok(true) };
-        // Both in one system call.
-        let mut bytes = [0; STATES_AT[1] - STATES_AT[0] + STATE_LENGTH];
-        stage.read_exact_at(&mut bytes, STATES_AT[0] as u64)?;
-        let is_ready = |at: usize| bytes[at - STATES_AT[0]..].starts_with(&READY.to_le_bytes());
-        Ok(STATES_AT.into_iter().any(is_ready))
+        for stage in &self.stages {
+            // Whoever has recovered it may have removed it as it was.
+            if is_ready(stage)? && stage.metadata()?.nlink() > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn length(&self) -> io::Result<Option<u64>> {
         self.day_file.as_ref().map(|file| file.metadata().map(|found| found.len())).transpose()
+    }
+}
+
+/// Whether a stage says that its batch is on its way.
+fn is_ready(stage: &File) -> io::Result<bool> {
+    // Both states in one system call. What is shorter has only just been created.
+    let mut bytes = [0; STATES_AT[1] - STATES_AT[0] + STATE_LENGTH];
+    match stage.read_exact_at(&mut bytes, STATES_AT[0] as u64) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+        read => read?,
+    }
+    let is_ready = |at: usize| bytes[at - STATES_AT[0]..].starts_with(&READY.to_le_bytes());
+    Ok(STATES_AT.into_iter().any(is_ready))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_batch_is_under_way_while_a_stage_that_is_there_says_so() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("stage");
+        let bytes = |ready: Option<usize>| {
+            let mut bytes = vec![0; 4096];
+            ready.into_iter().for_each(|at| bytes[at] = 1);
+            bytes
+        };
+        fs::write(&path, b"short").unwrap();
+        let stages = vec![File::open(&path).unwrap()];
+        let watch = Watch { stages, day_file: None };
+        assert!(!watch.is_under_way().unwrap());
+        for (ready, expected) in [(None, false), (Some(8), true), (Some(16), false)] {
+            fs::write(&path, bytes(ready)).unwrap();
+            assert_eq!(watch.is_under_way().unwrap(), expected, "{ready:?}");
+        }
+        fs::write(&path, bytes(Some(2056))).unwrap();
+        assert!(watch.begins().unwrap() && watch.lasts(Duration::from_micros(50)).unwrap());
+        fs::remove_file(&path).unwrap();
+        assert!(!watch.begins().unwrap() && !watch.lasts(Duration::ZERO).unwrap());
+    }
+
+    #[test]
+    fn a_batch_is_met_in_a_stage_that_is_not_the_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("stage");
+        let mut bytes = vec![0; 4096];
+        bytes[8] = 1;
+        fs::write(&path, bytes).unwrap();
+        let missing = directory.path().join("later");
+        let aim = Aim { stages: vec![missing, path], ..Aim::default() };
+        assert!(aim.wait().unwrap());
+        assert!(Aim { day_file: Some("nowhere".into()), ..aim }.wait().is_err());
     }
 }

@@ -83,25 +83,20 @@ impl<'a> Life<'a> {
         let (write, place) = (self.plan.moment.write?, self.place()?);
         let root = &self.scene.telemetry;
         let deadline = Instant::now() + WITHIN;
-        let appears = |find: &dyn Fn() -> Option<PathBuf>| loop {
-            match find() {
-                None if Instant::now() < deadline => std::thread::yield_now(),
-                found => break found,
-            }
-        };
-        // There is none before all is recovered.
-        let own = || Some(place.path.join("stage")).filter(|path| path.exists());
-        let stage = match self.plan.moment.phase {
-            Phase::UnderLoad => Some(appears(&own)?),
-            Phase::Recovering => None,
-        };
+        let mut stages = vec![place.path.join("stage")];
+        if self.plan.moment.phase == Phase::Recovering {
+            stages.extend(directory::others(&place).iter().map(|path| path.join("stage")));
+        }
         let day_file = match write.file {
             Watched::Stage => None,
-            Watched::DayFile(kind) => {
-                Some(appears(&|| directory::day_file(root, place.slot, kind))?)
-            }
+            Watched::DayFile(kind) => loop {
+                match directory::day_file(root, place.slot, kind) {
+                    None if Instant::now() < deadline => std::thread::yield_now(),
+                    found => break Some(found?),
+                }
+            },
         };
-        Some(Aim { stage, day_file, after: write.after })
+        Some(Aim { stages, day_file, after: write.after })
     }
 
     fn place(&self) -> Option<Place> {

@@ -56,24 +56,34 @@ struct Share {
     deaths: usize,
     /// A batch was on its way.
     met: usize,
-    /// And in the middle of a file.
+    /// Its files have a part of it, and not all.
     torn: usize,
+    /// And one of them a part of its lines.
+    within: usize,
 }
 
 impl Share {
+    fn of(batches: &Batches) -> Self {
+        let Batches { all, not_begun, torn, written, .. } = *batches;
+        let met = |count: usize| usize::from(count > 0);
+        Self { deaths: 1, met: met(all), torn: met(all - not_begun - written), within: met(torn) }
+    }
+
     fn add(&mut self, other: Self) {
         self.deaths += other.deaths;
         self.met += other.met;
         self.torn += other.torn;
+        self.within += other.within;
     }
 }
 
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { deaths, met, torn } = self;
+        let Self { deaths, met, torn, within } = self;
         let percent = |part: usize| 100 * part / deaths.max(&1);
         write!(f, "{deaths}: {met} met a batch ({} %), ", percent(*met))?;
-        write!(f, "{torn} tore it within a file ({} %)", percent(*torn))
+        write!(f, "{torn} tore it ({} %), ", percent(*torn))?;
+        write!(f, "{within} of them within a file ({} %)", percent(*within))
     }
 }
 
@@ -131,6 +141,10 @@ impl Summary {
         }
         for death in Death::ALL.into_iter().filter(|death| !self.by_death.contains_key(death)) {
             missed.push(format!("nobody died by {}", death.name()));
+        }
+        let at_a_write = self.all_at_a_write();
+        if 2 * at_a_write.torn < at_a_write.deaths {
+            missed.push(format!("less than half of the deaths at a write tore it: {at_a_write}"));
         }
         let Batches { torn, between, .. } = self.at_a_write_batches;
         if torn < deaths / 10 || between < deaths / 20 {
@@ -214,8 +228,7 @@ impl Summary {
             let early = phase == Phase::Recovering;
             let begun = ended.inherited.iter().filter(|left| early && is_begun(left));
             ended.left.iter().chain(begun).for_each(|left| batches.add(left));
-            let (met, torn) = (usize::from(batches.all > 0), usize::from(batches.torn > 0));
-            let share = Share { deaths: 1, met, torn };
+            let share = Share::of(&batches);
             self.at_a_write.entry(ended.plan.death).or_default().add(share);
             if early {
                 self.at_an_early_write.add(share);
@@ -281,7 +294,41 @@ impl fmt::Display for Summary {
         ];
         let by_kind = by_kind.map(|(name, share)| (format!("  {name}"), share));
         let owned = |(what, value): (&str, String)| (what.to_owned(), value);
-        let mut rows = rows.into_iter().map(owned).chain(by_kind).chain(more.into_iter().map(owned));
+        let mut rows =
+            rows.into_iter().map(owned).chain(by_kind).chain(more.into_iter().map(owned));
         rows.try_for_each(|(what, value)| write!(f, "\n{what:<26}{value}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_that_tears_less_than_half_of_its_batches_has_missed() {
+        for (torn, missed) in [(249, 1), (250, 0)] {
+            let share = Share { deaths: 500, met: 500, torn, within: torn };
+            let many = || Batches { all: 500, torn: 250, between: 250, ..Batches::default() };
+            let summary = Summary {
+                by_death: Death::ALL.into_iter().map(|death| (death, 100)).collect(),
+                at_a_write: BTreeMap::from([(Death::Kill, share)]),
+                at_a_write_batches: many(),
+                inherited: many(),
+                ..Summary::default()
+            };
+            assert_eq!(summary.missed().len(), missed, "{:?}", summary.missed());
+        }
+    }
+
+    #[test]
+    fn a_batch_that_has_not_begun_or_is_all_there_is_not_torn() {
+        let none = Batches::default();
+        let not_begun = Batches { all: 1, not_begun: 1, ..Batches::default() };
+        let between = Batches { all: 1, between: 1, ..Batches::default() };
+        let within = Batches { all: 1, torn: 1, ..Batches::default() };
+        let written = Batches { all: 1, written: 1, ..Batches::default() };
+        let mut sum = Share::default();
+        [none, not_begun, between, within, written].iter().for_each(|one| sum.add(Share::of(one)));
+        assert_eq!((sum.deaths, sum.met, sum.torn, sum.within), (5, 4, 2, 1));
     }
 }
