@@ -20,7 +20,8 @@ const READY: u64 = 1;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aim {
     /// Stages, one of which must have a batch on its way: that of the process, which it may not
-    /// have yet, and those of the dead, which whoever recovers them writes through as well.
+    /// have yet, and those of the dead, which whoever recovers them writes through as well. When
+    /// there is none to ask, a batch is on its way as long as nothing else is known.
     pub stages: Vec<PathBuf>,
     /// A day file that must have grown meanwhile.
     pub day_file: Option<PathBuf>,
@@ -37,7 +38,7 @@ impl Aim {
     /// As from the system. The day file must be there.
     pub fn wait(&self) -> io::Result<bool> {
         let day_file = self.day_file.as_ref().map(File::open).transpose()?;
-        let mut watch = Watch { stages: Vec::new(), day_file };
+        let mut watch = Watch { asks: !self.stages.is_empty(), stages: Vec::new(), day_file };
         let deadline = Instant::now() + WITHIN;
         while Instant::now() < deadline {
             if watch.stages.len() < self.stages.len() {
@@ -45,7 +46,7 @@ impl Aim {
                 let open = self.stages.iter().filter_map(|path| File::open(path).ok());
                 watch.stages = open.collect();
             }
-            if watch.begins()? && watch.lasts(self.after)? {
+            if watch.begins(deadline)? && watch.lasts(self.after)? {
                 return Ok(true);
             }
         }
@@ -54,15 +55,18 @@ impl Aim {
 }
 
 struct Watch {
+    /// Whether the stages say when a batch is on its way.
+    asks: bool,
     stages: Vec<File>,
     day_file: Option<File>,
 }
 
 impl Watch {
     /// Whether a batch is on its way, and the file grows before it has arrived.
-    fn begins(&self) -> io::Result<bool> {
+    fn begins(&self, deadline: Instant) -> io::Result<bool> {
         let before = self.length()?;
-        while self.is_under_way()? {
+        // A batch can be on its way for ever, for instance that of somebody whose slot is not ours.
+        while self.is_under_way()? && Instant::now() < deadline {
             if self.day_file.is_none() || self.length()? != before {
                 return Ok(true);
             }
@@ -83,6 +87,9 @@ impl Watch {
     }
 
     fn is_under_way(&self) -> io::Result<bool> {
+        if !self.asks {
+            return Ok(true);
+        }
         for stage in &self.stages {
             // Whoever has recovered it may have removed it as it was.
             if is_ready(stage)? && stage.metadata()?.nlink() > 0 {
@@ -126,16 +133,17 @@ mod tests {
         };
         fs::write(&path, b"short").unwrap();
         let stages = vec![File::open(&path).unwrap()];
-        let watch = Watch { stages, day_file: None };
+        let watch = Watch { asks: true, stages, day_file: None };
+        let soon = Instant::now() + WITHIN;
         assert!(!watch.is_under_way().unwrap());
         for (ready, expected) in [(None, false), (Some(8), true), (Some(16), false)] {
             fs::write(&path, bytes(ready)).unwrap();
             assert_eq!(watch.is_under_way().unwrap(), expected, "{ready:?}");
         }
         fs::write(&path, bytes(Some(2056))).unwrap();
-        assert!(watch.begins().unwrap() && watch.lasts(Duration::from_micros(50)).unwrap());
+        assert!(watch.begins(soon).unwrap() && watch.lasts(Duration::from_micros(50)).unwrap());
         fs::remove_file(&path).unwrap();
-        assert!(!watch.begins().unwrap() && !watch.lasts(Duration::ZERO).unwrap());
+        assert!(!watch.begins(soon).unwrap() && !watch.lasts(Duration::ZERO).unwrap());
     }
 
     #[test]
@@ -149,5 +157,20 @@ mod tests {
         let aim = Aim { stages: vec![missing, path], ..Aim::default() };
         assert!(aim.wait().unwrap());
         assert!(Aim { day_file: Some("nowhere".into()), ..aim }.wait().is_err());
+    }
+
+    #[test]
+    fn without_a_stage_the_file_alone_tells() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("events.jsonl");
+        fs::write(&path, b"").unwrap();
+        let aim = Aim { day_file: Some(path.clone()), ..Aim::default() };
+        let waits = std::thread::spawn(move || aim.wait().unwrap());
+        while !waits.is_finished() {
+            // It may not have looked for the first time yet.
+            let length = fs::metadata(&path).unwrap().len() as usize;
+            fs::write(&path, vec![b'x'; length + 1]).unwrap();
+        }
+        assert!(waits.join().unwrap());
     }
 }

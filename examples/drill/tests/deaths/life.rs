@@ -84,7 +84,9 @@ impl<'a> Life<'a> {
         let root = &self.scene.telemetry;
         let deadline = Instant::now() + WITHIN;
         let mut stages = vec![place.path.join("stage")];
-        if self.plan.moment.phase == Phase::Recovering {
+        if !write.asks {
+            stages.clear();
+        } else if self.plan.moment.phase == Phase::Recovering {
             stages.extend(directory::others(&place).iter().map(|path| path.join("stage")));
         }
         let day_file = match write.file {

@@ -85,6 +85,9 @@ pub(crate) struct Write {
     /// So long after the file was seen to change, when the batch is not in its files by then:
     /// otherwise in the next one.
     pub(crate) after: Duration,
+    /// Whether the stage is asked if a batch is on its way. Otherwise the file alone tells, which
+    /// misses more, and does not depend on what is under proof.
+    pub(crate) asks: bool,
 }
 
 /// What is watched for a write.
@@ -156,7 +159,8 @@ impl Write {
         let limit = if file == Watched::Stage { STAGE_MAX } else { DAY_FILE_MAX };
         // At once, for two in three, hits the first of its pages.
         let after = if random.below(3) != 0 { Duration::ZERO } else { random.duration(limit) };
-        Self { file, after }
+        let asks = file == Watched::Stage || random.below(6) != 0;
+        Self { file, after, asks }
     }
 }
 
