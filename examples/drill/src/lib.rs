@@ -8,3 +8,4 @@ pub mod acks;
 pub mod books;
 pub mod order;
 pub mod text;
+pub mod watch;

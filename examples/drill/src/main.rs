@@ -1,11 +1,11 @@
 //! `drill <acknowledgements> <books> <paced> <eager>`: records with so many producers of each kind
-//! until a letter on stdin tells how to end. Without one, when stdin is closed, it ends at once:
+//! until a line on stdin tells how to end, and perhaps in the middle of what. Without one, when stdin is closed, it ends at once:
 //! nobody is left who would hold it against its acknowledgements.
 #![forbid(unsafe_code)]
 
 mod producer;
 
-use std::io::{self, Read as _};
+use std::io::{self, BufRead as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -94,17 +94,21 @@ fn start(args: &Args) -> io::Result<End> {
     Ok(end)
 }
 
-/// Waits for the order and does what cannot be done by `main`.
+/// Waits for the order, and for its moment, and does what cannot be done by `main`.
 fn obey() -> Order {
-    let mut letter = [0];
-    let read = io::stdin().read(&mut letter);
-    let order = read.ok().filter(|count| *count == 1).and_then(|_| Order::of_letter(letter[0]));
-    match order {
-        Some(Order::Abort) => std::process::abort(),
-        Some(Order::Exit) => std::process::exit(7),
-        Some(Order::PanicInWorker) => panic!("ordered to"),
-        Some(order) => order,
-        None => std::process::exit(9),
+    let mut line = Vec::new();
+    let read = io::stdin().lock().read_until(b'\n', &mut line);
+    let told = read.and_then(|_| Order::of_line(&line)).and_then(|(order, aim)| {
+        // What is not met in time is not met by this death.
+        let _met = aim.map(|aim| aim.wait()).transpose()?;
+        Ok(order)
+    });
+    match told {
+        Ok(Order::Abort) => std::process::abort(),
+        Ok(Order::Exit) => std::process::exit(7),
+        Ok(Order::PanicInWorker) => panic!("ordered to"),
+        Ok(order) => order,
+        Err(_untold) => std::process::exit(9),
     }
 }
 

@@ -7,7 +7,7 @@ use radiosonde_events::recover::{RecoveryReport, recover_directory};
 use radiosonde_record::recovery::Recovered;
 
 use crate::life::{Ended, Life, Scene};
-use crate::plan::Plan;
+use crate::plan::{Phase, Plan};
 
 /// What the two lanes agree on.
 #[derive(Debug)]
@@ -50,18 +50,26 @@ pub(crate) fn run(scene: &Scene, pair: &Pair, plans: Vec<Plan>) -> Course {
 }
 
 fn live(scene: &Scene, pair: &Pair, plan: Plan) -> Result<Ended, String> {
-    let mut life = {
-        let _nobody_looks = pair.starts.write().unwrap_or_else(PoisonError::into_inner);
-        Life::start(scene, plan)?
-    };
+    let aims = plan.moment.write.is_some();
+    // A recovery is over in no time: whoever is to die at its first write is watched from the start
+    // on. When both are to start at once, chance decides.
+    let at_once = aims && plan.moment.phase == Phase::Recovering && !plan.together;
+    let watch = || pair.watch.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut watching = at_once.then(watch);
+    let nobody_looks = pair.starts.write().unwrap_or_else(PoisonError::into_inner);
+    let mut life = Life::start(scene, plan)?;
+    let nobody_else = at_once.then_some(nobody_looks);
     life.wait()?;
-    let watching = life.plan.moment.write.map(|_| pair.watch.lock());
-    life.watch()?;
-    let nobody_starts = pair.starts.read().unwrap_or_else(PoisonError::into_inner);
+    if aims && watching.is_none() {
+        watching = Some(watch());
+    }
+    // Before the write is waited for: it would be over when we had waited for this.
+    let read = || pair.starts.read().unwrap_or_else(PoisonError::into_inner);
+    let nobody_starts = nobody_else.is_none().then(read);
     life.die()?;
     drop(watching);
     let ended = life.examine();
-    drop(nobody_starts);
+    drop((nobody_starts, nobody_else));
     ended
 }
 

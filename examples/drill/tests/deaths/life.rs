@@ -1,6 +1,5 @@
 //! One process: started, watched, brought to its end, and looked at afterwards.
 
-use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 use drill::acks::{self, Reached};
 use drill::books::{self, Signal};
 use drill::order::Order;
+use drill::watch::{Aim, WITHIN};
 use radiosonde_record::recovery::{Left, look};
 use rustix::process::{Pid, Signal as UnixSignal, kill_process};
 
@@ -18,10 +18,6 @@ use crate::plan::{Death, Phase, Plan, Watched};
 
 /// How long a process may take for anything before the proof gives up on it.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a file may stay as it is before the process dies all the same.
-const WRITE_WITHIN: Duration = Duration::from_secs(2);
-/// Between two looks at a file: a change seen after so long is one that has just begun.
-const FRESH: Duration = Duration::from_micros(20);
 
 /// A directory under proof, and what the proof keeps beside it.
 #[derive(Clone, Debug)]
@@ -82,19 +78,27 @@ impl<'a> Life<'a> {
         Ok(())
     }
 
-    /// Waits for the write, when that is the moment.
-    pub(crate) fn watch(&mut self) -> Result<(), String> {
-        let (Some(write), Some(place)) = (self.plan.moment.write, self.place()) else {
-            return Ok(());
-        };
-        let watched = wait_for_write(&self.scene.telemetry, &place, write.file);
-        watched.map_err(|error| format!("{}: its files: {error}", self.plan.service))?;
-        let written = Instant::now();
-        // A pause of the scheduler would take longer than the write.
-        while written.elapsed() < write.after {
-            std::hint::spin_loop();
+    /// What is to be in the middle of a write, when that is the moment.
+    fn aim(&self) -> Option<Aim> {
+        let (write, place) = (self.plan.moment.write?, self.place()?);
+        let root = &self.scene.telemetry;
+        let deadline = Instant::now() + WITHIN;
+        let mut stages = vec![place.path.join("stage")];
+        if !write.asks {
+            stages.clear();
+        } else if self.plan.moment.phase == Phase::Recovering {
+            stages.extend(directory::others(&place).iter().map(|path| path.join("stage")));
         }
-        Ok(())
+        let day_file = match write.file {
+            Watched::Stage => None,
+            Watched::DayFile(kind) => loop {
+                match directory::day_file(root, place.slot, kind) {
+                    None if Instant::now() < deadline => std::thread::yield_now(),
+                    found => break Some(found?),
+                }
+            },
+        };
+        Some(Aim { stages, day_file, after: write.after })
     }
 
     fn place(&self) -> Option<Place> {
@@ -132,16 +136,19 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Brings about the planned death.
+    /// Brings about the planned death, at the write it is to fall into.
     pub(crate) fn die(&mut self) -> Result<(), String> {
         self.end(self.plan.death.order())
     }
 
     /// Brings about this end, or that by the planned signal.
     pub(crate) fn end(&mut self, order: Option<Order>) -> Result<(), String> {
+        let aim = self.aim();
         let told = match order {
-            Some(order) => self.tell(order),
-            None => self.signal(),
+            // Whoever ends itself waits for the moment itself: being told takes too long.
+            Some(order) => self.tell(order, aim.as_ref()),
+            // What is not met in time is not met by this death.
+            None => aim.map_or(Ok(false), |aim| aim.wait()).and_then(|_met| self.signal()),
         };
         self.order = order;
         let service = self.plan.service.clone();
@@ -153,9 +160,9 @@ impl<'a> Life<'a> {
         Err(format!("{service}: {:?} was ordered, not {status}", self.plan.death))
     }
 
-    fn tell(&mut self, order: Order) -> io::Result<()> {
+    fn tell(&mut self, order: Order, aim: Option<&Aim>) -> io::Result<()> {
         let stdin = self.child.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
-        stdin.write_all(&[order.letter()])
+        stdin.write_all(&order.line(aim))
     }
 
     fn signal(&mut self) -> io::Result<()> {
@@ -222,35 +229,4 @@ fn is_as_ordered(status: ExitStatus, order: Option<Order>, death: Death) -> bool
         (None, Death::Kill) => status.signal() == Some(UnixSignal::KILL.as_raw()),
         (None, _) => status.signal() == Some(UnixSignal::TERM.as_raw()),
     }
-}
-
-/// Waits until a file is written to, without a pause between the looks: the write of a batch takes
-/// a fraction of a millisecond. A day file that is another one after midnight is waited for in
-/// vain, but not for long.
-fn wait_for_write(root: &Path, place: &Place, file: Watched) -> io::Result<()> {
-    let deadline = Instant::now() + WRITE_WITHIN;
-    let path = loop {
-        let found = match file {
-            Watched::Stage => Some(place.path.join("stage")).filter(|path| path.exists()),
-            Watched::DayFile(kind) => directory::day_file(root, place.slot, kind),
-        };
-        match found {
-            Some(path) => break path,
-            None if Instant::now() > deadline => return Ok(()),
-            None => std::thread::yield_now(),
-        }
-    };
-    let file = fs::File::open(path)?;
-    // The length, and for the stage, which has its length from the beginning, the time.
-    let state = || file.metadata().map(|metadata| (metadata.len(), metadata.modified().ok()));
-    let mut before = (Instant::now(), state()?);
-    while before.0 < deadline {
-        let now = (Instant::now(), state()?);
-        // A change that happened while the scheduler had us wait is over by now.
-        if now.1 != before.1 && now.0.duration_since(before.0) < FRESH {
-            return Ok(());
-        }
-        before = now;
-    }
-    Ok(())
 }

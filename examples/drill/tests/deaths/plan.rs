@@ -82,8 +82,12 @@ pub(crate) enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Write {
     pub(crate) file: Watched,
-    /// So long after the file was seen to change.
+    /// So long after the file was seen to change, when the batch is not in its files by then:
+    /// otherwise in the next one.
     pub(crate) after: Duration,
+    /// Whether the stage is asked if a batch is on its way. Otherwise the file alone tells, which
+    /// misses more, and does not depend on what is under proof.
+    pub(crate) asks: bool,
 }
 
 /// What is watched for a write.
@@ -153,9 +157,10 @@ impl Write {
             _ => Watched::DayFile(Kind::Metric),
         };
         let limit = if file == Watched::Stage { STAGE_MAX } else { DAY_FILE_MAX };
-        // At once, for every other one, hits the first of its pages.
-        let after = if random.below(2) == 0 { Duration::ZERO } else { random.duration(limit) };
-        Self { file, after }
+        // At once, for two in three, hits the first of its pages.
+        let after = if random.below(3) != 0 { Duration::ZERO } else { random.duration(limit) };
+        let asks = file == Watched::Stage || random.below(6) != 0;
+        Self { file, after, asks }
     }
 }
 
@@ -164,7 +169,7 @@ const RECOVERING_MAX: Duration = Duration::from_millis(20);
 /// About what it takes to write a batch to its stage, and to begin with its files.
 const STAGE_MAX: Duration = Duration::from_micros(300);
 /// About what it takes to write it to one file, and to begin with the next.
-const DAY_FILE_MAX: Duration = Duration::from_micros(150);
+const DAY_FILE_MAX: Duration = Duration::from_micros(100);
 /// Some tens of batches.
 const LOAD_MAX: Duration = Duration::from_millis(120);
 

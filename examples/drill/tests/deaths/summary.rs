@@ -26,8 +26,10 @@ pub(crate) struct Summary {
     early: usize,
     /// Deaths while earlier remains were not yet recovered, or not yet removed.
     in_recovery: usize,
-    /// Deaths at the moment a file was written to, but for those that end the write first.
-    at_a_write: usize,
+    /// Deaths at the moment a batch was written, by kind, but for those that end the write first.
+    at_a_write: BTreeMap<Death, Share>,
+    /// Of these, deaths soon after the start, at the first write or one that follows.
+    at_an_early_write: Share,
     /// Batches that were then on their way, and those at any other death.
     at_a_write_batches: Batches,
     other_batches: Batches,
@@ -46,6 +48,43 @@ pub(crate) struct Summary {
     torn: u64,
     books: usize,
     unseen: usize,
+}
+
+/// Deaths meant for the middle of a write, and what they have met.
+#[derive(Clone, Copy, Debug, Default)]
+struct Share {
+    deaths: usize,
+    /// A batch was on its way.
+    met: usize,
+    /// Its files have a part of it, and not all.
+    torn: usize,
+    /// And one of them a part of its lines.
+    within: usize,
+}
+
+impl Share {
+    fn of(batches: &Batches) -> Self {
+        let Batches { all, not_begun, torn, written, .. } = *batches;
+        let met = |count: usize| usize::from(count > 0);
+        Self { deaths: 1, met: met(all), torn: met(all - not_begun - written), within: met(torn) }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.deaths += other.deaths;
+        self.met += other.met;
+        self.torn += other.torn;
+        self.within += other.within;
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { deaths, met, torn, within } = self;
+        let percent = |part: usize| 100 * part / deaths.max(&1);
+        write!(f, "{deaths}: {met} met a batch ({} %), ", percent(*met))?;
+        write!(f, "{torn} tore it ({} %), ", percent(*torn))?;
+        write!(f, "{within} of them within a file ({} %)", percent(*within))
+    }
 }
 
 /// Batches that were on their way at a death, by how far they had come.
@@ -102,6 +141,10 @@ impl Summary {
         }
         for death in Death::ALL.into_iter().filter(|death| !self.by_death.contains_key(death)) {
             missed.push(format!("nobody died by {}", death.name()));
+        }
+        let at_a_write = self.all_at_a_write();
+        if 2 * at_a_write.torn < at_a_write.deaths {
+            missed.push(format!("less than half of the deaths at a write tore it: {at_a_write}"));
         }
         let Batches { torn, between, .. } = self.at_a_write_batches;
         if torn < deaths / 10 || between < deaths / 20 {
@@ -161,6 +204,12 @@ impl Summary {
 }
 
 impl Summary {
+    fn all_at_a_write(&self) -> Share {
+        let mut all = Share::default();
+        self.at_a_write.values().for_each(|share| all.add(*share));
+        all
+    }
+
     /// How it died, and where its batch was.
     fn count(&mut self, ended: &Ended) {
         if ended.order == Some(Order::Return) {
@@ -172,13 +221,30 @@ impl Summary {
         self.in_recovery += usize::from(!ended.inherited.is_empty());
         ended.inherited.iter().for_each(|left| self.inherited.add(left));
         let at_a_write = write.is_some() && ended.plan.death != Death::PanicInMain;
-        self.at_a_write += usize::from(at_a_write);
+        if at_a_write {
+            let mut batches = Batches::default();
+            // The first batch a process writes is one that was inherited; which of those a file
+            // holds a part of is being completed by the time that file grows.
+            let early = phase == Phase::Recovering;
+            let begun = ended.inherited.iter().filter(|left| early && is_begun(left));
+            ended.left.iter().chain(begun).for_each(|left| batches.add(left));
+            let share = Share::of(&batches);
+            self.at_a_write.entry(ended.plan.death).or_default().add(share);
+            if early {
+                self.at_an_early_write.add(share);
+            }
+        }
         let Some(left) = &ended.left else { return };
         let batches =
             if at_a_write { &mut self.at_a_write_batches } else { &mut self.other_batches };
         batches.add(left);
         self.pending += usize::from(left.pending_bytes > 0);
     }
+}
+
+/// Whether the files have some of a batch that was on its way.
+fn is_begun(left: &Left) -> bool {
+    left.batch.iter().flatten().any(|file| file.written > 0)
 }
 
 /// The report of a recovery tells what was found after the death. When nothing was left to bring
@@ -206,7 +272,12 @@ impl fmt::Display for Summary {
             ("soon after the start", self.early.to_string()),
             ("remains not recovered", self.in_recovery.to_string()),
             ("  a batch of theirs", self.inherited.to_string()),
-            ("at a write", self.at_a_write.to_string()),
+            ("at a write", self.all_at_a_write().to_string()),
+        ];
+        let by_kind = self.at_a_write.iter();
+        let by_kind = by_kind.map(|(death, share)| (death.name(), share.to_string()));
+        let more = [
+            ("  soon after the start", self.at_an_early_write.to_string()),
             ("  a batch under way", self.at_a_write_batches.to_string()),
             ("  at other deaths", self.other_batches.to_string()),
             ("records in rings", self.pending.to_string()),
@@ -221,6 +292,43 @@ impl fmt::Display for Summary {
             ("books that add up", self.books.to_string()),
             ("rings gone before a look", self.unseen.to_string()),
         ];
-        rows.iter().try_for_each(|(what, value)| write!(f, "\n{what:<26}{value}"))
+        let by_kind = by_kind.map(|(name, share)| (format!("  {name}"), share));
+        let owned = |(what, value): (&str, String)| (what.to_owned(), value);
+        let mut rows =
+            rows.into_iter().map(owned).chain(by_kind).chain(more.into_iter().map(owned));
+        rows.try_for_each(|(what, value)| write!(f, "\n{what:<26}{value}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_that_tears_less_than_half_of_its_batches_has_missed() {
+        for (torn, missed) in [(249, 1), (250, 0)] {
+            let share = Share { deaths: 500, met: 500, torn, within: torn };
+            let many = || Batches { all: 500, torn: 250, between: 250, ..Batches::default() };
+            let summary = Summary {
+                by_death: Death::ALL.into_iter().map(|death| (death, 100)).collect(),
+                at_a_write: BTreeMap::from([(Death::Kill, share)]),
+                at_a_write_batches: many(),
+                inherited: many(),
+                ..Summary::default()
+            };
+            assert_eq!(summary.missed().len(), missed, "{:?}", summary.missed());
+        }
+    }
+
+    #[test]
+    fn a_batch_that_has_not_begun_or_is_all_there_is_not_torn() {
+        let none = Batches::default();
+        let not_begun = Batches { all: 1, not_begun: 1, ..Batches::default() };
+        let between = Batches { all: 1, between: 1, ..Batches::default() };
+        let within = Batches { all: 1, torn: 1, ..Batches::default() };
+        let written = Batches { all: 1, written: 1, ..Batches::default() };
+        let mut sum = Share::default();
+        [none, not_begun, between, within, written].iter().for_each(|one| sum.add(Share::of(one)));
+        assert_eq!((sum.deaths, sum.met, sum.torn, sum.within), (5, 4, 2, 1));
     }
 }
