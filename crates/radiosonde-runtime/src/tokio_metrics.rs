@@ -9,7 +9,7 @@ pub(crate) use watched::Runtimes;
 /// Without the feature there is nothing to watch.
 #[cfg(not(feature = "tokio"))]
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Runtimes;
+pub(crate) struct Runtimes {}
 
 #[cfg(not(feature = "tokio"))]
 impl Runtimes {
