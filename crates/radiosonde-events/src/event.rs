@@ -86,8 +86,8 @@ macro_rules! __event {
     };
     (@options $n:tt $l:tt $t:tt $s:tt $r:tt level: $($rest:tt)*) => {
         compile_error!(
-            "`level:` takes one of the words trace, debug, info, warning, error and critical; for \
-             a level that is known at run time only there is log_event"
+            "`level:` takes one of the words trace, debug, info, warn (or warning), error and \
+             critical; for a level that is known at run time only there is log_event"
         )
     };
     (@options $n:tt $l:tt $t:tt $s:tt $r:tt target: $target:expr $(, $($rest:tt)*)?) => {
@@ -199,14 +199,18 @@ macro_rules! __event {
             });
         if $crate::__private::is_enabled(&__RADIOSONDE_SITE, || $crate::__event!(@rate $r)) {
             match &$crate::__event!(@list $($v,)*) {
-                fields => if const { $crate::__private::constant_message($m).is_some() } {
-                    $crate::__private::emit(&__RADIOSONDE_SITE, fields, ::core::option::Option::None);
-                } else {
-                    $crate::__private::emit(
-                        &__RADIOSONDE_SITE, fields,
-                        ::core::option::Option::Some(&format_args!($m $($a)*)),
-                    );
-                },
+                __radiosonde_fields => {
+                    if const { $crate::__private::constant_message($m).is_some() } {
+                        $crate::__private::emit(
+                            &__RADIOSONDE_SITE, __radiosonde_fields, ::core::option::Option::None,
+                        );
+                    } else {
+                        $crate::__private::emit(
+                            &__RADIOSONDE_SITE, __radiosonde_fields,
+                            ::core::option::Option::Some(&format_args!($m $($a)*)),
+                        );
+                    }
+                }
             }
         }
     }};
@@ -234,7 +238,7 @@ macro_rules! __event {
     (@level $other:ident) => {
         compile_error!(concat!(
             "unknown level `", stringify!($other),
-            "`; use trace, debug, info, warning, error or critical"
+            "`; use trace, debug, info, warn (or warning), error or critical"
         ))
     };
 }

@@ -225,3 +225,16 @@ fn warn_is_the_level_warning_as_for_tracing() {
     let levels: Vec<_> = lines.iter().map(|line| &line["level"]).collect();
     assert_eq!(levels, ["warning", "warning"]);
 }
+
+#[test]
+fn what_the_caller_calls_its_own_things_changes_nothing() {
+    #[allow(non_upper_case_globals, reason = "as a column of a table is called in some crates")]
+    static fields: &str = "mine";
+    let journal = journal(filter("info"));
+    let lines = lines(&journal, || {
+        let (site, message, list) = (1, 2, 3);
+        event!("named", fields, site, message, list, "{fields} {}", fields.len());
+    });
+    assert_eq!(lines[0]["msg"], "mine 4");
+    assert_eq!(lines[0]["meta"], json!({"fields": "mine", "site": 1, "message": 2, "list": 3}));
+}

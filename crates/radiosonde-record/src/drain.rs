@@ -4,14 +4,15 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::batch::{BATCH_BYTES, Batch, Sink};
 use crate::control::Notice;
 use crate::descriptor::Descriptor;
 use crate::files::Unsynced;
+use crate::horizon::{Held, Horizon};
 use crate::journal::Journal;
-use crate::lanes::{self, Horizon, Lane};
+use crate::lanes::{self, Lane};
 use crate::ring::{self, Calibration, Consumer, Source as _};
 use crate::site_cache::SiteCache;
 use crate::slot::Lease;
@@ -37,6 +38,7 @@ pub struct Drain {
     misplaced: Option<String>,
     lanes: Vec<Lane<Consumer>>,
     batch: Batch,
+    held: Held,
     sites: SiteCache<Find>,
     notify: Box<dyn Fn(Notice) + Send>,
     blocked: bool,
@@ -76,6 +78,7 @@ impl Drain {
             misplaced: None,
             lanes: Vec::new(),
             batch,
+            held: Held::default(),
             sites: SiteCache::new(find(journal)),
             notify,
             blocked: false,
@@ -122,7 +125,7 @@ impl Drain {
                 (true, _) => BLOCKED_PAUSE,
                 // There is more where that came from; orders and new rings are seen in between.
                 (false, BUSY_BYTES..) => continue,
-                (false, 0) => (pause * 2).min(POLL_MAX),
+                (false, 0) if !self.held.is_any() => (pause * 2).min(POLL_MAX),
                 (false, _) => POLL_MIN,
             };
             std::thread::park_timeout(pause);
@@ -149,18 +152,23 @@ impl Drain {
         let _ = catch_unwind(AssertUnwindSafe(|| (self.notify)(notice)));
     }
 
-    /// One look at the rings, without a pause afterwards.
+    /// One look at the rings, without a pause afterwards. What was recorded within the last moments
+    /// waits for the next, unless somebody waits for a flush.
     pub fn turn(&mut self) -> Turn {
         let control = Arc::clone(self.journal.control());
         let orders = control.orders();
         self.calibration.tick();
+        let (began, now_ns) = (Instant::now(), thread::now_ns());
         self.adopt_lanes();
         let goal: Vec<u64> = self.lanes.iter_mut().map(|lane| lane.source.head()).collect();
-        let is_awaited = orders.flush || orders.stop;
-        let horizon = if is_awaited { Horizon::NONE } else { Horizon::at(thread::now_ns()) };
-        let mut bytes = self.pass(horizon);
+        let horizon = match (orders.stop, orders.flush) {
+            (true, _) => Horizon::NONE,
+            (false, true) => self.held.bound(Horizon::awaited(thread::now_ns()), began),
+            (false, false) => self.held.bound(Horizon::at(now_ns), began),
+        };
+        let mut bytes = self.pass(horizon, began);
         while orders.flush && bytes > 0 && !self.has_reached(&goal) {
-            bytes = self.pass(horizon);
+            bytes = self.pass(horizon, began);
         }
         if orders.flush && self.has_reached(&goal) {
             control.complete(orders.ticket);
@@ -180,7 +188,7 @@ impl Drain {
     }
 
     /// One batch. The bytes that were moved.
-    fn pass(&mut self, horizon: Horizon) -> usize {
+    fn pass(&mut self, horizon: Horizon, began: Instant) -> usize {
         if self.writer.as_ref().is_some_and(|(_, writer)| writer.is_blocked()) {
             if let Err(error) = self.renew() {
                 self.block(error);
@@ -191,7 +199,7 @@ impl Drain {
             }
         }
         if self.batch.len() == 0 {
-            self.fill(horizon);
+            self.fill(horizon, began);
         }
         let bytes = self.batch.len();
         if bytes == 0 {
@@ -214,10 +222,12 @@ impl Drain {
         if self.finish() { bytes } else { 0 }
     }
 
-    fn fill(&mut self, horizon: Horizon) {
+    fn fill(&mut self, horizon: Horizon, began: Instant) {
         let (lanes, sink) = (&mut self.lanes, self.sink.as_mut());
         let (batch, sites) = (&mut self.batch, &mut self.sites);
-        let refused = lanes::fill(lanes, sink, batch, BATCH_BYTES, sites, horizon);
+        let left = lanes::fill(lanes, sink, batch, BATCH_BYTES, sites, horizon);
+        self.held.look(left.held_ns, began);
+        let refused = left.refused;
         for kind in &refused.records {
             self.journal.count_rejected(*kind);
         }

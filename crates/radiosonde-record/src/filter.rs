@@ -20,9 +20,9 @@ static LOWEST: AtomicU8 = AtomicU8::new(u8::MAX);
 /// Numbers of filters, for what call sites keep of them. 0 is no filter.
 static NEXT_NUMBER: AtomicU32 = AtomicU32::new(1);
 
-/// What call sites keep that the filter of the process said yes to; an odd number, which none keeps,
-/// before there is one, and where it limits levels.
-static SETTLED: AtomicU32 = AtomicU32::new(1);
+/// What call sites keep that the filter of the process said yes to. Before there is one, and where it
+/// limits levels, what none keeps: the number no filter gets.
+static SETTLED: AtomicU32 = AtomicU32::new(u32::MAX);
 
 /// Whether any filter of this process lets this level through. Without a filter there is no
 /// journal either, and nothing is heard.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use crate::batch::{BATCH_BYTES, Batch, Sink};
 use crate::descriptor::Descriptor;
 use crate::format::{self, Buffer, Builder, Site, Stamp};
-use crate::lanes::{self, Horizon, Lane};
+use crate::horizon::Horizon;
+use crate::lanes::{self, Lane};
 use crate::level::{Kind, Level};
 use crate::plain::{self, FieldList, Plain};
 use crate::ring::image::Image;
@@ -124,8 +125,9 @@ pub fn ring(
     let find = |id| Arc::new(region::lookup(callsites, id).unwrap_or_default());
     let mut sites = SiteCache::new(find);
     loop {
-        let refused =
+        let left =
             lanes::fill(&mut lanes, sink, &mut batch, BATCH_BYTES, &mut sites, Horizon::NONE);
+        let refused = left.refused;
         replayed.refused += refused.records.len();
         replayed.lost_bytes += refused.bytes;
         if batch.len() == 0 {

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use crate::batch::{Batch, Sink};
 use crate::format::Record;
+use crate::horizon::Horizon;
 use crate::level::Kind;
 use crate::ring::Source;
 use crate::site_cache::Describe;
@@ -58,31 +59,12 @@ pub(crate) struct Refused {
     pub(crate) bytes: u64,
 }
 
-/// Up to when a look takes records. One ring is looked at after the other: of a thread that goes on
-/// in a larger ring in between, the second ring's records would come before the last of the first.
-/// What is younger than the look waits for the next one.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Horizon(Option<u64>);
-
-/// What the clocks of two threads may disagree by, and a call may take from its clock to its ring.
-const UNSETTLED_NS: u64 = 20_000;
-/// A record further ahead was made before the wall clock was set back, and does not wait for it.
-const AHEAD_MAX_NS: u64 = 1_000_000_000;
-
-impl Horizon {
-    /// Whatever is there: nobody records any more, or somebody waits for it.
-    pub(crate) const NONE: Self = Self(None);
-
-    /// A look that begins now.
-    pub(crate) fn at(now_ns: u64) -> Self {
-        Self(Some(now_ns.saturating_sub(UNSETTLED_NS)))
-    }
-
-    fn is_past(self, time_ns: u64) -> bool {
-        self.0.is_some_and(|horizon| {
-            (horizon..horizon.saturating_add(AHEAD_MAX_NS)).contains(&time_ns)
-        })
-    }
+/// What a look did not take.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Left {
+    pub(crate) refused: Refused,
+    /// The time of the oldest record that was younger than the look.
+    pub(crate) held_ns: Option<u64>,
 }
 
 /// Fills the batch from the lanes, oldest record first, until it has `limit` bytes or there is
@@ -94,8 +76,9 @@ pub(crate) fn fill<S: Source>(
     limit: usize,
     sites: &mut impl Describe,
     horizon: Horizon,
-) -> Refused {
+) -> Left {
     let mut refused = Refused::default();
+    let mut held_ns: Option<u64> = None;
     batch.clear();
     sink.begin(SystemTime::now());
     let mut active = Vec::new();
@@ -110,7 +93,8 @@ pub(crate) fn fill<S: Source>(
         let until = active.peek().map_or(u64::MAX, |Reverse((next_ns, _))| *next_ns);
         let lane = &mut lanes[at];
         while let Some(next_ns) = peek(lane, &mut refused) {
-            if horizon.is_past(next_ns) {
+            if !horizon.reaches(next_ns) {
+                held_ns = Some(held_ns.map_or(next_ns, |held| held.min(next_ns)));
                 break;
             }
             if next_ns > until {
@@ -118,12 +102,12 @@ pub(crate) fn fill<S: Source>(
                 break;
             }
             if batch.len() >= limit {
-                return refused;
+                return Left { refused, held_ns };
             }
             encode(lane, sink, batch, sites, &mut refused);
         }
     }
-    refused
+    Left { refused, held_ns }
 }
 
 /// The time of the lane's next record; `None` when there is none now.
@@ -260,36 +244,32 @@ mod tests {
         assert!(producer.push(length, Kind::Event, level, false, fill).is_ok());
     }
 
-    fn look(lanes: &mut [Lane<Consumer>], horizon: Horizon) -> String {
+    fn look(lanes: &mut [Lane<Consumer>], horizon: Horizon) -> (String, Option<u64>) {
         let mut sites = SiteCache::new(|_| Arc::new(Descriptor::default()));
         let mut batch = Batch::default();
-        let refused = fill(lanes, &mut Messages, &mut batch, 4096, &mut sites, horizon);
-        assert_eq!(refused, Refused::default());
-        String::from_utf8(batch.bytes(Kind::Event).to_vec()).unwrap()
+        let left = fill(lanes, &mut Messages, &mut batch, 4096, &mut sites, horizon);
+        assert_eq!(left.refused, Refused::default());
+        (String::from_utf8(batch.bytes(Kind::Event).to_vec()).unwrap(), left.held_ns)
     }
 
     #[test]
     fn what_is_younger_than_the_look_waits_for_what_may_come_before_it() {
         const SECOND: u64 = 1_000_000_000;
+        let taken = |text: &str, held_ns| (text.to_owned(), held_ns);
         let ((mut first, lane), (mut second, other)) = (ring(1), ring(2));
         let mut lanes = [lane, other];
         push(&mut first, SECOND, "a");
         // Of a thread whose last record in its first ring this look did not see.
         push(&mut second, SECOND + 40_000, "d");
-        assert_eq!(look(&mut lanes, Horizon::at(SECOND + 30_000)), "a");
+        let found = look(&mut lanes, Horizon::at(SECOND + 30_000));
+        assert_eq!(found, taken("a", Some(SECOND + 40_000)));
         push(&mut first, SECOND + 20_000, "b");
         push(&mut first, SECOND + 30_000, "c");
-        assert_eq!(look(&mut lanes, Horizon::at(SECOND + 30_000)), "");
-        assert_eq!(look(&mut lanes, Horizon::at(2 * SECOND)), "bcd");
+        let found = look(&mut lanes, Horizon::at(SECOND + 30_000));
+        assert_eq!(found, taken("", Some(SECOND + 20_000)));
+        assert_eq!(look(&mut lanes, Horizon::at(2 * SECOND)), taken("bcd", None));
         push(&mut first, 3 * SECOND, "e");
-        assert_eq!(look(&mut lanes, Horizon::at(3 * SECOND)), "");
-        assert_eq!(look(&mut lanes, Horizon::NONE), "e");
-    }
-
-    #[test]
-    fn a_clock_that_was_set_back_keeps_nothing_waiting() {
-        let (mut producer, lane) = ring(1);
-        push(&mut producer, 7_200_000_000_000, "hours ahead");
-        assert_eq!(look(&mut [lane], Horizon::at(1)), "hours ahead");
+        assert_eq!(look(&mut lanes, Horizon::at(3 * SECOND)), taken("", Some(3 * SECOND)));
+        assert_eq!(look(&mut lanes, Horizon::NONE), taken("e", None));
     }
 }

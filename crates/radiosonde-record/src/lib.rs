@@ -64,6 +64,7 @@ mod filter;
 mod format;
 #[doc(hidden)]
 pub mod fuzzing;
+mod horizon;
 mod journal;
 mod lanes;
 mod level;

@@ -14,7 +14,8 @@ use rustix::fs::OFlags;
 use crate::batch::{Batch, Sink};
 use crate::descriptor::Descriptor;
 use crate::files::Unsynced;
-use crate::lanes::{self, Horizon, Lane};
+use crate::horizon::Horizon;
+use crate::lanes::{self, Lane};
 use crate::level::{DropReason, Kind, Level};
 use crate::place::{self, Place};
 use crate::ring::image::Image;
@@ -256,7 +257,7 @@ fn replay(
         let place = lanes.iter().fold(0, |sum: u64, lane| sum.wrapping_add(lane.encoded));
         let limit = poison.batch_bytes(place);
         let fill = || lanes::fill(&mut lanes, sink, &mut batch, limit, &mut sites, Horizon::NONE);
-        let refused = poison.encode(place, fill)?;
+        let refused = poison.encode(place, fill)?.refused;
         recovered.rejected += refused.records.len() as u64;
         recovered.lost_bytes += refused.bytes;
         if batch.len() == 0 {

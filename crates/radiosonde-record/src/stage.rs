@@ -13,13 +13,14 @@
 //! Its owner has the file mapped, allocated and touched as rings are, and encodes lines where they
 //! are staged: making a batch ready is writing its heads, then the header, and with Release the
 //! state, last. A batch whose files have changed while it waited is made ready again under the other
-//! header before the first is freed: at any moment one of them holds. Lines that do not fit are written to the file behind the mapping, which is the same
-//! page cache. Who recovers a dead owner's stage reads and writes the file and maps nothing.
+//! header before the first is freed: at any moment one of them holds. Lines that do not fit are
+//! written to the file behind the mapping, which is the same page cache. Who recovers a dead
+//! owner's stage reads and writes the file and maps nothing.
 //!
 //! # Recovery
 //! The ready header with the larger key counts. One that is free, or whose checksums do not match,
-//! was never ready: the tails of the rings
-//! have not moved, and the stage is ignored. The checksums of heads and lines are for power cuts.
+//! was never ready: the tails of the rings have not moved, and the stage is ignored. The checksums
+//! of heads and lines are for power cuts.
 
 use std::fs::{File, OpenOptions};
 use std::io;

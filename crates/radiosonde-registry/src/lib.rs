@@ -54,6 +54,4 @@ pub use model::{
     MetricSpec, MetricType, OtelNames, Owner, Registry, Source, Status, UnknownMetricType,
     Variance,
 };
-#[doc(hidden)]
-pub use names::closest;
 pub use source::RegistrySource;

@@ -12,9 +12,8 @@ pub(crate) fn is_label_name(name: &str) -> bool {
     is_metric_name(name) && !name.contains(':')
 }
 
-/// The candidate that was probably meant: a third of it may be wrong, but never all of it. Public
-/// for radiosonde's own crates.
-pub fn closest<'c>(
+/// The candidate that was probably meant: a third of it may be wrong, but never all of it.
+pub(crate) fn closest<'c>(
     written: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {

@@ -10,7 +10,8 @@ use serde::Serialize;
 use crate::problem::Problem;
 use crate::suppressed::grouped;
 
-/// What telemetry did so far. The same numbers stand on `/report` and `/metrics`.
+/// What telemetry did so far. The same numbers stand on `/report`, and on `/metrics`
+/// all but those by level.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Report {

@@ -79,34 +79,41 @@ pub(crate) fn run(options: &Options) -> bool {
 
 /// Runs tests that must be there: a proof must not pass by being misnamed.
 fn some_pass(command: &mut Command) -> bool {
-    let mut tally = Tally::default();
+    some_pass_in(command, &mut Tally::default())
+}
+
+/// The same, added to what was counted before.
+fn some_pass_in(command: &mut Command, tally: &mut Tally) -> bool {
+    let before = tally.passed;
     let outcome = watch(command.env("RUST_BACKTRACE", "0"), |line| tally.see(line));
-    if outcome.ok && tally.passed == 0 {
+    if outcome.ok && tally.passed == before {
         eprintln!("no test ran: nothing is proved");
     }
-    outcome.ok && tally.passed > 0
+    outcome.ok && tally.passed > before
 }
 
 /// How often the models interrupt a thread at a bad moment: one more than by themselves.
 const PREEMPTIONS: &str = "4";
 
 fn loom(_: &Options, run: &mut Run) {
-    run.step("models of radiosonde-record", || models(PREEMPTIONS, &["--release"]));
+    run.step("models of radiosonde-record", || {
+        models(PREEMPTIONS, &["--release"], &mut Tally::default())
+    });
 }
 
 /// The models in their short form, for every change: one that is not run is soon of something else.
-pub(crate) fn short_loom() -> bool {
+pub(crate) fn short_loom(tally: &mut Tally) -> bool {
     // The fewest with which each model sees what it is about.
-    models("2", &[])
+    models("2", &[], tally)
 }
 
-fn models(preemptions: &str, profile: &[&str]) -> bool {
+fn models(preemptions: &str, profile: &[&str], tally: &mut Tally) -> bool {
     // Other flags mean other builds of everything: not in the place of the ordinary ones.
     let target = target_folder().join("loom");
     let mut command = cargo(&["test", colour()]);
     command.args(profile).args(["-p", "radiosonde-record", "--lib", "ring::model"]);
     command.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", target);
-    some_pass(command.env("LOOM_MAX_PREEMPTIONS", preemptions))
+    some_pass_in(command.env("LOOM_MAX_PREEMPTIONS", preemptions), tally)
 }
 
 /// Of each run: its title, flags of Miri beside the common ones, and arguments of `cargo test`.

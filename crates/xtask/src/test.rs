@@ -27,7 +27,7 @@ pub(crate) fn run(options: &Options) -> bool {
         command.env("RUST_BACKTRACE", "0");
         watch(&mut command, |line| tally.see(line)).ok
     });
-    run.step("models of the rings, short form", checkers::short_loom);
+    run.step("models of the rings, short form", || checkers::short_loom(&mut tally));
     let ok = run.close();
     if !options.without.is_empty() {
         println!("not run: what needs {}", options.without.join(", "));

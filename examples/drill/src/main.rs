@@ -108,7 +108,10 @@ fn obey() -> Order {
         Ok(Order::Exit) => std::process::exit(7),
         Ok(Order::PanicInWorker) => panic!("ordered to"),
         Ok(order) => order,
-        Err(_untold) => std::process::exit(9),
+        Err(untold) => {
+            eprintln!("drill: no order, or nothing to wait for: {untold}");
+            std::process::exit(9)
+        }
     }
 }
 

@@ -67,7 +67,7 @@ impl Watch {
         let before = self.length()?;
         // A batch can be on its way for ever, for instance that of somebody whose slot is not ours.
         while self.is_under_way()? && Instant::now() < deadline {
-            if self.day_file.is_none() || self.length()? != before {
+            if self.day_file.is_none() || self.length()? > before {
                 return Ok(true);
             }
         }

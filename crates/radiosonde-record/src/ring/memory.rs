@@ -41,7 +41,7 @@ pub(crate) trait Words {
     /// The range is in bounds, and nobody writes it during the call.
     unsafe fn view<R>(&self, at: usize, len: usize, f: impl FnOnce(&[u8]) -> R) -> R;
 
-    /// Has the processor fetch as many bytes as most records have; beyond the end does nothing.
+    /// Has the processor fetch as many bytes from a place on as most records have.
     fn prefetch(&self, _at: usize) {}
 
     /// Adds to a word only one thread writes: a load and a store, no lock prefix. Ordered after
@@ -136,11 +136,6 @@ impl Memory {
             self.pinned = pinned::pin(self.base, self.len);
         }
         self
-    }
-
-    #[cfg(all(test, target_os = "linux", not(miri), not(loom)))]
-    pub(super) fn is_pinned(&self) -> bool {
-        self.pinned.is_some()
     }
 
     /// Faults every page in now, on the thread that prepares the memory, and not at the first event

@@ -34,8 +34,8 @@
 //! level error and critical.
 //!
 //! A ring that gets more than half full asks for a larger one. A spare is taken at once; failing
-//! that, the drain makes one, and the producer goes on there with its next push: another ring, with a number and sequence of its own. Records
-//! are brought in order by their time.
+//! that, the drain makes one, and the producer goes on there with its next push: another ring, with
+//! a number and sequence of its own. Records are brought in order by their time.
 //!
 //! # Recovery
 //! Records between `tail` and `head` are read by length and check. A bad length ends the ring: what

@@ -41,7 +41,13 @@ fn most() -> u64 {
 #[cfg(all(target_os = "linux", not(miri)))]
 fn lock(base: NonNull<u8>, length: usize) -> bool {
     // SAFETY: the range is mapped; locking changes neither its contents nor who may use it.
-    unsafe { rustix::mm::mlock(base.as_ptr().cast(), length) }.is_ok()
+    let locked = unsafe { rustix::mm::mlock(base.as_ptr().cast(), length) }.is_ok();
+    if !locked {
+        // What fails on the way may have been charged already.
+        // SAFETY: as above.
+        let _ = unsafe { rustix::mm::munlock(base.as_ptr().cast(), length) };
+    }
+    locked
 }
 
 #[cfg(not(all(target_os = "linux", not(miri))))]
@@ -52,39 +58,4 @@ fn most() -> u64 {
 #[cfg(not(all(target_os = "linux", not(miri))))]
 fn lock(_base: NonNull<u8>, _length: usize) -> bool {
     false
-}
-
-#[cfg(all(test, target_os = "linux", not(miri), not(loom)))]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-    use super::*;
-    use crate::ring::Memory;
-
-    fn locked_by_kernel() -> u64 {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmLck:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
-    }
-
-    #[test]
-    fn rings_stay_in_memory_and_take_their_share_of_what_may_be_locked_at_most() {
-        let directory = tempfile::tempdir().unwrap();
-        let (most, size) = (most(), 128 * 1024);
-        let rings: Vec<Memory> = (0..(most / size + 2).min(64))
-            .map(|at| {
-                let path = directory.path().join(at.to_string());
-                Memory::create(&path, size as usize).unwrap().pinned()
-            })
-            .collect();
-        // Other tests of the process have rings at the same time.
-        let sum = PINNED.load(Ordering::Relaxed) as u64;
-        assert!(sum <= most, "{sum} of {most}");
-        if most >= size && rings.iter().any(Memory::is_pinned) {
-            assert!(locked_by_kernel() >= size);
-        }
-        let ours = rings.iter().filter(|ring| ring.is_pinned()).count();
-        assert!((ours as u64) <= most / size);
-        drop(rings);
-    }
 }

@@ -14,7 +14,7 @@ const RESERVE: u64 = 8;
 
 /// How far before they are written bytes are fetched: the drain has read them last, on another
 /// core. Some records ahead, so that they have come when they are needed.
-const PREFETCH_AHEAD: usize = 1024;
+const PREFETCH_AHEAD: u64 = 1024;
 
 /// The writing end. Owned by one thread at a time.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl<M: Words> Producer<M> {
         let at = layout::HEADER_SIZE + self.ring.place(start);
         let stamp = Stamp { sequence: self.sequence, accepted: self.accepted + 1 };
         let memory = &self.ring.memory;
-        memory.prefetch(at + PREFETCH_AHEAD);
+        memory.prefetch(layout::HEADER_SIZE + self.ring.place(start + PREFETCH_AHEAD));
         // SAFETY: the bytes are between head and tail + capacity, contiguous (`reserve` and the
         // condition before it); the consumer does not touch them until the store of head below, and
         // this is the only producer (`&mut self`). Length and place are multiples of 8.

@@ -1,7 +1,6 @@
 //! What is recorded: levels by target, and limits by level.
 
 use radiosonde_record::{Filter, Level, LevelLimits};
-use radiosonde_registry::closest;
 
 use super::Environment;
 use crate::config::Config;
@@ -20,8 +19,13 @@ pub(super) fn resolve(config: &Config, env: &Environment, problems: &Problems) -
         );
     }
     for directive in refused {
+        let level = directive.split_once('=').and_then(|(_, level)| nearly(level.trim()));
+        let hint = level.map(|level| format!("; did you mean the level `{level}`?"));
         problems.say(
-            format!("{origin}: `{directive}` is not understood and was left out"),
+            format!(
+                "{origin}: `{directive}` is not understood and was left out{}",
+                hint.unwrap_or_default()
+            ),
             "write directives as level, target or target=level; spans and fields in brackets and \
              regular expressions are not supported",
         );
@@ -59,13 +63,34 @@ fn misspelt(directives: &str) -> Vec<(&str, &'static str)> {
     words.filter_map(|word| Some((word, nearly(word)?))).collect()
 }
 
-/// The level that is written nearly so.
+/// The level that is written nearly so: with two neighbours exchanged, one letter left out or one
+/// written twice. With another letter in place of one it may be a target: `warp` is a crate.
 fn nearly(word: &str) -> Option<&'static str> {
-    let word = word.to_ascii_lowercase();
-    if word == "off" {
-        return None;
-    }
-    closest(&word, LEVELS).filter(|level| *level != word)
+    let word: Vec<char> = word.to_ascii_lowercase().chars().collect();
+    let is_nearly = |level: &str| {
+        let level: Vec<char> = level.chars().collect();
+        is_exchanged(&word, &level) || is_without_one(&word, &level) || is_doubled(&word, &level)
+    };
+    let is_one = LEVELS.into_iter().any(|level| word.iter().copied().eq(level.chars()));
+    if is_one { None } else { LEVELS.into_iter().find(|level| is_nearly(level)) }
+}
+
+fn is_exchanged(word: &[char], level: &[char]) -> bool {
+    let exchanged = |at: usize| {
+        let mut word = word.to_vec();
+        word.swap(at - 1, at);
+        word == level
+    };
+    word.len() == level.len() && (1..word.len()).any(exchanged)
+}
+
+fn is_without_one(word: &[char], level: &[char]) -> bool {
+    (0..level.len()).any(|at| [&level[..at], &level[at + 1..]].concat() == word)
+}
+
+fn is_doubled(word: &[char], level: &[char]) -> bool {
+    (1..word.len())
+        .any(|at| word[at - 1] == word[at] && [&word[..at], &word[at + 1..]].concat() == level)
 }
 
 #[cfg(test)]
@@ -81,9 +106,9 @@ mod tests {
             ("inof", "info"),
             ("eror", "error"),
             ("debgu", "debug"),
-            ("traces", "trace"),
+            ("tracee", "trace"),
             ("warnning", "warning"),
-            ("warinng", "warning"),
+            ("wanring", "warning"),
             ("critcal", "critical"),
         ];
         for (word, level) in nearly {
@@ -92,7 +117,7 @@ mod tests {
         let text = "wran, my_app=debug ,inof/eror";
         assert_eq!(misspelt(text), [("wran", "warn"), ("inof", "info")]);
         let targets = "warn,Error,off,OFF,0,5,,wran=debug,my_app,app,foo,hyper,tokio,infra,mirror,\
-                       wran::net,tracing,é,a_longer_one,fatal,api";
+                       wran::net,tracing,warp,tract,errors,brace,é,a_longer_one,fatal,api";
         assert_eq!(misspelt(targets), []);
         assert_eq!(misspelt("a[b,wran]=debug"), []);
     }
