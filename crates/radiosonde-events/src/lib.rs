@@ -42,6 +42,7 @@ mod emit;
 mod encode;
 mod event;
 mod fields;
+mod filing;
 #[doc(hidden)]
 pub mod fuzzing;
 mod identity;
@@ -53,9 +54,11 @@ mod redactions;
 mod sink;
 mod site;
 mod time;
+pub mod upkeep;
 
 pub use console::{Console, ConsoleFormat, WriteLines};
 pub use emit::log_event;
+pub use filing::{Claim, Filing, Live, Now, PART_BYTES};
 pub use owner::Owner;
 pub use redactions::Redactions;
 pub use sink::DaySink;

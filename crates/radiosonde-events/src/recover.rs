@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use radiosonde_record::recovery::{Recovered, Remains, has_ready_stage};
 use radiosonde_record::{Instance, Sink as _, Slot, survive_size_limit};
 
+use crate::filing::{Filing, Live};
 use crate::owner::Owner;
 use crate::redactions::Redactions;
 use crate::sink::DaySink;
@@ -87,6 +88,7 @@ pub fn recover_directory(root: &Path, retry: bool) -> io::Result<RecoveryReport>
 
 fn recover_all(root: &Path, retry: bool) -> io::Result<RecoveryReport> {
     std::fs::read_dir(root)?;
+    let filing = Filing::new(root, &Live::default());
     let mut report = RecoveryReport::default();
     for number in Slot::existing(root) {
         let path = root.join("inst").join(number.to_string());
@@ -95,7 +97,7 @@ fn recover_all(root: &Path, retry: bool) -> io::Result<RecoveryReport> {
                 if retry && let Err(error) = slot.retry_quarantined() {
                     report.failed.push((path, error));
                 }
-                recover_slot(root, &slot, &Redactions::default(), &mut report, &mut Alone);
+                recover_slot(&slot, &filing, &Redactions::default(), &mut report, &mut Alone);
             }
             Ok(None) => report.busy.push(number),
             Err(error) => report.failed.push((path, error)),
@@ -104,14 +106,15 @@ fn recover_all(root: &Path, retry: bool) -> io::Result<RecoveryReport> {
     Ok(report)
 }
 
-/// Recovers what earlier owners of a slot left.
+/// Recovers what earlier owners of a slot left, into files cut as `filing` says.
 pub fn recover_slot(
-    root: &Path,
     slot: &Slot,
+    filing: &Filing,
     redactions: &Redactions,
     report: &mut RecoveryReport,
     host: &mut dyn Host,
 ) {
+    let root = filing.root();
     let left = match slot.left_behind() {
         Ok(left) => left,
         Err(error) => {
@@ -124,7 +127,7 @@ pub fn recover_slot(
     let mut unresolved = false;
     for instance in left {
         let path = instance.path.clone();
-        match open(root, slot, instance, redactions) {
+        match open(slot, filing, instance, redactions) {
             Ok(Opened::Remains(found)) => opened.push((path, *found)),
             Ok(Opened::SetAside(found)) => report.instances.push(*found),
             Err(error) => {
@@ -175,8 +178,8 @@ enum Opened {
 
 /// Opens one dead instance with the identity and the rules of its owner.
 fn open(
-    root: &Path,
     slot: &Slot,
+    filing: &Filing,
     instance: Instance,
     redactions: &Redactions,
 ) -> io::Result<Opened> {
@@ -189,9 +192,10 @@ fn open(
         other_boot: owner.is_of_another_boot(),
         recovered: Recovered::default(),
     };
-    let mut sink = DaySink::of_dead_process(owner, &instance.id, slot.number(), redactions.clone());
+    let sink = DaySink::of_dead_process(owner, &instance.id, slot.number(), redactions.clone());
+    let mut sink = sink.filing(filing.clone());
     sink.begin(SystemTime::now());
-    Ok(match Remains::open(root, instance, &mut sink)? {
+    Ok(match Remains::open(filing.root(), instance, &mut sink)? {
         Ok(remains) => Opened::Remains(Box::new((found, sink, remains))),
         Err(set_aside) => {
             found.recovered = set_aside;

@@ -9,6 +9,7 @@ use radiosonde_store::names::{DayFile, Signal};
 
 use crate::console::Console;
 use crate::encode::Encoder;
+use crate::filing::{Filing, Registration};
 use crate::owner::Owner;
 use crate::redactions::Redactions;
 use crate::time;
@@ -24,9 +25,12 @@ const PARTS_MAX: u32 = 10_000;
 pub struct DaySink {
     encoder: Encoder,
     slot: u32,
-    part: u32,
+    parts: [u32; 3],
+    /// Files of this day before these parts may not be continued.
+    floor: (Date, [u32; 3]),
     date: Date,
     names: [String; 3],
+    filing: Option<(Filing, Registration)>,
     console: Option<Console>,
 }
 
@@ -41,7 +45,15 @@ impl DaySink {
     ) -> Self {
         let date = Date::MIN;
         let encoder = Encoder::new(owner, instance, redactions);
-        Self { encoder, slot, part: 0, date, names: Default::default(), console }
+        let (floor, names) = ((date, [0; 3]), Default::default());
+        Self { encoder, slot, parts: [0; 3], floor, date, names, filing: None, console }
+    }
+
+    /// Cuts the files as this says. Without it each day has one file, however large.
+    #[must_use]
+    pub fn filing(self, filing: Filing) -> Self {
+        let registration = filing.register();
+        Self { filing: Some((filing, registration)), ..self }
     }
 
     /// A sink for what a dead process has left. Its records come from files, so nothing in them is
@@ -58,18 +70,48 @@ impl DaySink {
 }
 
 impl DaySink {
+    /// A file that is written to besides those of [`Sink::file`].
+    fn also(&self, name: String) -> String {
+        if let Some((_, registration)) = &self.filing {
+            registration.add(&name);
+        }
+        name
+    }
+
+    fn days(&self) -> [DayFile; 3] {
+        Kind::ALL.map(|kind| {
+            DayFile::new(signal(kind), self.date, self.slot, self.parts[kind as usize])
+        })
+    }
+
     fn name_files(&mut self) {
-        let (date, slot, part) = (self.date, self.slot, self.part);
-        self.names = Kind::ALL.map(|kind| DayFile::new(signal(kind), date, slot, part).file_name());
+        self.names = self.days().map(|day| day.file_name());
+    }
+
+    /// Continues the files there are, or begins the parts after them.
+    fn choose_files(&mut self) {
+        if let Some((filing, registration)) = &self.filing {
+            let (of, least) = self.floor;
+            let least = if of == self.date { least } else { [0; 3] };
+            let days = self.days();
+            let wanted = [0, 1, 2].map(|at| (days[at], least[at]));
+            self.parts = registration.choose(filing, wanted).map(|day| day.part);
+        }
+        self.name_files();
     }
 }
 
 impl Sink for DaySink {
     fn begin(&mut self, now: SystemTime) {
-        let date = time::date(now);
-        if date != self.date {
+        let filing = self.filing.as_ref().map(|(filing, _)| filing);
+        let date = time::date(filing.map_or(now, |filing| filing.now(now)));
+        let is_full = || filing.is_some_and(|f| self.names.iter().any(|name| f.is_full(name)));
+        if date != self.date || is_full() {
+            if date != self.date {
+                self.parts = [0; 3];
+            }
             self.date = date;
-            self.name_files();
+            self.choose_files();
         }
     }
 
@@ -104,33 +146,42 @@ impl Sink for DaySink {
     }
 
     fn move_to(&mut self, slot: u32) {
-        (self.slot, self.part) = (slot, 0);
-        self.name_files();
+        (self.slot, self.parts) = (slot, [0; 3]);
+        self.floor = (self.date, [0; 3]);
+        self.choose_files();
     }
 
     fn next_part(&mut self, is_taken: &dyn Fn(&str) -> bool) {
         // Bounded: a directory with a file for every number is somebody's joke.
         for _ in 0..PARTS_MAX {
-            self.part += 1;
+            self.parts = self.parts.map(|part| part.saturating_add(1));
             self.name_files();
-            if !self.names.iter().any(|name| is_taken(name)) {
-                return;
+            // Sealed ones are taken as well.
+            if !self.names.iter().any(|name| is_taken(name) || is_taken(&format!("{name}.zst"))) {
+                break;
             }
         }
+        self.floor = (self.date, self.parts);
+        self.choose_files();
     }
 
     fn renamed(&self, file: &str) -> String {
-        let (slot, part) = (self.slot, self.part);
-        DayFile::parse(file)
-            .map_or_else(|| file.to_owned(), |name| DayFile { slot, part, ..name }.file_name())
+        let slot = self.slot;
+        let renamed = DayFile::parse(file).map(|name| {
+            let kind = Kind::ALL.into_iter().find(|kind| signal(*kind) == name.signal);
+            let part = kind.map_or(0, |kind| self.parts[kind as usize]);
+            DayFile { slot, part, ..name }.file_name()
+        });
+        self.also(renamed.unwrap_or_else(|| file.to_owned()))
     }
 
     fn alternate(&self, file: &str, part: u32) -> String {
-        match DayFile::parse(file) {
-            Some(name) => DayFile { part: name.part.saturating_add(part), ..name }.file_name(),
+        let name = match DayFile::parse(file) {
+            Some(name) => DayFile { part: name.part.saturating_add(part), ..name },
             // Only names from `begin` are staged; a foreign one gets a name of today's.
-            None => DayFile::new(Signal::Events, self.date, self.slot, part).file_name(),
-        }
+            None => DayFile::new(Signal::Events, self.date, self.slot, part),
+        };
+        self.also(name.file_name())
     }
 }
 

@@ -76,6 +76,11 @@ pub(crate) fn date(now: SystemTime) -> Date {
     timestamp(since.as_secs()).to_zoned(TimeZone::UTC).date()
 }
 
+/// A moment, to the second: `2025-10-06T13:43:10Z`.
+pub(crate) fn second(now: SystemTime) -> String {
+    timestamp(now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()).to_string()
+}
+
 /// A clock that stands beyond the year 9999 reads as 1970: a line with a wrong time is worth more
 /// than none.
 fn timestamp(second: u64) -> Timestamp {

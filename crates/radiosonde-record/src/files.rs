@@ -4,12 +4,13 @@
 //! slot's lock makes this process the only writer is what makes positions decidable.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use rustix::fs::OFlags;
 
@@ -34,11 +35,28 @@ pub(crate) struct DayFiles {
     unsynced: Unsynced,
 }
 
-/// Files with bytes the disk does not have yet.
-#[derive(Clone, Debug, Default)]
-pub struct Unsynced(Arc<Mutex<Vec<Arc<DayFile>>>>);
+/// Files with bytes the disk does not have yet. Clones are the same.
+#[derive(Clone, Default)]
+pub struct Unsynced {
+    files: Arc<Mutex<Vec<Arc<DayFile>>>>,
+    on_write: Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>,
+}
 
 impl Unsynced {
+    /// Calls `wake` when a file is written that was on disk before, for whoever syncs at once. The
+    /// first one stays. It is called on the drain's thread, and must not block.
+    pub fn on_write(&self, wake: impl Fn() + Send + Sync + 'static) {
+        // A second one has nothing to wake.
+        let _ = self.on_write.set(Box::new(wake));
+    }
+
+    /// Leaves what was written so far to the kernel, which writes it when it sees fit.
+    pub fn forget(&self) {
+        for file in std::mem::take(&mut *lock(&self.files)) {
+            file.dirty.store(false, Ordering::Release);
+        }
+    }
+
     /// Syncs what was written before the call (`fdatasync`), and returns the first failure. Takes
     /// from milliseconds to seconds: not for the drain, nor for a thread of the application.
     ///
@@ -46,7 +64,7 @@ impl Unsynced {
     /// As from the system. The bytes stay in the page cache; a failed sync is not repeated, since
     /// the kernel may have forgotten what it could not write.
     pub fn sync(&self) -> io::Result<()> {
-        let files = std::mem::take(&mut *lock(&self.0));
+        let files = std::mem::take(&mut *lock(&self.files));
         let mut result = Ok(());
         for file in files {
             file.dirty.store(false, Ordering::Release);
@@ -64,8 +82,17 @@ impl Unsynced {
 
     fn add(&self, file: &Arc<DayFile>) {
         if !file.dirty.swap(true, Ordering::AcqRel) {
-            lock(&self.0).push(Arc::clone(file));
+            lock(&self.files).push(Arc::clone(file));
+            if let Some(wake) = self.on_write.get() {
+                wake();
+            }
         }
+    }
+}
+
+impl fmt::Debug for Unsynced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unsynced").field("files", &self.files).finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What earlier processes left, recovered on the drain's thread while it drains.
 
-use radiosonde_events::Redactions;
+use radiosonde_events::{Filing, Redactions};
 use radiosonde_events::recover::{Host, RecoveryReport, Work, recover_slot};
 use radiosonde_record::{Drain, DropReason, Kind, Slot};
 
@@ -11,6 +11,7 @@ use crate::problem::Problems;
 /// records that were recovered.
 pub(crate) fn run(
     drain: &mut Drain,
+    filing: &Filing,
     redactions: &Redactions,
     problems: &Problems,
     io: Option<&IoControl>,
@@ -20,13 +21,13 @@ pub(crate) fn run(
     let (root, own) = (lease.root().to_owned(), lease.slot().number());
     // The drain has the slot; what is needed of it here is where it is.
     let own_slot = lease.slot().clone();
-    recover_slot(&root, &own_slot, redactions, &mut report, &mut Living { drain, io, own: true });
+    recover_slot(&own_slot, filing, redactions, &mut report, &mut Living { drain, io, own: true });
     for number in Slot::existing(&root) {
         if number != own
             && let Ok(Some(slot)) = Slot::try_take(&root, number)
         {
             let mut host = Living { drain, io, own: false };
-            recover_slot(&root, &slot, redactions, &mut report, &mut host);
+            recover_slot(&slot, filing, redactions, &mut report, &mut host);
         }
     }
     say(&report, problems);

@@ -94,6 +94,7 @@ pub(crate) struct Settings {
     pub(crate) machine_id: Option<String>,
     pub(crate) metric_interval: Duration,
     pub(crate) redact: Rules,
+    pub(crate) files: FileSettings,
 }
 
 impl Settings {
@@ -127,6 +128,7 @@ impl Settings {
             machine_id: machine::resolve(text("RADIOSONDE_MACHINE_ID"), config, problems),
             metric_interval: metric_interval(text("OTEL_METRIC_EXPORT_INTERVAL"), problems),
             redact: config.redact.clone(),
+            files: FileSettings::resolve(config.files, env, problems),
             test: config.service.test,
             service,
             version,
@@ -373,14 +375,20 @@ const HONOURED: [&str; 11] = [
     "OTEL_EXPORTER_PROMETHEUS_PORT",
 ];
 
-const OWN: [&str; 8] = [
+const OWN: [&str; 14] = [
     "RADIOSONDE_DIR",
     "RADIOSONDE_ENVIRONMENT",
+    "RADIOSONDE_FSYNC",
     "RADIOSONDE_MACHINE_ID",
     "RADIOSONDE_PROMETHEUS",
     "RADIOSONDE_RATE_LIMIT",
     "RADIOSONDE_REGISTRY",
+    "RADIOSONDE_RETENTION_BYTES",
+    "RADIOSONDE_RETENTION_DAYS",
+    "RADIOSONDE_RETENTION_FILES",
     "RADIOSONDE_RINGS",
+    "RADIOSONDE_ROTATE_BYTES",
+    "RADIOSONDE_SEAL",
     "RADIOSONDE_STDERR",
 ];
 

@@ -1,0 +1,208 @@
+//! Which file a line goes to, and which files are still written to.
+//!
+//! A file of a day is continued by the process that has its slot until it is as large as parts may
+//! get; then the next part begins. A file that is not written to any more can be sealed and removed
+//! by the thread that keeps house, while the drain goes on: [`Live`] is what the two agree by. The
+//! drain chooses a file and the other claims one under the same lock, so a file that is being sealed
+//! is never continued, whatever the clock does.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use radiosonde_store::names::DayFile;
+
+/// Bytes at which a day file is closed and the next part begins.
+pub const PART_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Tells the time: the system's, or that of a test.
+pub type Now = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+/// Where day files are, and how they are cut.
+#[derive(Clone)]
+pub struct Filing {
+    root: PathBuf,
+    live: Live,
+    part_bytes: u64,
+    now: Option<Now>,
+}
+
+impl Filing {
+    /// The files of this directory, in parts of [`PART_BYTES`].
+    pub fn new(root: &Path, live: &Live) -> Self {
+        Self { root: root.to_owned(), live: live.clone(), part_bytes: PART_BYTES, now: None }
+    }
+
+    /// Begins the next part at this size. A file gets larger by what one batch holds, which is
+    /// about 256 KiB, or one line where that is longer.
+    #[must_use]
+    pub fn part_bytes(self, bytes: u64) -> Self {
+        Self { part_bytes: bytes.max(1), ..self }
+    }
+
+    /// Files lines under the day this clock tells.
+    #[must_use]
+    pub fn clock(self, now: Now) -> Self {
+        Self { now: Some(now), ..self }
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn now(&self, system: SystemTime) -> SystemTime {
+        self.now.as_ref().map_or(system, |now| now())
+    }
+
+    pub(crate) fn register(&self) -> Registration {
+        Registration::new(&self.live)
+    }
+
+    /// Whether a file is as large as a part may get.
+    pub(crate) fn is_full(&self, name: &str) -> bool {
+        fs::symlink_metadata(self.root.join(name)).is_ok_and(|found| found.len() >= self.part_bytes)
+    }
+
+    /// The part to write to: the last one there is, unless it is full, sealed, claimed for that, or
+    /// before `least`; otherwise the one after it.
+    fn part(&self, day: DayFile, least: u32, state: &State) -> u32 {
+        let Some((part, open)) = self.last_part(day) else { return least };
+        let name = DayFile { part, ..day }.file_name();
+        if part >= least && open && !state.claimed.contains(&name) && !self.is_full(&name) {
+            return part;
+        }
+        // A number past the last one would need four billion parts of a day.
+        part.saturating_add(1).max(least)
+    }
+
+    /// The last part of a day's file, in either form, and whether it is plain.
+    fn last_part(&self, day: DayFile) -> Option<(u32, bool)> {
+        let mut last: Option<(u32, bool)> = None;
+        for entry in fs::read_dir(&self.root).ok()?.flatten() {
+            let name = entry.file_name();
+            let Some((found, is_sealed)) = name.to_str().and_then(parse) else { continue };
+            if (DayFile { part: 0, ..found }) != (DayFile { part: 0, ..day }) {
+                continue;
+            }
+            let (part, plain) = (found.part, !is_sealed);
+            last = match last {
+                Some((known, open)) if known == part => Some((known, open && plain)),
+                Some((known, open)) if known > part => Some((known, open)),
+                _ => Some((part, plain)),
+            };
+        }
+        last
+    }
+}
+
+impl fmt::Debug for Filing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filing").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+/// A day file and whether the name is that of its sealed form.
+pub(crate) fn parse(name: &str) -> Option<(DayFile, bool)> {
+    match name.strip_suffix(".zst") {
+        Some(plain) => Some((DayFile::parse(plain)?, true)),
+        None => Some((DayFile::parse(name)?, false)),
+    }
+}
+
+/// The files this process writes to, and those somebody has claimed because it does not. Clones
+/// are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Live(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    next: u64,
+    /// By the sink that writes to them.
+    written: BTreeMap<u64, Vec<String>>,
+    claimed: Vec<String>,
+}
+
+impl Live {
+    /// Claims a file: nobody of this process begins to write to it while the claim is held. `None`
+    /// when somebody does already.
+    pub fn claim(&self, name: &str) -> Option<Claim> {
+        let mut state = self.state();
+        let is_written = state.written.values().flatten().any(|written| written == name);
+        if is_written || state.claimed.iter().any(|claimed| claimed == name) {
+            return None;
+        }
+        state.claimed.push(name.to_owned());
+        Some(Claim { live: self.clone(), name: name.to_owned() })
+    }
+
+    /// Whether somebody writes to the file.
+    pub fn is_written(&self, name: &str) -> bool {
+        self.state().written.values().flatten().any(|written| written == name)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A file nobody writes to. Given back when dropped.
+#[derive(Debug)]
+#[must_use = "the file is free again once this is dropped"]
+pub struct Claim {
+    live: Live,
+    name: String,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.live.state().claimed.retain(|claimed| *claimed != self.name);
+    }
+}
+
+/// The files of one sink among those written to.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    live: Live,
+    id: u64,
+}
+
+impl Registration {
+    fn new(live: &Live) -> Self {
+        let mut state = live.state();
+        state.next += 1;
+        let id = state.next;
+        drop(state);
+        Self { live: live.clone(), id }
+    }
+
+    /// Chooses the part of each of these days from the `least` one, and registers the files in the
+    /// place of those before.
+    pub(crate) fn choose(&self, filing: &Filing, wanted: [(DayFile, u32); 3]) -> [DayFile; 3] {
+        let mut state = self.live.state();
+        let chosen = wanted.map(|(day, least)| {
+            let part = filing.part(day, least, &state);
+            DayFile { part, ..day }
+        });
+        state.written.insert(self.id, chosen.iter().map(DayFile::file_name).collect());
+        chosen
+    }
+
+    /// One more file, until the next choice.
+    pub(crate) fn add(&self, name: &str) {
+        let mut state = self.live.state();
+        let names = state.written.entry(self.id).or_default();
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.live.state().written.remove(&self.id);
+    }
+}

@@ -1,0 +1,346 @@
+//! Keeping house in a telemetry directory: closed day files are sealed, old ones removed.
+//!
+//! Whoever holds a slot keeps its files: a process those of its own slot, and those of slots whose
+//! owners are dead and have left nothing to recover. Files of a living process are left to it. A
+//! file that is written to is neither sealed nor removed ([`Live`] tells, for the own slot).
+//!
+//! Each step can be killed and repeated. A file is sealed under another name, verified, given its
+//! name, and only then is its source removed; when both are there, a kill fell in between, and the
+//! source is compared and removed. A removal by a rule is entered in the slot's ledger first.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use radiosonde_record::Slot;
+use radiosonde_store::names::{DayFile, Signal};
+use radiosonde_store::sealed;
+
+use crate::filing::{Live, parse};
+use crate::time;
+use ledger::Ledger;
+pub use ledger::{Removed, removed};
+pub use plan::{Retention, Rule};
+
+mod ledger;
+mod plan;
+
+/// How strongly lines are compressed: three times smaller costs ten times as much.
+const LEVEL: i32 = 3;
+
+/// Keeps house in one directory. See the module documentation.
+#[derive(Debug)]
+pub struct Upkeep {
+    root: PathBuf,
+    own: Option<Slot>,
+    live: Live,
+    retention: Retention,
+    seals: bool,
+}
+
+/// Where a run is, when it asks whether to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// A stretch of a file was compressed, or read.
+    Stretch,
+    /// A sealed file is complete, its source still there.
+    Sealed,
+    /// A removal is entered, the file still there.
+    Entered,
+}
+
+/// What a run did.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Upkept {
+    /// Files that were sealed.
+    pub sealed: Vec<SealedFile>,
+    /// Files that were removed, by which rule, and what was in them.
+    pub removed: Vec<(String, Rule, Removed)>,
+    /// What could not be done; it is tried again by the next run.
+    pub failed: Vec<(PathBuf, io::Error)>,
+    /// The run was ended before it was through.
+    pub stopped: bool,
+}
+
+/// One file that was sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SealedFile {
+    /// Its name before.
+    pub name: String,
+    /// Its bytes before.
+    pub raw_bytes: u64,
+    /// Its bytes now.
+    pub sealed_bytes: u64,
+    /// Its lines.
+    pub lines: u64,
+}
+
+/// The forms of a day file that are there.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    day: DayFile,
+    plain: Option<u64>,
+    sealed: Option<u64>,
+}
+
+/// Ends a run: what happened in between stays.
+struct Stopped;
+
+impl Upkeep {
+    /// Upkeep of a directory, by the process that has this slot, if any, and writes these files.
+    pub fn new(root: &Path, own: Option<Slot>, live: &Live, retention: Retention) -> Self {
+        Self { root: root.to_owned(), own, live: live.clone(), retention, seals: true }
+    }
+
+    /// Leaves closed files as they are.
+    #[must_use]
+    pub fn without_sealing(self) -> Self {
+        Self { seals: false, ..self }
+    }
+
+    /// One run. `go_on` is asked between steps, every few milliseconds; `false` ends the run where
+    /// it is. Takes the time of a disk and of a compression: not for the drain.
+    pub fn run(&self, now: SystemTime, go_on: &mut dyn FnMut(Step) -> bool) -> Upkept {
+        let mut upkept = Upkept::default();
+        let held = self.take_slots(&mut upkept);
+        upkept.stopped = self.tend(&held, now, go_on, &mut upkept).is_err();
+        upkept
+    }
+
+    fn tend(
+        &self,
+        held: &[Slot],
+        now: SystemTime,
+        go_on: &mut dyn FnMut(Step) -> bool,
+        upkept: &mut Upkept,
+    ) -> Result<(), Stopped> {
+        for slot in held {
+            let ledger = Ledger::of_slot(slot.path());
+            if let Err(error) = ledger.complete(&self.root).and_then(|()| ledger.shorten()) {
+                upkept.failed.push((slot.path().to_owned(), error));
+            }
+        }
+        // Removing goes first: a full disk has no room for anything else.
+        self.remove(held, now, go_on, upkept)?;
+        if self.seals {
+            self.seal(held, go_on, upkept)?;
+        }
+        Ok(())
+    }
+
+    /// The slots whose files are ours to keep, locked.
+    fn take_slots(&self, upkept: &mut Upkept) -> Vec<Slot> {
+        let own = self.own.as_ref().filter(|own| own.is_held());
+        let mut held: Vec<Slot> = own.cloned().into_iter().collect();
+        for number in Slot::existing(&self.root) {
+            if self.own.as_ref().is_some_and(|own| own.number() == number) {
+                continue;
+            }
+            match Slot::try_take(&self.root, number) {
+                Ok(Some(slot)) => held.push(slot),
+                Ok(None) => {}
+                Err(error) => upkept.failed.push((slot_path(&self.root, number), error)),
+            }
+        }
+        // A batch that is to be completed names its file: no file goes while anything is left.
+        held.retain(|slot| slot.left_behind().is_ok_and(|left| left.is_empty()));
+        held
+    }
+
+    fn seal(
+        &self,
+        held: &[Slot],
+        go_on: &mut dyn FnMut(Step) -> bool,
+        upkept: &mut Upkept,
+    ) -> Result<(), Stopped> {
+        for found in self.list(upkept) {
+            let name = found.day.file_name();
+            if found.plain.is_none() || !held.iter().any(|slot| slot.number() == found.day.slot) {
+                continue;
+            }
+            let Some(_claim) = self.live.claim(&name) else { continue };
+            match self.seal_one(found, go_on) {
+                Ok(Some(sealed)) => upkept.sealed.push(sealed),
+                Ok(None) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(Stopped),
+                Err(error) => upkept.failed.push((self.root.join(name), error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Seals a closed file, or completes what a kill has interrupted.
+    fn seal_one(
+        &self,
+        found: Found,
+        go_on: &mut dyn FnMut(Step) -> bool,
+    ) -> io::Result<Option<SealedFile>> {
+        let name = found.day.file_name();
+        let source = self.root.join(&name);
+        let target = self.root.join(format!("{name}.zst"));
+        if found.plain == Some(0) {
+            fs::remove_file(&source)?;
+            return Ok(None);
+        }
+        if found.sealed.is_some() {
+            if !self.remove_source(&name)? {
+                // Two files that share a name: both stay, and this one is sealed by the next run.
+                fs::rename(&source, self.root.join(self.free_name(found.day)))?;
+            }
+            return Ok(None);
+        }
+        let seal = sealed::seal(&source, &target, LEVEL, &mut || go_on(Step::Stretch))?;
+        if !go_on(Step::Sealed) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        fs::remove_file(&source)?;
+        let (raw_bytes, sealed_bytes, lines) = (seal.raw_bytes, seal.sealed_bytes, seal.lines);
+        Ok(Some(SealedFile { name, raw_bytes, sealed_bytes, lines }))
+    }
+
+    /// Removes a plain file whose sealed form is there and holds the same, as after a kill between
+    /// the two. Whether that was so.
+    fn remove_source(&self, name: &str) -> io::Result<bool> {
+        let (source, target) = (self.root.join(name), self.root.join(format!("{name}.zst")));
+        let both = [&source, &target].map(|path| fs::symlink_metadata(path).is_ok());
+        let is_copy = both == [true, true] && sealed::is_sealed_copy(&source, &target)?;
+        if is_copy {
+            fs::remove_file(&source)?;
+        }
+        Ok(is_copy)
+    }
+
+    /// The name of a part nobody has begun.
+    fn free_name(&self, day: DayFile) -> String {
+        let mut upkept = Upkept::default();
+        let others = self.list(&mut upkept);
+        let same = |found: &&Found| (DayFile { part: 0, ..found.day }) == DayFile { part: 0, ..day };
+        let last = others.iter().filter(same).map(|found| found.day.part).max().unwrap_or_default();
+        DayFile { part: last.saturating_add(1), ..day }.file_name()
+    }
+
+    fn remove(
+        &self,
+        held: &[Slot],
+        now: SystemTime,
+        go_on: &mut dyn FnMut(Step) -> bool,
+        upkept: &mut Upkept,
+    ) -> Result<(), Stopped> {
+        let found = self.list(upkept);
+        let is_held = |day: &DayFile| held.iter().any(|slot| slot.number() == day.slot);
+        let is_written = |day: &DayFile| {
+            self.live.is_written(&day.file_name()) || !is_held(day) && is_last(day, &found)
+        };
+        let bytes = |found: &Found| found.plain.unwrap_or(0) + found.sealed.unwrap_or(0);
+        let entries: Vec<plan::Entry> = found
+            .iter()
+            .map(|found| plan::Entry { day: found.day, bytes: bytes(found) })
+            .collect();
+        for (day, rule) in plan::plan(&entries, &is_written, &self.retention, time::date(now)) {
+            let Some(slot) = held.iter().find(|slot| slot.number() == day.slot) else { continue };
+            let name = day.file_name();
+            let Some(_claim) = self.live.claim(&name) else { continue };
+            let ledger = Ledger::of_slot(slot.path());
+            if let Err(error) = self.remove_source(&name) {
+                upkept.failed.push((self.root.join(name), error));
+                continue;
+            }
+            for name in [format!("{name}.zst"), name] {
+                match self.remove_one(&ledger, &name, rule, now, go_on) {
+                    Ok(Some(removed)) => upkept.removed.push((name, rule, removed)),
+                    Ok(None) => {}
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                        return Err(Stopped);
+                    }
+                    Err(error) => upkept.failed.push((self.root.join(name), error)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Enters the removal, then removes. `None` when there is no such file.
+    fn remove_one(
+        &self,
+        ledger: &Ledger,
+        name: &str,
+        rule: Rule,
+        now: SystemTime,
+        go_on: &mut dyn FnMut(Step) -> bool,
+    ) -> io::Result<Option<Removed>> {
+        let path = self.root.join(name);
+        let found = match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_file() => found,
+            Ok(_) => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let lines = sealed::count_lines(&path, &mut || go_on(Step::Stretch))?;
+        let removed = Removed { files: 1, lines, bytes: found.len() };
+        ledger.add(&ledger::Entry {
+            ts: time::second(now),
+            file: name.to_owned(),
+            rule: rule.as_str().to_owned(),
+            lines,
+            bytes: found.len(),
+            inode: found.ino(),
+        })?;
+        if !go_on(Step::Entered) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        fs::remove_file(&path)?;
+        Ok(Some(removed))
+    }
+
+    /// The day files of the directory. What only looks like one is passed over.
+    fn list(&self, upkept: &mut Upkept) -> Vec<Found> {
+        let entries = match fs::read_dir(&self.root) {
+            Ok(entries) => entries,
+            Err(error) => {
+                upkept.failed.push((self.root.clone(), error));
+                return Vec::new();
+            }
+        };
+        let mut all: Vec<Found> = Vec::new();
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let Some((day, is_sealed)) = name.to_str().and_then(parse) else { continue };
+            let Ok(metadata) = entry.metadata() else { continue };
+            if !metadata.is_file() {
+                continue;
+            }
+            let form = Some(metadata.len());
+            let (plain, sealed) = if is_sealed { (None, form) } else { (form, None) };
+            all.push(Found { day, plain, sealed });
+        }
+        all.sort_unstable_by_key(|found| found.day);
+        all.dedup_by(|next, first| {
+            let is_same = next.day == first.day;
+            if is_same {
+                first.plain = first.plain.or(next.plain);
+                first.sealed = first.sealed.or(next.sealed);
+            }
+            is_same
+        });
+        all
+    }
+}
+
+/// Whether a file is the last plain one of its slot and signal: the one a living process may be
+/// writing to.
+fn is_last(day: &DayFile, all: &[Found]) -> bool {
+    let of = |signal: Signal, slot: u32| {
+        let plain = all.iter().filter(move |found| found.plain.is_some());
+        plain.map(|found| found.day).filter(move |day| day.signal == signal && day.slot == slot)
+    };
+    of(day.signal, day.slot).max_by_key(|day| (day.date, day.part)) == Some(*day)
+}
+
+fn slot_path(root: &Path, number: u32) -> PathBuf {
+    root.join("inst").join(number.to_string())
+}

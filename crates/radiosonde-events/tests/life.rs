@@ -1,0 +1,307 @@
+//! The life of day files: whatever several processes of one directory do, and however they die,
+//! each accepted event stands in exactly one readable file, or was removed by a rule and counted.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use proptest::prelude::*;
+use radiosonde_events::recover::recover_directory;
+use radiosonde_events::upkeep::{Removed, Retention, Rule, Step, Upkeep, removed};
+use radiosonde_events::{DaySink, Filing, Live, Now, Owner, Redactions, log_event};
+use radiosonde_record::{
+    Drain, Filter, Instance, Journal, Lease, Level, Placement, Slot, Unsynced, with_journal,
+};
+use radiosonde_redact::Rules;
+
+mod read;
+
+/// The clock of all processes: seconds since 1970.
+#[derive(Clone)]
+struct Clock(Arc<AtomicU64>);
+
+/// 2025-10-06T12:00:00Z
+const BEGIN: u64 = 1_759_752_000;
+const DAY: u64 = 86_400;
+
+impl Clock {
+    fn new() -> Self {
+        Self(Arc::new(AtomicU64::new(BEGIN)))
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(self.0.load(Ordering::Relaxed))
+    }
+
+    fn shared(&self) -> Now {
+        let clock = self.clone();
+        Arc::new(move || clock.now())
+    }
+
+    fn jump(&self, seconds: i64) {
+        let now = self.0.load(Ordering::Relaxed);
+        self.0.store(now.saturating_add_signed(seconds).max(BEGIN / 2), Ordering::Relaxed);
+    }
+}
+
+/// A process, as far as its files are concerned.
+struct Process {
+    journal: Journal,
+    drain: Drain,
+    live: Live,
+    slot: Slot,
+    _instance: Instance,
+}
+
+impl Process {
+    fn start(root: &Path, clock: &Clock, part_bytes: u64) -> Self {
+        let owner = Owner::new("shop", "1.0.0", None, Rules::standard());
+        let slot = Slot::take(root, &mut |_, _| {}).unwrap();
+        let instance = slot.create_instance(&owner.to_json()).unwrap();
+        let placement = Placement::Directory(instance.files.clone());
+        let journal = Journal::open(placement, Filter::at(Level::Trace)).unwrap();
+        let live = Live::default();
+        let filing = Filing::new(root, &live).part_bytes(part_bytes).clock(clock.shared());
+        let sink = DaySink::new(owner, &instance.id, slot.number(), Redactions::default(), None);
+        let sink = Box::new(sink.filing(filing));
+        let lease = Lease::new(root, slot.clone());
+        let notify = Box::new(|notice| panic!("{notice:?}"));
+        let drain = Drain::new(&journal, Some(lease), &Unsynced::default(), sink, notify);
+        Self { journal, drain, live, slot, _instance: instance }
+    }
+
+    fn record(&self, numbers: std::ops::Range<u64>) {
+        with_journal(&self.journal, || {
+            for number in numbers {
+                log_event("tick", Level::Info, "life", &format!("number {number}"), &[]);
+            }
+        });
+    }
+
+    fn drain(&mut self) {
+        // What is younger than a look waits for the next one.
+        for _ in 0..3 {
+            self.drain.turn();
+        }
+    }
+
+    fn upkeep(&self, root: &Path, retention: Retention) -> Upkeep {
+        Upkeep::new(root, Some(self.slot.clone()), &self.live, retention)
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Operation {
+    Record { process: usize, count: u64 },
+    Drain { process: usize },
+    Jump { seconds: i64 },
+    Kill { process: usize },
+    Start,
+    Recover,
+    /// Upkeep that is killed at its `dies_at`th step.
+    Keep { process: usize, retention: Kept, dies_at: Option<usize> },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    days: Option<u32>,
+    files: Option<u32>,
+    bytes: Option<u64>,
+}
+
+impl From<Kept> for Retention {
+    fn from(kept: Kept) -> Self {
+        let mut retention = Self::default();
+        (retention.days, retention.files, retention.bytes) = (kept.days, kept.files, kept.bytes);
+        retention
+    }
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let process = 0usize..3;
+    let seconds = prop_oneof![
+        Just(60),
+        Just(DAY as i64 / 2),
+        Just(DAY as i64),
+        Just(-3_600),
+        Just(-(DAY as i64)),
+        Just(20 * DAY as i64),
+    ];
+    let kept = (
+        proptest::option::weighted(0.5, 0u32..20),
+        proptest::option::weighted(0.2, 1u32..6),
+        proptest::option::weighted(0.2, 100u64..20_000),
+    );
+    let kept = kept.prop_map(|(days, files, bytes)| Kept { days, files, bytes });
+    let dies_at = proptest::option::weighted(0.4, 0usize..6);
+    prop_oneof![
+        6 => (process.clone(), 1u64..40).prop_map(|(process, count)| Operation::Record { process, count }),
+        5 => process.clone().prop_map(|process| Operation::Drain { process }),
+        3 => seconds.prop_map(|seconds| Operation::Jump { seconds }),
+        2 => process.clone().prop_map(|process| Operation::Kill { process }),
+        2 => Just(Operation::Start),
+        1 => Just(Operation::Recover),
+        5 => (process, kept, dies_at).prop_map(|(process, retention, dies_at)| {
+            Operation::Keep { process, retention, dies_at }
+        }),
+    ]
+}
+
+/// Runs the operations and returns how many events were accepted.
+fn play(root: &Path, operations: &[Operation], clock: &Clock, part_bytes: u64) -> u64 {
+    let mut processes = vec![Process::start(root, clock, part_bytes)];
+    let mut accepted = 0;
+    for operation in operations {
+        let at = |process: &usize| process % processes.len().max(1);
+        match operation {
+            Operation::Start if processes.len() < 3 => {
+                processes.push(Process::start(root, clock, part_bytes));
+            }
+            Operation::Start => {}
+            Operation::Recover => drop(recover_directory(root, false).unwrap()),
+            Operation::Jump { seconds } => clock.jump(*seconds),
+            _ if processes.is_empty() => {}
+            Operation::Record { process, count } => {
+                processes[at(process)].record(accepted..accepted + count);
+                accepted += count;
+            }
+            Operation::Drain { process } => {
+                let at = at(process);
+                processes[at].drain();
+            }
+            Operation::Kill { process } => drop(processes.remove(at(process))),
+            Operation::Keep { process, retention, dies_at } => {
+                let at = at(process);
+                let mut left = dies_at.map_or(usize::MAX, |steps| steps);
+                let mut go_on = |_: Step| {
+                    let goes_on = left > 0;
+                    left = left.saturating_sub(1);
+                    goes_on
+                };
+                let upkeep = processes[at].upkeep(root, (*retention).into());
+                let upkept = upkeep.run(clock.now(), &mut go_on);
+                assert!(upkept.failed.is_empty(), "{:?}", upkept.failed);
+                if upkept.stopped {
+                    drop(processes.remove(at));
+                }
+            }
+        }
+    }
+    accepted
+}
+
+/// Everything that died is recovered, and what it had begun to seal or remove is completed.
+fn tidy_up(root: &Path, clock: &Clock) {
+    let report = recover_directory(root, false).unwrap();
+    assert!(report.failed.is_empty() && report.quarantined.is_empty(), "{report:?}");
+    let mut forever = Retention::default();
+    forever.days = None;
+    let upkeep = Upkeep::new(root, None, &Live::default(), forever);
+    for _ in 0..2 {
+        let upkept = upkeep.run(clock.now(), &mut |_| true);
+        assert!(upkept.failed.is_empty() && upkept.removed.is_empty(), "{upkept:?}");
+    }
+}
+
+/// The numbers that stand in files; none may stand there twice.
+fn numbers(root: &Path) -> BTreeSet<u64> {
+    let mut numbers = BTreeSet::new();
+    for (file, line) in read::all_lines(root, "events-") {
+        let parsed: serde_json::Value =
+            serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let number = parsed["msg"].as_str().unwrap().strip_prefix("number ").unwrap();
+        assert!(numbers.insert(number.parse().unwrap()), "{number} twice, also in {file}");
+    }
+    numbers
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 400, ..ProptestConfig::default() })]
+    #[test]
+    fn each_event_is_in_one_file_or_removed_by_a_rule_and_counted(
+        operations in proptest::collection::vec(operation(), 1..40),
+        part_bytes in prop_oneof![Just(600u64), Just(4_000), Just(1 << 30)],
+    ) {
+        let root = tempfile::tempdir().unwrap();
+        let clock = Clock::new();
+        let accepted = play(root.path(), &operations, &clock, part_bytes);
+        tidy_up(root.path(), &clock);
+        let found = numbers(root.path());
+        let gone: u64 = removed(root.path()).unwrap().values().map(|removed| removed.lines).sum();
+        prop_assert!(found.iter().all(|number| *number < accepted));
+        prop_assert_eq!(found.len() as u64 + gone, accepted);
+        // All of them are closed, so all of them are sealed.
+        prop_assert_eq!(read::names(root.path(), ".jsonl"), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_day_ends_at_midnight_and_its_file_is_sealed_and_kept_for_its_time() {
+    let (root, clock) = (tempfile::tempdir().unwrap(), Clock::new());
+    let mut process = Process::start(root.path(), &clock, u64::MAX);
+    let retention = Retention::default();
+    for day in 0..20 {
+        process.record(day * 10..day * 10 + 10);
+        process.drain();
+        clock.jump(DAY as i64);
+        // The next batch is tomorrow's.
+        process.drain();
+        let upkept = process.upkeep(root.path(), retention).run(clock.now(), &mut |_| true);
+        assert_eq!(upkept.sealed.len(), 1, "day {day}: {upkept:?}");
+        assert_eq!(upkept.removed.len(), usize::from(day >= 14), "day {day}: {upkept:?}");
+    }
+    let sealed = read::names(root.path(), ".jsonl.zst");
+    assert_eq!(sealed.first().map(String::as_str), Some("events-2025-10-12.jsonl.zst"));
+    assert_eq!(sealed.len(), 14);
+    let by_age = removed(root.path()).unwrap()[&Rule::Age];
+    let Removed { files, lines, .. } = by_age;
+    assert_eq!((files, lines), (6, 60));
+    assert_eq!(numbers(root.path()), (60..200).collect());
+}
+
+#[test]
+fn a_part_that_is_full_is_closed_and_the_next_process_continues_the_last_one() {
+    let (root, clock) = (tempfile::tempdir().unwrap(), Clock::new());
+    let mut process = Process::start(root.path(), &clock, 1_000);
+    for batch in 0..6 {
+        process.record(batch * 5..batch * 5 + 5);
+        process.drain();
+    }
+    let parts = read::names(root.path(), ".jsonl");
+    assert!(parts.len() > 1, "{parts:?}");
+    assert_eq!(parts[0], "events-2025-10-06.0.1.jsonl");
+    drop(process);
+    let mut next = Process::start(root.path(), &clock, u64::MAX);
+    next.record(30..31);
+    next.drain();
+    assert_eq!(read::names(root.path(), ".jsonl"), parts);
+    assert_eq!(numbers(root.path()), (0..31).collect());
+}
+
+#[test]
+fn a_clock_that_is_set_back_over_midnight_never_continues_a_sealed_file() {
+    let (root, clock) = (tempfile::tempdir().unwrap(), Clock::new());
+    let mut process = Process::start(root.path(), &clock, u64::MAX);
+    for turn in 0..4 {
+        process.record(turn * 2..turn * 2 + 1);
+        process.drain();
+        clock.jump(DAY as i64);
+        process.record(turn * 2 + 1..turn * 2 + 2);
+        process.drain();
+        let upkept = process.upkeep(root.path(), Retention::default()).run(clock.now(), &mut |_| true);
+        assert!(upkept.failed.is_empty(), "{upkept:?}");
+        clock.jump(-(DAY as i64));
+    }
+    assert_eq!(numbers(root.path()), (0..8).collect());
+    let sealed: BTreeMap<bool, usize> = read::names(root.path(), ".zst").iter().fold(
+        BTreeMap::new(),
+        |mut sealed, name| {
+            *sealed.entry(name.contains("2025-10-06")).or_default() += 1;
+            sealed
+        },
+    );
+    assert_eq!(sealed[&true], 4, "{sealed:?}");
+}
