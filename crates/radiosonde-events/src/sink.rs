@@ -79,9 +79,8 @@ impl DaySink {
     }
 
     fn days(&self) -> [DayFile; 3] {
-        Kind::ALL.map(|kind| {
-            DayFile::new(signal(kind), self.date, self.slot, self.parts[kind as usize])
-        })
+        Kind::ALL
+            .map(|kind| DayFile::new(signal(kind), self.date, self.slot, self.parts[kind as usize]))
     }
 
     fn name_files(&mut self) {

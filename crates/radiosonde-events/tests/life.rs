@@ -95,14 +95,27 @@ impl Process {
 
 #[derive(Clone, Debug)]
 enum Operation {
-    Record { process: usize, count: u64 },
-    Drain { process: usize },
-    Jump { seconds: i64 },
-    Kill { process: usize },
+    Record {
+        process: usize,
+        count: u64,
+    },
+    Drain {
+        process: usize,
+    },
+    Jump {
+        seconds: i64,
+    },
+    Kill {
+        process: usize,
+    },
     Start,
     Recover,
     /// Upkeep that is killed at its `dies_at`th step.
-    Keep { process: usize, retention: Kept, dies_at: Option<usize> },
+    Keep {
+        process: usize,
+        retention: Kept,
+        dies_at: Option<usize>,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -246,6 +259,8 @@ fn a_day_ends_at_midnight_and_its_file_is_sealed_and_kept_for_its_time() {
     for day in 0..20 {
         process.record(day * 10..day * 10 + 10);
         process.drain();
+        let upkept = process.upkeep(root.path(), retention).run(clock.now(), &mut |_| true);
+        assert!(upkept.sealed.is_empty(), "a file that is written to is left alone: {upkept:?}");
         clock.jump(DAY as i64);
         // The next batch is tomorrow's.
         process.drain();
@@ -291,17 +306,16 @@ fn a_clock_that_is_set_back_over_midnight_never_continues_a_sealed_file() {
         clock.jump(DAY as i64);
         process.record(turn * 2 + 1..turn * 2 + 2);
         process.drain();
-        let upkept = process.upkeep(root.path(), Retention::default()).run(clock.now(), &mut |_| true);
+        let upkept =
+            process.upkeep(root.path(), Retention::default()).run(clock.now(), &mut |_| true);
         assert!(upkept.failed.is_empty(), "{upkept:?}");
         clock.jump(-(DAY as i64));
     }
     assert_eq!(numbers(root.path()), (0..8).collect());
-    let sealed: BTreeMap<bool, usize> = read::names(root.path(), ".zst").iter().fold(
-        BTreeMap::new(),
-        |mut sealed, name| {
+    let sealed: BTreeMap<bool, usize> =
+        read::names(root.path(), ".zst").iter().fold(BTreeMap::new(), |mut sealed, name| {
             *sealed.entry(name.contains("2025-10-06")).or_default() += 1;
             sealed
-        },
-    );
+        });
     assert_eq!(sealed[&true], 4, "{sealed:?}");
 }

@@ -5,6 +5,7 @@ use radiosonde_metrics::Snapshot;
 use radiosonde_record::{Journal, Kind, format_panics};
 
 use crate::console::ConsoleWriter;
+use crate::house::Files;
 use crate::problem::Problems;
 
 /// Where the numbers come from.
@@ -14,6 +15,7 @@ pub(crate) struct Books {
     pub(crate) redactions: Redactions,
     pub(crate) problems: Problems,
     pub(crate) console: Option<ConsoleWriter>,
+    pub(crate) files: Files,
 }
 
 impl Books {
@@ -45,6 +47,13 @@ impl Books {
         }
         let console = self.console.as_ref().map_or(0, ConsoleWriter::dropped);
         snapshot.counter("radiosonde_console_lines_dropped_total", &[], console);
+        let files = self.files.report();
+        snapshot.counter("radiosonde_files_sealed_total", &[], files.sealed);
+        for (rule, removed) in &files.removed {
+            let rule = [("rule", rule.as_str())];
+            snapshot.counter("radiosonde_files_removed_total", &rule, removed.files);
+            snapshot.counter("radiosonde_lines_removed_total", &rule, removed.lines);
+        }
         let restarts = self.journal.drain_restarts();
         snapshot.counter("radiosonde_drain_restarts_total", &[], restarts);
         snapshot.counter("radiosonde_format_panics_total", &[], format_panics());

@@ -5,10 +5,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use radiosonde_events::recover::Work;
+use radiosonde_events::upkeep::{Removed, Rule, Step};
 use radiosonde_record::{
     Descriptor, Kind, Level, Site, Value, patiently, suppress_thread, survive_size_limit,
 };
 
+use crate::config::Fsync;
+use crate::house::House;
 use crate::listener::Bound;
 use crate::metric_lines;
 use crate::park::Unparker;
@@ -41,6 +44,18 @@ struct State {
     /// The thread has ended; `synced` says whether the last sync worked.
     ended: bool,
     synced: bool,
+    /// Who waits for a sync has a number; up to this one they are done.
+    syncs_wanted: u64,
+    syncs_done: u64,
+    /// Whether syncs are waited for at all.
+    awaits_sync: bool,
+}
+
+/// How often what is done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    pub(crate) metrics: Duration,
+    pub(crate) fsync: Fsync,
 }
 
 impl IoControl {
@@ -56,6 +71,19 @@ impl IoControl {
         self.state().finish = true;
         self.wait(within, |state| state.ended);
         self.state().synced
+    }
+
+    /// Waits until what was written before this call is on disk, at most `within`, when the policy
+    /// is to sync every batch; otherwise for nothing.
+    pub(crate) fn await_sync(&self, within: Duration) {
+        let mut state = self.state();
+        if !state.awaits_sync {
+            return;
+        }
+        state.syncs_wanted += 1;
+        let wanted = state.syncs_wanted;
+        drop(state);
+        self.wait(within, |state| state.syncs_done >= wanted);
     }
 
     /// Runs `work` on the thread, or on this one when that has ended.
@@ -95,13 +123,18 @@ impl IoControl {
 }
 
 /// Starts the thread.
-pub(crate) fn start(telemetry: &Telemetry, bound: Bound, metric_interval: Duration) {
+pub(crate) fn start(telemetry: &Telemetry, bound: Bound, house: Option<House>, pace: Pace) {
     let Some(control) = telemetry.io().cloned() else { return };
+    if pace.fsync == Fsync::Batch {
+        control.state().awaits_sync = true;
+        let unparker = control.unparker.clone();
+        telemetry.unsynced().on_write(move || unparker.unpark());
+    }
     let (running, ended) = (telemetry.clone(), Arc::clone(&control));
     let run = move || {
         suppress_thread();
         // A collector of the application may panic; shutdown must not wait for a dead thread.
-        let run = std::panic::AssertUnwindSafe(|| run(&running, &control, bound, metric_interval));
+        let run = std::panic::AssertUnwindSafe(|| run(&running, &control, bound, house, pace));
         let _ = std::panic::catch_unwind(|| survive_size_limit(run));
         control.change(|state| state.ended = true);
     };
@@ -115,7 +148,13 @@ pub(crate) fn start(telemetry: &Telemetry, bound: Bound, metric_interval: Durati
     }
 }
 
-fn run(telemetry: &Telemetry, control: &IoControl, bound: Bound, metric_interval: Duration) {
+fn run(
+    telemetry: &Telemetry,
+    control: &IoControl,
+    bound: Bound,
+    mut house: Option<House>,
+    pace: Pace,
+) {
     let parker = match control.unparker.parker() {
         Ok(parker) => parker,
         Err(error) => {
@@ -127,24 +166,31 @@ fn run(telemetry: &Telemetry, control: &IoControl, bound: Bound, metric_interval
     };
     bound.serve(telemetry, &parker);
     let begin = Instant::now();
-    let (mut next_sync, mut next_snapshot) = (begin, begin + metric_interval);
+    let mut snapshots = Snapshots { interval: pace.metrics, next: begin + pace.metrics };
+    let mut syncs = Syncs { fsync: pace.fsync, next: begin };
     let mut suppressed = Suppressed::new(begin);
     while !control.state().stop {
         let now = Instant::now();
         work_off(control);
         log_problems(telemetry);
-        if now >= next_sync {
-            let _synced = sync(telemetry);
-            next_sync = now + SYNC_INTERVAL;
-        }
+        syncs.when_due(telemetry, control);
         if let Some(journal) = telemetry.journal() {
             log_suppressed(telemetry, suppressed.when_due(now, journal));
         }
-        if now >= next_snapshot {
-            snapshot(telemetry);
-            next_snapshot = now + metric_interval;
+        snapshots.when_due(telemetry);
+        // Between two stretches of a long upkeep, whatever is due goes first.
+        let mut go_on = |_: Step| {
+            parker.park(Duration::ZERO);
+            work_off(control);
+            syncs.when_due(telemetry, control);
+            snapshots.when_due(telemetry);
+            !control.state().stop
+        };
+        if let Some(house) = &mut house {
+            log_removed(telemetry, &house.keep(telemetry.problems(), &mut go_on));
         }
-        let next = next_sync.min(next_snapshot).min(suppressed.next());
+        let next = syncs.next.min(snapshots.next).min(suppressed.next());
+        let next = house.as_ref().map_or(next, |house| next.min(house.next()));
         parker.park(next.saturating_duration_since(Instant::now()));
     }
     if let Some(journal) = telemetry.journal() {
@@ -155,10 +201,49 @@ fn run(telemetry: &Telemetry, control: &IoControl, bound: Bound, metric_interval
     control.change(|state| state.snapshotted = true);
     while !control.state().finish {
         parker.park(SYNC_INTERVAL);
+        syncs.when_due(telemetry, control);
     }
     work_off(control);
-    let synced = sync(telemetry);
+    let synced = pace.fsync == Fsync::Never || sync(telemetry);
     control.change(|state| state.synced = synced);
+}
+
+struct Snapshots {
+    interval: Duration,
+    next: Instant,
+}
+
+impl Snapshots {
+    fn when_due(&mut self, telemetry: &Telemetry) {
+        let now = Instant::now();
+        if now >= self.next {
+            snapshot(telemetry);
+            self.next = now + self.interval;
+        }
+    }
+}
+
+/// Syncs by policy.
+struct Syncs {
+    fsync: Fsync,
+    next: Instant,
+}
+
+impl Syncs {
+    fn when_due(&mut self, telemetry: &Telemetry, control: &IoControl) {
+        let now = Instant::now();
+        match self.fsync {
+            Fsync::Interval | Fsync::Never if now < self.next => return,
+            Fsync::Interval => drop(sync(telemetry)),
+            Fsync::Never => telemetry.unsynced().forget(),
+            Fsync::Batch => {
+                let wanted = control.state().syncs_wanted;
+                let _synced = sync(telemetry);
+                control.change(|state| state.syncs_done = wanted);
+            }
+        }
+        self.next = now + SYNC_INTERVAL;
+    }
 }
 
 fn work_off(control: &IoControl) {
@@ -188,7 +273,7 @@ fn sync(telemetry: &Telemetry) -> bool {
 fn log_problems(telemetry: &Telemetry) {
     for problem in telemetry.problems().take_unlogged() {
         let fix = [("fix", Value::Str(&problem.fix))];
-        own_event(telemetry, "telemetry.problem", &problem.what, &fix);
+        own_event(telemetry, Level::Warning, "telemetry.problem", &problem.what, &fix);
     }
 }
 
@@ -196,14 +281,35 @@ fn log_problems(telemetry: &Telemetry) {
 fn log_suppressed(telemetry: &Telemetry, summary: Option<Summary>) {
     let Some(Summary { text, meta }) = summary else { return };
     let meta: Vec<_> = meta.iter().map(|(key, json)| (*key, Value::Json(json))).collect();
-    own_event(telemetry, "telemetry.suppressed", &text, &meta);
+    own_event(telemetry, Level::Warning, "telemetry.suppressed", &text, &meta);
+}
+
+/// What a rule has removed stands in the log.
+fn log_removed(telemetry: &Telemetry, all: &[(String, Rule, Removed)]) {
+    for (file, rule, removed) in all {
+        let rule = rule.as_str();
+        let meta = [
+            ("file", Value::Str(file)),
+            ("rule", Value::Str(rule)),
+            ("lines", Value::U64(removed.lines)),
+            ("bytes", Value::U64(removed.bytes)),
+        ];
+        let text = format!("removed {file} by the rule `{rule}`");
+        own_event(telemetry, Level::Info, "telemetry.removed", &text, &meta);
+    }
 }
 
 /// A line of telemetry itself. The filter holds for it, as its target is `radiosonde`; limits do
 /// not, they would hold back what says so.
-fn own_event(telemetry: &Telemetry, evt: &str, msg: &str, meta: &[(&str, Value<'_>)]) {
+fn own_event(
+    telemetry: &Telemetry,
+    level: Level,
+    evt: &str,
+    msg: &str,
+    meta: &[(&str, Value<'_>)],
+) {
     let Some(journal) = telemetry.journal() else { return };
-    let (source, level) = ("radiosonde", Level::Warning);
+    let source = "radiosonde";
     if !journal.allows(source, level) {
         return;
     }

@@ -49,6 +49,7 @@ mod config;
 mod console;
 mod directory;
 mod guard;
+mod house;
 mod install;
 mod io_thread;
 mod listener;
@@ -69,8 +70,9 @@ mod suppressed;
 mod telemetry;
 mod tokio_metrics;
 
-pub use config::{BoxedLayer, Config, Profile, Service};
+pub use config::{BoxedLayer, Config, Fsync, Profile, Service};
 pub use guard::Guard;
+pub use house::{FilesReport, RemovedFiles};
 pub use log_bridge::LogBridge;
 pub use parts::{EventsHandle, Parts};
 pub use problem::{InitError, Problem};

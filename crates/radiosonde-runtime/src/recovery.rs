@@ -1,7 +1,7 @@
 //! What earlier processes left, recovered on the drain's thread while it drains.
 
-use radiosonde_events::{Filing, Redactions};
 use radiosonde_events::recover::{Host, RecoveryReport, Work, recover_slot};
+use radiosonde_events::{Filing, Redactions};
 use radiosonde_record::{Drain, DropReason, Kind, Slot};
 
 use crate::io_thread::IoControl;

@@ -7,6 +7,7 @@ use radiosonde_metrics::Refusal;
 use radiosonde_record::{Account, DropReason, Journal, Kind, Level};
 use serde::Serialize;
 
+use crate::house::FilesReport;
 use crate::problem::Problem;
 use crate::suppressed::grouped;
 
@@ -44,6 +45,8 @@ pub struct Report {
     pub metrics: SignalReport,
     /// Records of dead processes that this one has recovered.
     pub recovered: u64,
+    /// What became of day files.
+    pub files: FilesReport,
     /// Metric writes that were refused or folded, by metric and reason.
     pub refused: Vec<RefusedWrites>,
     /// What is wrong, with the fix.
@@ -185,6 +188,21 @@ impl Report {
         dropping.try_for_each(|(name, signal)| writeln!(f, "dropped    {name} {}", signal.drops()))
     }
 
+    /// `files      3 sealed (768 MiB in 52 MiB), 2 removed by age (9,120,331 lines)`
+    fn files(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let files = &self.files;
+        let mut parts = Vec::new();
+        if files.sealed > 0 {
+            let [raw, now] = [files.sealed_raw_bytes, files.sealed_bytes].map(size);
+            parts.push(format!("{} sealed ({raw} in {now})", grouped(files.sealed)));
+        }
+        for (rule, removed) in &files.removed {
+            let [count, lines] = [removed.files, removed.lines].map(grouped);
+            parts.push(format!("{count} removed by {rule} ({lines} lines)"));
+        }
+        if parts.is_empty() { Ok(()) } else { writeln!(f, "files      {}", parts.join(", ")) }
+    }
+
     fn signals(&self) -> [(&'static str, &SignalReport); 3] {
         [("events", &self.events), ("spans", &self.spans), ("metrics", &self.metrics)]
     }
@@ -205,6 +223,7 @@ impl fmt::Display for Report {
         if self.recovered > 0 {
             writeln!(f, "recovered  {} records of earlier processes", self.recovered)?;
         }
+        self.files(f)?;
         if !self.refused.is_empty() {
             // The reasons and fixes are among the problems.
             write!(f, "refused   ")?;
@@ -219,6 +238,19 @@ impl fmt::Display for Report {
         write!(f, "problems")?;
         self.problems.iter().try_for_each(|problem| write!(f, "\n- {problem}"))
     }
+}
+
+/// `52 MiB`, `3.4 KiB`.
+fn size(bytes: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut unit = 0;
+    let mut number = bytes as f64;
+    while number >= 1024.0 && unit + 1 < units.len() {
+        number /= 1024.0;
+        unit += 1;
+    }
+    let digits = usize::from(unit > 0 && number < 10.0);
+    format!("{number:.digits$} {}", units[unit])
 }
 
 #[cfg(test)]

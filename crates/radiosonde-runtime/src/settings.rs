@@ -1,5 +1,6 @@
 //! Code and environment made one: the environment wins, and what it says is checked.
 
+mod files;
 mod filter;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use radiosonde_tracing::Sampler;
 use crate::config::{Config, Profile};
 use crate::machine;
 use crate::problem::Problems;
+pub(crate) use files::FileSettings;
 
 /// Default of `OTEL_METRIC_EXPORT_INTERVAL`.
 const METRIC_INTERVAL: Duration = Duration::from_secs(60);

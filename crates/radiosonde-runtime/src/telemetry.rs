@@ -19,7 +19,8 @@ use crate::books::Books;
 use crate::config::Config;
 use crate::console::ConsoleWriter;
 use crate::directory::{self, Place};
-use crate::io_thread::{self, IoControl};
+use crate::house::{Files, House};
+use crate::io_thread::{self, IoControl, Pace};
 use crate::listener;
 use crate::notices::notices;
 use crate::problem::{Problem, Problems};
@@ -49,6 +50,7 @@ struct Inner {
     console: Option<ConsoleWriter>,
     unsynced: Unsynced,
     recovered: Arc<AtomicU64>,
+    files: Files,
     prometheus: Option<String>,
     targets_file: Option<PathBuf>,
     io: Option<Arc<IoControl>>,
@@ -85,6 +87,7 @@ impl Telemetry {
             console: None,
             unsynced: Unsynced::default(),
             recovered: Arc::default(),
+            files: Files::default(),
             prometheus: None,
             targets_file: None,
             io: None,
@@ -104,7 +107,9 @@ impl Telemetry {
         let console = settings.console.and_then(|_| ConsoleWriter::start());
         let redactions = Redactions::default();
         let runtimes = Runtimes::default();
+        let files = Files::default();
         let books = Books {
+            files: files.clone(),
             journal: journal.clone(),
             redactions: redactions.clone(),
             problems: problems.clone(),
@@ -130,14 +135,19 @@ impl Telemetry {
             console,
             unsynced: Unsynced::default(),
             recovered: Arc::default(),
+            files,
             prometheus: bound.address(),
             targets_file: bound.targets_file(),
             io: Some(Arc::default()),
             shut: AtomicBool::new(false),
         };
         let telemetry = Self(Arc::new(inner));
+        let house = lease.as_ref().map(|lease| {
+            House::new(lease.root(), lease.slot().clone(), &telemetry.0.files, &settings.files)
+        });
         telemetry.start_drain(settings, owner, redactions, &journal, lease);
-        io_thread::start(&telemetry, bound, settings.metric_interval);
+        let pace = Pace { metrics: settings.metric_interval, fsync: settings.files.fsync };
+        io_thread::start(&telemetry, bound, house, pace);
         telemetry
     }
 
@@ -156,6 +166,12 @@ impl Telemetry {
         let service = owner.service.clone();
         let number = lease.as_ref().map_or(0, |lease| lease.slot().number());
         let sink = DaySink::new(owner, &inner.instance, number, redactions.clone(), console);
+        let filing = lease.as_ref().map(|lease| inner.files.filing(lease.root(), &settings.files));
+        let sink = match &filing {
+            Some(filing) => sink.filing(filing.clone()),
+            None => sink,
+        };
+        let files = inner.files.clone();
         let (problems, recovered) = (inner.problems.clone(), Arc::clone(&inner.recovered));
         let (journal, unsynced) = (journal.clone(), inner.unsynced.clone());
         let own_directory = lock(&inner.own_directory).clone();
@@ -170,9 +186,12 @@ impl Telemetry {
             survive_size_limit(|| {
                 let mut drain = Drain::new(&journal, lease, &unsynced, sink, notify);
                 guarded(&problems, "recovering what earlier processes left", || {
-                    let found = recovery::run(&mut drain, &redactions, &problems, io.as_deref());
+                    let Some(filing) = &filing else { return };
+                    let io = io.as_deref();
+                    let found = recovery::run(&mut drain, filing, &redactions, &problems, io);
                     recovered.store(found, Ordering::Relaxed);
                 });
+                files.set_recovered();
                 guarded(&problems, "draining the rings", || drain.run());
             });
         };
@@ -237,6 +256,7 @@ impl Telemetry {
             return report;
         }
         report.recovered = self.0.recovered.load(Ordering::Relaxed);
+        report.files = self.0.files.report();
         report.refused = self.0.metrics.refusals().iter().map(RefusedWrites::from).collect();
         report.problems = self.0.problems.all();
         report
@@ -288,6 +308,9 @@ impl Telemetry {
         self.0.metrics.flush_thread();
         if let Some(control) = self.control() {
             control.flush(left(deadline));
+        }
+        if let Some(io) = &self.0.io {
+            io.await_sync(left(deadline));
         }
         if let Some(console) = &self.0.console {
             console.flush(left(deadline));

@@ -80,8 +80,8 @@ pub use radiosonde_record::{Level, ToValue, Value};
 pub use radiosonde_redact::Rules;
 pub use radiosonde_registry::RegistrySource;
 pub use radiosonde_runtime::{
-    BoxedLayer, Config, EventsHandle, Guard, InitError, LogBridge, Parts, Problem, Profile,
-    RefusedWrites, Report, Service, SignalReport,
+    BoxedLayer, Config, EventsHandle, FilesReport, Fsync, Guard, InitError, LogBridge, Parts,
+    Problem, Profile, RefusedWrites, RemovedFiles, Report, Service, SignalReport,
 };
 
 /// Compiles what the README shows.

@@ -77,7 +77,8 @@ impl Ledger {
     pub(crate) fn add(&self, entry: &Entry) -> io::Result<()> {
         let mut options = OpenOptions::new();
         options.append(true).read(true).create(true).mode(0o600);
-        let mut file = options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(&self.path)?;
+        let mut file =
+            options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(&self.path)?;
         let length = file.metadata()?.len();
         let mut row = serde_json::to_vec(&entry)?;
         row.push(b'\n');
@@ -133,7 +134,8 @@ impl Ledger {
         row.push(b'\n');
         let shorter = self.path.with_extension("jsonl.tmp");
         let _ = fs::remove_file(&shorter);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&shorter)?;
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&shorter)?;
         file.write_all(&row)?;
         file.sync_all()?;
         fs::rename(&shorter, &self.path)
@@ -149,7 +151,10 @@ impl Ledger {
             Err(error) => return Err(error),
         };
         // What is no row was cut off by a power cut, before anything was removed for it.
-        Ok(text.split(|byte| *byte == b'\n').filter_map(|row| serde_json::from_slice(row).ok()).collect())
+        Ok(text
+            .split(|byte| *byte == b'\n')
+            .filter_map(|row| serde_json::from_slice(row).ok())
+            .collect())
     }
 }
 

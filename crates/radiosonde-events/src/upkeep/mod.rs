@@ -219,7 +219,8 @@ impl Upkeep {
     fn free_name(&self, day: DayFile) -> String {
         let mut upkept = Upkept::default();
         let others = self.list(&mut upkept);
-        let same = |found: &&Found| (DayFile { part: 0, ..found.day }) == DayFile { part: 0, ..day };
+        let same =
+            |found: &&Found| (DayFile { part: 0, ..found.day }) == DayFile { part: 0, ..day };
         let last = others.iter().filter(same).map(|found| found.day.part).max().unwrap_or_default();
         DayFile { part: last.saturating_add(1), ..day }.file_name()
     }
@@ -237,10 +238,8 @@ impl Upkeep {
             self.live.is_written(&day.file_name()) || !is_held(day) && is_last(day, &found)
         };
         let bytes = |found: &Found| found.plain.unwrap_or(0) + found.sealed.unwrap_or(0);
-        let entries: Vec<plan::Entry> = found
-            .iter()
-            .map(|found| plan::Entry { day: found.day, bytes: bytes(found) })
-            .collect();
+        let entries: Vec<plan::Entry> =
+            found.iter().map(|found| plan::Entry { day: found.day, bytes: bytes(found) }).collect();
         for (day, rule) in plan::plan(&entries, &is_written, &self.retention, time::date(now)) {
             let Some(slot) = held.iter().find(|slot| slot.number() == day.slot) else { continue };
             let name = day.file_name();

@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn bytes_go_oldest_first_across_slots_and_never_what_is_written() {
-        let entries = [file(18, 1, 0, 40), file(18, 0, 0, 30), file(19, 0, 0, 20), file(20, 0, 0, 500)];
+        let entries =
+            [file(18, 1, 0, 40), file(18, 0, 0, 30), file(19, 0, 0, 20), file(20, 0, 0, 500)];
         let by = |bytes| removed(&entries, Retention { bytes: Some(bytes), ..NONE });
         let names = |found: Vec<(String, Rule)>| {
             found.into_iter().map(|(name, _)| name).collect::<Vec<_>>()

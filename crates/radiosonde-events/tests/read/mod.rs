@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// The names that end like this, sorted.
-pub fn names(root: &Path, suffix: &str) -> Vec<String> {
+pub(crate) fn names(root: &Path, suffix: &str) -> Vec<String> {
     let entries = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<String> = entries.map(|name| name.into_string().unwrap()).collect();
     names.retain(|name| name.ends_with(suffix));
@@ -12,7 +12,7 @@ pub fn names(root: &Path, suffix: &str) -> Vec<String> {
 }
 
 /// The lines of all files whose names begin like this, with the name.
-pub fn all_lines(root: &Path, prefix: &str) -> Vec<(String, String)> {
+pub(crate) fn all_lines(root: &Path, prefix: &str) -> Vec<(String, String)> {
     let mut lines = Vec::new();
     for name in names(root, "").into_iter().filter(|name| name.starts_with(prefix)) {
         let text = std::fs::read(root.join(&name)).unwrap();
