@@ -39,6 +39,7 @@ pub mod location;
 pub mod names;
 pub mod query;
 pub mod reader;
+pub mod sealed;
 
 pub use level::Level;
 pub use line::Line;

@@ -1,6 +1,9 @@
-//! Names of day files: `<signal>-<YYYY-MM-DD>[.<slot>[.<part>]].jsonl`.
+//! Names of day files: `<signal>-<YYYY-MM-DD>[.<slot>[.<part>]].jsonl`, and `.jsonl.zst` once they
+//! are sealed.
 
 use std::fmt;
+use std::io;
+use std::path::Path;
 
 use jiff::civil::Date;
 
@@ -110,6 +113,84 @@ impl fmt::Display for DayFile {
     }
 }
 
+/// The two forms a day file is kept in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Form {
+    /// Lines as they were written: `.jsonl`.
+    Plain,
+    /// Compressed and with an index, see [`crate::sealed`]: `.jsonl.zst`.
+    Sealed,
+}
+
+/// A day file as it is stored.
+///
+/// ```
+/// use radiosonde_store::names::{DayFile, Form, Signal, StoredFile};
+///
+/// let day = DayFile::new(Signal::Events, jiff::civil::date(2025, 10, 6), 2, 0);
+/// let sealed = StoredFile { day, form: Form::Sealed };
+/// assert_eq!(sealed.file_name(), "events-2025-10-06.2.jsonl.zst");
+/// assert_eq!(StoredFile::parse("events-2025-10-06.2.jsonl.zst"), Some(sealed));
+/// assert_eq!(StoredFile::parse("events-2025-10-06.2.jsonl").map(|file| file.form), Some(Form::Plain));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StoredFile {
+    /// Which day file it is.
+    pub day: DayFile,
+    /// How it is stored.
+    pub form: Form,
+}
+
+impl StoredFile {
+    /// The name of the file, without a directory.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        self.to_string()
+    }
+
+    /// Reads a file name. `None` for every name [`StoredFile::file_name`] would not have written.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let (name, form) = match name.strip_suffix(SEALED_END) {
+            Some(name) => (name, Form::Sealed),
+            None => (name, Form::Plain),
+        };
+        Some(Self { day: DayFile::parse(name)?, form })
+    }
+
+    /// The stored day files of a directory, in the order of signal, day, slot, part and form. Other
+    /// files and what lies in folders are left out. A file that is sealed and removed meanwhile is
+    /// there in one form at least.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn list(dir: &Path) -> io::Result<Vec<Self>> {
+        let mut files = Vec::new();
+        // A listing is not of one moment: it may miss a name that is made while it goes on, and then
+        // another that is removed because of it. The second listing begins after both.
+        for _ in 0..2 {
+            for entry in dir.read_dir()? {
+                files.extend(entry?.file_name().to_str().and_then(Self::parse));
+            }
+        }
+        files.sort_unstable();
+        files.dedup();
+        Ok(files)
+    }
+}
+
+impl fmt::Display for StoredFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.day.fmt(f)?;
+        f.write_str(match self.form {
+            Form::Plain => "",
+            Form::Sealed => SEALED_END,
+        })
+    }
+}
+
+const SEALED_END: &str = ".zst";
+
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
@@ -160,6 +241,49 @@ mod tests {
         ] {
             assert_eq!(DayFile::parse(name), None, "{name:?}");
         }
+    }
+
+    #[test]
+    fn sealed_names_are_those_of_day_files_with_an_end() {
+        let day = DayFile::new(Signal::Spans, date(2025, 10, 6), 0, 3);
+        for (form, name) in [
+            (Form::Plain, "spans-2025-10-06.0.3.jsonl"),
+            (Form::Sealed, "spans-2025-10-06.0.3.jsonl.zst"),
+        ] {
+            let file = StoredFile { day, form };
+            assert_eq!(file.file_name(), name);
+            assert_eq!(StoredFile::parse(name), Some(file));
+        }
+        for name in [
+            "spans-2025-10-06.zst",
+            "spans-2025-10-06.jsonl.zst.zst",
+            "spans-2025-10-06.jsonl.zst.tmp",
+            "spans-2025-10-06.jsonl.gz",
+            "spans-2025-10-06.00.jsonl.zst",
+            ".zst",
+        ] {
+            assert_eq!(StoredFile::parse(name), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_directory_lists_both_forms_in_order_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let names = [
+            "events-2025-10-06.1.jsonl.zst",
+            "events-2025-10-06.jsonl",
+            "events-2025-10-06.jsonl.zst",
+            "events-2025-10-06.jsonl.zst.tmp",
+            "metrics-2025-10-05.jsonl",
+            "notes",
+        ];
+        for name in names {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        let listed: Vec<_> =
+            StoredFile::list(dir.path()).unwrap().iter().map(StoredFile::file_name).collect();
+        assert_eq!(listed, [names[1], names[2], names[0], names[4]]);
+        assert!(StoredFile::list(&dir.path().join("none")).is_err());
     }
 
     proptest! {

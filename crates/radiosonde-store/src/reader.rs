@@ -1,4 +1,4 @@
-//! A bounded reader of one live day file.
+//! A bounded reader of one live day file. Sealed ones have [their own](crate::sealed::Reader).
 //!
 //! Reads blocks of whole lines with `read()`; never maps the file, since a mapping of a file that
 //! is cut while it is read kills the process. Memory: one block of 256 KiB, growing to
@@ -7,6 +7,8 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
+
+use crate::sealed::Damage;
 
 /// The longest line that is read, in bytes. Longer ones are skipped.
 pub const LINE_BYTES_MAX: usize = 16 << 20;
@@ -35,6 +37,8 @@ pub struct Reader {
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Chunk<'a> {
+    /// Part of a sealed file cannot be read, or its index cannot be used. A live file has none.
+    Damaged(Damage),
     /// The file ends without a line break, usually because a writer is at work. A reader that can
     /// make sense of the bytes may use them; one that cannot has found nothing wrong.
     HalfLine {
@@ -90,13 +94,11 @@ impl Reader {
                     self.overlong = None;
                     return Ok(Some(Chunk::Overlong { offset: from }));
                 }
-            } else if let Some(last) = memchr::memrchr(b'\n', unread) {
+            } else if let Some(length) = whole_lines(unread) {
                 let (start, offset) = (self.start, self.offset);
-                self.consume(last + 1);
-                return Ok(Some(Chunk::Lines {
-                    offset,
-                    bytes: &self.buffer[start..=start + last],
-                }));
+                self.consume(length);
+                let bytes = &self.buffer[start..start + length];
+                return Ok(Some(Chunk::Lines { offset, bytes }));
             } else if unread.len() > LINE_BYTES_MAX {
                 self.overlong = Some(self.offset);
                 continue;
@@ -146,6 +148,15 @@ impl Reader {
         self.finished = read == 0;
         Ok(())
     }
+}
+
+/// The length of the whole lines at the front that are given out together. `None` where there are
+/// none, or where the first is too long.
+pub(crate) fn whole_lines(bytes: &[u8]) -> Option<usize> {
+    if bytes.len() <= LINE_BYTES_MAX {
+        return memchr::memrchr(b'\n', bytes).map(|at| at + 1);
+    }
+    memchr::memchr(b'\n', bytes).filter(|at| *at <= LINE_BYTES_MAX).map(|at| at + 1)
 }
 
 /// Opens a plain file without following a symbolic link in its last component, and tells its length.

@@ -1,17 +1,15 @@
 //! What is kept of matching lines: the lines themselves, or just where they stand.
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::hash::{Hash, Hasher};
-use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 
 use crate::line::Line;
+use crate::query::replay::OpenFiles;
 use crate::query::{Found, Reading, Source, Unreadable};
-use crate::reader::open_plain;
 
 /// The lines a query returns, bounded by its limit.
 ///
@@ -101,73 +99,6 @@ impl Index {
     }
 }
 
-/// Files open for the second reading.
-#[derive(Default)]
-struct OpenFiles(HashMap<u32, Cursor>);
-
-/// A file and a window of it. Lines of one file are asked for nearly in the order they stand, so
-/// most of them are found in the window.
-struct Cursor {
-    file: File,
-    window: Vec<u8>,
-    window_start: u64,
-}
-
-impl OpenFiles {
-    /// Copies the line that begins at `offset` into `buffer`, without its line break.
-    fn line_at(
-        &mut self,
-        index: u32,
-        source: &Source,
-        offset: u64,
-        buffer: &mut Vec<u8>,
-    ) -> io::Result<()> {
-        // A month of many slots is a few hundred files; the usual limit is 1,024 open ones.
-        if self.0.len() >= OPEN_FILES_MAX && !self.0.contains_key(&index) {
-            self.0.clear();
-        }
-        let cursor = match self.0.entry(index) {
-            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => {
-                let (file, _) = open_plain(&source.path())?;
-                entry.insert(Cursor { file, window: Vec::new(), window_start: 0 })
-            }
-        };
-        cursor.line_at(offset, buffer)
-    }
-}
-
-impl Cursor {
-    fn line_at(&mut self, offset: u64, buffer: &mut Vec<u8>) -> io::Result<()> {
-        buffer.clear();
-        let mut at = offset;
-        loop {
-            if at < self.window_start || at >= self.window_start + self.window.len() as u64 {
-                self.fill(at)?;
-                if self.window.is_empty() {
-                    // The end of the file: the line break is not written yet.
-                    return Ok(());
-                }
-            }
-            let rest = &self.window[usize::try_from(at - self.window_start).unwrap_or(0)..];
-            if let Some(end) = memchr::memchr(b'\n', rest) {
-                buffer.extend_from_slice(&rest[..end]);
-                return Ok(());
-            }
-            buffer.extend_from_slice(rest);
-            at += rest.len() as u64;
-        }
-    }
-
-    fn fill(&mut self, at: u64) -> io::Result<()> {
-        self.window.clear();
-        self.window_start = at;
-        let _ = self.file.seek(SeekFrom::Start(at))?;
-        let _ = (&self.file).take(WINDOW_BYTES).read_to_end(&mut self.window)?;
-        Ok(())
-    }
-}
-
 /// The place of a line among all: by time, then by writer and sequence. Copies of one line have the
 /// same place; lines without an id are told apart by where they stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -207,6 +138,3 @@ fn hash(id: &str) -> u64 {
     id.hash(&mut hasher);
     hasher.finish()
 }
-
-const OPEN_FILES_MAX: usize = 128;
-const WINDOW_BYTES: u64 = 64 << 10;

@@ -2,7 +2,8 @@
 //!
 //! Every file of the wanted signals is read, whatever its name says about its day: a line is filed
 //! under the day it was drained. A query by id looks for the id's bytes first and parses only the
-//! lines that hold them; the parsed line decides, so `job-1` never finds `job-12`.
+//! lines that hold them; the parsed line decides, so `job-1` never finds `job-12`. Of sealed files
+//! only the frames are read that may hold a match, by their ids and times.
 //!
 //! Three ways to take the result, by what they hold in memory:
 //!
@@ -13,12 +14,14 @@
 //! | [`Query::run`] | by time | the matches, at most [`Query::limit`] | removed |
 //!
 //! Lines that do not match are never held. Duplicates (recovery after a crash may write a line
-//! twice) are told by their `id`.
+//! twice) are told by their `id`. Where a day file stands beside its sealed form, the day file alone
+//! is read, after comparing them; where they differ, both are.
 
 mod collect;
 mod filter;
+mod pass;
+mod replay;
 
-use std::fs;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -27,10 +30,11 @@ use jiff::Timestamp;
 
 use crate::level::Level;
 use crate::line::Line;
-use crate::names::{DayFile, Signal};
+use crate::names::{Form, Signal, StoredFile};
 use crate::query::collect::{Index, Kept};
 use crate::query::filter::Needle;
-use crate::reader::{Chunk, Reader};
+use crate::query::pass::Pass;
+use crate::sealed::{self, Damage, Wanted};
 
 pub use crate::query::filter::{InvalidId, check_id, trace_prefix};
 
@@ -82,9 +86,15 @@ pub struct Answer {
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Reading {
-    /// Files read to their end.
+    /// Files gone through to their end, [`Reading::files_skipped`] among them.
     pub files_read: u64,
-    /// Bytes read from files.
+    /// Sealed files of which only the index was read, since nothing in them could match.
+    pub files_skipped: u64,
+    /// Frames of sealed files that were read.
+    pub frames_read: u64,
+    /// Frames of sealed files that were not read, since nothing in them could match.
+    pub frames_skipped: u64,
+    /// Bytes read from files, as they are stored.
     pub bytes_read: u64,
     /// Lines that matched, before a limit. Where a limit applies, a line that stands in the files
     /// twice may count twice.
@@ -94,6 +104,12 @@ pub struct Reading {
     pub skips: Vec<Skip>,
     /// How many stretches are no lines, in all.
     pub skipped: u64,
+    /// What is wrong with sealed files, the first [`SKIPS_KEPT_MAX`].
+    pub damaged: Vec<Damaged>,
+    /// How often something is wrong with a sealed file, in all.
+    pub damages: u64,
+    /// How often of these lines may be missing because of it.
+    pub damages_with_loss: u64,
     /// Files and directories that could not be read, or not to their end.
     pub unreadable: Vec<Unreadable>,
 }
@@ -104,10 +120,20 @@ pub struct Reading {
 pub struct Skip {
     /// The file.
     pub file: PathBuf,
-    /// Where the stretch begins, in bytes.
+    /// Where the stretch begins, in bytes; for a sealed file, in bytes of the day file it was made of.
     pub offset: u64,
     /// What is wrong with it.
     pub reason: String,
+}
+
+/// Something wrong with a sealed file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Damaged {
+    /// The file.
+    pub file: PathBuf,
+    /// Where and what.
+    pub damage: Damage,
 }
 
 /// A file or directory that could not be read.
@@ -131,8 +157,8 @@ pub struct Found<'a> {
     /// The directory of its file.
     pub dir: &'a Path,
     /// The name of its file.
-    pub file: DayFile,
-    /// Where the line begins in its file, in bytes.
+    pub file: StoredFile,
+    /// Where the line begins in its file, in bytes; in a sealed one, in the day file it was made of.
     pub offset: u64,
     index: u32,
 }
@@ -159,8 +185,8 @@ impl Query {
     pub fn stream(&self, each: &mut dyn FnMut(&Line) -> ControlFlow<()>) -> Reading {
         let mut index = Index::default();
         let mut reading = Reading::default();
-        let files = self.files(&mut reading);
-        self.scan_files(&files, &mut reading, &mut |found| index.push(&found));
+        let mut files = self.files(&mut reading);
+        self.scan_files(&mut files, &mut reading, &mut |found| index.push(&found));
         index.replay(&files, &mut reading, each);
         reading
     }
@@ -169,48 +195,68 @@ impl Query {
     /// [`Query::limit`].
     pub fn scan(&self, each: &mut dyn FnMut(Found<'_>)) -> Reading {
         let mut reading = Reading::default();
-        let files = self.files(&mut reading);
-        self.scan_files(&files, &mut reading, each);
+        let mut files = self.files(&mut reading);
+        self.scan_files(&mut files, &mut reading, each);
         reading
     }
 
-    fn scan_files(&self, files: &[Source], reading: &mut Reading, each: &mut dyn FnMut(Found<'_>)) {
+    fn scan_files(
+        &self,
+        files: &mut Vec<Source>,
+        reading: &mut Reading,
+        each: &mut dyn FnMut(Found<'_>),
+    ) {
         let needle = Needle::of(self);
-        for (index, source) in files.iter().enumerate() {
+        let wanted = Wanted::of(self);
+        let mut before: Option<(Source, Ended)> = None;
+        let mut index = 0;
+        while let Some(source) = files.get(index) {
+            let source = source.clone();
+            if covered(&source, before.as_ref(), reading) {
+                index += 1;
+                continue;
+            }
             let mut pass = Pass {
                 query: self,
                 needle: needle.as_ref(),
-                source,
+                wanted: &wanted,
+                source: &source,
                 index: u32::try_from(index).unwrap_or(u32::MAX),
                 reading: &mut *reading,
                 each: &mut *each,
             };
-            match pass.read() {
-                Ok(()) => reading.files_read += 1,
-                // Retention removed it after the directory was listed.
-                Err((0, error)) if error.kind() == io::ErrorKind::NotFound => {}
+            let ended = match pass.read() {
+                Ok(()) => {
+                    reading.files_read += 1;
+                    Ended::Read
+                }
+                // Retention removed it after the directory was listed, or it was sealed meanwhile.
+                Err((0, error)) if error.kind() == io::ErrorKind::NotFound => {
+                    let sealed = source.sealed();
+                    if source.file.form == Form::Plain && !files.contains(&sealed) {
+                        files.insert(index + 1, sealed);
+                    }
+                    Ended::Gone
+                }
                 Err((offset, error)) => {
                     reading.unreadable.push(Unreadable { path: source.path(), offset, error });
+                    if offset == 0 { Ended::Unread } else { Ended::Read }
                 }
-            }
+            };
+            before = Some((source, ended));
+            index += 1;
         }
     }
 
     fn files(&self, reading: &mut Reading) -> Vec<Source> {
         let mut files = Vec::new();
         for dir in &self.dirs {
-            let listed = fs::read_dir(dir).and_then(|entries| {
-                entries
-                    .map(|entry| entry.map(|entry| entry.file_name()))
-                    .collect::<Result<Vec<_>, _>>()
-            });
-            match listed {
-                Ok(names) => files.extend(
-                    names
-                        .iter()
-                        .filter_map(|name| DayFile::parse(name.to_str()?))
+            match StoredFile::list(dir) {
+                Ok(listed) => files.extend(
+                    listed
+                        .into_iter()
                         .filter(|file| {
-                            self.signals.is_empty() || self.signals.contains(&file.signal)
+                            self.signals.is_empty() || self.signals.contains(&file.day.signal)
                         })
                         .map(|file| Source { dir: dir.clone(), file }),
                 ),
@@ -225,22 +271,65 @@ impl Query {
     }
 }
 
+/// How going through a file ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// It is not there any more.
+    Gone,
+    /// Read, if not to its end.
+    Read,
+    /// It is there, and nothing of it could be read.
+    Unread,
+}
+
+/// Whether a sealed file holds what was read of its day file already, which comes before it.
+fn covered(source: &Source, before: Option<&(Source, Ended)>, reading: &mut Reading) -> bool {
+    let Some((plain, Ended::Read)) = before else { return false };
+    if plain.sealed() != *source || plain == source {
+        return false;
+    }
+    match sealed::stands_for(&plain.path(), &source.path()) {
+        Ok(same) => same,
+        // Whoever sealed it has removed the day file by now, or has taken the sealed file back.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+        Err(error) => {
+            reading.unreadable.push(Unreadable { path: source.path(), offset: 0, error });
+            true
+        }
+    }
+}
+
 impl Reading {
     /// Adds how another reading went.
     pub fn merge(&mut self, other: Self) {
         self.files_read += other.files_read;
+        self.files_skipped += other.files_skipped;
+        self.frames_read += other.frames_read;
+        self.frames_skipped += other.frames_skipped;
         self.bytes_read += other.bytes_read;
         self.matched += other.matched;
         self.skipped += other.skipped;
         let room = SKIPS_KEPT_MAX.saturating_sub(self.skips.len());
         self.skips.extend(other.skips.into_iter().take(room));
+        self.damages += other.damages;
+        self.damages_with_loss += other.damages_with_loss;
+        let room = SKIPS_KEPT_MAX.saturating_sub(self.damaged.len());
+        self.damaged.extend(other.damaged.into_iter().take(room));
         self.unreadable.extend(other.unreadable);
     }
 
     /// Whether something could not be read, so that lines may be missing.
     #[must_use]
     pub fn is_partial(&self) -> bool {
-        self.skipped > 0 || !self.unreadable.is_empty()
+        self.skipped > 0 || self.damages_with_loss > 0 || !self.unreadable.is_empty()
+    }
+
+    fn damage(&mut self, file: PathBuf, damage: Damage) {
+        self.damages += 1;
+        self.damages_with_loss += u64::from(damage.lines_lost);
+        if self.damaged.len() < SKIPS_KEPT_MAX {
+            self.damaged.push(Damaged { file, damage });
+        }
     }
 
     fn skip(&mut self, file: PathBuf, offset: u64, reason: String) {
@@ -252,87 +341,25 @@ impl Reading {
 }
 
 /// A file to read.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Source {
     dir: PathBuf,
-    file: DayFile,
+    file: StoredFile,
 }
 
 impl Source {
     fn path(&self) -> PathBuf {
         self.dir.join(self.file.file_name())
     }
-}
 
-/// One reading of one file.
-struct Pass<'a> {
-    query: &'a Query,
-    needle: Option<&'a Needle>,
-    source: &'a Source,
-    index: u32,
-    reading: &'a mut Reading,
-    each: &'a mut dyn FnMut(Found<'_>),
-}
-
-impl Pass<'_> {
-    /// Reads the file; an error says how far it came.
-    fn read(&mut self) -> Result<(), (u64, io::Error)> {
-        let mut reader = Reader::open(&self.source.path()).map_err(|error| (0, error))?;
-        let outcome = loop {
-            match reader.next_chunk() {
-                Ok(Some(Chunk::Lines { offset, bytes })) => self.lines(offset, bytes),
-                Ok(Some(Chunk::HalfLine { offset, bytes })) => {
-                    // Whole but for its line break, or not there yet. Never wrong.
-                    let _ = self.line(offset, bytes);
-                }
-                Ok(Some(Chunk::Overlong { offset })) => {
-                    self.reading.skip(self.source.path(), offset, "line over 16 MiB".to_owned());
-                }
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
-            }
-        };
-        self.reading.bytes_read += reader.bytes_read();
-        outcome.map_err(|error| (reader.bytes_read(), error))
-    }
-
-    fn lines(&mut self, offset: u64, bytes: &[u8]) {
-        let mut at = 0;
-        while at < bytes.len() {
-            let start = match self.needle {
-                None => at,
-                Some(needle) => match needle.find(&bytes[at..]) {
-                    Some(hit) => {
-                        memchr::memrchr(b'\n', &bytes[at..at + hit]).map_or(at, |nl| at + nl + 1)
-                    }
-                    None => return,
-                },
-            };
-            let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |nl| start + nl);
-            let offset = offset + start as u64;
-            if let Err(reason) = self.line(offset, &bytes[start..end]) {
-                self.reading.skip(self.source.path(), offset, reason);
-            }
-            at = end + 1;
-        }
-    }
-
-    /// Judges one line; an error says why it is none.
-    fn line(&mut self, offset: u64, text: &[u8]) -> Result<(), String> {
-        if text.trim_ascii().is_empty() {
-            return Ok(());
-        }
-        let line = Line::parse(text).map_err(|error| error.to_string())?;
-        if self.query.matches(&line) {
-            self.reading.matched += 1;
-            let Source { dir, file } = self.source;
-            (self.each)(Found { line, dir, file: *file, offset, index: self.index });
-        }
-        Ok(())
+    /// The sealed form of the same day file.
+    fn sealed(&self) -> Self {
+        let file = StoredFile { form: Form::Sealed, ..self.file };
+        Self { dir: self.dir.clone(), file }
     }
 }
 
-/// How many [`Skip`]s a [`Reading`] names; beyond, they are only counted.
+/// How many [`Skip`]s, and as many [`Damaged`], a [`Reading`] names; beyond, they are only counted.
 pub const SKIPS_KEPT_MAX: usize = 100;
 
 #[cfg(test)]

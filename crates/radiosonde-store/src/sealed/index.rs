@@ -1,0 +1,511 @@
+//! The index at the end of a sealed file, as bytes. The layout stands in the module's documentation.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+
+use crate::sealed::filter::{self, Filter, Key};
+use crate::sealed::scan::{Facts, NO_TIME};
+use crate::sealed::wanted::Wanted;
+
+/// The first four bytes of the skippable frame that is the index.
+pub(super) const SKIPPABLE_MAGIC: u32 = 0x184d_2a53;
+/// Magic and length before what a skippable frame holds.
+pub(super) const SKIPPABLE_HEAD_BYTES: u64 = 8;
+const VERSION: u32 = 1;
+const TAIL_MAGIC: [u8; 8] = *b"RSNDSEAL";
+const TRAILER_BYTES: usize = 32;
+const ENTRY_BYTES: usize = 24;
+/// Later versions add sections; more than these nobody needs.
+const SECTIONS_MAX: usize = 64;
+/// Of one section. The frames of a file of 1 TiB fit; a longer part of the filters is left out.
+pub(super) const SECTION_BYTES_MAX: usize = 64 << 20;
+
+const TOTALS: u32 = 1;
+const FRAMES: u32 = 2;
+const FRAME_FILTERS: u32 = 3;
+const RUN_FILTERS: u32 = 4;
+
+const TOTALS_BYTES: usize = 48;
+const FRAME_BYTES: usize = 64;
+const RUN_HEAD_BYTES: usize = 16;
+/// Flag of a frame and of a run: its filter is there. One without a byte holds no id.
+const HAS_FILTER: u32 = 1;
+/// Ids in the filter of a run of frames; with them a file of 2 GB has one or two runs.
+const RUN_KEYS_MAX: usize = 256 << 10;
+
+/// One frame, by its entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Frame {
+    /// Place in the file, in bytes.
+    pub(super) offset: u64,
+    pub(super) compressed: u64,
+    /// Place in the source, in bytes; not in the entry, but the sum of those before.
+    pub(super) raw_offset: u64,
+    pub(super) raw: u64,
+    pub(super) lines: u64,
+    /// Earliest and latest time, in microseconds.
+    pub(super) ts: (i64, i64),
+    /// CRC-32C of the compressed bytes.
+    pub(super) crc: u32,
+    /// Length of its filter; `None` when it has none and may hold any id.
+    pub(super) filter: Option<u32>,
+}
+
+/// What all lines are together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Totals {
+    pub(super) lines: u64,
+    pub(super) raw: u64,
+    /// CRC-32C of the source.
+    pub(super) crc: u32,
+    pub(super) ts: (i64, i64),
+    pub(super) frames: u64,
+}
+
+/// Collects the entries while frames are written.
+#[derive(Debug)]
+pub(super) struct Builder {
+    totals: Totals,
+    frames: Vec<u8>,
+    frame_filters: Vec<u8>,
+    run_filters: Vec<u8>,
+    run_keys: Vec<Key>,
+    run_start: u64,
+}
+
+/// A frame that was written.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) offset: u64,
+    pub(super) compressed: u64,
+    pub(super) crc: u32,
+    pub(super) raw: u64,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            totals: Totals { lines: 0, raw: 0, crc: 0, ts: NO_TIME, frames: 0 },
+            frames: Vec::new(),
+            frame_filters: Vec::new(),
+            run_filters: Vec::new(),
+            run_keys: Vec::new(),
+            run_start: 0,
+        }
+    }
+
+    /// Takes bytes of the source into account, in their order.
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        self.totals.raw += bytes.len() as u64;
+        self.totals.crc = crc32c::crc32c_append(self.totals.crc, bytes);
+    }
+
+    pub(super) fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    pub(super) fn frame(&mut self, written: &Written, facts: Facts) -> io::Result<()> {
+        if self.frames.len() + FRAME_BYTES > SECTION_BYTES_MAX {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "has more than 1 TiB"));
+        }
+        let filter = filter::build(&facts.keys)
+            .filter(|filter| self.frame_filters.len() + filter.len() <= SECTION_BYTES_MAX);
+        let out = &mut self.frames;
+        for number in [written.offset, written.compressed, written.raw, facts.lines] {
+            out.extend(number.to_le_bytes());
+        }
+        out.extend(facts.ts.0.to_le_bytes());
+        out.extend(facts.ts.1.to_le_bytes());
+        let length = filter.as_ref().map_or(0, |filter| filter.len() as u32);
+        let flags = if filter.is_some() { HAS_FILTER } else { 0 };
+        for number in [written.crc, length, flags, 0] {
+            out.extend(number.to_le_bytes());
+        }
+        self.frame_filters.extend(filter.unwrap_or_default());
+
+        let totals = &mut self.totals;
+        totals.lines += facts.lines;
+        totals.ts = (totals.ts.0.min(facts.ts.0), totals.ts.1.max(facts.ts.1));
+        totals.frames += 1;
+        self.run_keys.extend(facts.keys);
+        if self.run_keys.len() >= 2 * RUN_KEYS_MAX {
+            self.run_keys.sort_unstable();
+            self.run_keys.dedup();
+            if self.run_keys.len() >= RUN_KEYS_MAX {
+                self.end_run();
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a filter of the frames since the last one.
+    fn end_run(&mut self) {
+        self.run_keys.sort_unstable();
+        self.run_keys.dedup();
+        let filter = filter::build(&self.run_keys).filter(|filter| {
+            self.run_filters.len() + RUN_HEAD_BYTES + filter.len() <= SECTION_BYTES_MAX
+        });
+        // A run that is left out may hold anything.
+        if let Some(filter) = filter {
+            let end = self.totals.frames;
+            for number in [self.run_start, end, filter.len() as u64, u64::from(HAS_FILTER)] {
+                self.run_filters.extend((number as u32).to_le_bytes());
+            }
+            self.run_filters.extend(filter);
+        }
+        self.run_start = self.totals.frames;
+        self.run_keys.clear();
+    }
+
+    /// Writes the index and tells its length.
+    pub(super) fn write(mut self, out: &mut dyn Write) -> io::Result<u64> {
+        if self.run_start < self.totals.frames {
+            self.end_run();
+        }
+        let totals = self.totals.encode();
+        let sections: [(u32, &[u8]); 4] = [
+            (TOTALS, &totals),
+            (FRAMES, &self.frames),
+            (FRAME_FILTERS, &self.frame_filters),
+            (RUN_FILTERS, &self.run_filters),
+        ];
+        let mut table = Vec::new();
+        let mut offset = SKIPPABLE_HEAD_BYTES;
+        for (kind, bytes) in sections {
+            table.extend(kind.to_le_bytes());
+            table.extend(crc32c::crc32c(bytes).to_le_bytes());
+            table.extend(offset.to_le_bytes());
+            table.extend((bytes.len() as u64).to_le_bytes());
+            offset += bytes.len() as u64;
+        }
+        let length = offset + (table.len() + TRAILER_BYTES) as u64;
+        let mut trailer = length.to_le_bytes().to_vec();
+        for number in [sections.len() as u32, crc32c::crc32c(&table), VERSION] {
+            trailer.extend(number.to_le_bytes());
+        }
+        trailer.extend(crc32c::crc32c(&trailer).to_le_bytes());
+        trailer.extend(TAIL_MAGIC);
+
+        out.write_all(&SKIPPABLE_MAGIC.to_le_bytes())?;
+        // Three sections of at most 64 MiB each fit.
+        out.write_all(&((length - SKIPPABLE_HEAD_BYTES) as u32).to_le_bytes())?;
+        for (_, bytes) in sections {
+            out.write_all(bytes)?;
+        }
+        out.write_all(&table)?;
+        out.write_all(&trailer)?;
+        Ok(length)
+    }
+}
+
+impl Totals {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(TOTALS_BYTES);
+        out.extend(self.lines.to_le_bytes());
+        out.extend(self.raw.to_le_bytes());
+        out.extend(self.frames.to_le_bytes());
+        out.extend(self.ts.0.to_le_bytes());
+        out.extend(self.ts.1.to_le_bytes());
+        out.extend(self.crc.to_le_bytes());
+        out.extend(0_u32.to_le_bytes());
+        out
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut fields = Fields(bytes);
+        let (lines, raw, frames) = (fields.u64()?, fields.u64()?, fields.u64()?);
+        let ts = (fields.i64()?, fields.i64()?);
+        let crc = fields.u32()?;
+        Some(Self { lines, raw, crc, ts, frames })
+    }
+}
+
+/// The index of a file, but for its filters, which are read when they are asked.
+#[derive(Debug)]
+pub(super) struct Index {
+    pub(super) totals: Totals,
+    pub(super) frames: Vec<Frame>,
+    /// Where the index begins in the file.
+    pub(super) start: u64,
+    /// Bytes of it that were read.
+    pub(super) bytes_read: u64,
+    sections: Vec<Section>,
+}
+
+#[derive(Debug)]
+struct Section {
+    kind: u32,
+    crc: u32,
+    offset: u64,
+    length: u64,
+}
+
+/// Why an index cannot be used.
+#[derive(Debug)]
+pub(super) enum Unusable {
+    /// What is wrong with it.
+    Damaged(String),
+    /// What the system says.
+    Io(io::Error),
+}
+
+impl From<io::Error> for Unusable {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+fn damaged<T>(what: &str) -> Result<T, Unusable> {
+    Err(Unusable::Damaged(what.to_owned()))
+}
+
+impl Index {
+    /// Reads the index of a file of this length.
+    pub(super) fn read(file: &File, file_length: u64) -> Result<Self, Unusable> {
+        let Some(trailer_at) = file_length.checked_sub(TRAILER_BYTES as u64) else {
+            return damaged("has no index at its end");
+        };
+        let trailer = read_at(file, trailer_at, TRAILER_BYTES)?;
+        let (trailer, magic) = trailer.split_at(TRAILER_BYTES - TAIL_MAGIC.len());
+        if magic != TAIL_MAGIC {
+            return damaged("has no index at its end");
+        }
+        let mut fields = Fields(trailer);
+        let (Some(length), Some(count), Some(table_crc), Some(version), Some(crc)) =
+            (fields.u64(), fields.u32(), fields.u32(), fields.u32(), fields.u32())
+        else {
+            return damaged("its index ends early");
+        };
+        if crc32c::crc32c(&trailer[..trailer.len() - 4]) != crc {
+            return damaged("the end of its index is damaged");
+        }
+        if version != VERSION {
+            return Err(Unusable::Damaged(format!(
+                "its index has version {version}, and this program knows {VERSION}"
+            )));
+        }
+        let table_bytes = count as usize * ENTRY_BYTES;
+        let around = SKIPPABLE_HEAD_BYTES + (table_bytes + TRAILER_BYTES) as u64;
+        if count as usize > SECTIONS_MAX || length > file_length || length < around {
+            return damaged("its index has impossible lengths");
+        }
+        let start = file_length - length;
+        let mut head = SKIPPABLE_MAGIC.to_le_bytes().to_vec();
+        head.extend(((length - SKIPPABLE_HEAD_BYTES) as u32).to_le_bytes());
+        if read_at(file, start, head.len())? != head {
+            return damaged("the beginning of its index is damaged");
+        }
+        let table = read_at(file, trailer_at - table_bytes as u64, table_bytes)?;
+        if crc32c::crc32c(&table) != table_crc {
+            return damaged("the table of its index is damaged");
+        }
+        let mut index = Self {
+            totals: Totals { lines: 0, raw: 0, crc: 0, ts: NO_TIME, frames: 0 },
+            frames: Vec::new(),
+            start,
+            bytes_read: around,
+            sections: sections(&table, length - around)?,
+        };
+        let Some(totals) = Totals::parse(&index.section(file, TOTALS)?) else {
+            return damaged("the totals of its index end early");
+        };
+        index.totals = totals;
+        let entries = index.section(file, FRAMES)?;
+        index.entries(&entries)?;
+        Ok(index)
+    }
+
+    /// Reads the entries of the frames, which must follow each other without a gap.
+    fn entries(&mut self, bytes: &[u8]) -> Result<(), Unusable> {
+        let (mut end, mut raw_end, mut lines) = (0_u64, 0_u64, 0_u64);
+        let entries = bytes.chunks_exact(FRAME_BYTES);
+        let whole = entries.remainder().is_empty();
+        self.frames.reserve_exact(entries.len());
+        for entry in entries {
+            let Some(frame) = Frame::parse(entry, raw_end) else {
+                return damaged("an entry of its index is impossible");
+            };
+            let next = end.checked_add(frame.compressed).filter(|next| *next <= self.start);
+            let (Some(next), true) = (next, frame.offset == end) else {
+                return damaged("the frames of its index do not follow each other");
+            };
+            end = next;
+            raw_end = raw_end.saturating_add(frame.raw);
+            lines = lines.saturating_add(frame.lines);
+            self.frames.push(frame);
+        }
+        let found = (self.frames.len() as u64, raw_end, lines);
+        if !whole
+            || end != self.start
+            || found != (self.totals.frames, self.totals.raw, self.totals.lines)
+        {
+            return damaged("the frames of its index are not all of the file");
+        }
+        Ok(())
+    }
+
+    /// Which frames must be read: `true` for those that may hold what is wanted. A filter that is
+    /// damaged is told and means that every frame may.
+    pub(super) fn choose(
+        &mut self,
+        file: &File,
+        wanted: &Wanted,
+    ) -> io::Result<(Vec<bool>, Option<String>)> {
+        let mut chosen: Vec<bool> =
+            self.frames.iter().map(|frame| wanted.overlaps(frame.ts)).collect();
+        if !wanted.has_keys() || !chosen.contains(&true) {
+            return Ok((chosen, None));
+        }
+        match self.filtered(file, wanted, &mut chosen) {
+            Ok(()) => Ok((chosen, None)),
+            Err(Unusable::Io(error)) => Err(error),
+            Err(Unusable::Damaged(what)) => {
+                let chosen = self.frames.iter().map(|frame| wanted.overlaps(frame.ts)).collect();
+                Ok((chosen, Some(what)))
+            }
+        }
+    }
+
+    fn filtered(
+        &mut self,
+        file: &File,
+        wanted: &Wanted,
+        chosen: &mut [bool],
+    ) -> Result<(), Unusable> {
+        let runs = self.section(file, RUN_FILTERS)?;
+        let mut fields = Fields(&runs);
+        while !fields.0.is_empty() {
+            let Some((frames, filter)) = fields.run() else {
+                return damaged("a filter of its index is impossible");
+            };
+            let Some(frames) = chosen.get_mut(frames) else {
+                return damaged("a filter of its index is for frames that are not there");
+            };
+            if !may_hold(filter, wanted)? {
+                frames.fill(false);
+            }
+        }
+        if !chosen.contains(&true) {
+            return Ok(());
+        }
+        let filters = self.section(file, FRAME_FILTERS)?;
+        let mut rest = filters.as_slice();
+        for (frame, chosen) in self.frames.iter().zip(chosen) {
+            let Some(length) = frame.filter else { continue };
+            let Some((filter, after)) = rest.split_at_checked(length as usize) else {
+                return damaged("the filters of its index end early");
+            };
+            rest = after;
+            *chosen = *chosen && may_hold(filter, wanted)?;
+        }
+        if rest.is_empty() { Ok(()) } else { damaged("its index has filters of no frame") }
+    }
+
+    /// Whether every section is as it was written, also those that are read only when asked.
+    pub(super) fn is_whole(&mut self, file: &File) -> io::Result<bool> {
+        for kind in [FRAME_FILTERS, RUN_FILTERS] {
+            match self.section(file, kind) {
+                Ok(_) => {}
+                Err(Unusable::Damaged(_)) => return Ok(false),
+                Err(Unusable::Io(error)) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads a section and compares its checksum.
+    fn section(&mut self, file: &File, kind: u32) -> Result<Vec<u8>, Unusable> {
+        let Some(section) = self.sections.iter().find(|section| section.kind == kind) else {
+            return Err(Unusable::Damaged(format!("section {kind} of its index is missing")));
+        };
+        if section.length > SECTION_BYTES_MAX as u64 {
+            return Err(Unusable::Damaged(format!("section {kind} of its index is too long")));
+        }
+        let bytes = read_at(file, self.start + section.offset, section.length as usize)?;
+        self.bytes_read += section.length;
+        if crc32c::crc32c(&bytes) != section.crc {
+            return Err(Unusable::Damaged(format!("section {kind} of its index is damaged")));
+        }
+        Ok(bytes)
+    }
+}
+
+/// Whether a filter lets through what is wanted.
+fn may_hold(filter: &[u8], wanted: &Wanted) -> Result<bool, Unusable> {
+    if filter.is_empty() {
+        return Ok(wanted.holds(|_| false));
+    }
+    match Filter::parse(filter) {
+        Some(filter) => Ok(wanted.holds(|key| filter.may_hold(key))),
+        None => damaged("a filter of its index is impossible"),
+    }
+}
+
+/// Reads the table of sections, all of which lie in the first `room` bytes behind the head.
+fn sections(table: &[u8], room: u64) -> Result<Vec<Section>, Unusable> {
+    let mut sections = Vec::new();
+    let mut fields = Fields(table);
+    while let (Some(kind), Some(crc), Some(offset), Some(length)) =
+        (fields.u32(), fields.u32(), fields.u64(), fields.u64())
+    {
+        let inside = offset >= SKIPPABLE_HEAD_BYTES
+            && offset.checked_add(length).is_some_and(|end| end <= SKIPPABLE_HEAD_BYTES + room);
+        if !inside {
+            return damaged("a section of its index lies outside of it");
+        }
+        sections.push(Section { kind, crc, offset, length });
+    }
+    Ok(sections)
+}
+
+impl Frame {
+    fn parse(entry: &[u8], raw_offset: u64) -> Option<Self> {
+        let mut fields = Fields(entry);
+        let (offset, compressed) = (fields.u64()?, fields.u64()?);
+        let (raw, lines) = (fields.u64()?, fields.u64()?);
+        let ts = (fields.i64()?, fields.i64()?);
+        let (crc, length, flags) = (fields.u32()?, fields.u32()?, fields.u32()?);
+        let filter = (flags & HAS_FILTER != 0).then_some(length);
+        Some(Self { offset, compressed, raw_offset, raw, lines, ts, crc, filter })
+    }
+}
+
+/// Numbers from the front of bytes.
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (front, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*front)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    fn i64(&mut self) -> Option<i64> {
+        self.array().map(i64::from_le_bytes)
+    }
+
+    /// The frames of a run, and its filter.
+    fn run(&mut self) -> Option<(std::ops::Range<usize>, &'a [u8])> {
+        let (first, end) = (self.u32()? as usize, self.u32()? as usize);
+        let (length, _flags) = (self.u32()? as usize, self.u32()?);
+        let (filter, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        (first <= end).then_some((first..end, filter))
+    }
+}
+
+/// Reads `length` bytes from a place in a file.
+pub(super) fn read_at(mut file: &File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    let _ = file.seek(SeekFrom::Start(offset))?;
+    file.read_exact(&mut bytes)?;
+    Ok(bytes)
+}

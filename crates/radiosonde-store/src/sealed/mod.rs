@@ -1,0 +1,100 @@
+//! Sealed day files: `events-2025-10-06.jsonl.zst`, compressed and with an index.
+//!
+//! # Constraints
+//!
+//! - Any tool that reads zstd reads them: `zstd -dc` gives the bytes of the day file, each in its
+//!   place, whatever they were; `rg -z` and the like work as well.
+//! - A day is searched without reading it: who looks for a job, a trace, a session or a time reads
+//!   the index and the few frames that can hold it.
+//! - Damage costs what it hits. One flipped byte costs one frame, which is named; a damaged index
+//!   costs its use, never a line; nothing is ever found that was not there.
+//! - Sealing and reading take a few MiB of memory, however long the file.
+//! - A name ending in `.zst` means a whole, verified file: it is written under another name first.
+//!
+//! # Layout
+//!
+//! One zstd frame for each MiB of whole lines, with its length in its header and a checksum behind
+//! it. A line that is longer than a MiB is a frame of its own. The last line may lack its break. Then one
+//! skippable frame, the index; all its numbers are little-endian.
+//!
+//! | bytes | what |
+//! | --- | --- |
+//! | 4, 4 | magic `0x184d2a53`, length of what follows |
+//! | | the sections, each anywhere between here and the table |
+//! | 24 each | the table: kind (4), CRC-32C (4), place from the magic (8), and length (8) of a section |
+//! | 32 | the trailer: length of the whole skippable frame (8), sections (4), CRC-32C of the table (4), version 1 (4), CRC-32C of these 20 bytes (4), `RSNDSEAL` |
+//!
+//! A reader passes over sections it does not know, so that later versions can add some; the version
+//! changes when one of these four does:
+//!
+//! | kind | section | holds |
+//! | --- | --- | --- |
+//! | 1 | totals | lines, raw bytes, frames (8 each), earliest and latest time (8 each), CRC-32C of the raw bytes (4), 0 (4) |
+//! | 2 | frames | for each: place, compressed length, raw length, lines (8 each), earliest and latest time (8 each), CRC-32C of the compressed bytes, length of its filter, flags, 0 (4 each) |
+//! | 3 | filters of frames | back to back, in their order |
+//! | 4 | filters of runs | for each run of frames: the first, the one behind the last, length of its filter, flags (4 each), and the filter |
+//!
+//! Times are microseconds since 1970, rounded down; where no line has one, the earliest is above the
+//! latest. Flag 1 says that a filter is there; one of no bytes holds no id, and where none is, any
+//! id may be. A run has at most some 256 Ki ids, so that sealing is bounded; the whole file is
+//! usually one. What a filter is stands in `filter.rs`: a binary fuse filter of 16 bits over
+//! `trace_id` (its first 32 digits), `job_id` and `session_id`.
+//!
+//! Lines that are no JSON objects with a time are kept as they are. They stand in no filter and
+//! count for no time, since no query finds them: a query that names the stretches that are no lines
+//! names those of the frames it reads.
+//!
+//! # Reading
+//!
+//! By the index. Without a usable one, from frame to frame by their headers, and where there is no
+//! frame, by looking for the next one. Behind a stretch that is no frame, offsets count the bytes that
+//! could be read. Files that other programs compressed under such a name are read that way too, as
+//! long as no frame holds more than 17 MiB and every frame ends with a line; since they have no index,
+//! each reading says that their end may be missing.
+//!
+//! # Killed while sealing
+//!
+//! Before the rename there is the day file, and perhaps a temporary file that the next sealing
+//! replaces. After it, until the caller removes the day file, there are both, and a [`crate::Query`]
+//! reads the day file alone, after comparing them. [`is_sealed_copy`] is how the caller makes sure
+//! before removing it.
+
+mod compare;
+mod filter;
+mod frames;
+mod index;
+mod reader;
+mod scan;
+mod seal;
+mod wanted;
+
+use std::ops::Range;
+
+pub use crate::sealed::compare::is_sealed_copy;
+pub use crate::sealed::reader::Reader;
+pub use crate::sealed::seal::{LEVEL_DEFAULT, Seal, seal};
+
+pub(crate) use crate::sealed::compare::stands_for;
+pub(crate) use crate::sealed::frames::{Decoder, Place};
+pub(crate) use crate::sealed::wanted::Wanted;
+
+/// Bytes of whole lines in a frame, at most; a longer line is a frame of its own.
+pub(crate) const FRAME_BYTES: usize = 1 << 20;
+
+/// Something wrong with a sealed file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Damage {
+    /// Which frame, from 0; behind damage that hides where frames begin, as many as were told apart.
+    /// `None` for the file as a whole and for its index.
+    pub frame: Option<u64>,
+    /// Where in the file, in (compressed) bytes.
+    pub bytes: Range<u64>,
+    /// What is wrong.
+    pub reason: String,
+    /// Whether lines may be missing because of it. A damaged index costs none.
+    pub lines_lost: bool,
+}
+
+#[cfg(test)]
+mod tests;

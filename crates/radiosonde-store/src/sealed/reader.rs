@@ -1,0 +1,262 @@
+//! Reading sealed files as [`crate::reader::Reader`] reads live ones.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use crate::reader::{Chunk, LINE_BYTES_MAX, open_plain, whole_lines};
+use crate::sealed::Damage;
+use crate::sealed::frames::{Decoder, Place, RAW_BYTES_MAX, Step, Walk};
+use crate::sealed::index::{Index, Unusable};
+use crate::sealed::wanted::Wanted;
+
+/// Reads the lines of a sealed file, frame by frame.
+///
+/// Gives out the same lines at the same offsets (those of the source) as a
+/// [`reader::Reader`](crate::reader::Reader) of the source would, and [`Chunk::Damaged`] for what
+/// cannot be read. Memory: the index without its filters (64 bytes for each MiB of lines), and one
+/// frame: about 2 MiB, or twice the longest line.
+#[derive(Debug)]
+pub struct Reader {
+    file: File,
+    frames: Frames,
+    decoder: Decoder,
+    /// Lines of the last frame, with the beginning of one that a frame before left open.
+    buffer: Vec<u8>,
+    start: usize,
+    /// Place in the source of `buffer[start]`.
+    offset: u64,
+    /// Since where a line has been too long, while its end has not been found.
+    overlong: Option<u64>,
+    events: VecDeque<Event>,
+    finished: bool,
+    bytes_read: u64,
+    frames_read: u64,
+    frames_skipped: u64,
+}
+
+#[derive(Debug)]
+enum Frames {
+    Indexed { index: Index, chosen: Vec<bool>, next: usize },
+    Walked(Walk),
+}
+
+/// What is to be told before the lines that follow it.
+#[derive(Debug)]
+enum Event {
+    Damage(Damage),
+    Overlong(u64),
+}
+
+/// What comes next in the file.
+enum Next {
+    Damage(Damage),
+    Frame(Place),
+    Skipped,
+}
+
+impl Reader {
+    /// Opens a sealed file and reads its index. A file whose index is missing or damaged is read
+    /// nevertheless, frame by frame; the last chunk tells.
+    ///
+    /// # Errors
+    /// As [`reader::Reader::open`](crate::reader::Reader::open).
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let (file, length) = open_plain(path)?;
+        let mut bytes_read = 0;
+        let frames = match Index::read(&file, length) {
+            Ok(index) => {
+                bytes_read = index.bytes_read;
+                let chosen = vec![true; index.frames.len()];
+                Frames::Indexed { index, chosen, next: 0 }
+            }
+            Err(Unusable::Damaged(reason)) => Frames::Walked(Walk::new(length, reason)),
+            Err(Unusable::Io(error)) => return Err(error),
+        };
+        Ok(Self {
+            file,
+            frames,
+            decoder: Decoder::new()?,
+            buffer: Vec::new(),
+            start: 0,
+            offset: 0,
+            overlong: None,
+            events: VecDeque::new(),
+            finished: false,
+            bytes_read,
+            frames_read: 0,
+            frames_skipped: 0,
+        })
+    }
+
+    /// The next stretch, `None` at the end.
+    ///
+    /// # Errors
+    /// What the system says. The reader is at its end then. A frame that cannot be read is no error
+    /// where the index tells where the next one is.
+    pub fn next_chunk(&mut self) -> io::Result<Option<Chunk<'_>>> {
+        loop {
+            match self.events.pop_front() {
+                Some(Event::Damage(damage)) => return Ok(Some(Chunk::Damaged(damage))),
+                Some(Event::Overlong(offset)) => return Ok(Some(Chunk::Overlong { offset })),
+                None => {}
+            }
+            let unread = &self.buffer[self.start..];
+            if let Some(from) = self.overlong {
+                let found = memchr::memchr(b'\n', unread);
+                let _ = self.consume(found.map_or(unread.len(), |at| at + 1));
+                if found.is_some() || self.finished {
+                    self.overlong = None;
+                    return Ok(Some(Chunk::Overlong { offset: from }));
+                }
+            } else if let Some(length) = whole_lines(unread) {
+                let (start, offset) = self.consume(length);
+                let bytes = &self.buffer[start..start + length];
+                return Ok(Some(Chunk::Lines { offset, bytes }));
+            } else if unread.len() > LINE_BYTES_MAX {
+                self.overlong = Some(self.offset);
+                continue;
+            } else if self.finished {
+                if unread.is_empty() {
+                    return Ok(None);
+                }
+                let (start, offset) = self.consume(unread.len());
+                return Ok(Some(Chunk::HalfLine { offset, bytes: &self.buffer[start..] }));
+            }
+            self.fill().inspect_err(|_| self.finished = true)?;
+        }
+    }
+
+    /// Bytes read from the file so far: compressed, with what was needed of the index.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read
+    }
+
+    /// Frames read so far, and frames left out since nothing in them could be wanted.
+    #[must_use]
+    pub fn frames(&self) -> (u64, u64) {
+        (self.frames_read, self.frames_skipped)
+    }
+
+    /// Leaves out, from here on, the frames that cannot hold what is wanted. Without a usable index
+    /// none are.
+    pub(crate) fn narrow(&mut self, wanted: &Wanted) -> io::Result<()> {
+        if let Frames::Indexed { index, chosen, .. } = &mut self.frames {
+            let before = index.bytes_read;
+            let (choice, problem) = index.choose(&self.file, wanted)?;
+            *chosen = choice;
+            self.bytes_read += index.bytes_read - before;
+            if let Some(reason) = problem {
+                let reason = format!("{reason}; frames were not left out by it");
+                let bytes = index.start..self.file.metadata()?.len();
+                let damage = Damage { frame: None, bytes, reason, lines_lost: false };
+                self.events.push_back(Event::Damage(damage));
+            }
+        }
+        Ok(())
+    }
+
+    /// The file and where every frame is, for reading single lines.
+    pub(crate) fn into_places(mut self) -> io::Result<(File, Vec<Place>)> {
+        let mut places = Vec::new();
+        while let Some(next) = self.next()? {
+            if let Next::Frame(place) = next {
+                places.push(place);
+            }
+        }
+        Ok((self.file, places))
+    }
+
+    /// Passes over bytes; tells where they were in the buffer and in the source.
+    fn consume(&mut self, bytes: usize) -> (usize, u64) {
+        let before = (self.start, self.offset);
+        self.start += bytes;
+        self.offset += bytes as u64;
+        before
+    }
+
+    fn next(&mut self) -> io::Result<Option<Next>> {
+        match &mut self.frames {
+            Frames::Indexed { index, chosen, next } => {
+                let Some(frame) = index.frames.get(*next) else { return Ok(None) };
+                let place = Place {
+                    number: *next as u64,
+                    offset: frame.offset,
+                    compressed: frame.compressed,
+                    raw_offset: frame.raw_offset,
+                    raw: frame.raw,
+                    lines: Some(frame.lines),
+                    crc: Some(frame.crc),
+                };
+                let wanted = chosen[*next];
+                *next += 1;
+                Ok(Some(if wanted { Next::Frame(place) } else { Next::Skipped }))
+            }
+            Frames::Walked(walk) => {
+                Ok(walk.step(&self.file, &mut self.decoder)?.map(|step| match step {
+                    Step::Damage(damage) => Next::Damage(damage),
+                    Step::Frame(place) => Next::Frame(place),
+                }))
+            }
+        }
+    }
+
+    /// Reads the next frame behind what is left, or tells of a gap.
+    fn fill(&mut self) -> io::Result<()> {
+        match self.next()? {
+            None => self.finished = true,
+            Some(Next::Skipped) => {
+                self.frames_skipped += 1;
+                self.gap();
+            }
+            Some(Next::Damage(damage)) => {
+                // What is said about the file as a whole comes last, and is no gap.
+                if damage.frame.is_some() {
+                    self.gap();
+                }
+                self.events.push_back(Event::Damage(damage));
+            }
+            Some(Next::Frame(place)) => self.frame(&place),
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self, place: &Place) {
+        if place.raw > RAW_BYTES_MAX as u64 && place.lines == Some(1) {
+            self.gap();
+            self.events.push_back(Event::Overlong(place.raw_offset));
+            return;
+        }
+        self.bytes_read += place.compressed;
+        let left = self.buffer.split_off(self.start);
+        self.start = 0;
+        match self.decoder.decode(&self.file, place, &mut self.buffer) {
+            Ok(()) => {
+                self.frames_read += 1;
+                self.offset = place.raw_offset - left.len() as u64;
+                if !left.is_empty() {
+                    self.buffer.splice(..0, left);
+                }
+            }
+            Err(reason) => {
+                self.buffer = left;
+                self.gap();
+                self.events.push_back(Event::Damage(place.damage(&reason)));
+            }
+        }
+    }
+
+    /// What is left of a line whose end is not read is no line.
+    fn gap(&mut self) {
+        let from = self.overlong.take();
+        if from.is_some() || self.start < self.buffer.len() {
+            let reason = format!("a line at byte {} has no end", from.unwrap_or(self.offset));
+            let damage = Damage { frame: None, bytes: 0..0, reason, lines_lost: true };
+            self.events.push_back(Event::Damage(damage));
+        }
+        self.buffer.clear();
+        self.start = 0;
+    }
+}
