@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use radiosonde_store::names::DayFile;
+use radiosonde_store::names::{DayFile, Form, StoredFile};
 
 /// Bytes at which a day file is closed and the next part begins.
 pub const PART_BYTES: u64 = 256 * 1024 * 1024;
@@ -79,37 +79,19 @@ impl Filing {
         part.saturating_add(1).max(least)
     }
 
-    /// The last part of a day's file, in either form, and whether it is plain.
+    /// The last part of a day's file, in either form, and whether it is plain only.
     fn last_part(&self, day: DayFile) -> Option<(u32, bool)> {
-        let mut last: Option<(u32, bool)> = None;
-        for entry in fs::read_dir(&self.root).ok()?.flatten() {
-            let name = entry.file_name();
-            let Some((found, is_sealed)) = name.to_str().and_then(parse) else { continue };
-            if (DayFile { part: 0, ..found }) != (DayFile { part: 0, ..day }) {
-                continue;
-            }
-            let (part, plain) = (found.part, !is_sealed);
-            last = match last {
-                Some((known, open)) if known == part => Some((known, open && plain)),
-                Some((known, open)) if known > part => Some((known, open)),
-                _ => Some((part, plain)),
-            };
-        }
-        last
+        let of_day =
+            |found: &StoredFile| (DayFile { part: 0, ..found.day }) == DayFile { part: 0, ..day };
+        // Sorted: of a part that is there in both forms, the sealed one comes last.
+        let last = StoredFile::list(&self.root).ok()?.into_iter().filter(of_day).next_back()?;
+        Some((last.day.part, last.form == Form::Plain))
     }
 }
 
 impl fmt::Debug for Filing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Filing").field("root", &self.root).finish_non_exhaustive()
-    }
-}
-
-/// A day file and whether the name is that of its sealed form.
-pub(crate) fn parse(name: &str) -> Option<(DayFile, bool)> {
-    match name.strip_suffix(".zst") {
-        Some(plain) => Some((DayFile::parse(plain)?, true)),
-        None => Some((DayFile::parse(name)?, false)),
     }
 }
 

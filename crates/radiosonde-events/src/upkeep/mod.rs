@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use radiosonde_record::Slot;
-use radiosonde_store::names::{DayFile, Signal};
-use radiosonde_store::sealed;
+use radiosonde_store::names::{DayFile, Form, Signal, StoredFile};
+use radiosonde_store::sealed::{self, LEVEL_DEFAULT};
 
-use crate::filing::{Live, parse};
+use crate::filing::Live;
 use crate::time;
 use ledger::Ledger;
 pub use ledger::{Removed, removed};
@@ -26,9 +26,6 @@ pub use plan::{Retention, Rule};
 
 mod ledger;
 mod plan;
-
-/// How strongly lines are compressed: three times smaller costs ten times as much.
-const LEVEL: i32 = 3;
 
 /// Keeps house in one directory. See the module documentation.
 #[derive(Debug)]
@@ -194,7 +191,7 @@ impl Upkeep {
             }
             return Ok(None);
         }
-        let seal = sealed::seal(&source, &target, LEVEL, &mut || go_on(Step::Stretch))?;
+        let seal = sealed::seal(&source, &target, LEVEL_DEFAULT, &mut || go_on(Step::Stretch))?;
         if !go_on(Step::Sealed) {
             return Err(io::ErrorKind::Interrupted.into());
         }
@@ -249,6 +246,8 @@ impl Upkeep {
                 upkept.failed.push((self.root.join(name), error));
                 continue;
             }
+            // Of a sealing that was killed.
+            let _ = fs::remove_file(self.root.join(format!("{name}.zst.tmp")));
             for name in [format!("{name}.zst"), name] {
                 match self.remove_one(&ledger, &name, rule, now, go_on) {
                     Ok(Some(removed)) => upkept.removed.push((name, rule, removed)),
@@ -298,23 +297,25 @@ impl Upkeep {
 
     /// The day files of the directory. What only looks like one is passed over.
     fn list(&self, upkept: &mut Upkept) -> Vec<Found> {
-        let entries = match fs::read_dir(&self.root) {
-            Ok(entries) => entries,
+        let files = match StoredFile::list(&self.root) {
+            Ok(files) => files,
             Err(error) => {
                 upkept.failed.push((self.root.clone(), error));
                 return Vec::new();
             }
         };
         let mut all: Vec<Found> = Vec::new();
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let Some((day, is_sealed)) = name.to_str().and_then(parse) else { continue };
-            let Ok(metadata) = entry.metadata() else { continue };
+        for StoredFile { day, form } in files {
+            let path = self.root.join(StoredFile { day, form }.file_name());
+            let Ok(metadata) = fs::symlink_metadata(path) else { continue };
             if !metadata.is_file() {
                 continue;
             }
-            let form = Some(metadata.len());
-            let (plain, sealed) = if is_sealed { (None, form) } else { (form, None) };
+            let bytes = Some(metadata.len());
+            let (plain, sealed) = match form {
+                Form::Plain => (bytes, None),
+                Form::Sealed => (None, bytes),
+            };
             all.push(Found { day, plain, sealed });
         }
         all.sort_unstable_by_key(|found| found.day);

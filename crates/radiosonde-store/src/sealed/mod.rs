@@ -60,6 +60,7 @@
 //! before removing it.
 
 mod compare;
+mod count;
 mod filter;
 mod frames;
 mod index;
@@ -71,6 +72,7 @@ mod wanted;
 use std::ops::Range;
 
 pub use crate::sealed::compare::is_sealed_copy;
+pub use crate::sealed::count::count_lines;
 pub use crate::sealed::reader::Reader;
 pub use crate::sealed::seal::{LEVEL_DEFAULT, Seal, seal};
 
