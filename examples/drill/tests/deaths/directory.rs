@@ -1,11 +1,12 @@
 //! What is where in a telemetry directory, as far as its documentation tells.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use radiosonde_events::Owner;
 use radiosonde_record::Kind;
-use radiosonde_store::names::DayFile;
+use radiosonde_store::names::{DayFile, StoredFile};
 
 /// Where a process keeps its rings.
 #[derive(Clone, Debug)]
@@ -51,10 +52,17 @@ pub(crate) fn day_file(root: &Path, slot: u32, signal: Kind) -> Option<PathBuf> 
     files.max_by_key(|(order, _)| *order).map(|(_, path)| path)
 }
 
-/// All day files.
-pub(crate) fn day_files(root: &Path) -> Vec<(DayFile, PathBuf)> {
-    let parse = |path: PathBuf| Some((DayFile::parse(path.file_name()?.to_str()?)?, path));
+/// All day files, plain and sealed.
+pub(crate) fn day_files(root: &Path) -> Vec<(StoredFile, PathBuf)> {
+    let parse = |path: PathBuf| Some((StoredFile::parse(path.file_name()?.to_str()?)?, path));
     entries(root).into_iter().filter_map(parse).collect()
+}
+
+/// Sealed files that are not finished, by inode.
+pub(crate) fn being_sealed(root: &Path) -> Vec<u64> {
+    let is_unfinished = |path: &PathBuf| path.extension().is_some_and(|end| end == "tmp");
+    let unfinished = entries(root).into_iter().filter(is_unfinished);
+    unfinished.filter_map(|path| Some(fs::symlink_metadata(path).ok()?.ino())).collect()
 }
 
 /// None when the directory is gone, or not there yet.

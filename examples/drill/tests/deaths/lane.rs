@@ -2,10 +2,15 @@
 
 use std::path::Path;
 use std::sync::{Barrier, Mutex, PoisonError, RwLock};
+use std::time::SystemTime;
 
+use radiosonde_events::Live;
 use radiosonde_events::recover::{RecoveryReport, recover_directory};
+use radiosonde_events::upkeep::{Retention, Upkeep};
 use radiosonde_record::recovery::Recovered;
+use radiosonde_store::names::Form;
 
+use crate::directory;
 use crate::life::{Ended, Life, Scene};
 use crate::plan::{Phase, Plan};
 
@@ -28,6 +33,8 @@ pub(crate) struct Course {
     /// Reports of recoveries by hand, with the service.
     pub(crate) recovered: Vec<(String, Recovered)>,
     pub(crate) faults: Vec<String>,
+    /// Sealed files in the end.
+    pub(crate) sealed: usize,
 }
 
 /// Lives through the plans.
@@ -78,6 +85,26 @@ impl Course {
         self.ended.extend(other.ended);
         self.recovered.extend(other.recovered);
         self.faults.extend(other.faults);
+    }
+
+    /// Seals everything: who was killed in the middle of that has left nothing but work.
+    pub(crate) fn seal(&mut self, root: &Path) {
+        let mut forever = Retention::default();
+        forever.days = None;
+        let upkept = Upkeep::new(root, None, &Live::default(), forever)
+            .run(SystemTime::now(), &mut |_| true);
+        for (path, error) in &upkept.failed {
+            self.faults.push(format!("{} was not sealed: {error}", path.display()));
+        }
+        for (file, path) in directory::day_files(root) {
+            if file.form != Form::Sealed {
+                self.faults.push(format!("{} is not sealed", path.display()));
+            }
+            self.sealed += 1;
+        }
+        if !directory::being_sealed(root).is_empty() {
+            self.faults.push("half a sealed file is left".to_owned());
+        }
     }
 
     /// Recovers as the command `radiosonde recover` does. Whether there was anything to recover.

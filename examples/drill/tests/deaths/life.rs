@@ -46,6 +46,8 @@ pub(crate) struct Ended {
     pub(crate) books: Option<[Signal; 3]>,
     /// Batches of earlier processes it had not brought to their end.
     pub(crate) inherited: Vec<Left>,
+    /// Files that somebody was sealing, by inode.
+    pub(crate) sealing: Vec<u64>,
     /// What it was told; `None` when a signal ended it.
     pub(crate) order: Option<Order>,
 }
@@ -58,6 +60,11 @@ impl<'a> Life<'a> {
             .args([plan.paced.to_string(), plan.eager.to_string()])
             .env("RADIOSONDE_DIR", &scene.telemetry)
             .env("RADIOSONDE_STDERR", "off")
+            // Small enough that every life closes some, and finds some to seal.
+            .env("RADIOSONDE_ROTATE_BYTES", "8MiB")
+            // Nothing is removed: all of it is looked at in the end.
+            .env("RADIOSONDE_RETENTION_DAYS", "0")
+            .env("RADIOSONDE_RETENTION_BYTES", "0")
             .env("OTEL_SERVICE_NAME", &plan.service)
             .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::piped())
@@ -203,7 +210,9 @@ impl<'a> Life<'a> {
         let left = place.as_ref().and_then(|place| of(&place.path));
         let others = place.iter().flat_map(directory::others);
         let inherited = others.filter_map(|path| of(&path)).collect();
-        Ok(Ended { plan: self.plan.clone(), reached, left, books, inherited, order: self.order })
+        let (plan, order) = (self.plan.clone(), self.order);
+        let sealing = directory::being_sealed(root);
+        Ok(Ended { plan, reached, left, books, inherited, sealing, order })
     }
 }
 

@@ -9,6 +9,9 @@ use std::sync::{Mutex, PoisonError};
 
 use drill::text;
 use radiosonde_record::Kind;
+use radiosonde_store::names::{Form, StoredFile};
+use radiosonde_store::reader::Chunk;
+use radiosonde_store::sealed::Reader;
 use serde::Deserialize;
 
 use crate::directory;
@@ -82,7 +85,7 @@ pub(crate) fn read(root: &Path) -> io::Result<Lines> {
     let work = || {
         let mut lines = Lines::default();
         while let Some((file, path)) = take() {
-            lines.read_file(kind_of(file.signal.as_str()), &path)?;
+            lines.read_file(file, &path)?;
         }
         Ok::<_, io::Error>(lines)
     };
@@ -100,19 +103,37 @@ fn kind_of(signal: &str) -> Kind {
 }
 
 impl Lines {
-    fn read_file(&mut self, kind: Kind, path: &Path) -> io::Result<()> {
+    fn read_file(&mut self, file: StoredFile, path: &Path) -> io::Result<()> {
+        let kind = kind_of(file.day.signal.as_str());
+        if file.form == Form::Sealed {
+            let mut reader = Reader::open(path)?;
+            while let Some(chunk) = reader.next_chunk()? {
+                match chunk {
+                    Chunk::Lines { bytes, .. } => {
+                        let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+                        lines.for_each(|line| self.line(kind, path, line));
+                    }
+                    other => self.torn.push(format!("{}: {other:?}", path.display())),
+                }
+            }
+            return Ok(());
+        }
         let mut reader = BufReader::with_capacity(1024 * 1024, File::open(path)?);
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line)? > 0 {
-            self.bytes += line.len() as u64;
-            let whole = line.strip_suffix(b"\n").ok_or("it has no end".to_owned());
-            if let Err(why) = whole.and_then(|line| self.add(kind, line)) {
-                let shown = String::from_utf8_lossy(&line[..line.len().min(300)]).into_owned();
-                self.torn.push(format!("{}: {why}: {shown}", path.display()));
-            }
+            self.line(kind, path, &line);
             line.clear();
         }
         Ok(())
+    }
+
+    fn line(&mut self, kind: Kind, path: &Path, line: &[u8]) {
+        self.bytes += line.len() as u64;
+        let whole = line.strip_suffix(b"\n").ok_or("it has no end".to_owned());
+        if let Err(why) = whole.and_then(|line| self.add(kind, line)) {
+            let shown = String::from_utf8_lossy(&line[..line.len().min(300)]).into_owned();
+            self.torn.push(format!("{}: {why}: {shown}", path.display()));
+        }
     }
 
     fn add(&mut self, kind: Kind, bytes: &[u8]) -> Result<(), String> {

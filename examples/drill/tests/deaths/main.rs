@@ -132,6 +132,7 @@ fn finish(scene: &Scene, directory: usize, course: &mut Course) {
     if !more {
         course.faults.push("there is always something left to recover".to_owned());
     }
+    course.seal(&scene.telemetry);
     for place in directory::all(&scene.telemetry) {
         let empty = fs::read_dir(&place.path).is_ok_and(|mut entries| entries.next().is_none());
         if !(empty && place.path.ends_with("quarantine")) {

@@ -1,6 +1,6 @@
 //! The sum of all deaths, and its table.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use drill::order::Order;
@@ -39,6 +39,9 @@ pub(crate) struct Summary {
     pending: usize,
     by_hand: usize,
     set_aside: usize,
+    /// Sealed files, and deaths after which one was found half done.
+    sealed: usize,
+    sealing: BTreeSet<u64>,
     lines: u64,
     bytes: u64,
     acknowledged: u64,
@@ -162,6 +165,7 @@ impl Summary {
         let mut faults: Vec<String> = torn.iter().take(FAULTS_MAX).cloned().collect();
         self.torn += torn.len() as u64;
         self.bytes += bytes;
+        self.sealed += course.sealed;
         let mut recovered: HashMap<&str, Vec<&Recovered>> = HashMap::new();
         for (service, report) in &course.recovered {
             recovered.entry(service).or_default().push(report);
@@ -234,6 +238,7 @@ impl Summary {
                 self.at_an_early_write.add(share);
             }
         }
+        self.sealing.extend(&ended.sealing);
         let Some(left) = &ended.left else { return };
         let batches =
             if at_a_write { &mut self.at_a_write_batches } else { &mut self.other_batches };
@@ -283,6 +288,7 @@ impl fmt::Display for Summary {
             ("records in rings", self.pending.to_string()),
             ("recovered by hand", self.by_hand.to_string()),
             ("set aside, brought back", self.set_aside.to_string()),
+            ("sealed files", format!("{}, {} cut by a death", self.sealed, self.sealing.len())),
             ("in day files", format!("{} lines, {} MB", self.lines, self.bytes / 1_000_000)),
             ("calls that returned", self.acknowledged.to_string()),
             ("  dropped and counted", self.dropped.to_string()),

@@ -172,7 +172,8 @@ mod tests {
     fn ended(left: Left) -> Ended {
         let plan = Plan { paced: 0, eager: 1, ..Plan::draw(&mut Random(1), "drill".into(), 0) };
         let reached = vec![Reached { begun: 10, returned: 10 }];
-        Ended { plan, reached, left: Some(left), books: None, inherited: Vec::new(), order: None }
+        let (inherited, sealing) = (Vec::new(), Vec::new());
+        Ended { plan, reached, left: Some(left), books: None, inherited, sealing, order: None }
     }
 
     fn counted(accepted: u64, dropped: u64) -> Left {
