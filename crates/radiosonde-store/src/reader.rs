@@ -215,6 +215,7 @@ mod tests {
         let mut seen = Seen::default();
         while let Some(chunk) = reader.next_chunk().unwrap() {
             match chunk {
+                Chunk::Damaged(damage) => panic!("{damage:?}"),
                 Chunk::HalfLine { offset, bytes } => seen.half = Some((offset, bytes.to_vec())),
                 Chunk::Lines { mut offset, bytes } => {
                     assert_eq!(bytes.last(), Some(&b'\n'));
@@ -250,6 +251,18 @@ mod tests {
         assert_eq!(seen.lines.len(), 2);
         assert_eq!(seen.lines[0].1.len(), (10 << 20) + 1);
         assert_eq!(seen.lines[1], (second + (17 << 20) + 1, b"last\n".to_vec()));
+    }
+
+    #[test]
+    fn a_line_is_too_long_from_one_byte_on() {
+        for (length, overlong) in [(LINE_BYTES_MAX, vec![]), (LINE_BYTES_MAX + 1, vec![2])] {
+            let mut content = b"a\n".to_vec();
+            content.resize(2 + length, b'x');
+            content.extend(b"\nlast\n");
+            let seen = read(&content);
+            assert_eq!(seen.overlong, overlong);
+            assert_eq!(seen.lines.len(), 3 - overlong.len());
+        }
     }
 
     #[test]

@@ -3,6 +3,10 @@
 use std::fs;
 
 use super::*;
+use crate::names::DayFile;
+
+#[path = "tests_of_sealed.rs"]
+mod sealed_files;
 
 /// A line with an id, `n` seconds after the start.
 fn line(n: u32, job: &str, rest: &str) -> String {

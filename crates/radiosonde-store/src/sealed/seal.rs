@@ -56,6 +56,17 @@ pub fn seal(
     level: i32,
     between: &mut dyn FnMut() -> bool,
 ) -> io::Result<Seal> {
+    seal_in_frames(source, target, level, FRAME_BYTES, between)
+}
+
+/// The same with frames of another length, which tests want small.
+pub(super) fn seal_in_frames(
+    source: &Path,
+    target: &Path,
+    level: i32,
+    frame_bytes: usize,
+    between: &mut dyn FnMut() -> bool,
+) -> io::Result<Seal> {
     let (mut input, length) = open_plain(source)?;
     match target.symlink_metadata() {
         Ok(_) => {
@@ -68,7 +79,8 @@ pub fn seal(
         Err(error) => return Err(error),
     }
     let mut temporary = Temporary::create(target)?;
-    let sealed = write(&mut input, length, &mut temporary.file, level, between)?;
+    let lines = Lines { input: &mut input, length, frame_bytes, position: 0, buffer: Vec::new() };
+    let sealed = write(lines, &mut temporary.file, level, between)?;
     unchanged(&input, length)?;
     temporary.file.sync_all()?;
     forget_pages(&temporary.file);
@@ -104,13 +116,12 @@ fn unchanged(input: &File, length: u64) -> io::Result<()> {
 }
 
 fn write(
-    input: &mut File,
-    length: u64,
+    mut lines: Lines<'_>,
     output: &mut File,
     level: i32,
     between: &mut dyn FnMut() -> bool,
 ) -> io::Result<Seal> {
-    let mut lines = Lines { input, length, position: 0, buffer: Vec::new() };
+    let length = lines.length;
     let mut frames = FrameWriter::new(output, level)?;
     loop {
         go_on(between)?;
@@ -138,6 +149,8 @@ struct Lines<'a> {
     input: &'a mut File,
     /// As long as the source was in the beginning; what comes behind is left alone.
     length: u64,
+    /// Bytes of whole lines that go together.
+    frame_bytes: usize,
     /// Where the next stretch begins.
     position: u64,
     buffer: Vec<u8>,
@@ -152,7 +165,7 @@ enum Stretch<'a> {
 
 impl Lines<'_> {
     fn next(&mut self) -> io::Result<Option<Stretch<'_>>> {
-        self.read(FRAME_BYTES)?;
+        self.read(self.frame_bytes)?;
         let mut end = memchr::memrchr(b'\n', &self.buffer).map(|at| at + 1);
         if self.at_end(self.buffer.len()) {
             end = Some(self.buffer.len());
@@ -182,7 +195,7 @@ impl Lines<'_> {
     /// Reads so many bytes from the position, or as many as there are.
     fn read(&mut self, bytes: usize) -> io::Result<()> {
         self.buffer.clear();
-        if bytes <= FRAME_BYTES {
+        if self.buffer.capacity() > FRAME_BYTES {
             // A line that was long is no reason to keep the room.
             self.buffer.shrink_to(FRAME_BYTES);
         }

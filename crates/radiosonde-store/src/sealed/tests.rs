@@ -1,1 +1,526 @@
-//! tests
+//! Sealing, reading back, and damage.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::query::Query;
+use crate::reader::{self, Chunk, LINE_BYTES_MAX};
+use crate::sealed::frames::RAW_BYTES_MAX;
+use crate::sealed::seal::seal_in_frames;
+
+/// Everything a file holds, taken apart.
+#[derive(Debug, Default, PartialEq)]
+struct Seen {
+    lines: Vec<(u64, Vec<u8>)>,
+    half: Option<(u64, Vec<u8>)>,
+    overlong: Vec<u64>,
+    damaged: Vec<Damage>,
+}
+
+impl Seen {
+    fn add(&mut self, chunk: Chunk<'_>) {
+        match chunk {
+            Chunk::Damaged(damage) => self.damaged.push(damage),
+            Chunk::HalfLine { offset, bytes } => self.half = Some((offset, bytes.to_vec())),
+            Chunk::Lines { mut offset, bytes } => {
+                assert_eq!(bytes.last(), Some(&b'\n'));
+                for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+                    self.lines.push((offset, line.to_vec()));
+                    offset += line.len() as u64;
+                }
+            }
+            Chunk::Overlong { offset } => self.overlong.push(offset),
+        }
+    }
+}
+
+fn read_sealed(path: &Path) -> Seen {
+    let mut reader = Reader::open(path).unwrap();
+    let mut seen = Seen::default();
+    while let Some(chunk) = reader.next_chunk().unwrap() {
+        seen.add(chunk);
+    }
+    seen
+}
+
+fn read_plain(path: &Path) -> Seen {
+    let mut reader = reader::Reader::open(path).unwrap();
+    let mut seen = Seen::default();
+    while let Some(chunk) = reader.next_chunk().unwrap() {
+        seen.add(chunk);
+    }
+    seen
+}
+
+/// A directory with a source and its sealed form.
+struct Pair {
+    dir: tempfile::TempDir,
+    seal: Seal,
+}
+
+impl Pair {
+    fn of(content: &[u8]) -> Self {
+        Self::in_frames(content, FRAME_BYTES)
+    }
+
+    fn in_frames(content: &[u8], frame_bytes: usize) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(PLAIN), content).unwrap();
+        let pair = |seal| Self { dir, seal };
+        let pair = pair(Seal { raw_bytes: 0, sealed_bytes: 0, lines: 0, frames: 0 });
+        let (plain, sealed) = (pair.plain(), pair.sealed());
+        let seal = seal_in_frames(&plain, &sealed, LEVEL_DEFAULT, frame_bytes, &mut || true);
+        let seal = seal.unwrap();
+        Self { seal, ..pair }
+    }
+
+    fn plain(&self) -> PathBuf {
+        self.dir.path().join(PLAIN)
+    }
+
+    fn sealed(&self) -> PathBuf {
+        self.dir.path().join(SEALED)
+    }
+}
+
+const PLAIN: &str = "events-2025-10-06.jsonl";
+const SEALED: &str = "events-2025-10-06.jsonl.zst";
+
+/// Lines of which no two are the same, about 100 bytes each.
+fn lines(range: std::ops::Range<u32>) -> Vec<u8> {
+    range
+        .map(|n| {
+            format!(
+                "{{\"ts\":\"2025-10-06T10:{:02}:{:02}.000000Z\",\"evt\":\"log\",\"msg\":\"{:08x}\",\"job_id\":\"job-{}\",\"id\":\"aaaaaaaa.1.{n}\"}}\n",
+                n / 6_000 % 60,
+                n / 100 % 60,
+                n.wrapping_mul(0x9e37_79b9),
+                n / 500,
+            )
+        })
+        .collect::<String>()
+        .into_bytes()
+}
+
+/// Lines that hardly compress, in frames of a KiB: see [`SMALL`].
+fn several_frames() -> Vec<u8> {
+    let mut content = Vec::new();
+    let mut state = 1_u64;
+    for n in 0..24_u32 {
+        let mut noise = String::new();
+        while noise.len() < 160 {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            noise += &format!("{state:x}");
+        }
+        content.extend(
+            format!("{{\"ts\":\"2025-10-06T10:00:{n:02}Z\",\"msg\":\"{noise}\",\"job_id\":\"job-{n}\"}}\n")
+                .bytes(),
+        );
+    }
+    content
+}
+
+/// Bytes of lines in the frames of such a file, so that every byte of it can be tried.
+const SMALL: usize = 1 << 10;
+
+#[test]
+fn what_was_sealed_is_read_back_and_counted() {
+    let content = lines(0..30_000);
+    let pair = Pair::of(&content);
+    assert_eq!(pair.seal.raw_bytes, content.len() as u64);
+    assert_eq!(pair.seal.lines, 30_000);
+    assert_eq!(pair.seal.frames, content.len().div_ceil(FRAME_BYTES) as u64);
+    assert_eq!(pair.seal.sealed_bytes, fs::metadata(pair.sealed()).unwrap().len());
+    assert_eq!(read_sealed(&pair.sealed()), read_plain(&pair.plain()));
+    assert!(is_sealed_copy(&pair.plain(), &pair.sealed()).unwrap());
+    assert!(stands_for(&pair.plain(), &pair.sealed()).unwrap());
+    assert_eq!(fs::read(pair.plain()).unwrap(), content, "the source stays");
+    let names: Vec<_> = pair.dir.path().read_dir().unwrap().collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(pair.sealed()).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn sources_of_every_shape_are_kept_as_they_are() {
+    let long = |length: usize| [vec![b'x'; length], b"\n".to_vec()].concat();
+    let a_frame_exactly = long(FRAME_BYTES - 1);
+    for (content, frames) in [
+        (Vec::new(), 0),
+        (b"\n".to_vec(), 1),
+        (b"no end".to_vec(), 1),
+        (b"\0\xff\n\r\n\n{}\nhalf".to_vec(), 1),
+        (a_frame_exactly.clone(), 1),
+        ([a_frame_exactly.clone(), b"a\nb".to_vec()].concat(), 2),
+        ([b"a\n".to_vec(), long(3 << 20), b"b\n".to_vec()].concat(), 3),
+        (vec![b'x'; 3 << 20], 1),
+        (long(LINE_BYTES_MAX), 1),
+        ([b"a\n".to_vec(), long(LINE_BYTES_MAX + 1), b"b\n".to_vec()].concat(), 3),
+        ([b"a\n".to_vec(), long(20 << 20), b"b\n".to_vec()].concat(), 3),
+        (vec![b'x'; 20 << 20], 1),
+    ] {
+        let pair = Pair::of(&content);
+        assert_eq!(pair.seal.frames, frames, "{} bytes", content.len());
+        assert!(
+            read_sealed(&pair.sealed()) == read_plain(&pair.plain()),
+            "{} bytes",
+            content.len()
+        );
+        assert!(is_sealed_copy(&pair.plain(), &pair.sealed()).unwrap());
+        let all = zstd::stream::decode_all(fs::File::open(pair.sealed()).unwrap()).unwrap();
+        assert!(all == content, "{} bytes", content.len());
+    }
+}
+
+#[test]
+fn a_long_line_in_a_frame_of_its_own_is_told_as_overlong_even_where_it_could_be_taken_apart() {
+    let mut content = vec![b'x'; LINE_BYTES_MAX + 1000];
+    content.extend(b"\nb\n");
+    assert!(content.len() < RAW_BYTES_MAX);
+    let pair = Pair::of(&content);
+    let seen = read_sealed(&pair.sealed());
+    assert_eq!((seen.overlong, seen.lines.len()), (vec![0], 1));
+}
+
+#[test]
+fn sealing_stops_when_told_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, target) = (dir.path().join(PLAIN), dir.path().join(SEALED));
+    fs::write(&source, lines(0..30_000)).unwrap();
+    let asked = Cell::new(0);
+    let _ = seal(&source, &target, LEVEL_DEFAULT, &mut || {
+        asked.set(asked.get() + 1);
+        true
+    })
+    .unwrap();
+    fs::remove_file(&target).unwrap();
+    assert!(asked.get() > 6, "before each frame, twice: {}", asked.get());
+    for stop_at in 0..asked.get() {
+        let mut left = stop_at;
+        let stopped = seal(&source, &target, LEVEL_DEFAULT, &mut || {
+            left -= 1;
+            left >= 0
+        });
+        assert_eq!(stopped.unwrap_err().kind(), io::ErrorKind::Interrupted);
+        assert_eq!(dir.path().read_dir().unwrap().count(), 1, "stopped at {stop_at}");
+    }
+}
+
+#[test]
+fn a_source_that_changes_while_it_is_sealed_is_not() {
+    let content = lines(0..30_000);
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 3] = [
+        ("longer", |path| {
+            use std::io::Write;
+            fs::OpenOptions::new().append(true).open(path).unwrap().write_all(b"x\n").unwrap();
+        }),
+        ("shorter", |path| {
+            fs::File::options().write(true).open(path).unwrap().set_len(10).unwrap()
+        }),
+        ("other", |path| {
+            use std::io::{Seek, SeekFrom, Write};
+            let mut file = fs::File::options().write(true).open(path).unwrap();
+            let _ = file.seek(SeekFrom::Start(7)).unwrap();
+            file.write_all(b"?").unwrap();
+        }),
+    ];
+    for (what, change) in changes {
+        for at in [2, 6] {
+            let dir = tempfile::tempdir().unwrap();
+            let (source, target) = (dir.path().join(PLAIN), dir.path().join(SEALED));
+            fs::write(&source, &content).unwrap();
+            let mut asked = 0;
+            let outcome = seal(&source, &target, LEVEL_DEFAULT, &mut || {
+                asked += 1;
+                if asked == at {
+                    change(&source);
+                }
+                true
+            });
+            let error = outcome.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{what} at {at}: {error}");
+            assert_eq!(dir.path().read_dir().unwrap().count(), 1, "{what} at {at}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn targets_links_and_leftovers() {
+    let pair = Pair::of(b"a\n");
+    let again = seal(&pair.plain(), &pair.sealed(), LEVEL_DEFAULT, &mut || true);
+    assert_eq!(again.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+
+    // What a killed process left is replaced, and a link in its place is not written through.
+    let victim = pair.dir.path().join("victim");
+    fs::write(&victim, "precious").unwrap();
+    let temporary = pair.dir.path().join(format!("{SEALED}.tmp"));
+    for leave in [0, 1] {
+        fs::remove_file(pair.sealed()).unwrap();
+        if leave == 0 {
+            fs::write(&temporary, "half a frame").unwrap();
+        } else {
+            std::os::unix::fs::symlink(&victim, &temporary).unwrap();
+        }
+        let _ = seal(&pair.plain(), &pair.sealed(), LEVEL_DEFAULT, &mut || true).unwrap();
+        assert!(is_sealed_copy(&pair.plain(), &pair.sealed()).unwrap());
+        assert!(temporary.symlink_metadata().is_err());
+    }
+    assert_eq!(fs::read(&victim).unwrap(), b"precious");
+
+    // Nor is a source read, or a target written, through one.
+    let link = pair.dir.path().join("link");
+    std::os::unix::fs::symlink(&victim, &link).unwrap();
+    let target = pair.dir.path().join("t");
+    assert!(seal(&link, &target, LEVEL_DEFAULT, &mut || true).is_err());
+    let outcome = seal(&pair.plain(), &link, LEVEL_DEFAULT, &mut || true);
+    assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    assert!(!target.exists());
+}
+
+#[test]
+fn another_file_is_no_copy() {
+    let content = lines(0..20_000);
+    let pair = Pair::of(&content);
+    let other = pair.dir.path().join("other");
+    let mut same_length = content.clone();
+    same_length[content.len() / 2] ^= 1;
+    for bytes in [&content[..content.len() - 1], &same_length, b""] {
+        fs::write(&other, bytes).unwrap();
+        assert!(!is_sealed_copy(&other, &pair.sealed()).unwrap());
+        assert!(!stands_for(&other, &pair.sealed()).unwrap());
+    }
+    assert!(!is_sealed_copy(&pair.plain(), &pair.plain()).unwrap());
+    assert!(is_sealed_copy(&other, &pair.dir.path().join("none")).is_err());
+}
+
+/// What damage may do: lines of the source stay, in order and once, but for those of one frame.
+fn judge(content: &[u8], sealed: &Path, what: &str) -> Seen {
+    let seen = read_sealed(sealed);
+    assert!(!seen.damaged.is_empty(), "{what}: nothing is said");
+    let mut lost: BTreeSet<u64> = BTreeSet::new();
+    let mut found = seen.lines.iter().chain(&seen.half).map(|(_, line)| line.as_slice()).peekable();
+    let mut at = 0;
+    for line in content.split_inclusive(|byte| *byte == b'\n') {
+        if found.peek() == Some(&line) {
+            let _ = found.next();
+        } else {
+            let _ = lost.insert(at);
+        }
+        at += line.len() as u64;
+    }
+    assert_eq!(found.next(), None, "{what}: a line that was not there, or not in its place");
+    if let (Some(first), Some(last)) = (lost.first(), lost.last()) {
+        assert!(last - first < SMALL as u64, "{what}: more than a frame is lost");
+        assert!(seen.damaged.iter().any(|damage| damage.lines_lost), "{what}: {:?}", seen.damaged);
+    }
+    seen
+}
+
+fn damaged(bytes: &[u8], at: usize, flip: u8) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes[at] ^= flip;
+    bytes
+}
+
+/// Tries one flip in a sealed file with its index, and without.
+fn try_flip(content: &[u8], pair: &Pair, bytes: &[u8], index_at: usize, at: usize, flip: u8) {
+    let target = pair.dir.path().join("damaged");
+    fs::write(&target, damaged(bytes, at, flip)).unwrap();
+    if at >= index_at {
+        judge_index(content, &target, at);
+        return;
+    }
+    let _ = judge(content, &target, &format!("byte {at} ^ {flip}"));
+    fs::write(&target, damaged(&bytes[..index_at], at, flip)).unwrap();
+    let _ = judge(content, &target, &format!("byte {at} ^ {flip}, no index"));
+}
+
+fn index_of(bytes: &[u8], path: &Path) -> index::Index {
+    match index::Index::read(&fs::File::open(path).unwrap(), bytes.len() as u64) {
+        Ok(index) => index,
+        Err(_) => panic!("an index"),
+    }
+}
+
+#[test]
+fn a_flipped_bit_of_any_byte_costs_one_frame_at_most_and_is_named() {
+    let content = several_frames();
+    let pair = Pair::in_frames(&content, SMALL);
+    assert!(pair.seal.frames >= 4);
+    let bytes = fs::read(pair.sealed()).unwrap();
+    let index_at = index_of(&bytes, &pair.sealed()).start as usize;
+    for at in 0..bytes.len() {
+        try_flip(&content, &pair, &bytes, index_at, at, 1 << (at % 8));
+    }
+}
+
+#[test]
+fn any_flip_where_a_frame_begins_or_ends_costs_one_frame_at_most_and_is_named() {
+    let content = several_frames();
+    let pair = Pair::in_frames(&content, SMALL);
+    let bytes = fs::read(pair.sealed()).unwrap();
+    let index = index_of(&bytes, &pair.sealed());
+    let last = index.frames.last().unwrap();
+    for edge in [0, index.frames[1].offset, last.offset, index.start] {
+        let edge = edge as usize;
+        for at in edge.saturating_sub(8)..edge + 16 {
+            for flip in [1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0xff] {
+                try_flip(&content, &pair, &bytes, index.start as usize, at, flip);
+            }
+        }
+    }
+}
+
+/// A damaged index costs no line, and a query that uses it says so.
+fn judge_index(content: &[u8], sealed: &Path, at: usize) {
+    let mut query = Query::new(Vec::new());
+    query.job = Some("job-7".to_owned());
+    let mut reader = Reader::open(sealed).unwrap();
+    reader.narrow(&Wanted::of(&query)).unwrap();
+    let mut seen = Seen::default();
+    while let Some(chunk) = reader.next_chunk().unwrap() {
+        seen.add(chunk);
+    }
+    let wanted = b"\"job_id\":\"job-7\"";
+    let holds = |bytes: &[u8]| memchr::memmem::find(bytes, wanted).is_some();
+    assert_eq!(seen.lines.iter().filter(|(_, line)| holds(line)).count(), 1, "byte {at}");
+    assert!(!seen.damaged.is_empty(), "byte {at}: nothing is said");
+    assert!(
+        seen.lines.iter().all(|(offset, line)| { content[*offset as usize..].starts_with(line) })
+    );
+}
+
+#[test]
+fn a_damaged_frame_is_named_with_its_number_and_place() {
+    let content = several_frames();
+    let pair = Pair::in_frames(&content, SMALL);
+    let bytes = fs::read(pair.sealed()).unwrap();
+    let target = pair.dir.path().join("damaged");
+    let index = index_of(&bytes, &pair.sealed());
+    let second = &index.frames[1];
+    fs::write(&target, damaged(&bytes, second.offset as usize + 300, 0xff)).unwrap();
+    let seen = judge(&content, &target, "second");
+    let place = second.offset..second.offset + second.compressed;
+    assert_eq!(seen.damaged.len(), 1);
+    assert_eq!((seen.damaged[0].frame, &seen.damaged[0].bytes), (Some(1), &place));
+    // Lines behind it stand where they stood.
+    let plain = read_plain(&pair.plain());
+    assert_eq!(seen.lines.last(), plain.lines.last());
+    // Without an index the frame is known by its header, and its length as well.
+    let cut = &bytes[..index.start as usize];
+    fs::write(&target, damaged(cut, second.offset as usize + 300, 0xff)).unwrap();
+    let seen = judge(&content, &target, "second, no index");
+    assert_eq!((seen.damaged[0].frame, &seen.damaged[0].bytes), (Some(1), &place));
+    assert_eq!(seen.lines.last(), plain.lines.last());
+    let last = seen.damaged.last().unwrap();
+    assert!(last.lines_lost && last.reason.contains("end may be missing"), "{last:?}");
+}
+
+#[test]
+fn a_file_cut_anywhere_keeps_its_whole_frames() {
+    let content = several_frames();
+    let pair = Pair::in_frames(&content, SMALL);
+    let bytes = fs::read(pair.sealed()).unwrap();
+    let target = pair.dir.path().join("cut");
+    for length in 0..bytes.len() {
+        fs::write(&target, &bytes[..length]).unwrap();
+        let seen = read_sealed(&target);
+        let found: Vec<u8> = seen.lines.into_iter().flat_map(|(_, line)| line).collect();
+        assert!(content.starts_with(&found), "cut to {length}");
+        assert!(seen.damaged.iter().any(|damage| damage.lines_lost), "cut to {length}");
+    }
+}
+
+#[test]
+fn frames_of_other_programs_are_read_and_unbounded_ones_are_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(SEALED);
+    let content = lines(0..3_000);
+    let of = |bytes: &[u8]| zstd::stream::encode_all(bytes, 1).unwrap();
+    let (front, back) = content.split_at(content.len() / 2);
+    for bytes in [of(&content), [of(front), of(back)].concat()] {
+        fs::write(&path, bytes).unwrap();
+        let seen = read_sealed(&path);
+        let found: Vec<u8> = seen.lines.into_iter().flat_map(|(_, line)| line).collect();
+        assert!(found == content);
+        assert_eq!(seen.damaged.len(), 1);
+        assert!(seen.damaged[0].reason.contains("no index"), "{:?}", seen.damaged);
+    }
+    // A few bytes that stand for 40 MiB. Behind damage a frame begins with a line.
+    let end = memchr::memchr(b'\n', back).unwrap() + 1;
+    let (front, back) = content.split_at(front.len() + end);
+    let bomb = zstd::bulk::compress(&vec![b'\n'; 40 << 20], 3).unwrap();
+    fs::write(&path, [of(front), bomb, of(back)].concat()).unwrap();
+    let seen = judge(&[front, back].concat(), &path, "bomb");
+    assert!(seen.damaged[0].reason.contains("more than"), "{:?}", seen.damaged);
+    // Two sealed files in one.
+    let pair = Pair::of(front);
+    let second = Pair::of(back);
+    let both = [pair.sealed(), second.sealed()].map(|path| fs::read(path).unwrap()).concat();
+    fs::write(&path, both).unwrap();
+    let seen = judge(&content, &path, "two");
+    assert!(seen.damaged.iter().all(|damage| !damage.lines_lost), "{:?}", seen.damaged);
+}
+
+/// Lines as they may come: ours, others, empty, long.
+fn any_content() -> impl Strategy<Value = Vec<u8>> {
+    let line = prop_oneof![
+        6 => (0u32..60, 0u32..9).prop_map(|(second, job)| format!(
+            "{{\"ts\":\"2025-10-06T10:00:{second:02}.000000Z\",\"job_id\":\"job-{job}\",\"id\":\"aaaaaaaa.{job}.{second}\"}}\n"
+        ).into_bytes()),
+        1 => proptest::collection::vec(any::<u8>(), 0..50),
+        1 => Just(b"\n".to_vec()),
+        1 => (0usize..2_000_000, b'a'..b'z').prop_map(|(length, byte)| vec![byte; length]),
+        1 => Just(lines(0..12_000)),
+    ];
+    proptest::collection::vec(line, 0..12).prop_map(|lines| lines.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn sealing_changes_no_byte(content in any_content(), level in -3i32..8) {
+        let dir = tempfile::tempdir().unwrap();
+        let (source, target) = (dir.path().join(PLAIN), dir.path().join(SEALED));
+        fs::write(&source, &content).unwrap();
+        let sealed = seal(&source, &target, level, &mut || true).unwrap();
+        prop_assert_eq!(sealed.raw_bytes, content.len() as u64);
+        let plain = read_plain(&source);
+        prop_assert!(read_sealed(&target) == plain);
+        prop_assert_eq!(sealed.lines, (plain.lines.len() + usize::from(plain.half.is_some())) as u64);
+        let all = zstd::stream::decode_all(fs::File::open(&target).unwrap()).unwrap();
+        prop_assert!(all == content);
+    }
+
+    #[test]
+    fn a_flipped_byte_anywhere_costs_one_frame_at_most(
+        place: proptest::sample::Index,
+        flip in 1u8..=255,
+    ) {
+        thread_local! {
+            static ONCE: (Vec<u8>, Pair, Vec<u8>) = {
+                let content = several_frames();
+                let pair = Pair::in_frames(&content, SMALL);
+                let bytes = fs::read(pair.sealed()).unwrap();
+                (content, pair, bytes)
+            };
+        }
+        ONCE.with(|(content, pair, bytes)| {
+            let index_at = index_of(bytes, &pair.sealed()).start as usize;
+            try_flip(content, pair, bytes, index_at, place.index(bytes.len()), flip);
+        });
+    }
+}

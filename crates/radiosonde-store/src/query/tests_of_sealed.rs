@@ -1,0 +1,231 @@
+//! Queries over sealed files, held against the same over day files.
+
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::sealed::{LEVEL_DEFAULT, seal};
+
+const PLAIN: &str = "events-2025-10-06.jsonl";
+const SEALED: &str = "events-2025-10-06.jsonl.zst";
+
+/// Lines of several frames: a minute for each job, and a trace and a session for each.
+fn content(jobs: u32) -> Vec<u8> {
+    let filler = "x".repeat(900);
+    (0..jobs * 100)
+        .map(|n| {
+            let (job, second) = (n / 100, n % 60);
+            format!(
+                r#"{{"ts":"2025-10-06T10:{:02}:{second:02}.000000Z","evt":"log","msg":"m{n}","source":"{filler}","trace_id":"{:032x}","job_id":"job-{job}","session_id":"s-{job}"}}
+"#,
+                job % 60,
+                job + 1,
+            )
+        })
+        .collect::<String>()
+        .into_bytes()
+}
+
+fn seal_in(dir: &tempfile::TempDir) -> PathBuf {
+    let target = dir.path().join(SEALED);
+    let _ = seal(&dir.path().join(PLAIN), &target, LEVEL_DEFAULT, &mut || true).unwrap();
+    target
+}
+
+fn sealed_only(content: &[u8]) -> tempfile::TempDir {
+    let dir = dir(&[(PLAIN, content)]);
+    let _ = seal_in(&dir);
+    fs::remove_file(dir.path().join(PLAIN)).unwrap();
+    dir
+}
+
+#[test]
+fn a_query_for_ids_or_times_reads_the_frames_that_may_hold_them_and_finds_the_same() {
+    let content = content(50);
+    let plain = dir(&[(PLAIN, content.as_slice())]);
+    let sealed = sealed_only(&content);
+    type Set = fn(&mut Query);
+    let cases: [(Set, usize); 9] = [
+        (|q| q.job = Some("job-30".into()), 100),
+        (|q| q.session = Some("s-3".into()), 100),
+        (|q| q.traces = vec![format!("{:032x}", 8)], 100),
+        (|q| q.traces = vec![format!("{:032x}", 8), format!("{:032x}", 48)], 200),
+        (|q| q.since = Some("2025-10-06T10:48:30Z".parse().unwrap()), 140),
+        (|q| q.until = Some("2025-10-06T10:00:01Z".parse().unwrap()), 2),
+        (
+            |q| {
+                q.job = Some("job-30".into());
+                q.session = Some("s-3".into());
+            },
+            0,
+        ),
+        (|q| q.job = Some("job-77".into()), 0),
+        (|q| q.since = Some("2025-10-07T00:00:00Z".parse().unwrap()), 0),
+    ];
+    for (number, (set, expect)) in cases.into_iter().enumerate() {
+        let (mut of_plain, mut of_sealed) = (query(&plain), query(&sealed));
+        set(&mut of_plain);
+        set(&mut of_sealed);
+        let (expected, found) = (of_plain.run(), of_sealed.run());
+        assert_eq!(found.lines, expected.lines, "case {number}");
+        let reading = found.reading;
+        assert!(!reading.is_partial(), "case {number}: {reading:?}");
+        assert_eq!((reading.files_read, reading.frames_read + reading.frames_skipped), (1, 6));
+        assert!(reading.frames_skipped >= 3, "case {number}: {reading:?}");
+        if expect == 0 {
+            assert_eq!((reading.frames_read, reading.files_skipped), (0, 1), "case {number}");
+        }
+        assert_eq!(found.lines.len(), expect, "case {number}");
+        assert_eq!(streamed(&of_sealed).0, expected.lines, "case {number}");
+    }
+    // The beginning of a trace id cannot be looked up.
+    let mut of_sealed = query(&sealed);
+    of_sealed.traces = vec![format!("{:032x}", 8)[..31].to_owned()];
+    let answer = of_sealed.run();
+    assert_eq!((answer.reading.frames_read, answer.reading.frames_skipped), (6, 0));
+}
+
+#[test]
+fn nothing_is_shown_twice_while_both_forms_are_there() {
+    // Without ids, so that copies cannot be told.
+    let text = content(20);
+    let both = dir(&[(PLAIN, text.as_slice())]);
+    let target = seal_in(&both);
+    let whole = fs::read(&target).unwrap();
+    let index_damaged = [&whole[..whole.len() - 1], b"?"].concat();
+    let mut frame_damaged = whole.clone();
+    frame_damaged[100] ^= 1;
+    let mut all_damaged = index_damaged.clone();
+    all_damaged[100] ^= 1;
+    for (what, bytes) in [
+        ("whole", whole),
+        ("index damaged", index_damaged),
+        ("frame damaged", frame_damaged),
+        ("both damaged", all_damaged),
+    ] {
+        fs::write(&target, bytes).unwrap();
+        let answer = query(&both).run();
+        assert_eq!(answer.lines.len(), 2_000, "{what}");
+        assert!(!answer.reading.is_partial(), "{what}: the day file is whole");
+        assert_eq!(streamed(&query(&both)).0.len(), 2_000, "{what}");
+    }
+}
+
+#[test]
+fn two_files_of_one_name_that_differ_are_both_read() {
+    let both = dir(&[(PLAIN, content(20).as_slice())]);
+    let _ = seal_in(&both);
+    // A process began the day anew.
+    fs::write(both.path().join(PLAIN), line(7, "new", "") + "\n").unwrap();
+    let answer = query(&both).run();
+    assert_eq!(answer.lines.len(), 2_001);
+    assert_eq!(streamed(&query(&both)).0.len(), 2_001);
+}
+
+#[test]
+fn a_file_that_is_sealed_during_the_query_is_still_found() {
+    let dir = dir(&[
+        ("events-2025-10-05.jsonl", (line(1, "a", "") + "\n").as_bytes()),
+        (PLAIN, content(20).as_slice()),
+    ]);
+    let mut sealed = false;
+    let mut seal_once = |dir: &tempfile::TempDir| {
+        if !std::mem::replace(&mut sealed, true) {
+            let _ = seal_in(dir);
+            fs::remove_file(dir.path().join(PLAIN)).unwrap();
+        }
+    };
+    let mut found = 0;
+    let reading = query(&dir).scan(&mut |_| {
+        seal_once(&dir);
+        found += 1;
+    });
+    assert_eq!(found, 2_001);
+    assert_eq!((reading.files_read, reading.is_partial()), (2, false));
+}
+
+#[test]
+fn a_file_that_is_sealed_between_the_two_readings_of_a_stream_is_still_found() {
+    let dir = dir(&[
+        ("events-2025-10-05.jsonl", (line(1, "a", "").replace("10-06", "10-05") + "\n").as_bytes()),
+        (PLAIN, content(20).as_slice()),
+    ]);
+    let mut found = 0;
+    let reading = query(&dir).stream(&mut |_| {
+        if found == 0 {
+            let _ = seal_in(&dir);
+            fs::remove_file(dir.path().join(PLAIN)).unwrap();
+        }
+        found += 1;
+        ControlFlow::Continue(())
+    });
+    assert_eq!(found, 2_001);
+    assert!(!reading.is_partial(), "{reading:?}");
+}
+
+#[test]
+fn damage_is_told_and_the_rest_is_found() {
+    let text = content(50);
+    let dir = sealed_only(&text);
+    let path = dir.path().join(SEALED);
+    let whole = fs::read(&path).unwrap();
+    let mut bytes = whole.clone();
+    bytes[100] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let answer = query(&dir).run();
+    assert!((3_900..4_100).contains(&answer.lines.len()), "{}", answer.lines.len());
+    assert!(answer.reading.is_partial());
+    assert_eq!(answer.reading.damages, 1);
+    let Damaged { file, damage } = &answer.reading.damaged[0];
+    assert_eq!((file, damage.frame, damage.bytes.start), (&path, Some(0), 0));
+    assert_eq!(streamed(&query(&dir)).0.len(), answer.lines.len());
+    // A damaged index is told, and costs nothing.
+    fs::write(&path, [&whole[..whole.len() - 1], b"?"].concat()).unwrap();
+    let mut of_job = query(&dir);
+    of_job.job = Some("job-30".into());
+    let answer = of_job.run();
+    assert_eq!(answer.lines.len(), 100);
+    assert_eq!((answer.reading.damages, answer.reading.is_partial()), (1, false));
+    assert_eq!(streamed(&of_job).0, answer.lines);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn a_sealed_file_answers_as_its_day_file(
+        rows in proptest::collection::vec((0u32..600, 0u32..12, 0u32..40, 0usize..400_000), 1..14),
+        job in 0u32..14,
+        trace in 0u32..40,
+        since in 0u32..600,
+        which in 0u8..32,
+    ) {
+        let text: String = rows
+            .iter()
+            .map(|(second, job, trace, filler)| {
+                let rest = format!(r#","trace_id":"{trace:032x}","source":"{}""#, "x".repeat(*filler));
+                let row = line(*second, &format!("job-{job}"), &rest);
+                // Some lines have no id, and some are none.
+                let row = row.replace(&format!("aaaaaaaa.1.{second}"), &format!("aaaaaaaa.{job}.{second}"));
+                if second % 17 == 0 { row[..30].to_owned() + "\n" } else { row + "\n" }
+            })
+            .collect();
+        let plain = dir(&[(PLAIN, text.as_bytes())]);
+        let sealed = sealed_only(text.as_bytes());
+        let (mut of_plain, mut of_sealed) = (query(&plain), query(&sealed));
+        for query in [&mut of_plain, &mut of_sealed] {
+            let at = |n: u32| Some(format!("2025-10-06T10:{:02}:{:02}Z", n / 60, n % 60).parse().unwrap());
+            query.job = (which & 1 != 0).then(|| format!("job-{job}"));
+            query.since = if which & 2 != 0 { at(since) } else { None };
+            query.until = if which & 4 != 0 { at(since + 100) } else { None };
+            if which & 8 != 0 {
+                query.traces = vec![format!("{trace:032x}"), format!("{:032x}", trace + 1)];
+            }
+            if which & 16 != 0 {
+                query.traces.push(format!("{trace:032x}")[..30].to_owned());
+            }
+        }
+        prop_assert_eq!(of_sealed.run().lines, of_plain.run().lines);
+        prop_assert_eq!(streamed(&of_sealed).0, streamed(&of_plain).0);
+    }
+}
