@@ -4,94 +4,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
+use radiosonde_events::Live;
 use radiosonde_events::recover::recover_directory;
 use radiosonde_events::upkeep::{Removed, Retention, Rule, Step, Upkeep, removed};
-use radiosonde_events::{DaySink, Filing, Live, Now, Owner, Redactions, log_event};
-use radiosonde_record::{
-    Drain, Filter, Instance, Journal, Lease, Level, Placement, Slot, Unsynced, with_journal,
-};
-use radiosonde_redact::Rules;
 
+mod processes;
 mod read;
 
-/// The clock of all processes: seconds since 1970.
-#[derive(Clone)]
-struct Clock(Arc<AtomicU64>);
-
-/// 2025-10-06T12:00:00Z
-const BEGIN: u64 = 1_759_752_000;
-const DAY: u64 = 86_400;
-
-impl Clock {
-    fn new() -> Self {
-        Self(Arc::new(AtomicU64::new(BEGIN)))
-    }
-
-    fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(self.0.load(Ordering::Relaxed))
-    }
-
-    fn shared(&self) -> Now {
-        let clock = self.clone();
-        Arc::new(move || clock.now())
-    }
-
-    fn jump(&self, seconds: i64) {
-        let now = self.0.load(Ordering::Relaxed);
-        self.0.store(now.saturating_add_signed(seconds).max(BEGIN / 2), Ordering::Relaxed);
-    }
-}
-
-/// A process, as far as its files are concerned.
-struct Process {
-    journal: Journal,
-    drain: Drain,
-    live: Live,
-    slot: Slot,
-    _instance: Instance,
-}
-
-impl Process {
-    fn start(root: &Path, clock: &Clock, part_bytes: u64) -> Self {
-        let owner = Owner::new("shop", "1.0.0", None, Rules::standard());
-        let slot = Slot::take(root, &mut |_, _| {}).unwrap();
-        let instance = slot.create_instance(&owner.to_json()).unwrap();
-        let placement = Placement::Directory(instance.files.clone());
-        let journal = Journal::open(placement, Filter::at(Level::Trace)).unwrap();
-        let live = Live::default();
-        let filing = Filing::new(root, &live).part_bytes(part_bytes).clock(clock.shared());
-        let sink = DaySink::new(owner, &instance.id, slot.number(), Redactions::default(), None);
-        let sink = Box::new(sink.filing(filing));
-        let lease = Lease::new(root, slot.clone());
-        let notify = Box::new(|notice| panic!("{notice:?}"));
-        let drain = Drain::new(&journal, Some(lease), &Unsynced::default(), sink, notify);
-        Self { journal, drain, live, slot, _instance: instance }
-    }
-
-    fn record(&self, numbers: std::ops::Range<u64>) {
-        with_journal(&self.journal, || {
-            for number in numbers {
-                log_event("tick", Level::Info, "life", &format!("number {number}"), &[]);
-            }
-        });
-    }
-
-    fn drain(&mut self) {
-        // What is younger than a look waits for the next one.
-        for _ in 0..3 {
-            self.drain.turn();
-        }
-    }
-
-    fn upkeep(&self, root: &Path, retention: Retention) -> Upkeep {
-        Upkeep::new(root, Some(self.slot.clone()), &self.live, retention)
-    }
-}
+use processes::{Clock, DAY, Process};
 
 #[derive(Clone, Debug)]
 enum Operation {
