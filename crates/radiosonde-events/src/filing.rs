@@ -84,7 +84,7 @@ impl Filing {
         let of_day =
             |found: &StoredFile| (DayFile { part: 0, ..found.day }) == DayFile { part: 0, ..day };
         // Sorted: of a part that is there in both forms, the sealed one comes last.
-        let last = StoredFile::list(&self.root).ok()?.into_iter().filter(of_day).next_back()?;
+        let last = StoredFile::list(&self.root).ok()?.into_iter().rfind(of_day)?;
         Some((last.day.part, last.form == Form::Plain))
     }
 }

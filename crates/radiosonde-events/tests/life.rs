@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use radiosonde_events::Live;
@@ -134,7 +135,8 @@ fn tidy_up(root: &Path, clock: &Clock) {
     assert!(report.failed.is_empty() && report.quarantined.is_empty(), "{report:?}");
     let mut forever = Retention::default();
     forever.days = None;
-    let upkeep = Upkeep::new(root, None, &Live::default(), forever);
+    let upkeep =
+        Upkeep::new(root, None, &Live::default(), forever).seal_after(Some(Duration::ZERO));
     for _ in 0..2 {
         let upkept = upkeep.run(clock.now(), &mut |_| true);
         assert!(upkept.failed.is_empty() && upkept.removed.is_empty(), "{upkept:?}");

@@ -1,6 +1,7 @@
 //! `Config`: what the code asks for. The environment wins over all of it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use radiosonde_record::{Level, LevelLimits};
 use radiosonde_redact::Rules;
@@ -74,7 +75,7 @@ pub struct Config {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct FileConfig {
     pub(crate) rotate_bytes: Option<u64>,
-    pub(crate) seal: Option<bool>,
+    pub(crate) seal_after: Option<Option<Duration>>,
     pub(crate) retention_days: Option<u32>,
     pub(crate) retention_files: Option<u32>,
     pub(crate) retention_bytes: Option<u64>,
@@ -227,10 +228,11 @@ impl Config {
         self
     }
 
-    /// Whether closed day files are compressed and indexed (`.jsonl.zst`, readable by any zstd
-    /// tool). Default: yes. Environment: `RADIOSONDE_SEAL`, `on` or `off`.
-    pub fn seal(mut self, seal: bool) -> Self {
-        self.files.seal = Some(seal);
+    /// Compresses and indexes closed day files (`.jsonl.zst`, readable by any zstd tool) so long
+    /// after their last write, by when whoever reads along has come to their end; `None` leaves
+    /// them as they are. Default: a minute. Environment: `RADIOSONDE_SEAL_AFTER`, seconds or `off`.
+    pub fn seal_after(mut self, rest: impl Into<Option<Duration>>) -> Self {
+        self.files.seal_after = Some(rest.into());
         self
     }
 

@@ -123,8 +123,8 @@ impl House {
         retention.files = limit(settings.retention_files);
         let bytes = settings.retention_bytes.unwrap_or_else(|| bytes_of_disk(root));
         retention.bytes = (bytes > 0).then_some(bytes);
-        let upkeep = Upkeep::new(root, Some(slot), &files.live, retention);
-        let upkeep = if settings.seal { upkeep } else { upkeep.without_sealing() };
+        let upkeep =
+            Upkeep::new(root, Some(slot), &files.live, retention).seal_after(settings.seal_after);
         Self { root: root.to_owned(), upkeep, files: files.clone(), next: Instant::now() }
     }
 

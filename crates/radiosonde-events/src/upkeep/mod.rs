@@ -12,7 +12,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use radiosonde_record::Slot;
 use radiosonde_store::names::{DayFile, Form, Signal, StoredFile};
@@ -27,6 +27,9 @@ pub use plan::{Retention, Rule};
 mod ledger;
 mod plan;
 
+/// How long a closed file rests before it is sealed, unless somebody says otherwise.
+pub const SEAL_AFTER: Duration = Duration::from_secs(60);
+
 /// Keeps house in one directory. See the module documentation.
 #[derive(Debug)]
 pub struct Upkeep {
@@ -34,7 +37,7 @@ pub struct Upkeep {
     own: Option<Slot>,
     live: Live,
     retention: Retention,
-    seals: bool,
+    seal_after: Option<Duration>,
 }
 
 /// Where a run is, when it asks whether to go on.
@@ -83,6 +86,18 @@ struct Found {
     day: DayFile,
     plain: Option<u64>,
     sealed: Option<u64>,
+    /// When the plain one was written to last.
+    written: Option<SystemTime>,
+}
+
+impl Found {
+    /// Whether nobody has written to it for so long. A file of the future is one of a clock that
+    /// was set back.
+    fn rests(&self, now: SystemTime, grace: Duration) -> bool {
+        let Some(written) = self.written else { return true };
+        let since = now.duration_since(written).unwrap_or_else(|ahead| ahead.duration());
+        since >= grace
+    }
 }
 
 /// Ends a run: what happened in between stays.
@@ -91,13 +106,20 @@ struct Stopped;
 impl Upkeep {
     /// Upkeep of a directory, by the process that has this slot, if any, and writes these files.
     pub fn new(root: &Path, own: Option<Slot>, live: &Live, retention: Retention) -> Self {
-        Self { root: root.to_owned(), own, live: live.clone(), retention, seals: true }
+        Self {
+            root: root.to_owned(),
+            own,
+            live: live.clone(),
+            retention,
+            seal_after: Some(SEAL_AFTER),
+        }
     }
 
-    /// Leaves closed files as they are.
+    /// Seals a closed file so long after its last write, [`SEAL_AFTER`] by default: whoever reads
+    /// along has come to its end by then. `None` leaves closed files as they are.
     #[must_use]
-    pub fn without_sealing(self) -> Self {
-        Self { seals: false, ..self }
+    pub fn seal_after(self, seal_after: Option<Duration>) -> Self {
+        Self { seal_after, ..self }
     }
 
     /// One run. `go_on` is asked between steps, every few milliseconds; `false` ends the run where
@@ -124,10 +146,10 @@ impl Upkeep {
         }
         // Removing goes first: a full disk has no room for anything else.
         self.remove(held, now, go_on, upkept)?;
-        if self.seals {
-            self.seal(held, go_on, upkept)?;
+        match self.seal_after {
+            Some(grace) => self.seal(held, grace, now, go_on, upkept),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// The slots whose files are ours to keep, locked.
@@ -152,12 +174,17 @@ impl Upkeep {
     fn seal(
         &self,
         held: &[Slot],
+        grace: Duration,
+        now: SystemTime,
         go_on: &mut dyn FnMut(Step) -> bool,
         upkept: &mut Upkept,
     ) -> Result<(), Stopped> {
         for found in self.list(upkept) {
             let name = found.day.file_name();
-            if found.plain.is_none() || !held.iter().any(|slot| slot.number() == found.day.slot) {
+            if found.plain.is_none()
+                || !found.rests(now, grace)
+                || !held.iter().any(|slot| slot.number() == found.day.slot)
+            {
                 continue;
             }
             let Some(_claim) = self.live.claim(&name) else { continue };
@@ -316,7 +343,8 @@ impl Upkeep {
                 Form::Plain => (bytes, None),
                 Form::Sealed => (None, bytes),
             };
-            all.push(Found { day, plain, sealed });
+            let written = plain.and_then(|_| metadata.modified().ok());
+            all.push(Found { day, plain, sealed, written });
         }
         all.sort_unstable_by_key(|found| found.day);
         all.dedup_by(|next, first| {
@@ -324,6 +352,7 @@ impl Upkeep {
             if is_same {
                 first.plain = first.plain.or(next.plain);
                 first.sealed = first.sealed.or(next.sealed);
+                first.written = first.written.or(next.written);
             }
             is_same
         });

@@ -109,5 +109,6 @@ impl Process {
 
     pub(crate) fn upkeep(&self, root: &Path, retention: Retention) -> Upkeep {
         Upkeep::new(root, Some(self.slot.clone()), &self.live, retention)
+            .seal_after(Some(Duration::ZERO))
     }
 }

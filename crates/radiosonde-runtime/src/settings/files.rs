@@ -1,6 +1,9 @@
 //! What becomes of day files: rotation, sealing, retention, fsync.
 
+use std::time::Duration;
+
 use radiosonde_events::PART_BYTES;
+use radiosonde_events::upkeep::SEAL_AFTER;
 
 use super::Environment;
 use crate::config::{FileConfig, Fsync};
@@ -13,7 +16,8 @@ const RETENTION_DAYS: u32 = 14;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileSettings {
     pub(crate) rotate_bytes: u64,
-    pub(crate) seal: bool,
+    /// `None`: closed files stay as they are.
+    pub(crate) seal_after: Option<Duration>,
     pub(crate) retention_days: u32,
     pub(crate) retention_files: u32,
     /// `None`: as the disk allows.
@@ -29,7 +33,7 @@ impl FileSettings {
         let rotate = read.bytes("RADIOSONDE_ROTATE_BYTES").or(config.rotate_bytes);
         Self {
             rotate_bytes: rotate.unwrap_or(PART_BYTES),
-            seal: read.seal().or(config.seal).unwrap_or(true),
+            seal_after: read.seal_after().or(config.seal_after).unwrap_or(Some(SEAL_AFTER)),
             retention_days: days.unwrap_or(RETENTION_DAYS),
             retention_files: files.unwrap_or(0),
             retention_bytes: read.bytes("RADIOSONDE_RETENTION_BYTES").or(config.retention_bytes),
@@ -62,11 +66,11 @@ impl Read<'_> {
         self.parse(name, fix, bytes)
     }
 
-    fn seal(&self) -> Option<bool> {
-        self.parse("RADIOSONDE_SEAL", "set it to on or off", |text| match text {
-            "on" => Some(true),
-            "off" => Some(false),
-            _ => None,
+    fn seal_after(&self) -> Option<Option<Duration>> {
+        let fix = "set it to a number of seconds, or to off";
+        self.parse("RADIOSONDE_SEAL_AFTER", fix, |text| match text {
+            "off" => Some(None),
+            seconds => seconds.parse().ok().map(|seconds| Some(Duration::from_secs(seconds))),
         })
     }
 
@@ -114,13 +118,13 @@ mod tests {
             ("RADIOSONDE_RETENTION_DAYS", "0"),
             ("RADIOSONDE_RETENTION_BYTES", "2 GiB"),
             ("RADIOSONDE_ROTATE_BYTES", "64mb"),
-            ("RADIOSONDE_SEAL", "off"),
+            ("RADIOSONDE_SEAL_AFTER", "off"),
             ("RADIOSONDE_FSYNC", "batch"),
         ]);
         assert_eq!(problems, Vec::<String>::new());
         let expected = FileSettings {
             rotate_bytes: 64_000_000,
-            seal: false,
+            seal_after: None,
             retention_days: 0,
             retention_files: 0,
             retention_bytes: Some(2_147_483_648),
@@ -136,7 +140,7 @@ mod tests {
             ("RADIOSONDE_RETENTION_FILES", "-1"),
             ("RADIOSONDE_RETENTION_BYTES", "2 parsecs"),
             ("RADIOSONDE_ROTATE_BYTES", "99999999999GiB"),
-            ("RADIOSONDE_SEAL", "maybe"),
+            ("RADIOSONDE_SEAL_AFTER", "later"),
             ("RADIOSONDE_FSYNC", "sometimes"),
         ];
         let (settings, problems) = resolve(&names);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Barrier, Mutex, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use radiosonde_events::Live;
 use radiosonde_events::recover::{RecoveryReport, recover_directory};
@@ -92,6 +92,7 @@ impl Course {
         let mut forever = Retention::default();
         forever.days = None;
         let upkept = Upkeep::new(root, None, &Live::default(), forever)
+            .seal_after(Some(Duration::ZERO))
             .run(SystemTime::now(), &mut |_| true);
         for (path, error) in &upkept.failed {
             self.faults.push(format!("{} was not sealed: {error}", path.display()));

@@ -62,6 +62,7 @@ impl<'a> Life<'a> {
             .env("RADIOSONDE_STDERR", "off")
             // Small enough that every life closes some, and finds some to seal.
             .env("RADIOSONDE_ROTATE_BYTES", "8MiB")
+            .env("RADIOSONDE_SEAL_AFTER", "0")
             // Nothing is removed: all of it is looked at in the end.
             .env("RADIOSONDE_RETENTION_DAYS", "0")
             .env("RADIOSONDE_RETENTION_BYTES", "0")
