@@ -12,13 +12,11 @@ use radiosonde_events::{Filing, Live};
 use radiosonde_record::Slot;
 use serde::Serialize;
 
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems};
 use crate::settings::FileSettings;
 
 /// Between two looks at the directory.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// Before what could not be done is tried again.
-const INTERVAL_AFTER_FAILURE: Duration = Duration::from_secs(60);
 /// Bytes of all day files, when nobody says otherwise and the disk is large.
 const BYTES_MAX: u64 = 2 << 30;
 /// The share of a smaller disk.
@@ -113,6 +111,8 @@ pub(crate) struct House {
     upkeep: Upkeep,
     files: Files,
     next: Instant,
+    /// What could not be done the last time.
+    told: Vec<Problem>,
 }
 
 impl House {
@@ -125,7 +125,8 @@ impl House {
         retention.bytes = (bytes > 0).then_some(bytes);
         let upkeep =
             Upkeep::new(root, Some(slot), &files.live, retention).seal_after(settings.seal_after);
-        Self { root: root.to_owned(), upkeep, files: files.clone(), next: Instant::now() }
+        let (root, files, told) = (root.to_owned(), files.clone(), Vec::new());
+        Self { root, upkeep, files, next: Instant::now(), told }
     }
 
     /// When the next run is due.
@@ -150,16 +151,28 @@ impl House {
         }
         let upkept = self.upkeep.run(SystemTime::now(), go_on);
         self.files.count(&upkept);
-        for (path, error) in &upkept.failed {
-            let name = path.strip_prefix(&self.root).unwrap_or(path);
-            problems.say(
-                format!("{} could not be sealed or removed: {error}", name.display()),
-                "make room, or make the directory writable; it is tried again every minute",
-            );
-        }
-        let pause = if upkept.failed.is_empty() { INTERVAL } else { INTERVAL_AFTER_FAILURE };
-        self.next = Instant::now() + pause;
+        self.tell(problems, &upkept);
+        self.next = Instant::now() + INTERVAL;
         upkept.removed
+    }
+
+    /// What fails is a problem as long as it does.
+    fn tell(&mut self, problems: &Problems, upkept: &Upkept) {
+        let failed = upkept.failed.iter().map(|(path, error)| {
+            let name = path.strip_prefix(&self.root).unwrap_or(path);
+            Problem::new(
+                format!("{} could not be sealed or removed: {error}", name.display()),
+                "make room, or make the directory writable; it is tried again every ten seconds",
+            )
+        });
+        let failed: Vec<Problem> = failed.collect();
+        for problem in self.told.iter().filter(|told| !failed.contains(told)) {
+            problems.retract(problem);
+        }
+        for problem in failed.iter().filter(|problem| !self.told.contains(problem)) {
+            problems.add(problem.clone());
+        }
+        self.told = failed;
     }
 }
 

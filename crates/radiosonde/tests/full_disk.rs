@@ -11,12 +11,16 @@ mod common;
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Barrier;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
+
+use radiosonde_events::Live;
+use radiosonde_events::upkeep::{Retention, Rule, Upkeep, removed};
 
 /// Set in the child that runs inside the namespace: the mounted directory.
 const INSIDE: &str = "FULL_DISK_TEST_DIRECTORY";
@@ -31,6 +35,11 @@ fn a_full_disk_holds_events_up_and_loses_none() {
 fn on_a_full_disk_new_threads_share_a_ring_and_what_is_lost_is_counted() {
     const TEST: &str = "on_a_full_disk_new_threads_share_a_ring_and_what_is_lost_is_counted";
     with_a_small_disk(TEST, overrun);
+}
+
+#[test]
+fn sealing_waits_for_room_and_removing_makes_some() {
+    with_a_small_disk("sealing_waits_for_room_and_removing_makes_some", keep_house);
 }
 
 /// Runs the test once more, in a process that has a small file system to itself.
@@ -105,6 +114,46 @@ fn held_up(directory: &Path) {
     assert_eq!((report.events.pending, report.events.dropped), (0, 0), "{report}");
 
     assert_eq!(numbers(&root).len(), 402);
+}
+
+/// On a full disk a file cannot be sealed; nothing of it is lost, and nothing half done is left.
+fn keep_house(root: &Path) {
+    let plain = root.join("events-2020-01-02.jsonl");
+    let line = |n: u32| {
+        format!("{{\"ts\":\"2020-01-02T00:00:00Z\",\"n\":{}}}\n", n.wrapping_mul(2_654_435_761))
+    };
+    fs::write(&plain, (0..50_000).map(line).collect::<String>()).unwrap();
+    fs::write(root.join("events-2020-01-01.jsonl"), line(1).repeat(100_000)).unwrap();
+    fs::create_dir_all(root.join("inst/0")).unwrap();
+    let content = fs::read(&plain).unwrap();
+    let mut retention = Retention::default();
+    retention.days = None;
+    let keep = |retention: Retention| {
+        let upkeep = Upkeep::new(root, None, &Live::default(), retention);
+        upkeep.run(SystemTime::now(), &mut |_| true)
+    };
+    // The lock of the slot, and room in the ledger, are there before the disk is full.
+    let kept = Upkeep::new(root, None, &Live::default(), retention).seal_after(None);
+    assert!(kept.run(SystemTime::now(), &mut |_| true).failed.is_empty());
+    fill(&root.join("ballast"));
+    let old = SystemTime::now() - Duration::from_secs(3_600);
+    for file in [&plain, &root.join("events-2020-01-01.jsonl")] {
+        fs::File::options().write(true).open(file).unwrap().set_modified(old).unwrap();
+    }
+    let upkept = keep(retention);
+    assert_eq!(upkept.failed.len(), 2, "{upkept:?}");
+    assert!(upkept.failed.iter().all(|(_, error)| error.kind() == ErrorKind::StorageFull));
+    assert_eq!(fs::read(&plain).unwrap(), content);
+    let unfinished = fs::read_dir(root).unwrap().flatten();
+    assert_eq!(unfinished.filter(|e| e.path().extension().is_some_and(|e| e == "tmp")).count(), 0);
+
+    // A rule that removes one of them makes room for the other.
+    retention.files = Some(1);
+    let upkept = keep(retention);
+    assert_eq!(upkept.removed.len(), 1, "{upkept:?}");
+    assert_eq!((upkept.sealed.len(), upkept.failed.len()), (1, 0), "{upkept:?}");
+    assert!(!plain.exists() && root.join("events-2020-01-02.jsonl.zst").exists());
+    assert_eq!(removed(root).unwrap()[&Rule::Files].lines, 100_000);
 }
 
 /// More than the rings can take, from threads that find no room for a ring of their own.

@@ -16,12 +16,14 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{FallocateFlags, OFlags};
 use serde::{Deserialize, Serialize};
 
 use super::plan::Rule;
 
 const NAME: &str = "removed.jsonl";
+/// Bytes kept for entries to come: some twenty.
+const ROOM: u64 = 4096;
 /// A ledger past this is summed up.
 const BYTES_MAX: u64 = 1024 * 1024;
 
@@ -73,12 +75,23 @@ impl Ledger {
         Self { path: slot.join(NAME) }
     }
 
-    /// Writes an entry, and returns when it is on disk.
-    pub(crate) fn add(&self, entry: &Entry) -> io::Result<()> {
+    /// Has room kept for the next entries: what is removed because the disk is full must find some.
+    pub(crate) fn keep_room(&self) {
+        // Best effort: without it an entry is refused on a full disk, and nothing removed for it.
+        let Ok(file) = self.open() else { return };
+        let length = file.metadata().map_or(0, |found| found.len());
+        let _ = rustix::fs::fallocate(&file, FallocateFlags::KEEP_SIZE, length, ROOM);
+    }
+
+    fn open(&self) -> io::Result<fs::File> {
         let mut options = OpenOptions::new();
         options.append(true).read(true).create(true).mode(0o600);
-        let mut file =
-            options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(&self.path)?;
+        options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(&self.path)
+    }
+
+    /// Writes an entry, and returns when it is on disk.
+    pub(crate) fn add(&self, entry: &Entry) -> io::Result<()> {
+        let mut file = self.open()?;
         let length = file.metadata()?.len();
         let mut row = serde_json::to_vec(&entry)?;
         row.push(b'\n');

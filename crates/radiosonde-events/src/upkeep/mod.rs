@@ -143,6 +143,7 @@ impl Upkeep {
             if let Err(error) = ledger.complete(&self.root).and_then(|()| ledger.shorten()) {
                 upkept.failed.push((slot.path().to_owned(), error));
             }
+            ledger.keep_room();
         }
         // Removing goes first: a full disk has no room for anything else.
         self.remove(held, now, go_on, upkept)?;
