@@ -17,7 +17,8 @@
 //!
 //! [`DaySink`] is the sink of the drain: it encodes records as lines (redacting by key on the
 //! way), files them by signal and day, and copies events to a console when asked. [`recover`]
-//! brings what dead processes left into the same files.
+//! brings what dead processes left into the same files. [`Filing`] cuts them by size, and
+//! [`upkeep`] seals closed ones and removes old ones.
 //!
 //! # Behaviour under failure
 //!
@@ -33,7 +34,8 @@
 //!
 //! # Own metrics
 //!
-//! [`Redactions`] counts values that were replaced, by rule.
+//! [`Redactions`] counts values that were replaced, by rule; [`upkeep::Upkept`] says what was sealed
+//! and removed, and [`upkeep::removed`] what any process ever removed from a directory.
 #![forbid(unsafe_code)]
 
 mod console;

@@ -178,3 +178,31 @@ pub(crate) fn ends_mid_line(file: &File, length: u64) -> io::Result<bool> {
     }
     Ok(last != *b"\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+
+    use super::*;
+
+    #[test]
+    fn who_syncs_is_woken_once_for_what_it_has_not_seen() {
+        let root = tempfile::tempdir().unwrap();
+        let (unsynced, woken) = (Unsynced::default(), Arc::new(AtomicU32::new(0)));
+        let wakes = Arc::clone(&woken);
+        unsynced.on_write(move || {
+            wakes.fetch_add(1, Ordering::Relaxed);
+        });
+        let mut files = DayFiles::new(root.path(), unsynced.clone());
+        let (file, _) = files.get("events-2025-10-06.jsonl").unwrap();
+        unsynced.sync().unwrap();
+        let before = woken.load(Ordering::Relaxed);
+        let ends: [&dyn Fn(); 2] = [&|| unsynced.sync().unwrap(), &|| unsynced.forget()];
+        for (times, end) in (1..).zip(ends) {
+            files.write(&file, b"a\n", 0).unwrap();
+            files.write(&file, b"b\n", 2).unwrap();
+            assert_eq!(woken.load(Ordering::Relaxed) - before, times);
+            end();
+        }
+    }
+}
