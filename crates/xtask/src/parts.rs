@@ -2,7 +2,7 @@
 
 use crate::steps::{program, succeeds, watch};
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// One program from outside.
 #[derive(Debug)]
@@ -35,6 +35,13 @@ pub(crate) const PARTS: &[Part] = &[
         apt: "jq",
         elsewhere: "jq (`brew install jq`)",
         service: None,
+    },
+    Part {
+        name: "rsyslogd",
+        variable: "RSYSLOGD",
+        apt: "rsyslog",
+        elsewhere: "rsyslog",
+        service: Some("rsyslog"),
     },
 ];
 
@@ -76,11 +83,12 @@ impl Part {
     }
 }
 
-/// The place of a program on `PATH`.
+/// The place of a program on `PATH`, or beside the daemons.
 fn on_path(name: &str) -> Option<String> {
     let path = std::env::var_os("PATH")?;
-    let found =
-        std::env::split_paths(&path).map(|folder| folder.join(name)).find(|p| p.is_file())?;
+    // Where daemons are is not on everybody's path.
+    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    let found = folders.map(|folder| folder.join(name)).find(|p| p.is_file())?;
     Some(found.to_string_lossy().into_owned())
 }
 
@@ -186,11 +194,12 @@ mod tests {
 
     #[test]
     fn root_on_debian_installs_and_stops_the_service_it_brought() {
-        let both: Vec<&Part> = PARTS.iter().collect();
-        let steps = lines(plan(&both, &DEBIAN));
-        assert!(steps[1].ends_with("--no-install-recommends prometheus jq"), "{steps:?}");
+        let all: Vec<&Part> = PARTS.iter().collect();
+        let steps = lines(plan(&all, &DEBIAN));
+        assert!(steps[1].ends_with("--no-install-recommends prometheus jq rsyslog"), "{steps:?}");
         assert_eq!(steps[2], "systemctl disable --now prometheus");
-        let steps = lines(plan(&both, &Machine { systemd: false, ..DEBIAN }));
+        assert_eq!(steps[3], "systemctl disable --now rsyslog");
+        let steps = lines(plan(&all, &Machine { systemd: false, ..DEBIAN }));
         assert_eq!(steps[2], "service prometheus stop");
         let only_jq: Vec<&Part> = PARTS.iter().filter(|part| part.name == "jq").collect();
         assert_eq!(lines(plan(&only_jq, &DEBIAN)).len(), 2, "jq brings no service");
@@ -198,22 +207,22 @@ mod tests {
 
     #[test]
     fn another_user_goes_through_sudo_or_is_told_what_to_run() {
-        let both: Vec<&Part> = PARTS.iter().collect();
+        let all: Vec<&Part> = PARTS.iter().collect();
         let user = Machine { root: false, ..DEBIAN };
-        let told = lines(plan(&both, &user));
+        let told = lines(plan(&all, &user));
         assert!(
-            told[0].contains("apt-get install --no-install-recommends prometheus jq"),
+            told[0].contains("apt-get install --no-install-recommends prometheus jq rsyslog"),
             "{told:?}"
         );
-        assert!(told[0].contains("--without promtool,jq"), "{told:?}");
-        let steps = lines(plan(&both, &Machine { sudo: true, ..user }));
+        assert!(told[0].contains("--without promtool,jq,rsyslogd"), "{told:?}");
+        let steps = lines(plan(&all, &Machine { sudo: true, ..user }));
         assert!(steps.iter().all(|step| step.starts_with("sudo ")), "{steps:?}");
     }
 
     #[test]
     fn where_there_is_no_apt_the_packages_are_named() {
-        let both: Vec<&Part> = PARTS.iter().collect();
-        let told = lines(plan(&both, &Machine { apt: false, ..DEBIAN }));
+        let all: Vec<&Part> = PARTS.iter().collect();
+        let told = lines(plan(&all, &Machine { apt: false, ..DEBIAN }));
         assert!(told[0].contains("brew install prometheus") && told[0].contains("jq"), "{told:?}");
     }
 

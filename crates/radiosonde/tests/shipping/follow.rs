@@ -87,7 +87,10 @@ fn record(number: u64) {
         match number % 50 {
             0 => tracing::error!(number, text = %"long ".repeat(4_000), "a line of 20 kB"),
             1 => {
-                tracing::warn!(number, "übermäßig \u{1f388} \t\"quoted\"\n\u{0}\u{7f}\u{2028} 中文")
+                tracing::warn!(
+                    number,
+                    "übermäßig \u{1f388} \t\"quoted\"\n\u{0}\u{7f}\u{2028} 中文"
+                );
             }
             2 => radiosonde::event!("shop.fell", level: critical, number, "fell"),
             3 => metrics::counter!("shop_steps_total").increment(1),

@@ -11,5 +11,8 @@ mod processes;
 #[path = "../../../radiosonde-events/tests/read/mod.rs"]
 mod read;
 
+mod blocks;
+mod examples;
+mod fit;
 mod follow;
 mod rsyslog;
