@@ -33,6 +33,8 @@
 
 #![forbid(unsafe_code)]
 
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod level;
 pub mod line;
 pub mod location;

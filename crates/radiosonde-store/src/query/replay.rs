@@ -37,7 +37,7 @@ impl OpenFiles {
         }
         let open = match self.files.entry(index) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(Open::open(source)?),
+            Entry::Vacant(entry) => entry.insert(Open::of(source)?),
         };
         match open {
             Open::Plain(cursor) => cursor.line_at(offset, buffer),
@@ -49,7 +49,7 @@ impl OpenFiles {
 }
 
 impl Open {
-    fn open(source: &Source) -> io::Result<Self> {
+    fn of(source: &Source) -> io::Result<Self> {
         match source.file.form {
             Form::Plain => match open_plain(&source.path()) {
                 Ok((file, _)) => {

@@ -169,33 +169,38 @@ impl Builder {
             (FRAME_FILTERS, &self.frame_filters),
             (RUN_FILTERS, &self.run_filters),
         ];
-        let mut table = Vec::new();
-        let mut offset = SKIPPABLE_HEAD_BYTES;
-        for (kind, bytes) in sections {
-            table.extend(kind.to_le_bytes());
-            table.extend(crc32c::crc32c(bytes).to_le_bytes());
-            table.extend(offset.to_le_bytes());
-            table.extend((bytes.len() as u64).to_le_bytes());
-            offset += bytes.len() as u64;
-        }
-        let length = offset + (table.len() + TRAILER_BYTES) as u64;
-        let mut trailer = length.to_le_bytes().to_vec();
-        for number in [sections.len() as u32, crc32c::crc32c(&table), VERSION] {
-            trailer.extend(number.to_le_bytes());
-        }
-        trailer.extend(crc32c::crc32c(&trailer).to_le_bytes());
-        trailer.extend(TAIL_MAGIC);
-
-        out.write_all(&SKIPPABLE_MAGIC.to_le_bytes())?;
-        // Three sections of at most 64 MiB each fit.
-        out.write_all(&((length - SKIPPABLE_HEAD_BYTES) as u32).to_le_bytes())?;
-        for (_, bytes) in sections {
-            out.write_all(bytes)?;
-        }
-        out.write_all(&table)?;
-        out.write_all(&trailer)?;
-        Ok(length)
+        write_sections(&sections, out)
     }
+}
+
+/// Writes an index of sections, each with its kind, and tells its length.
+pub(crate) fn write_sections(sections: &[(u32, &[u8])], out: &mut dyn Write) -> io::Result<u64> {
+    let mut table = Vec::new();
+    let mut offset = SKIPPABLE_HEAD_BYTES;
+    for (kind, bytes) in sections {
+        table.extend(kind.to_le_bytes());
+        table.extend(crc32c::crc32c(bytes).to_le_bytes());
+        table.extend(offset.to_le_bytes());
+        table.extend((bytes.len() as u64).to_le_bytes());
+        offset += bytes.len() as u64;
+    }
+    let length = offset + (table.len() + TRAILER_BYTES) as u64;
+    let mut trailer = length.to_le_bytes().to_vec();
+    for number in [sections.len() as u32, crc32c::crc32c(&table), VERSION] {
+        trailer.extend(number.to_le_bytes());
+    }
+    trailer.extend(crc32c::crc32c(&trailer).to_le_bytes());
+    trailer.extend(TAIL_MAGIC);
+
+    out.write_all(&SKIPPABLE_MAGIC.to_le_bytes())?;
+    // Three sections of at most 64 MiB each fit.
+    out.write_all(&((length - SKIPPABLE_HEAD_BYTES) as u32).to_le_bytes())?;
+    for (_, bytes) in sections {
+        out.write_all(bytes)?;
+    }
+    out.write_all(&table)?;
+    out.write_all(&trailer)?;
+    Ok(length)
 }
 
 impl Totals {

@@ -76,6 +76,8 @@ pub use crate::sealed::seal::{LEVEL_DEFAULT, Seal, seal};
 
 pub(crate) use crate::sealed::compare::stands_for;
 pub(crate) use crate::sealed::frames::{Decoder, Place};
+pub(crate) use crate::sealed::index::write_sections;
+pub(crate) use crate::sealed::seal::seal_in_frames;
 pub(crate) use crate::sealed::wanted::Wanted;
 
 /// Bytes of whole lines in a frame, at most; a longer line is a frame of its own.

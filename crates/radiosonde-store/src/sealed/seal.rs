@@ -60,7 +60,7 @@ pub fn seal(
 }
 
 /// The same with frames of another length, which tests want small.
-pub(super) fn seal_in_frames(
+pub(crate) fn seal_in_frames(
     source: &Path,
     target: &Path,
     level: i32,

@@ -12,7 +12,6 @@ use super::*;
 use crate::query::Query;
 use crate::reader::{self, Chunk, LINE_BYTES_MAX};
 use crate::sealed::frames::RAW_BYTES_MAX;
-use crate::sealed::seal::seal_in_frames;
 
 /// Everything a file holds, taken apart.
 #[derive(Debug, Default, PartialEq)]
@@ -227,7 +226,7 @@ fn a_source_that_changes_while_it_is_sealed_is_not() {
             fs::OpenOptions::new().append(true).open(path).unwrap().write_all(b"x\n").unwrap();
         }),
         ("shorter", |path| {
-            fs::File::options().write(true).open(path).unwrap().set_len(10).unwrap()
+            fs::File::options().write(true).open(path).unwrap().set_len(10).unwrap();
         }),
         ("other", |path| {
             use std::io::{Seek, SeekFrom, Write};
@@ -483,7 +482,7 @@ fn any_content() -> impl Strategy<Value = Vec<u8>> {
         ).into_bytes()),
         1 => proptest::collection::vec(any::<u8>(), 0..50),
         1 => Just(b"\n".to_vec()),
-        1 => (0usize..2_000_000, b'a'..b'z').prop_map(|(length, byte)| vec![byte; length]),
+        1 => (0usize..2_000_000, b'a'..=b'z').prop_map(|(length, byte)| vec![byte; length]),
         1 => Just(lines(0..12_000)),
     ];
     proptest::collection::vec(line, 0..12).prop_map(|lines| lines.concat())
