@@ -1,6 +1,7 @@
 //! Sealing and reading take a few MiB, however long the file. A program of its own, since the
 //! highest amount of memory is that of the whole process.
 #![cfg(target_os = "linux")]
+#![cfg(feature = "sealed")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fs;

@@ -3,6 +3,7 @@
 //! They are found by `ZSTD`, `JQ` and `RG` or on the path. Without one its test prints `not run`,
 //! unless `XTASK_REQUIRE_SERVERS=1` makes that a failure; what `XTASK_WITHOUT` names is not run in
 //! any case.
+#![cfg(feature = "sealed")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fs;

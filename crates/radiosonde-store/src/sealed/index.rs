@@ -30,8 +30,9 @@ const FRAME_BYTES: usize = 64;
 const RUN_HEAD_BYTES: usize = 16;
 /// Flag of a frame and of a run: its filter is there. One without a byte holds no id.
 const HAS_FILTER: u32 = 1;
-/// Ids in the filter of a run of frames; with them a file of 2 GB has one or two runs.
-const RUN_KEYS_MAX: usize = 256 << 10;
+/// Ids in the filter of a run of frames, up to twice as many and those of a frame: building it takes
+/// some 30 bytes for each.
+const RUN_KEYS_MAX: usize = 64 << 10;
 
 /// One frame, by its entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
