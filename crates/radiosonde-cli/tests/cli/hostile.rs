@@ -116,7 +116,7 @@ fn sealed_files_are_read_and_what_is_wrong_with_them_is_named() {
     let (source, target) = (dir.path().join(name), dir.path().join(sealed));
     let _ = seal(&source, &target, LEVEL_DEFAULT, &mut || true).unwrap();
     fs::remove_file(&source).unwrap();
-    let ran = dir.run("logs --job job-3 --tail 1").exits(0).prints(&["m3999"]);
+    let ran = dir.run("logs --job job-3 --limit 1").exits(0).prints(&["m3999"]);
     assert_eq!(ran.err, "");
     let _ = dir.run("logs --job job-9").exits(1).tells(&["nothing found in 1 file"]);
 
@@ -126,21 +126,21 @@ fn sealed_files_are_read_and_what_is_wrong_with_them_is_named() {
     dir.write(sealed, bytes);
     let named = format!("{sealed}: frame 0, bytes 0 to ");
     let _ = dir
-        .run("logs --tail 1")
+        .run("logs --limit 1")
         .exits(3)
         .prints(&["m3999"])
         .tells(&[&named, "is damaged: its checksum differs"]);
     // The other frames are whole, and the first one is not asked.
-    let _ = dir.run("logs --job job-3 --tail 1").exits(0).prints(&["m3999"]);
+    let _ = dir.run("logs --job job-3 --limit 1").exits(0).prints(&["m3999"]);
 
     // Without its index everything is read, and nothing is missing.
     let last = whole.len() - 1;
     dir.write(sealed, [&whole[..last], b"?"].concat());
     let told = "has no index at its end; every frame was read instead";
-    let _ = dir.run("logs --job job-3 --tail 1").exits(0).prints(&["m3999"]).tells(&[told]);
+    let _ = dir.run("logs --job job-3 --limit 1").exits(0).prints(&["m3999"]).tells(&[told]);
     // Cut off, something may be.
     dir.write(sealed, &whole[..last]);
-    let _ = dir.run("logs --job job-3 --tail 1").exits(3).prints(&["m3999"]).tells(&["index"]);
+    let _ = dir.run("logs --job job-3 --limit 1").exits(3).prints(&["m3999"]).tells(&["index"]);
 }
 
 #[test]
