@@ -12,7 +12,7 @@ use radiosonde_store::Query;
 use radiosonde_store::sealed::{LEVEL_DEFAULT, Reader, is_sealed_copy, seal};
 
 /// For what `work` takes at most: the index of 160 MB has about a third of a MiB.
-const BYTES_MAX: u64 = 16 << 20;
+const BYTES_MAX: u64 = 12 << 20;
 
 /// A field of `/proc/self/status`, in bytes.
 fn status(field: &str) -> u64 {
