@@ -60,7 +60,7 @@ fn read(bytes: &[u8]) -> (Vec<Vec<u8>>, usize) {
     within(|dir| {
         let path = dir.join(SEALED);
         fs::write(&path, bytes).expect("room for a small file");
-        ask(dir);
+        ask(dir, bytes.iter().map(|byte| usize::from(*byte)).sum());
         let mut reader = Reader::open(&path).expect("a file that can be opened");
         let (mut lines, mut damages) = (Vec::new(), 0);
         while let Some(chunk) = reader.next_chunk().expect("a file that can be read") {
@@ -77,25 +77,19 @@ fn read(bytes: &[u8]) -> (Vec<Vec<u8>>, usize) {
     })
 }
 
-/// Asks as people do: each way must find the same.
-fn ask(dir: PathBuf) {
+/// Asks as people do, in one of the ways: a stream must find what a list does.
+fn ask(dir: PathBuf, way: usize) {
     let mut query = Query::new(vec![dir]);
-    for job in [None, Some("job-1".to_owned())] {
-        query.job = job;
-        for trace in [None, Some(format!("{:032x}", 9))] {
-            query.traces = trace.into_iter().collect();
-            for since in [None, "2025-10-06T10:00:30Z".parse().ok()] {
-                query.since = since;
-                let answer = query.run();
-                let mut streamed = Vec::new();
-                let _ = query.stream(&mut |line| {
-                    streamed.push(line.clone());
-                    ControlFlow::Continue(())
-                });
-                assert_eq!(streamed, answer.lines);
-            }
-        }
-    }
+    query.job = (way & 1 != 0).then(|| "job-1".to_owned());
+    query.traces = (way & 2 != 0).then(|| format!("{:032x}", 9)).into_iter().collect();
+    query.since = (way & 4 != 0).then(|| "2025-10-06T10:00:30Z".parse().expect("a time"));
+    let answer = query.run();
+    let mut streamed = Vec::new();
+    let _ = query.stream(&mut |line| {
+        streamed.push(line.clone());
+        ControlFlow::Continue(())
+    });
+    assert_eq!(streamed, answer.lines);
 }
 
 /// Bytes as they are.
@@ -122,6 +116,7 @@ pub fn read_index(dice: &mut Dice<'_>) {
 pub fn read_damaged(dice: &mut Dice<'_>) {
     let text = lines(dice.counted());
     let mut file = sealed(&text);
+    let whole = file.len();
     if dice.u8() % 4 == 1 {
         let length = usize::from(dice.u16()).min(file.len());
         file.truncate(length);
@@ -133,7 +128,6 @@ pub fn read_damaged(dice: &mut Dice<'_>) {
         file[at] ^= flip;
         changed += usize::from(flip != 0);
     }
-    let length = file.len();
     let (found, damages) = read(&file);
     let mut rest = found.iter().map(Vec::as_slice).peekable();
     let (mut missing, mut at, mut first, mut last) = (0, 0, None, 0);
@@ -149,7 +143,7 @@ pub fn read_damaged(dice: &mut Dice<'_>) {
     }
     assert_eq!(rest.next(), None, "a line that was not sealed, or not in its place");
     assert!(missing == 0 || damages > 0, "{missing} lines are missing and nothing is said");
-    if changed == 1 && length == sealed(&text).len() {
+    if changed == 1 && file.len() == whole {
         let lost = last - first.unwrap_or(last);
         assert!(lost < FRAME_BYTES, "one byte costs {lost} bytes");
     }

@@ -135,7 +135,8 @@ impl Frames {
     ) -> io::Result<()> {
         buffer.clear();
         let mut at = offset;
-        let first = places.partition_point(|place| place.raw_offset + place.raw <= offset);
+        let first =
+            places.partition_point(|place| place.raw_offset.saturating_add(place.raw) <= offset);
         for place in &places[first..] {
             let Some(skipped) = at.checked_sub(place.raw_offset) else { break };
             let lines = self.frame(index, file, place)?;

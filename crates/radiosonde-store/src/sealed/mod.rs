@@ -59,6 +59,7 @@
 //! reads the day file alone, after comparing them. [`is_sealed_copy`] is how the caller makes sure
 //! before removing it.
 
+mod builder;
 mod compare;
 mod filter;
 mod frames;
@@ -73,9 +74,9 @@ pub use crate::sealed::compare::is_sealed_copy;
 pub use crate::sealed::reader::Reader;
 pub use crate::sealed::seal::{LEVEL_DEFAULT, Seal, seal};
 
+pub(crate) use crate::sealed::builder::write_sections;
 pub(crate) use crate::sealed::compare::stands_for;
 pub(crate) use crate::sealed::frames::{Decoder, Place};
-pub(crate) use crate::sealed::index::write_sections;
 pub(crate) use crate::sealed::seal::seal_in_frames;
 pub(crate) use crate::sealed::wanted::Wanted;
 
