@@ -165,3 +165,19 @@ pub fn filter_parse() -> Vec<Vec<u8>> {
     let target = counted(b"my_app::inner");
     texts.map(|text| [&[2], &target[..], text.as_bytes()].concat()).to_vec()
 }
+
+/// A sealed file as it is, one with an index made by hand, and sealed ones with damage.
+pub fn sealed_reader() -> Vec<Vec<u8>> {
+    let whole = super::sealed::sealed(&super::sealed::lines(&[1, 2, 3, 4, 5]));
+    let number = |number: u64| number.to_le_bytes();
+    let totals: Vec<u8> = [0, 0, 0, u64::MAX >> 1, 1 << 63, 0].map(number).concat();
+    let run =
+        [&[0; 8][..], &24_u32.to_le_bytes(), &[1, 0, 0, 0], &[0; 8], &[4, 0, 0, 0, 4, 0, 0, 0]];
+    let index = [&counted(&totals)[..], &counted(&[]), &counted(&[]), &counted(&run.concat())];
+    vec![
+        [&[0], &whole[..]].concat(),
+        [&[1, 0, 0], &index.concat()[..]].concat(),
+        [&[2], &counted(&[1, 2, 3, 4, 5, 6, 7, 8])[..], &[0, 40, 0, 1]].concat(),
+        [&[3], &counted(&[200, 201, 1, 1, 9])[..], &[1, 200, 0, 255, 20, 1, 3]].concat(),
+    ]
+}

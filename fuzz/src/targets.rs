@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 
 use super::dice::{Dice, utf8};
 use super::image::{self, lengthen};
-use super::stage;
+use super::{sealed, stage};
 
 const INSTANCE: &str = "k3f9q2xw";
 /// Of a record, in bytes: its header, and with that its trailer.
@@ -307,6 +307,17 @@ fn plain_record(dice: &mut Dice<'_>) {
         fields.each(0, &mut |index, value| record.field(index, value));
     });
     assert_eq!(plain, built);
+}
+
+/// A sealed file: whatever its bytes are, reading ends, and gives nothing that was not sealed where
+/// that can be known.
+pub fn sealed_reader(data: &[u8]) {
+    let mut dice = Dice(data);
+    match dice.u8() % 4 {
+        0 => sealed::read_bytes(dice.0),
+        1 => sealed::read_index(&mut dice),
+        _ => sealed::read_damaged(&mut dice),
+    }
 }
 
 /// Directives of a filter: what is not understood is given back, and a level lets through whatever

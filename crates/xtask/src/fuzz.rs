@@ -16,6 +16,7 @@ pub(crate) const TARGETS: &[&str] = &[
     "record_decode",
     "stage_contents",
     "callsites_lookup",
+    "sealed_reader",
     "filter_parse",
 ];
 

@@ -13,7 +13,7 @@ The commands of this workspace; CI runs the same ones.
 usage: cargo xtask <command> [options]
 
 commands:
-  test [--without PARTS]      run all tests and doctests; installs missing test programs (promtool, jq)
+  test [--without PARTS]      run all tests and doctests; installs missing test programs (promtool, jq, rg, zstd)
                               and says so; a program that cannot be had is a failure unless it is
                               named with --without, and is then listed as not run
   check [--only STEPS] [--advisories]

@@ -36,6 +36,20 @@ pub(crate) const PARTS: &[Part] = &[
         elsewhere: "jq (`brew install jq`)",
         service: None,
     },
+    Part {
+        name: "rg",
+        variable: "RG",
+        apt: "ripgrep",
+        elsewhere: "ripgrep (`brew install ripgrep`)",
+        service: None,
+    },
+    Part {
+        name: "zstd",
+        variable: "ZSTD",
+        apt: "zstd",
+        elsewhere: "zstd (`brew install zstd`)",
+        service: None,
+    },
 ];
 
 /// Looks for every part that is not left out, and installs what is missing if that can be done.
@@ -186,11 +200,14 @@ mod tests {
 
     #[test]
     fn root_on_debian_installs_and_stops_the_service_it_brought() {
-        let both: Vec<&Part> = PARTS.iter().collect();
-        let steps = lines(plan(&both, &DEBIAN));
-        assert!(steps[1].ends_with("--no-install-recommends prometheus jq"), "{steps:?}");
+        let all: Vec<&Part> = PARTS.iter().collect();
+        let steps = lines(plan(&all, &DEBIAN));
+        assert!(
+            steps[1].ends_with("--no-install-recommends prometheus jq ripgrep zstd"),
+            "{steps:?}"
+        );
         assert_eq!(steps[2], "systemctl disable --now prometheus");
-        let steps = lines(plan(&both, &Machine { systemd: false, ..DEBIAN }));
+        let steps = lines(plan(&all, &Machine { systemd: false, ..DEBIAN }));
         assert_eq!(steps[2], "service prometheus stop");
         let only_jq: Vec<&Part> = PARTS.iter().filter(|part| part.name == "jq").collect();
         assert_eq!(lines(plan(&only_jq, &DEBIAN)).len(), 2, "jq brings no service");
@@ -198,22 +215,22 @@ mod tests {
 
     #[test]
     fn another_user_goes_through_sudo_or_is_told_what_to_run() {
-        let both: Vec<&Part> = PARTS.iter().collect();
+        let all: Vec<&Part> = PARTS.iter().collect();
         let user = Machine { root: false, ..DEBIAN };
-        let told = lines(plan(&both, &user));
+        let told = lines(plan(&all, &user));
         assert!(
-            told[0].contains("apt-get install --no-install-recommends prometheus jq"),
+            told[0].contains("apt-get install --no-install-recommends prometheus jq ripgrep zstd"),
             "{told:?}"
         );
-        assert!(told[0].contains("--without promtool,jq"), "{told:?}");
-        let steps = lines(plan(&both, &Machine { sudo: true, ..user }));
+        assert!(told[0].contains("--without promtool,jq,rg,zstd"), "{told:?}");
+        let steps = lines(plan(&all, &Machine { sudo: true, ..user }));
         assert!(steps.iter().all(|step| step.starts_with("sudo ")), "{steps:?}");
     }
 
     #[test]
     fn where_there_is_no_apt_the_packages_are_named() {
-        let both: Vec<&Part> = PARTS.iter().collect();
-        let told = lines(plan(&both, &Machine { apt: false, ..DEBIAN }));
+        let all: Vec<&Part> = PARTS.iter().collect();
+        let told = lines(plan(&all, &Machine { apt: false, ..DEBIAN }));
         assert!(told[0].contains("brew install prometheus") && told[0].contains("jq"), "{told:?}");
     }
 
