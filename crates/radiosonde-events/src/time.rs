@@ -77,6 +77,7 @@ pub(crate) fn date(now: SystemTime) -> Date {
 }
 
 /// A moment, to the second: `2025-10-06T13:43:10Z`.
+#[cfg(feature = "upkeep")]
 pub(crate) fn second(now: SystemTime) -> String {
     timestamp(now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()).to_string()
 }
