@@ -54,7 +54,7 @@ mod sink;
 mod site;
 mod time;
 
-pub use console::{Console, ConsoleFormat, WriteLines};
+pub use console::{Console, ConsoleFormat, Portion, SpanNames, WriteLines, clean_for_terminal};
 pub use emit::log_event;
 pub use owner::Owner;
 pub use redactions::Redactions;

@@ -41,6 +41,7 @@ impl DaySink {
     ) -> Self {
         let date = Date::MIN;
         let encoder = Encoder::new(owner, instance, redactions);
+        let console = console.map(|console| console.of_instance(instance));
         Self { encoder, slot, part: 0, date, names: Default::default(), console }
     }
 
@@ -61,6 +62,9 @@ impl DaySink {
     fn name_files(&mut self) {
         let (date, slot, part) = (self.date, self.slot, self.part);
         self.names = Kind::ALL.map(|kind| DayFile::new(signal(kind), date, slot, part).file_name());
+        if let Some(console) = &mut self.console {
+            console.set_file(&self.names[Kind::Event as usize]);
+        }
     }
 }
 
@@ -87,14 +91,14 @@ impl Sink for DaySink {
         let out = batch.lines(record.kind);
         let begin = out.len();
         self.encoder.encode(record, site, ring, out);
-        if let Some(console) = &mut self.console
-            && record.kind == Kind::Event
-        {
-            if console.is_pretty() {
-                console.prepare(&self.encoder.prepare(record, site), site);
-            } else {
-                console.line(&out[begin..]);
+        let Some(console) = &mut self.console else { return };
+        match record.kind {
+            Kind::Event if console.is_pretty() => {
+                console.prepare(&self.encoder.prepare(record, site), site, ring);
             }
+            Kind::Event => console.line(&out[begin..], record.level),
+            Kind::Span => console.span_ended(record),
+            Kind::Metric => {}
         }
     }
 

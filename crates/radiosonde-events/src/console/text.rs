@@ -161,9 +161,13 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_by_thousands() {
-        for (number, expect) in
-            [(0, "0"), (999, "999"), (1_204, "1,204"), (123_456, "123,456"), (9_000_000, "9,000,000")]
-        {
+        for (number, expect) in [
+            (0, "0"),
+            (999, "999"),
+            (1_204, "1,204"),
+            (123_456, "123,456"),
+            (9_000_000, "9,000,000"),
+        ] {
             assert_eq!(grouped(number), expect);
         }
     }
