@@ -37,7 +37,6 @@ pub enum ConsoleFormat {
 
 /// Whole lines on their way to a console.
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
 pub struct Portion<'a> {
     /// The lines, each with its line feed. An event for people may take several.
     pub text: &'a [u8],
