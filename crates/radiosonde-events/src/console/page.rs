@@ -1,8 +1,6 @@
 //! Where on the screen things go: parts side by side as long as there is room, then indented below.
 
-use anstyle::Style;
-
-use crate::console::style::{DIM, PLAIN};
+use crate::console::style::{DIM, Style};
 use crate::console::text::{clean, columns, grouped, split_at_columns, start_of};
 
 /// Lines of one event on their way to the console.
@@ -110,8 +108,8 @@ impl<'o> Page<'o> {
         self.column += self.gap + columns(text);
         self.gap = 0;
         let text = clean(text);
-        if self.paper.color && style != PLAIN {
-            self.out.push_str(&format!("{style}{text}{style:#}"));
+        if self.paper.color {
+            style.paint(self.out, &text);
         } else {
             self.out.push_str(&text);
         }

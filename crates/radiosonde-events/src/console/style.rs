@@ -1,28 +1,48 @@
 //! Colours by meaning: the eight that every terminal has, for dark and light backgrounds alike.
 //! Nothing that matters is told by colour alone, or is merely dim.
 
-use anstyle::{AnsiColor, Style};
 use radiosonde_record::Level;
 
-/// What is there to be looked up, not read.
-pub(crate) const DIM: Style = Style::new().dimmed();
-/// The name of an event.
-pub(crate) const NAME: Style = Style::new().bold();
-/// Everything else.
-pub(crate) const PLAIN: Style = Style::new();
+/// How text is painted: the parameters of one escape (ECMA-48, "select graphic rendition").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Style(&'static str);
 
-const BAD: Style = AnsiColor::Red.on_default().bold();
+impl Style {
+    /// Appends text, painted. It must be clean already.
+    pub(crate) fn paint(self, out: &mut String, text: &str) {
+        if self == PLAIN {
+            return out.push_str(text);
+        }
+        for part in ["\x1b[", self.0, "m", text, "\x1b[0m"] {
+            out.push_str(part);
+        }
+    }
+}
+
+/// What is there to be looked up, not read.
+pub(crate) const DIM: Style = Style("2");
+/// The name of an event.
+pub(crate) const NAME: Style = Style("1");
+/// Everything else.
+pub(crate) const PLAIN: Style = Style("");
+
+/// Bold and red.
+const BAD: Style = Style("1;31");
+/// Bold and red, with foreground and background swapped: that stands out on any background.
+const WORSE: Style = Style("1;7;31");
+const GOOD: Style = Style("32");
+/// Bold and yellow.
+const WARNING: Style = Style("1;33");
 
 /// The word of a level, and its style.
 pub(crate) fn level(level: Level) -> (&'static str, Style) {
     match level {
         Level::Trace => ("TRACE", DIM),
         Level::Debug => ("DEBUG", DIM),
-        Level::Info => ("INFO", AnsiColor::Green.on_default()),
-        Level::Warning => ("WARN", AnsiColor::Yellow.on_default().bold()),
+        Level::Info => ("INFO", GOOD),
+        Level::Warning => ("WARN", WARNING),
         Level::Error => ("ERROR", BAD),
-        // Swapped colours stand out on any background.
-        Level::Critical => ("CRIT", BAD.invert()),
+        Level::Critical => ("CRIT", WORSE),
     }
 }
 

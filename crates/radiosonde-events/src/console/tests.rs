@@ -1,11 +1,14 @@
 //! What people see, written down as they should see it.
 
+use std::sync::{Arc, Mutex};
+
 use proptest::prelude::*;
 use radiosonde_record::{Level, Value};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::entry::Entry;
 use super::page::Paper;
+use super::{Console, ConsoleFormat, Portion};
 
 const FILE: &str = "events-2026-11-21.jsonl";
 const ID: &str = "k3f9q2xw.4.1871";
@@ -47,7 +50,7 @@ fn without_colour(text: &str) -> String {
         let mut painted = false;
         for part in parts {
             let (code, rest) = part.split_once('m').unwrap_or_else(|| panic!("{line:?}"));
-            assert!(["0", "1", "2", "7", "31", "32", "33"].contains(&code), "{line:?}");
+            assert!(["0", "1", "2", "32", "1;31", "1;33", "1;7;31"].contains(&code), "{line:?}");
             painted = code != "0";
             plain.push_str(rest);
         }
@@ -98,20 +101,17 @@ fn colours_tell_what_the_words_tell_as_well() {
     let line = |level: &str, message: &str| {
         format!("\x1b[2m13:43:10.123Z\x1b[0m {level}{message}  \x1b[2m(shop)\x1b[0m\n")
     };
-    let red = "\x1b[1m\x1b[31m";
+    let red = "\x1b[1;31m";
     let message = format!(" {red}ready\x1b[0m");
     for (level, expected) in [
         (Level::Trace, format!(" {}", line("\x1b[2mTRACE\x1b[0m", " ready"))),
         (Level::Debug, format!(" {}", line("\x1b[2mDEBUG\x1b[0m", " ready"))),
         (Level::Info, format!(" {}", line("\x1b[32mINFO\x1b[0m", "  ready"))),
-        (Level::Warning, format!(" {}", line("\x1b[1m\x1b[33mWARN\x1b[0m", "  ready"))),
+        (Level::Warning, format!(" {}", line("\x1b[1;33mWARN\x1b[0m", "  ready"))),
         (Level::Error, format!("{red}▌\x1b[0m{}", line(&format!("{red}ERROR\x1b[0m"), &message))),
         (
             Level::Critical,
-            format!(
-                "{red}█\x1b[0m{}",
-                line("\x1b[1m\x1b[7m\x1b[31mCRIT\x1b[0m", &format!(" {message}"))
-            ),
+            format!("{red}█\x1b[0m{}", line("\x1b[1;7;31mCRIT\x1b[0m", &format!(" {message}"))),
         ),
     ] {
         assert_eq!(painted(level), expected, "{level:?}");
@@ -280,6 +280,40 @@ fn what_acts_on_a_terminal_is_shown_wherever_it_stands() {
             "k\\ney=v\\u{1b}[31m  json=[\"\\u{85}\"]  job=j\\u{1b}  (src\\u{8})\n",
         ),
     );
+}
+
+/// A console, and what it has handed over.
+fn console(format: ConsoleFormat) -> (Console, Arc<Mutex<Vec<u8>>>) {
+    let out = Arc::new(Mutex::new(Vec::new()));
+    let into = Arc::clone(&out);
+    let write = move |portion: &Portion<'_>| {
+        into.lock().expect("no panic before").extend_from_slice(portion.text);
+        true
+    };
+    (Console::new(format, Box::new(write)), out)
+}
+
+#[test]
+fn a_new_day_is_said_once_and_not_for_those_who_are_late() {
+    let (mut console, _) = console(ConsoleFormat::Pretty { color: false });
+    let paper = Paper { color: false, width: Some(100), may_cut: true };
+    for day in ["2026-11-21", "2026-11-21", "2026-11-22", "2026-11-21", "2026-11-22", "2026-11-23"]
+    {
+        console.begin_day(day, paper);
+    }
+    assert_eq!(console.text, " 2026-11-22 (UTC)\n 2026-11-23 (UTC)\n");
+}
+
+#[test]
+fn a_line_for_programs_does_not_act_on_a_terminal_and_is_as_it_is_elsewhere() {
+    let line = "{\"msg\":\"\u{9b}2J\"}\n";
+    for (is_terminal, expected) in [(false, line), (true, "{\"msg\":\"\\u009b2J\"}\n")] {
+        let (console, out) = console(ConsoleFormat::Json);
+        let mut console = if is_terminal { console.on_terminal(|| 80) } else { console };
+        console.line(line.as_bytes(), Level::Info);
+        assert!(console.flush());
+        assert_eq!(out.lock().expect("no panic before").as_slice(), expected.as_bytes());
+    }
 }
 
 fn any_text() -> impl Strategy<Value = String> {

@@ -86,7 +86,6 @@ fn check_told(lines: &[String], taken: u64, told: &str) {
 #[test]
 fn a_pipe_that_nobody_reads_holds_nothing_up_and_the_lines_are_counted() {
     for flags in [PipeFlags::empty(), PipeFlags::NONBLOCK] {
-        // The reading end shares the flag only where it was asked for by itself.
         let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC | flags).unwrap();
         let writer = writer(write, PRETTY);
         let taken = fill(&writer, 1_200);
