@@ -101,7 +101,7 @@ fn same(text: &str) -> String {
         }
         match rest.split_once("trace=") {
             Some((before, after)) => {
-                same.push_str(&format!("{before}trace=12345678{}", &after[8..]))
+                same.push_str(&format!("{before}trace=12345678{}", &after[8..]));
             }
             None => same.push_str(&rest),
         }
