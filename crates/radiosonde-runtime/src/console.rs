@@ -23,6 +23,8 @@ const BUFFER_MAX: usize = 1024 * 1024;
 /// Bytes that are written at once, at most: as many as a pipe takes without blocking when it says
 /// that it takes any.
 const WRITE_MAX: usize = 4096;
+/// Before it is tried again to write where nothing could be written.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// A bounded way to stderr. Cheap to clone; clones share the buffer.
 #[derive(Clone, Debug)]
@@ -214,11 +216,9 @@ fn write_all(output: &mut impl Output, mut text: &[u8]) -> io::Result<()> {
         match output.write(&first[..end]) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => text = &text[written..],
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
-                ) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // Some systems cannot wait for a terminal.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(PAUSE),
             Err(error) => return Err(error),
         }
     }

@@ -11,19 +11,19 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Tells the columns of stderr: those of `COLUMNS` if it says any, otherwise those of the window,
 /// looked at again each second, otherwise 100.
 pub(crate) fn columns(fixed: Option<usize>) -> impl FnMut() -> usize + Send {
-    let mut last: Option<(Instant, usize)> = None;
-    move || {
-        if let Some(columns) = fixed {
-            return columns;
-        }
-        let now = Instant::now();
-        match last {
+    let mut window = Window::default();
+    move || fixed.unwrap_or_else(|| window.columns(Instant::now(), || of_window(&io::stderr())))
+}
+
+/// The width of a window, as it was when it was last looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Window(Option<(Instant, usize)>);
+
+impl Window {
+    pub(crate) fn columns(&mut self, now: Instant, look: impl FnOnce() -> Option<usize>) -> usize {
+        match self.0 {
             Some((at, columns)) if now.duration_since(at) < LOOK_INTERVAL => columns,
-            _ => {
-                let columns = of_window(&io::stderr()).unwrap_or(WIDTH);
-                last = Some((now, columns));
-                columns
-            }
+            _ => self.0.insert((now, look().unwrap_or(WIDTH))).1,
         }
     }
 }

@@ -181,3 +181,19 @@ fn a_window_tells_its_width_and_what_is_none_tells_nothing() {
     assert_eq!(screen::of_window(&read), None);
     assert_eq!(screen::columns(Some(77))(), 77);
 }
+
+#[test]
+fn a_window_is_looked_at_again_when_a_second_has_passed() {
+    let began = Instant::now();
+    let mut window = screen::Window::default();
+    for (after_ms, is, seen) in [
+        (0, Some(80), 80),
+        (999, Some(60), 80),
+        (1_000, Some(60), 60),
+        (1_001, Some(80), 60),
+        (2_000, None, 100),
+    ] {
+        let now = began + Duration::from_millis(after_ms);
+        assert_eq!(window.columns(now, || is), seen, "after {after_ms} ms");
+    }
+}
