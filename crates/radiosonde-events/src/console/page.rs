@@ -120,7 +120,11 @@ impl<'o> Page<'o> {
         let mut rest = text;
         loop {
             let piece = if self.paper.cuts() { start_of(rest, TEXT_BYTES_MAX) } else { rest };
-            let (front, _) = split_at_columns(piece, self.room());
+            let front = match self.room() {
+                // Not even for text without width: the gap before it has one.
+                0 => "",
+                room => split_at_columns(piece, room).0,
+            };
             let after = &rest[front.len()..];
             if after.is_empty() {
                 self.put(style, front);
@@ -198,10 +202,10 @@ impl<'o> Page<'o> {
     /// Appends the key of a value that is cut: the key is, as well, where it takes a third of the line.
     fn put_key(&mut self, key: &str) {
         let room = self.line_room() / 3;
-        if columns(key) <= room {
+        if columns(key) <= room && key.len() <= KEY_BYTES_MAX {
             return self.put(DIM, key);
         }
-        let (front, _) = split_at_columns(key, room - 2);
+        let (front, _) = split_at_columns(start_of(key, KEY_BYTES_MAX), room - 2);
         self.put(DIM, front);
         self.put(DIM, "…=");
     }
@@ -280,5 +284,7 @@ const INDENT_NARROW: usize = 4;
 const BLOCK_INDENT: usize = 2;
 /// Lines of a block, on a terminal: what follows stands in the file.
 const BLOCK_LINES: usize = 40;
+/// The most of a key whose value is cut.
+const KEY_BYTES_MAX: usize = 512;
 /// The most of one text that goes to a terminal in one piece: characters without width have no end.
 const TEXT_BYTES_MAX: usize = 4 << 10;
