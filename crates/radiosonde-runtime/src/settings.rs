@@ -1,5 +1,6 @@
 //! Code and environment made one: the environment wins, and what it says is checked.
 
+mod console;
 mod files;
 mod filter;
 
@@ -9,17 +10,18 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use radiosonde_events::ConsoleFormat;
 use radiosonde_record::{Filter, new_instance_id};
 use radiosonde_redact::Rules;
 use radiosonde_registry::{Registry, RegistrySource};
 use radiosonde_store::location::Location;
 use radiosonde_tracing::Sampler;
 
-use crate::config::{Config, Profile};
+use crate::config::Config;
 use crate::machine;
 use crate::problem::Problems;
 pub(crate) use files::FileSettings;
+
+pub(crate) use self::console::ConsoleSettings;
 
 /// Default of `OTEL_METRIC_EXPORT_INTERVAL`.
 const METRIC_INTERVAL: Duration = Duration::from_secs(60);
@@ -90,7 +92,7 @@ pub(crate) struct Settings {
     pub(crate) environment: Option<String>,
     pub(crate) labels: Vec<(String, String)>,
     pub(crate) prometheus: Option<String>,
-    pub(crate) console: Option<ConsoleFormat>,
+    pub(crate) console: Option<ConsoleSettings>,
     pub(crate) filter: Filter,
     pub(crate) sampler: Sampler,
     pub(crate) machine_id: Option<String>,
@@ -124,7 +126,7 @@ impl Settings {
             rings: rings(config, env),
             registry,
             prometheus: prometheus(config, env, problems),
-            console: console(config, env, problems),
+            console: console::resolve(config, env, problems),
             filter: filter::resolve(config, env, problems),
             sampler: sampler(env, problems),
             machine_id: machine::resolve(text("RADIOSONDE_MACHINE_ID"), config, problems),
@@ -302,26 +304,6 @@ fn exporters(env: &Environment, problems: &Problems) -> bool {
         }
     }
     prometheus
-}
-
-fn console(config: &Config, env: &Environment, problems: &Problems) -> Option<ConsoleFormat> {
-    let color = env.stderr_is_terminal && env.text("NO_COLOR", problems).is_none();
-    let pretty = ConsoleFormat::Pretty { color };
-    let by_terminal = if env.stderr_is_terminal { pretty } else { ConsoleFormat::Json };
-    match env.text("RADIOSONDE_STDERR", problems).as_deref() {
-        Some("pretty") => Some(pretty),
-        Some("json") => Some(ConsoleFormat::Json),
-        Some("off") => None,
-        other => {
-            if let Some(other) = other {
-                problems.say(
-                    format!("RADIOSONDE_STDERR: unknown form `{other}`"),
-                    "use pretty, json or off",
-                );
-            }
-            (config.profile == Profile::Service && !config.service.test).then_some(by_terminal)
-        }
-    }
 }
 
 fn sampler(env: &Environment, problems: &Problems) -> Sampler {

@@ -54,7 +54,8 @@ fn the_environment_wins_over_code_and_code_over_defaults() {
     assert_eq!(settings.service, "code");
     let (settings, _) = resolve(&config(), &[("OTEL_SERVICE_NAME", "")]);
     assert_eq!(settings.service, "package", "an empty variable counts as not set");
-    assert_eq!(settings.console, Some(ConsoleFormat::Json), "stderr is no terminal here");
+    let format = settings.console.map(|console| console.format);
+    assert_eq!(format, Some(radiosonde_events::ConsoleFormat::Json), "stderr is no terminal here");
 }
 
 #[test]
