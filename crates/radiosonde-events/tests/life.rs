@@ -243,3 +243,27 @@ fn a_clock_that_is_set_back_over_midnight_never_continues_a_sealed_file() {
         });
     assert_eq!(sealed[&true], 4, "{sealed:?}");
 }
+
+#[test]
+fn what_a_file_was_when_it_was_listed_decides_nothing() {
+    let (root, clock) = (tempfile::tempdir().unwrap(), Clock::new());
+    // A closed file, and an empty one that somebody has begun and not come to write.
+    let line = r#"{"ts":"2025-10-06T00:00:00.000000Z","msg":"number 10"}"#;
+    std::fs::write(root.path().join("events-2025-10-06.jsonl"), format!("{line}\n")).unwrap();
+    std::fs::write(root.path().join("events-2025-10-06.0.1.jsonl"), "").unwrap();
+    let mut process = Process::start(root.path(), &clock, 50);
+    let upkeep = process.upkeep(root.path(), Retention::default());
+    // While the first is sealed, the process fills the second and goes on to a third.
+    let mut is_first = true;
+    let upkept = upkeep.run(clock.now(), &mut |_| {
+        if std::mem::take(&mut is_first) {
+            for number in 0..10 {
+                process.record(number..number + 1);
+                process.settle();
+            }
+        }
+        true
+    });
+    assert!(upkept.failed.is_empty(), "{upkept:?}");
+    assert_eq!(numbers(root.path()), (0..=10).collect());
+}

@@ -189,6 +189,12 @@ impl Upkeep {
                 continue;
             }
             let Some(_claim) = self.live.claim(&name) else { continue };
+            // The listing is as old as the sealing of everything before this file took. Meanwhile
+            // the drain may have begun it, filled it and gone on.
+            let found = self.look(found.day);
+            if found.plain.is_none() || !found.rests(now, grace) {
+                continue;
+            }
             match self.seal_one(found, go_on) {
                 Ok(Some(sealed)) => upkept.sealed.push(sealed),
                 Ok(None) => {}
@@ -197,6 +203,21 @@ impl Upkeep {
             }
         }
         Ok(())
+    }
+
+    /// What there is of a day file now.
+    fn look(&self, day: DayFile) -> Found {
+        let find = |form| {
+            let path = self.root.join(StoredFile { day, form }.file_name());
+            fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)
+        };
+        let (plain, sealed) = (find(Form::Plain), find(Form::Sealed));
+        Found {
+            day,
+            plain: plain.as_ref().map(fs::Metadata::len),
+            sealed: sealed.as_ref().map(fs::Metadata::len),
+            written: plain.and_then(|plain| plain.modified().ok()),
+        }
     }
 
     /// Seals a closed file, or completes what a kill has interrupted.
