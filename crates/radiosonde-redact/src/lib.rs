@@ -49,11 +49,21 @@
 #![forbid(unsafe_code)]
 
 mod counts;
+#[doc(hidden)]
+pub mod fuzzing;
+mod json;
+mod redact;
 mod rules;
 mod spelling;
+mod stored;
+mod user;
+mod value;
 
 pub use counts::Counts;
-pub use rules::{Rules, UnknownVersion};
+pub use redact::may_match;
+pub use rules::Rules;
+pub use stored::StoredError;
+pub use user::{Fault, Verdict};
 
 /// What stands in the place of a redacted value.
 pub const REDACTED: &str = "[redacted]";
