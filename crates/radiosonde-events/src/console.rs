@@ -96,14 +96,13 @@ fn pretty(prepared: &Prepared<'_>, site: &Descriptor, time: &str, color: bool) -
     part(dim, format_args!("{time}"));
     part(style, format_args!(" {name:<5} "));
     if site.name != "log" {
-        part(Style::new().bold(), format_args!("{} ", Safe(&site.name)));
+        part(Style::new().bold(), format_args!("{} ", Safe(prepared.name)));
     }
     let message = if record.level >= Level::Error { style } else { Style::new() };
-    let text = if record.message_at_site { &site.message } else { record.message };
-    part(message, format_args!("{}", Safe(text)));
+    part(message, format_args!("{}", Safe(&prepared.message)));
     for field in &prepared.fields {
-        part(dim, format_args!(" {}=", Safe(field.key)));
-        match &field.value {
+        part(dim, format_args!(" {}=", Safe(&field.key)));
+        match field.shown() {
             Value::Str(text) if text.contains(' ') => {
                 part(Style::new(), format_args!("{text:?}"));
             }
@@ -117,7 +116,7 @@ fn pretty(prepared: &Prepared<'_>, site: &Descriptor, time: &str, color: bool) -
             part(dim, format_args!(" {key}={id}"));
         }
     }
-    part(dim, format_args!(" ({})", Safe(&site.source)));
+    part(dim, format_args!(" ({})", Safe(prepared.source)));
     out.push('\n');
     out
 }

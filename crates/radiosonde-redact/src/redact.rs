@@ -24,6 +24,14 @@ impl Rules {
         self.looks_at_everything
     }
 
+    /// Whether the built-in rules for values, or one of the user's, match anything in the text.
+    pub fn matches(&self, text: &str) -> bool {
+        if self.looks_at_everything {
+            return self.redact(text, &mut |_| ()).is_some();
+        }
+        may_match(text.as_bytes()) && value::next_match(self, text, 0).is_some()
+    }
+
     /// The text without the secrets in it, when there are any; `counted` gets the name of each rule
     /// that replaced something. Only what matches is replaced: `Bearer [redacted]`.
     ///

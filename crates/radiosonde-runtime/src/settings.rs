@@ -1,6 +1,7 @@
 //! Code and environment made one: the environment wins, and what it says is checked.
 
 mod filter;
+mod redact;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -126,7 +127,7 @@ impl Settings {
             sampler: sampler(env, problems),
             machine_id: machine::resolve(text("RADIOSONDE_MACHINE_ID"), config, problems),
             metric_interval: metric_interval(text("OTEL_METRIC_EXPORT_INTERVAL"), problems),
-            redact: config.redact.clone(),
+            redact: redact::resolve(config, env, problems),
             test: config.service.test,
             service,
             version,
@@ -373,12 +374,15 @@ const HONOURED: [&str; 11] = [
     "OTEL_EXPORTER_PROMETHEUS_PORT",
 ];
 
-const OWN: [&str; 8] = [
+const OWN: [&str; 11] = [
     "RADIOSONDE_DIR",
     "RADIOSONDE_ENVIRONMENT",
     "RADIOSONDE_MACHINE_ID",
     "RADIOSONDE_PROMETHEUS",
     "RADIOSONDE_RATE_LIMIT",
+    "RADIOSONDE_REDACT_ALLOW",
+    "RADIOSONDE_REDACT_KEYS",
+    "RADIOSONDE_REDACT_PATTERN",
     "RADIOSONDE_REGISTRY",
     "RADIOSONDE_RINGS",
     "RADIOSONDE_STDERR",

@@ -102,7 +102,7 @@ impl Telemetry {
         };
         on_fork_child(radiosonde_context::reseed_after_fork);
         let console = settings.console.and_then(|_| ConsoleWriter::start());
-        let redactions = Redactions::default();
+        let redactions = Redactions::with_callbacks_of(&settings.redact);
         let runtimes = Runtimes::default();
         let books = Books {
             journal: journal.clone(),

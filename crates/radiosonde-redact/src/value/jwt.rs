@@ -1,14 +1,14 @@
 //! JSON web tokens, signed (three parts) and encrypted (five).
 
-use super::text::{Alphabet, decode_base64, is_boundary_before, run_length};
+use super::text::{Alphabet, decode_base64, run_length};
 
 /// Longest header that is looked at.
 const HEADER_MAX: usize = 2 * 1024;
 
-/// Where the token ends that begins at `start` with `eyJ`.
+/// Where the token ends that begins at `start`, where a word can begin, with `eyJ`.
 pub(crate) fn end_of_token(text: &[u8], start: usize) -> Option<usize> {
     let rest = text.get(start..)?;
-    if !rest.starts_with(b"eyJ") || !is_boundary_before(text, start) {
+    if !rest.starts_with(b"eyJ") {
         return None;
     }
     let header = run_length(rest, Alphabet::UrlSafe, HEADER_MAX);

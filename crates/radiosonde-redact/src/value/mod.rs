@@ -32,27 +32,35 @@ pub(crate) struct Match<'r> {
     pub(crate) rule: &'r str,
 }
 
-/// Everything in a text that the rules for values match, in order and apart from each other.
-pub(crate) fn scan<'r>(rules: &'r Rules, text: &str, found: &mut Vec<Match<'r>>) {
+/// The first thing from `at` on that the rules for values match.
+pub(crate) fn next_match<'r>(rules: &'r Rules, text: &str, mut at: usize) -> Option<Match<'r>> {
     let bytes = text.as_bytes();
-    let mut at = 0;
     while let Some(byte) = bytes.get(at) {
-        if !IS_ANCHOR[usize::from(*byte)] {
+        let looks = match ANCHORS[usize::from(*byte)] {
+            Anchor::None => false,
+            Anchor::Sign => true,
+            Anchor::Beginning => text::is_boundary_before(bytes, at),
+        };
+        if !looks {
             at += 1;
             continue;
         }
         at = match look(rules, text, at) {
-            Look::Match(found_here) if rules.allows_value(&text[found_here.range.clone()]) => {
-                found_here.range.end
-            }
-            Look::Match(found_here) => {
-                let end = found_here.range.end;
-                found.push(found_here);
-                end
-            }
+            Look::Match(found) if rules.allows_value(&text[found.range.clone()]) => found.range.end,
+            Look::Match(found) => return Some(found),
             Look::Nothing => at + 1,
             Look::NothingUpTo(end) => end.max(at + 1),
         };
+    }
+    None
+}
+
+/// Everything in a text that the rules for values match, in order and apart from each other.
+pub(crate) fn scan<'r>(rules: &'r Rules, text: &str, found: &mut Vec<Match<'r>>) {
+    let mut at = 0;
+    while let Some(next) = next_match(rules, text, at) {
+        at = next.range.end;
+        found.push(next);
     }
 }
 
@@ -66,17 +74,13 @@ enum Look<'r> {
 fn look<'r>(rules: &'r Rules, text: &str, at: usize) -> Look<'r> {
     let bytes = text.as_bytes();
     let found = match bytes[at] {
-        b' ' => credentials::find(bytes, at),
+        b' ' if is_end_of_scheme(bytes, at) => credentials::find(bytes, at),
         b':' if bytes[at..].starts_with(b"://") => {
             url::password(bytes, at).map(|range| ("url_password", range))
         }
         b'=' => url::parameter(rules, text, at),
         b'-' => pem::body(bytes, at).map(|range| ("private_key_block", range)),
         b'0'..=b'9' => {
-            // Only where a number begins.
-            if at.checked_sub(1).is_some_and(|before| bytes[before].is_ascii_digit()) {
-                return Look::Nothing;
-            }
             return match card::end_of_card(bytes, at) {
                 Ok(end) => Look::Match(Match { range: at..end, rule: "card_number" }),
                 Err(end) => Look::NothingUpTo(end),
@@ -93,14 +97,32 @@ fn look<'r>(rules: &'r Rules, text: &str, at: usize) -> Look<'r> {
     }
 }
 
-/// The bytes that [`look`] has something to say about.
-static IS_ANCHOR: [bool; 256] = {
-    let mut anchors = [false; 256];
+/// Whether the letter before is the last one of `Bearer` or `Basic`.
+fn is_end_of_scheme(text: &[u8], space: usize) -> bool {
+    let last = space.checked_sub(1).map(|at| text[at] | 0x20);
+    matches!(last, Some(b'r' | b'c'))
+}
+
+/// What a byte may be to [`look`].
+#[derive(Clone, Copy)]
+enum Anchor {
+    None,
+    /// A sign that stands before, behind or in the middle of something.
+    Sign,
+    /// The first character of something, at the beginning of a word.
+    Beginning,
+}
+
+static ANCHORS: [Anchor; 256] = {
+    let mut anchors = [Anchor::None; 256];
     let mut byte = 0;
     while byte < 256 {
         let this = byte as u8;
-        anchors[byte] = matches!(this, b' ' | b':' | b'=' | b'-' | b'e' | b'0'..=b'9')
-            || prefixes::is_first_letter(this);
+        if matches!(this, b' ' | b':' | b'=' | b'-') {
+            anchors[byte] = Anchor::Sign;
+        } else if matches!(this, b'e' | b'0'..=b'9') || prefixes::is_first_letter(this) {
+            anchors[byte] = Anchor::Beginning;
+        }
         byte += 1;
     }
     anchors

@@ -50,42 +50,37 @@ fn signs(word: u64) -> u64 {
 
 #[inline(never)]
 fn may_match_long(text: &[u8]) -> bool {
-    let seen = if let Some(last) = text.last_chunk::<32>() {
-        // What the last chunk repeats counts twice, which does no harm.
+    // What two chunks share counts twice, which does no harm.
+    let (sign, dense) = if let Some(last) = text.last_chunk::<32>() {
         let (chunks, _) = text.as_chunks::<32>();
-        chunks.iter().fold(Seen::of(last), |seen, chunk| seen.and(Seen::of(chunk)))
+        chunks.iter().fold((has_sign(last), density(last)), |(sign, dense), chunk| {
+            (sign | has_sign(chunk), dense + density(chunk))
+        })
     } else if let (Some(first), Some(last)) = (text.first_chunk::<16>(), text.last_chunk::<16>()) {
-        Seen::of(first).and(Seen::of(last))
+        (has_sign(first) | has_sign(last), density(first) + density(last))
     } else if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
-        Seen::of(first).and(Seen::of(last))
+        (has_sign(first) | has_sign(last), density(first) + density(last))
     } else {
         return false;
     };
-    seen.sign || seen.dense >= DENSE || text.len() >= RUN && has_run(text)
+    sign || dense >= DENSE || text.len() >= RUN && has_run(text)
 }
 
-/// What was seen in a part of a text.
-struct Seen {
-    sign: bool,
-    dense: usize,
+// Each of them in a loop of its own: in this form they become a few vector instructions.
+
+#[inline(always)]
+fn has_sign<const N: usize>(bytes: &[u8; N]) -> bool {
+    let any = bytes.iter().fold(0, |any, byte| {
+        any | u8::from(*byte == b'=') | u8::from(*byte == b'@') | u8::from(*byte == b'B')
+    });
+    any != 0
 }
 
-impl Seen {
-    #[inline(always)]
-    fn of<const N: usize>(bytes: &[u8; N]) -> Self {
-        let (mut sign, mut dense) = (0, 0);
-        for byte in bytes {
-            sign |= u8::from(*byte == b'=') | u8::from(*byte == b'@') | u8::from(*byte == b'B');
-            // From `0` to `Z`, what stands between digits and letters included.
-            dense += u8::from(byte.wrapping_sub(b'0') <= b'Z' - b'0');
-        }
-        Self { sign: sign != 0, dense: usize::from(dense) }
-    }
-
-    #[inline(always)]
-    fn and(self, other: Self) -> Self {
-        Self { sign: self.sign | other.sign, dense: self.dense + other.dense }
-    }
+/// How many of the bytes are capitals and digits, with what stands between them.
+#[inline(always)]
+fn density<const N: usize>(bytes: &[u8; N]) -> usize {
+    let is_dense = |byte: &u8| u8::from(byte.wrapping_sub(b'0') <= b'Z' - b'0');
+    usize::from(bytes.iter().fold(0_u8, |count, byte| count + is_dense(byte)))
 }
 
 /// Whether there may be [`RUN`] bytes in a row without a space: among so many are two neighbouring

@@ -1,6 +1,6 @@
 //! Keys that say by their first characters whose they are.
 
-use super::text::{Alphabet, is_boundary_before, run_length};
+use super::text::{Alphabet, run_length};
 
 /// A kind of key: what it begins with, and what its body is made of.
 struct Kind {
@@ -13,12 +13,12 @@ struct Kind {
     needs_randomness: bool,
 }
 
-/// Where a key that begins at `start` ends.
+/// Where a key ends that begins at `start`, where a word can begin.
 pub(crate) fn end_of_key(text: &[u8], start: usize) -> Option<usize> {
     let rest = text.get(start..)?;
     let (from, to) = *BY_FIRST_LETTER.get(usize::from(*rest.first()?))?;
     let kinds = KINDS.get(usize::from(from)..usize::from(to))?;
-    if kinds.is_empty() || !is_boundary_before(text, start) {
+    if kinds.is_empty() {
         return None;
     }
     kinds.iter().find_map(|kind| kind.end(rest)).map(|length| start + length)
@@ -31,7 +31,12 @@ pub(crate) const fn is_first_letter(byte: u8) -> bool {
 
 impl Kind {
     fn end(&self, rest: &[u8]) -> Option<usize> {
-        let body = rest.strip_prefix(self.prefix.as_bytes())?;
+        let prefix = self.prefix.as_bytes();
+        // Nearly all words are through here: a comparison of whole prefixes is a call.
+        if rest.get(1) != prefix.get(1) {
+            return None;
+        }
+        let body = rest.strip_prefix(prefix)?;
         let mut length = run_length(body, self.alphabet, self.most + 1);
         // The full stop of a sentence is none of the key.
         while length > 0 && matches!(body[length - 1], b'.' | b'/') {

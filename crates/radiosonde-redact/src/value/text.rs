@@ -60,6 +60,7 @@ pub(crate) fn run_length(text: &[u8], alphabet: Alphabet, most: usize) -> usize 
 
 /// Whether a word can begin here: behind anything but a letter or digit, and behind what stands for
 /// something else, such as `\n` and `%3D`.
+#[inline]
 pub(crate) fn is_boundary_before(text: &[u8], start: usize) -> bool {
     match text.get(..start) {
         None | Some([]) => true,
