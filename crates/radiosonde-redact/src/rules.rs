@@ -248,7 +248,10 @@ fn first(word: &str) -> u32 {
 const STANDARD: &[(&str, &[&str])] = &[
     ("authorization", &["authorization", "bearer"]),
     ("api_key", &["apikey", "apikeys"]),
-    ("password", &["password", "passwords", "passwd", "passphrase", "pwd", "pgpassword", "sshpass"]),
+    (
+        "password",
+        &["password", "passwords", "passwd", "passphrase", "pwd", "pgpassword", "sshpass"],
+    ),
     ("secret", &["secret", "secrets"]),
     ("cookie", &["cookie", "cookies"]),
     ("private_key", &["privatekey", "signingkey", "encryptionkey", "sshkey"]),

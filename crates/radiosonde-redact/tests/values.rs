@@ -224,7 +224,14 @@ fn pieces() -> impl Strategy<Value = String> {
         "SG.",
         "B",
     ]);
-    let random = prop_oneof!["[A-Za-z0-9]{1,48}", "[0-9]{1,20}", "[A-Z2-7]{16}", "[a-f0-9]{32,64}"];
+    let random = prop_oneof![
+        "[0-9]{8}(-[0-9]{4}){3}-[0-9]{12}",
+        "[a-f]{8}-4111-1111-1111-1111[0-9]{8}",
+        "[A-Za-z0-9]{1,48}",
+        "[0-9]{1,20}",
+        "[A-Z2-7]{16}",
+        "[a-f0-9]{32,64}"
+    ];
     let piece = prop_oneof![3 => fixed.prop_map(str::to_owned), 2 => random];
     prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }

@@ -31,11 +31,15 @@ struct Number {
 const DIGITS_MAX: usize = 24;
 const GROUPS_MAX: usize = 6;
 
-/// Where the card number ends whose first digit stands at `start`; and otherwise where the digits
-/// end that are none, so that nobody begins in the middle of them.
-pub(crate) fn end_of_card(text: &[u8], start: usize) -> Result<usize, usize> {
-    let none = Err(end_of_digits(text, start));
-    let Some(number) = read(text, start).filter(|_| begins_alone(text, start)) else { return none };
+/// Where the card number ends whose first digit stands at `start`.
+pub(crate) fn end_of_card(text: &[u8], start: usize) -> Option<usize> {
+    // The first group is the whole number, or has four digits.
+    let first =
+        text[start..].iter().take(MOST + 1).take_while(|byte| byte.is_ascii_digit()).count();
+    if first != 4 && !(LEAST..=MOST).contains(&first) || !begins_alone(text, start) {
+        return None;
+    }
+    let number = read(text, start)?;
     // A year or a security code may stand behind a number written in groups.
     let least = if number.separator == Some(b' ') { 3 } else { number.groups };
     let mut groups = (least.max(1)..=number.groups).rev();
@@ -50,7 +54,7 @@ pub(crate) fn end_of_card(text: &[u8], start: usize) -> Result<usize, usize> {
             && is_issued(digits)
             && has_check_digit(digits)
     });
-    found.map_or(none, |groups| Ok(number.ends[groups - 1]))
+    found.map(|groups| number.ends[groups - 1])
 }
 
 /// Reads digits in groups; `None` when there are more than a card could have.
@@ -87,10 +91,6 @@ fn read(text: &[u8], start: usize) -> Option<Number> {
         number.separator = separator.copied();
         at += 1;
     }
-}
-
-fn end_of_digits(text: &[u8], start: usize) -> usize {
-    start + text[start..].iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// Whether nothing before makes the digits part of a longer number or name.

@@ -32,27 +32,45 @@ pub(crate) struct Match<'r> {
     pub(crate) rule: &'r str,
 }
 
-/// The first thing from `at` on that the rules for values match.
+/// The first thing from `at` on that the rules for values match. `at` is not within a word.
 pub(crate) fn next_match<'r>(rules: &'r Rules, text: &str, mut at: usize) -> Option<Match<'r>> {
     let bytes = text.as_bytes();
     while let Some(byte) = bytes.get(at) {
-        let looks = match ANCHORS[usize::from(*byte)] {
-            Anchor::None => false,
-            Anchor::Sign => true,
-            Anchor::Beginning => text::is_boundary_before(bytes, at),
+        let anchor = ANCHORS[usize::from(*byte)];
+        let end = match anchor {
+            Anchor::None => at,
+            Anchor::Sign | Anchor::Beginning => match look(rules, text, at) {
+                Some(found) if !rules.allows_value(&text[found.range.clone()]) => {
+                    return Some(found);
+                }
+                Some(allowed) => allowed.range.end,
+                None => at,
+            },
+            Anchor::Word => at,
         };
-        if !looks {
-            at += 1;
-            continue;
-        }
-        at = match look(rules, text, at) {
-            Look::Match(found) if rules.allows_value(&text[found.range.clone()]) => found.range.end,
-            Look::Match(found) => return Some(found),
-            Look::Nothing => at + 1,
-            Look::NothingUpTo(end) => end.max(at + 1),
+        at = match anchor {
+            Anchor::None | Anchor::Sign => end.max(at + 1),
+            // Words are looked at where they begin: the rest of one is skipped.
+            Anchor::Word | Anchor::Beginning => end.max(end_of_word(bytes, at)),
         };
     }
     None
+}
+
+/// Where the next word may begin: behind this one, or behind what stands for something else, such
+/// as the `n` of `\n` and the `3D` of `%3D`.
+fn end_of_word(text: &[u8], start: usize) -> usize {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric();
+    match text.get(..start).and_then(<[u8]>::last) {
+        Some(b'\\') if matches!(text[start], b'n' | b'r' | b't') => start + 1,
+        Some(b'%')
+            if text[start..].iter().take(2).filter(|byte| byte.is_ascii_hexdigit()).count()
+                == 2 =>
+        {
+            start + 2
+        }
+        _ => start + text[start..].iter().take_while(|byte| is_part(byte)).count().max(1),
+    }
 }
 
 /// Everything in a text that the rules for values match, in order and apart from each other.
@@ -64,37 +82,19 @@ pub(crate) fn scan<'r>(rules: &'r Rules, text: &str, found: &mut Vec<Match<'r>>)
     }
 }
 
-enum Look<'r> {
-    Match(Match<'r>),
-    Nothing,
-    NothingUpTo(usize),
-}
-
 /// Looks closer at a byte that a secret may begin at, or is announced by.
-fn look<'r>(rules: &'r Rules, text: &str, at: usize) -> Look<'r> {
+fn look<'r>(rules: &'r Rules, text: &str, at: usize) -> Option<Match<'r>> {
     let bytes = text.as_bytes();
-    let found = match bytes[at] {
-        b' ' if is_end_of_scheme(bytes, at) => credentials::find(bytes, at),
-        b':' if bytes[at..].starts_with(b"://") => {
-            url::password(bytes, at).map(|range| ("url_password", range))
-        }
-        b'=' => url::parameter(rules, text, at),
-        b'-' => pem::body(bytes, at).map(|range| ("private_key_block", range)),
-        b'0'..=b'9' => {
-            return match card::end_of_card(bytes, at) {
-                Ok(end) => Look::Match(Match { range: at..end, rule: "card_number" }),
-                Err(end) => Look::NothingUpTo(end),
-            };
-        }
-        b'e' if bytes[at..].starts_with(b"eyJ") => {
-            jwt::end_of_token(bytes, at).map(|end| ("jwt", at..end))
-        }
-        _ => prefixes::end_of_key(bytes, at).map(|end| ("api_key_prefix", at..end)),
+    let (rule, range) = match bytes[at] {
+        b' ' if is_end_of_scheme(bytes, at) => credentials::find(bytes, at)?,
+        b':' if bytes[at..].starts_with(b"://") => ("url_password", url::password(bytes, at)?),
+        b'=' => url::parameter(rules, text, at)?,
+        b'-' => ("private_key_block", pem::body(bytes, at)?),
+        b'0'..=b'9' => ("card_number", at..card::end_of_card(bytes, at)?),
+        b'e' if bytes[at..].starts_with(b"eyJ") => ("jwt", at..jwt::end_of_token(bytes, at)?),
+        _ => ("api_key_prefix", at..prefixes::end_of_key(bytes, at)?),
     };
-    match found {
-        Some((rule, range)) => Look::Match(Match { range, rule }),
-        None => Look::Nothing,
-    }
+    Some(Match { range, rule })
 }
 
 /// Whether the letter before is the last one of `Bearer` or `Basic`.
@@ -106,10 +106,13 @@ fn is_end_of_scheme(text: &[u8], space: usize) -> bool {
 /// What a byte may be to [`look`].
 #[derive(Clone, Copy)]
 enum Anchor {
+    /// Nothing, and no part of a word.
     None,
     /// A sign that stands before, behind or in the middle of something.
     Sign,
-    /// The first character of something, at the beginning of a word.
+    /// A letter or digit of words that are nothing.
+    Word,
+    /// A letter or digit that something may begin with.
     Beginning,
 }
 
@@ -122,6 +125,8 @@ static ANCHORS: [Anchor; 256] = {
             anchors[byte] = Anchor::Sign;
         } else if matches!(this, b'e' | b'0'..=b'9') || prefixes::is_first_letter(this) {
             anchors[byte] = Anchor::Beginning;
+        } else if this.is_ascii_alphanumeric() {
+            anchors[byte] = Anchor::Word;
         }
         byte += 1;
     }

@@ -6,7 +6,8 @@
 //! - [`RUN`] characters and more without a space: keys, tokens, lines of a private key;
 //! - [`DENSE`] and more capitals and digits: card numbers, ids of access keys.
 //!
-//! Ordinary text has none of these, or has one now and then, and then the rules look closer.
+//! Ordinary text has none of these, or has one now and then, and then the rules look closer. Ids of
+//! the usual forms have them and are let through all the same.
 
 /// Characters without a space that a long secret has at least.
 pub(crate) const RUN: usize = 23;
@@ -51,11 +52,13 @@ fn signs(word: u64) -> u64 {
 #[inline(never)]
 fn may_match_long(text: &[u8]) -> bool {
     // What two chunks share counts twice, which does no harm.
-    let (sign, dense) = if let Some(last) = text.last_chunk::<32>() {
-        let (chunks, _) = text.as_chunks::<32>();
+    let (sign, dense) = if let Some(last) = text.last_chunk::<64>() {
+        let (chunks, _) = text.as_chunks::<64>();
         chunks.iter().fold((has_sign(last), density(last)), |(sign, dense), chunk| {
             (sign | has_sign(chunk), dense + density(chunk))
         })
+    } else if let (Some(first), Some(last)) = (text.first_chunk::<32>(), text.last_chunk::<32>()) {
+        (has_sign(first) | has_sign(last), density(first) + density(last))
     } else if let (Some(first), Some(last)) = (text.first_chunk::<16>(), text.last_chunk::<16>()) {
         (has_sign(first) | has_sign(last), density(first) + density(last))
     } else if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
@@ -63,7 +66,21 @@ fn may_match_long(text: &[u8]) -> bool {
     } else {
         return false;
     };
-    sign || dense >= DENSE || text.len() >= RUN && has_run(text)
+    (sign || dense >= DENSE || text.len() >= RUN && has_run(text)) && !is_id(text)
+}
+
+/// Whether the text is a UUID, or hexadecimal in small letters: of ids there are many, and no rule
+/// matches any part of one. Digits alone may be a card's.
+fn is_id(text: &[u8]) -> bool {
+    let is_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    match text.len() {
+        36 => text.iter().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        }),
+        16..=64 => text.iter().all(is_hex) && !text.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
 }
 
 // Each of them in a loop of its own: in this form they become a few vector instructions.
@@ -83,24 +100,26 @@ fn density<const N: usize>(bytes: &[u8; N]) -> usize {
     usize::from(bytes.iter().fold(0_u8, |count, byte| count + is_dense(byte)))
 }
 
-/// Whether there may be [`RUN`] bytes in a row without a space: among so many are two neighbouring
-/// words of eight, of which one is every other.
+/// Whether there may be [`RUN`] bytes in a row without a space. Among so many are two neighbouring
+/// words of eight, of which one is the first of a pair.
 #[inline(always)]
 fn has_run(text: &[u8]) -> bool {
-    let (words, _) = text.as_chunks::<8>();
-    let is_full = |word: &[u8; 8]| {
-        let word = u64::from_le_bytes(*word);
-        word.wrapping_sub(ONES * 0x21) & !word & HIGH == 0
-    };
-    let mut at = 0;
-    while let Some(word) = words.get(at) {
-        if is_full(word)
-            && (words.get(at + 1).is_some_and(is_full)
-                || at.checked_sub(1).and_then(|at| words.get(at)).is_some_and(is_full))
-        {
-            return true;
+    let spaces = |word: u64| word.wrapping_sub(ONES * 0x21) & !word & HIGH;
+    let (pairs, rest) = text.as_chunks::<16>();
+    let pair = |at: usize| pairs.get(at).map(|pair| u128::from_le_bytes(*pair));
+    for (at, both) in pairs.iter().enumerate() {
+        let both = u128::from_le_bytes(*both);
+        if spaces(both as u64) == 0 {
+            let before = at.checked_sub(1).and_then(pair);
+            if spaces((both >> 64) as u64) == 0
+                || before.is_some_and(|before| spaces((before >> 64) as u64) == 0)
+            {
+                return true;
+            }
         }
-        at += 2;
     }
-    false
+    // The first of a pair may stand at the end, without the second.
+    let last = rest.first_chunk().map(|word| spaces(u64::from_le_bytes(*word)));
+    let before = pairs.last().map(|pair| spaces((u128::from_le_bytes(*pair) >> 64) as u64));
+    last == Some(0) && before == Some(0)
 }
