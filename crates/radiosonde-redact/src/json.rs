@@ -94,15 +94,18 @@ impl<'r> Walk<'r, '_, '_> {
         while self.goes_on(b'}') {
             let start = self.at;
             let key = self.string();
+            // What is left of a key may name a secret as well.
+            let mut rule = self.rules.rule_for_key(&key);
             if let Some(redacted) = self.rules.redact(&key, self.counted) {
                 self.replace(start, &redacted);
+                rule = rule.or_else(|| self.rules.rule_for_key(&redacted));
             }
             self.space();
             // The colon.
             self.at += 1;
             self.space();
             let start = self.at;
-            match self.rules.rule_for_key(&key) {
+            match rule {
                 Some(rule) if self.peek() != b'n' => {
                     self.skip();
                     self.hide(start, rule);
