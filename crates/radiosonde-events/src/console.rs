@@ -157,7 +157,7 @@ impl Console {
             spans.path(span, &mut path);
         }
         let mut fields: Vec<(&str, Value<'_>)> =
-            prepared.fields.iter().map(|field| (field.key, field.value)).collect();
+            prepared.fields.iter().map(|field| (&*field.key, field.shown())).collect();
         if record.truncated && !fields.iter().any(|(key, _)| *key == "truncated") {
             fields.push(("truncated", Value::Bool(true)));
         }
@@ -174,12 +174,12 @@ impl Console {
         let entry = Entry {
             time: &time,
             level: record.level,
-            name: (site.name != "log").then_some(&site.name),
+            name: (site.name != "log").then_some(prepared.name),
             path: &path,
-            message: if record.message_at_site { &site.message } else { record.message },
+            message: &prepared.message,
             fields: &fields,
             ids: &ids,
-            source: &site.source,
+            source: prepared.source,
             kept: self.has_files.then_some((&self.file, &id)),
         };
         entry.write(&mut self.text, paper);

@@ -65,7 +65,8 @@ impl DaySink {
         slot: u32,
         redactions: Redactions,
     ) -> Self {
-        let sink = Self::new(owner, instance, slot, redactions, None);
+        let redact = redactions.complete(owner.redact);
+        let sink = Self::new(Owner { redact, ..owner }, instance, slot, redactions, None);
         Self { encoder: sink.encoder.checking_json(), ..sink }
     }
 }

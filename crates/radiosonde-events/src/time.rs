@@ -98,7 +98,7 @@ mod tests {
         let mut clock = Clock::new(b"");
         let mut text = |ns: u64| {
             let mut room = [0; 128];
-            let mut line = Line::new(&mut room);
+            let mut line = Line::new(&mut room, false);
             clock.write(&mut line, ns);
             let length = line.length();
             let text = std::str::from_utf8(&room[..length]).unwrap();

@@ -3,6 +3,7 @@
 mod console;
 mod files;
 mod filter;
+mod redact;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -131,7 +132,7 @@ impl Settings {
             sampler: sampler(env, problems),
             machine_id: machine::resolve(text("RADIOSONDE_MACHINE_ID"), config, problems),
             metric_interval: metric_interval(text("OTEL_METRIC_EXPORT_INTERVAL"), problems),
-            redact: config.redact.clone(),
+            redact: redact::resolve(config, env, problems),
             files: FileSettings::resolve(config.files, env, problems),
             test: config.service.test,
             service,
@@ -359,13 +360,16 @@ const HONOURED: [&str; 11] = [
     "OTEL_EXPORTER_PROMETHEUS_PORT",
 ];
 
-const OWN: [&str; 14] = [
+const OWN: [&str; 17] = [
     "RADIOSONDE_DIR",
     "RADIOSONDE_ENVIRONMENT",
     "RADIOSONDE_FSYNC",
     "RADIOSONDE_MACHINE_ID",
     "RADIOSONDE_PROMETHEUS",
     "RADIOSONDE_RATE_LIMIT",
+    "RADIOSONDE_REDACT_ALLOW",
+    "RADIOSONDE_REDACT_KEYS",
+    "RADIOSONDE_REDACT_PATTERN",
     "RADIOSONDE_REGISTRY",
     "RADIOSONDE_RETENTION_BYTES",
     "RADIOSONDE_RETENTION_DAYS",

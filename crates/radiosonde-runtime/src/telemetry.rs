@@ -109,7 +109,7 @@ impl Telemetry {
         };
         on_fork_child(radiosonde_context::reseed_after_fork);
         let console = setup::voice(settings).and_then(ConsoleWriter::start);
-        let redactions = Redactions::default();
+        let redactions = Redactions::with_callbacks_of(&settings.redact);
         let runtimes = Runtimes::default();
         let files = Files::default();
         let books = Books {
