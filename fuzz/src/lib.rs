@@ -7,6 +7,7 @@
 
 pub mod dice;
 pub mod image;
+pub mod sealed;
 pub mod seeds;
 pub mod stage;
 pub mod targets;
@@ -34,5 +35,7 @@ pub const TARGETS: &[Target] = &[
     },
     Target { name: "json_escape", run: targets::json_escape, seeds: seeds::json_escape },
     Target { name: "encode_record", run: targets::encode_record, seeds: seeds::encode_record },
+    Target { name: "sealed_reader", run: targets::sealed_reader, seeds: seeds::sealed_reader },
+    Target { name: "redact_text", run: targets::redact_text, seeds: seeds::redact_text },
     Target { name: "filter_parse", run: targets::filter_parse, seeds: seeds::filter_parse },
 ];

@@ -136,6 +136,30 @@ pub fn json_escape() -> Vec<Vec<u8>> {
     texts
 }
 
+/// A secret of each rule, put together so that nobody takes this file for one that has some, and
+/// what each of them is made of.
+pub fn redact_text() -> Vec<Vec<u8>> {
+    let long = "aZ3kD9fLq2Rt7YwB4nM8cV1pX6sG5hJ0";
+    let texts = [
+        format!("sent Bearer {long} and bearer {long}"),
+        "Authorization: Basic cm9vdDpyb290, basic dXNlci1vZi10aGUtZGF5OnB3".to_owned(),
+        format!(
+            "gh{} sk{} xox{}",
+            ["p_", long, "abcd"].concat(),
+            "-".to_owned() + long,
+            "b-1-".to_owned() + long
+        ),
+        format!("AK{}QX7ZKLMNOP2K5LMA, SG.{}.{long}{long}", "IA", &long[..22]),
+        format!("{}.{}.{long}", "eyJhbGciOiJIUzI1NiJ9", "eyJzdWIiOiI3In0"),
+        format!("-----BEGIN {} KEY-----\n{long}{long}\n-----END {} KEY-----", "PRIVATE", "PRIVATE"),
+        "card 4111 1111 1111 1111 12/27, 4111-1111-1111-1111, 378282246310005".to_owned(),
+        "postgres://app:hunter2@db/x?password=a&key=b#access_token=c;Pwd=d".to_owned(),
+        "[redacted] Bearer [redacted] a://u:[redacted]@h %3D \\n \\t".to_owned(),
+        r#"{"password":{"a":[1,"]"]},"b":1.50,"c":"ftp://a:b@c","d":null}"#.to_owned(),
+    ];
+    texts.map(String::into_bytes).to_vec()
+}
+
 /// A call of each way.
 pub fn encode_record() -> Vec<Vec<u8>> {
     let front = [&[0, 2][..], &1_759_758_190_u64.to_le_bytes(), &counted(&context())].concat();
@@ -164,4 +188,20 @@ pub fn filter_parse() -> Vec<Vec<u8>> {
     ];
     let target = counted(b"my_app::inner");
     texts.map(|text| [&[2], &target[..], text.as_bytes()].concat()).to_vec()
+}
+
+/// A sealed file as it is, one with an index made by hand, and sealed ones with damage.
+pub fn sealed_reader() -> Vec<Vec<u8>> {
+    let whole = super::sealed::sealed(&super::sealed::lines(&[1, 2, 3, 4, 5]));
+    let number = |number: u64| number.to_le_bytes();
+    let totals: Vec<u8> = [0, 0, 0, u64::MAX >> 1, 1 << 63, 0].map(number).concat();
+    let run =
+        [&[0; 8][..], &24_u32.to_le_bytes(), &[1, 0, 0, 0], &[0; 8], &[4, 0, 0, 0, 4, 0, 0, 0]];
+    let index = [&counted(&totals)[..], &counted(&[]), &counted(&[]), &counted(&run.concat())];
+    vec![
+        [&[0], &whole[..]].concat(),
+        [&[1, 0, 0], &index.concat()[..]].concat(),
+        [&[2], &counted(&[1, 2, 3, 4, 5, 6, 7, 8])[..], &[0, 40, 0, 1]].concat(),
+        [&[3], &counted(&[200, 201, 1, 1, 9])[..], &[1, 200, 0, 255, 20, 1, 3]].concat(),
+    ]
 }

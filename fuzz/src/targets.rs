@@ -16,7 +16,7 @@ use serde_json::Value as Json;
 
 use super::dice::{Dice, utf8};
 use super::image::{self, lengthen};
-use super::stage;
+use super::{sealed, stage};
 
 const INSTANCE: &str = "k3f9q2xw";
 /// Of a record, in bytes: its header, and with that its trailer.
@@ -175,9 +175,41 @@ pub fn json_escape(data: &[u8]) {
         record.field_named("k0", Value::Str(text));
     });
     let json = line(&bytes, None);
-    let name = cut(text, 512);
-    assert_eq!(json["evt"], *name);
-    assert_eq!([&json["msg"], &json["meta"]["k0"]], [text; 2]);
+    assert_eq!(json["evt"], shown(cut(text, 512)));
+    let text = shown(text);
+    assert_eq!([&json["msg"], &json["meta"]["k0"]], [&text; 2]);
+}
+
+/// What of a text may be shown.
+fn shown(text: &str) -> String {
+    rules(|rules| rules.redact(text, &mut |_| ())).unwrap_or_else(|| text.to_owned())
+}
+
+fn rules<R>(f: impl FnOnce(&Rules) -> R) -> R {
+    thread_local! {
+        static RULES: Rules = Rules::standard();
+    }
+    RULES.with(f)
+}
+
+/// A text, and as JSON: what was redacted is not redacted again, the quick look lets nothing through
+/// that a rule matches, and JSON stays JSON.
+pub fn redact_text(data: &[u8]) {
+    let text = utf8(data);
+    let once = shown(text);
+    assert_eq!(shown(&once), once);
+    let (matches, may_match) =
+        rules(|rules| (radiosonde_redact::fuzzing::matches(rules, text), rules.may_match(text)));
+    assert!(may_match || matches == 0);
+    assert!(may_match || once == *text);
+    let json = serde_json::json!({"a": [text], text: {"b": text}}).to_string();
+    for json in [json.as_str(), text] {
+        let redacted = rules(|rules| rules.redact_json("meta", json, &mut |_| ()));
+        let Some(redacted) = redacted else { continue };
+        assert!(serde_json::from_str::<Json>(&redacted).is_ok(), "{redacted}");
+        let twice = rules(|rules| rules.redact_json("meta", &redacted, &mut |_| ()));
+        assert_eq!(twice, None, "{redacted}");
+    }
 }
 
 /// The line of a record of this process.
@@ -261,7 +293,7 @@ fn built_record(dice: &mut Dice<'_>) {
         return;
     }
     if !is_span {
-        assert_eq!(json["msg"], *message);
+        assert_eq!(json["msg"], shown(message));
     }
     for (name, value) in names.into_iter().zip(last) {
         check_value(&fields[name], value);
@@ -288,8 +320,8 @@ fn check_value(json: &Json, value: Option<Value<'_>>) {
         Some(Value::U64(value)) => assert_eq!(*json, value),
         // How `serde_json` reads the last digit is its own affair.
         Some(Value::F64(value)) => assert_eq!(json.is_string(), !value.is_finite()),
-        Some(Value::Str(value)) => assert_eq!(*json, *value),
-        Some(Value::Bytes(value)) => assert_eq!(*json, *String::from_utf8_lossy(value)),
+        Some(Value::Str(value)) => assert_eq!(*json, shown(value)),
+        Some(Value::Bytes(value)) => assert_eq!(*json, shown(&String::from_utf8_lossy(value))),
         Some(other) => panic!("{other:?} is not made here"),
     }
 }
@@ -307,6 +339,17 @@ fn plain_record(dice: &mut Dice<'_>) {
         fields.each(0, &mut |index, value| record.field(index, value));
     });
     assert_eq!(plain, built);
+}
+
+/// A sealed file: whatever its bytes are, reading ends, and gives nothing that was not sealed where
+/// that can be known.
+pub fn sealed_reader(data: &[u8]) {
+    let mut dice = Dice(data);
+    match dice.u8() % 4 {
+        0 => sealed::read_bytes(dice.0),
+        1 => sealed::read_index(&mut dice),
+        _ => sealed::read_damaged(&mut dice),
+    }
 }
 
 /// Directives of a filter: what is not understood is given back, and a level lets through whatever

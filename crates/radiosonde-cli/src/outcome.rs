@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
-use radiosonde_store::query::Reading;
+use radiosonde_store::query::{Damaged, Reading};
 
 use crate::render::text::clean;
 
@@ -80,6 +81,7 @@ pub(crate) fn conclude(reading: &Reading, found: bool) -> u8 {
     if reading.skipped > named {
         eprintln!("radiosonde: {} stretches skipped in all", reading.skipped);
     }
+    damaged(reading);
     if reading.is_partial() {
         PARTIAL
     } else if found {
@@ -91,6 +93,24 @@ pub(crate) fn conclude(reading: &Reading, found: bool) -> u8 {
             if reading.files_read == 1 { "" } else { "s" }
         );
         NOTHING
+    }
+}
+
+/// Names on stderr what is wrong with sealed files.
+fn damaged(reading: &Reading) {
+    for Damaged { file, damage, .. } in &reading.damaged {
+        let frame = match damage.frame {
+            Some(number) => {
+                let Range { start, end } = damage.bytes;
+                format!("frame {number}, bytes {start} to {end}, ")
+            }
+            None => String::new(),
+        };
+        eprintln!("radiosonde: {}: {frame}{}", show(file), clean(&damage.reason));
+    }
+    let more = reading.damages - reading.damaged.len() as u64;
+    if more > 0 {
+        eprintln!("radiosonde: {more} more damaged parts of sealed files");
     }
 }
 

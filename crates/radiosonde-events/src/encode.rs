@@ -1,17 +1,19 @@
 //! Records to lines.
 
+use std::borrow::Cow;
+
 use radiosonde_context::packed::{Unpacked, unpack};
 use radiosonde_record::{Descriptor, Kind, Level, Lines, RawValue, Record, SpanPart, Value};
 use radiosonde_redact::REDACTED;
 
 use crate::digits::hexadecimal;
-use crate::fields::{self, Field};
+use crate::fields::{self, Field, How};
 use crate::identity::Identity;
 use crate::identity::Tails;
 use crate::json;
 use crate::line::{Line, MARGIN, Piece, Room};
 use crate::owner::Owner;
-use crate::redactions::{Redactions, Secrets};
+use crate::redactions::{Counter, Redactions, Secrets};
 use crate::site::{SiteText, Sites};
 use crate::time::Clock;
 
@@ -33,6 +35,10 @@ pub(crate) struct Encoder {
 pub(crate) struct Prepared<'a> {
     pub(crate) record: &'a Record<'a>,
     pub(crate) context: Unpacked<'a>,
+    /// Name and source of its call site, and its message, without secrets.
+    pub(crate) name: &'a str,
+    pub(crate) source: &'a str,
+    pub(crate) message: Cow<'a, str>,
     pub(crate) fields: Vec<Field<'a>>,
 }
 
@@ -65,6 +71,7 @@ impl Encoder {
         let text = self.sites.text(record, site, &self.secrets);
         let origin = self.identity.members(record.context);
         let tail = self.tails.of(ring);
+        let looks = self.secrets.looks_at_everything();
         let mut parts = Parts {
             record,
             site,
@@ -76,14 +83,22 @@ impl Encoder {
             secrets: &mut self.secrets,
             checks_json: self.checks_json,
         };
-        let constant = CONSTANT_MAX + text.length + origin.length() + tail.length();
-        let least = constant + variable_max(record);
+        if looks {
+            return parts.write_looked_at(out);
+        }
+        let suspects_json = self.checks_json || record.kind != Kind::Metric;
+        let least = parts.constant_max() + variable_max(record);
         let mut room = out.room(least.max(USUAL_MAX));
         let length = match room.first_chunk_mut::<USUAL_MAX>() {
-            Some(room) if least <= USUAL_MAX => parts.write(Line::new(room)),
-            _ => parts.write_long(Line::new(&mut room)),
+            Some(room) if least <= USUAL_MAX => {
+                parts.write(Line::new(room, suspects_json), suspects_json)
+            }
+            _ => parts.write_long(Line::new(&mut room, suspects_json), suspects_json),
         };
-        out.take(length);
+        match length {
+            Some(length) => out.take(length),
+            None => parts.write_looked_at(out),
+        }
     }
 
     /// A record as a console shows it.
@@ -93,9 +108,28 @@ impl Encoder {
         site: &'a Descriptor,
     ) -> Prepared<'a> {
         let text = self.sites.text(record, site, &self.secrets);
-        let (fields, _) = fields::resolve(record, site, text, &mut self.secrets, self.checks_json);
-        Prepared { record, context: unpack(record.context), fields }
+        let how = How { checks_json: self.checks_json, looks: true };
+        // The line has counted them.
+        let (fields, _hits) = fields::resolve(record, site, text, &mut self.secrets, how);
+        let (name, source, constant) = match &text.hidden {
+            Some(shown) => (&*shown.name, &*shown.source, &*shown.message),
+            None => (&*site.name, &*site.source, &*site.message),
+        };
+        let message = if record.message_at_site {
+            Cow::Borrowed(constant)
+        } else {
+            message(record, &self.secrets, &mut Vec::new())
+        };
+        Prepared { record, context: unpack(record.context), name, source, message, fields }
     }
+}
+
+/// The message of a record, or the status of a span, without secrets.
+fn message<'r>(record: &Record<'r>, secrets: &Secrets, hits: &mut Vec<Counter>) -> Cow<'r, str> {
+    let path = if record.kind == Kind::Span { "status_message" } else { "msg" };
+    let asks = record.kind != Kind::Metric && !record.message.is_empty();
+    let redacted = secrets.redact(asks.then_some(path), record.message, hits);
+    redacted.map_or(Cow::Borrowed(record.message), Cow::Owned)
 }
 
 /// What a line is made of.
@@ -111,16 +145,80 @@ struct Parts<'e, 'r> {
     checks_json: bool,
 }
 
+/// What a line says that is not known beforehand.
+struct Variable<'v> {
+    message: &'v str,
+    /// Missing when the fields can go to the line as they are.
+    fields: Option<&'v [Field<'v>]>,
+}
+
 impl Parts<'_, '_> {
-    /// Writes a line of any length, and returns it.
-    #[inline(never)]
-    fn write_long(&mut self, line: Line<'_, impl Room>) -> usize {
-        self.write(line)
+    /// The most that does not depend on what the record itself says.
+    #[inline(always)]
+    fn constant_max(&self) -> usize {
+        CONSTANT_MAX + self.text.length + self.origin.length() + self.tail.length()
     }
 
-    /// Writes the line, and returns its length.
+    /// Writes a line of any length.
+    #[inline(never)]
+    fn write_long(&mut self, line: Line<'_, impl Room>, suspects_json: bool) -> Option<usize> {
+        self.write(line, suspects_json)
+    }
+
+    /// Writes the line as it is, and returns its length; `None` when there is a secret in it.
     #[inline(always)]
-    fn write(&mut self, mut line: Line<'_, impl Room>) -> usize {
+    fn write(&mut self, mut line: Line<'_, impl Room>, suspects_json: bool) -> Option<usize> {
+        let variable = Variable { message: self.record.message, fields: None };
+        let is_redacted;
+        (line, is_redacted) = self.write_with(line, &variable);
+        if line.is_suspect() && self.secrets.are_in(self.record, suspects_json) {
+            return None;
+        }
+        if is_redacted {
+            fields::count_redacted(self.record, self.text, self.secrets);
+        }
+        self.count_constant();
+        Some(line.length())
+    }
+
+    /// Writes the line after a look at everything in it.
+    #[cold]
+    #[inline(never)]
+    fn write_looked_at(&mut self, out: &mut Lines) {
+        let (record, text) = (self.record, self.text);
+        let how = How { checks_json: self.checks_json, looks: true };
+        let (fields, mut hits) = fields::resolve(record, self.site, text, self.secrets, how);
+        let message = message(record, self.secrets, &mut hits);
+        let size = |field: &Field<'_>| match field.shown() {
+            Value::Str(text) | Value::Json(text) => field.key.len() + text.len(),
+            _ => field.key.len(),
+        };
+        let variable: usize = fields.iter().map(size).sum::<usize>() + message.len();
+        let least = self.constant_max() + json::LONGEST * variable + 48 * (fields.len() + 1);
+        let mut room = out.room(least);
+        let variable = Variable { message: &message, fields: Some(&fields) };
+        let (line, _) = self.write_with(Line::new(&mut room, false), &variable);
+        let length = line.length();
+        out.take(length);
+        hits.iter().for_each(Counter::add_one);
+        self.count_constant();
+    }
+
+    /// Counts what of the call site is hidden.
+    #[inline(always)]
+    fn count_constant(&self) {
+        if let Some(hidden) = &self.text.hidden {
+            hidden.count();
+        }
+    }
+
+    /// Writes the line, and tells whether a value was hidden for its key.
+    #[inline(always)]
+    fn write_with<'l, R: Room>(
+        &mut self,
+        mut line: Line<'l, R>,
+        variable: &Variable<'_>,
+    ) -> (Line<'l, R>, bool) {
         let (record, text) = (self.record, self.text);
         self.clock.write(&mut line, record.timestamp_ns);
         let (level, length) = &LEVELS[record.level as usize];
@@ -129,25 +227,29 @@ impl Parts<'_, '_> {
         if record.message_at_site {
             line.piece(&text.message);
         } else if record.kind != Kind::Span {
-            line.text(record.message, b"");
+            line.text(variable.message, b"");
         }
         line.piece(self.origin);
         if let Some(span) = &record.span {
-            self.span_members(&mut line, span);
+            self.span_members(&mut line, span, variable.message);
         }
-        line = self.members(line);
+        let is_redacted;
+        (line, is_redacted) = match variable.fields {
+            None => self.members(line),
+            Some(fields) => (self.shown_members(line, fields), false),
+        };
         if record.span.is_some() {
             line.literal(b"}");
         }
         line.piece(self.tail);
         line.unsigned(record.sequence);
         line.literal(b"\"}\n");
-        line.length()
+        (line, is_redacted)
     }
 
     /// Appends what only spans have, up to their attributes.
     #[inline(always)]
-    fn span_members(&mut self, line: &mut Line<'_, impl Room>, span: &SpanPart) {
+    fn span_members(&mut self, line: &mut Line<'_, impl Room>, span: &SpanPart, message: &str) {
         let record = self.record;
         line.piece(&self.text.span_name);
         if span.parent != 0 {
@@ -170,26 +272,23 @@ impl Parts<'_, '_> {
             1 => line.literal(b",\"status\":\"ok\""),
             _ => line.literal(b",\"status\":\"error\""),
         }
-        if !record.message.is_empty() {
+        if !message.is_empty() {
             line.literal(b",\"status_message\":\"");
-            line.text(record.message, b"\"");
+            line.text(message, b"\"");
         }
         line.literal(b",\"attributes\":{");
     }
 
-    /// Appends the fields of the record as members of an object.
+    /// Appends the fields of the record as members of an object. Whether one was hidden for its
+    /// key.
     #[inline(always)]
-    fn members<'l, R: Room>(&mut self, mut line: Line<'l, R>) -> Line<'l, R> {
+    fn members<'l, R: Room>(&mut self, mut line: Line<'l, R>) -> (Line<'l, R>, bool) {
         if self.checks_json && has_json(self.record) {
             return self.resolved_members(line);
         }
         let start = line.length();
         match self.listed_members(&mut line) {
-            Some(false) => line,
-            Some(true) => {
-                fields::count_redacted(self.record, self.text, self.secrets);
-                line
-            }
+            Some(is_redacted) => (line, is_redacted),
             None => {
                 line.rewind(start);
                 self.resolved_members(line)
@@ -231,25 +330,31 @@ impl Parts<'_, '_> {
         Some(is_redacted)
     }
 
-    /// Appends the fields of any record.
+    /// Appends the fields of any record. Whether one was hidden for its key.
     #[inline(never)]
-    fn resolved_members<'l, R: Room>(&mut self, mut line: Line<'l, R>) -> Line<'l, R> {
-        let (record, text) = (self.record, self.text);
-        let (fields, is_redacted) =
-            fields::resolve(record, self.site, text, self.secrets, self.checks_json);
-        for field in &fields {
+    fn resolved_members<'l, R: Room>(&mut self, line: Line<'l, R>) -> (Line<'l, R>, bool) {
+        let how = How { checks_json: self.checks_json, looks: false };
+        let (fields, hits) = fields::resolve(self.record, self.site, self.text, self.secrets, how);
+        (self.shown_members(line, &fields), !hits.is_empty())
+    }
+
+    /// Appends resolved fields.
+    #[inline(never)]
+    fn shown_members<'l, R: Room>(
+        &self,
+        mut line: Line<'l, R>,
+        fields: &[Field<'_>],
+    ) -> Line<'l, R> {
+        for field in fields {
             line.literal(b"\"");
-            line.text(field.key, b"\":");
-            line.value(raw(&field.value));
+            line.text(&field.key, b"\":");
+            line.value(raw(&field.shown()));
         }
         let is_said = fields.iter().any(|field| field.key == "truncated");
-        if record.truncated && !is_said {
+        if self.record.truncated && !is_said {
             line.literal(b"\"truncated\":true");
         } else if !fields.is_empty() {
             line.take_back_one();
-        }
-        if is_redacted {
-            fields::count_redacted(record, text, self.secrets);
         }
         line
     }

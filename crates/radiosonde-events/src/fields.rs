@@ -1,7 +1,9 @@
 //! The fields of a record, resolved one by one: for people, and for records whose fields do not
 //! stand as their call site lists them.
 
-use radiosonde_record::{Descriptor, Key, Record, Value};
+use std::borrow::Cow;
+
+use radiosonde_record::{Descriptor, Key, Kind, Record, Value};
 use radiosonde_redact::REDACTED;
 
 use crate::redactions::{Counter, Secrets};
@@ -9,44 +11,97 @@ use crate::site::SiteText;
 
 /// One field of a line.
 pub(crate) struct Field<'a> {
-    pub(crate) key: &'a str,
-    pub(crate) value: Value<'a>,
+    pub(crate) key: Cow<'a, str>,
+    value: Value<'a>,
+    /// What stands in the place of the value.
+    redacted: Option<String>,
 }
 
-/// Resolves the fields of a record, secrets replaced, and tells whether there were any. Of a key
-/// recorded twice the last value stays, in the place of the first. With `checks_json`, what calls
-/// itself JSON and is not becomes text: a line that cannot be read would cost more than its value.
+impl Field<'_> {
+    /// What is shown of the value.
+    pub(crate) fn shown(&self) -> Value<'_> {
+        match (&self.redacted, self.value) {
+            (Some(json), Value::Json(_)) => Value::Json(json),
+            (Some(text), _) => Value::Str(text),
+            (None, value) => value,
+        }
+    }
+}
+
+/// How fields are resolved.
+#[derive(Clone, Copy)]
+pub(crate) struct How {
+    /// What calls itself JSON and is not becomes text: a line that cannot be read would cost more
+    /// than its value.
+    pub(crate) checks_json: bool,
+    /// Keys and values are looked at, and not only whether a key names a secret.
+    pub(crate) looks: bool,
+}
+
+/// Resolves the fields of a record, secrets replaced, and tells which rules did it. Of a key
+/// recorded twice the last value stays, in the place of the first.
 pub(crate) fn resolve<'a>(
     record: &Record<'a>,
     site: &'a Descriptor,
     text: &SiteText,
     secrets: &mut Secrets,
-    checks_json: bool,
-) -> (Vec<Field<'a>>, bool) {
+    how: How,
+) -> (Vec<Field<'a>>, Vec<Counter>) {
     let mut fields: Vec<Field<'a>> = Vec::new();
-    let mut is_redacted = false;
+    let mut hits = Vec::new();
     for (key, value) in record.fields() {
-        let is_secret = counter(key, value, text, secrets).is_some();
-        is_redacted |= is_secret;
+        let hidden_by = counter(key, value, text, secrets).cloned();
         let value = match value {
-            _ if is_secret => Value::Str(REDACTED),
-            // A line that cannot be read would cost more than its value.
-            Value::Json(text) if checks_json && !is_json(text) => Value::Str(text),
+            _ if hidden_by.is_some() => Value::Str(REDACTED),
+            Value::Json(text) if how.checks_json && !is_json(text) => Value::Str(text),
             value => value,
         };
-        let key = match key {
-            Key::Name(key) => key,
-            Key::Index(index) => match site.keys.get(index) {
-                Some(key) => key,
-                None => UNKNOWN_KEYS.get(index).copied().unwrap_or("field"),
-            },
-        };
-        match fields.iter_mut().find(|field| field.key == key) {
-            Some(field) => field.value = value,
-            None => fields.push(Field { key, value }),
+        let mut field = Field { key: Cow::Borrowed(name(key, site)), value, redacted: None };
+        if how.looks {
+            if hidden_by.is_none() {
+                look(&mut field, record.kind, secrets, &mut hits);
+            }
+            if let Some(key) = secrets.redact(None, &field.key, &mut hits) {
+                field.key = Cow::Owned(key);
+            }
+        }
+        hits.extend(hidden_by);
+        match fields.iter_mut().find(|there| there.key == field.key) {
+            Some(there) => *there = field,
+            None => fields.push(field),
         }
     }
-    (fields, is_redacted)
+    (fields, hits)
+}
+
+/// Replaces the secrets in the value of a field.
+fn look(field: &mut Field<'_>, kind: Kind, secrets: &Secrets, hits: &mut Vec<Counter>) {
+    // Metric lines come from this library, and callbacks have seen their labels.
+    let path = match kind {
+        Kind::Metric => None,
+        Kind::Event => Some(format!("meta.{}", field.key)),
+        Kind::Span => Some(format!("attributes.{}", field.key)),
+    };
+    let path = path.as_deref();
+    field.redacted = match field.value {
+        Value::Str(text) => secrets.redact(path, text, hits),
+        Value::Json(json) => secrets.redact_json(path.unwrap_or("meta"), json, hits),
+        Value::Null => None,
+        other if path.is_some() && secrets.has_callbacks() => {
+            secrets.redact(path, &format!("{other:?}"), hits)
+        }
+        _ => None,
+    };
+}
+
+fn name<'a>(key: Key<'a>, site: &'a Descriptor) -> &'a str {
+    match key {
+        Key::Name(key) => key,
+        Key::Index(index) => match site.keys.get(index) {
+            Some(key) => key,
+            None => UNKNOWN_KEYS.get(index).copied().unwrap_or("field"),
+        },
+    }
 }
 
 /// Counts the values of a record that are replaced, once for its line.

@@ -17,8 +17,8 @@
 //!
 //! [`DaySink`] is the sink of the drain: it encodes records as lines (redacting by key on the
 //! way), files them by signal and day, and copies events to a console when asked. [`recover`]
-//! brings what dead processes left into the same files. [`Filing`] cuts them by size, and
-//! [`upkeep`] seals closed ones and removes old ones.
+//! brings what dead processes left into the same files. [`Filing`] cuts them by size, and the
+//! module `upkeep` (a feature) seals closed ones and removes old ones.
 //!
 //! # Behaviour under failure
 //!
@@ -34,8 +34,8 @@
 //!
 //! # Own metrics
 //!
-//! [`Redactions`] counts values that were replaced, by rule; [`upkeep::Upkept`] says what was sealed
-//! and removed, and [`upkeep::removed`] what any process ever removed from a directory.
+//! [`Redactions`] counts values that were replaced, by rule; `upkeep::Upkept` says what was sealed
+//! and removed, and `upkeep::removed` what any process ever removed from a directory.
 #![forbid(unsafe_code)]
 
 mod console;
@@ -56,9 +56,10 @@ mod redactions;
 mod sink;
 mod site;
 mod time;
+#[cfg(feature = "upkeep")]
 pub mod upkeep;
 
-pub use console::{Console, ConsoleFormat, WriteLines};
+pub use console::{Console, ConsoleFormat, Portion, SpanNames, WriteLines, clean_for_terminal};
 pub use emit::log_event;
 pub use filing::{Claim, Filing, Live, Now, PART_BYTES};
 pub use owner::Owner;

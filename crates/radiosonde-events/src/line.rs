@@ -1,6 +1,7 @@
 //! A line while it is written.
 
 use radiosonde_record::RawValue;
+use radiosonde_redact::may_match;
 
 use crate::digits::{EIGHT_DIGITS, eight, up_to_eight};
 use crate::json;
@@ -22,6 +23,10 @@ pub(crate) const MARGIN: usize = 64;
 pub(crate) struct Line<'a, R: Room> {
     room: &'a mut R,
     at: usize,
+    /// Whether a text was written that may have a secret in it.
+    is_suspect: bool,
+    /// Whether finished JSON counts as such a text, whatever it looks like.
+    suspects_json: bool,
 }
 
 /// What a line is written into: of a size known beforehand, which saves half of the checks, or of
@@ -33,14 +38,20 @@ impl Room for &mut [u8] {}
 
 impl<'a, R: Room> Line<'a, R> {
     #[inline(always)]
-    pub(crate) fn new(room: &'a mut R) -> Self {
-        Self { room, at: 0 }
+    pub(crate) fn new(room: &'a mut R, suspects_json: bool) -> Self {
+        Self { room, at: 0, is_suspect: false, suspects_json }
     }
 
     /// Bytes written so far: the next one's position.
     #[inline(always)]
     pub(crate) fn length(&self) -> usize {
         self.at
+    }
+
+    /// Whether what was written has to be looked at, and written again without its secrets.
+    #[inline(always)]
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.is_suspect
     }
 
     /// Takes back everything from a position on.
@@ -111,6 +122,7 @@ impl<'a, R: Room> Line<'a, R> {
         bytes: &[u8],
         then: &[u8; N],
     ) {
+        self.is_suspect |= may_match(bytes);
         let room: &mut [u8; 64] = self.room();
         put(room, *before);
         if bytes.len() <= TEXT && copy_plain(&mut room[M..], bytes) {
@@ -167,7 +179,10 @@ impl<'a, R: Room> Line<'a, R> {
             RawValue::F64(_) => self.literal(b"\"-Inf\""),
             RawValue::Bool(true) => self.literal(b"true"),
             RawValue::Bool(false) => self.literal(b"false"),
-            RawValue::Json(text) => self.verbatim(text),
+            RawValue::Json(text) => {
+                self.is_suspect |= self.suspects_json || may_match(text);
+                self.verbatim(text);
+            }
             RawValue::Null => self.literal(b"null"),
         }
         self.literal(b",");

@@ -4,22 +4,42 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use radiosonde_record::{Key, Record, Value};
 use radiosonde_redact::Rules;
 
 /// How many values were redacted, by rule. Clones share their counts.
 #[derive(Clone, Debug, Default)]
-pub struct Redactions(Arc<Mutex<BTreeMap<String, Counter>>>);
+pub struct Redactions {
+    counters: Arc<Mutex<BTreeMap<String, Counter>>>,
+    /// The rules of this process, for their callbacks.
+    own: Option<Arc<Rules>>,
+}
 
 impl Redactions {
+    /// No counts yet, and the callbacks of these rules for what dead processes have left: of their
+    /// own, only the names are known.
+    pub fn with_callbacks_of(rules: &Rules) -> Self {
+        let own = rules.has_callbacks().then(|| Arc::new(rules.clone()));
+        Self { counters: Arc::default(), own }
+    }
+
+    /// The rules of a dead process, with the callbacks that are known here.
+    pub(crate) fn complete(&self, rules: Rules) -> Rules {
+        match &self.own {
+            Some(own) => rules.with_callbacks_of(own),
+            None => rules,
+        }
+    }
+
     /// The counts so far.
     pub fn counts(&self) -> BTreeMap<String, u64> {
-        let counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         let counts = counters.iter().map(|(rule, counter)| (rule.clone(), counter.get()));
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
     fn counter(&self, rule: &str) -> Counter {
-        let mut counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(counter) = counters.get(rule) {
             return counter.clone();
         }
@@ -43,7 +63,7 @@ impl Counter {
     }
 }
 
-/// Which keys hide their values. To ask the rules costs more than the rest of a line, so what they
+/// Which keys hide their values, and which values are hidden wherever they stand. To ask the rules costs more than the rest of a line, so what they
 /// said is kept.
 #[derive(Debug)]
 pub(crate) struct Secrets {
@@ -65,6 +85,56 @@ impl Secrets {
     pub(crate) fn new(rules: Rules, redactions: Redactions) -> Self {
         let unknown_key = redactions.counter(UNKNOWN_KEY_RULE);
         Self { rules, redactions, known: HashMap::new(), answers: Vec::new(), unknown_key }
+    }
+
+    /// Whether each value has to be looked at, since rules of the user may say anything about it.
+    #[inline(always)]
+    pub(crate) fn looks_at_everything(&self) -> bool {
+        self.rules.looks_at_everything()
+    }
+
+    /// Whether values that are no text have to be looked at as well.
+    pub(crate) fn has_callbacks(&self) -> bool {
+        self.rules.has_callbacks()
+    }
+
+    /// Whether a record has something in it that must not be shown, other than by its key. Rules of
+    /// the user are not asked.
+    pub(crate) fn are_in(&self, record: &Record<'_>, suspects_json: bool) -> bool {
+        let is_secret = |(key, value): (Key<'_>, Value<'_>)| {
+            let in_value = match value {
+                Value::Str(text) => self.rules.matches(text),
+                Value::Json(json) => suspects_json || self.rules.matches(json),
+                _ => false,
+            };
+            in_value || matches!(key, Key::Name(key) if self.rules.matches(key))
+        };
+        self.rules.matches(record.message) || record.fields().any(is_secret)
+    }
+
+    /// A text without its secrets, when it has any, and which rules found them. `path` is `None` for
+    /// what callbacks are not asked about.
+    pub(crate) fn redact(
+        &self,
+        path: Option<&str>,
+        text: &str,
+        hits: &mut Vec<Counter>,
+    ) -> Option<String> {
+        let mut hit = |rule: &str| hits.push(self.redactions.counter(rule));
+        match path {
+            Some(path) => self.rules.redact_at(path, text, &mut hit),
+            None => self.rules.redact(text, &mut hit),
+        }
+    }
+
+    /// As [`Secrets::redact`], for finished JSON.
+    pub(crate) fn redact_json(
+        &self,
+        path: &str,
+        json: &str,
+        hits: &mut Vec<Counter>,
+    ) -> Option<String> {
+        self.rules.redact_json(path, json, &mut |rule| hits.push(self.redactions.counter(rule)))
     }
 
     /// Where the rule counts that hides values of this key; `None` when they may be shown.

@@ -45,6 +45,7 @@ impl DaySink {
     ) -> Self {
         let date = Date::MIN;
         let encoder = Encoder::new(owner, instance, redactions);
+        let console = console.map(|console| console.of_instance(instance));
         let (floor, names) = ((date, [0; 3]), Default::default());
         Self { encoder, slot, parts: [0; 3], floor, date, names, filing: None, console }
     }
@@ -64,7 +65,8 @@ impl DaySink {
         slot: u32,
         redactions: Redactions,
     ) -> Self {
-        let sink = Self::new(owner, instance, slot, redactions, None);
+        let redact = redactions.complete(owner.redact);
+        let sink = Self::new(Owner { redact, ..owner }, instance, slot, redactions, None);
         Self { encoder: sink.encoder.checking_json(), ..sink }
     }
 }
@@ -85,6 +87,9 @@ impl DaySink {
 
     fn name_files(&mut self) {
         self.names = self.days().map(|day| day.file_name());
+        if let Some(console) = &mut self.console {
+            console.set_file(&self.names[Kind::Event as usize]);
+        }
     }
 
     /// Continues the files there are, or begins the parts after them.
@@ -128,14 +133,14 @@ impl Sink for DaySink {
         let out = batch.lines(record.kind);
         let begin = out.len();
         self.encoder.encode(record, site, ring, out);
-        if let Some(console) = &mut self.console
-            && record.kind == Kind::Event
-        {
-            if console.is_pretty() {
-                console.prepare(&self.encoder.prepare(record, site), site);
-            } else {
-                console.line(&out[begin..]);
+        let Some(console) = &mut self.console else { return };
+        match record.kind {
+            Kind::Event if console.is_pretty() => {
+                console.prepare(&self.encoder.prepare(record, site), site, ring);
             }
+            Kind::Event => console.line(&out[begin..], record.level),
+            Kind::Span => console.span_ended(record),
+            Kind::Metric => {}
         }
     }
 

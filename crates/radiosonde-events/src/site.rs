@@ -24,6 +24,46 @@ pub(crate) struct SiteText {
     pub(crate) length: usize,
     /// No key stands twice in `keys`.
     pub(crate) is_distinct: bool,
+    /// What of the call site is hidden, if anything is.
+    pub(crate) hidden: Option<Box<Hidden>>,
+}
+
+/// What of a call site's own texts may be shown, where there was a secret in one.
+#[derive(Debug)]
+pub(crate) struct Hidden {
+    pub(crate) name: String,
+    pub(crate) source: String,
+    pub(crate) message: String,
+    /// Which rules apply to each line.
+    hits: Vec<Counter>,
+}
+
+impl Hidden {
+    /// Decided once for all lines of a call site.
+    fn of(site: &Descriptor, is_span: bool, secrets: &Secrets) -> Option<Box<Self>> {
+        let mut hits = Vec::new();
+        let mut changed = false;
+        let mut shown = |path: Option<&str>, text: &str| {
+            let redacted = secrets.redact(path, text, &mut hits);
+            changed |= redacted.is_some();
+            redacted.unwrap_or_else(|| text.to_owned())
+        };
+        let name = shown(is_span.then_some("name"), &site.name);
+        let source = shown(None, &site.source);
+        // No message at the call site is none to ask about.
+        let message =
+            if site.message.is_empty() { String::new() } else { shown(Some("msg"), &site.message) };
+        for key in &site.keys {
+            let _key = shown(None, key);
+        }
+        changed.then(|| Box::new(Self { name, source, message, hits }))
+    }
+
+    /// Counts what is hidden, once for a line.
+    #[cold]
+    pub(crate) fn count(&self) {
+        self.hits.iter().for_each(Counter::add_one);
+    }
 }
 
 /// A key of a call site.
@@ -38,22 +78,30 @@ pub(crate) struct KeyText {
 impl SiteText {
     fn new(site: &Descriptor, is_span: bool, secrets: &Secrets) -> Self {
         let (mut head, mut span_name) = (Vec::new(), Piece::default());
-        json::inside(&mut head, if is_span { "span" } else { &site.name });
+        let hidden = Hidden::of(site, is_span, secrets);
+        let (name, source, constant) = match &hidden {
+            Some(shown) => (&shown.name, &shown.source, &shown.message),
+            None => (&site.name, &site.source, &site.message),
+        };
+        json::inside(&mut head, if is_span { "span" } else { name });
         head.extend_from_slice(b"\",\"source\":");
-        json::string(&mut head, &site.source);
+        json::string(&mut head, source);
         head.extend_from_slice(b",\"msg\":\"");
         if is_span {
-            let mut name = b"\"name\":".to_vec();
-            json::string(&mut name, &site.name);
-            span_name = Piece::new(&name);
-            json::inside(&mut head, &site.name);
+            let mut member = b"\"name\":".to_vec();
+            json::string(&mut member, name);
+            span_name = Piece::new(&member);
+            json::inside(&mut head, name);
         }
-        let mut message = Vec::with_capacity(site.message.len());
-        json::inside(&mut message, &site.message);
+        let mut message = Vec::with_capacity(constant.len());
+        json::inside(&mut message, constant);
         let mut length = 2 * head.len() + message.len();
         let keys = site.keys.iter().map(|key| {
             let mut text = Vec::with_capacity(key.len() + 3);
-            json::string(&mut text, key);
+            match secrets.redact(None, key, &mut Vec::new()) {
+                Some(redacted) => json::string(&mut text, &redacted),
+                None => json::string(&mut text, key),
+            }
             text.push(b':');
             length += text.len();
             KeyText { text: Piece::new(&text), redacted: secrets.ask(key) }
@@ -67,7 +115,9 @@ impl SiteText {
             span_name,
             keys,
             length,
-            is_distinct: names.is_sorted_by(|one, next| one < next),
+            // Keys that are hidden may look the same.
+            is_distinct: hidden.is_none() && names.is_sorted_by(|one, next| one < next),
+            hidden,
         }
     }
 }

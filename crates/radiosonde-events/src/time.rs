@@ -77,6 +77,7 @@ pub(crate) fn date(now: SystemTime) -> Date {
 }
 
 /// A moment, to the second: `2025-10-06T13:43:10Z`.
+#[cfg(feature = "upkeep")]
 pub(crate) fn second(now: SystemTime) -> String {
     timestamp(now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()).to_string()
 }
@@ -97,7 +98,7 @@ mod tests {
         let mut clock = Clock::new(b"");
         let mut text = |ns: u64| {
             let mut room = [0; 128];
-            let mut line = Line::new(&mut room);
+            let mut line = Line::new(&mut room, false);
             clock.write(&mut line, ns);
             let length = line.length();
             let text = std::str::from_utf8(&room[..length]).unwrap();

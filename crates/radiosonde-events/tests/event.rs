@@ -6,7 +6,9 @@ use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use radiosonde_events::{Console, ConsoleFormat, DaySink, Owner, Redactions, event, log_event};
+use radiosonde_events::{
+    Console, ConsoleFormat, DaySink, Owner, Portion, Redactions, event, log_event,
+};
 use radiosonde_record::{
     Drain, DropReason, Filter, Journal, Kind, Level, LevelLimits, Placement, Unsynced, Value,
     with_journal,
@@ -29,8 +31,8 @@ fn lines(journal: &Journal, f: impl FnOnce()) -> Vec<Json> {
     with_journal(journal, f);
     let out = Arc::new(Mutex::new(Vec::new()));
     let into = Arc::clone(&out);
-    let write = move |lines: &[u8]| {
-        into.lock().unwrap().extend_from_slice(lines);
+    let write = move |lines: &Portion<'_>| {
+        into.lock().unwrap().extend_from_slice(lines.text);
         true
     };
     let console = Console::new(ConsoleFormat::Json, Box::new(write));

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use radiosonde_context::scope;
 use radiosonde_events::recover::recover_directory;
-use radiosonde_events::{Console, ConsoleFormat, DaySink, Owner, Redactions, event, log_event};
+use radiosonde_events::{
+    Console, ConsoleFormat, DaySink, Owner, Portion, Redactions, event, log_event,
+};
 use radiosonde_record::{
     Drain, FIELD_MAX, Filter, Instance, Journal, Lease, Level, Placement, Slot, Unsynced, Value,
     with_journal,
@@ -265,8 +267,8 @@ fn the_console_shows_people_text_and_programs_the_line() {
         let pipeline = Pipeline::new();
         let out = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&out);
-        let write = Box::new(move |lines: &[u8]| {
-            sink.lock().unwrap().extend_from_slice(lines);
+        let write = Box::new(move |lines: &Portion<'_>| {
+            sink.lock().unwrap().extend_from_slice(lines.text);
             true
         });
         let lines = pipeline.record(Some(Console::new(format, write)), || {
@@ -279,8 +281,9 @@ fn the_console_shows_people_text_and_programs_the_line() {
     let (json, line) = shown(ConsoleFormat::Json);
     assert_eq!(json, format!("{line}\n"));
     let (pretty, _) = shown(ConsoleFormat::Pretty { color: false });
-    let expected = " INFO  order.paid paid\\u{1b}[2J order=17 token=[redacted] job=j-1 (lines)\n";
-    assert_eq!(&pretty[12..], expected);
+    let expected =
+        "Z INFO  order.paid  paid\\u{1b}[2J  order=17  token=[redacted]  job=j-1  (lines)\n";
+    assert_eq!(&pretty[13..], expected);
     let (colored, _) = shown(ConsoleFormat::Pretty { color: true });
     assert!(colored.contains("\u{1b}[") && !colored.contains("\u{1b}[2J"), "{colored:?}");
 }

@@ -85,6 +85,7 @@ fn checked(
         );
         return None;
     }
+    let value = &*redactor.shown(name, value);
     let list = registry.and_then(|registry| registry.labels.get(name)?.values.as_ref());
     if let Some(list) = list
         && !list.iter().any(|allowed| allowed == value)

@@ -110,12 +110,19 @@ impl Guarded {
             LabelSet::Declared(rules) => Pairs::declared(rules, key, redactor)?,
             LabelSet::Observed => observed_pairs(self.info.metric_type, key, redactor)?,
         };
-        self.admit(&pairs)
+        let encoded = pairs.encode();
+        let known = read(&self.table).series(&encoded);
+        if let Some(series) = known {
+            return Ok(series);
+        }
+        match pairs.redacted(redactor) {
+            Some(pairs) => self.admit(pairs.encode(), &pairs),
+            None => self.admit(encoded, &pairs),
+        }
     }
 
     /// The series of these labels: the one there is, a new one, or the overflow set.
-    fn admit(&self, pairs: &Pairs<'_>) -> Result<Arc<Series>, Fault<'static>> {
-        let encoded = pairs.encode();
+    fn admit(&self, encoded: Vec<u8>, pairs: &Pairs<'_>) -> Result<Arc<Series>, Fault<'static>> {
         {
             let table = read(&self.table);
             if let Some(series) = table.series(&encoded) {

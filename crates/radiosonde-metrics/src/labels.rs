@@ -100,7 +100,7 @@ impl LabelRule {
             Some(values) if values.iter().any(|v| **v == *value) => Ok(value),
             Some(values) => Err(Fault::LabelValue {
                 label: Cow::Borrowed(&self.name),
-                value: Cow::Borrowed(value),
+                value: redactor.shown(&self.name, value),
                 allowed: one_of(values),
             }),
             // Could never become a series, and should not be copied to find that out.
@@ -152,6 +152,23 @@ impl<'k> Pairs<'k> {
     pub(crate) fn of_declared(pairs: impl Iterator<Item = (&'k str, &'k str)>) -> Self {
         let pairs = pairs.map(|(name, value)| (name.into(), value.into())).collect();
         Self { pairs, declared: true }
+    }
+
+    /// The same with what may be shown of the values, when that is not all of them. Asked for new
+    /// label sets only: what has a series may be shown.
+    pub(crate) fn redacted(&self, redactor: &Redactor) -> Option<Pairs<'_>> {
+        let look = |(name, value): &(Cow<'_, str>, Cow<'_, str>)| {
+            if *value == REDACTED { None } else { redactor.redact(name, value) }
+        };
+        let looks: Vec<Option<String>> = self.pairs.iter().map(look).collect();
+        if looks.iter().all(Option::is_none) {
+            return None;
+        }
+        let pairs = self.pairs.iter().zip(looks).map(|((name, value), redacted)| {
+            let value = redacted.map_or(Cow::Borrowed(value.as_ref()), Cow::Owned);
+            (Cow::Borrowed(name.as_ref()), value)
+        });
+        Some(Pairs { pairs: pairs.collect(), declared: self.declared })
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {

@@ -1,4 +1,7 @@
-//! Which label names hide their values, and how often that happened.
+//! Which label names hide their values, which values are hidden under any name, and how often that
+//! happened.
+
+use std::borrow::Cow;
 
 use radiosonde_redact::{Counts, Rules};
 
@@ -17,6 +20,20 @@ impl Redactor {
     /// The rule that forbids to show the value of a label; `None` when it may be shown.
     pub(crate) fn rule(&self, label: &str) -> Option<&str> {
         self.rules.rule_for_key(label)
+    }
+
+    /// What may be shown of the value of a label whose name hides nothing, when that is not all.
+    pub(crate) fn redact(&self, label: &str, value: &str) -> Option<String> {
+        if !self.rules.may_match(value) {
+            return None;
+        }
+        let path = format!("labels.{label}");
+        self.rules.redact_at(&path, value, &mut |rule| self.counts.add(rule))
+    }
+
+    /// What may be shown of such a value.
+    pub(crate) fn shown<'v>(&self, label: &str, value: &'v str) -> Cow<'v, str> {
+        self.redact(label, value).map_or(Cow::Borrowed(value), Cow::Owned)
     }
 
     /// Counts one value replaced by that rule.

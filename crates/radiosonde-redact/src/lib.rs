@@ -1,11 +1,13 @@
-//! Which values must not be written down: redaction rules by key.
+//! Which values must not be written down: redaction rules by key and by value.
 //!
-//! A field named `db.password` is a secret whatever it holds. [`Rules`] decides by the name alone,
-//! without allocating, and names the rule so that what was replaced can be counted:
+//! A field named `db.password` is a secret whatever it holds, and `Bearer 9f2c…` is one wherever it
+//! stands. [`Rules`] finds both, replaces no more than the secret, and names the rule so that what was
+//! replaced can be counted:
 //!
 //! ```text
-//! {"evt":"login","meta":{"user":"ada","password":"[redacted]","token_count":17}, …}
+//! {"evt":"login","msg":"postgres://app:[redacted]@db/x","meta":{"password":"[redacted]","token_count":17}, …}
 //! radiosonde_redacted_total{rule="password"} 1
+//! radiosonde_redacted_total{rule="url_password"} 1
 //! ```
 //!
 //! # Example
@@ -13,21 +15,31 @@
 //! ```
 //! use radiosonde_redact::{Counts, REDACTED, Rules};
 //!
-//! let rules = Rules::standard().with_key("tenant_pin").allow_key("cookie");
+//! let rules = Rules::standard().with_key("tenant_pin").with_pattern("staff", r"\bP-\d{6}\b");
 //! let counts = Counts::new(&rules);
 //! let mut line = String::new();
-//! for (key, value) in [("userPassword", "hunter2"), ("token_count", "17"), ("cookie", "oat")] {
+//! for (key, value) in [
+//!     ("userPassword", "hunter2"),
+//!     ("token_count", "17"),
+//!     ("db", "postgres://app:hunter2@db/x"),
+//!     ("by", "P-004711"),
+//! ] {
 //!     let shown = match rules.rule_for_key(key) {
 //!         Some(rule) => {
 //!             counts.add(rule);
-//!             REDACTED
+//!             REDACTED.to_owned()
 //!         }
-//!         None => value,
+//!         None => rules
+//!             .redact(value, &mut |rule| counts.add(rule))
+//!             .unwrap_or_else(|| value.to_owned()),
 //!     };
 //!     line += &format!("{key}={shown} ");
 //! }
-//! assert_eq!(line, "userPassword=[redacted] token_count=17 cookie=oat ");
-//! assert!(counts.snapshot().contains(&("password", 1)));
+//! assert_eq!(
+//!     line,
+//!     "userPassword=[redacted] token_count=17 db=postgres://app:[redacted]@db/x by=[redacted] "
+//! );
+//! assert!(counts.snapshot().contains(&("url_password", 1)));
 //! ```
 //!
 //! # How a key is matched
@@ -42,18 +54,44 @@
 //! `cookie_consent`, `token_expires_at`. So does the plural `tokens`, which counts words of a
 //! language model (`max_tokens`, `tokens_input`), except in `access_tokens` and its like.
 //!
+//! # How a value is matched
+//!
+//! By strong patterns only: credentials behind `Bearer` and `Basic`, keys with a known prefix, JSON
+//! web tokens, private keys, card numbers with a valid check digit, passwords in URLs and parameters
+//! whose names a rule for keys matches. The table of all of them, and what they do not see, is in
+//! `docs/redaction.md` of the repository. [`Rules::redact`] first has a quick look ([`may_match`]),
+//! which takes some nanoseconds and lets go nearly all text without a secret; then the text is read
+//! once from left to right. Patterns and callbacks of the user are asked about every value.
+//!
 //! # Failure
 //!
-//! Nothing here fails or panics, whatever the key holds. Rules stored by a newer version are refused
-//! when they are read back, so that nobody recovers records with rules he does not understand.
+//! Nothing here fails or panics, whatever key and value hold; a callback that panics costs the value.
+//! Patterns that cannot be used are left out, see [`Rules::faults`]. Rules stored by a newer version
+//! are refused when they are read back, so that nobody recovers records with rules he does not
+//! understand; of a callback nobody knows, every value it would have seen is replaced.
+//!
+//! # Metrics
+//!
+//! `radiosonde_redacted_total{rule}` counts what was replaced; whoever applies the rules reports it,
+//! from [`Counts`] for instance.
 #![forbid(unsafe_code)]
 
 mod counts;
+#[doc(hidden)]
+pub mod fuzzing;
+mod json;
+mod redact;
 mod rules;
 mod spelling;
+mod stored;
+mod user;
+mod value;
 
 pub use counts::Counts;
-pub use rules::{Rules, UnknownVersion};
+pub use redact::may_match;
+pub use rules::Rules;
+pub use stored::StoredError;
+pub use user::{Fault, Verdict};
 
 /// What stands in the place of a redacted value.
 pub const REDACTED: &str = "[redacted]";

@@ -1,35 +1,57 @@
-//! The rules: the standard ones, keys added by the user, keys the user wants to see.
+//! The rules: the standard ones, those of the user, and what the user wants to see.
 
-use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::spelling;
+use crate::stored::{Stored, VERSION};
+use crate::user::{COUNT_MAX, Callback, Fault, Pattern, Verdict};
+use crate::{spelling, value};
 
-/// Version of the stored form.
-const VERSION: u32 = 1;
+/// Under which a value counts that more has been found in than can be told apart.
+pub(crate) const TANGLED: &str = "tangled";
 
-/// Redaction rules: the standard keys, plus keys of your own, minus keys you want to see.
+/// Redaction rules: the standard ones for keys and values, plus your own, minus what you want to
+/// see.
 ///
 /// Cheap to ask, cheap to clone for what it is used for (once per sink). Stored as
-/// `{"version":1,"keys":["tenant_pin"],"allow":["cookie"]}`; the standard keys are not stored, the
-/// version stands for them.
+/// `{"version":2,"keys":["tenant_pin"],"allow":["cookie"]}`; the standard rules are not stored, the
+/// version stands for them. Of a callback its name and its paths are stored: whoever reads them and
+/// has no callback of that name replaces every value it would have seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Stored", try_from = "Stored")]
 pub struct Rules {
-    extra: Vec<Key>,
-    allowed: Vec<Key>,
+    pub(crate) extra: Vec<Key>,
+    pub(crate) allowed: Vec<Key>,
     /// First letters of all rules, see [`spelling::initials`].
     initials: u32,
+    pub(crate) patterns: Vec<Pattern>,
+    pub(crate) callbacks: Vec<Callback>,
+    pub(crate) allowed_values: Vec<String>,
+    pub(crate) allowed_patterns: Vec<Pattern>,
+    /// There are patterns or callbacks, of which nothing is known beforehand.
+    pub(crate) looks_at_everything: bool,
+    faults: Vec<Fault>,
 }
 
 impl Rules {
-    /// The standard keys: authorization, API keys, tokens, passwords, secrets, cookies, private,
-    /// access, signing and encryption keys, credentials, card numbers and codes.
+    /// The standard rules. By key: authorization, API keys, tokens, passwords, secrets, cookies,
+    /// private, access, signing and encryption keys, credentials, card numbers and codes. By value:
+    /// see the crate's documentation.
     pub fn standard() -> Self {
         let initials =
             STANDARD.iter().flat_map(|(_, words)| *words).fold(0, |set, word| set | first(word));
-        Self { extra: Vec::new(), allowed: Vec::new(), initials }
+        Self {
+            extra: Vec::new(),
+            allowed: Vec::new(),
+            initials,
+            patterns: Vec::new(),
+            callbacks: Vec::new(),
+            allowed_values: Vec::new(),
+            allowed_patterns: Vec::new(),
+            looks_at_everything: false,
+            faults: Vec::new(),
+        }
     }
 
     /// Redacts this key too; it is matched like the standard ones (see the crate's documentation)
@@ -49,6 +71,115 @@ impl Rules {
     pub fn allow_key(mut self, key: &str) -> Self {
         self.allowed.extend(Key::new(key));
         self
+    }
+
+    /// Replaces whatever this regular expression matches in a value, and counts it as `name`. The
+    /// syntax is that of the crate regex; it runs in linear time, on the thread that writes files.
+    ///
+    /// A pattern that cannot be used (mistaken, longer than 4 KiB, needing more than 1 MiB, the
+    /// 65th) is left out and becomes a [`Fault`].
+    #[must_use = "returns the extended rules"]
+    pub fn with_pattern(mut self, name: &str, pattern: &str) -> Self {
+        if self.has_room(self.patterns.len(), "redaction pattern", name) {
+            match Pattern::new(name, pattern) {
+                Ok(pattern) => self.patterns.push(pattern),
+                Err(fault) => self.faults.push(fault),
+            }
+        }
+        self.looks_at_everything = true;
+        self
+    }
+
+    /// Asks a function of yours about every value at one of these paths or below; none means all.
+    /// It gets the path and the value as text, and says what becomes of it.
+    ///
+    /// | path | the value |
+    /// |---|---|
+    /// | `msg` | message of an event |
+    /// | `meta.user`, `meta.user.email` | field of an event; member of a JSON value in it |
+    /// | `name`, `status_message`, `attributes.http.route` | of a span |
+    /// | `labels.region` | label of a metric |
+    ///
+    /// It runs on the thread that writes files (for labels on the one that makes a new series), and
+    /// must not wait for anything. When it panics, the value is replaced. `name` stands in
+    /// the counts, and in the file that tells others which rules there were: a process that does
+    /// not know a callback of this name replaces all values it would have seen. So name the paths.
+    #[must_use = "returns the extended rules"]
+    pub fn with_callback(
+        self,
+        name: &str,
+        paths: &[&str],
+        callback: impl Fn(&str, &str) -> Verdict + Send + Sync + 'static,
+    ) -> Self {
+        self.with(Callback::new(name, paths, Some(Arc::new(callback))))
+    }
+
+    pub(crate) fn with(mut self, callback: Callback) -> Self {
+        if self.has_room(self.callbacks.len(), "redaction callback", &callback.name) {
+            self.callbacks.push(callback);
+        }
+        self.looks_at_everything = true;
+        self
+    }
+
+    /// Keeps what is exactly this, be it a value or the part of one that a rule for values matches.
+    /// Keys that name secrets hide it all the same.
+    #[must_use = "returns the relaxed rules"]
+    pub fn allow_value(mut self, value: &str) -> Self {
+        self.allowed_values.push(value.to_owned());
+        self
+    }
+
+    /// As [`Rules::allow_value`], for what this regular expression matches as a whole.
+    #[must_use = "returns the relaxed rules"]
+    pub fn allow_pattern(mut self, pattern: &str) -> Self {
+        if self.has_room(self.allowed_patterns.len(), "allowed redaction pattern", pattern) {
+            match Pattern::new(pattern, pattern) {
+                Ok(pattern) => self.allowed_patterns.push(pattern),
+                Err(fault) => self.faults.push(fault),
+            }
+        }
+        self
+    }
+
+    fn has_room(&mut self, count: usize, what: &str, name: &str) -> bool {
+        if count >= COUNT_MAX {
+            self.faults.push(Fault {
+                what: format!("the {what} `{name}` is not used: there are {COUNT_MAX} already"),
+                fix: "make one of several: patterns by `|`, callbacks by calling them in turn"
+                    .to_owned(),
+            });
+        }
+        count < COUNT_MAX
+    }
+
+    /// The rules that could not be used, and what to do about it.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    /// Takes over the functions of callbacks that are known here by name only.
+    #[must_use = "returns the completed rules"]
+    pub fn with_callbacks_of(mut self, known: &Self) -> Self {
+        self.callbacks.iter_mut().for_each(|callback| callback.learn(&known.callbacks));
+        self
+    }
+
+    /// The names of callbacks whose function is not known here.
+    pub fn missing_callbacks(&self) -> impl Iterator<Item = &str> {
+        let missing = self.callbacks.iter().filter(|callback| callback.is_missing());
+        missing.map(|callback| callback.name.as_str())
+    }
+
+    /// Whether there are callbacks: then values that are no text have to be looked at as well.
+    pub fn has_callbacks(&self) -> bool {
+        !self.callbacks.is_empty()
+    }
+
+    /// Whether the user wants to see this, whatever rule for values applies.
+    pub(crate) fn allows_value(&self, value: &str) -> bool {
+        self.allowed_values.iter().any(|allowed| allowed == value)
+            || self.allowed_patterns.iter().any(|pattern| pattern.is_whole(value))
     }
 
     /// The name of the rule that forbids to write the value of this key, such as `password`.
@@ -75,7 +206,10 @@ impl Rules {
     /// The names of all rules.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let standard = STANDARD.iter().map(|(rule, _)| *rule);
-        standard.chain(self.extra.iter().map(|key| key.written.as_str()))
+        let extra = self.extra.iter().map(|key| key.written.as_str());
+        let patterns = self.patterns.iter().map(|pattern| pattern.name.as_str());
+        let callbacks = self.callbacks.iter().map(|callback| callback.name.as_str());
+        standard.chain(value::NAMES).chain([TANGLED]).chain(extra).chain(patterns).chain(callbacks)
     }
 
     /// Version of the stored form, which stands for the standard keys as well.
@@ -90,23 +224,10 @@ impl Default for Rules {
     }
 }
 
-/// Rules stored by a version of this crate that is not this one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnknownVersion(u32);
-
-impl fmt::Display for UnknownVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let found = self.0;
-        write!(f, "redaction rules of version {found}, this program knows {VERSION}; update it")
-    }
-}
-
-impl std::error::Error for UnknownVersion {}
-
 /// A key given by the user, as written and as compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Key {
-    written: String,
+pub(crate) struct Key {
+    pub(crate) written: String,
     spelt: String,
 }
 
@@ -115,36 +236,6 @@ impl Key {
         // Taking out ASCII separators leaves UTF-8 intact.
         let spelt = String::from_utf8(spelling::letters(written).collect()).ok()?;
         (!spelt.is_empty()).then(|| Self { written: written.to_owned(), spelt })
-    }
-}
-
-/// [`Rules`] as they are stored.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Stored {
-    version: u32,
-    #[serde(default)]
-    keys: Vec<String>,
-    #[serde(default)]
-    allow: Vec<String>,
-}
-
-impl From<Rules> for Stored {
-    fn from(rules: Rules) -> Self {
-        let written = |keys: Vec<Key>| keys.into_iter().map(|key| key.written).collect();
-        Self { version: VERSION, keys: written(rules.extra), allow: written(rules.allowed) }
-    }
-}
-
-impl TryFrom<Stored> for Rules {
-    type Error = UnknownVersion;
-
-    fn try_from(stored: Stored) -> Result<Self, Self::Error> {
-        if stored.version != VERSION {
-            return Err(UnknownVersion(stored.version));
-        }
-        let rules = stored.keys.iter().fold(Self::standard(), |rules, key| rules.with_key(key));
-        Ok(stored.allow.iter().fold(rules, |rules, key| rules.allow_key(key)))
     }
 }
 
@@ -157,7 +248,10 @@ fn first(word: &str) -> u32 {
 const STANDARD: &[(&str, &[&str])] = &[
     ("authorization", &["authorization", "bearer"]),
     ("api_key", &["apikey", "apikeys"]),
-    ("password", &["password", "passwords", "passwd", "passphrase", "pwd"]),
+    (
+        "password",
+        &["password", "passwords", "passwd", "passphrase", "pwd", "pgpassword", "sshpass"],
+    ),
     ("secret", &["secret", "secrets"]),
     ("cookie", &["cookie", "cookies"]),
     ("private_key", &["privatekey", "signingkey", "encryptionkey", "sshkey"]),

@@ -117,10 +117,10 @@ fn own_keys_and_exceptions() {
 fn rules_survive_storage_and_refuse_another_version() {
     let rules = Rules::standard().with_key("tenant_pin").allow_key("cookie");
     let stored = serde_json::to_string(&rules).expect("plain data");
-    assert_eq!(stored, r#"{"version":1,"keys":["tenant_pin"],"allow":["cookie"]}"#);
+    assert_eq!(stored, r#"{"version":2,"keys":["tenant_pin"],"allow":["cookie"]}"#);
     assert_eq!(serde_json::from_str::<Rules>(&stored).expect("just written"), rules);
 
-    let newer = serde_json::from_str::<Rules>(r#"{"version":2}"#).expect_err("unknown version");
+    let newer = serde_json::from_str::<Rules>(r#"{"version":3}"#).expect_err("unknown version");
     assert!(newer.to_string().contains("update it"), "{newer}");
     for damaged in ["", "{}", r#"{"version":1,"callback":true}"#] {
         assert!(serde_json::from_str::<Rules>(damaged).is_err(), "{damaged}");

@@ -214,7 +214,10 @@ impl Config {
         self
     }
 
-    /// Redaction rules. Default: [`Rules::standard`].
+    /// Redaction rules. Default: [`Rules::standard`]. Environment, in addition:
+    /// `RADIOSONDE_REDACT_KEYS` and `RADIOSONDE_REDACT_ALLOW`, keys separated by commas that hide
+    /// their values or show them, and `RADIOSONDE_REDACT_PATTERN`, a regular expression whose
+    /// matches are replaced (rule `environment`).
     pub fn redact(mut self, rules: Rules) -> Self {
         self.redact = rules;
         self

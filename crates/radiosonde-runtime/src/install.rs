@@ -3,7 +3,6 @@
 use std::sync::{Mutex, PoisonError};
 
 use radiosonde_record::set_global;
-use radiosonde_tracing::Layer;
 use tracing_core::Dispatch;
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -59,7 +58,7 @@ fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>) 
             "call either init! or EventsHandle::install, once",
         );
     }
-    let layer = Layer::new(journal, settings.sampler);
+    let Some(layer) = telemetry.layer(settings.sampler) else { return };
     let dispatch = if layers.is_empty() {
         // Not in a list of one: each event would go through the list three times.
         Dispatch::new(tracing_subscriber::registry().with(layer.sole()))

@@ -6,16 +6,14 @@ use radiosonde_events::ConsoleFormat;
 use radiosonde_record::Notice;
 
 use crate::console::ConsoleWriter;
+use crate::console::skipped::Voice;
 use crate::problem::{Problem, Problems};
-
-/// Where a problem is said at once.
-pub(crate) type Voice = Option<(ConsoleWriter, ConsoleFormat)>;
 
 /// Makes problems of what the drain has to tell.
 pub(crate) fn notices(
     problems: Problems,
-    voice: Voice,
-    service: String,
+    // Where a problem is said at once.
+    console: Option<(ConsoleWriter, Voice)>,
 ) -> Box<dyn Fn(Notice) + Send> {
     let blocked: Mutex<Option<Problem>> = Mutex::default();
     Box::new(move |notice| match notice {
@@ -25,8 +23,8 @@ pub(crate) fn notices(
                 "make room or repair the disk; writing is tried again by itself",
             );
             // The log waits for the disk as well: the console must say it now.
-            if let Some((writer, format)) = &voice {
-                writer.write(&spoken(&problem, *format, &service));
+            if let Some((writer, voice)) = &console {
+                writer.say(spoken(&problem, voice));
             }
             *blocked.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem.clone());
             problems.add(problem);
@@ -64,18 +62,10 @@ pub(crate) fn notices(
 }
 
 /// A problem as a line of its own on the console.
-fn spoken(problem: &Problem, format: ConsoleFormat, service: &str) -> Vec<u8> {
-    let line = match format {
-        ConsoleFormat::Json => serde_json::json!({
-            "level": "warning",
-            "evt": "telemetry.problem",
-            "source": "radiosonde",
-            "msg": problem.what,
-            "service": service,
-            "meta": {"fix": problem.fix},
-        })
-        .to_string(),
-        _ => format!("radiosonde: {problem}"),
-    };
-    format!("{line}\n").into_bytes()
+fn spoken(problem: &Problem, voice: &Voice) -> Vec<u8> {
+    let meta = serde_json::json!({"fix": problem.fix});
+    match voice.format {
+        ConsoleFormat::Json => voice.line("telemetry.problem", &problem.what, &meta),
+        _ => voice.line("telemetry.problem", &format!("radiosonde: {problem}"), &meta),
+    }
 }

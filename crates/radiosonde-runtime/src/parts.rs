@@ -28,7 +28,7 @@ impl Parts {
     pub(crate) fn new(telemetry: &Telemetry, sampler: Sampler) -> Self {
         let journal = telemetry.journal();
         Self {
-            layer: journal.map(|journal| Layer::new(journal, sampler)),
+            layer: telemetry.layer(sampler),
             recorder: telemetry.metrics().recorder(),
             logger: LogBridge::new(journal),
             events: EventsHandle { journal: journal.cloned() },

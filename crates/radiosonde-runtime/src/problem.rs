@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use radiosonde_redact::Rules;
 use serde::Serialize;
 
 /// Something that does not work, with the fix. Everything else goes on.
@@ -47,6 +48,20 @@ impl fmt::Display for InitError {
 
 impl std::error::Error for InitError {}
 
+impl List {
+    /// What may be shown of a problem.
+    fn shown(&self, problem: Problem) -> Problem {
+        let shown = |text: String| {
+            let redacted = match &self.rules {
+                Some(rules) => rules.redact(&text, &mut |_| ()),
+                None => Rules::standard().redact(&text, &mut |_| ()),
+            };
+            redacted.unwrap_or(text)
+        };
+        Problem { what: shown(problem.what), fix: shown(problem.fix) }
+    }
+}
+
 /// Problems that are kept; more are counted only.
 const PROBLEMS_MAX: usize = 256;
 
@@ -60,12 +75,15 @@ struct List {
     /// Not yet written to the log.
     unlogged: VecDeque<Problem>,
     omitted: u64,
+    /// What must not be shown of a text from the environment or a file.
+    rules: Option<Rules>,
 }
 
 impl Problems {
-    /// Adds a problem, once.
+    /// Adds a problem, once, without the secrets in it.
     pub(crate) fn add(&self, problem: Problem) {
         let mut list = self.list();
+        let problem = list.shown(problem);
         if list.all.contains(&problem) {
             return;
         }
@@ -83,7 +101,14 @@ impl Problems {
 
     /// Takes a problem back: what it says is over. Said again, it is a new one.
     pub(crate) fn retract(&self, problem: &Problem) {
-        self.list().all.retain(|there| there != problem);
+        let mut list = self.list();
+        let problem = list.shown(problem.clone());
+        list.all.retain(|there| *there != problem);
+    }
+
+    /// Redacts by these rules from here on, and not by the standard ones only.
+    pub(crate) fn apply(&self, rules: &Rules) {
+        self.list().rules = Some(rules.clone());
     }
 
     /// All problems so far, and a last one that counts those past the limit.

@@ -1,7 +1,9 @@
 //! Code and environment made one: the environment wins, and what it says is checked.
 
+mod console;
 mod files;
 mod filter;
+mod redact;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,17 +11,18 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use radiosonde_events::ConsoleFormat;
 use radiosonde_record::{Filter, new_instance_id};
 use radiosonde_redact::Rules;
 use radiosonde_registry::{Registry, RegistrySource};
 use radiosonde_store::location::Location;
 use radiosonde_tracing::Sampler;
 
-use crate::config::{Config, Profile};
+use crate::config::Config;
 use crate::machine;
 use crate::problem::Problems;
 pub(crate) use files::FileSettings;
+
+pub(crate) use self::console::ConsoleSettings;
 
 /// Default of `OTEL_METRIC_EXPORT_INTERVAL`.
 const METRIC_INTERVAL: Duration = Duration::from_secs(60);
@@ -90,7 +93,7 @@ pub(crate) struct Settings {
     pub(crate) environment: Option<String>,
     pub(crate) labels: Vec<(String, String)>,
     pub(crate) prometheus: Option<String>,
-    pub(crate) console: Option<ConsoleFormat>,
+    pub(crate) console: Option<ConsoleSettings>,
     pub(crate) filter: Filter,
     pub(crate) sampler: Sampler,
     pub(crate) machine_id: Option<String>,
@@ -124,12 +127,12 @@ impl Settings {
             rings: rings(config, env),
             registry,
             prometheus: prometheus(config, env, problems),
-            console: console(config, env, problems),
+            console: console::resolve(config, env, problems),
             filter: filter::resolve(config, env, problems),
             sampler: sampler(env, problems),
             machine_id: machine::resolve(text("RADIOSONDE_MACHINE_ID"), config, problems),
             metric_interval: metric_interval(text("OTEL_METRIC_EXPORT_INTERVAL"), problems),
-            redact: config.redact.clone(),
+            redact: redact::resolve(config, env, problems),
             files: FileSettings::resolve(config.files, env, problems),
             test: config.service.test,
             service,
@@ -304,26 +307,6 @@ fn exporters(env: &Environment, problems: &Problems) -> bool {
     prometheus
 }
 
-fn console(config: &Config, env: &Environment, problems: &Problems) -> Option<ConsoleFormat> {
-    let color = env.stderr_is_terminal && env.text("NO_COLOR", problems).is_none();
-    let pretty = ConsoleFormat::Pretty { color };
-    let by_terminal = if env.stderr_is_terminal { pretty } else { ConsoleFormat::Json };
-    match env.text("RADIOSONDE_STDERR", problems).as_deref() {
-        Some("pretty") => Some(pretty),
-        Some("json") => Some(ConsoleFormat::Json),
-        Some("off") => None,
-        other => {
-            if let Some(other) = other {
-                problems.say(
-                    format!("RADIOSONDE_STDERR: unknown form `{other}`"),
-                    "use pretty, json or off",
-                );
-            }
-            (config.profile == Profile::Service && !config.service.test).then_some(by_terminal)
-        }
-    }
-}
-
 fn sampler(env: &Environment, problems: &Problems) -> Sampler {
     let Some(name) = env.text("OTEL_TRACES_SAMPLER", problems) else { return Sampler::default() };
     let argument = env.text("OTEL_TRACES_SAMPLER_ARG", problems);
@@ -377,13 +360,16 @@ const HONOURED: [&str; 11] = [
     "OTEL_EXPORTER_PROMETHEUS_PORT",
 ];
 
-const OWN: [&str; 14] = [
+const OWN: [&str; 17] = [
     "RADIOSONDE_DIR",
     "RADIOSONDE_ENVIRONMENT",
     "RADIOSONDE_FSYNC",
     "RADIOSONDE_MACHINE_ID",
     "RADIOSONDE_PROMETHEUS",
     "RADIOSONDE_RATE_LIMIT",
+    "RADIOSONDE_REDACT_ALLOW",
+    "RADIOSONDE_REDACT_KEYS",
+    "RADIOSONDE_REDACT_PATTERN",
     "RADIOSONDE_REGISTRY",
     "RADIOSONDE_RETENTION_BYTES",
     "RADIOSONDE_RETENTION_DAYS",

@@ -7,17 +7,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use radiosonde_events::{Console, DaySink, Owner, Redactions};
+use radiosonde_events::{DaySink, Owner, Redactions};
 use radiosonde_metrics::{Metrics, Settings as MetricSettings};
 use radiosonde_record::recovery::remove_instance;
 use radiosonde_record::{
     Control, Drain, Instance, Journal, Kind, Lease, Unsynced, new_instance_id, on_fork_child,
     suppress_thread, survive_size_limit,
 };
+use radiosonde_tracing::{Layer, OpenSpans, Sampler};
 
 use crate::books::Books;
 use crate::config::Config;
-use crate::console::ConsoleWriter;
+use crate::console::{ConsoleWriter, setup};
 use crate::directory::{self, Place};
 use crate::house::{Files, House};
 use crate::io_thread::{self, IoControl, Pace};
@@ -48,6 +49,8 @@ struct Inner {
     runtimes: Runtimes,
     problems: Problems,
     console: Option<ConsoleWriter>,
+    /// Only when people look at the console.
+    open_spans: Option<OpenSpans>,
     unsynced: Unsynced,
     recovered: Arc<AtomicU64>,
     files: Files,
@@ -85,6 +88,7 @@ impl Telemetry {
             runtimes: Runtimes::default(),
             problems,
             console: None,
+            open_spans: None,
             unsynced: Unsynced::default(),
             recovered: Arc::default(),
             files: Files::default(),
@@ -104,8 +108,8 @@ impl Telemetry {
             return Self::disabled(settings, problems);
         };
         on_fork_child(radiosonde_context::reseed_after_fork);
-        let console = settings.console.and_then(|_| ConsoleWriter::start());
-        let redactions = Redactions::default();
+        let console = setup::voice(settings).and_then(ConsoleWriter::start);
+        let redactions = Redactions::with_callbacks_of(&settings.redact);
         let runtimes = Runtimes::default();
         let files = Files::default();
         let books = Books {
@@ -133,6 +137,7 @@ impl Telemetry {
             runtimes,
             problems,
             console,
+            open_spans: setup::open_spans(settings),
             unsynced: Unsynced::default(),
             recovered: Arc::default(),
             files,
@@ -160,10 +165,9 @@ impl Telemetry {
         lease: Option<Lease>,
     ) {
         let inner = &self.0;
-        let console = inner.console.clone().zip(settings.console).map(|(writer, format)| {
-            Console::new(format, Box::new(move |lines| writer.write(lines)))
+        let console = inner.console.clone().zip(settings.console).map(|(writer, asked)| {
+            setup::console(writer, asked, inner.open_spans.clone(), lease.is_some())
         });
-        let service = owner.service.clone();
         let number = lease.as_ref().map_or(0, |lease| lease.slot().number());
         let sink = DaySink::new(owner, &inner.instance, number, redactions.clone(), console);
         let filing = lease.as_ref().map(|lease| inner.files.filing(lease.root(), &settings.files));
@@ -175,13 +179,13 @@ impl Telemetry {
         let (problems, recovered) = (inner.problems.clone(), Arc::clone(&inner.recovered));
         let (journal, unsynced) = (journal.clone(), inner.unsynced.clone());
         let own_directory = lock(&inner.own_directory).clone();
-        let voice = inner.console.clone().zip(settings.console);
+        let voice = inner.console.clone().zip(setup::voice(settings));
         let io = inner.io.clone();
         let run = move || {
             suppress_thread();
             // The locks are held as long as this thread may write, whoever has given up waiting.
             let _own_directory = own_directory;
-            let notify = notices(problems.clone(), voice, service);
+            let notify = notices(problems.clone(), voice);
             let sink = Box::new(sink);
             survive_size_limit(|| {
                 let mut drain = Drain::new(&journal, lease, &unsynced, sink, notify);
@@ -202,6 +206,15 @@ impl Telemetry {
                 "raise the limit of threads; the next start recovers what is in the rings",
             );
         }
+    }
+
+    /// The layer for spans and events of `tracing`; `None` when telemetry is disabled.
+    pub(crate) fn layer(&self, sampler: Sampler) -> Option<Layer> {
+        let layer = Layer::new(self.0.journal.as_ref()?, sampler);
+        Some(match &self.0.open_spans {
+            Some(open_spans) => layer.with_open_spans(open_spans.clone()),
+            None => layer,
+        })
     }
 
     pub(crate) fn problems(&self) -> &Problems {

@@ -7,6 +7,7 @@
 //! ```
 //!
 //! ```
+//! # #[cfg(feature = "sealed")] {
 //! use radiosonde_store::query::Query;
 //! # let dir = tempfile::tempdir()?;
 //! # std::fs::write(dir.path().join("events-2025-10-06.jsonl"), concat!(
@@ -20,27 +21,39 @@
 //! }
 //! // 2025-10-06T13:43:10.123456Z 429 Rate limit
 //! # assert_eq!(answer.lines.len(), 1);
+//! # }
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
 //! # When files are damaged or change while they are read
 //!
-//! Nothing here writes, follows a symbolic link, maps a file or panics on what a file holds. A
-//! stretch that is no line is skipped and named in [`query::Reading`], a file that cannot be read is
-//! named there too, and everything else is still found. A half line at the end of a file is the
-//! normal state of a file that is being written. Memory is bounded by the longest line accepted
-//! (16 MiB) plus what matches.
+//! Nothing here follows a symbolic link, maps a file or panics on what a file holds, and nothing
+//! but `sealed::seal` writes. A stretch that is no line is skipped and named in `query::Reading`; a
+//! damaged part of a sealed file and a file that cannot be read are named there too, and everything
+//! else is still found. A half line at the end of a file is the normal state of a file that is being
+//! written. Memory is bounded by the longest line accepted (16 MiB) plus what matches.
+//!
+//! # Features
+//!
+//! `sealed`, on by default: sealed files (`sealed`) and queries over both forms (`query`). Without it
+//! there are names, places, lines and the reader of live files, and no compression library.
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "sealed")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod level;
 pub mod line;
 pub mod location;
 pub mod names;
+#[cfg(feature = "sealed")]
 pub mod query;
 pub mod reader;
+#[cfg(feature = "sealed")]
 pub mod sealed;
 
 pub use level::Level;
 pub use line::Line;
+#[cfg(feature = "sealed")]
 pub use query::Query;

@@ -118,7 +118,7 @@ impl fmt::Display for DayFile {
 pub enum Form {
     /// Lines as they were written: `.jsonl`.
     Plain,
-    /// Compressed and with an index, see [`crate::sealed`]: `.jsonl.zst`.
+    /// Compressed and with an index, see the module `sealed`: `.jsonl.zst`.
     Sealed,
 }
 

@@ -1,4 +1,4 @@
-//! A bounded reader of one live day file. Sealed ones have [their own](crate::sealed::Reader).
+//! A bounded reader of one live day file. Sealed ones have their own, `sealed::Reader`.
 //!
 //! Reads blocks of whole lines with `read()`; never maps the file, since a mapping of a file that
 //! is cut while it is read kills the process. Memory: one block of 256 KiB, growing to
@@ -6,9 +6,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::Path;
-
-use crate::sealed::Damage;
 
 /// The longest line that is read, in bytes. Longer ones are skipped.
 pub const LINE_BYTES_MAX: usize = 16 << 20;
@@ -59,6 +58,21 @@ pub enum Chunk<'a> {
         /// Place in the file, in bytes.
         offset: u64,
     },
+}
+
+/// Something wrong with a sealed file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Damage {
+    /// Which frame, from 0; behind damage that hides where frames begin, as many as were told apart.
+    /// `None` for the file as a whole and for its index.
+    pub frame: Option<u64>,
+    /// Where in the file, in (compressed) bytes.
+    pub bytes: Range<u64>,
+    /// What is wrong.
+    pub reason: String,
+    /// Whether lines may be missing because of it. A damaged index costs none.
+    pub lines_lost: bool,
 }
 
 impl Reader {

@@ -8,6 +8,7 @@ use tracing_core::{Event, LevelFilter, Metadata, Subscriber};
 use tracing_subscriber::layer::Context as Subscribed;
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::open_spans::OpenSpans;
 use crate::sampler::Sampler;
 use crate::span::{Span, SpanFields};
 use crate::stack;
@@ -19,13 +20,15 @@ pub struct Layer {
     journal: Journal,
     sampler: Sampler,
     sole: bool,
+    /// Only where somebody reads names: otherwise a span costs a load and a branch more.
+    open_spans: Option<OpenSpans>,
 }
 
 impl Layer {
     /// A layer over a journal, beside others: what the journal's filter holds back is still seen
     /// by them.
     pub fn new(journal: &Journal, sampler: Sampler) -> Self {
-        Self { journal: journal.clone(), sampler, sole: false }
+        Self { journal: journal.clone(), sampler, sole: false, open_spans: None }
     }
 
     /// For a subscriber without other layers: what the filter holds back is switched off at its
@@ -33,6 +36,13 @@ impl Layer {
     #[must_use]
     pub fn sole(mut self) -> Self {
         self.sole = true;
+        self
+    }
+
+    /// Keeps the names of open spans in this table, for whoever shows events to people.
+    #[must_use]
+    pub fn with_open_spans(mut self, open_spans: OpenSpans) -> Self {
+        self.open_spans = Some(open_spans);
         self
     }
 
@@ -106,6 +116,11 @@ where
         let mut fields = Each(SpanFields::new(sampled));
         attributes.record(&mut fields);
         span.update(fields.0);
+        if let Some(open_spans) = &self.open_spans
+            && let Some(id) = span.context.span_id()
+        {
+            open_spans.opened(id, span.part.parent, metadata.name());
+        }
         registered.extensions_mut().replace(span);
     }
 
@@ -184,6 +199,11 @@ where
     fn on_close(&self, id: Id, subscribed: Subscribed<'_, S>) {
         let Some(registered) = subscribed.span(&id) else { return };
         let Some(span) = registered.extensions_mut().remove::<Span>() else { return };
+        if let Some(open_spans) = &self.open_spans
+            && let Some(id) = span.context.span_id()
+        {
+            open_spans.closed(id);
+        }
         if !span.sampled {
             return;
         }

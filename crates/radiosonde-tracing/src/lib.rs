@@ -39,10 +39,12 @@
 #![forbid(unsafe_code)]
 
 mod layer;
+mod open_spans;
 mod sampler;
 mod span;
 mod stack;
 mod visit;
 
 pub use layer::Layer;
+pub use open_spans::OpenSpans;
 pub use sampler::{InvalidSampler, Sampler};

@@ -77,7 +77,7 @@ pub use radiosonde_context::{Attached, Context, Scope, Wrapped, scope, spawn_thr
 pub use radiosonde_context::{spawn, spawn_blocking};
 pub use radiosonde_events::{event, log_event};
 pub use radiosonde_record::{Level, ToValue, Value};
-pub use radiosonde_redact::Rules;
+pub use radiosonde_redact::{Rules, Verdict};
 pub use radiosonde_registry::RegistrySource;
 pub use radiosonde_runtime::{
     BoxedLayer, Config, EventsHandle, FilesReport, Fsync, Guard, InitError, LogBridge, Parts,

@@ -26,7 +26,7 @@ fn each_mistake_in_the_filter_is_a_line_on_stderr() {
     for part in ["did you mean the level `warn`?", "`my_app=inof` is not understood"] {
         let lines: Vec<_> = said.lines().filter(|line| line.contains(part)).collect();
         assert_eq!(lines.len(), 1, "{said}");
-        assert!(lines[0].contains("WARN  telemetry.problem RUST_LOG: "), "{said}");
+        assert!(lines[0].contains("WARN  telemetry.problem  RUST_LOG: "), "{said}");
         assert!(lines[0].contains("fix="), "{said}");
     }
 }

@@ -13,9 +13,11 @@ pub(crate) const TARGETS: &[&str] = &[
     "ring_image",
     "json_escape",
     "encode_record",
+    "redact_text",
     "record_decode",
     "stage_contents",
     "callsites_lookup",
+    "sealed_reader",
     "filter_parse",
 ];
 

@@ -13,9 +13,9 @@ The commands of this workspace; CI runs the same ones.
 usage: cargo xtask <command> [options]
 
 commands:
-  test [--without PARTS]      run all tests and doctests; installs missing test programs (promtool,
-                              jq, rsyslogd) and says so; a program that cannot be had is a failure
-                              unless it is named with --without, and is then listed as not run
+  test [--without PARTS]      run all tests and doctests; installs missing test programs (promtool, jq,
+                              rg, zstd, rsyslogd) and says so; a program that cannot be had is a
+                              failure unless it is named with --without, and is then listed as not run
   check [--only STEPS] [--advisories]
                               everything judged without running the code. Steps: manifests, fmt,
                               clippy, doc, deny, features. --advisories adds the security advisories,

@@ -37,6 +37,20 @@ pub(crate) const PARTS: &[Part] = &[
         service: None,
     },
     Part {
+        name: "rg",
+        variable: "RG",
+        apt: "ripgrep",
+        elsewhere: "ripgrep (`brew install ripgrep`)",
+        service: None,
+    },
+    Part {
+        name: "zstd",
+        variable: "ZSTD",
+        apt: "zstd",
+        elsewhere: "zstd (`brew install zstd`)",
+        service: None,
+    },
+    Part {
         name: "rsyslogd",
         variable: "RSYSLOGD",
         apt: "rsyslog",
@@ -196,7 +210,10 @@ mod tests {
     fn root_on_debian_installs_and_stops_the_service_it_brought() {
         let all: Vec<&Part> = PARTS.iter().collect();
         let steps = lines(plan(&all, &DEBIAN));
-        assert!(steps[1].ends_with("--no-install-recommends prometheus jq rsyslog"), "{steps:?}");
+        assert!(
+            steps[1].ends_with("--no-install-recommends prometheus jq ripgrep zstd rsyslog"),
+            "{steps:?}"
+        );
         assert_eq!(steps[2], "systemctl disable --now prometheus");
         assert_eq!(steps[3], "systemctl disable --now rsyslog");
         let steps = lines(plan(&all, &Machine { systemd: false, ..DEBIAN }));
@@ -210,11 +227,10 @@ mod tests {
         let all: Vec<&Part> = PARTS.iter().collect();
         let user = Machine { root: false, ..DEBIAN };
         let told = lines(plan(&all, &user));
-        assert!(
-            told[0].contains("apt-get install --no-install-recommends prometheus jq rsyslog"),
-            "{told:?}"
-        );
-        assert!(told[0].contains("--without promtool,jq,rsyslogd"), "{told:?}");
+        let packages = "prometheus jq ripgrep zstd rsyslog";
+        let install = format!("apt-get install --no-install-recommends {packages}");
+        assert!(told[0].contains(&install), "{told:?}");
+        assert!(told[0].contains("--without promtool,jq,rg,zstd,rsyslogd"), "{told:?}");
         let steps = lines(plan(&all, &Machine { sudo: true, ..user }));
         assert!(steps.iter().all(|step| step.starts_with("sudo ")), "{steps:?}");
     }

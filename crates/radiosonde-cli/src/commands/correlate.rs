@@ -179,8 +179,10 @@ fn spans_around(
     query.limit = Some(CONTEXT_SPANS_MAX);
     query.tail = true;
     let found = query.run();
-    // What is wrong with these files is known by now, except what is wrong with other traces' lines.
+    // What is wrong with these files is known by now, except what is wrong with other traces' lines
+    // and with frames of sealed files that hold none of the job's.
     reading.bytes_read += found.reading.bytes_read;
+    reading.merge_damage(&found.reading);
     for line in found.lines {
         let run = line.trace_id.as_deref().and_then(|trace| run_of.get(trace));
         if let Some(run) = run {

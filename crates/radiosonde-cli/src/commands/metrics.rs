@@ -55,7 +55,7 @@ fn latest(select: &Select, out: &mut dyn Write) -> Result<u8, Stop> {
             service: found.line.service.clone().unwrap_or_default(),
             machine: found.line.machine_id.clone().unwrap_or_default(),
             dir: found.dir.to_owned(),
-            slot: found.file.slot,
+            slot: found.file.day.slot,
             series: metric.series(),
         };
         let full = latest.len() >= SERIES_MAX && !latest.contains_key(&place);

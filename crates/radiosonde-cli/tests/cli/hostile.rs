@@ -4,6 +4,8 @@ use std::fs;
 use std::io::Read;
 use std::process::Stdio;
 
+use radiosonde_store::sealed::{LEVEL_DEFAULT, seal};
+
 use crate::fixture::{Dir, command, event, lines};
 
 #[test]
@@ -97,6 +99,48 @@ fn long_lines_are_printed_in_part_and_longer_ones_skipped() {
             .tells(&[&format!("byte {place}: skipped: line over 16 MiB")]);
         assert!(ran.out.len() < 20_000);
     }
+}
+
+#[test]
+fn sealed_files_are_read_and_what_is_wrong_with_them_is_named() {
+    let dir = Dir::empty();
+    let rows: Vec<String> = (0..4_000)
+        .map(|n| {
+            let ids = format!(r#""job_id":"job-{}""#, n / 1_000);
+            let text = format!("m{n} {}", "x".repeat(800));
+            event(n, "00.000000", "info", "log", &text, &[&ids], "{}")
+        })
+        .collect();
+    let (name, sealed) = ("events-2025-10-06.jsonl", "events-2025-10-06.jsonl.zst");
+    dir.write(name, lines(&rows));
+    let (source, target) = (dir.path().join(name), dir.path().join(sealed));
+    let _ = seal(&source, &target, LEVEL_DEFAULT, &mut || true).unwrap();
+    fs::remove_file(&source).unwrap();
+    let ran = dir.run("logs --job job-3 --limit 1").exits(0).prints(&["m3999"]);
+    assert_eq!(ran.err, "");
+    let _ = dir.run("logs --job job-9").exits(1).tells(&["nothing found in 1 file"]);
+
+    let whole = fs::read(&target).unwrap();
+    let mut bytes = whole.clone();
+    bytes[100] ^= 1;
+    dir.write(sealed, bytes);
+    let named = format!("{sealed}: frame 0, bytes 0 to ");
+    let _ = dir
+        .run("logs --limit 1")
+        .exits(3)
+        .prints(&["m3999"])
+        .tells(&[&named, "is damaged: its checksum differs"]);
+    // The other frames are whole, and the first one is not asked.
+    let _ = dir.run("logs --job job-3 --limit 1").exits(0).prints(&["m3999"]);
+
+    // Without its index everything is read, and nothing is missing.
+    let last = whole.len() - 1;
+    dir.write(sealed, [&whole[..last], b"?"].concat());
+    let told = "has no index at its end; every frame was read instead";
+    let _ = dir.run("logs --job job-3 --limit 1").exits(0).prints(&["m3999"]).tells(&[told]);
+    // Cut off, something may be.
+    dir.write(sealed, &whole[..last]);
+    let _ = dir.run("logs --job job-3 --limit 1").exits(3).prints(&["m3999"]).tells(&["index"]);
 }
 
 #[test]

@@ -54,7 +54,8 @@ fn the_environment_wins_over_code_and_code_over_defaults() {
     assert_eq!(settings.service, "code");
     let (settings, _) = resolve(&config(), &[("OTEL_SERVICE_NAME", "")]);
     assert_eq!(settings.service, "package", "an empty variable counts as not set");
-    assert_eq!(settings.console, Some(ConsoleFormat::Json), "stderr is no terminal here");
+    let format = settings.console.map(|console| console.format);
+    assert_eq!(format, Some(radiosonde_events::ConsoleFormat::Json), "stderr is no terminal here");
 }
 
 #[test]
@@ -131,4 +132,38 @@ fn unit_tests_write_below_the_temporary_directory_and_not_on_the_console() {
     let (settings, _) = resolve(&Config::new(service), &[("XDG_STATE_HOME", "/home/me/state")]);
     assert!(settings.directory.unwrap().starts_with(std::env::temp_dir()));
     assert_eq!(settings.console, None);
+}
+
+#[test]
+fn the_environment_adds_redaction_rules_and_a_bad_pattern_costs_only_itself() {
+    let code = config().redact(Rules::standard().with_key("pin").with_pattern("open", "("));
+    let (settings, problems) = resolve(
+        &code,
+        &[
+            ("RADIOSONDE_REDACT_KEYS", "tenant, ,shard_key"),
+            ("RADIOSONDE_REDACT_ALLOW", "cookie"),
+            ("RADIOSONDE_REDACT_PATTERN", r"P-\d{4}"),
+        ],
+    );
+    for key in ["pin", "tenant", "shard_key", "password"] {
+        assert!(settings.redact.rule_for_key(key).is_some(), "{key}");
+    }
+    assert_eq!(settings.redact.rule_for_key("cookie"), None);
+    let mut rules = Vec::new();
+    let shown = settings.redact.redact("by P-1234", &mut |rule| rules.push(rule.to_owned()));
+    assert_eq!((shown.as_deref(), rules), (Some("by [redacted]"), vec!["environment".to_owned()]));
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].contains("the redaction pattern `open` is not used"), "{problems:?}");
+
+    let (settings, problems) = resolve(&config(), &[("RADIOSONDE_REDACT_PATTERN", "[")]);
+    assert!(problems[0].starts_with("RADIOSONDE_REDACT_PATTERN: "), "{problems:?}");
+    assert!(settings.redact.redact("ftp://a:b@c", &mut |_| ()).is_some());
+}
+
+#[test]
+fn problems_do_not_tell_secrets() {
+    let address = "http://ada:hunter2@127.0.0.1:1";
+    let variables = [("OTEL_METRICS_EXPORTER", address)];
+    let (_, problems) = resolve(&config(), &variables);
+    assert!(problems[0].contains("http://ada:[redacted]@127.0.0.1:1"), "{problems:?}");
 }

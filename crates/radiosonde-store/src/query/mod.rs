@@ -300,8 +300,9 @@ fn covered(source: &Source, before: Option<&(Source, Ended)>, reading: &mut Read
 }
 
 impl Reading {
-    /// Adds how another reading went.
+    /// Adds how another reading went. What both found wrong with sealed files counts once.
     pub fn merge(&mut self, other: Self) {
+        self.merge_damage(&other);
         self.files_read += other.files_read;
         self.files_skipped += other.files_skipped;
         self.frames_read += other.frames_read;
@@ -311,11 +312,22 @@ impl Reading {
         self.skipped += other.skipped;
         let room = SKIPS_KEPT_MAX.saturating_sub(self.skips.len());
         self.skips.extend(other.skips.into_iter().take(room));
-        self.damages += other.damages;
-        self.damages_with_loss += other.damages_with_loss;
-        let room = SKIPS_KEPT_MAX.saturating_sub(self.damaged.len());
-        self.damaged.extend(other.damaged.into_iter().take(room));
         self.unreadable.extend(other.unreadable);
+    }
+
+    /// Adds what another reading of the same directories found wrong with sealed files and this one
+    /// did not: each reads only the frames that may hold what it looks for.
+    pub fn merge_damage(&mut self, other: &Self) {
+        for Damaged { file, damage } in &other.damaged {
+            let known = |known: &Damaged| known.file == *file && known.damage == *damage;
+            if !self.damaged.iter().any(known) {
+                self.damage(file.clone(), damage.clone());
+            }
+        }
+        // More than were kept: which of them are known cannot be told.
+        let unnamed = other.damages - other.damaged.len() as u64;
+        self.damages += unnamed;
+        self.damages_with_loss += unnamed.min(other.damages_with_loss);
     }
 
     /// Whether something could not be read, so that lines may be missing.

@@ -37,7 +37,7 @@ impl OpenFiles {
         }
         let open = match self.files.entry(index) {
             Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(Open::open(source)?),
+            Entry::Vacant(entry) => entry.insert(Open::of(source)?),
         };
         match open {
             Open::Plain(cursor) => cursor.line_at(offset, buffer),
@@ -49,7 +49,7 @@ impl OpenFiles {
 }
 
 impl Open {
-    fn open(source: &Source) -> io::Result<Self> {
+    fn of(source: &Source) -> io::Result<Self> {
         match source.file.form {
             Form::Plain => match open_plain(&source.path()) {
                 Ok((file, _)) => {
@@ -135,7 +135,8 @@ impl Frames {
     ) -> io::Result<()> {
         buffer.clear();
         let mut at = offset;
-        let first = places.partition_point(|place| place.raw_offset + place.raw <= offset);
+        let first =
+            places.partition_point(|place| place.raw_offset.saturating_add(place.raw) <= offset);
         for place in &places[first..] {
             let Some(skipped) = at.checked_sub(place.raw_offset) else { break };
             let lines = self.frame(index, file, place)?;

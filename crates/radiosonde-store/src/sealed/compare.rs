@@ -10,7 +10,7 @@ use crate::sealed::reader::Reader;
 use crate::sealed::seal::go_on;
 
 /// Whether `sealed` holds the bytes of `source`, all of them and nothing else, in a form that is
-/// whole: compares them byte by byte, with 0.3 MiB of memory. For whoever finds both after a kill;
+/// whole: compares them byte by byte, with some 3 MiB of memory. For whoever finds both after a kill;
 /// where it says `true`, the source can go.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
 use crate::reader::LINE_BYTES_MAX;
-use crate::sealed::index::{SKIPPABLE_HEAD_BYTES, SKIPPABLE_MAGIC};
+use crate::sealed::index::{SKIPPABLE_HEAD_BYTES, SKIPPABLE_MAGIC, SOURCE_BYTES_MAX};
 use crate::sealed::{Damage, FRAME_BYTES};
 
 /// The longest frame that is taken apart, in bytes of lines.
@@ -22,6 +22,8 @@ const BLOCK_BYTES_MAX: u32 = 128 << 10;
 /// Blocks looked at while searching, over the whole file. A file made to look like the beginning of
 /// a frame everywhere is given up then.
 const SEARCHED_BLOCKS_MAX: u64 = 1 << 20;
+/// 32 MiB, enough for every frame that is taken apart.
+const WINDOW_LOG_MAX: u32 = 25;
 const SEARCH_BYTES: usize = 64 << 10;
 
 /// Where a frame is.
@@ -155,7 +157,11 @@ impl Walk {
                 Some(Looked::Frame(header)) => {
                     if let Some(place) = self.place(file, decoder, &header)? {
                         self.at += place.compressed;
-                        self.raw_at += place.raw;
+                        // What claims more than anybody has is damaged, and moves nothing.
+                        let behind = self.raw_at.saturating_add(place.raw);
+                        if behind <= SOURCE_BYTES_MAX {
+                            self.raw_at = behind;
+                        }
                         self.number += 1;
                         return Ok(Some(Step::Frame(place)));
                     }
@@ -187,10 +193,12 @@ impl Walk {
             // Written by a program that did not know how much would come.
             let Some(raw) = content_length(file, &place)? else { return Ok(None) };
             place.raw = raw;
-        } else if !self.begins_frame(file, header.end)?
-            && decoder.decode(file, &place, &mut Vec::new()).is_err()
-        {
-            return Ok(None);
+        } else if !self.begins_frame(file, header.end)? {
+            // Either this frame or what follows is damaged; the flag of the checksum may be what is.
+            let sound = header.checksum && decoder.decode(file, &place, &mut Vec::new()).is_ok();
+            if !sound {
+                return Ok(None);
+            }
         }
         Ok(Some(place))
     }
@@ -369,7 +377,9 @@ fn parse_header(bytes: &[u8]) -> Option<(Header, usize)> {
 fn content_length(file: &File, place: &Place) -> io::Result<Option<u64>> {
     let mut input = file;
     let _ = input.seek(SeekFrom::Start(place.offset))?;
-    let decoder = zstd::stream::read::Decoder::new(input.take(place.compressed))?.single_frame();
+    let mut decoder =
+        zstd::stream::read::Decoder::new(input.take(place.compressed))?.single_frame();
+    decoder.window_log_max(WINDOW_LOG_MAX)?;
     let length = io::copy(&mut decoder.take(RAW_BYTES_MAX as u64 + 1), &mut io::sink());
     Ok(length.ok().filter(|length| *length <= RAW_BYTES_MAX as u64))
 }

@@ -1,37 +1,36 @@
-//! The index at the end of a sealed file, as bytes. The layout stands in the module's documentation.
+//! Reading the index at the end of a sealed file. The layout stands in the module's documentation.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 
-use crate::sealed::filter::{self, Filter, Key};
-use crate::sealed::scan::{Facts, NO_TIME};
+use crate::sealed::filter::Filter;
+use crate::sealed::scan::NO_TIME;
 use crate::sealed::wanted::Wanted;
 
 /// The first four bytes of the skippable frame that is the index.
 pub(super) const SKIPPABLE_MAGIC: u32 = 0x184d_2a53;
 /// Magic and length before what a skippable frame holds.
 pub(super) const SKIPPABLE_HEAD_BYTES: u64 = 8;
-const VERSION: u32 = 1;
-const TAIL_MAGIC: [u8; 8] = *b"RSNDSEAL";
-const TRAILER_BYTES: usize = 32;
+pub(super) const VERSION: u32 = 1;
+pub(super) const TAIL_MAGIC: [u8; 8] = *b"RSNDSEAL";
+pub(super) const TRAILER_BYTES: usize = 32;
 const ENTRY_BYTES: usize = 24;
 /// Later versions add sections; more than these nobody needs.
 const SECTIONS_MAX: usize = 64;
 /// Of one section. The frames of a file of 1 TiB fit; a longer part of the filters is left out.
 pub(super) const SECTION_BYTES_MAX: usize = 64 << 20;
 
-const TOTALS: u32 = 1;
-const FRAMES: u32 = 2;
-const FRAME_FILTERS: u32 = 3;
-const RUN_FILTERS: u32 = 4;
+pub(super) const TOTALS: u32 = 1;
+pub(super) const FRAMES: u32 = 2;
+pub(super) const FRAME_FILTERS: u32 = 3;
+pub(super) const RUN_FILTERS: u32 = 4;
 
+/// Of a source: nobody has a day file of a PiB, and places in one can be added up without a thought.
+pub(super) const SOURCE_BYTES_MAX: u64 = 1 << 50;
 const TOTALS_BYTES: usize = 48;
-const FRAME_BYTES: usize = 64;
-const RUN_HEAD_BYTES: usize = 16;
+pub(super) const FRAME_BYTES: usize = 64;
 /// Flag of a frame and of a run: its filter is there. One without a byte holds no id.
-const HAS_FILTER: u32 = 1;
-/// Ids in the filter of a run of frames; with them a file of 2 GB has one or two runs.
-const RUN_KEYS_MAX: usize = 256 << 10;
+pub(super) const HAS_FILTER: u32 = 1;
 
 /// One frame, by its entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,144 +61,8 @@ pub(super) struct Totals {
     pub(super) frames: u64,
 }
 
-/// Collects the entries while frames are written.
-#[derive(Debug)]
-pub(super) struct Builder {
-    totals: Totals,
-    frames: Vec<u8>,
-    frame_filters: Vec<u8>,
-    run_filters: Vec<u8>,
-    run_keys: Vec<Key>,
-    run_start: u64,
-}
-
-/// A frame that was written.
-#[derive(Debug)]
-pub(super) struct Written {
-    pub(super) offset: u64,
-    pub(super) compressed: u64,
-    pub(super) crc: u32,
-    pub(super) raw: u64,
-}
-
-impl Builder {
-    pub(super) fn new() -> Self {
-        Self {
-            totals: Totals { lines: 0, raw: 0, crc: 0, ts: NO_TIME, frames: 0 },
-            frames: Vec::new(),
-            frame_filters: Vec::new(),
-            run_filters: Vec::new(),
-            run_keys: Vec::new(),
-            run_start: 0,
-        }
-    }
-
-    /// Takes bytes of the source into account, in their order.
-    pub(super) fn raw(&mut self, bytes: &[u8]) {
-        self.totals.raw += bytes.len() as u64;
-        self.totals.crc = crc32c::crc32c_append(self.totals.crc, bytes);
-    }
-
-    pub(super) fn totals(&self) -> &Totals {
-        &self.totals
-    }
-
-    pub(super) fn frame(&mut self, written: &Written, facts: Facts) -> io::Result<()> {
-        if self.frames.len() + FRAME_BYTES > SECTION_BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "has more than 1 TiB"));
-        }
-        let filter = filter::build(&facts.keys)
-            .filter(|filter| self.frame_filters.len() + filter.len() <= SECTION_BYTES_MAX);
-        let out = &mut self.frames;
-        for number in [written.offset, written.compressed, written.raw, facts.lines] {
-            out.extend(number.to_le_bytes());
-        }
-        out.extend(facts.ts.0.to_le_bytes());
-        out.extend(facts.ts.1.to_le_bytes());
-        let length = filter.as_ref().map_or(0, |filter| filter.len() as u32);
-        let flags = if filter.is_some() { HAS_FILTER } else { 0 };
-        for number in [written.crc, length, flags, 0] {
-            out.extend(number.to_le_bytes());
-        }
-        self.frame_filters.extend(filter.unwrap_or_default());
-
-        let totals = &mut self.totals;
-        totals.lines += facts.lines;
-        totals.ts = (totals.ts.0.min(facts.ts.0), totals.ts.1.max(facts.ts.1));
-        totals.frames += 1;
-        self.run_keys.extend(facts.keys);
-        if self.run_keys.len() >= 2 * RUN_KEYS_MAX {
-            self.run_keys.sort_unstable();
-            self.run_keys.dedup();
-            if self.run_keys.len() >= RUN_KEYS_MAX {
-                self.end_run();
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes a filter of the frames since the last one.
-    fn end_run(&mut self) {
-        self.run_keys.sort_unstable();
-        self.run_keys.dedup();
-        let filter = filter::build(&self.run_keys).filter(|filter| {
-            self.run_filters.len() + RUN_HEAD_BYTES + filter.len() <= SECTION_BYTES_MAX
-        });
-        // A run that is left out may hold anything.
-        if let Some(filter) = filter {
-            let end = self.totals.frames;
-            for number in [self.run_start, end, filter.len() as u64, u64::from(HAS_FILTER)] {
-                self.run_filters.extend((number as u32).to_le_bytes());
-            }
-            self.run_filters.extend(filter);
-        }
-        self.run_start = self.totals.frames;
-        self.run_keys.clear();
-    }
-
-    /// Writes the index and tells its length.
-    pub(super) fn write(mut self, out: &mut dyn Write) -> io::Result<u64> {
-        if self.run_start < self.totals.frames {
-            self.end_run();
-        }
-        let totals = self.totals.encode();
-        let sections: [(u32, &[u8]); 4] = [
-            (TOTALS, &totals),
-            (FRAMES, &self.frames),
-            (FRAME_FILTERS, &self.frame_filters),
-            (RUN_FILTERS, &self.run_filters),
-        ];
-        let mut table = Vec::new();
-        let mut offset = SKIPPABLE_HEAD_BYTES;
-        for (kind, bytes) in sections {
-            table.extend(kind.to_le_bytes());
-            table.extend(crc32c::crc32c(bytes).to_le_bytes());
-            table.extend(offset.to_le_bytes());
-            table.extend((bytes.len() as u64).to_le_bytes());
-            offset += bytes.len() as u64;
-        }
-        let length = offset + (table.len() + TRAILER_BYTES) as u64;
-        let mut trailer = length.to_le_bytes().to_vec();
-        for number in [sections.len() as u32, crc32c::crc32c(&table), VERSION] {
-            trailer.extend(number.to_le_bytes());
-        }
-        trailer.extend(crc32c::crc32c(&trailer).to_le_bytes());
-        trailer.extend(TAIL_MAGIC);
-
-        out.write_all(&SKIPPABLE_MAGIC.to_le_bytes())?;
-        // Three sections of at most 64 MiB each fit.
-        out.write_all(&((length - SKIPPABLE_HEAD_BYTES) as u32).to_le_bytes())?;
-        for (_, bytes) in sections {
-            out.write_all(bytes)?;
-        }
-        out.write_all(&table)?;
-        out.write_all(&trailer)?;
-        Ok(length)
-    }
-}
-
 impl Totals {
-    fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(TOTALS_BYTES);
         out.extend(self.lines.to_le_bytes());
         out.extend(self.raw.to_le_bytes());
@@ -284,7 +147,7 @@ impl Index {
                 "its index has version {version}, and this program knows {VERSION}"
             )));
         }
-        let table_bytes = count as usize * ENTRY_BYTES;
+        let table_bytes = SECTIONS_MAX.min(count as usize) * ENTRY_BYTES;
         let around = SKIPPABLE_HEAD_BYTES + (table_bytes + TRAILER_BYTES) as u64;
         if count as usize > SECTIONS_MAX || length > file_length || length < around {
             return damaged("its index has impossible lengths");
@@ -332,6 +195,9 @@ impl Index {
             end = next;
             raw_end = raw_end.saturating_add(frame.raw);
             lines = lines.saturating_add(frame.lines);
+            if raw_end > SOURCE_BYTES_MAX {
+                return damaged("an entry of its index is impossible");
+            }
             self.frames.push(frame);
         }
         let found = (self.frames.len() as u64, raw_end, lines);

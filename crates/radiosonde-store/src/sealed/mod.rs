@@ -36,7 +36,7 @@
 //!
 //! Times are microseconds since 1970, rounded down; where no line has one, the earliest is above the
 //! latest. Flag 1 says that a filter is there; one of no bytes holds no id, and where none is, any
-//! id may be. A run has at most some 256 Ki ids, so that sealing is bounded; the whole file is
+//! id may be. A run has 128 Ki ids or few more, so that sealing is bounded; the whole file is
 //! usually one. What a filter is stands in `filter.rs`: a binary fuse filter of 16 bits over
 //! `trace_id` (its first 32 digits), `job_id` and `session_id`.
 //!
@@ -59,6 +59,7 @@
 //! reads the day file alone, after comparing them. [`is_sealed_copy`] is how the caller makes sure
 //! before removing it.
 
+mod builder;
 mod compare;
 mod count;
 mod filter;
@@ -69,34 +70,20 @@ mod scan;
 mod seal;
 mod wanted;
 
-use std::ops::Range;
-
+pub use crate::reader::Damage;
 pub use crate::sealed::compare::is_sealed_copy;
 pub use crate::sealed::count::count_lines;
 pub use crate::sealed::reader::Reader;
 pub use crate::sealed::seal::{LEVEL_DEFAULT, Seal, seal};
 
+pub(crate) use crate::sealed::builder::write_sections;
 pub(crate) use crate::sealed::compare::stands_for;
 pub(crate) use crate::sealed::frames::{Decoder, Place};
+pub(crate) use crate::sealed::seal::seal_in_frames;
 pub(crate) use crate::sealed::wanted::Wanted;
 
 /// Bytes of whole lines in a frame, at most; a longer line is a frame of its own.
 pub(crate) const FRAME_BYTES: usize = 1 << 20;
-
-/// Something wrong with a sealed file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Damage {
-    /// Which frame, from 0; behind damage that hides where frames begin, as many as were told apart.
-    /// `None` for the file as a whole and for its index.
-    pub frame: Option<u64>,
-    /// Where in the file, in (compressed) bytes.
-    pub bytes: Range<u64>,
-    /// What is wrong.
-    pub reason: String,
-    /// Whether lines may be missing because of it. A damaged index costs none.
-    pub lines_lost: bool,
-}
 
 #[cfg(test)]
 mod tests;

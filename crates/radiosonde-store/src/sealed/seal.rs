@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::reader::{LINE_BYTES_MAX, open_plain};
 use crate::sealed::FRAME_BYTES;
+use crate::sealed::builder::{Builder, Written};
 use crate::sealed::compare;
-use crate::sealed::index::{Builder, Written};
 use crate::sealed::scan::Facts;
 
 /// The level day files are compressed at: higher ones take many times the processor time and save
@@ -60,7 +60,7 @@ pub fn seal(
 }
 
 /// The same with frames of another length, which tests want small.
-pub(super) fn seal_in_frames(
+pub(crate) fn seal_in_frames(
     source: &Path,
     target: &Path,
     level: i32,

@@ -1,0 +1,196 @@
+//! Values and rules of the user on their way to a line: living, and recovered by somebody else.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::path::{Path, PathBuf};
+
+use radiosonde_events::recover::{RecoveryReport, recover_directory};
+use radiosonde_events::{DaySink, Filing, Live, Owner, Redactions, event, log_event};
+use radiosonde_record::{
+    Drain, Filter, Journal, Lease, Level, Placement, Slot, Unsynced, Value, with_journal,
+};
+use radiosonde_redact::{Rules, Verdict};
+use serde_json::{Value as Json, json};
+
+/// Records into rings under these rules, and dies.
+fn die(rules: &Rules, record: impl FnOnce()) -> (tempfile::TempDir, PathBuf) {
+    let root = tempfile::tempdir().unwrap();
+    let slot = Slot::take(root.path(), &mut |_, _| {}).unwrap();
+    let owner = Owner::new("shop", "1.0.0", None, rules.clone());
+    let instance = slot.create_instance(&owner.to_json()).unwrap();
+    let placement = Placement::Directory(instance.path.clone());
+    let journal = Journal::open(placement, Filter::at(Level::Debug)).unwrap();
+    with_journal(&journal, record);
+    let path = instance.path.clone();
+    drop((slot, instance));
+    (root, path)
+}
+
+/// Records under these rules; the lines, and what was counted.
+fn live(rules: &Rules, record: impl FnOnce()) -> (Vec<Json>, Vec<(String, u64)>) {
+    let root = tempfile::tempdir().unwrap();
+    let slot = Slot::take(root.path(), &mut |_, _| {}).unwrap();
+    let owner = Owner::new("shop", "1.0.0", None, rules.clone());
+    let instance = slot.create_instance(&owner.to_json()).unwrap();
+    let placement = Placement::Directory(instance.path.clone());
+    let journal = Journal::open(placement, Filter::at(Level::Debug)).unwrap();
+    with_journal(&journal, record);
+    let redactions = Redactions::default();
+    let sink = DaySink::new(owner, "instance", slot.number(), redactions.clone(), None);
+    let drain = Drain::new(
+        &journal,
+        Some(Lease::new(root.path(), slot)),
+        &Unsynced::default(),
+        Box::new(sink),
+        Box::new(|notice| panic!("{notice:?}")),
+    );
+    let thread = std::thread::spawn(move || drain.run());
+    assert!(journal.control().stop(std::time::Duration::from_secs(20)));
+    thread.join().unwrap();
+    (lines(root.path()), redactions.counts().into_iter().collect())
+}
+
+fn lines(root: &Path) -> Vec<Json> {
+    let mut lines = Vec::new();
+    for entry in std::fs::read_dir(root).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_str().unwrap().starts_with("events-") {
+            let text = std::fs::read_to_string(path).unwrap();
+            lines.extend(text.lines().map(|line| serde_json::from_str::<Json>(line).unwrap()));
+        }
+    }
+    lines
+}
+
+fn recover(root: &Path) -> RecoveryReport {
+    let report = recover_directory(root, false).unwrap();
+    assert!(report.failed.is_empty(), "{:?}", report.failed);
+    report
+}
+
+fn counts(names: &[(&str, u64)]) -> Vec<(String, u64)> {
+    names.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+}
+
+#[test]
+fn each_line_is_counted_and_what_stands_at_the_call_site_too() {
+    let (lines, counted) = live(&Rules::standard(), || {
+        for _ in 0..3 {
+            event!("constant", n = 1, "postgres://app:hunter2@db/x");
+        }
+        let url = "redis://:hunter2@cache";
+        event!("formatted", url, password = "hunter2", "to {}", url);
+        let json = r#"{"a":{"password":"hunter2"},"b":1.50}"#;
+        let meta = [("redis://:hunter2@as-a-key", Value::U64(1)), ("json", Value::Json(json))];
+        log_event("dynamic", Level::Info, "somewhere", "Bearer abc123def456", &meta);
+    });
+    assert!(lines[..3].iter().all(|line| line["msg"] == "postgres://app:[redacted]@db/x"));
+    assert_eq!(lines[3]["msg"], "to redis://:[redacted]@cache");
+    let expected = json!({"url": "redis://:[redacted]@cache", "password": "[redacted]"});
+    assert_eq!(lines[3]["meta"], expected);
+    assert_eq!(lines[4]["msg"], "Bearer [redacted]");
+    let inner = json!({"a": {"password": "[redacted]"}, "b": 1.50});
+    assert_eq!(lines[4]["meta"], json!({"redis://:[redacted]@as-a-key": 1, "json": inner}));
+    assert_eq!(counted, counts(&[("bearer", 1), ("password", 2), ("url_password", 6)]));
+}
+
+#[test]
+fn a_line_that_grows_by_what_replaces_has_room() {
+    let rules = Rules::standard().with_pattern("x", "x");
+    let (lines, counted) = live(&rules, || {
+        event!("grows", a = "xy".repeat(5000), b = "x", "{}", "xy".repeat(9000));
+    });
+    assert_eq!(lines[0]["msg"], "[redacted]y".repeat(9000));
+    assert_eq!(lines[0]["meta"]["a"], "[redacted]y".repeat(5000));
+    assert_eq!(counted, counts(&[("x", 14_001)]));
+}
+
+#[test]
+fn callbacks_see_every_value_with_its_path() {
+    let rules = Rules::standard().with_callback("all", &[], |path, value| match (path, value) {
+        ("msg", "hidden") | ("meta.n", "7") | ("meta.user.name", _) => Verdict::Redact,
+        ("meta.mail", mail) => Verdict::Replace(mail.replace("ada", "a")),
+        (_, "boom") => panic!("a callback of the application"),
+        _ => Verdict::Keep,
+    });
+    let (lines, counted) = live(&rules, || {
+        event!("constant", n = 7, m = 8, mail = "ada@x", boom = "boom", "hidden");
+        let json = r#"{"name":"Ada","n":7}"#;
+        log_event("json", Level::Info, "here", "shown", &[("user", Value::Json(json))]);
+    });
+    assert_eq!(lines[0]["msg"], "[redacted]");
+    let expected = json!({"n": "[redacted]", "m": 8, "mail": "a@x", "boom": "[redacted]"});
+    assert_eq!(lines[0]["meta"], expected);
+    assert_eq!(lines[1]["meta"], json!({"user": {"name": "[redacted]", "n": 7}}));
+    assert_eq!(counted, counts(&[("all", 5)]));
+}
+
+#[test]
+fn patterns_are_applied_by_whoever_recovers_and_callbacks_cost_what_they_would_have_seen() {
+    let rules = Rules::standard().with_key("pin").with_pattern("staff", r"P-\d{4}").with_callback(
+        "mail",
+        &["meta.mail", "meta.user"],
+        |_, _| Verdict::Keep,
+    );
+    let record = || {
+        event!(
+            "left",
+            mail = "ada@x",
+            pin = 7,
+            user.age = 36,
+            city = "Turin",
+            "by P-1234 ftp://a:b@c"
+        );
+    };
+    let (root, _) = die(&rules, record);
+    recover(root.path());
+    let line = lines(root.path()).remove(0);
+    assert_eq!(line["msg"], "by [redacted] ftp://a:[redacted]@c");
+    let lost = json!({
+        "mail": "[redacted]", "pin": "[redacted]", "user.age": "[redacted]", "city": "Turin",
+    });
+    assert_eq!(line["meta"], lost);
+
+    // The program itself knows its callback by name, with rules that are otherwise other ones.
+    let (root, _) = die(&rules, record);
+    let own = Rules::standard().with_callback("mail", &[], |path, _| match path {
+        "meta.mail" => Verdict::Replace("somebody".to_owned()),
+        _ => Verdict::Keep,
+    });
+    let redactions = Redactions::with_callbacks_of(&own);
+    let slot = Slot::take(root.path(), &mut |_, _| {}).unwrap();
+    let mut report = RecoveryReport::default();
+    struct Alone;
+    impl radiosonde_events::recover::Host for Alone {}
+    radiosonde_events::recover::recover_slot(
+        &slot,
+        &Filing::new(root.path(), &Live::default()),
+        &redactions,
+        &mut report,
+        &mut Alone,
+    );
+    let line = lines(root.path()).remove(0);
+    let kept = json!({"mail": "somebody", "pin": "[redacted]", "user.age": 36, "city": "Turin"});
+    assert_eq!(line["meta"], kept);
+    let counted: Vec<_> = redactions.counts().into_iter().collect();
+    assert_eq!(counted, counts(&[("mail", 1), ("pin", 1), ("staff", 1), ("url_password", 1)]));
+}
+
+#[test]
+fn rules_of_version_one_are_applied_and_newer_ones_wait() {
+    let (root, instance) = die(&Rules::standard(), || {
+        event!("left", pin = 7, cookie = "oat", "Bearer abc123def456");
+    });
+    let owner = std::fs::read_to_string(instance.join("owner.json")).unwrap();
+    let mut owner: Json = serde_json::from_str(&owner).unwrap();
+    assert_eq!(owner["redact"]["version"], 2);
+    owner["redact"] = json!({"version": 3, "keys": []});
+    std::fs::write(instance.join("owner.json"), owner.to_string()).unwrap();
+    let refused = recover_directory(root.path(), false).unwrap();
+    assert!(refused.failed[0].1.to_string().contains("version 3"), "{:?}", refused.failed);
+    owner["redact"] = json!({"version": 1, "keys": ["pin"], "allow": ["cookie"]});
+    std::fs::write(instance.join("owner.json"), owner.to_string()).unwrap();
+    recover(root.path());
+    let line = lines(root.path()).remove(0);
+    assert_eq!(line["msg"], "Bearer [redacted]");
+    assert_eq!(line["meta"], json!({"pin": "[redacted]", "cookie": "oat"}));
+}

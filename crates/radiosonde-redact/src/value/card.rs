@@ -1,0 +1,164 @@
+//! Card numbers: their length, their issuer, their check digit.
+
+/// Digits of a card number.
+const LEAST: usize = 13;
+const MOST: usize = 19;
+
+/// Groups that numbers are written in.
+const GROUPS: &[&[usize]] = &[
+    &[4, 4, 4, 1],
+    &[4, 4, 4, 2],
+    &[4, 4, 4, 3],
+    &[4, 4, 4, 4],
+    &[4, 4, 4, 4, 1],
+    &[4, 4, 4, 4, 2],
+    &[4, 4, 4, 4, 3],
+    &[4, 6, 4],
+    &[4, 6, 5],
+];
+
+/// The digits at a place, and where each group of them ends.
+struct Number {
+    digits: [u8; DIGITS_MAX],
+    count: usize,
+    lengths: [usize; GROUPS_MAX],
+    ends: [usize; GROUPS_MAX],
+    groups: usize,
+    separator: Option<u8>,
+}
+
+/// What is read of a number: a card's, and what may be written behind one.
+const DIGITS_MAX: usize = 24;
+const GROUPS_MAX: usize = 6;
+
+/// Where the card number ends whose first digit stands at `start`.
+pub(crate) fn end_of_card(text: &[u8], start: usize) -> Option<usize> {
+    // The first group is the whole number, or has four digits.
+    let first =
+        text[start..].iter().take(MOST + 1).take_while(|byte| byte.is_ascii_digit()).count();
+    if first != 4 && !(LEAST..=MOST).contains(&first) || !begins_alone(text, start) {
+        return None;
+    }
+    let number = read(text, start)?;
+    // A year or a security code may stand behind a number written in groups.
+    let least = if number.separator == Some(b' ') { 3 } else { number.groups };
+    let mut groups = (least.max(1)..=number.groups).rev();
+    let whole = number.groups;
+    let found = groups.find(|groups| {
+        let lengths = &number.lengths[..*groups];
+        let count: usize = lengths.iter().sum();
+        let digits = &number.digits[..count];
+        (LEAST..=MOST).contains(&count)
+            && (*groups == 1 || GROUPS.contains(&lengths))
+            && (*groups < whole || ends_alone(text, number.ends[groups - 1]))
+            && is_issued(digits)
+            && has_check_digit(digits)
+    });
+    found.map(|groups| number.ends[groups - 1])
+}
+
+/// Reads digits in groups; `None` when there are more than a card could have.
+fn read(text: &[u8], start: usize) -> Option<Number> {
+    let mut number = Number {
+        digits: [0; DIGITS_MAX],
+        count: 0,
+        lengths: [0; GROUPS_MAX],
+        ends: [0; GROUPS_MAX],
+        groups: 0,
+        separator: None,
+    };
+    let mut at = start;
+    loop {
+        let length = text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let place = number.digits.get_mut(number.count..number.count + length)?;
+        for (to, digit) in place.iter_mut().zip(&text[at..]) {
+            *to = digit - b'0';
+        }
+        number.count += length;
+        at += length;
+        number.lengths[number.groups] = length;
+        number.ends[number.groups] = at;
+        number.groups += 1;
+        let (separator, next) = (text.get(at), text.get(at + 1));
+        let goes_on = matches!(length, 4 | 6)
+            && number.groups < GROUPS_MAX
+            && matches!(separator, Some(b' ' | b'-'))
+            && number.separator.is_none_or(|before| Some(&before) == separator)
+            && next.is_some_and(u8::is_ascii_digit);
+        if !goes_on {
+            return Some(number);
+        }
+        number.separator = separator.copied();
+        at += 1;
+    }
+}
+
+/// Whether nothing before makes the digits part of a longer number or name.
+fn begins_alone(text: &[u8], start: usize) -> bool {
+    match text.get(..start) {
+        None | Some([]) => true,
+        Some([.., b'\\', b'n' | b'r' | b't']) => true,
+        Some([.., byte]) if byte.is_ascii_alphanumeric() || !byte.is_ascii() => false,
+        Some([.., b'_' | b'+' | b'%' | b'$']) => false,
+        Some([.., before, b'.' | b',' | b'/' | b':']) => !before.is_ascii_digit(),
+        // `visa-4111…` is one, the last part of an id is not.
+        Some([front @ .., b'-']) => !front
+            .rsplit(|byte| !byte.is_ascii_alphanumeric())
+            .next()
+            .is_some_and(|part| part.iter().any(u8::is_ascii_digit)),
+        // Another group of the same number, or of an account's.
+        Some([front @ .., b' ']) => {
+            !front.rsplit(|byte| *byte == b' ').next().is_some_and(|part| {
+                part.len() == 4
+                    && part.iter().all(u8::is_ascii_alphanumeric)
+                    && part.iter().any(u8::is_ascii_digit)
+            })
+        }
+        Some(_) => true,
+    }
+}
+
+/// Whether nothing behind does.
+fn ends_alone(text: &[u8], end: usize) -> bool {
+    match text.get(end..) {
+        None | Some([]) => true,
+        Some([byte, ..]) if byte.is_ascii_alphanumeric() || !byte.is_ascii() => false,
+        Some([b'_' | b'@' | b'%', ..]) => false,
+        Some([b'.' | b',', after, ..]) => !after.is_ascii_digit(),
+        Some([b'-', after, ..]) => !after.is_ascii_alphanumeric(),
+        Some(_) => true,
+    }
+}
+
+/// Whether an issuer gives out numbers that begin so and are that long.
+fn is_issued(digits: &[u8]) -> bool {
+    let front = digits.iter().take(6).fold(0_u32, |number, digit| number * 10 + u32::from(*digit));
+    let (two, three, four) = (front / 10_000, front / 1_000, front / 100);
+    match digits.len() {
+        13 => digits[0] == 4 || is_maestro(four),
+        14 => matches!(three, 300..=305 | 309) || matches!(two, 36 | 38 | 39) || is_maestro(four),
+        15 => matches!(two, 34 | 37) || is_maestro(four),
+        length => {
+            digits[0] == 4 && matches!(length, 16 | 19)
+                || length == 16 && (matches!(two, 51..=55) || matches!(four, 2221..=2720))
+                || matches!(four, 2200..=2204 | 3528..=3589 | 6011)
+                || matches!(three, 644..=649)
+                || matches!(two, 62 | 65 | 81)
+                || length == 16 && two == 36
+                || is_maestro(four)
+        }
+    }
+}
+
+fn is_maestro(four: u32) -> bool {
+    matches!(four, 5018 | 5020 | 5038 | 5893 | 6304 | 6759 | 6761..=6763)
+}
+
+/// The check digit of Luhn, over numbers that are not one digit repeated.
+fn has_check_digit(digits: &[u8]) -> bool {
+    let doubled = |digit: u8| if digit > 4 { 2 * digit - 9 } else { 2 * digit };
+    let sum: u32 = (digits.iter().rev().enumerate())
+        .map(|(at, digit)| u32::from(if at % 2 == 1 { doubled(*digit) } else { *digit }))
+        .sum();
+    sum.is_multiple_of(10)
+}

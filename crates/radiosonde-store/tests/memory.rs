@@ -1,0 +1,83 @@
+//! Sealing and reading take a few MiB, however long the file. A program of its own, since the
+//! highest amount of memory is that of the whole process.
+#![cfg(target_os = "linux")]
+#![cfg(feature = "sealed")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::fs;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+
+use radiosonde_store::Query;
+use radiosonde_store::sealed::{LEVEL_DEFAULT, Reader, is_sealed_copy, seal};
+
+/// For what `work` takes at most: the index of 160 MB has about a third of a MiB.
+const BYTES_MAX: u64 = 12 << 20;
+
+/// A field of `/proc/self/status`, in bytes.
+fn status(field: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+    line.trim_start_matches(':').trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+}
+
+/// How much more memory there is at the worst moment of `work` than before.
+fn most<T>(work: impl FnOnce() -> T) -> (u64, T) {
+    // The highest amount counts from here.
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+    let before = status("VmRSS");
+    let result = work();
+    (status("VmHWM").saturating_sub(before), result)
+}
+
+/// Every line with a trace of its own, which is the most an index can have.
+fn write(path: &Path, lines: u64) {
+    let mut out = BufWriter::new(fs::File::create(path).unwrap());
+    let filler = "x".repeat(300);
+    for n in 0..lines {
+        let trace = u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        writeln!(
+            out,
+            "{{\"ts\":\"2025-10-06T10:00:00.{:06}Z\",\"msg\":\"{filler}\",\"trace_id\":\"{trace:032x}\",\"job_id\":\"job-{}\"}}",
+            n % 1_000_000,
+            n / 100
+        )
+        .unwrap();
+    }
+    out.flush().unwrap();
+}
+
+#[test]
+fn a_long_file_takes_no_more_memory_than_a_short_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("events-2025-10-06.jsonl");
+    let target = dir.path().join("events-2025-10-06.jsonl.zst");
+    write(&source, 400_000);
+    assert!(source.metadata().unwrap().len() > 150 << 20);
+    let (sealing, sealed) = most(|| seal(&source, &target, LEVEL_DEFAULT, &mut || true).unwrap());
+    let index = sealed.raw_bytes / 500;
+    let (comparing, same) = most(|| is_sealed_copy(&source, &target).unwrap());
+    assert!(same);
+    fs::remove_file(&source).unwrap();
+    let (reading, lines) = most(|| {
+        let mut reader = Reader::open(&target).unwrap();
+        let mut bytes = 0;
+        while let Some(chunk) = reader.next_chunk().unwrap() {
+            if let radiosonde_store::reader::Chunk::Lines { bytes: lines, .. } = chunk {
+                bytes += lines.len() as u64;
+            }
+        }
+        bytes
+    });
+    assert_eq!(lines, sealed.raw_bytes);
+    let mut query = Query::new(vec![dir.path().to_owned()]);
+    query.job = Some("job-1234".to_owned());
+    let (asking, answer) = most(|| query.run());
+    assert_eq!(answer.lines.len(), 100);
+    eprintln!("sealing {sealing}, comparing {comparing}, reading {reading}, asking {asking} bytes");
+    for (what, bytes) in
+        [("sealing", sealing), ("comparing", comparing), ("reading", reading), ("asking", asking)]
+    {
+        assert!(bytes < BYTES_MAX + index, "{what} took {bytes} bytes");
+    }
+}

@@ -1,0 +1,150 @@
+//! Sealed files made of the bytes of an input, read in every way there is.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use radiosonde_store::Query;
+use radiosonde_store::fuzzing;
+use radiosonde_store::reader::Chunk;
+use radiosonde_store::sealed::Reader;
+
+use super::dice::Dice;
+
+const PLAIN: &str = "source";
+const SEALED: &str = "events-2025-10-06.jsonl.zst";
+/// Bytes of lines in a frame.
+const FRAME_BYTES: usize = 512;
+
+/// Runs something in a directory of this thread.
+fn within<T>(work: impl FnOnce(PathBuf) -> T) -> T {
+    thread_local! {
+        static DIR: tempfile::TempDir = tempfile::tempdir().expect("a temporary directory");
+    }
+    DIR.with(|dir| work(dir.path().to_owned()))
+}
+
+/// Lines, no two of which are the same; each byte says what the next one is like.
+pub fn lines(kinds: &[u8]) -> Vec<u8> {
+    let mut out = String::new();
+    for (n, kind) in kinds.iter().enumerate() {
+        out += &match kind % 8 {
+            0 => format!("no line {n}\n"),
+            1 => format!("{{\"ts\":\"2025-10-06T10:00:00Z\",\"n\":\"{}{n}\"}}\n", "x".repeat(600)),
+            _ => format!(
+                "{{\"ts\":\"2025-10-06T10:00:{:02}.000000Z\",\"msg\":\"{n}\",\"trace_id\":\"{kind:032x}\",\"job_id\":\"job-{}\"}}\n",
+                kind % 60,
+                kind % 5
+            ),
+        };
+    }
+    if kinds.last().is_some_and(|kind| kind % 2 == 0) {
+        let _ = out.pop();
+    }
+    out.into_bytes()
+}
+
+/// The sealed form of a text.
+pub fn sealed(text: &[u8]) -> Vec<u8> {
+    within(|dir| {
+        let (source, target) = (dir.join(PLAIN), dir.join(SEALED));
+        let _ = fs::remove_file(&target);
+        fs::write(&source, text).expect("room for a small file");
+        let _ = fuzzing::seal_in_frames(&source, &target, FRAME_BYTES).expect("a sealed file");
+        fs::read(&target).expect("the sealed file")
+    })
+}
+
+/// Lines of a sealed file as they are given out, and how often something was said to be wrong.
+fn read(bytes: &[u8]) -> (Vec<Vec<u8>>, usize) {
+    within(|dir| {
+        let path = dir.join(SEALED);
+        fs::write(&path, bytes).expect("room for a small file");
+        ask(dir, bytes.iter().map(|byte| usize::from(*byte)).sum());
+        let mut reader = Reader::open(&path).expect("a file that can be opened");
+        let (mut lines, mut damages) = (Vec::new(), 0);
+        while let Some(chunk) = reader.next_chunk().expect("a file that can be read") {
+            match chunk {
+                Chunk::HalfLine { bytes, .. } => lines.push(bytes.to_vec()),
+                Chunk::Lines { bytes, .. } => {
+                    assert_eq!(bytes.last(), Some(&b'\n'));
+                    lines.extend(bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec));
+                }
+                _ => damages += 1,
+            }
+        }
+        (lines, damages)
+    })
+}
+
+/// Asks as people do, in one of the ways: a stream must find what a list does.
+fn ask(dir: PathBuf, way: usize) {
+    let mut query = Query::new(vec![dir]);
+    query.job = (way & 1 != 0).then(|| "job-1".to_owned());
+    query.traces = (way & 2 != 0).then(|| format!("{:032x}", 9)).into_iter().collect();
+    query.since = (way & 4 != 0).then(|| "2025-10-06T10:00:30Z".parse().expect("a time"));
+    let answer = query.run();
+    let mut streamed = Vec::new();
+    let _ = query.stream(&mut |line| {
+        streamed.push(line.clone());
+        ControlFlow::Continue(())
+    });
+    assert_eq!(streamed, answer.lines);
+}
+
+/// Bytes as they are.
+pub fn read_bytes(bytes: &[u8]) {
+    let _ = read(bytes);
+}
+
+/// Some frames and an index of any sections, with checksums that are right.
+pub fn read_index(dice: &mut Dice<'_>) {
+    let count = usize::from(dice.u8() % 16);
+    let cut = usize::from(dice.u8());
+    let sections: Vec<&[u8]> = (0..4).map(|_| dice.counted()).collect();
+    let sections: Vec<(u32, &[u8])> = (1..).zip(sections).collect();
+    let mut file = sealed(&lines(dice.bytes(count)));
+    if cut > 0 {
+        file.truncate(file.len().saturating_sub(cut));
+    }
+    file.extend(fuzzing::index(&sections));
+    let _ = read(&file);
+}
+
+/// A sealed file with some bytes changed or its end cut off: what is found was sealed, in its order;
+/// where something is missing, something is said; and one byte costs one frame at most.
+pub fn read_damaged(dice: &mut Dice<'_>) {
+    let text = lines(dice.counted());
+    let mut file = sealed(&text);
+    let whole = file.len();
+    if dice.u8() % 4 == 1 {
+        let length = usize::from(dice.u16()).min(file.len());
+        file.truncate(length);
+    }
+    let mut changed = 0;
+    while !dice.is_empty() && !file.is_empty() {
+        let at = usize::from(dice.u16()) % file.len();
+        let flip = dice.u8();
+        file[at] ^= flip;
+        changed += usize::from(flip != 0);
+    }
+    let (found, damages) = read(&file);
+    let mut rest = found.iter().map(Vec::as_slice).peekable();
+    let (mut missing, mut at, mut first, mut last) = (0, 0, None, 0);
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        if rest.peek() == Some(&line) {
+            let _ = rest.next();
+        } else {
+            missing += 1;
+            let _ = first.get_or_insert(at);
+            last = at;
+        }
+        at += line.len();
+    }
+    assert_eq!(rest.next(), None, "a line that was not sealed, or not in its place");
+    assert!(missing == 0 || damages > 0, "{missing} lines are missing and nothing is said");
+    if changed == 1 && file.len() == whole {
+        let lost = last - first.unwrap_or(last);
+        assert!(lost < FRAME_BYTES, "one byte costs {lost} bytes");
+    }
+}
