@@ -93,6 +93,21 @@ pub(crate) fn wait_for_the_end() {
     let _ = std::io::Read::read(&mut std::io::stdin(), &mut [0]);
 }
 
+/// Has a process killed when the thread that starts it ends, also when the test itself is killed.
+#[cfg(target_os = "linux")]
+pub(crate) fn dies_with_this_thread(command: &mut Command) -> &mut Command {
+    use std::os::unix::process::CommandExt as _;
+    let bind = || {
+        // SAFETY: no memory is involved; the call is safe between fork and exec.
+        match unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: the closure makes one system call and allocates nothing.
+    unsafe { command.pre_exec(bind) }
+}
+
 /// Forks; `child` runs in the child, which ends with it. The child's process id.
 pub(crate) fn fork(child: impl FnOnce()) -> i32 {
     // SAFETY: the child runs on one thread, the one that called; what it does besides is what is

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use crate::process::{signal, wait_until};
+use crate::process::{dies_with_this_thread, signal, wait_until};
 
 const EXAMPLE: &str = include_str!("../../../../docs/shipping/rsyslog.conf");
 
@@ -57,14 +57,9 @@ impl Follower {
         let (port, received) = serve();
         let config = home.path().join("rsyslog.conf");
         std::fs::write(&config, adapted(directory, home.path(), port)).unwrap();
-        let process = Command::new(program)
-            .args(["-n", "-f"])
-            .arg(&config)
-            .arg("-i")
-            .arg(home.path().join("pid"))
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(program);
+        command.args(["-n", "-f"]).arg(&config).arg("-i").arg(home.path().join("pid"));
+        let process = dies_with_this_thread(command.stdin(Stdio::null())).spawn().unwrap();
         Some(Self { process, received, home })
     }
 
