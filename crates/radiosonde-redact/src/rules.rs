@@ -74,9 +74,11 @@ impl Rules {
     }
 
     /// Replaces whatever this regular expression matches in a value, and counts it as `name`. The
-    /// syntax is that of the crate regex; it runs in linear time, on the thread that writes files.
+    /// syntax is that of the crate regex-lite (classes such as `\d` are ASCII); it runs in linear time,
+    /// on the thread that writes files.
     ///
-    /// A pattern that cannot be used (mistaken, longer than 4 KiB, needing more than 1 MiB, the
+    /// A pattern that cannot be used (mistaken, longer than 4 KiB, needing more than 128 KiB,
+    /// the
     /// 65th) is left out and becomes a [`Fault`].
     #[must_use = "returns the extended rules"]
     pub fn with_pattern(mut self, name: &str, pattern: &str) -> Self {

@@ -5,13 +5,13 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use regex::{Regex, RegexBuilder};
+use regex_lite::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of a pattern as it is written.
 const WRITTEN_MAX: usize = 4096;
 /// Bytes of a pattern as it is run.
-const COMPILED_MAX: usize = 1024 * 1024;
+const COMPILED_MAX: usize = 128 * 1024;
 /// Patterns and callbacks, of each kind. All of them are asked about every text.
 pub(crate) const COUNT_MAX: usize = 64;
 
@@ -51,17 +51,14 @@ impl Pattern {
     pub(crate) fn new(name: &str, pattern: &str) -> Result<Self, Fault> {
         let refused = |why: &str| Fault {
             what: format!("the redaction pattern `{name}` is not used: {why}"),
-            fix: "mend the pattern; the syntax is that of the crate regex, without look-around \
-                  and back-references"
+            fix: "mend the pattern; the syntax is that of the crate regex-lite, without \
+                  look-around and back-references"
                 .to_owned(),
         };
         if pattern.len() > WRITTEN_MAX {
             return Err(refused("it has more than 4096 bytes"));
         }
-        let built = RegexBuilder::new(pattern)
-            .size_limit(COMPILED_MAX)
-            .dfa_size_limit(COMPILED_MAX)
-            .build();
+        let built = RegexBuilder::new(pattern).size_limit(COMPILED_MAX).build();
         let regex = built.map_err(|error| refused(last_line(&error.to_string())))?;
         Ok(Self { name: name.to_owned(), regex })
     }
@@ -80,7 +77,7 @@ impl PartialEq for Pattern {
 
 impl Eq for Pattern {}
 
-/// What the crate regex says is several lines, of which the last one has the reason.
+/// What is said may be several lines, of which the last one has the reason.
 fn last_line(text: &str) -> &str {
     text.lines().next_back().unwrap_or(text).trim_start_matches("error: ")
 }

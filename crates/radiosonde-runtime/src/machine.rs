@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use hmac_sha256::Hash;
 use radiosonde_context::CorrelationId;
-use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
 use crate::problem::Problems;
@@ -55,7 +55,7 @@ fn hashed_machine_id() -> Option<String> {
     if id.len() < 32 {
         return None;
     }
-    let digest = Sha256::new().chain_update("radiosonde.machine_id:").chain_update(id).finalize();
+    let digest = Hash::hash(format!("radiosonde.machine_id:{id}").as_bytes());
     let mut text = String::with_capacity(16);
     for byte in &digest[..8] {
         // Writing to a string does not fail.

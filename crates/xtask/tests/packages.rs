@@ -6,8 +6,8 @@ use common::{LINUX, everything, members, report, root};
 use std::collections::BTreeSet;
 use std::process::Command;
 
-/// With the default features; our own crates included.
-const PACKAGES_MAX: usize = 60;
+/// With the default features; our own crates included, and the five that build zstd.
+const PACKAGES_MAX: usize = 65;
 
 /// Name and version of every package in the tree of the facade with its default features, build
 /// dependencies and all: what has to be compiled.

@@ -1,6 +1,6 @@
 //! JSON web tokens, signed (three parts) and encrypted (five).
 
-use super::text::{Alphabet, decode_base64, run_length};
+use super::text::{Alphabet, CHAINED_MAX, decode_base64, is_in_chain, run_length};
 
 /// Longest header that is looked at.
 const HEADER_MAX: usize = 2 * 1024;
@@ -11,7 +11,8 @@ pub(crate) fn end_of_token(text: &[u8], start: usize) -> Option<usize> {
     if !rest.starts_with(b"eyJ") {
         return None;
     }
-    let header = run_length(rest, Alphabet::UrlSafe, HEADER_MAX);
+    let most = if is_in_chain(text, start) { CHAINED_MAX } else { HEADER_MAX };
+    let header = run_length(rest, Alphabet::UrlSafe, most);
     let mut at = header;
     let mut parts = 1;
     while parts < 5 && rest.get(at) == Some(&b'.') {

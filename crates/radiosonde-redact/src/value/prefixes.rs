@@ -1,6 +1,6 @@
 //! Keys that say by their first characters whose they are.
 
-use super::text::{Alphabet, run_length};
+use super::text::{Alphabet, CHAINED_MAX, is_in_chain, run_length};
 
 /// A kind of key: what it begins with, and what its body is made of.
 struct Kind {
@@ -21,7 +21,8 @@ pub(crate) fn end_of_key(text: &[u8], start: usize) -> Option<usize> {
     if kinds.is_empty() {
         return None;
     }
-    kinds.iter().find_map(|kind| kind.end(rest)).map(|length| start + length)
+    let most = if is_in_chain(text, start) { CHAINED_MAX } else { usize::MAX };
+    kinds.iter().find_map(|kind| kind.end(rest, most)).map(|length| start + length)
 }
 
 /// Whether a kind begins with this byte.
@@ -30,19 +31,21 @@ pub(crate) const fn is_first_letter(byte: u8) -> bool {
 }
 
 impl Kind {
-    fn end(&self, rest: &[u8]) -> Option<usize> {
+    /// The length of a key that `rest` begins with, if its body has no more than `most` characters.
+    fn end(&self, rest: &[u8], most: usize) -> Option<usize> {
+        let most = self.most.min(most);
         let prefix = self.prefix.as_bytes();
         // Nearly all words are through here: a comparison of whole prefixes is a call.
         if rest.get(1) != prefix.get(1) {
             return None;
         }
         let body = rest.strip_prefix(prefix)?;
-        let mut length = run_length(body, self.alphabet, self.most + 1);
+        let mut length = run_length(body, self.alphabet, most + 1);
         // The full stop of a sentence is none of the key.
         while length > 0 && matches!(body[length - 1], b'.' | b'/') {
             length -= 1;
         }
-        let fits = (self.least..=self.most).contains(&length);
+        let fits = (self.least..=most).contains(&length);
         // Of another alphabet, but the same word: then it is something else.
         let ends = body.get(length).is_none_or(|byte| !byte.is_ascii_alphanumeric());
         let body = &body[..length];
@@ -109,7 +112,7 @@ const KINDS: &[Kind] = &[
     kind("gho_", Alphanumeric, 36, 251),
     kind("ghp_", Alphanumeric, 36, 251),
     kind("ghr_", Alphanumeric, 36, 251),
-    kind("ghs_", Alphabet::DottedWord, 36, 700),
+    kind("ghs_", Dotted, 36, 700),
     kind("ghu_", Alphanumeric, 36, 251),
     kind("github_pat_", Alphabet::Word, 60, 251),
     kind("glagent-", UrlSafe, 50, 100),

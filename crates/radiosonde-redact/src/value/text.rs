@@ -11,8 +11,6 @@ pub(crate) enum Alphabet {
     Base64,
     /// Letters, digits, `-`, `_` and `.`.
     Dotted,
-    /// Letters, digits, `_`, `-` and `.` as far as they stand in words.
-    DottedWord,
     /// Hexadecimal digits of either case.
     Hex,
     /// Hexadecimal digits and `-`.
@@ -37,9 +35,7 @@ impl Alphabet {
             Self::Base64 => {
                 byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_')
             }
-            Self::Dotted | Self::DottedWord => {
-                byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
-            }
+            Self::Dotted => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'),
             Self::Hex => byte.is_ascii_hexdigit(),
             Self::HexDashed => byte.is_ascii_hexdigit() || byte == b'-',
             Self::LowerHex => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
@@ -69,6 +65,16 @@ pub(crate) fn is_boundary_before(text: &[u8], start: usize) -> bool {
         Some([.., b'%', high, low]) => high.is_ascii_hexdigit() && low.is_ascii_hexdigit(),
         Some(_) => false,
     }
+}
+
+/// The longest that is looked for where [`is_in_chain`].
+pub(crate) const CHAINED_MAX: usize = 300;
+
+/// Whether what begins here hangs on another word by a sign that long keys are made of as well. A
+/// text may have many of those in a row, and it must not be read once for each.
+pub(crate) fn is_in_chain(text: &[u8], start: usize) -> bool {
+    let before = start.checked_sub(1).and_then(|at| text.get(at));
+    matches!(before, Some(b'-' | b'_' | b'.' | b'/'))
 }
 
 /// Whether a byte ends what stands in a URL, wherever that is written.

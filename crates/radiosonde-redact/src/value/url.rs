@@ -22,20 +22,21 @@ pub(crate) fn password(text: &[u8], colon: usize) -> Option<Range<usize>> {
     }
     let rest = text.get(from..)?;
     let rest = &rest[..rest.len().min(USERINFO_MAX)];
-    let run = rest.iter().position(|byte| ends_url(*byte)).unwrap_or(rest.len());
-    let run = &rest[..run];
-    let authority =
-        run.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(run.len());
-    let split = run[..authority].iter().position(|byte| *byte == b':')?;
-    let at = run[..authority].iter().rposition(|byte| *byte == b'@');
+    let ends = |byte: &u8| ends_url(*byte) || matches!(byte, b'/' | b'?' | b'#');
+    let authority = rest.iter().position(ends).unwrap_or(rest.len());
+    let split = rest[..authority].iter().position(|byte| *byte == b':')?;
+    let at = rest[..authority].iter().rposition(|byte| *byte == b'@');
     // Whoever did not encode his password may have any of these in it; a port has digits only.
     let at = at.or_else(|| {
-        let behind = &run[split + 1..authority];
-        let is_port = behind.iter().all(u8::is_ascii_digit);
-        let at = run[authority..].iter().rposition(|byte| *byte == b'@')?;
-        (!is_port && run.first() != Some(&b'[')).then_some(authority + at)
+        let is_port = rest[split + 1..authority].iter().all(u8::is_ascii_digit);
+        if is_port || rest.first() == Some(&b'[') {
+            return None;
+        }
+        let behind = &rest[authority..];
+        let end = behind.iter().position(|byte| ends_url(*byte)).unwrap_or(behind.len());
+        Some(authority + behind[..end].iter().rposition(|byte| *byte == b'@')?)
     })?;
-    if at <= split + 1 || is_placeholder(&run[split + 1..at]) {
+    if at <= split + 1 || is_placeholder(&rest[split + 1..at]) {
         return None;
     }
     Some(from + split + 1..from + at)
