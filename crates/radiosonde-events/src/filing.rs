@@ -15,6 +15,8 @@ use std::time::SystemTime;
 
 use radiosonde_store::names::{DayFile, Form, StoredFile};
 
+use crate::ledger::Ledger;
+
 /// Bytes at which a day file is closed and the next part begins.
 pub const PART_BYTES: u64 = 256 * 1024 * 1024;
 
@@ -68,15 +70,23 @@ impl Filing {
     }
 
     /// The part to write to: the last one there is, unless it is full, sealed, claimed for that, or
-    /// before `least`; otherwise the one after it.
+    /// entered for removal, or before `least`; otherwise the one after it.
     fn part(&self, day: DayFile, least: u32, state: &State) -> u32 {
         let Some((part, open)) = self.last_part(day) else { return least };
         let name = DayFile { part, ..day }.file_name();
-        if part >= least && open && !state.claimed.contains(&name) && !self.is_full(&name) {
+        let is_free = || !state.claimed.contains(&name) && !self.is_entered(day.slot, &name);
+        if part >= least && open && !self.is_full(&name) && is_free() {
             return part;
         }
         // A number past the last one would need four billion parts of a day.
         part.saturating_add(1).max(least)
+    }
+
+    /// Whether its removal was entered, and then somebody was killed: its lines are counted.
+    fn is_entered(&self, slot: u32, name: &str) -> bool {
+        let slot = self.root.join("inst").join(slot.to_string());
+        let pending = Ledger::of_slot(&slot).pending(&self.root);
+        pending.is_ok_and(|pending| pending.iter().any(|entry| entry.file == name))
     }
 
     /// The last part of a day's file, in either form, and whether it is plain only.

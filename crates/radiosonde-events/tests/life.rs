@@ -7,9 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use radiosonde_events::Live;
 use radiosonde_events::recover::recover_directory;
-use radiosonde_events::upkeep::{Removed, Retention, Rule, Step, Upkeep, removed};
+use radiosonde_events::upkeep::{Retention, Rule, Step, Upkeep, removed};
+use radiosonde_events::{Live, Removed};
 
 mod processes;
 mod read;
@@ -242,6 +242,62 @@ fn a_clock_that_is_set_back_over_midnight_never_continues_a_sealed_file() {
             sealed
         });
     assert_eq!(sealed[&true], 4, "{sealed:?}");
+}
+
+/// A retention that removes whatever is not written to.
+fn one_file() -> Retention {
+    let mut retention = Retention::default();
+    retention.files = Some(1);
+    retention
+}
+
+#[test]
+fn a_new_file_of_the_name_and_inode_of_a_removed_one_stays() {
+    let (root, clock) = (tempfile::tempdir().unwrap(), Clock::new());
+    for turn in 0..20 {
+        // The first slot's process dies, and another keeps house in its place.
+        let mut first = Process::start(root.path(), &clock, u64::MAX);
+        let mut second = Process::start(root.path(), &clock, u64::MAX);
+        first.record(turn * 2..turn * 2 + 1);
+        first.drain();
+        let upkept = first.upkeep(root.path(), one_file()).run(clock.now(), &mut |_| true);
+        assert!(upkept.removed.is_empty() && upkept.failed.is_empty(), "{upkept:?}");
+        drop(first);
+        recover_directory(root.path(), false).unwrap();
+        second.record(turn * 2 + 1..turn * 2 + 2);
+        second.drain();
+        let upkept = second.upkeep(root.path(), one_file()).run(clock.now(), &mut |_| true);
+        assert_eq!(upkept.removed.len(), 1, "{upkept:?}");
+        // The next turn's first process begins a file of that name.
+        drop(second);
+    }
+    let gone: u64 = removed(root.path()).unwrap().values().map(|removed| removed.lines).sum();
+    assert_eq!(numbers(root.path()).len() as u64 + gone, 40);
+}
+
+#[test]
+fn a_file_whose_removal_was_entered_is_not_continued() {
+    let (root, clock) = (tempfile::tempdir().unwrap(), Clock::new());
+    let mut first = Process::start(root.path(), &clock, u64::MAX);
+    let mut second = Process::start(root.path(), &clock, u64::MAX);
+    first.record(0..3);
+    first.drain();
+    drop(first);
+    recover_directory(root.path(), false).unwrap();
+    second.record(3..5);
+    second.drain();
+    let upkeep = second.upkeep(root.path(), one_file());
+    let upkept = upkeep.run(clock.now(), &mut |step| step != Step::Entered);
+    assert!(upkept.stopped);
+    drop(second);
+    // The first slot's next process comes before anybody completes the removal.
+    let mut next = Process::start(root.path(), &clock, u64::MAX);
+    next.record(5..9);
+    next.drain();
+    drop(next);
+    tidy_up(root.path(), &clock);
+    assert_eq!(numbers(root.path()), (3..9).collect());
+    assert_eq!(removed(root.path()).unwrap()[&Rule::Files].lines, 3);
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use radiosonde_events::upkeep::{Removed, Retention, Rule, Step, Upkeep, Upkept};
+use radiosonde_events::Removed;
+use radiosonde_events::upkeep::{Retention, Rule, Step, Upkeep, Upkept};
 use radiosonde_events::{Filing, Live};
 use radiosonde_record::Slot;
 use serde::Serialize;

@@ -4,8 +4,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use radiosonde_events::Removed;
 use radiosonde_events::recover::Work;
-use radiosonde_events::upkeep::{Removed, Rule, Step};
+use radiosonde_events::upkeep::{Rule, Step};
 use radiosonde_record::{
     Descriptor, Kind, Level, Site, Value, patiently, suppress_thread, survive_size_limit,
 };

@@ -1,80 +1,20 @@
-//! What was removed by a rule of retention: `inst/<n>/removed.jsonl`.
-//!
-//! ```text
-//! {"ts":"2025-10-21T00:00:04Z","file":"events-2025-10-06.jsonl.zst","rule":"age","lines":4460305,"bytes":267910144,"inode":131}
-//! ```
-//!
-//! Constraints: whoever removes a file of a slot holds the slot's lock, and so is the only writer of
-//! its ledger. Operation: the entry is written and synced first, then the file is removed. Recovery:
-//! when the file of the last entry is still there (the same inode), its removal is completed, without
-//! a second entry; half an entry, after a power cut, is none. So every line that is gone was counted
-//! once. A ledger of more than 1 MiB is replaced by the sum of what stands in it.
+//! Writing a slot's [`Ledger`], and completing what stands in it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 
 use rustix::fs::{FallocateFlags, OFlags};
-use serde::{Deserialize, Serialize};
 
 use super::plan::Rule;
+use crate::ledger::{BYTES_MAX, Entry, Ledger, Removed, Row};
 
-const NAME: &str = "removed.jsonl";
 /// Bytes kept for entries to come: some twenty.
 const ROOM: u64 = 4096;
-/// A ledger past this is summed up.
-const BYTES_MAX: u64 = 1024 * 1024;
-
-/// What rules have removed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Removed {
-    /// Files.
-    pub files: u64,
-    /// Lines in them.
-    pub lines: u64,
-    /// Their bytes, as they were on disk.
-    pub bytes: u64,
-}
-
-impl std::ops::AddAssign for Removed {
-    fn add_assign(&mut self, other: Self) {
-        self.files += other.files;
-        self.lines += other.lines;
-        self.bytes += other.bytes;
-    }
-}
-
-/// One removal.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Entry {
-    pub(crate) ts: String,
-    pub(crate) file: String,
-    pub(crate) rule: String,
-    pub(crate) lines: u64,
-    pub(crate) bytes: u64,
-    pub(crate) inode: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Row {
-    One(Entry),
-    Sum { sum: BTreeMap<String, Removed> },
-}
-
-/// The ledger of one slot. Whoever has it holds the slot's lock.
-#[derive(Debug)]
-pub(crate) struct Ledger {
-    path: PathBuf,
-}
 
 impl Ledger {
-    pub(crate) fn of_slot(slot: &Path) -> Self {
-        Self { path: slot.join(NAME) }
-    }
-
     /// Has room kept for the next entries: what is removed because the disk is full must find some.
     pub(crate) fn keep_room(&self) {
         // Best effort: without it an entry is refused on a full disk, and nothing removed for it.
@@ -103,21 +43,22 @@ impl Ledger {
             let _ = file.set_len(length);
             return Err(error);
         }
-        file.sync_data()
+        file.sync_data()?;
+        // A file that was just created is in no directory yet, after a power cut.
+        if length == 0 { self.sync_directory() } else { Ok(()) }
     }
 
-    /// Completes a removal that was entered and not carried out.
-    pub(crate) fn complete(&self, root: &Path) -> io::Result<()> {
-        let Some(Row::One(last)) = self.rows()?.pop() else { return Ok(()) };
-        let path = root.join(&last.file);
-        // A name from a file of ours, but a name nevertheless.
-        let is_plain = Path::new(&last.file).components().count() == 1;
-        match fs::symlink_metadata(&path) {
-            Ok(found) if is_plain && found.is_file() && found.ino() == last.inode => {
-                fs::remove_file(&path)
-            }
-            _ => Ok(()),
-        }
+    fn sync_directory(&self) -> io::Result<()> {
+        self.path.parent().map_or(Ok(()), |slot| fs::File::open(slot)?.sync_all())
+    }
+
+    /// Carries out what was entered and is not done. What could not be removed is returned.
+    pub(crate) fn complete(&self, root: &Path) -> io::Result<Vec<(String, io::Error)>> {
+        let remove = |entry: Entry| match fs::remove_file(root.join(&entry.file)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Some((entry.file, error)),
+            _ => None,
+        };
+        Ok(self.pending(root)?.into_iter().filter_map(remove).collect())
     }
 
     /// Sums by rule.
@@ -151,23 +92,9 @@ impl Ledger {
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&shorter)?;
         file.write_all(&row)?;
         file.sync_all()?;
-        fs::rename(&shorter, &self.path)
-    }
-
-    fn rows(&self) -> io::Result<Vec<Row>> {
-        let mut text = Vec::new();
-        let mut options = OpenOptions::new();
-        options.read(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
-        match options.open(&self.path) {
-            Ok(file) => file.take(4 * BYTES_MAX).read_to_end(&mut text)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        // What is no row was cut off by a power cut, before anything was removed for it.
-        Ok(text
-            .split(|byte| *byte == b'\n')
-            .filter_map(|row| serde_json::from_slice(row).ok())
-            .collect())
+        fs::rename(&shorter, &self.path)?;
+        // What is entered next must not be in a file that a power cut takes back.
+        self.sync_directory()
     }
 }
 
@@ -198,22 +125,30 @@ fn ends_a_row(file: &fs::File, length: u64) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
+    use crate::ledger::modified;
+
+    /// Where the ledger stands in a slot.
+    const NAME: &str = "removed.jsonl";
 
     fn entry(root: &Path, file: &str, lines: u64) -> Entry {
-        let inode = fs::symlink_metadata(root.join(file)).map_or(0, |found| found.ino());
+        let found = fs::symlink_metadata(root.join(file)).ok();
+        let (inode, bytes) = found.as_ref().map_or((0, 10), |found| (found.ino(), found.len()));
+        let modified = found.as_ref().map(modified).unwrap_or_default();
         let (ts, rule) = ("2025-10-21T00:00:04Z".to_owned(), "age".to_owned());
-        Entry { ts, file: file.to_owned(), rule, lines, bytes: 10, inode }
+        Entry { ts, file: file.to_owned(), rule, lines, bytes, inode, modified }
     }
 
     #[test]
     fn a_removal_that_was_entered_is_carried_out_and_counted_once() {
         let root = tempfile::tempdir().unwrap();
         let ledger = Ledger::of_slot(root.path());
-        fs::write(root.path().join("events-2025-10-06.jsonl"), "{}\n").unwrap();
+        fs::write(root.path().join("events-2025-10-06.jsonl"), "{\"n\":10}\n\n").unwrap();
         ledger.add(&entry(root.path(), "events-2025-10-06.jsonl", 1)).unwrap();
         for _ in 0..2 {
-            ledger.complete(root.path()).unwrap();
+            assert!(ledger.complete(root.path()).unwrap().is_empty());
             assert!(!root.path().join("events-2025-10-06.jsonl").exists());
             let removed = Removed { files: 1, lines: 1, bytes: 10 };
             assert_eq!(ledger.sums().unwrap(), BTreeMap::from([("age".to_owned(), removed)]));
@@ -227,10 +162,10 @@ mod tests {
         let path = root.path().join("events-2025-10-06.jsonl");
         fs::write(&path, "{}\n").unwrap();
         ledger.add(&entry(root.path(), "events-2025-10-06.jsonl", 1)).unwrap();
-        fs::rename(&path, root.path().join("kept")).unwrap();
-        fs::write(&path, "other\n").unwrap();
-        ledger.complete(root.path()).unwrap();
-        assert!(path.exists());
+        // The same inode, as a file system may give it out again, and the same size.
+        fs::write(&path, "[]\n").unwrap();
+        assert!(ledger.complete(root.path()).unwrap().is_empty());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "[]\n");
     }
 
     #[test]

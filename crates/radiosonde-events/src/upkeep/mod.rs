@@ -18,10 +18,10 @@ use radiosonde_record::Slot;
 use radiosonde_store::names::{DayFile, Form, Signal, StoredFile};
 use radiosonde_store::sealed::{self, LEVEL_DEFAULT};
 
-use crate::filing::Live;
+use crate::filing::{Claim, Live};
+use crate::ledger::{self as entries, Ledger, Removed};
 use crate::time;
-use ledger::Ledger;
-pub use ledger::{Removed, removed};
+pub use ledger::removed;
 pub use plan::{Retention, Rule};
 
 mod ledger;
@@ -138,19 +138,37 @@ impl Upkeep {
         go_on: &mut dyn FnMut(Step) -> bool,
         upkept: &mut Upkept,
     ) -> Result<(), Stopped> {
-        for slot in held {
-            let ledger = Ledger::of_slot(slot.path());
-            if let Err(error) = ledger.complete(&self.root).and_then(|()| ledger.shorten()) {
-                upkept.failed.push((slot.path().to_owned(), error));
-            }
-            ledger.keep_room();
-        }
+        let _stuck = self.complete(held, upkept);
         // Removing goes first: a full disk has no room for anything else.
         self.remove(held, now, go_on, upkept)?;
         match self.seal_after {
             Some(grace) => self.seal(held, grace, now, go_on, upkept),
             None => Ok(()),
         }
+    }
+
+    /// Completes removals that were entered. Those that cannot be are claimed: they are counted
+    /// already, and tried again by the next run.
+    fn complete(&self, held: &[Slot], upkept: &mut Upkept) -> Vec<Claim> {
+        let mut stuck = Vec::new();
+        for slot in held {
+            let ledger = Ledger::of_slot(slot.path());
+            let shortened = ledger.complete(&self.root).and_then(|left| {
+                if left.is_empty() {
+                    return ledger.shorten();
+                }
+                for (file, error) in left {
+                    stuck.extend(self.live.claim(file.strip_suffix(".zst").unwrap_or(&file)));
+                    upkept.failed.push((self.root.join(file), error));
+                }
+                Ok(())
+            });
+            if let Err(error) = shortened {
+                upkept.failed.push((slot.path().to_owned(), error));
+            }
+            ledger.keep_room();
+        }
+        stuck
     }
 
     /// The slots whose files are ours to keep, locked.
@@ -329,13 +347,14 @@ impl Upkeep {
         };
         let lines = sealed::count_lines(&path, &mut || go_on(Step::Stretch))?;
         let removed = Removed { files: 1, lines, bytes: found.len() };
-        ledger.add(&ledger::Entry {
+        ledger.add(&entries::Entry {
             ts: time::second(now),
             file: name.to_owned(),
             rule: rule.as_str().to_owned(),
             lines,
             bytes: found.len(),
             inode: found.ino(),
+            modified: entries::modified(&found),
         })?;
         if !go_on(Step::Entered) {
             return Err(io::ErrorKind::Interrupted.into());
