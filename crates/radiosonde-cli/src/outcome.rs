@@ -5,9 +5,8 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
+use radiosonde_events::clean_for_terminal as clean;
 use radiosonde_store::query::{Damaged, Reading};
-
-use crate::render::text::clean;
 
 /// Something was found.
 pub(crate) const FOUND: u8 = 0;

@@ -255,6 +255,12 @@ pub fn clean_for_terminal(text: &str) -> Cow<'_, str> {
     text::clean(text)
 }
 
+/// Lines of JSON that do not act on a terminal, and still are the same JSON: what is left to escape
+/// stands inside strings.
+pub fn clean_json_for_terminal(lines: &str) -> Cow<'_, str> {
+    text::clean_json(lines)
+}
+
 /// Narrower screens are written to as if they had this.
 const WIDTH_MIN: usize = 40;
 /// Digits of a trace's id, enough to ask for it.

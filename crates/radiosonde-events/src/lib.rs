@@ -60,7 +60,10 @@ mod time;
 #[cfg(feature = "upkeep")]
 pub mod upkeep;
 
-pub use console::{Console, ConsoleFormat, Portion, SpanNames, WriteLines, clean_for_terminal};
+pub use console::{
+    Console, ConsoleFormat, Portion, SpanNames, WriteLines, clean_for_terminal,
+    clean_json_for_terminal,
+};
 pub use emit::log_event;
 pub use filing::{Claim, Filing, Live, Now, PART_BYTES};
 pub use ledger::Removed;

@@ -7,12 +7,12 @@ mod trace;
 
 use std::io::{IsTerminal, Write};
 
+use radiosonde_events::clean_json_for_terminal;
 use radiosonde_store::Line;
 
 use crate::args::Command;
 use crate::outcome::Stop;
 use crate::recover;
-use crate::render::text::json_for_terminal;
 
 /// Runs one; the result is the exit status.
 pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
@@ -30,7 +30,7 @@ pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
 /// the JSON escapes they could have been stored as.
 fn print_stored(line: &Line, out: &mut dyn Write) -> Result<(), Stop> {
     if std::io::stdout().is_terminal() {
-        writeln!(out, "{}", json_for_terminal(&line.raw))?;
+        writeln!(out, "{}", clean_json_for_terminal(&line.raw))?;
     } else {
         writeln!(out, "{}", line.raw)?;
     }

@@ -1,9 +1,11 @@
 //! One log line or event.
 
-use crate::render::color::{self, Paint};
-use crate::render::text::{clean, shown, start_of, value};
-use crate::render::time::clock;
+use radiosonde_events::clean_for_terminal as clean;
 use radiosonde_store::line::Line;
+
+use crate::render::color::{self, Paint};
+use crate::render::text::{shown, start_of, value};
+use crate::render::time::clock;
 
 /// Which ids are worth repeating on each line: not the ones everything has in common.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,10 +1,11 @@
 //! Metric lines: the name of a series, what was done to it, what it stands at.
 
 use jiff::Timestamp;
+use radiosonde_events::clean_for_terminal as clean;
 use radiosonde_store::line::Line;
 use serde_json::Value;
 
-use crate::render::text::{clean, shown};
+use crate::render::text::shown;
 use crate::render::time::{clock, day, duration};
 
 /// What a metric line says, as far as its `meta` is in the shape we know.

@@ -1,33 +1,12 @@
-//! Text from lines, made safe to print.
-//!
-//! A line may hold anything a program was sent: terminal escapes that clear the screen or rename
-//! the window, line breaks that forge a second line, characters that turn the reading direction.
-//! All of them are shown as what they are.
+//! Text from lines, which may hold anything: cleaned, measured, and cut to what is read.
 
 use std::borrow::Cow;
 
+use radiosonde_events::clean_for_terminal as clean;
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
-/// `text` with every character that does something to a terminal written as `\u{1b}`.
-pub(crate) fn clean(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(acts) {
-        return Cow::Borrowed(text);
-    }
-    let mut cleaned = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '\n' => cleaned.push_str("\\n"),
-            '\r' => cleaned.push_str("\\r"),
-            '\t' => cleaned.push_str("\\t"),
-            c if acts(c) => cleaned.extend(c.escape_unicode()),
-            c => cleaned.push(c),
-        }
-    }
-    Cow::Owned(cleaned)
-}
-
-/// Text of a line: clean, and cut where nobody reads on. `-o json` has all of it.
+/// Text of a line: [`clean`], and cut where nobody reads on. `-o json` has all of it.
 pub(crate) fn shown(text: &str) -> String {
     if text.len() <= TEXT_BYTES_MAX {
         return clean(text).into_owned();
@@ -61,24 +40,6 @@ pub(crate) fn value(value: &Value) -> String {
 /// `1 span`, `2 spans`.
 pub(crate) fn many(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-/// A JSON line that cannot act on a terminal and still is the same JSON: what is left to escape
-/// stands in strings only.
-pub(crate) fn json_for_terminal(raw: &str) -> Cow<'_, str> {
-    if !raw.chars().any(acts) {
-        return Cow::Borrowed(raw);
-    }
-    let mut safe = String::with_capacity(raw.len() + 16);
-    for c in raw.chars() {
-        if acts(c) && c != '\t' {
-            // All of them are below U+10000.
-            safe.push_str(&format!("\\u{:04x}", u32::from(c)));
-        } else {
-            safe.push(c);
-        }
-    }
-    Cow::Owned(safe)
 }
 
 /// Columns a clean text takes, painted or not.
@@ -130,12 +91,6 @@ fn width(unit: &str) -> usize {
     if unit.starts_with('\x1b') { 0 } else { unit.width() }
 }
 
-/// Control characters, and those that reorder or hide what stands around them.
-fn acts(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-
 /// What ends each of our colours.
 const PAINT_END: &str = "\x1b[0m";
 
@@ -145,25 +100,6 @@ const TEXT_BYTES_MAX: usize = 4 << 10;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_from_a_line_acts_on_the_terminal() {
-        for (text, expect) in [
-            ("plain é 🎈", "plain é 🎈"),
-            ("\x1b[2J\x1b]0;owned\x07", "\\u{1b}[2J\\u{1b}]0;owned\\u{7}"),
-            ("two\nlines\r\t", "two\\nlines\\r\\t"),
-            ("\0\u{7f}\u{9b}", "\\u{0}\\u{7f}\\u{9b}"),
-            ("a\u{202e}b\u{2066}c", "a\\u{202e}b\\u{2066}c"),
-        ] {
-            assert_eq!(clean(text), expect);
-        }
-        let raw = "{\"msg\":\"\u{9b}2J\u{202e}\"}";
-        let safe = json_for_terminal(raw);
-        assert_eq!(safe, "{\"msg\":\"\\u009b2J\\u202e\"}");
-        let (a, b): (Value, Value) =
-            (serde_json::from_str(raw).unwrap(), serde_json::from_str(&safe).unwrap());
-        assert_eq!(a, b);
-    }
 
     #[test]
     fn values_are_quoted_where_they_would_be_misread() {

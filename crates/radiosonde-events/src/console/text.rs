@@ -28,9 +28,9 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
 }
 
 /// A line of JSON that does not act on a terminal, and still is the same JSON: what is left to
-/// escape stands inside strings. The line feeds between lines stay.
+/// escape stands inside strings. Line feeds and tabs stay.
 pub(crate) fn clean_json(lines: &str) -> Cow<'_, str> {
-    let is_unsafe = |c: char| c != '\n' && acts(c);
+    let is_unsafe = |c: char| !matches!(c, '\n' | '\t') && acts(c);
     if lines.split('\n').all(is_printable_ascii) || !lines.chars().any(is_unsafe) {
         return Cow::Borrowed(lines);
     }
