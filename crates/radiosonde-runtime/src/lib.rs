@@ -77,3 +77,4 @@ pub use log_bridge::LogBridge;
 pub use parts::{EventsHandle, Parts};
 pub use problem::{InitError, Problem};
 pub use report::{RefusedWrites, Report, SignalReport};
+pub use settings::KeptFiles;

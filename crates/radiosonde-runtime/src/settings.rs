@@ -20,7 +20,8 @@ use radiosonde_tracing::Sampler;
 use crate::config::Config;
 use crate::machine;
 use crate::problem::Problems;
-pub(crate) use files::FileSettings;
+pub use files::KeptFiles;
+pub(crate) use files::{FileSettings, Limits};
 
 pub(crate) use self::console::ConsoleSettings;
 
