@@ -1,4 +1,4 @@
-//! What `radiosonde::init!` does: configuration, the two threads, the books and the guard.
+//! What `radiosonde::init!` does: configuration, the threads, the books and the guard.
 //!
 //! Applications use the facade `radiosonde`; this crate is where its parts meet. The report, as
 //! [`Guard::report`] prints it:
