@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use radiosonde_store::Query;
-use radiosonde_store::sealed::{LEVEL_DEFAULT, is_sealed_copy, seal};
+use radiosonde_store::sealed::{SealOptions, is_sealed_copy, seal};
 
 /// Names the directory in which the process that is killed works.
 const CHILD: &str = "XTASK_SEAL_CHILD";
@@ -37,7 +37,8 @@ fn child() {
     let Some(dir) = std::env::var_os(CHILD) else { return };
     let (source, target) = names(Path::new(&dir));
     let mut out = std::io::stderr();
-    let _ = seal(&source, &target, LEVEL_DEFAULT, &mut || out.write_all(b".").is_ok()).unwrap();
+    let _ = seal(&source, &target, &SealOptions::default(), &mut || out.write_all(b".").is_ok())
+        .unwrap();
     fs::remove_file(&source).unwrap();
 }
 
@@ -76,9 +77,12 @@ fn sealing_can_be_killed_at_any_step_and_done_again() {
         if source.exists() {
             assert!(fs::read(&source).unwrap() == content, "killed after {steps} steps");
             if target.exists() {
-                assert!(is_sealed_copy(&source, &target).unwrap(), "killed after {steps} steps");
+                assert!(
+                    is_sealed_copy(&source, &target, &mut || true).unwrap(),
+                    "killed after {steps} steps"
+                );
             } else {
-                let _ = seal(&source, &target, LEVEL_DEFAULT, &mut || true).unwrap();
+                let _ = seal(&source, &target, &SealOptions::default(), &mut || true).unwrap();
                 assert_eq!(dir.path().read_dir().unwrap().count(), 2, "the leftover is replaced");
             }
         }

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use radiosonde_record::Slot;
 use radiosonde_store::names::{DayFile, Form, Signal, StoredFile};
-use radiosonde_store::sealed::{self, LEVEL_DEFAULT};
+use radiosonde_store::sealed::{self, SealOptions};
 
 use crate::filing::{Claim, Live};
 use crate::ledger::{self as entries, Ledger, Removed};
@@ -258,7 +258,8 @@ impl Upkeep {
             }
             return Ok(None);
         }
-        let seal = sealed::seal(&source, &target, LEVEL_DEFAULT, &mut || go_on(Step::Stretch))?;
+        let seal =
+            sealed::seal(&source, &target, &SealOptions::default(), &mut || go_on(Step::Stretch))?;
         if !go_on(Step::Sealed) {
             return Err(io::ErrorKind::Interrupted.into());
         }
@@ -272,7 +273,8 @@ impl Upkeep {
     fn remove_source(&self, name: &str) -> io::Result<bool> {
         let (source, target) = (self.root.join(name), self.root.join(format!("{name}.zst")));
         let both = [&source, &target].map(|path| fs::symlink_metadata(path).is_ok());
-        let is_copy = both == [true, true] && sealed::is_sealed_copy(&source, &target)?;
+        let is_copy =
+            both == [true, true] && sealed::is_sealed_copy(&source, &target, &mut || true)?;
         if is_copy {
             fs::remove_file(&source)?;
         }
@@ -345,7 +347,7 @@ impl Upkeep {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let lines = sealed::count_lines(&path, &mut || go_on(Step::Stretch))?;
+        let lines = sealed::count_lines(&path, &mut || go_on(Step::Stretch))?.lines;
         let removed = Removed { files: 1, lines, bytes: found.len() };
         ledger.add(&entries::Entry {
             ts: time::second(now),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::*;
-use crate::sealed::{LEVEL_DEFAULT, seal};
+use crate::sealed::{SealOptions, seal};
 
 const PLAIN: &str = "events-2025-10-06.jsonl";
 const SEALED: &str = "events-2025-10-06.jsonl.zst";
@@ -29,7 +29,7 @@ fn content(jobs: u32) -> Vec<u8> {
 
 fn seal_in(dir: &tempfile::TempDir) -> PathBuf {
     let target = dir.path().join(SEALED);
-    let _ = seal(&dir.path().join(PLAIN), &target, LEVEL_DEFAULT, &mut || true).unwrap();
+    let _ = seal(&dir.path().join(PLAIN), &target, &SealOptions::default(), &mut || true).unwrap();
     target
 }
 

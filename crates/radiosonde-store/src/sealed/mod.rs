@@ -65,21 +65,26 @@ mod count;
 mod filter;
 mod frames;
 mod index;
+mod look;
+mod pace;
 mod reader;
 mod scan;
 mod seal;
+mod target;
 mod wanted;
 
-pub use crate::reader::Damage;
+pub use crate::reader::{Damage, Part};
 pub use crate::sealed::compare::is_sealed_copy;
-pub use crate::sealed::count::count_lines;
+pub use crate::sealed::count::{LineCount, count_lines};
 pub use crate::sealed::reader::Reader;
-pub use crate::sealed::seal::{LEVEL_DEFAULT, Seal, seal};
+pub use crate::sealed::seal::{LEVEL_DEFAULT, Seal, SealOptions, seal};
 
 pub(crate) use crate::sealed::builder::write_sections;
 pub(crate) use crate::sealed::compare::stands_for;
 pub(crate) use crate::sealed::frames::{Decoder, Place};
-pub(crate) use crate::sealed::seal::seal_in_frames;
+#[cfg(test)]
+pub(crate) use crate::sealed::seal::Step;
+pub(crate) use crate::sealed::seal::{Manner, seal_in};
 pub(crate) use crate::sealed::wanted::Wanted;
 
 /// Bytes of whole lines in a frame, at most; a longer line is a frame of its own.
