@@ -146,6 +146,29 @@ fn a_file_that_is_sealed_during_the_query_is_still_found() {
 }
 
 #[test]
+fn a_file_that_becomes_a_part_during_the_query_is_still_found() {
+    let dir = dir(&[
+        ("events-2025-10-05.jsonl", (line(1, "a", "") + "\n").as_bytes()),
+        (PLAIN, content(20).as_slice()),
+        ("events-2025-10-07.jsonl", (line(8, "c", "") + "\n").as_bytes()),
+    ]);
+    let _ = seal_in(&dir);
+    // A process began the day anew, and whoever seals finds two files of one name.
+    fs::write(dir.path().join(PLAIN), line(7, "new", "") + "\n").unwrap();
+    let mut moved = false;
+    let mut found = 0;
+    let reading = query(&dir).scan(&mut |_| {
+        if !std::mem::replace(&mut moved, true) {
+            let part = dir.path().join("events-2025-10-06.0.1.jsonl");
+            fs::rename(dir.path().join(PLAIN), part).unwrap();
+        }
+        found += 1;
+    });
+    assert_eq!(found, 2_003);
+    assert_eq!((reading.files_read, reading.is_partial()), (4, false));
+}
+
+#[test]
 fn a_file_that_is_sealed_between_the_two_readings_of_a_stream_is_still_found() {
     let dir = dir(&[
         ("events-2025-10-05.jsonl", (line(1, "a", "").replace("10-06", "10-05") + "\n").as_bytes()),
