@@ -48,9 +48,20 @@
 //!
 //! By the index. Without a usable one, from frame to frame by their headers, and where there is no
 //! frame, by looking for the next one. Behind a stretch that is no frame, offsets count the bytes that
-//! could be read. Files that other programs compressed under such a name are read that way too, as
-//! long as no frame holds more than 17 MiB and every frame ends with a line; since they have no index,
-//! each reading says that their end may be missing.
+//! could be read. Where the end of a file is cut off within the index, every frame is there, and the
+//! damage is that of the index: [`Part::Index`].
+//!
+//! Files that other programs compressed under such a name are read that way too, at any level and with
+//! any window, as long as no frame holds more than 17 MiB or has more than 2^20 blocks, and every frame
+//! ends with a line; since they have no index, each reading says that their end may be missing.
+//!
+//! # Files made to cost much
+//!
+//! A frame is taken apart whole, into the room for what it says that it holds, 17 MiB at most, so that
+//! no window is allocated for it. Where it cannot be whole, in [`is_sealed_copy`], a window longer than
+//! what the frame holds, or than 32 MiB, means that it is none of ours. Blocks and frames of nothing
+//! are gone through at the speed of reading, and whoever has to be able to stop is asked for each MiB,
+//! also of those.
 //!
 //! # Killed while sealing
 //!
