@@ -116,6 +116,7 @@ impl fmt::Display for DayFile {
 
 /// The two forms a day file is kept in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Form {
     /// Lines as they were written: `.jsonl`.
     Plain,
@@ -129,12 +130,13 @@ pub enum Form {
 /// use radiosonde_store::names::{DayFile, Form, Signal, StoredFile};
 ///
 /// let day = DayFile::new(Signal::Events, jiff::civil::date(2025, 10, 6), 2, 0);
-/// let sealed = StoredFile { day, form: Form::Sealed };
+/// let sealed = StoredFile::new(day, Form::Sealed);
 /// assert_eq!(sealed.file_name(), "events-2025-10-06.2.jsonl.zst");
 /// assert_eq!(StoredFile::parse("events-2025-10-06.2.jsonl.zst"), Some(sealed));
 /// assert_eq!(StoredFile::parse("events-2025-10-06.2.jsonl").map(|file| file.form), Some(Form::Plain));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct StoredFile {
     /// Which day file it is.
     pub day: DayFile,
@@ -143,6 +145,12 @@ pub struct StoredFile {
 }
 
 impl StoredFile {
+    /// A day file in one of its forms.
+    #[must_use]
+    pub const fn new(day: DayFile, form: Form) -> Self {
+        Self { day, form }
+    }
+
     /// The name of the file, without a directory.
     #[must_use]
     pub fn file_name(&self) -> String {

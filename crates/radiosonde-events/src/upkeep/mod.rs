@@ -226,7 +226,7 @@ impl Upkeep {
     /// What there is of a day file now.
     fn look(&self, day: DayFile) -> Found {
         let find = |form| {
-            let path = self.root.join(StoredFile { day, form }.file_name());
+            let path = self.root.join(StoredFile::new(day, form).file_name());
             fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)
         };
         let (plain, sealed) = (find(Form::Plain), find(Form::Sealed));
@@ -375,17 +375,15 @@ impl Upkeep {
             }
         };
         let mut all: Vec<Found> = Vec::new();
-        for StoredFile { day, form } in files {
-            let path = self.root.join(StoredFile { day, form }.file_name());
+        for file in files {
+            let StoredFile { day, form, .. } = file;
+            let path = self.root.join(file.file_name());
             let Ok(metadata) = fs::symlink_metadata(path) else { continue };
             if !metadata.is_file() {
                 continue;
             }
             let bytes = Some(metadata.len());
-            let (plain, sealed) = match form {
-                Form::Plain => (bytes, None),
-                Form::Sealed => (None, bytes),
-            };
+            let (plain, sealed) = if form == Form::Sealed { (None, bytes) } else { (bytes, None) };
             let written = plain.and_then(|_| metadata.modified().ok());
             all.push(Found { day, plain, sealed, written });
         }
