@@ -352,7 +352,17 @@ impl Frame {
         let ts = (fields.i64()?, fields.i64()?);
         let (crc, length, flags) = (fields.u32()?, fields.u32()?, fields.u32()?);
         let filter = (flags & HAS_FILTER != 0).then_some(length);
-        Some(Self { offset, compressed, raw_offset, raw, lines, ts, crc, filter })
+        // A line has a byte at least.
+        (lines <= raw).then_some(Self {
+            offset,
+            compressed,
+            raw_offset,
+            raw,
+            lines,
+            ts,
+            crc,
+            filter,
+        })
     }
 }
 

@@ -169,11 +169,16 @@ impl Reader {
         Ok(())
     }
 
-    /// The file and where every frame is, for reading single lines.
+    /// The file and where every frame is, for reading single lines. An error where there are more
+    /// frames than an index can have, since tiny ones would take more room than the file.
     pub(crate) fn into_places(mut self) -> io::Result<(File, Vec<Place>)> {
         let mut places = Vec::new();
         while let Some(next) = self.next(&mut Pace::new(&mut || true))? {
             if let Next::Frame(place) = next {
+                if places.len() == PLACES_MAX {
+                    let what = format!("has no usable index and more than {PLACES_MAX} frames");
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+                }
                 places.push(place);
             }
         }
@@ -277,5 +282,7 @@ impl Reader {
     }
 }
 
+/// As many frames as the index of a file of 1 TiB has.
+pub(super) const PLACES_MAX: usize = 1 << 20;
 /// What taking a frame apart costs besides its length, in bytes gone through.
 const FRAME_COST: u64 = 4 << 10;

@@ -3,6 +3,7 @@
 use super::*;
 use crate::fuzzing;
 use crate::query::Query;
+use crate::sealed::reader;
 
 /// How often it is asked whether to go on while the lines of a file are counted.
 fn asked_in(path: &Path) -> (u64, LineCount) {
@@ -92,8 +93,12 @@ fn a_frame_has_so_many_blocks_and_no_more() {
 
 /// A sealed file of one frame, with an index whose checksums are right.
 fn indexed(frame: &[u8], raw: &[u8]) -> Vec<u8> {
+    indexed_with(frame, raw, 1.min(raw.len() as u64))
+}
+
+fn indexed_with(frame: &[u8], raw: &[u8], lines: u64) -> Vec<u8> {
     let number = |number: u64| number.to_le_bytes();
-    let (length, lines) = (raw.len() as u64, 1);
+    let length = raw.len() as u64;
     let crc = |bytes: &[u8]| crc32c::crc32c(bytes).to_le_bytes();
     let totals =
         [[lines, length, 1, 0, 0].map(number).concat(), [crc(raw), [0; 4]].concat()].concat();
@@ -204,4 +209,26 @@ fn a_file_whose_end_is_cut_off_says_that_it_is_the_index() {
     assert!(damage.reason.contains("index is damaged or cut off"), "{damage:?}");
     let answer = Query::new(vec![pair.dir.path().to_owned()]).run();
     assert!(!answer.reading.is_partial(), "{:?}", answer.reading);
+}
+
+#[test]
+fn an_index_that_tells_of_more_lines_than_bytes_is_not_believed() {
+    let raw = b"a line\n";
+    let frame = zstd::bulk::compress(raw, 3).unwrap();
+    for (lines, counted) in [(7, 7), (8, 1), (u64::MAX, 1)] {
+        let (_dir, path) = sealed_with(&indexed_with(&frame, raw, lines));
+        assert_eq!(asked_in(&path).1.lines, counted, "{lines}");
+    }
+}
+
+#[test]
+fn frames_without_number_are_not_all_remembered() {
+    // One raw block of one byte.
+    let tiny = [0x28, 0xb5, 0x2f, 0xfd, 0x20, 1, 9, 0, 0, b'\n'];
+    assert_eq!(zstd::stream::decode_all(&tiny[..]).unwrap(), b"\n");
+    for (frames, fits) in [(reader::PLACES_MAX, true), (reader::PLACES_MAX + 1, false)] {
+        let (_dir, path) = sealed_with(&tiny.repeat(frames));
+        let places = Reader::open(&path).unwrap().into_places();
+        assert_eq!(places.is_ok_and(|(_, places)| places.len() == frames), fits);
+    }
 }
