@@ -213,8 +213,9 @@ impl Walk {
         };
         if header.raw.is_none() {
             // Written by a program that did not know how much would come.
-            let Some(raw) = decoder.measure(file, &place) else { return Ok(None) };
-            pace.walked(raw)?;
+            let measured = decoder.measure(file, &place);
+            pace.walked(measured.unwrap_or(RAW_BYTES_MAX as u64))?;
+            let Some(raw) = measured else { return Ok(None) };
             place.raw = raw;
         } else if !self.look.is_edge(file, header.end)? {
             // Either this frame or what follows is damaged; the flag of the checksum may be what is.

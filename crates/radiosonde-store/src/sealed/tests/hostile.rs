@@ -32,6 +32,13 @@ fn empty_blocks(blocks: usize) -> Vec<u8> {
 /// The last block of such a frame.
 const LAST_BLOCK: [u8; 3] = [1, 0, 0];
 
+/// A frame that is known as one wherever it is.
+fn checked(raw: &[u8]) -> Vec<u8> {
+    let mut zstd = zstd::bulk::Compressor::new(3).unwrap();
+    zstd.include_checksum(true).unwrap();
+    zstd.compress(raw).unwrap()
+}
+
 #[test]
 fn whatever_a_file_is_made_of_it_is_asked_for_each_mib() {
     let skippable = [0x184d_2a50_u32.to_le_bytes(), [0; 4]].concat();
@@ -61,6 +68,16 @@ fn whatever_a_file_is_made_of_it_is_asked_for_each_mib() {
 }
 
 #[test]
+fn frames_of_a_few_bytes_that_hold_more_than_is_taken_apart_are_asked_about_each() {
+    let bomb = with_window(&vec![b'\n'; RAW_BYTES_MAX + 1], 20);
+    let (_dir, path) = sealed_with(&[bomb.clone(), checked(b"a line\n")].concat().repeat(8));
+    let (asked, count) = asked_in(&path);
+    // For the damage and for the lines, and once more.
+    assert!(bomb.len() < 4_000 && asked >= 3 * 8, "{asked}");
+    assert_eq!((count.lines, count.complete), (8, false));
+}
+
+#[test]
 fn a_line_without_an_end_is_counted_and_asked_about() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(PLAIN);
@@ -73,11 +90,7 @@ fn a_line_without_an_end_is_counted_and_asked_about() {
 #[test]
 fn a_frame_has_so_many_blocks_and_no_more() {
     let behind = zstd::bulk::compress(b"a line\n", 3).unwrap();
-    let checked = {
-        let mut zstd = zstd::bulk::Compressor::new(3).unwrap();
-        zstd.include_checksum(true).unwrap();
-        zstd.compress(b"another\n").unwrap()
-    };
+    let checked = checked(b"another\n");
     for (blocks, damages) in [(look::BLOCKS_MAX, 1), (look::BLOCKS_MAX + 1, 2)] {
         let mut file = empty_blocks(blocks as usize - 1);
         file.extend(LAST_BLOCK);
