@@ -40,20 +40,21 @@ fn checked(raw: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn whatever_a_file_is_made_of_it_is_asked_for_each_mib() {
+fn whatever_a_file_is_made_of_it_is_asked_soon() {
     let skippable = [0x184d_2a50_u32.to_le_bytes(), [0; 4]].concat();
     let empty_frame = zstd::bulk::compress(b"", 3).unwrap();
     let beginnings = [0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x00];
-    for (what, bytes) in [
-        ("empty blocks", empty_blocks(1 << 20)),
-        ("skippable frames", skippable.repeat(3 << 17)),
-        ("empty frames", empty_frame.repeat((3 << 20) / empty_frame.len())),
-        ("beginnings of frames", beginnings.repeat((3 << 20) / beginnings.len())),
-        ("nothing", vec![0; 3 << 20]),
+    for (what, least, bytes) in [
+        // Gone through as blocks, and then to find the next frame.
+        ("empty blocks", 6, empty_blocks(1 << 20)),
+        ("skippable frames", 3, skippable.repeat(1 << 16)),
+        ("empty frames", 3, empty_frame.repeat(1 << 10)),
+        ("beginnings of frames", 3, beginnings.repeat((3 << 20) / beginnings.len())),
+        ("nothing", 3, vec![0; 3 << 20]),
     ] {
         let (_dir, path) = sealed_with(&bytes);
         let (asked, count) = asked_in(&path);
-        assert!(asked >= 3, "{what}: {asked}");
+        assert!(asked >= least, "{what}: {asked}");
         assert_eq!((count.lines, count.complete), (0, false), "{what}");
         // Whenever it is, it ends.
         for at in [1, asked / 2, asked] {
