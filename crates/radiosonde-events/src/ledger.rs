@@ -59,6 +59,9 @@ pub(crate) struct Entry {
     pub(crate) bytes: u64,
     pub(crate) inode: u64,
     pub(crate) changed: String,
+    /// The file was damaged: there may have been more lines.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) damaged: bool,
 }
 
 impl Entry {
@@ -73,7 +76,21 @@ impl Entry {
     ) -> Self {
         let (file, rule) = (file.to_owned(), rule.to_owned());
         let Removed { lines, bytes, .. } = removed;
-        Self { ts, file, rule, lines, bytes, inode: found.ino(), changed: changed(found) }
+        Self {
+            ts,
+            file,
+            rule,
+            lines,
+            bytes,
+            inode: found.ino(),
+            changed: changed(found),
+            damaged: false,
+        }
+    }
+
+    #[cfg(feature = "upkeep")]
+    pub(crate) fn damaged(self, damaged: bool) -> Self {
+        Self { damaged, ..self }
     }
 
     /// Whether the file is still there.

@@ -64,6 +64,8 @@ pub enum Chunk<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Damage {
+    /// What of the file it is.
+    pub part: Part,
     /// Which frame, from 0; behind damage that hides where frames begin, as many as were told apart.
     /// `None` for the file as a whole and for its index.
     pub frame: Option<u64>,
@@ -73,6 +75,18 @@ pub struct Damage {
     pub reason: String,
     /// Whether lines may be missing because of it. A damaged index costs none.
     pub lines_lost: bool,
+}
+
+/// A part of a sealed file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// The file as a whole, as where its end may be missing.
+    File,
+    /// A frame, or a stretch where frames should be. [`Damage::frame`] says which.
+    Frame,
+    /// The index at the end. Lines are read without it, from frame to frame.
+    Index,
 }
 
 impl Reader {

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::process::Stdio;
 
-use radiosonde_store::sealed::{LEVEL_DEFAULT, seal};
+use radiosonde_store::sealed::{SealOptions, seal};
 
 use crate::fixture::{Dir, command, event, lines};
 
@@ -114,7 +114,7 @@ fn sealed_files_are_read_and_what_is_wrong_with_them_is_named() {
     let (name, sealed) = ("events-2025-10-06.jsonl", "events-2025-10-06.jsonl.zst");
     dir.write(name, lines(&rows));
     let (source, target) = (dir.path().join(name), dir.path().join(sealed));
-    let _ = seal(&source, &target, LEVEL_DEFAULT, &mut || true).unwrap();
+    let _ = seal(&source, &target, &SealOptions::default(), &mut || true).unwrap();
     fs::remove_file(&source).unwrap();
     let ran = dir.run("logs --job job-3 --limit 1").exits(0).prints(&["m3999"]);
     assert_eq!(ran.err, "");

@@ -30,7 +30,7 @@ use jiff::Timestamp;
 
 use crate::level::Level;
 use crate::line::Line;
-use crate::names::{Form, Signal, StoredFile};
+use crate::names::{DayFile, Form, Signal, StoredFile};
 use crate::query::collect::{Index, Kept};
 use crate::query::filter::Needle;
 use crate::query::pass::Pass;
@@ -232,10 +232,8 @@ impl Query {
                 }
                 // Retention removed it after the directory was listed, or it was sealed meanwhile.
                 Err((0, error)) if error.kind() == io::ErrorKind::NotFound => {
-                    let sealed = source.sealed();
-                    if source.file.form == Form::Plain && !files.contains(&sealed) {
-                        files.insert(index + 1, sealed);
-                    }
+                    let instead = gone_to(&source, files);
+                    files.splice(index + 1..=index, instead);
                     Ended::Gone
                 }
                 Err((offset, error)) => {
@@ -280,6 +278,26 @@ enum Ended {
     Read,
     /// It is there, and nothing of it could be read.
     Unread,
+}
+
+/// Where the lines of a file that is gone may be now, besides the files that are read anyway: in its
+/// sealed form, or, where that was there already and held something else, under the name of a part.
+fn gone_to(source: &Source, files: &[Source]) -> Vec<Source> {
+    let sealed = source.sealed();
+    if source.file.form == Form::Sealed {
+        return Vec::new();
+    }
+    if !files.contains(&sealed) {
+        return vec![sealed];
+    }
+    let DayFile { signal, date, slot, .. } = source.file.day;
+    // A directory that is gone as well holds nothing any more.
+    let listed = StoredFile::list(&source.dir).unwrap_or_default().into_iter();
+    listed
+        .filter(|file| (file.day.signal, file.day.date, file.day.slot) == (signal, date, slot))
+        .map(|file| Source { dir: source.dir.clone(), file })
+        .filter(|source| !files.contains(source))
+        .collect()
 }
 
 /// Whether a sealed file holds what was read of its day file already, which comes before it.

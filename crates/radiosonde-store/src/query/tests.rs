@@ -3,7 +3,6 @@
 use std::fs;
 
 use super::*;
-use crate::names::DayFile;
 
 #[path = "tests_of_sealed.rs"]
 mod sealed_files;

@@ -1,30 +1,24 @@
 //! The frames of a sealed file: finding them without an index, and taking them apart.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::ops::Range;
 
-use crate::reader::LINE_BYTES_MAX;
-use crate::sealed::index::{SKIPPABLE_HEAD_BYTES, SKIPPABLE_MAGIC, SOURCE_BYTES_MAX};
+use crate::reader::{LINE_BYTES_MAX, Part};
+use crate::sealed::index::{SKIPPABLE_MAGIC, SOURCE_BYTES_MAX};
+use crate::sealed::look::{BLOCKS_MAX, Header, Look, Looked, ZSTD_MAGIC, clamp, read_exact_at};
+use crate::sealed::pace::Pace;
 use crate::sealed::{Damage, FRAME_BYTES};
 
 /// The longest frame that is taken apart, in bytes of lines.
 pub(super) const RAW_BYTES_MAX: usize = LINE_BYTES_MAX + FRAME_BYTES;
 /// What such a frame can take compressed, with room to spare: zstd adds at most a part in 256.
 const COMPRESSED_BYTES_MAX: u64 = (RAW_BYTES_MAX + RAW_BYTES_MAX / 128) as u64;
-
-/// The first of the sixteen magics of skippable frames.
-const SKIPPABLE_MAGICS: u32 = 0x184d_2a50;
-const ZSTD_MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
-/// Magic and the longest header behind it.
-const HEADER_BYTES_MAX: u64 = 18;
-const BLOCK_BYTES_MAX: u32 = 128 << 10;
 /// Blocks looked at while searching, over the whole file. A file made to look like the beginning of
 /// a frame everywhere is given up then.
 const SEARCHED_BLOCKS_MAX: u64 = 1 << 20;
-/// 32 MiB, enough for every frame that is taken apart.
-const WINDOW_LOG_MAX: u32 = 25;
 const SEARCH_BYTES: usize = 64 << 10;
+const OURS: [u8; 4] = SKIPPABLE_MAGIC.to_le_bytes();
 
 /// Where a frame is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,16 +37,14 @@ pub(crate) struct Place {
 
 impl Place {
     pub(super) fn damage(&self, reason: &str) -> Damage {
-        Damage {
-            frame: Some(self.number),
-            bytes: self.offset..self.offset + self.compressed,
-            reason: reason.to_owned(),
-            lines_lost: true,
-        }
+        let bytes = self.offset..self.offset + self.compressed;
+        let (part, frame) = (Part::Frame, Some(self.number));
+        Damage { part, frame, bytes, reason: reason.to_owned(), lines_lost: true }
     }
 }
 
-/// Takes frames apart.
+/// Takes frames apart. Whole ones at a time, which needs no window besides what they hold: what a
+/// frame says about its window costs nothing, and frames of any level and window are read.
 pub(crate) struct Decoder {
     zstd: zstd::bulk::Decompressor<'static>,
     compressed: Vec<u8>,
@@ -76,9 +68,31 @@ impl Decoder {
         place: &Place,
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
+        let length = self.unpack(file, place, place.raw, out)?;
+        if length as u64 != place.raw {
+            out.clear();
+            return Err(format!("is damaged: it holds {length} bytes instead of {}", place.raw));
+        }
+        Ok(())
+    }
+
+    /// How many bytes a frame holds that does not say it. `None` when it is damaged or too long.
+    fn measure(&mut self, file: &File, place: &Place) -> Option<u64> {
+        let length = self.unpack(file, place, RAW_BYTES_MAX as u64, &mut Vec::new());
+        length.ok().map(|length| length as u64)
+    }
+
+    /// Takes a frame apart that holds so many bytes at most.
+    fn unpack(
+        &mut self,
+        file: &File,
+        place: &Place,
+        room: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, String> {
         out.clear();
-        if place.raw > RAW_BYTES_MAX as u64 || place.compressed > COMPRESSED_BYTES_MAX {
-            return Err(format!("holds {} bytes, more than {RAW_BYTES_MAX}", place.raw));
+        if room > RAW_BYTES_MAX as u64 || place.compressed > COMPRESSED_BYTES_MAX {
+            return Err(format!("holds {room} bytes, more than {RAW_BYTES_MAX}"));
         }
         // A frame that was long is no reason to keep the room.
         for buffer in [&mut self.compressed, &mut *out] {
@@ -92,24 +106,18 @@ impl Decoder {
         if place.crc.is_some_and(|crc| crc != crc32c::crc32c(&self.compressed)) {
             return Err("is damaged: its checksum differs".to_owned());
         }
-        out.reserve_exact(place.raw as usize);
-        match self.zstd.decompress_to_buffer(&self.compressed, out) {
-            Ok(length) if length as u64 == place.raw => Ok(()),
-            Ok(length) => {
-                out.clear();
-                Err(format!("is damaged: it holds {length} bytes instead of {}", place.raw))
-            }
-            Err(error) => {
-                out.clear();
-                Err(format!("is damaged: {error}"))
-            }
-        }
+        out.reserve_exact(room as usize);
+        self.zstd.decompress_to_buffer(&self.compressed, out).map_err(|error| {
+            out.clear();
+            format!("is damaged: {error}")
+        })
     }
 }
 
 /// Goes from frame to frame by what they say about themselves.
 #[derive(Debug)]
 pub(super) struct Walk {
+    look: Look,
     at: u64,
     raw_at: u64,
     number: u64,
@@ -118,7 +126,6 @@ pub(super) struct Walk {
     reason: String,
     /// Where an index that cannot be used lies, when it is at the end.
     index: Option<Range<u64>>,
-    gap: bool,
     told: bool,
     blocks_left: u64,
 }
@@ -133,41 +140,55 @@ pub(super) enum Step {
 impl Walk {
     pub(super) fn new(end: u64, reason: String) -> Self {
         Self {
+            look: Look::new(end),
             at: 0,
             raw_at: 0,
             number: 0,
             end,
             reason,
             index: None,
-            gap: false,
             told: false,
             blocks_left: SEARCHED_BLOCKS_MAX,
         }
     }
 
     /// The next frame or stretch that is none; `None` at the end.
-    pub(super) fn step(&mut self, file: &File, decoder: &mut Decoder) -> io::Result<Option<Step>> {
+    pub(super) fn step(
+        &mut self,
+        file: &File,
+        decoder: &mut Decoder,
+        pace: &mut Pace<'_>,
+    ) -> io::Result<Option<Step>> {
         while self.at < self.end {
-            let mut any = u64::MAX;
-            match look(file, self.at, self.end, &mut any)? {
+            let mut blocks = BLOCKS_MAX;
+            match self.look.look(file, self.at, &mut blocks, pace)? {
                 Some(Looked::Skippable { ours, end }) => {
+                    pace.walked(SKIPPED_COST)?;
+                    let is_whole = end <= self.end && (!ours || self.look.is_edge(file, end)?);
+                    if !is_whole {
+                        if let Some(step) = self.damaged_index(file, decoder, pace)? {
+                            return Ok(Some(step));
+                        }
+                        continue;
+                    }
                     self.index = (ours && end == self.end).then_some(self.at..end);
                     self.at = end;
                 }
                 Some(Looked::Frame(header)) => {
-                    if let Some(place) = self.place(file, decoder, &header)? {
-                        self.at += place.compressed;
-                        // What claims more than anybody has is damaged, and moves nothing.
-                        let behind = self.raw_at.saturating_add(place.raw);
-                        if behind <= SOURCE_BYTES_MAX {
-                            self.raw_at = behind;
-                        }
-                        self.number += 1;
-                        return Ok(Some(Step::Frame(place)));
+                    let Some(place) = self.place(file, decoder, &header, pace)? else {
+                        return self.damage(file, decoder, pace).map(Some);
+                    };
+                    self.at += place.compressed;
+                    // What claims more than anybody has is damaged, and moves nothing.
+                    let behind = self.raw_at.saturating_add(place.raw);
+                    if behind <= SOURCE_BYTES_MAX {
+                        self.raw_at = behind;
                     }
-                    return self.damage(file, decoder).map(Some);
+                    self.number += 1;
+                    return Ok(Some(Step::Frame(place)));
                 }
-                None => return self.damage(file, decoder).map(Some),
+                None if self.look.is_stub_of_index(file, self.at)? => self.cut_index(self.at),
+                None => return self.damage(file, decoder, pace).map(Some),
             }
         }
         Ok(self.verdict().map(Step::Damage))
@@ -175,10 +196,11 @@ impl Walk {
 
     /// A frame whose extent is certain: what follows it is a frame as well, or its content is right.
     fn place(
-        &self,
+        &mut self,
         file: &File,
         decoder: &mut Decoder,
         header: &Header,
+        pace: &mut Pace<'_>,
     ) -> io::Result<Option<Place>> {
         let mut place = Place {
             number: self.number,
@@ -191,11 +213,14 @@ impl Walk {
         };
         if header.raw.is_none() {
             // Written by a program that did not know how much would come.
-            let Some(raw) = content_length(file, &place)? else { return Ok(None) };
+            let measured = decoder.measure(file, &place);
+            pace.walked(measured.unwrap_or(RAW_BYTES_MAX as u64))?;
+            let Some(raw) = measured else { return Ok(None) };
             place.raw = raw;
-        } else if !self.begins_frame(file, header.end)? {
+        } else if !self.look.is_edge(file, header.end)? {
             // Either this frame or what follows is damaged; the flag of the checksum may be what is.
             let sound = header.checksum && decoder.decode(file, &place, &mut Vec::new()).is_ok();
+            pace.walked(place.raw)?;
             if !sound {
                 return Ok(None);
             }
@@ -203,58 +228,104 @@ impl Walk {
         Ok(Some(place))
     }
 
-    fn begins_frame(&self, file: &File, at: u64) -> io::Result<bool> {
-        Ok(at == self.end || head(file, at, self.end)?.is_some())
-    }
-
     /// Names what is at hand as damaged, up to where the next frame is found.
-    fn damage(&mut self, file: &File, decoder: &mut Decoder) -> io::Result<Step> {
+    fn damage(
+        &mut self,
+        file: &File,
+        decoder: &mut Decoder,
+        pace: &mut Pace<'_>,
+    ) -> io::Result<Step> {
         let start = self.at;
-        self.at = self.search(file, decoder)?;
-        self.gap = true;
-        let frame = Some(self.number);
+        self.at = self.search(file, decoder, pace)?.0;
+        let (part, frame) = (Part::Frame, Some(self.number));
         self.number += 1;
         let reason = "is damaged: no frame can be read here".to_owned();
-        Ok(Step::Damage(Damage { frame, bytes: start..self.at, reason, lines_lost: true }))
+        Ok(Step::Damage(Damage { part, frame, bytes: start..self.at, reason, lines_lost: true }))
     }
 
-    /// Where the next frame begins that can be told to be one, or the end.
-    fn search(&mut self, file: &File, decoder: &mut Decoder) -> io::Result<u64> {
+    /// Passes over an index whose length is damaged or whose end is missing. Tells where frames
+    /// follow, or may have.
+    fn damaged_index(
+        &mut self,
+        file: &File,
+        decoder: &mut Decoder,
+        pace: &mut Pace<'_>,
+    ) -> io::Result<Option<Step>> {
+        let start = self.at;
+        let (found, lines_lost) = self.search(file, decoder, pace)?;
+        if found == self.end && !lines_lost {
+            self.cut_index(start);
+            return Ok(None);
+        }
+        self.at = found;
+        let reason = "its index is damaged".to_owned();
+        let bytes = start..found;
+        let damage = Damage { part: Part::Index, frame: None, bytes, reason, lines_lost };
+        Ok(Some(Step::Damage(damage)))
+    }
+
+    /// Takes what is left for an index without its end, so that nothing else is missing.
+    fn cut_index(&mut self, start: u64) {
+        self.index = Some(start..self.end);
+        self.at = self.end;
+        self.reason = "its index is damaged or cut off".to_owned();
+    }
+
+    /// Where the next frame begins that can be told to be one, or the end. With it whether something
+    /// before looked like the beginning of a frame.
+    fn search(
+        &mut self,
+        file: &File,
+        decoder: &mut Decoder,
+        pace: &mut Pace<'_>,
+    ) -> io::Result<(u64, bool)> {
         let mut from = self.at + 1;
+        let mut seen = false;
         let mut window = vec![0; SEARCH_BYTES];
         while from < self.end {
-            let length = read_some_at(file, from, self.end, &mut window)?;
+            let length = clamp(self.end - from, SEARCH_BYTES);
             if length < ZSTD_MAGIC.len() {
                 break;
             }
-            for start in 0..=length - ZSTD_MAGIC.len() {
+            read_exact_at(file, from, &mut window[..length])?;
+            let firsts = &window[..=length - ZSTD_MAGIC.len()];
+            for start in memchr::memchr2_iter(ZSTD_MAGIC[0], OURS[0], firsts) {
                 let word = &window[start..start + ZSTD_MAGIC.len()];
-                if word != ZSTD_MAGIC && word != SKIPPABLE_MAGIC.to_le_bytes() {
+                if word != ZSTD_MAGIC && word != OURS {
                     continue;
                 }
                 if self.blocks_left == 0 {
-                    return Ok(self.end);
+                    return Ok((self.end, true));
                 }
                 let at = from + start as u64;
-                if self.is_sure(file, decoder, at)? {
-                    return Ok(at);
+                if self.is_sure(file, decoder, at, pace)? {
+                    return Ok((at, seen));
                 }
+                seen |= word == ZSTD_MAGIC;
             }
-            from += (length - ZSTD_MAGIC.len() + 1) as u64;
+            let passed = (length - ZSTD_MAGIC.len() + 1) as u64;
+            from += passed;
+            pace.walked(passed)?;
         }
-        Ok(self.end)
+        Ok((self.end, seen))
     }
 
     /// Whether a frame of ours begins here.
-    fn is_sure(&mut self, file: &File, decoder: &mut Decoder, at: u64) -> io::Result<bool> {
+    fn is_sure(
+        &mut self,
+        file: &File,
+        decoder: &mut Decoder,
+        at: u64,
+        pace: &mut Pace<'_>,
+    ) -> io::Result<bool> {
         let before = self.blocks_left;
-        let header = match look(file, at, self.end, &mut self.blocks_left)? {
+        let header = match self.look.look(file, at, &mut self.blocks_left, pace)? {
             Some(Looked::Frame(header)) => header,
             Some(Looked::Skippable { ours, end }) => return Ok(ours && end == self.end),
             None => return Ok(false),
         };
         let Some(raw) = header.raw.filter(|_| header.checksum) else { return Ok(false) };
-        if self.begins_frame(file, header.end)? {
+        if self.look.is_edge(file, header.end)? {
             self.blocks_left = before;
             return Ok(true);
         }
@@ -264,7 +335,9 @@ impl Walk {
             Place { number, offset: at, compressed, raw_offset, raw, lines: None, crc: None };
         // Taking it apart costs what looking at many blocks does.
         self.blocks_left = self.blocks_left.saturating_sub(1 << 10);
-        Ok(decoder.decode(file, &place, &mut Vec::new()).is_ok())
+        let sound = decoder.decode(file, &place, &mut Vec::new()).is_ok();
+        pace.walked(raw)?;
+        Ok(sound)
     }
 
     /// What is to be said about the file as a whole, once.
@@ -272,128 +345,14 @@ impl Walk {
         if std::mem::replace(&mut self.told, true) {
             return None;
         }
-        let reason = match (&self.index, self.gap) {
-            (Some(_), _) => format!("{}; every frame was read instead", self.reason),
-            (None, _) => format!("{}, so its end may be missing", self.reason),
+        let (part, reason) = match &self.index {
+            Some(_) => (Part::Index, format!("{}; every frame was read instead", self.reason)),
+            None => (Part::File, format!("{}, so its end may be missing", self.reason)),
         };
         let bytes = self.index.clone().unwrap_or(self.end..self.end);
-        Some(Damage { frame: None, bytes, reason, lines_lost: self.index.is_none() })
+        Some(Damage { part, frame: None, bytes, reason, lines_lost: self.index.is_none() })
     }
 }
 
-/// What begins at a place of a file.
-enum Looked {
-    Frame(Header),
-    Skippable { ours: bool, end: u64 },
-}
-
-/// What a frame says about itself.
-struct Header {
-    /// Where it ends, in bytes of the file.
-    end: u64,
-    /// What it holds, in bytes.
-    raw: Option<u64>,
-    /// Whether it holds a checksum of that.
-    checksum: bool,
-}
-
-/// What begins at `at`, by its head alone: where a frame ends is not known yet. With it the place
-/// behind the head. `None` where nothing begins.
-fn head(file: &File, at: u64, end: u64) -> io::Result<Option<(Looked, u64)>> {
-    let mut head = [0; HEADER_BYTES_MAX as usize];
-    let length = read_some_at(file, at, end, &mut head)?;
-    let Some((magic, rest)) = head[..length].split_first_chunk::<4>() else { return Ok(None) };
-    let behind_magic = at + ZSTD_MAGIC.len() as u64;
-    if *magic == ZSTD_MAGIC {
-        return Ok(parse_header(rest)
-            .map(|(header, length)| (Looked::Frame(header), behind_magic + length as u64)));
-    }
-    let number = u32::from_le_bytes(*magic);
-    let Some(length) = rest.first_chunk().filter(|_| number & !0xf == SKIPPABLE_MAGICS) else {
-        return Ok(None);
-    };
-    let after = at + SKIPPABLE_HEAD_BYTES + u64::from(u32::from_le_bytes(*length));
-    let ours = number == SKIPPABLE_MAGIC;
-    Ok((after <= end).then_some((Looked::Skippable { ours, end: after }, after)))
-}
-
-/// What begins at `at`, with where it ends. `None` where nothing does, or not whole, or where more
-/// than `blocks` blocks would have to be looked at; those that were are taken off.
-fn look(file: &File, at: u64, end: u64, blocks: &mut u64) -> io::Result<Option<Looked>> {
-    let (mut header, mut at) = match head(file, at, end)? {
-        Some((Looked::Frame(header), at)) => (header, at),
-        other => return Ok(other.map(|(looked, _)| looked)),
-    };
-    loop {
-        let Some(left) = blocks.checked_sub(1) else { return Ok(None) };
-        *blocks = left;
-        if at + 3 > end {
-            return Ok(None);
-        }
-        let mut block = [0; 4];
-        read_exact_at(file, at, &mut block[..3])?;
-        let block = u32::from_le_bytes(block);
-        let (last, kind, size) = (block & 1 == 1, (block >> 1) & 3, block >> 3);
-        if kind == 3 || size > BLOCK_BYTES_MAX {
-            return Ok(None);
-        }
-        // One byte stands for all of a block of kind 1.
-        at += 3 + if kind == 1 { 1 } else { u64::from(size) };
-        if last {
-            break;
-        }
-    }
-    header.end = at + if header.checksum { 4 } else { 0 };
-    Ok((header.end <= end).then_some(Looked::Frame(header)))
-}
-
-/// Reads a header behind its magic and tells its length. RFC 8878, section 3.1.1.1.
-fn parse_header(bytes: &[u8]) -> Option<(Header, usize)> {
-    let descriptor = *bytes.first()?;
-    let single_segment = descriptor & 0x20 != 0;
-    if descriptor & 0x08 != 0 {
-        return None;
-    }
-    let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
-    let start = 1 + usize::from(!single_segment) + dictionary;
-    let length = match descriptor >> 6 {
-        0 => usize::from(single_segment),
-        more => 1 << more,
-    };
-    let field = bytes.get(start..start + length)?;
-    let mut number = [0; 8];
-    number[..length].copy_from_slice(field);
-    let number = u64::from_le_bytes(number);
-    let raw = match length {
-        0 => None,
-        2 => Some(number + 256),
-        _ => Some(number),
-    };
-    let checksum = descriptor & 0x04 != 0;
-    Some((Header { end: 0, raw, checksum }, start + length))
-}
-
-/// How many bytes a frame holds that does not say it. `None` when it is damaged or too long.
-fn content_length(file: &File, place: &Place) -> io::Result<Option<u64>> {
-    let mut input = file;
-    let _ = input.seek(SeekFrom::Start(place.offset))?;
-    let mut decoder =
-        zstd::stream::read::Decoder::new(input.take(place.compressed))?.single_frame();
-    decoder.window_log_max(WINDOW_LOG_MAX)?;
-    let length = io::copy(&mut decoder.take(RAW_BYTES_MAX as u64 + 1), &mut io::sink());
-    Ok(length.ok().filter(|length| *length <= RAW_BYTES_MAX as u64))
-}
-
-/// Fills the buffer from a place in a file.
-pub(super) fn read_exact_at(mut file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-    let _ = file.seek(SeekFrom::Start(offset))?;
-    file.read_exact(buffer)
-}
-
-/// Reads as much as there is up to `end`, and tells how much.
-fn read_some_at(file: &File, offset: u64, end: u64, buffer: &mut [u8]) -> io::Result<usize> {
-    let length =
-        buffer.len().min(usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX));
-    read_exact_at(file, offset, &mut buffer[..length])?;
-    Ok(length)
-}
+/// What passing over a skippable frame costs, in bytes gone through.
+const SKIPPED_COST: u64 = 64;

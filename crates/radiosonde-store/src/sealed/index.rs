@@ -1,9 +1,11 @@
 //! Reading the index at the end of a sealed file. The layout stands in the module's documentation.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 
 use crate::sealed::filter::Filter;
+use crate::sealed::look::{clamp, read_exact_at};
+use crate::sealed::pace::Pace;
 use crate::sealed::scan::NO_TIME;
 use crate::sealed::wanted::Wanted;
 
@@ -29,6 +31,7 @@ pub(super) const RUN_FILTERS: u32 = 4;
 pub(super) const SOURCE_BYTES_MAX: u64 = 1 << 50;
 const TOTALS_BYTES: usize = 48;
 pub(super) const FRAME_BYTES: usize = 64;
+const PIECE_BYTES: usize = 128 << 10;
 /// Flag of a frame and of a run: its filter is there. One without a byte holds no id.
 pub(super) const HAS_FILTER: u32 = 1;
 
@@ -268,30 +271,47 @@ impl Index {
     }
 
     /// Whether every section is as it was written, also those that are read only when asked.
-    pub(super) fn is_whole(&mut self, file: &File) -> io::Result<bool> {
+    pub(super) fn is_whole(&self, file: &File, pace: &mut Pace<'_>) -> io::Result<bool> {
+        let mut piece = vec![0; PIECE_BYTES];
         for kind in [FRAME_FILTERS, RUN_FILTERS] {
-            match self.section(file, kind) {
-                Ok(_) => {}
-                Err(Unusable::Damaged(_)) => return Ok(false),
-                Err(Unusable::Io(error)) => return Err(error),
+            let section = match self.find(kind) {
+                Ok(section) => section,
+                Err(_) => return Ok(false),
+            };
+            let (mut at, mut left, mut crc) = (self.start + section.offset, section.length, 0);
+            while left > 0 {
+                let piece = &mut piece[..clamp(left, PIECE_BYTES)];
+                read_exact_at(file, at, piece)?;
+                crc = crc32c::crc32c_append(crc, piece);
+                at += piece.len() as u64;
+                left -= piece.len() as u64;
+                pace.walked(piece.len() as u64)?;
+            }
+            if crc != section.crc {
+                return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Reads a section and compares its checksum.
-    fn section(&mut self, file: &File, kind: u32) -> Result<Vec<u8>, Unusable> {
+    fn find(&self, kind: u32) -> Result<&Section, Unusable> {
         let Some(section) = self.sections.iter().find(|section| section.kind == kind) else {
             return Err(Unusable::Damaged(format!("section {kind} of its index is missing")));
         };
         if section.length > SECTION_BYTES_MAX as u64 {
             return Err(Unusable::Damaged(format!("section {kind} of its index is too long")));
         }
+        Ok(section)
+    }
+
+    /// Reads a section and compares its checksum.
+    fn section(&mut self, file: &File, kind: u32) -> Result<Vec<u8>, Unusable> {
+        let section = self.find(kind)?;
         let bytes = read_at(file, self.start + section.offset, section.length as usize)?;
-        self.bytes_read += section.length;
         if crc32c::crc32c(&bytes) != section.crc {
             return Err(Unusable::Damaged(format!("section {kind} of its index is damaged")));
         }
+        self.bytes_read += bytes.len() as u64;
         Ok(bytes)
     }
 }
@@ -332,7 +352,17 @@ impl Frame {
         let ts = (fields.i64()?, fields.i64()?);
         let (crc, length, flags) = (fields.u32()?, fields.u32()?, fields.u32()?);
         let filter = (flags & HAS_FILTER != 0).then_some(length);
-        Some(Self { offset, compressed, raw_offset, raw, lines, ts, crc, filter })
+        // A line has a byte at least.
+        (lines <= raw).then_some(Self {
+            offset,
+            compressed,
+            raw_offset,
+            raw,
+            lines,
+            ts,
+            crc,
+            filter,
+        })
     }
 }
 
@@ -369,9 +399,8 @@ impl<'a> Fields<'a> {
 }
 
 /// Reads `length` bytes from a place in a file.
-pub(super) fn read_at(mut file: &File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+fn read_at(file: &File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; length];
-    let _ = file.seek(SeekFrom::Start(offset))?;
-    file.read_exact(&mut bytes)?;
+    read_exact_at(file, offset, &mut bytes)?;
     Ok(bytes)
 }

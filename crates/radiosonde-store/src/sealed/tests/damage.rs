@@ -157,12 +157,52 @@ fn a_file_cut_anywhere_keeps_its_whole_frames() {
     let pair = Pair::in_frames(&content, SMALL);
     let bytes = fs::read(pair.sealed()).unwrap();
     let target = pair.dir.path().join("cut");
+    let index_at = index_of(&bytes, &pair.sealed()).start as usize;
     for length in 0..bytes.len() {
         fs::write(&target, &bytes[..length]).unwrap();
         let seen = read_sealed(&target);
         let found: Vec<u8> = seen.lines.into_iter().flat_map(|(_, line)| line).collect();
         assert!(content.starts_with(&found), "cut to {length}");
-        assert!(seen.damaged.iter().any(|damage| damage.lines_lost), "cut to {length}");
+        if length <= index_at {
+            assert!(seen.damaged.iter().any(|damage| damage.lines_lost), "cut to {length}");
+            continue;
+        }
+        // A byte of the index is enough to know that every frame is there.
+        assert!(found == content, "cut to {length}");
+        let [damage] = &seen.damaged[..] else { panic!("cut to {length}: {:?}", seen.damaged) };
+        assert_eq!((damage.part, damage.lines_lost), (Part::Index, false), "cut to {length}");
+        assert_eq!(damage.bytes, index_at as u64..length as u64);
+    }
+}
+
+#[test]
+fn a_damaged_length_of_the_index_costs_no_line() {
+    let content = several_frames();
+    let pair = Pair::in_frames(&content, SMALL);
+    let bytes = fs::read(pair.sealed()).unwrap();
+    let index_at = index_of(&bytes, &pair.sealed()).start as usize;
+    let target = pair.dir.path().join("damaged");
+    for at in index_at + 4..index_at + 8 {
+        for flip in [1, 0x40, 0xff] {
+            let one = damaged(&bytes, at, flip);
+            fs::write(&target, &one).unwrap();
+            let seen = judge(&content, &target, "one");
+            let [damage] = &seen.damaged[..] else { panic!("{at}: {:?}", seen.damaged) };
+            assert_eq!((damage.part, damage.lines_lost), (Part::Index, false), "{at}");
+            // Where frames follow it, they are read as well.
+            fs::write(&target, [one, bytes.clone()].concat()).unwrap();
+            let twice = content.repeat(2);
+            let found = read_sealed(&target);
+            let lines: Vec<u8> = found.lines.into_iter().flat_map(|(_, line)| line).collect();
+            assert!(lines == twice, "{at}: {:?}", found.damaged);
+            let parts: Vec<_> = found.damaged.iter().map(|damage| damage.part).collect();
+            assert_eq!(parts, [Part::Index, Part::Index], "{at}");
+            // Where one may have been behind it, nobody says that nothing is lost.
+            let mut hidden = damaged(&bytes, at, flip);
+            hidden.extend([0x28, 0xb5, 0x2f, 0xfd, 0xff]);
+            fs::write(&target, hidden).unwrap();
+            assert!(read_sealed(&target).damaged.iter().any(|damage| damage.lines_lost), "{at}");
+        }
     }
 }
 
