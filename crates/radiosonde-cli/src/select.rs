@@ -2,16 +2,19 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use radiosonde_store::Query;
 use radiosonde_store::location::Location;
 use radiosonde_store::names::Signal;
 
 use crate::args::Select;
 use crate::outcome::{Stop, show};
+use crate::render::time::{clock, day};
 
 impl Select {
     /// The query for some signals (none given: all).
     pub(crate) fn query(&self, signals: &[Signal]) -> Result<Query, Stop> {
+        check_range(self.since, self.until)?;
         let mut query = Query::new(directories(&self.dir)?);
         query.signals = signals.to_vec();
         query.job.clone_from(&self.job);
@@ -40,6 +43,21 @@ impl Select {
         .into_iter()
         .filter_map(|(word, id)| Some((word, id.as_deref()?)))
         .collect()
+    }
+}
+
+/// Refuses a span of time in which nothing can lie.
+pub(crate) fn check_range(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(), Stop> {
+    match (since, until) {
+        (Some(since), Some(until)) if since >= until => Err(Stop::Usage(format!(
+            "an empty span of time: it begins (--since) at {} {} UTC and ends (--until) at {} {} \
+             UTC; a time ago such as 3d is the moment 3 days ago, so the longer one is --since",
+            day(since),
+            clock(since),
+            day(until),
+            clock(until)
+        ))),
+        _ => Ok(()),
     }
 }
 

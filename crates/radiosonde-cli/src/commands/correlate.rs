@@ -38,7 +38,7 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
     let any = !answer.lines.is_empty();
     print(select, &args.pick, answer.lines, &mut answer.reading, out)?;
     out.flush()?;
-    Ok(conclude(&answer.reading, any))
+    Ok(conclude(&query, &answer.reading, any))
 }
 
 /// Prints some lines, by time: as they are stored, or run by run as stories.

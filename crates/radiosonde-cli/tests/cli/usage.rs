@@ -22,6 +22,20 @@ fn what_cannot_be_meant_is_refused_with_a_word_on_what_to_write() {
         ("trace 0e --trace 0f", "cannot be used with"),
         ("correlate", "--job"),
         ("correlate --level error", "--job"),
+        ("logs --since 25h --until 26h", "empty span of time"),
+        ("logs --since now --until yesterday", "empty span of time"),
+        ("logs --since 1h --until 1h", "empty span of time"),
+        (
+            "logs --since 2025-10-07 --until 2025-10-06",
+            "begins (--since) at 2025-10-07 00:00:00.000",
+        ),
+        ("metrics --since 1h --until 2h", "empty span of time"),
+        ("trace 0e --since 1h --until 2h", "empty span of time"),
+        ("correlate --job j --since 1h --until 2h", "empty span of time"),
+        ("removed --since 1h --until 2h", "empty span of time"),
+        ("removed --since sometime", "yesterday"),
+        ("completions", "SHELL"),
+        ("completions tcsh", "bash"),
         ("blame", "unrecognized subcommand"),
     ] {
         let ran = dir.run(args).exits(2).tells(&[told]);
@@ -37,7 +51,7 @@ fn relative_times_may_begin_with_a_minus() {
         "logs --since -3d",
         "logs --since 3d --until now",
         "logs --since=-2h",
-        "logs --until yesterday --since today",
+        "logs --until now --since yesterday",
     ] {
         let _ = Dir::empty().run(args).exits(1);
     }

@@ -1,11 +1,12 @@
-//! The frames of a sealed file: finding them without an index, and taking them apart.
+//! The frames of a sealed file: where one begins and ends, and taking it apart.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::ops::Range;
+
+use jiff::Timestamp;
 
 use crate::reader::LINE_BYTES_MAX;
-use crate::sealed::index::{SKIPPABLE_HEAD_BYTES, SKIPPABLE_MAGIC, SOURCE_BYTES_MAX};
+use crate::sealed::index::{SKIPPABLE_HEAD_BYTES, SKIPPABLE_MAGIC};
 use crate::sealed::{Damage, FRAME_BYTES};
 
 /// The longest frame that is taken apart, in bytes of lines.
@@ -15,16 +16,12 @@ const COMPRESSED_BYTES_MAX: u64 = (RAW_BYTES_MAX + RAW_BYTES_MAX / 128) as u64;
 
 /// The first of the sixteen magics of skippable frames.
 const SKIPPABLE_MAGICS: u32 = 0x184d_2a50;
-const ZSTD_MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
+pub(super) const ZSTD_MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
 /// Magic and the longest header behind it.
 const HEADER_BYTES_MAX: u64 = 18;
 const BLOCK_BYTES_MAX: u32 = 128 << 10;
-/// Blocks looked at while searching, over the whole file. A file made to look like the beginning of
-/// a frame everywhere is given up then.
-const SEARCHED_BLOCKS_MAX: u64 = 1 << 20;
 /// 32 MiB, enough for every frame that is taken apart.
 const WINDOW_LOG_MAX: u32 = 25;
-const SEARCH_BYTES: usize = 64 << 10;
 
 /// Where a frame is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +34,8 @@ pub(crate) struct Place {
     pub(crate) raw: u64,
     /// Lines, where an index tells.
     pub(crate) lines: Option<u64>,
+    /// Earliest and latest time, in microseconds, where an index tells.
+    pub(crate) ts: Option<(i64, i64)>,
     /// CRC-32C of the compressed bytes, where an index tells.
     pub(crate) crc: Option<u32>,
 }
@@ -48,6 +47,12 @@ impl Place {
             bytes: self.offset..self.offset + self.compressed,
             reason: reason.to_owned(),
             lines_lost: true,
+            lines: self.lines,
+            time: self.ts.and_then(|(earliest, latest)| {
+                let moment = |us| Timestamp::from_microsecond(us).ok();
+                // Where no line has a time, the earliest is above the latest.
+                if earliest <= latest { moment(earliest).zip(moment(latest)) } else { None }
+            }),
         }
     }
 }
@@ -107,199 +112,25 @@ impl Decoder {
     }
 }
 
-/// Goes from frame to frame by what they say about themselves.
-#[derive(Debug)]
-pub(super) struct Walk {
-    at: u64,
-    raw_at: u64,
-    number: u64,
-    end: u64,
-    /// Why there is no index.
-    reason: String,
-    /// Where an index that cannot be used lies, when it is at the end.
-    index: Option<Range<u64>>,
-    gap: bool,
-    told: bool,
-    blocks_left: u64,
-}
-
-/// What a walk meets.
-#[derive(Debug)]
-pub(super) enum Step {
-    Frame(Place),
-    Damage(Damage),
-}
-
-impl Walk {
-    pub(super) fn new(end: u64, reason: String) -> Self {
-        Self {
-            at: 0,
-            raw_at: 0,
-            number: 0,
-            end,
-            reason,
-            index: None,
-            gap: false,
-            told: false,
-            blocks_left: SEARCHED_BLOCKS_MAX,
-        }
-    }
-
-    /// The next frame or stretch that is none; `None` at the end.
-    pub(super) fn step(&mut self, file: &File, decoder: &mut Decoder) -> io::Result<Option<Step>> {
-        while self.at < self.end {
-            let mut any = u64::MAX;
-            match look(file, self.at, self.end, &mut any)? {
-                Some(Looked::Skippable { ours, end }) => {
-                    self.index = (ours && end == self.end).then_some(self.at..end);
-                    self.at = end;
-                }
-                Some(Looked::Frame(header)) => {
-                    if let Some(place) = self.place(file, decoder, &header)? {
-                        self.at += place.compressed;
-                        // What claims more than anybody has is damaged, and moves nothing.
-                        let behind = self.raw_at.saturating_add(place.raw);
-                        if behind <= SOURCE_BYTES_MAX {
-                            self.raw_at = behind;
-                        }
-                        self.number += 1;
-                        return Ok(Some(Step::Frame(place)));
-                    }
-                    return self.damage(file, decoder).map(Some);
-                }
-                None => return self.damage(file, decoder).map(Some),
-            }
-        }
-        Ok(self.verdict().map(Step::Damage))
-    }
-
-    /// A frame whose extent is certain: what follows it is a frame as well, or its content is right.
-    fn place(
-        &self,
-        file: &File,
-        decoder: &mut Decoder,
-        header: &Header,
-    ) -> io::Result<Option<Place>> {
-        let mut place = Place {
-            number: self.number,
-            offset: self.at,
-            compressed: header.end - self.at,
-            raw_offset: self.raw_at,
-            raw: header.raw.unwrap_or_default(),
-            lines: None,
-            crc: None,
-        };
-        if header.raw.is_none() {
-            // Written by a program that did not know how much would come.
-            let Some(raw) = content_length(file, &place)? else { return Ok(None) };
-            place.raw = raw;
-        } else if !self.begins_frame(file, header.end)? {
-            // Either this frame or what follows is damaged; the flag of the checksum may be what is.
-            let sound = header.checksum && decoder.decode(file, &place, &mut Vec::new()).is_ok();
-            if !sound {
-                return Ok(None);
-            }
-        }
-        Ok(Some(place))
-    }
-
-    fn begins_frame(&self, file: &File, at: u64) -> io::Result<bool> {
-        Ok(at == self.end || head(file, at, self.end)?.is_some())
-    }
-
-    /// Names what is at hand as damaged, up to where the next frame is found.
-    fn damage(&mut self, file: &File, decoder: &mut Decoder) -> io::Result<Step> {
-        let start = self.at;
-        self.at = self.search(file, decoder)?;
-        self.gap = true;
-        let frame = Some(self.number);
-        self.number += 1;
-        let reason = "is damaged: no frame can be read here".to_owned();
-        Ok(Step::Damage(Damage { frame, bytes: start..self.at, reason, lines_lost: true }))
-    }
-
-    /// Where the next frame begins that can be told to be one, or the end.
-    fn search(&mut self, file: &File, decoder: &mut Decoder) -> io::Result<u64> {
-        let mut from = self.at + 1;
-        let mut window = vec![0; SEARCH_BYTES];
-        while from < self.end {
-            let length = read_some_at(file, from, self.end, &mut window)?;
-            if length < ZSTD_MAGIC.len() {
-                break;
-            }
-            for start in 0..=length - ZSTD_MAGIC.len() {
-                let word = &window[start..start + ZSTD_MAGIC.len()];
-                if word != ZSTD_MAGIC && word != SKIPPABLE_MAGIC.to_le_bytes() {
-                    continue;
-                }
-                if self.blocks_left == 0 {
-                    return Ok(self.end);
-                }
-                let at = from + start as u64;
-                if self.is_sure(file, decoder, at)? {
-                    return Ok(at);
-                }
-            }
-            from += (length - ZSTD_MAGIC.len() + 1) as u64;
-        }
-        Ok(self.end)
-    }
-
-    /// Whether a frame of ours begins here.
-    fn is_sure(&mut self, file: &File, decoder: &mut Decoder, at: u64) -> io::Result<bool> {
-        let before = self.blocks_left;
-        let header = match look(file, at, self.end, &mut self.blocks_left)? {
-            Some(Looked::Frame(header)) => header,
-            Some(Looked::Skippable { ours, end }) => return Ok(ours && end == self.end),
-            None => return Ok(false),
-        };
-        let Some(raw) = header.raw.filter(|_| header.checksum) else { return Ok(false) };
-        if self.begins_frame(file, header.end)? {
-            self.blocks_left = before;
-            return Ok(true);
-        }
-        let (number, raw_offset) = (self.number, self.raw_at);
-        let compressed = header.end - at;
-        let place =
-            Place { number, offset: at, compressed, raw_offset, raw, lines: None, crc: None };
-        // Taking it apart costs what looking at many blocks does.
-        self.blocks_left = self.blocks_left.saturating_sub(1 << 10);
-        Ok(decoder.decode(file, &place, &mut Vec::new()).is_ok())
-    }
-
-    /// What is to be said about the file as a whole, once.
-    fn verdict(&mut self) -> Option<Damage> {
-        if std::mem::replace(&mut self.told, true) {
-            return None;
-        }
-        let reason = match (&self.index, self.gap) {
-            (Some(_), _) => format!("{}; every frame was read instead", self.reason),
-            (None, _) => format!("{}, so its end may be missing", self.reason),
-        };
-        let bytes = self.index.clone().unwrap_or(self.end..self.end);
-        Some(Damage { frame: None, bytes, reason, lines_lost: self.index.is_none() })
-    }
-}
-
 /// What begins at a place of a file.
-enum Looked {
+pub(super) enum Looked {
     Frame(Header),
     Skippable { ours: bool, end: u64 },
 }
 
 /// What a frame says about itself.
-struct Header {
+pub(super) struct Header {
     /// Where it ends, in bytes of the file.
-    end: u64,
+    pub(super) end: u64,
     /// What it holds, in bytes.
-    raw: Option<u64>,
+    pub(super) raw: Option<u64>,
     /// Whether it holds a checksum of that.
-    checksum: bool,
+    pub(super) checksum: bool,
 }
 
 /// What begins at `at`, by its head alone: where a frame ends is not known yet. With it the place
 /// behind the head. `None` where nothing begins.
-fn head(file: &File, at: u64, end: u64) -> io::Result<Option<(Looked, u64)>> {
+pub(super) fn head(file: &File, at: u64, end: u64) -> io::Result<Option<(Looked, u64)>> {
     let mut head = [0; HEADER_BYTES_MAX as usize];
     let length = read_some_at(file, at, end, &mut head)?;
     let Some((magic, rest)) = head[..length].split_first_chunk::<4>() else { return Ok(None) };
@@ -319,7 +150,7 @@ fn head(file: &File, at: u64, end: u64) -> io::Result<Option<(Looked, u64)>> {
 
 /// What begins at `at`, with where it ends. `None` where nothing does, or not whole, or where more
 /// than `blocks` blocks would have to be looked at; those that were are taken off.
-fn look(file: &File, at: u64, end: u64, blocks: &mut u64) -> io::Result<Option<Looked>> {
+pub(super) fn look(file: &File, at: u64, end: u64, blocks: &mut u64) -> io::Result<Option<Looked>> {
     let (mut header, mut at) = match head(file, at, end)? {
         Some((Looked::Frame(header), at)) => (header, at),
         other => return Ok(other.map(|(looked, _)| looked)),
@@ -374,7 +205,7 @@ fn parse_header(bytes: &[u8]) -> Option<(Header, usize)> {
 }
 
 /// How many bytes a frame holds that does not say it. `None` when it is damaged or too long.
-fn content_length(file: &File, place: &Place) -> io::Result<Option<u64>> {
+pub(super) fn content_length(file: &File, place: &Place) -> io::Result<Option<u64>> {
     let mut input = file;
     let _ = input.seek(SeekFrom::Start(place.offset))?;
     let mut decoder =
@@ -391,7 +222,12 @@ pub(super) fn read_exact_at(mut file: &File, offset: u64, buffer: &mut [u8]) -> 
 }
 
 /// Reads as much as there is up to `end`, and tells how much.
-fn read_some_at(file: &File, offset: u64, end: u64, buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read_some_at(
+    file: &File,
+    offset: u64,
+    end: u64,
+    buffer: &mut [u8],
+) -> io::Result<usize> {
     let length =
         buffer.len().min(usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX));
     read_exact_at(file, offset, &mut buffer[..length])?;

@@ -14,6 +14,8 @@ pub(super) const SKIPPABLE_HEAD_BYTES: u64 = 8;
 pub(super) const VERSION: u32 = 1;
 pub(super) const TAIL_MAGIC: [u8; 8] = *b"RSNDSEAL";
 pub(super) const TRAILER_BYTES: usize = 32;
+/// Why a file without the end of an index has none that can be used.
+pub(super) const NO_INDEX: &str = "has no index at its end";
 const ENTRY_BYTES: usize = 24;
 /// Later versions add sections; more than these nobody needs.
 const SECTIONS_MAX: usize = 64;
@@ -126,12 +128,12 @@ impl Index {
     /// Reads the index of a file of this length.
     pub(super) fn read(file: &File, file_length: u64) -> Result<Self, Unusable> {
         let Some(trailer_at) = file_length.checked_sub(TRAILER_BYTES as u64) else {
-            return damaged("has no index at its end");
+            return damaged(NO_INDEX);
         };
         let trailer = read_at(file, trailer_at, TRAILER_BYTES)?;
         let (trailer, magic) = trailer.split_at(TRAILER_BYTES - TAIL_MAGIC.len());
         if magic != TAIL_MAGIC {
-            return damaged("has no index at its end");
+            return damaged(NO_INDEX);
         }
         let mut fields = Fields(trailer);
         let (Some(length), Some(count), Some(table_crc), Some(version), Some(crc)) =

@@ -68,6 +68,7 @@ mod index;
 mod reader;
 mod scan;
 mod seal;
+mod walk;
 mod wanted;
 
 pub use crate::reader::Damage;

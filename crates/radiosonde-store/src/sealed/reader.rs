@@ -7,8 +7,9 @@ use std::path::Path;
 
 use crate::reader::{Chunk, LINE_BYTES_MAX, open_plain, whole_lines};
 use crate::sealed::Damage;
-use crate::sealed::frames::{Decoder, Place, RAW_BYTES_MAX, Step, Walk};
+use crate::sealed::frames::{Decoder, Place, RAW_BYTES_MAX};
 use crate::sealed::index::{Index, Unusable};
+use crate::sealed::walk::{Step, Walk};
 use crate::sealed::wanted::Wanted;
 
 /// Reads the lines of a sealed file, frame by frame.
@@ -151,7 +152,7 @@ impl Reader {
             if let Some(reason) = problem {
                 let reason = format!("{reason}; frames were not left out by it");
                 let bytes = index.start..self.file.metadata()?.len();
-                let damage = Damage { frame: None, bytes, reason, lines_lost: false };
+                let damage = Damage { bytes, ..Damage::of_file(reason) };
                 self.events.push_back(Event::Damage(damage));
             }
         }
@@ -188,6 +189,7 @@ impl Reader {
                     raw_offset: frame.raw_offset,
                     raw: frame.raw,
                     lines: Some(frame.lines),
+                    ts: Some(frame.ts),
                     crc: Some(frame.crc),
                 };
                 let wanted = chosen[*next];
@@ -253,7 +255,7 @@ impl Reader {
         let from = self.overlong.take();
         if from.is_some() || self.start < self.buffer.len() {
             let reason = format!("a line at byte {} has no end", from.unwrap_or(self.offset));
-            let damage = Damage { frame: None, bytes: 0..0, reason, lines_lost: true };
+            let damage = Damage { lines_lost: true, ..Damage::of_file(reason) };
             self.events.push_back(Event::Damage(damage));
         }
         self.buffer.clear();

@@ -138,6 +138,9 @@ fn a_damaged_frame_is_named_with_its_number_and_place() {
     let place = second.offset..second.offset + second.compressed;
     assert_eq!(seen.damaged.len(), 1);
     assert_eq!((seen.damaged[0].frame, &seen.damaged[0].bytes), (Some(1), &place));
+    assert_eq!(seen.damaged[0].lines, Some(second.lines));
+    let (earliest, latest) = seen.damaged[0].time.unwrap();
+    assert_eq!((earliest.as_microsecond(), latest.as_microsecond()), second.ts);
     // Lines behind it stand where they stood.
     let plain = read_plain(&pair.plain());
     assert_eq!(seen.lines.last(), plain.lines.last());
@@ -157,13 +160,46 @@ fn a_file_cut_anywhere_keeps_its_whole_frames() {
     let pair = Pair::in_frames(&content, SMALL);
     let bytes = fs::read(pair.sealed()).unwrap();
     let target = pair.dir.path().join("cut");
+    // Where the index is known to begin, nothing can be missing before it.
+    let certain = index_of(&bytes, &pair.sealed()).start as usize + 4;
     for length in 0..bytes.len() {
         fs::write(&target, &bytes[..length]).unwrap();
         let seen = read_sealed(&target);
         let found: Vec<u8> = seen.lines.into_iter().flat_map(|(_, line)| line).collect();
         assert!(content.starts_with(&found), "cut to {length}");
-        assert!(seen.damaged.iter().any(|damage| damage.lines_lost), "cut to {length}");
+        let lost = seen.damaged.iter().any(|damage| damage.lines_lost);
+        assert_eq!(lost, length < certain, "cut to {length}: {:?}", seen.damaged);
+        if length >= certain {
+            assert!(found == content, "cut to {length}");
+            let [cut] = &seen.damaged[..] else { panic!("cut to {length}: {:?}", seen.damaged) };
+            assert_eq!(cut.reason, "its index is cut off; every line was read without it");
+            assert_eq!(cut.bytes, certain as u64 - 4..length as u64);
+        }
     }
+}
+
+#[test]
+fn what_only_begins_like_an_index_hides_no_frame_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(SEALED);
+    let content = lines(0..200);
+    let half = memchr::memchr(b'\n', &content[content.len() / 2..]).unwrap() + 1;
+    let (front, back) = content.split_at(content.len() / 2 + half);
+    let [front, back] = [front, back].map(|half| {
+        let pair = Pair::of(half);
+        let bytes = fs::read(pair.sealed()).unwrap();
+        bytes[..index_of(&bytes, &pair.sealed()).start as usize].to_vec()
+    });
+    let begins = [index::SKIPPABLE_MAGIC.to_le_bytes(), u32::MAX.to_le_bytes()].concat();
+    fs::write(&path, [&front, &begins, &back, &begins].map(Vec::as_slice).concat()).unwrap();
+    let seen = read_sealed(&path);
+    assert_eq!(seen.lines.len(), 200);
+    let told: Vec<_> = seen.damaged.iter().map(|damage| damage.reason.as_str()).collect();
+    let expected = [
+        "is damaged: no frame can be read here",
+        "its index is cut off; the other lines were read without it",
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]
