@@ -34,8 +34,6 @@ fn what_cannot_be_meant_is_refused_with_a_word_on_what_to_write() {
         ("correlate --job j --since 1h --until 2h", "empty span of time"),
         ("removed --since 1h --until 2h", "empty span of time"),
         ("removed --since sometime", "yesterday"),
-        ("completions", "SHELL"),
-        ("completions tcsh", "bash"),
         ("blame", "unrecognized subcommand"),
     ] {
         let ran = dir.run(args).exits(2).tells(&[told]);
@@ -143,6 +141,10 @@ fn help_has_examples_for_every_subcommand() {
         ]);
         assert!(long.out.contains(&format!("radiosonde {subcommand} ")), "{}", long.out);
     }
+    for subcommand in ["removed", "recover", "completions"] {
+        let example = format!("  radiosonde {subcommand} ");
+        let _ = run(command(&[subcommand, "--help"])).exits(0).prints(&["Examples:", &example]);
+    }
     let _ = run(command(&["--help"])).exits(0).prints(&["correlate", "Exit status", "UTC"]);
     let _ = run(command(&["--version"])).exits(0).prints(&["radiosonde 0"]);
     let _ = run(command(&[])).exits(2);
@@ -164,4 +166,66 @@ fn recover_tells_when_there_is_nothing_and_when_it_cannot() {
     std::fs::write(rings.join("0"), "not a ring").unwrap();
     let ran = dir.run("recover");
     assert!(ran.status == 3 && !ran.err.contains("panicked"), "{}\n{}", ran.out, ran.err);
+}
+
+#[test]
+fn help_wraps_at_the_width_of_the_terminal_and_at_a_hundred_columns() {
+    let longest = |columns: &str| {
+        let mut command = command(&["logs", "--help"]);
+        let _ = command.env("COLUMNS", columns);
+        run(command).exits(0).out.lines().map(|line| line.chars().count()).max().unwrap()
+    };
+    assert!((50..=60).contains(&longest("60")), "{}", longest("60"));
+    assert!((90..=100).contains(&longest("300")), "{}", longest("300"));
+}
+
+#[test]
+fn completions_know_every_subcommand() {
+    for (shell, begins) in
+        [("bash", "_radiosonde()"), ("zsh", "#compdef radiosonde"), ("fish", "# Print")]
+    {
+        let ran = run(command(&["completions", shell])).exits(0).prints(&[
+            "correlate",
+            "removed",
+            "recover",
+            "retry-quarantined",
+        ]);
+        assert!(ran.out.starts_with(begins), "{shell}: {:.80}", ran.out);
+        assert_eq!(ran.err, "");
+    }
+    let _ = run(command(&["completions"])).exits(2).tells(&["<SHELL>"]);
+    let _ = run(command(&["completions", "tcsh"])).exits(2).tells(&["bash", "zsh", "fish"]);
+}
+
+/// What bash itself proposes.
+#[cfg(target_os = "linux")]
+#[test]
+fn bash_completes_by_the_script() {
+    let dir = Dir::empty();
+    dir.write("script", run(command(&["completions", "bash"])).exits(0).out);
+    let complete = r#"source "$1" && COMP_WORDS=(radiosonde rem) COMP_CWORD=1 && \
+        _radiosonde radiosonde rem radiosonde && printf '%s\n' "${COMPREPLY[@]}""#;
+    let mut bash = std::process::Command::new("bash");
+    let _ = bash.args(["--norc", "-c", complete, "bash"]).arg(dir.path().join("script"));
+    assert_eq!(run(bash).exits(0).out, "removed\n");
+}
+
+#[test]
+fn colours_can_be_forced_and_no_color_goes_first() {
+    let dir = Dir::story();
+    let colored = |variables: &[(&str, &str)]| {
+        let mut command = command(&["logs", "-n", "1", "--dir"]);
+        let _ = command.arg(dir.path()).envs(variables.iter().copied());
+        run(command).exits(0).out.contains('\u{1b}')
+    };
+    for (variables, expect) in [
+        (&[][..], false),
+        (&[("CLICOLOR_FORCE", "1")], true),
+        (&[("CLICOLOR_FORCE", "0")], false),
+        (&[("CLICOLOR_FORCE", "")], false),
+        (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false),
+        (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "")], true),
+    ] {
+        assert_eq!(colored(variables), expect, "{variables:?}");
+    }
 }
