@@ -121,7 +121,7 @@ pub(crate) struct Pick {
 /// What to look for. Conditions given together must all hold.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Select {
-    /// Telemetry directory; repeat for several
+    /// Telemetry directory, or one day file; repeat for several
     ///
     /// Default: $RADIOSONDE_DIR, else $STATE_DIRECTORY, else ./data/telemetry, else every service
     /// below $XDG_STATE_HOME/radiosonde (~/.local/state/radiosonde).

@@ -173,7 +173,7 @@ fn spans_around(
     if run_of.is_empty() {
         return Ok(around);
     }
-    let mut query = Query::new(crate::select::directories(&select.dir)?);
+    let mut query = Query::new(select.places()?);
     query.signals = vec![Signal::Spans];
     query.traces = run_of.keys().cloned().collect();
     query.limit = Some(CONTEXT_SPANS_MAX);

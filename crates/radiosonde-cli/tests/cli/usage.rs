@@ -61,9 +61,35 @@ fn a_directory_that_is_not_there_is_told_from_an_empty_one() {
     let _ = Dir::empty().run("logs").exits(1).tells(&["nothing found in 0 files"]);
     let dir = Dir::story();
     let _ = dir.run("logs --dir /no/such/place").exits(2).tells(&["/no/such/place does not exist"]);
-    let file = dir.path().join("events-2025-10-06.jsonl");
-    let _ =
-        dir.run(&format!("logs --dir {}", file.display())).exits(2).tells(&["is not a directory"]);
+    dir.write("notes.txt", "");
+    for args in ["logs", "removed", "recover"] {
+        let file = dir.path().join("notes.txt");
+        let ran = dir.run(&format!("{args} --dir {}", file.display()));
+        let _ = ran.exits(2).tells(&["notes.txt is not a directory"]);
+    }
+}
+
+#[test]
+fn a_single_day_file_is_read_alone() {
+    let (story, elsewhere) = (Dir::story(), Dir::empty());
+    for name in ["events-2025-10-06.jsonl", "spans-2025-10-06.jsonl"] {
+        std::fs::copy(story.path().join(name), elsewhere.path().join(name)).unwrap();
+    }
+    let of = |args: &str, name: &str| {
+        let mut command = command(&args.split(' ').collect::<Vec<_>>());
+        let _ = command.arg("--dir").arg(elsewhere.path().join(name));
+        run(command)
+    };
+    let ran = of("correlate --job job-7", "events-2025-10-06.jsonl").exits(0);
+    let _ = ran.prints(&["gave up"]).omits(&["GET /usage"]);
+    let _ = of("trace --job job-7", "spans-2025-10-06.jsonl").exits(0).prints(&["GET /usage"]);
+    let _ = of("logs", "spans-2025-10-06.jsonl").exits(1).tells(&["nothing found in 0 files of"]);
+    let _ = of("logs", "events-2025-10-07.jsonl").exits(2).tells(&["does not exist"]);
+    let _ = of("removed", "events-2025-10-06.jsonl").exits(2).tells(&["is not a directory"]);
+    // By its bare name as well.
+    let mut here = command(&["logs", "--dir", "events-2025-10-06.jsonl"]);
+    let _ = here.current_dir(elsewhere.path());
+    let _ = run(here).exits(0).prints(&["gave up"]);
 }
 
 #[test]
