@@ -47,7 +47,8 @@
 //! # Reading
 //!
 //! By the index. Without a usable one, from frame to frame by their headers, and where there is no
-//! frame, by looking for the next one. Behind a stretch that is no frame, offsets count the bytes that
+//! frame, by looking for the next one. As the index stands behind all frames, nothing is missing when
+//! it begins where they end, even if the rest of it is damaged or cut off. Behind a stretch that is no frame, offsets count the bytes that
 //! could be read. Files that other programs compressed under such a name are read that way too, as
 //! long as no frame holds more than 17 MiB and every frame ends with a line; since they have no index,
 //! each reading says that their end may be missing.

@@ -72,7 +72,9 @@ impl Reader {
                 let chosen = vec![true; index.frames.len()];
                 Frames::Indexed { index, chosen, next: 0 }
             }
-            Err(Unusable::Damaged(reason)) => Frames::Walked(Walk::new(length, reason)),
+            Err(Unusable::Damaged(reason)) => {
+                Frames::Walked(Walk::new(length, reason, Index::start(&file, length)?))
+            }
             Err(Unusable::Io(error)) => return Err(error),
         };
         Ok(Self {

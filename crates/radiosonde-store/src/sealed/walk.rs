@@ -24,6 +24,8 @@ pub(super) struct Walk {
     end: u64,
     /// Why there is no index.
     reason: String,
+    /// Where the end of the file says that its index begins.
+    index_at: Option<u64>,
     /// Where an index that cannot be used lies, when it is at the end.
     index: Option<Range<u64>>,
     /// Whether that ends before it is whole.
@@ -41,13 +43,16 @@ pub(super) enum Step {
 }
 
 impl Walk {
-    pub(super) fn new(end: u64, reason: String) -> Self {
+    /// A walk through a file of this length, whose index cannot be used for this reason, and begins
+    /// there if anything tells.
+    pub(super) fn new(end: u64, reason: String, index_at: Option<u64>) -> Self {
         Self {
             at: 0,
             raw_at: 0,
             number: 0,
             end,
             reason,
+            index_at,
             index: None,
             cut: false,
             gap: false,
@@ -59,6 +64,10 @@ impl Walk {
     /// The next frame or stretch that is none; `None` at the end.
     pub(super) fn step(&mut self, file: &File, decoder: &mut Decoder) -> io::Result<Option<Step>> {
         while self.at < self.end {
+            if self.is_damaged_index(file, decoder)? {
+                self.index = Some(self.at..self.end);
+                break;
+            }
             let mut any = u64::MAX;
             match look(file, self.at, self.end, &mut any)? {
                 Some(Looked::Skippable { ours, end }) => {
@@ -78,27 +87,34 @@ impl Walk {
                     }
                     return self.damage(file, decoder).map(Some);
                 }
-                None if self.is_cut_index(file, decoder)? => {
-                    self.index = Some(self.at..self.end);
-                    self.cut = true;
-                    self.at = self.end;
-                }
                 None => return self.damage(file, decoder).map(Some),
             }
         }
+        self.at = self.end;
         Ok(self.verdict().map(Step::Damage))
     }
 
-    /// Whether an index begins at hand that was longer than the rest of the file. It stands behind
-    /// all frames, so that none is missing.
-    fn is_cut_index(&mut self, file: &File, decoder: &mut Decoder) -> io::Result<bool> {
-        let mut magic = [0; SKIPPABLE_MAGIC.to_le_bytes().len()];
-        if self.end - self.at < magic.len() as u64 {
-            return Ok(false);
-        }
-        let _ = read_some_at(file, self.at, self.end, &mut magic)?;
-        let begins = magic == SKIPPABLE_MAGIC.to_le_bytes();
-        Ok(begins && self.search(file, decoder)? == self.end && self.blocks_left > 0)
+    /// Whether the index begins at hand, and is damaged there or cut off: nothing that can be read
+    /// follows. It stands behind all frames, so that none is missing.
+    fn is_damaged_index(&mut self, file: &File, decoder: &mut Decoder) -> io::Result<bool> {
+        let is_here = self.index_at == Some(self.at);
+        let is_cut = match head(file, self.at, self.end)? {
+            Some((Looked::Frame(_), _)) => return Ok(false),
+            // Whole, or the index of a file that stands before another one.
+            Some((Looked::Skippable { ours, end }, _)) if ours && end == self.end || !is_here => {
+                return Ok(false);
+            }
+            Some(_) => false,
+            None => {
+                let mut magic = [0; SKIPPABLE_MAGIC.to_le_bytes().len()];
+                let length = read_some_at(file, self.at, self.end, &mut magic)?;
+                length == magic.len() && magic == SKIPPABLE_MAGIC.to_le_bytes()
+            }
+        };
+        let is_index =
+            (is_here || is_cut) && self.search(file, decoder)? == self.end && self.blocks_left > 0;
+        self.cut |= is_index && !is_here;
+        Ok(is_index)
     }
 
     /// A frame whose extent is certain: what follows it is a frame as well, or its content is right.

@@ -123,6 +123,7 @@ fn judge_index(content: &[u8], sealed: &Path, at: usize) {
     assert!(
         seen.lines.iter().all(|(offset, line)| { content[*offset as usize..].starts_with(line) })
     );
+    assert!(seen.damaged.iter().all(|damage| !damage.lines_lost), "byte {at}: {:?}", seen.damaged);
 }
 
 #[test]
