@@ -27,7 +27,7 @@ const NAME: &str = "removed.jsonl";
 /// Nor does opening wait for the other end of a pipe.
 pub(crate) const FLAGS: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK);
 /// A larger one was not written by us.
-const LEDGER_MAX: u64 = 4 * 1024 * 1024;
+pub(crate) const LEDGER_MAX: u64 = 4 * 1024 * 1024;
 
 /// What rules have removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,7 +149,6 @@ impl Ledger {
         Self { path: slot.join(NAME) }
     }
 
-    #[cfg(feature = "upkeep")]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -161,6 +160,8 @@ impl Ledger {
         Ok(entered.filter(|entry| entry.is_there(root)).collect())
     }
 
+    /// The rows that are whole, for the owner. [`crate::removals()`] reads them for others, and tells
+    /// which are not.
     pub(crate) fn rows(&self) -> io::Result<Vec<Row>> {
         let mut text = Vec::new();
         let mut options = OpenOptions::new();

@@ -9,6 +9,8 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 
+use jiff::Timestamp;
+
 /// The longest line that is read, in bytes. Longer ones are skipped.
 pub const LINE_BYTES_MAX: usize = 16 << 20;
 
@@ -75,6 +77,19 @@ pub struct Damage {
     pub reason: String,
     /// Whether lines may be missing because of it. A damaged index costs none.
     pub lines_lost: bool,
+    /// How many lines stand in a frame, where the index tells.
+    pub lines: Option<u64>,
+    /// The times of the earliest and the latest of them, where the index tells.
+    pub time: Option<(Timestamp, Timestamp)>,
+}
+
+#[cfg(feature = "sealed")]
+impl Damage {
+    /// Something wrong with a file as a whole that costs no line.
+    pub(crate) fn of_file(reason: String) -> Self {
+        let (part, frame, bytes, lines, time) = (Part::File, None, 0..0, None, None);
+        Self { part, frame, bytes, reason, lines_lost: false, lines, time }
+    }
 }
 
 /// A part of a sealed file.

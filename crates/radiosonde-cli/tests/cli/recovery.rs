@@ -29,7 +29,15 @@ fn take(dir: &Dir) -> Slot {
 fn what_a_killed_process_left_is_brought_over_once() {
     let dir = Dir::empty();
     let instance = killed(&dir, "shop");
-    let _ = dir.run("logs").exits(1);
+    let told = format!(
+        "radiosonde: 1 killed process left records that are not in files yet: `radiosonde recover \
+         --dir {}`\n",
+        dir.path().display()
+    );
+    for args in ["logs", "events", "metrics", "trace --job j", "correlate --job j"] {
+        let ran = dir.run(args).exits(1);
+        assert!(ran.err.ends_with(&told) && ran.err.lines().count() == 2, "{}", ran.err);
+    }
 
     let ran = dir.run("recover").exits(0);
     let expected = format!(
@@ -51,7 +59,25 @@ fn what_a_killed_process_left_is_brought_over_once() {
 
     let again = dir.run("recover").exits(1);
     assert_eq!(again.out, format!("{}: nothing to recover\n", dir.path().display()));
-    assert_eq!(ids(&dir.run("events -o json").exits(0)), first);
+    let found = dir.run("events -o json").exits(0);
+    assert_eq!((ids(&found), found.err.as_str()), (first, ""));
+}
+
+#[test]
+fn a_running_process_and_its_records_are_no_remains() {
+    let dir = Dir::story();
+    let slot = take(&dir);
+    let instance = slot.create_instance(b"{}").unwrap();
+    let placement = Placement::Directory(instance.path.clone());
+    let journal = Journal::open(placement, Filter::at(Level::Info)).unwrap();
+    with_journal(&journal, || event!("user.action", "clicked"));
+    assert_eq!(dir.run("logs").exits(0).err, "");
+    let _ = killed(&dir, "shop");
+    let _ = killed(&dir, "till");
+    let _ = dir.run("logs").exits(0).tells(&["2 killed processes left records"]);
+    // Whoever asks keeps no lock: the next process has the slot.
+    drop((instance, slot));
+    assert_eq!(take(&dir).number(), 0);
 }
 
 #[test]

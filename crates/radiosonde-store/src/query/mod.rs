@@ -42,7 +42,8 @@ pub use crate::query::filter::{InvalidId, check_id, trace_prefix};
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Query {
-    /// Directories whose day files are read. Folders in them are not.
+    /// Directories whose day files are read, folders in them are not; or single day files, by their
+    /// paths.
     pub dirs: Vec<PathBuf>,
     /// Signals to read. Default: none given, meaning all.
     pub signals: Vec<Signal>,
@@ -246,16 +247,22 @@ impl Query {
         }
     }
 
+    fn wants(&self, file: StoredFile) -> bool {
+        self.signals.is_empty() || self.signals.contains(&file.day.signal)
+    }
+
     fn files(&self, reading: &mut Reading) -> Vec<Source> {
         let mut files = Vec::new();
         for dir in &self.dirs {
+            if let Some(file) = Source::single(dir) {
+                files.extend(Some(file).filter(|single| self.wants(single.file)));
+                continue;
+            }
             match StoredFile::list(dir) {
                 Ok(listed) => files.extend(
                     listed
                         .into_iter()
-                        .filter(|file| {
-                            self.signals.is_empty() || self.signals.contains(&file.day.signal)
-                        })
+                        .filter(|file| self.wants(*file))
                         .map(|file| Source { dir: dir.clone(), file }),
                 ),
                 Err(error) => {
@@ -378,6 +385,14 @@ struct Source {
 }
 
 impl Source {
+    /// The day file a path means, if it has the name of one, is there, and is no directory.
+    fn single(path: &Path) -> Option<Self> {
+        let file = path.file_name()?.to_str().and_then(StoredFile::parse)?;
+        let dir = path.parent()?.to_owned();
+        let found = path.symlink_metadata().ok()?;
+        (!found.is_dir()).then_some(Self { dir, file })
+    }
+
     fn path(&self) -> PathBuf {
         self.dir.join(self.file.file_name())
     }

@@ -16,6 +16,8 @@ pub(super) const SKIPPABLE_HEAD_BYTES: u64 = 8;
 pub(super) const VERSION: u32 = 1;
 pub(super) const TAIL_MAGIC: [u8; 8] = *b"RSNDSEAL";
 pub(super) const TRAILER_BYTES: usize = 32;
+/// Why a file without the end of an index has none that can be used.
+pub(super) const NO_INDEX: &str = "has no index at its end";
 const ENTRY_BYTES: usize = 24;
 /// Later versions add sections; more than these nobody needs.
 const SECTIONS_MAX: usize = 64;
@@ -125,16 +127,25 @@ fn damaged<T>(what: &str) -> Result<T, Unusable> {
     Err(Unusable::Damaged(what.to_owned()))
 }
 
-impl Index {
-    /// Reads the index of a file of this length.
-    pub(super) fn read(file: &File, file_length: u64) -> Result<Self, Unusable> {
-        let Some(trailer_at) = file_length.checked_sub(TRAILER_BYTES as u64) else {
-            return damaged("has no index at its end");
+/// The end of an index.
+struct Trailer {
+    /// Where it begins in the file.
+    at: u64,
+    /// Of the whole index.
+    length: u64,
+    table_bytes: usize,
+    table_crc: u32,
+}
+
+impl Trailer {
+    fn read(file: &File, file_length: u64) -> Result<Self, Unusable> {
+        let Some(at) = file_length.checked_sub(TRAILER_BYTES as u64) else {
+            return damaged(NO_INDEX);
         };
-        let trailer = read_at(file, trailer_at, TRAILER_BYTES)?;
+        let trailer = read_at(file, at, TRAILER_BYTES)?;
         let (trailer, magic) = trailer.split_at(TRAILER_BYTES - TAIL_MAGIC.len());
         if magic != TAIL_MAGIC {
-            return damaged("has no index at its end");
+            return damaged(NO_INDEX);
         }
         let mut fields = Fields(trailer);
         let (Some(length), Some(count), Some(table_crc), Some(version), Some(crc)) =
@@ -155,6 +166,26 @@ impl Index {
         if count as usize > SECTIONS_MAX || length > file_length || length < around {
             return damaged("its index has impossible lengths");
         }
+        Ok(Self { at, length, table_bytes, table_crc })
+    }
+}
+
+impl Index {
+    /// Where the index of a file of this length begins, as its end says; that may be all that can be
+    /// known of it.
+    pub(super) fn start(file: &File, file_length: u64) -> io::Result<Option<u64>> {
+        match Trailer::read(file, file_length) {
+            Ok(trailer) => Ok(Some(file_length - trailer.length)),
+            Err(Unusable::Damaged(_)) => Ok(None),
+            Err(Unusable::Io(error)) => Err(error),
+        }
+    }
+
+    /// Reads the index of a file of this length.
+    pub(super) fn read(file: &File, file_length: u64) -> Result<Self, Unusable> {
+        let Trailer { at: trailer_at, length, table_bytes, table_crc } =
+            Trailer::read(file, file_length)?;
+        let around = SKIPPABLE_HEAD_BYTES + (table_bytes + TRAILER_BYTES) as u64;
         let start = file_length - length;
         let mut head = SKIPPABLE_MAGIC.to_le_bytes().to_vec();
         head.extend(((length - SKIPPABLE_HEAD_BYTES) as u32).to_le_bytes());

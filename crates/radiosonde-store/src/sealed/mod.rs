@@ -48,8 +48,8 @@
 //!
 //! By the index. Without a usable one, from frame to frame by their headers, and where there is no
 //! frame, by looking for the next one. Behind a stretch that is no frame, offsets count the bytes that
-//! could be read. Where the end of a file is cut off within the index, every frame is there, and the
-//! damage is that of the index: [`Part::Index`].
+//! could be read. As the index stands behind all frames, nothing is missing where it begins, even if the
+//! rest of it is damaged or cut off: such damage is [`Part::Index`].
 //!
 //! Files that other programs compressed under such a name are read that way too, at any level and with
 //! any window, as long as no frame holds more than 17 MiB or has more than 2^20 blocks, and every frame
@@ -82,6 +82,7 @@ mod reader;
 mod scan;
 mod seal;
 mod target;
+mod walk;
 mod wanted;
 
 pub use crate::reader::{Damage, Part};

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use crate::reader::{Chunk, LINE_BYTES_MAX, Part, open_plain, whole_lines};
 use crate::sealed::Damage;
-use crate::sealed::frames::{Decoder, Place, RAW_BYTES_MAX, Step, Walk};
+use crate::sealed::frames::{Decoder, Place, RAW_BYTES_MAX};
 use crate::sealed::index::{Index, Unusable};
 use crate::sealed::pace::Pace;
+use crate::sealed::walk::{Step, Walk};
 use crate::sealed::wanted::Wanted;
 
 /// Reads the lines of a sealed file, frame by frame.
@@ -72,7 +73,9 @@ impl Reader {
                 let chosen = vec![true; index.frames.len()];
                 Frames::Indexed { index, chosen, next: 0 }
             }
-            Err(Unusable::Damaged(reason)) => Frames::Walked(Walk::new(length, reason)),
+            Err(Unusable::Damaged(reason)) => {
+                Frames::Walked(Walk::new(length, reason, Index::start(&file, length)?))
+            }
             Err(Unusable::Io(error)) => return Err(error),
         };
         Ok(Self {
@@ -162,7 +165,7 @@ impl Reader {
                 let reason = format!("{reason}; frames were not left out by it");
                 let bytes = index.start..self.file.metadata()?.len();
                 let part = Part::Index;
-                let damage = Damage { part, frame: None, bytes, reason, lines_lost: false };
+                let damage = Damage { part, bytes, ..Damage::of_file(reason) };
                 self.events.push_back(Event::Damage(damage));
             }
         }
@@ -204,6 +207,7 @@ impl Reader {
                     raw_offset: frame.raw_offset,
                     raw: frame.raw,
                     lines: Some(frame.lines),
+                    ts: Some(frame.ts),
                     crc: Some(frame.crc),
                 };
                 let wanted = chosen[*next];
@@ -273,8 +277,7 @@ impl Reader {
         let from = self.overlong.take();
         if from.is_some() || self.start < self.buffer.len() {
             let reason = format!("a line at byte {} has no end", from.unwrap_or(self.offset));
-            let part = Part::File;
-            let damage = Damage { part, frame: None, bytes: 0..0, reason, lines_lost: true };
+            let damage = Damage { lines_lost: true, ..Damage::of_file(reason) };
             self.events.push_back(Event::Damage(damage));
         }
         self.buffer.clear();
