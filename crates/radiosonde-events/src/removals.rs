@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use radiosonde_record::Slot;
 use radiosonde_store::reader::{Chunk, Reader};
+use serde::Deserialize;
 
-use crate::ledger::{LEDGER_MAX, Ledger, Removed, Row};
+use crate::ledger::{Entry, LEDGER_MAX, Ledger, Removed};
 
 /// One row of a ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +71,14 @@ pub struct DamagedRow {
     pub row: u64,
     /// What is wrong with it.
     pub reason: String,
+}
+
+/// As much of a row as is told, so that one of another version is told as well.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Row {
+    One { ts: String, file: String, rule: String, lines: u64, bytes: u64 },
+    Sum { sum: BTreeMap<String, Removed> },
 }
 
 /// Hands every row of the ledgers of a telemetry directory to `each`, slot by slot, in the order of
@@ -137,21 +146,14 @@ fn parse(root: &Path, slot: u32, row: &[u8]) -> Result<Option<Removal>, String> 
     if row.len() > ROW_BYTES_MAX {
         return Err(format!("longer than {ROW_BYTES_MAX} bytes"));
     }
-    let entry = match serde_json::from_slice(row) {
-        Ok(Row::One(entry)) => entry,
+    let (ts, file, rule, lines, bytes) = match serde_json::from_slice(row) {
+        Ok(Row::One { ts, file, rule, lines, bytes }) => (ts, file, rule, lines, bytes),
         Ok(Row::Sum { sum }) => return Ok(Some(Removal::Sum { slot, rules: sum })),
         Err(_) => return Err(NO_ENTRY.to_owned()),
     };
-    let Ok(at) = entry.ts.parse() else { return Err("its time is none".to_owned()) };
-    Ok(Some(Removal::File(RemovalEntry {
-        slot,
-        at,
-        pending: entry.is_there(root),
-        file: entry.file,
-        rule: entry.rule,
-        lines: entry.lines,
-        bytes: entry.bytes,
-    })))
+    let Ok(at) = ts.parse() else { return Err("its time is none".to_owned()) };
+    let pending = serde_json::from_slice(row).is_ok_and(|entry: Entry| entry.is_there(root));
+    Ok(Some(Removal::File(RemovalEntry { slot, at, file, rule, lines, bytes, pending })))
 }
 
 const NO_ENTRY: &str = "is no entry (half of one, after a power cut, removed nothing)";
@@ -200,6 +202,13 @@ mod tests {
         assert_eq!((read.damaged_rows, read.unreadable.len()), (4, 0));
         let named: Vec<u64> = read.damaged.iter().map(|damaged| damaged.row).collect();
         assert_eq!(named, [4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn an_entry_of_another_version_is_told() {
+        let other = ENTRY.replace("\"inode\":131,\"changed\"", "\"more\":[1],\"else\"");
+        let (rows, read) = read(other);
+        assert_eq!((rows, read.damaged_rows), (self::read(ENTRY).0, 0));
     }
 
     #[test]

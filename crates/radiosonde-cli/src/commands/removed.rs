@@ -47,7 +47,7 @@ pub(crate) fn run(args: &RemovedArgs, out: &mut dyn Write) -> Result<u8, Stop> {
         let files = many(undated, "file");
         eprintln!("radiosonde: {files} in sums left out: when they were removed is not known");
     }
-    if !found {
+    if !found && !partial {
         let span = if args.since.or(args.until).is_some() { " in this span of time" } else { "" };
         eprintln!("radiosonde: nothing was removed by retention from {}{span}", some(&dirs));
     }
@@ -177,12 +177,21 @@ impl OfDir {
                 many(self.older, "older file"),
             );
         }
-        for DamagedRow { ledger, row, reason, .. } in &self.read.damaged {
-            eprintln!("radiosonde: {}: row {row}: not counted: {}", show(ledger), shown(reason));
+        let mut damaged: BTreeMap<&Path, (&DamagedRow, u64)> = BTreeMap::new();
+        for row in &self.read.damaged {
+            damaged.entry(&row.ledger).or_insert((row, 0)).1 += 1;
         }
-        let more = self.read.damaged_rows - self.read.damaged.len() as u64;
-        if more > 0 {
-            eprintln!("radiosonde: {}: {} not counted", show(dir), many(more, "more damaged row"));
+        for (ledger, (DamagedRow { row, reason, .. }, count)) in damaged {
+            let more = match count - 1 {
+                0 => String::new(),
+                more => format!(", and {more} more in this file"),
+            };
+            let ledger = show(ledger);
+            eprintln!("radiosonde: {ledger}: row {row}: not counted: {}{more}", shown(reason));
+        }
+        if self.read.damaged_rows > self.read.damaged.len() as u64 {
+            let rows = self.read.damaged_rows;
+            eprintln!("radiosonde: {}: {rows} rows not counted in all", show(dir));
         }
         for (ledger, error) in &self.read.unreadable {
             eprintln!("radiosonde: {}: not read in full: {error}", show(ledger));
