@@ -127,8 +127,8 @@ fn sealed_files_are_read_and_what_is_wrong_with_them_is_named() {
     let named = format!("{sealed}: frame 0, bytes 0 to ");
     let _ = dir.run("logs --limit 1").exits(3).prints(&["m3999"]).tells(&[
         &named,
-        "is damaged: its checksum differs; its 1087 lines, 2025-10-06 11:50:00.000 UTC, are lost, unless there is a copy of the file; the \
-             others were read",
+        "is damaged: its checksum differs; its 1087 lines, 2025-10-06 11:50:00.000 UTC, are lost, \
+         unless there is a copy of the file; the others were read",
     ]);
     // The other frames are whole, and the first one is not asked.
     let _ = dir.run("logs --job job-3 --limit 1").exits(0).prints(&["m3999"]);
