@@ -42,6 +42,17 @@ fn only_what_is_secret_is_replaced_and_the_rule_is_named() {
         ("pan=4111111111111111;", "pan=[redacted];", "card_number"),
         (&format!("got {jwt}, thanks"), "got [redacted], thanks", "jwt"),
         (&block, &format!("key: {}[redacted]{} ok", pem("BEGIN"), pem("END")), "private_key_block"),
+        ("Authorization: Bearer%20abc123def456", "Authorization: Bearer%20[redacted]", "bearer"),
+        ("Bearer \"abc123def456\"", "Bearer \"[redacted]\"", "bearer"),
+        (
+            "Authorization: Token 9f2c1a7b44d0e8aabbccdd17, then",
+            "Authorization: Token [redacted], then",
+            "authorization",
+        ),
+        ("\"X-Api-Key\":\"9f2c1a7b44d0e8aabbccdd\"", "\"X-Api-Key\":\"[redacted]\"", "api_key"),
+        ("Cookie: a=b; sid=9f2c1a7b", "Cookie: a=b; sid=[redacted]", "cookie"),
+        ("client_secret=x&scope=y", "client_secret=[redacted]&scope=y", "secret"),
+        ("/?token=[hunter2]&x=1", "/?token=[redacted]&x=1", "token"),
         (&format!("id {}{}.", "AKIA", "QX7ZEXAMPLE2K5LM"), "id [redacted].", "api_key_prefix"),
     ] {
         assert_eq!(redacted(&rules, text), expected);
@@ -223,6 +234,19 @@ fn pieces() -> impl Strategy<Value = String> {
         ";Password=",
         "SG.",
         "B",
+        "Authorization: Token ",
+        "\"x-api-key\": \"",
+        "Cookie: ",
+        "; a=",
+        "pwd=",
+        "&a=",
+        "\t",
+        "+",
+        "%20",
+        "…",
+        "*",
+        "${",
+        "}",
     ]);
     let random = prop_oneof![
         "[0-9]{8}(-[0-9]{4}){3}-[0-9]{12}",

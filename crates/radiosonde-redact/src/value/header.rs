@@ -70,8 +70,10 @@ fn name(text: &[u8], colon: usize) -> &[u8] {
 fn is_key(token: &[u8]) -> bool {
     let count = |is: fn(&u8) -> bool| token.iter().filter(|byte| is(byte)).count();
     let digits = count(u8::is_ascii_digit);
-    let dense = digits + count(u8::is_ascii_uppercase);
+    let capitals = count(u8::is_ascii_uppercase);
+    let dense = digits + capitals;
     let noticed = token.len() >= RUN || token.len() >= 16 && dense >= DENSE;
-    let mixed = digits >= 4 && digits < token.len() && !token.contains(&b'/');
-    noticed && (looks_random(token) || mixed)
+    // Names in code have a few capitals and digits as well.
+    let mixed = (digits >= 4 || capitals >= 8) && dense < token.len() && !token.contains(&b'/');
+    noticed && (mixed || looks_random(token))
 }

@@ -126,9 +126,12 @@ fn cookie<'r>(
     Some((rules.rule_for_key("cookie")?, from..from + value.len()))
 }
 
-/// The value that begins here.
+/// The value that begins here; a bracket that it opens it may close.
 fn value<'t>(reader: &mut Reader<'t>, from: usize) -> &'t [u8] {
-    reader.read(from, |byte| !ends_value(byte))
+    let value = reader.read(from, |byte| !ends_value(byte));
+    let closes = reader.text().get(from + value.len()) == Some(&b'}');
+    let is_open = value.starts_with(b"{") || value.starts_with(b"${");
+    if is_open && closes { &reader.text()[from..from + value.len() + 1] } else { value }
 }
 
 fn ends_value(byte: u8) -> bool {
