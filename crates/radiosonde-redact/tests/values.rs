@@ -49,7 +49,7 @@ fn only_what_is_secret_is_replaced_and_the_rule_is_named() {
             "Authorization: Token [redacted], then",
             "authorization",
         ),
-        ("\"X-Api-Key\":\"9f2c1a7b44d0e8aabbccdd\"", "\"X-Api-Key\":\"[redacted]\"", "api_key"),
+        ("\"X-Api-Key\":\"9f2c1a7b44d0e8aabbccdd17\"", "\"X-Api-Key\":\"[redacted]\"", "api_key"),
         ("Cookie: a=b; sid=9f2c1a7b", "Cookie: a=b; sid=[redacted]", "cookie"),
         ("client_secret=x&scope=y", "client_secret=[redacted]&scope=y", "secret"),
         ("/?token=[hunter2]&x=1", "/?token=[redacted]&x=1", "token"),

@@ -5,13 +5,15 @@
 use std::ops::Range;
 
 use super::credentials::{begin, stops};
-use super::prefilter::{DENSE, RUN};
+use super::prefilter::{DENSE, RUN, density};
 use super::reader::Reader;
 use super::text::{Alphabet, is_placeholder, looks_random};
 use crate::Rules;
 
 /// Longest name of a header.
 const NAME_MAX: usize = 64;
+/// Shortest key, where the quick look notices it.
+const SHORTEST: usize = 16;
 /// Longest name of an authentication scheme.
 const SCHEME_MAX: usize = 32;
 
@@ -48,8 +50,11 @@ pub(crate) fn value<'r>(
     let token = &text[start..end];
     let end = end - stops(token);
     let token = &text[start..end];
-    reader.count(token.len());
-    if !is_key(token) || is_placeholder(token) {
+    reader.count(token.len() + name.len() + 1);
+    let is_noticed = token.len() >= RUN
+        || token.len() >= SHORTEST
+            && density(token) + density(&text[colon - name.len()..=colon]) >= DENSE;
+    if !is_noticed || !is_key(token) || is_placeholder(token) {
         return None;
     }
     Some((rules.rule_for_key(str::from_utf8(name).ok()?)?, start..end))
@@ -66,14 +71,11 @@ fn name(text: &[u8], colon: usize) -> &[u8] {
     if length > NAME_MAX { &[] } else { &before[before.len() - length..] }
 }
 
-/// Whether this is long and mixed enough for a key, and such that the quick look notices it.
+/// Whether this is mixed as keys are.
 fn is_key(token: &[u8]) -> bool {
     let count = |is: fn(&u8) -> bool| token.iter().filter(|byte| is(byte)).count();
-    let digits = count(u8::is_ascii_digit);
-    let capitals = count(u8::is_ascii_uppercase);
-    let dense = digits + capitals;
-    let noticed = token.len() >= RUN || token.len() >= 16 && dense >= DENSE;
+    let (digits, capitals) = (count(u8::is_ascii_digit), count(u8::is_ascii_uppercase));
     // Names in code have a few capitals and digits as well.
-    let mixed = (digits >= 4 || capitals >= 8) && dense < token.len() && !token.contains(&b'/');
-    noticed && (mixed || looks_random(token))
+    let mixed = digits >= 4 && digits < token.len() || capitals >= 8 && capitals < token.len();
+    mixed && !token.contains(&b'/') || looks_random(token)
 }
