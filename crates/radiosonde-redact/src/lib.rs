@@ -84,6 +84,7 @@ mod redact;
 mod rules;
 mod spelling;
 mod stored;
+mod summary;
 mod user;
 mod value;
 
@@ -91,7 +92,7 @@ pub use counts::Counts;
 pub use redact::may_match;
 pub use rules::Rules;
 pub use stored::StoredError;
-pub use user::{Fault, Verdict};
+pub use user::{Fault, Verdict, is_in_callback};
 
 /// What stands in the place of a redacted value.
 pub const REDACTED: &str = "[redacted]";
