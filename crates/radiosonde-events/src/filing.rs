@@ -6,7 +6,7 @@
 //! drain chooses a file and the other claims one under the same lock, so a file that is being sealed
 //! is never continued, whatever the clock does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -69,17 +69,23 @@ impl Filing {
         fs::symlink_metadata(self.root.join(name)).is_ok_and(|found| found.len() >= self.part_bytes)
     }
 
-    /// The part to write to: the last one there is, unless it is full, sealed, claimed for that, or
-    /// entered for removal, or before `least`; otherwise the one after it.
-    fn part(&self, day: DayFile, least: u32, state: &State) -> u32 {
-        let Some((part, open)) = self.last_part(day) else { return least };
-        let name = DayFile { part, ..day }.file_name();
-        let is_free = || !state.claimed.contains(&name) && !self.is_entered(day.slot, &name);
-        if part >= least && open && !self.is_full(&name) && is_free() {
-            return part;
-        }
-        // A number past the last one would need four billion parts of a day.
-        part.saturating_add(1).max(least)
+    /// The part to write to, from `first` on: the first one that nobody has begun, or that is plain,
+    /// not full, and neither claimed nor entered for removal.
+    fn part(&self, day: DayFile, first: u32, state: &State) -> u32 {
+        // Past the last number there is none: four billion parts of a day.
+        let parts = (first..u32::MAX).map(|part| DayFile { part, ..day });
+        parts.filter(|day| self.is_free(*day, state)).map(|day| day.part).next().unwrap_or(u32::MAX)
+    }
+
+    fn is_free(&self, day: DayFile, state: &State) -> bool {
+        let name = day.file_name();
+        let sealed = StoredFile { day, form: Form::Sealed }.file_name();
+        let is_there = |name: &str| fs::symlink_metadata(self.root.join(name)).is_ok();
+        let is_taken = state.claimed.contains(&name)
+            || is_there(&sealed)
+            || self.is_full(&name)
+            || is_there(&name) && self.is_entered(day.slot, &name);
+        !is_taken
     }
 
     /// Whether its removal was entered, and then somebody was killed: its lines are counted.
@@ -89,13 +95,16 @@ impl Filing {
         pending.is_ok_and(|pending| pending.iter().any(|entry| entry.file == name))
     }
 
-    /// The last part of a day's file, in either form, and whether it is plain only.
-    fn last_part(&self, day: DayFile) -> Option<(u32, bool)> {
-        let of_day =
-            |found: &StoredFile| (DayFile { part: 0, ..found.day }) == DayFile { part: 0, ..day };
-        // Sorted: of a part that is there in both forms, the sealed one comes last.
-        let last = StoredFile::list(&self.root).ok()?.into_iter().rfind(of_day)?;
-        Some((last.day.part, last.form == Form::Plain))
+    /// The last part of each of these, in either form; 0 where there is none.
+    fn last_parts(&self, days: [DayFile; 3]) -> [u32; 3] {
+        // What cannot be listed is gone through part by part.
+        let found = StoredFile::list(&self.root).unwrap_or_default();
+        days.map(|day| {
+            let of_day = |found: &&StoredFile| {
+                (DayFile { part: 0, ..found.day }) == DayFile { part: 0, ..day }
+            };
+            found.iter().filter(of_day).map(|found| found.day.part).max().unwrap_or_default()
+        })
     }
 }
 
@@ -113,6 +122,8 @@ pub struct Live(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     next: u64,
+    /// How often a part was closed and another one begun.
+    turns: u64,
     /// By the sink that writes to them.
     written: BTreeMap<u64, Vec<String>>,
     claimed: Vec<String>,
@@ -131,9 +142,14 @@ impl Live {
         Some(Claim { live: self.clone(), name: name.to_owned() })
     }
 
-    /// Whether somebody writes to the file.
-    pub fn is_written(&self, name: &str) -> bool {
-        self.state().written.values().flatten().any(|written| written == name)
+    /// The files somebody writes to.
+    pub fn written(&self) -> BTreeSet<String> {
+        self.state().written.values().flatten().cloned().collect()
+    }
+
+    /// How often a file was closed because the next one was begun.
+    pub fn turns(&self) -> u64 {
+        self.state().turns
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -171,14 +187,21 @@ impl Registration {
         Self { live: live.clone(), id }
     }
 
-    /// Chooses the part of each of these days from the `least` one, and registers the files in the
-    /// place of those before.
-    pub(crate) fn choose(&self, filing: &Filing, wanted: [(DayFile, u32); 3]) -> [DayFile; 3] {
+    /// Goes on with the last part of each of these days, or begins the one after it, and registers
+    /// the files in the place of those before. Lists the directory.
+    pub(crate) fn choose(&self, filing: &Filing, days: [DayFile; 3]) -> [DayFile; 3] {
+        let last = filing.last_parts(days);
+        let at = |n: usize| DayFile { part: last[n].max(days[n].part), ..days[n] };
+        self.go_on(filing, [at(0), at(1), at(2)])
+    }
+
+    /// As [`Registration::choose`], from these parts on, whatever there is after them.
+    pub(crate) fn go_on(&self, filing: &Filing, from: [DayFile; 3]) -> [DayFile; 3] {
         let mut state = self.live.state();
-        let chosen = wanted.map(|(day, least)| {
-            let part = filing.part(day, least, &state);
-            DayFile { part, ..day }
-        });
+        let chosen = from.map(|day| DayFile { part: filing.part(day, day.part, &state), ..day });
+        if chosen != from {
+            state.turns += 1;
+        }
         state.written.insert(self.id, chosen.iter().map(DayFile::file_name).collect());
         chosen
     }

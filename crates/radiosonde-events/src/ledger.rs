@@ -1,16 +1,16 @@
 //! What was removed by a rule of retention: `inst/<n>/removed.jsonl`.
 //!
 //! ```text
-//! {"ts":"2025-10-21T00:00:04Z","file":"events-2025-10-06.jsonl.zst","rule":"age","lines":4460305,"bytes":267910144,"inode":131,"modified":"2025-10-07T00:01:03.201402117Z"}
+//! {"ts":"2025-10-21T00:00:04Z","file":"events-2025-10-06.jsonl.zst","rule":"age","lines":4460305,"bytes":267910144,"inode":131,"changed":"2025-10-07T00:01:03.201402117Z"}
 //! ```
 //!
 //! Constraints: whoever removes a file of a slot, or writes to one, holds the slot's lock, and so is
 //! the only writer of its ledger. Operation: the entry is written and synced first, then the file is
 //! removed. Recovery: an entry whose file is still there is completed, without a second entry; until
-//! then nobody continues that file. It is the same file when inode, size and time of the last write
-//! are the same: an inode alone is soon given to another. Half an entry, after a power cut, is none.
-//! So every line that is gone was counted once. A ledger of more than 1 MiB is replaced by the sum
-//! of what stands in it.
+//! then nobody continues that file. It is the same file when inode, size and time of the last change
+//! (ctime) are the same: an inode alone is soon given to another. Half an entry, after a power cut, is none.
+//! So every line that is gone was counted once. In a ledger of more than 1 MiB the
+//! older half is replaced by its sum.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata, OpenOptions};
@@ -19,12 +19,15 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use radiosonde_store::names::StoredFile;
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 const NAME: &str = "removed.jsonl";
-/// A ledger past this is summed up.
-pub(crate) const BYTES_MAX: u64 = 1024 * 1024;
+/// Nor does opening wait for the other end of a pipe.
+pub(crate) const FLAGS: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK);
+/// A larger one was not written by us.
+const LEDGER_MAX: u64 = 4 * 1024 * 1024;
 
 /// What rules have removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,9 +42,10 @@ pub struct Removed {
 
 impl std::ops::AddAssign for Removed {
     fn add_assign(&mut self, other: Self) {
-        self.files += other.files;
-        self.lines += other.lines;
-        self.bytes += other.bytes;
+        // What a damaged file says of itself may be anything.
+        self.files = self.files.saturating_add(other.files);
+        self.lines = self.lines.saturating_add(other.lines);
+        self.bytes = self.bytes.saturating_add(other.bytes);
     }
 }
 
@@ -54,21 +58,43 @@ pub(crate) struct Entry {
     pub(crate) lines: u64,
     pub(crate) bytes: u64,
     pub(crate) inode: u64,
-    pub(crate) modified: String,
+    pub(crate) changed: String,
 }
 
 impl Entry {
+    /// The entry of a file that is to go.
+    #[cfg(feature = "upkeep")]
+    pub(crate) fn new(
+        ts: String,
+        file: &str,
+        rule: &str,
+        removed: Removed,
+        found: &Metadata,
+    ) -> Self {
+        let (file, rule) = (file.to_owned(), rule.to_owned());
+        let Removed { lines, bytes, .. } = removed;
+        Self { ts, file, rule, lines, bytes, inode: found.ino(), changed: changed(found) }
+    }
+
+    /// Whether the file is still there.
+    pub(crate) fn is_there(&self, root: &Path) -> bool {
+        // A name from a file of ours, but a name nevertheless.
+        StoredFile::parse(&self.file).is_some()
+            && fs::symlink_metadata(root.join(&self.file)).is_ok_and(|found| self.is_of(&found))
+    }
+
     /// Whether this is the file that was entered, as it was then.
     fn is_of(&self, found: &Metadata) -> bool {
         found.is_file()
             && (found.ino(), found.len()) == (self.inode, self.bytes)
-            && modified(found) == self.modified
+            && changed(found) == self.changed
     }
 }
 
-/// When a file was written to last, as entries say it.
-pub(crate) fn modified(found: &Metadata) -> String {
-    let at = i32::try_from(found.mtime_nsec()).map(|ns| Timestamp::new(found.mtime(), ns));
+/// When anything about a file changed last, as entries say it. Who restores a file sets the time of
+/// its last write, but not this.
+fn changed(found: &Metadata) -> String {
+    let at = i32::try_from(found.ctime_nsec()).map(|ns| Timestamp::new(found.ctime(), ns));
     at.ok().and_then(Result::ok).map_or_else(String::new, |at| at.to_string())
 }
 
@@ -79,10 +105,26 @@ pub(crate) enum Row {
     Sum { sum: BTreeMap<String, Removed> },
 }
 
+pub(crate) fn only_a_file(file: fs::File) -> io::Result<fs::File> {
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+}
+
+impl Row {
+    fn into_entry(self) -> Option<Entry> {
+        match self {
+            Self::One(entry) => Some(entry),
+            Self::Sum { .. } => None,
+        }
+    }
+}
+
 /// The ledger of one slot.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    pub(crate) path: PathBuf,
+    path: PathBuf,
 }
 
 impl Ledger {
@@ -90,30 +132,30 @@ impl Ledger {
         Self { path: slot.join(NAME) }
     }
 
+    #[cfg(feature = "upkeep")]
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Removals that were entered and not carried out.
     pub(crate) fn pending(&self, root: &Path) -> io::Result<Vec<Entry>> {
-        let entered = |row| match row {
-            Row::One(entry) => Some(entry),
-            Row::Sum { .. } => None,
-        };
-        // A name from a file of ours, but a name nevertheless.
-        let is_name = |file: &str| Path::new(file).components().count() == 1;
-        let is_there = |entry: &Entry| {
-            is_name(&entry.file)
-                && fs::symlink_metadata(root.join(&entry.file)).is_ok_and(|f| entry.is_of(&f))
-        };
-        Ok(self.rows()?.into_iter().filter_map(entered).filter(is_there).collect())
+        let rows = self.rows()?;
+        let entered = rows.into_iter().filter_map(Row::into_entry);
+        Ok(entered.filter(|entry| entry.is_there(root)).collect())
     }
 
     pub(crate) fn rows(&self) -> io::Result<Vec<Row>> {
         let mut text = Vec::new();
         let mut options = OpenOptions::new();
-        options.read(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
-        match options.open(&self.path) {
-            Ok(file) => file.take(4 * BYTES_MAX).read_to_end(&mut text)?,
+        options.read(true).custom_flags(FLAGS.bits().cast_signed());
+        match options.open(&self.path).and_then(only_a_file) {
+            Ok(file) => file.take(LEDGER_MAX + 1).read_to_end(&mut text)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
+        if text.len() as u64 > LEDGER_MAX {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "a ledger of more than 4 MiB"));
+        }
         // What is no row was cut off by a power cut, before anything was removed for it.
         Ok(text
             .split(|byte| *byte == b'\n')

@@ -211,11 +211,12 @@ fn read_owner(instance: &Path) -> io::Result<Owner> {
         Ok(metadata) if metadata.is_file() => {
             let _read = File::open(path)?.take(OWNER_MAX).read_to_end(&mut bytes)?;
         }
-        // Its process died before it had written it, and before it had a ring.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && has_no_ring(instance) => {
-            bytes.extend_from_slice(b"{}");
-        }
-        _ => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        _ => return Owner::from_json(&bytes),
+    }
+    // Its process died, or its disk was full, before it was written, and before there was a ring.
+    if bytes.is_empty() && has_no_ring(instance) {
+        bytes.extend_from_slice(b"{}");
     }
     Owner::from_json(&bytes)
 }

@@ -92,14 +92,20 @@ impl DaySink {
         }
     }
 
-    /// Continues the files there are, or begins the parts after them.
+    /// Continues the files there are of this day, or begins the parts after them.
     fn choose_files(&mut self) {
+        let (of, least) = self.floor;
+        self.parts = if of == self.date { least } else { [0; 3] };
         if let Some((filing, registration)) = &self.filing {
-            let (of, least) = self.floor;
-            let least = if of == self.date { least } else { [0; 3] };
-            let days = self.days();
-            let wanted = [0, 1, 2].map(|at| (days[at], least[at]));
-            self.parts = registration.choose(filing, wanted).map(|day| day.part);
+            self.parts = registration.choose(filing, self.days()).map(|day| day.part);
+        }
+        self.name_files();
+    }
+
+    /// Leaves the files that are full.
+    fn go_on(&mut self) {
+        if let Some((filing, registration)) = &self.filing {
+            self.parts = registration.go_on(filing, self.days()).map(|day| day.part);
         }
         self.name_files();
     }
@@ -110,12 +116,11 @@ impl Sink for DaySink {
         let filing = self.filing.as_ref().map(|(filing, _)| filing);
         let date = time::date(filing.map_or(now, |filing| filing.now(now)));
         let is_full = || filing.is_some_and(|f| self.names.iter().any(|name| f.is_full(name)));
-        if date != self.date || is_full() {
-            if date != self.date {
-                self.parts = [0; 3];
-            }
+        if date != self.date {
             self.date = date;
             self.choose_files();
+        } else if is_full() {
+            self.go_on();
         }
     }
 
@@ -150,7 +155,7 @@ impl Sink for DaySink {
     }
 
     fn move_to(&mut self, slot: u32) {
-        (self.slot, self.parts) = (slot, [0; 3]);
+        self.slot = slot;
         self.floor = (self.date, [0; 3]);
         self.choose_files();
     }

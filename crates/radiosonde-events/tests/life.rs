@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use radiosonde_events::recover::recover_directory;
-use radiosonde_events::upkeep::{Retention, Rule, Step, Upkeep, removed};
+use radiosonde_events::upkeep::{Retention, Rule, Step, Upkeep, Upkept, removed};
 use radiosonde_events::{Live, Removed};
 
 mod processes;
@@ -38,6 +38,8 @@ enum Operation {
         process: usize,
         retention: Kept,
         dies_at: Option<usize>,
+        /// Whether all processes write on between its steps.
+        busy: bool,
     },
 }
 
@@ -80,77 +82,134 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => process.clone().prop_map(|process| Operation::Kill { process }),
         2 => Just(Operation::Start),
         1 => Just(Operation::Recover),
-        5 => (process, kept, dies_at).prop_map(|(process, retention, dies_at)| {
-            Operation::Keep { process, retention, dies_at }
+        5 => (process, kept, dies_at, any::<bool>()).prop_map(|(process, retention, dies_at, busy)| {
+            Operation::Keep { process, retention, dies_at, busy }
         }),
     ]
 }
 
-/// Runs the operations and returns how many events were accepted.
-fn play(root: &Path, operations: &[Operation], clock: &Clock, part_bytes: u64) -> u64 {
-    let mut processes = vec![Process::start(root, clock, part_bytes)];
-    let mut accepted = 0;
-    for operation in operations {
-        let at = |process: &usize| process % processes.len().max(1);
-        match operation {
-            Operation::Start if processes.len() < 3 => {
-                processes.push(Process::start(root, clock, part_bytes));
-            }
-            Operation::Start => {}
-            Operation::Recover => drop(recover_directory(root, false).unwrap()),
-            Operation::Jump { seconds } => clock.jump(*seconds),
-            _ if processes.is_empty() => {}
-            Operation::Record { process, count } => {
-                processes[at(process)].record(accepted..accepted + count);
-                accepted += count;
-            }
-            Operation::Drain { process } => {
-                let at = at(process);
-                processes[at].drain();
-            }
-            Operation::Kill { process } => drop(processes.remove(at(process))),
-            Operation::Keep { process, retention, dies_at } => {
-                let at = at(process);
-                let mut left = dies_at.map_or(usize::MAX, |steps| steps);
-                let mut go_on = |_: Step| {
-                    let goes_on = left > 0;
-                    left = left.saturating_sub(1);
-                    goes_on
-                };
-                let upkeep = processes[at].upkeep(root, (*retention).into());
-                let upkept = upkeep.run(clock.now(), &mut go_on);
-                assert!(upkept.failed.is_empty(), "{:?}", upkept.failed);
-                if upkept.stopped {
-                    drop(processes.remove(at));
+/// A directory, what was accepted for it, and what was removed from it.
+struct Play<'a> {
+    root: &'a Path,
+    clock: &'a Clock,
+    part_bytes: u64,
+    processes: Vec<Process>,
+    accepted: u64,
+    /// The numbers in each file, as they were when a removal was entered.
+    in_files: BTreeMap<String, BTreeSet<u64>>,
+    removed: BTreeSet<u64>,
+}
+
+impl Play<'_> {
+    fn run(&mut self, operations: &[Operation]) {
+        self.start();
+        for operation in operations {
+            let at = |process: &usize| process % self.processes.len().max(1);
+            match operation {
+                Operation::Start if self.processes.len() < 3 => self.start(),
+                Operation::Start => {}
+                Operation::Recover => drop(recover_directory(self.root, false).unwrap()),
+                Operation::Jump { seconds } => self.clock.jump(*seconds),
+                _ if self.processes.is_empty() => {}
+                Operation::Record { process, count } => {
+                    self.processes[at(process)].record(self.accepted..self.accepted + count);
+                    self.accepted += count;
+                }
+                Operation::Drain { process } => {
+                    let at = at(process);
+                    self.processes[at].drain();
+                }
+                Operation::Kill { process } => drop(self.processes.remove(at(process))),
+                Operation::Keep { process, retention, dies_at, busy } => {
+                    self.keep(at(process), (*retention).into(), *dies_at, *busy);
                 }
             }
         }
     }
-    accepted
+
+    fn start(&mut self) {
+        self.processes.push(Process::start(self.root, self.clock, self.part_bytes));
+    }
+
+    fn keep(&mut self, at: usize, retention: Retention, dies_at: Option<usize>, busy: bool) {
+        let upkeep = self.processes[at].upkeep(self.root, retention);
+        let mut left = dies_at.unwrap_or(usize::MAX);
+        let upkept = upkeep.run(self.clock.now(), &mut |step| {
+            if step == Step::Entered {
+                look(self.root, &mut self.in_files);
+            }
+            for process in self.processes.iter_mut().filter(|_| busy) {
+                process.record(self.accepted..self.accepted + 3);
+                self.accepted += 3;
+                process.drain();
+            }
+            let goes_on = left > 0;
+            left = left.saturating_sub(1);
+            goes_on
+        });
+        self.note(&upkept);
+        if upkept.stopped {
+            drop(self.processes.remove(at));
+        }
+    }
+
+    /// Whatever is removed was in a file, stands in none any more, and goes once.
+    fn note(&mut self, upkept: &Upkept) {
+        assert!(upkept.failed.is_empty(), "{:?}", upkept.failed);
+        for file in &upkept.removed {
+            let day = file.name.strip_suffix(".zst").unwrap_or(&file.name);
+            let numbers = self.in_files.remove(day).unwrap_or_default();
+            assert_eq!(numbers.len() as u64, file.removed.lines, "{file:?}");
+            for number in numbers {
+                assert!(self.removed.insert(number), "{number} was removed before {file:?}");
+            }
+        }
+    }
+
+    /// Everything that died is recovered, and what it had begun to seal or remove is completed.
+    fn tidy_up(&mut self) {
+        self.processes.clear();
+        let upkept = tidy_up(self.root, self.clock);
+        self.note(&upkept);
+    }
 }
 
 /// Everything that died is recovered, and what it had begun to seal or remove is completed.
-fn tidy_up(root: &Path, clock: &Clock) {
+fn tidy_up(root: &Path, clock: &Clock) -> Upkept {
     let report = recover_directory(root, false).unwrap();
     assert!(report.failed.is_empty() && report.quarantined.is_empty(), "{report:?}");
     let mut forever = Retention::default();
     forever.days = None;
     let upkeep =
         Upkeep::new(root, None, &Live::default(), forever).seal_after(Some(Duration::ZERO));
-    for _ in 0..2 {
-        let upkept = upkeep.run(clock.now(), &mut |_| true);
-        assert!(upkept.failed.is_empty() && upkept.removed.is_empty(), "{upkept:?}");
+    let first = upkeep.run(clock.now(), &mut |_| true);
+    let second = upkeep.run(clock.now(), &mut |_| true);
+    assert!(second.failed.is_empty() && second.removed.is_empty(), "{second:?}");
+    first
+}
+
+fn look(root: &Path, in_files: &mut BTreeMap<String, BTreeSet<u64>>) {
+    for (file, number) in numbered(root) {
+        in_files.entry(file).or_default().insert(number);
     }
+}
+
+/// The numbers in each file, by the name it has while it is plain.
+fn numbered(root: &Path) -> Vec<(String, u64)> {
+    let number = |(file, line): (String, String)| {
+        let parsed: serde_json::Value =
+            serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let number = parsed["msg"].as_str().unwrap().strip_prefix("number ").unwrap();
+        (file.strip_suffix(".zst").unwrap_or(&file).to_owned(), number.parse().unwrap())
+    };
+    read::all_lines(root, "events-").into_iter().map(number).collect()
 }
 
 /// The numbers that stand in files; none may stand there twice.
 fn numbers(root: &Path) -> BTreeSet<u64> {
     let mut numbers = BTreeSet::new();
-    for (file, line) in read::all_lines(root, "events-") {
-        let parsed: serde_json::Value =
-            serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
-        let number = parsed["msg"].as_str().unwrap().strip_prefix("number ").unwrap();
-        assert!(numbers.insert(number.parse().unwrap()), "{number} twice, also in {file}");
+    for (file, number) in numbered(root) {
+        assert!(numbers.insert(number), "{number} twice, also in {file}");
     }
     numbers
 }
@@ -163,13 +222,23 @@ proptest! {
         part_bytes in prop_oneof![Just(600u64), Just(4_000), Just(1 << 30)],
     ) {
         let root = tempfile::tempdir().unwrap();
-        let clock = Clock::new();
-        let accepted = play(root.path(), &operations, &clock, part_bytes);
-        tidy_up(root.path(), &clock);
+        let mut play = Play {
+            root: root.path(),
+            clock: &Clock::new(),
+            part_bytes,
+            processes: Vec::new(),
+            accepted: 0,
+            in_files: BTreeMap::new(),
+            removed: BTreeSet::new(),
+        };
+        play.run(&operations);
+        play.tidy_up();
         let found = numbers(root.path());
-        let gone: u64 = removed(root.path()).unwrap().values().map(|removed| removed.lines).sum();
-        prop_assert!(found.iter().all(|number| *number < accepted));
-        prop_assert_eq!(found.len() as u64 + gone, accepted);
+        prop_assert!(found.is_disjoint(&play.removed));
+        let all: BTreeSet<u64> = found.union(&play.removed).copied().collect();
+        prop_assert_eq!(all, (0..play.accepted).collect::<BTreeSet<u64>>());
+        let entered: u64 = removed(root.path()).unwrap().values().map(|removed| removed.lines).sum();
+        prop_assert_eq!(entered, play.removed.len() as u64);
         // All of them are closed, so all of them are sealed.
         prop_assert_eq!(read::names(root.path(), ".jsonl"), Vec::<String>::new());
     }
@@ -182,7 +251,7 @@ fn a_day_ends_at_midnight_and_its_file_is_sealed_and_kept_for_its_time() {
     let retention = Retention::default();
     for day in 0..20 {
         process.record(day * 10..day * 10 + 10);
-        process.drain();
+        process.settle();
         let upkept = process.upkeep(root.path(), retention).run(clock.now(), &mut |_| true);
         assert!(upkept.sealed.is_empty(), "a file that is written to is left alone: {upkept:?}");
         clock.jump(DAY as i64);
@@ -207,7 +276,7 @@ fn a_part_that_is_full_is_closed_and_the_next_process_continues_the_last_one() {
     let mut process = Process::start(root.path(), &clock, 1_000);
     for batch in 0..6 {
         process.record(batch * 5..batch * 5 + 5);
-        process.drain();
+        process.settle();
     }
     let parts = read::names(root.path(), ".jsonl");
     assert!(parts.len() > 1, "{parts:?}");
@@ -215,7 +284,7 @@ fn a_part_that_is_full_is_closed_and_the_next_process_continues_the_last_one() {
     drop(process);
     let mut next = Process::start(root.path(), &clock, u64::MAX);
     next.record(30..31);
-    next.drain();
+    next.settle();
     assert_eq!(read::names(root.path(), ".jsonl"), parts);
     assert_eq!(numbers(root.path()), (0..31).collect());
 }
@@ -226,10 +295,10 @@ fn a_clock_that_is_set_back_over_midnight_never_continues_a_sealed_file() {
     let mut process = Process::start(root.path(), &clock, u64::MAX);
     for turn in 0..4 {
         process.record(turn * 2..turn * 2 + 1);
-        process.drain();
+        process.settle();
         clock.jump(DAY as i64);
         process.record(turn * 2 + 1..turn * 2 + 2);
-        process.drain();
+        process.settle();
         let upkept =
             process.upkeep(root.path(), Retention::default()).run(clock.now(), &mut |_| true);
         assert!(upkept.failed.is_empty(), "{upkept:?}");
@@ -259,13 +328,13 @@ fn a_new_file_of_the_name_and_inode_of_a_removed_one_stays() {
         let mut first = Process::start(root.path(), &clock, u64::MAX);
         let mut second = Process::start(root.path(), &clock, u64::MAX);
         first.record(turn * 2..turn * 2 + 1);
-        first.drain();
+        first.settle();
         let upkept = first.upkeep(root.path(), one_file()).run(clock.now(), &mut |_| true);
         assert!(upkept.removed.is_empty() && upkept.failed.is_empty(), "{upkept:?}");
         drop(first);
         recover_directory(root.path(), false).unwrap();
         second.record(turn * 2 + 1..turn * 2 + 2);
-        second.drain();
+        second.settle();
         let upkept = second.upkeep(root.path(), one_file()).run(clock.now(), &mut |_| true);
         assert_eq!(upkept.removed.len(), 1, "{upkept:?}");
         // The next turn's first process begins a file of that name.
@@ -281,11 +350,11 @@ fn a_file_whose_removal_was_entered_is_not_continued() {
     let mut first = Process::start(root.path(), &clock, u64::MAX);
     let mut second = Process::start(root.path(), &clock, u64::MAX);
     first.record(0..3);
-    first.drain();
+    first.settle();
     drop(first);
     recover_directory(root.path(), false).unwrap();
     second.record(3..5);
-    second.drain();
+    second.settle();
     let upkeep = second.upkeep(root.path(), one_file());
     let upkept = upkeep.run(clock.now(), &mut |step| step != Step::Entered);
     assert!(upkept.stopped);
@@ -293,7 +362,7 @@ fn a_file_whose_removal_was_entered_is_not_continued() {
     // The first slot's next process comes before anybody completes the removal.
     let mut next = Process::start(root.path(), &clock, u64::MAX);
     next.record(5..9);
-    next.drain();
+    next.settle();
     drop(next);
     tidy_up(root.path(), &clock);
     assert_eq!(numbers(root.path()), (3..9).collect());

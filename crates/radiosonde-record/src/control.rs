@@ -10,6 +10,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use crate::journal::lock;
+use crate::slot::Slot;
 
 /// Orders for the drain, from any thread.
 #[derive(Debug, Default)]
@@ -180,7 +181,7 @@ pub enum Notice {
     /// in the files of another one.
     Moved {
         /// The slot whose files are written now.
-        slot: u32,
+        slot: Slot,
     },
     /// A file could not be written under its name.
     Misplaced {

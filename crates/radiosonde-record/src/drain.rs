@@ -252,8 +252,8 @@ impl Drain {
     fn renew(&mut self) -> io::Result<()> {
         let Some((lease, _)) = &mut self.writer else { return Ok(()) };
         if lease.renew()? {
-            let slot = lease.slot().number();
-            self.sink.move_to(slot);
+            let slot = lease.slot().clone();
+            self.sink.move_to(slot.number());
             // A dead owner of that slot may have left half of a batch in its files.
             self.next_part();
             self.must_move = true;

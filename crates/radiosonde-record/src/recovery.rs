@@ -178,12 +178,28 @@ impl Remains {
 /// is there.
 #[must_use]
 pub fn has_ready_stage(instance: &Path) -> bool {
+    // What cannot be read may well be one.
+    ready_stage(instance).map_or(true, |contents| contents.is_some())
+}
+
+/// The day files a batch of these remains is on its way to. Until it is there they must stay as they
+/// are: which of its lines they have is told by their bytes.
+///
+/// # Errors
+/// As from the system. It may be any file then.
+pub fn staged_files(instance: &Path) -> io::Result<Vec<String>> {
+    let contents = ready_stage(instance)?;
+    let targets = contents.into_iter().flat_map(|contents| contents.targets);
+    Ok(targets.map(|target| target.file).collect())
+}
+
+fn ready_stage(instance: &Path) -> io::Result<Option<Contents>> {
     let stage =
         place::find(instance).and_then(|place| Stage::open(&place.files(instance).join("stage")));
-    match stage.and_then(|stage| stage.contents()) {
-        Ok(contents) => contents.is_some(),
-        // What cannot be read may well be one.
-        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    match stage {
+        Ok(stage) => stage.contents(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

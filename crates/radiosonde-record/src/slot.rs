@@ -105,6 +105,20 @@ impl Slot {
         is_same_file(&self.lock.file, &self.path.join("lock"))
     }
 
+    /// Takes one slot, which is created when it is not there; `None` when its owner lives, or when
+    /// there is no slot of that number.
+    ///
+    /// # Errors
+    /// As from the system.
+    pub fn try_take_or_create(root: &Path, number: u32) -> io::Result<Option<Self>> {
+        if number >= SLOTS_MAX {
+            return Ok(None);
+        }
+        create_directory(&root.join("inst"))?;
+        create_directory(&Self::path_of(root, number))?;
+        Self::try_take(root, number)
+    }
+
     /// Takes one slot that exists; `None` when its owner lives.
     ///
     /// # Errors
@@ -112,6 +126,13 @@ impl Slot {
     pub fn try_take(root: &Path, number: u32) -> io::Result<Option<Self>> {
         let path = Self::path_of(root, number);
         let lock_path = path.join("lock");
+        for directory in [&root.join("inst"), &path] {
+            // What somebody else's link leads to is not ours to recover, or to remove from.
+            if !fs::symlink_metadata(directory)?.is_dir() {
+                let what = "a link or a file is where a directory of ours should be";
+                return Err(io::Error::new(io::ErrorKind::NotADirectory, what));
+            }
+        }
         let lock = OpenOptions::new()
             .read(true)
             .write(true)
@@ -199,10 +220,13 @@ impl Slot {
     /// Creates and locks the directory of a new owner, with its description.
     ///
     /// # Errors
-    /// As from the system.
+    /// As from the system; nothing is left behind then.
     pub fn create_instance(&self, owner: &[u8]) -> io::Result<Instance> {
         let instance = self.create_without_rings(owner)?;
-        create_directory(&instance.path.join(RINGS))?;
+        if let Err(error) = create_directory(&instance.path.join(RINGS)) {
+            let _ = remove_instance(&instance.path);
+            return Err(error);
+        }
         Ok(instance)
     }
 
@@ -235,7 +259,11 @@ impl Slot {
         create_directory(&path)?;
         let lock = File::open(&path)?;
         lock.try_lock()?;
-        write_new(&path.join(OWNER), owner)?;
+        if let Err(error) = write_new(&path.join(OWNER), owner) {
+            // Half a description, on a full disk, would be the remains of nobody.
+            let _ = remove_instance(&path);
+            return Err(error);
+        }
         Ok(Instance { id, files: path.clone(), path, _lock: Lock::new(lock) })
     }
 

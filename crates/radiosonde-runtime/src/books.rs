@@ -1,11 +1,12 @@
 //! The books as metric families: the same numbers `report()` shows.
 
 use radiosonde_events::Redactions;
+use radiosonde_events::upkeep::Rule;
 use radiosonde_metrics::Snapshot;
 use radiosonde_record::{Journal, Kind, format_panics};
 
 use crate::console::ConsoleWriter;
-use crate::house::Files;
+use crate::house::{Files, RemovedFiles};
 use crate::problem::Problems;
 
 /// Where the numbers come from.
@@ -49,7 +50,10 @@ impl Books {
         snapshot.counter("radiosonde_console_lines_dropped_total", &[], console);
         let files = self.files.report();
         snapshot.counter("radiosonde_files_sealed_total", &[], files.sealed);
-        for (rule, removed) in &files.removed {
+        for rule in Rule::ALL {
+            // At 0 from the start: an increase from nothing is none.
+            let removed = files.removed.iter().find(|(of, _)| of == rule.as_str());
+            let removed = removed.map_or_else(RemovedFiles::default, |(_, removed)| *removed);
             let rule = [("rule", rule.as_str())];
             snapshot.counter("radiosonde_files_removed_total", &rule, removed.files);
             snapshot.counter("radiosonde_lines_removed_total", &rule, removed.lines);

@@ -97,6 +97,17 @@ pub enum Fsync {
     Batch,
 }
 
+impl Fsync {
+    /// The word of `RADIOSONDE_FSYNC`.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Interval => "interval",
+            Self::Batch => "batch",
+        }
+    }
+}
+
 impl Config {
     /// The defaults for a service.
     pub fn new(service: Service) -> Self {

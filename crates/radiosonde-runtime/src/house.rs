@@ -4,29 +4,29 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use radiosonde_events::Removed;
-use radiosonde_events::upkeep::{Retention, Rule, Step, Upkeep, Upkept};
+use radiosonde_events::upkeep::{Failed, RemovedFile, Retention, Rule, Step, Task, Upkeep, Upkept};
 use radiosonde_events::{Filing, Live};
 use radiosonde_record::Slot;
 use serde::Serialize;
 
 use crate::problem::{Problem, Problems};
-use crate::settings::FileSettings;
+use crate::settings::{FileSettings, KeptFiles, Limits};
 
 /// Between two looks at the directory.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// Bytes of all day files, when nobody says otherwise and the disk is large.
-const BYTES_MAX: u64 = 2 << 30;
-/// The share of a smaller disk.
-const DISK_SHARE: u64 = 20;
+/// A clock that runs ahead of time by more than this was set.
+const CLOCK_JUMP: Duration = Duration::from_secs(60 * 60);
 
 /// What became of day files in this process: how many were sealed, and removed by which rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FilesReport {
+    /// By which rules they are kept; `None` when there is no directory.
+    pub kept: Option<KeptFiles>,
     /// Files that were sealed.
     pub sealed: u64,
     /// Their bytes before.
@@ -56,6 +56,11 @@ pub(crate) struct Files {
     tally: Arc<Tally>,
     /// What earlier processes left is in its files: they may be closed.
     is_recovered: Arc<AtomicBool>,
+    /// There is no stage: a kill can tear lines.
+    is_unstaged: Arc<AtomicBool>,
+    kept: Arc<OnceLock<KeptFiles>>,
+    /// The slot we write to, when it is another one than at the start.
+    moved_to: Arc<Mutex<Option<Slot>>>,
 }
 
 #[derive(Debug, Default)]
@@ -67,9 +72,22 @@ struct Tally {
 }
 
 impl Files {
-    pub(crate) fn filing(&self, root: &Path, settings: &FileSettings) -> Filing {
-        let part_bytes = if settings.rotate_bytes == 0 { u64::MAX } else { settings.rotate_bytes };
-        Filing::new(root, &self.live).part_bytes(part_bytes)
+    pub(crate) fn filing(&self, root: &Path, limits: &Limits) -> Filing {
+        let _set_once = self.kept.set(limits.kept.clone());
+        Filing::new(root, &self.live).part_bytes(limits.rotate.unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn set_unstaged(&self) {
+        self.is_unstaged.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_unstaged(&self) -> bool {
+        self.is_unstaged.load(Ordering::Relaxed)
+    }
+
+    /// Our slot was taken from us, and this is the one we have now.
+    pub(crate) fn move_to(&self, slot: Slot) {
+        *self.moved_to.lock().unwrap_or_else(PoisonError::into_inner) = Some(slot);
     }
 
     pub(crate) fn set_recovered(&self) {
@@ -85,6 +103,7 @@ impl Files {
             (rule.as_str().to_owned(), RemovedFiles { files, lines, bytes })
         };
         FilesReport {
+            kept: self.kept.get().cloned(),
             sealed: read(&self.tally.sealed),
             sealed_raw_bytes: read(&self.tally.raw_bytes),
             sealed_bytes: read(&self.tally.bytes),
@@ -99,8 +118,8 @@ impl Files {
             self.tally.bytes.fetch_add(sealed.sealed_bytes, Ordering::Relaxed);
         }
         let mut tally = self.tally.removed.lock().unwrap_or_else(PoisonError::into_inner);
-        for (_, rule, removed) in &upkept.removed {
-            *tally.entry(*rule).or_default() += *removed;
+        for file in &upkept.removed {
+            *tally.entry(file.rule).or_default() += file.removed;
         }
     }
 }
@@ -110,24 +129,41 @@ impl Files {
 pub(crate) struct House {
     root: PathBuf,
     upkeep: Upkeep,
+    retention: Retention,
     files: Files,
     next: Instant,
+    /// How often a part had been closed at the last run.
+    turns: u64,
+    clock: Clock,
     /// What could not be done the last time.
     told: Vec<Problem>,
 }
 
 impl House {
-    pub(crate) fn new(root: &Path, slot: Slot, files: &Files, settings: &FileSettings) -> Self {
+    pub(crate) fn new(
+        root: &Path,
+        slot: Slot,
+        files: &Files,
+        settings: &FileSettings,
+        limits: &Limits,
+    ) -> Self {
         let mut retention = Retention::default();
         let limit = |number: u32| (number > 0).then_some(number);
         retention.days = limit(settings.retention_days);
         retention.files = limit(settings.retention_files);
-        let bytes = settings.retention_bytes.unwrap_or_else(|| bytes_of_disk(root));
-        retention.bytes = (bytes > 0).then_some(bytes);
+        retention.bytes = limits.retention;
         let upkeep =
             Upkeep::new(root, Some(slot), &files.live, retention).seal_after(settings.seal_after);
-        let (root, files, told) = (root.to_owned(), files.clone(), Vec::new());
-        Self { root, upkeep, files, next: Instant::now(), told }
+        Self {
+            root: root.to_owned(),
+            upkeep,
+            retention,
+            files: files.clone(),
+            next: Instant::now(),
+            turns: 0,
+            clock: Clock::new(Instant::now(), SystemTime::now()),
+            told: Vec::new(),
+        }
     }
 
     /// When the next run is due.
@@ -135,14 +171,16 @@ impl House {
         self.next
     }
 
-    /// One run, when it is due. What was removed, for the log.
+    /// One run, when it is due, or a file was closed since the last one. What was removed, for the
+    /// log.
     pub(crate) fn keep(
         &mut self,
         problems: &Problems,
         go_on: &mut dyn FnMut(Step) -> bool,
-    ) -> Vec<(String, Rule, Removed)> {
+    ) -> Vec<RemovedFile> {
         let now = Instant::now();
-        if now < self.next {
+        let turns = self.files.live.turns();
+        if now < self.next && turns == self.turns {
             return Vec::new();
         }
         if !self.files.is_recovered.load(Ordering::Acquire) {
@@ -150,7 +188,18 @@ impl House {
             self.next = now + Duration::from_millis(50);
             return Vec::new();
         }
-        let upkept = self.upkeep.run(SystemTime::now(), go_on);
+        self.turns = turns;
+        if let Some(slot) = self.files.moved_to.lock().ok().and_then(|mut moved| moved.take()) {
+            self.upkeep.move_to(slot);
+        }
+        let today = SystemTime::now();
+        let mut retention = self.retention;
+        if !self.clock.is_settled(now, today) {
+            // Fourteen days may have passed in a second, and be taken back in the next.
+            retention.days = None;
+        }
+        self.upkeep.set_retention(retention);
+        let upkept = self.upkeep.run(today, go_on);
         self.files.count(&upkept);
         self.tell(problems, &upkept);
         self.next = Instant::now() + INTERVAL;
@@ -159,14 +208,9 @@ impl House {
 
     /// What fails is a problem as long as it does.
     fn tell(&mut self, problems: &Problems, upkept: &Upkept) {
-        let failed = upkept.failed.iter().map(|(path, error)| {
-            let name = path.strip_prefix(&self.root).unwrap_or(path);
-            Problem::new(
-                format!("{} could not be sealed or removed: {error}", name.display()),
-                "make room, or make the directory writable; it is tried again every ten seconds",
-            )
-        });
-        let failed: Vec<Problem> = failed.collect();
+        let mut failed: Vec<Problem> =
+            upkept.failed.iter().map(|failed| self.problem(failed)).collect();
+        failed.dedup();
         for problem in self.told.iter().filter(|told| !failed.contains(told)) {
             problems.retract(problem);
         }
@@ -175,11 +219,77 @@ impl House {
         }
         self.told = failed;
     }
+
+    fn problem(&self, failed: &Failed) -> Problem {
+        let path = failed.path.strip_prefix(&self.root).unwrap_or(&failed.path);
+        let path = match path.display().to_string() {
+            root if root.is_empty() => "the telemetry directory".to_owned(),
+            path => path,
+        };
+        let (what, fix) = match failed.task {
+            Task::Look => ("could not be looked at", "make it readable for this process"),
+            Task::Seal => (
+                "could not be sealed",
+                "make room, or the directory writable; it is tried again, less often each time",
+            ),
+            Task::Remove => (
+                "could not be removed",
+                "make the directory writable for this process; it is tried again every ten seconds",
+            ),
+            Task::Enter => (
+                "cannot be written, and without it nothing of its slot is removed",
+                "make it a writable file, or remove it; it is tried again every ten seconds",
+            ),
+            _ => ("gave trouble", "look at the directory; it is tried again every ten seconds"),
+        };
+        Problem::new(format!("{path} {what}: {}", failed.reason), fix)
+    }
 }
 
-/// What day files may take: little enough that telemetry never is what fills a disk.
-fn bytes_of_disk(root: &Path) -> u64 {
-    let Ok(disk) = rustix::fs::statvfs(root) else { return BYTES_MAX };
-    let bytes = disk.f_blocks.saturating_mul(disk.f_frsize);
-    BYTES_MAX.min(bytes / DISK_SHARE).max(1)
+/// Whether the clock of the system can be believed: after a jump forward not for an hour.
+#[derive(Debug)]
+struct Clock {
+    last: (Instant, SystemTime),
+    jumped: Option<Instant>,
+}
+
+impl Clock {
+    fn new(now: Instant, system: SystemTime) -> Self {
+        Self { last: (now, system), jumped: None }
+    }
+
+    fn is_settled(&mut self, now: Instant, system: SystemTime) -> bool {
+        let (before, system_before) = std::mem::replace(&mut self.last, (now, system));
+        let passed = now.saturating_duration_since(before);
+        let ahead = system.duration_since(system_before).unwrap_or_default();
+        if ahead.saturating_sub(passed) > CLOCK_JUMP {
+            self.jumped = Some(now);
+        }
+        self.jumped = self.jumped.filter(|at| now.saturating_duration_since(*at) < CLOCK_JUMP);
+        self.jumped.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_jumps_ahead_ages_no_file_for_an_hour() {
+        let (begin, date) = (Instant::now(), SystemTime::UNIX_EPOCH + 400 * CLOCK_JUMP);
+        let second = Duration::from_secs(1);
+        let mut clock = Clock::new(begin, date);
+        assert!(clock.is_settled(begin + second, date + second));
+        assert!(clock.is_settled(begin + 2 * second, date - 30 * CLOCK_JUMP));
+        assert!(
+            !clock.is_settled(begin + 3 * second, date + second),
+            "it came back: a jump as well"
+        );
+        assert!(!clock.is_settled(begin + CLOCK_JUMP, date + CLOCK_JUMP));
+        assert!(clock.is_settled(begin + CLOCK_JUMP + 3 * second, date + CLOCK_JUMP + 3 * second));
+        // A machine that slept without its monotonic clock.
+        let (later, day) = (begin + CLOCK_JUMP + 4 * second, date + 400 * CLOCK_JUMP);
+        assert!(!clock.is_settled(later, day));
+        assert!(clock.is_settled(later + CLOCK_JUMP, day + CLOCK_JUMP));
+    }
 }

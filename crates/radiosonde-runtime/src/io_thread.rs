@@ -4,9 +4,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use radiosonde_events::Removed;
 use radiosonde_events::recover::Work;
-use radiosonde_events::upkeep::{Rule, Step};
+use radiosonde_events::upkeep::{RemovedFile, Step};
 use radiosonde_record::{
     Descriptor, Kind, Level, Site, Value, patiently, suppress_thread, survive_size_limit,
 };
@@ -132,11 +131,17 @@ pub(crate) fn start(telemetry: &Telemetry, bound: Bound, house: Option<House>, p
         telemetry.unsynced().on_write(move || unparker.unpark());
     }
     let (running, ended) = (telemetry.clone(), Arc::clone(&control));
+    let problems = telemetry.problems().clone();
     let run = move || {
         suppress_thread();
         // A collector of the application may panic; shutdown must not wait for a dead thread.
         let run = std::panic::AssertUnwindSafe(|| run(&running, &control, bound, house, pace));
-        let _ = std::panic::catch_unwind(|| survive_size_limit(run));
+        if std::panic::catch_unwind(|| survive_size_limit(run)).is_err() {
+            problems.say(
+                "the thread for syncs, snapshots, sealing and the listener panicked and has ended",
+                "look at the panic on stderr: a collector of the application, or report it; restart",
+            );
+        }
         control.change(|state| state.ended = true);
     };
     let thread = thread::Builder::new().name("radiosonde-io".to_owned()).spawn(run);
@@ -174,13 +179,18 @@ fn run(
         let now = Instant::now();
         work_off(control);
         log_problems(telemetry);
+        log_recovered(telemetry);
         syncs.when_due(telemetry, control);
         if let Some(journal) = telemetry.journal() {
             log_suppressed(telemetry, suppressed.when_due(now, journal));
         }
         snapshots.when_due(telemetry);
         // Between two stretches of a long upkeep, whatever is due goes first.
-        let mut go_on = |_: Step| {
+        let mut go_on = |step| {
+            if step == Step::Entered {
+                // What is entered is carried out, and so counted here.
+                return true;
+            }
             parker.park(Duration::ZERO);
             work_off(control);
             syncs.when_due(telemetry, control);
@@ -198,6 +208,7 @@ fn run(
         log_suppressed(telemetry, suppressed.take(Instant::now(), journal));
     }
     log_problems(telemetry);
+    log_recovered(telemetry);
     snapshot(telemetry);
     control.change(|state| state.snapshotted = true);
     while !control.state().finish {
@@ -278,6 +289,13 @@ fn log_problems(telemetry: &Telemetry) {
     }
 }
 
+/// Who was killed stands in the log of who comes after.
+fn log_recovered(telemetry: &Telemetry) {
+    for text in telemetry.recovered().take_unlogged() {
+        own_event(telemetry, Level::Warning, "telemetry.recovered", &text, &[]);
+    }
+}
+
 /// Losses stand in the log as well as in the books.
 fn log_suppressed(telemetry: &Telemetry, summary: Option<Summary>) {
     let Some(Summary { text, meta }) = summary else { return };
@@ -286,8 +304,8 @@ fn log_suppressed(telemetry: &Telemetry, summary: Option<Summary>) {
 }
 
 /// What a rule has removed stands in the log.
-fn log_removed(telemetry: &Telemetry, all: &[(String, Rule, Removed)]) {
-    for (file, rule, removed) in all {
+fn log_removed(telemetry: &Telemetry, all: &[RemovedFile]) {
+    for RemovedFile { name: file, rule, removed, .. } in all {
         let rule = rule.as_str();
         let meta = [
             ("file", Value::Str(file)),

@@ -1,4 +1,4 @@
-//! What `radiosonde::init!` does: configuration, the two threads, the books and the guard.
+//! What `radiosonde::init!` does: configuration, the threads, the books and the guard.
 //!
 //! Applications use the facade `radiosonde`; this crate is where its parts meet. The report, as
 //! [`Guard::report`] prints it:
@@ -10,6 +10,7 @@
 //! events       12034      12034         0        0        0
 //! spans         3120       3120         0        0        0
 //! metrics        212        212         0        0        0
+//! keeping    14 days, 2.0 GiB; parts of 128 MiB, sealed after 60 s; synced every second
 //! problems   none
 //! ```
 //!
@@ -77,3 +78,4 @@ pub use log_bridge::LogBridge;
 pub use parts::{EventsHandle, Parts};
 pub use problem::{InitError, Problem};
 pub use report::{RefusedWrites, Report, SignalReport};
+pub use settings::KeptFiles;

@@ -19,6 +19,10 @@ pub(crate) fn bind(settings: &Settings, place: Option<(&Path, u32)>, problems: &
         0 => root.join("prometheus-targets.json"),
         slot => root.join(format!("prometheus-targets.{slot}.json")),
     });
+    if let Some(stale) = &targets {
+        // Of somebody who had our slot and was killed.
+        let _ = std::fs::remove_file(stale);
+    }
     Bound(address.and_then(|address| imp::bind(address, settings, targets, problems)))
 }
 

@@ -7,11 +7,13 @@ use radiosonde_record::Notice;
 
 use crate::console::ConsoleWriter;
 use crate::console::skipped::Voice;
+use crate::house::Files;
 use crate::problem::{Problem, Problems};
 
 /// Makes problems of what the drain has to tell.
 pub(crate) fn notices(
     problems: Problems,
+    files: Files,
     // Where a problem is said at once.
     console: Option<(ConsoleWriter, Voice)>,
 ) -> Box<dyn Fn(Notice) + Send> {
@@ -42,17 +44,24 @@ pub(crate) fn notices(
             format!("the drain panicked and went on where it was; panics so far: {restarts}"),
             "report it with the message on stderr: this should not happen",
         ),
-        Notice::Unstaged(error) => problems.say(
-            format!("no stage: {error}; a kill can tear or repeat lines"),
-            "make room in the telemetry directory and restart",
-        ),
-        Notice::Moved { slot } => problems.say(
-            format!(
-                "the lock of our slot was removed or the telemetry directory moved away; lines go \
-                 on in the files of slot {slot}, and pending records may die with the process"
-            ),
-            "leave inst/ alone while programs run; restart this one to be safe again",
-        ),
+        Notice::Unstaged(error) => {
+            files.set_unstaged();
+            problems.say(
+                format!("no stage: {error}; a kill can tear or repeat lines"),
+                "make room in the telemetry directory and restart",
+            );
+        }
+        Notice::Moved { slot } => {
+            problems.say(
+                format!(
+                    "the lock of our slot was removed or the telemetry directory moved away; lines \
+                     go on in the files of slot {}, and pending records may die with the process",
+                    slot.number()
+                ),
+                "leave inst/ alone while programs run; restart this one to be safe again",
+            );
+            files.move_to(slot);
+        }
         Notice::Misplaced { file } => problems.say(
             format!("a day file's name is taken by something else; lines are in {file}"),
             "remove what has the name: a directory, a link, or a file of another user",

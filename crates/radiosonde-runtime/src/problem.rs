@@ -31,7 +31,7 @@ impl fmt::Display for Problem {
 }
 
 /// What `try_init!` found wrong: every problem, not only the first.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InitError {
     /// The problems.
@@ -43,6 +43,13 @@ impl fmt::Display for InitError {
         let plural = if self.problems.len() == 1 { "" } else { "s" };
         write!(f, "telemetry has {} problem{plural}", self.problems.len())?;
         self.problems.iter().try_for_each(|problem| write!(f, "\n- {problem}"))
+    }
+}
+
+/// As [`Display`](fmt::Display): a `main` that returns it shows it like this.
+impl fmt::Debug for InitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -1,23 +1,77 @@
 //! What earlier processes left, recovered on the drain's thread while it drains.
 
-use radiosonde_events::recover::{Host, RecoveryReport, Work, recover_slot};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use radiosonde_events::recover::{Host, RecoveredInstance, RecoveryReport, Work, recover_slot};
 use radiosonde_events::{Filing, Redactions};
 use radiosonde_record::{Drain, DropReason, Kind, Slot};
 
 use crate::io_thread::IoControl;
 use crate::problem::Problems;
+use crate::suppressed::grouped;
 
-/// Recovers our own slot first, then slots whose owners died and which nobody has taken since. The
-/// records that were recovered.
+/// Processes that are named one by one when they were recovered.
+const NAMED_MAX: usize = 10;
+
+/// What was recovered, and what the log does not have of it yet.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recovered(Arc<Mutex<(u64, Vec<String>)>>);
+
+impl Recovered {
+    pub(crate) fn set(&self, report: &RecoveryReport) {
+        let records = |found: &RecoveredInstance| found.recovered.records.iter().sum::<u64>();
+        let mut told: Vec<String> = Vec::new();
+        for found in report.instances.iter().take(NAMED_MAX) {
+            let RecoveredInstance { service, pid, instance, .. } = found;
+            let records = count(records(found), "record");
+            told.push(format!(
+                "{service} (pid {pid}, instance {instance}) had ended without a shutdown; {records} \
+                 of it recovered"
+            ));
+        }
+        let more = report.instances.len().saturating_sub(NAMED_MAX);
+        if more > 0 {
+            let of_more = report.instances.iter().skip(NAMED_MAX).map(records).sum();
+            let (more, records) = (count(more as u64, "more process"), count(of_more, "record"));
+            told.push(format!("{more} had ended without a shutdown; {records} recovered"));
+        }
+        let sum = report.instances.iter().map(records).sum();
+        *self.state() = (sum, told);
+    }
+
+    pub(crate) fn records(&self) -> u64 {
+        self.state().0
+    }
+
+    pub(crate) fn take_unlogged(&self) -> Vec<String> {
+        std::mem::take(&mut self.state().1)
+    }
+
+    fn state(&self) -> MutexGuard<'_, (u64, Vec<String>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `1 record`, `1,204 records`, `2 more processes`.
+fn count(number: u64, noun: &str) -> String {
+    let end = match (number, noun.ends_with('s')) {
+        (1, _) => "",
+        (_, false) => "s",
+        (_, true) => "es",
+    };
+    format!("{} {noun}{end}", grouped(number))
+}
+
+/// Recovers our own slot first, then slots whose owners died and which nobody has taken since.
 pub(crate) fn run(
     drain: &mut Drain,
     filing: &Filing,
     redactions: &Redactions,
     problems: &Problems,
     io: Option<&IoControl>,
-) -> u64 {
+) -> RecoveryReport {
     let mut report = RecoveryReport::default();
-    let Some(lease) = drain.lease() else { return 0 };
+    let Some(lease) = drain.lease() else { return report };
     let (root, own) = (lease.root().to_owned(), lease.slot().number());
     // The drain has the slot; what is needed of it here is where it is.
     let own_slot = lease.slot().clone();
@@ -31,7 +85,7 @@ pub(crate) fn run(
         }
     }
     say(&report, problems);
-    report.instances.iter().flat_map(|found| found.recovered.records).sum()
+    report
 }
 
 /// The drain that goes on while its thread recovers.

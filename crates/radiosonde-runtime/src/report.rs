@@ -191,6 +191,7 @@ impl Report {
     /// `files      3 sealed (768 MiB in 52 MiB), 2 removed by age (9,120,331 lines)`
     fn files(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let files = &self.files;
+        files.kept.iter().try_for_each(|kept| writeln!(f, "keeping    {kept}"))?;
         let mut parts = Vec::new();
         if files.sealed > 0 {
             let [raw, now] = [files.sealed_raw_bytes, files.sealed_bytes].map(size);
@@ -226,11 +227,10 @@ impl fmt::Display for Report {
         self.files(f)?;
         if !self.refused.is_empty() {
             // The reasons and fixes are among the problems.
-            write!(f, "refused   ")?;
-            self.refused.iter().try_for_each(|refused| {
-                write!(f, " {}: {} {}", refused.metric, refused.count, refused.reason)
-            })?;
-            writeln!(f, " (metric writes)")?;
+            let each = self.refused.iter().map(|refused| {
+                format!("{}: {} {}", refused.metric, grouped(refused.count), refused.reason)
+            });
+            writeln!(f, "refused    {} (metric writes)", each.collect::<Vec<_>>().join(", "))?;
         }
         if self.problems.is_empty() {
             return write!(f, "problems   none");
@@ -241,7 +241,7 @@ impl fmt::Display for Report {
 }
 
 /// `52 MiB`, `3.4 KiB`.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut unit = 0;
     let mut number = bytes as f64;

@@ -3,6 +3,7 @@
 mod console;
 mod files;
 mod filter;
+mod names;
 mod redact;
 
 use std::collections::BTreeMap;
@@ -20,7 +21,8 @@ use radiosonde_tracing::Sampler;
 use crate::config::Config;
 use crate::machine;
 use crate::problem::Problems;
-pub(crate) use files::FileSettings;
+pub use files::KeptFiles;
+pub(crate) use files::{FileSettings, Limits};
 
 pub(crate) use self::console::ConsoleSettings;
 
@@ -120,7 +122,7 @@ impl Settings {
         let labels = labels(config, &attributes, required, text("RADIOSONDE_ENVIRONMENT"));
         let environment = labels.iter().find(|(name, _)| name == "environment");
         let environment = environment.map(|(_, value)| value.clone());
-        name_unhonoured(env, problems);
+        names::name_unhonoured(env, problems);
         Self {
             disabled: text("OTEL_SDK_DISABLED").is_some_and(|value| flag(&value, problems)),
             directory: directory(config, &service, env, problems),
@@ -344,58 +346,6 @@ fn flag(value: &str, problems: &Problems) -> bool {
         );
     }
     value.eq_ignore_ascii_case("true")
-}
-
-const HONOURED: [&str; 11] = [
-    "OTEL_SDK_DISABLED",
-    "OTEL_SERVICE_NAME",
-    "OTEL_RESOURCE_ATTRIBUTES",
-    "OTEL_TRACES_SAMPLER",
-    "OTEL_TRACES_SAMPLER_ARG",
-    "OTEL_TRACES_EXPORTER",
-    "OTEL_METRICS_EXPORTER",
-    "OTEL_LOGS_EXPORTER",
-    "OTEL_METRIC_EXPORT_INTERVAL",
-    "OTEL_EXPORTER_PROMETHEUS_HOST",
-    "OTEL_EXPORTER_PROMETHEUS_PORT",
-];
-
-const OWN: [&str; 17] = [
-    "RADIOSONDE_DIR",
-    "RADIOSONDE_ENVIRONMENT",
-    "RADIOSONDE_FSYNC",
-    "RADIOSONDE_MACHINE_ID",
-    "RADIOSONDE_PROMETHEUS",
-    "RADIOSONDE_RATE_LIMIT",
-    "RADIOSONDE_REDACT_ALLOW",
-    "RADIOSONDE_REDACT_KEYS",
-    "RADIOSONDE_REDACT_PATTERN",
-    "RADIOSONDE_REGISTRY",
-    "RADIOSONDE_RETENTION_BYTES",
-    "RADIOSONDE_RETENTION_DAYS",
-    "RADIOSONDE_RETENTION_FILES",
-    "RADIOSONDE_RINGS",
-    "RADIOSONDE_ROTATE_BYTES",
-    "RADIOSONDE_SEAL_AFTER",
-    "RADIOSONDE_STDERR",
-];
-
-/// Names every variable somebody set in the hope that it does something.
-fn name_unhonoured(env: &Environment, problems: &Problems) {
-    for name in env.names() {
-        if name.starts_with("OTEL_") && !HONOURED.contains(&name) {
-            problems.say(
-                format!("{name} is set and not honoured by this version"),
-                "unset it, or do not rely on it",
-            );
-        }
-        if name.starts_with("RADIOSONDE_") && !OWN.contains(&name) {
-            problems.say(
-                format!("{name} is set and is no variable of radiosonde"),
-                format!("use one of {}", OWN.join(", ")),
-            );
-        }
-    }
 }
 
 #[cfg(test)]

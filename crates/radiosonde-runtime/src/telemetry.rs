@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use radiosonde_events::{DaySink, Owner, Redactions};
+use radiosonde_events::{DaySink, Filing, Owner, Redactions};
 use radiosonde_metrics::{Metrics, Settings as MetricSettings};
 use radiosonde_record::recovery::remove_instance;
 use radiosonde_record::{
@@ -25,6 +25,7 @@ use crate::io_thread::{self, IoControl, Pace};
 use crate::listener;
 use crate::notices::notices;
 use crate::problem::{Problem, Problems};
+use crate::recovery::Recovered;
 use crate::report::{RefusedWrites, Report, SignalReport};
 use crate::settings::{Environment, Settings};
 use crate::tokio_metrics::Runtimes;
@@ -52,7 +53,7 @@ struct Inner {
     /// Only when people look at the console.
     open_spans: Option<OpenSpans>,
     unsynced: Unsynced,
-    recovered: Arc<AtomicU64>,
+    recovered: Recovered,
     files: Files,
     prometheus: Option<String>,
     targets_file: Option<PathBuf>,
@@ -90,7 +91,7 @@ impl Telemetry {
             console: None,
             open_spans: None,
             unsynced: Unsynced::default(),
-            recovered: Arc::default(),
+            recovered: Recovered::default(),
             files: Files::default(),
             prometheus: None,
             targets_file: None,
@@ -139,7 +140,7 @@ impl Telemetry {
             console,
             open_spans: setup::open_spans(settings),
             unsynced: Unsynced::default(),
-            recovered: Arc::default(),
+            recovered: Recovered::default(),
             files,
             prometheus: bound.address(),
             targets_file: bound.targets_file(),
@@ -147,10 +148,15 @@ impl Telemetry {
             shut: AtomicBool::new(false),
         };
         let telemetry = Self(Arc::new(inner));
-        let house = lease.as_ref().map(|lease| {
-            House::new(lease.root(), lease.slot().clone(), &telemetry.0.files, &settings.files)
+        let files = &telemetry.0.files;
+        let limits =
+            lease.as_ref().map(|lease| settings.files.limits(lease.root(), &telemetry.0.problems));
+        let house = lease.as_ref().zip(limits.as_ref()).map(|(lease, limits)| {
+            House::new(lease.root(), lease.slot().clone(), files, &settings.files, limits)
         });
-        telemetry.start_drain(settings, owner, redactions, &journal, lease);
+        let filing = lease.as_ref().zip(limits.as_ref());
+        let filing = filing.map(|(lease, limits)| files.filing(lease.root(), limits));
+        telemetry.start_drain(settings, owner, redactions, &journal, lease, filing);
         let pace = Pace { metrics: settings.metric_interval, fsync: settings.files.fsync };
         io_thread::start(&telemetry, bound, house, pace);
         telemetry
@@ -163,6 +169,7 @@ impl Telemetry {
         redactions: Redactions,
         journal: &Journal,
         lease: Option<Lease>,
+        filing: Option<Filing>,
     ) {
         let inner = &self.0;
         let console = inner.console.clone().zip(settings.console).map(|(writer, asked)| {
@@ -170,13 +177,12 @@ impl Telemetry {
         });
         let number = lease.as_ref().map_or(0, |lease| lease.slot().number());
         let sink = DaySink::new(owner, &inner.instance, number, redactions.clone(), console);
-        let filing = lease.as_ref().map(|lease| inner.files.filing(lease.root(), &settings.files));
         let sink = match &filing {
             Some(filing) => sink.filing(filing.clone()),
             None => sink,
         };
         let files = inner.files.clone();
-        let (problems, recovered) = (inner.problems.clone(), Arc::clone(&inner.recovered));
+        let (problems, recovered) = (inner.problems.clone(), inner.recovered.clone());
         let (journal, unsynced) = (journal.clone(), inner.unsynced.clone());
         let own_directory = lock(&inner.own_directory).clone();
         let voice = inner.console.clone().zip(setup::voice(settings));
@@ -185,7 +191,7 @@ impl Telemetry {
             suppress_thread();
             // The locks are held as long as this thread may write, whoever has given up waiting.
             let _own_directory = own_directory;
-            let notify = notices(problems.clone(), voice);
+            let notify = notices(problems.clone(), files.clone(), voice);
             let sink = Box::new(sink);
             survive_size_limit(|| {
                 let mut drain = Drain::new(&journal, lease, &unsynced, sink, notify);
@@ -193,7 +199,7 @@ impl Telemetry {
                     let Some(filing) = &filing else { return };
                     let io = io.as_deref();
                     let found = recovery::run(&mut drain, filing, &redactions, &problems, io);
-                    recovered.store(found, Ordering::Relaxed);
+                    recovered.set(&found);
                 });
                 files.set_recovered();
                 guarded(&problems, "draining the rings", || drain.run());
@@ -241,6 +247,10 @@ impl Telemetry {
         self.0.io.as_ref()
     }
 
+    pub(crate) fn recovered(&self) -> &Recovered {
+        &self.0.recovered
+    }
+
     pub(crate) fn unsynced(&self) -> &Unsynced {
         &self.0.unsynced
     }
@@ -268,7 +278,7 @@ impl Telemetry {
             ));
             return report;
         }
-        report.recovered = self.0.recovered.load(Ordering::Relaxed);
+        report.recovered = self.0.recovered.records();
         report.files = self.0.files.report();
         report.refused = self.0.metrics.refusals().iter().map(RefusedWrites::from).collect();
         report.problems = self.0.problems.all();
@@ -292,7 +302,7 @@ impl Telemetry {
             machine_id: inner.machine_id.clone(),
             directory: inner.root.clone(),
             slot: inner.slot_number,
-            survives_kill: rings.is_some(),
+            survives_kill: rings.is_some() && !inner.files.is_unstaged(),
             rings: rings.filter(is_elsewhere).map(Path::to_owned),
             prometheus: inner.prometheus.clone(),
             events: books(Kind::Event),
@@ -346,6 +356,10 @@ impl Telemetry {
         }
         let deadline = Instant::now() + within.min(FLUSH_MAX);
         inner.metrics.flush_thread();
+        // The last snapshot tells what became of everything before it.
+        if let Some(journal) = &inner.journal {
+            journal.control().flush(left(deadline));
+        }
         if let Some(io) = &inner.io {
             io.snapshot(left(deadline));
         }

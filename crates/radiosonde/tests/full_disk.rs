@@ -20,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use radiosonde_events::Live;
-use radiosonde_events::upkeep::{Retention, Rule, Upkeep, removed};
+use radiosonde_events::upkeep::{Retention, Rule, Task, Upkeep, removed};
 
 /// Set in the child that runs inside the namespace: the mounted directory.
 const INSIDE: &str = "FULL_DISK_TEST_DIRECTORY";
@@ -40,6 +40,11 @@ fn on_a_full_disk_new_threads_share_a_ring_and_what_is_lost_is_counted() {
 #[test]
 fn sealing_waits_for_room_and_removing_makes_some() {
     with_a_small_disk("sealing_waits_for_room_and_removing_makes_some", keep_house);
+}
+
+#[test]
+fn a_start_on_a_full_disk_makes_room_by_removing_what_is_old() {
+    with_a_small_disk("a_start_on_a_full_disk_makes_room_by_removing_what_is_old", start_on_full);
 }
 
 /// Runs the test once more, in a process that has a small file system to itself.
@@ -78,11 +83,14 @@ fn not_run(why: &str) {
     println!("not run: no mount namespace to be had: {why}");
 }
 
+fn config(root: &Path) -> radiosonde::Config {
+    let service = radiosonde::Service::new("full-disk", "1.0.0");
+    radiosonde::Config::new(service).profile(radiosonde::Profile::Cli).dir(root)
+}
+
 fn held_up(directory: &Path) {
     let root = directory.join("telemetry");
-    let service = radiosonde::Service::new("full-disk", "1.0.0");
-    let telemetry =
-        radiosonde::Config::new(service).profile(radiosonde::Profile::Cli).dir(&root).init();
+    let telemetry = config(&root).retention_bytes(0).init();
     radiosonde::event!("before", n = 0, "before the disk is full");
     telemetry.flush(PATIENCE);
     let ballast = directory.join("ballast");
@@ -142,7 +150,8 @@ fn keep_house(root: &Path) {
     }
     let upkept = keep(retention);
     assert_eq!(upkept.failed.len(), 2, "{upkept:?}");
-    assert!(upkept.failed.iter().all(|(_, error)| error.kind() == ErrorKind::StorageFull));
+    assert!(upkept.failed.iter().all(|failed| failed.task == Task::Seal), "{upkept:?}");
+    assert!(upkept.failed.iter().all(|failed| failed.reason.contains("full")), "{upkept:?}");
     assert_eq!(fs::read(&plain).unwrap(), content);
     let unfinished = fs::read_dir(root).unwrap().flatten();
     assert_eq!(unfinished.filter(|e| e.path().extension().is_some_and(|e| e == "tmp")).count(), 0);
@@ -156,6 +165,33 @@ fn keep_house(root: &Path) {
     assert_eq!(removed(root).unwrap()[&Rule::Files].lines, 100_000);
 }
 
+fn start_on_full(directory: &Path) {
+    let root = directory.join("telemetry");
+    let old = root.join("events-2020-01-01.jsonl");
+    let line = "{\"ts\":\"2020-01-01T00:00:00Z\"}\n";
+    fs::create_dir_all(root.join("inst/0")).unwrap();
+    fs::write(root.join("inst/0/lock"), "").unwrap();
+    fs::write(&old, line.repeat(1 << 17)).unwrap();
+    // As it was when the ledger got its room.
+    let ledger = fs::File::create(root.join("inst/0/removed.jsonl")).unwrap();
+    rustix::fs::fallocate(&ledger, rustix::fs::FallocateFlags::KEEP_SIZE, 0, 4096).unwrap();
+    fill(&directory.join("ballast"));
+    let telemetry = config(&root).init();
+    let problems = telemetry.report().problems;
+    assert!(problems.iter().any(|problem| problem.what.contains("rings are in memory")));
+    radiosonde::event!("during", n = 1, "while the disk is full");
+    wait_until("the old file is removed", || !old.exists());
+    wait_until("delivery resumes", || {
+        telemetry.flush(Duration::from_millis(500)).events.pending == 0
+    });
+    let report = telemetry.shutdown(PATIENCE);
+    assert_eq!((report.events.pending, report.events.dropped), (0, 0), "{report}");
+    assert_eq!(removed(&root).unwrap()[&Rule::Age].lines, 1 << 17);
+    // Nothing half made is left for the next start to stumble over.
+    let left = fs::read_dir(root.join("inst/0")).unwrap().flatten();
+    assert_eq!(left.filter(|entry| entry.path().is_dir()).count(), 0);
+}
+
 /// More than the rings can take, from threads that find no room for a ring of their own.
 fn overrun(directory: &Path) {
     const THREADS: u64 = 20;
@@ -163,9 +199,7 @@ fn overrun(directory: &Path) {
     const OF_MAIN: u64 = 20_000;
     const BEFORE: u64 = 5;
     let root = directory.join("telemetry");
-    let service = radiosonde::Service::new("full-disk", "1.0.0");
-    let telemetry =
-        radiosonde::Config::new(service).profile(radiosonde::Profile::Cli).dir(&root).init();
+    let telemetry = config(&root).retention_bytes(0).init();
     radiosonde::event!("before", "before the disk is full");
     telemetry.flush(PATIENCE);
     let rings = root.join("inst/0").join(telemetry.report().instance).join("rings");

@@ -126,6 +126,18 @@ fn several_that_start_at_once_recover_each_dead_process_once() {
         assert_eq!(of_it.count(), expected, "{name}");
     }
     assert!(instances(&root).is_empty());
+    // Whoever reads the log in the morning sees who died, once each.
+    let lines = common::event_lines(&root);
+    let told: Vec<&str> = lines
+        .iter()
+        .filter(|line| line["evt"] == "telemetry.recovered")
+        .map(|line| line["msg"].as_str().unwrap())
+        .collect();
+    for name in &dead {
+        let of_it = told.iter().filter(|text| text.starts_with(&format!("{name} (pid ")));
+        assert_eq!(of_it.count(), 1, "{told:?}");
+    }
+    assert_eq!(told.len(), dead.len(), "{told:?}");
 }
 
 #[test]

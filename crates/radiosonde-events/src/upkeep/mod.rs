@@ -1,31 +1,36 @@
 //! Keeping house in a telemetry directory: closed day files are sealed, old ones removed.
 //!
 //! Whoever holds a slot keeps its files: a process those of its own slot, and those of slots whose
-//! owners are dead and have left nothing to recover. Files of a living process are left to it. A
-//! file that is written to is neither sealed nor removed ([`Live`] tells, for the own slot).
+//! owners are dead. Files of a living process are left to it. A file that is written to is neither
+//! sealed nor removed ([`Live`] tells, for the own slot), nor is one that a batch of a dead process
+//! is still on its way to.
 //!
 //! Each step can be killed and repeated. A file is sealed under another name, verified, given its
 //! name, and only then is its source removed; when both are there, a kill fell in between, and the
 //! source is compared and removed. A removal by a rule is entered in the slot's ledger first.
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU32;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use radiosonde_record::Slot;
-use radiosonde_store::names::{DayFile, Form, Signal, StoredFile};
-use radiosonde_store::sealed::{self, LEVEL_DEFAULT};
 
 use crate::filing::{Claim, Live};
-use crate::ledger::{self as entries, Ledger, Removed};
-use crate::time;
+use crate::ledger::{Ledger, Removed};
+use backoff::Backoff;
+use found::Found;
 pub use ledger::removed;
 pub use plan::{Retention, Rule};
 
+mod backoff;
+mod found;
 mod ledger;
 mod plan;
+mod remove;
+mod seal;
+mod slots;
 
 /// How long a closed file rests before it is sealed, unless somebody says otherwise.
 pub const SEAL_AFTER: Duration = Duration::from_secs(60);
@@ -38,13 +43,16 @@ pub struct Upkeep {
     live: Live,
     retention: Retention,
     seal_after: Option<Duration>,
+    backoff: Mutex<Backoff>,
+    /// The slot that was looked at last: the next run goes on behind it.
+    last_slot: AtomicU32,
 }
 
 /// Where a run is, when it asks whether to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
-    /// A stretch of a file was compressed, or read.
+    /// A stretch of a file was compressed, or read, or of the directory.
     Stretch,
     /// A sealed file is complete, its source still there.
     Sealed,
@@ -58,10 +66,10 @@ pub enum Step {
 pub struct Upkept {
     /// Files that were sealed.
     pub sealed: Vec<SealedFile>,
-    /// Files that were removed, by which rule, and what was in them.
-    pub removed: Vec<(String, Rule, Removed)>,
-    /// What could not be done; it is tried again by the next run.
-    pub failed: Vec<(PathBuf, io::Error)>,
+    /// Files that were removed by a rule.
+    pub removed: Vec<RemovedFile>,
+    /// What could not be done; it is tried again by a later run.
+    pub failed: Vec<Failed>,
     /// The run was ended before it was through.
     pub stopped: bool,
 }
@@ -80,28 +88,64 @@ pub struct SealedFile {
     pub lines: u64,
 }
 
-/// The forms of a day file that are there.
-#[derive(Clone, Copy, Debug)]
-struct Found {
-    day: DayFile,
-    plain: Option<u64>,
-    sealed: Option<u64>,
-    /// When the plain one was written to last.
-    written: Option<SystemTime>,
+/// One file that was removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RemovedFile {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub rule: Rule,
+    /// What was in it.
+    pub removed: Removed,
 }
 
-impl Found {
-    /// Whether nobody has written to it for so long. A file of the future is one of a clock that
-    /// was set back.
-    fn rests(&self, now: SystemTime, grace: Duration) -> bool {
-        let Some(written) = self.written else { return true };
-        let since = now.duration_since(written).unwrap_or_else(|ahead| ahead.duration());
-        since >= grace
+/// Something that could not be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failed {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// What was to be done with it.
+    pub task: Task,
+    /// What the system said.
+    pub reason: String,
+}
+
+/// What a run does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Task {
+    /// Looking into the directory, or into the slot of a dead process.
+    Look,
+    /// Sealing a file.
+    Seal,
+    /// Removing a file by a rule.
+    Remove,
+    /// Entering removals in a slot's ledger, without which nothing of the slot is removed.
+    Enter,
+}
+
+impl Upkept {
+    fn fail(&mut self, path: impl Into<PathBuf>, task: Task, error: &std::io::Error) {
+        self.failed.push(Failed { path: path.into(), task, reason: error.to_string() });
     }
 }
 
 /// Ends a run: what happened in between stays.
 struct Stopped;
+
+/// One run.
+struct Run<'a> {
+    upkeep: &'a Upkeep,
+    now: SystemTime,
+    go_on: &'a mut dyn FnMut(Step) -> bool,
+    upkept: Upkept,
+    /// The slots whose files are ours to keep, locked.
+    held: BTreeMap<u32, Slot>,
+    /// Files that must stay as they are.
+    untouchable: Vec<Claim>,
+}
 
 impl Upkeep {
     /// Upkeep of a directory, by the process that has this slot, if any, and writes these files.
@@ -112,6 +156,8 @@ impl Upkeep {
             live: live.clone(),
             retention,
             seal_after: Some(SEAL_AFTER),
+            backoff: Mutex::default(),
+            last_slot: AtomicU32::new(u32::MAX),
         }
     }
 
@@ -122,295 +168,75 @@ impl Upkeep {
         Self { seal_after, ..self }
     }
 
+    /// Goes on for the process when it has another slot than before.
+    pub fn move_to(&mut self, slot: Slot) {
+        self.own = Some(slot);
+    }
+
+    /// Removes by other limits from now on.
+    pub fn set_retention(&mut self, retention: Retention) {
+        self.retention = retention;
+    }
+
     /// One run. `go_on` is asked between steps, every few milliseconds; `false` ends the run where
     /// it is. Takes the time of a disk and of a compression: not for the drain.
     pub fn run(&self, now: SystemTime, go_on: &mut dyn FnMut(Step) -> bool) -> Upkept {
-        let mut upkept = Upkept::default();
-        let held = self.take_slots(&mut upkept);
-        upkept.stopped = self.tend(&held, now, go_on, &mut upkept).is_err();
-        upkept
+        self.backoff.lock().unwrap_or_else(PoisonError::into_inner).begin_run();
+        let mut run = Run {
+            upkeep: self,
+            now,
+            go_on,
+            upkept: Upkept::default(),
+            held: BTreeMap::new(),
+            untouchable: Vec::new(),
+        };
+        run.upkept.stopped = run.tend().is_err();
+        run.upkept
     }
+}
 
-    fn tend(
-        &self,
-        held: &[Slot],
-        now: SystemTime,
-        go_on: &mut dyn FnMut(Step) -> bool,
-        upkept: &mut Upkept,
-    ) -> Result<(), Stopped> {
-        let _stuck = self.complete(held, upkept);
-        // Removing goes first: a full disk has no room for anything else.
-        self.remove(held, now, go_on, upkept)?;
-        match self.seal_after {
-            Some(grace) => self.seal(held, grace, now, go_on, upkept),
-            None => Ok(()),
+impl Run<'_> {
+    fn tend(&mut self) -> Result<(), Stopped> {
+        let found = self.list()?;
+        self.take_slots(&found);
+        self.complete_removals();
+        let retention = self.upkeep.retention;
+        let mut by_size = Retention::default();
+        (by_size.days, by_size.files, by_size.bytes) = (None, None, retention.bytes);
+        // What is sealed takes a twentieth: that goes before removing what takes too much.
+        self.remove(&found, Retention { bytes: None, ..retention })?;
+        self.seal()?;
+        if by_size.bytes.is_none() {
+            return Ok(());
         }
+        let found = self.list()?;
+        self.remove(&found, by_size)
     }
 
-    /// Completes removals that were entered. Those that cannot be are claimed: they are counted
-    /// already, and tried again by the next run.
-    fn complete(&self, held: &[Slot], upkept: &mut Upkept) -> Vec<Claim> {
-        let mut stuck = Vec::new();
-        for slot in held {
+    /// Completes removals that were entered. Those that cannot be are not touched again: they are
+    /// counted already, and tried again by the next run.
+    fn complete_removals(&mut self) {
+        let root = &self.upkeep.root;
+        for slot in self.held.values() {
             let ledger = Ledger::of_slot(slot.path());
-            let shortened = ledger.complete(&self.root).and_then(|left| {
-                if left.is_empty() {
-                    return ledger.shorten();
-                }
-                for (file, error) in left {
-                    stuck.extend(self.live.claim(file.strip_suffix(".zst").unwrap_or(&file)));
-                    upkept.failed.push((self.root.join(file), error));
-                }
-                Ok(())
-            });
-            if let Err(error) = shortened {
-                upkept.failed.push((slot.path().to_owned(), error));
-            }
             ledger.keep_room();
-        }
-        stuck
-    }
-
-    /// The slots whose files are ours to keep, locked.
-    fn take_slots(&self, upkept: &mut Upkept) -> Vec<Slot> {
-        let own = self.own.as_ref().filter(|own| own.is_held());
-        let mut held: Vec<Slot> = own.cloned().into_iter().collect();
-        for number in Slot::existing(&self.root) {
-            if self.own.as_ref().is_some_and(|own| own.number() == number) {
-                continue;
-            }
-            match Slot::try_take(&self.root, number) {
-                Ok(Some(slot)) => held.push(slot),
-                Ok(None) => {}
-                Err(error) => upkept.failed.push((slot_path(&self.root, number), error)),
-            }
-        }
-        // A batch that is to be completed names its file: no file goes while anything is left.
-        held.retain(|slot| slot.left_behind().is_ok_and(|left| left.is_empty()));
-        held
-    }
-
-    fn seal(
-        &self,
-        held: &[Slot],
-        grace: Duration,
-        now: SystemTime,
-        go_on: &mut dyn FnMut(Step) -> bool,
-        upkept: &mut Upkept,
-    ) -> Result<(), Stopped> {
-        for found in self.list(upkept) {
-            let name = found.day.file_name();
-            if found.plain.is_none()
-                || !found.rests(now, grace)
-                || !held.iter().any(|slot| slot.number() == found.day.slot)
-            {
-                continue;
-            }
-            let Some(_claim) = self.live.claim(&name) else { continue };
-            // The listing is as old as the sealing of everything before this file took. Meanwhile
-            // the drain may have begun it, filled it and gone on.
-            let found = self.look(found.day);
-            if found.plain.is_none() || !found.rests(now, grace) {
-                continue;
-            }
-            match self.seal_one(found, go_on) {
-                Ok(Some(sealed)) => upkept.sealed.push(sealed),
-                Ok(None) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(Stopped),
-                Err(error) => upkept.failed.push((self.root.join(name), error)),
-            }
-        }
-        Ok(())
-    }
-
-    /// What there is of a day file now.
-    fn look(&self, day: DayFile) -> Found {
-        let find = |form| {
-            let path = self.root.join(StoredFile { day, form }.file_name());
-            fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)
-        };
-        let (plain, sealed) = (find(Form::Plain), find(Form::Sealed));
-        Found {
-            day,
-            plain: plain.as_ref().map(fs::Metadata::len),
-            sealed: sealed.as_ref().map(fs::Metadata::len),
-            written: plain.and_then(|plain| plain.modified().ok()),
-        }
-    }
-
-    /// Seals a closed file, or completes what a kill has interrupted.
-    fn seal_one(
-        &self,
-        found: Found,
-        go_on: &mut dyn FnMut(Step) -> bool,
-    ) -> io::Result<Option<SealedFile>> {
-        let name = found.day.file_name();
-        let source = self.root.join(&name);
-        let target = self.root.join(format!("{name}.zst"));
-        if found.plain == Some(0) {
-            fs::remove_file(&source)?;
-            return Ok(None);
-        }
-        if found.sealed.is_some() {
-            if !self.remove_source(&name)? {
-                // Two files that share a name: both stay, and this one is sealed by the next run.
-                fs::rename(&source, self.root.join(self.free_name(found.day)))?;
-            }
-            return Ok(None);
-        }
-        let seal = sealed::seal(&source, &target, LEVEL_DEFAULT, &mut || go_on(Step::Stretch))?;
-        if !go_on(Step::Sealed) {
-            return Err(io::ErrorKind::Interrupted.into());
-        }
-        fs::remove_file(&source)?;
-        let (raw_bytes, sealed_bytes, lines) = (seal.raw_bytes, seal.sealed_bytes, seal.lines);
-        Ok(Some(SealedFile { name, raw_bytes, sealed_bytes, lines }))
-    }
-
-    /// Removes a plain file whose sealed form is there and holds the same, as after a kill between
-    /// the two. Whether that was so.
-    fn remove_source(&self, name: &str) -> io::Result<bool> {
-        let (source, target) = (self.root.join(name), self.root.join(format!("{name}.zst")));
-        let both = [&source, &target].map(|path| fs::symlink_metadata(path).is_ok());
-        let is_copy = both == [true, true] && sealed::is_sealed_copy(&source, &target)?;
-        if is_copy {
-            fs::remove_file(&source)?;
-        }
-        Ok(is_copy)
-    }
-
-    /// The name of a part nobody has begun.
-    fn free_name(&self, day: DayFile) -> String {
-        let mut upkept = Upkept::default();
-        let others = self.list(&mut upkept);
-        let same =
-            |found: &&Found| (DayFile { part: 0, ..found.day }) == DayFile { part: 0, ..day };
-        let last = others.iter().filter(same).map(|found| found.day.part).max().unwrap_or_default();
-        DayFile { part: last.saturating_add(1), ..day }.file_name()
-    }
-
-    fn remove(
-        &self,
-        held: &[Slot],
-        now: SystemTime,
-        go_on: &mut dyn FnMut(Step) -> bool,
-        upkept: &mut Upkept,
-    ) -> Result<(), Stopped> {
-        let found = self.list(upkept);
-        let is_held = |day: &DayFile| held.iter().any(|slot| slot.number() == day.slot);
-        let is_written = |day: &DayFile| {
-            self.live.is_written(&day.file_name()) || !is_held(day) && is_last(day, &found)
-        };
-        let bytes = |found: &Found| found.plain.unwrap_or(0) + found.sealed.unwrap_or(0);
-        let entries: Vec<plan::Entry> =
-            found.iter().map(|found| plan::Entry { day: found.day, bytes: bytes(found) }).collect();
-        for (day, rule) in plan::plan(&entries, &is_written, &self.retention, time::date(now)) {
-            let Some(slot) = held.iter().find(|slot| slot.number() == day.slot) else { continue };
-            let name = day.file_name();
-            let Some(_claim) = self.live.claim(&name) else { continue };
-            let ledger = Ledger::of_slot(slot.path());
-            if let Err(error) = self.remove_source(&name) {
-                upkept.failed.push((self.root.join(name), error));
-                continue;
-            }
-            // Of a sealing that was killed.
-            let _ = fs::remove_file(self.root.join(format!("{name}.zst.tmp")));
-            for name in [format!("{name}.zst"), name] {
-                match self.remove_one(&ledger, &name, rule, now, go_on) {
-                    Ok(Some(removed)) => upkept.removed.push((name, rule, removed)),
-                    Ok(None) => {}
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                        return Err(Stopped);
-                    }
-                    Err(error) => upkept.failed.push((self.root.join(name), error)),
+            let completed = match ledger.complete(root) {
+                Ok(completed) => completed,
+                Err(error) => {
+                    self.upkept.fail(ledger.path(), Task::Enter, &error);
+                    continue;
                 }
-            }
-        }
-        Ok(())
-    }
-
-    /// Enters the removal, then removes. `None` when there is no such file.
-    fn remove_one(
-        &self,
-        ledger: &Ledger,
-        name: &str,
-        rule: Rule,
-        now: SystemTime,
-        go_on: &mut dyn FnMut(Step) -> bool,
-    ) -> io::Result<Option<Removed>> {
-        let path = self.root.join(name);
-        let found = match fs::symlink_metadata(&path) {
-            Ok(found) if found.is_file() => found,
-            Ok(_) => return Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let lines = sealed::count_lines(&path, &mut || go_on(Step::Stretch))?;
-        let removed = Removed { files: 1, lines, bytes: found.len() };
-        ledger.add(&entries::Entry {
-            ts: time::second(now),
-            file: name.to_owned(),
-            rule: rule.as_str().to_owned(),
-            lines,
-            bytes: found.len(),
-            inode: found.ino(),
-            modified: entries::modified(&found),
-        })?;
-        if !go_on(Step::Entered) {
-            return Err(io::ErrorKind::Interrupted.into());
-        }
-        fs::remove_file(&path)?;
-        Ok(Some(removed))
-    }
-
-    /// The day files of the directory. What only looks like one is passed over.
-    fn list(&self, upkept: &mut Upkept) -> Vec<Found> {
-        let files = match StoredFile::list(&self.root) {
-            Ok(files) => files,
-            Err(error) => {
-                upkept.failed.push((self.root.clone(), error));
-                return Vec::new();
-            }
-        };
-        let mut all: Vec<Found> = Vec::new();
-        for StoredFile { day, form } in files {
-            let path = self.root.join(StoredFile { day, form }.file_name());
-            let Ok(metadata) = fs::symlink_metadata(path) else { continue };
-            if !metadata.is_file() {
-                continue;
-            }
-            let bytes = Some(metadata.len());
-            let (plain, sealed) = match form {
-                Form::Plain => (bytes, None),
-                Form::Sealed => (None, bytes),
             };
-            let written = plain.and_then(|_| metadata.modified().ok());
-            all.push(Found { day, plain, sealed, written });
-        }
-        all.sort_unstable_by_key(|found| found.day);
-        all.dedup_by(|next, first| {
-            let is_same = next.day == first.day;
-            if is_same {
-                first.plain = first.plain.or(next.plain);
-                first.sealed = first.sealed.or(next.sealed);
-                first.written = first.written.or(next.written);
+            self.upkept.removed.extend(completed.removed);
+            for (file, error) in completed.stuck {
+                let day_file = file.strip_suffix(".zst").unwrap_or(&file);
+                self.untouchable.extend(self.upkeep.live.claim(day_file));
+                self.upkept.fail(root.join(&file), Task::Remove, &error);
             }
-            is_same
-        });
-        all
+        }
     }
-}
 
-/// Whether a file is the last plain one of its slot and signal: the one a living process may be
-/// writing to.
-fn is_last(day: &DayFile, all: &[Found]) -> bool {
-    let of = |signal: Signal, slot: u32| {
-        let plain = all.iter().filter(move |found| found.plain.is_some());
-        plain.map(|found| found.day).filter(move |day| day.signal == signal && day.slot == slot)
-    };
-    of(day.signal, day.slot).max_by_key(|day| (day.date, day.part)) == Some(*day)
-}
-
-fn slot_path(root: &Path, number: u32) -> PathBuf {
-    root.join("inst").join(number.to_string())
+    fn goes_on(&mut self, step: Step) -> Result<(), Stopped> {
+        if (self.go_on)(step) { Ok(()) } else { Err(Stopped) }
+    }
 }

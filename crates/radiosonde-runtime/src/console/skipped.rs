@@ -14,6 +14,7 @@ impl Voice {
     pub(crate) fn line(&self, evt: &str, text: &str, meta: &serde_json::Value) -> Vec<u8> {
         let line = match self.format {
             ConsoleFormat::Json => serde_json::json!({
+                "ts": format!("{:.6}", jiff::Timestamp::now()),
                 "level": "warning",
                 "evt": evt,
                 "source": "radiosonde",
@@ -72,6 +73,8 @@ impl Skipped {
         if voice.format != ConsoleFormat::Json {
             text.insert_str(0, " … ");
         }
+        let mut files: Vec<String> = files.into_iter().flatten().collect();
+        files.dedup();
         let meta = serde_json::json!({"lines": events, "errors": errors, "files": files});
         Some(voice.line("telemetry.console_skipped", &text, &meta))
     }

@@ -1,0 +1,91 @@
+//! The names of variables: those that do something, and those that only look like it.
+
+use super::Environment;
+use crate::problem::Problems;
+
+const HONOURED: [&str; 11] = [
+    "OTEL_SDK_DISABLED",
+    "OTEL_SERVICE_NAME",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
+    "OTEL_TRACES_EXPORTER",
+    "OTEL_METRICS_EXPORTER",
+    "OTEL_LOGS_EXPORTER",
+    "OTEL_METRIC_EXPORT_INTERVAL",
+    "OTEL_EXPORTER_PROMETHEUS_HOST",
+    "OTEL_EXPORTER_PROMETHEUS_PORT",
+];
+
+const OWN: [&str; 17] = [
+    "RADIOSONDE_DIR",
+    "RADIOSONDE_ENVIRONMENT",
+    "RADIOSONDE_FSYNC",
+    "RADIOSONDE_MACHINE_ID",
+    "RADIOSONDE_PROMETHEUS",
+    "RADIOSONDE_RATE_LIMIT",
+    "RADIOSONDE_REDACT_ALLOW",
+    "RADIOSONDE_REDACT_KEYS",
+    "RADIOSONDE_REDACT_PATTERN",
+    "RADIOSONDE_REGISTRY",
+    "RADIOSONDE_RETENTION_BYTES",
+    "RADIOSONDE_RETENTION_DAYS",
+    "RADIOSONDE_RETENTION_FILES",
+    "RADIOSONDE_RINGS",
+    "RADIOSONDE_ROTATE_BYTES",
+    "RADIOSONDE_SEAL_AFTER",
+    "RADIOSONDE_STDERR",
+];
+
+/// Names every variable somebody set in the hope that it does something.
+pub(super) fn name_unhonoured(env: &Environment, problems: &Problems) {
+    for name in env.names() {
+        if name.starts_with("OTEL_") && !HONOURED.contains(&name) {
+            problems.say(
+                format!("{name} is set and not honoured by this version"),
+                "unset it, or do not rely on it",
+            );
+        }
+        if name.starts_with("RADIOSONDE_") && !OWN.contains(&name) {
+            let fix = match nearest(name) {
+                Some(meant) => format!("write {meant}, if that was meant"),
+                None => format!("use one of {}", OWN.join(", ")),
+            };
+            problems.say(format!("{name} is set and is no variable of radiosonde"), fix);
+        }
+    }
+}
+
+/// The variable that shares the most at its beginning and end with a mistyped one.
+fn nearest(name: &str) -> Option<&'static str> {
+    const LEAST: usize = 4;
+    let word = |name: &'static str| name.strip_prefix("RADIOSONDE_");
+    let asked = name.strip_prefix("RADIOSONDE_")?;
+    let same = |own: &&'static str| {
+        let own = word(own).unwrap_or_default();
+        let front = own.bytes().zip(asked.bytes()).take_while(|(a, b)| a == b).count();
+        let rest = (own.bytes().rev().take(own.len() - front))
+            .zip(asked.bytes().rev().take(asked.len() - front));
+        front + rest.take_while(|(a, b)| a == b).count()
+    };
+    OWN.into_iter().max_by_key(same).filter(|own| same(own) >= LEAST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_variable_is_told_what_was_meant() {
+        for (typed, expect) in [
+            ("RADIOSONDE_RETENTION_DAY", Some("RADIOSONDE_RETENTION_DAYS")),
+            ("RADIOSONDE_ROTATION_BYTES", Some("RADIOSONDE_ROTATE_BYTES")),
+            ("RADIOSONDE_RETENTIONBYTES", Some("RADIOSONDE_RETENTION_BYTES")),
+            ("RADIOSONDE_STDEER", Some("RADIOSONDE_STDERR")),
+            ("RADIOSONDE_XYZ", None),
+            ("RADIOSONDE_", None),
+        ] {
+            assert_eq!(nearest(typed), expect, "{typed}");
+        }
+    }
+}
