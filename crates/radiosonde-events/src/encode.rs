@@ -157,11 +157,7 @@ fn look<'a>(
 ) -> Looked<'a> {
     let how = How { checks_json, looks: true };
     let (fields, mut hits) = fields::resolve(record, site, text, secrets, how);
-    let message = if record.message_at_site {
-        Cow::Borrowed("")
-    } else {
-        message(record, secrets, &mut hits)
-    };
+    let message = message(record, secrets, &mut hits);
     Looked { fields, message, hits }
 }
 
