@@ -15,7 +15,7 @@ const JUDGED: usize = 64;
 const DECODED_MAX: usize = 16 * 1024;
 
 /// The rule, and where the credentials stand, when the sign at `at` divides a scheme from them: a
-/// space or tab, and in URLs and forms `+` or `%20`.
+/// space or tab, one that is escaped, and in URLs and forms `+` or `%20`.
 pub(crate) fn find(reader: &mut Reader<'_>, at: usize) -> Option<(&'static str, Range<usize>)> {
     let text = reader.text();
     let before = text.get(..at)?;
@@ -34,6 +34,7 @@ pub(crate) fn find(reader: &mut Reader<'_>, at: usize) -> Option<(&'static str, 
         b'+' => (at + 1, true),
         b'%' if text[at..].starts_with(b"%20") => (at + 3, true),
         b'%' => return None,
+        b'\\' => (begin(reader, end_of_tab(text, at)?), false),
         _ => (begin(reader, at), false),
     };
     let end = match (is_encoded, rule) {
@@ -61,13 +62,27 @@ fn shortest(first: u8) -> usize {
     if first == b'B' { SHORTEST } else { RUN }
 }
 
+/// How often a text was escaped that stands in another, at most.
+const ESCAPES_MAX: usize = 8;
+
+fn escapes(text: &[u8]) -> usize {
+    text.iter().take(ESCAPES_MAX).take_while(|byte| **byte == b'\\').count()
+}
+
+/// Behind a tab that is escaped.
+fn end_of_tab(text: &[u8], at: usize) -> Option<usize> {
+    let sign = at + escapes(&text[at..]);
+    (text.get(sign) == Some(&b't')).then_some(sign + 1)
+}
+
 /// Behind the spaces that begin at `at`, and behind a quotation mark, which may be escaped.
 pub(crate) fn begin(reader: &mut Reader<'_>, at: usize) -> usize {
     let spaces = reader.read(at, |byte| matches!(byte, b' ' | b'\t')).len();
     let start = at + spaces;
-    match reader.text().get(start..) {
-        Some([b'\\', b'"' | b'\'', ..]) => start + 2,
-        Some([b'"' | b'\'', ..]) => start + 1,
+    let rest = reader.text().get(start..).unwrap_or_default();
+    let escapes = escapes(rest);
+    match rest.get(escapes) {
+        Some(b'"' | b'\'') => start + escapes + 1,
         _ => start,
     }
 }

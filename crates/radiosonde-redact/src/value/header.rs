@@ -63,7 +63,10 @@ pub(crate) fn value<'r>(
 /// The name before the colon, between quotation marks or not; empty when it is too long for one.
 fn name(text: &[u8], colon: usize) -> &[u8] {
     let before = match &text[..colon] {
-        [before @ .., b'\\', b'"'] | [before @ .., b'"' | b'\''] => before,
+        [before @ .., b'"' | b'\''] => {
+            let escapes = before.iter().rev().take(8).take_while(|byte| **byte == b'\\');
+            &before[..before.len() - escapes.count()]
+        }
         before => before,
     };
     let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');

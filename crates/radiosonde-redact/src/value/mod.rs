@@ -106,8 +106,8 @@ impl<'r> Scanner<'r, '_> {
         let (rules, reader) = (self.rules, &mut self.reader);
         let bytes = reader.text();
         let (rule, range) = match bytes[at] {
-            b' ' | b'\t' | b'+' | b'%' if !is_end_of_scheme(bytes, at) => return None,
-            b' ' | b'\t' | b'+' | b'%' => credentials::find(reader, at)?,
+            b' ' | b'\t' | b'\\' | b'+' | b'%' if !is_end_of_scheme(bytes, at) => return None,
+            b' ' | b'\t' | b'\\' | b'+' | b'%' => credentials::find(reader, at)?,
             b':' if bytes[at..].starts_with(b"://") => ("url_password", url::password(reader, at)?),
             b':' => header::value(rules, reader, at)?,
             b'=' => url::parameter(rules, self.text, reader, at)?,
@@ -144,7 +144,7 @@ static ANCHORS: [Anchor; 256] = {
     let mut byte = 0;
     while byte < 256 {
         let this = byte as u8;
-        if matches!(this, b' ' | b'\t' | b'+' | b'%' | b':' | b'=' | b'-') {
+        if matches!(this, b' ' | b'\t' | b'\\' | b'+' | b'%' | b':' | b'=' | b'-') {
             anchors[byte] = Anchor::Sign;
         } else if matches!(this, b'e' | b'0'..=b'9') || prefixes::is_first_letter(this) {
             anchors[byte] = Anchor::Beginning;

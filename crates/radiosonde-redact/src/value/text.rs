@@ -106,14 +106,16 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         return false;
     }
     let Ok(text) = str::from_utf8(value) else { return false };
+    // A sentence may go on behind it.
+    let text = text.trim_end_matches([':', '.', '!', '?']);
     let word = strip(text, "[", "]").or_else(|| strip(text, "%5B", "%5D")).unwrap_or(text);
     let is_word = HIDDEN.iter().any(|hidden| hidden.eq_ignore_ascii_case(word));
     is_word && word.len() < text.len()
         || word.eq_ignore_ascii_case("redacted")
         || text == "%s"
         || text.chars().all(|c| matches!(c, '*' | '.' | '…' | '•'))
-        || value.len() >= 3 && value.iter().all(|byte| matches!(byte, b'x' | b'X'))
-        || !value.is_empty() && value.chunks(3).all(|sign| sign.eq_ignore_ascii_case(b"%2A"))
+        || text.len() >= 3 && text.bytes().all(|byte| matches!(byte, b'x' | b'X'))
+        || text.as_bytes().chunks(3).all(|sign| sign.eq_ignore_ascii_case(b"%2A"))
         || strip(text, "${", "}").is_some_and(|name| is_name(name, true))
         || strip(text, "{", "}").is_some_and(|name| is_name(name, false))
 }
