@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use radiosonde_store::Query;
 use radiosonde_store::fuzzing;
 use radiosonde_store::reader::Chunk;
-use radiosonde_store::sealed::Reader;
+use radiosonde_store::sealed::{LineCount, Reader, count_lines, is_sealed_copy};
 
 use super::dice::Dice;
 
@@ -92,9 +92,23 @@ fn ask(dir: PathBuf, way: usize) {
     assert_eq!(streamed, answer.lines);
 }
 
+/// How many lines there are, as far as it is known, and whether these are all; and whether the file is
+/// the sealed form of a text.
+fn judge(bytes: &[u8], text: &[u8]) -> (LineCount, bool) {
+    within(|dir| {
+        let (source, path) = (dir.join(PLAIN), dir.join(SEALED));
+        fs::write(&path, bytes).expect("room for a small file");
+        fs::write(&source, text).expect("room for a small file");
+        let count = count_lines(&path, &mut || true).expect("a file that can be read");
+        let is_copy = is_sealed_copy(&source, &path, &mut || true);
+        (count, is_copy.expect("files that can be read"))
+    })
+}
+
 /// Bytes as they are.
 pub fn read_bytes(bytes: &[u8]) {
     let _ = read(bytes);
+    let _ = judge(bytes, b"");
 }
 
 /// Some frames and an index of any sections, with checksums that are right.
@@ -103,19 +117,22 @@ pub fn read_index(dice: &mut Dice<'_>) {
     let cut = usize::from(dice.u8());
     let sections: Vec<&[u8]> = (0..4).map(|_| dice.counted()).collect();
     let sections: Vec<(u32, &[u8])> = (1..).zip(sections).collect();
-    let mut file = sealed(&lines(dice.bytes(count)));
+    let text = lines(dice.bytes(count));
+    let mut file = sealed(&text);
     if cut > 0 {
         file.truncate(file.len().saturating_sub(cut));
     }
     file.extend(fuzzing::index(&sections));
     let _ = read(&file);
+    let _ = judge(&file, &text);
 }
 
 /// A sealed file with some bytes changed or its end cut off: what is found was sealed, in its order;
 /// where something is missing, something is said; and one byte costs one frame at most.
 pub fn read_damaged(dice: &mut Dice<'_>) {
     let text = lines(dice.counted());
-    let mut file = sealed(&text);
+    let undamaged = sealed(&text);
+    let mut file = undamaged.clone();
     let whole = file.len();
     if dice.u8() % 4 == 1 {
         let length = usize::from(dice.u16()).min(file.len());
@@ -128,6 +145,12 @@ pub fn read_damaged(dice: &mut Dice<'_>) {
         file[at] ^= flip;
         changed += usize::from(flip != 0);
     }
+    let (count, is_copy) = judge(&file, &text);
+    assert_eq!(is_copy, file == undamaged, "is a copy: {is_copy}");
+    let all = text.split_inclusive(|byte| *byte == b'\n').count() as u64;
+    assert!(count.lines <= all, "{count:?} of {all}");
+    // More changes can make a frame look like an index.
+    assert!(changed > 2 || !count.complete || count.lines == all, "{count:?} of {all}");
     let (found, damages) = read(&file);
     let mut rest = found.iter().map(Vec::as_slice).peekable();
     let (mut missing, mut at, mut first, mut last) = (0, 0, None, 0);

@@ -38,9 +38,36 @@ pub(crate) enum Command {
     /// Everything about one job (trace, session, worker, machine) as one timeline
     #[command(after_long_help = CORRELATE)]
     Correlate(CorrelateArgs),
+    /// What retention has removed, when, and by which rule
+    #[command(after_long_help = REMOVED)]
+    Removed(RemovedArgs),
     /// Bring what killed processes left into the files, without waiting for their next start
     #[command(after_long_help = RECOVER)]
     Recover(RecoverArgs),
+    /// Completion of this command line for a shell
+    #[command(after_long_help = COMPLETIONS)]
+    Completions {
+        /// The shell
+        #[arg(value_enum, value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemovedArgs {
+    /// Telemetry directory; repeat for several
+    ///
+    /// Default: where the other commands look.
+    #[arg(long, value_name = "DIR", help_heading = "Where")]
+    pub(crate) dir: Vec<PathBuf>,
+    /// Removed from this moment on: 2025-10-06, 2025-10-06T13:00:00Z, 3d, -2h, yesterday
+    #[arg(long, value_name = "WHEN", value_parser = when::since, allow_hyphen_values = true, help_heading = "What")]
+    pub(crate) since: Option<Timestamp>,
+    /// Removed up to this moment, which is not included; a day is included as a whole
+    #[arg(long, value_name = "WHEN", value_parser = when::until, allow_hyphen_values = true, help_heading = "What")]
+    pub(crate) until: Option<Timestamp>,
+    #[command(flatten)]
+    pub(crate) show: Show,
 }
 
 #[derive(Debug, Args)]
@@ -94,7 +121,7 @@ pub(crate) struct Pick {
 /// What to look for. Conditions given together must all hold.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Select {
-    /// Telemetry directory; repeat for several
+    /// Telemetry directory, or one day file; repeat for several
     ///
     /// Default: $RADIOSONDE_DIR, else $STATE_DIRECTORY, else ./data/telemetry, else every service
     /// below $XDG_STATE_HOME/radiosonde (~/.local/state/radiosonde).
@@ -137,10 +164,10 @@ pub(crate) struct Select {
 /// How to print it.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Show {
-    /// For people, or the lines as they are stored (one JSON object each)
+    /// For people, or for programs: one JSON object each, lines as they are stored
     #[arg(short, long, value_enum, default_value_t, help_heading = "How")]
     pub(crate) output: Output,
-    /// Colours; `auto` means on a terminal, unless NO_COLOR is set
+    /// Colours; `auto` means on a terminal, or with CLICOLOR_FORCE, unless NO_COLOR is set
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "How")]
     pub(crate) color: Color,
 }
@@ -246,3 +273,22 @@ that does not exist, 3 some of it could not be.
 Examples:
   radiosonde recover                                    where telemetry usually is
   radiosonde recover --dir /var/lib/svc/telemetry       in one directory";
+
+const REMOVED: &str =
+    "Every removal stands in a ledger, inst/<slot>/removed.jsonl, with the lines and bytes
+that went. Rules: age (retention_days), files (retention_files), bytes
+(retention_bytes). A ledger that has become long is replaced by its sums: their
+rows have no time, and are left out with --since and --until.
+
+Exit status: 0 something was removed, 1 nothing was, 2 usage, or a directory
+that does not exist, 3 some of a ledger could not be read.
+
+Examples:
+  radiosonde removed                                    everything, oldest first
+  radiosonde removed --since 7d                         in the last week
+  radiosonde removed -o json | jq -r .file              for other programs";
+
+const COMPLETIONS: &str = "Examples:
+  radiosonde completions bash > ~/.local/share/bash-completion/completions/radiosonde
+  radiosonde completions zsh > ~/.zfunc/_radiosonde     with ~/.zfunc in $fpath
+  radiosonde completions fish > ~/.config/fish/completions/radiosonde.fish";

@@ -3,10 +3,17 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use radiosonde_events::clean_for_terminal as clean;
+use radiosonde_events::{abandoned, clean_for_terminal as clean};
+use radiosonde_store::Query;
 use radiosonde_store::query::{Damaged, Reading};
+use radiosonde_store::sealed::Damage;
+
+use crate::commands::removed_in_all;
+use crate::render::text::many;
+use crate::render::time::range;
+use crate::select::directories;
 
 /// Something was found.
 pub(crate) const FOUND: u8 = 0;
@@ -56,7 +63,7 @@ pub(crate) fn status(result: Result<u8, Stop>) -> u8 {
 }
 
 /// Names on stderr what could not be read, once for each file, and says how the command ends.
-pub(crate) fn conclude(reading: &Reading, found: bool) -> u8 {
+pub(crate) fn conclude(query: &Query, reading: &Reading, found: bool) -> u8 {
     for gone in &reading.unreadable {
         let path = show(&gone.path);
         match gone.offset {
@@ -81,39 +88,115 @@ pub(crate) fn conclude(reading: &Reading, found: bool) -> u8 {
         eprintln!("radiosonde: {} stretches skipped in all", reading.skipped);
     }
     damaged(reading);
-    if reading.is_partial() {
-        PARTIAL
-    } else if found {
-        FOUND
-    } else {
-        eprintln!(
-            "radiosonde: nothing found in {} file{}",
-            reading.files_read,
-            if reading.files_read == 1 { "" } else { "s" }
-        );
-        NOTHING
+    let status = match (reading.is_partial(), found) {
+        (true, _) => PARTIAL,
+        (false, true) => FOUND,
+        (false, false) => NOTHING,
+    };
+    if status == NOTHING {
+        nothing(query, reading);
     }
+    remains(&query.dirs);
+    status
+}
+
+/// Says where nothing was found, and what may have been the reason.
+fn nothing(query: &Query, reading: &Reading) {
+    let dirs = &query.dirs;
+    let files = many(reading.files_read, "file");
+    eprintln!("radiosonde: nothing found in {files} of {}", some(dirs));
+    let removed = removed_in_all(dirs);
+    if removed.files > 0 {
+        let were = if removed.lines == 1 { "was" } else { "were" };
+        eprintln!(
+            "radiosonde: {} in {} {were} removed by retention; `{}` lists them",
+            many(removed.lines, "line"),
+            many(removed.files, "file"),
+            again("removed", dirs)
+        );
+    }
+}
+
+/// Says once when dead processes have left records that are in no file yet.
+fn remains(dirs: &[PathBuf]) {
+    let count: u64 = dirs.iter().map(|dir| abandoned(dir)).sum();
+    if count > 0 {
+        let noun = if count == 1 { "process" } else { "processes" };
+        let command = again("recover", dirs);
+        eprintln!(
+            "radiosonde: {count} killed {noun} left records that are not in files yet: `{command}`"
+        );
+    }
+}
+
+/// `radiosonde removed --dir data`: a command for the same directories. Those that were found
+/// without being named are found again.
+fn again(command: &str, dirs: &[PathBuf]) -> String {
+    let mut line = format!("radiosonde {command}");
+    let is_found = || directories(&[]).is_ok_and(|found| found == dirs);
+    if !is_found() {
+        for dir in dirs {
+            line.push_str(&format!(" --dir {}", quoted(&show(dir))));
+        }
+    }
+    line
+}
+
+/// A word of a command line, in quotes where a shell would take it apart.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | ':' | '@');
+    if word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// The first few of some directories.
+pub(crate) fn some(dirs: &[PathBuf]) -> String {
+    let mut few: Vec<String> = dirs.iter().take(DIRS_MAX).map(|dir| show(dir)).collect();
+    if dirs.len() > few.len() {
+        few.push(format!("{} more", dirs.len() - few.len()));
+    }
+    few.join(", ")
 }
 
 /// Names on stderr what is wrong with sealed files.
 fn damaged(reading: &Reading) {
     for Damaged { file, damage, .. } in &reading.damaged {
-        let frame = match damage.frame {
+        let (frame, lost) = match damage.frame {
             Some(number) => {
                 let Range { start, end } = damage.bytes;
-                format!("frame {number}, bytes {start} to {end}, ")
+                (format!("frame {number}, bytes {start} to {end}, "), lost(damage))
             }
-            None => String::new(),
+            None => (String::new(), String::new()),
         };
-        eprintln!("radiosonde: {}: {frame}{}", show(file), clean(&damage.reason));
+        eprintln!("radiosonde: {}: {frame}{}{lost}", show(file), clean(&damage.reason));
     }
     let more = reading.damages - reading.damaged.len() as u64;
     if more > 0 {
-        eprintln!("radiosonde: {more} more damaged parts of sealed files");
+        eprintln!("radiosonde: {} of sealed files", many(more, "more damaged part"));
     }
+}
+
+/// `; its 12 lines, 2025-10-06 11:50:00.000 UTC, are lost …`
+fn lost(damage: &Damage) -> String {
+    let time = damage.time.map(|(earliest, latest)| format!(", {},", range(earliest, latest)));
+    let time = time.unwrap_or_default();
+    let (lines, are) = match damage.lines {
+        Some(1) => ("line".to_owned(), "is"),
+        Some(count) => (format!("{count} lines"), "are"),
+        None => ("lines".to_owned(), "are"),
+    };
+    format!(
+        "; its {lines}{time} {are} lost, unless there is a copy of the file; the others were read"
+    )
 }
 
 /// A path that is safe to print.
 pub(crate) fn show(path: &Path) -> String {
     clean(&path.to_string_lossy()).into_owned()
 }
+
+/// Directories named in one sentence.
+const DIRS_MAX: usize = 3;

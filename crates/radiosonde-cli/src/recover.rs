@@ -87,7 +87,7 @@ fn told(instance: &RecoveredInstance) -> String {
     );
     let staged = instance.recovered.staged_bytes;
     if staged > 0 {
-        told.push_str(&format!(", and {staged} bytes it had begun to write"));
+        told.push_str(&format!(", and {} it had begun to write", many(staged, "byte")));
     }
     let dropped: u64 = instance.recovered.dropped.iter().map(|(.., count)| count).sum();
     if dropped > 0 {
@@ -104,12 +104,13 @@ fn warn(instance: &RecoveredInstance) -> bool {
     let recovered = &instance.recovered;
     let name = shown(&instance.instance);
     let counts = [
-        (recovered.rejected, "records could not be read"),
-        (recovered.lost_bytes, "bytes of rings could not be read"),
-        (recovered.maybe_duplicates, "batches may be in their files twice"),
+        (recovered.rejected, ["record", "records"], "could not be read"),
+        (recovered.lost_bytes, ["byte", "bytes"], "of rings could not be read"),
+        (recovered.maybe_duplicates, ["batch", "batches"], "may be in their files twice"),
     ];
-    for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
-        eprintln!("radiosonde: {name}: {count} {what}");
+    for (count, [one, more], what) in counts.into_iter().filter(|(count, ..)| *count > 0) {
+        let noun = if count == 1 { one } else { more };
+        eprintln!("radiosonde: {name}: {count} {noun} {what}");
     }
     for (path, reason) in &recovered.unreadable {
         eprintln!("radiosonde: {}: not recovered: {}", show(path), shown(reason));
@@ -120,7 +121,7 @@ fn warn(instance: &RecoveredInstance) -> bool {
             "radiosonde: {name}: its rings were in {place}, which is gone; what was pending is lost"
         );
     }
-    counts.iter().any(|(count, _)| *count > 0)
+    counts.iter().any(|(count, ..)| *count > 0)
         || recovered.gone.is_some()
         || !recovered.unreadable.is_empty()
         || recovered.quarantined.is_some()

@@ -1,18 +1,21 @@
 //! From the command line to a query: which directories, which conditions.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use radiosonde_store::Query;
 use radiosonde_store::location::Location;
-use radiosonde_store::names::Signal;
+use radiosonde_store::names::{Signal, StoredFile};
 
 use crate::args::Select;
 use crate::outcome::{Stop, show};
+use crate::render::time::{clock, day};
 
 impl Select {
     /// The query for some signals (none given: all).
     pub(crate) fn query(&self, signals: &[Signal]) -> Result<Query, Stop> {
-        let mut query = Query::new(directories(&self.dir)?);
+        check_range(self.since, self.until)?;
+        let mut query = Query::new(self.places()?);
         query.signals = signals.to_vec();
         query.job.clone_from(&self.job);
         query.traces = self.trace.iter().cloned().collect();
@@ -28,6 +31,18 @@ impl Select {
         Ok(query)
     }
 
+    /// The directories to read, and the single day files.
+    pub(crate) fn places(&self) -> Result<Vec<PathBuf>, Stop> {
+        if self.dir.is_empty() {
+            return directories(&[]);
+        }
+        let place = |path: &PathBuf| match is_day_file(path) {
+            true => Ok(path.clone()),
+            false => existing(path.clone()),
+        };
+        self.dir.iter().map(place).collect()
+    }
+
     /// The ids asked for, with the word for each, most telling first.
     pub(crate) fn subjects(&self) -> Vec<(&'static str, &str)> {
         [
@@ -40,6 +55,21 @@ impl Select {
         .into_iter()
         .filter_map(|(word, id)| Some((word, id.as_deref()?)))
         .collect()
+    }
+}
+
+/// Refuses a span of time in which nothing can lie.
+pub(crate) fn check_range(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(), Stop> {
+    match (since, until) {
+        (Some(since), Some(until)) if since >= until => Err(Stop::Usage(format!(
+            "an empty span of time: it begins (--since) at {} {} UTC and ends (--until) at {} {} \
+             UTC; a time ago such as 3d is the moment 3 days ago, so the longer one is --since",
+            day(since),
+            clock(since),
+            day(until),
+            clock(until)
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -60,6 +90,12 @@ pub(crate) fn directories(named: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
     }
     // More than one only where nobody named them, and then they exist.
     search.found.into_iter().map(|location| existing(location.path)).collect()
+}
+
+fn is_day_file(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let is_there = || path.symlink_metadata().is_ok_and(|found| !found.is_dir());
+    name.and_then(StoredFile::parse).is_some() && is_there()
 }
 
 fn existing(dir: PathBuf) -> Result<PathBuf, Stop> {

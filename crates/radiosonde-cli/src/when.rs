@@ -1,12 +1,14 @@
 //! Moments as people give them: `2025-10-06T13:00:00Z`, `2025-10-06`, `-3d`, `2h`, `yesterday`.
 
+use std::sync::OnceLock;
+
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 /// The moment `--since` means: the first moment of a day, or just that moment.
 pub(crate) fn since(text: &str) -> Result<Timestamp, String> {
-    Ok(match parse(text, Timestamp::now())? {
+    Ok(match parse(text, now())? {
         When::Day(day) => start_of(day)?,
         When::Moment(moment) => moment,
     })
@@ -14,10 +16,16 @@ pub(crate) fn since(text: &str) -> Result<Timestamp, String> {
 
 /// The moment `--until` means. A day is meant as a whole.
 pub(crate) fn until(text: &str) -> Result<Timestamp, String> {
-    Ok(match parse(text, Timestamp::now())? {
+    Ok(match parse(text, now())? {
         When::Day(day) => start_of(day.checked_add(1.day()).map_err(|_| out_of_range())?)?,
         When::Moment(moment) => moment,
     })
+}
+
+/// One moment for all of a command line, so that `--since 1h --until 1h` is one moment as well.
+fn now() -> Timestamp {
+    static NOW: OnceLock<Timestamp> = OnceLock::new();
+    *NOW.get_or_init(Timestamp::now)
 }
 
 #[derive(Debug, PartialEq)]

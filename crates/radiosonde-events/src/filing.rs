@@ -79,7 +79,7 @@ impl Filing {
 
     fn is_free(&self, day: DayFile, state: &State) -> bool {
         let name = day.file_name();
-        let sealed = StoredFile { day, form: Form::Sealed }.file_name();
+        let sealed = StoredFile::new(day, Form::Sealed).file_name();
         let is_there = |name: &str| fs::symlink_metadata(self.root.join(name)).is_ok();
         let is_taken = state.claimed.contains(&name)
             || is_there(&sealed)

@@ -27,7 +27,7 @@ const NAME: &str = "removed.jsonl";
 /// Nor does opening wait for the other end of a pipe.
 pub(crate) const FLAGS: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK);
 /// A larger one was not written by us.
-const LEDGER_MAX: u64 = 4 * 1024 * 1024;
+pub(crate) const LEDGER_MAX: u64 = 4 * 1024 * 1024;
 
 /// What rules have removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +59,9 @@ pub(crate) struct Entry {
     pub(crate) bytes: u64,
     pub(crate) inode: u64,
     pub(crate) changed: String,
+    /// The file was damaged: there may have been more lines.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) damaged: bool,
 }
 
 impl Entry {
@@ -73,7 +76,21 @@ impl Entry {
     ) -> Self {
         let (file, rule) = (file.to_owned(), rule.to_owned());
         let Removed { lines, bytes, .. } = removed;
-        Self { ts, file, rule, lines, bytes, inode: found.ino(), changed: changed(found) }
+        Self {
+            ts,
+            file,
+            rule,
+            lines,
+            bytes,
+            inode: found.ino(),
+            changed: changed(found),
+            damaged: false,
+        }
+    }
+
+    #[cfg(feature = "upkeep")]
+    pub(crate) fn damaged(self, damaged: bool) -> Self {
+        Self { damaged, ..self }
     }
 
     /// Whether the file is still there.
@@ -132,7 +149,6 @@ impl Ledger {
         Self { path: slot.join(NAME) }
     }
 
-    #[cfg(feature = "upkeep")]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -144,6 +160,8 @@ impl Ledger {
         Ok(entered.filter(|entry| entry.is_there(root)).collect())
     }
 
+    /// The rows that are whole, for the owner. [`crate::removals()`] reads them for others, and tells
+    /// which are not.
     pub(crate) fn rows(&self) -> io::Result<Vec<Row>> {
         let mut text = Vec::new();
         let mut options = OpenOptions::new();

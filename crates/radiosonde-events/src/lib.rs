@@ -38,6 +38,7 @@
 //! and removed, and `upkeep::removed` what any process ever removed from a directory.
 #![forbid(unsafe_code)]
 
+mod abandoned;
 mod console;
 mod digits;
 mod emit;
@@ -54,12 +55,14 @@ mod line;
 mod owner;
 pub mod recover;
 mod redactions;
+mod removals;
 mod sink;
 mod site;
 mod time;
 #[cfg(feature = "upkeep")]
 pub mod upkeep;
 
+pub use abandoned::abandoned;
 pub use console::{
     Console, ConsoleFormat, Portion, SpanNames, WriteLines, clean_for_terminal,
     clean_json_for_terminal,
@@ -69,6 +72,7 @@ pub use filing::{Claim, Filing, Live, Now, PART_BYTES};
 pub use ledger::Removed;
 pub use owner::Owner;
 pub use redactions::Redactions;
+pub use removals::{DamagedRow, LedgersRead, Removal, RemovalEntry, removals};
 pub use sink::DaySink;
 
 /// What the expansion of [`event!`] refers to. Not for users.

@@ -170,8 +170,12 @@ pub(crate) fn is_misplaced(error: &io::Error) -> bool {
     is_link || kinds.contains(&error.kind())
 }
 
-/// Whether a file ends in the middle of a line: after a power cut, or written by somebody else.
-pub(crate) fn ends_mid_line(file: &File, length: u64) -> io::Result<bool> {
+/// Whether a file of so many bytes ends in the middle of a line: after a power cut, or written by
+/// somebody else. An empty one does not.
+///
+/// # Errors
+/// What the system says, also when the file is shorter.
+pub fn ends_mid_line(file: &File, length: u64) -> io::Result<bool> {
     let mut last = [b'\n'];
     if length > 0 {
         file.read_exact_at(&mut last, length - 1)?;

@@ -92,6 +92,8 @@ pub use control::{Control, Flush, Notice};
 pub use descriptor::Descriptor;
 pub use drain::{Drain, Turn};
 pub use files::Unsynced;
+#[doc(hidden)]
+pub use files::ends_mid_line;
 pub use filter::{Filter, Verdict, is_heard};
 pub use format::{
     Builder, DecodeError, EncodedFields, FIELD_MAX, Fields, Key, MESSAGE_MAX, RECORD_MAX, Record,

@@ -3,14 +3,29 @@
 use std::io;
 use std::path::Path;
 
-use crate::sealed::{self, LEVEL_DEFAULT, Seal};
+use crate::sealed::{self, Manner, Seal, SealOptions};
 
 /// Seals in frames of so many bytes of lines, so that a small file has several.
 ///
 /// # Errors
 /// Those of [`sealed::seal`].
 pub fn seal_in_frames(source: &Path, target: &Path, frame_bytes: usize) -> io::Result<Seal> {
-    sealed::seal_in_frames(source, target, LEVEL_DEFAULT, frame_bytes, &mut || true)
+    let options = SealOptions::default();
+    let manner = Manner { frame_bytes, ..Manner::of(&options) };
+    sealed::seal_in(source, target, &manner, &mut |_| true)
+}
+
+/// Seals and calls `step` before each step, also those nobody else is asked about: what is written
+/// going to the disk, the renaming, and the directory going to the disk.
+///
+/// # Errors
+/// Those of [`sealed::seal`].
+pub fn seal_in_steps(source: &Path, target: &Path, step: &mut dyn FnMut()) -> io::Result<Seal> {
+    let options = SealOptions::default();
+    sealed::seal_in(source, target, &Manner::of(&options), &mut |_| {
+        step();
+        true
+    })
 }
 
 /// An index of these sections, by kind, whose checksums are right whatever the sections hold.

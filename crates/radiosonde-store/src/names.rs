@@ -1,6 +1,7 @@
 //! Names of day files: `<signal>-<YYYY-MM-DD>[.<slot>[.<part>]].jsonl`, and `.jsonl.zst` once they
 //! are sealed.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -115,6 +116,7 @@ impl fmt::Display for DayFile {
 
 /// The two forms a day file is kept in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Form {
     /// Lines as they were written: `.jsonl`.
     Plain,
@@ -128,12 +130,13 @@ pub enum Form {
 /// use radiosonde_store::names::{DayFile, Form, Signal, StoredFile};
 ///
 /// let day = DayFile::new(Signal::Events, jiff::civil::date(2025, 10, 6), 2, 0);
-/// let sealed = StoredFile { day, form: Form::Sealed };
+/// let sealed = StoredFile::new(day, Form::Sealed);
 /// assert_eq!(sealed.file_name(), "events-2025-10-06.2.jsonl.zst");
 /// assert_eq!(StoredFile::parse("events-2025-10-06.2.jsonl.zst"), Some(sealed));
 /// assert_eq!(StoredFile::parse("events-2025-10-06.2.jsonl").map(|file| file.form), Some(Form::Plain));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct StoredFile {
     /// Which day file it is.
     pub day: DayFile,
@@ -142,6 +145,12 @@ pub struct StoredFile {
 }
 
 impl StoredFile {
+    /// A day file in one of its forms.
+    #[must_use]
+    pub const fn new(day: DayFile, form: Form) -> Self {
+        Self { day, form }
+    }
+
     /// The name of the file, without a directory.
     #[must_use]
     pub fn file_name(&self) -> String {
@@ -165,13 +174,25 @@ impl StoredFile {
     /// # Errors
     /// What the system says.
     pub fn list(dir: &Path) -> io::Result<Vec<Self>> {
-        let mut files = Vec::new();
-        // A listing is not of one moment: it may miss a name that is made while it goes on, and then
-        // another that is removed because of it. The second listing begins after both.
-        for _ in 0..2 {
+        Self::list_with(|each| {
             for entry in dir.read_dir()? {
-                files.extend(entry?.file_name().to_str().and_then(Self::parse));
+                each(&entry?.file_name());
             }
+            Ok(())
+        })
+    }
+
+    /// The same of whatever goes through the names of a directory.
+    fn list_with(
+        names: impl Fn(&mut dyn FnMut(&OsStr)) -> io::Result<()>,
+    ) -> io::Result<Vec<Self>> {
+        let mut files = Vec::new();
+        // A listing is not of one moment: it may pass the place of the sealed file before that is
+        // there, and then that of the day file when it is gone. Who seals does both once. If both
+        // came while the first listing went on, the second finds the sealed file; if not, the day
+        // file was there all through the first.
+        for _ in 0..2 {
+            names(&mut |name| files.extend(name.to_str().and_then(Self::parse)))?;
         }
         files.sort_unstable();
         files.dedup();
@@ -284,6 +305,34 @@ mod tests {
             StoredFile::list(dir.path()).unwrap().iter().map(StoredFile::file_name).collect();
         assert_eq!(listed, [names[1], names[2], names[0], names[4]]);
         assert!(StoredFile::list(&dir.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_sealed_while_it_is_listed_is_there_in_one_form() {
+        let (sealed, plain) = ("events-2025-10-06.jsonl.zst", "events-2025-10-06.jsonl");
+        // A directory of two places that are passed one after the other. The file is sealed before
+        // the one step and removed before the other.
+        for places in [[sealed, plain], [plain, sealed]] {
+            for (renamed, removed) in (0..6).flat_map(|one| (one..6).map(move |two| (one, two))) {
+                let passed = std::cell::Cell::new(0);
+                let listed = StoredFile::list_with(|each| {
+                    for place in places {
+                        let is_there = if place == sealed {
+                            passed.get() >= renamed
+                        } else {
+                            passed.get() < removed
+                        };
+                        if is_there {
+                            each(OsStr::new(place));
+                        }
+                        passed.set(passed.get() + 1);
+                    }
+                    Ok(())
+                });
+                let listed = listed.unwrap();
+                assert!(!listed.is_empty(), "{places:?}, {renamed}, {removed}");
+            }
+        }
     }
 
     proptest! {

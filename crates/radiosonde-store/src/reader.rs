@@ -9,6 +9,8 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 
+use jiff::Timestamp;
+
 /// The longest line that is read, in bytes. Longer ones are skipped.
 pub const LINE_BYTES_MAX: usize = 16 << 20;
 
@@ -64,6 +66,8 @@ pub enum Chunk<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Damage {
+    /// What of the file it is.
+    pub part: Part,
     /// Which frame, from 0; behind damage that hides where frames begin, as many as were told apart.
     /// `None` for the file as a whole and for its index.
     pub frame: Option<u64>,
@@ -73,6 +77,31 @@ pub struct Damage {
     pub reason: String,
     /// Whether lines may be missing because of it. A damaged index costs none.
     pub lines_lost: bool,
+    /// How many lines stand in a frame, where the index tells.
+    pub lines: Option<u64>,
+    /// The times of the earliest and the latest of them, where the index tells.
+    pub time: Option<(Timestamp, Timestamp)>,
+}
+
+#[cfg(feature = "sealed")]
+impl Damage {
+    /// Something wrong with a file as a whole that costs no line.
+    pub(crate) fn of_file(reason: String) -> Self {
+        let (part, frame, bytes, lines, time) = (Part::File, None, 0..0, None, None);
+        Self { part, frame, bytes, reason, lines_lost: false, lines, time }
+    }
+}
+
+/// A part of a sealed file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Part {
+    /// The file as a whole, as where its end may be missing.
+    File,
+    /// A frame, or a stretch where frames should be. [`Damage::frame`] says which.
+    Frame,
+    /// The index at the end. Lines are read without it, from frame to frame.
+    Index,
 }
 
 impl Reader {

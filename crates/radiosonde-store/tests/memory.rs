@@ -9,7 +9,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 use radiosonde_store::Query;
-use radiosonde_store::sealed::{LEVEL_DEFAULT, Reader, is_sealed_copy, seal};
+use radiosonde_store::sealed::{Reader, SealOptions, is_sealed_copy, seal};
 
 /// For what `work` takes at most: the index of 160 MB has about a third of a MiB.
 const BYTES_MAX: u64 = 12 << 20;
@@ -54,9 +54,10 @@ fn a_long_file_takes_no_more_memory_than_a_short_one() {
     let target = dir.path().join("events-2025-10-06.jsonl.zst");
     write(&source, 400_000);
     assert!(source.metadata().unwrap().len() > 150 << 20);
-    let (sealing, sealed) = most(|| seal(&source, &target, LEVEL_DEFAULT, &mut || true).unwrap());
+    let (sealing, sealed) =
+        most(|| seal(&source, &target, &SealOptions::default(), &mut || true).unwrap());
     let index = sealed.raw_bytes / 500;
-    let (comparing, same) = most(|| is_sealed_copy(&source, &target).unwrap());
+    let (comparing, same) = most(|| is_sealed_copy(&source, &target, &mut || true).unwrap());
     assert!(same);
     fs::remove_file(&source).unwrap();
     let (reading, lines) = most(|| {

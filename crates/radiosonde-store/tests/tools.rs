@@ -10,7 +10,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use radiosonde_store::sealed::{LEVEL_DEFAULT, seal};
+use radiosonde_store::sealed::{SealOptions, seal};
 
 /// The command for a program, or `None` when its test is not to be run.
 fn program(name: &str) -> Option<Command> {
@@ -55,7 +55,7 @@ fn sealed(other: bool) -> Sealed {
     let source = dir.path().join("events-2025-10-06.jsonl");
     let path = dir.path().join("events-2025-10-06.jsonl.zst");
     fs::write(&source, &content).unwrap();
-    let sealed = seal(&source, &path, LEVEL_DEFAULT, &mut || true).unwrap();
+    let sealed = seal(&source, &path, &SealOptions::default(), &mut || true).unwrap();
     assert!(sealed.frames > 3);
     Sealed { _dir: dir, path, content }
 }
@@ -76,7 +76,7 @@ fn zstd_takes_the_seal_of_an_empty_file_for_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (source, target) = (dir.path().join("empty"), dir.path().join("empty.zst"));
     fs::write(&source, "").unwrap();
-    let _ = seal(&source, &target, LEVEL_DEFAULT, &mut || true).unwrap();
+    let _ = seal(&source, &target, &SealOptions::default(), &mut || true).unwrap();
     let output = zstd.arg("-dc").arg(&target).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.stdout, b"");

@@ -11,7 +11,6 @@ mod common;
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -151,7 +150,7 @@ fn keep_house(root: &Path) {
     let upkept = keep(retention);
     assert_eq!(upkept.failed.len(), 2, "{upkept:?}");
     assert!(upkept.failed.iter().all(|failed| failed.task == Task::Seal), "{upkept:?}");
-    assert!(upkept.failed.iter().all(|failed| failed.reason.contains("full")), "{upkept:?}");
+    assert!(upkept.failed.iter().all(|failed| failed.reason.contains("bytes free")), "{upkept:?}");
     assert_eq!(fs::read(&plain).unwrap(), content);
     let unfinished = fs::read_dir(root).unwrap().flatten();
     assert_eq!(unfinished.filter(|e| e.path().extension().is_some_and(|e| e == "tmp")).count(), 0);

@@ -9,7 +9,7 @@
 use crate::events::lines::{self, Seen};
 use crate::events::subject::{Fields, Subject};
 use crate::harness::{Measured, Role, Round, process};
-use radiosonde_store::sealed::{LEVEL_DEFAULT, seal};
+use radiosonde_store::sealed::{LEVEL_DEFAULT, SealOptions, seal};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -109,7 +109,7 @@ fn sealed(text: &[u8], folder: &Path) -> Result<(usize, f64), String> {
     let (source, target) = (folder.join("cost"), folder.join("cost.zst"));
     std::fs::write(&source, text).map_err(|error| format!("cannot write the lines: {error}"))?;
     let before = process::cpu_s();
-    let sealed = seal(&source, &target, LEVEL_DEFAULT, &mut || true);
+    let sealed = seal(&source, &target, &SealOptions::default(), &mut || true);
     let cpu = process::cpu_s() - before;
     let sealed = sealed.map_err(|error| format!("cannot seal: {error}"))?;
     Ok((sealed.sealed_bytes as usize, cpu))

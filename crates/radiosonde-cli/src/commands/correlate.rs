@@ -38,7 +38,7 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
     let any = !answer.lines.is_empty();
     print(select, &args.pick, answer.lines, &mut answer.reading, out)?;
     out.flush()?;
-    Ok(conclude(&answer.reading, any))
+    Ok(conclude(&query, &answer.reading, any))
 }
 
 /// Prints some lines, by time: as they are stored, or run by run as stories.
@@ -173,7 +173,7 @@ fn spans_around(
     if run_of.is_empty() {
         return Ok(around);
     }
-    let mut query = Query::new(crate::select::directories(&select.dir)?);
+    let mut query = Query::new(select.places()?);
     query.signals = vec![Signal::Spans];
     query.traces = run_of.keys().cloned().collect();
     query.limit = Some(CONTEXT_SPANS_MAX);

@@ -32,7 +32,7 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
     if query.limit.is_some() {
         let answer = query.run();
         answer.lines.iter().try_for_each(|line| printer.print(line))?;
-        return Ok(conclude(&answer.reading, !answer.lines.is_empty()));
+        return Ok(conclude(&query, &answer.reading, !answer.lines.is_empty()));
     }
     // Without a limit the lines may be more than memory holds.
     let mut stopped = None;
@@ -48,7 +48,7 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
         None => {
             // What was found stands before what was wrong where both go to one terminal.
             printer.out.flush()?;
-            Ok(conclude(&reading, reading.matched > 0))
+            Ok(conclude(&query, &reading, reading.matched > 0))
         }
     }
 }

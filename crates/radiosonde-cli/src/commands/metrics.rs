@@ -14,7 +14,7 @@ use crate::outcome::{Stop, conclude, show};
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
 use crate::render::metric::{Kind, Metric, number, quantity};
-use crate::render::text::{columns, shown};
+use crate::render::text::{columns, many, shown};
 use crate::render::time::{between, clock, day};
 
 pub(crate) fn run(select: &Select, out: &mut dyn Write) -> Result<u8, Stop> {
@@ -28,7 +28,8 @@ pub(crate) fn run(select: &Select, out: &mut dyn Write) -> Result<u8, Stop> {
 
 /// What was recorded under an id, summed for each series.
 fn changes(select: &Select, out: &mut dyn Write) -> Result<u8, Stop> {
-    let answer = select.query(&[Signal::Metrics])?.run();
+    let query = select.query(&[Signal::Metrics])?;
+    let answer = query.run();
     let any = !answer.lines.is_empty();
     if select.show.output == Output::Json {
         answer.lines.iter().try_for_each(|line| print_stored(line, out))?;
@@ -38,7 +39,7 @@ fn changes(select: &Select, out: &mut dyn Write) -> Result<u8, Stop> {
         totals.print(Screen::new(&select.show, true).paint, out)?;
     }
     out.flush()?;
-    Ok(conclude(&answer.reading, any))
+    Ok(conclude(&query, &answer.reading, any))
 }
 
 /// The latest snapshot of each series of each process.
@@ -77,12 +78,13 @@ fn latest(select: &Select, out: &mut dyn Write) -> Result<u8, Stop> {
     }
     out.flush()?;
     if refused > 0 {
-        eprintln!("radiosonde: over {SERIES_MAX} series: {refused} lines of further ones left out");
+        let lines = many(refused, "line");
+        eprintln!("radiosonde: over {SERIES_MAX} series: {lines} of further ones left out");
     }
     if latest.is_empty() && reading.matched > 0 {
         eprintln!("radiosonde: no snapshot yet: --job JOB shows what a job changed");
     }
-    Ok(conclude(&reading, !latest.is_empty()))
+    Ok(conclude(&query, &reading, !latest.is_empty()))
 }
 
 /// A series of one process. A restarted process goes on in its slot, so that only its latest run is

@@ -3,6 +3,7 @@
 mod correlate;
 mod logs;
 mod metrics;
+mod removed;
 mod trace;
 
 use std::io::{IsTerminal, Write};
@@ -10,9 +11,13 @@ use std::io::{IsTerminal, Write};
 use radiosonde_events::clean_json_for_terminal;
 use radiosonde_store::Line;
 
-use crate::args::Command;
-use crate::outcome::Stop;
+use clap::CommandFactory as _;
+
+use crate::args::{Cli, Command};
+use crate::outcome::{FOUND, Stop};
 use crate::recover;
+
+pub(crate) use crate::commands::removed::sums as removed_in_all;
 
 /// Runs one; the result is the exit status.
 pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
@@ -22,17 +27,30 @@ pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
         Command::Trace(args) => trace::run(args, out),
         Command::Metrics(select) => metrics::run(select, out),
         Command::Correlate(args) => correlate::run(args, out),
+        Command::Removed(args) => removed::run(args, out),
         Command::Recover(args) => recover::run(args, out),
+        Command::Completions { shell } => completions(*shell, out),
     }
+}
+
+fn completions(shell: clap_complete::Shell, out: &mut dyn Write) -> Result<u8, Stop> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "radiosonde", &mut script);
+    out.write_all(&script)?;
+    Ok(FOUND)
 }
 
 /// Prints a line as it is stored. On a terminal, characters that would act on it are written as
 /// the JSON escapes they could have been stored as.
 fn print_stored(line: &Line, out: &mut dyn Write) -> Result<(), Stop> {
+    print_json(&line.raw, out)
+}
+
+fn print_json(object: &str, out: &mut dyn Write) -> Result<(), Stop> {
     if std::io::stdout().is_terminal() {
-        writeln!(out, "{}", clean_json_for_terminal(&line.raw))?;
+        writeln!(out, "{}", clean_json_for_terminal(object))?;
     } else {
-        writeln!(out, "{}", line.raw)?;
+        writeln!(out, "{object}")?;
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &TraceArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let any = !answer.lines.is_empty();
     correlate::print(&select, &args.pick, answer.lines, &mut answer.reading, out)?;
     out.flush()?;
-    Ok(conclude(&answer.reading, any))
+    Ok(conclude(&spans, &answer.reading, any))
 }
 
 /// The beginning of an id must say which trace is meant.

@@ -145,11 +145,31 @@ pub(crate) fn quantity(value: f64, unit: Option<&str>) -> String {
         Some("s" | "seconds") => format!("{} s", number(value)),
         Some("ms" | "milliseconds") => format!("{} ms", number(value)),
         Some("bytes" | "By") => bytes(value),
-        Some(unit) => format!("{} {}", number(value), shown(unit)),
+        Some(unit) => match (number(value), singular(unit)) {
+            (one, Some(noun)) if one == "1" => format!("{one} {}", shown(&noun)),
+            (number, _) => format!("{number} {}", shown(unit)),
+        },
     }
 }
 
-fn bytes(value: f64) -> String {
+/// One of what a unit counts: `run` for `runs`. `None` where that cannot be told from the word.
+fn singular(unit: &str) -> Option<String> {
+    let is_word = unit.len() > 3 && unit.bytes().all(|byte| byte.is_ascii_lowercase());
+    let stem = unit.strip_suffix('s').filter(|_| is_word)?;
+    // A few words are the same in both, or no plural at all.
+    if stem.ends_with(['s', 'u', 'i']) || unit == "series" {
+        return None;
+    }
+    let es = ["sse", "xe", "she", "tche", "nche", "rche"];
+    Some(match stem.strip_suffix('e') {
+        Some(stem) if stem.ends_with('i') => format!("{}y", &stem[..stem.len() - 1]),
+        Some(shorter) if es.iter().any(|end| stem.ends_with(end)) => shorter.to_owned(),
+        _ => stem.to_owned(),
+    })
+}
+
+/// A number of bytes: `17.4 MB`.
+pub(crate) fn bytes(value: f64) -> String {
     let (size, unit) = match value.abs() {
         size if size >= 1e12 => (1e12, "TB"),
         size if size >= 1e9 => (1e9, "GB"),
@@ -248,6 +268,30 @@ mod tests {
             let line = line(meta);
             let metric = Metric::of(&line).unwrap();
             assert_eq!((metric.change().as_str(), metric.standing().as_str()), (change, standing));
+        }
+    }
+
+    #[test]
+    fn one_of_something_is_told_in_the_singular() {
+        for (unit, expect) in [
+            ("runs", "1 run"),
+            ("rows", "1 row"),
+            ("lines", "1 line"),
+            ("batches", "1 batch"),
+            ("processes", "1 process"),
+            ("caches", "1 cache"),
+            ("retries", "1 retry"),
+            ("series", "1 series"),
+            ("celsius", "1 celsius"),
+            ("status", "1 status"),
+            ("class", "1 class"),
+            ("usd", "1 usd"),
+            ("ops", "1 ops"),
+            ("Rows", "1 Rows"),
+        ] {
+            assert_eq!(quantity(1.0, Some(unit)), expect);
+            assert_eq!(quantity(2.0, Some(unit)), format!("2 {unit}"));
+            assert_eq!(quantity(1.5, Some(unit)), format!("1.5 {unit}"));
         }
     }
 

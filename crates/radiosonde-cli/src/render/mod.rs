@@ -8,7 +8,6 @@ pub(crate) mod time;
 pub(crate) mod waterfall;
 
 use std::borrow::Cow;
-use std::ffi::OsStr;
 use std::io::IsTerminal;
 
 use crate::args::{Color, Show};
@@ -29,10 +28,12 @@ impl Screen {
     /// The screen behind standard output, as the options and the environment have it.
     /// Lines fit a terminal unless they are asked to be `wide`.
     pub(crate) fn new(show: &Show, wide: bool) -> Self {
-        let no_color = std::env::var_os("NO_COLOR");
+        let is_set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let no_color = is_set("NO_COLOR").is_some();
+        let force = is_set("CLICOLOR_FORCE").is_some_and(|force| force != "0");
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let terminal = std::io::stdout().is_terminal();
-        let on = wants_color(show.color, no_color.as_deref(), terminal && !dumb);
+        let on = wants_color(show.color, no_color, force, terminal && !dumb);
         let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
         let width = terminal_width().or(columns).unwrap_or(WIDTH).max(WIDTH_MIN);
         Self { paint: Paint { on }, width, whole: wide || !terminal }
@@ -47,12 +48,12 @@ impl Screen {
     }
 }
 
-/// `NO_COLOR` counts when it is set to anything, and gives way to `--color always`.
-fn wants_color(choice: Color, no_color: Option<&OsStr>, terminal: bool) -> bool {
+/// `--color` goes first, then `NO_COLOR`, then `CLICOLOR_FORCE`, as the console of the library has it.
+fn wants_color(choice: Color, no_color: bool, force: bool, terminal: bool) -> bool {
     match choice {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => terminal && no_color.is_none_or(OsStr::is_empty),
+        Color::Auto => !no_color && (force || terminal),
     }
 }
 
@@ -78,16 +79,17 @@ mod tests {
 
     #[test]
     fn colour_is_for_terminals_unless_somebody_says_otherwise() {
-        let set = Some(OsStr::new("1"));
-        for (choice, no_color, terminal, expect) in [
-            (Color::Auto, None, true, true),
-            (Color::Auto, None, false, false),
-            (Color::Auto, set, true, false),
-            (Color::Auto, Some(OsStr::new("")), true, true),
-            (Color::Always, set, false, true),
-            (Color::Never, None, true, false),
+        for (choice, no_color, force, terminal, expect) in [
+            (Color::Auto, false, false, true, true),
+            (Color::Auto, false, false, false, false),
+            (Color::Auto, false, true, false, true),
+            (Color::Auto, true, false, true, false),
+            (Color::Auto, true, true, true, false),
+            (Color::Always, true, false, false, true),
+            (Color::Never, false, true, true, false),
         ] {
-            assert_eq!(wants_color(choice, no_color, terminal), expect, "{choice:?} {no_color:?}");
+            let on = wants_color(choice, no_color, force, terminal);
+            assert_eq!(on, expect, "{choice:?} {no_color} {force} {terminal}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::process::Stdio;
 
-use radiosonde_store::sealed::{LEVEL_DEFAULT, seal};
+use radiosonde_store::sealed::{SealOptions, seal};
 
 use crate::fixture::{Dir, command, event, lines};
 
@@ -114,7 +114,7 @@ fn sealed_files_are_read_and_what_is_wrong_with_them_is_named() {
     let (name, sealed) = ("events-2025-10-06.jsonl", "events-2025-10-06.jsonl.zst");
     dir.write(name, lines(&rows));
     let (source, target) = (dir.path().join(name), dir.path().join(sealed));
-    let _ = seal(&source, &target, LEVEL_DEFAULT, &mut || true).unwrap();
+    let _ = seal(&source, &target, &SealOptions::default(), &mut || true).unwrap();
     fs::remove_file(&source).unwrap();
     let ran = dir.run("logs --job job-3 --limit 1").exits(0).prints(&["m3999"]);
     assert_eq!(ran.err, "");
@@ -125,22 +125,33 @@ fn sealed_files_are_read_and_what_is_wrong_with_them_is_named() {
     bytes[100] ^= 1;
     dir.write(sealed, bytes);
     let named = format!("{sealed}: frame 0, bytes 0 to ");
-    let _ = dir
-        .run("logs --limit 1")
-        .exits(3)
-        .prints(&["m3999"])
-        .tells(&[&named, "is damaged: its checksum differs"]);
+    let _ = dir.run("logs --limit 1").exits(3).prints(&["m3999"]).tells(&[
+        &named,
+        "is damaged: its checksum differs; its 1087 lines, 2025-10-06 11:50:00.000 UTC, are lost, \
+         unless there is a copy of the file; the others were read",
+    ]);
     // The other frames are whole, and the first one is not asked.
     let _ = dir.run("logs --job job-3 --limit 1").exits(0).prints(&["m3999"]);
 
     // Without its index everything is read, and nothing is missing.
     let last = whole.len() - 1;
     dir.write(sealed, [&whole[..last], b"?"].concat());
-    let told = "has no index at its end; every frame was read instead";
+    let told = "events-2025-10-06.jsonl.zst: the end of its index is damaged; every line was read";
     let _ = dir.run("logs --job job-3 --limit 1").exits(0).prints(&["m3999"]).tells(&[told]);
-    // Cut off, something may be.
+    // Cut off at the end it is the same.
     dir.write(sealed, &whole[..last]);
-    let _ = dir.run("logs --job job-3 --limit 1").exits(3).prints(&["m3999"]).tells(&["index"]);
+    let ran = dir.run("logs --job job-3 --limit 1").exits(0).prints(&["m3999"]);
+    let name = target.display();
+    assert_eq!(
+        ran.err,
+        format!("radiosonde: {name}: its index is cut off; every line was read without it\n")
+    );
+    // Cut off before the index, something may be missing; what is left of a frame is named.
+    dir.write(sealed, &whole[..whole.len() / 2]);
+    let _ = dir.run("logs --job job-0 --limit 1").exits(3).prints(&["m999"]).tells(&[
+        "is damaged: no frame can be read here; its lines are lost, unless there is a copy",
+        "has no index at its end, so its end may be missing; what is there was read",
+    ]);
 }
 
 #[test]

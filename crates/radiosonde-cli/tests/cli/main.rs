@@ -7,6 +7,7 @@ mod fixture;
 mod found;
 mod hostile;
 mod recovery;
+mod removed;
 mod runs;
 #[cfg(target_os = "linux")]
 mod terminal;

@@ -1,9 +1,11 @@
 //! `recover` over what a killed process leaves: its slot free, its rings full.
 
+use std::time::{Duration, Instant};
+
 use radiosonde_events::{Owner, event};
 use radiosonde_record::{Filter, Journal, Level, Placement, Slot, with_journal};
 
-use crate::fixture::{Dir, command, run};
+use crate::fixture::{Dir, Ran, command, run};
 
 /// What remains when a process is killed before its drain had its turn. Returns its instance id.
 fn killed(dir: &Dir, service: &str) -> String {
@@ -21,6 +23,18 @@ fn killed(dir: &Dir, service: &str) -> String {
     instance.id.clone()
 }
 
+/// Runs the command until it tells so, or ten seconds are over: a command that another test starts
+/// has our locks as well, between its fork and its exec.
+fn telling(dir: &Dir, args: &str, told: &str) -> Ran {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let ran = dir.run(args);
+        if ran.err.contains(told) || Instant::now() > deadline {
+            return ran;
+        }
+    }
+}
+
 fn take(dir: &Dir) -> Slot {
     Slot::take(dir.path(), &mut |_, _| {}).unwrap()
 }
@@ -29,7 +43,15 @@ fn take(dir: &Dir) -> Slot {
 fn what_a_killed_process_left_is_brought_over_once() {
     let dir = Dir::empty();
     let instance = killed(&dir, "shop");
-    let _ = dir.run("logs").exits(1);
+    let told = format!(
+        "radiosonde: 1 killed process left records that are not in files yet: `radiosonde recover \
+         --dir {}`\n",
+        dir.path().display()
+    );
+    for args in ["logs", "events", "metrics", "trace --job j", "correlate --job j"] {
+        let ran = telling(&dir, args, &told).exits(1);
+        assert!(ran.err.ends_with(&told) && ran.err.lines().count() == 2, "{}", ran.err);
+    }
 
     let ran = dir.run("recover").exits(0);
     let expected = format!(
@@ -40,7 +62,7 @@ fn what_a_killed_process_left_is_brought_over_once() {
     assert_eq!(ran.out, expected);
     assert_eq!(ran.err, "");
 
-    let ids = |ran: &crate::fixture::Ran| -> Vec<String> {
+    let ids = |ran: &Ran| -> Vec<String> {
         ran.out.lines().map(|line| line.rsplit_once("\"id\":").unwrap().1.to_owned()).collect()
     };
     let found = dir.run("events --evt user.action -o json").exits(0);
@@ -51,7 +73,26 @@ fn what_a_killed_process_left_is_brought_over_once() {
 
     let again = dir.run("recover").exits(1);
     assert_eq!(again.out, format!("{}: nothing to recover\n", dir.path().display()));
-    assert_eq!(ids(&dir.run("events -o json").exits(0)), first);
+    let found = dir.run("events -o json").exits(0);
+    assert_eq!((ids(&found), found.err.as_str()), (first, ""));
+}
+
+#[test]
+fn a_running_process_and_its_records_are_no_remains() {
+    let dir = Dir::story();
+    let slot = take(&dir);
+    let instance = slot.create_instance(b"{}").unwrap();
+    let placement = Placement::Directory(instance.path.clone());
+    let journal = Journal::open(placement, Filter::at(Level::Info)).unwrap();
+    with_journal(&journal, || event!("user.action", "clicked"));
+    assert_eq!(dir.run("logs").exits(0).err, "");
+    let _ = killed(&dir, "shop");
+    let _ = killed(&dir, "till");
+    let told = "2 killed processes left records";
+    let _ = telling(&dir, "logs", told).exits(0).tells(&[told]);
+    // Whoever asks keeps no lock: the next process has the slot.
+    drop((instance, slot));
+    assert_eq!(take(&dir).number(), 0);
 }
 
 #[test]

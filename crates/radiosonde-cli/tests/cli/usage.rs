@@ -22,6 +22,18 @@ fn what_cannot_be_meant_is_refused_with_a_word_on_what_to_write() {
         ("trace 0e --trace 0f", "cannot be used with"),
         ("correlate", "--job"),
         ("correlate --level error", "--job"),
+        ("logs --since 25h --until 26h", "empty span of time"),
+        ("logs --since now --until yesterday", "empty span of time"),
+        ("logs --since 1h --until 1h", "empty span of time"),
+        (
+            "logs --since 2025-10-07 --until 2025-10-06",
+            "begins (--since) at 2025-10-07 00:00:00.000",
+        ),
+        ("metrics --since 1h --until 2h", "empty span of time"),
+        ("trace 0e --since 1h --until 2h", "empty span of time"),
+        ("correlate --job j --since 1h --until 2h", "empty span of time"),
+        ("removed --since 1h --until 2h", "empty span of time"),
+        ("removed --since sometime", "yesterday"),
         ("blame", "unrecognized subcommand"),
     ] {
         let ran = dir.run(args).exits(2).tells(&[told]);
@@ -37,7 +49,7 @@ fn relative_times_may_begin_with_a_minus() {
         "logs --since -3d",
         "logs --since 3d --until now",
         "logs --since=-2h",
-        "logs --until yesterday --since today",
+        "logs --until now --since yesterday",
     ] {
         let _ = Dir::empty().run(args).exits(1);
     }
@@ -49,9 +61,35 @@ fn a_directory_that_is_not_there_is_told_from_an_empty_one() {
     let _ = Dir::empty().run("logs").exits(1).tells(&["nothing found in 0 files"]);
     let dir = Dir::story();
     let _ = dir.run("logs --dir /no/such/place").exits(2).tells(&["/no/such/place does not exist"]);
-    let file = dir.path().join("events-2025-10-06.jsonl");
-    let _ =
-        dir.run(&format!("logs --dir {}", file.display())).exits(2).tells(&["is not a directory"]);
+    dir.write("notes.txt", "");
+    for args in ["logs", "removed", "recover"] {
+        let file = dir.path().join("notes.txt");
+        let ran = dir.run(&format!("{args} --dir {}", file.display()));
+        let _ = ran.exits(2).tells(&["notes.txt is not a directory"]);
+    }
+}
+
+#[test]
+fn a_single_day_file_is_read_alone() {
+    let (story, elsewhere) = (Dir::story(), Dir::empty());
+    for name in ["events-2025-10-06.jsonl", "spans-2025-10-06.jsonl"] {
+        std::fs::copy(story.path().join(name), elsewhere.path().join(name)).unwrap();
+    }
+    let of = |args: &str, name: &str| {
+        let mut command = command(&args.split(' ').collect::<Vec<_>>());
+        let _ = command.arg("--dir").arg(elsewhere.path().join(name));
+        run(command)
+    };
+    let ran = of("correlate --job job-7", "events-2025-10-06.jsonl").exits(0);
+    let _ = ran.prints(&["gave up"]).omits(&["GET /usage"]);
+    let _ = of("trace --job job-7", "spans-2025-10-06.jsonl").exits(0).prints(&["GET /usage"]);
+    let _ = of("logs", "spans-2025-10-06.jsonl").exits(1).tells(&["nothing found in 0 files of"]);
+    let _ = of("logs", "events-2025-10-07.jsonl").exits(2).tells(&["does not exist"]);
+    let _ = of("removed", "events-2025-10-06.jsonl").exits(2).tells(&["is not a directory"]);
+    // By its bare name as well.
+    let mut here = command(&["logs", "--dir", "events-2025-10-06.jsonl"]);
+    let _ = here.current_dir(elsewhere.path());
+    let _ = run(here).exits(0).prints(&["gave up"]);
 }
 
 #[test]
@@ -129,6 +167,10 @@ fn help_has_examples_for_every_subcommand() {
         ]);
         assert!(long.out.contains(&format!("radiosonde {subcommand} ")), "{}", long.out);
     }
+    for subcommand in ["removed", "recover", "completions"] {
+        let example = format!("  radiosonde {subcommand} ");
+        let _ = run(command(&[subcommand, "--help"])).exits(0).prints(&["Examples:", &example]);
+    }
     let _ = run(command(&["--help"])).exits(0).prints(&["correlate", "Exit status", "UTC"]);
     let _ = run(command(&["--version"])).exits(0).prints(&["radiosonde 0"]);
     let _ = run(command(&[])).exits(2);
@@ -150,4 +192,66 @@ fn recover_tells_when_there_is_nothing_and_when_it_cannot() {
     std::fs::write(rings.join("0"), "not a ring").unwrap();
     let ran = dir.run("recover");
     assert!(ran.status == 3 && !ran.err.contains("panicked"), "{}\n{}", ran.out, ran.err);
+}
+
+#[test]
+fn help_wraps_at_the_width_of_the_terminal_and_at_a_hundred_columns() {
+    let longest = |columns: &str| {
+        let mut command = command(&["logs", "--help"]);
+        let _ = command.env("COLUMNS", columns);
+        run(command).exits(0).out.lines().map(|line| line.chars().count()).max().unwrap()
+    };
+    assert!((50..=60).contains(&longest("60")), "{}", longest("60"));
+    assert!((90..=100).contains(&longest("300")), "{}", longest("300"));
+}
+
+#[test]
+fn completions_know_every_subcommand() {
+    for (shell, begins) in
+        [("bash", "_radiosonde()"), ("zsh", "#compdef radiosonde"), ("fish", "# Print")]
+    {
+        let ran = run(command(&["completions", shell])).exits(0).prints(&[
+            "correlate",
+            "removed",
+            "recover",
+            "retry-quarantined",
+        ]);
+        assert!(ran.out.starts_with(begins), "{shell}: {:.80}", ran.out);
+        assert_eq!(ran.err, "");
+    }
+    let _ = run(command(&["completions"])).exits(2).tells(&["<SHELL>"]);
+    let _ = run(command(&["completions", "tcsh"])).exits(2).tells(&["bash", "zsh", "fish"]);
+}
+
+/// What bash itself proposes.
+#[cfg(target_os = "linux")]
+#[test]
+fn bash_completes_by_the_script() {
+    let dir = Dir::empty();
+    dir.write("script", run(command(&["completions", "bash"])).exits(0).out);
+    let complete = r#"source "$1" && COMP_WORDS=(radiosonde rem) COMP_CWORD=1 && \
+        _radiosonde radiosonde rem radiosonde && printf '%s\n' "${COMPREPLY[@]}""#;
+    let mut bash = std::process::Command::new("bash");
+    let _ = bash.args(["--norc", "-c", complete, "bash"]).arg(dir.path().join("script"));
+    assert_eq!(run(bash).exits(0).out, "removed\n");
+}
+
+#[test]
+fn colours_can_be_forced_and_no_color_goes_first() {
+    let dir = Dir::story();
+    let colored = |variables: &[(&str, &str)]| {
+        let mut command = command(&["logs", "-n", "1", "--dir"]);
+        let _ = command.arg(dir.path()).envs(variables.iter().copied());
+        run(command).exits(0).out.contains('\u{1b}')
+    };
+    for (variables, expect) in [
+        (&[][..], false),
+        (&[("CLICOLOR_FORCE", "1")], true),
+        (&[("CLICOLOR_FORCE", "0")], false),
+        (&[("CLICOLOR_FORCE", "")], false),
+        (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false),
+        (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "")], true),
+    ] {
+        assert_eq!(colored(variables), expect, "{variables:?}");
+    }
 }

@@ -25,7 +25,7 @@ impl Found {
     /// What there is of a day file now.
     pub(super) fn look(root: &Path, day: DayFile) -> Self {
         let find = |form| {
-            let path = root.join(StoredFile { day, form }.file_name());
+            let path = root.join(StoredFile::new(day, form).file_name());
             fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)
         };
         let (plain, sealed) = (find(Form::Plain), find(Form::Sealed));

@@ -49,7 +49,7 @@ impl Ledger {
         let length = file.metadata()?.len();
         let mut row = serde_json::to_vec(&entry)?;
         row.push(b'\n');
-        if !ends_a_row(&file, length)? {
+        if radiosonde_record::ends_mid_line(&file, length)? {
             row.insert(0, b'\n');
         }
         if let Err(error) = file.write_all(&row).and_then(|()| file.sync_data()) {
@@ -147,14 +147,6 @@ pub fn removed(root: &Path) -> io::Result<BTreeMap<Rule, Removed>> {
         }
     }
     Ok(all)
-}
-
-fn ends_a_row(file: &fs::File, length: u64) -> io::Result<bool> {
-    let mut last = [b'\n'];
-    if length > 0 {
-        std::os::unix::fs::FileExt::read_exact_at(file, &mut last, length - 1)?;
-    }
-    Ok(last == *b"\n")
 }
 
 #[cfg(test)]

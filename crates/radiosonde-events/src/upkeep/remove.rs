@@ -86,10 +86,10 @@ impl Run<'_> {
             Err(error) => return Err(of_file(error)),
         };
         let go_on = &mut self.go_on;
-        let lines = sealed::count_lines(&path, &mut || go_on(Step::Stretch)).map_err(of_file)?;
-        let removed = Removed { files: 1, lines, bytes: found.len() };
+        let count = sealed::count_lines(&path, &mut || go_on(Step::Stretch)).map_err(of_file)?;
+        let removed = Removed { files: 1, lines: count.lines, bytes: found.len() };
         let ts = time::second(self.now);
-        let entry = Entry::new(ts, name, rule.as_str(), removed, &found);
+        let entry = Entry::new(ts, name, rule.as_str(), removed, &found).damaged(!count.complete);
         ledger.add(&entry).map_err(|error| (Task::Enter, error))?;
         if !(self.go_on)(Step::Entered) {
             return Err(of_file(io::ErrorKind::Interrupted.into()));

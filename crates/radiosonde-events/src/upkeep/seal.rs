@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{MutexGuard, PoisonError};
 
 use radiosonde_store::names::DayFile;
-use radiosonde_store::sealed::{self, LEVEL_DEFAULT};
+use radiosonde_store::sealed::{self, SealOptions};
 use rustix::fs::{CWD, RenameFlags};
 
 use super::backoff::Backoff;
@@ -82,9 +82,9 @@ impl Run<'_> {
             }
             return Ok(None);
         }
-        leave_room(root)?;
+        let options = SealOptions::default().keep_free(reserve(root)?);
         let go_on = &mut self.go_on;
-        let seal = sealed::seal(&source, &target, LEVEL_DEFAULT, &mut || go_on(Step::Stretch))?;
+        let seal = sealed::seal(&source, &target, &options, &mut || go_on(Step::Stretch))?;
         if !(self.go_on)(Step::Sealed) {
             return Err(io::ErrorKind::Interrupted.into());
         }
@@ -100,7 +100,8 @@ impl Run<'_> {
         let (source, target) = (root.join(name), root.join(format!("{name}.zst")));
         let both = [&source, &target].map(|path| fs::symlink_metadata(path).is_ok());
         let go_on = &mut self.go_on;
-        let is_copy = both == [true, true] && sealed::is_sealed_copy(&source, &target)?;
+        let is_copy = both == [true, true]
+            && sealed::is_sealed_copy(&source, &target, &mut || go_on(Step::Stretch))?;
         if is_copy {
             fs::remove_file(&source)?;
         }
@@ -118,12 +119,7 @@ impl Run<'_> {
 }
 
 /// The last free bytes belong to the application.
-fn leave_room(root: &Path) -> io::Result<()> {
+fn reserve(root: &Path) -> io::Result<u64> {
     let disk = rustix::fs::statvfs(root)?;
-    let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
-    let keep = KEEP_FREE.min(bytes(disk.f_blocks) / KEEP_FREE_SHARE);
-    if bytes(disk.f_bavail) >= keep {
-        return Ok(());
-    }
-    Err(io::Error::new(io::ErrorKind::StorageFull, "the disk is full but for a last reserve"))
+    Ok(KEEP_FREE.min(disk.f_blocks.saturating_mul(disk.f_frsize) / KEEP_FREE_SHARE))
 }

@@ -30,7 +30,7 @@ use jiff::Timestamp;
 
 use crate::level::Level;
 use crate::line::Line;
-use crate::names::{Form, Signal, StoredFile};
+use crate::names::{DayFile, Form, Signal, StoredFile};
 use crate::query::collect::{Index, Kept};
 use crate::query::filter::Needle;
 use crate::query::pass::Pass;
@@ -42,7 +42,8 @@ pub use crate::query::filter::{InvalidId, check_id, trace_prefix};
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Query {
-    /// Directories whose day files are read. Folders in them are not.
+    /// Directories whose day files are read, folders in them are not; or single day files, by their
+    /// paths.
     pub dirs: Vec<PathBuf>,
     /// Signals to read. Default: none given, meaning all.
     pub signals: Vec<Signal>,
@@ -232,10 +233,8 @@ impl Query {
                 }
                 // Retention removed it after the directory was listed, or it was sealed meanwhile.
                 Err((0, error)) if error.kind() == io::ErrorKind::NotFound => {
-                    let sealed = source.sealed();
-                    if source.file.form == Form::Plain && !files.contains(&sealed) {
-                        files.insert(index + 1, sealed);
-                    }
+                    let instead = gone_to(&source, files);
+                    files.splice(index + 1..=index, instead);
                     Ended::Gone
                 }
                 Err((offset, error)) => {
@@ -248,16 +247,22 @@ impl Query {
         }
     }
 
+    fn wants(&self, file: StoredFile) -> bool {
+        self.signals.is_empty() || self.signals.contains(&file.day.signal)
+    }
+
     fn files(&self, reading: &mut Reading) -> Vec<Source> {
         let mut files = Vec::new();
         for dir in &self.dirs {
+            if let Some(file) = Source::single(dir) {
+                files.extend(Some(file).filter(|single| self.wants(single.file)));
+                continue;
+            }
             match StoredFile::list(dir) {
                 Ok(listed) => files.extend(
                     listed
                         .into_iter()
-                        .filter(|file| {
-                            self.signals.is_empty() || self.signals.contains(&file.day.signal)
-                        })
+                        .filter(|file| self.wants(*file))
                         .map(|file| Source { dir: dir.clone(), file }),
                 ),
                 Err(error) => {
@@ -280,6 +285,26 @@ enum Ended {
     Read,
     /// It is there, and nothing of it could be read.
     Unread,
+}
+
+/// Where the lines of a file that is gone may be now, besides the files that are read anyway: in its
+/// sealed form, or, where that was there already and held something else, under the name of a part.
+fn gone_to(source: &Source, files: &[Source]) -> Vec<Source> {
+    let sealed = source.sealed();
+    if source.file.form == Form::Sealed {
+        return Vec::new();
+    }
+    if !files.contains(&sealed) {
+        return vec![sealed];
+    }
+    let DayFile { signal, date, slot, .. } = source.file.day;
+    // A directory that is gone as well holds nothing any more.
+    let listed = StoredFile::list(&source.dir).unwrap_or_default().into_iter();
+    listed
+        .filter(|file| (file.day.signal, file.day.date, file.day.slot) == (signal, date, slot))
+        .map(|file| Source { dir: source.dir.clone(), file })
+        .filter(|source| !files.contains(source))
+        .collect()
 }
 
 /// Whether a sealed file holds what was read of its day file already, which comes before it.
@@ -360,6 +385,14 @@ struct Source {
 }
 
 impl Source {
+    /// The day file a path means, if it has the name of one, is there, and is no directory.
+    fn single(path: &Path) -> Option<Self> {
+        let file = path.file_name()?.to_str().and_then(StoredFile::parse)?;
+        let dir = path.parent()?.to_owned();
+        let found = path.symlink_metadata().ok()?;
+        (!found.is_dir()).then_some(Self { dir, file })
+    }
+
     fn path(&self) -> PathBuf {
         self.dir.join(self.file.file_name())
     }

@@ -3,7 +3,6 @@
 use std::fs;
 
 use super::*;
-use crate::names::DayFile;
 
 #[path = "tests_of_sealed.rs"]
 mod sealed_files;
@@ -62,6 +61,27 @@ fn an_id_is_exact_and_must_stand_in_its_own_key() {
     assert_eq!(answer.reading.files_read, 1);
     assert_eq!(answer.reading.bytes_read, text.len() as u64);
     assert!(!answer.reading.is_partial());
+}
+
+#[test]
+fn a_single_day_file_is_read_alone_and_a_missing_one_is_told() {
+    let (one, two) = (line(1, "j", "") + "\n", line(2, "j", "") + "\n");
+    let dir = dir(&[
+        ("events-2025-10-06.jsonl", one.as_bytes()),
+        ("spans-2025-10-06.jsonl", two.as_bytes()),
+        ("notes.jsonl", two.as_bytes()),
+    ]);
+    let of = |name: &str, signals: &[Signal]| {
+        let mut query = Query::new(vec![dir.path().join(name)]);
+        query.signals = signals.to_vec();
+        let answer = query.run();
+        let told = answer.reading.unreadable.len();
+        (messages(&answer.lines).join(" "), told)
+    };
+    assert_eq!(of("events-2025-10-06.jsonl", &[]), ("m1".to_owned(), 0));
+    assert_eq!(of("events-2025-10-06.jsonl", &[Signal::Spans]), (String::new(), 0));
+    assert_eq!(of("events-2025-10-07.jsonl", &[]), (String::new(), 1));
+    assert_eq!(of("notes.jsonl", &[]), (String::new(), 1));
 }
 
 #[test]

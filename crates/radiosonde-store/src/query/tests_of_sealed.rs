@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::*;
-use crate::sealed::{LEVEL_DEFAULT, seal};
+use crate::sealed::{SealOptions, seal};
 
 const PLAIN: &str = "events-2025-10-06.jsonl";
 const SEALED: &str = "events-2025-10-06.jsonl.zst";
@@ -29,7 +29,7 @@ fn content(jobs: u32) -> Vec<u8> {
 
 fn seal_in(dir: &tempfile::TempDir) -> PathBuf {
     let target = dir.path().join(SEALED);
-    let _ = seal(&dir.path().join(PLAIN), &target, LEVEL_DEFAULT, &mut || true).unwrap();
+    let _ = seal(&dir.path().join(PLAIN), &target, &SealOptions::default(), &mut || true).unwrap();
     target
 }
 
@@ -143,6 +143,29 @@ fn a_file_that_is_sealed_during_the_query_is_still_found() {
     });
     assert_eq!(found, 2_001);
     assert_eq!((reading.files_read, reading.is_partial()), (2, false));
+}
+
+#[test]
+fn a_file_that_becomes_a_part_during_the_query_is_still_found() {
+    let dir = dir(&[
+        ("events-2025-10-05.jsonl", (line(1, "a", "") + "\n").as_bytes()),
+        (PLAIN, content(20).as_slice()),
+        ("events-2025-10-07.jsonl", (line(8, "c", "") + "\n").as_bytes()),
+    ]);
+    let _ = seal_in(&dir);
+    // A process began the day anew, and whoever seals finds two files of one name.
+    fs::write(dir.path().join(PLAIN), line(7, "new", "") + "\n").unwrap();
+    let mut moved = false;
+    let mut found = 0;
+    let reading = query(&dir).scan(&mut |_| {
+        if !std::mem::replace(&mut moved, true) {
+            let part = dir.path().join("events-2025-10-06.0.1.jsonl");
+            fs::rename(dir.path().join(PLAIN), part).unwrap();
+        }
+        found += 1;
+    });
+    assert_eq!(found, 2_003);
+    assert_eq!((reading.files_read, reading.is_partial()), (4, false));
 }
 
 #[test]

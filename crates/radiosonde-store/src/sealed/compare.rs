@@ -4,93 +4,145 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use zstd::stream::raw::{DParameter, Decoder, Operation};
+
 use crate::reader::{Chunk, open_plain};
 use crate::sealed::index::{Frame, Index, Unusable};
+use crate::sealed::look::clamp;
+use crate::sealed::pace::Pace;
 use crate::sealed::reader::Reader;
-use crate::sealed::seal::go_on;
 
 /// Whether `sealed` holds the bytes of `source`, all of them and nothing else, in a form that is
-/// whole: compares them byte by byte, with some 3 MiB of memory. For whoever finds both after a kill;
-/// where it says `true`, the source can go.
+/// whole: compares them byte by byte, with some 3 MiB of memory, or twice the longest line up to
+/// 32 MiB where that is more. For whoever finds both after a kill; where it says `true`, the source
+/// can go. `go_on` is asked for each MiB of either at least; when it says `false`, comparing ends.
 ///
 /// # Errors
-/// What the system says, and [`io::ErrorKind::InvalidInput`] where one of them is no plain file. A
-/// damaged sealed file is no error but no copy.
-pub fn is_sealed_copy(source: &Path, sealed: &Path) -> io::Result<bool> {
+/// What the system says; [`io::ErrorKind::Interrupted`] when `go_on` said `false`;
+/// [`io::ErrorKind::InvalidInput`] where one of them is no plain file. A damaged sealed file is no
+/// error but no copy.
+pub fn is_sealed_copy(
+    source: &Path,
+    sealed: &Path,
+    go_on: &mut dyn FnMut() -> bool,
+) -> io::Result<bool> {
     let (source, length) = open_plain(source)?;
     let (sealed, _) = open_plain(sealed)?;
-    is_copy(&source, length, &sealed, &mut || true)
+    is_copy(&source, length, &sealed, &mut Pace::new(go_on))
 }
 
-/// The same of open files, with something to ask between frames.
+/// The same of open files. Asks before each frame, and in long ones.
 pub(super) fn is_copy(
     source: &File,
     length: u64,
     sealed: &File,
-    between: &mut dyn FnMut() -> bool,
+    pace: &mut Pace<'_>,
 ) -> io::Result<bool> {
-    let mut index = match Index::read(sealed, sealed.metadata()?.len()) {
+    let index = match Index::read(sealed, sealed.metadata()?.len()) {
         Ok(index) => index,
         Err(Unusable::Damaged(_)) => return Ok(false),
         Err(Unusable::Io(error)) => return Err(error),
     };
-    if index.totals.raw != length || !index.is_whole(sealed)? {
+    if index.totals.raw != length || !index.is_whole(sealed, pace)? {
         return Ok(false);
     }
-    let mut crc = 0;
     let mut seekable = source;
     let _ = seekable.seek(SeekFrom::Start(0))?;
+    let mut pieces = Pieces::new(source, sealed)?;
     for frame in &index.frames {
-        go_on(between)?;
-        if !same_frame(frame, sealed, source, &mut crc, between)? {
+        pace.ask()?;
+        if !pieces.same(frame, pace)? {
             return Ok(false);
         }
     }
-    Ok(crc == index.totals.crc && source.metadata()?.len() == length)
+    Ok(pieces.crc == index.totals.crc && source.metadata()?.len() == length)
 }
 
-/// Compares one frame with the source from where that stands.
-fn same_frame(
-    frame: &Frame,
-    sealed: &File,
-    mut source: &File,
-    crc: &mut u32,
-    between: &mut dyn FnMut() -> bool,
-) -> io::Result<bool> {
-    let mut seekable = sealed;
-    let _ = seekable.seek(SeekFrom::Start(frame.offset))?;
-    let mut compressed = Summed { inner: sealed.take(frame.compressed), crc: 0 };
-    let mut decoder = zstd::stream::read::Decoder::new(&mut compressed)?.single_frame();
-    let (mut ours, mut theirs) = (vec![0; PIECE_BYTES], vec![0; PIECE_BYTES]);
-    let mut left = frame.raw;
-    loop {
-        let read = match decoder.read(&mut ours) {
-            Ok(read) => read,
-            // Not what zstd makes, or cut short.
-            Err(_) => return Ok(false),
-        };
-        if read == 0 {
-            break;
-        }
-        let theirs = &mut theirs[..read];
-        match source.read_exact(theirs) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
-            Err(error) => return Err(error),
-        }
-        if left < read as u64 || ours[..read] != *theirs {
-            return Ok(false);
-        }
-        left -= read as u64;
-        *crc = crc32c::crc32c_append(*crc, theirs);
-        if frame.raw > LONG_BYTES {
-            go_on(between)?;
-        }
+/// Compares frames with a source, piece by piece, however long they are.
+struct Pieces<'a> {
+    source: &'a File,
+    sealed: &'a File,
+    zstd: Decoder<'static>,
+    compressed: Vec<u8>,
+    ours: Vec<u8>,
+    theirs: Vec<u8>,
+    /// CRC-32C of the source so far.
+    crc: u32,
+}
+
+impl<'a> Pieces<'a> {
+    fn new(source: &'a File, sealed: &'a File) -> io::Result<Self> {
+        let piece = || vec![0; PIECE_BYTES];
+        let (compressed, ours, theirs) = (piece(), piece(), piece());
+        Ok(Self { source, sealed, zstd: Decoder::new()?, compressed, ours, theirs, crc: 0 })
     }
-    drop(decoder);
-    // The decoder may have left something unread, which would not belong there.
-    let _ = io::copy(&mut compressed, &mut io::sink())?;
-    Ok(left == 0 && compressed.crc == frame.crc && compressed.inner.limit() == 0)
+
+    /// Compares one frame with the source from where that stands.
+    fn same(&mut self, frame: &Frame, pace: &mut Pace<'_>) -> io::Result<bool> {
+        let mut seekable = self.sealed;
+        let _ = seekable.seek(SeekFrom::Start(frame.offset))?;
+        self.zstd.reinit()?;
+        self.zstd.set_parameter(DParameter::WindowLogMax(window_log(frame.raw)))?;
+        let (mut left, mut raw_left, mut crc) = (frame.compressed, frame.raw, 0);
+        let mut is_ended = false;
+        while left > 0 {
+            let length = clamp(left, PIECE_BYTES);
+            if !read(self.sealed, &mut self.compressed[..length])? {
+                return Ok(false);
+            }
+            crc = crc32c::crc32c_append(crc, &self.compressed[..length]);
+            left -= length as u64;
+            let mut from = 0;
+            let mut is_full = false;
+            while !is_ended && (from < length || is_full) {
+                let piece = &self.compressed[from..length];
+                let Ok(status) = self.zstd.run_on_buffers(piece, &mut self.ours) else {
+                    // Not what zstd makes, or with a window that no frame of ours needs.
+                    return Ok(false);
+                };
+                from += status.bytes_read;
+                is_full = status.bytes_written == self.ours.len();
+                is_ended = status.remaining == 0;
+                if status.bytes_read + status.bytes_written == 0 {
+                    break;
+                }
+                let written = status.bytes_written as u64;
+                if raw_left < written || !self.is_next(status.bytes_written)? {
+                    return Ok(false);
+                }
+                raw_left -= written;
+                pace.walked(written.max(status.bytes_read as u64))?;
+            }
+            if from < length {
+                // Something behind the frame, which would not belong there.
+                return Ok(false);
+            }
+        }
+        Ok(is_ended && raw_left == 0 && crc == frame.crc)
+    }
+
+    /// Whether so many bytes that were taken apart come next in the source.
+    fn is_next(&mut self, length: usize) -> io::Result<bool> {
+        let theirs = &mut self.theirs[..length];
+        let same = read(self.source, theirs)? && *theirs == self.ours[..length];
+        self.crc = crc32c::crc32c_append(self.crc, theirs);
+        Ok(same)
+    }
+}
+
+/// Fills the buffer; `false` when the file ends before.
+fn read(mut file: &File, buffer: &mut [u8]) -> io::Result<bool> {
+    match file.read_exact(buffer) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The longest window a frame of ours has, as a power of two: that of its lines, or that of a line
+/// nobody can read, which sealing bounds. Whatever a frame says, no more is allocated for it.
+fn window_log(raw: u64) -> u32 {
+    raw.next_power_of_two().trailing_zeros().clamp(WINDOW_LOG_MIN, WINDOW_LOG_MAX)
 }
 
 /// Whether a reader that finds both needs the day file alone, since the sealed file holds nothing
@@ -149,5 +201,7 @@ impl<R: Read> Read for Summed<R> {
 }
 
 const PIECE_BYTES: usize = 128 << 10;
-/// Frames this long are asked about in between.
-const LONG_BYTES: u64 = 4 << 20;
+/// The least zstd knows.
+const WINDOW_LOG_MIN: u32 = 10;
+/// 32 MiB. The longest line with its break is a byte longer than half of it, and a frame of its own.
+const WINDOW_LOG_MAX: u32 = 25;

@@ -1,9 +1,11 @@
 //! Reading the index at the end of a sealed file. The layout stands in the module's documentation.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 
 use crate::sealed::filter::Filter;
+use crate::sealed::look::{clamp, read_exact_at};
+use crate::sealed::pace::Pace;
 use crate::sealed::scan::NO_TIME;
 use crate::sealed::wanted::Wanted;
 
@@ -14,6 +16,8 @@ pub(super) const SKIPPABLE_HEAD_BYTES: u64 = 8;
 pub(super) const VERSION: u32 = 1;
 pub(super) const TAIL_MAGIC: [u8; 8] = *b"RSNDSEAL";
 pub(super) const TRAILER_BYTES: usize = 32;
+/// Why a file without the end of an index has none that can be used.
+pub(super) const NO_INDEX: &str = "has no index at its end";
 const ENTRY_BYTES: usize = 24;
 /// Later versions add sections; more than these nobody needs.
 const SECTIONS_MAX: usize = 64;
@@ -29,6 +33,7 @@ pub(super) const RUN_FILTERS: u32 = 4;
 pub(super) const SOURCE_BYTES_MAX: u64 = 1 << 50;
 const TOTALS_BYTES: usize = 48;
 pub(super) const FRAME_BYTES: usize = 64;
+const PIECE_BYTES: usize = 128 << 10;
 /// Flag of a frame and of a run: its filter is there. One without a byte holds no id.
 pub(super) const HAS_FILTER: u32 = 1;
 
@@ -122,16 +127,25 @@ fn damaged<T>(what: &str) -> Result<T, Unusable> {
     Err(Unusable::Damaged(what.to_owned()))
 }
 
-impl Index {
-    /// Reads the index of a file of this length.
-    pub(super) fn read(file: &File, file_length: u64) -> Result<Self, Unusable> {
-        let Some(trailer_at) = file_length.checked_sub(TRAILER_BYTES as u64) else {
-            return damaged("has no index at its end");
+/// The end of an index.
+struct Trailer {
+    /// Where it begins in the file.
+    at: u64,
+    /// Of the whole index.
+    length: u64,
+    table_bytes: usize,
+    table_crc: u32,
+}
+
+impl Trailer {
+    fn read(file: &File, file_length: u64) -> Result<Self, Unusable> {
+        let Some(at) = file_length.checked_sub(TRAILER_BYTES as u64) else {
+            return damaged(NO_INDEX);
         };
-        let trailer = read_at(file, trailer_at, TRAILER_BYTES)?;
+        let trailer = read_at(file, at, TRAILER_BYTES)?;
         let (trailer, magic) = trailer.split_at(TRAILER_BYTES - TAIL_MAGIC.len());
         if magic != TAIL_MAGIC {
-            return damaged("has no index at its end");
+            return damaged(NO_INDEX);
         }
         let mut fields = Fields(trailer);
         let (Some(length), Some(count), Some(table_crc), Some(version), Some(crc)) =
@@ -152,6 +166,26 @@ impl Index {
         if count as usize > SECTIONS_MAX || length > file_length || length < around {
             return damaged("its index has impossible lengths");
         }
+        Ok(Self { at, length, table_bytes, table_crc })
+    }
+}
+
+impl Index {
+    /// Where the index of a file of this length begins, as its end says; that may be all that can be
+    /// known of it.
+    pub(super) fn start(file: &File, file_length: u64) -> io::Result<Option<u64>> {
+        match Trailer::read(file, file_length) {
+            Ok(trailer) => Ok(Some(file_length - trailer.length)),
+            Err(Unusable::Damaged(_)) => Ok(None),
+            Err(Unusable::Io(error)) => Err(error),
+        }
+    }
+
+    /// Reads the index of a file of this length.
+    pub(super) fn read(file: &File, file_length: u64) -> Result<Self, Unusable> {
+        let Trailer { at: trailer_at, length, table_bytes, table_crc } =
+            Trailer::read(file, file_length)?;
+        let around = SKIPPABLE_HEAD_BYTES + (table_bytes + TRAILER_BYTES) as u64;
         let start = file_length - length;
         let mut head = SKIPPABLE_MAGIC.to_le_bytes().to_vec();
         head.extend(((length - SKIPPABLE_HEAD_BYTES) as u32).to_le_bytes());
@@ -268,30 +302,47 @@ impl Index {
     }
 
     /// Whether every section is as it was written, also those that are read only when asked.
-    pub(super) fn is_whole(&mut self, file: &File) -> io::Result<bool> {
+    pub(super) fn is_whole(&self, file: &File, pace: &mut Pace<'_>) -> io::Result<bool> {
+        let mut piece = vec![0; PIECE_BYTES];
         for kind in [FRAME_FILTERS, RUN_FILTERS] {
-            match self.section(file, kind) {
-                Ok(_) => {}
-                Err(Unusable::Damaged(_)) => return Ok(false),
-                Err(Unusable::Io(error)) => return Err(error),
+            let section = match self.find(kind) {
+                Ok(section) => section,
+                Err(_) => return Ok(false),
+            };
+            let (mut at, mut left, mut crc) = (self.start + section.offset, section.length, 0);
+            while left > 0 {
+                let piece = &mut piece[..clamp(left, PIECE_BYTES)];
+                read_exact_at(file, at, piece)?;
+                crc = crc32c::crc32c_append(crc, piece);
+                at += piece.len() as u64;
+                left -= piece.len() as u64;
+                pace.walked(piece.len() as u64)?;
+            }
+            if crc != section.crc {
+                return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Reads a section and compares its checksum.
-    fn section(&mut self, file: &File, kind: u32) -> Result<Vec<u8>, Unusable> {
+    fn find(&self, kind: u32) -> Result<&Section, Unusable> {
         let Some(section) = self.sections.iter().find(|section| section.kind == kind) else {
             return Err(Unusable::Damaged(format!("section {kind} of its index is missing")));
         };
         if section.length > SECTION_BYTES_MAX as u64 {
             return Err(Unusable::Damaged(format!("section {kind} of its index is too long")));
         }
+        Ok(section)
+    }
+
+    /// Reads a section and compares its checksum.
+    fn section(&mut self, file: &File, kind: u32) -> Result<Vec<u8>, Unusable> {
+        let section = self.find(kind)?;
         let bytes = read_at(file, self.start + section.offset, section.length as usize)?;
-        self.bytes_read += section.length;
         if crc32c::crc32c(&bytes) != section.crc {
             return Err(Unusable::Damaged(format!("section {kind} of its index is damaged")));
         }
+        self.bytes_read += bytes.len() as u64;
         Ok(bytes)
     }
 }
@@ -332,7 +383,17 @@ impl Frame {
         let ts = (fields.i64()?, fields.i64()?);
         let (crc, length, flags) = (fields.u32()?, fields.u32()?, fields.u32()?);
         let filter = (flags & HAS_FILTER != 0).then_some(length);
-        Some(Self { offset, compressed, raw_offset, raw, lines, ts, crc, filter })
+        // A line has a byte at least.
+        (lines <= raw).then_some(Self {
+            offset,
+            compressed,
+            raw_offset,
+            raw,
+            lines,
+            ts,
+            crc,
+            filter,
+        })
     }
 }
 
@@ -369,9 +430,8 @@ impl<'a> Fields<'a> {
 }
 
 /// Reads `length` bytes from a place in a file.
-pub(super) fn read_at(mut file: &File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+fn read_at(file: &File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; length];
-    let _ = file.seek(SeekFrom::Start(offset))?;
-    file.read_exact(&mut bytes)?;
+    read_exact_at(file, offset, &mut bytes)?;
     Ok(bytes)
 }

@@ -48,9 +48,20 @@
 //!
 //! By the index. Without a usable one, from frame to frame by their headers, and where there is no
 //! frame, by looking for the next one. Behind a stretch that is no frame, offsets count the bytes that
-//! could be read. Files that other programs compressed under such a name are read that way too, as
-//! long as no frame holds more than 17 MiB and every frame ends with a line; since they have no index,
-//! each reading says that their end may be missing.
+//! could be read. As the index stands behind all frames, nothing is missing where it begins, even if the
+//! rest of it is damaged or cut off: such damage is [`Part::Index`].
+//!
+//! Files that other programs compressed under such a name are read that way too, at any level and with
+//! any window, as long as no frame holds more than 17 MiB or has more than 2^20 blocks, and every frame
+//! ends with a line; since they have no index, each reading says that their end may be missing.
+//!
+//! # Files made to cost much
+//!
+//! A frame is taken apart whole, into the room for what it says that it holds, 17 MiB at most, so that
+//! no window is allocated for it. Where it cannot be whole, in [`is_sealed_copy`], a window longer than
+//! what the frame holds, or than 32 MiB, means that it is none of ours. Blocks and frames of nothing
+//! are gone through at the speed of reading, and whoever has to be able to stop is asked for each MiB,
+//! also of those.
 //!
 //! # Killed while sealing
 //!
@@ -65,21 +76,27 @@ mod count;
 mod filter;
 mod frames;
 mod index;
+mod look;
+mod pace;
 mod reader;
 mod scan;
 mod seal;
+mod target;
+mod walk;
 mod wanted;
 
-pub use crate::reader::Damage;
+pub use crate::reader::{Damage, Part};
 pub use crate::sealed::compare::is_sealed_copy;
-pub use crate::sealed::count::count_lines;
+pub use crate::sealed::count::{LineCount, count_lines};
 pub use crate::sealed::reader::Reader;
-pub use crate::sealed::seal::{LEVEL_DEFAULT, Seal, seal};
+pub use crate::sealed::seal::{LEVEL_DEFAULT, Seal, SealOptions, seal};
 
 pub(crate) use crate::sealed::builder::write_sections;
 pub(crate) use crate::sealed::compare::stands_for;
 pub(crate) use crate::sealed::frames::{Decoder, Place};
-pub(crate) use crate::sealed::seal::seal_in_frames;
+#[cfg(test)]
+pub(crate) use crate::sealed::seal::Step;
+pub(crate) use crate::sealed::seal::{Manner, seal_in};
 pub(crate) use crate::sealed::wanted::Wanted;
 
 /// Bytes of whole lines in a frame, at most; a longer line is a frame of its own.

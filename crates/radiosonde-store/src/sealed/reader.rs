@@ -5,10 +5,12 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use crate::reader::{Chunk, LINE_BYTES_MAX, open_plain, whole_lines};
+use crate::reader::{Chunk, LINE_BYTES_MAX, Part, open_plain, whole_lines};
 use crate::sealed::Damage;
-use crate::sealed::frames::{Decoder, Place, RAW_BYTES_MAX, Step, Walk};
+use crate::sealed::frames::{Decoder, Place, RAW_BYTES_MAX};
 use crate::sealed::index::{Index, Unusable};
+use crate::sealed::pace::Pace;
+use crate::sealed::walk::{Step, Walk};
 use crate::sealed::wanted::Wanted;
 
 /// Reads the lines of a sealed file, frame by frame.
@@ -71,7 +73,9 @@ impl Reader {
                 let chosen = vec![true; index.frames.len()];
                 Frames::Indexed { index, chosen, next: 0 }
             }
-            Err(Unusable::Damaged(reason)) => Frames::Walked(Walk::new(length, reason)),
+            Err(Unusable::Damaged(reason)) => {
+                Frames::Walked(Walk::new(length, reason, Index::start(&file, length)?))
+            }
             Err(Unusable::Io(error)) => return Err(error),
         };
         Ok(Self {
@@ -96,6 +100,15 @@ impl Reader {
     /// What the system says. The reader is at its end then. A frame that cannot be read is no error
     /// where the index tells where the next one is.
     pub fn next_chunk(&mut self) -> io::Result<Option<Chunk<'_>>> {
+        self.next_chunk_or_stop(&mut Pace::new(&mut || true))
+    }
+
+    /// The same for who may have to stop, which is an [`io::ErrorKind::Interrupted`]: where a file is
+    /// damaged, or is none of ours, much may lie before the next stretch.
+    pub(super) fn next_chunk_or_stop(
+        &mut self,
+        pace: &mut Pace<'_>,
+    ) -> io::Result<Option<Chunk<'_>>> {
         loop {
             match self.events.pop_front() {
                 Some(Event::Damage(damage)) => return Ok(Some(Chunk::Damaged(damage))),
@@ -124,7 +137,7 @@ impl Reader {
                 let (start, offset) = self.consume(unread.len());
                 return Ok(Some(Chunk::HalfLine { offset, bytes: &self.buffer[start..] }));
             }
-            self.fill().inspect_err(|_| self.finished = true)?;
+            self.fill(pace).inspect_err(|_| self.finished = true)?;
         }
     }
 
@@ -151,18 +164,24 @@ impl Reader {
             if let Some(reason) = problem {
                 let reason = format!("{reason}; frames were not left out by it");
                 let bytes = index.start..self.file.metadata()?.len();
-                let damage = Damage { frame: None, bytes, reason, lines_lost: false };
+                let part = Part::Index;
+                let damage = Damage { part, bytes, ..Damage::of_file(reason) };
                 self.events.push_back(Event::Damage(damage));
             }
         }
         Ok(())
     }
 
-    /// The file and where every frame is, for reading single lines.
+    /// The file and where every frame is, for reading single lines. An error where there are more
+    /// frames than an index can have, since tiny ones would take more room than the file.
     pub(crate) fn into_places(mut self) -> io::Result<(File, Vec<Place>)> {
         let mut places = Vec::new();
-        while let Some(next) = self.next()? {
+        while let Some(next) = self.next(&mut Pace::new(&mut || true))? {
             if let Next::Frame(place) = next {
+                if places.len() == PLACES_MAX {
+                    let what = format!("has no usable index and more than {PLACES_MAX} frames");
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+                }
                 places.push(place);
             }
         }
@@ -177,7 +196,7 @@ impl Reader {
         before
     }
 
-    fn next(&mut self) -> io::Result<Option<Next>> {
+    fn next(&mut self, pace: &mut Pace<'_>) -> io::Result<Option<Next>> {
         match &mut self.frames {
             Frames::Indexed { index, chosen, next } => {
                 let Some(frame) = index.frames.get(*next) else { return Ok(None) };
@@ -188,6 +207,7 @@ impl Reader {
                     raw_offset: frame.raw_offset,
                     raw: frame.raw,
                     lines: Some(frame.lines),
+                    ts: Some(frame.ts),
                     crc: Some(frame.crc),
                 };
                 let wanted = chosen[*next];
@@ -195,7 +215,7 @@ impl Reader {
                 Ok(Some(if wanted { Next::Frame(place) } else { Next::Skipped }))
             }
             Frames::Walked(walk) => {
-                Ok(walk.step(&self.file, &mut self.decoder)?.map(|step| match step {
+                Ok(walk.step(&self.file, &mut self.decoder, pace)?.map(|step| match step {
                     Step::Damage(damage) => Next::Damage(damage),
                     Step::Frame(place) => Next::Frame(place),
                 }))
@@ -204,21 +224,25 @@ impl Reader {
     }
 
     /// Reads the next frame behind what is left, or tells of a gap.
-    fn fill(&mut self) -> io::Result<()> {
-        match self.next()? {
+    fn fill(&mut self, pace: &mut Pace<'_>) -> io::Result<()> {
+        match self.next(pace)? {
             None => self.finished = true,
             Some(Next::Skipped) => {
                 self.frames_skipped += 1;
                 self.gap();
             }
             Some(Next::Damage(damage)) => {
-                // What is said about the file as a whole comes last, and is no gap.
-                if damage.frame.is_some() {
+                // Where no line is lost, what is left of one may go on.
+                if damage.lines_lost && damage.part != Part::File {
                     self.gap();
                 }
                 self.events.push_back(Event::Damage(damage));
             }
-            Some(Next::Frame(place)) => self.frame(&place),
+            Some(Next::Frame(place)) => {
+                self.frame(&place);
+                // One that holds nothing costs something as well.
+                pace.walked(place.compressed.max(place.raw).saturating_add(FRAME_COST))?;
+            }
         }
         Ok(())
     }
@@ -253,10 +277,15 @@ impl Reader {
         let from = self.overlong.take();
         if from.is_some() || self.start < self.buffer.len() {
             let reason = format!("a line at byte {} has no end", from.unwrap_or(self.offset));
-            let damage = Damage { frame: None, bytes: 0..0, reason, lines_lost: true };
+            let damage = Damage { lines_lost: true, ..Damage::of_file(reason) };
             self.events.push_back(Event::Damage(damage));
         }
         self.buffer.clear();
         self.start = 0;
     }
 }
+
+/// As many frames as the index of a file of 1 TiB has.
+pub(super) const PLACES_MAX: usize = 1 << 20;
+/// What taking a frame apart costs besides its length, in bytes gone through.
+const FRAME_COST: u64 = 4 << 10;

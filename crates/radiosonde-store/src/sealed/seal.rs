@@ -1,19 +1,58 @@
 //! Making sealed files.
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::reader::{LINE_BYTES_MAX, open_plain};
 use crate::sealed::FRAME_BYTES;
 use crate::sealed::builder::{Builder, Written};
 use crate::sealed::compare;
+use crate::sealed::pace::Pace;
 use crate::sealed::scan::Facts;
+use crate::sealed::target::{Temporary, forget_pages, free_bytes, sync_directory};
 
 /// The level day files are compressed at: higher ones take many times the processor time and save
 /// a tenth.
 pub const LEVEL_DEFAULT: i32 = 3;
+
+/// How to seal.
+///
+/// ```
+/// # use radiosonde_store::sealed::SealOptions;
+/// let options = SealOptions::default().level(6).keep_free(64 << 20);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SealOptions {
+    /// zstd's level. Default: [`LEVEL_DEFAULT`].
+    pub level: i32,
+    /// Bytes that must stay free on the file system. Default: 0, anything may be used.
+    pub keep_free: u64,
+}
+
+impl Default for SealOptions {
+    fn default() -> Self {
+        Self { level: LEVEL_DEFAULT, keep_free: 0 }
+    }
+}
+
+impl SealOptions {
+    /// Sets zstd's level.
+    #[must_use]
+    pub fn level(mut self, level: i32) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Sets how many bytes must stay free on the file system. Looked at before each frame, so that
+    /// one frame less may be left. Without effect where the system does not tell (not on Unix).
+    #[must_use]
+    pub fn keep_free(mut self, bytes: u64) -> Self {
+        self.keep_free = bytes;
+        self
+    }
+}
 
 /// What was sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +77,13 @@ pub struct Seal {
 /// not kept apart here: whoever owns the source sees to that.
 ///
 /// Takes about 8 MiB of memory and 0.2 % of the source for the index, or twice the longest line
-/// where that is more. `level` is zstd's, usually [`LEVEL_DEFAULT`]. `between` is asked before each
-/// frame, about 3 ms of work, when writing and when comparing; when it says `false`, sealing ends.
+/// where that is more. `go_on` is asked before each frame, about 3 ms of work, when writing and when
+/// comparing; when it says `false`, sealing ends.
 ///
 /// # Errors
 /// What the system says, and, each with nothing left behind:
-/// - [`io::ErrorKind::Interrupted`] when `between` said `false`;
+/// - [`io::ErrorKind::Interrupted`] when `go_on` said `false`;
+/// - [`io::ErrorKind::StorageFull`] when less than [`SealOptions::keep_free`] is left meanwhile;
 /// - [`io::ErrorKind::AlreadyExists`] when there is a target: see [`is_sealed_copy`](super::is_sealed_copy);
 /// - [`io::ErrorKind::InvalidInput`] for a source that is no plain file, or over 1 TiB;
 /// - [`io::ErrorKind::InvalidData`] when the source changed meanwhile, or what was written does not
@@ -53,19 +93,58 @@ pub struct Seal {
 pub fn seal(
     source: &Path,
     target: &Path,
-    level: i32,
-    between: &mut dyn FnMut() -> bool,
+    options: &SealOptions,
+    go_on: &mut dyn FnMut() -> bool,
 ) -> io::Result<Seal> {
-    seal_in_frames(source, target, level, FRAME_BYTES, between)
+    let manner = Manner::of(options);
+    // Beyond the last frame nothing takes long enough to be asked about.
+    seal_in(source, target, &manner, &mut |step| step != Step::Stretch || go_on())
 }
 
-/// The same with frames of another length, which tests want small.
-pub(crate) fn seal_in_frames(
+/// How to seal, with what only tests want otherwise.
+pub(crate) struct Manner<'a> {
+    pub(crate) options: &'a SealOptions,
+    /// Bytes of whole lines in a frame.
+    pub(crate) frame_bytes: usize,
+    /// Tells how many bytes are free where a file is.
+    pub(crate) free: &'a dyn Fn(&File) -> io::Result<u64>,
+}
+
+impl<'a> Manner<'a> {
+    pub(crate) fn of(options: &'a SealOptions) -> Self {
+        Self { options, frame_bytes: FRAME_BYTES, free: &free_bytes }
+    }
+
+    fn check_room(&self, file: &File) -> io::Result<()> {
+        let keep = self.options.keep_free;
+        if keep == 0 || (self.free)(file)? >= keep {
+            return Ok(());
+        }
+        let what =
+            format!("sealing would leave less than {keep} bytes free: make room, or keep less");
+        Err(io::Error::new(io::ErrorKind::StorageFull, what))
+    }
+}
+
+/// What sealing does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A frame, or part of one: written, or compared.
+    Stretch,
+    /// Everything is written, and goes to the disk.
+    Sync,
+    /// Everything was compared, and gets its name.
+    Rename,
+    /// It has its name, and the directory goes to the disk.
+    SyncDirectory,
+}
+
+/// Asks before each step.
+pub(crate) fn seal_in(
     source: &Path,
     target: &Path,
-    level: i32,
-    frame_bytes: usize,
-    between: &mut dyn FnMut() -> bool,
+    manner: &Manner<'_>,
+    go_on: &mut dyn FnMut(Step) -> bool,
 ) -> io::Result<Seal> {
     let (mut input, length) = open_plain(source)?;
     match target.symlink_metadata() {
@@ -79,32 +158,33 @@ pub(crate) fn seal_in_frames(
         Err(error) => return Err(error),
     }
     let mut temporary = Temporary::create(target)?;
+    let frame_bytes = manner.frame_bytes;
     let lines = Lines { input: &mut input, length, frame_bytes, position: 0, buffer: Vec::new() };
-    let sealed = write(lines, &mut temporary.file, level, between)?;
+    let mut each_stretch = || go_on(Step::Stretch);
+    let sealed = write(lines, &mut temporary.file, manner, &mut Pace::new(&mut each_stretch))?;
     unchanged(&input, length)?;
+    ask(go_on, Step::Sync)?;
     temporary.file.sync_all()?;
     forget_pages(&temporary.file);
     let (written, _) = open_plain(&temporary.path)?;
-    if !compare::is_copy(&input, length, &written, between)? {
+    let mut each_stretch = || go_on(Step::Stretch);
+    if !compare::is_copy(&input, length, &written, &mut Pace::new(&mut each_stretch))? {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
             "what was written does not read back as the source: it changed, or the disk fails",
         ));
     }
     unchanged(&input, length)?;
+    ask(go_on, Step::Rename)?;
     fs::rename(&temporary.path, target)?;
     temporary.renamed = true;
+    ask(go_on, Step::SyncDirectory)?;
     sync_directory(target)?;
     Ok(sealed)
 }
 
-/// Asks whether to go on.
-pub(super) fn go_on(between: &mut dyn FnMut() -> bool) -> io::Result<()> {
-    if between() {
-        Ok(())
-    } else {
-        Err(io::Error::new(io::ErrorKind::Interrupted, "sealing was told to stop"))
-    }
+fn ask(go_on: &mut dyn FnMut(Step) -> bool, step: Step) -> io::Result<()> {
+    Pace::new(&mut || go_on(step)).ask()
 }
 
 fn unchanged(input: &File, length: u64) -> io::Result<()> {
@@ -118,19 +198,18 @@ fn unchanged(input: &File, length: u64) -> io::Result<()> {
 fn write(
     mut lines: Lines<'_>,
     output: &mut File,
-    level: i32,
-    between: &mut dyn FnMut() -> bool,
+    manner: &Manner<'_>,
+    pace: &mut Pace<'_>,
 ) -> io::Result<Seal> {
     let length = lines.length;
-    let mut frames = FrameWriter::new(output, level)?;
+    let mut frames = FrameWriter::new(output, manner)?;
     loop {
-        go_on(between)?;
-        match lines.next()? {
+        pace.ask()?;
+        manner.check_room(frames.output)?;
+        match lines.next(pace)? {
             None => break,
             Some(Stretch::Lines(bytes)) => frames.lines(bytes)?,
-            Some(Stretch::Overlong(bytes)) => {
-                frames.overlong(&mut *lines.input, bytes, between)?;
-            }
+            Some(Stretch::Overlong(bytes)) => frames.overlong(&mut *lines.input, bytes, pace)?,
         }
     }
     let totals = frames.index.totals().clone();
@@ -164,7 +243,7 @@ enum Stretch<'a> {
 }
 
 impl Lines<'_> {
-    fn next(&mut self) -> io::Result<Option<Stretch<'_>>> {
+    fn next(&mut self, pace: &mut Pace<'_>) -> io::Result<Option<Stretch<'_>>> {
         self.read(self.frame_bytes)?;
         let mut end = memchr::memrchr(b'\n', &self.buffer).map(|at| at + 1);
         if self.at_end(self.buffer.len()) {
@@ -174,7 +253,7 @@ impl Lines<'_> {
             return Ok(None);
         }
         if end.is_none() {
-            let line = self.line_length()?;
+            let line = self.line_length(pace)?;
             if line > LINE_BYTES_MAX as u64 + 1 {
                 let _ = self.input.seek(SeekFrom::Start(self.position))?;
                 self.position += line;
@@ -213,13 +292,14 @@ impl Lines<'_> {
     }
 
     /// The length of the line at the position, whose first bytes are in the buffer.
-    fn line_length(&mut self) -> io::Result<u64> {
+    fn line_length(&mut self, pace: &mut Pace<'_>) -> io::Result<u64> {
         let mut found = self.buffer.len() as u64;
         let left = self.length - self.position - found;
         let mut rest = (&mut *self.input).take(left);
         let mut piece = vec![0; PIECE_BYTES];
         loop {
             let read = rest.read(&mut piece)?;
+            pace.walked(read as u64)?;
             match memchr::memchr(b'\n', &piece[..read]) {
                 Some(at) => return Ok(found + at as u64 + 1),
                 None if read == 0 => return Ok(found),
@@ -233,18 +313,18 @@ impl Lines<'_> {
 struct FrameWriter<'a> {
     output: &'a mut File,
     offset: u64,
-    level: i32,
+    manner: &'a Manner<'a>,
     zstd: zstd::bulk::Compressor<'static>,
     compressed: Vec<u8>,
     index: Builder,
 }
 
 impl<'a> FrameWriter<'a> {
-    fn new(output: &'a mut File, level: i32) -> io::Result<Self> {
-        let mut zstd = zstd::bulk::Compressor::new(level)?;
+    fn new(output: &'a mut File, manner: &'a Manner<'a>) -> io::Result<Self> {
+        let mut zstd = zstd::bulk::Compressor::new(manner.options.level)?;
         zstd.include_checksum(true)?;
         zstd.include_contentsize(true)?;
-        Ok(Self { output, offset: 0, level, zstd, compressed: Vec::new(), index: Builder::new() })
+        Ok(Self { output, offset: 0, manner, zstd, compressed: Vec::new(), index: Builder::new() })
     }
 
     fn lines(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -263,21 +343,21 @@ impl<'a> FrameWriter<'a> {
     }
 
     /// A line nobody will read: it goes through in pieces and has neither time nor ids.
-    fn overlong(
-        &mut self,
-        input: &mut File,
-        length: u64,
-        between: &mut dyn FnMut() -> bool,
-    ) -> io::Result<()> {
+    fn overlong(&mut self, input: &mut File, length: u64, pace: &mut Pace<'_>) -> io::Result<()> {
         let counted = Counted { inner: &mut *self.output, bytes: 0, crc: 0 };
-        let mut encoder = zstd::stream::write::Encoder::new(counted, self.level)?;
+        let level = self.manner.options.level;
+        let mut encoder = zstd::stream::write::Encoder::new(counted, level)?;
         encoder.include_checksum(true)?;
         encoder.include_contentsize(true)?;
         encoder.set_pledged_src_size(Some(length))?;
+        if level > LEVEL_OF_WINDOW {
+            encoder.window_log(WINDOW_LOG)?;
+        }
         let mut piece = vec![0; PIECE_BYTES];
         let mut left = length;
         while left > 0 {
-            go_on(between)?;
+            pace.ask()?;
+            self.manner.check_room(encoder.get_ref().inner)?;
             let size = piece.len().min(usize::try_from(left).unwrap_or(usize::MAX));
             input.read_exact(&mut piece[..size])?;
             encoder.write_all(&piece[..size])?;
@@ -323,65 +403,8 @@ impl<W: Write> Write for Counted<W> {
     }
 }
 
-/// The file beside the target, removed unless it was renamed.
-struct Temporary {
-    path: PathBuf,
-    file: File,
-    renamed: bool,
-}
-
-impl Temporary {
-    fn create(target: &Path) -> io::Result<Self> {
-        let mut path = OsString::from(target);
-        path.push(TEMPORARY_END);
-        let path = PathBuf::from(path);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut options = OpenOptions::new();
-        // A new file is never reached through a link that somebody put there meanwhile.
-        options.read(true).write(true).create_new(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt;
-            let flags = rustix::fs::OFlags::NOFOLLOW;
-            options.mode(0o600).custom_flags(flags.bits().cast_signed());
-        }
-        let file = options.open(&path)?;
-        Ok(Self { path, file, renamed: false })
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if !self.renamed {
-            // Otherwise the next sealing replaces it.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// Lets the kernel drop what it holds of a file, so that comparing reads what the disk has. Where it
-/// does not, comparing reads what the kernel holds.
-fn forget_pages(file: &File) {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    let _ = file;
-}
-
-fn sync_directory(target: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty());
-        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
-    }
-    #[cfg(not(unix))]
-    let _ = target;
-    Ok(())
-}
-
-/// No day file is called so, hence no reader takes it for one.
-const TEMPORARY_END: &str = ".tmp";
 const PIECE_BYTES: usize = 128 << 10;
+/// Up to this level zstd takes a window of 8 MiB at most for a line that goes through in pieces, and
+/// above it no longer one: whoever takes it apart needs as much.
+const LEVEL_OF_WINDOW: i32 = 19;
+const WINDOW_LOG: u32 = 23;

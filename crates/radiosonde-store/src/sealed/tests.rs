@@ -12,6 +12,8 @@ use crate::reader::{self, Chunk, LINE_BYTES_MAX};
 use crate::sealed::frames::RAW_BYTES_MAX;
 
 mod damage;
+mod hostile;
+mod sealing;
 
 /// Everything a file holds, taken apart.
 #[derive(Debug, Default, PartialEq)]
@@ -74,8 +76,7 @@ impl Pair {
         let pair = |seal| Self { dir, seal };
         let pair = pair(Seal { raw_bytes: 0, sealed_bytes: 0, lines: 0, frames: 0 });
         let (plain, sealed) = (pair.plain(), pair.sealed());
-        let seal = seal_in_frames(&plain, &sealed, LEVEL_DEFAULT, frame_bytes, &mut || true);
-        let seal = seal.unwrap();
+        let seal = crate::fuzzing::seal_in_frames(&plain, &sealed, frame_bytes).unwrap();
         Self { seal, ..pair }
     }
 
@@ -116,7 +117,7 @@ fn what_was_sealed_is_read_back_and_counted() {
     assert_eq!(pair.seal.frames, content.len().div_ceil(FRAME_BYTES) as u64);
     assert_eq!(pair.seal.sealed_bytes, fs::metadata(pair.sealed()).unwrap().len());
     assert_eq!(read_sealed(&pair.sealed()), read_plain(&pair.plain()));
-    assert!(is_sealed_copy(&pair.plain(), &pair.sealed()).unwrap());
+    assert!(is_sealed_copy(&pair.plain(), &pair.sealed(), &mut || true).unwrap());
     assert!(stands_for(&pair.plain(), &pair.sealed()).unwrap());
     assert_eq!(fs::read(pair.plain()).unwrap(), content, "the source stays");
     let names: Vec<_> = pair.dir.path().read_dir().unwrap().collect();
@@ -153,7 +154,7 @@ fn sources_of_every_shape_are_kept_as_they_are() {
             "{} bytes",
             content.len()
         );
-        assert!(is_sealed_copy(&pair.plain(), &pair.sealed()).unwrap());
+        assert!(is_sealed_copy(&pair.plain(), &pair.sealed(), &mut || true).unwrap());
         let all = zstd::stream::decode_all(fs::File::open(pair.sealed()).unwrap()).unwrap();
         assert!(all == content, "{} bytes", content.len());
     }
@@ -170,103 +171,6 @@ fn a_long_line_in_a_frame_of_its_own_is_told_as_overlong_even_where_it_could_be_
 }
 
 #[test]
-fn sealing_stops_when_told_and_leaves_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let (source, target) = (dir.path().join(PLAIN), dir.path().join(SEALED));
-    fs::write(&source, lines(0..30_000)).unwrap();
-    let asked = Cell::new(0);
-    let _ = seal(&source, &target, LEVEL_DEFAULT, &mut || {
-        asked.set(asked.get() + 1);
-        true
-    })
-    .unwrap();
-    fs::remove_file(&target).unwrap();
-    assert!(asked.get() > 6, "before each frame, twice: {}", asked.get());
-    for stop_at in 0..asked.get() {
-        let mut left = stop_at;
-        let stopped = seal(&source, &target, LEVEL_DEFAULT, &mut || {
-            left -= 1;
-            left >= 0
-        });
-        assert_eq!(stopped.unwrap_err().kind(), io::ErrorKind::Interrupted);
-        assert_eq!(dir.path().read_dir().unwrap().count(), 1, "stopped at {stop_at}");
-    }
-}
-
-#[test]
-fn a_source_that_changes_while_it_is_sealed_is_not() {
-    let content = lines(0..30_000);
-    type Change = fn(&Path);
-    let changes: [(&str, Change); 3] = [
-        ("longer", |path| {
-            use std::io::Write;
-            fs::OpenOptions::new().append(true).open(path).unwrap().write_all(b"x\n").unwrap();
-        }),
-        ("shorter", |path| {
-            fs::File::options().write(true).open(path).unwrap().set_len(10).unwrap();
-        }),
-        ("other", |path| {
-            use std::io::{Seek, SeekFrom, Write};
-            let mut file = fs::File::options().write(true).open(path).unwrap();
-            let _ = file.seek(SeekFrom::Start(7)).unwrap();
-            file.write_all(b"?").unwrap();
-        }),
-    ];
-    for (what, change) in changes {
-        for at in [2, 6] {
-            let dir = tempfile::tempdir().unwrap();
-            let (source, target) = (dir.path().join(PLAIN), dir.path().join(SEALED));
-            fs::write(&source, &content).unwrap();
-            let mut asked = 0;
-            let outcome = seal(&source, &target, LEVEL_DEFAULT, &mut || {
-                asked += 1;
-                if asked == at {
-                    change(&source);
-                }
-                true
-            });
-            let error = outcome.unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{what} at {at}: {error}");
-            assert_eq!(dir.path().read_dir().unwrap().count(), 1, "{what} at {at}");
-        }
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn targets_links_and_leftovers() {
-    let pair = Pair::of(b"a\n");
-    let again = seal(&pair.plain(), &pair.sealed(), LEVEL_DEFAULT, &mut || true);
-    assert_eq!(again.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-
-    // What a killed process left is replaced, and a link in its place is not written through.
-    let victim = pair.dir.path().join("victim");
-    fs::write(&victim, "precious").unwrap();
-    let temporary = pair.dir.path().join(format!("{SEALED}.tmp"));
-    for leave in [0, 1] {
-        fs::remove_file(pair.sealed()).unwrap();
-        if leave == 0 {
-            fs::write(&temporary, "half a frame").unwrap();
-        } else {
-            std::os::unix::fs::symlink(&victim, &temporary).unwrap();
-        }
-        let _ = seal(&pair.plain(), &pair.sealed(), LEVEL_DEFAULT, &mut || true).unwrap();
-        assert!(is_sealed_copy(&pair.plain(), &pair.sealed()).unwrap());
-        assert!(temporary.symlink_metadata().is_err());
-    }
-    assert_eq!(fs::read(&victim).unwrap(), b"precious");
-
-    // Nor is a source read, or a target written, through one.
-    let link = pair.dir.path().join("link");
-    std::os::unix::fs::symlink(&victim, &link).unwrap();
-    let target = pair.dir.path().join("t");
-    assert!(seal(&link, &target, LEVEL_DEFAULT, &mut || true).is_err());
-    let outcome = seal(&pair.plain(), &link, LEVEL_DEFAULT, &mut || true);
-    assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-    assert!(!target.exists());
-}
-
-#[test]
 fn another_file_is_no_copy() {
     let content = lines(0..20_000);
     let pair = Pair::of(&content);
@@ -275,11 +179,11 @@ fn another_file_is_no_copy() {
     same_length[content.len() / 2] ^= 1;
     for bytes in [&content[..content.len() - 1], &same_length, b""] {
         fs::write(&other, bytes).unwrap();
-        assert!(!is_sealed_copy(&other, &pair.sealed()).unwrap());
+        assert!(!is_sealed_copy(&other, &pair.sealed(), &mut || true).unwrap());
         assert!(!stands_for(&other, &pair.sealed()).unwrap());
     }
-    assert!(!is_sealed_copy(&pair.plain(), &pair.plain()).unwrap());
-    assert!(is_sealed_copy(&other, &pair.dir.path().join("none")).is_err());
+    assert!(!is_sealed_copy(&pair.plain(), &pair.plain(), &mut || true).unwrap());
+    assert!(is_sealed_copy(&other, &pair.dir.path().join("none"), &mut || true).is_err());
 }
 
 /// Lines as they may come: ours, others, empty, long.
@@ -303,7 +207,7 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let (source, target) = (dir.path().join(PLAIN), dir.path().join(SEALED));
         fs::write(&source, &content).unwrap();
-        let sealed = seal(&source, &target, level, &mut || true).unwrap();
+        let sealed = seal(&source, &target, &SealOptions::default().level(level), &mut || true).unwrap();
         prop_assert_eq!(sealed.raw_bytes, content.len() as u64);
         let plain = read_plain(&source);
         prop_assert!(read_sealed(&target) == plain);

@@ -94,8 +94,13 @@ impl Course {
         let upkept = Upkeep::new(root, None, &Live::default(), forever)
             .seal_after(Some(Duration::ZERO))
             .run(SystemTime::now(), &mut |_| true);
-        for (path, error) in &upkept.failed {
-            self.faults.push(format!("{} was not sealed: {error}", path.display()));
+        for failed in &upkept.failed {
+            self.faults.push(format!(
+                "{}: {:?}: {}",
+                failed.path.display(),
+                failed.task,
+                failed.reason
+            ));
         }
         for (file, path) in directory::day_files(root) {
             if file.form != Form::Sealed {

@@ -123,6 +123,7 @@ fn judge_index(content: &[u8], sealed: &Path, at: usize) {
     assert!(
         seen.lines.iter().all(|(offset, line)| { content[*offset as usize..].starts_with(line) })
     );
+    assert!(seen.damaged.iter().all(|damage| !damage.lines_lost), "byte {at}: {:?}", seen.damaged);
 }
 
 #[test]
@@ -138,6 +139,9 @@ fn a_damaged_frame_is_named_with_its_number_and_place() {
     let place = second.offset..second.offset + second.compressed;
     assert_eq!(seen.damaged.len(), 1);
     assert_eq!((seen.damaged[0].frame, &seen.damaged[0].bytes), (Some(1), &place));
+    assert_eq!(seen.damaged[0].lines, Some(second.lines));
+    let (earliest, latest) = seen.damaged[0].time.unwrap();
+    assert_eq!((earliest.as_microsecond(), latest.as_microsecond()), second.ts);
     // Lines behind it stand where they stood.
     let plain = read_plain(&pair.plain());
     assert_eq!(seen.lines.last(), plain.lines.last());
@@ -157,13 +161,75 @@ fn a_file_cut_anywhere_keeps_its_whole_frames() {
     let pair = Pair::in_frames(&content, SMALL);
     let bytes = fs::read(pair.sealed()).unwrap();
     let target = pair.dir.path().join("cut");
+    let index_at = index_of(&bytes, &pair.sealed()).start as usize;
     for length in 0..bytes.len() {
         fs::write(&target, &bytes[..length]).unwrap();
         let seen = read_sealed(&target);
         let found: Vec<u8> = seen.lines.into_iter().flat_map(|(_, line)| line).collect();
         assert!(content.starts_with(&found), "cut to {length}");
-        assert!(seen.damaged.iter().any(|damage| damage.lines_lost), "cut to {length}");
+        if length <= index_at {
+            assert!(seen.damaged.iter().any(|damage| damage.lines_lost), "cut to {length}");
+            continue;
+        }
+        // A byte of the index is enough to know that every frame is there.
+        assert!(found == content, "cut to {length}");
+        let [damage] = &seen.damaged[..] else { panic!("cut to {length}: {:?}", seen.damaged) };
+        assert_eq!((damage.part, damage.lines_lost), (Part::Index, false), "cut to {length}");
+        assert_eq!(damage.bytes, index_at as u64..length as u64);
+        assert_eq!(damage.reason, "its index is cut off; every line was read without it");
     }
+}
+
+#[test]
+fn a_damaged_length_of_the_index_costs_no_line() {
+    let content = several_frames();
+    let pair = Pair::in_frames(&content, SMALL);
+    let bytes = fs::read(pair.sealed()).unwrap();
+    let index_at = index_of(&bytes, &pair.sealed()).start as usize;
+    let target = pair.dir.path().join("damaged");
+    for at in index_at + 4..index_at + 8 {
+        for flip in [1, 0x40, 0xff] {
+            let one = damaged(&bytes, at, flip);
+            fs::write(&target, &one).unwrap();
+            let seen = judge(&content, &target, "one");
+            let [damage] = &seen.damaged[..] else { panic!("{at}: {:?}", seen.damaged) };
+            assert_eq!((damage.part, damage.lines_lost), (Part::Index, false), "{at}");
+            // Where frames follow it, they are read as well.
+            fs::write(&target, [one, bytes.clone()].concat()).unwrap();
+            let twice = content.repeat(2);
+            let found = read_sealed(&target);
+            let lines: Vec<u8> = found.lines.into_iter().flat_map(|(_, line)| line).collect();
+            assert!(lines == twice, "{at}: {:?}", found.damaged);
+            let parts: Vec<_> = found.damaged.iter().map(|damage| damage.part).collect();
+            assert_eq!(parts, [Part::Index, Part::Index], "{at}");
+            // Where one may have been behind it, nobody says that nothing is lost.
+            let mut hidden = damaged(&bytes, at, flip);
+            hidden.extend([0x28, 0xb5, 0x2f, 0xfd, 0xff]);
+            fs::write(&target, hidden).unwrap();
+            assert!(read_sealed(&target).damaged.iter().any(|damage| damage.lines_lost), "{at}");
+        }
+    }
+}
+
+#[test]
+fn what_only_begins_like_an_index_hides_no_frame_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(SEALED);
+    let content = lines(0..200);
+    let half = memchr::memchr(b'\n', &content[content.len() / 2..]).unwrap() + 1;
+    let (front, back) = content.split_at(content.len() / 2 + half);
+    let [front, back] = [front, back].map(|half| {
+        let pair = Pair::of(half);
+        let bytes = fs::read(pair.sealed()).unwrap();
+        bytes[..index_of(&bytes, &pair.sealed()).start as usize].to_vec()
+    });
+    let begins = [index::SKIPPABLE_MAGIC.to_le_bytes(), u32::MAX.to_le_bytes()].concat();
+    fs::write(&path, [&front, &begins, &back, &begins].map(Vec::as_slice).concat()).unwrap();
+    let seen = read_sealed(&path);
+    assert_eq!(seen.lines.len(), 200);
+    let told: Vec<_> = seen.damaged.iter().map(|damage| damage.reason.as_str()).collect();
+    let expected = ["its index is damaged", "its index is cut off; every line was read without it"];
+    assert_eq!(told, expected);
 }
 
 #[test]
