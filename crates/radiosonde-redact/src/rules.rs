@@ -126,11 +126,13 @@ impl Rules {
     /// | `name`, `status_message`, `attributes.http.route` | of a span |
     /// | `labels.region` | label of a metric |
     ///
-    /// It runs on the thread that writes files (for labels on the one that makes a new series), and
-    /// must not wait for anything. When it panics it is not asked again, and every value it would
-    /// have seen is replaced. `name` stands in the counts, and in the file that tells others which
-    /// rules there were: a process that does not know a callback of this name replaces all values it
-    /// would have seen. So name the paths.
+    /// It runs on the thread that writes files (for labels on the one that writes them, when they
+    /// have no series yet), and must not wait for anything. It is asked once for a value, whoever
+    /// shows it. When it panics it is not asked again, and every value it would have seen is replaced.
+    ///
+    /// `name` stands in the counts, and in the file that tells others which rules there were: a
+    /// process that does not know a callback of this name replaces all values it would have seen. So
+    /// name the paths.
     #[must_use = "returns the extended rules"]
     pub fn with_callback(
         self,
