@@ -428,7 +428,8 @@ fn metrics(
     metrics.on_delta(Box::new(move |context, delta| {
         metric_lines::record_delta(&deltas, context, delta);
     }));
-    metrics.add_collector(Box::new(move |snapshot| books.collect(snapshot)));
+    let labels = metrics.redactions_teller();
+    metrics.add_collector(Box::new(move |snapshot| books.collect(snapshot, labels())));
     process::install(&metrics);
     runtimes.install(&metrics, journal);
     metrics

@@ -66,6 +66,8 @@ fn a_callback_that_panics_is_a_problem_and_tells_nobody_what_it_was_asked() {
     assert!(told.contains(&format!("\nredaction  {rules}\n")), "{told}");
     assert!(!shown.contains("panicked at"), "{shown}");
     assert_eq!(files.matches("\"note\":\"[redacted]\",\"n\":").count(), 20, "{files}");
+    // Twenty fields of events and twenty labels.
+    assert!(files.contains("radiosonde_redacted_total{rule=\\\"frail\\\"} 40\""), "{files}");
     assert!(files.contains("\"name\":\"bill_[redacted]\""), "{files}");
     assert!(shown.contains("bill_[redacted]: for [redacted]"), "{shown}");
     // What is said changes each time, and is the same wherever it stands.
