@@ -1,6 +1,7 @@
 //! Callbacks that judge values, in a process whose stderr is seen from outside: what they say is the
 //! same in the file and on the console, and when one panics nobody is told what it was asked about.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stdout, reason = "the test reads what its own process says")]
 
 use std::path::Path;
 use std::process::Command;
