@@ -31,6 +31,11 @@ fn record(directory: &Path) {
         metrics::counter!("notes_total", "note" => format!("hunter2-label-{n}")).increment(1);
         event!("ordered", order = n, "ordered");
     }
+    let of_ours = std::thread::spawn(|| {
+        radiosonde_record::suppress_thread();
+        panic!("hunter2-on-a-thread-of-ours")
+    });
+    assert!(of_ours.join().is_err());
     let report = telemetry.shutdown(Duration::from_secs(60));
     println!("{report}");
 }
