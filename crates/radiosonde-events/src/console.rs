@@ -11,6 +11,7 @@ mod text;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use radiosonde_context::SpanId;
 use radiosonde_context::packed::unpack;
@@ -152,10 +153,16 @@ impl Console {
         self.begin_day(time.get(..10).unwrap_or_default(), paper);
         let time = format!("{}Z", time.get(11..23).unwrap_or(&time));
         let context = &prepared.context;
-        let mut path = Vec::new();
+        let mut names = Vec::new();
         if let (Some(spans), Some(span)) = (&mut self.spans, context.span_id) {
-            spans.path(span, &mut path);
+            spans.path(span, &mut names);
         }
+        // Counted with the lines of the spans.
+        let redacted = |name| prepared.secrets.span_name(name, &mut Vec::new());
+        let hidden: Vec<Option<Arc<str>>> = names.iter().copied().map(redacted).collect();
+        let path =
+            names.iter().zip(&hidden).map(|(name, hidden)| hidden.as_deref().unwrap_or(name));
+        let path: Vec<&str> = path.collect();
         let mut fields: Vec<(&str, Value<'_>)> =
             prepared.fields.iter().map(|field| (&*field.key, field.shown())).collect();
         if record.truncated && !fields.iter().any(|(key, _)| *key == "truncated") {

@@ -40,6 +40,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) source: &'a str,
     pub(crate) message: Cow<'a, str>,
     pub(crate) fields: Vec<Field<'a>>,
+    /// For the names of the spans around it.
+    pub(crate) secrets: &'a Secrets,
 }
 
 impl Encoder {
@@ -68,25 +70,12 @@ impl Encoder {
         ring: u32,
         out: &mut Lines,
     ) {
-        let text = self.sites.text(record, site, &self.secrets);
-        let origin = self.identity.members(record.context);
-        let tail = self.tails.of(ring);
         let looks = self.secrets.looks_at_everything();
-        let mut parts = Parts {
-            record,
-            site,
-            text,
-            origin,
-            tail,
-            clock: &mut self.clock,
-            start_clock: &mut self.start_clock,
-            secrets: &mut self.secrets,
-            checks_json: self.checks_json,
-        };
+        let suspects_json = self.checks_json || record.kind != Kind::Metric;
+        let mut parts = self.parts(record, site, ring);
         if looks {
             return parts.write_looked_at(out);
         }
-        let suspects_json = self.checks_json || record.kind != Kind::Metric;
         let least = parts.constant_max() + variable_max(record);
         let mut room = out.room(least.max(USUAL_MAX));
         let length = match room.first_chunk_mut::<USUAL_MAX>() {
@@ -101,27 +90,75 @@ impl Encoder {
         }
     }
 
-    /// A record as a console shows it.
-    pub(crate) fn prepare<'a>(
+    /// As [`Encoder::encode`], and what a console shows of the record. Rules of the user are asked
+    /// once for both: they may say something else the next time.
+    pub(crate) fn encode_shown<'a>(
         &'a mut self,
         record: &'a Record<'a>,
         site: &'a Descriptor,
+        ring: u32,
+        out: &mut Lines,
     ) -> Prepared<'a> {
+        let asks_once = self.secrets.looks_at_everything();
+        if !asks_once {
+            self.encode(record, site, ring, out);
+        }
         let text = self.sites.text(record, site, &self.secrets);
-        let how = How { checks_json: self.checks_json, looks: true };
-        // The line has counted them.
-        let (fields, _hits) = fields::resolve(record, site, text, &mut self.secrets, how);
+        let looked = look(record, site, text, &mut self.secrets, self.checks_json);
+        if asks_once {
+            self.parts(record, site, ring).write_shown(&looked, out);
+        }
+        let text = self.sites.text(record, site, &self.secrets);
         let (name, source, constant) = match &text.hidden {
             Some(shown) => (&*shown.name, &*shown.source, &*shown.message),
             None => (&*site.name, &*site.source, &*site.message),
         };
-        let message = if record.message_at_site {
-            Cow::Borrowed(constant)
-        } else {
-            message(record, &self.secrets, &mut Vec::new())
-        };
-        Prepared { record, context: unpack(record.context), name, source, message, fields }
+        let Looked { fields, message, .. } = looked;
+        let message = if record.message_at_site { Cow::Borrowed(constant) } else { message };
+        let (context, secrets) = (unpack(record.context), &self.secrets);
+        Prepared { record, context, name, source, message, fields, secrets }
     }
+
+    /// What the line of a record is made of.
+    #[inline(always)]
+    fn parts<'e, 'r>(
+        &'e mut self,
+        record: &'e Record<'r>,
+        site: &'e Descriptor,
+        ring: u32,
+    ) -> Parts<'e, 'r> {
+        Parts {
+            record,
+            site,
+            text: self.sites.text(record, site, &self.secrets),
+            origin: self.identity.members(record.context),
+            tail: self.tails.of(ring),
+            clock: &mut self.clock,
+            start_clock: &mut self.start_clock,
+            secrets: &mut self.secrets,
+            checks_json: self.checks_json,
+        }
+    }
+}
+
+/// What may be shown of a record, and which rules have taken something out.
+struct Looked<'a> {
+    fields: Vec<Field<'a>>,
+    message: Cow<'a, str>,
+    hits: Vec<Counter>,
+}
+
+fn look<'a>(
+    record: &Record<'a>,
+    site: &'a Descriptor,
+    text: &SiteText,
+    secrets: &mut Secrets,
+    checks_json: bool,
+) -> Looked<'a> {
+    let how = How { checks_json, looks: true };
+    let (fields, mut hits) = fields::resolve(record, site, text, secrets, how);
+    let message = message(record, secrets, &mut hits);
+    Looked { fields, message, hits }
 }
 
 /// The message of a record, or the status of a span, without secrets.
@@ -185,10 +222,13 @@ impl Parts<'_, '_> {
     #[cold]
     #[inline(never)]
     fn write_looked_at(&mut self, out: &mut Lines) {
-        let (record, text) = (self.record, self.text);
-        let how = How { checks_json: self.checks_json, looks: true };
-        let (fields, mut hits) = fields::resolve(record, self.site, text, self.secrets, how);
-        let message = message(record, self.secrets, &mut hits);
+        let looked = look(self.record, self.site, self.text, self.secrets, self.checks_json);
+        self.write_shown(&looked, out);
+    }
+
+    /// Writes the line of what may be shown.
+    fn write_shown(&mut self, looked: &Looked<'_>, out: &mut Lines) {
+        let Looked { fields, message, hits } = looked;
         let size = |field: &Field<'_>| match field.shown() {
             Value::Str(text) | Value::Json(text) => field.key.len() + text.len(),
             _ => field.key.len(),
@@ -196,7 +236,7 @@ impl Parts<'_, '_> {
         let variable: usize = fields.iter().map(size).sum::<usize>() + message.len();
         let least = self.constant_max() + json::LONGEST * variable + 48 * (fields.len() + 1);
         let mut room = out.room(least);
-        let variable = Variable { message: &message, fields: Some(&fields) };
+        let variable = Variable { message, fields: Some(fields) };
         let (line, _) = self.write_with(Line::new(&mut room, false), &variable);
         let length = line.length();
         out.take(length);

@@ -11,6 +11,9 @@ use crate::site::SiteText;
 
 /// One field of a line.
 pub(crate) struct Field<'a> {
+    /// The key as it was recorded.
+    name: &'a str,
+    /// What is shown of it.
     pub(crate) key: Cow<'a, str>,
     value: Value<'a>,
     /// What stands in the place of the value.
@@ -56,7 +59,8 @@ pub(crate) fn resolve<'a>(
             Value::Json(text) if how.checks_json && !is_json(text) => Value::Str(text),
             value => value,
         };
-        let mut field = Field { key: Cow::Borrowed(name(key, site)), value, redacted: None };
+        let name = name(key, site);
+        let mut field = Field { name, key: Cow::Borrowed(name), value, redacted: None };
         if how.looks {
             if hidden_by.is_none() {
                 look(&mut field, record.kind, secrets, &mut hits);
@@ -66,12 +70,31 @@ pub(crate) fn resolve<'a>(
             }
         }
         hits.extend(hidden_by);
-        match fields.iter_mut().find(|there| there.key == field.key) {
-            Some(there) => *there = field,
-            None => fields.push(field),
+        match fields.iter().position(|there| there.name == field.name) {
+            // The key has been numbered already, if it had to be.
+            Some(at) => {
+                let key = std::mem::take(&mut fields[at].key);
+                fields[at] = Field { key, ..field };
+            }
+            None => {
+                field.key = distinct(field.key, &fields);
+                fields.push(field);
+            }
         }
     }
     (fields, hits)
+}
+
+/// A key that no field before has: of two that differed in a secret only, both stay.
+fn distinct<'a>(key: Cow<'a, str>, fields: &[Field<'_>]) -> Cow<'a, str> {
+    let is_taken = |key: &str| fields.iter().any(|field| field.key == key);
+    if !is_taken(&key) {
+        return key;
+    }
+    // There are more numbers than fields.
+    let numbered = (2..).map(|number| format!("{key}_{number}"));
+    let free = numbered.into_iter().find(|key| !is_taken(key));
+    free.map_or(key, Cow::Owned)
 }
 
 /// Replaces the secrets in the value of a field.

@@ -1,5 +1,6 @@
 //! Which values are redacted, and how many were.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -63,19 +64,24 @@ impl Counter {
     }
 }
 
-/// Which keys hide their values, and which values are hidden wherever they stand. To ask the rules costs more than the rest of a line, so what they
-/// said is kept.
+/// Which keys hide their values, and which values are hidden wherever they stand. To ask the rules
+/// costs more than the rest of a line, so what they said is kept.
 #[derive(Debug)]
 pub(crate) struct Secrets {
     rules: Rules,
     redactions: Redactions,
+    /// What is shown of names of spans that were asked about.
+    names: RefCell<HashMap<Box<str>, SpanName>>,
     /// Keys that do not stand at a call site, with the place of their answer.
     known: HashMap<Box<str>, usize>,
     answers: Vec<Option<Counter>>,
     unknown_key: Counter,
 }
 
-/// Keys that are kept at most: who makes them up as he goes pays for it, with time.
+/// What is shown of the name of a span, when that is not all of it, and which rules say so.
+type SpanName = (Option<Arc<str>>, Vec<Counter>);
+
+/// Keys, and names of spans, that are kept at most: who makes them up as he goes pays for it, with time.
 const KNOWN_MAX: usize = 1024;
 
 /// Under which a value counts as redacted when its key is not known.
@@ -84,7 +90,8 @@ const UNKNOWN_KEY_RULE: &str = "unknown_key";
 impl Secrets {
     pub(crate) fn new(rules: Rules, redactions: Redactions) -> Self {
         let unknown_key = redactions.counter(UNKNOWN_KEY_RULE);
-        Self { rules, redactions, known: HashMap::new(), answers: Vec::new(), unknown_key }
+        let (names, known) = Default::default();
+        Self { rules, redactions, names, known, answers: Vec::new(), unknown_key }
     }
 
     /// Whether each value has to be looked at, since rules of the user may say anything about it.
@@ -125,6 +132,27 @@ impl Secrets {
             Some(path) => self.rules.redact_at(path, text, &mut hit),
             None => self.rules.redact(text, &mut hit),
         }
+    }
+
+    /// As [`Secrets::redact`], for the name of a span. It is decided once, so that its own line and
+    /// those of people show the same.
+    pub(crate) fn span_name(&self, name: &str, hits: &mut Vec<Counter>) -> Option<Arc<str>> {
+        if !self.rules.may_match(name) {
+            return None;
+        }
+        let mut names = self.names.borrow_mut();
+        if let Some((shown, by)) = names.get(name) {
+            hits.extend(by.iter().cloned());
+            return shown.clone();
+        }
+        if names.len() >= KNOWN_MAX {
+            names.clear();
+        }
+        let mut by = Vec::new();
+        let shown: Option<Arc<str>> = self.redact(Some("name"), name, &mut by).map(Arc::from);
+        hits.extend(by.iter().cloned());
+        names.insert(name.into(), (shown.clone(), by));
+        shown
     }
 
     /// As [`Secrets::redact`], for finished JSON.

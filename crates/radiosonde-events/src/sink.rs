@@ -137,12 +137,16 @@ impl Sink for DaySink {
     ) {
         let out = batch.lines(record.kind);
         let begin = out.len();
+        if let Some(console) = &mut self.console
+            && record.kind == Kind::Event
+            && console.is_pretty()
+        {
+            let prepared = self.encoder.encode_shown(record, site, ring, out);
+            return console.prepare(&prepared, site, ring);
+        }
         self.encoder.encode(record, site, ring, out);
         let Some(console) = &mut self.console else { return };
         match record.kind {
-            Kind::Event if console.is_pretty() => {
-                console.prepare(&self.encoder.prepare(record, site), site, ring);
-            }
             Kind::Event => console.line(&out[begin..], record.level),
             Kind::Span => console.span_ended(record),
             Kind::Metric => {}

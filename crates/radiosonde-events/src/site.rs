@@ -44,7 +44,10 @@ impl Hidden {
         let mut hits = Vec::new();
         let mut changed = false;
         let mut shown = |path: Option<&str>, text: &str| {
-            let redacted = secrets.redact(path, text, &mut hits);
+            let redacted = match path {
+                Some("name") => secrets.span_name(text, &mut hits).map(|name| name.to_string()),
+                path => secrets.redact(path, text, &mut hits),
+            };
             changed |= redacted.is_some();
             redacted.unwrap_or_else(|| text.to_owned())
         };

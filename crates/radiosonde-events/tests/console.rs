@@ -12,7 +12,7 @@ use radiosonde_record::{
     Descriptor, Drain, Filter, Journal, Kind, Level, Placement, SpanPart, Unsynced, Value,
     with_journal,
 };
-use radiosonde_redact::Rules;
+use radiosonde_redact::{Rules, Verdict};
 
 /// What happened, in its order.
 type Seen = Arc<Mutex<Vec<String>>>;
@@ -37,6 +37,10 @@ fn without_time(line: &str) -> String {
 
 /// Records, and lets a drain show it.
 fn shown(seen: &Seen, has_files: bool, record: impl FnOnce(&Journal)) {
+    shown_by(Rules::standard(), seen, has_files, record);
+}
+
+fn shown_by(rules: Rules, seen: &Seen, has_files: bool, record: impl FnOnce(&Journal)) {
     let journal = Journal::open(Placement::Memory, Filter::at(Level::Info)).unwrap();
     with_journal(&journal, || record(&journal));
     let into = Arc::clone(seen);
@@ -52,7 +56,7 @@ fn shown(seen: &Seen, has_files: bool, record: impl FnOnce(&Journal)) {
     let format = ConsoleFormat::Pretty { color: false };
     let console = Console::new(format, Box::new(write)).with_spans(Names(Arc::clone(seen)));
     let console = if has_files { console } else { console.without_files() };
-    let owner = Owner::new("shop", "1.0.0", None, Rules::standard());
+    let owner = Owner::new("shop", "1.0.0", None, rules);
     let sink = DaySink::new(owner, "instance", 3, Redactions::default(), Some(console));
     let unsynced = Unsynced::default();
     let drain = Drain::new(
@@ -105,4 +109,52 @@ fn without_files_none_is_named() {
     shown(&seen, false, |_| event!("order.paid", source: "shop", "paid"));
     let expected = ["1 events, 0 errors, None:\n INFO  order.paid  paid  (shop)"];
     assert_eq!(*seen.lock().unwrap(), expected);
+}
+
+#[test]
+fn rules_of_the_user_are_asked_once_for_a_line_and_its_console() {
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let into = Arc::clone(&asked);
+    // It never says the same again.
+    let rules = Rules::standard().with_callback("count", &[], move |path, _| {
+        let mut asked = into.lock().unwrap();
+        asked.push(path.to_owned());
+        Verdict::Replace(format!("answer {}", asked.len()))
+    });
+    let seen = Seen::default();
+    let context = Context::default().with_span(TraceId::random(), SpanId::random(), true);
+    shown_by(rules, &seen, false, |journal| {
+        let site = journal.site(1, || Descriptor { name: "a".to_owned(), ..Descriptor::default() });
+        for _ in 0..2 {
+            journal.record(Kind::Event, Level::Info, &site, context.packed(), |record| {
+                record.message(Value::Str("a message"));
+                record.field_named("number", Value::U64(7));
+            });
+        }
+    });
+    // Of the console's span the names "outer" and "inner", once for all lines.
+    let expected = ["meta.number", "msg", "name", "name", "meta.number", "msg"];
+    assert_eq!(*asked.lock().unwrap(), expected);
+    let seen = seen.lock().unwrap().concat();
+    for text in [
+        "answer 3 > answer 4: answer 2  number=\"answer 1\"",
+        "answer 3 > answer 4: answer 6  number=\"answer 5\"",
+    ] {
+        assert!(seen.contains(text), "{text} in {seen}");
+    }
+}
+
+#[test]
+fn names_of_spans_are_redacted_in_a_path() {
+    let seen = Seen::default();
+    let rules = Rules::standard().with_pattern("customer", "acme_[a-z]+|oute");
+    let context = Context::default().with_span(TraceId::random(), SpanId::random(), true);
+    shown_by(rules, &seen, false, |journal| {
+        let site = journal.site(1, || Descriptor { name: "a".to_owned(), ..Descriptor::default() });
+        journal.record(Kind::Event, Level::Info, &site, context.packed(), |record| {
+            record.message(Value::Str("for acme_corp"));
+        });
+    });
+    let seen = seen.lock().unwrap().concat();
+    assert!(seen.contains("[redacted]r > inner: for [redacted]"), "{seen}");
 }

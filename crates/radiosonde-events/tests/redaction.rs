@@ -113,15 +113,42 @@ fn callbacks_see_every_value_with_its_path() {
         _ => Verdict::Keep,
     });
     let (lines, counted) = live(&rules, || {
-        event!("constant", n = 7, m = 8, mail = "ada@x", boom = "boom", "hidden");
+        event!("constant", n = 7, m = 8, mail = "ada@x", "hidden");
         let json = r#"{"name":"Ada","n":7}"#;
         log_event("json", Level::Info, "here", "shown", &[("user", Value::Json(json))]);
+        event!("panics", a = 1, boom = "boom", b = 2, "number {}", 3);
+        // From here on nobody knows what it would say.
+        event!("after", a = 1, b = "x", "number {}", 4);
     });
     assert_eq!(lines[0]["msg"], "[redacted]");
-    let expected = json!({"n": "[redacted]", "m": 8, "mail": "a@x", "boom": "[redacted]"});
-    assert_eq!(lines[0]["meta"], expected);
+    assert_eq!(lines[0]["meta"], json!({"n": "[redacted]", "m": 8, "mail": "a@x"}));
     assert_eq!(lines[1]["meta"], json!({"user": {"name": "[redacted]", "n": 7}}));
-    assert_eq!(counted, counts(&[("all", 5)]));
+    let (gone, msg) = ("[redacted]", |at: usize| &lines[at]["msg"]);
+    assert_eq!(lines[2]["meta"], json!({"a": 1, "boom": gone, "b": gone}));
+    assert_eq!(lines[3]["meta"], json!({"a": gone, "b": gone}));
+    assert!(msg(2) == gone && msg(3) == gone);
+    assert_eq!(counted, counts(&[("all", 10)]));
+}
+
+#[test]
+fn keys_that_differ_in_a_secret_only_both_stay() {
+    let (lines, _) = live(&Rules::standard(), || {
+        let (one, two) = ("redis://:hunter2@cache", "redis://:hunter3@cache");
+        let meta = [
+            (one, Value::U64(1)),
+            (two, Value::U64(2)),
+            ("redis://:[redacted]@cache_2", Value::U64(3)),
+            // Recorded again: the last value in the place of the first.
+            (one, Value::U64(4)),
+        ];
+        log_event("dynamic", Level::Info, "somewhere", "", &meta);
+    });
+    let expected = json!({
+        "redis://:[redacted]@cache": 4,
+        "redis://:[redacted]@cache_2": 2,
+        "redis://:[redacted]@cache_2_2": 3,
+    });
+    assert_eq!(lines[0]["meta"], expected);
 }
 
 #[test]

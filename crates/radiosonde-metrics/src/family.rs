@@ -8,6 +8,7 @@ use radiosonde_registry::MetricType;
 use crate::delta::Sink;
 use crate::fault::Fault;
 use crate::labels::{LabelRule, Pairs, observed_pairs};
+use crate::looked::Looked;
 use crate::redaction::Redactor;
 use crate::refusal::{Entry, Reason, Refusals};
 use crate::series::Series;
@@ -57,6 +58,7 @@ pub(crate) struct Guarded {
     /// Whether this process may write it; see [`Reason::ForeignSource`].
     pub(crate) writable: bool,
     table: RwLock<Table>,
+    looked: Looked,
 }
 
 /// Where a write goes.
@@ -72,7 +74,7 @@ impl Guarded {
             LabelSet::Observed => 0,
         };
         let table = RwLock::new(Table::new(limited));
-        Self { info: Arc::new(info), labels, cap, writable, table }
+        Self { info: Arc::new(info), labels, cap, writable, table, looked: Looked::default() }
     }
 
     /// Finds or creates the series of a key. `accepts` says whether the handle that is asked for
@@ -115,10 +117,29 @@ impl Guarded {
         if let Some(series) = known {
             return Ok(series);
         }
-        match pairs.redacted(redactor) {
-            Some(pairs) => self.admit(pairs.encode(), &pairs),
-            None => self.admit(encoded, &pairs),
+        self.look(encoded, &pairs, redactor)
+    }
+
+    /// The series of labels that have none under their own values: what may be shown of them has one,
+    /// or they are new.
+    #[cold]
+    fn look(
+        &self,
+        encoded: Vec<u8>,
+        pairs: &Pairs<'_>,
+        redactor: &Redactor,
+    ) -> Result<Arc<Series>, Fault<'static>> {
+        if let Some(series) = self.looked.series(&encoded, redactor) {
+            return Ok(series);
         }
+        let mut rules = Vec::new();
+        let Some(shown) = pairs.redacted(redactor, &mut rules) else {
+            return self.admit(encoded, pairs);
+        };
+        rules.iter().for_each(|rule| redactor.count(rule));
+        let series = self.admit(shown.encode(), &shown)?;
+        self.looked.keep(&encoded, &series, &rules);
+        Ok(series)
     }
 
     /// The series of these labels: the one there is, a new one, or the overflow set.

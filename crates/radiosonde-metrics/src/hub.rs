@@ -55,7 +55,7 @@ type SharedCollector = Arc<dyn Fn(&mut Snapshot) + Send + Sync>;
 
 pub(crate) struct Hub {
     pub(crate) catalogue: Catalogue,
-    pub(crate) redactor: Redactor,
+    pub(crate) redactor: Arc<Redactor>,
     constants: Labels,
     announcer: Arc<Announcer>,
     sink: Arc<Sink>,
@@ -69,7 +69,7 @@ impl Metrics {
     pub fn new(mut settings: Settings) -> Self {
         let registry = settings.registry.take();
         let mut problems = Problems::default();
-        let redactor = Redactor::new(settings.rules.clone());
+        let redactor = Arc::new(Redactor::new(settings.rules.clone()));
         let constants = constant_labels(&settings, registry.as_ref(), &redactor, &mut problems);
         let environment = settings.environment.as_deref().or_else(|| {
             let named = constants.iter().find(|(name, _)| &**name == "environment");
@@ -177,6 +177,12 @@ impl Metrics {
     /// Label values that were redacted, by name of the rule.
     pub fn redactions(&self) -> Vec<(String, u64)> {
         self.0.redactor.counts()
+    }
+
+    /// Tells [`Metrics::redactions`] without holding the metrics: for collectors, which they hold.
+    pub fn redactions_teller(&self) -> impl Fn() -> Vec<(String, u64)> + Send + Sync + use<> {
+        let redactor = Arc::clone(&self.0.redactor);
+        move || redactor.counts()
     }
 
     /// What is wrong with the settings and the registry together, each with what to do about it.

@@ -155,10 +155,15 @@ impl<'k> Pairs<'k> {
     }
 
     /// The same with what may be shown of the values, when that is not all of them. Asked for new
-    /// label sets only: what has a series may be shown.
-    pub(crate) fn redacted(&self, redactor: &Redactor) -> Option<Pairs<'_>> {
+    /// label sets only: what has a series may be shown. The rules that replaced something are to be
+    /// counted.
+    pub(crate) fn redacted<'r>(
+        &self,
+        redactor: &'r Redactor,
+        hits: &mut Vec<&'r str>,
+    ) -> Option<Pairs<'_>> {
         let look = |(name, value): &(Cow<'_, str>, Cow<'_, str>)| {
-            if *value == REDACTED { None } else { redactor.redact(name, value) }
+            if *value == REDACTED { None } else { redactor.redact(name, value, hits) }
         };
         let looks: Vec<Option<String>> = self.pairs.iter().map(look).collect();
         if looks.iter().all(Option::is_none) {

@@ -72,6 +72,7 @@ mod fault;
 mod hub;
 mod labels;
 mod ledger;
+mod looked;
 mod recorder;
 mod redaction;
 mod refusal;

@@ -23,17 +23,26 @@ impl Redactor {
     }
 
     /// What may be shown of the value of a label whose name hides nothing, when that is not all.
-    pub(crate) fn redact(&self, label: &str, value: &str) -> Option<String> {
+    /// The rules that replaced something are to be counted.
+    pub(crate) fn redact<'r>(
+        &'r self,
+        label: &str,
+        value: &str,
+        hits: &mut Vec<&'r str>,
+    ) -> Option<String> {
         if !self.rules.may_match(value) {
             return None;
         }
         let path = format!("labels.{label}");
-        self.rules.redact_at(&path, value, &mut |rule| self.counts.add(rule))
+        self.rules.redact_at(&path, value, &mut |rule| hits.push(rule))
     }
 
     /// What may be shown of such a value.
     pub(crate) fn shown<'v>(&self, label: &str, value: &'v str) -> Cow<'v, str> {
-        self.redact(label, value).map_or(Cow::Borrowed(value), Cow::Owned)
+        let mut hits = Vec::new();
+        let redacted = self.redact(label, value, &mut hits);
+        hits.into_iter().for_each(|rule| self.count(rule));
+        redacted.map_or(Cow::Borrowed(value), Cow::Owned)
     }
 
     /// Counts one value replaced by that rule.

@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use common::{metrics, value, with};
 use metrics::counter;
 use radiosonde_metrics::{Metrics, Settings, Value};
@@ -48,4 +50,34 @@ fn observed_and_constant_labels_are_looked_at_too_and_callbacks_are_asked() {
     let calls = value(&metrics, "calls_total", &[("auth", "Bearer [redacted]"), via]);
     assert_eq!(calls, Some(Value::Counter(1)));
     assert!(!format!("{:?}", metrics.snapshot()).contains("hunter2"));
+}
+
+#[test]
+fn the_rules_are_asked_once_for_a_label_set_and_each_write_is_counted() {
+    static ASKED: AtomicU64 = AtomicU64::new(0);
+    let rules = Rules::standard().with_callback("region", &["labels.region"], |_, value| {
+        ASKED.fetch_add(1, Ordering::Relaxed);
+        if value == "eu" { Verdict::Keep } else { Verdict::Replace(value[..2].to_owned()) }
+    });
+    let metrics = Metrics::new(Settings { rules, ..Settings::default() });
+    let write = |region: String| {
+        with(&metrics, || counter!("jobs_total", "region" => region).increment(1));
+    };
+    for _ in 0..100 {
+        write("hq, 3rd floor".to_owned());
+        write("eu".to_owned());
+    }
+    assert_eq!(ASKED.load(Ordering::Relaxed), 2);
+    assert_eq!(value(&metrics, "jobs_total", &[("region", "hq")]), Some(Value::Counter(100)));
+    assert_eq!(value(&metrics, "jobs_total", &[("region", "eu")]), Some(Value::Counter(100)));
+    assert_eq!(metrics.redactions(), [("region".to_owned(), 100)]);
+    // Made up without end, they are not kept without end.
+    for n in 0..5_000 {
+        write(format!("hq, desk {n}"));
+    }
+    let (before, again) = (ASKED.load(Ordering::Relaxed), ["hq, desk 4999", "hq, desk 17"]);
+    assert_eq!(before, 5_002);
+    again.into_iter().for_each(|region| write(region.to_owned()));
+    assert_eq!(ASKED.load(Ordering::Relaxed), before + 1, "the late one is known");
+    assert_eq!(value(&metrics, "jobs_total", &[("region", "hq")]), Some(Value::Counter(5_102)));
 }

@@ -118,5 +118,7 @@ pub fn survive_size_limit<R>(f: impl FnOnce() -> R) -> R {
 pub use slot::{Instance, Lease, Slot, create_directory, new_instance_id};
 #[doc(hidden)]
 pub use thread::has_local_journals;
-pub use thread::{now_ns, patiently, set_global, suppress_thread, with_current, with_journal};
+pub use thread::{
+    is_suppressed, now_ns, patiently, set_global, suppress_thread, with_current, with_journal,
+};
 pub use value::{ToValue, Value};

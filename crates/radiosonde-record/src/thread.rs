@@ -87,8 +87,9 @@ pub fn suppress_thread() {
     SUPPRESSED.set(true);
 }
 
+/// Whether this is such a thread, outside of [`patiently`].
 #[inline]
-pub(crate) fn is_suppressed() -> bool {
+pub fn is_suppressed() -> bool {
     SUPPRESSED.get()
 }
 

@@ -4,7 +4,5 @@ use crate::Rules;
 
 /// How many matches the rules for values have in a text, whatever the quick look says about it.
 pub fn matches(rules: &Rules, text: &str) -> usize {
-    let mut found = Vec::new();
-    crate::value::scan(rules, text, &mut found);
-    found.len()
+    crate::value::Scanner::new(rules, text).count()
 }

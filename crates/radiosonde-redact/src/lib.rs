@@ -57,16 +57,17 @@
 //! # How a value is matched
 //!
 //! By strong patterns only: credentials behind `Bearer` and `Basic`, keys with a known prefix, JSON
-//! web tokens, private keys, card numbers with a valid check digit, passwords in URLs and parameters
-//! whose names a rule for keys matches. The table of all of them, and what they do not see, is in
+//! web tokens, private keys, card numbers with a valid check digit, passwords in URLs, and parameters
+//! and headers whose names a rule for keys matches. The table of all of them, and what they do not see, is in
 //! `docs/redaction.md` of the repository. [`Rules::redact`] first has a quick look ([`may_match`]),
 //! which takes some nanoseconds and lets go nearly all text without a secret; then the text is read
-//! once from left to right. Patterns and callbacks of the user are asked about every value.
+//! once from left to right, in time proportional to its length whatever it holds. Patterns and callbacks of the user are asked about every value.
 //!
 //! # Failure
 //!
-//! Nothing here fails or panics, whatever key and value hold; a callback that panics costs the value.
-//! Patterns that cannot be used are left out, see [`Rules::faults`]. Rules stored by a newer version
+//! Nothing here fails or panics, whatever key and value hold; a callback that panics costs the value
+//! and all it would have seen after it, see [`Rules::panicked_callbacks`]. Rules that cannot be used are
+//! left out, see [`Rules::faults`]. Rules stored by a newer version
 //! are refused when they are read back, so that nobody recovers records with rules he does not
 //! understand; of a callback nobody knows, every value it would have seen is replaced.
 //!
@@ -84,6 +85,7 @@ mod redact;
 mod rules;
 mod spelling;
 mod stored;
+mod summary;
 mod user;
 mod value;
 
@@ -91,7 +93,7 @@ pub use counts::Counts;
 pub use redact::may_match;
 pub use rules::Rules;
 pub use stored::StoredError;
-pub use user::{Fault, Verdict};
+pub use user::{Fault, Verdict, is_in_callback};
 
 /// What stands in the place of a redacted value.
 pub const REDACTED: &str = "[redacted]";

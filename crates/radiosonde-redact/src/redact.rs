@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::rules::TANGLED;
-use crate::value::{self, Match, prefilter};
+use crate::value::{Match, Scanner, prefilter};
 use crate::{REDACTED, Rules};
 
 /// Looks at a text before it goes as a whole: what is replaced may make room for another match.
@@ -29,7 +29,7 @@ impl Rules {
         if self.looks_at_everything {
             return self.redact(text, &mut |_| ()).is_some();
         }
-        may_match(text.as_bytes()) && value::next_match(self, text, 0).is_some()
+        may_match(text.as_bytes()) && Scanner::new(self, text).next().is_some()
     }
 
     /// The text without the secrets in it, when there are any; `counted` gets the name of each rule
@@ -87,7 +87,7 @@ impl Rules {
     fn find(&self, text: &str) -> Vec<Match<'_>> {
         let mut found = Vec::new();
         if may_match(text.as_bytes()) {
-            value::scan(self, text, &mut found);
+            found.extend(Scanner::new(self, text));
         }
         for pattern in &self.patterns {
             let matches = pattern.regex.find_iter(text).filter(|found| !found.is_empty());

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::Rules;
-use crate::user::{Callback, Fault, StoredCallback, StoredPattern};
+use crate::user::{Callback, StoredCallback, StoredPattern};
 
 /// Version of the stored form.
 pub(crate) const VERSION: u32 = 2;
@@ -101,8 +101,8 @@ impl TryFrom<Stored> for Rules {
         rules = stored.allow_values.iter().fold(rules, |rules, value| rules.allow_value(value));
         rules = stored.allow_patterns.iter().fold(rules, |rules, text| rules.allow_pattern(text));
         // Fewer rules than their owner had are no rules.
-        match rules.faults().first().map(Fault::what) {
-            Some(what) => Err(StoredError::Unusable(what.to_owned())),
+        match rules.faults().iter().find(|fault| fault.is_left_out) {
+            Some(fault) => Err(StoredError::Unusable(fault.what.clone())),
             None => Ok(rules),
         }
     }

@@ -42,109 +42,21 @@ fn only_what_is_secret_is_replaced_and_the_rule_is_named() {
         ("pan=4111111111111111;", "pan=[redacted];", "card_number"),
         (&format!("got {jwt}, thanks"), "got [redacted], thanks", "jwt"),
         (&block, &format!("key: {}[redacted]{} ok", pem("BEGIN"), pem("END")), "private_key_block"),
+        ("Authorization: Bearer%20abc123def456", "Authorization: Bearer%20[redacted]", "bearer"),
+        ("Bearer \"abc123def456\"", "Bearer \"[redacted]\"", "bearer"),
+        (
+            "Authorization: Token 9f2c1a7b44d0e8aabbccdd17, then",
+            "Authorization: Token [redacted], then",
+            "authorization",
+        ),
+        ("\"X-Api-Key\":\"9f2c1a7b44d0e8aabbccdd17\"", "\"X-Api-Key\":\"[redacted]\"", "api_key"),
+        ("Cookie: a=b; sid=9f2c1a7b", "Cookie: a=b; sid=[redacted]", "cookie"),
+        ("client_secret=x&scope=y", "client_secret=[redacted]&scope=y", "secret"),
+        ("/?token=[hunter2]&x=1", "/?token=[redacted]&x=1", "token"),
         (&format!("id {}{}.", "AKIA", "QX7ZEXAMPLE2K5LM"), "id [redacted].", "api_key_prefix"),
     ] {
         assert_eq!(redacted(&rules, text), expected);
         assert_eq!(counted(&rules, text), [rule], "{text}");
-    }
-}
-
-#[test]
-fn what_the_user_adds_is_counted_under_its_name_and_what_he_allows_stays() {
-    let rules = Rules::standard()
-        .with_pattern("staff", r"\bstaff-\d{4}\b")
-        .with_pattern("nothing", "x*")
-        .allow_value("4111111111111111")
-        .allow_pattern(r"sk_test_\w+");
-    assert_eq!(redacted(&rules, "staff-1234 and staff-12"), "[redacted] and staff-12");
-    assert_eq!(counted(&rules, "staff-1234"), ["staff"]);
-    assert_eq!(redacted(&rules, "4111111111111111 xx"), "4111111111111111 [redacted]");
-    let test_key = format!("sk_{}_{}", "test", "aZ3kD9fLq2Rt7YwB4nM8cV1p");
-    assert_eq!(redacted(&rules.clone(), &test_key), test_key);
-    assert!(rules.faults().is_empty());
-}
-
-#[test]
-fn a_pattern_that_cannot_be_used_is_named_and_the_others_go_on() {
-    let rules = Rules::standard()
-        .with_pattern("open", "(")
-        .with_pattern("huge", "((a{100}){100}){100}")
-        .with_pattern("long", &"a".repeat(5000))
-        .with_pattern("good", "staff-[0-9]+")
-        .allow_pattern("[");
-    let faults: Vec<_> = rules.faults().iter().map(ToString::to_string).collect();
-    assert_eq!(faults.len(), 4, "{faults:#?}");
-    for (fault, name) in faults.iter().zip(["`open`", "`huge`", "`long`", "`[`"]) {
-        assert!(fault.contains(name) && fault.contains("fix: "), "{fault}");
-    }
-    assert_eq!(redacted(&rules, "staff-7"), REDACTED);
-}
-
-#[test]
-fn callbacks_keep_redact_and_replace_and_cost_a_value_when_they_panic() {
-    let rules = Rules::standard().with_callback("mail", &["meta.user"], |path, value| {
-        match (path, value) {
-            ("meta.user.email", mail) => Verdict::Replace(mail.replace("ada", "a***")),
-            ("meta.user.name", _) => Verdict::Redact,
-            (_, "boom") => panic!("a callback of the application"),
-            _ => Verdict::Keep,
-        }
-    });
-    let at = |path: &str, value: &str| {
-        let mut names = Vec::new();
-        let redacted = rules.redact_at(path, value, &mut |rule| names.push(rule.to_owned()));
-        (redacted.unwrap_or_else(|| value.to_owned()), names.join(","))
-    };
-    let pair = |value: &str, names: &str| (value.to_owned(), names.to_owned());
-    assert_eq!(at("meta.user.email", "ada@example.org"), pair("a***@example.org", "mail"));
-    assert_eq!(at("meta.user.name", "Ada"), pair(REDACTED, "mail"));
-    assert_eq!(at("meta.user.city", "boom"), pair(REDACTED, "mail"));
-    assert_eq!(at("meta.user.city", "Turin"), pair("Turin", ""));
-    assert_eq!(at("meta.user.city", "Bearer abc123def456"), pair("Bearer [redacted]", "bearer"));
-    assert_eq!(at("meta.username", "boom"), pair("boom", ""));
-    // What it says is redacted as well.
-    assert_eq!(
-        at("meta.user.email", "ada Bearer abc123def456"),
-        pair("a*** Bearer [redacted]", "mail,bearer")
-    );
-}
-
-#[test]
-fn whoever_lacks_a_callback_loses_what_it_would_have_seen() {
-    let own = Rules::standard().with_callback("mail", &["meta.user"], |_, _| Verdict::Keep);
-    let json = serde_json::to_string(&own).unwrap();
-    let read: Rules = serde_json::from_str(&json).unwrap();
-    assert_eq!(read, own);
-    assert_eq!(read.missing_callbacks().collect::<Vec<_>>(), ["mail"]);
-    let mut names = Vec::new();
-    let lost = read.redact_at("meta.user.city", "Turin", &mut |rule| names.push(rule.to_owned()));
-    assert_eq!((lost.as_deref(), names), (Some(REDACTED), vec!["mail".to_owned()]));
-    assert_eq!(read.redact_at("meta.city", "Turin", &mut |_| ()), None);
-    let complete = read.with_callbacks_of(&own);
-    assert_eq!(complete.redact_at("meta.user.city", "Turin", &mut |_| ()), None);
-}
-
-#[test]
-fn rules_are_read_back_as_they_were_and_those_of_version_one_are_understood() {
-    let rules = Rules::standard()
-        .with_key("tenant_pin")
-        .allow_key("cookie")
-        .with_pattern("staff", r"staff-\d+")
-        .allow_value("7")
-        .allow_pattern("[a-f]+");
-    let json = serde_json::to_string(&rules).unwrap();
-    assert!(json.starts_with(r#"{"version":2,"#), "{json}");
-    assert_eq!(serde_json::from_str::<Rules>(&json).unwrap(), rules);
-    let first = r#"{"version":1,"keys":["tenant_pin"],"allow":["cookie"]}"#;
-    let first: Rules = serde_json::from_str(first).unwrap();
-    assert_eq!(first, Rules::standard().with_key("tenant_pin").allow_key("cookie"));
-    for refused in [
-        r#"{"version":3}"#,
-        r#"{"version":0}"#,
-        r#"{"version":2,"patterns":[{"name":"open","pattern":"("}]}"#,
-        r#"{"version":2,"unknown":[]}"#,
-    ] {
-        assert!(serde_json::from_str::<Rules>(refused).is_err(), "{refused}");
     }
 }
 
@@ -223,6 +135,19 @@ fn pieces() -> impl Strategy<Value = String> {
         ";Password=",
         "SG.",
         "B",
+        "Authorization: Token ",
+        "\"x-api-key\": \"",
+        "Cookie: ",
+        "; a=",
+        "pwd=",
+        "&a=",
+        "\t",
+        "+",
+        "%20",
+        "…",
+        "*",
+        "${",
+        "}",
     ]);
     let random = prop_oneof![
         "[0-9]{8}(-[0-9]{4}){3}-[0-9]{12}",

@@ -20,8 +20,8 @@ pub(crate) struct Books {
 }
 
 impl Books {
-    /// Adds the families to a snapshot.
-    pub(crate) fn collect(&self, snapshot: &mut Snapshot) {
+    /// Adds the families to a snapshot. `labels` are the redactions that metrics themselves count.
+    pub(crate) fn collect(&self, snapshot: &mut Snapshot, labels: Vec<(String, u64)>) {
         for kind in Kind::ALL {
             let account = self.journal.account(kind);
             let signal = ("signal", kind.as_str());
@@ -43,7 +43,11 @@ impl Books {
             let truncated = account.truncated;
             snapshot.counter("radiosonde_records_truncated_total", &[signal], truncated);
         }
-        for (rule, count) in self.redactions.counts() {
+        let mut redacted = self.redactions.counts();
+        for (rule, count) in labels {
+            *redacted.entry(rule).or_default() += count;
+        }
+        for (rule, count) in redacted {
             snapshot.counter("radiosonde_redacted_total", &[("rule", &rule)], count);
         }
         let console = self.console.as_ref().map_or(0, ConsoleWriter::dropped);

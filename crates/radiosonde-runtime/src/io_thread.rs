@@ -14,6 +14,7 @@ use crate::config::Fsync;
 use crate::house::House;
 use crate::listener::Bound;
 use crate::metric_lines;
+use crate::panic_hook;
 use crate::park::Unparker;
 use crate::suppressed::{Summary, Suppressed};
 use crate::telemetry::Telemetry;
@@ -138,8 +139,12 @@ pub(crate) fn start(telemetry: &Telemetry, bound: Bound, house: Option<House>, p
         let run = std::panic::AssertUnwindSafe(|| run(&running, &control, bound, house, pace));
         if std::panic::catch_unwind(|| survive_size_limit(run)).is_err() {
             problems.say(
-                "the thread for syncs, snapshots, sealing and the listener panicked and has ended",
-                "look at the panic on stderr: a collector of the application, or report it; restart",
+                format!(
+                    "the thread for syncs, snapshots, sealing and the listener panicked{} and has \
+                     ended",
+                    panic_hook::place()
+                ),
+                "mend it when it is a collector of the application, or report it; restart",
             );
         }
         control.change(|state| state.ended = true);

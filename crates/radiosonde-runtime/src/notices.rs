@@ -8,6 +8,7 @@ use radiosonde_record::Notice;
 use crate::console::ConsoleWriter;
 use crate::console::skipped::Voice;
 use crate::house::Files;
+use crate::panic_hook;
 use crate::problem::{Problem, Problems};
 
 /// Makes problems of what the drain has to tell.
@@ -41,8 +42,11 @@ pub(crate) fn notices(
             "report it with the version of radiosonde: this should not happen",
         ),
         Notice::Restarted { restarts } => problems.say(
-            format!("the drain panicked and went on where it was; panics so far: {restarts}"),
-            "report it with the message on stderr: this should not happen",
+            format!(
+                "the drain panicked{} and went on where it was; panics so far: {restarts}",
+                panic_hook::place()
+            ),
+            "report it with the version of radiosonde: this should not happen",
         ),
         Notice::Unstaged(error) => {
             files.set_unstaged();

@@ -1,20 +1,43 @@
 //! Panics as events of level critical, before the hook that was there.
+//!
+//! The panics of our own threads, and of callbacks that judge values, are none of the application's:
+//! what they say may hold the value that was looked at, and nobody is to show that. Problems tell
+//! of them, and where it was.
+
+use std::panic::PanicHookInfo;
+use std::sync::{Mutex, PoisonError};
+
+/// Where one of our threads has panicked last.
+static LAST: Mutex<Option<String>> = Mutex::new(None);
 
 /// Chains our hook in front of the one that is set.
-#[cfg(feature = "panic")]
 pub(crate) fn install() {
     let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
+        if radiosonde_redact::is_in_callback() {
+            return;
+        }
+        if radiosonde_record::is_suppressed() {
+            let place = info.location().map(ToString::to_string);
+            *LAST.lock().unwrap_or_else(PoisonError::into_inner) = place;
+            return;
+        }
         record(info);
         previous(info);
     }));
 }
 
+/// Where one of our threads has panicked last: ` at src/encode.rs:12:5`, or nothing.
+pub(crate) fn place() -> String {
+    let last = LAST.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    last.map(|place| format!(" at {place}")).unwrap_or_default()
+}
+
 #[cfg(not(feature = "panic"))]
-pub(crate) fn install() {}
+fn record(_: &PanicHookInfo<'_>) {}
 
 #[cfg(feature = "panic")]
-fn record(info: &std::panic::PanicHookInfo<'_>) {
+fn record(info: &PanicHookInfo<'_>) {
     use std::backtrace::{Backtrace, BacktraceStatus};
 
     use radiosonde_events::log_event;
@@ -36,7 +59,7 @@ fn record(info: &std::panic::PanicHookInfo<'_>) {
 
 /// The message, when the payload is the text that `panic!` makes.
 #[cfg(feature = "panic")]
-fn payload<'a>(info: &'a std::panic::PanicHookInfo<'_>) -> Option<&'a str> {
+fn payload<'a>(info: &'a PanicHookInfo<'_>) -> Option<&'a str> {
     let payload = info.payload();
     payload
         .downcast_ref::<&'static str>()

@@ -118,8 +118,31 @@ impl Problems {
         self.list().rules = Some(rules.clone());
     }
 
+    /// Adds what the rules have to say about the callbacks of the application.
+    fn add_panicked(&self) {
+        let panicked: Vec<String> = match &self.list().rules {
+            Some(rules) => rules.panicked_callbacks().map(str::to_owned).collect(),
+            None => return,
+        };
+        for name in panicked {
+            self.say(
+                format!(
+                    "the redaction callback `{name}` panicked and is not asked any more: every \
+                         value it would have seen is redacted, and counted under its name"
+                ),
+                "mend the callback, which has to bear whatever stands at its paths, and restart",
+            );
+        }
+    }
+
+    /// What the rules differ in from the standard ones, see [`Rules::summary`].
+    pub(crate) fn redaction(&self) -> Option<String> {
+        self.list().rules.as_ref().and_then(Rules::summary)
+    }
+
     /// All problems so far, and a last one that counts those past the limit.
     pub(crate) fn all(&self) -> Vec<Problem> {
+        self.add_panicked();
         let list = self.list();
         let mut all = list.all.clone();
         if list.omitted > 0 {
@@ -130,6 +153,7 @@ impl Problems {
     }
 
     pub(crate) fn take_unlogged(&self) -> Vec<Problem> {
+        self.add_panicked();
         self.list().unlogged.drain(..).collect()
     }
 

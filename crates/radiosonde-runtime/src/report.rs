@@ -49,6 +49,9 @@ pub struct Report {
     pub files: FilesReport,
     /// Metric writes that were refused or folded, by metric and reason.
     pub refused: Vec<RefusedWrites>,
+    /// What is hidden besides what the standard rules hide, and what is not; `None` when these are
+    /// all there are.
+    pub redaction: Option<String>,
     /// What is wrong, with the fix.
     pub problems: Vec<Problem>,
 }
@@ -225,6 +228,7 @@ impl fmt::Display for Report {
             writeln!(f, "recovered  {} records of earlier processes", self.recovered)?;
         }
         self.files(f)?;
+        self.redaction.iter().try_for_each(|rules| writeln!(f, "redaction  {rules}"))?;
         if !self.refused.is_empty() {
             // The reasons and fixes are among the problems.
             let each = self.refused.iter().map(|refused| {

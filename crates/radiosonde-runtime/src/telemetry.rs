@@ -29,7 +29,7 @@ use crate::recovery::Recovered;
 use crate::report::{RefusedWrites, Report, SignalReport};
 use crate::settings::{Environment, Settings};
 use crate::tokio_metrics::Runtimes;
-use crate::{metric_lines, process, recovery, refusals};
+use crate::{metric_lines, panic_hook, process, recovery, refusals};
 
 /// A running telemetry. Cheap to clone; clones are the same.
 #[derive(Clone)]
@@ -281,6 +281,7 @@ impl Telemetry {
         report.recovered = self.0.recovered.records();
         report.files = self.0.files.report();
         report.refused = self.0.metrics.refusals().iter().map(RefusedWrites::from).collect();
+        report.redaction = self.0.problems.redaction();
         report.problems = self.0.problems.all();
         report
     }
@@ -427,7 +428,8 @@ fn metrics(
     metrics.on_delta(Box::new(move |context, delta| {
         metric_lines::record_delta(&deltas, context, delta);
     }));
-    metrics.add_collector(Box::new(move |snapshot| books.collect(snapshot)));
+    let labels = metrics.redactions_teller();
+    metrics.add_collector(Box::new(move |snapshot| books.collect(snapshot, labels())));
     process::install(&metrics);
     runtimes.install(&metrics, journal);
     metrics
@@ -437,8 +439,8 @@ fn metrics(
 fn guarded(problems: &Problems, what: &str, run: impl FnOnce()) {
     if std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err() {
         problems.say(
-            format!("a panic while {what}"),
-            "report it with the message on stderr; the next start recovers what is in the rings",
+            format!("a panic{} while {what}", panic_hook::place()),
+            "report it with the version of radiosonde; the next start recovers what is in the rings",
         );
     }
 }

@@ -1,5 +1,7 @@
 //! Card numbers: their length, their issuer, their check digit.
 
+use super::reader::Reader;
+
 /// Digits of a card number.
 const LEAST: usize = 13;
 const MOST: usize = 19;
@@ -32,13 +34,16 @@ const DIGITS_MAX: usize = 24;
 const GROUPS_MAX: usize = 6;
 
 /// Where the card number ends whose first digit stands at `start`.
-pub(crate) fn end_of_card(text: &[u8], start: usize) -> Option<usize> {
+pub(crate) fn end_of_card(reader: &mut Reader<'_>, start: usize) -> Option<usize> {
+    let text = reader.text();
     // The first group is the whole number, or has four digits.
     let first =
         text[start..].iter().take(MOST + 1).take_while(|byte| byte.is_ascii_digit()).count();
+    reader.count(first + 1);
     if first != 4 && !(LEAST..=MOST).contains(&first) || !begins_alone(text, start) {
         return None;
     }
+    reader.count(DIGITS_MAX + GROUPS_MAX);
     let number = read(text, start)?;
     // A year or a security code may stand behind a number written in groups.
     let least = if number.separator == Some(b' ') { 3 } else { number.groups };
@@ -69,7 +74,8 @@ fn read(text: &[u8], start: usize) -> Option<Number> {
     };
     let mut at = start;
     loop {
-        let length = text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let rest = text[at..].iter().take(DIGITS_MAX + 1);
+        let length = rest.take_while(|byte| byte.is_ascii_digit()).count();
         let place = number.digits.get_mut(number.count..number.count + length)?;
         for (to, digit) in place.iter_mut().zip(&text[at..]) {
             *to = digit - b'0';
@@ -93,6 +99,9 @@ fn read(text: &[u8], start: usize) -> Option<Number> {
     }
 }
 
+/// How far it is looked back for a digit in the word before.
+const WORD_MAX: usize = 64;
+
 /// Whether nothing before makes the digits part of a longer number or name.
 fn begins_alone(text: &[u8], start: usize) -> bool {
     match text.get(..start) {
@@ -102,13 +111,14 @@ fn begins_alone(text: &[u8], start: usize) -> bool {
         Some([.., b'_' | b'+' | b'%' | b'$']) => false,
         Some([.., before, b'.' | b',' | b'/' | b':']) => !before.is_ascii_digit(),
         // `visa-4111…` is one, the last part of an id is not.
-        Some([front @ .., b'-']) => !front
-            .rsplit(|byte| !byte.is_ascii_alphanumeric())
-            .next()
-            .is_some_and(|part| part.iter().any(u8::is_ascii_digit)),
+        Some([front @ .., b'-']) => {
+            let part = front.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric());
+            !part.take(WORD_MAX).any(u8::is_ascii_digit)
+        }
         // Another group of the same number, or of an account's.
         Some([front @ .., b' ']) => {
-            !front.rsplit(|byte| *byte == b' ').next().is_some_and(|part| {
+            let part = front.iter().rev().take(5).take_while(|byte| **byte != b' ');
+            !front.get(front.len() - part.count()..).is_some_and(|part| {
                 part.len() == 4
                     && part.iter().all(u8::is_ascii_alphanumeric)
                     && part.iter().any(u8::is_ascii_digit)

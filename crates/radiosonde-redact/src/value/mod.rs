@@ -2,14 +2,20 @@
 
 mod card;
 mod credentials;
+mod header;
 mod jwt;
 mod pem;
 pub(crate) mod prefilter;
 mod prefixes;
+mod reader;
 mod text;
 mod url;
+#[cfg(test)]
+mod work;
 
 use std::ops::Range;
+
+use reader::Reader;
 
 use crate::Rules;
 
@@ -32,29 +38,50 @@ pub(crate) struct Match<'r> {
     pub(crate) rule: &'r str,
 }
 
-/// The first thing from `at` on that the rules for values match. `at` is not within a word.
-pub(crate) fn next_match<'r>(rules: &'r Rules, text: &str, mut at: usize) -> Option<Match<'r>> {
-    let bytes = text.as_bytes();
-    while let Some(byte) = bytes.get(at) {
-        let anchor = ANCHORS[usize::from(*byte)];
-        let end = match anchor {
-            Anchor::None => at,
-            Anchor::Sign | Anchor::Beginning => match look(rules, text, at) {
-                Some(found) if !rules.allows_value(&text[found.range.clone()]) => {
-                    return Some(found);
-                }
-                Some(allowed) => allowed.range.end,
-                None => at,
-            },
-            Anchor::Word => at,
-        };
-        at = match anchor {
-            Anchor::None | Anchor::Sign => end.max(at + 1),
-            // Words are looked at where they begin: the rest of one is skipped.
-            Anchor::Word | Anchor::Beginning => end.max(end_of_word(bytes, at)),
-        };
+/// A text while its matches are looked for, from left to right.
+pub(crate) struct Scanner<'r, 't> {
+    rules: &'r Rules,
+    text: &'t str,
+    /// Not within a word.
+    at: usize,
+    reader: Reader<'t>,
+}
+
+impl<'r, 't> Scanner<'r, 't> {
+    pub(crate) fn new(rules: &'r Rules, text: &'t str) -> Self {
+        Self { rules, text, at: 0, reader: Reader::new(text.as_bytes()) }
     }
-    None
+}
+
+impl<'r> Iterator for Scanner<'r, '_> {
+    type Item = Match<'r>;
+
+    /// The next thing that the rules for values match.
+    fn next(&mut self) -> Option<Match<'r>> {
+        let bytes = self.text.as_bytes();
+        while let Some(byte) = bytes.get(self.at) {
+            let at = self.at;
+            let anchor = ANCHORS[usize::from(*byte)];
+            self.reader.count(1);
+            let end = match anchor {
+                Anchor::None | Anchor::Word => at,
+                Anchor::Sign | Anchor::Beginning => match self.look(at) {
+                    Some(found) if !self.rules.allows_value(&self.text[found.range.clone()]) => {
+                        self.at = found.range.end;
+                        return Some(found);
+                    }
+                    Some(allowed) => allowed.range.end,
+                    None => at,
+                },
+            };
+            self.at = match anchor {
+                Anchor::None | Anchor::Sign => end.max(at + 1),
+                // Words are looked at where they begin: the rest of one is skipped.
+                Anchor::Word | Anchor::Beginning => end.max(end_of_word(bytes, at)),
+            };
+        }
+        None
+    }
 }
 
 /// Where the next word may begin: behind this one, or behind what stands for something else, such
@@ -73,28 +100,24 @@ fn end_of_word(text: &[u8], start: usize) -> usize {
     }
 }
 
-/// Everything in a text that the rules for values match, in order and apart from each other.
-pub(crate) fn scan<'r>(rules: &'r Rules, text: &str, found: &mut Vec<Match<'r>>) {
-    let mut at = 0;
-    while let Some(next) = next_match(rules, text, at) {
-        at = next.range.end;
-        found.push(next);
+impl<'r> Scanner<'r, '_> {
+    /// Looks closer at a byte that a secret may begin at, or is announced by.
+    fn look(&mut self, at: usize) -> Option<Match<'r>> {
+        let (rules, reader) = (self.rules, &mut self.reader);
+        let bytes = reader.text();
+        let (rule, range) = match bytes[at] {
+            b' ' | b'\t' | b'\\' | b'+' | b'%' if !is_end_of_scheme(bytes, at) => return None,
+            b' ' | b'\t' | b'\\' | b'+' | b'%' => credentials::find(reader, at)?,
+            b':' if bytes[at..].starts_with(b"://") => ("url_password", url::password(reader, at)?),
+            b':' => header::value(rules, reader, at)?,
+            b'=' => url::parameter(rules, self.text, reader, at)?,
+            b'-' => ("private_key_block", pem::body(reader, at)?),
+            b'0'..=b'9' => ("card_number", at..card::end_of_card(reader, at)?),
+            b'e' if bytes[at..].starts_with(b"eyJ") => ("jwt", at..jwt::end_of_token(reader, at)?),
+            _ => ("api_key_prefix", at..prefixes::end_of_key(reader, at)?),
+        };
+        Some(Match { range, rule })
     }
-}
-
-/// Looks closer at a byte that a secret may begin at, or is announced by.
-fn look<'r>(rules: &'r Rules, text: &str, at: usize) -> Option<Match<'r>> {
-    let bytes = text.as_bytes();
-    let (rule, range) = match bytes[at] {
-        b' ' if is_end_of_scheme(bytes, at) => credentials::find(bytes, at)?,
-        b':' if bytes[at..].starts_with(b"://") => ("url_password", url::password(bytes, at)?),
-        b'=' => url::parameter(rules, text, at)?,
-        b'-' => ("private_key_block", pem::body(bytes, at)?),
-        b'0'..=b'9' => ("card_number", at..card::end_of_card(bytes, at)?),
-        b'e' if bytes[at..].starts_with(b"eyJ") => ("jwt", at..jwt::end_of_token(bytes, at)?),
-        _ => ("api_key_prefix", at..prefixes::end_of_key(bytes, at)?),
-    };
-    Some(Match { range, rule })
 }
 
 /// Whether the letter before is the last one of `Bearer` or `Basic`.
@@ -121,7 +144,7 @@ static ANCHORS: [Anchor; 256] = {
     let mut byte = 0;
     while byte < 256 {
         let this = byte as u8;
-        if matches!(this, b' ' | b':' | b'=' | b'-') {
+        if matches!(this, b' ' | b'\t' | b'\\' | b'+' | b'%' | b':' | b'=' | b'-') {
             anchors[byte] = Anchor::Sign;
         } else if matches!(this, b'e' | b'0'..=b'9') || prefixes::is_first_letter(this) {
             anchors[byte] = Anchor::Beginning;

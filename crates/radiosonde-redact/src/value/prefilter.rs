@@ -54,15 +54,15 @@ fn may_match_long(text: &[u8]) -> bool {
     // What two chunks share counts twice, which does no harm.
     let (sign, dense) = if let Some(last) = text.last_chunk::<64>() {
         let (chunks, _) = text.as_chunks::<64>();
-        chunks.iter().fold((has_sign(last), density(last)), |(sign, dense), chunk| {
-            (sign | has_sign(chunk), dense + density(chunk))
+        chunks.iter().fold((has_sign(last), density_of(last)), |(sign, dense), chunk| {
+            (sign | has_sign(chunk), dense + density_of(chunk))
         })
     } else if let (Some(first), Some(last)) = (text.first_chunk::<32>(), text.last_chunk::<32>()) {
-        (has_sign(first) | has_sign(last), density(first) + density(last))
+        (has_sign(first) | has_sign(last), density_of(first) + density_of(last))
     } else if let (Some(first), Some(last)) = (text.first_chunk::<16>(), text.last_chunk::<16>()) {
-        (has_sign(first) | has_sign(last), density(first) + density(last))
+        (has_sign(first) | has_sign(last), density_of(first) + density_of(last))
     } else if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
-        (has_sign(first) | has_sign(last), density(first) + density(last))
+        (has_sign(first) | has_sign(last), density_of(first) + density_of(last))
     } else {
         return false;
     };
@@ -95,9 +95,18 @@ fn has_sign<const N: usize>(bytes: &[u8; N]) -> bool {
 
 /// How many of the bytes are capitals and digits, with what stands between them.
 #[inline(always)]
-fn density<const N: usize>(bytes: &[u8; N]) -> usize {
-    let is_dense = |byte: &u8| u8::from(byte.wrapping_sub(b'0') <= b'Z' - b'0');
-    usize::from(bytes.iter().fold(0_u8, |count, byte| count + is_dense(byte)))
+fn density_of<const N: usize>(bytes: &[u8; N]) -> usize {
+    usize::from(bytes.iter().fold(0_u8, |count, byte| count + u8::from(is_dense(*byte))))
+}
+
+#[inline(always)]
+fn is_dense(byte: u8) -> bool {
+    byte.wrapping_sub(b'0') <= b'Z' - b'0'
+}
+
+/// The same for a rule that relies on it.
+pub(crate) fn density(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| is_dense(**byte)).count()
 }
 
 /// Whether there may be [`RUN`] bytes in a row without a space. Among so many are two neighbouring

@@ -1,6 +1,7 @@
 //! Keys that say by their first characters whose they are.
 
-use super::text::{Alphabet, CHAINED_MAX, is_in_chain, run_length};
+use super::reader::Reader;
+use super::text::Alphabet;
 
 /// A kind of key: what it begins with, and what its body is made of.
 struct Kind {
@@ -13,16 +14,15 @@ struct Kind {
     needs_randomness: bool,
 }
 
+/// Full stops and the like behind a key that are none of it, at most.
+const STOPS_MAX: usize = 8;
+
 /// Where a key ends that begins at `start`, where a word can begin.
-pub(crate) fn end_of_key(text: &[u8], start: usize) -> Option<usize> {
-    let rest = text.get(start..)?;
-    let (from, to) = *BY_FIRST_LETTER.get(usize::from(*rest.first()?))?;
+pub(crate) fn end_of_key(reader: &mut Reader<'_>, start: usize) -> Option<usize> {
+    let first = *reader.text().get(start)?;
+    let (from, to) = *BY_FIRST_LETTER.get(usize::from(first))?;
     let kinds = KINDS.get(usize::from(from)..usize::from(to))?;
-    if kinds.is_empty() {
-        return None;
-    }
-    let most = if is_in_chain(text, start) { CHAINED_MAX } else { usize::MAX };
-    kinds.iter().find_map(|kind| kind.end(rest, most)).map(|length| start + length)
+    kinds.iter().find_map(|kind| kind.end(reader, start))
 }
 
 /// Whether a kind begins with this byte.
@@ -31,35 +31,28 @@ pub(crate) const fn is_first_letter(byte: u8) -> bool {
 }
 
 impl Kind {
-    /// The length of a key that `rest` begins with, if its body has no more than `most` characters.
-    fn end(&self, rest: &[u8], most: usize) -> Option<usize> {
-        let most = self.most.min(most);
+    /// The end of such a key at `start`.
+    fn end(&self, reader: &mut Reader<'_>, start: usize) -> Option<usize> {
+        let rest = reader.text().get(start..)?;
         let prefix = self.prefix.as_bytes();
+        reader.count(1);
         // Nearly all words are through here: a comparison of whole prefixes is a call.
-        if rest.get(1) != prefix.get(1) {
+        if rest.get(1) != prefix.get(1) || !rest.starts_with(prefix) {
             return None;
         }
-        let body = rest.strip_prefix(prefix)?;
-        let mut length = run_length(body, self.alphabet, most + 1);
+        reader.count(prefix.len());
+        let from = start + prefix.len();
+        let body = &reader.text()[from..];
+        let mut length = (reader.end_of_run(from, self.alphabet) - from).min(self.most + 1);
         // The full stop of a sentence is none of the key.
-        while length > 0 && matches!(body[length - 1], b'.' | b'/') {
-            length -= 1;
-        }
-        let fits = (self.least..=most).contains(&length);
+        let stops = body[..length].iter().rev().take(STOPS_MAX);
+        length -= stops.take_while(|byte| matches!(byte, b'.' | b'/')).count();
+        let fits = (self.least..=self.most).contains(&length);
         // Of another alphabet, but the same word: then it is something else.
         let ends = body.get(length).is_none_or(|byte| !byte.is_ascii_alphanumeric());
-        let body = &body[..length];
-        (fits && ends && (!self.needs_randomness || looks_random(body)))
-            .then_some(self.prefix.len() + length)
+        let end = from + length;
+        (fits && ends && (!self.needs_randomness || reader.looks_random(from..end))).then_some(end)
     }
-}
-
-/// Whether a body is one of letters and digits that go on for sixteen characters and more.
-pub(crate) fn looks_random(body: &[u8]) -> bool {
-    body.split(|byte| !byte.is_ascii_alphanumeric()).any(|part| {
-        let digits = part.iter().filter(|byte| byte.is_ascii_digit()).count();
-        part.len() >= 16 && digits >= 2 && digits < part.len()
-    })
 }
 
 const fn kind(prefix: &'static str, alphabet: Alphabet, least: usize, most: usize) -> Kind {
@@ -199,6 +192,12 @@ const fn by_first_letter() -> [(u8, u8); 128] {
         at += 1;
     }
     ranges
+}
+
+/// What the kinds begin with.
+#[cfg(test)]
+pub(super) fn prefixes() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|kind| kind.prefix)
 }
 
 #[cfg(test)]

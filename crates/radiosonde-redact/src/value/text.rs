@@ -19,6 +19,8 @@ pub(crate) enum Alphabet {
     LowerHex,
     /// As [`Alphabet::UrlSafe`], and `/`.
     Path,
+    /// What HTTP calls a `token68`: what stands behind the name of an authentication scheme.
+    Token,
     /// Letters, digits, `-` and `_`.
     UrlSafe,
     /// As [`Alphabet::UrlSafe`], and `=`.
@@ -27,8 +29,11 @@ pub(crate) enum Alphabet {
     Word,
 }
 
+/// How many alphabets there are.
+pub(crate) const ALPHABETS: usize = Alphabet::Word as usize + 1;
+
 impl Alphabet {
-    fn has(self, byte: u8) -> bool {
+    pub(crate) fn has(self, byte: u8) -> bool {
         match self {
             Self::Alphanumeric => byte.is_ascii_alphanumeric(),
             Self::Base32 => byte.is_ascii_uppercase() || matches!(byte, b'2'..=b'7'),
@@ -40,6 +45,10 @@ impl Alphabet {
             Self::HexDashed => byte.is_ascii_hexdigit() || byte == b'-',
             Self::LowerHex => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
             Self::Path => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/'),
+            Self::Token => {
+                byte.is_ascii_alphanumeric()
+                    || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
+            }
             Self::UrlSafe => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'),
             Self::UrlSafeEquals => {
                 byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'=')
@@ -47,11 +56,6 @@ impl Alphabet {
             Self::Word => byte.is_ascii_alphanumeric() || byte == b'_',
         }
     }
-}
-
-/// How many characters from the front are of an alphabet; no more than `most` are looked at.
-pub(crate) fn run_length(text: &[u8], alphabet: Alphabet, most: usize) -> usize {
-    text.iter().take(most).take_while(|byte| alphabet.has(**byte)).count()
 }
 
 /// Whether a word can begin here: behind anything but a letter or digit, and behind what stands for
@@ -67,37 +71,81 @@ pub(crate) fn is_boundary_before(text: &[u8], start: usize) -> bool {
     }
 }
 
-/// The longest that is looked for where [`is_in_chain`].
-pub(crate) const CHAINED_MAX: usize = 300;
-
-/// Whether what begins here hangs on another word by a sign that long keys are made of as well. A
-/// text may have many of those in a row, and it must not be read once for each.
-pub(crate) fn is_in_chain(text: &[u8], start: usize) -> bool {
-    let before = start.checked_sub(1).and_then(|at| text.get(at));
-    matches!(before, Some(b'-' | b'_' | b'.' | b'/'))
-}
-
 /// Whether a byte ends what stands in a URL, wherever that is written.
 pub(crate) fn ends_url(byte: u8) -> bool {
     byte <= b' ' || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'>' | b'|' | b'\\')
 }
 
-/// Whether somebody has hidden the value already, or means one that is yet to come.
+/// Longest text that stands for a value.
+const PLACEHOLDER_MAX: usize = 64;
+
+/// What is written in brackets where a value was taken out.
+const HIDDEN: [&str; 16] = [
+    "concealed",
+    "credentials",
+    "filtered",
+    "hidden",
+    "masked",
+    "omitted",
+    "password",
+    "private",
+    "protected",
+    "redacted",
+    "removed",
+    "sanitized",
+    "scrubbed",
+    "secret",
+    "sensitive",
+    "token",
+];
+
+/// Whether somebody has hidden the value already, or means one that is yet to come. Looks at no more
+/// than 64 bytes.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
-    let all = |wanted: fn(&u8) -> bool| value.iter().all(wanted);
-    value.is_empty()
-        || value == crate::REDACTED.as_bytes()
-        || value.first() == Some(&b'[') && value.last() == Some(&b']')
-        || all(|byte| matches!(byte, b'*' | b'.'))
-        || value.len() >= 3 && all(|byte| matches!(byte, b'x' | b'X'))
-        || value.len() >= 3 && value.starts_with("…".as_bytes())
-        || value.starts_with("•".as_bytes())
-        || value.starts_with(b"${") && value.ends_with(b"}")
-        || value.starts_with(b"{") && value.ends_with(b"}")
-        || value.starts_with(b"%2A%2A")
-        || value == b"%s"
-        || value.eq_ignore_ascii_case(b"redacted")
-        || value.eq_ignore_ascii_case(b"%5Bredacted%5D")
+    if value.len() > PLACEHOLDER_MAX {
+        return false;
+    }
+    let Ok(text) = str::from_utf8(value) else { return false };
+    // A sentence may go on behind it.
+    let text = text.trim_end_matches([':', '.', '!', '?']);
+    let word = strip(text, "[", "]").or_else(|| strip(text, "%5B", "%5D")).unwrap_or(text);
+    let is_word = HIDDEN.iter().any(|hidden| hidden.eq_ignore_ascii_case(word));
+    is_word && word.len() < text.len()
+        || word.eq_ignore_ascii_case("redacted")
+        || text == "%s"
+        || text.chars().all(|c| matches!(c, '*' | '.' | '…' | '•'))
+        || text.len() >= 3 && text.bytes().all(|byte| matches!(byte, b'x' | b'X'))
+        || text.as_bytes().chunks(3).all(|sign| sign.eq_ignore_ascii_case(b"%2A"))
+        || strip(text, "${", "}").is_some_and(|name| is_name(name, true))
+        || strip(text, "{", "}").is_some_and(|name| is_name(name, false))
+}
+
+/// What stands between both, whatever the case of their letters.
+fn strip<'t>(text: &'t str, before: &str, behind: &str) -> Option<&'t str> {
+    let (front, rest) = text.split_at_checked(before.len())?;
+    let (inner, back) = rest.split_at_checked(rest.len().checked_sub(behind.len())?)?;
+    (front.eq_ignore_ascii_case(before) && back.eq_ignore_ascii_case(behind)).then_some(inner)
+}
+
+/// Whether this names a variable, whose value comes later.
+fn is_name(name: &str, may_have_digits: bool) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().all(|byte| {
+            byte.is_ascii_alphabetic()
+                || matches!(byte, b'_' | b'-' | b'.' | b':')
+                || may_have_digits && byte.is_ascii_digit()
+        })
+}
+
+/// Whether letters and digits are so many and so mixed as in keys. A part of what is not is not.
+pub(crate) fn is_random(word: &[u8]) -> bool {
+    let digits = word.iter().filter(|byte| byte.is_ascii_digit()).count();
+    word.len() >= 16 && digits >= 2 && digits < word.len()
+}
+
+/// Whether a value looks random: has a word that does.
+pub(crate) fn looks_random(value: &[u8]) -> bool {
+    value.split(|byte| !byte.is_ascii_alphanumeric()).any(is_random)
 }
 
 /// The bytes of a Base64 text of either alphabet, padding or none; `None` when it is no such text.

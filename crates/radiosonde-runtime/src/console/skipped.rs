@@ -2,6 +2,8 @@
 
 use radiosonde_events::{ConsoleFormat, Portion, clean_for_terminal};
 
+use crate::suppressed::grouped;
+
 /// In which form a console speaks, and for whom.
 #[derive(Clone, Debug)]
 pub(crate) struct Voice {
@@ -77,13 +79,5 @@ impl Skipped {
         files.dedup();
         let meta = serde_json::json!({"lines": events, "errors": errors, "files": files});
         Some(voice.line("telemetry.console_skipped", &text, &meta))
-    }
-}
-
-/// `1,204`
-fn grouped(number: u64) -> String {
-    match number {
-        0..1_000 => number.to_string(),
-        _ => format!("{},{:03}", grouped(number / 1_000), number % 1_000),
     }
 }

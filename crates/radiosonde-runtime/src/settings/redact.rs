@@ -21,18 +21,21 @@ pub(super) fn resolve(config: &Config, env: &Environment, problems: &Problems) -
     for fault in rules.faults() {
         problems.say(fault.what(), fault.fix());
     }
-    for key in keys("RADIOSONDE_REDACT_KEYS") {
-        rules = rules.with_key(&key);
-    }
-    for key in keys("RADIOSONDE_REDACT_ALLOW") {
-        rules = rules.allow_key(&key);
+    let mut add = |name: &str, with: &dyn Fn(Rules) -> Rules| {
+        let known = rules.faults().len();
+        rules = with(rules.clone());
+        for fault in rules.faults().iter().skip(known) {
+            problems.say(format!("{name}: {}", fault.what()), fault.fix());
+        }
+    };
+    for (name, with) in [
+        ("RADIOSONDE_REDACT_KEYS", Rules::with_key as fn(Rules, &str) -> Rules),
+        ("RADIOSONDE_REDACT_ALLOW", Rules::allow_key),
+    ] {
+        add(name, &|rules| keys(name).iter().fold(rules, |rules, key| with(rules, key)));
     }
     if let Some(pattern) = text("RADIOSONDE_REDACT_PATTERN") {
-        let known = rules.faults().len();
-        rules = rules.with_pattern(RULE, &pattern);
-        for fault in &rules.faults()[known..] {
-            problems.say(format!("RADIOSONDE_REDACT_PATTERN: {}", fault.what()), fault.fix());
-        }
+        add("RADIOSONDE_REDACT_PATTERN", &|rules| rules.with_pattern(RULE, &pattern));
     }
     problems.apply(&rules);
     rules

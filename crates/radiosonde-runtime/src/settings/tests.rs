@@ -161,6 +161,28 @@ fn the_environment_adds_redaction_rules_and_a_bad_pattern_costs_only_itself() {
 }
 
 #[test]
+fn redaction_variables_that_do_nothing_are_named() {
+    let variables = [
+        ("RADIOSONDE_REDACT_KEYS", "tenant,*,type;kind,meta.pin"),
+        ("RADIOSONDE_REDACT_ALLOW", "*"),
+        ("RADIOSONDE_REDACT_PATTERN", "x*"),
+    ];
+    let (settings, problems) = resolve(&config(), &variables);
+    let expected = [
+        "RADIOSONDE_REDACT_KEYS: the redacted key `*` is not used",
+        "RADIOSONDE_REDACT_KEYS: the redacted key `type;kind` has a ';' in it",
+        "RADIOSONDE_REDACT_KEYS: the redacted key `meta.pin` is a path",
+        "RADIOSONDE_REDACT_ALLOW: the allowed key `*` is not used",
+        "RADIOSONDE_REDACT_PATTERN: the redaction pattern `environment` matches the empty text",
+    ];
+    assert_eq!(problems.len(), expected.len(), "{problems:#?}");
+    for (problem, expected) in problems.iter().zip(expected) {
+        assert!(problem.starts_with(expected), "{problem}");
+    }
+    assert!(settings.redact.rule_for_key("tenant").is_some());
+}
+
+#[test]
 fn problems_do_not_tell_secrets() {
     let address = "http://ada:hunter2@127.0.0.1:1";
     let variables = [("OTEL_METRICS_EXPORTER", address)];

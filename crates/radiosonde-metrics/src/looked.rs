@@ -1,0 +1,54 @@
+//! Label sets that had something to hide, with the series they became: the rules are not asked again
+//! on each write.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, RwLock};
+
+use crate::redaction::Redactor;
+use crate::series::Series;
+use crate::sync::{read, write};
+
+/// Label sets that are kept; whoever makes up more pays for it, with time.
+const KEPT_MAX: usize = 1024;
+
+/// What became of label sets. They are kept as hashes with keys of this process: what was hidden is
+/// not to be found in its memory because of us.
+#[derive(Debug, Default)]
+pub(crate) struct Looked {
+    keys: [RandomState; 2],
+    kept: RwLock<HashMap<[u64; 2], Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    series: Arc<Series>,
+    /// The rules that replaced something, once for each time they did.
+    rules: Box<[Box<str>]>,
+}
+
+impl Looked {
+    /// The series of a label set that was looked at before. What was replaced is counted.
+    pub(crate) fn series(&self, encoded: &[u8], redactor: &Redactor) -> Option<Arc<Series>> {
+        let kept = read(&self.kept);
+        if kept.is_empty() {
+            return None;
+        }
+        let Kept { series, rules } = kept.get(&self.place(encoded))?;
+        rules.iter().for_each(|rule| redactor.count(rule));
+        Some(series.clone())
+    }
+
+    pub(crate) fn keep(&self, encoded: &[u8], series: &Arc<Series>, rules: &[&str]) {
+        let rules = rules.iter().map(|rule| Box::from(*rule)).collect();
+        let mut kept = write(&self.kept);
+        if kept.len() >= KEPT_MAX {
+            kept.clear();
+        }
+        kept.insert(self.place(encoded), Kept { series: series.clone(), rules });
+    }
+
+    fn place(&self, encoded: &[u8]) -> [u64; 2] {
+        self.keys.each_ref().map(|key| key.hash_one(encoded))
+    }
+}
