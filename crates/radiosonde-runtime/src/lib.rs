@@ -70,6 +70,7 @@ mod settings;
 mod suppressed;
 mod telemetry;
 mod tokio_metrics;
+mod words;
 
 pub use config::{BoxedLayer, Config, Fsync, Profile, Service};
 pub use guard::Guard;

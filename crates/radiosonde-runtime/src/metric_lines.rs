@@ -6,6 +6,8 @@ use radiosonde_context::Context;
 use radiosonde_metrics::{Delta, DeltaValue, Family, MetricType, Series, Snapshot, Value as Point};
 use radiosonde_record::{Builder, Descriptor, Journal, Kind, Level, Site, Value};
 
+use crate::words::counted;
+
 /// One descriptor serves all metric lines.
 static SITE: u8 = 0;
 
@@ -140,7 +142,7 @@ fn short(value: &Point) -> String {
         Point::Counter(value) => value.to_string(),
         Point::FloatCounter(value) | Point::Gauge(value) => value.to_string(),
         Point::Histogram { sum, count, .. } | Point::Summary { count, sum } => {
-            format!("{count} values, sum {sum}")
+            format!("{}, sum {sum}", counted(*count, "value"))
         }
         _ => String::new(),
     }

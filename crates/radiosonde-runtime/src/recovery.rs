@@ -8,7 +8,7 @@ use radiosonde_record::{Drain, DropReason, Kind, Slot};
 
 use crate::io_thread::IoControl;
 use crate::problem::Problems;
-use crate::suppressed::grouped;
+use crate::words::counted;
 
 /// Processes that are named one by one when they were recovered.
 const NAMED_MAX: usize = 10;
@@ -23,7 +23,7 @@ impl Recovered {
         let mut told: Vec<String> = Vec::new();
         for found in report.instances.iter().take(NAMED_MAX) {
             let RecoveredInstance { service, pid, instance, .. } = found;
-            let records = count(records(found), "record");
+            let records = counted(records(found), "record");
             told.push(format!(
                 "{service} (pid {pid}, instance {instance}) had ended without a shutdown; {records} \
                  of it recovered"
@@ -32,7 +32,8 @@ impl Recovered {
         let more = report.instances.len().saturating_sub(NAMED_MAX);
         if more > 0 {
             let of_more = report.instances.iter().skip(NAMED_MAX).map(records).sum();
-            let (more, records) = (count(more as u64, "more process"), count(of_more, "record"));
+            let (more, records) =
+                (counted(more as u64, "more process"), counted(of_more, "record"));
             told.push(format!("{more} had ended without a shutdown; {records} recovered"));
         }
         let sum = report.instances.iter().map(records).sum();
@@ -50,16 +51,6 @@ impl Recovered {
     fn state(&self) -> MutexGuard<'_, (u64, Vec<String>)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// `1 record`, `1,204 records`, `2 more processes`.
-fn count(number: u64, noun: &str) -> String {
-    let end = match (number, noun.ends_with('s')) {
-        (1, _) => "",
-        (_, false) => "s",
-        (_, true) => "es",
-    };
-    format!("{} {noun}{end}", grouped(number))
 }
 
 /// Recovers our own slot first, then slots whose owners died and which nobody has taken since.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::house::FilesReport;
 use crate::problem::Problem;
-use crate::suppressed::grouped;
+use crate::words::{counted, grouped, size};
 
 /// What telemetry did so far. The same numbers stand on `/report`, and on `/metrics`
 /// all but those by level.
@@ -225,7 +225,7 @@ impl fmt::Display for Report {
             self.table(f)?;
         }
         if self.recovered > 0 {
-            writeln!(f, "recovered  {} records of earlier processes", self.recovered)?;
+            writeln!(f, "recovered  {} of earlier processes", counted(self.recovered, "record"))?;
         }
         self.files(f)?;
         self.redaction.iter().try_for_each(|rules| writeln!(f, "redaction  {rules}"))?;
@@ -242,19 +242,6 @@ impl fmt::Display for Report {
         write!(f, "problems")?;
         self.problems.iter().try_for_each(|problem| write!(f, "\n- {problem}"))
     }
-}
-
-/// `52 MiB`, `3.4 KiB`.
-pub(crate) fn size(bytes: u64) -> String {
-    let units = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut unit = 0;
-    let mut number = bytes as f64;
-    while number >= 1024.0 && unit + 1 < units.len() {
-        number /= 1024.0;
-        unit += 1;
-    }
-    let digits = usize::from(unit > 0 && number < 10.0);
-    format!("{number:.digits$} {}", units[unit])
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use radiosonde_record::{DropReason, HeldBack, Journal, Kind};
 use serde_json::json;
 
+use crate::words::grouped;
+
 /// Between two lines.
 const INTERVAL: Duration = Duration::from_secs(60);
 /// Call sites that a line names; the others are one sum.
@@ -226,19 +228,6 @@ fn reason_text(reason: DropReason) -> &'static str {
         DropReason::RingFull => "ring full",
         other => other.as_str(),
     }
-}
-
-/// `1,204`
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use radiosonde_events::{ConsoleFormat, Portion, clean_for_terminal};
 
-use crate::suppressed::grouped;
+use crate::words::grouped;
 
 /// In which form a console speaks, and for whom.
 #[derive(Clone, Debug)]

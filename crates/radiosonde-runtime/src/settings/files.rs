@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::Environment;
 use crate::config::{FileConfig, Fsync};
 use crate::problem::Problems;
-use crate::report::size;
+use crate::words::size;
 
 /// Days for which files are kept.
 const RETENTION_DAYS: u32 = 14;
