@@ -164,7 +164,8 @@ pub fn read_damaged(dice: &mut Dice<'_>) {
         }
         at += line.len();
     }
-    assert_eq!(rest.next(), None, "a line that was not sealed, or not in its place");
+    // Who may change as much as they like can write frames of their own.
+    assert!(changed > 8 || rest.peek().is_none(), "not sealed, or not there: {:?}", rest.peek());
     assert!(missing == 0 || damages > 0, "{missing} lines are missing and nothing is said");
     if changed == 1 && file.len() == whole {
         let lost = last - first.unwrap_or(last);

@@ -36,6 +36,8 @@ pub(super) struct Walk {
     gap: bool,
     told: bool,
     blocks_left: u64,
+    /// A frame had a checksum, so that all have one: whoever writes them has a way.
+    checksums: bool,
 }
 
 /// What a walk meets.
@@ -62,6 +64,7 @@ impl Walk {
             gap: false,
             told: false,
             blocks_left: SEARCHED_BLOCKS_MAX,
+            checksums: false,
         }
     }
 
@@ -146,6 +149,10 @@ impl Walk {
             ts: None,
             crc: None,
         };
+        if self.checksums && !header.checksum {
+            return Ok(None);
+        }
+        self.checksums |= header.checksum;
         if header.raw.is_none() {
             // Written by a program that did not know how much would come.
             let measured = decoder.measure(file, &place);

@@ -90,7 +90,7 @@ fn a_line_without_an_end_is_counted_and_asked_about() {
 
 #[test]
 fn a_frame_has_so_many_blocks_and_no_more() {
-    let behind = zstd::bulk::compress(b"a line\n", 3).unwrap();
+    let behind = checked(b"a line\n");
     let checked = checked(b"another\n");
     for (blocks, damages) in [(look::BLOCKS_MAX, 1), (look::BLOCKS_MAX + 1, 2)] {
         let mut file = empty_blocks(blocks as usize - 1);
@@ -102,6 +102,21 @@ fn a_frame_has_so_many_blocks_and_no_more() {
         assert_eq!(seen.lines.len(), 2, "{blocks}: {:?}", seen.damaged);
         // That there is no index is said besides.
         assert_eq!(seen.damaged.len(), damages, "{:?}", seen.damaged);
+    }
+}
+
+#[test]
+fn a_frame_without_a_checksum_among_others_with_one_is_not_believed() {
+    let plain = zstd::bulk::compress(b"a line\n", 3).unwrap();
+    for (frames, lines) in [
+        ([&plain, &plain], 2),
+        ([&checked(b"another\n"), &plain], 1),
+        ([&checked(b"another\n"), &checked(b"one more\n")], 2),
+    ] {
+        let (_dir, path) = sealed_with(&frames.map(Vec::as_slice).concat());
+        let seen = read_sealed(&path);
+        assert_eq!(seen.lines.len(), lines, "{:?}", seen.damaged);
+        assert_eq!(seen.damaged.iter().filter(|damage| damage.lines_lost).count(), 3 - lines);
     }
 }
 
@@ -129,6 +144,7 @@ fn with_window(raw: &[u8], log: u32) -> Vec<u8> {
     use std::io::Write;
     let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).unwrap();
     encoder.window_log(log).unwrap();
+    encoder.include_checksum(true).unwrap();
     encoder.write_all(raw).unwrap();
     encoder.finish().unwrap()
 }
