@@ -1,7 +1,9 @@
 //! Passwords in URLs, and secrets among parameters: of URLs, of forms, of cookies.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
+use super::prefilter::RUN;
 use super::reader::Reader;
 use super::text::{ends_url, is_placeholder, looks_random};
 use crate::Rules;
@@ -10,14 +12,33 @@ use crate::Rules;
 const USERINFO_MAX: usize = 1024;
 /// Longest name of a parameter.
 const NAME_MAX: usize = 64;
+/// How often a slash was escaped, at most.
+const ESCAPES_MAX: usize = 8;
+/// Longest name of a scheme.
+const SCHEME_MAX: usize = 16;
+/// Longest value between quotation marks or brackets.
+const QUOTED_MAX: usize = 1024;
 /// Shortest value of a cookie that is taken for a secret.
 const COOKIE_MIN: usize = 8;
 
-/// The password of the URL whose `://` stands at `colon`.
-pub(crate) fn password(reader: &mut Reader<'_>, colon: usize) -> Option<Range<usize>> {
+/// Behind the `://` at `colon`, whose slashes may be escaped: `:\/\/`.
+pub(crate) fn begin(text: &[u8], colon: usize) -> Option<usize> {
+    let mut at = colon + 1;
+    for _ in 0..2 {
+        let rest = text.get(at..)?;
+        at += rest.iter().take(ESCAPES_MAX).take_while(|byte| **byte == b'\\').count();
+        if text.get(at) != Some(&b'/') {
+            return None;
+        }
+        at += 1;
+    }
+    Some(at)
+}
+
+/// The password of the URL whose `://` stands at `colon` and ends at `from`.
+pub(crate) fn password(reader: &mut Reader<'_>, colon: usize, from: usize) -> Option<Range<usize>> {
     let text = reader.text();
     let scheme = text.get(..colon)?.last()?;
-    let from = colon + 3;
     if !scheme.is_ascii_alphanumeric() {
         return None;
     }
@@ -40,6 +61,48 @@ pub(crate) fn password(reader: &mut Reader<'_>, colon: usize) -> Option<Range<us
         return None;
     }
     Some(from + split + 1..from + at)
+}
+
+/// What `:`, `/` and `@` are when a URL is the value of another.
+const COLON: &[u8] = b"%3A";
+const SLASHES: &[u8] = b"%3A%2F%2F";
+const AT: &[u8] = b"%40";
+
+/// The password of the URL whose `%3A%2F%2F` stands at `start`: `https%3A%2F%2Fada%3Ahunter2%40h`.
+pub(crate) fn encoded_password(reader: &mut Reader<'_>, start: usize) -> Option<Range<usize>> {
+    let text = reader.text();
+    let begins = |at: usize, sign: &[u8]| {
+        text.get(at..at + sign.len()).is_some_and(|found| found.eq_ignore_ascii_case(sign))
+    };
+    reader.count(SLASHES.len());
+    if !begins(start, SLASHES) {
+        return None;
+    }
+    let from = start + SLASHES.len();
+    let limit = text.len().min(from + USERINFO_MAX);
+    let (mut colon, mut last) = (None, None);
+    let mut end = from;
+    while end < limit && !ends_value(text[end]) {
+        if text[end] == b'%' {
+            if colon.is_none() && begins(end, COLON) {
+                colon = Some(end + COLON.len());
+            } else if begins(end, AT) {
+                last = Some(end);
+            } else if [b"%2F", b"%3F", b"%23"].iter().any(|sign| begins(end, *sign)) {
+                break;
+            }
+        }
+        end += 1;
+    }
+    reader.count(5 * (end - from) + 1);
+    let scheme = text[..start].iter().rev().take(SCHEME_MAX);
+    let scheme = scheme.take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    reader.count(scheme + 1);
+    let (colon, at) = (colon?, last?);
+    // What is shorter the quick look may not have noticed.
+    let is_noticed = scheme > 0 && end - (start - scheme) >= RUN;
+    let password = text.get(colon..at).filter(|password| !password.is_empty())?;
+    (is_noticed && !is_placeholder(password)).then_some(colon..at)
 }
 
 /// What stands before the name of a parameter.
@@ -82,17 +145,20 @@ pub(crate) fn parameter<'r>(
     let from = equals + 1;
     if before == Before::Text {
         // Nothing that is read here is read again: a value ends where such a name can begin.
-        let value = value(reader, from);
+        let value = value(reader, from, |byte| matches!(byte, b',' | b'\''), None);
         let is_form = begins_parameter(reader, from + value.len());
         if !is_form && !looks_random(value) || is_placeholder(value) {
             return None;
         }
         reader.count(length);
-        return Some((rules.rule_for_key(name)?, from..from + value.len()));
+        return Some((rules.rule_for_key(&decoded(name))?, from..from + value.len()));
     }
     // First the name, which is short: a text full of parameters must not be read once for each.
     reader.count(length);
+    let name = &*decoded(name);
     let rule = match rules.rule_for_key(name) {
+        // The directory a process works in has that name as well.
+        Some(_) if name.eq_ignore_ascii_case("pwd") && is_path(&bytes[from..]) => return None,
         Some(rule) => rule,
         None if is_signature(name) => {
             // Up to the next name, for the same reason.
@@ -104,8 +170,68 @@ pub(crate) fn parameter<'r>(
         }
         None => return None,
     };
-    let value = value(reader, from);
-    (!is_placeholder(value)).then_some((rule, from..from + value.len()))
+    if bytes[start - 1] == b';'
+        && let Some(range) = quoted(reader, from)
+    {
+        return (!is_placeholder(&bytes[range.clone()])).then_some((rule, range));
+    }
+    let opening = reader.opening(start);
+    let value = value(reader, from, |_| false, opening);
+    let is_secret = !is_placeholder(value) && !is_setting(value);
+    is_secret.then_some((rule, from..from + value.len()))
+}
+
+/// The name as it was before it was encoded.
+fn decoded(name: &str) -> Cow<'_, str> {
+    if !name.contains('%') {
+        return Cow::Borrowed(name);
+    }
+    let mut plain = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let [first, behind @ ..] = rest {
+        let code = rest.get(1..3).filter(|_| *first == b'%');
+        let code = code.and_then(|digits| str::from_utf8(digits).ok());
+        match code.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                plain.push(byte);
+                rest = &rest[3..];
+            }
+            None => {
+                plain.push(*first);
+                rest = behind;
+            }
+        }
+    }
+    Cow::Owned(String::from_utf8_lossy(&plain).into_owned())
+}
+
+/// Whether a value begins as paths do.
+fn is_path(value: &[u8]) -> bool {
+    value.starts_with(b"/") || value.get(..3).is_some_and(|f| f.eq_ignore_ascii_case(b"%2F"))
+}
+
+/// Whether a value says that there is none, or is what a program can be told instead of one.
+fn is_setting(value: &[u8]) -> bool {
+    const SETTINGS: [&str; 7] =
+        ["false", "include", "null", "omit", "same-origin", "true", "undefined"];
+    SETTINGS.iter().any(|setting| setting.as_bytes().eq_ignore_ascii_case(value))
+}
+
+/// The value of a connection string that may have a `;` in it: without its quotation marks, or with
+/// its brackets.
+fn quoted(reader: &mut Reader<'_>, from: usize) -> Option<Range<usize>> {
+    let sign = *reader.text().get(from)?;
+    let is_bracket = sign == b'{';
+    if !is_bracket && !matches!(sign, b'"' | b'\'') {
+        return None;
+    }
+    let end = reader.closing(from + 1, if is_bracket { b'}' } else { sign })?;
+    let inner = &reader.text()[from + 1..end];
+    // Code that puts such a string together goes on: `";Password=" + password + ";"`.
+    let is_code =
+        matches!(inner.first(), None | Some(b' ' | b'+' | b',' | b')' | b';' | b'.' | b'&'));
+    let fits = inner.len() <= QUOTED_MAX && (is_bracket || !is_code);
+    fits.then_some(if is_bracket { from..end + 1 } else { from + 1..end })
 }
 
 /// The value of a cookie, when it may be more than a setting.
@@ -116,7 +242,7 @@ fn cookie<'r>(
     from: usize,
 ) -> Option<(&'r str, Range<usize>)> {
     const ATTRIBUTES: [&str; 4] = ["domain", "expires", "max-age", "path"];
-    let value = value(reader, from);
+    let value = reader.read(from, |byte| !ends_value(byte));
     let is_mixed =
         value.iter().any(u8::is_ascii_digit) && value.iter().any(u8::is_ascii_alphabetic);
     let is_attribute = ATTRIBUTES.iter().any(|known| known.eq_ignore_ascii_case(name));
@@ -126,12 +252,50 @@ fn cookie<'r>(
     Some((rules.rule_for_key("cookie")?, from..from + value.len()))
 }
 
-/// The value that begins here; a bracket that it opens it may close.
-fn value<'t>(reader: &mut Reader<'t>, from: usize) -> &'t [u8] {
-    let value = reader.read(from, |byte| !ends_value(byte));
-    let closes = reader.text().get(from + value.len()) == Some(&b'}');
-    let is_open = value.starts_with(b"{") || value.starts_with(b"${");
-    if is_open && closes { &reader.text()[from..from + value.len() + 1] } else { value }
+/// The value that begins here. A bracket that it does not open, a comma and a quotation mark end it
+/// where they close what `opening` opens, or where nothing but white space follows.
+fn value<'t>(
+    reader: &mut Reader<'t>,
+    from: usize,
+    ends: impl Fn(u8) -> bool,
+    opening: Option<u8>,
+) -> &'t [u8] {
+    let (mut parentheses, mut braces) = (0_isize, 0_isize);
+    let value = reader.read(from, |byte| {
+        let closes = match byte {
+            b')' => opening == Some(b'(') && parentheses == 0,
+            b'}' => opening == Some(b'{') && braces == 0,
+            b'\'' => opening == Some(byte),
+            _ => (byte != b'\'' && ends_url(byte)) || matches!(byte, b'&' | b';' | b'#'),
+        };
+        if closes || ends(byte) {
+            return false;
+        }
+        match byte {
+            b'(' => parentheses += 1,
+            b')' => parentheses -= 1,
+            b'{' => braces += 1,
+            b'}' => braces -= 1,
+            _ => {}
+        }
+        true
+    });
+    // Another parameter follows: then all of it was meant.
+    if matches!(reader.text().get(from + value.len()), Some(b'&' | b';' | b'#')) {
+        return value;
+    }
+    let mut end = value.len();
+    while let Some(last) = value[..end].last() {
+        match last {
+            b',' | b'\'' => {}
+            b')' if parentheses < 0 => parentheses += 1,
+            b'}' if braces < 0 => braces += 1,
+            _ => break,
+        }
+        end -= 1;
+    }
+    reader.count(value.len() - end);
+    &value[..end]
 }
 
 fn ends_value(byte: u8) -> bool {
