@@ -164,10 +164,12 @@ impl<'r> Walk<'r, '_, '_> {
         if let Ok(text) = serde_json::from_str(written) {
             return (text, None);
         }
-        let text = |instead| serde_json::from_str(&without_halves(written, instead));
-        // Nothing else makes a string of well-formed JSON no text; if it did, it would be hidden.
-        let hidden = |_| "Bearer unreadable-0123456789".to_owned();
-        (text("").unwrap_or_else(hidden), Some(text(" ").unwrap_or_else(hidden)))
+        // Nothing else keeps a string of well-formed JSON from being text.
+        let text = |instead| {
+            serde_json::from_str(&without_halves(written, instead))
+                .unwrap_or_else(|_| written.to_owned())
+        };
+        (text(""), Some(text(" ")))
     }
 
     /// Whether there is a secret in a text that is none as it is written.

@@ -122,11 +122,19 @@ impl<'t> Reader<'t> {
     pub(crate) fn opening(&mut self, start: usize) -> Option<u8> {
         let Opening { read, mut sign, mut is_past } = self.opening;
         for at in read..start {
-            let (byte, is_given) = (self.text[at], at > 0 && self.text[at - 1] == b'=');
+            let byte = self.text[at];
+            let before = at.checked_sub(1).map(|at| self.text[at]);
             match byte {
                 b'(' | b'{' if !is_past => sign = Some(byte),
                 b')' | b'}' if !is_past => sign = None,
-                b'\'' if !is_past || is_given => sign = (sign != Some(byte)).then_some(byte),
+                b'\'' if sign == Some(byte) => sign = None,
+                // Within a word it is an apostrophe.
+                b'\''
+                    if before.is_none_or(|byte| !byte.is_ascii_alphanumeric())
+                        && (!is_past || before == Some(b'=')) =>
+                {
+                    sign = Some(byte);
+                }
                 b'\'' => {}
                 b'?' | b'&' | b';' | b'#' => is_past = true,
                 _ if ends_url(byte) => (sign, is_past) = (None, false),

@@ -18,6 +18,8 @@ const ESCAPES_MAX: usize = 8;
 const SCHEME_MAX: usize = 16;
 /// Longest value between quotation marks or brackets.
 const QUOTED_MAX: usize = 1024;
+/// Apostrophes in the first value of a form, at most.
+const APOSTROPHES_MAX: usize = 2;
 /// Shortest value of a cookie that is taken for a secret.
 const COOKIE_MIN: usize = 8;
 
@@ -144,8 +146,17 @@ pub(crate) fn parameter<'r>(
     }
     let from = equals + 1;
     if before == Before::Text {
-        // Nothing that is read here is read again: a value ends where such a name can begin.
-        let value = value(reader, from, |byte| matches!(byte, b',' | b'\''), None);
+        // What is read here is hardly read again: a value ends where such a name can begin, but for
+        // an apostrophe or two.
+        let mut apostrophes = 0;
+        let ends = |at: usize| match bytes[at] {
+            b'\'' if is_apostrophe(bytes, at) && apostrophes < APOSTROPHES_MAX => {
+                apostrophes += 1;
+                false
+            }
+            byte => matches!(byte, b',' | b'\''),
+        };
+        let value = value(reader, from, ends, None);
         let is_form = begins_parameter(reader, from + value.len());
         if !is_form && !looks_random(value) || is_placeholder(value) {
             return None;
@@ -234,6 +245,13 @@ fn quoted(reader: &mut Reader<'_>, from: usize) -> Option<Range<usize>> {
     fits.then_some(if is_bracket { from..end + 1 } else { from + 1..end })
 }
 
+/// Whether this quotation mark stands within a word.
+fn is_apostrophe(text: &[u8], at: usize) -> bool {
+    let is_letter =
+        |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_alphanumeric);
+    is_letter(at.checked_sub(1)) && is_letter(Some(at + 1))
+}
+
 /// The value of a cookie, when it may be more than a setting.
 fn cookie<'r>(
     rules: &'r Rules,
@@ -257,10 +275,10 @@ fn cookie<'r>(
 fn value<'t>(
     reader: &mut Reader<'t>,
     from: usize,
-    ends: impl Fn(u8) -> bool,
+    mut ends: impl FnMut(usize) -> bool,
     opening: Option<u8>,
 ) -> &'t [u8] {
-    let (mut parentheses, mut braces) = (0_isize, 0_isize);
+    let (mut at, mut parentheses, mut braces) = (from, 0_isize, 0_isize);
     let value = reader.read(from, |byte| {
         let closes = match byte {
             b')' => opening == Some(b'(') && parentheses == 0,
@@ -268,9 +286,10 @@ fn value<'t>(
             b'\'' => opening == Some(byte),
             _ => (byte != b'\'' && ends_url(byte)) || matches!(byte, b'&' | b';' | b'#'),
         };
-        if closes || ends(byte) {
+        if closes || ends(at) {
             return false;
         }
+        at += 1;
         match byte {
             b'(' => parentheses += 1,
             b')' => parentheses -= 1,
