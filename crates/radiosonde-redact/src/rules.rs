@@ -268,17 +268,18 @@ impl Rules {
     /// Allocates for keys beyond ASCII only.
     pub fn rule_for_key(&self, key: &str) -> Option<&str> {
         let key = &*spelling::plain(key);
-        if spelling::initials(key) & self.initials == 0 {
+        let initials = spelling::initials(key);
+        if initials & self.initials == 0 {
             return None;
         }
-        let standard = STANDARD
-            .iter()
-            .find(|(_, words)| words.iter().any(|word| spelling::names_secret(key, word)));
+        let is_named =
+            |word: &&str| first(word) & initials != 0 && spelling::names_secret(key, word);
+        let standard = STANDARD.iter().find(|(_, words)| words.iter().any(&is_named));
         let rule = match standard {
             Some((rule, _)) => *rule,
             None => {
                 let mut extra = self.extra.iter();
-                extra.find(|extra| spelling::names_secret(key, &extra.spelt))?.written.as_str()
+                extra.find(|extra| is_named(&&*extra.spelt))?.written.as_str()
             }
         };
         let allowed = self.allowed.iter().any(|allowed| spelling::is_spelt(key, &allowed.spelt));
