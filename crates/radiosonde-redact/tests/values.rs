@@ -78,6 +78,11 @@ fn what_may_stand_in_a_password_does_not_end_it() {
         ("Server=db;Password='x1;y2';A=1", "Server=db;Password='[redacted]';A=1"),
         ("Server=db;Password=\"x1 y2\";A=1", "Server=db;Password=\"[redacted]\";A=1"),
         ("Server=db;Password={hun;ter2};A=1", "Server=db;Password=[redacted];A=1"),
+        ("Server=db;Password=\\\"x y\\\";A=1", "Server=db;Password=\\\"[redacted]\\\";A=1"),
+        ("Server=db;Password={hun}}ter;2};A=1", "Server=db;Password=[redacted];A=1"),
+        ("Server=db;Password='it''s;1';A=1", "Server=db;Password='[redacted]';A=1"),
+        ("Server=db;Pwd=/etc;A=1", "Server=db;Pwd=[redacted];A=1"),
+        ("/x?token={{token}}", "/x?token={{token}}"),
         ("Name=a;AccountKey=c2VjcmV0/a+b==;E=x", "Name=a;AccountKey=[redacted];E=x"),
         ("\"Server=db;Password=\" + p + \";A=1\"", "\"Server=db;Password=\" + p + \";A=1\""),
     ] {
@@ -92,6 +97,9 @@ fn what_is_encoded_is_seen_as_what_it_stands_for() {
     let block = format!("key={}%0AMIIEpAIBAAKCAQEAtzq1Q0a8f6k2Lq9d%0A{}", pem("BEGIN"), pem("END"));
     for (text, expected) in [
         ("user%5Bpassword%5D=hunter2&a=1", "user%5Bpassword%5D=[redacted]&a=1"),
+        ("user%5Bpassword%5D=hunter2", "user%5Bpassword%5D=[redacted]"),
+        ("pan%3D4111111111111111%26b", "pan%3D[redacted]%26b"),
+        ("%22pan%22%3A%224111111111111111%22", "%22pan%22%3A%22[redacted]%22"),
         ("/x?p%61ssword=hunter2", "/x?p%61ssword=[redacted]"),
         ("/x?access%5Ftoken=hunter2", "/x?access%5Ftoken=[redacted]"),
         ("/x?p%6=hunter2&%=1", "/x?p%6=hunter2&%=1"),
@@ -144,6 +152,7 @@ fn a_comma_parts_card_numbers_and_a_unit_makes_them_measures() {
         "4111111111111111 µs",
         "duration_ns=4111111111111111",
         "durationNs: 4111111111111111",
+        "at offset 4111111111111111 of it",
         "\"size\": \"4111111111111111\"",
         "10.4111111111111111",
         "0:4111 1111 1111 1111",

@@ -124,6 +124,7 @@ fn begins_alone(text: &[u8], start: usize) -> bool {
     match text.get(..start) {
         None | Some([]) => true,
         Some([.., b'\\', b'n' | b'r' | b't']) => true,
+        Some([.., b'%', high, low]) if is_sign(*high, *low) => true,
         Some([.., byte]) if byte.is_ascii_alphanumeric() || !byte.is_ascii() => false,
         Some([.., b'_' | b'+' | b'%' | b'$']) => false,
         Some([.., before, b'.' | b'/']) => !before.is_ascii_digit(),
@@ -151,11 +152,19 @@ fn begins_alone(text: &[u8], start: usize) -> bool {
     }
 }
 
+/// Whether these are the digits of an encoded sign that parts values: `%20`, `%2C`, `%3D`.
+fn is_sign(high: u8, low: u8) -> bool {
+    let low = low.to_ascii_uppercase();
+    high == b'2' && matches!(low, b'0' | b'2' | b'6' | b'7' | b'C')
+        || high == b'3' && matches!(low, b'A' | b'B' | b'D')
+}
+
 /// Whether nothing behind does.
 fn ends_alone(text: &[u8], end: usize) -> bool {
     match text.get(end..) {
         None | Some([]) => true,
         Some([byte, ..]) if byte.is_ascii_alphanumeric() || !byte.is_ascii() => false,
+        Some([b'%', high, low, ..]) if is_sign(*high, *low) => true,
         Some([b'_' | b'@' | b'%', ..]) => false,
         Some([b'.', after, ..]) => !after.is_ascii_digit(),
         Some([b'-', after, ..]) => !after.is_ascii_alphanumeric(),
@@ -236,8 +245,8 @@ fn is_measure(text: &[u8], start: usize, end: usize) -> bool {
     };
     let mut front = &text[..start];
     let _ = before(&mut front, b"\"'") && before(&mut front, b"\\");
-    let _ = before(&mut front, b" ");
-    if !before(&mut front, b"=:") {
+    let is_parted = before(&mut front, b" ");
+    if !before(&mut front, b"=:") && !is_parted {
         return false;
     }
     let _ = before(&mut front, b"\"'") && before(&mut front, b"\\");

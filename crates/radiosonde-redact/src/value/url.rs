@@ -16,8 +16,9 @@ const NAME_MAX: usize = 64;
 const ESCAPES_MAX: usize = 8;
 /// Longest name of a scheme.
 const SCHEME_MAX: usize = 16;
-/// Longest value between quotation marks or brackets.
+/// Longest value between quotation marks or brackets, and how many of these it may have in it.
 const QUOTED_MAX: usize = 1024;
+const DOUBLED_MAX: usize = 4;
 /// Apostrophes in the first value of a form, at most.
 const APOSTROPHES_MAX: usize = 2;
 /// Shortest value of a cookie that is taken for a secret.
@@ -157,7 +158,8 @@ pub(crate) fn parameter<'r>(
             byte => matches!(byte, b',' | b'\''),
         };
         let value = value(reader, from, ends, None);
-        let is_form = begins_parameter(reader, from + value.len());
+        // In sentences no names are encoded.
+        let is_form = name.contains('%') || begins_parameter(reader, from + value.len());
         if !is_form && !looks_random(value) || is_placeholder(value) {
             return None;
         }
@@ -169,7 +171,13 @@ pub(crate) fn parameter<'r>(
     let name = &*decoded(name);
     let rule = match rules.rule_for_key(name) {
         // The directory a process works in has that name as well.
-        Some(_) if name.eq_ignore_ascii_case("pwd") && is_path(&bytes[from..]) => return None,
+        Some(_)
+            if name.eq_ignore_ascii_case("pwd")
+                && bytes[start - 1] != b';'
+                && is_path(&bytes[from..]) =>
+        {
+            return None;
+        }
         Some(rule) => rule,
         None if is_signature(name) => {
             // Up to the next name, for the same reason.
@@ -231,18 +239,35 @@ fn is_setting(value: &[u8]) -> bool {
 /// The value of a connection string that may have a `;` in it: without its quotation marks, or with
 /// its brackets.
 fn quoted(reader: &mut Reader<'_>, from: usize) -> Option<Range<usize>> {
-    let sign = *reader.text().get(from)?;
-    let is_bracket = sign == b'{';
-    if !is_bracket && !matches!(sign, b'"' | b'\'') {
-        return None;
+    let text = reader.text();
+    let escapes = text.get(from..)?.iter().take(ESCAPES_MAX).take_while(|byte| **byte == b'\\');
+    let escapes = escapes.count();
+    let sign = from + escapes;
+    let closing = match *text.get(sign)? {
+        b'{' if escapes == 0 => b'}',
+        mark @ (b'"' | b'\'') => mark,
+        _ => return None,
+    };
+    let mut end = reader.closing(sign + 1, closing)?;
+    // Written twice it is meant.
+    for _ in 0..DOUBLED_MAX {
+        if text.get(end + 1) != Some(&closing) {
+            break;
+        }
+        end = reader.closing(end + 2, closing)?;
     }
-    let end = reader.closing(from + 1, if is_bracket { b'}' } else { sign })?;
-    let inner = &reader.text()[from + 1..end];
+    let inner = text.get(sign + 1..end)?;
+    let behind = inner.iter().rev().take(escapes).take_while(|byte| **byte == b'\\').count();
+    reader.count(2 * escapes + 1);
+    let inner = &inner[..inner.len() - behind];
     // Code that puts such a string together goes on: `";Password=" + password + ";"`.
     let is_code =
         matches!(inner.first(), None | Some(b' ' | b'+' | b',' | b')' | b';' | b'.' | b'&'));
-    let fits = inner.len() <= QUOTED_MAX && (is_bracket || !is_code);
-    fits.then_some(if is_bracket { from..end + 1 } else { from + 1..end })
+    match closing {
+        _ if inner.len() > QUOTED_MAX => None,
+        b'}' => Some(from..end + 1),
+        _ => (!is_code).then_some(sign + 1..sign + 1 + inner.len()),
+    }
 }
 
 /// Whether this quotation mark stands within a word.
