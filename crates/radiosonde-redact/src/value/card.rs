@@ -175,6 +175,9 @@ fn ends_alone(text: &[u8], end: usize) -> bool {
 /// Longest name of a number that is looked at, and longest unit.
 const NAME_MAX: usize = 32;
 
+/// How often a quotation mark was escaped, at most.
+const ESCAPES_MAX: usize = 8;
+
 /// What counts or measures, behind a number or as the last word of its name.
 const MEASURES: [&str; 44] = [
     "byte",
@@ -235,21 +238,27 @@ fn is_measure(text: &[u8], start: usize, end: usize) -> bool {
             return true;
         }
     }
-    let before = |front: &mut &[u8], signs: &[u8]| {
-        let [rest @ .., last] = *front else { return false };
-        let found = signs.contains(last);
-        if found {
-            *front = rest;
+    let behind = |front: &[u8], signs: &[u8]| {
+        front.last().is_some_and(|last| signs.contains(last)).then(|| front.len() - 1)
+    };
+    // A quotation mark, which may be escaped.
+    let unquoted = |front: &mut &[u8]| {
+        if let Some(end) = behind(front, b"\"'") {
+            let escapes = front[..end].iter().rev().take(ESCAPES_MAX);
+            let escapes = escapes.take_while(|byte| **byte == b'\\').count();
+            *front = &front[..end - escapes];
         }
-        found
     };
     let mut front = &text[..start];
-    let _ = before(&mut front, b"\"'") && before(&mut front, b"\\");
-    let is_parted = before(&mut front, b" ");
-    if !before(&mut front, b"=:") && !is_parted {
+    unquoted(&mut front);
+    let space = behind(front, b" ");
+    front = &front[..space.unwrap_or(front.len())];
+    let sign = behind(front, b"=:");
+    if space.is_none() && sign.is_none() {
         return false;
     }
-    let _ = before(&mut front, b"\"'") && before(&mut front, b"\\");
+    front = &front[..sign.unwrap_or(front.len())];
+    unquoted(&mut front);
     let length = front.iter().rev().take(NAME_MAX).take_while(is_letter).count();
     let word = &front[front.len() - length..];
     let last = word.iter().rposition(u8::is_ascii_uppercase).unwrap_or(0);

@@ -233,7 +233,10 @@ fn is_path(value: &[u8]) -> bool {
 fn is_setting(value: &[u8]) -> bool {
     const SETTINGS: [&str; 7] =
         ["false", "include", "null", "omit", "same-origin", "true", "undefined"];
-    SETTINGS.iter().any(|setting| setting.as_bytes().eq_ignore_ascii_case(value))
+    // A sentence may go on behind it.
+    let stops = value.iter().rev().take_while(|byte| b":.!?".contains(byte)).count();
+    let word = &value[..value.len() - stops];
+    SETTINGS.iter().any(|setting| setting.as_bytes().eq_ignore_ascii_case(word))
 }
 
 /// The value of a connection string that may have a `;` in it: without its quotation marks, or with
@@ -303,7 +306,7 @@ fn value<'t>(
     mut ends: impl FnMut(usize) -> bool,
     opening: Option<u8>,
 ) -> &'t [u8] {
-    let (mut at, mut parentheses, mut braces) = (from, 0_isize, 0_isize);
+    let (mut at, mut parentheses, mut brackets, mut braces) = (from, 0_isize, 0_isize, 0_isize);
     let value = reader.read(from, |byte| {
         let closes = match byte {
             b')' => opening == Some(b'(') && parentheses == 0,
@@ -318,6 +321,8 @@ fn value<'t>(
         match byte {
             b'(' => parentheses += 1,
             b')' => parentheses -= 1,
+            b'[' => brackets += 1,
+            b']' => brackets -= 1,
             b'{' => braces += 1,
             b'}' => braces -= 1,
             _ => {}
@@ -333,6 +338,7 @@ fn value<'t>(
         match last {
             b',' | b'\'' => {}
             b')' if parentheses < 0 => parentheses += 1,
+            b']' if brackets < 0 => brackets += 1,
             b'}' if braces < 0 => braces += 1,
             _ => break,
         }
