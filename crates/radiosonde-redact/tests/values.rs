@@ -83,6 +83,8 @@ fn what_may_stand_in_a_password_does_not_end_it() {
         ("Server=db;Password='it''s;1';A=1", "Server=db;Password='[redacted]';A=1"),
         ("Server=db;Pwd=/etc;A=1", "Server=db;Pwd=[redacted];A=1"),
         ("/x?token={{token}}", "/x?token={{token}}"),
+        ("token=null&page=2", "token=null&page=2"),
+        ("user_%s_token=abc, %+5token=abc", "user_%s_token=abc, %+5token=abc"),
         ("Name=a;AccountKey=c2VjcmV0/a+b==;E=x", "Name=a;AccountKey=[redacted];E=x"),
         ("\"Server=db;Password=\" + p + \";A=1\"", "\"Server=db;Password=\" + p + \";A=1\""),
     ] {

@@ -4,6 +4,7 @@ mod card;
 mod credentials;
 mod header;
 mod jwt;
+mod parameter;
 mod pem;
 pub(crate) mod prefilter;
 mod prefixes;
@@ -118,7 +119,7 @@ impl<'r> Scanner<'r, '_> {
                 Some(from) => ("url_password", url::password(reader, at, from)?),
                 None => header::value(rules, reader, at)?,
             },
-            b'=' => url::parameter(rules, self.text, reader, at)?,
+            b'=' => parameter::find(rules, self.text, reader, at)?,
             b'-' => ("private_key_block", pem::body(reader, at)?),
             b'0'..=b'9' => ("card_number", at..card::end_of_card(reader, at)?),
             b'e' if bytes[at..].starts_with(b"eyJ") => ("jwt", at..jwt::end_of_token(reader, at)?),
