@@ -70,8 +70,11 @@ impl<'r> Walk<'r, '_, '_> {
                 }
             }
             b'"' => {
-                let text = self.string();
-                if let Some(redacted) = self.rules.redact_at(&self.path, &text, self.counted) {
+                let (text, other) = self.string();
+                let redacted = self.rules.redact_at(&self.path, &text, self.counted);
+                if redacted.is_some() && other.is_some() || self.hides(other.as_deref()) {
+                    self.hide(start, TANGLED);
+                } else if let Some(redacted) = redacted {
                     self.replace(start, &redacted);
                 }
             }
@@ -93,10 +96,14 @@ impl<'r> Walk<'r, '_, '_> {
         self.at += 1;
         while self.goes_on(b'}') {
             let start = self.at;
-            let key = self.string();
+            let (key, other) = self.string();
             // What is left of a key may name a secret as well.
             let mut rule = self.rules.rule_for_key(&key);
-            if let Some(redacted) = self.rules.redact(&key, self.counted) {
+            rule = rule.or_else(|| self.rules.rule_for_key(other.as_deref()?));
+            let redacted = self.rules.redact(&key, self.counted);
+            if redacted.is_some() && other.is_some() || self.hides(other.as_deref()) {
+                self.hide(start, TANGLED);
+            } else if let Some(redacted) = redacted {
                 self.replace(start, &redacted);
                 rule = rule.or_else(|| self.rules.rule_for_key(&redacted));
             }
@@ -148,11 +155,26 @@ impl<'r> Walk<'r, '_, '_> {
         self.copied = self.at;
     }
 
-    /// The string that begins here.
-    fn string(&mut self) -> String {
+    /// The string that begins here. Has it half a surrogate pair in it, which is no text, it comes
+    /// back twice: without, and with a space in its place.
+    fn string(&mut self) -> (String, Option<String>) {
         let start = self.at;
         self.skip_string();
-        serde_json::from_str(&self.json[start..self.at]).unwrap_or_default()
+        let written = &self.json[start..self.at];
+        if let Ok(text) = serde_json::from_str(written) {
+            return (text, None);
+        }
+        // Nothing else keeps a string of well-formed JSON from being text.
+        let text = |instead| {
+            serde_json::from_str(&without_halves(written, instead))
+                .unwrap_or_else(|_| written.to_owned())
+        };
+        (text(""), Some(text(" ")))
+    }
+
+    /// Whether there is a secret in a text that is none as it is written.
+    fn hides(&mut self, text: Option<&str>) -> bool {
+        text.is_some_and(|text| self.rules.redact(text, self.counted).is_some())
     }
 
     fn skip_string(&mut self) {
@@ -210,6 +232,34 @@ impl<'r> Walk<'r, '_, '_> {
     fn peek(&self) -> u8 {
         self.json.as_bytes().get(self.at).copied().unwrap_or(0)
     }
+}
+
+/// A string as it is written in JSON, with something else for each half of a surrogate pair.
+fn without_halves(written: &str, instead: &str) -> String {
+    let unit_at = |at: usize| {
+        let digits = written.get(at..)?.strip_prefix("\\u")?.get(..4)?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let mut out = String::with_capacity(written.len());
+    let (mut at, mut copied) = (0, 0);
+    while let Some(found) = written[at..].find('\\') {
+        at += found;
+        let length = match (unit_at(at), unit_at(at + 6)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
+            (Some(0xd800..=0xdfff), _) => {
+                out.push_str(&written[copied..at]);
+                out.push_str(instead);
+                copied = at + 6;
+                6
+            }
+            (Some(_), _) => 6,
+            // One sign is escaped.
+            (None, _) => 2,
+        };
+        at += length;
+    }
+    out.push_str(&written[copied..]);
+    out
 }
 
 fn quoted(text: &str) -> String {

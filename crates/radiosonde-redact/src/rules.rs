@@ -265,19 +265,21 @@ impl Rules {
 
     /// The name of the rule that forbids to write the value of this key, such as `password`.
     ///
-    /// Does not allocate.
+    /// Allocates for keys beyond ASCII only.
     pub fn rule_for_key(&self, key: &str) -> Option<&str> {
-        if spelling::initials(key) & self.initials == 0 {
+        let key = &*spelling::plain(key);
+        let initials = spelling::initials(key);
+        if initials & self.initials == 0 {
             return None;
         }
-        let standard = STANDARD
-            .iter()
-            .find(|(_, words)| words.iter().any(|word| spelling::names_secret(key, word)));
+        let is_named =
+            |word: &&str| first(word) & initials != 0 && spelling::names_secret(key, word);
+        let standard = STANDARD.iter().find(|(_, words)| words.iter().any(&is_named));
         let rule = match standard {
             Some((rule, _)) => *rule,
             None => {
                 let mut extra = self.extra.iter();
-                extra.find(|extra| spelling::names_secret(key, &extra.spelt))?.written.as_str()
+                extra.find(|extra| is_named(&&*extra.spelt))?.written.as_str()
             }
         };
         let allowed = self.allowed.iter().any(|allowed| spelling::is_spelt(key, &allowed.spelt));
@@ -315,7 +317,8 @@ pub(crate) struct Key {
 impl Key {
     fn new(written: &str) -> Option<Self> {
         // Taking out ASCII separators leaves UTF-8 intact.
-        let spelt = String::from_utf8(spelling::letters(written).collect()).ok()?;
+        let spelt =
+            String::from_utf8(spelling::letters(&spelling::plain(written)).collect()).ok()?;
         (!spelt.is_empty()).then(|| Self { written: written.to_owned(), spelt })
     }
 }
@@ -357,16 +360,44 @@ fn first(word: &str) -> u32 {
 /// Rules and what they are spelt as, separators left out. The rule named first wins.
 const STANDARD: &[(&str, &[&str])] = &[
     ("authorization", &["authorization", "bearer"]),
-    ("api_key", &["apikey", "apikeys"]),
+    ("api_key", &["apikey", "apikeys", "subscriptionkey"]),
     (
         "password",
-        &["password", "passwords", "passwd", "passphrase", "pwd", "pgpassword", "sshpass"],
+        &[
+            "password",
+            "passwords",
+            "passwd",
+            "passphrase",
+            "pwd",
+            "pgpassword",
+            "sshpass",
+            "dbpassword",
+            "userpassword",
+            "dbpass",
+            "smtppass",
+            "otp",
+            "totp",
+        ],
     ),
-    ("secret", &["secret", "secrets"]),
+    ("secret", &["secret", "secrets", "clientsecret", "psk"]),
     ("cookie", &["cookie", "cookies"]),
     ("private_key", &["privatekey", "signingkey", "encryptionkey", "sshkey"]),
-    ("access_key", &["accesskey", "secretkey"]),
+    ("access_key", &["accesskey", "secretkey", "accountkey"]),
     ("credential", &["credential", "credentials"]),
-    ("token", &["token", "jwt", "accesstokens", "authtokens", "refreshtokens", "apitokens"]),
+    (
+        "token",
+        &[
+            "token",
+            "jwt",
+            "accesstoken",
+            "accesstokens",
+            "authtoken",
+            "authtokens",
+            "refreshtoken",
+            "refreshtokens",
+            "apitoken",
+            "apitokens",
+        ],
+    ),
     ("card", &["cardnumber", "cvv", "cvc"]),
 ];

@@ -1,5 +1,30 @@
 //! How keys are compared: whole segments, whatever the case and the separators.
 
+use std::borrow::Cow;
+
+/// A key with letters beyond ASCII in small, other spaces as spaces, and without what is not shown.
+pub(crate) fn plain(key: &str) -> Cow<'_, str> {
+    if key.is_ascii() {
+        return Cow::Borrowed(key);
+    }
+    let mut plain = String::with_capacity(key.len());
+    for letter in key.chars() {
+        match letter {
+            _ if letter.is_ascii() => plain.push(letter),
+            _ if is_unseen(letter) => {}
+            _ if letter.is_whitespace() => plain.push(' '),
+            _ => plain.extend(letter.to_lowercase()),
+        }
+    }
+    Cow::Owned(plain)
+}
+
+/// Whether a character takes no room: soft hyphens, marks of direction, joiners, byte order marks.
+fn is_unseen(letter: char) -> bool {
+    matches!(letter, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        || matches!(letter, '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 /// Whether neighbouring whole segments of `key` spell `word`, and the key is not about it only.
 ///
 /// `word` is lowercase letters and digits without separators.
@@ -110,6 +135,7 @@ const HARMLESS: &[&str] = &[
     "expires",
     "expiry",
     "id",
+    "identity",
     "ids",
     "in",
     "index",
@@ -123,6 +149,7 @@ const HARMLESS: &[&str] = &[
     "names",
     "policy",
     "present",
+    "release",
     "required",
     "seconds",
     "size",

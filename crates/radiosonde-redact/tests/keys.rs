@@ -40,6 +40,23 @@ fn keys_that_hold_secrets() {
         ("password_reset_token", "password"),
         ("token_id_token", "token"),
         ("card-number", "card"),
+        ("accesstoken", "token"),
+        ("x-authtoken", "token"),
+        ("REFRESHTOKEN", "token"),
+        ("apitoken2", "token"),
+        ("clientsecret", "secret"),
+        ("userpassword", "password"),
+        ("dbpassword", "password"),
+        ("db_pass", "password"),
+        ("SMTP_PASS", "password"),
+        ("account_key", "access_key"),
+        ("Ocp-Apim-Subscription-Key", "api_key"),
+        ("totp", "password"),
+        ("user.otp", "password"),
+        ("wifi_psk", "secret"),
+        ("\u{feff}password", "password"),
+        ("pass\u{200b}word", "password"),
+        ("db\u{a0}password", "password"),
     ];
     let rules = Rules::standard();
     for (key, rule) in table {
@@ -79,6 +96,18 @@ fn keys_that_do_not() {
         "bypass",
         "status",
         "пароль",
+        "pass",
+        "tests_pass",
+        "passed",
+        "db_passed",
+        "compass",
+        "auth",
+        "oauth_state",
+        "otp_release",
+        "psk_identity",
+        "account_key_id",
+        "laptop",
+        "options",
     ];
     let rules = Rules::standard();
     for key in keys {
@@ -92,6 +121,7 @@ fn own_keys_and_exceptions() {
         .with_key("tenant_pin")
         .with_key("token_count")
         .with_key("mot_de_passé")
+        .with_key("contraseña")
         .with_key("--")
         .allow_key("cookie")
         .allow_key("X-Api-Key");
@@ -101,6 +131,8 @@ fn own_keys_and_exceptions() {
         ("tenant_pin_length", None),
         ("token_count", Some("token_count")),
         ("MOT de passé", Some("mot_de_passé")),
+        ("CONTRASEÑA", Some("contraseña")),
+        ("contraseñas", None),
         ("cookie", None),
         ("Cookie", None),
         ("http.request.header.cookie", Some("cookie")),

@@ -61,6 +61,133 @@ fn only_what_is_secret_is_replaced_and_the_rule_is_named() {
 }
 
 #[test]
+fn what_may_stand_in_a_password_does_not_end_it() {
+    let rules = Rules::standard();
+    for (text, expected) in [
+        ("/x?password=abc)def", "/x?password=[redacted]"),
+        ("/x?password=it's&b=1", "/x?password=[redacted]&b=1"),
+        ("/x?password=a}b,c", "/x?password=[redacted]"),
+        ("/x?password=abc)&b=1", "/x?password=[redacted]&b=1"),
+        ("(see /x?password=abc), then", "(see /x?password=[redacted]), then"),
+        ("(/x?password=a(b)c)d", "(/x?password=[redacted])d"),
+        ("get('/x?a=1&password=abc',{a:1})", "get('/x?a=1&password=[redacted]',{a:1})"),
+        ("{url=/x?password=abc} {}", "{url=/x?password=[redacted]} {}"),
+        ("q='/x?a=1&password=abc', p", "q='/x?a=1&password=[redacted]', p"),
+        ("p=it's&password=d'e&c=1", "p=it's&password=[redacted]&c=1"),
+        ("client_secret=a)b&scope=y", "client_secret=[redacted]&scope=y"),
+        ("Server=db;Password='x1;y2';A=1", "Server=db;Password='[redacted]';A=1"),
+        ("Server=db;Password=\"x1 y2\";A=1", "Server=db;Password=\"[redacted]\";A=1"),
+        ("Server=db;Password={hun;ter2};A=1", "Server=db;Password=[redacted];A=1"),
+        ("Server=db;Password=\\\"x y\\\";A=1", "Server=db;Password=\\\"[redacted]\\\";A=1"),
+        ("Server=db;Password={hun}}ter;2};A=1", "Server=db;Password=[redacted];A=1"),
+        ("Server=db;Password='it''s;1';A=1", "Server=db;Password='[redacted]';A=1"),
+        ("Server=db;Pwd=/etc;A=1", "Server=db;Pwd=[redacted];A=1"),
+        ("/x?token={{token}}", "/x?token={{token}}"),
+        ("token=null&page=2", "token=null&page=2"),
+        ("user_%s_token=abc, %+5token=abc", "user_%s_token=abc, %+5token=abc"),
+        ("Name=a;AccountKey=c2VjcmV0/a+b==;E=x", "Name=a;AccountKey=[redacted];E=x"),
+        ("\"Server=db;Password=\" + p + \";A=1\"", "\"Server=db;Password=\" + p + \";A=1\""),
+    ] {
+        assert_eq!(redacted(&rules, text), expected);
+    }
+}
+
+#[test]
+fn what_is_encoded_is_seen_as_what_it_stands_for() {
+    let rules = Rules::standard();
+    let pem = |word: &str| format!("-----{word}+RSA+PRIVATE+KEY-----");
+    let block = format!("key={}%0AMIIEpAIBAAKCAQEAtzq1Q0a8f6k2Lq9d%0A{}", pem("BEGIN"), pem("END"));
+    for (text, expected) in [
+        ("user%5Bpassword%5D=hunter2&a=1", "user%5Bpassword%5D=[redacted]&a=1"),
+        ("user%5Bpassword%5D=hunter2", "user%5Bpassword%5D=[redacted]"),
+        ("pan%3D4111111111111111%26b", "pan%3D[redacted]%26b"),
+        ("%22pan%22%3A%224111111111111111%22", "%22pan%22%3A%22[redacted]%22"),
+        ("/x?p%61ssword=hunter2", "/x?p%61ssword=[redacted]"),
+        ("/x?access%5Ftoken=hunter2", "/x?access%5Ftoken=[redacted]"),
+        ("/x?p%6=hunter2&%=1", "/x?p%6=hunter2&%=1"),
+        (
+            "/x?to=https%3A%2F%2Fada%3Ahunter2%40host%2Fa%40b",
+            "/x?to=https%3A%2F%2Fada%3A[redacted]%40host%2Fa%40b",
+        ),
+        ("https:\\/\\/ada:hunter2@host\\/", "https:\\/\\/ada:[redacted]@host\\/"),
+        ("https:\\\\/\\\\/ada:hunter2@host", "https:\\\\/\\\\/ada:[redacted]@host"),
+        ("%B4111111111111111^LOVELACE/ADA^27", "%B[redacted]^LOVELACE/ADA^27"),
+        (&block, &format!("key={}[redacted]{}", pem("BEGIN"), pem("END"))),
+    ] {
+        assert_eq!(redacted(&rules, text), expected);
+    }
+}
+
+#[test]
+fn keys_in_short_lines_and_behind_long_headers_are_keys() {
+    let rules = Rules::standard();
+    let pem = |word: &str| format!("-----{word} RSA PRIVATE KEY-----");
+    let note = "a note that goes on ".repeat(40);
+    for lines in [
+        "\nMIIEpAIBAAKCAQEAtzq1\nQ0a8f6k2Lq9dQ0a8f6k2\n".to_owned(),
+        "\\nMIIEpAIBAAKCAQEAtzq1\\nQ0a8f6k2Lq9dQ0a8f6k2\\n".to_owned(),
+        format!("\nComment: {note}\nX-Note: {note}\n\nMIIEpAIBAAKCAQEAtzq1Q0a8f6k2Lq9d\n"),
+    ] {
+        let text = format!("{}{lines}{}", pem("BEGIN"), pem("END"));
+        assert_eq!(redacted(&rules, &text), format!("{}[redacted]{}", pem("BEGIN"), pem("END")));
+    }
+    let sentence = format!("{}\nComment: {note}\n{note}", pem("BEGIN"));
+    assert_eq!(redacted(&rules, &sentence), sentence);
+}
+
+#[test]
+fn a_comma_parts_card_numbers_and_a_unit_makes_them_measures() {
+    let rules = Rules::standard();
+    for (text, expected) in [
+        ("17,4111111111111111,12/27", "17,[redacted],12/27"),
+        ("[1,4111111111111111]", "[1,[redacted]]"),
+        ("(4111111111111111,123)", "([redacted],123)"),
+        ("4111111111111111,5555555555554444", "[redacted],[redacted]"),
+        ("1:4111111111111111", "1:[redacted]"),
+        ("pan 4111111111111111 was", "pan [redacted] was"),
+        ("pan=4111111111111111 nsa", "pan=[redacted] nsa"),
+    ] {
+        assert_eq!(redacted(&rules, text), expected);
+    }
+    for text in [
+        "4111111111111111 ns",
+        "4111111111111111 µs",
+        "duration_ns=4111111111111111",
+        "durationNs: 4111111111111111",
+        "at offset 4111111111111111 of it",
+        "\"size\": \"4111111111111111\"",
+        "10.4111111111111111",
+        "0:4111 1111 1111 1111",
+    ] {
+        assert_eq!(redacted(&rules, text), text);
+    }
+}
+
+#[test]
+fn half_a_surrogate_pair_hides_nothing_in_json() {
+    let rules = Rules::standard();
+    let shown = |json: &str| rules.redact_json("meta", json, &mut |_| ());
+    for (json, expected) in [
+        (r#"{"a":"\ud800 https://u:hunter2@h"}"#, r#"{"a":"[redacted]"}"#),
+        (r#"{"a":"https://u:hun\udc00ter2@h"}"#, r#"{"a":"[redacted]"}"#),
+        (r#"{"password\ud800":"hunter2"}"#, r#"{"password\ud800":"[redacted]"}"#),
+        (r#"{"pass\udbffword":"hunter2"}"#, r#"{"pass\udbffword":"[redacted]"}"#),
+        (
+            r#"{"\ud800user\\\"\ud800password":1}"#,
+            r#"{"\ud800user\\\"\ud800password":"[redacted]"}"#,
+        ),
+        (r#"{"\ud800https://u:hunter2@h":1}"#, r#"{"[redacted]":1}"#),
+    ] {
+        let out = shown(json);
+        assert_eq!(out.as_deref(), Some(expected));
+        assert_eq!(shown(expected), None);
+    }
+    for innocent in [r#"{"a":"cut \ud83d"}"#, r#"["\ud83d\ude80 \\ud800",{"\udc00":1}]"#] {
+        assert_eq!(shown(innocent), None);
+    }
+}
+
+#[test]
 fn json_is_redacted_at_every_depth_and_the_rest_stays_as_it_was_written() {
     let rules = Rules::standard().with_callback("born", &["meta.user.born"], |_, value| {
         if value == "1815" { Verdict::Redact } else { Verdict::Keep }
@@ -148,6 +275,24 @@ fn pieces() -> impl Strategy<Value = String> {
         "*",
         "${",
         "}",
+        "'",
+        ")",
+        "(",
+        ",",
+        ";pwd={",
+        "%3A%2F%2F",
+        "%3A",
+        "%40",
+        "https",
+        ":\\/\\/",
+        "%B",
+        "^",
+        "-----BEGIN+PRIVATE+KEY-----",
+        " ns",
+        "size=",
+        "null",
+        "p%61ssword=",
+        "key-",
     ]);
     let random = prop_oneof![
         "[0-9]{8}(-[0-9]{4}){3}-[0-9]{12}",

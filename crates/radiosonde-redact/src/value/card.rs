@@ -58,8 +58,24 @@ pub(crate) fn end_of_card(reader: &mut Reader<'_>, start: usize) -> Option<usize
             && (*groups < whole || ends_alone(text, number.ends[groups - 1]))
             && is_issued(digits)
             && has_check_digit(digits)
+            && (number.groups > 1 || !is_measure(text, start, number.ends[0]))
     });
+    // What is said before and behind a number is bounded.
+    reader.count(if found.is_some() { 2 * NAME_MAX } else { 0 });
     found.map(|groups| number.ends[groups - 1])
+}
+
+/// The end of the card number at `start`, behind the `%B` of a magnetic track.
+pub(crate) fn end_of_track(reader: &mut Reader<'_>, start: usize) -> Option<usize> {
+    let digits = reader.text().get(start..)?.iter().take(MOST + 1);
+    let length = digits.take_while(|byte| byte.is_ascii_digit()).count();
+    reader.count(length + 1);
+    let end = start + length;
+    let digits = &reader.text()[start..end];
+    let is_card = (LEAST..=MOST).contains(&length)
+        && reader.text().get(end) == Some(&b'^')
+        && has_check_digit(&digits.iter().map(|digit| digit - b'0').collect::<Vec<u8>>());
+    is_card.then_some(end)
 }
 
 /// Reads digits in groups; `None` when there are more than a card could have.
@@ -102,14 +118,22 @@ fn read(text: &[u8], start: usize) -> Option<Number> {
 /// How far it is looked back for a digit in the word before.
 const WORD_MAX: usize = 64;
 
-/// Whether nothing before makes the digits part of a longer number or name.
+/// Whether nothing before makes the digits part of a longer number or name. A comma does not: behind
+/// one a longer number has three digits.
 fn begins_alone(text: &[u8], start: usize) -> bool {
     match text.get(..start) {
         None | Some([]) => true,
         Some([.., b'\\', b'n' | b'r' | b't']) => true,
+        Some([.., b'%', high, low]) if is_sign(*high, *low) => true,
         Some([.., byte]) if byte.is_ascii_alphanumeric() || !byte.is_ascii() => false,
         Some([.., b'_' | b'+' | b'%' | b'$']) => false,
-        Some([.., before, b'.' | b',' | b'/' | b':']) => !before.is_ascii_digit(),
+        Some([.., before, b'.' | b'/']) => !before.is_ascii_digit(),
+        // A part of a time or an address has four digits at most.
+        Some([.., before, b':']) => {
+            let digits = text[start..].iter().take(LEAST);
+            !before.is_ascii_digit()
+                || digits.take_while(|byte| byte.is_ascii_digit()).count() == LEAST
+        }
         // `visa-4111…` is one, the last part of an id is not.
         Some([front @ .., b'-']) => {
             let part = front.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric());
@@ -128,16 +152,117 @@ fn begins_alone(text: &[u8], start: usize) -> bool {
     }
 }
 
+/// Whether these are the digits of an encoded sign that parts values: `%20`, `%2C`, `%3D`.
+fn is_sign(high: u8, low: u8) -> bool {
+    let low = low.to_ascii_uppercase();
+    high == b'2' && matches!(low, b'0' | b'2' | b'6' | b'7' | b'C')
+        || high == b'3' && matches!(low, b'A' | b'B' | b'D')
+}
+
 /// Whether nothing behind does.
 fn ends_alone(text: &[u8], end: usize) -> bool {
     match text.get(end..) {
         None | Some([]) => true,
         Some([byte, ..]) if byte.is_ascii_alphanumeric() || !byte.is_ascii() => false,
+        Some([b'%', high, low, ..]) if is_sign(*high, *low) => true,
         Some([b'_' | b'@' | b'%', ..]) => false,
-        Some([b'.' | b',', after, ..]) => !after.is_ascii_digit(),
+        Some([b'.', after, ..]) => !after.is_ascii_digit(),
         Some([b'-', after, ..]) => !after.is_ascii_alphanumeric(),
         Some(_) => true,
     }
+}
+
+/// Longest name of a number that is looked at, and longest unit.
+const NAME_MAX: usize = 32;
+
+/// How often a quotation mark was escaped, at most.
+const ESCAPES_MAX: usize = 8;
+
+/// What counts or measures, behind a number or as the last word of its name.
+const MEASURES: [&str; 44] = [
+    "byte",
+    "bytes",
+    "capacity",
+    "count",
+    "cycles",
+    "duration",
+    "elapsed",
+    "events",
+    "gib",
+    "hz",
+    "instructions",
+    "items",
+    "kb",
+    "kib",
+    "latency",
+    "len",
+    "length",
+    "limit",
+    "mb",
+    "mib",
+    "micros",
+    "microseconds",
+    "millis",
+    "milliseconds",
+    "ms",
+    "nanos",
+    "nanoseconds",
+    "ns",
+    "offset",
+    "operations",
+    "ops",
+    "quota",
+    "records",
+    "requests",
+    "rows",
+    "seconds",
+    "size",
+    "ticks",
+    "time",
+    "timestamp",
+    "total",
+    "ts",
+    "uptime",
+    "us",
+];
+
+/// Whether a unit stands behind, or a name before that says what is measured: `8100000000000003 ns`,
+/// `size=8100000000000003`, `"durationNs": "8100000000000003"`.
+fn is_measure(text: &[u8], start: usize, end: usize) -> bool {
+    let is_letter = |byte: &&u8| byte.is_ascii_alphabetic();
+    let is_known =
+        |word: &[u8]| MEASURES.iter().any(|measure| measure.as_bytes().eq_ignore_ascii_case(word));
+    if let Some([b' ', unit @ ..]) = text.get(end..) {
+        let length = unit.iter().take(NAME_MAX).take_while(is_letter).count();
+        if is_known(&unit[..length]) || unit.starts_with("µs".as_bytes()) {
+            return true;
+        }
+    }
+    let behind = |front: &[u8], signs: &[u8]| {
+        front.last().is_some_and(|last| signs.contains(last)).then(|| front.len() - 1)
+    };
+    // A quotation mark, which may be escaped.
+    let unquoted = |front: &mut &[u8]| {
+        if let Some(end) = behind(front, b"\"'") {
+            let escapes = front[..end].iter().rev().take(ESCAPES_MAX);
+            let escapes = escapes.take_while(|byte| **byte == b'\\').count();
+            *front = &front[..end - escapes];
+        }
+    };
+    let mut front = &text[..start];
+    unquoted(&mut front);
+    let space = behind(front, b" ");
+    front = &front[..space.unwrap_or(front.len())];
+    let sign = behind(front, b"=:");
+    if space.is_none() && sign.is_none() {
+        return false;
+    }
+    front = &front[..sign.unwrap_or(front.len())];
+    unquoted(&mut front);
+    let length = front.iter().rev().take(NAME_MAX).take_while(is_letter).count();
+    let word = &front[front.len() - length..];
+    let last = word.iter().rposition(u8::is_ascii_uppercase).unwrap_or(0);
+    is_known(word) || is_known(&word[last..])
 }
 
 /// Whether an issuer gives out numbers that begin so and are that long.

@@ -4,6 +4,7 @@ mod card;
 mod credentials;
 mod header;
 mod jwt;
+mod parameter;
 mod pem;
 pub(crate) mod prefilter;
 mod prefixes;
@@ -106,11 +107,19 @@ impl<'r> Scanner<'r, '_> {
         let (rules, reader) = (self.rules, &mut self.reader);
         let bytes = reader.text();
         let (rule, range) = match bytes[at] {
+            b'%' if bytes[at..].starts_with(b"%B") => {
+                ("card_number", at + 2..card::end_of_track(reader, at + 2)?)
+            }
+            b'%' if bytes[at..].starts_with(b"%3") => {
+                ("url_password", url::encoded_password(reader, at)?)
+            }
             b' ' | b'\t' | b'\\' | b'+' | b'%' if !is_end_of_scheme(bytes, at) => return None,
             b' ' | b'\t' | b'\\' | b'+' | b'%' => credentials::find(reader, at)?,
-            b':' if bytes[at..].starts_with(b"://") => ("url_password", url::password(reader, at)?),
-            b':' => header::value(rules, reader, at)?,
-            b'=' => url::parameter(rules, self.text, reader, at)?,
+            b':' => match url::begin(bytes, at) {
+                Some(from) => ("url_password", url::password(reader, at, from)?),
+                None => header::value(rules, reader, at)?,
+            },
+            b'=' => parameter::find(rules, self.text, reader, at)?,
             b'-' => ("private_key_block", pem::body(reader, at)?),
             b'0'..=b'9' => ("card_number", at..card::end_of_card(reader, at)?),
             b'e' if bytes[at..].starts_with(b"eyJ") => ("jwt", at..jwt::end_of_token(reader, at)?),

@@ -12,6 +12,8 @@ struct Kind {
     most: usize,
     /// Whether words could look like it, so that the body has to look random.
     needs_randomness: bool,
+    /// Whether names and paths could end in it.
+    stands_alone: bool,
 }
 
 /// Full stops and the like behind a key that are none of it, at most.
@@ -41,6 +43,11 @@ impl Kind {
             return None;
         }
         reader.count(prefix.len());
+        // The last part of a name is an id: `cache-key-9e107d9d…`.
+        let before = start.checked_sub(1).map(|at| reader.text()[at]);
+        if self.stands_alone && matches!(before, Some(b'-' | b'_' | b'/' | b'.')) {
+            return None;
+        }
         let from = start + prefix.len();
         let body = &reader.text()[from..];
         let mut length = (reader.end_of_run(from, self.alphabet) - from).min(self.most + 1);
@@ -56,11 +63,11 @@ impl Kind {
 }
 
 const fn kind(prefix: &'static str, alphabet: Alphabet, least: usize, most: usize) -> Kind {
-    Kind { prefix, alphabet, least, most, needs_randomness: false }
+    Kind { prefix, alphabet, least, most, needs_randomness: false, stands_alone: false }
 }
 
 const fn random(prefix: &'static str, alphabet: Alphabet, least: usize, most: usize) -> Kind {
-    Kind { prefix, alphabet, least, most, needs_randomness: true }
+    Kind { prefix, alphabet, least, most, needs_randomness: true, stands_alone: false }
 }
 
 use Alphabet::{Alphanumeric, Base32, Dotted, LowerHex, Path, UrlSafe};
@@ -123,7 +130,7 @@ const KINDS: &[Kind] = &[
     kind("hooks.slack.com/services/", Path, 30, 60),
     kind("hvb.", UrlSafe, 90, 300),
     kind("hvs.", UrlSafe, 24, 200),
-    random("key-", LowerHex, 32, 32),
+    Kind { stands_alone: true, ..random("key-", LowerHex, 32, 32) },
     kind("lin_api_", Alphanumeric, 40, 40),
     kind("lsv2_pt_", Alphabet::Word, 40, 60),
     kind("lsv2_sk_", Alphabet::Word, 40, 60),

@@ -20,8 +20,21 @@ pub(crate) struct Reader<'t> {
     pub(crate) token: Token,
     /// Up to here a `Cookie:` goes on.
     cookie: Option<usize>,
+    /// What opens the URL that has been read up to here.
+    opening: Opening,
+    /// For each sign that closes something: looked for from here, found there.
+    closings: [(usize, usize); 3],
     #[cfg(test)]
     pub(crate) steps: usize,
+}
+
+/// What stands before a URL and may be closed behind it.
+#[derive(Default)]
+struct Opening {
+    read: usize,
+    sign: Option<u8>,
+    /// Parameters have begun: what opens there belongs to their values.
+    is_past: bool,
 }
 
 /// What stands behind the run of characters that headers of JSON web tokens end with.
@@ -45,6 +58,8 @@ impl<'t> Reader<'t> {
             dull: (0..0, 0),
             token: Token::default(),
             cookie: None,
+            opening: Opening::default(),
+            closings: [(0, 0); 3],
             #[cfg(test)]
             steps: 0,
         }
@@ -65,7 +80,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The bytes from `start` on, as long as they belong. For what is read once only.
-    pub(crate) fn read(&mut self, start: usize, belongs: impl Fn(u8) -> bool) -> &'t [u8] {
+    pub(crate) fn read(&mut self, start: usize, mut belongs: impl FnMut(u8) -> bool) -> &'t [u8] {
         let rest = self.text.get(start..).unwrap_or_default();
         let length = rest.iter().take_while(|byte| belongs(**byte)).count();
         self.count(length + 1);
@@ -100,6 +115,53 @@ impl<'t> Reader<'t> {
         self.count(read - begin + 1);
         self.url = (read, last);
         last.filter(|last| *last >= from)
+    }
+
+    /// The bracket or quotation mark that opens before the URL whose parameter begins at `start`,
+    /// which only grows.
+    pub(crate) fn opening(&mut self, start: usize) -> Option<u8> {
+        let Opening { read, mut sign, mut is_past } = self.opening;
+        for at in read..start {
+            let byte = self.text[at];
+            let before = at.checked_sub(1).map(|at| self.text[at]);
+            match byte {
+                b'(' | b'{' if !is_past => sign = Some(byte),
+                b')' | b'}' if !is_past => sign = None,
+                b'\'' if sign == Some(byte) => sign = None,
+                // Within a word it is an apostrophe.
+                b'\''
+                    if before.is_none_or(|byte| !byte.is_ascii_alphanumeric())
+                        && (!is_past || before == Some(b'=')) =>
+                {
+                    sign = Some(byte);
+                }
+                b'\'' => {}
+                b'?' | b'&' | b';' | b'#' => is_past = true,
+                _ if ends_url(byte) => (sign, is_past) = (None, false),
+                _ => {}
+            }
+        }
+        self.count(start.saturating_sub(read) + 1);
+        self.opening = Opening { read: read.max(start), sign, is_past };
+        sign
+    }
+
+    /// Where the quotation mark or bracket stands in this line that closes what goes on at `from`.
+    pub(crate) fn closing(&mut self, from: usize, sign: u8) -> Option<usize> {
+        let which = match sign {
+            b'"' => 0,
+            b'\'' => 1,
+            _ => 2,
+        };
+        let (known, found) = self.closings[which];
+        self.count(1);
+        let end = if known <= from && from <= found {
+            found
+        } else {
+            from + self.read(from, |byte| byte != sign && byte != b'\n').len()
+        };
+        self.closings[which] = (from.min(end), end);
+        (self.text.get(end) == Some(&sign)).then_some(end)
     }
 
     /// Whether a part of this looks random. A part of what does not look so does not either.

@@ -118,6 +118,7 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         || text.as_bytes().chunks(3).all(|sign| sign.eq_ignore_ascii_case(b"%2A"))
         || strip(text, "${", "}").is_some_and(|name| is_name(name, true))
         || strip(text, "{", "}").is_some_and(|name| is_name(name, false))
+        || strip(text, "{{", "}}").is_some_and(|name| is_name(name, false))
 }
 
 /// What stands between both, whatever the case of their letters.

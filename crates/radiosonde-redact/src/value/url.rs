@@ -1,23 +1,37 @@
-//! Passwords in URLs, and secrets among parameters: of URLs, of forms, of cookies.
+//! Passwords in URLs, plain, escaped, and encoded into others.
 
 use std::ops::Range;
 
+use super::parameter::ends_value;
+use super::prefilter::RUN;
 use super::reader::Reader;
-use super::text::{ends_url, is_placeholder, looks_random};
-use crate::Rules;
+use super::text::{ends_url, is_placeholder};
 
 /// Longest user and password that are looked for.
 const USERINFO_MAX: usize = 1024;
-/// Longest name of a parameter.
-const NAME_MAX: usize = 64;
-/// Shortest value of a cookie that is taken for a secret.
-const COOKIE_MIN: usize = 8;
+/// How often a slash was escaped, at most.
+const ESCAPES_MAX: usize = 8;
+/// Longest name of a scheme.
+const SCHEME_MAX: usize = 16;
 
-/// The password of the URL whose `://` stands at `colon`.
-pub(crate) fn password(reader: &mut Reader<'_>, colon: usize) -> Option<Range<usize>> {
+/// Behind the `://` at `colon`, whose slashes may be escaped: `:\/\/`.
+pub(crate) fn begin(text: &[u8], colon: usize) -> Option<usize> {
+    let mut at = colon + 1;
+    for _ in 0..2 {
+        let rest = text.get(at..)?;
+        at += rest.iter().take(ESCAPES_MAX).take_while(|byte| **byte == b'\\').count();
+        if text.get(at) != Some(&b'/') {
+            return None;
+        }
+        at += 1;
+    }
+    Some(at)
+}
+
+/// The password of the URL whose `://` stands at `colon` and ends at `from`.
+pub(crate) fn password(reader: &mut Reader<'_>, colon: usize, from: usize) -> Option<Range<usize>> {
     let text = reader.text();
     let scheme = text.get(..colon)?.last()?;
-    let from = colon + 3;
     if !scheme.is_ascii_alphanumeric() {
         return None;
     }
@@ -42,117 +56,44 @@ pub(crate) fn password(reader: &mut Reader<'_>, colon: usize) -> Option<Range<us
     Some(from + split + 1..from + at)
 }
 
-/// What stands before the name of a parameter.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Before {
-    /// A sign that separates parameters.
-    Parameter,
-    /// Nothing, or what ends a value as well: a form may begin here, or a sentence go on.
-    Text,
-}
+/// What `:`, `/` and `@` are when a URL is the value of another.
+const COLON: &[u8] = b"%3A";
+const SLASHES: &[u8] = b"%3A%2F%2F";
+const AT: &[u8] = b"%40";
 
-/// The rule, and the value, when the `=` at `equals` gives a secret to a parameter.
-pub(crate) fn parameter<'r>(
-    rules: &'r Rules,
-    text: &str,
-    reader: &mut Reader<'_>,
-    equals: usize,
-) -> Option<(&'r str, Range<usize>)> {
-    let bytes = reader.text();
-    let before = bytes.get(equals.saturating_sub(NAME_MAX + 1)..equals)?;
-    let is_name = |byte: &u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']' | b'%')
+/// The password of the URL whose `%3A%2F%2F` stands at `start`: `https%3A%2F%2Fada%3Ahunter2%40h`.
+pub(crate) fn encoded_password(reader: &mut Reader<'_>, start: usize) -> Option<Range<usize>> {
+    let text = reader.text();
+    let begins = |at: usize, sign: &[u8]| {
+        text.get(at..at + sign.len()).is_some_and(|found| found.eq_ignore_ascii_case(sign))
     };
-    let length = before.iter().rev().take_while(|byte| is_name(byte)).count();
-    reader.count(length + 1);
-    let start = equals - length;
-    let name = text.get(start..equals)?;
-    let before = match start.checked_sub(1).map(|at| bytes[at]) {
-        Some(b'?' | b'&' | b';' | b'#') => Before::Parameter,
-        None | Some(b',') => Before::Text,
-        Some(byte) if ends_url(byte) => Before::Text,
-        Some(_) => return None,
-    };
-    if length == 0 || length > NAME_MAX {
+    reader.count(SLASHES.len());
+    if !begins(start, SLASHES) {
         return None;
     }
-    if reader.is_in_cookie(start) {
-        return cookie(rules, reader, name, equals + 1);
-    }
-    let from = equals + 1;
-    if before == Before::Text {
-        // Nothing that is read here is read again: a value ends where such a name can begin.
-        let value = value(reader, from);
-        let is_form = begins_parameter(reader, from + value.len());
-        if !is_form && !looks_random(value) || is_placeholder(value) {
-            return None;
-        }
-        reader.count(length);
-        return Some((rules.rule_for_key(name)?, from..from + value.len()));
-    }
-    // First the name, which is short: a text full of parameters must not be read once for each.
-    reader.count(length);
-    let rule = match rules.rule_for_key(name) {
-        Some(rule) => rule,
-        None if is_signature(name) => {
-            // Up to the next name, for the same reason.
-            let front = reader.read(from, |byte| !ends_value(byte) && byte != b'?');
-            if !looks_random(front) {
-                return None;
+    let from = start + SLASHES.len();
+    let limit = text.len().min(from + USERINFO_MAX);
+    let (mut colon, mut last) = (None, None);
+    let mut end = from;
+    while end < limit && !ends_value(text[end]) {
+        if text[end] == b'%' {
+            if colon.is_none() && begins(end, COLON) {
+                colon = Some(end + COLON.len());
+            } else if begins(end, AT) {
+                last = Some(end);
+            } else if [b"%2F", b"%3F", b"%23"].iter().any(|sign| begins(end, *sign)) {
+                break;
             }
-            "url_parameter"
         }
-        None => return None,
-    };
-    let value = value(reader, from);
-    (!is_placeholder(value)).then_some((rule, from..from + value.len()))
-}
-
-/// The value of a cookie, when it may be more than a setting.
-fn cookie<'r>(
-    rules: &'r Rules,
-    reader: &mut Reader<'_>,
-    name: &str,
-    from: usize,
-) -> Option<(&'r str, Range<usize>)> {
-    const ATTRIBUTES: [&str; 4] = ["domain", "expires", "max-age", "path"];
-    let value = value(reader, from);
-    let is_mixed =
-        value.iter().any(u8::is_ascii_digit) && value.iter().any(u8::is_ascii_alphabetic);
-    let is_attribute = ATTRIBUTES.iter().any(|known| known.eq_ignore_ascii_case(name));
-    if value.len() < COOKIE_MIN || !is_mixed || is_attribute || is_placeholder(value) {
-        return None;
+        end += 1;
     }
-    Some((rules.rule_for_key("cookie")?, from..from + value.len()))
-}
-
-/// The value that begins here; a bracket that it opens it may close.
-fn value<'t>(reader: &mut Reader<'t>, from: usize) -> &'t [u8] {
-    let value = reader.read(from, |byte| !ends_value(byte));
-    let closes = reader.text().get(from + value.len()) == Some(&b'}');
-    let is_open = value.starts_with(b"{") || value.starts_with(b"${");
-    if is_open && closes { &reader.text()[from..from + value.len() + 1] } else { value }
-}
-
-fn ends_value(byte: u8) -> bool {
-    ends_url(byte) || matches!(byte, b'&' | b';' | b'#' | b',' | b')' | b'}')
-}
-
-/// Whether another parameter of a form comes: `&grant_type=`.
-fn begins_parameter(reader: &mut Reader<'_>, at: usize) -> bool {
-    if reader.text().get(at) != Some(&b'&') {
-        return false;
-    }
-    let name = reader.text().get(at + 1..).unwrap_or_default();
-    let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    let length = name.iter().take(NAME_MAX).take_while(is_part).count();
-    reader.count(length + 1);
-    name.first().is_some_and(u8::is_ascii_alphabetic) && name.get(length) == Some(&b'=')
-}
-
-/// Whether a parameter may be a key or a signature, by names that mean other things elsewhere.
-fn is_signature(name: &str) -> bool {
-    const NAMES: [&str; 8] =
-        ["auth", "hmac", "key", "sas", "sig", "signature", "x-amz-signature", "x-goog-signature"];
-    NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
+    reader.count(5 * (end - from) + 1);
+    let scheme = text[..start].iter().rev().take(SCHEME_MAX);
+    let scheme = scheme.take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    reader.count(scheme + 1);
+    let (colon, at) = (colon?, last?);
+    // What is shorter the quick look may not have noticed.
+    let is_noticed = scheme > 0 && end - (start - scheme) >= RUN;
+    let password = text.get(colon..at).filter(|password| !password.is_empty())?;
+    (is_noticed && !is_placeholder(password)).then_some(colon..at)
 }
