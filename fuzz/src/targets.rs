@@ -206,7 +206,9 @@ pub fn redact_text(data: &[u8]) {
     for json in [json.as_str(), text] {
         let redacted = rules(|rules| rules.redact_json("meta", json, &mut |_| ()));
         let Some(redacted) = redacted else { continue };
-        assert!(serde_json::from_str::<Json>(&redacted).is_ok(), "{redacted}");
+        // Half a surrogate pair is JSON, and no text: strict readers refuse it as it came.
+        let is_text = serde_json::from_str::<Json>(json).is_ok();
+        assert!(!is_text || serde_json::from_str::<Json>(&redacted).is_ok(), "{redacted}");
         let twice = rules(|rules| rules.redact_json("meta", &redacted, &mut |_| ()));
         assert_eq!(twice, None, "{redacted}");
     }
