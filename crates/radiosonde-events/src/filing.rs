@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use radiosonde_store::names::{DayFile, Form, StoredFile};
@@ -117,7 +117,19 @@ impl fmt::Debug for Filing {
 /// The files this process writes to, and those somebody has claimed because it does not. Clones
 /// are the same.
 #[derive(Clone, Debug, Default)]
-pub struct Live(Arc<Mutex<State>>);
+pub struct Live(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    on_turn: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("state", &self.state).finish_non_exhaustive()
+    }
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -152,8 +164,15 @@ impl Live {
         self.state().turns
     }
 
+    /// Calls `wake` when a file was closed because the next one was begun, for whoever keeps house.
+    /// The first one stays. It is called on the drain's thread, and must not block.
+    pub fn on_turn(&self, wake: impl Fn() + Send + Sync + 'static) {
+        // A second one has nothing to wake.
+        let _ = self.0.on_turn.set(Box::new(wake));
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -199,10 +218,13 @@ impl Registration {
     pub(crate) fn go_on(&self, filing: &Filing, from: [DayFile; 3]) -> [DayFile; 3] {
         let mut state = self.live.state();
         let chosen = from.map(|day| DayFile { part: filing.part(day, day.part, &state), ..day });
-        if chosen != from {
-            state.turns += 1;
-        }
+        let has_turned = chosen != from;
+        state.turns += u64::from(has_turned);
         state.written.insert(self.id, chosen.iter().map(DayFile::file_name).collect());
+        drop(state);
+        if has_turned && let Some(wake) = self.live.0.on_turn.get() {
+            wake();
+        }
         chosen
     }
 

@@ -40,7 +40,9 @@ fn a_slot_no_process_can_have_is_not_made_for_a_file() {
     let root = tempfile::tempdir().unwrap();
     write(root.path(), "events-2020-01-01.4000000000.jsonl");
     let upkept = keep(root.path());
-    assert!(upkept.removed.is_empty() && upkept.failed.is_empty(), "{upkept:?}");
+    assert!(upkept.removed.is_empty(), "{upkept:?}");
+    let [failed] = &upkept.failed[..] else { panic!("{upkept:?}") };
+    assert!(failed.reason.contains("no process has a slot of that number"), "{failed:?}");
     assert!(!root.path().join("inst").exists());
 }
 

@@ -78,11 +78,11 @@ impl Slot {
     /// slots are taken.
     pub fn take(root: &Path, unusable: &mut dyn FnMut(&Path, &io::Error)) -> io::Result<Self> {
         create_directory(root)?;
-        create_directory(&root.join("inst"))?;
+        create_own(&root.join("inst"))?;
         let mut first_error = None;
         for number in 0..SLOTS_MAX {
             let path = Self::path_of(root, number);
-            match create_directory(&path).and_then(|()| Self::try_take(root, number)) {
+            match create_own(&path).and_then(|()| Self::try_take(root, number)) {
                 Ok(Some(slot)) => return Ok(slot),
                 Ok(None) => {}
                 Err(error) => {
@@ -105,17 +105,19 @@ impl Slot {
         is_same_file(&self.lock.file, &self.path.join("lock"))
     }
 
-    /// Takes one slot, which is created when it is not there; `None` when its owner lives, or when
-    /// there is no slot of that number.
+    /// Takes one slot, which is created when it is not there; `None` when its owner lives.
     ///
     /// # Errors
-    /// As from the system.
+    /// As from the system, and for a number that no slot has.
     pub fn try_take_or_create(root: &Path, number: u32) -> io::Result<Option<Self>> {
         if number >= SLOTS_MAX {
-            return Ok(None);
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "no process has a slot of that number, and none removes its files",
+            ));
         }
-        create_directory(&root.join("inst"))?;
-        create_directory(&Self::path_of(root, number))?;
+        create_own(&root.join("inst"))?;
+        create_own(&Self::path_of(root, number))?;
         Self::try_take(root, number)
     }
 
@@ -126,13 +128,8 @@ impl Slot {
     pub fn try_take(root: &Path, number: u32) -> io::Result<Option<Self>> {
         let path = Self::path_of(root, number);
         let lock_path = path.join("lock");
-        for directory in [&root.join("inst"), &path] {
-            // What somebody else's link leads to is not ours to recover, or to remove from.
-            if !fs::symlink_metadata(directory)?.is_dir() {
-                let what = "a link or a file is where a directory of ours should be";
-                return Err(io::Error::new(io::ErrorKind::NotADirectory, what));
-            }
-        }
+        is_own(&root.join("inst"))?;
+        is_own(&path)?;
         let lock = OpenOptions::new()
             .read(true)
             .write(true)
@@ -193,6 +190,22 @@ impl Slot {
         }
         found.sort_by_key(|(modified, _)| *modified);
         Ok(found.into_iter().map(|(_, instance)| instance).collect())
+    }
+
+    /// The directories of its owners, living and dead. Not locked: what is in one of a living owner
+    /// changes while it is looked at.
+    ///
+    /// # Errors
+    /// As from the system.
+    pub fn instances(&self) -> io::Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(is_instance_id) {
+                paths.push(entry.path());
+            }
+        }
+        Ok(paths)
     }
 
     /// Remains that were set aside, because recovering them failed too often or was not possible.
@@ -360,6 +373,23 @@ fn is_empty(path: &Path) -> bool {
 /// As from the system; `NotADirectory` when something else has the name.
 pub fn create_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Creates a directory that must be no link. An existing one is left as it is.
+fn create_own(path: &Path) -> io::Result<()> {
+    match is_own(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create_directory(path),
+        other => other,
+    }
+}
+
+/// What somebody else's link leads to is not ours to recover, or to remove from.
+fn is_own(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() {
+        return Ok(());
+    }
+    let what = "a link or a file is where a directory of ours should be";
+    Err(io::Error::new(io::ErrorKind::NotADirectory, what))
 }
 
 /// Writes a new file, 0600, not following links.

@@ -90,6 +90,11 @@ impl Files {
         *self.moved_to.lock().unwrap_or_else(PoisonError::into_inner) = Some(slot);
     }
 
+    /// Wakes whoever keeps house when a file was closed.
+    pub(crate) fn on_turn(&self, wake: impl Fn() + Send + Sync + 'static) {
+        self.live.on_turn(wake);
+    }
+
     pub(crate) fn set_recovered(&self) {
         self.is_recovered.store(true, Ordering::Release);
     }

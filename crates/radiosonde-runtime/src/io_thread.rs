@@ -131,6 +131,8 @@ pub(crate) fn start(telemetry: &Telemetry, bound: Bound, house: Option<House>, p
         let unparker = control.unparker.clone();
         telemetry.unsynced().on_write(move || unparker.unpark());
     }
+    let unparker = control.unparker.clone();
+    telemetry.files().on_turn(move || unparker.unpark());
     let (running, ended) = (telemetry.clone(), Arc::clone(&control));
     let problems = telemetry.problems().clone();
     let run = move || {

@@ -251,6 +251,10 @@ impl Telemetry {
         &self.0.recovered
     }
 
+    pub(crate) fn files(&self) -> &Files {
+        &self.0.files
+    }
+
     pub(crate) fn unsynced(&self) -> &Unsynced {
         &self.0.unsynced
     }

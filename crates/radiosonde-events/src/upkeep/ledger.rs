@@ -52,13 +52,16 @@ impl Ledger {
         if radiosonde_record::ends_mid_line(&file, length)? {
             row.insert(0, b'\n');
         }
-        if let Err(error) = file.write_all(&row).and_then(|()| file.sync_data()) {
+        // A file that was just created is in no directory yet, after a power cut.
+        let directory = || if length == 0 { self.sync_directory() } else { Ok(()) };
+        let written =
+            file.write_all(&row).and_then(|()| file.sync_data()).and_then(|()| directory());
+        if let Err(error) = written {
             // Half a row on a full disk, or one that may be gone tomorrow: nothing is removed for it.
             let _ = file.set_len(length);
             return Err(error);
         }
-        // A file that was just created is in no directory yet, after a power cut.
-        if length == 0 { self.sync_directory() } else { Ok(()) }
+        Ok(())
     }
 
     fn sync_directory(&self) -> io::Result<()> {

@@ -157,7 +157,8 @@ impl Upkeep {
             retention,
             seal_after: Some(SEAL_AFTER),
             backoff: Mutex::default(),
-            last_slot: AtomicU32::new(u32::MAX),
+            // Somewhere: a process that is soon over keeps other slots than the one before it.
+            last_slot: AtomicU32::new(std::process::id() % 1024),
         }
     }
 
@@ -217,6 +218,7 @@ impl Run<'_> {
     /// counted already, and tried again by the next run.
     fn complete_removals(&mut self) {
         let root = &self.upkeep.root;
+        let mut unreadable = Vec::new();
         for slot in self.held.values() {
             let ledger = Ledger::of_slot(slot.path());
             ledger.keep_room();
@@ -224,6 +226,7 @@ impl Run<'_> {
                 Ok(completed) => completed,
                 Err(error) => {
                     self.upkept.fail(ledger.path(), Task::Enter, &error);
+                    unreadable.push(slot.number());
                     continue;
                 }
             };
@@ -233,6 +236,10 @@ impl Run<'_> {
                 self.untouchable.extend(self.upkeep.live.claim(day_file));
                 self.upkept.fail(root.join(&file), Task::Remove, &error);
             }
+        }
+        // Any of their files may be entered.
+        for number in unreadable {
+            self.held.remove(&number);
         }
     }
 

@@ -23,6 +23,8 @@ impl Run<'_> {
         };
         let planned = plan::plan(&entries, &is_written, &retention, time::date(self.now));
         for (day, rule) in planned {
+            // Many small files take as long as one that is large.
+            self.goes_on(Step::Stretch)?;
             let Some(slot) = self.held.get(&day.slot) else { continue };
             let ledger = Ledger::of_slot(slot.path());
             let name = day.file_name();

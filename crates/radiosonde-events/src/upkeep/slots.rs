@@ -57,8 +57,9 @@ impl Run<'_> {
     /// A batch that is to be completed names its files, and how far they had got: they stay as they
     /// are until it is recovered.
     fn spare_what_is_staged(&mut self, slot: &Slot, found: &[Found]) -> std::io::Result<()> {
-        for instance in slot.left_behind()? {
-            let names = staged_files(&instance.path)
+        // Our own is among them: its files are live, and nobody's to claim.
+        for instance in slot.instances()? {
+            let names = staged_files(&instance)
                 .unwrap_or_else(|_unreadable| last_files(found, slot.number()));
             for name in names {
                 self.untouchable.extend(self.upkeep.live.claim(&name));

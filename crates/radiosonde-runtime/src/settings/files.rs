@@ -182,18 +182,20 @@ impl Read<'_> {
 
     fn seal_after(&self) -> Option<Option<Duration>> {
         let fix = "set it to a number of seconds, to 90s, 10m, 2h or 1d, or to off";
-        self.parse("RADIOSONDE_SEAL_AFTER", fix, |text| match text {
+        self.parse("RADIOSONDE_SEAL_AFTER", fix, |text| match text.to_ascii_lowercase().as_str() {
             "off" => Some(None),
             text => seconds(text).map(|seconds| Some(Duration::from_secs(seconds))),
         })
     }
 
     fn fsync(&self) -> Option<Fsync> {
-        self.parse("RADIOSONDE_FSYNC", "set it to never, interval or batch", |text| match text {
-            "never" => Some(Fsync::Never),
-            "interval" => Some(Fsync::Interval),
-            "batch" => Some(Fsync::Batch),
-            _ => None,
+        self.parse("RADIOSONDE_FSYNC", "set it to never, interval or batch", |text| {
+            match text.to_ascii_lowercase().as_str() {
+                "never" => Some(Fsync::Never),
+                "interval" => Some(Fsync::Interval),
+                "batch" => Some(Fsync::Batch),
+                _ => None,
+            }
         })
     }
 }
@@ -224,6 +226,8 @@ fn bytes(text: &str) -> Option<u64> {
         "kib" | "k" => 1 << 10,
         "mib" | "m" => 1 << 20,
         "gib" | "g" => 1 << 30,
+        "tb" => 1_000_000_000_000,
+        "tib" | "t" => 1 << 40,
         _ => return None,
     };
     number.parse::<u64>().ok()?.checked_mul(unit)
