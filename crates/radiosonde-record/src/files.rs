@@ -32,8 +32,13 @@ pub(crate) struct DayFile {
 pub(crate) struct DayFiles {
     root: PathBuf,
     open: HashMap<String, Arc<DayFile>>,
+    /// The directory itself, once a file was created in it.
+    directory: Option<Arc<DayFile>>,
     unsynced: Unsynced,
 }
+
+/// So many files wait for a sync, and stay open for it, before it is time for one.
+const UNSYNCED_MANY: usize = 32;
 
 /// Files with bytes the disk does not have yet. Clones are the same.
 #[derive(Clone, Default)]
@@ -57,6 +62,16 @@ impl Unsynced {
         }
     }
 
+    /// Whether so many files wait that it is time for a sync: they stay open until then.
+    pub fn are_many(&self) -> bool {
+        lock(&self.files).len() >= UNSYNCED_MANY
+    }
+
+    /// Closes files that were removed meanwhile. Their bytes take room until then.
+    pub fn forget_removed(&self) {
+        lock(&self.files).retain(|file| !file.is_removed());
+    }
+
     /// Syncs what was written before the call (`fdatasync`), and returns the first failure. Takes
     /// from milliseconds to seconds: not for the drain, nor for a thread of the application.
     ///
@@ -68,6 +83,9 @@ impl Unsynced {
         let mut result = Ok(());
         for file in files {
             file.dirty.store(false, Ordering::Release);
+            if file.is_removed() {
+                continue;
+            }
             let synced =
                 if file.is_directory { file.file.sync_all() } else { file.file.sync_data() };
             result = result.and(synced);
@@ -100,11 +118,15 @@ impl DayFile {
     fn new(file: File, inode: u64, is_directory: bool) -> Self {
         Self { file, inode, dirty: AtomicBool::new(false), is_directory }
     }
+
+    fn is_removed(&self) -> bool {
+        !self.is_directory && self.file.metadata().is_ok_and(|found| found.nlink() == 0)
+    }
 }
 
 impl DayFiles {
     pub(crate) fn new(root: &Path, unsynced: Unsynced) -> Self {
-        Self { root: root.to_owned(), open: HashMap::new(), unsynced }
+        Self { root: root.to_owned(), open: HashMap::new(), directory: None, unsynced }
     }
 
     /// The file of this name, created (0600) when missing, and its length. A file that was removed
@@ -124,12 +146,23 @@ impl DayFiles {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
         if created {
-            let directory = File::open(&self.root)?;
-            self.unsynced.add(&Arc::new(DayFile::new(directory, 0, true)));
+            let directory = self.directory()?;
+            self.unsynced.add(&directory);
         }
         let file = Arc::new(DayFile::new(file, metadata.ino(), false));
         self.open.insert(name.to_owned(), Arc::clone(&file));
         Ok((file, metadata.len()))
+    }
+
+    /// The directory, which may have been moved away and made anew.
+    fn directory(&mut self) -> io::Result<Arc<DayFile>> {
+        let inode = fs::metadata(&self.root)?.ino();
+        if let Some(known) = self.directory.as_ref().filter(|known| known.inode == inode) {
+            return Ok(Arc::clone(known));
+        }
+        let directory = Arc::new(DayFile::new(File::open(&self.root)?, inode, true));
+        self.directory = Some(Arc::clone(&directory));
+        Ok(directory)
     }
 
     /// Whether a file is still the one of this name.

@@ -205,7 +205,11 @@ fn run(
             !control.state().stop
         };
         if let Some(house) = &mut house {
-            log_removed(telemetry, &house.keep(telemetry.problems(), &mut go_on));
+            let removed = house.keep(telemetry.problems(), &mut go_on);
+            if !removed.is_empty() {
+                telemetry.unsynced().forget_removed();
+            }
+            log_removed(telemetry, &removed);
         }
         let next = syncs.next.min(snapshots.next).min(suppressed.next());
         let next = house.as_ref().map_or(next, |house| next.min(house.next()));
@@ -252,7 +256,11 @@ impl Syncs {
     fn when_due(&mut self, telemetry: &Telemetry, control: &IoControl) {
         let now = Instant::now();
         match self.fsync {
-            Fsync::Interval | Fsync::Never if now < self.next => return,
+            Fsync::Interval | Fsync::Never
+                if now < self.next && !telemetry.unsynced().are_many() =>
+            {
+                return;
+            }
             Fsync::Interval => drop(sync(telemetry)),
             Fsync::Never => telemetry.unsynced().forget(),
             Fsync::Batch => {

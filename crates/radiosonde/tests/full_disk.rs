@@ -46,6 +46,11 @@ fn a_start_on_a_full_disk_makes_room_by_removing_what_is_old() {
     with_a_small_disk("a_start_on_a_full_disk_makes_room_by_removing_what_is_old", start_on_full);
 }
 
+#[test]
+fn with_defaults_telemetry_does_not_fill_a_small_disk() {
+    with_a_small_disk("with_defaults_telemetry_does_not_fill_a_small_disk", defaults);
+}
+
 /// Runs the test once more, in a process that has a small file system to itself.
 fn with_a_small_disk(test: &str, inside: fn(&Path)) {
     if let Some(directory) = std::env::var_os(INSIDE) {
@@ -162,6 +167,36 @@ fn keep_house(root: &Path) {
     assert_eq!((upkept.sealed.len(), upkept.failed.len()), (1, 0), "{upkept:?}");
     assert!(!plain.exists() && root.join("events-2020-01-02.jsonl.zst").exists());
     assert_eq!(removed(root).unwrap()[&Rule::Files].lines, 100_000);
+}
+
+/// Three times what the disk holds, at the pace of the drain.
+fn defaults(directory: &Path) {
+    const EVENTS: u32 = 40_000;
+    let root = directory.join("telemetry");
+    let telemetry = config(&root).init();
+    let padding = "x".repeat(700);
+    for n in 1..=EVENTS {
+        radiosonde::event!(
+            "many",
+            n = n,
+            padding = padding.as_str(),
+            "more than there is room for"
+        );
+        if n % 20 == 0 {
+            telemetry.flush(PATIENCE);
+        }
+    }
+    let report = telemetry.shutdown(PATIENCE);
+    assert_eq!((report.events.pending, report.events.dropped), (0, 0), "{report}");
+    assert_eq!(report.problems, [], "{report}");
+    let [(rule, gone)] = &report.files.removed[..] else { panic!("{report}") };
+    assert_eq!(rule, "bytes");
+    assert_eq!(lines(&root).count() as u64 + gone.lines, report.events.offered, "{report}");
+    // The end interrupts the removing of what was written meanwhile.
+    let kept = report.files.kept.as_ref().unwrap();
+    let files = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().metadata().unwrap());
+    let bytes: u64 = files.filter(fs::Metadata::is_file).map(|file| file.len()).sum();
+    assert!(bytes <= 2 * kept.bytes, "{bytes}: {report}");
 }
 
 fn start_on_full(directory: &Path) {
