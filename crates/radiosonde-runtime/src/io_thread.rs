@@ -194,8 +194,8 @@ fn run(
         snapshots.when_due(telemetry);
         // Between two stretches of a long upkeep, whatever is due goes first.
         let mut go_on = |step| {
-            if step == Step::Entered {
-                // What is entered is carried out, and so counted here.
+            if matches!(step, Step::Entered | Step::Sealed) {
+                // What is entered, or sealed, goes at once: it is counted here, and stands once.
                 return true;
             }
             parker.park(Duration::ZERO);
