@@ -5,16 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use radiosonde_redact::{REDACTED, Rules, Verdict};
 
-/// The text, redacted.
-fn redacted(rules: &Rules, text: &str) -> String {
-    rules.redact(text, &mut |_| ()).unwrap_or_else(|| text.to_owned())
-}
+mod common;
 
-fn counted(rules: &Rules, text: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    let _ = rules.redact(text, &mut |rule| names.push(rule.to_owned()));
-    names
-}
+use common::{counted, redacted};
 
 #[test]
 fn what_the_user_adds_is_counted_under_its_name_and_what_he_allows_stays() {

@@ -6,16 +6,9 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use radiosonde_redact::{REDACTED, Rules, Verdict, may_match};
 
-/// The text, redacted.
-fn redacted(rules: &Rules, text: &str) -> String {
-    rules.redact(text, &mut |_| ()).unwrap_or_else(|| text.to_owned())
-}
+mod common;
 
-fn counted(rules: &Rules, text: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    let _ = rules.redact(text, &mut |rule| names.push(rule.to_owned()));
-    names
-}
+use common::{counted, redacted};
 
 #[test]
 fn only_what_is_secret_is_replaced_and_the_rule_is_named() {

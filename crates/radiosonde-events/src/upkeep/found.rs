@@ -1,10 +1,11 @@
 //! What there is in a directory.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use radiosonde_store::names::{DayFile, Form, StoredFile};
+use radiosonde_store::names::{DayFile, Form, Signal, StoredFile};
 
 use super::{Run, Step, Stopped, Task};
 
@@ -48,6 +49,18 @@ impl Found {
     pub(super) fn bytes(&self) -> u64 {
         self.plain.unwrap_or(0) + self.sealed.unwrap_or(0)
     }
+}
+
+/// The last plain file of each slot and signal: the one its process may be writing to, or was.
+pub(super) fn last_plain(all: &[Found]) -> BTreeMap<(u32, Signal), DayFile> {
+    let mut last = BTreeMap::new();
+    for Found { day, .. } in all.iter().filter(|found| found.plain.is_some()) {
+        let place = last.entry((day.slot, day.signal)).or_insert(*day);
+        if (place.date, place.part) < (day.date, day.part) {
+            *place = *day;
+        }
+    }
+    last
 }
 
 impl Run<'_> {

@@ -1,12 +1,12 @@
 //! Old files go, by a rule, and are entered first.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 
-use radiosonde_store::names::{DayFile, Signal};
+use radiosonde_store::names::DayFile;
 use radiosonde_store::sealed;
 
+use super::found::last_plain;
 use super::{Found, RemovedFile, Retention, Rule, Run, Step, Stopped, Task, plan};
 use crate::ledger::{Entry, Ledger, Removed};
 use crate::time;
@@ -19,7 +19,7 @@ impl Run<'_> {
         let is_written = |day: &DayFile| {
             live.contains(&day.file_name())
                 || !self.held.contains_key(&day.slot)
-                    && last.get(&(day.signal, day.slot)) == Some(&(day.date, day.part))
+                    && last.get(&(day.slot, day.signal)) == Some(day)
         };
         let planned = plan::plan(&entries, &is_written, &retention, time::date(self.now));
         for (day, rule) in planned {
@@ -60,11 +60,10 @@ impl Run<'_> {
                 Err((_, error)) if error.kind() == io::ErrorKind::Interrupted => {
                     return Err(Stopped);
                 }
-                Err((Task::Enter, error)) => {
-                    self.upkept.fail(ledger.path(), Task::Enter, &error);
-                }
                 Err((task, error)) => {
-                    self.upkept.fail(root.join(&file), task, &error);
+                    let path = root.join(&file);
+                    let at = if task == Task::Enter { ledger.path() } else { &path };
+                    self.upkept.fail(at, task, &error);
                     is_stuck = true;
                 }
             }
@@ -99,14 +98,4 @@ impl Run<'_> {
         fs::remove_file(&path).map_err(of_file)?;
         Ok(Some(RemovedFile { name: name.to_owned(), rule, removed }))
     }
-}
-
-/// The last plain file of each slot and signal: the one a living process may be writing to.
-fn last_plain(all: &[Found]) -> BTreeMap<(Signal, u32), (jiff::civil::Date, u32)> {
-    let mut last = BTreeMap::new();
-    for Found { day, .. } in all.iter().filter(|found| found.plain.is_some()) {
-        let place = last.entry((day.signal, day.slot)).or_insert((day.date, day.part));
-        *place = (*place).max((day.date, day.part));
-    }
-    last
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
 use radiosonde_record::{Slot, recovery::staged_files};
-use radiosonde_store::names::{DayFile, Signal};
 
+use super::found::last_plain;
 use super::{Found, Run, Task};
 
 /// Slots of dead processes that one run keeps.
@@ -74,12 +74,8 @@ fn is_out_of_descriptors(error: &io::Error) -> bool {
     of_limit.into_iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-/// What a batch of a slot may be on its way to when nothing tells: the last plain files.
+/// What a batch of a slot may be on its way to when nothing tells.
 fn last_files(found: &[Found], slot: u32) -> Vec<String> {
-    let of = |signal: Signal| {
-        let days = found.iter().filter(|found| found.plain.is_some()).map(|found| found.day);
-        let of_slot = days.filter(|day| (day.slot, day.signal) == (slot, signal));
-        of_slot.max_by_key(|day| (day.date, day.part))
-    };
-    Signal::ALL.into_iter().filter_map(of).map(|day: DayFile| day.file_name()).collect()
+    let last = last_plain(found).into_iter().filter(|((of, _), _)| *of == slot);
+    last.map(|(_, day)| day.file_name()).collect()
 }
