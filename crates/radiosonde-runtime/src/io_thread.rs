@@ -184,7 +184,7 @@ fn run(
     let mut suppressed = Suppressed::new(begin);
     while !control.state().stop {
         let now = Instant::now();
-        work_off(telemetry, control);
+        work_off(control);
         log_problems(telemetry);
         log_recovered(telemetry);
         syncs.when_due(telemetry, control);
@@ -199,7 +199,7 @@ fn run(
                 return true;
             }
             parker.park(Duration::ZERO);
-            work_off(telemetry, control);
+            work_off(control);
             syncs.when_due(telemetry, control);
             snapshots.when_due(telemetry);
             !control.state().stop
@@ -226,12 +226,7 @@ fn run(
         parker.park(SYNC_INTERVAL);
         syncs.when_due(telemetry, control);
     }
-    if telemetry.recovered().has_unlogged() {
-        // Recovery ended with the process. Nothing can be told any more, so the remains stay for the
-        // next start: none of their lines is written again, and it tells.
-        control.state().later.clear();
-    }
-    run_works(control);
+    work_off(control);
     let synced = pace.fsync == Fsync::Never || sync(telemetry);
     control.change(|state| state.synced = synced);
 }
@@ -278,17 +273,7 @@ impl Syncs {
     }
 }
 
-/// Removes remains, when what they told stands in our own.
-fn work_off(telemetry: &Telemetry, control: &IoControl) {
-    if control.state().later.is_empty() {
-        return;
-    }
-    log_problems(telemetry);
-    log_recovered(telemetry);
-    run_works(control);
-}
-
-fn run_works(control: &IoControl) {
+fn work_off(control: &IoControl) {
     let later = std::mem::take(&mut control.state().later);
     later.into_iter().for_each(|work| work());
 }

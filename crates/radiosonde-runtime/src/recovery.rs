@@ -6,6 +6,7 @@ use radiosonde_events::recover::{Host, RecoveredInstance, RecoveryReport, Work, 
 use radiosonde_events::{Filing, Redactions};
 use radiosonde_record::{Drain, DropReason, Kind, Slot};
 
+use crate::io_thread::IoControl;
 use crate::problem::Problems;
 use crate::words::counted;
 
@@ -47,47 +48,41 @@ impl Recovered {
         std::mem::take(&mut self.state().1)
     }
 
-    pub(crate) fn has_unlogged(&self) -> bool {
-        !self.state().1.is_empty()
-    }
-
     fn state(&self) -> MutexGuard<'_, (u64, Vec<String>)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Recovers our own slot first, then slots whose owners died and which nobody has taken since. What
-/// is left to do takes the time of a disk: it syncs, and then removes the remains. What was told
-/// about them must be on its way by then, or a kill in between leaves nobody who knows.
+/// Recovers our own slot first, then slots whose owners died and which nobody has taken since.
 pub(crate) fn run(
     drain: &mut Drain,
     filing: &Filing,
     redactions: &Redactions,
     problems: &Problems,
-) -> (RecoveryReport, Vec<Work>) {
-    let (mut report, mut works) = (RecoveryReport::default(), Vec::new());
-    let Some(lease) = drain.lease() else { return (report, works) };
+    io: Option<&IoControl>,
+) -> RecoveryReport {
+    let mut report = RecoveryReport::default();
+    let Some(lease) = drain.lease() else { return report };
     let (root, own) = (lease.root().to_owned(), lease.slot().number());
     // The drain has the slot; what is needed of it here is where it is.
     let own_slot = lease.slot().clone();
-    let mut host = Living { drain, works: &mut works, own: true };
-    recover_slot(&own_slot, filing, redactions, &mut report, &mut host);
+    recover_slot(&own_slot, filing, redactions, &mut report, &mut Living { drain, io, own: true });
     for number in Slot::existing(&root) {
         if number != own
             && let Ok(Some(slot)) = Slot::try_take(&root, number)
         {
-            let mut host = Living { drain, works: &mut works, own: false };
+            let mut host = Living { drain, io, own: false };
             recover_slot(&slot, filing, redactions, &mut report, &mut host);
         }
     }
     say(&report, problems);
-    (report, works)
+    report
 }
 
 /// The drain that goes on while its thread recovers.
 struct Living<'a> {
     drain: &'a mut Drain,
-    works: &'a mut Vec<Work>,
+    io: Option<&'a IoControl>,
     /// Whether the slot that is recovered is the drain's own.
     own: bool,
 }
@@ -103,8 +98,12 @@ impl Host for Living<'_> {
         !self.drain.turn().stop
     }
 
+    /// The drain's thread waits for no disk: the other one syncs, and then removes the remains.
     fn later(&mut self, work: Work) {
-        self.works.push(work);
+        match self.io {
+            Some(io) => io.later(work),
+            None => work(),
+        }
     }
 }
 

@@ -197,14 +197,9 @@ impl Telemetry {
                 let mut drain = Drain::new(&journal, lease, &unsynced, sink, notify);
                 guarded(&problems, "recovering what earlier processes left", || {
                     let Some(filing) = &filing else { return };
-                    let (found, works) = recovery::run(&mut drain, filing, &redactions, &problems);
+                    let io = io.as_deref();
+                    let found = recovery::run(&mut drain, filing, &redactions, &problems, io);
                     recovered.set(&found);
-                    for work in works {
-                        match &io {
-                            Some(io) => io.later(work),
-                            None => work(),
-                        }
-                    }
                 });
                 files.set_recovered();
                 guarded(&problems, "draining the rings", || drain.run());
