@@ -1,14 +1,13 @@
 //! From the text of `registry.json` to a checked [`Registry`].
 
+mod metric;
+
 use crate::{
     error::{RegistryError, RegistryErrors},
     fields::Fields,
     lint,
     locate::{Lines, Path},
-    model::{
-        DEFAULT_EMIT_DAYS, Deprecation, Environment, LabelSpec, LintAllowance, MetricSpec,
-        MetricType, OtelNames, Owner, Registry, Source, Status, Variance,
-    },
+    model::{Environment, LabelSpec, ModulePolicy, ModuleSpec, Owner, Registry},
     report::Report,
     source, tree,
 };
@@ -54,7 +53,8 @@ fn registry(mut fields: Fields<'_, '_>) -> Registry {
         max_labels: fields.whole("max_labels"),
         labels: fields.named("labels", label),
         owners: fields.named("owners", owner),
-        metrics: fields.objects("metrics", metric),
+        modules: fields.named("modules", module),
+        metrics: fields.objects("metrics", metric::read),
         alerts: fields.documents("alerts"),
         dashboards: fields.documents("dashboards"),
         slos: fields.documents("slos"),
@@ -79,6 +79,7 @@ fn label(mut fields: Fields<'_, '_>) -> LabelSpec {
         pattern: fields.string("pattern"),
         max_values: fields.whole("max_values"),
         description: fields.string("description"),
+        lint_allow: fields.objects("lint_allow", metric::allowance),
     };
     fields.finish();
     read
@@ -96,114 +97,17 @@ fn owner(mut fields: Fields<'_, '_>) -> Owner {
     read
 }
 
-fn metric(mut fields: Fields<'_, '_>) -> MetricSpec {
-    let name = fields.string("name");
-    let name = fields.demand("name", name, "`\"name\": \"…\"`").unwrap_or_default();
-    let metric_type = fields.metric_type();
-    let read = MetricSpec {
-        name,
-        metric_type,
-        unit: fields.string("unit"),
-        help: fields.string("help").unwrap_or_default(),
-        labels: fields.strings("labels").unwrap_or_default(),
-        owner: fields.string("owner"),
-        source: fields.word("source", "source", SOURCES).unwrap_or_default(),
-        status: status(&mut fields),
-        version: fields.whole("version").unwrap_or(1),
-        interval_s: fields.whole("interval_s"),
-        buckets: fields.numbers("buckets").unwrap_or_default(),
-        aggregation: fields.string("aggregation"),
-        family: fields.string("family"),
-        variance: fields.object("variance", variance),
-        refresh: fields.string("refresh"),
-        retention: fields.string("retention"),
-        max_labels: fields.whole("max_labels"),
-        otel: fields.object("otel", otel),
-        zero_init: fields.flag("zero_init"),
+fn module(mut fields: Fields<'_, '_>) -> ModuleSpec {
+    let read = ModuleSpec {
+        policy: fields.word("policy", "policy", POLICIES).unwrap_or_default(),
         series_limit: fields.whole("series_limit"),
-        lint_allow: fields.objects("lint_allow", allowance),
-        expression: fields.string("expression"),
     };
     fields.finish();
     read
 }
 
-impl Fields<'_, '_> {
-    fn metric_type(&mut self) -> MetricType {
-        let read = self.word("type", "metric type", METRIC_TYPES);
-        self.demand("type", read, "`\"type\": \"counter\"`, gauge, histogram or summary")
-            .unwrap_or(MetricType::Gauge)
-    }
-}
-
-/// `"stable"`, `{"deprecated": {…}}`, or the short `"deprecated": true` beside it.
-fn status(fields: &mut Fields<'_, '_>) -> Status {
-    let short = fields.flag("deprecated").unwrap_or_default();
-    let long = if fields.holds_object("status") {
-        fields
-            .object("status", |mut status| {
-                let read = status.object("deprecated", deprecation);
-                let read =
-                    status.demand("deprecated", read, "`\"deprecated\": {}`, or write \"stable\"");
-                status.finish();
-                read
-            })
-            .flatten()
-    } else {
-        let words = [("stable", false), ("deprecated", true)];
-        let deprecated = fields.word("status", "status", &words).unwrap_or_default();
-        deprecated.then(Deprecation::default)
-    };
-    match long {
-        Some(deprecation) => Status::Deprecated(deprecation),
-        None if short => Status::Deprecated(Deprecation::default()),
-        None => Status::Stable,
-    }
-}
-
-fn deprecation(mut fields: Fields<'_, '_>) -> Deprecation {
-    let read = Deprecation {
-        since: fields.string("since"),
-        replaced_by: fields.string("replaced_by"),
-        emit_days: fields.whole("emit_days").unwrap_or(DEFAULT_EMIT_DAYS),
-    };
-    fields.finish();
-    read
-}
-
-fn variance(mut fields: Fields<'_, '_>) -> Variance {
-    let read =
-        Variance { baseline: fields.string("baseline"), tolerance: fields.number("tolerance") };
-    fields.finish();
-    read
-}
-
-fn otel(mut fields: Fields<'_, '_>) -> OtelNames {
-    let read = OtelNames { name: fields.string("name"), unit: fields.string("unit") };
-    fields.finish();
-    read
-}
-
-fn allowance(mut fields: Fields<'_, '_>) -> LintAllowance {
-    let (rule, reason) = (fields.string("rule"), fields.string("reason"));
-    let read = LintAllowance {
-        rule: fields.demand("rule", rule, "the name of a lint").unwrap_or_default(),
-        reason: fields.demand("reason", reason, "why the lint may be broken").unwrap_or_default(),
-    };
-    fields.finish();
-    read
-}
-
-const METRIC_TYPES: &[(&str, MetricType)] = &[
-    ("counter", MetricType::Counter),
-    ("gauge", MetricType::Gauge),
-    ("histogram", MetricType::Histogram),
-    ("summary", MetricType::Summary),
-];
-
-const SOURCES: &[(&str, Source)] = &[
-    ("app", Source::App),
-    ("batch", Source::Batch),
-    ("derived", Source::Derived),
-    ("external", Source::External),
+const POLICIES: &[(&str, ModulePolicy)] = &[
+    ("allow", ModulePolicy::Allow),
+    ("namespace", ModulePolicy::Namespace),
+    ("refuse", ModulePolicy::Refuse),
 ];

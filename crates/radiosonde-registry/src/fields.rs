@@ -147,6 +147,13 @@ impl<'r, 'd> Fields<'r, 'd> {
             .any(|member| member.key == key && matches!(member.value.kind, Kind::Object(_)))
     }
 
+    /// Whether the value under a key is a text.
+    pub(crate) fn holds_text(&self, key: &str) -> bool {
+        self.members
+            .iter()
+            .any(|member| member.key == key && matches!(member.value.kind, Kind::String(_)))
+    }
+
     /// A word out of a fixed list.
     pub(crate) fn word<T: Copy>(
         &mut self,

@@ -50,8 +50,8 @@ mod tree;
 
 pub use error::{RegistryError, RegistryErrors};
 pub use model::{
-    DEFAULT_EMIT_DAYS, DEFAULT_SERIES_LIMIT, Deprecation, Environment, LabelSpec, LintAllowance,
-    MetricSpec, MetricType, OtelNames, Owner, Registry, Source, Status, UnknownMetricType,
-    Variance,
+    Aggregation, DEFAULT_EMIT_DAYS, DEFAULT_SERIES_LIMIT, Deprecation, Environment, LabelSpec,
+    LintAllowance, MetricSpec, MetricType, ModulePolicy, ModuleSpec, OtelNames, Owner, Refresh,
+    Registry, Retention, Rollup, Source, Status, UnknownMetricType, Variance,
 };
 pub use source::RegistrySource;

@@ -1,0 +1,171 @@
+//! Reads one metric.
+
+use crate::{
+    fields::Fields,
+    model::{
+        Aggregation, DEFAULT_EMIT_DAYS, Deprecation, LintAllowance, MetricSpec, MetricType,
+        OtelNames, Refresh, Retention, Rollup, Source, Status, Variance,
+    },
+};
+
+/// One entry of `metrics`.
+pub(super) fn read(mut fields: Fields<'_, '_>) -> MetricSpec {
+    let name = fields.string("name");
+    let name = fields.demand("name", name, "`\"name\": \"…\"`").unwrap_or_default();
+    let metric_type = fields.metric_type();
+    let read = MetricSpec {
+        name,
+        metric_type,
+        unit: fields.string("unit"),
+        help: fields.string("help").unwrap_or_default(),
+        labels: fields.strings("labels").unwrap_or_default(),
+        owner: fields.string("owner"),
+        source: fields.word("source", "source", SOURCES).unwrap_or_default(),
+        status: status(&mut fields),
+        version: fields.whole("version").unwrap_or(1),
+        interval_s: fields.whole("interval_s"),
+        buckets: fields.numbers("buckets").unwrap_or_default(),
+        aggregation: fields.word("aggregation", "aggregation", AGGREGATIONS),
+        family: fields.string("family"),
+        variance: fields.object("variance", variance),
+        refresh: fields.word("refresh", "refresh", REFRESHES),
+        retention: retention(&mut fields),
+        max_labels: fields.whole("max_labels"),
+        otel: fields.object("otel", otel),
+        zero_init: fields.flag("zero_init"),
+        series_limit: fields.whole("series_limit"),
+        lint_allow: fields.objects("lint_allow", allowance),
+        expression: fields.string("expression"),
+        rollups: fields.objects("rollups", rollup),
+    };
+    fields.finish();
+    read
+}
+
+impl Fields<'_, '_> {
+    fn metric_type(&mut self) -> MetricType {
+        let read = self.word("type", "metric type", METRIC_TYPES);
+        self.demand("type", read, "`\"type\": \"counter\"`, gauge, histogram or summary")
+            .unwrap_or(MetricType::Gauge)
+    }
+}
+
+/// `"stable"`, `{"deprecated": {…}}`, or the short `"deprecated": true` beside it.
+fn status(fields: &mut Fields<'_, '_>) -> Status {
+    let short = fields.flag("deprecated").unwrap_or_default();
+    let long = if fields.holds_object("status") {
+        fields
+            .object("status", |mut status| {
+                let read = status.object("deprecated", deprecation);
+                let read =
+                    status.demand("deprecated", read, "`\"deprecated\": {}`, or write \"stable\"");
+                status.finish();
+                read
+            })
+            .flatten()
+    } else {
+        let words = [("stable", false), ("deprecated", true)];
+        let deprecated = fields.word("status", "status", &words).unwrap_or_default();
+        deprecated.then(Deprecation::default)
+    };
+    match long {
+        Some(deprecation) => Status::Deprecated(deprecation),
+        None if short => Status::Deprecated(Deprecation::default()),
+        None => Status::Stable,
+    }
+}
+
+fn deprecation(mut fields: Fields<'_, '_>) -> Deprecation {
+    let read = Deprecation {
+        since: fields.string("since"),
+        replaced_by: fields.string("replaced_by"),
+        emit_days: fields.whole("emit_days").unwrap_or(DEFAULT_EMIT_DAYS),
+    };
+    fields.finish();
+    read
+}
+
+/// A duration, or a list of durations with their steps.
+fn retention(fields: &mut Fields<'_, '_>) -> Vec<Retention> {
+    if fields.holds_text("retention") {
+        let keep = fields.string("retention");
+        return keep.map(|keep| Retention { keep, step: None }).into_iter().collect();
+    }
+    fields.objects("retention", |mut fields| {
+        let keep = fields.string("keep");
+        let read = Retention {
+            keep: fields.demand("keep", keep, "`\"keep\": \"90d\"`").unwrap_or_default(),
+            step: fields.string("step"),
+        };
+        fields.finish();
+        read
+    })
+}
+
+fn rollup(mut fields: Fields<'_, '_>) -> Rollup {
+    let name = fields.string("name");
+    let read = Rollup {
+        name: fields.demand("name", name, "`\"name\": \"…\"`").unwrap_or_default(),
+        by: fields.strings("by").unwrap_or_default(),
+        help: fields.string("help"),
+    };
+    fields.finish();
+    read
+}
+
+fn variance(mut fields: Fields<'_, '_>) -> Variance {
+    let read =
+        Variance { baseline: fields.string("baseline"), tolerance: fields.number("tolerance") };
+    fields.finish();
+    read
+}
+
+fn otel(mut fields: Fields<'_, '_>) -> OtelNames {
+    let read = OtelNames { name: fields.string("name"), unit: fields.string("unit") };
+    fields.finish();
+    read
+}
+
+pub(super) fn allowance(mut fields: Fields<'_, '_>) -> LintAllowance {
+    let (rule, reason) = (fields.string("rule"), fields.string("reason"));
+    let read = LintAllowance {
+        rule: fields.demand("rule", rule, "the name of a lint").unwrap_or_default(),
+        reason: fields.demand("reason", reason, "why the lint may be broken").unwrap_or_default(),
+    };
+    fields.finish();
+    read
+}
+
+const METRIC_TYPES: &[(&str, MetricType)] = &[
+    ("counter", MetricType::Counter),
+    ("gauge", MetricType::Gauge),
+    ("histogram", MetricType::Histogram),
+    ("summary", MetricType::Summary),
+];
+
+const SOURCES: &[(&str, Source)] = &[
+    ("app", Source::App),
+    ("batch", Source::Batch),
+    ("derived", Source::Derived),
+    ("external", Source::External),
+];
+
+const AGGREGATIONS: &[(&str, Aggregation)] = &[
+    ("avg", Aggregation::Avg),
+    ("count", Aggregation::Count),
+    ("last", Aggregation::Last),
+    ("max", Aggregation::Max),
+    ("min", Aggregation::Min),
+    ("p50", Aggregation::P50),
+    ("p90", Aggregation::P90),
+    ("p95", Aggregation::P95),
+    ("p99", Aggregation::P99),
+    ("sum", Aggregation::Sum),
+];
+
+const REFRESHES: &[(&str, Refresh)] = &[
+    ("daily", Refresh::Daily),
+    ("hourly", Refresh::Hourly),
+    ("realtime", Refresh::Realtime),
+    ("weekly", Refresh::Weekly),
+];
