@@ -38,6 +38,7 @@
 
 mod builtin;
 mod decode;
+mod duration;
 mod error;
 mod fields;
 mod lint;

@@ -77,7 +77,7 @@ pub enum Weekday {
 }
 
 /// A form a report is made in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ReportFormat {
     /// One file with its pictures inside.
