@@ -46,6 +46,8 @@ mod locate;
 mod model;
 mod names;
 mod report;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod source;
 mod tree;
 
