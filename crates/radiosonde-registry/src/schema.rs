@@ -42,6 +42,7 @@ fn schema() -> (Value, Vec<String>) {
     let mut astray = patch::apply(&mut schema, &rules::table());
     astray.extend(patch::apply(&mut schema, &rules_operations::table()));
     tidy::demanded(&mut schema);
+    tidy::messages(&mut schema);
     if let Some(root) = schema.as_object_mut() {
         let _type_name = root.insert("title".to_owned(), json!("Metric registry of radiosonde"));
         let _new = root.insert("$id".to_owned(), json!(ID));

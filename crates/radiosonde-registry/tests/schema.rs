@@ -55,6 +55,8 @@ fn it_is_a_schema_of_its_dialect() {
     });
     let text = schema.to_string();
     assert!(!text.contains("[`") && !text.contains("crate::"), "a link into the code is left");
+    let patterns = text.matches("\"pattern\":\"").count();
+    assert_eq!(patterns, text.matches("\"patternErrorMessage\"").count(), "a pattern says nothing");
     assert!(!text.contains("\"null\""), "null is no value in a registry");
 }
 

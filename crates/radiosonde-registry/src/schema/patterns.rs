@@ -104,3 +104,51 @@ pub(super) const VARIABLE: &str = "^[A-Z_][A-Z0-9_]*$";
 
 /// A path that does not lead out of its folder.
 pub(super) const INSIDE: &str = r"^(?!(?:.*[/\\])?\.\.(?:[/\\]|$))";
+
+/// A channel or a person of Slack.
+pub(super) const CHANNEL: &str = "^\\s*[#@]";
+
+/// A mail address, as far as a glance tells.
+pub(super) const MAIL: &str = "^\\s*[^\\s@]+@\\S+\\s*$";
+
+/// The name of an instrument of OpenTelemetry.
+pub(super) const INSTRUMENT: &str = "^[a-zA-Z][a-zA-Z0-9_./-]*$";
+
+/// A unit of OpenTelemetry.
+pub(super) const OTEL_UNIT: &str = "^[!-~]+$";
+
+/// What an editor says where a text does not fit, instead of showing the expression.
+pub(super) const MESSAGES: &[(&str, &str)] = &[
+    (SAID, "The text is empty."),
+    (DURATION, "Not a duration above 0: write it as 30s, 10m, 1h30m or 14d."),
+    (DURATION_OR_START, "Not a duration: write it as 30s, 10m or 1h30m."),
+    (METRIC, "Not a metric name: use letters, digits and underscores, not beginning with a digit."),
+    (
+        LABEL,
+        "Not a label name, or reserved: use letters, digits and underscores, not beginning with a digit or two underscores.",
+    ),
+    (SLUG, "Use small letters, digits, - and _, a letter first."),
+    (DATE, "Not a date: write it as 2026-11-01."),
+    (MODULE, "Not the path of a module: write it as sqlx or tower_http::metrics."),
+    (ADDRESS, "Not an address: begin it with https://, or with / for a path."),
+    (TIME, "Not a time of day: write it as 09:45, from 00:00 to 23:59."),
+    (ZONE, "Not the name of a time zone: write UTC or America/Los_Angeles."),
+    (
+        CRON,
+        "Not a cron line: write minute, hour, day, month and day of the week as in 45 9 * * 1-5.",
+    ),
+    (SERIES, "Not a series: write it as name{label=\"value\"}."),
+    (VALUES, "Not the values of a series: write numbers, 0+10x5, _ for none or stale."),
+    (
+        VARIABLE,
+        "Name the environment variable that holds the address, which is a secret, such as CHAT_URL.",
+    ),
+    (INSIDE, "The path leads out of its folder: write it without `..`."),
+    (CHANNEL, "Not a Slack channel: write it as #channel or @person."),
+    (MAIL, "Not a mail address: write it as team@example.org."),
+    (
+        INSTRUMENT,
+        "Not the name of an instrument: use letters, digits, _, ., / and -, a letter first.",
+    ),
+    (OTEL_UNIT, "Not a unit: use ASCII without spaces, such as s or By."),
+];

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::patterns::{DATE, DURATION, LABEL, METRIC, MODULE, SAID};
+use super::patterns::{DATE, DURATION, INSTRUMENT, LABEL, METRIC, MODULE, OTEL_UNIT, SAID};
 
 /// Keywords by definition.
 pub(super) fn table() -> Value {
@@ -121,8 +121,8 @@ fn metric() -> Value {
             "emit_days": {"minimum": 1, "maximum": 365},
         }},
         "OtelNames": {"properties": {
-            "name": {"pattern": "^[a-zA-Z][a-zA-Z0-9_./-]*$", "maxLength": 255},
-            "unit": {"pattern": "^[!-~]+$", "maxLength": 63, "examples": ["s", "By"]},
+            "name": {"pattern": INSTRUMENT, "maxLength": 255},
+            "unit": {"pattern": OTEL_UNIT, "maxLength": 63, "examples": ["s", "By"]},
         }},
         "Retention": {
             "required": ["keep"],

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::patterns::{
-    ADDRESS, CRON, DURATION, DURATION_OR_START, INSIDE, METRIC, SAID, SERIES, SLUG, TIME, VALUES,
-    VARIABLE, ZONE,
+    ADDRESS, CHANNEL, CRON, DURATION, DURATION_OR_START, INSIDE, MAIL, METRIC, SAID, SERIES, SLUG,
+    TIME, VALUES, VARIABLE, ZONE,
 };
 
 /// Keywords by definition.
@@ -125,8 +125,8 @@ fn alert_parts() -> Value {
             "required": ["kind", "to"],
             "properties": {"to": said()},
             "allOf": [
-                when("kind", &["slack"], &to("^\\s*[#@]")),
-                when("kind", &["email"], &to("^\\s*[^\\s@]+@\\S+\\s*$")),
+                when("kind", &["slack"], &to(CHANNEL)),
+                when("kind", &["email"], &to(MAIL)),
                 when("kind", &["discord", "webhook"], &to(VARIABLE)),
                 when("kind", &["file"], &to(INSIDE)),
             ],
@@ -287,7 +287,7 @@ fn report() -> Value {
             },
             "allOf": [
                 when("every", &weekly, &json!({"required": ["weekday"]})),
-                unless("every", &weekly, &json!({"properties": {"weekday": false}})),
+                when("every", &["daily", "monthly"], &json!({"properties": {"weekday": false}})),
             ],
             "properties": {
                 "time": {"pattern": TIME, "examples": ["09:45"]},

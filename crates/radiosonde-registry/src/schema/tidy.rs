@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::describe;
+use super::{describe, patterns};
 
 /// Goes through the whole schema.
 pub(super) fn tidy(schema: &mut Value) {
@@ -101,5 +101,22 @@ pub(super) fn demanded(schema: &mut Value) {
     }
     if let Some(Value::Object(definitions)) = schema.get_mut("definitions") {
         definitions.values_mut().for_each(demanded);
+    }
+}
+
+/// Editors show regular expressions to people unless something better is there. Not in the
+/// standard; others pass over it.
+pub(super) fn messages(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            members.values_mut().for_each(messages);
+            let Some(Value::String(pattern)) = members.get("pattern") else { return };
+            let known = patterns::MESSAGES.iter().find(|(known, _)| known == pattern);
+            if let Some((_, message)) = known {
+                let _new = members.insert("patternErrorMessage".to_owned(), json!(message));
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(messages),
+        _ => {}
     }
 }
