@@ -77,7 +77,6 @@ mod recorder;
 mod redaction;
 mod refusal;
 mod series;
-mod shape;
 mod snapshot;
 mod sync;
 mod table;

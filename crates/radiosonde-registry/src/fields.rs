@@ -202,7 +202,7 @@ impl<'r, 'd> Fields<'r, 'd> {
     }
 
     /// The value at `key` is of the right type and still cannot be read.
-    fn unreadable(&mut self, key: &str, what: String, fix: String) {
+    pub(crate) fn unreadable(&mut self, key: &str, what: String, fix: String) {
         let path = self.path.then(key);
         let around = self.report.offset(&path);
         self.report.unreadable(around, &path, what, fix);

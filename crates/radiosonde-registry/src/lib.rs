@@ -38,6 +38,7 @@
 
 mod builtin;
 mod decode;
+mod duration;
 mod error;
 mod fields;
 mod lint;
@@ -45,13 +46,16 @@ mod locate;
 mod model;
 mod names;
 mod report;
+mod shape;
 mod source;
 mod tree;
 
 pub use error::{RegistryError, RegistryErrors};
+pub use lint::{LintRule, lints};
 pub use model::{
     Aggregation, DEFAULT_EMIT_DAYS, DEFAULT_SERIES_LIMIT, Deprecation, Environment, LabelSpec,
     LintAllowance, MetricSpec, MetricType, ModulePolicy, ModuleSpec, OtelNames, Owner, Refresh,
     Registry, Retention, Rollup, Source, Status, UnknownMetricType, Variance,
 };
+pub use shape::{LABEL_VALUE_BYTES_MAX, id_shape};
 pub use source::RegistrySource;

@@ -1,7 +1,7 @@
 //! Label values that look like ids: each would make a series of its own.
 
 /// Longest label value, in bytes.
-pub(crate) const VALUE_BYTES_MAX: usize = 128;
+pub const LABEL_VALUE_BYTES_MAX: usize = 128;
 
 /// Hexadecimal digits in a row that make an id (half a trace id).
 const HEX_RUN: usize = 16;
@@ -11,10 +11,19 @@ const DIGIT_RUN: usize = 10;
 
 const ULID_CHARS: usize = 26;
 
-/// What kind of id the value looks like, in words that follow "looks like"; `None` when it is
-/// fit to be a label value.
-pub(crate) fn id_shape(value: &str) -> Option<&'static str> {
-    if value.len() > VALUE_BYTES_MAX {
+/// What kind of id a value looks like, in words that follow "looks like"; `None` when it is fit to
+/// be a label value. UUIDs, ULIDs, 16 or more hexadecimal digits in a row and 10 or more decimal
+/// ones are ids, also inside other text; so are texts of more than [`LABEL_VALUE_BYTES_MAX`] bytes
+/// or with control characters.
+///
+/// ```
+/// use radiosonde_registry::id_shape;
+///
+/// assert_eq!(id_shape("user/550e8400-e29b-41d4-a716-446655440000"), Some("a UUID"));
+/// assert_eq!(id_shape("eu-central-1"), None);
+/// ```
+pub fn id_shape(value: &str) -> Option<&'static str> {
+    if value.len() > LABEL_VALUE_BYTES_MAX {
         return Some("a text of more than 128 bytes");
     }
     if value.chars().any(char::is_control) {
