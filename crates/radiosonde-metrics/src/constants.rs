@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use radiosonde_redact::REDACTED;
-use radiosonde_registry::{LABEL_VALUE_BYTES_MAX, Registry};
+use radiosonde_registry::Registry;
 
 use crate::catalogue::Problems;
 use crate::fault::quoted;
 use crate::hub::Settings;
 use crate::labels::fit_name;
 use crate::redaction::Redactor;
+use crate::shape::VALUE_BYTES_MAX;
 use crate::snapshot::Labels;
 
 /// Checks the constant labels, and that the registry's required ones are there.
@@ -77,10 +78,7 @@ fn checked(
         redactor.count(rule);
         return Some(Arc::from(REDACTED));
     }
-    if value.is_empty()
-        || value.len() > LABEL_VALUE_BYTES_MAX
-        || value.chars().any(char::is_control)
-    {
+    if value.is_empty() || value.len() > VALUE_BYTES_MAX || value.chars().any(char::is_control) {
         problems.add(
             &format!("the constant label `{name}` has an unusable value, so it is left out"),
             "use 1 to 128 bytes without control characters",

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock, RwLock};
 
 use metrics::Key;
-use radiosonde_registry::{MetricType, id_shape};
+use radiosonde_registry::MetricType;
 
 use crate::delta::Sink;
 use crate::fault::Fault;
@@ -12,6 +12,7 @@ use crate::looked::Looked;
 use crate::redaction::Redactor;
 use crate::refusal::{Entry, Reason, Refusals};
 use crate::series::Series;
+use crate::shape::id_shape;
 use crate::snapshot;
 use crate::sync::{read, write};
 use crate::table::Table;

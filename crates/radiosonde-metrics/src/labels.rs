@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use metrics::Key;
 use radiosonde_redact::REDACTED;
-use radiosonde_registry::{LABEL_VALUE_BYTES_MAX, LabelSpec, MetricType};
+use radiosonde_registry::{LabelSpec, MetricType};
 use regex_lite::Regex;
 
 use crate::fault::Fault;
 use crate::redaction::Redactor;
+use crate::shape::VALUE_BYTES_MAX;
 
 /// Labels a series may have when there is no registry.
 const OBSERVED_LABELS_MAX: usize = 32;
@@ -103,7 +104,7 @@ impl LabelRule {
                 allowed: one_of(values),
             }),
             // Could never become a series, and should not be copied to find that out.
-            None if value.len() > LABEL_VALUE_BYTES_MAX => Err(Fault::LabelShape {
+            None if value.len() > VALUE_BYTES_MAX => Err(Fault::LabelShape {
                 label: Cow::Borrowed(&self.name),
                 kind: "a text of more than 128 bytes",
             }),
@@ -215,7 +216,7 @@ pub(crate) fn observed_pairs<'k>(
     let mut pairs = Vec::with_capacity(key.labels().len().min(OBSERVED_LABELS_MAX));
     for label in labels {
         let name = fit_name(label.key(), false);
-        if is_reserved(&name, metric_type) || name.len() > LABEL_VALUE_BYTES_MAX {
+        if is_reserved(&name, metric_type) || name.len() > VALUE_BYTES_MAX {
             return Err(Fault::LabelName(label.key()));
         }
         if pairs.len() == OBSERVED_LABELS_MAX {
@@ -226,7 +227,7 @@ pub(crate) fn observed_pairs<'k>(
                 redactor.count(rule);
                 REDACTED
             }
-            None if label.value().len() > LABEL_VALUE_BYTES_MAX => {
+            None if label.value().len() > VALUE_BYTES_MAX => {
                 let kind = "a text of more than 128 bytes";
                 return Err(Fault::LabelShape { label: name, kind });
             }

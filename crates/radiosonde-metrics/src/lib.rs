@@ -77,6 +77,7 @@ mod recorder;
 mod redaction;
 mod refusal;
 mod series;
+mod shape;
 mod snapshot;
 mod sync;
 mod table;
