@@ -1,6 +1,8 @@
 //! Lints: what is held against a registry that could be read.
 
 mod collide;
+#[cfg(test)]
+mod coverage;
 mod deprecation;
 mod details;
 mod label;
@@ -55,6 +57,12 @@ pub(crate) fn check(registry: &Registry, report: &mut Report<'_>) {
     collide::check(registry, report);
 }
 
+/// What a label is called, where it is declared, and how.
+const LABEL: (&str, &str, &str) = ("label", "labels", "{\"max_values\": 20}");
+
+/// What an owner is called, where it is declared, and how.
+const OWNER: (&str, &str, &str) = ("owner", "owners", "{\"slack\": \"#channel\"}");
+
 /// Labels named in a list: declared, and named once.
 fn labels(registry: &Registry, list: &[String], path: &Path, report: &mut Report<'_>) {
     let mut met = BTreeSet::new();
@@ -63,7 +71,7 @@ fn labels(registry: &Registry, list: &[String], path: &Path, report: &mut Report
         if !met.insert(label) {
             report.wrong(&path, format!("label `{label}` is named twice"), "keep one");
         } else {
-            declared(label, "label", "labels", &registry.labels, &path, report);
+            declared(label, LABEL, &registry.labels, &path, report);
         }
     }
 }
@@ -71,8 +79,7 @@ fn labels(registry: &Registry, list: &[String], path: &Path, report: &mut Report
 /// Something that is named here and has to be declared under a key of the document.
 fn declared<T>(
     name: &str,
-    what: &str,
-    section: &str,
+    (what, section, example): (&str, &str, &str),
     declared: &BTreeMap<String, T>,
     path: &Path,
     report: &mut Report<'_>,
@@ -82,7 +89,7 @@ fn declared<T>(
     }
     let fix = match guess(name, declared.keys(), report) {
         Some(guess) => format!("did you mean `{guess}`?"),
-        None => format!("declare it under `{section}`"),
+        None => format!("declare it under `{section}`, such as `{name:?}: {example}`"),
     };
     report.wrong(path, format!("unknown {what} `{name}`"), fix);
 }

@@ -12,6 +12,22 @@ pub(crate) fn is_label_name(name: &str) -> bool {
     is_metric_name(name) && !name.contains(':')
 }
 
+/// The name with `_` for every character that cannot be in one; `None` when that is no name either.
+pub(crate) fn fitted(name: &str) -> Option<String> {
+    let fit = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let fitted: String = name.chars().map(fit).collect();
+    let says_something = fitted.contains(|c: char| c.is_ascii_alphanumeric());
+    (is_label_name(&fitted) && says_something).then_some(fitted)
+}
+
+/// What to do about a name with characters that cannot be in one.
+pub(crate) fn renaming(name: &str) -> String {
+    match fitted(name) {
+        Some(fitted) => format!("call it `{fitted}`"),
+        None => "use letters, digits and underscores, not beginning with a digit".to_owned(),
+    }
+}
+
 /// The words of a name in lower case: `userId`, `user_id` and `UserID` have the same two.
 pub(crate) fn words(name: &str) -> Vec<String> {
     let snake = snake_case(name);
@@ -158,6 +174,15 @@ mod tests {
             }
         }
         assert_eq!(edits_at_least(&letters("aab"), &letters("bcd")), 2);
+    }
+
+    #[test]
+    fn names_are_made_to_fit() {
+        assert_eq!(fitted("cloud-provider").as_deref(), Some("cloud_provider"));
+        assert_eq!(fitted("größe").as_deref(), Some("gr__e"));
+        for hopeless in ["", "9x", "--", "é"] {
+            assert_eq!(fitted(hopeless), None, "{hopeless}");
+        }
     }
 
     #[test]

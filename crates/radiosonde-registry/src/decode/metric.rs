@@ -138,7 +138,9 @@ pub(super) fn allowance(mut fields: Fields<'_, '_>) -> LintAllowance {
     let (rule, reason) = (fields.string("rule"), fields.string("reason"));
     let read = LintAllowance {
         rule: fields.demand("rule", rule, "the name of a lint").unwrap_or_default(),
-        reason: fields.demand("reason", reason, "why the lint may be broken").unwrap_or_default(),
+        reason: fields
+            .demand("reason", reason, "why it may be broken, `\"reason\": \"…\"`")
+            .unwrap_or_default(),
     };
     fields.finish();
     read

@@ -20,8 +20,12 @@ pub(super) fn check(survey: &Survey<'_>, metric: &MetricSpec, judge: &mut Judge<
         judge.wrong(&path.then("since"), what, "write it as 2026-11-01");
     }
     if !(1..=EMIT_DAYS_MAX).contains(&deprecation.emit_days) {
-        let what = format!("`{}_deprecated` for {} days", metric.name, deprecation.emit_days);
-        let fix = format!("write 1 to {EMIT_DAYS_MAX}, or leave it out for {DEFAULT_EMIT_DAYS}");
+        let what = format!(
+            "`{}_deprecated` would be written for {} days",
+            metric.name, deprecation.emit_days
+        );
+        let fix =
+            format!("write 1 to {EMIT_DAYS_MAX}, or leave `emit_days` out for {DEFAULT_EMIT_DAYS}");
         judge.wrong(&path.then("emit_days"), what, fix);
     }
     if let Some(successor) = &deprecation.replaced_by {

@@ -57,7 +57,7 @@ fn compared(variance: &Variance, judge: &mut Judge<'_, '_>) {
     let path = judge.at("variance");
     if variance.baseline.as_deref().is_none_or(is_blank) {
         let what = "compared with nothing".to_owned();
-        let fix = "add \"baseline\": a metric, or a name the comparing job knows";
+        let fix = "add `baseline`: a metric, or a name the comparing job knows";
         judge.wrong(&path.then("baseline"), what, fix);
     }
     if let Some(tolerance) = variance.tolerance

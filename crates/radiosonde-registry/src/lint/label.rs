@@ -29,7 +29,7 @@ pub(super) fn check(survey: &Survey<'_>, name: &str, label: &LabelSpec, judge: &
 fn named(name: &str, label: &LabelSpec, judge: &mut Judge<'_, '_>) {
     let path = judge.path().clone();
     if !names::is_label_name(name) || name.starts_with("__") {
-        let fix = "use letters, digits and underscores, not beginning with a digit or `__`";
+        let fix = names::renaming(name.trim_start_matches('_'));
         judge.report.wrong_key(&path, format!("`{name}` is not a label name"), fix);
         return;
     }
@@ -51,7 +51,11 @@ fn bounded(name: &str, label: &LabelSpec, judge: &mut Judge<'_, '_>) {
     let path = judge.path().clone();
     if label.values.is_none() && label.pattern.is_none() && label.max_values.is_none() {
         let what = format!("label `{name}` may have any value");
-        judge.wrong(&path, what, "add `values`, `pattern` or `max_values`");
+        judge.wrong(
+            &path,
+            what,
+            "add `values`, `pattern` or `max_values`, such as `\"max_values\": 20`",
+        );
     }
     let besides =
         [("pattern", label.pattern.is_some()), ("max_values", label.max_values.is_some())];
@@ -99,8 +103,11 @@ fn listed(value: &str, is_first: bool, path: &Path, judge: &mut Judge<'_, '_>) {
     } else if value == OVERFLOW_VALUE {
         let fix = "choose another: it stands for the values past a cap";
         judge.wrong(path, format!("value `{value}` is reserved"), fix);
-    } else if value.is_empty() || value.chars().any(char::is_control) {
-        let what = "a value is empty or holds control characters".to_owned();
+    } else if value.is_empty() {
+        let fix = "delete it, or give it a name such as `none`: Prometheus takes it for no label";
+        judge.wrong(path, "an empty value".to_owned(), fix);
+    } else if value.chars().any(char::is_control) {
+        let what = format!("value {value:?} holds control characters");
         judge.wrong(path, what, "write it in printable characters");
     } else if value.len() > LABEL_VALUE_BYTES_MAX {
         let what = format!("value longer than {LABEL_VALUE_BYTES_MAX} bytes");

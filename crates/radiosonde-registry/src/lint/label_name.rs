@@ -9,8 +9,8 @@ pub(super) fn check(name: &str, judge: &mut Judge<'_, '_>) {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     if is_identifier(&words) {
         let what = "is named like an id: nearly every write would make a series";
-        let fix =
-            "put it on events and spans, or bound it by `values` or by a `pattern` no id fits";
+        let fix = "put it on events and spans, list its `values`, or add a `pattern` no id fits, such as \
+                   `[a-z]{1,20}`";
         judge.breaks_by_name("identifier_label", what, fix);
     } else if is_free_text(&words) {
         let what = "is named like free text: nearly every write would make a series";

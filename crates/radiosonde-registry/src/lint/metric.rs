@@ -32,11 +32,11 @@ fn described(metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
     let name = &metric.name;
     let path = judge.at("name");
     if !names::is_metric_name(name) {
-        let fix = "use letters, digits and underscores, not beginning with a digit";
-        judge.wrong(&path, format!("`{name}` is not a metric name"), fix);
+        judge.wrong(&path, format!("`{name}` is not a metric name"), names::renaming(name));
     } else if name.contains(':') && metric.source != Source::Derived {
         let what = format!("`{name}` contains a colon");
-        judge.wrong(&path, what, "write `_` instead: colons are for derived metrics");
+        let fix = format!("{}: colons are for derived metrics", names::renaming(name));
+        judge.wrong(&path, what, fix);
     }
     if sections::is_blank(&metric.help) {
         let fix = "add `help`: one sentence that says what is measured";
@@ -53,10 +53,10 @@ fn owner(survey: &Survey<'_>, metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
     let owners = &survey.registry.owners;
     let path = judge.at("owner");
     if let Some(owner) = &metric.owner {
-        super::declared(owner, "owner", "owners", owners, &path, judge.report);
+        super::declared(owner, super::OWNER, owners, &path, judge.report);
     } else if let Some(first) = owners.keys().next() {
         let what = format!("`{}` has no owner", metric.name);
-        let fix = format!("add \"owner\": {first:?} or another name under `owners`");
+        let fix = format!("add `\"owner\": {first:?}` or another name under `owners`");
         judge.breaks("missing_owner", &path, what, &fix);
     }
 }

@@ -17,9 +17,12 @@ const IDS: &[(&str, &str)] = &[
     ("550e8400-e29b-41d4-a716-446655440000", "a UUID"),
     ("F47AC10B-58CC-4372-A567-0E02B2C3D479", "a UUID"),
     ("01ARZ3NDEKTSV4RRFFQ69G5FAV", "a ULID"),
-    ("550e8400e29b41d4a716446655440000", "32 hexadecimal digits"),
-    ("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "64 hexadecimal digits"),
-    ("74358108163204896714", "20 digits"),
+    ("550e8400e29b41d4a716446655440000", "32 hexadecimal digits in a row"),
+    (
+        "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "64 hexadecimal digits in a row",
+    ),
+    ("74358108163204896714", "a number of 20 digits"),
 ];
 
 /// A pattern that all of these fit keeps nothing out.
@@ -33,7 +36,7 @@ pub(super) fn check(written: &str, has_max_values: bool, judge: &mut Judge<'_, '
     let path = judge.at("pattern");
     if written.is_empty() {
         let what = "an empty pattern fits the empty value only".to_owned();
-        judge.wrong(&path, what, "write a regular expression, such as \"v[0-9]{1,3}\"");
+        judge.wrong(&path, what, "write a regular expression, such as `v[0-9]{1,3}`");
         return;
     }
     if written.len() > PATTERN_BYTES_MAX {
@@ -45,26 +48,24 @@ pub(super) fn check(written: &str, has_max_values: bool, judge: &mut Judge<'_, '
         Ok(regex) => regex,
         Err(error) => {
             let what = format!("the pattern cannot be read: {error}");
-            let fix = "write a regular expression without look-around, back-references and `\\p`";
+            let fix = "write a regular expression such as `[a-z][a-z0-9_]{0,19}` (there are no \
+                       look-around, back-references and `\\p`)";
             judge.wrong(&path, what, fix);
             return;
         }
     };
     if TEXTS.iter().all(|text| regex.is_match(text)) {
         let what = format!("any text fits the pattern `{written}`");
-        let fix = "name the characters there are, such as \"[a-z][a-z0-9_]{0,19}\", or delete the pattern \
+        let fix = "name the characters there are, such as `[a-z][a-z0-9_]{0,19}`, or delete the pattern \
                    and bound the label by `max_values`";
         judge.wrong(&path, what, fix);
     } else if let Some((id, kind)) = taken_id(&regex)
         && !has_max_values
     {
-        let what = format!("{kind} fits the pattern `{written}`, such as `{id}`");
-        let example = if kind.ends_with(" digits") && !kind.contains("hexa") {
-            "[0-9]{1,3}"
-        } else {
-            "[a-z][a-z0-9_]{0,19}"
-        };
-        let fix = format!("bound its length, such as \"{example}\", or add `max_values`");
+        let what = format!("ids fit the pattern `{written}`, such as `{id}`, {kind}");
+        let example =
+            if kind.starts_with("a number") { "[0-9]{1,3}" } else { "[a-z][a-z0-9_]{0,19}" };
+        let fix = format!("bound its length, such as `{example}`, or add `max_values`");
         judge.wrong(&path, what, fix);
     }
 }
@@ -99,7 +100,7 @@ mod tests {
     #[test]
     fn samples_are_what_they_are_called() {
         for (id, kind) in IDS {
-            let digits = kind.strip_suffix(" hexadecimal digits").map(str::parse::<usize>);
+            let digits = kind.strip_suffix(" hexadecimal digits in a row").map(str::parse::<usize>);
             if let Some(Ok(length)) = digits {
                 assert_eq!(id.len(), length, "{id}");
             }
@@ -119,8 +120,8 @@ mod tests {
             ("[0-9a-f-]{36}", Some("a UUID")),
             ("[0-9A-Fa-f-]+", Some("a UUID")),
             ("[0-9A-Z]{26}", Some("a ULID")),
-            ("[0-9a-f]{64}", Some("64 hexadecimal digits")),
-            ("[0-9]+", Some("20 digits")),
+            ("[0-9a-f]{64}", Some("64 hexadecimal digits in a row")),
+            ("[0-9]+", Some("a number of 20 digits")),
             // Grouped before it is anchored: the second branch is held to the whole value too.
             ("x|[0-9]{3}", None),
         ];

@@ -37,8 +37,7 @@ fn named(metric: &MetricSpec, rollup: &Rollup, path: &Path, judge: &mut Judge<'_
     let name = &rollup.name;
     let at = path.then("name");
     if !names::is_label_name(name) {
-        let fix = "use letters, digits and underscores, not beginning with a digit";
-        judge.wrong(&at, format!("`{name}` is not a metric name"), fix);
+        judge.wrong(&at, format!("`{name}` is not a metric name"), names::renaming(name));
     } else if metric.metric_type == MetricType::Counter && !name.ends_with("_total") {
         let what = format!("`{name}` is the sum of a counter and does not end in `_total`");
         judge.wrong(&at, what, format!("call it `{name}_total`"));

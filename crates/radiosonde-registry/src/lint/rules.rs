@@ -74,7 +74,7 @@ impl Subject {
         }
     }
 
-    const fn breaks(self, rule: &LintRule) -> bool {
+    const fn can_break(self, rule: &LintRule) -> bool {
         match self {
             Self::Label => rule.on_labels,
             Self::Metric => rule.on_metrics,
@@ -159,7 +159,7 @@ impl<'j, 'd> Judge<'j, 'd> {
     fn names_a_lint(&mut self, rule: &str, path: &Path) -> bool {
         let noun = self.subject.noun();
         match LINTS.iter().find(|lint| lint.name == rule) {
-            Some(lint) if self.subject.breaks(lint) => true,
+            Some(lint) if self.subject.can_break(lint) => true,
             Some(_) => {
                 let what = format!("lint `{rule}` is not about {noun}s");
                 let fix = format!("delete the allowance: a {noun} cannot break it");
@@ -167,7 +167,7 @@ impl<'j, 'd> Judge<'j, 'd> {
                 false
             }
             None => {
-                let lints = LINTS.iter().filter(|lint| self.subject.breaks(lint));
+                let lints = LINTS.iter().filter(|lint| self.subject.can_break(lint));
                 let known: Vec<&str> = lints.map(|lint| lint.name).collect();
                 let fix = match names::closest(rule, known.iter().copied()) {
                     Some(guess) => format!("did you mean `{guess}`?"),
@@ -198,9 +198,9 @@ impl<'j, 'd> Judge<'j, 'd> {
     fn or_allow(&self, rule: &str, fix: &str) -> String {
         let allowance = format!("{{\"rule\": \"{rule}\", \"reason\": \"…\"}}");
         if self.allowances.is_empty() {
-            format!("{fix}, or add \"lint_allow\": [{allowance}]")
+            format!("{fix}, or add `\"lint_allow\": [{allowance}]`")
         } else {
-            format!("{fix}, or add {allowance} to `lint_allow`")
+            format!("{fix}, or add `{allowance}` to its `lint_allow`")
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn check(registry: &Registry, report: &mut Report<'_>) {
         report.wrong(
             &root.then("schema_version"),
             format!("unknown schema version {}", registry.schema_version),
-            "this program reads version 1",
+            "write 1, or use a newer release: this one reads version 1",
         );
     }
     if registry.service.as_deref().is_some_and(is_blank) {
@@ -80,7 +80,7 @@ fn owners(registry: &Registry, report: &mut Report<'_>) {
         let ways = [slack, email, pagerduty, jira];
         if report.is_sound(&path) && ways.into_iter().flatten().all(|way| is_blank(way)) {
             let what = format!("owner `{name}` cannot be reached");
-            let fix = "add `slack`, `email`, `pagerduty` or `jira`, such as \"slack\": \"#team\"";
+            let fix = "add `slack`, `email`, `pagerduty` or `jira`, such as `\"slack\": \"#team\"`";
             report.wrong_key(&path, what, fix);
         }
     }
@@ -103,7 +103,7 @@ fn modules(registry: &Registry, report: &mut Report<'_>) {
                 report.wrong(&limit, what, "delete it, or set `policy` to namespace or allow");
             }
             (_, Some(0)) => {
-                let fix = "allow at least 1, or write \"policy\": \"refuse\" instead";
+                let fix = "allow at least 1, or write `\"policy\": \"refuse\"` instead";
                 report.wrong(&limit, "a limit of 0 refuses everything".to_owned(), fix);
             }
             _ => {}

@@ -30,7 +30,7 @@ pub(super) fn check(metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
         || ", or drop the unit from the name".to_owned(),
         |unit| format!(", or call it `{before}_{}{}`", unit.name, &name[stem.len()..]),
     );
-    let fix = format!("write \"unit\": {:?}{rename}", named.name);
+    let fix = format!("write `\"unit\": {:?}`{rename}", named.name);
     judge.breaks("unit_mismatch", &judge.at("unit"), what, &fix);
 }
 

@@ -8,7 +8,7 @@ const RULE: &str = "version_suffix";
 pub(super) fn check(metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
     let (name, version) = (&metric.name, metric.version);
     if version == 0 {
-        judge.wrong(&judge.at("version"), "version 0".to_owned(), "count from 1");
+        judge.wrong(&judge.at("version"), "version 0".to_owned(), "count from 1, or leave it out");
         return;
     }
     let path = judge.at("name");
@@ -18,8 +18,10 @@ pub(super) fn check(metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
             let what =
                 format!("`{name}` is version {named} by its name, and `version` is {version}");
             let fix = match version {
-                1 => format!("add \"version\": {named}"),
-                _ => format!("write \"version\": {named}, or call it `{}`", named_as(metric, stem)),
+                1 => format!("add `\"version\": {named}`"),
+                _ => {
+                    format!("write `\"version\": {named}`, or call it `{}`", named_as(metric, stem))
+                }
             };
             judge.breaks(RULE, &path, what, &fix);
         }
