@@ -48,10 +48,12 @@ mod names;
 mod report;
 #[cfg(feature = "schema")]
 pub mod schema;
+mod shape;
 mod source;
 mod tree;
 
 pub use error::{RegistryError, RegistryErrors};
+pub use lint::{LintRule, lints};
 pub use model::{
     Aggregation, AlertSpec, AlertTest, BurnRate, Cadence, Comparison, DEFAULT_COLUMNS,
     DEFAULT_EMIT_DAYS, DEFAULT_SERIES_LIMIT, DashboardSpec, Deprecation, Destination,
@@ -62,4 +64,5 @@ pub use model::{
     Severity, SloSpec, Source, Status, Suppression, TestSeries, Threshold, ThresholdLevel,
     UnknownMetricType, Variance, Weekday,
 };
+pub use shape::{LABEL_VALUE_BYTES_MAX, id_shape};
 pub use source::RegistrySource;
