@@ -10,26 +10,6 @@
 //! registry.json:14:5: metrics[4].lables: unknown key `lables`; did you mean `labels`?
 //! ```
 //!
-//! # Example
-//!
-//! ```
-//! use radiosonde_registry::{MetricType, Registry};
-//!
-//! let text = r#"{
-//!   "schema_version": 1,
-//!   "labels": {"outcome": {"values": ["success", "failure"]}},
-//!   "owners": {"platform": {"email": "platform@example.org"}},
-//!   "metrics": [{"name": "runs_total", "type": "counter", "unit": "runs", "help": "Runs started.",
-//!                "labels": ["outcome"], "owner": "platform"}]
-//! }"#;
-//! let registry = Registry::parse("registry.json", text)?;
-//! let runs = registry.metric("runs_total").expect("it is in the text above");
-//! assert_eq!(runs.metric_type, MetricType::Counter);
-//! assert_eq!(runs.enumerated_product(&registry), Some(2));
-//! assert_eq!(registry.series_limit(Some("production")), 200);
-//! # Ok::<(), radiosonde_registry::RegistryErrors>(())
-//! ```
-//!
 //! Beside the metrics a registry may hold what is generated from it: alerts with their runbooks,
 //! dashboards, service level objectives and reports. They are checked against the metrics they
 //! name. The feature `schema` adds `schema::json_schema()`, from which editors complete and
@@ -48,6 +28,26 @@
 //!     errors.to_string(),
 //!     "registry.json:5:25: alerts[0].metric: unknown metric `queue_dept`; did you mean `queue_depth`?"
 //! );
+//! ```
+//!
+//! # Example
+//!
+//! ```
+//! use radiosonde_registry::{MetricType, Registry};
+//!
+//! let text = r#"{
+//!   "schema_version": 1,
+//!   "labels": {"outcome": {"values": ["success", "failure"]}},
+//!   "owners": {"platform": {"email": "platform@example.org"}},
+//!   "metrics": [{"name": "runs_total", "type": "counter", "unit": "runs", "help": "Runs started.",
+//!                "labels": ["outcome"], "owner": "platform"}]
+//! }"#;
+//! let registry = Registry::parse("registry.json", text)?;
+//! let runs = registry.metric("runs_total").expect("it is in the text above");
+//! assert_eq!(runs.metric_type, MetricType::Counter);
+//! assert_eq!(runs.enumerated_product(&registry), Some(2));
+//! assert_eq!(registry.series_limit(Some("production")), 200);
+//! # Ok::<(), radiosonde_registry::RegistryErrors>(())
 //! ```
 //!
 //! # Failure
