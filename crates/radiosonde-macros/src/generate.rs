@@ -138,7 +138,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a directory");
         let text = format!(
             r#"{{"schema_version": 1, "labels": {{"outcome": {{"values": ["ok", "failed"]}}}},
-                "owners": {{"platform": {{}}}}, "metrics": [{metrics}]}}"#
+                "required_labels": ["outcome"],
+                "owners": {{"platform": {{"slack": "telemetry"}}}}, "metrics": [{metrics}]}}"#
         );
         fs::write(folder.path().join("registry.json"), text).expect("written");
         catalog(folder.path(), "registry.json")
@@ -150,10 +151,13 @@ mod tests {
             r#"{"name": "runs_total", "type": "counter", "unit": "runs", "help": "Runs [of] <all>.",
                 "labels": ["outcome"], "owner": "platform"},
                {"name": "rows", "type": "gauge", "unit": "rows", "help": "Rows.", "source": "batch",
-                "status": {"deprecated": {"since": "2026-11-01", "replaced_by": "lines"}}},
+                "owner": "platform", "status": {"deprecated": {"since": "2026-11-01", "replaced_by": "lines"}}},
                {"name": "job:rate", "type": "gauge", "unit": "1", "help": "h", "source": "derived",
-                "expression": "1"},
-               {"name": "up", "type": "gauge", "unit": "1", "help": "h", "source": "external"}"#,
+                "owner": "platform", "expression": "1"},
+               {"name": "up", "type": "gauge", "unit": "1", "help": "h", "source": "external",
+                "owner": "platform"},
+               {"name": "lines", "type": "gauge", "unit": "lines", "help": "h", "source": "external",
+                "owner": "platform"}"#,
         )
         .expect("a good registry");
         let expected = [
@@ -176,7 +180,7 @@ mod tests {
             .expect_err("findings");
         let lines: Vec<&str> = error.lines().collect();
         assert_eq!(lines[0], "registry.json has problems:");
-        assert!(lines[1].starts_with("registry.json:2:"), "{error}");
+        assert!(lines[1].starts_with("registry.json:3:"), "{error}");
         assert!(lines[1].contains("metrics[0].type: unknown metric type `countr`"), "{error}");
         assert!(lines[2..].iter().any(|line| line.contains("unknown key `typ`")), "{error}");
     }
@@ -184,9 +188,13 @@ mod tests {
     #[test]
     fn constants_that_cannot_be() {
         let metric = |name: &str| {
-            let allow = r#"[{"rule": "camel_case", "reason": "old"}]"#;
+            let allow = match name.starts_with('R') {
+                true => r#"[{"rule": "camel_case", "reason": "old"}]"#,
+                false => "[]",
+            };
             format!(
-                r#"{{"name": "{name}", "type": "gauge", "unit": "1", "help": "h", "lint_allow": {allow}}}"#
+                r#"{{"name": "{name}", "type": "gauge", "unit": "1", "help": "h",
+                    "owner": "platform", "lint_allow": {allow}}}"#
             )
         };
         let table = [

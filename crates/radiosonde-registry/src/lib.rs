@@ -10,6 +10,26 @@
 //! registry.json:14:5: metrics[4].lables: unknown key `lables`; did you mean `labels`?
 //! ```
 //!
+//! Beside the metrics a registry may hold what is generated from it: alerts with their runbooks,
+//! dashboards, service level objectives and reports. They are checked against the metrics they
+//! name. The feature `schema` adds `schema::json_schema()`, from which editors complete and
+//! underline; it is for tools, applications do without.
+//!
+//! ```
+//! # use radiosonde_registry::Registry;
+//! let text = r#"{
+//!   "schema_version": 1,
+//!   "metrics": [{"name": "queue_depth", "type": "gauge", "unit": "jobs", "help": "Jobs that wait."}],
+//!   "alerts": [{"id": "queue-long", "summary": "Jobs wait too long", "severity": "warning",
+//!               "metric": "queue_dept", "op": ">", "threshold": 100, "for": "10m"}]
+//! }"#;
+//! let errors = Registry::parse("registry.json", text).expect_err("a name is misspelt");
+//! assert_eq!(
+//!     errors.to_string(),
+//!     "registry.json:5:25: alerts[0].metric: unknown metric `queue_dept`; did you mean `queue_depth`?"
+//! );
+//! ```
+//!
 //! # Example
 //!
 //! ```
@@ -38,6 +58,7 @@
 
 mod builtin;
 mod decode;
+mod duration;
 mod error;
 mod fields;
 mod lint;
@@ -45,13 +66,23 @@ mod locate;
 mod model;
 mod names;
 mod report;
+#[cfg(feature = "schema")]
+pub mod schema;
+mod shape;
 mod source;
 mod tree;
 
 pub use error::{RegistryError, RegistryErrors};
+pub use lint::{LintRule, lints};
 pub use model::{
-    Aggregation, DEFAULT_EMIT_DAYS, DEFAULT_SERIES_LIMIT, Deprecation, Environment, LabelSpec,
-    LintAllowance, MetricSpec, MetricType, ModulePolicy, ModuleSpec, OtelNames, Owner, Refresh,
-    Registry, Retention, Rollup, Source, Status, UnknownMetricType, Variance,
+    Aggregation, AlertSpec, AlertTest, BurnRate, Cadence, Comparison, DEFAULT_COLUMNS,
+    DEFAULT_EMIT_DAYS, DEFAULT_SERIES_LIMIT, DashboardSpec, Deprecation, Destination,
+    DestinationKind, Environment, Escalation, Indicator, LabelMatch, LabelSpec, Link,
+    LintAllowance, MetricSpec, MetricType, ModulePolicy, ModuleSpec, NamedQuery, OtelNames, Owner,
+    PanelKind, PanelSpec, Priority, Query, QueryAggregation, Refresh, Registry, Replay,
+    ReportFormat, ReportSection, ReportSpec, Retention, Rollup, Runbook, Schedule, SectionKind,
+    Severity, SloSpec, Source, Status, Suppression, TestSeries, Threshold, ThresholdLevel,
+    UnknownMetricType, Variance, Weekday,
 };
+pub use shape::{LABEL_VALUE_BYTES_MAX, id_shape};
 pub use source::RegistrySource;
