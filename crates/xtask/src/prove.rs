@@ -33,7 +33,7 @@ pub(crate) const PROOFS: &[Proof] = &[
         about: "how long the compiler takes for catalogues of 100 to 1,000 metrics",
         rounds: 5,
         variable: "XTASK_CATALOG",
-        tests: &["-p", "radiosonde-macros", "--test", "build", "compile_time"],
+        tests: &["-p", "radiosonde-metrics", "--test", "packages", "compile_time"],
     },
 ];
 

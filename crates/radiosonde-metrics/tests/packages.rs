@@ -14,18 +14,13 @@ impl Package {
     fn new() -> Self {
         let ours = Path::new(env!("CARGO_MANIFEST_DIR"));
         let workspace = ours.ancestors().nth(2).expect("the workspace");
-        let dependency = |name: &str| {
-            format!("{name} = {{ path = {:?} }}\n", workspace.join("crates").join(name))
-        };
+        // Under another name, as a user may have it.
         let manifest = format!(
             "[package]\nname = \"with-catalogue\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\
-             [dependencies]\n{}{}{}\
+             [dependencies]\ntelemetry = {{ package = \"radiosonde-metrics\", path = {ours:?} }}\n\
              [workspace]\n\
              [profile.dev]\ndebug = \"line-tables-only\"\nincremental = false\n\
-             [profile.dev.package.\"*\"]\ndebug = false\n",
-            dependency("radiosonde-macros"),
-            dependency("radiosonde-metrics"),
-            dependency("radiosonde-registry")
+             [profile.dev.package.\"*\"]\ndebug = false\n"
         );
         let folder = tempfile::tempdir().expect("a directory");
         fs::create_dir(folder.path().join("src")).expect("a directory");
@@ -62,11 +57,7 @@ const LIBRARY: &str = "\
 //! A library that only writes metrics.
 #![forbid(unsafe_code)]
 #![deny(missing_docs, warnings)]
-mod facade {
-    pub(crate) use radiosonde_metrics::typed;
-    pub(crate) use radiosonde_registry::RegistrySource;
-}
-radiosonde_macros::catalog!([crate::facade] \"registry.json\");
+telemetry::catalog!(\"registry.json\");
 ";
 
 fn registry(metrics: &str) -> String {
