@@ -81,10 +81,34 @@ mod shape;
 mod snapshot;
 mod sync;
 mod table;
+pub mod typed;
 
 pub use delta::{Delta, DeltaValue, Distribution};
 pub use hub::{Collector, Metrics, OnDelta, Settings};
-pub use radiosonde_registry::MetricType;
+pub use radiosonde_registry::{MetricType, RegistrySource};
 pub use recorder::Recorder;
 pub use refusal::{Reason, Refusal};
 pub use snapshot::{Family, Labels, Series, Snapshot, Value};
+
+/// Compiles a metric registry into a library as `mod catalog`, without the rest of radiosonde: see
+/// [`typed`] for what is in it, and `radiosonde::catalog!` for applications.
+///
+/// ```
+/// radiosonde_metrics::catalog!("tests/registry.json"); // relative to the caller's Cargo.toml
+///
+/// # fn main() {
+/// catalog::runs_total(catalog::Outcome::Success).increment(1);
+/// # }
+/// ```
+///
+/// Until an application has a recorder, writes do nothing.
+#[macro_export]
+macro_rules! catalog {
+    ($path:literal) => { $crate::__private::catalog!([$crate] $path); };
+}
+
+/// What the expansion of the macro refers to. Not for users.
+#[doc(hidden)]
+pub mod __private {
+    pub use radiosonde_macros::catalog;
+}
