@@ -65,25 +65,34 @@
 
 pub mod buckets;
 mod catalogue;
+mod clock;
 mod constants;
 mod delta;
 mod family;
 mod fault;
 mod hub;
+mod ingest;
 mod labels;
 mod ledger;
+mod life;
 mod looked;
+mod observed;
+mod own;
 mod recorder;
 mod redaction;
 mod refusal;
+mod registered;
+mod rollup;
 mod series;
 mod shape;
 mod snapshot;
 mod sync;
 mod table;
 
+pub use clock::Clock;
 pub use delta::{Delta, DeltaValue, Distribution};
 pub use hub::{Collector, Metrics, OnDelta, Settings};
+pub use ingest::Ingest;
 pub use radiosonde_registry::MetricType;
 pub use recorder::Recorder;
 pub use refusal::{Reason, Refusal};
