@@ -166,6 +166,12 @@ impl Catalogue {
         self.registered.values().map(|family| &**family).filter(timed)
     }
 
+    /// Gauges of batch jobs.
+    pub(crate) fn batch(&self) -> impl Iterator<Item = &Guarded> {
+        let batch = |family: &&Guarded| family.info.life.computed_by.is_some();
+        self.registered.values().map(|family| &**family).filter(batch)
+    }
+
     /// The family of a metric that is registered.
     pub(crate) fn registered(&self, name: &str) -> Option<&Arc<Guarded>> {
         self.registered.get(name)

@@ -129,6 +129,15 @@ impl Guarded {
         }
     }
 
+    /// The series of a key, or why there can be none; counted nowhere.
+    pub(crate) fn find_or_create(
+        &self,
+        key: &Key,
+        redactor: &Redactor,
+    ) -> Result<Arc<Series>, String> {
+        self.try_resolve(true, key, redactor).map_err(|fault| fault.to_string())
+    }
+
     fn try_resolve<'k>(
         &'k self,
         accepts: bool,

@@ -73,7 +73,7 @@ type SharedCollector = Arc<dyn Fn(&mut Snapshot) + Send + Sync>;
 pub(crate) struct Hub {
     pub(crate) catalogue: Catalogue,
     pub(crate) redactor: Arc<Redactor>,
-    clock: Clock,
+    pub(crate) clock: Clock,
     constants: Labels,
     announcer: Arc<Announcer>,
     sink: Arc<Sink>,

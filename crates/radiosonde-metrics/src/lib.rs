@@ -63,11 +63,13 @@
 //! Memory is bounded by the registry, not by what is written.
 #![forbid(unsafe_code)]
 
+mod batch;
 pub mod buckets;
 mod catalogue;
 mod clock;
 mod constants;
 mod delta;
+mod draft;
 mod family;
 mod fault;
 mod hub;
@@ -89,6 +91,7 @@ mod snapshot;
 mod sync;
 mod table;
 
+pub use batch::{BatchValue, Restored};
 pub use clock::Clock;
 pub use delta::{Delta, DeltaValue, Distribution};
 pub use hub::{Collector, Metrics, OnDelta, Settings};
