@@ -29,7 +29,7 @@ const REGISTRY: &str = r#"{
        {"name": "all_runs_total", "by": []}
      ]},
     {"name": "run_seconds", "type": "histogram", "unit": "seconds", "help": "Time.",
-     "owner": "platform", "labels": ["host"], "buckets": [0.1, 1], "series_limit": 4,
+     "owner": "platform", "labels": ["host"], "buckets": [0.1, 1], "series_limit": 60,
      "rollups": [{"name": "all_run_seconds", "by": []}]}
   ]
 }"#;
@@ -171,9 +171,12 @@ fn nothing_fell(before: &Snapshot, after: &Snapshot) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Values of very different size, in any order, with new series and overflow sets between them.
+    /// Values of very different size, in any order, with new series and an overflow set between them:
+    /// what a new one adds is often less than what another order of the sum would take away.
     #[test]
-    fn no_sum_ever_falls(writes in prop::collection::vec((0_u8..8, -30_i32..30, 1_u32..1000), 1..120)) {
+    fn no_sum_ever_falls(
+        writes in prop::collection::vec((0_u8..80, -20_i32..20, 1_u32..1000), 1..150)
+    ) {
         let metrics = metrics();
         let mut before = metrics.snapshot();
         let mut written = 0;
