@@ -42,6 +42,7 @@ mod error;
 mod fields;
 mod lint;
 mod locate;
+mod merge;
 mod model;
 mod names;
 mod report;
@@ -49,6 +50,7 @@ mod source;
 mod tree;
 
 pub use error::{RegistryError, RegistryErrors};
+pub use merge::Conflict;
 pub use model::{
     Aggregation, DEFAULT_EMIT_DAYS, DEFAULT_SERIES_LIMIT, Deprecation, Environment, LabelSpec,
     LintAllowance, MetricSpec, MetricType, ModulePolicy, ModuleSpec, OtelNames, Owner, Refresh,
