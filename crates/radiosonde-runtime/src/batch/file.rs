@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 /// Largest file that is written, or read.
 pub(super) const BYTES_MAX: usize = 4 << 20;
 
+/// As much as is told of what is wrong with one.
+const WHY_CHARS: usize = 200;
+
 /// The format that is written and read.
 const VERSION: u32 = 1;
 
@@ -68,7 +71,8 @@ pub(super) fn read(path: &Path, service: &str) -> Found {
     };
     let read: Read = match serde_json::from_slice(&bytes) {
         Ok(read) => read,
-        Err(error) => return Found::Damaged(error.to_string()),
+        // It may quote a text of any length.
+        Err(error) => return Found::Damaged(error.to_string().chars().take(WHY_CHARS).collect()),
     };
     if read.version != VERSION {
         return Found::Damaged(format!("it has format {}, not {VERSION}", read.version));
