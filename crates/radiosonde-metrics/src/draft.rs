@@ -26,7 +26,7 @@ impl Metrics {
     pub fn registry_draft(&self) -> String {
         let mut families = self.0.catalogue.observed();
         families.sort_by(|a, b| a.info.name.cmp(&b.info.name));
-        let drafts: Vec<Draft> = families.iter().map(|family| Draft::of(family)).collect();
+        let drafts: Vec<Draft> = families.iter().map(Draft::of).collect();
         let listed = listed(&drafts);
         let mut text = String::from("{\n  \"schema_version\": 1,\n  \"labels\": {");
         for (at, (name, values)) in values_by_label(&drafts).iter().enumerate() {
@@ -92,11 +92,13 @@ impl Draft {
             quote(help.unwrap_or(PLACEHOLDER))
         );
         if !self.labels.is_empty() {
-            let _ = write!(text, ", \"labels\": [{}]", list(self.labels.keys().map(|name| &**name)));
+            let _ =
+                write!(text, ", \"labels\": [{}]", list(self.labels.keys().map(|name| &**name)));
         }
         if info.metric_type == MetricType::Histogram {
-            let bounds = info.bounds.iter().map(|bound| bound.to_string());
-            let _ = write!(text, ",\n     \"buckets\": [{}]", bounds.collect::<Vec<_>>().join(", "));
+            let bounds = info.bounds.iter().map(f64::to_string);
+            let _ =
+                write!(text, ",\n     \"buckets\": [{}]", bounds.collect::<Vec<_>>().join(", "));
         }
         text.push('}');
     }
@@ -116,7 +118,9 @@ fn listed(drafts: &[Draft]) -> BTreeSet<Arc<str>> {
     let values = values_by_label(drafts);
     let few = values.iter().filter(|(_, values)| {
         values.len() <= LISTED_MAX
-            && values.iter().all(|value| !["_other", radiosonde_redact::REDACTED].contains(&&**value))
+            && values
+                .iter()
+                .all(|value| !["_other", radiosonde_redact::REDACTED].contains(&&**value))
     });
     let mut listed: BTreeSet<Arc<str>> = few.map(|(name, _)| name.clone()).collect();
     let count = |name: &Arc<str>| values.get(name).map_or(1, BTreeSet::len);

@@ -7,8 +7,8 @@ use std::sync::{Arc, RwLock};
 
 use radiosonde_registry::{DEFAULT_SERIES_LIMIT, ModulePolicy, Registry};
 
-use crate::fault::Fault;
 use crate::family::Guarded;
+use crate::fault::Fault;
 use crate::sync::{read, write};
 
 /// Metrics that are kept without a registry entry.

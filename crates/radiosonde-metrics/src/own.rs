@@ -45,7 +45,8 @@ pub(crate) fn push(families: &[Arc<Guarded>], refusals: &[Refusal], snapshot: &m
             snapshot.push_new(beside);
         }
     }
-    let mut refused = Family::builtin("radiosonde_metric_writes_refused_total", MetricType::Counter);
+    let mut refused =
+        Family::builtin("radiosonde_metric_writes_refused_total", MetricType::Counter);
     for refusal in refusals {
         let labels = vec![
             (Arc::from("metric"), Arc::from(refusal.metric.as_str())),

@@ -84,10 +84,10 @@ impl Rollup {
             let names = self.kept.iter().filter_map(|at| self.labels.get(*at).cloned());
             names.zip(values.iter().cloned()).collect()
         };
-        let series = sums.all.into_iter().map(|(values, value)| snapshot::Series {
-            labels: labelled(&values),
-            value,
-        });
+        let series = sums
+            .all
+            .into_iter()
+            .map(|(values, value)| snapshot::Series { labels: labelled(&values), value });
         Family {
             name: self.name.clone(),
             metric_type: info.metric_type,

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use metrics::{CounterFn, GaugeFn, HistogramFn};
 use radiosonde_registry::MetricType;
 
-use crate::delta::{DeltaValue, Distribution};
 use crate::clock::Clock;
+use crate::delta::{DeltaValue, Distribution};
 use crate::family::Info;
 use crate::ledger;
 use crate::refusal::{Entry, Reason};
@@ -110,7 +110,9 @@ impl Series {
 
     /// Takes up a value of an earlier process, unless there is a newer one. Before anybody writes.
     pub(crate) fn restore(&self, value: f64, at: u64) -> bool {
-        let (Cell::Gauge(bits), Some(computed)) = (&self.cell, &self.computed) else { return false };
+        let (Cell::Gauge(bits), Some(computed)) = (&self.cell, &self.computed) else {
+            return false;
+        };
         if computed.at.load(Ordering::Acquire) >= at {
             return false;
         }

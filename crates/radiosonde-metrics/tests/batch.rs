@@ -82,8 +82,7 @@ fn a_value_goes_on_with_its_time() {
 #[test]
 fn the_newest_of_several_wins_in_any_order() {
     let acme = [("provider", "acme")];
-    let mut values =
-        vec![old("cost_ratio", &acme, 1.0, 100), old("cost_ratio", &acme, 3.0, 300)];
+    let mut values = vec![old("cost_ratio", &acme, 1.0, 100), old("cost_ratio", &acme, 3.0, 300)];
     values.push(old("cost_ratio", &acme, 2.0, 200));
     for _ in 0..3 {
         values.rotate_left(1);
@@ -114,8 +113,7 @@ fn what_no_longer_fits_is_dropped_counted_and_named() {
     assert_eq!(restored.taken, 2);
     let dropped: Vec<_> =
         restored.dropped.iter().map(|(metric, count, _)| (metric.as_str(), *count)).collect();
-    let expected =
-        [("cost_ratio", 3), ("done_total", 1), ("gone", 2), ("live", 1), ("notes", 2)];
+    let expected = [("cost_ratio", 3), ("done_total", 1), ("gone", 2), ("live", 1), ("notes", 2)];
     assert_eq!(dropped[..5], expected);
     assert_eq!(dropped[5], ("\u{fffd}[31m", 1));
     let kept: Vec<_> = metrics.batch_values().into_iter().map(|kept| kept.labels).collect();

@@ -123,7 +123,10 @@ fn a_name_that_is_taken_is_a_problem_and_the_metric_stays() {
     let series = metrics.snapshot().family("old_depth_deprecated").unwrap().clone();
     assert_eq!(series.metric_type, MetricType::Histogram);
     assert!(
-        metrics.problems().iter().any(|(what, _)| what.starts_with("`old_depth_deprecated`, which")),
+        metrics
+            .problems()
+            .iter()
+            .any(|(what, _)| what.starts_with("`old_depth_deprecated`, which")),
         "{:?}",
         metrics.problems()
     );
@@ -181,9 +184,8 @@ fn without_a_registry_runs_are_bounded() {
 #[test]
 fn a_metric_is_seen_when_it_is_written_and_not_before() {
     let (metrics, clock) = metrics_at(SINCE);
-    let seen = |metric| {
-        value(&metrics, "metric_last_seen_timestamp_seconds", &[("metric", metric)])
-    };
+    let seen =
+        |metric| value(&metrics, "metric_last_seen_timestamp_seconds", &[("metric", metric)]);
     let gauge_at = |seconds: u64| Some(Value::Gauge(seconds as f64));
     clock.set(at(SINCE + 100));
     // Series that exist at 0, or at all, are no writes: it counts from the start of the process.

@@ -45,8 +45,7 @@ fn scraped() -> BTreeMap<String, Vec<String>> {
     // Tests of promtool begin in 1970.
     let clock = Clock::fixed(UNIX_EPOCH);
     let registry = Some(Registry::parse("registry.json", REGISTRY).unwrap());
-    let metrics =
-        Metrics::new(Settings { registry, clock: clock.clone(), ..Settings::default() });
+    let metrics = Metrics::new(Settings { registry, clock: clock.clone(), ..Settings::default() });
     let mut samples = BTreeMap::<String, Vec<String>>::new();
     for now in (0..=600).step_by(STEP as usize) {
         clock.set(UNIX_EPOCH + Duration::from_secs(now));

@@ -51,8 +51,8 @@ impl Registry {
             return (first, Vec::new());
         }
         let mut merging = Merging { environment, ..Merging::default() };
-        merging.add(file, first);
-        registries.for_each(|(file, next)| merging.add(file, next));
+        merging.add(&file, first);
+        registries.for_each(|(file, next)| merging.add(&file, next));
         merging.finish()
     }
 }
@@ -78,7 +78,7 @@ struct Limits {
 }
 
 impl Merging<'_> {
-    fn add(&mut self, file: String, mut next: Registry) {
+    fn add(&mut self, file: &str, mut next: Registry) {
         let limits =
             Limits { series: next.series_limit(self.environment), labels: next.max_labels };
         let merged = &mut self.merged;
@@ -97,12 +97,12 @@ impl Merging<'_> {
         merged.slos.append(&mut next.slos);
         merged.reports.append(&mut next.reports);
         let (files, conflicts) = (&mut self.files, &mut self.conflicts);
-        let mut shared = Shared { file: &file, files, conflicts };
+        let mut shared = Shared { file, files, conflicts };
         shared.add("label", &mut merged.labels, next.labels);
         shared.add("owner", &mut merged.owners, next.owners);
         shared.add("policy of the module", &mut merged.modules, next.modules);
         for metric in next.metrics {
-            self.add_metric(metric, limits, &file);
+            self.add_metric(metric, limits, file);
         }
     }
 

@@ -55,11 +55,7 @@ impl RegistrySource {
     /// As [`RegistrySource::embedded`], with the `module_path!()` of the crate it is compiled into:
     /// where that crate's metrics are not registered they are refused, and not taken for those of a
     /// library.
-    pub const fn embedded_in(
-        module: &'static str,
-        file: &'static str,
-        text: &'static str,
-    ) -> Self {
+    pub const fn embedded_in(module: &'static str, file: &'static str, text: &'static str) -> Self {
         Self::Embedded { file, text, module: Some(module) }
     }
 

@@ -75,7 +75,11 @@ fn one_registry_stays_as_it_is_and_none_is_empty() {
 fn what_differs_is_named_with_both_files_and_the_first_holds() {
     let table = [
         ("\"Runs.\"", "\"Jobs.\"", "the metric `runs_total` differs in shop.json and stock.json"),
-        (r##""#platform""##, r##""#stock""##, "the owner `platform` differs in shop.json and stock.json"),
+        (
+            r##""#platform""##,
+            r##""#stock""##,
+            "the owner `platform` differs in shop.json and stock.json",
+        ),
         (r#"["a", "b"]"#, r#"["a"]"#, "the label `outcome` differs in shop.json and stock.json"),
         (
             "\"stock_items\", \"type\": \"gauge\"",

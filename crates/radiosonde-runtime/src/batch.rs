@@ -43,7 +43,10 @@ pub(crate) fn restore(
         match file::read(&path, service) {
             Found::Nothing | Found::Foreign => {}
             Found::Values(_, bytes) if bytes > room => problems.say(
-                format!("{} is not read: values of batch gauges of all slots take more than 16 MiB", path.display()),
+                format!(
+                    "{} is not read: values of batch gauges of all slots take more than 16 MiB",
+                    path.display()
+                ),
                 "give the gauges fewer series, or delete the files of slots that are not used",
             ),
             Found::Values(found, bytes) => {
@@ -56,7 +59,10 @@ pub(crate) fn restore(
     let restored = metrics.restore_batch(values);
     for (metric, count, why) in restored.dropped {
         problems.say(
-            format!("{} of the batch gauge `{metric}` dropped: {why}", counted(count, "kept value")),
+            format!(
+                "{} of the batch gauge `{metric}` dropped: {why}",
+                counted(count, "kept value")
+            ),
             "nothing, if that is what the registry is meant to say: they are gone when the next \
              value is kept",
         );
@@ -85,9 +91,7 @@ fn note_damaged(
             let aside = aside.display();
             (format!("; it is set aside as {aside}"), "look at it, and delete it".to_owned())
         }
-        Some(Err(error)) => {
-            (format!(", nor moved: {error}"), format!("delete {}", path.display()))
-        }
+        Some(Err(error)) => (format!(", nor moved: {error}"), format!("delete {}", path.display())),
         None => {
             let fix = "it is another process's, which writes it anew with its next value";
             (String::new(), fix.to_owned())
@@ -141,7 +145,9 @@ impl Keeper {
             Err(problem) => vec![problem],
         };
         self.told.iter().filter(|old| !told.contains(old)).for_each(|old| problems.retract(old));
-        told.iter().filter(|new| !self.told.contains(new)).for_each(|new| problems.add(new.clone()));
+        told.iter()
+            .filter(|new| !self.told.contains(new))
+            .for_each(|new| problems.add(new.clone()));
         self.told = told;
         !self.changed
     }
@@ -161,7 +167,8 @@ impl Keeper {
         file::write(&self.path, &text).map_err(|error| failed(&error, fix))?;
         Ok((left_out > 0).then(|| {
             let left_out = counted(left_out as u64, "value");
-            let what = format!("{left_out} of batch gauges, the oldest, are not kept: 4 MiB are full");
+            let what =
+                format!("{left_out} of batch gauges, the oldest, are not kept: 4 MiB are full");
             Problem::new(what, "give batch gauges fewer series")
         }))
     }

@@ -76,11 +76,11 @@ mod words;
 
 pub use config::{BoxedLayer, Config, Fsync, Profile, Service};
 pub use guard::Guard;
-pub use install::ingest;
-pub use radiosonde_metrics::{Clock, Ingest};
 pub use house::{FilesReport, RemovedFiles};
+pub use install::ingest;
 pub use log_bridge::LogBridge;
 pub use parts::{EventsHandle, Parts};
 pub use problem::{InitError, Problem};
+pub use radiosonde_metrics::{Clock, Ingest};
 pub use report::{RefusedWrites, Report, SignalReport};
 pub use settings::KeptFiles;

@@ -243,10 +243,7 @@ fn neither_links_nor_pipes_nor_directories_nor_huge_files_are_read() {
         "no regular file",
     );
     spoiled(|path| fs::create_dir(path).unwrap(), "no regular file");
-    spoiled(
-        |path| fs::File::create(path).unwrap().set_len(1 << 40).unwrap(),
-        "larger than 4 MiB",
-    );
+    spoiled(|path| fs::File::create(path).unwrap().set_len(1 << 40).unwrap(), "larger than 4 MiB");
 }
 
 #[test]
