@@ -40,7 +40,7 @@ pub(super) fn check(registry: &Registry, report: &mut Report<'_>) {
 
 /// Every name that the formats write for a metric. OpenMetrics calls the family of a counter by
 /// its name without `_total`.
-pub(crate) fn written_names(metric: &MetricSpec) -> Vec<String> {
+fn written_names(metric: &MetricSpec) -> Vec<String> {
     let name = metric.name.as_str();
     let (base, suffixes): (&str, &[&str]) = match metric.metric_type {
         MetricType::Counter => match name.strip_suffix("_total") {
