@@ -2,18 +2,6 @@
 
 use crate::model::MetricType;
 
-/// Whether a metric name follows the Prometheus grammar.
-pub(crate) fn is_metric_name(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || b"_:".contains(&first))
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_:".contains(&byte))
-}
-
-/// Whether a label name follows the Prometheus grammar.
-pub(crate) fn is_label_name(name: &str) -> bool {
-    is_metric_name(name) && !name.contains(':')
-}
-
 /// Every name that the formats write for a metric. OpenMetrics calls the family of a counter by
 /// its name without `_total`.
 pub(crate) fn written(name: &str, metric_type: MetricType, is_deprecated: bool) -> Vec<String> {
@@ -30,6 +18,18 @@ pub(crate) fn written(name: &str, metric_type: MetricType, is_deprecated: bool) 
     let made = suffixes.iter().map(|suffix| format!("{}{suffix}", base.unwrap_or(name)));
     let beside = is_deprecated.then(|| format!("{name}_deprecated"));
     std::iter::once(name.to_owned()).chain(made).chain(beside).collect()
+}
+
+/// Whether a metric name follows the Prometheus grammar.
+pub(crate) fn is_metric_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || b"_:".contains(&first))
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_:".contains(&byte))
+}
+
+/// Whether a label name follows the Prometheus grammar.
+pub(crate) fn is_label_name(name: &str) -> bool {
+    is_metric_name(name) && !name.contains(':')
 }
 
 /// The candidate that was probably meant: a third of it may be wrong, but never all of it.

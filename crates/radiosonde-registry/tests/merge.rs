@@ -82,8 +82,8 @@ fn what_differs_is_named_with_both_files_and_the_first_holds() {
         ),
         (r#"["a", "b"]"#, r#"["a"]"#, "the label `outcome` differs in shop.json and stock.json"),
         (
-            "\"stock_items\", \"type\": \"gauge\"",
-            "\"wait_seconds_total\", \"type\": \"counter\"",
+            "\"stock_items\", \"type\": \"gauge\", \"unit\": \"items\"",
+            "\"wait_seconds_total\", \"type\": \"counter\", \"unit\": \"seconds\"",
             "`wait_seconds` in shop.json and `wait_seconds_total` in stock.json both write \
              `wait_seconds`",
         ),
