@@ -39,8 +39,8 @@ impl Guard {
         self.telemetry.report()
     }
 
-    /// Waits until everything recorded before the call is in its day file and on the console, at
-    /// most `within`, and reports. Blocks the thread; safe inside a runtime, where
+    /// Waits until everything recorded before the call is in its day file and on the console, and
+    /// values of batch gauges in theirs, at most `within`, and reports. Blocks the thread; safe inside a runtime, where
     /// [`Guard::flush_async`] does not block.
     pub fn flush(&self, within: Duration) -> Report {
         self.telemetry.flush(within);
@@ -84,6 +84,13 @@ impl Guard {
     #[cfg(feature = "prometheus")]
     pub fn metrics_text(&self) -> String {
         radiosonde_prometheus::text::render(&self.telemetry.metrics().snapshot())
+    }
+
+    /// A `registry.json` of every metric that was recorded though no registry has it: what to begin
+    /// with for whoever ran without one. `…` stands where a person has to say something; see
+    /// docs/metrics.md.
+    pub fn registry_draft(&self) -> String {
+        self.telemetry.metrics().registry_draft()
     }
 
     /// The telemetry directory; `None` when there is none to write to.
