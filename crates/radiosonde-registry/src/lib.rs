@@ -38,6 +38,7 @@
 
 mod builtin;
 mod decode;
+mod document;
 mod error;
 mod fields;
 mod lint;
@@ -48,6 +49,7 @@ mod report;
 mod source;
 mod tree;
 
+pub use document::{Place, RegistryDocument, closest_name};
 pub use error::{RegistryError, RegistryErrors};
 pub use model::{
     Aggregation, DEFAULT_EMIT_DAYS, DEFAULT_SERIES_LIMIT, Deprecation, Environment, LabelSpec,

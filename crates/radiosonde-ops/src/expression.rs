@@ -1,0 +1,198 @@
+//! What a PromQL expression reads.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use promql_parser::{
+    label::{MatchOp, Matcher},
+    parser::{self, Expr, VectorSelector},
+};
+
+/// Longest expression that is parsed, in bytes: the parser takes quadratic time and its trees are
+/// as deep as a text is long. Queries people write have a few hundred.
+pub(crate) const BYTES_MAX: usize = 4 * 1024;
+
+/// A selection of series within an expression.
+#[derive(Debug)]
+pub(crate) struct Selector {
+    /// The name of the metric; `None` in `{job="a"}`.
+    pub(crate) name: Option<String>,
+    pub(crate) matchers: Vec<Matcher>,
+    /// The function that takes its range, such as `rate`.
+    pub(crate) function: Option<&'static str>,
+}
+
+impl Selector {
+    fn of(selector: &VectorSelector, function: Option<&'static str>) -> Self {
+        let all = &selector.matchers;
+        // Alternatives would need every one of them judged alone; nobody writes them by hand.
+        let matchers = if all.or_matchers.is_empty() { all.matchers.clone() } else { Vec::new() };
+        let named = matchers.iter().find(|matcher| is_name(matcher));
+        let name = selector.name.clone().or_else(|| named.map(|matcher| matcher.value.clone()));
+        let matchers = matchers.into_iter().filter(|matcher| matcher.name != NAME).collect();
+        Self { name, matchers, function }
+    }
+}
+
+fn is_name(matcher: &Matcher) -> bool {
+    matcher.name == NAME && matches!(matcher.op, MatchOp::Equal)
+}
+
+const NAME: &str = "__name__";
+
+/// The selectors of an expression, in no particular order, or why it cannot be parsed.
+pub(crate) fn selectors(text: &str) -> Result<Vec<Selector>, String> {
+    if text.len() > BYTES_MAX {
+        return Err(format!("longer than {BYTES_MAX} bytes"));
+    }
+    // A fault of the parser is a problem of this expression and of no other.
+    let parsed = catch_unwind(AssertUnwindSafe(|| parser::parse(text)))
+        .map_err(|_| "the parser failed on it".to_owned())?;
+    let expr = parsed.map_err(|error| one_line(&error))?;
+    let mut found = Vec::new();
+    // Not by recursion: a thread's stack has an end, and texts are anybody's.
+    let mut open: Vec<(&Expr, Option<&'static str>)> = vec![(&expr, None)];
+    while let Some((expr, function)) = open.pop() {
+        match expr {
+            Expr::Aggregate(aggregate) => {
+                open.push((&aggregate.expr, None));
+                open.extend(aggregate.param.iter().map(|param| (&**param, None)));
+            }
+            Expr::Unary(unary) => open.push((&unary.expr, None)),
+            Expr::Binary(binary) => open.extend([(&*binary.lhs, None), (&*binary.rhs, None)]),
+            Expr::Paren(paren) => open.push((&paren.expr, function)),
+            Expr::Subquery(subquery) => open.push((&subquery.expr, None)),
+            Expr::Call(call) => {
+                open.extend(call.args.args.iter().map(|arg| (&**arg, Some(call.func.name))));
+            }
+            Expr::MatrixSelector(matrix) => found.push(Selector::of(&matrix.vs, function)),
+            Expr::VectorSelector(selector) => found.push(Selector::of(selector, None)),
+            Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
+        }
+    }
+    Ok(found)
+}
+
+/// The parser's message in one line: it becomes a part of ours.
+fn one_line(error: &str) -> String {
+    error.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn names(text: &str) -> Vec<String> {
+        let mut names: Vec<_> =
+            selectors(text).unwrap().into_iter().filter_map(|selector| selector.name).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn every_metric_of_an_expression_is_found() {
+        for (text, expect) in [
+            ("a_total", "a_total"),
+            ("sum(rate(a_total{x=\"y\"}[5m])) by (x) / ignoring(z) group_left b", "a_total b"),
+            ("histogram_quantile(0.95, sum by (le) (rate(h_bucket[5m])))", "h_bucket"),
+            ("max_over_time((a - b)[1h:5m]) or {__name__=\"c\"} and {job=\"d\"}", "a b c"),
+            ("-(a) ^ 2 + topk(scalar(b), c offset 5m)", "a b c"),
+            ("vector(1) == bool 1", ""),
+        ] {
+            assert_eq!(names(text).join(" "), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_function_that_takes_a_range_is_known() {
+        let function = |text| selectors(text).unwrap()[0].function;
+        assert_eq!(function("sum(rate((a[5m])))"), Some("rate"));
+        assert_eq!(function("abs(a)"), None);
+    }
+
+    #[test]
+    fn what_is_no_expression_is_refused_in_one_line() {
+        for text in
+            ["", "sum(", "foo bar", "rate(a)", "a{b=~\"[\"}", "nosuch(a)", "a[5m", "1 + \"a\""]
+        {
+            let told = selectors(text).unwrap_err();
+            assert!(!told.is_empty() && !told.contains('\n'), "{text}: {told}");
+        }
+    }
+
+    #[test]
+    fn the_deepest_expression_fits_the_stack_of_a_small_thread() {
+        let deep = |open: &str, close: &str| {
+            let times = BYTES_MAX / (open.len() + close.len() + 1);
+            format!("{}a{}", open.repeat(times), close.repeat(times))
+        };
+        for text in
+            [deep("(", ")"), deep("-", ""), deep("a+", ""), deep("a^", ""), deep("abs(", ")")]
+        {
+            let small = std::thread::Builder::new().stack_size(1 << 20);
+            let found = small.spawn(move || selectors(&text).map(|found| found.len())).unwrap();
+            assert!(found.join().unwrap().is_ok_and(|count| count > 0));
+        }
+        assert!(selectors(&"(".repeat(BYTES_MAX + 1)).unwrap_err().contains("longer"));
+    }
+
+    proptest! {
+        /// Whatever is written, there is an answer.
+        #[test]
+        fn anything_gets_an_answer(text in ".{0,200}") {
+            let _ = selectors(&text);
+        }
+
+        /// Texts of what expressions are made of get further into the parser.
+        #[test]
+        fn anything_like_an_expression_gets_an_answer(
+            parts in proptest::collection::vec(proptest::sample::select(PARTS), 0..40)
+        ) {
+            if let Err(told) = selectors(&parts.concat()) {
+                prop_assert_ne!(told, "the parser failed on it");
+            }
+        }
+    }
+
+    const PARTS: &[&str] = &[
+        "a",
+        "sum",
+        "rate",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "5m",
+        "1e999",
+        "99999999999999999999y",
+        " by ",
+        " on ",
+        " offset ",
+        " @ ",
+        "-",
+        "+",
+        "^",
+        "\"",
+        "'",
+        "=",
+        "=~",
+        ",",
+        ":",
+        " and ",
+        "bool",
+        "0x",
+        "inf",
+        "nan",
+        "start()",
+        "group_left",
+        "\\",
+        "é",
+        "#",
+        " ",
+        ".",
+        "1",
+    ];
+}
