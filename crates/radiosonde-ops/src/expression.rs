@@ -44,6 +44,9 @@ pub(crate) fn selectors(text: &str) -> Result<Vec<Selector>, String> {
     if text.len() > BYTES_MAX {
         return Err(format!("longer than {BYTES_MAX} bytes"));
     }
+    if let Some(duration) = endless_duration(text) {
+        return Err(format!("`{duration}` is no duration"));
+    }
     // A fault of the parser is a problem of this expression and of no other.
     let parsed = catch_unwind(AssertUnwindSafe(|| parser::parse(text)))
         .map_err(|_| "the parser failed on it".to_owned())?;
@@ -71,6 +74,56 @@ pub(crate) fn selectors(text: &str) -> Result<Vec<Selector>, String> {
     }
     Ok(found)
 }
+
+/// A number where a duration stands which is none: the parser panics on `x[inf]`.
+fn endless_duration(text: &str) -> Option<&str> {
+    let mut rest = text;
+    // Whether what came last is followed by a duration.
+    let mut expected = false;
+    while let Some(first) = rest.chars().next() {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+        let length = match first {
+            '#' => rest.find(['\n', '\r']).unwrap_or(rest.len()),
+            '"' | '\'' | '`' => string_length(rest, first),
+            _ if is_word(first) => rest.find(|c: char| !is_word(c)).unwrap_or(rest.len()),
+            _ => first.len_utf8(),
+        };
+        let (token, after) = rest.split_at(length);
+        rest = after;
+        if expected && is_word(first) {
+            // The exponent of `1e+999` is cut off at its sign; a range has no use for one.
+            let exponent = token.ends_with(['e', 'E']) && rest.starts_with(['+', '-']);
+            let number: Option<f64> = token.parse().ok();
+            let is_long = token.len() > DURATION_BYTES_MAX;
+            if is_long
+                || exponent
+                || number.is_some_and(|number| number.is_nan() || number > SECONDS_MAX)
+            {
+                return Some(token);
+            }
+        }
+        let stays = expected && (first.is_whitespace() || "#-+".contains(first));
+        expected = stays || matches!(token, "[" | ":") || token.eq_ignore_ascii_case("offset");
+    }
+    None
+}
+
+/// The bytes of a text in quotes, or of all that follows where it does not end.
+fn string_length(text: &str, quote: char) -> usize {
+    let mut escaped = false;
+    for (at, c) in text.char_indices().skip(1) {
+        if c == quote && !escaped {
+            return at + c.len_utf8();
+        }
+        escaped = c == '\\' && !escaped && quote != '`';
+    }
+    text.len()
+}
+
+/// A thousand years: what is longer is no range of a query.
+const SECONDS_MAX: f64 = 1000.0 * 366.0 * 86_400.0;
+/// `100y52w7d24h60m60s1000ms` has fewer.
+const DURATION_BYTES_MAX: usize = 32;
 
 /// The parser's message in one line: it becomes a part of ours.
 fn one_line(error: &str) -> String {
@@ -113,11 +166,41 @@ mod tests {
 
     #[test]
     fn what_is_no_expression_is_refused_in_one_line() {
-        for text in
-            ["", "sum(", "foo bar", "rate(a)", "a{b=~\"[\"}", "nosuch(a)", "a[5m", "1 + \"a\""]
-        {
+        for text in [
+            "",
+            "sum(",
+            "foo bar",
+            "rate(a)",
+            "a{b=~\"[\"}",
+            "nosuch(a)",
+            "a[5m",
+            "1 + \"a\"",
+            "a[inf]",
+            "a offset -NaN",
+        ] {
             let told = selectors(text).unwrap_err();
             assert!(!told.is_empty() && !told.contains('\n'), "{text}: {told}");
+        }
+    }
+
+    #[test]
+    fn durations_without_an_end_are_refused_before_the_parser_sees_them() {
+        for text in [
+            "a[inf]",
+            "a[ # comment\n nan]",
+            "a offset - Inf",
+            "a[5m:1e99]",
+            "a OFFSET 99999999999999999999",
+            "a[1e+999]",
+            "a[0xffffffffffffffffffffffffffffffffffffffff]",
+            "a[99999999999999999999y]",
+        ] {
+            let told = selectors(text).unwrap_err();
+            assert_ne!(told, "the parser failed on it", "{text}");
+        }
+        for text in ["a[5m]", "a[300]", "inf + a", "a{x=\"[inf\"}", "a[1h:5m] offset -1d", "1e+999"]
+        {
+            assert_eq!(endless_duration(text), None, "{text}");
         }
     }
 
@@ -138,6 +221,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
         /// Whatever is written, there is an answer.
         #[test]
         fn anything_gets_an_answer(text in ".{0,200}") {
