@@ -6,7 +6,7 @@ use radiosonde_registry::{
     Place, Registry, RegistryDocument, RegistryError, RegistryErrors, Status,
 };
 
-use crate::{Day, expression, known::Known};
+use crate::{Day, expressions};
 
 /// What a check found in one file.
 #[derive(Clone, Debug)]
@@ -39,19 +39,20 @@ pub fn check_document(document: &RegistryDocument, today: Day) -> Checked {
     };
     let mut findings = Findings { document, found: Vec::new() };
     deprecations(&registry, today, &mut findings);
-    expressions(&registry, &mut findings);
+    expressions::check(&registry, &mut findings);
     let mut findings = findings.found;
     findings.sort_by_key(|finding| (finding.line, finding.column));
     Checked { file, metrics: Some(registry.metrics.len()), findings }
 }
 
-struct Findings<'d> {
+/// What is found in one document.
+pub(crate) struct Findings<'d> {
     document: &'d RegistryDocument,
     found: Vec<RegistryError>,
 }
 
 impl Findings<'_> {
-    fn add(&mut self, place: &Place, what: String, fix: String) {
+    pub(crate) fn add(&mut self, place: &Place, what: String, fix: String) {
         self.found.push(self.document.error(place, what, fix));
     }
 }
@@ -79,33 +80,5 @@ fn deprecations(registry: &Registry, today: Day, findings: &mut Findings<'_>) {
         let fix = format!("{instead}, or raise `emit_days` while something still reads it");
         let place = metrics.index(index).key("status").key("deprecated").key("since");
         findings.add(&place, what, fix);
-    }
-}
-
-fn expressions(registry: &Registry, findings: &mut Findings<'_>) {
-    let known = Known::of(registry);
-    let metrics = Place::default().key("metrics");
-    for (index, metric) in registry.metrics.iter().enumerate() {
-        let Some(text) = &metric.expression else { continue };
-        let place = metrics.index(index).key("expression");
-        expression(&known, text, &place, findings);
-    }
-}
-
-fn expression(known: &Known<'_>, text: &str, place: &Place, findings: &mut Findings<'_>) {
-    match expression::selectors(text) {
-        Err(told) => {
-            let fix = "write a PromQL expression".to_owned();
-            findings.add(place, format!("not PromQL: {told}"), fix);
-        }
-        Ok(selectors) => {
-            let mut all: Vec<_> = selectors.iter().flat_map(|found| known.judge(found)).collect();
-            // One name may be read twice in an expression.
-            all.sort();
-            all.dedup();
-            for (what, fix) in all {
-                findings.add(place, what, fix);
-            }
-        }
     }
 }

@@ -7,6 +7,7 @@
 mod changes;
 mod label;
 mod metric;
+mod operations;
 mod registry;
 mod status;
 
@@ -42,5 +43,6 @@ pub fn diff(old: &Registry, new: &Registry, today: Day) -> Vec<Change> {
     registry::compare(old, new, &mut changes);
     label::compare(old, new, &mut changes);
     metric::compare(old, new, today, &mut changes);
+    operations::compare(old, new, &mut changes);
     changes.sorted()
 }

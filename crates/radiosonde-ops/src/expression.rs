@@ -47,6 +47,7 @@ pub(crate) fn selectors(text: &str) -> Result<Vec<Selector>, String> {
     if let Some(duration) = endless_duration(text) {
         return Err(format!("`{duration}` is no duration"));
     }
+    let text = &filled_in(text);
     // A fault of the parser is a problem of this expression and of no other.
     let parsed = catch_unwind(AssertUnwindSafe(|| parser::parse(text)))
         .map_err(|_| "the parser failed on it".to_owned())?;
@@ -73,6 +74,26 @@ pub(crate) fn selectors(text: &str) -> Result<Vec<Selector>, String> {
         }
     }
     Ok(found)
+}
+
+/// An expression with a duration in place of each variable that a dashboard or an objective fills
+/// in, such as `$window` or `${__rate_interval}`. Those in texts of labels are left alone.
+fn filled_in(text: &str) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let length = match first {
+            '"' | '\'' | '`' => string_length(rest, first),
+            '$' if rest[1..].starts_with('{') => rest.find('}').map_or(1, |end| end + 1),
+            '$' => 1 + rest[1..].find(|c| !is_word(c)).unwrap_or(rest.len() - 1),
+            _ => first.len_utf8(),
+        };
+        let (token, after) = rest.split_at(length);
+        filled.push_str(if first == '$' && length > 1 { "5m" } else { token });
+        rest = after;
+    }
+    filled
 }
 
 /// A number where a duration stands which is none: the parser panics on `x[inf]`.
@@ -181,6 +202,21 @@ mod tests {
             let told = selectors(text).unwrap_err();
             assert!(!told.is_empty() && !told.contains('\n'), "{text}: {told}");
         }
+    }
+
+    #[test]
+    fn variables_are_filled_in_where_they_are_no_texts() {
+        for (text, expect) in [
+            ("rate(a[$window])", "rate(a[5m])"),
+            ("rate(a[${__rate_interval}])", "rate(a[5m])"),
+            ("a{b=~\"$b\"}[$__range:$s]", "a{b=~\"$b\"}[5m:5m]"),
+            ("a$", "a$"),
+            ("a[${", "a[${"),
+            ("é$é", "é$é"),
+        ] {
+            assert_eq!(filled_in(text), expect, "{text}");
+        }
+        assert_eq!(names("sum(rate(a_total[$window])) > $b"), ["a_total"]);
     }
 
     #[test]

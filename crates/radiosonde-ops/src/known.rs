@@ -138,6 +138,10 @@ impl<'r> Known<'r> {
                 format!("did you mean `{guess}`?"),
             ));
         }
+        // A variable of a dashboard stands for what is chosen there.
+        if matcher.value.starts_with('$') {
+            return None;
+        }
         let spec = series.of.labels.get(label).or_else(|| self.registry.labels.get(label))?;
         let values = spec.values.as_ref()?;
         // An empty value stands for series without the label, `_other` for those past a cap.

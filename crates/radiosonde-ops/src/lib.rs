@@ -42,6 +42,7 @@ mod check;
 mod day;
 mod diff;
 mod expression;
+mod expressions;
 mod known;
 
 pub use check::{Checked, check, check_document};

@@ -148,3 +148,50 @@ fn the_registries_of_the_built_in_metrics_are_sound() {
     }
     assert!(files >= 4, "{files}");
 }
+
+/// What stands in an expression, wherever that is.
+#[test]
+fn expressions_of_alerts_dashboards_objectives_and_reports_are_looked_at() {
+    let text = r##"{
+  "schema_version": 1,
+  "owners": {"platform": {"slack": "#platform", "email": "platform@example.org"}},
+  "labels": {"outcome": {"values": ["success", "failure"]}},
+  "metrics": [{"name": "runs_total", "type": "counter", "unit": "runs", "help": "Runs started.",
+    "labels": ["outcome"], "owner": "platform"}],
+  "alerts": [{"id": "failing", "summary": "Runs fail.", "severity": "warning",
+    "expr": "rate(run_total[5m]) > 0",
+    "runbook": {"checks": ["Look."], "queries": [{"expr": "runs_total{outcome=\"failed\"}"}]},
+    "test_cases": [{"name": "all well", "at": "5m", "fires": false,
+      "series": [{"series": "runs_totals{outcome=\"success\"}", "values": "0+1x10"}]}]}],
+  "dashboards": [{"uid": "runs", "title": "Runs", "filters": ["outcome"],
+    "annotations": [{"expr": "changes(runs_totall[5m]) > 0"}],
+    "panels": [{"title": "Rate", "kind": "timeseries", "queries": [
+      {"expr": "rate(runs_total{outcome=~\"$outcome\"}[$__rate_interval])"},
+      {"expr": "rate(runs_total[$__rate_interval]"}]}]}],
+  "slos": [{"id": "good", "description": "Runs succeed.", "objective": 0.99, "window": "30d",
+    "indicator": {"good_expr": "increase(runs_total{outcom=\"success\"}[$window])",
+      "total_expr": "increase(runs_total[$window])"}}],
+  "reports": [{"id": "weekly", "title": "Weekly", "sections": [{"title": "Runs", "kind": "metrics",
+    "queries": [{"expr": "nosuch_metric_at_all"}]}]}]
+}"##;
+    let found = findings(text.to_owned(), "2026-11-01");
+    let told: Vec<_> = found.iter().map(|it| it.split_once(": ").unwrap().1).collect();
+    assert_eq!(
+        told,
+        [
+            "alerts[0].expr: no metric writes `run_total`; did you mean `runs_total`?",
+            "alerts[0].runbook.queries[0].expr: label `outcome` is never `failed`; use one of its \
+             values: `success`, `failure`",
+            "alerts[0].test_cases[0].series[0].series: no metric writes `runs_totals`; did you \
+             mean `runs_total`?",
+            "dashboards[0].annotations[0].expr: no metric writes `runs_totall`; did you mean \
+             `runs_total`?",
+            "dashboards[0].panels[0].queries[1].expr: not PromQL: unclosed left parenthesis; write \
+             a PromQL expression",
+            "slos[0].indicator.good_expr: `runs_total` has no label `outcom`; did you mean \
+             `outcome`?",
+            "reports[0].sections[0].queries[0].expr: no metric writes `nosuch_metric_at_all`; \
+             declare it, as `\"source\": \"external\"` if another program writes it",
+        ]
+    );
+}

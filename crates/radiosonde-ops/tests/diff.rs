@@ -30,7 +30,11 @@ const BASE: &str = r##"{
      "status": {"deprecated": {"since": "2026-11-01", "replaced_by": "depth", "emit_days": 14}}},
     {"name": "depth", "type": "gauge", "unit": "jobs", "help": "Jobs that wait, of all queues.",
      "owner": "platform"}
-  ]
+  ],
+  "alerts": [{"id": "deep", "summary": "Many wait.", "severity": "warning", "metric": "depth",
+    "op": ">", "threshold": 100}],
+  "dashboards": [{"uid": "runs", "title": "Runs", "panels": [{"title": "Runs", "kind": "stat",
+    "queries": [{"expr": "sum(rate(runs_by_outcome_total[5m])) / max(depth)"}]}]}]
 }"##;
 
 fn registry(text: &str) -> Registry {
@@ -208,6 +212,9 @@ const DEPTH: &str = r#",
     {"name": "depth", "type": "gauge", "unit": "jobs", "help": "Jobs that wait, of all queues.",
      "owner": "platform"}"#;
 
+/// So that no alert of the new registry asks for what is gone.
+const OTHER_ALERT: (&str, &str) = (r#""metric": "depth""#, r#""metric": "runs_total""#);
+
 const OLD_DEPTH: &str = r#"
     {"name": "old_depth", "type": "gauge", "unit": "jobs", "help": "Jobs that wait.",
      "owner": "platform",
@@ -226,10 +233,11 @@ fn a_metric_goes_when_its_deprecation_is_over() {
         ["metrics.old_depth: removed (its deprecation ended 2026-11-15)"]
     );
     change(
-        &[(DEPTH, ""), (r#""replaced_by": "depth", "#, "")],
+        &[(DEPTH, ""), (r#""replaced_by": "depth", "#, ""), OTHER_ALERT],
         &[
-            "! metrics.depth: removed; deprecate it first, with `since` and `emit_days`, and \
+            "! metrics.depth: removed (read by alert `deep`, dashboard `runs`); deprecate it first, with `since` and `emit_days`, and \
              remove it afterwards",
+            "alerts.deep: changed",
             "metrics.old_depth.status.replaced_by: changed from depth to none",
         ],
     );
@@ -237,10 +245,12 @@ fn a_metric_goes_when_its_deprecation_is_over() {
         &[
             (r#""name": "depth""#, r#""name": "depth_of_all""#),
             (r#""replaced_by": "depth""#, r#""replaced_by": "depth_of_all""#),
+            OTHER_ALERT,
         ],
         &[
-            "! metrics.depth: removed; keep `depth` beside `depth_of_all`, deprecated and replaced \
+            "! metrics.depth: removed (read by alert `deep`, dashboard `runs`); keep `depth` beside `depth_of_all`, deprecated and replaced \
              by it, until readers have followed",
+            "alerts.deep: changed",
             "metrics.depth_of_all: added",
             "metrics.old_depth.status.replaced_by: changed from depth to depth_of_all",
         ],
@@ -307,7 +317,7 @@ fn rollups_keep_name_and_labels() {
             "",
         )],
         &[
-            "! rollups.runs_by_outcome_total: removed; keep it: leadership views and alerts read it \
+            "! rollups.runs_by_outcome_total: removed (read by dashboard `runs`); keep it: leadership views and alerts read it \
            by this name",
         ],
     );
@@ -364,5 +374,16 @@ fn remarks_break_nobody() {
         &[
             "! service: changed from jobs to work; keep the name: series and dashboards are found by it",
         ],
+    );
+}
+
+#[test]
+fn alerts_and_dashboards_come_go_and_change() {
+    change(
+        &[
+            (r#""id": "deep""#, r#""id": "deeper""#),
+            (r#""title": "Runs", "panels""#, r#""title": "All runs", "panels""#),
+        ],
+        &["alerts.deep: removed", "alerts.deeper: added", "dashboards.runs: changed"],
     );
 }

@@ -1,6 +1,11 @@
 //! From the text of `registry.json` to a checked [`Registry`].
 
+mod alert;
+mod dashboard;
 mod metric;
+mod query;
+mod report;
+mod slo;
 
 use crate::{
     error::{RegistryError, RegistryErrors},
@@ -40,7 +45,7 @@ fn read(file: &str, text: &str, linted: bool) -> Result<Registry, RegistryErrors
         })
     })?;
     let mut report = Report::new(file, text, &root);
-    let read = registry(Fields::of(&mut report, text, Path::default(), &root));
+    let read = registry(Fields::of(&mut report, Path::default(), &root));
     // With a full report nobody reads the lints, and they could no longer tell what is unreadable.
     if linted && !report.is_full() {
         lint::check(&read, &mut report);
@@ -64,10 +69,10 @@ fn registry(mut fields: Fields<'_, '_>) -> Registry {
         owners: fields.named("owners", owner),
         modules: fields.named("modules", module),
         metrics: fields.objects("metrics", metric::read),
-        alerts: fields.documents("alerts"),
-        dashboards: fields.documents("dashboards"),
-        slos: fields.documents("slos"),
-        reports: fields.documents("reports"),
+        alerts: fields.objects("alerts", alert::read),
+        dashboards: fields.objects("dashboards", dashboard::read),
+        slos: fields.objects("slos", slo::read),
+        reports: fields.objects("reports", report::read),
     };
     fields.finish();
     read

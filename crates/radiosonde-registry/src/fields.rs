@@ -1,5 +1,7 @@
 //! Reads the keys of one object into typed values; what cannot be read is reported, not returned.
 
+mod forms;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
@@ -12,7 +14,6 @@ use crate::{
 /// An object being read. Every key asked for is a known key; [`Fields::finish`] reports the others.
 pub(crate) struct Fields<'r, 'd> {
     report: &'r mut Report<'d>,
-    text: &'d str,
     path: Path,
     members: &'d [Member],
     /// False when something else stands in the place of an object; its keys are not missed then.
@@ -22,12 +23,7 @@ pub(crate) struct Fields<'r, 'd> {
 
 impl<'r, 'd> Fields<'r, 'd> {
     /// Starts on an object. Something else is reported and read as an object without keys.
-    pub(crate) fn of(
-        report: &'r mut Report<'d>,
-        text: &'d str,
-        path: Path,
-        node: &'d Node,
-    ) -> Self {
+    pub(crate) fn of(report: &'r mut Report<'d>, path: Path, node: &'d Node) -> Self {
         let members = match &node.kind {
             Kind::Object(members) => members.as_slice(),
             _ => {
@@ -44,7 +40,7 @@ impl<'r, 'd> Fields<'r, 'd> {
             }
         }
         let is_object = matches!(node.kind, Kind::Object(_));
-        Self { report, text, path, members, is_object, known: Vec::new() }
+        Self { report, path, members, is_object, known: Vec::new() }
     }
 
     pub(crate) fn string(&mut self, key: &'static str) -> Option<String> {
@@ -87,25 +83,13 @@ impl<'r, 'd> Fields<'r, 'd> {
         })
     }
 
-    /// Documents that are read later, kept as they are.
-    pub(crate) fn documents(&mut self, key: &'static str) -> Vec<serde_json::Value> {
-        let text = self.text;
-        self.each(key, |report, path, node| {
-            let parsed = serde_json::from_str(&text[node.start..node.end]);
-            // The tree has been built from this text, so it parses, save for a number out of range.
-            parsed.map_err(|_| mistyped::<()>(report, &path, node, "plain JSON")).ok()
-        })
-        .unwrap_or_default()
-    }
-
     /// Objects in an array. `read` is handed one object after the other.
     pub(crate) fn objects<T>(
         &mut self,
         key: &'static str,
         read: impl Fn(Fields<'_, 'd>) -> T,
     ) -> Vec<T> {
-        let text = self.text;
-        self.each(key, |report, path, node| Some(read(Fields::of(report, text, path, node))))
+        self.each(key, |report, path, node| Some(read(Fields::of(report, path, node))))
             .unwrap_or_default()
     }
 
@@ -117,13 +101,12 @@ impl<'r, 'd> Fields<'r, 'd> {
     ) -> BTreeMap<String, T> {
         let Some(member) = self.find(key) else { return BTreeMap::new() };
         let path = self.path.then(key);
-        let text = self.text;
-        let members = Fields::of(self.report, text, path.clone(), &member.value).members;
+        let members = Fields::of(self.report, path.clone(), &member.value).members;
         members
             .iter()
             .map(|member| {
                 let path = path.then(member.key.as_str());
-                let fields = Fields::of(self.report, text, path, &member.value);
+                let fields = Fields::of(self.report, path, &member.value);
                 (member.key.clone(), read(fields))
             })
             .collect()
@@ -137,7 +120,7 @@ impl<'r, 'd> Fields<'r, 'd> {
     ) -> Option<T> {
         let member = self.find(key)?;
         let path = self.path.then(key);
-        Some(read(Fields::of(self.report, self.text, path, &member.value)))
+        Some(read(Fields::of(self.report, path, &member.value)))
     }
 
     /// Whether the value under a key is an object.
@@ -165,9 +148,8 @@ impl<'r, 'd> Fields<'r, 'd> {
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == written) {
             return Some(*value);
         }
-        let list: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        let fix = format!("use {}", alternatives(&list));
-        self.unreadable(key, format!("unknown {what} `{written}`"), fix);
+        let (what, fix) = unknown_word(what, &written, words);
+        self.unreadable(key, what, fix);
         None
     }
 
@@ -241,6 +223,12 @@ impl<'r, 'd> Fields<'r, 'd> {
         let items = items.iter().enumerate();
         Some(items.filter_map(|(index, item)| read(self.report, path.then(index), item)).collect())
     }
+}
+
+/// What is said of a word that is not in its list, and what to do.
+fn unknown_word<T>(what: &str, written: &str, words: &[(&'static str, T)]) -> (String, String) {
+    let list: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    (format!("unknown {what} `{written}`"), format!("use {}", alternatives(&list)))
 }
 
 /// Reports a value of the wrong type.

@@ -39,6 +39,7 @@
 mod builtin;
 mod decode;
 mod document;
+mod duration;
 mod error;
 mod fields;
 mod lint;
@@ -52,8 +53,13 @@ mod tree;
 pub use document::{Place, RegistryDocument, closest_name};
 pub use error::{RegistryError, RegistryErrors};
 pub use model::{
-    Aggregation, DEFAULT_EMIT_DAYS, DEFAULT_SERIES_LIMIT, Deprecation, Environment, LabelSpec,
-    LintAllowance, MetricSpec, MetricType, ModulePolicy, ModuleSpec, OtelNames, Owner, Refresh,
-    Registry, Retention, Rollup, Source, Status, UnknownMetricType, Variance,
+    Aggregation, AlertSpec, AlertTest, BurnRate, Cadence, Comparison, DEFAULT_COLUMNS,
+    DEFAULT_EMIT_DAYS, DEFAULT_SERIES_LIMIT, DashboardSpec, Deprecation, Destination,
+    DestinationKind, Environment, Escalation, Indicator, LabelMatch, LabelSpec, Link,
+    LintAllowance, MetricSpec, MetricType, ModulePolicy, ModuleSpec, NamedQuery, OtelNames, Owner,
+    PanelKind, PanelSpec, Priority, Query, QueryAggregation, Refresh, Registry, Replay,
+    ReportFormat, ReportSection, ReportSpec, Retention, Rollup, Runbook, Schedule, SectionKind,
+    Severity, SloSpec, Source, Status, Suppression, TestSeries, Threshold, ThresholdLevel,
+    UnknownMetricType, Variance, Weekday,
 };
 pub use source::RegistrySource;

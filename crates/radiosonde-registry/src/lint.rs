@@ -2,6 +2,7 @@
 
 mod collide;
 mod metric;
+mod operations;
 mod style;
 
 use std::collections::BTreeSet;
@@ -45,6 +46,7 @@ pub(crate) fn check(registry: &Registry, report: &mut Report<'_>) {
         }
     }
     collide::check(registry, report);
+    operations::check(registry, report);
 }
 
 fn environments(registry: &Registry, report: &mut Report<'_>) {

@@ -1,14 +1,26 @@
 //! The types of `registry.json` and the questions asked of them.
 
+mod alert;
+mod dashboard;
+mod destination;
 mod label;
 mod life;
 mod metric;
 mod modules;
 mod owner;
+mod query;
+mod report;
+mod slo;
 
 use std::{collections::BTreeMap, path::Path};
 
 pub use self::{
+    alert::{AlertSpec, AlertTest, Escalation, Replay, Runbook, Severity, Suppression, TestSeries},
+    dashboard::{
+        DEFAULT_COLUMNS, DashboardSpec, Link, PanelKind, PanelSpec, Priority, Threshold,
+        ThresholdLevel,
+    },
+    destination::{Destination, DestinationKind},
     label::LabelSpec,
     life::{DEFAULT_EMIT_DAYS, Deprecation, Status},
     metric::{
@@ -17,6 +29,9 @@ pub use self::{
     },
     modules::{ModulePolicy, ModuleSpec},
     owner::Owner,
+    query::{Comparison, LabelMatch, NamedQuery, Query, QueryAggregation},
+    report::{Cadence, ReportFormat, ReportSection, ReportSpec, Schedule, SectionKind, Weekday},
+    slo::{BurnRate, Indicator, SloSpec},
 };
 use crate::{builtin, decode, error::RegistryErrors, source};
 
@@ -47,14 +62,14 @@ pub struct Registry {
     pub modules: BTreeMap<String, ModuleSpec>,
     /// The metrics, in the order of the file.
     pub metrics: Vec<MetricSpec>,
-    /// Alert definitions, as written.
-    pub alerts: Vec<serde_json::Value>,
-    /// Dashboard definitions, as written.
-    pub dashboards: Vec<serde_json::Value>,
-    /// Service level objectives, as written.
-    pub slos: Vec<serde_json::Value>,
-    /// Report definitions, as written.
-    pub reports: Vec<serde_json::Value>,
+    /// When somebody is told.
+    pub alerts: Vec<AlertSpec>,
+    /// What people look at.
+    pub dashboards: Vec<DashboardSpec>,
+    /// Service level objectives.
+    pub slos: Vec<SloSpec>,
+    /// What is written up, and for whom.
+    pub reports: Vec<ReportSpec>,
 }
 
 impl Registry {

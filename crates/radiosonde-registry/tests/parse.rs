@@ -23,13 +23,13 @@ const SAMPLE: &str = r##"{"schema_version":1,"service":"usage-ingestion",
    "variance":{"baseline":"v1","tolerance":0.05},"otel":{"name":"old.ratio","unit":"1"}},
   {"name":"job:runs:rate5m","type":"gauge","unit":"runs/s","help":"Rate.","source":"derived",
    "expression":"sum(rate(ingestion_runs_total[5m]))"}],
- "alerts":[{"id":"a1","expr":"up == 0"}],"dashboards":[],"slos":[],"reports":[]}"##;
+ "alerts":[{"id":"a1","summary":"Down.","severity":"warning","expr":"up == 0"}],"dashboards":[],"slos":[],"reports":[]}"##;
 
 #[test]
 fn a_full_sample_is_read() {
     let registry = Registry::parse("registry.json", SAMPLE).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(registry.service.as_deref(), Some("usage-ingestion"));
-    assert_eq!(registry.alerts[0]["id"], "a1");
+    assert_eq!(registry.alerts[0].id, "a1");
     assert_eq!(registry.environments["staging"].fleet_limit, Some(100));
 
     let runs = registry.metric("ingestion_runs_total").expect("first metric");

@@ -5,46 +5,60 @@ use std::collections::BTreeMap;
 use radiosonde_registry::{MetricSpec, MetricType, Registry, Source, Status};
 
 use super::{
-    changes::{Changes, both, list, setting, word},
+    changes::{Change, Changes, both, list, setting, word},
+    operations::Readers,
     status,
 };
 use crate::Day;
 
 pub(super) fn compare(old: &Registry, new: &Registry, today: Day, changes: &mut Changes) {
     let (before, after) = (by_name(old), by_name(new));
+    let readers = Readers::of(old);
     for (name, had, has) in both(&before, &after) {
         let path = format!("metrics.{name}");
         match (had, has) {
             (None, None) => {}
             (None, Some(_)) => _ = changes.compatible(path, "added"),
-            (Some(had), None) => removed(path, had, new, today, changes),
+            (Some(had), None) => {
+                let change = removed(path, had, new, today, changes);
+                if change.is_breaking() {
+                    change.old = readers.told(name);
+                }
+            }
             (Some(had), Some(has)) => Pair { path, old: had, new: has, changes }.compare(old, new),
         }
     }
-    rollups(old, new, &after, changes);
+    rollups(old, new, &after, &readers, changes);
 }
 
 fn by_name(registry: &Registry) -> BTreeMap<&str, &MetricSpec> {
     registry.metrics.iter().map(|metric| (metric.name.as_str(), metric)).collect()
 }
 
-fn removed(path: String, metric: &MetricSpec, new: &Registry, today: Day, changes: &mut Changes) {
+fn removed<'c>(
+    path: String,
+    metric: &MetricSpec,
+    new: &Registry,
+    today: Day,
+    changes: &'c mut Changes,
+) -> &'c mut Change {
     let name = &metric.name;
     if let Status::Deprecated(deprecation) = &metric.status {
-        match status::end(deprecation) {
+        return match status::end(deprecation) {
             Some(end) if today >= end => {
-                changes.compatible(path, "removed").was(&format!("its deprecation ended {end}"));
+                let change = changes.compatible(path, "removed");
+                change.was(&format!("its deprecation ended {end}"));
+                change
             }
             Some(end) => {
                 let fix = format!("keep it until {end}, as its deprecation promises");
-                let _ = changes.breaking(path, "removed too early", fix);
+                changes.breaking(path, "removed too early", fix)
             }
             None => {
                 let fix = "give its deprecation a day (`since`), and remove it when that is over";
-                let _ = changes.breaking(path, "removed, deprecated without a day", fix);
+                changes.breaking(path, "removed, deprecated without a day", fix)
             }
-        }
-        return;
+        };
     }
     // Most often it was renamed; a metric that is the same but for its name is told as that.
     let renamed = new.metrics.iter().find(|other| {
@@ -61,7 +75,7 @@ fn removed(path: String, metric: &MetricSpec, new: &Registry, today: Day, change
             "deprecate it first, with `since` and `emit_days`, and remove it afterwards".to_owned()
         }
     };
-    let _ = changes.breaking(path, "removed", fix);
+    changes.breaking(path, "removed", fix)
 }
 
 /// One metric before and after.
@@ -189,6 +203,7 @@ fn rollups(
     old: &Registry,
     new: &Registry,
     after: &BTreeMap<&str, &MetricSpec>,
+    readers: &Readers,
     changes: &mut Changes,
 ) {
     let (before, now) = (rollups_by_name(old), rollups_by_name(new));
@@ -200,7 +215,7 @@ fn rollups(
                 // It goes with its metric, which is reported; a metric may also take its name.
                 if after.contains_key(metric) && !after.contains_key(name) {
                     let fix = "keep it: leadership views and alerts read it by this name";
-                    let _ = changes.breaking(path, "removed", fix);
+                    changes.breaking(path, "removed", fix).old = readers.told(name);
                 } else {
                     let _ = changes.compatible(path, "removed");
                 }

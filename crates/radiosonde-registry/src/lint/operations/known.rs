@@ -1,0 +1,292 @@
+//! What a registry declares that alerts, dashboards, objectives and reports may name.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::{
+    fields,
+    locate::Path,
+    model::{AlertSpec, LabelSpec, MetricSpec, MetricType, Registry, Status},
+    names,
+    report::Report,
+};
+
+/// Labels the scraper gives every series.
+const SCRAPE_LABELS: &[&str] = &["instance", "job"];
+
+/// Labels every alert carries, beside those of its series.
+const ALERT_LABELS: &[&str] = &["alertname", "metric_name", "owner", "severity"];
+
+/// Labels a message lists.
+const LISTED_MAX: usize = 20;
+
+/// Everything there is, by name.
+pub(super) struct Known<'r> {
+    pub(super) registry: &'r Registry,
+    metrics: HashMap<&'r str, Subject<'r>>,
+    /// Labels of metrics and roll-ups. In sets, as are the values below: a document may look at a
+    /// long list as often as it likes.
+    labels: HashSet<(&'r str, &'r str)>,
+    /// Listed values by label.
+    values: HashMap<&'r str, HashSet<&'r str>>,
+    pub(super) alerts: Section<'r, &'r AlertSpec>,
+    pub(super) dashboards: Section<'r, ()>,
+    pub(super) slos: Section<'r, ()>,
+    pub(super) reports: Section<'r, ()>,
+}
+
+/// A metric, or a roll-up of it, as queries see it.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'r> {
+    /// The metric, or the one that is rolled up.
+    pub(super) metric: &'r MetricSpec,
+    /// The labels its series have, those that are required everywhere not counted.
+    labels: &'r [String],
+    /// What the labels may be.
+    specs: &'r BTreeMap<String, LabelSpec>,
+}
+
+impl Subject<'_> {
+    /// Whether the metric is among the words: its name, or one of the names it is written as.
+    pub(super) fn is_among(&self, name: &str, words: &HashSet<&str>) -> bool {
+        let suffixes: &[&str] = match self.metric.metric_type {
+            MetricType::Histogram => &["_bucket", "_count", "_sum"],
+            MetricType::Summary => &["_count", "_sum"],
+            _ => &[],
+        };
+        words.contains(name)
+            || suffixes.iter().any(|suffix| words.contains(format!("{name}{suffix}").as_str()))
+    }
+}
+
+/// The entries of a section by their names.
+pub(super) struct Section<'r, T> {
+    /// Its key in the document.
+    key: &'static str,
+    entries: HashMap<&'r str, T>,
+}
+
+impl<'r, T: Copy> Section<'r, T> {
+    fn of(key: &'static str, entries: impl Iterator<Item = (&'r str, T)>) -> Self {
+        Self { key, entries: entries.collect() }
+    }
+
+    /// The entry of that name; reported at `path` when there is none.
+    pub(super) fn find(
+        &self,
+        name: &str,
+        what: &str,
+        path: &Path,
+        report: &mut Report<'_>,
+    ) -> Option<T> {
+        let found = self.entries.get(name);
+        // Where an entry lacks its name, that one may be meant.
+        let complete = !self.entries.contains_key("");
+        if found.is_none() && complete && report.is_readable(&Path::default().then(self.key)) {
+            let add = format!("add it under `{}`", self.key);
+            unknown(name, what, self.entries.keys().copied(), &add, path, report);
+        }
+        found.copied()
+    }
+}
+
+impl<'r> Known<'r> {
+    pub(super) fn of(registry: &'r Registry) -> Self {
+        let specs = &registry.labels;
+        let mut metrics = HashMap::new();
+        let mut labels = HashSet::new();
+        let mut add = |name: &'r str, own: &'r [String], metric: &'r MetricSpec| {
+            let _other = metrics.insert(name, Subject { metric, labels: own, specs });
+            labels.extend(own.iter().map(|label| (name, label.as_str())));
+        };
+        for metric in &registry.metrics {
+            for rollup in &metric.rollups {
+                add(&rollup.name, &rollup.by, metric);
+            }
+        }
+        // After the roll-ups: where one takes the name of a metric, the metric is meant.
+        for metric in &registry.metrics {
+            add(&metric.name, &metric.labels, metric);
+        }
+        let listed = |(label, spec): (&'r String, &'r LabelSpec)| {
+            let values = spec.values.as_ref()?.iter().map(String::as_str).collect();
+            Some((label.as_str(), values))
+        };
+        let alerts = registry.alerts.iter().map(|alert| (alert.id.as_str(), alert));
+        let dashboards = registry.dashboards.iter().map(|board| (board.uid.as_str(), ()));
+        let slos = registry.slos.iter().map(|slo| (slo.id.as_str(), ()));
+        let reports = registry.reports.iter().map(|report| (report.id.as_str(), ()));
+        Self {
+            registry,
+            metrics,
+            labels,
+            values: specs.iter().filter_map(listed).collect(),
+            alerts: Section::of("alerts", alerts),
+            dashboards: Section::of("dashboards", dashboards),
+            slos: Section::of("slos", slos),
+            reports: Section::of("reports", reports),
+        }
+    }
+
+    /// The metric or roll-up of that name; reported at `path` when there is none, or when it is on
+    /// its way out and nothing new should look at it.
+    pub(super) fn metric(
+        &self,
+        name: &str,
+        path: &Path,
+        report: &mut Report<'_>,
+    ) -> Option<Subject<'r>> {
+        let Some(found) = self.peek(name) else {
+            let complete = !self.metrics.contains_key("");
+            if complete && report.is_readable(&Path::default().then("metrics")) {
+                let candidates = self.metrics.keys().copied();
+                let candidates = candidates.chain(builtin_names());
+                let add = "add it under `metrics`, as \"source\": \"external\" if others write it";
+                unknown(name, "metric", candidates, add, path, report);
+            }
+            return None;
+        };
+        if let Status::Deprecated(deprecation) = &found.metric.status {
+            let fix = match &deprecation.replaced_by {
+                Some(new) => format!("use `{new}`"),
+                None => "look at another metric".to_owned(),
+            };
+            report.wrong(path, format!("metric `{name}` is deprecated"), fix);
+        }
+        Some(found)
+    }
+
+    /// The metric or roll-up of that name, without a word when there is none.
+    pub(super) fn peek(&self, name: &str) -> Option<Subject<'r>> {
+        self.metrics.get(name).copied().or_else(|| builtin(name))
+    }
+
+    /// An owner who is named somewhere.
+    pub(super) fn owner(&self, name: Option<&str>, path: &Path, report: &mut Report<'_>) {
+        let Some(name) = name else { return };
+        let owners = &self.registry.owners;
+        if !owners.contains_key(name) && report.is_readable(&Path::default().then("owners")) {
+            let candidates = owners.keys().map(String::as_str);
+            unknown(name, "owner", candidates, "declare it under `owners`", path, report);
+        }
+    }
+
+    /// A label of one metric.
+    pub(super) fn label_of(
+        &self,
+        name: &str,
+        subject: Subject<'r>,
+        label: &str,
+        path: &Path,
+        report: &mut Report<'_>,
+    ) {
+        let required = self.registry.required_labels.iter().map(String::as_str);
+        let everywhere = required.chain(SCRAPE_LABELS.iter().copied());
+        // Metrics that are built in are in no set, and have few labels.
+        if self.labels.contains(&(name, label))
+            || everywhere.clone().any(|candidate| candidate == label)
+            || (!self.metrics.contains_key(name) && subject.labels.iter().any(|own| own == label))
+        {
+            return;
+        }
+        let own = subject.labels.iter().map(String::as_str);
+        let list: Vec<&str> = own.clone().take(LISTED_MAX).collect();
+        let fix = match guess(label, own.chain(everywhere), report) {
+            Some(guess) => format!("did you mean `{guess}`?"),
+            None if list.is_empty() => "it has no labels of its own".to_owned(),
+            None => format!("use {}", fields::alternatives(&list)),
+        };
+        report.wrong(path, format!("metric `{name}` has no label `{label}`"), fix);
+    }
+
+    /// A value of a label, which has to be listed where values are.
+    pub(super) fn label_value(
+        &self,
+        name: &str,
+        subject: Subject<'r>,
+        label: &str,
+        value: &str,
+        path: &Path,
+        report: &mut Report<'_>,
+    ) {
+        let own = self.metrics.contains_key(name);
+        if own && self.values.get(label).is_some_and(|values| values.contains(value)) {
+            return;
+        }
+        let spec = subject.specs.get(label).or_else(|| self.registry.labels.get(label));
+        let Some(values) = spec.and_then(|spec| spec.values.as_ref()) else { return };
+        // The values of a metric of this registry are in the set, and it is not among them.
+        if own || !values.iter().any(|listed| listed == value) {
+            let candidates = values.iter().map(String::as_str);
+            let add = format!("add it to the values of `{label}`");
+            let what = format!("value of label `{label}`");
+            unknown(value, &what, candidates, &add, path, report);
+        }
+    }
+
+    /// A label that some metric has, or every alert.
+    pub(super) fn any_label(
+        &self,
+        label: &str,
+        with_alerts: bool,
+        path: &Path,
+        report: &mut Report<'_>,
+    ) {
+        if self.registry.labels.contains_key(label) {
+            return;
+        }
+        let alerts = if with_alerts { ALERT_LABELS } else { &[] };
+        let fixed = SCRAPE_LABELS.iter().chain(alerts).copied();
+        let builtin = &Registry::builtin().labels;
+        if !builtin.contains_key(label)
+            && !fixed.clone().any(|candidate| candidate == label)
+            && report.is_readable(&Path::default().then("labels"))
+        {
+            let add = "declare it under `labels`";
+            let declared = self.registry.labels.keys().chain(builtin.keys());
+            let candidates = declared.map(String::as_str).chain(fixed);
+            unknown(label, "label", candidates, add, path, report);
+        }
+    }
+}
+
+/// A metric radiosonde writes itself. Only asked for names that are found nowhere else: the
+/// built-in registry is read with these lints, and names nothing.
+fn builtin(name: &str) -> Option<Subject<'static>> {
+    let registry = Registry::builtin();
+    let metric = registry.metric(name)?;
+    Some(Subject { metric, labels: &metric.labels, specs: &registry.labels })
+}
+
+fn builtin_names<'n>() -> impl Iterator<Item = &'n str> {
+    Registry::builtin().metrics.iter().map(|metric| metric.name.as_str())
+}
+
+fn unknown<'c>(
+    name: &str,
+    what: &str,
+    candidates: impl Iterator<Item = &'c str>,
+    add: &str,
+    path: &Path,
+    report: &mut Report<'_>,
+) {
+    let fix = match guess(name, candidates, report) {
+        Some(guess) => format!("did you mean `{guess}`?"),
+        None => add.to_owned(),
+    };
+    report.wrong(path, format!("unknown {what} `{name}`"), fix);
+}
+
+/// The candidate that was probably meant. None is looked for when nobody will read it.
+fn guess<'c>(
+    name: &str,
+    candidates: impl Iterator<Item = &'c str>,
+    report: &Report<'_>,
+) -> Option<&'c str> {
+    if report.is_full() {
+        return None;
+    }
+    // In the order of the alphabet, so that of two equally close the same is named every time.
+    let mut candidates: Vec<_> = candidates.collect();
+    candidates.sort_unstable();
+    names::closest(name, candidates)
+}
