@@ -14,7 +14,8 @@ pub(super) fn read(mut fields: Fields<'_, '_>) -> AlertSpec {
     let id = fields.string("id");
     let id = fields.demand("id", id, "`\"id\": \"…\"`").unwrap_or_default();
     let summary = fields.string("summary");
-    let summary = fields.demand("summary", summary, "one line that says what is wrong for whom");
+    let summary =
+        fields.demand("summary", summary, "`\"summary\"`: what is wrong for whom, in one line");
     let read = AlertSpec {
         id,
         summary: summary.unwrap_or_default(),

@@ -21,10 +21,15 @@ impl<'d> Fields<'_, 'd> {
         self.each(key, |report, path, node| {
             Some(match &node.kind {
                 Kind::String(written) => short(written.clone()),
-                _ => read(Fields::of(report, path, node)),
+                Kind::Object(_) => read(Fields::of(report, path, node)),
+                _ => return mistyped(report, &path, node, "a name or an object"),
             })
         })
         .unwrap_or_default()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.members.is_empty()
     }
 
     /// Words out of a fixed list, in an array.
@@ -70,7 +75,11 @@ fn matcher<'d>(report: &mut Report<'d>, path: &Path, node: &'d Node) -> Option<L
     }
     let mut fields = Fields::of(report, path.clone(), node);
     let excluded = fields.find("not").map(|member| &member.value);
-    let _missing = fields.demand("not", excluded, "`\"not\": \"…\"`, or write the value itself");
+    // Beside a key that is misspelt it is not missing.
+    if fields.is_empty() {
+        let example = "`\"not\": \"…\"`, or write the value itself";
+        let _missing = fields.demand("not", excluded, example);
+    }
     fields.finish();
     values(report, &path.then("not"), excluded?).map(LabelMatch::NotIn)
 }

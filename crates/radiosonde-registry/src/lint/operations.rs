@@ -28,7 +28,7 @@ const UID_BYTES_MAX: usize = 40;
 
 /// Runs the lints of this subject. Entries with an unreadable part are left alone.
 pub(super) fn check(registry: &Registry, report: &mut Report<'_>) {
-    let known = Known::of(registry);
+    let known = Known::of(registry, report);
     each("alerts", &registry.alerts, report, |alert, path, report| {
         alert::check(&known, alert, path, report);
     });
@@ -83,7 +83,7 @@ fn names_of(section: &str, key: &str, names: &[&str], bytes_max: usize, report: 
                 Some(slug) => format!("write `{slug}`"),
                 None => "use small letters, digits, `-` and `_`, a letter first".to_owned(),
             };
-            report.wrong(&path, format!("`{name}` cannot be part of a file name"), fix);
+            report.wrong(&path, format!("`{name}` cannot be its {key}"), fix);
         } else if name.len() > bytes_max {
             let what = format!("a name of {} bytes, {bytes_max} allowed", name.len());
             report.wrong(&path, what, "shorten it");

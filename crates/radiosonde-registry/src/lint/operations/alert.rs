@@ -16,9 +16,12 @@ const REPLAY_DAYS_MAX: u32 = 366;
 
 pub(super) fn check(known: &Known<'_>, alert: &AlertSpec, path: &Path, report: &mut Report<'_>) {
     text::said(&alert.summary, &path.then("summary"), "what is wrong for whom", report);
-    let texts = [("description", &alert.description), ("group", &alert.group)];
-    for (key, written) in texts {
-        text::said_if_there(written.as_deref(), &path.then(key), "words", report);
+    let texts = [
+        ("description", &alert.description, "more about it"),
+        ("group", &alert.group, "the name of the group"),
+    ];
+    for (key, written, wanted) in texts {
+        text::said_if_there(written.as_deref(), &path.then(key), wanted, report);
     }
     known.owner(alert.owner.as_deref(), &path.then("owner"), report);
     let subject = query::check(known, &alert.query, path, report);
@@ -79,10 +82,15 @@ fn critical(alert: &AlertSpec, subject: Option<Subject<'_>>, path: &Path, report
         let what = format!("critical alert `{}` has no runbook", alert.id);
         report.wrong(path, what, "add `\"runbook\": {\"checks\": […]}`: what to look at first");
     }
-    let inherited = subject.and_then(|subject| subject.metric.owner.as_ref());
-    if alert.owner.is_none() && inherited.is_none() {
+    // Of a metric nobody knows it is not known either whose it is.
+    let unowned = match (&alert.query.metric, subject) {
+        (Some(_), Some(subject)) => subject.metric.owner.is_none(),
+        (Some(_), None) => false,
+        (None, _) => true,
+    };
+    if alert.owner.is_none() && unowned {
         let what = format!("critical alert `{}` has no owner", alert.id);
-        report.wrong(path, what, "add `owner`, one of `owners`");
+        report.wrong(path, what, "add `\"owner\": \"…\"`, one of those under `owners`");
     }
 }
 
@@ -134,7 +142,7 @@ fn check_escalation(
         && target.severity <= alert.severity
     {
         let severity = target.severity.as_str();
-        let what = format!("`{}` is {severity} and not more urgent", target.id);
+        let what = format!("`{}` is {severity}, which is no more urgent", target.id);
         report.wrong(&path, what, "name an alert of higher severity");
     }
 }

@@ -23,13 +23,13 @@ pub(super) fn check(
 ) {
     text::said(&dashboard.title, &path.then("title"), "the heading", report);
     let texts = [
-        ("description", &dashboard.description),
-        ("folder", &dashboard.folder),
-        ("persona", &dashboard.persona),
-        ("availability", &dashboard.availability),
+        ("description", &dashboard.description, "what it answers"),
+        ("folder", &dashboard.folder, "the name of the folder"),
+        ("persona", &dashboard.persona, "who it is made for"),
+        ("availability", &dashboard.availability, "when it is to be there"),
     ];
-    for (key, written) in texts {
-        text::said_if_there(written.as_deref(), &path.then(key), "words", report);
+    for (key, written, wanted) in texts {
+        text::said_if_there(written.as_deref(), &path.then(key), wanted, report);
     }
     known.owner(dashboard.owner.as_deref(), &path.then("owner"), report);
     if dashboard.version == 0 {

@@ -15,8 +15,9 @@ pub(super) fn all(destinations: &[Destination], path: &Path, report: &mut Report
                 ("the destination is empty".to_owned(), "write the channel, address or folder")
             }
             DestinationKind::Discord | DestinationKind::Webhook if !is_variable(to) => (
-                format!("`{to}` is not the name of an environment variable"),
-                "put the address, a secret, into a variable and name it here, such as `CHAT_URL`",
+                // Not repeated: messages end up in logs.
+                "the address, a secret, stands in the file".to_owned(),
+                "put it into an environment variable and name that here, such as `CHAT_URL`",
             ),
             DestinationKind::Slack if !to.starts_with(['#', '@']) => {
                 (format!("`{to}` is not a Slack channel"), "write it as `#channel` or `@person`")

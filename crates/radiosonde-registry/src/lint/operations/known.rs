@@ -20,8 +20,13 @@ const ALERT_LABELS: &[&str] = &["alertname", "metric_name", "owner", "severity"]
 const LISTED_MAX: usize = 20;
 
 /// Everything there is, by name.
+///
+/// References into a section are judged only when all of it could be read: what is missing may be
+/// in the part that could not.
 pub(super) struct Known<'r> {
-    pub(super) registry: &'r Registry,
+    registry: &'r Registry,
+    /// Whether all metrics and labels could be read.
+    is_sound: bool,
     metrics: HashMap<&'r str, Subject<'r>>,
     /// Labels of metrics and roll-ups. In sets, as are the values below: a document may look at a
     /// long list as often as it likes.
@@ -62,12 +67,19 @@ impl Subject<'_> {
 pub(super) struct Section<'r, T> {
     /// Its key in the document.
     key: &'static str,
+    /// Whether all entries could be read.
+    is_sound: bool,
     entries: HashMap<&'r str, T>,
 }
 
 impl<'r, T: Copy> Section<'r, T> {
-    fn of(key: &'static str, entries: impl Iterator<Item = (&'r str, T)>) -> Self {
-        Self { key, entries: entries.collect() }
+    fn of(
+        key: &'static str,
+        report: &Report<'_>,
+        entries: impl Iterator<Item = (&'r str, T)>,
+    ) -> Self {
+        let is_sound = report.is_sound(&Path::default().then(key));
+        Self { key, is_sound, entries: entries.collect() }
     }
 
     /// The entry of that name; reported at `path` when there is none.
@@ -78,10 +90,11 @@ impl<'r, T: Copy> Section<'r, T> {
         path: &Path,
         report: &mut Report<'_>,
     ) -> Option<T> {
+        if !self.is_sound {
+            return None;
+        }
         let found = self.entries.get(name);
-        // Where an entry lacks its name, that one may be meant.
-        let complete = !self.entries.contains_key("");
-        if found.is_none() && complete && report.is_readable(&Path::default().then(self.key)) {
+        if found.is_none() {
             let add = format!("add it under `{}`", self.key);
             unknown(name, what, self.entries.keys().copied(), &add, path, report);
         }
@@ -90,7 +103,7 @@ impl<'r, T: Copy> Section<'r, T> {
 }
 
 impl<'r> Known<'r> {
-    pub(super) fn of(registry: &'r Registry) -> Self {
+    pub(super) fn of(registry: &'r Registry, report: &Report<'_>) -> Self {
         let specs = &registry.labels;
         let mut metrics = HashMap::new();
         let mut labels = HashSet::new();
@@ -115,15 +128,17 @@ impl<'r> Known<'r> {
         let dashboards = registry.dashboards.iter().map(|board| (board.uid.as_str(), ()));
         let slos = registry.slos.iter().map(|slo| (slo.id.as_str(), ()));
         let reports = registry.reports.iter().map(|report| (report.id.as_str(), ()));
+        let root = Path::default();
         Self {
             registry,
+            is_sound: ["metrics", "labels"].iter().all(|key| report.is_sound(&root.then(*key))),
             metrics,
             labels,
             values: specs.iter().filter_map(listed).collect(),
-            alerts: Section::of("alerts", alerts),
-            dashboards: Section::of("dashboards", dashboards),
-            slos: Section::of("slos", slos),
-            reports: Section::of("reports", reports),
+            alerts: Section::of("alerts", report, alerts),
+            dashboards: Section::of("dashboards", report, dashboards),
+            slos: Section::of("slos", report, slos),
+            reports: Section::of("reports", report, reports),
         }
     }
 
@@ -135,14 +150,13 @@ impl<'r> Known<'r> {
         path: &Path,
         report: &mut Report<'_>,
     ) -> Option<Subject<'r>> {
+        if !self.is_sound {
+            return None;
+        }
         let Some(found) = self.peek(name) else {
-            let complete = !self.metrics.contains_key("");
-            if complete && report.is_readable(&Path::default().then("metrics")) {
-                let candidates = self.metrics.keys().copied();
-                let candidates = candidates.chain(builtin_names());
-                let add = "add it under `metrics`, as \"source\": \"external\" if others write it";
-                unknown(name, "metric", candidates, add, path, report);
-            }
+            let candidates = self.metrics.keys().copied().chain(builtin_names());
+            let add = "add it under `metrics`, as \"source\": \"external\" if others write it";
+            unknown(name, "metric", candidates, add, path, report);
             return None;
         };
         if let Status::Deprecated(deprecation) = &found.metric.status {
@@ -157,6 +171,9 @@ impl<'r> Known<'r> {
 
     /// The metric or roll-up of that name, without a word when there is none.
     pub(super) fn peek(&self, name: &str) -> Option<Subject<'r>> {
+        if !self.is_sound {
+            return None;
+        }
         self.metrics.get(name).copied().or_else(|| builtin(name))
     }
 
@@ -208,18 +225,19 @@ impl<'r> Known<'r> {
         path: &Path,
         report: &mut Report<'_>,
     ) {
-        let own = self.metrics.contains_key(name);
+        // What a built-in metric declares itself is in no set, and short.
+        let own = self.metrics.contains_key(name) || !subject.specs.contains_key(label);
         if own && self.values.get(label).is_some_and(|values| values.contains(value)) {
             return;
         }
         let spec = subject.specs.get(label).or_else(|| self.registry.labels.get(label));
         let Some(values) = spec.and_then(|spec| spec.values.as_ref()) else { return };
-        // The values of a metric of this registry are in the set, and it is not among them.
         if own || !values.iter().any(|listed| listed == value) {
-            let candidates = values.iter().map(String::as_str);
-            let add = format!("add it to the values of `{label}`");
-            let what = format!("value of label `{label}`");
-            unknown(value, &what, candidates, &add, path, report);
+            let fix = match guess(value, values.iter().map(String::as_str), report) {
+                Some(guess) => format!("did you mean `{guess}`?"),
+                None => "use one of its `values`, or add it there".to_owned(),
+            };
+            report.wrong(path, format!("label `{label}` has no value `{value}`"), fix);
         }
     }
 

@@ -18,9 +18,13 @@ pub(super) fn check(
     report: &mut Report<'_>,
 ) {
     text::said(&panel.title, &path.then("title"), "the heading", report);
-    let texts = [("description", &panel.description), ("unit", &panel.unit), ("row", &panel.row)];
-    for (key, written) in texts {
-        text::said_if_there(written.as_deref(), &path.then(key), "words", report);
+    let texts = [
+        ("description", &panel.description, "how to read it"),
+        ("unit", &panel.unit, "the unit"),
+        ("row", &panel.row, "the heading of the row"),
+    ];
+    for (key, written, wanted) in texts {
+        text::said_if_there(written.as_deref(), &path.then(key), wanted, report);
     }
     content(known, panel, path, report);
     only_for(panel, path, report);

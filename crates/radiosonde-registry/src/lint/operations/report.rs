@@ -12,7 +12,7 @@ use crate::{
 pub(super) fn check(known: &Known<'_>, written: &ReportSpec, path: &Path, report: &mut Report<'_>) {
     text::said(&written.title, &path.then("title"), "the heading", report);
     let description = written.description.as_deref();
-    text::said_if_there(description, &path.then("description"), "words", report);
+    text::said_if_there(description, &path.then("description"), "what it is for", report);
     known.owner(written.owner.as_deref(), &path.then("owner"), report);
     if let Some(schedule) = &written.schedule {
         schedule::check(schedule, &path.then("schedule"), report);
