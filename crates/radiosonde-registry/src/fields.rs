@@ -5,7 +5,7 @@ mod forms;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    locate::Path,
+    locate::{Path, Step},
     names,
     report::Report,
     tree::{Kind, Member, Node},
@@ -184,7 +184,8 @@ impl<'r, 'd> Fields<'r, 'd> {
     }
 
     /// The value at `key` is of the right type and still cannot be read.
-    fn unreadable(&mut self, key: &str, what: String, fix: String) {
+    #[track_caller]
+    pub(crate) fn unreadable(&mut self, key: &str, what: String, fix: String) {
         let path = self.path.then(key);
         let around = self.report.offset(&path);
         self.report.unreadable(around, &path, what, fix);
@@ -238,7 +239,12 @@ fn mistyped<T>(report: &mut Report<'_>, path: &Path, node: &Node, wanted: &str) 
         kind => kind.describe().to_owned(),
     };
     let what = format!("expected {wanted}, found {found}");
-    report.unreadable(node.start, path, what, format!("write {wanted} here or leave the key out"));
+    let or = match path.0.last() {
+        None => "",
+        Some(Step::Index(_)) => " or delete it",
+        Some(Step::Key(_)) => " or leave the key out",
+    };
+    report.unreadable(node.start, path, what, format!("write {wanted} here{or}"));
     None
 }
 

@@ -47,11 +47,13 @@ mod locate;
 mod model;
 mod names;
 mod report;
+mod shape;
 mod source;
 mod tree;
 
 pub use document::{Place, RegistryDocument, closest_name};
 pub use error::{RegistryError, RegistryErrors};
+pub use lint::{LintRule, lints};
 pub use model::{
     Aggregation, AlertSpec, AlertTest, BurnRate, Cadence, Comparison, DEFAULT_COLUMNS,
     DEFAULT_EMIT_DAYS, DEFAULT_SERIES_LIMIT, DashboardSpec, Deprecation, Destination,
@@ -62,4 +64,5 @@ pub use model::{
     Severity, SloSpec, Source, Status, Suppression, TestSeries, Threshold, ThresholdLevel,
     UnknownMetricType, Variance, Weekday,
 };
+pub use shape::{LABEL_VALUE_BYTES_MAX, id_shape};
 pub use source::RegistrySource;

@@ -12,22 +12,93 @@ pub(crate) fn is_label_name(name: &str) -> bool {
     is_metric_name(name) && !name.contains(':')
 }
 
+/// The name with `_` for every character that cannot be in one; `None` when that is no name either.
+pub(crate) fn fitted(name: &str) -> Option<String> {
+    let fit = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let fitted: String = name.chars().map(fit).collect();
+    let says_something = fitted.contains(|c: char| c.is_ascii_alphanumeric());
+    (is_label_name(&fitted) && says_something).then_some(fitted)
+}
+
+/// What to do about a name with characters that cannot be in one.
+pub(crate) fn renaming(name: &str) -> String {
+    match fitted(name) {
+        Some(fitted) => format!("call it `{fitted}`"),
+        None => "use letters, digits and underscores, not beginning with a digit".to_owned(),
+    }
+}
+
+/// The words of a name in lower case: `userId`, `user_id` and `UserID` have the same two.
+pub(crate) fn words(name: &str) -> Vec<String> {
+    let snake = snake_case(name);
+    snake.split(['_', ':']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// The name in snake_case; the same when it is already.
+pub(crate) fn snake_case(name: &str) -> String {
+    let chars: Vec<char> = name.chars().collect();
+    let mut snake = String::with_capacity(name.len() + 4);
+    for (index, char) in chars.iter().enumerate() {
+        let before = index.checked_sub(1).and_then(|before| chars.get(before));
+        let after = chars.get(index + 1);
+        // In `HTTPServer` the second word begins where a small letter follows.
+        let begins = before.is_some_and(|before| {
+            before.is_ascii_lowercase()
+                || before.is_ascii_digit()
+                || (before.is_ascii_uppercase() && after.is_some_and(char::is_ascii_lowercase))
+        });
+        if char.is_ascii_uppercase() && begins {
+            snake.push('_');
+        }
+        snake.push(char.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// The longest name that is worth a guess: longer ones are no misspelling, and looking for the
+/// distance takes time with the square of the length.
+const GUESS_BYTES_MAX: usize = 64;
+
 /// The candidate that was probably meant: a third of it may be wrong, but never all of it.
 pub(crate) fn closest<'c>(
     written: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {
-    // Keys longer than this are no misspelling, and the distance is quadratic.
-    if written.len() > 64 {
+    if written.len() > GUESS_BYTES_MAX {
         return None;
     }
+    let letters = letters(written);
     candidates
         .into_iter()
-        .filter(|candidate| candidate.len() <= 64)
-        .map(|candidate| (distance(written, candidate), candidate))
-        .filter(|(edits, candidate)| *edits <= (candidate.chars().count() / 3).max(1))
+        .filter(|candidate| candidate.len() <= GUESS_BYTES_MAX)
+        .filter_map(|candidate| {
+            let allowed = (candidate.chars().count() / 3).max(1);
+            // Cheap, and enough to pass over nearly all of a registry with thousands of names.
+            if edits_at_least(&letters, &self::letters(candidate)) > allowed {
+                return None;
+            }
+            Some((distance(written, candidate), candidate)).filter(|(edits, _)| *edits <= allowed)
+        })
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, candidate)| candidate)
+}
+
+/// How often each character stands in a name; all that are not ASCII count as one.
+fn letters(name: &str) -> [u8; 128] {
+    let mut counts = [0; 128];
+    for char in name.chars() {
+        // At most as many as `GUESS_BYTES_MAX`.
+        counts[usize::try_from(u32::from(char).min(127)).unwrap_or(127)] += 1;
+    }
+    counts
+}
+
+/// Edits that two names need at least: one edit adds a letter, takes one away, or does both.
+fn edits_at_least(left: &[u8; 128], right: &[u8; 128]) -> usize {
+    let surplus = |one: &[u8; 128], other: &[u8; 128]| -> usize {
+        one.iter().zip(other).map(|(one, other)| usize::from(one.saturating_sub(*other))).sum()
+    };
+    surplus(left, right).max(surplus(right, left))
 }
 
 /// Edits (insert, delete, replace, swap of neighbours) between two names.
@@ -91,5 +162,43 @@ mod tests {
             assert_eq!(closest(written, keys), expected, "{written}");
         }
         assert_eq!(closest(&"x".repeat(1_000_000), keys), None);
+    }
+
+    #[test]
+    fn counting_letters_never_asks_for_more_edits_than_there_are() {
+        let names = ["", "a", "labels", "lables", "lint_allow", "allow_lint", "été", "ete", "zz"];
+        for left in names {
+            for right in names {
+                let least = edits_at_least(&letters(left), &letters(right));
+                assert!(least <= distance(left, right), "{left} {right}");
+            }
+        }
+        assert_eq!(edits_at_least(&letters("aab"), &letters("bcd")), 2);
+    }
+
+    #[test]
+    fn names_are_made_to_fit() {
+        assert_eq!(fitted("cloud-provider").as_deref(), Some("cloud_provider"));
+        assert_eq!(fitted("größe").as_deref(), Some("gr__e"));
+        for hopeless in ["", "9x", "--", "é"] {
+            assert_eq!(fitted(hopeless), None, "{hopeless}");
+        }
+    }
+
+    #[test]
+    fn names_have_words() {
+        let table = [
+            ("runs_total", "runs_total"),
+            ("runsTotal", "runs_total"),
+            ("HTTPServerRuns", "http_server_runs"),
+            ("userID", "user_id"),
+            ("p95Ms", "p95_ms"),
+            ("A", "a"),
+            ("_X_y", "_x_y"),
+        ];
+        for (name, snake) in table {
+            assert_eq!(snake_case(name), snake, "{name}");
+        }
+        assert_eq!(words("job:requestId_v2"), ["job", "request", "id", "v2"]);
     }
 }

@@ -39,6 +39,7 @@ impl<'d> Report<'d> {
     }
 
     /// Something at `path` cannot be read; the lints will not judge it.
+    #[track_caller]
     pub(crate) fn unreadable(&mut self, offset: usize, path: &Path, what: String, fix: String) {
         if !self.is_full() {
             self.broken.push(path.clone());
@@ -47,8 +48,18 @@ impl<'d> Report<'d> {
     }
 
     /// Something at `path` can be read and is wrong.
+    #[track_caller]
     pub(crate) fn wrong(&mut self, path: &Path, what: String, fix: impl Into<String>) {
-        self.push(self.offset(path), path, what, fix.into());
+        // Looking for the place takes time with the size of the document.
+        let offset = if self.is_full() { 0 } else { self.offset(path) };
+        self.push(offset, path, what, fix.into());
+    }
+
+    /// The name under which something stands at `path` is wrong: its key, not its value.
+    #[track_caller]
+    pub(crate) fn wrong_key(&mut self, path: &Path, what: String, fix: impl Into<String>) {
+        let offset = if self.is_full() { 0 } else { self.root.locate_key(path) };
+        self.push(offset, path, what, fix.into());
     }
 
     /// The byte at which the thing at `path` starts, or the nearest thing around it.
@@ -59,6 +70,11 @@ impl<'d> Report<'d> {
     /// Whether nothing at `path`, within it or around it is unreadable.
     pub(crate) fn is_sound(&self, path: &Path) -> bool {
         !self.broken.iter().any(|broken| broken.is_within(path) || path.is_within(broken))
+    }
+
+    /// Whether nothing in the whole document is unreadable.
+    pub(crate) fn is_all_sound(&self) -> bool {
+        self.broken.is_empty()
     }
 
     /// Whether `path` and everything around it could be read, whatever is wrong inside.
@@ -85,7 +101,10 @@ impl<'d> Report<'d> {
         Err(RegistryErrors(errors))
     }
 
+    #[track_caller]
     fn push(&mut self, offset: usize, path: &Path, what: String, fix: String) {
+        #[cfg(test)]
+        sites::note(std::panic::Location::caller());
         if self.is_full() {
             self.unlisted += 1;
             return;
@@ -98,5 +117,24 @@ impl<'d> Report<'d> {
         let (line, column) = self.lines.position(offset);
         let file = self.file.to_owned();
         self.errors.push((offset, RegistryError { file, line, column, path, what, fix }));
+    }
+}
+
+/// Which lines of the source have reported something, so that a test can tell which never do.
+#[cfg(test)]
+pub(crate) mod sites {
+    use std::{cell::RefCell, collections::BTreeSet, panic::Location};
+
+    thread_local! {
+        static NOTED: RefCell<BTreeSet<(String, u32)>> = const { RefCell::new(BTreeSet::new()) };
+    }
+
+    pub(super) fn note(site: &Location<'_>) {
+        NOTED.with_borrow_mut(|noted| noted.insert((site.file().to_owned(), site.line())));
+    }
+
+    /// File and line of everything this thread has reported.
+    pub(crate) fn noted() -> BTreeSet<(String, u32)> {
+        NOTED.with_borrow(Clone::clone)
     }
 }

@@ -53,19 +53,40 @@ impl Node {
     pub(crate) fn locate(&self, path: &Path) -> usize {
         let mut node = self;
         for step in &path.0 {
-            let child = match (step, &node.kind) {
-                (Step::Key(key), Kind::Object(members)) => {
-                    members.iter().find(|member| member.key == *key).map(|member| &member.value)
-                }
-                (Step::Index(index), Kind::Array(items)) => items.get(*index),
-                _ => None,
-            };
-            match child {
+            match node.child(step) {
                 Some(child) => node = child,
                 None => break,
             }
         }
         node.start
+    }
+
+    /// The byte at which the key of the thing at `path` starts; where it is no member of an object,
+    /// as [`Node::locate`].
+    pub(crate) fn locate_key(&self, path: &Path) -> usize {
+        let Some((Step::Key(last), around)) = path.0.split_last() else {
+            return self.locate(path);
+        };
+        let mut node = self;
+        for step in around {
+            match node.child(step) {
+                Some(child) => node = child,
+                None => return node.start,
+            }
+        }
+        let Kind::Object(members) = &node.kind else { return node.start };
+        let member = members.iter().find(|member| member.key == *last);
+        member.map_or(node.start, |member| member.key_start)
+    }
+
+    fn child(&self, step: &Step) -> Option<&Self> {
+        match (step, &self.kind) {
+            (Step::Key(key), Kind::Object(members)) => {
+                members.iter().find(|member| member.key == *key).map(|member| &member.value)
+            }
+            (Step::Index(index), Kind::Array(items)) => items.get(*index),
+            _ => None,
+        }
     }
 }
 

@@ -17,12 +17,14 @@ const SAMPLE: &str = r##"{"schema_version":1,"service":"usage-ingestion",
    "source":"app","status":"stable","version":1,"interval_s":300},
   {"name":"parse_duration_ms","type":"histogram","unit":"ms","help":"Time to parse one file.",
    "buckets":[25,50,75,100.5],"labels":["parser_id","language"],
-   "status":{"deprecated":{"since":"2026-11-01","replaced_by":"parse_seconds"}},
+   "owner":"platform","status":{"deprecated":{"since":"2026-11-01","replaced_by":"parse_seconds"}},
    "lint_allow":[{"rule":"abbreviated_unit","reason":"name fixed by the source document"}]},
-  {"name":"old_ratio","type":"gauge","unit":"1","help":"Old.","deprecated":true,
+  {"name":"old_ratio","type":"gauge","unit":"1","help":"Old.","owner":"platform","deprecated":true,
    "variance":{"baseline":"v1","tolerance":0.05},"otel":{"name":"old.ratio","unit":"1"}},
   {"name":"job:runs:rate5m","type":"gauge","unit":"runs/s","help":"Rate.","source":"derived",
-   "expression":"sum(rate(ingestion_runs_total[5m]))"}],
+   "owner":"platform","expression":"sum(rate(ingestion_runs_total[5m]))"},
+  {"name":"parse_seconds","type":"histogram","unit":"seconds","help":"Time to parse one file.",
+   "owner":"platform"}],
  "alerts":[{"id":"a1","summary":"Down.","severity":"warning","expr":"up == 0"}],"dashboards":[],"slos":[],"reports":[]}"##;
 
 #[test]
@@ -71,14 +73,24 @@ fn enumerations_multiply() {
     assert_eq!((product("m"), product("n")), (Some(6), Some(1)));
 }
 
-/// A registry around one metric; `%` stands for more keys of the metric.
+/// A registry around one metric, in line 7; `more` are further keys of it.
 fn around(more: &str) -> String {
-    let metric = r#"{"name":"m_total","type":"counter","unit":"1","help":"h"%}"#;
-    let metric = metric.replace('%', more);
+    let owner = if more.contains("\"owner\"") { "" } else { ",\"owner\":\"platform\"" };
+    let metric = |name: &str, more: &str| {
+        let base = "\"type\":\"counter\",\"unit\":\"1\",\"help\":\"h\"";
+        format!("{{\"name\":\"{name}\",{base}{more}}}")
+    };
+    let user = ",\"owner\":\"platform\",\"series_limit\":99,\"labels\":";
+    let judged = metric("m_total", &format!("{owner}{more}"));
+    let users = [
+        metric("lists_total", &format!("{user}[\"a\",\"b\"]")),
+        metric("free_total", &format!("{user}[\"free\"]")),
+    ];
     format!(
         "{{\"schema_version\":1,\n \"max_labels\":2,\n \"environments\":{{\"staging\":{{\"series_limit\":5}}}},\n \
          \"labels\":{{\"a\":{{\"values\":[\"1\",\"2\",\"3\"]}},\"b\":{{\"values\":[\"1\",\"2\"]}},\"free\":{{\"max_values\":9}}}},\n \
-         \"owners\":{{\"platform\":{{}}}},\n \"metrics\":[\n{metric}\n]}}"
+         \"owners\":{{\"platform\":{{\"slack\":\"#p\"}}}},\n \"metrics\":[\n{judged},\n{}\n]}}",
+        users.join(",\n")
     )
 }
 
@@ -232,8 +244,8 @@ fn names_units_and_help() {
 #[test]
 fn families_that_write_the_same_name() {
     let metric = |name: &str, kind: &str| {
-        let allow = "[{\"rule\":\"reserved_suffix\",\"reason\":\"r\"},{\"rule\":\"total_suffix\",\
-                     \"reason\":\"r\"},{\"rule\":\"counter_suffix\",\"reason\":\"r\"}]";
+        let is_reserved = kind == "gauge" && name.starts_with("x_");
+        let allow = if is_reserved { r#"[{"rule":"reserved_suffix","reason":"r"}]"# } else { "[]" };
         format!(
             "{{\"name\":\"{name}\",\"type\":\"{kind}\",\"unit\":\"1\",\"help\":\"h\",\"lint_allow\":{allow}}}"
         )

@@ -52,25 +52,33 @@ impl Fields<'_, '_> {
 
 /// `"stable"`, `{"deprecated": {…}}`, or the short `"deprecated": true` beside it.
 fn status(fields: &mut Fields<'_, '_>) -> Status {
-    let short = fields.flag("deprecated").unwrap_or_default();
-    let long = if fields.holds_object("status") {
-        fields
-            .object("status", |mut status| {
-                let read = status.object("deprecated", deprecation);
-                let read =
-                    status.demand("deprecated", read, "`\"deprecated\": {}`, or write \"stable\"");
-                status.finish();
-                read
-            })
-            .flatten()
+    let short = fields.flag("deprecated");
+    let (said, long) = if fields.holds_object("status") {
+        let read = fields.object("status", |mut status| {
+            let read = status.object("deprecated", deprecation);
+            let read =
+                status.demand("deprecated", read, "`\"deprecated\": {}`, or write \"stable\"");
+            status.finish();
+            read
+        });
+        let long = read.flatten();
+        (long.is_some().then_some(true), long)
     } else {
         let words = [("stable", false), ("deprecated", true)];
-        let deprecated = fields.word("status", "status", &words).unwrap_or_default();
-        deprecated.then(Deprecation::default)
+        let said = fields.word("status", "status", &words);
+        (said, said.unwrap_or_default().then(Deprecation::default))
     };
+    // A status that cannot be read says nothing, and is reported.
+    if let (Some(short), Some(said)) = (short, said)
+        && short != said
+    {
+        let word = if said { "deprecated" } else { "stable" };
+        let what = format!("`deprecated` is {short} and `status` says {word}");
+        fields.unreadable("deprecated", what, "delete `deprecated`, or the status".to_owned());
+    }
     match long {
         Some(deprecation) => Status::Deprecated(deprecation),
-        None if short => Status::Deprecated(Deprecation::default()),
+        None if short == Some(true) => Status::Deprecated(Deprecation::default()),
         None => Status::Stable,
     }
 }
@@ -130,7 +138,9 @@ pub(super) fn allowance(mut fields: Fields<'_, '_>) -> LintAllowance {
     let (rule, reason) = (fields.string("rule"), fields.string("reason"));
     let read = LintAllowance {
         rule: fields.demand("rule", rule, "the name of a lint").unwrap_or_default(),
-        reason: fields.demand("reason", reason, "why the lint may be broken").unwrap_or_default(),
+        reason: fields
+            .demand("reason", reason, "why it may be broken, `\"reason\": \"…\"`")
+            .unwrap_or_default(),
     };
     fields.finish();
     read

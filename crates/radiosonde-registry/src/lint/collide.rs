@@ -8,41 +8,87 @@ use crate::{
     report::Report,
 };
 
+/// Something that writes series under a name.
+#[derive(Clone, Copy)]
+struct Family<'r> {
+    name: &'r str,
+    metric_type: MetricType,
+    is_deprecated: bool,
+    noun: &'static str,
+}
+
+impl<'r> Family<'r> {
+    fn of(metric: &'r MetricSpec) -> Self {
+        Self {
+            name: &metric.name,
+            metric_type: metric.metric_type,
+            is_deprecated: matches!(metric.status, Status::Deprecated(_)),
+            noun: "metric",
+        }
+    }
+}
+
 pub(super) fn check(registry: &Registry, report: &mut Report<'_>) {
-    let mut taken: BTreeMap<String, &str> = BTreeMap::new();
+    let mut taken: BTreeMap<String, Family<'_>> = BTreeMap::new();
+    let metrics = Path::default().then("metrics");
+    // All metrics first: where a roll-up takes the name of one, the roll-up has to change.
     for (index, metric) in registry.metrics.iter().enumerate() {
-        // A metric without a name is reported as such.
-        if metric.name.is_empty() {
-            continue;
+        take(Family::of(metric), &metrics.then(index), &mut taken, report);
+    }
+    for (index, metric) in registry.metrics.iter().enumerate() {
+        let path = metrics.then(index).then("rollups");
+        for (index, rollup) in metric.rollups.iter().enumerate() {
+            let family = Family {
+                name: &rollup.name,
+                noun: "roll-up",
+                is_deprecated: false,
+                ..Family::of(metric)
+            };
+            take(family, &path.then(index), &mut taken, report);
         }
-        let path = Path::default().then("metrics").then(index).then("name");
-        let names = written_names(metric);
-        let clash = names.iter().find_map(|name| Some((name, *taken.get(name)?)));
-        match clash {
-            Some((_, other)) if other == metric.name => {
-                report.wrong(
-                    &path,
-                    format!("metric `{other}` stands here twice"),
-                    "keep one of them",
-                );
-            }
-            Some((name, other)) => {
-                let what = format!("`{}` and `{other}` both write `{name}`", metric.name);
-                report.wrong(&path, what, "rename one of them");
-            }
-            None => {}
+    }
+    in_otlp(registry, report);
+}
+
+/// Takes every name a family writes; the first that is taken already is reported.
+fn take<'r>(
+    family: Family<'r>,
+    path: &Path,
+    taken: &mut BTreeMap<String, Family<'r>>,
+    report: &mut Report<'_>,
+) {
+    // One without a name is reported as such.
+    if family.name.is_empty() {
+        return;
+    }
+    let path = path.then("name");
+    let names = written_names(family);
+    let clash = names.iter().find_map(|name| Some((name, *taken.get(name)?)));
+    match clash {
+        Some((_, other)) if other.name == family.name && other.noun == family.noun => {
+            let what = format!("{} `{}` stands here twice", family.noun, family.name);
+            report.wrong(&path, what, "keep one of them");
         }
-        for name in names {
-            let _first = taken.entry(name).or_insert(&metric.name);
+        Some((_, other)) if other.name == family.name => {
+            let what = format!("`{}` is the name of a {} already", family.name, other.noun);
+            report.wrong(&path, what, format!("give the {} a name of its own", family.noun));
         }
+        Some((name, other)) => {
+            let what = format!("`{}` and `{}` both write `{name}`", family.name, other.name);
+            report.wrong(&path, what, "rename one of them");
+        }
+        None => {}
+    }
+    for name in names {
+        let _first = taken.entry(name).or_insert(family);
     }
 }
 
 /// Every name that the formats write for a metric. OpenMetrics calls the family of a counter by
 /// its name without `_total`.
-fn written_names(metric: &MetricSpec) -> Vec<String> {
-    let name = metric.name.as_str();
-    let (base, suffixes): (&str, &[&str]) = match metric.metric_type {
+fn written_names(family: Family<'_>) -> Vec<String> {
+    let name = family.name;
+    let (base, suffixes): (&str, &[&str]) = match family.metric_type {
         MetricType::Counter => match name.strip_suffix("_total") {
             Some(base) => (base, &["_total", "_created"]),
             None => (name, &[]),
@@ -58,8 +104,28 @@ fn written_names(metric: &MetricSpec) -> Vec<String> {
     names.extend(
         suffixes.iter().map(|suffix| format!("{base}{suffix}")).filter(|made| made != name),
     );
-    if matches!(metric.status, Status::Deprecated(_)) {
+    if family.is_deprecated {
         names.push(format!("{name}_deprecated"));
     }
     names
+}
+
+/// Two metrics of one name would become one in OTLP.
+fn in_otlp(registry: &Registry, report: &mut Report<'_>) {
+    let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
+    for metric in registry.metrics.iter().filter(|metric| otel_name(metric).is_none()) {
+        let _first = taken.entry(&metric.name).or_insert(&metric.name);
+    }
+    for (index, metric) in registry.metrics.iter().enumerate() {
+        let Some(name) = otel_name(metric) else { continue };
+        if let Some(other) = taken.insert(name, &metric.name) {
+            let path = Path::default().then("metrics").then(index).then("otel").then("name");
+            let what = format!("`{other}` is called `{name}` in OTLP already");
+            report.wrong(&path, what, "give one of them another name");
+        }
+    }
+}
+
+fn otel_name(metric: &MetricSpec) -> Option<&str> {
+    metric.otel.as_ref()?.name.as_deref()
 }

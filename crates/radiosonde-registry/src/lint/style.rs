@@ -1,102 +1,98 @@
-//! Naming conventions: the rules a metric may break when it gives a reason.
+//! Naming conventions of metrics.
 //!
 //! They are the ones `promtool check metrics` has, so that a registry without findings gives an
 //! exposition without findings.
 
-use std::collections::BTreeSet;
-
+use super::{rules::Judge, version};
 use crate::{
-    fields,
-    locate::Path,
     model::{MetricSpec, MetricType},
     names,
-    report::Report,
 };
 
-/// A convention and how it is told from a name.
-struct Rule {
-    name: &'static str,
-    breaks: fn(&MetricSpec) -> bool,
-    what: &'static str,
-    fix: &'static str,
-}
-
-pub(super) fn check(metric: &MetricSpec, path: &Path, report: &mut Report<'_>) {
-    for rule in RULES {
-        if (rule.breaks)(metric) && !metric.allows(rule.name) {
-            let what = format!("`{}` {}", metric.name, rule.what);
-            let fix =
-                format!("{}, or add a lint_allow for `{}` with a reason", rule.fix, rule.name);
-            report.wrong(&path.then("name"), what, fix);
-        }
+pub(super) fn check(metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
+    let name = metric.name.as_str();
+    let is_counter = metric.metric_type == MetricType::Counter;
+    if let Some(spelt) = spelt_out(name) {
+        let fix = format!("write the unit out: `{spelt}`");
+        judge.breaks_by_name("abbreviated_unit", "abbreviates its unit", &fix);
     }
-    allowances(metric, &path.then("lint_allow"), report);
-}
-
-/// An allowance names a rule that exists, once, and says why.
-fn allowances(metric: &MetricSpec, path: &Path, report: &mut Report<'_>) {
-    let known: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();
-    let mut met = BTreeSet::new();
-    for (index, allowance) in metric.lint_allow.iter().enumerate() {
-        let path = path.then(index);
-        let rule = allowance.rule.as_str();
-        if !known.contains(&rule) {
-            let fix = match names::closest(rule, known.iter().copied()) {
-                Some(guess) => format!("did you mean `{guess}`?"),
-                None => format!("use {}", fields::alternatives(&known)),
-            };
-            report.wrong(&path.then("rule"), format!("unknown lint `{rule}`"), fix);
-        } else if !met.insert(rule) {
-            report.wrong(&path, format!("lint `{rule}` is allowed twice"), "keep one");
-        }
-        if allowance.reason.trim().is_empty() {
-            let what = "the allowance gives no reason".to_owned();
-            report.wrong(&path.then("reason"), what, "say why the lint may be broken");
-        }
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        let fix = format!("call it `{}`", names::snake_case(name));
+        judge.breaks_by_name("camel_case", "has capital letters", &fix);
+    }
+    if is_counter && !name.ends_with("_total") {
+        let fix = format!("call it `{}`", counter_name(name));
+        let what = "is a counter and does not end in `_total`";
+        judge.breaks_by_name("counter_suffix", what, &fix);
+    }
+    if let Some((stem, ending)) = reserved_ending(name) {
+        let what = "ends like a part of a histogram or summary";
+        let fix = format!("choose another ending, such as `{stem}_{}`", instead_of(ending, metric));
+        judge.breaks_by_name("reserved_suffix", what, &fix);
+    }
+    if !is_counter && let Some(stem) = name.strip_suffix("_total") {
+        let fix = format!("call it `{stem}`, or make it a counter");
+        judge.breaks_by_name("total_suffix", "ends in `_total` and is not a counter", &fix);
     }
 }
 
-const RULES: &[Rule] = &[
-    Rule {
-        name: "abbreviated_unit",
-        breaks: |metric| metric.name.split('_').skip(1).any(|part| ABBREVIATIONS.contains(&part)),
-        what: "abbreviates its unit",
-        fix: "write the unit out",
-    },
-    Rule {
-        name: "camel_case",
-        breaks: |metric| metric.name.bytes().any(|byte| byte.is_ascii_uppercase()),
-        what: "has capital letters",
-        fix: "write it in snake_case",
-    },
-    Rule {
-        name: "counter_suffix",
-        breaks: |metric| {
-            metric.metric_type == MetricType::Counter && !metric.name.ends_with("_total")
-        },
-        what: "is a counter and does not end in `_total`",
-        fix: "add the suffix",
-    },
-    Rule {
-        name: "reserved_suffix",
-        breaks: |metric| {
-            ["_bucket", "_count", "_created", "_sum"]
-                .iter()
-                .any(|suffix| metric.name.ends_with(suffix))
-        },
-        what: "ends like a part of a histogram or summary",
-        fix: "choose another ending",
-    },
-    Rule {
-        name: "total_suffix",
-        breaks: |metric| {
-            metric.metric_type != MetricType::Counter && metric.name.ends_with("_total")
-        },
-        what: "ends in `_total` and is not a counter",
-        fix: "drop the suffix",
-    },
-];
+/// The name with `_total` where it belongs: last, behind the version.
+fn counter_name(name: &str) -> String {
+    match version::parts(name) {
+        (stem, Some(version)) => format!("{stem}_v{version}_total"),
+        (stem, None) => format!("{stem}_total"),
+    }
+}
+
+/// The name with its units written out, when one is not.
+fn spelt_out(name: &str) -> Option<String> {
+    let full = |part| ABBREVIATIONS.iter().find(|(short, _)| *short == part).map(|(_, full)| *full);
+    let mut found = false;
+    let parts: Vec<&str> = name
+        .split('_')
+        .enumerate()
+        .map(|(index, part)| match full(part) {
+            // A first word is what is measured, and no unit.
+            Some(full) if index > 0 => {
+                found = true;
+                full
+            }
+            _ => part,
+        })
+        .collect();
+    found.then(|| parts.join("_"))
+}
+
+fn reserved_ending(name: &str) -> Option<(&str, &'static str)> {
+    ["bucket", "count", "created", "sum"]
+        .into_iter()
+        .find_map(|ending| Some((name.strip_suffix(ending)?.strip_suffix('_')?, ending)))
+}
+
+fn instead_of(ending: &str, metric: &MetricSpec) -> &'static str {
+    match (ending, metric.metric_type) {
+        (_, MetricType::Counter) => "total",
+        ("created", _) => "start_time_seconds",
+        ("bucket", _) => "group",
+        ("sum", _) => "amount",
+        _ => "current",
+    }
+}
 
 /// Units `promtool` wants written out.
-const ABBREVIATIONS: &[&str] =
-    &["s", "ms", "us", "ns", "sec", "b", "kb", "mb", "gb", "tb", "pb", "m", "h", "d"];
+const ABBREVIATIONS: &[(&str, &str)] = &[
+    ("s", "seconds"),
+    ("ms", "milliseconds"),
+    ("us", "microseconds"),
+    ("ns", "nanoseconds"),
+    ("sec", "seconds"),
+    ("b", "bytes"),
+    ("kb", "kilobytes"),
+    ("mb", "megabytes"),
+    ("gb", "gigabytes"),
+    ("tb", "terabytes"),
+    ("pb", "petabytes"),
+    ("m", "minutes"),
+    ("h", "hours"),
+    ("d", "days"),
+];
