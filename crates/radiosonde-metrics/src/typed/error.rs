@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::fault::{Fault, quoted};
+use crate::refusal::Reason;
 
 /// A text that is no value of an enumerated label.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,29 +42,32 @@ impl fmt::Display for UnknownValue {
 impl std::error::Error for UnknownValue {}
 
 /// Why writes with a value would be refused.
-#[derive(Clone, Debug)]
-pub struct UnfitValue(Fault<'static>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnfitValue {
+    reason: Reason,
+    what: String,
+}
 
 impl UnfitValue {
-    pub(crate) fn new(fault: Fault<'static>) -> Self {
-        Self(fault)
+    pub(crate) fn new(fault: &Fault<'_>) -> Self {
+        let fix = match fault {
+            Fault::LabelShape { .. } => {
+                "; each such value would make a series of its own: put it into an event or a span"
+            }
+            _ => "",
+        };
+        Self { reason: fault.reason(), what: format!("{fault}{fix}") }
     }
 
     /// The reason, as it stands in the label `reason` of `radiosonde_metric_writes_refused_total`.
     pub fn reason(&self) -> &'static str {
-        self.0.reason().as_str()
+        self.reason.as_str()
     }
 }
 
 impl fmt::Display for UnfitValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        match &self.0 {
-            Fault::LabelShape { .. } => f.write_str(
-                "; each such value would make a series of its own: put it into an event or a span",
-            ),
-            _ => Ok(()),
-        }
+        f.write_str(&self.what)
     }
 }
 

@@ -64,7 +64,7 @@ impl Label {
     /// Why not: it is longer than 128 bytes, shaped like an id, or does not match the pattern.
     pub fn check(&self, text: &str) -> Result<(), UnfitValue> {
         if let Some(kind) = id_shape(text) {
-            return Err(UnfitValue::new(Fault::LabelShape { label: self.name.into(), kind }));
+            return Err(UnfitValue::new(&Fault::LabelShape { label: self.name.into(), kind }));
         }
         let Some(pattern) = self.pattern else { return Ok(()) };
         // A pattern that is none holds nothing back here: `init!` reports it.
@@ -73,7 +73,7 @@ impl Label {
         }
         // What a rule hides is not repeated in a message.
         let shown = if self.hides(text) { radiosonde_redact::REDACTED } else { text };
-        Err(UnfitValue::new(Fault::LabelValue {
+        Err(UnfitValue::new(&Fault::LabelValue {
             label: self.name.into(),
             value: shown.to_owned().into(),
             allowed: format!("a match of `{pattern}`"),
