@@ -29,11 +29,12 @@ fn enumeration(code: &mut String, name: &str, values: &[String]) {
     let _written = writeln!(
         code,
         "#[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug, \
-         ::core::cmp::PartialEq, ::core::cmp::Eq, ::core::hash::Hash)]\n\
+         ::core::cmp::PartialEq, ::core::cmp::Eq, ::core::cmp::PartialOrd, ::core::cmp::Ord, \
+         ::core::hash::Hash)]\n\
          pub enum {own} {{\n{variants}}}\n\
          impl {own} {{\n\
          /// Every value, in the order of the registry.\n\
-         pub const ALL: &'static [Self] = &[{all}];\n\
+         pub const ALL: [Self; {}] = [{all}];\n\
          /// The value as it is written.\n\
          pub const fn as_str(self) -> &'static str {{\n\
          <Self as {TYPED}::Enumerated>::VALUES[self as usize]\n}}\n}}\n\
@@ -47,7 +48,8 @@ fn enumeration(code: &mut String, name: &str, values: &[String]) {
          impl ::core::str::FromStr for {own} {{\n\
          type Err = {TYPED}::UnknownValue;\n\
          fn from_str(text: &str) -> ::core::result::Result<Self, {TYPED}::UnknownValue> {{\n\
-         {TYPED}::parse(Self::ALL, text)\n}}\n}}"
+         {TYPED}::parse(&Self::ALL, text)\n}}\n}}",
+        values.len()
     );
 }
 
@@ -60,7 +62,8 @@ fn symbols(code: &mut String, registry: &Registry, name: &str, spec: &LabelSpec)
     };
     let _written = writeln!(
         code,
-        "#[derive(::core::clone::Clone, ::core::cmp::PartialEq, ::core::cmp::Eq, ::core::hash::Hash)]\n\
+        "#[derive(::core::clone::Clone, ::core::cmp::PartialEq, ::core::cmp::Eq, \
+         ::core::cmp::PartialOrd, ::core::cmp::Ord, ::core::hash::Hash)]\n\
          pub struct {own} {{ symbol: {TYPED}::Symbol }}\n\
          impl {own} {{\n\
          /// Resolves a value, once for all writes with it. Writes with one that is not fit are\n\
