@@ -1,40 +1,73 @@
-//! The procedural macro behind radiosonde's `catalog!`: names of metrics out of `registry.json`.
+//! The procedural macro behind radiosonde's `catalog!`: typed handles out of `registry.json`.
 //!
 //! Users call `radiosonde::catalog!("registry.json")`. The registry is read and checked while the
-//! program is compiled; what comes out is a module with the registry itself and one documented
-//! constant a metric, so that a misspelt metric does not compile:
+//! program is compiled; what comes out is a module with the registry itself, a documented function
+//! and a constant for each metric, and a type for each label, so that a misspelt metric, a label
+//! that is missing or belongs elsewhere, and a value that is not listed do not compile:
 //!
 //! ```text
 //! pub mod catalog {
 //!     pub const REGISTRY: ::radiosonde::RegistrySource = …;
+//!     /// How a run ended.
+//!     pub enum Outcome { Success, Failure }
+//!     pub struct Provider { … }
+//!     /// The name of `runs_total()`: Runs started.
+//!     pub const RUNS_TOTAL: &str = "runs_total";
 //!     /// Runs started.
 //!     ///
-//!     /// `runs_total`: counter in runs, by `outcome`.
-//!     pub const RUNS_TOTAL: &str = "runs_total";
+//!     /// `runs_total`: counter in runs; owned by platform.
+//!     pub fn runs_total(provider: &(impl LabelValue<Provider> + ?Sized), outcome: Outcome) -> Counter;
 //! }
 //! ```
 //!
+//! What the handles do is described in `radiosonde::typed`.
+//!
 //! # Example
 //!
-//! In brackets stands the path of whatever has a `RegistrySource`; the default is `::radiosonde`.
+//! In brackets stands the path of whatever has `RegistrySource` and `typed`; the default is
+//! `::radiosonde`.
 //!
 //! ```
-//! radiosonde_macros::catalog!([::radiosonde_registry] "tests/registry.json");
+//! mod facade {
+//!     pub use radiosonde_metrics::typed;
+//!     pub use radiosonde_registry::RegistrySource;
+//! }
+//! radiosonde_macros::catalog!([crate::facade] "tests/registry.json");
 //!
 //! fn main() {
 //!     assert_eq!(catalog::RUNS_TOTAL, "runs_total");
 //!     let registry = catalog::REGISTRY.load().expect("checked by the compiler");
 //!     assert!(registry.metric(catalog::RUNS_TOTAL).is_some());
+//!     catalog::runs_total(catalog::Outcome::Success).increment(1);
 //! }
 //! ```
+//!
+//! # Names
+//!
+//! | in the registry | in Rust |
+//! |---|---|
+//! | metric `runs_total` | function `runs_total`, constant `RUNS_TOTAL` |
+//! | metric `type`, `self` | function `r#type`, `self_`; so are parameters |
+//! | metric `DAU` | function `dau`, as the constant is `DAU` |
+//! | label `http_status` | type `HttpStatus`, parameter `http_status` |
+//! | value `timed-out` | variant `TimedOut`: words begin with a capital, the rest stays as it is |
+//! | value `429`, `1.5` | variant `_429`, `_1_5` |
+//! | value `_OTHER`, `deepseek/x` | variant `OTHER`, `DeepseekX` |
+//! | value `größe`, `-` | variant `GrU00F6U00DFE`, `U002D`: by the characters' numbers |
+//! | value `self`, `ALL` | variant `Self_`, `ALL_` |
 //!
 //! # Failure
 //!
 //! A registry with findings does not compile; one error lists them all, each with file, line,
-//! column, path and what to do:
+//! column, path and what to do. Nor does one in which two things would have one name:
 //!
 //! ```compile_fail
-//! radiosonde_macros::catalog!([::radiosonde_registry] "tests/broken.json");
+//! # mod facade {
+//! #     pub use radiosonde_metrics::typed;
+//! #     pub use radiosonde_registry::RegistrySource;
+//! # }
+//! radiosonde_macros::catalog!([crate::facade] "tests/broken.json");
+//! # fn main() {}
 //! ```
 #![forbid(unsafe_code)]
 
@@ -50,12 +83,12 @@ use crate::arguments::Arguments;
 /// Makes `mod catalog` out of a registry file, named from the folder of the caller's `Cargo.toml`.
 ///
 /// `catalog!("registry.json")`, or `catalog!([path::of::radiosonde] "registry.json")` for a crate
-/// that re-exports radiosonde. One constant for every metric whose source is `app` or `batch`, its
-/// name in capitals; `REGISTRY` is what `init!(registry = …)` takes.
+/// that re-exports radiosonde. A function and a constant for every metric whose source is `app` or
+/// `batch`, a type for every label of theirs; `REGISTRY` is what `init!(registry = …)` takes.
 ///
 /// # Errors
-/// Does not compile when the file is missing or has findings, and when two metrics would get the
-/// same constant.
+/// Does not compile when the file is missing or has findings, and when two names in it would be the
+/// same in Rust.
 #[proc_macro]
 pub fn catalog(input: TokenStream) -> TokenStream {
     let arguments = match Arguments::parse(input) {
@@ -63,19 +96,15 @@ pub fn catalog(input: TokenStream) -> TokenStream {
         Err((span, message)) => return compile_error(&message, span),
     };
     let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
-    let (code, error) = match generate::catalog(Path::new(&folder), &arguments.file) {
-        Ok(code) => (code, None),
-        // The module is there all the same: the only error is then the one that matters.
-        Err(message) => (generate::stand_in(&arguments.file), Some(message)),
+    let code = match generate::catalog(Path::new(&folder), &arguments.file) {
+        Ok(code) => code,
+        // No module: where one is missing, the compiler says nothing about what was to be in it.
+        Err(message) => return compile_error(&message, arguments.span),
     };
-    let mut output = match code.parse::<TokenStream>() {
+    match code.parse::<TokenStream>() {
         Ok(code) => with_path(code, &arguments.path),
         Err(error) => compile_error(&format!("catalog! wrote bad code: {error}"), arguments.span),
-    };
-    if let Some(message) = error {
-        output.extend(compile_error(&message, arguments.span));
     }
-    output
 }
 
 /// Puts the path to radiosonde where the generated code has [`generate::PATH`]. Tokens, not text:

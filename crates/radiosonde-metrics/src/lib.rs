@@ -81,6 +81,7 @@ mod shape;
 mod snapshot;
 mod sync;
 mod table;
+pub mod typed;
 
 pub use delta::{Delta, DeltaValue, Distribution};
 pub use hub::{Collector, Metrics, OnDelta, Settings};

@@ -76,6 +76,7 @@ pub use radiosonde_context::{Attached, Context, Scope, Wrapped, scope, spawn_thr
 #[cfg(feature = "tokio")]
 pub use radiosonde_context::{spawn, spawn_blocking};
 pub use radiosonde_events::{event, log_event};
+pub use radiosonde_metrics::typed;
 pub use radiosonde_record::{Level, ToValue, Value};
 pub use radiosonde_redact::{Rules, Verdict};
 pub use radiosonde_registry::RegistrySource;

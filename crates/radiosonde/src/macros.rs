@@ -73,16 +73,29 @@ macro_rules! config {
     };
 }
 
-/// Compiles a metric registry into the program as `mod catalog`.
+/// Compiles a metric registry into the program as `mod catalog`: a metric that is not declared
+/// cannot be written.
 ///
 /// ```ignore
-/// radiosonde::catalog!("registry.json");   // relative to the caller's Cargo.toml
+/// radiosonde::catalog!("registry.json"); // relative to the caller's Cargo.toml
 ///
 /// let _telemetry = radiosonde::init!(registry = catalog::REGISTRY);
-/// metrics::counter!(catalog::INGESTION_RUNS_TOTAL, "outcome" => "success").increment(1);
+/// let provider = catalog::Provider::new("acme");
+/// catalog::ingestion_runs_total(&provider, catalog::Outcome::Success).increment(1);
 /// ```
 ///
-/// A registry with an error does not compile; the message names line, column, path and fix.
+/// Each metric that the program writes is a function, with its labels as parameters in the order of
+/// the registry, and returns a handle: see [`typed`](crate::typed). A label with a list of values is
+/// an enum; any other takes a value that was resolved before, or a text. Names that are no Rust
+/// names get predictable ones, listed in the documentation of the crate `radiosonde-macros`. For the
+/// macros of the `metrics` crate there is a constant for each name: `catalog::INGESTION_RUNS_TOTAL`.
+///
+/// Required labels that a metric does not declare itself are no parameters: they belong to the
+/// process and come from `init!(labels = …)`. Deprecated metrics make the compiler warn, with what
+/// to use instead.
+///
+/// A registry with an error does not compile; the message names line, column, path and fix. When the
+/// file changes, the crate is compiled again.
 #[macro_export]
 macro_rules! catalog {
     ($path:literal) => { $crate::__private::catalog!([$crate] $path); };

@@ -9,11 +9,11 @@ use jiff::civil::Date;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
-use crate::catalog;
+use crate::catalog::{self, Outcome};
 use crate::client::{Client, FetchError, Retry};
 use crate::provider::Figures;
 use crate::totals::{Totals, variance};
-use crate::usage::{Provider, Rejected, UsageRow};
+use crate::usage::{Rejected, UsageRow};
 use crate::window::{self, Window};
 
 /// What the workers of a run share.
@@ -58,7 +58,6 @@ impl Run {
 
     async fn execute(&self, window: &Window) {
         let started = Instant::now();
-        let provider = window.provider.as_str();
         let parsed = self.parse_rows(window);
         let (attempts, outcome) = self.fetch(window).await;
         let _ = Span::current().record("attempts", attempts);
@@ -67,8 +66,7 @@ impl Run {
             Ok(figures) => self.succeed(window, &parsed, figures, attempts),
             Err(error) => self.fail(window, &parsed, &error, attempts),
         }
-        metrics::histogram!(catalog::INGESTION_DURATION_SECONDS, "provider" => provider)
-            .record(started.elapsed());
+        catalog::ingestion_duration_seconds(window.provider).record(started.elapsed());
     }
 
     /// Checks the rows, counts what is wrong with them, and never gives up.
@@ -98,7 +96,7 @@ impl Run {
                 _ => None,
             };
             let Some(wait) = wait else { return (attempt, outcome) };
-            count_run(window.provider, "retry");
+            catalog::ingestion_runs_total(window.provider, Outcome::Retry).increment(1);
             tracing::info!(
                 retry = attempt,
                 window = window.range(),
@@ -113,9 +111,8 @@ impl Run {
     fn succeed(&self, window: &Window, parsed: &Parsed, figures: Figures, attempts: u32) {
         let provider = window.provider;
         let drift = self.reconcile_costs(window, parsed, figures);
-        count_run(provider, "success");
-        metrics::gauge!(catalog::ADMIN_CURSOR_DRIFT_SECONDS, "provider" => provider.as_str())
-            .set(drift);
+        catalog::ingestion_runs_total(provider, Outcome::Success).increment(1);
+        catalog::admin_cursor_drift_seconds(provider).set(drift);
         tracing::info!(
             window = window.range(),
             key_ids = parsed.key_ids(),
@@ -139,7 +136,7 @@ impl Run {
         let _ = Span::current()
             .record("otel.status_code", "ERROR")
             .record("otel.status_description", error.what.as_str());
-        count_run(window.provider, "failure");
+        catalog::ingestion_runs_total(window.provider, Outcome::Failure).increment(1);
         tracing::error!(
             window = window.range(),
             key_ids = parsed.key_ids(),
@@ -190,8 +187,7 @@ impl Run {
         let (ratio, cursor) = (own.variance(), own.cursor.unwrap_or(window.day));
         drop(totals);
         if let Some(ratio) = ratio {
-            let provider = window.provider.as_str();
-            metrics::gauge!(catalog::COST_VARIANCE_RATIO, "provider" => provider).set(ratio);
+            catalog::cost_variance_ratio(window.provider).set(ratio);
         }
         drift_seconds(self.as_of, cursor)
     }
@@ -264,12 +260,6 @@ fn report_variance(window: &Window, parsed: &Parsed, figures: Figures, ratio: f6
     );
 }
 
-fn count_run(provider: Provider, outcome: &'static str) {
-    let provider = provider.as_str();
-    metrics::counter!(catalog::INGESTION_RUNS_TOTAL, "provider" => provider, "outcome" => outcome)
-        .increment(1);
-}
-
 /// The wait before the next attempt, `None` when there is no sense in one.
 fn wait(retry: Retry, attempt: u32) -> Option<Duration> {
     match retry {
@@ -295,7 +285,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::usage::{Origin, RawRow};
+    use crate::usage::{Origin, Provider, RawRow};
 
     #[test]
     fn waits_are_capped_and_grow() {

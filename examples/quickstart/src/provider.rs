@@ -106,7 +106,7 @@ async fn figures(
 
 async fn answer(ledger: &Ledger, provider: &str, day: &str, attempt: u32) -> Response {
     let echo = format!("Bearer {DEMO_KEY}");
-    let known = Provider::parse(provider).zip(day.parse::<Date>().ok());
+    let known = provider.parse::<Provider>().ok().zip(day.parse::<Date>().ok());
     let (Some(figures), Some((provider, day))) = (ledger.get(&format!("{provider}/{day}")), known)
     else {
         return refusal(StatusCode::NOT_FOUND, "unknown_window", "no usage on that day", &echo);

@@ -107,8 +107,7 @@ fn note_missing(plan: &Plan, totals: &mut Totals) {
     }
     for provider in Provider::ALL {
         let missing = totals.providers.get(&provider).map_or(0, |own| own.missing);
-        metrics::gauge!(catalog::INGESTION_WINDOWS_MISSING, "provider" => provider.as_str())
-            .set(missing as f64);
+        catalog::ingestion_windows_missing(provider).set(missing);
     }
 }
 

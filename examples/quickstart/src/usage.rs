@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
+/// A usage provider: what the registry lists for the label `provider`, in the order of reports.
+pub use crate::catalog::Provider;
+
 /// The models this service has prices for: name, micro-dollars per thousand input and output tokens.
 pub const MODELS: [(&str, u64, u64); 5] = [
     ("atlas-large", 3_000, 15_000),
@@ -26,43 +29,6 @@ pub const COLUMNS: [&str; 9] = [
     "output_tokens",
     "cost_usd",
 ];
-
-/// A usage provider. The registry enumerates the same names for the label `provider`.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[non_exhaustive]
-pub enum Provider {
-    /// `acme`, exports CSV.
-    Acme,
-    /// `globex`, exports one JSON object a line.
-    Globex,
-    /// `initech`, exports one JSON array.
-    Initech,
-}
-
-impl Provider {
-    /// Every provider, in the order of reports.
-    pub const ALL: [Self; 3] = [Self::Acme, Self::Globex, Self::Initech];
-
-    /// The provider of this name, if it is one of ours.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|provider| provider.as_str() == name)
-    }
-
-    /// The name, as in exports, labels and job ids.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Acme => "acme",
-            Self::Globex => "globex",
-            Self::Initech => "initech",
-        }
-    }
-}
-
-impl fmt::Display for Provider {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
 
 /// Where a row stands: file name as given by the operator, and line from 1.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -249,7 +215,7 @@ fn cell(cells: &Cells, index: usize) -> Result<&str, RowError> {
 
 fn provider(cells: &Cells) -> Result<Provider, RowError> {
     let name = cell(cells, PROVIDER)?;
-    Provider::parse(name).ok_or_else(|| RowError::UnknownProvider { value: excerpt(name) })
+    name.parse().map_err(|_| RowError::UnknownProvider { value: excerpt(name) })
 }
 
 fn window(cells: &Cells) -> Result<Date, RowError> {

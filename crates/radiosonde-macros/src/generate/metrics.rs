@@ -1,0 +1,58 @@
+//! The constant and the function of each metric.
+
+use std::fmt::Write as _;
+
+use radiosonde_registry::{MetricSpec, MetricType, Registry, Status};
+
+use super::{TYPED, docs, names};
+
+/// The constant and the function of a metric.
+pub(super) fn metric(code: &mut String, registry: &Registry, metric: &MetricSpec) {
+    let name = &metric.name;
+    let deprecated = deprecated(metric);
+    let _written = writeln!(
+        code,
+        "#[doc = {:?}]\n{deprecated}pub const {}: &str = {name:?};",
+        docs::constant(metric),
+        names::constant(name)
+    );
+    let (handle, method) = match metric.metric_type {
+        MetricType::Counter => ("Counter", "counter"),
+        MetricType::Gauge => ("Gauge", "gauge"),
+        MetricType::Summary => ("Summary", "summary"),
+        _ => ("Histogram", "histogram"),
+    };
+    let (mut parameters, mut values) = (String::new(), String::new());
+    for label in &metric.labels {
+        let listed = registry.labels.get(label).is_some_and(|spec| spec.values.is_some());
+        let (parameter, own) = (names::parameter(label), names::label_type(label));
+        let _written = if listed {
+            write!(parameters, "{parameter}: {own}, ")
+                .and_then(|()| write!(values, "{TYPED}::Part::listed({parameter}), "))
+        } else {
+            write!(parameters, "{parameter}: &(impl {TYPED}::LabelValue<{own}> + ?Sized), ")
+                .and_then(|()| write!(values, "{TYPED}::LabelValue::<{own}>::part({parameter}), "))
+        };
+    }
+    // Inlined: what nobody calls costs nobody time.
+    let _written = writeln!(
+        code,
+        "#[doc = {:?}]\n{deprecated}#[inline]\n\
+         pub fn {}({parameters}) -> {TYPED}::{handle} {{\n\
+         static METRIC: {TYPED}::Metric = \
+         {TYPED}::Metric::new({name:?}, {:?}, ::core::module_path!(), &{:?});\n\
+         METRIC.{method}(&[{values}])\n}}",
+        docs::metric(registry, metric),
+        names::function(name),
+        metric.unit.as_deref().unwrap_or("1"),
+        metric.labels
+    );
+}
+
+/// The attribute that makes the compiler warn about the use of a deprecated metric.
+fn deprecated(metric: &MetricSpec) -> String {
+    let Status::Deprecated(deprecation) = &metric.status else { return String::new() };
+    let since = deprecation.since.as_ref();
+    let since = since.map_or_else(String::new, |since| format!("since = {since:?}, "));
+    format!("#[deprecated({since}note = {:?})]\n", docs::instead(deprecation))
+}

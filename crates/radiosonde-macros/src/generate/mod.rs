@@ -1,0 +1,85 @@
+//! The code of a catalogue, as text: a plain function of a registry file.
+
+mod docs;
+mod labels;
+mod metrics;
+mod names;
+
+use std::{collections::BTreeSet, path::Path};
+
+use radiosonde_registry::{MetricSpec, Registry, Source};
+
+/// Stands for the path to radiosonde in the generated code.
+pub(crate) const PATH: &str = "__radiosonde_path";
+
+/// What the generated code calls the typed handles.
+const TYPED: &str = "__radiosonde";
+
+/// The catalogue of a registry file, or the text of the error that the user gets to see.
+pub(crate) fn catalog(folder: &Path, file: &str) -> Result<String, String> {
+    let path = folder.join(file);
+    if !path.is_file() {
+        return Err(format!(
+            "no registry `{file}`; create it, or name it from the folder of Cargo.toml"
+        ));
+    }
+    let registry = Registry::load(&path).map_err(|mut errors| {
+        // The name the user wrote, not the long one it was opened by.
+        errors.0.iter_mut().for_each(|error| file.clone_into(&mut error.file));
+        let problems = if errors.0.len() == 1 { "a problem" } else { "problems" };
+        format!("{file} has {problems}:\n{errors}")
+    })?;
+    let content = content(&registry).map_err(|problem| format!("{file}: {problem}"))?;
+    Ok(module(file, &include(folder, file), &content))
+}
+
+fn module(file: &str, text: &str, content: &str) -> String {
+    let about = format!("The metrics of {}.", docs::code(file));
+    // A binary rarely uses every metric, and never publishes them. Names are the registry's, and
+    // so is the date of a deprecation, which clippy takes for a version.
+    format!(
+        "#[doc = {about:?}]\n\
+         #[allow(dead_code, unreachable_pub, unused_imports, non_snake_case, \
+         non_camel_case_types, clippy::deprecated_semver)]\n\
+         pub mod catalog {{\n\
+         use {PATH}::typed as {TYPED};\n\
+         /// The registry itself: what `init!(registry = catalog::REGISTRY)` takes.\n\
+         pub const REGISTRY: {PATH}::RegistrySource =\n\
+         {PATH}::RegistrySource::embedded({file:?}, {text});\n\
+         {content}}}\n"
+    )
+}
+
+/// The expression of the file's text. It also tells cargo to rebuild when the file changes.
+fn include(folder: &Path, file: &str) -> String {
+    if Path::new(file).is_absolute() || folder.as_os_str().is_empty() {
+        return format!("::core::include_str!({file:?})");
+    }
+    let below = format!("/{file}");
+    format!(
+        "::core::include_str!(::core::concat!(::core::env!(\"CARGO_MANIFEST_DIR\"), {below:?}))"
+    )
+}
+
+/// The metrics that the program writes, and their labels.
+fn content(registry: &Registry) -> Result<String, String> {
+    let written = |metric: &&MetricSpec| matches!(metric.source, Source::App | Source::Batch);
+    let metrics: Vec<&MetricSpec> = registry.metrics.iter().filter(written).collect();
+    let used: BTreeSet<&str> =
+        metrics.iter().flat_map(|metric| &metric.labels).map(String::as_str).collect();
+    let labels: Vec<&str> = used.into_iter().collect();
+    names::check(registry, &metrics, &labels)?;
+    let mut code = String::new();
+    for name in labels {
+        if let Some(spec) = registry.labels.get(name) {
+            labels::label(&mut code, registry, name, spec);
+        }
+    }
+    for metric in metrics {
+        metrics::metric(&mut code, registry, metric);
+    }
+    Ok(code)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+use std::fs;
+
+use super::*;
+
+fn with(metrics: &str) -> Result<String, String> {
+    let folder = tempfile::tempdir().expect("a directory");
+    let text = format!(
+        r#"{{"schema_version": 1, "labels": {{"outcome": {{"values": ["ok", "failed"]}}}},
+            "owners": {{"platform": {{}}}}, "metrics": [{metrics}]}}"#
+    );
+    fs::write(folder.path().join("registry.json"), text).expect("written");
+    catalog(folder.path(), "registry.json")
+}
+
+#[test]
+fn a_constant_and_a_function_for_each_metric_the_program_writes() {
+    let code = with(
+        r#"{"name": "runs_total", "type": "counter", "unit": "runs", "help": "Runs [of] <all>.",
+            "labels": ["outcome"], "owner": "platform"},
+           {"name": "rows", "type": "gauge", "unit": "rows", "help": "Rows.", "source": "batch",
+            "status": {"deprecated": {"since": "2026-11-01", "replaced_by": "lines"}}},
+           {"name": "job:rate", "type": "gauge", "unit": "1", "help": "h", "source": "derived",
+            "expression": "1"},
+           {"name": "up", "type": "gauge", "unit": "1", "help": "h", "source": "external"}"#,
+    )
+    .expect("a good registry");
+    let expected = [
+        "pub const REGISTRY: __radiosonde_path::RegistrySource",
+        "concat!(::core::env!(\"CARGO_MANIFEST_DIR\"), \"/registry.json\")",
+        "pub const RUNS_TOTAL: &str = \"runs_total\";",
+        "Runs \\\\[of\\\\] \\\\<all\\\\>.\\n\\n`runs_total`: counter in runs; owned by platform.",
+        "pub const ROWS: &str = \"rows\";",
+        "Deprecated since 2026-11-01: use \\\\`lines\\\\` instead.",
+        "pub enum Outcome {",
+        "#[doc = \"`failed`.\"] Failed,",
+        "pub fn runs_total(outcome: Outcome, ) -> __radiosonde::Counter {",
+        "catalog::runs_total(catalog::Outcome::Ok).increment(1);",
+        "#[deprecated(since = \"2026-11-01\", note = \"use `lines` instead\")]\npub const ROWS",
+        "#[deprecated(since = \"2026-11-01\", note = \"use `lines` instead\")]\n#[inline]\npub fn rows()",
+    ];
+    for expected in expected {
+        assert!(code.contains(expected), "{expected} in\n{code}");
+    }
+    assert!(!code.contains("fn up") && !code.contains("job:rate"), "{code}");
+}
+
+#[test]
+fn findings_are_all_in_the_error() {
+    let error = with(r#"{"name": "runs", "type": "countr"}, {"name": "x", "typ": "gauge"}"#)
+        .expect_err("findings");
+    let lines: Vec<&str> = error.lines().collect();
+    assert_eq!(lines[0], "registry.json has problems:");
+    assert!(lines[1].starts_with("registry.json:2:"), "{error}");
+    assert!(lines[1].contains("metrics[0].type: unknown metric type `countr`"), "{error}");
+    assert!(lines[2..].iter().any(|line| line.contains("unknown key `typ`")), "{error}");
+}
+
+#[test]
+fn constants_that_cannot_be() {
+    let metric = |name: &str| {
+        let allow = r#"[{"rule": "camel_case", "reason": "old"}]"#;
+        format!(
+            r#"{{"name": "{name}", "type": "gauge", "unit": "1", "help": "h", "lint_allow": {allow}}}"#
+        )
+    };
+    let table = [
+        (metric("registry"), "the catalogue itself and metric `registry` would both be `REGISTRY`"),
+        (
+            format!("{},{}", metric("rows"), metric("Rows")),
+            "metric `rows` and metric `Rows` would both be `ROWS`",
+        ),
+        (metric("__"), "`__` makes no constant"),
+        (metric("_1"), "`_1` makes no constant"),
+    ];
+    for (metrics, expected) in table {
+        let error = with(&metrics).expect_err(expected);
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let error = catalog(folder.path(), "none.json").expect_err("missing");
+    assert!(error.contains("`none.json`; create it"), "{error}");
+}
+
+#[test]
+fn names_that_are_taken() {
+    let code = |labels: &str, metric_labels: &str| {
+        let text = format!(
+            r#"{{"schema_version": 1, "labels": {{{labels}}}, "metrics": [{{"name": "m_total",
+                "type": "counter", "unit": "1", "help": "h", "labels": [{metric_labels}]}}]}}"#
+        );
+        content(&Registry::parse("r.json", &text).expect("a good registry"))
+    };
+    let table = [
+        (
+            r#""outcome": {"values": ["timed-out", "timed_out"]}"#,
+            r#""outcome""#,
+            "label `outcome`: values `timed-out` and `timed_out` would both be `TimedOut`; rename",
+        ),
+        (
+            r#""job_id": {"max_values": 2}, "jobId": {"max_values": 2}"#,
+            r#""job_id", "jobId""#,
+            "label `jobId` and label `job_id` would both be `JobId`; rename a label",
+        ),
+        (
+            r#""ab": {"max_values": 2}, "aB": {"max_values": 2}"#,
+            r#""ab", "aB""#,
+            "label `aB` and label `ab` would both be `ab`; rename a label",
+        ),
+        (r#""_": {"max_values": 2}"#, r#""_""#, "label `_` makes no type; rename it"),
+    ];
+    for (labels, used, expected) in table {
+        let error = code(labels, used).expect_err(expected);
+        assert!(error.contains(expected), "{error}");
+        assert!(code(labels, "").is_ok(), "nobody uses the label");
+    }
+}
+
+/// The time of the compiler goes with the text, so that must not grow faster than the registry.
+#[test]
+fn the_code_grows_with_the_registry_and_no_faster() {
+    let length = |count: usize| {
+        let metrics: Vec<String> = (0..count)
+            .map(|n| {
+                format!(
+                    r#"{{"name": "m_{n:04}_total", "type": "counter", "unit": "1", "help": "h",
+                        "labels": ["outcome", "tenant", "zone"]}}"#
+                )
+            })
+            .collect();
+        let text = format!(
+            r#"{{"schema_version": 1, "labels": {{"outcome": {{"values": ["ok", "failed"]}},
+                "tenant": {{"max_values": 9}}, "zone": {{"pattern": "z[0-9]"}}}},
+                "metrics": [{}]}}"#,
+            metrics.join(",")
+        );
+        content(&Registry::parse("r.json", &text).expect("a good registry")).expect("code").len()
+    };
+    let (half, whole) = (length(500), length(1_000));
+    assert!(whole * 10 <= half * 21, "{half} bytes for 500 metrics, {whole} for 1,000");
+    assert!(whole > half);
+}

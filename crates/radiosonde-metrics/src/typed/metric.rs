@@ -1,0 +1,112 @@
+//! One metric of a catalogue: its keys, and the way to the current recorder.
+
+use std::sync::OnceLock;
+
+use metrics::{Key, Level, Metadata, SharedString};
+use radiosonde_context::is_forked_child;
+
+use super::handle::{Counter, Gauge, Histogram, Summary, units_per_second};
+use super::label::{Part, Text};
+use super::symbol::head;
+
+/// Most keys a metric keeps: the registry's limits are far below.
+const KEPT_MAX: usize = 4_096;
+
+/// A metric as `catalog!` makes it. Keys of listed values are made once and kept.
+#[derive(Debug)]
+pub struct Metric {
+    name: &'static str,
+    labels: &'static [&'static str],
+    metadata: Metadata<'static>,
+    units_per_second: f64,
+    /// By the places of the values, the first label counting fastest.
+    keys: OnceLock<Box<[OnceLock<Key>]>>,
+}
+
+impl Metric {
+    /// A metric by its name and unit, the module of its catalogue and its labels.
+    pub const fn new(
+        name: &'static str,
+        unit: &'static str,
+        module: &'static str,
+        labels: &'static [&'static str],
+    ) -> Self {
+        Self {
+            name,
+            labels,
+            metadata: Metadata::new(module, Level::INFO, Some(module)),
+            units_per_second: units_per_second(unit),
+            keys: OnceLock::new(),
+        }
+    }
+
+    /// The counter of these labels, one value for each in their order.
+    pub fn counter(&self, values: &[Part<'_>]) -> Counter {
+        Counter(self.with_key(values, |key| {
+            metrics::with_recorder(|recorder| recorder.register_counter(key, &self.metadata))
+        }))
+    }
+
+    /// The gauge of these labels.
+    pub fn gauge(&self, values: &[Part<'_>]) -> Gauge {
+        let gauge = self.with_key(values, |key| {
+            metrics::with_recorder(|recorder| recorder.register_gauge(key, &self.metadata))
+        });
+        Gauge { gauge, units_per_second: self.units_per_second }
+    }
+
+    /// The histogram of these labels.
+    pub fn histogram(&self, values: &[Part<'_>]) -> Histogram {
+        let histogram = self.with_key(values, |key| self.distribution(key));
+        Histogram { histogram, units_per_second: self.units_per_second }
+    }
+
+    /// The summary of these labels.
+    pub fn summary(&self, values: &[Part<'_>]) -> Summary {
+        let histogram = self.with_key(values, |key| self.distribution(key));
+        Summary { histogram, units_per_second: self.units_per_second }
+    }
+
+    fn distribution(&self, key: &Key) -> metrics::Histogram {
+        metrics::with_recorder(|recorder| recorder.register_histogram(key, &self.metadata))
+    }
+
+    fn with_key<T>(&self, values: &[Part<'_>], then: impl FnOnce(&Key) -> T) -> T {
+        match self.kept(values) {
+            Some(kept) => then(kept.get_or_init(|| self.key(values))),
+            None => then(&self.key(values)),
+        }
+    }
+
+    /// The place of the key, when all values are listed.
+    fn kept(&self, values: &[Part<'_>]) -> Option<&OnceLock<Key>> {
+        let (mut place, mut count) = (0, 1_usize);
+        for Part(text) in values {
+            let Text::Listed(list, index) = text else { return None };
+            place += index * count;
+            count = count.checked_mul(list.len()).filter(|count| *count <= KEPT_MAX)?;
+        }
+        if is_forked_child() {
+            return None;
+        }
+        let keys = self.keys.get_or_init(|| (0..count).map(|_| OnceLock::new()).collect());
+        keys.get(place)
+    }
+
+    fn key(&self, values: &[Part<'_>]) -> Key {
+        if values.is_empty() {
+            return Key::from_static_name(self.name);
+        }
+        let labels = self.labels.iter().zip(values).map(|(name, Part(text))| {
+            let value = match text {
+                Text::Listed(list, index) => {
+                    SharedString::const_str(list.get(*index).copied().unwrap_or_default())
+                }
+                Text::Shared(text) => SharedString::from_shared((*text).clone()),
+                Text::Borrowed(text) => SharedString::from_owned(head(text).to_owned()),
+            };
+            metrics::Label::new(SharedString::const_str(name), value)
+        });
+        Key::from_parts(self.name, labels.collect::<Vec<_>>())
+    }
+}

@@ -1,0 +1,11 @@
+//! A registry that is no JSON: one error, whatever uses it.
+mod metrics_of_the_shop {
+    radiosonde::catalog!("syntax.json");
+}
+use metrics_of_the_shop::catalog::{self, Outcome};
+
+fn main() {
+    let _telemetry = radiosonde::init!(registry = catalog::REGISTRY);
+    catalog::orders_total(Outcome::Success).increment(1);
+    println!("{}", catalog::ORDERS_TOTAL);
+}
