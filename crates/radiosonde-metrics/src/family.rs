@@ -1,5 +1,6 @@
 //! One guarded metric: which label sets may become series, and where the rest goes.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use metrics::Key;
@@ -8,9 +9,12 @@ use radiosonde_registry::MetricType;
 use crate::delta::Sink;
 use crate::fault::Fault;
 use crate::labels::{LabelRule, Pairs, observed_pairs};
+use crate::life::Life;
 use crate::looked::Looked;
+use crate::observed::Namespace;
 use crate::redaction::Redactor;
-use crate::refusal::{Entry, Reason, Refusals};
+use crate::refusal::{Announcer, Entry, Refusals};
+use crate::rollup::Rollup;
 use crate::series::Series;
 use crate::shape::id_shape;
 use crate::snapshot;
@@ -29,11 +33,34 @@ pub(crate) struct Info {
     pub(crate) bounds: Arc<[f64]>,
     /// Part of radiosonde's own fragments: has no deltas.
     pub(crate) builtin: bool,
+    pub(crate) life: Life,
     pub(crate) sink: Arc<Sink>,
     pub(crate) refusals: Refusals,
 }
 
 impl Info {
+    /// Of an observed metric; what is known beyond that is set afterwards.
+    pub(crate) fn new(
+        name: &str,
+        metric_type: MetricType,
+        bounds: Arc<[f64]>,
+        announcer: &Arc<Announcer>,
+        sink: &Arc<Sink>,
+    ) -> Self {
+        let name: Arc<str> = Arc::from(name);
+        Self {
+            name: name.clone(),
+            metric_type,
+            unit: OnceLock::new(),
+            help: OnceLock::new(),
+            bounds,
+            builtin: false,
+            life: Life::default(),
+            sink: sink.clone(),
+            refusals: Refusals::new(name, announcer.clone()),
+        }
+    }
+
     pub(crate) fn wants_deltas(&self) -> bool {
         !self.builtin && self.sink.is_active()
     }
@@ -57,6 +84,10 @@ pub(crate) struct Guarded {
     pub(crate) cap: usize,
     /// Whether this process may write it; see [`Reason::ForeignSource`].
     pub(crate) writable: bool,
+    /// Sums over its series, made at each snapshot.
+    pub(crate) rollups: Vec<Rollup>,
+    /// What it shares a limit with, if anything.
+    pub(crate) namespace: Option<Arc<Namespace>>,
     table: RwLock<Table>,
     looked: Looked,
 }
@@ -74,7 +105,9 @@ impl Guarded {
             LabelSet::Observed => 0,
         };
         let table = RwLock::new(Table::new(limited));
-        Self { info: Arc::new(info), labels, cap, writable, table, looked: Looked::default() }
+        let (info, looked) = (Arc::new(info), Looked::default());
+        let (rollups, namespace) = (Vec::new(), None);
+        Self { info, labels, cap, writable, rollups, namespace, table, looked }
     }
 
     /// Finds or creates the series of a key. `accepts` says whether the handle that is asked for
@@ -94,6 +127,15 @@ impl Guarded {
                 Resolved::Refused(entry.clone())
             }
         }
+    }
+
+    /// The series of a key, or why there can be none; counted nowhere.
+    pub(crate) fn find_or_create(
+        &self,
+        key: &Key,
+        redactor: &Redactor,
+    ) -> Result<Arc<Series>, String> {
+        self.try_resolve(true, key, redactor).map_err(|fault| fault.to_string())
     }
 
     fn try_resolve<'k>(
@@ -149,7 +191,8 @@ impl Guarded {
             if let Some(series) = table.series(&encoded) {
                 return Ok(series);
             }
-            if let Err(fault) = table.has_room(self.cap, self.rules(), pairs) {
+            let room = table.has_room(self.cap, self.rules(), pairs);
+            if let Err(fault) = room.and_then(|()| self.shared_room(Namespace::has_room)) {
                 // The usual end of a flood of new values: no exclusive lock is taken.
                 if let Some(series) = table.overflow(&pairs.encode_enumerated(self.rules())) {
                     return Ok(series);
@@ -174,16 +217,29 @@ impl Guarded {
         if let Some(series) = table.series(&encoded) {
             return Ok(series);
         }
-        if let Err(fault) = table.has_room(self.cap, self.rules(), pairs) {
+        let mut room = table.has_room(self.cap, self.rules(), pairs);
+        if room.is_ok() {
+            unfit?;
+            // Last: what is taken is used.
+            room = self.shared_room(Namespace::take);
+        }
+        if let Err(fault) = room {
             if self.is_gauge() {
                 return Err(fault);
             }
-            let folded = self.info.refusals.entry(Reason::SeriesCap);
+            let folded = self.info.refusals.entry(fault.reason());
             folded.describe(|| fault.to_string(), None);
             return Ok(table.insert_overflow(&self.info, self.rules(), pairs, folded.clone()));
         }
-        unfit?;
         Ok(table.insert(&self.info, encoded, self.rules(), pairs))
+    }
+
+    /// Whether the namespace has room, if it belongs to one.
+    fn shared_room(
+        &self,
+        room: impl FnOnce(&Namespace) -> Result<(), Fault<'static>>,
+    ) -> Result<(), Fault<'static>> {
+        self.namespace.as_deref().map_or(Ok(()), room)
     }
 
     /// Gauges do not fold: the sum or the last of several gauges means nothing.
@@ -243,24 +299,66 @@ impl Guarded {
         Some(product)
     }
 
+    /// Creates one series, within the cap. The values are allowed, and in the order of the labels.
+    pub(crate) fn create(&self, values: &[&str]) {
+        let pairs = self.rules().iter().zip(values).map(|(rule, value)| (rule.name(), *value));
+        let pairs = Pairs::of_declared(pairs);
+        let encoded = pairs.encode();
+        let mut table = write(&self.table);
+        if table.len() < self.cap && table.series(&encoded).is_none() {
+            let _ = table.insert(&self.info, encoded, self.rules(), &pairs);
+        }
+    }
+
+    /// When the newest of its values was computed, in milliseconds since 1970; of batch gauges.
+    pub(crate) fn last_computed(&self) -> Option<u64> {
+        self.info.life.computed_by.as_ref()?;
+        let table = read(&self.table);
+        table.all().iter().filter_map(|series| series.computed()).map(|(_, at)| at).max()
+    }
+
     /// Series there are, the overflow sets not counted.
     pub(crate) fn series_count(&self) -> usize {
         read(&self.table).len()
     }
 
-    pub(crate) fn snapshot(&self) -> snapshot::Family {
+    /// Whether a series was written since the last call; then this is when the metric was seen.
+    pub(crate) fn take_written(&self, now: u64) -> bool {
+        let written =
+            read(&self.table).all().iter().fold(false, |any, series| series.take_written() | any);
+        if written {
+            self.info.life.seen.store(now, Ordering::Relaxed);
+        }
+        written
+    }
+
+    /// All series, the overflow sets too, in the order they came.
+    pub(crate) fn all_series(&self) -> Vec<Arc<Series>> {
         // The lock is only held to list the series: a scrape must not hold up new ones.
-        let series = read(&self.table).all();
-        let live = |series: Arc<Series>| snapshot::Series {
-            labels: series.labels().clone(),
-            value: series.value(),
+        read(&self.table).all().to_vec()
+    }
+
+    /// The family, and its roll-ups, which are sums of these very values.
+    pub(crate) fn snapshot(&self, mut push: impl FnMut(snapshot::Family)) {
+        let value = |series: Arc<Series>| {
+            let value = series.value();
+            (series, value)
         };
-        snapshot::Family {
+        let all: Vec<_> = self.all_series().into_iter().map(value).collect();
+        for rollup in &self.rollups {
+            push(rollup.sum(&self.info, self.rules(), self.cap, &all));
+        }
+        let live = |(series, value): (Arc<Series>, snapshot::Value)| snapshot::Series {
+            labels: series.labels().clone(),
+            value,
+        };
+        push(snapshot::Family {
             name: self.info.name.clone(),
             metric_type: self.info.metric_type,
             unit: self.info.unit.get().cloned(),
             help: self.info.help.get().cloned().unwrap_or_else(|| Arc::from("")),
-            series: series.into_iter().map(live).collect(),
-        }
+            series: all.into_iter().map(live).collect(),
+            summed_over: None,
+        });
     }
 }

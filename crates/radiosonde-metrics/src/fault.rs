@@ -22,6 +22,7 @@ pub(crate) enum Fault<'a> {
     LabelUndeclared(&'a str),
     LabelValue { label: Cow<'a, str>, value: Cow<'a, str>, allowed: String },
     LabelValues { label: Cow<'a, str>, max: usize },
+    NamespaceCap { path: String, cap: usize },
     SeriesCap(usize),
     TypeMismatch(MetricType),
 }
@@ -38,6 +39,7 @@ impl Fault<'_> {
             Self::LabelUndeclared(_) => Reason::LabelUndeclared,
             Self::LabelValue { .. } => Reason::LabelValue,
             Self::LabelValues { .. } | Self::SeriesCap(_) => Reason::SeriesCap,
+            Self::NamespaceCap { .. } => Reason::NamespaceCap,
             Self::TypeMismatch(_) => Reason::TypeMismatch,
         }
     }
@@ -62,6 +64,9 @@ impl fmt::Display for Fault<'_> {
             }
             Self::LabelValues { label, max } => {
                 write!(f, "label `{label}` has its {max} different values")
+            }
+            Self::NamespaceCap { path, cap } => {
+                write!(f, "the metrics of `{}` have their {cap} series together", quoted(path))
             }
             Self::SeriesCap(cap) => write!(f, "the metric has its {cap} series"),
             Self::TypeMismatch(registered) => write!(f, "the metric is a {registered}"),

@@ -10,12 +10,16 @@ use radiosonde_redact::Rules;
 use radiosonde_registry::Registry;
 
 use crate::catalogue::{Catalogue, Problems};
+use crate::clock::Clock;
 use crate::constants::constant_labels;
 use crate::delta::{Delta, Sink};
+use crate::ingest::Ingest;
 use crate::ledger;
+use crate::own;
 use crate::recorder::Recorder;
 use crate::redaction::Redactor;
 use crate::refusal::{Announcer, Refusal};
+use crate::registered::Maker;
 use crate::snapshot::{Labels, Snapshot};
 use crate::sync::{lock, read, write};
 
@@ -33,11 +37,24 @@ pub struct Settings {
     pub labels: Vec<(String, String)>,
     /// Labels whose values are replaced by `[redacted]`. Default: [`Rules::standard`].
     pub rules: Rules,
+    /// Crates of the program itself, by the first part of their module paths: their metrics have to
+    /// be registered. Those of other crates are treated as `modules` in the registry says. Default:
+    /// none listed, and then all crates are the program's own.
+    pub own_crates: Vec<String>,
+    /// What time it is. Default: the system's clock.
+    pub clock: Clock,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { registry: None, environment: None, labels: Vec::new(), rules: Rules::standard() }
+        Self {
+            registry: None,
+            environment: None,
+            labels: Vec::new(),
+            rules: Rules::standard(),
+            own_crates: Vec::new(),
+            clock: Clock::default(),
+        }
     }
 }
 
@@ -56,6 +73,7 @@ type SharedCollector = Arc<dyn Fn(&mut Snapshot) + Send + Sync>;
 pub(crate) struct Hub {
     pub(crate) catalogue: Catalogue,
     pub(crate) redactor: Arc<Redactor>,
+    pub(crate) clock: Clock,
     constants: Labels,
     announcer: Arc<Announcer>,
     sink: Arc<Sink>,
@@ -77,14 +95,15 @@ impl Metrics {
         });
         let announcer = Arc::new(Announcer::default());
         let sink = Arc::new(Sink::default());
-        let catalogue = Catalogue::new(
-            registry.as_ref(),
+        let maker = Maker {
             environment,
-            &redactor,
-            &announcer,
-            &sink,
-            &mut problems,
-        );
+            redactor: &redactor,
+            announcer: &announcer,
+            sink: &sink,
+            clock: &settings.clock,
+        };
+        let own = &settings.own_crates;
+        let catalogue = Catalogue::new(registry.as_ref(), own, &maker, &mut problems);
         if !ledger::install() {
             problems.add(
                 "another component has the context's leave hook, so metric lines of a job are \
@@ -95,6 +114,7 @@ impl Metrics {
         Self(Arc::new(Hub {
             catalogue,
             redactor,
+            clock: settings.clock,
             constants,
             announcer,
             sink,
@@ -114,11 +134,13 @@ impl Metrics {
     /// series by their labels. Runs the collectors on the calling thread. Includes
     /// `radiosonde_metric_writes_refused_total{metric,reason}` and `radiosonde_series{metric}`.
     pub fn snapshot(&self) -> Snapshot {
+        self.note_writes();
         let mut snapshot = Snapshot::default();
-        for family in self.0.catalogue.families() {
-            snapshot.push_new(family.snapshot());
+        let families = self.0.catalogue.families();
+        for family in &families {
+            family.snapshot(|made| snapshot.push_new(made));
         }
-        self.own_families(&mut snapshot);
+        own::push(&families, &self.refusals(), &mut snapshot);
         // Cloned out of the lock: a collector may add a collector.
         let collectors = read(&self.0.collectors).clone();
         for collector in collectors {
@@ -126,6 +148,33 @@ impl Metrics {
         }
         snapshot.finish(&self.0.constants);
         snapshot
+    }
+
+    /// Notes that what was written since the last call was written now. For metrics with `interval_s`
+    /// in the registry, whose `metric_last_seen_timestamp_seconds{metric}` is as exact as the calls
+    /// are frequent: the time is the first call's after the write, and each snapshot makes one.
+    pub fn note_writes(&self) {
+        let now = self.0.clock.millis();
+        for family in self.0.catalogue.timed() {
+            let _ = family.take_written(now);
+        }
+    }
+
+    /// Counts the runs of a job that computes a metric, in `metric_ingest_status{metric,status}`.
+    ///
+    /// ```
+    /// # let metrics = radiosonde_metrics::Metrics::default();
+    /// metrics.ingest("cost_variance_ratio").succeeded();
+    /// # assert!(metrics.snapshot().family("metric_ingest_status").is_some());
+    /// ```
+    pub fn ingest(&self, metric: &str) -> Ingest {
+        Ingest::new(self.recorder(), metric)
+    }
+
+    /// Metrics that are recorded though no registry has them: all of them when there is none, else
+    /// those of other crates.
+    pub fn observed_count(&self) -> usize {
+        self.0.catalogue.observed_count()
     }
 
     /// Adds a source of families that are computed for each snapshot. When it adds a series that
@@ -188,21 +237,6 @@ impl Metrics {
     /// What is wrong with the settings and the registry together, each with what to do about it.
     pub fn problems(&self) -> Vec<(String, String)> {
         lock(&self.0.problems).list()
-    }
-
-    fn own_families(&self, snapshot: &mut Snapshot) {
-        for refusal in self.refusals() {
-            let labels = [("metric", &*refusal.metric), ("reason", refusal.reason.as_str())];
-            snapshot.counter("radiosonde_metric_writes_refused_total", &labels, refusal.count);
-        }
-        for family in self.0.catalogue.families() {
-            let series = family.series_count();
-            if series > 0 || !family.info.builtin {
-                #[expect(clippy::cast_precision_loss, reason = "caps are far below 2^53")]
-                let value = series as f64;
-                snapshot.gauge("radiosonde_series", &[("metric", &family.info.name)], value);
-            }
-        }
     }
 
     fn collect(&self, collector: &dyn Fn(&mut Snapshot), snapshot: &mut Snapshot) {

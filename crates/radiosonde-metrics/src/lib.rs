@@ -63,19 +63,28 @@
 //! Memory is bounded by the registry, not by what is written.
 #![forbid(unsafe_code)]
 
+mod batch;
 pub mod buckets;
 mod catalogue;
+mod clock;
 mod constants;
 mod delta;
+mod draft;
 mod family;
 mod fault;
 mod hub;
+mod ingest;
 mod labels;
 mod ledger;
+mod life;
 mod looked;
+mod observed;
+mod own;
 mod recorder;
 mod redaction;
 mod refusal;
+mod registered;
+mod rollup;
 mod series;
 mod shape;
 mod snapshot;
@@ -83,8 +92,11 @@ mod sync;
 mod table;
 pub mod typed;
 
+pub use batch::{BatchValue, Restored};
+pub use clock::Clock;
 pub use delta::{Delta, DeltaValue, Distribution};
 pub use hub::{Collector, Metrics, OnDelta, Settings};
+pub use ingest::Ingest;
 pub use radiosonde_registry::MetricType;
 pub use recorder::Recorder;
 pub use refusal::{Reason, Refusal};

@@ -14,6 +14,8 @@ use crate::sync::{read, write};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Reason {
+    /// A roll-up, or the counter beside a deprecated metric: radiosonde computes it.
+    Computed,
     /// The registry says that the metric is derived or external: this process does not write it.
     ForeignSource,
     /// More labels than one series may have (only without a registry: 32).
@@ -35,6 +37,9 @@ pub enum Reason {
     MetricCap,
     /// A metric name that is empty or longer than 200 bytes (only without a registry).
     MetricName,
+    /// All metrics of that crate, or module, have as many series together as they may. A counter or
+    /// histogram that has a series was folded into its overflow set; everything else is lost.
+    NamespaceCap,
     /// The metric has as many series as it may have, or one of its labels as many values. A
     /// counter or histogram was folded into its overflow set and is not lost; a gauge is.
     SeriesCap,
@@ -53,6 +58,7 @@ impl Reason {
     /// As it stands in the label `reason` of `radiosonde_metric_writes_refused_total`.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Computed => "computed",
             Self::ForeignSource => "foreign_source",
             Self::LabelCount => "label_count",
             Self::LabelMissing => "label_missing",
@@ -63,6 +69,7 @@ impl Reason {
             Self::LabelValue => "label_value",
             Self::MetricCap => "metric_cap",
             Self::MetricName => "metric_name",
+            Self::NamespaceCap => "namespace_cap",
             Self::SeriesCap => "series_cap",
             Self::TypeMismatch => "type_mismatch",
             Self::Unregistered => "unregistered",
@@ -99,7 +106,8 @@ impl fmt::Display for Refusal {
         let Self { metric, count, .. } = self;
         let writes = if *count == 1 { "write" } else { "writes" };
         // A write past the cap may have been folded, and then it is not lost.
-        let outcome = if self.reason == Reason::SeriesCap { "past the cap" } else { "refused" };
+        let cap = matches!(self.reason, Reason::NamespaceCap | Reason::SeriesCap);
+        let outcome = if cap { "past the cap" } else { "refused" };
         let reason = self.example.as_deref().unwrap_or(self.reason.as_str());
         write!(f, "{count} {writes} to `{}` {outcome}: {reason}", quoted(metric))?;
         self.module.iter().try_for_each(|module| write!(f, " (in {module})"))

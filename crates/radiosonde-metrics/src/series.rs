@@ -1,11 +1,12 @@
 //! One series: its identity, its value, and the writes to it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use metrics::{CounterFn, GaugeFn, HistogramFn};
 use radiosonde_registry::MetricType;
 
+use crate::clock::Clock;
 use crate::delta::{DeltaValue, Distribution};
 use crate::family::Info;
 use crate::ledger;
@@ -27,6 +28,20 @@ pub(crate) struct Series {
     cell: Cell,
     /// On an overflow set: where each write is counted as folded.
     folded: Option<Arc<Entry>>,
+    /// Whether it was written since somebody last looked. Beside the value, in a line of memory that
+    /// a write takes anyway.
+    written: AtomicBool,
+    /// Of a deprecated metric: counts its writes.
+    pair: Option<Arc<AtomicU64>>,
+    /// Of a batch gauge: when its value was computed.
+    computed: Option<Box<Computed>>,
+}
+
+/// When a value was computed, in milliseconds since 1970; 0 as long as there is none.
+#[derive(Debug)]
+struct Computed {
+    at: AtomicU64,
+    clock: Clock,
 }
 
 /// Values as shared atomics; floats as their bits.
@@ -40,6 +55,10 @@ enum Cell {
 
 impl Series {
     pub(crate) fn new(identity: Identity, folded: Option<Arc<Entry>>) -> Self {
+        let life = &identity.info.life;
+        let pair = life.pair.as_ref().map(|pair| pair.writes.clone());
+        let computed = life.computed_by.clone();
+        let computed = computed.map(|clock| Box::new(Computed { at: AtomicU64::new(0), clock }));
         let cell = match identity.info.metric_type {
             MetricType::Gauge => Cell::Gauge(AtomicU64::new(0)),
             MetricType::Histogram => {
@@ -53,7 +72,8 @@ impl Series {
             // A type that a later registry adds is counted rather than lost.
             _ => Cell::Counter(AtomicU64::new(0)),
         };
-        Self { identity: Arc::new(identity), cell, folded }
+        let written = AtomicBool::new(false);
+        Self { identity: Arc::new(identity), cell, folded, written, pair, computed }
     }
 
     pub(crate) fn labels(&self) -> &Labels {
@@ -75,10 +95,44 @@ impl Series {
         }
     }
 
-    fn count_fold(&self, writes: u64) {
+    /// Whether it was written since the last call. What was written before is seen afterwards.
+    pub(crate) fn take_written(&self) -> bool {
+        self.written.load(Ordering::Relaxed) && self.written.swap(false, Ordering::Acquire)
+    }
+
+    /// The value of a batch gauge and when it was computed, in milliseconds since 1970.
+    pub(crate) fn computed(&self) -> Option<(f64, u64)> {
+        let (Cell::Gauge(bits), Some(computed)) = (&self.cell, &self.computed) else { return None };
+        // The time first: a value that comes in between has one of its own, and is looked at again.
+        let at = computed.at.load(Ordering::Acquire);
+        (at > 0).then(|| (load_f64(bits), at))
+    }
+
+    /// Takes up a value of an earlier process, unless there is a newer one. Before anybody writes.
+    pub(crate) fn restore(&self, value: f64, at: u64) -> bool {
+        let (Cell::Gauge(bits), Some(computed)) = (&self.cell, &self.computed) else {
+            return false;
+        };
+        if computed.at.load(Ordering::Acquire) >= at {
+            return false;
+        }
+        bits.store(value.to_bits(), Ordering::Relaxed);
+        computed.at.store(at, Ordering::Release);
+        true
+    }
+
+    /// Notes writes that were taken.
+    fn note(&self, writes: u64) {
         if let Some(folded) = &self.folded {
             folded.count(writes);
         }
+        if let Some(pair) = &self.pair {
+            pair.fetch_add(writes, Ordering::Relaxed);
+        }
+        if let Some(computed) = &self.computed {
+            computed.at.store(computed.clock.millis().max(1), Ordering::Release);
+        }
+        self.written.store(true, Ordering::Release);
     }
 
     fn refuse_value(&self, value: f64, writes: u64) {
@@ -100,6 +154,7 @@ impl Series {
         });
         match result {
             Ok(before) => {
+                self.note(1);
                 ledger::add(&self.identity, DeltaValue::Gauge(change(f64::from_bits(before))));
             }
             Err(_) => self.refuse_value(refused, 1),
@@ -110,7 +165,6 @@ impl Series {
 impl CounterFn for Series {
     fn increment(&self, value: u64) {
         let Cell::Counter(cell) = &self.cell else { return };
-        self.count_fold(1);
         let before = cell.load(Ordering::Relaxed);
         // A counter that wrapped would read as a restart, so it stops at the top. Short of the
         // upper half no set of concurrent additions of this size can wrap.
@@ -119,6 +173,7 @@ impl CounterFn for Series {
         } else {
             saturating_add(cell, value);
         }
+        self.note(1);
         if value > 0 {
             ledger::add(&self.identity, DeltaValue::Counter(value));
         }
@@ -126,8 +181,8 @@ impl CounterFn for Series {
 
     fn absolute(&self, value: u64) {
         let Cell::Counter(cell) = &self.cell else { return };
-        self.count_fold(1);
         let before = cell.fetch_max(value, Ordering::Relaxed);
+        self.note(1);
         if value > before {
             ledger::add(&self.identity, DeltaValue::Counter(value - before));
         }
@@ -169,16 +224,31 @@ impl HistogramFn for Series {
             Cell::Summary { count, sum } => (sum, Some(count)),
             Cell::Counter(_) | Cell::Gauge(_) => return,
         };
-        self.count_fold(writes);
         if let Some(slot) = slot {
             saturating_add(slot, writes);
         }
         #[expect(clippy::cast_precision_loss, reason = "2^53 values at once do not happen")]
         let added = value * writes as f64;
         add_f64(sum, added);
+        self.note(writes);
         let sum = added.clamp(f64::MIN, f64::MAX);
         let step = Distribution { count: writes, sum, min: value, max: value };
         ledger::add(&self.identity, DeltaValue::Distribution(step));
+    }
+}
+
+/// What a series of that family is before the first write.
+pub(crate) fn zero(info: &Info) -> Value {
+    match info.metric_type {
+        MetricType::Gauge => Value::Gauge(0.0),
+        MetricType::Histogram => Value::Histogram {
+            bounds: info.bounds.clone(),
+            counts: vec![0; info.bounds.len() + 1],
+            sum: 0.0,
+            count: 0,
+        },
+        MetricType::Summary => Value::Summary { count: 0, sum: 0.0 },
+        _ => Value::Counter(0),
     }
 }
 

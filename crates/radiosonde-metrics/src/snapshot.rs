@@ -29,6 +29,9 @@ pub struct Family {
     pub help: Arc<str>,
     /// Its series, sorted by their labels.
     pub series: Vec<Series>,
+    /// Of a roll-up: the labels of the metric it sums. A constant label of such a name would claim
+    /// to know which of the values it is.
+    pub(crate) summed_over: Option<Arc<[Arc<str>]>>,
 }
 
 /// One label set and its value.
@@ -116,6 +119,13 @@ impl Snapshot {
         self.families.push(family);
     }
 
+    /// Adds a family that may be there, unless it is empty.
+    pub(crate) fn push_filled(&mut self, family: Family) {
+        if !family.series.is_empty() {
+            self.push(family);
+        }
+    }
+
     fn add(&mut self, name: &str, metric_type: MetricType, labels: &[(&str, &str)], value: Value) {
         let labels = labels.iter().map(|(name, value)| (Arc::from(*name), Arc::from(*value)));
         let series = Series { labels: labels.collect(), value };
@@ -133,7 +143,11 @@ impl Snapshot {
         for family in &mut self.families {
             for series in &mut family.series {
                 let own = series.labels.len();
-                for constant in constants {
+                let attached = constants.iter().filter(|constant| {
+                    let summed = family.summed_over.iter().flat_map(|labels| labels.iter());
+                    !summed.clone().any(|label| *label == constant.0)
+                });
+                for constant in attached {
                     if !series.labels[..own].iter().any(|(name, _)| *name == constant.0) {
                         series.labels.push(constant.clone());
                     }
@@ -157,11 +171,11 @@ impl Family {
     /// An empty family without unit and help.
     pub fn new(name: &str, metric_type: MetricType) -> Self {
         let (name, help) = (Arc::from(name), Arc::from(""));
-        Self { name, metric_type, unit: None, help, series: Vec::new() }
+        Self { name, metric_type, unit: None, help, series: Vec::new(), summed_over: None }
     }
 
     /// An empty family with what [`Registry::builtin`] says about the name, if anything.
-    fn builtin(name: &str, metric_type: MetricType) -> Self {
+    pub(crate) fn builtin(name: &str, metric_type: MetricType) -> Self {
         let mut family = Self::new(name, metric_type);
         if let Some(spec) = Registry::builtin().metric(name) {
             family.unit = spec.unit.as_deref().map(Arc::from);

@@ -11,7 +11,7 @@ use crate::series::{Identity, Series};
 use crate::snapshot::Labels;
 
 /// The label that marks an overflow set, as OpenTelemetry calls it.
-const OVERFLOW_LABEL: &str = "otel_metric_overflow";
+pub(crate) const OVERFLOW_LABEL: &str = "otel_metric_overflow";
 
 /// What a free label is in an overflow set.
 const OVERFLOW_VALUE: &str = "_other";
@@ -21,6 +21,9 @@ pub(crate) struct Table {
     series: HashMap<Box<[u8]>, Arc<Series>>,
     /// By the values of the enumerated labels. Bounded by the registry, therefore outside the cap.
     overflow: HashMap<Box<[u8]>, Arc<Series>>,
+    /// Both, in the order they came: whatever sums series does it in this order, so that no sum of
+    /// floats ever falls.
+    order: Vec<Arc<Series>>,
     /// The values of each declared label: to count them, and to share one text per value.
     values: Vec<HashSet<Arc<str>>>,
 }
@@ -29,7 +32,7 @@ impl Table {
     /// For a family with that many declared labels.
     pub(crate) fn new(declared: usize) -> Self {
         let values = vec![HashSet::new(); declared];
-        Self { series: HashMap::new(), overflow: HashMap::new(), values }
+        Self { series: HashMap::new(), overflow: HashMap::new(), order: Vec::new(), values }
     }
 
     pub(crate) fn series(&self, encoded: &[u8]) -> Option<Arc<Series>> {
@@ -79,6 +82,7 @@ impl Table {
         }
         let series = Arc::new(Series::new(Identity { info: info.clone(), labels }, None));
         let _ = self.series.insert(encoded.into_boxed_slice(), series.clone());
+        self.order.push(series.clone());
         series
     }
 
@@ -102,6 +106,7 @@ impl Table {
         labels.sort_by(|a, b| a.0.cmp(&b.0));
         let series = Arc::new(Series::new(Identity { info: info.clone(), labels }, Some(folded)));
         let _ = self.overflow.insert(encoded.into_boxed_slice(), series.clone());
+        self.order.push(series.clone());
         series
     }
 
@@ -110,9 +115,9 @@ impl Table {
         self.series.len()
     }
 
-    /// All series, the overflow sets too, in no order.
-    pub(crate) fn all(&self) -> Vec<Arc<Series>> {
-        self.series.values().chain(self.overflow.values()).cloned().collect()
+    /// All series, the overflow sets too, in the order they came.
+    pub(crate) fn all(&self) -> &[Arc<Series>] {
+        &self.order
     }
 }
 

@@ -48,4 +48,6 @@ mod known;
 pub use check::{Checked, check, check_document};
 pub use day::{Day, NotADay};
 pub use diff::{Change, diff};
-pub use radiosonde_registry::{Registry, RegistryDocument, RegistryError, RegistryErrors};
+pub use radiosonde_registry::{
+    MetricType, Registry, RegistryDocument, RegistryError, RegistryErrors, Source,
+};

@@ -44,6 +44,7 @@ mod error;
 mod fields;
 mod lint;
 mod locate;
+mod merge;
 mod model;
 mod names;
 mod report;
@@ -54,6 +55,7 @@ mod tree;
 pub use document::{Place, RegistryDocument, closest_name};
 pub use error::{RegistryError, RegistryErrors};
 pub use lint::{LintRule, lints};
+pub use merge::Conflict;
 pub use model::{
     Aggregation, AlertSpec, AlertTest, BurnRate, Cadence, Comparison, DEFAULT_COLUMNS,
     DEFAULT_EMIT_DAYS, DEFAULT_SERIES_LIMIT, DashboardSpec, Deprecation, Destination,

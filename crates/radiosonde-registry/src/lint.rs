@@ -1,6 +1,6 @@
 //! Lints: what is held against a registry that could be read.
 
-mod collide;
+pub(crate) mod collide;
 #[cfg(test)]
 mod coverage;
 mod deprecation;

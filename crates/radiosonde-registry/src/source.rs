@@ -31,6 +31,9 @@ pub enum RegistrySource {
         file: &'static str,
         /// Its text.
         text: &'static str,
+        /// Module path of whoever compiled it in: its crate belongs to the program. Default: not
+        /// known.
+        module: Option<&'static str>,
     },
     /// A file, read when the registry is loaded.
     Path(PathBuf),
@@ -46,7 +49,33 @@ pub enum RegistrySource {
 impl RegistrySource {
     /// A registry compiled into the program: the name of its file, for messages, and its text.
     pub const fn embedded(file: &'static str, text: &'static str) -> Self {
-        Self::Embedded { file, text }
+        Self::Embedded { file, text, module: None }
+    }
+
+    /// As [`RegistrySource::embedded`], with the `module_path!()` of the crate it is compiled into:
+    /// where that crate's metrics are not registered they are refused, and not taken for those of a
+    /// library.
+    pub const fn embedded_in(module: &'static str, file: &'static str, text: &'static str) -> Self {
+        Self::Embedded { file, text, module: Some(module) }
+    }
+
+    /// The crate it is compiled into, if that is known.
+    pub fn crate_name(&self) -> Option<&str> {
+        match self {
+            Self::Embedded { module: Some(module), .. } => module.split("::").next(),
+            _ => None,
+        }
+    }
+
+    /// What messages call it: `registry.json of shop_core` where the crate is known, since files of
+    /// several crates tend to have one name.
+    pub fn name(&self) -> String {
+        match (self, self.crate_name()) {
+            (Self::Embedded { file, .. }, Some(of)) => format!("{file} of {of}"),
+            (Self::Embedded { file, .. }, None) => (*file).to_owned(),
+            (Self::Path(path), _) => path.display().to_string(),
+            (Self::Text { file, .. }, _) => file.to_string(),
+        }
     }
 
     /// A file to read when the registry is loaded.
@@ -60,7 +89,7 @@ impl RegistrySource {
     /// Every problem found: an unreadable file, bad syntax, unknown keys, wrong types, lints.
     pub fn load(&self) -> Result<Registry, RegistryErrors> {
         match self {
-            Self::Embedded { file, text } => Registry::parse(file, text),
+            Self::Embedded { file, text, .. } => Registry::parse(file, text),
             Self::Path(path) => Registry::load(path),
             Self::Text { file, text } => Registry::parse(file, text),
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use radiosonde_metrics::Clock;
 use radiosonde_record::{Level, LevelLimits};
 use radiosonde_redact::Rules;
 use radiosonde_registry::RegistrySource;
@@ -23,12 +24,13 @@ pub struct Service {
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,
     pub(crate) test: bool,
+    pub(crate) module: Option<&'static str>,
 }
 
 impl Service {
     /// A service by package name and version.
     pub const fn new(name: &'static str, version: &'static str) -> Self {
-        Self { name, version, test: false }
+        Self { name, version, test: false, module: None }
     }
 
     /// The same service in its unit tests: telemetry goes to a directory below the system's
@@ -36,6 +38,14 @@ impl Service {
     #[must_use]
     pub const fn in_test(self, test: bool) -> Self {
         Self { test, ..self }
+    }
+
+    /// The same service with the `module_path!()` of its program: with a registry, metrics of that
+    /// crate have to be registered, those of other crates are treated as the registry's `modules`
+    /// says. Default: not known, and then all metrics have to be registered.
+    #[must_use]
+    pub const fn in_crate(self, module: &'static str) -> Self {
+        Self { module: Some(module), ..self }
     }
 }
 
@@ -59,7 +69,9 @@ pub struct Config {
     pub(crate) version: Option<String>,
     pub(crate) dir: Option<PathBuf>,
     pub(crate) rings: Option<PathBuf>,
-    pub(crate) registry: Option<RegistrySource>,
+    pub(crate) registries: Vec<RegistrySource>,
+    pub(crate) own_crates: Vec<String>,
+    pub(crate) clock: Clock,
     pub(crate) prometheus: Option<String>,
     pub(crate) labels: Vec<(String, String)>,
     pub(crate) layers: Vec<BoxedLayer>,
@@ -117,7 +129,9 @@ impl Config {
             version: None,
             dir: None,
             rings: None,
-            registry: None,
+            registries: Vec::new(),
+            own_crates: Vec::new(),
+            clock: Clock::default(),
             prometheus: None,
             labels: Vec::new(),
             layers: Vec::new(),
@@ -162,11 +176,35 @@ impl Config {
         self
     }
 
-    /// The metric registry: `catalog::REGISTRY`, a [`RegistrySource::path`], or a text. Default:
-    /// none, then every metric is observed, with 200 series each. Environment:
-    /// `RADIOSONDE_REGISTRY`, a path.
+    /// The metric registry: `catalog::REGISTRY`, a [`RegistrySource::path`], or a text. Called
+    /// several times, for catalogues of several crates, the registries are merged: each metric keeps
+    /// the limits of its own, and of what differs the first holds, which is a problem. Default: none,
+    /// then every metric is observed, with 200 series each. Environment: `RADIOSONDE_REGISTRY`, a
+    /// path, in place of all of them.
     pub fn registry(mut self, registry: impl Into<RegistrySource>) -> Self {
-        self.registry = Some(registry.into());
+        self.registries.push(registry.into());
+        self
+    }
+
+    /// As [`Config::registry`], for several: `registries = [catalog::REGISTRY, stock::REGISTRY]`.
+    pub fn registries(mut self, registries: impl IntoIterator<Item = RegistrySource>) -> Self {
+        self.registries.extend(registries);
+        self
+    }
+
+    /// A crate, as it stands in module paths, that belongs to the program: with a registry its
+    /// metrics have to be registered, while those of other crates are treated as `modules` in the
+    /// registry says. Default: the crate that calls `init!`, and those whose catalogues are passed.
+    pub fn own_crate(mut self, name: impl Into<String>) -> Self {
+        self.own_crates.push(name.into());
+        self
+    }
+
+    /// What time it is for the metrics: whether a deprecation is over, when one was last written,
+    /// when a batch gauge was computed. For tests; everything else keeps the system's time. Default:
+    /// the system's clock.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
         self
     }
 

@@ -86,6 +86,13 @@ impl Guard {
         radiosonde_prometheus::text::render(&self.telemetry.metrics().snapshot())
     }
 
+    /// A `registry.json` of every metric that was recorded though no registry has it: what to begin
+    /// with for whoever ran without one. `…` stands where a person has to say something; see
+    /// docs/metrics.md.
+    pub fn registry_draft(&self) -> String {
+        self.telemetry.metrics().registry_draft()
+    }
+
     /// The telemetry directory; `None` when there is none to write to.
     pub fn directory(&self) -> Option<&Path> {
         self.telemetry.directory()

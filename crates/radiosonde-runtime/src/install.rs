@@ -1,7 +1,8 @@
 //! `init`: the globals of the process, each on its own.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
+use radiosonde_metrics::{Ingest, Metrics};
 use radiosonde_record::set_global;
 use tracing_core::Dispatch;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -15,6 +16,16 @@ use crate::telemetry::Telemetry;
 
 /// The telemetry of the process, once there is one.
 static INSTALLED: Mutex<Option<Telemetry>> = Mutex::new(None);
+
+/// The metrics of that telemetry, without a lock.
+static METRICS: OnceLock<Metrics> = OnceLock::new();
+
+/// Says how a run of a batch job went that computes a metric of the registry:
+/// `ingest("cost_variance_ratio").succeeded()`, or `.failed()`, counts it in
+/// `metric_ingest_status{metric,status}`. Without `init!` nothing happens.
+pub fn ingest(metric: &str) -> Ingest {
+    METRICS.get().map_or_else(Ingest::none, |metrics| metrics.ingest(metric))
+}
 
 /// Starts and installs, or joins what is there.
 pub(crate) fn init(mut config: Config) -> Guard {
@@ -88,5 +99,6 @@ fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>) 
             "call init! before it is set, or fan out to Config::build().recorder",
         );
     }
+    let _first = METRICS.set(telemetry.metrics().clone());
     panic_hook::install();
 }

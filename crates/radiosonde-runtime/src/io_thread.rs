@@ -10,6 +10,7 @@ use radiosonde_record::{
     Descriptor, Kind, Level, Site, Value, patiently, suppress_thread, survive_size_limit,
 };
 
+use crate::batch::Keeper;
 use crate::config::Fsync;
 use crate::house::House;
 use crate::listener::Bound;
@@ -21,6 +22,9 @@ use crate::telemetry::Telemetry;
 
 /// Between two syncs of day files: what a power cut may cost.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two looks at what was written to the metrics: how exact it is when one was last seen, and
+/// how long values of batch gauges wait for their file.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a snapshot waits for room in the ring.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -124,7 +128,13 @@ impl IoControl {
 }
 
 /// Starts the thread.
-pub(crate) fn start(telemetry: &Telemetry, bound: Bound, house: Option<House>, pace: Pace) {
+pub(crate) fn start(
+    telemetry: &Telemetry,
+    bound: Bound,
+    house: Option<House>,
+    keeper: Option<Keeper>,
+    pace: Pace,
+) {
     let Some(control) = telemetry.io().cloned() else { return };
     if pace.fsync == Fsync::Batch {
         control.state().awaits_sync = true;
@@ -138,7 +148,9 @@ pub(crate) fn start(telemetry: &Telemetry, bound: Bound, house: Option<House>, p
     let run = move || {
         suppress_thread();
         // A collector of the application may panic; shutdown must not wait for a dead thread.
-        let run = std::panic::AssertUnwindSafe(|| run(&running, &control, bound, house, pace));
+        let looks = Looks { keeper, next: Instant::now() };
+        let run =
+            std::panic::AssertUnwindSafe(|| run(&running, &control, bound, house, looks, pace));
         if std::panic::catch_unwind(|| survive_size_limit(run)).is_err() {
             problems.say(
                 format!(
@@ -166,6 +178,7 @@ fn run(
     control: &IoControl,
     bound: Bound,
     mut house: Option<House>,
+    mut looks: Looks,
     pace: Pace,
 ) {
     let parker = match control.unparker.parker() {
@@ -192,6 +205,7 @@ fn run(
             log_suppressed(telemetry, suppressed.when_due(now, journal));
         }
         snapshots.when_due(telemetry);
+        looks.when_due(telemetry);
         // Between two stretches of a long upkeep, whatever is due goes first.
         let mut go_on = |step| {
             if matches!(step, Step::Entered | Step::Sealed) {
@@ -202,6 +216,7 @@ fn run(
             work_off(control);
             syncs.when_due(telemetry, control);
             snapshots.when_due(telemetry);
+            looks.when_due(telemetry);
             !control.state().stop
         };
         if let Some(house) = &mut house {
@@ -211,7 +226,7 @@ fn run(
             }
             log_removed(telemetry, &removed);
         }
-        let next = syncs.next.min(snapshots.next).min(suppressed.next());
+        let next = syncs.next.min(snapshots.next).min(suppressed.next()).min(looks.next);
         let next = house.as_ref().map_or(next, |house| next.min(house.next()));
         parker.park(next.saturating_duration_since(Instant::now()));
     }
@@ -221,6 +236,7 @@ fn run(
     log_problems(telemetry);
     log_recovered(telemetry);
     snapshot(telemetry);
+    looks.last(telemetry);
     control.change(|state| state.snapshotted = true);
     while !control.state().finish {
         parker.park(SYNC_INTERVAL);
@@ -242,6 +258,31 @@ impl Snapshots {
         if now >= self.next {
             snapshot(telemetry);
             self.next = now + self.interval;
+        }
+    }
+}
+
+/// Looks at what was written to the metrics.
+struct Looks {
+    keeper: Option<Keeper>,
+    next: Instant,
+}
+
+impl Looks {
+    fn when_due(&mut self, telemetry: &Telemetry) {
+        let now = Instant::now();
+        if now >= self.next {
+            telemetry.metrics().note_writes();
+            if let Some(keeper) = &mut self.keeper {
+                keeper.keep(now, telemetry.metrics(), telemetry.problems());
+            }
+            self.next = now + LOOK_INTERVAL;
+        }
+    }
+
+    fn last(&mut self, telemetry: &Telemetry) {
+        if let Some(keeper) = &mut self.keeper {
+            let _kept = keeper.write_changes(telemetry.metrics(), telemetry.problems());
         }
     }
 }

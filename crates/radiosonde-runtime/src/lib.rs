@@ -45,6 +45,7 @@
 //! `radiosonde_problems` and others; `radiosonde_registry::Registry::builtin` lists them.
 #![forbid(unsafe_code)]
 
+mod batch;
 mod books;
 mod config;
 mod console;
@@ -57,6 +58,7 @@ mod listener;
 mod log_bridge;
 mod machine;
 mod metric_lines;
+mod metric_setup;
 mod notices;
 mod panic_hook;
 mod park;
@@ -75,8 +77,10 @@ mod words;
 pub use config::{BoxedLayer, Config, Fsync, Profile, Service};
 pub use guard::Guard;
 pub use house::{FilesReport, RemovedFiles};
+pub use install::ingest;
 pub use log_bridge::LogBridge;
 pub use parts::{EventsHandle, Parts};
 pub use problem::{InitError, Problem};
+pub use radiosonde_metrics::{Clock, Ingest};
 pub use report::{RefusedWrites, Report, SignalReport};
 pub use settings::KeptFiles;

@@ -32,6 +32,11 @@ fn fix(reason: Reason) -> &'static str {
         Reason::SeriesCap => {
             "find the label that explodes, or give the metric a higher limit in a registry"
         }
+        Reason::NamespaceCap => {
+            "find the label that explodes, or give the crate a higher series_limit, or the policy \
+             `allow`, under `modules` in the registry"
+        }
+        Reason::Computed => "remove the write: it follows from the metric it is computed from",
         Reason::Value => "check the value before it is written",
         _ => "correct the write; the reference of radiosonde-metrics lists what is allowed",
     }

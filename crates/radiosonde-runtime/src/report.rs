@@ -49,6 +49,10 @@ pub struct Report {
     pub files: FilesReport,
     /// Metric writes that were refused or folded, by metric and reason.
     pub refused: Vec<RefusedWrites>,
+    /// Metrics that are recorded though no registry has them: all of them when there is none, else
+    /// those of other crates. [`Guard::registry_draft`](crate::Guard::registry_draft) makes a
+    /// registry of them.
+    pub observed: u64,
     /// What is hidden besides what the standard rules hide, and what is not; `None` when these are
     /// all there are.
     pub redaction: Option<String>,
@@ -229,6 +233,10 @@ impl fmt::Display for Report {
         }
         self.files(f)?;
         self.redaction.iter().try_for_each(|rules| writeln!(f, "redaction  {rules}"))?;
+        if self.observed > 0 {
+            let observed = counted(self.observed, "metric");
+            writeln!(f, "observed   {observed} that no registry has (Guard::registry_draft)")?;
+        }
         if !self.refused.is_empty() {
             // The reasons and fixes are among the problems.
             let each = self.refused.iter().map(|refused| {

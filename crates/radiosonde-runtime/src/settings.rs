@@ -5,6 +5,7 @@ mod files;
 mod filter;
 mod names;
 mod redact;
+mod registry;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -12,9 +13,10 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use radiosonde_metrics::Clock;
 use radiosonde_record::{Filter, new_instance_id};
 use radiosonde_redact::Rules;
-use radiosonde_registry::{Registry, RegistrySource};
+use radiosonde_registry::Registry;
 use radiosonde_store::location::Location;
 use radiosonde_tracing::Sampler;
 
@@ -92,6 +94,9 @@ pub(crate) struct Settings {
     /// Where rings are, when not in the directory.
     pub(crate) rings: Option<PathBuf>,
     pub(crate) registry: Option<Registry>,
+    /// Crates whose metrics have to be registered; none for all.
+    pub(crate) own_crates: Vec<String>,
+    pub(crate) clock: Clock,
     pub(crate) environment: Option<String>,
     pub(crate) labels: Vec<(String, String)>,
     pub(crate) prometheus: Option<String>,
@@ -117,9 +122,9 @@ impl Settings {
         let version = attribute("service.version")
             .or_else(|| config.version.clone())
             .unwrap_or_else(|| config.service.version.to_owned());
-        let registry = registry(config, text("RADIOSONDE_REGISTRY"), problems);
-        let required = registry.as_ref().map_or(&[][..], |registry| &registry.required_labels);
-        let labels = labels(config, &attributes, required, text("RADIOSONDE_ENVIRONMENT"));
+        let loaded = registry::Loaded::new(config, text("RADIOSONDE_REGISTRY"), problems);
+        let required = loaded.required_labels();
+        let labels = labels(config, &attributes, &required, text("RADIOSONDE_ENVIRONMENT"));
         let environment = labels.iter().find(|(name, _)| name == "environment");
         let environment = environment.map(|(_, value)| value.clone());
         names::name_unhonoured(env, problems);
@@ -127,7 +132,9 @@ impl Settings {
             disabled: text("OTEL_SDK_DISABLED").is_some_and(|value| flag(&value, problems)),
             directory: directory(config, &service, env, problems),
             rings: rings(config, env),
-            registry,
+            registry: loaded.merge(environment.as_deref(), problems),
+            own_crates: registry::own_crates(config),
+            clock: config.clock.clone(),
             prometheus: prometheus(config, env, problems),
             console: console::resolve(config, env, problems),
             filter: filter::resolve(config, env, problems),
@@ -240,22 +247,6 @@ fn directory(
 fn rings(config: &Config, env: &Environment) -> Option<PathBuf> {
     let asked = env.os("RADIOSONDE_RINGS").filter(|path| !path.is_empty()).map(PathBuf::from);
     asked.or_else(|| config.rings.clone()).map(|path| env.cwd.join(path))
-}
-
-fn registry(config: &Config, path: Option<String>, problems: &Problems) -> Option<Registry> {
-    let source = path.map(RegistrySource::path).or_else(|| config.registry.clone())?;
-    match source.load() {
-        Ok(registry) => Some(registry),
-        Err(errors) => {
-            for error in errors.0 {
-                problems.say(
-                    format!("registry not used: {error}"),
-                    "mend the registry; until then metrics are observed, not checked",
-                );
-            }
-            None
-        }
-    }
 }
 
 fn prometheus(config: &Config, env: &Environment, problems: &Problems) -> Option<String> {

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use radiosonde_events::{DaySink, Filing, Owner, Redactions};
-use radiosonde_metrics::{Metrics, Settings as MetricSettings};
+use radiosonde_metrics::Metrics;
 use radiosonde_record::recovery::remove_instance;
 use radiosonde_record::{
     Control, Drain, Instance, Journal, Kind, Lease, Unsynced, new_instance_id, on_fork_child,
@@ -29,7 +29,7 @@ use crate::recovery::Recovered;
 use crate::report::{RefusedWrites, Report, SignalReport};
 use crate::settings::{Environment, Settings};
 use crate::tokio_metrics::Runtimes;
-use crate::{metric_lines, panic_hook, process, recovery, refusals};
+use crate::{metric_setup, panic_hook, recovery};
 
 /// A running telemetry. Cheap to clone; clones are the same.
 #[derive(Clone)]
@@ -85,7 +85,7 @@ impl Telemetry {
             slot_number: None,
             own_directory: Mutex::default(),
             journal: None,
-            metrics: Metrics::new(MetricSettings::default()),
+            metrics: Metrics::default(),
             runtimes: Runtimes::default(),
             problems,
             console: None,
@@ -120,8 +120,10 @@ impl Telemetry {
             problems: problems.clone(),
             console: console.clone(),
         };
-        let metrics = metrics(settings, &journal, &problems, &runtimes, books);
+        let metrics = metric_setup::metrics(settings, &journal, &problems, &runtimes, books);
         let Place { lease, instance, .. } = place;
+        let slot = lease.as_ref().map(Lease::slot);
+        let keeper = metric_setup::batch_gauges(settings, &metrics, slot, &problems);
         let in_root = lease.as_ref().map(|lease| (lease.root(), lease.slot().number()));
         let bound = listener::bind(settings, in_root, &problems);
         let inner = Inner {
@@ -158,7 +160,7 @@ impl Telemetry {
         let filing = filing.map(|(lease, limits)| files.filing(lease.root(), limits));
         telemetry.start_drain(settings, owner, redactions, &journal, lease, filing);
         let pace = Pace { metrics: settings.metric_interval, fsync: settings.files.fsync };
-        io_thread::start(&telemetry, bound, house, pace);
+        io_thread::start(&telemetry, bound, house, keeper, pace);
         telemetry
     }
 
@@ -284,6 +286,7 @@ impl Telemetry {
         }
         report.recovered = self.0.recovered.records();
         report.files = self.0.files.report();
+        report.observed = self.0.metrics.observed_count() as u64;
         report.refused = self.0.metrics.refusals().iter().map(RefusedWrites::from).collect();
         report.redaction = self.0.problems.redaction();
         report.problems = self.0.problems.all();
@@ -406,37 +409,6 @@ fn left(deadline: Instant) -> Duration {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn metrics(
-    settings: &Settings,
-    journal: &Journal,
-    problems: &Problems,
-    runtimes: &Runtimes,
-    books: Books,
-) -> Metrics {
-    let mut asked = MetricSettings::default();
-    asked.registry.clone_from(&settings.registry);
-    asked.environment.clone_from(&settings.environment);
-    asked.labels.clone_from(&settings.labels);
-    asked.rules.clone_from(&settings.redact);
-    let metrics = Metrics::new(asked);
-    for (what, fix) in metrics.problems() {
-        problems.say(what, fix);
-    }
-    let refused = problems.clone();
-    metrics.set_on_refusal(Box::new(move |refusal| {
-        refused.add(refusals::problem(refusal));
-    }));
-    let deltas = journal.clone();
-    metrics.on_delta(Box::new(move |context, delta| {
-        metric_lines::record_delta(&deltas, context, delta);
-    }));
-    let labels = metrics.redactions_teller();
-    metrics.add_collector(Box::new(move |snapshot| books.collect(snapshot, labels())));
-    process::install(&metrics);
-    runtimes.install(&metrics, journal);
-    metrics
 }
 
 /// A panic of ours, or of a collector, must not end in silence.

@@ -81,8 +81,9 @@ pub use radiosonde_record::{Level, ToValue, Value};
 pub use radiosonde_redact::{Rules, Verdict};
 pub use radiosonde_registry::RegistrySource;
 pub use radiosonde_runtime::{
-    BoxedLayer, Config, EventsHandle, FilesReport, Fsync, Guard, InitError, LogBridge, Parts,
-    Problem, Profile, RefusedWrites, RemovedFiles, Report, Service, SignalReport,
+    BoxedLayer, Clock, Config, EventsHandle, FilesReport, Fsync, Guard, Ingest, InitError,
+    LogBridge, Parts, Problem, Profile, RefusedWrites, RemovedFiles, Report, Service, SignalReport,
+    ingest,
 };
 
 /// Compiles what the README shows.

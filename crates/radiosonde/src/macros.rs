@@ -67,6 +67,7 @@ macro_rules! config {
         $crate::config!(@set
             $crate::Config::new(
                 $crate::Service::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+                    .in_crate(module_path!())
                     .in_test(cfg!(test)),
             );
             $($settings)*)

@@ -62,7 +62,7 @@ fn take<'r>(
         return;
     }
     let path = path.then("name");
-    let names = written_names(family);
+    let names = names_of(family);
     let clash = names.iter().find_map(|name| Some((name, *taken.get(name)?)));
     match clash {
         Some((_, other)) if other.name == family.name && other.noun == family.noun => {
@@ -84,9 +84,14 @@ fn take<'r>(
     }
 }
 
-/// Every name that the formats write for a metric. OpenMetrics calls the family of a counter by
+/// Every name that the formats write for a metric; those of its roll-ups are not among them.
+pub(crate) fn written_names(metric: &MetricSpec) -> Vec<String> {
+    names_of(Family::of(metric))
+}
+
+/// Every name that the formats write for a family. OpenMetrics calls the family of a counter by
 /// its name without `_total`.
-fn written_names(family: Family<'_>) -> Vec<String> {
+fn names_of(family: Family<'_>) -> Vec<String> {
     let name = family.name;
     let (base, suffixes): (&str, &[&str]) = match family.metric_type {
         MetricType::Counter => match name.strip_suffix("_total") {

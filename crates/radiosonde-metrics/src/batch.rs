@@ -1,0 +1,110 @@
+//! Gauges of batch jobs: their values outlive the process, by way of whoever keeps a file of them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use metrics::{Key, Label};
+
+use crate::clock::millis;
+use crate::fault::quoted;
+use crate::hub::Metrics;
+
+/// Metrics that are named one by one when values of theirs are dropped.
+const NAMED_MAX: usize = 64;
+
+/// The value of one series of a batch gauge, and when it was computed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchValue {
+    /// The metric: a gauge whose `source` in the registry is `batch`.
+    pub metric: String,
+    /// The labels, without the constant ones.
+    pub labels: Vec<(String, String)>,
+    /// The value.
+    pub value: f64,
+    /// When it was computed, to the millisecond.
+    pub computed_at: SystemTime,
+}
+
+/// What became of values of earlier processes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Restored {
+    /// Values that were taken up.
+    pub taken: usize,
+    /// Values that no longer fit: the metric, how many, and why the first of them; of at most 64
+    /// metrics, the rest under `_other`.
+    pub dropped: Vec<(String, u64, String)>,
+}
+
+impl Metrics {
+    /// All values of batch gauges that were computed, by this process or an earlier one, in a
+    /// stable order.
+    pub fn batch_values(&self) -> Vec<BatchValue> {
+        let mut values = Vec::new();
+        for family in self.0.catalogue.batch() {
+            for series in family.all_series() {
+                let Some((value, at)) = series.computed() else { continue };
+                let labels = series.labels().iter();
+                values.push(BatchValue {
+                    metric: family.info.name.to_string(),
+                    labels: labels.map(|(n, v)| (n.to_string(), v.to_string())).collect(),
+                    value,
+                    computed_at: UNIX_EPOCH + Duration::from_millis(at),
+                });
+            }
+        }
+        values.sort_by(|a, b| (&a.metric, &a.labels).cmp(&(&b.metric, &b.labels)));
+        values
+    }
+
+    /// Whether a batch gauge was written since the last call. Whoever keeps the values asks first,
+    /// and then for [`Metrics::batch_values`]: so nothing written in between is missed.
+    pub fn take_batch_changes(&self) -> bool {
+        let now = self.0.clock.millis();
+        self.0.catalogue.batch().fold(false, |any, family| family.take_written(now) | any)
+    }
+
+    /// Takes up values that earlier processes have computed; of several for one series the newest.
+    /// To be called before anything is written.
+    ///
+    /// Each is checked like a write: what is no batch gauge in the registry any more, or has labels
+    /// that no longer fit, is dropped. They count towards the cap, the newest first. A time that is
+    /// yet to come is taken for now: otherwise the value could never be missed.
+    pub fn restore_batch(&self, mut values: Vec<BatchValue>) -> Restored {
+        values.sort_by_key(|value| std::cmp::Reverse(millis(value.computed_at)));
+        let (mut restored, mut dropped) = (Restored::default(), BTreeMap::new());
+        for value in values {
+            match self.restore(&value) {
+                Ok(true) => restored.taken += 1,
+                // A newer one is there.
+                Ok(false) => {}
+                Err(why) => {
+                    let metric = quoted(&value.metric);
+                    let named = dropped.contains_key(&metric) || dropped.len() < NAMED_MAX;
+                    let metric = if named { metric } else { "_other".to_owned() };
+                    dropped.entry(metric).or_insert((0_u64, why)).0 += 1;
+                }
+            }
+        }
+        let dropped = dropped.into_iter().map(|(metric, (count, why))| (metric, count, why));
+        restored.dropped = dropped.collect();
+        restored
+    }
+
+    fn restore(&self, old: &BatchValue) -> Result<bool, String> {
+        let Some(family) = self.0.catalogue.registered(&old.metric) else {
+            return Err("it is not in the registry".to_owned());
+        };
+        if family.info.life.computed_by.is_none() {
+            return Err("it is no gauge with the source `batch` in the registry".to_owned());
+        }
+        if !old.value.is_finite() {
+            return Err(format!("the value {}", old.value));
+        }
+        let labels = old.labels.iter().map(|(name, value)| Label::new(name.clone(), value.clone()));
+        let key = Key::from_parts(old.metric.clone(), labels.collect::<Vec<_>>());
+        let series = family.find_or_create(&key, &self.0.redactor)?;
+        let at = millis(old.computed_at).min(self.0.clock.millis());
+        Ok(series.restore(old.value, at.max(1)))
+    }
+}

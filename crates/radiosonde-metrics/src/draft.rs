@@ -1,0 +1,166 @@
+//! A registry out of what was observed: what somebody who wants one begins with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use radiosonde_registry::{DEFAULT_SERIES_LIMIT, MetricType};
+
+use crate::family::Guarded;
+use crate::hub::Metrics;
+use crate::table::OVERFLOW_LABEL;
+
+/// Values that are listed; a label with more of them is likely to have others tomorrow.
+const LISTED_MAX: usize = 10;
+
+/// What only a person can say.
+const PLACEHOLDER: &str = "…";
+
+impl Metrics {
+    /// A `registry.json` of everything that was recorded without a registry entry: types, units,
+    /// help, and labels, with a list of values where there were at most ten, else a limit. `…` stands
+    /// where a person has to say something, and the owner is `undecided`.
+    ///
+    /// The text can be read by [`Registry::parse`](radiosonde_registry::Registry::parse), unless a
+    /// lint has something against a name or a label; that, too, is for a person to decide.
+    pub fn registry_draft(&self) -> String {
+        let mut families = self.0.catalogue.observed();
+        families.sort_by(|a, b| a.info.name.cmp(&b.info.name));
+        let drafts: Vec<Draft> = families.iter().map(Draft::of).collect();
+        let listed = listed(&drafts);
+        let mut text = String::from("{\n  \"schema_version\": 1,\n  \"labels\": {");
+        for (at, (name, values)) in values_by_label(&drafts).iter().enumerate() {
+            let separator = if at == 0 { "\n" } else { ",\n" };
+            // Writing to a string does not fail.
+            let _ = write!(text, "{separator}    {}: ", quote(name));
+            let _ = if listed.contains(name) {
+                write!(text, "{{\"values\": [{}]}}", list(values.iter().map(|value| &**value)))
+            } else {
+                write!(text, "{{\"max_values\": {}}}", limit(values.len()))
+            };
+        }
+        let _ = write!(
+            text,
+            "\n  }},\n  \"owners\": {{\"undecided\": {{\"name\": {}}}}},\n  \"metrics\": [",
+            quote(PLACEHOLDER)
+        );
+        for (at, draft) in drafts.iter().enumerate() {
+            text.push_str(if at == 0 { "\n" } else { ",\n" });
+            draft.write(&mut text);
+        }
+        text.push_str("\n  ]\n}\n");
+        text
+    }
+}
+
+/// What is known of a metric.
+struct Draft {
+    family: Arc<Guarded>,
+    labels: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+}
+
+impl Draft {
+    fn of(family: &Arc<Guarded>) -> Self {
+        let mut labels = BTreeMap::<_, BTreeSet<_>>::new();
+        for series in family.all_series() {
+            if series.labels().iter().any(|(name, _)| **name == *OVERFLOW_LABEL) {
+                continue;
+            }
+            for (name, value) in series.labels() {
+                let _ = labels.entry(name.clone()).or_default().insert(value.clone());
+            }
+        }
+        Self { family: family.clone(), labels }
+    }
+
+    fn write(&self, text: &mut String) {
+        let info = &self.family.info;
+        let unit = match info.unit.get() {
+            Some(unit) => unit,
+            None if info.name.ends_with("_seconds") => "seconds",
+            None if info.name.ends_with("_bytes") => "bytes",
+            None => "1",
+        };
+        let help = info.help.get().map(|help| help.trim()).filter(|help| !help.is_empty());
+        let _ = write!(
+            text,
+            "    {{\"name\": {}, \"type\": \"{}\", \"unit\": {}, \"owner\": \"undecided\",\n     \
+             \"help\": {}",
+            quote(&info.name),
+            info.metric_type,
+            quote(unit),
+            quote(help.unwrap_or(PLACEHOLDER))
+        );
+        if !self.labels.is_empty() {
+            let _ =
+                write!(text, ", \"labels\": [{}]", list(self.labels.keys().map(|name| &**name)));
+        }
+        if info.metric_type == MetricType::Histogram {
+            let bounds = info.bounds.iter().map(f64::to_string);
+            let _ =
+                write!(text, ",\n     \"buckets\": [{}]", bounds.collect::<Vec<_>>().join(", "));
+        }
+        text.push('}');
+    }
+}
+
+fn values_by_label(drafts: &[Draft]) -> BTreeMap<Arc<str>, BTreeSet<Arc<str>>> {
+    let mut all = BTreeMap::<Arc<str>, BTreeSet<Arc<str>>>::new();
+    for (name, values) in drafts.iter().flat_map(|draft| &draft.labels) {
+        all.entry(name.clone()).or_default().extend(values.iter().cloned());
+    }
+    all
+}
+
+/// The labels whose values are listed: those with few, and of these as many as every metric that has
+/// them can bear within its limit.
+fn listed(drafts: &[Draft]) -> BTreeSet<Arc<str>> {
+    let values = values_by_label(drafts);
+    let few = values.iter().filter(|(_, values)| {
+        values.len() <= LISTED_MAX
+            && values
+                .iter()
+                .all(|value| !["_other", radiosonde_redact::REDACTED].contains(&&**value))
+    });
+    let mut listed: BTreeSet<Arc<str>> = few.map(|(name, _)| name.clone()).collect();
+    let count = |name: &Arc<str>| values.get(name).map_or(1, BTreeSet::len);
+    for draft in drafts {
+        loop {
+            let of_it = || draft.labels.keys().filter(|name| listed.contains(*name));
+            let product = of_it().fold(1_usize, |all, name| all.saturating_mul(count(name)));
+            if product <= DEFAULT_SERIES_LIMIT {
+                break;
+            }
+            let Some(widest) = of_it().max_by_key(|name| count(name)).cloned() else { break };
+            let _ = listed.remove(&widest);
+        }
+    }
+    listed
+}
+
+/// Twice what there was, in round numbers.
+fn limit(values: usize) -> usize {
+    let wanted = values.saturating_mul(2);
+    [10, 20, 50, 100].into_iter().find(|round| *round >= wanted).unwrap_or(DEFAULT_SERIES_LIMIT)
+}
+
+fn list<'t>(texts: impl Iterator<Item = &'t str>) -> String {
+    texts.map(quote).collect::<Vec<_>>().join(", ")
+}
+
+/// A JSON string.
+fn quote(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => {
+                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}

@@ -1,0 +1,182 @@
+//! Metrics without a registry entry that are recorded all the same: all of them where there is no
+//! registry, else those of other crates.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
+
+use radiosonde_registry::{DEFAULT_SERIES_LIMIT, ModulePolicy, Registry};
+
+use crate::family::Guarded;
+use crate::fault::Fault;
+use crate::sync::{read, write};
+
+/// Metrics that are kept without a registry entry.
+const METRICS_MAX: usize = 2_000;
+
+/// Crates, or modules, whose metrics share a limit; their paths could be made up at run time.
+const NAMESPACES_MAX: usize = 256;
+
+/// The metrics of one crate or module, which have one limit together.
+#[derive(Debug)]
+pub(crate) struct Namespace {
+    path: Box<str>,
+    cap: usize,
+    series: AtomicUsize,
+    metrics: AtomicUsize,
+}
+
+impl Namespace {
+    /// Takes room for a series.
+    pub(crate) fn take(&self) -> Result<(), Fault<'static>> {
+        take(&self.series, self.cap).then_some(()).ok_or_else(|| self.fault())
+    }
+
+    /// Whether there is room for a series; somebody else may take it.
+    pub(crate) fn has_room(&self) -> Result<(), Fault<'static>> {
+        let has = self.series.load(Ordering::Relaxed) < self.cap;
+        has.then_some(()).ok_or_else(|| self.fault())
+    }
+
+    fn fault(&self) -> Fault<'static> {
+        Fault::NamespaceCap { path: self.path.to_string(), cap: self.cap }
+    }
+}
+
+fn take(count: &AtomicUsize, cap: usize) -> bool {
+    let more = |count| (count < cap).then_some(count + 1);
+    count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+}
+
+/// Whether a metric without an entry is recorded.
+pub(crate) enum Verdict<'a> {
+    /// It is, with a limit of its own.
+    Alone(usize),
+    /// It is, within a limit it shares with all metrics of this path.
+    Shared { path: &'a str, cap: usize },
+    /// It is not.
+    Refused,
+}
+
+/// Why there is no family for a metric.
+pub(crate) enum Full {
+    Metrics,
+    Namespace(Fault<'static>),
+}
+
+/// Families that came up at run time.
+pub(crate) struct Observed {
+    /// The policies by module; none where everything is observed.
+    policies: Option<Policies>,
+    families: RwLock<HashMap<Box<str>, Arc<Guarded>>>,
+    namespaces: RwLock<HashMap<Box<str>, Arc<Namespace>>>,
+}
+
+struct Policies {
+    /// A registry with nothing but its policies.
+    modules: Registry,
+    /// Crates of the program itself; without any, all are.
+    own: Box<[String]>,
+}
+
+impl Observed {
+    pub(crate) fn new(registry: Option<&Registry>, own: &[String]) -> Self {
+        let policies = registry.map(|registry| {
+            let mut modules = Registry::default();
+            modules.modules.clone_from(&registry.modules);
+            Policies { modules, own: own.into() }
+        });
+        Self { policies, families: RwLock::default(), namespaces: RwLock::default() }
+    }
+
+    /// Whether everything is observed, for want of a registry.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.policies.is_none()
+    }
+
+    pub(crate) fn verdict<'a>(&'a self, module: Option<&'a str>) -> Verdict<'a> {
+        let Some(policies) = &self.policies else { return Verdict::Alone(DEFAULT_SERIES_LIMIT) };
+        let Some(module) = module.filter(|_| !policies.own.is_empty()) else {
+            return Verdict::Refused;
+        };
+        let first = module.split("::").next().unwrap_or(module);
+        // The handles of a catalogue are for registered metrics only.
+        if policies.own.iter().any(|own| own == first) || is_catalogue(module) {
+            return Verdict::Refused;
+        }
+        let Some((path, spec)) = policies.modules.module(module) else {
+            return Verdict::Shared { path: first, cap: DEFAULT_SERIES_LIMIT };
+        };
+        let cap = spec.series_limit.unwrap_or(DEFAULT_SERIES_LIMIT);
+        match spec.policy {
+            ModulePolicy::Allow => Verdict::Alone(cap),
+            ModulePolicy::Namespace => Verdict::Shared { path, cap },
+            // A policy of a later registry is not guessed at.
+            _ => Verdict::Refused,
+        }
+    }
+
+    pub(crate) fn family(&self, name: &str) -> Option<Arc<Guarded>> {
+        read(&self.families).get(name).cloned()
+    }
+
+    /// The family of that name, made by `make` when there is none: with its limit, and the namespace
+    /// it belongs to.
+    pub(crate) fn family_or(
+        &self,
+        name: &str,
+        verdict: &Verdict<'_>,
+        make: impl FnOnce(usize, Option<Arc<Namespace>>) -> Guarded,
+    ) -> Result<Arc<Guarded>, Full> {
+        let mut families = write(&self.families);
+        if let Some(family) = families.get(name) {
+            return Ok(family.clone());
+        }
+        if families.len() >= METRICS_MAX {
+            return Err(Full::Metrics);
+        }
+        let (cap, namespace) = match verdict {
+            Verdict::Alone(cap) => (*cap, None),
+            Verdict::Shared { path, cap } => {
+                let namespace = self.namespace(path, *cap).ok_or(Full::Metrics)?;
+                // Each metric needs a series at least, so there are never more of them.
+                namespace.has_room().map_err(Full::Namespace)?;
+                if !take(&namespace.metrics, namespace.cap) {
+                    return Err(Full::Namespace(namespace.fault()));
+                }
+                (usize::MAX, Some(namespace))
+            }
+            Verdict::Refused => return Err(Full::Metrics),
+        };
+        let family = Arc::new(make(cap, namespace));
+        let _ = families.insert(name.into(), family.clone());
+        Ok(family)
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Guarded>> {
+        read(&self.families).values().cloned().collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        read(&self.families).len()
+    }
+
+    fn namespace(&self, path: &str, cap: usize) -> Option<Arc<Namespace>> {
+        let mut namespaces = write(&self.namespaces);
+        if let Some(namespace) = namespaces.get(path) {
+            return Some(namespace.clone());
+        }
+        if namespaces.len() >= NAMESPACES_MAX {
+            return None;
+        }
+        let (series, metrics) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let namespace = Arc::new(Namespace { path: path.into(), cap, series, metrics });
+        let _ = namespaces.insert(path.into(), namespace.clone());
+        Some(namespace)
+    }
+}
+
+/// Whether a module is one that `catalog!` made.
+pub(crate) fn is_catalogue(module: &str) -> bool {
+    module.ends_with("::catalog")
+}

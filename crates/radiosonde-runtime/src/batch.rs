@@ -1,0 +1,175 @@
+//! Values of batch gauges from process to process: read at the start, kept as they change.
+//!
+//! Each slot keeps those of its process, `inst/<n>/batch-<hash of the service>.json`. Whoever starts
+//! reads the files of its service in all slots, of living processes too, and of each series takes
+//! the value that was computed last. What is kept was redacted, as every label is.
+
+mod file;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use radiosonde_metrics::{BatchValue, Metrics};
+use radiosonde_record::Slot;
+
+use crate::problem::{Problem, Problems};
+use crate::words::counted;
+use file::Found;
+
+/// How soon what failed is tried again.
+const RETRY: Duration = Duration::from_secs(10);
+/// What is read at a start, of all slots together.
+const READ_MAX: usize = 16 << 20;
+
+/// Takes up what processes of this service have left in the slots of a directory.
+pub(crate) fn restore(
+    metrics: &Metrics,
+    root: &Path,
+    own: Option<&Slot>,
+    service: &str,
+    problems: &Problems,
+) {
+    let mut values = Vec::new();
+    let mut room = READ_MAX;
+    for number in Slot::existing(root) {
+        let inst = root.join("inst");
+        let directory = inst.join(number.to_string());
+        // What somebody else's link leads to is not ours.
+        if ![&inst, &directory].into_iter().all(|path| is_directory(path)) {
+            continue;
+        }
+        let path = directory.join(file::name(service));
+        match file::read(&path, service) {
+            Found::Nothing | Found::Foreign => {}
+            Found::Values(_, bytes) if bytes > room => problems.say(
+                format!(
+                    "{} is not read: values of batch gauges of all slots take more than 16 MiB",
+                    path.display()
+                ),
+                "give the gauges fewer series, or delete the files of slots that are not used",
+            ),
+            Found::Values(found, bytes) => {
+                room -= bytes;
+                values.extend(found);
+            }
+            Found::Damaged(why) => note_damaged(&path, &why, root, number, own, problems),
+        }
+    }
+    let restored = metrics.restore_batch(values);
+    for (metric, count, why) in restored.dropped {
+        problems.say(
+            format!(
+                "{} of the batch gauge `{metric}` dropped: {why}",
+                counted(count, "kept value")
+            ),
+            "nothing, if that is what the registry is meant to say: they are gone when the next \
+             value is kept",
+        );
+    }
+}
+
+fn is_directory(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+}
+
+/// Tells about a damaged file, and moves it out of the way unless its owner lives.
+fn note_damaged(
+    path: &Path,
+    why: &str,
+    root: &Path,
+    number: u32,
+    own: Option<&Slot>,
+    problems: &Problems,
+) {
+    let is_own = own.is_some_and(|slot| slot.number() == number);
+    // Held while the file is moved.
+    let taken = if is_own { None } else { Slot::try_take(root, number).ok().flatten() };
+    let aside = (is_own || taken.is_some()).then(|| file::set_aside(path));
+    let (what, fix) = match aside {
+        Some(Ok(aside)) => {
+            let aside = aside.display();
+            (format!("; it is set aside as {aside}"), "look at it, and delete it".to_owned())
+        }
+        Some(Err(error)) => (format!(", nor moved: {error}"), format!("delete {}", path.display())),
+        None => {
+            let fix = "it is another process's, which writes it anew with its next value";
+            (String::new(), fix.to_owned())
+        }
+    };
+    problems.say(
+        format!("kept values of batch gauges in {} cannot be read: {why}{what}", path.display()),
+        fix,
+    );
+}
+
+/// Keeps the values of this process.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    slot: Slot,
+    path: PathBuf,
+    service: String,
+    /// Not before.
+    next: Instant,
+    /// Written since the last file.
+    changed: bool,
+    /// What the last attempt had to say.
+    told: Vec<Problem>,
+}
+
+impl Keeper {
+    pub(crate) fn new(slot: Slot, service: &str) -> Self {
+        let path = slot.path().join(file::name(service));
+        let (service, next) = (service.to_owned(), Instant::now());
+        Self { slot, path, service, next, changed: false, told: Vec::new() }
+    }
+
+    /// Writes what has changed, unless that failed a moment ago.
+    pub(crate) fn keep(&mut self, now: Instant, metrics: &Metrics, problems: &Problems) {
+        if now >= self.next && !self.write_changes(metrics, problems) {
+            self.next = now + RETRY;
+        }
+    }
+
+    /// Writes what has changed. Whether everything is on disk.
+    pub(crate) fn write_changes(&mut self, metrics: &Metrics, problems: &Problems) -> bool {
+        self.changed |= metrics.take_batch_changes();
+        if !self.changed {
+            return true;
+        }
+        let told = match self.write(&metrics.batch_values()) {
+            Ok(left_out) => {
+                self.changed = false;
+                left_out.into_iter().collect()
+            }
+            Err(problem) => vec![problem],
+        };
+        self.told.iter().filter(|old| !told.contains(old)).for_each(|old| problems.retract(old));
+        told.iter()
+            .filter(|new| !self.told.contains(new))
+            .for_each(|new| problems.add(new.clone()));
+        self.told = told;
+        !self.changed
+    }
+
+    /// What was left out for want of room, if anything.
+    fn write(&self, values: &[BatchValue]) -> Result<Option<Problem>, Problem> {
+        let failed = |why: &dyn std::fmt::Display, fix: &str| {
+            let path = self.path.display();
+            Problem::new(format!("values of batch gauges are not kept in {path}: {why}"), fix)
+        };
+        if !self.slot.is_held() {
+            return Err(failed(&"the lock of our slot is gone", "restart the program"));
+        }
+        let fix = "make room or remove what is in the way; writing is tried again by itself";
+        let rendered = file::render(&self.service, values);
+        let (text, left_out) = rendered.map_err(|error| failed(&error, fix))?;
+        file::write(&self.path, &text).map_err(|error| failed(&error, fix))?;
+        Ok((left_out > 0).then(|| {
+            let left_out = counted(left_out as u64, "value");
+            let what =
+                format!("{left_out} of batch gauges, the oldest, are not kept: 4 MiB are full");
+            Problem::new(what, "give batch gauges fewer series")
+        }))
+    }
+}

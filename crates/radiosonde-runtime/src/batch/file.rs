@@ -1,0 +1,199 @@
+//! The file of a slot that keeps the values of batch gauges of one service.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use radiosonde_metrics::BatchValue;
+use rustix::fs::OFlags;
+use serde::{Deserialize, Serialize};
+
+/// Largest file that is written, or read.
+pub(super) const BYTES_MAX: usize = 4 << 20;
+
+/// As much as is told of what is wrong with one.
+const WHY_CHARS: usize = 200;
+
+/// The format that is written and read.
+const VERSION: u32 = 1;
+
+#[derive(Deserialize, Serialize)]
+struct Document<'a> {
+    version: u32,
+    service: &'a str,
+    values: Vec<Entry>,
+}
+
+/// As [`Document`], owned: texts with escapes cannot be borrowed.
+#[derive(Deserialize)]
+struct Read {
+    version: u32,
+    service: String,
+    values: Vec<Entry>,
+}
+
+#[derive(Clone, Deserialize, Serialize)]
+struct Entry {
+    metric: String,
+    labels: BTreeMap<String, String>,
+    /// As text, which gives the very same number again.
+    value: String,
+    /// Milliseconds since 1970.
+    computed_at: u64,
+}
+
+/// What stands at the place of the file.
+pub(super) enum Found {
+    Nothing,
+    Values(Vec<BatchValue>, usize),
+    /// Of another service, whose name has the same hash.
+    Foreign,
+    /// Nothing that can be read, and why.
+    Damaged(String),
+}
+
+/// The name of the file of a service: a slot may have had several.
+pub(super) fn name(service: &str) -> String {
+    let hash = hmac_sha256::Hash::hash(service.as_bytes());
+    let digits: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("batch-{digits}.json")
+}
+
+/// Reads a file of that service, if it is one. Follows no link, and waits for nobody.
+pub(super) fn read(path: &Path, service: &str) -> Found {
+    let bytes = match read_bytes(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::Nothing,
+        Err(error) => return Found::Damaged(error.to_string()),
+    };
+    let read: Read = match serde_json::from_slice(&bytes) {
+        Ok(read) => read,
+        // It may quote a text of any length.
+        Err(error) => return Found::Damaged(error.to_string().chars().take(WHY_CHARS).collect()),
+    };
+    if read.version != VERSION {
+        return Found::Damaged(format!("it has format {}, not {VERSION}", read.version));
+    }
+    if read.service != service {
+        return Found::Foreign;
+    }
+    let values = read.values.into_iter().map(|entry| {
+        Some(BatchValue {
+            value: entry.value.parse().ok()?,
+            metric: entry.metric,
+            labels: entry.labels.into_iter().collect(),
+            computed_at: UNIX_EPOCH.checked_add(Duration::from_millis(entry.computed_at))?,
+        })
+    });
+    match values.collect::<Option<_>>() {
+        Some(values) => Found::Values(values, bytes.len()),
+        None => Found::Damaged("a value or a time is none".to_owned()),
+    }
+}
+
+fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    let _length = file.take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > BYTES_MAX {
+        return Err(io::Error::other("it is larger than 4 MiB"));
+    }
+    Ok(bytes)
+}
+
+/// The file's text, and how many values found no place in it: the oldest.
+pub(super) fn render(service: &str, values: &[BatchValue]) -> io::Result<(Vec<u8>, usize)> {
+    let mut entries: Vec<Entry> = values.iter().map(entry).collect();
+    let mut left_out = 0;
+    loop {
+        let document = Document { version: VERSION, service, values: entries.clone() };
+        let text = serde_json::to_vec(&document)?;
+        if text.len() <= BYTES_MAX || entries.is_empty() {
+            return Ok((text, left_out));
+        }
+        // What is over, and a bit more, so that this is not repeated for long.
+        let over = entries.len() * (text.len() - BYTES_MAX) / text.len() + 1;
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.computed_at));
+        entries.truncate(entries.len() - over);
+        left_out += over;
+    }
+}
+
+fn entry(value: &BatchValue) -> Entry {
+    let since = value.computed_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Entry {
+        metric: value.metric.clone(),
+        labels: value.labels.iter().cloned().collect(),
+        value: value.value.to_string(),
+        computed_at: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+/// Writes a file whole, or leaves the one that is there: a new one, synced, takes its name.
+pub(super) fn write(path: &Path, text: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension("json.tmp");
+    // One of a process that was killed would be in the way.
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let written = file.write_all(text).and_then(|()| file.sync_all());
+    if let Err(error) = written.and_then(|()| fs::rename(&draft, path)) {
+        // Half a file would keep room that the application may need.
+        let _ = fs::remove_file(&draft);
+        return Err(error);
+    }
+    // The new name as well; where directories cannot be synced, it comes with the next file.
+    let _ = path.parent().map(|parent| File::open(parent).and_then(|parent| parent.sync_all()));
+    Ok(())
+}
+
+/// Moves what is damaged out of the way, over what was set aside before. Where it is now.
+pub(super) fn set_aside(path: &Path) -> io::Result<PathBuf> {
+    let aside = path.with_extension("json.damaged");
+    fs::rename(path, &aside)?;
+    Ok(aside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(metric: String, at: u64) -> BatchValue {
+        let labels = vec![("note".to_owned(), "a \"b\" \\ \u{1f388}".to_owned())];
+        let computed_at = UNIX_EPOCH + Duration::from_millis(at);
+        BatchValue { metric, labels, value: 0.1 + 0.2, computed_at }
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_what_is_too_much_is_left_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name("shop"));
+        assert!(matches!(read(&path, "shop"), Found::Nothing));
+        let values = [value("a".to_owned(), 1), value("b".to_owned(), 1_793_491_200_123)];
+        let (text, left_out) = render("shop", &values).unwrap();
+        assert_eq!(left_out, 0);
+        write(&path, &text).unwrap();
+        let Found::Values(found, _) = read(&path, "shop") else { panic!("no values") };
+        assert_eq!(found, values);
+        assert!(matches!(read(&path, "other"), Found::Foreign));
+        assert_ne!(name("shop"), name("other"));
+
+        let many: Vec<_> = (0..60_000).map(|n| value(format!("metric_{n}"), n)).collect();
+        let (text, left_out) = render("shop", &many).unwrap();
+        assert!(text.len() <= BYTES_MAX && left_out > 0, "{} {left_out}", text.len());
+        write(&path, &text).unwrap();
+        let Found::Values(found, _) = read(&path, "shop") else { panic!("no values") };
+        assert_eq!(found.len() + left_out, many.len());
+        // The newest are kept.
+        assert!(found.contains(&many[59_999]) && !found.contains(&many[0]));
+    }
+}

@@ -1,0 +1,58 @@
+//! The metrics of a telemetry, with all that is attached to them.
+
+use radiosonde_metrics::{Metrics, Settings as MetricSettings};
+use radiosonde_record::{Journal, Slot};
+
+use crate::batch::{self, Keeper};
+use crate::books::Books;
+use crate::problem::Problems;
+use crate::settings::Settings;
+use crate::tokio_metrics::Runtimes;
+use crate::{metric_lines, process, refusals};
+
+pub(crate) fn metrics(
+    settings: &Settings,
+    journal: &Journal,
+    problems: &Problems,
+    runtimes: &Runtimes,
+    books: Books,
+) -> Metrics {
+    let mut asked = MetricSettings::default();
+    asked.registry.clone_from(&settings.registry);
+    asked.environment.clone_from(&settings.environment);
+    asked.labels.clone_from(&settings.labels);
+    asked.rules.clone_from(&settings.redact);
+    asked.own_crates.clone_from(&settings.own_crates);
+    asked.clock.clone_from(&settings.clock);
+    let metrics = Metrics::new(asked);
+    for (what, fix) in metrics.problems() {
+        problems.say(what, fix);
+    }
+    let refused = problems.clone();
+    metrics.set_on_refusal(Box::new(move |refusal| {
+        refused.add(refusals::problem(refusal));
+    }));
+    let deltas = journal.clone();
+    metrics.on_delta(Box::new(move |context, delta| {
+        metric_lines::record_delta(&deltas, context, delta);
+    }));
+    let labels = metrics.redactions_teller();
+    metrics.add_collector(Box::new(move |snapshot| books.collect(snapshot, labels())));
+    process::install(&metrics);
+    runtimes.install(&metrics, journal);
+    metrics
+}
+
+/// Takes up what earlier processes have computed. Who keeps it further; nobody where it cannot be
+/// kept, or where no registry says which gauges are meant: one that cannot be read must not cost
+/// the values of all its gauges.
+pub(crate) fn batch_gauges(
+    settings: &Settings,
+    metrics: &Metrics,
+    slot: Option<&Slot>,
+    problems: &Problems,
+) -> Option<Keeper> {
+    let (Some(root), Some(_)) = (&settings.directory, &settings.registry) else { return None };
+    batch::restore(metrics, root, slot, &settings.service, problems);
+    slot.map(|slot| Keeper::new(slot.clone(), &settings.service))
+}

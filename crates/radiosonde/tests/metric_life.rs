@@ -1,0 +1,127 @@
+//! Metrics as a program with `init!` has them: several catalogues, metrics of other crates, runs of
+//! jobs, and what the report says of all that.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::time::{Duration, SystemTime};
+
+use metrics::{Key, Level, Metadata};
+use radiosonde::{Clock, Config, Profile, RegistrySource, Service};
+
+const SHOP: RegistrySource = RegistrySource::embedded_in(
+    "metric_life::catalog",
+    "registry.json",
+    r#"{
+      "schema_version": 1,
+      "owners": {"platform": {"slack": "telemetry"}},
+      "metrics": [
+        {"name": "carts_total", "type": "counter", "unit": "carts", "help": "Carts.",
+         "owner": "platform",
+         "status": {"deprecated": {"since": "2026-11-01", "replaced_by": "baskets_total"}}},
+        {"name": "cost_ratio", "type": "gauge", "unit": "ratio", "help": "Cost.",
+         "owner": "platform", "source": "batch"}
+      ]
+    }"#,
+);
+
+const STOCK: RegistrySource = RegistrySource::embedded_in(
+    "stock::catalog",
+    "registry.json",
+    r#"{
+      "schema_version": 1, "required_labels": ["tier"],
+      "labels": {"tier": {"max_values": 3}},
+      "owners": {"platform": {"slack": "stock"}},
+      "metrics": [
+        {"name": "stock_items", "type": "gauge", "unit": "items", "help": "Stock.",
+         "owner": "platform"}
+      ]
+    }"#,
+);
+
+fn count_as(module: &str, name: &'static str) {
+    let metadata = Metadata::new("test", Level::INFO, Some(module));
+    metrics::with_recorder(|recorder| {
+        recorder.register_counter(&Key::from_name(name), &metadata).increment(1);
+    });
+}
+
+#[test]
+fn a_program_with_two_catalogues_and_libraries() {
+    // Before `init!`: nothing happens.
+    radiosonde::ingest("cost_ratio").succeeded();
+    let scratch = tempfile::tempdir().unwrap();
+    // 2026-11-15, when the fourteen days are just over.
+    let clock = Clock::fixed(SystemTime::UNIX_EPOCH + Duration::from_secs(1_794_700_800));
+    let telemetry = radiosonde::init!(
+        dir = scratch.path(),
+        profile = Profile::Cli,
+        registries = [SHOP, STOCK],
+        clock = clock,
+    );
+    metrics::counter!("carts_total").increment(1);
+    metrics::gauge!("stock_items").set(3.0);
+    // Not registered: of this crate, of another catalogue's crate, of a catalogue, of a library.
+    metrics::counter!("unknown_total").increment(1);
+    count_as("stock::shelf", "shelves_total");
+    count_as("orders::catalog", "orders_total");
+    count_as("hyper::client", "connections_total");
+    radiosonde::ingest("cost_ratio").succeeded();
+    radiosonde::ingest("made_up").failed();
+
+    let report = telemetry.report();
+    let text = report.to_string();
+    assert_eq!(report.observed, 1, "{text}");
+    assert!(text.contains("\nobserved   1 metric that no registry has"), "{text}");
+    let refused: Vec<_> = report
+        .refused
+        .iter()
+        .map(|refused| (refused.metric.as_str(), refused.reason.as_str(), refused.count))
+        .collect();
+    let expected = [
+        ("metric_ingest_status", "label_value", 1),
+        ("orders_total", "unregistered", 1),
+        ("shelves_total", "unregistered", 1),
+        ("unknown_total", "unregistered", 1),
+    ];
+    assert_eq!(refused, expected, "{text}");
+    for problem in [
+        "the owner `platform` differs in registry.json of metric_life and registry.json of stock",
+        "`carts_total` is deprecated since 2026-11-01, and its 14 days are over",
+        "the registry requires the label `tier`, which has no value",
+        "pass orders::catalog::REGISTRY to init!",
+    ] {
+        assert!(text.contains(problem), "{problem}: {text}");
+    }
+    let draft = telemetry.registry_draft();
+    assert!(draft.contains("\"connections_total\""), "{draft}");
+    assert!(!draft.contains("\"unknown_total\"") && !draft.contains("\"carts_total\""), "{draft}");
+    #[cfg(feature = "prometheus")]
+    {
+        let text = telemetry.metrics_text();
+        for line in [
+            "carts_total 1\n",
+            "stock_items 3.0\n",
+            "connections_total 1\n",
+            "metric_ingest_status{metric=\"cost_ratio\",status=\"success\"} 1\n",
+            "metric_ingest_status{metric=\"cost_ratio\",status=\"failure\"} 0\n",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+        assert!(!text.contains("carts_total_deprecated"), "{text}");
+    }
+    drop(telemetry);
+}
+
+#[test]
+fn a_catalogue_that_cannot_be_read_leaves_the_others() {
+    let scratch = tempfile::tempdir().unwrap();
+    let config = Config::new(Service::new("partly", "1.0.0").in_crate(module_path!()));
+    let config = config.dir(scratch.path()).profile(Profile::Cli);
+    let parts = config.registry("{}").registry(SHOP).build();
+    metrics::with_local_recorder(&parts.recorder, || {
+        metrics::counter!("carts_total").increment(1);
+        metrics::counter!("unknown_total").increment(1);
+    });
+    let report = parts.guard.shutdown(Duration::from_secs(10));
+    assert!(report.problems[0].fix.contains("those of no registry"), "{report}");
+    assert_eq!(report.refused.len(), 1, "{report}");
+}
