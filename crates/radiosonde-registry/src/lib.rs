@@ -49,6 +49,8 @@ mod model;
 mod names;
 mod report;
 mod shape;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod source;
 mod tree;
 

@@ -40,6 +40,11 @@ pub const DEFAULT_SERIES_LIMIT: usize = 200;
 
 /// What a service says about its metrics: the content of `registry.json`.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct Registry {
     /// Version of the format; 1.
@@ -148,6 +153,11 @@ impl Registry {
 
 /// Limits of one environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct Environment {
     /// Label sets (a histogram is one) a metric may have in one process. Default: 200.

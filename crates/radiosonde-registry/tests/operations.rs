@@ -1,5 +1,6 @@
 //! Alerts, dashboards, objectives and reports: what they may say.
 
+use proptest::prelude::*;
 use radiosonde_registry::{
     Cadence, Comparison, DestinationKind, LabelMatch, PanelKind, Priority, QueryAggregation,
     Registry, SectionKind, Severity, ThresholdLevel, Weekday,
@@ -70,4 +71,49 @@ fn objectives_and_reports() {
         registry.reports[1].schedule.as_ref().and_then(|s| s.cron.as_deref()),
         Some("45 9 * * 1-5")
     );
+}
+
+proptest! {
+    /// Damage done to a good file at random: an answer, never a panic, and every position in it.
+    #[test]
+    fn damaged_files_are_judged(
+        cuts in prop::collection::vec((0..SAMPLE.len(), 0..40_usize, "[\\PC\\n\\\\\"{}\\[\\],:0-9eE.-]{0,6}"), 1..4),
+    ) {
+        let mut text = SAMPLE.to_owned();
+        for (at, length, insert) in cuts {
+            let boundary = |from: usize| (from..).find(|at| text.is_char_boundary(*at));
+            let at = boundary(at.min(text.len())).unwrap_or_default();
+            let end = boundary((at + length).min(text.len())).unwrap_or(at);
+            text.replace_range(at..end, &insert);
+        }
+        if let Err(errors) = Registry::parse("r", &text) {
+            let count = text.lines().count() + 1;
+            for error in &errors.0 {
+                prop_assert!(error.line <= count, "{error}");
+                prop_assert!(!error.what.is_empty() && !error.fix.is_empty(), "{error}");
+            }
+        }
+    }
+
+    /// Any text in the place of any text: most damage above breaks the syntax, this never does.
+    #[test]
+    fn texts_are_judged_whatever_they_hold(which in 0..400_usize, text in "\\PC{0,12}") {
+        let mut document: serde_json::Value = serde_json::from_str(SAMPLE).expect("JSON");
+        let mut texts = Vec::new();
+        each_text(&mut document, &mut texts);
+        let count = texts.len();
+        *texts.swap_remove(which % count) = text;
+        let _answer = Registry::parse("r", &document.to_string());
+    }
+}
+
+fn each_text<'v>(value: &'v mut serde_json::Value, texts: &mut Vec<&'v mut String>) {
+    match value {
+        serde_json::Value::String(text) => texts.push(text),
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| each_text(item, texts)),
+        serde_json::Value::Object(members) => {
+            members.values_mut().for_each(|member| each_text(member, texts));
+        }
+        _ => {}
+    }
 }

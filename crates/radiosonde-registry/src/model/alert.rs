@@ -4,6 +4,11 @@ use super::{Comparison, Destination, NamedQuery, Query};
 
 /// One alert.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct AlertSpec {
     /// Its name in rules, runbooks and messages: small letters, digits, `-` and `_`, at most 64.
@@ -21,6 +26,7 @@ pub struct AlertSpec {
     pub group: Option<String>,
     /// What is looked at; its fields stand beside the others in the file. With `expr` the text
     /// holds the comparison too.
+    #[cfg_attr(feature = "schema", schemars(flatten))]
     pub query: Query,
     /// How the value is compared; with `metric` only.
     pub op: Option<Comparison>,
@@ -28,6 +34,7 @@ pub struct AlertSpec {
     pub threshold: Option<f64>,
     /// `for` in the file: how long it has to hold before anyone is told, such as `10m`. Default: at
     /// once.
+    #[cfg_attr(feature = "schema", schemars(rename = "for"))]
     pub hold: Option<String>,
     /// How long it goes on firing when the cause is gone, such as `5m`. Default: not at all.
     pub keep_firing_for: Option<String>,
@@ -48,6 +55,7 @@ pub struct AlertSpec {
 
 /// How urgent an alert is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Severity {
     /// Read in a digest.
@@ -72,11 +80,17 @@ impl Severity {
 
 /// What to do when an alert fires.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct Runbook {
     /// What to look at, in order; at least one step.
     pub checks: Vec<String>,
     /// Queries that show whether it is true.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "crate::schema::forms::named_queries"))]
     pub queries: Vec<NamedQuery>,
     /// What has to be the case for a roll-back.
     pub rollback: Vec<String>,
@@ -86,6 +100,11 @@ pub struct Runbook {
 
 /// Where an alert goes when it is not enough.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct Escalation {
     /// The more urgent alert over the same thing; while it fires this one is held back.
@@ -98,6 +117,11 @@ pub struct Escalation {
 
 /// How repeated messages of one alert are held back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct Suppression {
     /// Alerts that agree in these labels make one message. Default: all labels of the alert.
@@ -111,6 +135,11 @@ pub struct Suppression {
 
 /// A case that shows when an alert fires, in the terms of `promtool test rules`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct AlertTest {
     /// What is shown.
@@ -127,6 +156,11 @@ pub struct AlertTest {
 
 /// The values of a series in a test.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct TestSeries {
     /// Name and labels, such as `jobs_failed_total{queue="low"}`.
@@ -137,6 +171,11 @@ pub struct TestSeries {
 
 /// What an alert has to show on past and then on live data.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct Replay {
     /// Days of the past it is run over, from 1. Default: 14.

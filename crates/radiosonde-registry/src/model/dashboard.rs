@@ -7,6 +7,11 @@ pub const DEFAULT_COLUMNS: u32 = 2;
 
 /// One dashboard.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct DashboardSpec {
     /// Its name in addresses and files: small letters, digits, `-` and `_`, at most 40.
@@ -38,6 +43,7 @@ pub struct DashboardSpec {
     /// The panels, from left to right and from top to bottom.
     pub panels: Vec<PanelSpec>,
     /// Moments that are marked on every panel over time.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "crate::schema::forms::named_queries"))]
     pub annotations: Vec<NamedQuery>,
     /// Where to go from here.
     pub links: Vec<Link>,
@@ -68,6 +74,7 @@ impl Default for DashboardSpec {
 
 /// How soon a dashboard is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum Priority {
     /// First.
@@ -80,6 +87,11 @@ pub enum Priority {
 
 /// One panel of a dashboard.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct PanelSpec {
     /// The heading.
@@ -89,6 +101,7 @@ pub struct PanelSpec {
     /// How it is drawn.
     pub kind: PanelKind,
     /// What it shows. Not for `alert_list` and `text`.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "crate::schema::forms::named_queries"))]
     pub queries: Vec<NamedQuery>,
     /// The alerts of an `alert_list`, by id. Default: all.
     pub alerts: Vec<String>,
@@ -139,6 +152,7 @@ impl Default for PanelSpec {
 
 /// How a panel is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum PanelKind {
     /// Alerts and whether they fire.
@@ -168,6 +182,11 @@ pub enum PanelKind {
 
 /// From which value on a panel is coloured how.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct Threshold {
     /// The smallest value it holds for, in the unit of the panel. Default: from the very lowest,
@@ -179,6 +198,7 @@ pub struct Threshold {
 
 /// What a value means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ThresholdLevel {
     /// As it should be.
@@ -192,6 +212,11 @@ pub enum ThresholdLevel {
 
 /// Where to go from a dashboard or panel: exactly one of `url`, `dashboard` and `report`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct Link {
     /// What people click on.

@@ -2,6 +2,11 @@
 
 /// One place a message or report is sent to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct Destination {
     /// What kind of place it is.
@@ -13,6 +18,7 @@ pub struct Destination {
 
 /// A kind of place messages and reports go to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum DestinationKind {
     /// A page of Confluence.

@@ -4,6 +4,11 @@ use super::LintAllowance;
 
 /// What the values of a label may be: a list, a pattern, or at most so many different ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct LabelSpec {
     /// All values there are; others are refused.

@@ -5,6 +5,11 @@ pub const DEFAULT_EMIT_DAYS: u32 = 14;
 
 /// Where a metric is in its life.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(schema_with = "crate::schema::forms::status")
+)]
 #[non_exhaustive]
 pub enum Status {
     /// On its way out.
@@ -16,6 +21,11 @@ pub enum Status {
 
 /// Since when a metric is deprecated and what takes its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct Deprecation {
     /// First day, `YYYY-MM-DD`. Default: not known.

@@ -6,11 +6,17 @@ use super::{Registry, Status};
 
 /// One metric.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default = "crate::schema::forms::metric")
+)]
 #[non_exhaustive]
 pub struct MetricSpec {
     /// Its name, the same in every format.
     pub name: String,
     /// `type` in the file.
+    #[cfg_attr(feature = "schema", schemars(rename = "type"))]
     pub metric_type: MetricType,
     /// The unit of its values, such as `seconds`; `1` where there is none. A registry that was
     /// read without errors has one on every metric.
@@ -42,6 +48,7 @@ pub struct MetricSpec {
     pub refresh: Option<Refresh>,
     /// How long it is kept, the finest resolution first. A text such as `"90d"` in the file is one
     /// entry without a step. Default: empty, as long as the store keeps it.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "crate::schema::forms::retention"))]
     pub retention: Vec<Retention>,
     /// Labels this metric may have. Default: [`Registry::max_labels`].
     pub max_labels: Option<usize>,
@@ -114,6 +121,7 @@ impl MetricSpec {
 
 /// The type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum MetricType {
     /// Only ever rises.
@@ -172,6 +180,7 @@ impl std::error::Error for UnknownMetricType {}
 
 /// Who writes a metric. Only [`Source::App`] and [`Source::Batch`] get constants in a catalogue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Source {
     /// The running application.
@@ -187,6 +196,11 @@ pub enum Source {
 
 /// What the value of a metric is compared with.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct Variance {
     /// What it is compared with: a metric, or a name the comparing job knows.
@@ -197,6 +211,11 @@ pub struct Variance {
 
 /// What a metric is called in OTLP.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct OtelNames {
     /// Name of the instrument.
@@ -207,6 +226,11 @@ pub struct OtelNames {
 
 /// Leave for a metric to break a lint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct LintAllowance {
     /// The lint, such as `counter_suffix`.
@@ -219,6 +243,11 @@ pub struct LintAllowance {
 ///
 /// What was folded past the cap is part of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct Rollup {
     /// Its name, different from that of every metric. A counter's ends in `_total`.
@@ -231,6 +260,7 @@ pub struct Rollup {
 
 /// How values of several series are put together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Aggregation {
     /// Their mean.
@@ -257,6 +287,7 @@ pub enum Aggregation {
 
 /// How often a value is renewed where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Refresh {
     /// Once a day.
@@ -271,6 +302,11 @@ pub enum Refresh {
 
 /// How long values are kept at one resolution.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct Retention {
     /// How long, as Prometheus writes durations: `90d`, `13w`, `36h`.

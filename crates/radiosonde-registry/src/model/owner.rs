@@ -2,6 +2,11 @@
 
 /// Who answers for a metric and where they are reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct Owner {
     /// A name for people.

@@ -7,6 +7,11 @@ use std::collections::BTreeMap;
 /// In a registry that was read without errors either [`Query::metric`] or [`Query::expr`] is there,
 /// and the fields of the other form are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct Query {
     /// The metric asked for: one of the registry, one of its roll-ups, or one radiosonde writes
@@ -18,6 +23,7 @@ pub struct Query {
     /// Labels by which the answer is split. Default: none, one answer.
     pub by: Vec<String>,
     /// `where` in the file: the series that are looked at, by label. Default: all.
+    #[cfg_attr(feature = "schema", schemars(rename = "where"))]
     pub matchers: BTreeMap<String, LabelMatch>,
     /// The time looked back on, such as `5m`. Default: left to whoever asks; `5m` in an alert.
     pub window: Option<String>,
@@ -29,18 +35,25 @@ pub struct Query {
 
 /// A question with a name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct NamedQuery {
     /// What people read: the legend of a line, the heading of a query. Default: made from the query.
     pub title: Option<String>,
     /// The question; its fields stand beside `title` in the file. A plain text in the file is the
     /// name of a metric.
+    #[cfg_attr(feature = "schema", schemars(flatten))]
     pub query: Query,
 }
 
 /// What is made of the values of a metric: first of each series over the window, then of the
 /// series that agree in the labels of [`Query::by`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum QueryAggregation {
     /// Their mean. Of a histogram or summary: the mean of what was measured.
@@ -72,6 +85,11 @@ pub enum QueryAggregation {
 
 /// Which values of a label are looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(schema_with = "crate::schema::forms::label_match")
+)]
 #[non_exhaustive]
 pub enum LabelMatch {
     /// One of these. A single text in the file is a list of one.
@@ -91,19 +109,26 @@ impl LabelMatch {
 
 /// How a value is compared with a threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum Comparison {
-    /// `==`
+    /// Both are the same.
+    #[cfg_attr(feature = "schema", schemars(rename = "=="))]
     Equal,
-    /// `>`
+    /// The value is larger.
+    #[cfg_attr(feature = "schema", schemars(rename = ">"))]
     Greater,
-    /// `>=`
+    /// The value is larger, or the same.
+    #[cfg_attr(feature = "schema", schemars(rename = ">="))]
     GreaterOrEqual,
-    /// `<`
+    /// The value is smaller.
+    #[cfg_attr(feature = "schema", schemars(rename = "<"))]
     Less,
-    /// `<=`
+    /// The value is smaller, or the same.
+    #[cfg_attr(feature = "schema", schemars(rename = "<="))]
     LessOrEqual,
-    /// `!=`
+    /// They differ.
+    #[cfg_attr(feature = "schema", schemars(rename = "!="))]
     NotEqual,
 }
 

@@ -4,6 +4,11 @@ use super::{Destination, NamedQuery};
 
 /// One report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct ReportSpec {
     /// The name it is asked for by: small letters, digits, `-` and `_`, at most 64.
@@ -28,6 +33,11 @@ pub struct ReportSpec {
 
 /// When a report is made: `every`, `weekday` and `time`, or a `cron` line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct Schedule {
     /// How often.
@@ -44,6 +54,7 @@ pub struct Schedule {
 
 /// How often a report is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Cadence {
     /// Once in two weeks: in those with an even number (ISO 8601).
@@ -58,6 +69,7 @@ pub enum Cadence {
 
 /// A day of the week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Weekday {
     /// The first.
@@ -78,6 +90,7 @@ pub enum Weekday {
 
 /// A form a report is made in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum ReportFormat {
     /// One file with its pictures inside.
@@ -90,6 +103,11 @@ pub enum ReportFormat {
 
 /// One part of a report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct ReportSection {
     /// The heading.
@@ -100,6 +118,7 @@ pub struct ReportSection {
     pub text: Option<String>,
     /// What is asked; for `metrics`, `projection` and `variance`. `variance` without any shows every
     /// metric that has a variance.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "crate::schema::forms::named_queries"))]
     pub queries: Vec<NamedQuery>,
     /// The uid of the dashboard; for `dashboard`.
     pub dashboard: Option<String>,
@@ -111,6 +130,7 @@ pub struct ReportSection {
 
 /// What a part of a report holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum SectionKind {
     /// Alerts that fire now.

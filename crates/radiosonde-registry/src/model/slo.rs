@@ -6,6 +6,11 @@ use super::{Comparison, LabelMatch, Severity};
 
 /// One objective: how much has to be good over which time.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct SloSpec {
     /// Its name in rules and on dashboards: small letters, digits, `-` and `_`, at most 64.
@@ -29,11 +34,17 @@ pub struct SloSpec {
 /// (of a counter: the share of what it counts); or `metric` with `op` and `threshold` (of a
 /// histogram: the share of measured values, of a gauge: the share of time).
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct Indicator {
     /// The metric looked at.
     pub metric: Option<String>,
     /// `where` in the file: the series that count at all, by label. Default: all.
+    #[cfg_attr(feature = "schema", schemars(rename = "where"))]
     pub matchers: BTreeMap<String, LabelMatch>,
     /// The series of a counter that are good, by label.
     pub good: BTreeMap<String, LabelMatch>,
@@ -51,6 +62,11 @@ pub struct Indicator {
 
 /// An alert on how fast the budget is spent.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(deny_unknown_fields, default)
+)]
 #[non_exhaustive]
 pub struct BurnRate {
     /// How many times faster than the budget allows; above 0.

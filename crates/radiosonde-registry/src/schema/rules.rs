@@ -1,0 +1,144 @@
+//! What the types cannot say: about the metrics and what stands around them.
+
+use serde_json::{Value, json};
+
+use super::patterns::{DATE, DURATION, INSTRUMENT, LABEL, METRIC, MODULE, OTEL_UNIT, SAID};
+
+/// Keywords by definition.
+pub(super) fn table() -> Value {
+    let mut table = surroundings();
+    if let (Value::Object(table), Value::Object(more)) = (&mut table, metric()) {
+        table.extend(more);
+    }
+    table
+}
+
+/// The document and everything in it but metrics.
+fn surroundings() -> Value {
+    let limit = json!({"minimum": 1});
+    let label_names = json!({"items": {"pattern": LABEL}, "uniqueItems": true});
+    json!({
+        "": {
+            "required": ["schema_version"],
+            "examples": [{"schema_version": 1, "metrics": []}],
+            "properties": {
+                "schema_version": {"enum": [1]},
+                "environments": {"description": "Limits by environment. Default: none; a metric may have 200 series everywhere."},
+                "service": {"pattern": SAID, "examples": ["usage-ingestion"]},
+                "max_labels": limit,
+                "required_labels": label_names,
+                "labels": {"propertyNames": {"pattern": LABEL}},
+                "modules": {
+                    "propertyNames": {"pattern": MODULE},
+                    "description": "What becomes of metrics that are not registered and come from other crates, by module path such as `sqlx` or `tower_http::metrics`. The longest path that fits counts.",
+                },
+                "metrics": {"maxItems": 10_000},
+            },
+        },
+        "Environment": {"properties": {
+            "series_limit": {"minimum": 1, "default": 200},
+            "fleet_limit": {"minimum": 1, "default": 200},
+        }},
+        "LabelSpec": {
+            "anyOf": [{"required": ["values"]}, {"required": ["pattern"]}, {"required": ["max_values"]}],
+            "properties": {
+                "values": {
+                    "minItems": 1,
+                    "uniqueItems": true,
+                    "items": {"minLength": 1, "maxLength": 128, "not": {"const": "_other"}},
+                },
+                "pattern": {"minLength": 1, "examples": ["[a-z]+"]},
+                "max_values": limit,
+            },
+        },
+        "LintAllowance": {
+            "required": ["rule", "reason"],
+            "properties": {"reason": {"pattern": SAID}},
+        },
+        "ModuleSpec": {"properties": {
+            "policy": {"default": "namespace"},
+            "series_limit": {"minimum": 1, "default": 200},
+        }},
+        "Owner": {
+            "anyOf": [
+                {"required": ["slack"]}, {"required": ["email"]},
+                {"required": ["pagerduty"]}, {"required": ["jira"]},
+            ],
+            "properties": {
+                "slack": {"examples": ["#telemetry"]},
+                "email": {"examples": ["team@example.org"]},
+            },
+        },
+    })
+}
+
+fn metric() -> Value {
+    let when = |types: &[&str], then: Value| {
+        let condition = json!({"properties": {"type": {"enum": types}}, "required": ["type"]});
+        json!({"if": condition, "then": {"properties": then}})
+    };
+    json!({
+        "MetricSpec": {
+            "required": ["name", "type", "unit", "help"],
+            "properties": {
+                "name": {"pattern": METRIC, "examples": ["ingestion_runs_total"]},
+                "type": {"description": "What kind of values it has."},
+                "unit": {
+                    "pattern": SAID,
+                    "description": "The unit of its values, such as `seconds`; `1` where there is none.",
+                    "examples": ["seconds", "bytes", "1"],
+                },
+                "help": {"pattern": SAID},
+                "labels": {"items": {"pattern": LABEL}, "uniqueItems": true},
+                "source": {"default": "app"},
+                "status": {"default": "stable"},
+                "version": {"minimum": 1},
+                "interval_s": {"minimum": 1, "examples": [60]},
+                "buckets": {"maxItems": 100, "uniqueItems": true, "examples": [[0.1, 0.5, 1, 5]]},
+                "max_labels": {
+                    "minimum": 1,
+                    "description": "Labels this metric may have. Default: what the registry allows all metrics.",
+                },
+                "series_limit": {
+                    "minimum": 1,
+                    "description": "Label sets it may have in one process. Default: the limit of the environment.",
+                },
+                "expression": {"pattern": SAID},
+            },
+            "allOf": [
+                when(&["counter", "gauge", "summary"], json!({"buckets": {"maxItems": 0}})),
+                when(&["gauge", "summary"], json!({"rollups": {"maxItems": 0}})),
+                {
+                    "if": {"properties": {"source": {"const": "derived"}}, "required": ["source"]},
+                    "then": {"required": ["expression"]},
+                    "else": {"properties": {"expression": false}},
+                },
+            ],
+        },
+        "Deprecation": {"properties": {
+            "since": {"pattern": DATE, "examples": ["2026-11-01"]},
+            "replaced_by": {"pattern": METRIC},
+            "emit_days": {"minimum": 1, "maximum": 365},
+        }},
+        "OtelNames": {"properties": {
+            "name": {"pattern": INSTRUMENT, "maxLength": 255},
+            "unit": {"pattern": OTEL_UNIT, "maxLength": 63, "examples": ["s", "By"]},
+        }},
+        "Retention": {
+            "required": ["keep"],
+            "properties": {
+                "keep": {"pattern": DURATION, "examples": ["90d"]},
+                "step": {"pattern": DURATION, "examples": ["30s"]},
+            },
+        },
+        "Rollup": {
+            "required": ["name"],
+            "properties": {
+                "name": {"pattern": METRIC},
+                "by": {"items": {"pattern": LABEL}, "uniqueItems": true},
+                "help": {"pattern": SAID},
+            },
+        },
+        "Variance": {"properties": {"tolerance": {"minimum": 0, "maximum": 1}}},
+    })
+}
