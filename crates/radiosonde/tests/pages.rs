@@ -23,7 +23,7 @@ fn the_pages_the_report_and_the_log_tell_the_same() {
     let telemetry = radiosonde::Config::new(service)
         .dir(root)
         .registry(
-            r#"{"schema_version":1,"owners":{"o":{}},"metrics":[{"name":"known_total",
+            r#"{"schema_version":1,"owners":{"o":{"slack":"o"}},"metrics":[{"name":"known_total",
             "type":"counter","unit":"things","help":"Things.","owner":"o"}]}"#,
         )
         .profile(radiosonde::Profile::Cli)

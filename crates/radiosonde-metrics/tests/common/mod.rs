@@ -13,7 +13,7 @@ pub(crate) const REGISTRY: &str = r#"{
     "small": {"max_values": 2},
     "version": {"pattern": "v[0-9]+|next"},
     "token": {"max_values": 5},
-    "host": {"max_values": 1000000}
+    "host": {"max_values": 200}
   },
   "owners": {"platform": {"slack": "telemetry"}},
   "metrics": [

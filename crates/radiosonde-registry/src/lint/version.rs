@@ -18,7 +18,7 @@ pub(super) fn check(metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
             let what =
                 format!("`{name}` is version {named} by its name, and `version` is {version}");
             let fix = match version {
-                1 => format!("add `\"version\": {named}`"),
+                1 => format!("write `\"version\": {named}`"),
                 _ => {
                     format!("write `\"version\": {named}`, or call it `{}`", named_as(metric, stem))
                 }
