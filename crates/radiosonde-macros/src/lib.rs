@@ -101,23 +101,29 @@ pub fn catalog(input: TokenStream) -> TokenStream {
         // No module: where one is missing, the compiler says nothing about what was to be in it.
         Err(message) => return compile_error(&message, arguments.span),
     };
-    match code.parse::<TokenStream>() {
-        Ok(code) => with_path(code, &arguments.path),
-        Err(error) => compile_error(&format!("catalog! wrote bad code: {error}"), arguments.span),
+    match (code.module.parse(), code.content.parse()) {
+        (Ok(module), Ok(content)) => completed(module, &arguments.path, &content),
+        (Err(error), _) | (_, Err(error)) => {
+            compile_error(&format!("catalog! wrote bad code: {error}"), arguments.span)
+        }
     }
 }
 
-/// Puts the path to radiosonde where the generated code has [`generate::PATH`]. Tokens, not text:
-/// `$crate` loses its meaning in a text.
-fn with_path(code: TokenStream, path: &TokenStream) -> TokenStream {
+/// Puts the path to radiosonde where the module has [`generate::PATH`], and the content where it has
+/// [`generate::CONTENT`]. Tokens, not text: `$crate` loses its meaning in a text. The content is not
+/// looked at: token by token, that takes longer than to compile it.
+fn completed(module: TokenStream, path: &TokenStream, content: &TokenStream) -> TokenStream {
     let mut output = TokenStream::new();
-    for tree in code {
+    for tree in module {
         match tree {
-            TokenTree::Ident(ident) if ident.to_string() == generate::PATH => {
-                output.extend(path.clone());
-            }
+            TokenTree::Ident(ident) => match ident.to_string().as_str() {
+                generate::PATH => output.extend(path.clone()),
+                generate::CONTENT => output.extend(content.clone()),
+                _ => output.extend([TokenTree::Ident(ident)]),
+            },
             TokenTree::Group(group) => {
-                let mut inner = Group::new(group.delimiter(), with_path(group.stream(), path));
+                let inner = completed(group.stream(), path, content);
+                let mut inner = Group::new(group.delimiter(), inner);
                 inner.set_span(group.span());
                 output.extend([TokenTree::Group(inner)]);
             }

@@ -12,11 +12,23 @@ use radiosonde_registry::{MetricSpec, Registry, Source};
 /// Stands for the path to radiosonde in the generated code.
 pub(crate) const PATH: &str = "__radiosonde_path";
 
+/// Stands for the metrics and labels in the generated module.
+pub(crate) const CONTENT: &str = "__radiosonde_content";
+
 /// What the generated code calls the typed handles.
 const TYPED: &str = "__radiosonde";
 
+/// The code of a catalogue.
+#[derive(Debug)]
+pub(crate) struct Code {
+    /// The module, with [`PATH`] and [`CONTENT`] in it.
+    pub(crate) module: String,
+    /// Its metrics and labels: nearly all of the text, and without [`PATH`].
+    pub(crate) content: String,
+}
+
 /// The catalogue of a registry file, or the text of the error that the user gets to see.
-pub(crate) fn catalog(folder: &Path, file: &str) -> Result<String, String> {
+pub(crate) fn catalog(folder: &Path, file: &str) -> Result<Code, String> {
     let path = folder.join(file);
     if !path.is_file() {
         return Err(format!(
@@ -30,10 +42,10 @@ pub(crate) fn catalog(folder: &Path, file: &str) -> Result<String, String> {
         format!("{file} has {problems}:\n{errors}")
     })?;
     let content = content(&registry).map_err(|problem| format!("{file}: {problem}"))?;
-    Ok(module(file, &include(folder, file), &content))
+    Ok(Code { module: module(file, &include(folder, file)), content })
 }
 
-fn module(file: &str, text: &str, content: &str) -> String {
+fn module(file: &str, text: &str) -> String {
     let about = format!("The metrics of {}.", docs::code(file));
     // A binary rarely uses every metric, and never publishes them. Names are the registry's, and
     // so is the date of a deprecation, which clippy takes for a version.
@@ -46,7 +58,7 @@ fn module(file: &str, text: &str, content: &str) -> String {
          /// The registry itself: what `init!(registry = catalog::REGISTRY)` takes.\n\
          pub const REGISTRY: {PATH}::RegistrySource =\n\
          {PATH}::RegistrySource::embedded({file:?}, {text});\n\
-         {content}}}\n"
+         {CONTENT}\n}}\n"
     )
 }
 

@@ -9,7 +9,9 @@ fn with(metrics: &str) -> Result<String, String> {
             "owners": {{"platform": {{}}}}, "metrics": [{metrics}]}}"#
     );
     fs::write(folder.path().join("registry.json"), text).expect("written");
-    catalog(folder.path(), "registry.json")
+    let code = catalog(folder.path(), "registry.json")?;
+    assert!(!code.content.contains(PATH), "the content is not looked through for it");
+    Ok(code.module + &code.content)
 }
 
 #[test]

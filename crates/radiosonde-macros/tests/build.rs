@@ -1,0 +1,197 @@
+//! Crates of their own, built by cargo: when a catalogue is made anew, and how long that takes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A package with a catalogue, in the edition before ours.
+struct Package {
+    folder: tempfile::TempDir,
+    target: PathBuf,
+}
+
+impl Package {
+    fn new() -> Self {
+        let ours = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let workspace = ours.ancestors().nth(2).expect("the workspace");
+        let dependency = |name: &str| {
+            format!("{name} = {{ path = {:?} }}\n", workspace.join("crates").join(name))
+        };
+        let manifest = format!(
+            "[package]\nname = \"with-catalogue\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\
+             [dependencies]\n{}{}{}\
+             [workspace]\n\
+             [profile.dev]\ndebug = \"line-tables-only\"\nincremental = false\n\
+             [profile.dev.package.\"*\"]\ndebug = false\n",
+            dependency("radiosonde-macros"),
+            dependency("radiosonde-metrics"),
+            dependency("radiosonde-registry")
+        );
+        let folder = tempfile::tempdir().expect("a directory");
+        fs::create_dir(folder.path().join("src")).expect("a directory");
+        fs::write(folder.path().join("Cargo.toml"), manifest).expect("written");
+        // The versions of the workspace, which are there without a network.
+        fs::copy(workspace.join("Cargo.lock"), folder.path().join("Cargo.lock")).expect("copied");
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("with-catalogue");
+        Self { folder, target }
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        fs::write(self.folder.path().join(file), text).expect("written");
+    }
+
+    fn cargo(&self, command: &str) -> Output {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo
+            .args(command.split(' '))
+            .args(["--quiet", "--offline"])
+            .current_dir(self.folder.path());
+        cargo.env("CARGO_TARGET_DIR", &self.target).env_remove("RUSTFLAGS");
+        cargo.output().expect("cargo runs")
+    }
+
+    /// Without an error and without a warning.
+    fn succeeds(&self, command: &str) {
+        let output = self.cargo(command);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "cargo {command}:\n{said}");
+    }
+}
+
+const LIBRARY: &str = "\
+//! A library that only writes metrics.
+#![forbid(unsafe_code)]
+#![deny(missing_docs, warnings)]
+mod facade {
+    pub(crate) use radiosonde_metrics::typed;
+    pub(crate) use radiosonde_registry::RegistrySource;
+}
+radiosonde_macros::catalog!([crate::facade] \"registry.json\");
+";
+
+fn registry(metrics: &str) -> String {
+    format!(
+        r#"{{"schema_version": 1, "owners": {{"team": {{"email": "team@example.org"}}}},
+            "labels": {{"outcome": {{"values": ["success", "failure"]}}, "zone": {{"max_values": 9}}}},
+            "metrics": [{metrics}]}}"#
+    )
+}
+
+#[test]
+fn a_registry_that_changes_is_read_again() {
+    let package = Package::new();
+    let metric = |name: &str| {
+        registry(&format!(
+            r#"{{"name": "{name}", "type": "counter", "unit": "runs", "help": "Runs.",
+                "owner": "team", "labels": ["outcome", "zone"]}}"#
+        ))
+    };
+    let run = "/// Runs.\npub fn run() { catalog::runs_total(catalog::Outcome::Success, \"z\")\
+               .increment(1); }\n";
+    package.write("src/lib.rs", &format!("{LIBRARY}{run}"));
+    package.write("registry.json", &metric("runs_total"));
+    package.succeeds("check");
+    package.write("registry.json", &metric("starts_total"));
+    let output = package.cargo("check");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "the function was made from the old registry");
+    assert!(said.contains("cannot find function `runs_total` in module `catalog`"), "{said}");
+    package.write("registry.json", &metric("runs_total"));
+    package.succeeds("check");
+}
+
+/// What a registry says, whatever it is, makes no warning of rustdoc.
+#[test]
+fn a_catalogue_is_documented_without_a_warning() {
+    let package = Package::new();
+    package.write("src/lib.rs", LIBRARY);
+    package.write("registry.json", include_str!("hostile.json"));
+    package.succeeds("doc --no-deps");
+}
+
+/// Prints how long the compiler takes for catalogues of several sizes: a step of `cargo xtask prove
+/// catalog`. That the text grows no faster than the registry is a test of the macro.
+#[test]
+#[ignore = "takes minutes; cargo xtask prove catalog"]
+fn compile_time() {
+    let rounds =
+        std::env::var("XTASK_CATALOG").ok().and_then(|n| n.parse().ok()).unwrap_or(5_usize);
+    let package = Package::new();
+    for command in ["check", "build"] {
+        let mut times = SIZES.map(|_| Vec::new());
+        // The first round fills caches and does not count. All sizes take turns, so that a noisy
+        // minute hits all of them.
+        for round in 0..=rounds {
+            for (size, times) in SIZES.iter().zip(&mut times) {
+                let time = time(&package, command, *size);
+                times.extend((round > 0).then_some(time));
+            }
+        }
+        let medians = times.map(|mut times| {
+            times.sort_by(f64::total_cmp);
+            times[times.len() / 2]
+        });
+        println!("| `cargo {command}` | median (ms) | above the file alone | for a metric |");
+        println!("| --- | ---: | ---: | ---: |");
+        println!("| the file alone | {:.0} | | |", medians[0]);
+        for (size, median) in SIZES.iter().zip(medians).skip(1) {
+            let more = median - medians[0];
+            let each = more / f64::from(*size);
+            println!("| {size} metrics | {median:.0} | {more:.0} | {each:.2} |");
+        }
+    }
+}
+
+/// Numbers of metrics; the first is the largest file without a catalogue.
+const SIZES: [i32; 5] = [0, 100, 250, 500, 1_000];
+
+/// Milliseconds of processor time to compile a crate that has nothing but a catalogue of that size.
+fn time(package: &Package, command: &str, size: i32) -> f64 {
+    package.write("registry.json", &sized(if size == 0 { 1_000 } else { size }));
+    let file = "/// The file.\npub const FILE: &str = include_str!(\"../registry.json\");\n";
+    package.write("src/lib.rs", if size == 0 { file } else { LIBRARY });
+    let before = processor_time();
+    package.succeeds(command);
+    processor_time() - before
+}
+
+/// Milliseconds of processor time of all children that have ended: unlike time, it is not longer
+/// when others work as well. In steps of 10.
+fn processor_time() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").expect("Linux");
+    // The name of the program may hold anything; after it, fields 16 and 17 are ours.
+    let (_, fields) = stat.rsplit_once(')').expect("a name in brackets");
+    let ticks = |n: usize| fields.split(' ').nth(n).and_then(|n| n.parse::<f64>().ok());
+    (ticks(14).expect("user time") + ticks(15).expect("system time")) * 10.0
+}
+
+/// A registry with that many metrics of three labels: two with five values each and one that is
+/// free, or one with values and two free.
+fn sized(count: i32) -> String {
+    let labels: Vec<String> = (0..10)
+        .map(|n| {
+            let values = r#"["first", "second", "third", "fourth", "429"]"#;
+            format!(r#""listed_{n}": {{"values": {values}}}, "free_{n}": {{"max_values": 20}}"#)
+        })
+        .collect();
+    let metrics: Vec<String> = (0..count)
+        .map(|n| {
+            let (kind, end) = [("counter", "_total"), ("gauge", ""), ("histogram", "_seconds")]
+                [usize::try_from(n % 3).expect("small")];
+            let (a, b) = (n % 10, (n / 10 + 1 + n) % 10);
+            let second = if n % 2 == 0 && a != b { "listed" } else { "free" };
+            let third = (b + 1) % 10;
+            format!(
+                r#"{{"name": "part_{n}_of_the_service{end}", "type": "{kind}", "unit": "items",
+                    "help": "What part {n} of the service has done so far.", "owner": "team",
+                    "interval_s": 60, "labels": ["listed_{a}", "{second}_{b}", "free_{third}"]}}"#
+            )
+        })
+        .collect();
+    format!(
+        r#"{{"schema_version": 1, "owners": {{"team": {{"email": "team@example.org"}}}},
+            "labels": {{{}}}, "metrics": [{}]}}"#,
+        labels.join(", "),
+        metrics.join(",\n")
+    )
+}
