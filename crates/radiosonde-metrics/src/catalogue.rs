@@ -17,6 +17,9 @@ use crate::sync::{read, write};
 /// Longest name of an observed metric, in bytes.
 const NAME_BYTES_MAX: usize = 200;
 
+/// Longest description of an observed metric, in bytes; what is longer is cut.
+const HELP_BYTES_MAX: usize = 1_000;
+
 /// Unregistered names that are kept one by one; the rest is counted under [`OTHER`].
 const UNREGISTERED_MAX: usize = 64;
 
@@ -138,15 +141,19 @@ impl Catalogue {
         unit: Option<&str>,
         help: &str,
     ) {
-        // With a registry, the registry describes; and a description is not a write.
-        if !self.observed.is_everything() || self.registered.contains_key(name) {
+        // What is registered, the registry describes; and a description is not a write.
+        if self.registered.contains_key(name) || self.computed.contains(name) {
+            return;
+        }
+        let help = head(help, HELP_BYTES_MAX);
+        if !self.observed.is_everything() {
+            if !name.is_empty() && name.len() <= NAME_BYTES_MAX {
+                self.observed.describe(&fit_name(name, true), unit, help);
+            }
             return;
         }
         let Ok(family) = self.family(name, metric_type, None) else { return };
-        if let Some(unit) = unit {
-            let _ = family.info.unit.set(Arc::from(unit));
-        }
-        let _ = family.info.help.set(Arc::from(help));
+        family.info.describe(unit.map(Arc::from), Arc::from(help));
     }
 
     /// All families, in no order.

@@ -61,6 +61,14 @@ impl Info {
         }
     }
 
+    /// Takes up what a program says about a metric; what is known already holds.
+    pub(crate) fn describe(&self, unit: Option<Arc<str>>, help: Arc<str>) {
+        if let Some(unit) = unit {
+            let _ = self.unit.set(unit);
+        }
+        let _ = self.help.set(help);
+    }
+
     pub(crate) fn wants_deltas(&self) -> bool {
         !self.builtin && self.sink.is_active()
     }

@@ -48,6 +48,13 @@ fn take(count: &AtomicUsize, cap: usize) -> bool {
     count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
 }
 
+/// What a library says about a metric of its own, usually before it writes it.
+#[derive(Debug)]
+struct Description {
+    unit: Option<Arc<str>>,
+    help: Arc<str>,
+}
+
 /// Whether a metric without an entry is recorded.
 pub(crate) enum Verdict<'a> {
     /// It is, with a limit of its own.
@@ -70,6 +77,8 @@ pub(crate) struct Observed {
     policies: Option<Policies>,
     families: RwLock<HashMap<Box<str>, Arc<Guarded>>>,
     namespaces: RwLock<HashMap<Box<str>, Arc<Namespace>>>,
+    /// Of metrics that are not there yet: nobody knows from which crate they will come.
+    described: RwLock<HashMap<Box<str>, Description>>,
 }
 
 struct Policies {
@@ -86,7 +95,12 @@ impl Observed {
             modules.modules.clone_from(&registry.modules);
             Policies { modules, own: own.into() }
         });
-        Self { policies, families: RwLock::default(), namespaces: RwLock::default() }
+        Self {
+            policies,
+            families: RwLock::default(),
+            namespaces: RwLock::default(),
+            described: RwLock::default(),
+        }
     }
 
     /// Whether everything is observed, for want of a registry.
@@ -149,8 +163,25 @@ impl Observed {
             Verdict::Refused => return Err(Full::Metrics),
         };
         let family = Arc::new(make(cap, namespace));
+        if let Some(Description { unit, help }) = write(&self.described).remove(name) {
+            family.info.describe(unit, help);
+        }
         let _ = families.insert(name.into(), family.clone());
         Ok(family)
+    }
+
+    /// Keeps what is said about a metric, for when it is there. What was said first holds.
+    pub(crate) fn describe(&self, name: &str, unit: Option<&str>, help: &str) {
+        let (unit, help) = (unit.map(Arc::from), Arc::from(help));
+        // Locked in the order of `family_or`: nothing said in between is missed.
+        let families = write(&self.families);
+        if let Some(family) = families.get(name) {
+            return family.info.describe(unit, help);
+        }
+        let mut described = write(&self.described);
+        if described.len() < METRICS_MAX && !described.contains_key(name) {
+            let _ = described.insert(name.into(), Description { unit, help });
+        }
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Guarded>> {

@@ -60,6 +60,34 @@ fn a_metric_of_the_program_itself_has_to_be_registered() {
 }
 
 #[test]
+fn a_library_describes_its_metrics_before_or_after_it_writes_them() {
+    use metrics::{KeyName, SharedString, Unit};
+    let metrics = metrics_of(&["shop"]);
+    let describe = |name: &'static str, help: &'static str| {
+        metrics.recorder().describe_counter(
+            KeyName::from(name),
+            Some(Unit::Bytes),
+            SharedString::from(help),
+        );
+    };
+    describe("before_total", "Before.");
+    describe("runs_total", "Not ours to say.");
+    for name in ["before_total", "after_total"] {
+        count(&metrics, "hyper", name, "a");
+    }
+    describe("after_total", "After.");
+    let snapshot = metrics.snapshot();
+    let help = |name: &str| snapshot.family(name).unwrap().help.to_string();
+    assert_eq!(
+        [help("before_total"), help("after_total"), help("runs_total")],
+        ["Before.", "After.", "Runs."]
+    );
+    assert_eq!(snapshot.family("before_total").unwrap().unit.as_deref(), Some("bytes"));
+    // A description makes no metric.
+    assert_eq!(metrics.observed_count(), 2);
+}
+
+#[test]
 fn without_own_crates_all_are() {
     let metrics = metrics_of(&[]);
     count(&metrics, "hyper::client", "connections_total", "a");

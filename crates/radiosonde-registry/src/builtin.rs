@@ -27,7 +27,11 @@ pub(crate) fn registry() -> &'static Registry {
             // A fragment that does not parse cannot get past the test; telemetry goes on without.
             let Ok(fragment) = Registry::parse(file, text) else { continue };
             all.labels.extend(fragment.labels);
-            all.metrics.extend(fragment.metrics);
+            let limit = fragment.max_labels;
+            all.metrics.extend(fragment.metrics.into_iter().map(|mut metric| {
+                metric.max_labels = metric.max_labels.or(limit);
+                metric
+            }));
         }
         all
     })

@@ -62,9 +62,9 @@ mod merge;
 mod model;
 mod names;
 mod report;
-mod shape;
 #[cfg(feature = "schema")]
 pub mod schema;
+mod shape;
 mod source;
 mod tree;
 

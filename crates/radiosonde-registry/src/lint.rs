@@ -1,6 +1,6 @@
 //! Lints: what is held against a registry that could be read.
 
-pub(crate) mod collide;
+mod collide;
 #[cfg(test)]
 mod coverage;
 mod deprecation;

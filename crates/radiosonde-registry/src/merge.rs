@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::{
-    lint::collide::written_names,
-    model::{MetricSpec, Registry},
+    model::{MetricSpec, Registry, Status},
+    names,
 };
 
 /// Two registries that say different things under one name. The first one's holds.
@@ -107,9 +107,12 @@ impl Merging<'_> {
     }
 
     fn add_metric(&mut self, metric: MetricSpec, limits: Limits, file: &str) {
-        let mut names = written_names(&metric);
-        names.extend(metric.rollups.iter().map(|rollup| rollup.name.clone()));
-        let clash = names.iter().find_map(|name| Some((name, *self.written.get(name)?)));
+        let is_deprecated = matches!(metric.status, Status::Deprecated(_));
+        let mut written = names::written(&metric.name, metric.metric_type, is_deprecated);
+        for rollup in &metric.rollups {
+            written.extend(names::written(&rollup.name, metric.metric_type, false));
+        }
+        let clash = written.iter().find_map(|name| Some((name, *self.written.get(name)?)));
         if let Some((name, at)) = clash
             && let Some((there, _, first)) = self.metrics.get(at)
         {
@@ -134,7 +137,7 @@ impl Merging<'_> {
             return;
         }
         let at = self.metrics.len();
-        self.written.extend(names.into_iter().map(|name| (name, at)));
+        self.written.extend(written.into_iter().map(|name| (name, at)));
         self.metrics.push((metric, limits, file.to_owned()));
     }
 

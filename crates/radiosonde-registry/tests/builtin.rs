@@ -49,12 +49,17 @@ fn what_the_other_crates_write_is_there() {
         ("radiosonde_console_lines_dropped_total", MetricType::Counter, &[]),
         ("radiosonde_drain_restarts_total", MetricType::Counter, &[]),
         ("radiosonde_format_panics_total", MetricType::Counter, &[]),
+        ("metric_ingest_status", MetricType::Counter, &["metric", "status"]),
+        ("metric_last_seen_timestamp_seconds", MetricType::Gauge, &["metric"]),
+        ("metric_interval_seconds", MetricType::Gauge, &["metric"]),
+        ("last_update_timestamp_seconds", MetricType::Gauge, &["metric"]),
     ];
     let builtin = Registry::builtin();
     for (name, metric_type, labels) in table {
         let metric = builtin.metric(name).unwrap_or_else(|| panic!("{name} is missing"));
         assert_eq!(metric.metric_type, *metric_type, "{name}");
         assert_eq!(metric.labels, *labels, "{name}");
+        assert!(metric.max_labels >= Some(labels.len()), "{name}");
     }
     assert_eq!(builtin.series_limit(Some("whatever")), 2_000);
 }

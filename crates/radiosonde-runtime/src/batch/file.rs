@@ -181,7 +181,10 @@ mod tests {
         let values = [value("a".to_owned(), 1), value("b".to_owned(), 1_793_491_200_123)];
         let (text, left_out) = render("shop", &values).unwrap();
         assert_eq!(left_out, 0);
+        // Left by a process that was killed in the middle.
+        fs::write(path.with_extension("json.tmp"), &text[..9]).unwrap();
         write(&path, &text).unwrap();
+        assert!(!path.with_extension("json.tmp").exists());
         let Found::Values(found, _) = read(&path, "shop") else { panic!("no values") };
         assert_eq!(found, values);
         assert!(matches!(read(&path, "other"), Found::Foreign));
