@@ -7,6 +7,7 @@
 
 pub mod dice;
 pub mod image;
+pub mod registry;
 pub mod sealed;
 pub mod seeds;
 pub mod stage;
@@ -38,4 +39,5 @@ pub const TARGETS: &[Target] = &[
     Target { name: "sealed_reader", run: targets::sealed_reader, seeds: seeds::sealed_reader },
     Target { name: "redact_text", run: targets::redact_text, seeds: seeds::redact_text },
     Target { name: "filter_parse", run: targets::filter_parse, seeds: seeds::filter_parse },
+    Target { name: "registry_parse", run: registry::registry_parse, seeds: registry::seeds },
 ];

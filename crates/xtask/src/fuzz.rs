@@ -19,6 +19,7 @@ pub(crate) const TARGETS: &[&str] = &[
     "callsites_lookup",
     "sealed_reader",
     "filter_parse",
+    "registry_parse",
 ];
 
 /// For each target.
