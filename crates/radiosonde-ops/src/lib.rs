@@ -49,5 +49,6 @@ pub use check::{Checked, check, check_document};
 pub use day::{Day, NotADay};
 pub use diff::{Change, diff};
 pub use radiosonde_registry::{
-    MetricType, Registry, RegistryDocument, RegistryError, RegistryErrors, Source,
+    LintRule, MetricType, Registry, RegistryDocument, RegistryError, RegistryErrors, Source, lints,
+    schema::json_schema,
 };

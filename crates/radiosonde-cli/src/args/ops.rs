@@ -15,6 +15,9 @@ pub(crate) enum OpsCommand {
     /// What changed between two registries, and which changes break queries, panels or code
     #[command(after_long_help = DIFF)]
     Diff(DiffArgs),
+    /// The JSON Schema of registry.json, for editors
+    #[command(after_long_help = SCHEMA)]
+    Schema,
 }
 
 #[derive(Debug, Args)]
@@ -24,6 +27,9 @@ pub(crate) struct CheckArgs {
     /// Default: ./registry.json.
     #[arg(value_name = "FILE")]
     pub(crate) file: Vec<PathBuf>,
+    /// The lints that `lint_allow` can name, instead of a check
+    #[arg(long, conflicts_with = "file")]
+    pub(crate) rules: bool,
     #[command(flatten)]
     pub(crate) judge: Judge,
 }
@@ -78,7 +84,8 @@ Examples:
   radiosonde ops check                                  ./registry.json
   radiosonde ops check services/*/registry.json         several at once
   radiosonde ops check --today 2027-01-01               what will have ended by then
-  radiosonde ops check --json | jq -r .what             for other programs";
+  radiosonde ops check --json | jq -r .what             for other programs
+  radiosonde ops check --rules                          what `lint_allow` can name";
 
 const DIFF: &str =
     "Breaking is what makes a query, a panel, an alert or a caller see something else, or
@@ -95,3 +102,14 @@ Examples:
   radiosonde ops diff old.json registry.json            two files
   git show main:registry.json > /tmp/main.json; radiosonde ops diff /tmp/main.json registry.json
                                                         what a branch changes";
+
+const SCHEMA: &str =
+    "Editors that know JSON Schema complete keys, show what they mean, and underline what
+is wrong. Put the schema beside the registry and name it there:
+
+  {
+    \"$schema\": \"./registry.schema.json\",
+    \"schema_version\": 1,
+
+Examples:
+  radiosonde ops schema > registry.schema.json";

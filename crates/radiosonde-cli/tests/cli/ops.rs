@@ -26,6 +26,8 @@ const CASES: &[(&str, i32, &str)] = &[
     ("check_misread", 1, "check misread.json"),
     ("check_missing", 2, "check nosuch.json"),
     ("check_nothing_here", 2, "check"),
+    ("check_rules", 0, "check --rules"),
+    ("check_rules_json", 0, "check --rules --json"),
     ("check_several", 2, "check clean.json broken.json nosuch.json misread.json"),
     ("diff_breaking", 1, "diff clean.json changed.json --today 2026-11-10"),
     ("diff_compatible", 0, "diff clean.json versioned.json --today 2026-11-10"),
@@ -139,6 +141,8 @@ fn the_help_of_each_has_examples_and_exit_codes() {
     {
         let _ = ops(args).exits(0).prints(&["Examples:", "Exit status: 0", "--today", example]);
     }
+    let _ = ops("schema --help").exits(0).prints(&["Examples:", "$schema"]);
+    let _ = ops("check clean.json --rules").exits(2).tells(&["cannot be used with"]);
     let _ = ops("--help").exits(0).prints(&["check", "diff", "Examples:"]);
     let _ = ops("").exits(2);
     let _ = ops("check --today 2026-02-30").exits(2).tells(&["write it as 2026-11-01"]);
@@ -161,4 +165,14 @@ fn json_lines_are_objects_with_the_same_keys() {
         let keys: Vec<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(keys, ["breaking", "fix", "new", "old", "path", "what"]);
     }
+}
+
+#[test]
+fn the_schema_is_the_one_that_is_committed() {
+    let committed =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../radiosonde-registry/registry.schema.json");
+    let ran = ops("schema").exits(0);
+    let same = ran.out == fs::read_to_string(committed).unwrap();
+    assert!(same, "write it anew: radiosonde ops schema > {committed}");
+    assert_eq!(ran.err, "");
 }

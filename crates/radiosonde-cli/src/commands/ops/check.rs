@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use radiosonde_ops::{Checked, RegistryError, check};
+use radiosonde_ops::{Checked, LintRule, RegistryError, check, lints};
 use serde_json::json;
 
 use super::{CLEAN, PROBLEMS, tell, told};
@@ -16,6 +16,9 @@ use crate::render::text::{many, shown};
 
 pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let paint = Screen::new(&args.judge.show, true).paint;
+    if args.rules {
+        return rules(args.judge.is_json(), paint, out);
+    }
     let (mut problems, mut unread) = (0, 0);
     let files = files(&args.file)?;
     for file in &files {
@@ -95,4 +98,26 @@ fn object(finding: &RegistryError) -> String {
         "fix": finding.fix,
     })
     .to_string()
+}
+
+/// The lints that can be allowed, and where.
+fn rules(is_json: bool, paint: Paint, out: &mut dyn Write) -> Result<u8, Stop> {
+    let width = lints().iter().map(|rule| rule.name.len()).max().unwrap_or_default();
+    for rule in lints() {
+        let LintRule { name, what, .. } = rule;
+        if is_json {
+            let (metrics, labels) = (rule.on_metrics, rule.on_labels);
+            let object = json!({"rule": name, "what": what, "metrics": metrics, "labels": labels});
+            print_json(&object.to_string(), out)?;
+            continue;
+        }
+        let on = match (rule.on_metrics, rule.on_labels) {
+            (true, true) => "metrics, labels",
+            (true, false) => "metrics",
+            (false, _) => "labels",
+        };
+        let padded = paint.with(color::NAME, &format!("{name:width$}"));
+        writeln!(out, "{padded}  {on:15}  {what}")?;
+    }
+    Ok(CLEAN)
 }

@@ -5,7 +5,7 @@ mod diff;
 
 use std::io::Write;
 
-use radiosonde_ops::{RegistryError, RegistryErrors};
+use radiosonde_ops::{RegistryError, RegistryErrors, json_schema};
 
 use crate::args::OpsCommand;
 use crate::outcome::Stop;
@@ -16,6 +16,10 @@ pub(crate) fn run(command: &OpsCommand, out: &mut dyn Write) -> Result<u8, Stop>
     match command {
         OpsCommand::Check(args) => check::run(args, out),
         OpsCommand::Diff(args) => diff::run(args, out),
+        OpsCommand::Schema => {
+            out.write_all(json_schema().as_bytes())?;
+            Ok(CLEAN)
+        }
     }
 }
 
