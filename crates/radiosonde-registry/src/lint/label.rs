@@ -143,14 +143,19 @@ fn listed(value: &str, is_first: bool, path: &Path, judge: &mut Judge<'_, '_>) {
 fn unused(survey: &Survey<'_>, name: &str, judge: &mut Judge<'_, '_>) {
     let registry = survey.registry;
     let root = Path::default();
-    // A file without metrics is one that is being started, and where something is unreadable the
-    // label may be used.
-    if registry.metrics.is_empty()
-        || survey.series_with(name).is_some()
+    if survey.series_with(name).is_some()
         || registry.required_labels.iter().any(|required| required == name)
+    {
+        return;
+    }
+    // A file without metrics is one that is being started. Where something is unreadable or
+    // misspelt, that may be where the label is used.
+    if registry.metrics.is_empty()
+        || survey.has_unknown_label
         || !judge.report.is_sound(&root.then("metrics"))
         || !judge.report.is_sound(&root.then("required_labels"))
     {
+        judge.leaves_open("unused_label");
         return;
     }
     let fix =
