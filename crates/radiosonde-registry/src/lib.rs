@@ -10,6 +10,26 @@
 //! registry.json:14:5: metrics[4].lables: unknown key `lables`; did you mean `labels`?
 //! ```
 //!
+//! Beside the metrics a registry may hold what is generated from it: alerts with their runbooks,
+//! dashboards, service level objectives and reports. They are checked against the metrics they
+//! name. The feature `schema` adds `schema::json_schema()`, from which editors complete and
+//! underline; it is for tools, applications do without.
+//!
+//! ```
+//! # use radiosonde_registry::Registry;
+//! let text = r#"{
+//!   "schema_version": 1,
+//!   "metrics": [{"name": "queue_depth", "type": "gauge", "unit": "jobs", "help": "Jobs that wait."}],
+//!   "alerts": [{"id": "queue-long", "summary": "Jobs wait too long", "severity": "warning",
+//!               "metric": "queue_dept", "op": ">", "threshold": 100, "for": "10m"}]
+//! }"#;
+//! let errors = Registry::parse("registry.json", text).expect_err("a name is misspelt");
+//! assert_eq!(
+//!     errors.to_string(),
+//!     "registry.json:5:25: alerts[0].metric: unknown metric `queue_dept`; did you mean `queue_depth`?"
+//! );
+//! ```
+//!
 //! # Example
 //!
 //! ```

@@ -17,8 +17,8 @@ pub struct Query {
     /// The metric asked for: one of the registry, one of its roll-ups, or one radiosonde writes
     /// itself.
     pub metric: Option<String>,
-    /// What is made of its values. Default: `rate` of a counter, `p95` of a histogram, `last` of
-    /// the others.
+    /// What is made of its values. Default: `rate` of a counter, `last` of a gauge, `p95` of a
+    /// histogram, `avg` of a summary.
     pub aggregation: Option<QueryAggregation>,
     /// Labels by which the answer is split. Default: none, one answer.
     pub by: Vec<String>,

@@ -18,6 +18,12 @@ pub(super) const DURATION_OR_START: &str = concat!(
 /// A metric name of Prometheus.
 pub(super) const METRIC: &str = "^[a-zA-Z_:][a-zA-Z0-9_:]*$";
 
+/// A metric name without colons.
+pub(super) const PLAIN_METRIC: &str = "^[a-zA-Z_][a-zA-Z0-9_]*$";
+
+/// No control characters.
+pub(super) const PRINTABLE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
+
 /// A label name that is not reserved.
 pub(super) const LABEL: &str =
     "^(?!__|(?:le|otel_metric_overflow|quantile)$)[a-zA-Z_][a-zA-Z0-9_]*$";
@@ -123,6 +129,11 @@ pub(super) const MESSAGES: &[(&str, &str)] = &[
     (DURATION, "Not a duration above 0: write it as 30s, 10m, 1h30m or 14d."),
     (DURATION_OR_START, "Not a duration: write it as 30s, 10m or 1h30m."),
     (METRIC, "Not a metric name: use letters, digits and underscores, not beginning with a digit."),
+    (
+        PLAIN_METRIC,
+        "Not a metric name: use letters, digits and underscores; colons are for derived metrics.",
+    ),
+    (PRINTABLE, "Write it in printable characters."),
     (
         LABEL,
         "Not a label name, or reserved: use letters, digits and underscores, not beginning with a digit or two underscores.",

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::patterns::{DATE, DURATION, INSTRUMENT, LABEL, METRIC, MODULE, OTEL_UNIT, SAID};
+use super::patterns::{
+    DATE, DURATION, INSTRUMENT, LABEL, METRIC, MODULE, OTEL_UNIT, PLAIN_METRIC, PRINTABLE, SAID,
+};
+use crate::lint::{LintRule, lints};
 
 /// Keywords by definition.
 pub(super) fn table() -> Value {
@@ -27,7 +30,7 @@ fn surroundings() -> Value {
                 "service": {"pattern": SAID, "examples": ["usage-ingestion"]},
                 "max_labels": limit,
                 "required_labels": label_names,
-                "labels": {"propertyNames": {"pattern": LABEL}},
+                "labels": {"propertyNames": {"pattern": LABEL}, "maxProperties": 10_000},
                 "modules": {
                     "propertyNames": {"pattern": MODULE},
                     "description": "What becomes of metrics that are not registered and come from other crates, by module path such as `sqlx` or `tower_http::metrics`. The longest path that fits counts.",
@@ -45,20 +48,37 @@ fn surroundings() -> Value {
                 "values": {
                     "minItems": 1,
                     "uniqueItems": true,
-                    "items": {"minLength": 1, "maxLength": 128, "not": {"const": "_other"}},
+                    "items": {
+                        "pattern": PRINTABLE,
+                        "minLength": 1,
+                        "maxLength": 128,
+                        "not": {"const": "_other"},
+                    },
                 },
-                "pattern": {"minLength": 1, "examples": ["[a-z]+"]},
+                "pattern": {"minLength": 1, "maxLength": 1024, "examples": ["[a-z]+"]},
                 "max_values": limit,
+                "lint_allow": allowances(|lint| lint.on_labels),
             },
+            "dependencies": {"values": {"properties": {"pattern": false, "max_values": false}}},
         },
         "LintAllowance": {
             "required": ["rule", "reason"],
-            "properties": {"reason": {"pattern": SAID}},
+            "properties": {
+                "rule": {
+                    "enum": lints().iter().map(|lint| lint.name).collect::<Vec<_>>(),
+                    "enumDescriptions": lints().iter().map(|lint| lint.what).collect::<Vec<_>>(),
+                },
+                "reason": {"pattern": SAID},
+            },
         },
-        "ModuleSpec": {"properties": {
-            "policy": {"default": "namespace"},
-            "series_limit": {"minimum": 1, "default": 200},
-        }},
+        "ModuleSpec": {
+            "properties": {
+                "policy": {"default": "namespace"},
+                "series_limit": {"minimum": 1, "default": 200},
+            },
+            "if": {"properties": {"policy": {"const": "refuse"}}, "required": ["policy"]},
+            "then": {"properties": {"series_limit": false}},
+        },
         "Owner": {
             "anyOf": [
                 {"required": ["slack"]}, {"required": ["email"]},
@@ -70,6 +90,13 @@ fn surroundings() -> Value {
             },
         },
     })
+}
+
+/// Which lints may be allowed there. The list stands beside the type, whose own words are all lints.
+fn allowances(there: fn(&LintRule) -> bool) -> Value {
+    let lints = lints().iter().filter(|lint| there(lint));
+    let names: Vec<&str> = lints.map(|lint| lint.name).collect();
+    json!({"allOf": [{"items": {"properties": {"rule": {"enum": names}}}}]})
 }
 
 fn metric() -> Value {
@@ -104,14 +131,34 @@ fn metric() -> Value {
                     "description": "Label sets it may have in one process. Default: the limit of the environment.",
                 },
                 "expression": {"pattern": SAID},
+                "family": {"pattern": SAID},
+                "lint_allow": allowances(|lint| lint.on_metrics),
             },
             "allOf": [
+                when(&["counter", "gauge"], json!({
+                    "aggregation": {"not": {"enum": ["p50", "p90", "p95", "p99"]}},
+                })),
                 when(&["counter", "gauge", "summary"], json!({"buckets": {"maxItems": 0}})),
                 when(&["gauge", "summary"], json!({"rollups": {"maxItems": 0}})),
                 {
                     "if": {"properties": {"source": {"const": "derived"}}, "required": ["source"]},
                     "then": {"required": ["expression"]},
-                    "else": {"properties": {"expression": false}},
+                    "else": {"properties": {
+                        "expression": false,
+                        // Colons are for what is derived.
+                        "name": {"pattern": PLAIN_METRIC},
+                    }},
+                },
+                {
+                    "if": {
+                        "properties": {"source": {"enum": ["derived", "external"]}},
+                        "required": ["source"],
+                    },
+                    "then": {"properties": {"rollups": {"maxItems": 0}}},
+                },
+                {
+                    "if": {"properties": {"deprecated": {"const": true}}, "required": ["deprecated"]},
+                    "then": {"properties": {"status": {"not": {"const": "stable"}}}},
                 },
             ],
         },
@@ -139,6 +186,12 @@ fn metric() -> Value {
                 "help": {"pattern": SAID},
             },
         },
-        "Variance": {"properties": {"tolerance": {"minimum": 0, "maximum": 1}}},
+        "Variance": {
+            "required": ["baseline"],
+            "properties": {
+                "baseline": {"pattern": SAID},
+                "tolerance": {"minimum": 0, "maximum": 1},
+            },
+        },
     })
 }

@@ -31,6 +31,8 @@ pub(super) struct Known<'r> {
     /// Labels of metrics and roll-ups. In sets, as are the values below: a document may look at a
     /// long list as often as it likes.
     labels: HashSet<(&'r str, &'r str)>,
+    /// Labels every series has: those that are required, and those the scraper adds.
+    everywhere: HashSet<&'r str>,
     /// Listed values by label.
     values: HashMap<&'r str, HashSet<&'r str>>,
     pub(super) alerts: Section<'r, &'r AlertSpec>,
@@ -128,12 +130,14 @@ impl<'r> Known<'r> {
         let dashboards = registry.dashboards.iter().map(|board| (board.uid.as_str(), ()));
         let slos = registry.slos.iter().map(|slo| (slo.id.as_str(), ()));
         let reports = registry.reports.iter().map(|report| (report.id.as_str(), ()));
+        let required = registry.required_labels.iter().map(String::as_str);
         let root = Path::default();
         Self {
             registry,
             is_sound: ["metrics", "labels"].iter().all(|key| report.is_sound(&root.then(*key))),
             metrics,
             labels,
+            everywhere: required.chain(SCRAPE_LABELS.iter().copied()).collect(),
             values: specs.iter().filter_map(listed).collect(),
             alerts: Section::of("alerts", report, alerts),
             dashboards: Section::of("dashboards", report, dashboards),
@@ -196,18 +200,16 @@ impl<'r> Known<'r> {
         path: &Path,
         report: &mut Report<'_>,
     ) {
-        let required = self.registry.required_labels.iter().map(String::as_str);
-        let everywhere = required.chain(SCRAPE_LABELS.iter().copied());
         // Metrics that are built in are in no set, and have few labels.
         if self.labels.contains(&(name, label))
-            || everywhere.clone().any(|candidate| candidate == label)
+            || self.everywhere.contains(label)
             || (!self.metrics.contains_key(name) && subject.labels.iter().any(|own| own == label))
         {
             return;
         }
         let own = subject.labels.iter().map(String::as_str);
         let list: Vec<&str> = own.clone().take(LISTED_MAX).collect();
-        let fix = match guess(label, own.chain(everywhere), report) {
+        let fix = match guess(label, own.chain(self.everywhere.iter().copied()), report) {
             Some(guess) => format!("did you mean `{guess}`?"),
             None if list.is_empty() => "it has no labels of its own".to_owned(),
             None => format!("use {}", fields::alternatives(&list)),

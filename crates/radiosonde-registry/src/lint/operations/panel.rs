@@ -109,7 +109,7 @@ fn drawable(
     let metric_type = subject.metric.metric_type;
     let whole = match (query.aggregation, metric_type) {
         (Some(aggregation), _) => !matches!(aggregation, Avg | Max | Min | P50 | P90 | P95 | P99),
-        // Percentiles are what is made of it when nothing else is said.
+        // A percentile or a mean is what is made of it when nothing else is said.
         (None, MetricType::Histogram | MetricType::Summary) => false,
         (None, _) => true,
     };
