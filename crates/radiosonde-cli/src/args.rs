@@ -1,5 +1,7 @@
 //! The command line.
 
+mod ops;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,13 +9,15 @@ use jiff::Timestamp;
 use radiosonde_store::Level;
 use radiosonde_store::query::{check_id, trace_prefix};
 
+pub(crate) use self::ops::{CheckArgs, DiffArgs, OpsCommand};
 use crate::when;
 
 /// Find logs, events, traces and metrics of a program again.
 ///
 /// Reads the telemetry files a program with radiosonde wrote; no server is involved. All times are
 /// UTC. Exit status: 0 found, 1 nothing found, 2 usage, or a directory that does not exist, 3 some
-/// file could not be read in full.
+/// file could not be read in full. The `ops` commands judge a registry instead: 0 no problem, 1
+/// problems, 2 usage, or a file that cannot be read.
 #[derive(Debug, Parser)]
 #[command(name = "radiosonde", version, max_term_width = 100, after_help = START_HERE)]
 pub(crate) struct Cli {
@@ -44,6 +48,9 @@ pub(crate) enum Command {
     /// Bring what killed processes left into the files, without waiting for their next start
     #[command(after_long_help = RECOVER)]
     Recover(RecoverArgs),
+    /// What follows from the registry: checks of it, and what changed between two
+    #[command(subcommand, after_long_help = OPS)]
+    Ops(OpsCommand),
     /// Completion of this command line for a shell
     #[command(after_long_help = COMPLETIONS)]
     Completions {
@@ -287,6 +294,10 @@ Examples:
   radiosonde removed                                    everything, oldest first
   radiosonde removed --since 7d                         in the last week
   radiosonde removed -o json | jq -r .file              for other programs";
+
+const OPS: &str = "Examples:
+  radiosonde ops check                                  what is wrong with ./registry.json
+  radiosonde ops diff old.json registry.json            what changed, and what that breaks";
 
 const COMPLETIONS: &str = "Examples:
   radiosonde completions bash > ~/.local/share/bash-completion/completions/radiosonde

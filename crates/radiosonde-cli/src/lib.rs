@@ -33,6 +33,9 @@
 //! 0 something was found, 1 nothing was, 2 the command line or a named directory is wrong, 3 some
 //! file could not be read in full: what could be is printed, and the file, place and reason stand
 //! on stderr. A reader that closes the pipe ends the command quietly, with 0.
+//!
+//! The `ops` commands judge a registry: 0 there is no problem, or no breaking change, 1 there are
+//! some, 2 the command line is wrong, or a file cannot be read.
 
 #![forbid(unsafe_code)]
 

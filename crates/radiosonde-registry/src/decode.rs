@@ -19,6 +19,15 @@ use crate::{
 
 /// Parses and checks a registry; `file` is what messages call it.
 pub(crate) fn parse(file: &str, text: &str) -> Result<Registry, RegistryErrors> {
+    read(file, text, true)
+}
+
+/// Parses a registry and leaves the lints out.
+pub(crate) fn parse_unlinted(file: &str, text: &str) -> Result<Registry, RegistryErrors> {
+    read(file, text, false)
+}
+
+fn read(file: &str, text: &str, linted: bool) -> Result<Registry, RegistryErrors> {
     if text.len() as u64 > source::BYTES_MAX {
         return Err(source::too_large(file).into());
     }
@@ -38,7 +47,7 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Registry, RegistryErrors> 
     let mut report = Report::new(file, text, &root);
     let read = registry(Fields::of(&mut report, Path::default(), &root));
     // With a full report nobody reads the lints, and they could no longer tell what is unreadable.
-    if !report.is_full() {
+    if linted && !report.is_full() {
         lint::check(&read, &mut report);
     }
     report.finish().map(|()| read)

@@ -50,14 +50,29 @@
 //! # Ok::<(), radiosonde_registry::RegistryErrors>(())
 //! ```
 //!
+//! # Lints
+//!
+//! What cannot work is always refused: a label nobody declared, two metrics that write one name, a
+//! pattern that lets any text in, a roll-up that sums nothing. Conventions can be broken for a
+//! reason, which stands in the file; [`lints`] names them all:
+//!
+//! ```text
+//! "lint_allow": [{"rule": "total_suffix", "reason": "name fixed by the source document"}]
+//! ```
+//!
+//! An allowance that is not needed is refused as well. A first registry stays short: an owner is
+//! asked of every metric only when `owners` declares any.
+//!
 //! # Failure
 //!
 //! Nothing here panics, whatever the bytes: a file is refused with [`RegistryErrors`], which holds
-//! every problem found and not only the first. Files over 4 MiB are refused unread.
+//! every problem found and not only the first (100, and how many more there are). Files over 4 MiB
+//! are refused unread, and registries of more than 10,000 metrics or labels unjudged.
 #![forbid(unsafe_code)]
 
 mod builtin;
 mod decode;
+mod document;
 mod duration;
 mod error;
 mod fields;
@@ -73,6 +88,7 @@ mod shape;
 mod source;
 mod tree;
 
+pub use document::{Place, RegistryDocument, closest_name};
 pub use error::{RegistryError, RegistryErrors};
 pub use lint::{LintRule, lints};
 pub use merge::Conflict;

@@ -60,7 +60,7 @@ pub struct Registry {
     pub max_labels: Option<usize>,
     /// Every label a metric may name, with what its values may be.
     pub labels: BTreeMap<String, LabelSpec>,
-    /// Who answers for a metric.
+    /// Who answers for a metric. Where any is declared, every metric needs one.
     pub owners: BTreeMap<String, Owner>,
     /// What becomes of metrics that are not registered and come from other crates, by module path
     /// such as `sqlx` or `tower_http::metrics`. See [`Registry::module`].

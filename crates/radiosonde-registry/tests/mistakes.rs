@@ -108,6 +108,18 @@ fn subject<'d>(document: &'d mut Value, path: &str) -> &'d mut Value {
     &mut document["labels"][name.expect("a name")]
 }
 
+/// Every lint has a neighbour here that it leaves alone, and every allowance is needed.
+#[test]
+fn a_registry_with_everything_in_it_is_clean() {
+    let path = folder().with_file_name("clean").join("everything.json");
+    let registry = Registry::load(&path).unwrap_or_else(|errors| panic!("{errors}"));
+    let of_metrics = registry.metrics.iter().flat_map(|metric| &metric.lint_allow);
+    let of_labels = registry.labels.values().flat_map(|label| &label.lint_allow);
+    let allowed: BTreeSet<&str> =
+        of_metrics.chain(of_labels).map(|allowance| allowance.rule.as_str()).collect();
+    assert_eq!(allowed, lints().iter().map(|lint| lint.name).collect());
+}
+
 #[test]
 fn lints_are_listed_by_name_once() {
     let names: Vec<&str> = lints().iter().map(|lint| lint.name).collect();

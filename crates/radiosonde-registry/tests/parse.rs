@@ -27,6 +27,8 @@ const SAMPLE: &str = r##"{"schema_version":1,"service":"usage-ingestion",
    "owner":"platform"}],
  "alerts":[{"id":"a1","summary":"Down.","severity":"warning","expr":"up == 0"}],"dashboards":[],"slos":[],"reports":[]}"##;
 
+const EVERYTHING: &str = include_str!("clean/everything.json");
+
 #[test]
 fn a_full_sample_is_read() {
     let registry = Registry::parse("registry.json", SAMPLE).unwrap_or_else(|e| panic!("{e}"));
@@ -394,12 +396,13 @@ proptest! {
     /// Damage done to a good file at random: an answer, never a panic, and every position in it.
     #[test]
     fn damaged_files_are_judged(
-        cuts in prop::collection::vec((0..SAMPLE.len(), 0..40_usize, "[\\PC\\n\\\\\"{}\\[\\],:0-9eE.-]{0,6}"), 1..4),
+        sample in prop::sample::select(vec![SAMPLE, EVERYTHING]),
+        cuts in prop::collection::vec((0..EVERYTHING.len(), 0..40_usize, "[\\PC\\n\\\\\"{}\\[\\],:0-9eE.-]{0,6}"), 1..4),
     ) {
-        let mut text = SAMPLE.to_owned();
+        let mut text = sample.to_owned();
         for (at, length, insert) in cuts {
             let boundary = |from: usize| (from..).find(|at| text.is_char_boundary(*at));
-            let at = boundary(at.min(text.len())).unwrap_or_default();
+            let at = boundary(at % (text.len() + 1)).unwrap_or_default();
             let end = boundary((at + length).min(text.len())).unwrap_or(at);
             text.replace_range(at..end, &insert);
         }

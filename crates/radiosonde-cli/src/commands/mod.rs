@@ -3,6 +3,7 @@
 mod correlate;
 mod logs;
 mod metrics;
+mod ops;
 mod removed;
 mod trace;
 
@@ -29,6 +30,7 @@ pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
         Command::Correlate(args) => correlate::run(args, out),
         Command::Removed(args) => removed::run(args, out),
         Command::Recover(args) => recover::run(args, out),
+        Command::Ops(command) => ops::run(command, out),
         Command::Completions { shell } => completions(*shell, out),
     }
 }

@@ -6,6 +6,7 @@
 mod fixture;
 mod found;
 mod hostile;
+mod ops;
 mod recovery;
 mod removed;
 mod runs;

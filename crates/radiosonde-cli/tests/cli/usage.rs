@@ -215,6 +215,8 @@ fn completions_know_every_subcommand() {
             "removed",
             "recover",
             "retry-quarantined",
+            "check",
+            "diff",
         ]);
         assert!(ran.out.starts_with(begins), "{shell}: {:.80}", ran.out);
         assert_eq!(ran.err, "");

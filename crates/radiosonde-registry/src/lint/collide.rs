@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     locate::Path,
     model::{MetricSpec, MetricType, Registry, Status},
+    names,
     report::Report,
 };
 
@@ -62,7 +63,7 @@ fn take<'r>(
         return;
     }
     let path = path.then("name");
-    let names = written_names(family);
+    let names = names::written(family.name, family.metric_type, family.is_deprecated);
     let clash = names.iter().find_map(|name| Some((name, *taken.get(name)?)));
     match clash {
         Some((_, other)) if other.name == family.name && other.noun == family.noun => {
@@ -82,32 +83,6 @@ fn take<'r>(
     for name in names {
         let _first = taken.entry(name).or_insert(family);
     }
-}
-
-/// Every name that the formats write for a metric. OpenMetrics calls the family of a counter by
-/// its name without `_total`.
-fn written_names(family: Family<'_>) -> Vec<String> {
-    let name = family.name;
-    let (base, suffixes): (&str, &[&str]) = match family.metric_type {
-        MetricType::Counter => match name.strip_suffix("_total") {
-            Some(base) => (base, &["_total", "_created"]),
-            None => (name, &[]),
-        },
-        MetricType::Gauge => (name, &[]),
-        MetricType::Histogram => (name, &["_bucket", "_count", "_created", "_sum"]),
-        MetricType::Summary => (name, &["_count", "_created", "_sum"]),
-    };
-    let mut names = vec![name.to_owned()];
-    if base != name && !base.is_empty() {
-        names.push(base.to_owned());
-    }
-    names.extend(
-        suffixes.iter().map(|suffix| format!("{base}{suffix}")).filter(|made| made != name),
-    );
-    if family.is_deprecated {
-        names.push(format!("{name}_deprecated"));
-    }
-    names
 }
 
 /// Two metrics of one name would become one in OTLP.

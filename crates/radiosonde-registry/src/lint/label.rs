@@ -2,7 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{label_name, pattern, rules::Judge, survey::Survey};
+use super::{
+    label_name,
+    pattern::{self, Tried},
+    rules::Judge,
+    survey::Survey,
+};
 use crate::{
     locate::Path,
     model::LabelSpec,
@@ -17,8 +22,17 @@ const RESERVED_LABELS: &[&str] = &["le", "otel_metric_overflow", "quantile"];
 const OVERFLOW_VALUE: &str = "_other";
 
 pub(super) fn check(survey: &Survey<'_>, name: &str, label: &LabelSpec, judge: &mut Judge<'_, '_>) {
-    named(name, label, judge);
+    // Where there is a list, nobody asks the pattern.
+    let written = label.pattern.as_deref().filter(|_| label.values.is_none());
+    let pattern = written.map(|written| (written, pattern::try_out(written)));
+    named(name, judge);
+    if is_judged_by_name(label, pattern.as_ref().map(|(_, tried)| tried)) {
+        label_name::check(name, judge);
+    }
     bounded(name, label, judge);
+    if let Some((written, tried)) = &pattern {
+        pattern::check(written, tried, label.max_values.is_some(), judge);
+    }
     max_values(survey, name, label, judge);
     if let Some(list) = &label.values {
         values(list, judge);
@@ -26,7 +40,7 @@ pub(super) fn check(survey: &Survey<'_>, name: &str, label: &LabelSpec, judge: &
     unused(survey, name, judge);
 }
 
-fn named(name: &str, label: &LabelSpec, judge: &mut Judge<'_, '_>) {
+fn named(name: &str, judge: &mut Judge<'_, '_>) {
     let path = judge.path().clone();
     if !names::is_label_name(name) || name.starts_with("__") {
         let fix = names::renaming(name.trim_start_matches('_'));
@@ -41,9 +55,17 @@ fn named(name: &str, label: &LabelSpec, judge: &mut Judge<'_, '_>) {
         let fix = format!("call it `{}`", names::snake_case(name));
         judge.breaks_by_name("camel_case", "has capital letters", &fix);
     }
-    if !pattern::bounds(label) {
-        label_name::check(name, judge);
-    }
+}
+
+/// Whether nothing but their number bounds the values of a label. What is wrong with a pattern is
+/// reported; the name is judged when that is mended.
+fn is_judged_by_name(label: &LabelSpec, pattern: Option<&Tried>) -> bool {
+    let by_pattern = match pattern {
+        None | Some(Tried::FitsAnyText) => false,
+        Some(Tried::FitsId(..)) => label.max_values.is_none(),
+        Some(Tried::Broken(_) | Tried::Empty | Tried::KeepsIdsOut | Tried::TooLong) => true,
+    };
+    label.values.is_none() && !by_pattern
 }
 
 /// One thing says which values there may be, and it says something.
@@ -64,8 +86,6 @@ fn bounded(name: &str, label: &LabelSpec, judge: &mut Judge<'_, '_>) {
             let what = format!("`{key}` beside `values`, which say everything");
             judge.wrong(&judge.at(key), what, format!("delete `{key}`, or the list"));
         }
-    } else if let Some(written) = &label.pattern {
-        pattern::check(written, label.max_values.is_some(), judge);
     }
 }
 
@@ -123,14 +143,19 @@ fn listed(value: &str, is_first: bool, path: &Path, judge: &mut Judge<'_, '_>) {
 fn unused(survey: &Survey<'_>, name: &str, judge: &mut Judge<'_, '_>) {
     let registry = survey.registry;
     let root = Path::default();
-    // A file without metrics is one that is being started, and where something is unreadable the
-    // label may be used.
-    if registry.metrics.is_empty()
-        || survey.series_with(name).is_some()
+    if survey.series_with(name).is_some()
         || registry.required_labels.iter().any(|required| required == name)
+    {
+        return;
+    }
+    // A file without metrics is one that is being started. Where something is unreadable or
+    // misspelt, that may be where the label is used.
+    if registry.metrics.is_empty()
+        || survey.has_unknown_label
         || !judge.report.is_sound(&root.then("metrics"))
         || !judge.report.is_sound(&root.then("required_labels"))
     {
+        judge.leaves_open("unused_label");
         return;
     }
     let fix =

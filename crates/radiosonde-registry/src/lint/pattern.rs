@@ -3,14 +3,14 @@
 use regex_lite::{Regex, RegexBuilder};
 
 use super::rules::Judge;
-use crate::model::LabelSpec;
 
 /// Longest pattern, in bytes. A longer one is a list in disguise.
 const PATTERN_BYTES_MAX: usize = 1_024;
 
-/// What a compiled pattern may take, in bytes; `[a-z0-9_]{1,128}` takes a tenth of it. Less than
-/// what the guard allows, so that what passes here compiles there.
-const COMPILED_BYTES_MAX: usize = 256 * 1024;
+/// What a compiled pattern may take, in bytes; `[a-z0-9_.-]{1,128}` takes a third of it. Less than
+/// what the guard allows, so that what passes here compiles there, and little enough for a file
+/// full of patterns to be tried while a compiler waits.
+const COMPILED_BYTES_MAX: usize = 64 * 1024;
 
 /// Values that make a series each, and what they are.
 const IDS: &[(&str, &str)] = &[
@@ -32,53 +32,68 @@ const TEXTS: &[&str] = &[
     "550e8400-e29b-41d4-a716-446655440000",
 ];
 
-pub(super) fn check(written: &str, has_max_values: bool, judge: &mut Judge<'_, '_>) {
-    let path = judge.at("pattern");
+/// What came out when a pattern was tried.
+pub(super) enum Tried {
+    Broken(regex_lite::Error),
+    Empty,
+    FitsAnyText,
+    /// An id, and what kind of id it is.
+    FitsId(&'static str, &'static str),
+    KeepsIdsOut,
+    TooLong,
+}
+
+/// Tries a pattern on values it should keep out.
+pub(super) fn try_out(written: &str) -> Tried {
     if written.is_empty() {
-        let what = "an empty pattern fits the empty value only".to_owned();
-        judge.wrong(&path, what, "write a regular expression, such as `v[0-9]{1,3}`");
-        return;
+        return Tried::Empty;
     }
     if written.len() > PATTERN_BYTES_MAX {
-        let what = format!("pattern longer than {PATTERN_BYTES_MAX} bytes");
-        judge.wrong(&path, what, "shorten it, or list the values under `values`");
-        return;
+        return Tried::TooLong;
     }
     let regex = match compile(written) {
         Ok(regex) => regex,
-        Err(error) => {
+        Err(error) => return Tried::Broken(error),
+    };
+    if TEXTS.iter().all(|text| regex.is_match(text)) {
+        return Tried::FitsAnyText;
+    }
+    let id = IDS.iter().find(|(id, _)| regex.is_match(id));
+    id.map_or(Tried::KeepsIdsOut, |(id, kind)| Tried::FitsId(id, kind))
+}
+
+pub(super) fn check(written: &str, tried: &Tried, has_max_values: bool, judge: &mut Judge<'_, '_>) {
+    let path = judge.at("pattern");
+    match tried {
+        Tried::Empty => {
+            let what = "an empty pattern fits the empty value only".to_owned();
+            judge.wrong(&path, what, "write a regular expression, such as `v[0-9]{1,3}`");
+        }
+        Tried::TooLong => {
+            let what = format!("pattern longer than {PATTERN_BYTES_MAX} bytes");
+            judge.wrong(&path, what, "shorten it, or list the values under `values`");
+        }
+        Tried::Broken(error) => {
             let what = format!("the pattern cannot be read: {error}");
             let fix = "write a regular expression such as `[a-z][a-z0-9_]{0,19}` (there are no \
                        look-around, back-references and `\\p`)";
             judge.wrong(&path, what, fix);
-            return;
         }
-    };
-    if TEXTS.iter().all(|text| regex.is_match(text)) {
-        let what = format!("any text fits the pattern `{written}`");
-        let fix = "name the characters there are, such as `[a-z][a-z0-9_]{0,19}`, or delete the pattern \
-                   and bound the label by `max_values`";
-        judge.wrong(&path, what, fix);
-    } else if let Some((id, kind)) = taken_id(&regex)
-        && !has_max_values
-    {
-        let what = format!("ids fit the pattern `{written}`, such as `{id}`, {kind}");
-        let example =
-            if kind.starts_with("a number") { "[0-9]{1,3}" } else { "[a-z][a-z0-9_]{0,19}" };
-        let fix = format!("bound its length, such as `{example}`, or add `max_values`");
-        judge.wrong(&path, what, fix);
+        Tried::FitsAnyText => {
+            let what = format!("any text fits the pattern `{written}`");
+            let fix = "name the characters there are, such as `[a-z][a-z0-9_]{0,19}`, or delete \
+                       the pattern and bound the label by `max_values`";
+            judge.wrong(&path, what, fix);
+        }
+        Tried::FitsId(id, kind) if !has_max_values => {
+            let what = format!("ids fit the pattern `{written}`, such as `{id}`, {kind}");
+            let is_number = kind.starts_with("a number");
+            let example = if is_number { "[0-9]{1,3}" } else { "[a-z][a-z0-9_]{0,19}" };
+            let fix = format!("bound its length, such as `{example}`, or add `max_values`");
+            judge.wrong(&path, what, fix);
+        }
+        Tried::FitsId(..) | Tried::KeepsIdsOut => {}
     }
-}
-
-/// Whether something beyond the number of values bounds the label: a list, or a pattern that no id
-/// fits.
-pub(super) fn bounds(label: &LabelSpec) -> bool {
-    let keeps_ids_out = |written: &String| match compile(written) {
-        Ok(regex) => taken_id(&regex).is_none(),
-        // Reported already; the name is judged when the pattern is mended.
-        Err(_) => true,
-    };
-    label.values.is_some() || label.pattern.as_ref().is_some_and(keeps_ids_out)
 }
 
 /// As the guard does it: the whole value has to fit.
@@ -87,10 +102,6 @@ fn compile(written: &str) -> Result<Regex, regex_lite::Error> {
     // By itself first: `a)|(b` makes sense within the group only, and gets out of the anchors.
     let _by_itself = build(written)?;
     build(&format!("^(?:{written})$"))
-}
-
-fn taken_id(regex: &Regex) -> Option<(&'static str, &'static str)> {
-    IDS.iter().copied().find(|(id, _)| regex.is_match(id))
 }
 
 #[cfg(test)]
@@ -110,13 +121,19 @@ mod tests {
 
     #[test]
     fn what_a_pattern_lets_in() {
-        let id = |written: &str| taken_id(&compile(written).expect(written)).map(|(_, kind)| kind);
+        let id = |written: &str| match try_out(written) {
+            Tried::FitsId(_, kind) => Some(kind),
+            Tried::KeepsIdsOut => None,
+            _ => panic!("{written}"),
+        };
         let table = [
             ("[a-z]+", None),
             ("v[0-9]+|next", None),
             ("[1-5][0-9][0-9]", None),
             ("[a-z][a-z0-9_]{0,19}", None),
             ("[0-9]{1,3}", None),
+            ("[a-zA-Z][a-zA-Z0-9_.:-]{1,21}", None),
+            ("[a-z_.-]{1,128}", None),
             ("[0-9a-f-]{36}", Some("a UUID")),
             ("[0-9A-Fa-f-]+", Some("a UUID")),
             ("[0-9A-Z]{26}", Some("a ULID")),

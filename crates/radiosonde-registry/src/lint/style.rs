@@ -12,16 +12,17 @@ use crate::{
 pub(super) fn check(metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
     let name = metric.name.as_str();
     let is_counter = metric.metric_type == MetricType::Counter;
-    if let Some(spelt) = spelt_out(name) {
-        let fix = format!("write the unit out: `{spelt}`");
+    let proper = proper_name(metric);
+    if spelt_out(name).is_some() {
+        let fix = format!("write the unit out: `{proper}`");
         judge.breaks_by_name("abbreviated_unit", "abbreviates its unit", &fix);
     }
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        let fix = format!("call it `{}`", names::snake_case(name));
+        let fix = format!("call it `{proper}`");
         judge.breaks_by_name("camel_case", "has capital letters", &fix);
     }
     if is_counter && !name.ends_with("_total") {
-        let fix = format!("call it `{}`", counter_name(name));
+        let fix = format!("call it `{proper}`");
         let what = "is a counter and does not end in `_total`";
         judge.breaks_by_name("counter_suffix", what, &fix);
     }
@@ -30,18 +31,33 @@ pub(super) fn check(metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
         let fix = format!("choose another ending, such as `{stem}_{}`", instead_of(ending, metric));
         judge.breaks_by_name("reserved_suffix", what, &fix);
     }
-    if !is_counter && let Some(stem) = name.strip_suffix("_total") {
-        let fix = format!("call it `{stem}`, or make it a counter");
+    if !is_counter && name.ends_with("_total") {
+        let fix = format!("call it `{proper}`, or make it a counter");
         judge.breaks_by_name("total_suffix", "ends in `_total` and is not a counter", &fix);
     }
 }
 
-/// The name with `_total` where it belongs: last, behind the version.
-fn counter_name(name: &str) -> String {
-    match version::parts(name) {
-        (stem, Some(version)) => format!("{stem}_v{version}_total"),
-        (stem, None) => format!("{stem}_total"),
+/// The name as it would break none of these lints but those that are allowed: every message about a
+/// name asks for the same one.
+pub(super) fn proper_name(metric: &MetricSpec) -> String {
+    let mut name = metric.name.clone();
+    if !metric.allows("camel_case") {
+        name = names::snake_case(&name);
     }
+    if !metric.allows("abbreviated_unit") {
+        name = spelt_out(&name).unwrap_or(name);
+    }
+    let had_total = name.ends_with("_total");
+    let has_total = match metric.metric_type {
+        MetricType::Counter => had_total || !metric.allows("counter_suffix"),
+        _ => had_total && metric.allows("total_suffix"),
+    };
+    let (stem, named) = version::parts(&name);
+    let raised = metric.version > 1 && !metric.allows("version_suffix");
+    let version = if raised { Some(metric.version) } else { named };
+    let version = version.map(|version| format!("_v{version}")).unwrap_or_default();
+    // Behind the version, where a counter has to have it.
+    format!("{stem}{version}{}", if has_total { "_total" } else { "" })
 }
 
 /// The name with its units written out, when one is not.
@@ -96,3 +112,37 @@ const ABBREVIATIONS: &[(&str, &str)] = &[
     ("h", "hours"),
     ("d", "days"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::LintAllowance;
+
+    #[test]
+    fn one_name_mends_everything() {
+        let table = [
+            ("runs", MetricType::Counter, 1, None, "runs_total"),
+            ("runs", MetricType::Counter, 2, None, "runs_v2_total"),
+            ("runs_total_v2", MetricType::Counter, 2, None, "runs_v2_total"),
+            ("RunsMs", MetricType::Counter, 1, None, "runs_milliseconds_total"),
+            ("runs", MetricType::Counter, 2, Some("counter_suffix"), "runs_v2"),
+            ("runs_total", MetricType::Gauge, 1, None, "runs"),
+            ("risksOpen_total", MetricType::Gauge, 1, Some("total_suffix"), "risks_open_total"),
+            ("wait_ms", MetricType::Gauge, 3, Some("abbreviated_unit"), "wait_ms_v3"),
+            (
+                "packets_v4_total",
+                MetricType::Counter,
+                1,
+                Some("version_suffix"),
+                "packets_v4_total",
+            ),
+        ];
+        for (name, metric_type, version, allowed, expected) in table {
+            let mut metric = MetricSpec::new(name, metric_type);
+            metric.version = version;
+            let allow = |rule: &str| LintAllowance { rule: rule.to_owned(), ..Default::default() };
+            metric.lint_allow = allowed.map(allow).into_iter().collect();
+            assert_eq!(proper_name(&metric), expected, "{name}");
+        }
+    }
+}

@@ -13,6 +13,8 @@ pub(super) struct Survey<'r> {
     metrics: HashMap<&'r str, usize>,
     /// Labels that metrics have, with the most series any of these metrics may have anywhere.
     labels: HashMap<&'r str, usize>,
+    /// Whether a metric has a label that is not declared: then one that seems unused may be meant.
+    pub(super) has_unknown_label: bool,
 }
 
 impl<'r> Survey<'r> {
@@ -32,7 +34,9 @@ impl<'r> Survey<'r> {
                 *most = limit.max(*most);
             }
         }
-        Self { registry, strictest_limit: registry.strictest_series_limit(), metrics, labels }
+        let has_unknown_label = labels.keys().any(|label| !registry.labels.contains_key(*label));
+        let strictest_limit = registry.strictest_series_limit();
+        Self { registry, strictest_limit, metrics, labels, has_unknown_label }
     }
 
     /// The first metric of that name, and where it stands in the list.

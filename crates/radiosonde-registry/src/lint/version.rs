@@ -1,7 +1,7 @@
 //! The version of a metric and the `_v2` of its name: one cannot be raised without the other.
 
-use super::rules::Judge;
-use crate::model::{MetricSpec, MetricType};
+use super::{rules::Judge, style::proper_name};
+use crate::model::MetricSpec;
 
 const RULE: &str = "version_suffix";
 
@@ -14,34 +14,24 @@ pub(super) fn check(metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
     let path = judge.at("name");
     match parts(name) {
         (_, Some(named)) if named == version => {}
-        (stem, Some(named)) => {
+        (_, Some(named)) => {
             let what =
                 format!("`{name}` is version {named} by its name, and `version` is {version}");
             let fix = match version {
                 1 => format!("write `\"version\": {named}`"),
                 _ => {
-                    format!("write `\"version\": {named}`, or call it `{}`", named_as(metric, stem))
+                    format!("write `\"version\": {named}`, or call it `{}`", proper_name(metric))
                 }
             };
             judge.breaks(RULE, &path, what, &fix);
         }
         (_, None) if version == 1 => {}
-        (stem, None) => {
+        (_, None) => {
             let what = format!("`{name}` is version {version}, and its name does not say so");
-            let fix = format!("call it `{}`", named_as(metric, stem));
+            let fix = format!("call it `{}`", proper_name(metric));
             judge.breaks(RULE, &path, what, &fix);
         }
     }
-}
-
-/// The name with the suffix of the metric's version; `_total` stays last.
-fn named_as(metric: &MetricSpec, stem: &str) -> String {
-    let total = match metric.metric_type {
-        MetricType::Counter => "_total",
-        _ if metric.name.ends_with("_total") => "_total",
-        _ => "",
-    };
-    format!("{stem}_v{}{total}", metric.version)
 }
 
 /// The name without version and `_total`, and the version. `_v0` and `_v01` are no versions.

@@ -2,7 +2,8 @@
 
 use super::LintAllowance;
 
-/// What the values of a label may be: a list, a pattern, or at most so many different ones.
+/// What the values of a label may be: a list, a pattern, or at most so many different ones. A
+/// pattern and a number go together; a list stands alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
     feature = "schema",
@@ -13,7 +14,8 @@ use super::LintAllowance;
 pub struct LabelSpec {
     /// All values there are; others are refused.
     pub values: Option<Vec<String>>,
-    /// A regular expression a value has to match as a whole. Kept as written.
+    /// A regular expression a value has to match as a whole, without look-around, back-references
+    /// and `\p`. Kept as written.
     pub pattern: Option<String>,
     /// Different values one process may write; later ones fold into the overflow set.
     pub max_values: Option<usize>,

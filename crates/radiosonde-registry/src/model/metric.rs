@@ -25,14 +25,16 @@ pub struct MetricSpec {
     pub help: String,
     /// Names of its labels, each declared in [`Registry::labels`].
     pub labels: Vec<String>,
-    /// Who answers for it, declared in [`Registry::owners`]. Default: nobody.
+    /// Who answers for it, declared in [`Registry::owners`]. Default: nobody, where
+    /// no owners are declared.
     pub owner: Option<String>,
     /// Who writes it. Default: [`Source::App`].
     pub source: Source,
     /// Where it is in its life. Default: [`Status::Stable`]. `"deprecated": true` beside it is
     /// accepted and means a deprecation without a date.
     pub status: Status,
-    /// Version of its meaning and labels, from 1. Default: 1.
+    /// Version of its meaning and labels, from 1; from 2 on its name says so, as in `runs_v2_total`.
+    /// Default: 1.
     pub version: u32,
     /// Seconds between two writes when all is well. Default: not known.
     pub interval_s: Option<u64>,
@@ -233,7 +235,7 @@ pub struct OtelNames {
 )]
 #[non_exhaustive]
 pub struct LintAllowance {
-    /// The lint, such as `counter_suffix`.
+    /// The lint, such as `counter_suffix`; one of [`crate::lints`].
     pub rule: String,
     /// Why; never empty.
     pub reason: String,

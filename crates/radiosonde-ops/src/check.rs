@@ -1,0 +1,84 @@
+//! What a registry has to answer for on a given day.
+
+use std::path::Path;
+
+use radiosonde_registry::{
+    Place, Registry, RegistryDocument, RegistryError, RegistryErrors, Status,
+};
+
+use crate::{Day, expressions};
+
+/// What a check found in one file.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Checked {
+    /// The file as it was named.
+    pub file: String,
+    /// How many metrics it declares, when it could be read that far.
+    pub metrics: Option<usize>,
+    /// What is wrong with it, in the order of the file.
+    pub findings: Vec<RegistryError>,
+}
+
+/// Checks a registry file: everything the registry itself holds against it and, where that is
+/// nothing, deprecations that are over on the day and expressions that do not parse or read what
+/// nobody writes.
+///
+/// # Errors
+/// When the file is missing, unreadable, not a regular file, over 4 MiB or not UTF-8.
+pub fn check(file: &Path, today: Day) -> Result<Checked, RegistryErrors> {
+    RegistryDocument::read(file).map(|document| check_document(&document, today))
+}
+
+/// As [`check`], of a document that is read already.
+pub fn check_document(document: &RegistryDocument, today: Day) -> Checked {
+    let file = document.file().to_owned();
+    let registry = match document.registry() {
+        Ok(registry) => registry,
+        Err(errors) => return Checked { file, metrics: None, findings: errors.0 },
+    };
+    let mut findings = Findings { document, found: Vec::new() };
+    deprecations(&registry, today, &mut findings);
+    expressions::check(&registry, &mut findings);
+    let mut findings = findings.found;
+    findings.sort_by_key(|finding| (finding.line, finding.column));
+    Checked { file, metrics: Some(registry.metrics.len()), findings }
+}
+
+/// What is found in one document.
+pub(crate) struct Findings<'d> {
+    document: &'d RegistryDocument,
+    found: Vec<RegistryError>,
+}
+
+impl Findings<'_> {
+    pub(crate) fn add(&mut self, place: &Place, what: String, fix: String) {
+        self.found.push(self.document.error(place, what, fix));
+    }
+}
+
+/// A deprecation is a promise with an end: on the day after it the metric should be gone.
+fn deprecations(registry: &Registry, today: Day, findings: &mut Findings<'_>) {
+    let metrics = Place::default().key("metrics");
+    for (index, metric) in registry.metrics.iter().enumerate() {
+        let Status::Deprecated(deprecation) = &metric.status else { continue };
+        let since = deprecation.since.as_ref().and_then(|since| since.parse::<Day>().ok());
+        let Some(since) = since else { continue };
+        let end = since.plus(deprecation.emit_days);
+        if today < end {
+            continue;
+        }
+        let name = &metric.name;
+        let what = format!(
+            "`{name}` is deprecated since {since}; its {} days were over on {end}",
+            deprecation.emit_days
+        );
+        let instead = match &deprecation.replaced_by {
+            Some(other) => format!("use `{other}` and delete `{name}`"),
+            None => format!("delete `{name}`"),
+        };
+        let fix = format!("{instead}, or raise `emit_days` while something still reads it");
+        let place = metrics.index(index).key("status").key("deprecated").key("since");
+        findings.add(&place, what, fix);
+    }
+}

@@ -1,0 +1,255 @@
+//! Metrics, by name.
+
+use std::collections::BTreeMap;
+
+use radiosonde_registry::{MetricSpec, MetricType, Registry, Source, Status};
+
+use super::{
+    changes::{Change, Changes, both, list, setting, word},
+    operations::Readers,
+    status,
+};
+use crate::Day;
+
+pub(super) fn compare(old: &Registry, new: &Registry, today: Day, changes: &mut Changes) {
+    let (before, after) = (by_name(old), by_name(new));
+    let readers = Readers::of(old);
+    for (name, had, has) in both(&before, &after) {
+        let path = format!("metrics.{name}");
+        match (had, has) {
+            (None, None) => {}
+            (None, Some(_)) => _ = changes.compatible(path, "added"),
+            (Some(had), None) => {
+                let change = removed(path, had, new, today, changes);
+                if change.is_breaking() {
+                    change.old = readers.told(name);
+                }
+            }
+            (Some(had), Some(has)) => Pair { path, old: had, new: has, changes }.compare(old, new),
+        }
+    }
+    rollups(old, new, &after, &readers, changes);
+}
+
+fn by_name(registry: &Registry) -> BTreeMap<&str, &MetricSpec> {
+    registry.metrics.iter().map(|metric| (metric.name.as_str(), metric)).collect()
+}
+
+fn removed<'c>(
+    path: String,
+    metric: &MetricSpec,
+    new: &Registry,
+    today: Day,
+    changes: &'c mut Changes,
+) -> &'c mut Change {
+    let name = &metric.name;
+    if let Status::Deprecated(deprecation) = &metric.status {
+        return match status::end(deprecation) {
+            Some(end) if today >= end => {
+                let change = changes.compatible(path, "removed");
+                change.was(&format!("its deprecation ended {end}"));
+                change
+            }
+            Some(end) => {
+                let fix = format!("keep it until {end}, as its deprecation promises");
+                changes.breaking(path, "removed too early", fix)
+            }
+            None => {
+                let fix = "give its deprecation a day (`since`), and remove it when that is over";
+                changes.breaking(path, "removed, deprecated without a day", fix)
+            }
+        };
+    }
+    // Most often it was renamed; a metric that is the same but for its name is told as that.
+    let renamed = new.metrics.iter().find(|other| {
+        let mut other = (*other).clone();
+        other.name.clone_from(name);
+        other == *metric
+    });
+    let fix = match renamed {
+        Some(other) => format!(
+            "keep `{name}` beside `{}`, deprecated and replaced by it, until readers have followed",
+            other.name
+        ),
+        None => {
+            "deprecate it first, with `since` and `emit_days`, and remove it afterwards".to_owned()
+        }
+    };
+    changes.breaking(path, "removed", fix)
+}
+
+/// One metric before and after.
+struct Pair<'p> {
+    path: String,
+    old: &'p MetricSpec,
+    new: &'p MetricSpec,
+    changes: &'p mut Changes,
+}
+
+impl Pair<'_> {
+    fn compare(mut self, before: &Registry, after: &Registry) {
+        self.meaning();
+        self.labels();
+        self.limits(before, after);
+        status::compare(&self.path, self.old, self.new, self.changes);
+        self.remarks();
+    }
+
+    /// What readers rely on.
+    fn meaning(&mut self) {
+        let fix = successor(self.old);
+        let fix = Some(fix.as_str());
+        let (old, new) = (self.old, self.new);
+        self.field("type", &old.metric_type, &new.metric_type, fix, MetricType::to_string);
+        self.field("unit", &old.unit, &new.unit, fix, word);
+        self.field("buckets", &old.buckets, &new.buckets, fix, |bounds| list(bounds));
+        let name = |metric: &MetricSpec| {
+            let otel = metric.otel.as_ref().and_then(|otel| otel.name.clone());
+            otel.unwrap_or_else(|| metric.name.clone())
+        };
+        let unit = |metric: &MetricSpec| {
+            metric.otel.as_ref().and_then(|otel| otel.unit.clone()).or_else(|| metric.unit.clone())
+        };
+        self.field("otel.name", &name(old), &name(new), fix, String::clone);
+        // A changed unit that OTLP merely repeats is told once.
+        if old.unit == new.unit {
+            self.field("otel.unit", &unit(old), &unit(new), fix, word);
+        }
+        let written = |source| matches!(source, Source::App | Source::Batch);
+        let given_up = written(old.source) && !written(new.source);
+        let keep = "code that writes it no longer compiles: keep the source, or take another name";
+        let fix = given_up.then_some(keep);
+        let show = |source: &Source| format!("{source:?}").to_lowercase();
+        self.field("source", &old.source, &new.source, fix, show);
+        let zero = |metric: &MetricSpec| metric.zero_init != Some(false);
+        let fix = (zero(old) && !zero(new)).then_some(
+            "series are born at their first value, which `increase` never shows: keep it",
+        );
+        self.field("zero_init", &old.zero_init, &new.zero_init, fix, setting);
+        let fix = (new.version < old.version).then_some("versions only rise: keep the old one");
+        self.field("version", &old.version, &new.version, fix, u32::to_string);
+    }
+
+    fn labels(&mut self) {
+        let (old, new) = (&self.old.labels, &self.new.labels);
+        if old == new {
+            return;
+        }
+        let (mut before, mut after) = (old.clone(), new.clone());
+        before.sort();
+        after.sort();
+        let path = format!("{}.labels", self.path);
+        let change = match before == after {
+            // Two texts in another order would still compile, and be wrong.
+            true => {
+                let fix = "typed handles take them in this order: keep it";
+                self.changes.breaking(path, "reordered", fix)
+            }
+            false => self.changes.breaking(path, "changed", successor(self.old)),
+        };
+        let _ = change.told(&list(old), &list(new));
+    }
+
+    fn limits(&mut self, before: &Registry, after: &Registry) {
+        let (old, new) = (self.old.series_limit, self.new.series_limit);
+        if old == new {
+            return;
+        }
+        // Where the metric says nothing, its environment does.
+        let of = |limit: Option<usize>, registry: &Registry| {
+            Some(limit.unwrap_or_else(|| registry.series_limit(None)) as u64)
+        };
+        let path = format!("{}.series_limit", self.path);
+        let fix = "series that are recorded today may fold into overflow: keep the limit";
+        self.changes.limit(path, of(old, before), of(new, after), fix);
+    }
+
+    /// What is said about it, and how it is kept: nobody has to follow.
+    fn remarks(&mut self) {
+        let (old, new) = (self.old, self.new);
+        self.field("help", &old.help, &new.help, None, String::clone);
+        self.field("owner", &old.owner, &new.owner, None, word);
+        self.field("family", &old.family, &new.family, None, word);
+        self.field("expression", &old.expression, &new.expression, None, word);
+        self.field("interval_s", &old.interval_s, &new.interval_s, None, setting);
+        self.field("aggregation", &old.aggregation, &new.aggregation, None, setting);
+        self.field("refresh", &old.refresh, &new.refresh, None, setting);
+        self.field("max_labels", &old.max_labels, &new.max_labels, None, setting);
+        for (key, same) in [
+            ("variance", old.variance == new.variance),
+            ("retention", old.retention == new.retention),
+            ("lint_allow", old.lint_allow == new.lint_allow),
+        ] {
+            if !same {
+                let _ = self.changes.compatible(format!("{}.{key}", self.path), "changed");
+            }
+        }
+    }
+
+    fn field<T: PartialEq>(
+        &mut self,
+        key: &str,
+        old: &T,
+        new: &T,
+        fix: Option<&str>,
+        show: impl Fn(&T) -> String,
+    ) {
+        self.changes.field(format!("{}.{key}", self.path), old, new, fix, show);
+    }
+}
+
+/// Roll-ups have names of their own and may move from a metric to its next version.
+fn rollups(
+    old: &Registry,
+    new: &Registry,
+    after: &BTreeMap<&str, &MetricSpec>,
+    readers: &Readers,
+    changes: &mut Changes,
+) {
+    let (before, now) = (rollups_by_name(old), rollups_by_name(new));
+    for (name, had, has) in both(&before, &now) {
+        let path = format!("rollups.{name}");
+        match (had, has) {
+            (None, _) => _ = changes.compatible(path, "added"),
+            (Some((_, metric)), None) => {
+                // It goes with its metric, which is reported; a metric may also take its name.
+                if after.contains_key(metric) && !after.contains_key(name) {
+                    let fix = "keep it: leadership views and alerts read it by this name";
+                    changes.breaking(path, "removed", fix).old = readers.told(name);
+                } else {
+                    let _ = changes.compatible(path, "removed");
+                }
+            }
+            (Some((had, _)), Some((has, _))) if had != has => {
+                let fix = "keep its labels, or add a roll-up under another name";
+                let _ = changes.breaking(path, "changed", fix).told(&list(had), &list(has));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The labels that are kept, and the metric, of each roll-up.
+fn rollups_by_name(registry: &Registry) -> BTreeMap<&str, (Vec<&str>, &str)> {
+    let metrics = registry.metrics.iter();
+    let all = metrics.flat_map(|metric| metric.rollups.iter().map(move |rollup| (metric, rollup)));
+    all.map(|(metric, rollup)| {
+        let mut by: Vec<&str> = rollup.by.iter().map(String::as_str).collect();
+        by.sort_unstable();
+        (rollup.name.as_str(), (by, metric.name.as_str()))
+    })
+    .collect()
+}
+
+/// What to do instead of changing what a name means.
+fn successor(metric: &MetricSpec) -> String {
+    let (name, version) = (&metric.name, metric.version.saturating_add(1));
+    let (base, total) = match name.strip_suffix("_total") {
+        Some(base) if metric.metric_type == MetricType::Counter => (base, "_total"),
+        _ => (name.as_str(), ""),
+    };
+    let base = base.strip_suffix(&format!("_v{}", metric.version)).unwrap_or(base);
+    format!(
+        "publish it as `{base}_v{version}{total}` with version {version} and deprecate `{name}`"
+    )
+}

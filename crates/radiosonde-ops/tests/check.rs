@@ -1,0 +1,197 @@
+//! What a check finds beyond the lints of the registry.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "all of this crate is a test")]
+
+use radiosonde_ops::{Day, RegistryDocument, check, check_document};
+
+/// A registry with one derived metric of that expression.
+fn derived(expression: &str) -> String {
+    let expression = expression.replace('\\', "\\\\").replace('"', "\\\"");
+    format!(
+        r#"{{
+  "schema_version": 1,
+  "required_labels": ["region"],
+  "labels": {{"region": {{"values": ["eu", "us"]}}, "outcome": {{"values": ["success", "failure"]}}}},
+  "metrics": [
+    {{"name": "runs_total", "type": "counter", "unit": "runs", "help": "Runs started.",
+     "labels": ["outcome"], "rollups": [{{"name": "runs_everywhere_total"}}]}},
+    {{"name": "wait_seconds", "type": "histogram", "unit": "seconds", "help": "Time in the queue."}},
+    {{"name": "depth", "type": "gauge", "unit": "jobs", "help": "Jobs that wait.",
+     "deprecated": true}},
+    {{"name": "node_load1", "type": "gauge", "unit": "1", "help": "Load.", "source": "external"}},
+    {{"name": "job:derived", "type": "gauge", "unit": "1", "help": "Derived.", "source": "derived",
+     "expression": "{expression}"}}
+  ]
+}}"#
+    )
+}
+
+fn findings(text: String, today: &str) -> Vec<String> {
+    let document = RegistryDocument::of("registry.json", text);
+    let checked = check_document(&document, today.parse::<Day>().unwrap());
+    checked.findings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn expressions_may_read_what_is_written() {
+    for expression in [
+        "sum by (region) (rate(runs_total{outcome=\"success\"}[5m]))",
+        "runs_everywhere_total offset 1d",
+        "histogram_quantile(0.95, sum by (le) (rate(wait_seconds_bucket{le!=\"1.0\"}[5m])))",
+        "rate(wait_seconds_sum[5m]) / rate(wait_seconds_count[5m])",
+        "increase(depth_deprecated[1h]) + delta(depth[1h])",
+        "node_load1 and up{job=\"node\"} unless ALERTS",
+        "runs_total{region=~\"e.\", instance=\"a\", cluster=\"b\", outcome!=\"gone\"}",
+        "{job=\"node\"}",
+        "rate(radiosonde_records_total[5m])",
+        "runs_total{outcome=~\"success|nonsense\"}",
+    ] {
+        assert_eq!(findings(derived(expression), "2026-11-01"), [""; 0], "{expression}");
+    }
+}
+
+#[test]
+fn what_nobody_writes_is_told_with_a_guess() {
+    let at = "registry.json:13:20: metrics[4].expression: ";
+    for (expression, told) in [
+        ("rate(runs_totl[5m])", "no metric writes `runs_totl`; did you mean `runs_total`?"),
+        (
+            "something_else_entirely",
+            "no metric writes `something_else_entirely`; declare it, as `\"source\": \
+             \"external\"` if another program writes it",
+        ),
+        (
+            "rate(wait_seconds[5m])",
+            "no series is called `wait_seconds`: it is a histogram; use `wait_seconds_bucket`, \
+             `wait_seconds_count` or `wait_seconds_sum`",
+        ),
+        (
+            "rate(depth[5m])",
+            "`rate` of `depth`, which may fall: it is a gauge; use `delta`, `deriv` or an \
+             aggregation over time",
+        ),
+        (
+            "runs_total{outcom=\"success\"}",
+            "`runs_total` has no label `outcom`; did you mean `outcome`?",
+        ),
+        (
+            "runs_total{outcome=\"succes\"}",
+            "label `outcome` is never `succes`; did you mean `success`?",
+        ),
+        (
+            "runs_total{region=~\"(asia|africa).*\"}",
+            "label `region` is never `(asia|africa).*`; use one of its values: `eu`, `us`",
+        ),
+        (
+            "runs_everywhere_total{outcom=\"x\"} + (",
+            "not PromQL: unclosed left parenthesis; write a PromQL expression",
+        ),
+    ] {
+        assert_eq!(findings(derived(expression), "2026-11-01"), [format!("{at}{told}")]);
+    }
+    let twice = findings(derived("runs_totl / runs_totl + depht"), "2026-11-01");
+    assert_eq!(twice.len(), 2, "{twice:#?}");
+}
+
+#[test]
+fn a_deprecation_ends_on_its_day() {
+    let text = r#"{
+  "schema_version": 1,
+  "metrics": [
+    {"name": "depth", "type": "gauge", "unit": "jobs", "help": "Jobs that wait."},
+    {"name": "old_depth", "type": "gauge", "unit": "jobs", "help": "Jobs that wait.",
+     "status": {"deprecated": {"since": "2026-11-01", "replaced_by": "depth", "emit_days": 14}}}
+  ]
+}"#;
+    for day in ["2026-10-01", "2026-11-01", "2026-11-14"] {
+        assert_eq!(findings(text.to_owned(), day), [""; 0], "{day}");
+    }
+    for day in ["2026-11-15", "2030-01-01"] {
+        assert_eq!(
+            findings(text.to_owned(), day),
+            ["registry.json:6:41: metrics[1].status.deprecated.since: `old_depth` is deprecated \
+              since 2026-11-01; its 14 days were over on 2026-11-15; use `depth` and delete \
+              `old_depth`, or raise `emit_days` while something still reads it"]
+        );
+    }
+    let dateless = text.replace(r#""since": "2026-11-01", "#, "");
+    assert_eq!(findings(dateless, "2030-01-01"), [""; 0]);
+}
+
+#[test]
+fn a_registry_with_problems_of_its_own_is_told_as_it_tells_them() {
+    let found =
+        findings("\u{feff}{\"schema_version\": 1, \"metrcs\": []}".to_owned(), "2026-11-01");
+    assert_eq!(found.len(), 1);
+    assert!(found[0].contains("did you mean `metrics`?"), "{}", found[0]);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_an_error_and_no_finding() {
+    let dir = tempfile::tempdir().unwrap();
+    let day = Day::today();
+    let missing = check(&dir.path().join("registry.json"), day).unwrap_err();
+    assert!(missing.to_string().contains("no such file"), "{missing}");
+    assert!(check(dir.path(), day).unwrap_err().to_string().contains("not a regular file"));
+}
+
+#[test]
+fn the_registries_of_the_built_in_metrics_are_sound() {
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../radiosonde-registry/builtin");
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let checked = check(&entry.unwrap().path(), Day::today()).unwrap();
+        assert!(checked.findings.is_empty(), "{:#?}", checked.findings);
+        files += 1;
+    }
+    assert!(files >= 4, "{files}");
+}
+
+/// What stands in an expression, wherever that is.
+#[test]
+fn expressions_of_alerts_dashboards_objectives_and_reports_are_looked_at() {
+    let text = r##"{
+  "schema_version": 1,
+  "owners": {"platform": {"slack": "#platform", "email": "platform@example.org"}},
+  "labels": {"outcome": {"values": ["success", "failure"]}},
+  "metrics": [{"name": "runs_total", "type": "counter", "unit": "runs", "help": "Runs started.",
+    "labels": ["outcome"], "owner": "platform"}],
+  "alerts": [{"id": "failing", "summary": "Runs fail.", "severity": "warning",
+    "expr": "rate(run_total[5m]) > 0",
+    "runbook": {"checks": ["Look."], "queries": [{"expr": "runs_total{outcome=\"failed\"}"}]},
+    "test_cases": [{"name": "all well", "at": "5m", "fires": false,
+      "series": [{"series": "runs_totals{outcome=\"success\"}", "values": "0+1x10"}]}]}],
+  "dashboards": [{"uid": "runs", "title": "Runs", "filters": ["outcome"],
+    "annotations": [{"expr": "changes(runs_totall[5m]) > 0"}],
+    "panels": [{"title": "Rate", "kind": "timeseries", "queries": [
+      {"expr": "rate(runs_total{outcome=~\"$outcome\"}[$__rate_interval])"},
+      {"expr": "rate(runs_total[$__rate_interval]"}]}]}],
+  "slos": [{"id": "good", "description": "Runs succeed.", "objective": 0.99, "window": "30d",
+    "indicator": {"good_expr": "increase(runs_total{outcom=\"success\"}[$window])",
+      "total_expr": "increase(runs_total[$window])"}}],
+  "reports": [{"id": "weekly", "title": "Weekly", "sections": [{"title": "Runs", "kind": "metrics",
+    "queries": [{"expr": "nosuch_metric_at_all"}]}]}]
+}"##;
+    let found = findings(text.to_owned(), "2026-11-01");
+    let told: Vec<_> = found.iter().map(|it| it.split_once(": ").unwrap().1).collect();
+    assert_eq!(
+        told,
+        [
+            "alerts[0].expr: no metric writes `run_total`; did you mean `runs_total`?",
+            "alerts[0].runbook.queries[0].expr: label `outcome` is never `failed`; use one of its \
+             values: `success`, `failure`",
+            "alerts[0].test_cases[0].series[0].series: no metric writes `runs_totals`; did you \
+             mean `runs_total`?",
+            "dashboards[0].annotations[0].expr: no metric writes `runs_totall`; did you mean \
+             `runs_total`?",
+            "dashboards[0].panels[0].queries[1].expr: not PromQL: unclosed left parenthesis; write \
+             a PromQL expression",
+            "slos[0].indicator.good_expr: `runs_total` has no label `outcom`; did you mean \
+             `outcome`?",
+            "reports[0].sections[0].queries[0].expr: no metric writes `nosuch_metric_at_all`; \
+             declare it, as `\"source\": \"external\"` if another program writes it",
+        ]
+    );
+}

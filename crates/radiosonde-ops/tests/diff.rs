@@ -1,0 +1,391 @@
+//! Each kind of change, from one small registry to an edited one.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "all of this crate is a test")]
+
+use radiosonde_ops::{Day, Registry, RegistryDocument, diff};
+
+const BASE: &str = r##"{
+  "schema_version": 1,
+  "service": "jobs",
+  "environments": {"staging": {"series_limit": 50}, "production": {"series_limit": 200}},
+  "required_labels": ["region"],
+  "max_labels": 4,
+  "labels": {
+    "region": {"values": ["eu", "us"]},
+    "outcome": {"values": ["success", "failure"]},
+    "provider": {"max_values": 20},
+    "version": {"pattern": "v[0-9]"}
+  },
+  "owners": {"platform": {"slack": "#platform"}},
+  "modules": {"sqlx": {"policy": "allow", "series_limit": 100}},
+  "metrics": [
+    {"name": "runs_total", "type": "counter", "unit": "runs", "help": "Runs started.",
+     "labels": ["provider", "outcome"], "owner": "platform",
+     "rollups": [{"name": "runs_by_outcome_total", "by": ["outcome"]}]},
+    {"name": "wait_seconds", "type": "histogram", "unit": "seconds", "help": "Time in the queue.",
+     "labels": ["version"], "buckets": [1, 5, 10], "owner": "platform", "series_limit": 40},
+    {"name": "old_depth", "type": "gauge", "unit": "jobs", "help": "Jobs that wait.",
+     "owner": "platform",
+     "status": {"deprecated": {"since": "2026-11-01", "replaced_by": "depth", "emit_days": 14}}},
+    {"name": "depth", "type": "gauge", "unit": "jobs", "help": "Jobs that wait, of all queues.",
+     "owner": "platform"}
+  ],
+  "alerts": [{"id": "deep", "summary": "Many wait.", "severity": "warning", "metric": "depth",
+    "op": ">", "threshold": 100}],
+  "dashboards": [{"uid": "runs", "title": "Runs", "panels": [{"title": "Runs", "kind": "stat",
+    "queries": [{"expr": "sum(rate(runs_by_outcome_total[5m])) / max(depth)"}]}]}]
+}"##;
+
+fn registry(text: &str) -> Registry {
+    // As the command compares them: what the lints hold against either is another question.
+    let document = RegistryDocument::of("registry.json", text.to_owned());
+    document.unlinted().unwrap_or_else(|errors| panic!("{errors}\n{text}"))
+}
+
+/// The changes that edits of the base make, as lines: `!` before those that break.
+fn changes(edits: &[(&str, &str)], today: &str) -> Vec<String> {
+    let edited = edits.iter().fold(BASE.to_owned(), |text, (from, to)| {
+        assert_eq!(text.matches(from).count(), 1, "{from} has to stand there once");
+        text.replace(from, to)
+    });
+    let changes = diff(&registry(BASE), &registry(&edited), today.parse::<Day>().unwrap());
+    changes.iter().map(|it| format!("{}{it}", if it.is_breaking() { "! " } else { "" })).collect()
+}
+
+#[track_caller]
+fn change(edits: &[(&str, &str)], expect: &[&str]) {
+    assert_eq!(changes(edits, "2026-11-10"), expect);
+}
+
+#[test]
+fn nothing_changed_is_nothing_told() {
+    assert_eq!(changes(&[], "2026-11-10"), [""; 0]);
+}
+
+#[test]
+fn what_a_metric_means_stays_with_its_name() {
+    change(
+        &[(
+            r#""type": "gauge", "unit": "jobs", "help": "Jobs that wait, "#,
+            r#""type": "summary", "unit": "jobs", "help": "Jobs that wait, "#,
+        )],
+        &["! metrics.depth.type: changed from gauge to summary; publish it as `depth_v2` with \
+           version 2 and deprecate `depth`"],
+    );
+    change(
+        &[(r#""unit": "runs""#, r#""unit": "jobs""#)],
+        &["! metrics.runs_total.unit: changed from runs to jobs; publish it as `runs_v2_total` \
+           with version 2 and deprecate `runs_total`"],
+    );
+    change(
+        &[("[1, 5, 10]", "[1, 2.5, 10]")],
+        &["! metrics.wait_seconds.buckets: changed from 1, 5, 10 to 1, 2.5, 10; publish it as \
+           `wait_seconds_v2` with version 2 and deprecate `wait_seconds`"],
+    );
+    change(
+        &[(r#""buckets": [1, 5, 10], "#, "")],
+        &["! metrics.wait_seconds.buckets: changed from 1, 5, 10 to none; publish it as \
+           `wait_seconds_v2` with version 2 and deprecate `wait_seconds`"],
+    );
+    change(
+        &[(
+            r#""help": "Runs started.","#,
+            r#""help": "Runs started.", "otel": {"name": "jobs.runs", "unit": "{run}"},"#,
+        )],
+        &[
+            "! metrics.runs_total.otel.name: changed from runs_total to jobs.runs; publish it as \
+             `runs_v2_total` with version 2 and deprecate `runs_total`",
+            "! metrics.runs_total.otel.unit: changed from runs to {run}; publish it as \
+             `runs_v2_total` with version 2 and deprecate `runs_total`",
+        ],
+    );
+}
+
+#[test]
+fn labels_of_a_metric_are_its_series() {
+    change(
+        &[(r#"["provider", "outcome"]"#, r#"["provider", "outcome", "version"]"#)],
+        &["! metrics.runs_total.labels: changed from provider, outcome to provider, outcome, \
+           version; publish it as `runs_v2_total` with version 2 and deprecate `runs_total`"],
+    );
+    change(
+        &[(r#"["provider", "outcome"]"#, r#"["outcome", "provider"]"#)],
+        &["! metrics.runs_total.labels: reordered from provider, outcome to outcome, provider; \
+           typed handles take them in this order: keep it"],
+    );
+    change(
+        &[(r#""required_labels": ["region"]"#, r#""required_labels": ["version"]"#)],
+        &[
+            "! required_labels: removed (region); every series loses the label: keep it, or \
+             declare it on each metric",
+            "! required_labels: added (version); every series becomes another one: publish the \
+             metrics under new names, or declare the label on new metrics only",
+        ],
+    );
+}
+
+#[test]
+fn label_values_may_come_and_not_go() {
+    change(
+        &[(r#""values": ["success", "failure"]"#, r#""values": ["success", "retry"]"#)],
+        &[
+            "! labels.outcome.values: removed (failure); keep what is read, or take a new label \
+             and publish the metrics that use it (`runs_total`) in a new version",
+            "labels.outcome.values: added (retry)",
+        ],
+    );
+    change(
+        &[(r#""outcome": {"values": ["success", "failure"]}"#, r#""outcome": {"max_values": 5}"#)],
+        &[
+            "! labels.outcome.max_values: lowered from no limit to 5; values that are recorded today \
+             may fold into overflow: keep the limit",
+            "! labels.outcome.values: list given up: handles take a text, overflow no longer keeps \
+             its values (success, failure); keep what is read, or take a new label and publish \
+             the metrics that use it (`runs_total`) in a new version",
+        ],
+    );
+    change(
+        &[(r#""provider": {"max_values": 20}"#, r#""provider": {"values": ["acme"]}"#)],
+        &[
+            "! labels.provider.values: became a list: other values are refused (acme); keep what \
+             is read, or take a new label and publish the metrics that use it (`runs_total`) in a \
+             new version",
+            "labels.provider.max_values: raised from 20 to no limit",
+        ],
+    );
+    change(
+        &[("v[0-9]", "v[0-5]")],
+        &["! labels.version.pattern: changed from v[0-9] to v[0-5]; keep what is read, or take a \
+           new label and publish the metrics that use it (`wait_seconds`) in a new version"],
+    );
+    change(
+        &[(r#""max_values": 20"#, r#""max_values": 30"#)],
+        &["labels.provider.max_values: raised from 20 to 30"],
+    );
+    change(
+        &[(r#""max_values": 20"#, r#""max_values": 10"#)],
+        &["! labels.provider.max_values: lowered from 20 to 10; values that are recorded today \
+           may fold into overflow: keep the limit"],
+    );
+}
+
+#[test]
+fn limits_may_rise_and_not_fall() {
+    let fold = "series that are recorded today may fold into overflow: keep the limit";
+    change(
+        &[(
+            r#""staging": {"series_limit": 50}"#,
+            r#""staging": {"series_limit": 45, "fleet_limit": 300}"#,
+        )],
+        &[
+            &format!(
+                "! environments.staging.series_limit: lowered from 50 to 45; {fold}, or give the \
+                 metrics that need it a `series_limit` of their own"
+            ),
+            "environments.staging.fleet_limit: raised from 200 to 300",
+        ],
+    );
+    change(
+        &[(r#""series_limit": 40"#, r#""series_limit": 30"#)],
+        &[&format!("! metrics.wait_seconds.series_limit: lowered from 40 to 30; {fold}")],
+    );
+    change(
+        &[(r#", "series_limit": 40"#, "")],
+        &["metrics.wait_seconds.series_limit: raised from 40 to 50"],
+    );
+    change(
+        &[(r#", "production": {"series_limit": 200}"#, r#", "test": {"series_limit": 60}"#)],
+        &[
+            "! environments.production: removed; keep it while something runs there: without it \
+             the strictest limit holds",
+            "environments.test: added",
+        ],
+    );
+    change(
+        &[(r#""policy": "allow", "series_limit": 100"#, r#""policy": "refuse""#)],
+        &["! modules.sqlx: narrowed from allow up to 100 series to refuse up to 200 series; \
+           metrics of that crate which are recorded today are refused: keep what was said about \
+           it, or register those that are read"],
+    );
+}
+
+const DEPTH: &str = r#",
+    {"name": "depth", "type": "gauge", "unit": "jobs", "help": "Jobs that wait, of all queues.",
+     "owner": "platform"}"#;
+
+/// So that no alert of the new registry asks for what is gone.
+const OTHER_ALERT: (&str, &str) = (r#""metric": "depth""#, r#""metric": "runs_total""#);
+
+const OLD_DEPTH: &str = r#"
+    {"name": "old_depth", "type": "gauge", "unit": "jobs", "help": "Jobs that wait.",
+     "owner": "platform",
+     "status": {"deprecated": {"since": "2026-11-01", "replaced_by": "depth", "emit_days": 14}}},"#;
+
+#[test]
+fn a_metric_goes_when_its_deprecation_is_over() {
+    let removed = [(OLD_DEPTH, "")];
+    assert_eq!(
+        changes(&removed, "2026-11-14"),
+        ["! metrics.old_depth: removed too early; keep it until 2026-11-15, as its deprecation \
+          promises"]
+    );
+    assert_eq!(
+        changes(&removed, "2026-11-15"),
+        ["metrics.old_depth: removed (its deprecation ended 2026-11-15)"]
+    );
+    change(
+        &[(DEPTH, ""), (r#""replaced_by": "depth", "#, ""), OTHER_ALERT],
+        &[
+            "! metrics.depth: removed (read by alert `deep`, dashboard `runs`); deprecate it first, with `since` and `emit_days`, and \
+             remove it afterwards",
+            "alerts.deep: changed",
+            "metrics.old_depth.status.replaced_by: changed from depth to none",
+        ],
+    );
+    change(
+        &[
+            (r#""name": "depth""#, r#""name": "depth_of_all""#),
+            (r#""replaced_by": "depth""#, r#""replaced_by": "depth_of_all""#),
+            OTHER_ALERT,
+        ],
+        &[
+            "! metrics.depth: removed (read by alert `deep`, dashboard `runs`); keep `depth` beside `depth_of_all`, deprecated and replaced \
+             by it, until readers have followed",
+            "alerts.deep: changed",
+            "metrics.depth_of_all: added",
+            "metrics.old_depth.status.replaced_by: changed from depth to depth_of_all",
+        ],
+    );
+}
+
+#[test]
+fn deprecations_keep_their_days() {
+    change(
+        &[(r#""emit_days": 14"#, r#""emit_days": 7"#)],
+        &["! metrics.old_depth.status: end moved from 2026-11-15 to 2026-11-08; keep the day \
+           that was announced: readers have planned with it"],
+    );
+    change(
+        &[(r#""emit_days": 14"#, r#""emit_days": 30"#)],
+        &["metrics.old_depth.status: end moved from 2026-11-15 to 2026-12-01"],
+    );
+    change(
+        &[(
+            r#"{"deprecated": {"since": "2026-11-01", "replaced_by": "depth", "emit_days": 14}}"#,
+            r#""stable""#,
+        )],
+        &["metrics.old_depth.status: deprecation undone"],
+    );
+}
+
+#[test]
+fn a_new_version_beside_the_deprecated_old_one_breaks_nobody() {
+    let v2 = r#",
+    {"name": "runs_v2_total", "type": "counter", "unit": "jobs", "help": "Jobs started.",
+     "labels": ["version"], "owner": "platform", "version": 2}
+  ]"#;
+    change(
+        &[
+            (
+                r#""owner": "platform",
+     "rollups""#,
+                r#""owner": "platform",
+     "status": {"deprecated": {"since": "2026-11-10", "replaced_by": "runs_v2_total"}},
+     "rollups""#,
+            ),
+            ("\n  ]", v2),
+        ],
+        &[
+            "metrics.runs_total.status: deprecated (until 2026-11-24)",
+            "metrics.runs_v2_total: added",
+        ],
+    );
+}
+
+#[test]
+fn rollups_keep_name_and_labels() {
+    change(
+        &[(r#""by": ["outcome"]"#, r#""by": ["provider"]"#)],
+        &[
+            "! rollups.runs_by_outcome_total: changed from outcome to provider; keep its labels, or \
+           add a roll-up under another name",
+        ],
+    );
+    change(
+        &[(
+            r#",
+     "rollups": [{"name": "runs_by_outcome_total", "by": ["outcome"]}]"#,
+            "",
+        )],
+        &[
+            "! rollups.runs_by_outcome_total: removed (read by dashboard `runs`); keep it: leadership views and alerts read it \
+           by this name",
+        ],
+    );
+}
+
+#[test]
+fn code_that_writes_keeps_compiling() {
+    change(
+        &[(
+            r#""owner": "platform"}
+  ]"#,
+            r#""owner": "platform", "source": "external"}
+  ]"#,
+        )],
+        &["! metrics.depth.source: changed from app to external; code that writes it no longer \
+           compiles: keep the source, or take another name"],
+    );
+    change(
+        &[(
+            r#""owner": "platform"}
+  ]"#,
+            r#""owner": "platform", "source": "batch"}
+  ]"#,
+        )],
+        &["metrics.depth.source: changed from app to batch"],
+    );
+}
+
+#[test]
+fn remarks_break_nobody() {
+    change(
+        &[
+            ("Runs started.", "Runs that were started."),
+            ("#platform", "#platform-team"),
+            (r#""max_labels": 4"#, r#""max_labels": 5"#),
+            (
+                r#"["provider", "outcome"], "owner": "platform""#,
+                r#"["provider", "outcome"], "owner": "platform", "interval_s": 60, "family": "runs", "refresh": "hourly", "aggregation": "sum", "retention": "90d""#,
+            ),
+        ],
+        &[
+            "max_labels: changed from 4 to 5",
+            "metrics.runs_total.aggregation: changed from none to sum",
+            "metrics.runs_total.family: changed from none to runs",
+            "metrics.runs_total.help: changed from Runs started. to Runs that were started.",
+            "metrics.runs_total.interval_s: changed from none to 60",
+            "metrics.runs_total.refresh: changed from none to hourly",
+            "metrics.runs_total.retention: changed",
+            "owners.platform: changed",
+        ],
+    );
+    change(
+        &[(r#""service": "jobs""#, r#""service": "work""#)],
+        &[
+            "! service: changed from jobs to work; keep the name: series and dashboards are found by it",
+        ],
+    );
+}
+
+#[test]
+fn alerts_and_dashboards_come_go_and_change() {
+    change(
+        &[
+            (r#""id": "deep""#, r#""id": "deeper""#),
+            (r#""title": "Runs", "panels""#, r#""title": "All runs", "panels""#),
+        ],
+        &["alerts.deep: removed", "alerts.deeper: added", "dashboards.runs: changed"],
+    );
+}
