@@ -92,7 +92,7 @@ pub(super) fn check(
     metrics: &[&MetricSpec],
     labels: &[&str],
 ) -> Result<(), String> {
-    let mut constants = Taken::default();
+    let (mut constants, mut functions) = (Taken::default(), Taken::default());
     for own in OWN_NAMES {
         let _new = constants.take((*own).to_owned(), "the catalogue itself".to_owned());
     }
@@ -101,8 +101,10 @@ pub(super) fn check(
         if !name.bytes().any(|byte| byte.is_ascii_alphabetic()) {
             return Err(format!("metric `{name}` makes no constant; rename it"));
         }
+        let named = || format!("metric `{name}`");
         constants
-            .take(constant(name), format!("metric `{name}`"))
+            .take(constant(name), named())
+            .and_then(|()| functions.take(function(name), named()))
             .map_err(|twice| format!("{twice}; rename a metric"))?;
     }
     let (mut types, mut parameters) = (Taken::default(), Taken::default());
@@ -194,6 +196,21 @@ mod tests {
         ];
         for (value, expected) in table {
             assert_eq!(variant(value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn every_value_makes_an_identifier() {
+        let identifier = |name: &str| {
+            let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let starts = |c: char| c.is_ascii_uppercase() || c == '_';
+            name.starts_with(starts) && name.chars().all(fits) && !["_", "Self"].contains(&name)
+        };
+        for character in (' '..='\u{ffff}').chain('\u{1f300}'..='\u{1faff}') {
+            for value in ["x", "1x", "x1", "Self x", " x ", "1x1", "selfx"] {
+                let value = value.replace('x', character.encode_utf8(&mut [0; 4]));
+                assert!(identifier(&variant(&value)), "{value:?} makes `{}`", variant(&value));
+            }
         }
     }
 

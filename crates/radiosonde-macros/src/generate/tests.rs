@@ -73,6 +73,10 @@ fn constants_that_cannot_be() {
             format!("{},{}", metric("rows"), metric("Rows")),
             "metric `rows` and metric `Rows` would both be `ROWS`",
         ),
+        (
+            format!("{},{}", metric("self"), metric("self_")),
+            "metric `self` and metric `self_` would both be `self_`; rename a metric",
+        ),
         (metric("__"), "`__` makes no constant"),
         (metric("_1"), "`_1` makes no constant"),
     ];
