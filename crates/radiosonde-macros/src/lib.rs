@@ -22,25 +22,11 @@
 //!
 //! What the handles do is described in `radiosonde::typed`.
 //!
-//! # Example
+//! # For other macros
 //!
-//! In brackets stands the path of whatever has `RegistrySource` and `typed`; the default is
-//! `::radiosonde`.
-//!
-//! ```
-//! mod facade {
-//!     pub use radiosonde_metrics::typed;
-//!     pub use radiosonde_registry::RegistrySource;
-//! }
-//! radiosonde_macros::catalog!([crate::facade] "tests/registry.json");
-//!
-//! fn main() {
-//!     assert_eq!(catalog::RUNS_TOTAL, "runs_total");
-//!     let registry = catalog::REGISTRY.load().expect("checked by the compiler");
-//!     assert!(registry.metric(catalog::RUNS_TOTAL).is_some());
-//!     catalog::runs_total(catalog::Outcome::Success).increment(1);
-//! }
-//! ```
+//! `catalog!([path] "registry.json")` is what `radiosonde::catalog!` and `radiosonde_metrics::catalog!`
+//! call: in brackets stands the path of whatever has `RegistrySource` and `typed`; the default is
+//! `::radiosonde`. A crate that re-exports radiosonde hands on its own.
 //!
 //! # Names
 //!
@@ -59,16 +45,7 @@
 //! # Failure
 //!
 //! A registry with findings does not compile; one error lists them all, each with file, line,
-//! column, path and what to do. Nor does one in which two things would have one name:
-//!
-//! ```compile_fail
-//! # mod facade {
-//! #     pub use radiosonde_metrics::typed;
-//! #     pub use radiosonde_registry::RegistrySource;
-//! # }
-//! radiosonde_macros::catalog!([crate::facade] "tests/broken.json");
-//! # fn main() {}
-//! ```
+//! column, path and what to do. Nor does one in which two things would have one name.
 #![forbid(unsafe_code)]
 
 mod arguments;

@@ -41,8 +41,8 @@ impl Metrics {
         }
         let _ = write!(
             text,
-            "\n  }},\n  \"owners\": {{\"undecided\": {{\"name\": {}}}}},\n  \"metrics\": [",
-            quote(PLACEHOLDER)
+            "\n  }},\n  \"owners\": {{\"undecided\": {{\"slack\": {}}}}},\n  \"metrics\": [",
+            quote("#undecided")
         );
         for (at, draft) in drafts.iter().enumerate() {
             text.push_str(if at == 0 { "\n" } else { ",\n" });

@@ -51,11 +51,33 @@
 //! `otel_metric_overflow="true"` is added; these sets stand outside the cap. Gauges are refused.
 //! There is no eviction: a full metric stays full until the process restarts.
 //!
+//! # Life
+//!
+//! Docs of the workspace, `docs/metrics.md`, tell it for operators. Beside a deprecated metric stands
+//! `<name>_deprecated`, which counts its writes for `emit_days` from `since`; what day it is, is
+//! judged once, by [`Settings::clock`]. Metrics with `interval_s` have
+//! `metric_last_seen_timestamp_seconds{metric}` and `metric_interval_seconds{metric}`, as exact as
+//! [`Metrics::note_writes`] is called often; a write costs a store for it, beside the value.
+//! Gauges with the source `batch` keep the time of each value, go on with those of an earlier process
+//! ([`Metrics::batch_values`], [`Metrics::restore_batch`]) and have
+//! `last_update_timestamp_seconds{metric}`. [`Metrics::ingest`] counts the runs of their jobs.
+//!
+//! Roll-ups are sums of the series of the same snapshot, what was folded included; they have no part
+//! in caps and in `radiosonde_series`. A snapshot takes time in proportion to the series there are,
+//! for each roll-up of theirs once more.
+//!
+//! # Metrics of other crates
+//!
+//! With a registry and [`Settings::own_crates`], an unregistered metric of another crate is treated
+//! as `modules` in the registry says: refused, observed, or (by default) observed within a limit
+//! that all metrics of that crate share, which is exact as well.
+//!
 //! # Without a registry
 //!
 //! Metrics are observed: any of up to 2,000 metrics, any labels, 200 series each. Names are made
 //! fit for Prometheus (`http.requests` becomes `http_requests`), as those in a registry already
-//! are. Histograms get the bounds of [`buckets`].
+//! are. Histograms get the bounds of [`buckets`]. [`Metrics::registry_draft`] makes a registry of
+//! what was observed.
 //!
 //! # Behaviour under failure
 //!
@@ -97,7 +119,30 @@ pub use clock::Clock;
 pub use delta::{Delta, DeltaValue, Distribution};
 pub use hub::{Collector, Metrics, OnDelta, Settings};
 pub use ingest::Ingest;
-pub use radiosonde_registry::MetricType;
+pub use radiosonde_registry::{MetricType, RegistrySource};
 pub use recorder::Recorder;
 pub use refusal::{Reason, Refusal};
 pub use snapshot::{Family, Labels, Series, Snapshot, Value};
+
+/// Compiles a metric registry into a library as `mod catalog`, without the rest of radiosonde: see
+/// [`typed`] for what is in it, and `radiosonde::catalog!` for applications.
+///
+/// ```
+/// radiosonde_metrics::catalog!("tests/registry.json"); // relative to the caller's Cargo.toml
+///
+/// # fn main() {
+/// catalog::runs_total(catalog::Outcome::Success).increment(1);
+/// # }
+/// ```
+///
+/// Until an application has a recorder, writes do nothing.
+#[macro_export]
+macro_rules! catalog {
+    ($path:literal) => { $crate::__private::catalog!([$crate] $path); };
+}
+
+/// What the expansion of the macro refers to. Not for users.
+#[doc(hidden)]
+pub mod __private {
+    pub use radiosonde_macros::catalog;
+}

@@ -12,7 +12,7 @@ use radiosonde_registry::Registry;
 
 const REGISTRY: &str = r#"{
   "schema_version": 1,
-  "labels": {"provider": {"values": ["acme", "other"]}, "note": {"max_values": 5}},
+  "labels": {"provider": {"values": ["acme", "other"]}, "note": {"max_values": 2}},
   "owners": {"platform": {"slack": "telemetry"}},
   "metrics": [
     {"name": "cost_ratio", "type": "gauge", "unit": "ratio", "help": "Cost.", "owner": "platform",

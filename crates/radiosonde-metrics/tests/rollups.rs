@@ -16,7 +16,7 @@ use radiosonde_registry::Registry;
 const REGISTRY: &str = r#"{
   "schema_version": 1,
   "labels": {
-    "host": {"max_values": 100}, "zone": {"max_values": 3},
+    "host": {"max_values": 60}, "zone": {"max_values": 3},
     "outcome": {"values": ["success", "failure"]}
   },
   "owners": {"platform": {"slack": "telemetry"}},

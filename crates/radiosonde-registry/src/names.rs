@@ -2,6 +2,24 @@
 
 use crate::model::MetricType;
 
+/// Every name that the formats write for a metric. OpenMetrics calls the family of a counter by
+/// its name without `_total`.
+pub(crate) fn written(name: &str, metric_type: MetricType, is_deprecated: bool) -> Vec<String> {
+    let base = match metric_type {
+        MetricType::Counter => name.strip_suffix("_total").filter(|base| !base.is_empty()),
+        _ => Some(name),
+    };
+    let suffixes: &[&str] = match metric_type {
+        MetricType::Counter if base.is_some() => &["", "_created"],
+        MetricType::Counter | MetricType::Gauge => &[],
+        MetricType::Histogram => &["_bucket", "_count", "_created", "_sum"],
+        MetricType::Summary => &["_count", "_created", "_sum"],
+    };
+    let made = suffixes.iter().map(|suffix| format!("{}{suffix}", base.unwrap_or(name)));
+    let beside = is_deprecated.then(|| format!("{name}_deprecated"));
+    std::iter::once(name.to_owned()).chain(made).chain(beside).collect()
+}
+
 /// Whether a metric name follows the Prometheus grammar.
 pub(crate) fn is_metric_name(name: &str) -> bool {
     let mut bytes = name.bytes();
@@ -60,24 +78,6 @@ pub(crate) fn snake_case(name: &str) -> String {
 /// The longest name that is worth a guess: longer ones are no misspelling, and looking for the
 /// distance takes time with the square of the length.
 const GUESS_BYTES_MAX: usize = 64;
-
-/// Every name that the formats write for a metric. OpenMetrics calls the family of a counter by
-/// its name without `_total`.
-pub(crate) fn written(name: &str, metric_type: MetricType, is_deprecated: bool) -> Vec<String> {
-    let base = match metric_type {
-        MetricType::Counter => name.strip_suffix("_total").filter(|base| !base.is_empty()),
-        _ => Some(name),
-    };
-    let suffixes: &[&str] = match metric_type {
-        MetricType::Counter if base.is_some() => &["", "_created"],
-        MetricType::Counter | MetricType::Gauge => &[],
-        MetricType::Histogram => &["_bucket", "_count", "_created", "_sum"],
-        MetricType::Summary => &["_count", "_created", "_sum"],
-    };
-    let made = suffixes.iter().map(|suffix| format!("{}{suffix}", base.unwrap_or(name)));
-    let beside = is_deprecated.then(|| format!("{name}_deprecated"));
-    std::iter::once(name.to_owned()).chain(made).chain(beside).collect()
-}
 
 /// The candidate that was probably meant: a third of it may be wrong, but never all of it.
 pub(crate) fn closest<'c>(

@@ -39,8 +39,8 @@ impl Guard {
         self.telemetry.report()
     }
 
-    /// Waits until everything recorded before the call is in its day file and on the console, at
-    /// most `within`, and reports. Blocks the thread; safe inside a runtime, where
+    /// Waits until everything recorded before the call is in its day file and on the console, and
+    /// values of batch gauges in theirs, at most `within`, and reports. Blocks the thread; safe inside a runtime, where
     /// [`Guard::flush_async`] does not block.
     pub fn flush(&self, within: Duration) -> Report {
         self.telemetry.flush(within);

@@ -54,6 +54,10 @@ struct State {
     syncs_done: u64,
     /// Whether syncs are waited for at all.
     awaits_sync: bool,
+    /// As with syncs: who waits for the values of batch gauges to be kept.
+    looks_wanted: u64,
+    looks_done: u64,
+    awaits_look: bool,
 }
 
 /// How often what is done.
@@ -89,6 +93,19 @@ impl IoControl {
         let wanted = state.syncs_wanted;
         drop(state);
         self.wait(within, |state| state.syncs_done >= wanted);
+    }
+
+    /// Waits until the values of batch gauges are kept, at most `within`; for nothing where there
+    /// are none.
+    pub(crate) fn await_look(&self, within: Duration) {
+        let mut state = self.state();
+        if !state.awaits_look {
+            return;
+        }
+        state.looks_wanted += 1;
+        let wanted = state.looks_wanted;
+        drop(state);
+        self.wait(within, |state| state.looks_done >= wanted);
     }
 
     /// Runs `work` on the thread, or on this one when that has ended.
@@ -141,6 +158,7 @@ pub(crate) fn start(
         let unparker = control.unparker.clone();
         telemetry.unsynced().on_write(move || unparker.unpark());
     }
+    control.state().awaits_look = keeper.is_some();
     let unparker = control.unparker.clone();
     telemetry.files().on_turn(move || unparker.unpark());
     let (running, ended) = (telemetry.clone(), Arc::clone(&control));
@@ -148,7 +166,7 @@ pub(crate) fn start(
     let run = move || {
         suppress_thread();
         // A collector of the application may panic; shutdown must not wait for a dead thread.
-        let looks = Looks { keeper, next: Instant::now() };
+        let looks = Looks { keeper, next: Instant::now(), done: 0 };
         let run =
             std::panic::AssertUnwindSafe(|| run(&running, &control, bound, house, looks, pace));
         if std::panic::catch_unwind(|| survive_size_limit(run)).is_err() {
@@ -205,7 +223,7 @@ fn run(
             log_suppressed(telemetry, suppressed.when_due(now, journal));
         }
         snapshots.when_due(telemetry);
-        looks.when_due(telemetry);
+        looks.when_due(telemetry, control);
         // Between two stretches of a long upkeep, whatever is due goes first.
         let mut go_on = |step| {
             if matches!(step, Step::Entered | Step::Sealed) {
@@ -216,7 +234,7 @@ fn run(
             work_off(control);
             syncs.when_due(telemetry, control);
             snapshots.when_due(telemetry);
-            looks.when_due(telemetry);
+            looks.when_due(telemetry, control);
             !control.state().stop
         };
         if let Some(house) = &mut house {
@@ -266,11 +284,19 @@ impl Snapshots {
 struct Looks {
     keeper: Option<Keeper>,
     next: Instant,
+    /// Who waited up to this number, waits no more.
+    done: u64,
 }
 
 impl Looks {
-    fn when_due(&mut self, telemetry: &Telemetry) {
+    fn when_due(&mut self, telemetry: &Telemetry, control: &IoControl) {
         let now = Instant::now();
+        let wanted = control.state().looks_wanted;
+        if wanted > self.done {
+            self.last(telemetry);
+            self.done = wanted;
+            control.change(|state| state.looks_done = wanted);
+        }
         if now >= self.next {
             telemetry.metrics().note_writes();
             if let Some(keeper) = &mut self.keeper {

@@ -38,11 +38,18 @@
 //! event `telemetry.suppressed`: how many records, for which reason, and for limits the call sites
 //! that were held back most.
 //!
+//! # Gauges of batch jobs
+//!
+//! Values of gauges with the source `batch`, with the time they were computed, are kept in
+//! `inst/<n>/batch-<hash>.json`, within a second of a change and at [`Guard::flush`] and shutdown. A
+//! start takes up those of its service from all slots, the newest of each series. A file that cannot
+//! be read is set aside; what no longer fits the registry is dropped; both are problems.
+//!
 //! # Own metrics
 //!
 //! `radiosonde_records_total{signal,outcome}`, `radiosonde_records_pending{signal}`,
 //! `radiosonde_records_dropped_total{signal,reason}`, `radiosonde_redacted_total{rule}`,
-//! `radiosonde_problems` and others; `radiosonde_registry::Registry::builtin` lists them.
+//! `radiosonde_problems`, `metric_last_seen_timestamp_seconds{metric}` and others; `radiosonde_registry::Registry::builtin` lists them.
 #![forbid(unsafe_code)]
 
 mod batch;

@@ -2,6 +2,7 @@
 
 use radiosonde_metrics::{Metrics, Settings as MetricSettings};
 use radiosonde_record::{Journal, Slot};
+use radiosonde_registry::{MetricSpec, MetricType, Source};
 
 use crate::batch::{self, Keeper};
 use crate::books::Books;
@@ -52,7 +53,12 @@ pub(crate) fn batch_gauges(
     slot: Option<&Slot>,
     problems: &Problems,
 ) -> Option<Keeper> {
-    let (Some(root), Some(_)) = (&settings.directory, &settings.registry) else { return None };
+    let (root, registry) = (settings.directory.as_ref()?, settings.registry.as_ref()?);
     batch::restore(metrics, root, slot, &settings.service, problems);
+    let is_batch =
+        |spec: &MetricSpec| spec.source == Source::Batch && spec.metric_type == MetricType::Gauge;
+    if !registry.metrics.iter().any(is_batch) {
+        return None;
+    }
     slot.map(|slot| Keeper::new(slot.clone(), &settings.service))
 }

@@ -342,6 +342,7 @@ impl Telemetry {
         }
         if let Some(io) = &self.0.io {
             io.await_sync(left(deadline));
+            io.await_look(left(deadline));
         }
         if let Some(console) = &self.0.console {
             console.flush(left(deadline));

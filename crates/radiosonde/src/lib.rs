@@ -47,6 +47,15 @@
 //! `telemetry.suppressed` names, once a minute, the call sites it came from. A call whose level is
 //! off costs a load and a branch.
 //!
+//! # Metrics
+//!
+//! `registry = …` says which metrics there are; `registries = [a::REGISTRY, b::REGISTRY]` merges those
+//! of several crates. Metrics of libraries need no entry: those of one crate share 200 series, or what
+//! `modules` in the registry says. [`ingest`] tells how a run of a batch job went, and gauges of such
+//! jobs keep their values over restarts. Without a registry everything is observed, and
+//! [`Guard::registry_draft`] makes a registry of it. `docs/metrics.md` tells the life of a metric:
+//! deprecated, missing, rolled up.
+//!
 //! # Behaviour under failure
 //!
 //! Nothing here fails, blocks or panics the application. What was accepted survives panic, `exit`,

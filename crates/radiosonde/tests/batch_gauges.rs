@@ -161,6 +161,20 @@ fn of_several_processes_the_newest_value_of_each_series_counts() {
 }
 
 #[test]
+fn a_flush_brings_values_to_their_file_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("telemetry");
+    let parts = start(&root, "jobs", START);
+    for value in ["1.5", "2.5", "3.5", "4.5"] {
+        set(&parts, "acme", value.parse().unwrap());
+        // As a job does that ends with `exit`: the guard is not dropped.
+        let _report = parts.guard.flush(PATIENCE);
+        assert!(kept_in(&root, 0).contains(value), "{value}");
+    }
+    parts.guard.detach();
+}
+
+#[test]
 fn another_service_in_the_same_slot_keeps_its_own() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().join("telemetry");

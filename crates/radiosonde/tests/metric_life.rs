@@ -17,6 +17,8 @@ const SHOP: RegistrySource = RegistrySource::embedded_in(
         {"name": "carts_total", "type": "counter", "unit": "carts", "help": "Carts.",
          "owner": "platform",
          "status": {"deprecated": {"since": "2026-11-01", "replaced_by": "baskets_total"}}},
+        {"name": "baskets_total", "type": "counter", "unit": "baskets", "help": "Baskets.",
+         "owner": "platform"},
         {"name": "cost_ratio", "type": "gauge", "unit": "ratio", "help": "Cost.",
          "owner": "platform", "source": "batch"}
       ]

@@ -20,13 +20,22 @@ pub(crate) struct Proof {
 }
 
 /// All of them.
-pub(crate) const PROOFS: &[Proof] = &[Proof {
-    name: "deaths",
-    about: "two processes die under load, by signals, by themselves, also in the middle of a write or of a recovery: nothing accepted is lost or there twice",
-    rounds: 1000,
-    variable: "XTASK_DEATHS",
-    tests: &["--release", "-p", "drill", "--test", "deaths"],
-}];
+pub(crate) const PROOFS: &[Proof] = &[
+    Proof {
+        name: "deaths",
+        about: "two processes die under load, by signals, by themselves, also in the middle of a write or of a recovery: nothing accepted is lost or there twice",
+        rounds: 1000,
+        variable: "XTASK_DEATHS",
+        tests: &["--release", "-p", "drill", "--test", "deaths"],
+    },
+    Proof {
+        name: "catalog",
+        about: "how long the compiler takes for catalogues of 100 to 1,000 metrics",
+        rounds: 5,
+        variable: "XTASK_CATALOG",
+        tests: &["-p", "radiosonde-metrics", "--test", "packages", "compile_time"],
+    },
+];
 
 /// Which proof to run.
 #[derive(Debug, PartialEq, Eq)]

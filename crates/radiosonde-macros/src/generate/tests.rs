@@ -1,3 +1,5 @@
+//! Code made from registries, and registries from which none is made.
+
 use std::fs;
 
 use super::*;

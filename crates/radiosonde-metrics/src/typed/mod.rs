@@ -5,12 +5,15 @@
 //! its labels in the order of the registry. It returns a [`Counter`], [`Gauge`], [`Histogram`] or
 //! [`Summary`]:
 //!
-//! ```ignore
-//! radiosonde::catalog!("registry.json");
+//! ```
+//! # use radiosonde_metrics as radiosonde;
+//! radiosonde::catalog!("tests/registry.json"); // relative to the caller's Cargo.toml
 //!
+//! # fn main() {
 //! let provider = catalog::Provider::new("acme"); // once
 //! catalog::ingestion_runs_total(&provider, catalog::Outcome::Success).increment(1);
-//! catalog::ingestion_runs_total("globex", catalog::Outcome::Retry).increment(1);
+//! catalog::ingestion_runs_total("globex", catalog::Outcome::Failure).increment(1);
+//! # }
 //! ```
 //!
 //! # Labels

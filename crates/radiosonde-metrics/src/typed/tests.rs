@@ -1,3 +1,5 @@
+//! Typed handles with labels as `catalog!` makes them, written by hand.
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;

@@ -10,13 +10,15 @@ use crate::lint::{LintRule, lints};
 /// Keywords by definition.
 pub(super) fn table() -> Value {
     let mut table = surroundings();
-    if let (Value::Object(table), Value::Object(more)) = (&mut table, metric()) {
-        table.extend(more);
+    for more in [label(), metric(), metric_parts()] {
+        if let (Value::Object(table), Value::Object(more)) = (&mut table, more) {
+            table.extend(more);
+        }
     }
     table
 }
 
-/// The document and everything in it but metrics.
+/// The document and what stands around labels and metrics.
 fn surroundings() -> Value {
     let limit = json!({"minimum": 1});
     let label_names = json!({"items": {"pattern": LABEL}, "uniqueItems": true});
@@ -42,25 +44,6 @@ fn surroundings() -> Value {
             "series_limit": {"minimum": 1, "default": 200},
             "fleet_limit": {"minimum": 1, "default": 200},
         }},
-        "LabelSpec": {
-            "anyOf": [{"required": ["values"]}, {"required": ["pattern"]}, {"required": ["max_values"]}],
-            "properties": {
-                "values": {
-                    "minItems": 1,
-                    "uniqueItems": true,
-                    "items": {
-                        "pattern": PRINTABLE,
-                        "minLength": 1,
-                        "maxLength": 128,
-                        "not": {"const": "_other"},
-                    },
-                },
-                "pattern": {"minLength": 1, "maxLength": 1024, "examples": ["[a-z]+"]},
-                "max_values": limit,
-                "lint_allow": allowances(|lint| lint.on_labels),
-            },
-            "dependencies": {"values": {"properties": {"pattern": false, "max_values": false}}},
-        },
         "LintAllowance": {
             "required": ["rule", "reason"],
             "properties": {
@@ -92,6 +75,30 @@ fn surroundings() -> Value {
     })
 }
 
+fn label() -> Value {
+    json!({
+        "LabelSpec": {
+            "anyOf": [{"required": ["values"]}, {"required": ["pattern"]}, {"required": ["max_values"]}],
+            "properties": {
+                "values": {
+                    "minItems": 1,
+                    "uniqueItems": true,
+                    "items": {
+                        "pattern": PRINTABLE,
+                        "minLength": 1,
+                        "maxLength": 128,
+                        "not": {"const": "_other"},
+                    },
+                },
+                "pattern": {"minLength": 1, "maxLength": 1024, "examples": ["[a-z]+"]},
+                "max_values": {"minimum": 1},
+                "lint_allow": allowances(|lint| lint.on_labels),
+            },
+            "dependencies": {"values": {"properties": {"pattern": false, "max_values": false}}},
+        },
+    })
+}
+
 /// Which lints may be allowed there. The list stands beside the type, whose own words are all lints.
 fn allowances(there: fn(&LintRule) -> bool) -> Value {
     let lints = lints().iter().filter(|lint| there(lint));
@@ -100,10 +107,6 @@ fn allowances(there: fn(&LintRule) -> bool) -> Value {
 }
 
 fn metric() -> Value {
-    let when = |types: &[&str], then: Value| {
-        let condition = json!({"properties": {"type": {"enum": types}}, "required": ["type"]});
-        json!({"if": condition, "then": {"properties": then}})
-    };
     json!({
         "MetricSpec": {
             "required": ["name", "type", "unit", "help"],
@@ -134,34 +137,13 @@ fn metric() -> Value {
                 "family": {"pattern": SAID},
                 "lint_allow": allowances(|lint| lint.on_metrics),
             },
-            "allOf": [
-                when(&["counter", "gauge"], json!({
-                    "aggregation": {"not": {"enum": ["p50", "p90", "p95", "p99"]}},
-                })),
-                when(&["counter", "gauge", "summary"], json!({"buckets": {"maxItems": 0}})),
-                when(&["gauge", "summary"], json!({"rollups": {"maxItems": 0}})),
-                {
-                    "if": {"properties": {"source": {"const": "derived"}}, "required": ["source"]},
-                    "then": {"required": ["expression"]},
-                    "else": {"properties": {
-                        "expression": false,
-                        // Colons are for what is derived.
-                        "name": {"pattern": PLAIN_METRIC},
-                    }},
-                },
-                {
-                    "if": {
-                        "properties": {"source": {"enum": ["derived", "external"]}},
-                        "required": ["source"],
-                    },
-                    "then": {"properties": {"rollups": {"maxItems": 0}}},
-                },
-                {
-                    "if": {"properties": {"deprecated": {"const": true}}, "required": ["deprecated"]},
-                    "then": {"properties": {"status": {"not": {"const": "stable"}}}},
-                },
-            ],
+            "allOf": metric_conditions(),
         },
+    })
+}
+
+fn metric_parts() -> Value {
+    json!({
         "Deprecation": {"properties": {
             "since": {"pattern": DATE, "examples": ["2026-11-01"]},
             "replaced_by": {"pattern": METRIC},
@@ -194,4 +176,39 @@ fn metric() -> Value {
             },
         },
     })
+}
+
+/// What holds for some types and sources only.
+fn metric_conditions() -> Value {
+    let when = |types: &[&str], then: Value| {
+        let condition = json!({"properties": {"type": {"enum": types}}, "required": ["type"]});
+        json!({"if": condition, "then": {"properties": then}})
+    };
+    json!([
+                when(&["counter", "gauge"], json!({
+                    "aggregation": {"not": {"enum": ["p50", "p90", "p95", "p99"]}},
+                })),
+                when(&["counter", "gauge", "summary"], json!({"buckets": {"maxItems": 0}})),
+                when(&["gauge", "summary"], json!({"rollups": {"maxItems": 0}})),
+                {
+                    "if": {"properties": {"source": {"const": "derived"}}, "required": ["source"]},
+                    "then": {"required": ["expression"]},
+                    "else": {"properties": {
+                        "expression": false,
+                        // Colons are for what is derived.
+                        "name": {"pattern": PLAIN_METRIC},
+                    }},
+                },
+                {
+                    "if": {
+                        "properties": {"source": {"enum": ["derived", "external"]}},
+                        "required": ["source"],
+                    },
+                    "then": {"properties": {"rollups": {"maxItems": 0}}},
+                },
+                {
+                    "if": {"properties": {"deprecated": {"const": true}}, "required": ["deprecated"]},
+                    "then": {"properties": {"status": {"not": {"const": "stable"}}}},
+                },
+    ])
 }
