@@ -8,7 +8,8 @@ fn with(metrics: &str) -> Result<String, String> {
     let folder = tempfile::tempdir().expect("a directory");
     let text = format!(
         r#"{{"schema_version": 1, "labels": {{"outcome": {{"values": ["ok", "failed"]}}}},
-            "owners": {{"platform": {{}}}}, "metrics": [{metrics}]}}"#
+            "required_labels": ["outcome"],
+            "owners": {{"platform": {{"slack": "telemetry"}}}}, "metrics": [{metrics}]}}"#
     );
     fs::write(folder.path().join("registry.json"), text).expect("written");
     let code = catalog(folder.path(), "registry.json")?;
@@ -22,10 +23,13 @@ fn a_constant_and_a_function_for_each_metric_the_program_writes() {
         r#"{"name": "runs_total", "type": "counter", "unit": "runs", "help": "Runs [of] <all>.",
             "labels": ["outcome"], "owner": "platform"},
            {"name": "rows", "type": "gauge", "unit": "rows", "help": "Rows.", "source": "batch",
-            "status": {"deprecated": {"since": "2026-11-01", "replaced_by": "lines"}}},
+            "owner": "platform", "status": {"deprecated": {"since": "2026-11-01", "replaced_by": "lines"}}},
            {"name": "job:rate", "type": "gauge", "unit": "1", "help": "h", "source": "derived",
-            "expression": "1"},
-           {"name": "up", "type": "gauge", "unit": "1", "help": "h", "source": "external"}"#,
+            "owner": "platform", "expression": "1"},
+           {"name": "up", "type": "gauge", "unit": "1", "help": "h", "source": "external",
+            "owner": "platform"},
+           {"name": "lines", "type": "gauge", "unit": "lines", "help": "h", "source": "external",
+            "owner": "platform"}"#,
     )
     .expect("a good registry");
     let expected = [
@@ -54,7 +58,7 @@ fn findings_are_all_in_the_error() {
         .expect_err("findings");
     let lines: Vec<&str> = error.lines().collect();
     assert_eq!(lines[0], "registry.json has problems:");
-    assert!(lines[1].starts_with("registry.json:2:"), "{error}");
+    assert!(lines[1].starts_with("registry.json:3:"), "{error}");
     assert!(lines[1].contains("metrics[0].type: unknown metric type `countr`"), "{error}");
     assert!(lines[2..].iter().any(|line| line.contains("unknown key `typ`")), "{error}");
 }
@@ -62,9 +66,13 @@ fn findings_are_all_in_the_error() {
 #[test]
 fn constants_that_cannot_be() {
     let metric = |name: &str| {
-        let allow = r#"[{"rule": "camel_case", "reason": "old"}]"#;
+        let allow = match name.starts_with('R') {
+            true => r#"[{"rule": "camel_case", "reason": "old"}]"#,
+            false => "[]",
+        };
         format!(
-            r#"{{"name": "{name}", "type": "gauge", "unit": "1", "help": "h", "lint_allow": {allow}}}"#
+            r#"{{"name": "{name}", "type": "gauge", "unit": "1", "help": "h",
+                "owner": "platform", "lint_allow": {allow}}}"#
         )
     };
     let table = [
@@ -95,9 +103,9 @@ fn a_missing_file_is_named() {
 
 #[test]
 fn names_that_are_taken() {
-    let code = |labels: &str, metric_labels: &str| {
+    let code = |labels: &str, metric_labels: &str, more: &str| {
         let text = format!(
-            r#"{{"schema_version": 1, "labels": {{{labels}}}, "metrics": [{{"name": "m_total",
+            r#"{{"schema_version": 1{more}, "labels": {{{labels}}}, "metrics": [{{"name": "m_total",
                 "type": "counter", "unit": "1", "help": "h", "labels": [{metric_labels}]}}]}}"#
         );
         content(&Registry::parse("r.json", &text).expect("a good registry"))
@@ -109,21 +117,22 @@ fn names_that_are_taken() {
             "label `outcome`: values `timed-out` and `timed_out` would both be `TimedOut`; rename",
         ),
         (
-            r#""job_id": {"max_values": 2}, "jobId": {"max_values": 2}"#,
+            r#""job_id": {"max_values": 2, "lint_allow": [{"rule": "identifier_label", "reason": "a test"}]}, "jobId": {"max_values": 2, "lint_allow": [{"rule": "camel_case", "reason": "a test"}, {"rule": "identifier_label", "reason": "a test"}]}"#,
             r#""job_id", "jobId""#,
             "label `jobId` and label `job_id` would both be `JobId`; rename a label",
         ),
         (
-            r#""ab": {"max_values": 2}, "aB": {"max_values": 2}"#,
+            r#""ab": {"max_values": 2}, "aB": {"max_values": 2, "lint_allow": [{"rule": "camel_case", "reason": "a test"}]}"#,
             r#""ab", "aB""#,
             "label `aB` and label `ab` would both be `ab`; rename a label",
         ),
         (r#""_": {"max_values": 2}"#, r#""_""#, "label `_` makes no type; rename it"),
     ];
     for (labels, used, expected) in table {
-        let error = code(labels, used).expect_err(expected);
+        let error = code(labels, used, "").expect_err(expected);
         assert!(error.contains(expected), "{error}");
-        assert!(code(labels, "").is_ok(), "nobody uses the label");
+        let required = format!(r#", "required_labels": [{used}]"#);
+        assert!(code(labels, "", &required).is_ok(), "no metric has the label");
     }
 }
 

@@ -71,8 +71,9 @@ fn replacement(
     } else if found.metric_type != metric.metric_type {
         let (one, other) = (metric.metric_type, found.metric_type);
         let what = format!("`{}` is a {one} and `{successor}` a {other}", metric.name);
-        let fix = format!("name a {one}, or leave `replaced_by` out: queries would have to change");
-        judge.wrong(path, what, fix);
+        let fix =
+            format!("name a {one}: whoever reads the old one has to change the query as well");
+        judge.breaks("replacement_type", path, what, &fix);
     }
 }
 

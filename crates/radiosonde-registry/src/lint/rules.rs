@@ -44,6 +44,7 @@ const LINTS: &[LintRule] = &[
         "a label is named like an id and nothing bounds its values, or lists values that are ids",
     ),
     on_metrics("missing_owner", "a metric has no owner in a registry that declares owners"),
+    on_metrics("replacement_type", "a deprecated metric is replaced by one of another type"),
     on_metrics("reserved_suffix", "a metric's name ends like a part of a histogram or summary"),
     on_metrics("total_suffix", "a name ends in `_total` and is no counter's"),
     on_metrics("unit_mismatch", "a metric's name ends in one unit and `unit` says another"),

@@ -52,7 +52,7 @@ const UNSEEN: &[(&str, &[&str])] = &[
         "what it names, declared elsewhere, is of another type, has no owner or is on its way out",
         &[
             "mistakes/deprecated_replaced_by_deprecated",
-            "mistakes/deprecated_replaced_by_other_type",
+            "mistakes/replacement_type",
             "mistakes_operations/alert_critical_without_owner",
             "mistakes_operations/alert_maximum_of_a_histogram",
             "mistakes_operations/alert_metric_deprecated",
