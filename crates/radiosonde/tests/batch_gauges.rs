@@ -250,9 +250,7 @@ fn neither_links_nor_pipes_nor_directories_nor_huge_files_are_read() {
     );
     spoiled(
         |path| {
-            let path = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
-            // SAFETY: the path is a valid text with an end.
-            assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+            rustix::fs::mkfifoat(rustix::fs::CWD, path, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
         },
         "no regular file",
     );

@@ -57,7 +57,7 @@ fn module(file: &str, text: &str) -> String {
          use {PATH}::typed as {TYPED};\n\
          /// The registry itself: what `init!(registry = catalog::REGISTRY)` takes.\n\
          pub const REGISTRY: {PATH}::RegistrySource =\n\
-         {PATH}::RegistrySource::embedded_in(module_path!(), {file:?}, {text});\n\
+         {PATH}::RegistrySource::embedded_in(::core::module_path!(), {file:?}, {text});\n\
          {CONTENT}\n}}\n"
     )
 }
