@@ -250,7 +250,8 @@ fn neither_links_nor_pipes_nor_directories_nor_huge_files_are_read() {
     );
     spoiled(
         |path| {
-            rustix::fs::mkfifoat(rustix::fs::CWD, path, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+            rustix::fs::mkfifoat(rustix::fs::CWD, path, rustix::fs::Mode::from_raw_mode(0o600))
+                .unwrap();
         },
         "no regular file",
     );
