@@ -37,11 +37,10 @@ pub fn check_document(document: &RegistryDocument, today: Day) -> Checked {
         Ok(registry) => registry,
         Err(errors) => return Checked { file, metrics: None, findings: errors.0 },
     };
-    let mut findings = Findings { document, found: Vec::new() };
+    let mut findings = Findings { document, found: Vec::new(), unlisted: 0 };
     deprecations(&registry, today, &mut findings);
     expressions::check(&registry, &mut findings);
-    let mut findings = findings.found;
-    findings.sort_by_key(|finding| (finding.line, finding.column));
+    let findings = findings.listed();
     Checked { file, metrics: Some(registry.metrics.len()), findings }
 }
 
@@ -49,11 +48,30 @@ pub fn check_document(document: &RegistryDocument, today: Day) -> Checked {
 pub(crate) struct Findings<'d> {
     document: &'d RegistryDocument,
     found: Vec<RegistryError>,
+    unlisted: usize,
 }
+
+/// Findings that are listed before the rest is only counted, as in the registry's own report.
+const FINDINGS_MAX: usize = 100;
 
 impl Findings<'_> {
     pub(crate) fn add(&mut self, place: &Place, what: String, fix: String) {
+        if self.found.len() >= FINDINGS_MAX {
+            self.unlisted += 1;
+            return;
+        }
         self.found.push(self.document.error(place, what, fix));
+    }
+
+    /// All of them in the order of the file, and how many more there are.
+    fn listed(mut self) -> Vec<RegistryError> {
+        self.found.sort_by_key(|finding| (finding.line, finding.column));
+        if self.unlisted > 0 {
+            let what = format!("{} more problems are not listed", self.unlisted);
+            let fix = "mend those above first".to_owned();
+            self.found.push(self.document.error(&Place::default(), what, fix));
+        }
+        self.found
     }
 }
 

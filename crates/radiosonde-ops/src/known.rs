@@ -1,7 +1,7 @@
 //! The names an expression may read: what the registry's metrics write, what radiosonde writes
 //! itself, and what Prometheus adds.
 
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
 use promql_parser::label::{MatchOp, Matcher};
 use radiosonde_registry::{MetricSpec, MetricType, Registry, Source, Status, closest_name};
@@ -15,6 +15,8 @@ pub(crate) type Told = (String, String);
 pub(crate) struct Known<'r> {
     registry: &'r Registry,
     series: BTreeMap<String, Series<'r>>,
+    /// How often it is still guessed what was meant.
+    guesses: Cell<usize>,
 }
 
 /// What is known about the series of one name.
@@ -39,7 +41,7 @@ enum Values {
 
 impl<'r> Known<'r> {
     pub(crate) fn of(registry: &'r Registry) -> Self {
-        let mut known = Self { registry, series: BTreeMap::new() };
+        let mut known = Self { registry, series: BTreeMap::new(), guesses: Cell::new(GUESSES_MAX) };
         for of in [registry, Registry::builtin()] {
             for metric in &of.metrics {
                 known.add(of, metric, &metric.name, &metric.labels);
@@ -111,9 +113,19 @@ impl<'r> Known<'r> {
         told
     }
 
+    /// The candidate that was probably meant; none once enough was guessed.
+    fn guess<'c>(
+        &self,
+        written: &str,
+        candidates: impl IntoIterator<Item = &'c str>,
+    ) -> Option<&'c str> {
+        self.guesses.set(self.guesses.get().checked_sub(1)?);
+        closest_name(written, candidates)
+    }
+
     fn unknown(&self, name: &str) -> Told {
         let what = format!("no metric writes `{name}`");
-        let fix = match closest_name(name, self.series.keys().map(String::as_str)) {
+        let fix = match self.guess(name, self.series.keys().map(String::as_str)) {
             Some(guess) => format!("did you mean `{guess}`?"),
             None => {
                 "declare it, as `\"source\": \"external\"` if another program writes it".to_owned()
@@ -132,7 +144,7 @@ impl<'r> Known<'r> {
             if BY_FORMATS.contains(&label) {
                 return None;
             }
-            let guess = closest_name(label, labels.by_ref())?;
+            let guess = self.guess(label, labels.by_ref())?;
             return Some((
                 format!("`{name}` has no label `{label}`"),
                 format!("did you mean `{guess}`?"),
@@ -153,7 +165,7 @@ impl<'r> Known<'r> {
         if values.iter().map(String::as_str).chain(["", "_other"]).any(fits) {
             return None;
         }
-        let fix = match closest_name(&matcher.value, values.iter().map(String::as_str)) {
+        let fix = match self.guess(&matcher.value, values.iter().map(String::as_str)) {
             Some(guess) => format!("did you mean `{guess}`?"),
             None => format!("use one of its values: {}", few(values)),
         };
@@ -170,6 +182,10 @@ pub(crate) fn few(values: &[String]) -> String {
     }
     told.join(", ")
 }
+
+/// A guess looks at every name there is: a document of nothing but misspelt names must not take
+/// for ever.
+const GUESSES_MAX: usize = 50;
 
 /// Values named in one message.
 const VALUES_MAX: usize = 6;

@@ -195,3 +195,11 @@ fn expressions_of_alerts_dashboards_objectives_and_reports_are_looked_at() {
         ]
     );
 }
+
+#[test]
+fn problems_without_end_are_listed_up_to_a_point() {
+    let names: Vec<String> = (0..150).map(|number| format!("no_such_metric_{number}")).collect();
+    let found = findings(derived(&names.join(" + ")), "2026-11-01");
+    assert_eq!(found.len(), 101);
+    assert!(found[100].ends_with("50 more problems are not listed; mend those above first"));
+}

@@ -61,7 +61,8 @@ fn removed<'c>(
         };
     }
     // Most often it was renamed; a metric that is the same but for its name is told as that.
-    let renamed = new.metrics.iter().find(|other| {
+    let alike = |other: &&MetricSpec| other.help == metric.help && other.unit == metric.unit;
+    let renamed = new.metrics.iter().filter(alike).take(CANDIDATES_MAX).find(|other| {
         let mut other = (*other).clone();
         other.name.clone_from(name);
         other == *metric
@@ -77,6 +78,10 @@ fn removed<'c>(
     };
     changes.breaking(path, "removed", fix)
 }
+
+/// Metrics that are looked at for one that was renamed: those of one help text are few, unless
+/// somebody wants it otherwise.
+const CANDIDATES_MAX: usize = 100;
 
 /// One metric before and after.
 struct Pair<'p> {
