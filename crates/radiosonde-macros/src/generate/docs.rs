@@ -1,10 +1,8 @@
 //! What people read when they point at something in a catalogue.
 
 use radiosonde_registry::{
-    Deprecation, LabelSpec, MetricSpec, MetricType, Registry, Source, Status,
+    Deprecation, LabelSpec, MetricSpec, MetricType, Registry, Source, Status, code as names,
 };
-
-use super::names;
 
 /// Values of a label that are named.
 const NAMED_MAX: usize = 8;

@@ -3,7 +3,6 @@
 mod docs;
 mod labels;
 mod metrics;
-mod names;
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -41,8 +40,7 @@ pub(crate) fn catalog(folder: &Path, file: &str) -> Result<Code, String> {
         let problems = if errors.0.len() == 1 { "a problem" } else { "problems" };
         format!("{file} has {problems}:\n{errors}")
     })?;
-    let content = content(&registry).map_err(|problem| format!("{file}: {problem}"))?;
-    Ok(Code { module: module(file, &include(folder, file)), content })
+    Ok(Code { module: module(file, &include(folder, file)), content: content(&registry) })
 }
 
 fn module(file: &str, text: &str) -> String {
@@ -74,13 +72,12 @@ fn include(folder: &Path, file: &str) -> String {
 }
 
 /// The metrics that the program writes, and their labels.
-fn content(registry: &Registry) -> Result<String, String> {
+fn content(registry: &Registry) -> String {
     let written = |metric: &&MetricSpec| matches!(metric.source, Source::App | Source::Batch);
     let metrics: Vec<&MetricSpec> = registry.metrics.iter().filter(written).collect();
     let used: BTreeSet<&str> =
         metrics.iter().flat_map(|metric| &metric.labels).map(String::as_str).collect();
     let labels: Vec<&str> = used.into_iter().collect();
-    names::check(registry, &metrics, &labels)?;
     let mut code = String::new();
     for name in labels {
         if let Some(spec) = registry.labels.get(name) {
@@ -90,7 +87,7 @@ fn content(registry: &Registry) -> Result<String, String> {
     for metric in metrics {
         metrics::metric(&mut code, registry, metric);
     }
-    Ok(code)
+    code
 }
 
 #[cfg(test)]

@@ -140,6 +140,19 @@ const UNSEEN: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "what two names would be in code",
+        &[
+            "mistakes/code_label_types",
+            "mistakes/code_label_without_letter",
+            "mistakes/code_labels",
+            "mistakes/code_metric_keyword",
+            "mistakes/code_metric_registry",
+            "mistakes/code_metric_without_letter",
+            "mistakes/code_metrics",
+            "mistakes/code_values",
+        ],
+    ),
+    (
         "a regular expression is asked what it takes",
         &[
             "mistakes/pattern_any_text",
