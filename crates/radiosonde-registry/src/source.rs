@@ -11,8 +11,8 @@ use crate::{Registry, RegistryError, RegistryErrors, locate::Lines};
 
 /// Where a registry comes from; what `init!(registry = …)` takes.
 ///
-/// A `&'static str` or `String` turned into a source is the *text* of a registry, a [`PathBuf`] or
-/// [`Path`] is a file read at start.
+/// A `&'static str` or `String` turned into a source is the *text* of a registry (one that is a path
+/// instead is refused, with what to pass), a [`PathBuf`] or [`Path`] is a file read at start.
 ///
 /// ```
 /// use radiosonde_registry::RegistrySource;
@@ -91,7 +91,15 @@ impl RegistrySource {
         match self {
             Self::Embedded { file, text, .. } => Registry::parse(file, text),
             Self::Path(path) => Registry::load(path),
-            Self::Text { file, text } => Registry::parse(file, text),
+            Self::Text { file, text } => match path_in_place(text) {
+                Some(path) => Err(RegistryError::of_file(
+                    file,
+                    format!("`{path}` is a path, not a registry"),
+                    "pass catalog::REGISTRY, include_str!(…) or RegistrySource::path(…)",
+                )
+                .into()),
+                None => Registry::parse(file, text),
+            },
         }
     }
 }
@@ -122,6 +130,20 @@ impl From<&Path> for RegistrySource {
 
 /// What a text without a file is called in messages.
 const UNNAMED: &str = "registry";
+
+/// Longest text that is taken for a path, in bytes.
+const PATH_BYTES_MAX: usize = 4096;
+
+/// The path that was passed where the text of a registry belongs: one line that begins like nothing
+/// in JSON that holds anything.
+fn path_in_place(text: &str) -> Option<&str> {
+    let line = text.trim_matches(|c: char| c == '\u{feff}' || c.is_whitespace());
+    let is_path = !line.is_empty()
+        && line.len() <= PATH_BYTES_MAX
+        && !line.starts_with(['{', '[', '"'])
+        && !line.contains(char::is_control);
+    is_path.then_some(line)
+}
 
 /// Largest registry file that is read.
 pub(crate) const BYTES_MAX: u64 = 4 * 1024 * 1024;
