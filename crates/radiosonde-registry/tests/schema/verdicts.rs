@@ -17,6 +17,8 @@ const UNSEEN: &[(&str, &[&str])] = &[
             "mistakes/deprecated_replaced_by_unknown",
             "mistakes/label_required_unknown",
             "mistakes/label_unknown",
+            "mistakes/environment_no_value",
+            "mistakes/environment_without_limits",
             "mistakes/owner_unknown",
             "mistakes/rollup_label_required",
             "mistakes/rollup_label_unknown",
