@@ -165,19 +165,28 @@ pub(crate) fn read(path: &Path) -> Result<String, RegistryErrors> {
     if !metadata.is_file() {
         return Err(refuse("not a regular file".to_owned(), "name the registry file itself"));
     }
+    let bytes = fs::File::open(path).and_then(bounded).map_err(|error| unreadable(&error))?;
+    text(&file, bytes)
+}
+
+/// What a registry may hold, and a byte more where it holds more.
+pub(crate) fn bounded(reader: impl io::Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let _read = fs::File::open(path)
-        .and_then(|opened| opened.take(BYTES_MAX + 1).read_to_end(&mut bytes))
-        .map_err(|error| unreadable(&error))?;
+    let _read = reader.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The text of [`bounded`] bytes; `file` is what messages call it.
+pub(crate) fn text(file: &str, bytes: Vec<u8>) -> Result<String, RegistryErrors> {
     if bytes.len() as u64 > BYTES_MAX {
-        return Err(too_large(&file).into());
+        return Err(too_large(file).into());
     }
     String::from_utf8(bytes).map_err(|error| {
         let valid = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()])
             .into_owned();
         let (line, column) = Lines::of(&valid).position(valid.len());
         let mut refused = RegistryError::of_file(
-            &file,
+            file,
             "not UTF-8 from here on".to_owned(),
             "save the file as UTF-8",
         );
