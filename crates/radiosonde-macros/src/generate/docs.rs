@@ -58,7 +58,7 @@ pub(super) fn metric(registry: &Registry, metric: &MetricSpec) -> String {
 pub(super) fn instead(deprecation: &Deprecation) -> String {
     match &deprecation.replaced_by {
         Some(instead) => format!("use `{instead}` instead"),
-        None => "nothing takes its place".to_owned(),
+        None => "no replacement is named".to_owned(),
     }
 }
 

@@ -24,6 +24,8 @@ fn a_constant_and_a_function_for_each_metric_the_program_writes() {
             "labels": ["outcome"], "owner": "platform"},
            {"name": "rows", "type": "gauge", "unit": "rows", "help": "Rows.", "source": "batch",
             "owner": "platform", "status": {"deprecated": {"since": "2026-11-01", "replaced_by": "lines"}}},
+           {"name": "columns", "type": "gauge", "unit": "columns", "help": "Columns.",
+            "owner": "platform", "deprecated": true},
            {"name": "job:rate", "type": "gauge", "unit": "1", "help": "h", "source": "derived",
             "owner": "platform", "expression": "1"},
            {"name": "up", "type": "gauge", "unit": "1", "help": "h", "source": "external",
@@ -43,6 +45,7 @@ fn a_constant_and_a_function_for_each_metric_the_program_writes() {
         "#[doc = \"`failed`.\"] Failed,",
         "pub fn runs_total(outcome: Outcome, ) -> __radiosonde::Counter {",
         "catalog::runs_total(catalog::Outcome::Ok).increment(1);",
+        "#[deprecated(note = \"no replacement is named\")]\npub const COLUMNS",
         "#[deprecated(since = \"2026-11-01\", note = \"use `lines` instead\")]\npub const ROWS",
         "#[deprecated(since = \"2026-11-01\", note = \"use `lines` instead\")]\n#[inline]\npub fn rows()",
     ];
