@@ -121,7 +121,7 @@ fn every_finding_of_a_metric_says_where_what_and_how_to_mend_it() {
         ),
         (
             r#","labels":["a","b"]"#,
-            "metrics[0].labels: its listed label values make 6 series, the limit is 5;",
+            "metrics[0].labels: its listed label values make 6 series, the limit of the environment `staging` is 5;",
         ),
         (
             r#","labels":["a","free","b"],"series_limit":99"#,

@@ -96,6 +96,8 @@ const UNSEEN: &[(&str, &[&str])] = &[
             "mistakes/max_values_beyond_limit",
             "mistakes/metric_labels_too_many",
             "mistakes/metric_series_product",
+            "mistakes/metric_series_product_default",
+            "mistakes/metric_series_product_environment",
             "mistakes/retention_order",
             "mistakes/retention_shorter",
             "mistakes/retention_step",
