@@ -6,7 +6,7 @@ mod metrics;
 
 use std::{collections::BTreeSet, path::Path};
 
-use radiosonde_registry::{MetricSpec, Registry, Source};
+use radiosonde_registry::{MetricSpec, Registry, Source, closest_name};
 
 /// Stands for the path to radiosonde in the generated code.
 pub(crate) const PATH: &str = "__radiosonde_path";
@@ -30,9 +30,7 @@ pub(crate) struct Code {
 pub(crate) fn catalog(folder: &Path, file: &str) -> Result<Code, String> {
     let path = folder.join(file);
     if !path.is_file() {
-        return Err(format!(
-            "no registry `{file}`; create it, or name it from the folder of Cargo.toml"
-        ));
+        return Err(absent(&path, file));
     }
     let registry = Registry::load(&path).map_err(|mut errors| {
         // The name the user wrote, not the long one it was opened by.
@@ -41,6 +39,31 @@ pub(crate) fn catalog(folder: &Path, file: &str) -> Result<Code, String> {
         format!("{file} has {problems}:\n{errors}")
     })?;
     Ok(Code { module: module(file, &include(folder, file)), content: content(&registry) })
+}
+
+/// What to do when there is no such file.
+fn absent(path: &Path, file: &str) -> String {
+    if path.is_dir() {
+        return format!("`{file}` is a directory; name the registry file in it");
+    }
+    let guess = path.file_name().and_then(|name| beside(path, name.to_str()?));
+    let fix = match guess.map(|guess| Path::new(file).with_file_name(guess)) {
+        Some(meant) => format!("did you mean `{}`?", meant.display()),
+        None => "create it, or name it from the folder of Cargo.toml".to_owned(),
+    };
+    format!("no registry `{file}` at {}; {fix}", path.display())
+}
+
+/// Files that are looked at for one that was meant.
+const NEIGHBOURS_MAX: usize = 1_000;
+
+/// The JSON file in the same folder that was probably meant.
+fn beside(path: &Path, name: &str) -> Option<String> {
+    let entries = path.parent()?.read_dir().ok()?.take(NEIGHBOURS_MAX);
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut candidates: Vec<String> = names.filter(|name| name.ends_with(".json")).collect();
+    candidates.sort();
+    closest_name(name, candidates.iter().map(String::as_str)).map(str::to_owned)
 }
 
 fn module(file: &str, text: &str) -> String {

@@ -83,7 +83,19 @@ fn two_things_of_one_name_are_told_with_their_place() {
 fn a_missing_file_is_named() {
     let folder = tempfile::tempdir().expect("a directory");
     let error = catalog(folder.path(), "none.json").expect_err("missing");
-    assert!(error.contains("`none.json`; create it"), "{error}");
+    let path = folder.path().join("none.json");
+    let told = format!(
+        "no registry `none.json` at {}; create it, or name it from the folder of Cargo.toml",
+        path.display()
+    );
+    assert_eq!(error, told);
+    fs::create_dir(folder.path().join("ops")).expect("a directory");
+    fs::write(folder.path().join("ops/registry.json"), "{}").expect("written");
+    fs::write(folder.path().join("ops/registry.rs"), "").expect("written");
+    let error = catalog(folder.path(), "ops/registry.jsn").expect_err("missing");
+    assert!(error.ends_with("; did you mean `ops/registry.json`?"), "{error}");
+    let error = catalog(folder.path(), "ops").expect_err("a directory");
+    assert_eq!(error, "`ops` is a directory; name the registry file in it");
 }
 
 /// The time of the compiler goes with the text, so that must not grow faster than the registry.
