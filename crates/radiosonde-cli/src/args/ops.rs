@@ -73,8 +73,8 @@ impl Judge {
 
 const CHECK: &str =
     "Everything the registry's own lints say; and where they say nothing, deprecations
-whose days are over, and expressions that are no PromQL or read what no metric
-writes.
+whose days are over, texts nobody has written yet (a help of …), and expressions
+that are no PromQL or read what no metric writes.
 
 With --json, one object for each problem: file, line, column, path, what, fix.
 
