@@ -301,7 +301,7 @@ impl Guarded {
             let pairs = Pairs::of_declared(choice);
             let encoded = pairs.encode();
             if table.series(&encoded).is_none() {
-                let _ = table.insert(&self.info, encoded, self.rules(), &pairs);
+                table.insert(&self.info, encoded, self.rules(), &pairs).begin_at_zero();
             }
         }
         Some(product)
@@ -349,10 +349,10 @@ impl Guarded {
     /// The family, and its roll-ups, which are sums of these very values.
     pub(crate) fn snapshot(&self, mut push: impl FnMut(snapshot::Family)) {
         let value = |series: Arc<Series>| {
-            let value = series.value();
-            (series, value)
+            let value = series.value()?;
+            Some((series, value))
         };
-        let all: Vec<_> = self.all_series().into_iter().map(value).collect();
+        let all: Vec<_> = self.all_series().into_iter().filter_map(value).collect();
         for rollup in &self.rollups {
             push(rollup.sum(&self.info, self.rules(), self.cap, &all));
         }

@@ -206,3 +206,42 @@ fn a_collector_that_panics_costs_its_own_families_only() {
     }
     assert_eq!(metrics.problems().len(), 1);
 }
+
+#[test]
+fn a_gauge_shows_nothing_before_its_first_value() {
+    let text = common::REGISTRY.replace(
+        "\"metrics\": [",
+        r#""metrics": [
+        {"name": "asked_ratio", "type": "gauge", "unit": "ratio", "help": "Asked for.",
+         "owner": "platform", "labels": ["outcome"], "zero_init": true},"#,
+    );
+    let registry = radiosonde_registry::Registry::parse("registry.json", &text).unwrap();
+    let registered = Metrics::new(Settings { registry: Some(registry), ..Settings::default() });
+    for metrics in [registered, Metrics::default()] {
+        let host = [("host", "a")];
+        let shown = || value(&metrics, "queue_depth", &host);
+        with(&metrics, || {
+            let depth = gauge!("queue_depth", "host" => "a");
+            depth.set(f64::NAN);
+            depth.increment(f64::INFINITY);
+            assert_eq!(shown(), None);
+            assert!(
+                !metrics.registry_draft().contains("queue_depth"),
+                "{}",
+                metrics.registry_draft()
+            );
+            // A change begins at 0, and then it is a value, 0 as well.
+            depth.decrement(0.0);
+            assert_eq!(shown(), Some(Value::Gauge(0.0)));
+            depth.decrement(2.0);
+            assert_eq!(shown(), Some(Value::Gauge(-2.0)));
+            // A counter that has counted nothing is at 0: `increase()` needs it.
+            let _unused = counter!("wide_total", "host" => "a", "outcome" => "retry");
+            let wide = value(&metrics, "wide_total", &[("host", "a"), ("outcome", "retry")]);
+            assert_eq!(wide, Some(Value::Counter(0)));
+        });
+        if metrics.observed_count() == 0 {
+            assert_eq!(value(&metrics, "asked_ratio", &OUTCOME), Some(Value::Gauge(0.0)));
+        }
+    }
+}
