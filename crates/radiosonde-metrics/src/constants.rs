@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use radiosonde_redact::REDACTED;
-use radiosonde_registry::Registry;
+use radiosonde_registry::{LabelSpec, Registry};
 
 use crate::catalogue::Problems;
 use crate::fault::quoted;
@@ -20,9 +20,10 @@ pub(crate) fn constant_labels(
     redactor: &Redactor,
     problems: &mut Problems,
 ) -> Labels {
+    let declared = |name: &str| declarations(name, settings, registry);
     let mut labels = Labels::new();
     for (name, value) in &settings.labels {
-        if let Some(value) = checked(name, value, registry, redactor, problems) {
+        if let Some(value) = checked(name, value, &declared(name), redactor, problems) {
             set(&mut labels, name, value);
         }
     }
@@ -33,7 +34,8 @@ pub(crate) fn constant_labels(
         }
         if required == "environment"
             && let Some(environment) = &settings.environment
-            && let Some(value) = checked(required, environment, Some(registry), redactor, problems)
+            && let Some(value) =
+                checked(required, environment, &declared(required), redactor, problems)
         {
             set(&mut labels, required, value);
             continue;
@@ -57,11 +59,25 @@ fn set(labels: &mut Labels, name: &str, value: Arc<str>) {
     labels.push((Arc::from(name), value));
 }
 
+/// What is said about a label, and by which file. A constant label is one for all of them.
+fn declarations<'r>(
+    name: &str,
+    settings: &'r Settings,
+    registry: Option<&'r Registry>,
+) -> Vec<(&'r str, &'r LabelSpec)> {
+    let by_file = settings.labels_by_file.declared(name);
+    if !by_file.is_empty() {
+        return by_file;
+    }
+    let label = registry.and_then(|registry| registry.labels.get(name));
+    label.map(|label| ("the registry", label)).into_iter().collect()
+}
+
 /// The value to use, which may be a redacted one; `None`, and a problem, when it cannot be used.
 fn checked(
     name: &str,
     value: &str,
-    registry: Option<&Registry>,
+    declared: &[(&str, &LabelSpec)],
     redactor: &Redactor,
     problems: &mut Problems,
 ) -> Option<Arc<str>> {
@@ -86,17 +102,18 @@ fn checked(
         return None;
     }
     let value = &*redactor.shown(name, value);
-    let list = registry.and_then(|registry| registry.labels.get(name)?.values.as_ref());
-    if let Some(list) = list
-        && !list.iter().any(|allowed| allowed == value)
-    {
+    for (file, spec) in declared {
+        let Some(list) = spec.values.as_ref().filter(|list| !list.iter().any(|v| v == value))
+        else {
+            continue;
+        };
         // Kept: without it, series of two environments could not be told apart.
         problems.add(
             &format!(
-                "the constant label `{name}` is `{}`, which the registry does not list",
+                "the constant label `{name}` is `{}`, which {file} does not list",
                 quoted(value)
             ),
-            &format!("use one of {}, or add it to the registry", list.join(", ")),
+            &format!("use one of {}, or add it there", list.join(", ")),
         );
     }
     Some(Arc::from(value))

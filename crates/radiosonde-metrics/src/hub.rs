@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use radiosonde_context::Context;
 use radiosonde_redact::Rules;
-use radiosonde_registry::Registry;
+use radiosonde_registry::{LabelsByFile, Registry};
 
 use crate::catalogue::{Catalogue, Problems};
 use crate::clock::Clock;
@@ -28,6 +28,9 @@ use crate::sync::{lock, read, write};
 pub struct Settings {
     /// What may be written. Default: none, so every metric is observed, up to 200 series each.
     pub registry: Option<Registry>,
+    /// Where the registry is several files' ([`Registry::merge`]): the labels of each metric, which
+    /// are those of its own file. Default: none, one file.
+    pub labels_by_file: LabelsByFile,
     /// Which of the registry's series limits holds, and the value of a required label
     /// `environment`. Default: the constant label `environment`, else the strictest limit.
     pub environment: Option<String>,
@@ -49,6 +52,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             registry: None,
+            labels_by_file: LabelsByFile::default(),
             environment: None,
             labels: Vec::new(),
             rules: Rules::standard(),
@@ -97,6 +101,7 @@ impl Metrics {
         let sink = Arc::new(Sink::default());
         let maker = Maker {
             environment,
+            labels_by_file: &settings.labels_by_file,
             redactor: &redactor,
             announcer: &announcer,
             sink: &sink,

@@ -19,7 +19,10 @@ pub(crate) fn metrics(
     books: Books,
 ) -> Metrics {
     let mut asked = MetricSettings::default();
-    asked.registry.clone_from(&settings.registry);
+    if let Some(merged) = &settings.registry {
+        asked.registry = Some(merged.registry.clone());
+        asked.labels_by_file.clone_from(&merged.labels);
+    }
     asked.environment.clone_from(&settings.environment);
     asked.labels.clone_from(&settings.labels);
     asked.rules.clone_from(&settings.redact);
@@ -53,11 +56,11 @@ pub(crate) fn batch_gauges(
     slot: Option<&Slot>,
     problems: &Problems,
 ) -> Option<Keeper> {
-    let (root, registry) = (settings.directory.as_ref()?, settings.registry.as_ref()?);
+    let (root, merged) = (settings.directory.as_ref()?, settings.registry.as_ref()?);
     batch::restore(metrics, root, slot, &settings.service, problems);
     let is_batch =
         |spec: &MetricSpec| spec.source == Source::Batch && spec.metric_type == MetricType::Gauge;
-    if !registry.metrics.iter().any(is_batch) {
+    if !merged.registry.metrics.iter().any(is_batch) {
         return None;
     }
     slot.map(|slot| Keeper::new(slot.clone(), &settings.service))

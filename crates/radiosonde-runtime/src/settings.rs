@@ -16,7 +16,7 @@ use std::time::Duration;
 use radiosonde_metrics::Clock;
 use radiosonde_record::{Filter, new_instance_id};
 use radiosonde_redact::Rules;
-use radiosonde_registry::Registry;
+use radiosonde_registry::Merged;
 use radiosonde_store::location::Location;
 use radiosonde_tracing::Sampler;
 
@@ -93,7 +93,7 @@ pub(crate) struct Settings {
     pub(crate) directory: Option<PathBuf>,
     /// Where rings are, when not in the directory.
     pub(crate) rings: Option<PathBuf>,
-    pub(crate) registry: Option<Registry>,
+    pub(crate) registry: Option<Merged>,
     /// Crates whose metrics have to be registered; none for all.
     pub(crate) own_crates: Vec<String>,
     pub(crate) clock: Clock,

@@ -114,6 +114,38 @@ fn a_program_with_two_catalogues_and_libraries() {
 }
 
 #[test]
+fn labels_of_one_name_are_those_of_each_catalogue() {
+    let registry = |module: &'static str, metric: &str, value: &str| {
+        let text = format!(
+            r#"{{"schema_version": 1, "labels": {{"outcome": {{"values": ["{value}"]}}}},
+                "metrics": [{{"name": "{metric}", "type": "counter", "unit": "runs", "help": "Runs.",
+                              "labels": ["outcome"]}}]}}"#
+        );
+        RegistrySource::embedded_in(module, "registry.json", text.leak())
+    };
+    let scratch = tempfile::tempdir().unwrap();
+    let config = Config::new(Service::new("merged", "1.0.0").in_crate(module_path!()));
+    let config = config.dir(scratch.path()).profile(Profile::Cli);
+    let sources = [
+        registry("metric_life::catalog", "orders_total", "paid"),
+        registry("stock::catalog", "moves_total", "in"),
+    ];
+    let parts = config.registries(sources).build();
+    metrics::with_local_recorder(&parts.recorder, || {
+        metrics::counter!("orders_total", "outcome" => "paid").increment(1);
+        metrics::counter!("moves_total", "outcome" => "in").increment(1);
+        metrics::counter!("moves_total", "outcome" => "paid").increment(1);
+    });
+    let report = parts.guard.shutdown(Duration::from_secs(10));
+    let refused: Vec<_> = report.refused.iter().map(|refused| refused.text.as_str()).collect();
+    let text =
+        "1 write to `moves_total` refused: label `outcome` is `paid`, but should be one of `in`";
+    assert!(refused.len() == 1 && refused[0].starts_with(text), "{report}");
+    // Nothing is in conflict: the one problem is the write.
+    assert_eq!(report.problems.len(), 1, "{report}");
+}
+
+#[test]
 fn a_catalogue_that_cannot_be_read_leaves_the_others() {
     let scratch = tempfile::tempdir().unwrap();
     let config = Config::new(Service::new("partly", "1.0.0").in_crate(module_path!()));

@@ -1,6 +1,6 @@
 //! The registries of the code, or the one of the environment, made one.
 
-use radiosonde_registry::{Registry, RegistrySource};
+use radiosonde_registry::{Merged, Registry, RegistrySource};
 
 use crate::config::Config;
 use crate::problem::Problems;
@@ -37,12 +37,12 @@ impl Loaded {
     }
 
     /// All of them as one; what differs in several is a problem.
-    pub(super) fn merge(self, environment: Option<&str>, problems: &Problems) -> Option<Registry> {
+    pub(super) fn merge(self, environment: Option<&str>, problems: &Problems) -> Option<Merged> {
         if self.0.is_empty() {
             return None;
         }
-        let (merged, conflicts) = Registry::merge(self.0, environment);
-        for conflict in conflicts {
+        let mut merged = Registry::merge(self.0, environment);
+        for conflict in merged.conflicts.drain(..) {
             problems.say(conflict.what, conflict.fix);
         }
         Some(merged)
