@@ -13,6 +13,7 @@ use crate::observed::{Full, Observed, Verdict, is_catalogue};
 use crate::refusal::{Announcer, Entry, Reason};
 use crate::registered::{Maker, Registered};
 use crate::sync::{read, write};
+use crate::told::Told;
 
 /// Longest name of an observed metric, in bytes.
 const NAME_BYTES_MAX: usize = 200;
@@ -34,10 +35,13 @@ impl Problems {
         self.0.push((what.to_owned(), fix.to_owned()));
     }
 
-    pub(crate) fn add_once(&mut self, what: &str, fix: &str) {
-        if !self.0.iter().any(|(known, _)| known == what) {
+    /// Whether it was not there.
+    pub(crate) fn add_once(&mut self, what: &str, fix: &str) -> bool {
+        let is_new = !self.0.iter().any(|(known, _)| known == what);
+        if is_new {
             self.add(what, fix);
         }
+        is_new
     }
 
     pub(crate) fn list(&self) -> Vec<(String, String)> {
@@ -87,6 +91,7 @@ impl Catalogue {
         name: &str,
         metric_type: MetricType,
         module: Option<&str>,
+        told: &Told,
     ) -> Result<Arc<Guarded>, Arc<Entry>> {
         if let Some(family) = self.registered.get(name) {
             return Ok(family.clone());
@@ -96,6 +101,11 @@ impl Catalogue {
             return Err(self.homeless(Reason::Computed, name, example, module));
         }
         let verdict = self.observed.verdict(module);
+        if self.observed.is_everything()
+            && let Some(module) = module.filter(|module| is_catalogue(module))
+        {
+            told.note_unchecked(module);
+        }
         if let Verdict::Refused = verdict {
             let example = || unregistered(module);
             return Err(self.homeless(Reason::Unregistered, name, example, module));
@@ -140,6 +150,7 @@ impl Catalogue {
         metric_type: MetricType,
         unit: Option<&str>,
         help: &str,
+        told: &Told,
     ) {
         // What is registered, the registry describes; and a description is not a write.
         if self.registered.contains_key(name) || self.computed.contains(name) {
@@ -152,7 +163,7 @@ impl Catalogue {
             }
             return;
         }
-        let Ok(family) = self.family(name, metric_type, None) else { return };
+        let Ok(family) = self.family(name, metric_type, None, told) else { return };
         family.info.describe(unit.map(Arc::from), Arc::from(help));
     }
 
@@ -239,9 +250,7 @@ impl Catalogue {
 /// What is wrong with a metric that is not in the registry.
 fn unregistered(module: Option<&str>) -> String {
     match module.filter(|module| is_catalogue(module)) {
-        Some(module) => {
-            format!("its catalogue is not part of the registry: pass {module}::REGISTRY to init!")
-        }
+        Some(_) => "its catalogue is not part of the registry".to_owned(),
         None => "not in the registry".to_owned(),
     }
 }

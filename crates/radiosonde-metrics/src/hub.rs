@@ -2,8 +2,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, RwLock};
 
 use radiosonde_context::Context;
 use radiosonde_redact::Rules;
@@ -21,7 +20,8 @@ use crate::redaction::Redactor;
 use crate::refusal::{Announcer, Refusal};
 use crate::registered::Maker;
 use crate::snapshot::{Labels, Snapshot};
-use crate::sync::{lock, read, write};
+use crate::sync::{read, write};
+use crate::told::Told;
 
 /// What a [`Metrics`] is made from. Write it with `..Settings::default()`: it may grow.
 #[derive(Clone, Debug)]
@@ -82,8 +82,7 @@ pub(crate) struct Hub {
     announcer: Arc<Announcer>,
     sink: Arc<Sink>,
     collectors: RwLock<Vec<SharedCollector>>,
-    problems: Mutex<Problems>,
-    collector_panicked: AtomicBool,
+    pub(crate) told: Told,
 }
 
 impl Metrics {
@@ -124,8 +123,7 @@ impl Metrics {
             announcer,
             sink,
             collectors: RwLock::default(),
-            problems: Mutex::new(problems),
-            collector_panicked: AtomicBool::new(false),
+            told: problems.into(),
         }))
     }
 
@@ -239,15 +237,23 @@ impl Metrics {
         move || redactor.counts()
     }
 
-    /// What is wrong with the settings and the registry together, each with what to do about it.
+    /// What is wrong with the settings and the registry together, or came up since, each with what
+    /// to do about it. Refused writes are in [`Metrics::refusals`].
     pub fn problems(&self) -> Vec<(String, String)> {
-        lock(&self.0.problems).list()
+        self.0.told.list()
+    }
+
+    /// Sets what is called with each problem and what to do about it: now with those there are, later
+    /// with those that come up, on the thread they come up on. A panic in it is swallowed. The last
+    /// one set counts.
+    pub fn set_on_problem(&self, on_problem: Box<dyn Fn(&str, &str) + Send + Sync>) {
+        self.0.told.set(Arc::from(on_problem));
     }
 
     fn collect(&self, collector: &dyn Fn(&mut Snapshot), snapshot: &mut Snapshot) {
         let outcome = catch_unwind(AssertUnwindSafe(|| collector(snapshot)));
-        if outcome.is_err() && !self.0.collector_panicked.swap(true, Ordering::Relaxed) {
-            lock(&self.0.problems).add(
+        if outcome.is_err() {
+            self.0.told.add(
                 "a collector of metrics panicked, so its families are incomplete",
                 "look for the panic in the events and mend the collector",
             );

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 use metrics::{CounterFn, GaugeFn, HistogramFn};
 
 use crate::fault::quoted;
+use crate::observed::is_catalogue;
 use crate::sync::{read, write};
 
 /// Why a write was refused, or folded into the overflow set.
@@ -110,7 +111,17 @@ impl fmt::Display for Refusal {
         let outcome = if cap { "past the cap" } else { "refused" };
         let reason = self.example.as_deref().unwrap_or(self.reason.as_str());
         write!(f, "{count} {writes} to `{}` {outcome}: {reason}", quoted(metric))?;
-        self.module.iter().try_for_each(|module| write!(f, " (in {module})"))
+        self.place().iter().try_for_each(|place| write!(f, " ({place})"))
+    }
+}
+
+impl Refusal {
+    /// Where the first of them was: `in shop::cart`. The functions of a catalogue do not know who
+    /// calls them: `through shop::catalog`.
+    pub fn place(&self) -> Option<String> {
+        let module = self.module.as_deref()?;
+        let word = if is_catalogue(module) { "through" } else { "in" };
+        Some(format!("{word} {module}"))
     }
 }
 

@@ -124,7 +124,7 @@ impl Maker<'_> {
         for label in &spec.labels {
             let (rule, broken) = LabelRule::new(label, labels.get(label), self.redactor);
             if let Some(pattern) = broken {
-                problems.add_once(
+                let _new = problems.add_once(
                     &format!("the pattern `{pattern}` of the label `{label}` cannot be read, so any value is taken"),
                     "correct it in the registry; look-around and back-references are not known",
                 );
