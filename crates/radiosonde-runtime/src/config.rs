@@ -180,7 +180,7 @@ impl Config {
     /// several times, for catalogues of several crates, the registries are merged: each metric keeps
     /// the limits and labels of its own, and of what differs the first holds, which is a problem. Default: none,
     /// then every metric is observed, with 200 series each. Environment: `RADIOSONDE_REGISTRY`, a
-    /// path, in place of all of them.
+    /// path, in place of all of them, unless that file cannot be used.
     pub fn registry(mut self, registry: impl Into<RegistrySource>) -> Self {
         self.registries.push(registry.into());
         self

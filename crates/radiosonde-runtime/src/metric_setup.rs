@@ -29,12 +29,11 @@ pub(crate) fn metrics(
     asked.own_crates.clone_from(&settings.own_crates);
     asked.clock.clone_from(&settings.clock);
     let metrics = Metrics::new(asked);
-    for (what, fix) in metrics.problems() {
-        problems.say(what, fix);
-    }
-    let refused = problems.clone();
+    let said = problems.clone();
+    metrics.set_on_problem(Box::new(move |what, fix| said.say(what, fix)));
+    let (refused, catalogues) = (problems.clone(), settings.catalogues.clone());
     metrics.set_on_refusal(Box::new(move |refusal| {
-        refused.add(refusals::problem(refusal));
+        refused.add(refusals::problem(refusal, &catalogues));
     }));
     let deltas = journal.clone();
     metrics.on_delta(Box::new(move |context, delta| {

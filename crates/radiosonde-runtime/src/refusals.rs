@@ -1,22 +1,75 @@
 //! Refused metric writes as problems: what, and what to do.
 
 use radiosonde_metrics::{Reason, Refusal};
+use radiosonde_registry::RegistrySource;
 
+use crate::config::Config;
 use crate::problem::Problem;
 
+/// What `init!` was told about catalogues: to say how one more is passed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Catalogues {
+    /// The crate that calls `init!`.
+    own: Option<String>,
+    passed: Vec<RegistrySource>,
+    /// `RADIOSONDE_REGISTRY` stands in the place of all of them.
+    replaced: bool,
+}
+
+impl Catalogues {
+    pub(crate) fn new(config: &Config, replaced: bool) -> Self {
+        let first = |module: &str| module.split("::").next().map(str::to_owned);
+        let own = config.service.module.and_then(first);
+        Self { own, passed: config.registries.clone(), replaced }
+    }
+
+    /// What to do about a catalogue whose metric is not registered.
+    fn fix(&self, module: &str) -> String {
+        let is_it = |source: &&RegistrySource| matches!(source, RegistrySource::Embedded { module: Some(passed), .. } if *passed == module);
+        let is_passed = self.passed.iter().any(|source| is_it(&source));
+        if self.replaced {
+            let what = if is_passed { "it" } else { "what is passed to init!" };
+            return format!("RADIOSONDE_REGISTRY replaces {what}: add the metric there");
+        }
+        if is_passed {
+            return "rename the metric: it is in conflict with that of another catalogue, which is a \
+                    problem of its own"
+                .to_owned();
+        }
+        let passed = self.passed.iter().map(|source| match source {
+            RegistrySource::Embedded { module: Some(module), .. } => self.constant(module),
+            RegistrySource::Path(path) => format!("RegistrySource::path({path:?})"),
+            _ => "…".to_owned(),
+        });
+        let all: Vec<_> = passed.chain([self.constant(module)]).collect();
+        format!("init!(registries = [{}])", all.join(", "))
+    }
+
+    /// The constant of a catalogue, as it is written in the crate that calls `init!`.
+    fn constant(&self, module: &str) -> String {
+        let own = self.own.as_deref().and_then(|own| module.strip_prefix(own));
+        let path = own.and_then(|path| path.strip_prefix("::")).unwrap_or(module);
+        format!("{path}::REGISTRY")
+    }
+}
+
 /// The problem of the first refusal of a metric for a reason.
-pub(crate) fn problem(refusal: &Refusal) -> Problem {
-    Problem::new(text(refusal), fix(refusal.reason))
+pub(crate) fn problem(refusal: &Refusal, catalogues: &Catalogues) -> Problem {
+    let catalogue = refusal.module.as_deref().filter(|module| module.ends_with("::catalog"));
+    match (refusal.reason, catalogue) {
+        (Reason::Unregistered, Some(module)) => Problem::new(text(refusal), catalogues.fix(module)),
+        (reason, _) => Problem::new(text(refusal), fix(reason)),
+    }
 }
 
 /// Without the count, which goes on growing: the report has it.
 fn text(refusal: &Refusal) -> String {
     let reason = refusal.example.as_deref().unwrap_or(refusal.reason.as_str());
-    let module = refusal.module.as_deref().map(|module| format!(" (in {module})"));
+    let place = refusal.place().map(|place| format!(" ({place})"));
     format!(
         "writes to metric `{}` are refused: {reason}{}",
         refusal.metric,
-        module.unwrap_or_default()
+        place.unwrap_or_default()
     )
 }
 

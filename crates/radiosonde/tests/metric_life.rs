@@ -89,7 +89,9 @@ fn a_program_with_two_catalogues_and_libraries() {
         "the owner `platform` differs in registry.json of metric_life and registry.json of stock",
         "`carts_total` is deprecated since 2026-11-01, and its 14 days are over",
         "the registry requires the label `tier`, which has no value",
-        "pass orders::catalog::REGISTRY to init!",
+        "writes to metric `orders_total` are refused: its catalogue is not part of the registry \
+         (through orders::catalog); fix: init!(registries = [catalog::REGISTRY, \
+         stock::catalog::REGISTRY, orders::catalog::REGISTRY])",
     ] {
         assert!(text.contains(problem), "{problem}: {text}");
     }
@@ -143,6 +145,23 @@ fn labels_of_one_name_are_those_of_each_catalogue() {
     assert!(refused.len() == 1 && refused[0].starts_with(text), "{report}");
     // Nothing is in conflict: the one problem is the write.
     assert_eq!(report.problems.len(), 1, "{report}");
+}
+
+#[test]
+fn a_catalogue_without_a_registry_is_a_problem() {
+    let scratch = tempfile::tempdir().unwrap();
+    let config = Config::new(Service::new("unchecked", "1.0.0").in_crate(module_path!()));
+    let parts = config.dir(scratch.path()).profile(Profile::Cli).build();
+    metrics::with_local_recorder(&parts.recorder, || {
+        count_as("metric_life::catalog", "carts_total");
+        count_as("metric_life::catalog", "baskets_total");
+    });
+    let report = parts.guard.shutdown(Duration::from_secs(10));
+    let problems: Vec<_> = report.problems.iter().map(ToString::to_string).collect();
+    let expected = "metrics of `metric_life::catalog` are not checked: there is no registry; fix: \
+                    pass `metric_life::catalog::REGISTRY` to init!";
+    assert_eq!(problems, [expected]);
+    assert_eq!(report.observed, 2);
 }
 
 #[test]
