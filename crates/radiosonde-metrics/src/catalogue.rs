@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 
-use radiosonde_registry::{MetricType, Registry};
+use radiosonde_registry::{MetricType, Registry, closest_name};
 
 use crate::buckets;
 use crate::delta::Sink;
@@ -107,7 +107,7 @@ impl Catalogue {
             told.note_unchecked(module);
         }
         if let Verdict::Refused = verdict {
-            let example = || unregistered(module);
+            let example = || self.unregistered(name, module);
             return Err(self.homeless(Reason::Unregistered, name, example, module));
         }
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
@@ -214,6 +214,19 @@ impl Catalogue {
         entries
     }
 
+    /// What is wrong with a metric that is not in the registry, and what may have been meant. For the
+    /// first write of a name only: it looks at all names there are.
+    fn unregistered(&self, name: &str, module: Option<&str>) -> String {
+        if module.is_some_and(is_catalogue) {
+            return "its catalogue is not part of the registry".to_owned();
+        }
+        let service = self.registered.iter().filter(|(_, family)| !family.info.builtin);
+        match closest_name(name, service.map(|(name, _)| &**name)) {
+            Some(meant) => format!("not in the registry; did you mean `{meant}`?"),
+            None => "not in the registry".to_owned(),
+        }
+    }
+
     fn homeless(
         &self,
         reason: Reason,
@@ -244,14 +257,6 @@ impl Catalogue {
             Arc::new(entry)
         });
         entry.clone()
-    }
-}
-
-/// What is wrong with a metric that is not in the registry.
-fn unregistered(module: Option<&str>) -> String {
-    match module.filter(|module| is_catalogue(module)) {
-        Some(_) => "its catalogue is not part of the registry".to_owned(),
-        None => "not in the registry".to_owned(),
     }
 }
 

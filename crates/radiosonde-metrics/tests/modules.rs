@@ -149,7 +149,7 @@ fn metrics_of_another_crate_share_a_limit() {
     count(&metrics, "tower::load", "late_total", "a");
     assert_eq!(value(&metrics, "late_total", &[("shard", "a")]), Some(Value::Counter(1)));
     let text = metrics.refusals()[0].to_string();
-    let expected = "50 writes to `connections_total` past the cap: the metrics of `hyper` have \
+    let expected = "50 writes to `connections_total` folded into overflow: the metrics of `hyper` have \
                     their 200 series together";
     assert!(text.starts_with(expected), "{text}");
 }

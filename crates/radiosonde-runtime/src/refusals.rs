@@ -56,6 +56,13 @@ impl Catalogues {
 /// The problem of the first refusal of a metric for a reason.
 pub(crate) fn problem(refusal: &Refusal, catalogues: &Catalogues) -> Problem {
     let catalogue = refusal.module.as_deref().filter(|module| module.ends_with("::catalog"));
+    if let Some(label) = &refusal.full_label {
+        let fix = format!(
+            "find out where so many values come from, or raise `max_values` of the label `{label}` \
+             in the registry"
+        );
+        return Problem::new(text(refusal), fix);
+    }
     match (refusal.reason, catalogue) {
         (Reason::Unregistered, Some(module)) => Problem::new(text(refusal), catalogues.fix(module)),
         (reason, _) => Problem::new(text(refusal), fix(reason)),
@@ -66,8 +73,9 @@ pub(crate) fn problem(refusal: &Refusal, catalogues: &Catalogues) -> Problem {
 fn text(refusal: &Refusal) -> String {
     let reason = refusal.example.as_deref().unwrap_or(refusal.reason.as_str());
     let place = refusal.place().map(|place| format!(" ({place})"));
+    let outcome = if refusal.folded { "folded into overflow" } else { "refused" };
     format!(
-        "writes to metric `{}` are refused: {reason}{}",
+        "writes to metric `{}` are {outcome}: {reason}{}",
         refusal.metric,
         place.unwrap_or_default()
     )
@@ -92,5 +100,70 @@ fn fix(reason: Reason) -> &'static str {
         Reason::Computed => "remove the write: it follows from the metric it is computed from",
         Reason::Value => "check the value before it is written",
         _ => "correct the write; the reference of radiosonde-metrics lists what is allowed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use radiosonde_metrics::{Metrics, Settings};
+    use radiosonde_registry::Registry;
+
+    use super::*;
+    use crate::config::Service;
+
+    const SHOP: RegistrySource = RegistrySource::embedded_in("a1::catalog", "registry.json", "");
+
+    #[test]
+    fn a_catalogue_is_passed_as_it_is_written_in_the_program() {
+        let config = || Config::new(Service::new("a1", "1.0.0").in_crate("a1::main"));
+        let fix =
+            |config: &Config, replaced| Catalogues::new(config, replaced).fix("a1::stock::catalog");
+        let passed = config().registry(SHOP);
+        assert_eq!(
+            fix(&passed, false),
+            "init!(registries = [catalog::REGISTRY, stock::catalog::REGISTRY])"
+        );
+        let mixed = config().registry(RegistrySource::path("r.json")).registry("{}");
+        assert_eq!(
+            fix(&mixed, false),
+            "init!(registries = [RegistrySource::path(\"r.json\"), …, stock::catalog::REGISTRY])"
+        );
+        assert!(fix(&passed, true).starts_with("RADIOSONDE_REGISTRY replaces what is passed"));
+        let replaced = Catalogues::new(&passed, true).fix("a1::catalog");
+        assert_eq!(replaced, "RADIOSONDE_REGISTRY replaces it: add the metric there");
+        assert!(Catalogues::new(&passed, false).fix("a1::catalog").contains("in conflict"));
+    }
+
+    #[test]
+    fn past_max_values_counters_are_folded_and_gauges_refused() {
+        let text = r#"{"schema_version": 1, "labels": {"region": {"max_values": 1}}, "metrics": [
+            {"name": "runs_total", "type": "counter", "unit": "runs", "help": "Runs.",
+             "labels": ["region"]},
+            {"name": "queue_items", "type": "gauge", "unit": "items", "help": "Queue.",
+             "labels": ["region"]}]}"#;
+        let registry = Some(Registry::parse("registry.json", text).unwrap());
+        let metrics = Metrics::new(Settings { registry, ..Settings::default() });
+        metrics::with_local_recorder(&metrics.recorder(), || {
+            for region in ["eu", "us"] {
+                metrics::counter!("runs_total", "region" => region).increment(1);
+                metrics::gauge!("queue_items", "region" => region).set(1.0);
+            }
+        });
+        let told: Vec<_> = metrics
+            .refusals()
+            .iter()
+            .map(|refusal| problem(refusal, &Catalogues::default()))
+            .collect();
+        assert!(told[0].what.starts_with("writes to metric `queue_items` are refused: label"));
+        assert!(
+            told[1].what.starts_with("writes to metric `runs_total` are folded into overflow: ")
+        );
+        for problem in told {
+            assert!(
+                problem.fix.ends_with("raise `max_values` of the label `region` in the registry")
+            );
+        }
     }
 }
