@@ -114,7 +114,54 @@ fn constant_labels_are_on_every_series_and_required_ones_are_missed() {
     let problems: Vec<String> = metrics.problems().into_iter().map(|(what, _)| what).collect();
     let named = |name: &str| problems.iter().filter(|what| what.contains(name)).count();
     assert_eq!((named("`tier`"), named("`outcome`")), (1, 1), "{problems:?}");
-    assert_eq!((named("`no-name`"), named("`nul`"), problems.len()), (1, 1, 4), "{problems:?}");
+    assert_eq!((named("`no-name`"), named("`nul`")), (1, 1), "{problems:?}");
+    for undeclared in ["environment", "password", "region"] {
+        let what = format!("the constant label `{undeclared}` is not declared in the registry");
+        assert!(problems.contains(&what), "{what}: {problems:?}");
+    }
+    assert_eq!(problems.len(), 7, "{problems:?}");
+}
+
+#[test]
+fn constant_labels_are_held_against_the_registry() {
+    let problems = |labels: &[&str], max_labels| {
+        let mut registry = registry();
+        registry.max_labels = max_labels;
+        let pair = |name: &&str| ((*name).to_owned(), "v1".to_owned());
+        let labels = labels.iter().map(pair).collect();
+        let settings = Settings { registry: Some(registry), labels, ..Settings::default() };
+        let told = Metrics::new(settings).problems();
+        told.into_iter().map(|(what, fix)| format!("{what}; {fix}")).collect::<Vec<_>>()
+    };
+    assert_eq!(problems(&["version", "host"], Some(4)), [""; 0]);
+    assert_eq!(
+        problems(&["version", "host"], Some(3)),
+        ["with the constant labels `version`, `host` more labels than `max_labels` are on the \
+          series of `runs_total`; pass fewer constant labels, or raise `max_labels` in the registry"]
+    );
+    assert_eq!(
+        problems(&["Version"], None),
+        ["the constant label `Version` is not declared in the registry; \
+          call it `version`, or declare it under `labels` there"]
+    );
+    // Those of our own metrics, which no registry of a user declares.
+    let settings = |name: &str| Settings {
+        labels: vec![(name.to_owned(), "x".to_owned())],
+        ..Settings::default()
+    };
+    let own = Metrics::new(settings("status")).problems();
+    let what = "the constant label `status` is a label of `metric_ingest_status` itself, \
+                whose series keep their own";
+    assert!(own.len() == 1 && own[0].0 == what, "{own:?}");
+    assert_eq!(Metrics::new(settings("region")).problems(), []);
+}
+
+#[test]
+fn the_size_of_what_somebody_else_writes_is_not_told() {
+    let metrics = metrics();
+    let size = |name| value(&metrics, "radiosonde_series", &[("metric", name)]);
+    assert_eq!(size("elsewhere_total"), None);
+    assert_eq!(size("runs_total"), Some(Value::Gauge(0.0)));
 }
 
 #[test]

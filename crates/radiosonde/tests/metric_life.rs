@@ -88,7 +88,8 @@ fn a_program_with_two_catalogues_and_libraries() {
     for problem in [
         "the owner `platform` differs in registry.json of metric_life and registry.json of stock",
         "`carts_total` is deprecated since 2026-11-01, and its 14 days are over",
-        "the registry requires the label `tier`, which has no value",
+        "the registry requires the label `tier`, which has no value; fix: set \
+         OTEL_RESOURCE_ATTRIBUTES=tier=…, or pass it in `labels` of init!",
         "writes to metric `orders_total` are refused: its catalogue is not part of the registry \
          (through orders::catalog); fix: init!(registries = [catalog::REGISTRY, \
          stock::catalog::REGISTRY, orders::catalog::REGISTRY])",
