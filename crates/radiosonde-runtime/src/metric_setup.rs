@@ -4,7 +4,7 @@ use radiosonde_metrics::{Metrics, Settings as MetricSettings};
 use radiosonde_record::{Journal, Slot};
 use radiosonde_registry::{MetricSpec, MetricType, Source};
 
-use crate::batch::{self, Keeper};
+use crate::batch::{self, Keeper, Whose};
 use crate::books::Books;
 use crate::problem::Problems;
 use crate::settings::Settings;
@@ -56,11 +56,13 @@ pub(crate) fn batch_gauges(
     problems: &Problems,
 ) -> Option<Keeper> {
     let (root, merged) = (settings.directory.as_ref()?, settings.registry.as_ref()?);
-    batch::restore(metrics, root, slot, &settings.service, problems);
+    let (service, environment) = (settings.service.clone(), settings.environment.clone());
+    let whose = Whose { service, environment };
+    batch::restore(metrics, root, slot, &whose, problems);
     let is_batch =
         |spec: &MetricSpec| spec.source == Source::Batch && spec.metric_type == MetricType::Gauge;
     if !merged.registry.metrics.iter().any(is_batch) {
         return None;
     }
-    slot.map(|slot| Keeper::new(slot.clone(), &settings.service))
+    slot.map(|slot| Keeper::new(slot.clone(), whose))
 }
