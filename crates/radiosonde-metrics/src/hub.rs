@@ -69,6 +69,9 @@ pub struct Metrics(pub(crate) Arc<Hub>);
 /// Takes what a job did to one series.
 pub type OnDelta = Box<dyn Fn(&Context, &Delta) + Send + Sync>;
 
+/// Takes a problem and what to do about it.
+pub type OnProblem = Box<dyn Fn(&str, &str) + Send + Sync>;
+
 /// Adds families to a snapshot that are computed when it is taken.
 pub type Collector = Box<dyn Fn(&mut Snapshot) + Send + Sync>;
 
@@ -246,8 +249,8 @@ impl Metrics {
     /// Sets what is called with each problem and what to do about it: now with those there are, later
     /// with those that come up, on the thread they come up on. A panic in it is swallowed. The last
     /// one set counts.
-    pub fn set_on_problem(&self, on_problem: Box<dyn Fn(&str, &str) + Send + Sync>) {
-        self.0.told.set(Arc::from(on_problem));
+    pub fn set_on_problem(&self, on_problem: OnProblem) {
+        self.0.told.set(&Arc::from(on_problem));
     }
 
     fn collect(&self, collector: &dyn Fn(&mut Snapshot), snapshot: &mut Snapshot) {
