@@ -12,6 +12,7 @@ use crate::catalogue::{Catalogue, Problems};
 use crate::clock::Clock;
 use crate::constants::constant_labels;
 use crate::delta::{Delta, Sink};
+use crate::family::Guarded;
 use crate::ingest::Ingest;
 use crate::ledger;
 use crate::own;
@@ -181,6 +182,19 @@ impl Metrics {
     /// those of other crates.
     pub fn observed_count(&self) -> usize {
         self.0.catalogue.observed_count()
+    }
+
+    /// Their names, in a stable order, each with the crate or module it shares a limit with: none
+    /// where there is no registry.
+    pub fn observed(&self) -> Vec<(String, Option<String>)> {
+        let families = self.0.catalogue.observed();
+        let of = |family: &Arc<Guarded>| {
+            let path = family.namespace.as_ref().map(|namespace| namespace.path().to_owned());
+            (family.info.name.to_string(), path)
+        };
+        let mut observed: Vec<_> = families.iter().map(of).collect();
+        observed.sort();
+        observed
     }
 
     /// Adds a source of families that are computed for each snapshot. When it adds a series that
