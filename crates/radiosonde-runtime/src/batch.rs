@@ -33,7 +33,7 @@ pub(crate) fn restore(
     problems: &Problems,
 ) -> bool {
     let (mut values, mut ahead, mut is_own_ahead) = (Vec::new(), Ahead::default(), false);
-    let mut room = READ_MAX;
+    let (mut room, mut unread) = (READ_MAX, Vec::new());
     for number in Slot::existing(root) {
         let inst = root.join("inst");
         let directory = inst.join(number.to_string());
@@ -44,13 +44,7 @@ pub(crate) fn restore(
         let path = directory.join(file::name(service));
         match file::read(&path, service) {
             Found::Nothing | Found::Foreign => {}
-            Found::Values(_, bytes) if bytes > room => problems.say(
-                format!(
-                    "{} is not read: values of batch gauges of all slots take more than 16 MiB",
-                    path.display()
-                ),
-                "give the gauges fewer series, or delete the files of slots that are not used",
-            ),
+            Found::Values(_, bytes) if bytes > room => unread.push(path),
             Found::Values(found, bytes) => {
                 room -= bytes;
                 let (sound, is_wrong) = ahead.sift(found, &path, now);
@@ -60,6 +54,7 @@ pub(crate) fn restore(
             Found::Damaged(why) => note_damaged(&path, &why, root, number, own, problems),
         }
     }
+    note_unread(&unread, problems);
     ahead.tell(problems);
     // After the others: they beat nothing whose time can be believed.
     let restored = [metrics.restore_batch(values), metrics.restore_batch(ahead.into_values())];
@@ -134,6 +129,19 @@ impl Ahead {
 
 fn is_own(own: Option<&Slot>, number: u32) -> bool {
     own.is_some_and(|slot| slot.number() == number)
+}
+
+/// One problem, however many slots there are.
+fn note_unread(unread: &[PathBuf], problems: &Problems) {
+    let Some(first) = unread.first() else { return };
+    let files = counted(unread.len() as u64, "file");
+    problems.say(
+        format!(
+            "{files} of batch gauges not read, such as {}: those of all slots take more than 16 MiB",
+            first.display()
+        ),
+        "give the gauges fewer series, or delete the files of slots that are not used",
+    );
 }
 
 fn is_directory(path: &Path) -> bool {

@@ -327,6 +327,29 @@ fn a_value_from_the_future_beats_nothing_and_is_missed_in_time() {
 }
 
 #[test]
+fn many_slots_with_large_files_are_one_problem() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("telemetry");
+    let parts = start(&root, "jobs", START);
+    set(&parts, "acme", 1.0);
+    let _report = parts.guard.shutdown(PATIENCE);
+    let file = files(&root, 0).remove(0);
+    // Blanks count as well.
+    let mut text = fs::read_to_string(&file).unwrap();
+    text.push_str(&" ".repeat((4 << 20) - text.len()));
+    for slot in 1..8 {
+        let path = root.join("inst").join(slot.to_string());
+        fs::create_dir_all(&path).unwrap();
+        fs::write(path.join(file.file_name().unwrap()), &text).unwrap();
+    }
+    let ((values, _), report) = look(&root, START + 1);
+    assert_eq!(values, json!({"acme": 1.0}));
+    assert_eq!(report.problems.len(), 1, "{report}");
+    let what = "4 files of batch gauges not read, such as ";
+    assert!(report.problems[0].what.starts_with(what), "{report}");
+}
+
+#[test]
 fn what_cannot_be_written_is_a_problem_and_comes_later() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().join("telemetry");
