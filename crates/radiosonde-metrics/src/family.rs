@@ -235,7 +235,7 @@ impl Guarded {
             if self.is_gauge() {
                 return Err(fault);
             }
-            let folded = self.info.refusals.entry(fault.reason());
+            let folded = self.info.refusals.entry(fault.reason_to_fold());
             folded.describe(|| fault.to_string(), None);
             return Ok(table.insert_overflow(&self.info, self.rules(), pairs, folded.clone()));
         }

@@ -28,7 +28,17 @@ pub(crate) enum Fault<'a> {
 }
 
 impl Fault<'_> {
+    /// The reason of a write that is lost. Where a write is folded instead, it is
+    /// [`Fault::reason_to_fold`].
     pub(crate) fn reason(&self) -> Reason {
+        match self.reason_to_fold() {
+            // What can be folded was.
+            reason if reason.is_folded() => Reason::GaugeCap,
+            reason => reason,
+        }
+    }
+
+    pub(crate) fn reason_to_fold(&self) -> Reason {
         match self {
             Self::ForeignSource => Reason::ForeignSource,
             Self::LabelCount(_) => Reason::LabelCount,

@@ -11,6 +11,10 @@ use crate::fault::quoted;
 use crate::sync::{read, write};
 
 /// Why a write was refused, or folded into the overflow set.
+///
+/// Two reasons mean that it was folded ([`Reason::is_folded`]): it is part of what `/metrics` shows
+/// under `otel_metric_overflow="true"`. Under every other one it is lost. So what was written to a
+/// metric is what it shows, and its refusals but `series_cap` and `namespace_cap`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Reason {
@@ -18,6 +22,8 @@ pub enum Reason {
     Computed,
     /// The registry says that the metric is derived or external: this process does not write it.
     ForeignSource,
+    /// A gauge past a limit that counters and histograms are folded at: gauges have no sum.
+    GaugeCap,
     /// More labels than one series may have (only without a registry: 32).
     LabelCount,
     /// A label that the metric declares was not given.
@@ -33,15 +39,16 @@ pub enum Reason {
     LabelUndeclared,
     /// A value that the registry's list or pattern does not contain.
     LabelValue,
-    /// More different metrics than are kept (only without a registry: 2,000).
+    /// More different metrics without a registry entry than are kept (2,000 of 256 crates), or the
+    /// first write to one whose crate, or module, has all its series already.
     MetricCap,
     /// A metric name that is empty or longer than 200 bytes (only without a registry).
     MetricName,
-    /// All metrics of that crate, or module, have as many series together as they may. A counter or
-    /// histogram that has a series was folded into its overflow set; everything else is lost.
+    /// All metrics of that crate, or module, have as many series together as they may: the write was
+    /// folded into the overflow set of its metric, and is not lost.
     NamespaceCap,
-    /// The metric has as many series as it may have, or one of its labels as many values. A
-    /// counter or histogram was folded into its overflow set and is not lost; a gauge is.
+    /// The metric has as many series as it may have, or one of its labels as many values: the write
+    /// was folded into its overflow set, and is not lost.
     SeriesCap,
     /// The metric is registered with another type.
     TypeMismatch,
@@ -55,11 +62,18 @@ impl Reason {
     /// Number of reasons.
     pub(crate) const COUNT: usize = Self::Value as usize + 1;
 
+    /// Whether the write was recorded, only not in a series of its own. What has another reason is
+    /// lost.
+    pub const fn is_folded(self) -> bool {
+        matches!(self, Self::NamespaceCap | Self::SeriesCap)
+    }
+
     /// As it stands in the label `reason` of `radiosonde_metric_writes_refused_total`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Computed => "computed",
             Self::ForeignSource => "foreign_source",
+            Self::GaugeCap => "gauge_cap",
             Self::LabelCount => "label_count",
             Self::LabelMissing => "label_missing",
             Self::LabelName => "label_name",
@@ -105,9 +119,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { metric, count, .. } = self;
         let writes = if *count == 1 { "write" } else { "writes" };
-        // A write past the cap may have been folded, and then it is not lost.
-        let cap = matches!(self.reason, Reason::NamespaceCap | Reason::SeriesCap);
-        let outcome = if cap { "past the cap" } else { "refused" };
+        let outcome = if self.reason.is_folded() { "folded" } else { "refused" };
         let reason = self.example.as_deref().unwrap_or(self.reason.as_str());
         write!(f, "{count} {writes} to `{}` {outcome}: {reason}", quoted(metric))?;
         self.module.iter().try_for_each(|module| write!(f, " (in {module})"))

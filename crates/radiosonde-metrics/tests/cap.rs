@@ -95,7 +95,7 @@ fn gauges_past_the_cap_are_refused_and_counted() {
         }
     });
     assert_eq!(metrics.snapshot().family("queue_depth").unwrap().series.len(), 50);
-    assert_eq!(refused(&metrics, "queue_depth", Reason::SeriesCap), 10);
+    assert_eq!(refused(&metrics, "queue_depth", Reason::GaugeCap), 10);
 }
 
 #[test]

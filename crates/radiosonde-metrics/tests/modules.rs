@@ -105,15 +105,15 @@ fn metrics_of_another_crate_share_a_limit() {
     assert_eq!(total(&metrics, "connections_total"), 150);
     assert_eq!(value(&metrics, "http_open", &[("shard", "s99")]), Some(Value::Gauge(1.0)));
     assert_eq!(refused(&metrics, "connections_total", Reason::NamespaceCap), 50);
-    assert_eq!(refused(&metrics, "http_open", Reason::NamespaceCap), 50);
+    assert_eq!(refused(&metrics, "http_open", Reason::GaugeCap), 50);
     // There is no room for another name either.
     count(&metrics, "hyper", "late_total", "a");
-    assert_eq!(refused(&metrics, "late_total", Reason::NamespaceCap), 1);
+    assert_eq!(refused(&metrics, "late_total", Reason::MetricCap), 1);
     // And none is taken from others.
     count(&metrics, "tower::load", "late_total", "a");
     assert_eq!(value(&metrics, "late_total", &[("shard", "a")]), Some(Value::Counter(1)));
     let text = metrics.refusals()[0].to_string();
-    let expected = "50 writes to `connections_total` past the cap: the metrics of `hyper` have \
+    let expected = "50 writes to `connections_total` folded: the metrics of `hyper` have \
                     their 200 series together";
     assert!(text.starts_with(expected), "{text}");
 }
@@ -132,10 +132,10 @@ fn the_longest_path_of_the_registry_decides() {
     // Each has a limit of its own, and its overflow set.
     assert_eq!(refused(&metrics, "allowed_total", Reason::SeriesCap), 1);
     assert_eq!(refused(&metrics, "also_total", Reason::SeriesCap), 1);
-    assert_eq!(refused(&metrics, "queries", Reason::NamespaceCap), 0);
-    assert_eq!(refused(&metrics, "connections", Reason::NamespaceCap), 2);
+    assert_eq!(refused(&metrics, "queries", Reason::GaugeCap), 0);
+    assert_eq!(refused(&metrics, "connections", Reason::GaugeCap), 2);
     set(&metrics, "sqlx::query", "queries", "d");
-    assert_eq!(refused(&metrics, "queries", Reason::NamespaceCap), 1);
+    assert_eq!(refused(&metrics, "queries", Reason::GaugeCap), 1);
 }
 
 #[test]

@@ -36,6 +36,13 @@ fn fix(reason: Reason) -> &'static str {
             "find the label that explodes, or give the crate a higher series_limit, or the policy \
              `allow`, under `modules` in the registry"
         }
+        Reason::GaugeCap => {
+            "find the label that explodes, or give the gauge, or its crate under `modules`, a higher \
+             series_limit in the registry"
+        }
+        Reason::MetricCap => {
+            "register the metric, or give its crate a higher series_limit under `modules`"
+        }
         Reason::Computed => "remove the write: it follows from the metric it is computed from",
         Reason::Value => "check the value before it is written",
         _ => "correct the write; the reference of radiosonde-metrics lists what is allowed",
