@@ -54,6 +54,9 @@ impl Maker<'_> {
             registry.metrics.iter().map(|spec| spec.name.as_str().into()).collect();
         names.extend(Registry::builtin().metrics.iter().map(|spec| spec.name.as_str().into()));
         for spec in &registry.metrics {
+            if is_unfit(spec, problems) {
+                continue;
+            }
             let cap = spec.series_limit.unwrap_or(limit);
             let mut life = Life::of(spec, self.clock);
             if is_writable(spec) {
@@ -85,9 +88,7 @@ impl Maker<'_> {
         let builtin = Registry::builtin();
         let limit = builtin.series_limit(None);
         for spec in &builtin.metrics {
-            let own = registry.and_then(|registry| registry.metric(&spec.name));
-            if let Some(own) = own {
-                note_unfit(own, spec, problems);
+            if made.families.contains_key(&*spec.name) {
                 continue;
             }
             let mut cap = spec.series_limit.unwrap_or(limit);
@@ -205,8 +206,10 @@ fn create_from_zero(spec: &MetricSpec, family: &Guarded, problems: &mut Problems
     }
 }
 
-/// An override of a metric radiosonde writes itself, which goes on being written as before.
-fn note_unfit(own: &MetricSpec, builtin: &MetricSpec, problems: &mut Problems) {
+/// Whether a metric has the name of one that radiosonde writes itself, and another type or other
+/// labels: it is left out then, for both would stand in one family.
+fn is_unfit(own: &MetricSpec, problems: &mut Problems) -> bool {
+    let Some(builtin) = Registry::builtin().metric(&own.name) else { return false };
     let mut unfit = Vec::new();
     if own.metric_type != builtin.metric_type {
         unfit.push(format!("is a {} there", own.metric_type));
@@ -220,7 +223,7 @@ fn note_unfit(own: &MetricSpec, builtin: &MetricSpec, problems: &mut Problems) {
     if !unfit.is_empty() {
         problems.add(
             &format!(
-                "the registry overrides `{}`, which radiosonde writes itself, and it {}",
+                "`{}` of the registry is left out: radiosonde writes it itself, and it {}",
                 own.name,
                 unfit.join(" and ")
             ),
@@ -231,4 +234,5 @@ fn note_unfit(own: &MetricSpec, builtin: &MetricSpec, problems: &mut Problems) {
             ),
         );
     }
+    !unfit.is_empty()
 }

@@ -9,6 +9,7 @@ mod label;
 mod label_name;
 mod metric;
 mod operations;
+mod ours;
 mod pattern;
 mod rollup;
 mod rules;
@@ -56,6 +57,7 @@ pub(crate) fn check(registry: &Registry, report: &mut Report<'_>) {
         }
     }
     collide::check(registry, report);
+    ours::check(registry, report);
     operations::check(registry, report);
 }
 
