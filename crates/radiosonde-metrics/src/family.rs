@@ -14,6 +14,7 @@ use crate::looked::Looked;
 use crate::observed::Namespace;
 use crate::redaction::Redactor;
 use crate::refusal::{Announcer, Entry, Refusals};
+use crate::registered::is_computed;
 use crate::rollup::Rollup;
 use crate::series::Series;
 use crate::shape::id_shape;
@@ -153,7 +154,8 @@ impl Guarded {
         redactor: &Redactor,
     ) -> Result<Arc<Series>, Fault<'k>> {
         if !self.writable {
-            return Err(Fault::ForeignSource);
+            let is_ours = is_computed(&self.info.name);
+            return Err(if is_ours { Fault::Computed } else { Fault::ForeignSource });
         }
         if !accepts {
             return Err(Fault::TypeMismatch(self.info.metric_type));

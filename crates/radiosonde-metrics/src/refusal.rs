@@ -18,7 +18,8 @@ use crate::sync::{read, write};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// A roll-up, or the counter beside a deprecated metric: radiosonde computes it.
+    /// A roll-up, the counter beside a deprecated metric, or one of radiosonde's own books:
+    /// radiosonde computes it.
     Computed,
     /// The registry says that the metric is derived or external: this process does not write it.
     ForeignSource,

@@ -44,7 +44,7 @@ impl Maker<'_> {
             self.add(registry, &mut made, problems);
         }
         // After the service's own, which may override them.
-        self.add_builtin(registry, &mut made, problems);
+        self.add_builtin(registry, &mut made);
         made
     }
 
@@ -79,12 +79,7 @@ impl Maker<'_> {
         }
     }
 
-    fn add_builtin(
-        &self,
-        registry: Option<&Registry>,
-        made: &mut Registered,
-        problems: &mut Problems,
-    ) {
+    fn add_builtin(&self, registry: Option<&Registry>, made: &mut Registered) {
         let builtin = Registry::builtin();
         let limit = builtin.series_limit(None);
         for spec in &builtin.metrics {
@@ -186,7 +181,19 @@ impl Registered {
 }
 
 fn is_writable(spec: &MetricSpec) -> bool {
-    matches!(spec.source, Source::App | Source::Batch)
+    matches!(spec.source, Source::App | Source::Batch) && !is_computed(&spec.name)
+}
+
+/// Whether a metric is one of radiosonde's own books, which nobody else writes. Runs of batch jobs
+/// may be counted by name as well.
+pub(crate) fn is_computed(name: &str) -> bool {
+    const BESIDE: [&str; 3] = [
+        "last_update_timestamp_seconds",
+        "metric_interval_seconds",
+        "metric_last_seen_timestamp_seconds",
+    ];
+    let is_ours = name.starts_with("radiosonde_") && Registry::builtin().metric(name).is_some();
+    is_ours || BESIDE.contains(&name)
 }
 
 fn create_from_zero(spec: &MetricSpec, family: &Guarded, problems: &mut Problems) {

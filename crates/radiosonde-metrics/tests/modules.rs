@@ -212,12 +212,44 @@ fn an_override_that_does_not_fit_is_left_out() {
         "`process_threads` of the registry is left out: radiosonde writes it itself, and it is a \
          counter there and has a label `outcome`"
     );
-    let snapshot = metrics.snapshot();
-    let families: Vec<_> =
-        snapshot.families.iter().filter(|family| &*family.name == "process_threads").collect();
-    assert!(families.iter().all(|family| family.metric_type == MetricType::Gauge), "{families:?}");
-    assert_eq!(families.len(), 1);
+    // Ours is there instead.
+    let metadata = Metadata::new("test", Level::INFO, Some("shop"));
+    let threads = Key::from_name("process_threads");
+    metrics.recorder().register_gauge(&threads, &metadata).set(3.0);
+    assert_eq!(value(&metrics, "process_threads", &[]), Some(Value::Gauge(3.0)));
     assert!(problems[0].1.contains("make it a gauge with the labels []"), "{problems:?}");
+}
+
+#[test]
+fn nobody_else_writes_our_books() {
+    for metrics in [metrics_of(&["shop"]), Metrics::new(Settings::default())] {
+        for name in [
+            "radiosonde_series",
+            "radiosonde.series",
+            "metric_last_seen_timestamp_seconds",
+            "metric_interval_seconds",
+            "last_update_timestamp_seconds",
+        ] {
+            let key = Key::from_parts(name, vec![Label::new("metric", "made_up")]);
+            let metadata = Metadata::new("test", Level::INFO, Some("hyper::client"));
+            metrics.recorder().register_gauge(&key, &metadata).set(7.0);
+            let name = name.replace('.', "_");
+            assert_eq!(value(&metrics, &name, &[("metric", "made_up")]), None, "{name}");
+            assert!(refused(&metrics, &name, Reason::Computed) > 0, "{name}");
+        }
+    }
+    // Also where the registry has one, to say more about it.
+    let mut registry = Registry::parse("registry.json", REGISTRY).unwrap();
+    registry.labels.extend(Registry::builtin().labels.clone());
+    registry.metrics.push(Registry::builtin().metric("radiosonde_series").unwrap().clone());
+    let metrics = Metrics::new(Settings { registry: Some(registry), ..Settings::default() });
+    let key = Key::from_parts("radiosonde_series", vec![Label::new("metric", "runs_total")]);
+    let metadata = Metadata::new("test", Level::INFO, Some("shop"));
+    metrics.recorder().register_gauge(&key, &metadata).set(7.0);
+    assert_eq!(refused(&metrics, "radiosonde_series", Reason::Computed), 1);
+    let shown = value(&metrics, "radiosonde_series", &[("metric", "runs_total")]);
+    // Of its four outcomes.
+    assert_eq!(shown, Some(Value::Gauge(4.0)));
 }
 
 #[test]
