@@ -37,6 +37,9 @@ pub(crate) fn check(registry: &Registry, report: &mut Report<'_>) {
     }
     let survey = Survey::of(registry);
     for (name, label) in &registry.labels {
+        if report.leaves_off() {
+            return;
+        }
         let path = root.then("labels").then(name.as_str());
         if report.is_sound(&path) {
             let mut judge = Judge::new(Subject::Label, name, path, &label.lint_allow, report);
@@ -47,6 +50,9 @@ pub(crate) fn check(registry: &Registry, report: &mut Report<'_>) {
     let required = root.then("required_labels");
     labels(registry, &registry.required_labels, &required, report);
     for (index, metric) in registry.metrics.iter().enumerate() {
+        if report.leaves_off() {
+            return;
+        }
         let path = root.then("metrics").then(index);
         // A metric with an unreadable part would be accused of lacking it.
         if report.is_sound(&path) {
