@@ -1,6 +1,7 @@
 //! Reads the keys of one object into typed values; what cannot be read is reported, not returned.
 
 mod forms;
+mod meant;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,10 +49,17 @@ impl<'r, 'd> Fields<'r, 'd> {
     }
 
     pub(crate) fn string(&mut self, key: &'static str) -> Option<String> {
-        self.one(key, "a string", |kind| match kind {
+        let text = self.one(key, "a string", |kind| match kind {
             Kind::String(text) => Some(text.clone()),
             _ => None,
-        })
+        })?;
+        // It goes to terminals, pages and code: nothing in it may be taken for a command.
+        if text.chars().any(|c| (c.is_control() && !"\n\t".contains(c)) || is_direction(c)) {
+            let what = format!("`{key}` holds control characters");
+            self.unreadable(key, what, "write it in printable characters".to_owned());
+            return None;
+        }
+        Some(text)
     }
 
     pub(crate) fn flag(&mut self, key: &'static str) -> Option<bool> {
@@ -171,6 +179,7 @@ impl<'r, 'd> Fields<'r, 'd> {
         read: Option<T>,
         example: &str,
     ) -> Option<T> {
+        debug_assert!(meant::DEMANDED.contains(&key), "`{key}` is demanded: list it there");
         if read.is_none() && self.is_object && !self.members.iter().any(|member| member.key == key)
         {
             self.unreadable(key, format!("missing `{key}`"), format!("add {example}"));
@@ -255,11 +264,21 @@ fn mistyped<T>(report: &mut Report<'_>, path: &Path, node: &Node, wanted: &str) 
     let what = format!("expected {wanted}, found {found}");
     let or = match path.0.last() {
         None => "",
+        Some(Step::Key(key)) if meant::DEMANDED.contains(&key.as_str()) => "",
         Some(Step::Index(_)) => " or delete it",
         Some(Step::Key(_)) => " or leave the key out",
     };
-    report.unreadable(node.start, path, what, format!("write {wanted} here{or}"));
+    let fix = match meant::instead(path, node, wanted) {
+        Some(instead) => format!("write {instead}"),
+        None => format!("write {wanted} here{or}"),
+    };
+    report.unreadable(node.start, path, what, fix);
     None
+}
+
+/// Whether a character turns the direction of the text after it, which can hide what is written.
+fn is_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn float(kind: &Kind) -> Option<f64> {

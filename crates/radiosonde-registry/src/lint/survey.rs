@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::pattern::{self, Tried};
-use crate::model::{DEFAULT_SERIES_LIMIT, MetricSpec, Registry};
+use crate::model::{DEFAULT_SERIES_LIMIT, Environment, MetricSpec, Registry};
 
 /// Answers about the whole registry that would otherwise take a walk through it for every metric.
 pub(super) struct Survey<'r> {
@@ -59,6 +59,18 @@ impl<'r> Survey<'r> {
         let new = pattern::try_out(written);
         let _ = tried.insert(written.to_owned(), new.clone());
         new
+    }
+
+    /// Where the smallest series limit stands.
+    pub(super) fn strictest_limit_of(&self) -> String {
+        let limit = |environment: &Environment| {
+            environment.series_limit.unwrap_or(DEFAULT_SERIES_LIMIT) == self.strictest_limit
+        };
+        let mut environments = self.registry.environments.iter();
+        match environments.find(|(_, environment)| limit(environment)) {
+            Some((name, _)) => format!("the limit of the environment `{name}`"),
+            None => "the default limit".to_owned(),
+        }
     }
 
     /// The first metric of that name, and where it stands in the list.

@@ -17,6 +17,8 @@ const UNSEEN: &[(&str, &[&str])] = &[
             "mistakes/deprecated_replaced_by_unknown",
             "mistakes/label_required_unknown",
             "mistakes/label_unknown",
+            "mistakes/environment_no_value",
+            "mistakes/environment_without_limits",
             "mistakes/owner_unknown",
             "mistakes/rollup_label_required",
             "mistakes/rollup_label_unknown",
@@ -48,6 +50,7 @@ const UNSEEN: &[(&str, &[&str])] = &[
             "mistakes_operations/slo_owner_unknown",
         ],
     ),
+    ("characters that are written as escapes", &["mistakes/help_control"]),
     (
         "what it names, declared elsewhere, is of another type, has no owner or is on its way out",
         &[
@@ -101,6 +104,8 @@ const UNSEEN: &[(&str, &[&str])] = &[
             "mistakes/metric_labels_too_many",
             "mistakes/metric_series_limit_large",
             "mistakes/metric_series_product",
+            "mistakes/metric_series_product_default",
+            "mistakes/metric_series_product_environment",
             "mistakes/module_limit_large",
             "mistakes/retention_order",
             "mistakes/retention_shorter",
@@ -145,6 +150,19 @@ const UNSEEN: &[(&str, &[&str])] = &[
             "mistakes/version_suffix",
             "mistakes/version_suffix_default",
             "mistakes/version_suffix_missing",
+        ],
+    ),
+    (
+        "what two names would be in code",
+        &[
+            "mistakes/code_label_types",
+            "mistakes/code_label_without_letter",
+            "mistakes/code_labels",
+            "mistakes/code_metric_keyword",
+            "mistakes/code_metric_registry",
+            "mistakes/code_metric_without_letter",
+            "mistakes/code_metrics",
+            "mistakes/code_values",
         ],
     ),
     (
