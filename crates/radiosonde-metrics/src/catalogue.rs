@@ -74,7 +74,7 @@ impl Catalogue {
         maker: &Maker<'_>,
         problems: &mut Problems,
     ) -> Self {
-        let Registered { families, computed } = maker.make(registry, problems);
+        let Registered { families, computed, .. } = maker.make(registry, problems);
         Self {
             registered: families,
             computed,

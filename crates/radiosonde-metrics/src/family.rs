@@ -309,12 +309,13 @@ impl Guarded {
     }
 
     /// Creates every series of a family whose labels all have lists of values; does nothing when
-    /// there are more than the cap or a label is free. Returns how many there would be.
-    pub(crate) fn create_all(&self) -> Option<usize> {
+    /// there are more than the cap, or than `room`, or a label is free. Returns how many there would
+    /// be.
+    pub(crate) fn create_all(&self, room: usize) -> Option<usize> {
         let lists: Vec<&[Arc<str>]> =
             self.rules().iter().map(LabelRule::values).collect::<Option<_>>()?;
         let product = lists.iter().fold(1_usize, |n, list| n.saturating_mul(list.len()));
-        if product > self.cap {
+        if product > self.cap.min(room) {
             return Some(product);
         }
         let mut table = write(&self.table);

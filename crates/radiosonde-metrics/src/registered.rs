@@ -27,9 +27,16 @@ pub(crate) struct Maker<'a> {
     pub(crate) clock: &'a Clock,
 }
 
+/// Series that are made at the start, of all metrics together: each takes memory whether it is ever
+/// written or not, and whoever starts waits for them.
+const SERIES_AT_START: usize = 100_000;
+
 /// The families there are from the start.
 #[derive(Default)]
 pub(crate) struct Registered {
+    /// Series that were made, and the metrics that found no room for theirs.
+    made: usize,
+    unborn: Vec<String>,
     pub(crate) families: HashMap<Box<str>, Arc<Guarded>>,
     /// Names that are computed and cannot be written: roll-ups, and counters beside deprecated
     /// metrics.
@@ -43,6 +50,7 @@ impl Maker<'_> {
         if let Some(registry) = registry {
             self.note_unknown_environment(registry, problems);
             self.add(registry, &mut made, problems);
+            made.note_unborn(problems);
         }
         // After the service's own, which may override them.
         self.add_builtin(registry, &mut made);
@@ -75,7 +83,7 @@ impl Maker<'_> {
                     Ok(_) => {}
                 }
             }
-            create_from_zero(spec, &family, problems);
+            made.create_from_zero(spec, &family, problems);
             // Of two with one name the first holds; the registry reports the other.
             let _ = made.families.entry(spec.name.as_str().into()).or_insert(Arc::new(family));
         }
@@ -161,6 +169,44 @@ impl Maker<'_> {
 }
 
 impl Registered {
+    fn create_from_zero(&mut self, spec: &MetricSpec, family: &Guarded, problems: &mut Problems) {
+        let by_default = matches!(spec.metric_type, MetricType::Counter | MetricType::Histogram);
+        if !family.writable || !spec.zero_init.unwrap_or(by_default) {
+            return;
+        }
+        let room = SERIES_AT_START.saturating_sub(self.made);
+        let Some(product) = family.create_all(room) else { return };
+        if product > family.cap {
+            problems.add(
+                &format!(
+                    "the labels of `{}` make {product} series, more than its limit of {}, so none \
+                     exists at 0 from the start",
+                    spec.name, family.cap
+                ),
+                "shorten the lists of values, or raise series_limit in the registry",
+            );
+        } else if product > room {
+            self.unborn.push(spec.name.clone());
+        } else {
+            self.made += product;
+        }
+    }
+
+    fn note_unborn(&self, problems: &mut Problems) {
+        let Some(first) = self.unborn.first() else { return };
+        let others = match self.unborn.len() - 1 {
+            0 => String::new(),
+            others => format!(" and of {others} more"),
+        };
+        problems.add(
+            &format!(
+                "the series of `{first}`{others} do not exist at 0 from the start: all metrics \
+                 together would have more than {SERIES_AT_START}"
+            ),
+            "shorten the lists of values, or set `zero_init` to false where 0 says nothing",
+        );
+    }
+
     /// Takes a name for something that is computed, unless it is taken: then it is left out.
     fn claim(
         &mut self,
@@ -196,23 +242,6 @@ pub(crate) fn is_computed(name: &str) -> bool {
     ];
     let is_ours = name.starts_with("radiosonde_") && Registry::builtin().metric(name).is_some();
     is_ours || BESIDE.contains(&name)
-}
-
-fn create_from_zero(spec: &MetricSpec, family: &Guarded, problems: &mut Problems) {
-    let by_default = matches!(spec.metric_type, MetricType::Counter | MetricType::Histogram);
-    if family.writable
-        && spec.zero_init.unwrap_or(by_default)
-        && let Some(product) = family.create_all().filter(|product| *product > family.cap)
-    {
-        problems.add(
-            &format!(
-                "the labels of `{}` make {product} series, more than its limit of {}, so none \
-                 exists at 0 from the start",
-                spec.name, family.cap
-            ),
-            "shorten the lists of values, or raise series_limit in the registry",
-        );
-    }
 }
 
 /// Whether a metric has the name of one that radiosonde writes itself, and another type or other

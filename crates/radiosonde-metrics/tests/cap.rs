@@ -8,7 +8,8 @@ use std::thread;
 
 use common::{metrics, metrics_in, refused, total, value, with};
 use metrics::{counter, gauge, histogram};
-use radiosonde_metrics::{Metrics, Reason, Value};
+use radiosonde_metrics::{Metrics, Reason, Settings, Value};
+use radiosonde_registry::Registry;
 
 #[test]
 fn eight_threads_and_400_keys_make_exactly_50_series() {
@@ -157,4 +158,39 @@ fn observed_labels_are_ordered_and_checked() {
         assert_eq!(refused(&metrics, "other", reason), 1, "{reason}");
     }
     assert_eq!(refused(&metrics, "", Reason::MetricName), 1);
+}
+
+#[test]
+fn all_metrics_together_have_only_so_many_series_at_the_start() {
+    let list: Vec<String> = (0..250).map(|n| format!("\"v{n}\"")).collect();
+    let list = list.join(",");
+    let metric = |name: &str, labels: &str| {
+        format!(
+            r#"{{"name": "{name}", "type": "counter", "unit": "items", "help": "Items.",
+                "owner": "platform", "series_limit": 100000, "labels": [{labels}]}}"#
+        )
+    };
+    let metrics = [
+        metric("first_total", r#""one", "two""#),
+        metric("second_total", r#""one", "two""#),
+        metric("third_total", r#""one""#),
+    ];
+    let text = format!(
+        r#"{{"schema_version": 1, "owners": {{"platform": {{"slack": "telemetry"}}}},
+            "labels": {{"one": {{"values": [{list}]}}, "two": {{"values": [{list}]}}}},
+            "metrics": [{}]}}"#,
+        metrics.join(",")
+    );
+    let registry = Registry::parse("registry.json", &text).unwrap_or_else(|told| panic!("{told}"));
+    let metrics = Metrics::new(Settings { registry: Some(registry), ..Settings::default() });
+    let problems = metrics.problems();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    let what = "the series of `second_total` do not exist at 0 from the start: all metrics together \
+                would have more than 100000";
+    assert_eq!(problems[0].0, what);
+    assert_eq!(metrics.series_count(), 250 * 250 + 250);
+    // They come when they are written.
+    with(&metrics, || counter!("second_total", "one" => "v1", "two" => "v2").increment(1));
+    let labels = [("one", "v1"), ("two", "v2")];
+    assert_eq!(value(&metrics, "second_total", &labels), Some(Value::Counter(1)));
 }

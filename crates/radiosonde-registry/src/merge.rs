@@ -54,9 +54,10 @@ pub struct Conflict {
 }
 
 impl Registry {
-    /// Merges the registries of several crates, each with the name its file has in messages. What is
-    /// the same in several is there once; of what differs the first holds, and the rest are
-    /// conflicts. A single registry stays as it is.
+    /// Merges the registries of several crates, each with the name its file has in messages; of
+    /// equal names the second has ` (2)` behind it, and so on. What is the same in several is there
+    /// once; of what differs the first holds, and the rest are conflicts. A single registry stays as
+    /// it is.
     ///
     /// Each metric keeps the series limit its own registry has for that environment, its own limit of
     /// labels, and what its own registry says about its labels. Required labels are those of all.
@@ -79,7 +80,7 @@ impl Registry {
     /// ```
     pub fn merge(registries: Vec<(String, Self)>, environment: Option<&str>) -> Merged {
         let several = registries.len() > 1;
-        let mut registries = registries.into_iter();
+        let mut registries = told_apart(registries);
         let Some((file, first)) = registries.next() else { return Merged::default() };
         if !several {
             return Merged { registry: first, ..Merged::default() };
@@ -89,6 +90,17 @@ impl Registry {
         registries.for_each(|(file, next)| merging.add(&file, next));
         merging.finish()
     }
+}
+
+/// Of several files of one name, as most are called `registry.json`, each but the first gets a number.
+fn told_apart(registries: Vec<(String, Registry)>) -> impl Iterator<Item = (String, Registry)> {
+    let mut met: HashMap<String, usize> = HashMap::new();
+    registries.into_iter().map(move |(file, registry)| {
+        let nth = met.entry(file.clone()).or_default();
+        *nth += 1;
+        let name = if *nth == 1 { file } else { format!("{file} ({nth})") };
+        (name, registry)
+    })
 }
 
 /// A merge under way.

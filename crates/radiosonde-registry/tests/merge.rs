@@ -145,3 +145,15 @@ fn a_source_knows_its_crate() {
     assert_eq!(RegistrySource::embedded("a.json", SHOP).crate_name(), None);
     assert_eq!(RegistrySource::path("a/b.json").name(), "a/b.json");
 }
+
+#[test]
+fn two_files_of_one_name_are_two_files() {
+    let other = SHOP.replace("\"Runs.\"", "\"Jobs.\"");
+    let files = [("registry.json", SHOP), ("registry.json", &other)];
+    let (merged, conflicts) = merge(&files, None);
+    assert_eq!(
+        conflicts,
+        ["the metric `runs_total` differs in registry.json and registry.json (2)"]
+    );
+    assert_eq!(merged.metric("runs_total").unwrap().help, "Runs.");
+}

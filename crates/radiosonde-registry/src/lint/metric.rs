@@ -111,6 +111,7 @@ fn label_count(survey: &Survey<'_>, metric: &MetricSpec, judge: &mut Judge<'_, '
 }
 
 fn series_count(survey: &Survey<'_>, metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
+    sections::no_limit(metric.series_limit, &judge.at("series_limit"), judge.report);
     if metric.series_limit == Some(0) {
         let what = "a limit of 0 refuses everything".to_owned();
         judge.wrong(&judge.at("series_limit"), what, "allow at least 1");

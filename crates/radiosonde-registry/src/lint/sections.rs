@@ -14,6 +14,10 @@ use crate::{
 /// every lint has to be done with it while a compiler waits.
 const ENTRIES_MAX: usize = 10_000;
 
+/// The highest limit of series that means anything: a process with as many has no memory left, and
+/// neither has a Prometheus.
+const LIMIT_MAX: usize = 1_000_000;
+
 /// The label that says which environment a process runs in.
 const ENVIRONMENT: &str = "environment";
 
@@ -58,12 +62,22 @@ pub(super) fn no_labels(path: &Path, report: &mut Report<'_>) {
     report.wrong(path, what, "allow at least 1, or leave `max_labels` out");
 }
 
+/// A limit of series that limits nothing.
+pub(super) fn no_limit(limit: Option<usize>, path: &Path, report: &mut Report<'_>) {
+    if let Some(limit) = limit.filter(|limit| *limit > LIMIT_MAX) {
+        let what = format!("a limit of {limit} series limits nothing");
+        let fix = format!("allow at most {LIMIT_MAX}, and a few hundred where nothing is known");
+        report.wrong(path, what, fix);
+    }
+}
+
 fn environments(registry: &Registry, report: &mut Report<'_>) {
     for (name, environment) in &registry.environments {
         let path = Path::default().then("environments").then(name.as_str());
         let limits =
             [("series_limit", environment.series_limit), ("fleet_limit", environment.fleet_limit)];
         for (key, limit) in limits {
+            no_limit(limit, &path.then(key), report);
             if limit == Some(0) {
                 let fix = "allow at least 1, or leave the limit out for 200";
                 report.wrong(&path.then(key), "a limit of 0 refuses everything".to_owned(), fix);
@@ -140,6 +154,7 @@ fn modules(registry: &Registry, report: &mut Report<'_>) {
             report.wrong_key(&path, format!("`{module}` is not the path of a module"), fix);
         }
         let limit = path.then("series_limit");
+        no_limit(spec.series_limit, &limit, report);
         match (spec.policy, spec.series_limit) {
             (ModulePolicy::Refuse, Some(_)) => {
                 let what = "a series limit on a module that is refused".to_owned();
