@@ -92,8 +92,7 @@ impl Catalogue {
             return Ok(family.clone());
         }
         if self.computed.contains(name) {
-            let example = || "radiosonde computes it from another metric".to_owned();
-            return Err(self.homeless(Reason::Computed, name, example, module));
+            return Err(self.homeless(Reason::Computed, name, computed, module));
         }
         let verdict = self.observed.verdict(module);
         if let Verdict::Refused = verdict {
@@ -107,6 +106,9 @@ impl Catalogue {
         let fitted = fit_name(name, true);
         if let Some(family) = self.registered.get(&*fitted) {
             return Ok(family.clone());
+        }
+        if self.computed.contains(&*fitted) {
+            return Err(self.homeless(Reason::Computed, name, computed, module));
         }
         if let Some(family) = self.observed.family(&fitted) {
             return Ok(family);
@@ -141,14 +143,20 @@ impl Catalogue {
         unit: Option<&str>,
         help: &str,
     ) {
+        if name.len() > NAME_BYTES_MAX {
+            return;
+        }
         // What is registered, the registry describes; and a description is not a write.
-        if self.registered.contains_key(name) || self.computed.contains(name) {
+        let fitted = fit_name(name, true);
+        let is_known =
+            |name: &str| self.registered.contains_key(name) || self.computed.contains(name);
+        if is_known(name) || is_known(&fitted) {
             return;
         }
         let help = head(help, HELP_BYTES_MAX);
         if !self.observed.is_everything() {
-            if !name.is_empty() && name.len() <= NAME_BYTES_MAX {
-                self.observed.describe(&fit_name(name, true), unit, help);
+            if !name.is_empty() {
+                self.observed.describe(&fitted, unit, help);
             }
             return;
         }
@@ -234,6 +242,10 @@ impl Catalogue {
         });
         entry.clone()
     }
+}
+
+fn computed() -> String {
+    "radiosonde computes it from another metric".to_owned()
 }
 
 /// What is wrong with a metric that is not in the registry.
