@@ -9,7 +9,7 @@ use crate::buckets;
 use crate::delta::Sink;
 use crate::family::{Guarded, Info, LabelSet};
 use crate::labels::fit_name;
-use crate::observed::{Full, Observed, Verdict, is_catalogue};
+use crate::observed::{Full, Observed, Verdict, Written, is_catalogue, note_written};
 use crate::refusal::{Announcer, Entry, Reason};
 use crate::registered::{Maker, Registered};
 use crate::sync::{read, write};
@@ -70,10 +70,11 @@ impl Catalogue {
         problems: &mut Problems,
     ) -> Self {
         let Registered { families, computed } = maker.make(registry, problems);
+        let observed = Observed::new(registry, own, written(&families));
         Self {
             registered: families,
             computed,
-            observed: Observed::new(registry, own),
+            observed,
             homeless: RwLock::default(),
             announcer: maker.announcer.clone(),
             sink: maker.sink.clone(),
@@ -113,7 +114,7 @@ impl Catalogue {
         if let Some(family) = self.observed.family(&fitted) {
             return Ok(family);
         }
-        let made = self.observed.family_or(&fitted, &verdict, |cap, namespace| {
+        let made = self.observed.family_or(&fitted, metric_type, &verdict, |cap, namespace| {
             let bounds = match metric_type {
                 MetricType::Histogram => buckets::default_for(&fitted, None),
                 _ => Arc::from([]),
@@ -131,6 +132,10 @@ impl Catalogue {
             }
             Full::Namespace(fault) => {
                 self.homeless(Reason::NamespaceCap, name, || fault.to_string(), module)
+            }
+            Full::Taken { name: part, by } => {
+                let example = || format!("the metric `{by}` writes `{part}` already");
+                self.homeless(Reason::NameTaken, name, example, module)
             }
         })
     }
@@ -242,6 +247,22 @@ impl Catalogue {
         });
         entry.clone()
     }
+}
+
+/// What families write, with what is computed from them.
+fn written(families: &HashMap<Box<str>, Arc<Guarded>>) -> Written {
+    let mut written = Written::new();
+    for family in families.values() {
+        let info = &family.info;
+        note_written(&mut written, &info.name, info.metric_type);
+        for rollup in &family.rollups {
+            note_written(&mut written, &rollup.name, info.metric_type);
+        }
+        if let Some(pair) = &info.life.pair {
+            note_written(&mut written, &pair.name, MetricType::Counter);
+        }
+    }
+    written
 }
 
 fn computed() -> String {

@@ -37,6 +37,10 @@ pub enum Reason {
     MetricCap,
     /// A metric name that is empty or longer than 200 bytes (only without a registry).
     MetricName,
+    /// A metric without a registry entry, and another metric writes a name that it would write:
+    /// a counter `took_seconds_count` beside a histogram `took_seconds`. A scrape of both could not
+    /// be read.
+    NameTaken,
     /// All metrics of that crate, or module, have as many series together as they may. A counter or
     /// histogram that has a series was folded into its overflow set; everything else is lost.
     NamespaceCap,
@@ -69,6 +73,7 @@ impl Reason {
             Self::LabelValue => "label_value",
             Self::MetricCap => "metric_cap",
             Self::MetricName => "metric_name",
+            Self::NameTaken => "name_taken",
             Self::NamespaceCap => "namespace_cap",
             Self::SeriesCap => "series_cap",
             Self::TypeMismatch => "type_mismatch",

@@ -36,6 +36,7 @@ fn fix(reason: Reason) -> &'static str {
             "find the label that explodes, or give the crate a higher series_limit, or the policy \
              `allow`, under `modules` in the registry"
         }
+        Reason::NameTaken => "rename one of the two, or refuse the crate of one under `modules`",
         Reason::Computed => "remove the write: it follows from the metric it is computed from",
         Reason::Value => "check the value before it is written",
         _ => "correct the write; the reference of radiosonde-metrics lists what is allowed",
