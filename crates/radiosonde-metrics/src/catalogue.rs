@@ -130,6 +130,14 @@ impl Catalogue {
                     || "2,000 metrics are observed already; add it to a registry".to_owned();
                 self.homeless(Reason::MetricCap, name, example, module)
             }
+            Full::Namespaces => {
+                let example = || {
+                    "256 crates or modules share limits already; give its own the policy `allow` \
+                     under `modules` in the registry"
+                        .to_owned()
+                };
+                self.homeless(Reason::MetricCap, name, example, module)
+            }
             Full::Namespace(fault) => {
                 self.homeless(Reason::NamespaceCap, name, || fault.to_string(), module)
             }

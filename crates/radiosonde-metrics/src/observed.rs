@@ -68,6 +68,8 @@ pub(crate) enum Verdict<'a> {
 /// Why there is no family for a metric.
 pub(crate) enum Full {
     Metrics,
+    /// No crate or module more gets a limit.
+    Namespaces,
     Namespace(Fault<'static>),
     /// Another metric writes one of its names.
     Taken {
@@ -187,7 +189,7 @@ impl Observed {
         let (cap, namespace) = match verdict {
             Verdict::Alone(cap) => (*cap, None),
             Verdict::Shared { path, cap } => {
-                let namespace = self.namespace(path, *cap).ok_or(Full::Metrics)?;
+                let namespace = self.namespace(path, *cap).ok_or(Full::Namespaces)?;
                 // Each metric needs a series at least, so there are never more of them.
                 namespace.has_room().map_err(Full::Namespace)?;
                 if !take(&namespace.metrics, namespace.cap) {

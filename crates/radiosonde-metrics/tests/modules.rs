@@ -152,6 +152,9 @@ fn names_and_paths_that_are_made_up_are_bounded() {
     }
     assert!(metrics.observed_count() < 200 + 300, "{}", metrics.observed_count());
     assert!(metrics.series_count() < 300, "{}", metrics.series_count());
+    let told = metrics.refusals().iter().map(ToString::to_string).collect::<String>();
+    assert!(told.contains("256 crates or modules share limits already"), "{told}");
+    assert!(!told.contains("2,000 metrics"), "{told}");
     assert!(metrics.refusals().len() < 400, "{}", metrics.refusals().len());
     let lost: u64 = metrics.refusals().iter().map(|refusal| refusal.count).sum();
     assert_eq!(lost + metrics.series_count() as u64 - 2, 6_000);
