@@ -27,21 +27,33 @@ const OTHER: &str = "_other";
 
 /// What is wrong with the settings, and what to do about it.
 #[derive(Debug, Default)]
-pub(crate) struct Problems(Vec<(String, String)>);
+pub(crate) struct Problems {
+    all: Vec<(String, String)>,
+    /// What came with time, and was none when the program was made.
+    warnings: Vec<(String, String)>,
+}
 
 impl Problems {
     pub(crate) fn add(&mut self, what: &str, fix: &str) {
-        self.0.push((what.to_owned(), fix.to_owned()));
+        self.all.push((what.to_owned(), fix.to_owned()));
+    }
+
+    pub(crate) fn warn(&mut self, what: &str, fix: &str) {
+        self.warnings.push((what.to_owned(), fix.to_owned()));
     }
 
     pub(crate) fn add_once(&mut self, what: &str, fix: &str) {
-        if !self.0.iter().any(|(known, _)| known == what) {
+        if !self.all.iter().any(|(known, _)| known == what) {
             self.add(what, fix);
         }
     }
 
     pub(crate) fn list(&self) -> Vec<(String, String)> {
-        self.0.clone()
+        self.all.clone()
+    }
+
+    pub(crate) fn warnings(&self) -> Vec<(String, String)> {
+        self.warnings.clone()
     }
 }
 

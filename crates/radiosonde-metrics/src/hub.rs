@@ -239,6 +239,14 @@ impl Metrics {
         lock(&self.0.problems).list()
     }
 
+    /// Deprecated metrics whose days are over, each with what to do about it. No [problem] of the
+    /// settings: they come with the day, and a program must not stop for them.
+    ///
+    /// [problem]: Metrics::problems
+    pub fn warnings(&self) -> Vec<(String, String)> {
+        lock(&self.0.problems).warnings()
+    }
+
     fn collect(&self, collector: &dyn Fn(&mut Snapshot), snapshot: &mut Snapshot) {
         let outcome = catch_unwind(AssertUnwindSafe(|| collector(snapshot)));
         if outcome.is_err() && !self.0.collector_panicked.swap(true, Ordering::Relaxed) {

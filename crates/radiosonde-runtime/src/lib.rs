@@ -87,7 +87,7 @@ pub use house::{FilesReport, RemovedFiles};
 pub use install::ingest;
 pub use log_bridge::LogBridge;
 pub use parts::{EventsHandle, Parts};
-pub use problem::{InitError, Problem};
+pub use problem::{InitError, Problem, Severity};
 pub use radiosonde_metrics::{Clock, Ingest};
 pub use report::{RefusedWrites, Report, SignalReport};
 pub use settings::KeptFiles;

@@ -29,6 +29,9 @@ pub(crate) fn metrics(
     for (what, fix) in metrics.problems() {
         problems.say(what, fix);
     }
+    for (what, fix) in metrics.warnings() {
+        problems.warn(what, fix);
+    }
     let refused = problems.clone();
     metrics.set_on_refusal(Box::new(move |refusal| {
         refused.add(refusals::problem(refusal));
