@@ -14,6 +14,7 @@ const NAMED_MAX: usize = 64;
 
 /// The value of one series of a batch gauge, and when it was computed.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct BatchValue {
     /// The metric: a gauge whose `source` in the registry is `batch`.
     pub metric: String,
@@ -25,15 +26,45 @@ pub struct BatchValue {
     pub computed_at: SystemTime,
 }
 
+impl BatchValue {
+    /// The value of one series, without the constant labels.
+    pub fn new(
+        metric: impl Into<String>,
+        labels: impl IntoIterator<Item = (String, String)>,
+        value: f64,
+        computed_at: SystemTime,
+    ) -> Self {
+        let labels = labels.into_iter().collect();
+        Self { metric: metric.into(), labels, value, computed_at }
+    }
+}
+
 /// What became of values of earlier processes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Restored {
     /// Values that were taken up.
     pub taken: usize,
-    /// Values that no longer fit: the metric, how many, and why the first of them; of at most 64
-    /// metrics, the rest under `_other`.
-    pub dropped: Vec<(String, u64, String)>,
+    /// Values that no longer fit, each with why.
+    pub dropped: Vec<(BatchValue, String)>,
+}
+
+impl Restored {
+    /// Those of the dropped values that `counts` says: the metric, how many, and why the first of
+    /// them; of at most 64 metrics, the rest under `_other`. Names are cut and safe to show.
+    pub fn dropped_by_metric(
+        &self,
+        counts: impl Fn(&BatchValue) -> bool,
+    ) -> Vec<(String, u64, String)> {
+        let mut by_metric = BTreeMap::new();
+        for (value, why) in self.dropped.iter().filter(|(value, _)| counts(value)) {
+            let metric = quoted(&value.metric);
+            let named = by_metric.contains_key(&metric) || by_metric.len() < NAMED_MAX;
+            let metric = if named { metric } else { "_other".to_owned() };
+            by_metric.entry(metric).or_insert((0_u64, why.clone())).0 += 1;
+        }
+        by_metric.into_iter().map(|(metric, (count, why))| (metric, count, why)).collect()
+    }
 }
 
 impl Metrics {
@@ -72,22 +103,15 @@ impl Metrics {
     /// yet to come is taken for now: otherwise the value could never be missed.
     pub fn restore_batch(&self, mut values: Vec<BatchValue>) -> Restored {
         values.sort_by_key(|value| std::cmp::Reverse(millis(value.computed_at)));
-        let (mut restored, mut dropped) = (Restored::default(), BTreeMap::new());
+        let mut restored = Restored::default();
         for value in values {
             match self.restore(&value) {
                 Ok(true) => restored.taken += 1,
                 // A newer one is there.
                 Ok(false) => {}
-                Err(why) => {
-                    let metric = quoted(&value.metric);
-                    let named = dropped.contains_key(&metric) || dropped.len() < NAMED_MAX;
-                    let metric = if named { metric } else { "_other".to_owned() };
-                    dropped.entry(metric).or_insert((0_u64, why)).0 += 1;
-                }
+                Err(why) => restored.dropped.push((value, why)),
             }
         }
-        let dropped = dropped.into_iter().map(|(metric, (count, why))| (metric, count, why));
-        restored.dropped = dropped.collect();
         restored
     }
 

@@ -5,9 +5,9 @@
 //! the value that was computed last. What is kept was redacted, as every label is.
 
 mod file;
+mod restore;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use radiosonde_metrics::{BatchValue, Metrics};
@@ -17,92 +17,12 @@ use crate::problem::{Problem, Problems};
 use crate::words::counted;
 use file::Found;
 
+pub(crate) use restore::restore;
+
 /// How soon what failed is tried again.
 const RETRY: Duration = Duration::from_secs(10);
-/// What is read at a start, of all slots together.
-const READ_MAX: usize = 16 << 20;
-
-/// Takes up what processes of this service have left in the slots of a directory.
-pub(crate) fn restore(
-    metrics: &Metrics,
-    root: &Path,
-    own: Option<&Slot>,
-    service: &str,
-    problems: &Problems,
-) {
-    let mut values = Vec::new();
-    let mut room = READ_MAX;
-    for number in Slot::existing(root) {
-        let inst = root.join("inst");
-        let directory = inst.join(number.to_string());
-        // What somebody else's link leads to is not ours.
-        if ![&inst, &directory].into_iter().all(|path| is_directory(path)) {
-            continue;
-        }
-        let path = directory.join(file::name(service));
-        match file::read(&path, service) {
-            Found::Nothing | Found::Foreign => {}
-            Found::Values(_, bytes) if bytes > room => problems.say(
-                format!(
-                    "{} is not read: values of batch gauges of all slots take more than 16 MiB",
-                    path.display()
-                ),
-                "give the gauges fewer series, or delete the files of slots that are not used",
-            ),
-            Found::Values(found, bytes) => {
-                room -= bytes;
-                values.extend(found);
-            }
-            Found::Damaged(why) => note_damaged(&path, &why, root, number, own, problems),
-        }
-    }
-    let restored = metrics.restore_batch(values);
-    for (metric, count, why) in restored.dropped {
-        problems.say(
-            format!(
-                "{} of the batch gauge `{metric}` dropped: {why}",
-                counted(count, "kept value")
-            ),
-            "nothing, if that is what the registry is meant to say: they are gone when the next \
-             value is kept",
-        );
-    }
-}
-
-fn is_directory(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
-}
-
-/// Tells about a damaged file, and moves it out of the way unless its owner lives.
-fn note_damaged(
-    path: &Path,
-    why: &str,
-    root: &Path,
-    number: u32,
-    own: Option<&Slot>,
-    problems: &Problems,
-) {
-    let is_own = own.is_some_and(|slot| slot.number() == number);
-    // Held while the file is moved.
-    let taken = if is_own { None } else { Slot::try_take(root, number).ok().flatten() };
-    let aside = (is_own || taken.is_some()).then(|| file::set_aside(path));
-    let (what, fix) = match aside {
-        Some(Ok(aside)) => {
-            let aside = aside.display();
-            (format!("; it is set aside as {aside}"), "look at it, and delete it".to_owned())
-        }
-        Some(Err(error)) => (format!(", nor moved: {error}"), format!("delete {}", path.display())),
-        None => {
-            let fix = "it is another process's, which writes it anew with its next value";
-            (String::new(), fix.to_owned())
-        }
-    };
-    problems.say(
-        format!("kept values of batch gauges in {} cannot be read: {why}{what}", path.display()),
-        fix,
-    );
-}
-
+/// What to do about a file that must not be written over.
+const MOVE: &str = "look at the file, and mend, move or delete it; it is looked at again by itself";
 /// Keeps the values of this process.
 #[derive(Debug)]
 pub(crate) struct Keeper {
@@ -113,15 +33,21 @@ pub(crate) struct Keeper {
     next: Instant,
     /// Written since the last file.
     changed: bool,
+    /// Whether something stands in the place of the file that must not be lost.
+    blocked: bool,
+    /// What was in the file that could not be read at the start: kept on, but for what is newer.
+    before: Vec<BatchValue>,
     /// What the last attempt had to say.
     told: Vec<Problem>,
 }
 
 impl Keeper {
-    pub(crate) fn new(slot: Slot, service: &str) -> Self {
+    /// `blocked` is what [`restore`] says of our own file.
+    pub(crate) fn new(slot: Slot, service: &str, blocked: bool) -> Self {
         let path = slot.path().join(file::name(service));
         let (service, next) = (service.to_owned(), Instant::now());
-        Self { slot, path, service, next, changed: false, told: Vec::new() }
+        let (before, told) = (Vec::new(), Vec::new());
+        Self { slot, path, service, next, changed: false, blocked, before, told }
     }
 
     /// Writes what has changed, unless that failed a moment ago.
@@ -153,23 +79,38 @@ impl Keeper {
     }
 
     /// What was left out for want of room, if anything.
-    fn write(&self, values: &[BatchValue]) -> Result<Option<Problem>, Problem> {
+    fn write(&mut self, values: &[BatchValue]) -> Result<Option<Problem>, Problem> {
+        let path = self.path.clone();
         let failed = |why: &dyn std::fmt::Display, fix: &str| {
-            let path = self.path.display();
-            Problem::new(format!("values of batch gauges are not kept in {path}: {why}"), fix)
+            let path = path.display();
+            Problem::warning(format!("values of batch gauges are not kept in {path}: {why}"), fix)
         };
         if !self.slot.is_held() {
             return Err(failed(&"the lock of our slot is gone", "restart the program"));
         }
+        if self.blocked {
+            match file::read(&self.path, &self.service) {
+                Found::Nothing => {}
+                Found::Values(found, _) => self.before = found,
+                Found::Foreign => return Err(failed(&"another service's file is there", MOVE)),
+                Found::Damaged(why) | Found::Unreadable(why) => return Err(failed(&why, MOVE)),
+            }
+            self.blocked = false;
+        }
+        let is_older = |old: &&BatchValue| {
+            !values.iter().any(|new| new.metric == old.metric && new.labels == old.labels)
+        };
+        let older = self.before.iter().filter(is_older).cloned();
+        let values: Vec<BatchValue> = values.iter().cloned().chain(older).collect();
         let fix = "make room or remove what is in the way; writing is tried again by itself";
-        let rendered = file::render(&self.service, values);
+        let rendered = file::render(&self.service, &values);
         let (text, left_out) = rendered.map_err(|error| failed(&error, fix))?;
         file::write(&self.path, &text).map_err(|error| failed(&error, fix))?;
         Ok((left_out > 0).then(|| {
             let left_out = counted(left_out as u64, "value");
             let what =
                 format!("{left_out} of batch gauges, the oldest, are not kept: 4 MiB are full");
-            Problem::new(what, "give batch gauges fewer series")
+            Problem::warning(what, "give batch gauges fewer series")
         }))
     }
 }

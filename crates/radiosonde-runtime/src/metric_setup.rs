@@ -57,11 +57,11 @@ pub(crate) fn batch_gauges(
     problems: &Problems,
 ) -> Option<Keeper> {
     let (root, registry) = (settings.directory.as_ref()?, settings.registry.as_ref()?);
-    batch::restore(metrics, root, slot, &settings.service, problems);
+    let blocked = batch::restore(metrics, root, slot, &settings.service, problems);
     let is_batch =
         |spec: &MetricSpec| spec.source == Source::Batch && spec.metric_type == MetricType::Gauge;
     if !registry.metrics.iter().any(is_batch) {
         return None;
     }
-    slot.map(|slot| Keeper::new(slot.clone(), &settings.service))
+    slot.map(|slot| Keeper::new(slot.clone(), &settings.service, blocked))
 }
