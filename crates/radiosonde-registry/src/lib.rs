@@ -90,7 +90,7 @@ mod tree;
 
 pub use document::{Place, RegistryDocument, closest_name};
 pub use error::{RegistryError, RegistryErrors};
-pub use lint::{LintRule, lints};
+pub use lint::{LintRule, lints, units_per_second};
 pub use merge::Conflict;
 pub use model::{
     Aggregation, AlertSpec, AlertTest, BurnRate, Cadence, Comparison, DEFAULT_COLUMNS,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use radiosonde_registry::{MetricSpec, MetricType, Registry, Status};
+use radiosonde_registry::{MetricSpec, MetricType, Registry, Status, units_per_second};
 
 use super::{TYPED, docs, names};
 
@@ -22,6 +22,12 @@ pub(super) fn metric(code: &mut String, registry: &Registry, metric: &MetricSpec
         MetricType::Summary => ("Summary", "summary"),
         _ => ("Histogram", "histogram"),
     };
+    let per_second = metric.unit.as_deref().and_then(units_per_second);
+    // Only there a duration means something.
+    let unit = match (metric.metric_type, per_second) {
+        (MetricType::Counter, _) | (_, None) => String::new(),
+        (_, Some(_)) => format!("<{TYPED}::Time>"),
+    };
     let (mut parameters, mut values) = (String::new(), String::new());
     for label in &metric.labels {
         let listed = registry.labels.get(label).is_some_and(|spec| spec.values.is_some());
@@ -38,13 +44,13 @@ pub(super) fn metric(code: &mut String, registry: &Registry, metric: &MetricSpec
     let _written = writeln!(
         code,
         "#[doc = {:?}]\n{deprecated}#[inline]\n\
-         pub fn {}({parameters}) -> {TYPED}::{handle} {{\n\
+         pub fn {}({parameters}) -> {TYPED}::{handle}{unit} {{\n\
          static METRIC: {TYPED}::Metric = \
          {TYPED}::Metric::new({name:?}, {:?}, ::core::module_path!(), &{:?});\n\
          METRIC.{method}(&[{values}])\n}}",
         docs::metric(registry, metric),
         names::function(name),
-        metric.unit.as_deref().unwrap_or("1"),
+        per_second.unwrap_or(1.0),
         metric.labels
     );
 }
