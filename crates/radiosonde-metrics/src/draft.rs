@@ -26,7 +26,7 @@ impl Metrics {
     pub fn registry_draft(&self) -> String {
         let mut families = self.0.catalogue.observed();
         families.sort_by(|a, b| a.info.name.cmp(&b.info.name));
-        let drafts: Vec<Draft> = families.iter().map(Draft::of).collect();
+        let drafts: Vec<Draft> = families.iter().filter_map(Draft::of).collect();
         let listed = listed(&drafts);
         let mut text = String::from("{\n  \"schema_version\": 1,\n  \"labels\": {");
         for (at, (name, values)) in values_by_label(&drafts).iter().enumerate() {
@@ -60,9 +60,16 @@ struct Draft {
 }
 
 impl Draft {
-    fn of(family: &Arc<Guarded>) -> Self {
+    /// `None` where there are handles, and nothing was ever written with one.
+    fn of(family: &Arc<Guarded>) -> Option<Self> {
         let mut labels = BTreeMap::<_, BTreeSet<_>>::new();
-        for series in family.all_series() {
+        let mut all = family.all_series();
+        let described_only = all.is_empty();
+        all.retain(|series| series.has_value());
+        if all.is_empty() && !described_only {
+            return None;
+        }
+        for series in all {
             if series.labels().iter().any(|(name, _)| **name == *OVERFLOW_LABEL) {
                 continue;
             }
@@ -70,7 +77,7 @@ impl Draft {
                 let _ = labels.entry(name.clone()).or_default().insert(value.clone());
             }
         }
-        Self { family: family.clone(), labels }
+        Some(Self { family: family.clone(), labels })
     }
 
     fn write(&self, text: &mut String) {

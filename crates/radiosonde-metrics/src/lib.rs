@@ -112,6 +112,7 @@ mod shape;
 mod snapshot;
 mod sync;
 mod table;
+mod told;
 pub mod typed;
 
 pub use batch::{BatchValue, Restored};

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 use metrics::{CounterFn, GaugeFn, HistogramFn};
 
 use crate::fault::quoted;
+use crate::observed::is_catalogue;
 use crate::sync::{read, write};
 
 /// Why a write was refused, or folded into the overflow set.
@@ -104,18 +105,30 @@ pub struct Refusal {
     pub example: Option<String>,
     /// Module of the first of them.
     pub module: Option<String>,
+    /// Whether the writes were folded into the overflow set, and are not lost.
+    pub folded: bool,
+    /// The label whose `max_values` was reached, where that is the reason.
+    pub full_label: Option<String>,
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { metric, count, .. } = self;
         let writes = if *count == 1 { "write" } else { "writes" };
-        // A write past the cap may have been folded, and then it is not lost.
-        let cap = matches!(self.reason, Reason::NamespaceCap | Reason::SeriesCap);
-        let outcome = if cap { "past the cap" } else { "refused" };
+        let outcome = if self.folded { "folded into overflow" } else { "refused" };
         let reason = self.example.as_deref().unwrap_or(self.reason.as_str());
         write!(f, "{count} {writes} to `{}` {outcome}: {reason}", quoted(metric))?;
-        self.module.iter().try_for_each(|module| write!(f, " (in {module})"))
+        self.place().iter().try_for_each(|place| write!(f, " ({place})"))
+    }
+}
+
+impl Refusal {
+    /// Where the first of them was: `in shop::cart`. The functions of a catalogue do not know who
+    /// calls them: `through shop::catalog`.
+    pub fn place(&self) -> Option<String> {
+        let module = self.module.as_deref()?;
+        let word = if is_catalogue(module) { "through" } else { "in" };
+        Some(format!("{word} {module}"))
     }
 }
 
@@ -151,6 +164,8 @@ pub(crate) struct Entry {
     count: AtomicU64,
     example: OnceLock<String>,
     module: OnceLock<String>,
+    folded: AtomicBool,
+    full_label: OnceLock<String>,
     announced: AtomicBool,
     announcer: Arc<Announcer>,
 }
@@ -163,6 +178,8 @@ impl Entry {
             count: AtomicU64::new(0),
             example: OnceLock::new(),
             module: OnceLock::new(),
+            folded: AtomicBool::new(false),
+            full_label: OnceLock::new(),
             announced: AtomicBool::new(false),
             announcer,
         }
@@ -175,6 +192,18 @@ impl Entry {
             if let Some(module) = module {
                 let _ = self.module.set(module.to_owned());
             }
+        }
+    }
+
+    /// The writes are not lost.
+    pub(crate) fn set_folded(&self) {
+        self.folded.store(true, Ordering::Relaxed);
+    }
+
+    /// Keeps the label of the first example, as [`Entry::describe`] does.
+    pub(crate) fn set_full_label(&self, label: Option<&str>) {
+        if let Some(label) = label.filter(|_| self.example.get().is_none()) {
+            let _ = self.full_label.set(label.to_owned());
         }
     }
 
@@ -210,6 +239,8 @@ impl Entry {
             count,
             example: self.example.get().cloned(),
             module: self.module.get().cloned(),
+            folded: self.folded.load(Ordering::Relaxed),
+            full_label: self.full_label.get().cloned(),
         })
     }
 }

@@ -1,8 +1,9 @@
 //! Values of batch gauges from process to process: read at the start, kept as they change.
 //!
-//! Each slot keeps those of its process, `inst/<n>/batch-<hash of the service>.json`. Whoever starts
-//! reads the files of its service in all slots, of living processes too, and of each series takes
-//! the value that was computed last. What is kept was redacted, as every label is.
+//! Each slot keeps those of its process, `inst/<n>/batch-<hash of service and environment>.json`.
+//! Whoever starts reads the files of its service and environment in all slots, of living processes
+//! too, and of each series takes the value that was computed last. What is kept was redacted, as
+//! every label is.
 
 mod file;
 mod restore;
@@ -16,6 +17,7 @@ use radiosonde_record::Slot;
 use crate::problem::{Problem, Problems};
 use crate::words::counted;
 use file::Found;
+pub(crate) use file::Whose;
 
 pub(crate) use restore::restore;
 
@@ -28,7 +30,7 @@ const MOVE: &str = "look at the file, and mend, move or delete it; it is looked 
 pub(crate) struct Keeper {
     slot: Slot,
     path: PathBuf,
-    service: String,
+    whose: Whose,
     /// Not before.
     next: Instant,
     /// Written since the last file.
@@ -43,11 +45,10 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// `blocked` is what [`restore`] says of our own file.
-    pub(crate) fn new(slot: Slot, service: &str, blocked: bool) -> Self {
-        let path = slot.path().join(file::name(service));
-        let (service, next) = (service.to_owned(), Instant::now());
-        let (before, told) = (Vec::new(), Vec::new());
-        Self { slot, path, service, next, changed: false, blocked, before, told }
+    pub(crate) fn new(slot: Slot, whose: Whose, blocked: bool) -> Self {
+        let path = slot.path().join(file::name(&whose));
+        let (next, before, told) = (Instant::now(), Vec::new(), Vec::new());
+        Self { slot, path, whose, next, changed: false, blocked, before, told }
     }
 
     /// Writes what has changed, unless that failed a moment ago.
@@ -89,7 +90,7 @@ impl Keeper {
             return Err(failed(&"the lock of our slot is gone", "restart the program"));
         }
         if self.blocked {
-            match file::read(&self.path, &self.service) {
+            match file::read(&self.path, &self.whose) {
                 Found::Nothing => {}
                 Found::Values(found, _) => self.before = found,
                 Found::Foreign => return Err(failed(&"another service's file is there", MOVE)),
@@ -103,7 +104,7 @@ impl Keeper {
         let older = self.before.iter().filter(is_older).cloned();
         let values: Vec<BatchValue> = values.iter().cloned().chain(older).collect();
         let fix = "make room or remove what is in the way; writing is tried again by itself";
-        let rendered = file::render(&self.service, &values);
+        let rendered = file::render(&self.whose, &values);
         let (text, left_out) = rendered.map_err(|error| failed(&error, fix))?;
         file::write(&self.path, &text).map_err(|error| failed(&error, fix))?;
         Ok((left_out > 0).then(|| {

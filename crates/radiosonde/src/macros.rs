@@ -50,6 +50,16 @@ macro_rules! config {
     ) => {
         $crate::config!(@set $config$(.rate_limit($level, $limit))*; $($($rest)*)?)
     };
+    (@set $config:expr; labels = [ $($labels:tt)* ] $($rest:tt)*) => {
+        compile_error!(concat!(
+            "labels stand in braces: write `labels = {", stringify!($($labels)*), "}`"
+        ))
+    };
+    (@set $config:expr; rate_limits = [ $($limits:tt)* ] $($rest:tt)*) => {
+        compile_error!(concat!(
+            "limits stand in braces: write `rate_limits = {", stringify!($($limits)*), "}`"
+        ))
+    };
     (@set $config:expr; $key:ident = $value:expr $(, $($rest:tt)*)?) => {
         $crate::config!(@set $config.$key($value); $($($rest)*)?)
     };

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use radiosonde_metrics::{BatchValue, Metrics};
 use radiosonde_record::Slot;
 
-use super::file::{self, Found};
+use super::file::{self, Found, Whose};
 use crate::problem::Problems;
 use crate::words::counted;
 
@@ -23,13 +23,13 @@ struct Kept {
     values: Vec<BatchValue>,
 }
 
-/// Takes up what processes of this service have left in the slots of a directory. Whether something
+/// Takes up what processes of this service and environment have left in the slots of a directory. Whether something
 /// stands at the place of our own file that must not be written over.
 pub(crate) fn restore(
     metrics: &Metrics,
     root: &Path,
     own: Option<&Slot>,
-    service: &str,
+    whose: &Whose,
     problems: &Problems,
 ) -> bool {
     let (mut all, mut room, mut blocked) = (Vec::new(), READ_MAX, false);
@@ -40,9 +40,9 @@ pub(crate) fn restore(
         if ![&inst, &directory].into_iter().all(|path| is_directory(path)) {
             continue;
         }
-        let path = directory.join(file::name(service));
+        let path = directory.join(file::name(whose));
         let is_own = own.is_some_and(|slot| slot.number() == number);
-        match file::read(&path, service) {
+        match file::read(&path, whose) {
             Found::Nothing => {}
             Found::Foreign => blocked |= is_own,
             Found::Values(_, bytes) if bytes > room => {
@@ -76,7 +76,7 @@ pub(crate) fn restore(
     let mut removed = HashSet::new();
     for kept in all.iter().filter(|kept| kept.values.iter().any(|v| dropped.contains(&identity(v))))
     {
-        remove(kept, &dropped, &mut removed, root, own, service, problems);
+        remove(kept, &dropped, &mut removed, root, own, whose, problems);
     }
     let is_removed = |value: &BatchValue| removed.contains(&identity(value));
     for (metric, count, why) in restored.dropped_by_metric(is_removed) {
@@ -105,7 +105,7 @@ fn remove<'a>(
     removed: &mut HashSet<Identity<'a>>,
     root: &Path,
     own: Option<&Slot>,
-    service: &str,
+    whose: &Whose,
     problems: &Problems,
 ) {
     let is_own = own.is_some_and(|slot| slot.number() == kept.number);
@@ -115,9 +115,9 @@ fn remove<'a>(
         return;
     }
     // Its owner may have written it, and gone, since it was read.
-    let Found::Values(mut values, _) = file::read(&kept.path, service) else { return };
+    let Found::Values(mut values, _) = file::read(&kept.path, whose) else { return };
     values.retain(|value| !dropped.contains(&identity(value)));
-    if let Err(error) = file::rewrite(&kept.path, service, &values) {
+    if let Err(error) = file::rewrite(&kept.path, whose, &values) {
         problems.warn(
             format!("{} holds values that no longer fit: {error}", kept.path.display()),
             "delete it, or make it writable",
