@@ -6,10 +6,11 @@ use std::sync::{Arc, RwLock};
 use radiosonde_registry::{MetricType, Registry, closest_name};
 
 use crate::buckets;
+use crate::caller::Caller;
 use crate::delta::Sink;
 use crate::family::{Guarded, Info, LabelSet};
 use crate::labels::fit_name;
-use crate::observed::{Full, Observed, Verdict, Written, is_catalogue, note_written};
+use crate::observed::{Full, Observed, Verdict, Written, note_written};
 use crate::refusal::{Announcer, Entry, Reason};
 use crate::registered::{Maker, Registered};
 use crate::sync::{read, write};
@@ -103,35 +104,35 @@ impl Catalogue {
         &self,
         name: &str,
         metric_type: MetricType,
-        module: Option<&str>,
+        caller: Caller<'_>,
         told: &Told,
     ) -> Result<Arc<Guarded>, Arc<Entry>> {
         if let Some(family) = self.registered.get(name) {
             return Ok(family.clone());
         }
         if self.computed.contains(name) {
-            return Err(self.homeless(Reason::Computed, name, computed, module));
+            return Err(self.homeless(Reason::Computed, name, computed, caller));
         }
-        let verdict = self.observed.verdict(module);
+        let verdict = self.observed.verdict(caller);
         if self.observed.is_everything()
-            && let Some(module) = module.filter(|module| is_catalogue(module))
+            && let Some(module) = caller.catalogue()
         {
             told.note_unchecked(module);
         }
         if let Verdict::Refused = verdict {
-            let example = || self.unregistered(name, module);
-            return Err(self.homeless(Reason::Unregistered, name, example, module));
+            let example = || self.unregistered(name, caller);
+            return Err(self.homeless(Reason::Unregistered, name, example, caller));
         }
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
             let example = || "names have 1 to 200 bytes".to_owned();
-            return Err(self.homeless(Reason::MetricName, name, example, module));
+            return Err(self.homeless(Reason::MetricName, name, example, caller));
         }
         let fitted = fit_name(name, true);
         if let Some(family) = self.registered.get(&*fitted) {
             return Ok(family.clone());
         }
         if self.computed.contains(&*fitted) {
-            return Err(self.homeless(Reason::Computed, name, computed, module));
+            return Err(self.homeless(Reason::Computed, name, computed, caller));
         }
         if let Some(family) = self.observed.family(&fitted) {
             return Ok(family);
@@ -150,7 +151,7 @@ impl Catalogue {
             Full::Metrics => {
                 let example =
                     || "2,000 metrics are observed already; add it to a registry".to_owned();
-                self.homeless(Reason::MetricCap, name, example, module)
+                self.homeless(Reason::MetricCap, name, example, caller)
             }
             Full::Namespaces => {
                 let example = || {
@@ -158,14 +159,14 @@ impl Catalogue {
                      under `modules` in the registry"
                         .to_owned()
                 };
-                self.homeless(Reason::MetricCap, name, example, module)
+                self.homeless(Reason::MetricCap, name, example, caller)
             }
             Full::Namespace(fault) => {
-                self.homeless(Reason::NamespaceCap, name, || fault.to_string(), module)
+                self.homeless(Reason::NamespaceCap, name, || fault.to_string(), caller)
             }
             Full::Taken { name: part, by } => {
                 let example = || format!("the metric `{by}` writes `{part}` already");
-                self.homeless(Reason::NameTaken, name, example, module)
+                self.homeless(Reason::NameTaken, name, example, caller)
             }
         })
     }
@@ -196,7 +197,7 @@ impl Catalogue {
             }
             return;
         }
-        let Ok(family) = self.family(name, metric_type, None, told) else { return };
+        let Ok(family) = self.family(name, metric_type, Caller::default(), told) else { return };
         family.info.describe(unit.map(Arc::from), Arc::from(help));
     }
 
@@ -249,8 +250,8 @@ impl Catalogue {
 
     /// What is wrong with a metric that is not in the registry, and what may have been meant. For the
     /// first write of a name only: it looks at all names there are.
-    fn unregistered(&self, name: &str, module: Option<&str>) -> String {
-        if module.is_some_and(is_catalogue) {
+    fn unregistered(&self, name: &str, caller: Caller<'_>) -> String {
+        if caller.typed {
             return "its catalogue is not part of the registry".to_owned();
         }
         let service = self.registered.iter().filter(|(_, family)| !family.info.builtin);
@@ -265,7 +266,7 @@ impl Catalogue {
         reason: Reason,
         name: &str,
         example: impl FnOnce() -> String,
-        module: Option<&str>,
+        caller: Caller<'_>,
     ) -> Arc<Entry> {
         let kept = head(name, NAME_BYTES_MAX);
         let key = |name: &str| (reason, Box::<str>::from(name));
@@ -286,7 +287,7 @@ impl Catalogue {
         let name = if full { OTHER } else { kept };
         let entry = entries.entry(key(name)).or_insert_with(|| {
             let entry = Entry::new(Arc::from(name), reason, self.announcer.clone());
-            entry.describe(example, module);
+            entry.describe(example, caller);
             Arc::new(entry)
         });
         entry.clone()

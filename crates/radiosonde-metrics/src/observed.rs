@@ -7,6 +7,7 @@ use std::sync::{Arc, RwLock};
 
 use radiosonde_registry::{DEFAULT_SERIES_LIMIT, MetricType, ModulePolicy, Registry, sample_names};
 
+use crate::caller::Caller;
 use crate::family::Guarded;
 use crate::fault::Fault;
 use crate::sync::{read, write};
@@ -137,14 +138,14 @@ impl Observed {
         self.policies.is_none()
     }
 
-    pub(crate) fn verdict<'a>(&'a self, module: Option<&'a str>) -> Verdict<'a> {
+    pub(crate) fn verdict<'a>(&'a self, caller: Caller<'a>) -> Verdict<'a> {
         let Some(policies) = &self.policies else { return Verdict::Alone(DEFAULT_SERIES_LIMIT) };
-        let Some(module) = module.filter(|_| !policies.own.is_empty()) else {
+        let Some(module) = caller.module.filter(|_| !policies.own.is_empty()) else {
             return Verdict::Refused;
         };
         let first = module.split("::").next().unwrap_or(module);
         // The handles of a catalogue are for registered metrics only.
-        if policies.own.iter().any(|own| own == first) || is_catalogue(module) {
+        if policies.own.iter().any(|own| own == first) || caller.typed {
             return Verdict::Refused;
         }
         let Some((path, spec)) = policies.modules.module(module) else {
@@ -243,9 +244,4 @@ impl Observed {
         let _ = namespaces.insert(path.into(), namespace.clone());
         Some(namespace)
     }
-}
-
-/// Whether a module is one that `catalog!` made.
-pub(crate) fn is_catalogue(module: &str) -> bool {
-    module.ends_with("::catalog")
 }

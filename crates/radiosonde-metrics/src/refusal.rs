@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock, RwLock};
 
 use metrics::{CounterFn, GaugeFn, HistogramFn};
 
+use crate::caller::Caller;
 use crate::fault::quoted;
-use crate::observed::is_catalogue;
 use crate::sync::{read, write};
 
 /// Why a write was refused, or folded into the overflow set.
@@ -105,6 +105,8 @@ pub struct Refusal {
     pub example: Option<String>,
     /// Module of the first of them.
     pub module: Option<String>,
+    /// Whether it was made through a function of a catalogue, whose module that is then.
+    pub typed: bool,
     /// Whether the writes were folded into the overflow set, and are not lost.
     pub folded: bool,
     /// The label whose `max_values` was reached, where that is the reason.
@@ -127,7 +129,7 @@ impl Refusal {
     /// calls them: `through shop::catalog`.
     pub fn place(&self) -> Option<String> {
         let module = self.module.as_deref()?;
-        let word = if is_catalogue(module) { "through" } else { "in" };
+        let word = if self.typed { "through" } else { "in" };
         Some(format!("{word} {module}"))
     }
 }
@@ -163,7 +165,7 @@ pub(crate) struct Entry {
     reason: Reason,
     count: AtomicU64,
     example: OnceLock<String>,
-    module: OnceLock<String>,
+    module: OnceLock<(String, bool)>,
     folded: AtomicBool,
     full_label: OnceLock<String>,
     announced: AtomicBool,
@@ -186,11 +188,11 @@ impl Entry {
     }
 
     /// Keeps the first example. `example` only runs when there is none yet.
-    pub(crate) fn describe(&self, example: impl FnOnce() -> String, module: Option<&str>) {
+    pub(crate) fn describe(&self, example: impl FnOnce() -> String, caller: Caller<'_>) {
         if self.example.get().is_none() {
             let _ = self.example.set(example());
-            if let Some(module) = module {
-                let _ = self.module.set(module.to_owned());
+            if let Some(module) = caller.module {
+                let _ = self.module.set((module.to_owned(), caller.typed));
             }
         }
     }
@@ -238,7 +240,8 @@ impl Entry {
             reason: self.reason,
             count,
             example: self.example.get().cloned(),
-            module: self.module.get().cloned(),
+            module: self.module.get().map(|(module, _)| module.clone()),
+            typed: self.module.get().is_some_and(|(_, typed)| *typed),
             folded: self.folded.load(Ordering::Relaxed),
             full_label: self.full_label.get().cloned(),
         })

@@ -10,6 +10,9 @@ use super::handle::{Counter, Gauge, Histogram, Summary};
 use super::label::{Part, Text};
 use super::symbol::head;
 
+/// The target of everything that is written through a catalogue: how a recorder knows.
+pub const TARGET: &str = "radiosonde::catalog";
+
 /// Most keys a metric keeps: the registry's limits are far below.
 const KEPT_MAX: usize = 4_096;
 
@@ -36,7 +39,7 @@ impl Metric {
         Self {
             name,
             labels,
-            metadata: Metadata::new(module, Level::INFO, Some(module)),
+            metadata: Metadata::new(TARGET, Level::INFO, Some(module)),
             units_per_second,
             keys: OnceLock::new(),
         }

@@ -54,7 +54,7 @@ pub use label::{Enumerated, FreeLabel, LabelValue};
 #[doc(hidden)]
 pub use label::{Part, parse};
 #[doc(hidden)]
-pub use metric::Metric;
+pub use metric::{Metric, TARGET};
 #[doc(hidden)]
 pub use symbol::{Label, Symbol};
 
