@@ -25,7 +25,8 @@ const HELP_BYTES_MAX: usize = 1_000;
 /// Unregistered names that are kept one by one; the rest is counted under [`OTHER`].
 const UNREGISTERED_MAX: usize = 64;
 
-const OTHER: &str = "_other";
+/// Stands for the names that are not kept.
+pub(crate) const OTHER: &str = "_other";
 
 /// What is wrong with the settings, and what to do about it.
 #[derive(Debug, Default)]

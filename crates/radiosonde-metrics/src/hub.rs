@@ -12,6 +12,7 @@ use crate::catalogue::{Catalogue, Problems};
 use crate::clock::Clock;
 use crate::constants::constant_labels;
 use crate::delta::{Delta, Sink};
+use crate::family::Guarded;
 use crate::ingest::Ingest;
 use crate::ledger;
 use crate::own;
@@ -68,6 +69,9 @@ pub struct Metrics(pub(crate) Arc<Hub>);
 
 /// Takes what a job did to one series.
 pub type OnDelta = Box<dyn Fn(&Context, &Delta) + Send + Sync>;
+
+/// Takes a problem and what to do about it.
+pub type OnProblem = Box<dyn Fn(&str, &str) + Send + Sync>;
 
 /// Adds families to a snapshot that are computed when it is taken.
 pub type Collector = Box<dyn Fn(&mut Snapshot) + Send + Sync>;
@@ -180,6 +184,19 @@ impl Metrics {
         self.0.catalogue.observed_count()
     }
 
+    /// Their names, in a stable order, each with the crate or module it shares a limit with: none
+    /// where there is no registry.
+    pub fn observed(&self) -> Vec<(String, Option<String>)> {
+        let families = self.0.catalogue.observed();
+        let of = |family: &Arc<Guarded>| {
+            let path = family.namespace.as_ref().map(|namespace| namespace.path().to_owned());
+            (family.info.name.to_string(), path)
+        };
+        let mut observed: Vec<_> = families.iter().map(of).collect();
+        observed.sort();
+        observed
+    }
+
     /// Adds a source of families that are computed for each snapshot. When it adds a series that
     /// is there, its own counts. It should not take a snapshot itself. A panic in it ends there
     /// and becomes a problem.
@@ -246,8 +263,8 @@ impl Metrics {
     /// Sets what is called with each problem and what to do about it: now with those there are, later
     /// with those that come up, on the thread they come up on. A panic in it is swallowed. The last
     /// one set counts.
-    pub fn set_on_problem(&self, on_problem: Box<dyn Fn(&str, &str) + Send + Sync>) {
-        self.0.told.set(Arc::from(on_problem));
+    pub fn set_on_problem(&self, on_problem: OnProblem) {
+        self.0.told.set(&Arc::from(on_problem));
     }
 
     /// Deprecated metrics whose days are over, each with what to do about it. No [problem] of the

@@ -119,7 +119,7 @@ pub mod typed;
 pub use batch::{BatchValue, Restored};
 pub use clock::Clock;
 pub use delta::{Delta, DeltaValue, Distribution};
-pub use hub::{Collector, Metrics, OnDelta, Settings};
+pub use hub::{Collector, Metrics, OnDelta, OnProblem, Settings};
 pub use ingest::Ingest;
 pub use radiosonde_registry::{MetricType, RegistrySource};
 pub use recorder::Recorder;

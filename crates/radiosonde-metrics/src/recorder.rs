@@ -28,7 +28,10 @@ impl Recorder {
     fn resolve(&self, key: &Key, metadata: &Metadata<'_>, wanted: MetricType) -> Resolved {
         let caller = Caller::of(metadata);
         match self.0.catalogue.family(key.name(), wanted, caller, &self.0.told) {
-            Err(entry) => Resolved::Refused(entry),
+            Err(entry) => {
+                entry.want(wanted, key);
+                Resolved::Refused(entry)
+            }
             Ok(family) => {
                 let accepts = match family.info.metric_type {
                     MetricType::Summary => wanted == MetricType::Histogram,

@@ -5,11 +5,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 
-use metrics::{CounterFn, GaugeFn, HistogramFn};
+use metrics::{CounterFn, GaugeFn, HistogramFn, Key};
+use radiosonde_registry::MetricType;
 
 use crate::caller::Caller;
+use crate::catalogue::OTHER;
 use crate::fault::quoted;
+use crate::labels::fit_name;
+use crate::shape::VALUE_BYTES_MAX;
 use crate::sync::{read, write};
+
+/// Labels that are kept of a metric that is not registered.
+const WANTED_LABELS_MAX: usize = 32;
 
 /// Why a write was refused, or folded into the overflow set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -168,6 +175,8 @@ pub(crate) struct Entry {
     module: OnceLock<(String, bool)>,
     folded: AtomicBool,
     full_label: OnceLock<String>,
+    /// Of a metric that is not registered: what was wanted of it.
+    wanted: OnceLock<(MetricType, Box<[Arc<str>]>)>,
     announced: AtomicBool,
     announcer: Arc<Announcer>,
 }
@@ -182,6 +191,7 @@ impl Entry {
             module: OnceLock::new(),
             folded: AtomicBool::new(false),
             full_label: OnceLock::new(),
+            wanted: OnceLock::new(),
             announced: AtomicBool::new(false),
             announcer,
         }
@@ -207,6 +217,26 @@ impl Entry {
         if let Some(label) = label.filter(|_| self.example.get().is_none()) {
             let _ = self.full_label.set(label.to_owned());
         }
+    }
+
+    /// Keeps what a draft needs to know of a metric that is not registered: the first key's labels.
+    pub(crate) fn want(&self, metric_type: MetricType, key: &Key) {
+        if self.reason == Reason::Unregistered && self.wanted.get().is_none() {
+            let labels = key.labels().take(WANTED_LABELS_MAX);
+            let names = labels.map(|label| fit_name(label.key(), false));
+            let usable = names.filter(|name| !name.is_empty() && name.len() <= VALUE_BYTES_MAX);
+            let _ = self.wanted.set((metric_type, usable.map(|name| Arc::from(&*name)).collect()));
+        }
+    }
+
+    /// Name, type and labels of a metric that is not registered, and was written. What has a
+    /// catalogue has an entry there.
+    pub(crate) fn wanted(&self) -> Option<(&str, MetricType, &[Arc<str>])> {
+        let (metric_type, labels) = self.wanted.get()?;
+        let of_catalogue = self.module.get().is_some_and(|(_, typed)| *typed);
+        let is_named = !of_catalogue && *self.metric != *OTHER && !self.metric.is_empty();
+        let is_written = self.count.load(Ordering::Relaxed) > 0;
+        (is_named && is_written).then_some((&self.metric, *metric_type, labels))
     }
 
     /// Counts `writes` and, the first time, tells about it.

@@ -32,10 +32,10 @@ impl Told {
     }
 
     /// Sets who is told, from the first problem on.
-    pub(crate) fn set(&self, callback: Callback) {
-        *write(&self.callback) = Some(callback.clone());
+    pub(crate) fn set(&self, callback: &Callback) {
+        *write(&self.callback) = Some(Arc::clone(callback));
         for (what, fix) in self.list() {
-            tell(&*callback, &what, &fix);
+            tell(&**callback, &what, &fix);
         }
     }
 

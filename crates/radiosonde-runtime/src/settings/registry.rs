@@ -29,7 +29,7 @@ impl Loaded {
                     return Self { all: vec![(source.name(), registry)], replaced: true };
                 }
                 Err(errors) => {
-                    say(&errors, "RADIOSONDE_REGISTRY", &format!(", or {until}"), problems)
+                    say(&errors, "RADIOSONDE_REGISTRY", &format!(", or {until}"), problems);
                 }
             }
         }
