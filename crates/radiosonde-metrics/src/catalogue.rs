@@ -163,7 +163,7 @@ impl Catalogue {
                 self.homeless(Reason::MetricCap, name, example, caller)
             }
             Full::Namespace(fault) => {
-                self.homeless(Reason::NamespaceCap, name, || fault.to_string(), caller)
+                self.homeless(Reason::MetricCap, name, || fault.to_string(), caller)
             }
             Full::Taken { name: part, by } => {
                 let example = || format!("the metric `{by}` writes `{part}` already");

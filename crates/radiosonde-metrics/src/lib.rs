@@ -140,7 +140,7 @@ pub use snapshot::{Family, Labels, Series, Snapshot, Value};
 /// Until an application has a recorder, writes do nothing.
 #[macro_export]
 macro_rules! catalog {
-    ($path:literal) => { $crate::__private::catalog!([$crate] $path); };
+    ($($path:tt)*) => { $crate::__private::catalog!([$crate] $($path)*); };
 }
 
 /// What the expansion of the macro refers to. Not for users.

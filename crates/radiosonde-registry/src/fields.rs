@@ -1,6 +1,7 @@
 //! Reads the keys of one object into typed values; what cannot be read is reported, not returned.
 
 mod forms;
+mod meant;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,9 +32,13 @@ impl<'r, 'd> Fields<'r, 'd> {
                 &[]
             }
         };
-        let mut met = BTreeSet::new();
+        let (mut met, mut told) = (BTreeSet::new(), BTreeSet::new());
         for member in members {
-            if !met.insert(member.key.as_str()) {
+            // Said once of a key, however often it is repeated.
+            if !met.insert(member.key.as_str()) && told.insert(member.key.as_str()) {
+                if report.leaves_off() {
+                    break;
+                }
                 let at = path.then(member.key.as_str());
                 let what = format!("key `{}` stands here twice", member.key);
                 report.unreadable(member.key_start, &at, what, "keep one of them".to_owned());
@@ -44,10 +49,17 @@ impl<'r, 'd> Fields<'r, 'd> {
     }
 
     pub(crate) fn string(&mut self, key: &'static str) -> Option<String> {
-        self.one(key, "a string", |kind| match kind {
+        let text = self.one(key, "a string", |kind| match kind {
             Kind::String(text) => Some(text.clone()),
             _ => None,
-        })
+        })?;
+        // It goes to terminals, pages and code: nothing in it may be taken for a command.
+        if text.chars().any(|c| (c.is_control() && !"\n\t".contains(c)) || is_direction(c)) {
+            let what = format!("`{key}` holds control characters");
+            self.unreadable(key, what, "write it in printable characters".to_owned());
+            return None;
+        }
+        Some(text)
     }
 
     pub(crate) fn flag(&mut self, key: &'static str) -> Option<bool> {
@@ -89,8 +101,12 @@ impl<'r, 'd> Fields<'r, 'd> {
         key: &'static str,
         read: impl Fn(Fields<'_, 'd>) -> T,
     ) -> Vec<T> {
-        self.each(key, |report, path, node| Some(read(Fields::of(report, path, node))))
-            .unwrap_or_default()
+        let read = |report: &mut Report<'d>, path, node| {
+            // Nobody reads what is wrong with the others.
+            let goes_on = !report.leaves_off();
+            goes_on.then(|| read(Fields::of(report, path, node)))
+        };
+        self.each(key, read).unwrap_or_default()
     }
 
     /// Objects by name.
@@ -104,10 +120,13 @@ impl<'r, 'd> Fields<'r, 'd> {
         let members = Fields::of(self.report, path.clone(), &member.value).members;
         members
             .iter()
-            .map(|member| {
+            .map_while(|member| {
+                if self.report.leaves_off() {
+                    return None;
+                }
                 let path = path.then(member.key.as_str());
                 let fields = Fields::of(self.report, path, &member.value);
-                (member.key.clone(), read(fields))
+                Some((member.key.clone(), read(fields)))
             })
             .collect()
     }
@@ -160,6 +179,7 @@ impl<'r, 'd> Fields<'r, 'd> {
         read: Option<T>,
         example: &str,
     ) -> Option<T> {
+        debug_assert!(meant::DEMANDED.contains(&key), "`{key}` is demanded: list it there");
         if read.is_none() && self.is_object && !self.members.iter().any(|member| member.key == key)
         {
             self.unreadable(key, format!("missing `{key}`"), format!("add {example}"));
@@ -172,6 +192,9 @@ impl<'r, 'd> Fields<'r, 'd> {
         for member in self.members {
             if self.known.contains(&member.key.as_str()) {
                 continue;
+            }
+            if self.report.leaves_off() {
+                break;
             }
             let fix = match names::closest(&member.key, self.known.iter().copied()) {
                 Some(guess) => format!("did you mean `{guess}`?"),
@@ -241,11 +264,21 @@ fn mistyped<T>(report: &mut Report<'_>, path: &Path, node: &Node, wanted: &str) 
     let what = format!("expected {wanted}, found {found}");
     let or = match path.0.last() {
         None => "",
+        Some(Step::Key(key)) if meant::DEMANDED.contains(&key.as_str()) => "",
         Some(Step::Index(_)) => " or delete it",
         Some(Step::Key(_)) => " or leave the key out",
     };
-    report.unreadable(node.start, path, what, format!("write {wanted} here{or}"));
+    let fix = match meant::instead(path, node, wanted) {
+        Some(instead) => format!("write {instead}"),
+        None => format!("write {wanted} here{or}"),
+    };
+    report.unreadable(node.start, path, what, fix);
     None
+}
+
+/// Whether a character turns the direction of the text after it, which can hide what is written.
+fn is_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn float(kind: &Kind) -> Option<f64> {

@@ -19,7 +19,7 @@ use crate::words::counted;
 use file::Found;
 pub(crate) use file::Whose;
 
-pub(crate) use restore::restore;
+pub(crate) use restore::{Own, restore};
 
 /// How soon what failed is tried again.
 const RETRY: Duration = Duration::from_secs(10);
@@ -44,11 +44,20 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// `blocked` is what [`restore`] says of our own file.
-    pub(crate) fn new(slot: Slot, whose: Whose, blocked: bool) -> Self {
+    /// `own` is what [`restore`] says of our own file.
+    pub(crate) fn new(slot: Slot, whose: Whose, own: Own) -> Self {
         let path = slot.path().join(file::name(&whose));
         let (next, before, told) = (Instant::now(), Vec::new(), Vec::new());
-        Self { slot, path, whose, next, changed: false, blocked, before, told }
+        Self {
+            slot,
+            path,
+            whose,
+            next,
+            changed: own.is_stale,
+            blocked: own.is_blocked,
+            before,
+            told,
+        }
     }
 
     /// Writes what has changed, unless that failed a moment ago.

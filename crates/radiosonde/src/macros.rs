@@ -110,5 +110,5 @@ macro_rules! config {
 /// file changes, the crate is compiled again.
 #[macro_export]
 macro_rules! catalog {
-    ($path:literal) => { $crate::__private::catalog!([$crate] $path); };
+    ($($path:tt)*) => { $crate::__private::catalog!([$crate] $($path)*); };
 }

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
-use radiosonde_registry::{MetricSpec, MetricType, Registry, Status, units_per_second};
+use radiosonde_registry::{
+    MetricSpec, MetricType, Registry, Status, code as names, units_per_second,
+};
 
-use super::{TYPED, docs, names};
+use super::{TYPED, docs};
 
 /// The constant and the function of a metric.
 pub(super) fn metric(code: &mut String, registry: &Registry, metric: &MetricSpec) {
@@ -36,8 +38,11 @@ pub(super) fn metric(code: &mut String, registry: &Registry, metric: &MetricSpec
             write!(parameters, "{parameter}: {own}, ")
                 .and_then(|()| write!(values, "{TYPED}::Part::listed({parameter}), "))
         } else {
-            write!(parameters, "{parameter}: &(impl {TYPED}::LabelValue<{own}> + ?Sized), ")
-                .and_then(|()| write!(values, "{TYPED}::LabelValue::<{own}>::part({parameter}), "))
+            write!(
+                parameters,
+                "{parameter}: &(impl {TYPED}::LabelValue<{own}> + ?::core::marker::Sized), "
+            )
+            .and_then(|()| write!(values, "{TYPED}::LabelValue::<{own}>::part({parameter}), "))
         };
     }
     // Inlined: what nobody calls costs nobody time.

@@ -1,8 +1,10 @@
 //! What lints ask about the registry as a whole, gathered once.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
-use crate::model::{DEFAULT_SERIES_LIMIT, MetricSpec, Registry};
+use super::pattern::{self, Tried};
+use crate::model::{DEFAULT_SERIES_LIMIT, Environment, MetricSpec, Registry};
 
 /// Answers about the whole registry that would otherwise take a walk through it for every metric.
 pub(super) struct Survey<'r> {
@@ -15,6 +17,8 @@ pub(super) struct Survey<'r> {
     labels: HashMap<&'r str, usize>,
     /// Whether a metric has a label that is not declared: then one that seems unused may be meant.
     pub(super) has_unknown_label: bool,
+    /// Patterns that were tried: thousands of labels may have the same.
+    tried: RefCell<HashMap<String, Tried>>,
 }
 
 impl<'r> Survey<'r> {
@@ -36,7 +40,37 @@ impl<'r> Survey<'r> {
         }
         let has_unknown_label = labels.keys().any(|label| !registry.labels.contains_key(*label));
         let strictest_limit = registry.strictest_series_limit();
-        Self { registry, strictest_limit, metrics, labels, has_unknown_label }
+        Self {
+            registry,
+            strictest_limit,
+            metrics,
+            labels,
+            has_unknown_label,
+            tried: RefCell::default(),
+        }
+    }
+
+    /// What comes out when a pattern is tried.
+    pub(super) fn tried(&self, written: &str) -> Tried {
+        let mut tried = self.tried.borrow_mut();
+        if let Some(known) = tried.get(written) {
+            return known.clone();
+        }
+        let new = pattern::try_out(written);
+        let _ = tried.insert(written.to_owned(), new.clone());
+        new
+    }
+
+    /// Where the smallest series limit stands.
+    pub(super) fn strictest_limit_of(&self) -> String {
+        let limit = |environment: &Environment| {
+            environment.series_limit.unwrap_or(DEFAULT_SERIES_LIMIT) == self.strictest_limit
+        };
+        let mut environments = self.registry.environments.iter();
+        match environments.find(|(_, environment)| limit(environment)) {
+            Some((name, _)) => format!("the limit of the environment `{name}`"),
+            None => "the default limit".to_owned(),
+        }
     }
 
     /// The first metric of that name, and where it stands in the list.

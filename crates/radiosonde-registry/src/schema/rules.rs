@@ -206,9 +206,6 @@ fn metric_conditions() -> Value {
                     },
                     "then": {"properties": {"rollups": {"maxItems": 0}}},
                 },
-                {
-                    "if": {"properties": {"deprecated": {"const": true}}, "required": ["deprecated"]},
-                    "then": {"properties": {"status": {"not": {"const": "stable"}}}},
-                },
+                {"not": {"required": ["deprecated", "status"]}},
     ])
 }
