@@ -39,6 +39,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod cycle;
 mod day;
 mod diff;
 mod expression;
