@@ -252,7 +252,8 @@ pub struct LintAllowance {
 )]
 #[non_exhaustive]
 pub struct Rollup {
-    /// Its name, different from that of every metric. A counter's ends in `_total`.
+    /// Its name, different from that of every metric. The lints about names hold for it, and so do
+    /// the metric's `lint_allow`.
     pub name: String,
     /// The labels that are kept; some of the metric's own, never all. Default: none, one series.
     pub by: Vec<String>,
