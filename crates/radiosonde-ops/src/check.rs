@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use radiosonde_registry::{
-    Place, Registry, RegistryDocument, RegistryError, RegistryErrors, Status,
+    LintAllowance, Place, Registry, RegistryDocument, RegistryError, RegistryErrors, Status,
 };
 
 use crate::{Day, expressions};
@@ -21,8 +21,8 @@ pub struct Checked {
 }
 
 /// Checks a registry file: everything the registry itself holds against it and, where that is
-/// nothing, deprecations that are over on the day and expressions that do not parse or read what
-/// nobody writes.
+/// nothing, deprecations that are over on the day, texts nobody has written yet (`…`) and expressions
+/// that do not parse or read what nobody writes.
 ///
 /// # Errors
 /// When the file is missing, unreadable, not a regular file, over 4 MiB or not UTF-8.
@@ -39,6 +39,7 @@ pub fn check_document(document: &RegistryDocument, today: Day) -> Checked {
     };
     let mut findings = Findings { document, found: Vec::new(), unlisted: 0 };
     deprecations(&registry, today, &mut findings);
+    unsaid(&registry, &mut findings);
     expressions::check(&registry, &mut findings);
     let findings = findings.listed();
     Checked { file, metrics: Some(registry.metrics.len()), findings }
@@ -72,6 +73,47 @@ impl Findings<'_> {
             self.found.push(self.document.error(&Place::default(), what, fix));
         }
         self.found
+    }
+}
+
+/// What stands for a text nobody has written yet, as in a draft and in the fixes of lints.
+const PLACEHOLDER: &str = "…";
+
+/// A draft can be loaded and compiled against, and is not done before somebody has finished it.
+fn unsaid(registry: &Registry, findings: &mut Findings<'_>) {
+    let root = Place::default();
+    for (index, metric) in registry.metrics.iter().enumerate() {
+        let (name, place) = (&metric.name, root.key("metrics").index(index));
+        if !metric.help.contains(char::is_alphanumeric) {
+            let what = format!("the help of `{name}` says nothing");
+            findings.add(
+                &place.key("help"),
+                what,
+                "write one sentence that says what is measured".to_owned(),
+            );
+        }
+        if metric.unit.as_deref().map(str::trim) == Some(PLACEHOLDER) {
+            let what = format!("the unit of `{name}` says nothing");
+            findings.add(
+                &place.key("unit"),
+                what,
+                "write it, such as \"seconds\", or \"1\" for none".to_owned(),
+            );
+        }
+        reasons(&metric.lint_allow, &place, findings);
+    }
+    for (name, label) in &registry.labels {
+        reasons(&label.lint_allow, &root.key("labels").key(name), findings);
+    }
+}
+
+fn reasons(allowances: &[LintAllowance], place: &Place, findings: &mut Findings<'_>) {
+    for (index, allowance) in allowances.iter().enumerate() {
+        if !allowance.reason.contains(char::is_alphanumeric) {
+            let place = place.key("lint_allow").index(index).key("reason");
+            let what = format!("the reason to break `{}` says nothing", allowance.rule);
+            findings.add(&place, what, "say why the lint may be broken".to_owned());
+        }
     }
 }
 

@@ -6,7 +6,8 @@
 //! registry.json:52:21: metrics[7].expression: no metric writes `runs_totl`; did you mean `runs_total`?
 //! ```
 //!
-//! [`check`] adds to the lints of `radiosonde-registry` what needs a date or a parser of PromQL;
+//! [`check`] adds to the lints of `radiosonde-registry` what needs a date or a parser of PromQL, or
+//! is left to be said in a draft;
 //! [`diff`] tells which changes between two registries break dashboards, queries or code, and what
 //! to do instead. Programs that write metrics do not need this crate: it is what the command
 //! `radiosonde ops` and a test of a registry are made of.

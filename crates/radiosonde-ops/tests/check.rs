@@ -289,3 +289,37 @@ fn problems_without_end_are_listed_up_to_a_point() {
     assert_eq!(found.len(), 101);
     assert!(found[100].ends_with("50 more problems are not listed; mend those above first"));
 }
+
+/// What a draft leaves to a person: it can be loaded, and is not done.
+#[test]
+fn what_nobody_has_written_yet_is_found() {
+    let text = r##"{
+ "schema_version": 1,
+ "labels": {
+  "user_id": {"max_values": 5, "lint_allow": [{"rule": "identifier_label", "reason": "…"}]}
+ },
+ "metrics": [
+  {"name": "depth", "type": "gauge", "unit": "…", "help": "…", "labels": ["user_id"]},
+  {"name": "share", "type": "gauge", "unit": "%", "help": "割合", "lint_allow": []},
+  {"name": "runs", "type": "counter", "unit": "runs", "help": "Runs.",
+   "lint_allow": [{"rule": "counter_suffix", "reason": " - "}]}
+ ]
+}"##;
+    let document = RegistryDocument::of("r.json", text.to_owned());
+    assert!(document.registry().is_ok(), "it can be loaded");
+    let checked = check_document(&document, Day::today());
+    let told: Vec<String> = checked.findings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "r.json:4:86: labels.user_id.lint_allow[0].reason: the reason to break \
+             `identifier_label` says nothing; say why the lint may be broken",
+            "r.json:7:46: metrics[0].unit: the unit of `depth` says nothing; write it, such as \
+             \"seconds\", or \"1\" for none",
+            "r.json:7:59: metrics[0].help: the help of `depth` says nothing; write one sentence \
+             that says what is measured",
+            "r.json:10:56: metrics[2].lint_allow[0].reason: the reason to break `counter_suffix` \
+             says nothing; say why the lint may be broken",
+        ]
+    );
+}

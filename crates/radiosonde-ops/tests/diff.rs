@@ -491,3 +491,30 @@ fn alerts_and_dashboards_come_go_and_change() {
         &["alerts.deep: removed", "alerts.deeper: added", "dashboards.runs: changed"],
     );
 }
+
+/// A query behind the same name is another number to everybody who reads it.
+#[test]
+fn an_expression_is_what_a_derived_metric_means() {
+    let derived = |expression: &str| {
+        let text = format!(
+            r#"{{"schema_version": 1, "metrics": [{{"name": "job:runs:rate5m", "type": "gauge",
+              "unit": "runs", "help": "Runs a second.", "source": "derived",
+              "expression": "{expression}"}}]}}"#
+        );
+        Registry::parse("registry.json", &text).expect("a registry")
+    };
+    let day: Day = "2026-11-10".parse().expect("a day");
+    let told = |new: &str| diff(&derived("sum(rate(a_total[5m]))"), &derived(new), day);
+    let changes = told("sum(rate(a_total[9m]))");
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    assert!(changes[0].is_breaking());
+    assert_eq!(
+        changes[0].to_string(),
+        "metrics.job:runs:rate5m.expression: changed from sum(rate(a_total[5m])) to \
+         sum(rate(a_total[9m])); publish it as `job:runs:rate5m_v2` with version 2 and deprecate \
+         `job:runs:rate5m`"
+    );
+    let changes = told("sum( rate(a_total[5m]) )");
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    assert!(!changes[0].is_breaking(), "{changes:?}");
+}

@@ -6,6 +6,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use radiosonde_ops::{Day, RegistryDocument, check_document, json_schema, lints};
+use radiosonde_registry::code;
 
 fn page() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/registry.md");
@@ -62,6 +63,34 @@ fn the_tables_of_keys_are_those_of_the_schema() {
     for key in keys(Some("Owner")) {
         assert!(section(&page, "### An owner").contains(&format!("`{key}`")), "{key}");
     }
+}
+
+#[test]
+fn the_names_in_code_are_those_the_catalogue_has() {
+    let page = page();
+    let rows = section(&page, "## In code").lines().filter(|line| line.starts_with("| "));
+    let mut kinds = BTreeSet::new();
+    for row in rows {
+        let Some((kind, rest)) = row[2..].split_once(" `") else { continue };
+        let Some((name, _)) = rest.split_once('`') else { continue };
+        let (what, expected) = match kind {
+            "metric" => {
+                let (function, constant) = (code::function(name), code::constant(name));
+                let both =
+                    format!("function `{function}`, constant `{constant}` (its name as text)");
+                ("metric", both)
+            }
+            "label" => {
+                let (own, parameter) = (code::label_type(name), code::parameter(name));
+                ("label", format!("type `{own}`, parameter `{parameter}`"))
+            }
+            "value" => ("value", format!("variant `{}`", code::variant(name))),
+            _ => continue,
+        };
+        let _again = kinds.insert(what);
+        assert_eq!(row, format!("| {kind} `{name}` | {expected} |"));
+    }
+    assert_eq!(kinds.len(), 3);
 }
 
 #[test]

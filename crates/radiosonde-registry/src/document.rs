@@ -1,6 +1,6 @@
 //! A registry file that is judged further than this crate does: with dates, by a parser of queries.
 
-use std::{fmt, path};
+use std::{fmt, io, path};
 
 use crate::{
     Registry, decode,
@@ -37,6 +37,18 @@ impl RegistryDocument {
     /// When it is missing, unreadable, not a regular file, over 4 MiB or not UTF-8.
     pub fn read(file: &path::Path) -> Result<Self, RegistryErrors> {
         source::read(file).map(|text| Self::of(&file.display().to_string(), text))
+    }
+
+    /// Reads what comes through a pipe, to its end; `file` is what messages call it.
+    ///
+    /// # Errors
+    /// When it cannot be read, is over 4 MiB or not UTF-8.
+    pub fn read_from(file: &str, reader: impl io::Read) -> Result<Self, RegistryErrors> {
+        let bytes = source::bounded(reader).map_err(|error| {
+            let fix = "look at what writes into it";
+            RegistryError::of_file(file, format!("cannot be read: {error}"), fix)
+        })?;
+        source::text(file, bytes).map(|text| Self::of(file, text))
     }
 
     /// A text; `file` is what messages call it.

@@ -1,6 +1,7 @@
 //! Reads the keys of one object into typed values; what cannot be read is reported, not returned.
 
 mod forms;
+mod meant;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -160,6 +161,7 @@ impl<'r, 'd> Fields<'r, 'd> {
         read: Option<T>,
         example: &str,
     ) -> Option<T> {
+        debug_assert!(meant::DEMANDED.contains(&key), "`{key}` is demanded: list it there");
         if read.is_none() && self.is_object && !self.members.iter().any(|member| member.key == key)
         {
             self.unreadable(key, format!("missing `{key}`"), format!("add {example}"));
@@ -241,10 +243,15 @@ fn mistyped<T>(report: &mut Report<'_>, path: &Path, node: &Node, wanted: &str) 
     let what = format!("expected {wanted}, found {found}");
     let or = match path.0.last() {
         None => "",
+        Some(Step::Key(key)) if meant::DEMANDED.contains(&key.as_str()) => "",
         Some(Step::Index(_)) => " or delete it",
         Some(Step::Key(_)) => " or leave the key out",
     };
-    report.unreadable(node.start, path, what, format!("write {wanted} here{or}"));
+    let fix = match meant::instead(path, node, wanted) {
+        Some(instead) => format!("write {instead}"),
+        None => format!("write {wanted} here{or}"),
+    };
+    report.unreadable(node.start, path, what, fix);
     None
 }
 

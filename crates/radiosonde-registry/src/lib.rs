@@ -71,6 +71,7 @@
 #![forbid(unsafe_code)]
 
 mod builtin;
+pub mod code;
 mod decode;
 mod document;
 mod duration;

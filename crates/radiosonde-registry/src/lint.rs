@@ -1,5 +1,6 @@
 //! Lints: what is held against a registry that could be read.
 
+mod code;
 mod collide;
 #[cfg(test)]
 mod coverage;
@@ -56,6 +57,7 @@ pub(crate) fn check(registry: &Registry, report: &mut Report<'_>) {
         }
     }
     collide::check(registry, report);
+    code::check(registry, report);
     operations::check(registry, report);
 }
 

@@ -11,8 +11,8 @@ use crate::{Registry, RegistryError, RegistryErrors, locate::Lines};
 
 /// Where a registry comes from; what `init!(registry = …)` takes.
 ///
-/// A `&'static str` or `String` turned into a source is the *text* of a registry, a [`PathBuf`] or
-/// [`Path`] is a file read at start.
+/// A `&'static str` or `String` turned into a source is the *text* of a registry (one that is a path
+/// instead is refused, with what to pass), a [`PathBuf`] or [`Path`] is a file read at start.
 ///
 /// ```
 /// use radiosonde_registry::RegistrySource;
@@ -91,7 +91,15 @@ impl RegistrySource {
         match self {
             Self::Embedded { file, text, .. } => Registry::parse(file, text),
             Self::Path(path) => Registry::load(path),
-            Self::Text { file, text } => Registry::parse(file, text),
+            Self::Text { file, text } => match path_in_place(text) {
+                Some(path) => Err(RegistryError::of_file(
+                    file,
+                    format!("`{path}` is a path, not a registry"),
+                    "pass catalog::REGISTRY, include_str!(…) or RegistrySource::path(…)",
+                )
+                .into()),
+                None => Registry::parse(file, text),
+            },
         }
     }
 }
@@ -123,6 +131,20 @@ impl From<&Path> for RegistrySource {
 /// What a text without a file is called in messages.
 const UNNAMED: &str = "registry";
 
+/// Longest text that is taken for a path, in bytes.
+const PATH_BYTES_MAX: usize = 4096;
+
+/// The path that was passed where the text of a registry belongs: one line that begins like nothing
+/// in JSON that holds anything.
+fn path_in_place(text: &str) -> Option<&str> {
+    let line = text.trim_matches(|c: char| c == '\u{feff}' || c.is_whitespace());
+    let is_path = !line.is_empty()
+        && line.len() <= PATH_BYTES_MAX
+        && !line.starts_with(['{', '[', '"'])
+        && !line.contains(char::is_control);
+    is_path.then_some(line)
+}
+
 /// Largest registry file that is read.
 pub(crate) const BYTES_MAX: u64 = 4 * 1024 * 1024;
 
@@ -143,19 +165,28 @@ pub(crate) fn read(path: &Path) -> Result<String, RegistryErrors> {
     if !metadata.is_file() {
         return Err(refuse("not a regular file".to_owned(), "name the registry file itself"));
     }
+    let bytes = fs::File::open(path).and_then(bounded).map_err(|error| unreadable(&error))?;
+    text(&file, bytes)
+}
+
+/// What a registry may hold, and a byte more where it holds more.
+pub(crate) fn bounded(reader: impl io::Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let _read = fs::File::open(path)
-        .and_then(|opened| opened.take(BYTES_MAX + 1).read_to_end(&mut bytes))
-        .map_err(|error| unreadable(&error))?;
+    let _read = reader.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The text of [`bounded`] bytes; `file` is what messages call it.
+pub(crate) fn text(file: &str, bytes: Vec<u8>) -> Result<String, RegistryErrors> {
     if bytes.len() as u64 > BYTES_MAX {
-        return Err(too_large(&file).into());
+        return Err(too_large(file).into());
     }
     String::from_utf8(bytes).map_err(|error| {
         let valid = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()])
             .into_owned();
         let (line, column) = Lines::of(&valid).position(valid.len());
         let mut refused = RegistryError::of_file(
-            &file,
+            file,
             "not UTF-8 from here on".to_owned(),
             "save the file as UTF-8",
         );

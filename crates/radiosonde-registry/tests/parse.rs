@@ -121,7 +121,7 @@ fn every_finding_of_a_metric_says_where_what_and_how_to_mend_it() {
         ),
         (
             r#","labels":["a","b"]"#,
-            "metrics[0].labels: its listed label values make 6 series, the limit is 5;",
+            "metrics[0].labels: its listed label values make 6 series, the limit of the environment `staging` is 5;",
         ),
         (
             r#","labels":["a","free","b"],"series_limit":99"#,
@@ -373,6 +373,22 @@ fn files_that_cannot_be_read_are_named() {
     let missing = message(RegistrySource::path(&path));
     assert!(missing.contains("registry.json: no such file; create it"), "{missing}");
 
+    for path in ["registry.json", " \u{feff}./ops/registry.json", "C:\\ops\\registry.json"] {
+        let refused = message(RegistrySource::from(path));
+        let named = path.trim_start_matches([' ', '\u{feff}']);
+        assert_eq!(
+            refused,
+            format!(
+                "registry: `{named}` is a path, not a registry; pass catalog::REGISTRY, \
+                 include_str!(…) or RegistrySource::path(…)"
+            )
+        );
+        assert_eq!(message(RegistrySource::from(path.to_owned())), refused);
+    }
+    for text in ["", " ", "[]", "\"x\"", "registry\n.json", &"x".repeat(5_000)] {
+        let refused = message(RegistrySource::from(text.to_owned()));
+        assert!(!refused.contains("is a path"), "{refused}");
+    }
     let folder = message(RegistrySource::from(dir.path()));
     assert!(folder.contains("not a regular file"), "{folder}");
 

@@ -22,7 +22,7 @@ pub(crate) enum OpsCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// Registry file; repeat for several
+    /// Registry file, or - for standard input; repeat for several
     ///
     /// Default: ./registry.json.
     #[arg(value_name = "FILE")]
@@ -36,10 +36,10 @@ pub(crate) struct CheckArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
-    /// The registry as it was
+    /// The registry as it was; - for standard input
     #[arg(value_name = "OLD")]
     pub(crate) old: PathBuf,
-    /// The registry as it shall be
+    /// The registry as it shall be; - for standard input
     #[arg(value_name = "NEW")]
     pub(crate) new: PathBuf,
     #[command(flatten)]
@@ -73,8 +73,8 @@ impl Judge {
 
 const CHECK: &str =
     "Everything the registry's own lints say; and where they say nothing, deprecations
-whose days are over, and expressions that are no PromQL or read what no metric
-writes.
+whose days are over, texts nobody has written yet (a help of …), and expressions
+that are no PromQL or read what no metric writes.
 
 With --json, one object for each problem: file, line, column, path, what, fix.
 
@@ -100,7 +100,7 @@ be read.
 
 Examples:
   radiosonde ops diff old.json registry.json            two files
-  git show main:registry.json > /tmp/main.json; radiosonde ops diff /tmp/main.json registry.json
+  git show main:registry.json | radiosonde ops diff - registry.json
                                                         what a branch changes";
 
 const SCHEMA: &str =

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use crate::fixture::{Dir, Ran, command, run};
 
@@ -117,6 +118,39 @@ fn hostile_files_end_with_a_message() {
     let _ = diff.args([dir.path().join("deep.json"), dir.path().join("escapes.json")]);
     let ran = run(diff).exits(2).tells(&["deep", "unknown key"]);
     assert!(!ran.err.contains('\u{1b}'), "{}", ran.err);
+}
+
+/// A registry from a branch: no file is needed for it.
+#[test]
+fn a_registry_may_come_through_a_pipe() {
+    let old = || Stdio::from(fs::File::open(folder().join("clean.json")).unwrap());
+    let piped = |args: &[&str], input: Stdio| {
+        let mut command = command(args);
+        let _ = command.current_dir(folder()).stdin(input);
+        run(command)
+    };
+    let ran = piped(&["ops", "diff", "-", "clean.json"], old());
+    let _ = ran.exits(0).prints(&["clean.json: nothing changed from -"]);
+    let ran = piped(&["ops", "check", "-"], old());
+    let _ = ran.exits(0).prints(&["-: 3 metrics, no problems"]);
+    let ran = piped(&["ops", "diff", "-", "-"], old());
+    let _ = ran.exits(2).tells(&["`-` can be read once"]);
+    let ran = piped(&["ops", "check", "-", "-"], Stdio::null());
+    let _ = ran.exits(2).tells(&["`-` can be read once"]);
+    let ran = piped(&["ops", "check", "-"], Stdio::null());
+    let _ = ran.exits(1).prints(&["-:1:1: ", "found the end"]);
+    if cfg!(unix) {
+        // Endless, and no file: read up to the bound.
+        let ran = piped(&["ops", "check", "/dev/zero"], Stdio::null());
+        let _ = ran.exits(2).tells(&["/dev/zero: larger than 4 MiB"]);
+        // As `<(git show main:registry.json)` is.
+        let mut cat = std::process::Command::new("cat");
+        let mut cat = cat.arg(folder().join("clean.json")).stdout(Stdio::piped()).spawn().unwrap();
+        let pipe = Stdio::from(cat.stdout.take().unwrap());
+        let ran = piped(&["ops", "check", "/dev/stdin"], pipe);
+        let _ = ran.exits(0).prints(&["/dev/stdin: 3 metrics, no problems"]);
+        assert!(cat.wait().unwrap().success());
+    }
 }
 
 #[test]

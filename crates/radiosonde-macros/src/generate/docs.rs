@@ -1,10 +1,8 @@
 //! What people read when they point at something in a catalogue.
 
 use radiosonde_registry::{
-    Deprecation, LabelSpec, MetricSpec, MetricType, Registry, Source, Status,
+    Deprecation, LabelSpec, MetricSpec, MetricType, Registry, Source, Status, code as names,
 };
-
-use super::names;
 
 /// Values of a label that are named.
 const NAMED_MAX: usize = 8;
@@ -60,7 +58,7 @@ pub(super) fn metric(registry: &Registry, metric: &MetricSpec) -> String {
 pub(super) fn instead(deprecation: &Deprecation) -> String {
     match &deprecation.replaced_by {
         Some(instead) => format!("use `{instead}` instead"),
-        None => "nothing takes its place".to_owned(),
+        None => "no replacement is named".to_owned(),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use radiosonde_registry::{LabelSpec, Registry};
+use radiosonde_registry::{LabelSpec, Registry, code as names};
 
-use super::{TYPED, docs, names};
+use super::{TYPED, docs};
 
 /// The type of a label: an enum when its values are listed, otherwise a type of symbols.
 pub(super) fn label(code: &mut String, registry: &Registry, name: &str, spec: &LabelSpec) {

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use radiosonde_registry::{MetricSpec, MetricType, Registry, Status};
+use radiosonde_registry::{MetricSpec, MetricType, Registry, Status, code as names};
 
-use super::{TYPED, docs, names};
+use super::{TYPED, docs};
 
 /// The constant and the function of a metric.
 pub(super) fn metric(code: &mut String, registry: &Registry, metric: &MetricSpec) {

@@ -3,11 +3,10 @@
 mod docs;
 mod labels;
 mod metrics;
-mod names;
 
 use std::{collections::BTreeSet, path::Path};
 
-use radiosonde_registry::{MetricSpec, Registry, Source};
+use radiosonde_registry::{MetricSpec, Registry, Source, closest_name};
 
 /// Stands for the path to radiosonde in the generated code.
 pub(crate) const PATH: &str = "__radiosonde_path";
@@ -31,9 +30,7 @@ pub(crate) struct Code {
 pub(crate) fn catalog(folder: &Path, file: &str) -> Result<Code, String> {
     let path = folder.join(file);
     if !path.is_file() {
-        return Err(format!(
-            "no registry `{file}`; create it, or name it from the folder of Cargo.toml"
-        ));
+        return Err(absent(&path, file));
     }
     let registry = Registry::load(&path).map_err(|mut errors| {
         // The name the user wrote, not the long one it was opened by.
@@ -41,8 +38,32 @@ pub(crate) fn catalog(folder: &Path, file: &str) -> Result<Code, String> {
         let problems = if errors.0.len() == 1 { "a problem" } else { "problems" };
         format!("{file} has {problems}:\n{errors}")
     })?;
-    let content = content(&registry).map_err(|problem| format!("{file}: {problem}"))?;
-    Ok(Code { module: module(file, &include(folder, file)), content })
+    Ok(Code { module: module(file, &include(folder, file)), content: content(&registry) })
+}
+
+/// What to do when there is no such file.
+fn absent(path: &Path, file: &str) -> String {
+    if path.is_dir() {
+        return format!("`{file}` is a directory; name the registry file in it");
+    }
+    let guess = path.file_name().and_then(|name| beside(path, name.to_str()?));
+    let fix = match guess.map(|guess| Path::new(file).with_file_name(guess)) {
+        Some(meant) => format!("did you mean `{}`?", meant.display()),
+        None => "create it, or name it from the folder of Cargo.toml".to_owned(),
+    };
+    format!("no registry `{file}` at {}; {fix}", path.display())
+}
+
+/// Files that are looked at for one that was meant.
+const NEIGHBOURS_MAX: usize = 1_000;
+
+/// The JSON file in the same folder that was probably meant.
+fn beside(path: &Path, name: &str) -> Option<String> {
+    let entries = path.parent()?.read_dir().ok()?.take(NEIGHBOURS_MAX);
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut candidates: Vec<String> = names.filter(|name| name.ends_with(".json")).collect();
+    candidates.sort();
+    closest_name(name, candidates.iter().map(String::as_str)).map(str::to_owned)
 }
 
 fn module(file: &str, text: &str) -> String {
@@ -74,13 +95,12 @@ fn include(folder: &Path, file: &str) -> String {
 }
 
 /// The metrics that the program writes, and their labels.
-fn content(registry: &Registry) -> Result<String, String> {
+fn content(registry: &Registry) -> String {
     let written = |metric: &&MetricSpec| matches!(metric.source, Source::App | Source::Batch);
     let metrics: Vec<&MetricSpec> = registry.metrics.iter().filter(written).collect();
     let used: BTreeSet<&str> =
         metrics.iter().flat_map(|metric| &metric.labels).map(String::as_str).collect();
     let labels: Vec<&str> = used.into_iter().collect();
-    names::check(registry, &metrics, &labels)?;
     let mut code = String::new();
     for name in labels {
         if let Some(spec) = registry.labels.get(name) {
@@ -90,7 +110,7 @@ fn content(registry: &Registry) -> Result<String, String> {
     for metric in metrics {
         metrics::metric(&mut code, registry, metric);
     }
-    Ok(code)
+    code
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ fn a_constant_and_a_function_for_each_metric_the_program_writes() {
             "labels": ["outcome"], "owner": "platform"},
            {"name": "rows", "type": "gauge", "unit": "rows", "help": "Rows.", "source": "batch",
             "owner": "platform", "status": {"deprecated": {"since": "2026-11-01", "replaced_by": "lines"}}},
+           {"name": "columns", "type": "gauge", "unit": "columns", "help": "Columns.",
+            "owner": "platform", "deprecated": true},
            {"name": "job:rate", "type": "gauge", "unit": "1", "help": "h", "source": "derived",
             "owner": "platform", "expression": "1"},
            {"name": "up", "type": "gauge", "unit": "1", "help": "h", "source": "external",
@@ -43,6 +45,7 @@ fn a_constant_and_a_function_for_each_metric_the_program_writes() {
         "#[doc = \"`failed`.\"] Failed,",
         "pub fn runs_total(outcome: Outcome, ) -> __radiosonde::Counter {",
         "catalog::runs_total(catalog::Outcome::Ok).increment(1);",
+        "#[deprecated(note = \"no replacement is named\")]\npub const COLUMNS",
         "#[deprecated(since = \"2026-11-01\", note = \"use `lines` instead\")]\npub const ROWS",
         "#[deprecated(since = \"2026-11-01\", note = \"use `lines` instead\")]\n#[inline]\npub fn rows()",
     ];
@@ -63,77 +66,36 @@ fn findings_are_all_in_the_error() {
     assert!(lines[2..].iter().any(|line| line.contains("unknown key `typ`")), "{error}");
 }
 
+/// The lints know the names of the code: what passes `ops check` compiles.
 #[test]
-fn constants_that_cannot_be() {
-    let metric = |name: &str| {
-        let allow = match name.starts_with('R') {
-            true => r#"[{"rule": "camel_case", "reason": "old"}]"#,
-            false => "[]",
-        };
-        format!(
-            r#"{{"name": "{name}", "type": "gauge", "unit": "1", "help": "h",
-                "owner": "platform", "lint_allow": {allow}}}"#
-        )
-    };
-    let table = [
-        (metric("registry"), "the catalogue itself and metric `registry` would both be `REGISTRY`"),
-        (
-            format!("{},{}", metric("rows"), metric("Rows")),
-            "metric `rows` and metric `Rows` would both be `ROWS`",
-        ),
-        (
-            format!("{},{}", metric("self"), metric("self_")),
-            "metric `self` and metric `self_` would both be `self_`; rename a metric",
-        ),
-        (metric("__"), "`__` makes no constant"),
-        (metric("_1"), "`_1` makes no constant"),
-    ];
-    for (metrics, expected) in table {
-        let error = with(&metrics).expect_err(expected);
-        assert!(error.contains(expected), "{error}");
-    }
+fn two_things_of_one_name_are_told_with_their_place() {
+    let error = with(
+        r#"{"name": "rows", "type": "gauge", "unit": "1", "help": "h", "owner": "platform"},
+           {"name": "Rows", "type": "gauge", "unit": "1", "help": "h", "owner": "platform",
+            "lint_allow": [{"rule": "camel_case", "reason": "old"}]}"#,
+    )
+    .expect_err("both are ROWS");
+    let told = "registry.json:4:21: metrics[1].name: `Rows` and `rows` would both be `ROWS`";
+    assert!(error.contains(told), "{error}");
 }
 
 #[test]
 fn a_missing_file_is_named() {
     let folder = tempfile::tempdir().expect("a directory");
     let error = catalog(folder.path(), "none.json").expect_err("missing");
-    assert!(error.contains("`none.json`; create it"), "{error}");
-}
-
-#[test]
-fn names_that_are_taken() {
-    let code = |labels: &str, metric_labels: &str, more: &str| {
-        let text = format!(
-            r#"{{"schema_version": 1{more}, "labels": {{{labels}}}, "metrics": [{{"name": "m_total",
-                "type": "counter", "unit": "1", "help": "h", "labels": [{metric_labels}]}}]}}"#
-        );
-        content(&Registry::parse("r.json", &text).expect("a good registry"))
-    };
-    let table = [
-        (
-            r#""outcome": {"values": ["timed-out", "timed_out"]}"#,
-            r#""outcome""#,
-            "label `outcome`: values `timed-out` and `timed_out` would both be `TimedOut`; rename",
-        ),
-        (
-            r#""job_id": {"max_values": 2, "lint_allow": [{"rule": "identifier_label", "reason": "a test"}]}, "jobId": {"max_values": 2, "lint_allow": [{"rule": "camel_case", "reason": "a test"}, {"rule": "identifier_label", "reason": "a test"}]}"#,
-            r#""job_id", "jobId""#,
-            "label `jobId` and label `job_id` would both be `JobId`; rename a label",
-        ),
-        (
-            r#""ab": {"max_values": 2}, "aB": {"max_values": 2, "lint_allow": [{"rule": "camel_case", "reason": "a test"}]}"#,
-            r#""ab", "aB""#,
-            "label `aB` and label `ab` would both be `ab`; rename a label",
-        ),
-        (r#""_": {"max_values": 2}"#, r#""_""#, "label `_` makes no type; rename it"),
-    ];
-    for (labels, used, expected) in table {
-        let error = code(labels, used, "").expect_err(expected);
-        assert!(error.contains(expected), "{error}");
-        let required = format!(r#", "required_labels": [{used}]"#);
-        assert!(code(labels, "", &required).is_ok(), "no metric has the label");
-    }
+    let path = folder.path().join("none.json");
+    let told = format!(
+        "no registry `none.json` at {}; create it, or name it from the folder of Cargo.toml",
+        path.display()
+    );
+    assert_eq!(error, told);
+    fs::create_dir(folder.path().join("ops")).expect("a directory");
+    fs::write(folder.path().join("ops/registry.json"), "{}").expect("written");
+    fs::write(folder.path().join("ops/registry.rs"), "").expect("written");
+    let error = catalog(folder.path(), "ops/registry.jsn").expect_err("missing");
+    assert!(error.ends_with("; did you mean `ops/registry.json`?"), "{error}");
+    let error = catalog(folder.path(), "ops").expect_err("a directory");
+    assert_eq!(error, "`ops` is a directory; name the registry file in it");
 }
 
 /// The time of the compiler goes with the text, so that must not grow faster than the registry.
@@ -154,7 +116,7 @@ fn the_code_grows_with_the_registry_and_no_faster() {
                 "metrics": [{}]}}"#,
             metrics.join(",")
         );
-        content(&Registry::parse("r.json", &text).expect("a good registry")).expect("code").len()
+        content(&Registry::parse("r.json", &text).expect("a good registry")).len()
     };
     let (half, whole) = (length(500), length(1_000));
     assert!(whole * 10 <= half * 21, "{half} bytes for 500 metrics, {whole} for 1,000");

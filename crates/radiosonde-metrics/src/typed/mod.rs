@@ -20,7 +20,8 @@
 //!
 //! A label whose values are listed is an enum ([`Enumerated`]). Any other is a type whose values
 //! are resolved once, such as `Provider` above; a plain text does as well ([`LabelValue`]) and is
-//! copied with each write. What such a type may hold in memory is bounded by the label's
+//! copied with each write. Two plain texts in the wrong order compile, two such types do not: prefer
+//! them where a metric has several labels of that kind. What such a type may hold in memory is bounded by the label's
 //! `max_values`, or by the smallest series limit: a value past that carries its own text.
 //!
 //! # Which recorder

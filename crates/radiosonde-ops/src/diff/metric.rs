@@ -110,6 +110,15 @@ impl Pair<'_> {
         self.field("type", &old.metric_type, &new.metric_type, fix, MetricType::to_string);
         self.field("unit", &old.unit, &new.unit, fix, word);
         self.field("buckets", &old.buckets, &new.buckets, fix, |bounds| list(bounds));
+        // Of a metric that is derived no more, or only now, the source is told. Layout means nothing.
+        let fix_of_query = fix.filter(|_| match (&old.expression, &new.expression) {
+            (Some(old), Some(new)) => !old
+                .split_whitespace()
+                .flat_map(str::chars)
+                .eq(new.split_whitespace().flat_map(str::chars)),
+            _ => false,
+        });
+        self.field("expression", &old.expression, &new.expression, fix_of_query, word);
         let name = |metric: &MetricSpec| {
             let otel = metric.otel.as_ref().and_then(|otel| otel.name.clone());
             otel.unwrap_or_else(|| metric.name.clone())
@@ -205,7 +214,6 @@ impl Pair<'_> {
         self.field("help", &old.help, &new.help, None, String::clone);
         self.field("owner", &old.owner, &new.owner, None, word);
         self.field("family", &old.family, &new.family, None, word);
-        self.field("expression", &old.expression, &new.expression, None, word);
         self.field("interval_s", &old.interval_s, &new.interval_s, None, setting);
         self.field("aggregation", &old.aggregation, &new.aggregation, None, setting);
         self.field("refresh", &old.refresh, &new.refresh, None, setting);

@@ -50,7 +50,7 @@ impl Fields<'_, '_> {
     }
 }
 
-/// `"stable"`, `{"deprecated": {…}}`, or the short `"deprecated": true` beside it.
+/// `"stable"`, `{"deprecated": {…}}`, or the short `"deprecated": true` in its place.
 fn status(fields: &mut Fields<'_, '_>) -> Status {
     let short = fields.flag("deprecated");
     let (said, long) = if fields.holds_object("status") {
@@ -75,6 +75,9 @@ fn status(fields: &mut Fields<'_, '_>) -> Status {
         let word = if said { "deprecated" } else { "stable" };
         let what = format!("`deprecated` is {short} and `status` says {word}");
         fields.unreadable("deprecated", what, "delete `deprecated`, or the status".to_owned());
+    } else if short.is_some() && said.is_some() {
+        let what = "`status` says the same".to_owned();
+        fields.unreadable("deprecated", what, "delete `deprecated`".to_owned());
     }
     match long {
         Some(deprecation) => Status::Deprecated(deprecation),

@@ -23,19 +23,56 @@ pub(super) fn check(survey: &Survey<'_>, metric: &MetricSpec, judge: &mut Judge<
     details::check(metric, judge);
     rollup::check(survey, metric, judge);
     deprecation::check(survey, metric, judge);
-    style::check(metric, judge);
-    unit::check(metric, judge);
-    version::check(metric, judge);
+    // What is no name ends in nothing: its ending is judged when it is one.
+    if is_named(metric) {
+        style::check(metric, judge);
+        unit::check(metric, judge);
+        version::check(metric, judge);
+    } else {
+        for rule in ABOUT_NAMES {
+            judge.leaves_open(rule);
+        }
+    }
+}
+
+/// The lints about how a name is made up.
+const ABOUT_NAMES: &[&str] = &[
+    "abbreviated_unit",
+    "camel_case",
+    "counter_suffix",
+    "reserved_suffix",
+    "total_suffix",
+    "unit_mismatch",
+    "version_suffix",
+];
+
+fn is_named(metric: &MetricSpec) -> bool {
+    let is_derived = metric.source == Source::Derived;
+    names::is_metric_name(&metric.name) && (is_derived || !metric.name.contains(':'))
+}
+
+/// What to do about a name that is none: the same that every lint would ask for.
+fn renaming(metric: &MetricSpec) -> String {
+    let fitted = names::fitted(&metric.name).map(|name| MetricSpec { name, ..metric.clone() });
+    fitted.map_or_else(
+        || names::renaming(&metric.name),
+        |metric| {
+            let allowed = metric.lint_allow.iter().map(|allowance| allowance.rule.as_str());
+            let allowed = allowed.collect();
+            let proper = style::proper_name(&style::Named::of(&metric, &allowed));
+            format!("call it `{proper}`")
+        },
+    )
 }
 
 fn described(metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
     let name = &metric.name;
     let path = judge.at("name");
     if !names::is_metric_name(name) {
-        judge.wrong(&path, format!("`{name}` is not a metric name"), names::renaming(name));
+        judge.wrong(&path, format!("`{name}` is not a metric name"), renaming(metric));
     } else if name.contains(':') && metric.source != Source::Derived {
         let what = format!("`{name}` contains a colon");
-        let fix = format!("{}: colons are for derived metrics", names::renaming(name));
+        let fix = format!("{}: colons are for derived metrics", renaming(metric));
         judge.wrong(&path, what, fix);
     }
     if sections::is_blank(&metric.help) {
@@ -84,14 +121,17 @@ fn series_count(survey: &Survey<'_>, metric: &MetricSpec, judge: &mut Judge<'_, 
         judge.wrong(&judge.at("series_limit"), what, "allow at least 1");
         return;
     }
-    let limit = metric.series_limit.unwrap_or(survey.strictest_limit);
+    let (limit, of) = match metric.series_limit {
+        Some(limit) => (limit, "its `series_limit`".to_owned()),
+        None => (survey.strictest_limit, survey.strictest_limit_of()),
+    };
     // Enumerated labels keep their values past the cap, so they must fit beside a free label too.
     let labels = &survey.registry.labels;
     let values = metric.labels.iter().filter_map(|label| labels.get(label)?.values.as_ref());
     let product = values.fold(1_usize, |product, values| product.saturating_mul(values.len()));
     // Where the limit is 0, that is reported, and no list would be short enough.
     if product > limit && limit > 0 {
-        let what = format!("its listed label values make {product} series, the limit is {limit}");
+        let what = format!("its listed label values make {product} series, {of} is {limit}");
         let fix = "drop a label, shorten a list or raise `series_limit`";
         judge.wrong(&judge.at("labels"), what, fix);
     }

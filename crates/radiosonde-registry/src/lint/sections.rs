@@ -1,5 +1,8 @@
 //! What is held against the sections around the metrics: limits, environments, owners, modules.
 
+use std::collections::BTreeSet;
+
+use super::guess;
 use crate::{
     locate::Path,
     model::{DEFAULT_SERIES_LIMIT, ModulePolicy, Owner, Registry},
@@ -10,6 +13,9 @@ use crate::{
 /// Metrics, and labels, of one registry. A catalogue of that size belongs in several files, and
 /// every lint has to be done with it while a compiler waits.
 const ENTRIES_MAX: usize = 10_000;
+
+/// The label that says which environment a process runs in.
+const ENVIRONMENT: &str = "environment";
 
 pub(super) fn check(registry: &Registry, report: &mut Report<'_>) {
     let root = Path::default();
@@ -28,6 +34,7 @@ pub(super) fn check(registry: &Registry, report: &mut Report<'_>) {
         no_labels(&root.then("max_labels"), report);
     }
     environments(registry, report);
+    environment_values(registry, report);
     owners(registry, report);
     modules(registry, report);
 }
@@ -69,6 +76,42 @@ fn environments(registry: &Registry, report: &mut Report<'_>) {
             let what = format!("all processes together may have {all} series, one alone {one}");
             let fix = format!("raise `fleet_limit` to {one} or more, or lower `series_limit`");
             report.wrong(&path.then("fleet_limit"), what, fix);
+        }
+    }
+}
+
+/// Where the values of the label `environment` are listed, they are the environments that have
+/// limits: one that is in one list only was misspelt, or forgotten in the other.
+fn environment_values(registry: &Registry, report: &mut Report<'_>) {
+    let values = registry.labels.get(ENVIRONMENT).and_then(|label| label.values.as_ref());
+    let (root, environments) = (Path::default(), &registry.environments);
+    let Some(values) = values.filter(|values| !values.is_empty()) else { return };
+    let (limits, list) =
+        (root.then("environments"), root.then("labels").then(ENVIRONMENT).then("values"));
+    if environments.is_empty() || !report.is_sound(&limits) || !report.is_sound(&list) {
+        return;
+    }
+    let listed: BTreeSet<&String> = values.iter().collect();
+    for name in environments.keys().filter(|name| !listed.contains(name)) {
+        let what = format!("no value of the label `{ENVIRONMENT}` is `{name}`");
+        let unlimited = values.iter().filter(|value| !environments.contains_key(*value));
+        let fix = match guess(name, unlimited, report) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "add it to the values of the label, or delete its limits".to_owned(),
+        };
+        report.wrong_key(&limits.then(name.as_str()), what, fix);
+    }
+    let strictest = registry.strictest_series_limit();
+    for (index, value) in values.iter().enumerate() {
+        if !environments.contains_key(value) {
+            let what = format!(
+                "`{value}` has no limits of its own and would get the strictest, {strictest} series"
+            );
+            let fix = format!(
+                "add `{value:?}: {{\"series_limit\": …}}` to `environments`, or \
+                               delete the value"
+            );
+            report.wrong(&list.then(index), what, fix);
         }
     }
 }

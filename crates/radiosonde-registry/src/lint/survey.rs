@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{DEFAULT_SERIES_LIMIT, MetricSpec, Registry};
+use crate::model::{DEFAULT_SERIES_LIMIT, Environment, MetricSpec, Registry};
 
 /// Answers about the whole registry that would otherwise take a walk through it for every metric.
 pub(super) struct Survey<'r> {
@@ -37,6 +37,18 @@ impl<'r> Survey<'r> {
         let has_unknown_label = labels.keys().any(|label| !registry.labels.contains_key(*label));
         let strictest_limit = registry.strictest_series_limit();
         Self { registry, strictest_limit, metrics, labels, has_unknown_label }
+    }
+
+    /// Where the smallest series limit stands.
+    pub(super) fn strictest_limit_of(&self) -> String {
+        let limit = |environment: &Environment| {
+            environment.series_limit.unwrap_or(DEFAULT_SERIES_LIMIT) == self.strictest_limit
+        };
+        let mut environments = self.registry.environments.iter();
+        match environments.find(|(_, environment)| limit(environment)) {
+            Some((name, _)) => format!("the limit of the environment `{name}`"),
+            None => "the default limit".to_owned(),
+        }
     }
 
     /// The first metric of that name, and where it stands in the list.

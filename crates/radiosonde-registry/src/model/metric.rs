@@ -30,7 +30,7 @@ pub struct MetricSpec {
     pub owner: Option<String>,
     /// Who writes it. Default: [`Source::App`].
     pub source: Source,
-    /// Where it is in its life. Default: [`Status::Stable`]. `"deprecated": true` beside it is
+    /// Where it is in its life. Default: [`Status::Stable`]. `"deprecated": true` in its place is
     /// accepted and means a deprecation without a date.
     pub status: Status,
     /// Version of its meaning and labels, from 1; from 2 on its name says so, as in `runs_v2_total`.

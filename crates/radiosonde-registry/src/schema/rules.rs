@@ -216,9 +216,6 @@ fn metric_conditions() -> Vec<Value> {
             },
             "then": {"properties": {"rollups": {"maxItems": 0}}},
         }),
-        json!({
-            "if": {"properties": {"deprecated": {"const": true}}, "required": ["deprecated"]},
-            "then": {"properties": {"status": {"not": {"const": "stable"}}}},
-        }),
+        json!({"not": {"required": ["deprecated", "status"]}}),
     ]
 }

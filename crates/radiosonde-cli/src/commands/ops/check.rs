@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use radiosonde_ops::{Checked, LintRule, RegistryError, check, lints};
+use radiosonde_ops::{Checked, LintRule, RegistryError, check_document, lints};
 use serde_json::json;
 
-use super::{CLEAN, PROBLEMS, tell, told};
+use super::{CLEAN, PROBLEMS, input, tell, told};
 use crate::args::CheckArgs;
 use crate::commands::print_json;
 use crate::outcome::{Stop, USAGE};
@@ -21,9 +21,10 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     }
     let (mut problems, mut unread) = (0, 0);
     let files = files(&args.file)?;
+    input::check_once(&files)?;
     for file in &files {
-        let checked = match check(file, args.judge.day()) {
-            Ok(checked) => checked,
+        let checked = match input::read(file) {
+            Ok(document) => check_document(&document, args.judge.day()),
             Err(errors) => {
                 // What was found stands before it where both go to one terminal.
                 out.flush()?;

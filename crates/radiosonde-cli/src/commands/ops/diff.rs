@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::path::Path;
 
-use radiosonde_ops::{Change, Registry, RegistryDocument, diff};
+use radiosonde_ops::{Change, Registry, diff};
 use serde_json::json;
 
-use super::{CLEAN, PROBLEMS, tell};
+use super::{CLEAN, PROBLEMS, input, tell};
 use crate::args::DiffArgs;
 use crate::commands::print_json;
 use crate::outcome::{Stop, USAGE, show};
@@ -15,6 +15,7 @@ use crate::render::color::{self, Paint};
 use crate::render::text::{many, shown};
 
 pub(crate) fn run(args: &DiffArgs, out: &mut dyn Write) -> Result<u8, Stop> {
+    input::check_once([&args.old, &args.new])?;
     let (old, new) = (read(&args.old), read(&args.new));
     let (Some(old), Some(new)) = (old, new) else { return Ok(USAGE) };
     let changes = diff(&old, &new, args.judge.day());
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &DiffArgs, out: &mut dyn Write) -> Result<u8, Stop> {
 
 /// A registry that can be compared; otherwise stderr tells why not.
 fn read(file: &Path) -> Option<Registry> {
-    let read = RegistryDocument::read(file).and_then(|document| document.unlinted());
+    let read = input::read(file).and_then(|document| document.unlinted());
     read.map_err(|errors| tell(&errors)).ok()
 }
 

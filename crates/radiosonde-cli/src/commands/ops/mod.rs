@@ -2,6 +2,7 @@
 
 mod check;
 mod diff;
+mod input;
 
 use std::io::Write;
 

@@ -100,7 +100,14 @@ pub(super) fn matchers<'r>(
             let what = "no value is listed".to_owned();
             report.wrong(&path, what, "list the values that are meant, or delete the label");
         }
-        for value in matched.values() {
+        let list = match matched {
+            LabelMatch::In(_) => path.clone(),
+            LabelMatch::NotIn(_) => path.then("not"),
+        };
+        let values = matched.values();
+        for (index, value) in values.iter().enumerate() {
+            // Several stand in a list, one may stand alone.
+            let path = if values.len() > 1 { list.then(index) } else { path.clone() };
             known.label_value(metric, subject, label, value, &path, report);
         }
     }

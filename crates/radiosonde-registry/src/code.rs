@@ -1,34 +1,42 @@
-//! Names in a registry as identifiers: one rule for each kind, the same for everybody.
-
-use std::{collections::BTreeMap, fmt};
-
-use radiosonde_registry::{MetricSpec, Registry};
+//! Names in a registry as identifiers of code: one rule for each kind, the same for everybody.
+//!
+//! `catalog!` makes its functions, constants, types and variants with these rules, and the lints
+//! ask them whether two things in a registry would have one name.
+//!
+//! ```
+//! use radiosonde_registry::code;
+//!
+//! assert_eq!(code::constant("runs_total"), "RUNS_TOTAL");
+//! assert_eq!(code::label_type("http_status"), "HttpStatus");
+//! assert_eq!(code::variant("timed-out"), "TimedOut");
+//! assert_eq!(code::variant("404"), "_404");
+//! ```
 
 /// The constant of a metric: its name in capitals.
-pub(super) fn constant(metric: &str) -> String {
+pub fn constant(metric: &str) -> String {
     metric.to_ascii_uppercase()
 }
 
 /// The function of a metric: its name; in small letters when it has none, as the constant has the
 /// other spelling.
-pub(super) fn function(metric: &str) -> String {
+pub fn function(metric: &str) -> String {
     if metric == constant(metric) { raw(&metric.to_ascii_lowercase()) } else { raw(metric) }
 }
 
 /// The parameter of a label: its name in small letters, which no constant has.
-pub(super) fn parameter(label: &str) -> String {
+pub fn parameter(label: &str) -> String {
     raw(&label.to_ascii_lowercase())
 }
 
 /// The type of a label: the words of its name, each with a capital. Empty for `_`.
-pub(super) fn label_type(label: &str) -> String {
+pub fn label_type(label: &str) -> String {
     whole(label.split('_').filter(|word| !word.is_empty()).map(capital).collect())
 }
 
 /// The variant of a value: its words, each with a capital. What is no letter or digit of ASCII ends
 /// a word and is left out; between two digits it leaves a `_`. Other letters are spelt `U` and their
 /// number, and so is everything in a value without any letter or digit.
-pub(super) fn variant(value: &str) -> String {
+pub fn variant(value: &str) -> String {
     let speaks = value.chars().any(char::is_alphanumeric);
     let mut name = String::new();
     let (mut begins, mut parted) = (true, false);
@@ -82,87 +90,6 @@ const KEYWORDS: &[&str] = &[
     "static", "struct", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use",
     "virtual", "where", "while", "yield",
 ];
-
-/// Names a catalogue has besides its metrics.
-const OWN_NAMES: &[&str] = &["REGISTRY"];
-
-/// Looks for names that cannot be, and for two things with one name.
-pub(super) fn check(
-    registry: &Registry,
-    metrics: &[&MetricSpec],
-    labels: &[&str],
-) -> Result<(), String> {
-    let (mut constants, mut functions) = (Taken::default(), Taken::default());
-    for own in OWN_NAMES {
-        let _new = constants.take((*own).to_owned(), "the catalogue itself".to_owned());
-    }
-    for MetricSpec { name, .. } in metrics {
-        // A constant without a letter would also catch parameters of that name.
-        if !name.bytes().any(|byte| byte.is_ascii_alphabetic()) {
-            return Err(format!("metric `{name}` makes no constant; rename it"));
-        }
-        let named = || format!("metric `{name}`");
-        constants
-            .take(constant(name), named())
-            .and_then(|()| functions.take(function(name), named()))
-            .map_err(|twice| format!("{twice}; rename a metric"))?;
-    }
-    let (mut types, mut parameters) = (Taken::default(), Taken::default());
-    for label in labels {
-        if label_type(label).is_empty() {
-            return Err(format!("label `{label}` makes no type; rename it"));
-        }
-        let named = || format!("label `{label}`");
-        types
-            .take(label_type(label), named())
-            .and_then(|()| parameters.take(parameter(label), named()))
-            .map_err(|twice| format!("{twice}; rename a label"))?;
-        variants(registry, label)?;
-    }
-    Ok(())
-}
-
-fn variants(registry: &Registry, label: &str) -> Result<(), String> {
-    let listed = registry.labels.get(label).and_then(|spec| spec.values.as_ref());
-    let mut taken = Taken::default();
-    for value in listed.into_iter().flatten() {
-        taken.take(variant(value), format!("`{value}`")).map_err(|twice| {
-            format!(
-                "label `{label}`: values {twice}; rename a value, or give the label `pattern` or \
-                 `max_values` instead of `values`"
-            )
-        })?;
-    }
-    Ok(())
-}
-
-/// Identifiers with what has them.
-#[derive(Default)]
-struct Taken(BTreeMap<String, String>);
-
-impl Taken {
-    fn take(&mut self, identifier: String, by: String) -> Result<(), Twice> {
-        if let Some(first) = self.0.get(&identifier) {
-            return Err(Twice { identifier, first: first.clone(), second: by });
-        }
-        let _new = self.0.insert(identifier, by);
-        Ok(())
-    }
-}
-
-/// Two things that would have one name.
-struct Twice {
-    identifier: String,
-    first: String,
-    second: String,
-}
-
-impl fmt::Display for Twice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { identifier, first, second } = self;
-        write!(f, "{first} and {second} would both be `{identifier}`")
-    }
-}
 
 #[cfg(test)]
 mod tests {
