@@ -41,16 +41,14 @@
 
 mod check;
 mod cycle;
-mod day;
 mod diff;
 mod expression;
 mod expressions;
 mod known;
 
 pub use check::{Checked, check, check_document};
-pub use day::{Day, NotADay};
 pub use diff::{Change, diff};
 pub use radiosonde_registry::{
-    LintRule, MetricType, Registry, RegistryDocument, RegistryError, RegistryErrors, Source, lints,
-    schema::json_schema,
+    Day, LintRule, MetricType, NotADay, Registry, RegistryDocument, RegistryError, RegistryErrors,
+    Source, lints, schema::json_schema,
 };
