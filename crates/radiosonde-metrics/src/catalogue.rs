@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 
-use radiosonde_registry::{MetricType, Registry};
+use radiosonde_registry::{MetricType, Registry, closest_name};
 
 use crate::buckets;
 use crate::delta::Sink;
@@ -13,6 +13,7 @@ use crate::observed::{Full, Observed, Verdict, is_catalogue};
 use crate::refusal::{Announcer, Entry, Reason};
 use crate::registered::{Maker, Registered};
 use crate::sync::{read, write};
+use crate::told::Told;
 
 /// Longest name of an observed metric, in bytes.
 const NAME_BYTES_MAX: usize = 200;
@@ -23,7 +24,8 @@ const HELP_BYTES_MAX: usize = 1_000;
 /// Unregistered names that are kept one by one; the rest is counted under [`OTHER`].
 const UNREGISTERED_MAX: usize = 64;
 
-const OTHER: &str = "_other";
+/// Stands for the names that are not kept.
+pub(crate) const OTHER: &str = "_other";
 
 /// What is wrong with the settings, and what to do about it.
 #[derive(Debug, Default)]
@@ -34,10 +36,13 @@ impl Problems {
         self.0.push((what.to_owned(), fix.to_owned()));
     }
 
-    pub(crate) fn add_once(&mut self, what: &str, fix: &str) {
-        if !self.0.iter().any(|(known, _)| known == what) {
+    /// Whether it was not there.
+    pub(crate) fn add_once(&mut self, what: &str, fix: &str) -> bool {
+        let is_new = !self.0.iter().any(|(known, _)| known == what);
+        if is_new {
             self.add(what, fix);
         }
+        is_new
     }
 
     pub(crate) fn list(&self) -> Vec<(String, String)> {
@@ -87,6 +92,7 @@ impl Catalogue {
         name: &str,
         metric_type: MetricType,
         module: Option<&str>,
+        told: &Told,
     ) -> Result<Arc<Guarded>, Arc<Entry>> {
         if let Some(family) = self.registered.get(name) {
             return Ok(family.clone());
@@ -96,8 +102,13 @@ impl Catalogue {
             return Err(self.homeless(Reason::Computed, name, example, module));
         }
         let verdict = self.observed.verdict(module);
+        if self.observed.is_everything()
+            && let Some(module) = module.filter(|module| is_catalogue(module))
+        {
+            told.note_unchecked(module);
+        }
         if let Verdict::Refused = verdict {
-            let example = || unregistered(module);
+            let example = || self.unregistered(name, module);
             return Err(self.homeless(Reason::Unregistered, name, example, module));
         }
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
@@ -140,6 +151,7 @@ impl Catalogue {
         metric_type: MetricType,
         unit: Option<&str>,
         help: &str,
+        told: &Told,
     ) {
         // What is registered, the registry describes; and a description is not a write.
         if self.registered.contains_key(name) || self.computed.contains(name) {
@@ -152,7 +164,7 @@ impl Catalogue {
             }
             return;
         }
-        let Ok(family) = self.family(name, metric_type, None) else { return };
+        let Ok(family) = self.family(name, metric_type, None, told) else { return };
         family.info.describe(unit.map(Arc::from), Arc::from(help));
     }
 
@@ -203,6 +215,19 @@ impl Catalogue {
         entries
     }
 
+    /// What is wrong with a metric that is not in the registry, and what may have been meant. For the
+    /// first write of a name only: it looks at all names there are.
+    fn unregistered(&self, name: &str, module: Option<&str>) -> String {
+        if module.is_some_and(is_catalogue) {
+            return "its catalogue is not part of the registry".to_owned();
+        }
+        let service = self.registered.iter().filter(|(_, family)| !family.info.builtin);
+        match closest_name(name, service.map(|(name, _)| &**name)) {
+            Some(meant) => format!("not in the registry; did you mean `{meant}`?"),
+            None => "not in the registry".to_owned(),
+        }
+    }
+
     fn homeless(
         &self,
         reason: Reason,
@@ -233,16 +258,6 @@ impl Catalogue {
             Arc::new(entry)
         });
         entry.clone()
-    }
-}
-
-/// What is wrong with a metric that is not in the registry.
-fn unregistered(module: Option<&str>) -> String {
-    match module.filter(|module| is_catalogue(module)) {
-        Some(module) => {
-            format!("its catalogue is not part of the registry: pass {module}::REGISTRY to init!")
-        }
-        None => "not in the registry".to_owned(),
     }
 }
 

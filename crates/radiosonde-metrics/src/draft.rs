@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use radiosonde_registry::{DEFAULT_SERIES_LIMIT, MetricType};
 
+use crate::buckets;
 use crate::family::Guarded;
 use crate::hub::Metrics;
+use crate::labels::fit_name;
+use crate::refusal::Entry;
 use crate::table::OVERFLOW_LABEL;
 
 /// Values that are listed; a label with more of them is likely to have others tomorrow.
@@ -18,15 +21,20 @@ const PLACEHOLDER: &str = "…";
 
 impl Metrics {
     /// A `registry.json` of everything that was recorded without a registry entry: types, units,
-    /// help, and labels, with a list of values where there were at most ten, else a limit. `…` stands
-    /// where a person has to say something, and the owner is `undecided`.
+    /// help, and labels, with a list of values where there were at most ten, else a limit. Of what was
+    /// refused because the registry does not have it, there are the names, and those of its labels.
+    /// `…` stands where a person has to say something, and the owner is `undecided`.
     ///
     /// The text can be read by [`Registry::parse`](radiosonde_registry::Registry::parse), unless a
     /// lint has something against a name or a label; that, too, is for a person to decide.
     pub fn registry_draft(&self) -> String {
-        let mut families = self.0.catalogue.observed();
-        families.sort_by(|a, b| a.info.name.cmp(&b.info.name));
-        let drafts: Vec<Draft> = families.iter().map(Draft::of).collect();
+        let observed = self.0.catalogue.observed();
+        let mut drafts: Vec<Draft> = observed.iter().filter_map(Draft::of).collect();
+        let entries = self.0.catalogue.refusal_entries();
+        drafts.extend(entries.iter().filter_map(|entry| Draft::of_refused(entry)));
+        drafts.sort_by(|a, b| a.name.cmp(&b.name));
+        // Two spellings may have become one name, and a library may write what we were refused.
+        drafts.dedup_by(|a, b| a.name == b.name);
         let listed = listed(&drafts);
         let mut text = String::from("{\n  \"schema_version\": 1,\n  \"labels\": {");
         for (at, (name, values)) in values_by_label(&drafts).iter().enumerate() {
@@ -55,14 +63,26 @@ impl Metrics {
 
 /// What is known of a metric.
 struct Draft {
-    family: Arc<Guarded>,
+    name: Arc<str>,
+    metric_type: MetricType,
+    unit: Option<Arc<str>>,
+    help: Option<Arc<str>>,
+    /// Of a histogram, where they are known.
+    bounds: Arc<[f64]>,
     labels: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
 }
 
 impl Draft {
-    fn of(family: &Arc<Guarded>) -> Self {
+    /// `None` where there are handles, and nothing was ever written with one.
+    fn of(family: &Arc<Guarded>) -> Option<Self> {
         let mut labels = BTreeMap::<_, BTreeSet<_>>::new();
-        for series in family.all_series() {
+        let mut all = family.all_series();
+        let described_only = all.is_empty();
+        all.retain(|series| series.has_value());
+        if all.is_empty() && !described_only {
+            return None;
+        }
+        for series in all {
             if series.labels().iter().any(|(name, _)| **name == *OVERFLOW_LABEL) {
                 continue;
             }
@@ -70,24 +90,44 @@ impl Draft {
                 let _ = labels.entry(name.clone()).or_default().insert(value.clone());
             }
         }
-        Self { family: family.clone(), labels }
+        let info = &family.info;
+        Some(Self {
+            name: info.name.clone(),
+            metric_type: info.metric_type,
+            unit: info.unit.get().cloned(),
+            help: info.help.get().cloned(),
+            bounds: info.bounds.clone(),
+            labels,
+        })
+    }
+
+    /// Of a metric that the registry does not have.
+    fn of_refused(entry: &Entry) -> Option<Self> {
+        let (name, metric_type, labels) = entry.wanted()?;
+        Some(Self {
+            name: Arc::from(&*fit_name(name, true)),
+            metric_type,
+            unit: None,
+            help: None,
+            bounds: Arc::from([]),
+            labels: labels.iter().map(|label| (label.clone(), BTreeSet::new())).collect(),
+        })
     }
 
     fn write(&self, text: &mut String) {
-        let info = &self.family.info;
-        let unit = match info.unit.get() {
+        let unit = match &self.unit {
             Some(unit) => unit,
-            None if info.name.ends_with("_seconds") => "seconds",
-            None if info.name.ends_with("_bytes") => "bytes",
+            None if self.name.ends_with("_seconds") => "seconds",
+            None if self.name.ends_with("_bytes") => "bytes",
             None => "1",
         };
-        let help = info.help.get().map(|help| help.trim()).filter(|help| !help.is_empty());
+        let help = self.help.as_deref().map(str::trim).filter(|help| !help.is_empty());
         let _ = write!(
             text,
             "    {{\"name\": {}, \"type\": \"{}\", \"unit\": {}, \"owner\": \"undecided\",\n     \
              \"help\": {}",
-            quote(&info.name),
-            info.metric_type,
+            quote(&self.name),
+            self.metric_type,
             quote(unit),
             quote(help.unwrap_or(PLACEHOLDER))
         );
@@ -95,8 +135,11 @@ impl Draft {
             let _ =
                 write!(text, ", \"labels\": [{}]", list(self.labels.keys().map(|name| &**name)));
         }
-        if info.metric_type == MetricType::Histogram {
-            let bounds = info.bounds.iter().map(f64::to_string);
+        // Those it would get anyway need not be said.
+        let is_said =
+            !self.bounds.is_empty() && self.bounds != buckets::default_for(&self.name, Some(unit));
+        if self.metric_type == MetricType::Histogram && is_said {
+            let bounds = self.bounds.iter().map(f64::to_string);
             let _ =
                 write!(text, ",\n     \"buckets\": [{}]", bounds.collect::<Vec<_>>().join(", "));
         }
@@ -117,7 +160,7 @@ fn values_by_label(drafts: &[Draft]) -> BTreeMap<Arc<str>, BTreeSet<Arc<str>>> {
 fn listed(drafts: &[Draft]) -> BTreeSet<Arc<str>> {
     let values = values_by_label(drafts);
     let few = values.iter().filter(|(_, values)| {
-        values.len() <= LISTED_MAX
+        (1..=LISTED_MAX).contains(&values.len())
             && values
                 .iter()
                 .all(|value| !["_other", radiosonde_redact::REDACTED].contains(&&**value))

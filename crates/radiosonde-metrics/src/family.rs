@@ -4,10 +4,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use metrics::Key;
-use radiosonde_registry::MetricType;
+use radiosonde_registry::{MetricType, closest_name};
 
 use crate::delta::Sink;
-use crate::fault::Fault;
+use crate::fault::{Fault, quoted};
+use crate::ingest;
 use crate::labels::{LabelRule, Pairs, observed_pairs};
 use crate::life::Life;
 use crate::looked::Looked;
@@ -131,9 +132,32 @@ impl Guarded {
             Ok(series) => Resolved::Series(series),
             Err(fault) => {
                 let entry = self.info.refusals.entry(fault.reason());
-                entry.describe(|| fault.to_string(), module);
+                entry.set_full_label(fault.full_label());
+                entry.describe(|| self.told(&fault), module);
                 Resolved::Refused(entry.clone())
             }
+        }
+    }
+
+    /// A fault in words, with a guess at what was meant: for the first of a kind, as it takes time.
+    fn told(&self, fault: &Fault<'_>) -> String {
+        let meant = |written: &str, known: &mut dyn Iterator<Item = &str>| {
+            closest_name(written, known).map(|name| format!("; did you mean `{name}`?"))
+        };
+        match fault {
+            Fault::LabelValue { label, value, .. }
+                if *self.info.name == *ingest::NAME && *label == "metric" =>
+            {
+                let rule = self.rules().iter().find(|rule| rule.name() == "metric");
+                let mut known = rule.and_then(LabelRule::values).unwrap_or_default().iter();
+                let guess = meant(value, &mut known.by_ref().map(|name| &**name));
+                format!("no metric `{}`{}", quoted(value), guess.unwrap_or_default())
+            }
+            Fault::LabelUndeclared(label) => {
+                let guess = meant(label, &mut self.rules().iter().map(LabelRule::name));
+                format!("{fault}{}", guess.unwrap_or_default())
+            }
+            _ => fault.to_string(),
         }
     }
 
@@ -236,6 +260,8 @@ impl Guarded {
                 return Err(fault);
             }
             let folded = self.info.refusals.entry(fault.reason());
+            folded.set_folded();
+            folded.set_full_label(fault.full_label());
             folded.describe(|| fault.to_string(), None);
             return Ok(table.insert_overflow(&self.info, self.rules(), pairs, folded.clone()));
         }
@@ -301,7 +327,7 @@ impl Guarded {
             let pairs = Pairs::of_declared(choice);
             let encoded = pairs.encode();
             if table.series(&encoded).is_none() {
-                let _ = table.insert(&self.info, encoded, self.rules(), &pairs);
+                table.insert(&self.info, encoded, self.rules(), &pairs).begin_at_zero();
             }
         }
         Some(product)
@@ -349,10 +375,10 @@ impl Guarded {
     /// The family, and its roll-ups, which are sums of these very values.
     pub(crate) fn snapshot(&self, mut push: impl FnMut(snapshot::Family)) {
         let value = |series: Arc<Series>| {
-            let value = series.value();
-            (series, value)
+            let value = series.value()?;
+            Some((series, value))
         };
-        let all: Vec<_> = self.all_series().into_iter().map(value).collect();
+        let all: Vec<_> = self.all_series().into_iter().filter_map(value).collect();
         for rollup in &self.rollups {
             push(rollup.sum(&self.info, self.rules(), self.cap, &all));
         }

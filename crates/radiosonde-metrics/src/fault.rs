@@ -43,6 +43,14 @@ impl Fault<'_> {
             Self::TypeMismatch(_) => Reason::TypeMismatch,
         }
     }
+
+    /// The label whose limit of values is the reason.
+    pub(crate) fn full_label(&self) -> Option<&str> {
+        match self {
+            Self::LabelValues { label, .. } => Some(label),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Fault<'_> {

@@ -2,17 +2,17 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, RwLock};
 
 use radiosonde_context::Context;
 use radiosonde_redact::Rules;
-use radiosonde_registry::Registry;
+use radiosonde_registry::{LabelsByFile, Registry};
 
 use crate::catalogue::{Catalogue, Problems};
 use crate::clock::Clock;
 use crate::constants::constant_labels;
 use crate::delta::{Delta, Sink};
+use crate::family::Guarded;
 use crate::ingest::Ingest;
 use crate::ledger;
 use crate::own;
@@ -21,13 +21,17 @@ use crate::redaction::Redactor;
 use crate::refusal::{Announcer, Refusal};
 use crate::registered::Maker;
 use crate::snapshot::{Labels, Snapshot};
-use crate::sync::{lock, read, write};
+use crate::sync::{read, write};
+use crate::told::Told;
 
 /// What a [`Metrics`] is made from. Write it with `..Settings::default()`: it may grow.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// What may be written. Default: none, so every metric is observed, up to 200 series each.
     pub registry: Option<Registry>,
+    /// Where the registry is several files' ([`Registry::merge`]): the labels of each metric, which
+    /// are those of its own file. Default: none, one file.
+    pub labels_by_file: LabelsByFile,
     /// Which of the registry's series limits holds, and the value of a required label
     /// `environment`. Default: the constant label `environment`, else the strictest limit.
     pub environment: Option<String>,
@@ -49,6 +53,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             registry: None,
+            labels_by_file: LabelsByFile::default(),
             environment: None,
             labels: Vec::new(),
             rules: Rules::standard(),
@@ -65,6 +70,9 @@ pub struct Metrics(pub(crate) Arc<Hub>);
 /// Takes what a job did to one series.
 pub type OnDelta = Box<dyn Fn(&Context, &Delta) + Send + Sync>;
 
+/// Takes a problem and what to do about it.
+pub type OnProblem = Box<dyn Fn(&str, &str) + Send + Sync>;
+
 /// Adds families to a snapshot that are computed when it is taken.
 pub type Collector = Box<dyn Fn(&mut Snapshot) + Send + Sync>;
 
@@ -78,8 +86,7 @@ pub(crate) struct Hub {
     announcer: Arc<Announcer>,
     sink: Arc<Sink>,
     collectors: RwLock<Vec<SharedCollector>>,
-    problems: Mutex<Problems>,
-    collector_panicked: AtomicBool,
+    pub(crate) told: Told,
 }
 
 impl Metrics {
@@ -97,6 +104,7 @@ impl Metrics {
         let sink = Arc::new(Sink::default());
         let maker = Maker {
             environment,
+            labels_by_file: &settings.labels_by_file,
             redactor: &redactor,
             announcer: &announcer,
             sink: &sink,
@@ -119,8 +127,7 @@ impl Metrics {
             announcer,
             sink,
             collectors: RwLock::default(),
-            problems: Mutex::new(problems),
-            collector_panicked: AtomicBool::new(false),
+            told: problems.into(),
         }))
     }
 
@@ -175,6 +182,19 @@ impl Metrics {
     /// those of other crates.
     pub fn observed_count(&self) -> usize {
         self.0.catalogue.observed_count()
+    }
+
+    /// Their names, in a stable order, each with the crate or module it shares a limit with: none
+    /// where there is no registry.
+    pub fn observed(&self) -> Vec<(String, Option<String>)> {
+        let families = self.0.catalogue.observed();
+        let of = |family: &Arc<Guarded>| {
+            let path = family.namespace.as_ref().map(|namespace| namespace.path().to_owned());
+            (family.info.name.to_string(), path)
+        };
+        let mut observed: Vec<_> = families.iter().map(of).collect();
+        observed.sort();
+        observed
     }
 
     /// Adds a source of families that are computed for each snapshot. When it adds a series that
@@ -234,15 +254,23 @@ impl Metrics {
         move || redactor.counts()
     }
 
-    /// What is wrong with the settings and the registry together, each with what to do about it.
+    /// What is wrong with the settings and the registry together, or came up since, each with what
+    /// to do about it. Refused writes are in [`Metrics::refusals`].
     pub fn problems(&self) -> Vec<(String, String)> {
-        lock(&self.0.problems).list()
+        self.0.told.list()
+    }
+
+    /// Sets what is called with each problem and what to do about it: now with those there are, later
+    /// with those that come up, on the thread they come up on. A panic in it is swallowed. The last
+    /// one set counts.
+    pub fn set_on_problem(&self, on_problem: OnProblem) {
+        self.0.told.set(&Arc::from(on_problem));
     }
 
     fn collect(&self, collector: &dyn Fn(&mut Snapshot), snapshot: &mut Snapshot) {
         let outcome = catch_unwind(AssertUnwindSafe(|| collector(snapshot)));
-        if outcome.is_err() && !self.0.collector_panicked.swap(true, Ordering::Relaxed) {
-            lock(&self.0.problems).add(
+        if outcome.is_err() {
+            self.0.told.add(
                 "a collector of metrics panicked, so its families are incomplete",
                 "look for the panic in the events and mend the collector",
             );

@@ -112,12 +112,13 @@ mod shape;
 mod snapshot;
 mod sync;
 mod table;
+mod told;
 pub mod typed;
 
 pub use batch::{BatchValue, Restored};
 pub use clock::Clock;
 pub use delta::{Delta, DeltaValue, Distribution};
-pub use hub::{Collector, Metrics, OnDelta, Settings};
+pub use hub::{Collector, Metrics, OnDelta, OnProblem, Settings};
 pub use ingest::Ingest;
 pub use radiosonde_registry::{MetricType, RegistrySource};
 pub use recorder::Recorder;
@@ -138,7 +139,7 @@ pub use snapshot::{Family, Labels, Series, Snapshot, Value};
 /// Until an application has a recorder, writes do nothing.
 #[macro_export]
 macro_rules! catalog {
-    ($path:literal) => { $crate::__private::catalog!([$crate] $path); };
+    ($($path:tt)*) => { $crate::__private::catalog!([$crate] $($path)*); };
 }
 
 /// What the expansion of the macro refers to. Not for users.

@@ -27,6 +27,10 @@ pub(crate) struct Namespace {
 }
 
 impl Namespace {
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Takes room for a series.
     pub(crate) fn take(&self) -> Result<(), Fault<'static>> {
         take(&self.series, self.cap).then_some(()).ok_or_else(|| self.fault())

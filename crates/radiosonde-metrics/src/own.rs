@@ -23,7 +23,8 @@ pub(crate) fn push(families: &[Arc<Guarded>], refusals: &[Refusal], snapshot: &m
             to.series.push(Series { labels, value: Value::Gauge(value) });
         };
         let count = family.series_count();
-        if count > 0 || !family.info.builtin {
+        // What somebody else writes has none here, and 0 would say so of the metric.
+        if family.writable && (count > 0 || !family.info.builtin) {
             #[expect(clippy::cast_precision_loss, reason = "caps are far below 2^53")]
             add(&mut series, count as f64);
         }

@@ -26,8 +26,11 @@ impl Recorder {
     /// `wanted` is the handle's type; a summary in the registry is written as a histogram.
     fn resolve(&self, key: &Key, metadata: &Metadata<'_>, wanted: MetricType) -> Resolved {
         let module = metadata.module_path();
-        match self.0.catalogue.family(key.name(), wanted, module) {
-            Err(entry) => Resolved::Refused(entry),
+        match self.0.catalogue.family(key.name(), wanted, module, &self.0.told) {
+            Err(entry) => {
+                entry.want(wanted, key);
+                Resolved::Refused(entry)
+            }
             Ok(family) => {
                 let accepts = match family.info.metric_type {
                     MetricType::Summary => wanted == MetricType::Histogram,
@@ -43,7 +46,7 @@ impl Recorder {
             return;
         }
         let unit = unit.map(|unit| unit.as_str());
-        self.0.catalogue.describe(name.as_str(), metric_type, unit, help);
+        self.0.catalogue.describe(name.as_str(), metric_type, unit, help, &self.0.told);
     }
 }
 

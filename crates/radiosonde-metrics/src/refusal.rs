@@ -5,10 +5,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 
-use metrics::{CounterFn, GaugeFn, HistogramFn};
+use metrics::{CounterFn, GaugeFn, HistogramFn, Key};
+use radiosonde_registry::MetricType;
 
+use crate::catalogue::OTHER;
 use crate::fault::quoted;
+use crate::labels::fit_name;
+use crate::observed::is_catalogue;
+use crate::shape::VALUE_BYTES_MAX;
 use crate::sync::{read, write};
+
+/// Labels that are kept of a metric that is not registered.
+const WANTED_LABELS_MAX: usize = 32;
 
 /// Why a write was refused, or folded into the overflow set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,18 +107,30 @@ pub struct Refusal {
     pub example: Option<String>,
     /// Module of the first of them.
     pub module: Option<String>,
+    /// Whether the writes were folded into the overflow set, and are not lost.
+    pub folded: bool,
+    /// The label whose `max_values` was reached, where that is the reason.
+    pub full_label: Option<String>,
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { metric, count, .. } = self;
         let writes = if *count == 1 { "write" } else { "writes" };
-        // A write past the cap may have been folded, and then it is not lost.
-        let cap = matches!(self.reason, Reason::NamespaceCap | Reason::SeriesCap);
-        let outcome = if cap { "past the cap" } else { "refused" };
+        let outcome = if self.folded { "folded into overflow" } else { "refused" };
         let reason = self.example.as_deref().unwrap_or(self.reason.as_str());
         write!(f, "{count} {writes} to `{}` {outcome}: {reason}", quoted(metric))?;
-        self.module.iter().try_for_each(|module| write!(f, " (in {module})"))
+        self.place().iter().try_for_each(|place| write!(f, " ({place})"))
+    }
+}
+
+impl Refusal {
+    /// Where the first of them was: `in shop::cart`. The functions of a catalogue do not know who
+    /// calls them: `through shop::catalog`.
+    pub fn place(&self) -> Option<String> {
+        let module = self.module.as_deref()?;
+        let word = if is_catalogue(module) { "through" } else { "in" };
+        Some(format!("{word} {module}"))
     }
 }
 
@@ -146,6 +166,10 @@ pub(crate) struct Entry {
     count: AtomicU64,
     example: OnceLock<String>,
     module: OnceLock<String>,
+    folded: AtomicBool,
+    full_label: OnceLock<String>,
+    /// Of a metric that is not registered: what was wanted of it.
+    wanted: OnceLock<(MetricType, Box<[Arc<str>]>)>,
     announced: AtomicBool,
     announcer: Arc<Announcer>,
 }
@@ -158,6 +182,9 @@ impl Entry {
             count: AtomicU64::new(0),
             example: OnceLock::new(),
             module: OnceLock::new(),
+            folded: AtomicBool::new(false),
+            full_label: OnceLock::new(),
+            wanted: OnceLock::new(),
             announced: AtomicBool::new(false),
             announcer,
         }
@@ -171,6 +198,38 @@ impl Entry {
                 let _ = self.module.set(module.to_owned());
             }
         }
+    }
+
+    /// The writes are not lost.
+    pub(crate) fn set_folded(&self) {
+        self.folded.store(true, Ordering::Relaxed);
+    }
+
+    /// Keeps the label of the first example, as [`Entry::describe`] does.
+    pub(crate) fn set_full_label(&self, label: Option<&str>) {
+        if let Some(label) = label.filter(|_| self.example.get().is_none()) {
+            let _ = self.full_label.set(label.to_owned());
+        }
+    }
+
+    /// Keeps what a draft needs to know of a metric that is not registered: the first key's labels.
+    pub(crate) fn want(&self, metric_type: MetricType, key: &Key) {
+        if self.reason == Reason::Unregistered && self.wanted.get().is_none() {
+            let labels = key.labels().take(WANTED_LABELS_MAX);
+            let names = labels.map(|label| fit_name(label.key(), false));
+            let usable = names.filter(|name| !name.is_empty() && name.len() <= VALUE_BYTES_MAX);
+            let _ = self.wanted.set((metric_type, usable.map(|name| Arc::from(&*name)).collect()));
+        }
+    }
+
+    /// Name, type and labels of a metric that is not registered, and was written. What has a
+    /// catalogue has an entry there.
+    pub(crate) fn wanted(&self) -> Option<(&str, MetricType, &[Arc<str>])> {
+        let (metric_type, labels) = self.wanted.get()?;
+        let of_catalogue = self.module.get().is_some_and(|module| is_catalogue(module));
+        let is_named = !of_catalogue && *self.metric != *OTHER && !self.metric.is_empty();
+        let is_written = self.count.load(Ordering::Relaxed) > 0;
+        (is_named && is_written).then_some((&self.metric, *metric_type, labels))
     }
 
     /// Counts `writes` and, the first time, tells about it.
@@ -205,6 +264,8 @@ impl Entry {
             count,
             example: self.example.get().cloned(),
             module: self.module.get().cloned(),
+            folded: self.folded.load(Ordering::Relaxed),
+            full_label: self.full_label.get().cloned(),
         })
     }
 }

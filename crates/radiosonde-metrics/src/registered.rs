@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use radiosonde_registry::{LabelSpec, MetricSpec, MetricType, Registry, Source};
+use radiosonde_registry::{LabelSpec, LabelsByFile, MetricSpec, MetricType, Registry, Source};
 
 use crate::buckets;
 use crate::catalogue::Problems;
@@ -20,6 +20,7 @@ use crate::rollup::Rollup;
 /// What families are made with.
 pub(crate) struct Maker<'a> {
     pub(crate) environment: Option<&'a str>,
+    pub(crate) labels_by_file: &'a LabelsByFile,
     pub(crate) redactor: &'a Redactor,
     pub(crate) announcer: &'a Arc<Announcer>,
     pub(crate) sink: &'a Arc<Sink>,
@@ -60,7 +61,8 @@ impl Maker<'_> {
                 let pair = Pair::of(spec, self.clock.millis(), problems);
                 life.pair = pair.filter(|pair| made.claim(&pair.name, &mut names, spec, problems));
             }
-            let mut family = self.guarded(spec, &registry.labels, cap, life, false, problems);
+            let labels = self.labels_by_file.of(&spec.name).unwrap_or(&registry.labels);
+            let mut family = self.guarded(spec, labels, cap, life, false, problems);
             for rollup in &spec.rollups {
                 match Rollup::new(rollup, spec, family.rules()) {
                     Err((what, fix)) => problems.add(&what, fix),
@@ -122,7 +124,7 @@ impl Maker<'_> {
         for label in &spec.labels {
             let (rule, broken) = LabelRule::new(label, labels.get(label), self.redactor);
             if let Some(pattern) = broken {
-                problems.add_once(
+                let _new = problems.add_once(
                     &format!("the pattern `{pattern}` of the label `{label}` cannot be read, so any value is taken"),
                     "correct it in the registry; look-around and back-references are not known",
                 );

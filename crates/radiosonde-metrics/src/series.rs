@@ -21,6 +21,10 @@ pub(crate) struct Identity {
     pub(crate) labels: Labels,
 }
 
+/// A gauge nobody has set. Such a one must not show: 0 would be a measurement that nobody made. In the
+/// value itself, so that both change at once; no write can leave a NaN there.
+const UNSET: u64 = f64::NAN.to_bits();
+
 /// A live series.
 #[derive(Debug)]
 pub(crate) struct Series {
@@ -48,9 +52,17 @@ struct Computed {
 #[derive(Debug)]
 enum Cell {
     Counter(AtomicU64),
+    /// [`UNSET`] until the first write that is taken.
     Gauge(AtomicU64),
-    Histogram { bounds: Arc<[f64]>, counts: Box<[AtomicU64]>, sum: AtomicU64 },
-    Summary { count: AtomicU64, sum: AtomicU64 },
+    Histogram {
+        bounds: Arc<[f64]>,
+        counts: Box<[AtomicU64]>,
+        sum: AtomicU64,
+    },
+    Summary {
+        count: AtomicU64,
+        sum: AtomicU64,
+    },
 }
 
 impl Series {
@@ -60,7 +72,7 @@ impl Series {
         let computed = life.computed_by.clone();
         let computed = computed.map(|clock| Box::new(Computed { at: AtomicU64::new(0), clock }));
         let cell = match identity.info.metric_type {
-            MetricType::Gauge => Cell::Gauge(AtomicU64::new(0)),
+            MetricType::Gauge => Cell::Gauge(AtomicU64::new(UNSET)),
             MetricType::Histogram => {
                 let bounds = identity.info.bounds.clone();
                 let counts = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
@@ -80,10 +92,12 @@ impl Series {
         &self.identity.labels
     }
 
-    pub(crate) fn value(&self) -> Value {
-        match &self.cell {
+    /// The value; none of a gauge that was never set. Counters and histograms begin at 0, which is
+    /// what they have counted.
+    pub(crate) fn value(&self) -> Option<Value> {
+        Some(match &self.cell {
             Cell::Counter(value) => Value::Counter(value.load(Ordering::Relaxed)),
-            Cell::Gauge(bits) => Value::Gauge(load_f64(bits)),
+            Cell::Gauge(bits) => Value::Gauge(set_value(bits.load(Ordering::Relaxed))?),
             Cell::Histogram { bounds, counts, sum } => {
                 let counts: Vec<u64> = counts.iter().map(|n| n.load(Ordering::Relaxed)).collect();
                 let count = counts.iter().fold(0, |sum: u64, n| sum.saturating_add(*n));
@@ -92,6 +106,21 @@ impl Series {
             Cell::Summary { count, sum } => {
                 Value::Summary { count: count.load(Ordering::Relaxed), sum: load_f64(sum) }
             }
+        })
+    }
+
+    /// Whether it has a value to show.
+    pub(crate) fn has_value(&self) -> bool {
+        match &self.cell {
+            Cell::Gauge(bits) => set_value(bits.load(Ordering::Relaxed)).is_some(),
+            _ => true,
+        }
+    }
+
+    /// A gauge begins at 0 because the registry says so.
+    pub(crate) fn begin_at_zero(&self) {
+        if let Cell::Gauge(bits) = &self.cell {
+            let _ = bits.compare_exchange(UNSET, 0, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
 
@@ -147,15 +176,16 @@ impl Series {
             return self.refuse_value(operand, 1);
         }
         let mut refused = 0.0;
+        let change = |before| change(set_value(before).unwrap_or(0.0));
         let result = bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
-            let after = change(f64::from_bits(before));
+            let after = change(before);
             refused = after;
             after.is_finite().then(|| after.to_bits())
         });
         match result {
             Ok(before) => {
                 self.note(1);
-                ledger::add(&self.identity, DeltaValue::Gauge(change(f64::from_bits(before))));
+                ledger::add(&self.identity, DeltaValue::Gauge(change(before)));
             }
             Err(_) => self.refuse_value(refused, 1),
         }
@@ -262,6 +292,11 @@ fn add_f64(bits: &AtomicU64, value: f64) {
     let _ = bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
         Some((f64::from_bits(before) + value).clamp(f64::MIN, f64::MAX).to_bits())
     });
+}
+
+/// The value of a gauge, if it has one.
+fn set_value(bits: u64) -> Option<f64> {
+    (bits != UNSET).then(|| f64::from_bits(bits))
 }
 
 fn load_f64(bits: &AtomicU64) -> f64 {

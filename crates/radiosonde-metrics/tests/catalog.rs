@@ -25,7 +25,7 @@ mod through_a_macro {
 }
 
 mod hostile {
-    radiosonde_metrics::catalog!("tests/hostile.json");
+    radiosonde_metrics::catalog!("tests/hostile.json",);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn names_that_are_hard_to_say() {
         catalog::r#type(catalog::Status::_429, &text, catalog::Self_::Err).set(1.5);
         catalog::self_(catalog::Status::DeepseekX, "a text", catalog::Self_::Self_).set(1.5);
         catalog::dau(catalog::Status::OTHER).set(1.5);
-        catalog::drop(&catalog::Option::new("o")).increment(2);
+        catalog::drop(&catalog::Option::new("o"), "a str").increment(2);
         catalog::metric(catalog::Status::ALL_).record(0.25);
         catalog::vec(&catalog::Option::new("o"), catalog::Debug::Clone).record(0.25);
         #[expect(deprecated, reason = "it is")]

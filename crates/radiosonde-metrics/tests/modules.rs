@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::sync::{Arc, Mutex};
+
 use common::{refused, total, value};
 use metrics::{Key, Label, Level, Metadata, Recorder as _};
 use radiosonde_metrics::{MetricType, Metrics, Reason, Settings, Value};
@@ -60,6 +62,40 @@ fn a_metric_of_the_program_itself_has_to_be_registered() {
 }
 
 #[test]
+fn a_catalogue_that_nobody_checks_is_named_once() {
+    let metrics = Metrics::default();
+    count(&metrics, "shop::catalog", "carts_total", "a");
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&told);
+    metrics.set_on_problem(Box::new(move |what, fix| {
+        listener.lock().unwrap().push(format!("{what}; {fix}"));
+    }));
+    count(&metrics, "shop::catalog", "baskets_total", "a");
+    count(&metrics, "shop::cart", "baskets_total", "a");
+    count(&metrics, "stock::catalog", "baskets_total", "a");
+    let said = |module: &str| {
+        format!(
+            "metrics of `{module}` are not checked: there is no registry; \
+             pass `{module}::REGISTRY` to init!"
+        )
+    };
+    assert_eq!(*told.lock().unwrap(), [said("shop::catalog"), said("stock::catalog")]);
+    // They are recorded all the same.
+    assert_eq!(value(&metrics, "baskets_total", &[("shard", "a")]), Some(Value::Counter(3)));
+    for n in 0..100 {
+        count(&metrics, &format!("m{n}::catalog"), "baskets_total", "a");
+    }
+    assert_eq!(metrics.problems().len(), 16);
+    // With a registry, they are refused.
+    let metrics = metrics_of(&["shop"]);
+    count(&metrics, "stock::catalog", "baskets_total", "a");
+    let text = "1 write to `baskets_total` refused: its catalogue is not part of the registry \
+                (through stock::catalog)";
+    assert_eq!(metrics.refusals()[0].to_string(), text);
+    assert_eq!(metrics.problems(), []);
+}
+
+#[test]
 fn a_library_describes_its_metrics_before_or_after_it_writes_them() {
     use metrics::{KeyName, SharedString, Unit};
     let metrics = metrics_of(&["shop"]);
@@ -113,7 +149,7 @@ fn metrics_of_another_crate_share_a_limit() {
     count(&metrics, "tower::load", "late_total", "a");
     assert_eq!(value(&metrics, "late_total", &[("shard", "a")]), Some(Value::Counter(1)));
     let text = metrics.refusals()[0].to_string();
-    let expected = "50 writes to `connections_total` past the cap: the metrics of `hyper` have \
+    let expected = "50 writes to `connections_total` folded into overflow: the metrics of `hyper` have \
                     their 200 series together";
     assert!(text.starts_with(expected), "{text}");
 }
@@ -191,7 +227,7 @@ fn a_catalogue_that_was_not_passed_is_named() {
     let refusals = metrics.refusals();
     assert_eq!(refusals[0].reason, Reason::Unregistered);
     let text = refusals[0].to_string();
-    assert!(text.contains("pass shop_core::catalog::REGISTRY to init!"), "{text}");
+    assert!(text.ends_with("of the registry (through shop_core::catalog)"), "{text}");
 }
 
 #[test]

@@ -16,6 +16,27 @@ fn each_reason_refuses_and_counts_every_write() {
         ("nobody_total", Reason::Unregistered, "not in the registry", || {
             counter!("nobody_total").increment(1);
         }),
+        (
+            "run_total",
+            Reason::Unregistered,
+            "not in the registry; did you mean `runs_total`?",
+            || counter!("run_total").increment(1),
+        ),
+        (
+            "wide_total",
+            Reason::LabelUndeclared,
+            "label `outcom` is not declared; did you mean `outcome`?",
+            || counter!("wide_total", "outcom" => "retry").increment(1),
+        ),
+        (
+            "metric_ingest_status",
+            Reason::LabelValue,
+            "no metric `run_total`; did you mean `runs_total`?",
+            || {
+                counter!("metric_ingest_status", "metric" => "run_total", "status" => "success")
+                    .increment(1);
+            },
+        ),
         ("runs_total", Reason::TypeMismatch, "the metric is a counter", || {
             gauge!("runs_total", "provider" => "a", "outcome" => "retry").set(1.0);
         }),

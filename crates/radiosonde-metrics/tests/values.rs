@@ -114,7 +114,54 @@ fn constant_labels_are_on_every_series_and_required_ones_are_missed() {
     let problems: Vec<String> = metrics.problems().into_iter().map(|(what, _)| what).collect();
     let named = |name: &str| problems.iter().filter(|what| what.contains(name)).count();
     assert_eq!((named("`tier`"), named("`outcome`")), (1, 1), "{problems:?}");
-    assert_eq!((named("`no-name`"), named("`nul`"), problems.len()), (1, 1, 4), "{problems:?}");
+    assert_eq!((named("`no-name`"), named("`nul`")), (1, 1), "{problems:?}");
+    for undeclared in ["environment", "password", "region"] {
+        let what = format!("the constant label `{undeclared}` is not declared in the registry");
+        assert!(problems.contains(&what), "{what}: {problems:?}");
+    }
+    assert_eq!(problems.len(), 7, "{problems:?}");
+}
+
+#[test]
+fn constant_labels_are_held_against_the_registry() {
+    let problems = |labels: &[&str], max_labels| {
+        let mut registry = registry();
+        registry.max_labels = max_labels;
+        let pair = |name: &&str| ((*name).to_owned(), "v1".to_owned());
+        let labels = labels.iter().map(pair).collect();
+        let settings = Settings { registry: Some(registry), labels, ..Settings::default() };
+        let told = Metrics::new(settings).problems();
+        told.into_iter().map(|(what, fix)| format!("{what}; {fix}")).collect::<Vec<_>>()
+    };
+    assert_eq!(problems(&["version", "host"], Some(4)), [""; 0]);
+    assert_eq!(
+        problems(&["version", "host"], Some(3)),
+        ["with the constant labels `version`, `host` more labels than `max_labels` are on the \
+          series of `runs_total`; pass fewer constant labels, or raise `max_labels` in the registry"]
+    );
+    assert_eq!(
+        problems(&["Version"], None),
+        ["the constant label `Version` is not declared in the registry; \
+          call it `version`, or declare it under `labels` there"]
+    );
+    // Those of our own metrics, which no registry of a user declares.
+    let settings = |name: &str| Settings {
+        labels: vec![(name.to_owned(), "x".to_owned())],
+        ..Settings::default()
+    };
+    let own = Metrics::new(settings("status")).problems();
+    let what = "the constant label `status` is a label of `metric_ingest_status` itself, \
+                whose series keep their own";
+    assert!(own.len() == 1 && own[0].0 == what, "{own:?}");
+    assert_eq!(Metrics::new(settings("region")).problems(), []);
+}
+
+#[test]
+fn the_size_of_what_somebody_else_writes_is_not_told() {
+    let metrics = metrics();
+    let size = |name| value(&metrics, "radiosonde_series", &[("metric", name)]);
+    assert_eq!(size("elsewhere_total"), None);
+    assert_eq!(size("runs_total"), Some(Value::Gauge(0.0)));
 }
 
 #[test]
@@ -205,4 +252,43 @@ fn a_collector_that_panics_costs_its_own_families_only() {
         assert!(value(&metrics, "known_total", &OUTCOME).is_some());
     }
     assert_eq!(metrics.problems().len(), 1);
+}
+
+#[test]
+fn a_gauge_shows_nothing_before_its_first_value() {
+    let text = common::REGISTRY.replace(
+        "\"metrics\": [",
+        r#""metrics": [
+        {"name": "asked_ratio", "type": "gauge", "unit": "ratio", "help": "Asked for.",
+         "owner": "platform", "labels": ["outcome"], "zero_init": true},"#,
+    );
+    let registry = radiosonde_registry::Registry::parse("registry.json", &text).unwrap();
+    let registered = Metrics::new(Settings { registry: Some(registry), ..Settings::default() });
+    for metrics in [registered, Metrics::default()] {
+        let host = [("host", "a")];
+        let shown = || value(&metrics, "queue_depth", &host);
+        with(&metrics, || {
+            let depth = gauge!("queue_depth", "host" => "a");
+            depth.set(f64::NAN);
+            depth.increment(f64::INFINITY);
+            assert_eq!(shown(), None);
+            assert!(
+                !metrics.registry_draft().contains("queue_depth"),
+                "{}",
+                metrics.registry_draft()
+            );
+            // A change begins at 0, and then it is a value, 0 as well.
+            depth.decrement(0.0);
+            assert_eq!(shown(), Some(Value::Gauge(0.0)));
+            depth.decrement(2.0);
+            assert_eq!(shown(), Some(Value::Gauge(-2.0)));
+            // A counter that has counted nothing is at 0: `increase()` needs it.
+            let _unused = counter!("wide_total", "host" => "a", "outcome" => "retry");
+            let wide = value(&metrics, "wide_total", &[("host", "a"), ("outcome", "retry")]);
+            assert_eq!(wide, Some(Value::Counter(0)));
+        });
+        if metrics.observed_count() == 0 {
+            assert_eq!(value(&metrics, "asked_ratio", &OUTCOME), Some(Value::Gauge(0.0)));
+        }
+    }
 }

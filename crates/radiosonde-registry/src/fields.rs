@@ -45,10 +45,17 @@ impl<'r, 'd> Fields<'r, 'd> {
     }
 
     pub(crate) fn string(&mut self, key: &'static str) -> Option<String> {
-        self.one(key, "a string", |kind| match kind {
+        let text = self.one(key, "a string", |kind| match kind {
             Kind::String(text) => Some(text.clone()),
             _ => None,
-        })
+        })?;
+        // It goes to terminals, pages and code: nothing in it may be taken for a command.
+        if text.chars().any(|c| (c.is_control() && !"\n\t".contains(c)) || is_direction(c)) {
+            let what = format!("`{key}` holds control characters");
+            self.unreadable(key, what, "write it in printable characters".to_owned());
+            return None;
+        }
+        Some(text)
     }
 
     pub(crate) fn flag(&mut self, key: &'static str) -> Option<bool> {
@@ -260,6 +267,11 @@ fn mistyped<T>(report: &mut Report<'_>, path: &Path, node: &Node, wanted: &str) 
     };
     report.unreadable(node.start, path, what, fix);
     None
+}
+
+/// Whether a character turns the direction of the text after it, which can hide what is written.
+fn is_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn float(kind: &Kind) -> Option<f64> {

@@ -94,7 +94,7 @@ pub use day::{Day, NotADay};
 pub use document::{Place, RegistryDocument, closest_name};
 pub use error::{RegistryError, RegistryErrors};
 pub use lint::{LintRule, lints};
-pub use merge::Conflict;
+pub use merge::{Conflict, LabelsByFile, Merged};
 pub use model::{
     Aggregation, AlertSpec, AlertTest, BurnRate, Cadence, Comparison, DEFAULT_COLUMNS,
     DEFAULT_EMIT_DAYS, DEFAULT_SERIES_LIMIT, DashboardSpec, Deprecation, Destination,

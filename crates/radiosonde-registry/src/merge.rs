@@ -3,9 +3,45 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::{
-    model::{MetricSpec, Registry, Status},
+    model::{LabelSpec, MetricSpec, Registry, Status},
     names,
 };
+
+/// What becomes of the registries of several crates: [`Registry::merge`].
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Merged {
+    /// All metrics. Its labels are those of the first file that declares them: what a label is for a
+    /// metric, [`Merged::labels`] says.
+    pub registry: Registry,
+    /// The labels each metric has.
+    pub labels: LabelsByFile,
+    /// What cannot be had both ways.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// Labels as the file of each metric declares them: two crates may well mean different things by
+/// `outcome`. Empty where there is one file only.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LabelsByFile {
+    /// Name and labels of each file, in their order.
+    files: Vec<(String, BTreeMap<String, LabelSpec>)>,
+    /// The file of each metric, by its place.
+    metrics: HashMap<String, usize>,
+}
+
+impl LabelsByFile {
+    /// The labels of the file that a metric is from; `None` when there is one file only.
+    pub fn of(&self, metric: &str) -> Option<&BTreeMap<String, LabelSpec>> {
+        self.files.get(*self.metrics.get(metric)?).map(|(_, labels)| labels)
+    }
+
+    /// What the files say about a label, each with its name.
+    pub fn declared<'l>(&'l self, label: &str) -> Vec<(&'l str, &'l LabelSpec)> {
+        let of = |(file, labels): &'l (String, BTreeMap<_, _>)| Some((&**file, labels.get(label)?));
+        self.files.iter().filter_map(of).collect()
+    }
+}
 
 /// Two registries that say different things under one name. The first one's holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +58,8 @@ impl Registry {
     /// the same in several is there once; of what differs the first holds, and the rest are
     /// conflicts. A single registry stays as it is.
     ///
-    /// Each metric keeps the series limit its own registry has for that environment, and its own
-    /// limit of labels. Required labels are those of all.
+    /// Each metric keeps the series limit its own registry has for that environment, its own limit of
+    /// labels, and what its own registry says about its labels. Required labels are those of all.
     ///
     /// ```
     /// use radiosonde_registry::Registry;
@@ -36,19 +72,17 @@ impl Registry {
     ///     Registry::parse("registry.json", &text).expect("it stands above")
     /// };
     /// let parts = vec![("a.json".to_owned(), of("Runs.")), ("b.json".to_owned(), of("Jobs."))];
-    /// let (merged, conflicts) = Registry::merge(parts, None);
-    /// assert_eq!(merged.metrics[0].help, "Runs.");
-    /// assert_eq!(conflicts[0].what, "the metric `runs_total` differs in a.json and b.json");
+    /// let merged = Registry::merge(parts, None);
+    /// assert_eq!(merged.registry.metrics[0].help, "Runs.");
+    /// let differs = "the metric `runs_total` differs in a.json and b.json";
+    /// assert_eq!(merged.conflicts[0].what, differs);
     /// ```
-    pub fn merge(
-        registries: Vec<(String, Self)>,
-        environment: Option<&str>,
-    ) -> (Self, Vec<Conflict>) {
+    pub fn merge(registries: Vec<(String, Self)>, environment: Option<&str>) -> Merged {
         let several = registries.len() > 1;
         let mut registries = registries.into_iter();
-        let Some((file, first)) = registries.next() else { return Default::default() };
+        let Some((file, first)) = registries.next() else { return Merged::default() };
         if !several {
-            return (first, Vec::new());
+            return Merged { registry: first, ..Merged::default() };
         }
         let mut merging = Merging { environment, ..Merging::default() };
         merging.add(&file, first);
@@ -62,8 +96,10 @@ impl Registry {
 struct Merging<'e> {
     environment: Option<&'e str>,
     merged: Registry,
-    /// The metrics as they were read, each with its limits, and its file.
-    metrics: Vec<(MetricSpec, Limits, String)>,
+    /// The metrics as they were read, each with its limits, and the place of its file.
+    metrics: Vec<(MetricSpec, Limits, usize)>,
+    /// Name and labels of each file.
+    labels: Vec<(String, BTreeMap<String, LabelSpec>)>,
     /// Every name that is written, with the place of the metric it is written for.
     written: HashMap<String, usize>,
     /// The file each definition is from, by section and name.
@@ -98,15 +134,26 @@ impl Merging<'_> {
         merged.reports.append(&mut next.reports);
         let (files, conflicts) = (&mut self.files, &mut self.conflicts);
         let mut shared = Shared { file, files, conflicts };
-        shared.add("label", &mut merged.labels, next.labels);
         shared.add("owner", &mut merged.owners, next.owners);
         shared.add("policy of the module", &mut merged.modules, next.modules);
+        for (name, label) in &next.labels {
+            let _first = merged.labels.entry(name.clone()).or_insert_with(|| label.clone());
+        }
+        self.labels.push((file.to_owned(), next.labels));
         for metric in next.metrics {
-            self.add_metric(metric, limits, file);
+            self.add_metric(metric, limits);
         }
     }
 
-    fn add_metric(&mut self, metric: MetricSpec, limits: Limits, file: &str) {
+    /// Whether a label of two metrics is the same.
+    fn is_same_label(&self, label: &str, one: usize, other: usize) -> bool {
+        let of = |file: usize| self.labels.get(file).and_then(|(_, labels)| labels.get(label));
+        of(one) == of(other)
+    }
+
+    /// A metric of the file that was added last.
+    fn add_metric(&mut self, metric: MetricSpec, limits: Limits) {
+        let at_file = self.labels.len() - 1;
         let is_deprecated = matches!(metric.status, Status::Deprecated(_));
         let mut written = names::written(&metric.name, metric.metric_type, is_deprecated);
         for rollup in &metric.rollups {
@@ -116,9 +163,12 @@ impl Merging<'_> {
         if let Some((name, at)) = clash
             && let Some((there, _, first)) = self.metrics.get(at)
         {
+            let same_labels =
+                || metric.labels.iter().all(|label| self.is_same_label(label, *first, at_file));
             // Within one file the lints have their say.
-            if *there != metric && first != file {
+            if *first != at_file && (*there != metric || !same_labels()) {
                 let same = there.name == metric.name;
+                let [first, file] = [*first, at_file].map(|at| &*self.labels[at].0);
                 self.conflicts.push(if same {
                     differs("metric", &metric.name, first, file)
                 } else {
@@ -138,17 +188,19 @@ impl Merging<'_> {
         }
         let at = self.metrics.len();
         self.written.extend(written.into_iter().map(|name| (name, at)));
-        self.metrics.push((metric, limits, file.to_owned()));
+        self.metrics.push((metric, limits, at_file));
     }
 
-    fn finish(mut self) -> (Registry, Vec<Conflict>) {
-        let metrics = self.metrics.into_iter().map(|(mut metric, limits, _)| {
+    fn finish(mut self) -> Merged {
+        let mut labels = LabelsByFile { files: self.labels, metrics: HashMap::new() };
+        let metrics = self.metrics.into_iter().map(|(mut metric, limits, file)| {
+            let _ = labels.metrics.insert(metric.name.clone(), file);
             let _own = metric.series_limit.get_or_insert(limits.series);
             metric.max_labels = metric.max_labels.or(limits.labels);
             metric
         });
         self.merged.metrics = metrics.collect();
-        (self.merged, self.conflicts)
+        Merged { registry: self.merged, labels, conflicts: self.conflicts }
     }
 }
 

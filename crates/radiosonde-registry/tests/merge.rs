@@ -1,7 +1,7 @@
 //! Registries of several crates: what is the same merges, what differs is named.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use radiosonde_registry::{Registry, RegistrySource};
+use radiosonde_registry::{Merged, Registry, RegistrySource};
 
 const SHOP: &str = r##"{
   "schema_version": 1, "service": "shop",
@@ -35,9 +35,10 @@ fn merge(files: &[(&str, &str)], environment: Option<&str>) -> (Registry, Vec<St
     let parse = |(file, text): &(&str, &str)| {
         ((*file).to_owned(), Registry::parse(file, text).unwrap_or_else(|e| panic!("{e}")))
     };
-    let (merged, conflicts) = Registry::merge(files.iter().map(parse).collect(), environment);
+    let merged = Registry::merge(files.iter().map(parse).collect(), environment);
+    let conflicts = merged.conflicts;
     assert!(conflicts.iter().all(|conflict| !conflict.fix.is_empty()));
-    (merged, conflicts.into_iter().map(|conflict| conflict.what).collect())
+    (merged.registry, conflicts.into_iter().map(|conflict| conflict.what).collect())
 }
 
 #[test]
@@ -68,7 +69,7 @@ fn what_is_the_same_merges_and_every_metric_keeps_its_limits() {
 fn one_registry_stays_as_it_is_and_none_is_empty() {
     let (merged, _) = merge(&[("shop.json", SHOP)], Some("production"));
     assert_eq!(merged, Registry::parse("shop.json", SHOP).unwrap());
-    assert_eq!(Registry::merge(Vec::new(), None), (Registry::default(), Vec::new()));
+    assert_eq!(Registry::merge(Vec::new(), None), Merged::default());
 }
 
 #[test]
@@ -80,7 +81,12 @@ fn what_differs_is_named_with_both_files_and_the_first_holds() {
             r##""#stock""##,
             "the owner `platform` differs in shop.json and stock.json",
         ),
-        (r#"["a", "b"]"#, r#"["a"]"#, "the label `outcome` differs in shop.json and stock.json"),
+        // Its labels are part of what a metric is.
+        (
+            r#"["a", "b"]"#,
+            r#"["a"]"#,
+            "the metric `runs_total` differs in shop.json and stock.json",
+        ),
         (
             "\"stock_items\", \"type\": \"gauge\", \"unit\": \"items\"",
             "\"wait_seconds_total\", \"type\": \"counter\", \"unit\": \"seconds\"",
@@ -96,6 +102,25 @@ fn what_differs_is_named_with_both_files_and_the_first_holds() {
         assert_eq!(merged.metric("runs_total").unwrap().help, "Runs.");
         assert_eq!(merged.metric("wait_seconds_total"), None);
     }
+}
+
+#[test]
+fn each_metric_keeps_the_labels_of_its_own_file() {
+    let own = STOCK
+        .replace("\"runs_total\"", "\"moves_total\"")
+        .replace(r#"["a", "b"]"#, r#"["in", "out"]"#);
+    let parse = |file: &str, text: &str| (file.to_owned(), Registry::parse(file, text).unwrap());
+    let parts = vec![parse("shop.json", SHOP), parse("stock.json", &own)];
+    let merged = Registry::merge(parts, None);
+    assert_eq!(merged.conflicts, []);
+    let values = |metric: &str| merged.labels.of(metric).unwrap()["outcome"].values.clone();
+    assert_eq!(values("runs_total").unwrap(), ["a", "b"]);
+    assert_eq!(values("moves_total").unwrap(), ["in", "out"]);
+    assert_eq!(merged.labels.of("unknown_total"), None);
+    let declared: Vec<_> =
+        merged.labels.declared("outcome").into_iter().map(|(file, _)| file).collect();
+    assert_eq!(declared, ["shop.json", "stock.json"]);
+    assert_eq!(merged.labels.declared("tier").len(), 1);
 }
 
 #[test]

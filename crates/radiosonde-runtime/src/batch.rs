@@ -1,7 +1,7 @@
 //! Values of batch gauges from process to process: read at the start, kept as they change.
 //!
-//! Each slot keeps those of its process, `inst/<n>/batch-<hash of the service>.json`. Whoever starts
-//! reads the files of its service in all slots, of living processes too, and of each series takes
+//! Each slot keeps those of its process, `inst/<n>/batch-<hash of service and environment>.json`.
+//! Whoever starts reads the files of its service and environment in all slots, of living processes too, and of each series takes
 //! the value that was computed last. What is kept was redacted, as every label is.
 
 mod file;
@@ -16,18 +16,19 @@ use radiosonde_record::Slot;
 use crate::problem::{Problem, Problems};
 use crate::words::counted;
 use file::Found;
+pub(crate) use file::Whose;
 
 /// How soon what failed is tried again.
 const RETRY: Duration = Duration::from_secs(10);
 /// What is read at a start, of all slots together.
 const READ_MAX: usize = 16 << 20;
 
-/// Takes up what processes of this service have left in the slots of a directory.
+/// Takes up what processes of this service and environment have left in the slots of a directory.
 pub(crate) fn restore(
     metrics: &Metrics,
     root: &Path,
     own: Option<&Slot>,
-    service: &str,
+    whose: &Whose,
     problems: &Problems,
 ) {
     let mut values = Vec::new();
@@ -39,8 +40,8 @@ pub(crate) fn restore(
         if ![&inst, &directory].into_iter().all(|path| is_directory(path)) {
             continue;
         }
-        let path = directory.join(file::name(service));
-        match file::read(&path, service) {
+        let path = directory.join(file::name(whose));
+        match file::read(&path, whose) {
             Found::Nothing | Found::Foreign => {}
             Found::Values(_, bytes) if bytes > room => problems.say(
                 format!(
@@ -108,7 +109,7 @@ fn note_damaged(
 pub(crate) struct Keeper {
     slot: Slot,
     path: PathBuf,
-    service: String,
+    whose: Whose,
     /// Not before.
     next: Instant,
     /// Written since the last file.
@@ -118,10 +119,10 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub(crate) fn new(slot: Slot, service: &str) -> Self {
-        let path = slot.path().join(file::name(service));
-        let (service, next) = (service.to_owned(), Instant::now());
-        Self { slot, path, service, next, changed: false, told: Vec::new() }
+    pub(crate) fn new(slot: Slot, whose: Whose) -> Self {
+        let path = slot.path().join(file::name(&whose));
+        let next = Instant::now();
+        Self { slot, path, whose, next, changed: false, told: Vec::new() }
     }
 
     /// Writes what has changed, unless that failed a moment ago.
@@ -162,7 +163,7 @@ impl Keeper {
             return Err(failed(&"the lock of our slot is gone", "restart the program"));
         }
         let fix = "make room or remove what is in the way; writing is tried again by itself";
-        let rendered = file::render(&self.service, values);
+        let rendered = file::render(&self.whose, values);
         let (text, left_out) = rendered.map_err(|error| failed(&error, fix))?;
         file::write(&self.path, &text).map_err(|error| failed(&error, fix))?;
         Ok((left_out > 0).then(|| {

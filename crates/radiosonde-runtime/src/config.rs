@@ -178,9 +178,9 @@ impl Config {
 
     /// The metric registry: `catalog::REGISTRY`, a [`RegistrySource::path`], or a text. Called
     /// several times, for catalogues of several crates, the registries are merged: each metric keeps
-    /// the limits of its own, and of what differs the first holds, which is a problem. Default: none,
+    /// the limits and labels of its own, and of what differs the first holds, which is a problem. Default: none,
     /// then every metric is observed, with 200 series each. Environment: `RADIOSONDE_REGISTRY`, a
-    /// path, in place of all of them.
+    /// path, in place of all of them, unless that file cannot be used.
     pub fn registry(mut self, registry: impl Into<RegistrySource>) -> Self {
         self.registries.push(registry.into());
         self

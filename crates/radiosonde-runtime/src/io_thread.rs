@@ -251,10 +251,11 @@ fn run(
     if let Some(journal) = telemetry.journal() {
         log_suppressed(telemetry, suppressed.take(Instant::now(), journal));
     }
-    log_problems(telemetry);
     log_recovered(telemetry);
     snapshot(telemetry);
     looks.last(telemetry);
+    // Last, since what is done here last can fail too.
+    log_problems(telemetry);
     control.change(|state| state.snapshotted = true);
     while !control.state().finish {
         parker.park(SYNC_INTERVAL);

@@ -4,7 +4,7 @@ use radiosonde_metrics::{Metrics, Settings as MetricSettings};
 use radiosonde_record::{Journal, Slot};
 use radiosonde_registry::{MetricSpec, MetricType, Source};
 
-use crate::batch::{self, Keeper};
+use crate::batch::{self, Keeper, Whose};
 use crate::books::Books;
 use crate::problem::Problems;
 use crate::settings::Settings;
@@ -19,19 +19,21 @@ pub(crate) fn metrics(
     books: Books,
 ) -> Metrics {
     let mut asked = MetricSettings::default();
-    asked.registry.clone_from(&settings.registry);
+    if let Some(merged) = &settings.registry {
+        asked.registry = Some(merged.registry.clone());
+        asked.labels_by_file.clone_from(&merged.labels);
+    }
     asked.environment.clone_from(&settings.environment);
     asked.labels.clone_from(&settings.labels);
     asked.rules.clone_from(&settings.redact);
     asked.own_crates.clone_from(&settings.own_crates);
     asked.clock.clone_from(&settings.clock);
     let metrics = Metrics::new(asked);
-    for (what, fix) in metrics.problems() {
-        problems.say(what, fix);
-    }
-    let refused = problems.clone();
+    let said = problems.clone();
+    metrics.set_on_problem(Box::new(move |what, fix| said.say(what, fix)));
+    let (refused, catalogues) = (problems.clone(), settings.catalogues.clone());
     metrics.set_on_refusal(Box::new(move |refusal| {
-        refused.add(refusals::problem(refusal));
+        refused.add(refusals::problem(refusal, &catalogues));
     }));
     let deltas = journal.clone();
     metrics.on_delta(Box::new(move |context, delta| {
@@ -53,12 +55,14 @@ pub(crate) fn batch_gauges(
     slot: Option<&Slot>,
     problems: &Problems,
 ) -> Option<Keeper> {
-    let (root, registry) = (settings.directory.as_ref()?, settings.registry.as_ref()?);
-    batch::restore(metrics, root, slot, &settings.service, problems);
+    let (root, merged) = (settings.directory.as_ref()?, settings.registry.as_ref()?);
+    let (service, environment) = (settings.service.clone(), settings.environment.clone());
+    let whose = Whose { service, environment };
+    batch::restore(metrics, root, slot, &whose, problems);
     let is_batch =
         |spec: &MetricSpec| spec.source == Source::Batch && spec.metric_type == MetricType::Gauge;
-    if !registry.metrics.iter().any(is_batch) {
+    if !merged.registry.metrics.iter().any(is_batch) {
         return None;
     }
-    slot.map(|slot| Keeper::new(slot.clone(), &settings.service))
+    slot.map(|slot| Keeper::new(slot.clone(), whose))
 }

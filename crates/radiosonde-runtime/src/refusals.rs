@@ -1,22 +1,83 @@
 //! Refused metric writes as problems: what, and what to do.
 
 use radiosonde_metrics::{Reason, Refusal};
+use radiosonde_registry::RegistrySource;
 
+use crate::config::Config;
 use crate::problem::Problem;
 
+/// What `init!` was told about catalogues: to say how one more is passed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Catalogues {
+    /// The crate that calls `init!`.
+    own: Option<String>,
+    passed: Vec<RegistrySource>,
+    /// `RADIOSONDE_REGISTRY` stands in the place of all of them.
+    replaced: bool,
+}
+
+impl Catalogues {
+    pub(crate) fn new(config: &Config, replaced: bool) -> Self {
+        let first = |module: &str| module.split("::").next().map(str::to_owned);
+        let own = config.service.module.and_then(first);
+        Self { own, passed: config.registries.clone(), replaced }
+    }
+
+    /// What to do about a catalogue whose metric is not registered.
+    fn fix(&self, module: &str) -> String {
+        let is_it = |source: &&RegistrySource| matches!(source, RegistrySource::Embedded { module: Some(passed), .. } if *passed == module);
+        let is_passed = self.passed.iter().any(|source| is_it(&source));
+        if self.replaced {
+            let what = if is_passed { "it" } else { "what is passed to init!" };
+            return format!("RADIOSONDE_REGISTRY replaces {what}: add the metric there");
+        }
+        if is_passed {
+            return "rename the metric: it is in conflict with that of another catalogue, which is a \
+                    problem of its own"
+                .to_owned();
+        }
+        let passed = self.passed.iter().map(|source| match source {
+            RegistrySource::Embedded { module: Some(module), .. } => self.constant(module),
+            RegistrySource::Path(path) => format!("RegistrySource::path({path:?})"),
+            _ => "…".to_owned(),
+        });
+        let all: Vec<_> = passed.chain([self.constant(module)]).collect();
+        format!("init!(registries = [{}])", all.join(", "))
+    }
+
+    /// The constant of a catalogue, as it is written in the crate that calls `init!`.
+    fn constant(&self, module: &str) -> String {
+        let own = self.own.as_deref().and_then(|own| module.strip_prefix(own));
+        let path = own.and_then(|path| path.strip_prefix("::")).unwrap_or(module);
+        format!("{path}::REGISTRY")
+    }
+}
+
 /// The problem of the first refusal of a metric for a reason.
-pub(crate) fn problem(refusal: &Refusal) -> Problem {
-    Problem::new(text(refusal), fix(refusal.reason))
+pub(crate) fn problem(refusal: &Refusal, catalogues: &Catalogues) -> Problem {
+    let catalogue = refusal.module.as_deref().filter(|module| module.ends_with("::catalog"));
+    if let Some(label) = &refusal.full_label {
+        let fix = format!(
+            "find out where so many values come from, or raise `max_values` of the label `{label}` \
+             in the registry"
+        );
+        return Problem::new(text(refusal), fix);
+    }
+    match (refusal.reason, catalogue) {
+        (Reason::Unregistered, Some(module)) => Problem::new(text(refusal), catalogues.fix(module)),
+        (reason, _) => Problem::new(text(refusal), fix(reason)),
+    }
 }
 
 /// Without the count, which goes on growing: the report has it.
 fn text(refusal: &Refusal) -> String {
     let reason = refusal.example.as_deref().unwrap_or(refusal.reason.as_str());
-    let module = refusal.module.as_deref().map(|module| format!(" (in {module})"));
+    let place = refusal.place().map(|place| format!(" ({place})"));
+    let outcome = if refusal.folded { "folded into overflow" } else { "refused" };
     format!(
-        "writes to metric `{}` are refused: {reason}{}",
+        "writes to metric `{}` are {outcome}: {reason}{}",
         refusal.metric,
-        module.unwrap_or_default()
+        place.unwrap_or_default()
     )
 }
 
@@ -39,5 +100,70 @@ fn fix(reason: Reason) -> &'static str {
         Reason::Computed => "remove the write: it follows from the metric it is computed from",
         Reason::Value => "check the value before it is written",
         _ => "correct the write; the reference of radiosonde-metrics lists what is allowed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use radiosonde_metrics::{Metrics, Settings};
+    use radiosonde_registry::Registry;
+
+    use super::*;
+    use crate::config::Service;
+
+    const SHOP: RegistrySource = RegistrySource::embedded_in("a1::catalog", "registry.json", "");
+
+    #[test]
+    fn a_catalogue_is_passed_as_it_is_written_in_the_program() {
+        let config = || Config::new(Service::new("a1", "1.0.0").in_crate("a1::main"));
+        let fix =
+            |config: &Config, replaced| Catalogues::new(config, replaced).fix("a1::stock::catalog");
+        let passed = config().registry(SHOP);
+        assert_eq!(
+            fix(&passed, false),
+            "init!(registries = [catalog::REGISTRY, stock::catalog::REGISTRY])"
+        );
+        let mixed = config().registry(RegistrySource::path("r.json")).registry("{}");
+        assert_eq!(
+            fix(&mixed, false),
+            "init!(registries = [RegistrySource::path(\"r.json\"), …, stock::catalog::REGISTRY])"
+        );
+        assert!(fix(&passed, true).starts_with("RADIOSONDE_REGISTRY replaces what is passed"));
+        let replaced = Catalogues::new(&passed, true).fix("a1::catalog");
+        assert_eq!(replaced, "RADIOSONDE_REGISTRY replaces it: add the metric there");
+        assert!(Catalogues::new(&passed, false).fix("a1::catalog").contains("in conflict"));
+    }
+
+    #[test]
+    fn past_max_values_counters_are_folded_and_gauges_refused() {
+        let text = r#"{"schema_version": 1, "labels": {"region": {"max_values": 1}}, "metrics": [
+            {"name": "runs_total", "type": "counter", "unit": "runs", "help": "Runs.",
+             "labels": ["region"]},
+            {"name": "queue_items", "type": "gauge", "unit": "items", "help": "Queue.",
+             "labels": ["region"]}]}"#;
+        let registry = Some(Registry::parse("registry.json", text).unwrap());
+        let metrics = Metrics::new(Settings { registry, ..Settings::default() });
+        metrics::with_local_recorder(&metrics.recorder(), || {
+            for region in ["eu", "us"] {
+                metrics::counter!("runs_total", "region" => region).increment(1);
+                metrics::gauge!("queue_items", "region" => region).set(1.0);
+            }
+        });
+        let told: Vec<_> = metrics
+            .refusals()
+            .iter()
+            .map(|refusal| problem(refusal, &Catalogues::default()))
+            .collect();
+        assert!(told[0].what.starts_with("writes to metric `queue_items` are refused: label"));
+        assert!(
+            told[1].what.starts_with("writes to metric `runs_total` are folded into overflow: ")
+        );
+        for problem in told {
+            assert!(
+                problem.fix.ends_with("raise `max_values` of the label `region` in the registry")
+            );
+        }
     }
 }

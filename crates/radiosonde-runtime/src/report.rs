@@ -53,6 +53,9 @@ pub struct Report {
     /// those of other crates. [`Guard::registry_draft`](crate::Guard::registry_draft) makes a
     /// registry of them.
     pub observed: u64,
+    /// The first three of them by name; with a registry each with the crate that writes it, as in
+    /// `connections_total of hyper`.
+    pub observed_first: Vec<String>,
     /// What is hidden besides what the standard rules hide, and what is not; `None` when these are
     /// all there are.
     pub redaction: Option<String>,
@@ -135,6 +138,15 @@ impl From<&Account> for SignalReport {
             truncated,
         }
     }
+}
+
+/// The first metrics that no registry has, for [`Report::observed_first`].
+pub(crate) fn observed_first(observed: Vec<(String, Option<String>)>) -> Vec<String> {
+    let told = |(name, path): (String, Option<String>)| match path {
+        Some(path) => format!("{name} of {path}"),
+        None => name,
+    };
+    observed.into_iter().take(3).map(told).collect()
 }
 
 impl From<&Refusal> for RefusedWrites {
@@ -235,7 +247,17 @@ impl fmt::Display for Report {
         self.redaction.iter().try_for_each(|rules| writeln!(f, "redaction  {rules}"))?;
         if self.observed > 0 {
             let observed = counted(self.observed, "metric");
-            writeln!(f, "observed   {observed} that no registry has (Guard::registry_draft)")?;
+            let mut names = self.observed_first.join(", ");
+            if self.observed > self.observed_first.len() as u64 {
+                names.push_str(", …");
+            }
+            // A crate of the program itself would be checked.
+            let other = self.observed_first.iter().any(|name| name.contains(" of "));
+            let hint = if other { "; own_crate or its catalogue, if a crate is yours" } else { "" };
+            writeln!(
+                f,
+                "observed   {observed} that no registry has: {names} (Guard::registry_draft{hint})"
+            )?;
         }
         if !self.refused.is_empty() {
             // The reasons and fixes are among the problems.

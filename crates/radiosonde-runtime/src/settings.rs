@@ -16,13 +16,14 @@ use std::time::Duration;
 use radiosonde_metrics::Clock;
 use radiosonde_record::{Filter, new_instance_id};
 use radiosonde_redact::Rules;
-use radiosonde_registry::Registry;
+use radiosonde_registry::Merged;
 use radiosonde_store::location::Location;
 use radiosonde_tracing::Sampler;
 
 use crate::config::Config;
 use crate::machine;
 use crate::problem::Problems;
+use crate::refusals::Catalogues;
 pub use files::KeptFiles;
 pub(crate) use files::{FileSettings, Limits};
 
@@ -93,9 +94,10 @@ pub(crate) struct Settings {
     pub(crate) directory: Option<PathBuf>,
     /// Where rings are, when not in the directory.
     pub(crate) rings: Option<PathBuf>,
-    pub(crate) registry: Option<Registry>,
+    pub(crate) registry: Option<Merged>,
     /// Crates whose metrics have to be registered; none for all.
     pub(crate) own_crates: Vec<String>,
+    pub(crate) catalogues: Catalogues,
     pub(crate) clock: Clock,
     pub(crate) environment: Option<String>,
     pub(crate) labels: Vec<(String, String)>,
@@ -124,6 +126,7 @@ impl Settings {
             .unwrap_or_else(|| config.service.version.to_owned());
         let loaded = registry::Loaded::new(config, text("RADIOSONDE_REGISTRY"), problems);
         let required = loaded.required_labels();
+        let catalogues = Catalogues::new(config, loaded.replaced);
         let labels = labels(config, &attributes, &required, text("RADIOSONDE_ENVIRONMENT"));
         let environment = labels.iter().find(|(name, _)| name == "environment");
         let environment = environment.map(|(_, value)| value.clone());
@@ -134,6 +137,7 @@ impl Settings {
             rings: rings(config, env),
             registry: loaded.merge(environment.as_deref(), problems),
             own_crates: registry::own_crates(config),
+            catalogues,
             clock: config.clock.clone(),
             prometheus: prometheus(config, env, problems),
             console: console::resolve(config, env, problems),

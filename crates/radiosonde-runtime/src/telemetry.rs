@@ -26,7 +26,7 @@ use crate::listener;
 use crate::notices::notices;
 use crate::problem::{Problem, Problems};
 use crate::recovery::Recovered;
-use crate::report::{RefusedWrites, Report, SignalReport};
+use crate::report::{RefusedWrites, Report, SignalReport, observed_first};
 use crate::settings::{Environment, Settings};
 use crate::tokio_metrics::Runtimes;
 use crate::{metric_setup, panic_hook, recovery};
@@ -286,7 +286,9 @@ impl Telemetry {
         }
         report.recovered = self.0.recovered.records();
         report.files = self.0.files.report();
-        report.observed = self.0.metrics.observed_count() as u64;
+        let observed = self.0.metrics.observed();
+        report.observed = observed.len() as u64;
+        report.observed_first = observed_first(observed);
         report.refused = self.0.metrics.refusals().iter().map(RefusedWrites::from).collect();
         report.redaction = self.0.problems.redaction();
         report.problems = self.0.problems.all();

@@ -49,6 +49,16 @@ macro_rules! config {
     ) => {
         $crate::config!(@set $config$(.rate_limit($level, $limit))*; $($($rest)*)?)
     };
+    (@set $config:expr; labels = [ $($labels:tt)* ] $($rest:tt)*) => {
+        compile_error!(concat!(
+            "labels stand in braces: write `labels = {", stringify!($($labels)*), "}`"
+        ))
+    };
+    (@set $config:expr; rate_limits = [ $($limits:tt)* ] $($rest:tt)*) => {
+        compile_error!(concat!(
+            "limits stand in braces: write `rate_limits = {", stringify!($($limits)*), "}`"
+        ))
+    };
     (@set $config:expr; $key:ident = $value:expr $(, $($rest:tt)*)?) => {
         $crate::config!(@set $config.$key($value); $($($rest)*)?)
     };
@@ -99,5 +109,5 @@ macro_rules! config {
 /// file changes, the crate is compiled again.
 #[macro_export]
 macro_rules! catalog {
-    ($path:literal) => { $crate::__private::catalog!([$crate] $path); };
+    ($($path:tt)*) => { $crate::__private::catalog!([$crate] $($path)*); };
 }

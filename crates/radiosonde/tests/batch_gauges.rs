@@ -187,6 +187,37 @@ fn another_service_in_the_same_slot_keeps_its_own() {
     assert_eq!(look(&root, START).0.0, json!({"acme": 1.0}));
 }
 
+#[test]
+fn what_one_environment_computed_is_not_shown_by_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("telemetry");
+    let begin = |environment: &str| {
+        let config = Config::new(Service::new("batch", "1.0.0")).service("jobs");
+        let config = config.profile(Profile::Cli).dir(&root).registry(REGISTRY);
+        config.label("environment", environment).clock(Clock::fixed(at(START))).build()
+    };
+    let end = |parts: Parts| {
+        let report = parts.guard.shutdown(PATIENCE);
+        assert!(report.refused.is_empty(), "{report}");
+        let found = last_snapshot(&root).0;
+        for entry in fs::read_dir(&root).unwrap().flatten() {
+            if entry.file_name().to_string_lossy().starts_with("metrics-") {
+                fs::remove_file(entry.path()).unwrap();
+            }
+        }
+        found
+    };
+    let parts = begin("production");
+    set(&parts, "acme", 1.0);
+    assert_eq!(end(parts), json!({"acme": 1.0}));
+    let parts = begin("staging");
+    set(&parts, "north", 2.0);
+    assert_eq!(end(parts), json!({"north": 2.0}));
+    // And it is still there where it belongs.
+    assert_eq!(end(begin("production")), json!({"acme": 1.0}));
+    assert_eq!(look(&root, START).0.0, json!({}));
+}
+
 /// What `spoil` makes of the file is a problem, in the way of nobody, and set aside.
 fn spoiled(spoil: impl Fn(&Path), why: &str) {
     let directory = tempfile::tempdir().unwrap();

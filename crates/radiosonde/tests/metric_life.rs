@@ -72,7 +72,9 @@ fn a_program_with_two_catalogues_and_libraries() {
     let report = telemetry.report();
     let text = report.to_string();
     assert_eq!(report.observed, 1, "{text}");
-    assert!(text.contains("\nobserved   1 metric that no registry has"), "{text}");
+    let observed = "\nobserved   1 metric that no registry has: connections_total of hyper (Guard::\
+                    registry_draft; own_crate or its catalogue, if a crate is yours)\n";
+    assert!(text.contains(observed), "{text}");
     let refused: Vec<_> = report
         .refused
         .iter()
@@ -88,14 +90,19 @@ fn a_program_with_two_catalogues_and_libraries() {
     for problem in [
         "the owner `platform` differs in registry.json of metric_life and registry.json of stock",
         "`carts_total` is deprecated since 2026-11-01, and its 14 days are over",
-        "the registry requires the label `tier`, which has no value",
-        "pass orders::catalog::REGISTRY to init!",
+        "the registry requires the label `tier`, which has no value; fix: set \
+         OTEL_RESOURCE_ATTRIBUTES=tier=…, or pass it in `labels` of init!",
+        "writes to metric `orders_total` are refused: its catalogue is not part of the registry \
+         (through orders::catalog); fix: init!(registries = [catalog::REGISTRY, \
+         stock::catalog::REGISTRY, orders::catalog::REGISTRY])",
     ] {
         assert!(text.contains(problem), "{problem}: {text}");
     }
     let draft = telemetry.registry_draft();
     assert!(draft.contains("\"connections_total\""), "{draft}");
-    assert!(!draft.contains("\"unknown_total\"") && !draft.contains("\"carts_total\""), "{draft}");
+    // What the program was refused as well, but for what has an entry somewhere.
+    assert!(draft.contains("\"unknown_total\"") && draft.contains("\"shelves_total\""), "{draft}");
+    assert!(!draft.contains("\"orders_total\"") && !draft.contains("\"carts_total\""), "{draft}");
     #[cfg(feature = "prometheus")]
     {
         let text = telemetry.metrics_text();
@@ -111,6 +118,55 @@ fn a_program_with_two_catalogues_and_libraries() {
         assert!(!text.contains("carts_total_deprecated"), "{text}");
     }
     drop(telemetry);
+}
+
+#[test]
+fn labels_of_one_name_are_those_of_each_catalogue() {
+    let registry = |module: &'static str, metric: &str, value: &str| {
+        let text = format!(
+            r#"{{"schema_version": 1, "labels": {{"outcome": {{"values": ["{value}"]}}}},
+                "metrics": [{{"name": "{metric}", "type": "counter", "unit": "runs", "help": "Runs.",
+                              "labels": ["outcome"]}}]}}"#
+        );
+        RegistrySource::embedded_in(module, "registry.json", text.leak())
+    };
+    let scratch = tempfile::tempdir().unwrap();
+    let config = Config::new(Service::new("merged", "1.0.0").in_crate(module_path!()));
+    let config = config.dir(scratch.path()).profile(Profile::Cli);
+    let sources = [
+        registry("metric_life::catalog", "orders_total", "paid"),
+        registry("stock::catalog", "moves_total", "in"),
+    ];
+    let parts = config.registries(sources).build();
+    metrics::with_local_recorder(&parts.recorder, || {
+        metrics::counter!("orders_total", "outcome" => "paid").increment(1);
+        metrics::counter!("moves_total", "outcome" => "in").increment(1);
+        metrics::counter!("moves_total", "outcome" => "paid").increment(1);
+    });
+    let report = parts.guard.shutdown(Duration::from_secs(10));
+    let refused: Vec<_> = report.refused.iter().map(|refused| refused.text.as_str()).collect();
+    let text =
+        "1 write to `moves_total` refused: label `outcome` is `paid`, but should be one of `in`";
+    assert!(refused.len() == 1 && refused[0].starts_with(text), "{report}");
+    // Nothing is in conflict: the one problem is the write.
+    assert_eq!(report.problems.len(), 1, "{report}");
+}
+
+#[test]
+fn a_catalogue_without_a_registry_is_a_problem() {
+    let scratch = tempfile::tempdir().unwrap();
+    let config = Config::new(Service::new("unchecked", "1.0.0").in_crate(module_path!()));
+    let parts = config.dir(scratch.path()).profile(Profile::Cli).build();
+    metrics::with_local_recorder(&parts.recorder, || {
+        count_as("metric_life::catalog", "carts_total");
+        count_as("metric_life::catalog", "baskets_total");
+    });
+    let report = parts.guard.shutdown(Duration::from_secs(10));
+    let problems: Vec<_> = report.problems.iter().map(ToString::to_string).collect();
+    let expected = "metrics of `metric_life::catalog` are not checked: there is no registry; fix: \
+                    pass `metric_life::catalog::REGISTRY` to init!";
+    assert_eq!(problems, [expected]);
+    assert_eq!(report.observed, 2);
 }
 
 #[test]

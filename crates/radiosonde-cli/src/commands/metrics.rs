@@ -228,7 +228,8 @@ struct Table {
 impl Table {
     fn print(self, paint: Paint, out: &mut dyn Write) -> Result<(), Stop> {
         let widest = |column: fn(&(String, String, String)) -> &String| {
-            self.rows.iter().map(|row| columns(column(row))).max().unwrap_or(0).min(COLUMN_MAX)
+            let widths = self.rows.iter().map(|row| columns(column(row)));
+            widths.filter(|width| *width <= COLUMN_MAX).max().unwrap_or(0)
         };
         let pad = |text: &str, width: usize| " ".repeat(width.saturating_sub(columns(text)));
         let (first, second) = (widest(|row| &row.0), widest(|row| &row.1));
@@ -242,9 +243,26 @@ impl Table {
     }
 }
 
-/// One endless label value must not push everybody's values off the screen.
+/// A wider text stands out of its column: one endless label value must not push everybody's values
+/// off the screen.
 const COLUMN_MAX: usize = 90;
 /// The lines of one snapshot are written within this time, in microseconds.
 const SNAPSHOT_US_MAX: u64 = 1_000_000;
 /// Bounds the memory over files that hold more series than any guard would let through.
 const SERIES_MAX: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_too_wide_for_its_column_moves_no_other() {
+        let row = |series: &str, value: &str| (series.to_owned(), value.to_owned(), String::new());
+        let endless = "x".repeat(COLUMN_MAX + 1);
+        let rows = vec![row("runs_total", "3"), row(&endless, "4"), row("rows", "5")];
+        let mut out = Vec::new();
+        let Ok(()) = (Table { rows }).print(Paint { on: false }, &mut out) else { panic!() };
+        let expected = format!("  runs_total  3\n  {endless}  4\n  rows        5\n");
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}

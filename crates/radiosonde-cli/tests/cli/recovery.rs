@@ -92,7 +92,11 @@ fn a_running_process_and_its_records_are_no_remains() {
     let _ = telling(&dir, "logs", told).exits(0).tells(&[told]);
     // Whoever asks keeps no lock: the next process has the slot.
     drop((instance, slot));
-    assert_eq!(take(&dir).number(), 0);
+    // A process that another test starts holds copies of our files until its own program runs.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while take(&dir).number() != 0 {
+        assert!(Instant::now() < deadline, "slot 0 is still held");
+    }
 }
 
 #[test]

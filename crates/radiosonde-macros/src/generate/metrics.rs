@@ -30,8 +30,11 @@ pub(super) fn metric(code: &mut String, registry: &Registry, metric: &MetricSpec
             write!(parameters, "{parameter}: {own}, ")
                 .and_then(|()| write!(values, "{TYPED}::Part::listed({parameter}), "))
         } else {
-            write!(parameters, "{parameter}: &(impl {TYPED}::LabelValue<{own}> + ?Sized), ")
-                .and_then(|()| write!(values, "{TYPED}::LabelValue::<{own}>::part({parameter}), "))
+            write!(
+                parameters,
+                "{parameter}: &(impl {TYPED}::LabelValue<{own}> + ?::core::marker::Sized), "
+            )
+            .and_then(|()| write!(values, "{TYPED}::LabelValue::<{own}>::part({parameter}), "))
         };
     }
     // Inlined: what nobody calls costs nobody time.

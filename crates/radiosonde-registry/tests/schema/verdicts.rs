@@ -50,6 +50,7 @@ const UNSEEN: &[(&str, &[&str])] = &[
             "mistakes_operations/slo_owner_unknown",
         ],
     ),
+    ("characters that are written as escapes", &["mistakes/help_control"]),
     (
         "what it names, declared elsewhere, is of another type, has no owner or is on its way out",
         &[

@@ -1,4 +1,4 @@
-//! The file of a slot that keeps the values of batch gauges of one service.
+//! The file of a slot that keeps the values of batch gauges of one service in one environment.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -20,10 +20,20 @@ const WHY_CHARS: usize = 200;
 /// The format that is written and read.
 const VERSION: u32 = 1;
 
-#[derive(Deserialize, Serialize)]
+/// Whose values they are: what one environment computed is not true of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Whose {
+    pub(crate) service: String,
+    /// As the constant label says; none where there is none.
+    pub(crate) environment: Option<String>,
+}
+
+#[derive(Serialize)]
 struct Document<'a> {
     version: u32,
     service: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<&'a str>,
     values: Vec<Entry>,
 }
 
@@ -32,6 +42,8 @@ struct Document<'a> {
 struct Read {
     version: u32,
     service: String,
+    #[serde(default)]
+    environment: Option<String>,
     values: Vec<Entry>,
 }
 
@@ -49,21 +61,28 @@ struct Entry {
 pub(super) enum Found {
     Nothing,
     Values(Vec<BatchValue>, usize),
-    /// Of another service, whose name has the same hash.
+    /// Of another service or environment, whose names have the same hash.
     Foreign,
     /// Nothing that can be read, and why.
     Damaged(String),
 }
 
-/// The name of the file of a service: a slot may have had several.
-pub(super) fn name(service: &str) -> String {
-    let hash = hmac_sha256::Hash::hash(service.as_bytes());
+/// The name of the file: a slot may have had several services, and environments.
+pub(super) fn name(whose: &Whose) -> String {
+    let mut hasher = hmac_sha256::Hash::new();
+    hasher.update(whose.service.as_bytes());
+    if let Some(environment) = &whose.environment {
+        // No text contains this byte.
+        hasher.update([0xff]);
+        hasher.update(environment.as_bytes());
+    }
+    let hash = hasher.finalize();
     let digits: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     format!("batch-{digits}.json")
 }
 
-/// Reads a file of that service, if it is one. Follows no link, and waits for nobody.
-pub(super) fn read(path: &Path, service: &str) -> Found {
+/// Reads a file of that service and environment, if it is one. Follows no link, and waits for nobody.
+pub(super) fn read(path: &Path, whose: &Whose) -> Found {
     let bytes = match read_bytes(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::Nothing,
@@ -77,7 +96,7 @@ pub(super) fn read(path: &Path, service: &str) -> Found {
     if read.version != VERSION {
         return Found::Damaged(format!("it has format {}, not {VERSION}", read.version));
     }
-    if read.service != service {
+    if read.service != whose.service || read.environment != whose.environment {
         return Found::Foreign;
     }
     let values = read.values.into_iter().map(|entry| {
@@ -109,11 +128,12 @@ fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// The file's text, and how many values found no place in it: the oldest.
-pub(super) fn render(service: &str, values: &[BatchValue]) -> io::Result<(Vec<u8>, usize)> {
+pub(super) fn render(whose: &Whose, values: &[BatchValue]) -> io::Result<(Vec<u8>, usize)> {
     let mut entries: Vec<Entry> = values.iter().map(entry).collect();
     let mut left_out = 0;
     loop {
-        let document = Document { version: VERSION, service, values: entries.clone() };
+        let (service, environment) = (&*whose.service, whose.environment.as_deref());
+        let document = Document { version: VERSION, service, environment, values: entries.clone() };
         let text = serde_json::to_vec(&document)?;
         if text.len() <= BYTES_MAX || entries.is_empty() {
             return Ok((text, left_out));
@@ -167,6 +187,10 @@ pub(super) fn set_aside(path: &Path) -> io::Result<PathBuf> {
 mod tests {
     use super::*;
 
+    fn whose(service: &str, environment: Option<&str>) -> Whose {
+        Whose { service: service.to_owned(), environment: environment.map(str::to_owned) }
+    }
+
     fn value(metric: String, at: u64) -> BatchValue {
         let labels = vec![("note".to_owned(), "a \"b\" \\ \u{1f388}".to_owned())];
         let computed_at = UNIX_EPOCH + Duration::from_millis(at);
@@ -176,25 +200,32 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_what_is_too_much_is_left_out() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join(name("shop"));
-        assert!(matches!(read(&path, "shop"), Found::Nothing));
+        let shop = whose("shop", Some("staging"));
+        let path = directory.path().join(name(&shop));
+        assert!(matches!(read(&path, &shop), Found::Nothing));
         let values = [value("a".to_owned(), 1), value("b".to_owned(), 1_793_491_200_123)];
-        let (text, left_out) = render("shop", &values).unwrap();
+        let (text, left_out) = render(&shop, &values).unwrap();
         assert_eq!(left_out, 0);
         // Left by a process that was killed in the middle.
         fs::write(path.with_extension("json.tmp"), &text[..9]).unwrap();
         write(&path, &text).unwrap();
         assert!(!path.with_extension("json.tmp").exists());
-        let Found::Values(found, _) = read(&path, "shop") else { panic!("no values") };
+        let Found::Values(found, _) = read(&path, &shop) else { panic!("no values") };
         assert_eq!(found, values);
-        assert!(matches!(read(&path, "other"), Found::Foreign));
-        assert_ne!(name("shop"), name("other"));
+        for other in [
+            whose("other", Some("staging")),
+            whose("shop", Some("production")),
+            whose("shop", None),
+        ] {
+            assert!(matches!(read(&path, &other), Found::Foreign));
+            assert_ne!(name(&shop), name(&other));
+        }
 
         let many: Vec<_> = (0..60_000).map(|n| value(format!("metric_{n}"), n)).collect();
-        let (text, left_out) = render("shop", &many).unwrap();
+        let (text, left_out) = render(&shop, &many).unwrap();
         assert!(text.len() <= BYTES_MAX && left_out > 0, "{} {left_out}", text.len());
         write(&path, &text).unwrap();
-        let Found::Values(found, _) = read(&path, "shop") else { panic!("no values") };
+        let Found::Values(found, _) = read(&path, &shop) else { panic!("no values") };
         assert_eq!(found.len() + left_out, many.len());
         // The newest are kept.
         assert!(found.contains(&many[59_999]) && !found.contains(&many[0]));

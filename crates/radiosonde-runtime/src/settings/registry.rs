@@ -1,51 +1,76 @@
 //! The registries of the code, or the one of the environment, made one.
 
-use radiosonde_registry::{Registry, RegistrySource};
+use radiosonde_registry::{Merged, Registry, RegistryErrors, RegistrySource};
 
 use crate::config::Config;
 use crate::problem::Problems;
 
-/// The registries that could be read, each with its name.
-pub(super) struct Loaded(Vec<(String, Registry)>);
+/// The registries that could be read.
+pub(super) struct Loaded {
+    /// Each with its name.
+    all: Vec<(String, Registry)>,
+    /// Whether the environment's stands in place of all of the code's.
+    pub(super) replaced: bool,
+}
 
 impl Loaded {
-    /// `path` is the environment's, which stands in place of all of the code's.
+    /// `path` is the environment's, which stands in place of all of the code's; one that cannot be
+    /// used must not cost the checks of those.
     pub(super) fn new(config: &Config, path: Option<String>, problems: &Problems) -> Self {
-        let sources = match path {
-            Some(path) => vec![RegistrySource::path(path)],
-            None => config.registries.clone(),
-        };
-        let fix = match sources.len() {
-            1 => "mend the registry; until then metrics are observed, not checked",
-            _ => "mend the registry; until then its metrics are those of no registry",
-        };
-        let mut loaded = Vec::with_capacity(sources.len());
-        for source in &sources {
+        if let Some(path) = path {
+            let source = RegistrySource::path(path);
+            let until = match config.registries.len() {
+                0 => "unset RADIOSONDE_REGISTRY; until then metrics are observed, not checked",
+                1 => "unset RADIOSONDE_REGISTRY; until then the registry of init! holds",
+                _ => "unset RADIOSONDE_REGISTRY; until then the registries of init! hold",
+            };
             match source.load() {
-                Ok(registry) => loaded.push((source.name(), registry)),
-                Err(errors) => errors
-                    .0
-                    .iter()
-                    .for_each(|error| problems.say(format!("registry not used: {error}"), fix)),
+                Ok(registry) => {
+                    return Self { all: vec![(source.name(), registry)], replaced: true };
+                }
+                Err(errors) => {
+                    say(&errors, "RADIOSONDE_REGISTRY", &format!(", or {until}"), problems);
+                }
             }
         }
-        Self(loaded)
+        let until = match config.registries.len() {
+            1 => "; until then metrics are observed, not checked",
+            _ => "; until then its metrics are those of no registry",
+        };
+        let mut all = Vec::with_capacity(config.registries.len());
+        for source in &config.registries {
+            match source.load() {
+                Ok(registry) => all.push((source.name(), registry)),
+                Err(errors) => say(&errors, "registry", until, problems),
+            }
+        }
+        Self { all, replaced: false }
     }
 
     pub(super) fn required_labels(&self) -> Vec<String> {
-        self.0.iter().flat_map(|(_, registry)| registry.required_labels.iter().cloned()).collect()
+        self.all.iter().flat_map(|(_, registry)| registry.required_labels.iter().cloned()).collect()
     }
 
     /// All of them as one; what differs in several is a problem.
-    pub(super) fn merge(self, environment: Option<&str>, problems: &Problems) -> Option<Registry> {
-        if self.0.is_empty() {
+    pub(super) fn merge(self, environment: Option<&str>, problems: &Problems) -> Option<Merged> {
+        if self.all.is_empty() {
             return None;
         }
-        let (merged, conflicts) = Registry::merge(self.0, environment);
-        for conflict in conflicts {
+        let mut merged = Registry::merge(self.all, environment);
+        for conflict in merged.conflicts.drain(..) {
             problems.say(conflict.what, conflict.fix);
         }
         Some(merged)
+    }
+}
+
+/// Says what is wrong with a registry, and what to do, once each.
+fn say(errors: &RegistryErrors, what: &str, until: &str, problems: &Problems) {
+    for error in &errors.0 {
+        let told = error.to_string();
+        // Its fix is ours, with what holds until then.
+        let told = told.strip_suffix(&format!("; {}", error.fix)).unwrap_or(&told);
+        problems.say(format!("{what} not used: {told}"), format!("{}{until}", error.fix));
     }
 }
 

@@ -189,3 +189,34 @@ fn problems_do_not_tell_secrets() {
     let (_, problems) = resolve(&config(), &variables);
     assert!(problems[0].contains("http://ada:[redacted]@127.0.0.1:1"), "{problems:?}");
 }
+
+#[test]
+fn a_registry_of_the_environment_that_cannot_be_used_leaves_that_of_the_code() {
+    let scratch = tempfile::tempdir().unwrap();
+    let broken = scratch.path().join("broken.json");
+    std::fs::write(&broken, r#"{"schema_version": 1, "metrics": 3}"#).unwrap();
+    let own = r#"{"schema_version": 1, "metrics": [
+        {"name": "runs_total", "type": "counter", "unit": "runs", "help": "Runs."}]}"#;
+    for (path, what, fix) in [
+        (scratch.path().join("no.json"), "no such file", "create it"),
+        (broken, "metrics", "; until"),
+    ] {
+        for (config, until) in [
+            (config().registry(own), "the registry of init! holds"),
+            (config(), "metrics are observed, not checked"),
+        ] {
+            let problems = Problems::default();
+            let env = Environment::of(&[("RADIOSONDE_REGISTRY", path.to_str().unwrap())]);
+            let settings = Settings::resolve(&config, &env, &problems);
+            let found = settings.registry.map(|merged| merged.registry.metrics.len());
+            assert_eq!(found, (!config.registries.is_empty()).then_some(1));
+            let problems = problems.all();
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert!(problems[0].what.starts_with("RADIOSONDE_REGISTRY not used: "), "{problems:?}");
+            assert!(problems[0].what.contains(what), "{problems:?}");
+            assert!(problems[0].fix.contains(fix), "{problems:?}");
+            let end = format!(", or unset RADIOSONDE_REGISTRY; until then {until}");
+            assert!(problems[0].fix.ends_with(&end), "{problems:?}");
+        }
+    }
+}
