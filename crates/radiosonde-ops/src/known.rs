@@ -99,7 +99,7 @@ impl<'r> Known<'r> {
             _ => &[],
         };
         let series = |values, part| Series { metric, labels, values, format: format(part), of };
-        for part in parts(metric.metric_type) {
+        for part in metric.metric_type.parts() {
             self.insert(format!("{name}{part}"), series(Some(Values::Rising), part));
         }
         let values = match (metric.metric_type, metric.source) {
@@ -184,9 +184,11 @@ impl<'r> Known<'r> {
             (Some(Values::Parts), _) => {
                 let metric_type = series.metric.metric_type;
                 let what = format!("no series is called `{name}`: it is a {metric_type}");
-                let fix = match metric_type {
-                    MetricType::Summary => format!("use `{name}_count` or `{name}_sum`"),
-                    _ => format!("use `{name}_bucket`, `{name}_count` or `{name}_sum`"),
+                let parts: Vec<String> =
+                    metric_type.parts().iter().map(|part| format!("{name}{part}")).collect();
+                let fix = match parts.as_slice() {
+                    [rest @ .., last] => format!("use {} or `{last}`", few(rest)),
+                    [] => String::new(),
                 };
                 told.push((what, fix));
             }
@@ -287,15 +289,6 @@ fn no_format(metric_type: MetricType, label: &str) -> Option<String> {
             _ => "use `histogram_quantile` of a histogram".to_owned(),
         }),
         _ => None,
-    }
-}
-
-/// The parts a metric is written in.
-fn parts(metric_type: MetricType) -> &'static [&'static str] {
-    match metric_type {
-        MetricType::Histogram => &["_bucket", "_count", "_sum"],
-        MetricType::Summary => &["_count", "_sum"],
-        _ => &[],
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn compare(old: &Registry, new: &Registry, today: Day, changes: &mut 
             (Some(had), None) => {
                 let change = removed(path, had, new, today, changes);
                 if change.is_breaking() {
-                    change.old = readers.told(name);
+                    change.old = readers.told(name, had.metric_type);
                 }
             }
             (Some(had), Some(has)) => Pair { path, old: had, new: has, changes }.compare(old, new),
@@ -243,13 +243,6 @@ impl Pair<'_> {
 
 /// What to do instead of changing what a name means.
 fn successor(metric: &MetricSpec) -> String {
-    let (name, version) = (&metric.name, metric.version.saturating_add(1));
-    let (base, total) = match name.strip_suffix("_total") {
-        Some(base) if metric.metric_type == MetricType::Counter => (base, "_total"),
-        _ => (name.as_str(), ""),
-    };
-    let base = base.strip_suffix(&format!("_v{}", metric.version)).unwrap_or(base);
-    format!(
-        "publish it as `{base}_v{version}{total}` with version {version} and deprecate `{name}`"
-    )
+    let (next, version) = metric.next_version();
+    format!("publish it as `{next}` with version {version} and deprecate `{}`", metric.name)
 }

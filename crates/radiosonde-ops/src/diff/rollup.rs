@@ -28,7 +28,8 @@ pub(super) fn compare(
                 // It goes with its metric, which is reported; a metric may also take its name.
                 if after.contains_key(metric.name.as_str()) && !after.contains_key(name) {
                     let fix = "keep it: leadership views and alerts read it by this name";
-                    changes.breaking(path, "removed", fix).old = readers.told(name);
+                    changes.breaking(path, "removed", fix).old =
+                        readers.told(name, metric.metric_type);
                 } else {
                     let _ = changes.compatible(path, "removed");
                 }

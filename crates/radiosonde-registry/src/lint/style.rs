@@ -86,9 +86,7 @@ pub(super) fn proper_name(metric: &Named<'_>) -> String {
     let (stem, named) = version::parts(&name);
     let raised = metric.version > 1 && !metric.allowed.contains("version_suffix");
     let version = if raised { Some(metric.version) } else { named };
-    let version = version.map(|version| format!("_v{version}")).unwrap_or_default();
-    // Behind the version, where a counter has to have it.
-    format!("{stem}{version}{}", if has_total { "_total" } else { "" })
+    names::versioned(stem, version, has_total)
 }
 
 /// The name with its units written out, when one is not.
