@@ -12,6 +12,10 @@ use crate::hub::Metrics;
 /// Metrics that are named one by one when values of theirs are dropped.
 const NAMED_MAX: usize = 64;
 
+/// How far ahead, in milliseconds, a time may be that is taken for now: clocks are set back a bit
+/// by those who keep them. What is further ahead was computed under a clock that was wrong.
+const AHEAD_MAX: u64 = 5 * 60 * 1000;
+
 /// The value of one series of a batch gauge, and when it was computed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchValue {
@@ -23,6 +27,14 @@ pub struct BatchValue {
     pub value: f64,
     /// When it was computed, to the millisecond.
     pub computed_at: SystemTime,
+}
+
+impl BatchValue {
+    /// Whether it claims to be computed more than five minutes after `now`: under a clock that was
+    /// wrong, or somebody has changed it.
+    pub fn is_ahead_of(&self, now: SystemTime) -> bool {
+        is_ahead(millis(self.computed_at), millis(now))
+    }
 }
 
 /// What became of values of earlier processes.
@@ -68,10 +80,17 @@ impl Metrics {
     /// To be called before anything is written.
     ///
     /// Each is checked like a write: what is no batch gauge in the registry any more, or has labels
-    /// that no longer fit, is dropped. They count towards the cap, the newest first. A time that is
-    /// yet to come is taken for now: otherwise the value could never be missed.
+    /// that no longer fit, is dropped. They count towards the cap, the newest first. A time up to five
+    /// minutes ahead is taken for now. What is further ahead has no time that could be believed: it
+    /// comes after everything else, and counts as computed in 1970 when nothing else is there, so
+    /// that it is missed at once.
     pub fn restore_batch(&self, mut values: Vec<BatchValue>) -> Restored {
-        values.sort_by_key(|value| std::cmp::Reverse(millis(value.computed_at)));
+        let now = self.0.clock.millis();
+        let age = |value: &BatchValue| {
+            let at = millis(value.computed_at);
+            (is_ahead(at, now), std::cmp::Reverse(at))
+        };
+        values.sort_by_key(age);
         let (mut restored, mut dropped) = (Restored::default(), BTreeMap::new());
         for value in values {
             match self.restore(&value) {
@@ -104,7 +123,13 @@ impl Metrics {
         let labels = old.labels.iter().map(|(name, value)| Label::new(name.clone(), value.clone()));
         let key = Key::from_parts(old.metric.clone(), labels.collect::<Vec<_>>());
         let series = family.find_or_create(&key, &self.0.redactor)?;
-        let at = millis(old.computed_at).min(self.0.clock.millis());
+        let (at, now) = (millis(old.computed_at), self.0.clock.millis());
+        let at = if is_ahead(at, now) { 0 } else { at.min(now) };
         Ok(series.restore(old.value, at.max(1)))
     }
+}
+
+/// Whether a time is too far ahead to be true; both in milliseconds since 1970.
+fn is_ahead(at: u64, now: u64) -> bool {
+    at > now.saturating_add(AHEAD_MAX)
 }

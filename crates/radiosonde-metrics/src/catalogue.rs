@@ -139,7 +139,7 @@ impl Catalogue {
                 self.homeless(Reason::MetricCap, name, example, module)
             }
             Full::Namespace(fault) => {
-                self.homeless(Reason::NamespaceCap, name, || fault.to_string(), module)
+                self.homeless(Reason::MetricCap, name, || fault.to_string(), module)
             }
         })
     }

@@ -15,6 +15,7 @@ use crate::looked::Looked;
 use crate::observed::Namespace;
 use crate::redaction::Redactor;
 use crate::refusal::{Announcer, Entry, Refusals};
+use crate::registered::is_computed;
 use crate::rollup::Rollup;
 use crate::series::Series;
 use crate::shape::id_shape;
@@ -177,7 +178,8 @@ impl Guarded {
         redactor: &Redactor,
     ) -> Result<Arc<Series>, Fault<'k>> {
         if !self.writable {
-            return Err(Fault::ForeignSource);
+            let is_ours = is_computed(&self.info.name);
+            return Err(if is_ours { Fault::Computed } else { Fault::ForeignSource });
         }
         if !accepts {
             return Err(Fault::TypeMismatch(self.info.metric_type));
@@ -259,8 +261,7 @@ impl Guarded {
             if self.is_gauge() {
                 return Err(fault);
             }
-            let folded = self.info.refusals.entry(fault.reason());
-            folded.set_folded();
+            let folded = self.info.refusals.entry(fault.reason_to_fold());
             folded.set_full_label(fault.full_label());
             folded.describe(|| fault.to_string(), None);
             return Ok(table.insert_overflow(&self.info, self.rules(), pairs, folded.clone()));

@@ -13,6 +13,7 @@ const QUOTED_CHARS_MAX: usize = 64;
 /// Why a write is refused. Cheap to make: the words are put together only for the first of a kind.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault<'a> {
+    Computed,
     ForeignSource,
     LabelCount(usize),
     LabelMissing(&'a str),
@@ -28,8 +29,19 @@ pub(crate) enum Fault<'a> {
 }
 
 impl Fault<'_> {
+    /// The reason of a write that is lost. Where a write is folded instead, it is
+    /// [`Fault::reason_to_fold`].
     pub(crate) fn reason(&self) -> Reason {
+        match self.reason_to_fold() {
+            // What can be folded was.
+            reason if reason.is_folded() => Reason::GaugeCap,
+            reason => reason,
+        }
+    }
+
+    pub(crate) fn reason_to_fold(&self) -> Reason {
         match self {
+            Self::Computed => Reason::Computed,
             Self::ForeignSource => Reason::ForeignSource,
             Self::LabelCount(_) => Reason::LabelCount,
             Self::LabelMissing(_) => Reason::LabelMissing,
@@ -56,6 +68,7 @@ impl Fault<'_> {
 impl fmt::Display for Fault<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Computed => f.write_str("radiosonde computes it"),
             Self::ForeignSource => {
                 f.write_str("the registry says that this process does not write it")
             }

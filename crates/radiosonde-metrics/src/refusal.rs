@@ -19,13 +19,20 @@ use crate::sync::{read, write};
 const WANTED_LABELS_MAX: usize = 32;
 
 /// Why a write was refused, or folded into the overflow set.
+///
+/// Two reasons mean that it was folded ([`Reason::is_folded`]): it is part of what `/metrics` shows
+/// under `otel_metric_overflow="true"`. Under every other one it is lost. So what was written to a
+/// metric is what it shows, and its refusals but `series_cap` and `namespace_cap`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// A roll-up, or the counter beside a deprecated metric: radiosonde computes it.
+    /// A roll-up, the counter beside a deprecated metric, or one of radiosonde's own books:
+    /// radiosonde computes it.
     Computed,
     /// The registry says that the metric is derived or external: this process does not write it.
     ForeignSource,
+    /// A gauge past a limit that counters and histograms are folded at: gauges have no sum.
+    GaugeCap,
     /// More labels than one series may have (only without a registry: 32).
     LabelCount,
     /// A label that the metric declares was not given.
@@ -41,15 +48,16 @@ pub enum Reason {
     LabelUndeclared,
     /// A value that the registry's list or pattern does not contain.
     LabelValue,
-    /// More different metrics than are kept (only without a registry: 2,000).
+    /// More different metrics without a registry entry than are kept (2,000 of 256 crates), or the
+    /// first write to one whose crate, or module, has all its series already.
     MetricCap,
     /// A metric name that is empty or longer than 200 bytes (only without a registry).
     MetricName,
-    /// All metrics of that crate, or module, have as many series together as they may. A counter or
-    /// histogram that has a series was folded into its overflow set; everything else is lost.
+    /// All metrics of that crate, or module, have as many series together as they may: the write was
+    /// folded into the overflow set of its metric, and is not lost.
     NamespaceCap,
-    /// The metric has as many series as it may have, or one of its labels as many values. A
-    /// counter or histogram was folded into its overflow set and is not lost; a gauge is.
+    /// The metric has as many series as it may have, or one of its labels as many values: the write
+    /// was folded into its overflow set, and is not lost.
     SeriesCap,
     /// The metric is registered with another type.
     TypeMismatch,
@@ -63,11 +71,18 @@ impl Reason {
     /// Number of reasons.
     pub(crate) const COUNT: usize = Self::Value as usize + 1;
 
+    /// Whether the write was recorded, only not in a series of its own. What has another reason is
+    /// lost.
+    pub const fn is_folded(self) -> bool {
+        matches!(self, Self::NamespaceCap | Self::SeriesCap)
+    }
+
     /// As it stands in the label `reason` of `radiosonde_metric_writes_refused_total`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Computed => "computed",
             Self::ForeignSource => "foreign_source",
+            Self::GaugeCap => "gauge_cap",
             Self::LabelCount => "label_count",
             Self::LabelMissing => "label_missing",
             Self::LabelName => "label_name",
@@ -107,8 +122,6 @@ pub struct Refusal {
     pub example: Option<String>,
     /// Module of the first of them.
     pub module: Option<String>,
-    /// Whether the writes were folded into the overflow set, and are not lost.
-    pub folded: bool,
     /// The label whose `max_values` was reached, where that is the reason.
     pub full_label: Option<String>,
 }
@@ -117,7 +130,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { metric, count, .. } = self;
         let writes = if *count == 1 { "write" } else { "writes" };
-        let outcome = if self.folded { "folded into overflow" } else { "refused" };
+        let outcome = if self.reason.is_folded() { "folded into overflow" } else { "refused" };
         let reason = self.example.as_deref().unwrap_or(self.reason.as_str());
         write!(f, "{count} {writes} to `{}` {outcome}: {reason}", quoted(metric))?;
         self.place().iter().try_for_each(|place| write!(f, " ({place})"))
@@ -166,7 +179,6 @@ pub(crate) struct Entry {
     count: AtomicU64,
     example: OnceLock<String>,
     module: OnceLock<String>,
-    folded: AtomicBool,
     full_label: OnceLock<String>,
     /// Of a metric that is not registered: what was wanted of it.
     wanted: OnceLock<(MetricType, Box<[Arc<str>]>)>,
@@ -182,7 +194,6 @@ impl Entry {
             count: AtomicU64::new(0),
             example: OnceLock::new(),
             module: OnceLock::new(),
-            folded: AtomicBool::new(false),
             full_label: OnceLock::new(),
             wanted: OnceLock::new(),
             announced: AtomicBool::new(false),
@@ -198,11 +209,6 @@ impl Entry {
                 let _ = self.module.set(module.to_owned());
             }
         }
-    }
-
-    /// The writes are not lost.
-    pub(crate) fn set_folded(&self) {
-        self.folded.store(true, Ordering::Relaxed);
     }
 
     /// Keeps the label of the first example, as [`Entry::describe`] does.
@@ -264,7 +270,6 @@ impl Entry {
             count,
             example: self.example.get().cloned(),
             module: self.module.get().cloned(),
-            folded: self.folded.load(Ordering::Relaxed),
             full_label: self.full_label.get().cloned(),
         })
     }

@@ -45,7 +45,7 @@ impl Maker<'_> {
             self.add(registry, &mut made, problems);
         }
         // After the service's own, which may override them.
-        self.add_builtin(registry, &mut made, problems);
+        self.add_builtin(registry, &mut made);
         made
     }
 
@@ -55,6 +55,9 @@ impl Maker<'_> {
             registry.metrics.iter().map(|spec| spec.name.as_str().into()).collect();
         names.extend(Registry::builtin().metrics.iter().map(|spec| spec.name.as_str().into()));
         for spec in &registry.metrics {
+            if is_unfit(spec, problems) {
+                continue;
+            }
             let cap = spec.series_limit.unwrap_or(limit);
             let mut life = Life::of(spec, self.clock);
             if is_writable(spec) {
@@ -78,18 +81,11 @@ impl Maker<'_> {
         }
     }
 
-    fn add_builtin(
-        &self,
-        registry: Option<&Registry>,
-        made: &mut Registered,
-        problems: &mut Problems,
-    ) {
+    fn add_builtin(&self, registry: Option<&Registry>, made: &mut Registered) {
         let builtin = Registry::builtin();
         let limit = builtin.series_limit(None);
         for spec in &builtin.metrics {
-            let own = registry.and_then(|registry| registry.metric(&spec.name));
-            if let Some(own) = own {
-                note_unfit(own, spec, problems);
+            if made.families.contains_key(&*spec.name) {
                 continue;
             }
             let mut cap = spec.series_limit.unwrap_or(limit);
@@ -187,7 +183,19 @@ impl Registered {
 }
 
 fn is_writable(spec: &MetricSpec) -> bool {
-    matches!(spec.source, Source::App | Source::Batch)
+    matches!(spec.source, Source::App | Source::Batch) && !is_computed(&spec.name)
+}
+
+/// Whether a metric is one of radiosonde's own books, which nobody else writes. Runs of batch jobs
+/// may be counted by name as well.
+pub(crate) fn is_computed(name: &str) -> bool {
+    const BESIDE: [&str; 3] = [
+        "last_update_timestamp_seconds",
+        "metric_interval_seconds",
+        "metric_last_seen_timestamp_seconds",
+    ];
+    let is_ours = name.starts_with("radiosonde_") && Registry::builtin().metric(name).is_some();
+    is_ours || BESIDE.contains(&name)
 }
 
 fn create_from_zero(spec: &MetricSpec, family: &Guarded, problems: &mut Problems) {
@@ -207,8 +215,10 @@ fn create_from_zero(spec: &MetricSpec, family: &Guarded, problems: &mut Problems
     }
 }
 
-/// An override of a metric radiosonde writes itself, which goes on being written as before.
-fn note_unfit(own: &MetricSpec, builtin: &MetricSpec, problems: &mut Problems) {
+/// Whether a metric has the name of one that radiosonde writes itself, and another type or other
+/// labels: it is left out then, for both would stand in one family.
+fn is_unfit(own: &MetricSpec, problems: &mut Problems) -> bool {
+    let Some(builtin) = Registry::builtin().metric(&own.name) else { return false };
     let mut unfit = Vec::new();
     if own.metric_type != builtin.metric_type {
         unfit.push(format!("is a {} there", own.metric_type));
@@ -222,7 +232,7 @@ fn note_unfit(own: &MetricSpec, builtin: &MetricSpec, problems: &mut Problems) {
     if !unfit.is_empty() {
         problems.add(
             &format!(
-                "the registry overrides `{}`, which radiosonde writes itself, and it {}",
+                "`{}` of the registry is left out: radiosonde writes it itself, and it {}",
                 own.name,
                 unfit.join(" and ")
             ),
@@ -233,4 +243,5 @@ fn note_unfit(own: &MetricSpec, builtin: &MetricSpec, problems: &mut Problems) {
             ),
         );
     }
+    !unfit.is_empty()
 }

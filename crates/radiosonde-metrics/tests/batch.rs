@@ -127,10 +127,35 @@ fn what_no_longer_fits_is_dropped_counted_and_named() {
 }
 
 #[test]
-fn a_time_to_come_is_now_and_names_are_bounded() {
+fn a_time_to_come_beats_nothing_and_does_not_renew_itself() {
+    let acme = [("provider", "acme")];
+    let other = [("provider", "other")];
+    let ahead = NOW + 301;
+    let mut values = vec![
+        old("cost_ratio", &acme, 777.0, u64::MAX / 1_000_000),
+        old("cost_ratio", &acme, 778.0, ahead),
+        old("cost_ratio", &acme, 6.0, 1),
+        old("cost_ratio", &other, 5.0, ahead),
+        old("cost_ratio", &other, 4.0, ahead + 1),
+    ];
+    assert!(values[1].is_ahead_of(at(NOW)) && !values[1].is_ahead_of(at(NOW + 1)));
+    for _ in 0..values.len() {
+        values.rotate_left(1);
+        let (metrics, _) = metrics();
+        assert_eq!(metrics.restore_batch(values.clone()).taken, 2);
+        let kept = metrics.batch_values();
+        assert_eq!(kept[0], old("cost_ratio", &acme, 6.0, 1));
+        // Nobody knows when: long ago, so that it is missed.
+        assert_eq!(kept[1].value, 4.0);
+        assert_eq!(kept[1].computed_at, UNIX_EPOCH + Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_time_a_moment_ahead_is_now_and_names_are_bounded() {
     let (metrics, _) = metrics();
-    let future = old("cost_ratio", &[("provider", "acme")], 1.0, NOW + 1_000_000);
-    assert_eq!(metrics.restore_batch(vec![future]).taken, 1);
+    let soon = old("cost_ratio", &[("provider", "acme")], 1.0, NOW + 300);
+    assert_eq!(metrics.restore_batch(vec![soon]).taken, 1);
     assert_eq!(metrics.batch_values()[0].computed_at, at(NOW));
     let many = (0..1_000).map(|n| old(&format!("gone_{n}"), &[], 1.0, n)).collect();
     let dropped = metrics.restore_batch(many).dropped;

@@ -141,10 +141,10 @@ fn metrics_of_another_crate_share_a_limit() {
     assert_eq!(total(&metrics, "connections_total"), 150);
     assert_eq!(value(&metrics, "http_open", &[("shard", "s99")]), Some(Value::Gauge(1.0)));
     assert_eq!(refused(&metrics, "connections_total", Reason::NamespaceCap), 50);
-    assert_eq!(refused(&metrics, "http_open", Reason::NamespaceCap), 50);
+    assert_eq!(refused(&metrics, "http_open", Reason::GaugeCap), 50);
     // There is no room for another name either.
     count(&metrics, "hyper", "late_total", "a");
-    assert_eq!(refused(&metrics, "late_total", Reason::NamespaceCap), 1);
+    assert_eq!(refused(&metrics, "late_total", Reason::MetricCap), 1);
     // And none is taken from others.
     count(&metrics, "tower::load", "late_total", "a");
     assert_eq!(value(&metrics, "late_total", &[("shard", "a")]), Some(Value::Counter(1)));
@@ -168,10 +168,10 @@ fn the_longest_path_of_the_registry_decides() {
     // Each has a limit of its own, and its overflow set.
     assert_eq!(refused(&metrics, "allowed_total", Reason::SeriesCap), 1);
     assert_eq!(refused(&metrics, "also_total", Reason::SeriesCap), 1);
-    assert_eq!(refused(&metrics, "queries", Reason::NamespaceCap), 0);
-    assert_eq!(refused(&metrics, "connections", Reason::NamespaceCap), 2);
+    assert_eq!(refused(&metrics, "queries", Reason::GaugeCap), 0);
+    assert_eq!(refused(&metrics, "connections", Reason::GaugeCap), 2);
     set(&metrics, "sqlx::query", "queries", "d");
-    assert_eq!(refused(&metrics, "queries", Reason::NamespaceCap), 1);
+    assert_eq!(refused(&metrics, "queries", Reason::GaugeCap), 1);
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn a_catalogue_that_was_not_passed_is_named() {
 }
 
 #[test]
-fn an_override_that_does_not_fit_is_a_problem() {
+fn an_override_that_does_not_fit_is_left_out() {
     let mut registry = Registry::parse("registry.json", REGISTRY).unwrap();
     let mut own = registry.metrics[0].clone();
     (own.name, own.metric_type) = ("process_threads".to_owned(), MetricType::Counter);
@@ -245,10 +245,47 @@ fn an_override_that_does_not_fit_is_a_problem() {
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert_eq!(
         problems[0].0,
-        "the registry overrides `process_threads`, which radiosonde writes itself, and it is a \
+        "`process_threads` of the registry is left out: radiosonde writes it itself, and it is a \
          counter there and has a label `outcome`"
     );
+    // Ours is there instead.
+    let metadata = Metadata::new("test", Level::INFO, Some("shop"));
+    let threads = Key::from_name("process_threads");
+    metrics.recorder().register_gauge(&threads, &metadata).set(3.0);
+    assert_eq!(value(&metrics, "process_threads", &[]), Some(Value::Gauge(3.0)));
     assert!(problems[0].1.contains("make it a gauge with the labels []"), "{problems:?}");
+}
+
+#[test]
+fn nobody_else_writes_our_books() {
+    for metrics in [metrics_of(&["shop"]), Metrics::new(Settings::default())] {
+        for name in [
+            "radiosonde_series",
+            "radiosonde.series",
+            "metric_last_seen_timestamp_seconds",
+            "metric_interval_seconds",
+            "last_update_timestamp_seconds",
+        ] {
+            let key = Key::from_parts(name, vec![Label::new("metric", "made_up")]);
+            let metadata = Metadata::new("test", Level::INFO, Some("hyper::client"));
+            metrics.recorder().register_gauge(&key, &metadata).set(7.0);
+            let name = name.replace('.', "_");
+            assert_eq!(value(&metrics, &name, &[("metric", "made_up")]), None, "{name}");
+            assert!(refused(&metrics, &name, Reason::Computed) > 0, "{name}");
+        }
+    }
+    // Also where the registry has one, to say more about it.
+    let mut registry = Registry::parse("registry.json", REGISTRY).unwrap();
+    registry.labels.extend(Registry::builtin().labels.clone());
+    registry.metrics.push(Registry::builtin().metric("radiosonde_series").unwrap().clone());
+    let metrics = Metrics::new(Settings { registry: Some(registry), ..Settings::default() });
+    let key = Key::from_parts("radiosonde_series", vec![Label::new("metric", "runs_total")]);
+    let metadata = Metadata::new("test", Level::INFO, Some("shop"));
+    metrics.recorder().register_gauge(&key, &metadata).set(7.0);
+    assert_eq!(refused(&metrics, "radiosonde_series", Reason::Computed), 1);
+    let shown = value(&metrics, "radiosonde_series", &[("metric", "runs_total")]);
+    // Of its four outcomes.
+    assert_eq!(shown, Some(Value::Gauge(4.0)));
 }
 
 #[test]

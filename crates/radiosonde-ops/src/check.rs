@@ -37,7 +37,7 @@ pub fn check_document(document: &RegistryDocument, today: Day) -> Checked {
         Ok(registry) => registry,
         Err(errors) => return Checked { file, metrics: None, findings: errors.0 },
     };
-    let mut findings = Findings { document, found: Vec::new(), unlisted: 0 };
+    let mut findings = Findings { document, found: Vec::new(), unlisted: 0, left_off: false };
     deprecations(&registry, today, &mut findings);
     unsaid(&registry, &mut findings);
     expressions::check(&registry, &mut findings);
@@ -50,6 +50,8 @@ pub(crate) struct Findings<'d> {
     document: &'d RegistryDocument,
     found: Vec<RegistryError>,
     unlisted: usize,
+    /// Whether something was not even looked at.
+    left_off: bool,
 }
 
 /// Findings that are listed before the rest is only counted, as in the registry's own report.
@@ -64,11 +66,25 @@ impl Findings<'_> {
         self.found.push(self.document.error(place, what, fix));
     }
 
+    /// Whether there is no use in looking any further, which is noted: each look takes time.
+    pub(crate) fn leaves_off(&mut self) -> bool {
+        self.left_off |= self.found.len() >= FINDINGS_MAX;
+        self.left_off
+    }
+
     /// All of them in the order of the file, and how many more there are.
     fn listed(mut self) -> Vec<RegistryError> {
         self.found.sort_by_key(|finding| (finding.line, finding.column));
-        if self.unlisted > 0 {
-            let what = format!("{} more problems are not listed", self.unlisted);
+        if self.unlisted > 0 || self.left_off {
+            let what = match (self.unlisted, self.left_off) {
+                (unlisted, false) => format!("{unlisted} more problems are not listed"),
+                (0, true) => "the rest is not looked at".to_owned(),
+                (unlisted, true) => {
+                    format!(
+                        "{unlisted} more problems are not listed, and the rest is not looked at"
+                    )
+                }
+            };
             let fix = "mend those above first".to_owned();
             self.found.push(self.document.error(&Place::default(), what, fix));
         }

@@ -85,6 +85,9 @@ impl Check<'_, '_, '_> {
     }
 
     fn read(&mut self, text: &str, reader: Reader, place: &Place) -> Option<Reading> {
+        if self.findings.leaves_off() {
+            return None;
+        }
         let reading = match expression::read(text) {
             Ok(reading) => reading,
             Err(told) => {

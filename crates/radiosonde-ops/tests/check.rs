@@ -288,6 +288,19 @@ fn problems_without_end_are_listed_up_to_a_point() {
     let found = findings(derived(&names.join(" + ")), "2026-11-01");
     assert_eq!(found.len(), 101);
     assert!(found[100].ends_with("50 more problems are not listed; mend those above first"));
+
+    // Expressions past the point are not even read.
+    let queries: Vec<String> =
+        (0..150).map(|number| format!("{{\"expr\": \"no_such_metric_{number}\"}}")).collect();
+    let reports = format!(
+        ", \"reports\": [{{\"id\": \"weekly\", \"title\": \"Weekly\", \"sections\": [{{\"title\": \"Runs\", \
+         \"kind\": \"metrics\", \"queries\": [{}]}}]}}]}}",
+        queries.join(", ")
+    );
+    let text = derived("runs_total");
+    let found = findings(format!("{}{reports}", text.trim_end_matches('}')), "2026-11-01");
+    assert_eq!(found.len(), 101, "{found:?}");
+    assert!(found[100].ends_with("the rest is not looked at; mend those above first"));
 }
 
 /// What a draft leaves to a person: it can be loaded, and is not done.

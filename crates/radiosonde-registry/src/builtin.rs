@@ -2,7 +2,10 @@
 
 use std::sync::OnceLock;
 
-use crate::model::{Environment, Registry};
+use crate::{
+    decode,
+    model::{Environment, Registry},
+};
 
 /// Series each of these metrics may have in one process.
 const SERIES_LIMIT: usize = 2_000;
@@ -25,7 +28,8 @@ pub(crate) fn registry() -> &'static Registry {
         let _new = all.environments.insert("any".to_owned(), limit);
         for (file, text) in FRAGMENTS {
             // A fragment that does not parse cannot get past the test; telemetry goes on without.
-            let Ok(fragment) = Registry::parse(file, text) else { continue };
+            // The lints are the test's: one of them asks for what is being made here.
+            let Ok(fragment) = decode::parse_unlinted(file, text) else { continue };
             all.labels.extend(fragment.labels);
             let limit = fragment.max_labels;
             all.metrics.extend(fragment.metrics.into_iter().map(|mut metric| {

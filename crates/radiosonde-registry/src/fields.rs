@@ -32,9 +32,13 @@ impl<'r, 'd> Fields<'r, 'd> {
                 &[]
             }
         };
-        let mut met = BTreeSet::new();
+        let (mut met, mut told) = (BTreeSet::new(), BTreeSet::new());
         for member in members {
-            if !met.insert(member.key.as_str()) {
+            // Said once of a key, however often it is repeated.
+            if !met.insert(member.key.as_str()) && told.insert(member.key.as_str()) {
+                if report.leaves_off() {
+                    break;
+                }
                 let at = path.then(member.key.as_str());
                 let what = format!("key `{}` stands here twice", member.key);
                 report.unreadable(member.key_start, &at, what, "keep one of them".to_owned());
@@ -97,8 +101,12 @@ impl<'r, 'd> Fields<'r, 'd> {
         key: &'static str,
         read: impl Fn(Fields<'_, 'd>) -> T,
     ) -> Vec<T> {
-        self.each(key, |report, path, node| Some(read(Fields::of(report, path, node))))
-            .unwrap_or_default()
+        let read = |report: &mut Report<'d>, path, node| {
+            // Nobody reads what is wrong with the others.
+            let goes_on = !report.leaves_off();
+            goes_on.then(|| read(Fields::of(report, path, node)))
+        };
+        self.each(key, read).unwrap_or_default()
     }
 
     /// Objects by name.
@@ -112,10 +120,13 @@ impl<'r, 'd> Fields<'r, 'd> {
         let members = Fields::of(self.report, path.clone(), &member.value).members;
         members
             .iter()
-            .map(|member| {
+            .map_while(|member| {
+                if self.report.leaves_off() {
+                    return None;
+                }
                 let path = path.then(member.key.as_str());
                 let fields = Fields::of(self.report, path, &member.value);
-                (member.key.clone(), read(fields))
+                Some((member.key.clone(), read(fields)))
             })
             .collect()
     }
@@ -188,6 +199,9 @@ impl<'r, 'd> Fields<'r, 'd> {
         for member in self.members {
             if self.known.contains(&member.key.as_str()) {
                 continue;
+            }
+            if self.report.leaves_off() {
+                break;
             }
             let fix = match names::closest(&member.key, self.known.iter().copied()) {
                 Some(guess) => format!("did you mean `{guess}`?"),

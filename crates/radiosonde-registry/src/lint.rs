@@ -10,6 +10,7 @@ mod label;
 mod label_name;
 mod metric;
 mod operations;
+mod ours;
 mod pattern;
 mod rollup;
 mod rules;
@@ -37,6 +38,9 @@ pub(crate) fn check(registry: &Registry, report: &mut Report<'_>) {
     }
     let survey = Survey::of(registry);
     for (name, label) in &registry.labels {
+        if report.leaves_off() {
+            return;
+        }
         let path = root.then("labels").then(name.as_str());
         if report.is_sound(&path) {
             let mut judge = Judge::new(Subject::Label, name, path, &label.lint_allow, report);
@@ -47,6 +51,9 @@ pub(crate) fn check(registry: &Registry, report: &mut Report<'_>) {
     let required = root.then("required_labels");
     labels(registry, &registry.required_labels, &required, report);
     for (index, metric) in registry.metrics.iter().enumerate() {
+        if report.leaves_off() {
+            return;
+        }
         let path = root.then("metrics").then(index);
         // A metric with an unreadable part would be accused of lacking it.
         if report.is_sound(&path) {
@@ -58,6 +65,7 @@ pub(crate) fn check(registry: &Registry, report: &mut Report<'_>) {
     }
     collide::check(registry, report);
     code::check(registry, report);
+    ours::check(registry, report);
     operations::check(registry, report);
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Report<'d> {
     broken: Vec<Path>,
     seen: BTreeSet<String>,
     unlisted: usize,
+    /// Whether something was not even looked at.
+    left_off: bool,
 }
 
 impl<'d> Report<'d> {
@@ -35,6 +37,7 @@ impl<'d> Report<'d> {
             broken: Vec::new(),
             seen: BTreeSet::new(),
             unlisted: 0,
+            left_off: false,
         }
     }
 
@@ -87,6 +90,13 @@ impl<'d> Report<'d> {
         self.errors.len() >= ERRORS_MAX
     }
 
+    /// Whether there is no use in looking any further, which is noted: each look takes time, and a
+    /// hostile document has hundreds of thousands of places.
+    pub(crate) fn leaves_off(&mut self) -> bool {
+        self.left_off |= self.is_full();
+        self.left_off
+    }
+
     /// All problems in the order of the file, or none.
     pub(crate) fn finish(mut self) -> Result<(), RegistryErrors> {
         if self.errors.is_empty() {
@@ -94,8 +104,16 @@ impl<'d> Report<'d> {
         }
         self.errors.sort_by_key(|(offset, _)| *offset);
         let mut errors: Vec<_> = self.errors.into_iter().map(|(_, error)| error).collect();
-        if self.unlisted > 0 {
-            let what = format!("{} more problems are not listed", self.unlisted);
+        if self.unlisted > 0 || self.left_off {
+            let what = match (self.unlisted, self.left_off) {
+                (unlisted, false) => format!("{unlisted} more problems are not listed"),
+                (0, true) => "the rest is not looked at".to_owned(),
+                (unlisted, true) => {
+                    format!(
+                        "{unlisted} more problems are not listed, and the rest is not looked at"
+                    )
+                }
+            };
             errors.push(RegistryError::of_file(self.file, what, "mend those above first"));
         }
         Err(RegistryErrors(errors))

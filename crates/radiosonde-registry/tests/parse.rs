@@ -348,6 +348,32 @@ fn labels_and_the_document_itself() {
 }
 
 #[test]
+fn what_nobody_reads_is_not_looked_for() {
+    let rest = "the rest is not looked at";
+    let parse = |text: String| Registry::parse("r", &text).expect_err("full of mistakes").0;
+    // Objects, two mistakes each, of which none is read past the hundredth.
+    let objects =
+        format!("{{\"schema_version\":1,\"metrics\":[{}]}}", vec!["{\"nam\":1}"; 50_000].join(","));
+    let keys: String = (0..50_000).map(|n| format!("\"schema{n}\":1,")).collect();
+    let unknown = format!("{{{keys}\"schema_version\":1}}");
+    let named: String = (0..50_000).map(|n| format!("\"l{n}\":1,")).collect();
+    let labels = format!("{{\"schema_version\":1,\"labels\":{{{named}\"l\":1}}}}");
+    // Readable, and each is wrong.
+    let pattern = "(a{1,40}){1,10}";
+    let named: String =
+        (0..9_000).map(|n| format!("\"L{n}\":{{\"pattern\":\"{pattern}\"}},")).collect();
+    let lints =
+        format!("{{\"schema_version\":1,\"labels\":{{{named}\"l\":{{\"max_values\":2}}}}}}");
+    for (text, what) in
+        [(objects, "objects"), (unknown, "unknown"), (labels, "labels"), (lints, "lints")]
+    {
+        let errors = parse(text);
+        assert_eq!(errors.len(), 101, "{what}");
+        assert!(errors[100].what.ends_with(rest), "{what}: {}", errors[100]);
+    }
+}
+
+#[test]
 fn all_findings_come_in_the_order_of_the_file_and_are_bounded() {
     let text = "{\"schema_version\":1,\n\"metrics\":[\n{\"name\":\"x\",\"type\":\"gauge\",\"unit\":\"1\",\"help\":\"h\",\"owner\":\"o\"},\n\
                 {\"name\":\"y\",\"typ\":\"gauge\"}],\n\"labels\":{\"p\":{}}}";
@@ -361,7 +387,11 @@ fn all_findings_come_in_the_order_of_the_file_and_are_bounded() {
     let many = format!("{{\"schema_version\":1,\"metrics\":[{}1]}}", "1,".repeat(5_000));
     let errors = Registry::parse("r", &many).expect_err("five thousand mistakes");
     assert_eq!(errors.0.len(), 101);
-    assert!(errors.0[100].what.contains("4901 more problems"), "{}", errors.0[100]);
+    assert_eq!(errors.0[100].what, "the rest is not looked at");
+    // One that is repeated is one.
+    let one_key = "\"service\":\"a\",".repeat(50_000);
+    let errors = Registry::parse("r", &format!("{{{one_key}\"schema_version\":1}}"));
+    assert_eq!(errors.expect_err("a repeated key").0.len(), 1);
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod file;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use radiosonde_metrics::{BatchValue, Metrics};
 use radiosonde_record::Slot;
@@ -24,15 +24,17 @@ const RETRY: Duration = Duration::from_secs(10);
 const READ_MAX: usize = 16 << 20;
 
 /// Takes up what processes of this service and environment have left in the slots of a directory.
+/// Whether our own file is to be written anew, because it says what cannot be.
 pub(crate) fn restore(
     metrics: &Metrics,
     root: &Path,
     own: Option<&Slot>,
     whose: &Whose,
+    now: SystemTime,
     problems: &Problems,
-) {
-    let mut values = Vec::new();
-    let mut room = READ_MAX;
+) -> bool {
+    let (mut values, mut ahead, mut is_own_ahead) = (Vec::new(), Ahead::default(), false);
+    let (mut room, mut unread) = (READ_MAX, Vec::new());
     for number in Slot::existing(root) {
         let inst = root.join("inst");
         let directory = inst.join(number.to_string());
@@ -43,22 +45,21 @@ pub(crate) fn restore(
         let path = directory.join(file::name(whose));
         match file::read(&path, whose) {
             Found::Nothing | Found::Foreign => {}
-            Found::Values(_, bytes) if bytes > room => problems.say(
-                format!(
-                    "{} is not read: values of batch gauges of all slots take more than 16 MiB",
-                    path.display()
-                ),
-                "give the gauges fewer series, or delete the files of slots that are not used",
-            ),
+            Found::Values(_, bytes) if bytes > room => unread.push(path),
             Found::Values(found, bytes) => {
                 room -= bytes;
-                values.extend(found);
+                let (sound, is_wrong) = ahead.sift(found, &path, now);
+                values.extend(sound);
+                is_own_ahead |= is_wrong && is_own(own, number);
             }
             Found::Damaged(why) => note_damaged(&path, &why, root, number, own, problems),
         }
     }
-    let restored = metrics.restore_batch(values);
-    for (metric, count, why) in restored.dropped {
+    note_unread(&unread, problems);
+    ahead.tell(problems);
+    // After the others: they beat nothing whose time can be believed.
+    let restored = [metrics.restore_batch(values), metrics.restore_batch(ahead.into_values())];
+    for (metric, count, why) in restored.into_iter().flat_map(|restored| restored.dropped) {
         problems.say(
             format!(
                 "{} of the batch gauge `{metric}` dropped: {why}",
@@ -68,6 +69,80 @@ pub(crate) fn restore(
              value is kept",
         );
     }
+    is_own_ahead
+}
+
+/// Values that claim to be computed in the future: under a clock that was wrong.
+#[derive(Default)]
+struct Ahead {
+    /// With the time they claim.
+    values: Vec<(SystemTime, BatchValue)>,
+    /// The first file there is one in.
+    path: Option<PathBuf>,
+}
+
+impl Ahead {
+    /// Takes those out of what a file has, and gives them the time the file is from. When that is to
+    /// come as well, nobody knows when it was, and they are as old as can be. The others, and whether
+    /// the file is wrong: where it is from the future itself, our clock may be what is wrong.
+    fn sift(
+        &mut self,
+        found: Vec<BatchValue>,
+        path: &Path,
+        now: SystemTime,
+    ) -> (Vec<BatchValue>, bool) {
+        let (ahead, sound): (Vec<_>, _) =
+            found.into_iter().partition(|value| value.is_ahead_of(now));
+        if ahead.is_empty() {
+            return (sound, false);
+        }
+        let modified = fs::symlink_metadata(path).and_then(|found| found.modified());
+        let at = modified.ok().filter(|at| *at <= now);
+        self.values.extend(ahead.into_iter().map(|mut value| {
+            let claimed = value.computed_at;
+            value.computed_at = at.unwrap_or(UNIX_EPOCH);
+            (claimed, value)
+        }));
+        let _ = self.path.get_or_insert_with(|| path.to_owned());
+        (sound, at.is_some())
+    }
+
+    /// Among equals the one that claims to be newer comes first: only the clock of now may be wrong.
+    fn into_values(mut self) -> Vec<BatchValue> {
+        self.values.sort_by_key(|(claimed, _)| std::cmp::Reverse(*claimed));
+        self.values.into_iter().map(|(_, value)| value).collect()
+    }
+
+    fn tell(&self, problems: &Problems) {
+        let Some(path) = &self.path else { return };
+        let count = counted(self.values.len() as u64, "kept value");
+        problems.say(
+            format!(
+                "{count} of batch gauges claim to be computed in the future, as in {}: any other \
+                 value goes before, and the time of the file is taken for theirs",
+                path.display()
+            ),
+            "set the clock right, and let the jobs run again; delete the file when nobody writes it \
+             any more",
+        );
+    }
+}
+
+fn is_own(own: Option<&Slot>, number: u32) -> bool {
+    own.is_some_and(|slot| slot.number() == number)
+}
+
+/// One problem, however many slots there are.
+fn note_unread(unread: &[PathBuf], problems: &Problems) {
+    let Some(first) = unread.first() else { return };
+    let files = counted(unread.len() as u64, "file");
+    problems.say(
+        format!(
+            "{files} of batch gauges not read, such as {}: those of all slots take more than 16 MiB",
+            first.display()
+        ),
+        "give the gauges fewer series, or delete the files of slots that are not used",
+    );
 }
 
 fn is_directory(path: &Path) -> bool {
@@ -83,7 +158,7 @@ fn note_damaged(
     own: Option<&Slot>,
     problems: &Problems,
 ) {
-    let is_own = own.is_some_and(|slot| slot.number() == number);
+    let is_own = is_own(own, number);
     // Held while the file is moved.
     let taken = if is_own { None } else { Slot::try_take(root, number).ok().flatten() };
     let aside = (is_own || taken.is_some()).then(|| file::set_aside(path));
@@ -119,10 +194,11 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    pub(crate) fn new(slot: Slot, whose: Whose) -> Self {
+    /// `changed`: the file is to be written even if no gauge is.
+    pub(crate) fn new(slot: Slot, whose: Whose, changed: bool) -> Self {
         let path = slot.path().join(file::name(&whose));
         let next = Instant::now();
-        Self { slot, path, whose, next, changed: false, told: Vec::new() }
+        Self { slot, path, whose, next, changed, told: Vec::new() }
     }
 
     /// Writes what has changed, unless that failed a moment ago.

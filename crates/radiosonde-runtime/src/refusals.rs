@@ -73,7 +73,7 @@ pub(crate) fn problem(refusal: &Refusal, catalogues: &Catalogues) -> Problem {
 fn text(refusal: &Refusal) -> String {
     let reason = refusal.example.as_deref().unwrap_or(refusal.reason.as_str());
     let place = refusal.place().map(|place| format!(" ({place})"));
-    let outcome = if refusal.folded { "folded into overflow" } else { "refused" };
+    let outcome = if refusal.reason.is_folded() { "folded into overflow" } else { "refused" };
     format!(
         "writes to metric `{}` are {outcome}: {reason}{}",
         refusal.metric,
@@ -96,6 +96,13 @@ fn fix(reason: Reason) -> &'static str {
         Reason::NamespaceCap => {
             "find the label that explodes, or give the crate a higher series_limit, or the policy \
              `allow`, under `modules` in the registry"
+        }
+        Reason::GaugeCap => {
+            "find the label that explodes, or give the gauge, or its crate under `modules`, a higher \
+             series_limit in the registry"
+        }
+        Reason::MetricCap => {
+            "register the metric, or give its crate a higher series_limit under `modules`"
         }
         Reason::Computed => "remove the write: it follows from the metric it is computed from",
         Reason::Value => "check the value before it is written",

@@ -306,6 +306,80 @@ fn a_value_that_no_longer_fits_is_dropped_and_named() {
     assert!(report.problems[0].what.starts_with(what), "{report}");
 }
 
+/// Replaces the times of all values in a file, and sets the time the file itself is from.
+fn claim(file: &Path, computed_at: u64, modified: u64) {
+    let mut kept: Json = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    for value in kept["values"].as_array_mut().unwrap() {
+        value["computed_at"] = json!(computed_at * 1000);
+    }
+    fs::write(file, kept.to_string()).unwrap();
+    fs::File::options().write(true).open(file).unwrap().set_modified(at(modified)).unwrap();
+}
+
+#[test]
+fn a_value_from_the_future_beats_nothing_and_is_missed_in_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("telemetry");
+    let living = start(&root, "jobs", START);
+    let other = start(&root, "jobs", START);
+    set(&other, "acme", 777.0);
+    set(&other, "north", 778.0);
+    let _report = other.guard.shutdown(PATIENCE);
+    let _report = living.guard.shutdown(PATIENCE);
+    claim(&files(&root, 1)[0], START + 10_000_000, START + 5);
+
+    // What a right clock computed goes before it; what there is nothing else of has the file's time.
+    let parts = start(&root, "jobs", START + 10);
+    set(&parts, "acme", 6.0);
+    let _report = parts.guard.shutdown(PATIENCE);
+    for later in [1_000, 2_000] {
+        let ((values, updated), report) = look(&root, START + later);
+        assert_eq!(values, json!({"acme": 6.0, "north": 778.0}));
+        assert_eq!(updated, json!((START + 10) as f64), "it renews itself");
+        assert_eq!(report.problems.len(), 1, "{report}");
+        let what = "2 kept values of batch gauges claim to be computed in the future";
+        assert!(report.problems[0].what.starts_with(what), "{report}");
+    }
+
+    // Our own file is put right, so that it is told once.
+    fs::remove_file(&files(&root, 1)[0]).unwrap();
+    claim(&files(&root, 0)[0], START + 10_000_000, START + 7);
+    let ((_, updated), report) = look(&root, START + 3_000);
+    assert_eq!((updated, report.problems.len()), (json!((START + 7) as f64), 1), "{report}");
+    let ((values, updated), report) = look(&root, START + 4_000);
+    assert_eq!(values, json!({"acme": 6.0, "north": 778.0}));
+    assert_eq!((updated, report.problems.len()), (json!((START + 7) as f64), 0), "{report}");
+
+    // Where the file is from the future too, it may be our clock: its times are not overwritten.
+    claim(&files(&root, 0)[0], START + 10_000_000, START + 10_000_000);
+    assert_eq!(look(&root, START + 5_000).0.1, json!(0.001));
+    let ((_, updated), report) = look(&root, START + 20_000_000);
+    assert_eq!((updated, report.problems.len()), (json!((START + 10_000_000) as f64), 0));
+}
+
+#[test]
+fn many_slots_with_large_files_are_one_problem() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("telemetry");
+    let parts = start(&root, "jobs", START);
+    set(&parts, "acme", 1.0);
+    let _report = parts.guard.shutdown(PATIENCE);
+    let file = files(&root, 0).remove(0);
+    // Blanks count as well.
+    let mut text = fs::read_to_string(&file).unwrap();
+    text.push_str(&" ".repeat((4 << 20) - text.len()));
+    for slot in 1..8 {
+        let path = root.join("inst").join(slot.to_string());
+        fs::create_dir_all(&path).unwrap();
+        fs::write(path.join(file.file_name().unwrap()), &text).unwrap();
+    }
+    let ((values, _), report) = look(&root, START + 1);
+    assert_eq!(values, json!({"acme": 1.0}));
+    assert_eq!(report.problems.len(), 1, "{report}");
+    let what = "4 files of batch gauges not read, such as ";
+    assert!(report.problems[0].what.starts_with(what), "{report}");
+}
+
 #[test]
 fn what_cannot_be_written_is_a_problem_and_comes_later() {
     let directory = tempfile::tempdir().unwrap();

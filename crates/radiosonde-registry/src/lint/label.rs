@@ -24,7 +24,7 @@ const OVERFLOW_VALUE: &str = "_other";
 pub(super) fn check(survey: &Survey<'_>, name: &str, label: &LabelSpec, judge: &mut Judge<'_, '_>) {
     // Where there is a list, nobody asks the pattern.
     let written = label.pattern.as_deref().filter(|_| label.values.is_none());
-    let pattern = written.map(|written| (written, pattern::try_out(written)));
+    let pattern = written.map(|written| (written, survey.tried(written)));
     named(name, judge);
     if is_judged_by_name(label, pattern.as_ref().map(|(_, tried)| tried)) {
         label_name::check(name, judge);

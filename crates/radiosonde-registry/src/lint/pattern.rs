@@ -33,6 +33,7 @@ const TEXTS: &[&str] = &[
 ];
 
 /// What came out when a pattern was tried.
+#[derive(Clone)]
 pub(super) enum Tried {
     Broken(regex_lite::Error),
     Empty,

@@ -1,7 +1,9 @@
 //! What lints ask about the registry as a whole, gathered once.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
+use super::pattern::{self, Tried};
 use crate::model::{DEFAULT_SERIES_LIMIT, Environment, MetricSpec, Registry};
 
 /// Answers about the whole registry that would otherwise take a walk through it for every metric.
@@ -15,6 +17,8 @@ pub(super) struct Survey<'r> {
     labels: HashMap<&'r str, usize>,
     /// Whether a metric has a label that is not declared: then one that seems unused may be meant.
     pub(super) has_unknown_label: bool,
+    /// Patterns that were tried: thousands of labels may have the same.
+    tried: RefCell<HashMap<String, Tried>>,
 }
 
 impl<'r> Survey<'r> {
@@ -36,7 +40,25 @@ impl<'r> Survey<'r> {
         }
         let has_unknown_label = labels.keys().any(|label| !registry.labels.contains_key(*label));
         let strictest_limit = registry.strictest_series_limit();
-        Self { registry, strictest_limit, metrics, labels, has_unknown_label }
+        Self {
+            registry,
+            strictest_limit,
+            metrics,
+            labels,
+            has_unknown_label,
+            tried: RefCell::default(),
+        }
+    }
+
+    /// What comes out when a pattern is tried.
+    pub(super) fn tried(&self, written: &str) -> Tried {
+        let mut tried = self.tried.borrow_mut();
+        if let Some(known) = tried.get(written) {
+            return known.clone();
+        }
+        let new = pattern::try_out(written);
+        let _ = tried.insert(written.to_owned(), new.clone());
+        new
     }
 
     /// Where the smallest series limit stands.
