@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use radiosonde_registry::{Deprecation, MetricSpec, MetricType, Source, Status};
+use radiosonde_registry::{Day, Deprecation, MetricSpec, MetricType, Source, Status};
 
 use crate::catalogue::Problems;
 use crate::clock::Clock;
@@ -104,27 +104,11 @@ fn note_over(name: &str, since: &str, deprecation: &Deprecation, problems: &mut 
     problems.warn(&format!("`{name}` is deprecated since {since}, and its {days} over"), &fix);
 }
 
-/// The day of a date such as `2026-11-01`, counted from 1970-01-01; `None` when it is none.
+/// The day of a date such as `2026-11-01`, counted from 1970-01-01; `None` when it is none. What
+/// began earlier began on that day.
 fn first_day(date: &str) -> Option<u64> {
-    let mut parts = date.split('-').map(|part| {
-        let digits = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        digits.then(|| part.parse::<u64>().ok())?
-    });
-    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-    if parts.next().is_some() || !(1970..10_000).contains(&year) || !(1..=12).contains(&month) {
-        return None;
-    }
-    let leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
-    let february = if leap(year) { 29 } else { 28 };
-    let months = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let before = usize::try_from(month - 1).ok()?;
-    if !(1..=*months.get(before)?).contains(&day) {
-        return None;
-    }
-    let years: u64 = (1970..year).map(|year| if leap(year) { 366 } else { 365 }).sum();
-    Some(years + months[..before].iter().sum::<u64>() + day - 1)
+    let day = date.parse::<Day>().ok()?;
+    Some(u64::try_from(day.number()).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -142,7 +126,8 @@ mod tests {
             ("2026-13-01", None),
             ("2026-00-01", None),
             ("2026-11-00", None),
-            ("1969-12-31", None),
+            ("1969-12-31", Some(0)),
+            ("2026-1-1", None),
             ("99999999999999999999-01-01", None),
             ("2026-11", None),
             ("2026-11-01-", None),

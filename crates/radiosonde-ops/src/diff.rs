@@ -9,6 +9,7 @@ mod label;
 mod metric;
 mod operations;
 mod registry;
+mod rollup;
 mod status;
 
 use radiosonde_registry::Registry;

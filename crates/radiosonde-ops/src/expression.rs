@@ -1,10 +1,13 @@
 //! What a PromQL expression reads.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use promql_parser::{
     label::{MatchOp, Matcher},
-    parser::{self, Expr, VectorSelector},
+    parser::{self, AggregateExpr, BinaryExpr, Call, Expr, VectorSelector},
 };
 
 /// Longest expression that is parsed, in bytes: the parser takes quadratic time and its trees are
@@ -19,6 +22,28 @@ pub(crate) struct Selector {
     pub(crate) matchers: Vec<Matcher>,
     /// The function that takes its range, such as `rate`.
     pub(crate) function: Option<&'static str>,
+    /// Whether it is read as it was some time ago, by `offset`.
+    pub(crate) is_past: bool,
+}
+
+/// What stands in an expression.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    /// Its selectors, in no particular order.
+    pub(crate) selectors: Vec<Selector>,
+    /// Labels that series are put together or matched by.
+    pub(crate) groups: Vec<Group>,
+    /// Labels the expression makes itself, such as by `label_replace`.
+    made: Vec<String>,
+}
+
+/// The labels of a `by`, `without`, `on`, `ignoring`, `group_left` or `group_right`.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// The labels that are named, without those the expression makes.
+    pub(crate) labels: Vec<String>,
+    /// The selectors whose series are grouped.
+    pub(crate) below: Range<usize>,
 }
 
 impl Selector {
@@ -29,7 +54,7 @@ impl Selector {
         let named = matchers.iter().find(|matcher| is_name(matcher));
         let name = selector.name.clone().or_else(|| named.map(|matcher| matcher.value.clone()));
         let matchers = matchers.into_iter().filter(|matcher| matcher.name != NAME).collect();
-        Self { name, matchers, function }
+        Self { name, matchers, function, is_past: selector.offset.is_some() }
     }
 }
 
@@ -39,8 +64,8 @@ fn is_name(matcher: &Matcher) -> bool {
 
 const NAME: &str = "__name__";
 
-/// The selectors of an expression, in no particular order, or why it cannot be parsed.
-pub(crate) fn selectors(text: &str) -> Result<Vec<Selector>, String> {
+/// Takes an expression apart, or tells why it cannot be parsed.
+pub(crate) fn read(text: &str) -> Result<Reading, String> {
     if text.len() > BYTES_MAX {
         return Err(format!("longer than {BYTES_MAX} bytes"));
     }
@@ -52,29 +77,102 @@ pub(crate) fn selectors(text: &str) -> Result<Vec<Selector>, String> {
     let parsed = catch_unwind(AssertUnwindSafe(|| parser::parse(text)))
         .map_err(|_| "the parser failed on it".to_owned())?;
     let expr = parsed.map_err(|error| one_line(&error))?;
-    let mut found = Vec::new();
+    let mut reading = Reading::default();
     // Not by recursion: a thread's stack has an end, and texts are anybody's.
-    let mut open: Vec<(&Expr, Option<&'static str>)> = vec![(&expr, None)];
-    while let Some((expr, function)) = open.pop() {
+    let mut open = vec![Step::Visit(&expr, None)];
+    while let Some(step) = open.pop() {
+        match step {
+            Step::Visit(expr, function) => reading.visit(expr, function, &mut open),
+            Step::Close(index, first) => {
+                let below = first..reading.selectors.len();
+                reading.groups[index].below = below;
+            }
+        }
+    }
+    let made = &reading.made;
+    reading.groups.iter_mut().for_each(|group| group.labels.retain(|label| !made.contains(label)));
+    Ok(reading)
+}
+
+/// What is still to do. What is below an expression is on top of it.
+enum Step<'e> {
+    /// Look at an expression, which is the argument of that function.
+    Visit(&'e Expr, Option<&'static str>),
+    /// All below a group was looked at, from that selector on.
+    Close(usize, usize),
+}
+
+impl Reading {
+    fn visit<'e>(
+        &mut self,
+        expr: &'e Expr,
+        function: Option<&'static str>,
+        open: &mut Vec<Step<'e>>,
+    ) {
         match expr {
-            Expr::Aggregate(aggregate) => {
-                open.push((&aggregate.expr, None));
-                open.extend(aggregate.param.iter().map(|param| (&**param, None)));
+            Expr::Aggregate(aggregate) => self.aggregate(aggregate, open),
+            Expr::Unary(unary) => open.push(Step::Visit(&unary.expr, None)),
+            Expr::Binary(binary) => self.binary(binary, open),
+            Expr::Paren(paren) => open.push(Step::Visit(&paren.expr, function)),
+            Expr::Subquery(subquery) => open.push(Step::Visit(&subquery.expr, None)),
+            Expr::Call(call) => self.call(call, open),
+            Expr::MatrixSelector(matrix) => {
+                self.selectors.push(Selector::of(&matrix.vs, function));
             }
-            Expr::Unary(unary) => open.push((&unary.expr, None)),
-            Expr::Binary(binary) => open.extend([(&*binary.lhs, None), (&*binary.rhs, None)]),
-            Expr::Paren(paren) => open.push((&paren.expr, function)),
-            Expr::Subquery(subquery) => open.push((&subquery.expr, None)),
-            Expr::Call(call) => {
-                open.extend(call.args.args.iter().map(|arg| (&**arg, Some(call.func.name))));
-            }
-            Expr::MatrixSelector(matrix) => found.push(Selector::of(&matrix.vs, function)),
-            Expr::VectorSelector(selector) => found.push(Selector::of(selector, None)),
+            Expr::VectorSelector(selector) => self.selectors.push(Selector::of(selector, None)),
             Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
         }
     }
-    Ok(found)
+
+    fn aggregate<'e>(&mut self, aggregate: &'e AggregateExpr, open: &mut Vec<Step<'e>>) {
+        if let Some(modifier) = &aggregate.modifier {
+            self.group(&modifier.labels().labels, open);
+        }
+        open.push(Step::Visit(&aggregate.expr, None));
+        if let Some(param) = &aggregate.param {
+            // Of `count_values`, the label the value goes to; others take numbers.
+            if let Expr::StringLiteral(label) = &**param {
+                self.made.push(label.val.clone());
+            }
+            open.push(Step::Visit(param, None));
+        }
+    }
+
+    fn binary<'e>(&mut self, binary: &'e BinaryExpr, open: &mut Vec<Step<'e>>) {
+        if let Some(modifier) = &binary.modifier {
+            let matched = modifier.matching.iter().flat_map(|matching| &matching.labels().labels);
+            let taken = modifier.card.labels().into_iter().flat_map(|labels| &labels.labels);
+            self.group(matched.chain(taken), open);
+        }
+        open.extend([Step::Visit(&binary.lhs, None), Step::Visit(&binary.rhs, None)]);
+    }
+
+    fn call<'e>(&mut self, call: &'e Call, open: &mut Vec<Step<'e>>) {
+        let name = call.func.name;
+        if matches!(name, "label_join" | "label_replace")
+            && let Some(Expr::StringLiteral(label)) = call.args.args.get(1).map(|arg| &**arg)
+        {
+            self.made.push(label.val.clone());
+        }
+        open.extend(call.args.args.iter().map(|arg| Step::Visit(arg, Some(name))));
+    }
+
+    fn group<'l>(
+        &mut self,
+        labels: impl IntoIterator<Item = &'l String>,
+        open: &mut Vec<Step<'_>>,
+    ) {
+        let labels: Vec<String> = labels.into_iter().cloned().collect();
+        if !labels.is_empty() && self.groups.len() < GROUPS_MAX {
+            let first = self.selectors.len();
+            open.push(Step::Close(self.groups.len(), first));
+            self.groups.push(Group { labels, below: first..first });
+        }
+    }
 }
+
+/// Groups of one expression that are looked at: each takes time with all that is below it.
+const GROUPS_MAX: usize = 50;
 
 /// An expression with a duration in place of each variable that a dashboard or an objective fills
 /// in, such as `$window` or `${__rate_interval}`. Those in texts of labels are left alone.
@@ -156,6 +254,41 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn selectors(text: &str) -> Result<Vec<Selector>, String> {
+        read(text).map(|reading| reading.selectors)
+    }
+
+    /// The labels of each group, and the metrics below it.
+    fn groups(text: &str) -> Vec<String> {
+        let reading = read(text).unwrap();
+        let told = |group: &Group| {
+            let below = &reading.selectors[group.below.clone()];
+            let mut names: Vec<&str> =
+                below.iter().filter_map(|selector| selector.name.as_deref()).collect();
+            names.sort_unstable();
+            format!("{}: {}", group.labels.join(" "), names.join(" "))
+        };
+        reading.groups.iter().map(told).collect()
+    }
+
+    #[test]
+    fn groups_know_what_is_below_them() {
+        for (text, expect) in [
+            ("sum(a)", &[][..]),
+            ("sum by (x) (a) / b", &["x: a"]),
+            ("sum without (x, y) (sum by (z) (a) / b) + c", &["x y: a b", "z: a"]),
+            ("c + (a * on (x) group_left (y) b)", &["x y: a b"]),
+            ("sum(a) / ignoring (x) max_over_time((b)[1h:5m])", &["x: a b"]),
+            ("sum by (x, new) (label_replace(a, \"new\", \"$1\", \"x\", \"(.*)\"))", &["x: a"]),
+            ("sum by (new) (label_join(a, \"new\", \"-\", \"x\", \"y\"))", &[": a"]),
+            ("sum by (v) (count_values(\"v\", a))", &[": a"]),
+        ] {
+            assert_eq!(groups(text), expect, "{text}");
+        }
+        let many = format!("{}a{}", "sum by (x) (".repeat(60), ")".repeat(60));
+        assert_eq!(groups(&many), vec!["x: a"; GROUPS_MAX]);
+    }
 
     fn names(text: &str) -> Vec<String> {
         let mut names: Vec<_> =
@@ -262,7 +395,7 @@ mod tests {
         /// Whatever is written, there is an answer.
         #[test]
         fn anything_gets_an_answer(text in ".{0,200}") {
-            let _ = selectors(&text);
+            let _ = read(&text);
         }
 
         /// Texts of what expressions are made of get further into the parser.

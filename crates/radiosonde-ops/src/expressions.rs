@@ -4,18 +4,23 @@ use radiosonde_registry::{AlertSpec, DashboardSpec, NamedQuery, Place, Registry,
 
 use crate::{
     check::Findings,
-    expression::{self, Selector},
-    known::Known,
+    cycle::Cycles,
+    expression::{self, Reading},
+    known::{Known, Reader},
 };
 
 /// Parses every expression, and looks whether somebody writes what it reads.
 pub(crate) fn check(registry: &Registry, findings: &mut Findings<'_>) {
-    let mut check = Check { known: Known::of(registry), findings };
+    let mut check = Check { known: Known::of(registry), cycles: Cycles::default(), findings };
     let root = Place::default();
     for (index, metric) in registry.metrics.iter().enumerate() {
         let place = root.key("metrics").index(index).key("expression");
-        check.expression(metric.expression.as_deref(), &place);
+        let Some(text) = metric.expression.as_deref() else { continue };
+        if let Some(reading) = check.read(text, Reader::of(metric), &place) {
+            check.cycles.add(metric, &place, check.known.metrics_of(&reading));
+        }
     }
+    check.cycles.tell(check.findings);
     for (index, alert) in registry.alerts.iter().enumerate() {
         check.alert(alert, &root.key("alerts").index(index));
     }
@@ -35,6 +40,7 @@ pub(crate) fn check(registry: &Registry, findings: &mut Findings<'_>) {
 
 struct Check<'c, 'r, 'd> {
     known: Known<'r>,
+    cycles: Cycles<'r>,
     findings: &'c mut Findings<'d>,
 }
 
@@ -73,23 +79,30 @@ impl Check<'_, '_, '_> {
     }
 
     fn expression(&mut self, text: Option<&str>, place: &Place) {
-        let Some(text) = text.filter(|_| !self.findings.leaves_off()) else { return };
-        match expression::selectors(text) {
-            Err(told) => {
-                let fix = "write a PromQL expression".to_owned();
-                self.findings.add(place, format!("not PromQL: {told}"), fix);
-            }
-            Ok(selectors) => self.judge(&selectors, place),
+        if let Some(text) = text {
+            let _ = self.read(text, Reader::Stays, place);
         }
     }
 
-    fn judge(&mut self, selectors: &[Selector], place: &Place) {
-        let mut all: Vec<_> = selectors.iter().flat_map(|found| self.known.judge(found)).collect();
+    fn read(&mut self, text: &str, reader: Reader, place: &Place) -> Option<Reading> {
+        if self.findings.leaves_off() {
+            return None;
+        }
+        let reading = match expression::read(text) {
+            Ok(reading) => reading,
+            Err(told) => {
+                let fix = "write a PromQL expression".to_owned();
+                self.findings.add(place, format!("not PromQL: {told}"), fix);
+                return None;
+            }
+        };
+        let mut all = self.known.judge(&reading, reader);
         // One name may be read twice in an expression.
         all.sort();
         all.dedup();
         for (what, fix) in all {
             self.findings.add(place, what, fix);
         }
+        Some(reading)
     }
 }

@@ -1,12 +1,15 @@
 //! The names an expression may read: what the registry's metrics write, what radiosonde writes
 //! itself, and what Prometheus adds.
 
-use std::{cell::Cell, collections::BTreeMap};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use promql_parser::label::{MatchOp, Matcher};
 use radiosonde_registry::{MetricSpec, MetricType, Registry, Source, Status, closest_name};
 
-use crate::expression::Selector;
+use crate::expression::{Group, Reading, Selector};
 
 /// Something that is wrong, and what to do about it.
 pub(crate) type Told = (String, String);
@@ -26,8 +29,35 @@ struct Series<'r> {
     labels: &'r [String],
     /// What its values are; `None` where that cannot be told, as with a query.
     values: Option<Values>,
+    /// Labels its format adds.
+    format: &'static [&'static str],
     /// The registry that declares its labels.
     of: &'r Registry,
+}
+
+impl Series<'_> {
+    /// Whether the label is there without being declared.
+    fn has(&self, label: &str) -> bool {
+        BY_SCRAPING.contains(&label) || self.format.contains(&label)
+    }
+}
+
+/// Who reads an expression's metrics.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// It is deprecated itself, and goes with what it reads.
+    Goes,
+    Stays,
+}
+
+impl Reader {
+    pub(crate) fn of(metric: &MetricSpec) -> Self {
+        if is_deprecated(metric) { Self::Goes } else { Self::Stays }
+    }
+}
+
+fn is_deprecated(metric: &MetricSpec) -> bool {
+    matches!(metric.status, Status::Deprecated(_))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,8 +65,10 @@ enum Values {
     /// They only rise.
     Rising,
     Free,
-    /// No series has the name itself: those of a histogram are its parts.
+    /// No series has the name itself: those of a histogram or summary are its parts.
     Parts,
+    /// How often a deprecated metric is still written.
+    Pair,
 }
 
 impl<'r> Known<'r> {
@@ -48,12 +80,10 @@ impl<'r> Known<'r> {
                 for rollup in &metric.rollups {
                     known.add(of, metric, &rollup.name, &rollup.by);
                 }
-                if matches!(metric.status, Status::Deprecated(_)) {
+                if is_deprecated(metric) {
                     let pair = format!("{}_deprecated", metric.name);
-                    known.insert(
-                        pair,
-                        Series { metric, labels: &[], values: Some(Values::Rising), of },
-                    );
+                    let values = Some(Values::Pair);
+                    known.insert(pair, Series { metric, labels: &[], values, format: &[], of });
                 }
             }
         }
@@ -61,23 +91,25 @@ impl<'r> Known<'r> {
     }
 
     fn add(&mut self, of: &'r Registry, metric: &'r MetricSpec, name: &str, labels: &'r [String]) {
-        let series = |values| Series { metric, labels, values, of };
-        let parts: &[&str] = match metric.metric_type {
-            MetricType::Histogram => &["_bucket", "_count", "_sum"],
-            MetricType::Summary => &["_count", "_sum"],
+        // What another program writes may have any of them.
+        let is_ours = matches!(metric.source, Source::App | Source::Batch);
+        let format = |part: &str| match part {
+            _ if !is_ours => BY_FORMATS,
+            "_bucket" => &["le"],
             _ => &[],
         };
-        for part in parts {
-            self.insert(format!("{name}{part}"), series(Some(Values::Rising)));
+        let series = |values, part| Series { metric, labels, values, format: format(part), of };
+        for part in metric.metric_type.parts() {
+            self.insert(format!("{name}{part}"), series(Some(Values::Rising), part));
         }
         let values = match (metric.metric_type, metric.source) {
             // What another program writes is not ours to say, and a query gives what it gives.
             (_, Source::Derived | Source::External) => None,
             (MetricType::Counter, _) => Some(Values::Rising),
-            (MetricType::Histogram, _) => Some(Values::Parts),
+            (MetricType::Histogram | MetricType::Summary, _) => Some(Values::Parts),
             _ => Some(Values::Free),
         };
-        self.insert(name.to_owned(), series(values));
+        self.insert(name.to_owned(), series(values, ""));
     }
 
     /// The registry's own word goes before that of a built-in fragment.
@@ -85,18 +117,80 @@ impl<'r> Known<'r> {
         let _first = self.series.entry(name).or_insert(series);
     }
 
+    /// What is wrong with what an expression reads.
+    pub(crate) fn judge(&self, reading: &Reading, reader: Reader) -> Vec<Told> {
+        let mut told: Vec<Told> =
+            reading.selectors.iter().flat_map(|found| self.selector(found, reader)).collect();
+        for group in &reading.groups {
+            told.extend(self.group(group, &reading.selectors[group.below.clone()]));
+        }
+        told
+    }
+
+    /// The metrics whose values of now an expression reads, each once.
+    pub(crate) fn metrics_of(&self, reading: &Reading) -> Vec<&'r str> {
+        let now = reading.selectors.iter().filter(|selector| !selector.is_past);
+        let series = now.filter_map(|selector| self.series.get(selector.name.as_deref()?));
+        let names: BTreeSet<&str> = series.map(|series| series.metric.name.as_str()).collect();
+        names.into_iter().collect()
+    }
+
+    /// Labels that are named to group series by. Only what is close to a declared one is taken for
+    /// a misspelling, and only where everything that is grouped is known.
+    fn group(&self, group: &Group, below: &[Selector]) -> Vec<Told> {
+        let names: BTreeSet<Option<&str>> = below.iter().map(|it| it.name.as_deref()).collect();
+        let known = names.iter().map(|name| self.series.get((*name)?));
+        let Some(all) = known.collect::<Option<Vec<_>>>() else { return Vec::new() };
+        let required = self.registry.required_labels.iter();
+        let labels = all.iter().flat_map(|series| series.labels).chain(required);
+        let labels: BTreeSet<&str> = labels.map(String::as_str).collect();
+        if all.is_empty() {
+            return Vec::new();
+        }
+        let wrong = group.labels.iter().filter_map(|label| {
+            let label = label.as_str();
+            if labels.contains(label) || all.iter().any(|series| series.has(label)) {
+                return None;
+            }
+            let guess = self.guess(label, labels.iter().copied());
+            let fix = match guess {
+                Some(guess) => format!("did you mean `{guess}`?"),
+                None if BY_FORMATS.contains(&label) => "leave it out".to_owned(),
+                None => return None,
+            };
+            let names: Vec<String> =
+                names.iter().filter_map(|name| name.map(str::to_owned)).collect();
+            let what = match names.as_slice() {
+                [name] => format!("`{name}` has no label `{label}`"),
+                _ => format!("none of {} has a label `{label}`", few(&names)),
+            };
+            Some((what, fix))
+        });
+        wrong.collect()
+    }
+
     /// What is wrong with a selection of series.
-    pub(crate) fn judge(&self, selector: &Selector) -> Vec<Told> {
+    fn selector(&self, selector: &Selector, reader: Reader) -> Vec<Told> {
         let Some(name) = selector.name.as_deref() else { return Vec::new() };
         if BY_PROMETHEUS.contains(&name) {
             return Vec::new();
         }
         let Some(series) = self.series.get(name) else { return vec![self.unknown(name)] };
         let mut told = Vec::new();
+        if reader == Reader::Stays && series.values != Some(Values::Pair) {
+            told.extend(deprecated(series.metric));
+        }
         match (series.values, selector.function) {
             (Some(Values::Parts), _) => {
-                let what = format!("no series is called `{name}`: it is a histogram");
-                told.push((what, format!("use `{name}_bucket`, `{name}_count` or `{name}_sum`")));
+                let metric_type = series.metric.metric_type;
+                let what = format!("no series is called `{name}`: it is a {metric_type}");
+                let parts: Vec<String> =
+                    metric_type.parts().iter().map(|part| format!("{name}{part}")).collect();
+                let fix = match parts.as_slice() {
+                    [rest @ .., last] => format!("use {} or `{last}`", few(rest)),
+                    [] => String::new(),
+                };
+                told.push((what, fix));
             }
             (Some(Values::Free), Some(function @ ("increase" | "irate" | "rate" | "resets"))) => {
                 let what = format!(
@@ -141,14 +235,14 @@ impl<'r> Known<'r> {
         let required = self.registry.required_labels.iter();
         let mut labels = series.labels.iter().chain(required).map(String::as_str);
         if !labels.clone().any(|declared| declared == label) {
-            if BY_FORMATS.contains(&label) {
+            if series.has(label) {
                 return None;
             }
-            let guess = self.guess(label, labels.by_ref())?;
-            return Some((
-                format!("`{name}` has no label `{label}`"),
-                format!("did you mean `{guess}`?"),
-            ));
+            let fix = match self.guess(label, labels.by_ref()) {
+                Some(guess) => format!("did you mean `{guess}`?"),
+                None => no_format(series.metric.metric_type, label)?,
+            };
+            return Some((format!("`{name}` has no label `{label}`"), fix));
         }
         // A variable of a dashboard stands for what is chosen there.
         if matcher.value.starts_with('$') {
@@ -156,11 +250,12 @@ impl<'r> Known<'r> {
         }
         let spec = series.of.labels.get(label).or_else(|| self.registry.labels.get(label))?;
         let values = spec.values.as_ref()?;
-        // An empty value stands for series without the label, `_other` for those past a cap.
+        // An empty value stands for series without the label, `_other` for those past a cap. What
+        // leaves nothing out is misspelt as well; a pattern may be there for a rainy day.
         let fits = |value: &str| match &matcher.op {
-            MatchOp::Equal => value == matcher.value,
+            MatchOp::Equal | MatchOp::NotEqual => value == matcher.value,
             MatchOp::Re(regex) => regex.is_match(value),
-            MatchOp::NotEqual | MatchOp::NotRe(_) => true,
+            MatchOp::NotRe(_) => true,
         };
         if values.iter().map(String::as_str).chain(["", "_other"]).any(fits) {
             return None;
@@ -170,6 +265,30 @@ impl<'r> Known<'r> {
             None => format!("use one of its values: {}", few(values)),
         };
         Some((format!("label `{label}` is never `{}`", matcher.value), fix))
+    }
+}
+
+/// What the short form of a query is refused for as well.
+fn deprecated(metric: &MetricSpec) -> Option<Told> {
+    let Status::Deprecated(deprecation) = &metric.status else { return None };
+    let fix = match &deprecation.replaced_by {
+        Some(new) => format!("use `{new}`"),
+        None => "read another metric".to_owned(),
+    };
+    Some((format!("metric `{}` is deprecated", metric.name), fix))
+}
+
+/// What to do instead of asking for a label of a format that is not there.
+fn no_format(metric_type: MetricType, label: &str) -> Option<String> {
+    match label {
+        "le" => Some("buckets are those of `_bucket` of a histogram".to_owned()),
+        "quantile" => Some(match metric_type {
+            MetricType::Summary => "a summary has a count and a sum; make it a histogram, and use \
+                                    `histogram_quantile`"
+                .to_owned(),
+            _ => "use `histogram_quantile` of a histogram".to_owned(),
+        }),
+        _ => None,
     }
 }
 
@@ -201,5 +320,8 @@ const BY_PROMETHEUS: &[&str] = &[
     "up",
 ];
 
-/// Labels that formats and scraping add.
-const BY_FORMATS: &[&str] = &["instance", "job", "le", "otel_metric_overflow", "quantile"];
+/// Labels that scraping adds, and the one of what was folded past a cap.
+const BY_SCRAPING: &[&str] = &["instance", "job", "otel_metric_overflow"];
+
+/// Labels of buckets and quantiles.
+const BY_FORMATS: &[&str] = &["le", "quantile"];

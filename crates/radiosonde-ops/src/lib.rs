@@ -40,16 +40,15 @@
 #![forbid(unsafe_code)]
 
 mod check;
-mod day;
+mod cycle;
 mod diff;
 mod expression;
 mod expressions;
 mod known;
 
 pub use check::{Checked, check, check_document};
-pub use day::{Day, NotADay};
 pub use diff::{Change, diff};
 pub use radiosonde_registry::{
-    LintRule, MetricType, Registry, RegistryDocument, RegistryError, RegistryErrors, Source, lints,
-    schema::json_schema,
+    Day, LintRule, MetricType, NotADay, Registry, RegistryDocument, RegistryError, RegistryErrors,
+    Source, lints, schema::json_schema,
 };

@@ -19,6 +19,8 @@ fn derived(expression: &str) -> String {
     {{"name": "wait_seconds", "type": "histogram", "unit": "seconds", "help": "Time in the queue."}},
     {{"name": "depth", "type": "gauge", "unit": "jobs", "help": "Jobs that wait.",
      "deprecated": true}},
+    {{"name": "level", "type": "gauge", "unit": "jobs", "help": "Jobs that wait for a place."}},
+    {{"name": "took", "type": "summary", "unit": "jobs", "help": "Jobs at once."}},
     {{"name": "node_load1", "type": "gauge", "unit": "1", "help": "Load.", "source": "external"}},
     {{"name": "job:derived", "type": "gauge", "unit": "1", "help": "Derived.", "source": "derived",
      "expression": "{expression}"}}
@@ -40,9 +42,24 @@ fn expressions_may_read_what_is_written() {
         "runs_everywhere_total offset 1d",
         "histogram_quantile(0.95, sum by (le) (rate(wait_seconds_bucket{le!=\"1.0\"}[5m])))",
         "rate(wait_seconds_sum[5m]) / rate(wait_seconds_count[5m])",
-        "increase(depth_deprecated[1h]) + delta(depth[1h])",
+        "increase(depth_deprecated[1h]) + delta(level[1h])",
         "node_load1 and up{job=\"node\"} unless ALERTS",
-        "runs_total{region=~\"e.\", instance=\"a\", cluster=\"b\", outcome!=\"gone\"}",
+        "runs_total{region=~\"e.\", instance=\"a\", cluster=\"b\", outcome!=\"failure\"}",
+        "runs_total{outcome!=\"_other\", outcome!~\"test-.*\"}",
+        "runs_total{outcome!=\"\"}",
+        "sum by (region, outcome, instance, job, cluster, pod) (runs_total)",
+        "sum without (le, instance) (rate(wait_seconds_bucket[5m]))",
+        "histogram_quantile(0.9, sum by (le, region) (rate(wait_seconds_bucket[5m])))",
+        "sum by (outcom) (label_replace(runs_total, \"outcom\", \"$1\", \"outcome\", \"(.*)\"))",
+        "sum by (regions) (label_join(runs_total, \"regions\", \",\", \"region\"))",
+        "sum by (outcomes) (count_values(\"outcomes\", level))",
+        "runs_total * on (instance) group_left (version, outcome) node_load1",
+        "runs_total / ignoring (outcome) group_left sum without (outcome) (runs_total)",
+        "max_over_time(sum by (region) (rate(runs_total[5m]))[1h:5m])",
+        "sum by (outcom) ({job=\"node\"}) + sum by (outcom) (up)",
+        "node_load1{quantile=\"0.5\"} + sum by (le) (node_load1)",
+        "job:derived offset 5m + 1",
+        "rate(took_count[5m]) / rate(took_sum[5m])",
         "{job=\"node\"}",
         "rate(radiosonde_records_total[5m])",
         "runs_total{outcome=~\"success|nonsense\"}",
@@ -53,7 +70,7 @@ fn expressions_may_read_what_is_written() {
 
 #[test]
 fn what_nobody_writes_is_told_with_a_guess() {
-    let at = "registry.json:13:20: metrics[4].expression: ";
+    let at = "registry.json:15:20: metrics[6].expression: ";
     for (expression, told) in [
         ("rate(runs_totl[5m])", "no metric writes `runs_totl`; did you mean `runs_total`?"),
         (
@@ -67,8 +84,8 @@ fn what_nobody_writes_is_told_with_a_guess() {
              `wait_seconds_count` or `wait_seconds_sum`",
         ),
         (
-            "rate(depth[5m])",
-            "`rate` of `depth`, which may fall: it is a gauge; use `delta`, `deriv` or an \
+            "rate(level[5m])",
+            "`rate` of `level`, which may fall: it is a gauge; use `delta`, `deriv` or an \
              aggregation over time",
         ),
         (
@@ -84,6 +101,39 @@ fn what_nobody_writes_is_told_with_a_guess() {
             "label `region` is never `(asia|africa).*`; use one of its values: `eu`, `us`",
         ),
         (
+            "runs_total{outcome!=\"succes\"}",
+            "label `outcome` is never `succes`; did you mean `success`?",
+        ),
+        (
+            "sum by (outcom) (runs_total)",
+            "`runs_total` has no label `outcom`; did you mean `outcome`?",
+        ),
+        (
+            "level / ignoring (outcme) runs_total",
+            "none of `level`, `runs_total` has a label `outcme`; did you mean `outcome`?",
+        ),
+        (
+            "level * on (regoin) group_left (outcome) runs_total",
+            "none of `level`, `runs_total` has a label `regoin`; did you mean `region`?",
+        ),
+        ("sum by (le) (runs_total)", "`runs_total` has no label `le`; leave it out"),
+        ("sum(depth)", "metric `depth` is deprecated; read another metric"),
+        (
+            "job:derived + 1",
+            "`job:derived` is derived from itself; read the metrics it is made of, or its own past \
+             by `offset`",
+        ),
+        ("took", "no series is called `took`: it is a summary; use `took_count` or `took_sum`"),
+        (
+            "took_sum{quantile=\"0.5\"}",
+            "`took_sum` has no label `quantile`; a summary has a count and a sum; make it a \
+             histogram, and use `histogram_quantile`",
+        ),
+        (
+            "runs_total{le=\"1\"}",
+            "`runs_total` has no label `le`; buckets are those of `_bucket` of a histogram",
+        ),
+        (
             "runs_everywhere_total{outcom=\"x\"} + (",
             "not PromQL: unclosed left parenthesis; write a PromQL expression",
         ),
@@ -92,6 +142,42 @@ fn what_nobody_writes_is_told_with_a_guess() {
     }
     let twice = findings(derived("runs_totl / runs_totl + depht"), "2026-11-01");
     assert_eq!(twice.len(), 2, "{twice:#?}");
+}
+
+#[test]
+fn a_circle_of_derived_metrics_is_told_once() {
+    let metric = |name: &str, status: &str, expression: &str| {
+        format!(
+            r#"{{"name": "{name}", "type": "gauge", "unit": "1", "help": "What.", {status}
+                "source": "derived", "expression": "{expression}"}}"#
+        )
+    };
+    let of = |metrics: &[String]| {
+        let text = format!(r#"{{"schema_version": 1, "metrics": [{}]}}"#, metrics.join(", "));
+        let found = findings(text, "2026-11-01");
+        found.iter().map(|it| it.split_once(": ").unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    let circle = [
+        metric("a", "", "sum(b)"),
+        metric("b", "", "c + d"),
+        metric("c", "", "1 - a or b offset 1h"),
+    ];
+    let rest = [metric("d", "", "vector(1)"), metric("e", "", "a")];
+    assert_eq!(
+        of(&[&circle[..], &rest[..]].concat()),
+        [
+            "metrics[0].expression: `a` is derived from itself, by way of `b`, `c`; read the metrics \
+          it is made of, or its own past by `offset`"
+        ]
+    );
+    // What goes may read what goes.
+    let gone = r#""deprecated": true,"#;
+    let (old, reads) = (metric("d", gone, "vector(1)"), |status| metric("e", status, "d"));
+    assert_eq!(of(&[old.clone(), reads(gone)]), [""; 0]);
+    assert_eq!(
+        of(&[old, reads("")]),
+        ["metrics[1].expression: metric `d` is deprecated; read another metric"]
+    );
 }
 
 #[test]

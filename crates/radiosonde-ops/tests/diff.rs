@@ -348,6 +348,108 @@ fn code_that_writes_keeps_compiling() {
     );
 }
 
+/// Changes from one registry to another, both of these metrics.
+fn between(old: &str, new: &str) -> Vec<String> {
+    let of = |metrics: &str| {
+        registry(&format!(
+            r#"{{"schema_version": 1, "labels": {{"outcome": {{"values": ["a", "b"]}},
+                 "provider": {{"max_values": 5}}}}, "metrics": [{metrics}]}}"#
+        ))
+    };
+    let changes = diff(&of(old), &of(new), "2026-11-10".parse().unwrap());
+    changes.iter().map(|it| format!("{}{it}", if it.is_breaking() { "! " } else { "" })).collect()
+}
+
+fn metric(name: &str, what: &str) -> String {
+    format!(r#"{{"name": "{name}", "help": "What.", {what}}}"#)
+}
+
+#[test]
+fn a_rollup_moves_to_a_metric_of_its_kind_only() {
+    let all = r#", "labels": ["outcome"], "rollups": [{"name": "all_total"}]"#;
+    let runs = r#""type": "counter", "unit": "runs""#;
+    let wait = r#""type": "histogram", "unit": "seconds""#;
+    let counter = |with: &str| metric("runs_total", &format!("{runs}{with}"));
+    let next = |what: &str, with: &str| metric("next_total", &format!("{what}{with}"));
+    let bare = r#", "labels": ["outcome"]"#;
+    let old = format!("{}, {}", counter(all), next(wait, bare));
+    assert_eq!(
+        between(&old, &format!("{}, {}", counter(bare), next(wait, all))),
+        [
+            "! rollups.all_total.type: changed from counter to histogram; what reads it under this \
+             name would see something else: add a roll-up under another name",
+            "! rollups.all_total.unit: changed from runs to seconds; what reads it under this name \
+             would see something else: add a roll-up under another name",
+            "rollups.all_total.of: moved from runs_total to next_total",
+        ]
+    );
+    let old = format!("{}, {}", counter(all), next(runs, bare));
+    assert_eq!(
+        between(&old, &format!("{}, {}", counter(bare), next(runs, all))),
+        ["rollups.all_total.of: moved from runs_total to next_total"]
+    );
+    let bounded = |bounds: &str, with: &str| {
+        let what = format!(r#"{wait}, "buckets": {bounds}{with}"#);
+        metric(&format!("wait_{}_seconds", bounds.len()), &what)
+    };
+    let of = |first, second| format!("{}, {}", bounded("[1]", first), bounded("[1,5]", second));
+    assert_eq!(
+        between(&of(all, bare), &of(bare, all)),
+        [
+            "! rollups.all_total.buckets: changed from 1 to 1, 5; what reads it under this name \
+             would see something else: add a roll-up under another name",
+            "rollups.all_total.of: moved from wait_3_seconds to wait_5_seconds",
+        ]
+    );
+}
+
+#[test]
+fn series_from_zero_are_those_of_the_type() {
+    let of = |kind: &str, zero: &str| {
+        let unit = r#""unit": "jobs", "labels": ["outcome"]"#;
+        metric("jobs_total", &format!(r#""type": "{kind}", {unit}{zero}"#))
+    };
+    let (on, off) = (r#", "zero_init": true"#, r#", "zero_init": false"#);
+    assert_eq!(
+        between(&of("gauge", ""), &of("gauge", off)),
+        ["metrics.jobs_total.zero_init: changed from none to false"]
+    );
+    assert_eq!(
+        between(&of("gauge", on), &of("gauge", "")),
+        ["! metrics.jobs_total.zero_init: changed from true to none; series are missing until \
+          their first value, where they were 0: keep it"]
+    );
+    assert_eq!(
+        between(&of("counter", ""), &of("counter", off)),
+        ["! metrics.jobs_total.zero_init: changed from none to false; series are born at their \
+          first value, which `increase` never shows: keep it"]
+    );
+    // Nobody knows these beforehand, with or without.
+    let open = |zero: &str| of("counter", zero).replace("outcome", "provider");
+    assert_eq!(
+        between(&open(""), &open(off)),
+        ["metrics.jobs_total.zero_init: changed from none to false"]
+    );
+}
+
+#[test]
+fn a_value_that_was_kept_stays_kept() {
+    let of = |kind: &str, source: &str| {
+        metric("rows_total", &format!(r#""type": "{kind}", "unit": "1", "source": "{source}""#))
+    };
+    assert_eq!(
+        between(&of("gauge", "batch"), &of("gauge", "app")),
+        [
+            "! metrics.rows_total.source: changed from batch to app; its last value is gone with each \
+          restart, and the time it was written at with it: keep it `batch`"
+        ]
+    );
+    assert_eq!(
+        between(&of("counter", "batch"), &of("counter", "app")),
+        ["metrics.rows_total.source: changed from batch to app"]
+    );
+}
+
 #[test]
 fn remarks_break_nobody() {
     change(

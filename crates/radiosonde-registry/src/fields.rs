@@ -149,6 +149,13 @@ impl<'r, 'd> Fields<'r, 'd> {
             .any(|member| member.key == key && matches!(member.value.kind, Kind::Object(_)))
     }
 
+    /// Whether the value under a key is true or false.
+    pub(crate) fn holds_flag(&self, key: &str) -> bool {
+        self.members
+            .iter()
+            .any(|member| member.key == key && matches!(member.value.kind, Kind::Bool(_)))
+    }
+
     /// Whether the value under a key is a text.
     pub(crate) fn holds_text(&self, key: &str) -> bool {
         self.members

@@ -72,6 +72,7 @@
 
 mod builtin;
 pub mod code;
+mod day;
 mod decode;
 mod document;
 mod duration;
@@ -89,6 +90,7 @@ mod shape;
 mod source;
 mod tree;
 
+pub use day::{Day, NotADay};
 pub use document::{Place, RegistryDocument, closest_name};
 pub use error::{RegistryError, RegistryErrors};
 pub use lint::{LintRule, lints, units_per_second};

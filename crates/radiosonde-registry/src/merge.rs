@@ -140,12 +140,12 @@ impl Merging<'_> {
                 merged.required_labels.push(label);
             }
         }
-        merged.alerts.append(&mut next.alerts);
-        merged.dashboards.append(&mut next.dashboards);
-        merged.slos.append(&mut next.slos);
-        merged.reports.append(&mut next.reports);
         let (files, conflicts) = (&mut self.files, &mut self.conflicts);
         let mut shared = Shared { file, files, conflicts };
+        shared.list("alert", &mut merged.alerts, next.alerts, |it| &it.id);
+        shared.list("dashboard", &mut merged.dashboards, next.dashboards, |it| &it.uid);
+        shared.list("objective", &mut merged.slos, next.slos, |it| &it.id);
+        shared.list("report", &mut merged.reports, next.reports, |it| &it.id);
         shared.add("owner", &mut merged.owners, next.owners);
         shared.add("policy of the module", &mut merged.modules, next.modules);
         for (name, label) in &next.labels {
@@ -241,6 +241,29 @@ impl Shared<'_> {
                     let first = self.files.get(&(what, name.clone())).map_or("", String::as_str);
                     self.conflicts.push(differs(what, &name, first, self.file));
                 }
+            }
+        }
+    }
+}
+
+impl Shared<'_> {
+    /// As [`Shared::add`], of what says its own name.
+    fn list<T: PartialEq>(
+        &mut self,
+        what: &'static str,
+        all: &mut Vec<T>,
+        more: Vec<T>,
+        name: fn(&T) -> &String,
+    ) {
+        for definition in more {
+            let key = (what, name(&definition).clone());
+            let Some(first) = self.files.get(&key) else {
+                let _ = self.files.insert(key, self.file.to_owned());
+                all.push(definition);
+                continue;
+            };
+            if !all.contains(&definition) {
+                self.conflicts.push(differs(what, name(&definition), first, self.file));
             }
         }
     }

@@ -9,13 +9,13 @@ pub(crate) fn written(name: &str, metric_type: MetricType, is_deprecated: bool) 
         MetricType::Counter => name.strip_suffix("_total").filter(|base| !base.is_empty()),
         _ => Some(name),
     };
-    let suffixes: &[&str] = match metric_type {
+    let beside_parts: &[&str] = match metric_type {
         MetricType::Counter if base.is_some() => &["", "_created"],
         MetricType::Counter | MetricType::Gauge => &[],
-        MetricType::Histogram => &["_bucket", "_count", "_created", "_sum"],
-        MetricType::Summary => &["_count", "_created", "_sum"],
+        MetricType::Histogram | MetricType::Summary => &["_created"],
     };
-    let made = suffixes.iter().map(|suffix| format!("{}{suffix}", base.unwrap_or(name)));
+    let suffixes = metric_type.parts().iter().chain(beside_parts);
+    let made = suffixes.map(|suffix| format!("{}{suffix}", base.unwrap_or(name)));
     let beside = is_deprecated.then(|| format!("{name}_deprecated"));
     std::iter::once(name.to_owned()).chain(made).chain(beside).collect()
 }
@@ -37,6 +37,12 @@ pub fn sample_names(name: &str, metric_type: MetricType) -> Vec<String> {
     };
     let made = suffixes.iter().map(|suffix| format!("{name}{suffix}"));
     std::iter::once(name.to_owned()).chain(made).collect()
+}
+
+/// A name with its version, which stands before the `_total` of a counter.
+pub(crate) fn versioned(stem: &str, version: Option<u32>, has_total: bool) -> String {
+    let version = version.map(|version| format!("_v{version}")).unwrap_or_default();
+    format!("{stem}{version}{}", if has_total { "_total" } else { "" })
 }
 
 /// Whether a metric name follows the Prometheus grammar.

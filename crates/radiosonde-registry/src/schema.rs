@@ -4,6 +4,7 @@
 //! types cannot say (what has to be there, how a name looks, what excludes what) is added from
 //! tables, and the result is put into the dialect editors know best, draft-07.
 
+mod conventions;
 mod describe;
 pub(crate) mod forms;
 mod patch;

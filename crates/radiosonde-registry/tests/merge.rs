@@ -157,3 +157,40 @@ fn two_files_of_one_name_are_two_files() {
     );
     assert_eq!(merged.metric("runs_total").unwrap().help, "Runs.");
 }
+
+#[test]
+fn what_people_look_at_is_there_once() {
+    let with = |text: &str, metric: &str, title: &str| {
+        let operations = format!(
+            r#""alerts": [{{"id": "busy", "summary": "{title}", "severity": "warning",
+                "metric": "{metric}", "op": ">", "threshold": 5, "owner": "platform"}}],
+              "dashboards": [{{"uid": "all", "title": "{title}",
+                "panels": [{{"title": "P", "kind": "timeseries", "queries": ["{metric}"]}}]}}],
+              "slos": [{{"id": "well", "description": "{title}", "objective": 0.9, "window": "30d",
+                "indicator": {{"good_expr": "sum({metric})", "total_expr": "sum({metric})"}}}}],
+              "reports": [{{"id": "weekly", "title": "{title}",
+                "sections": [{{"title": "S", "kind": "slos"}}]}}],
+              "metrics": ["#
+        );
+        text.replace(r#""metrics": ["#, &operations)
+    };
+    let (shop, same) = (with(SHOP, "runs_total", "One"), with(STOCK, "runs_total", "One"));
+    let counts =
+        |of: &Registry| [of.alerts.len(), of.dashboards.len(), of.slos.len(), of.reports.len()];
+    let (merged, conflicts) = merge(&[("shop.json", &shop), ("stock.json", &same)], None);
+    assert_eq!((counts(&merged), conflicts), ([1; 4], Vec::new()));
+
+    let other = with(STOCK, "runs_total", "Two");
+    let (merged, conflicts) = merge(&[("shop.json", &shop), ("stock.json", &other)], None);
+    assert_eq!(counts(&merged), [1; 4]);
+    assert_eq!(merged.alerts[0].summary, "One");
+    assert_eq!(
+        conflicts,
+        [
+            "the alert `busy` differs in shop.json and stock.json",
+            "the dashboard `all` differs in shop.json and stock.json",
+            "the objective `well` differs in shop.json and stock.json",
+            "the report `weekly` differs in shop.json and stock.json",
+        ]
+    );
+}

@@ -7,6 +7,7 @@ mod fixture;
 mod found;
 mod hostile;
 mod ops;
+mod packs;
 mod recovery;
 mod removed;
 mod runs;

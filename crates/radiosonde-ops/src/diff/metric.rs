@@ -7,7 +7,7 @@ use radiosonde_registry::{MetricSpec, MetricType, Registry, Source, Status};
 use super::{
     changes::{Change, Changes, both, list, setting, word},
     operations::Readers,
-    status,
+    rollup, status,
 };
 use crate::Day;
 
@@ -22,13 +22,13 @@ pub(super) fn compare(old: &Registry, new: &Registry, today: Day, changes: &mut 
             (Some(had), None) => {
                 let change = removed(path, had, new, today, changes);
                 if change.is_breaking() {
-                    change.old = readers.told(name);
+                    change.old = readers.told(name, had.metric_type);
                 }
             }
             (Some(had), Some(has)) => Pair { path, old: had, new: has, changes }.compare(old, new),
         }
     }
-    rollups(old, new, &after, &readers, changes);
+    rollup::compare(old, new, &after, &readers, changes);
 }
 
 fn by_name(registry: &Registry) -> BTreeMap<&str, &MetricSpec> {
@@ -94,6 +94,8 @@ struct Pair<'p> {
 impl Pair<'_> {
     fn compare(mut self, before: &Registry, after: &Registry) {
         self.meaning();
+        self.source();
+        self.zero_init(before, after);
         self.labels();
         self.limits(before, after);
         status::compare(&self.path, self.old, self.new, self.changes);
@@ -129,19 +131,47 @@ impl Pair<'_> {
         if old.unit == new.unit {
             self.field("otel.unit", &unit(old), &unit(new), fix, word);
         }
-        let written = |source| matches!(source, Source::App | Source::Batch);
-        let given_up = written(old.source) && !written(new.source);
-        let keep = "code that writes it no longer compiles: keep the source, or take another name";
-        let fix = given_up.then_some(keep);
-        let show = |source: &Source| format!("{source:?}").to_lowercase();
-        self.field("source", &old.source, &new.source, fix, show);
-        let zero = |metric: &MetricSpec| metric.zero_init != Some(false);
-        let fix = (zero(old) && !zero(new)).then_some(
-            "series are born at their first value, which `increase` never shows: keep it",
-        );
-        self.field("zero_init", &old.zero_init, &new.zero_init, fix, setting);
         let fix = (new.version < old.version).then_some("versions only rise: keep the old one");
         self.field("version", &old.version, &new.version, fix, u32::to_string);
+    }
+
+    fn source(&mut self) {
+        let (old, new) = (self.old, self.new);
+        let written = |source| matches!(source, Source::App | Source::Batch);
+        // Only gauges are kept over the end of a process.
+        let kept =
+            |it: &MetricSpec| it.source == Source::Batch && it.metric_type == MetricType::Gauge;
+        let fix = if written(old.source) && !written(new.source) {
+            Some("code that writes it no longer compiles: keep the source, or take another name")
+        } else if kept(old) && !kept(new) && new.metric_type == MetricType::Gauge {
+            Some(
+                "its last value is gone with each restart, and the time it was written at with it: \
+                  keep it `batch`",
+            )
+        } else {
+            None
+        };
+        let show = |source: &Source| format!("{source:?}").to_lowercase();
+        self.field("source", &old.source, &new.source, fix, show);
+    }
+
+    /// Whether series exist before their first value. Without a word the type decides.
+    fn zero_init(&mut self, before: &Registry, after: &Registry) {
+        let (old, new) = (self.old, self.new);
+        let from_zero = |it: &MetricSpec, registry: &Registry| {
+            let rises = matches!(it.metric_type, MetricType::Counter | MetricType::Histogram);
+            // Series of labels that are not listed cannot be known beforehand; sums of them are.
+            let known = it.is_enumerated(registry) || !it.rollups.is_empty();
+            known && it.zero_init.unwrap_or(rises)
+        };
+        let fix = match new.metric_type {
+            _ if !from_zero(old, before) || from_zero(new, after) => None,
+            MetricType::Counter | MetricType::Histogram => {
+                Some("series are born at their first value, which `increase` never shows: keep it")
+            }
+            _ => Some("series are missing until their first value, where they were 0: keep it"),
+        };
+        self.field("zero_init", &old.zero_init, &new.zero_init, fix, setting);
     }
 
     fn labels(&mut self) {
@@ -211,58 +241,8 @@ impl Pair<'_> {
     }
 }
 
-/// Roll-ups have names of their own and may move from a metric to its next version.
-fn rollups(
-    old: &Registry,
-    new: &Registry,
-    after: &BTreeMap<&str, &MetricSpec>,
-    readers: &Readers,
-    changes: &mut Changes,
-) {
-    let (before, now) = (rollups_by_name(old), rollups_by_name(new));
-    for (name, had, has) in both(&before, &now) {
-        let path = format!("rollups.{name}");
-        match (had, has) {
-            (None, _) => _ = changes.compatible(path, "added"),
-            (Some((_, metric)), None) => {
-                // It goes with its metric, which is reported; a metric may also take its name.
-                if after.contains_key(metric) && !after.contains_key(name) {
-                    let fix = "keep it: leadership views and alerts read it by this name";
-                    changes.breaking(path, "removed", fix).old = readers.told(name);
-                } else {
-                    let _ = changes.compatible(path, "removed");
-                }
-            }
-            (Some((had, _)), Some((has, _))) if had != has => {
-                let fix = "keep its labels, or add a roll-up under another name";
-                let _ = changes.breaking(path, "changed", fix).told(&list(had), &list(has));
-            }
-            _ => {}
-        }
-    }
-}
-
-/// The labels that are kept, and the metric, of each roll-up.
-fn rollups_by_name(registry: &Registry) -> BTreeMap<&str, (Vec<&str>, &str)> {
-    let metrics = registry.metrics.iter();
-    let all = metrics.flat_map(|metric| metric.rollups.iter().map(move |rollup| (metric, rollup)));
-    all.map(|(metric, rollup)| {
-        let mut by: Vec<&str> = rollup.by.iter().map(String::as_str).collect();
-        by.sort_unstable();
-        (rollup.name.as_str(), (by, metric.name.as_str()))
-    })
-    .collect()
-}
-
 /// What to do instead of changing what a name means.
 fn successor(metric: &MetricSpec) -> String {
-    let (name, version) = (&metric.name, metric.version.saturating_add(1));
-    let (base, total) = match name.strip_suffix("_total") {
-        Some(base) if metric.metric_type == MetricType::Counter => (base, "_total"),
-        _ => (name.as_str(), ""),
-    };
-    let base = base.strip_suffix(&format!("_v{}", metric.version)).unwrap_or(base);
-    format!(
-        "publish it as `{base}_v{version}{total}` with version {version} and deprecate `{name}`"
-    )
+    let (next, version) = metric.next_version();
+    format!("publish it as `{next}` with version {version} and deprecate `{}`", metric.name)
 }

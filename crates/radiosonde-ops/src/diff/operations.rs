@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use radiosonde_registry::{NamedQuery, Query, Registry};
+use radiosonde_registry::{MetricType, NamedQuery, Query, Registry};
 
 use super::changes::{Changes, both};
 
@@ -65,9 +65,9 @@ impl Readers {
     }
 
     /// Who reads a metric, by its name or that of one of its parts, in one line.
-    pub(super) fn told(&self, name: &str) -> Option<String> {
-        let parts = ["", "_bucket", "_count", "_sum"];
-        let words = parts.iter().filter_map(|part| self.0.get(&format!("{name}{part}")));
+    pub(super) fn told(&self, name: &str, metric_type: MetricType) -> Option<String> {
+        let parts = metric_type.parts().iter().chain(&[""]);
+        let words = parts.filter_map(|part| self.0.get(&format!("{name}{part}")));
         let mut who: Vec<&str> = words.flatten().map(String::as_str).collect();
         who.sort_unstable();
         who.dedup();

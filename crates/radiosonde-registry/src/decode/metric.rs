@@ -55,6 +55,19 @@ fn status(fields: &mut Fields<'_, '_>) -> Status {
     let short = fields.flag("deprecated");
     let (said, long) = if fields.holds_object("status") {
         let read = fields.object("status", |mut status| {
+            if status.holds_flag("deprecated") {
+                let fix = match status.flag("deprecated") {
+                    Some(true) => {
+                        "write `\"deprecated\": true` in the place of `status`, or \
+                         `\"status\": {\"deprecated\": {\"since\": \"2026-11-01\"}}`"
+                    }
+                    _ => "write `\"status\": \"stable\"`, or leave it out",
+                };
+                let what = "expected an object, found true or false".to_owned();
+                status.unreadable("deprecated", what, fix.to_owned());
+                status.finish();
+                return None;
+            }
             let read = status.object("deprecated", deprecation);
             let read =
                 status.demand("deprecated", read, "`\"deprecated\": {}`, or write \"stable\"");

@@ -2,6 +2,7 @@
 
 use super::{guess, rules::Judge, survey::Survey};
 use crate::{
+    day::Day,
     locate::Path,
     model::{DEFAULT_EMIT_DAYS, MetricSpec, Status},
 };
@@ -14,7 +15,7 @@ pub(super) fn check(survey: &Survey<'_>, metric: &MetricSpec, judge: &mut Judge<
     // In its short form it has no parts; they are missed at the metric then.
     let path = judge.at("status").then("deprecated");
     if let Some(since) = &deprecation.since
-        && !is_date(since)
+        && since.parse::<Day>().is_err()
     {
         let what = format!("`{since}` is not a date");
         judge.wrong(&path.then("since"), what, "write it as 2026-11-01");
@@ -74,54 +75,5 @@ fn replacement(
         let fix =
             format!("name a {one}: whoever reads the old one has to change the query as well");
         judge.breaks("replacement_type", path, what, &fix);
-    }
-}
-
-/// `YYYY-MM-DD`, a day that exists.
-fn is_date(text: &str) -> bool {
-    let mut parts = text.split('-');
-    let mut part = |length: usize| {
-        let digits = parts.next().filter(|part| part.len() == length)?;
-        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<u32>().ok())?
-    };
-    let (year, month, day) = (part(4), part(2), part(2));
-    let (Some(year), Some(month), Some(day), None) = (year, month, day, parts.next()) else {
-        return false;
-    };
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        2 if leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => 0,
-    };
-    (1..=days).contains(&day)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates() {
-        for good in ["2026-11-01", "2024-02-29", "2000-12-31"] {
-            assert!(is_date(good), "{good}");
-        }
-        let bad = [
-            "",
-            "2026-11",
-            "2026-13-01",
-            "2026-02-29",
-            "2026-00-10",
-            "2026-1-1",
-            "-026-01-01",
-            "2026-11-01-",
-            "2026-11-0é",
-            "20261101",
-        ];
-        for bad in bad {
-            assert!(!is_date(bad), "{bad}");
-        }
     }
 }

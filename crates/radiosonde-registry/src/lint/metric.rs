@@ -56,7 +56,12 @@ fn renaming(metric: &MetricSpec) -> String {
     let fitted = names::fitted(&metric.name).map(|name| MetricSpec { name, ..metric.clone() });
     fitted.map_or_else(
         || names::renaming(&metric.name),
-        |metric| format!("call it `{}`", style::proper_name(&metric)),
+        |metric| {
+            let allowed = metric.lint_allow.iter().map(|allowance| allowance.rule.as_str());
+            let allowed = allowed.collect();
+            let proper = style::proper_name(&style::Named::of(&metric, &allowed));
+            format!("call it `{proper}`")
+        },
     )
 }
 

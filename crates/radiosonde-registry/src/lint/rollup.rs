@@ -2,7 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{guess, rules::Judge, sections::is_blank, survey::Survey};
+use super::{
+    guess,
+    rules::Judge,
+    sections::is_blank,
+    style::{self, Named},
+    survey::Survey,
+};
 use crate::{
     fields,
     locate::Path,
@@ -26,21 +32,23 @@ pub(super) fn check(survey: &Survey<'_>, metric: &MetricSpec, judge: &mut Judge<
         judge.wrong(&path, what, "delete them, or sum in the query");
         return;
     }
+    let allowed = judge.allowed();
+    // A name of a roll-up stays when its metric gets a new version, and says none.
+    let family = Named { version: 1, ..Named::of(metric, &allowed) };
     for (index, rollup) in metric.rollups.iter().enumerate() {
         let path = path.then(index);
-        named(metric, rollup, &path, judge);
+        named(&family, rollup, &path, judge);
         kept(survey, metric, rollup, &path, judge);
     }
 }
 
-fn named(metric: &MetricSpec, rollup: &Rollup, path: &Path, judge: &mut Judge<'_, '_>) {
+fn named(family: &Named<'_>, rollup: &Rollup, path: &Path, judge: &mut Judge<'_, '_>) {
     let name = &rollup.name;
     let at = path.then("name");
     if !names::is_label_name(name) {
         judge.wrong(&at, format!("`{name}` is not a metric name"), names::renaming(name));
-    } else if metric.metric_type == MetricType::Counter && !name.ends_with("_total") {
-        let what = format!("`{name}` is the sum of a counter and does not end in `_total`");
-        judge.wrong(&at, what, format!("call it `{name}_total`"));
+    } else {
+        judge.part(|judge| style::check_name(&Named { name, ..*family }, &at, judge));
     }
     if rollup.help.as_deref().is_some_and(is_blank) {
         let fix = "write one sentence, or leave it out for the help of the metric";

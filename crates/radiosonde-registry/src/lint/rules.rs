@@ -90,7 +90,11 @@ pub(super) struct Judge<'j, 'd> {
     name: &'j str,
     path: Path,
     allowances: &'j [LintAllowance],
+    /// The lints they are for: asked about more often than there are lints.
+    allowed: BTreeSet<&'j str>,
     broken: BTreeSet<&'static str>,
+    /// Whether a part is judged that has no allowances of its own, such as a roll-up.
+    in_part: bool,
 }
 
 impl<'j, 'd> Judge<'j, 'd> {
@@ -101,7 +105,17 @@ impl<'j, 'd> Judge<'j, 'd> {
         allowances: &'j [LintAllowance],
         report: &'j mut Report<'d>,
     ) -> Self {
-        Self { report, subject, name, path, allowances, broken: BTreeSet::new() }
+        let allowed = allowances.iter().map(|allowance| allowance.rule.as_str()).collect();
+        Self {
+            report,
+            subject,
+            name,
+            path,
+            allowances,
+            allowed,
+            broken: BTreeSet::new(),
+            in_part: false,
+        }
     }
 
     /// Where the metric or label stands.
@@ -112,6 +126,18 @@ impl<'j, 'd> Judge<'j, 'd> {
     /// Where a part of it stands.
     pub(super) fn at(&self, key: &str) -> Path {
         self.path.then(key)
+    }
+
+    /// The lints that may be broken.
+    pub(super) fn allowed(&self) -> BTreeSet<&'j str> {
+        self.allowed.clone()
+    }
+
+    /// Judges a part by the allowances of the whole.
+    pub(super) fn part(&mut self, judged: impl FnOnce(&mut Self)) {
+        self.in_part = true;
+        judged(self);
+        self.in_part = false;
     }
 
     /// Something is wrong and there is no exception.
@@ -198,15 +224,21 @@ impl<'j, 'd> Judge<'j, 'd> {
     /// Takes down that a lint is broken. True when nothing allows it.
     fn must_report(&mut self, rule: &'static str) -> bool {
         let _again = self.broken.insert(rule);
-        !self.allowances.iter().any(|allowance| allowance.rule == rule)
+        !self.allowed.contains(rule)
     }
 
     fn or_allow(&self, rule: &str, fix: &str) -> String {
         let allowance = format!("{{\"rule\": \"{rule}\", \"reason\": \"…\"}}");
-        if self.allowances.is_empty() {
-            format!("{fix}, or add `\"lint_allow\": [{allowance}]`")
-        } else {
-            format!("{fix}, or add `{allowance}` to its `lint_allow`")
+        match (self.allowances.is_empty(), self.in_part) {
+            (true, false) => format!("{fix}, or add `\"lint_allow\": [{allowance}]`"),
+            (true, true) => {
+                let name = self.name;
+                format!("{fix}, or add `\"lint_allow\": [{allowance}]` to the metric `{name}`")
+            }
+            (false, false) => format!("{fix}, or add `{allowance}` to its `lint_allow`"),
+            (false, true) => {
+                format!("{fix}, or add `{allowance}` to the `lint_allow` of `{}`", self.name)
+            }
         }
     }
 }

@@ -3,61 +3,90 @@
 //! They are the ones `promtool check metrics` has, so that a registry without findings gives an
 //! exposition without findings.
 
+use std::collections::BTreeSet;
+
 use super::{rules::Judge, version};
 use crate::{
+    locate::Path,
     model::{MetricSpec, MetricType},
     names,
 };
 
+/// A name that series are written under.
+#[derive(Clone, Copy)]
+pub(super) struct Named<'n> {
+    pub(super) name: &'n str,
+    pub(super) metric_type: MetricType,
+    /// The version it has to say; 1 for none.
+    pub(super) version: u32,
+    /// Lints it may break.
+    pub(super) allowed: &'n BTreeSet<&'n str>,
+}
+
+impl<'n> Named<'n> {
+    pub(super) fn of(metric: &'n MetricSpec, allowed: &'n BTreeSet<&'n str>) -> Self {
+        let MetricSpec { name, metric_type, version, .. } = metric;
+        Self { name, metric_type: *metric_type, version: *version, allowed }
+    }
+}
+
 pub(super) fn check(metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
-    let name = metric.name.as_str();
-    let is_counter = metric.metric_type == MetricType::Counter;
-    let proper = proper_name(metric);
+    let (allowed, at) = (judge.allowed(), judge.at("name"));
+    check_name(&Named::of(metric, &allowed), &at, judge);
+}
+
+/// Judges the name of a metric or of a roll-up.
+pub(super) fn check_name(named: &Named<'_>, at: &Path, judge: &mut Judge<'_, '_>) {
+    let name = named.name;
+    let is_counter = named.metric_type == MetricType::Counter;
+    let proper = proper_name(named);
     if spelt_out(name).is_some() {
         let fix = format!("write the unit out: `{proper}`");
-        judge.breaks_by_name("abbreviated_unit", "abbreviates its unit", &fix);
+        judge.breaks("abbreviated_unit", at, format!("`{name}` abbreviates its unit"), &fix);
     }
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
         let fix = format!("call it `{proper}`");
-        judge.breaks_by_name("camel_case", "has capital letters", &fix);
+        judge.breaks("camel_case", at, format!("`{name}` has capital letters"), &fix);
     }
     if is_counter && !name.ends_with("_total") {
         let fix = format!("call it `{proper}`");
-        let what = "is a counter and does not end in `_total`";
-        judge.breaks_by_name("counter_suffix", what, &fix);
+        let what = format!("`{name}` is a counter and does not end in `_total`");
+        judge.breaks("counter_suffix", at, what, &fix);
     }
     if let Some((stem, ending)) = reserved_ending(name) {
-        let what = "ends like a part of a histogram or summary";
-        let fix = format!("choose another ending, such as `{stem}_{}`", instead_of(ending, metric));
-        judge.breaks_by_name("reserved_suffix", what, &fix);
+        let what = format!("`{name}` ends like a part of a histogram or summary");
+        let fix = format!(
+            "choose another ending, such as `{stem}_{}`",
+            instead_of(ending, named.metric_type)
+        );
+        judge.breaks("reserved_suffix", at, what, &fix);
     }
     if !is_counter && name.ends_with("_total") {
         let fix = format!("call it `{proper}`, or make it a counter");
-        judge.breaks_by_name("total_suffix", "ends in `_total` and is not a counter", &fix);
+        let what = format!("`{name}` ends in `_total` and is not a counter");
+        judge.breaks("total_suffix", at, what, &fix);
     }
 }
 
 /// The name as it would break none of these lints but those that are allowed: every message about a
 /// name asks for the same one.
-pub(super) fn proper_name(metric: &MetricSpec) -> String {
-    let mut name = metric.name.clone();
-    if !metric.allows("camel_case") {
+pub(super) fn proper_name(metric: &Named<'_>) -> String {
+    let mut name = metric.name.to_owned();
+    if !metric.allowed.contains("camel_case") {
         name = names::snake_case(&name);
     }
-    if !metric.allows("abbreviated_unit") {
+    if !metric.allowed.contains("abbreviated_unit") {
         name = spelt_out(&name).unwrap_or(name);
     }
     let had_total = name.ends_with("_total");
     let has_total = match metric.metric_type {
-        MetricType::Counter => had_total || !metric.allows("counter_suffix"),
-        _ => had_total && metric.allows("total_suffix"),
+        MetricType::Counter => had_total || !metric.allowed.contains("counter_suffix"),
+        _ => had_total && metric.allowed.contains("total_suffix"),
     };
     let (stem, named) = version::parts(&name);
-    let raised = metric.version > 1 && !metric.allows("version_suffix");
+    let raised = metric.version > 1 && !metric.allowed.contains("version_suffix");
     let version = if raised { Some(metric.version) } else { named };
-    let version = version.map(|version| format!("_v{version}")).unwrap_or_default();
-    // Behind the version, where a counter has to have it.
-    format!("{stem}{version}{}", if has_total { "_total" } else { "" })
+    names::versioned(stem, version, has_total)
 }
 
 /// The name with its units written out, when one is not.
@@ -85,8 +114,8 @@ fn reserved_ending(name: &str) -> Option<(&str, &'static str)> {
         .find_map(|ending| Some((name.strip_suffix(ending)?.strip_suffix('_')?, ending)))
 }
 
-fn instead_of(ending: &str, metric: &MetricSpec) -> &'static str {
-    match (ending, metric.metric_type) {
+fn instead_of(ending: &str, metric_type: MetricType) -> &'static str {
+    match (ending, metric_type) {
         (_, MetricType::Counter) => "total",
         ("created", _) => "start_time_seconds",
         ("bucket", _) => "group",
@@ -116,7 +145,6 @@ const ABBREVIATIONS: &[(&str, &str)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::LintAllowance;
 
     #[test]
     fn one_name_mends_everything() {
@@ -138,11 +166,9 @@ mod tests {
             ),
         ];
         for (name, metric_type, version, allowed, expected) in table {
-            let mut metric = MetricSpec::new(name, metric_type);
-            metric.version = version;
-            let allow = |rule: &str| LintAllowance { rule: rule.to_owned(), ..Default::default() };
-            metric.lint_allow = allowed.map(allow).into_iter().collect();
-            assert_eq!(proper_name(&metric), expected, "{name}");
+            let allowed = allowed.into_iter().collect();
+            let named = Named { name, metric_type, version, allowed: &allowed };
+            assert_eq!(proper_name(&named), expected, "{name}");
         }
     }
 }

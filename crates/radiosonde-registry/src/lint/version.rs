@@ -1,6 +1,9 @@
 //! The version of a metric and the `_v2` of its name: one cannot be raised without the other.
 
-use super::{rules::Judge, style::proper_name};
+use super::{
+    rules::Judge,
+    style::{Named, proper_name},
+};
 use crate::model::MetricSpec;
 
 const RULE: &str = "version_suffix";
@@ -12,6 +15,8 @@ pub(super) fn check(metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
         return;
     }
     let path = judge.at("name");
+    let allowed = judge.allowed();
+    let proper = || proper_name(&Named::of(metric, &allowed));
     match parts(name) {
         (_, Some(named)) if named == version => {}
         (_, Some(named)) => {
@@ -20,7 +25,7 @@ pub(super) fn check(metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
             let fix = match version {
                 1 => format!("write `\"version\": {named}`"),
                 _ => {
-                    format!("write `\"version\": {named}`, or call it `{}`", proper_name(metric))
+                    format!("write `\"version\": {named}`, or call it `{}`", proper())
                 }
             };
             judge.breaks(RULE, &path, what, &fix);
@@ -28,7 +33,7 @@ pub(super) fn check(metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
         (_, None) if version == 1 => {}
         (_, None) => {
             let what = format!("`{name}` is version {version}, and its name does not say so");
-            let fix = format!("call it `{}`", proper_name(metric));
+            let fix = format!("call it `{}`", proper());
             judge.breaks(RULE, &path, what, &fix);
         }
     }

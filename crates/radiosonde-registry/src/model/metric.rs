@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use super::{Registry, Status};
+use crate::names;
 
 /// One metric.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,6 +101,26 @@ impl MetricSpec {
         }
     }
 
+    /// What to call it in its next version, which has the number behind.
+    ///
+    /// ```
+    /// use radiosonde_registry::{MetricSpec, MetricType};
+    ///
+    /// let runs = MetricSpec::new("runs_total", MetricType::Counter);
+    /// assert_eq!(runs.next_version(), ("runs_v2_total".to_owned(), 2));
+    /// ```
+    pub fn next_version(&self) -> (String, u32) {
+        let next = self.version.saturating_add(1);
+        let is_total = self.metric_type == MetricType::Counter && self.name.ends_with("_total");
+        let base = match is_total {
+            true => self.name.strip_suffix("_total").unwrap_or(&self.name),
+            false => &self.name,
+        };
+        // Another number, as in `packets_v4`, is part of what is measured.
+        let stem = base.strip_suffix(&format!("_v{}", self.version)).unwrap_or(base);
+        (names::versioned(stem, Some(next), is_total), next)
+    }
+
     /// Whether every label has a list of values, so that all series are known beforehand.
     /// True without labels.
     pub fn is_enumerated(&self, registry: &Registry) -> bool {
@@ -144,6 +165,23 @@ impl MetricType {
             Self::Gauge => "gauge",
             Self::Histogram => "histogram",
             Self::Summary => "summary",
+        }
+    }
+
+    /// What the names of the series it is written in add to its own; nothing where its name is that
+    /// of its series.
+    ///
+    /// ```
+    /// use radiosonde_registry::MetricType;
+    ///
+    /// assert_eq!(MetricType::Summary.parts(), ["_count", "_sum"]);
+    /// assert!(MetricType::Gauge.parts().is_empty());
+    /// ```
+    pub const fn parts(self) -> &'static [&'static str] {
+        match self {
+            Self::Counter | Self::Gauge => &[],
+            Self::Histogram => &["_bucket", "_count", "_sum"],
+            Self::Summary => &["_count", "_sum"],
         }
     }
 }
@@ -252,7 +290,8 @@ pub struct LintAllowance {
 )]
 #[non_exhaustive]
 pub struct Rollup {
-    /// Its name, different from that of every metric. A counter's ends in `_total`.
+    /// Its name, different from that of every metric. The lints about names hold for it, and so do
+    /// the metric's `lint_allow`.
     pub name: String,
     /// The labels that are kept; some of the metric's own, never all. Default: none, one series.
     pub by: Vec<String>,

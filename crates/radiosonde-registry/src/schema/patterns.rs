@@ -123,6 +123,27 @@ pub(super) const INSTRUMENT: &str = "^[a-zA-Z][a-zA-Z0-9_./-]*$";
 /// A unit of OpenTelemetry.
 pub(super) const OTEL_UNIT: &str = "^[!-~]+$";
 
+/// A name without capital letters.
+pub(super) const NO_CAPITALS: &str = "^[^A-Z]*$";
+
+/// The name of a counter.
+pub(super) const COUNTER: &str = "_total$";
+
+/// The name of anything else.
+pub(super) const NOT_A_COUNTER: &str = "^(?!.*_total$)";
+
+/// A name that does not end like a part of another.
+pub(super) const NOT_A_PART: &str = "^(?!.*_(?:bucket|count|created|sum)$)";
+
+/// A name without a short form of a unit behind its first word.
+pub(super) const SPELT_OUT: &str = "^(?!.*_(?:s|ms|us|ns|sec|b|kb|mb|gb|tb|pb|m|h|d)(?:_|$))";
+
+/// A name that says version 1, or none.
+pub(super) const NO_VERSION: &str = "^(?!.+_v(?:[2-9]|[1-9][0-9]{1,8})(?:_total)?$)";
+
+/// A name that says its version.
+pub(super) const VERSIONED: &str = "._v[1-9][0-9]*(?:_total)?$";
+
 /// What an editor says where a text does not fit, instead of showing the expression.
 pub(super) const MESSAGES: &[(&str, &str)] = &[
     (SAID, "The text is empty."),
@@ -162,4 +183,20 @@ pub(super) const MESSAGES: &[(&str, &str)] = &[
         "Not the name of an instrument: use letters, digits, _, ., / and -, a letter first.",
     ),
     (OTEL_UNIT, "Not a unit: use ASCII without spaces, such as s or By."),
+    (NO_CAPITALS, "Capital letters: write it in snake_case, or allow camel_case in lint_allow."),
+    (COUNTER, "A counter ends in _total, or allows counter_suffix in lint_allow."),
+    (NOT_A_COUNTER, "Only counters end in _total; or allow total_suffix in lint_allow."),
+    (
+        NOT_A_PART,
+        "It ends like a part of a histogram or summary; choose another ending, or allow reserved_suffix in lint_allow.",
+    ),
+    (SPELT_OUT, "Write the unit out, such as _seconds, or allow abbreviated_unit in lint_allow."),
+    (
+        NO_VERSION,
+        "The name says another version than version, which is 1 if it is left out; or allow version_suffix in lint_allow.",
+    ),
+    (
+        VERSIONED,
+        "From version 2 on the name says it, as in runs_v2_total; or allow version_suffix in lint_allow.",
+    ),
 ];

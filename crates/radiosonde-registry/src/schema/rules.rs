@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::patterns::{
-    DATE, DURATION, INSTRUMENT, LABEL, METRIC, MODULE, OTEL_UNIT, PLAIN_METRIC, PRINTABLE, SAID,
+use super::{
+    conventions,
+    patterns::{
+        DATE, DURATION, INSTRUMENT, LABEL, METRIC, MODULE, OTEL_UNIT, PLAIN_METRIC, PRINTABLE, SAID,
+    },
 };
 use crate::lint::{LintRule, lints};
 
@@ -39,6 +42,7 @@ fn surroundings() -> Value {
                 },
                 "metrics": {"maxItems": 10_000},
             },
+            "allOf": conventions::of_the_document(),
         },
         "Environment": {"properties": {
             "series_limit": {"minimum": 1, "default": 200},
@@ -90,7 +94,12 @@ fn label() -> Value {
                         "not": {"const": "_other"},
                     },
                 },
-                "pattern": {"minLength": 1, "maxLength": 1024, "examples": ["[a-z]+"]},
+                "pattern": {
+                    "minLength": 1,
+                    "maxLength": 1024,
+                    "examples": ["[a-z]+"],
+                    "not": {"enum": [".*", ".+", "^.*$", "^.+$"]},
+                },
                 "max_values": {"minimum": 1},
                 "lint_allow": allowances(|lint| lint.on_labels),
             },
@@ -137,7 +146,7 @@ fn metric() -> Value {
                 "family": {"pattern": SAID},
                 "lint_allow": allowances(|lint| lint.on_metrics),
             },
-            "allOf": metric_conditions(),
+            "allOf": metric_conditions().into_iter().chain(conventions::of_metrics()).collect::<Vec<_>>(),
         },
     })
 }
@@ -179,33 +188,34 @@ fn metric_parts() -> Value {
 }
 
 /// What holds for some types and sources only.
-fn metric_conditions() -> Value {
+fn metric_conditions() -> Vec<Value> {
     let when = |types: &[&str], then: Value| {
         let condition = json!({"properties": {"type": {"enum": types}}, "required": ["type"]});
         json!({"if": condition, "then": {"properties": then}})
     };
-    json!([
-                when(&["counter", "gauge"], json!({
-                    "aggregation": {"not": {"enum": ["p50", "p90", "p95", "p99"]}},
-                })),
-                when(&["counter", "gauge", "summary"], json!({"buckets": {"maxItems": 0}})),
-                when(&["gauge", "summary"], json!({"rollups": {"maxItems": 0}})),
-                {
-                    "if": {"properties": {"source": {"const": "derived"}}, "required": ["source"]},
-                    "then": {"required": ["expression"]},
-                    "else": {"properties": {
-                        "expression": false,
-                        // Colons are for what is derived.
-                        "name": {"pattern": PLAIN_METRIC},
-                    }},
-                },
-                {
-                    "if": {
-                        "properties": {"source": {"enum": ["derived", "external"]}},
-                        "required": ["source"],
-                    },
-                    "then": {"properties": {"rollups": {"maxItems": 0}}},
-                },
-                {"not": {"required": ["deprecated", "status"]}},
-    ])
+    vec![
+        when(
+            &["counter", "gauge"],
+            json!({"aggregation": {"not": {"enum": ["p50", "p90", "p95", "p99"]}}}),
+        ),
+        when(&["counter", "gauge", "summary"], json!({"buckets": {"maxItems": 0}})),
+        when(&["gauge", "summary"], json!({"rollups": {"maxItems": 0}})),
+        json!({
+            "if": {"properties": {"source": {"const": "derived"}}, "required": ["source"]},
+            "then": {"required": ["expression"]},
+            "else": {"properties": {
+                "expression": false,
+                // Colons are for what is derived.
+                "name": {"pattern": PLAIN_METRIC},
+            }},
+        }),
+        json!({
+            "if": {
+                "properties": {"source": {"enum": ["derived", "external"]}},
+                "required": ["source"],
+            },
+            "then": {"properties": {"rollups": {"maxItems": 0}}},
+        }),
+        json!({"not": {"required": ["deprecated", "status"]}}),
+    ]
 }

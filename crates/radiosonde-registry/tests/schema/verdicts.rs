@@ -128,28 +128,18 @@ const UNSEEN: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "a convention, which an allowance may set aside, or an allowance of one",
+        "a convention about what a name means, or an allowance that is not needed",
         &[
-            "mistakes/abbreviated_unit",
             "mistakes/allowance_not_needed",
             "mistakes/allowance_not_needed_label",
-            "mistakes/camel_case",
-            "mistakes/camel_case_label",
-            "mistakes/counter_suffix",
-            "mistakes/counter_suffix_version",
             "mistakes/free_text_label",
             "mistakes/identifier_label",
             "mistakes/identifier_label_value",
-            "mistakes/missing_owner",
-            "mistakes/reserved_suffix",
-            "mistakes/rollup_total_suffix",
-            "mistakes/total_suffix",
+            "mistakes/rollup_allowance_not_needed",
             "mistakes/unit_mismatch",
             "mistakes/unit_mismatch_ratio",
             "mistakes/unused_label",
             "mistakes/version_suffix",
-            "mistakes/version_suffix_default",
-            "mistakes/version_suffix_missing",
         ],
     ),
     (
@@ -168,7 +158,6 @@ const UNSEEN: &[(&str, &[&str])] = &[
     (
         "a regular expression is asked what it takes",
         &[
-            "mistakes/pattern_any_text",
             "mistakes/pattern_digits",
             "mistakes/pattern_lookahead",
             "mistakes/pattern_unreadable",
@@ -197,6 +186,7 @@ fn good_files_are_accepted() {
     let validator = validator();
     let mut good = files(&folder().join("builtin"), "json");
     good.push(folder().join("tests/operations.json"));
+    good.push(folder().join("tests/clean/everything.json"));
     let examples = fs::read_dir(folder().join("../../examples")).expect("a folder");
     for example in examples {
         let example = example.expect("readable").path();
@@ -224,7 +214,7 @@ fn broken_files_are_rejected() {
     let mut unseen: BTreeSet<&str> = listed().collect();
     assert_eq!(unseen.len(), listed().count(), "a file is listed twice");
     let mut wrong = Vec::new();
-    let mut rejected = 0;
+    let (mut rejected, mut all) = (0, 0);
     for part in ["mistakes", "mistakes_operations"] {
         for path in files(&folder().join("tests").join(part), "json") {
             let name = format!("{part}/{}", path.file_stem().expect("a name").to_string_lossy());
@@ -232,6 +222,7 @@ fn broken_files_are_rejected() {
             // What is no JSON no schema is asked about: the editor underlines it without.
             let Ok(value) = serde_json::from_str(&text) else { continue };
             let accepted = validator.is_valid(&value);
+            all += 1;
             match (accepted, unseen.remove(name.as_str())) {
                 (true, false) => wrong.push(format!("accepted: {name}")),
                 (false, true) => wrong.push(format!("rejected, although listed: {name}")),
@@ -241,7 +232,43 @@ fn broken_files_are_rejected() {
     }
     wrong.extend(unseen.iter().map(|name| format!("listed, but not there: {name}")));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(rejected > 100, "{rejected}");
+    // As docs/registry.md says, under "In the editor".
+    assert!(rejected * 3 >= all * 2, "{rejected} of {all}");
+}
+
+#[test]
+fn an_allowance_sets_a_convention_aside() {
+    let validator = validator();
+    for (name, rule) in [
+        ("abbreviated_unit", "abbreviated_unit"),
+        ("camel_case", "camel_case"),
+        ("camel_case_label", "camel_case"),
+        ("counter_suffix", "counter_suffix"),
+        ("missing_owner", "missing_owner"),
+        ("reserved_suffix", "reserved_suffix"),
+        ("rollup_camel_case", "camel_case"),
+        ("total_suffix", "total_suffix"),
+        ("version_suffix_missing", "version_suffix"),
+    ] {
+        let mut document = read(&folder().join(format!("tests/mistakes/{name}.json")));
+        assert!(!validator.is_valid(&document), "{name}");
+        let allowance = serde_json::json!({"rule": rule, "reason": "a test"});
+        let is_label = name.ends_with("_label");
+        let holders: Vec<&mut Value> =
+            match &mut document[if is_label { "labels" } else { "metrics" }] {
+                Value::Object(labels) => labels.values_mut().collect(),
+                Value::Array(metrics) => metrics.iter_mut().collect(),
+                other => panic!("{name}: {other}"),
+            };
+        for holder in holders {
+            match holder["lint_allow"].as_array_mut() {
+                Some(allowances) => allowances.push(allowance.clone()),
+                None => holder["lint_allow"] = Value::Array(vec![allowance.clone()]),
+            }
+        }
+        let found = complaints(&validator, &document);
+        assert!(found.is_empty(), "{name}: {found:#?}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::{
     fields,
     locate::Path,
-    model::{AlertSpec, LabelSpec, MetricSpec, MetricType, Registry, Status},
+    model::{AlertSpec, LabelSpec, MetricSpec, Registry, Status},
     names,
     report::Report,
 };
@@ -55,13 +55,9 @@ pub(super) struct Subject<'r> {
 impl Subject<'_> {
     /// Whether the metric is among the words: its name, or one of the names it is written as.
     pub(super) fn is_among(&self, name: &str, words: &HashSet<&str>) -> bool {
-        let suffixes: &[&str] = match self.metric.metric_type {
-            MetricType::Histogram => &["_bucket", "_count", "_sum"],
-            MetricType::Summary => &["_count", "_sum"],
-            _ => &[],
-        };
+        let parts = self.metric.metric_type.parts();
         words.contains(name)
-            || suffixes.iter().any(|suffix| words.contains(format!("{name}{suffix}").as_str()))
+            || parts.iter().any(|part| words.contains(format!("{name}{part}").as_str()))
     }
 }
 

@@ -9,12 +9,12 @@ use std::{
 /// A day in UTC, read from and printed as `2026-11-01`.
 ///
 /// ```
-/// use radiosonde_ops::Day;
+/// use radiosonde_registry::Day;
 ///
 /// let since: Day = "2026-02-20".parse()?;
 /// assert_eq!(since.plus(14).to_string(), "2026-03-06");
 /// assert!("2026-02-30".parse::<Day>().is_err());
-/// # Ok::<(), radiosonde_ops::NotADay>(())
+/// # Ok::<(), radiosonde_registry::NotADay>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day {
@@ -27,6 +27,11 @@ impl Day {
     pub fn today() -> Self {
         let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { number: i64::try_from(elapsed.as_secs() / 86_400).unwrap_or_default() }
+    }
+
+    /// Days since 1970-01-01, below 0 before it.
+    pub fn number(self) -> i64 {
+        self.number
     }
 
     /// So many days later.
