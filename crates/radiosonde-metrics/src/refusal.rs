@@ -122,8 +122,6 @@ pub struct Refusal {
     pub example: Option<String>,
     /// Module of the first of them.
     pub module: Option<String>,
-    /// Whether the writes were folded into the overflow set, and are not lost.
-    pub folded: bool,
     /// The label whose `max_values` was reached, where that is the reason.
     pub full_label: Option<String>,
 }
@@ -272,7 +270,6 @@ impl Entry {
             count,
             example: self.example.get().cloned(),
             module: self.module.get().cloned(),
-            folded: self.reason.is_folded(),
             full_label: self.full_label.get().cloned(),
         })
     }

@@ -85,7 +85,7 @@ fn a_label_has_at_most_its_number_of_values() {
     assert_eq!(value(&metrics, "small_total", &overflow), Some(Value::Counter(2)));
     let refusal = &metrics.refusals()[0];
     assert_eq!(refusal.example.as_deref(), Some("label `small` has its 2 different values"));
-    assert_eq!((refusal.folded, refusal.full_label.as_deref()), (true, Some("small")));
+    assert_eq!((refusal.reason.is_folded(), refusal.full_label.as_deref()), (true, Some("small")));
 }
 
 #[test]

@@ -64,8 +64,8 @@ pub(crate) fn check(registry: &Registry, report: &mut Report<'_>) {
         }
     }
     collide::check(registry, report);
-    ours::check(registry, report);
     code::check(registry, report);
+    ours::check(registry, report);
     operations::check(registry, report);
 }
 

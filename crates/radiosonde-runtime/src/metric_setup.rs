@@ -58,8 +58,7 @@ pub(crate) fn batch_gauges(
     let (root, merged) = (settings.directory.as_ref()?, settings.registry.as_ref()?);
     let (service, environment) = (settings.service.clone(), settings.environment.clone());
     let whose = Whose { service, environment };
-    let now = settings.clock.now();
-    let stale = batch::restore(metrics, root, slot, &whose, now, problems);
+    let stale = batch::restore(metrics, root, slot, &whose, settings.clock.now(), problems);
     let is_batch =
         |spec: &MetricSpec| spec.source == Source::Batch && spec.metric_type == MetricType::Gauge;
     if !merged.registry.metrics.iter().any(is_batch) {

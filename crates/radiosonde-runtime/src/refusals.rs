@@ -73,7 +73,7 @@ pub(crate) fn problem(refusal: &Refusal, catalogues: &Catalogues) -> Problem {
 fn text(refusal: &Refusal) -> String {
     let reason = refusal.example.as_deref().unwrap_or(refusal.reason.as_str());
     let place = refusal.place().map(|place| format!(" ({place})"));
-    let outcome = if refusal.folded { "folded into overflow" } else { "refused" };
+    let outcome = if refusal.reason.is_folded() { "folded into overflow" } else { "refused" };
     format!(
         "writes to metric `{}` are {outcome}: {reason}{}",
         refusal.metric,

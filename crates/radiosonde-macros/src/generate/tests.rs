@@ -83,11 +83,7 @@ fn two_things_of_one_name_are_told_with_their_place() {
 fn a_missing_file_is_named() {
     let folder = tempfile::tempdir().expect("a directory");
     let error = catalog(folder.path(), "none.json").expect_err("missing");
-    let path = folder.path().join("none.json");
-    let told = format!(
-        "no registry `none.json` at {}; create it, or name it from the folder of Cargo.toml",
-        path.display()
-    );
+    let told = "no registry `none.json`; create it, or name it from the folder of Cargo.toml";
     assert_eq!(error, told);
     fs::create_dir(folder.path().join("ops")).expect("a directory");
     fs::write(folder.path().join("ops/registry.json"), "{}").expect("written");
