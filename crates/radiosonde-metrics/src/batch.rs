@@ -18,6 +18,7 @@ const AHEAD_MAX: u64 = 5 * 60 * 1000;
 
 /// The value of one series of a batch gauge, and when it was computed.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct BatchValue {
     /// The metric: a gauge whose `source` in the registry is `batch`.
     pub metric: String,
@@ -30,6 +31,17 @@ pub struct BatchValue {
 }
 
 impl BatchValue {
+    /// The value of one series, without the constant labels.
+    pub fn new(
+        metric: impl Into<String>,
+        labels: impl IntoIterator<Item = (String, String)>,
+        value: f64,
+        computed_at: SystemTime,
+    ) -> Self {
+        let labels = labels.into_iter().collect();
+        Self { metric: metric.into(), labels, value, computed_at }
+    }
+
     /// Whether it claims to be computed more than five minutes after `now`: under a clock that was
     /// wrong, or somebody has changed it.
     pub fn is_ahead_of(&self, now: SystemTime) -> bool {
@@ -38,14 +50,31 @@ impl BatchValue {
 }
 
 /// What became of values of earlier processes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Restored {
     /// Values that were taken up.
     pub taken: usize,
-    /// Values that no longer fit: the metric, how many, and why the first of them; of at most 64
-    /// metrics, the rest under `_other`.
-    pub dropped: Vec<(String, u64, String)>,
+    /// Values that no longer fit, each with why.
+    pub dropped: Vec<(BatchValue, String)>,
+}
+
+impl Restored {
+    /// Those of the dropped values that `counts` says: the metric, how many, and why the first of
+    /// them; of at most 64 metrics, the rest under `_other`. Names are cut and safe to show.
+    pub fn dropped_by_metric(
+        &self,
+        counts: impl Fn(&BatchValue) -> bool,
+    ) -> Vec<(String, u64, String)> {
+        let mut by_metric = BTreeMap::new();
+        for (value, why) in self.dropped.iter().filter(|(value, _)| counts(value)) {
+            let metric = quoted(&value.metric);
+            let named = by_metric.contains_key(&metric) || by_metric.len() < NAMED_MAX;
+            let metric = if named { metric } else { "_other".to_owned() };
+            by_metric.entry(metric).or_insert((0_u64, why.clone())).0 += 1;
+        }
+        by_metric.into_iter().map(|(metric, (count, why))| (metric, count, why)).collect()
+    }
 }
 
 impl Metrics {
@@ -91,22 +120,15 @@ impl Metrics {
             (is_ahead(at, now), std::cmp::Reverse(at))
         };
         values.sort_by_key(age);
-        let (mut restored, mut dropped) = (Restored::default(), BTreeMap::new());
+        let mut restored = Restored::default();
         for value in values {
             match self.restore(&value) {
                 Ok(true) => restored.taken += 1,
                 // A newer one is there.
                 Ok(false) => {}
-                Err(why) => {
-                    let metric = quoted(&value.metric);
-                    let named = dropped.contains_key(&metric) || dropped.len() < NAMED_MAX;
-                    let metric = if named { metric } else { "_other".to_owned() };
-                    dropped.entry(metric).or_insert((0_u64, why)).0 += 1;
-                }
+                Err(why) => restored.dropped.push((value, why)),
             }
         }
-        let dropped = dropped.into_iter().map(|(metric, (count, why))| (metric, count, why));
-        restored.dropped = dropped.collect();
         restored
     }
 

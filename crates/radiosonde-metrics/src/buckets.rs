@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use radiosonde_registry::units_per_second;
+
 /// Bounds for durations in seconds when the registry has none: 5 ms to 60 s.
 pub const SECONDS: [f64; 14] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0];
@@ -15,7 +17,7 @@ pub const OTHERWISE: [f64; 15] = [
 /// [`SECONDS`] when the unit is seconds or, without a unit, the name ends in `_seconds`.
 pub(crate) fn default_for(name: &str, unit: Option<&str>) -> Arc<[f64]> {
     let seconds = match unit {
-        Some(unit) => matches!(unit, "s" | "second" | "seconds"),
+        Some(unit) => units_per_second(unit) == Some(1.0),
         None => name.ends_with("_seconds"),
     };
     if seconds { Arc::from(SECONDS) } else { Arc::from(OTHERWISE) }

@@ -6,10 +6,11 @@ use std::sync::{Arc, RwLock};
 use radiosonde_registry::{MetricType, Registry, closest_name};
 
 use crate::buckets;
+use crate::caller::Caller;
 use crate::delta::Sink;
 use crate::family::{Guarded, Info, LabelSet};
 use crate::labels::fit_name;
-use crate::observed::{Full, Observed, Verdict, is_catalogue};
+use crate::observed::{Full, Observed, Verdict, Written, note_written};
 use crate::refusal::{Announcer, Entry, Reason};
 use crate::registered::{Maker, Registered};
 use crate::sync::{read, write};
@@ -29,16 +30,24 @@ pub(crate) const OTHER: &str = "_other";
 
 /// What is wrong with the settings, and what to do about it.
 #[derive(Debug, Default)]
-pub(crate) struct Problems(Vec<(String, String)>);
+pub(crate) struct Problems {
+    all: Vec<(String, String)>,
+    /// What came with time, and was none when the program was made.
+    warnings: Vec<(String, String)>,
+}
 
 impl Problems {
     pub(crate) fn add(&mut self, what: &str, fix: &str) {
-        self.0.push((what.to_owned(), fix.to_owned()));
+        self.all.push((what.to_owned(), fix.to_owned()));
+    }
+
+    pub(crate) fn warn(&mut self, what: &str, fix: &str) {
+        self.warnings.push((what.to_owned(), fix.to_owned()));
     }
 
     /// Whether it was not there.
     pub(crate) fn add_once(&mut self, what: &str, fix: &str) -> bool {
-        let is_new = !self.0.iter().any(|(known, _)| known == what);
+        let is_new = !self.all.iter().any(|(known, _)| known == what);
         if is_new {
             self.add(what, fix);
         }
@@ -46,7 +55,11 @@ impl Problems {
     }
 
     pub(crate) fn list(&self) -> Vec<(String, String)> {
-        self.0.clone()
+        self.all.clone()
+    }
+
+    pub(crate) fn warnings(&self) -> Vec<(String, String)> {
+        self.warnings.clone()
     }
 }
 
@@ -75,10 +88,11 @@ impl Catalogue {
         problems: &mut Problems,
     ) -> Self {
         let Registered { families, computed, .. } = maker.make(registry, problems);
+        let observed = Observed::new(registry, own, written(&families));
         Self {
             registered: families,
             computed,
-            observed: Observed::new(registry, own),
+            observed,
             homeless: RwLock::default(),
             announcer: maker.announcer.clone(),
             sink: maker.sink.clone(),
@@ -91,38 +105,40 @@ impl Catalogue {
         &self,
         name: &str,
         metric_type: MetricType,
-        module: Option<&str>,
+        caller: Caller<'_>,
         told: &Told,
     ) -> Result<Arc<Guarded>, Arc<Entry>> {
         if let Some(family) = self.registered.get(name) {
             return Ok(family.clone());
         }
         if self.computed.contains(name) {
-            let example = || "radiosonde computes it from another metric".to_owned();
-            return Err(self.homeless(Reason::Computed, name, example, module));
+            return Err(self.homeless(Reason::Computed, name, computed, caller));
         }
-        let verdict = self.observed.verdict(module);
+        let verdict = self.observed.verdict(caller);
         if self.observed.is_everything()
-            && let Some(module) = module.filter(|module| is_catalogue(module))
+            && let Some(module) = caller.catalogue()
         {
             told.note_unchecked(module);
         }
         if let Verdict::Refused = verdict {
-            let example = || self.unregistered(name, module);
-            return Err(self.homeless(Reason::Unregistered, name, example, module));
+            let example = || self.unregistered(name, caller);
+            return Err(self.homeless(Reason::Unregistered, name, example, caller));
         }
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
             let example = || "names have 1 to 200 bytes".to_owned();
-            return Err(self.homeless(Reason::MetricName, name, example, module));
+            return Err(self.homeless(Reason::MetricName, name, example, caller));
         }
         let fitted = fit_name(name, true);
         if let Some(family) = self.registered.get(&*fitted) {
             return Ok(family.clone());
         }
+        if self.computed.contains(&*fitted) {
+            return Err(self.homeless(Reason::Computed, name, computed, caller));
+        }
         if let Some(family) = self.observed.family(&fitted) {
             return Ok(family);
         }
-        let made = self.observed.family_or(&fitted, &verdict, |cap, namespace| {
+        let made = self.observed.family_or(&fitted, metric_type, &verdict, |cap, namespace| {
             let bounds = match metric_type {
                 MetricType::Histogram => buckets::default_for(&fitted, None),
                 _ => Arc::from([]),
@@ -136,10 +152,22 @@ impl Catalogue {
             Full::Metrics => {
                 let example =
                     || "2,000 metrics are observed already; add it to a registry".to_owned();
-                self.homeless(Reason::MetricCap, name, example, module)
+                self.homeless(Reason::MetricCap, name, example, caller)
+            }
+            Full::Namespaces => {
+                let example = || {
+                    "256 crates or modules share limits already; give its own the policy `allow` \
+                     under `modules` in the registry"
+                        .to_owned()
+                };
+                self.homeless(Reason::MetricCap, name, example, caller)
             }
             Full::Namespace(fault) => {
-                self.homeless(Reason::MetricCap, name, || fault.to_string(), module)
+                self.homeless(Reason::MetricCap, name, || fault.to_string(), caller)
+            }
+            Full::Taken { name: part, by } => {
+                let example = || format!("the metric `{by}` writes `{part}` already");
+                self.homeless(Reason::NameTaken, name, example, caller)
             }
         })
     }
@@ -153,18 +181,24 @@ impl Catalogue {
         help: &str,
         told: &Told,
     ) {
+        if name.len() > NAME_BYTES_MAX {
+            return;
+        }
         // What is registered, the registry describes; and a description is not a write.
-        if self.registered.contains_key(name) || self.computed.contains(name) {
+        let fitted = fit_name(name, true);
+        let is_known =
+            |name: &str| self.registered.contains_key(name) || self.computed.contains(name);
+        if is_known(name) || is_known(&fitted) {
             return;
         }
         let help = head(help, HELP_BYTES_MAX);
         if !self.observed.is_everything() {
-            if !name.is_empty() && name.len() <= NAME_BYTES_MAX {
-                self.observed.describe(&fit_name(name, true), unit, help);
+            if !name.is_empty() {
+                self.observed.describe(&fitted, unit, help);
             }
             return;
         }
-        let Ok(family) = self.family(name, metric_type, None, told) else { return };
+        let Ok(family) = self.family(name, metric_type, Caller::default(), told) else { return };
         family.info.describe(unit.map(Arc::from), Arc::from(help));
     }
 
@@ -217,8 +251,8 @@ impl Catalogue {
 
     /// What is wrong with a metric that is not in the registry, and what may have been meant. For the
     /// first write of a name only: it looks at all names there are.
-    fn unregistered(&self, name: &str, module: Option<&str>) -> String {
-        if module.is_some_and(is_catalogue) {
+    fn unregistered(&self, name: &str, caller: Caller<'_>) -> String {
+        if caller.typed {
             return "its catalogue is not part of the registry".to_owned();
         }
         let service = self.registered.iter().filter(|(_, family)| !family.info.builtin);
@@ -233,7 +267,7 @@ impl Catalogue {
         reason: Reason,
         name: &str,
         example: impl FnOnce() -> String,
-        module: Option<&str>,
+        caller: Caller<'_>,
     ) -> Arc<Entry> {
         let kept = head(name, NAME_BYTES_MAX);
         let key = |name: &str| (reason, Box::<str>::from(name));
@@ -254,11 +288,31 @@ impl Catalogue {
         let name = if full { OTHER } else { kept };
         let entry = entries.entry(key(name)).or_insert_with(|| {
             let entry = Entry::new(Arc::from(name), reason, self.announcer.clone());
-            entry.describe(example, module);
+            entry.describe(example, caller);
             Arc::new(entry)
         });
         entry.clone()
     }
+}
+
+/// What families write, with what is computed from them.
+fn written(families: &HashMap<Box<str>, Arc<Guarded>>) -> Written {
+    let mut written = Written::new();
+    for family in families.values() {
+        let info = &family.info;
+        note_written(&mut written, &info.name, info.metric_type);
+        for rollup in &family.rollups {
+            note_written(&mut written, &rollup.name, info.metric_type);
+        }
+        if let Some(pair) = &info.life.pair {
+            note_written(&mut written, &pair.name, MetricType::Counter);
+        }
+    }
+    written
+}
+
+fn computed() -> String {
+    "radiosonde computes it from another metric".to_owned()
 }
 
 /// As much of a text as fits, in whole characters.

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 use metrics::Key;
 use radiosonde_registry::{MetricType, closest_name};
 
+use crate::caller::Caller;
 use crate::delta::Sink;
 use crate::fault::{Fault, quoted};
 use crate::ingest;
@@ -127,14 +128,14 @@ impl Guarded {
         accepts: bool,
         key: &Key,
         redactor: &Redactor,
-        module: Option<&str>,
+        caller: Caller<'_>,
     ) -> Resolved {
         match self.try_resolve(accepts, key, redactor) {
             Ok(series) => Resolved::Series(series),
             Err(fault) => {
                 let entry = self.info.refusals.entry(fault.reason());
                 entry.set_full_label(fault.full_label());
-                entry.describe(|| self.told(&fault), module);
+                entry.describe(|| self.told(&fault), caller);
                 Resolved::Refused(entry.clone())
             }
         }
@@ -263,7 +264,7 @@ impl Guarded {
             }
             let folded = self.info.refusals.entry(fault.reason_to_fold());
             folded.set_full_label(fault.full_label());
-            folded.describe(|| fault.to_string(), None);
+            folded.describe(|| fault.to_string(), Caller::default());
             return Ok(table.insert_overflow(&self.info, self.rules(), pairs, folded.clone()));
         }
         Ok(table.insert(&self.info, encoded, self.rules(), pairs))

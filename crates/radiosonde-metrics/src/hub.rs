@@ -267,6 +267,14 @@ impl Metrics {
         self.0.told.set(&Arc::from(on_problem));
     }
 
+    /// Deprecated metrics whose days are over, each with what to do about it. No [problem] of the
+    /// settings: they come with the day, and a program must not stop for them.
+    ///
+    /// [problem]: Metrics::problems
+    pub fn warnings(&self) -> Vec<(String, String)> {
+        self.0.told.warnings()
+    }
+
     fn collect(&self, collector: &dyn Fn(&mut Snapshot), snapshot: &mut Snapshot) {
         let outcome = catch_unwind(AssertUnwindSafe(|| collector(snapshot)));
         if outcome.is_err() {

@@ -87,6 +87,7 @@
 
 mod batch;
 pub mod buckets;
+mod caller;
 mod catalogue;
 mod clock;
 mod constants;

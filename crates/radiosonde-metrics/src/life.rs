@@ -54,7 +54,7 @@ impl Pair {
     }
 
     /// The counter that belongs beside a metric at this time, in milliseconds since 1970. A window
-    /// that is over is a problem.
+    /// that is over is a warning: the same program ran well the day before.
     pub(crate) fn of(spec: &MetricSpec, now: u64, problems: &mut Problems) -> Option<Self> {
         let Status::Deprecated(deprecation) = &spec.status else { return None };
         let name = &spec.name;
@@ -101,7 +101,7 @@ fn note_over(name: &str, since: &str, deprecation: &Deprecation, problems: &mut 
         Some(instead) => format!("use `{instead}`, and delete `{name}` from code and registry"),
         None => format!("delete `{name}` from code and registry"),
     };
-    problems.add(&format!("`{name}` is deprecated since {since}, and its {days} over"), &fix);
+    problems.warn(&format!("`{name}` is deprecated since {since}, and its {days} over"), &fix);
 }
 
 /// The day of a date such as `2026-11-01`, counted from 1970-01-01; `None` when it is none.

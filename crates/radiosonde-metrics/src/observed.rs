@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 
-use radiosonde_registry::{DEFAULT_SERIES_LIMIT, ModulePolicy, Registry};
+use radiosonde_registry::{DEFAULT_SERIES_LIMIT, MetricType, ModulePolicy, Registry, sample_names};
 
+use crate::caller::Caller;
 use crate::family::Guarded;
 use crate::fault::Fault;
 use crate::sync::{read, write};
@@ -72,14 +73,41 @@ pub(crate) enum Verdict<'a> {
 /// Why there is no family for a metric.
 pub(crate) enum Full {
     Metrics,
+    /// No crate or module more gets a limit.
+    Namespaces,
     Namespace(Fault<'static>),
+    /// Another metric writes one of its names.
+    Taken {
+        name: String,
+        by: Arc<str>,
+    },
+}
+
+/// Names with lines in a scrape, each with the metric that writes them.
+pub(crate) type Written = HashMap<Box<str>, Arc<str>>;
+
+/// Notes what a metric writes. What is there already stays.
+pub(crate) fn note_written(written: &mut Written, metric: &Arc<str>, metric_type: MetricType) {
+    for name in sample_names(metric, metric_type) {
+        let _first = written.entry(name.into()).or_insert_with(|| metric.clone());
+    }
+}
+
+/// The observed families.
+#[derive(Default)]
+struct Families {
+    by_name: HashMap<Box<str>, Arc<Guarded>>,
+    /// What they write.
+    written: Written,
 }
 
 /// Families that came up at run time.
 pub(crate) struct Observed {
     /// The policies by module; none where everything is observed.
     policies: Option<Policies>,
-    families: RwLock<HashMap<Box<str>, Arc<Guarded>>>,
+    families: RwLock<Families>,
+    /// What metrics that are known from the start write, fixed.
+    claimed: Written,
     namespaces: RwLock<HashMap<Box<str>, Arc<Namespace>>>,
     /// Of metrics that are not there yet: nobody knows from which crate they will come.
     described: RwLock<HashMap<Box<str>, Description>>,
@@ -93,7 +121,8 @@ struct Policies {
 }
 
 impl Observed {
-    pub(crate) fn new(registry: Option<&Registry>, own: &[String]) -> Self {
+    /// `claimed` are the names that other metrics write.
+    pub(crate) fn new(registry: Option<&Registry>, own: &[String], claimed: Written) -> Self {
         let policies = registry.map(|registry| {
             let mut modules = Registry::default();
             modules.modules.clone_from(&registry.modules);
@@ -101,6 +130,7 @@ impl Observed {
         });
         Self {
             policies,
+            claimed,
             families: RwLock::default(),
             namespaces: RwLock::default(),
             described: RwLock::default(),
@@ -112,14 +142,14 @@ impl Observed {
         self.policies.is_none()
     }
 
-    pub(crate) fn verdict<'a>(&'a self, module: Option<&'a str>) -> Verdict<'a> {
+    pub(crate) fn verdict<'a>(&'a self, caller: Caller<'a>) -> Verdict<'a> {
         let Some(policies) = &self.policies else { return Verdict::Alone(DEFAULT_SERIES_LIMIT) };
-        let Some(module) = module.filter(|_| !policies.own.is_empty()) else {
+        let Some(module) = caller.module.filter(|_| !policies.own.is_empty()) else {
             return Verdict::Refused;
         };
         let first = module.split("::").next().unwrap_or(module);
         // The handles of a catalogue are for registered metrics only.
-        if policies.own.iter().any(|own| own == first) || is_catalogue(module) {
+        if policies.own.iter().any(|own| own == first) || caller.typed {
             return Verdict::Refused;
         }
         let Some((path, spec)) = policies.modules.module(module) else {
@@ -135,7 +165,7 @@ impl Observed {
     }
 
     pub(crate) fn family(&self, name: &str) -> Option<Arc<Guarded>> {
-        read(&self.families).get(name).cloned()
+        read(&self.families).by_name.get(name).cloned()
     }
 
     /// The family of that name, made by `make` when there is none: with its limit, and the namespace
@@ -143,20 +173,28 @@ impl Observed {
     pub(crate) fn family_or(
         &self,
         name: &str,
+        metric_type: MetricType,
         verdict: &Verdict<'_>,
         make: impl FnOnce(usize, Option<Arc<Namespace>>) -> Guarded,
     ) -> Result<Arc<Guarded>, Full> {
         let mut families = write(&self.families);
-        if let Some(family) = families.get(name) {
+        if let Some(family) = families.by_name.get(name) {
             return Ok(family.clone());
         }
-        if families.len() >= METRICS_MAX {
+        // Under the lock: of two that are new at the same time the first holds.
+        for name in sample_names(name, metric_type) {
+            let taken = families.written.get(&*name).or_else(|| self.claimed.get(&*name));
+            if let Some(by) = taken.cloned() {
+                return Err(Full::Taken { name, by });
+            }
+        }
+        if families.by_name.len() >= METRICS_MAX {
             return Err(Full::Metrics);
         }
         let (cap, namespace) = match verdict {
             Verdict::Alone(cap) => (*cap, None),
             Verdict::Shared { path, cap } => {
-                let namespace = self.namespace(path, *cap).ok_or(Full::Metrics)?;
+                let namespace = self.namespace(path, *cap).ok_or(Full::Namespaces)?;
                 // Each metric needs a series at least, so there are never more of them.
                 namespace.has_room().map_err(Full::Namespace)?;
                 if !take(&namespace.metrics, namespace.cap) {
@@ -170,7 +208,8 @@ impl Observed {
         if let Some(Description { unit, help }) = write(&self.described).remove(name) {
             family.info.describe(unit, help);
         }
-        let _ = families.insert(name.into(), family.clone());
+        note_written(&mut families.written, &family.info.name, metric_type);
+        let _ = families.by_name.insert(name.into(), family.clone());
         Ok(family)
     }
 
@@ -179,7 +218,7 @@ impl Observed {
         let (unit, help) = (unit.map(Arc::from), Arc::from(help));
         // Locked in the order of `family_or`: nothing said in between is missed.
         let families = write(&self.families);
-        if let Some(family) = families.get(name) {
+        if let Some(family) = families.by_name.get(name) {
             return family.info.describe(unit, help);
         }
         let mut described = write(&self.described);
@@ -189,11 +228,11 @@ impl Observed {
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Guarded>> {
-        read(&self.families).values().cloned().collect()
+        read(&self.families).by_name.values().cloned().collect()
     }
 
     pub(crate) fn len(&self) -> usize {
-        read(&self.families).len()
+        read(&self.families).by_name.len()
     }
 
     fn namespace(&self, path: &str, cap: usize) -> Option<Arc<Namespace>> {
@@ -209,9 +248,4 @@ impl Observed {
         let _ = namespaces.insert(path.into(), namespace.clone());
         Some(namespace)
     }
-}
-
-/// Whether a module is one that `catalog!` made.
-pub(crate) fn is_catalogue(module: &str) -> bool {
-    module.ends_with("::catalog")
 }

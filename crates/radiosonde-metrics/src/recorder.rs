@@ -7,6 +7,7 @@ use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, U
 use radiosonde_context::is_forked_child;
 use radiosonde_registry::MetricType;
 
+use crate::caller::Caller;
 use crate::family::Resolved;
 use crate::hub::Hub;
 
@@ -25,8 +26,8 @@ impl Recorder {
 
     /// `wanted` is the handle's type; a summary in the registry is written as a histogram.
     fn resolve(&self, key: &Key, metadata: &Metadata<'_>, wanted: MetricType) -> Resolved {
-        let module = metadata.module_path();
-        match self.0.catalogue.family(key.name(), wanted, module, &self.0.told) {
+        let caller = Caller::of(metadata);
+        match self.0.catalogue.family(key.name(), wanted, caller, &self.0.told) {
             Err(entry) => {
                 entry.want(wanted, key);
                 Resolved::Refused(entry)
@@ -36,7 +37,7 @@ impl Recorder {
                     MetricType::Summary => wanted == MetricType::Histogram,
                     metric_type => wanted == metric_type,
                 };
-                family.resolve(accepts, key, &self.0.redactor, module)
+                family.resolve(accepts, key, &self.0.redactor, caller)
             }
         }
     }

@@ -8,10 +8,10 @@ use std::sync::{Arc, OnceLock, RwLock};
 use metrics::{CounterFn, GaugeFn, HistogramFn, Key};
 use radiosonde_registry::MetricType;
 
+use crate::caller::Caller;
 use crate::catalogue::OTHER;
 use crate::fault::quoted;
 use crate::labels::fit_name;
-use crate::observed::is_catalogue;
 use crate::shape::VALUE_BYTES_MAX;
 use crate::sync::{read, write};
 
@@ -53,6 +53,10 @@ pub enum Reason {
     MetricCap,
     /// A metric name that is empty or longer than 200 bytes (only without a registry).
     MetricName,
+    /// A metric without a registry entry, and another metric writes a name that it would write:
+    /// a counter `took_seconds_count` beside a histogram `took_seconds`. A scrape of both could not
+    /// be read.
+    NameTaken,
     /// All metrics of that crate, or module, have as many series together as they may: the write was
     /// folded into the overflow set of its metric, and is not lost.
     NamespaceCap,
@@ -92,6 +96,7 @@ impl Reason {
             Self::LabelValue => "label_value",
             Self::MetricCap => "metric_cap",
             Self::MetricName => "metric_name",
+            Self::NameTaken => "name_taken",
             Self::NamespaceCap => "namespace_cap",
             Self::SeriesCap => "series_cap",
             Self::TypeMismatch => "type_mismatch",
@@ -122,6 +127,8 @@ pub struct Refusal {
     pub example: Option<String>,
     /// Module of the first of them.
     pub module: Option<String>,
+    /// Whether it was made through a function of a catalogue, whose module that is then.
+    pub typed: bool,
     /// The label whose `max_values` was reached, where that is the reason.
     pub full_label: Option<String>,
 }
@@ -142,7 +149,7 @@ impl Refusal {
     /// calls them: `through shop::catalog`.
     pub fn place(&self) -> Option<String> {
         let module = self.module.as_deref()?;
-        let word = if is_catalogue(module) { "through" } else { "in" };
+        let word = if self.typed { "through" } else { "in" };
         Some(format!("{word} {module}"))
     }
 }
@@ -178,7 +185,7 @@ pub(crate) struct Entry {
     reason: Reason,
     count: AtomicU64,
     example: OnceLock<String>,
-    module: OnceLock<String>,
+    module: OnceLock<(String, bool)>,
     full_label: OnceLock<String>,
     /// Of a metric that is not registered: what was wanted of it.
     wanted: OnceLock<(MetricType, Box<[Arc<str>]>)>,
@@ -202,11 +209,11 @@ impl Entry {
     }
 
     /// Keeps the first example. `example` only runs when there is none yet.
-    pub(crate) fn describe(&self, example: impl FnOnce() -> String, module: Option<&str>) {
+    pub(crate) fn describe(&self, example: impl FnOnce() -> String, caller: Caller<'_>) {
         if self.example.get().is_none() {
             let _ = self.example.set(example());
-            if let Some(module) = module {
-                let _ = self.module.set(module.to_owned());
+            if let Some(module) = caller.module {
+                let _ = self.module.set((module.to_owned(), caller.typed));
             }
         }
     }
@@ -232,7 +239,7 @@ impl Entry {
     /// catalogue has an entry there.
     pub(crate) fn wanted(&self) -> Option<(&str, MetricType, &[Arc<str>])> {
         let (metric_type, labels) = self.wanted.get()?;
-        let of_catalogue = self.module.get().is_some_and(|module| is_catalogue(module));
+        let of_catalogue = self.module.get().is_some_and(|(_, typed)| *typed);
         let is_named = !of_catalogue && *self.metric != *OTHER && !self.metric.is_empty();
         let is_written = self.count.load(Ordering::Relaxed) > 0;
         (is_named && is_written).then_some((&self.metric, *metric_type, labels))
@@ -269,7 +276,8 @@ impl Entry {
             reason: self.reason,
             count,
             example: self.example.get().cloned(),
-            module: self.module.get().cloned(),
+            module: self.module.get().map(|(module, _)| module.clone()),
+            typed: self.module.get().is_some_and(|(_, typed)| *typed),
             full_label: self.full_label.get().cloned(),
         })
     }

@@ -166,7 +166,7 @@ impl Series {
 
     fn refuse_value(&self, value: f64, writes: u64) {
         let entry = self.identity.info.refusals.entry(Reason::Value);
-        entry.describe(|| format!("the value {value}"), None);
+        entry.describe(|| format!("the value {value}"), crate::caller::Caller::default());
         entry.count(writes);
     }
 

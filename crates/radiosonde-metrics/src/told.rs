@@ -43,6 +43,10 @@ impl Told {
         lock(&self.problems).list()
     }
 
+    pub(crate) fn warnings(&self) -> Vec<(String, String)> {
+        lock(&self.problems).warnings()
+    }
+
     /// Something is written through a catalogue, and no registry checks it: told once for each.
     pub(crate) fn note_unchecked(&self, module: &str) {
         let is_known = |known: &[Box<str>]| {

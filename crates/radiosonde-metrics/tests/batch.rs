@@ -38,8 +38,8 @@ fn metrics() -> (Metrics, Clock) {
 }
 
 fn old(metric: &str, labels: &[(&str, &str)], value: f64, computed_at: u64) -> BatchValue {
-    let labels = labels.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-    BatchValue { metric: metric.to_owned(), labels, value, computed_at: at(computed_at) }
+    let labels = labels.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+    BatchValue::new(metric, labels, value, at(computed_at))
 }
 
 fn updated(metrics: &Metrics, metric: &str) -> Option<Value> {
@@ -111,8 +111,9 @@ fn what_no_longer_fits_is_dropped_counted_and_named() {
         old("\u{1b}[31m", &[], 1.0, 12),
     ]);
     assert_eq!(restored.taken, 2);
+    let dropped = restored.dropped_by_metric(|_| true);
     let dropped: Vec<_> =
-        restored.dropped.iter().map(|(metric, count, _)| (metric.as_str(), *count)).collect();
+        dropped.iter().map(|(metric, count, _)| (metric.as_str(), *count)).collect();
     let expected = [("cost_ratio", 3), ("done_total", 1), ("gone", 2), ("live", 1), ("notes", 2)];
     assert_eq!(dropped[..5], expected);
     assert_eq!(dropped[5], ("\u{fffd}[31m", 1));
@@ -158,7 +159,7 @@ fn a_time_a_moment_ahead_is_now_and_names_are_bounded() {
     assert_eq!(metrics.restore_batch(vec![soon]).taken, 1);
     assert_eq!(metrics.batch_values()[0].computed_at, at(NOW));
     let many = (0..1_000).map(|n| old(&format!("gone_{n}"), &[], 1.0, n)).collect();
-    let dropped = metrics.restore_batch(many).dropped;
+    let dropped = metrics.restore_batch(many).dropped_by_metric(|_| true);
     assert_eq!(dropped.len(), 65);
     assert_eq!(dropped.iter().map(|(_, count, _)| count).sum::<u64>(), 1_000);
 }

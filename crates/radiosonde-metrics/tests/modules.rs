@@ -41,6 +41,12 @@ fn count(metrics: &Metrics, module: &str, name: &str, label: &str) {
     metrics.recorder().register_counter(&key(name, label), &metadata).increment(1);
 }
 
+/// As a function of a catalogue does.
+fn count_typed(metrics: &Metrics, module: &str, name: &str, label: &str) {
+    let metadata = Metadata::new(radiosonde_metrics::typed::TARGET, Level::INFO, Some(module));
+    metrics.recorder().register_counter(&key(name, label), &metadata).increment(1);
+}
+
 fn set(metrics: &Metrics, module: &str, name: &str, label: &str) {
     let metadata = Metadata::new("test", Level::INFO, Some(module));
     metrics.recorder().register_gauge(&key(name, label), &metadata).set(1.0);
@@ -64,15 +70,15 @@ fn a_metric_of_the_program_itself_has_to_be_registered() {
 #[test]
 fn a_catalogue_that_nobody_checks_is_named_once() {
     let metrics = Metrics::default();
-    count(&metrics, "shop::catalog", "carts_total", "a");
+    count_typed(&metrics, "shop::catalog", "carts_total", "a");
     let told = Arc::new(Mutex::new(Vec::new()));
     let listener = Arc::clone(&told);
     metrics.set_on_problem(Box::new(move |what, fix| {
         listener.lock().unwrap().push(format!("{what}; {fix}"));
     }));
-    count(&metrics, "shop::catalog", "baskets_total", "a");
+    count_typed(&metrics, "shop::catalog", "baskets_total", "a");
     count(&metrics, "shop::cart", "baskets_total", "a");
-    count(&metrics, "stock::catalog", "baskets_total", "a");
+    count_typed(&metrics, "stock::catalog", "baskets_total", "a");
     let said = |module: &str| {
         format!(
             "metrics of `{module}` are not checked: there is no registry; \
@@ -83,12 +89,12 @@ fn a_catalogue_that_nobody_checks_is_named_once() {
     // They are recorded all the same.
     assert_eq!(value(&metrics, "baskets_total", &[("shard", "a")]), Some(Value::Counter(3)));
     for n in 0..100 {
-        count(&metrics, &format!("m{n}::catalog"), "baskets_total", "a");
+        count_typed(&metrics, &format!("m{n}::catalog"), "baskets_total", "a");
     }
     assert_eq!(metrics.problems().len(), 16);
     // With a registry, they are refused.
     let metrics = metrics_of(&["shop"]);
-    count(&metrics, "stock::catalog", "baskets_total", "a");
+    count_typed(&metrics, "stock::catalog", "baskets_total", "a");
     let text = "1 write to `baskets_total` refused: its catalogue is not part of the registry \
                 (through stock::catalog)";
     assert_eq!(metrics.refusals()[0].to_string(), text);
@@ -188,6 +194,9 @@ fn names_and_paths_that_are_made_up_are_bounded() {
     }
     assert!(metrics.observed_count() < 200 + 300, "{}", metrics.observed_count());
     assert!(metrics.series_count() < 300, "{}", metrics.series_count());
+    let told = metrics.refusals().iter().map(ToString::to_string).collect::<String>();
+    assert!(told.contains("256 crates or modules share limits already"), "{told}");
+    assert!(!told.contains("2,000 metrics"), "{told}");
     assert!(metrics.refusals().len() < 400, "{}", metrics.refusals().len());
     let lost: u64 = metrics.refusals().iter().map(|refusal| refusal.count).sum();
     assert_eq!(lost + metrics.series_count() as u64 - 2, 6_000);
@@ -223,7 +232,7 @@ fn the_shared_limit_is_exact_under_threads() {
 #[test]
 fn a_catalogue_that_was_not_passed_is_named() {
     let metrics = metrics_of(&["shop"]);
-    count(&metrics, "shop_core::catalog", "carts_total", "a");
+    count_typed(&metrics, "shop_core::catalog", "carts_total", "a");
     let refusals = metrics.refusals();
     assert_eq!(refusals[0].reason, Reason::Unregistered);
     let text = refusals[0].to_string();
@@ -296,4 +305,18 @@ fn a_label_of_the_same_name_does_not_disturb_our_metrics() {
     metrics.ingest("runs_total").failed();
     let labels = [("metric", "runs_total"), ("status", "failure")];
     assert_eq!(value(&metrics, "metric_ingest_status", &labels), Some(Value::Counter(1)));
+}
+
+#[test]
+fn a_module_that_is_called_like_a_catalogue_is_anybodys() {
+    let metrics = metrics_of(&["shop"]);
+    count(&metrics, "iceberg::catalog", "tables_total", "a");
+    assert_eq!(value(&metrics, "tables_total", &[("shard", "a")]), Some(Value::Counter(1)));
+    count(&metrics, "shop::catalog", "pages_total", "a");
+    let text = metrics.refusals()[0].to_string();
+    assert!(text.ends_with("not in the registry (in shop::catalog)"), "{text}");
+
+    let metrics = Metrics::default();
+    count(&metrics, "iceberg::catalog", "tables_total", "a");
+    assert_eq!(metrics.problems(), []);
 }

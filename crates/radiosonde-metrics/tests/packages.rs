@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use radiosonde_registry::Registry;
+
 /// A package with a catalogue, in the edition before ours.
 struct Package {
     folder: tempfile::TempDir,
@@ -170,6 +172,15 @@ fn processor_time() -> f64 {
     (ticks(14).expect("user time") + ticks(15).expect("system time")) * 10.0
 }
 
+/// The long run would fail after minutes, and only where somebody asks for it.
+#[test]
+fn the_registries_that_are_measured_have_no_mistakes() {
+    for size in SIZES.into_iter().skip(1) {
+        let parsed = Registry::parse("registry.json", &sized(size)).map(|read| read.metrics.len());
+        assert_eq!(parsed.map_err(|errors| errors.to_string()), Ok(size as usize));
+    }
+}
+
 /// A registry with that many metrics of three labels: two with five values each and one that is
 /// free, or one with values and two free.
 fn sized(count: i32) -> String {
@@ -181,13 +192,16 @@ fn sized(count: i32) -> String {
         .collect();
     let metrics: Vec<String> = (0..count)
         .map(|n| {
-            let (kind, end) = [("counter", "_total"), ("gauge", ""), ("histogram", "_seconds")]
-                [usize::try_from(n % 3).expect("small")];
+            let (kind, end, unit) = [
+                ("counter", "_total", "items"),
+                ("gauge", "", "items"),
+                ("histogram", "_seconds", "seconds"),
+            ][usize::try_from(n % 3).expect("small")];
             let (a, b) = (n % 10, (n / 10 + 1 + n) % 10);
             let second = if n % 2 == 0 && a != b { "listed" } else { "free" };
             let third = (b + 1) % 10;
             format!(
-                r#"{{"name": "part_{n}_of_the_service{end}", "type": "{kind}", "unit": "items",
+                r#"{{"name": "part_{n}_of_the_service{end}", "type": "{kind}", "unit": "{unit}",
                     "help": "What part {n} of the service has done so far.", "owner": "team",
                     "interval_s": 60, "labels": ["listed_{a}", "{second}_{b}", "free_{third}"]}}"#
             )

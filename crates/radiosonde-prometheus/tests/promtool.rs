@@ -29,9 +29,11 @@ fn promtool_accepts_the_text() {
     }
     // The status of `check metrics` is 3 for opinions on names and help, such as of metrics nobody
     // described; 1 is what it cannot read.
-    for (text, accepted) in
-        [(render(&common::metrics().snapshot()), &[0][..]), (render(&common::hostile()), &[0, 3])]
-    {
+    for (text, accepted) in [
+        (render(&common::metrics().snapshot()), &[0][..]),
+        (render(&common::hostile()), &[0, 3]),
+        (render(&common::crowded().snapshot()), &[0, 3]),
+    ] {
         let mut child = Command::new(&promtool)
             .args(["check", "metrics"])
             .stdin(Stdio::piped())

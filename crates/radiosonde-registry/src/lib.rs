@@ -91,7 +91,7 @@ mod tree;
 
 pub use document::{Place, RegistryDocument, closest_name};
 pub use error::{RegistryError, RegistryErrors};
-pub use lint::{LintRule, lints};
+pub use lint::{LintRule, lints, units_per_second};
 pub use merge::{Conflict, LabelsByFile, Merged};
 pub use model::{
     Aggregation, AlertSpec, AlertTest, BurnRate, Cadence, Comparison, DEFAULT_COLUMNS,
@@ -103,5 +103,6 @@ pub use model::{
     Severity, SloSpec, Source, Status, Suppression, TestSeries, Threshold, ThresholdLevel,
     UnknownMetricType, Variance, Weekday,
 };
+pub use names::sample_names;
 pub use shape::{LABEL_VALUE_BYTES_MAX, id_shape};
 pub use source::RegistrySource;

@@ -23,6 +23,7 @@ mod version;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::rules::{LintRule, lints};
+pub use self::unit::units_per_second;
 use self::{
     rules::{Judge, Subject},
     survey::Survey,

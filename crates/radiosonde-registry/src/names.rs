@@ -20,6 +20,25 @@ pub(crate) fn written(name: &str, metric_type: MetricType, is_deprecated: bool) 
     std::iter::once(name.to_owned()).chain(made).chain(beside).collect()
 }
 
+/// Every name that a scrape in the text format has lines of, for a metric of that name and type:
+/// the name itself first, which stands in its `# TYPE`.
+///
+/// ```
+/// use radiosonde_registry::{MetricType, sample_names};
+///
+/// let names = sample_names("took_seconds", MetricType::Summary);
+/// assert_eq!(names, ["took_seconds", "took_seconds_sum", "took_seconds_count"]);
+/// ```
+pub fn sample_names(name: &str, metric_type: MetricType) -> Vec<String> {
+    let suffixes: &[&str] = match metric_type {
+        MetricType::Counter | MetricType::Gauge => &[],
+        MetricType::Histogram => &["_bucket", "_sum", "_count"],
+        MetricType::Summary => &["_sum", "_count"],
+    };
+    let made = suffixes.iter().map(|suffix| format!("{name}{suffix}"));
+    std::iter::once(name.to_owned()).chain(made).collect()
+}
+
 /// Whether a metric name follows the Prometheus grammar.
 pub(crate) fn is_metric_name(name: &str) -> bool {
     let mut bytes = name.bytes();

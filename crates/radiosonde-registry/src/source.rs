@@ -25,7 +25,8 @@ use crate::{Registry, RegistryError, RegistryErrors, locate::Lines};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RegistrySource {
-    /// Compiled into the program, as `catalog!` does.
+    /// Compiled into the program, as `catalog!` does; made by [`RegistrySource::embedded`].
+    #[non_exhaustive]
     Embedded {
         /// The file it was read from, for messages.
         file: &'static str,
@@ -37,7 +38,8 @@ pub enum RegistrySource {
     },
     /// A file, read when the registry is loaded.
     Path(PathBuf),
-    /// A text made at run time.
+    /// A text made at run time; made by `from`.
+    #[non_exhaustive]
     Text {
         /// What to call it in messages.
         file: Cow<'static, str>,

@@ -12,7 +12,7 @@ use tracing_subscriber::{Layer, Registry};
 use crate::guard::Guard;
 use crate::install;
 use crate::parts::Parts;
-use crate::problem::InitError;
+use crate::problem::{InitError, Severity};
 use crate::telemetry::Telemetry;
 
 /// A tracing layer of the application.
@@ -325,15 +325,17 @@ impl Config {
         install::init(self)
     }
 
-    /// As [`Config::init`], for those who rather stop than run with a problem.
+    /// As [`Config::init`], for those who rather stop than run with a problem. Not for warnings
+    /// ([`Severity`]): these are in the report only.
     ///
     /// # Errors
-    /// [`InitError`] with every problem. Telemetry is flushed and shut down then, and does not start
-    /// again in this process: this is for programs that stop.
+    /// [`InitError`] with every problem, when one is an error. Telemetry is flushed and shut down
+    /// then, and does not start again in this process: this is for programs that stop.
     pub fn try_init(self) -> Result<Guard, InitError> {
         let guard = self.init();
         let problems = guard.report().problems;
-        if problems.is_empty() { Ok(guard) } else { Err(InitError { problems }) }
+        let stops = problems.iter().any(|problem| problem.severity == Severity::Error);
+        if stops { Err(InitError { problems }) } else { Ok(guard) }
     }
 
     /// Starts telemetry and installs nothing: for users with a subscriber, recorder, logger or

@@ -43,7 +43,8 @@
 //! Values of gauges with the source `batch`, with the time they were computed, are kept in
 //! `inst/<n>/batch-<hash>.json`, within a second of a change and at [`Guard::flush`] and shutdown. A
 //! start takes up those of its service from all slots, the newest of each series. A file that cannot
-//! be read is set aside; what no longer fits the registry is dropped; both are problems.
+//! be understood is set aside, one of a newer program is left alone; what no longer fits the
+//! registry is dropped. All of that are warnings.
 //!
 //! # Own metrics
 //!
@@ -87,7 +88,7 @@ pub use house::{FilesReport, RemovedFiles};
 pub use install::ingest;
 pub use log_bridge::LogBridge;
 pub use parts::{EventsHandle, Parts};
-pub use problem::{InitError, Problem};
+pub use problem::{InitError, Problem, Severity};
 pub use radiosonde_metrics::{Clock, Ingest};
 pub use report::{RefusedWrites, Report, SignalReport};
 pub use settings::KeptFiles;

@@ -31,6 +31,9 @@ pub(crate) fn metrics(
     let metrics = Metrics::new(asked);
     let said = problems.clone();
     metrics.set_on_problem(Box::new(move |what, fix| said.say(what, fix)));
+    for (what, fix) in metrics.warnings() {
+        problems.warn(what, fix);
+    }
     let (refused, catalogues) = (problems.clone(), settings.catalogues.clone());
     metrics.set_on_refusal(Box::new(move |refusal| {
         refused.add(refusals::problem(refusal, &catalogues));
@@ -58,11 +61,11 @@ pub(crate) fn batch_gauges(
     let (root, merged) = (settings.directory.as_ref()?, settings.registry.as_ref()?);
     let (service, environment) = (settings.service.clone(), settings.environment.clone());
     let whose = Whose { service, environment };
-    let stale = batch::restore(metrics, root, slot, &whose, settings.clock.now(), problems);
+    let own = batch::restore(metrics, root, slot, &whose, settings.clock.now(), problems);
     let is_batch =
         |spec: &MetricSpec| spec.source == Source::Batch && spec.metric_type == MetricType::Gauge;
     if !merged.registry.metrics.iter().any(is_batch) {
         return None;
     }
-    slot.map(|slot| Keeper::new(slot.clone(), whose, stale))
+    slot.map(|slot| Keeper::new(slot.clone(), whose, own))
 }

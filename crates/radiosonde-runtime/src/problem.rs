@@ -15,12 +15,32 @@ pub struct Problem {
     pub what: String,
     /// What to do.
     pub fix: String,
+    /// Whether `try_init!` stops for it.
+    pub severity: Severity,
+}
+
+/// What a problem means for the start of a program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Severity {
+    /// Something is not as the program asks: `try_init!` fails.
+    #[default]
+    Error,
+    /// Something has come with time or lies on the disk, such as the end of a deprecation: to be
+    /// seen to, but the same program started well before, and must do so again.
+    Warning,
 }
 
 impl Problem {
-    /// A problem and its fix.
+    /// A problem and its fix; an error.
     pub fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { what: what.into(), fix: fix.into() }
+        Self { what: what.into(), fix: fix.into(), severity: Severity::Error }
+    }
+
+    /// A problem that `try_init!` does not stop for.
+    pub fn warning(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::new(what, fix) }
     }
 }
 
@@ -30,7 +50,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// What `try_init!` found wrong: every problem, not only the first.
+/// What `try_init!` found wrong: every problem, warnings as well, not only the first.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InitError {
@@ -65,7 +85,7 @@ impl List {
             };
             redacted.unwrap_or(text)
         };
-        Problem { what: shown(problem.what), fix: shown(problem.fix) }
+        Problem { what: shown(problem.what), fix: shown(problem.fix), ..problem }
     }
 }
 
@@ -104,6 +124,10 @@ impl Problems {
 
     pub(crate) fn say(&self, what: impl Into<String>, fix: impl Into<String>) {
         self.add(Problem::new(what, fix));
+    }
+
+    pub(crate) fn warn(&self, what: impl Into<String>, fix: impl Into<String>) {
+        self.add(Problem::warning(what, fix));
     }
 
     /// Takes a problem back: what it says is over. Said again, it is a new one.

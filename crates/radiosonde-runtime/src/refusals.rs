@@ -55,7 +55,7 @@ impl Catalogues {
 
 /// The problem of the first refusal of a metric for a reason.
 pub(crate) fn problem(refusal: &Refusal, catalogues: &Catalogues) -> Problem {
-    let catalogue = refusal.module.as_deref().filter(|module| module.ends_with("::catalog"));
+    let catalogue = refusal.module.as_deref().filter(|_| refusal.typed);
     if let Some(label) = &refusal.full_label {
         let fix = format!(
             "find out where so many values come from, or raise `max_values` of the label `{label}` \
@@ -97,6 +97,7 @@ fn fix(reason: Reason) -> &'static str {
             "find the label that explodes, or give the crate a higher series_limit, or the policy \
              `allow`, under `modules` in the registry"
         }
+        Reason::NameTaken => "rename one of the two, or refuse the crate of one under `modules`",
         Reason::GaugeCap => {
             "find the label that explodes, or give the gauge, or its crate under `modules`, a higher \
              series_limit in the registry"

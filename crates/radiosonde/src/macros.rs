@@ -22,7 +22,8 @@ macro_rules! init {
 }
 
 /// As [`init!`], for programs that rather stop than run with a problem: every
-/// [`Problem`](crate::Problem) is in the error.
+/// [`Problem`](crate::Problem) is in the error. What comes with time, such as the end of a
+/// deprecation, is a [warning](crate::Severity::Warning) in the report, and stops nothing.
 #[macro_export]
 macro_rules! try_init {
     ($($settings:tt)*) => { $crate::config!($($settings)*).try_init() };

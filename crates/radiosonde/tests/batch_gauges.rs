@@ -252,7 +252,7 @@ fn what_is_damaged_is_set_aside() {
     spoiled(write(""), "EOF");
     spoiled(write("{\"version\":1,\"service\":\"jobs\",\"values\":[{\"met"), "EOF");
     spoiled(write("[[[[[[[["), "cannot be read");
-    spoiled(write(r#"{"version":9,"service":"jobs","values":[]}"#), "format 9");
+    spoiled(write(r#"{"version":0,"service":"jobs","values":[]}"#), "no format 0");
     let value = |value: &str, at: &str| {
         format!(
             "{{\"version\":1,\"service\":\"jobs\",\"values\":[{{\"metric\":\"cost_ratio\",\
@@ -304,6 +304,97 @@ fn a_value_that_no_longer_fits_is_dropped_and_named() {
     assert_eq!(values, json!({}));
     let what = "1 kept value of the batch gauge `cost_ratio` dropped: label `provider` is `gone`";
     assert!(report.problems[0].what.starts_with(what), "{report}");
+}
+
+/// A directory in which slot 0 keeps `acme` of 1, and its file.
+fn kept_once() -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("telemetry");
+    let parts = start(&root, "jobs", START);
+    set(&parts, "acme", 1.0);
+    let _report = parts.guard.shutdown(PATIENCE);
+    let file = files(&root, 0).remove(0);
+    (directory, root, file)
+}
+
+fn start_without_batch_gauges(root: &Path) -> Report {
+    let registry = REGISTRY.replace(r#", "source": "batch", "interval_s": 3600"#, "");
+    let config = Config::new(Service::new("batch", "1.0.0")).service("jobs");
+    let config = config.profile(Profile::Cli).dir(root).registry(registry);
+    config.build().guard.shutdown(PATIENCE)
+}
+
+#[test]
+fn what_was_dropped_is_told_once() {
+    // The registry has no batch gauges any more: nobody will write the file again.
+    let (_directory, root, file) = kept_once();
+    let report = start_without_batch_gauges(&root);
+    assert!(report.problems[0].what.starts_with("1 kept value of the batch gauge"), "{report}");
+    assert_eq!(report.problems[0].severity, radiosonde::Severity::Warning);
+    assert!(!file.exists());
+    assert_eq!(start_without_batch_gauges(&root).problems, []);
+
+    // One of two values, in our own slot and in one that is free.
+    for slot in [0, 5] {
+        let (_directory, root, file) = kept_once();
+        let text = fs::read_to_string(&file).unwrap();
+        let (head, entry) = text.split_once('[').unwrap();
+        let entry = entry.strip_suffix("]}").unwrap();
+        let place = root.join(format!("inst/{slot}")).join(file.file_name().unwrap());
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::remove_file(&file).unwrap();
+        let gone = entry.replace("acme", "gone");
+        fs::write(&place, format!("{head}[{entry},{gone}]}}")).unwrap();
+        let ((values, _), report) = look(&root, START);
+        assert_eq!(values, json!({"acme": 1.0}), "{slot}");
+        assert_eq!(report.problems.len(), 1, "{slot}: {report}");
+        let text = fs::read_to_string(&place).unwrap();
+        assert!(text.contains("acme") && !text.contains("gone"), "{slot}: {text}");
+        let ((values, _), report) = look(&root, START);
+        assert_eq!((values, report.problems), (json!({"acme": 1.0}), Vec::new()), "{slot}");
+    }
+}
+
+#[test]
+fn what_a_living_process_keeps_is_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("telemetry");
+    let living = start(&root, "jobs", START);
+    set(&living, "acme", 1.0);
+    let _report = living.guard.flush(PATIENCE);
+    let kept = kept_in(&root, 0);
+    assert_eq!(start_without_batch_gauges(&root).problems, []);
+    assert_eq!(kept_in(&root, 0), kept);
+    living.guard.detach();
+}
+
+#[test]
+fn what_a_newer_program_wrote_is_left_to_it() {
+    let (_directory, root, file) = kept_once();
+    let newer = r#"{"version":9,"values":{"in":"another form"}}"#;
+    fs::write(&file, newer).unwrap();
+    let parts = start(&root, "jobs", START);
+    set(&parts, "north", 3.0);
+    let report = parts.guard.flush(PATIENCE);
+    let told = report.to_string();
+    assert!(told.contains("it has format 9, of a newer program"), "{told}");
+    assert!(report.problems.iter().all(|p| p.severity == radiosonde::Severity::Warning), "{told}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), newer);
+    // Out of the way, values are kept.
+    fs::remove_file(&file).unwrap();
+    set(&parts, "north", 4.0);
+    let _report = parts.guard.shutdown(PATIENCE);
+    assert_eq!(look(&root, START).0.0, json!({"north": 4.0}));
+}
+
+#[test]
+fn what_is_damaged_twice_is_kept_twice() {
+    let (_directory, root, file) = kept_once();
+    for (n, ending) in ["json.damaged", "json.damaged-2", "json.damaged-3"].iter().enumerate() {
+        fs::write(&file, format!("{n}")).unwrap();
+        let _looked = look(&root, START);
+        assert_eq!(fs::read_to_string(file.with_extension(ending)).unwrap(), format!("{n}"));
+    }
 }
 
 /// Replaces the times of all values in a file, and sets the time the file itself is from.

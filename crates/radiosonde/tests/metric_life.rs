@@ -40,7 +40,10 @@ const STOCK: RegistrySource = RegistrySource::embedded_in(
 );
 
 fn count_as(module: &str, name: &'static str) {
-    let metadata = Metadata::new("test", Level::INFO, Some(module));
+    // As a function of a catalogue does, and as anybody.
+    let typed = module.ends_with("::catalog");
+    let target = if typed { "radiosonde::catalog" } else { "test" };
+    let metadata = Metadata::new(target, Level::INFO, Some(module));
     metrics::with_recorder(|recorder| {
         recorder.register_counter(&Key::from_name(name), &metadata).increment(1);
     });

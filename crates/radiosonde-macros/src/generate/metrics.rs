@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use radiosonde_registry::{MetricSpec, MetricType, Registry, Status, code as names};
+use radiosonde_registry::{
+    MetricSpec, MetricType, Registry, Status, code as names, units_per_second,
+};
 
 use super::{TYPED, docs};
 
@@ -21,6 +23,12 @@ pub(super) fn metric(code: &mut String, registry: &Registry, metric: &MetricSpec
         MetricType::Gauge => ("Gauge", "gauge"),
         MetricType::Summary => ("Summary", "summary"),
         _ => ("Histogram", "histogram"),
+    };
+    let per_second = metric.unit.as_deref().and_then(units_per_second);
+    // Only there a duration means something.
+    let unit = match (metric.metric_type, per_second) {
+        (MetricType::Counter, _) | (_, None) => String::new(),
+        (_, Some(_)) => format!("<{TYPED}::Time>"),
     };
     let (mut parameters, mut values) = (String::new(), String::new());
     for label in &metric.labels {
@@ -41,13 +49,13 @@ pub(super) fn metric(code: &mut String, registry: &Registry, metric: &MetricSpec
     let _written = writeln!(
         code,
         "#[doc = {:?}]\n{deprecated}#[inline]\n\
-         pub fn {}({parameters}) -> {TYPED}::{handle} {{\n\
+         pub fn {}({parameters}) -> {TYPED}::{handle}{unit} {{\n\
          static METRIC: {TYPED}::Metric = \
          {TYPED}::Metric::new({name:?}, {:?}, ::core::module_path!(), &{:?});\n\
          METRIC.{method}(&[{values}])\n}}",
         docs::metric(registry, metric),
         names::function(name),
-        metric.unit.as_deref().unwrap_or("1"),
+        per_second.unwrap_or(1.0),
         metric.labels
     );
 }

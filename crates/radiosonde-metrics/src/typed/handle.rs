@@ -1,6 +1,7 @@
 //! The handles a catalogue's functions return.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 /// Writes one series of a counter.
@@ -25,28 +26,29 @@ impl Counter {
 /// Writes one series of a gauge.
 #[must_use = "a handle writes nothing by itself; call `set`"]
 #[derive(Clone)]
-pub struct Gauge {
+pub struct Gauge<U = Number> {
     pub(crate) gauge: metrics::Gauge,
     pub(crate) units_per_second: f64,
+    pub(crate) unit: PhantomData<fn() -> U>,
 }
 
-impl Gauge {
+impl<U> Gauge<U> {
     /// Sets the value, in the unit of the metric; NaN and infinities are refused.
-    pub fn set(&self, value: impl Quantity) {
+    pub fn set(&self, value: impl Quantity<U>) {
         self.gauge.set(value.in_units(self.units_per_second));
     }
 
     /// Adds to the value.
     #[doc(alias = "inc")]
     #[doc(alias = "add")]
-    pub fn increment(&self, by: impl Quantity) {
+    pub fn increment(&self, by: impl Quantity<U>) {
         self.gauge.increment(by.in_units(self.units_per_second));
     }
 
     /// Takes from the value.
     #[doc(alias = "dec")]
     #[doc(alias = "sub")]
-    pub fn decrement(&self, by: impl Quantity) {
+    pub fn decrement(&self, by: impl Quantity<U>) {
         self.gauge.decrement(by.in_units(self.units_per_second));
     }
 }
@@ -54,15 +56,16 @@ impl Gauge {
 /// Writes one series of a histogram.
 #[must_use = "a handle writes nothing by itself; call `record`"]
 #[derive(Clone)]
-pub struct Histogram {
+pub struct Histogram<U = Number> {
     pub(crate) histogram: metrics::Histogram,
     pub(crate) units_per_second: f64,
+    pub(crate) unit: PhantomData<fn() -> U>,
 }
 
-impl Histogram {
+impl<U> Histogram<U> {
     /// Counts one value, in the unit of the metric; NaN and infinities are refused.
     #[doc(alias = "observe")]
-    pub fn record(&self, value: impl Quantity) {
+    pub fn record(&self, value: impl Quantity<U>) {
         self.histogram.record(value.in_units(self.units_per_second));
     }
 }
@@ -70,22 +73,23 @@ impl Histogram {
 /// Writes one series of a summary.
 #[must_use = "a handle writes nothing by itself; call `record`"]
 #[derive(Clone)]
-pub struct Summary {
+pub struct Summary<U = Number> {
     pub(crate) histogram: metrics::Histogram,
     pub(crate) units_per_second: f64,
+    pub(crate) unit: PhantomData<fn() -> U>,
 }
 
-impl Summary {
+impl<U> Summary<U> {
     /// Counts one value, in the unit of the metric; NaN and infinities are refused.
     #[doc(alias = "observe")]
-    pub fn record(&self, value: impl Quantity) {
+    pub fn record(&self, value: impl Quantity<U>) {
         self.histogram.record(value.in_units(self.units_per_second));
     }
 }
 
 macro_rules! debug {
-    ($($name:ident)*) => {$(
-        impl fmt::Debug for $name {
+    ($($name:ident $(<$unit:ident>)?)*) => {$(
+        impl $(<$unit>)? fmt::Debug for $name $(<$unit>)? {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(stringify!($name))
             }
@@ -93,23 +97,33 @@ macro_rules! debug {
     )*};
 }
 
-debug! { Counter Gauge Histogram Summary }
+debug! { Counter Gauge<U> Histogram<U> Summary<U> }
 
-/// What can be written: a number in the unit of the metric, or a [`Duration`].
-///
-/// A duration is written in the unit of the metric when that is one of time (`seconds`, `ms`,
-/// `minutes`, …), otherwise in seconds. Whole numbers above 2⁵³ lose their last digits.
+/// The unit of a handle that takes numbers only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Number;
+
+/// The unit of a handle whose metric is in one of time (`seconds`, `ms`, `minutes`, …): it takes
+/// numbers in that unit, and a [`Duration`], which is written in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Time;
+
+/// What can be written: a number in the unit of the metric, and where that is one of [`Time`], a
+/// [`Duration`]. Whole numbers above 2⁵³ lose their last digits.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not something a gauge or histogram can hold",
-    label = "not a number and not a `Duration`",
-    note = "write a number in the unit of the metric, or a `std::time::Duration`"
+    message = "`{Self}` is not something this metric can hold",
+    label = "not a number, nor a `Duration` for a metric whose unit is one of time",
+    note = "write a number in the unit of the metric; a `std::time::Duration` where the registry \
+            has a unit of time for it, such as `seconds`"
 )]
-pub trait Quantity {
+pub trait Quantity<U> {
     /// The number to write, where a second is that many units.
     fn in_units(self, units_per_second: f64) -> f64;
 }
 
-impl Quantity for Duration {
+impl Quantity<Time> for Duration {
     fn in_units(self, units_per_second: f64) -> f64 {
         self.as_secs_f64() * units_per_second
     }
@@ -117,26 +131,13 @@ impl Quantity for Duration {
 
 macro_rules! numbers {
     ($($exact:ident)* / $($rounded:ident)*) => {
-        $(impl Quantity for $exact {
+        $(impl<U> Quantity<U> for $exact {
             fn in_units(self, _: f64) -> f64 { f64::from(self) }
         })*
-        $(impl Quantity for $rounded {
+        $(impl<U> Quantity<U> for $rounded {
             fn in_units(self, _: f64) -> f64 { self as f64 }
         })*
     };
 }
 
 numbers! { f64 f32 i8 i16 i32 u8 u16 u32 / i64 u64 isize usize }
-
-/// Units in a second, by the unit of a metric as the registry writes it; 1 when it is not of time.
-pub(crate) const fn units_per_second(unit: &str) -> f64 {
-    match unit.as_bytes() {
-        b"ns" | b"nanosecond" | b"nanoseconds" => 1e9,
-        b"us" | b"microsecond" | b"microseconds" => 1e6,
-        b"ms" | b"millisecond" | b"milliseconds" => 1e3,
-        b"min" | b"minute" | b"minutes" => 1.0 / 60.0,
-        b"h" | b"hour" | b"hours" => 1.0 / 3_600.0,
-        b"d" | b"day" | b"days" => 1.0 / 86_400.0,
-        _ => 1.0,
-    }
-}

@@ -1,13 +1,17 @@
 //! One metric of a catalogue: its keys, and the way to the current recorder.
 
+use std::marker::PhantomData;
 use std::sync::OnceLock;
 
 use metrics::{Key, Level, Metadata, SharedString};
 use radiosonde_context::is_forked_child;
 
-use super::handle::{Counter, Gauge, Histogram, Summary, units_per_second};
+use super::handle::{Counter, Gauge, Histogram, Summary};
 use super::label::{Part, Text};
 use super::symbol::head;
+
+/// The target of everything that is written through a catalogue: how a recorder knows.
+pub const TARGET: &str = "radiosonde::catalog";
 
 /// Most keys a metric keeps: the registry's limits are far below.
 const KEPT_MAX: usize = 4_096;
@@ -24,18 +28,19 @@ pub struct Metric {
 }
 
 impl Metric {
-    /// A metric by its name and unit, the module of its catalogue and its labels.
+    /// A metric by its name, how many of its unit a second has (1 where it is none of time), the
+    /// module of its catalogue and its labels.
     pub const fn new(
         name: &'static str,
-        unit: &'static str,
+        units_per_second: f64,
         module: &'static str,
         labels: &'static [&'static str],
     ) -> Self {
         Self {
             name,
             labels,
-            metadata: Metadata::new(module, Level::INFO, Some(module)),
-            units_per_second: units_per_second(unit),
+            metadata: Metadata::new(TARGET, Level::INFO, Some(module)),
+            units_per_second,
             keys: OnceLock::new(),
         }
     }
@@ -48,23 +53,23 @@ impl Metric {
     }
 
     /// The gauge of these labels.
-    pub fn gauge(&self, values: &[Part<'_>]) -> Gauge {
+    pub fn gauge<U>(&self, values: &[Part<'_>]) -> Gauge<U> {
         let gauge = self.with_key(values, |key| {
             metrics::with_recorder(|recorder| recorder.register_gauge(key, &self.metadata))
         });
-        Gauge { gauge, units_per_second: self.units_per_second }
+        Gauge { gauge, units_per_second: self.units_per_second, unit: PhantomData }
     }
 
     /// The histogram of these labels.
-    pub fn histogram(&self, values: &[Part<'_>]) -> Histogram {
+    pub fn histogram<U>(&self, values: &[Part<'_>]) -> Histogram<U> {
         let histogram = self.with_key(values, |key| self.distribution(key));
-        Histogram { histogram, units_per_second: self.units_per_second }
+        Histogram { histogram, units_per_second: self.units_per_second, unit: PhantomData }
     }
 
     /// The summary of these labels.
-    pub fn summary(&self, values: &[Part<'_>]) -> Summary {
+    pub fn summary<U>(&self, values: &[Part<'_>]) -> Summary<U> {
         let histogram = self.with_key(values, |key| self.distribution(key));
-        Summary { histogram, units_per_second: self.units_per_second }
+        Summary { histogram, units_per_second: self.units_per_second, unit: PhantomData }
     }
 
     fn distribution(&self, key: &Key) -> metrics::Histogram {

@@ -24,6 +24,12 @@
 //! them where a metric has several labels of that kind. What such a type may hold in memory is bounded by the label's
 //! `max_values`, or by the smallest series limit: a value past that carries its own text.
 //!
+//! # Durations
+//!
+//! A handle of a metric whose unit is one of time (`Histogram<Time>`) takes a
+//! [`Duration`](std::time::Duration) and writes it in that unit; for any other that does not
+//! compile.
+//!
 //! # Which recorder
 //!
 //! A function asks the current recorder of the `metrics` crate (the local one, if there is one) for
@@ -44,12 +50,12 @@ mod metric;
 mod symbol;
 
 pub use error::{UnfitValue, UnknownValue};
-pub use handle::{Counter, Gauge, Histogram, Quantity, Summary};
+pub use handle::{Counter, Gauge, Histogram, Number, Quantity, Summary, Time};
 pub use label::{Enumerated, FreeLabel, LabelValue};
 #[doc(hidden)]
 pub use label::{Part, parse};
 #[doc(hidden)]
-pub use metric::Metric;
+pub use metric::{Metric, TARGET};
 #[doc(hidden)]
 pub use symbol::{Label, Symbol};
 

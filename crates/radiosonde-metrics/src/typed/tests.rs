@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use metrics::with_local_recorder;
-use radiosonde_registry::Registry;
+use radiosonde_registry::{Registry, units_per_second};
 
 use super::*;
 use crate::{Metrics, Reason, Settings, Value};
@@ -56,12 +56,12 @@ impl LabelValue<Provider> for Provider {
 }
 
 fn runs(provider: &(impl LabelValue<Provider> + ?Sized), outcome: Outcome) -> Counter {
-    static METRIC: Metric = Metric::new("runs_total", "runs", "shop", &["provider", "outcome"]);
+    static METRIC: Metric = Metric::new("runs_total", 1.0, "shop", &["provider", "outcome"]);
     METRIC.counter(&[provider.part(), Part::listed(outcome)])
 }
 
-fn took(outcome: Outcome) -> Histogram {
-    static METRIC: Metric = Metric::new("took_ms", "ms", "shop", &["outcome"]);
+fn took(outcome: Outcome) -> Histogram<Time> {
+    static METRIC: Metric = Metric::new("took_ms", 1e3, "shop", &["outcome"]);
     METRIC.histogram(&[Part::listed(outcome)])
 }
 
@@ -202,17 +202,12 @@ fn errors_say_what_to_write() {
 
 #[test]
 fn units_of_time() {
-    for (unit, expected) in [
-        ("seconds", 2.0),
-        ("s", 2.0),
-        ("ms", 2e3),
-        ("ns", 2e9),
-        ("minutes", 1.0 / 30.0),
-        ("1", 2.0),
-    ] {
-        let per_second = handle::units_per_second(unit);
+    for (unit, expected) in
+        [("seconds", 2.0), ("ms", 2e3), ("µs", 2e6), ("minutes (since the start)", 1.0 / 30.0)]
+    {
+        let per_second = units_per_second(unit).expect("a unit of time");
         let written = Duration::from_secs(2).in_units(per_second);
         assert!((written - expected).abs() < 1e-9, "{unit}: {written}");
-        assert_eq!(7_u8.in_units(per_second), 7.0);
+        assert_eq!(Quantity::<Time>::in_units(7_u8, per_second), 7.0);
     }
 }

@@ -42,6 +42,34 @@ pub(crate) fn metrics() -> Metrics {
     metrics
 }
 
+/// What libraries write under names that are parts of other metrics.
+pub(crate) fn crowded() -> Metrics {
+    use metrics::{Key, Level, Metadata, Recorder as _};
+    const LIBRARY: Metadata<'static> = Metadata::new("lib", Level::INFO, Some("lib"));
+    let registry = Registry::parse("registry.json", REGISTRY);
+    let registry = Some(registry.unwrap_or_else(|errors| panic!("{errors}")));
+    let own_crates = vec!["app".to_owned()];
+    let metrics = Metrics::new(Settings { registry, own_crates, ..Settings::default() });
+    metrics::with_local_recorder(&metrics.recorder(), || {
+        metrics::histogram!("parse_seconds", "outcome" => "success").record(1.0);
+        metrics::histogram!("size_bytes").record(12.0);
+    });
+    let recorder = metrics.recorder();
+    let count = |name: &'static str| {
+        recorder.register_counter(&Key::from_name(name), &LIBRARY).increment(1);
+    };
+    let record = |name: &'static str| {
+        recorder.register_histogram(&Key::from_name(name), &LIBRARY).record(1.0);
+    };
+    ["parse_seconds_count", "parse.seconds.bucket", "size_bytes_sum"].into_iter().for_each(count);
+    // Whichever comes first.
+    record("early");
+    count("early_sum");
+    count("late_count");
+    record("late");
+    metrics
+}
+
 /// What only a collector could put in: nothing checks it but the renderer.
 pub(crate) fn hostile() -> Snapshot {
     let mut snapshot = Snapshot::default();

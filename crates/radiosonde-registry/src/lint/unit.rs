@@ -10,6 +10,22 @@ struct Unit {
     spellings: &'static [&'static str],
     /// Other last words of a name.
     endings: &'static [&'static str],
+    /// How many of them a second has, if it is one of time.
+    per_second: Option<f64>,
+}
+
+/// How many of a unit, as a registry writes it, a second has; `None` when it is none of time. In
+/// the spellings that the lint of units knows, `"seconds (since the start)"` among them.
+///
+/// ```
+/// use radiosonde_registry::units_per_second;
+///
+/// assert_eq!(units_per_second("ms"), Some(1_000.0));
+/// assert_eq!(units_per_second("bytes"), None);
+/// ```
+pub fn units_per_second(unit: &str) -> Option<f64> {
+    let plain = plain(unit);
+    UNITS.iter().find(|unit| is_spelling(unit, plain))?.per_second
 }
 
 pub(super) fn check(metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
@@ -19,8 +35,7 @@ pub(super) fn check(metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
     };
     let (stem, _) = version::parts(&metric.name);
     let Some((before, named)) = of_name(stem) else { return };
-    // "ratio (0-1)" says the range as well.
-    let plain = written.split('(').next().unwrap_or_default().trim();
+    let plain = plain(written);
     if is_spelling(named, plain) {
         return;
     }
@@ -45,6 +60,11 @@ fn of_name(stem: &str) -> Option<(&str, &'static Unit)> {
     Some((before, unit))
 }
 
+/// The unit alone: `ratio (0-1)` says the range as well.
+fn plain(written: &str) -> &str {
+    written.split('(').next().unwrap_or_default().trim()
+}
+
 fn is_spelling(unit: &Unit, written: &str) -> bool {
     unit.name == written
         || unit.spellings.contains(&written)
@@ -52,26 +72,31 @@ fn is_spelling(unit: &Unit, written: &str) -> bool {
 }
 
 const UNITS: &[Unit] = &[
-    Unit { name: "nanoseconds", spellings: &["ns"], endings: &["ns"] },
-    Unit { name: "microseconds", spellings: &["us", "µs"], endings: &["us"] },
-    Unit { name: "milliseconds", spellings: &["ms"], endings: &["ms"] },
-    Unit { name: "seconds", spellings: &["s", "sec"], endings: &["sec"] },
-    Unit { name: "minutes", spellings: &["min"], endings: &[] },
-    Unit { name: "hours", spellings: &["h"], endings: &[] },
-    Unit { name: "days", spellings: &["d"], endings: &[] },
-    Unit { name: "bytes", spellings: &["By", "B"], endings: &[] },
-    Unit { name: "kilobytes", spellings: &["kBy", "kB"], endings: &["kb"] },
-    Unit { name: "megabytes", spellings: &["MBy", "MB"], endings: &["mb"] },
-    Unit { name: "gigabytes", spellings: &["GBy", "GB"], endings: &["gb"] },
-    Unit { name: "kibibytes", spellings: &["KiBy", "KiB"], endings: &["kib"] },
-    Unit { name: "mebibytes", spellings: &["MiBy", "MiB"], endings: &["mib"] },
-    Unit { name: "gibibytes", spellings: &["GiBy", "GiB"], endings: &["gib"] },
-    Unit { name: "bits", spellings: &["bit"], endings: &[] },
-    Unit { name: "ratio", spellings: &["1"], endings: &[] },
-    Unit { name: "percent", spellings: &["%"], endings: &[] },
-    Unit { name: "celsius", spellings: &["Cel", "°C"], endings: &[] },
-    Unit { name: "joules", spellings: &["J"], endings: &[] },
-    Unit { name: "volts", spellings: &["V"], endings: &[] },
+    Unit { name: "nanoseconds", spellings: &["ns"], endings: &["ns"], per_second: Some(1e9) },
+    Unit {
+        name: "microseconds",
+        spellings: &["us", "µs"],
+        endings: &["us"],
+        per_second: Some(1e6),
+    },
+    Unit { name: "milliseconds", spellings: &["ms"], endings: &["ms"], per_second: Some(1e3) },
+    Unit { name: "seconds", spellings: &["s", "sec"], endings: &["sec"], per_second: Some(1.0) },
+    Unit { name: "minutes", spellings: &["min"], endings: &[], per_second: Some(1.0 / 60.0) },
+    Unit { name: "hours", spellings: &["h"], endings: &[], per_second: Some(1.0 / 3_600.0) },
+    Unit { name: "days", spellings: &["d"], endings: &[], per_second: Some(1.0 / 86_400.0) },
+    Unit { name: "bytes", spellings: &["By", "B"], endings: &[], per_second: None },
+    Unit { name: "kilobytes", spellings: &["kBy", "kB"], endings: &["kb"], per_second: None },
+    Unit { name: "megabytes", spellings: &["MBy", "MB"], endings: &["mb"], per_second: None },
+    Unit { name: "gigabytes", spellings: &["GBy", "GB"], endings: &["gb"], per_second: None },
+    Unit { name: "kibibytes", spellings: &["KiBy", "KiB"], endings: &["kib"], per_second: None },
+    Unit { name: "mebibytes", spellings: &["MiBy", "MiB"], endings: &["mib"], per_second: None },
+    Unit { name: "gibibytes", spellings: &["GiBy", "GiB"], endings: &["gib"], per_second: None },
+    Unit { name: "bits", spellings: &["bit"], endings: &[], per_second: None },
+    Unit { name: "ratio", spellings: &["1"], endings: &[], per_second: None },
+    Unit { name: "percent", spellings: &["%"], endings: &[], per_second: None },
+    Unit { name: "celsius", spellings: &["Cel", "°C"], endings: &[], per_second: None },
+    Unit { name: "joules", spellings: &["J"], endings: &[], per_second: None },
+    Unit { name: "volts", spellings: &["V"], endings: &[], per_second: None },
 ];
 
 #[cfg(test)]
@@ -92,6 +117,30 @@ mod tests {
         ];
         for (stem, expected) in table {
             assert_eq!(of_name(stem).map(|(_, unit)| unit.name), expected, "{stem}");
+        }
+    }
+
+    #[test]
+    fn units_of_time_have_a_factor() {
+        let table = [
+            ("ns", Some(1e9)),
+            ("microseconds", Some(1e6)),
+            ("µs", Some(1e6)),
+            ("us", Some(1e6)),
+            ("millisecond", Some(1e3)),
+            (" s ", Some(1.0)),
+            ("sec", Some(1.0)),
+            ("seconds (since the start)", Some(1.0)),
+            ("min", Some(1.0 / 60.0)),
+            ("h", Some(1.0 / 3_600.0)),
+            ("days", Some(1.0 / 86_400.0)),
+            ("bytes", None),
+            ("1", None),
+            ("", None),
+            ("seconds per run", None),
+        ];
+        for (unit, expected) in table {
+            assert_eq!(units_per_second(unit), expected, "{unit}");
         }
     }
 

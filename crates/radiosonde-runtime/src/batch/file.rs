@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use radiosonde_metrics::BatchValue;
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 /// Largest file that is written, or read.
@@ -16,6 +17,9 @@ pub(super) const BYTES_MAX: usize = 4 << 20;
 
 /// As much as is told of what is wrong with one.
 const WHY_CHARS: usize = 200;
+
+/// Damaged files of one name that are kept.
+const ASIDE_MAX: u32 = 9;
 
 /// The format that is written and read.
 const VERSION: u32 = 1;
@@ -37,10 +41,15 @@ struct Document<'a> {
     values: Vec<Entry>,
 }
 
+/// What every version has.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
 /// As [`Document`], owned: texts with escapes cannot be borrowed.
 #[derive(Deserialize)]
 struct Read {
-    version: u32,
     service: String,
     #[serde(default)]
     environment: Option<String>,
@@ -63,8 +72,10 @@ pub(super) enum Found {
     Values(Vec<BatchValue>, usize),
     /// Of another service or environment, whose names have the same hash.
     Foreign,
-    /// Nothing that can be read, and why.
+    /// Nothing that we wrote, or no longer: it says nothing to anybody.
     Damaged(String),
+    /// It may well be good: it cannot be read now, or a newer program wrote it. To be left alone.
+    Unreadable(String),
 }
 
 /// The name of the file: a slot may have had several services, and environments.
@@ -81,31 +92,42 @@ pub(super) fn name(whose: &Whose) -> String {
     format!("batch-{digits}.json")
 }
 
-/// Reads a file of that service and environment, if it is one. Follows no link, and waits for nobody.
+/// Reads a file of that service and environment, if it is one. Follows no link, and waits for
+/// nobody.
 pub(super) fn read(path: &Path, whose: &Whose) -> Found {
     let bytes = match read_bytes(path) {
-        Ok(bytes) => bytes,
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(why)) => return Found::Damaged(why.to_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::Nothing,
-        Err(error) => return Found::Damaged(error.to_string()),
+        Err(error) => return Found::Unreadable(error.to_string()),
     };
+    // It may quote a text of any length.
+    let damaged = |error: serde_json::Error| {
+        Found::Damaged(error.to_string().chars().take(WHY_CHARS).collect())
+    };
+    // Alone at first: of a newer version nothing else is known.
+    match serde_json::from_slice::<Versioned>(&bytes) {
+        Ok(Versioned { version: VERSION }) => {}
+        Ok(Versioned { version }) if version > VERSION => {
+            let why = format!("it has format {version}, of a newer program; ours is {VERSION}");
+            return Found::Unreadable(why);
+        }
+        Ok(Versioned { version }) => {
+            return Found::Damaged(format!("there is no format {version}"));
+        }
+        Err(error) => return damaged(error),
+    }
     let read: Read = match serde_json::from_slice(&bytes) {
         Ok(read) => read,
-        // It may quote a text of any length.
-        Err(error) => return Found::Damaged(error.to_string().chars().take(WHY_CHARS).collect()),
+        Err(error) => return damaged(error),
     };
-    if read.version != VERSION {
-        return Found::Damaged(format!("it has format {}, not {VERSION}", read.version));
-    }
     if read.service != whose.service || read.environment != whose.environment {
         return Found::Foreign;
     }
     let values = read.values.into_iter().map(|entry| {
-        Some(BatchValue {
-            value: entry.value.parse().ok()?,
-            metric: entry.metric,
-            labels: entry.labels.into_iter().collect(),
-            computed_at: UNIX_EPOCH.checked_add(Duration::from_millis(entry.computed_at))?,
-        })
+        let value = entry.value.parse().ok()?;
+        let computed_at = UNIX_EPOCH.checked_add(Duration::from_millis(entry.computed_at))?;
+        Some(BatchValue::new(entry.metric, entry.labels, value, computed_at))
     });
     match values.collect::<Option<_>>() {
         Some(values) => Found::Values(values, bytes.len()),
@@ -113,18 +135,22 @@ pub(super) fn read(path: &Path, whose: &Whose) -> Found {
     }
 }
 
-fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+/// The bytes, or why no file of ours can look like that.
+fn read_bytes(path: &Path) -> io::Result<Result<Vec<u8>, &'static str>> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)?;
+    let opened = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path);
+    let file = match opened {
+        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+            return Ok(Err("it is a symbolic link"));
+        }
+        opened => opened?,
+    };
     if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
+        return Ok(Err("it is no regular file"));
     }
     let mut bytes = Vec::new();
     let _length = file.take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > BYTES_MAX {
-        return Err(io::Error::other("it is larger than 4 MiB"));
-    }
-    Ok(bytes)
+    Ok(if bytes.len() > BYTES_MAX { Err("it is larger than 4 MiB") } else { Ok(bytes) })
 }
 
 /// The file's text, and how many values found no place in it: the oldest.
@@ -176,11 +202,32 @@ pub(super) fn write(path: &Path, text: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Moves what is damaged out of the way, over what was set aside before. Where it is now.
+/// Leaves nothing but these values in a file: none, no file.
+pub(super) fn rewrite(path: &Path, whose: &Whose, values: &[BatchValue]) -> io::Result<()> {
+    if values.is_empty() {
+        return fs::remove_file(path);
+    }
+    write(path, &render(whose, values)?.0)
+}
+
+/// Moves what is damaged out of the way. Where it is now. The caller holds the slot's lock.
+///
+/// # Errors
+/// As from the system, and when there are [`ASIDE_MAX`] such files: none is written over.
 pub(super) fn set_aside(path: &Path) -> io::Result<PathBuf> {
-    let aside = path.with_extension("json.damaged");
-    fs::rename(path, &aside)?;
-    Ok(aside)
+    for number in 1..=ASIDE_MAX {
+        let ending =
+            if number == 1 { "json.damaged".to_owned() } else { format!("json.damaged-{number}") };
+        let aside = path.with_extension(ending);
+        match fs::symlink_metadata(&aside) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+            Ok(_) => continue,
+        }
+        fs::rename(path, &aside)?;
+        return Ok(aside);
+    }
+    Err(io::Error::other(format!("{ASIDE_MAX} damaged ones are there already")))
 }
 
 #[cfg(test)]
@@ -194,7 +241,7 @@ mod tests {
     fn value(metric: String, at: u64) -> BatchValue {
         let labels = vec![("note".to_owned(), "a \"b\" \\ \u{1f388}".to_owned())];
         let computed_at = UNIX_EPOCH + Duration::from_millis(at);
-        BatchValue { metric, labels, value: 0.1 + 0.2, computed_at }
+        BatchValue::new(metric, labels, 0.1 + 0.2, computed_at)
     }
 
     #[test]
