@@ -40,15 +40,16 @@ impl Guard {
     }
 
     /// Waits until everything recorded before the call is in its day file and on the console, and
-    /// values of batch gauges in theirs, at most `within`, and reports. Blocks the thread; safe inside a runtime, where
-    /// [`Guard::flush_async`] does not block.
+    /// values of batch gauges in theirs, at most `within`, and reports. Blocks the thread; safe
+    /// inside a runtime, where [`Guard::flush_async`] does not block.
     pub fn flush(&self, within: Duration) -> Report {
         self.telemetry.flush(within);
         self.report()
     }
 
-    /// As [`Guard::flush`], without blocking and without a limit of its own: put a timeout around
-    /// it. Needs no particular runtime.
+    /// Waits until everything recorded before the call is in its day file, without blocking and
+    /// without a limit of its own: put a timeout around it. Needs no particular runtime. It does
+    /// not wait for the console and for values of batch gauges, as [`Guard::flush`] does.
     ///
     /// # Cancel safety
     /// Dropping the future only ends the waiting.

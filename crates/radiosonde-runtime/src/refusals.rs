@@ -65,6 +65,10 @@ pub(crate) fn problem(refusal: &Refusal, catalogues: &Catalogues) -> Problem {
     }
     match (refusal.reason, catalogue) {
         (Reason::Unregistered, Some(module)) => Problem::new(text(refusal), catalogues.fix(module)),
+        // Its label is the name a caller of `ingest` gave.
+        (Reason::LabelValue, _) if refusal.metric == "metric_ingest_status" => {
+            Problem::new(text(refusal), "name a metric of the registry in `ingest`")
+        }
         (reason, _) => Problem::new(text(refusal), fix(reason)),
     }
 }

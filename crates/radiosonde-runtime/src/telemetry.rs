@@ -346,6 +346,10 @@ impl Telemetry {
             io.await_sync(left(deadline));
             io.await_look(left(deadline));
         }
+        // What was found on the way is told by events, which should not be pending in the report.
+        if let Some(control) = self.control() {
+            control.flush(left(deadline));
+        }
         if let Some(console) = &self.0.console {
             console.flush(left(deadline));
         }
