@@ -128,8 +128,8 @@ impl Draft {
              \"help\": {}",
             quote(&self.name),
             self.metric_type,
-            quote(unit),
-            quote(help.unwrap_or(PLACEHOLDER))
+            quote(&printable(unit)),
+            quote(&printable(help.unwrap_or(PLACEHOLDER)))
         );
         if !self.labels.is_empty() {
             let _ =
@@ -189,6 +189,15 @@ fn limit(values: usize) -> usize {
 
 fn list<'t>(texts: impl Iterator<Item = &'t str>) -> String {
     texts.map(quote).collect::<Vec<_>>().join(", ")
+}
+
+/// What a library says of its metrics, without the characters that no registry may hold.
+fn printable(text: &str) -> String {
+    let refused = |c: char| {
+        (c.is_control() && !"\n\t".contains(c))
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if refused(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// A JSON string.

@@ -267,8 +267,9 @@ impl Metrics {
         self.0.told.set(&Arc::from(on_problem));
     }
 
-    /// Deprecated metrics whose days are over, each with what to do about it. No [problem] of the
-    /// settings: they come with the day, and a program must not stop for them.
+    /// Deprecated metrics whose days are over, and series that do not exist at 0 for want of room,
+    /// each with what to do about it. No [problem] of the settings: a program must not stop for
+    /// them.
     ///
     /// [problem]: Metrics::problems
     pub fn warnings(&self) -> Vec<(String, String)> {

@@ -198,7 +198,8 @@ impl Registered {
             0 => String::new(),
             others => format!(" and of {others} more"),
         };
-        problems.add(
+        // All is well but for zeros: no reason for a program not to start.
+        problems.warn(
             &format!(
                 "the series of `{first}`{others} do not exist at 0 from the start: all metrics \
                  together would have more than {SERIES_AT_START}"

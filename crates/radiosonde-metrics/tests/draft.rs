@@ -105,3 +105,19 @@ fn a_name_that_a_lint_is_against_is_for_a_person_to_decide() {
     assert_eq!(errors.0.len(), 1, "{errors}");
     assert_eq!(errors.0[0].path, "metrics[0].name", "{errors}");
 }
+
+#[test]
+fn what_a_library_says_of_its_metrics_cannot_spoil_a_draft() {
+    let metrics = Metrics::default();
+    with(&metrics, || {
+        describe_histogram!(
+            "took_seconds",
+            Unit::Seconds,
+            "Took \u{1b}[31mlong\u{202e}\0\r, see\nbelow."
+        );
+        histogram!("took_seconds").record(0.3);
+    });
+    let registry = drafted(&metrics);
+    let help = &registry.metric("took_seconds").unwrap().help;
+    assert_eq!(help, "Took \u{fffd}[31mlong\u{fffd}\u{fffd}\u{fffd}, see\nbelow.");
+}

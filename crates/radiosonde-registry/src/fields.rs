@@ -196,8 +196,10 @@ impl<'r, 'd> Fields<'r, 'd> {
 
     /// Reports the keys nobody asked for.
     pub(crate) fn finish(self) {
+        let mut told = BTreeSet::new();
         for member in self.members {
-            if self.known.contains(&member.key.as_str()) {
+            // Of one that stands there often, the first is enough: guessing takes time.
+            if self.known.contains(&member.key.as_str()) || !told.insert(member.key.as_str()) {
                 continue;
             }
             if self.report.leaves_off() {
