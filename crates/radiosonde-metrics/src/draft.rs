@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use radiosonde_registry::{DEFAULT_SERIES_LIMIT, MetricType};
+use radiosonde_registry::{DEFAULT_SERIES_LIMIT, MetricType, is_command};
 
 use crate::buckets;
 use crate::family::Guarded;
@@ -193,11 +193,7 @@ fn list<'t>(texts: impl Iterator<Item = &'t str>) -> String {
 
 /// What a library says of its metrics, without the characters that no registry may hold.
 fn printable(text: &str) -> String {
-    let refused = |c: char| {
-        (c.is_control() && !"\n\t".contains(c))
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if refused(c) { '\u{fffd}' } else { c }).collect()
+    text.replace(is_command, "\u{fffd}")
 }
 
 /// A JSON string.

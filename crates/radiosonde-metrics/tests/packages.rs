@@ -117,7 +117,7 @@ fn texts_of_a_registry_are_documented_as_they_are() {
 /// Prints how long the compiler takes for catalogues of several sizes: a step of `cargo xtask prove
 /// catalog`. That the text grows no faster than the registry is a test of the macro.
 #[test]
-#[ignore = "takes minutes; cargo xtask prove catalog"]
+#[ignore = "a measurement, of a minute; run by `cargo xtask prove catalog`"]
 fn compile_time() {
     let rounds =
         std::env::var("XTASK_CATALOG").ok().and_then(|n| n.parse().ok()).unwrap_or(5_usize);

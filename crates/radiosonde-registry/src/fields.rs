@@ -9,6 +9,7 @@ use crate::{
     locate::{Path, Step},
     names,
     report::Report,
+    shape::is_command,
     tree::{Kind, Member, Node},
 };
 
@@ -54,7 +55,7 @@ impl<'r, 'd> Fields<'r, 'd> {
             _ => None,
         })?;
         // It goes to terminals, pages and code: nothing in it may be taken for a command.
-        if text.chars().any(|c| (c.is_control() && !"\n\t".contains(c)) || is_direction(c)) {
+        if text.contains(is_command) {
             let what = format!("`{key}` holds control characters");
             self.unreadable(key, what, "write it in printable characters".to_owned());
             return None;
@@ -283,11 +284,6 @@ fn mistyped<T>(report: &mut Report<'_>, path: &Path, node: &Node, wanted: &str) 
     };
     report.unreadable(node.start, path, what, fix);
     None
-}
-
-/// Whether a character turns the direction of the text after it, which can hide what is written.
-fn is_direction(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn float(kind: &Kind) -> Option<f64> {

@@ -106,5 +106,5 @@ pub use model::{
     UnknownMetricType, Variance, Weekday,
 };
 pub use names::sample_names;
-pub use shape::{LABEL_VALUE_BYTES_MAX, id_shape};
+pub use shape::{LABEL_VALUE_BYTES_MAX, id_shape, is_command};
 pub use source::RegistrySource;

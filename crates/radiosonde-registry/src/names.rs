@@ -27,15 +27,10 @@ pub(crate) fn written(name: &str, metric_type: MetricType, is_deprecated: bool) 
 /// use radiosonde_registry::{MetricType, sample_names};
 ///
 /// let names = sample_names("took_seconds", MetricType::Summary);
-/// assert_eq!(names, ["took_seconds", "took_seconds_sum", "took_seconds_count"]);
+/// assert_eq!(names, ["took_seconds", "took_seconds_count", "took_seconds_sum"]);
 /// ```
 pub fn sample_names(name: &str, metric_type: MetricType) -> Vec<String> {
-    let suffixes: &[&str] = match metric_type {
-        MetricType::Counter | MetricType::Gauge => &[],
-        MetricType::Histogram => &["_bucket", "_sum", "_count"],
-        MetricType::Summary => &["_sum", "_count"],
-    };
-    let made = suffixes.iter().map(|suffix| format!("{name}{suffix}"));
+    let made = metric_type.parts().iter().map(|suffix| format!("{name}{suffix}"));
     std::iter::once(name.to_owned()).chain(made).collect()
 }
 

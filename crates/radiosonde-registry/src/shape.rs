@@ -79,6 +79,20 @@ fn runs(bytes: &[u8], belongs: impl Fn(&u8) -> bool) -> impl Iterator<Item = &[u
     bytes.split(move |b| !belongs(b))
 }
 
+/// Whether a character is one that no text of a registry may hold: control characters but line
+/// breaks and tabs, and those that turn the direction of what follows, which can hide it.
+///
+/// ```
+/// use radiosonde_registry::is_command;
+///
+/// assert!(is_command('\u{1b}') && is_command('\u{202e}'));
+/// assert!(!is_command('\n') && !is_command('ß'));
+/// ```
+pub fn is_command(c: char) -> bool {
+    (c.is_control() && !"\n\t".contains(c))
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
