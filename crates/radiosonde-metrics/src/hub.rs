@@ -12,6 +12,7 @@ use crate::catalogue::{Catalogue, Problems};
 use crate::clock::Clock;
 use crate::constants::constant_labels;
 use crate::delta::{Delta, Sink};
+use crate::exposition::Exposition;
 use crate::family::Guarded;
 use crate::ingest::Ingest;
 use crate::ledger;
@@ -155,6 +156,12 @@ impl Metrics {
         }
         snapshot.finish(&self.0.constants);
         snapshot
+    }
+
+    /// Writes all series as they are now for a scrape: [`Metrics::snapshot`] as the text formats
+    /// want it.
+    pub fn expose(&self, to: &mut dyn Exposition) {
+        self.snapshot().expose(to);
     }
 
     /// Notes that what was written since the last call was written now. For metrics with `interval_s`

@@ -1,0 +1,242 @@
+//! What a scrape shows, family by family, for whoever writes a text of it: names and labels come as
+//! the text formats of Prometheus want them.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use radiosonde_context::{SpanId, TraceId};
+use radiosonde_registry::MetricType;
+
+use crate::snapshot::{Family, Snapshot, Value};
+
+/// Takes the families of a scrape one after another: [`Exposition::family`], then
+/// [`Exposition::series`] for each of its series.
+pub trait Exposition {
+    /// A family begins. Each name comes once.
+    fn family(&mut self, head: &Head<'_>);
+
+    /// A series of the family that began last. `labels` are written out, without braces:
+    /// `outcome="success",provider="acme"`, with `\`, `"` and line ends escaped.
+    fn series(&mut self, labels: &str, point: &Point<'_>, exemplars: &[Exemplar]);
+}
+
+/// What is said once for all series of a family.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Head<'a> {
+    /// The name, in the characters of Prometheus.
+    pub name: &'a str,
+    /// The type; each point is of it.
+    pub metric_type: MetricType,
+    /// The unit, if one is known.
+    pub unit: Option<&'a str>,
+    /// What is measured, not escaped; may be empty.
+    pub help: &'a str,
+}
+
+/// The value of one series.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Point<'a> {
+    /// A count of things.
+    Counter(u64),
+    /// A counter of fractions.
+    FloatCounter(f64),
+    /// A value that goes up and down.
+    Gauge(f64),
+    /// Counts by bucket.
+    Histogram {
+        /// Upper bounds, finite and rising, without `+Inf`.
+        bounds: &'a [f64],
+        /// Values per bucket, **not** cumulative; one longer than `bounds`.
+        counts: &'a [u64],
+        /// Sum of the values.
+        sum: f64,
+    },
+    /// Quantiles, count and sum of values.
+    Summary {
+        /// Each quantile, between 0 and 1, and its value.
+        quantiles: &'a [(f64, f64)],
+        /// Sum of the values.
+        sum: f64,
+        /// Number of values.
+        count: u64,
+    },
+}
+
+/// One write of a series, and the span it was made in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Exemplar {
+    /// Of a histogram: the bucket it belongs to, counted from 0. Otherwise 0.
+    pub bucket: usize,
+    /// The value that was recorded; of a counter, by how much it rose.
+    pub value: f64,
+    /// The trace that was current.
+    pub trace_id: TraceId,
+    /// The span that was current.
+    pub span_id: SpanId,
+    /// When.
+    pub at: SystemTime,
+}
+
+impl Exemplar {
+    /// A write that was made now or then.
+    pub fn new(
+        bucket: usize,
+        value: f64,
+        (trace_id, span_id): (TraceId, SpanId),
+        at: SystemTime,
+    ) -> Self {
+        Self { bucket, value, trace_id, span_id, at }
+    }
+}
+
+impl Snapshot {
+    /// Writes the families in the order of their names.
+    ///
+    /// Whatever the snapshot holds, what is written is well formed: characters that names may not
+    /// have become `_`, labels that Prometheus reserves (`__…`, `le` of a histogram, `quantile` of a
+    /// summary) or that come twice are left out, families whose names then fall together are written
+    /// as one when their types agree and else the later is left out, bounds that are not finite are
+    /// added to the last bucket, and NUL, which Prometheus takes for the end of its input, becomes
+    /// U+FFFD.
+    pub fn expose(&self, to: &mut dyn Exposition) {
+        let mut labels = String::new();
+        for group in grouped(self) {
+            let Some(first) = group.families.first() else { continue };
+            to.family(&Head {
+                name: &group.name,
+                metric_type: first.metric_type,
+                unit: first.unit.as_deref(),
+                help: &first.help,
+            });
+            for series in group.families.iter().flat_map(|family| &family.series) {
+                labels.clear();
+                let named = series.labels.iter().map(|(name, value)| (&**name, &**value));
+                write_labels(&mut labels, named, reserved(first.metric_type));
+                expose(&labels, &series.value, to);
+            }
+        }
+    }
+}
+
+/// Families that are written under one name.
+struct Group<'a> {
+    name: Cow<'a, str>,
+    families: Vec<&'a Family>,
+}
+
+/// The families sorted by the name they are written under.
+fn grouped(snapshot: &Snapshot) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::with_capacity(snapshot.families.len());
+    let mut by_name: HashMap<Cow<'_, str>, usize> = HashMap::new();
+    for family in &snapshot.families {
+        let name = fit(&family.name, true);
+        match by_name.get(&name).and_then(|index| groups.get_mut(*index)) {
+            Some(group) => {
+                let same = |there: &&Family| there.metric_type == family.metric_type;
+                if group.families.first().is_some_and(same) {
+                    group.families.push(family);
+                }
+            }
+            None => {
+                let _ = by_name.insert(name.clone(), groups.len());
+                groups.push(Group { name, families: vec![family] });
+            }
+        }
+    }
+    groups.sort_by(|a, b| a.name.cmp(&b.name));
+    groups
+}
+
+fn expose(labels: &str, value: &Value, to: &mut dyn Exposition) {
+    let point = match value {
+        Value::Counter(n) => Point::Counter(*n),
+        Value::FloatCounter(v) => Point::FloatCounter(*v),
+        Value::Gauge(v) => Point::Gauge(*v),
+        Value::Histogram { bounds, counts, sum, .. } => {
+            if counts.len() == bounds.len() + 1 && bounds.iter().all(|bound| bound.is_finite()) {
+                Point::Histogram { bounds, counts, sum: *sum }
+            } else {
+                let (bounds, counts) = mended(bounds, counts);
+                let point = Point::Histogram { bounds: &bounds, counts: &counts, sum: *sum };
+                return to.series(labels, &point, &[]);
+            }
+        }
+        Value::Summary { count, sum } => {
+            Point::Summary { quantiles: &[], sum: *sum, count: *count }
+        }
+    };
+    to.series(labels, &point, &[]);
+}
+
+/// Buckets with finite bounds only, and one more count than there are bounds.
+fn mended(bounds: &[f64], counts: &[u64]) -> (Vec<f64>, Vec<u64>) {
+    let (mut kept, mut sums, mut rest) = (Vec::new(), Vec::new(), 0_u64);
+    for (i, count) in counts.iter().enumerate() {
+        rest = rest.saturating_add(*count);
+        if let Some(bound) = bounds.get(i).filter(|bound| bound.is_finite()) {
+            kept.push(*bound);
+            sums.push(std::mem::take(&mut rest));
+        }
+    }
+    sums.push(rest);
+    (kept, sums)
+}
+
+/// The label that the lines of a type have besides those of the series.
+pub(crate) fn reserved(metric_type: MetricType) -> &'static str {
+    match metric_type {
+        MetricType::Histogram => "le",
+        MetricType::Summary => "quantile",
+        _ => "",
+    }
+}
+
+/// Appends `a="1",b="2"`, escaped; without reserved names, each name once.
+pub(crate) fn write_labels<'l>(
+    to: &mut String,
+    labels: impl Iterator<Item = (&'l str, &'l str)> + Clone,
+    reserved: &str,
+) {
+    for (i, (label, value)) in labels.clone().enumerate() {
+        let name = fit(label, false);
+        let repeated = labels.clone().take(i).any(|(before, _)| fit(before, false) == name);
+        if repeated || name == reserved || name.starts_with("__") {
+            continue;
+        }
+        if !to.is_empty() {
+            to.push(',');
+        }
+        to.push_str(&name);
+        to.push_str("=\"");
+        escape(to, value);
+        to.push('"');
+    }
+}
+
+/// `\`, line ends and `"`, as a label value has them.
+pub(crate) fn escape(to: &mut String, value: &str) {
+    for c in value.chars() {
+        match c {
+            '\\' => to.push_str("\\\\"),
+            '\n' => to.push_str("\\n"),
+            '"' => to.push_str("\\\""),
+            '\0' => to.push('\u{fffd}'),
+            c => to.push(c),
+        }
+    }
+}
+
+/// A name in the characters of Prometheus; colons are for metrics only.
+fn fit(name: &str, metric: bool) -> Cow<'_, str> {
+    let fits = |c: char| c == '_' || c.is_ascii_alphanumeric() || (metric && c == ':');
+    let begins = !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit());
+    if begins && name.chars().all(fits) {
+        return Cow::Borrowed(name);
+    }
+    let fitted = name.chars().map(|c| if fits(c) { c } else { '_' });
+    Cow::Owned((!begins).then_some('_').into_iter().chain(fitted).collect())
+}
