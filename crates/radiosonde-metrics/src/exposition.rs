@@ -115,7 +115,7 @@ impl Snapshot {
             for series in group.families.iter().flat_map(|family| &family.series) {
                 labels.clear();
                 let named = series.labels.iter().map(|(name, value)| (&**name, &**value));
-                write_labels(&mut labels, named, reserved(first.metric_type));
+                write_labels(&mut labels, &named, reserved(first.metric_type));
                 expose(&labels, &series.value, to);
             }
         }
@@ -198,7 +198,7 @@ pub(crate) fn reserved(metric_type: MetricType) -> &'static str {
 /// Appends `a="1",b="2"`, escaped; without reserved names, each name once.
 pub(crate) fn write_labels<'l>(
     to: &mut String,
-    labels: impl Iterator<Item = (&'l str, &'l str)> + Clone,
+    labels: &(impl Iterator<Item = (&'l str, &'l str)> + Clone),
     reserved: &str,
 ) {
     for (i, (label, value)) in labels.clone().enumerate() {
