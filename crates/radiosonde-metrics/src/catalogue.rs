@@ -7,6 +7,7 @@ use radiosonde_registry::{MetricType, Registry, closest_name};
 
 use crate::buckets;
 use crate::caller::Caller;
+use crate::cells::SharedArena;
 use crate::delta::Sink;
 use crate::family::{Guarded, Info, LabelSet};
 use crate::labels::fit_name;
@@ -77,6 +78,7 @@ pub(crate) struct Catalogue {
     homeless: RwLock<Homeless>,
     announcer: Arc<Announcer>,
     sink: Arc<Sink>,
+    arena: SharedArena,
 }
 
 impl Catalogue {
@@ -96,6 +98,7 @@ impl Catalogue {
             homeless: RwLock::default(),
             announcer: maker.announcer.clone(),
             sink: maker.sink.clone(),
+            arena: maker.arena.clone(),
         }
     }
 
@@ -144,7 +147,7 @@ impl Catalogue {
                 _ => Arc::from([]),
             };
             let info = Info::new(&fitted, metric_type, bounds, &self.announcer, &self.sink);
-            let mut family = Guarded::new(info, LabelSet::Observed, cap, true);
+            let mut family = Guarded::new(info, LabelSet::Observed, cap, true, &self.arena);
             family.namespace = namespace;
             family
         });
@@ -200,6 +203,11 @@ impl Catalogue {
         }
         let Ok(family) = self.family(name, metric_type, Caller::default(), told) else { return };
         family.info.describe(unit.map(Arc::from), Arc::from(help));
+    }
+
+    /// Whether the metric is the same for all crates, so that who has found it need not ask again.
+    pub(crate) fn is_for_all(&self, family: &Guarded) -> bool {
+        !family.is_observed() || self.observed.is_everything()
     }
 
     /// All families, in no order.

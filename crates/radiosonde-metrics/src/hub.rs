@@ -9,6 +9,7 @@ use radiosonde_redact::Rules;
 use radiosonde_registry::{LabelsByFile, Registry};
 
 use crate::catalogue::{Catalogue, Problems};
+use crate::cells::{Arena, SharedArena};
 use crate::clock::Clock;
 use crate::constants::constant_labels;
 use crate::delta::{Delta, Sink};
@@ -110,6 +111,7 @@ impl Metrics {
             announcer: &announcer,
             sink: &sink,
             clock: &settings.clock,
+            arena: &SharedArena::new(Arena::new()),
         };
         let own = &settings.own_crates;
         let catalogue = Catalogue::new(registry.as_ref(), own, &maker, &mut problems);

@@ -83,12 +83,13 @@
 //!
 //! Nothing here fails or panics, and nothing blocks but for a short lock while a series is new.
 //! Memory is bounded by the registry, not by what is written.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod batch;
 pub mod buckets;
 mod caller;
 mod catalogue;
+mod cells;
 mod clock;
 mod constants;
 mod delta;
@@ -96,8 +97,11 @@ mod draft;
 mod exposition;
 mod family;
 mod fault;
+mod handle;
 mod hub;
+mod index;
 mod ingest;
+mod kept;
 mod labels;
 mod ledger;
 mod life;
@@ -109,15 +113,14 @@ mod redaction;
 mod refusal;
 mod registered;
 mod rollup;
-#[cfg_attr(not(test), expect(dead_code, reason = "series come to it next"))]
 mod segmented;
 mod series;
 mod shape;
 mod snapshot;
 mod sync;
-mod table;
 mod told;
 pub mod typed;
+mod values;
 
 pub use batch::{BatchValue, Restored};
 pub use clock::Clock;
@@ -126,7 +129,7 @@ pub use exposition::{Exemplar, Exposition, Head, Point};
 pub use hub::{Collector, Metrics, OnDelta, OnProblem, Settings};
 pub use ingest::Ingest;
 pub use radiosonde_registry::{MetricType, RegistrySource};
-pub use recorder::Recorder;
+pub use recorder::{AlreadyInstalled, Recorder};
 pub use refusal::{Reason, Refusal};
 pub use snapshot::{Family, Labels, Series, Snapshot, Value};
 

@@ -7,6 +7,7 @@ use radiosonde_registry::{LabelSpec, LabelsByFile, MetricSpec, MetricType, Regis
 
 use crate::buckets;
 use crate::catalogue::Problems;
+use crate::cells::SharedArena;
 use crate::clock::Clock;
 use crate::delta::Sink;
 use crate::family::{Guarded, Info, LabelSet};
@@ -25,6 +26,7 @@ pub(crate) struct Maker<'a> {
     pub(crate) announcer: &'a Arc<Announcer>,
     pub(crate) sink: &'a Arc<Sink>,
     pub(crate) clock: &'a Clock,
+    pub(crate) arena: &'a SharedArena,
 }
 
 /// Series that are made at the start, of all metrics together: each takes memory whether it is ever
@@ -150,7 +152,8 @@ impl Maker<'_> {
         if let Some(unit) = &spec.unit {
             let _ = info.unit.set(Arc::from(unit.as_str()));
         }
-        Guarded::new(info, LabelSet::Declared(rules.into()), cap, is_writable(spec))
+        let labels = LabelSet::Declared(rules.into());
+        Guarded::new(info, labels, cap, is_writable(spec), self.arena)
     }
 
     fn note_unknown_environment(&self, registry: &Registry, problems: &mut Problems) {
