@@ -86,12 +86,15 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+#[cfg_attr(not(test), expect(dead_code, reason = "families come to it next"))]
+mod blame;
 pub mod buckets;
 mod caller;
 mod catalogue;
 mod clock;
 mod constants;
 mod delta;
+mod distinct;
 mod draft;
 mod exposition;
 mod family;
