@@ -131,7 +131,7 @@ pub use ingest::Ingest;
 pub use radiosonde_registry::{MetricType, RegistrySource};
 pub use recorder::Recorder;
 pub use refusal::{Reason, Refusal};
-pub use snapshot::{Family, Labels, Series, Snapshot, Value};
+pub use snapshot::{Exponential, Family, Labels, Series, Snapshot, Value};
 
 /// Compiles a metric registry into a library as `mod catalog`, without the rest of radiosonde: see
 /// [`typed`] for what is in it, and `radiosonde::catalog!` for applications.
