@@ -96,6 +96,8 @@ mod constants;
 mod delta;
 mod distinct;
 mod draft;
+#[cfg_attr(not(test), expect(dead_code, reason = "series come to it next"))]
+mod exemplars;
 mod exposition;
 mod family;
 mod fault;
@@ -112,7 +114,6 @@ mod redaction;
 mod refusal;
 mod registered;
 mod rollup;
-#[cfg_attr(not(test), expect(dead_code, reason = "series come to it next"))]
 mod segmented;
 mod series;
 mod shape;
