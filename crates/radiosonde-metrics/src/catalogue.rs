@@ -217,6 +217,24 @@ impl Catalogue {
         families
     }
 
+    /// How many families there are.
+    pub(crate) fn family_count(&self) -> usize {
+        self.registered.len() + self.observed.len()
+    }
+
+    /// Families that something is computed from at each scrape.
+    pub(crate) fn with_more(&self) -> impl Iterator<Item = &Guarded> {
+        let has_more = |family: &&Guarded| {
+            !family.rollups.is_empty() || family.info.life.pair.is_some()
+        };
+        self.registered.values().map(|family| &**family).filter(has_more)
+    }
+
+    /// The family of a metric, registered or observed.
+    pub(crate) fn known(&self, name: &str) -> Option<Arc<Guarded>> {
+        self.registered.get(name).cloned().or_else(|| self.observed.family(name))
+    }
+
     /// Families for which it matters when they are written: those with an interval. Those of batch
     /// jobs keep the time of each value themselves.
     pub(crate) fn timed(&self) -> impl Iterator<Item = &Guarded> {

@@ -75,13 +75,13 @@ impl Draft {
     /// `None` where there are handles, and nothing was ever written with one.
     fn of(family: &Arc<Guarded>) -> Option<Self> {
         let mut labels = BTreeMap::<Arc<str>, BTreeSet<_>>::new();
-        let mut all: Vec<_> = family.all_series().collect();
+        let mut all: Vec<_> = family.all_series().enumerate().collect();
         let described_only = all.is_empty();
-        all.retain(|series| family.value(series).is_some());
+        all.retain(|(place, series)| family.value(*place, series).is_some());
         if all.is_empty() && !described_only {
             return None;
         }
-        for series in all {
+        for (_, series) in all {
             if series.folded.is_some() {
                 continue;
             }

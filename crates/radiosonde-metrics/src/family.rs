@@ -3,13 +3,15 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use foldhash::fast::FixedState;
 
 use metrics::Key;
 use radiosonde_registry::{MetricType, closest_name};
 
+use crate::beside::Beside;
+use crate::blame::{Blame, Exploded};
 use crate::caller::Caller;
 use crate::cells::SharedArena;
 use crate::delta::Sink;
@@ -28,7 +30,7 @@ use crate::segmented::Segmented;
 use crate::series::{Folded, Series};
 use crate::shape::id_shape;
 use crate::snapshot::{self, Labels};
-use crate::sync::{read, write};
+use crate::sync::{lock, read, write};
 use crate::values::UNSET;
 
 /// What every series of a family shares.
@@ -131,6 +133,10 @@ pub(crate) struct Guarded {
     /// them.
     growing: RwLock<Vec<HashSet<Box<str>>>>,
     looked: Looked,
+    /// The places of all series by their labels, as scrapes want them.
+    sorted: Mutex<Vec<u32>>,
+    blame: Blame,
+    pub(crate) beside: Beside,
 }
 
 /// Where a write goes.
@@ -168,6 +174,9 @@ impl Guarded {
             overflow: Index::default(),
             growing: RwLock::new(vec![HashSet::new(); limited]),
             looked: Looked::default(),
+            sorted: Mutex::default(),
+            blame: Blame::new(limited),
+            beside: Beside::default(),
         }
     }
 
@@ -319,7 +328,14 @@ impl Guarded {
     }
 
     /// Takes note of what a flood of new values is made of.
-    fn blame(&self, _pairs: &Pairs<'_>, _caller: Caller<'_>) {}
+    fn blame(&self, pairs: &Pairs<'_>, caller: Caller<'_>) {
+        self.blame.note(pairs.iter(), caller.module);
+    }
+
+    /// Which label exploded, if the metric is full and one has more values than there is room for.
+    pub(crate) fn exploded(&self) -> Option<Exploded> {
+        self.blame.told()
+    }
 
     /// Whether a label set that is not there may become a series.
     fn has_room(
@@ -566,15 +582,28 @@ impl Guarded {
         series.labels().map(|(name, value)| (shared(name), Arc::from(&*value))).collect()
     }
 
-    /// The family, and its roll-ups, which are sums of these very values.
-    pub(crate) fn snapshot(&self, mut push: impl FnMut(snapshot::Family)) {
-        let live = |series: &Series| {
-            let value = self.value(series)?;
-            Some(snapshot::Series { labels: self.labels_of(series), value })
-        };
-        let all: Vec<_> = self.all_series().filter_map(live).collect();
-        for rollup in &self.rollups {
-            push(rollup.sum(self, &all));
+    /// All series by their labels, each with its place. For scrapes, which wait for one another.
+    pub(crate) fn for_each_sorted(&self, mut each: impl FnMut(usize, &Series)) {
+        let count = self.count.load(Ordering::Acquire);
+        let mut sorted = lock(&self.sorted);
+        if sorted.len() != count {
+            sorted.clear();
+            sorted.extend((0..count).map(|place| place as u32));
+            let text = |place: &u32| self.series.get(*place as usize).map(Series::text);
+            sorted.sort_unstable_by(|a, b| text(a).cmp(&text(b)));
+        }
+        for place in sorted.iter().map(|place| *place as usize) {
+            if let Some(series) = self.series.get(place) {
+                each(place, series);
+            }
+        }
+    }
+
+    /// The family, and if they are wanted its roll-ups, which are sums of these very values.
+    pub(crate) fn snapshot(&self, mut push: impl FnMut(snapshot::Family), rollups: bool) {
+        let all = self.live();
+        if rollups {
+            self.rollups.iter().for_each(|rollup| push(rollup.sum(self, &all)));
         }
         push(snapshot::Family {
             name: self.info.name.clone(),
@@ -584,6 +613,25 @@ impl Guarded {
             series: all,
             summed_over: None,
         });
+    }
+
+    /// The roll-ups alone.
+    pub(crate) fn sum_rollups(&self, mut push: impl FnMut(snapshot::Family)) {
+        if !self.rollups.is_empty() {
+            let all = self.live();
+            self.rollups.iter().for_each(|rollup| push(rollup.sum(self, &all)));
+        }
+    }
+
+    /// The series that have values, in the order they came.
+    fn live(&self) -> Vec<snapshot::Series> {
+        let live = |(place, series): (usize, &Series)| {
+            let value = self.value(place, series)?;
+            let mut live = snapshot::Series::new(self.labels_of(series), value);
+            self.read_exemplars(place, &mut live.exemplars);
+            Some(live)
+        };
+        self.all_series().enumerate().filter_map(live).collect()
     }
 }
 

@@ -66,6 +66,8 @@ impl Guarded {
         self.note(series, 1);
         if by > 0 {
             self.book(place, || DeltaValue::Counter(by));
+            #[expect(clippy::cast_precision_loss, reason = "an example, not a sum")]
+            self.beside.offer_exemplar(&self.info, place, 0, by as f64);
         }
     }
 
@@ -134,6 +136,12 @@ impl Guarded {
             cells::add_f64(&self.arena, series.cell + sum, added);
         }
         self.note(series, writes);
+        match self.info.metric_type {
+            MetricType::Histogram => {
+                self.beside.offer_exemplar(&self.info, place, count as usize, value);
+            }
+            _ => self.beside.record_quantile(&self.info, place, value, writes),
+        }
         self.book(place, || {
             let step = Distribution { count: writes, sum: added, min: value, max: value };
             DeltaValue::Distribution(step)
@@ -179,7 +187,7 @@ impl Guarded {
 
     /// The value; none of a gauge that was never set. Counters and histograms begin at 0, which is
     /// what they have counted.
-    pub(crate) fn value(&self, series: &Series) -> Option<Value> {
+    pub(crate) fn value(&self, place: usize, series: &Series) -> Option<Value> {
         Some(match self.info.metric_type {
             MetricType::Gauge => Value::Gauge(self.gauge(series)?),
             MetricType::Histogram => {
@@ -187,14 +195,26 @@ impl Guarded {
                 self.arena.sums(series.cell, &mut counts);
                 let count = counts.iter().fold(0, |sum: u64, n| sum.saturating_add(*n));
                 let sum = self.arena.sum_f64(series.cell + self.buckets());
-                Value::Histogram { bounds: self.info.bounds.clone(), counts, sum, count }
+                Value::Histogram {
+                    bounds: self.info.bounds.clone(),
+                    counts,
+                    sum,
+                    count,
+                    exponential: None,
+                }
             }
             MetricType::Summary => Value::Summary {
                 count: self.arena.sum(series.cell),
                 sum: self.arena.sum_f64(series.cell + 1),
+                quantiles: self.quantiles(place),
             },
             _ => Value::Counter(self.arena.sum(series.cell)),
         })
+    }
+
+    /// The value, if it is a gauge and was set.
+    pub(crate) fn gauge_if_set(&self, series: &Series) -> Option<f64> {
+        self.is_of(MetricType::Gauge).then(|| self.gauge(series))?
     }
 
     /// The value of a gauge, if it was set.
@@ -253,8 +273,9 @@ pub(crate) fn zero(family: &Guarded) -> Value {
             counts: vec![0; family.info.bounds.len() + 1],
             sum: 0.0,
             count: 0,
+            exponential: None,
         },
-        MetricType::Summary => Value::Summary { count: 0, sum: 0.0 },
+        MetricType::Summary => Value::Summary { count: 0, sum: 0.0, quantiles: Vec::new() },
         _ => Value::Counter(0),
     }
 }
