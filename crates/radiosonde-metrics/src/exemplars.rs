@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn what_is_read_belongs_together_while_threads_write() {
-        let rounds: u64 = if cfg!(miri) { 20 } else { 20_000 };
+        let rounds: u64 = if cfg!(miri) { 20 } else { 400 };
         let (exemplars, done) = (Exemplars::new(Clock::default()), AtomicBool::new(false));
         let (mut seen, mut torn) = (0, None);
         std::thread::scope(|scope| {

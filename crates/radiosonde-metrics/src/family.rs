@@ -14,6 +14,7 @@ use crate::beside::Beside;
 use crate::blame::{Blame, Exploded};
 use crate::caller::Caller;
 use crate::cells::SharedArena;
+use crate::clock::Clock;
 use crate::delta::Sink;
 use crate::fault::{Fault, quoted};
 use crate::index::{Index, SERIES_MAX};
@@ -95,6 +96,14 @@ pub(crate) enum LabelSet {
     Observed,
 }
 
+/// What all families of one pipeline have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Common {
+    /// Where their values are.
+    pub(crate) arena: SharedArena,
+    pub(crate) clock: Clock,
+}
+
 /// The label that marks an overflow set, as OpenTelemetry calls it.
 pub(crate) const OVERFLOW_LABEL: &str = "otel_metric_overflow";
 
@@ -152,7 +161,7 @@ impl Guarded {
         labels: LabelSet,
         cap: usize,
         writable: bool,
-        arena: &SharedArena,
+        common: &Common,
     ) -> Self {
         let limited = match &labels {
             LabelSet::Declared(rules) => rules.len(),
@@ -165,7 +174,7 @@ impl Guarded {
             writable,
             rollups: Vec::new(),
             namespace: None,
-            arena: arena.clone(),
+            arena: common.arena.clone(),
             hasher: FixedState::with_seed(seed()),
             series: Segmented::default(),
             count: AtomicUsize::new(0),
@@ -176,7 +185,7 @@ impl Guarded {
             looked: Looked::default(),
             sorted: Mutex::default(),
             blame: Blame::new(limited),
-            beside: Beside::default(),
+            beside: Beside::new(common.clock.clone()),
         }
     }
 
@@ -403,13 +412,10 @@ impl Guarded {
 
     /// The series with these values of all declared labels, in their order. No allocation.
     #[inline]
-    pub(crate) fn find_values<'v>(
-        &self,
-        values: impl Iterator<Item = &'v str> + Clone,
-    ) -> Option<usize> {
-        let hash = self.hash_values(values.clone());
+    pub(crate) fn find_values(&self, values: &[&str]) -> Option<usize> {
+        let hash = self.hash_values(values.iter().copied());
         let names = self.rules().iter().map(LabelRule::name);
-        let pairs = || names.clone().zip(values.clone());
+        let pairs = || names.clone().zip(values.iter().copied());
         let is_it = |place| self.series.get(place).is_some_and(|series| series.is(pairs()));
         self.index.find(hash, is_it)
     }
@@ -628,7 +634,7 @@ impl Guarded {
         let live = |(place, series): (usize, &Series)| {
             let value = self.value(place, series)?;
             let mut live = snapshot::Series::new(self.labels_of(series), value);
-            self.read_exemplars(place, &mut live.exemplars);
+            self.beside.read_exemplars(place, &mut live.exemplars);
             Some(live)
         };
         self.all_series().enumerate().filter_map(live).collect()

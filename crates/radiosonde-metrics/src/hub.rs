@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::constants::constant_labels;
 use crate::delta::{Delta, Sink};
 use crate::exposition::{Exposition, Scrape};
-use crate::family::Guarded;
+use crate::family::{Common, Guarded};
 use crate::ingest::Ingest;
 use crate::ledger;
 use crate::own::{self, Own};
@@ -106,14 +106,15 @@ impl Metrics {
         });
         let announcer = Arc::new(Announcer::default());
         let sink = Arc::new(Sink::default());
+        let arena = SharedArena::new(Arena::new());
+        let common = Common { arena, clock: settings.clock.clone() };
         let maker = Maker {
             environment,
             labels_by_file: &settings.labels_by_file,
             redactor: &redactor,
             announcer: &announcer,
             sink: &sink,
-            clock: &settings.clock,
-            arena: &SharedArena::new(Arena::new()),
+            common: &common,
         };
         let own = &settings.own_crates;
         let catalogue = Catalogue::new(registry.as_ref(), own, &maker, &mut problems);
@@ -155,6 +156,7 @@ impl Metrics {
             own::push_pair(family, &mut snapshot);
         }
         own::push(&families, &mut snapshot);
+        own::push_missed(&self.0.catalogue.summaries(), &mut snapshot);
         own::push_refused(&self.refusals(), &mut snapshot);
         self.collect_all(&mut snapshot);
         snapshot.finish(&self.0.constants);
@@ -183,13 +185,18 @@ impl Metrics {
         }
         let mut added = Snapshot::default();
         self.collect_all(&mut added);
+        own::push_missed(&catalogue.summaries(), &mut added);
         own::push_refused(&self.refusals(), &mut added);
         for family in &added.families {
             if let Some(live) = catalogue.known(&family.name) {
                 live.snapshot(|made| computed.push_new(made), false);
             }
         }
-        if added.families.iter().any(|family| Own::ALL.iter().any(|own| own.name() == &*family.name)) {
+        if added
+            .families
+            .iter()
+            .any(|family| Own::ALL.iter().any(|own| own.name() == &*family.name))
+        {
             own::push(&catalogue.families(), &mut computed);
         }
         added.families.into_iter().for_each(|family| computed.push(family));
@@ -247,8 +254,7 @@ impl Metrics {
     /// Everything that was refused or folded so far, by metric and reason, in a stable order.
     /// Bounded by the size of the registry, plus 64 unregistered names.
     pub fn refusals(&self) -> Vec<Refusal> {
-        let entries = self.0.catalogue.refusal_entries();
-        let mut refusals: Vec<_> = entries.iter().filter_map(|entry| entry.refusal()).collect();
+        let mut refusals = self.0.catalogue.refusals();
         refusals.sort_by(|a, b| (&a.metric, a.reason).cmp(&(&b.metric, b.reason)));
         refusals
     }

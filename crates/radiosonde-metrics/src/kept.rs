@@ -45,8 +45,9 @@ pub(crate) fn find(wanted: &Wanted<'_>) -> Option<Arc<Handle>> {
     let found = KEPT.try_with(|kept| {
         let kept = kept.try_borrow().ok()?;
         let set = kept.get(place(hash))?;
-        let is_it = |entry: &&Box<Entry>| entry.hash == hash && entry.is_for(wanted);
-        set.entries.iter().flatten().find(is_it).map(|entry| entry.handle.clone())
+        let mut entries = set.entries.iter().flatten();
+        let entry = entries.find(|entry| entry.hash == hash && entry.is_for(wanted))?;
+        Some(entry.handle.clone())
     });
     // An error means that the thread is ending.
     found.ok().flatten()

@@ -87,7 +87,6 @@
 
 mod batch;
 mod beside;
-#[cfg_attr(not(test), expect(dead_code, reason = "families come to it next"))]
 mod blame;
 pub mod buckets;
 mod caller;
@@ -98,7 +97,6 @@ mod constants;
 mod delta;
 mod distinct;
 mod draft;
-#[cfg_attr(not(test), expect(dead_code, reason = "series come to it next"))]
 mod exemplars;
 mod exposition;
 mod family;
@@ -128,8 +126,10 @@ mod sync;
 mod told;
 pub mod typed;
 mod values;
+mod window;
 
 pub use batch::{BatchValue, Restored};
+pub use blame::Exploded;
 pub use clock::Clock;
 pub use delta::{Delta, DeltaValue, Distribution};
 pub use exposition::{Exemplar, Exposition, Head, Point, Scrape};

@@ -39,9 +39,8 @@ impl Own {
             #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
             Self::Interval => interval.map(|interval| interval as f64),
             // A batch gauge was written when it was computed, be it by an earlier process.
-            Self::LastSeen => interval.map(|_| {
-                seconds(family.last_computed().unwrap_or_else(|| life.last_seen()))
-            }),
+            Self::LastSeen => interval
+                .map(|_| seconds(family.last_computed().unwrap_or_else(|| life.last_seen()))),
             Self::Series => {
                 let count = family.series_count();
                 // What somebody else writes has none here, and 0 would say so of the metric.
@@ -79,6 +78,20 @@ pub(crate) fn push_pair(family: &Guarded, snapshot: &mut Snapshot) {
         beside.series.push(Series::new(Vec::new(), Value::Counter(pair.count())));
         snapshot.push_new(beside);
     }
+}
+
+/// Adds the values that quantiles are without.
+pub(crate) fn push_missed(summaries: &[Arc<Guarded>], snapshot: &mut Snapshot) {
+    let name = "radiosonde_quantile_values_missed_total";
+    let mut missed = Family::builtin(name, MetricType::Counter);
+    for family in summaries {
+        let count = family.beside.missed(family.all_series().count());
+        if count > 0 {
+            let labels = vec![(Arc::from("metric"), family.info.name.clone())];
+            missed.series.push(Series::new(labels, Value::Counter(count)));
+        }
+    }
+    snapshot.push_filled(missed);
 }
 
 /// Adds what was refused and folded.

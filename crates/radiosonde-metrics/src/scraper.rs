@@ -66,8 +66,15 @@ impl Scraper {
             list(entries, catalogue);
             *families = count;
         }
-        let mut merged =
-            Merged { entries: entries.iter(), next: None, all: entries, buffers, constants, scrape, to };
+        let mut merged = Merged {
+            entries: entries.iter(),
+            next: None,
+            all: entries,
+            buffers,
+            constants,
+            scrape,
+            to,
+        };
         merged.next = merged.entries.next();
         computed.expose(&mut merged);
         merged.write_before(None);
@@ -96,7 +103,8 @@ struct Merged<'m> {
 impl Merged<'_> {
     /// Writes the families whose names come before that one.
     fn write_before(&mut self, name: Option<&str>) {
-        while let Some(entry) = self.next.filter(|next| name.is_none_or(|name| next.name() < name)) {
+        while let Some(entry) = self.next.filter(|next| name.is_none_or(|name| next.name() < name))
+        {
             self.write(entry);
             self.next = self.entries.next();
         }
@@ -122,7 +130,11 @@ impl Merged<'_> {
                     unit: builtin.and_then(|spec| spec.unit.as_deref()),
                     help: builtin.map_or("", |spec| &spec.help),
                 });
-                write_constants(self.constants, |name| name == "metric", &mut self.buffers.constants);
+                write_constants(
+                    self.constants,
+                    |name| name == "metric",
+                    &mut self.buffers.constants,
+                );
             }
             let Buffers { labels, constants, .. } = &mut *self.buffers;
             labels.clear();
@@ -156,7 +168,7 @@ impl Merged<'_> {
             self.write_labels(family, series);
             self.write_series(family, place, series, gauge);
         });
-        family.note_scrape();
+        family.beside.note_scrape();
     }
 
     fn write_labels(&mut self, family: &Guarded, series: &Series) {
@@ -171,11 +183,17 @@ impl Merged<'_> {
         append(labels, constants);
     }
 
-    fn write_series(&mut self, family: &Guarded, place: usize, series: &Series, gauge: Option<f64>) {
+    fn write_series(
+        &mut self,
+        family: &Guarded,
+        place: usize,
+        series: &Series,
+        gauge: Option<f64>,
+    ) {
         let Buffers { labels, counts, exemplars, .. } = &mut *self.buffers;
         let arena = &family.arena;
         let is_new = self.scrape.from_zero && series.is_first_look();
-        family.read_exemplars(place, exemplars);
+        family.beside.read_exemplars(place, exemplars);
         let exemplars: &[Exemplar] = if is_new { &[] } else { exemplars };
         let point = match family.info.metric_type {
             MetricType::Gauge => Point::Gauge(gauge.unwrap_or_default()),
@@ -191,7 +209,7 @@ impl Merged<'_> {
             }
             MetricType::Summary => {
                 let (count, sum) = (arena.sum(series.cell), arena.sum_f64(series.cell + 1));
-                let quantiles = family.quantiles(place);
+                let quantiles = family.beside.quantiles(place, MetricType::Summary);
                 let point = Point::Summary { quantiles: &quantiles, sum, count };
                 return self.to.series(labels, &point, &[]);
             }

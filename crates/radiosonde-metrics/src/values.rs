@@ -67,7 +67,7 @@ impl Guarded {
         if by > 0 {
             self.book(place, || DeltaValue::Counter(by));
             #[expect(clippy::cast_precision_loss, reason = "an example, not a sum")]
-            self.beside.offer_exemplar(&self.info, place, 0, by as f64);
+            self.beside.offer_exemplar(place, 0, by as f64, 1);
         }
     }
 
@@ -138,9 +138,10 @@ impl Guarded {
         self.note(series, writes);
         match self.info.metric_type {
             MetricType::Histogram => {
-                self.beside.offer_exemplar(&self.info, place, count as usize, value);
+                let buckets = self.buckets() as usize;
+                self.beside.offer_exemplar(place, count as usize, value, buckets);
             }
-            _ => self.beside.record_quantile(&self.info, place, value, writes),
+            _ => self.beside.record_quantile(place, value, writes),
         }
         self.book(place, || {
             let step = Distribution { count: writes, sum: added, min: value, max: value };
@@ -206,7 +207,7 @@ impl Guarded {
             MetricType::Summary => Value::Summary {
                 count: self.arena.sum(series.cell),
                 sum: self.arena.sum_f64(series.cell + 1),
-                quantiles: self.quantiles(place),
+                quantiles: self.beside.quantiles(place, self.info.metric_type),
             },
             _ => Value::Counter(self.arena.sum(series.cell)),
         })

@@ -78,7 +78,7 @@ fn with_last<R>(arena: u64, write: impl FnOnce(&Block) -> Option<R>) -> Option<R
 /// [`add`] is to be called.
 #[inline(always)]
 pub(crate) fn add_at_hand(arena: u64, cell: u32, by: u64) -> bool {
-    with_last(arena, |block| Some(block::add(block.own(cell)?, by))).is_some()
+    with_last(arena, |block| block.own(cell).map(|cell| block::add(cell, by))).is_some()
 }
 
 /// Counts a value in one cell and adds it to a cell of floats in the same chunk; as

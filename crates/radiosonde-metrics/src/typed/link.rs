@@ -14,6 +14,7 @@ use super::label::{Part, Text};
 use super::metric::KEPT_MAX;
 use crate::family::Guarded;
 use crate::handle::Write;
+use crate::labels::LabelRule;
 use crate::recorder::{Recorder, accepts};
 
 /// Labels a metric may have for the short way.
@@ -73,11 +74,11 @@ impl Link {
             && accepts(&family, wanted)
             && labels.len() == rules.len()
             && labels.len() <= LABELS_MAX
-            && !rules.iter().any(|rule| rule.is_redacted());
+            && !rules.iter().any(LabelRule::is_redacted);
         if !is_simple {
             return None;
         }
-        let at = |rule: &crate::labels::LabelRule| labels.iter().position(|l| *l == rule.name());
+        let at = |rule: &LabelRule| labels.iter().position(|l| *l == rule.name());
         let order = rules.iter().map(at).collect::<Option<_>>()?;
         let size = |part: &Part<'_>| match part.0 {
             Text::Listed(list, _) => Some(list.len()),
@@ -148,6 +149,6 @@ impl Link {
         for (text, at) in texts.iter_mut().zip(&self.order) {
             *text = values.get(*at)?.as_str();
         }
-        self.family.find_values(texts.get(..self.order.len())?.iter().copied())
+        self.family.find_values(texts.get(..self.order.len())?)
     }
 }
