@@ -30,7 +30,7 @@ use crate::rollup::Rollup;
 use crate::segmented::Segmented;
 use crate::series::{Folded, Series};
 use crate::shape::id_shape;
-use crate::snapshot::{self, Labels};
+use crate::snapshot::{self, Exponential, Labels};
 use crate::sync::{lock, read, write};
 use crate::values::UNSET;
 
@@ -44,6 +44,8 @@ pub(crate) struct Info {
     pub(crate) help: OnceLock<Arc<str>>,
     /// Bounds of a histogram; empty for other types.
     pub(crate) bounds: Arc<[f64]>,
+    /// How these were made, if they are powers of one base.
+    pub(crate) exponential: Option<Exponential>,
     /// Part of radiosonde's own fragments: has no deltas.
     pub(crate) builtin: bool,
     pub(crate) life: Life,
@@ -67,6 +69,7 @@ impl Info {
             unit: OnceLock::new(),
             help: OnceLock::new(),
             bounds,
+            exponential: None,
             builtin: false,
             life: Life::default(),
             sink: sink.clone(),

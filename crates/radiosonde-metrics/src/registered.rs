@@ -136,12 +136,12 @@ impl Maker<'_> {
         }
         rules.sort_by(|a, b| a.name().cmp(b.name()));
         rules.dedup_by(|a, b| a.name() == b.name());
-        let bounds = match spec.metric_type {
-            MetricType::Histogram => buckets::of(spec).0,
-            _ => Arc::from([]),
+        let (bounds, exponential) = match spec.metric_type {
+            MetricType::Histogram => buckets::of(spec),
+            _ => (Arc::from([]), None),
         };
         let mut info = Info::new(&spec.name, spec.metric_type, bounds, self.announcer, self.sink);
-        (info.builtin, info.life) = (builtin, life);
+        (info.exponential, info.builtin, info.life) = (exponential, builtin, life);
         let _ = info.help.set(Arc::from(spec.help.as_str()));
         if let Some(unit) = &spec.unit {
             let _ = info.unit.set(Arc::from(unit.as_str()));

@@ -201,7 +201,7 @@ impl Guarded {
                     counts,
                     sum,
                     count,
-                    exponential: None,
+                    exponential: self.info.exponential,
                 }
             }
             MetricType::Summary => Value::Summary {
@@ -274,7 +274,7 @@ pub(crate) fn zero(family: &Guarded) -> Value {
             counts: vec![0; family.info.bounds.len() + 1],
             sum: 0.0,
             count: 0,
-            exponential: None,
+            exponential: family.info.exponential,
         },
         MetricType::Summary => Value::Summary { count: 0, sum: 0.0, quantiles: Vec::new() },
         _ => Value::Counter(0),
