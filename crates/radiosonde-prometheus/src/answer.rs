@@ -48,6 +48,16 @@ impl Source for Metrics {
     }
 }
 
+impl<S: Source + ?Sized> Source for Arc<S> {
+    fn expose(&self, scrape: Scrape, to: &mut dyn Exposition) {
+        (**self).expose(scrape, to);
+    }
+
+    fn trouble(&self, trouble: &Trouble) {
+        (**self).trouble(trouble);
+    }
+}
+
 /// What a request for metrics asks for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {

@@ -32,6 +32,20 @@ pub trait Endpoints: Source {
     fn report_json(&self) -> String;
 }
 
+impl<E: Endpoints + ?Sized> Endpoints for Arc<E> {
+    fn health(&self) -> Health {
+        (**self).health()
+    }
+
+    fn report_text(&self) -> String {
+        (**self).report_text()
+    }
+
+    fn report_json(&self) -> String {
+        (**self).report_json()
+    }
+}
+
 /// The state of the telemetry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
