@@ -97,6 +97,13 @@ impl Guard {
         text::of(self.telemetry.metrics(), Format::OpenMetrics)
     }
 
+    /// The metrics as a service for a server of your own, in the format each client asks for. With
+    /// axum: `Router::new().route_service("/metrics", telemetry.metrics_service())`.
+    #[cfg(feature = "prometheus")]
+    pub fn metrics_service(&self) -> radiosonde_prometheus::MetricsService {
+        crate::listener::service(&self.telemetry)
+    }
+
     /// A `registry.json` of every metric that was recorded though no registry has it: what to begin
     /// with for whoever ran without one. `…` stands where a person has to say something; see
     /// docs/metrics.md.

@@ -1,6 +1,8 @@
 //! `/metrics`, `/health` and `/report`, when asked for and built in.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use crate::park::Parker;
 use crate::problem::Problems;
@@ -24,6 +26,21 @@ pub(crate) fn bind(settings: &Settings, place: Option<(&Path, u32)>, problems: &
         let _ = std::fs::remove_file(stale);
     }
     Bound(address.and_then(|address| imp::bind(address, settings, targets, problems)))
+}
+
+/// Scrapes that were answered with an error, of the listener and of services elsewhere.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "nothing is scraped"))]
+pub(crate) struct Refused {
+    count: Arc<AtomicU64>,
+    /// Whether a metric shows it.
+    shown: Arc<AtomicBool>,
+}
+
+/// The metrics for a server of the application.
+#[cfg(feature = "prometheus")]
+pub(crate) fn service(telemetry: &Telemetry) -> radiosonde_prometheus::MetricsService {
+    radiosonde_prometheus::MetricsService::new(imp::Pages::new(telemetry))
 }
 
 impl Bound {
@@ -85,15 +102,14 @@ mod imp {
     use std::fs;
     use std::io::{self, Write as _};
     use std::os::unix::fs::OpenOptionsExt as _;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::Ordering;
 
     use radiosonde_metrics::{Exposition, Scrape};
     use radiosonde_prometheus::{
         BindError, Endpoints, Health, PagesService, Source, Trouble, targets_json,
     };
 
-    use super::{Parker, Path, PathBuf, Problems, Settings, Telemetry};
+    use super::{Parker, Path, PathBuf, Problems, Refused, Settings, Telemetry};
 
     #[derive(Debug)]
     pub(super) struct Bound {
@@ -185,19 +201,21 @@ mod imp {
     }
 
     /// What the listener serves.
-    struct Pages {
+    pub(super) struct Pages {
         telemetry: Telemetry,
-        refused: Arc<AtomicU64>,
+        refused: Refused,
     }
 
     impl Pages {
-        fn new(telemetry: &Telemetry) -> Self {
-            let refused = Arc::new(AtomicU64::new(0));
-            let counted = refused.clone();
-            telemetry.metrics().add_collector(Box::new(move |snapshot| {
-                let count = counted.load(Ordering::Relaxed);
-                snapshot.counter("radiosonde_scrapes_refused_total", &[], count);
-            }));
+        pub(super) fn new(telemetry: &Telemetry) -> Self {
+            let refused = telemetry.refused_scrapes().clone();
+            if !refused.shown.swap(true, Ordering::Relaxed) {
+                let count = refused.count.clone();
+                telemetry.metrics().add_collector(Box::new(move |snapshot| {
+                    let count = count.load(Ordering::Relaxed);
+                    snapshot.counter("radiosonde_scrapes_refused_total", &[], count);
+                }));
+            }
             Self { telemetry: telemetry.clone(), refused }
         }
     }
@@ -208,7 +226,8 @@ mod imp {
         }
 
         fn trouble(&self, trouble: &Trouble) {
-            let _ = self.refused.fetch_add(u64::from(trouble.refused()), Ordering::Relaxed);
+            let refused = u64::from(trouble.refused());
+            let _ = self.refused.count.fetch_add(refused, Ordering::Relaxed);
             self.telemetry.problems().say(trouble.to_string(), trouble.fix());
         }
     }
