@@ -252,3 +252,37 @@ mod imp {
         }
     }
 }
+
+#[cfg(all(test, feature = "prometheus"))]
+mod tests {
+    use std::time::Duration;
+
+    use radiosonde_metrics::Value;
+    use radiosonde_prometheus::{Source as _, Trouble};
+
+    use super::Telemetry;
+    use super::imp::Pages;
+    use crate::{Config, Service};
+
+    #[test]
+    fn a_refused_scrape_is_counted_wherever_it_was_and_told_once() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let config = Config::new(Service::new("scraped", "1.0.0")).dir(directory.path());
+        let (telemetry, _) = Telemetry::start(&config);
+        let before = telemetry.problems().all().len();
+        let (listener, service) = (Pages::new(&telemetry), Pages::new(&telemetry));
+        listener.trouble(&Trouble::TooLarge { limit: 9 });
+        service.trouble(&Trouble::TooLarge { limit: 9 });
+        service.trouble(&Trouble::LeftOut { family: "falls_total".to_owned(), count: 1 });
+        let snapshot = telemetry.metrics().snapshot();
+        let family = snapshot.family("radiosonde_scrapes_refused_total").expect("the family");
+        let values: Vec<_> = family.series.iter().map(|series| &series.value).collect();
+        assert_eq!(values, [&Value::Counter(2)]);
+        let problems = telemetry.problems().all();
+        let told: Vec<_> = problems.iter().skip(before).map(|problem| &*problem.what).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].ends_with("the metrics are more than 9 bytes of text"), "{told:?}");
+        assert!(told[1].contains("`falls_total`"), "{told:?}");
+        drop(telemetry.shutdown(Duration::from_secs(20)));
+    }
+}
