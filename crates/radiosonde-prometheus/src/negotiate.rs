@@ -12,13 +12,10 @@ pub(crate) struct Agreed {
     pub(crate) content_type: &'static str,
 }
 
-const TEXT: Agreed =
-    Agreed { format: Format::Text, content_type: "text/plain; version=0.0.4; charset=utf-8" };
+const TEXT: Agreed = Agreed { format: Format::Text, content_type: Format::Text.content_type() };
 
-const OPEN: Agreed = Agreed {
-    format: Format::OpenMetrics,
-    content_type: "application/openmetrics-text; version=1.0.0; charset=utf-8",
-};
+const OPEN: Agreed =
+    Agreed { format: Format::OpenMetrics, content_type: Format::OpenMetrics.content_type() };
 
 /// The draft: the same text, which older scrapers know by this version.
 const OPEN_DRAFT: Agreed = Agreed {

@@ -224,8 +224,9 @@ impl Exposition for Writer {
             _ => false,
         };
         if !written {
-            let name = self.family.line.trim_matches(['\n', '{']).to_owned();
-            self.leave_out(&name);
+            let family = std::mem::take(&mut self.family.line);
+            self.leave_out(family.trim_matches(['\n', '{']));
+            self.family.line = family;
         }
     }
 }

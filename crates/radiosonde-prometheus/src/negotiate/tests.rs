@@ -29,6 +29,7 @@ fn the_format_is_what_the_client_likes_best() {
         (&["text/plain"], TEXT),
         (&["text/plain;version=0.0.4"], TEXT),
         (&["text/plain;version=1.0.0"], TEXT),
+        (&["text/plain;version=0.0.4;q=1,*/*;q=0.1"], TEXT),
         (&["application/json"], TEXT),
         (&["nonsense, ;;, /"], TEXT),
         (&["application/openmetrics-text"], OPEN),
