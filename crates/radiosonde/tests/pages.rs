@@ -7,9 +7,14 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 fn get(address: &str, path: &str) -> String {
+    get_as(address, path, "*/*")
+}
+
+fn get_as(address: &str, path: &str, accept: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let head = format!("Host: x\r\nAccept: {accept}\r\nConnection: close\r\n");
+    write!(stream, "GET {path} HTTP/1.1\r\n{head}\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
@@ -53,6 +58,15 @@ fn the_pages_the_report_and_the_log_tell_the_same() {
     for process in ["process_cpu_seconds_total", "process_resident_memory_bytes"] {
         assert!(metrics.contains(process), "{metrics}");
     }
+
+    assert!(metrics.contains("\nradiosonde_scrapes_refused_total 0\n"), "{metrics}");
+    assert!(telemetry.metrics_text().contains("# TYPE known_total counter\nknown_total 3\n"));
+    let open = get_as(&address, "/metrics", "application/openmetrics-text;version=1.0.0");
+    for text in [open, telemetry.openmetrics_text()] {
+        assert!(text.contains("# TYPE known counter\nknown_total 3\n"), "{text}");
+        assert!(text.ends_with("# EOF\n"), "{text}");
+    }
+    let _service = telemetry.metrics_service();
 
     // The problem is named once everywhere; its count goes on growing.
     let report = telemetry.report();
