@@ -29,6 +29,13 @@ pub(crate) const PROOFS: &[Proof] = &[
         tests: &["--release", "-p", "drill", "--test", "deaths"],
     },
     Proof {
+        name: "cap",
+        about: "eight threads at 400 keys of a counter and a histogram, threads that end while others write: caps of 50 and 200 are exact, nothing is there twice or lost",
+        rounds: 300,
+        variable: "XTASK_CAP",
+        tests: &["-p", "radiosonde-metrics", "--test", "crowd"],
+    },
+    Proof {
         name: "catalog",
         about: "how long the compiler takes for catalogues of 100 to 1,000 metrics",
         rounds: 5,
