@@ -240,7 +240,7 @@ fn eight_threads_at_400_keys_fill_a_metric_exactly() {
 #[test]
 fn two_hundred_threads_at_once_lose_nothing() {
     const THREADS: usize = 200;
-    const EACH: u64 = 50;
+    const EACH: u64 = 2_000;
     let metrics = metrics_in("staging");
     let recorder = metrics.recorder();
     let counters: Arc<[Counter]> = (0..THREADS)

@@ -35,6 +35,7 @@ examples:
   cargo xtask prove deaths                 1,000 deaths under load, every call accounted for
   cargo xtask prove deaths --rounds 5000
   cargo xtask prove cap                    exact caps under concurrency, 300 rounds
+  cargo xtask prove monotonic              nothing that only rises falls, 2,000 cases
   cargo xtask prove catalog                how long catalogues of 100 to 1,000 metrics take
   cargo xtask prove fuzz --seconds 60 --only ring_image,json_escape
 

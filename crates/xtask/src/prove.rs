@@ -36,6 +36,13 @@ pub(crate) const PROOFS: &[Proof] = &[
         tests: &["-p", "radiosonde-metrics", "--test", "crowd"],
     },
     Proof {
+        name: "monotonic",
+        about: "no counter, bucket or sum that only rises falls between two snapshots, under any writers",
+        rounds: 2000,
+        variable: "XTASK_MONOTONIC",
+        tests: &["-p", "radiosonde-metrics", "--test", "monotonic"],
+    },
+    Proof {
         name: "catalog",
         about: "how long the compiler takes for catalogues of 100 to 1,000 metrics",
         rounds: 5,
