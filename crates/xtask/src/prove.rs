@@ -43,6 +43,13 @@ pub(crate) const PROOFS: &[Proof] = &[
         tests: &["-p", "radiosonde-metrics", "--test", "monotonic"],
     },
     Proof {
+        name: "scrape",
+        about: "a real Prometheus scrapes once a second, and its answers are what was written",
+        rounds: 60,
+        variable: "XTASK_SCRAPES",
+        tests: &["-p", "radiosonde-prometheus", "--test", "prometheus"],
+    },
+    Proof {
         name: "catalog",
         about: "how long the compiler takes for catalogues of 100 to 1,000 metrics",
         rounds: 5,
@@ -78,6 +85,8 @@ pub(crate) fn run(options: &Options) -> bool {
         let mut command = cargo(&["test", colour()]);
         command.args(proof.tests).args(["--", "--include-ignored", "--nocapture"]);
         command.env(proof.variable, rounds.to_string()).env("RUST_BACKTRACE", "0");
+        // A test that leaves itself out for want of a program would prove nothing.
+        command.env("XTASK_REQUIRE_SERVERS", "1");
         let outcome = watch(&mut command, |line| tally.see(line));
         if outcome.ok && tally.passed == 0 {
             eprintln!("no test ran: nothing is proved");
