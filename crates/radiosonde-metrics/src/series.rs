@@ -88,6 +88,10 @@ impl Series {
         Self { identity: Arc::new(identity), cell, folded, written, pair, computed }
     }
 
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.identity.info.name
+    }
+
     pub(crate) fn labels(&self) -> &Labels {
         &self.identity.labels
     }
