@@ -12,7 +12,7 @@ use crate::catalogue::{Catalogue, Problems};
 use crate::clock::Clock;
 use crate::constants::constant_labels;
 use crate::delta::{Delta, Sink};
-use crate::exposition::Exposition;
+use crate::exposition::{Exposition, Scrape};
 use crate::family::Guarded;
 use crate::ingest::Ingest;
 use crate::ledger;
@@ -160,7 +160,7 @@ impl Metrics {
 
     /// Writes all series as they are now for a scrape: [`Metrics::snapshot`] as the text formats
     /// want it.
-    pub fn expose(&self, to: &mut dyn Exposition) {
+    pub fn expose(&self, _scrape: Scrape, to: &mut dyn Exposition) {
         self.snapshot().expose(to);
     }
 

@@ -123,7 +123,7 @@ pub mod typed;
 pub use batch::{BatchValue, Restored};
 pub use clock::Clock;
 pub use delta::{Delta, DeltaValue, Distribution};
-pub use exposition::{Exemplar, Exposition, Head, Point};
+pub use exposition::{Exemplar, Exposition, Head, Point, Scrape};
 pub use front::Front;
 pub use hub::{Collector, Metrics, OnDelta, OnProblem, Settings};
 pub use ingest::Ingest;

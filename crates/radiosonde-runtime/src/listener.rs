@@ -86,8 +86,12 @@ mod imp {
     use std::io::{self, Write as _};
     use std::os::unix::fs::OpenOptionsExt as _;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
-    use radiosonde_prometheus::{BindError, Endpoints, Health, targets_json, text};
+    use radiosonde_metrics::{Exposition, Scrape};
+    use radiosonde_prometheus::{
+        BindError, Endpoints, Health, PagesService, Source, Trouble, targets_json,
+    };
 
     use super::{Parker, Path, PathBuf, Problems, Settings, Telemetry};
 
@@ -167,12 +171,12 @@ mod imp {
         }
 
         pub(super) fn serve(self, telemetry: &Telemetry, parker: &Parker) {
-            let endpoints: Arc<dyn Endpoints> = Arc::new(Pages(telemetry.clone()));
+            let pages = PagesService::new(Pages::new(telemetry));
             let problems = telemetry.problems().clone();
             parker.spawn(async move {
                 // The thread's end is the listener's: there is no other order to stop.
                 let never = std::future::pending();
-                let served = radiosonde_prometheus::serve(self.bound.listener, endpoints, never);
+                let served = radiosonde_prometheus::serve(self.bound.listener, pages, never);
                 if let Err(error) = served.await {
                     problems.say(format!("the listener ended: {error}"), "restart the program");
                 }
@@ -181,16 +185,38 @@ mod imp {
     }
 
     /// What the listener serves.
-    struct Pages(Telemetry);
+    struct Pages {
+        telemetry: Telemetry,
+        refused: Arc<AtomicU64>,
+    }
 
-    impl Endpoints for Pages {
-        fn metrics(&self) -> String {
-            text::render(&self.0.metrics().snapshot())
+    impl Pages {
+        fn new(telemetry: &Telemetry) -> Self {
+            let refused = Arc::new(AtomicU64::new(0));
+            let counted = refused.clone();
+            telemetry.metrics().add_collector(Box::new(move |snapshot| {
+                let count = counted.load(Ordering::Relaxed);
+                snapshot.counter("radiosonde_scrapes_refused_total", &[], count);
+            }));
+            Self { telemetry: telemetry.clone(), refused }
+        }
+    }
+
+    impl Source for Pages {
+        fn expose(&self, scrape: Scrape, to: &mut dyn Exposition) {
+            self.telemetry.metrics().expose(scrape, to);
         }
 
+        fn trouble(&self, trouble: &Trouble) {
+            let _ = self.refused.fetch_add(u64::from(trouble.refused()), Ordering::Relaxed);
+            self.telemetry.problems().say(trouble.to_string(), trouble.fix());
+        }
+    }
+
+    impl Endpoints for Pages {
         fn health(&self) -> Health {
-            let problems = self.0.problems().all();
-            let ok = self.0.directory().is_some();
+            let problems = self.telemetry.problems().all();
+            let ok = self.telemetry.directory().is_some();
             let mut text = if ok { "ok\n" } else { "no telemetry directory\n" }.to_owned();
             for problem in problems {
                 text.push_str(&format!("problem: {problem}\n"));
@@ -199,11 +225,11 @@ mod imp {
         }
 
         fn report_text(&self) -> String {
-            format!("{}\n", self.0.report())
+            format!("{}\n", self.telemetry.report())
         }
 
         fn report_json(&self) -> String {
-            self.0.report().to_json()
+            self.telemetry.report().to_json()
         }
     }
 }
