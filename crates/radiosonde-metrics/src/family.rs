@@ -385,9 +385,8 @@ impl Guarded {
         for rollup in &self.rollups {
             push(rollup.sum(&self.info, self.rules(), self.cap, &all));
         }
-        let live = |(series, value): (Arc<Series>, snapshot::Value)| snapshot::Series {
-            labels: series.labels().clone(),
-            value,
+        let live = |(series, value): (Arc<Series>, snapshot::Value)| {
+            snapshot::Series::new(series.labels().clone(), value)
         };
         push(snapshot::Family {
             name: self.info.name.clone(),

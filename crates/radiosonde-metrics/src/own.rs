@@ -20,7 +20,7 @@ pub(crate) fn push(families: &[Arc<Guarded>], refusals: &[Refusal], snapshot: &m
     for family in families {
         let add = |to: &mut Family, value: f64| {
             let labels = vec![(Arc::from("metric"), family.info.name.clone())];
-            to.series.push(Series { labels, value: Value::Gauge(value) });
+            to.series.push(Series::new(labels, Value::Gauge(value)));
         };
         let count = family.series_count();
         // What somebody else writes has none here, and 0 would say so of the metric.
@@ -42,7 +42,7 @@ pub(crate) fn push(families: &[Arc<Guarded>], refusals: &[Refusal], snapshot: &m
         if let Some(pair) = &life.pair {
             let mut beside = Family::new(&pair.name, MetricType::Counter);
             (beside.unit, beside.help) = (Some(Arc::from("writes")), pair.help.clone());
-            beside.series.push(Series { labels: Vec::new(), value: Value::Counter(pair.count()) });
+            beside.series.push(Series::new(Vec::new(), Value::Counter(pair.count())));
             snapshot.push_new(beside);
         }
     }
@@ -53,7 +53,7 @@ pub(crate) fn push(families: &[Arc<Guarded>], refusals: &[Refusal], snapshot: &m
             (Arc::from("metric"), Arc::from(refusal.metric.as_str())),
             (Arc::from("reason"), Arc::from(refusal.reason.as_str())),
         ];
-        refused.series.push(Series { labels, value: Value::Counter(refusal.count) });
+        refused.series.push(Series::new(labels, Value::Counter(refusal.count)));
     }
     for family in [series, seen, intervals, computed, refused] {
         snapshot.push_filled(family);

@@ -87,7 +87,7 @@ impl Rollup {
         let series = sums
             .all
             .into_iter()
-            .map(|(values, value)| snapshot::Series { labels: labelled(&values), value });
+            .map(|(values, value)| snapshot::Series::new(labelled(&values), value));
         Family {
             name: self.name.clone(),
             metric_type: info.metric_type,

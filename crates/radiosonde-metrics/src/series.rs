@@ -105,11 +105,19 @@ impl Series {
             Cell::Histogram { bounds, counts, sum } => {
                 let counts: Vec<u64> = counts.iter().map(|n| n.load(Ordering::Relaxed)).collect();
                 let count = counts.iter().fold(0, |sum: u64, n| sum.saturating_add(*n));
-                Value::Histogram { bounds: bounds.clone(), counts, sum: load_f64(sum), count }
+                Value::Histogram {
+                    bounds: bounds.clone(),
+                    counts,
+                    sum: load_f64(sum),
+                    count,
+                    exponential: None,
+                }
             }
-            Cell::Summary { count, sum } => {
-                Value::Summary { count: count.load(Ordering::Relaxed), sum: load_f64(sum) }
-            }
+            Cell::Summary { count, sum } => Value::Summary {
+                count: count.load(Ordering::Relaxed),
+                sum: load_f64(sum),
+                quantiles: Vec::new(),
+            },
         })
     }
 
@@ -280,8 +288,9 @@ pub(crate) fn zero(info: &Info) -> Value {
             counts: vec![0; info.bounds.len() + 1],
             sum: 0.0,
             count: 0,
+            exponential: None,
         },
-        MetricType::Summary => Value::Summary { count: 0, sum: 0.0 },
+        MetricType::Summary => Value::Summary { count: 0, sum: 0.0, quantiles: Vec::new() },
         _ => Value::Counter(0),
     }
 }
