@@ -57,9 +57,13 @@ fn value() -> impl Strategy<Value = Value> {
         float.clone().prop_map(Value::FloatCounter),
         float.clone().prop_map(Value::Gauge),
         (bounds, counts, float.clone(), any::<u64>()).prop_map(|(bounds, counts, sum, count)| {
-            Value::Histogram { bounds: bounds.into(), counts, sum, count }
+            Value::Histogram { bounds: bounds.into(), counts, sum, count, exponential: None }
         }),
-        (any::<u64>(), float).prop_map(|(count, sum)| Value::Summary { count, sum }),
+        (any::<u64>(), float).prop_map(|(count, sum)| Value::Summary {
+            count,
+            sum,
+            quantiles: Vec::new()
+        }),
     ]
 }
 
@@ -73,9 +77,9 @@ fn family() -> impl Strategy<Value = Family> {
             family.unit = unit.map(Into::into);
             family.series = series
                 .into_iter()
-                .map(|(labels, value)| Series {
-                    labels: labels.into_iter().map(|(a, b)| (a.into(), b.into())).collect(),
-                    value,
+                .map(|(labels, value)| {
+                    let labels = labels.into_iter().map(|(a, b)| (a.into(), b.into()));
+                    Series::new(labels.collect(), value)
                 })
                 .collect();
             family
