@@ -138,10 +138,7 @@ impl Maker<'_> {
         rules.sort_by(|a, b| a.name().cmp(b.name()));
         rules.dedup_by(|a, b| a.name() == b.name());
         let bounds = match spec.metric_type {
-            MetricType::Histogram if spec.buckets.is_empty() => {
-                buckets::default_for(&spec.name, spec.unit.as_deref())
-            }
-            MetricType::Histogram => buckets::usable(&spec.buckets),
+            MetricType::Histogram => buckets::of(spec).0,
             _ => Arc::from([]),
         };
         let mut info = Info::new(&spec.name, spec.metric_type, bounds, self.announcer, self.sink);

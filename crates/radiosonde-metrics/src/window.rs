@@ -267,6 +267,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "tens of thousands of values")]
     fn quantiles_are_as_exact_as_stated() {
         // Rising by factors, by steps, and equal.
         let factors: Vec<f64> =
@@ -347,6 +348,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "tens of thousands of values")]
     fn memory_is_bounded_whatever_is_written() {
         let window = Window::default();
         for nth in 0..40_000_u32 {
