@@ -1,6 +1,8 @@
 //! A listener over metrics, and the programs of others that read what it says.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod prometheus;
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
