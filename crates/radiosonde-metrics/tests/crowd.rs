@@ -7,14 +7,16 @@
 mod common;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
 use common::with;
 use metrics::{Counter, Histogram, Key, Label, Level, Metadata, Recorder as _, counter, histogram};
-use radiosonde_metrics::{Metrics, Series, Settings, Value};
+use radiosonde_metrics::{
+    Exemplar, Exposition, Head, Metrics, Point, Scrape, Series, Settings, Value,
+};
 use radiosonde_registry::Registry;
 
 const REGISTRY: &str = r#"{
@@ -169,8 +171,34 @@ fn writes_in(series: &Series, host: Option<usize>) -> u64 {
     }
 }
 
+/// What a scrape shows of a metric.
+struct Page {
+    name: &'static str,
+    is_mine: bool,
+    writes: u64,
+    series: BTreeSet<String>,
+}
+
+impl Exposition for Page {
+    fn family(&mut self, head: &Head<'_>) {
+        self.is_mine = head.name == self.name;
+    }
+
+    fn series(&mut self, labels: &str, point: &Point<'_>, _: &[Exemplar]) {
+        if !self.is_mine {
+            return;
+        }
+        self.writes += match point {
+            Point::Counter(n) => *n,
+            Point::Histogram { counts, .. } => counts.iter().sum(),
+            other => panic!("{other:?}"),
+        };
+        assert!(self.series.insert(labels.to_owned()), "{labels}: twice");
+    }
+}
+
 /// Holds a metric against what was offered to it.
-fn check(metrics: &Metrics, name: &str, cap: usize, offered: &[AtomicU64], round: usize) {
+fn check(metrics: &Metrics, name: &'static str, cap: usize, offered: &[AtomicU64], round: usize) {
     let snapshot = metrics.snapshot();
     let series = &snapshot.family(name).unwrap().series;
     let (mut admitted, mut overflow) = (HashMap::new(), Vec::new());
@@ -205,6 +233,10 @@ fn check(metrics: &Metrics, name: &str, cap: usize, offered: &[AtomicU64], round
     let offered: u64 = offered.iter().map(|n| n.load(Ordering::Relaxed)).sum();
     let admitted: u64 = admitted.values().sum();
     assert_eq!(admitted + folded + lost, offered, "round {round}: {name}");
+    let mut page = Page { name, is_mine: false, writes: 0, series: BTreeSet::new() };
+    metrics.expose(Scrape::default(), &mut page);
+    assert_eq!(page.series.len(), cap + 1, "round {round}: {name}");
+    assert_eq!(page.writes, admitted + folded, "round {round}: {name}");
     assert!(lost > 0, "round {round}: {name}: what is unfit is refused");
 }
 

@@ -8,14 +8,15 @@
 mod common;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use common::with;
 use metrics::{Counter, Histogram, counter, histogram};
 use proptest::prelude::*;
-use radiosonde_metrics::{Labels, Metrics, Settings, Snapshot, Value};
+use radiosonde_metrics::{
+    Exemplar, Exposition, Head, Metrics, Point, Scrape, Settings, Snapshot, Value,
+};
 use radiosonde_registry::Registry;
 
 const REGISTRY: &str = r#"{
@@ -112,59 +113,88 @@ impl Shared {
     }
 }
 
-/// The parts of a value that may not fall, each with its name. A sum is given as its bits, which
-/// are in the order of the numbers as long as these are not negative.
-fn parts(value: &Value) -> Vec<(String, u64)> {
-    let bits = |sum: f64| {
-        assert!(sum.is_finite() && sum >= 0.0, "{sum}");
-        // Minus zero becomes zero.
-        (sum + 0.0).to_bits()
-    };
-    match value {
-        Value::Counter(n) => vec![("counter".into(), *n)],
-        Value::FloatCounter(value) => vec![("counter".into(), bits(*value))],
-        Value::Histogram { counts, sum, count, .. } => {
-            let all = counts.iter().fold(0_u64, |all, n| all.saturating_add(*n));
-            assert_eq!(all, *count, "the count is the sum of the buckets");
-            let buckets = counts.iter().enumerate();
-            let buckets = buckets.map(|(i, n)| (format!("bucket {i}"), *n));
-            buckets.chain([("sum".into(), bits(*sum)), ("count".into(), *count)]).collect()
-        }
-        Value::Summary { count, sum, .. } => {
-            vec![("sum".into(), bits(*sum)), ("count".into(), *count)]
-        }
-        // Gauges may fall.
-        _ => Vec::new(),
+/// A metric and its labels, these in the order of their names.
+type Name = (String, Vec<String>);
+
+/// What a scrape shows of the values that may not fall: of each series its parts, by name. A sum is
+/// given as its bits, which are in the order of the numbers as long as these are not negative.
+#[derive(Default)]
+struct Page {
+    family: String,
+    series: HashMap<Name, Vec<(String, u64)>>,
+}
+
+impl Exposition for Page {
+    fn family(&mut self, head: &Head<'_>) {
+        self.family = head.name.to_owned();
+    }
+
+    fn series(&mut self, labels: &str, point: &Point<'_>, _: &[Exemplar]) {
+        let bits = |sum: f64| {
+            assert!(sum.is_finite() && sum >= 0.0, "{}: {sum}", self.family);
+            // Minus zero becomes zero.
+            (sum + 0.0).to_bits()
+        };
+        let parts = match *point {
+            Point::Counter(n) => vec![("counter".into(), n)],
+            Point::FloatCounter(value) => vec![("counter".into(), bits(value))],
+            Point::Histogram { counts, sum, .. } => {
+                let count = counts.iter().fold(0_u64, |all, n| all.saturating_add(*n));
+                let buckets = counts.iter().enumerate();
+                let buckets = buckets.map(|(i, n)| (format!("bucket {i}"), *n));
+                buckets.chain([("sum".into(), bits(sum)), ("count".into(), count)]).collect()
+            }
+            Point::Summary { sum, count, .. } => {
+                vec![("sum".into(), bits(sum)), ("count".into(), count)]
+            }
+            // Gauges may fall.
+            _ => return,
+        };
+        // No value in this test has a comma.
+        let mut labels: Vec<String> = labels.split(',').map(str::to_owned).collect();
+        labels.sort();
+        let again = self.series.insert((self.family.clone(), labels.clone()), parts);
+        assert!(again.is_none(), "{} {labels:?}: twice", self.family);
     }
 }
 
-/// A metric and its labels.
-type Name = (Arc<str>, Labels);
-
 /// The last values seen.
 #[derive(Default)]
-struct Watch(HashMap<Name, Vec<(String, u64)>>);
+struct Watch {
+    last: Page,
+    looks: usize,
+}
 
 impl Watch {
-    /// Everything that was there is there, and nothing fell.
-    fn see(&mut self, snapshot: &Snapshot) {
-        let mut now = HashMap::new();
-        for family in &snapshot.families {
-            for series in &family.series {
-                let parts = parts(&series.value);
-                if !parts.is_empty() {
-                    let key = (family.name.clone(), series.labels.clone());
-                    assert!(now.insert(key, parts).is_none(), "{}: twice", family.name);
-                }
-            }
+    /// Looks once more, now by a snapshot and now by what a scrape calls. Everything that was there is
+    /// there, and nothing fell.
+    fn look(&mut self, metrics: &Metrics) {
+        let mut now = Page::default();
+        self.looks += 1;
+        if self.looks.is_multiple_of(2) {
+            metrics.expose(Scrape::default(), &mut now);
+        } else {
+            let snapshot = metrics.snapshot();
+            counts_are_sums(&snapshot);
+            snapshot.expose(&mut now);
         }
-        for (key, before) in &self.0 {
-            let after = now.get(key).unwrap_or_else(|| panic!("{key:?} is gone"));
+        for (key, before) in &self.last.series {
+            let after = now.series.get(key).unwrap_or_else(|| panic!("{key:?} is gone"));
             for ((part, before), (_, after)) in before.iter().zip(after) {
                 assert!(before <= after, "{key:?}: {part} fell from {before} to {after}");
             }
         }
-        self.0 = now;
+        self.last = now;
+    }
+}
+
+/// The count of each histogram is the sum of its buckets.
+fn counts_are_sums(snapshot: &Snapshot) {
+    for series in snapshot.families.iter().flat_map(|family| &family.series) {
+        if let Value::Histogram { counts, count, .. } = &series.value {
+            let all = counts.iter().fold(0_u64, |all, n| all.saturating_add(*n));
+            assert_eq!(all, *count, "{series:?}");
+        }
     }
 }
 
@@ -192,10 +222,11 @@ fn run(lanes: &[Vec<Vec<Step>>]) -> Metrics {
             });
         }
         while at_work.load(Ordering::Acquire) > 0 {
-            watch.see(&metrics.snapshot());
+            watch.look(&metrics);
         }
     });
-    watch.see(&metrics.snapshot());
+    // Both ways, at rest.
+    (0..2).for_each(|_| watch.look(&metrics));
     metrics
 }
 
