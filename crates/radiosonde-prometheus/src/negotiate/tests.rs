@@ -1,3 +1,5 @@
+//! Formats, codings and qualities, as clients ask for them.
+
 use hyper::header::{HeaderName, HeaderValue};
 use proptest::prelude::*;
 
