@@ -58,16 +58,17 @@ struct Module {
     writes: AtomicU64,
 }
 
-/// Which label it is.
+/// Which label of a metric has more values than there is room for.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Exploded {
+#[non_exhaustive]
+pub struct Exploded {
     /// The label with the most different values in writes past the cap.
-    pub(crate) label: String,
+    pub label: String,
     /// About how many there are: ±13 % in two of three cases. 1 or more.
-    pub(crate) values: u64,
+    pub values: u64,
     /// The module that makes most of these writes, and its share of them, above 0 and up to 1. None
     /// if no write said where it is, or most come from modules past the eight that are known.
-    pub(crate) module: Option<(String, f64)>,
+    pub module: Option<(String, f64)>,
 }
 
 impl Blame {

@@ -11,9 +11,9 @@ use radiosonde_context::is_forked_child;
 use radiosonde_registry::MetricType;
 
 use crate::family::Resolved;
+use crate::handle::Handle;
 use crate::recorder::Recorder;
 use crate::refusal::Entry;
-use crate::series::Series;
 use crate::snapshot::Labels;
 
 /// A [`Recorder`] with another one behind it: both get every write that is let through, theirs under
@@ -54,10 +54,12 @@ impl Recorder {
     fn admitted(&self, key: &Key, metadata: &Metadata<'_>, wanted: MetricType) -> Admitted {
         match self.resolve(key, metadata, wanted) {
             Resolved::Refused(entry) => Admitted::Refused(entry),
-            Resolved::Series(series) => {
-                let name = series.name().clone();
-                let labels = series.labels().clone();
-                Admitted::Series { handle: series, name, labels }
+            Resolved::Series(family, place) => {
+                let name = family.info.name.clone();
+                // A place that was found has its series.
+                let labels = family.series_at(place).map(|series| family.labels_of(series));
+                let labels = labels.unwrap_or_default();
+                Admitted::Series { handle: Arc::new(Handle::new(family, place)), name, labels }
             }
         }
     }
@@ -65,7 +67,7 @@ impl Recorder {
 
 /// What our side says to a write.
 enum Admitted {
-    Series { handle: Arc<Series>, name: Arc<str>, labels: Labels },
+    Series { handle: Arc<Handle>, name: Arc<str>, labels: Labels },
     Refused(Arc<Entry>),
 }
 
@@ -141,7 +143,7 @@ impl<R: metrics::Recorder> metrics::Recorder for Front<R> {
 
 /// A series of ours and the handle of theirs.
 struct Both<T> {
-    ours: Arc<Series>,
+    ours: Arc<Handle>,
     theirs: T,
 }
 

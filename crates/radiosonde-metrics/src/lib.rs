@@ -83,27 +83,30 @@
 //!
 //! Nothing here fails or panics, and nothing blocks but for a short lock while a series is new.
 //! Memory is bounded by the registry, not by what is written.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod batch;
-#[cfg_attr(not(test), expect(dead_code, reason = "families come to it next"))]
+mod beside;
 mod blame;
 pub mod buckets;
 mod caller;
 mod catalogue;
+mod cells;
 mod clock;
 mod constants;
 mod delta;
 mod distinct;
 mod draft;
-#[cfg_attr(not(test), expect(dead_code, reason = "series come to it next"))]
 mod exemplars;
 mod exposition;
 mod family;
 mod fault;
 mod front;
+mod handle;
 mod hub;
+mod index;
 mod ingest;
+mod kept;
 mod labels;
 mod ledger;
 mod life;
@@ -115,18 +118,19 @@ mod redaction;
 mod refusal;
 mod registered;
 mod rollup;
+mod scraper;
 mod segmented;
 mod series;
 mod shape;
 mod snapshot;
 mod sync;
-mod table;
 mod told;
 pub mod typed;
-#[cfg_attr(not(test), expect(dead_code, reason = "summaries come to it next"))]
+mod values;
 mod window;
 
 pub use batch::{BatchValue, Restored};
+pub use blame::Exploded;
 pub use clock::Clock;
 pub use delta::{Delta, DeltaValue, Distribution};
 pub use exposition::{Exemplar, Exposition, Head, Point, Scrape};
@@ -134,7 +138,7 @@ pub use front::Front;
 pub use hub::{Collector, Metrics, OnDelta, OnProblem, Settings};
 pub use ingest::Ingest;
 pub use radiosonde_registry::{MetricType, RegistrySource};
-pub use recorder::Recorder;
+pub use recorder::{AlreadyInstalled, Recorder};
 pub use refusal::{Reason, Refusal};
 pub use snapshot::{Exponential, Family, Labels, Series, Snapshot, Value};
 

@@ -108,7 +108,7 @@ fn install_recorder(telemetry: &Telemetry, exporter: Option<BoxedRecorder>) {
     }
     let ours = telemetry.metrics().recorder();
     let is_set = match exporter {
-        None => metrics::set_global_recorder(ours).is_ok(),
+        None => ours.install().is_ok(),
         Some(theirs) => metrics::set_global_recorder(ours.in_front_of(theirs)).is_ok(),
     };
     if !is_set {
