@@ -36,6 +36,10 @@ runs_total{environment="staging",outcome="success",path="{a=\"b\"} 1"} 2
 runs_total{environment="staging",outcome="success",path="🎈"} 2
 # HELP size_bytes Sizes.
 # TYPE size_bytes summary
+size_bytes{environment="staging",quantile="0.5"} 12.0
+size_bytes{environment="staging",quantile="0.9"} 12.0
+size_bytes{environment="staging",quantile="0.95"} 12.0
+size_bytes{environment="staging",quantile="0.99"} 12.0
 size_bytes_sum{environment="staging"} 12.0
 size_bytes_count{environment="staging"} 1"#;
     assert_eq!(own, expected.lines().collect::<Vec<_>>());
@@ -75,15 +79,14 @@ fn series_that_fall_together_are_written_once_and_buckets_rise() {
     snapshot.gauge("b_c", &[], 2.0);
     let mut family = Family::new("h", MetricType::Histogram);
     for (le, bounds) in [("1", [2.0, 1.0, 3.0, 3.0]), ("2", [f64::NAN, 0.0, -0.0, 5.0])] {
-        family.series.push(Series {
-            labels: vec![("x".into(), le.into())],
-            value: Value::Histogram {
-                bounds: bounds.into(),
-                counts: vec![1, 2, 4, 8, 16],
-                sum: 0.0,
-                count: 31,
-            },
-        });
+        let value = Value::Histogram {
+            bounds: bounds.into(),
+            counts: vec![1, 2, 4, 8, 16],
+            sum: 0.0,
+            count: 31,
+            exponential: None,
+        };
+        family.series.push(Series::new(vec![("x".into(), le.into())], value));
     }
     snapshot.push(family);
     // A value of another type than the family.
