@@ -115,11 +115,11 @@ impl Snapshot {
     /// Whatever the snapshot holds, what is written is well formed: characters that names may not
     /// have become `_`, labels that Prometheus reserves (`__…`, `le` of a histogram, `quantile` of a
     /// summary) or that come twice are left out, families whose names then fall together are written
-    /// as one when their types agree and else the later is left out, of series whose labels then
-    /// are equal the first is written, a bucket whose bound is not finite or not above the one before
-    /// is added to the next (and exemplars left out), exemplars are left out unless their buckets
-    /// rise and are there, quantiles unless they rise from 0 to 1 at most, and NUL, which Prometheus
-    /// takes for the end of its input, becomes U+FFFD.
+    /// as one when their types agree and else the later is left out, of series whose labels then are
+    /// equal the first is written, a bucket whose bound is not finite or not above the one before is
+    /// added to the next (and exemplars left out), exemplars are left out unless their buckets rise
+    /// and are there, quantiles unless they rise from 0 to 1 at most, and NUL, which Prometheus takes
+    /// for the end of its input, becomes U+FFFD.
     pub fn expose(&self, to: &mut dyn Exposition) {
         let mut labels = String::new();
         let mut written = HashSet::new();

@@ -248,7 +248,7 @@ async fn the_services_serve_under_axum() {
     for path in ["/internal/metrics", "/metrics"] {
         let seen = ask("GET", path).await;
         assert_eq!((seen.status, seen.header("content-type")), (200, TEXT), "{path}");
-        assert!(seen.text().contains("runs_total{environment=\"staging\""), "{path}");
+        assert!(seen.text().contains("\nruns_total{"), "{path}");
         let head = ask("HEAD", path).await;
         assert_eq!((head.status, head.body.len()), (200, 0));
         assert_eq!(head.header("content-length"), seen.header("content-length"));

@@ -4,7 +4,7 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use common::strict::read;
 use proptest::prelude::*;
@@ -59,16 +59,14 @@ fn value() -> impl Strategy<Value = Value> {
         (bounds, counts, float.clone(), any::<u64>()).prop_map(|(bounds, counts, sum, count)| {
             Value::Histogram { bounds: bounds.into(), counts, sum, count, exponential: None }
         }),
-        (any::<u64>(), float).prop_map(|(count, sum)| Value::Summary {
-            count,
-            sum,
-            quantiles: Vec::new()
-        }),
+        (any::<u64>(), float.clone(), prop::collection::vec((-0.5..1.5_f64, float), 0..4))
+            .prop_map(|(count, sum, quantiles)| Value::Summary { count, sum, quantiles }),
     ]
 }
 
 fn family() -> impl Strategy<Value = Family> {
-    let series = prop::collection::vec((labels(), value()), 0..5);
+    let series = ((labels(), value()), prop::collection::vec(0_usize..4, 0..3));
+    let series = prop::collection::vec(series, 0..5);
     let unit = prop::sample::select(vec![None, Some(""), Some("seconds"), Some("b"), Some("é")]);
     (name(), metric_type(), words(), unit, series).prop_map(
         |(name, metric_type, help, unit, series)| {
@@ -77,9 +75,11 @@ fn family() -> impl Strategy<Value = Family> {
             family.unit = unit.map(Into::into);
             family.series = series
                 .into_iter()
-                .map(|(labels, value)| {
-                    let labels = labels.into_iter().map(|(a, b)| (a.into(), b.into()));
-                    Series::new(labels.collect(), value)
+                .map(|((labels, value), buckets)| {
+                    let labels = labels.into_iter().map(|(a, b)| (a.into(), b.into())).collect();
+                    let mut series = Series::new(labels, value);
+                    series.exemplars = buckets.iter().map(|b| exemplar(*b, 1.5)).collect();
+                    series
                 })
                 .collect();
             family
@@ -164,7 +164,34 @@ fn a_registry_with_everything_reads_the_same_in_both_formats() {
     let runs = plain.iter().find(|family| family.name == "runs_total").unwrap();
     let paths: Vec<&str> = runs.samples.iter().map(|sample| sample.labels[2].1.as_str()).collect();
     assert_eq!(paths, ["", r"C:\", r"C:\\", "say \"hi\"", "{a=\"b\"} 1", "🎈"]);
-    assert!(SystemTime::now() > UNIX_EPOCH);
+}
+
+/// Every line as name, sorted labels and value; families by name.
+fn lines(text: &str, open: bool) -> BTreeMap<String, Vec<String>> {
+    let families = read(text, open).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let lines = families.into_iter().map(|family| {
+        let sample = |sample: &common::strict::Sample| {
+            let mut labels = sample.labels.clone();
+            labels.sort();
+            format!("{} {labels:?} {}", sample.name, sample.value)
+        };
+        let mut samples: Vec<String> = family.samples.iter().map(sample).collect();
+        samples.sort();
+        (format!("{} {} {:?} {:?}", family.name, family.word, family.help, family.unit), samples)
+    });
+    lines.collect()
+}
+
+#[test]
+fn what_is_written_at_once_is_what_a_snapshot_says() {
+    for metrics in [common::metrics(), common::crowded()] {
+        for (format, open) in [(Format::Text, false), (Format::OpenMetrics, true)] {
+            let at_once = lines(&text::of(&metrics, format), open);
+            let copied = lines(&text::render_as(&metrics.snapshot(), format), open);
+            assert!(at_once.len() > 5, "{at_once:?}");
+            assert_eq!(at_once, copied);
+        }
+    }
 }
 
 #[test]
