@@ -249,7 +249,6 @@ fn every_name_and_label_of_a_rule_is_in_the_scrape() {
 }
 
 #[test]
-#[ignore = "summaries have no quantiles yet"]
 fn every_quantile_of_a_summary_is_in_the_scrape() {
     let found: usize = PACKS.into_iter().map(|pack| look(pack, Asked::Quantiles)).sum();
     assert!(found > 0);
