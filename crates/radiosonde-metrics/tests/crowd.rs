@@ -13,24 +13,11 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use common::with;
-use metrics::{Counter, Histogram, Key, Label, Level, Metadata, Recorder as _, counter, histogram};
+use metrics::{Counter, Histogram, counter, histogram};
 use radiosonde_metrics::{
     Exemplar, Exposition, Head, Metrics, Point, Scrape, Series, Settings, Value,
 };
 use radiosonde_registry::Registry;
-
-const REGISTRY: &str = r#"{
-  "schema_version": 1,
-  "environments": {"staging": {"series_limit": 50}, "production": {"series_limit": 200}},
-  "labels": {"host": {"max_values": 200}},
-  "owners": {"platform": {"slack": "telemetry"}},
-  "metrics": [
-    {"name": "crowd_total", "type": "counter", "unit": "items", "help": "Counted.",
-     "owner": "platform", "labels": ["host"]},
-    {"name": "crowd_seconds", "type": "histogram", "unit": "seconds", "help": "Measured.",
-     "owner": "platform", "buckets": [100, 200, 300], "labels": ["host"]}
-  ]
-}"#;
 
 const KEYS: usize = 400;
 const LANES: usize = 8;
@@ -40,58 +27,105 @@ const GENERATIONS: usize = 3;
 const WRITES: usize = 600;
 
 fn rounds() -> usize {
-    std::env::var("XTASK_CAP").ok().map_or(24, |rounds| rounds.parse().unwrap())
+    std::env::var("XTASK_CAP").ok().map_or(16, |rounds| rounds.parse().unwrap())
 }
 
-fn metrics_in(environment: &str) -> Metrics {
-    let registry = Registry::parse("registry.json", REGISTRY);
+/// A counter and a histogram for each round, with caps of 50 and 200 by turns.
+fn metrics_of(rounds: impl Iterator<Item = usize>) -> Metrics {
+    let metric = |round: usize| {
+        let cap = cap(round);
+        format!(
+            r#"{{"name": "crowd_{round}_total", "type": "counter", "unit": "items", "help": "Counted.",
+                 "owner": "platform", "labels": ["host"], "series_limit": {cap}}},
+               {{"name": "crowd_{round}_seconds", "type": "histogram", "unit": "seconds",
+                 "help": "Measured.", "owner": "platform", "labels": ["host"], "series_limit": {cap},
+                 "buckets": [100, 200, 300]}}"#
+        )
+    };
+    let metrics: Vec<String> = rounds.map(metric).collect();
+    let text = format!(
+        r#"{{"schema_version": 1, "labels": {{"host": {{"pattern": "h[0-9]{{1,3}}"}}}},
+            "owners": {{"platform": {{"slack": "telemetry"}}}}, "metrics": [{}]}}"#,
+        metrics.join(",")
+    );
+    let registry = Registry::parse("registry.json", &text);
     let registry = Some(registry.unwrap_or_else(|errors| panic!("{errors}")));
-    let environment = Some(environment.to_owned());
-    Metrics::new(Settings { registry, environment, ..Settings::default() })
+    Metrics::new(Settings { registry, ..Settings::default() })
 }
 
-fn key(name: &'static str, host: usize) -> Key {
-    Key::from_parts(name, vec![Label::new("host", format!("h{host}"))])
+fn cap(round: usize) -> usize {
+    [50, 200][round % 2]
 }
 
-const PLACE: Metadata<'static> = Metadata::new("crowd", Level::INFO, None);
-
-/// What was offered, by key; the last place is for writes that no series may take.
-struct Offered {
+/// One round: its metrics, how they are written, and what was offered to them by key. The last place
+/// is for writes that no series may take.
+struct Round {
+    number: usize,
+    metrics: Metrics,
+    /// Through the recorder of the process, which keeps series for each thread; otherwise through
+    /// one that holds for a closure.
+    installed: bool,
+    counter: String,
+    histogram: String,
     counted: Vec<AtomicU64>,
     measured: Vec<AtomicU64>,
 }
 
-impl Offered {
-    fn new() -> Arc<Self> {
+impl Round {
+    fn new(number: usize, metrics: Metrics, installed: bool) -> Arc<Self> {
         let zeros = || (0..=KEYS).map(|_| AtomicU64::new(0)).collect();
-        Arc::new(Self { counted: zeros(), measured: zeros() })
+        Arc::new(Self {
+            number,
+            metrics,
+            installed,
+            counter: format!("crowd_{number}_total"),
+            histogram: format!("crowd_{number}_seconds"),
+            counted: zeros(),
+            measured: zeros(),
+        })
     }
-}
 
-fn note(offered: &[AtomicU64], key: usize) {
-    offered[key].fetch_add(1, Ordering::Relaxed);
+    fn within<R>(&self, write: impl FnOnce() -> R) -> R {
+        if self.installed { write() } else { with(&self.metrics, write) }
+    }
+
+    fn counter_of(&self, host: usize) -> Counter {
+        counter!(self.counter.clone(), "host" => format!("h{host}"))
+    }
+
+    fn histogram_of(&self, host: usize) -> Histogram {
+        histogram!(self.histogram.clone(), "host" => format!("h{host}"))
+    }
+
+    fn note_counted(&self, host: usize) {
+        self.counted[host].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn note_measured(&self, host: usize) {
+        self.measured[host].fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// Writes when its thread takes down its thread-local values.
 struct LastWords {
-    metrics: Metrics,
-    offered: Arc<Offered>,
+    round: Arc<Round>,
     handles: (Counter, Histogram),
     host: usize,
 }
 
 impl Drop for LastWords {
     fn drop(&mut self) {
-        let recorder = self.metrics.recorder();
-        for host in [self.host, self.host + 1] {
-            recorder.register_counter(&key("crowd_total", host), &PLACE).increment(1);
-            note(&self.offered.counted, host);
-        }
+        let (round, host) = (&self.round, self.host);
+        round.within(|| {
+            for host in [host, host + 1] {
+                round.counter_of(host).increment(1);
+                round.note_counted(host);
+            }
+        });
         self.handles.0.increment(1);
-        note(&self.offered.counted, self.host);
-        self.handles.1.record(as_value(self.host));
-        note(&self.offered.measured, self.host);
+        round.note_counted(host);
+        self.handles.1.record(as_value(host));
+        round.note_measured(host);
     }
 }
 
@@ -109,43 +143,33 @@ fn as_value(host: usize) -> f64 {
 }
 
 /// One thread of a lane: writes its part, some of it unfit, and ends with words of its own.
-fn write_part(
-    metrics: &Metrics,
-    offered: &Arc<Offered>,
-    lane: usize,
-    part: std::ops::Range<usize>,
-) {
+fn write_part(round: &Arc<Round>, lane: usize, part: std::ops::Range<usize>) {
     let host = (lane * 31 + part.start) % (KEYS - 1);
-    let recorder = metrics.recorder();
-    let last_words = || LastWords {
-        metrics: metrics.clone(),
-        offered: offered.clone(),
-        handles: (
-            recorder.register_counter(&key("crowd_total", host), &PLACE),
-            recorder.register_histogram(&key("crowd_seconds", host), &PLACE),
-        ),
-        host,
+    let last_words = || {
+        let handles = (round.counter_of(host), round.histogram_of(host));
+        Some(LastWords { round: round.clone(), handles, host })
     };
     // Before the first write of the thread.
     OUTLIVES.with(|words| assert!(words.borrow().is_none()));
     for n in part {
         // Each lane in an order of its own, so that they meet on new keys.
         let host = (n * (2 * lane + 1) + lane * 50) % KEYS;
-        counter!("crowd_total", "host" => format!("h{host}")).increment(1);
-        note(&offered.counted, host);
-        histogram!("crowd_seconds", "host" => format!("h{host}")).record(as_value(host));
-        note(&offered.measured, host);
+        round.counter_of(host).increment(1);
+        round.note_counted(host);
+        round.histogram_of(host).record(as_value(host));
+        round.note_measured(host);
         if n % 16 == lane {
-            counter!("crowd_total", "hostess" => "h1").increment(1);
-            counter!("crowd_total", "host" => format!("{:032x}", n * LANES + lane)).increment(1);
-            note(&offered.counted, KEYS);
-            note(&offered.counted, KEYS);
-            histogram!("crowd_seconds", "host" => format!("h{host}")).record(f64::NAN);
-            note(&offered.measured, KEYS);
+            counter!(round.counter.clone(), "hostess" => "h1").increment(1);
+            let shaped = format!("{:032x}", n * LANES + lane);
+            counter!(round.counter.clone(), "host" => shaped).increment(1);
+            round.note_counted(KEYS);
+            round.note_counted(KEYS);
+            round.histogram_of(host).record(f64::NAN);
+            round.note_measured(KEYS);
         }
     }
-    OUTLIVES.with(|words| *words.borrow_mut() = Some(last_words()));
-    IS_OUTLIVED.with(|words| *words.borrow_mut() = Some(last_words()));
+    OUTLIVES.with(|words| *words.borrow_mut() = last_words());
+    IS_OUTLIVED.with(|words| *words.borrow_mut() = last_words());
 }
 
 fn is_overflow(series: &Series) -> bool {
@@ -172,14 +196,14 @@ fn writes_in(series: &Series, host: Option<usize>) -> u64 {
 }
 
 /// What a scrape shows of a metric.
-struct Page {
-    name: &'static str,
+struct Page<'n> {
+    name: &'n str,
     is_mine: bool,
     writes: u64,
     series: BTreeSet<String>,
 }
 
-impl Exposition for Page {
+impl Exposition for Page<'_> {
     fn family(&mut self, head: &Head<'_>) {
         self.is_mine = head.name == self.name;
     }
@@ -198,8 +222,8 @@ impl Exposition for Page {
 }
 
 /// Holds a metric against what was offered to it.
-fn check(metrics: &Metrics, name: &'static str, cap: usize, offered: &[AtomicU64], round: usize) {
-    let snapshot = metrics.snapshot();
+fn check(Round { number: round, metrics, .. }: &Round, name: &str, offered: &[AtomicU64]) {
+    let (cap, snapshot) = (cap(*round), metrics.snapshot());
     let series = &snapshot.family(name).unwrap().series;
     let (mut admitted, mut overflow) = (HashMap::new(), Vec::new());
     for series in series {
@@ -240,30 +264,38 @@ fn check(metrics: &Metrics, name: &'static str, cap: usize, offered: &[AtomicU64
     assert!(lost > 0, "round {round}: {name}: what is unfit is refused");
 }
 
+fn run(round: &Arc<Round>) {
+    thread::scope(|scope| {
+        for lane in 0..LANES {
+            scope.spawn(move || {
+                for generation in 0..GENERATIONS {
+                    let part = WRITES / GENERATIONS;
+                    let part = generation * part..(generation + 1) * part;
+                    let round = round.clone();
+                    let write = move || round.within(|| write_part(&round, lane, part));
+                    // The end of a scope does not wait for thread-local destructors; this does.
+                    thread::spawn(write).join().unwrap();
+                }
+            });
+        }
+    });
+    check(round, &round.counter, &round.counted);
+    check(round, &round.histogram, &round.measured);
+}
+
 #[test]
 fn eight_threads_at_400_keys_fill_a_metric_exactly() {
-    for round in 0..rounds() {
-        let (environment, cap) = [("staging", 50), ("production", 200)][round % 2];
-        let (metrics, offered) = (metrics_in(environment), Offered::new());
-        thread::scope(|scope| {
-            for lane in 0..LANES {
-                let (metrics, offered) = (&metrics, &offered);
-                scope.spawn(move || {
-                    for generation in 0..GENERATIONS {
-                        let part = WRITES / GENERATIONS;
-                        let part = generation * part..(generation + 1) * part;
-                        let (metrics, offered) = (metrics.clone(), offered.clone());
-                        let write = move || {
-                            with(&metrics, || write_part(&metrics, &offered, lane, part));
-                        };
-                        // The end of a scope does not wait for thread-local destructors; this does.
-                        thread::spawn(write).join().unwrap();
-                    }
-                });
-            }
-        });
-        check(&metrics, "crowd_total", cap, &offered.counted, round);
-        check(&metrics, "crowd_seconds", cap, &offered.measured, round);
+    for number in 0..rounds() {
+        run(&Round::new(number, metrics_of(std::iter::once(number)), false));
+    }
+}
+
+#[test]
+fn eight_threads_fill_a_metric_exactly_through_the_recorder_of_the_process() {
+    let metrics = metrics_of(0..rounds());
+    metrics.recorder().install().unwrap();
+    for number in 0..rounds() {
+        run(&Round::new(number, metrics.clone(), true));
     }
 }
 
@@ -273,18 +305,18 @@ fn eight_threads_at_400_keys_fill_a_metric_exactly() {
 fn two_hundred_threads_at_once_lose_nothing() {
     const THREADS: usize = 200;
     const EACH: u64 = 2_000;
-    let metrics = metrics_in("staging");
-    let recorder = metrics.recorder();
-    let counters: Arc<[Counter]> = (0..THREADS)
-        .map(|thread| recorder.register_counter(&key("crowd_total", thread % 10), &PLACE))
-        .collect();
-    let histogram = recorder.register_histogram(&key("crowd_seconds", 1), &PLACE);
+    let metrics = metrics_of(0..1);
+    let round = Round::new(0, metrics.clone(), false);
+    let (counters, histogram) = round.within(|| {
+        let counters = (0..THREADS).map(|thread| round.counter_of(thread % 10));
+        (counters.collect::<Arc<[_]>>(), round.histogram_of(1))
+    });
     let all_there = Arc::new(Barrier::new(THREADS));
     let spawn = |thread: usize| {
         let (counters, histogram) = (counters.clone(), histogram.clone());
-        let (recorder, all_there) = (recorder.clone(), all_there.clone());
+        let (round, all_there) = (round.clone(), all_there.clone());
         thread::spawn(move || {
-            let own = recorder.register_counter(&key("crowd_total", thread % 10), &PLACE);
+            let own = round.within(|| round.counter_of(thread % 10));
             let _ = all_there.wait();
             for _ in 0..EACH {
                 own.increment(1);
@@ -300,13 +332,16 @@ fn two_hundred_threads_at_once_lose_nothing() {
     let each = THREADS as u64 / 10 * EACH * 6;
     for host in 0..10 {
         let host = format!("h{host}");
-        let value = snapshot.value("crowd_total", &[("host", &host)]);
+        let value = snapshot.value(&round.counter, &[("host", &host)]);
         assert_eq!(value, Some(&Value::Counter(each)), "{host}");
     }
     let Some(Value::Histogram { count, sum, .. }) =
-        snapshot.value("crowd_seconds", &[("host", "h1")])
+        snapshot.value(&round.histogram, &[("host", "h1")])
     else {
         panic!("no histogram");
     };
-    assert_eq!((*count, *sum), (THREADS as u64 * EACH, (THREADS as u64 * EACH) as f64));
+    let writes = THREADS as u64 * EACH;
+    #[expect(clippy::cast_precision_loss, reason = "small")]
+    let expected = (writes, writes as f64);
+    assert_eq!((*count, *sum), expected);
 }

@@ -369,7 +369,6 @@ fn promtool_reads_the_text_format() {
 
 /// What a program writes inside a trace is what a reader finds it by.
 #[test]
-#[ignore = "writes leave no exemplars yet"]
 fn a_write_inside_a_trace_is_an_exemplar() {
     let Some(mut python) = peers::python() else { return };
     let metrics = metrics();
