@@ -16,13 +16,14 @@ mod args;
 mod events;
 mod harness;
 mod loss;
+mod metrics;
 
 use args::Command;
 use harness::Suite;
 use std::process::ExitCode;
 
 /// Every suite there is.
-pub(crate) const SUITES: &[&Suite] = &[&events::SUITE, &loss::SUITE];
+pub(crate) const SUITES: &[&Suite] = &[&events::SUITE, &loss::SUITE, &metrics::speed::SUITE];
 
 /// The command was not understood.
 const USAGE: u8 = 2;

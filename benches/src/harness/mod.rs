@@ -1,5 +1,6 @@
 //! What every suite is made of, and how it is run.
 
+pub(crate) mod callgrind;
 pub(crate) mod child;
 mod lockfile;
 mod machine;
