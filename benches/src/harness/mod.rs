@@ -2,6 +2,7 @@
 
 pub(crate) mod callgrind;
 pub(crate) mod child;
+pub(crate) mod heap;
 mod lockfile;
 mod machine;
 mod page;

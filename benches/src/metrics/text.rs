@@ -1,9 +1,22 @@
 //! Reading what a scrape shows: to see that nothing is missing.
 
+use std::collections::HashSet;
+
 /// How many writes a text shows of a metric: the sum of a counter's series, or of the counts of a
 /// histogram's.
 pub(crate) fn shown(text: &str, name: &str) -> u64 {
     sum(text, name) + sum(text, &format!("{name}_count"))
+}
+
+/// The same of many metrics, in one pass.
+pub(crate) fn shown_all(text: &str, names: &[String]) -> u64 {
+    let wanted: HashSet<&str> = names.iter().map(String::as_str).collect();
+    let of = |line: &str| {
+        let name = line.split(['{', ' ']).next()?;
+        let metric = name.strip_suffix("_count").unwrap_or(name);
+        wanted.contains(metric).then(|| value(line, name)).flatten()
+    };
+    text.lines().filter_map(of).map(|value| value as u64).sum()
 }
 
 /// The sum of all series of one name.

@@ -1,7 +1,5 @@
 //! What is written: the same names, labels and values for everybody.
 
-use crate::harness::Size;
-
 /// Upper bounds of every histogram, in seconds.
 pub(crate) const BOUNDS: [f64; 12] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
@@ -140,8 +138,8 @@ pub(crate) fn visitor(number: usize) -> String {
 }
 
 /// How many metrics hold so many series.
-pub(crate) fn metrics_for(size: Size, whole: usize, quick: usize) -> usize {
-    size.of(whole, quick).div_ceil(SERIES)
+pub(crate) fn metrics_for(wanted: usize) -> usize {
+    wanted.div_ceil(SERIES)
 }
 
 #[cfg(test)]

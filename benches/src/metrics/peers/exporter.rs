@@ -107,6 +107,10 @@ impl Registry for Many {
         *into = self.handle.render();
         Ok(())
     }
+
+    fn upkeep(&self) {
+        self.handle.run_upkeep();
+    }
 }
 
 /// Names as a library has them: texts of the program, which a macro does not copy.

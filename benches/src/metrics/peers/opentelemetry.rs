@@ -217,14 +217,38 @@ impl Registry for Many {
         }
     }
 
-    /// Collected only, not written: the text has one line for each series that is there, so that it
-    /// can be checked.
-    fn scrape(&self, into: &mut String) -> Result<(), String> {
-        use std::fmt::Write as _;
-        let collected = std::hint::black_box(self.pipe.collect()?);
-        for metric in collected.scope_metrics().flat_map(|scope| scope.metrics()) {
-            let _ = writeln!(into, "{} {}", metric.name(), count(metric.data()));
-        }
+    /// Collected only, not written.
+    fn scrape(&self, _into: &mut String) -> Result<(), String> {
+        drop(std::hint::black_box(self.pipe.collect()?));
         Ok(())
+    }
+
+    fn check(&self) -> Result<String, String> {
+        let collected = self.pipe.collect()?;
+        let mut text = String::new();
+        for metric in collected.scope_metrics().flat_map(|scope| scope.metrics()) {
+            lines(metric.name(), metric.data(), &mut text);
+        }
+        Ok(text)
+    }
+}
+
+/// A line for each point.
+fn lines(name: &str, data: &AggregatedMetrics, into: &mut String) {
+    use std::fmt::Write as _;
+    let mut line = |suffix: &str, attributes: &mut dyn Iterator<Item = &KeyValue>, count: u64| {
+        let labels = attributes.map(|label| format!("{}=\"{}\"", label.key, label.value));
+        let labels = labels.collect::<Vec<String>>().join(",");
+        let _ = writeln!(into, "{name}{suffix}{{{labels}}} {count}");
+    };
+    match data {
+        AggregatedMetrics::U64(MetricData::Sum(sum)) => {
+            sum.data_points().for_each(|point| line("", &mut point.attributes(), point.value()));
+        }
+        AggregatedMetrics::F64(MetricData::Histogram(histogram)) => {
+            let points = histogram.data_points();
+            points.for_each(|point| line("_count", &mut point.attributes(), point.count()));
+        }
+        _ => {}
     }
 }

@@ -201,6 +201,10 @@ impl Registered for Many {
     fn refused(&self) -> Option<u64> {
         Some(self.names.iter().map(|name| refused(&self.metrics, name)).sum())
     }
+
+    fn complaints(&self) -> Option<Vec<String>> {
+        Some(self.metrics.refusals().iter().map(ToString::to_string).collect())
+    }
 }
 
 /// A `registry.json` of these metrics.

@@ -25,8 +25,23 @@ pub(crate) trait Registry: Sized + Send + Sync {
     /// Everything, as text in `into`; as it would be done for each request.
     fn scrape(&self, into: &mut String) -> Result<(), String>;
 
+    /// What there is, a line for each series with its labels in braces, to be checked.
+    fn check(&self) -> Result<String, String> {
+        let mut text = String::new();
+        self.scrape(&mut text)?;
+        Ok(text)
+    }
+
+    /// What a running program does every now and then besides, to bound its memory.
+    fn upkeep(&self) {}
+
     /// Writes that were refused and are in no series; none if it does not count.
     fn refused(&self) -> Option<u64> {
+        None
+    }
+
+    /// The sentences about a metric that was full; none if nothing is said.
+    fn complaints(&self) -> Option<Vec<String>> {
         None
     }
 }

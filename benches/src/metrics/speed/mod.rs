@@ -9,6 +9,8 @@ mod instructions;
 mod solo;
 pub(crate) mod subject;
 
+pub(crate) use batch::thread_ns;
+
 use super::peers::exporter::Exporter;
 use super::peers::foundations::Foundations;
 use super::peers::limit::{Alone, Limit};
