@@ -91,11 +91,6 @@ fn encoded() -> String {
     }))
 }
 
-/// A name without the ending that the encoder adds.
-fn stem(name: &str) -> &str {
-    name.strip_suffix("_total").unwrap_or(name)
-}
-
 /// The metrics of the suite `metrics`; `cached` is a counter of its own where `LOCAL`.
 pub(crate) struct Foundations<const LOCAL: bool> {
     requests: LowCardinalityFamily<Request, Counter>,
@@ -115,11 +110,11 @@ impl<const LOCAL: bool> Subject for Foundations<LOCAL> {
         let durations = Family::<Call, Histogram, fn() -> Histogram>::new_with_constructor(histogram);
         let local = ThreadLocalCounter::default();
         if LOCAL {
-            registered(stem(REQUESTS), local.clone());
+            registered(REQUESTS, local.clone());
         } else {
-            registered(stem(REQUESTS), requests.clone());
+            registered(REQUESTS, requests.clone());
         }
-        registered(stem(CALLS), calls.clone());
+        registered(CALLS, calls.clone());
         registered(DURATIONS, durations.clone());
         let cached = requests.get_or_create(&REQUEST).clone();
         Ok(Foundations { requests, calls, durations, cached, local })
@@ -172,7 +167,7 @@ impl Registry for Many {
             match kind {
                 Kind::Counter => {
                     let family = Family::<Job, Counter>::default();
-                    registered(stem(name), family.clone());
+                    registered(name, family.clone());
                     many.counters.push(family);
                 }
                 Kind::Histogram => {

@@ -11,7 +11,7 @@ use crate::harness::{Measured, Round, stats};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How long a batch takes, in nanoseconds.
 const BATCH_NS: u64 = 60_000;
@@ -22,9 +22,9 @@ const TURNS: usize = 12;
 /// Turns in a round of a quick run.
 const TURNS_QUICK: usize = 4;
 /// A turn with fewer batches that count says nothing.
-const KEPT_MIN: usize = 5;
-/// So many times the turns are tried at most.
-const PATIENCE: usize = 20;
+const KEPT_MIN: usize = 3;
+/// How long turns are tried on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Of the time that passed, how much has to be processor time.
 const UNINTERRUPTED: f64 = 0.95;
 /// Of a batch, how much both have to be at it together.
@@ -117,7 +117,8 @@ fn first<W: Work>(
     both: &mut Vec<f64>,
 ) -> Result<(), String> {
     pin(core)?;
-    for _ in 0..turns * PATIENCE {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
         let calls = shared.calls as f64;
         let own = batches(work, shared, false);
         let cost = |batch: &Batch| batch.cpu_ns as f64 / calls;
@@ -144,7 +145,10 @@ fn first<W: Work>(
             return Ok(());
         }
     }
-    if both.is_empty() { Err("the machine is too busy for two threads".into()) } else { Ok(()) }
+    match both.len() {
+        0 => Err("no batch ran uninterrupted on both threads: the machine is too busy".into()),
+        _ => Ok(()),
+    }
 }
 
 fn second<W: Work>(work: &W, shared: &Shared, core: usize) {
@@ -202,7 +206,6 @@ fn pin(core: usize) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn only_batches_that_ran_at_the_same_time_uninterrupted_count() {
