@@ -23,7 +23,13 @@ use harness::Suite;
 use std::process::ExitCode;
 
 /// Every suite there is.
-pub(crate) const SUITES: &[&Suite] = &[&events::SUITE, &loss::SUITE, &metrics::speed::SUITE, &metrics::scrape::SUITE, &metrics::memory::SUITE];
+pub(crate) const SUITES: &[&Suite] = &[
+    &events::SUITE,
+    &loss::SUITE,
+    &metrics::speed::SUITE,
+    &metrics::scrape::SUITE,
+    &metrics::memory::SUITE,
+];
 
 /// The command was not understood.
 const USAGE: u8 = 2;

@@ -59,7 +59,8 @@ fn every_write_is_seen_by_a_reader() {
 
 #[test]
 fn every_scrape_shows_what_was_written() {
-    for (workload, candidates) in candidates("scrape").iter().filter(|(name, _)| name != "writers") {
+    for (workload, candidates) in candidates("scrape").iter().filter(|(name, _)| name != "writers")
+    {
         assert!(candidates.len() > 5, "{candidates:?}");
         for candidate in candidates {
             let names = ["scrape", workload, candidate];

@@ -1,6 +1,6 @@
 //! Reading what a scrape shows: to see that nothing is missing.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// How many writes a text shows of a metric: the sum of a counter's series, or of the counts of a
 /// histogram's.
@@ -42,36 +42,44 @@ fn value(line: &str, name: &str) -> Option<f64> {
     value.split_whitespace().next()?.parse().ok()
 }
 
-/// What is wrong with the histograms: buckets that fall, a last one that is not the count. Empty when
-/// nothing is. Also the number of histograms looked at.
-pub(crate) fn inconsistent(text: &str) -> (u64, Vec<String>) {
-    let (mut last, mut looked, mut wrong) = (0.0, 0, Vec::new());
-    let mut infinite = None;
+/// Histograms whose buckets fall, or whose last one is not the count.
+pub(crate) fn inconsistent(text: &str) -> Vec<String> {
+    let mut histograms: HashMap<(&str, String), Histogram> = HashMap::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let line = line.split(" #").next().unwrap_or(line);
         let Some((head, figure)) = line.rsplit_once(' ') else { continue };
         let Ok(figure) = figure.parse::<f64>() else { continue };
-        let name = head.split('{').next().unwrap_or(head);
-        if name.ends_with("_bucket") {
-            if infinite.take().is_some() {
-                last = 0.0;
+        let (name, labels) = head.split_once('{').unwrap_or((head, ""));
+        let labels = labels.trim_end_matches('}').split(',').filter(|label| !label.is_empty());
+        if let Some(name) = name.strip_suffix("_bucket") {
+            let (le, own): (Vec<&str>, Vec<&str>) = labels.partition(|l| l.starts_with("le="));
+            let histogram = histograms.entry((name, own.join(","))).or_default();
+            histogram.falls |= figure < histogram.last;
+            histogram.last = figure;
+            if le == ["le=\"+Inf\""] {
+                histogram.all = Some(figure);
             }
-            if figure < last {
-                wrong.push(format!("{line}: fewer than in the bucket before"));
-            }
-            last = figure;
-            if head.contains("le=\"+Inf\"") {
-                infinite = Some(figure);
-                looked += 1;
-            }
-        } else if name.ends_with("_count") {
-            if infinite.is_some_and(|infinite| infinite != figure) {
-                wrong.push(format!("{line}: the buckets have {last}"));
-            }
-            last = 0.0;
-            infinite = None;
+        } else if let Some(name) = name.strip_suffix("_count") {
+            let labels: Vec<&str> = labels.collect();
+            histograms.entry((name, labels.join(","))).or_default().count = Some(figure);
         }
     }
-    (looked, wrong)
+    let wrong = histograms
+        .iter()
+        .filter(|(_, histogram)| histogram.falls || histogram.all != histogram.count);
+    wrong.map(|((name, labels), _)| format!("{name}{{{labels}}}")).collect()
+}
+
+/// What the lines of one histogram say.
+#[derive(Default)]
+struct Histogram {
+    /// The bucket that came last.
+    last: f64,
+    /// The bucket without a bound.
+    all: Option<f64>,
+    count: Option<f64>,
+    /// Whether a bucket had fewer than the one before.
+    falls: bool,
 }
 
 #[cfg(test)]
@@ -89,16 +97,21 @@ mod tests {
 
     #[test]
     fn a_count_has_to_be_that_of_the_buckets() {
-        let histogram = |buckets: [u64; 3], count: u64| {
+        let histogram = |name: &str, buckets: [u64; 3], count: u64| {
             let [a, b, c] = buckets;
-            format!(
-                "h_bucket{{le=\"1\"}} {a}\nh_bucket{{le=\"2\"}} {b}\nh_bucket{{le=\"+Inf\"}} {c}\n\
-                 h_sum 5\nh_count {count}\n"
-            )
+            let count = format!("h_sum{{a=\"{name}\"}} 5\nh_count{{a=\"{name}\"}} {count}\n");
+            let bucket = |le, count| format!("h_bucket{{a=\"{name}\",le=\"{le}\"}} {count}\n");
+            (bucket("1.0", a) + &bucket("2.0", b) + &bucket("+Inf", c), count)
         };
-        let right = histogram([1, 2, 2], 2) + &histogram([0, 0, 1], 1);
-        assert_eq!(inconsistent(&right), (2, Vec::new()));
-        assert_eq!(inconsistent(&histogram([1, 2, 2], 3)).1.len(), 1);
-        assert_eq!(inconsistent(&histogram([2, 1, 2], 2)).1.len(), 1);
+        let ((one, its), (other, others)) =
+            (histogram("1", [1, 2, 2], 2), histogram("2", [0, 0, 1], 1));
+        // The count stands behind the buckets or before them.
+        for right in [format!("{one}{its}{other}{others}"), format!("{its}{one}{others}{other}")] {
+            assert_eq!(inconsistent(&right), Vec::<String>::new());
+        }
+        let ((one, _), (_, its)) = (histogram("1", [1, 2, 2], 2), histogram("1", [1, 2, 2], 3));
+        assert_eq!(inconsistent(&format!("{one}{its}")), ["h{a=\"1\"}"]);
+        let (falls, its) = histogram("1", [2, 1, 2], 2);
+        assert_eq!(inconsistent(&format!("{falls}{its}")).len(), 1);
     }
 }

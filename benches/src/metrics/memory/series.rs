@@ -17,7 +17,11 @@ const MANY: usize = 11_000;
 const WRITES: usize = 2;
 
 /// One round: bytes for each series.
-pub(crate) fn run<R: Registry>(round: &Round, kind: Kind, threads: usize) -> Result<Measured, String> {
+pub(crate) fn run<R: Registry>(
+    round: &Round,
+    kind: Kind,
+    threads: usize,
+) -> Result<Measured, String> {
     if let Size::Bursts(wanted) = round.size {
         return held::<R>(kind, wanted, threads);
     }

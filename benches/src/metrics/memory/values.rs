@@ -42,7 +42,12 @@ pub(crate) fn run<R: Registry>(round: &Round) -> Result<Measured, String> {
     let counted = registry.refused();
     Ok(Measured {
         samples: vec![held / 1e6],
-        books: Books { events: count as u64, lost: count as u64 - all, counted, ..Books::default() },
+        books: Books {
+            events: count as u64,
+            lost: count as u64 - all,
+            counted,
+            ..Books::default()
+        },
         figures: vec![
             ("ns", took as f64 / count as f64),
             ("series", (own - text::series(&folded.join("\n"), &names[0])) as f64),

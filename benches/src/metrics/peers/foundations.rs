@@ -107,7 +107,8 @@ impl<const LOCAL: bool> Subject for Foundations<LOCAL> {
     fn start() -> Result<Self, String> {
         let requests = LowCardinalityFamily::<Request, Counter>::default();
         let calls = Family::<Call, Counter>::default();
-        let durations = Family::<Call, Histogram, fn() -> Histogram>::new_with_constructor(histogram);
+        let durations =
+            Family::<Call, Histogram, fn() -> Histogram>::new_with_constructor(histogram);
         let local = ThreadLocalCounter::default();
         if LOCAL {
             registered(REQUESTS, local.clone());

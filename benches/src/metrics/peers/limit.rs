@@ -2,7 +2,7 @@
 
 use crate::harness::Role;
 use crate::metrics::speed::subject::{Capped, Subject};
-use crate::metrics::values::{BOUNDS, Pair, PAIRS};
+use crate::metrics::values::{BOUNDS, PAIRS, Pair};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -173,7 +173,8 @@ impl Subject for KnownValues {
     fn start() -> Result<Self, String> {
         let values = Values::new();
         let set = || KnownSet {
-            provider: Rodeo::from_iter(values.pairs.iter().map(|pair| &pair.provider)).into_reader(),
+            provider: Rodeo::from_iter(values.pairs.iter().map(|pair| &pair.provider))
+                .into_reader(),
             model: Rodeo::from_iter(values.pairs.iter().map(|pair| &pair.model)).into_reader(),
         };
         let bounds = Thresholds::with_buckets(BOUNDS);

@@ -31,7 +31,8 @@ fn installed() -> Result<Metrics, String> {
 /// Writes that are in no series, folded ones left out: those are.
 fn refused(metrics: &Metrics, name: &str) -> u64 {
     let refusals = metrics.refusals();
-    let lost = refusals.iter().filter(|refusal| refusal.metric == name && !refusal.reason.is_folded());
+    let lost =
+        refusals.iter().filter(|refusal| refusal.metric == name && !refusal.reason.is_folded());
     lost.map(|refusal| refusal.count).sum()
 }
 
@@ -60,7 +61,10 @@ impl Subject for Typed {
     fn start() -> Result<Self, String> {
         let metrics = installed()?;
         let (method, outcome) = (catalog::Method::Get, catalog::Outcome::Success);
-        Ok(Typed { metrics, cached: catalog::requests_total(method, outcome, catalog::Region::Eu1) })
+        Ok(Typed {
+            metrics,
+            cached: catalog::requests_total(method, outcome, catalog::Region::Eu1),
+        })
     }
 
     #[inline]
@@ -102,9 +106,9 @@ impl Subject for Symbols {
 
     fn start() -> Result<Self, String> {
         let pairs = Values::new().pairs;
-        let resolved = pairs.iter().map(|pair| {
-            (catalog::Provider::new(&pair.provider), catalog::Model::new(&pair.model))
-        });
+        let resolved = pairs
+            .iter()
+            .map(|pair| (catalog::Provider::new(&pair.provider), catalog::Model::new(&pair.model)));
         Ok(Symbols { metrics: installed()?, pairs: resolved.collect() })
     }
 

@@ -3,8 +3,8 @@
 use super::subject::Registry;
 use crate::harness::{Books, Measured, Round};
 use crate::metrics::speed::thread_ns;
-use crate::metrics::values::{Kind, Random, SERIES, metrics_for, names, series};
 use crate::metrics::text;
+use crate::metrics::values::{Kind, Random, SERIES, metrics_for, names, series};
 
 /// Scrapes of a round that are measured; one before them makes buffers grow.
 const SCRAPES: usize = 5;
@@ -14,7 +14,10 @@ const SCRAPES_QUICK: usize = 2;
 const VALUES: usize = 3;
 
 /// Makes so many series, each with some writes; also how many there were.
-pub(crate) fn filled<R: Registry>(kind: Kind, wanted: usize) -> Result<(R, Vec<String>, u64), String> {
+pub(crate) fn filled<R: Registry>(
+    kind: Kind,
+    wanted: usize,
+) -> Result<(R, Vec<String>, u64), String> {
     let names = names(kind, metrics_for(wanted));
     let registry = R::start(kind, &names)?;
     let mut random = Random(1);
@@ -30,7 +33,11 @@ pub(crate) fn filled<R: Registry>(kind: Kind, wanted: usize) -> Result<(R, Vec<S
 }
 
 /// Whether a reader sees all of them.
-pub(crate) fn books<R: Registry>(registry: &R, names: &[String], writes: u64) -> Result<Books, String> {
+pub(crate) fn books<R: Registry>(
+    registry: &R,
+    names: &[String],
+    writes: u64,
+) -> Result<Books, String> {
     let text = registry.check()?;
     let shown: u64 = text::shown_all(&text, names);
     if shown > writes {
@@ -41,7 +48,11 @@ pub(crate) fn books<R: Registry>(registry: &R, names: &[String], writes: u64) ->
 }
 
 /// One round: milliseconds of processor time for a scrape.
-pub(crate) fn run<R: Registry>(round: &Round, kind: Kind, wanted: usize) -> Result<Measured, String> {
+pub(crate) fn run<R: Registry>(
+    round: &Round,
+    kind: Kind,
+    wanted: usize,
+) -> Result<Measured, String> {
     let (registry, names, writes) = filled::<R>(kind, wanted)?;
     let mut text = String::new();
     let mut samples = Vec::new();

@@ -71,9 +71,8 @@ pub(crate) fn run<R: Registry>(round: &Round) -> Result<Measured, String> {
         stats::quantile(&all, 0.999).ok_or("no batch ran uninterrupted")
     };
     let seconds = (INTERVAL * TICKS * turns as u32).as_secs_f64();
-    let waits = |which: usize| {
-        seen.iter().map(|seen| seen.waits[which]).sum::<i64>() as f64 / seconds
-    };
+    let waits =
+        |which: usize| seen.iter().map(|seen| seen.waits[which]).sum::<i64>() as f64 / seconds;
     let figures = vec![
         ("without", p999(0)?),
         ("waits", waits(1)),
@@ -90,7 +89,11 @@ pub(crate) fn run<R: Registry>(round: &Round) -> Result<Measured, String> {
 }
 
 /// The turns, on this thread; histograms that were wrong, and how many scrapes there were.
-fn turns_of<R: Registry>(registry: &R, shared: &Shared, turns: usize) -> Result<(usize, u32), String> {
+fn turns_of<R: Registry>(
+    registry: &R,
+    shared: &Shared,
+    turns: usize,
+) -> Result<(usize, u32), String> {
     let (mut text, mut wrong, mut scrapes) = (String::new(), 0, 0);
     let mut next = Instant::now();
     for turn in 0..turns * 2 {
@@ -101,7 +104,7 @@ fn turns_of<R: Registry>(registry: &R, shared: &Shared, turns: usize) -> Result<
             if scraping {
                 text.clear();
                 registry.scrape(&mut text)?;
-                wrong += text::inconsistent(&text).1.len();
+                wrong += text::inconsistent(&text).len();
                 scrapes += 1;
             }
             next += INTERVAL;
@@ -111,7 +114,12 @@ fn turns_of<R: Registry>(registry: &R, shared: &Shared, turns: usize) -> Result<
     Ok((wrong, scrapes))
 }
 
-fn write<R: Registry>(registry: &R, labels: &[[String; 3]], shared: &Shared, writer: usize) -> Seen {
+fn write<R: Registry>(
+    registry: &R,
+    labels: &[[String; 3]],
+    shared: &Shared,
+    writer: usize,
+) -> Seen {
     let values = Values::new();
     let mut seen = Seen::default();
     let mut number = writer * 7919;

@@ -45,7 +45,8 @@ impl Batch {
     }
 
     fn together(&self, other: &Batch) -> bool {
-        let both = self.ended.min(other.ended).saturating_duration_since(self.started.max(other.started));
+        let both =
+            self.ended.min(other.ended).saturating_duration_since(self.started.max(other.started));
         let longest = (self.ended - self.started).max(other.ended - other.started);
         both.as_secs_f64() >= longest.as_secs_f64() * TOGETHER
     }
@@ -133,10 +134,8 @@ fn first<W: Work>(
         let fit = |(one, other): &(&Batch, &Batch)| {
             one.uninterrupted() && other.uninterrupted() && one.together(other)
         };
-        let kept_both: Vec<f64> = pairs
-            .filter(fit)
-            .map(|(one, other)| f64::midpoint(cost(one), cost(other)))
-            .collect();
+        let kept_both: Vec<f64> =
+            pairs.filter(fit).map(|(one, other)| f64::midpoint(cost(one), cost(other))).collect();
         if kept.len() >= KEPT_MIN && kept_both.len() >= KEPT_MIN {
             alone.extend(stats::median(&kept));
             both.extend(stats::median(&kept_both));

@@ -76,7 +76,8 @@ macro_rules! past {
 }
 
 const CACHED: &str = "adding to a counter through a handle that is kept";
-const ENUMS: &str = "the everyday call with three labels that are known when the program is compiled";
+const ENUMS: &str =
+    "the everyday call with three labels that are known when the program is compiled";
 const DYNAMIC: &str = "the everyday call with two labels that are texts, 200 combinations";
 const SYMBOLS: &str = "the same with label values that were looked up before";
 const OWNED: &str = "the same through a macro of metrics, whose labels are Strings";
@@ -133,13 +134,53 @@ pub(crate) const SUITE: Suite = Suite {
         Workload { name: "histogram_2", about: HISTOGRAM, candidates: durations!(duo), ..TWO },
         Workload { name: "past_cap", about: PAST_CAP, candidates: past!(solo), ..ONE },
         Workload { name: "past_cap_2", about: PAST_CAP, candidates: past!(duo), ..TWO },
-        Workload { name: "instructions_cached", about: CACHED, candidates: cached!(instructions), ..COUNTED },
-        Workload { name: "instructions_enums", about: ENUMS, candidates: enums!(instructions), ..COUNTED },
-        Workload { name: "instructions_dynamic", about: DYNAMIC, candidates: dynamic!(instructions), ..COUNTED },
-        Workload { name: "instructions_symbols", about: SYMBOLS, candidates: symbols!(instructions), ..COUNTED },
-        Workload { name: "instructions_macro_owned", about: OWNED, candidates: owned!(instructions), ..COUNTED },
-        Workload { name: "instructions_macro_literal", about: LITERAL, candidates: literal!(instructions), ..COUNTED },
-        Workload { name: "instructions_histogram", about: HISTOGRAM, candidates: durations!(instructions), ..COUNTED },
-        Workload { name: "instructions_past_cap", about: PAST_CAP, candidates: past!(instructions), ..COUNTED },
+        Workload {
+            name: "instructions_cached",
+            about: CACHED,
+            candidates: cached!(instructions),
+            ..COUNTED
+        },
+        Workload {
+            name: "instructions_enums",
+            about: ENUMS,
+            candidates: enums!(instructions),
+            ..COUNTED
+        },
+        Workload {
+            name: "instructions_dynamic",
+            about: DYNAMIC,
+            candidates: dynamic!(instructions),
+            ..COUNTED
+        },
+        Workload {
+            name: "instructions_symbols",
+            about: SYMBOLS,
+            candidates: symbols!(instructions),
+            ..COUNTED
+        },
+        Workload {
+            name: "instructions_macro_owned",
+            about: OWNED,
+            candidates: owned!(instructions),
+            ..COUNTED
+        },
+        Workload {
+            name: "instructions_macro_literal",
+            about: LITERAL,
+            candidates: literal!(instructions),
+            ..COUNTED
+        },
+        Workload {
+            name: "instructions_histogram",
+            about: HISTOGRAM,
+            candidates: durations!(instructions),
+            ..COUNTED
+        },
+        Workload {
+            name: "instructions_past_cap",
+            about: PAST_CAP,
+            candidates: past!(instructions),
+            ..COUNTED
+        },
     ],
 };
