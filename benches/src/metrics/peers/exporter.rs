@@ -59,7 +59,7 @@ impl Subject for Exporter {
         record(pair, seconds);
         let recorded = RECORDED.get().wrapping_add(1);
         RECORDED.set(recorded);
-        if recorded % UPKEEP == 0 {
+        if recorded.is_multiple_of(UPKEEP) {
             self.handle.run_upkeep();
         }
     }

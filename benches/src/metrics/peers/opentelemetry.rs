@@ -7,7 +7,9 @@ use crate::metrics::values::{BOUNDS, CALLS, DURATIONS, Kind, Pair, REQUESTS, VIS
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{BoundCounter, Counter, Histogram, Meter, MeterProvider as _};
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ResourceMetrics};
+use opentelemetry_sdk::metrics::data::{
+    AggregatedMetrics, HistogramDataPoint, MetricData, ResourceMetrics, ScopeMetrics, SumDataPoint,
+};
 use opentelemetry_sdk::metrics::reader::MetricReader;
 use opentelemetry_sdk::metrics::{
     InstrumentKind, ManualReader, Pipeline, SdkMeterProvider, Temporality,
@@ -66,7 +68,7 @@ impl Pipe {
     /// All points of a counter together, or the counts of a histogram.
     fn shown(&self, name: &str) -> Result<u64, String> {
         let collected = self.collect()?;
-        let metrics = collected.scope_metrics().flat_map(|scope| scope.metrics());
+        let metrics = collected.scope_metrics().flat_map(ScopeMetrics::metrics);
         Ok(metrics.filter(|metric| metric.name() == name).map(|metric| count(metric.data())).sum())
     }
 }
@@ -74,10 +76,10 @@ impl Pipe {
 fn count(data: &AggregatedMetrics) -> u64 {
     match data {
         AggregatedMetrics::U64(MetricData::Sum(sum)) => {
-            sum.data_points().map(|point| point.value()).sum()
+            sum.data_points().map(SumDataPoint::value).sum()
         }
         AggregatedMetrics::F64(MetricData::Histogram(histogram)) => {
-            histogram.data_points().map(|point| point.count()).sum()
+            histogram.data_points().map(HistogramDataPoint::count).sum()
         }
         _ => 0,
     }
@@ -226,7 +228,7 @@ impl Registry for Many {
     fn check(&self) -> Result<String, String> {
         let collected = self.pipe.collect()?;
         let mut text = String::new();
-        for metric in collected.scope_metrics().flat_map(|scope| scope.metrics()) {
+        for metric in collected.scope_metrics().flat_map(ScopeMetrics::metrics) {
             lines(metric.name(), metric.data(), &mut text);
         }
         Ok(text)

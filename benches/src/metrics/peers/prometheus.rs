@@ -22,6 +22,7 @@ pub(crate) struct Prometheus {
     cached: IntCounter,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn wrong(error: prometheus::Error) -> String {
     format!("prometheus: {error}")
 }

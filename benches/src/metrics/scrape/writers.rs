@@ -11,6 +11,7 @@ use crate::metrics::text;
 use crate::metrics::values::{Kind, SERIES, Values, names, series};
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 /// What the workload is.
@@ -60,7 +61,7 @@ pub(crate) fn run<R: Registry>(round: &Round) -> Result<Measured, String> {
         let writers: Vec<_> = (0..WRITERS).map(spawn).collect();
         let wrong = turns_of(&registry, &shared, turns);
         shared.ended.store(true, Ordering::Release);
-        let seen = writers.into_iter().map(|writer| writer.join());
+        let seen = writers.into_iter().map(ScopedJoinHandle::join);
         let seen: Result<Vec<Seen>, _> = seen.collect();
         (seen, wrong)
     });
@@ -150,6 +151,6 @@ fn write<R: Registry>(
 /// How often this thread gave up its core, and how often it was taken from it.
 fn usage() -> [i64; 2] {
     let usage = getrusage(UsageWho::RUSAGE_THREAD);
-    let of = |what: fn(&Usage) -> i64| usage.as_ref().map_or(0, |usage| what(usage));
+    let of = |what: fn(&Usage) -> i64| usage.as_ref().map_or(0, what);
     [of(Usage::voluntary_context_switches), of(Usage::involuntary_context_switches)]
 }
