@@ -160,7 +160,7 @@ impl Context {
     pub fn replace_current(self) -> Self {
         let swap = |slot: &Slot| {
             let changed = slot.context.try_borrow_mut().map(|mut current| {
-                slot.has_job.set(self.job_id().is_some());
+                HAS.set(self.kinds());
                 std::mem::replace(&mut *current, self)
             });
             // The cell is only ever borrowed for a clone or a swap, never across user code.
@@ -179,6 +179,11 @@ impl Context {
         let packed =
             packed::pack(span, ids.job.as_ref(), ids.worker.as_ref(), ids.session.as_ref());
         Self(Some(Arc::new(Inner { ids, packed })))
+    }
+
+    fn kinds(&self) -> u8 {
+        let job = if self.job_id().is_some() { JOB } else { 0 };
+        job | if self.trace_id().is_some() { TRACE } else { 0 }
     }
 
     fn ids(&self) -> Option<&Ids> {
@@ -219,8 +224,21 @@ pub fn with_current<R>(f: impl FnOnce(&Context) -> R) -> R {
 }
 
 /// Whether a job is current on this thread: one thread-local load.
+#[inline]
 pub fn has_job() -> bool {
-    CURRENT.try_with(|slot| slot.has_job.get()).unwrap_or(false)
+    HAS.get() & JOB != 0
+}
+
+/// Whether a trace is current on this thread: one thread-local load.
+#[inline]
+pub fn has_trace() -> bool {
+    HAS.get() & TRACE != 0
+}
+
+/// Whether a job or a trace is current on this thread: one thread-local load for both.
+#[inline]
+pub fn has_job_or_trace() -> bool {
+    HAS.get() != 0
 }
 
 /// Keeps a context in place on this thread; dropping it brings back the one before.
@@ -247,16 +265,21 @@ impl fmt::Debug for Attached {
 
 struct Slot {
     context: RefCell<Context>,
-    has_job: Cell<bool>,
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        HAS.set(0);
         leave::left(&self.context.take());
     }
 }
 
+const JOB: u8 = 1;
+const TRACE: u8 = 2;
+
 thread_local! {
-    static CURRENT: Slot =
-        const { Slot { context: RefCell::new(Context(None)), has_job: Cell::new(false) } };
+    static CURRENT: Slot = const { Slot { context: RefCell::new(Context(None)) } };
+    /// What the current context has, of [`JOB`] and [`TRACE`]. For whoever asks often: without a
+    /// destructor to look after, it is one load.
+    static HAS: Cell<u8> = const { Cell::new(0) };
 }

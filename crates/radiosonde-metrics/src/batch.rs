@@ -84,11 +84,10 @@ impl Metrics {
         let mut values = Vec::new();
         for family in self.0.catalogue.batch() {
             for series in family.all_series() {
-                let Some((value, at)) = series.computed() else { continue };
-                let labels = series.labels().iter();
+                let Some((value, at)) = family.computed(series) else { continue };
                 values.push(BatchValue {
                     metric: family.info.name.to_string(),
-                    labels: labels.map(|(n, v)| (n.to_string(), v.to_string())).collect(),
+                    labels: series.labels().map(|(n, v)| (n.to_owned(), v.into_owned())).collect(),
                     value,
                     computed_at: UNIX_EPOCH + Duration::from_millis(at),
                 });
@@ -144,10 +143,10 @@ impl Metrics {
         }
         let labels = old.labels.iter().map(|(name, value)| Label::new(name.clone(), value.clone()));
         let key = Key::from_parts(old.metric.clone(), labels.collect::<Vec<_>>());
-        let series = family.find_or_create(&key, &self.0.redactor)?;
+        let place = family.find_or_create(&key, &self.0.redactor)?;
         let (at, now) = (millis(old.computed_at), self.0.clock.millis());
         let at = if is_ahead(at, now) { 0 } else { at.min(now) };
-        Ok(series.restore(old.value, at.max(1)))
+        Ok(family.restore(place, old.value, at.max(1)))
     }
 }
 

@@ -8,10 +8,10 @@ use radiosonde_registry::{MetricType, Registry, closest_name};
 use crate::buckets;
 use crate::caller::Caller;
 use crate::delta::Sink;
-use crate::family::{Guarded, Info, LabelSet};
+use crate::family::{Common, Guarded, Info, LabelSet};
 use crate::labels::fit_name;
 use crate::observed::{Full, Observed, Verdict, Written, note_written};
-use crate::refusal::{Announcer, Entry, Reason};
+use crate::refusal::{Announcer, Entry, Reason, Refusal};
 use crate::registered::{Maker, Registered};
 use crate::sync::{read, write};
 use crate::told::Told;
@@ -77,6 +77,7 @@ pub(crate) struct Catalogue {
     homeless: RwLock<Homeless>,
     announcer: Arc<Announcer>,
     sink: Arc<Sink>,
+    common: Common,
 }
 
 impl Catalogue {
@@ -96,6 +97,7 @@ impl Catalogue {
             homeless: RwLock::default(),
             announcer: maker.announcer.clone(),
             sink: maker.sink.clone(),
+            common: maker.common.clone(),
         }
     }
 
@@ -144,7 +146,7 @@ impl Catalogue {
                 _ => Arc::from([]),
             };
             let info = Info::new(&fitted, metric_type, bounds, &self.announcer, &self.sink);
-            let mut family = Guarded::new(info, LabelSet::Observed, cap, true);
+            let mut family = Guarded::new(info, LabelSet::Observed, cap, true, &self.common);
             family.namespace = namespace;
             family
         });
@@ -202,11 +204,39 @@ impl Catalogue {
         family.info.describe(unit.map(Arc::from), Arc::from(help));
     }
 
+    /// Whether the metric is the same for all crates, so that who has found it need not ask again.
+    pub(crate) fn is_for_all(&self, family: &Guarded) -> bool {
+        !family.is_observed() || self.observed.is_everything()
+    }
+
     /// All families, in no order.
     pub(crate) fn families(&self) -> Vec<Arc<Guarded>> {
         let mut families: Vec<_> = self.registered.values().cloned().collect();
         families.extend(self.observed.all());
         families
+    }
+
+    /// How many families there are.
+    pub(crate) fn family_count(&self) -> usize {
+        self.registered.len() + self.observed.len()
+    }
+
+    /// Summaries, which only a registry can ask for.
+    pub(crate) fn summaries(&self) -> Vec<Arc<Guarded>> {
+        let is_it = |family: &&Arc<Guarded>| family.info.metric_type == MetricType::Summary;
+        self.registered.values().filter(is_it).cloned().collect()
+    }
+
+    /// Families that something is computed from at each scrape.
+    pub(crate) fn with_more(&self) -> impl Iterator<Item = &Guarded> {
+        let has_more =
+            |family: &&Guarded| !family.rollups.is_empty() || family.info.life.pair.is_some();
+        self.registered.values().map(|family| &**family).filter(has_more)
+    }
+
+    /// The family of a metric, registered or observed.
+    pub(crate) fn known(&self, name: &str) -> Option<Arc<Guarded>> {
+        self.registered.get(name).cloned().or_else(|| self.observed.family(name))
     }
 
     /// Families for which it matters when they are written: those with an interval. Those of batch
@@ -240,7 +270,23 @@ impl Catalogue {
         self.observed.len()
     }
 
-    /// All refusals, in no order.
+    /// Everything that was refused or folded, in no order.
+    pub(crate) fn refusals(&self) -> Vec<Refusal> {
+        let of = |family: &Arc<Guarded>| {
+            let refusals = family.info.refusals.entries().filter_map(|entry| entry.refusal());
+            let told = |mut refusal: Refusal| {
+                refusal.exploded = family.exploded().filter(|_| refusal.reason.is_cap());
+                refusal
+            };
+            refusals.map(told).collect::<Vec<_>>()
+        };
+        let mut refusals: Vec<_> = self.registered.values().flat_map(of).collect();
+        refusals.extend(self.observed.all().iter().flat_map(of));
+        refusals.extend(read(&self.homeless).values().filter_map(|entry| entry.refusal()));
+        refusals
+    }
+
+    /// What counts refusals, in no order.
     pub(crate) fn refusal_entries(&self) -> Vec<Arc<Entry>> {
         let families = self.families();
         let mut entries: Vec<_> =

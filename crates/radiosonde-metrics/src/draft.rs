@@ -11,7 +11,6 @@ use crate::family::Guarded;
 use crate::hub::Metrics;
 use crate::labels::fit_name;
 use crate::refusal::Entry;
-use crate::table::OVERFLOW_LABEL;
 
 /// Values that are listed; a label with more of them is likely to have others tomorrow.
 const LISTED_MAX: usize = 10;
@@ -75,19 +74,19 @@ struct Draft {
 impl Draft {
     /// `None` where there are handles, and nothing was ever written with one.
     fn of(family: &Arc<Guarded>) -> Option<Self> {
-        let mut labels = BTreeMap::<_, BTreeSet<_>>::new();
-        let mut all = family.all_series();
+        let mut labels = BTreeMap::<Arc<str>, BTreeSet<_>>::new();
+        let mut all: Vec<_> = family.all_series().enumerate().collect();
         let described_only = all.is_empty();
-        all.retain(|series| series.has_value());
+        all.retain(|(place, series)| family.value(*place, series).is_some());
         if all.is_empty() && !described_only {
             return None;
         }
-        for series in all {
-            if series.labels().iter().any(|(name, _)| **name == *OVERFLOW_LABEL) {
+        for (_, series) in all {
+            if series.folded.is_some() {
                 continue;
             }
-            for (name, value) in series.labels() {
-                let _ = labels.entry(name.clone()).or_default().insert(value.clone());
+            for (name, value) in family.labels_of(series) {
+                let _ = labels.entry(name).or_default().insert(value);
             }
         }
         let info = &family.info;

@@ -21,6 +21,15 @@ pub trait Exposition {
     fn series(&mut self, labels: &str, point: &Point<'_>, exemplars: &[Exemplar]);
 }
 
+/// How a scrape wants to see the metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Scrape {
+    /// Whether a series that no such scrape has seen is shown at 0 first, so that `increase` over
+    /// the scrapes counts what it began with. Only for who comes again and keeps what it saw.
+    pub from_zero: bool,
+}
+
 /// What is said once for all series of a family.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -100,8 +109,9 @@ impl Snapshot {
     /// have become `_`, labels that Prometheus reserves (`__…`, `le` of a histogram, `quantile` of a
     /// summary) or that come twice are left out, families whose names then fall together are written
     /// as one when their types agree and else the later is left out, bounds that are not finite are
-    /// added to the last bucket, and NUL, which Prometheus takes for the end of its input, becomes
-    /// U+FFFD.
+    /// added to the last bucket (and exemplars left out), exemplars are left out unless their buckets
+    /// rise and are there, quantiles unless they rise from 0 to 1 at most, and NUL, which Prometheus
+    /// takes for the end of its input, becomes U+FFFD.
     pub fn expose(&self, to: &mut dyn Exposition) {
         let mut labels = String::new();
         for group in grouped(self) {
@@ -116,7 +126,7 @@ impl Snapshot {
                 labels.clear();
                 let named = series.labels.iter().map(|(name, value)| (&**name, &**value));
                 write_labels(&mut labels, &named, reserved(first.metric_type));
-                expose(&labels, &series.value, to);
+                expose(&labels, &series.value, &series.exemplars, to);
             }
         }
     }
@@ -151,7 +161,7 @@ fn grouped(snapshot: &Snapshot) -> Vec<Group<'_>> {
     groups
 }
 
-fn expose(labels: &str, value: &Value, to: &mut dyn Exposition) {
+fn expose(labels: &str, value: &Value, exemplars: &[Exemplar], to: &mut dyn Exposition) {
     let point = match value {
         Value::Counter(n) => Point::Counter(*n),
         Value::FloatCounter(v) => Point::FloatCounter(*v),
@@ -165,11 +175,25 @@ fn expose(labels: &str, value: &Value, to: &mut dyn Exposition) {
                 return to.series(labels, &point, &[]);
             }
         }
-        Value::Summary { count, sum } => {
-            Point::Summary { quantiles: &[], sum: *sum, count: *count }
+        Value::Summary { count, sum, quantiles } => {
+            let rises = quantiles.iter().map(|(quantile, _)| quantile).is_sorted_by(|a, b| a < b);
+            let fits =
+                rises && quantiles.iter().all(|(quantile, _)| (0.0..=1.0).contains(quantile));
+            Point::Summary {
+                quantiles: if fits { quantiles } else { &[] },
+                sum: *sum,
+                count: *count,
+            }
         }
     };
-    to.series(labels, &point, &[]);
+    let buckets = match point {
+        Point::Counter(_) | Point::FloatCounter(_) => 1,
+        Point::Histogram { counts, .. } => counts.len(),
+        Point::Gauge(_) | Point::Summary { .. } => 0,
+    };
+    let fit = exemplars.is_sorted_by(|a, b| a.bucket < b.bucket)
+        && exemplars.iter().all(|exemplar| exemplar.bucket < buckets);
+    to.series(labels, &point, if fit { exemplars } else { &[] });
 }
 
 /// Buckets with finite bounds only, and one more count than there are bounds.
@@ -239,4 +263,80 @@ fn fit(name: &str, metric: bool) -> Cow<'_, str> {
     }
     let fitted = name.chars().map(|c| if fits(c) { c } else { '_' });
     Cow::Owned((!begins).then_some('_').into_iter().chain(fitted).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+    use crate::snapshot::Series;
+
+    /// What was written of each series: buckets of exemplars, quantiles.
+    #[derive(Default)]
+    struct Written(Vec<(Vec<usize>, Vec<f64>)>);
+
+    impl Exposition for Written {
+        fn family(&mut self, _: &Head<'_>) {}
+
+        fn series(&mut self, _: &str, point: &Point<'_>, exemplars: &[Exemplar]) {
+            let quantiles = match point {
+                Point::Summary { quantiles, .. } => quantiles.iter().map(|(q, _)| *q).collect(),
+                _ => Vec::new(),
+            };
+            let buckets = exemplars.iter().map(|exemplar| exemplar.bucket).collect();
+            self.0.push((buckets, quantiles));
+        }
+    }
+
+    fn written(value: Value, buckets: &[usize]) -> (Vec<usize>, Vec<f64>) {
+        let metric_type = match &value {
+            Value::Counter(_) | Value::FloatCounter(_) => MetricType::Counter,
+            Value::Gauge(_) => MetricType::Gauge,
+            Value::Histogram { .. } => MetricType::Histogram,
+            Value::Summary { .. } => MetricType::Summary,
+        };
+        let mut family = Family::new("m", metric_type);
+        let mut series = Series::new(Vec::new(), value);
+        let ids = (TraceId::random(), SpanId::random());
+        let exemplar = |bucket: &usize| Exemplar::new(*bucket, 1.0, ids, UNIX_EPOCH);
+        series.exemplars = buckets.iter().map(exemplar).collect();
+        family.series.push(series);
+        let (mut snapshot, mut to) = (Snapshot::default(), Written::default());
+        snapshot.push(family);
+        snapshot.expose(&mut to);
+        to.0.pop().expect("one series")
+    }
+
+    #[test]
+    fn exemplars_are_written_of_buckets_that_are_there() {
+        const NONE: [usize; 0] = [];
+        let histogram = |bounds: &[f64]| Value::Histogram {
+            bounds: bounds.into(),
+            counts: vec![1; 3],
+            sum: 3.0,
+            count: 3,
+            exponential: None,
+        };
+        assert_eq!(written(histogram(&[1.0, 2.0]), &[0, 2]).0, [0, 2]);
+        for buckets in [&[1, 1][..], &[2, 1], &[0, 3]] {
+            assert_eq!(written(histogram(&[1.0, 2.0]), buckets).0, NONE, "{buckets:?}");
+        }
+        assert_eq!(written(histogram(&[1.0, f64::INFINITY]), &[0]).0, NONE);
+        assert_eq!(written(Value::Counter(1), &[0]).0, [0]);
+        assert_eq!(written(Value::Counter(1), &[1]).0, NONE);
+        assert_eq!(written(Value::Gauge(1.0), &[0]).0, NONE);
+    }
+
+    #[test]
+    fn quantiles_are_written_if_they_are_ones() {
+        let summary = |quantiles: &[f64]| {
+            let quantiles = quantiles.iter().map(|quantile| (*quantile, 1.0)).collect();
+            written(Value::Summary { count: 1, sum: 1.0, quantiles }, &[]).1
+        };
+        assert_eq!(summary(&[0.0, 0.5, 1.0]), [0.0, 0.5, 1.0]);
+        for broken in [&[0.5, 0.5][..], &[0.9, 0.5], &[-0.1], &[1.1], &[f64::NAN]] {
+            assert_eq!(summary(broken).len(), 0, "{broken:?}");
+        }
+    }
 }

@@ -1,14 +1,23 @@
 //! One guarded metric: which label sets may become series, and where the rest goes.
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock, RwLock};
+use std::collections::HashSet;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
+
+use foldhash::fast::FixedState;
 
 use metrics::Key;
 use radiosonde_registry::{MetricType, closest_name};
 
+use crate::beside::Beside;
+use crate::blame::{Blame, Exploded};
 use crate::caller::Caller;
+use crate::cells::SharedArena;
+use crate::clock::Clock;
 use crate::delta::Sink;
 use crate::fault::{Fault, quoted};
+use crate::index::{Index, SERIES_MAX};
 use crate::ingest;
 use crate::labels::{LabelRule, Pairs, observed_pairs};
 use crate::life::Life;
@@ -18,11 +27,12 @@ use crate::redaction::Redactor;
 use crate::refusal::{Announcer, Entry, Refusals};
 use crate::registered::is_computed;
 use crate::rollup::Rollup;
-use crate::series::Series;
+use crate::segmented::Segmented;
+use crate::series::{Folded, Series};
 use crate::shape::id_shape;
-use crate::snapshot;
-use crate::sync::{read, write};
-use crate::table::Table;
+use crate::snapshot::{self, Exponential, Labels};
+use crate::sync::{lock, read, write};
+use crate::values::UNSET;
 
 /// What every series of a family shares.
 #[derive(Debug)]
@@ -34,6 +44,8 @@ pub(crate) struct Info {
     pub(crate) help: OnceLock<Arc<str>>,
     /// Bounds of a histogram; empty for other types.
     pub(crate) bounds: Arc<[f64]>,
+    /// How these were made, if they are powers of one base.
+    pub(crate) exponential: Option<Exponential>,
     /// Part of radiosonde's own fragments: has no deltas.
     pub(crate) builtin: bool,
     pub(crate) life: Life,
@@ -57,6 +69,7 @@ impl Info {
             unit: OnceLock::new(),
             help: OnceLock::new(),
             bounds,
+            exponential: None,
             builtin: false,
             life: Life::default(),
             sink: sink.clone(),
@@ -86,10 +99,24 @@ pub(crate) enum LabelSet {
     Observed,
 }
 
+/// What all families of one pipeline have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Common {
+    /// Where their values are.
+    pub(crate) arena: SharedArena,
+    pub(crate) clock: Clock,
+}
+
+/// The label that marks an overflow set, as OpenTelemetry calls it.
+pub(crate) const OVERFLOW_LABEL: &str = "otel_metric_overflow";
+
+/// What a free label is in an overflow set.
+const OVERFLOW_VALUE: &str = "_other";
+
 /// A metric and its series.
 #[derive(Debug)]
 pub(crate) struct Guarded {
-    pub(crate) info: Arc<Info>,
+    pub(crate) info: Info,
     pub(crate) labels: LabelSet,
     /// Most series, the overflow sets not counted.
     pub(crate) cap: usize,
@@ -99,39 +126,83 @@ pub(crate) struct Guarded {
     pub(crate) rollups: Vec<Rollup>,
     /// What it shares a limit with, if anything.
     pub(crate) namespace: Option<Arc<Namespace>>,
-    table: RwLock<Table>,
+    /// Where its values are.
+    pub(crate) arena: SharedArena,
+    /// Seeded for this process: who knows it cannot choose labels that fall together.
+    hasher: FixedState,
+    /// In the order they came, the overflow sets among them: whatever sums series does it in this
+    /// order, so that no sum of floats ever falls.
+    series: Segmented<Series>,
+    /// How many there are, and how many of them are no overflow sets.
+    count: AtomicUsize,
+    admitted: AtomicUsize,
+    /// Those that are no overflow sets, by all their labels.
+    index: Index,
+    /// The overflow sets, by their enumerated labels. Bounded by the registry, therefore outside the
+    /// cap.
+    overflow: Index,
+    /// Held exclusively while a series is new: different values of each label that has a limit of
+    /// them.
+    growing: RwLock<Vec<HashSet<Box<str>>>>,
     looked: Looked,
+    /// The places of all series by their labels, as scrapes want them.
+    sorted: Mutex<Vec<u32>>,
+    blame: Blame,
+    pub(crate) beside: Beside,
 }
 
 /// Where a write goes.
 pub(crate) enum Resolved {
-    Series(Arc<Series>),
+    /// To that series of the family.
+    Series(Arc<Guarded>, usize),
     Refused(Arc<Entry>),
 }
 
 impl Guarded {
-    pub(crate) fn new(info: Info, labels: LabelSet, cap: usize, writable: bool) -> Self {
+    pub(crate) fn new(
+        info: Info,
+        labels: LabelSet,
+        cap: usize,
+        writable: bool,
+        common: &Common,
+    ) -> Self {
         let limited = match &labels {
             LabelSet::Declared(rules) => rules.len(),
             LabelSet::Observed => 0,
         };
-        let table = RwLock::new(Table::new(limited));
-        let (info, looked) = (Arc::new(info), Looked::default());
-        let (rollups, namespace) = (Vec::new(), None);
-        Self { info, labels, cap, writable, rollups, namespace, table, looked }
+        Self {
+            info,
+            labels,
+            cap: cap.min(SERIES_MAX / 2),
+            writable,
+            rollups: Vec::new(),
+            namespace: None,
+            arena: common.arena.clone(),
+            hasher: FixedState::with_seed(seed()),
+            series: Segmented::default(),
+            count: AtomicUsize::new(0),
+            admitted: AtomicUsize::new(0),
+            index: Index::default(),
+            overflow: Index::default(),
+            growing: RwLock::new(vec![HashSet::new(); limited]),
+            looked: Looked::default(),
+            sorted: Mutex::default(),
+            blame: Blame::new(limited),
+            beside: Beside::new(common.clock.clone()),
+        }
     }
 
     /// Finds or creates the series of a key. `accepts` says whether the handle that is asked for
     /// fits the metric's type.
     pub(crate) fn resolve(
-        &self,
+        self: &Arc<Self>,
         accepts: bool,
         key: &Key,
         redactor: &Redactor,
         caller: Caller<'_>,
     ) -> Resolved {
-        match self.try_resolve(accepts, key, redactor) {
-            Ok(series) => Resolved::Series(series),
+        match self.try_resolve(accepts, key, redactor, caller) {
+            Ok(place) => Resolved::Series(self.clone(), place),
             Err(fault) => {
                 let entry = self.info.refusals.entry(fault.reason());
                 entry.set_full_label(fault.full_label());
@@ -164,12 +235,9 @@ impl Guarded {
     }
 
     /// The series of a key, or why there can be none; counted nowhere.
-    pub(crate) fn find_or_create(
-        &self,
-        key: &Key,
-        redactor: &Redactor,
-    ) -> Result<Arc<Series>, String> {
-        self.try_resolve(true, key, redactor).map_err(|fault| fault.to_string())
+    pub(crate) fn find_or_create(&self, key: &Key, redactor: &Redactor) -> Result<usize, String> {
+        let resolved = self.try_resolve(true, key, redactor, Caller::default());
+        resolved.map_err(|fault| fault.to_string())
     }
 
     fn try_resolve<'k>(
@@ -177,7 +245,8 @@ impl Guarded {
         accepts: bool,
         key: &'k Key,
         redactor: &Redactor,
-    ) -> Result<Arc<Series>, Fault<'k>> {
+        caller: Caller<'_>,
+    ) -> Result<usize, Fault<'k>> {
         if !self.writable {
             let is_ours = is_computed(&self.info.name);
             return Err(if is_ours { Fault::Computed } else { Fault::ForeignSource });
@@ -189,12 +258,10 @@ impl Guarded {
             LabelSet::Declared(rules) => Pairs::declared(rules, key, redactor)?,
             LabelSet::Observed => observed_pairs(self.info.metric_type, key, redactor)?,
         };
-        let encoded = pairs.encode();
-        let known = read(&self.table).series(&encoded);
-        if let Some(series) = known {
-            return Ok(series);
+        match self.find(self.hash(&pairs), &pairs) {
+            Some(place) => Ok(place),
+            None => self.look(&pairs, redactor, caller),
         }
-        self.look(encoded, &pairs, redactor)
     }
 
     /// The series of labels that have none under their own values: what may be shown of them has one,
@@ -202,72 +269,104 @@ impl Guarded {
     #[cold]
     fn look(
         &self,
-        encoded: Vec<u8>,
         pairs: &Pairs<'_>,
         redactor: &Redactor,
-    ) -> Result<Arc<Series>, Fault<'static>> {
-        if let Some(series) = self.looked.series(&encoded, redactor) {
-            return Ok(series);
+        caller: Caller<'_>,
+    ) -> Result<usize, Fault<'static>> {
+        if let Some(place) = self.looked.series(pairs, redactor) {
+            return Ok(place);
         }
         let mut rules = Vec::new();
         let Some(shown) = pairs.redacted(redactor, &mut rules) else {
-            return self.admit(encoded, pairs);
+            return self.admit(pairs, caller);
         };
         rules.iter().for_each(|rule| redactor.count(rule));
-        let series = self.admit(shown.encode(), &shown)?;
-        self.looked.keep(&encoded, &series, &rules);
-        Ok(series)
+        let place = self.admit(&shown, caller)?;
+        self.looked.keep(pairs, place, &rules);
+        Ok(place)
     }
 
     /// The series of these labels: the one there is, a new one, or the overflow set.
-    fn admit(&self, encoded: Vec<u8>, pairs: &Pairs<'_>) -> Result<Arc<Series>, Fault<'static>> {
-        {
-            let table = read(&self.table);
-            if let Some(series) = table.series(&encoded) {
-                return Ok(series);
+    fn admit(&self, pairs: &Pairs<'_>, caller: Caller<'_>) -> Result<usize, Fault<'static>> {
+        // Read before the series are looked at again: who is full then has all of its series.
+        let room = self.has_room(&read(&self.growing), pairs);
+        let hash = self.hash(pairs);
+        if let Some(place) = self.find(hash, pairs) {
+            return Ok(place);
+        }
+        if let Err(fault) = room.and_then(|()| self.shared_room(Namespace::has_room)) {
+            self.blame(pairs, caller);
+            if self.is_gauge() {
+                return Err(fault);
             }
-            let room = table.has_room(self.cap, self.rules(), pairs);
-            if let Err(fault) = room.and_then(|()| self.shared_room(Namespace::has_room)) {
-                // The usual end of a flood of new values: no exclusive lock is taken.
-                if let Some(series) = table.overflow(&pairs.encode_enumerated(self.rules())) {
-                    return Ok(series);
-                }
-                if self.is_gauge() {
-                    return Err(fault);
-                }
+            // The usual end of a flood of new values: no exclusive lock is taken.
+            if let Some(place) = self.find_overflow(pairs) {
+                return Ok(place);
             }
         }
-        self.admit_new(encoded, pairs)
+        self.admit_new(hash, pairs, caller)
     }
 
     #[cold]
     fn admit_new(
         &self,
-        encoded: Vec<u8>,
+        hash: u32,
         pairs: &Pairs<'_>,
-    ) -> Result<Arc<Series>, Fault<'static>> {
+        caller: Caller<'_>,
+    ) -> Result<usize, Fault<'static>> {
         // Before the lock: values that are refused must not hold up those that are not.
         let unfit = self.check_new(pairs);
-        let mut table = write(&self.table);
-        if let Some(series) = table.series(&encoded) {
-            return Ok(series);
+        let mut growing = write(&self.growing);
+        if let Some(place) = self.find(hash, pairs) {
+            return Ok(place);
         }
-        let mut room = table.has_room(self.cap, self.rules(), pairs);
+        let mut room = self.has_room(&growing, pairs);
         if room.is_ok() {
             unfit?;
             // Last: what is taken is used.
             room = self.shared_room(Namespace::take);
         }
-        if let Err(fault) = room {
-            if self.is_gauge() {
-                return Err(fault);
-            }
-            let folded = self.info.refusals.entry(fault.reason_to_fold());
-            folded.set_full_label(fault.full_label());
-            folded.describe(|| fault.to_string(), Caller::default());
-            return Ok(table.insert_overflow(&self.info, self.rules(), pairs, folded.clone()));
+        let Err(fault) = room else { return Ok(self.insert(&mut growing, hash, pairs)) };
+        if self.is_gauge() {
+            return Err(fault);
         }
-        Ok(table.insert(&self.info, encoded, self.rules(), pairs))
+        let folded = self.info.refusals.entry(fault.reason_to_fold());
+        folded.set_full_label(fault.full_label());
+        folded.describe(|| fault.to_string(), Caller { module: None, ..caller });
+        if let Some(place) = self.find_overflow(pairs) {
+            return Ok(place);
+        }
+        Ok(self.insert_overflow(pairs, Folded::of(fault.reason_to_fold())))
+    }
+
+    /// Takes note of what a flood of new values is made of.
+    fn blame(&self, pairs: &Pairs<'_>, caller: Caller<'_>) {
+        self.blame.note(pairs.iter(), caller.module);
+    }
+
+    /// Which label exploded, if the metric is full and one has more values than there is room for.
+    pub(crate) fn exploded(&self) -> Option<Exploded> {
+        self.blame.told()
+    }
+
+    /// Whether a label set that is not there may become a series.
+    fn has_room(
+        &self,
+        growing: &[HashSet<Box<str>>],
+        pairs: &Pairs<'_>,
+    ) -> Result<(), Fault<'static>> {
+        if self.admitted.load(Ordering::Acquire) >= self.cap {
+            return Err(Fault::SeriesCap(self.cap));
+        }
+        for ((rule, known), (_, value)) in self.rules().iter().zip(growing).zip(pairs.iter()) {
+            if let Some(max) = rule.max_values
+                && known.len() >= max
+                && !known.contains(value)
+            {
+                return Err(Fault::LabelValues { label: rule.name().to_owned().into(), max });
+            }
+        }
+        Ok(())
     }
 
     /// Whether the namespace has room, if it belongs to one.
@@ -309,6 +408,123 @@ impl Guarded {
         }
     }
 
+    fn find(&self, hash: u32, pairs: &Pairs<'_>) -> Option<usize> {
+        let is_it = |place| self.series.get(place).is_some_and(|series| series.is(pairs.iter()));
+        self.index.find(hash, is_it)
+    }
+
+    /// The series with these values of all declared labels, in their order. No allocation.
+    #[inline]
+    pub(crate) fn find_values(&self, values: &[&str]) -> Option<usize> {
+        let hash = self.hash_values(values.iter().copied());
+        let names = self.rules().iter().map(LabelRule::name);
+        let pairs = || names.clone().zip(values.iter().copied());
+        let is_it = |place| self.series.get(place).is_some_and(|series| series.is(pairs()));
+        self.index.find(hash, is_it)
+    }
+
+    fn find_overflow(&self, pairs: &Pairs<'_>) -> Option<usize> {
+        let labels = || overflow_labels(self.rules(), pairs);
+        let is_it = |place| self.series.get(place).is_some_and(|series| series.is(labels()));
+        self.overflow.find(self.overflow_hash(pairs), is_it)
+    }
+
+    fn hash(&self, pairs: &Pairs<'_>) -> u32 {
+        match &self.labels {
+            LabelSet::Declared(_) => self.hash_values(pairs.iter().map(|(_, value)| value)),
+            LabelSet::Observed => self.hash_values(pairs.iter().flat_map(|(n, v)| [n, v])),
+        }
+    }
+
+    fn overflow_hash(&self, pairs: &Pairs<'_>) -> u32 {
+        let closed = self.rules().iter().zip(pairs.iter()).filter(|(rule, _)| rule.is_closed());
+        self.hash_values(closed.map(|(_, (_, value))| value))
+    }
+
+    #[inline]
+    fn hash_values<'v>(&self, values: impl Iterator<Item = &'v str>) -> u32 {
+        let mut hasher = self.hasher.build_hasher();
+        for value in values {
+            hasher.write(value.as_bytes());
+            // No text contains this byte: values do not run together.
+            hasher.write_u8(0xff);
+        }
+        let hash = hasher.finish();
+        (hash ^ (hash >> 32)) as u32
+    }
+
+    fn insert(&self, growing: &mut [HashSet<Box<str>>], hash: u32, pairs: &Pairs<'_>) -> usize {
+        for ((rule, known), (_, value)) in self.rules().iter().zip(growing).zip(pairs.iter()) {
+            if rule.max_values.is_some() && !known.contains(value) {
+                let _ = known.insert(value.into());
+            }
+        }
+        let place = self.push(pairs.iter(), hash, None);
+        let admitted = self.admitted.load(Ordering::Relaxed);
+        self.index.insert(hash, place, admitted, |place| self.hash_at(place));
+        // After the series can be found: who sees a full family finds all of its series.
+        self.admitted.store(admitted + 1, Ordering::Release);
+        place
+    }
+
+    fn insert_overflow(&self, pairs: &Pairs<'_>, folded: Folded) -> usize {
+        let hash = self.overflow_hash(pairs);
+        let labels = overflow_labels(self.rules(), pairs);
+        let count = self.count.load(Ordering::Relaxed);
+        let place = self.push(labels, hash, Some(folded));
+        let overflows = count - self.admitted.load(Ordering::Relaxed);
+        self.overflow.insert(hash, place, overflows, |place| self.hash_at(place));
+        place
+    }
+
+    /// Adds a series at the end; the caller holds the lock.
+    fn push<'l>(
+        &self,
+        labels: impl Iterator<Item = (&'l str, &'l str)>,
+        hash: u32,
+        folded: Option<Folded>,
+    ) -> usize {
+        let place = self.count.load(Ordering::Relaxed);
+        let bounds = self.info.bounds.len();
+        let cell = match self.info.metric_type {
+            MetricType::Gauge => self.arena.reserve_shared(2),
+            // The buckets, that of +Inf, and the sum.
+            MetricType::Histogram => self.arena.reserve(bounds + 2),
+            MetricType::Summary => self.arena.reserve(2),
+            _ => self.arena.reserve(1),
+        };
+        if self.is_gauge()
+            && let Some(bits) = self.arena.shared(cell)
+        {
+            bits.store(UNSET, Ordering::Relaxed);
+        }
+        let _ = self.series.get_or_init(place, || Series::new(labels, cell, hash, folded));
+        self.count.store(place + 1, Ordering::Release);
+        place
+    }
+
+    fn hash_at(&self, place: usize) -> u32 {
+        self.series.get(place).map_or(0, |series| series.hash)
+    }
+
+    /// Whether any labels go, for want of a registry entry.
+    pub(crate) fn is_observed(&self) -> bool {
+        matches!(self.labels, LabelSet::Observed)
+    }
+
+    /// Whether the way to a series may be kept by the labels it was asked for with: nothing is to be
+    /// counted each time.
+    pub(crate) fn may_be_kept(&self, place: usize) -> bool {
+        let is_itself = |series: &Series| {
+            series.folded.is_none() && !series.text().contains(radiosonde_redact::REDACTED)
+        };
+        self.series.get(place).is_some_and(is_itself)
+    }
+
+    pub(crate) fn series_at(&self, place: usize) -> Option<&Series> {
+        self.series.get(place)
+    }
+
     /// Creates every series of a family whose labels all have lists of values; does nothing when
     /// there are more than the cap, or than `room`, or a label is free. Returns how many there would
     /// be.
@@ -319,83 +535,128 @@ impl Guarded {
         if product > self.cap.min(room) {
             return Some(product);
         }
-        let mut table = write(&self.table);
         for nth in 0..product {
             let mut rest = nth;
-            let choice = self.rules().iter().zip(&lists).map(|(rule, list)| {
+            let values = lists.iter().map(|list| {
                 let value = &list[rest % list.len()];
                 rest /= list.len();
-                (rule.name(), value.as_ref())
+                value.as_ref()
             });
-            let pairs = Pairs::of_declared(choice);
-            let encoded = pairs.encode();
-            if table.series(&encoded).is_none() {
-                table.insert(&self.info, encoded, self.rules(), &pairs).begin_at_zero();
+            if let Some(place) = self.create(values)
+                && self.is_gauge()
+            {
+                self.begin_at_zero(place);
             }
         }
         Some(product)
     }
 
     /// Creates one series, within the cap. The values are allowed, and in the order of the labels.
-    pub(crate) fn create(&self, values: &[&str]) {
-        let pairs = self.rules().iter().zip(values).map(|(rule, value)| (rule.name(), *value));
+    pub(crate) fn create<'v>(&'v self, values: impl Iterator<Item = &'v str>) -> Option<usize> {
+        let pairs = self.rules().iter().map(LabelRule::name).zip(values);
         let pairs = Pairs::of_declared(pairs);
-        let encoded = pairs.encode();
-        let mut table = write(&self.table);
-        if table.len() < self.cap && table.series(&encoded).is_none() {
-            let _ = table.insert(&self.info, encoded, self.rules(), &pairs);
-        }
+        let hash = self.hash(&pairs);
+        let mut growing = write(&self.growing);
+        let is_new = self.find(hash, &pairs).is_none();
+        let has_room = self.admitted.load(Ordering::Relaxed) < self.cap;
+        (is_new && has_room).then(|| self.insert(&mut growing, hash, &pairs))
     }
 
-    /// When the newest of its values was computed, in milliseconds since 1970; of batch gauges.
-    pub(crate) fn last_computed(&self) -> Option<u64> {
-        self.info.life.computed_by.as_ref()?;
-        let table = read(&self.table);
-        table.all().iter().filter_map(|series| series.computed()).map(|(_, at)| at).max()
+    /// A gauge begins at 0 because the registry says so.
+    fn begin_at_zero(&self, place: usize) {
+        if let Some(series) = self.series.get(place)
+            && let Some(bits) = self.arena.shared(series.cell)
+        {
+            let _ = bits.compare_exchange(UNSET, 0, Ordering::Relaxed, Ordering::Relaxed);
+        }
     }
 
     /// Series there are, the overflow sets not counted.
     pub(crate) fn series_count(&self) -> usize {
-        read(&self.table).len()
-    }
-
-    /// Whether a series was written since the last call; then this is when the metric was seen.
-    pub(crate) fn take_written(&self, now: u64) -> bool {
-        let written =
-            read(&self.table).all().iter().fold(false, |any, series| series.take_written() | any);
-        if written {
-            self.info.life.seen.store(now, Ordering::Relaxed);
-        }
-        written
+        self.admitted.load(Ordering::Acquire)
     }
 
     /// All series, the overflow sets too, in the order they came.
-    pub(crate) fn all_series(&self) -> Vec<Arc<Series>> {
-        // The lock is only held to list the series: a scrape must not hold up new ones.
-        read(&self.table).all().to_vec()
+    pub(crate) fn all_series(&self) -> impl Iterator<Item = &Series> {
+        let count = self.count.load(Ordering::Acquire);
+        (0..count).filter_map(|place| self.series.get(place))
     }
 
-    /// The family, and its roll-ups, which are sums of these very values.
-    pub(crate) fn snapshot(&self, mut push: impl FnMut(snapshot::Family)) {
-        let value = |series: Arc<Series>| {
-            let value = series.value()?;
-            Some((series, value))
+    /// The labels of a series, sorted by name, without the constant labels.
+    pub(crate) fn labels_of(&self, series: &Series) -> Labels {
+        let shared = |name: &str| {
+            let rule = self.rules().iter().find(|rule| rule.name() == name);
+            rule.map_or_else(|| Arc::from(name), |rule| rule.shared_name().clone())
         };
-        let all: Vec<_> = self.all_series().into_iter().filter_map(value).collect();
-        for rollup in &self.rollups {
-            push(rollup.sum(&self.info, self.rules(), self.cap, &all));
+        series.labels().map(|(name, value)| (shared(name), Arc::from(&*value))).collect()
+    }
+
+    /// All series by their labels, each with its place. For scrapes, which wait for one another.
+    pub(crate) fn for_each_sorted(&self, mut each: impl FnMut(usize, &Series)) {
+        let count = self.count.load(Ordering::Acquire);
+        let mut sorted = lock(&self.sorted);
+        if sorted.len() != count {
+            sorted.clear();
+            sorted.extend((0..count).map(|place| place as u32));
+            let text = |place: &u32| self.series.get(*place as usize).map(Series::text);
+            sorted.sort_unstable_by(|a, b| text(a).cmp(&text(b)));
         }
-        let live = |(series, value): (Arc<Series>, snapshot::Value)| snapshot::Series {
-            labels: series.labels().clone(),
-            value,
-        };
+        for place in sorted.iter().map(|place| *place as usize) {
+            if let Some(series) = self.series.get(place) {
+                each(place, series);
+            }
+        }
+    }
+
+    /// The family, and if they are wanted its roll-ups, which are sums of these very values.
+    pub(crate) fn snapshot(&self, mut push: impl FnMut(snapshot::Family), rollups: bool) {
+        let all = self.live();
+        if rollups {
+            self.rollups.iter().for_each(|rollup| push(rollup.sum(self, &all)));
+        }
         push(snapshot::Family {
             name: self.info.name.clone(),
             metric_type: self.info.metric_type,
             unit: self.info.unit.get().cloned(),
             help: self.info.help.get().cloned().unwrap_or_else(|| Arc::from("")),
-            series: all.into_iter().map(live).collect(),
+            series: all,
             summed_over: None,
         });
     }
+
+    /// The roll-ups alone.
+    pub(crate) fn sum_rollups(&self, mut push: impl FnMut(snapshot::Family)) {
+        if !self.rollups.is_empty() {
+            let all = self.live();
+            self.rollups.iter().for_each(|rollup| push(rollup.sum(self, &all)));
+        }
+    }
+
+    /// The series that have values, in the order they came.
+    fn live(&self) -> Vec<snapshot::Series> {
+        let live = |(place, series): (usize, &Series)| {
+            let value = self.value(place, series)?;
+            let mut live = snapshot::Series::new(self.labels_of(series), value);
+            self.beside.read_exemplars(place, &mut live.exemplars);
+            Some(live)
+        };
+        self.all_series().enumerate().filter_map(live).collect()
+    }
+}
+
+/// The labels of the overflow set that a label set folds into, sorted by name.
+fn overflow_labels<'l>(
+    rules: &'l [LabelRule],
+    pairs: &'l Pairs<'_>,
+) -> impl Iterator<Item = (&'l str, &'l str)> {
+    let own = rules.iter().zip(pairs.iter()).map(|(rule, (_, value))| {
+        (rule.name(), if rule.is_closed() { value } else { OVERFLOW_VALUE })
+    });
+    let before = rules.iter().take_while(|rule| rule.name() < OVERFLOW_LABEL).count();
+    let after = own.clone().skip(before);
+    own.take(before).chain([(OVERFLOW_LABEL, "true")]).chain(after)
+}
+
+fn seed() -> u64 {
+    std::hash::RandomState::new().build_hasher().finish()
 }

@@ -9,18 +9,20 @@ use radiosonde_redact::Rules;
 use radiosonde_registry::{LabelsByFile, Registry};
 
 use crate::catalogue::{Catalogue, Problems};
+use crate::cells::{Arena, SharedArena};
 use crate::clock::Clock;
 use crate::constants::constant_labels;
 use crate::delta::{Delta, Sink};
-use crate::exposition::Exposition;
-use crate::family::Guarded;
+use crate::exposition::{Exposition, Scrape};
+use crate::family::{Common, Guarded};
 use crate::ingest::Ingest;
 use crate::ledger;
-use crate::own;
+use crate::own::{self, Own};
 use crate::recorder::Recorder;
 use crate::redaction::Redactor;
 use crate::refusal::{Announcer, Refusal};
 use crate::registered::Maker;
+use crate::scraper::Scraper;
 use crate::snapshot::{Labels, Snapshot};
 use crate::sync::{read, write};
 use crate::told::Told;
@@ -88,6 +90,7 @@ pub(crate) struct Hub {
     sink: Arc<Sink>,
     collectors: RwLock<Vec<SharedCollector>>,
     pub(crate) told: Told,
+    scraper: Scraper,
 }
 
 impl Metrics {
@@ -103,13 +106,15 @@ impl Metrics {
         });
         let announcer = Arc::new(Announcer::default());
         let sink = Arc::new(Sink::default());
+        let arena = SharedArena::new(Arena::new());
+        let common = Common { arena, clock: settings.clock.clone() };
         let maker = Maker {
             environment,
             labels_by_file: &settings.labels_by_file,
             redactor: &redactor,
             announcer: &announcer,
             sink: &sink,
-            clock: &settings.clock,
+            common: &common,
         };
         let own = &settings.own_crates;
         let catalogue = Catalogue::new(registry.as_ref(), own, &maker, &mut problems);
@@ -129,6 +134,7 @@ impl Metrics {
             sink,
             collectors: RwLock::default(),
             told: problems.into(),
+            scraper: Scraper::default(),
         }))
     }
 
@@ -146,22 +152,56 @@ impl Metrics {
         let mut snapshot = Snapshot::default();
         let families = self.0.catalogue.families();
         for family in &families {
-            family.snapshot(|made| snapshot.push_new(made));
+            family.snapshot(|made| snapshot.push_new(made), true);
+            own::push_pair(family, &mut snapshot);
         }
-        own::push(&families, &self.refusals(), &mut snapshot);
-        // Cloned out of the lock: a collector may add a collector.
-        let collectors = read(&self.0.collectors).clone();
-        for collector in collectors {
-            self.collect(&*collector, &mut snapshot);
-        }
+        own::push(&families, &mut snapshot);
+        own::push_missed(&self.0.catalogue.summaries(), &mut snapshot);
+        own::push_refused(&self.refusals(), &mut snapshot);
+        self.collect_all(&mut snapshot);
         snapshot.finish(&self.0.constants);
         snapshot
     }
 
-    /// Writes all series as they are now for a scrape: [`Metrics::snapshot`] as the text formats
-    /// want it.
-    pub fn expose(&self, to: &mut dyn Exposition) {
-        self.snapshot().expose(to);
+    /// Writes all series as they are now for a scrape: what [`Metrics::snapshot`] has, by name, in
+    /// the form of the text formats. Series with labels of their own stand in the order of these;
+    /// the constant labels come behind them. Allocates only for what is computed: roll-ups,
+    /// collectors, refusals. Runs the collectors on the calling thread.
+    pub fn expose(&self, scrape: Scrape, to: &mut dyn Exposition) {
+        self.note_writes();
+        let computed = self.computed();
+        let hub = &*self.0;
+        hub.scraper.expose(&hub.catalogue, &computed, &hub.constants, scrape, to);
+    }
+
+    /// What a scrape shows beside the series themselves. Families that a collector adds to are in it
+    /// whole.
+    fn computed(&self) -> Snapshot {
+        let catalogue = &self.0.catalogue;
+        let mut computed = Snapshot::default();
+        for family in catalogue.with_more() {
+            family.sum_rollups(|made| computed.push_new(made));
+            own::push_pair(family, &mut computed);
+        }
+        let mut added = Snapshot::default();
+        self.collect_all(&mut added);
+        own::push_missed(&catalogue.summaries(), &mut added);
+        own::push_refused(&self.refusals(), &mut added);
+        for family in &added.families {
+            if let Some(live) = catalogue.known(&family.name) {
+                live.snapshot(|made| computed.push_new(made), false);
+            }
+        }
+        if added
+            .families
+            .iter()
+            .any(|family| Own::ALL.iter().any(|own| own.name() == &*family.name))
+        {
+            own::push(&catalogue.families(), &mut computed);
+        }
+        added.families.into_iter().for_each(|family| computed.push(family));
+        computed.finish(&self.0.constants);
+        computed
     }
 
     /// Notes that what was written since the last call was written now. For metrics with `interval_s`
@@ -214,8 +254,7 @@ impl Metrics {
     /// Everything that was refused or folded so far, by metric and reason, in a stable order.
     /// Bounded by the size of the registry, plus 64 unregistered names.
     pub fn refusals(&self) -> Vec<Refusal> {
-        let entries = self.0.catalogue.refusal_entries();
-        let mut refusals: Vec<_> = entries.iter().filter_map(|entry| entry.refusal()).collect();
+        let mut refusals = self.0.catalogue.refusals();
         refusals.sort_by(|a, b| (&a.metric, a.reason).cmp(&(&b.metric, b.reason)));
         refusals
     }
@@ -281,6 +320,14 @@ impl Metrics {
     /// [problem]: Metrics::problems
     pub fn warnings(&self) -> Vec<(String, String)> {
         self.0.told.warnings()
+    }
+
+    fn collect_all(&self, snapshot: &mut Snapshot) {
+        // Cloned out of the lock: a collector may add a collector.
+        let collectors = read(&self.0.collectors).clone();
+        for collector in collectors {
+            self.collect(&*collector, snapshot);
+        }
     }
 
     fn collect(&self, collector: &dyn Fn(&mut Snapshot), snapshot: &mut Snapshot) {

@@ -68,7 +68,7 @@ pub(crate) fn labels(builtin: &Registry, registry: &Registry) -> BTreeMap<String
 pub(crate) fn create_from_zero(registry: &Registry, family: &Guarded) {
     for spec in registry.metrics.iter().filter(|spec| spec.source == Source::Batch) {
         for status in STATUSES {
-            family.create(&[&spec.name, status]);
+            let _ = family.create([&*spec.name, status].into_iter());
         }
     }
 }

@@ -76,6 +76,11 @@ impl LabelRule {
         self.values.is_some() || self.redacted.is_some()
     }
 
+    /// Whether its values are replaced, and that is counted with each write.
+    pub(crate) fn is_redacted(&self) -> bool {
+        self.redacted.is_some()
+    }
+
     pub(crate) fn matches_pattern(&self, value: &str) -> bool {
         self.pattern.as_ref().is_none_or(|(_, regex)| regex.is_match(value))
     }
@@ -117,8 +122,6 @@ impl LabelRule {
 #[derive(Debug)]
 pub(crate) struct Pairs<'k> {
     pairs: Vec<(Cow<'k, str>, Cow<'k, str>)>,
-    /// Whether the names are those of the rules, in the same order, and go without saying.
-    declared: bool,
 }
 
 impl<'k> Pairs<'k> {
@@ -145,13 +148,13 @@ impl<'k> Pairs<'k> {
             let value = value.ok_or(Fault::LabelMissing(&rule.name))?;
             pairs.push((Cow::Borrowed(&*rule.name), Cow::Borrowed(value)));
         }
-        Ok(Self { pairs, declared: true })
+        Ok(Self { pairs })
     }
 
     /// From values that are known to be allowed, in the order of the rules.
     pub(crate) fn of_declared(pairs: impl Iterator<Item = (&'k str, &'k str)>) -> Self {
         let pairs = pairs.map(|(name, value)| (name.into(), value.into())).collect();
-        Self { pairs, declared: true }
+        Self { pairs }
     }
 
     /// The same with what may be shown of the values, when that is not all of them. Asked for new
@@ -173,32 +176,18 @@ impl<'k> Pairs<'k> {
             let value = redacted.map_or(Cow::Borrowed(value.as_ref()), Cow::Owned);
             (Cow::Borrowed(name.as_ref()), value)
         });
-        Some(Pairs { pairs: pairs.collect(), declared: self.declared })
+        Some(Pairs { pairs: pairs.collect() })
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         self.pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
 
-    /// The key of the label set.
+    /// All of it in one text that no other label set has.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut encoded = Vec::with_capacity(self.pairs.iter().map(|p| p.1.len() + 16).sum());
-        for (name, value) in self.iter() {
-            if !self.declared {
-                encoded.extend_from_slice(name.as_bytes());
-                encoded.push(END);
-            }
-            encoded.extend_from_slice(value.as_bytes());
-            encoded.push(END);
-        }
-        encoded
-    }
-
-    /// The key of the overflow set the label set folds into: only the values from lists count.
-    pub(crate) fn encode_enumerated(&self, rules: &[LabelRule]) -> Vec<u8> {
         let mut encoded = Vec::new();
-        for (_, (_, value)) in rules.iter().zip(self.iter()).filter(|(rule, _)| rule.is_closed()) {
-            encoded.extend_from_slice(value.as_bytes());
+        for text in self.iter().flat_map(|(name, value)| [name, value]) {
+            encoded.extend_from_slice(text.as_bytes());
             encoded.push(END);
         }
         encoded
@@ -239,7 +228,7 @@ pub(crate) fn observed_pairs<'k>(
     if let Some(twice) = pairs.windows(2).find(|two| two[0].0 == two[1].0) {
         return Err(Fault::LabelRepeated(twice[0].0.clone()));
     }
-    Ok(Pairs { pairs, declared: false })
+    Ok(Pairs { pairs })
 }
 
 /// A name in the characters of Prometheus; others become `_`. Colons are for metrics only.

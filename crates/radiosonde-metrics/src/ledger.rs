@@ -9,10 +9,10 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
-use radiosonde_context::{Context, has_job, leave};
+use radiosonde_context::{Context, leave};
 
 use crate::delta::{Delta, DeltaValue};
-use crate::series::Identity;
+use crate::family::Guarded;
 
 /// Series one thread collects before it delivers early.
 const SERIES_MAX: usize = 64;
@@ -24,13 +24,6 @@ pub(crate) fn install() -> bool {
     *INSTALLED.get_or_init(|| leave::set_hook(left))
 }
 
-/// Books a change of a series to the job that is current, if there is one.
-pub(crate) fn add(identity: &Arc<Identity>, value: DeltaValue) {
-    if has_job() && identity.info.wants_deltas() {
-        add_to_job(identity, value);
-    }
-}
-
 /// Delivers what this thread has so far.
 pub(crate) fn flush() {
     deliver(take(), None);
@@ -40,14 +33,15 @@ fn left(context: &Context) {
     deliver(take(), Some(context));
 }
 
-fn add_to_job(identity: &Arc<Identity>, value: DeltaValue) {
+/// Books a change of a series to the job that is current.
+pub(crate) fn add(family: &Arc<Guarded>, place: usize, value: DeltaValue) {
     if DELIVERING.get() {
         return;
     }
     // An error means that the thread is ending and its list has been delivered.
     let full = LEDGER.try_with(|ledger| {
         let Ok(mut ledger) = ledger.try_borrow_mut() else { return false };
-        ledger.add(identity, value);
+        ledger.add(family, place, value);
         ledger.entries.len() >= SERIES_MAX
     });
     if full == Ok(true) {
@@ -69,13 +63,16 @@ fn deliver(mut ledger: Ledger, context: Option<&Context>) {
     if entries.is_empty() || DELIVERING.replace(true) {
         return;
     }
-    for (identity, value) in entries {
-        let Some(callback) = identity.info.sink.callback() else { continue };
+    for ((family, place), value) in entries {
+        let info = &family.info;
+        let Some((callback, series)) = info.sink.callback().zip(family.series_at(place)) else {
+            continue;
+        };
         let delta = Delta {
-            name: identity.info.name.clone(),
-            metric_type: identity.info.metric_type,
-            unit: identity.info.unit.get().cloned(),
-            labels: identity.labels.clone(),
+            name: info.name.clone(),
+            metric_type: info.metric_type,
+            unit: info.unit.get().cloned(),
+            labels: family.labels_of(series),
             value,
         };
         // Someone else's code on an application thread: its panic must end here.
@@ -88,20 +85,23 @@ fn deliver(mut ledger: Ledger, context: Option<&Context>) {
 struct Ledger {
     /// The context of the first entry.
     context: Option<Context>,
-    entries: Vec<(Arc<Identity>, DeltaValue)>,
+    /// By family and place of the series.
+    entries: Vec<((Arc<Guarded>, usize), DeltaValue)>,
 }
 
 impl Ledger {
-    fn add(&mut self, identity: &Arc<Identity>, value: DeltaValue) {
+    fn add(&mut self, family: &Arc<Guarded>, place: usize, value: DeltaValue) {
         if self.entries.is_empty() {
             self.context = Some(Context::current());
             leave::arm();
         }
         // Latest first: code tends to write the same series again.
-        let known = self.entries.iter_mut().rev().find(|(known, _)| Arc::ptr_eq(known, identity));
+        let is_it =
+            |(known, at): &(Arc<Guarded>, usize)| *at == place && Arc::ptr_eq(known, family);
+        let known = self.entries.iter_mut().rev().find(|(known, _)| is_it(known));
         match known {
             Some((_, sum)) => sum.absorb(value),
-            None => self.entries.push((identity.clone(), value)),
+            None => self.entries.push(((family.clone(), place), value)),
         }
     }
 

@@ -83,21 +83,29 @@
 //!
 //! Nothing here fails or panics, and nothing blocks but for a short lock while a series is new.
 //! Memory is bounded by the registry, not by what is written.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod batch;
+mod beside;
+mod blame;
 pub mod buckets;
 mod caller;
 mod catalogue;
+mod cells;
 mod clock;
 mod constants;
 mod delta;
+mod distinct;
 mod draft;
+mod exemplars;
 mod exposition;
 mod family;
 mod fault;
+mod handle;
 mod hub;
+mod index;
 mod ingest;
+mod kept;
 mod labels;
 mod ledger;
 mod life;
@@ -109,26 +117,28 @@ mod redaction;
 mod refusal;
 mod registered;
 mod rollup;
-#[cfg_attr(not(test), expect(dead_code, reason = "series come to it next"))]
+mod scraper;
 mod segmented;
 mod series;
 mod shape;
 mod snapshot;
 mod sync;
-mod table;
 mod told;
 pub mod typed;
+mod values;
+mod window;
 
 pub use batch::{BatchValue, Restored};
+pub use blame::Exploded;
 pub use clock::Clock;
 pub use delta::{Delta, DeltaValue, Distribution};
-pub use exposition::{Exemplar, Exposition, Head, Point};
+pub use exposition::{Exemplar, Exposition, Head, Point, Scrape};
 pub use hub::{Collector, Metrics, OnDelta, OnProblem, Settings};
 pub use ingest::Ingest;
 pub use radiosonde_registry::{MetricType, RegistrySource};
-pub use recorder::Recorder;
+pub use recorder::{AlreadyInstalled, Recorder};
 pub use refusal::{Reason, Refusal};
-pub use snapshot::{Family, Labels, Series, Snapshot, Value};
+pub use snapshot::{Exponential, Family, Labels, Series, Snapshot, Value};
 
 /// Compiles a metric registry into a library as `mod catalog`, without the rest of radiosonde: see
 /// [`typed`] for what is in it, and `radiosonde::catalog!` for applications.

@@ -1,7 +1,7 @@
 //! Where a metric is in its life, and what is written beside it because of that.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use radiosonde_registry::{Day, Deprecation, MetricSpec, MetricType, Source, Status};
 
@@ -21,6 +21,8 @@ pub(crate) struct Life {
     pub(crate) computed_by: Option<Clock>,
     /// When it was last seen written, in milliseconds since 1970; at first the start of the process.
     pub(crate) seen: AtomicU64,
+    /// Whether it was written since somebody last looked.
+    pub(crate) written: AtomicBool,
 }
 
 /// The counter beside a deprecated metric.
@@ -39,7 +41,13 @@ impl Life {
             interval_s: spec.interval_s,
             computed_by: is_batch.then(|| clock.clone()),
             seen: AtomicU64::new(clock.millis()),
+            written: AtomicBool::new(false),
         }
+    }
+
+    /// Whether anybody asks when it was written.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.interval_s.is_some() || self.computed_by.is_some()
     }
 
     /// When it was last seen written, in milliseconds since 1970.

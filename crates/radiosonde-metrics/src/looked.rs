@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, RwLock};
+use std::sync::RwLock;
 
+use crate::labels::Pairs;
 use crate::redaction::Redactor;
-use crate::series::Series;
 use crate::sync::{read, write};
 
 /// Label sets that are kept; whoever makes up more pays for it, with time.
@@ -22,33 +22,35 @@ pub(crate) struct Looked {
 
 #[derive(Debug)]
 struct Kept {
-    series: Arc<Series>,
+    /// The place of its series.
+    series: usize,
     /// The rules that replaced something, once for each time they did.
     rules: Box<[Box<str>]>,
 }
 
 impl Looked {
     /// The series of a label set that was looked at before. What was replaced is counted.
-    pub(crate) fn series(&self, encoded: &[u8], redactor: &Redactor) -> Option<Arc<Series>> {
+    pub(crate) fn series(&self, pairs: &Pairs<'_>, redactor: &Redactor) -> Option<usize> {
         let kept = read(&self.kept);
         if kept.is_empty() {
             return None;
         }
-        let Kept { series, rules } = kept.get(&self.place(encoded))?;
+        let Kept { series, rules } = kept.get(&self.place(pairs))?;
         rules.iter().for_each(|rule| redactor.count(rule));
-        Some(series.clone())
+        Some(*series)
     }
 
-    pub(crate) fn keep(&self, encoded: &[u8], series: &Arc<Series>, rules: &[&str]) {
+    pub(crate) fn keep(&self, pairs: &Pairs<'_>, series: usize, rules: &[&str]) {
         let rules = rules.iter().map(|rule| Box::from(*rule)).collect();
         let mut kept = write(&self.kept);
         if kept.len() >= KEPT_MAX {
             kept.clear();
         }
-        kept.insert(self.place(encoded), Kept { series: series.clone(), rules });
+        kept.insert(self.place(pairs), Kept { series, rules });
     }
 
-    fn place(&self, encoded: &[u8]) -> [u64; 2] {
-        self.keys.each_ref().map(|key| key.hash_one(encoded))
+    fn place(&self, pairs: &Pairs<'_>) -> [u64; 2] {
+        let encoded = pairs.encode();
+        self.keys.each_ref().map(|key| key.hash_one(&encoded))
     }
 }

@@ -9,43 +9,93 @@ use crate::family::Guarded;
 use crate::refusal::Refusal;
 use crate::snapshot::{Family, Series, Snapshot, Value};
 
-/// Adds what is known of each metric: its series, its interval, when it was last written, when its
-/// value was computed, and the writes to it since it is deprecated.
-pub(crate) fn push(families: &[Arc<Guarded>], refusals: &[Refusal], snapshot: &mut Snapshot) {
-    let gauge = |name: &str| Family::builtin(name, MetricType::Gauge);
-    let mut series = gauge("radiosonde_series");
-    let mut seen = gauge("metric_last_seen_timestamp_seconds");
-    let mut intervals = gauge("metric_interval_seconds");
-    let mut computed = gauge("last_update_timestamp_seconds");
-    for family in families {
-        let add = |to: &mut Family, value: f64| {
-            let labels = vec![(Arc::from("metric"), family.info.name.clone())];
-            to.series.push(Series { labels, value: Value::Gauge(value) });
-        };
-        let count = family.series_count();
-        // What somebody else writes has none here, and 0 would say so of the metric.
-        if family.writable && (count > 0 || !family.info.builtin) {
-            #[expect(clippy::cast_precision_loss, reason = "caps are far below 2^53")]
-            add(&mut series, count as f64);
-        }
-        let life = &family.info.life;
-        let updated = family.last_computed();
-        if let Some(updated) = updated {
-            add(&mut computed, seconds(updated));
-        }
-        if let Some(interval) = life.interval_s.filter(|_| family.writable) {
-            // A batch gauge was written when it was computed, be it by an earlier process.
-            add(&mut seen, seconds(updated.unwrap_or(life.last_seen())));
-            #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-            add(&mut intervals, interval as f64);
-        }
-        if let Some(pair) = &life.pair {
-            let mut beside = Family::new(&pair.name, MetricType::Counter);
-            (beside.unit, beside.help) = (Some(Arc::from("writes")), pair.help.clone());
-            beside.series.push(Series { labels: Vec::new(), value: Value::Counter(pair.count()) });
-            snapshot.push_new(beside);
+/// Gauges with a series for each metric that has something to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Own {
+    Updated,
+    Interval,
+    LastSeen,
+    Series,
+}
+
+impl Own {
+    pub(crate) const ALL: [Self; 4] = [Self::Updated, Self::Interval, Self::LastSeen, Self::Series];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Updated => "last_update_timestamp_seconds",
+            Self::Interval => "metric_interval_seconds",
+            Self::LastSeen => "metric_last_seen_timestamp_seconds",
+            Self::Series => "radiosonde_series",
         }
     }
+
+    /// What is said of a metric, under the label `metric`.
+    pub(crate) fn value(self, family: &Guarded) -> Option<f64> {
+        let life = &family.info.life;
+        let interval = life.interval_s.filter(|_| family.writable);
+        match self {
+            Self::Updated => family.last_computed().map(seconds),
+            #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+            Self::Interval => interval.map(|interval| interval as f64),
+            // A batch gauge was written when it was computed, be it by an earlier process.
+            Self::LastSeen => interval
+                .map(|_| seconds(family.last_computed().unwrap_or_else(|| life.last_seen()))),
+            Self::Series => {
+                let count = family.series_count();
+                // What somebody else writes has none here, and 0 would say so of the metric.
+                let is_told = family.writable && (count > 0 || !family.info.builtin);
+                #[expect(clippy::cast_precision_loss, reason = "caps are far below 2^53")]
+                is_told.then_some(count as f64)
+            }
+        }
+    }
+
+    fn family(self, families: &[Arc<Guarded>]) -> Family {
+        let mut made = Family::builtin(self.name(), MetricType::Gauge);
+        let series = families.iter().filter_map(|family| {
+            let labels = vec![(Arc::from("metric"), family.info.name.clone())];
+            Some(Series::new(labels, Value::Gauge(self.value(family)?)))
+        });
+        made.series.extend(series);
+        made
+    }
+}
+
+/// Adds what is known of each metric: its series, its interval, when it was last written, and when
+/// its value was computed.
+pub(crate) fn push(families: &[Arc<Guarded>], snapshot: &mut Snapshot) {
+    for own in Own::ALL {
+        snapshot.push_filled(own.family(families));
+    }
+}
+
+/// Adds the writes to a metric since it is deprecated.
+pub(crate) fn push_pair(family: &Guarded, snapshot: &mut Snapshot) {
+    if let Some(pair) = &family.info.life.pair {
+        let mut beside = Family::new(&pair.name, MetricType::Counter);
+        (beside.unit, beside.help) = (Some(Arc::from("writes")), pair.help.clone());
+        beside.series.push(Series::new(Vec::new(), Value::Counter(pair.count())));
+        snapshot.push_new(beside);
+    }
+}
+
+/// Adds the values that quantiles are without.
+pub(crate) fn push_missed(summaries: &[Arc<Guarded>], snapshot: &mut Snapshot) {
+    let name = "radiosonde_quantile_values_missed_total";
+    let mut missed = Family::builtin(name, MetricType::Counter);
+    for family in summaries {
+        let count = family.beside.missed(family.all_series().count());
+        if count > 0 {
+            let labels = vec![(Arc::from("metric"), family.info.name.clone())];
+            missed.series.push(Series::new(labels, Value::Counter(count)));
+        }
+    }
+    snapshot.push_filled(missed);
+}
+
+/// Adds what was refused and folded.
+pub(crate) fn push_refused(refusals: &[Refusal], snapshot: &mut Snapshot) {
     let mut refused =
         Family::builtin("radiosonde_metric_writes_refused_total", MetricType::Counter);
     for refusal in refusals {
@@ -53,9 +103,7 @@ pub(crate) fn push(families: &[Arc<Guarded>], refusals: &[Refusal], snapshot: &m
             (Arc::from("metric"), Arc::from(refusal.metric.as_str())),
             (Arc::from("reason"), Arc::from(refusal.reason.as_str())),
         ];
-        refused.series.push(Series { labels, value: Value::Counter(refusal.count) });
+        refused.series.push(Series::new(labels, Value::Counter(refusal.count)));
     }
-    for family in [series, seen, intervals, computed, refused] {
-        snapshot.push_filled(family);
-    }
+    snapshot.push_filled(refused);
 }

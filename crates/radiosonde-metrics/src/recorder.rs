@@ -8,37 +8,100 @@ use radiosonde_context::is_forked_child;
 use radiosonde_registry::MetricType;
 
 use crate::caller::Caller;
-use crate::family::Resolved;
+use crate::family::{Guarded, Resolved};
+use crate::handle::Handle;
 use crate::hub::Hub;
+use crate::kept::{self, Wanted};
+use crate::refusal::Entry;
+use crate::typed::link;
 
 /// Guards what the macros of the `metrics` crate write. Cheap to clone.
 ///
 /// A handle of a refused write does nothing but count each write made through it. A handle that
 /// was taken when the metric was full keeps writing to the overflow set. In a forked child, where a
 /// lock may be held by a thread that does not exist, new handles do nothing.
-#[derive(Clone)]
-pub struct Recorder(Arc<Hub>);
+pub struct Recorder {
+    hub: Arc<Hub>,
+    /// Whether it is the process's, which is never dropped: what threads and catalogues keep of it
+    /// stays true.
+    stays: bool,
+}
+
+/// Why [`Recorder::install`] did nothing: the process has a recorder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AlreadyInstalled;
+
+impl fmt::Display for AlreadyInstalled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the process has a metrics recorder already")
+    }
+}
+
+impl std::error::Error for AlreadyInstalled {}
+
+/// Where a write goes, as a handle of the `metrics` crate wants it.
+enum Found {
+    Series(Arc<Handle>),
+    Refused(Arc<Entry>),
+}
 
 impl Recorder {
     pub(crate) fn new(hub: Arc<Hub>) -> Self {
-        Self(hub)
+        Self { hub, stays: false }
+    }
+
+    /// Makes it the recorder of the process, for good. Writes are then several times cheaper than
+    /// through [`metrics::set_global_recorder`]: threads keep the series they write by name, and
+    /// catalogues theirs.
+    ///
+    /// # Errors
+    /// When the process has a recorder, which stays.
+    pub fn install(self) -> Result<(), AlreadyInstalled> {
+        let installed = metrics::set_global_recorder(Self { stays: true, ..self });
+        installed.map_err(|_| AlreadyInstalled)
     }
 
     /// `wanted` is the handle's type; a summary in the registry is written as a histogram.
     fn resolve(&self, key: &Key, metadata: &Metadata<'_>, wanted: MetricType) -> Resolved {
         let caller = Caller::of(metadata);
-        match self.0.catalogue.family(key.name(), wanted, caller, &self.0.told) {
+        match self.hub.catalogue.family(key.name(), wanted, caller, &self.hub.told) {
             Err(entry) => {
                 entry.want(wanted, key);
                 Resolved::Refused(entry)
             }
-            Ok(family) => {
-                let accepts = match family.info.metric_type {
-                    MetricType::Summary => wanted == MetricType::Histogram,
-                    metric_type => wanted == metric_type,
-                };
-                family.resolve(accepts, key, &self.0.redactor, caller)
+            Ok(family) => family.resolve(accepts(&family, wanted), key, &self.hub.redactor, caller),
+        }
+    }
+
+    /// The handle of a key: one that the thread keeps, or a new one.
+    fn find(&self, key: &Key, metadata: &Metadata<'_>, wanted: MetricType) -> Found {
+        let asked = Wanted { key, metric_type: wanted };
+        if self.stays
+            && let Some(handle) = kept::find(&asked)
+        {
+            return Found::Series(handle);
+        }
+        match self.resolve(key, metadata, wanted) {
+            Resolved::Series(family, place) => {
+                let may_be_kept = self.stays
+                    && self.hub.catalogue.is_for_all(&family)
+                    && family.may_be_kept(place);
+                let handle = Arc::new(Handle::new(family, place));
+                if may_be_kept {
+                    kept::keep(&asked, &handle);
+                }
+                Found::Series(handle)
             }
+            Resolved::Refused(entry) => Found::Refused(entry),
+        }
+    }
+
+    /// Tells a catalogue that asks about its metric.
+    fn link(&self, key: &Key) {
+        if self.stays && link::is_asked() {
+            let family = self.hub.catalogue.registered(key.name());
+            link::answer(self, family);
         }
     }
 
@@ -47,7 +110,22 @@ impl Recorder {
             return;
         }
         let unit = unit.map(|unit| unit.as_str());
-        self.0.catalogue.describe(name.as_str(), metric_type, unit, help, &self.0.told);
+        self.hub.catalogue.describe(name.as_str(), metric_type, unit, help, &self.hub.told);
+    }
+}
+
+/// Whether a handle of that type writes the metric.
+pub(crate) fn accepts(family: &Guarded, wanted: MetricType) -> bool {
+    match family.info.metric_type {
+        MetricType::Summary => wanted == MetricType::Histogram,
+        metric_type => wanted == metric_type,
+    }
+}
+
+impl Clone for Recorder {
+    fn clone(&self) -> Self {
+        // Only the one that is installed stays.
+        Self { hub: self.hub.clone(), stays: false }
     }
 }
 
@@ -68,9 +146,10 @@ impl metrics::Recorder for Recorder {
         if is_forked_child() {
             return Counter::noop();
         }
-        match self.resolve(key, metadata, MetricType::Counter) {
-            Resolved::Series(series) => Counter::from_arc(series),
-            Resolved::Refused(entry) => Counter::from_arc(entry),
+        self.link(key);
+        match self.find(key, metadata, MetricType::Counter) {
+            Found::Series(handle) => Counter::from_arc(handle),
+            Found::Refused(entry) => Counter::from_arc(entry),
         }
     }
 
@@ -78,9 +157,9 @@ impl metrics::Recorder for Recorder {
         if is_forked_child() {
             return Gauge::noop();
         }
-        match self.resolve(key, metadata, MetricType::Gauge) {
-            Resolved::Series(series) => Gauge::from_arc(series),
-            Resolved::Refused(entry) => Gauge::from_arc(entry),
+        match self.find(key, metadata, MetricType::Gauge) {
+            Found::Series(handle) => Gauge::from_arc(handle),
+            Found::Refused(entry) => Gauge::from_arc(entry),
         }
     }
 
@@ -88,9 +167,10 @@ impl metrics::Recorder for Recorder {
         if is_forked_child() {
             return Histogram::noop();
         }
-        match self.resolve(key, metadata, MetricType::Histogram) {
-            Resolved::Series(series) => Histogram::from_arc(series),
-            Resolved::Refused(entry) => Histogram::from_arc(entry),
+        self.link(key);
+        match self.find(key, metadata, MetricType::Histogram) {
+            Found::Series(handle) => Histogram::from_arc(handle),
+            Found::Refused(entry) => Histogram::from_arc(entry),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 use metrics::{CounterFn, GaugeFn, HistogramFn, Key};
 use radiosonde_registry::MetricType;
 
+use crate::blame::Exploded;
 use crate::caller::Caller;
 use crate::catalogue::OTHER;
 use crate::fault::quoted;
@@ -72,6 +73,11 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether there was no room for one more series.
+    pub(crate) const fn is_cap(self) -> bool {
+        matches!(self, Self::GaugeCap | Self::NamespaceCap | Self::SeriesCap)
+    }
+
     /// Number of reasons.
     pub(crate) const COUNT: usize = Self::Value as usize + 1;
 
@@ -113,7 +119,7 @@ impl fmt::Display for Reason {
 }
 
 /// How many writes to a metric were refused, or folded, for one reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Refusal {
     /// The metric; `_other` for unregistered names past the 64 that are kept by name.
@@ -131,6 +137,8 @@ pub struct Refusal {
     pub typed: bool,
     /// The label whose `max_values` was reached, where that is the reason.
     pub full_label: Option<String>,
+    /// Past a limit of series: the label that has more values than there is room for.
+    pub exploded: Option<Exploded>,
 }
 
 impl fmt::Display for Refusal {
@@ -140,7 +148,8 @@ impl fmt::Display for Refusal {
         let outcome = if self.reason.is_folded() { "folded into overflow" } else { "refused" };
         let reason = self.example.as_deref().unwrap_or(self.reason.as_str());
         write!(f, "{count} {writes} to `{}` {outcome}: {reason}", quoted(metric))?;
-        self.place().iter().try_for_each(|place| write!(f, " ({place})"))
+        self.place().iter().try_for_each(|place| write!(f, " ({place})"))?;
+        self.exploded.iter().try_for_each(|exploded| write!(f, "; {exploded}"))
     }
 }
 
@@ -279,6 +288,7 @@ impl Entry {
             module: self.module.get().map(|(module, _)| module.clone()),
             typed: self.module.get().is_some_and(|(_, typed)| *typed),
             full_label: self.full_label.get().cloned(),
+            exploded: None,
         })
     }
 }

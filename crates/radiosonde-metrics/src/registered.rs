@@ -7,9 +7,8 @@ use radiosonde_registry::{LabelSpec, LabelsByFile, MetricSpec, MetricType, Regis
 
 use crate::buckets;
 use crate::catalogue::Problems;
-use crate::clock::Clock;
 use crate::delta::Sink;
-use crate::family::{Guarded, Info, LabelSet};
+use crate::family::{Common, Guarded, Info, LabelSet};
 use crate::ingest;
 use crate::labels::LabelRule;
 use crate::life::{Life, Pair};
@@ -24,7 +23,7 @@ pub(crate) struct Maker<'a> {
     pub(crate) redactor: &'a Redactor,
     pub(crate) announcer: &'a Arc<Announcer>,
     pub(crate) sink: &'a Arc<Sink>,
-    pub(crate) clock: &'a Clock,
+    pub(crate) common: &'a Common,
 }
 
 /// Series that are made at the start, of all metrics together: each takes memory whether it is ever
@@ -67,9 +66,9 @@ impl Maker<'_> {
                 continue;
             }
             let cap = spec.series_limit.unwrap_or(limit);
-            let mut life = Life::of(spec, self.clock);
+            let mut life = Life::of(spec, &self.common.clock);
             if is_writable(spec) {
-                let pair = Pair::of(spec, self.clock.millis(), problems);
+                let pair = Pair::of(spec, self.common.clock.millis(), problems);
                 life.pair = pair.filter(|pair| made.claim(&pair.name, &mut names, spec, problems));
             }
             let labels = self.labels_by_file.of(&spec.name).unwrap_or(&registry.labels);
@@ -104,7 +103,7 @@ impl Maker<'_> {
                 labels = &listed;
                 cap = cap.max(registry.metrics.len().saturating_mul(ingest::STATUSES.len()));
             }
-            let life = Life::of(spec, self.clock);
+            let life = Life::of(spec, &self.common.clock);
             // Its registry is tested: it has no problems a user could mend.
             let none = &mut Problems::default();
             let family = self.guarded(spec, labels, cap, life, true, none);
@@ -137,20 +136,18 @@ impl Maker<'_> {
         }
         rules.sort_by(|a, b| a.name().cmp(b.name()));
         rules.dedup_by(|a, b| a.name() == b.name());
-        let bounds = match spec.metric_type {
-            MetricType::Histogram if spec.buckets.is_empty() => {
-                buckets::default_for(&spec.name, spec.unit.as_deref())
-            }
-            MetricType::Histogram => buckets::usable(&spec.buckets),
-            _ => Arc::from([]),
+        let (bounds, exponential) = match spec.metric_type {
+            MetricType::Histogram => buckets::of(spec),
+            _ => (Arc::from([]), None),
         };
         let mut info = Info::new(&spec.name, spec.metric_type, bounds, self.announcer, self.sink);
-        (info.builtin, info.life) = (builtin, life);
+        (info.exponential, info.builtin, info.life) = (exponential, builtin, life);
         let _ = info.help.set(Arc::from(spec.help.as_str()));
         if let Some(unit) = &spec.unit {
             let _ = info.unit.set(Arc::from(unit.as_str()));
         }
-        Guarded::new(info, LabelSet::Declared(rules.into()), cap, is_writable(spec))
+        let labels = LabelSet::Declared(rules.into());
+        Guarded::new(info, labels, cap, is_writable(spec), self.common)
     }
 
     fn note_unknown_environment(&self, registry: &Registry, problems: &mut Problems) {

@@ -9,11 +9,10 @@ use std::sync::Arc;
 
 use radiosonde_registry::{MetricSpec, MetricType, Rollup as Spec};
 
-use crate::family::Info;
+use crate::family::{Guarded, OVERFLOW_LABEL};
 use crate::labels::LabelRule;
-use crate::series::{Series, zero};
 use crate::snapshot::{self, Family, Labels, Value};
-use crate::table::OVERFLOW_LABEL;
+use crate::values::zero;
 
 /// A sum over some labels of a metric.
 #[derive(Debug)]
@@ -62,23 +61,17 @@ impl Rollup {
     }
 
     /// The sums of these series, each with its value, in the order of their table.
-    pub(crate) fn sum(
-        &self,
-        info: &Info,
-        rules: &[LabelRule],
-        cap: usize,
-        all: &[(Arc<Series>, Value)],
-    ) -> Family {
+    pub(crate) fn sum(&self, family: &Guarded, all: &[snapshot::Series]) -> Family {
         let mut sums = Sums::default();
         if self.from_zero {
-            self.begin(info, rules, cap, &mut sums);
+            self.begin(family, &mut sums);
         }
-        for (series, value) in all {
+        for snapshot::Series { labels, value, .. } in all {
             // The mark of an overflow set is no label of the metric.
-            let own = series.labels().iter().filter(|(name, _)| **name != *OVERFLOW_LABEL);
+            let own = labels.iter().filter(|(name, _)| **name != *OVERFLOW_LABEL);
             let values: Vec<&Arc<str>> = own.map(|(_, value)| value).collect();
             let key = self.kept.iter().filter_map(|at| values.get(*at).map(|v| (*v).clone()));
-            add(sums.at(key.collect(), info), value);
+            add(sums.at(key.collect(), family), value);
         }
         let labelled = |values: &[Arc<str>]| -> Labels {
             let names = self.kept.iter().filter_map(|at| self.labels.get(*at).cloned());
@@ -87,11 +80,11 @@ impl Rollup {
         let series = sums
             .all
             .into_iter()
-            .map(|(values, value)| snapshot::Series { labels: labelled(&values), value });
+            .map(|(values, value)| snapshot::Series::new(labelled(&values), value));
         Family {
             name: self.name.clone(),
-            metric_type: info.metric_type,
-            unit: info.unit.get().cloned(),
+            metric_type: family.info.metric_type,
+            unit: family.info.unit.get().cloned(),
             help: self.help.clone(),
             series: series.collect(),
             summed_over: Some(self.labels.clone()),
@@ -100,18 +93,18 @@ impl Rollup {
 
     /// Sums whose labels all have lists of values: one that began above 0 would never show in a
     /// rate.
-    fn begin(&self, info: &Info, rules: &[LabelRule], cap: usize, sums: &mut Sums) {
-        let list = |at: &usize| rules.get(*at).and_then(LabelRule::values);
+    fn begin(&self, family: &Guarded, sums: &mut Sums) {
+        let list = |at: &usize| family.rules().get(*at).and_then(LabelRule::values);
         let Some(lists) = self.kept.iter().map(list).collect::<Option<Vec<_>>>() else { return };
         let product = lists.iter().fold(1_usize, |n, list| n.saturating_mul(list.len()));
-        for nth in 0..if product > cap { 0 } else { product } {
+        for nth in 0..if product > family.cap { 0 } else { product } {
             let mut rest = nth;
             let key = lists.iter().filter_map(|list| {
                 let value = list.get(rest % list.len().max(1)).cloned();
                 rest /= list.len().max(1);
                 value
             });
-            let _zero = sums.at(key.collect(), info);
+            let _zero = sums.at(key.collect(), family);
         }
     }
 }
@@ -124,11 +117,11 @@ struct Sums {
 }
 
 impl Sums {
-    fn at(&mut self, key: Vec<Arc<str>>, info: &Info) -> &mut Value {
+    fn at(&mut self, key: Vec<Arc<str>>, family: &Guarded) -> &mut Value {
         let next = self.all.len();
         let place = *self.places.entry(key.clone()).or_insert(next);
         if place == next {
-            self.all.push((key, zero(info)));
+            self.all.push((key, zero(family)));
         }
         &mut self.all[place].1
     }

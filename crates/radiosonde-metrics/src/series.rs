@@ -1,304 +1,210 @@
-//! One series: its identity, its value, and the writes to it.
+//! One series: its labels as a scrape writes them, and where its value is.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use metrics::{CounterFn, GaugeFn, HistogramFn};
-use radiosonde_registry::MetricType;
+use crate::exposition::escape;
+use crate::refusal::Reason;
 
-use crate::clock::Clock;
-use crate::delta::{DeltaValue, Distribution};
-use crate::family::Info;
-use crate::ledger;
-use crate::refusal::{Entry, Reason};
-use crate::snapshot::{Labels, Value};
-
-/// Which series it is. Shared with the ledgers of threads, which may outlive the family.
-#[derive(Debug)]
-pub(crate) struct Identity {
-    pub(crate) info: Arc<Info>,
-    /// Sorted by name, without the constant labels.
-    pub(crate) labels: Labels,
-}
-
-/// A gauge nobody has set. Such a one must not show: 0 would be a measurement that nobody made. In the
-/// value itself, so that both change at once; no write can leave a NaN there.
-const UNSET: u64 = f64::NAN.to_bits();
-
-/// A live series.
+/// A series. Kept small, for there are many: its labels are kept once, as text, and are what it is
+/// found by as well.
 #[derive(Debug)]
 pub(crate) struct Series {
-    identity: Arc<Identity>,
-    cell: Cell,
-    /// On an overflow set: where each write is counted as folded.
-    folded: Option<Arc<Entry>>,
-    /// Whether it was written since somebody last looked. Beside the value, in a line of memory that
-    /// a write takes anyway.
-    written: AtomicBool,
-    /// Of a deprecated metric: counts its writes.
-    pair: Option<Arc<AtomicU64>>,
-    /// Of a batch gauge: when its value was computed.
-    computed: Option<Box<Computed>>,
+    /// `outcome="success",provider="acme"`: sorted by name, escaped, without the constant labels.
+    text: Box<str>,
+    /// The first of its cells.
+    pub(crate) cell: u32,
+    /// Of its labels; see [`crate::index`].
+    pub(crate) hash: u32,
+    /// Of an overflow set: why writes are folded into it.
+    pub(crate) folded: Option<Folded>,
+    /// Whether the text is the same as without escapes.
+    plain: bool,
+    /// Whether a scraper has seen it.
+    shown: AtomicBool,
 }
 
-/// When a value was computed, in milliseconds since 1970; 0 as long as there is none.
-#[derive(Debug)]
-struct Computed {
-    at: AtomicU64,
-    clock: Clock,
+/// Why a write is folded: in one byte, unlike the [`Reason`] it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Folded {
+    SeriesCap,
+    NamespaceCap,
 }
 
-/// Values as shared atomics; floats as their bits.
-#[derive(Debug)]
-enum Cell {
-    Counter(AtomicU64),
-    /// [`UNSET`] until the first write that is taken.
-    Gauge(AtomicU64),
-    Histogram {
-        bounds: Arc<[f64]>,
-        counts: Box<[AtomicU64]>,
-        sum: AtomicU64,
-    },
-    Summary {
-        count: AtomicU64,
-        sum: AtomicU64,
-    },
+impl Folded {
+    pub(crate) fn of(reason: Reason) -> Self {
+        match reason {
+            Reason::NamespaceCap => Self::NamespaceCap,
+            _ => Self::SeriesCap,
+        }
+    }
+
+    pub(crate) fn reason(self) -> Reason {
+        match self {
+            Self::SeriesCap => Reason::SeriesCap,
+            Self::NamespaceCap => Reason::NamespaceCap,
+        }
+    }
 }
 
 impl Series {
-    pub(crate) fn new(identity: Identity, folded: Option<Arc<Entry>>) -> Self {
-        let life = &identity.info.life;
-        let pair = life.pair.as_ref().map(|pair| pair.writes.clone());
-        let computed = life.computed_by.clone();
-        let computed = computed.map(|clock| Box::new(Computed { at: AtomicU64::new(0), clock }));
-        let cell = match identity.info.metric_type {
-            MetricType::Gauge => Cell::Gauge(AtomicU64::new(UNSET)),
-            MetricType::Histogram => {
-                let bounds = identity.info.bounds.clone();
-                let counts = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
-                Cell::Histogram { bounds, counts, sum: AtomicU64::new(0) }
+    /// A series with these labels, which are sorted by name.
+    pub(crate) fn new<'l>(
+        labels: impl Iterator<Item = (&'l str, &'l str)>,
+        cell: u32,
+        hash: u32,
+        folded: Option<Folded>,
+    ) -> Self {
+        let mut text = String::new();
+        for (name, value) in labels {
+            if !text.is_empty() {
+                text.push(',');
             }
-            MetricType::Summary => {
-                Cell::Summary { count: AtomicU64::new(0), sum: AtomicU64::new(0) }
-            }
-            // A type that a later registry adds is counted rather than lost.
-            _ => Cell::Counter(AtomicU64::new(0)),
-        };
-        let written = AtomicBool::new(false);
-        Self { identity: Arc::new(identity), cell, folded, written, pair, computed }
+            text.push_str(name);
+            text.push_str("=\"");
+            escape(&mut text, value);
+            text.push('"');
+        }
+        let plain = !text.contains('\\');
+        Self {
+            text: text.into_boxed_str(),
+            cell,
+            hash,
+            folded,
+            plain,
+            shown: AtomicBool::new(false),
+        }
     }
 
-    pub(crate) fn labels(&self) -> &Labels {
-        &self.identity.labels
+    /// The labels, as a scrape writes them.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
-    /// The value; none of a gauge that was never set. Counters and histograms begin at 0, which is
-    /// what they have counted.
-    pub(crate) fn value(&self) -> Option<Value> {
-        Some(match &self.cell {
-            Cell::Counter(value) => Value::Counter(value.load(Ordering::Relaxed)),
-            Cell::Gauge(bits) => Value::Gauge(set_value(bits.load(Ordering::Relaxed))?),
-            Cell::Histogram { bounds, counts, sum } => {
-                let counts: Vec<u64> = counts.iter().map(|n| n.load(Ordering::Relaxed)).collect();
-                let count = counts.iter().fold(0, |sum: u64, n| sum.saturating_add(*n));
-                Value::Histogram { bounds: bounds.clone(), counts, sum: load_f64(sum), count }
+    /// Whether it has exactly these labels, in this order.
+    ///
+    /// Where nothing is escaped a value is compared as it is. That is exact: no value there holds a
+    /// quote, so that one that does cannot end where the text has the next name.
+    #[inline]
+    pub(crate) fn is<'n, 'v>(&self, labels: impl Iterator<Item = (&'n str, &'v str)>) -> bool {
+        let mut rest = self.text.as_bytes();
+        let mut is_first = true;
+        for (name, value) in labels {
+            if !is_first {
+                let Some(more) = rest.strip_prefix(b",") else { return false };
+                rest = more;
             }
-            Cell::Summary { count, sum } => {
-                Value::Summary { count: count.load(Ordering::Relaxed), sum: load_f64(sum) }
-            }
+            is_first = false;
+            let Some(more) = rest.strip_prefix(name.as_bytes()) else { return false };
+            let Some(more) = more.strip_prefix(b"=\"") else { return false };
+            let more = if self.plain {
+                more.strip_prefix(value.as_bytes())
+            } else {
+                let mut escaped = String::new();
+                escape(&mut escaped, value);
+                more.strip_prefix(escaped.as_bytes())
+            };
+            let Some(more) = more.and_then(|more| more.strip_prefix(b"\"")) else { return false };
+            rest = more;
+        }
+        rest.is_empty()
+    }
+
+    /// The labels one by one, as they were before they were escaped.
+    pub(crate) fn labels(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        let mut rest: &str = &self.text;
+        std::iter::from_fn(move || {
+            let (name, more) = rest.split_once("=\"")?;
+            let end = end_of_value(more);
+            let (value, after) = (more.get(..end)?, more.get(end + 1..)?);
+            rest = after.strip_prefix(',').unwrap_or(after);
+            Some((name, unescaped(value)))
         })
     }
 
-    /// Whether it has a value to show.
-    pub(crate) fn has_value(&self) -> bool {
-        match &self.cell {
-            Cell::Gauge(bits) => set_value(bits.load(Ordering::Relaxed)).is_some(),
-            _ => true,
+    /// Whether a scraper sees it for the first time.
+    pub(crate) fn is_first_look(&self) -> bool {
+        !self.shown.load(Ordering::Relaxed) && !self.shown.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// Where the quote that ends a value is.
+fn end_of_value(text: &str) -> usize {
+    let mut escaped = false;
+    for (i, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return i,
+            _ => {}
         }
     }
+    text.len()
+}
 
-    /// A gauge begins at 0 because the registry says so.
-    pub(crate) fn begin_at_zero(&self) {
-        if let Cell::Gauge(bits) = &self.cell {
-            let _ = bits.compare_exchange(UNSET, 0, Ordering::Relaxed, Ordering::Relaxed);
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => plain.push(match chars.next() {
+                Some('n') => '\n',
+                Some(c) => c,
+                None => '\\',
+            }),
+            c => plain.push(c),
         }
     }
+    Cow::Owned(plain)
+}
 
-    /// Whether it was written since the last call. What was written before is seen afterwards.
-    pub(crate) fn take_written(&self) -> bool {
-        self.written.load(Ordering::Relaxed) && self.written.swap(false, Ordering::Acquire)
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn series(labels: &[(&str, &str)]) -> Series {
+        Series::new(labels.iter().copied(), 0, 0, None)
     }
 
-    /// The value of a batch gauge and when it was computed, in milliseconds since 1970.
-    pub(crate) fn computed(&self) -> Option<(f64, u64)> {
-        let (Cell::Gauge(bits), Some(computed)) = (&self.cell, &self.computed) else { return None };
-        // The time first: a value that comes in between has one of its own, and is looked at again.
-        let at = computed.at.load(Ordering::Acquire);
-        (at > 0).then(|| (load_f64(bits), at))
-    }
-
-    /// Takes up a value of an earlier process, unless there is a newer one. Before anybody writes.
-    pub(crate) fn restore(&self, value: f64, at: u64) -> bool {
-        let (Cell::Gauge(bits), Some(computed)) = (&self.cell, &self.computed) else {
-            return false;
-        };
-        if computed.at.load(Ordering::Acquire) >= at {
-            return false;
-        }
-        bits.store(value.to_bits(), Ordering::Relaxed);
-        computed.at.store(at, Ordering::Release);
-        true
-    }
-
-    /// Notes writes that were taken.
-    fn note(&self, writes: u64) {
-        if let Some(folded) = &self.folded {
-            folded.count(writes);
-        }
-        if let Some(pair) = &self.pair {
-            pair.fetch_add(writes, Ordering::Relaxed);
-        }
-        if let Some(computed) = &self.computed {
-            computed.at.store(computed.clock.millis().max(1), Ordering::Release);
-        }
-        self.written.store(true, Ordering::Release);
-    }
-
-    fn refuse_value(&self, value: f64, writes: u64) {
-        let entry = self.identity.info.refusals.entry(Reason::Value);
-        entry.describe(|| format!("the value {value}"), crate::caller::Caller::default());
-        entry.count(writes);
-    }
-
-    fn change_gauge(&self, operand: f64, change: impl Fn(f64) -> f64) {
-        let Cell::Gauge(bits) = &self.cell else { return };
-        if !operand.is_finite() {
-            return self.refuse_value(operand, 1);
-        }
-        let mut refused = 0.0;
-        let change = |before| change(set_value(before).unwrap_or(0.0));
-        let result = bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
-            let after = change(before);
-            refused = after;
-            after.is_finite().then(|| after.to_bits())
-        });
-        match result {
-            Ok(before) => {
-                self.note(1);
-                ledger::add(&self.identity, DeltaValue::Gauge(change(before)));
+    proptest! {
+        /// Values out of the few characters that could be mistaken for the text around them.
+        #[test]
+        fn a_series_has_its_own_labels_and_no_others(
+            one in proptest::collection::vec(r#"[ab="\\,\n]{0,9}"#, 2),
+            other in proptest::collection::vec(r#"[ab="\\,\n]{0,9}"#, 2),
+        ) {
+            let of = |values: &[String]| -> Vec<(String, String)> {
+                ["a", "b"].iter().map(|n| (*n).to_owned()).zip(values.iter().cloned()).collect()
+            };
+            let (one, other) = (of(&one), of(&other));
+            fn pairs(l: &[(String, String)]) -> Vec<(&str, &str)> {
+                l.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect()
             }
-            Err(_) => self.refuse_value(refused, 1),
-        }
-    }
-}
-
-impl CounterFn for Series {
-    fn increment(&self, value: u64) {
-        let Cell::Counter(cell) = &self.cell else { return };
-        let before = cell.load(Ordering::Relaxed);
-        // A counter that wrapped would read as a restart, so it stops at the top. Short of the
-        // upper half no set of concurrent additions of this size can wrap.
-        if before < u64::MAX / 2 && value < u64::from(u32::MAX) {
-            cell.fetch_add(value, Ordering::Relaxed);
-        } else {
-            saturating_add(cell, value);
-        }
-        self.note(1);
-        if value > 0 {
-            ledger::add(&self.identity, DeltaValue::Counter(value));
+            let made = series(&pairs(&one));
+            prop_assert!(made.is(pairs(&one).into_iter()));
+            prop_assert_eq!(made.is(pairs(&other).into_iter()), one == other);
+            prop_assert!(!made.is(pairs(&one).into_iter().take(1)));
+            let back: Vec<_> = made.labels().map(|(n, v)| (n.to_owned(), v.into_owned())).collect();
+            prop_assert_eq!(back, one);
         }
     }
 
-    fn absolute(&self, value: u64) {
-        let Cell::Counter(cell) = &self.cell else { return };
-        let before = cell.fetch_max(value, Ordering::Relaxed);
-        self.note(1);
-        if value > before {
-            ledger::add(&self.identity, DeltaValue::Counter(value - before));
-        }
-    }
-}
-
-impl GaugeFn for Series {
-    fn increment(&self, value: f64) {
-        self.change_gauge(value, |before| before + value);
+    #[test]
+    fn no_labels_are_no_text() {
+        let none = series(&[]);
+        assert!(none.is(std::iter::empty()) && !none.is([("a", "")].into_iter()));
+        assert_eq!((none.text(), none.labels().count()), ("", 0));
+        assert_eq!(std::mem::size_of::<Series>(), 32);
     }
 
-    fn decrement(&self, value: f64) {
-        self.change_gauge(value, |before| before - value);
+    #[test]
+    fn the_first_look_comes_once() {
+        let series = series(&[("a", "1")]);
+        assert!(series.is_first_look() && !series.is_first_look());
     }
-
-    fn set(&self, value: f64) {
-        self.change_gauge(value, |_| value);
-    }
-}
-
-impl HistogramFn for Series {
-    fn record(&self, value: f64) {
-        self.record_many(value, 1);
-    }
-
-    fn record_many(&self, value: f64, count: usize) {
-        let writes = count as u64;
-        if writes == 0 {
-            return;
-        }
-        if !value.is_finite() {
-            return self.refuse_value(value, writes);
-        }
-        let (sum, slot) = match &self.cell {
-            Cell::Histogram { bounds, counts, sum } => {
-                // `le` is inclusive: a value belongs to the first bound that is not below it.
-                (sum, counts.get(bounds.partition_point(|bound| *bound < value)))
-            }
-            Cell::Summary { count, sum } => (sum, Some(count)),
-            Cell::Counter(_) | Cell::Gauge(_) => return,
-        };
-        if let Some(slot) = slot {
-            saturating_add(slot, writes);
-        }
-        #[expect(clippy::cast_precision_loss, reason = "2^53 values at once do not happen")]
-        let added = value * writes as f64;
-        add_f64(sum, added);
-        self.note(writes);
-        let sum = added.clamp(f64::MIN, f64::MAX);
-        let step = Distribution { count: writes, sum, min: value, max: value };
-        ledger::add(&self.identity, DeltaValue::Distribution(step));
-    }
-}
-
-/// What a series of that family is before the first write.
-pub(crate) fn zero(info: &Info) -> Value {
-    match info.metric_type {
-        MetricType::Gauge => Value::Gauge(0.0),
-        MetricType::Histogram => Value::Histogram {
-            bounds: info.bounds.clone(),
-            counts: vec![0; info.bounds.len() + 1],
-            sum: 0.0,
-            count: 0,
-        },
-        MetricType::Summary => Value::Summary { count: 0, sum: 0.0 },
-        _ => Value::Counter(0),
-    }
-}
-
-fn saturating_add(cell: &AtomicU64, value: u64) {
-    let _ =
-        cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| Some(n.saturating_add(value)));
-}
-
-/// Adds and stays finite: an infinite sum could never be told from a broken one again.
-fn add_f64(bits: &AtomicU64, value: f64) {
-    let _ = bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
-        Some((f64::from_bits(before) + value).clamp(f64::MIN, f64::MAX).to_bits())
-    });
-}
-
-/// The value of a gauge, if it has one.
-fn set_value(bits: u64) -> Option<f64> {
-    (bits != UNSET).then(|| f64::from_bits(bits))
-}
-
-fn load_f64(bits: &AtomicU64) -> f64 {
-    f64::from_bits(bits.load(Ordering::Relaxed))
 }

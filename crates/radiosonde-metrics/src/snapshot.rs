@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use radiosonde_registry::{MetricType, Registry};
 
+use crate::exposition::Exemplar;
+
 /// Label names and values, sorted by name.
 pub type Labels = Vec<(Arc<str>, Arc<str>)>;
 
@@ -36,11 +38,15 @@ pub struct Family {
 
 /// One label set and its value.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Series {
     /// The labels, sorted by name, constant labels included.
     pub labels: Labels,
     /// The value.
     pub value: Value,
+    /// Writes of counters and histograms that were made inside a trace, by rising bucket; at most
+    /// one for each bucket. Default: none.
+    pub exemplars: Vec<Exemplar>,
 }
 
 /// The cumulative value of a series.
@@ -63,14 +69,40 @@ pub enum Value {
         sum: f64,
         /// Number of values: the sum of `counts`.
         count: u64,
+        /// How the bounds were made, if they are powers of one base.
+        exponential: Option<Exponential>,
     },
-    /// Count and sum of values.
+    /// Quantiles, count and sum of values.
     Summary {
         /// Number of values.
         count: u64,
         /// Sum of the values.
         sum: f64,
+        /// Each quantile, between 0 and 1 and rising, and its value over the last minutes. Empty
+        /// when none are known.
+        quantiles: Vec<(f64, f64)>,
     },
+}
+
+/// Bounds that are consecutive powers of a base, as exponential histograms of OpenTelemetry have
+/// them: `bounds[i]` is 2^((offset + i) / 2^scale), rounded.
+///
+/// `counts[1]` is then the bucket of OpenTelemetry with the index `offset`. What is not above
+/// `bounds[0]` is its zero bucket, with `bounds[0]` as the threshold; what is above all bounds has no
+/// place there but the next bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exponential {
+    /// How fine: 2^scale bounds for each doubling.
+    pub scale: i8,
+    /// Which power of the base `bounds[0]` is.
+    pub offset: i32,
+}
+
+impl Series {
+    /// A series without exemplars. `labels` are sorted by name.
+    pub fn new(labels: Labels, value: Value) -> Self {
+        Self { labels, value, exemplars: Vec::new() }
+    }
 }
 
 impl Snapshot {
@@ -128,7 +160,7 @@ impl Snapshot {
 
     fn add(&mut self, name: &str, metric_type: MetricType, labels: &[(&str, &str)], value: Value) {
         let labels = labels.iter().map(|(name, value)| (Arc::from(*name), Arc::from(*value)));
-        let series = Series { labels: labels.collect(), value };
+        let series = Series::new(labels.collect(), value);
         if let Some(there) = self.families.iter_mut().find(|family| &*family.name == name) {
             there.series.push(series);
             return;

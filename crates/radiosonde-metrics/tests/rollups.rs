@@ -86,6 +86,7 @@ fn sums_that_are_known_beforehand_exist_at_zero() {
         counts: vec![0, 0, 0],
         sum: 0.0,
         count: 0,
+        exponential: None,
     };
     assert_eq!(value(&metrics, "all_run_seconds", &[]), Some(zero));
 }

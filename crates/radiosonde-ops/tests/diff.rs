@@ -88,6 +88,16 @@ fn what_a_metric_means_stays_with_its_name() {
         &["! metrics.wait_seconds.buckets: changed from 1, 5, 10 to none; publish it as \
            `wait_seconds_v2` with version 2 and deprecate `wait_seconds`"],
     );
+    let powers = r#""exponential_buckets": {"scale": 3, "min": 1, "max": 20}, "#;
+    change(
+        &[(r#""buckets": [1, 5, 10], "#, powers)],
+        &[
+            "! metrics.wait_seconds.buckets: changed from 1, 5, 10 to none; publish it as \
+             `wait_seconds_v2` with version 2 and deprecate `wait_seconds`",
+            "! metrics.wait_seconds.exponential_buckets: changed from none to scale 3 from 1.0 to \
+             20.0; publish it as `wait_seconds_v2` with version 2 and deprecate `wait_seconds`",
+        ],
+    );
     change(
         &[(
             r#""help": "Runs started.","#,

@@ -107,7 +107,7 @@ fn sample(out: &mut String, name: &str, labels: &Labels, value: &Value) {
             // Not the field: `_count` and the last bucket must be the same number.
             line.integer("_count", None, total);
         }
-        Value::Summary { count, sum } => {
+        Value::Summary { count, sum, .. } => {
             line.float("_sum", *sum);
             line.integer("_count", None, *count);
         }

@@ -78,6 +78,14 @@ impl<'r, 'd> Fields<'r, 'd> {
         })
     }
 
+    /// A whole number that fits `T`, of either sign.
+    pub(crate) fn integer<T: TryFrom<i64>>(&mut self, key: &'static str) -> Option<T> {
+        self.one(key, "a whole number", |kind| match kind {
+            Kind::Number(number) => number.as_i64().and_then(|number| T::try_from(number).ok()),
+            _ => None,
+        })
+    }
+
     pub(crate) fn number(&mut self, key: &'static str) -> Option<f64> {
         self.one(key, "a number", float)
     }

@@ -98,9 +98,9 @@ pub use merge::{Conflict, LabelsByFile, Merged};
 pub use model::{
     Aggregation, AlertSpec, AlertTest, BurnRate, Cadence, Comparison, DEFAULT_COLUMNS,
     DEFAULT_EMIT_DAYS, DEFAULT_SERIES_LIMIT, DashboardSpec, Deprecation, Destination,
-    DestinationKind, Environment, Escalation, Indicator, LabelMatch, LabelSpec, Link,
-    LintAllowance, MetricSpec, MetricType, ModulePolicy, ModuleSpec, NamedQuery, OtelNames, Owner,
-    PanelKind, PanelSpec, Priority, Query, QueryAggregation, Refresh, Registry, Replay,
+    DestinationKind, Environment, Escalation, ExponentialBuckets, Indicator, LabelMatch, LabelSpec,
+    Link, LintAllowance, MetricSpec, MetricType, ModulePolicy, ModuleSpec, NamedQuery, OtelNames,
+    Owner, PanelKind, PanelSpec, Priority, Query, QueryAggregation, Refresh, Registry, Replay,
     ReportFormat, ReportSection, ReportSpec, Retention, Rollup, Runbook, Schedule, SectionKind,
     Severity, SloSpec, Source, Status, Suppression, TestSeries, Threshold, ThresholdLevel,
     UnknownMetricType, Variance, Weekday,

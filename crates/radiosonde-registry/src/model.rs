@@ -1,6 +1,7 @@
 //! The types of `registry.json` and the questions asked of them.
 
 mod alert;
+mod buckets;
 mod dashboard;
 mod destination;
 mod label;
@@ -16,6 +17,7 @@ use std::{collections::BTreeMap, path::Path};
 
 pub use self::{
     alert::{AlertSpec, AlertTest, Escalation, Replay, Runbook, Severity, Suppression, TestSeries},
+    buckets::ExponentialBuckets,
     dashboard::{
         DEFAULT_COLUMNS, DashboardSpec, Link, PanelKind, PanelSpec, Priority, Threshold,
         ThresholdLevel,

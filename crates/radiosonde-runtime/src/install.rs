@@ -93,7 +93,7 @@ fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>) 
             "call init! before it is set, or hand Config::build().logger to it",
         ),
     }
-    if metrics::set_global_recorder(telemetry.metrics().recorder()).is_err() {
+    if telemetry.metrics().recorder().install().is_err() {
         problems.say(
             "a metrics recorder is already set; metrics go there, unguarded",
             "call init! before it is set, or fan out to Config::build().recorder",

@@ -48,12 +48,12 @@ fn record_series(journal: &Journal, site: &Site, family: &Family, series: &Serie
             Point::FloatCounter(value) | Point::Gauge(value) => {
                 record.field(VALUE, Value::F64(*value));
             }
-            Point::Histogram { bounds, counts, sum, count } => {
+            Point::Histogram { bounds, counts, sum, count, .. } => {
                 record.field(COUNT, Value::U64(*count));
                 record.field(SUM, Value::F64(*sum));
                 record.field(BUCKETS, Value::Json(&buckets(bounds, counts)));
             }
-            Point::Summary { count, sum } => {
+            Point::Summary { count, sum, .. } => {
                 record.field(COUNT, Value::U64(*count));
                 record.field(SUM, Value::F64(*sum));
             }
@@ -141,7 +141,7 @@ fn short(value: &Point) -> String {
     match value {
         Point::Counter(value) => value.to_string(),
         Point::FloatCounter(value) | Point::Gauge(value) => value.to_string(),
-        Point::Histogram { sum, count, .. } | Point::Summary { count, sum } => {
+        Point::Histogram { sum, count, .. } | Point::Summary { count, sum, .. } => {
             format!("{}, sum {sum}", counted(*count, "value"))
         }
         _ => String::new(),

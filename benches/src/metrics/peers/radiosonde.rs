@@ -20,7 +20,7 @@ fn install(registry: Registry) -> Result<Metrics, String> {
     if let Some((problem, fix)) = metrics.problems().first() {
         return Err(format!("{problem}: {fix}"));
     }
-    metrics::set_global_recorder(metrics.recorder()).map_err(|error| error.to_string())?;
+    metrics.recorder().install().map_err(|error| error.to_string())?;
     Ok(metrics)
 }
 

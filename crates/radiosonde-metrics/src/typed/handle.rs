@@ -4,22 +4,72 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use crate::handle::Write;
+
 /// Writes one series of a counter.
 #[must_use = "a handle writes nothing by itself; call `increment`"]
 #[derive(Clone)]
-pub struct Counter(pub(crate) metrics::Counter);
+pub struct Counter(Way<metrics::Counter>);
+
+/// The way to a series.
+#[derive(Clone)]
+enum Way<H> {
+    /// The short one, to the recorder of the process.
+    Linked(Write<'static>),
+    /// By a handle of whatever recorder was current.
+    Foreign(H),
+}
 
 impl Counter {
+    #[inline]
+    pub(crate) fn linked(write: Write<'static>) -> Self {
+        Self(Way::Linked(write))
+    }
+
+    pub(crate) fn foreign(handle: metrics::Counter) -> Self {
+        Self(Way::Foreign(handle))
+    }
+
     /// Adds `by`. A counter stops at [`u64::MAX`].
     #[doc(alias = "inc")]
     #[doc(alias = "add")]
+    #[inline]
     pub fn increment(&self, by: u64) {
-        self.0.increment(by);
+        match &self.0 {
+            Way::Linked(write) => write.increment(by),
+            Way::Foreign(handle) => handle.increment(by),
+        }
     }
 
     /// Raises the counter to `value`, which was counted elsewhere; a smaller value changes nothing.
     pub fn absolute(&self, value: u64) {
-        self.0.absolute(value);
+        match &self.0 {
+            Way::Linked(write) => write.absolute(value),
+            Way::Foreign(handle) => handle.absolute(value),
+        }
+    }
+}
+
+/// Writes one series of a histogram or summary, in the unit of the metric.
+#[derive(Clone)]
+pub(crate) struct Distribution(Way<metrics::Histogram>);
+
+impl Distribution {
+    #[inline]
+    pub(crate) fn linked(write: Write<'static>) -> Self {
+        Self(Way::Linked(write))
+    }
+
+    pub(crate) fn foreign(handle: metrics::Histogram) -> Self {
+        Self(Way::Foreign(handle))
+    }
+
+    #[inline]
+    fn record(&self, value: f64) {
+        match &self.0 {
+            Way::Linked(write) => write.record(value),
+            Way::Foreign(handle) => handle.record(value),
+        }
     }
 }
 
@@ -57,7 +107,7 @@ impl<U> Gauge<U> {
 #[must_use = "a handle writes nothing by itself; call `record`"]
 #[derive(Clone)]
 pub struct Histogram<U = Number> {
-    pub(crate) histogram: metrics::Histogram,
+    pub(crate) histogram: Distribution,
     pub(crate) units_per_second: f64,
     pub(crate) unit: PhantomData<fn() -> U>,
 }
@@ -65,6 +115,7 @@ pub struct Histogram<U = Number> {
 impl<U> Histogram<U> {
     /// Counts one value, in the unit of the metric; NaN and infinities are refused.
     #[doc(alias = "observe")]
+    #[inline]
     pub fn record(&self, value: impl Quantity<U>) {
         self.histogram.record(value.in_units(self.units_per_second));
     }
@@ -74,7 +125,7 @@ impl<U> Histogram<U> {
 #[must_use = "a handle writes nothing by itself; call `record`"]
 #[derive(Clone)]
 pub struct Summary<U = Number> {
-    pub(crate) histogram: metrics::Histogram,
+    pub(crate) histogram: Distribution,
     pub(crate) units_per_second: f64,
     pub(crate) unit: PhantomData<fn() -> U>,
 }
@@ -82,6 +133,7 @@ pub struct Summary<U = Number> {
 impl<U> Summary<U> {
     /// Counts one value, in the unit of the metric; NaN and infinities are refused.
     #[doc(alias = "observe")]
+    #[inline]
     pub fn record(&self, value: impl Quantity<U>) {
         self.histogram.record(value.in_units(self.units_per_second));
     }

@@ -79,13 +79,24 @@ pub(crate) enum Text<'v> {
 
 impl<'v> Part<'v> {
     /// A value of an enumerated label.
+    #[inline]
     pub fn listed<E: Enumerated>(value: E) -> Self {
         Self(Text::Listed(E::VALUES, value.index()))
     }
 
     /// A value that was resolved before.
+    #[inline]
     pub fn symbol(symbol: &'v Symbol) -> Self {
         Self(Text::Shared(symbol.text()))
+    }
+
+    /// The value as it is written.
+    pub(super) fn as_str(&self) -> &'v str {
+        match self.0 {
+            Text::Listed(list, index) => list.get(index).copied().unwrap_or_default(),
+            Text::Shared(text) => text,
+            Text::Borrowed(text) => text,
+        }
     }
 
     fn text(text: &'v str) -> Self {

@@ -6,15 +6,18 @@ use std::sync::OnceLock;
 use metrics::{Key, Level, Metadata, SharedString};
 use radiosonde_context::is_forked_child;
 
-use super::handle::{Counter, Gauge, Histogram, Summary};
+use super::handle::{Counter, Distribution, Gauge, Histogram, Summary};
 use super::label::{Part, Text};
+use super::link::{self, Link};
 use super::symbol::head;
+use crate::handle::Write;
+use radiosonde_registry::MetricType;
 
 /// The target of everything that is written through a catalogue: how a recorder knows.
 pub const TARGET: &str = "radiosonde::catalog";
 
 /// Most keys a metric keeps: the registry's limits are far below.
-const KEPT_MAX: usize = 4_096;
+pub(super) const KEPT_MAX: usize = 4_096;
 
 /// A metric as `catalog!` makes it. Keys of listed values are made once and kept.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub struct Metric {
     units_per_second: f64,
     /// By the places of the values, the first label counting fastest.
     keys: OnceLock<Box<[OnceLock<Key>]>>,
+    /// The short way to the recorder of the process, once it is there.
+    link: OnceLock<Option<Link>>,
 }
 
 impl Metric {
@@ -42,14 +47,19 @@ impl Metric {
             metadata: Metadata::new(TARGET, Level::INFO, Some(module)),
             units_per_second,
             keys: OnceLock::new(),
+            link: OnceLock::new(),
         }
     }
 
     /// The counter of these labels, one value for each in their order.
+    #[inline]
     pub fn counter(&self, values: &[Part<'_>]) -> Counter {
-        Counter(self.with_key(values, |key| {
-            metrics::with_recorder(|recorder| recorder.register_counter(key, &self.metadata))
-        }))
+        match self.linked(values) {
+            Some(write) => Counter::linked(write),
+            None => Counter::foreign(self.ask(values, MetricType::Counter, |key| {
+                metrics::with_recorder(|recorder| recorder.register_counter(key, &self.metadata))
+            })),
+        }
     }
 
     /// The gauge of these labels.
@@ -61,19 +71,52 @@ impl Metric {
     }
 
     /// The histogram of these labels.
+    #[inline]
     pub fn histogram<U>(&self, values: &[Part<'_>]) -> Histogram<U> {
-        let histogram = self.with_key(values, |key| self.distribution(key));
+        let histogram = self.distribution(values);
         Histogram { histogram, units_per_second: self.units_per_second, unit: PhantomData }
     }
 
     /// The summary of these labels.
+    #[inline]
     pub fn summary<U>(&self, values: &[Part<'_>]) -> Summary<U> {
-        let histogram = self.with_key(values, |key| self.distribution(key));
+        let histogram = self.distribution(values);
         Summary { histogram, units_per_second: self.units_per_second, unit: PhantomData }
     }
 
-    fn distribution(&self, key: &Key) -> metrics::Histogram {
-        metrics::with_recorder(|recorder| recorder.register_histogram(key, &self.metadata))
+    #[inline]
+    fn distribution(&self, values: &[Part<'_>]) -> Distribution {
+        match self.linked(values) {
+            Some(write) => Distribution::linked(write),
+            None => Distribution::foreign(self.ask(values, MetricType::Histogram, |key| {
+                metrics::with_recorder(|recorder| recorder.register_histogram(key, &self.metadata))
+            })),
+        }
+    }
+
+    /// The short way to a series that is there.
+    #[inline]
+    fn linked(&self, values: &[Part<'_>]) -> Option<Write<'static>> {
+        let link = self.link.get()?.as_ref().filter(|link| link.is_current())?;
+        link.find(values)
+    }
+
+    /// The long way; the recorder is asked for the short one.
+    #[cold]
+    fn ask<H>(
+        &self,
+        values: &[Part<'_>],
+        wanted: MetricType,
+        register: impl FnOnce(&Key) -> H,
+    ) -> H {
+        if self.link.get().is_some() || is_forked_child() {
+            return self.with_key(values, register);
+        }
+        let (handle, answer) = link::ask(|| self.with_key(values, register));
+        if let Some(answer) = answer {
+            let _ = self.link.get_or_init(|| Link::new(answer, self.labels, values, wanted));
+        }
+        handle
     }
 
     fn with_key<T>(&self, values: &[Part<'_>], then: impl FnOnce(&Key) -> T) -> T {

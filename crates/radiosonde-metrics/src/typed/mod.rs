@@ -46,6 +46,7 @@
 mod error;
 mod handle;
 mod label;
+pub(crate) mod link;
 mod metric;
 mod symbol;
 

@@ -5,6 +5,8 @@ use std::{
     fmt,
 };
 
+use radiosonde_registry::ExponentialBuckets;
+
 /// One change between two registries.
 ///
 /// `Display` is one line: the path, what changed, and the fix if it is breaking.
@@ -147,6 +149,13 @@ pub(super) fn list<T: fmt::Display>(items: &[T]) -> String {
         return none();
     }
     items.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Bounds as powers.
+pub(super) fn powers(buckets: &Option<ExponentialBuckets>) -> String {
+    buckets.map_or_else(none, |buckets| {
+        format!("scale {} from {:?} to {:?}", buckets.scale, buckets.min, buckets.max)
+    })
 }
 
 /// An optional word.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use radiosonde_registry::{MetricSpec, MetricType, Registry, Source, Status};
 
 use super::{
-    changes::{Change, Changes, both, list, setting, word},
+    changes::{Change, Changes, both, list, powers, setting, word},
     operations::Readers,
     rollup, status,
 };
@@ -110,6 +110,8 @@ impl Pair<'_> {
         self.field("type", &old.metric_type, &new.metric_type, fix, MetricType::to_string);
         self.field("unit", &old.unit, &new.unit, fix, word);
         self.field("buckets", &old.buckets, &new.buckets, fix, |bounds| list(bounds));
+        let exponential = (&old.exponential_buckets, &new.exponential_buckets);
+        self.field("exponential_buckets", exponential.0, exponential.1, fix, powers);
         // Of a metric that is derived no more, or only now, the source is told. Layout means nothing.
         let fix_of_query = fix.filter(|_| match (&old.expression, &new.expression) {
             (Some(old), Some(new)) => !old

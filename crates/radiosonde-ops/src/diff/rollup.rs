@@ -67,7 +67,7 @@ fn pair(path: &str, (old_metric, old): Sum<'_>, (new_metric, new): Sum<'_>, chan
     // Of another type they come and go with it.
     if old.metric_type == new.metric_type {
         let buckets = format!("{path}.buckets");
-        changes.field(buckets, &old.buckets, &new.buckets, fix, |bounds| list(bounds));
+        changes.field(buckets, &old.bounds(), &new.bounds(), fix, |bounds| list(bounds));
     }
 }
 

@@ -79,15 +79,16 @@ pub(crate) fn hostile() -> Snapshot {
     snapshot.gauge("1st", &[("", "empty name")], f64::NEG_INFINITY);
     snapshot.gauge("", &[], 1e300);
     let mut family = Family::new("no_help_seconds", MetricType::Histogram);
-    family.series.push(radiosonde_metrics::Series {
-        labels: vec![("le".into(), "mine".into())],
-        value: Value::Histogram {
+    family.series.push(radiosonde_metrics::Series::new(
+        vec![("le".into(), "mine".into())],
+        Value::Histogram {
             bounds: [1.0, f64::INFINITY].into(),
             counts: vec![1, 2, 3],
             sum: 9.0,
             count: 77,
+            exponential: None,
         },
-    });
+    ));
     // Help that would end the line and begin another.
     family.help = "two\nlines \\ and \"quotes\"".into();
     snapshot.push(family);

@@ -3,8 +3,8 @@
 use crate::{
     fields::Fields,
     model::{
-        Aggregation, DEFAULT_EMIT_DAYS, Deprecation, LintAllowance, MetricSpec, MetricType,
-        OtelNames, Refresh, Retention, Rollup, Source, Status, Variance,
+        Aggregation, DEFAULT_EMIT_DAYS, Deprecation, ExponentialBuckets, LintAllowance, MetricSpec,
+        MetricType, OtelNames, Refresh, Retention, Rollup, Source, Status, Variance,
     },
 };
 
@@ -25,6 +25,7 @@ pub(super) fn read(mut fields: Fields<'_, '_>) -> MetricSpec {
         version: fields.whole("version").unwrap_or(1),
         interval_s: fields.whole("interval_s"),
         buckets: fields.numbers("buckets").unwrap_or_default(),
+        exponential_buckets: fields.object("exponential_buckets", exponential).flatten(),
         aggregation: fields.word("aggregation", "aggregation", AGGREGATIONS),
         family: fields.string("family"),
         variance: fields.object("variance", variance),
@@ -124,6 +125,16 @@ fn retention(fields: &mut Fields<'_, '_>) -> Vec<Retention> {
         fields.finish();
         read
     })
+}
+
+/// Without one of them nothing can be said of the others.
+fn exponential(mut fields: Fields<'_, '_>) -> Option<ExponentialBuckets> {
+    let (scale, min, max) = (fields.integer("scale"), fields.number("min"), fields.number("max"));
+    let scale = fields.demand("scale", scale, "`\"scale\": 3`");
+    let min = fields.demand("min", min, "`\"min\": 0.001`");
+    let max = fields.demand("max", max, "`\"max\": 60`");
+    fields.finish();
+    Some(ExponentialBuckets { scale: scale?, min: min?, max: max? })
 }
 
 fn rollup(mut fields: Fields<'_, '_>) -> Rollup {

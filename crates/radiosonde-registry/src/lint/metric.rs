@@ -4,7 +4,7 @@ use super::{
     deprecation, details, rollup, rules::Judge, sections, style, survey::Survey, unit, version,
 };
 use crate::{
-    model::{MetricSpec, MetricType, Source},
+    model::{ExponentialBuckets, MetricSpec, MetricType, Source},
     names,
 };
 
@@ -19,6 +19,7 @@ pub(super) fn check(survey: &Survey<'_>, metric: &MetricSpec, judge: &mut Judge<
     label_count(survey, metric, judge);
     series_count(survey, metric, judge);
     buckets(metric, judge);
+    exponential_buckets(metric, judge);
     expression(metric, judge);
     details::check(metric, judge);
     rollup::check(survey, metric, judge);
@@ -159,6 +160,40 @@ fn buckets(metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
             let what = format!("bucket {after} does not rise above {before}");
             judge.wrong(&path.then(index + 1), what, "sort the bounds, each one once");
         }
+    }
+}
+
+fn exponential_buckets(metric: &MetricSpec, judge: &mut Judge<'_, '_>) {
+    let Some(buckets) = &metric.exponential_buckets else { return };
+    let path = judge.at("exponential_buckets");
+    if metric.metric_type != MetricType::Histogram {
+        let what = format!("buckets on a {}", metric.metric_type);
+        judge.wrong(&path, what, "delete them, or make it a histogram");
+        return;
+    }
+    if !metric.buckets.is_empty() {
+        let what = "bounds are given twice".to_owned();
+        judge.wrong(&path, what, "keep `buckets`, or these");
+        return;
+    }
+    let ExponentialBuckets { scale, min, max } = *buckets;
+    let (scales, ends) = (ExponentialBuckets::SCALES, ExponentialBuckets::ENDS);
+    if !scales.contains(&scale) {
+        let what = format!("there is no scale {scale}");
+        judge.wrong(&path.then("scale"), what, "use -10 to 20: 3 makes steps of 9 %");
+    } else if !ends.contains(&min) {
+        let what = format!("`min` is {min:?}");
+        judge.wrong(&path.then("min"), what, "use a number above 0, from 1e-300 to 1e300");
+    } else if min >= max || !ends.contains(&max) {
+        let what = format!("`max` is {max:?}, `min` is {min:?}");
+        judge.wrong(&path.then("max"), what, "use a number above `min`, up to 1e300");
+    } else if let Some(count) = buckets.count().filter(|n| *n > ExponentialBuckets::BOUNDS_MAX) {
+        let most = ExponentialBuckets::BOUNDS_MAX;
+        let what = format!("{count} buckets, {most} allowed");
+        let fits = |scale: &i32| ExponentialBuckets::new(*scale, min, max).bounds().is_some();
+        let fitting = (*scales.start()..scale).rev().find(fits).unwrap_or_default();
+        let fix = format!("use the scale {fitting}, or bring `min` and `max` closer together");
+        judge.wrong(&path, what, &fix);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{Registry, Status};
+use super::{ExponentialBuckets, Registry, Status};
 use crate::names;
 
 /// One metric.
@@ -41,6 +41,8 @@ pub struct MetricSpec {
     pub interval_s: Option<u64>,
     /// Upper bounds of a histogram, rising, without `+Inf`. Default: empty, the recorder's own.
     pub buckets: Vec<f64>,
+    /// Upper bounds of a histogram as powers of one factor, in the place of `buckets`. Default: none.
+    pub exponential_buckets: Option<ExponentialBuckets>,
     /// How values of several series are put together. Default: not said.
     pub aggregation: Option<Aggregation>,
     /// The group of metrics it belongs to on dashboards.
@@ -86,6 +88,7 @@ impl MetricSpec {
             version: 1,
             interval_s: None,
             buckets: Vec::new(),
+            exponential_buckets: None,
             aggregation: None,
             family: None,
             variance: None,
@@ -119,6 +122,16 @@ impl MetricSpec {
         // Another number, as in `packets_v4`, is part of what is measured.
         let stem = base.strip_suffix(&format!("_v{}", self.version)).unwrap_or(base);
         (names::versioned(stem, Some(next), is_total), next)
+    }
+
+    /// The upper bounds that are given for it, one way or the other; empty when none are, or those
+    /// that are cannot be used.
+    pub fn bounds(&self) -> Vec<f64> {
+        if !self.buckets.is_empty() {
+            return self.buckets.clone();
+        }
+        let exponential = self.exponential_buckets.and_then(|buckets| buckets.bounds());
+        exponential.map(|(_, bounds)| bounds).unwrap_or_default()
     }
 
     /// Whether every label has a list of values, so that all series are known beforehand.

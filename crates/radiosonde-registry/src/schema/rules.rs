@@ -134,6 +134,7 @@ fn metric() -> Value {
                 "version": {"minimum": 1},
                 "interval_s": {"minimum": 1, "examples": [60]},
                 "buckets": {"maxItems": 100, "uniqueItems": true, "examples": [[0.1, 0.5, 1, 5]]},
+                "exponential_buckets": {"examples": [{"scale": 3, "min": 0.001, "max": 60}]},
                 "max_labels": {
                     "minimum": 1,
                     "description": "Labels this metric may have. Default: what the registry allows all metrics.",
@@ -158,6 +159,14 @@ fn metric_parts() -> Value {
             "replaced_by": {"pattern": METRIC},
             "emit_days": {"minimum": 1, "maximum": 365},
         }},
+        "ExponentialBuckets": {
+            "required": ["scale", "min", "max"],
+            "properties": {
+                "scale": {"minimum": -10, "maximum": 20, "examples": [3]},
+                "min": {"minimum": 1e-300, "maximum": 1e300, "examples": [0.001]},
+                "max": {"minimum": 1e-300, "maximum": 1e300, "examples": [60]},
+            },
+        },
         "OtelNames": {"properties": {
             "name": {"pattern": INSTRUMENT, "maxLength": 255},
             "unit": {"pattern": OTEL_UNIT, "maxLength": 63, "examples": ["s", "By"]},
@@ -198,7 +207,11 @@ fn metric_conditions() -> Vec<Value> {
             &["counter", "gauge"],
             json!({"aggregation": {"not": {"enum": ["p50", "p90", "p95", "p99"]}}}),
         ),
-        when(&["counter", "gauge", "summary"], json!({"buckets": {"maxItems": 0}})),
+        when(
+            &["counter", "gauge", "summary"],
+            json!({"buckets": {"maxItems": 0}, "exponential_buckets": false}),
+        ),
+        json!({"dependencies": {"exponential_buckets": {"properties": {"buckets": {"maxItems": 0}}}}}),
         when(&["gauge", "summary"], json!({"rollups": {"maxItems": 0}})),
         json!({
             "if": {"properties": {"source": {"const": "derived"}}, "required": ["source"]},

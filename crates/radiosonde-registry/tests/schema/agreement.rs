@@ -17,6 +17,11 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("ModuleSpec", r#"{"modules":{"x":@}}"#, "modules.x"),
     ("MetricSpec", r#"{"metrics":[@]}"#, "metrics[0]"),
     ("Deprecation", r#"{"metrics":[{"status":{"deprecated":@}}]}"#, "metrics[0].status.deprecated"),
+    (
+        "ExponentialBuckets",
+        r#"{"metrics":[{"exponential_buckets":@}]}"#,
+        "metrics[0].exponential_buckets",
+    ),
     ("OtelNames", r#"{"metrics":[{"otel":@}]}"#, "metrics[0].otel"),
     ("Retention", r#"{"metrics":[{"retention":[@]}]}"#, "metrics[0].retention[0]"),
     ("Rollup", r#"{"metrics":[{"rollups":[@]}]}"#, "metrics[0].rollups[0]"),

@@ -97,6 +97,8 @@ const UNSEEN: &[(&str, &[&str])] = &[
         &[
             "mistakes/buckets_order",
             "mistakes/deprecated_replaced_by_itself",
+            "mistakes/exponential_buckets_fall",
+            "mistakes/exponential_buckets_too_many",
             "mistakes/environment_fleet_limit",
             "mistakes/environment_fleet_limit_default",
             "mistakes/environment_limit_large",

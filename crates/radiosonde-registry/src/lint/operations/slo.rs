@@ -63,7 +63,7 @@ fn indicator(known: &Known<'_>, indicator: &Indicator, path: &Path, report: &mut
                 report.wrong(&path.then("good"), what, "use `op` and `threshold`");
             } else if let (Some(op), Some(threshold)) = (indicator.op, indicator.threshold) {
                 if subject.metric.metric_type == MetricType::Histogram {
-                    on_bucket(op, threshold, &subject.metric.buckets, path, report);
+                    on_bucket(op, threshold, &subject.metric.bounds(), path, report);
                 }
             } else {
                 let what = format!("nothing says which values of `{metric}` are good");

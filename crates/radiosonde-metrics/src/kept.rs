@@ -1,0 +1,102 @@
+//! Per thread: the series it writes through the macros of the `metrics` crate, by their keys.
+//!
+//! Only what has a series of its own is kept. Writes that are refused or folded, and values that
+//! are counted as redacted, take the long way each time: a flood of them displaces nothing.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use metrics::Key;
+use radiosonde_registry::MetricType;
+
+use crate::handle::Handle;
+
+/// Keys a thread keeps: 256 sets of four. Beyond that, those that came first in their set go.
+const SETS: usize = 256;
+const WAYS: usize = 4;
+
+/// What a handle is asked for with.
+pub(crate) struct Wanted<'w> {
+    pub(crate) key: &'w Key,
+    pub(crate) metric_type: MetricType,
+}
+
+struct Entry {
+    hash: u64,
+    key: Key,
+    metric_type: MetricType,
+    handle: Arc<Handle>,
+}
+
+#[derive(Default)]
+struct Set {
+    entries: [Option<Box<Entry>>; WAYS],
+    next: u8,
+}
+
+thread_local! {
+    static KEPT: RefCell<Vec<Set>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The handle of that key, if the thread keeps it.
+#[inline]
+pub(crate) fn find(wanted: &Wanted<'_>) -> Option<Arc<Handle>> {
+    let hash = wanted.key.get_hash();
+    let found = KEPT.try_with(|kept| {
+        let kept = kept.try_borrow().ok()?;
+        let set = kept.get(place(hash))?;
+        let mut entries = set.entries.iter().flatten();
+        let entry = entries.find(|entry| entry.hash == hash && entry.is_for(wanted))?;
+        Some(entry.handle.clone())
+    });
+    // An error means that the thread is ending.
+    found.ok().flatten()
+}
+
+pub(crate) fn keep(wanted: &Wanted<'_>, handle: &Arc<Handle>) {
+    let hash = wanted.key.get_hash();
+    let keep = |kept: &RefCell<Vec<Set>>| {
+        let Ok(mut kept) = kept.try_borrow_mut() else { return };
+        if kept.is_empty() {
+            kept.resize_with(SETS, Set::default);
+        }
+        let Some(set) = kept.get_mut(place(hash)) else { return };
+        let at = usize::from(set.next) % WAYS;
+        set.next = set.next.wrapping_add(1);
+        if let Some(entry) = set.entries.get_mut(at) {
+            *entry = Some(Box::new(Entry {
+                hash,
+                key: wanted.key.clone(),
+                metric_type: wanted.metric_type,
+                handle: handle.clone(),
+            }));
+        }
+    };
+    let _ = KEPT.try_with(keep);
+}
+
+/// The low bits of the hash say little where keys are alike.
+fn place(hash: u64) -> usize {
+    (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as usize % SETS
+}
+
+impl Entry {
+    #[inline]
+    fn is_for(&self, wanted: &Wanted<'_>) -> bool {
+        self.metric_type == wanted.metric_type && is_same(&self.key, wanted.key)
+    }
+}
+
+/// Whether two keys are equal. Texts in the same place are: the kept key holds on to its own, so
+/// that nothing else can be there.
+#[inline]
+fn is_same(kept: &Key, key: &Key) -> bool {
+    let same = |a: &str, b: &str| (a.as_ptr() == b.as_ptr() && a.len() == b.len()) || a == b;
+    let (mut one, mut other) = (kept.labels(), key.labels());
+    same(kept.name(), key.name())
+        && one.len() == other.len()
+        && one
+            .by_ref()
+            .zip(other.by_ref())
+            .all(|(one, other)| same(one.key(), other.key()) && same(one.value(), other.value()))
+}

@@ -1,0 +1,154 @@
+//! The short way of a catalogue to the recorder of the process.
+//!
+//! A function of a catalogue asks the current recorder for a handle, as the macros of the `metrics`
+//! crate do. When that is ours, and stays for good, it tells where the series of the metric are, and
+//! from then on the function looks there itself, as long as the current recorder is the same.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use radiosonde_registry::MetricType;
+
+use super::label::{Part, Text};
+use super::metric::KEPT_MAX;
+use crate::family::Guarded;
+use crate::handle::Write;
+use crate::labels::LabelRule;
+use crate::recorder::{Recorder, accepts};
+
+/// Labels a metric may have for the short way.
+const LABELS_MAX: usize = 16;
+
+thread_local! {
+    static ASKED: Cell<bool> = const { Cell::new(false) };
+    static ANSWER: RefCell<Option<(usize, Arc<Guarded>)>> = const { RefCell::new(None) };
+}
+
+/// Whether a catalogue asks where its series are.
+pub(crate) fn is_asked() -> bool {
+    ASKED.get()
+}
+
+/// Tells it: `family` are the series of a metric, `recorder` who said so.
+pub(crate) fn answer(recorder: &Recorder, family: Option<&Arc<Guarded>>) {
+    let address = std::ptr::from_ref(recorder).addr();
+    let answer = family.map(|family| (address, family.clone()));
+    let _ = ANSWER.try_with(|place| place.replace(answer));
+}
+
+/// Asks while `register` has the recorder make a handle.
+pub(super) fn ask<H>(register: impl FnOnce() -> H) -> (H, Option<(usize, Arc<Guarded>)>) {
+    ASKED.set(true);
+    let handle = register();
+    ASKED.set(false);
+    (handle, ANSWER.try_with(RefCell::take).ok().flatten())
+}
+
+/// Where the series of a metric are.
+#[derive(Debug)]
+pub(super) struct Link {
+    /// Where the recorder is, which is there for good.
+    recorder: usize,
+    family: &'static Arc<Guarded>,
+    /// The arena of writes that are done with the value.
+    direct: u64,
+    /// For each label of the family, which of the catalogue's it is.
+    order: Box<[usize]>,
+    /// By the places of listed values, the first label counting fastest: the cell of the series, and
+    /// one more than its place; 0 while it was not asked for. Empty where a label is not listed.
+    listed: Box<[AtomicU64]>,
+}
+
+impl Link {
+    /// The link of a metric with these labels; none where each write has to be looked at.
+    pub(super) fn new(
+        (recorder, family): (usize, Arc<Guarded>),
+        labels: &[&str],
+        values: &[Part<'_>],
+        wanted: MetricType,
+    ) -> Option<Self> {
+        let rules = family.rules();
+        let is_simple = family.writable
+            && !family.is_observed()
+            && accepts(&family, wanted)
+            && labels.len() == rules.len()
+            && labels.len() <= LABELS_MAX
+            && !rules.iter().any(LabelRule::is_redacted);
+        if !is_simple {
+            return None;
+        }
+        let at = |rule: &LabelRule| labels.iter().position(|l| *l == rule.name());
+        let order = rules.iter().map(at).collect::<Option<_>>()?;
+        let size = |part: &Part<'_>| match part.0 {
+            Text::Listed(list, _) => Some(list.len()),
+            _ => None,
+        };
+        let product = values.iter().try_fold(1_usize, |n, part| n.checked_mul(size(part)?));
+        let count = product.filter(|product| *product <= KEPT_MAX).unwrap_or(0);
+        let direct = family.direct();
+        Some(Self {
+            recorder,
+            // The recorder keeps it for good, and so may this.
+            family: Box::leak(Box::new(family)),
+            direct,
+            order,
+            listed: (0..count).map(|_| AtomicU64::new(0)).collect(),
+        })
+    }
+
+    /// Whether the recorder is the current one. A recorder around ours may have its address, but is
+    /// larger.
+    #[inline]
+    pub(super) fn is_current(&self) -> bool {
+        metrics::with_recorder(|current| {
+            std::ptr::from_ref(current).addr() == self.recorder
+                && size_of_val(current) == size_of::<Recorder>()
+        })
+    }
+
+    /// The way to the series with these values, if it is there under just them.
+    #[inline]
+    pub(super) fn find(&self, values: &[Part<'_>]) -> Option<Write<'static>> {
+        match self.listed(values) {
+            Some(slot) => {
+                let known = slot.load(Ordering::Relaxed);
+                if known == 0 { self.fill(slot, values) } else { Some(self.write(known)) }
+            }
+            None => self.search(values).map(|place| Write::new(self.family, place)),
+        }
+    }
+
+    #[inline]
+    fn listed(&self, values: &[Part<'_>]) -> Option<&AtomicU64> {
+        let (mut place, mut count) = (0, 1);
+        for part in values {
+            let Text::Listed(list, index) = part.0 else { return None };
+            place += index * count;
+            count *= list.len();
+        }
+        self.listed.get(place)
+    }
+
+    #[inline]
+    fn write(&self, known: u64) -> Write<'static> {
+        let (cell, place) = ((known >> 32) as u32, known as u32 - 1);
+        Write::from_parts(self.family, (self.direct, cell, place))
+    }
+
+    #[cold]
+    fn fill(&self, slot: &AtomicU64, values: &[Part<'_>]) -> Option<Write<'static>> {
+        let place = self.search(values)?;
+        let cell = self.family.series_at(place)?.cell;
+        slot.store(u64::from(cell) << 32 | (place as u64 + 1), Ordering::Relaxed);
+        Some(Write::new(self.family, place))
+    }
+
+    fn search(&self, values: &[Part<'_>]) -> Option<usize> {
+        let mut texts = [""; LABELS_MAX];
+        for (text, at) in texts.iter_mut().zip(&self.order) {
+            *text = values.get(*at)?.as_str();
+        }
+        self.family.find_values(texts.get(..self.order.len())?)
+    }
+}
