@@ -135,6 +135,8 @@ pub(crate) struct Guarded {
     series: Segmented<Series>,
     /// Their labels.
     texts: Texts,
+    /// How long the names of the declared labels are.
+    names: Box<[u16]>,
     /// How many there are, and how many of them are no overflow sets.
     count: AtomicUsize,
     admitted: AtomicUsize,
@@ -166,10 +168,14 @@ impl Guarded {
         writable: bool,
         common: &Common,
     ) -> Self {
-        let limited = match &labels {
-            LabelSet::Declared(rules) => rules.len(),
-            LabelSet::Observed => 0,
+        let rules = match &labels {
+            LabelSet::Declared(rules) => &**rules,
+            LabelSet::Observed => &[],
         };
+        let limited = rules.len();
+        // No name is as long as that, or it would not be found.
+        let len = |rule: &LabelRule| u16::try_from(rule.name().len()).unwrap_or(u16::MAX);
+        let names = rules.iter().map(len).collect();
         Self {
             info,
             labels,
@@ -181,6 +187,7 @@ impl Guarded {
             secrets: RapidSecrets::seed(seed()),
             series: Segmented::default(),
             texts: Texts::new(),
+            names,
             count: AtomicUsize::new(0),
             admitted: AtomicUsize::new(0),
             index: Index::default(),
@@ -422,10 +429,9 @@ impl Guarded {
     /// allocation. Values that are escaped in a scrape are not found.
     #[inline]
     pub(crate) fn find_values(&self, values: &[&str]) -> Option<(usize, &Series)> {
-        let names = self.rules().iter().map(LabelRule::name);
         let is_it = |place: usize| {
             let series = self.series.get(place)?;
-            let is_it = series.has_values(&self.texts, names.clone(), values);
+            let is_it = series.has_values(&self.texts, &self.names, values);
             is_it.then_some((place, series))
         };
         self.index.find_map(self.hash_values(values.iter().copied()), is_it)

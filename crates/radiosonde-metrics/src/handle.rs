@@ -13,55 +13,82 @@ use crate::family::Guarded;
 pub(crate) struct Write<'f> {
     /// The arena of its cells, where a write is done with the value; otherwise none.
     arena: u64,
-    cell: u32,
-    place: u32,
+    at: At,
     family: &'f Arc<Guarded>,
+}
+
+/// The place of a series in its family, and its first cell. One number: what is written in two parts
+/// and read as one at once takes longer than all of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct At(u64);
+
+impl At {
+    #[inline(always)]
+    pub(crate) fn new(place: usize, cell: u32) -> Self {
+        // A family has fewer series than fit.
+        Self(u64::from(cell) << 32 | u64::from(place as u32))
+    }
+
+    #[inline(always)]
+    fn cell(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    #[inline(always)]
+    fn place(self) -> usize {
+        self.0 as u32 as usize
+    }
+
+    /// As a number that is never 0.
+    #[inline(always)]
+    pub(crate) fn to_bits(self) -> u64 {
+        self.0 + 1
+    }
+
+    /// From [`At::to_bits`]; none from 0.
+    #[inline(always)]
+    pub(crate) fn from_bits(bits: u64) -> Option<Self> {
+        bits.checked_sub(1).map(Self)
+    }
 }
 
 impl<'f> Write<'f> {
     pub(crate) fn new(family: &'f Arc<Guarded>, place: usize) -> Self {
         let (arena, cell) = family.at_hand(place);
-        Self { arena, cell, place: place as u32, family }
+        Self { arena, at: At::new(place, cell), family }
     }
 
-    /// From what [`Write::parts`] said of the same family.
-    #[inline]
-    pub(crate) fn from_parts(
-        family: &'f Arc<Guarded>,
-        (arena, cell, place): (u64, u32, u32),
-    ) -> Self {
-        Self { arena, cell, place, family }
+    /// From the parts of one to the same family.
+    #[inline(always)]
+    pub(crate) fn from_parts(family: &'f Arc<Guarded>, arena: u64, at: At) -> Self {
+        Self { arena, at, family }
     }
 
-    pub(crate) fn parts(&self) -> (u64, u32, u32) {
-        (self.arena, self.cell, self.place)
-    }
-
-    #[inline]
+    #[inline(always)]
     pub(crate) fn increment(&self, by: u64) {
-        let counted = cells::add_at_hand(self.arena, self.cell, by);
+        let counted = cells::add_at_hand(self.arena, self.at.cell(), by);
         if !counted || has_job_or_trace() {
-            self.family.count(self.place as usize, by, counted);
+            self.family.count(self.at.place(), by, counted);
         }
     }
 
     pub(crate) fn absolute(&self, value: u64) {
-        self.family.raise(self.place as usize, value);
+        self.family.raise(self.at.place(), value);
     }
 
     pub(crate) fn change_gauge(&self, operand: f64, change: impl Fn(f64) -> f64) {
-        self.family.change_gauge(self.place as usize, operand, change);
+        self.family.change_gauge(self.at.place(), operand, change);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record(&self, value: f64) {
         let bucket = self.family.bucket(value);
-        let count = self.cell + bucket;
-        let sum = self.cell + self.family.buckets();
+        let count = self.at.cell() + bucket;
+        let sum = self.at.cell() + self.family.buckets();
         // What is not a number compares with nothing, and an infinity is no value either.
         let counted = value.is_finite() && cells::record_at_hand(self.arena, count, sum, value);
         if !counted || has_job_or_trace() {
-            self.family.record(self.place as usize, value, 1, counted);
+            self.family.record(self.at.place(), value, 1, counted);
         }
     }
 }
@@ -71,18 +98,19 @@ impl<'f> Write<'f> {
 #[repr(align(128))]
 pub(crate) struct Handle {
     family: Arc<Guarded>,
-    parts: (u64, u32, u32),
+    arena: u64,
+    at: At,
 }
 
 impl Handle {
     pub(crate) fn new(family: Arc<Guarded>, place: usize) -> Self {
-        let parts = Write::new(&family, place).parts();
-        Self { family, parts }
+        let Write { arena, at, .. } = Write::new(&family, place);
+        Self { family, arena, at }
     }
 
     #[inline]
     fn write(&self) -> Write<'_> {
-        Write::from_parts(&self.family, self.parts)
+        Write::from_parts(&self.family, self.arena, self.at)
     }
 }
 
@@ -119,7 +147,7 @@ impl HistogramFn for Handle {
         match count {
             0 => {}
             1 => self.write().record(value),
-            many => self.family.record(self.parts.2 as usize, value, many as u64, false),
+            many => self.family.record(self.at.place(), value, many as u64, false),
         }
     }
 }

@@ -19,16 +19,12 @@ type Chunk = [AtomicU64; CHUNK];
 /// on as it is: its counts stay.
 pub(super) struct Block {
     /// Null until the first write of one of its cells; then never changed until the block goes.
-    chunks: Box<[AtomicPtr<Chunk>; CHUNKS]>,
+    chunks: [AtomicPtr<Chunk>; CHUNKS],
 }
 
 impl Block {
     pub(super) fn new() -> Self {
-        let chunks: Vec<_> = (0..CHUNKS).map(|_| AtomicPtr::new(ptr::null_mut())).collect();
-        match chunks.try_into() {
-            Ok(chunks) => Self { chunks },
-            Err(_) => unreachable!("as many as were collected"),
-        }
+        Self { chunks: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())) }
     }
 
     /// A cell, if it has been written. For readers: what its writer did before is seen.
@@ -83,7 +79,7 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        for place in self.chunks.iter() {
+        for place in &self.chunks {
             let chunk = place.load(Ordering::Relaxed);
             if !chunk.is_null() {
                 // SAFETY: made by `Box::into_raw`, in its place only once, and nobody has the block
@@ -97,7 +93,18 @@ impl Drop for Block {
 /// Adds as the only writer; stops at the top, where a counter that wrapped would read as a restart.
 #[inline(always)]
 pub(super) fn add(cell: &AtomicU64, by: u64) {
-    cell.store(cell.load(Ordering::Relaxed).saturating_add(by), Ordering::Relaxed);
+    let (sum, over) = cell.load(Ordering::Relaxed).overflowing_add(by);
+    // A branch that is never taken, rather than a choice that each addition has to wait for.
+    if over {
+        return top(cell);
+    }
+    cell.store(sum, Ordering::Relaxed);
+}
+
+#[cold]
+#[inline(never)]
+fn top(cell: &AtomicU64) {
+    cell.store(u64::MAX, Ordering::Relaxed);
 }
 
 /// Adds a float as the only writer, and stays finite: an infinite sum could never be told from a

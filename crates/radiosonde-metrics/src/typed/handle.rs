@@ -33,7 +33,7 @@ impl Counter {
     /// Adds `by`. A counter stops at [`u64::MAX`].
     #[doc(alias = "inc")]
     #[doc(alias = "add")]
-    #[inline]
+    #[inline(always)]
     pub fn increment(&self, by: u64) {
         match &self.0 {
             Way::Linked(write) => write.increment(by),

@@ -13,12 +13,12 @@ use radiosonde_registry::MetricType;
 use super::label::{Part, Text};
 use super::metric::KEPT_MAX;
 use crate::family::Guarded;
-use crate::handle::Write;
+use crate::handle::{At, Write};
 use crate::labels::LabelRule;
 use crate::recorder::{Recorder, accepts};
 
 /// Labels a metric may have for the short way.
-const LABELS_MAX: usize = 16;
+const LABELS_MAX: usize = 8;
 
 thread_local! {
     static ASKED: Cell<bool> = const { Cell::new(false) };
@@ -55,8 +55,8 @@ pub(super) struct Link {
     direct: u64,
     /// For each label of the family, which of the catalogue's it is.
     order: Box<[usize]>,
-    /// By the places of listed values, the first label counting fastest: the cell of the series, and
-    /// one more than its place; 0 while it was not asked for. Empty where a label is not listed.
+    /// By the places of listed values, the first label counting fastest: where the series is, 0 while
+    /// it was not asked for. Empty where a label is not listed.
     listed: Box<[AtomicU64]>,
 }
 
@@ -99,7 +99,7 @@ impl Link {
 
     /// Whether the recorder is the current one. A recorder around ours may have its address, but is
     /// larger.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_current(&self) -> bool {
         metrics::with_recorder(|current| {
             std::ptr::from_ref(current).addr() == self.recorder
@@ -108,21 +108,21 @@ impl Link {
     }
 
     /// The way to the series with these values, if it is there under just them.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, values: &[Part<'_>]) -> Option<Write<'static>> {
         match self.listed(values) {
             Some(slot) => {
                 let known = slot.load(Ordering::Relaxed);
-                match known {
-                    0 => self.fill(slot, values),
-                    known => Some(self.write(known as u32 - 1, (known >> 32) as u32)),
+                match At::from_bits(known) {
+                    None => self.fill(slot, values),
+                    Some(at) => Some(self.write(at)),
                 }
             }
-            None => self.search(values).map(|(place, cell)| self.write(place, cell)),
+            None => self.search(values).map(|at| self.write(at)),
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn listed(&self, values: &[Part<'_>]) -> Option<&AtomicU64> {
         let (mut place, mut count) = (0, 1);
         for part in values {
@@ -133,26 +133,26 @@ impl Link {
         self.listed.get(place)
     }
 
-    #[inline]
-    fn write(&self, place: u32, cell: u32) -> Write<'static> {
-        Write::from_parts(self.family, (self.direct, cell, place))
+    #[inline(always)]
+    fn write(&self, at: At) -> Write<'static> {
+        Write::from_parts(self.family, self.direct, at)
     }
 
     #[cold]
     fn fill(&self, slot: &AtomicU64, values: &[Part<'_>]) -> Option<Write<'static>> {
-        let (place, cell) = self.search(values)?;
-        slot.store(u64::from(cell) << 32 | (u64::from(place) + 1), Ordering::Relaxed);
-        Some(self.write(place, cell))
+        let at = self.search(values)?;
+        slot.store(at.to_bits(), Ordering::Relaxed);
+        Some(self.write(at))
     }
 
-    /// Place and cell of the series with these values.
-    #[inline]
-    fn search(&self, values: &[Part<'_>]) -> Option<(u32, u32)> {
+    /// Where the series with these values is.
+    #[inline(never)]
+    fn search(&self, values: &[Part<'_>]) -> Option<At> {
         let mut texts = [""; LABELS_MAX];
         for (text, at) in texts.iter_mut().zip(&self.order) {
             *text = values.get(*at)?.as_str();
         }
         let (place, series) = self.family.find_values(texts.get(..self.order.len())?)?;
-        Some((place as u32, series.cell))
+        Some(At::new(place, series.cell))
     }
 }

@@ -52,19 +52,21 @@ impl Metric {
     }
 
     /// The counter of these labels, one value for each in their order.
-    #[inline]
+    #[inline(always)]
     pub fn counter(&self, values: &[Part<'_>]) -> Counter {
         match self.linked(values) {
             Some(write) => Counter::linked(write),
-            None => {
-                let handle = self.ask(values, MetricType::Counter, |key| {
-                    metrics::with_recorder(|recorder| {
-                        recorder.register_counter(key, &self.metadata)
-                    })
-                });
-                self.linked(values).map_or_else(|| Counter::foreign(handle), Counter::linked)
-            }
+            None => self.counter_asked(values),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn counter_asked(&self, values: &[Part<'_>]) -> Counter {
+        let handle = self.ask(values, MetricType::Counter, |key| {
+            metrics::with_recorder(|recorder| recorder.register_counter(key, &self.metadata))
+        });
+        self.linked(values).map_or_else(|| Counter::foreign(handle), Counter::linked)
     }
 
     /// The gauge of these labels.
@@ -76,44 +78,44 @@ impl Metric {
     }
 
     /// The histogram of these labels.
-    #[inline]
+    #[inline(always)]
     pub fn histogram<U>(&self, values: &[Part<'_>]) -> Histogram<U> {
         let histogram = self.distribution(values);
         Histogram { histogram, units_per_second: self.units_per_second, unit: PhantomData }
     }
 
     /// The summary of these labels.
-    #[inline]
+    #[inline(always)]
     pub fn summary<U>(&self, values: &[Part<'_>]) -> Summary<U> {
         let histogram = self.distribution(values);
         Summary { histogram, units_per_second: self.units_per_second, unit: PhantomData }
     }
 
-    #[inline]
+    #[inline(always)]
     fn distribution(&self, values: &[Part<'_>]) -> Distribution {
         match self.linked(values) {
             Some(write) => Distribution::linked(write),
-            None => {
-                let handle = self.ask(values, MetricType::Histogram, |key| {
-                    metrics::with_recorder(|recorder| {
-                        recorder.register_histogram(key, &self.metadata)
-                    })
-                });
-                let linked = self.linked(values);
-                linked.map_or_else(|| Distribution::foreign(handle), Distribution::linked)
-            }
+            None => self.distribution_asked(values),
         }
     }
 
+    #[cold]
+    #[inline(never)]
+    fn distribution_asked(&self, values: &[Part<'_>]) -> Distribution {
+        let handle = self.ask(values, MetricType::Histogram, |key| {
+            metrics::with_recorder(|recorder| recorder.register_histogram(key, &self.metadata))
+        });
+        self.linked(values).map_or_else(|| Distribution::foreign(handle), Distribution::linked)
+    }
+
     /// The short way to a series that is there.
-    #[inline]
+    #[inline(always)]
     fn linked(&self, values: &[Part<'_>]) -> Option<Write<'static>> {
         let link = self.link.get()?.as_ref().filter(|link| link.is_current())?;
         link.find(values)
     }
 
     /// The long way; the recorder is asked for the short one.
-    #[cold]
     fn ask<H>(
         &self,
         values: &[Part<'_>],
