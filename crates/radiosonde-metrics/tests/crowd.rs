@@ -25,6 +25,8 @@ const LANES: usize = 8;
 const GENERATIONS: usize = 3;
 /// Writes of a lane per round, of each kind.
 const WRITES: usize = 600;
+/// Writes of each kind while thread-local values are taken down.
+const LAST_WORDS: usize = 200;
 
 fn rounds() -> usize {
     std::env::var("XTASK_CAP").ok().map_or(16, |rounds| rounds.parse().unwrap())
@@ -122,10 +124,13 @@ impl Drop for LastWords {
                 round.note_counted(host);
             }
         });
-        self.handles.0.increment(1);
-        round.note_counted(host);
-        self.handles.1.record(as_value(host));
-        round.note_measured(host);
+        // Long enough for a thread that begins meanwhile to take over what this one had.
+        for _ in 0..LAST_WORDS {
+            self.handles.0.increment(1);
+            round.note_counted(host);
+            self.handles.1.record(as_value(host));
+            round.note_measured(host);
+        }
     }
 }
 
@@ -305,6 +310,44 @@ fn eight_threads_fill_a_metric_exactly_through_the_recorder_of_the_process() {
     rounds.iter().for_each(|round| shown.check(round));
 }
 
+/// One series, and threads that begin while others take down their thread-local values: what the one
+/// has handed on, the other has, and nobody both.
+#[test]
+fn who_begins_takes_over_from_who_ends() {
+    const THREADS: usize = 100;
+    let round = Round::new(0, metrics_of(0..1), false);
+    let handles = round.within(|| (round.counter_of(1), round.histogram_of(1)));
+    thread::scope(|scope| {
+        for _ in 0..LANES {
+            let (round, handles) = (&round, &handles);
+            scope.spawn(move || {
+                for _ in 0..THREADS {
+                    let words =
+                        LastWords { round: round.clone(), handles: handles.clone(), host: 1 };
+                    let write = move || {
+                        OUTLIVES.with(|outlives| assert!(outlives.borrow().is_none()));
+                        for _ in 0..LAST_WORDS {
+                            words.handles.0.increment(1);
+                            words.handles.1.record(as_value(1));
+                            words.round.note_counted(1);
+                            words.round.note_measured(1);
+                        }
+                        OUTLIVES.with(|outlives| *outlives.borrow_mut() = Some(words));
+                    };
+                    thread::spawn(write).join().unwrap();
+                }
+            });
+        }
+    });
+    let snapshot = round.metrics.snapshot();
+    for (name, offered) in [(&round.counter, &round.counted), (&round.histogram, &round.measured)] {
+        let series = &snapshot.family(name).unwrap().series;
+        let host = |series: &&Series| &*series.labels[0].1 == "h1";
+        let writes = writes_in(series.iter().find(host).unwrap(), Some(1));
+        assert_eq!(writes, offered[1].load(Ordering::Relaxed), "{name}");
+    }
+}
+
 /// More threads at once than a library would keep memory for, each through handles of its own
 /// and of another thread, which several share.
 #[test]
@@ -323,6 +366,7 @@ fn two_hundred_threads_at_once_lose_nothing() {
         let (round, all_there) = (round.clone(), all_there.clone());
         thread::spawn(move || {
             let own = round.within(|| round.counter_of(thread % 10));
+            own.increment(0);
             let _ = all_there.wait();
             for _ in 0..EACH {
                 own.increment(1);
@@ -330,6 +374,8 @@ fn two_hundred_threads_at_once_lose_nothing() {
                 counters[(thread + 1) % THREADS].increment(3);
                 histogram.record(1.0);
             }
+            // What a thread had for itself is not free for others before all have written.
+            let _ = all_there.wait();
         })
     };
     let threads: Vec<_> = (0..THREADS).map(spawn).collect();
