@@ -16,13 +16,20 @@ mod args;
 mod events;
 mod harness;
 mod loss;
+mod metrics;
 
 use args::Command;
 use harness::Suite;
 use std::process::ExitCode;
 
 /// Every suite there is.
-pub(crate) const SUITES: &[&Suite] = &[&events::SUITE, &loss::SUITE];
+pub(crate) const SUITES: &[&Suite] = &[
+    &events::SUITE,
+    &loss::SUITE,
+    &metrics::speed::SUITE,
+    &metrics::scrape::SUITE,
+    &metrics::memory::SUITE,
+];
 
 /// The command was not understood.
 const USAGE: u8 = 2;

@@ -10,7 +10,7 @@ pub(crate) mod lines;
 pub(crate) mod subject;
 mod work;
 
-use crate::harness::{Better, Candidate, Layout, Suite, Workload};
+use crate::harness::{Better, Candidate, Layout, Suite, Workload, callgrind};
 use candidates::emit::Emit;
 use candidates::fast_log::FastLog;
 use candidates::ftlog::FtLog;
@@ -136,7 +136,7 @@ const COUNTED: Workload = Workload {
     unit: "instructions",
     rounds: 5,
     rounds_quick: 0,
-    needs: Some(instructions::NEEDS),
+    needs: Some(callgrind::NEEDS),
     ..CALLER
 };
 

@@ -1,6 +1,8 @@
 //! What every suite is made of, and how it is run.
 
+pub(crate) mod callgrind;
 pub(crate) mod child;
+pub(crate) mod heap;
 mod lockfile;
 mod machine;
 mod page;

@@ -1,0 +1,55 @@
+//! What a candidate has to be able to do for the suites `scrape` and `memory`.
+
+use crate::harness::{Candidate, Measured, Overflow, Role, Round};
+use crate::metrics::values::Kind;
+
+/// A library with many metrics, and a way to read them all.
+pub(crate) trait Registry: Sized + Send + Sync {
+    /// Its name in the tables.
+    const NAME: &'static str;
+    /// What its figures are good for.
+    const ROLE: Role = Role::Peer;
+    /// What it does with more series than it should hold.
+    const OVERFLOW: Overflow = Overflow::Grows;
+    /// The packages whose versions stand in the table.
+    const PACKAGES: &'static [&'static str];
+
+    /// Sets it up with metrics of these names, all of one kind, each with the three labels of
+    /// `SERIES_LABELS`; histograms with `BOUNDS`.
+    fn start(kind: Kind, names: &[String]) -> Result<Self, String>;
+
+    /// The everyday call: adds 1 to a counter, or records the value in a histogram. The values are
+    /// texts that are known at run time only.
+    fn write(&self, metric: usize, labels: &[String; 3], value: f64);
+
+    /// Everything, as text in `into`; as it would be done for each request.
+    fn scrape(&self, into: &mut String) -> Result<(), String>;
+
+    /// What there is, a line for each series with its labels in braces, to be checked.
+    fn check(&self) -> Result<String, String> {
+        let mut text = String::new();
+        self.scrape(&mut text)?;
+        Ok(text)
+    }
+
+    /// What a running program does every now and then besides, to bound its memory.
+    fn upkeep(&self) {}
+
+    /// Writes that were refused and are in no series; none if it does not count.
+    fn refused(&self) -> Option<u64> {
+        None
+    }
+
+    /// The sentences about a metric that was full; none if nothing is said.
+    fn complaints(&self) -> Option<Vec<String>> {
+        None
+    }
+}
+
+/// The table's row of a candidate at one piece of work.
+pub(crate) const fn candidate<R: Registry>(
+    run: fn(&Round) -> Result<Measured, String>,
+) -> Candidate {
+    let (name, role, packages) = (R::NAME, R::ROLE, R::PACKAGES);
+    Candidate { name, role, overflow: R::OVERFLOW, packages, run }
+}
