@@ -70,7 +70,7 @@ enum Admitted {
     Refused(Arc<Entry>),
 }
 
-/// What theirs knows an admitted series by. The texts are shared, not copied.
+/// What theirs knows an admitted series by.
 fn their_key(name: Arc<str>, labels: Labels) -> Key {
     let labels = labels.into_iter().map(|(name, value)| {
         Label::new(SharedString::from_shared(name), SharedString::from_shared(value))
