@@ -87,7 +87,10 @@ impl Metrics {
                 let Some((value, at)) = family.computed(series) else { continue };
                 values.push(BatchValue {
                     metric: family.info.name.to_string(),
-                    labels: series.labels().map(|(n, v)| (n.to_owned(), v.into_owned())).collect(),
+                    labels: family
+                        .pairs_of(series)
+                        .map(|(n, v)| (n.to_owned(), v.into_owned()))
+                        .collect(),
                     value,
                     computed_at: UNIX_EPOCH + Duration::from_millis(at),
                 });

@@ -1,19 +1,19 @@
 //! One guarded metric: which label sets may become series, and where the rest goes.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, Hasher as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, RwLock};
-
-use foldhash::fast::FixedState;
+use std::sync::{Arc, OnceLock, RwLock};
 
 use metrics::Key;
 use radiosonde_registry::{MetricType, closest_name};
+use rapidhash::v3::{RapidSecrets, rapidhash_v3_inline};
 
 use crate::beside::Beside;
 use crate::blame::{Blame, Exploded};
 use crate::caller::Caller;
-use crate::cells::SharedArena;
+use crate::cells::{SharedArena, Texts};
 use crate::clock::Clock;
 use crate::delta::Sink;
 use crate::fault::{Fault, quoted};
@@ -31,7 +31,7 @@ use crate::segmented::Segmented;
 use crate::series::{Folded, Series};
 use crate::shape::id_shape;
 use crate::snapshot::{self, Exponential, Labels};
-use crate::sync::{lock, read, write};
+use crate::sync::{read, write};
 use crate::values::UNSET;
 
 /// What every series of a family shares.
@@ -129,10 +129,12 @@ pub(crate) struct Guarded {
     /// Where its values are.
     pub(crate) arena: SharedArena,
     /// Seeded for this process: who knows it cannot choose labels that fall together.
-    hasher: FixedState,
+    secrets: RapidSecrets,
     /// In the order they came, the overflow sets among them: whatever sums series does it in this
     /// order, so that no sum of floats ever falls.
     series: Segmented<Series>,
+    /// Their labels.
+    texts: Texts,
     /// How many there are, and how many of them are no overflow sets.
     count: AtomicUsize,
     admitted: AtomicUsize,
@@ -145,8 +147,6 @@ pub(crate) struct Guarded {
     /// them.
     growing: RwLock<Vec<HashSet<Box<str>>>>,
     looked: Looked,
-    /// The places of all series by their labels, as scrapes want them.
-    sorted: Mutex<Vec<u32>>,
     blame: Blame,
     pub(crate) beside: Beside,
 }
@@ -178,15 +178,15 @@ impl Guarded {
             rollups: Vec::new(),
             namespace: None,
             arena: common.arena.clone(),
-            hasher: FixedState::with_seed(seed()),
+            secrets: RapidSecrets::seed(seed()),
             series: Segmented::default(),
+            texts: Texts::new(),
             count: AtomicUsize::new(0),
             admitted: AtomicUsize::new(0),
             index: Index::default(),
             overflow: Index::default(),
             growing: RwLock::new(vec![HashSet::new(); limited]),
             looked: Looked::default(),
-            sorted: Mutex::default(),
             blame: Blame::new(limited),
             beside: Beside::new(common.clock.clone()),
         }
@@ -326,7 +326,10 @@ impl Guarded {
             // Last: what is taken is used.
             room = self.shared_room(Namespace::take);
         }
-        let Err(fault) = room else { return Ok(self.insert(&mut growing, hash, pairs)) };
+        let no_text = Fault::SeriesCap(self.cap);
+        let Err(fault) = room else {
+            return self.insert(&mut growing, hash, pairs).ok_or(no_text);
+        };
         if self.is_gauge() {
             return Err(fault);
         }
@@ -336,7 +339,7 @@ impl Guarded {
         if let Some(place) = self.find_overflow(pairs) {
             return Ok(place);
         }
-        Ok(self.insert_overflow(pairs, Folded::of(fault.reason_to_fold())))
+        self.insert_overflow(pairs, Folded::of(fault.reason_to_fold())).ok_or(no_text)
     }
 
     /// Takes note of what a flood of new values is made of.
@@ -409,23 +412,29 @@ impl Guarded {
     }
 
     fn find(&self, hash: u32, pairs: &Pairs<'_>) -> Option<usize> {
-        let is_it = |place| self.series.get(place).is_some_and(|series| series.is(pairs.iter()));
+        let is_it = |place| {
+            self.series.get(place).is_some_and(|series| series.is(&self.texts, pairs.iter()))
+        };
         self.index.find(hash, is_it)
     }
 
-    /// The series with these values of all declared labels, in their order. No allocation.
+    /// The series with these values of all declared labels, in their order, and its place. No
+    /// allocation. Values that are escaped in a scrape are not found.
     #[inline]
-    pub(crate) fn find_values(&self, values: &[&str]) -> Option<usize> {
-        let hash = self.hash_values(values.iter().copied());
+    pub(crate) fn find_values(&self, values: &[&str]) -> Option<(usize, &Series)> {
         let names = self.rules().iter().map(LabelRule::name);
-        let pairs = || names.clone().zip(values.iter().copied());
-        let is_it = |place| self.series.get(place).is_some_and(|series| series.is(pairs()));
-        self.index.find(hash, is_it)
+        let is_it = |place: usize| {
+            let series = self.series.get(place)?;
+            let is_it = series.has_values(&self.texts, names.clone(), values);
+            is_it.then_some((place, series))
+        };
+        self.index.find_map(self.hash_values(values.iter().copied()), is_it)
     }
 
     fn find_overflow(&self, pairs: &Pairs<'_>) -> Option<usize> {
         let labels = || overflow_labels(self.rules(), pairs);
-        let is_it = |place| self.series.get(place).is_some_and(|series| series.is(labels()));
+        let is_it =
+            |place| self.series.get(place).is_some_and(|series| series.is(&self.texts, labels()));
         self.overflow.find(self.overflow_hash(pairs), is_it)
     }
 
@@ -443,38 +452,42 @@ impl Guarded {
 
     #[inline]
     fn hash_values<'v>(&self, values: impl Iterator<Item = &'v str>) -> u32 {
-        let mut hasher = self.hasher.build_hasher();
-        for value in values {
-            hasher.write(value.as_bytes());
-            // No text contains this byte: values do not run together.
-            hasher.write_u8(0xff);
-        }
-        let hash = hasher.finish();
+        let one = |value: &str| {
+            rapidhash_v3_inline::<false, true, false>(value.as_bytes(), &self.secrets)
+        };
+        // The length is part of the hash of a value: values do not run together.
+        let add = |all: u64, value| (all.rotate_left(23) ^ one(value)).wrapping_mul(MIX);
+        let hash = values.fold(self.secrets.seed, add);
         (hash ^ (hash >> 32)) as u32
     }
 
-    fn insert(&self, growing: &mut [HashSet<Box<str>>], hash: u32, pairs: &Pairs<'_>) -> usize {
+    fn insert(
+        &self,
+        growing: &mut [HashSet<Box<str>>],
+        hash: u32,
+        pairs: &Pairs<'_>,
+    ) -> Option<usize> {
         for ((rule, known), (_, value)) in self.rules().iter().zip(growing).zip(pairs.iter()) {
             if rule.max_values.is_some() && !known.contains(value) {
                 let _ = known.insert(value.into());
             }
         }
-        let place = self.push(pairs.iter(), hash, None);
+        let place = self.push(pairs.iter(), hash, None)?;
         let admitted = self.admitted.load(Ordering::Relaxed);
         self.index.insert(hash, place, admitted, |place| self.hash_at(place));
         // After the series can be found: who sees a full family finds all of its series.
         self.admitted.store(admitted + 1, Ordering::Release);
-        place
+        Some(place)
     }
 
-    fn insert_overflow(&self, pairs: &Pairs<'_>, folded: Folded) -> usize {
+    fn insert_overflow(&self, pairs: &Pairs<'_>, folded: Folded) -> Option<usize> {
         let hash = self.overflow_hash(pairs);
         let labels = overflow_labels(self.rules(), pairs);
         let count = self.count.load(Ordering::Relaxed);
-        let place = self.push(labels, hash, Some(folded));
+        let place = self.push(labels, hash, Some(folded))?;
         let overflows = count - self.admitted.load(Ordering::Relaxed);
         self.overflow.insert(hash, place, overflows, |place| self.hash_at(place));
-        place
+        Some(place)
     }
 
     /// Adds a series at the end; the caller holds the lock.
@@ -483,7 +496,7 @@ impl Guarded {
         labels: impl Iterator<Item = (&'l str, &'l str)>,
         hash: u32,
         folded: Option<Folded>,
-    ) -> usize {
+    ) -> Option<usize> {
         let place = self.count.load(Ordering::Relaxed);
         let bounds = self.info.bounds.len();
         let cell = match self.info.metric_type {
@@ -498,9 +511,10 @@ impl Guarded {
         {
             bits.store(UNSET, Ordering::Relaxed);
         }
-        let _ = self.series.get_or_init(place, || Series::new(labels, cell, hash, folded));
+        let series = Series::new(&self.texts, labels, cell, hash, folded)?;
+        let _ = self.series.get_or_init(place, || series);
         self.count.store(place + 1, Ordering::Release);
-        place
+        Some(place)
     }
 
     fn hash_at(&self, place: usize) -> u32 {
@@ -516,7 +530,8 @@ impl Guarded {
     /// counted each time.
     pub(crate) fn may_be_kept(&self, place: usize) -> bool {
         let is_itself = |series: &Series| {
-            series.folded.is_none() && !series.text().contains(radiosonde_redact::REDACTED)
+            series.folded.is_none()
+                && !series.text(&self.texts).contains(radiosonde_redact::REDACTED)
         };
         self.series.get(place).is_some_and(is_itself)
     }
@@ -559,7 +574,7 @@ impl Guarded {
         let mut growing = write(&self.growing);
         let is_new = self.find(hash, &pairs).is_none();
         let has_room = self.admitted.load(Ordering::Relaxed) < self.cap;
-        (is_new && has_room).then(|| self.insert(&mut growing, hash, &pairs))
+        (is_new && has_room).then(|| self.insert(&mut growing, hash, &pairs))?
     }
 
     /// A gauge begins at 0 because the registry says so.
@@ -582,30 +597,24 @@ impl Guarded {
         (0..count).filter_map(|place| self.series.get(place))
     }
 
+    /// The labels of a series as a scrape writes them, without the constant ones.
+    #[inline]
+    pub(crate) fn text_of(&self, series: &Series) -> &str {
+        series.text(&self.texts)
+    }
+
+    /// The labels of a series one by one, sorted by name, without the constant ones.
+    pub(crate) fn pairs_of(&self, series: &Series) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        series.labels(&self.texts)
+    }
+
     /// The labels of a series, sorted by name, without the constant labels.
     pub(crate) fn labels_of(&self, series: &Series) -> Labels {
         let shared = |name: &str| {
             let rule = self.rules().iter().find(|rule| rule.name() == name);
             rule.map_or_else(|| Arc::from(name), |rule| rule.shared_name().clone())
         };
-        series.labels().map(|(name, value)| (shared(name), Arc::from(&*value))).collect()
-    }
-
-    /// All series by their labels, each with its place. For scrapes, which wait for one another.
-    pub(crate) fn for_each_sorted(&self, mut each: impl FnMut(usize, &Series)) {
-        let count = self.count.load(Ordering::Acquire);
-        let mut sorted = lock(&self.sorted);
-        if sorted.len() != count {
-            sorted.clear();
-            sorted.extend((0..count).map(|place| place as u32));
-            let text = |place: &u32| self.series.get(*place as usize).map(Series::text);
-            sorted.sort_unstable_by(|a, b| text(a).cmp(&text(b)));
-        }
-        for place in sorted.iter().map(|place| *place as usize) {
-            if let Some(series) = self.series.get(place) {
-                each(place, series);
-            }
-        }
+        series.labels(&self.texts).map(|(name, value)| (shared(name), Arc::from(&*value))).collect()
     }
 
     /// The family, and if they are wanted its roll-ups, which are sums of these very values.
@@ -656,6 +665,9 @@ fn overflow_labels<'l>(
     let after = own.clone().skip(before);
     own.take(before).chain([(OVERFLOW_LABEL, "true")]).chain(after)
 }
+
+/// An odd number without a pattern.
+const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
 fn seed() -> u64 {
     std::hash::RandomState::new().build_hasher().finish()

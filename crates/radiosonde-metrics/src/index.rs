@@ -29,8 +29,13 @@ pub(crate) struct Index {
 impl Index {
     /// The place with that hash for which `is_it` holds. Who finds nothing here may find it a moment
     /// later.
-    #[inline]
     pub(crate) fn find(&self, hash: u32, is_it: impl Fn(usize) -> bool) -> Option<usize> {
+        self.find_map(hash, |place| is_it(place).then_some(place))
+    }
+
+    /// As [`Index::find`], with what is known of the place that is it.
+    #[inline]
+    pub(crate) fn find_map<T>(&self, hash: u32, known: impl Fn(usize) -> Option<T>) -> Option<T> {
         let table = self.tables.get(self.current.load(Ordering::Acquire))?.get()?;
         let mask = table.len() - 1;
         let mut at = hash as usize & mask;
@@ -42,8 +47,8 @@ impl Index {
             }
             if slot & !PLACE == hash & !PLACE {
                 let place = (slot & PLACE) as usize - 1;
-                if is_it(place) {
-                    return Some(place);
+                if let Some(known) = known(place) {
+                    return Some(known);
                 }
             }
             at = (at + 1) & mask;

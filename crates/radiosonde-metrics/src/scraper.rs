@@ -151,11 +151,11 @@ impl Merged<'_> {
         let is_own = |name: &str| family.rules().iter().any(|rule| rule.name() == name);
         write_constants(self.constants, is_own, &mut self.buffers.constants);
         let mut is_first = true;
-        family.for_each_sorted(|place, series| {
+        for (place, series) in family.all_series().enumerate() {
             // A gauge that nobody has set shows nothing.
             let gauge = family.gauge_if_set(series);
             if gauge.is_none() && info.metric_type == MetricType::Gauge {
-                return;
+                continue;
             }
             if std::mem::take(&mut is_first) {
                 self.to.family(&Head {
@@ -165,22 +165,9 @@ impl Merged<'_> {
                     help: info.help.get().map_or("", |help| help),
                 });
             }
-            self.write_labels(family, series);
             self.write_series(family, place, series, gauge);
-        });
-        family.beside.note_scrape();
-    }
-
-    fn write_labels(&mut self, family: &Guarded, series: &Series) {
-        let Buffers { labels, constants, .. } = &mut *self.buffers;
-        labels.clear();
-        labels.push_str(series.text());
-        if family.is_observed() && !self.constants.is_empty() {
-            // Its labels are known from the series only.
-            let is_own = |name: &str| series.labels().any(|(own, _)| own == name);
-            write_constants(self.constants, is_own, constants);
         }
-        append(labels, constants);
+        family.beside.note_scrape();
     }
 
     fn write_series(
@@ -190,7 +177,19 @@ impl Merged<'_> {
         series: &Series,
         gauge: Option<f64>,
     ) {
-        let Buffers { labels, counts, exemplars, .. } = &mut *self.buffers;
+        let Buffers { labels, constants, counts, exemplars } = &mut *self.buffers;
+        let mut labels_text = family.text_of(series);
+        if !self.constants.is_empty() {
+            if family.is_observed() {
+                // Its labels are known from the series only.
+                let is_own = |name: &str| family.pairs_of(series).any(|(own, _)| own == name);
+                write_constants(self.constants, is_own, constants);
+            }
+            labels.clear();
+            labels.push_str(labels_text);
+            append(labels, constants);
+            labels_text = labels;
+        }
         let arena = &family.arena;
         let is_new = self.scrape.from_zero && series.is_first_look();
         family.beside.read_exemplars(place, exemplars);
@@ -211,12 +210,12 @@ impl Merged<'_> {
                 let (count, sum) = (arena.sum(series.cell), arena.sum_f64(series.cell + 1));
                 let quantiles = family.beside.quantiles(place, MetricType::Summary);
                 let point = Point::Summary { quantiles: &quantiles, sum, count };
-                return self.to.series(labels, &point, &[]);
+                return self.to.series(labels_text, &point, &[]);
             }
             _ if is_new => Point::Counter(0),
             _ => Point::Counter(arena.sum(series.cell)),
         };
-        self.to.series(labels, &point, exemplars);
+        self.to.series(labels_text, &point, exemplars);
     }
 }
 

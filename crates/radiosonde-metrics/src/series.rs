@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::cells::{Text, Texts};
 use crate::exposition::escape;
 use crate::refusal::Reason;
 
@@ -11,7 +12,7 @@ use crate::refusal::Reason;
 #[derive(Debug)]
 pub(crate) struct Series {
     /// `outcome="success",provider="acme"`: sorted by name, escaped, without the constant labels.
-    text: Box<str>,
+    text: Text,
     /// The first of its cells.
     pub(crate) cell: u32,
     /// Of its labels; see [`crate::index`].
@@ -48,71 +49,90 @@ impl Folded {
 }
 
 impl Series {
-    /// A series with these labels, which are sorted by name.
+    /// A series with these labels, which are sorted by name; none if there is no room for them.
     pub(crate) fn new<'l>(
+        texts: &Texts,
         labels: impl Iterator<Item = (&'l str, &'l str)>,
         cell: u32,
         hash: u32,
         folded: Option<Folded>,
-    ) -> Self {
-        let mut text = String::new();
+    ) -> Option<Self> {
+        let mut written = String::new();
         for (name, value) in labels {
-            if !text.is_empty() {
-                text.push(',');
+            if !written.is_empty() {
+                written.push(',');
             }
-            text.push_str(name);
-            text.push_str("=\"");
-            escape(&mut text, value);
-            text.push('"');
+            written.push_str(name);
+            written.push_str("=\"");
+            escape(&mut written, value);
+            written.push('"');
         }
-        let plain = !text.contains('\\');
-        Self {
-            text: text.into_boxed_str(),
-            cell,
-            hash,
-            folded,
-            plain,
-            shown: AtomicBool::new(false),
-        }
+        let plain = !written.contains('\\');
+        let text = texts.append(&written)?;
+        Some(Self { text, cell, hash, folded, plain, shown: AtomicBool::new(false) })
     }
 
     /// The labels, as a scrape writes them.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
+    #[inline]
+    pub(crate) fn text<'t>(&self, texts: &'t Texts) -> &'t str {
+        texts.get(self.text)
     }
 
     /// Whether it has exactly these labels, in this order.
-    ///
-    /// Where nothing is escaped a value is compared as it is. That is exact: no value there holds a
-    /// quote, so that one that does cannot end where the text has the next name.
-    #[inline]
-    pub(crate) fn is<'n, 'v>(&self, labels: impl Iterator<Item = (&'n str, &'v str)>) -> bool {
-        let mut rest = self.text.as_bytes();
-        let mut is_first = true;
-        for (name, value) in labels {
-            if !is_first {
-                let Some(more) = rest.strip_prefix(b",") else { return false };
-                rest = more;
-            }
-            is_first = false;
-            let Some(more) = rest.strip_prefix(name.as_bytes()) else { return false };
-            let Some(more) = more.strip_prefix(b"=\"") else { return false };
-            let more = if self.plain {
-                more.strip_prefix(value.as_bytes())
-            } else {
-                let mut escaped = String::new();
-                escape(&mut escaped, value);
-                more.strip_prefix(escaped.as_bytes())
-            };
-            let Some(more) = more.and_then(|more| more.strip_prefix(b"\"")) else { return false };
+    pub(crate) fn is<'n, 'v>(
+        &self,
+        texts: &Texts,
+        labels: impl Iterator<Item = (&'n str, &'v str)>,
+    ) -> bool {
+        let mut rest = self.text(texts);
+        let mut escaped = String::new();
+        for (nth, (name, value)) in labels.enumerate() {
+            escaped.clear();
+            escape(&mut escaped, value);
+            let more = if nth == 0 { Some(rest) } else { rest.strip_prefix(',') };
+            let more = more.and_then(|more| more.strip_prefix(name)?.strip_prefix("=\""));
+            let more = more.and_then(|more| more.strip_prefix(&*escaped)?.strip_prefix('"'));
+            let Some(more) = more else { return false };
             rest = more;
         }
         rest.is_empty()
     }
 
+    /// Whether it has these values of all its labels, whose names are `names`. Nothing but the values
+    /// is compared: with no escapes in it, a text has two quotes for each label and no others, and they
+    /// have to stand around these values. So a value that holds a quote fits nowhere.
+    ///
+    /// For texts with escapes the answer is no: they have to be asked by [`Series::is`].
+    #[inline]
+    pub(crate) fn has_values<'n>(
+        &self,
+        texts: &Texts,
+        names: impl Iterator<Item = &'n str>,
+        values: &[&str],
+    ) -> bool {
+        let text = self.text(texts).as_bytes();
+        let mut at = 0;
+        for (nth, (name, value)) in names.zip(values).enumerate() {
+            // `name="`, and before it the comma that ends the label before.
+            let start = at + usize::from(nth > 0) + name.len() + 2;
+            let end = start + value.len();
+            let quotes = (text.get(start - 1), text.get(end));
+            let is_it = quotes == (Some(&b'"'), Some(&b'"'))
+                && text.get(start..end).is_some_and(|there| is_same(there, value.as_bytes()));
+            if !is_it {
+                return false;
+            }
+            at = end + 1;
+        }
+        self.plain && at == text.len()
+    }
+
     /// The labels one by one, as they were before they were escaped.
-    pub(crate) fn labels(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
-        let mut rest: &str = &self.text;
+    pub(crate) fn labels<'t>(
+        &self,
+        texts: &'t Texts,
+    ) -> impl Iterator<Item = (&'t str, Cow<'t, str>)> + use<'t> {
+        let mut rest = self.text(texts);
         std::iter::from_fn(move || {
             let (name, more) = rest.split_once("=\"")?;
             let end = end_of_value(more);
@@ -125,6 +145,22 @@ impl Series {
     /// Whether a scraper sees it for the first time.
     pub(crate) fn is_first_look(&self) -> bool {
         !self.shown.load(Ordering::Relaxed) && !self.shown.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// Whether two texts of one length are the same. Most values are short: a call to compare them would
+/// take longer than that.
+#[inline]
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let words = |at: usize| {
+        let word = |text: &[u8]| text.get(at..at + 8)?.try_into().ok().map(u64::from_ne_bytes);
+        word(one) == word(other)
+    };
+    match one.len() {
+        0..8 => one.iter().zip(other).all(|(a, b)| a == b),
+        // The first eight and the last eight, which may overlap.
+        len @ 8..=16 => words(0) && words(len - 8),
+        _ => one == other,
     }
 }
 
@@ -167,44 +203,76 @@ mod tests {
 
     use super::*;
 
-    fn series(labels: &[(&str, &str)]) -> Series {
-        Series::new(labels.iter().copied(), 0, 0, None)
+    fn series(labels: &[(&str, &str)]) -> (Texts, Series) {
+        let texts = Texts::new();
+        let series = Series::new(&texts, labels.iter().copied(), 0, 0, None);
+        (texts, series.unwrap_or_else(|| panic!("room for {labels:?}")))
+    }
+
+    /// Values out of the few characters that could be mistaken for the text around them.
+    fn values() -> impl Strategy<Value = Vec<String>> {
+        proptest::collection::vec(r#"[abc="\\,\n]{0,9}|[abc=",]{5,24}"#, 3)
     }
 
     proptest! {
-        /// Values out of the few characters that could be mistaken for the text around them.
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
         #[test]
-        fn a_series_has_its_own_labels_and_no_others(
-            one in proptest::collection::vec(r#"[ab="\\,\n]{0,9}"#, 2),
-            other in proptest::collection::vec(r#"[ab="\\,\n]{0,9}"#, 2),
-        ) {
-            let of = |values: &[String]| -> Vec<(String, String)> {
-                ["a", "b"].iter().map(|n| (*n).to_owned()).zip(values.iter().cloned()).collect()
-            };
-            let (one, other) = (of(&one), of(&other));
-            fn pairs(l: &[(String, String)]) -> Vec<(&str, &str)> {
-                l.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect()
+        fn a_series_has_its_own_labels_and_no_others(one in values(), other in values()) {
+            let names = ["a", "b", "c"];
+            fn pairs<'l>(names: &[&'l str], values: &'l [String]) -> Vec<(&'l str, &'l str)> {
+                names.iter().copied().zip(values.iter().map(String::as_str)).collect()
             }
-            let made = series(&pairs(&one));
-            prop_assert!(made.is(pairs(&one).into_iter()));
-            prop_assert_eq!(made.is(pairs(&other).into_iter()), one == other);
-            prop_assert!(!made.is(pairs(&one).into_iter().take(1)));
-            let back: Vec<_> = made.labels().map(|(n, v)| (n.to_owned(), v.into_owned())).collect();
+            let texts_of = |values: &[String]| values.iter().cloned().collect::<Vec<_>>();
+            let (one, other) = (texts_of(&one), texts_of(&other));
+            let (texts, made) = series(&pairs(&names, &one));
+            prop_assert!(made.is(&texts, pairs(&names, &one).into_iter()));
+            prop_assert_eq!(made.is(&texts, pairs(&names, &other).into_iter()), one == other);
+            prop_assert!(!made.is(&texts, pairs(&names, &one).into_iter().take(2)));
+            let has = |values: &[String]| {
+                let values: Vec<&str> = values.iter().map(String::as_str).collect();
+                made.has_values(&texts, names.into_iter(), &values)
+            };
+            let plain = !one.iter().any(|value| value.contains(['"', '\\', '\n']));
+            prop_assert_eq!(has(&one), plain);
+            prop_assert_eq!(has(&other), plain && one == other);
+            let back: Vec<_> = made.labels(&texts).map(|(_, v)| v.into_owned()).collect();
             prop_assert_eq!(back, one);
+        }
+
+        /// Values that are cut out of the text itself, where they fit best.
+        #[test]
+        fn no_part_of_the_text_passes_for_values(
+            one in proptest::collection::vec("[a-c]{0,5}", 3),
+            cuts in proptest::collection::vec((0_usize..40, 0_usize..40), 3),
+        ) {
+            let names = ["a", "b", "c"];
+            let labels: Vec<_> = names.iter().copied().zip(one.iter().map(String::as_str)).collect();
+            let (texts, made) = series(&labels);
+            let text = made.text(&texts);
+            let cut = |(start, len): &(usize, usize)| {
+                let start = (*start).min(text.len());
+                text[start..(start + len).min(text.len())].to_owned()
+            };
+            let values: Vec<String> = cuts.iter().map(cut).collect();
+            let asked: Vec<&str> = values.iter().map(String::as_str).collect();
+            let found = made.has_values(&texts, names.into_iter(), &asked);
+            prop_assert_eq!(found, values == one, "{:?} in {}", values, text);
         }
     }
 
     #[test]
     fn no_labels_are_no_text() {
-        let none = series(&[]);
-        assert!(none.is(std::iter::empty()) && !none.is([("a", "")].into_iter()));
-        assert_eq!((none.text(), none.labels().count()), ("", 0));
-        assert_eq!(std::mem::size_of::<Series>(), 32);
+        let (texts, none) = series(&[]);
+        assert!(none.is(&texts, std::iter::empty()) && !none.is(&texts, [("a", "")].into_iter()));
+        assert!(none.has_values(&texts, std::iter::empty(), &[]));
+        assert_eq!((none.text(&texts), none.labels(&texts).count()), ("", 0));
+        assert_eq!(size_of::<std::sync::OnceLock<Series>>(), 28);
     }
 
     #[test]
     fn the_first_look_comes_once() {
-        let series = series(&[("a", "1")]);
+        let (_texts, series) = series(&[("a", "1")]);
         assert!(series.is_first_look() && !series.is_first_look());
     }
 }

@@ -20,6 +20,7 @@ mod models;
 mod sync;
 #[cfg(all(test, not(loom)))]
 mod tests;
+mod text;
 
 pub(crate) use arena::Arena;
 
@@ -30,6 +31,7 @@ use std::ptr;
 pub(crate) type SharedArena = Arc<Arena>;
 
 pub(crate) use arena::NONE;
+pub(crate) use text::{Text, Texts};
 
 use arena::Owned;
 use block::Block;

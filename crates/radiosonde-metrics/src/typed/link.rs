@@ -113,9 +113,12 @@ impl Link {
         match self.listed(values) {
             Some(slot) => {
                 let known = slot.load(Ordering::Relaxed);
-                if known == 0 { self.fill(slot, values) } else { Some(self.write(known)) }
+                match known {
+                    0 => self.fill(slot, values),
+                    known => Some(self.write(known as u32 - 1, (known >> 32) as u32)),
+                }
             }
-            None => self.search(values).map(|place| Write::new(self.family, place)),
+            None => self.search(values).map(|(place, cell)| self.write(place, cell)),
         }
     }
 
@@ -131,24 +134,25 @@ impl Link {
     }
 
     #[inline]
-    fn write(&self, known: u64) -> Write<'static> {
-        let (cell, place) = ((known >> 32) as u32, known as u32 - 1);
+    fn write(&self, place: u32, cell: u32) -> Write<'static> {
         Write::from_parts(self.family, (self.direct, cell, place))
     }
 
     #[cold]
     fn fill(&self, slot: &AtomicU64, values: &[Part<'_>]) -> Option<Write<'static>> {
-        let place = self.search(values)?;
-        let cell = self.family.series_at(place)?.cell;
-        slot.store(u64::from(cell) << 32 | (place as u64 + 1), Ordering::Relaxed);
-        Some(Write::new(self.family, place))
+        let (place, cell) = self.search(values)?;
+        slot.store(u64::from(cell) << 32 | (u64::from(place) + 1), Ordering::Relaxed);
+        Some(self.write(place, cell))
     }
 
-    fn search(&self, values: &[Part<'_>]) -> Option<usize> {
+    /// Place and cell of the series with these values.
+    #[inline]
+    fn search(&self, values: &[Part<'_>]) -> Option<(u32, u32)> {
         let mut texts = [""; LABELS_MAX];
         for (text, at) in texts.iter_mut().zip(&self.order) {
             *text = values.get(*at)?.as_str();
         }
-        self.family.find_values(texts.get(..self.order.len())?)
+        let (place, series) = self.family.find_values(texts.get(..self.order.len())?)?;
+        Some((place as u32, series.cell))
     }
 }

@@ -56,9 +56,14 @@ impl Metric {
     pub fn counter(&self, values: &[Part<'_>]) -> Counter {
         match self.linked(values) {
             Some(write) => Counter::linked(write),
-            None => Counter::foreign(self.ask(values, MetricType::Counter, |key| {
-                metrics::with_recorder(|recorder| recorder.register_counter(key, &self.metadata))
-            })),
+            None => {
+                let handle = self.ask(values, MetricType::Counter, |key| {
+                    metrics::with_recorder(|recorder| {
+                        recorder.register_counter(key, &self.metadata)
+                    })
+                });
+                self.linked(values).map_or_else(|| Counter::foreign(handle), Counter::linked)
+            }
         }
     }
 
@@ -88,9 +93,15 @@ impl Metric {
     fn distribution(&self, values: &[Part<'_>]) -> Distribution {
         match self.linked(values) {
             Some(write) => Distribution::linked(write),
-            None => Distribution::foreign(self.ask(values, MetricType::Histogram, |key| {
-                metrics::with_recorder(|recorder| recorder.register_histogram(key, &self.metadata))
-            })),
+            None => {
+                let handle = self.ask(values, MetricType::Histogram, |key| {
+                    metrics::with_recorder(|recorder| {
+                        recorder.register_histogram(key, &self.metadata)
+                    })
+                });
+                let linked = self.linked(values);
+                linked.map_or_else(|| Distribution::foreign(handle), Distribution::linked)
+            }
         }
     }
 
