@@ -1,7 +1,8 @@
 //! The guard in front of another recorder, which gets what the guard has let through.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Label, Metadata,
@@ -15,12 +16,19 @@ use crate::handle::Handle;
 use crate::recorder::Recorder;
 use crate::refusal::Entry;
 use crate::snapshot::Labels;
+use crate::sync::lock;
+
+/// Metrics whose descriptions are handed on: as many as are observed, and as many again that a
+/// registry may have. Who keeps descriptions keeps them for ever.
+const DESCRIBED_MAX: usize = 4_000;
 
 /// A [`Recorder`] with another one behind it: both get every write that is let through, theirs under
 /// the name and labels that ours has admitted. [`Recorder::in_front_of`] makes it.
 pub struct Front<R> {
     ours: Recorder,
     theirs: R,
+    /// Whose descriptions were handed on.
+    described: Mutex<HashSet<KeyName>>,
 }
 
 impl Recorder {
@@ -29,8 +37,8 @@ impl Recorder {
     /// Theirs sees of each metric as many label sets as fit its cap, and the overflow sets: with values
     /// redacted, free labels of an overflow set as `_other`, names in the characters of Prometheus, and
     /// without constant labels, which exporters have settings for. Writes that are refused, also for
-    /// their value, do not reach it; they are in our counts alone. Descriptions go to both. In a forked
-    /// child neither gets anything.
+    /// their value, do not reach it; they are in our counts alone. Descriptions go to both, theirs gets
+    /// those of 4,000 metrics. In a forked child neither gets anything.
     ///
     /// A call of a macro costs what both cost; a handle that is kept costs one indirection more.
     ///
@@ -47,7 +55,7 @@ impl Recorder {
     where
         R: metrics::Recorder + Send + Sync + 'static,
     {
-        Front { ours: self, theirs }
+        Front { ours: self, theirs, described: Mutex::default() }
     }
 
     /// The series a write goes to, with what it is known by; or where the write is counted instead.
@@ -70,7 +78,7 @@ enum Admitted {
     Refused(Arc<Entry>),
 }
 
-/// What theirs knows an admitted series by. The texts are shared, not copied.
+/// What theirs knows an admitted series by.
 fn their_key(name: Arc<str>, labels: Labels) -> Key {
     let labels = labels.into_iter().map(|(name, value)| {
         Label::new(SharedString::from_shared(name), SharedString::from_shared(value))
@@ -78,25 +86,42 @@ fn their_key(name: Arc<str>, labels: Labels) -> Key {
     Key::from_parts(SharedString::from_shared(name), labels.collect::<Vec<_>>())
 }
 
+impl<R> Front<R> {
+    fn may_describe(&self, key: &KeyName) -> bool {
+        let mut described = lock(&self.described);
+        let is_known = described.contains(key);
+        if !is_known && described.len() < DESCRIBED_MAX {
+            return described.insert(key.to_retained());
+        }
+        is_known
+    }
+}
+
 impl<R: metrics::Recorder> metrics::Recorder for Front<R> {
     fn describe_counter(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {
         if !is_forked_child() {
             self.ours.describe_counter(key.clone(), unit, description.clone());
-            self.theirs.describe_counter(key, unit, description);
+            if self.may_describe(&key) {
+                self.theirs.describe_counter(key, unit, description);
+            }
         }
     }
 
     fn describe_gauge(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {
         if !is_forked_child() {
             self.ours.describe_gauge(key.clone(), unit, description.clone());
-            self.theirs.describe_gauge(key, unit, description);
+            if self.may_describe(&key) {
+                self.theirs.describe_gauge(key, unit, description);
+            }
         }
     }
 
     fn describe_histogram(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {
         if !is_forked_child() {
             self.ours.describe_histogram(key.clone(), unit, description.clone());
-            self.theirs.describe_histogram(key, unit, description);
+            if self.may_describe(&key) {
+                self.theirs.describe_histogram(key, unit, description);
+            }
         }
     }
 

@@ -15,7 +15,7 @@ use std::thread;
 use common::with;
 use metrics::{Counter, Histogram, counter, histogram};
 use radiosonde_metrics::{
-    Exemplar, Exposition, Head, Metrics, Point, Scrape, Series, Settings, Value,
+    Exemplar, Exposition, Head, Metrics, Point, Refusal, Scrape, Series, Settings, Snapshot, Value,
 };
 use radiosonde_registry::Registry;
 
@@ -25,6 +25,8 @@ const LANES: usize = 8;
 const GENERATIONS: usize = 3;
 /// Writes of a lane per round, of each kind.
 const WRITES: usize = 600;
+/// Writes of each kind while thread-local values are taken down.
+const LAST_WORDS: usize = 200;
 
 fn rounds() -> usize {
     std::env::var("XTASK_CAP").ok().map_or(16, |rounds| rounds.parse().unwrap())
@@ -122,10 +124,13 @@ impl Drop for LastWords {
                 round.note_counted(host);
             }
         });
-        self.handles.0.increment(1);
-        round.note_counted(host);
-        self.handles.1.record(as_value(host));
-        round.note_measured(host);
+        // Long enough for a thread that begins meanwhile to take over what this one had.
+        for _ in 0..LAST_WORDS {
+            self.handles.0.increment(1);
+            round.note_counted(host);
+            self.handles.1.record(as_value(host));
+            round.note_measured(host);
+        }
     }
 }
 
@@ -195,73 +200,78 @@ fn writes_in(series: &Series, host: Option<usize>) -> u64 {
     }
 }
 
-/// What a scrape shows of a metric.
-struct Page<'n> {
-    name: &'n str,
-    is_mine: bool,
-    writes: u64,
-    series: BTreeSet<String>,
+/// What a scrape shows: by metric its series, and the writes in them.
+#[derive(Default)]
+struct Page {
+    family: String,
+    shown: HashMap<String, (BTreeSet<String>, u64)>,
 }
 
-impl Exposition for Page<'_> {
+impl Exposition for Page {
     fn family(&mut self, head: &Head<'_>) {
-        self.is_mine = head.name == self.name;
+        self.family = head.name.to_owned();
     }
 
     fn series(&mut self, labels: &str, point: &Point<'_>, _: &[Exemplar]) {
-        if !self.is_mine {
-            return;
-        }
-        self.writes += match point {
+        let (series, writes) = self.shown.entry(self.family.clone()).or_default();
+        *writes += match point {
             Point::Counter(n) => *n,
             Point::Histogram { counts, .. } => counts.iter().sum(),
-            other => panic!("{other:?}"),
+            _ => 0,
         };
-        assert!(self.series.insert(labels.to_owned()), "{labels}: twice");
+        assert!(series.insert(labels.to_owned()), "{} {labels}: twice", self.family);
     }
 }
 
-/// Holds a metric against what was offered to it.
-fn check(Round { number: round, metrics, .. }: &Round, name: &str, offered: &[AtomicU64]) {
-    let (cap, snapshot) = (cap(*round), metrics.snapshot());
-    let series = &snapshot.family(name).unwrap().series;
-    let (mut admitted, mut overflow) = (HashMap::new(), Vec::new());
-    for series in series {
-        if is_overflow(series) {
-            overflow.push(writes_in(series, None));
-            continue;
+/// All that can be asked about metrics, asked once: they may be many.
+struct Shown {
+    snapshot: Snapshot,
+    page: Page,
+    refusals: Vec<Refusal>,
+}
+
+impl Shown {
+    fn of(metrics: &Metrics) -> Self {
+        let mut page = Page::default();
+        metrics.expose(Scrape::default(), &mut page);
+        Self { snapshot: metrics.snapshot(), page, refusals: metrics.refusals() }
+    }
+
+    fn check(&self, round: &Round) {
+        self.check_metric(&round.counter, cap(round.number), &round.counted);
+        self.check_metric(&round.histogram, cap(round.number), &round.measured);
+    }
+
+    /// Holds a metric against what was offered to it.
+    fn check_metric(&self, name: &str, cap: usize, offered: &[AtomicU64]) {
+        let (mut admitted, mut overflow) = (HashMap::new(), Vec::new());
+        for series in &self.snapshot.family(name).unwrap().series {
+            if is_overflow(series) {
+                overflow.push(writes_in(series, None));
+                continue;
+            }
+            assert_eq!(series.labels.len(), 1, "{series:?}");
+            let host: usize = series.labels[0].1.strip_prefix('h').unwrap().parse().unwrap();
+            let again = admitted.insert(host, writes_in(series, Some(host)));
+            assert_eq!(again, None, "{name}: h{host} is there twice");
         }
-        assert_eq!(series.labels.len(), 1, "{series:?}");
-        let host: usize = series.labels[0].1.strip_prefix('h').unwrap().parse().unwrap();
-        let again = admitted.insert(host, writes_in(series, Some(host)));
-        assert_eq!(again, None, "round {round}: {name}: h{host} is there twice");
+        assert_eq!((admitted.len(), overflow.len()), (cap, 1), "{name}");
+        // There is no eviction, so the first write of a key decides for all others.
+        for (host, writes) in &admitted {
+            assert_eq!(*writes, offered[*host].load(Ordering::Relaxed), "{name}: h{host}");
+        }
+        let mine = self.refusals.iter().filter(|refusal| refusal.metric == name);
+        let (folded, lost): (Vec<_>, Vec<_>) = mine.partition(|r| r.reason.is_folded());
+        let sum = |refusals: &[&Refusal]| refusals.iter().map(|r| r.count).sum();
+        let (folded, lost): (u64, u64) = (sum(&folded), sum(&lost));
+        assert_eq!(overflow[0], folded, "{name}");
+        let offered: u64 = offered.iter().map(|n| n.load(Ordering::Relaxed)).sum();
+        let admitted: u64 = admitted.values().sum();
+        assert_eq!(admitted + folded + lost, offered, "{name}");
+        assert!(lost > 0, "{name}: what is unfit is refused");
+        let (series, writes) = &self.page.shown[name];
+        assert_eq!((series.len(), *writes), (cap + 1, admitted + folded), "{name}");
     }
-    assert_eq!(admitted.len(), cap, "round {round}: {name}");
-    assert_eq!(overflow.len(), 1, "round {round}: {name}");
-    // There is no eviction, so the first write of a key decides for all others.
-    for (host, writes) in &admitted {
-        assert_eq!(
-            *writes,
-            offered[*host].load(Ordering::Relaxed),
-            "round {round}: {name}: h{host}"
-        );
-    }
-    let refusals = metrics.refusals();
-    let (folded, lost): (Vec<_>, Vec<_>) = refusals
-        .iter()
-        .filter(|refusal| refusal.metric == name)
-        .partition(|r| r.reason.is_folded());
-    let sum = |refusals: &[&radiosonde_metrics::Refusal]| refusals.iter().map(|r| r.count).sum();
-    let (folded, lost): (u64, u64) = (sum(&folded), sum(&lost));
-    assert_eq!(overflow[0], folded, "round {round}: {name}");
-    let offered: u64 = offered.iter().map(|n| n.load(Ordering::Relaxed)).sum();
-    let admitted: u64 = admitted.values().sum();
-    assert_eq!(admitted + folded + lost, offered, "round {round}: {name}");
-    let mut page = Page { name, is_mine: false, writes: 0, series: BTreeSet::new() };
-    metrics.expose(Scrape::default(), &mut page);
-    assert_eq!(page.series.len(), cap + 1, "round {round}: {name}");
-    assert_eq!(page.writes, admitted + folded, "round {round}: {name}");
-    assert!(lost > 0, "round {round}: {name}: what is unfit is refused");
 }
 
 fn run(round: &Arc<Round>) {
@@ -279,14 +289,14 @@ fn run(round: &Arc<Round>) {
             });
         }
     });
-    check(round, &round.counter, &round.counted);
-    check(round, &round.histogram, &round.measured);
 }
 
 #[test]
 fn eight_threads_at_400_keys_fill_a_metric_exactly() {
     for number in 0..rounds() {
-        run(&Round::new(number, metrics_of(std::iter::once(number)), false));
+        let round = Round::new(number, metrics_of(std::iter::once(number)), false);
+        run(&round);
+        Shown::of(&round.metrics).check(&round);
     }
 }
 
@@ -294,8 +304,47 @@ fn eight_threads_at_400_keys_fill_a_metric_exactly() {
 fn eight_threads_fill_a_metric_exactly_through_the_recorder_of_the_process() {
     let metrics = metrics_of(0..rounds());
     metrics.recorder().install().unwrap();
-    for number in 0..rounds() {
-        run(&Round::new(number, metrics.clone(), true));
+    let rounds = (0..rounds()).map(|number| Round::new(number, metrics.clone(), true));
+    let rounds: Vec<_> = rounds.inspect(run).collect();
+    let shown = Shown::of(&metrics);
+    rounds.iter().for_each(|round| shown.check(round));
+}
+
+/// One series, and threads that begin while others take down their thread-local values: what the one
+/// has handed on, the other has, and nobody both.
+#[test]
+fn who_begins_takes_over_from_who_ends() {
+    const THREADS: usize = 100;
+    let round = Round::new(0, metrics_of(0..1), false);
+    let handles = round.within(|| (round.counter_of(1), round.histogram_of(1)));
+    thread::scope(|scope| {
+        for _ in 0..LANES {
+            let (round, handles) = (&round, &handles);
+            scope.spawn(move || {
+                for _ in 0..THREADS {
+                    let words =
+                        LastWords { round: round.clone(), handles: handles.clone(), host: 1 };
+                    let write = move || {
+                        OUTLIVES.with(|outlives| assert!(outlives.borrow().is_none()));
+                        for _ in 0..LAST_WORDS {
+                            words.handles.0.increment(1);
+                            words.handles.1.record(as_value(1));
+                            words.round.note_counted(1);
+                            words.round.note_measured(1);
+                        }
+                        OUTLIVES.with(|outlives| *outlives.borrow_mut() = Some(words));
+                    };
+                    thread::spawn(write).join().unwrap();
+                }
+            });
+        }
+    });
+    let snapshot = round.metrics.snapshot();
+    for (name, offered) in [(&round.counter, &round.counted), (&round.histogram, &round.measured)] {
+        let series = &snapshot.family(name).unwrap().series;
+        let host = |series: &&Series| &*series.labels[0].1 == "h1";
+        let writes = writes_in(series.iter().find(host).unwrap(), Some(1));
+        assert_eq!(writes, offered[1].load(Ordering::Relaxed), "{name}");
     }
 }
 
@@ -317,6 +366,7 @@ fn two_hundred_threads_at_once_lose_nothing() {
         let (round, all_there) = (round.clone(), all_there.clone());
         thread::spawn(move || {
             let own = round.within(|| round.counter_of(thread % 10));
+            own.increment(0);
             let _ = all_there.wait();
             for _ in 0..EACH {
                 own.increment(1);
@@ -324,6 +374,8 @@ fn two_hundred_threads_at_once_lose_nothing() {
                 counters[(thread + 1) % THREADS].increment(3);
                 histogram.record(1.0);
             }
+            // What a thread had for itself is not free for others before all have written.
+            let _ = all_there.wait();
         })
     };
     let threads: Vec<_> = (0..THREADS).map(spawn).collect();

@@ -185,6 +185,19 @@ fn the_other_side_sees_names_that_fit_and_one_series_however_it_is_written() {
     assert_eq!(&*help, "Requests.");
 }
 
+#[test]
+fn descriptions_that_never_end_end_at_the_other_side() {
+    let seen = after(&metrics(), || {
+        for _ in 0..2 {
+            for n in 0..5_000 {
+                metrics::describe_counter!(format!("metric_{n}_total"), "One of many.");
+            }
+        }
+    });
+    let described: BTreeSet<_> = seen.0.lock().unwrap().described.iter().cloned().collect();
+    assert_eq!((described.len(), seen.0.lock().unwrap().described.len()), (4_000, 8_000));
+}
+
 /// The lines of a metric in the text of the exporter: labels and value.
 fn lines(text: &str, name: &str) -> BTreeMap<String, f64> {
     let of = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('{'));
