@@ -219,6 +219,8 @@ impl Registry for Many {
         }
     }
 
+    type Text = String;
+
     /// Collected only, not written.
     fn scrape(&self, _into: &mut String) -> Result<(), String> {
         drop(std::hint::black_box(self.pipe.collect()?));

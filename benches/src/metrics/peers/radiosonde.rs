@@ -197,6 +197,8 @@ impl Registered for Many {
         write_call(self.kind, &self.names[metric], labels, value);
     }
 
+    type Text = String;
+
     fn scrape(&self, into: &mut String) -> Result<(), String> {
         *into = render(&self.metrics);
         Ok(())

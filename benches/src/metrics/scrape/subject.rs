@@ -22,14 +22,17 @@ pub(crate) trait Registry: Sized + Send + Sync {
     /// texts that are known at run time only.
     fn write(&self, metric: usize, labels: &[String; 3], value: f64);
 
-    /// Everything, as text in `into`; as it would be done for each request.
-    fn scrape(&self, into: &mut String) -> Result<(), String>;
+    /// The text of a scrape, and what is kept from one to the next.
+    type Text: Text;
+
+    /// Everything, as text, as it would be done for each request.
+    fn scrape(&self, into: &mut Self::Text) -> Result<(), String>;
 
     /// What there is, a line for each series with its labels in braces, to be checked.
     fn check(&self) -> Result<String, String> {
-        let mut text = String::new();
+        let mut text = Self::Text::default();
         self.scrape(&mut text)?;
-        Ok(text)
+        Ok(text.as_str().to_owned())
     }
 
     /// What a running program does every now and then besides, to bound its memory.
@@ -43,6 +46,18 @@ pub(crate) trait Registry: Sized + Send + Sync {
     /// The sentences about a metric that was full; none if nothing is said.
     fn complaints(&self) -> Option<Vec<String>> {
         None
+    }
+}
+
+/// Where a text is after it was written.
+pub(crate) trait Text: Default {
+    /// The text.
+    fn as_str(&mut self) -> &str;
+}
+
+impl Text for String {
+    fn as_str(&mut self) -> &str {
+        self
     }
 }
 
