@@ -33,6 +33,7 @@ const SAMPLE: u64 = 16;
 /// What is known about the writes past the cap of one metric.
 #[derive(Debug)]
 pub(crate) struct Blame {
+    declared: bool,
     labels: usize,
     seed: u64,
     kept: OnceLock<Box<Kept>>,
@@ -79,10 +80,11 @@ impl Blame {
 
     fn seeded(declared: usize, seed: u64) -> Self {
         let labels = if declared == 0 { LABELS_MAX } else { declared.min(DECLARED_MAX) };
-        Self { labels, seed, kept: OnceLock::new() }
+        Self { declared: declared > 0, labels, seed, kept: OnceLock::new() }
     }
 
-    /// Notes one write past the cap: its labels, and the module it is made in. Allocates for the
+    /// Notes one write past the cap: its labels, declared ones always in one order, and the module it
+    /// is made in. Allocates for the
     /// first write, and the first of each label and module, only; nobody waits but for that.
     pub(crate) fn note<'a>(
         &self,
@@ -91,7 +93,13 @@ impl Blame {
     ) {
         let kept = self.kept.get_or_init(|| Box::new(Kept::new(self.labels)));
         for (position, (name, value)) in labels.enumerate() {
-            if let Some(label) = kept.label(position, cut(name)) {
+            let label = match self.declared {
+                true => kept.labels.get(position).inspect(|label| {
+                    label.name.get_or_init(|| cut(name).into());
+                }),
+                false => kept.label(position, cut(name)),
+            };
+            if let Some(label) = label {
                 label.values.add(hash(self.seed, value));
             }
         }
@@ -333,7 +341,7 @@ mod tests {
 
     #[test]
     fn it_is_as_large_as_stated_and_takes_no_memory_before() {
-        assert!(size_of::<Blame>() <= 32);
+        assert!(size_of::<Blame>() <= 40);
         let blame = Blame::seeded(0, 1);
         assert!(blame.kept.get().is_none());
         blame.note([("é".repeat(500).as_str(), "1")].into_iter(), Some(&"m".repeat(5_000)));

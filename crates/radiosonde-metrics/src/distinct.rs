@@ -78,15 +78,24 @@ pub(crate) fn seed() -> u64 {
 #[inline]
 pub(crate) fn hash(seed: u64, text: &str) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let (words, rest) = text.as_bytes().as_chunks::<8>();
-    let mut hash = mix(seed ^ text.len() as u64, ODD);
-    for word in words {
-        hash = mix(hash ^ u64::from_le_bytes(*word), ODD);
-    }
-    let mut last = [0; 8];
-    last[..rest.len()].copy_from_slice(rest);
+    let bytes = text.as_bytes();
+    let mut hash = seed ^ bytes.len() as u64;
+    // The last word overlaps the one before, so that no bytes have to be copied.
+    let last = match (bytes.last_chunk::<8>(), bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (Some(last), _, _) => {
+            let (words, _) = bytes[..bytes.len() - 1].as_chunks::<8>();
+            for word in words {
+                hash = mix(hash ^ u64::from_le_bytes(*word), ODD);
+            }
+            u64::from_le_bytes(*last)
+        }
+        (None, Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
+        }
+        _ => bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
     // Once more, so that the last bytes reach every bit.
-    mix(mix(hash ^ u64::from_le_bytes(last), ODD), ODD ^ seed)
+    mix(mix(hash ^ last, ODD), seed | 1)
 }
 
 /// Both halves of a product: each bit of it depends on many.

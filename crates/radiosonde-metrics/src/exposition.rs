@@ -2,7 +2,7 @@
 //! the text formats of Prometheus want them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
 use radiosonde_context::{SpanId, TraceId};
@@ -42,6 +42,13 @@ pub struct Head<'a> {
     pub unit: Option<&'a str>,
     /// What is measured, not escaped; may be empty.
     pub help: &'a str,
+}
+
+impl<'a> Head<'a> {
+    /// A family without unit and help.
+    pub fn new(name: &'a str, metric_type: MetricType) -> Self {
+        Self { name, metric_type, unit: None, help: "" }
+    }
 }
 
 /// The value of one series.
@@ -108,12 +115,14 @@ impl Snapshot {
     /// Whatever the snapshot holds, what is written is well formed: characters that names may not
     /// have become `_`, labels that Prometheus reserves (`__…`, `le` of a histogram, `quantile` of a
     /// summary) or that come twice are left out, families whose names then fall together are written
-    /// as one when their types agree and else the later is left out, bounds that are not finite are
-    /// added to the last bucket (and exemplars left out), exemplars are left out unless their buckets
-    /// rise and are there, quantiles unless they rise from 0 to 1 at most, and NUL, which Prometheus
-    /// takes for the end of its input, becomes U+FFFD.
+    /// as one when their types agree and else the later is left out, of series whose labels then are
+    /// equal the first is written, a bucket whose bound is not finite or not above the one before is
+    /// added to the next (and exemplars left out), exemplars are left out unless their buckets rise
+    /// and are there, quantiles unless they rise from 0 to 1 at most, and NUL, which Prometheus takes
+    /// for the end of its input, becomes U+FFFD.
     pub fn expose(&self, to: &mut dyn Exposition) {
         let mut labels = String::new();
+        let mut written = HashSet::new();
         for group in grouped(self) {
             let Some(first) = group.families.first() else { continue };
             to.family(&Head {
@@ -122,11 +131,15 @@ impl Snapshot {
                 unit: first.unit.as_deref(),
                 help: &first.help,
             });
+            written.clear();
             for series in group.families.iter().flat_map(|family| &family.series) {
                 labels.clear();
                 let named = series.labels.iter().map(|(name, value)| (&**name, &**value));
                 write_labels(&mut labels, &named, reserved(first.metric_type));
-                expose(&labels, &series.value, &series.exemplars, to);
+                if !written.contains(labels.as_str()) {
+                    expose(&labels, &series.value, &series.exemplars, to);
+                    let _ = written.insert(labels.clone());
+                }
             }
         }
     }
@@ -167,7 +180,9 @@ fn expose(labels: &str, value: &Value, exemplars: &[Exemplar], to: &mut dyn Expo
         Value::FloatCounter(v) => Point::FloatCounter(*v),
         Value::Gauge(v) => Point::Gauge(*v),
         Value::Histogram { bounds, counts, sum, .. } => {
-            if counts.len() == bounds.len() + 1 && bounds.iter().all(|bound| bound.is_finite()) {
+            let rising = |bounds: &[f64]| bounds.is_sorted_by(|a, b| a < b);
+            let finite = bounds.iter().all(|bound| bound.is_finite());
+            if counts.len() == bounds.len() + 1 && finite && rising(bounds) {
                 Point::Histogram { bounds, counts, sum: *sum }
             } else {
                 let (bounds, counts) = mended(bounds, counts);
@@ -196,12 +211,13 @@ fn expose(labels: &str, value: &Value, exemplars: &[Exemplar], to: &mut dyn Expo
     to.series(labels, &point, if fit { exemplars } else { &[] });
 }
 
-/// Buckets with finite bounds only, and one more count than there are bounds.
+/// Buckets with finite, rising bounds only, and one more count than there are bounds.
 fn mended(bounds: &[f64], counts: &[u64]) -> (Vec<f64>, Vec<u64>) {
-    let (mut kept, mut sums, mut rest) = (Vec::new(), Vec::new(), 0_u64);
+    let (mut kept, mut sums, mut rest) = (Vec::<f64>::new(), Vec::new(), 0_u64);
     for (i, count) in counts.iter().enumerate() {
         rest = rest.saturating_add(*count);
-        if let Some(bound) = bounds.get(i).filter(|bound| bound.is_finite()) {
+        let rises = |bound: &&f64| bound.is_finite() && kept.last().is_none_or(|last| last < bound);
+        if let Some(bound) = bounds.get(i).filter(rises) {
             kept.push(*bound);
             sums.push(std::mem::take(&mut rest));
         }

@@ -63,7 +63,12 @@ impl Recorder {
     }
 
     /// `wanted` is the handle's type; a summary in the registry is written as a histogram.
-    fn resolve(&self, key: &Key, metadata: &Metadata<'_>, wanted: MetricType) -> Resolved {
+    pub(crate) fn resolve(
+        &self,
+        key: &Key,
+        metadata: &Metadata<'_>,
+        wanted: MetricType,
+    ) -> Resolved {
         let caller = Caller::of(metadata);
         match self.hub.catalogue.family(key.name(), wanted, caller, &self.hub.told) {
             Err(entry) => {

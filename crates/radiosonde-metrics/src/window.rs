@@ -10,8 +10,9 @@
 //! goes with the next value or scrape.
 
 use std::fmt;
+use std::hint;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
 
 use sketches_ddsketch::{Config, DDSketch};
 
@@ -40,6 +41,9 @@ const VALUES_MAX: u64 = 1 << 60;
 
 /// Places for values that find the window busy.
 const PARKED: usize = 16;
+
+/// How often the lock is tried again when they are taken.
+const TURNS: u32 = 32;
 
 /// An empty one. No value is not a number.
 const EMPTY: u64 = f64::NAN.to_bits();
@@ -84,16 +88,26 @@ impl Default for Window {
 impl Window {
     /// Takes in a finite value, so many times. `now_millis` is in milliseconds since 1970.
     ///
-    /// Never waits. Of values that come while another thread is at it some are kept aside, and the
-    /// rest has no part in the quantiles; see [`Window::missed`].
+    /// Waits a microsecond at most, however long another thread has the lock: values that come
+    /// meanwhile are put aside, and what finds no place has no part in the quantiles; see
+    /// [`Window::missed`].
     pub(crate) fn record(&self, value: f64, count: u64, now_millis: u64) {
-        match self.try_lock() {
-            Some(mut slices) => {
+        let mut turns = 0;
+        loop {
+            if let Some(mut slices) = self.try_lock() {
                 let period = slices.turn(now_millis);
                 self.take_parked(&mut slices, period);
-                slices.add(period, value, count);
+                return slices.add(period, value, count);
             }
-            None => self.park(value, count),
+            if turns == 0 && count == 1 && self.park(value) {
+                return;
+            }
+            if turns == TURNS {
+                let _ = self.missed.fetch_add(count, Ordering::Relaxed);
+                return;
+            }
+            turns += 1;
+            hint::spin_loop();
         }
     }
 
@@ -138,19 +152,14 @@ impl Window {
         }
     }
 
-    fn park(&self, value: f64, count: u64) {
-        if count == 1 {
-            let nth = self.next.fetch_add(1, Ordering::Relaxed) % PARKED;
-            let place = self.parked.get(nth);
-            let park = |place: &AtomicU64| {
-                let (empty, bits) = (EMPTY, value.to_bits());
-                place.compare_exchange(empty, bits, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-            };
-            if place.is_some_and(park) {
-                return;
-            }
-        }
-        self.missed.fetch_add(count, Ordering::Relaxed);
+    /// Puts a value aside, if there is a place.
+    fn park(&self, value: f64) -> bool {
+        let nth = self.next.fetch_add(1, Ordering::Relaxed) % PARKED;
+        let park = |place: &AtomicU64| {
+            let (empty, bits) = (EMPTY, value.to_bits());
+            place.compare_exchange(empty, bits, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        };
+        self.parked.get(nth).is_some_and(park)
     }
 
     fn take_parked(&self, slices: &mut Slices, period: u64) {
@@ -203,7 +212,9 @@ impl Slices {
 
 impl Slice {
     fn new(period: u64) -> Self {
-        let sketch = DDSketch::new(Config::new(ERROR, BINS, LEAST));
+        // One for all: only sketches of equal configurations can be merged, and it holds a logarithm.
+        static CONFIG: OnceLock<Config> = OnceLock::new();
+        let sketch = DDSketch::new(*CONFIG.get_or_init(|| Config::new(ERROR, BINS, LEAST)));
         Self { period, values: 0, least: f64::INFINITY, most: f64::NEG_INFINITY, sketch }
     }
 
@@ -211,7 +222,7 @@ impl Slice {
         self.values += other.values;
         self.least = self.least.min(other.least);
         self.most = self.most.max(other.most);
-        // Sketches of one configuration can always be merged.
+        // Fails for sketches of another configuration only.
         let _ = self.sketch.merge(&other.sketch);
     }
 

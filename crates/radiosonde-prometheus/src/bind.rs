@@ -83,7 +83,7 @@ pub fn targets_json(addr: SocketAddr, labels: &[(&str, &str)]) -> String {
         if i > 0 {
             out.push(',');
         }
-        let name = crate::text::fit(name, false);
+        let name = crate::text::fit(name);
         json_string(&mut out, &name);
         out.push(':');
         json_string(&mut out, value);

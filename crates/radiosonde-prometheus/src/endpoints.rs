@@ -1,31 +1,49 @@
 //! What is served, and the answer to one request.
 
+use std::convert::Infallible;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::header::{HeaderValue, VARY};
+use hyper::{Method, Request, StatusCode};
+use tower_service::Service;
 
-use crate::text;
+use crate::answer::{Answer, Asked, BODY_BYTES_MAX, PLAIN, Source, answer, metrics, not_allowed};
+use crate::negotiate;
+use crate::pool::Pool;
+use crate::service::AnswerFuture;
 
-const PLAIN: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
-const INDEX: &str = "radiosonde\n\n/metrics  Prometheus text format\n/health   200 or 503\n\
+const INDEX: &str = "radiosonde\n\n/metrics  Prometheus text format or OpenMetrics\n\
+                     /health   200 or 503\n\
                      /report   what was recorded, lost and refused (JSON with Accept: application/json)\n";
 
 /// Where the answers come from. Called on the listener's thread, a call at a time per connection;
 /// a panic becomes a 500.
-pub trait Endpoints: Send + Sync {
-    /// The body of `/metrics`, as [`crate::text::render`] writes it.
-    fn metrics(&self) -> String;
+pub trait Endpoints: Source {
     /// Whether telemetry does its work.
     fn health(&self) -> Health;
     /// The report for people.
     fn report_text(&self) -> String;
     /// The report for programs, as JSON.
     fn report_json(&self) -> String;
+}
+
+impl<E: Endpoints + ?Sized> Endpoints for Arc<E> {
+    fn health(&self) -> Health {
+        (**self).health()
+    }
+
+    fn report_text(&self) -> String {
+        (**self).report_text()
+    }
+
+    fn report_json(&self) -> String {
+        (**self).report_json()
+    }
 }
 
 /// The state of the telemetry.
@@ -37,48 +55,92 @@ pub struct Health {
     pub text: String,
 }
 
-/// Answers one request; the body of the request is not looked at. HEAD gets the headers of GET,
-/// other methods 405, other paths 404.
-pub fn handle<B>(endpoints: &dyn Endpoints, request: &Request<B>) -> Response<Full<Bytes>> {
-    let head = request.method() == Method::HEAD;
-    let Some(route) = Route::of(request.uri().path()) else {
-        return answer(StatusCode::NOT_FOUND, PLAIN, "not found; see /\n".to_owned(), head);
-    };
-    if !head && request.method() != Method::GET {
-        let text = "method not allowed; use GET or HEAD\n".to_owned();
-        let mut response = answer(StatusCode::METHOD_NOT_ALLOWED, PLAIN, text, false);
-        let _ = response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return response;
+/// Answers a request by its path: `/metrics`, `/health`, `/report` and `/`. HEAD gets the headers of
+/// GET, other methods 405, other paths 404. The body of the request is not looked at.
+///
+/// What [`crate::serve`] serves, and a [`tower_service::Service`] for a server that is there already:
+/// `Router::fallback_service` of axum, for instance. Cheap to clone.
+#[derive(Clone)]
+pub struct PagesService {
+    endpoints: Arc<dyn Endpoints>,
+    pool: Arc<Pool>,
+}
+
+impl PagesService {
+    /// The service, with texts of metrics of up to [`BODY_BYTES_MAX`].
+    pub fn new(endpoints: impl Endpoints + 'static) -> Self {
+        Self { endpoints: Arc::new(endpoints), pool: Arc::new(Pool::new(BODY_BYTES_MAX)) }
     }
-    let json = wants_json(request);
-    // A panic of the application's health or report code must not take the listener with it.
-    let content = catch_unwind(AssertUnwindSafe(|| route.content(endpoints, json)));
-    let (status, media_type, body) = content.unwrap_or_else(|_| {
-        (StatusCode::INTERNAL_SERVER_ERROR, PLAIN, "the answer panicked\n".to_owned())
-    });
-    answer(status, media_type, body, head)
+
+    /// As [`crate::MetricsService::body_bytes_max`].
+    #[must_use]
+    pub fn body_bytes_max(mut self, bytes: usize) -> Self {
+        self.pool = Arc::new(Pool::new(bytes));
+        self
+    }
+
+    fn page(&self, page: Page, head: bool) -> Answer {
+        // A panic of the application's health or report code must not take the listener with it.
+        let content = catch_unwind(AssertUnwindSafe(|| page.content(&*self.endpoints)));
+        let (status, media_type, body) = content.unwrap_or_else(|_| {
+            (StatusCode::INTERNAL_SERVER_ERROR, PLAIN, "the answer panicked\n".to_owned())
+        });
+        let mut answer = answer(status, media_type, body.into(), head);
+        if let Page::Report { .. } = page {
+            let _ = answer.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+        }
+        answer
+    }
+}
+
+impl<B> Service<Request<B>> for PagesService {
+    type Response = Answer;
+    type Error = Infallible;
+    type Future = AnswerFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> AnswerFuture {
+        let (method, path) = (request.method(), request.uri().path());
+        let head = method == Method::HEAD;
+        let page = match path {
+            "/" => Some(Page::Index),
+            "/health" => Some(Page::Health),
+            "/report" => Some(Page::Report { json: negotiate::json(request.headers()) }),
+            _ => None,
+        };
+        let answered = if page.is_none() && path != "/metrics" {
+            answer(StatusCode::NOT_FOUND, PLAIN, "not found; see /\n".into(), head)
+        } else if !head && method != Method::GET {
+            not_allowed()
+        } else if let Some(page) = page {
+            self.page(page, head)
+        } else {
+            let asked = Asked::new(method, request.headers());
+            let Self { endpoints, pool } = self.clone();
+            return Box::pin(async move { Ok(metrics(&*endpoints, &pool, asked).await) });
+        };
+        Box::pin(std::future::ready(Ok(answered)))
+    }
+}
+
+impl fmt::Debug for PagesService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PagesService").finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Copy)]
-enum Route {
+enum Page {
     Health,
     Index,
-    Metrics,
-    Report,
+    Report { json: bool },
 }
 
-impl Route {
-    fn of(path: &str) -> Option<Self> {
-        match path {
-            "/" => Some(Self::Index),
-            "/health" => Some(Self::Health),
-            "/metrics" => Some(Self::Metrics),
-            "/report" => Some(Self::Report),
-            _ => None,
-        }
-    }
-
-    fn content(self, endpoints: &dyn Endpoints, json: bool) -> (StatusCode, &'static str, String) {
+impl Page {
+    fn content(self, endpoints: &dyn Endpoints) -> (StatusCode, &'static str, String) {
         match self {
             Self::Health => {
                 let health = endpoints.health();
@@ -87,36 +149,8 @@ impl Route {
                 (status, PLAIN, health.text)
             }
             Self::Index => (StatusCode::OK, PLAIN, INDEX.to_owned()),
-            Self::Metrics => (StatusCode::OK, text::CONTENT_TYPE, endpoints.metrics()),
-            Self::Report if json => (StatusCode::OK, JSON, endpoints.report_json()),
-            Self::Report => (StatusCode::OK, PLAIN, endpoints.report_text()),
+            Self::Report { json: true } => (StatusCode::OK, JSON, endpoints.report_json()),
+            Self::Report { json: false } => (StatusCode::OK, PLAIN, endpoints.report_text()),
         }
     }
-}
-
-/// Whether JSON is among what is accepted by name; `*/*` gets text.
-fn wants_json<B>(request: &Request<B>) -> bool {
-    let accepts = request.headers().get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepts.flat_map(|value| value.split(',')).any(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let named = parts.next().is_some_and(|media| media.eq_ignore_ascii_case(JSON));
-        named && !parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
-    })
-}
-
-fn answer(
-    status: StatusCode,
-    media_type: &'static str,
-    body: String,
-    head: bool,
-) -> Response<Full<Bytes>> {
-    let length = body.len();
-    let body = if head { Bytes::new() } else { Bytes::from(body) };
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    let _ = headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    let _ = headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let _ = headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    response
 }

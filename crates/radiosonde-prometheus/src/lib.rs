@@ -1,4 +1,5 @@
-//! Metrics for Prometheus: the text exposition format 0.0.4 and a small listener.
+//! Metrics for Prometheus: the text format 0.0.4, OpenMetrics 1.0, a small listener and services for
+//! other servers.
 //!
 //! ```text
 //! # HELP parse_duration_ms Time to parse one document.
@@ -21,14 +22,16 @@
 //! assert!(text.contains("# TYPE runs_total counter\nruns_total{path=\"C:\\\\data\"} 2\n"));
 //! ```
 //!
-//! # The listener
+//! [`Format`] has both formats, [`Writer`] what each of them leaves out.
 //!
-//! [`bind`] takes a port, or a free one beside it; [`serve`] answers on it, [`Endpoints`] says
-//! what. Whoever has a server already calls [`handle`] from it.
+//! # Serving
+//!
+//! [`bind`] takes a port, or a free one beside it; [`serve`] answers on it with a [`PagesService`],
+//! [`Endpoints`] says what. Whoever has a server already puts a [`MetricsService`] into it.
 //!
 //! | path | answer |
 //! |---|---|
-//! | `/metrics` | the text format |
+//! | `/metrics` | the metrics: text 0.0.4, or OpenMetrics 1.0 for who prefers it in `Accept`; compressed with `Accept-Encoding: gzip` |
 //! | `/health` | 200 or 503, with a text |
 //! | `/report` | text, or JSON with `Accept: application/json` |
 //! | `/` | these lines |
@@ -40,16 +43,36 @@
 //! An address that cannot be used is a typed error. A client gets at most [`HEADER_TIMEOUT`] for
 //! its headers, [`HEADER_BYTES_MAX`] for their size and [`WRITE_TIMEOUT`] to read an answer; at most
 //! [`CONNECTIONS_MAX`] are served at a time. A panic while answering is a 500.
+//!
+//! Metrics of more than [`BODY_BYTES_MAX`] of text are answered 503: half of the series would look
+//! like a process that has lost the other half. The same while answers of as many bytes wait for
+//! slow clients, so that memory stays bounded. [`Source::trouble`] hears of each.
 #![forbid(unsafe_code)]
 
+mod answer;
 mod bind;
+mod claim;
 mod endpoints;
+mod exemplar;
+mod format;
 mod listener;
+mod names;
+mod negotiate;
+mod numbers;
+mod pool;
+mod service;
 pub mod text;
+mod trouble;
 mod write_bound;
+mod writer;
 
+pub use answer::{BODY_BYTES_MAX, Source};
 pub use bind::{BindError, Bound, DEFAULT_ADDR, bind, targets_json};
-pub use endpoints::{Endpoints, Health, handle};
+pub use endpoints::{Endpoints, Health, PagesService};
+pub use format::Format;
 pub use listener::{
     CONNECTIONS_MAX, DRAIN_TIMEOUT, HEADER_BYTES_MAX, HEADER_TIMEOUT, WRITE_TIMEOUT, serve,
 };
+pub use service::{AnswerFuture, MetricsService};
+pub use trouble::Trouble;
+pub use writer::{TooLarge, Writer};

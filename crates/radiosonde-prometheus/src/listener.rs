@@ -1,6 +1,5 @@
 //! A small HTTP/1.1 server with a bound on everything a client can make it hold.
 
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
@@ -17,8 +16,9 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tower_service::Service as _;
 
-use crate::endpoints::{Endpoints, handle};
+use crate::endpoints::PagesService;
 use crate::write_bound::WriteBound;
 
 /// Connections that are served at a time; further ones wait in the system's queue.
@@ -48,7 +48,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// failed accepts are tried again.
 pub async fn serve(
     listener: std::net::TcpListener,
-    endpoints: Arc<dyn Endpoints>,
+    pages: PagesService,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
@@ -60,9 +60,9 @@ pub async fn serve(
     while let Some(accepted) = until(shutdown.as_mut(), accept(&listener, &slots)).await {
         match accepted {
             Ok((stream, permit)) => {
-                let (endpoints, closed) = (endpoints.clone(), closed.clone());
+                let (pages, closed) = (pages.clone(), closed.clone());
                 let _ = connections.spawn(async move {
-                    connection(stream, endpoints, closed).await;
+                    connection(stream, pages, closed).await;
                     drop(permit);
                 });
             }
@@ -103,15 +103,8 @@ async fn accept(
 }
 
 /// Serves one connection; `closed` asks it to end after the request it is at.
-async fn connection(
-    stream: TcpStream,
-    endpoints: Arc<dyn Endpoints>,
-    mut closed: watch::Receiver<()>,
-) {
-    let service = service_fn(move |request: Request<Incoming>| {
-        let response = handle(&*endpoints, &request);
-        async move { Ok::<_, Infallible>(response) }
-    });
+async fn connection(stream: TcpStream, pages: PagesService, mut closed: watch::Receiver<()>) {
+    let service = service_fn(move |request: Request<Incoming>| pages.clone().call(request));
     let mut served = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())

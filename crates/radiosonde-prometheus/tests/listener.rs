@@ -5,13 +5,14 @@ mod common;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use common::Sample;
+use radiosonde_metrics::{Exposition, Scrape};
 use radiosonde_prometheus::{
-    CONNECTIONS_MAX, Endpoints, HEADER_BYTES_MAX, HEADER_TIMEOUT, Health, bind, serve,
+    CONNECTIONS_MAX, Endpoints, HEADER_BYTES_MAX, HEADER_TIMEOUT, Health, PagesService, Source,
+    bind, serve,
 };
 use tokio::sync::oneshot;
 
@@ -34,7 +35,7 @@ impl Server {
             let shutdown = async { drop(stopped.await) };
             runtime
                 .unwrap()
-                .block_on(serve(bound.listener, Arc::new(endpoints), shutdown))
+                .block_on(serve(bound.listener, PagesService::new(endpoints), shutdown))
                 .unwrap();
         });
         Self { addr: bound.addr, stop: Some(stop), thread: Some(thread) }
@@ -148,10 +149,12 @@ fn head_has_the_headers_of_get_and_no_body() {
 #[test]
 fn ill_health_is_503_and_a_panic_is_500_and_the_listener_lives_on() {
     struct Ill;
-    impl Endpoints for Ill {
-        fn metrics(&self) -> String {
+    impl Source for Ill {
+        fn expose(&self, _: Scrape, _: &mut dyn Exposition) {
             panic!("metrics that panic")
         }
+    }
+    impl Endpoints for Ill {
         fn health(&self) -> Health {
             Health { ok: false, text: "the disk is full\n".into() }
         }

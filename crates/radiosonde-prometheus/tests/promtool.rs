@@ -10,7 +10,8 @@ mod common;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use radiosonde_prometheus::text::render;
+use radiosonde_prometheus::Format;
+use radiosonde_prometheus::text::{of, render};
 
 #[test]
 fn promtool_accepts_the_text() {
@@ -33,6 +34,8 @@ fn promtool_accepts_the_text() {
         (render(&common::metrics().snapshot()), &[0][..]),
         (render(&common::hostile()), &[0, 3]),
         (render(&common::crowded().snapshot()), &[0, 3]),
+        (of(&common::metrics(), Format::Text), &[0]),
+        (of(&common::crowded(), Format::Text), &[0, 3]),
     ] {
         let mut child = Command::new(&promtool)
             .args(["check", "metrics"])

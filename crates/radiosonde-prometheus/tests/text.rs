@@ -2,7 +2,7 @@
 
 mod common;
 
-use radiosonde_metrics::Snapshot;
+use radiosonde_metrics::{Family, MetricType, Series, Snapshot, Value};
 use radiosonde_prometheus::text::render;
 
 #[test]
@@ -36,6 +36,10 @@ runs_total{environment="staging",outcome="success",path="{a=\"b\"} 1"} 2
 runs_total{environment="staging",outcome="success",path="🎈"} 2
 # HELP size_bytes Sizes.
 # TYPE size_bytes summary
+size_bytes{environment="staging",quantile="0.5"} 12.0
+size_bytes{environment="staging",quantile="0.9"} 12.0
+size_bytes{environment="staging",quantile="0.95"} 12.0
+size_bytes{environment="staging",quantile="0.99"} 12.0
 size_bytes_sum{environment="staging"} 12.0
 size_bytes_count{environment="staging"} 1"#;
     assert_eq!(own, expected.lines().collect::<Vec<_>>());
@@ -63,4 +67,46 @@ no_help_seconds_count 6
 "#;
     assert_eq!(render(&common::hostile()), expected);
     assert_eq!(render(&Snapshot::default()), "");
+}
+
+#[test]
+fn series_that_fall_together_are_written_once_and_buckets_rise() {
+    let mut snapshot = Snapshot::default();
+    snapshot.gauge("a", &[("x.y", "1")], 1.0);
+    snapshot.gauge("a", &[("x_y", "1")], 2.0);
+    snapshot.gauge("a", &[("x_y", "2")], 3.0);
+    snapshot.gauge("b-c", &[], 1.0);
+    snapshot.gauge("b_c", &[], 2.0);
+    let mut family = Family::new("h", MetricType::Histogram);
+    for (le, bounds) in [("1", [2.0, 1.0, 3.0, 3.0]), ("2", [f64::NAN, 0.0, -0.0, 5.0])] {
+        let value = Value::Histogram {
+            bounds: bounds.into(),
+            counts: vec![1, 2, 4, 8, 16],
+            sum: 0.0,
+            count: 31,
+            exponential: None,
+        };
+        family.series.push(Series::new(vec![("x".into(), le.into())], value));
+    }
+    snapshot.push(family);
+    // A value of another type than the family.
+    snapshot.gauge("h", &[("x", "3")], 1.0);
+    let expected = r#"# TYPE a gauge
+a{x_y="1"} 1.0
+a{x_y="2"} 3.0
+# TYPE b_c gauge
+b_c 1.0
+# TYPE h histogram
+h_bucket{x="1",le="2.0"} 1
+h_bucket{x="1",le="3.0"} 7
+h_bucket{x="1",le="+Inf"} 31
+h_sum{x="1"} 0.0
+h_count{x="1"} 31
+h_bucket{x="2",le="0.0"} 3
+h_bucket{x="2",le="5.0"} 15
+h_bucket{x="2",le="+Inf"} 31
+h_sum{x="2"} 0.0
+h_count{x="2"} 31
+"#;
+    assert_eq!(render(&snapshot), expected);
 }

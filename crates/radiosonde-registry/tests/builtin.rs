@@ -49,6 +49,7 @@ fn what_the_other_crates_write_is_there() {
         ("radiosonde_console_lines_dropped_total", MetricType::Counter, &[]),
         ("radiosonde_drain_restarts_total", MetricType::Counter, &[]),
         ("radiosonde_format_panics_total", MetricType::Counter, &[]),
+        ("radiosonde_scrapes_refused_total", MetricType::Counter, &[]),
         ("metric_ingest_status", MetricType::Counter, &["metric", "status"]),
         ("metric_last_seen_timestamp_seconds", MetricType::Gauge, &["metric"]),
         ("metric_interval_seconds", MetricType::Gauge, &["metric"]),

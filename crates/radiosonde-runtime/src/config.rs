@@ -18,6 +18,9 @@ use crate::telemetry::Telemetry;
 /// A tracing layer of the application.
 pub type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
+/// A metrics recorder of the application.
+pub(crate) type BoxedRecorder = Box<dyn metrics::Recorder + Send + Sync>;
+
 /// The program, as `init!` sees it: the caller's package.
 #[derive(Clone, Copy, Debug)]
 pub struct Service {
@@ -75,6 +78,8 @@ pub struct Config {
     pub(crate) prometheus: Option<String>,
     pub(crate) labels: Vec<(String, String)>,
     pub(crate) layers: Vec<BoxedLayer>,
+    /// Set with the feature `wrap-exporter` only.
+    pub(crate) exporter: Option<BoxedRecorder>,
     pub(crate) profile: Profile,
     pub(crate) filter: Option<String>,
     pub(crate) rate_limits: LevelLimits,
@@ -135,6 +140,7 @@ impl Config {
             prometheus: None,
             labels: Vec::new(),
             layers: Vec::new(),
+            exporter: None,
             profile: Profile::default(),
             filter: None,
             rate_limits: LevelLimits::default(),
@@ -230,6 +236,22 @@ impl Config {
         L: Layer<Registry> + Send + Sync + 'static,
     {
         self.layers.extend(layers.into_iter().map(|layer| Box::new(layer) as BoxedLayer));
+        self
+    }
+
+    /// A metrics recorder of the application, such as that of `metrics-exporter-prometheus`, which
+    /// gets what the guard lets through: under the labels it was admitted with, within the caps, and
+    /// nothing that was refused. [`Recorder::in_front_of`] says it exactly. It is not to be installed
+    /// besides. With `OTEL_SDK_DISABLED` it is installed alone, unguarded. Needs the feature
+    /// `wrap-exporter`. Default: none. The last one set counts.
+    ///
+    /// [`Recorder::in_front_of`]: radiosonde_metrics::Recorder::in_front_of
+    #[cfg(feature = "wrap-exporter")]
+    pub fn wrap_exporter<R>(mut self, exporter: R) -> Self
+    where
+        R: metrics::Recorder + Send + Sync + 'static,
+    {
+        self.exporter = Some(Box::new(exporter));
         self
     }
 
@@ -341,8 +363,14 @@ impl Config {
     /// Starts telemetry and installs nothing: for users with a subscriber, recorder, logger or
     /// pipeline of their own.
     pub fn build(mut self) -> Parts {
-        let layers = std::mem::take(&mut self.layers);
+        let (layers, exporter) = (std::mem::take(&mut self.layers), self.exporter.take());
         let (telemetry, settings) = Telemetry::start(&self);
+        if exporter.is_some() {
+            telemetry.problems().say(
+                "the exporter given to Config is not part of Parts",
+                "put Parts::recorder in front of it yourself: Recorder::in_front_of",
+            );
+        }
         for _unused in layers {
             telemetry.problems().say(
                 "layers given to Config are not part of Parts",

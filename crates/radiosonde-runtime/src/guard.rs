@@ -81,10 +81,27 @@ impl Guard {
         self.end = End::Nothing;
     }
 
-    /// The metrics in the Prometheus text format, to serve from a listener of your own.
+    /// The metrics in the Prometheus text format 0.0.4, to serve from a listener of your own; its
+    /// media type is `text/plain; version=0.0.4; charset=utf-8`.
     #[cfg(feature = "prometheus")]
     pub fn metrics_text(&self) -> String {
-        radiosonde_prometheus::text::render(&self.telemetry.metrics().snapshot())
+        use radiosonde_prometheus::{Format, text};
+        text::of(self.telemetry.metrics(), Format::Text)
+    }
+
+    /// The metrics in OpenMetrics 1.0, with exemplars; its media type is
+    /// `application/openmetrics-text; version=1.0.0; charset=utf-8`.
+    #[cfg(feature = "prometheus")]
+    pub fn openmetrics_text(&self) -> String {
+        use radiosonde_prometheus::{Format, text};
+        text::of(self.telemetry.metrics(), Format::OpenMetrics)
+    }
+
+    /// The metrics as a service for a server of your own, in the format each client asks for. With
+    /// axum: `Router::new().route_service("/metrics", telemetry.metrics_service())`.
+    #[cfg(feature = "prometheus")]
+    pub fn metrics_service(&self) -> radiosonde_prometheus::MetricsService {
+        crate::listener::service(&self.telemetry)
     }
 
     /// A `registry.json` of every metric that was recorded though no registry has it: what to begin

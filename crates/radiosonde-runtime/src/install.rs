@@ -7,7 +7,7 @@ use radiosonde_record::set_global;
 use tracing_core::Dispatch;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::config::{BoxedLayer, Config};
+use crate::config::{BoxedLayer, BoxedRecorder, Config};
 use crate::guard::{End, Guard};
 use crate::log_bridge::LogBridge;
 use crate::panic_hook;
@@ -34,9 +34,14 @@ pub(crate) fn init(mut config: Config) -> Guard {
         return join(telemetry, config.service.test);
     }
     let layers = std::mem::take(&mut config.layers);
+    let exporter = config.exporter.take();
     let (telemetry, settings) = Telemetry::start(&config);
-    if !settings.disabled {
+    if settings.disabled {
+        // What is not ours goes on without us; whether there is a recorder is not ours to judge.
+        let _ = exporter.map(metrics::set_global_recorder);
+    } else {
         install(&telemetry, &settings, layers);
+        install_recorder(&telemetry, exporter);
     }
     // Only now: who joins from another thread must find everything in place.
     *installed = Some(telemetry.clone());
@@ -93,12 +98,24 @@ fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>) 
             "call init! before it is set, or hand Config::build().logger to it",
         ),
     }
-    if telemetry.metrics().recorder().install().is_err() {
-        problems.say(
+    panic_hook::install();
+}
+
+/// Sets the recorder, in front of the application's where there is one.
+fn install_recorder(telemetry: &Telemetry, exporter: Option<BoxedRecorder>) {
+    if telemetry.journal().is_none() {
+        return;
+    }
+    let ours = telemetry.metrics().recorder();
+    let is_set = match exporter {
+        None => ours.install().is_ok(),
+        Some(theirs) => metrics::set_global_recorder(ours.in_front_of(theirs)).is_ok(),
+    };
+    if !is_set {
+        telemetry.problems().say(
             "a metrics recorder is already set; metrics go there, unguarded",
             "call init! before it is set, or fan out to Config::build().recorder",
         );
     }
     let _first = METRICS.set(telemetry.metrics().clone());
-    panic_hook::install();
 }

@@ -1,6 +1,8 @@
 //! `/metrics`, `/health` and `/report`, when asked for and built in.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use crate::park::Parker;
 use crate::problem::Problems;
@@ -24,6 +26,21 @@ pub(crate) fn bind(settings: &Settings, place: Option<(&Path, u32)>, problems: &
         let _ = std::fs::remove_file(stale);
     }
     Bound(address.and_then(|address| imp::bind(address, settings, targets, problems)))
+}
+
+/// Scrapes that were answered with an error, of the listener and of services elsewhere.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "nothing is scraped"))]
+pub(crate) struct Refused {
+    count: Arc<AtomicU64>,
+    /// Whether a metric shows it.
+    shown: Arc<AtomicBool>,
+}
+
+/// The metrics for a server of the application.
+#[cfg(feature = "prometheus")]
+pub(crate) fn service(telemetry: &Telemetry) -> radiosonde_prometheus::MetricsService {
+    radiosonde_prometheus::MetricsService::new(imp::Pages::new(telemetry))
 }
 
 impl Bound {
@@ -85,11 +102,14 @@ mod imp {
     use std::fs;
     use std::io::{self, Write as _};
     use std::os::unix::fs::OpenOptionsExt as _;
-    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
 
-    use radiosonde_prometheus::{BindError, Endpoints, Health, targets_json, text};
+    use radiosonde_metrics::{Exposition, Scrape};
+    use radiosonde_prometheus::{
+        BindError, Endpoints, Health, PagesService, Source, Trouble, targets_json,
+    };
 
-    use super::{Parker, Path, PathBuf, Problems, Settings, Telemetry};
+    use super::{Parker, Path, PathBuf, Problems, Refused, Settings, Telemetry};
 
     #[derive(Debug)]
     pub(super) struct Bound {
@@ -167,12 +187,12 @@ mod imp {
         }
 
         pub(super) fn serve(self, telemetry: &Telemetry, parker: &Parker) {
-            let endpoints: Arc<dyn Endpoints> = Arc::new(Pages(telemetry.clone()));
+            let pages = PagesService::new(Pages::new(telemetry));
             let problems = telemetry.problems().clone();
             parker.spawn(async move {
                 // The thread's end is the listener's: there is no other order to stop.
                 let never = std::future::pending();
-                let served = radiosonde_prometheus::serve(self.bound.listener, endpoints, never);
+                let served = radiosonde_prometheus::serve(self.bound.listener, pages, never);
                 if let Err(error) = served.await {
                     problems.say(format!("the listener ended: {error}"), "restart the program");
                 }
@@ -181,16 +201,41 @@ mod imp {
     }
 
     /// What the listener serves.
-    struct Pages(Telemetry);
+    pub(super) struct Pages {
+        telemetry: Telemetry,
+        refused: Refused,
+    }
 
-    impl Endpoints for Pages {
-        fn metrics(&self) -> String {
-            text::render(&self.0.metrics().snapshot())
+    impl Pages {
+        pub(super) fn new(telemetry: &Telemetry) -> Self {
+            let refused = telemetry.refused_scrapes().clone();
+            if !refused.shown.swap(true, Ordering::Relaxed) {
+                let count = refused.count.clone();
+                telemetry.metrics().add_collector(Box::new(move |snapshot| {
+                    let count = count.load(Ordering::Relaxed);
+                    snapshot.counter("radiosonde_scrapes_refused_total", &[], count);
+                }));
+            }
+            Self { telemetry: telemetry.clone(), refused }
+        }
+    }
+
+    impl Source for Pages {
+        fn expose(&self, scrape: Scrape, to: &mut dyn Exposition) {
+            self.telemetry.metrics().expose(scrape, to);
         }
 
+        fn trouble(&self, trouble: &Trouble) {
+            let refused = u64::from(trouble.refused());
+            let _ = self.refused.count.fetch_add(refused, Ordering::Relaxed);
+            self.telemetry.problems().say(trouble.to_string(), trouble.fix());
+        }
+    }
+
+    impl Endpoints for Pages {
         fn health(&self) -> Health {
-            let problems = self.0.problems().all();
-            let ok = self.0.directory().is_some();
+            let problems = self.telemetry.problems().all();
+            let ok = self.telemetry.directory().is_some();
             let mut text = if ok { "ok\n" } else { "no telemetry directory\n" }.to_owned();
             for problem in problems {
                 text.push_str(&format!("problem: {problem}\n"));
@@ -199,11 +244,45 @@ mod imp {
         }
 
         fn report_text(&self) -> String {
-            format!("{}\n", self.0.report())
+            format!("{}\n", self.telemetry.report())
         }
 
         fn report_json(&self) -> String {
-            self.0.report().to_json()
+            self.telemetry.report().to_json()
         }
+    }
+}
+
+#[cfg(all(test, feature = "prometheus"))]
+mod tests {
+    use std::time::Duration;
+
+    use radiosonde_metrics::Value;
+    use radiosonde_prometheus::{Source as _, Trouble};
+
+    use super::Telemetry;
+    use super::imp::Pages;
+    use crate::{Config, Service};
+
+    #[test]
+    fn a_refused_scrape_is_counted_wherever_it_was_and_told_once() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let config = Config::new(Service::new("scraped", "1.0.0")).dir(directory.path());
+        let (telemetry, _) = Telemetry::start(&config);
+        let before = telemetry.problems().all().len();
+        let (listener, service) = (Pages::new(&telemetry), Pages::new(&telemetry));
+        listener.trouble(&Trouble::TooLarge { limit: 9 });
+        service.trouble(&Trouble::TooLarge { limit: 9 });
+        service.trouble(&Trouble::LeftOut { family: "falls_total".to_owned(), count: 1 });
+        let snapshot = telemetry.metrics().snapshot();
+        let family = snapshot.family("radiosonde_scrapes_refused_total").expect("the family");
+        let values: Vec<_> = family.series.iter().map(|series| &series.value).collect();
+        assert_eq!(values, [&Value::Counter(2)]);
+        let problems = telemetry.problems().all();
+        let told: Vec<_> = problems.iter().skip(before).map(|problem| &*problem.what).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].ends_with("the metrics are more than 9 bytes of text"), "{told:?}");
+        assert!(told[1].contains("`falls_total`"), "{told:?}");
+        drop(telemetry.shutdown(Duration::from_secs(20)));
     }
 }

@@ -22,7 +22,7 @@ use crate::console::{ConsoleWriter, setup};
 use crate::directory::{self, Place};
 use crate::house::{Files, House};
 use crate::io_thread::{self, IoControl, Pace};
-use crate::listener;
+use crate::listener::{self, Refused};
 use crate::notices::notices;
 use crate::problem::{Problem, Problems};
 use crate::recovery::Recovered;
@@ -57,6 +57,7 @@ struct Inner {
     files: Files,
     prometheus: Option<String>,
     targets_file: Option<PathBuf>,
+    refused_scrapes: Refused,
     io: Option<Arc<IoControl>>,
     shut: AtomicBool,
 }
@@ -95,6 +96,7 @@ impl Telemetry {
             files: Files::default(),
             prometheus: None,
             targets_file: None,
+            refused_scrapes: Refused::default(),
             io: None,
             shut: AtomicBool::new(true),
         }))
@@ -146,6 +148,7 @@ impl Telemetry {
             files,
             prometheus: bound.address(),
             targets_file: bound.targets_file(),
+            refused_scrapes: Refused::default(),
             io: Some(Arc::default()),
             shut: AtomicBool::new(false),
         };
@@ -263,6 +266,11 @@ impl Telemetry {
 
     pub(crate) fn directory(&self) -> Option<&Path> {
         self.0.root.as_deref()
+    }
+
+    #[cfg_attr(not(feature = "prometheus"), expect(dead_code, reason = "nothing is scraped"))]
+    pub(crate) fn refused_scrapes(&self) -> &Refused {
+        &self.0.refused_scrapes
     }
 
     pub(crate) fn prometheus(&self) -> Option<&str> {

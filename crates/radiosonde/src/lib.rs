@@ -73,7 +73,8 @@
 //! | `panic` | yes | panics as events |
 //! | `process` | yes | CPU, memory, descriptors, threads (Linux) |
 //! | `tokio` | yes | runtime metrics, `Guard::watch`, `spawn`, `spawn_blocking` |
-//! | `prometheus` | no | `/metrics`, `/health`, `/report`, `Guard::metrics_text` |
+//! | `prometheus` | no | `/metrics`, `/health`, `/report`, `Guard::metrics_text`, `openmetrics_text`, `metrics_service` |
+//! | `wrap-exporter` | no | [`Config::wrap_exporter`]: the guard in front of your own exporter |
 //!
 //! A feature adds a capability and changes no behaviour; a builder call or a variable switches it
 //! on.

@@ -7,12 +7,18 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 fn get(address: &str, path: &str) -> String {
+    get_with(address, path, "Accept: */*")
+}
+
+/// The answer; what is no text in it is replaced.
+fn get_with(address: &str, path: &str, header: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+    let head = format!("Host: x\r\n{header}\r\nConnection: close\r\n");
+    write!(stream, "GET {path} HTTP/1.1\r\n{head}\r\n").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 #[test]
@@ -53,6 +59,17 @@ fn the_pages_the_report_and_the_log_tell_the_same() {
     for process in ["process_cpu_seconds_total", "process_resident_memory_bytes"] {
         assert!(metrics.contains(process), "{metrics}");
     }
+
+    assert!(metrics.contains("\nradiosonde_scrapes_refused_total 0\n"), "{metrics}");
+    assert!(telemetry.metrics_text().contains("# TYPE known_total counter\nknown_total 3\n"));
+    let zipped = get_with(&address, "/metrics", "Accept-Encoding: gzip");
+    assert!(zipped.contains("content-encoding: gzip\r\n"), "{zipped}");
+    let open = get_with(&address, "/metrics", "Accept: application/openmetrics-text");
+    for text in [open, telemetry.openmetrics_text()] {
+        assert!(text.contains("# TYPE known counter\nknown_total 3\n"), "{text}");
+        assert!(text.ends_with("# EOF\n"), "{text}");
+    }
+    let _service = telemetry.metrics_service();
 
     // The problem is named once everywhere; its count goes on growing.
     let report = telemetry.report();

@@ -244,7 +244,7 @@ mod tests {
             ("tset", "`tset`"),
             ("test --wihtout jq", "`--wihtout`"),
             ("test --without", "needs a value"),
-            ("test --without postgres", "there are promtool, jq, rg, zstd"),
+            ("test --without postgres", "there are promtool, prometheus, prometheus-client, jq"),
             ("test quick", "`quick`"),
             ("check --only spelling", "no step is called `spelling`"),
             ("check --only fmt --advisories", "`deny`"),

@@ -13,9 +13,10 @@ The commands of this workspace; CI runs the same ones.
 usage: cargo xtask <command> [options]
 
 commands:
-  test [--without PARTS]      run all tests and doctests; installs missing test programs (promtool, jq,
-                              rg, zstd, rsyslogd) and says so; a program that cannot be had is a
-                              failure unless it is named with --without, and is then listed as not run
+  test [--without PARTS]      run all tests and doctests; installs missing test programs (promtool,
+                              prometheus, prometheus-client (of Python), jq, rg, zstd, rsyslogd) and
+                              says so; a program that cannot be had is a failure unless it is named
+                              with --without, and is then listed as not run
   check [--only STEPS] [--advisories]
                               everything judged without running the code. Steps: manifests, fmt,
                               clippy, doc, deny, features. --advisories adds the security advisories,
@@ -34,6 +35,9 @@ examples:
   cargo xtask check --only fmt,clippy      the two that change most often
   cargo xtask prove deaths                 1,000 deaths under load, every call accounted for
   cargo xtask prove deaths --rounds 5000
+  cargo xtask prove cap                    exact caps under concurrency, 300 rounds
+  cargo xtask prove monotonic              nothing that only rises falls, 2,000 cases
+  cargo xtask prove scrape                 a real Prometheus scrapes for a minute
   cargo xtask prove catalog                how long catalogues of 100 to 1,000 metrics take
   cargo xtask prove fuzz --seconds 60 --only ring_image,json_escape
 

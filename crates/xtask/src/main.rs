@@ -12,6 +12,7 @@ mod fuzz;
 mod help;
 mod parts;
 mod prove;
+mod python;
 mod steps;
 mod tally;
 mod test;

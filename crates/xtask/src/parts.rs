@@ -1,5 +1,6 @@
 //! Programs nobody here wrote that some tests use, and how to come by them.
 
+use crate::python;
 use crate::steps::{program, succeeds, watch};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -9,9 +10,12 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Part {
     /// What `--without` calls it; also the program's name.
     pub(crate) name: &'static str,
-    /// The variable that names the program when it is not on the path.
+    /// The variable that names the program when it is not on the path; of a package of Python, the
+    /// folder that holds it.
     variable: &'static str,
-    /// The package of Debian and Ubuntu that holds it.
+    /// Of a package of Python: what to ask pip for. Then it is no program.
+    python: Option<python::Package>,
+    /// The package of Debian and Ubuntu that holds it, or what it takes to get it.
     apt: &'static str,
     /// What to ask for elsewhere.
     elsewhere: &'static str,
@@ -25,13 +29,31 @@ pub(crate) const PARTS: &[Part] = &[
     Part {
         name: "promtool",
         variable: "PROMTOOL",
+        python: None,
         apt: "prometheus",
         elsewhere: "Prometheus (it contains promtool; `brew install prometheus`)",
         service: Some("prometheus"),
     },
     Part {
+        name: "prometheus",
+        variable: "PROMETHEUS",
+        python: None,
+        apt: "prometheus",
+        elsewhere: "Prometheus (`brew install prometheus`)",
+        service: Some("prometheus"),
+    },
+    Part {
+        name: "prometheus-client",
+        variable: "PROMETHEUS_CLIENT",
+        python: Some(python::PROMETHEUS_CLIENT),
+        apt: "python3-pip",
+        elsewhere: "Python 3 with pip",
+        service: None,
+    },
+    Part {
         name: "jq",
         variable: "JQ",
+        python: None,
         apt: "jq",
         elsewhere: "jq (`brew install jq`)",
         service: None,
@@ -39,6 +61,7 @@ pub(crate) const PARTS: &[Part] = &[
     Part {
         name: "rg",
         variable: "RG",
+        python: None,
         apt: "ripgrep",
         elsewhere: "ripgrep (`brew install ripgrep`)",
         service: None,
@@ -46,6 +69,7 @@ pub(crate) const PARTS: &[Part] = &[
     Part {
         name: "zstd",
         variable: "ZSTD",
+        python: None,
         apt: "zstd",
         elsewhere: "zstd (`brew install zstd`)",
         service: None,
@@ -53,6 +77,7 @@ pub(crate) const PARTS: &[Part] = &[
     Part {
         name: "rsyslogd",
         variable: "RSYSLOGD",
+        python: None,
         apt: "rsyslog",
         elsewhere: "rsyslog",
         service: Some("rsyslog"),
@@ -65,11 +90,11 @@ pub(crate) fn provide(without: &[&str]) -> bool {
     let mut missing = Vec::new();
     for part in PARTS {
         if without.contains(&part.name) {
-            println!("{:<9} left out by --without: its tests are not run", part.name);
+            println!("{:<17} left out by --without: its tests are not run", part.name);
         } else if let Some(place) = part.find() {
-            println!("{:<9} {place}", part.name);
+            println!("{:<17} {place}", part.name);
         } else {
-            println!("{:<9} missing", part.name);
+            println!("{:<17} missing", part.name);
             missing.push(part);
         }
     }
@@ -88,6 +113,9 @@ pub(crate) fn provide(without: &[&str]) -> bool {
 impl Part {
     /// Where the program is, if it is anywhere.
     fn find(&self) -> Option<String> {
+        if let Some(package) = &self.python {
+            return package.find(self.variable);
+        }
         if let Ok(named) = std::env::var(self.variable)
             && Path::new(&named).is_file()
         {
@@ -112,6 +140,7 @@ struct Machine {
     root: bool,
     sudo: bool,
     systemd: bool,
+    pip: bool,
 }
 
 impl Machine {
@@ -123,7 +152,8 @@ impl Machine {
             && on_path("sudo").is_some()
             && (std::io::stdin().is_terminal() || succeeds(&mut program("sudo", &["-n", "true"])));
         let apt = on_path("apt-get").is_some();
-        Machine { apt, root, sudo, systemd: Path::new("/run/systemd/system").is_dir() }
+        let pip = python::has_pip();
+        Machine { apt, root, sudo, systemd: Path::new("/run/systemd/system").is_dir(), pip }
     }
 }
 
@@ -139,18 +169,43 @@ enum Plan {
 fn plan(missing: &[&Part], machine: &Machine) -> Plan {
     let names: Vec<&str> = missing.iter().map(|part| part.name).collect();
     let otherwise = format!("or leave it out: cargo xtask test --without {}", names.join(","));
-    if !machine.apt {
-        let elsewhere: Vec<&str> = missing.iter().map(|part| part.elsewhere).collect();
+    // What pip brings needs neither root nor apt, as long as there is a pip.
+    let (by_pip, by_apt): (Vec<&Part>, Vec<&Part>) =
+        missing.iter().partition(|part| part.python.is_some() && machine.pip);
+    if !by_apt.is_empty() && !machine.apt {
+        let elsewhere: Vec<&str> = by_apt.iter().map(|part| part.elsewhere).collect();
         return Plan::Tell(format!("please install {}\n{otherwise}", elsewhere.join(" and ")));
     }
-    let packages: Vec<&str> = missing.iter().map(|part| part.apt).collect();
-    if !machine.root && !machine.sudo {
+    let packages = once(by_apt.iter().map(|part| part.apt));
+    if !by_apt.is_empty() && !machine.root && !machine.sudo {
         let packages = packages.join(" ");
         return Plan::Tell(format!(
             "not root, and no sudo that works here. Please run\n  \
              sudo apt-get update && sudo apt-get install --no-install-recommends {packages}\n{otherwise}"
         ));
     }
+    let mut steps = Vec::new();
+    if !by_apt.is_empty() {
+        let services = once(by_apt.iter().filter_map(|part| part.service));
+        steps = apt_steps(&packages, &services, machine);
+    }
+    let of_python = by_pip.iter().chain(&by_apt).filter_map(|part| part.python.as_ref());
+    steps.extend(of_python.map(python::Package::install));
+    Plan::Install(steps)
+}
+
+/// Each name once, in the order they come: several parts may be of one package.
+fn once<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    names.fold(Vec::new(), |mut all, name| {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+        all
+    })
+}
+
+/// Installs packages, and stops the services that came with them.
+fn apt_steps(packages: &[&str], services: &[&str], machine: &Machine) -> Vec<Vec<String>> {
     let command = |words: &[&str]| -> Vec<String> {
         let sudo = (!machine.root).then_some("sudo");
         sudo.into_iter().chain(words.iter().copied()).map(str::to_owned).collect()
@@ -159,9 +214,9 @@ fn plan(missing: &[&Part], machine: &Machine) -> Plan {
         vec!["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-qq"];
     // The recommended packages of Prometheus are further services.
     install.push("--no-install-recommends");
-    install.extend(&packages);
+    install.extend(packages);
     let mut steps = vec![command(&["apt-get", "update", "-qq"]), command(&install)];
-    for service in missing.iter().filter_map(|part| part.service) {
+    for service in services {
         // We brought it, so it must neither run now nor start with the machine.
         steps.push(if machine.systemd {
             command(&["systemctl", "disable", "--now", service])
@@ -169,7 +224,7 @@ fn plan(missing: &[&Part], machine: &Machine) -> Plan {
             command(&["service", service, "stop"])
         });
     }
-    Plan::Install(steps)
+    steps
 }
 
 fn install(missing: &[&Part], steps: &[Vec<String>]) -> bool {
@@ -183,9 +238,9 @@ fn install(missing: &[&Part], steps: &[Vec<String>]) -> bool {
     let mut all = true;
     for part in missing {
         match part.find() {
-            Some(place) => println!("{:<9} {place} (installed now)", part.name),
+            Some(place) => println!("{:<17} {place} (installed now)", part.name),
             None => {
-                eprintln!("{:<9} could not be installed; --without {0} leaves it out", part.name);
+                eprintln!("{:<17} could not be installed; --without {0} leaves it out", part.name);
                 all = false;
             }
         }
@@ -197,7 +252,8 @@ fn install(missing: &[&Part], steps: &[Vec<String>]) -> bool {
 mod tests {
     use super::*;
 
-    const DEBIAN: Machine = Machine { apt: true, root: true, sudo: false, systemd: true };
+    const DEBIAN: Machine =
+        Machine { apt: true, root: true, sudo: false, systemd: true, pip: true };
 
     fn lines(plan: Plan) -> Vec<String> {
         match plan {
@@ -216,10 +272,27 @@ mod tests {
         );
         assert_eq!(steps[2], "systemctl disable --now prometheus");
         assert_eq!(steps[3], "systemctl disable --now rsyslog");
+        assert!(steps[4].starts_with("python3 -m pip install"), "{steps:?}");
+        assert_eq!(steps.len(), 5, "{steps:?}");
         let steps = lines(plan(&all, &Machine { systemd: false, ..DEBIAN }));
         assert_eq!(steps[2], "service prometheus stop");
         let only_jq: Vec<&Part> = PARTS.iter().filter(|part| part.name == "jq").collect();
         assert_eq!(lines(plan(&only_jq, &DEBIAN)).len(), 2, "jq brings no service");
+    }
+
+    #[test]
+    fn what_pip_brings_takes_no_root_unless_there_is_no_pip() {
+        let client: Vec<&Part> = PARTS.iter().filter(|part| part.python.is_some()).collect();
+        let user = Machine { apt: false, root: false, ..DEBIAN };
+        let steps = lines(plan(&client, &user));
+        assert!(steps[0].starts_with("python3 -m pip install"), "{steps:?}");
+        assert_eq!(steps.len(), 1, "{steps:?}");
+        let without = Machine { pip: false, ..DEBIAN };
+        let steps = lines(plan(&client, &without));
+        assert!(steps[1].ends_with("--no-install-recommends python3-pip"), "{steps:?}");
+        assert!(steps[2].starts_with("python3 -m pip install"), "{steps:?}");
+        let told = lines(plan(&client, &Machine { pip: false, ..user }));
+        assert!(told[0].contains("Python 3 with pip"), "{told:?}");
     }
 
     #[test]
@@ -230,9 +303,12 @@ mod tests {
         let packages = "prometheus jq ripgrep zstd rsyslog";
         let install = format!("apt-get install --no-install-recommends {packages}");
         assert!(told[0].contains(&install), "{told:?}");
-        assert!(told[0].contains("--without promtool,jq,rg,zstd,rsyslogd"), "{told:?}");
+        let without = "--without promtool,prometheus,prometheus-client,jq,rg,zstd,rsyslogd";
+        assert!(told[0].contains(without), "{told:?}");
         let steps = lines(plan(&all, &Machine { sudo: true, ..user }));
-        assert!(steps.iter().all(|step| step.starts_with("sudo ")), "{steps:?}");
+        let (pip, apt) = steps.split_last().unwrap();
+        assert!(apt.iter().all(|step| step.starts_with("sudo ")), "{steps:?}");
+        assert!(pip.starts_with("python3 "), "the user's own: {pip}");
     }
 
     #[test]

@@ -98,13 +98,15 @@ fn more_threads_than_blocks_share() {
     let (arena, together) = (arena(), Barrier::new(threads));
     let cell = arena.reserve(1);
     thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                for _ in 0..2 {
-                    add(&arena, cell, 1);
-                    together.wait();
-                }
-            });
+        let write = || {
+            for _ in 0..2 {
+                add(&arena, cell, 1);
+                together.wait();
+            }
+        };
+        // A scope ends before the destructors of its threads have to: joining waits for them.
+        for thread in (0..threads).map(|_| scope.spawn(write)).collect::<Vec<_>>() {
+            assert!(thread.join().is_ok());
         }
     });
     assert_eq!(arena.sum(cell), threads as u64 * 2);

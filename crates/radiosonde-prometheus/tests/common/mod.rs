@@ -1,8 +1,12 @@
 //! A snapshot with everything in it, and endpoints over it.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use radiosonde_metrics::{Family, MetricType, Metrics, Settings, Snapshot, Value};
-use radiosonde_prometheus::{Endpoints, Health, text};
+pub(crate) mod strict;
+
+use radiosonde_metrics::{
+    Exposition, Family, MetricType, Metrics, Scrape, Settings, Snapshot, Value,
+};
+use radiosonde_prometheus::{Endpoints, Health, Source};
 use radiosonde_registry::Registry;
 
 const REGISTRY: &str = r#"{
@@ -97,11 +101,13 @@ pub(crate) fn hostile() -> Snapshot {
 
 pub(crate) struct Sample(pub(crate) Metrics);
 
-impl Endpoints for Sample {
-    fn metrics(&self) -> String {
-        text::render(&self.0.snapshot())
+impl Source for Sample {
+    fn expose(&self, scrape: Scrape, to: &mut dyn Exposition) {
+        self.0.expose(scrape, to);
     }
+}
 
+impl Endpoints for Sample {
     fn health(&self) -> Health {
         Health { ok: true, text: "ok\n".into() }
     }

@@ -1,0 +1,63 @@
+//! What keeps a scrape from showing everything.
+
+use crate::writer::TooLarge;
+
+/// Why a scrape is refused or incomplete.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// The text is larger than it may be: answered 503.
+    #[error("a scrape was refused: the metrics are more than {limit} bytes of text")]
+    TooLarge {
+        /// What a text may have, in bytes.
+        limit: usize,
+    },
+    /// Answers that nobody has read yet hold as much memory as they may: answered 503.
+    #[error(
+        "a scrape was refused: answers that slow clients have not read hold {limit} bytes or more"
+    )]
+    Busy {
+        /// What they may hold, in bytes.
+        limit: usize,
+    },
+    /// What was to be written panicked: answered 500.
+    #[error("a scrape was refused: writing the metrics panicked")]
+    Panicked,
+    /// Families or series that the format has no room for, see [`crate::Writer`]; the rest is
+    /// answered.
+    #[error(
+        "a scrape does not show all of the metric `{family}`, as its lines would be read as another's or its values are none of its type"
+    )]
+    LeftOut {
+        /// One of the families.
+        family: String,
+        /// How many families and series are missing.
+        count: u64,
+    },
+}
+
+impl Trouble {
+    /// Whether the scrape was refused as a whole.
+    pub fn refused(&self) -> bool {
+        !matches!(self, Self::LeftOut { .. })
+    }
+
+    /// What to do about it.
+    pub fn fix(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "record fewer metrics or series, or send them by OTLP",
+            Self::Busy { .. } => "scrape less often, by fewer clients, or over a faster network",
+            Self::Panicked => "look for the panic in the events and mend what it names",
+            Self::LeftOut { .. } => {
+                "rename it, so that no other metric has its name with `_count`, `_sum`, `_bucket`, \
+                 `_total` or `_created` behind it, and let no counter fall"
+            }
+        }
+    }
+}
+
+impl From<TooLarge> for Trouble {
+    fn from(TooLarge { limit }: TooLarge) -> Self {
+        Self::TooLarge { limit }
+    }
+}
