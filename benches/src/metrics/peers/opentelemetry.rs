@@ -196,6 +196,7 @@ pub(crate) struct Many {
 impl Registry for Many {
     const NAME: &'static str = "opentelemetry";
     const OVERFLOW: Overflow = Overflow::Drops;
+    const WRITES_TEXT: bool = false;
     const PACKAGES: &'static [&'static str] = SDK;
 
     fn start(kind: Kind, names: &[String]) -> Result<Self, String> {

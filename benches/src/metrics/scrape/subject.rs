@@ -22,6 +22,9 @@ pub(crate) trait Registry: Sized + Send + Sync {
     /// texts that are known at run time only.
     fn write(&self, metric: usize, labels: &[String; 3], value: f64);
 
+    /// Whether it makes a text: who only collects is no rival to those who do.
+    const WRITES_TEXT: bool = true;
+
     /// The text of a scrape, and what is kept from one to the next.
     type Text: Text;
 
@@ -67,4 +70,10 @@ pub(crate) const fn candidate<R: Registry>(
 ) -> Candidate {
     let (name, role, packages) = (R::NAME, R::ROLE, R::PACKAGES);
     Candidate { name, role, overflow: R::OVERFLOW, packages, run }
+}
+
+/// The same where the text is what is compared.
+pub(crate) const fn reader<R: Registry>(run: fn(&Round) -> Result<Measured, String>) -> Candidate {
+    let role = if R::WRITES_TEXT { R::ROLE } else { Role::Floor };
+    Candidate { role, ..candidate::<R>(run) }
 }
