@@ -65,9 +65,8 @@ fn blamed<R: Registry>(registry: &R, name: &str) -> Option<bool> {
 /// One round: allocations of one scrape.
 pub(crate) fn allocations<R: Registry>(kind: Kind, wanted: usize) -> Result<Measured, String> {
     let (registry, ..) = filled::<R>(kind, wanted)?;
-    let mut text = String::new();
+    let mut text = R::Text::default();
     registry.scrape(&mut text)?;
-    text.clear();
     let before = Heap::now()?;
     registry.scrape(&mut text)?;
     let since = Heap::now()?.since(before);

@@ -102,6 +102,8 @@ impl Registry for Many {
         write_call(self.kind, &self.names[metric], labels, value);
     }
 
+    type Text = String;
+
     fn scrape(&self, into: &mut String) -> Result<(), String> {
         // As its own listener does for each request.
         *into = self.handle.render();

@@ -194,6 +194,8 @@ impl Registry for Many {
         }
     }
 
+    type Text = String;
+
     fn scrape(&self, into: &mut String) -> Result<(), String> {
         *into = encoded();
         Ok(())

@@ -1,10 +1,11 @@
 //! `measured`: counters in a dense table when the label values are known at the start of the program,
 //! else in a sharded map behind an interner.
 
-use crate::metrics::scrape::subject::Registry;
+use crate::metrics::scrape::subject::{Registry, Text};
 use crate::metrics::speed::subject::Subject;
 use crate::metrics::text;
 use crate::metrics::values::{BOUNDS, CALLS, DURATIONS, Kind, Pair, REQUESTS, Values};
+use bytes::Bytes;
 use measured::lasso::{Rodeo, RodeoReader, ThreadedRodeo};
 use measured::metric::MetricFamilyEncoding;
 use measured::metric::histogram::Thresholds;
@@ -213,8 +214,6 @@ pub(crate) struct Many {
     names: Vec<&'static str>,
     counters: Vec<CounterVec<JobSet>>,
     histograms: Vec<HistogramVec<JobSet, BUCKETS>>,
-    /// Kept between scrapes, as its documentation says.
-    encoder: std::sync::Mutex<BufferedTextEncoder>,
 }
 
 impl Registry for Many {
@@ -228,7 +227,6 @@ impl Registry for Many {
             names: names.iter().map(|name| &*Box::leak(name.clone().into_boxed_str())).collect(),
             counters: of(Kind::Counter).map(|_| CounterVec::new()).collect(),
             histograms: of(Kind::Histogram).map(bounds).collect(),
-            encoder: std::sync::Mutex::default(),
         })
     }
 
@@ -241,14 +239,30 @@ impl Registry for Many {
         }
     }
 
-    fn scrape(&self, into: &mut String) -> Result<(), String> {
-        let mut encoder = self.encoder.lock().map_err(|error| error.to_string())?;
+    type Text = Encoded;
+
+    fn scrape(&self, into: &mut Encoded) -> Result<(), String> {
+        into.text = Bytes::new();
         for (name, counter) in self.names.iter().zip(&self.counters) {
-            encode(&mut encoder, name, counter);
+            encode(&mut into.encoder, name, counter);
         }
         for (name, histogram) in self.names.iter().zip(&self.histograms) {
-            encode(&mut encoder, name, histogram);
+            encode(&mut into.encoder, name, histogram);
         }
-        finish(&mut encoder, into)
+        into.text = into.encoder.finish();
+        Ok(())
+    }
+}
+
+/// The encoder is kept between scrapes, as its documentation says.
+#[derive(Default)]
+pub(crate) struct Encoded {
+    encoder: BufferedTextEncoder,
+    text: Bytes,
+}
+
+impl Text for Encoded {
+    fn as_str(&mut self) -> &str {
+        std::str::from_utf8(&self.text).unwrap_or_default()
     }
 }

@@ -196,6 +196,7 @@ pub(crate) struct Many {
 impl Registry for Many {
     const NAME: &'static str = "opentelemetry";
     const OVERFLOW: Overflow = Overflow::Drops;
+    const WRITES_TEXT: bool = false;
     const PACKAGES: &'static [&'static str] = SDK;
 
     fn start(kind: Kind, names: &[String]) -> Result<Self, String> {
@@ -218,6 +219,8 @@ impl Registry for Many {
             None => self.histograms[metric].record(value, &labels),
         }
     }
+
+    type Text = String;
 
     /// Collected only, not written.
     fn scrape(&self, _into: &mut String) -> Result<(), String> {

@@ -120,7 +120,10 @@ impl Registry for Many {
         }
     }
 
+    type Text = String;
+
     fn scrape(&self, into: &mut String) -> Result<(), String> {
+        into.clear();
         encode(&self.collectors, into)
     }
 }

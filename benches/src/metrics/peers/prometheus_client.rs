@@ -157,7 +157,10 @@ impl Registry for Many {
         }
     }
 
+    type Text = String;
+
     fn scrape(&self, into: &mut String) -> Result<(), String> {
+        into.clear();
         encode(into, &self.collectors).map_err(|error| error.to_string())
     }
 }

@@ -3,11 +3,12 @@
 use super::exporter::shared;
 use super::write_call;
 use crate::harness::{Overflow, Role};
-use crate::metrics::scrape::subject::Registry as Registered;
+use crate::metrics::scrape::subject::{Registry as Registered, Text};
 use crate::metrics::speed::subject::{Capped, Macros, Subject, visit};
 use crate::metrics::text;
 use crate::metrics::values::{BOUNDS, Kind, Pair, SERIES, SERIES_LABELS, VISITS, Values};
-use radiosonde_metrics::{Metrics, Settings};
+use radiosonde_metrics::{Metrics, Scrape, Settings};
+use radiosonde_prometheus::{Format, Writer};
 use radiosonde_registry::Registry;
 
 radiosonde::catalog!("registry.json");
@@ -44,7 +45,7 @@ fn shown(metrics: &Metrics, name: &str) -> Result<Option<u64>, String> {
 }
 
 fn render(metrics: &Metrics) -> String {
-    radiosonde_prometheus::text::render(&metrics.snapshot())
+    radiosonde_prometheus::text::of(metrics, Format::Text)
 }
 
 /// Typed handles, label values as texts.
@@ -197,9 +198,12 @@ impl Registered for Many {
         write_call(self.kind, &self.names[metric], labels, value);
     }
 
-    fn scrape(&self, into: &mut String) -> Result<(), String> {
-        *into = render(&self.metrics);
-        Ok(())
+    type Text = Written;
+
+    fn scrape(&self, into: &mut Written) -> Result<(), String> {
+        into.0.begin(Format::Text);
+        self.metrics.expose(Scrape::default(), &mut into.0);
+        into.0.finish().map(|_| ()).map_err(|error| error.to_string())
     }
 
     fn refused(&self) -> Option<u64> {
@@ -208,6 +212,16 @@ impl Registered for Many {
 
     fn complaints(&self) -> Option<Vec<String>> {
         Some(self.metrics.refusals().iter().map(ToString::to_string).collect())
+    }
+}
+
+/// The memory of the text is kept, as the listener does.
+#[derive(Default)]
+pub(crate) struct Written(Writer);
+
+impl Text for Written {
+    fn as_str(&mut self) -> &str {
+        self.0.finish().unwrap_or_default()
     }
 }
 

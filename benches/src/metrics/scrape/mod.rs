@@ -11,20 +11,20 @@ use super::peers::{
 };
 use super::values::Kind;
 use crate::harness::{Better, Candidate, Layout, Measured, Round, Suite, Workload};
-use subject::{Registry, candidate};
+use subject::{Registry, candidate, reader};
 
-/// Everybody at one piece of work, a function of this module.
+/// Everybody at one piece of work, a function, as a row of one of two kinds.
 macro_rules! everybody {
-    ($run:path) => {{
+    ($run:path as $candidate:ident) => {{
         use $run as run;
         const ALL: &[Candidate] = &[
-            candidate::<radiosonde::Many>(run::<radiosonde::Many>),
-            candidate::<prometheus::Many>(run::<prometheus::Many>),
-            candidate::<prometheus_client::Many>(run::<prometheus_client::Many>),
-            candidate::<measured::Many>(run::<measured::Many>),
-            candidate::<foundations::Many>(run::<foundations::Many>),
-            candidate::<opentelemetry::Many>(run::<opentelemetry::Many>),
-            candidate::<exporter::Many>(run::<exporter::Many>),
+            $candidate::<radiosonde::Many>(run::<radiosonde::Many>),
+            $candidate::<prometheus::Many>(run::<prometheus::Many>),
+            $candidate::<prometheus_client::Many>(run::<prometheus_client::Many>),
+            $candidate::<measured::Many>(run::<measured::Many>),
+            $candidate::<foundations::Many>(run::<foundations::Many>),
+            $candidate::<opentelemetry::Many>(run::<opentelemetry::Many>),
+            $candidate::<exporter::Many>(run::<exporter::Many>),
         ];
         ALL
     }};
@@ -41,13 +41,13 @@ pub(crate) const SUITE: Suite = Suite {
             name: "counters_100k",
             about: "processor time of a text of 100,000 counters (quick: 10,000), 200 series of \
                     three labels to a metric; opentelemetry only collects them, it has no text",
-            candidates: everybody!(self::counters),
+            candidates: everybody!(self::counters as reader),
             ..READ
         },
         Workload {
             name: "histograms_10k",
             about: "the same of 10,000 histograms (quick: 2,000) of 12 buckets",
-            candidates: everybody!(self::histograms),
+            candidates: everybody!(self::histograms as reader),
             ..READ
         },
         Workload {
@@ -56,7 +56,7 @@ pub(crate) const SUITE: Suite = Suite {
             unit: "µs",
             threads: 4,
             rounds: 5,
-            candidates: everybody!(self::writing),
+            candidates: everybody!(self::writing as candidate),
             ..READ
         },
     ],

@@ -1,6 +1,6 @@
 //! Reading everything, with nobody writing.
 
-use super::subject::Registry;
+use super::subject::{Registry, Text};
 use crate::harness::{Books, Measured, Round};
 use crate::metrics::speed::thread_ns;
 use crate::metrics::text;
@@ -54,10 +54,9 @@ pub(crate) fn run<R: Registry>(
     wanted: usize,
 ) -> Result<Measured, String> {
     let (registry, names, writes) = filled::<R>(kind, wanted)?;
-    let mut text = String::new();
+    let mut text = R::Text::default();
     let mut samples = Vec::new();
     for scrape in 0..=round.size.of(SCRAPES, SCRAPES_QUICK) {
-        text.clear();
         let started = thread_ns();
         registry.scrape(&mut text)?;
         let took = thread_ns() - started;
@@ -65,6 +64,6 @@ pub(crate) fn run<R: Registry>(
             samples.push(took as f64 / 1e6);
         }
     }
-    let figures = vec![("text_max_bytes", text.len() as f64)];
+    let figures = vec![("text_max_bytes", text.as_str().len() as f64)];
     Ok(Measured { samples, books: books(&registry, &names, writes)?, figures })
 }

@@ -22,14 +22,20 @@ pub(crate) trait Registry: Sized + Send + Sync {
     /// texts that are known at run time only.
     fn write(&self, metric: usize, labels: &[String; 3], value: f64);
 
-    /// Everything, as text in `into`; as it would be done for each request.
-    fn scrape(&self, into: &mut String) -> Result<(), String>;
+    /// Whether it makes a text: who only collects is no rival to those who do.
+    const WRITES_TEXT: bool = true;
+
+    /// The text of a scrape, and what is kept from one to the next.
+    type Text: Text;
+
+    /// Everything, as text, as it would be done for each request.
+    fn scrape(&self, into: &mut Self::Text) -> Result<(), String>;
 
     /// What there is, a line for each series with its labels in braces, to be checked.
     fn check(&self) -> Result<String, String> {
-        let mut text = String::new();
+        let mut text = Self::Text::default();
         self.scrape(&mut text)?;
-        Ok(text)
+        Ok(text.as_str().to_owned())
     }
 
     /// What a running program does every now and then besides, to bound its memory.
@@ -46,10 +52,28 @@ pub(crate) trait Registry: Sized + Send + Sync {
     }
 }
 
+/// Where a text is after it was written.
+pub(crate) trait Text: Default {
+    /// The text.
+    fn as_str(&mut self) -> &str;
+}
+
+impl Text for String {
+    fn as_str(&mut self) -> &str {
+        self
+    }
+}
+
 /// The table's row of a candidate at one piece of work.
 pub(crate) const fn candidate<R: Registry>(
     run: fn(&Round) -> Result<Measured, String>,
 ) -> Candidate {
     let (name, role, packages) = (R::NAME, R::ROLE, R::PACKAGES);
     Candidate { name, role, overflow: R::OVERFLOW, packages, run }
+}
+
+/// The same where the text is what is compared.
+pub(crate) const fn reader<R: Registry>(run: fn(&Round) -> Result<Measured, String>) -> Candidate {
+    let role = if R::WRITES_TEXT { R::ROLE } else { Role::Floor };
+    Candidate { role, ..candidate::<R>(run) }
 }

@@ -5,7 +5,7 @@
 //! what a thread gave up by itself, because it had to wait, is counted apart.
 
 use super::render::books;
-use super::subject::Registry;
+use super::subject::{Registry, Text};
 use crate::harness::{Measured, Round, stats};
 use crate::metrics::text;
 use crate::metrics::values::{Kind, SERIES, Values, names, series};
@@ -95,7 +95,7 @@ fn turns_of<R: Registry>(
     shared: &Shared,
     turns: usize,
 ) -> Result<(usize, u32), String> {
-    let (mut text, mut wrong, mut scrapes) = (String::new(), 0, 0);
+    let (mut text, mut wrong, mut scrapes) = (R::Text::default(), 0, 0);
     let mut next = Instant::now();
     for turn in 0..turns * 2 {
         let scraping = turn % 2 == 1;
@@ -103,9 +103,8 @@ fn turns_of<R: Registry>(
         for _ in 0..TICKS {
             registry.upkeep();
             if scraping {
-                text.clear();
                 registry.scrape(&mut text)?;
-                wrong += text::inconsistent(&text).len();
+                wrong += text::inconsistent(text.as_str()).len();
                 scrapes += 1;
             }
             next += INTERVAL;

@@ -21,21 +21,26 @@ pub(crate) fn batch<W: Work>(work: &W, first: usize, calls: usize) {
     }
 }
 
-/// How many calls take about that long. What it does warms up caches as well.
+/// How many calls take about that long, once series are made and caches are filled.
 pub(crate) fn calibrate<W: Work>(work: &W, wanted_ns: u64, count: &mut u64) -> usize {
-    let mut calls = 64;
-    loop {
+    let mut timed = |calls: usize| {
         let started = thread_ns();
         batch(work, *count as usize, calls);
-        let took = (thread_ns() - started).max(1);
         *count += calls as u64;
-        if took >= wanted_ns / 4 || calls >= MOST {
-            let fitting = calls as u64 * wanted_ns / took;
-            return fitting.clamp(1, MOST as u64) as usize;
+        (thread_ns() - started).max(1)
+    };
+    timed(WARM_UP);
+    let mut calls = 64;
+    loop {
+        let took = timed(calls);
+        if took >= wanted_ns / 2 || calls >= MOST {
+            return (calls as u64 * wanted_ns / took).clamp(1, MOST as u64) as usize;
         }
         calls *= 2;
     }
 }
 
+/// Calls before anything is measured: all combinations occur in half as many.
+pub(crate) const WARM_UP: usize = 4096;
 /// No batch is larger.
 const MOST: usize = 1 << 26;

@@ -1,6 +1,6 @@
 //! One thread: its processor time for a batch of about 4 ms.
 
-use super::batch::{batch, calibrate, thread_ns};
+use super::batch::{WARM_UP, batch, calibrate, thread_ns};
 use super::subject::Work;
 use crate::harness::{Books, Measured, Round, Size};
 
@@ -10,8 +10,6 @@ const BATCH_NS: u64 = 4_000_000;
 const BATCHES: usize = 15;
 /// Batches in a round of a quick run.
 const BATCHES_QUICK: usize = 5;
-/// Calls before bursts under callgrind: series are made, caches are filled.
-const WARM_UP: usize = 2048;
 /// Calls in one burst under callgrind.
 pub(crate) const BURST: usize = 512;
 
