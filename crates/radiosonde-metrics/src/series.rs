@@ -218,8 +218,6 @@ mod tests {
             fn pairs<'l>(names: &[&'l str], values: &'l [String]) -> Vec<(&'l str, &'l str)> {
                 names.iter().copied().zip(values.iter().map(String::as_str)).collect()
             }
-            let texts_of = |values: &[String]| values.iter().cloned().collect::<Vec<_>>();
-            let (one, other) = (texts_of(&one), texts_of(&other));
             let (texts, made) = series(&pairs(&names, &one));
             prop_assert!(made.is(&texts, pairs(&names, &one).into_iter()));
             prop_assert_eq!(made.is(&texts, pairs(&names, &other).into_iter()), one == other);

@@ -8,13 +8,18 @@ use std::fs;
 /// Lines of code in one file, tests and comments not counted. Aim at 400; this is the wall.
 const CODE_LINES_MAX: usize = 600;
 
-/// The only place of `unsafe` in what is published: the mapped rings. Tests write an allocator that
-/// records, and fork, stop and signal processes; there is no other way to.
-const UNSAFE_IN: [&str; 3] = [
+/// The only places of `unsafe` in what is published: the mapped rings, and the cells that metrics are
+/// counted in. Tests write an allocator that records, and fork, stop and signal processes; there is no
+/// other way to.
+const UNSAFE_IN: [&str; 4] = [
+    "crates/radiosonde-metrics/src/cells",
     "crates/radiosonde-record/src/ring",
     "crates/radiosonde/tests/common/allocator.rs",
     "crates/radiosonde/tests/common/process.rs",
 ];
+
+/// The crates these are in, which cannot forbid it everywhere.
+const HOLD_UNSAFE: [&str; 2] = ["radiosonde-metrics", "radiosonde-record"];
 
 #[test]
 fn every_crate_takes_lints_and_description_from_the_workspace() {
