@@ -427,11 +427,15 @@ impl Guarded {
 
     /// The series with these values of all declared labels, in their order, and its place. No
     /// allocation. Values that are escaped in a scrape are not found.
-    #[inline]
-    pub(crate) fn find_values(&self, values: &[&str]) -> Option<(usize, &Series)> {
+    #[inline(always)]
+    pub(crate) fn find_values<const N: usize>(
+        &self,
+        values: &[&str; N],
+    ) -> Option<(usize, &Series)> {
+        let names = self.names.first_chunk::<N>()?;
         let is_it = |place: usize| {
             let series = self.series.get(place)?;
-            let is_it = series.has_values(&self.texts, &self.names, values);
+            let is_it = series.has_values(&self.texts, names, values);
             is_it.then_some((place, series))
         };
         self.index.find_map(self.hash_values(values.iter().copied()), is_it)
@@ -456,7 +460,7 @@ impl Guarded {
         self.hash_values(closed.map(|(_, (_, value))| value))
     }
 
-    #[inline]
+    #[inline(always)]
     fn hash_values<'v>(&self, values: impl Iterator<Item = &'v str>) -> u32 {
         let one = |value: &str| {
             rapidhash_v3_inline::<false, true, false>(value.as_bytes(), &self.secrets)

@@ -23,6 +23,7 @@ impl<T> Default for Segmented<T> {
 
 impl<T> Segmented<T> {
     /// The value of that place, if it is set.
+    #[inline]
     pub(crate) fn get(&self, place: usize) -> Option<&T> {
         let (segment, offset, _) = locate(place);
         self.segments.get(segment)?.get()?.get(offset)?.get()
@@ -38,6 +39,7 @@ impl<T> Segmented<T> {
 }
 
 /// Segment and offset of a place, and the size of the segment.
+#[inline]
 fn locate(place: usize) -> (usize, usize, usize) {
     let nth = (place / FIRST + 1).ilog2() as usize;
     // The first holds places 0 to 7, the second 8 to 23, the third 24 to 55.

@@ -30,21 +30,23 @@ pub(super) fn metric(code: &mut String, registry: &Registry, metric: &MetricSpec
         (MetricType::Counter, _) | (_, None) => String::new(),
         (_, Some(_)) => format!("<{TYPED}::Time>"),
     };
-    let (mut parameters, mut values) = (String::new(), String::new());
+    let mut parameters = String::new();
+    // By name, as families have them: nothing is to be brought into order at run time.
+    let mut values = std::collections::BTreeMap::new();
     for label in &metric.labels {
         let listed = registry.labels.get(label).is_some_and(|spec| spec.values.is_some());
         let (parameter, own) = (names::parameter(label), names::label_type(label));
-        let _written = if listed {
-            write!(parameters, "{parameter}: {own}, ")
-                .and_then(|()| write!(values, "{TYPED}::Part::listed({parameter}), "))
+        let (taken, value) = if listed {
+            (own, format!("{TYPED}::Part::listed({parameter}), "))
         } else {
-            write!(
-                parameters,
-                "{parameter}: &(impl {TYPED}::LabelValue<{own}> + ?::core::marker::Sized), "
-            )
-            .and_then(|()| write!(values, "{TYPED}::LabelValue::<{own}>::part({parameter}), "))
+            let value = format!("{TYPED}::LabelValue::<{own}>::part({parameter}), ");
+            (format!("&(impl {TYPED}::LabelValue<{own}> + ?::core::marker::Sized)"), value)
         };
+        let _written = write!(parameters, "{parameter}: {taken}, ");
+        let _unique = values.insert(label.as_str(), value);
     }
+    let labels: Vec<&str> = values.keys().copied().collect();
+    let values: String = values.into_values().collect();
     // Inlined: what nobody calls costs nobody time.
     let _written = writeln!(
         code,
@@ -52,11 +54,11 @@ pub(super) fn metric(code: &mut String, registry: &Registry, metric: &MetricSpec
          pub fn {}({parameters}) -> {TYPED}::{handle}{unit} {{\n\
          static METRIC: {TYPED}::Metric = \
          {TYPED}::Metric::new({name:?}, {:?}, ::core::module_path!(), &{:?});\n\
-         METRIC.{method}(&[{values}])\n}}",
+         METRIC.{method}(|| [{values}])\n}}",
         docs::metric(registry, metric),
         names::function(name),
         per_second.unwrap_or(1.0),
-        metric.labels
+        labels
     );
 }
 

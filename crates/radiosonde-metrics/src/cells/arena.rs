@@ -10,12 +10,12 @@ use crate::segmented::Segmented;
 /// 8 bytes for each cell, write shared cells.
 pub(super) const BLOCKS: usize = if cfg!(all(test, loom)) { 1 } else { 64 };
 
-/// The arena no handle belongs to.
-pub(crate) const NONE: u64 = 0;
+/// The arena of handles whose writes take more than a cell.
+pub(crate) const NONE: u64 = u64::MAX;
 
 /// Numbers of cells, and what they hold. Numbers are given once and never again.
 pub(crate) struct Arena {
-    /// Unique in the process, never [`NONE`].
+    /// Unique in the process, neither 0 nor [`NONE`].
     id: u64,
     /// The next cell that threads may have for themselves, and the next that is shared by all.
     next_own: AtomicUsize,
@@ -41,7 +41,7 @@ pub(super) struct Owned {
 impl Arena {
     pub(crate) fn new() -> Self {
         // Of the standard library also under the model checker: it is not part of the protocol.
-        static IDS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(NONE + 1);
+        static IDS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
         let blocks: Vec<_> = (0..BLOCKS).map(|_| AtomicPtr::new(ptr::null_mut())).collect();
         let Ok(blocks) = blocks.try_into() else { unreachable!("as many as were collected") };
         Self {

@@ -23,8 +23,8 @@ pub(super) struct Block {
 }
 
 impl Block {
-    pub(super) fn new() -> Self {
-        Self { chunks: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())) }
+    pub(super) const fn new() -> Self {
+        Self { chunks: [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS] }
     }
 
     /// A cell, if it has been written. For readers: what its writer did before is seen.

@@ -25,7 +25,6 @@ mod text;
 pub(crate) use arena::Arena;
 
 use std::cell::{Cell, RefCell};
-use std::ptr;
 
 /// Cells that several families, and the threads that write them, share.
 pub(crate) type SharedArena = Arc<Arena>;
@@ -41,12 +40,14 @@ use sync::Arc;
 #[derive(Clone, Copy)]
 struct Last {
     arena: u64,
-    /// Points to the block of an [`Owned`] in [`OWNED`] of this thread while `arena` is not
-    /// [`NONE`].
+    /// Points to the block of an [`Owned`] in [`OWNED`] of this thread, or to [`EMPTY`].
     block: *const Block,
 }
 
-const NOTHING: Last = Last { arena: NONE, block: ptr::null() };
+/// No arena has the id 0; who asks for it finds a block without cells.
+const NOTHING: Last = Last { arena: 0, block: &raw const EMPTY };
+
+static EMPTY: Block = Block::new();
 
 /// The blocks of this thread.
 struct OwnedBlocks(RefCell<Vec<Owned>>);
@@ -67,12 +68,14 @@ thread_local! {
 #[inline(always)]
 fn with_last<R>(arena: u64, write: impl FnOnce(&Block) -> Option<R>) -> Option<R> {
     let last = LAST.get();
-    if last.arena != arena || arena == NONE {
+    // Handles without an arena have an id that no block has.
+    if last.arena != arena {
         return None;
     }
     // SAFETY: `LAST` names a block only while `OWNED` of this thread holds it: `find` sets it to one
     // that is there, and before one goes (`find`, which drops those of arenas nobody has, and the
-    // destructor of `OWNED`) it is set to nothing. No block is owned by two threads.
+    // destructor of `OWNED`) it is set to `EMPTY`, which nobody writes as it has no cells. No block is
+    // owned by two threads.
     write(unsafe { &*last.block })
 }
 

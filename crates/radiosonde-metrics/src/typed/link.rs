@@ -17,9 +17,6 @@ use crate::handle::{At, Write};
 use crate::labels::LabelRule;
 use crate::recorder::{Recorder, accepts};
 
-/// Labels a metric may have for the short way.
-const LABELS_MAX: usize = 8;
-
 thread_local! {
     static ASKED: Cell<bool> = const { Cell::new(false) };
     static ANSWER: RefCell<Option<(usize, Arc<Guarded>)>> = const { RefCell::new(None) };
@@ -53,15 +50,13 @@ pub(super) struct Link {
     family: &'static Arc<Guarded>,
     /// The arena of writes that are done with the value.
     direct: u64,
-    /// For each label of the family, which of the catalogue's it is.
-    order: Box<[usize]>,
     /// By the places of listed values, the first label counting fastest: where the series is, 0 while
     /// it was not asked for. Empty where a label is not listed.
     listed: Box<[AtomicU64]>,
 }
 
 impl Link {
-    /// The link of a metric with these labels; none where each write has to be looked at.
+    /// The link of a metric with these labels, sorted; none where each write has to be looked at.
     pub(super) fn new(
         (recorder, family): (usize, Arc<Guarded>),
         labels: &[&str],
@@ -72,14 +67,11 @@ impl Link {
         let is_simple = family.writable
             && !family.is_observed()
             && accepts(&family, wanted)
-            && labels.len() == rules.len()
-            && labels.len() <= LABELS_MAX
+            && rules.iter().map(LabelRule::name).eq(labels.iter().copied())
             && !rules.iter().any(LabelRule::is_redacted);
         if !is_simple {
             return None;
         }
-        let at = |rule: &LabelRule| labels.iter().position(|l| *l == rule.name());
-        let order = rules.iter().map(at).collect::<Option<_>>()?;
         let size = |part: &Part<'_>| match part.0 {
             Text::Listed(list, _) => Some(list.len()),
             _ => None,
@@ -92,7 +84,6 @@ impl Link {
             // The recorder keeps it for good, and so may this.
             family: Box::leak(Box::new(family)),
             direct,
-            order,
             listed: (0..count).map(|_| AtomicU64::new(0)).collect(),
         })
     }
@@ -109,17 +100,15 @@ impl Link {
 
     /// The way to the series with these values, if it is there under just them.
     #[inline(always)]
-    pub(super) fn find(&self, values: &[Part<'_>]) -> Option<Write<'static>> {
-        match self.listed(values) {
+    pub(super) fn find<const N: usize>(&self, values: &[Part<'_>; N]) -> Option<Write<'static>> {
+        let at = match self.listed(values) {
             Some(slot) => {
-                let known = slot.load(Ordering::Relaxed);
-                match At::from_bits(known) {
-                    None => self.fill(slot, values),
-                    Some(at) => Some(self.write(at)),
-                }
+                let known = At::from_bits(slot.load(Ordering::Relaxed));
+                known.or_else(|| self.fill(slot, values))
             }
-            None => self.search(values).map(|at| self.write(at)),
-        }
+            None => self.search(values),
+        };
+        at.map(|at| Write::from_parts(self.family, self.direct, at))
     }
 
     #[inline(always)]
@@ -133,26 +122,18 @@ impl Link {
         self.listed.get(place)
     }
 
-    #[inline(always)]
-    fn write(&self, at: At) -> Write<'static> {
-        Write::from_parts(self.family, self.direct, at)
-    }
-
     #[cold]
-    fn fill(&self, slot: &AtomicU64, values: &[Part<'_>]) -> Option<Write<'static>> {
+    #[inline(never)]
+    fn fill<const N: usize>(&self, slot: &AtomicU64, values: &[Part<'_>; N]) -> Option<At> {
         let at = self.search(values)?;
         slot.store(at.to_bits(), Ordering::Relaxed);
-        Some(self.write(at))
+        Some(at)
     }
 
     /// Where the series with these values is.
     #[inline(never)]
-    fn search(&self, values: &[Part<'_>]) -> Option<At> {
-        let mut texts = [""; LABELS_MAX];
-        for (text, at) in texts.iter_mut().zip(&self.order) {
-            *text = values.get(*at)?.as_str();
-        }
-        let (place, series) = self.family.find_values(texts.get(..self.order.len())?)?;
+    fn search<const N: usize>(&self, values: &[Part<'_>; N]) -> Option<At> {
+        let (place, series) = self.family.find_values(&values.each_ref().map(Part::as_str))?;
         Some(At::new(place, series.cell))
     }
 }

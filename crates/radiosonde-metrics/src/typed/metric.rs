@@ -34,7 +34,7 @@ pub struct Metric {
 
 impl Metric {
     /// A metric by its name, how many of its unit a second has (1 where it is none of time), the
-    /// module of its catalogue and its labels.
+    /// module of its catalogue and its labels, which are sorted.
     pub const fn new(
         name: &'static str,
         units_per_second: f64,
@@ -51,18 +51,19 @@ impl Metric {
         }
     }
 
-    /// The counter of these labels, one value for each in their order.
+    /// The counter of these labels, one value for each in their order. They are asked for where they
+    /// are needed, so that the short way has them in registers.
     #[inline(always)]
-    pub fn counter(&self, values: &[Part<'_>]) -> Counter {
-        match self.linked(values) {
+    pub fn counter<'v, const N: usize>(&self, values: impl Fn() -> [Part<'v>; N]) -> Counter {
+        match self.linked(&values()) {
             Some(write) => Counter::linked(write),
-            None => self.counter_asked(values),
+            None => self.counter_asked(&values()),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn counter_asked(&self, values: &[Part<'_>]) -> Counter {
+    fn counter_asked<const N: usize>(&self, values: &[Part<'_>; N]) -> Counter {
         let handle = self.ask(values, MetricType::Counter, |key| {
             metrics::with_recorder(|recorder| recorder.register_counter(key, &self.metadata))
         });
@@ -70,8 +71,8 @@ impl Metric {
     }
 
     /// The gauge of these labels.
-    pub fn gauge<U>(&self, values: &[Part<'_>]) -> Gauge<U> {
-        let gauge = self.with_key(values, |key| {
+    pub fn gauge<'v, U, const N: usize>(&self, values: impl Fn() -> [Part<'v>; N]) -> Gauge<U> {
+        let gauge = self.with_key(&values(), |key| {
             metrics::with_recorder(|recorder| recorder.register_gauge(key, &self.metadata))
         });
         Gauge { gauge, units_per_second: self.units_per_second, unit: PhantomData }
@@ -79,29 +80,32 @@ impl Metric {
 
     /// The histogram of these labels.
     #[inline(always)]
-    pub fn histogram<U>(&self, values: &[Part<'_>]) -> Histogram<U> {
+    pub fn histogram<'v, U, const N: usize>(
+        &self,
+        values: impl Fn() -> [Part<'v>; N],
+    ) -> Histogram<U> {
         let histogram = self.distribution(values);
         Histogram { histogram, units_per_second: self.units_per_second, unit: PhantomData }
     }
 
     /// The summary of these labels.
     #[inline(always)]
-    pub fn summary<U>(&self, values: &[Part<'_>]) -> Summary<U> {
+    pub fn summary<'v, U, const N: usize>(&self, values: impl Fn() -> [Part<'v>; N]) -> Summary<U> {
         let histogram = self.distribution(values);
         Summary { histogram, units_per_second: self.units_per_second, unit: PhantomData }
     }
 
     #[inline(always)]
-    fn distribution(&self, values: &[Part<'_>]) -> Distribution {
-        match self.linked(values) {
+    fn distribution<'v, const N: usize>(&self, values: impl Fn() -> [Part<'v>; N]) -> Distribution {
+        match self.linked(&values()) {
             Some(write) => Distribution::linked(write),
-            None => self.distribution_asked(values),
+            None => self.distribution_asked(&values()),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn distribution_asked(&self, values: &[Part<'_>]) -> Distribution {
+    fn distribution_asked<const N: usize>(&self, values: &[Part<'_>; N]) -> Distribution {
         let handle = self.ask(values, MetricType::Histogram, |key| {
             metrics::with_recorder(|recorder| recorder.register_histogram(key, &self.metadata))
         });
@@ -110,7 +114,7 @@ impl Metric {
 
     /// The short way to a series that is there.
     #[inline(always)]
-    fn linked(&self, values: &[Part<'_>]) -> Option<Write<'static>> {
+    fn linked<const N: usize>(&self, values: &[Part<'_>; N]) -> Option<Write<'static>> {
         let link = self.link.get()?.as_ref().filter(|link| link.is_current())?;
         link.find(values)
     }

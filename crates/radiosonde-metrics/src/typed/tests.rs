@@ -57,12 +57,12 @@ impl LabelValue<Provider> for Provider {
 
 fn runs(provider: &(impl LabelValue<Provider> + ?Sized), outcome: Outcome) -> Counter {
     static METRIC: Metric = Metric::new("runs_total", 1.0, "shop", &["provider", "outcome"]);
-    METRIC.counter(&[provider.part(), Part::listed(outcome)])
+    METRIC.counter(|| [provider.part(), Part::listed(outcome)])
 }
 
 fn took(outcome: Outcome) -> Histogram<Time> {
     static METRIC: Metric = Metric::new("took_ms", 1e3, "shop", &["outcome"]);
-    METRIC.histogram(&[Part::listed(outcome)])
+    METRIC.histogram(|| [Part::listed(outcome)])
 }
 
 fn metrics() -> Metrics {
