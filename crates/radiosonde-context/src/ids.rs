@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -104,6 +105,17 @@ pub fn reseed_after_fork() {
     let own = now.as_nanos() as u64 ^ u64::from(std::process::id()).rotate_left(40);
     let before = FORKED.load(Ordering::Relaxed);
     FORKED.store(mix(before.wrapping_add(mix(own))) | 1, Ordering::Relaxed);
+    if let Some(hook) = IN_CHILD.get() {
+        hook();
+    }
+}
+
+static IN_CHILD: OnceLock<fn()> = OnceLock::new();
+
+/// Sets what a forked child does first, on the one thread it has; the first one stays. It may neither
+/// lock nor allocate.
+pub fn set_child_hook(hook: fn()) {
+    let _first = IN_CHILD.set(hook);
 }
 
 /// Whether this process is a forked child that was told so by [`reseed_after_fork`]: locks may be

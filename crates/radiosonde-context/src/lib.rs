@@ -44,7 +44,7 @@ mod spawn;
 pub use context::{Attached, Context, has_job, has_job_or_trace, has_trace, with_current};
 pub use correlation::{CorrelationId, InvalidCorrelationId, sanitized_ids};
 pub use future::Wrapped;
-pub use ids::{SpanId, TraceId, is_forked_child, reseed_after_fork};
+pub use ids::{SpanId, TraceId, is_forked_child, reseed_after_fork, set_child_hook};
 pub use scope::{Scope, scope};
 pub use spawn::spawn_thread;
 #[cfg(feature = "tokio")]

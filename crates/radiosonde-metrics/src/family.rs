@@ -153,10 +153,18 @@ pub(crate) struct Guarded {
     pub(crate) beside: Beside,
 }
 
+/// A series of a family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) place: usize,
+    /// Whether it has the very values that were written: nothing was replaced, folded or counted.
+    pub(crate) is_own: bool,
+}
+
 /// Where a write goes.
 pub(crate) enum Resolved {
     /// To that series of the family.
-    Series(Arc<Guarded>, usize),
+    Series(Arc<Guarded>, Place),
     Refused(Arc<Entry>),
 }
 
@@ -244,7 +252,7 @@ impl Guarded {
     /// The series of a key, or why there can be none; counted nowhere.
     pub(crate) fn find_or_create(&self, key: &Key, redactor: &Redactor) -> Result<usize, String> {
         let resolved = self.try_resolve(true, key, redactor, Caller::default());
-        resolved.map_err(|fault| fault.to_string())
+        resolved.map(|found| found.place).map_err(|fault| fault.to_string())
     }
 
     fn try_resolve<'k>(
@@ -253,7 +261,7 @@ impl Guarded {
         key: &'k Key,
         redactor: &Redactor,
         caller: Caller<'_>,
-    ) -> Result<usize, Fault<'k>> {
+    ) -> Result<Place, Fault<'k>> {
         if !self.writable {
             let is_ours = is_computed(&self.info.name);
             return Err(if is_ours { Fault::Computed } else { Fault::ForeignSource });
@@ -265,10 +273,12 @@ impl Guarded {
             LabelSet::Declared(rules) => Pairs::declared(rules, key, redactor)?,
             LabelSet::Observed => observed_pairs(self.info.metric_type, key, redactor)?,
         };
-        match self.find(self.hash(&pairs), &pairs) {
-            Some(place) => Ok(place),
-            None => self.look(&pairs, redactor, caller),
-        }
+        let place = match self.find(self.hash(&pairs), &pairs) {
+            Some(place) => place,
+            None => return self.look(&pairs, redactor, caller),
+        };
+        // A label whose name hides its values is counted with each write.
+        Ok(Place { place, is_own: !pairs.has_hidden() })
     }
 
     /// The series of labels that have none under their own values: what may be shown of them has one,
@@ -279,18 +289,20 @@ impl Guarded {
         pairs: &Pairs<'_>,
         redactor: &Redactor,
         caller: Caller<'_>,
-    ) -> Result<usize, Fault<'static>> {
+    ) -> Result<Place, Fault<'static>> {
+        let other = |place| Place { place, is_own: false };
         if let Some(place) = self.looked.series(pairs, redactor) {
-            return Ok(place);
+            return Ok(other(place));
         }
         let mut rules = Vec::new();
         let Some(shown) = pairs.redacted(redactor, &mut rules) else {
-            return self.admit(pairs, caller);
+            // What is folded is no series of its own; what is new is found when it comes again.
+            return self.admit(pairs, caller).map(other);
         };
         rules.iter().for_each(|rule| redactor.count(rule));
         let place = self.admit(&shown, caller)?;
         self.looked.keep(pairs, place, &rules);
-        Ok(place)
+        Ok(other(place))
     }
 
     /// The series of these labels: the one there is, a new one, or the overflow set.
@@ -534,16 +546,6 @@ impl Guarded {
     /// Whether any labels go, for want of a registry entry.
     pub(crate) fn is_observed(&self) -> bool {
         matches!(self.labels, LabelSet::Observed)
-    }
-
-    /// Whether the way to a series may be kept by the labels it was asked for with: nothing is to be
-    /// counted each time.
-    pub(crate) fn may_be_kept(&self, place: usize) -> bool {
-        let is_itself = |series: &Series| {
-            series.folded.is_none()
-                && !series.text(&self.texts).contains(radiosonde_redact::REDACTED)
-        };
-        self.series.get(place).is_some_and(is_itself)
     }
 
     pub(crate) fn series_at(&self, place: usize) -> Option<&Series> {

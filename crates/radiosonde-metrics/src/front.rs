@@ -11,7 +11,7 @@ use metrics::{
 use radiosonde_context::is_forked_child;
 use radiosonde_registry::MetricType;
 
-use crate::family::Resolved;
+use crate::family::{Place, Resolved};
 use crate::handle::Handle;
 use crate::recorder::Recorder;
 use crate::refusal::Entry;
@@ -62,7 +62,7 @@ impl Recorder {
     fn admitted(&self, key: &Key, metadata: &Metadata<'_>, wanted: MetricType) -> Admitted {
         match self.resolve(key, metadata, wanted) {
             Resolved::Refused(entry) => Admitted::Refused(entry),
-            Resolved::Series(family, place) => {
+            Resolved::Series(family, Place { place, .. }) => {
                 let name = family.info.name.clone();
                 let series = family.series_at(place);
                 let labels = series.map(|series| family.labels_of(series)).unwrap_or_default();

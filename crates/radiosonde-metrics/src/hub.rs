@@ -4,12 +4,12 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, RwLock};
 
-use radiosonde_context::Context;
+use radiosonde_context::{Context, is_forked_child, set_child_hook};
 use radiosonde_redact::Rules;
 use radiosonde_registry::{LabelsByFile, Registry};
 
 use crate::catalogue::{Catalogue, Problems};
-use crate::cells::{Arena, SharedArena};
+use crate::cells::{self, Arena, SharedArena};
 use crate::clock::Clock;
 use crate::constants::constant_labels;
 use crate::delta::{Delta, Sink};
@@ -118,6 +118,7 @@ impl Metrics {
         };
         let own = &settings.own_crates;
         let catalogue = Catalogue::new(registry.as_ref(), own, &maker, &mut problems);
+        set_child_hook(cells::forget_in_child);
         if !ledger::install() {
             problems.add(
                 "another component has the context's leave hook, so metric lines of a job are \
@@ -144,10 +145,14 @@ impl Metrics {
         Recorder::new(self.0.clone())
     }
 
-    /// All series as they are now, with the constant labels, in a stable order: families by name,
+    /// All series as they are now (none in a forked child, where a lock may be held by a thread that
+    /// does not exist), with the constant labels, in a stable order: families by name,
     /// series by their labels. Runs the collectors on the calling thread. Includes
     /// `radiosonde_metric_writes_refused_total{metric,reason}` and `radiosonde_series{metric}`.
     pub fn snapshot(&self) -> Snapshot {
+        if is_forked_child() {
+            return Snapshot::default();
+        }
         self.note_writes();
         let mut snapshot = Snapshot::default();
         let families = self.0.catalogue.families();
@@ -168,6 +173,9 @@ impl Metrics {
     /// the constant labels come behind them. Allocates only for what is computed: roll-ups,
     /// collectors, refusals. Runs the collectors on the calling thread.
     pub fn expose(&self, scrape: Scrape, to: &mut dyn Exposition) {
+        if is_forked_child() {
+            return;
+        }
         self.note_writes();
         let computed = self.computed();
         let hub = &*self.0;
@@ -208,6 +216,9 @@ impl Metrics {
     /// in the registry, whose `metric_last_seen_timestamp_seconds{metric}` is as exact as the calls
     /// are frequent: the time is the first call's after the write, and each snapshot makes one.
     pub fn note_writes(&self) {
+        if is_forked_child() {
+            return;
+        }
         let now = self.0.clock.millis();
         for family in self.0.catalogue.timed() {
             let _ = family.take_written(now);

@@ -11,8 +11,9 @@ use radiosonde_registry::MetricType;
 
 use crate::handle::Handle;
 
-/// Keys a thread keeps: 256 sets of four. Beyond that, those that came first in their set go.
-const SETS: usize = 256;
+/// Keys a thread keeps: 64 sets of four, in about 100 KB. Beyond that, those that came first in their set
+/// go.
+const SETS: usize = 64;
 const WAYS: usize = 4;
 
 /// What a handle is asked for with.

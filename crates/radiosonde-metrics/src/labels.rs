@@ -179,6 +179,11 @@ impl<'k> Pairs<'k> {
         Some(Pairs { pairs: pairs.collect() })
     }
 
+    /// Whether a value was replaced because of the name of its label.
+    pub(crate) fn has_hidden(&self) -> bool {
+        self.pairs.iter().any(|(_, value)| *value == REDACTED)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         self.pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
     }

@@ -88,11 +88,10 @@ impl Recorder {
             return Found::Series(handle);
         }
         match self.resolve(key, metadata, wanted) {
-            Resolved::Series(family, place) => {
-                let may_be_kept = self.stays
-                    && self.hub.catalogue.is_for_all(&family)
-                    && family.may_be_kept(place);
-                let handle = Arc::new(Handle::new(family, place));
+            Resolved::Series(family, found) => {
+                let may_be_kept =
+                    self.stays && found.is_own && self.hub.catalogue.is_for_all(&family);
+                let handle = Arc::new(Handle::new(family, found.place));
                 if may_be_kept {
                     kept::keep(&asked, &handle);
                 }

@@ -259,7 +259,8 @@ impl Entry {
         if writes == 0 {
             return;
         }
-        self.count.fetch_add(writes, Ordering::Relaxed);
+        let more = |count: u64| Some(count.saturating_add(writes));
+        let _ = self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
         if !self.announced.load(Ordering::Relaxed) {
             self.announce();
         }

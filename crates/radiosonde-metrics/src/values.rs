@@ -156,7 +156,8 @@ impl Guarded {
             self.info.refusals.entry(folded.reason()).count(writes);
         }
         if let Some(pair) = &life.pair {
-            pair.writes.fetch_add(writes, Ordering::Relaxed);
+            let more = |count: u64| Some(count.saturating_add(writes));
+            let _ = pair.writes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
         }
         if let Some(clock) = &life.computed_by
             && let Some(at) = self.arena.shared(series.cell + 1)

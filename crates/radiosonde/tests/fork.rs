@@ -88,9 +88,20 @@ fn parent(directory: &Path) {
                 thread::yield_now();
             }
         });
+        // Threads that begin and end take locks of the metrics to take and hand on their memory.
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while recording.load(Ordering::Relaxed) {
+                    let writer = || metrics::counter!("background_total").increment(1);
+                    assert!(thread::spawn(writer).join().is_ok());
+                }
+            });
+        }
+        let counted = metrics::counter!("parent_total");
+        counted.increment(7);
         let mut n = 0..;
         record(&mut n, STEPS[0]);
-        for _ in 0..20 {
+        for _ in 0..40 {
             let child = fork(|| in_child(&telemetry));
             assert!(wait_for(child), "a child that exits");
         }
@@ -110,6 +121,9 @@ fn parent(directory: &Path) {
         assert!(reasons.iter().all(|(reason, _)| reason != "forked"), "{report}");
         assert!(report.problems.is_empty(), "{report}");
         record(&mut n, STEPS[2]);
+        counted.increment(1);
+        #[cfg(feature = "prometheus")]
+        assert!(telemetry.metrics_text().contains("\nparent_total 8\n"));
         say(directory, "child", &child.to_string());
         say(directory, "ready", "");
         wait_for_the_end();
@@ -132,6 +146,10 @@ fn in_child(telemetry: &Guard) {
     }
     tracing::info_span!("child").in_scope(|| tracing::info!("not recorded"));
     log::info!("not recorded");
+    metrics::counter!("parent_total").increment(100);
+    metrics::histogram!("child_seconds").record(1.0);
+    #[cfg(feature = "prometheus")]
+    assert_eq!(telemetry.metrics_text(), "", "what a child counts is nobody's");
     let report = telemetry.flush(PATIENCE);
     let events = &report.events;
     assert_eq!(events.offered, events.dropped, "{report}");

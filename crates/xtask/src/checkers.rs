@@ -36,13 +36,13 @@ pub(crate) const CHECKERS: &[Checker] = &[
     },
     Checker {
         name: "loom",
-        about: "the protocol of the rings, in every order its threads can take",
+        about: "the protocols of rings and cells, in every order their threads can take",
         is_timed: false,
         work: loom,
     },
     Checker {
         name: "miri",
-        about: "rings, records and the encoder, interpreted by rules about undefined behaviour",
+        about: "rings, cells, records and the encoder, interpreted by rules about undefined behaviour",
         is_timed: false,
         work: miri,
     },
@@ -96,28 +96,53 @@ fn some_pass_in(command: &mut Command, tally: &mut Tally) -> bool {
 const PREEMPTIONS: &str = "4";
 
 fn loom(_: &Options, run: &mut Run) {
-    run.step("models of radiosonde-record", || {
-        models(PREEMPTIONS, &["--release"], &mut Tally::default())
-    });
+    for model in MODELS {
+        run.step(&format!("models of {}", model.0), || {
+            models(*model, PREEMPTIONS, &["--release"], &mut Tally::default())
+        });
+    }
 }
 
 /// The models in their short form, for every change: one that is not run is soon of something else.
 pub(crate) fn short_loom(tally: &mut Tally) -> bool {
     // The fewest with which each model sees what it is about.
-    models("2", &[], tally)
+    MODELS.iter().all(|model| models(*model, "2", &[], tally))
 }
 
-fn models(preemptions: &str, profile: &[&str], tally: &mut Tally) -> bool {
+/// The packages that have models, and where.
+const MODELS: [(&str, &str); 2] =
+    [("radiosonde-record", "ring::model"), ("radiosonde-metrics", "cells::models")];
+
+fn models(
+    (package, place): (&str, &str),
+    preemptions: &str,
+    profile: &[&str],
+    tally: &mut Tally,
+) -> bool {
     // Other flags mean other builds of everything: not in the place of the ordinary ones.
     let target = target_folder().join("loom");
     let mut command = cargo(&["test", colour()]);
-    command.args(profile).args(["-p", "radiosonde-record", "--lib", "ring::model"]);
+    command.args(profile).args(["-p", package, "--lib", place]);
     command.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", target);
     some_pass_in(command.env("LOOM_MAX_PREEMPTIONS", preemptions), tally)
 }
 
 /// Of each run: its title, flags of Miri beside the common ones, and arguments of `cargo test`.
 const MIRI: &[(&str, &str, &[&str])] = &[
+    (
+        "cells and families",
+        "",
+        &[
+            "-p",
+            "radiosonde-metrics",
+            "--lib",
+            "--",
+            "cells::",
+            "exemplars::",
+            "index::",
+            "segmented::",
+        ],
+    ),
     (
         "rings and records",
         "",

@@ -5,10 +5,15 @@ use std::ptr;
 use super::block::{self, Block, CELLS, CHUNK, finite};
 use super::sync::{Arc, AtomicPtr, AtomicU64, AtomicUsize, Mutex, Ordering, lock};
 use crate::segmented::Segmented;
+use radiosonde_context::is_forked_child;
 
 /// Threads that may have a block at a time. Further ones, of which there are too many to be spared
 /// 8 bytes for each cell, write shared cells.
-pub(super) const BLOCKS: usize = if cfg!(all(test, loom)) { 1 } else { 64 };
+pub(super) const BLOCKS: usize = match () {
+    () if cfg!(all(test, loom)) => 1,
+    () if cfg!(all(test, miri)) => 4,
+    () => 64,
+};
 
 /// The arena of handles whose writes take more than a cell.
 pub(crate) const NONE: u64 = u64::MAX;
@@ -157,23 +162,29 @@ impl Arena {
         self.made.load(Ordering::Relaxed) < BLOCKS || self.spare.load(Ordering::Relaxed) > 0
     }
 
+    /// Whether nobody is left but threads that have written it: its handles are gone.
+    pub(super) fn is_abandoned(this: &Arc<Self>) -> bool {
+        let owners = this.made.load(Ordering::Relaxed) - this.spare.load(Ordering::Relaxed);
+        Arc::strong_count(this) <= owners
+    }
+
     /// A block for the calling thread; none while 64 threads have one.
-    pub(super) fn own(self: &Arc<Self>) -> Option<Owned> {
-        let mut free = lock(&self.free);
+    pub(super) fn own(this: &Arc<Self>) -> Option<Owned> {
+        let mut free = lock(&this.free);
         let nth = match free.pop() {
             Some(nth) => {
-                self.spare.store(free.len(), Ordering::Relaxed);
+                this.spare.store(free.len(), Ordering::Relaxed);
                 nth
             }
             None => {
-                let nth = self.made.load(Ordering::Relaxed);
-                let place = self.blocks.get(nth)?;
+                let nth = this.made.load(Ordering::Relaxed);
+                let place = this.blocks.get(nth)?;
                 place.store(Box::into_raw(Box::new(Block::new())), Ordering::Release);
-                self.made.store(nth + 1, Ordering::Release);
+                this.made.store(nth + 1, Ordering::Release);
                 nth
             }
         };
-        Some(Owned { arena: Arc::clone(self), nth })
+        Some(Owned { arena: Arc::clone(this), nth })
     }
 
     /// The blocks there are, in the order they were made.
@@ -233,6 +244,11 @@ impl Owned {
 
 impl Drop for Owned {
     fn drop(&mut self) {
+        // In a child the lock may be held by a thread that does not exist. Nobody asks for the block
+        // there.
+        if is_forked_child() {
+            return;
+        }
         // What this thread wrote happens before what the next owner does: the lock orders them.
         let mut free = lock(&self.arena.free);
         free.push(self.nth);

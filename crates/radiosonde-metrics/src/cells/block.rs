@@ -23,6 +23,12 @@ pub(super) struct Block {
 }
 
 impl Block {
+    #[cfg(all(test, loom))]
+    pub(super) fn new() -> Self {
+        Self { chunks: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())) }
+    }
+
+    #[cfg(not(all(test, loom)))]
     pub(super) const fn new() -> Self {
         Self { chunks: [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS] }
     }

@@ -45,9 +45,15 @@ struct Last {
 }
 
 /// No arena has the id 0; who asks for it finds a block without cells.
+#[cfg(not(all(test, loom)))]
 const NOTHING: Last = Last { arena: 0, block: &raw const EMPTY };
 
+#[cfg(not(all(test, loom)))]
 static EMPTY: Block = Block::new();
+
+/// The models own their blocks themselves, and never take the short way.
+#[cfg(all(test, loom))]
+const NOTHING: Last = Last { arena: 0, block: std::ptr::null() };
 
 /// The blocks of this thread.
 struct OwnedBlocks(RefCell<Vec<Owned>>);
@@ -113,6 +119,11 @@ pub(crate) fn add_f64(arena: &Arc<Arena>, cell: u32, by: f64) {
     }
 }
 
+/// Has the one thread of a forked child lose its short way: what it counts from now on is nobody's.
+pub(crate) fn forget_in_child() {
+    LAST.set(NOTHING);
+}
+
 /// Runs `write` on the thread's block of the arena, which becomes the one at hand. False when the
 /// thread has none and gets none.
 fn with_own(arena: &Arc<Arena>, write: impl FnOnce(&Owned) -> bool) -> bool {
@@ -128,10 +139,10 @@ fn find<'o>(owned: &'o mut Vec<Owned>, arena: &Arc<Arena>) -> Option<&'o Owned> 
     let at = match owned.iter().position(|own| own.arena().id() == arena.id()) {
         Some(at) => at,
         None if arena.has_room() => {
-            // Whoever else had these is gone, and with them who could write or read them.
+            // Nobody can write or read those that only threads like this one are left of.
             LAST.set(NOTHING);
-            owned.retain(|own| Arc::strong_count(own.arena()) > 1);
-            owned.push(arena.own()?);
+            owned.retain(|own| !Arena::is_abandoned(own.arena()));
+            owned.push(Arena::own(arena)?);
             owned.len() - 1
         }
         None => return None,

@@ -116,6 +116,40 @@ fn more_threads_than_blocks_share() {
 }
 
 #[test]
+fn arenas_that_only_threads_are_left_of_go() {
+    let rounds = sized(50, 5) as usize;
+    let (asked, answered) = (Barrier::new(3), Barrier::new(3));
+    let current = std::sync::RwLock::new(None::<Arc<Arena>>);
+    let dropped = thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..rounds {
+                    asked.wait();
+                    let arena = crate::sync::read(&current).clone();
+                    let arena = arena.unwrap_or_else(|| panic!("one is there"));
+                    add(&arena, 0, 1);
+                    drop(arena);
+                    answered.wait();
+                }
+            });
+        }
+        let mut all = Vec::new();
+        for _ in 0..rounds {
+            let arena = arena();
+            let _cell = arena.reserve(1);
+            all.push(Arc::downgrade(&arena));
+            *crate::sync::write(&current) = Some(arena);
+            asked.wait();
+            answered.wait();
+        }
+        *crate::sync::write(&current) = None;
+        all.iter().filter(|arena| arena.strong_count() == 0).count()
+    });
+    // While the threads live, of the last two at most.
+    assert!(dropped >= rounds - 2, "{dropped} of {rounds} are gone");
+}
+
+#[test]
 fn destructors_of_a_thread_write_too() {
     struct Last(Arc<Arena>, u32);
     impl Drop for Last {

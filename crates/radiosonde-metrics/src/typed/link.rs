@@ -19,7 +19,7 @@ use crate::recorder::{Recorder, accepts};
 
 thread_local! {
     static ASKED: Cell<bool> = const { Cell::new(false) };
-    static ANSWER: RefCell<Option<(usize, Arc<Guarded>)>> = const { RefCell::new(None) };
+    static ANSWER: RefCell<Option<Answer>> = const { RefCell::new(None) };
 }
 
 /// Whether a catalogue asks where its series are.
@@ -35,11 +35,49 @@ pub(crate) fn answer(recorder: &Recorder, family: Option<&Arc<Guarded>>) {
 }
 
 /// Asks while `register` has the recorder make a handle.
-pub(super) fn ask<H>(register: impl FnOnce() -> H) -> (H, Option<(usize, Arc<Guarded>)>) {
-    ASKED.set(true);
+///
+/// An answer counts if the current recorder itself gave it, to the question about the metric of that
+/// name: one that stands around ours may ask it about another.
+pub(super) fn ask<H>(name: &str, register: impl FnOnce() -> H) -> (H, Option<Answer>) {
+    let asking = Asking::begin();
     let handle = register();
-    ASKED.set(false);
-    (handle, ANSWER.try_with(RefCell::take).ok().flatten())
+    let answer = asking.end();
+    let is_direct = |answer: &Answer| is_current(answer.0) && *answer.1.info.name == *name;
+    (handle, answer.filter(is_direct))
+}
+
+/// Who answered, and the series of the metric.
+pub(super) type Answer = (usize, Arc<Guarded>);
+
+/// A question, which ends also when a recorder panics.
+struct Asking;
+
+impl Asking {
+    fn begin() -> Self {
+        let _stale = ANSWER.try_with(RefCell::take);
+        ASKED.set(true);
+        Self
+    }
+
+    fn end(self) -> Option<Answer> {
+        ANSWER.try_with(RefCell::take).ok().flatten()
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        ASKED.set(false);
+    }
+}
+
+/// Whether the current recorder is the one at that address. One around ours may have the same, but not
+/// its size, unless it holds nothing else.
+#[inline(always)]
+fn is_current(address: usize) -> bool {
+    metrics::with_recorder(|current| {
+        std::ptr::from_ref(current).addr() == address
+            && size_of_val(current) == size_of::<Recorder>()
+    })
 }
 
 /// Where the series of a metric are.
@@ -58,7 +96,7 @@ pub(super) struct Link {
 impl Link {
     /// The link of a metric with these labels, sorted; none where each write has to be looked at.
     pub(super) fn new(
-        (recorder, family): (usize, Arc<Guarded>),
+        (recorder, family): Answer,
         labels: &[&str],
         values: &[Part<'_>],
         wanted: MetricType,
@@ -88,14 +126,10 @@ impl Link {
         })
     }
 
-    /// Whether the recorder is the current one. A recorder around ours may have its address, but is
-    /// larger.
+    /// Whether its recorder is the current one.
     #[inline(always)]
     pub(super) fn is_current(&self) -> bool {
-        metrics::with_recorder(|current| {
-            std::ptr::from_ref(current).addr() == self.recorder
-                && size_of_val(current) == size_of::<Recorder>()
-        })
+        is_current(self.recorder)
     }
 
     /// The way to the series with these values, if it is there under just them.

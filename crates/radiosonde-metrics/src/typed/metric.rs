@@ -129,7 +129,7 @@ impl Metric {
         if self.link.get().is_some() || is_forked_child() {
             return self.with_key(values, register);
         }
-        let (handle, answer) = link::ask(|| self.with_key(values, register));
+        let (handle, answer) = link::ask(self.name, || self.with_key(values, register));
         if let Some(answer) = answer {
             let _ = self.link.get_or_init(|| Link::new(answer, self.labels, values, wanted));
         }
