@@ -65,7 +65,7 @@ enum Values {
     /// They only rise.
     Rising,
     Free,
-    /// No series has the name itself: those of a histogram or summary are its parts.
+    /// No series has the name itself: those of a histogram are its parts.
     Parts,
     /// How often a deprecated metric is still written.
     Pair,
@@ -96,6 +96,7 @@ impl<'r> Known<'r> {
         let format = |part: &str| match part {
             _ if !is_ours => BY_FORMATS,
             "_bucket" => &["le"],
+            "" if metric.metric_type == MetricType::Summary => &["quantile"],
             _ => &[],
         };
         let series = |values, part| Series { metric, labels, values, format: format(part), of };
@@ -106,7 +107,8 @@ impl<'r> Known<'r> {
             // What another program writes is not ours to say, and a query gives what it gives.
             (_, Source::Derived | Source::External) => None,
             (MetricType::Counter, _) => Some(Values::Rising),
-            (MetricType::Histogram | MetricType::Summary, _) => Some(Values::Parts),
+            (MetricType::Histogram, _) => Some(Values::Parts),
+            // Those of a summary that have the name itself are its quantiles.
             _ => Some(Values::Free),
         };
         self.insert(name.to_owned(), series(values, ""));
@@ -236,28 +238,18 @@ impl<'r> Known<'r> {
         let mut labels = series.labels.iter().chain(required).map(String::as_str);
         if !labels.clone().any(|declared| declared == label) {
             if series.has(label) {
-                return None;
+                return quantile(series, matcher);
             }
             let fix = match self.guess(label, labels.by_ref()) {
                 Some(guess) => format!("did you mean `{guess}`?"),
-                None => no_format(series.metric.metric_type, label)?,
+                None => no_format(series.metric, label)?,
             };
             return Some((format!("`{name}` has no label `{label}`"), fix));
         }
-        // A variable of a dashboard stands for what is chosen there.
-        if matcher.value.starts_with('$') {
-            return None;
-        }
         let spec = series.of.labels.get(label).or_else(|| self.registry.labels.get(label))?;
         let values = spec.values.as_ref()?;
-        // An empty value stands for series without the label, `_other` for those past a cap. What
-        // leaves nothing out is misspelt as well; a pattern may be there for a rainy day.
-        let fits = |value: &str| match &matcher.op {
-            MatchOp::Equal | MatchOp::NotEqual => value == matcher.value,
-            MatchOp::Re(regex) => regex.is_match(value),
-            MatchOp::NotRe(_) => true,
-        };
-        if values.iter().map(String::as_str).chain(["", "_other"]).any(fits) {
+        // `_other` stands for series past a cap.
+        if may_fit(matcher, values.iter().map(String::as_str).chain(["_other"])) {
             return None;
         }
         let fix = match self.guess(&matcher.value, values.iter().map(String::as_str)) {
@@ -266,6 +258,30 @@ impl<'r> Known<'r> {
         };
         Some((format!("label `{label}` is never `{}`", matcher.value), fix))
     }
+}
+
+/// Whether a condition on a label can be meant so, by the values there are. An empty one stands for
+/// series without the label.
+fn may_fit<'v>(matcher: &Matcher, values: impl Iterator<Item = &'v str>) -> bool {
+    // What leaves nothing out is misspelt as well; a pattern may be there for a rainy day.
+    let fits = |value: &str| match &matcher.op {
+        MatchOp::Equal | MatchOp::NotEqual => value == matcher.value,
+        MatchOp::Re(regex) => regex.is_match(value),
+        MatchOp::NotRe(_) => true,
+    };
+    // A variable of a dashboard stands for what is chosen there.
+    matcher.value.starts_with('$') || values.chain([""]).any(fits)
+}
+
+/// A quantile that a summary of ours does not have.
+fn quantile(series: &Series<'_>, matcher: &Matcher) -> Option<Told> {
+    let is_ours = series.format == ["quantile"];
+    if matcher.name != "quantile" || !is_ours || may_fit(matcher, QUANTILES.iter().copied()) {
+        return None;
+    }
+    let values: Vec<String> = QUANTILES.iter().map(|&value| value.to_owned()).collect();
+    let fix = format!("use one of its values: {}", few(&values));
+    Some((format!("label `quantile` is never `{}`", matcher.value), fix))
 }
 
 /// What the short form of a query is refused for as well.
@@ -279,13 +295,11 @@ fn deprecated(metric: &MetricSpec) -> Option<Told> {
 }
 
 /// What to do instead of asking for a label of a format that is not there.
-fn no_format(metric_type: MetricType, label: &str) -> Option<String> {
+fn no_format(metric: &MetricSpec, label: &str) -> Option<String> {
     match label {
         "le" => Some("buckets are those of `_bucket` of a histogram".to_owned()),
-        "quantile" => Some(match metric_type {
-            MetricType::Summary => "a summary has a count and a sum; make it a histogram, and use \
-                                    `histogram_quantile`"
-                .to_owned(),
+        "quantile" => Some(match metric.metric_type {
+            MetricType::Summary => format!("quantiles are those of `{}`", metric.name),
             _ => "use `histogram_quantile` of a histogram".to_owned(),
         }),
         _ => None,
@@ -322,6 +336,9 @@ const BY_PROMETHEUS: &[&str] = &[
 
 /// Labels that scraping adds, and the one of what was folded past a cap.
 const BY_SCRAPING: &[&str] = &["instance", "job", "otel_metric_overflow"];
+
+/// The quantiles of a summary, as a scrape writes them (metrics: `window`).
+const QUANTILES: &[&str] = &["0.5", "0.9", "0.95", "0.99"];
 
 /// Labels of buckets and quantiles.
 const BY_FORMATS: &[&str] = &["le", "quantile"];

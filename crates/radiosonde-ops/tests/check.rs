@@ -42,6 +42,9 @@ fn expressions_may_read_what_is_written() {
         "runs_everywhere_total offset 1d",
         "histogram_quantile(0.95, sum by (le) (rate(wait_seconds_bucket{le!=\"1.0\"}[5m])))",
         "rate(wait_seconds_sum[5m]) / rate(wait_seconds_count[5m])",
+        "took{quantile=\"0.99\", region=\"eu\"} > 100 or took{quantile=~\"0.9.*\", quantile!=\"\"}",
+        "max by (quantile) (took) + on (quantile) took{quantile=\"$quantile\"}",
+        "rate(took_sum[5m]) / rate(took_count[5m])",
         "increase(depth_deprecated[1h]) + delta(level[1h])",
         "node_load1 and up{job=\"node\"} unless ALERTS",
         "runs_total{region=~\"e.\", instance=\"a\", cluster=\"b\", outcome!=\"failure\"}",
@@ -123,11 +126,30 @@ fn what_nobody_writes_is_told_with_a_guess() {
             "`job:derived` is derived from itself; read the metrics it is made of, or its own past \
              by `offset`",
         ),
-        ("took", "no series is called `took`: it is a summary; use `took_count` or `took_sum`"),
+        (
+            "took{quantile=\"0.42\"}",
+            "label `quantile` is never `0.42`; use one of its values: `0.5`, `0.9`, `0.95`, `0.99`",
+        ),
+        (
+            "took{quantile=~\"0.99+9\"}",
+            "label `quantile` is never `0.99+9`; use one of its values: `0.5`, `0.9`, `0.95`, `0.99`",
+        ),
+        (
+            "took{quantile!=\"0.42\"}",
+            "label `quantile` is never `0.42`; use one of its values: `0.5`, `0.9`, `0.95`, `0.99`",
+        ),
+        (
+            "took{le=\"1.0\"}",
+            "`took` has no label `le`; buckets are those of `_bucket` of a histogram",
+        ),
+        (
+            "rate(took{quantile=\"0.5\"}[5m])",
+            "`rate` of `took`, which may fall: it is a summary; use `delta`, `deriv` or an \
+             aggregation over time",
+        ),
         (
             "took_sum{quantile=\"0.5\"}",
-            "`took_sum` has no label `quantile`; a summary has a count and a sum; make it a \
-             histogram, and use `histogram_quantile`",
+            "`took_sum` has no label `quantile`; quantiles are those of `took`",
         ),
         (
             "runs_total{le=\"1\"}",
