@@ -98,7 +98,7 @@ const PREEMPTIONS: &str = "4";
 fn loom(_: &Options, run: &mut Run) {
     for model in MODELS {
         run.step(&format!("models of {}", model.0), || {
-            models(*model, PREEMPTIONS, &["--release"], &mut Tally::default())
+            models(model, PREEMPTIONS, &["--release"], &mut Tally::default())
         });
     }
 }
