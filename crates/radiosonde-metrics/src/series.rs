@@ -85,13 +85,17 @@ impl Series {
         labels: impl Iterator<Item = (&'n str, &'v str)>,
     ) -> bool {
         let mut rest = self.text(texts);
-        let mut escaped = String::new();
+        let mut written = String::new();
         for (nth, (name, value)) in labels.enumerate() {
-            escaped.clear();
-            escape(&mut escaped, value);
+            let mut escaped = value;
+            if value.contains(['\\', '"', '\n', '\0']) {
+                written.clear();
+                escape(&mut written, value);
+                escaped = &written;
+            }
             let more = if nth == 0 { Some(rest) } else { rest.strip_prefix(',') };
             let more = more.and_then(|more| more.strip_prefix(name)?.strip_prefix("=\""));
-            let more = more.and_then(|more| more.strip_prefix(&*escaped)?.strip_prefix('"'));
+            let more = more.and_then(|more| more.strip_prefix(escaped)?.strip_prefix('"'));
             let Some(more) = more else { return false };
             rest = more;
         }
