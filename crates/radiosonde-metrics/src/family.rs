@@ -480,7 +480,8 @@ impl Guarded {
         // The length is part of the hash of a value: values do not run together.
         let add = |all: u64, value| (all.rotate_left(23) ^ one(value)).wrapping_mul(MIX);
         let hash = values.fold(self.secrets.seed, add);
-        (hash ^ (hash >> 32)) as u32
+        // The upper half of a product is made of all of its factors.
+        (hash >> 32) as u32
     }
 
     fn insert(
