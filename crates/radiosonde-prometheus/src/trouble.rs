@@ -45,7 +45,9 @@ impl Trouble {
     /// What to do about it.
     pub fn fix(&self) -> &'static str {
         match self {
-            Self::TooLarge { .. } => "record fewer metrics or series, or send them by OTLP",
+            Self::TooLarge { .. } => {
+                "record fewer metrics or series: a lower `series_limit`, fewer labels or buckets"
+            }
             Self::Busy { .. } => "scrape less often, by fewer clients, or over a faster network",
             Self::Panicked => "look for the panic in the events and mend what it names",
             Self::LeftOut { .. } => {

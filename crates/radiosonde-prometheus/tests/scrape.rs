@@ -190,7 +190,7 @@ async fn metrics_that_are_too_large_are_refused_and_told() {
         assert_eq!(
             seen.text(),
             "a scrape was refused: the metrics are more than 10000 bytes of text; fix: record \
-             fewer metrics or series, or send them by OTLP\n"
+             fewer metrics or series: a lower `series_limit`, fewer labels or buckets\n"
         );
     }
     assert_eq!(*still.troubles.lock().unwrap(), vec![Trouble::TooLarge { limit: 10_000 }; 2]);
