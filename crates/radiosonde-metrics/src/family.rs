@@ -342,7 +342,7 @@ impl Guarded {
         }
         let folded = self.info.refusals.entry(fault.reason_to_fold());
         folded.set_full_label(fault.full_label());
-        folded.describe(|| fault.to_string(), Caller { module: None, ..caller });
+        folded.describe(|| fault.to_string(), caller);
         if let Some(place) = self.find_overflow(pairs) {
             return Ok(place);
         }
@@ -357,6 +357,12 @@ impl Guarded {
     /// Which label exploded, if the metric is full and one has more values than there is room for.
     pub(crate) fn exploded(&self) -> Option<Exploded> {
         self.blame.told()
+    }
+
+    /// Most series it may have, be it by a limit of its own or a shared one; none if there is none.
+    pub(crate) fn limit(&self) -> Option<usize> {
+        let shared = self.namespace.as_deref().map_or(usize::MAX, Namespace::cap);
+        Some(self.cap.min(shared)).filter(|cap| *cap < SERIES_MAX / 2)
     }
 
     /// Whether a label set that is not there may become a series.

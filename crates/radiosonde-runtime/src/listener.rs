@@ -234,6 +234,7 @@ mod imp {
 
     impl Endpoints for Pages {
         fn health(&self) -> Health {
+            drop(self.telemetry.update_limits());
             let problems = self.telemetry.problems().all();
             let ok = self.telemetry.directory().is_some();
             let mut text = if ok { "ok\n" } else { "no telemetry directory\n" }.to_owned();
