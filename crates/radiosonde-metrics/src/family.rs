@@ -140,6 +140,8 @@ pub(crate) struct Guarded {
     /// How many there are, and how many of them are no overflow sets.
     count: AtomicUsize,
     admitted: AtomicUsize,
+    /// How many of them, in the order they came, scrapers have been shown.
+    pub(crate) shown: AtomicUsize,
     /// Those that are no overflow sets, by all their labels.
     index: Index,
     /// The overflow sets, by their enumerated labels. Bounded by the registry, therefore outside the
@@ -190,6 +192,7 @@ impl Guarded {
             names,
             count: AtomicUsize::new(0),
             admitted: AtomicUsize::new(0),
+            shown: AtomicUsize::new(0),
             index: Index::default(),
             overflow: Index::default(),
             growing: RwLock::new(vec![HashSet::new(); limited]),

@@ -225,6 +225,10 @@ mod imp {
             self.telemetry.metrics().expose(scrape, to);
         }
 
+        fn scraped(&self) {
+            self.telemetry.metrics().scraped();
+        }
+
         fn trouble(&self, trouble: &Trouble) {
             let refused = u64::from(trouble.refused());
             let _ = self.refused.count.fetch_add(refused, Ordering::Relaxed);
