@@ -368,6 +368,11 @@ impl Guarded {
         Some(self.cap.min(shared)).filter(|cap| *cap < SERIES_MAX / 2)
     }
 
+    /// Most series it may have by a limit of its own; none if it has no such.
+    pub(crate) fn own_limit(&self) -> Option<usize> {
+        Some(self.cap).filter(|cap| *cap < SERIES_MAX / 2)
+    }
+
     /// Whether a label set that is not there may become a series.
     fn has_room(
         &self,

@@ -150,7 +150,8 @@ impl Metrics {
 
     /// All series as they are now, with the constant labels, in a stable order: families by name,
     /// series by their labels. Runs the collectors on the calling thread. Includes
-    /// `radiosonde_metric_writes_refused_total{metric,reason}` and `radiosonde_series{metric}`.
+    /// `radiosonde_metric_writes_refused_total{metric,reason}`, `radiosonde_series{metric}` and
+    /// `radiosonde_series_limit{metric}`.
     pub fn snapshot(&self) -> Snapshot {
         self.note_writes();
         let mut snapshot = Snapshot::default();
