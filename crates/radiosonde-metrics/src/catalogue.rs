@@ -276,6 +276,11 @@ impl Catalogue {
             let refusals = family.info.refusals.entries().filter_map(|entry| entry.refusal());
             let told = |mut refusal: Refusal| {
                 refusal.exploded = family.exploded().filter(|_| refusal.reason.is_cap());
+                if refusal.reason.is_cap() {
+                    let full = refusal.full_label.as_deref();
+                    let rule = family.rules().iter().find(|rule| Some(rule.name()) == full);
+                    refusal.limit = rule.and_then(|rule| rule.max_values).or(family.limit());
+                }
                 refusal
             };
             refusals.map(told).collect::<Vec<_>>()

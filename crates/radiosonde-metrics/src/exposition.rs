@@ -26,7 +26,10 @@ pub trait Exposition {
 #[non_exhaustive]
 pub struct Scrape {
     /// Whether a series that no such scrape has seen is shown at 0 first, so that `increase` over
-    /// the scrapes counts what it began with. Only for who comes again and keeps what it saw.
+    /// the scrapes counts what it began with. Only for who comes again and keeps what it saw, and
+    /// with [`Metrics::scraped`](crate::Metrics::scraped) after each scrape that was made whole.
+    /// Gauges are what they are, and so is everything in the first scrape of metrics that are older
+    /// than five minutes.
     pub from_zero: bool,
 }
 

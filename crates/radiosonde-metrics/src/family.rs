@@ -140,6 +140,8 @@ pub(crate) struct Guarded {
     /// How many there are, and how many of them are no overflow sets.
     count: AtomicUsize,
     admitted: AtomicUsize,
+    /// How many of them, in the order they came, scrapers have been shown.
+    pub(crate) shown: AtomicUsize,
     /// Those that are no overflow sets, by all their labels.
     index: Index,
     /// The overflow sets, by their enumerated labels. Bounded by the registry, therefore outside the
@@ -198,6 +200,7 @@ impl Guarded {
             names,
             count: AtomicUsize::new(0),
             admitted: AtomicUsize::new(0),
+            shown: AtomicUsize::new(0),
             index: Index::default(),
             overflow: Index::default(),
             growing: RwLock::new(vec![HashSet::new(); limited]),
@@ -354,7 +357,7 @@ impl Guarded {
         }
         let folded = self.info.refusals.entry(fault.reason_to_fold());
         folded.set_full_label(fault.full_label());
-        folded.describe(|| fault.to_string(), Caller { module: None, ..caller });
+        folded.describe(|| fault.to_string(), caller);
         if let Some(place) = self.find_overflow(pairs) {
             return Ok(place);
         }
@@ -369,6 +372,17 @@ impl Guarded {
     /// Which label exploded, if the metric is full and one has more values than there is room for.
     pub(crate) fn exploded(&self) -> Option<Exploded> {
         self.blame.told()
+    }
+
+    /// Most series it may have, be it by a limit of its own or a shared one; none if there is none.
+    pub(crate) fn limit(&self) -> Option<usize> {
+        let shared = self.namespace.as_deref().map_or(usize::MAX, Namespace::cap);
+        Some(self.cap.min(shared)).filter(|cap| *cap < SERIES_MAX / 2)
+    }
+
+    /// Most series it may have by a limit of its own; none if it has no such.
+    pub(crate) fn own_limit(&self) -> Option<usize> {
+        Some(self.cap).filter(|cap| *cap < SERIES_MAX / 2)
     }
 
     /// Whether a label set that is not there may become a series.

@@ -91,6 +91,8 @@ pub(crate) struct Hub {
     collectors: RwLock<Vec<SharedCollector>>,
     pub(crate) told: Told,
     scraper: Scraper,
+    /// In milliseconds since 1970.
+    started: u64,
 }
 
 impl Metrics {
@@ -126,7 +128,9 @@ impl Metrics {
                 "set no leave hook besides radiosonde's",
             );
         }
+        let started = settings.clock.millis();
         Self(Arc::new(Hub {
+            started,
             catalogue,
             redactor,
             clock: settings.clock,
@@ -148,7 +152,8 @@ impl Metrics {
     /// All series as they are now (none in a forked child, where a lock may be held by a thread that
     /// does not exist), with the constant labels, in a stable order: families by name,
     /// series by their labels. Runs the collectors on the calling thread. Includes
-    /// `radiosonde_metric_writes_refused_total{metric,reason}` and `radiosonde_series{metric}`.
+    /// `radiosonde_metric_writes_refused_total{metric,reason}`, `radiosonde_series{metric}` and
+    /// `radiosonde_series_limit{metric}`.
     pub fn snapshot(&self) -> Snapshot {
         if is_forked_child() {
             return Snapshot::default();
@@ -179,7 +184,16 @@ impl Metrics {
         self.note_writes();
         let computed = self.computed();
         let hub = &*self.0;
-        hub.scraper.expose(&hub.catalogue, &computed, &hub.constants, scrape, to);
+        // A clock that was set back makes nothing old.
+        let age = hub.clock.millis().saturating_sub(hub.started);
+        hub.scraper.expose(&hub.catalogue, &computed, &hub.constants, (scrape, age), to);
+    }
+
+    /// The answer to the last [`Metrics::expose`] with `from_zero` has been made whole: what it wrote
+    /// counts as seen, and the next one shows its values. Without this call it uses nothing up. Where
+    /// several such scrapes are under way at once, the last that was written is meant.
+    pub fn scraped(&self) {
+        self.0.scraper.complete();
     }
 
     /// What a scrape shows beside the series themselves. Families that a collector adds to are in it

@@ -122,6 +122,7 @@ mod scraper;
 mod segmented;
 mod series;
 mod shape;
+mod shown;
 mod snapshot;
 mod sync;
 mod told;

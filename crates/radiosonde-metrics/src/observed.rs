@@ -32,6 +32,11 @@ impl Namespace {
         &self.path
     }
 
+    /// Most series of all its metrics together.
+    pub(crate) fn cap(&self) -> usize {
+        self.cap
+    }
+
     /// Takes room for a series.
     pub(crate) fn take(&self) -> Result<(), Fault<'static>> {
         take(&self.series, self.cap).then_some(()).ok_or_else(|| self.fault())

@@ -16,10 +16,12 @@ pub(crate) enum Own {
     Interval,
     LastSeen,
     Series,
+    Limit,
 }
 
 impl Own {
-    pub(crate) const ALL: [Self; 4] = [Self::Updated, Self::Interval, Self::LastSeen, Self::Series];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Updated, Self::Interval, Self::LastSeen, Self::Series, Self::Limit];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -27,6 +29,7 @@ impl Own {
             Self::Interval => "metric_interval_seconds",
             Self::LastSeen => "metric_last_seen_timestamp_seconds",
             Self::Series => "radiosonde_series",
+            Self::Limit => "radiosonde_series_limit",
         }
     }
 
@@ -43,10 +46,14 @@ impl Own {
                 .map(|_| seconds(family.last_computed().unwrap_or_else(|| life.last_seen()))),
             Self::Series => {
                 let count = family.series_count();
-                // What somebody else writes has none here, and 0 would say so of the metric.
-                let is_told = family.writable && (count > 0 || !family.info.builtin);
                 #[expect(clippy::cast_precision_loss, reason = "caps are far below 2^53")]
-                is_told.then_some(count as f64)
+                is_told(family).then_some(count as f64)
+            }
+            // Of each that has series, so that one can be divided by the other.
+            Self::Limit => {
+                let limit = family.own_limit().filter(|_| is_told(family));
+                #[expect(clippy::cast_precision_loss, reason = "caps are far below 2^53")]
+                limit.map(|limit| limit as f64)
             }
         }
     }
@@ -62,7 +69,13 @@ impl Own {
     }
 }
 
-/// Adds what is known of each metric: its series, its interval, when it was last written, and when
+/// Whether its series are counted here. What somebody else writes has none, and 0 would say so of the
+/// metric.
+fn is_told(family: &Guarded) -> bool {
+    family.writable && (!family.info.builtin || family.series_count() > 0)
+}
+
+/// Adds what is known of each metric: its series and their limit, its interval, when it was last written, and when
 /// its value was computed.
 pub(crate) fn push(families: &[Arc<Guarded>], snapshot: &mut Snapshot) {
     for own in Own::ALL {

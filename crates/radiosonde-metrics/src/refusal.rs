@@ -139,6 +139,9 @@ pub struct Refusal {
     pub full_label: Option<String>,
     /// Past a limit of series: the label that has more values than there is room for.
     pub exploded: Option<Exploded>,
+    /// The limit that was reached, where that is the reason: of different values of the full label,
+    /// else of series.
+    pub limit: Option<usize>,
 }
 
 impl fmt::Display for Refusal {
@@ -290,6 +293,7 @@ impl Entry {
             typed: self.module.get().is_some_and(|(_, typed)| *typed),
             full_label: self.full_label.get().cloned(),
             exploded: None,
+            limit: None,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! A scrape, straight from the cells: labels are copied as they were written once, and nothing is
 //! allocated but for what is computed beside the series.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use radiosonde_registry::{MetricType, Registry};
@@ -10,6 +11,7 @@ use crate::exposition::{Exemplar, Exposition, Head, Point, Scrape, escape};
 use crate::family::Guarded;
 use crate::own::Own;
 use crate::series::Series;
+use crate::shown::{Shown, beginning};
 use crate::snapshot::{Labels, Snapshot};
 use crate::sync::lock;
 
@@ -24,6 +26,7 @@ struct State {
     /// How many families there were when these were listed.
     families: usize,
     buffers: Buffers,
+    shown: Shown,
 }
 
 enum Entry {
@@ -51,20 +54,25 @@ impl Entry {
 impl Scraper {
     /// Writes all families by name; `computed` are those that are not series of ours, with the
     /// constant labels. Where there are such of a name, they stand for the family of that name.
+    /// `age_ms`: for how long there have been metrics.
     pub(crate) fn expose(
         &self,
         catalogue: &Catalogue,
         computed: &Snapshot,
         constants: &Labels,
-        scrape: Scrape,
+        (scrape, age_ms): (Scrape, u64),
         to: &mut dyn Exposition,
     ) {
         let mut state = lock(&self.0);
-        let State { entries, families, buffers } = &mut *state;
+        let State { entries, families, buffers, shown } = &mut *state;
         let count = catalogue.family_count();
         if *families != count || entries.is_empty() {
             list(entries, catalogue);
             *families = count;
+        }
+        let begins = shown.may_begin(age_ms);
+        if scrape.from_zero {
+            shown.begin();
         }
         let mut merged = Merged {
             entries: entries.iter(),
@@ -72,12 +80,23 @@ impl Scraper {
             all: entries,
             buffers,
             constants,
-            scrape,
+            shown: scrape.from_zero.then_some(shown),
+            begins,
+            computed: String::new(),
+            computed_begins: begins,
             to,
         };
         merged.next = merged.entries.next();
         computed.expose(&mut merged);
         merged.write_before(None);
+        if let Some(shown) = merged.shown {
+            shown.written();
+        }
+    }
+
+    /// What the last scrape wrote has been seen.
+    pub(crate) fn complete(&self) {
+        lock(&self.0).shown.complete();
     }
 }
 
@@ -96,7 +115,13 @@ struct Merged<'m> {
     all: &'m [Entry],
     buffers: &'m mut Buffers,
     constants: &'m Labels,
-    scrape: Scrape,
+    /// Set if what is new is to be shown at 0.
+    shown: Option<&'m mut Shown>,
+    /// Whether it may be.
+    begins: bool,
+    /// The family that is written and is computed, and whether its new series begin at 0.
+    computed: String,
+    computed_begins: bool,
     to: &'m mut dyn Exposition,
 }
 
@@ -146,12 +171,15 @@ impl Merged<'_> {
         }
     }
 
-    fn write_family(&mut self, family: &Guarded) {
+    fn write_family(&mut self, family: &Arc<Guarded>) {
         let info = &family.info;
         let is_own = |name: &str| family.rules().iter().any(|rule| rule.name() == name);
         write_constants(self.constants, is_own, &mut self.buffers.constants);
         let mut is_first = true;
+        let known = family.shown.load(Ordering::Relaxed);
+        let mut count = 0;
         for (place, series) in family.all_series().enumerate() {
+            count = place + 1;
             // A gauge that nobody has set shows nothing.
             let gauge = family.gauge_if_set(series);
             if gauge.is_none() && info.metric_type == MetricType::Gauge {
@@ -165,7 +193,11 @@ impl Merged<'_> {
                     help: info.help.get().map_or("", |help| help),
                 });
             }
-            self.write_series(family, place, series, gauge);
+            let is_new = self.begins && self.shown.is_some() && place >= known;
+            self.write_series(family, (place, series), gauge, is_new);
+        }
+        if let Some(shown) = &mut self.shown {
+            shown.note_family(family, count);
         }
         family.beside.note_scrape();
     }
@@ -173,9 +205,9 @@ impl Merged<'_> {
     fn write_series(
         &mut self,
         family: &Guarded,
-        place: usize,
-        series: &Series,
+        (place, series): (usize, &Series),
         gauge: Option<f64>,
+        is_new: bool,
     ) {
         let Buffers { labels, constants, counts, exemplars } = &mut *self.buffers;
         let mut labels_text = family.text_of(series);
@@ -191,7 +223,6 @@ impl Merged<'_> {
             labels_text = labels;
         }
         let arena = &family.arena;
-        let is_new = self.scrape.from_zero && series.is_first_look();
         family.beside.read_exemplars(place, exemplars);
         let exemplars: &[Exemplar] = if is_new { &[] } else { exemplars };
         let point = match family.info.metric_type {
@@ -207,7 +238,10 @@ impl Merged<'_> {
                 Point::Histogram { bounds: &family.info.bounds, counts, sum }
             }
             MetricType::Summary => {
-                let (count, sum) = (arena.sum(series.cell), arena.sum_f64(series.cell + 1));
+                let (count, sum) = match is_new {
+                    true => (0, 0.0),
+                    false => (arena.sum(series.cell), arena.sum_f64(series.cell + 1)),
+                };
                 let quantiles = family.beside.quantiles(place, MetricType::Summary);
                 let point = Point::Summary { quantiles: &quantiles, sum, count };
                 return self.to.series(labels_text, &point, &[]);
@@ -222,14 +256,30 @@ impl Merged<'_> {
 impl Exposition for Merged<'_> {
     fn family(&mut self, head: &Head<'_>) {
         self.write_before(Some(head.name));
-        while self.next.is_some_and(|next| next.name() == head.name) {
+        let mut begins = self.begins;
+        while let Some(next) = self.next.filter(|next| next.name() == head.name) {
+            if let (Some(shown), Entry::Live(family)) = (&mut self.shown, next) {
+                begins &= !shown.is_taken_over(family);
+            }
             self.next = self.entries.next();
         }
+        self.computed.clear();
+        self.computed.push_str(head.name);
+        self.computed_begins = begins;
         self.to.family(head);
     }
 
     fn series(&mut self, labels: &str, point: &Point<'_>, exemplars: &[Exemplar]) {
-        self.to.series(labels, point, exemplars);
+        let Self { shown, computed, computed_begins, buffers, .. } = self;
+        let zeros = &mut buffers.counts;
+        let begun = beginning(point, zeros).filter(|_| {
+            let is_new = shown.as_mut().is_some_and(|shown| shown.is_new(computed, labels));
+            is_new && *computed_begins
+        });
+        match begun {
+            Some(begun) => self.to.series(labels, &begun, &[]),
+            None => self.to.series(labels, point, exemplars),
+        }
     }
 }
 

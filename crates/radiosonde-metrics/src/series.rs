@@ -1,7 +1,6 @@
 //! One series: its labels as a scrape writes them, and where its value is.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cells::{Text, Texts};
 use crate::exposition::escape;
@@ -21,8 +20,6 @@ pub(crate) struct Series {
     pub(crate) folded: Option<Folded>,
     /// Whether the text is the same as without escapes.
     plain: bool,
-    /// Whether a scraper has seen it.
-    shown: AtomicBool,
 }
 
 /// Why a write is folded: in one byte, unlike the [`Reason`] it is.
@@ -69,7 +66,7 @@ impl Series {
         }
         let plain = !written.contains('\\');
         let text = texts.append(&written)?;
-        Some(Self { text, cell, hash, folded, plain, shown: AtomicBool::new(false) })
+        Some(Self { text, cell, hash, folded, plain })
     }
 
     /// The labels, as a scrape writes them.
@@ -142,11 +139,6 @@ impl Series {
             rest = after.strip_prefix(',').unwrap_or(after);
             Some((name, unescaped(value)))
         })
-    }
-
-    /// Whether a scraper sees it for the first time.
-    pub(crate) fn is_first_look(&self) -> bool {
-        !self.shown.load(Ordering::Relaxed) && !self.shown.swap(true, Ordering::Relaxed)
     }
 }
 
@@ -271,11 +263,5 @@ mod tests {
         assert!(none.has_values(&texts, &[], &[]));
         assert_eq!((none.text(&texts), none.labels(&texts).count()), ("", 0));
         assert_eq!(size_of::<std::sync::OnceLock<Series>>(), 28);
-    }
-
-    #[test]
-    fn the_first_look_comes_once() {
-        let (_texts, series) = series(&[("a", "1")]);
-        assert!(series.is_first_look() && !series.is_first_look());
     }
 }

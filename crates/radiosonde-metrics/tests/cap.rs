@@ -69,6 +69,9 @@ fn an_overflow_set_keeps_the_enumerated_labels() {
         value(&metrics, "radiosonde_series", &[("metric", "wide_total")]),
         Some(Value::Gauge(50.0))
     );
+    let limit = |metrics| value(metrics, "radiosonde_series_limit", &[("metric", "wide_total")]);
+    assert_eq!(limit(&metrics), Some(Value::Gauge(50.0)));
+    assert_eq!(limit(&metrics_in("production")), Some(Value::Gauge(200.0)));
 }
 
 #[test]

@@ -137,26 +137,130 @@ fn families_that_a_collector_adds_to_are_whole() {
     assert!(own[0].1.starts_with("Counter(9)"), "what the collector says counts: {own:?}");
 }
 
+/// What a scraper gets that comes again; whether its answer was made whole is another matter.
+fn from_zero(metrics: &Metrics) -> Written {
+    let mut written = Written::default();
+    let mut scrape = Scrape::default();
+    scrape.from_zero = true;
+    metrics.expose(scrape, &mut written);
+    written
+}
+
+/// The points of a family.
+fn points(written: &Written, name: &str) -> Vec<String> {
+    let series = written.series.iter().filter(|((of, _), _)| of == name);
+    series.map(|(_, point)| point.clone()).collect()
+}
+
+/// All that is a sum is 0, and the rest as it is.
+fn assert_begun(first: &Written, values: &Written) {
+    assert_eq!(first.families, values.families);
+    for ((at, point), value) in first.series.iter().zip(values.series.values()) {
+        if point.starts_with("Gauge") {
+            assert_eq!(point, value, "{at:?}");
+        } else if point.starts_with("Histogram") {
+            assert!(point.contains(" 0], sum: 0.0 }"), "{at:?}: {point}");
+        } else if point.starts_with("Summary") {
+            assert!(point.contains("sum: 0.0, count: 0"), "{at:?}: {point}");
+        } else {
+            let is_zero = ["Counter(0) ", "FloatCounter(0.0) "].map(|zero| point.starts_with(zero));
+            assert!(is_zero.contains(&true), "{at:?}: {point}");
+        }
+    }
+}
+
 #[test]
 fn a_scraper_sees_each_series_at_zero_first() {
     let metrics = Metrics::new(settings(Some(REGISTRY)));
     write(&metrics);
-    let scrape = |from_zero| {
-        let mut written = Written::default();
-        let mut scrape = Scrape::default();
-        scrape.from_zero = from_zero;
-        metrics.expose(scrape, &mut written);
-        let of = |name: &str| -> Vec<String> {
-            let series = written.series.iter().filter(|((of, _), _)| of == name);
-            series.map(|(_, point)| point.clone()).collect()
-        };
-        (of("runs_total"), of("took_seconds"), of("depth"))
+    metrics.add_collector(Box::new(|snapshot| {
+        snapshot.float_counter("zzz_last_total", &[("a", "1")], 0.5);
+        snapshot.counter("own_total", &[("environment", "staging")], 7);
+    }));
+    let plain = scraped(&metrics);
+    for name in ["radiosonde_metric_writes_refused_total", "runs_by_outcome_total", "size_bytes"] {
+        assert!(!points(&plain, name).is_empty(), "{name} is part of the test");
+    }
+    // Whatever is not completed uses nothing up.
+    for _ in 0..3 {
+        assert_begun(&from_zero(&metrics), &plain);
+        assert_eq!(scraped(&metrics), plain);
+    }
+    metrics.scraped();
+    assert_eq!(from_zero(&metrics), plain);
+    metrics.scraped();
+    assert_eq!(from_zero(&metrics), plain);
+    assert_eq!(scraped(&metrics), plain);
+}
+
+#[test]
+fn what_comes_later_begins_at_zero_beside_values() {
+    let metrics = Metrics::new(settings(None));
+    let count = |lane: &'static str| {
+        with_local_recorder(&metrics.recorder(), || {
+            counter!("runs_total", "lane" => lane).increment(2)
+        });
     };
-    let plain = scrape(false);
-    let first = scrape(true);
-    assert!(first.0.iter().all(|point| point.starts_with("Counter(0)")), "{first:?}");
-    assert!(first.1.iter().all(|point| point.contains("counts: [0, 0, 0, 0], sum: 0.0")));
-    assert_eq!(first.2, plain.2, "gauges are what they are");
-    assert_eq!(scrape(true), plain);
-    assert_eq!(scrape(false), plain);
+    count("a");
+    // Nobody was scraping yet.
+    metrics.scraped();
+    assert!(points(&from_zero(&metrics), "runs_total")[0].starts_with("Counter(0)"));
+    // Came after the scrape was written, and before it was completed.
+    count("b");
+    metrics.scraped();
+    let seen = points(&from_zero(&metrics), "runs_total");
+    assert!(seen[0].starts_with("Counter(2)") && seen[1].starts_with("Counter(0)"), "{seen:?}");
+    metrics.scraped();
+    assert_eq!(from_zero(&metrics), scraped(&metrics));
+    // The first refusal is one of many.
+    with_local_recorder(&metrics.recorder(), || counter!("", "lane" => "a").increment(1));
+    let name = "radiosonde_metric_writes_refused_total";
+    assert!(points(&from_zero(&metrics), name)[0].starts_with("Counter(0)"));
+    metrics.scraped();
+    assert!(points(&from_zero(&metrics), name)[0].starts_with("Counter(1)"));
+}
+
+#[test]
+fn the_first_scrape_of_an_old_process_shows_values() {
+    let clock = radiosonde_metrics::Clock::fixed(UNIX_EPOCH + FIFTH_OF_NOVEMBER);
+    let metrics = Metrics::new(Settings { clock: clock.clone(), ..settings(Some(REGISTRY)) });
+    write(&metrics);
+    clock.set(UNIX_EPOCH + FIFTH_OF_NOVEMBER + Duration::from_secs(299));
+    assert_begun(&from_zero(&metrics), &scraped(&metrics));
+    clock.set(UNIX_EPOCH + FIFTH_OF_NOVEMBER + Duration::from_secs(300));
+    assert_eq!(from_zero(&metrics), scraped(&metrics));
+    metrics.scraped();
+    // From then on somebody comes regularly.
+    with_local_recorder(&metrics.recorder(), || {
+        histogram!("took_seconds", "outcome" => "success").record(0.7);
+        counter!("own_total", "environment" => "staging").increment(1);
+        counter!("runs_total", "lane" => "a").increment(1);
+    });
+    let (seen, values) = (from_zero(&metrics), scraped(&metrics));
+    assert_eq!(points(&seen, "took_seconds"), points(&values, "took_seconds"));
+    let name = "radiosonde_metric_writes_refused_total";
+    let differing: Vec<_> =
+        seen.series.iter().filter(|(at, point)| values.series[*at] != **point).collect();
+    assert!(!differing.is_empty());
+    for ((of, labels), point) in differing {
+        assert!(of == name && point.starts_with("Counter(0)"), "{of}{labels:?} {point}");
+    }
+}
+
+#[test]
+fn a_family_that_a_collector_joins_does_not_fall_to_zero() {
+    let metrics = Metrics::new(settings(Some(REGISTRY)));
+    write(&metrics);
+    let _ = from_zero(&metrics);
+    metrics.scraped();
+    metrics.add_collector(Box::new(|snapshot| {
+        snapshot.counter("own_total", &[("environment", "staging")], 7);
+    }));
+    for _ in 0..2 {
+        assert_eq!(
+            points(&from_zero(&metrics), "own_total"),
+            points(&scraped(&metrics), "own_total")
+        );
+        metrics.scraped();
+    }
 }

@@ -38,6 +38,10 @@ pub trait Source: Send + Sync {
     /// Writes all families. A panic becomes a 500.
     fn expose(&self, scrape: Scrape, to: &mut dyn Exposition);
 
+    /// The answer to the last scrape with `from_zero` has been made whole, and goes out; see
+    /// [`Metrics::scraped`]. By default nobody hears of it.
+    fn scraped(&self) {}
+
     /// Hears of each scrape that is refused or incomplete; by default nobody does.
     fn trouble(&self, _trouble: &Trouble) {}
 }
@@ -46,11 +50,19 @@ impl Source for Metrics {
     fn expose(&self, scrape: Scrape, to: &mut dyn Exposition) {
         Metrics::expose(self, scrape, to);
     }
+
+    fn scraped(&self) {
+        Metrics::scraped(self);
+    }
 }
 
 impl<S: Source + ?Sized> Source for Arc<S> {
     fn expose(&self, scrape: Scrape, to: &mut dyn Exposition) {
         (**self).expose(scrape, to);
+    }
+
+    fn scraped(&self) {
+        (**self).scraped();
     }
 
     fn trouble(&self, trouble: &Trouble) {
@@ -92,6 +104,9 @@ pub(crate) async fn metrics(source: &dyn Source, pool: &Arc<Pool>, asked: Asked)
     let body = if zipped { gzip(text, pool).await } else { Ok(Bytes::from_owner(text)) };
     // Compressing into memory cannot fail.
     let Ok(body) = body else { return refusal(source, &Trouble::Panicked, asked.head) };
+    if asked.scrape.from_zero && catch_unwind(AssertUnwindSafe(|| source.scraped())).is_err() {
+        return refusal(source, &Trouble::Panicked, asked.head);
+    }
     let mut answer = answer(StatusCode::OK, asked.agreed.content_type, body, asked.head);
     let headers = answer.headers_mut();
     if zipped {

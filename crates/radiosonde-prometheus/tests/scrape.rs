@@ -4,6 +4,7 @@
 mod common;
 
 use std::io::Read as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -78,12 +79,17 @@ struct Still {
     snapshot: Snapshot,
     scrapes: Mutex<Vec<Scrape>>,
     troubles: Mutex<Vec<Trouble>>,
+    completed: AtomicUsize,
 }
 
 impl Source for Still {
     fn expose(&self, scrape: Scrape, to: &mut dyn Exposition) {
         self.scrapes.lock().unwrap().push(scrape);
         self.snapshot.expose(to);
+    }
+
+    fn scraped(&self) {
+        let _ = self.completed.fetch_add(1, Ordering::Relaxed);
     }
 
     fn trouble(&self, trouble: &Trouble) {
@@ -169,6 +175,47 @@ async fn only_a_scraper_that_comes_again_is_shown_series_from_zero() {
     let _ = ask(&service, request("GET", "/", &[])).await;
     let asked: Vec<bool> = still.scrapes.lock().unwrap().iter().map(|it| it.from_zero).collect();
     assert_eq!(asked, [true, false, false]);
+}
+
+#[tokio::test]
+async fn only_a_scrape_that_was_made_whole_counts_as_seen() {
+    let scraper = [("x-prometheus-scrape-timeout-seconds", "10"), ("accept-encoding", "gzip")];
+    let still = still(large(1000));
+    let refusing = MetricsService::new(still.clone()).body_bytes_max(10_000);
+    assert_eq!(ask(&refusing, request("GET", "/", &scraper)).await.status, 503);
+    let service = MetricsService::new(still.clone());
+    let _ = ask(&service, request("HEAD", "/", &scraper)).await;
+    let _ = ask(&service, request("GET", "/", &[])).await;
+    assert_eq!(still.completed.load(Ordering::Relaxed), 0);
+    for completed in 1..3 {
+        assert_eq!(ask(&service, request("GET", "/", &scraper)).await.status, 200);
+        assert_eq!(still.completed.load(Ordering::Relaxed), completed);
+    }
+}
+
+#[tokio::test]
+async fn a_scrape_that_panics_uses_nothing_up() {
+    struct Ill(Metrics, AtomicUsize);
+    impl Source for Ill {
+        fn expose(&self, scrape: Scrape, to: &mut dyn Exposition) {
+            self.0.expose(scrape, to);
+            assert!(self.1.fetch_add(1, Ordering::Relaxed) > 0, "the first one fails");
+        }
+        fn scraped(&self) {
+            self.0.scraped();
+        }
+    }
+    let metrics = Metrics::default();
+    metrics::with_local_recorder(&metrics.recorder(), || {
+        metrics::counter!("runs_total").increment(3);
+    });
+    let service = MetricsService::new(Ill(metrics, AtomicUsize::new(0)));
+    let scraper = [("x-prometheus-scrape-timeout-seconds", "10")];
+    assert_eq!(ask(&service, request("GET", "/", &scraper)).await.status, 500);
+    for line in ["\nruns_total 0\n", "\nruns_total 3\n"] {
+        let seen = ask(&service, request("GET", "/", &scraper)).await;
+        assert!(seen.text().contains(line), "{}", seen.text());
+    }
 }
 
 #[tokio::test]

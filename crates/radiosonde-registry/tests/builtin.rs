@@ -44,6 +44,7 @@ fn what_the_other_crates_write_is_there() {
         ("radiosonde_records_truncated_total", MetricType::Counter, &["signal"]),
         ("radiosonde_metric_writes_refused_total", MetricType::Counter, &["metric", "reason"]),
         ("radiosonde_series", MetricType::Gauge, &["metric"]),
+        ("radiosonde_series_limit", MetricType::Gauge, &["metric"]),
         ("radiosonde_redacted_total", MetricType::Counter, &["rule"]),
         ("radiosonde_problems", MetricType::Gauge, &[]),
         ("radiosonde_console_lines_dropped_total", MetricType::Counter, &[]),

@@ -348,6 +348,7 @@ fn work_off(control: &IoControl) {
 
 fn snapshot(telemetry: &Telemetry) {
     if let Some(journal) = telemetry.journal() {
+        drop(telemetry.update_limits());
         let snapshot = telemetry.metrics().snapshot();
         patiently(PATIENCE, || metric_lines::record_snapshot(journal, &snapshot));
     }

@@ -225,6 +225,10 @@ mod imp {
             self.telemetry.metrics().expose(scrape, to);
         }
 
+        fn scraped(&self) {
+            self.telemetry.metrics().scraped();
+        }
+
         fn trouble(&self, trouble: &Trouble) {
             let refused = u64::from(trouble.refused());
             let _ = self.refused.count.fetch_add(refused, Ordering::Relaxed);
@@ -234,6 +238,7 @@ mod imp {
 
     impl Endpoints for Pages {
         fn health(&self) -> Health {
+            drop(self.telemetry.update_limits());
             let problems = self.telemetry.problems().all();
             let ok = self.telemetry.directory().is_some();
             let mut text = if ok { "ok\n" } else { "no telemetry directory\n" }.to_owned();

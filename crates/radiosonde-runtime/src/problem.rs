@@ -142,6 +142,23 @@ impl Problems {
         self.list().rules = Some(rules.clone());
     }
 
+    /// Puts one problem in the place of another, and into the log too if asked. Whether that other
+    /// was listed.
+    pub(crate) fn replace(&self, old: &Problem, new: &Problem, log: bool) -> bool {
+        let mut list = self.list();
+        let (old, new) = (list.shown(old.clone()), list.shown(new.clone()));
+        let Some(place) = list.all.iter().position(|there| *there == old) else { return false };
+        // Said already, of another reason: it must not stand there twice.
+        if old != new && list.all.contains(&new) {
+            return false;
+        }
+        list.all[place].clone_from(&new);
+        if log {
+            list.unlogged.push_back(new);
+        }
+        true
+    }
+
     /// Adds what the rules have to say about the callbacks of the application.
     fn add_panicked(&self) {
         let panicked: Vec<String> = match &self.list().rules {

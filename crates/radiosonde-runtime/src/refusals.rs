@@ -1,10 +1,13 @@
 //! Refused metric writes as problems: what, and what to do.
 
-use radiosonde_metrics::{Reason, Refusal};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use radiosonde_metrics::{Exploded, Reason, Refusal};
 use radiosonde_registry::RegistrySource;
 
 use crate::config::Config;
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems};
 
 /// What `init!` was told about catalogues: to say how one more is passed.
 #[derive(Clone, Debug, Default)]
@@ -57,10 +60,9 @@ impl Catalogues {
 pub(crate) fn problem(refusal: &Refusal, catalogues: &Catalogues) -> Problem {
     let catalogue = refusal.module.as_deref().filter(|_| refusal.typed);
     if let Some(label) = &refusal.full_label {
-        let fix = format!(
-            "find out where so many values come from, or raise `max_values` of the label `{label}` \
-             in the registry"
-        );
+        let first = refusal.exploded.as_ref().map(first_fix);
+        let first = first.unwrap_or_else(|| "find out where so many values come from".to_owned());
+        let fix = format!("{first}, or raise `max_values` of the label `{label}` in the registry");
         return Problem::new(text(refusal), fix);
     }
     match (refusal.reason, catalogue) {
@@ -69,7 +71,69 @@ pub(crate) fn problem(refusal: &Refusal, catalogues: &Catalogues) -> Problem {
         (Reason::LabelValue, _) if refusal.metric == "metric_ingest_status" => {
             Problem::new(text(refusal), "name a metric of the registry in `ingest`")
         }
-        (reason, _) => Problem::new(text(refusal), fix(reason)),
+        (reason, _) => {
+            let known = fix(reason);
+            let first = refusal.exploded.as_ref().map(first_fix);
+            let rest = known.strip_prefix(EXPLODES).zip(first);
+            let fix = rest.map_or_else(|| known.to_owned(), |(rest, first)| first + rest);
+            Problem::new(text(refusal), fix)
+        }
+    }
+}
+
+/// What to do about a label with too many values, by name, and where it is written.
+fn first_fix(exploded: &Exploded) -> String {
+    let place = exploded.module.as_ref().map(|(module, _)| format!(", written in `{module}`"));
+    format!("bound or drop the label `{}`{}", exploded.label, place.unwrap_or_default())
+}
+
+/// How the fix of a limit begins as long as nobody knows which label it is.
+const EXPLODES: &str = "find the label that explodes";
+
+/// Values per place of a limit from which on it is told once more.
+const MANY: u64 = 10;
+
+/// Keeps the problems of limits up with what becomes known of them after the first write past one:
+/// the label with too many values, about how many, and who writes it.
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
+    catalogues: Catalogues,
+    /// As they are listed. Bounded by the metrics that refusals are kept of.
+    told: Mutex<HashMap<(String, Reason), Told>>,
+}
+
+#[derive(Debug)]
+struct Told {
+    problem: Problem,
+    /// Whether the log has the sentence with the label.
+    again: bool,
+}
+
+impl Limits {
+    pub(crate) fn new(catalogues: Catalogues) -> Self {
+        Self { catalogues, told: Mutex::default() }
+    }
+
+    /// Puts what is known now in the place of what was said before. Where a label has more than ten
+    /// times the values there is room for, the log has it as well, once.
+    pub(crate) fn update(&self, refusals: &[Refusal], problems: &Problems) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        for refusal in refusals {
+            let Some(exploded) = &refusal.exploded else { continue };
+            let told = told.entry((refusal.metric.clone(), refusal.reason)).or_insert_with(|| {
+                let mut first = refusal.clone();
+                first.exploded = None;
+                Told { problem: problem(&first, &self.catalogues), again: false }
+            });
+            let now = problem(refusal, &self.catalogues);
+            let room = refusal.limit.and_then(|limit| u64::try_from(limit).ok());
+            let many = room.is_some_and(|room| exploded.values > room.saturating_mul(MANY));
+            let log = many && !told.again;
+            if (log || now != told.problem) && problems.replace(&told.problem, &now, log) {
+                told.again |= log;
+                told.problem = now;
+            }
+        }
     }
 }
 
@@ -78,10 +142,12 @@ fn text(refusal: &Refusal) -> String {
     let reason = refusal.example.as_deref().unwrap_or(refusal.reason.as_str());
     let place = refusal.place().map(|place| format!(" ({place})"));
     let outcome = if refusal.reason.is_folded() { "folded into overflow" } else { "refused" };
+    let exploded = refusal.exploded.as_ref().map(|exploded| format!("; {exploded}"));
     format!(
-        "writes to metric `{}` are {outcome}: {reason}{}",
+        "writes to metric `{}` are {outcome}: {reason}{}{}",
         refusal.metric,
-        place.unwrap_or_default()
+        place.unwrap_or_default(),
+        exploded.unwrap_or_default()
     )
 }
 
@@ -177,5 +243,60 @@ mod tests {
                 problem.fix.ends_with("raise `max_values` of the label `region` in the registry")
             );
         }
+    }
+
+    /// 10,000 values of one label, as the code of a module would write them.
+    fn flood(metrics: &Metrics) {
+        let recorder = metrics.recorder();
+        let module = metrics::Metadata::new("shop::pay", metrics::Level::INFO, Some("shop::pay"));
+        for n in 0..10_000 {
+            let label = metrics::Label::new("customer", format!("c-{n}"));
+            let key = metrics::Key::from_parts("orders_total", vec![label]);
+            metrics::Recorder::register_counter(&recorder, &key, &module).increment(1);
+        }
+    }
+
+    #[test]
+    fn the_report_names_the_label_that_explodes_and_its_module() {
+        let directory = tempfile::tempdir().unwrap();
+        let config =
+            Config::new(Service::new("a1", "1.0.0").in_crate("a1::main")).dir(directory.path());
+        let (telemetry, _) = crate::telemetry::Telemetry::start(&config);
+        flood(telemetry.metrics());
+        for _ in 0..2 {
+            let report = telemetry.report();
+            let text = report.to_string();
+            let line = text.lines().find(|line| line.starts_with("refused ")).unwrap();
+            for part in ["`orders_total`", "label `customer` has about", "from shop::pay"] {
+                assert!(line.contains(part), "{part}: {line}");
+            }
+            let of = |problem: &&Problem| problem.what.contains("`orders_total`");
+            let problems: Vec<_> = report.problems.iter().filter(of).collect();
+            let [problem] = *problems else { panic!("one of them: {problems:?}") };
+            assert!(problem.what.contains("label `customer` has about"), "{problem}");
+            let fix = "bound or drop the label `customer`, written in `shop::pay`, or give ";
+            assert!(problem.fix.starts_with(fix), "{problem}");
+        }
+        drop(telemetry.shutdown(std::time::Duration::from_secs(20)));
+    }
+
+    #[test]
+    fn far_past_the_limit_it_is_told_once_more() {
+        let (metrics, problems) = (Metrics::default(), Problems::default());
+        let listed = problems.clone();
+        metrics.set_on_refusal(Box::new(move |refusal| {
+            listed.add(problem(refusal, &Catalogues::default()));
+        }));
+        flood(&metrics);
+        let first = problems.take_unlogged();
+        assert!(first.len() == 1 && !first[0].what.contains("customer"), "{first:?}");
+        let limits = Limits::default();
+        for told in [1, 0] {
+            limits.update(&metrics.refusals(), &problems);
+            let again = problems.take_unlogged();
+            assert_eq!(again.len(), told, "{again:?}");
+            assert!(again.iter().all(|it| it.what.contains("label `customer`")), "{again:?}");
+        }
+        assert_eq!(problems.all().len(), 1);
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use radiosonde_metrics::Refusal;
+use radiosonde_metrics::{Reason, Refusal};
 use radiosonde_record::{Account, DropReason, Journal, Kind, Level};
 use serde::Serialize;
 
@@ -98,6 +98,15 @@ pub struct RefusedWrites {
     pub count: u64,
     /// The sentence for people.
     pub text: String,
+}
+
+impl RefusedWrites {
+    /// Whether a limit was reached, so that `text` names the label with too many values.
+    fn is_cap(&self) -> bool {
+        [Reason::GaugeCap, Reason::NamespaceCap, Reason::SeriesCap]
+            .iter()
+            .any(|reason| reason.as_str() == self.reason)
+    }
 }
 
 impl SignalReport {
@@ -259,13 +268,15 @@ impl fmt::Display for Report {
                 "observed   {observed} that no registry has: {names} (Guard::registry_draft{hint})"
             )?;
         }
-        if !self.refused.is_empty() {
-            // The reasons and fixes are among the problems.
-            let each = self.refused.iter().map(|refused| {
+        let (full, others): (Vec<_>, Vec<_>) = self.refused.iter().partition(|it| it.is_cap());
+        if !others.is_empty() {
+            // Their reasons and fixes are among the problems.
+            let each = others.iter().map(|refused| {
                 format!("{}: {} {}", refused.metric, grouped(refused.count), refused.reason)
             });
             writeln!(f, "refused    {} (metric writes)", each.collect::<Vec<_>>().join(", "))?;
         }
+        full.iter().try_for_each(|refused| writeln!(f, "refused    {}", refused.text))?;
         if self.problems.is_empty() {
             return write!(f, "problems   none");
         }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use radiosonde_events::{DaySink, Filing, Owner, Redactions};
-use radiosonde_metrics::Metrics;
+use radiosonde_metrics::{Metrics, Refusal};
 use radiosonde_record::recovery::remove_instance;
 use radiosonde_record::{
     Control, Drain, Instance, Journal, Kind, Lease, Unsynced, new_instance_id, on_fork_child,
@@ -26,6 +26,7 @@ use crate::listener::{self, Refused};
 use crate::notices::notices;
 use crate::problem::{Problem, Problems};
 use crate::recovery::Recovered;
+use crate::refusals::Limits;
 use crate::report::{RefusedWrites, Report, SignalReport, observed_first};
 use crate::settings::{Environment, Settings};
 use crate::tokio_metrics::Runtimes;
@@ -49,6 +50,7 @@ struct Inner {
     metrics: Metrics,
     runtimes: Runtimes,
     problems: Problems,
+    limits: Limits,
     console: Option<ConsoleWriter>,
     /// Only when people look at the console.
     open_spans: Option<OpenSpans>,
@@ -89,6 +91,7 @@ impl Telemetry {
             metrics: Metrics::default(),
             runtimes: Runtimes::default(),
             problems,
+            limits: Limits::default(),
             console: None,
             open_spans: None,
             unsynced: Unsynced::default(),
@@ -141,6 +144,7 @@ impl Telemetry {
             metrics,
             runtimes,
             problems,
+            limits: Limits::new(settings.catalogues.clone()),
             console,
             open_spans: setup::open_spans(settings),
             unsynced: Unsynced::default(),
@@ -297,10 +301,18 @@ impl Telemetry {
         let observed = self.0.metrics.observed();
         report.observed = observed.len() as u64;
         report.observed_first = observed_first(observed);
-        report.refused = self.0.metrics.refusals().iter().map(RefusedWrites::from).collect();
+        let refusals = self.update_limits();
+        report.refused = refusals.iter().map(RefusedWrites::from).collect();
         report.redaction = self.0.problems.redaction();
         report.problems = self.0.problems.all();
         report
+    }
+
+    /// Brings the problems of limits up to what is known of them now, and returns all refusals.
+    pub(crate) fn update_limits(&self) -> Vec<Refusal> {
+        let refusals = self.0.metrics.refusals();
+        self.0.limits.update(&refusals, &self.0.problems);
+        refusals
     }
 
     fn books(&self) -> Report {
