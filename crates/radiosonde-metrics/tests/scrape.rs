@@ -198,7 +198,7 @@ fn what_comes_later_begins_at_zero_beside_values() {
     let metrics = Metrics::new(settings(None));
     let count = |lane: &'static str| {
         with_local_recorder(&metrics.recorder(), || {
-            counter!("runs_total", "lane" => lane).increment(2)
+            counter!("runs_total", "lane" => lane).increment(2);
         });
     };
     count("a");
