@@ -39,8 +39,9 @@ pub trait Source: Send + Sync {
     fn expose(&self, scrape: Scrape, to: &mut dyn Exposition);
 
     /// The answer to the last scrape with `from_zero` has been made whole, and goes out; see
-    /// [`Metrics::scraped`]. By default nobody hears of it.
-    fn scraped(&self) {}
+    /// [`Metrics::scraped`], which is to be called: who does not has every series stay at 0 for
+    /// scrapers.
+    fn scraped(&self);
 
     /// Hears of each scrape that is refused or incomplete; by default nobody does.
     fn trouble(&self, _trouble: &Trouble) {}

@@ -153,6 +153,8 @@ fn ill_health_is_503_and_a_panic_is_500_and_the_listener_lives_on() {
         fn expose(&self, _: Scrape, _: &mut dyn Exposition) {
             panic!("metrics that panic")
         }
+
+        fn scraped(&self) {}
     }
     impl Endpoints for Ill {
         fn health(&self) -> Health {

@@ -105,6 +105,10 @@ impl Source for Sample {
     fn expose(&self, scrape: Scrape, to: &mut dyn Exposition) {
         self.0.expose(scrape, to);
     }
+
+    fn scraped(&self) {
+        self.0.scraped();
+    }
 }
 
 impl Endpoints for Sample {
