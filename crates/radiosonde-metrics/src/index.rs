@@ -103,7 +103,7 @@ mod tests {
         let index = Index::default();
         // Few different hashes, so that many collide.
         let hash = |place: usize| (place as u32 % 97).wrapping_mul(0x9e37_79b9);
-        for place in 0..5_000 {
+        for place in 0..if cfg!(miri) { 60 } else { 5_000 } {
             assert_eq!(index.find(hash(place), |found| found == place), None);
             index.insert(hash(place), place, place, hash);
             for known in [0, place / 2, place] {
@@ -117,15 +117,16 @@ mod tests {
         let index = Index::default();
         let hash = |place: usize| (place as u32).wrapping_mul(0x9e37_79b9);
         let known = AtomicUsize::new(0);
+        let count = if cfg!(miri) { 40 } else { 2_000 };
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                for place in 0..2_000 {
+                for place in 0..count {
                     index.insert(hash(place), place, place, hash);
                     known.store(place + 1, Ordering::Release);
                 }
             });
             scope.spawn(|| {
-                while known.load(Ordering::Acquire) < 2_000 {
+                while known.load(Ordering::Acquire) < count {
                     for place in 0..known.load(Ordering::Acquire) {
                         assert_eq!(index.find(hash(place), |found| found == place), Some(place));
                     }

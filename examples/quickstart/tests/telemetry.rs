@@ -132,7 +132,7 @@ fn serving_offers_metrics_and_ends_on_sigterm() {
     let mut stdout = BufReader::new(program.0.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert!(stdout.any(|line| line.starts_with("total ")), "the first run ends");
     let metrics = get(&address, "/metrics");
-    let series = "ingestion_windows_missing{environment=\"staging\",provider=\"initech\"} 3";
+    let series = "ingestion_windows_missing{provider=\"initech\",environment=\"staging\"} 3";
     assert!(metrics.contains(series), "{metrics}");
     assert!(get(&address, "/health").starts_with("HTTP/1.1 200"));
 
