@@ -174,8 +174,8 @@ impl Metrics {
     }
 
     /// Writes all series as they are now for a scrape: what [`Metrics::snapshot`] has, by name, in
-    /// the form of the text formats. Series with labels of their own stand in the order of these;
-    /// the constant labels come behind them. Allocates only for what is computed: roll-ups,
+    /// the form of the text formats. Series stand in the order they came, and constant labels behind
+    /// the labels of a series. Allocates only for what is computed: roll-ups,
     /// collectors, refusals. Runs the collectors on the calling thread.
     pub fn expose(&self, scrape: Scrape, to: &mut dyn Exposition) {
         if is_forked_child() {

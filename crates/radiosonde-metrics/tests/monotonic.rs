@@ -1,6 +1,6 @@
 //! No counter, bucket, count or sum of values that are not negative ever falls from one snapshot to
-//! the next, whatever threads write, end and begin meanwhile; and in each snapshot the count of a
-//! histogram is the sum of its buckets.
+//! the next, whatever threads write, end and begin meanwhile; and each shows all values that were
+//! recorded before it, and none that nobody has begun to record.
 //!
 //! `XTASK_MONOTONIC` is the number of cases: 2,000 by `cargo xtask prove monotonic`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
@@ -8,15 +8,14 @@
 mod common;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 use common::with;
 use metrics::{Counter, Histogram, counter, histogram};
 use proptest::prelude::*;
-use radiosonde_metrics::{
-    Exemplar, Exposition, Head, Metrics, Point, Scrape, Settings, Snapshot, Value,
-};
+use radiosonde_metrics::{Exemplar, Exposition, Head, Metrics, Point, Scrape, Settings, Value};
 use radiosonde_registry::Registry;
 
 const REGISTRY: &str = r#"{
@@ -87,12 +86,24 @@ fn steps() -> impl Strategy<Value = Step> {
 struct Shared {
     counter: Counter,
     histogram: Histogram,
+    /// Values for `run_seconds` that are to be taken: whose recording has begun, and has ended.
+    begun: Arc<AtomicU64>,
+    ended: Arc<AtomicU64>,
 }
 
 impl Shared {
     fn new() -> Self {
         let counter = counter!("runs_total", "host" => "shared");
-        Self { counter, histogram: histogram!("run_seconds", "host" => "shared") }
+        let histogram = histogram!("run_seconds", "host" => "shared");
+        Self { counter, histogram, begun: Arc::default(), ended: Arc::default() }
+    }
+
+    /// Writes, and counts the values that are to be in `run_seconds`.
+    fn write_counted(&self, step: &Step) {
+        let values = values_of_runs(step);
+        self.begun.fetch_add(values, Ordering::SeqCst);
+        self.write(step);
+        self.ended.fetch_add(values, Ordering::SeqCst);
     }
 
     fn write(&self, step: &Step) {
@@ -168,16 +179,18 @@ struct Watch {
 impl Watch {
     /// Looks once more, now by a snapshot and now by what a scrape calls. Everything that was there is
     /// there, and nothing fell.
-    fn look(&mut self, metrics: &Metrics) {
+    fn look(&mut self, metrics: &Metrics, shared: &Shared) {
         let mut now = Page::default();
+        let ended = shared.ended.load(Ordering::SeqCst);
         self.looks += 1;
         if self.looks.is_multiple_of(2) {
             metrics.expose(Scrape::default(), &mut now);
         } else {
-            let snapshot = metrics.snapshot();
-            counts_are_sums(&snapshot);
-            snapshot.expose(&mut now);
+            metrics.snapshot().expose(&mut now);
         }
+        let begun = shared.begun.load(Ordering::SeqCst);
+        let recorded = now.values_in("run_seconds");
+        assert!((ended..=begun).contains(&recorded), "{recorded}, not {ended} to {begun} values");
         for (key, before) in &self.last.series {
             let after = now.series.get(key).unwrap_or_else(|| panic!("{key:?} is gone"));
             for ((part, before), (_, after)) in before.iter().zip(after) {
@@ -188,13 +201,21 @@ impl Watch {
     }
 }
 
-/// The count of each histogram is the sum of its buckets.
-fn counts_are_sums(snapshot: &Snapshot) {
-    for series in snapshot.families.iter().flat_map(|family| &family.series) {
-        if let Value::Histogram { counts, count, .. } = &series.value {
-            let all = counts.iter().fold(0_u64, |all, n| all.saturating_add(*n));
-            assert_eq!(all, *count, "{series:?}");
-        }
+impl Page {
+    /// Values in the buckets of all series of a histogram.
+    fn values_in(&self, name: &str) -> u64 {
+        let series = self.series.iter().filter(|((family, _), _)| family == name);
+        let parts = series.flat_map(|(_, parts)| parts);
+        parts.filter(|(part, _)| part.starts_with("bucket ")).map(|(_, count)| count).sum()
+    }
+}
+
+/// Values that a step adds to `run_seconds`.
+fn values_of_runs(step: &Step) -> u64 {
+    match step {
+        Step::Record(_, value) | Step::RecordShared(value) => u64::from(value.is_finite()),
+        Step::RecordMany(_, value, times) if value.is_finite() => *times as u64,
+        _ => 0,
     }
 }
 
@@ -214,7 +235,8 @@ fn run(lanes: &[Vec<Vec<Step>>]) -> Metrics {
             scope.spawn(move || {
                 for generation in lane {
                     // Joined, so that the next thread finds what the ended one has left.
-                    let write_all = || generation.iter().for_each(|step| shared.write(step));
+                    let write_all =
+                        || generation.iter().for_each(|step| shared.write_counted(step));
                     let write = || with(metrics, || (0..REPEATS).for_each(|_| write_all()));
                     thread::scope(|scope| scope.spawn(write).join().unwrap());
                 }
@@ -222,28 +244,21 @@ fn run(lanes: &[Vec<Vec<Step>>]) -> Metrics {
             });
         }
         while at_work.load(Ordering::Acquire) > 0 {
-            watch.look(&metrics);
+            watch.look(&metrics, &shared);
         }
     });
     // Both ways, at rest.
-    (0..2).for_each(|_| watch.look(&metrics));
+    (0..2).for_each(|_| watch.look(&metrics, &shared));
     metrics
 }
 
 /// Writes that are taken, by name of the metric.
 fn taken(lanes: &[Vec<Vec<Step>>]) -> BTreeMap<&'static str, u64> {
     let mut taken = BTreeMap::from([("run_seconds", 0), ("size_bytes", 0)]);
-    let mut add = |name, value: f64, times: usize| {
-        if value.is_finite() {
-            *taken.get_mut(name).unwrap() += times as u64;
-        }
-    };
     for step in lanes.iter().flatten().flatten() {
-        match step {
-            Step::Record(_, value) | Step::RecordShared(value) => add("run_seconds", *value, 1),
-            Step::RecordMany(_, value, times) => add("run_seconds", *value, *times),
-            Step::RecordSize(_, value) => add("size_bytes", *value, 1),
-            Step::Absolute(..) | Step::Increment(..) | Step::IncrementShared(_) => {}
+        *taken.get_mut("run_seconds").unwrap() += values_of_runs(step);
+        if let Step::RecordSize(_, value) = step {
+            *taken.get_mut("size_bytes").unwrap() += u64::from(value.is_finite());
         }
     }
     taken

@@ -63,7 +63,7 @@ impl Texts {
             return None;
         }
         let end = &mut *lock(&self.end);
-        while FIRST << end.chunk < end.used + text.len() {
+        while end.chunk < CHUNKS && FIRST << end.chunk < end.used + text.len() {
             *end = End { chunk: end.chunk + 1, used: 0 };
         }
         let chunk = self.chunks.get(end.chunk)?;
