@@ -124,6 +124,7 @@ mod series;
 mod shape;
 mod shown;
 mod snapshot;
+mod sought;
 mod sync;
 mod told;
 pub mod typed;
