@@ -78,7 +78,29 @@ impl Reason {
         matches!(self, Self::GaugeCap | Self::NamespaceCap | Self::SeriesCap)
     }
 
-    /// Number of reasons.
+    /// Every reason, by name. There may be more in a later version.
+    pub const ALL: &'static [Self] = &[
+        Self::Computed,
+        Self::ForeignSource,
+        Self::GaugeCap,
+        Self::LabelCount,
+        Self::LabelMissing,
+        Self::LabelName,
+        Self::LabelRepeated,
+        Self::LabelShape,
+        Self::LabelUndeclared,
+        Self::LabelValue,
+        Self::MetricCap,
+        Self::MetricName,
+        Self::NameTaken,
+        Self::NamespaceCap,
+        Self::SeriesCap,
+        Self::TypeMismatch,
+        Self::Unregistered,
+        Self::Value,
+    ];
+
+    /// Number of reasons; the last one's place is the last.
     pub(crate) const COUNT: usize = Self::Value as usize + 1;
 
     /// Whether the write was recorded, only not in a series of its own. What has another reason is
@@ -111,6 +133,16 @@ impl Reason {
         }
     }
 }
+
+// Each stands in `ALL` at its own place, and none is missing.
+const _: () = {
+    assert!(Reason::ALL.len() == Reason::COUNT);
+    let mut place = 0;
+    while place < Reason::COUNT {
+        assert!(Reason::ALL[place] as usize == place);
+        place += 1;
+    }
+};
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
