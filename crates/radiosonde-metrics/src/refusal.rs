@@ -163,7 +163,9 @@ pub struct Refusal {
     /// What the first of them looked like, such as ``label `user` looks like a UUID``. Values are
     /// quoted only where the registry has a list or pattern for them, and never of a redacted label.
     pub example: Option<String>,
-    /// Module of the first of them.
+    /// Module of the first of them: where its macro stands, or its handle was made. `None` under
+    /// [`Reason::Value`], as a value is judged where it is written, and the handles of a series may
+    /// come from several modules; and for calls of a recorder that give none.
     pub module: Option<String>,
     /// Whether it was made through a function of a catalogue, whose module that is then.
     pub typed: bool,
