@@ -45,9 +45,11 @@ const PACKS: [Pack; 5] = [
 const ATTACHED: [&str; 2] = ["job", "instance"];
 
 /// What no process of a pack shows here, and why. One that is shown all the same fails as well.
-const ABSENT: [(&str, &str); 3] = [
+const ABSENT: [(&str, &str); 5] = [
     ("http_server_request_duration_seconds", "it has no HTTP server"),
     ("radiosonde_metric_writes_refused_total", "nothing was refused"),
+    ("radiosonde_namespace_series", "no other crate writes metrics"),
+    ("radiosonde_namespace_series_limit", "no other crate writes metrics"),
     ("radiosonde_records_dropped_total", "nothing was dropped"),
 ];
 
@@ -77,8 +79,7 @@ impl Page {
         let absent = ABSENT.iter().map(|(name, _)| *name);
         let foreign = foreign.map(|it| it.name.as_str()).chain(absent).map(str::to_owned).collect();
         let dir = tempfile::tempdir().unwrap();
-        let config =
-            radiosonde::config!(service = "pack", dir = dir.path(), registry = source.clone());
+        let config = radiosonde::config!(service = "pack", dir = dir.path(), registry = source);
         let labels = registry.required_labels.iter().map(|it| (it, value(it)));
         let parts = labels.fold(config, |config, (name, value)| config.label(name, value)).build();
         metrics::with_local_recorder(&parts.recorder, write);
