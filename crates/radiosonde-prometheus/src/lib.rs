@@ -26,7 +26,7 @@
 //!
 //! # Serving
 //!
-//! [`bind`] takes a port, or a free one beside it; [`serve`] answers on it with a [`PagesService`],
+//! [`bind`] takes a port, or any free one in its place; [`serve`] answers on it with a [`PagesService`],
 //! [`Endpoints`] says what. Whoever has a server already puts a [`MetricsService`] into it.
 //!
 //! | path | answer |
