@@ -10,7 +10,7 @@ use crate::caller::Caller;
 use crate::delta::Sink;
 use crate::family::{Common, Guarded, Info, LabelSet};
 use crate::labels::fit_name;
-use crate::observed::{Full, Observed, Verdict, Written, note_written};
+use crate::observed::{Full, Namespace, Observed, Verdict, Written, note_written};
 use crate::refusal::{Announcer, Entry, Reason, Refusal};
 use crate::registered::{Maker, Registered};
 use crate::sync::{read, write};
@@ -273,6 +273,11 @@ impl Catalogue {
     /// Families without a registry entry, in no order.
     pub(crate) fn observed(&self) -> Vec<Arc<Guarded>> {
         self.observed.all()
+    }
+
+    /// Crates and modules whose metrics share a limit, by path.
+    pub(crate) fn namespaces(&self) -> Vec<Arc<Namespace>> {
+        self.observed.namespaces()
     }
 
     /// How many metrics are recorded without a registry entry.

@@ -79,7 +79,29 @@ impl Reason {
         matches!(self, Self::GaugeCap | Self::NamespaceCap | Self::SeriesCap)
     }
 
-    /// Number of reasons.
+    /// Every reason, by name. There may be more in a later version.
+    pub const ALL: &'static [Self] = &[
+        Self::Computed,
+        Self::ForeignSource,
+        Self::GaugeCap,
+        Self::LabelCount,
+        Self::LabelMissing,
+        Self::LabelName,
+        Self::LabelRepeated,
+        Self::LabelShape,
+        Self::LabelUndeclared,
+        Self::LabelValue,
+        Self::MetricCap,
+        Self::MetricName,
+        Self::NameTaken,
+        Self::NamespaceCap,
+        Self::SeriesCap,
+        Self::TypeMismatch,
+        Self::Unregistered,
+        Self::Value,
+    ];
+
+    /// Number of reasons; the last one's place is the last.
     pub(crate) const COUNT: usize = Self::Value as usize + 1;
 
     /// Whether the write was recorded, only not in a series of its own. What has another reason is
@@ -113,6 +135,16 @@ impl Reason {
     }
 }
 
+// Each stands in `ALL` at its own place, and none is missing.
+const _: () = {
+    assert!(Reason::ALL.len() == Reason::COUNT);
+    let mut place = 0;
+    while place < Reason::COUNT {
+        assert!(Reason::ALL[place] as usize == place);
+        place += 1;
+    }
+};
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -132,7 +164,9 @@ pub struct Refusal {
     /// What the first of them looked like, such as ``label `user` looks like a UUID``. Values are
     /// quoted only where the registry has a list or pattern for them, and never of a redacted label.
     pub example: Option<String>,
-    /// Module of the first of them.
+    /// Module of the first of them: where its macro stands, or its handle was made. `None` under
+    /// [`Reason::Value`], as a value is judged where it is written, and the handles of a series may
+    /// come from several modules; and for calls of a recorder that give none.
     pub module: Option<String>,
     /// Whether it was made through a function of a catalogue, whose module that is then.
     pub typed: bool,
