@@ -11,6 +11,7 @@ use radiosonde_registry::MetricType;
 
 use crate::family::Guarded;
 use crate::handle::Handle;
+use crate::sought::is_same_text;
 
 /// Keys a thread keeps: 64 sets of four, in about 100 KB. Beyond that, those that came first in their set
 /// go.
@@ -108,7 +109,7 @@ impl Entry {
 /// that nothing else can be there.
 #[inline]
 fn is_same(kept: &Key, key: &Key) -> bool {
-    let same = |a: &str, b: &str| (a.as_ptr() == b.as_ptr() && a.len() == b.len()) || a == b;
+    let same = |a: &str, b: &str| std::ptr::eq(a, b) || is_same_text(a.as_bytes(), b.as_bytes());
     let (mut one, mut other) = (kept.labels(), key.labels());
     same(kept.name(), key.name())
         && one.len() == other.len()

@@ -52,6 +52,12 @@ impl<'v> Sought<'v> {
     }
 }
 
+/// Whether two texts are the same, without a call where they are short.
+#[inline(always)]
+pub(crate) fn is_same_text(one: &[u8], other: &[u8]) -> bool {
+    words(one) == words(other) && (one.len() <= SHORT || one == other)
+}
+
 #[cold]
 #[inline(never)]
 fn add_long_to(hash: u64, text: &str, secrets: &RapidSecrets) -> u64 {
