@@ -42,6 +42,11 @@ impl Namespace {
         take(&self.series, self.cap).then_some(()).ok_or_else(|| self.fault())
     }
 
+    /// Gives room back that was taken.
+    pub(crate) fn give_back(&self, series: usize) {
+        let _ = self.series.fetch_sub(series, Ordering::Relaxed);
+    }
+
     /// Whether there is room for a series; somebody else may take it.
     pub(crate) fn has_room(&self) -> Result<(), Fault<'static>> {
         let has = self.series.load(Ordering::Relaxed) < self.cap;

@@ -1,7 +1,10 @@
 //! One guarded metric: its series, finding them, and reading them. Which label sets become series is
-//! in [`admission`].
+//! in [`admission`], and which of these are not shown any more in [`retired`].
 
 mod admission;
+mod retired;
+
+pub(crate) use retired::Standing;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -27,6 +30,8 @@ use crate::rollup::Rollup;
 use crate::segmented::Segmented;
 use crate::series::Series;
 use crate::snapshot::{self, Exponential, Labels};
+
+use retired::Retired;
 
 /// What every series of a family shares.
 #[derive(Debug)]
@@ -128,7 +133,7 @@ pub(crate) struct Guarded {
     texts: Texts,
     /// How long the names of the declared labels are.
     names: Box<[u16]>,
-    /// How many there are, and how many of them are no overflow sets.
+    /// How many there are, and how many of them are shown and no overflow sets.
     count: AtomicUsize,
     admitted: AtomicUsize,
     /// How many of them, in the order they came, scrapers have been shown.
@@ -141,6 +146,7 @@ pub(crate) struct Guarded {
     /// Held exclusively while a series is new: different values of each label that has a limit of
     /// them.
     growing: RwLock<Vec<HashSet<Box<str>>>>,
+    pub(crate) retired: Retired,
     looked: Looked,
     blame: Blame,
     pub(crate) beside: Beside,
@@ -195,6 +201,7 @@ impl Guarded {
             index: Index::default(),
             overflow: Index::default(),
             growing: RwLock::new(vec![HashSet::new(); limited]),
+            retired: Retired::default(),
             looked: Looked::default(),
             blame: Blame::new(limited),
             beside: Beside::new(common.clock.clone()),
@@ -280,12 +287,13 @@ impl Guarded {
         self.series.get(place)
     }
 
-    /// Series there are, the overflow sets not counted.
+    /// Series there are, overflow sets and retired ones not counted.
     pub(crate) fn series_count(&self) -> usize {
         self.admitted.load(Ordering::Acquire)
     }
 
-    /// All series, the overflow sets too, in the order they came.
+    /// All series, overflow sets and retired ones too, in the order they came. What is shown of them
+    /// says [`Guarded::standing`].
     pub(crate) fn all_series(&self) -> impl Iterator<Item = &Series> {
         let count = self.count.load(Ordering::Acquire);
         (0..count).filter_map(|place| self.series.get(place))
@@ -313,16 +321,20 @@ impl Guarded {
 
     /// The family, and if they are wanted its roll-ups, which are sums of these very values.
     pub(crate) fn snapshot(&self, mut push: impl FnMut(snapshot::Family), rollups: bool) {
-        let all = self.live();
+        let standing = self.standing();
+        let rollups = rollups && !self.rollups.is_empty();
+        // Roll-ups sum what was retired as well: they would fall without it.
+        let mut all = self.read(&standing, rollups);
         if rollups {
             self.rollups.iter().for_each(|rollup| push(rollup.sum(self, &all)));
         }
+        standing.settle(self, &mut all);
         push(snapshot::Family {
             name: self.info.name.clone(),
             metric_type: self.info.metric_type,
             unit: self.info.unit.get().cloned(),
             help: self.info.help.get().cloned().unwrap_or_else(|| Arc::from("")),
-            series: all,
+            series: all.into_iter().map(|(_, series)| series).collect(),
             summed_over: None,
         });
     }
@@ -330,20 +342,9 @@ impl Guarded {
     /// The roll-ups alone.
     pub(crate) fn sum_rollups(&self, mut push: impl FnMut(snapshot::Family)) {
         if !self.rollups.is_empty() {
-            let all = self.live();
+            let all = self.read(&self.standing(), true);
             self.rollups.iter().for_each(|rollup| push(rollup.sum(self, &all)));
         }
-    }
-
-    /// The series that have values, in the order they came.
-    fn live(&self) -> Vec<snapshot::Series> {
-        let live = |(place, series): (usize, &Series)| {
-            let value = self.value(place, series)?;
-            let mut live = snapshot::Series::new(self.labels_of(series), value);
-            self.beside.read_exemplars(place, &mut live.exemplars);
-            Some(live)
-        };
-        self.all_series().enumerate().filter_map(live).collect()
     }
 }
 
