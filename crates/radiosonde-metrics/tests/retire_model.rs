@@ -285,7 +285,7 @@ fn check(metrics: &Metrics, models: &mut [Model; 3], by_snapshot: bool) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
 
     #[test]
     fn what_is_shown_is_what_the_model_says(steps in steps()) {
