@@ -241,6 +241,11 @@ impl Observed {
         read(&self.families).by_name.values().cloned().collect()
     }
 
+    /// Hands out all there are, in no order. New ones wait.
+    pub(crate) fn each(&self, to: impl FnMut(&Arc<Guarded>)) {
+        read(&self.families).by_name.values().for_each(to);
+    }
+
     pub(crate) fn len(&self) -> usize {
         read(&self.families).by_name.len()
     }
