@@ -19,7 +19,7 @@ impl Metrics {
     /// ([`Reason::GaugeCap`](crate::Reason::GaugeCap)).
     ///
     /// To whoever keeps the scrapes the series end. `increase` over one that comes back counts what it
-    /// gained meanwhile, as its value goes on; a sum over the series of a scrape falls by what they
+    /// gained meanwhile, as its value goes on, if its range reaches back to the last value; a sum over the series of a scrape falls by what they
     /// held. Roll-ups do not fall: what was retired stays part of them, their labels too.
     ///
     /// A write to a folded series is not counted under [`Reason::SeriesCap`](crate::Reason::SeriesCap)

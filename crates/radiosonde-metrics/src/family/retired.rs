@@ -6,7 +6,6 @@
 //! a series comes back if there is room; otherwise it is folded for good, and from then on what came
 //! since it was retired is part of its overflow set. That part only grows, as cells do.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
@@ -146,13 +145,12 @@ impl Guarded {
     /// Retires all series but the overflow sets; how many. None if too many would be kept.
     pub(crate) fn retire(&self) -> Option<usize> {
         let mut growing = write(&self.growing);
-        let mut view = write(&self.retired.view);
+        let mut view = View::clone(&self.retired.view());
         let admitted = self.admitted.load(Ordering::Relaxed);
         let max = RETIRED_MAX.max(self.limit().unwrap_or(0)).min(SERIES_MAX / 4);
         if view.gone.len() + admitted > max {
             return None;
         }
-        let view = Arc::make_mut(&mut view);
         let mut held = Vec::new();
         for (place, series) in self.all_series().enumerate() {
             if series.folded.is_none() && !view.gone.contains_key(&place) {
@@ -162,6 +160,8 @@ impl Guarded {
             }
         }
         self.retired.count.store(view.gone.len(), Ordering::Relaxed);
+        // At the end, so that writes of gauges do not wait for all of it.
+        *write(&self.retired.view) = Arc::new(view);
         growing.iter_mut().for_each(HashSet::clear);
         self.admitted.store(0, Ordering::Release);
         if let Some(namespace) = &self.namespace {
@@ -202,9 +202,11 @@ impl Guarded {
     /// Takes a gauge back that is about to be written, if it is retired. A fault if there is no room.
     #[cold]
     pub(crate) fn take_back_gauge(&self, place: usize) -> Result<(), Fault<'static>> {
-        if !self.retired.view().gone.contains_key(&place) {
-            return Ok(());
-        }
+        let is_gone = read(&self.retired.view).gone.contains_key(&place);
+        let Some(series) = self.series.get(place).filter(|_| is_gone) else { return Ok(()) };
+        // The usual end of writes without room: no exclusive lock is taken.
+        self.with_pairs(series, |pairs| self.has_room(&read(&self.growing), pairs))?;
+        self.shared_room(Namespace::has_room)?;
         let mut growing = write(&self.growing);
         let mut view = write(&self.retired.view);
         self.take_back(&mut growing, Arc::make_mut(&mut view), place)
@@ -270,11 +272,13 @@ impl Guarded {
         let Some(series) = self.series.get(place).filter(|_| view.gone.contains_key(&place)) else {
             return Ok(());
         };
-        let pairs = self.cows_of(series);
-        let pairs = Pairs::of_declared(pairs.iter().map(|(name, value)| (*name, &**value)));
-        self.has_room(growing, &pairs)?;
-        self.shared_room(Namespace::take)?;
-        self.hold_values(growing, &pairs);
+        self.with_pairs(series, |pairs| {
+            self.has_room(growing, pairs)?;
+            // Last: what is taken is used.
+            self.shared_room(Namespace::take)?;
+            self.hold_values(growing, pairs);
+            Ok(())
+        })?;
         let _ = view.gone.remove(&place);
         self.retired.count.store(view.gone.len(), Ordering::Relaxed);
         let admitted = self.admitted.load(Ordering::Relaxed);
@@ -287,14 +291,19 @@ impl Guarded {
         let (Some(series), Some(gone)) = (self.series.get(place), view.gone.get_mut(&place)) else {
             return;
         };
-        let pairs = self.cows_of(series);
-        let pairs = Pairs::of_declared(pairs.iter().map(|(name, value)| (*name, &**value)));
-        let there = self.find_overflow(&pairs);
         let folded = Folded::of(fault.reason_to_fold());
-        if let Some(overflow) = there.or_else(|| self.insert_overflow(&pairs, folded)) {
+        let overflow = self.with_pairs(series, |pairs| {
+            self.find_overflow(pairs).or_else(|| self.insert_overflow(pairs, folded))
+        });
+        if let Some(overflow) = overflow {
             gone.is_folded = true;
             view.folded.entry(overflow).or_default().push(place);
         }
+    }
+
+    fn with_pairs<R>(&self, series: &Series, to: impl FnOnce(&Pairs<'_>) -> R) -> R {
+        let pairs: Vec<_> = self.pairs_of(series).collect();
+        to(&Pairs::of_declared(pairs.iter().map(|(name, value)| (*name, &**value))))
     }
 
     /// Whether the cells of a retired series have changed; `now` is what they hold.
@@ -302,10 +311,6 @@ impl Guarded {
         let Some(series) = self.series.get(place) else { return false };
         self.read_cells(series, now);
         **now != *gone.held
-    }
-
-    fn cows_of<'f>(&'f self, series: &Series) -> Vec<(&'f str, Cow<'f, str>)> {
-        series.labels(&self.texts).collect()
     }
 
     /// What the cells of a series hold, in place of what is in the list: its counts, and the bits of
