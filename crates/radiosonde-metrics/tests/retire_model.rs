@@ -329,9 +329,9 @@ fn write_all(thread: u8, done: &AtomicBool, written: &AtomicU64) {
     let kept: Vec<Kept> = (0..3).map(|metric| Kept::new(metric, thread, true)).collect();
     while !done.load(Ordering::Relaxed) {
         for host in 0..8 {
-            for metric in 0..3 {
+            for (metric, kept) in kept.iter().enumerate() {
                 Kept::new(metric, (host + thread) % 8, host % 2 == 0).write(1);
-                kept[metric].write(1);
+                kept.write(1);
             }
         }
         written.fetch_add(8 * 2, Ordering::Relaxed);

@@ -7,6 +7,7 @@
 //! since it was retired is part of its overflow set. That part only grows, as cells do.
 
 use std::collections::{BTreeMap, HashSet};
+use std::slice::{from_mut, from_ref};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 
@@ -106,7 +107,7 @@ impl Standing {
             };
             family.read_cells(series, &mut now);
             let held = family.parts(&gone.held);
-            add_growth((&mut *counts, &mut *sum), family.parts(&now), held);
+            add_growth(counts, sum, family.parts(&now), held);
         }
     }
 
@@ -345,31 +346,29 @@ impl Guarded {
 
 /// Adds by how much counts and sum have grown. Neither falls, as long as they do not: rounding is
 /// monotone.
-fn add_growth(to: (&mut [u64], &mut f64), now: (&[u64], f64), held: (&[u64], f64)) {
+fn add_growth(counts: &mut [u64], sum: &mut f64, now: (&[u64], f64), held: (&[u64], f64)) {
     let finite = |value: f64| value.clamp(f64::MIN, f64::MAX);
-    for ((sum, now), held) in to.0.iter_mut().zip(now.0).zip(held.0) {
-        *sum = sum.saturating_add(now.saturating_sub(*held));
+    for ((all, now), held) in counts.iter_mut().zip(now.0).zip(held.0) {
+        *all = all.saturating_add(now.saturating_sub(*held));
     }
-    *to.1 = finite(*to.1 + finite(now.1 - held.1));
+    *sum = finite(*sum + finite(now.1 - held.1));
 }
 
 /// As [`add_growth`], of values of one type.
 fn add_value(to: &mut Value, now: &Value, held: (&[u64], f64)) {
-    let one = std::slice::from_ref;
     match (to, now) {
         (Value::Counter(to), Value::Counter(now)) => {
-            let to = std::slice::from_mut(to);
-            add_growth((to, &mut 0.0), (one(now), 0.0), held);
+            add_growth(from_mut(to), &mut 0.0, (from_ref(now), 0.0), held);
         }
         (
             Value::Histogram { counts, sum, count, .. },
             Value::Histogram { counts: now, sum: now_sum, .. },
         ) => {
-            add_growth((counts, sum), (now, *now_sum), held);
+            add_growth(counts, sum, (now, *now_sum), held);
             *count = counts.iter().fold(0, |sum: u64, n| sum.saturating_add(*n));
         }
         (Value::Summary { count, sum, .. }, Value::Summary { count: now, sum: now_sum, .. }) => {
-            add_growth((std::slice::from_mut(count), sum), (one(now), *now_sum), held)
+            add_growth(from_mut(count), sum, (from_ref(now), *now_sum), held);
         }
         // Gauges are not folded.
         _ => {}
