@@ -84,7 +84,7 @@ fn a_scrape_allocates_next_to_nothing() {
         // Refusals are computed: as much each time, however many writes they were.
         let refuse = || {
             with_local_recorder(&metrics.recorder(), || {
-                gauge!("depth", "lane" => "2").set(f64::NAN)
+                gauge!("depth", "lane" => "2").set(f64::NAN);
             });
         };
         refuse();
