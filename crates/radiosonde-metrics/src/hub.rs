@@ -176,7 +176,7 @@ impl Metrics {
     /// Writes all series as they are now for a scrape: what [`Metrics::snapshot`] has, by name, in
     /// the form of the text formats. Series stand in the order they came, and constant labels behind
     /// the labels of a series. Allocates only for what is computed: roll-ups,
-    /// collectors, refusals. Runs the collectors on the calling thread.
+    /// collectors, refusals, quantiles. Runs the collectors on the calling thread.
     pub fn expose(&self, scrape: Scrape, to: &mut dyn Exposition) {
         if is_forked_child() {
             return;

@@ -92,5 +92,13 @@ fn a_scrape_allocates_next_to_nothing() {
         (0..1_000).for_each(|_| refuse());
         assert_eq!(fewest(&metrics, from_zero, &mut page), once);
         assert!((1..=60).contains(&once), "{once}");
+
+        // What is retired takes as much as is said, beside what it took before.
+        let region = Region::new(ALLOCATOR);
+        let retired = metrics.retire("runs_total").unwrap();
+        let change = region.change();
+        let taken = change.bytes_allocated - change.bytes_deallocated;
+        assert_eq!(retired, lanes * 100);
+        assert!((1..=100 * retired).contains(&taken), "{taken} for {retired}");
     }
 }

@@ -3,7 +3,8 @@
 
 mod common;
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use common::{refused, total, value, with};
 use metrics::{counter, gauge, histogram};
@@ -253,6 +254,53 @@ fn gauges_come_back_with_the_write_or_are_refused() {
         assert_eq!((depth("a"), depth("b")), (Some(Value::Gauge(2.0)), None));
         assert_eq!(refused(&metrics, "depth", Reason::GaugeCap), 3);
     });
+}
+
+#[test]
+fn gauges_that_many_threads_write_stay_within_the_limit() {
+    let metrics = metrics();
+    let (done, written) = (AtomicBool::new(false), AtomicU64::new(0));
+    let set_all = |thread: u32| {
+        let kept = gauge!("depth", "host" => format!("h{thread}"));
+        while !done.load(Ordering::Relaxed) {
+            kept.set(1.0);
+            gauge!("depth", "host" => format!("h{}", (thread + 1) % 4)).increment(1.0);
+            written.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let look = || {
+        let until = Instant::now() + Duration::from_secs(60);
+        for _ in 0..300 {
+            // Each time after writes of all kinds.
+            let before = written.load(Ordering::Relaxed);
+            while written.load(Ordering::Relaxed) < before + 8 {
+                assert!(Instant::now() < until, "nobody writes");
+                std::thread::yield_now();
+            }
+            assert!(metrics.retire("depth").unwrap() <= 1);
+            let shown = metrics.snapshot();
+            let depth = shown.family("depth").map_or(0, |family| family.series.len());
+            assert!(depth <= 1, "{:?}", shown.family("depth"));
+            let told = [("metric", "depth")];
+            let Some(Value::Gauge(told)) = shown.value("radiosonde_series", &told) else {
+                panic!("it is counted")
+            };
+            assert!(*told <= 1.0, "{told}");
+        }
+    };
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (metrics, set_all) = (&metrics, &set_all);
+            scope.spawn(move || with(metrics, || set_all(thread)));
+        }
+        let looked = scope.spawn(look).join();
+        done.store(true, Ordering::Relaxed);
+        looked.unwrap();
+    });
+    // At rest the limit is used, and what is shown was written.
+    with(&metrics, || gauge!("depth", "host" => "h0").set(5.0));
+    let refused = refused(&metrics, "depth", Reason::GaugeCap);
+    assert!(refused > 0 && shown(&metrics, "depth") == 1, "{refused}");
 }
 
 #[test]
