@@ -10,7 +10,7 @@ use crate::caller::Caller;
 use crate::delta::Sink;
 use crate::family::{Common, Guarded, Info, LabelSet};
 use crate::labels::fit_name;
-use crate::observed::{Full, Observed, Verdict, Written, note_written};
+use crate::observed::{Full, Namespace, Observed, Verdict, Written, note_written};
 use crate::refusal::{Announcer, Entry, Reason, Refusal};
 use crate::registered::{Maker, Registered};
 use crate::sync::{read, write};
@@ -66,10 +66,13 @@ impl Problems {
 /// Refusals of metrics that have no family.
 type Homeless = HashMap<(Reason, Box<str>), Arc<Entry>>;
 
+/// Families by name. The names are in the program, and nobody's to choose while it runs.
+pub(crate) type Families = HashMap<Box<str>, Arc<Guarded>, rapidhash::fast::RandomState>;
+
 /// The families of one pipeline.
 pub(crate) struct Catalogue {
     /// Fixed from the start, so that a lookup needs no lock.
-    registered: HashMap<Box<str>, Arc<Guarded>>,
+    registered: Families,
     /// Names that cannot be written, fixed as well.
     computed: HashSet<Box<str>>,
     observed: Observed,
@@ -145,7 +148,14 @@ impl Catalogue {
                 MetricType::Histogram => buckets::default_for(&fitted, None),
                 _ => Arc::from([]),
             };
-            let info = Info::new(&fitted, metric_type, bounds, &self.announcer, &self.sink);
+            let info = Info::new(
+                &fitted,
+                metric_type,
+                bounds,
+                &self.announcer,
+                &self.sink,
+                &self.common.arena,
+            );
             let mut family = Guarded::new(info, LabelSet::Observed, cap, true, &self.common);
             family.namespace = namespace;
             family
@@ -265,6 +275,11 @@ impl Catalogue {
         self.observed.all()
     }
 
+    /// Crates and modules whose metrics share a limit, by path.
+    pub(crate) fn namespaces(&self) -> Vec<Arc<Namespace>> {
+        self.observed.namespaces()
+    }
+
     /// How many metrics are recorded without a registry entry.
     pub(crate) fn observed_count(&self) -> usize {
         self.observed.len()
@@ -349,7 +364,7 @@ impl Catalogue {
 }
 
 /// What families write, with what is computed from them.
-fn written(families: &HashMap<Box<str>, Arc<Guarded>>) -> Written {
+fn written(families: &Families) -> Written {
     let mut written = Written::new();
     for family in families.values() {
         let info = &family.info;

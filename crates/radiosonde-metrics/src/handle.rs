@@ -29,6 +29,13 @@ impl At {
         Self(u64::from(cell) << 32 | u64::from(place as u32))
     }
 
+    /// Of a series where more is to be noted than the value: no thread has a cell with that number, so
+    /// that each write is handed to the family.
+    #[inline(always)]
+    pub(crate) fn aside(place: usize) -> Self {
+        Self::new(place, u32::MAX / 2)
+    }
+
     #[inline(always)]
     fn cell(self) -> u32 {
         (self.0 >> 32) as u32
@@ -106,6 +113,11 @@ impl Handle {
     pub(crate) fn new(family: Arc<Guarded>, place: usize) -> Self {
         let Write { arena, at, .. } = Write::new(&family, place);
         Self { family, arena, at }
+    }
+
+    /// Whether it writes that series.
+    pub(crate) fn is_of(&self, family: &Arc<Guarded>, place: usize) -> bool {
+        Arc::ptr_eq(&self.family, family) && self.at.place() == place
     }
 
     #[inline]

@@ -152,8 +152,9 @@ impl Metrics {
     /// All series as they are now (none in a forked child, where a lock may be held by a thread that
     /// does not exist), with the constant labels, in a stable order: families by name,
     /// series by their labels. Runs the collectors on the calling thread. Includes
-    /// `radiosonde_metric_writes_refused_total{metric,reason}`, `radiosonde_series{metric}` and
-    /// `radiosonde_series_limit{metric}`.
+    /// `radiosonde_metric_writes_refused_total{metric,reason}`, `radiosonde_series{metric}`,
+    /// `radiosonde_series_limit{metric}` and, of crates whose metrics share a limit,
+    /// `radiosonde_namespace_series{module}` and `radiosonde_namespace_series_limit{module}`.
     pub fn snapshot(&self) -> Snapshot {
         if is_forked_child() {
             return Snapshot::default();
@@ -167,6 +168,7 @@ impl Metrics {
         }
         own::push(&families, &mut snapshot);
         own::push_missed(self.0.catalogue.summaries(), &mut snapshot);
+        own::push_namespaces(&self.0.catalogue.namespaces(), &mut snapshot);
         own::push_refused(&self.refusals(), &mut snapshot);
         self.collect_all(&mut snapshot);
         snapshot.finish(&self.0.constants);
@@ -208,6 +210,7 @@ impl Metrics {
         let mut added = Snapshot::default();
         self.collect_all(&mut added);
         own::push_missed(catalogue.summaries(), &mut added);
+        own::push_namespaces(&catalogue.namespaces(), &mut added);
         own::push_refused(&self.refusals(), &mut added);
         for family in &added.families {
             if let Some(live) = catalogue.known(&family.name) {

@@ -1,7 +1,7 @@
 //! Per thread: the series it writes through the macros of the `metrics` crate, by their keys.
 //!
-//! Only what has a series of its own is kept. Writes that are refused or folded, and values that
-//! are counted as redacted, take the long way each time: a flood of them displaces nothing.
+//! Only what has a series of its own is kept by its key. Writes that are refused or folded, and values
+//! that are counted as redacted, are looked up each time: a flood of them displaces nothing.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use metrics::Key;
 use radiosonde_registry::MetricType;
 
+use crate::family::Guarded;
 use crate::handle::Handle;
 
 /// Keys a thread keeps: 64 sets of four, in about 100 KB. Beyond that, those that came first in their set
@@ -36,6 +37,7 @@ struct Set {
 }
 
 thread_local! {
+    static FOLDED: RefCell<Option<Arc<Handle>>> = const { RefCell::new(None) };
     static KEPT: RefCell<Vec<Set>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -74,6 +76,20 @@ pub(crate) fn keep(wanted: &Wanted<'_>, handle: &Arc<Handle>) {
         }
     };
     let _ = KEPT.try_with(keep);
+}
+
+/// The handle of the overflow set that the thread wrote last, if it is this one. So a flood of new
+/// values costs no memory, not even for a moment.
+pub(crate) fn folded(family: &Arc<Guarded>, place: usize) -> Arc<Handle> {
+    let make = || Arc::new(Handle::new(family.clone(), place));
+    let find = |folded: &RefCell<Option<Arc<Handle>>>| {
+        let Ok(mut folded) = folded.try_borrow_mut() else { return make() };
+        if let Some(known) = folded.as_ref().filter(|known| known.is_of(family, place)) {
+            return known.clone();
+        }
+        folded.insert(make()).clone()
+    };
+    FOLDED.try_with(find).unwrap_or_else(|_| make())
 }
 
 /// The low bits of the hash say little where keys are alike.

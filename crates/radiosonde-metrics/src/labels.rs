@@ -15,6 +15,9 @@ use crate::shape::VALUE_BYTES_MAX;
 /// Labels a series may have when there is no registry.
 const OBSERVED_LABELS_MAX: usize = 32;
 
+/// Declared labels of most metrics: of so many the values need no memory of their own.
+const FEW: usize = 8;
+
 /// Ends a part of an encoded label set. No UTF-8 text contains this byte, so that different label
 /// sets never have the same encoding.
 const END: u8 = 0xff;
@@ -81,6 +84,15 @@ impl LabelRule {
         self.redacted.is_some()
     }
 
+    /// Whether nothing but the series there are could be against a value, and there is nothing in it to
+    /// hide.
+    pub(crate) fn is_fine(&self, value: &str, redactor: &Redactor) -> bool {
+        !self.is_redacted()
+            && self.values.as_deref().is_none_or(|values| values.iter().any(|v| **v == *value))
+            && value.len() <= VALUE_BYTES_MAX
+            && !redactor.may_hide(value)
+    }
+
     pub(crate) fn matches_pattern(&self, value: &str) -> bool {
         self.pattern.as_ref().is_none_or(|(_, regex)| regex.is_match(value))
     }
@@ -131,7 +143,14 @@ impl<'k> Pairs<'k> {
         key: &'k Key,
         redactor: &Redactor,
     ) -> Result<Self, Fault<'k>> {
-        let mut values: Vec<Option<&str>> = vec![None; rules.len()];
+        let (mut few, mut many) = ([None; FEW], Vec::new());
+        let values: &mut [Option<&str>] = match few.get_mut(..rules.len()) {
+            Some(few) => few,
+            None => {
+                many.resize(rules.len(), None);
+                &mut many
+            }
+        };
         for label in key.labels() {
             let position = rules.iter().position(|rule| *rule.name == *label.key());
             let Some((rule, slot)) = position.and_then(|i| rules.get(i).zip(values.get_mut(i)))
@@ -145,7 +164,7 @@ impl<'k> Pairs<'k> {
         }
         let mut pairs = Vec::with_capacity(rules.len());
         for (rule, value) in rules.iter().zip(values) {
-            let value = value.ok_or(Fault::LabelMissing(&rule.name))?;
+            let value = (*value).ok_or(Fault::LabelMissing(&rule.name))?;
             pairs.push((Cow::Borrowed(&*rule.name), Cow::Borrowed(value)));
         }
         Ok(Self { pairs })
@@ -165,6 +184,9 @@ impl<'k> Pairs<'k> {
         redactor: &'r Redactor,
         hits: &mut Vec<&'r str>,
     ) -> Option<Pairs<'_>> {
+        if !self.pairs.iter().any(|(_, value)| redactor.may_hide(value)) {
+            return None;
+        }
         let look = |(name, value): &(Cow<'_, str>, Cow<'_, str>)| {
             if *value == REDACTED { None } else { redactor.redact(name, value, hits) }
         };

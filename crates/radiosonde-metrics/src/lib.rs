@@ -7,7 +7,7 @@
 //! # HELP ingestion_runs_total Ingestion executions.
 //! # TYPE ingestion_runs_total counter
 //! ingestion_runs_total{outcome="success",provider="acme"} 1
-//! # HELP radiosonde_metric_writes_refused_total Metric writes that were refused or folded.
+//! # HELP radiosonde_metric_writes_refused_total Writes to metrics that were refused or folded into overflow, by reason.
 //! # TYPE radiosonde_metric_writes_refused_total counter
 //! radiosonde_metric_writes_refused_total{metric="ingestion_runs_total",reason="label_undeclared"} 1
 //! ```
@@ -52,6 +52,10 @@
 //! Nothing is evicted by itself: a full metric stays full until the process restarts, or somebody
 //! calls [`Metrics::retire`].
 //!
+//! What is written past the cap is looked at: [`Refusal::exploded`] names the label that has more
+//! values than there is room for, about how many, and the module that writes them. How full a metric
+//! is, is in `radiosonde_series{metric}` and `radiosonde_series_limit{metric}`.
+//!
 //! # Life
 //!
 //! Docs of the workspace, `docs/metrics.md`, tell it for operators. Beside a deprecated metric stands
@@ -71,7 +75,8 @@
 //!
 //! With a registry and [`Settings::own_crates`], an unregistered metric of another crate is treated
 //! as `modules` in the registry says: refused, observed, or (by default) observed within a limit
-//! that all metrics of that crate share, which is exact as well.
+//! that all metrics of that crate share, which is exact as well; how full it is, is in
+//! `radiosonde_namespace_series{module}` and `radiosonde_namespace_series_limit{module}`.
 //!
 //! # Without a registry
 //!
@@ -83,7 +88,8 @@
 //! # Behaviour under failure
 //!
 //! Nothing here fails or panics, and nothing blocks but for a short lock while a series is new.
-//! Memory is bounded by the registry, not by what is written.
+//! Memory is bounded by the registry, without one by the limits above, and not by what is written. In
+//! a forked child nothing is recorded and nothing shown.
 #![deny(unsafe_code)]
 
 mod batch;
@@ -126,6 +132,7 @@ mod series;
 mod shape;
 mod shown;
 mod snapshot;
+mod sought;
 mod sync;
 mod told;
 pub mod typed;

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::RwLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::labels::Pairs;
 use crate::redaction::Redactor;
@@ -18,6 +19,8 @@ const KEPT_MAX: usize = 1024;
 pub(crate) struct Looked {
     keys: [RandomState; 2],
     kept: RwLock<HashMap<[u64; 2], Kept>>,
+    /// Whether there ever was one: mostly not, and then no lock is taken.
+    any: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -31,10 +34,10 @@ struct Kept {
 impl Looked {
     /// The series of a label set that was looked at before. What was replaced is counted.
     pub(crate) fn series(&self, pairs: &Pairs<'_>, redactor: &Redactor) -> Option<usize> {
-        let kept = read(&self.kept);
-        if kept.is_empty() {
+        if !self.any.load(Ordering::Relaxed) {
             return None;
         }
+        let kept = read(&self.kept);
         let Kept { series, rules } = kept.get(&self.place(pairs))?;
         rules.iter().for_each(|rule| redactor.count(rule));
         Some(*series)
@@ -47,6 +50,7 @@ impl Looked {
             kept.clear();
         }
         kept.insert(self.place(pairs), Kept { series, rules });
+        self.any.store(true, Ordering::Relaxed);
     }
 
     fn place(&self, pairs: &Pairs<'_>) -> [u64; 2] {

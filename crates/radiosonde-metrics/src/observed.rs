@@ -37,6 +37,11 @@ impl Namespace {
         self.cap
     }
 
+    /// The series of all its metrics together, without overflow sets.
+    pub(crate) fn series_count(&self) -> usize {
+        self.series.load(Ordering::Relaxed)
+    }
+
     /// Takes room for a series.
     pub(crate) fn take(&self) -> Result<(), Fault<'static>> {
         take(&self.series, self.cap).then_some(()).ok_or_else(|| self.fault())
@@ -248,6 +253,13 @@ impl Observed {
 
     pub(crate) fn len(&self) -> usize {
         read(&self.families).by_name.len()
+    }
+
+    /// All namespaces, by path.
+    pub(crate) fn namespaces(&self) -> Vec<Arc<Namespace>> {
+        let mut namespaces: Vec<_> = read(&self.namespaces).values().cloned().collect();
+        namespaces.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        namespaces
     }
 
     fn namespace(&self, path: &str, cap: usize) -> Option<Arc<Namespace>> {

@@ -6,6 +6,7 @@ use radiosonde_registry::MetricType;
 
 use crate::clock::seconds;
 use crate::family::Guarded;
+use crate::observed::Namespace;
 use crate::refusal::Refusal;
 use crate::snapshot::{Family, Series, Snapshot, Value};
 
@@ -110,6 +111,29 @@ pub(crate) fn push_missed<'f>(
         }
     }
     missed.into_iter().for_each(|missed| snapshot.push(missed));
+}
+
+/// Adds the series and the limit of each crate or module whose metrics share one.
+pub(crate) fn push_namespaces(namespaces: &[Arc<Namespace>], snapshot: &mut Snapshot) {
+    if namespaces.is_empty() {
+        return;
+    }
+    type Count = fn(&Namespace) -> usize;
+    let told: [(&str, Count); 2] = [
+        ("radiosonde_namespace_series", Namespace::series_count),
+        ("radiosonde_namespace_series_limit", Namespace::cap),
+    ];
+    for (name, count) in told {
+        let mut family = Family::builtin(name, MetricType::Gauge);
+        family.series.extend(namespaces.iter().map(|namespace| {
+            // Not `namespace`: that is what Kubernetes and its scrapers call theirs.
+            let labels = vec![(Arc::from("module"), Arc::from(namespace.path()))];
+            #[expect(clippy::cast_precision_loss, reason = "caps are far below 2^53")]
+            let value = count(namespace) as f64;
+            Series::new(labels, Value::Gauge(value))
+        }));
+        snapshot.push_filled(family);
+    }
 }
 
 /// Adds what was refused and folded.

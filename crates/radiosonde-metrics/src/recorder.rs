@@ -89,6 +89,9 @@ impl Recorder {
         }
         match self.resolve(key, metadata, wanted) {
             Resolved::Series(family, found) => {
+                if self.stays && family.is_overflow(found.place) {
+                    return Found::Series(kept::folded(&family, found.place));
+                }
                 let may_be_kept =
                     self.stays && found.is_own && self.hub.catalogue.is_for_all(&family);
                 let handle = Arc::new(Handle::new(family, found.place));
@@ -105,7 +108,7 @@ impl Recorder {
     fn link(&self, key: &Key) {
         if self.stays && link::is_asked() {
             let family = self.hub.catalogue.registered(key.name());
-            link::answer(self, family);
+            link::answer(self, family, &self.hub.redactor);
         }
     }
 

@@ -2,6 +2,7 @@
 //! happened.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use radiosonde_redact::{Counts, Rules};
 
@@ -22,6 +23,11 @@ impl Redactor {
         self.rules.rule_for_key(label)
     }
 
+    /// Whether there may be something to hide in a value. Cheap, and sometimes wrong: only a no counts.
+    pub(crate) fn may_hide(&self, value: &str) -> bool {
+        self.rules.may_match(value)
+    }
+
     /// What may be shown of the value of a label whose name hides nothing, when that is not all.
     /// The rules that replaced something are to be counted.
     pub(crate) fn redact<'r>(
@@ -30,7 +36,7 @@ impl Redactor {
         value: &str,
         hits: &mut Vec<&'r str>,
     ) -> Option<String> {
-        if !self.rules.may_match(value) {
+        if !self.may_hide(value) {
             return None;
         }
         let path = format!("labels.{label}");
@@ -54,5 +60,11 @@ impl Redactor {
     pub(crate) fn counts(&self) -> Vec<(String, u64)> {
         let counts = self.counts.snapshot().into_iter().filter(|(_, count)| *count > 0);
         counts.map(|(rule, count)| (rule.to_owned(), count)).collect()
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Redactor")
     }
 }

@@ -11,6 +11,7 @@ use radiosonde_registry::MetricType;
 use crate::blame::Exploded;
 use crate::caller::Caller;
 use crate::catalogue::OTHER;
+use crate::cells::{self, SharedArena};
 use crate::fault::quoted;
 use crate::labels::fit_name;
 use crate::shape::VALUE_BYTES_MAX;
@@ -79,7 +80,29 @@ impl Reason {
         matches!(self, Self::GaugeCap | Self::NamespaceCap | Self::SeriesCap)
     }
 
-    /// Number of reasons.
+    /// Every reason, by name. There may be more in a later version.
+    pub const ALL: &'static [Self] = &[
+        Self::Computed,
+        Self::ForeignSource,
+        Self::GaugeCap,
+        Self::LabelCount,
+        Self::LabelMissing,
+        Self::LabelName,
+        Self::LabelRepeated,
+        Self::LabelShape,
+        Self::LabelUndeclared,
+        Self::LabelValue,
+        Self::MetricCap,
+        Self::MetricName,
+        Self::NameTaken,
+        Self::NamespaceCap,
+        Self::SeriesCap,
+        Self::TypeMismatch,
+        Self::Unregistered,
+        Self::Value,
+    ];
+
+    /// Number of reasons; the last one's place is the last.
     pub(crate) const COUNT: usize = Self::Value as usize + 1;
 
     /// Whether the write was recorded, only not in a series of its own. What has another reason is
@@ -113,6 +136,16 @@ impl Reason {
     }
 }
 
+// Each stands in `ALL` at its own place, and none is missing.
+const _: () = {
+    assert!(Reason::ALL.len() == Reason::COUNT);
+    let mut place = 0;
+    while place < Reason::COUNT {
+        assert!(Reason::ALL[place] as usize == place);
+        place += 1;
+    }
+};
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -132,7 +165,9 @@ pub struct Refusal {
     /// What the first of them looked like, such as ``label `user` looks like a UUID``. Values are
     /// quoted only where the registry has a list or pattern for them, and never of a redacted label.
     pub example: Option<String>,
-    /// Module of the first of them.
+    /// Module of the first of them: where its macro stands, or its handle was made. `None` under
+    /// [`Reason::Value`], as a value is judged where it is written, and the handles of a series may
+    /// come from several modules; and for calls of a recorder that give none.
     pub module: Option<String>,
     /// Whether it was made through a function of a catalogue, whose module that is then.
     pub typed: bool,
@@ -172,17 +207,21 @@ impl Refusal {
 pub(crate) struct Refusals {
     metric: Arc<str>,
     announcer: Arc<Announcer>,
+    arena: SharedArena,
     entries: [OnceLock<Arc<Entry>>; Reason::COUNT],
 }
 
 impl Refusals {
-    pub(crate) fn new(metric: Arc<str>, announcer: Arc<Announcer>) -> Self {
-        Self { metric, announcer, entries: [const { OnceLock::new() }; Reason::COUNT] }
+    pub(crate) fn new(metric: Arc<str>, announcer: Arc<Announcer>, arena: SharedArena) -> Self {
+        Self { metric, announcer, arena, entries: [const { OnceLock::new() }; Reason::COUNT] }
     }
 
     pub(crate) fn entry(&self, reason: Reason) -> &Arc<Entry> {
         self.entries[reason as usize].get_or_init(|| {
-            Arc::new(Entry::new(self.metric.clone(), reason, self.announcer.clone()))
+            let mut entry = Entry::new(self.metric.clone(), reason, self.announcer.clone());
+            // Threads that write past a cap at full speed must not fight over a count.
+            entry.cell = reason.is_folded().then(|| (self.arena.clone(), self.arena.reserve(1)));
+            Arc::new(entry)
         })
     }
 
@@ -197,6 +236,8 @@ pub(crate) struct Entry {
     metric: Arc<str>,
     reason: Reason,
     count: AtomicU64,
+    /// Where writes are counted instead, if there are many of them.
+    cell: Option<(SharedArena, u32)>,
     example: OnceLock<String>,
     module: OnceLock<(String, bool)>,
     full_label: OnceLock<String>,
@@ -212,6 +253,7 @@ impl Entry {
             metric,
             reason,
             count: AtomicU64::new(0),
+            cell: None,
             example: OnceLock::new(),
             module: OnceLock::new(),
             full_label: OnceLock::new(),
@@ -254,8 +296,16 @@ impl Entry {
         let (metric_type, labels) = self.wanted.get()?;
         let of_catalogue = self.module.get().is_some_and(|(_, typed)| *typed);
         let is_named = !of_catalogue && *self.metric != *OTHER && !self.metric.is_empty();
-        let is_written = self.count.load(Ordering::Relaxed) > 0;
+        let is_written = self.writes() > 0;
         (is_named && is_written).then_some((&self.metric, *metric_type, labels))
+    }
+
+    /// Writes so far.
+    fn writes(&self) -> u64 {
+        match &self.cell {
+            Some((arena, cell)) => arena.sum(*cell),
+            None => self.count.load(Ordering::Relaxed),
+        }
     }
 
     /// Counts `writes` and, the first time, tells about it.
@@ -263,9 +313,13 @@ impl Entry {
         if writes == 0 {
             return;
         }
-        let more = |count: u64| Some(count.saturating_add(writes));
-        let _ = self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-        if !self.announced.load(Ordering::Relaxed) {
+        if let Some((arena, cell)) = &self.cell {
+            cells::add(arena, *cell, writes);
+        } else {
+            let more = |count: u64| Some(count.saturating_add(writes));
+            let _ = self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        }
+        if !self.announced.load(Ordering::Relaxed) && self.announcer.is_set() {
             self.announce();
         }
     }
@@ -274,8 +328,8 @@ impl Entry {
     /// call, so what is called may write metrics, even this one.
     #[cold]
     pub(crate) fn announce(&self) {
-        let callback = read(&self.announcer.callback).clone();
-        let (Some(callback), Some(refusal)) = (callback, self.refusal()) else { return };
+        let Some(callback) = read(&self.announcer.callback).clone() else { return };
+        let Some(refusal) = self.refusal() else { return };
         if !self.announced.swap(true, Ordering::Relaxed) {
             // Someone else's code on an application thread: its panic must end here.
             let _ = catch_unwind(AssertUnwindSafe(|| callback(&refusal)));
@@ -284,7 +338,7 @@ impl Entry {
 
     /// The entry in public form; `None` while nothing was counted.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
-        let count = self.count.load(Ordering::Relaxed);
+        let count = self.writes();
         (count > 0).then(|| Refusal {
             metric: self.metric.to_string(),
             reason: self.reason,
@@ -340,11 +394,18 @@ pub(crate) type OnRefusal = Arc<dyn Fn(&Refusal) + Send + Sync>;
 #[derive(Default)]
 pub(crate) struct Announcer {
     callback: RwLock<Option<OnRefusal>>,
+    /// Whether there is one: looked at with each write while there is none.
+    is_set: AtomicBool,
 }
 
 impl Announcer {
+    fn is_set(&self) -> bool {
+        self.is_set.load(Ordering::Acquire)
+    }
+
     pub(crate) fn set(&self, callback: OnRefusal) {
         *write(&self.callback) = Some(callback);
+        self.is_set.store(true, Ordering::Release);
     }
 }
 

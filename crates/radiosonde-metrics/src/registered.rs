@@ -1,12 +1,12 @@
 //! The families of a registry, and radiosonde's own.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use radiosonde_registry::{LabelSpec, LabelsByFile, MetricSpec, MetricType, Registry, Source};
 
 use crate::buckets;
-use crate::catalogue::Problems;
+use crate::catalogue::{Families, Problems};
 use crate::delta::Sink;
 use crate::family::{Common, Guarded, Info, LabelSet};
 use crate::ingest;
@@ -36,7 +36,7 @@ pub(crate) struct Registered {
     /// Series that were made, and the metrics that found no room for theirs.
     made: usize,
     unborn: Vec<String>,
-    pub(crate) families: HashMap<Box<str>, Arc<Guarded>>,
+    pub(crate) families: Families,
     /// Names that are computed and cannot be written: roll-ups, and counters beside deprecated
     /// metrics.
     pub(crate) computed: HashSet<Box<str>>,
@@ -140,7 +140,14 @@ impl Maker<'_> {
             MetricType::Histogram => buckets::of(spec),
             _ => (Arc::from([]), None),
         };
-        let mut info = Info::new(&spec.name, spec.metric_type, bounds, self.announcer, self.sink);
+        let mut info = Info::new(
+            &spec.name,
+            spec.metric_type,
+            bounds,
+            self.announcer,
+            self.sink,
+            &self.common.arena,
+        );
         (info.exponential, info.builtin, info.life) = (exponential, builtin, life);
         let _ = info.help.set(Arc::from(spec.help.as_str()));
         if let Some(unit) = &spec.unit {

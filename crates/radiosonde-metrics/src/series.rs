@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::cells::{Text, Texts};
 use crate::exposition::escape;
 use crate::refusal::Reason;
+use crate::sought::Sought;
 
 /// A series. Kept small, for there are many: its labels are kept once, as text, and are what it is
 /// found by as well.
@@ -69,6 +70,11 @@ impl Series {
         Some(Self { text, cell, hash, folded, plain })
     }
 
+    /// Whether its text has no escapes.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
     /// The labels, as a scrape writes them.
     #[inline]
     pub(crate) fn text<'t>(&self, texts: &'t Texts) -> &'t str {
@@ -99,9 +105,9 @@ impl Series {
         rest.is_empty()
     }
 
-    /// Whether it has these values of all its labels, whose names are as long as `names` says. Nothing but the values
-    /// is compared: with no escapes in it, a text has two quotes for each label and no others, and they
-    /// have to stand around these values. So a value that holds a quote fits nowhere.
+    /// Whether it has these values of all its labels, whose names are as long as `names` says. Nothing
+    /// but the values is compared: with no escapes in it, a text has two quotes for each label and no
+    /// others, and they have to stand around these values. So a value that holds a quote fits nowhere.
     ///
     /// For texts with escapes the answer is no: they have to be asked by [`Series::is`].
     #[inline(always)]
@@ -109,21 +115,20 @@ impl Series {
         &self,
         texts: &Texts,
         names: &[u16; N],
-        values: &[&str; N],
+        values: &[Sought<'_>; N],
     ) -> bool {
-        let mut rest = self.text(texts).as_bytes();
+        let text = self.text(texts).as_bytes();
+        let mut end = 0;
         for (nth, (name, value)) in names.iter().zip(values).enumerate() {
-            // `name="`, and before it the comma that ends the label before.
-            let lead = usize::from(nth > 0) + usize::from(*name) + 2;
-            let Some((lead, more)) = rest.split_at_checked(lead) else { return false };
-            let Some((there, more)) = more.split_at_checked(value.len()) else { return false };
-            let Some((b'"', more)) = more.split_first() else { return false };
-            if lead.last() != Some(&b'"') || !is_same(there, value.as_bytes()) {
+            // `name=`, and before it the comma that ends the label before.
+            let start = end + usize::from(nth > 0) + usize::from(*name) + 1;
+            end = start + value.text.len() + 2;
+            let Some([b'"', there @ .., b'"']) = text.get(start..end) else { return false };
+            if !value.is(there) {
                 return false;
             }
-            rest = more;
         }
-        self.plain && rest.is_empty()
+        self.plain && end == text.len()
     }
 
     /// The labels one by one, as they were before they were escaped.
@@ -139,24 +144,6 @@ impl Series {
             rest = after.strip_prefix(',').unwrap_or(after);
             Some((name, unescaped(value)))
         })
-    }
-}
-
-/// Whether two texts of one length are the same. Most values are short: a call to compare them would
-/// take longer than that.
-#[inline(always)]
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    // The first so many and the last so many, which may overlap.
-    fn ends<const N: usize>(one: &[u8], other: &[u8]) -> bool {
-        one.first_chunk::<N>() == other.first_chunk() && one.last_chunk::<N>() == other.last_chunk()
-    }
-    match one.len() {
-        0 => true,
-        1 => one.first() == other.first(),
-        2..=3 => ends::<2>(one, other),
-        4..=7 => ends::<4>(one, other),
-        8..=16 => ends::<8>(one, other),
-        _ => one == other,
     }
 }
 
@@ -210,6 +197,11 @@ mod tests {
         proptest::collection::vec(r#"[abc="\\,\n]{0,9}|[abc=",]{5,24}"#, 3)
     }
 
+    fn sought(values: &[String]) -> [Sought<'_>; 3] {
+        let value = |nth: usize| Sought::new(values.get(nth).map_or("", String::as_str));
+        [0, 1, 2].map(value)
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
@@ -224,8 +216,7 @@ mod tests {
             prop_assert_eq!(made.is(&texts, pairs(&names, &other).into_iter()), one == other);
             prop_assert!(!made.is(&texts, pairs(&names, &one).into_iter().take(2)));
             let has = |values: &[String]| {
-                let values: Vec<&str> = values.iter().map(String::as_str).collect();
-                made.has_values(&texts, &[1; 3], values.first_chunk().unwrap_or(&[""; 3]))
+                made.has_values(&texts, &[1; 3], &sought(values))
             };
             let plain = !one.iter().any(|value| value.contains(['"', '\\', '\n']));
             prop_assert_eq!(has(&one), plain);
@@ -249,9 +240,7 @@ mod tests {
                 text[start..(start + len).min(text.len())].to_owned()
             };
             let values: Vec<String> = cuts.iter().map(cut).collect();
-            let asked: Vec<&str> = values.iter().map(String::as_str).collect();
-            let asked = asked.first_chunk().unwrap_or(&[""; 3]);
-            let found = made.has_values(&texts, &[1; 3], asked);
+            let found = made.has_values(&texts, &[1; 3], &sought(&values));
             prop_assert_eq!(found, values == one, "{:?} in {}", values, text);
         }
     }

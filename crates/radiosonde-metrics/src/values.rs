@@ -184,6 +184,7 @@ impl Guarded {
     }
 
     fn refuse_value(&self, value: f64, writes: u64) {
+        // The module that writes is not known here, and the one that made the series may be another.
         let entry = self.info.refusals.entry(Reason::Value);
         entry.describe(|| format!("the value {value}"), Caller::default());
         entry.count(writes);

@@ -14,12 +14,10 @@ use std::hint;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
 
+use radiosonde_registry::SUMMARY_QUANTILES;
 use sketches_ddsketch::{Config, DDSketch};
 
 use crate::sync::lock;
-
-/// What is told of a window.
-pub(crate) const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
 
 /// Relative error of a quantile.
 const ERROR: f64 = 0.02;
@@ -111,8 +109,9 @@ impl Window {
         }
     }
 
-    /// The values of [`QUANTILES`]; `None` for each if there was no value in the window. Nothing is
-    /// said then, rather than that it is not a number: a line that ends is a gap in a graph as well.
+    /// The values of [`SUMMARY_QUANTILES`]; `None` for each if there was no value in the window.
+    /// Nothing is said then, rather than that it is not a number: a line that ends is a gap in a
+    /// graph as well.
     pub(crate) fn quantiles(&self, now_millis: u64) -> [(f64, Option<f64>); 4] {
         let mut all = Slice::new(0);
         {
@@ -124,7 +123,7 @@ impl Window {
                 all.merge(slice);
             }
         }
-        QUANTILES.map(|quantile| (quantile, all.value_at(quantile)))
+        SUMMARY_QUANTILES.map(|quantile| (quantile, all.value_at(quantile)))
     }
 
     /// Values that have no part in quantiles, as too many came at once.
@@ -285,7 +284,7 @@ mod tests {
             (0..10_000).map(|n| 1e-9 * 10_f64.powf(f64::from(n) / 417.0)).collect();
         let steps: Vec<f64> = (0..10_000).map(|n| f64::from(n) * 0.25 - 1_000.0).collect();
         for values in [factors, steps, vec![0.3; 10_000], vec![-7.0; 3], vec![0.0; 3]] {
-            for (quantile, value) in QUANTILES.iter().zip(of(&values)) {
+            for (quantile, value) in SUMMARY_QUANTILES.iter().zip(of(&values)) {
                 let exact = values[(quantile * (values.len() - 1) as f64) as usize];
                 let value = value.expect("there are values");
                 let off = (value - exact).abs();

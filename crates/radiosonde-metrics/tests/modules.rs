@@ -227,6 +227,39 @@ fn the_shared_limit_is_exact_under_threads() {
 }
 
 #[test]
+fn what_is_left_of_a_shared_limit_is_told() {
+    let metrics = metrics_of(&["shop"]);
+    let told = |name: &str, module: &str| value(&metrics, name, &[("module", module)]);
+    let left = |module: &str| {
+        let series = told("radiosonde_namespace_series", module);
+        let limit = told("radiosonde_namespace_series_limit", module);
+        series.zip(limit)
+    };
+    assert!(metrics.snapshot().family("radiosonde_namespace_series").is_none());
+    for (name, label) in [("a_total", "1"), ("a_total", "2"), ("b_total", "1"), ("b_total", "2")] {
+        count(&metrics, "sqlx::query", name, label);
+        count(&metrics, "other", name, label);
+    }
+    // Names belong to whoever wrote them first, and overflow sets do not count.
+    assert_eq!(left("sqlx"), Some((Value::Gauge(3.0), Value::Gauge(3.0))));
+    assert_eq!(left("other"), None);
+    count(&metrics, "other", "c_total", "1");
+    assert_eq!(left("other"), Some((Value::Gauge(1.0), Value::Gauge(200.0))));
+    // One of each crate, however many metrics it has.
+    let snapshot = metrics.snapshot();
+    let family = snapshot.family("radiosonde_namespace_series_limit").unwrap();
+    assert_eq!(family.series.len(), 2);
+    // What has a limit of its own has none to share.
+    count(&metrics, "noisy::useful", "d_total", "1");
+    assert_eq!(left("noisy::useful"), None);
+    assert_eq!(
+        value(&metrics, "radiosonde_series_limit", &[("metric", "d_total")]),
+        Some(Value::Gauge(2.0))
+    );
+    assert_eq!(told("radiosonde_series_limit", "sqlx"), None);
+}
+
+#[test]
 fn a_catalogue_that_was_not_passed_is_named() {
     let metrics = metrics_of(&["shop"]);
     count_typed(&metrics, "shop_core::catalog", "carts_total", "a");
@@ -267,6 +300,7 @@ fn nobody_else_writes_our_books() {
     for metrics in [metrics_of(&["shop"]), Metrics::new(Settings::default())] {
         for name in [
             "radiosonde_series",
+            "radiosonde_namespace_series",
             "radiosonde.series",
             "metric_last_seen_timestamp_seconds",
             "metric_interval_seconds",

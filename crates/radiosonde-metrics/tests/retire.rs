@@ -400,18 +400,48 @@ fn what_comes_back_does_not_begin_at_zero() {
 /// threads, which goes before it.
 #[test]
 fn handles_of_a_catalogue_go_on() {
-    let registry = Some(catalog::REGISTRY.load().unwrap());
+    let text = include_str!("registry.json").replace(r#""max_values": 20"#, r#""max_values": 2"#);
+    let registry = Some(Registry::parse("registry.json", &text).unwrap());
     let metrics = Metrics::new(Settings { registry, ..Settings::default() });
     metrics.recorder().install().unwrap();
-    let provider = catalog::Provider::new("acme");
-    let run = || catalog::ingestion_runs_total(&provider, catalog::Outcome::Success).increment(1);
-    let labels = [("outcome", "success"), ("provider", "acme")];
+    let count = |name: &str, labels: &[(&str, &str)]| match value(&metrics, name, labels) {
+        Some(Value::Counter(count)) => Some(count),
+        None => None,
+        other => panic!("{other:?}"),
+    };
+    // Not all values are listed.
+    let run = |provider: &str| {
+        let provider = catalog::Provider::new(provider);
+        catalog::ingestion_runs_total(&provider, catalog::Outcome::Success).increment(1);
+    };
+    let runs =
+        |provider| count("ingestion_runs_total", &[("outcome", "success"), ("provider", provider)]);
+    let overflow =
+        [("otel_metric_overflow", "true"), ("outcome", "success"), ("provider", "_other")];
     for round in 1..4 {
-        run();
-        let count = value(&metrics, "ingestion_runs_total", &labels);
-        assert_eq!(count, Some(Value::Counter(round)));
-        assert_eq!(metrics.retire(catalog::INGESTION_RUNS_TOTAL), Some(1));
-        assert_eq!(value(&metrics, "ingestion_runs_total", &labels), None);
+        ["a", "b"].into_iter().for_each(run);
+        assert_eq!((runs("a"), runs("b")), (Some(round), Some(round)), "they come back when read");
+        // No room, the second time by what is known at a glance.
+        ["c", "c"].into_iter().for_each(run);
+        let shown = [runs("a"), runs("b"), runs("c"), count("ingestion_runs_total", &overflow)];
+        assert_eq!(shown, [Some(round), Some(round), None, Some(2 * round)]);
+        assert_eq!(metrics.retire(catalog::INGESTION_RUNS_TOTAL), Some(2));
+        assert_eq!((runs("a"), runs("b")), (None, None));
+    }
+    for provider in ["d", "c", "a"] {
+        run(provider);
+    }
+    assert_eq!([runs("d"), runs("c"), runs("a")], [Some(1), Some(1), None]);
+    assert_eq!(count("ingestion_runs_total", &overflow), Some(7));
+
+    // All values are listed.
+    let listed = || catalog::runs_total(catalog::Outcome::Success).increment(1);
+    let success = || count("runs_total", &[("outcome", "success")]);
+    for round in 1..4 {
+        listed();
+        assert_eq!(success(), Some(round));
+        assert!(metrics.retire(catalog::RUNS_TOTAL).is_some());
+        assert_eq!(success(), None);
     }
 }
 

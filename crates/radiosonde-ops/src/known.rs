@@ -7,7 +7,9 @@ use std::{
 };
 
 use promql_parser::label::{MatchOp, Matcher};
-use radiosonde_registry::{MetricSpec, MetricType, Registry, Source, Status, closest_name};
+use radiosonde_registry::{
+    MetricSpec, MetricType, Registry, SUMMARY_QUANTILES, Source, Status, closest_name,
+};
 
 use crate::expression::{Group, Reading, Selector};
 
@@ -276,10 +278,13 @@ fn may_fit<'v>(matcher: &Matcher, values: impl Iterator<Item = &'v str>) -> bool
 /// A quantile that a summary of ours does not have.
 fn quantile(series: &Series<'_>, matcher: &Matcher) -> Option<Told> {
     let is_ours = series.format == ["quantile"];
-    if matcher.name != "quantile" || !is_ours || may_fit(matcher, QUANTILES.iter().copied()) {
+    if matcher.name != "quantile" || !is_ours {
         return None;
     }
-    let values: Vec<String> = QUANTILES.iter().map(|&value| value.to_owned()).collect();
+    let values = SUMMARY_QUANTILES.map(|quantile| format!("{quantile:?}"));
+    if may_fit(matcher, values.iter().map(String::as_str)) {
+        return None;
+    }
     let fix = format!("use one of its values: {}", few(&values));
     Some((format!("label `quantile` is never `{}`", matcher.value), fix))
 }
@@ -336,9 +341,6 @@ const BY_PROMETHEUS: &[&str] = &[
 
 /// Labels that scraping adds, and the one of what was folded past a cap.
 const BY_SCRAPING: &[&str] = &["instance", "job", "otel_metric_overflow"];
-
-/// The quantiles of a summary, as a scrape writes them (metrics: `window`).
-const QUANTILES: &[&str] = &["0.5", "0.9", "0.95", "0.99"];
 
 /// Labels of buckets and quantiles.
 const BY_FORMATS: &[&str] = &["le", "quantile"];

@@ -15,6 +15,7 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, Response, StatusCode};
 use radiosonde_metrics::{Exposition, Metrics, Scrape};
 
+use crate::aside::Wanted;
 use crate::negotiate::{self, Agreed};
 use crate::pool::{Held, Pool};
 use crate::trouble::Trouble;
@@ -27,15 +28,13 @@ pub const BODY_BYTES_MAX: usize = 64 << 20;
 /// Texts below this are not compressed, in bytes: they fit into a packet or two as they are.
 const GZIP_BYTES_MIN: usize = 1024;
 
-/// How much is compressed before others on the thread have their turn, in bytes.
-const GZIP_STEP: usize = 256 * 1024;
-
 /// Said by Prometheus with every scrape.
 const SCRAPER: &str = "x-prometheus-scrape-timeout-seconds";
 
 /// Where the metrics come from.
 pub trait Source: Send + Sync {
-    /// Writes all families. A panic becomes a 500.
+    /// Writes all families. Called on a thread of its own, which stands in the runtime of the server
+    /// if it has one, a call at a time per service; it may take long. A panic becomes a 500.
     fn expose(&self, scrape: Scrape, to: &mut dyn Exposition);
 
     /// The answer to the last scrape with `from_zero` has been made whole, and goes out; see
@@ -43,7 +42,8 @@ pub trait Source: Send + Sync {
     /// scrapers.
     fn scraped(&self);
 
-    /// Hears of each scrape that is refused or incomplete; by default nobody does.
+    /// Hears of each scrape that is refused or incomplete; by default nobody does. Must not block:
+    /// it may be the server's thread that calls it.
     fn trouble(&self, _trouble: &Trouble) {}
 }
 
@@ -76,7 +76,7 @@ impl<S: Source + ?Sized> Source for Arc<S> {
 pub(crate) struct Asked {
     agreed: Agreed,
     gzip: bool,
-    head: bool,
+    pub(crate) head: bool,
     scrape: Scrape,
 }
 
@@ -91,8 +91,13 @@ impl Asked {
     }
 }
 
-/// The metrics as an answer.
-pub(crate) async fn metrics(source: &dyn Source, pool: &Arc<Pool>, asked: Asked) -> Answer {
+/// The metrics as an answer. Takes as long as the source takes.
+pub(crate) fn metrics(
+    source: &dyn Source,
+    pool: &Arc<Pool>,
+    asked: Asked,
+    wanted: Wanted<'_>,
+) -> Answer {
     let written = catch_unwind(AssertUnwindSafe(|| {
         let expose = |writer: &mut crate::Writer| source.expose(asked.scrape, writer);
         pool.render(asked.agreed.format, expose, |trouble| source.trouble(trouble))
@@ -102,10 +107,12 @@ pub(crate) async fn metrics(source: &dyn Source, pool: &Arc<Pool>, asked: Asked)
         Err(trouble) => return refusal(source, &trouble, asked.head),
     };
     let zipped = asked.gzip && text.as_ref().len() >= GZIP_BYTES_MIN;
-    let body = if zipped { gzip(text, pool).await } else { Ok(Bytes::from_owner(text)) };
+    let body = if zipped { gzip(&text, pool) } else { Ok(Bytes::from_owner(text)) };
     // Compressing into memory cannot fail.
     let Ok(body) = body else { return refusal(source, &Trouble::Panicked, asked.head) };
-    if asked.scrape.from_zero && catch_unwind(AssertUnwindSafe(|| source.scraped())).is_err() {
+    // A scraper that has hung up meanwhile has seen nothing.
+    let seen = asked.scrape.from_zero && wanted();
+    if seen && catch_unwind(AssertUnwindSafe(|| source.scraped())).is_err() {
         return refusal(source, &Trouble::Panicked, asked.head);
     }
     let mut answer = answer(StatusCode::OK, asked.agreed.content_type, body, asked.head);
@@ -117,29 +124,32 @@ pub(crate) async fn metrics(source: &dyn Source, pool: &Arc<Pool>, asked: Asked)
     answer
 }
 
-fn refusal(source: &dyn Source, trouble: &Trouble, head: bool) -> Answer {
-    // Its panic must not take the listener along.
+/// The answer to a scrape that is refused, of which the source hears.
+pub(crate) fn refusal(source: &dyn Source, trouble: &Trouble, head: bool) -> Answer {
+    // Its panic must not take the connection along.
     let _ = catch_unwind(AssertUnwindSafe(|| source.trouble(trouble)));
+    refused(trouble, head)
+}
+
+/// The answer to a request that is refused.
+pub(crate) fn refused(trouble: &Trouble, head: bool) -> Answer {
     let status = match trouble {
         Trouble::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
     let mut answer =
         answer(status, PLAIN, format!("{trouble}; fix: {}\n", trouble.fix()).into(), head);
-    if matches!(trouble, Trouble::Busy { .. }) {
+    if trouble.passes() {
         let _ = answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
     }
     answer
 }
 
-/// Compressed fast and in steps: the thread has others to serve.
-async fn gzip(text: Held<String>, pool: &Arc<Pool>) -> io::Result<Bytes> {
+/// Compressed fast.
+fn gzip(text: &Held<String>, pool: &Arc<Pool>) -> io::Result<Bytes> {
     let memory = Vec::with_capacity(text.as_ref().len() / 8);
     let mut encoder = GzEncoder::new(memory, Compression::fast());
-    for step in text.as_ref().chunks(GZIP_STEP) {
-        encoder.write_all(step)?;
-        tokio::task::yield_now().await;
-    }
+    encoder.write_all(text.as_ref())?;
     let zipped = encoder.finish()?;
     Ok(Bytes::from_owner(pool.hold(zipped)))
 }

@@ -10,10 +10,10 @@ use hyper::header::{HeaderValue, VARY};
 use hyper::{Method, Request, StatusCode};
 use tower_service::Service;
 
-use crate::answer::{Answer, Asked, BODY_BYTES_MAX, PLAIN, Source, answer, metrics, not_allowed};
+use crate::answer::{Answer, PLAIN, Source, answer, not_allowed, refused};
+use crate::aside::{ANSWER_TIMEOUT, Aside};
 use crate::negotiate;
-use crate::pool::Pool;
-use crate::service::AnswerFuture;
+use crate::service::{AnswerFuture, MetricsService};
 
 const JSON: &str = "application/json";
 
@@ -21,8 +21,8 @@ const INDEX: &str = "radiosonde\n\n/metrics  Prometheus text format or OpenMetri
                      /health   200 or 503\n\
                      /report   what was recorded, lost and refused (JSON with Accept: application/json)\n";
 
-/// Where the answers come from. Called on the listener's thread, a call at a time per connection;
-/// a panic becomes a 500.
+/// Where the answers come from. Called as [`Source::expose`] is, a call at a time and beside the
+/// one for metrics; a panic becomes a 500.
 pub trait Endpoints: Source {
     /// Whether telemetry does its work.
     fn health(&self) -> Health;
@@ -63,33 +63,32 @@ pub struct Health {
 #[derive(Clone)]
 pub struct PagesService {
     endpoints: Arc<dyn Endpoints>,
-    pool: Arc<Pool>,
+    metrics: MetricsService,
+    /// Health and report do not wait for metrics.
+    aside: Arc<Aside>,
 }
 
 impl PagesService {
-    /// The service, with texts of metrics of up to [`BODY_BYTES_MAX`].
+    /// The service, with texts of metrics of up to [`crate::BODY_BYTES_MAX`].
     pub fn new(endpoints: impl Endpoints + 'static) -> Self {
-        Self { endpoints: Arc::new(endpoints), pool: Arc::new(Pool::new(BODY_BYTES_MAX)) }
+        let endpoints: Arc<dyn Endpoints> = Arc::new(endpoints);
+        let metrics = MetricsService::of(endpoints.clone());
+        Self { endpoints, metrics, aside: Aside::new(ANSWER_TIMEOUT) }
     }
 
-    /// As [`crate::MetricsService::body_bytes_max`].
+    /// As [`MetricsService::body_bytes_max`].
     #[must_use]
     pub fn body_bytes_max(mut self, bytes: usize) -> Self {
-        self.pool = Arc::new(Pool::new(bytes));
+        self.metrics = self.metrics.body_bytes_max(bytes);
         self
     }
 
-    fn page(&self, page: Page, head: bool) -> Answer {
-        // A panic of the application's health or report code must not take the listener with it.
-        let content = catch_unwind(AssertUnwindSafe(|| page.content(&*self.endpoints)));
-        let (status, media_type, body) = content.unwrap_or_else(|_| {
-            (StatusCode::INTERNAL_SERVER_ERROR, PLAIN, "the answer panicked\n".to_owned())
-        });
-        let mut answer = answer(status, media_type, body.into(), head);
-        if let Page::Report { .. } = page {
-            let _ = answer.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
-        }
-        answer
+    fn page(&self, page: Page, head: bool) -> AnswerFuture {
+        let Self { endpoints, aside, .. } = self.clone();
+        Box::pin(async move {
+            let made = aside.run(move |_| page.answer(&*endpoints, head)).await;
+            Ok(made.unwrap_or_else(|trouble| refused(&trouble, head)))
+        })
     }
 }
 
@@ -103,24 +102,19 @@ impl<B> Service<Request<B>> for PagesService {
     }
 
     fn call(&mut self, request: Request<B>) -> AnswerFuture {
-        let (method, path) = (request.method(), request.uri().path());
-        let head = method == Method::HEAD;
-        let page = match path {
-            "/" => Some(Page::Index),
-            "/health" => Some(Page::Health),
-            "/report" => Some(Page::Report { json: negotiate::json(request.headers()) }),
-            _ => None,
-        };
-        let answered = if page.is_none() && path != "/metrics" {
-            answer(StatusCode::NOT_FOUND, PLAIN, "not found; see /\n".into(), head)
-        } else if !head && method != Method::GET {
-            not_allowed()
-        } else if let Some(page) = page {
-            self.page(page, head)
-        } else {
-            let asked = Asked::new(method, request.headers());
-            let Self { endpoints, pool } = self.clone();
-            return Box::pin(async move { Ok(metrics(&*endpoints, &pool, asked).await) });
+        let head = request.method() == Method::HEAD;
+        let answered = match request.uri().path() {
+            "/metrics" => return self.metrics.answer(&request),
+            "/" | "/health" | "/report" if !head && request.method() != Method::GET => {
+                not_allowed()
+            }
+            "/" => answer(StatusCode::OK, PLAIN, INDEX.into(), head),
+            "/health" => return self.page(Page::Health, head),
+            "/report" => {
+                let json = negotiate::json(request.headers());
+                return self.page(Page::Report { json }, head);
+            }
+            _ => answer(StatusCode::NOT_FOUND, PLAIN, "not found; see /\n".into(), head),
         };
         Box::pin(std::future::ready(Ok(answered)))
     }
@@ -132,14 +126,26 @@ impl fmt::Debug for PagesService {
     }
 }
 
+/// What is asked of the application's code.
 #[derive(Clone, Copy)]
 enum Page {
     Health,
-    Index,
     Report { json: bool },
 }
 
 impl Page {
+    fn answer(self, endpoints: &dyn Endpoints, head: bool) -> Answer {
+        let content = catch_unwind(AssertUnwindSafe(|| self.content(endpoints)));
+        let (status, media_type, body) = content.unwrap_or_else(|_| {
+            (StatusCode::INTERNAL_SERVER_ERROR, PLAIN, "the answer panicked\n".to_owned())
+        });
+        let mut answer = answer(status, media_type, body.into(), head);
+        if let Self::Report { .. } = self {
+            let _ = answer.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+        }
+        answer
+    }
+
     fn content(self, endpoints: &dyn Endpoints) -> (StatusCode, &'static str, String) {
         match self {
             Self::Health => {
@@ -148,7 +154,6 @@ impl Page {
                     if health.ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
                 (status, PLAIN, health.text)
             }
-            Self::Index => (StatusCode::OK, PLAIN, INDEX.to_owned()),
             Self::Report { json: true } => (StatusCode::OK, JSON, endpoints.report_json()),
             Self::Report { json: false } => (StatusCode::OK, PLAIN, endpoints.report_text()),
         }

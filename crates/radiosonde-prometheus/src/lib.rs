@@ -26,7 +26,7 @@
 //!
 //! # Serving
 //!
-//! [`bind`] takes a port, or a free one beside it; [`serve`] answers on it with a [`PagesService`],
+//! [`bind`] takes a port, or any free one in its place; [`serve`] answers on it with a [`PagesService`],
 //! [`Endpoints`] says what. Whoever has a server already puts a [`MetricsService`] into it.
 //!
 //! | path | answer |
@@ -44,12 +44,18 @@
 //! its headers, [`HEADER_BYTES_MAX`] for their size and [`WRITE_TIMEOUT`] to read an answer; at most
 //! [`CONNECTIONS_MAX`] are served at a time. A panic while answering is a 500.
 //!
+//! Answers are written on threads of their own, one for metrics at a time and one for the other
+//! pages; [`WAITING_MAX`] requests wait for their turn. A collector that hangs holds up neither the
+//! server nor `/health`: once an answer has been written for [`ANSWER_TIMEOUT`], further requests are
+//! answered 503 at once. Those that wait already do so until their clients hang up.
+//!
 //! Metrics of more than [`BODY_BYTES_MAX`] of text are answered 503: half of the series would look
 //! like a process that has lost the other half. The same while answers of as many bytes wait for
 //! slow clients, so that memory stays bounded. [`Source::trouble`] hears of each.
 #![forbid(unsafe_code)]
 
 mod answer;
+mod aside;
 mod bind;
 mod claim;
 mod endpoints;
@@ -67,6 +73,7 @@ mod write_bound;
 mod writer;
 
 pub use answer::{BODY_BYTES_MAX, Source};
+pub use aside::{ANSWER_TIMEOUT, WAITING_MAX};
 pub use bind::{BindError, Bound, DEFAULT_ADDR, bind, targets_json};
 pub use endpoints::{Endpoints, Health, PagesService};
 pub use format::Format;

@@ -20,6 +20,24 @@ pub enum Trouble {
         /// What they may hold, in bytes.
         limit: usize,
     },
+    /// The answer before has been written for long, and may never be done: answered 503.
+    #[error("a request was refused: writing the answer before takes more than {seconds} s")]
+    Stuck {
+        /// What it may take before others are refused.
+        seconds: u64,
+    },
+    /// As many requests as may wait for their turn: answered 503.
+    #[error("a request was refused: {limit} others wait for their answers")]
+    Crowded {
+        /// How many may wait.
+        limit: usize,
+    },
+    /// The system has no thread to write an answer: answered 503.
+    #[error("a request was refused: no thread to write the answer: {error}")]
+    NoThread {
+        /// What the system says.
+        error: String,
+    },
     /// What was to be written panicked: answered 500.
     #[error("a scrape was refused: writing the metrics panicked")]
     Panicked,
@@ -37,6 +55,14 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// Whether it may be gone in a few seconds.
+    pub(crate) fn passes(&self) -> bool {
+        matches!(
+            self,
+            Self::Busy { .. } | Self::Stuck { .. } | Self::Crowded { .. } | Self::NoThread { .. }
+        )
+    }
+
     /// Whether the scrape was refused as a whole.
     pub fn refused(&self) -> bool {
         !matches!(self, Self::LeftOut { .. })
@@ -49,6 +75,11 @@ impl Trouble {
                 "record fewer metrics or series: a lower `series_limit`, fewer labels or buckets"
             }
             Self::Busy { .. } => "scrape less often, by fewer clients, or over a faster network",
+            Self::Stuck { .. } => {
+                "look for a collector of metrics that hangs, or waits for a lock or for somebody else"
+            }
+            Self::Crowded { .. } => "scrape less often, or by fewer clients",
+            Self::NoThread { .. } => "raise the limit of threads, or start fewer",
             Self::Panicked => "look for the panic in the events and mend what it names",
             Self::LeftOut { .. } => {
                 "rename it, so that no other metric has its name with `_count`, `_sum`, `_bucket`, \

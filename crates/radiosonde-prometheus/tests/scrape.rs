@@ -5,7 +5,8 @@ mod common;
 
 use std::io::Read as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Waker};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -153,7 +154,7 @@ async fn the_format_and_the_coding_are_the_clients_choice() {
 }
 
 #[tokio::test]
-async fn small_answers_are_not_compressed_and_large_ones_in_steps() {
+async fn small_answers_are_not_compressed_and_large_ones_are() {
     let headers = [("accept-encoding", "gzip")];
     let small = MetricsService::new(still(large(3)));
     assert_eq!(ask(&small, request("GET", "/", &headers)).await.header("content-encoding"), "");
@@ -191,6 +192,34 @@ async fn only_a_scrape_that_was_made_whole_counts_as_seen() {
         assert_eq!(ask(&service, request("GET", "/", &scraper)).await.status, 200);
         assert_eq!(still.completed.load(Ordering::Relaxed), completed);
     }
+}
+
+#[tokio::test]
+async fn a_scraper_that_has_hung_up_has_seen_nothing() {
+    struct Slow(Arc<Still>, Mutex<mpsc::Receiver<()>>);
+    impl Source for Slow {
+        fn expose(&self, scrape: Scrape, to: &mut dyn Exposition) {
+            self.0.expose(scrape, to);
+            let _ = self.1.lock().unwrap().recv();
+        }
+        fn scraped(&self) {
+            self.0.scraped();
+        }
+    }
+    let (go, gone) = mpsc::channel();
+    let still = still(large(1));
+    let mut service = MetricsService::new(Slow(still.clone(), Mutex::new(gone)));
+    let scraper = [("x-prometheus-scrape-timeout-seconds", "10")];
+    let mut answer = service.call(request("GET", "/", &scraper));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(answer.as_mut().poll(&mut context).is_pending());
+    drop(answer);
+    go.send(()).unwrap();
+    drop(go);
+    // Its turn comes when the first one is done.
+    assert_eq!(ask(&service, request("GET", "/", &[])).await.status, 200);
+    assert_eq!(still.scrapes.lock().unwrap().len(), 2);
+    assert_eq!(still.completed.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test]

@@ -105,6 +105,6 @@ pub use model::{
     Severity, SloSpec, Source, Status, Suppression, TestSeries, Threshold, ThresholdLevel,
     UnknownMetricType, Variance, Weekday,
 };
-pub use names::sample_names;
+pub use names::{SUMMARY_QUANTILES, sample_names};
 pub use shape::{LABEL_VALUE_BYTES_MAX, id_shape, is_command};
 pub use source::RegistrySource;

@@ -34,6 +34,10 @@ pub fn sample_names(name: &str, metric_type: MetricType) -> Vec<String> {
     std::iter::once(name.to_owned()).chain(made).collect()
 }
 
+/// The quantiles of a summary: the values of its label `quantile` in a scrape, written as
+/// [`f64`]'s `Debug` writes them.
+pub const SUMMARY_QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
+
 /// A name with its version, which stands before the `_total` of a counter.
 pub(crate) fn versioned(stem: &str, version: Option<u32>, has_total: bool) -> String {
     let version = version.map(|version| format!("_v{version}")).unwrap_or_default();

@@ -45,6 +45,8 @@ fn what_the_other_crates_write_is_there() {
         ("radiosonde_metric_writes_refused_total", MetricType::Counter, &["metric", "reason"]),
         ("radiosonde_series", MetricType::Gauge, &["metric"]),
         ("radiosonde_series_limit", MetricType::Gauge, &["metric"]),
+        ("radiosonde_namespace_series", MetricType::Gauge, &["module"]),
+        ("radiosonde_namespace_series_limit", MetricType::Gauge, &["module"]),
         ("radiosonde_redacted_total", MetricType::Counter, &["rule"]),
         ("radiosonde_problems", MetricType::Gauge, &[]),
         ("radiosonde_console_lines_dropped_total", MetricType::Counter, &[]),

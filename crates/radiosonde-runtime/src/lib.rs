@@ -50,7 +50,9 @@
 //!
 //! `radiosonde_records_total{signal,outcome}`, `radiosonde_records_pending{signal}`,
 //! `radiosonde_records_dropped_total{signal,reason}`, `radiosonde_redacted_total{rule}`,
-//! `radiosonde_problems`, `metric_last_seen_timestamp_seconds{metric}` and others; `radiosonde_registry::Registry::builtin` lists them.
+//! `radiosonde_problems`, `radiosonde_series{metric}`, `radiosonde_series_limit{metric}`,
+//! `metric_last_seen_timestamp_seconds{metric}` and others; `radiosonde_registry::Registry::builtin`
+//! lists them.
 #![forbid(unsafe_code)]
 
 mod batch;

@@ -94,6 +94,17 @@ fn kept_in(root: &Path, slot: u32) -> String {
     files(root, slot).first().map(|path| fs::read_to_string(path).unwrap()).unwrap_or_default()
 }
 
+/// A directory in which slot 0 keeps `acme` of 1, and its file.
+fn kept_once() -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("telemetry");
+    let parts = start(&root, "jobs", START);
+    set(&parts, "acme", 1.0);
+    let _report = parts.guard.shutdown(PATIENCE);
+    let file = files(&root, 0).remove(0);
+    (directory, root, file)
+}
+
 fn play(directory: &Path, part: &str) {
     let root = directory.join("telemetry");
     let (provider, value) = part.split_once('=').unwrap();
@@ -220,12 +231,7 @@ fn what_one_environment_computed_is_not_shown_by_another() {
 
 /// What `spoil` makes of the file is a problem, in the way of nobody, and set aside.
 fn spoiled(spoil: impl Fn(&Path), why: &str) {
-    let directory = tempfile::tempdir().unwrap();
-    let root = directory.path().join("telemetry");
-    let parts = start(&root, "jobs", START);
-    set(&parts, "acme", 1.0);
-    let _report = parts.guard.shutdown(PATIENCE);
-    let file = files(&root, 0).remove(0);
+    let (_directory, root, file) = kept_once();
     fs::remove_file(&file).unwrap();
     spoil(&file);
 
@@ -292,29 +298,13 @@ fn neither_links_nor_pipes_nor_directories_nor_huge_files_are_read() {
 
 #[test]
 fn a_value_that_no_longer_fits_is_dropped_and_named() {
-    let directory = tempfile::tempdir().unwrap();
-    let root = directory.path().join("telemetry");
-    let parts = start(&root, "jobs", START);
-    set(&parts, "acme", 1.0);
-    let _report = parts.guard.shutdown(PATIENCE);
-    let file = files(&root, 0).remove(0);
+    let (_directory, root, file) = kept_once();
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace("acme", "gone")).unwrap();
     let ((values, _), report) = look(&root, START);
     assert_eq!(values, json!({}));
     let what = "1 kept value of the batch gauge `cost_ratio` dropped: label `provider` is `gone`";
     assert!(report.problems[0].what.starts_with(what), "{report}");
-}
-
-/// A directory in which slot 0 keeps `acme` of 1, and its file.
-fn kept_once() -> (tempfile::TempDir, PathBuf, PathBuf) {
-    let directory = tempfile::tempdir().unwrap();
-    let root = directory.path().join("telemetry");
-    let parts = start(&root, "jobs", START);
-    set(&parts, "acme", 1.0);
-    let _report = parts.guard.shutdown(PATIENCE);
-    let file = files(&root, 0).remove(0);
-    (directory, root, file)
 }
 
 fn start_without_batch_gauges(root: &Path) -> Report {
@@ -450,12 +440,7 @@ fn a_value_from_the_future_beats_nothing_and_is_missed_in_time() {
 
 #[test]
 fn many_slots_with_large_files_are_one_problem() {
-    let directory = tempfile::tempdir().unwrap();
-    let root = directory.path().join("telemetry");
-    let parts = start(&root, "jobs", START);
-    set(&parts, "acme", 1.0);
-    let _report = parts.guard.shutdown(PATIENCE);
-    let file = files(&root, 0).remove(0);
+    let (_directory, root, file) = kept_once();
     // Blanks count as well.
     let mut text = fs::read_to_string(&file).unwrap();
     text.push_str(&" ".repeat((4 << 20) - text.len()));

@@ -11,7 +11,9 @@ use packs::{
 };
 use promql_parser::parser::{self, Expr, VectorSelector};
 use radiosonde::RegistrySource;
-use radiosonde_registry::{MetricSpec, MetricType, Query, QueryAggregation, Registry, Source};
+use radiosonde_registry::{
+    LabelMatch, MetricSpec, MetricType, Query, QueryAggregation, Registry, Source,
+};
 
 type Pack = (&'static str, RegistrySource, fn());
 
@@ -43,9 +45,11 @@ const PACKS: [Pack; 5] = [
 const ATTACHED: [&str; 2] = ["job", "instance"];
 
 /// What no process of a pack shows here, and why. One that is shown all the same fails as well.
-const ABSENT: [(&str, &str); 3] = [
+const ABSENT: [(&str, &str); 5] = [
     ("http_server_request_duration_seconds", "it has no HTTP server"),
     ("radiosonde_metric_writes_refused_total", "nothing was refused"),
+    ("radiosonde_namespace_series", "no other crate writes metrics"),
+    ("radiosonde_namespace_series_limit", "no other crate writes metrics"),
     ("radiosonde_records_dropped_total", "nothing was dropped"),
 ];
 
@@ -245,6 +249,29 @@ fn every_name_and_label_of_a_rule_is_in_the_scrape() {
         let (name, found) = (pack.0, look(pack, Asked::Everything));
         // Each pack has more alerts than this.
         assert!(found >= 5, "{name}: {found}");
+    }
+}
+
+#[test]
+fn what_is_dropped_is_counted_from_zero() {
+    // An alert over `increase` would not see the first one of a series that begins with it.
+    let dir = tempfile::tempdir().unwrap();
+    let source = job_platform::catalog::REGISTRY;
+    let config = radiosonde::config!(service = "pack", dir = dir.path(), registry = source.clone());
+    let parts = config.label("environment", "production").build();
+    let text = parts.guard.metrics_text();
+    let registry = source.load().unwrap_or_else(|errors| panic!("{errors}"));
+    let alert = registry.alerts.iter().find(|alert| alert.id == "telemetry-dropped").unwrap();
+    let (metric, matchers) = (alert.query.metric.as_deref(), &alert.query.matchers);
+    assert_eq!(metric, Some("radiosonde_records_total"));
+    assert_eq!(matchers.get("outcome"), Some(&LabelMatch::In(vec!["dropped".to_owned()])));
+    for signal in ["events", "spans", "metrics"] {
+        let series = text.lines().find(|line| {
+            line.starts_with("radiosonde_records_total{")
+                && line.contains("outcome=\"dropped\"")
+                && line.contains(&format!("signal=\"{signal}\""))
+        });
+        assert!(series.is_some_and(|series| series.ends_with(" 0")), "{signal}: {text}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! `foundations-metrics`, the metrics of Cloudflare's `foundations` on their own.
 
+use super::labels::{Call, Job};
 use crate::metrics::scrape::subject::Registry;
 use crate::metrics::speed::subject::Subject;
 use crate::metrics::text;
@@ -49,21 +50,6 @@ impl LowCardinalityLabel for Request {
         let of_method = self.method as usize * Outcome::COUNT;
         (of_method + self.outcome as usize) * Region::COUNT + self.region as usize
     }
-}
-
-/// Labels whose values are texts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-struct Call {
-    provider: String,
-    model: String,
-}
-
-/// The labels of the many series.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-struct Job {
-    provider: String,
-    model: String,
-    outcome: String,
 }
 
 const REQUEST: Request =
@@ -137,14 +123,12 @@ impl<const LOCAL: bool> Subject for Foundations<LOCAL> {
 
     #[inline]
     fn dynamic(&self, pair: &Pair) {
-        let labels = Call { provider: pair.provider.clone(), model: pair.model.clone() };
-        self.calls.get_or_create(&labels).inc();
+        self.calls.get_or_create(&Call::from(pair)).inc();
     }
 
     #[inline]
     fn histogram(&self, pair: &Pair, seconds: f64) {
-        let labels = Call { provider: pair.provider.clone(), model: pair.model.clone() };
-        self.durations.get_or_create(&labels).observe(seconds);
+        self.durations.get_or_create(&Call::from(pair)).observe(seconds);
     }
 
     fn shown(&self, name: &str) -> Result<Option<u64>, String> {
@@ -183,9 +167,8 @@ impl Registry for Many {
     }
 
     #[inline]
-    fn write(&self, metric: usize, [provider, model, outcome]: &[String; 3], value: f64) {
-        let (provider, model) = (provider.clone(), model.clone());
-        let labels = Job { provider, model, outcome: outcome.clone() };
+    fn write(&self, metric: usize, labels: &[String; 3], value: f64) {
+        let labels = Job::from(labels);
         match self.counters.get(metric) {
             Some(counter) => {
                 counter.get_or_create(&labels).inc();

@@ -2,6 +2,7 @@
 
 pub(crate) mod exporter;
 pub(crate) mod foundations;
+mod labels;
 pub(crate) mod limit;
 pub(crate) mod measured;
 pub(crate) mod noop;

@@ -1,5 +1,6 @@
 //! `prometheus-client`: families of metrics, by a label set of one's own.
 
+use super::labels::{Call, Job};
 use crate::metrics::scrape::subject::Registry;
 use crate::metrics::speed::subject::Subject;
 use crate::metrics::text;
@@ -32,21 +33,6 @@ macro_rules! label {
 label!(Method: get, post, put, delete, patch);
 label!(Outcome: success, retry, failure, timeout);
 label!(Region: eu1, eu2, us1, us2, ap1, ap2, sa1, af1, me1, oc1);
-
-/// Labels whose values are texts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Call {
-    provider: String,
-    model: String,
-}
-
-/// The labels of the many series.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Job {
-    provider: String,
-    model: String,
-    outcome: String,
-}
 
 /// The metrics of the suite `metrics`.
 pub(crate) struct Client {
@@ -97,14 +83,12 @@ impl Subject for Client {
 
     #[inline]
     fn dynamic(&self, pair: &Pair) {
-        let labels = Call { provider: pair.provider.clone(), model: pair.model.clone() };
-        self.calls.get_or_create(&labels).inc();
+        self.calls.get_or_create(&Call::from(pair)).inc();
     }
 
     #[inline]
     fn histogram(&self, pair: &Pair, seconds: f64) {
-        let labels = Call { provider: pair.provider.clone(), model: pair.model.clone() };
-        self.durations.get_or_create(&labels).observe(seconds);
+        self.durations.get_or_create(&Call::from(pair)).observe(seconds);
     }
 
     fn shown(&self, name: &str) -> Result<Option<u64>, String> {
@@ -146,9 +130,8 @@ impl Registry for Many {
     }
 
     #[inline]
-    fn write(&self, metric: usize, [provider, model, outcome]: &[String; 3], value: f64) {
-        let (provider, model) = (provider.clone(), model.clone());
-        let labels = Job { provider, model, outcome: outcome.clone() };
+    fn write(&self, metric: usize, labels: &[String; 3], value: f64) {
+        let labels = Job::from(labels);
         match self.counters.get(metric) {
             Some(counter) => {
                 counter.get_or_create(&labels).inc();

@@ -54,7 +54,7 @@ pub(super) fn metric(code: &mut String, registry: &Registry, metric: &MetricSpec
          pub fn {}({parameters}) -> {TYPED}::{handle}{unit} {{\n\
          static METRIC: {TYPED}::Metric = \
          {TYPED}::Metric::new({name:?}, {:?}, ::core::module_path!(), &{:?});\n\
-         METRIC.{method}(|| [{values}])\n}}",
+         METRIC.{method}(move || [{values}])\n}}",
         docs::metric(registry, metric),
         names::function(name),
         per_second.unwrap_or(1.0),

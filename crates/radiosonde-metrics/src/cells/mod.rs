@@ -107,7 +107,7 @@ pub(crate) fn record_at_hand(arena: u64, count: u32, sum: u32, value: f64) -> bo
 
 /// Adds to a cell.
 pub(crate) fn add(arena: &Arc<Arena>, cell: u32, by: u64) {
-    if !with_own(arena, |own| own.add(cell, by)) {
+    if !add_at_hand(arena.id(), cell, by) && !with_own(arena, |own| own.add(cell, by)) {
         arena.add_shared(cell, by);
     }
 }

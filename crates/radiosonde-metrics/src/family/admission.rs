@@ -18,6 +18,7 @@ use crate::redaction::Redactor;
 use crate::registered::is_computed;
 use crate::series::{Folded, Series};
 use crate::shape::id_shape;
+use crate::sought::Sought;
 use crate::sync::{read, write};
 use crate::values::UNSET;
 
@@ -131,6 +132,16 @@ impl Guarded {
         pairs: &Pairs<'_>,
         caller: Caller<'_>,
     ) -> Result<usize, Fault<'static>> {
+        let values = || pairs.iter().map(|(_, value)| Sought::new(value));
+        // The usual end of a flood of new values: no lock is taken.
+        if !self.is_gauge()
+            && (self.is_full() || self.excludes(values()))
+            && self.find(hash, pairs).is_none()
+            && let Some(place) = self.find_overflow(pairs)
+        {
+            self.blame.note(pairs.iter(), caller.module);
+            return Ok(place);
+        }
         // Read before the series are looked at again: who is full then has all of its series.
         let room = self.has_room(&read(&self.growing), pairs);
         if let Some(place) = self.find(hash, pairs) {
@@ -142,12 +153,60 @@ impl Guarded {
             if self.is_gauge() {
                 return Err(fault);
             }
-            // The usual end of a flood of new values: no exclusive lock is taken.
             if let Some(place) = self.find_overflow(pairs) {
                 return Ok(place);
             }
         }
         self.admit_new(hash, pairs, caller)
+    }
+
+    /// The overflow set for values that have no series and get none: the same as [`Guarded::resolve`]
+    /// would find, where that can be told at a glance. `hash` is that of the values, which are in the
+    /// order of the declared labels.
+    pub(crate) fn fold<const N: usize>(
+        &self,
+        hash: u32,
+        values: &[Sought<'_>; N],
+        redactor: &Redactor,
+        module: Option<&str>,
+    ) -> Option<usize> {
+        // Such a value has no series, and gets none.
+        let is_excluded = self.excludes(values.iter().copied());
+        if self.is_gauge() || !(is_excluded || self.is_full()) {
+            return None;
+        }
+        let rules = self.rules();
+        let is_fine = |(rule, value): (&LabelRule, &Sought<'_>)| rule.is_fine(value.text, redactor);
+        // Texts with escapes are not found by their values.
+        let may_be_there =
+            || self.has_escaped.load(Ordering::Acquire) || self.find_values(hash, values).is_some();
+        if (!is_excluded && may_be_there()) || !rules.iter().zip(values).all(is_fine) {
+            return None;
+        }
+        let place = match self.lone.get() {
+            Some(place) => *place,
+            None => {
+                let texts = values.iter().map(|value| value.text);
+                let pairs = Pairs::of_declared(rules.iter().map(LabelRule::name).zip(texts));
+                self.find_overflow(&pairs)?
+            }
+        };
+        let texts = values.iter().map(|value| value.text);
+        self.blame.note(rules.iter().map(LabelRule::name).zip(texts), module);
+        Some(place)
+    }
+
+    /// Whether there is no room for another series; one that came a moment ago may be there.
+    fn is_full(&self) -> bool {
+        self.admitted.load(Ordering::Acquire) >= self.cap
+    }
+
+    /// Whether one of these values, in the order of the declared labels, has no series and gets none:
+    /// its label has other values, and as many as it may. No is no answer.
+    fn excludes<'v>(&self, mut values: impl Iterator<Item = Sought<'v>>) -> bool {
+        self.known
+            .iter()
+            .any(|known| values.next().is_some_and(|value| known.excludes(|| self.hash_one(value))))
     }
 
     #[cold]
@@ -191,7 +250,7 @@ impl Guarded {
         growing: &[HashSet<Box<str>>],
         pairs: &Pairs<'_>,
     ) -> Result<(), Fault<'static>> {
-        if self.admitted.load(Ordering::Acquire) >= self.cap {
+        if self.is_full() {
             return Err(Fault::SeriesCap(self.cap));
         }
         for ((rule, known), (_, value)) in self.rules().iter().zip(growing).zip(pairs.iter()) {
@@ -237,6 +296,9 @@ impl Guarded {
     }
 
     pub(super) fn find_overflow(&self, pairs: &Pairs<'_>) -> Option<usize> {
+        if let Some(place) = self.lone.get() {
+            return Some(*place);
+        }
         let labels = || overflow_labels(self.rules(), pairs);
         let is_it =
             |place| self.series.get(place).is_some_and(|series| series.is(&self.texts, labels()));
@@ -267,9 +329,13 @@ impl Guarded {
 
     /// Notes the values of labels that have a limit of them.
     pub(super) fn hold_values(&self, growing: &mut [HashSet<Box<str>>], pairs: &Pairs<'_>) {
+        let mut at_a_glance = self.known.iter();
         for ((rule, known), (_, value)) in self.rules().iter().zip(growing).zip(pairs.iter()) {
-            if rule.max_values.is_some() && !known.contains(value) {
-                let _ = known.insert(value.into());
+            let at_a_glance = at_a_glance.next();
+            let Some(max) = rule.max_values else { continue };
+            if !known.contains(value) && known.insert(value.into()) && known.len() >= max {
+                let hashes = known.iter().map(|value| self.hash_one(Sought::new(value)));
+                at_a_glance.inspect(|glance| glance.fill(max, hashes));
             }
         }
     }
@@ -282,6 +348,9 @@ impl Guarded {
         let others = self.admitted.load(Ordering::Relaxed) + self.retired.count();
         let overflows = count - others;
         self.overflow.insert(hash, place, overflows, |place| self.hash_at(place));
+        if !self.rules().iter().any(LabelRule::is_closed) {
+            let _ = self.lone.set(place);
+        }
         Some(place)
     }
 
@@ -311,6 +380,9 @@ impl Guarded {
             bits.store(UNSET, Ordering::Relaxed);
         }
         let series = Series::new(&self.texts, labels, cell, hash, folded)?;
+        if !series.is_plain() {
+            self.has_escaped.store(true, Ordering::Release);
+        }
         let _ = self.series.get_or_init(place, || series);
         self.count.store(place + 1, Ordering::Release);
         Some(place)

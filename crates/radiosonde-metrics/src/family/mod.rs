@@ -2,6 +2,7 @@
 //! in [`admission`], and which of these are not shown any more in [`retired`].
 
 mod admission;
+mod known;
 mod retired;
 
 pub(crate) use retired::Standing;
@@ -9,11 +10,11 @@ pub(crate) use retired::Standing;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use radiosonde_registry::MetricType;
-use rapidhash::v3::{RapidSecrets, rapidhash_v3_inline};
+use rapidhash::v3::RapidSecrets;
 
 use crate::beside::Beside;
 use crate::blame::{Blame, Exploded};
@@ -30,7 +31,9 @@ use crate::rollup::Rollup;
 use crate::segmented::Segmented;
 use crate::series::Series;
 use crate::snapshot::{self, Exponential, Labels};
+use crate::sought::Sought;
 
+use known::Known;
 use retired::Retired;
 
 /// What every series of a family shares.
@@ -60,6 +63,7 @@ impl Info {
         bounds: Arc<[f64]>,
         announcer: &Arc<Announcer>,
         sink: &Arc<Sink>,
+        arena: &SharedArena,
     ) -> Self {
         let name: Arc<str> = Arc::from(name);
         Self {
@@ -72,7 +76,7 @@ impl Info {
             builtin: false,
             life: Life::default(),
             sink: sink.clone(),
-            refusals: Refusals::new(name, announcer.clone()),
+            refusals: Refusals::new(name, announcer.clone(), arena.clone()),
         }
     }
 
@@ -147,6 +151,12 @@ pub(crate) struct Guarded {
     /// them.
     growing: RwLock<Vec<HashSet<Box<str>>>>,
     pub(crate) retired: Retired,
+    /// What of these can be told without a lock.
+    known: Box<[Known]>,
+    /// The one overflow set, where no label is enumerated.
+    lone: OnceLock<usize>,
+    /// Whether the text of a series has escapes.
+    has_escaped: AtomicBool,
     looked: Looked,
     blame: Blame,
     pub(crate) beside: Beside,
@@ -202,6 +212,9 @@ impl Guarded {
             overflow: Index::default(),
             growing: RwLock::new(vec![HashSet::new(); limited]),
             retired: Retired::default(),
+            known: (0..limited).map(|_| Known::default()).collect(),
+            lone: OnceLock::new(),
+            has_escaped: AtomicBool::new(false),
             looked: Looked::default(),
             blame: Blame::new(limited),
             beside: Beside::new(common.clock.clone()),
@@ -239,12 +252,13 @@ impl Guarded {
         self.index.find(hash, is_it)
     }
 
-    /// The series with these values of all declared labels, in their order, and its place. No
-    /// allocation. Values that are escaped in a scrape are not found.
+    /// The series with these values of all declared labels, in their order, and its place; `hash` is
+    /// theirs. No allocation. Values that are escaped in a scrape are not found.
     #[inline(always)]
     pub(crate) fn find_values<const N: usize>(
         &self,
-        values: &[&str; N],
+        hash: u32,
+        values: &[Sought<'_>; N],
     ) -> Option<(usize, &Series)> {
         let names = self.names.first_chunk::<N>()?;
         let is_it = |place: usize| {
@@ -252,7 +266,7 @@ impl Guarded {
             let is_it = series.has_values(&self.texts, names, values);
             is_it.then_some((place, series))
         };
-        self.index.find_map(self.hash_values(values.iter().copied()), is_it)
+        self.index.find_map(hash, is_it)
     }
 
     fn hash(&self, pairs: &Pairs<'_>) -> u32 {
@@ -262,16 +276,27 @@ impl Guarded {
         }
     }
 
-    #[inline(always)]
     fn hash_values<'v>(&self, values: impl Iterator<Item = &'v str>) -> u32 {
-        let one = |value: &str| {
-            rapidhash_v3_inline::<false, true, false>(value.as_bytes(), &self.secrets)
-        };
-        // The length is part of the hash of a value: values do not run together.
-        let add = |all: u64, value| (all.rotate_left(23) ^ one(value)).wrapping_mul(MIX);
-        let hash = values.fold(self.secrets.seed, add);
-        // The upper half of a product is made of all of its factors.
+        self.hash_sought(values.map(Sought::new))
+    }
+
+    #[inline(always)]
+    /// Of values of all declared labels, in their order.
+    pub(crate) fn hash_sought<'v>(&self, values: impl Iterator<Item = Sought<'v>>) -> u32 {
+        let hash = values.fold(self.secrets.seed, |hash, value| value.add_to(hash, &self.secrets));
         (hash >> 32) as u32
+    }
+
+    /// Of one value.
+    fn hash_one(&self, value: Sought<'_>) -> u64 {
+        value.add_to(self.secrets.seed, &self.secrets)
+    }
+
+    /// As [`Guarded::hash_sought`], of short ones.
+    #[inline(always)]
+    pub(crate) fn hash_short(&self, values: &[Sought<'_>]) -> u32 {
+        let add = |hash, value: &Sought<'_>| value.add_short_to(hash, &self.secrets);
+        (values.iter().fold(self.secrets.seed, add) >> 32) as u32
     }
 
     fn hash_at(&self, place: usize) -> u32 {
@@ -285,6 +310,11 @@ impl Guarded {
 
     pub(crate) fn series_at(&self, place: usize) -> Option<&Series> {
         self.series.get(place)
+    }
+
+    /// Whether writes are folded there.
+    pub(crate) fn is_overflow(&self, place: usize) -> bool {
+        self.series_at(place).is_some_and(|series| series.folded.is_some())
     }
 
     /// Series there are, overflow sets and retired ones not counted.
@@ -347,9 +377,6 @@ impl Guarded {
         }
     }
 }
-
-/// An odd number without a pattern.
-const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
 fn seed() -> u64 {
     std::hash::RandomState::new().build_hasher().finish()

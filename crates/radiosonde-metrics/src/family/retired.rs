@@ -14,6 +14,7 @@ use std::sync::{Arc, RwLock};
 use radiosonde_registry::MetricType;
 
 use super::Guarded;
+use super::known::Known;
 use crate::fault::Fault;
 use crate::index::SERIES_MAX;
 use crate::labels::Pairs;
@@ -164,6 +165,7 @@ impl Guarded {
         // At the end, so that writes of gauges do not wait for all of it.
         *write(&self.retired.view) = Arc::new(view);
         growing.iter_mut().for_each(HashSet::clear);
+        self.known.iter().for_each(Known::open);
         self.admitted.store(0, Ordering::Release);
         if let Some(namespace) = &self.namespace {
             namespace.give_back(admitted);
@@ -252,7 +254,7 @@ impl Guarded {
                 }
                 fault.reason()
             } else {
-                self.fold(view, place, &fault);
+                self.fold_retired(view, place, &fault);
                 fault.reason_to_fold()
             };
             let entry = self.info.refusals.entry(reason);
@@ -288,7 +290,7 @@ impl Guarded {
     }
 
     /// Makes what is written to a retired series part of its overflow set.
-    fn fold(&self, view: &mut View, place: usize, fault: &Fault<'_>) {
+    fn fold_retired(&self, view: &mut View, place: usize, fault: &Fault<'_>) {
         let (Some(series), Some(gone)) = (self.series.get(place), view.gone.get_mut(&place)) else {
             return;
         };

@@ -11,11 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use radiosonde_registry::MetricType;
 
 use super::label::{Part, Text};
+use super::lines::Lines;
 use super::metric::KEPT_MAX;
 use crate::family::Guarded;
 use crate::handle::{At, Write};
 use crate::labels::LabelRule;
 use crate::recorder::{Recorder, accepts};
+use crate::redaction::Redactor;
+use crate::sought::Sought;
 
 thread_local! {
     static ASKED: Cell<bool> = const { Cell::new(false) };
@@ -28,9 +31,12 @@ pub(crate) fn is_asked() -> bool {
 }
 
 /// Tells it: `family` are the series of a metric, `recorder` who said so.
-pub(crate) fn answer(recorder: &Recorder, family: Option<&Arc<Guarded>>) {
-    let address = std::ptr::from_ref(recorder).addr();
-    let answer = family.map(|family| (address, family.clone()));
+pub(crate) fn answer(recorder: &Recorder, family: Option<&Arc<Guarded>>, redactor: &Arc<Redactor>) {
+    let answer = family.map(|family| Answer {
+        recorder: std::ptr::from_ref(recorder).addr(),
+        family: family.clone(),
+        redactor: redactor.clone(),
+    });
     let _ = ANSWER.try_with(|place| place.replace(answer));
 }
 
@@ -42,12 +48,17 @@ pub(super) fn ask<H>(name: &str, register: impl FnOnce() -> H) -> (H, Option<Ans
     let asking = Asking::begin();
     let handle = register();
     let answer = asking.end();
-    let is_direct = |answer: &Answer| is_current(answer.0) && *answer.1.info.name == *name;
+    let is_direct =
+        |answer: &Answer| is_current(answer.recorder) && *answer.family.info.name == *name;
     (handle, answer.filter(is_direct))
 }
 
-/// Who answered, and the series of the metric.
-pub(super) type Answer = (usize, Arc<Guarded>);
+/// Who answered, the series of the metric, and what may be shown of values.
+pub(super) struct Answer {
+    recorder: usize,
+    family: Arc<Guarded>,
+    redactor: Arc<Redactor>,
+}
 
 /// A question, which ends also when a recorder panics.
 struct Asking;
@@ -85,15 +96,21 @@ pub(super) struct Link {
     family: &'static Arc<Guarded>,
     /// The arena of writes that are done with the value.
     direct: u64,
+    redactor: Arc<Redactor>,
+    /// The module of the catalogue.
+    module: Option<&'static str>,
     /// By the places of listed values, the first label counting fastest: where the series is, 0 while
     /// it was not asked for. Empty where a label is not listed.
     listed: Box<[AtomicU64]>,
+    /// Where the series of others are.
+    lines: Lines,
 }
 
 impl Link {
     /// The link of a metric with these labels, sorted; none where each write has to be looked at.
     pub(super) fn new(
-        (recorder, family): Answer,
+        Answer { recorder, family, redactor }: Answer,
+        module: Option<&'static str>,
         labels: &[&str],
         values: &[Part<'_>],
         wanted: MetricType,
@@ -119,7 +136,10 @@ impl Link {
             // The recorder keeps it for good, and so may this.
             family: Box::leak(Box::new(family)),
             direct,
+            redactor,
+            module,
             listed: (0..count).map(|_| AtomicU64::new(0)).collect(),
+            lines: Lines::new(),
         })
     }
 
@@ -129,21 +149,25 @@ impl Link {
         is_current(self.recorder)
     }
 
-    /// The way to the series with these values, if it is there under just them.
+    /// The way to the series with these values, if it is there under just them. Where all are listed
+    /// they are asked for once more only if they are needed as a whole.
     #[inline(always)]
-    pub(super) fn find<const N: usize>(&self, values: &[Part<'_>; N]) -> Option<Write<'static>> {
-        let at = match self.listed(values) {
-            Some(slot) => {
-                let known = At::from_bits(slot.load(Ordering::Relaxed));
-                known.or_else(|| self.fill(slot, values))
-            }
-            None => self.search(values),
+    pub(super) fn find<'v, const N: usize>(
+        &self,
+        values: impl Fn() -> [Part<'v>; N],
+    ) -> Option<Write<'static>> {
+        let at = match self.listed(values()) {
+            Some(slot) => match At::from_bits(slot.load(Ordering::Relaxed)) {
+                Some(at) => at,
+                None => self.fill(slot, &values())?,
+            },
+            None => self.search(&values())?,
         };
-        at.map(|at| Write::from_parts(self.family, self.direct, at))
+        Some(Write::from_parts(self.family, self.direct, at))
     }
 
     #[inline(always)]
-    fn listed(&self, values: &[Part<'_>]) -> Option<&AtomicU64> {
+    fn listed<const N: usize>(&self, values: [Part<'_>; N]) -> Option<&AtomicU64> {
         let (mut place, mut count) = (0, 1);
         for part in values {
             let Text::Listed(list, index) = part.0 else { return None };
@@ -164,7 +188,25 @@ impl Link {
     /// Where the series with these values is.
     #[inline(never)]
     fn search<const N: usize>(&self, values: &[Part<'_>; N]) -> Option<At> {
-        let (place, series) = self.family.find_values(&values.each_ref().map(Part::as_str))?;
-        Some(At::new(place, series.cell))
+        let values = values.each_ref().map(|part| Sought::new(part.as_str()));
+        if !values.iter().all(Sought::is_short) {
+            return self.look(self.family.hash_sought(values.iter().copied()), &values);
+        }
+        let hash = self.family.hash_short(&values);
+        self.lines.find(hash, &values).or_else(|| self.look(hash, &values))
+    }
+
+    /// Has the family look; where there is no series and no room for one, it is that of the rest.
+    #[inline(never)]
+    fn look<const N: usize>(&self, hash: u32, values: &[Sought<'_>; N]) -> Option<At> {
+        let Some((place, series)) = self.family.find_values(hash, values) else {
+            let place = self.family.fold(hash, values, &self.redactor, self.module)?;
+            return Some(At::aside(place));
+        };
+        let at = At::new(place, series.cell);
+        if values.iter().all(Sought::is_short) {
+            self.lines.add(hash, values, at);
+        }
+        Some(at)
     }
 }

@@ -54,8 +54,11 @@ impl Metric {
     /// The counter of these labels, one value for each in their order. They are asked for where they
     /// are needed, so that the short way has them in registers.
     #[inline(always)]
-    pub fn counter<'v, const N: usize>(&self, values: impl Fn() -> [Part<'v>; N]) -> Counter {
-        match self.linked(&values()) {
+    pub fn counter<'v, const N: usize>(
+        &self,
+        values: impl Fn() -> [Part<'v>; N] + Copy,
+    ) -> Counter {
+        match self.linked(values) {
             Some(write) => Counter::linked(write),
             None => self.counter_asked(&values()),
         }
@@ -67,11 +70,14 @@ impl Metric {
         let handle = self.ask(values, MetricType::Counter, |key| {
             metrics::with_recorder(|recorder| recorder.register_counter(key, &self.metadata))
         });
-        self.linked(values).map_or_else(|| Counter::foreign(handle), Counter::linked)
+        self.linked(|| *values).map_or_else(|| Counter::foreign(handle), Counter::linked)
     }
 
     /// The gauge of these labels.
-    pub fn gauge<'v, U, const N: usize>(&self, values: impl Fn() -> [Part<'v>; N]) -> Gauge<U> {
+    pub fn gauge<'v, U, const N: usize>(
+        &self,
+        values: impl Fn() -> [Part<'v>; N] + Copy,
+    ) -> Gauge<U> {
         let gauge = self.with_key(&values(), |key| {
             metrics::with_recorder(|recorder| recorder.register_gauge(key, &self.metadata))
         });
@@ -82,7 +88,7 @@ impl Metric {
     #[inline(always)]
     pub fn histogram<'v, U, const N: usize>(
         &self,
-        values: impl Fn() -> [Part<'v>; N],
+        values: impl Fn() -> [Part<'v>; N] + Copy,
     ) -> Histogram<U> {
         let histogram = self.distribution(values);
         Histogram { histogram, units_per_second: self.units_per_second, unit: PhantomData }
@@ -90,14 +96,20 @@ impl Metric {
 
     /// The summary of these labels.
     #[inline(always)]
-    pub fn summary<'v, U, const N: usize>(&self, values: impl Fn() -> [Part<'v>; N]) -> Summary<U> {
+    pub fn summary<'v, U, const N: usize>(
+        &self,
+        values: impl Fn() -> [Part<'v>; N] + Copy,
+    ) -> Summary<U> {
         let histogram = self.distribution(values);
         Summary { histogram, units_per_second: self.units_per_second, unit: PhantomData }
     }
 
     #[inline(always)]
-    fn distribution<'v, const N: usize>(&self, values: impl Fn() -> [Part<'v>; N]) -> Distribution {
-        match self.linked(&values()) {
+    fn distribution<'v, const N: usize>(
+        &self,
+        values: impl Fn() -> [Part<'v>; N] + Copy,
+    ) -> Distribution {
+        match self.linked(values) {
             Some(write) => Distribution::linked(write),
             None => self.distribution_asked(&values()),
         }
@@ -109,12 +121,15 @@ impl Metric {
         let handle = self.ask(values, MetricType::Histogram, |key| {
             metrics::with_recorder(|recorder| recorder.register_histogram(key, &self.metadata))
         });
-        self.linked(values).map_or_else(|| Distribution::foreign(handle), Distribution::linked)
+        self.linked(|| *values).map_or_else(|| Distribution::foreign(handle), Distribution::linked)
     }
 
     /// The short way to a series that is there.
     #[inline(always)]
-    fn linked<const N: usize>(&self, values: &[Part<'_>; N]) -> Option<Write<'static>> {
+    fn linked<'v, const N: usize>(
+        &self,
+        values: impl Fn() -> [Part<'v>; N] + Copy,
+    ) -> Option<Write<'static>> {
         let link = self.link.get()?.as_ref().filter(|link| link.is_current())?;
         link.find(values)
     }
@@ -131,7 +146,9 @@ impl Metric {
         }
         let (handle, answer) = link::ask(self.name, || self.with_key(values, register));
         if let Some(answer) = answer {
-            let _ = self.link.get_or_init(|| Link::new(answer, self.labels, values, wanted));
+            let _ = self.link.get_or_init(|| {
+                Link::new(answer, self.metadata.module_path(), self.labels, values, wanted)
+            });
         }
         handle
     }

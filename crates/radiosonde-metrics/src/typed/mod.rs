@@ -46,6 +46,7 @@
 mod error;
 mod handle;
 mod label;
+mod lines;
 pub(crate) mod link;
 mod metric;
 mod symbol;
