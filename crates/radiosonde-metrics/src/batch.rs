@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use metrics::{Key, Label};
+use radiosonde_context::is_forked_child;
 
 use crate::clock::millis;
 use crate::fault::quoted;
@@ -79,11 +80,16 @@ impl Restored {
 
 impl Metrics {
     /// All values of batch gauges that were computed, by this process or an earlier one, in a
-    /// stable order.
+    /// stable order; none of [retired] series, and none in a forked child.
+    ///
+    /// [retired]: Metrics::retire
     pub fn batch_values(&self) -> Vec<BatchValue> {
         let mut values = Vec::new();
+        if is_forked_child() {
+            return values;
+        }
         for family in self.0.catalogue.batch() {
-            for series in family.all_series() {
+            for (_, series) in family.standing().series(family) {
                 let Some((value, at)) = family.computed(series) else { continue };
                 values.push(BatchValue {
                     metric: family.info.name.to_string(),

@@ -232,9 +232,9 @@ impl Catalogue {
     }
 
     /// Summaries, which only a registry can ask for.
-    pub(crate) fn summaries(&self) -> Vec<Arc<Guarded>> {
-        let is_it = |family: &&Arc<Guarded>| family.info.metric_type == MetricType::Summary;
-        self.registered.values().filter(is_it).cloned().collect()
+    pub(crate) fn summaries(&self) -> impl Iterator<Item = &Guarded> {
+        let is_it = |family: &&Guarded| family.info.metric_type == MetricType::Summary;
+        self.registered.values().map(|family| &**family).filter(is_it)
     }
 
     /// Families that something is computed from at each scrape.
@@ -287,8 +287,9 @@ impl Catalogue {
 
     /// Everything that was refused or folded, in no order.
     pub(crate) fn refusals(&self) -> Vec<Refusal> {
-        let of = |family: &Arc<Guarded>| {
-            let refusals = family.info.refusals.entries().filter_map(|entry| entry.refusal());
+        // No list but the one that is asked for: a scrape without refusals allocates nothing for them.
+        let mut refusals = Vec::new();
+        let mut add = |family: &Arc<Guarded>| {
             let told = |mut refusal: Refusal| {
                 refusal.exploded = family.exploded().filter(|_| refusal.reason.is_cap());
                 if refusal.reason.is_cap() {
@@ -298,10 +299,11 @@ impl Catalogue {
                 }
                 refusal
             };
-            refusals.map(told).collect::<Vec<_>>()
+            let entries = family.info.refusals.entries();
+            refusals.extend(entries.filter_map(|entry| entry.refusal()).map(told));
         };
-        let mut refusals: Vec<_> = self.registered.values().flat_map(of).collect();
-        refusals.extend(self.observed.all().iter().flat_map(of));
+        self.registered.values().for_each(&mut add);
+        self.observed.each(&mut add);
         refusals.extend(read(&self.homeless).values().filter_map(|entry| entry.refusal()));
         refusals
     }

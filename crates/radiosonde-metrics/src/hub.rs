@@ -88,7 +88,7 @@ pub(crate) struct Hub {
     constants: Labels,
     announcer: Arc<Announcer>,
     sink: Arc<Sink>,
-    collectors: RwLock<Vec<SharedCollector>>,
+    collectors: RwLock<Arc<[SharedCollector]>>,
     pub(crate) told: Told,
     scraper: Scraper,
     /// In milliseconds since 1970.
@@ -167,7 +167,7 @@ impl Metrics {
             own::push_pair(family, &mut snapshot);
         }
         own::push(&families, &mut snapshot);
-        own::push_missed(&self.0.catalogue.summaries(), &mut snapshot);
+        own::push_missed(self.0.catalogue.summaries(), &mut snapshot);
         own::push_namespaces(&self.0.catalogue.namespaces(), &mut snapshot);
         own::push_refused(&self.refusals(), &mut snapshot);
         self.collect_all(&mut snapshot);
@@ -178,7 +178,7 @@ impl Metrics {
     /// Writes all series as they are now for a scrape: what [`Metrics::snapshot`] has, by name, in
     /// the form of the text formats. Series stand in the order they came, and constant labels behind
     /// the labels of a series. Allocates only for what is computed: roll-ups,
-    /// collectors, refusals. Runs the collectors on the calling thread.
+    /// collectors, refusals, quantiles. Runs the collectors on the calling thread.
     pub fn expose(&self, scrape: Scrape, to: &mut dyn Exposition) {
         if is_forked_child() {
             return;
@@ -209,7 +209,7 @@ impl Metrics {
         }
         let mut added = Snapshot::default();
         self.collect_all(&mut added);
-        own::push_missed(&catalogue.summaries(), &mut added);
+        own::push_missed(catalogue.summaries(), &mut added);
         own::push_namespaces(&catalogue.namespaces(), &mut added);
         own::push_refused(&self.refusals(), &mut added);
         for family in &added.families {
@@ -276,7 +276,9 @@ impl Metrics {
     /// is there, its own counts. It should not take a snapshot itself. A panic in it ends there
     /// and becomes a problem.
     pub fn add_collector(&self, collector: Collector) {
-        write(&self.0.collectors).push(Arc::from(collector));
+        let mut collectors = write(&self.0.collectors);
+        let all = collectors.iter().cloned().chain([SharedCollector::from(collector)]);
+        *collectors = all.collect();
     }
 
     /// Everything that was refused or folded so far, by metric and reason, in a stable order.
@@ -353,8 +355,8 @@ impl Metrics {
     fn collect_all(&self, snapshot: &mut Snapshot) {
         // Cloned out of the lock: a collector may add a collector.
         let collectors = read(&self.0.collectors).clone();
-        for collector in collectors {
-            self.collect(&*collector, snapshot);
+        for collector in collectors.iter() {
+            self.collect(&**collector, snapshot);
         }
     }
 

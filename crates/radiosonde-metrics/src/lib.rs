@@ -49,7 +49,8 @@
 //! The cap is exact, also under concurrency. A counter or histogram folds into one overflow set
 //! per combination of enumerated labels: free labels become `_other`, and
 //! `otel_metric_overflow="true"` is added; these sets stand outside the cap. Gauges are refused.
-//! There is no eviction: a full metric stays full until the process restarts.
+//! Nothing is evicted by itself: a full metric stays full until the process restarts, or somebody
+//! calls [`Metrics::retire`].
 //!
 //! What is written past the cap is looked at: [`Refusal::exploded`] names the label that has more
 //! values than there is room for, about how many, and the module that writes them. How full a metric
@@ -123,6 +124,7 @@ mod recorder;
 mod redaction;
 mod refusal;
 mod registered;
+mod retire;
 mod rollup;
 mod scraper;
 mod segmented;

@@ -47,6 +47,11 @@ impl Namespace {
         take(&self.series, self.cap).then_some(()).ok_or_else(|| self.fault())
     }
 
+    /// Gives room back that was taken.
+    pub(crate) fn give_back(&self, series: usize) {
+        let _ = self.series.fetch_sub(series, Ordering::Relaxed);
+    }
+
     /// Whether there is room for a series; somebody else may take it.
     pub(crate) fn has_room(&self) -> Result<(), Fault<'static>> {
         let has = self.series.load(Ordering::Relaxed) < self.cap;
@@ -239,6 +244,11 @@ impl Observed {
 
     pub(crate) fn all(&self) -> Vec<Arc<Guarded>> {
         read(&self.families).by_name.values().cloned().collect()
+    }
+
+    /// Hands out all there are, in no order. New ones wait.
+    pub(crate) fn each(&self, to: impl FnMut(&Arc<Guarded>)) {
+        read(&self.families).by_name.values().for_each(to);
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -95,21 +95,29 @@ pub(crate) fn push_pair(family: &Guarded, snapshot: &mut Snapshot) {
 }
 
 /// Adds the values that quantiles are without.
-pub(crate) fn push_missed(summaries: &[Arc<Guarded>], snapshot: &mut Snapshot) {
+pub(crate) fn push_missed<'f>(
+    summaries: impl Iterator<Item = &'f Guarded>,
+    snapshot: &mut Snapshot,
+) {
     let name = "radiosonde_quantile_values_missed_total";
-    let mut missed = Family::builtin(name, MetricType::Counter);
+    let mut missed = None;
     for family in summaries {
         let count = family.beside.missed(family.all_series().count());
         if count > 0 {
             let labels = vec![(Arc::from("metric"), family.info.name.clone())];
+            // Only then: each scrape asks, and mostly there is nothing to tell.
+            let missed = missed.get_or_insert_with(|| Family::builtin(name, MetricType::Counter));
             missed.series.push(Series::new(labels, Value::Counter(count)));
         }
     }
-    snapshot.push_filled(missed);
+    missed.into_iter().for_each(|missed| snapshot.push(missed));
 }
 
 /// Adds the series and the limit of each crate or module whose metrics share one.
 pub(crate) fn push_namespaces(namespaces: &[Arc<Namespace>], snapshot: &mut Snapshot) {
+    if namespaces.is_empty() {
+        return;
+    }
     type Count = fn(&Namespace) -> usize;
     let told: [(&str, Count); 2] = [
         ("radiosonde_namespace_series", Namespace::series_count),
@@ -130,6 +138,9 @@ pub(crate) fn push_namespaces(namespaces: &[Arc<Namespace>], snapshot: &mut Snap
 
 /// Adds what was refused and folded.
 pub(crate) fn push_refused(refusals: &[Refusal], snapshot: &mut Snapshot) {
+    if refusals.is_empty() {
+        return;
+    }
     let mut refused =
         Family::builtin("radiosonde_metric_writes_refused_total", MetricType::Counter);
     for refusal in refusals {
@@ -139,5 +150,5 @@ pub(crate) fn push_refused(refusals: &[Refusal], snapshot: &mut Snapshot) {
         ];
         refused.series.push(Series::new(labels, Value::Counter(refusal.count)));
     }
-    snapshot.push_filled(refused);
+    snapshot.push(refused);
 }

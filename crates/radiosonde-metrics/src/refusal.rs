@@ -63,7 +63,8 @@ pub enum Reason {
     /// folded into the overflow set of its metric, and is not lost.
     NamespaceCap,
     /// The metric has as many series as it may have, or one of its labels as many values: the write
-    /// was folded into its overflow set, and is not lost.
+    /// was folded into its overflow set, and is not lost. Of a [retired](crate::Metrics::retire) series
+    /// that found no room the first write counts.
     SeriesCap,
     /// The metric is registered with another type.
     TypeMismatch,

@@ -60,13 +60,13 @@ impl Rollup {
         })
     }
 
-    /// The sums of these series, each with its value, in the order of their table.
-    pub(crate) fn sum(&self, family: &Guarded, all: &[snapshot::Series]) -> Family {
+    /// The sums of these series, in the order of their table, each with its place there.
+    pub(crate) fn sum(&self, family: &Guarded, all: &[(usize, snapshot::Series)]) -> Family {
         let mut sums = Sums::default();
         if self.from_zero {
             self.begin(family, &mut sums);
         }
-        for snapshot::Series { labels, value, .. } in all {
+        for (_, snapshot::Series { labels, value, .. }) in all {
             // The mark of an overflow set is no label of the metric.
             let own = labels.iter().filter(|(name, _)| **name != *OVERFLOW_LABEL);
             let values: Vec<&Arc<str>> = own.map(|(_, value)| value).collect();

@@ -1,6 +1,7 @@
 //! A scrape, straight from the cells: labels are copied as they were written once, and nothing is
 //! allocated but for what is computed beside the series.
 
+use std::slice::from_mut;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +9,7 @@ use radiosonde_registry::{MetricType, Registry};
 
 use crate::catalogue::Catalogue;
 use crate::exposition::{Exemplar, Exposition, Head, Point, Scrape, escape};
-use crate::family::Guarded;
+use crate::family::{Guarded, Standing};
 use crate::own::Own;
 use crate::series::Series;
 use crate::shown::{Shown, beginning};
@@ -177,9 +178,8 @@ impl Merged<'_> {
         write_constants(self.constants, is_own, &mut self.buffers.constants);
         let mut is_first = true;
         let known = family.shown.load(Ordering::Relaxed);
-        let mut count = 0;
-        for (place, series) in family.all_series().enumerate() {
-            count = place + 1;
+        let standing = family.standing();
+        for (place, series) in standing.series(family) {
             // A gauge that nobody has set shows nothing.
             let gauge = family.gauge_if_set(series);
             if gauge.is_none() && info.metric_type == MetricType::Gauge {
@@ -194,17 +194,17 @@ impl Merged<'_> {
                 });
             }
             let is_new = self.begins && self.shown.is_some() && place >= known;
-            self.write_series(family, (place, series), gauge, is_new);
+            self.write_series((family, &standing), (place, series), gauge, is_new);
         }
         if let Some(shown) = &mut self.shown {
-            shown.note_family(family, count);
+            shown.note_family(family, standing.count());
         }
         family.beside.note_scrape();
     }
 
     fn write_series(
         &mut self,
-        family: &Guarded,
+        (family, standing): (&Guarded, &Standing),
         (place, series): (usize, &Series),
         gauge: Option<f64>,
         is_new: bool,
@@ -234,20 +234,26 @@ impl Merged<'_> {
                 if !is_new {
                     arena.sums(series.cell, counts);
                     sum = arena.sum_f64(series.cell + family.buckets());
+                    standing.add_folded(family, place, counts, &mut sum);
                 }
                 Point::Histogram { bounds: &family.info.bounds, counts, sum }
             }
             MetricType::Summary => {
-                let (count, sum) = match is_new {
-                    true => (0, 0.0),
-                    false => (arena.sum(series.cell), arena.sum_f64(series.cell + 1)),
-                };
+                let (mut count, mut sum) = (0, 0.0);
+                if !is_new {
+                    (count, sum) = (arena.sum(series.cell), arena.sum_f64(series.cell + 1));
+                    standing.add_folded(family, place, from_mut(&mut count), &mut sum);
+                }
                 let quantiles = family.beside.quantiles(place, MetricType::Summary);
                 let point = Point::Summary { quantiles: &quantiles, sum, count };
                 return self.to.series(labels_text, &point, &[]);
             }
             _ if is_new => Point::Counter(0),
-            _ => Point::Counter(arena.sum(series.cell)),
+            _ => {
+                let mut count = arena.sum(series.cell);
+                standing.add_folded(family, place, from_mut(&mut count), &mut 0.0);
+                Point::Counter(count)
+            }
         };
         self.to.series(labels_text, &point, exemplars);
     }

@@ -10,6 +10,7 @@ use crate::caller::Caller;
 use crate::cells;
 use crate::delta::{DeltaValue, Distribution};
 use crate::family::Guarded;
+use crate::fault::Fault;
 use crate::ledger;
 use crate::refusal::Reason;
 use crate::series::Series;
@@ -98,6 +99,11 @@ impl Guarded {
         if !operand.is_finite() {
             return self.refuse_value(operand, 1);
         }
+        if self.retired.count() > 0
+            && let Err(fault) = self.take_back_gauge(place)
+        {
+            return self.refuse_gauge(&fault);
+        }
         let mut refused = 0.0;
         let change = |before| change(set_value(before).unwrap_or(0.0));
         let result = bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
@@ -182,6 +188,14 @@ impl Guarded {
         let entry = self.info.refusals.entry(Reason::Value);
         entry.describe(|| format!("the value {value}"), Caller::default());
         entry.count(writes);
+    }
+
+    /// A retired gauge was written, and there is no room for it.
+    fn refuse_gauge(&self, fault: &Fault<'_>) {
+        let entry = self.info.refusals.entry(fault.reason());
+        entry.set_full_label(fault.full_label());
+        entry.describe(|| fault.to_string(), Caller::default());
+        entry.count(1);
     }
 
     fn is_of(&self, metric_type: MetricType) -> bool {

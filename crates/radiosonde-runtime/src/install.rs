@@ -27,6 +27,13 @@ pub fn ingest(metric: &str) -> Ingest {
     METRICS.get().map_or_else(Ingest::none, |metrics| metrics.ingest(metric))
 }
 
+/// Makes room in a metric that is full: all of its series leave scrapes and snapshots until they are
+/// written again. Returns how many they were; `None` without `init!`, and where there is no such
+/// metric. [`Metrics::retire`] tells it whole, docs/metrics.md what becomes of rates and sums.
+pub fn retire(metric: &str) -> Option<usize> {
+    METRICS.get()?.retire(metric)
+}
+
 /// Starts and installs, or joins what is there.
 pub(crate) fn init(mut config: Config) -> Guard {
     let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);

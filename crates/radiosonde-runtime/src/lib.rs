@@ -87,7 +87,7 @@ mod words;
 pub use config::{BoxedLayer, Config, Fsync, Profile, Service};
 pub use guard::Guard;
 pub use house::{FilesReport, RemovedFiles};
-pub use install::ingest;
+pub use install::{ingest, retire};
 pub use log_bridge::LogBridge;
 pub use parts::{EventsHandle, Parts};
 pub use problem::{InitError, Problem, Severity};

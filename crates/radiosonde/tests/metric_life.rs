@@ -53,6 +53,7 @@ fn count_as(module: &str, name: &'static str) {
 fn a_program_with_two_catalogues_and_libraries() {
     // Before `init!`: nothing happens.
     radiosonde::ingest("cost_ratio").succeeded();
+    assert_eq!(radiosonde::retire("carts_total"), None);
     let scratch = tempfile::tempdir().unwrap();
     // 2026-11-15, when the fourteen days are just over.
     let clock = Clock::fixed(SystemTime::UNIX_EPOCH + Duration::from_secs(1_794_700_800));
@@ -120,6 +121,10 @@ fn a_program_with_two_catalogues_and_libraries() {
         }
         assert!(!text.contains("carts_total_deprecated"), "{text}");
     }
+    let retired = ["connections_total", "unknown_total"].map(radiosonde::retire);
+    assert_eq!(retired, [Some(1), None]);
+    #[cfg(feature = "prometheus")]
+    assert!(!telemetry.metrics_text().contains("\nconnections_total"));
     drop(telemetry);
 }
 

@@ -10,6 +10,7 @@ use radiosonde_registry::{MetricType, closest_name};
 use super::{Guarded, LabelSet, OVERFLOW_LABEL, Place, Resolved};
 use crate::caller::Caller;
 use crate::fault::{Fault, quoted};
+use crate::index::SERIES_MAX;
 use crate::ingest;
 use crate::labels::{LabelRule, Pairs, observed_pairs};
 use crate::observed::Namespace;
@@ -244,7 +245,7 @@ impl Guarded {
     }
 
     /// Whether a label set that is not there may become a series.
-    fn has_room(
+    pub(super) fn has_room(
         &self,
         growing: &[HashSet<Box<str>>],
         pairs: &Pairs<'_>,
@@ -264,7 +265,7 @@ impl Guarded {
     }
 
     /// Whether the namespace has room, if it belongs to one.
-    fn shared_room(
+    pub(super) fn shared_room(
         &self,
         room: impl FnOnce(&Namespace) -> Result<(), Fault<'static>>,
     ) -> Result<(), Fault<'static>> {
@@ -272,7 +273,7 @@ impl Guarded {
     }
 
     /// Gauges do not fold: the sum or the last of several gauges means nothing.
-    fn is_gauge(&self) -> bool {
+    pub(super) fn is_gauge(&self) -> bool {
         self.info.metric_type == MetricType::Gauge
     }
 
@@ -294,7 +295,7 @@ impl Guarded {
         Ok(())
     }
 
-    fn find_overflow(&self, pairs: &Pairs<'_>) -> Option<usize> {
+    pub(super) fn find_overflow(&self, pairs: &Pairs<'_>) -> Option<usize> {
         if let Some(place) = self.lone.get() {
             return Some(*place);
         }
@@ -316,6 +317,18 @@ impl Guarded {
         pairs: &Pairs<'_>,
     ) -> Option<usize> {
         let place = self.push(pairs.iter(), hash, None)?;
+        self.hold_values(growing, pairs);
+        let admitted = self.admitted.load(Ordering::Relaxed);
+        // What is retired is found all the same.
+        let found = admitted + self.retired.count();
+        self.index.insert(hash, place, found, |place| self.hash_at(place));
+        // After the series can be found: who sees a full family finds all of its series.
+        self.admitted.store(admitted + 1, Ordering::Release);
+        Some(place)
+    }
+
+    /// Notes the values of labels that have a limit of them.
+    pub(super) fn hold_values(&self, growing: &mut [HashSet<Box<str>>], pairs: &Pairs<'_>) {
         let mut at_a_glance = self.known.iter();
         for ((rule, known), (_, value)) in self.rules().iter().zip(growing).zip(pairs.iter()) {
             let at_a_glance = at_a_glance.next();
@@ -325,19 +338,15 @@ impl Guarded {
                 at_a_glance.inspect(|glance| glance.fill(max, hashes));
             }
         }
-        let admitted = self.admitted.load(Ordering::Relaxed);
-        self.index.insert(hash, place, admitted, |place| self.hash_at(place));
-        // After the series can be found: who sees a full family finds all of its series.
-        self.admitted.store(admitted + 1, Ordering::Release);
-        Some(place)
     }
 
-    fn insert_overflow(&self, pairs: &Pairs<'_>, folded: Folded) -> Option<usize> {
+    pub(super) fn insert_overflow(&self, pairs: &Pairs<'_>, folded: Folded) -> Option<usize> {
         let hash = self.overflow_hash(pairs);
         let labels = overflow_labels(self.rules(), pairs);
         let count = self.count.load(Ordering::Relaxed);
         let place = self.push(labels, hash, Some(folded))?;
-        let overflows = count - self.admitted.load(Ordering::Relaxed);
+        let others = self.admitted.load(Ordering::Relaxed) + self.retired.count();
+        let overflows = count - others;
         self.overflow.insert(hash, place, overflows, |place| self.hash_at(place));
         if !self.rules().iter().any(LabelRule::is_closed) {
             let _ = self.lone.set(place);
@@ -353,6 +362,10 @@ impl Guarded {
         folded: Option<Folded>,
     ) -> Option<usize> {
         let place = self.count.load(Ordering::Relaxed);
+        // The index has no room for more, which takes a limit of half a million or as many retired ones.
+        if place >= SERIES_MAX {
+            return None;
+        }
         let bounds = self.info.bounds.len();
         let cell = match self.info.metric_type {
             MetricType::Gauge => self.arena.reserve_shared(2),

@@ -13,7 +13,7 @@ const BITS_MAX: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Known {
     is_full: AtomicBool,
-    /// Two bits for each value it had when it was full; made then.
+    /// Two bits for each value it had when it was full, each time it was; made at the first.
     filter: OnceLock<Box<[AtomicU64]>>,
 }
 
@@ -30,6 +30,12 @@ impl Known {
         }
         // After the bits: who sees this sees them.
         self.is_full.store(true, Ordering::Release);
+    }
+
+    /// Says that there is room again. The bits stay: who is reading them could take one that is missing
+    /// for a value that is. So less can be told at a glance, and all else is looked at.
+    pub(super) fn open(&self) {
+        self.is_full.store(false, Ordering::Release);
     }
 
     /// Whether a value with that hash is none of those there are, and no other one may come.

@@ -1,8 +1,11 @@
 //! One guarded metric: its series, finding them, and reading them. Which label sets become series is
-//! in [`admission`].
+//! in [`admission`], and which of these are not shown any more in [`retired`].
 
 mod admission;
 mod known;
+mod retired;
+
+pub(crate) use retired::Standing;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -31,6 +34,7 @@ use crate::snapshot::{self, Exponential, Labels};
 use crate::sought::Sought;
 
 use known::Known;
+use retired::Retired;
 
 /// What every series of a family shares.
 #[derive(Debug)]
@@ -133,7 +137,7 @@ pub(crate) struct Guarded {
     texts: Texts,
     /// How long the names of the declared labels are.
     names: Box<[u16]>,
-    /// How many there are, and how many of them are no overflow sets.
+    /// How many there are, and how many of them are shown and no overflow sets.
     count: AtomicUsize,
     admitted: AtomicUsize,
     /// How many of them, in the order they came, scrapers have been shown.
@@ -146,6 +150,7 @@ pub(crate) struct Guarded {
     /// Held exclusively while a series is new: different values of each label that has a limit of
     /// them.
     growing: RwLock<Vec<HashSet<Box<str>>>>,
+    pub(crate) retired: Retired,
     /// What of these can be told without a lock.
     known: Box<[Known]>,
     /// The one overflow set, where no label is enumerated.
@@ -206,6 +211,7 @@ impl Guarded {
             index: Index::default(),
             overflow: Index::default(),
             growing: RwLock::new(vec![HashSet::new(); limited]),
+            retired: Retired::default(),
             known: (0..limited).map(|_| Known::default()).collect(),
             lone: OnceLock::new(),
             has_escaped: AtomicBool::new(false),
@@ -311,12 +317,13 @@ impl Guarded {
         self.series_at(place).is_some_and(|series| series.folded.is_some())
     }
 
-    /// Series there are, the overflow sets not counted.
+    /// Series there are, overflow sets and retired ones not counted.
     pub(crate) fn series_count(&self) -> usize {
         self.admitted.load(Ordering::Acquire)
     }
 
-    /// All series, the overflow sets too, in the order they came.
+    /// All series, overflow sets and retired ones too, in the order they came. What is shown of them
+    /// says [`Guarded::standing`].
     pub(crate) fn all_series(&self) -> impl Iterator<Item = &Series> {
         let count = self.count.load(Ordering::Acquire);
         (0..count).filter_map(|place| self.series.get(place))
@@ -344,16 +351,20 @@ impl Guarded {
 
     /// The family, and if they are wanted its roll-ups, which are sums of these very values.
     pub(crate) fn snapshot(&self, mut push: impl FnMut(snapshot::Family), rollups: bool) {
-        let all = self.live();
+        let standing = self.standing();
+        let rollups = rollups && !self.rollups.is_empty();
+        // Roll-ups sum what was retired as well: they would fall without it.
+        let mut all = self.read(&standing, rollups);
         if rollups {
             self.rollups.iter().for_each(|rollup| push(rollup.sum(self, &all)));
         }
+        standing.settle(self, &mut all);
         push(snapshot::Family {
             name: self.info.name.clone(),
             metric_type: self.info.metric_type,
             unit: self.info.unit.get().cloned(),
             help: self.info.help.get().cloned().unwrap_or_else(|| Arc::from("")),
-            series: all,
+            series: all.into_iter().map(|(_, series)| series).collect(),
             summed_over: None,
         });
     }
@@ -361,20 +372,9 @@ impl Guarded {
     /// The roll-ups alone.
     pub(crate) fn sum_rollups(&self, mut push: impl FnMut(snapshot::Family)) {
         if !self.rollups.is_empty() {
-            let all = self.live();
+            let all = self.read(&self.standing(), true);
             self.rollups.iter().for_each(|rollup| push(rollup.sum(self, &all)));
         }
-    }
-
-    /// The series that have values, in the order they came.
-    fn live(&self) -> Vec<snapshot::Series> {
-        let live = |(place, series): (usize, &Series)| {
-            let value = self.value(place, series)?;
-            let mut live = snapshot::Series::new(self.labels_of(series), value);
-            self.beside.read_exemplars(place, &mut live.exemplars);
-            Some(live)
-        };
-        self.all_series().enumerate().filter_map(live).collect()
     }
 }
 
