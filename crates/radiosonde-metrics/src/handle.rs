@@ -22,6 +22,9 @@ pub(crate) struct Write<'f> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct At(u64);
 
+/// Far from all cells there may be, and far from the end of the numbers.
+const ASIDE: u32 = u32::MAX / 2;
+
 impl At {
     #[inline(always)]
     pub(crate) fn new(place: usize, cell: u32) -> Self {
@@ -33,7 +36,12 @@ impl At {
     /// that each write is handed to the family.
     #[inline(always)]
     pub(crate) fn aside(place: usize) -> Self {
-        Self::new(place, u32::MAX / 2)
+        Self::new(place, ASIDE)
+    }
+
+    /// Whether it is from [`At::aside`].
+    pub(crate) fn is_aside(self) -> bool {
+        self.cell() == ASIDE
     }
 
     #[inline(always)]
@@ -101,18 +109,19 @@ impl<'f> Write<'f> {
 }
 
 /// A [`Write`] that keeps its family. Apart from its neighbours in memory: threads count the users of
-/// theirs up and down all the time.
-#[repr(align(128))]
+/// theirs up and down all the time. By its size and not by an alignment, which takes ten times as long
+/// to allocate.
 pub(crate) struct Handle {
     family: Arc<Guarded>,
     arena: u64,
     at: At,
+    _apart: [u64; 12],
 }
 
 impl Handle {
     pub(crate) fn new(family: Arc<Guarded>, place: usize) -> Self {
         let Write { arena, at, .. } = Write::new(&family, place);
-        Self { family, arena, at }
+        Self { family, arena, at, _apart: [0; 12] }
     }
 
     /// Whether it writes that series.

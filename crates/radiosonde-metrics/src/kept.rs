@@ -25,7 +25,6 @@ pub(crate) struct Wanted<'w> {
 }
 
 struct Entry {
-    hash: u64,
     key: Key,
     metric_type: MetricType,
     handle: Arc<Handle>,
@@ -33,7 +32,9 @@ struct Entry {
 
 #[derive(Default)]
 struct Set {
-    entries: [Option<Box<Entry>>; WAYS],
+    /// Of the entries, apart from them: which one it is takes a look at one place.
+    hashes: [u64; WAYS],
+    entries: [Option<Entry>; WAYS],
     next: u8,
 }
 
@@ -49,9 +50,11 @@ pub(crate) fn find(wanted: &Wanted<'_>) -> Option<Arc<Handle>> {
     let found = KEPT.try_with(|kept| {
         let kept = kept.try_borrow().ok()?;
         let set = kept.get(place(hash))?;
-        let mut entries = set.entries.iter().flatten();
-        let entry = entries.find(|entry| entry.hash == hash && entry.is_for(wanted))?;
-        Some(entry.handle.clone())
+        // All of them, and then one branch: which it is cannot be foretold.
+        let same = set.hashes.map(|known| known == hash);
+        let at = same.iter().rev().fold(WAYS, |at, same| if *same { 0 } else { at + 1 });
+        let entry = set.entries.get(at - usize::from(at >= WAYS))?.as_ref()?;
+        entry.is_for(wanted).then(|| entry.handle.clone())
     });
     // An error means that the thread is ending.
     found.ok().flatten()
@@ -67,13 +70,10 @@ pub(crate) fn keep(wanted: &Wanted<'_>, handle: &Arc<Handle>) {
         let Some(set) = kept.get_mut(place(hash)) else { return };
         let at = usize::from(set.next) % WAYS;
         set.next = set.next.wrapping_add(1);
-        if let Some(entry) = set.entries.get_mut(at) {
-            *entry = Some(Box::new(Entry {
-                hash,
-                key: wanted.key.clone(),
-                metric_type: wanted.metric_type,
-                handle: handle.clone(),
-            }));
+        if let (Some(known), Some(entry)) = (set.hashes.get_mut(at), set.entries.get_mut(at)) {
+            *known = hash;
+            let (key, metric_type) = (wanted.key.clone(), wanted.metric_type);
+            *entry = Some(Entry { key, metric_type, handle: handle.clone() });
         }
     };
     let _ = KEPT.try_with(keep);

@@ -181,7 +181,10 @@ impl Link {
     #[inline(never)]
     fn fill<const N: usize>(&self, slot: &AtomicU64, values: &[Part<'_>; N]) -> Option<At> {
         let at = self.search(values)?;
-        slot.store(at.to_bits(), Ordering::Relaxed);
+        // The overflow set is looked for each time: there may be room again.
+        if !at.is_aside() {
+            slot.store(at.to_bits(), Ordering::Relaxed);
+        }
         Some(at)
     }
 
