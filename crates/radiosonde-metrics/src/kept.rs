@@ -24,6 +24,13 @@ pub(crate) struct Wanted<'w> {
     pub(crate) metric_type: MetricType,
 }
 
+impl Wanted<'_> {
+    /// Of the key and the type: one key may be asked for as two types.
+    fn hash(&self) -> u64 {
+        self.key.get_hash() ^ self.metric_type as u64
+    }
+}
+
 struct Entry {
     key: Key,
     metric_type: MetricType,
@@ -46,14 +53,14 @@ thread_local! {
 /// The handle of that key, if the thread keeps it.
 #[inline]
 pub(crate) fn find(wanted: &Wanted<'_>) -> Option<Arc<Handle>> {
-    let hash = wanted.key.get_hash();
+    let hash = wanted.hash();
     let found = KEPT.try_with(|kept| {
         let kept = kept.try_borrow().ok()?;
         let set = kept.get(place(hash))?;
         // All of them, and then one branch: which it is cannot be foretold.
         let same = set.hashes.map(|known| known == hash);
         let at = same.iter().rev().fold(WAYS, |at, same| if *same { 0 } else { at + 1 });
-        let entry = set.entries.get(at - usize::from(at >= WAYS))?.as_ref()?;
+        let entry = set.entries.get(at)?.as_ref()?;
         entry.is_for(wanted).then(|| entry.handle.clone())
     });
     // An error means that the thread is ending.
@@ -61,7 +68,7 @@ pub(crate) fn find(wanted: &Wanted<'_>) -> Option<Arc<Handle>> {
 }
 
 pub(crate) fn keep(wanted: &Wanted<'_>, handle: &Arc<Handle>) {
-    let hash = wanted.key.get_hash();
+    let hash = wanted.hash();
     let keep = |kept: &RefCell<Vec<Set>>| {
         let Ok(mut kept) = kept.try_borrow_mut() else { return };
         if kept.is_empty() {
