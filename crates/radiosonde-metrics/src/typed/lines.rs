@@ -95,10 +95,10 @@ impl Lines {
         }
     }
 
-    /// Whether the current table is three quarters full, and another one may come.
+    /// Whether the current table is half full, and another one may come.
     fn may_grow(&self) -> bool {
         let nth = self.current.load(Ordering::Relaxed);
-        nth + 1 < TABLES && self.taken.load(Ordering::Relaxed) * 4 >= (FIRST << nth) * 3
+        nth + 1 < TABLES && self.taken.load(Ordering::Relaxed) * 2 >= FIRST << nth
     }
 
     /// A line for that hash that is not taken; some line as long as there is no table.
