@@ -158,6 +158,6 @@ mod tests {
             place.inspect(|place| taken[*place] += 1).is_some()
         });
         let placed = placed.count();
-        assert!(placed >= 195, "{placed}");
+        assert!(placed >= 190, "{placed}");
     }
 }

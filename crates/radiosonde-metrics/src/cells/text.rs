@@ -7,11 +7,16 @@ use std::sync::{Mutex, OnceLock};
 
 use crate::sync::lock;
 
-/// Bytes of the first chunk; each further one has twice as many.
+/// Bytes of the first two chunks; each two further ones have twice as many. In pairs: of a chunk that
+/// was made last, half is empty, and that should be little of the whole.
 const FIRST: usize = 256;
 
-/// Enough for 4 GiB.
-const CHUNKS: usize = 24;
+/// Enough for 512 MiB.
+const CHUNKS: usize = 40;
+
+const fn size(chunk: usize) -> usize {
+    FIRST << (chunk / 2)
+}
 
 /// Texts, appended by one thread at a time and read by all without a lock.
 pub(crate) struct Texts {
@@ -63,11 +68,11 @@ impl Texts {
             return None;
         }
         let end = &mut *lock(&self.end);
-        while end.chunk < CHUNKS && FIRST << end.chunk < end.used + text.len() {
+        while end.chunk < CHUNKS && size(end.chunk) < end.used + text.len() {
             *end = End { chunk: end.chunk + 1, used: 0 };
         }
         let chunk = self.chunks.get(end.chunk)?;
-        let chunk = chunk.get_or_init(|| Chunk::new(FIRST << end.chunk));
+        let chunk = chunk.get_or_init(|| Chunk::new(size(end.chunk)));
         for (place, byte) in chunk.0.get(end.used..)?.iter().zip(text.bytes()) {
             // SAFETY: nobody reads what is behind all texts, and whoever has the lock is alone in
             // writing there.
