@@ -55,6 +55,13 @@ impl Beside {
         }
     }
 
+    /// Lets go of the values of a summary that quantiles would come from.
+    pub(crate) fn forget_quantiles(&self, place: usize) {
+        if let Some(window) = self.windows.get().and_then(|windows| windows.get(place)) {
+            window.forget();
+        }
+    }
+
     /// Values of the first so many series that quantiles are without.
     pub(crate) fn missed(&self, series: usize) -> u64 {
         let Some(windows) = self.windows.get() else { return 0 };

@@ -106,6 +106,14 @@ impl Blame {
         kept.note_module(module);
     }
 
+    /// What comes now is another flood. Names stay where they are.
+    pub(crate) fn forget(&self) {
+        let Some(kept) = self.kept.get() else { return };
+        kept.labels.iter().for_each(|label| label.values.clear());
+        let counts = kept.modules.iter().map(|module| &module.writes).chain([&kept.other]);
+        counts.for_each(|writes| writes.store(0, Ordering::Relaxed));
+    }
+
     /// The label with the most values; none before the first write past the cap.
     pub(crate) fn told(&self) -> Option<Exploded> {
         let kept = self.kept.get()?;
@@ -114,7 +122,7 @@ impl Blame {
             // Of equals the first: it is the same at every call.
             if label.1 > most.1 { label } else { most }
         });
-        let (label, values) = most?;
+        let (label, values) = most.filter(|(_, values)| *values > 0.0)?;
         let (label, values) = (label.into_string(), rounded(values));
         Some(Exploded { label, values, module: kept.foremost() })
     }

@@ -1,6 +1,7 @@
 //! Every family there is, by name: those of the registry, radiosonde's own, and observed ones.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use radiosonde_registry::{MetricType, Registry, closest_name};
@@ -76,6 +77,8 @@ pub(crate) struct Catalogue {
     /// Names that cannot be written, fixed as well.
     computed: HashSet<Box<str>>,
     observed: Observed,
+    /// Whether a metric was ever retired.
+    any_retired: AtomicBool,
     /// By reason and name, for metrics that have no family.
     homeless: RwLock<Homeless>,
     announcer: Arc<Announcer>,
@@ -97,6 +100,7 @@ impl Catalogue {
             registered: families,
             computed,
             observed,
+            any_retired: AtomicBool::new(false),
             homeless: RwLock::default(),
             announcer: maker.announcer.clone(),
             sink: maker.sink.clone(),
@@ -237,6 +241,18 @@ impl Catalogue {
         self.registered.values().map(|family| &**family).filter(is_it)
     }
 
+    /// Notes that a metric is being retired.
+    pub(crate) fn note_retired(&self) {
+        self.any_retired.store(true, Ordering::Release);
+    }
+
+    /// Tells what a reading found out about retired series. Called without a lock.
+    pub(crate) fn tell_of_retired(&self) {
+        if self.any_retired.load(Ordering::Acquire) {
+            self.families().iter().for_each(|family| family.tell_of_retired());
+        }
+    }
+
     /// Families that something is computed from at each scrape.
     pub(crate) fn with_more(&self) -> impl Iterator<Item = &Guarded> {
         let has_more =
@@ -292,6 +308,10 @@ impl Catalogue {
         let mut add = |family: &Arc<Guarded>| {
             let told = |mut refusal: Refusal| {
                 refusal.exploded = family.exploded().filter(|_| refusal.reason.is_cap());
+                if let Some(exploded) = &mut refusal.exploded {
+                    // About so many, and never more than there were writes.
+                    exploded.values = exploded.values.min(refusal.count);
+                }
                 if refusal.reason.is_cap() {
                     let full = refusal.full_label.as_deref();
                     let rule = family.rules().iter().find(|rule| Some(rule.name()) == full);

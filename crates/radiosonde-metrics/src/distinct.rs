@@ -36,6 +36,10 @@ impl Distinct {
         }
     }
 
+    pub(crate) fn clear(&self) {
+        self.0.iter().for_each(|register| register.store(0, Ordering::Relaxed));
+    }
+
     /// About how many different values were added; 0 only if none was.
     ///
     /// Ertl's form of the estimate ("New cardinality estimation algorithms for HyperLogLog

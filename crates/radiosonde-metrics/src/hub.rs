@@ -172,6 +172,7 @@ impl Metrics {
         own::push_refused(&self.refusals(), &mut snapshot);
         self.collect_all(&mut snapshot);
         snapshot.finish(&self.0.constants);
+        self.0.catalogue.tell_of_retired();
         snapshot
     }
 
@@ -189,6 +190,7 @@ impl Metrics {
         // A clock that was set back makes nothing old.
         let age = hub.clock.millis().saturating_sub(hub.started);
         hub.scraper.expose(&hub.catalogue, &computed, &hub.constants, (scrape, age), to);
+        hub.catalogue.tell_of_retired();
     }
 
     /// The answer to the last [`Metrics::expose`] with `from_zero` has been made whole: what it wrote
@@ -290,8 +292,9 @@ impl Metrics {
     }
 
     /// Sets what is called with the first refusal of each metric and reason; for those that were
-    /// there before, now. It is called on the thread that wrote, may write metrics itself, and a
-    /// panic in it is swallowed. The last one set counts.
+    /// there before, now; after [`Metrics::retire`] with the first past a cap once more. It is called on
+    /// the thread that wrote, or that reads where that finds out what became of a retired series; it may
+    /// write metrics itself, and a panic in it is swallowed. The last one set counts.
     pub fn set_on_refusal(&self, on_refusal: Box<dyn Fn(&Refusal) + Send + Sync>) {
         self.0.announcer.set(Arc::from(on_refusal));
         for entry in self.0.catalogue.refusal_entries() {

@@ -8,6 +8,7 @@ use radiosonde_redact::REDACTED;
 use radiosonde_registry::{LabelSpec, MetricType};
 use regex_lite::Regex;
 
+use crate::family::OVERFLOW_LABEL;
 use crate::fault::Fault;
 use crate::redaction::Redactor;
 use crate::shape::VALUE_BYTES_MAX;
@@ -274,6 +275,7 @@ pub(crate) fn fit_name(name: &str, metric: bool) -> Cow<'_, str> {
 fn is_reserved(name: &str, metric_type: MetricType) -> bool {
     name.is_empty()
         || name.starts_with("__")
+        || name == OVERFLOW_LABEL
         || (name == "le" && metric_type == MetricType::Histogram)
         || (name == "quantile" && metric_type == MetricType::Summary)
 }

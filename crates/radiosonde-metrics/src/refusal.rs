@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use metrics::{CounterFn, GaugeFn, HistogramFn, Key};
+use radiosonde_context::is_forked_child;
 use radiosonde_registry::MetricType;
 
 use crate::blame::Exploded;
@@ -39,7 +40,8 @@ pub enum Reason {
     LabelCount,
     /// A label that the metric declares was not given.
     LabelMissing,
-    /// A label name that Prometheus reserves (`__…`, `le`, `quantile`) or that is empty.
+    /// A label name that Prometheus reserves (`__…`, `le`, `quantile`), that marks an overflow set
+    /// (`otel_metric_overflow`), or that is empty.
     LabelName,
     /// A label was given twice.
     LabelRepeated,
@@ -310,7 +312,14 @@ impl Entry {
 
     /// Counts `writes` and, the first time, tells about it.
     pub(crate) fn count(&self, writes: u64) {
-        if writes == 0 {
+        self.add(writes);
+        self.announce_if_new();
+    }
+
+    /// Counts, and tells nobody: for whoever holds a lock.
+    pub(crate) fn add(&self, writes: u64) {
+        // What a child counts is nobody's, and what it waited for may never come.
+        if writes == 0 || is_forked_child() {
             return;
         }
         if let Some((arena, cell)) = &self.cell {
@@ -319,8 +328,20 @@ impl Entry {
             let more = |count: u64| Some(count.saturating_add(writes));
             let _ = self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
         }
-        if !self.announced.load(Ordering::Relaxed) && self.announcer.is_set() {
+    }
+
+    /// Tells about the entry as [`Entry::announce`] does: at no cost, once it is told.
+    pub(crate) fn announce_if_new(&self) {
+        let is_new = !self.announced.load(Ordering::Relaxed);
+        if is_new && self.announcer.is_set() && !is_forked_child() {
             self.announce();
+        }
+    }
+
+    /// Has the next write past a cap told again.
+    pub(crate) fn announce_cap_again(&self) {
+        if self.reason.is_cap() {
+            self.announced.store(false, Ordering::Relaxed);
         }
     }
 

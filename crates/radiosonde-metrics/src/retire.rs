@@ -50,6 +50,7 @@ impl Metrics {
         let catalogue = &self.0.catalogue;
         let known = catalogue.known(metric).or_else(|| catalogue.known(&fit_name(metric, true)));
         let family = known.filter(|family| !family.info.builtin)?;
+        catalogue.note_retired();
         if let Some(retired) = family.retire() {
             return Some(retired);
         }

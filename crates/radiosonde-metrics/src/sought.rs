@@ -71,11 +71,11 @@ fn add(hash: u64, one: u64, other: u64, secrets: &RapidSecrets) -> u64 {
     fold(one ^ first ^ hash.rotate_left(32), other ^ second ^ hash)
 }
 
-/// The first eight bytes, and the last eight with the length in the place of the first of
+/// The first eight bytes, and the last eight with the length, at most 255, in the place of the first of
 /// them: in a text of less than 16 that one is among the first eight. Shorter texts alike.
 #[inline(always)]
 fn words(text: &[u8]) -> (u64, u64) {
-    let len = u64::from(text.len() as u8);
+    let len = text.len().min(255) as u64;
     if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
         return (u64::from_le_bytes(*first), u64::from_le_bytes(*last) & !0xff | len);
     }
@@ -124,6 +124,20 @@ mod tests {
             if one.len().max(other.len()) <= SHORT {
                 prop_assert_eq!(words(one.as_bytes()) == words(other.as_bytes()), one == other);
             }
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_no_short_one_with_the_same_ends() {
+        let text = |len: usize| format!("provider{}-alpha1", "x".repeat(len - 15));
+        for (short, long) in [(15, 271), (15, 527), (16, 272), (255, 256), (255, 511), (300, 556)] {
+            let (short, long) = (text(short), text(long));
+            for (one, other) in [(&short, &long), (&long, &short)] {
+                assert!(!is_same_text(one.as_bytes(), other.as_bytes()), "{}", one.len());
+                assert!(!Sought::new(one).is(other.as_bytes()), "{}", one.len());
+                assert_ne!(hash(&[one]), hash(&[other]));
+            }
+            assert!(is_same_text(long.as_bytes(), text(long.len()).as_bytes()));
         }
     }
 

@@ -126,6 +126,13 @@ impl Window {
         SUMMARY_QUANTILES.map(|quantile| (quantile, all.value_at(quantile)))
     }
 
+    /// Begins anew.
+    pub(crate) fn forget(&self) {
+        let mut slices = lock(&self.slices);
+        self.mend(&mut slices);
+        slices.slices = Default::default();
+    }
+
     /// Values that have no part in quantiles, as too many came at once.
     pub(crate) fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)

@@ -121,7 +121,10 @@ impl Guarded {
         };
         rules.iter().for_each(|rule| redactor.count(rule));
         let place = self.admit(self.hash(&shown), &shown, caller)?;
-        self.looked.keep(pairs, place, &rules);
+        // An overflow set is looked for each time: there may be room again.
+        if !self.is_overflow(place) {
+            self.looked.keep(pairs, place, &rules);
+        }
         Ok(other(place))
     }
 
@@ -178,9 +181,9 @@ impl Guarded {
         let rules = self.rules();
         let is_fine = |(rule, value): (&LabelRule, &Sought<'_>)| rule.is_fine(value.text, redactor);
         // Texts with escapes are not found by their values.
-        let may_be_there =
-            || self.has_escaped.load(Ordering::Acquire) || self.find_values(hash, values).is_some();
-        if (!is_excluded && may_be_there()) || !rules.iter().zip(values).all(is_fine) {
+        let may_be_there = self.has_escaped.load(Ordering::Acquire)
+            || (!is_excluded && self.find_values(hash, values).is_some());
+        if may_be_there || !rules.iter().zip(values).all(is_fine) {
             return None;
         }
         let place = match self.lone.get() {

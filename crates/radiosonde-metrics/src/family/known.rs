@@ -73,14 +73,15 @@ mod tests {
 
     #[test]
     fn what_is_there_is_never_excluded_and_most_else_is() {
-        for count in [1, 3, 20, 200, 5_000] {
+        for count in if cfg!(miri) { vec![1, 20] } else { vec![1, 3, 20, 200, 5_000] } {
             let known = Known::default();
             assert!(!known.excludes(|| hash(1)), "nothing is known yet");
             known.fill(count as usize, (0..count).map(hash));
             assert!((0..count).all(|value| !known.excludes(|| hash(value))), "{count}");
-            let excluded = (count..count + 10_000).filter(|value| known.excludes(|| hash(*value)));
+            let others = if cfg!(miri) { 200 } else { 10_000 };
+            let excluded = (count..count + others).filter(|value| known.excludes(|| hash(*value)));
             let excluded = excluded.count();
-            assert!(excluded > 9_500, "{excluded} of {count}");
+            assert!(excluded as u64 * 20 > others * 19, "{excluded} of {count}");
         }
     }
 }

@@ -280,8 +280,8 @@ impl Guarded {
         self.hash_sought(values.map(Sought::new))
     }
 
-    #[inline(always)]
     /// Of values of all declared labels, in their order.
+    #[inline(always)]
     pub(crate) fn hash_sought<'v>(&self, values: impl Iterator<Item = Sought<'v>>) -> u32 {
         let hash = values.fold(self.secrets.seed, |hash, value| value.add_to(hash, &self.secrets));
         (hash >> 32) as u32

@@ -147,12 +147,15 @@ impl Guarded {
     /// Retires all series but the overflow sets; how many. None if too many would be kept.
     pub(crate) fn retire(&self) -> Option<usize> {
         let mut growing = write(&self.growing);
-        let mut view = View::clone(&self.retired.view());
         let admitted = self.admitted.load(Ordering::Relaxed);
         let max = RETIRED_MAX.max(self.limit().unwrap_or(0)).min(SERIES_MAX / 4);
-        if view.gone.len() + admitted > max {
+        if self.retired.count() + admitted > max {
             return None;
         }
+        if admitted == 0 {
+            return Some(0);
+        }
+        let mut view = View::clone(&self.retired.view());
         let mut held = Vec::new();
         for (place, series) in self.all_series().enumerate() {
             if series.folded.is_none() && !view.gone.contains_key(&place) {
@@ -166,11 +169,21 @@ impl Guarded {
         *write(&self.retired.view) = Arc::new(view);
         growing.iter_mut().for_each(HashSet::clear);
         self.known.iter().for_each(Known::open);
+        self.blame.forget();
+        self.info.refusals.entries().for_each(|entry| entry.announce_cap_again());
         self.admitted.store(0, Ordering::Release);
         if let Some(namespace) = &self.namespace {
             namespace.give_back(admitted);
         }
         Some(admitted)
+    }
+
+    /// Tells about what a reading counted, if that is new. Called without a lock: whoever is told may
+    /// write this very metric, and read all.
+    pub(crate) fn tell_of_retired(&self) {
+        if self.retired.count() > 0 {
+            self.info.refusals.entries().for_each(|entry| entry.announce_if_new());
+        }
     }
 
     /// The series that a reading is to show. Those that were retired and written since come back, or are
@@ -182,6 +195,11 @@ impl Guarded {
             return Standing { count, view: None };
         }
         self.take_back_written();
+        if self.info.metric_type == MetricType::Summary {
+            // Nobody reads these: what is past would stay.
+            let view = self.retired.view();
+            view.gone.keys().for_each(|place| self.beside.forget_quantiles(*place));
+        }
         // Both under the lock, or what came after series were retired could stand beside them.
         let _growing = read(&self.growing);
         let count = self.count.load(Ordering::Acquire);
@@ -229,8 +247,8 @@ impl Guarded {
             return;
         }
         let refused = self.place_written(&written);
-        // Without a lock: whoever is told may write this very metric.
-        refused.into_iter().for_each(|reason| self.info.refusals.entry(reason).count(1));
+        // Told later: whoever reads may hold a lock that whoever is told wants.
+        refused.into_iter().for_each(|reason| self.info.refusals.entry(reason).add(1));
     }
 
     /// Takes series back that were written, or folds them; the reasons for which it could not take them

@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use radiosonde_context::is_forked_child;
 use radiosonde_registry::MetricType;
 
 use super::label::{Part, Text};
@@ -157,7 +158,7 @@ impl Link {
         values: impl Fn() -> [Part<'v>; N],
     ) -> Option<Write<'static>> {
         let at = match self.listed(values()) {
-            Some(slot) => match At::from_bits(slot.load(Ordering::Relaxed)) {
+            Some(slot) => match At::from_bits(slot.load(Ordering::Acquire)) {
                 Some(at) => at,
                 None => self.fill(slot, &values())?,
             },
@@ -183,7 +184,8 @@ impl Link {
         let at = self.search(values)?;
         // The overflow set is looked for each time: there may be room again.
         if !at.is_aside() {
-            slot.store(at.to_bits(), Ordering::Relaxed);
+            // With what it says is there.
+            slot.store(at.to_bits(), Ordering::Release);
         }
         Some(at)
     }
@@ -202,6 +204,10 @@ impl Link {
     /// Has the family look; where there is no series and no room for one, it is that of the rest.
     #[inline(never)]
     fn look<const N: usize>(&self, hash: u32, values: &[Sought<'_>; N]) -> Option<At> {
+        // A lock may be held there by a thread that does not exist.
+        if is_forked_child() {
+            return None;
+        }
         let Some((place, series)) = self.family.find_values(hash, values) else {
             let place = self.family.fold(hash, values, &self.redactor, self.module)?;
             return Some(At::aside(place));
