@@ -130,7 +130,7 @@ fn models(
 /// Of each run: its title, flags of Miri beside the common ones, and arguments of `cargo test`.
 const MIRI: &[(&str, &str, &[&str])] = &[
     (
-        "cells and families",
+        "cells and what finds series",
         "",
         &[
             "-p",
@@ -141,6 +141,9 @@ const MIRI: &[(&str, &str, &[&str])] = &[
             "exemplars::",
             "index::",
             "segmented::",
+            "family::known::",
+            "sought::",
+            "typed::lines::",
         ],
     ),
     (
