@@ -1,35 +1,42 @@
 //! Answers are written on threads of their own: whoever serves has others to serve, and a collector
 //! may take long, wait for a lock or never end.
 
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::task::Poll;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::trouble::Trouble;
 
-/// An answer that has been written for longer is not waited for: until it is done, further requests
-/// are answered 503 at once.
+/// An answer that has been written for longer is not waited for: its request and those that wait for
+/// their turn are answered 503, and so are further ones at once until it is done.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Requests that wait while another one's answer is written; more are answered 503.
-pub const WAITING_MAX: usize = 64;
+/// Requests that wait while another one's answer is written; more are answered 503. Far fewer than
+/// our listener has connections, so that there is one for the other pages while scrapes wait.
+pub const WAITING_MAX: usize = 16;
 
-/// One thread at a time, begun with the request and ended with its answer.
+/// One thread at a time, begun with the request and ended with its answer, and one beside it that
+/// waits for its end no longer than the patience: there may be no runtime that has timers.
 ///
-/// It is no thread of the application's runtime: one that hung would keep that from ending, and
+/// They are no threads of the application's runtime: one that hung would keep that from ending, and
 /// there may be none, or no blocking thread to spare.
 #[derive(Debug)]
 pub(crate) struct Aside {
     turns: Arc<Semaphore>,
     /// Requests that wait for their turn, the one that gets it among them.
     waiting: AtomicUsize,
-    /// When the answer that is being written was begun.
-    begun: Mutex<Option<Instant>>,
+    /// Whether the answer that is being written takes longer than the patience.
+    stuck: Mutex<bool>,
+    /// Wakes whoever waits when it comes to that.
+    stuck_now: Notify,
     patience: Duration,
 }
 
@@ -41,19 +48,22 @@ impl Aside {
         Arc::new(Self {
             turns: Arc::new(Semaphore::new(1)),
             waiting: AtomicUsize::new(0),
-            begun: Mutex::default(),
+            stuck: Mutex::default(),
+            stuck_now: Notify::new(),
             patience,
         })
     }
 
     /// What `work` makes on a thread of its own, which stands in the caller's runtime if there is
     /// one. Who drops the future lets go of the result; the thread goes on, and the next one's turn
-    /// comes after it.
+    /// comes after it. The same where the work takes longer than the patience: [`Trouble::Stuck`].
     pub(crate) async fn run<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(Wanted<'_>) -> T + Send + 'static,
     ) -> Result<T, Trouble> {
-        let turn = self.turn().await?;
+        let mut turn = self.turn().await?;
+        let stuck = self.stuck_now.notified();
+        turn.watch()?;
         let (sender, made) = oneshot::channel();
         let runtime = Handle::try_current().ok();
         let whole = move || {
@@ -63,43 +73,90 @@ impl Aside {
             drop((entered, turn));
             let _ = sender.send(outcome);
         };
-        // Linux shows 15 characters of a name.
-        let thread = thread::Builder::new().name("radiosonde-http".to_owned()).spawn(whole);
-        if let Err(error) = thread {
-            return Err(Trouble::NoThread { error: error.to_string() });
-        }
-        match made.await {
-            Ok(Ok(made)) => Ok(made),
-            _ => Err(Trouble::Panicked),
+        spawn(whole)?;
+        match either(made, stuck).await {
+            Some(Ok(Ok(made))) => Ok(made),
+            Some(_) => Err(Trouble::Panicked),
+            None => Err(self.is_stuck()),
         }
     }
 
     async fn turn(self: &Arc<Self>) -> Result<Turn, Trouble> {
-        if self.begun().is_some_and(|begun| begun.elapsed() >= self.patience) {
-            return Err(Trouble::Stuck { seconds: self.patience.as_secs() });
+        // Before the look, so that nothing comes between it and the wait.
+        let stuck = self.stuck_now.notified();
+        if *self.stuck() {
+            return Err(self.is_stuck());
         }
         let waiting = Waiting::new(&self.waiting).ok_or(Trouble::Crowded { limit: WAITING_MAX })?;
-        // It is never closed.
-        let permit = self.turns.clone().acquire_owned().await.map_err(|_| Trouble::Panicked)?;
+        let turn = either(self.turns.clone().acquire_owned(), stuck).await;
         drop(waiting);
-        *self.begun() = Some(Instant::now());
-        Ok(Turn { aside: self.clone(), _permit: permit })
+        // It is never closed.
+        let permit = turn.ok_or_else(|| self.is_stuck())?.map_err(|_| Trouble::Panicked)?;
+        Ok(Turn { aside: self.clone(), watched: None, _permit: permit })
     }
 
-    fn begun(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    fn is_stuck(&self) -> Trouble {
+        Trouble::Stuck { seconds: self.patience.as_secs() }
     }
+
+    fn stuck(&self) -> MutexGuard<'_, bool> {
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A thread of ours.
+fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Trouble> {
+    // Linux shows 15 characters of a name.
+    match thread::Builder::new().name("radiosonde-http".to_owned()).spawn(work) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Trouble::NoThread { error: error.to_string() }),
+    }
+}
+
+/// What `work` comes to, or `None` if `end` comes before.
+async fn either<T>(work: impl Future<Output = T>, end: impl Future<Output = ()>) -> Option<T> {
+    let (mut work, mut end) = (pin!(work), pin!(end));
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(made) => Poll::Ready(Some(made)),
+        Poll::Pending => end.as_mut().poll(cx).map(|()| None),
+    })
+    .await
 }
 
 /// The right to have a thread.
 struct Turn {
     aside: Arc<Aside>,
+    /// Whoever watches the turn sees its end by that of the channel.
+    watched: Option<mpsc::Sender<()>>,
     _permit: OwnedSemaphorePermit,
+}
+
+impl Turn {
+    /// Begins a thread that says so when the turn takes longer than the patience.
+    fn watch(&mut self) -> Result<(), Trouble> {
+        let (watched, turn) = mpsc::channel::<()>();
+        let aside = self.aside.clone();
+        spawn(move || {
+            if turn.recv_timeout(aside.patience) != Err(mpsc::RecvTimeoutError::Timeout) {
+                return;
+            }
+            let mut stuck = aside.stuck();
+            // It ends while the lock is held: what has ended by now is not stuck any more.
+            if turn.try_recv() == Err(mpsc::TryRecvError::Empty) {
+                *stuck = true;
+                aside.stuck_now.notify_waiters();
+            }
+        })?;
+        self.watched = Some(watched);
+        Ok(())
+    }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        *self.aside.begun() = None;
+        let mut stuck = self.aside.stuck();
+        *stuck = false;
+        drop(self.watched.take());
     }
 }
 
@@ -121,14 +178,16 @@ impl Drop for Waiting<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
-    use std::pin::pin;
-    use std::sync::mpsc;
-    use std::task::{Context, Poll, Waker};
+    use std::task::{Context, Waker};
+
+    use tokio::time::timeout;
 
     use super::*;
 
     const HOUR: Duration = Duration::from_secs(3600);
+
+    /// Long enough for a loaded machine; never waited for when all is well.
+    const DEADLINE: Duration = Duration::from_secs(30);
 
     /// Work that has begun, and ends with the sender that comes with it.
     async fn begin(
@@ -137,7 +196,7 @@ mod tests {
         let (end, ended) = mpsc::channel::<()>();
         let (begin, begun) = oneshot::channel();
         let aside = aside.clone();
-        let mut work = Box::pin(async move {
+        let work = tokio::spawn(async move {
             let work = move |_: Wanted<'_>| {
                 let _ = begin.send(());
                 let _ = ended.recv();
@@ -145,24 +204,37 @@ mod tests {
             };
             aside.run(work).await
         });
-        let mut begun = pin!(begun);
-        poll_fn(|cx| {
-            assert!(work.as_mut().poll(cx).is_pending());
-            begun.as_mut().poll(cx)
-        })
-        .await
-        .unwrap();
-        (end, work)
+        begun.await.unwrap();
+        (end, async { work.await.unwrap() })
     }
 
     #[tokio::test]
     async fn what_hangs_is_not_waited_for_and_what_ends_makes_room() {
-        let aside = Aside::new(Duration::ZERO);
+        let aside = Aside::new(Duration::from_millis(100));
+        let stuck = Err(Trouble::Stuck { seconds: 0 });
         let (end, work) = begin(&aside).await;
-        assert_eq!(aside.run(|_| 2).await, Err(Trouble::Stuck { seconds: 0 }));
+        let waiting: Vec<_> = (0..WAITING_MAX)
+            .map(|_| {
+                let aside = aside.clone();
+                tokio::spawn(async move { aside.run(|_| 2).await })
+            })
+            .collect();
+        for one in waiting {
+            assert_eq!(timeout(DEADLINE, one).await.unwrap().unwrap(), stuck);
+        }
+        assert_eq!(timeout(DEADLINE, work).await.unwrap(), stuck);
+        assert_eq!(timeout(DEADLINE, aside.run(|_| 2)).await.unwrap(), stuck);
         drop(end);
-        assert_eq!(work.await, Ok(1));
-        assert_eq!(aside.run(|_| 2).await, Ok(2));
+        // Its turn ends with its thread, some time after this.
+        let again = async {
+            loop {
+                match aside.run(|_| 2).await {
+                    Err(Trouble::Stuck { .. }) => tokio::task::yield_now().await,
+                    other => break other,
+                }
+            }
+        };
+        assert_eq!(timeout(DEADLINE, again).await.unwrap(), Ok(2));
     }
 
     #[tokio::test]

@@ -46,8 +46,9 @@
 //!
 //! Answers are written on threads of their own, one for metrics at a time and one for the other
 //! pages; [`WAITING_MAX`] requests wait for their turn. A collector that hangs holds up neither the
-//! server nor `/health`: once an answer has been written for [`ANSWER_TIMEOUT`], further requests are
-//! answered 503 at once. Those that wait already do so until their clients hang up.
+//! server nor `/health`: once an answer has been written for [`ANSWER_TIMEOUT`], its request and those
+//! that wait are answered 503, and further ones at once until it is done. A thread beside it sees to
+//! that, so that no runtime needs timers for it.
 //!
 //! Metrics of more than [`BODY_BYTES_MAX`] of text are answered 503: half of the series would look
 //! like a process that has lost the other half. The same while answers of as many bytes wait for

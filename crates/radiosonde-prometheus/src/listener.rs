@@ -18,11 +18,16 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tower_service::Service as _;
 
+use crate::aside::WAITING_MAX;
 use crate::endpoints::PagesService;
 use crate::write_bound::WriteBound;
 
 /// Connections that are served at a time; further ones wait in the system's queue.
 pub const CONNECTIONS_MAX: usize = 64;
+
+/// Scrapes that wait and pages that wait do not take all connections together: who asks for
+/// `/health` while a collector hangs gets an answer.
+const _: () = assert!(2 * (1 + WAITING_MAX) < CONNECTIONS_MAX);
 
 /// Longest request line and headers together, in bytes; more is answered 431.
 pub const HEADER_BYTES_MAX: usize = 16 * 1024;

@@ -5,6 +5,8 @@ mod common;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -12,7 +14,7 @@ use common::Sample;
 use radiosonde_metrics::{Exposition, Scrape};
 use radiosonde_prometheus::{
     CONNECTIONS_MAX, Endpoints, HEADER_BYTES_MAX, HEADER_TIMEOUT, Health, PagesService, Source,
-    bind, serve,
+    WAITING_MAX, bind, serve,
 };
 use tokio::sync::oneshot;
 
@@ -221,6 +223,36 @@ fn clients_that_say_nothing_are_cut_off_and_others_get_their_turn() {
         assert!(!rest.starts_with(b"HTTP/1.1 200"));
     }
     assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn scrapes_that_wait_for_a_collector_that_hangs_leave_connections_to_others() {
+    let (begin, begun) = channel();
+    let (end, ended) = channel::<()>();
+    let channels = Mutex::new((begin, ended));
+    let metrics = common::metrics();
+    metrics.add_collector(Box::new(move |_| {
+        let (begin, ended) = &*channels.lock().unwrap();
+        let _ = begin.send(());
+        let _ = ended.recv();
+    }));
+    let server = Server::start(Sample(metrics));
+    // As many as there are connections: those who wait hold theirs, the others get a 503.
+    let mut scrapes: Vec<TcpStream> = (0..CONNECTIONS_MAX).map(|_| server.connect()).collect();
+    for scrape in &mut scrapes {
+        let request = b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        scrape.write_all(request).unwrap();
+    }
+    begun.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(server.ask("GET", "/health", "").0, 200);
+    // Nor does anybody wait for ever: the collector hangs to the end of the test.
+    let answers: Vec<_> = scrapes.iter_mut().map(read_answer).collect();
+    assert!(answers.iter().all(|answer| answer.0 == 503), "{answers:?}");
+    let crowded = format!("{WAITING_MAX} others wait");
+    assert!(answers.iter().any(|answer| answer.2.contains(&crowded)), "{answers:?}");
+    assert!(answers.iter().any(|answer| answer.2.contains("takes more than")), "{answers:?}");
+    assert_eq!(server.ask("GET", "/metrics", "").0, 503);
+    drop(end);
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! The text format, line by line.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
 
 use radiosonde_metrics::{Family, MetricType, Series, Snapshot, Value};
+use radiosonde_prometheus::Format;
 use radiosonde_prometheus::text::render;
 
 #[test]
@@ -109,4 +111,15 @@ h_sum{x="2"} 0.0
 h_count{x="2"} 31
 "#;
     assert_eq!(render(&snapshot), expected);
+}
+
+/// Who serves the texts without us copies the media types from there.
+#[test]
+fn the_page_on_scraping_has_the_media_types_as_they_are() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/scraping.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    for format in [Format::Text, Format::OpenMetrics] {
+        let header = format!("`Content-Type: {}`", format.content_type());
+        assert!(page.contains(&header), "{header}");
+    }
 }

@@ -82,7 +82,8 @@ impl Guard {
     }
 
     /// The metrics in the Prometheus text format 0.0.4, to serve from a listener of your own; its
-    /// media type is `text/plain; version=0.0.4; charset=utf-8`.
+    /// media type is `text/plain; version=0.0.4; charset=utf-8`. Counters show their value from the
+    /// start: only the listener and [`Guard::metrics_service`] know a scraper that is to see 0 first.
     #[cfg(feature = "prometheus")]
     pub fn metrics_text(&self) -> String {
         use radiosonde_prometheus::{Format, text};
@@ -90,7 +91,8 @@ impl Guard {
     }
 
     /// The metrics in OpenMetrics 1.0, with exemplars; its media type is
-    /// `application/openmetrics-text; version=1.0.0; charset=utf-8`.
+    /// `application/openmetrics-text; version=1.0.0; charset=utf-8`: under `text/plain` Prometheus
+    /// cannot read it, and takes the target for down. Otherwise as [`Guard::metrics_text`].
     #[cfg(feature = "prometheus")]
     pub fn openmetrics_text(&self) -> String {
         use radiosonde_prometheus::{Format, text};

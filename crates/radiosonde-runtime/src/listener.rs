@@ -137,7 +137,7 @@ mod imp {
             problems.say(
                 format!("port {} is taken; /metrics is on {}", wanted.port(), bound.addr),
                 "scrape the address in the telemetry directory's prometheus-targets.json (file_sd), \
-                 or free the port",
+                 which only this program's user can read, or free the port",
             );
         }
         let published = targets.filter(|targets| {

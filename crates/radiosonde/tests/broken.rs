@@ -40,7 +40,9 @@ fn everything_wrong_at_once_is_three_named_problems_and_a_program_that_runs() {
     let registry_problem = problem("registry.json:3:");
     assert!(registry_problem.what.contains("metrics[0].type"), "{text}");
     if cfg!(feature = "prometheus") {
-        assert!(problem(&format!("port {port} is taken")).fix.contains("prometheus-targets.json"));
+        let moved = &problem(&format!("port {port} is taken")).fix;
+        assert!(moved.contains("prometheus-targets.json"), "{moved}");
+        assert!(moved.contains("only this program's user can read"), "{moved}");
         assert!(telemetry.prometheus_addr().is_some());
     } else {
         problem("feature `prometheus`");
