@@ -124,6 +124,8 @@ struct Told {
     problem: Problem,
     /// Whether the log has the sentence with the label.
     again: bool,
+    /// Taken back, when there were that many writes past the limit.
+    withdrawn: Option<u64>,
 }
 
 impl Limits {
@@ -136,12 +138,21 @@ impl Limits {
     pub(crate) fn update(&self, refusals: &[Refusal], problems: &Problems) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         for refusal in refusals {
+            let key = (refusal.metric.clone(), refusal.reason);
+            if let Some(told) = told.get_mut(&key)
+                && let Some(before) = told.withdrawn
+            {
+                // Full again, or handles that fold go on.
+                if refusal.count > before {
+                    let now = problem(refusal, &self.catalogues);
+                    problems.add(now.clone());
+                    let again = refusal.exploded.is_some();
+                    *told = Told { problem: now, again, withdrawn: None };
+                }
+                continue;
+            }
             let Some(exploded) = &refusal.exploded else { continue };
-            let told = told.entry((refusal.metric.clone(), refusal.reason)).or_insert_with(|| {
-                let mut first = refusal.clone();
-                first.exploded = None;
-                Told { problem: problem(&first, &self.catalogues), again: false }
-            });
+            let told = told.entry(key).or_insert_with(|| self.first(refusal));
             let now = problem(refusal, &self.catalogues);
             let room = refusal.limit.and_then(|limit| u64::try_from(limit).ok());
             let many = room.is_some_and(|room| exploded.values > room.saturating_mul(MANY));
@@ -151,6 +162,37 @@ impl Limits {
                 told.problem = now;
             }
         }
+    }
+}
+
+impl Limits {
+    /// Takes back what was said of the limits of a metric, as it has room again. The next write past
+    /// them is told as a new problem.
+    pub(crate) fn withdraw(&self, metric: &str, refusals: &[Refusal], problems: &Problems) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_limit =
+            |reason| matches!(reason, Reason::SeriesCap | Reason::NamespaceCap | Reason::GaugeCap);
+        // A refusal has the name in the characters of Prometheus, the program may have another.
+        let same = |known: &str| {
+            let fits = |c: char| c.is_ascii_alphanumeric() || c == ':';
+            let fitted = |name: &str| name.chars().map(|c| if fits(c) { c } else { '_' }).collect();
+            let (known, asked): (String, String) = (fitted(known), fitted(metric));
+            known == asked || known.strip_prefix('_').is_some_and(|known| known == asked)
+        };
+        let of_it = |refusal: &&Refusal| is_limit(refusal.reason) && same(&refusal.metric);
+        for refusal in refusals.iter().filter(of_it) {
+            let told = told.entry((refusal.metric.clone(), refusal.reason));
+            let told = told.or_insert_with(|| self.first(refusal));
+            problems.retract(&told.problem);
+            told.withdrawn = Some(refusal.count);
+        }
+    }
+
+    /// What was said of the first write of a kind.
+    fn first(&self, refusal: &Refusal) -> Told {
+        let mut first = refusal.clone();
+        first.exploded = None;
+        Told { problem: problem(&first, &self.catalogues), again: false, withdrawn: None }
     }
 }
 
@@ -325,6 +367,49 @@ mod tests {
         assert!(problem.fix.starts_with("bound or drop the label `customer`, or "), "{problem}");
         drop(telemetry.shutdown(std::time::Duration::from_secs(20)));
         drop(directory);
+    }
+
+    #[test]
+    fn a_metric_that_has_room_again_is_no_problem_until_it_is_full_again() {
+        for looked in [true, false] {
+            let (directory, telemetry) = started();
+            let told = || {
+                let all = telemetry.report().problems;
+                all.iter().filter(|problem| problem.what.contains("`orders_total`")).count()
+            };
+            flood(telemetry.metrics());
+            if looked {
+                assert_eq!(told(), 1);
+            }
+            assert_eq!(crate::retire::retire(&telemetry, "orders_total"), Some(200));
+            assert_eq!((told(), told()), (0, 0));
+            flood(telemetry.metrics());
+            assert_eq!((told(), told()), (1, 1));
+            assert_eq!(crate::retire::retire(&telemetry, "unknown_total"), None);
+            assert_eq!(told(), 1);
+            let report = telemetry.shutdown(std::time::Duration::from_secs(20));
+            assert!(report.refused.iter().any(|refused| refused.metric == "orders_total"));
+            let lines = lines(directory.path());
+            let line: Vec<_> =
+                lines.iter().filter(|line| line.contains("telemetry.retired")).collect();
+            assert!(line.len() == 1, "{line:?}");
+            let line: serde_json::Value = serde_json::from_str(line[0]).unwrap();
+            assert_eq!(line["level"], "info", "{line}");
+            assert_eq!(line["meta"]["metric"], "orders_total", "{line}");
+            assert_eq!(line["meta"]["series"], 200, "{line}");
+        }
+    }
+
+    /// All lines of the day files.
+    fn lines(directory: &std::path::Path) -> Vec<String> {
+        let mut lines = Vec::new();
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() && path.extension().is_some_and(|ending| ending == "jsonl") {
+                lines.extend(std::fs::read_to_string(&path).unwrap().lines().map(str::to_owned));
+            }
+        }
+        lines
     }
 
     #[test]
