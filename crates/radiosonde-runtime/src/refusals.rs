@@ -172,13 +172,12 @@ impl Limits {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let is_limit =
             |reason| matches!(reason, Reason::SeriesCap | Reason::NamespaceCap | Reason::GaugeCap);
-        // A refusal has the name in the characters of Prometheus, the program may have another.
-        let same = |known: &str| {
-            let fits = |c: char| c.is_ascii_alphanumeric() || c == ':';
-            let fitted = |name: &str| name.chars().map(|c| if fits(c) { c } else { '_' }).collect();
-            let (known, asked): (String, String) = (fitted(known), fitted(metric));
-            known == asked || known.strip_prefix('_').is_some_and(|known| known == asked)
-        };
+        // Refusals have the name in the characters of Prometheus; the program may use another.
+        let digit_first = metric.starts_with(|c: char| c.is_ascii_digit());
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == ':';
+        let fitted = metric.chars().map(|c| if fits(c) { c } else { '_' });
+        let fitted: String = digit_first.then_some('_').into_iter().chain(fitted).collect();
+        let same = |known: &str| known == metric || known == fitted;
         let of_it = |refusal: &&Refusal| is_limit(refusal.reason) && same(&refusal.metric);
         for refusal in refusals.iter().filter(of_it) {
             let told = told.entry((refusal.metric.clone(), refusal.reason));
@@ -398,6 +397,29 @@ mod tests {
             assert_eq!(line["meta"]["metric"], "orders_total", "{line}");
             assert_eq!(line["meta"]["series"], 200, "{line}");
         }
+    }
+
+    #[test]
+    fn a_metric_is_found_by_the_name_the_program_gave_it() {
+        let (directory, telemetry) = started();
+        metrics::with_local_recorder(&telemetry.metrics().recorder(), || {
+            for n in 0..201 {
+                for name in ["queue.items", "_queue_items"] {
+                    metrics::gauge!(name, "shelf" => format!("s-{n}")).set(1.0);
+                }
+            }
+        });
+        let told = || telemetry.report().problems.iter().map(|it| it.what.clone()).collect();
+        let told: [Vec<String>; 2] = [told(), {
+            assert_eq!(crate::retire::retire(&telemetry, "queue.items"), Some(200));
+            told()
+        }];
+        let of = |name: &str| {
+            told.each_ref().map(|all| all.iter().filter(|it| it.contains(name)).count())
+        };
+        assert_eq!((of("`queue_items`"), of("`_queue_items`")), ([1, 0], [1, 1]), "{told:?}");
+        drop(telemetry.shutdown(std::time::Duration::from_secs(20)));
+        drop(directory);
     }
 
     /// All lines of the day files.
