@@ -36,8 +36,11 @@ impl Recorder {
     ///
     /// Theirs sees of each metric as many label sets as fit its cap, and the overflow sets: with values
     /// redacted, free labels of an overflow set as `_other`, names in the characters of Prometheus, and
-    /// without constant labels, which exporters have settings for. Writes that are refused, also for
-    /// their value, do not reach it; they are in our counts alone. Descriptions go to both, theirs gets
+    /// without constant labels, which exporters have settings for. It does not learn of
+    /// [`Metrics::retire`](crate::Metrics::retire): whoever never forgets a label set can come to have as
+    /// many more after each call. A retired series that is folded with us stays one of its own there.
+    /// Writes that are refused, also for their value, do not reach it; they are in our counts alone; a
+    /// gauge's handle may be made there all the same. Descriptions go to both, theirs gets
     /// those of 4,000 metrics. In a forked child neither gets anything.
     ///
     /// A call of a macro costs what both cost; a handle that is kept costs one indirection more.
@@ -196,23 +199,20 @@ impl CounterFn for Both<Counter> {
 
 impl GaugeFn for Both<Gauge> {
     fn increment(&self, value: f64) {
-        GaugeFn::increment(&self.ours, value);
-        if let Some(theirs) = self.theirs_for(value) {
-            theirs.increment(value);
+        if self.ours.write().change_gauge(value, |before| before + value) {
+            self.theirs.increment(value);
         }
     }
 
     fn decrement(&self, value: f64) {
-        GaugeFn::decrement(&self.ours, value);
-        if let Some(theirs) = self.theirs_for(value) {
-            theirs.decrement(value);
+        if self.ours.write().change_gauge(value, |before| before - value) {
+            self.theirs.decrement(value);
         }
     }
 
     fn set(&self, value: f64) {
-        GaugeFn::set(&self.ours, value);
-        if let Some(theirs) = self.theirs_for(value) {
-            theirs.set(value);
+        if self.ours.write().change_gauge(value, |_| value) {
+            self.theirs.set(value);
         }
     }
 }

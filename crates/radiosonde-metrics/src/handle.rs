@@ -91,8 +91,9 @@ impl<'f> Write<'f> {
         self.family.raise(self.at.place(), value);
     }
 
-    pub(crate) fn change_gauge(&self, operand: f64, change: impl Fn(f64) -> f64) {
-        self.family.change_gauge(self.at.place(), operand, change);
+    /// Whether the write was taken.
+    pub(crate) fn change_gauge(&self, operand: f64, change: impl Fn(f64) -> f64) -> bool {
+        self.family.change_gauge(self.at.place(), operand, change)
     }
 
     #[inline(always)]
@@ -130,7 +131,7 @@ impl Handle {
     }
 
     #[inline]
-    fn write(&self) -> Write<'_> {
+    pub(crate) fn write(&self) -> Write<'_> {
         Write::from_parts(&self.family, self.arena, self.at)
     }
 }
@@ -147,15 +148,15 @@ impl CounterFn for Handle {
 
 impl GaugeFn for Handle {
     fn increment(&self, value: f64) {
-        self.write().change_gauge(value, |before| before + value);
+        let _taken = self.write().change_gauge(value, |before| before + value);
     }
 
     fn decrement(&self, value: f64) {
-        self.write().change_gauge(value, |before| before - value);
+        let _taken = self.write().change_gauge(value, |before| before - value);
     }
 
     fn set(&self, value: f64) {
-        self.write().change_gauge(value, |_| value);
+        let _taken = self.write().change_gauge(value, |_| value);
     }
 }
 

@@ -8,8 +8,11 @@ use crate::labels::fit_name;
 impl Metrics {
     /// Makes room in a metric that is full, or has series nobody writes any more: all of its series but
     /// the overflow sets leave scrapes and snapshots, and give their room to new ones. Returns how many
-    /// they were. None if there is no such metric, if it is one of radiosonde's own, or in a forked
-    /// child.
+    /// they were; 0 is no room made: there was nothing to retire, or the bound below is reached. None if
+    /// there is no such metric, if it is one of radiosonde's own, or in a forked child.
+    ///
+    /// Call it only once the source of the values is mended, and take a snapshot or a scrape straight
+    /// after: new label sets take room at once, retired series only when they are next read.
     ///
     /// Nothing is lost of what is written afterwards. A retired series that is written again comes back
     /// at the next scrape or snapshot if there is room, with all it ever counted. If there is none, what
@@ -21,8 +24,9 @@ impl Metrics {
     ///
     /// To whoever keeps the scrapes the series end. `increase` over one that comes back counts what it
     /// gained meanwhile, as its value goes on, if its range reaches back to the last value. A sum over
-    /// the series of a scrape falls by what they held. Roll-ups do not fall: what was retired stays part
-    /// of them, with its labels.
+    /// the series of a scrape falls by what they held. What was written between the last scrape and the
+    /// call shows in no scrape unless the series comes back, and one that was never scraped does not begin
+    /// at 0 then. Roll-ups do not fall: what was retired stays part of them, with its labels.
     ///
     /// A write to a folded series is not counted under [`Reason::SeriesCap`](crate::Reason::SeriesCap)
     /// or [`Reason::NamespaceCap`](crate::Reason::NamespaceCap); that the series was folded counts as one
@@ -32,7 +36,10 @@ impl Metrics {
     /// each bucket), until the process ends. A metric keeps at most 100,000 of them, or as many as its
     /// limit if that is higher, in any case at most 262,143: past that nothing is retired, the answer is
     /// 0, and one of [`Metrics::problems`] says so. The time it takes is that of a scrape of the metric;
-    /// writes go on meanwhile, those of new label sets of the metric wait.
+    /// writes go on meanwhile, those of new label sets of the metric wait. From then on each reading and
+    /// each call looks at every retired series, about 0.1 µs each; a write to a gauge of the metric takes a
+    /// shared lock (about 20 ns), and one to a retired gauge may wait for a copy of the table of them
+    /// (17 ms at 100,000, beside a snapshot).
     ///
     /// ```
     /// # let metrics = radiosonde_metrics::Metrics::default();

@@ -85,24 +85,27 @@ impl Guarded {
         }
     }
 
+    /// Whether the write was taken.
     pub(crate) fn change_gauge(
         self: &Arc<Self>,
         place: usize,
         operand: f64,
         change: impl Fn(f64) -> f64,
-    ) {
+    ) -> bool {
         if is_forked_child() || !self.is_of(MetricType::Gauge) {
-            return;
+            return false;
         }
-        let Some(series) = self.series_at(place) else { return };
-        let Some(bits) = self.arena.shared(series.cell) else { return };
+        let Some(series) = self.series_at(place) else { return false };
+        let Some(bits) = self.arena.shared(series.cell) else { return false };
         if !operand.is_finite() {
-            return self.refuse_value(operand, 1);
+            self.refuse_value(operand, 1);
+            return false;
         }
         if self.retired.count() > 0
             && let Err(fault) = self.take_back_gauge(place)
         {
-            return self.refuse_gauge(&fault);
+            self.refuse_gauge(&fault);
+            return false;
         }
         let mut refused = 0.0;
         let change = |before| change(set_value(before).unwrap_or(0.0));
@@ -118,6 +121,7 @@ impl Guarded {
             }
             Err(_) => self.refuse_value(refused, 1),
         }
+        result.is_ok()
     }
 
     /// Counts values of a histogram or summary; `counted` says that the value is there already.

@@ -162,6 +162,32 @@ fn what_is_refused_or_secret_does_not_get_through() {
 }
 
 #[test]
+fn a_gauge_that_ours_refuses_does_not_get_through() {
+    let metrics = Metrics::default();
+    let seen = after(&metrics, || {
+        let old = gauge!("open", "n" => "old");
+        old.set(1.0);
+        let most = gauge!("open", "n" => "most");
+        most.set(f64::MAX);
+        most.increment(f64::MAX);
+        assert_eq!(metrics.retire("open"), Some(2));
+        for n in 0..200 {
+            gauge!("open", "n" => format!("n{n}")).set(2.0);
+        }
+        old.set(3.0);
+        old.increment(3.0);
+        old.decrement(3.0);
+    });
+    let old: Vec<_> = seen.writes().into_iter().filter(|line| line.contains("n=old")).collect();
+    assert_eq!(old, ["open{n=old} = 1"]);
+    assert_eq!(seen.writes().iter().filter(|line| line.contains("n=most")).count(), 1);
+    assert_eq!(refused(&metrics, "open", Reason::GaugeCap), 3);
+    assert_eq!(refused(&metrics, "open", Reason::Value), 1);
+    // It never forgets: those that were retired, and as many as fit after that.
+    assert_eq!(seen.keys_of("open"), 202);
+}
+
+#[test]
 fn the_other_side_sees_names_that_fit_and_one_series_however_it_is_written() {
     let metrics = Metrics::default();
     let seen = after(&metrics, || {

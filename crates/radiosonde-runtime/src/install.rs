@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use radiosonde_metrics::{Ingest, Metrics};
+use radiosonde_metrics::Ingest;
 use radiosonde_record::set_global;
 use tracing_core::Dispatch;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -17,21 +17,32 @@ use crate::telemetry::Telemetry;
 /// The telemetry of the process, once there is one.
 static INSTALLED: Mutex<Option<Telemetry>> = Mutex::new(None);
 
-/// The metrics of that telemetry, without a lock.
-static METRICS: OnceLock<Metrics> = OnceLock::new();
+/// The same where its recorder was to be installed, without a lock.
+static RUNNING: OnceLock<Telemetry> = OnceLock::new();
 
 /// Says how a run of a batch job went that computes a metric of the registry:
 /// `ingest("cost_variance_ratio").succeeded()`, or `.failed()`, counts it in
 /// `metric_ingest_status{metric,status}`. Without `init!` nothing happens.
 pub fn ingest(metric: &str) -> Ingest {
-    METRICS.get().map_or_else(Ingest::none, |metrics| metrics.ingest(metric))
+    RUNNING.get().map_or_else(Ingest::none, |telemetry| telemetry.metrics().ingest(metric))
 }
 
 /// Makes room in a metric that is full: all of its series leave scrapes and snapshots until they are
 /// written again. Returns how many they were; `None` without `init!`, and where there is no such
-/// metric. [`Metrics::retire`] tells it whole, docs/metrics.md what becomes of rates and sums.
+/// metric. `Some(0)` is no room made: there was nothing to retire, or the metric keeps as many retired
+/// series as it may, which is a problem in the report.
+///
+/// Call it only once the source of the values is mended, and take a scrape or a snapshot straight
+/// after: new label sets take room at once, series that were retired only when they are next read.
+///
+/// An event `telemetry.retired` of level info has the metric and how many series they were. If there
+/// were some, the problem that the metric is full leaves the report, until a write is past its limit
+/// once more; what was folded or refused stays counted.
+///
+/// [`Metrics::retire`](radiosonde_metrics::Metrics::retire) tells it whole, docs/metrics.md what
+/// becomes of rates and sums.
 pub fn retire(metric: &str) -> Option<usize> {
-    METRICS.get()?.retire(metric)
+    crate::retire::retire(RUNNING.get()?, metric)
 }
 
 /// Starts and installs, or joins what is there.
@@ -124,5 +135,5 @@ fn install_recorder(telemetry: &Telemetry, exporter: Option<BoxedRecorder>) {
             "call init! before it is set, or fan out to Config::build().recorder",
         );
     }
-    let _first = METRICS.set(telemetry.metrics().clone());
+    let _first = RUNNING.set(telemetry.clone());
 }

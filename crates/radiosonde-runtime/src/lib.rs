@@ -78,6 +78,7 @@ mod process;
 mod recovery;
 mod refusals;
 mod report;
+mod retire;
 mod settings;
 mod suppressed;
 mod telemetry;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use radiosonde_metrics::{Exploded, Reason, Refusal};
+use radiosonde_metrics::{Reason, Refusal};
 use radiosonde_registry::RegistrySource;
 
 use crate::config::Config;
@@ -60,7 +60,7 @@ impl Catalogues {
 pub(crate) fn problem(refusal: &Refusal, catalogues: &Catalogues) -> Problem {
     let catalogue = refusal.module.as_deref().filter(|_| refusal.typed);
     if let Some(label) = &refusal.full_label {
-        let first = refusal.exploded.as_ref().map(first_fix);
+        let first = first_fix(refusal);
         let first = first.unwrap_or_else(|| "find out where so many values come from".to_owned());
         let fix = format!("{first}, or raise `max_values` of the label `{label}` in the registry");
         return Problem::new(text(refusal), fix);
@@ -73,18 +73,35 @@ pub(crate) fn problem(refusal: &Refusal, catalogues: &Catalogues) -> Problem {
         }
         (reason, _) => {
             let known = fix(reason);
-            let first = refusal.exploded.as_ref().map(first_fix);
-            let rest = known.strip_prefix(EXPLODES).zip(first);
+            let rest = known.strip_prefix(EXPLODES).zip(first_fix(refusal));
             let fix = rest.map_or_else(|| known.to_owned(), |(rest, first)| first + rest);
             Problem::new(text(refusal), fix)
         }
     }
 }
 
-/// What to do about a label with too many values, by name, and where it is written.
-fn first_fix(exploded: &Exploded) -> String {
-    let place = exploded.module.as_ref().map(|(module, _)| format!(", written in `{module}`"));
-    format!("bound or drop the label `{}`{}", exploded.label, place.unwrap_or_default())
+/// What to do about a label with too many values, by name, and where it is written if that is known.
+fn first_fix(refusal: &Refusal) -> Option<String> {
+    let exploded = refusal.exploded.as_ref()?;
+    let module = exploded.module.as_ref().filter(|_| !is_through(refusal));
+    let place = module.map(|(module, _)| format!(", written in `{module}`"));
+    Some(format!("bound or drop the label `{}`{}", exploded.label, place.unwrap_or_default()))
+}
+
+/// Whether the values come through a catalogue: its functions do not know who calls them, and the
+/// module is theirs.
+fn is_through(refusal: &Refusal) -> bool {
+    let from = refusal.exploded.as_ref().and_then(|exploded| exploded.module.as_ref());
+    refusal.typed && from.is_some_and(|(from, _)| refusal.module.as_ref() == Some(from))
+}
+
+/// A sentence about a refusal that ends with the module most writes are from: of a catalogue it says
+/// that they came through it.
+pub(crate) fn sentence(text: String, refusal: &Refusal) -> String {
+    match text.rsplit_once(" from ").filter(|_| is_through(refusal)) {
+        Some((before, module)) => format!("{before} through {module}"),
+        None => text,
+    }
 }
 
 /// How the fix of a limit begins as long as nobody knows which label it is.
@@ -107,6 +124,8 @@ struct Told {
     problem: Problem,
     /// Whether the log has the sentence with the label.
     again: bool,
+    /// Taken back, when there were that many writes past the limit.
+    withdrawn: Option<u64>,
 }
 
 impl Limits {
@@ -119,12 +138,21 @@ impl Limits {
     pub(crate) fn update(&self, refusals: &[Refusal], problems: &Problems) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         for refusal in refusals {
+            let key = (refusal.metric.clone(), refusal.reason);
+            if let Some(told) = told.get_mut(&key)
+                && let Some(before) = told.withdrawn
+            {
+                // Full again, or handles that fold go on.
+                if refusal.count > before {
+                    let now = problem(refusal, &self.catalogues);
+                    problems.add(now.clone());
+                    let again = refusal.exploded.is_some();
+                    *told = Told { problem: now, again, withdrawn: None };
+                }
+                continue;
+            }
             let Some(exploded) = &refusal.exploded else { continue };
-            let told = told.entry((refusal.metric.clone(), refusal.reason)).or_insert_with(|| {
-                let mut first = refusal.clone();
-                first.exploded = None;
-                Told { problem: problem(&first, &self.catalogues), again: false }
-            });
+            let told = told.entry(key).or_insert_with(|| self.first(refusal));
             let now = problem(refusal, &self.catalogues);
             let room = refusal.limit.and_then(|limit| u64::try_from(limit).ok());
             let many = room.is_some_and(|room| exploded.values > room.saturating_mul(MANY));
@@ -137,18 +165,49 @@ impl Limits {
     }
 }
 
+impl Limits {
+    /// Takes back what was said of the limits of a metric, as it has room again. The next write past
+    /// them is told as a new problem.
+    pub(crate) fn withdraw(&self, metric: &str, refusals: &[Refusal], problems: &Problems) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_limit =
+            |reason| matches!(reason, Reason::SeriesCap | Reason::NamespaceCap | Reason::GaugeCap);
+        // Refusals have the name in the characters of Prometheus; the program may use another.
+        let digit_first = metric.starts_with(|c: char| c.is_ascii_digit());
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == ':';
+        let fitted = metric.chars().map(|c| if fits(c) { c } else { '_' });
+        let fitted: String = digit_first.then_some('_').into_iter().chain(fitted).collect();
+        let same = |known: &str| known == metric || known == fitted;
+        let of_it = |refusal: &&Refusal| is_limit(refusal.reason) && same(&refusal.metric);
+        for refusal in refusals.iter().filter(of_it) {
+            let told = told.entry((refusal.metric.clone(), refusal.reason));
+            let told = told.or_insert_with(|| self.first(refusal));
+            problems.retract(&told.problem);
+            told.withdrawn = Some(refusal.count);
+        }
+    }
+
+    /// What was said of the first write of a kind.
+    fn first(&self, refusal: &Refusal) -> Told {
+        let mut first = refusal.clone();
+        first.exploded = None;
+        Told { problem: problem(&first, &self.catalogues), again: false, withdrawn: None }
+    }
+}
+
 /// Without the count, which goes on growing: the report has it.
 fn text(refusal: &Refusal) -> String {
     let reason = refusal.example.as_deref().unwrap_or(refusal.reason.as_str());
     let place = refusal.place().map(|place| format!(" ({place})"));
     let outcome = if refusal.reason.is_folded() { "folded into overflow" } else { "refused" };
     let exploded = refusal.exploded.as_ref().map(|exploded| format!("; {exploded}"));
-    format!(
+    let text = format!(
         "writes to metric `{}` are {outcome}: {reason}{}{}",
         refusal.metric,
         place.unwrap_or_default(),
         exploded.unwrap_or_default()
-    )
+    );
+    sentence(text, refusal)
 }
 
 fn fix(reason: Reason) -> &'static str {
@@ -170,7 +229,7 @@ fn fix(reason: Reason) -> &'static str {
         Reason::NameTaken => "rename one of the two, or refuse the crate of one under `modules`",
         Reason::GaugeCap => {
             "find the label that explodes, or give the gauge, or its crate under `modules`, a higher \
-             series_limit in the registry"
+             series_limit in a registry"
         }
         Reason::MetricCap => {
             "register the metric, or give its crate a higher series_limit under `modules`"
@@ -247,8 +306,12 @@ mod tests {
 
     /// 10,000 values of one label, as the code of a module would write them.
     fn flood(metrics: &Metrics) {
+        flood_as(metrics, "shop::pay", "shop::pay");
+    }
+
+    fn flood_as(metrics: &Metrics, target: &str, module: &str) {
         let recorder = metrics.recorder();
-        let module = metrics::Metadata::new("shop::pay", metrics::Level::INFO, Some("shop::pay"));
+        let module = metrics::Metadata::new(target, metrics::Level::INFO, Some(module));
         for n in 0..10_000 {
             let label = metrics::Label::new("customer", format!("c-{n}"));
             let key = metrics::Key::from_parts("orders_total", vec![label]);
@@ -256,12 +319,17 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_report_names_the_label_that_explodes_and_its_module() {
+    fn started() -> (tempfile::TempDir, crate::telemetry::Telemetry) {
         let directory = tempfile::tempdir().unwrap();
         let config =
             Config::new(Service::new("a1", "1.0.0").in_crate("a1::main")).dir(directory.path());
         let (telemetry, _) = crate::telemetry::Telemetry::start(&config);
+        (directory, telemetry)
+    }
+
+    #[test]
+    fn the_report_names_the_label_that_explodes_and_its_module() {
+        let (directory, telemetry) = started();
         flood(telemetry.metrics());
         for _ in 0..2 {
             let report = telemetry.report();
@@ -278,6 +346,99 @@ mod tests {
             assert!(problem.fix.starts_with(fix), "{problem}");
         }
         drop(telemetry.shutdown(std::time::Duration::from_secs(20)));
+        drop(directory);
+    }
+
+    #[test]
+    fn a_catalogue_is_not_said_to_be_where_the_write_stands() {
+        let (directory, telemetry) = started();
+        // As a function of a catalogue does.
+        flood_as(telemetry.metrics(), "radiosonde::catalog", "typed::catalog");
+        let report = telemetry.report();
+        let refused = report.refused.iter().find(|refused| refused.metric == "orders_total");
+        let of = |problem: &&Problem| problem.what.contains("`orders_total`");
+        let problem = report.problems.iter().find(of).unwrap();
+        for text in [&refused.unwrap().text, &problem.what] {
+            assert!(text.contains("label `customer` has about"), "{text}");
+            assert!(text.ends_with(", through typed::catalog"), "{text}");
+            assert!(!text.contains(" from "), "{text}");
+        }
+        assert!(problem.fix.starts_with("bound or drop the label `customer`, or "), "{problem}");
+        drop(telemetry.shutdown(std::time::Duration::from_secs(20)));
+        drop(directory);
+    }
+
+    #[test]
+    fn a_metric_that_has_room_again_is_no_problem_until_it_is_full_again() {
+        for looked in [true, false] {
+            let (directory, telemetry) = started();
+            let told = || {
+                let all = telemetry.report().problems;
+                all.iter().filter(|problem| problem.what.contains("`orders_total`")).count()
+            };
+            flood(telemetry.metrics());
+            if looked {
+                assert_eq!(told(), 1);
+            }
+            assert_eq!(crate::retire::retire(&telemetry, "orders_total"), Some(200));
+            assert_eq!((told(), told()), (0, 0));
+            flood(telemetry.metrics());
+            assert_eq!((told(), told()), (1, 1));
+            assert_eq!(crate::retire::retire(&telemetry, "unknown_total"), None);
+            assert_eq!(told(), 1);
+            let report = telemetry.shutdown(std::time::Duration::from_secs(20));
+            assert!(report.refused.iter().any(|refused| refused.metric == "orders_total"));
+            let lines = lines(directory.path());
+            let line: Vec<_> =
+                lines.iter().filter(|line| line.contains("telemetry.retired")).collect();
+            assert!(line.len() == 1, "{line:?}");
+            let line: serde_json::Value = serde_json::from_str(line[0]).unwrap();
+            assert_eq!(line["level"], "info", "{line}");
+            assert_eq!(line["meta"]["metric"], "orders_total", "{line}");
+            assert_eq!(line["meta"]["series"], 200, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_metric_is_found_by_the_name_the_program_gave_it() {
+        let (directory, telemetry) = started();
+        metrics::with_local_recorder(&telemetry.metrics().recorder(), || {
+            for n in 0..201 {
+                for name in ["queue.items", "_queue_items"] {
+                    metrics::gauge!(name, "shelf" => format!("s-{n}")).set(1.0);
+                }
+            }
+        });
+        let told = || telemetry.report().problems.iter().map(|it| it.what.clone()).collect();
+        let told: [Vec<String>; 2] = [told(), {
+            assert_eq!(crate::retire::retire(&telemetry, "queue.items"), Some(200));
+            told()
+        }];
+        let of = |name: &str| {
+            told.each_ref().map(|all| all.iter().filter(|it| it.contains(name)).count())
+        };
+        assert_eq!((of("`queue_items`"), of("`_queue_items`")), ([1, 0], [1, 1]), "{told:?}");
+        drop(telemetry.shutdown(std::time::Duration::from_secs(20)));
+        drop(directory);
+    }
+
+    /// All lines of the day files.
+    fn lines(directory: &std::path::Path) -> Vec<String> {
+        let mut lines = Vec::new();
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() && path.extension().is_some_and(|ending| ending == "jsonl") {
+                lines.extend(std::fs::read_to_string(&path).unwrap().lines().map(str::to_owned));
+            }
+        }
+        lines
+    }
+
+    #[test]
+    fn without_a_registry_no_fix_speaks_of_the_one_there_is() {
+        for reason in [Reason::SeriesCap, Reason::GaugeCap] {
+            assert!(fix(reason).ends_with("in a registry"), "{}", fix(reason));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::house::FilesReport;
 use crate::problem::Problem;
+use crate::refusals;
 use crate::words::{counted, grouped, size};
 
 /// What telemetry did so far. The same numbers stand on `/report`, and on `/metrics`
@@ -164,7 +165,7 @@ impl From<&Refusal> for RefusedWrites {
             metric: refusal.metric.clone(),
             reason: refusal.reason.as_str().to_owned(),
             count: refusal.count,
-            text: refusal.to_string(),
+            text: refusals::sentence(refusal.to_string(), refusal),
         }
     }
 }

@@ -315,6 +315,11 @@ impl Telemetry {
         refusals
     }
 
+    /// Takes back the problems of a metric's limits, as it has room again.
+    pub(crate) fn withdraw_limits(&self, metric: &str) {
+        self.0.limits.withdraw(metric, &self.0.metrics.refusals(), &self.0.problems);
+    }
+
     fn books(&self) -> Report {
         let inner = &self.0;
         let books = |kind| match &inner.journal {
