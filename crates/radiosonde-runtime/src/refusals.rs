@@ -143,13 +143,12 @@ impl Limits {
                 && let Some(before) = told.withdrawn
             {
                 // Full again, or handles that fold go on.
-                if refusal.count > before {
-                    let now = problem(refusal, &self.catalogues);
-                    problems.add(now.clone());
-                    let again = refusal.exploded.is_some();
-                    *told = Told { problem: now, again, withdrawn: None };
+                if refusal.count <= before {
+                    continue;
                 }
-                continue;
+                // Listed already, if the metrics told of the first such write.
+                *told = self.first(refusal);
+                problems.add(told.problem.clone());
             }
             let Some(exploded) = &refusal.exploded else { continue };
             let told = told.entry(key).or_insert_with(|| self.first(refusal));
