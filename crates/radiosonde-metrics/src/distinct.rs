@@ -5,6 +5,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use crate::sought::fold;
+
 /// Registers of an estimate: its standard error is 1.04 / √64 = 13 %.
 const REGISTERS: usize = 64;
 
@@ -89,7 +91,7 @@ pub(crate) fn hash(seed: u64, text: &str) -> u64 {
         (Some(last), _, _) => {
             let (words, _) = bytes[..bytes.len() - 1].as_chunks::<8>();
             for word in words {
-                hash = mix(hash ^ u64::from_le_bytes(*word), ODD);
+                hash = fold(hash ^ u64::from_le_bytes(*word), ODD);
             }
             u64::from_le_bytes(*last)
         }
@@ -99,14 +101,7 @@ pub(crate) fn hash(seed: u64, text: &str) -> u64 {
         _ => bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     };
     // Once more, so that the last bytes reach every bit.
-    mix(mix(hash ^ last, ODD), seed | 1)
-}
-
-/// Both halves of a product: each bit of it depends on many.
-#[inline]
-fn mix(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    (product as u64) ^ ((product >> 64) as u64)
+    fold(fold(hash ^ last, ODD), seed | 1)
 }
 
 #[cfg(test)]

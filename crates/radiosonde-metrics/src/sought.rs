@@ -95,7 +95,7 @@ fn words(text: &[u8]) -> (u64, u64) {
 
 /// Both halves of a product: each bit of it depends on many.
 #[inline(always)]
-fn fold(a: u64, b: u64) -> u64 {
+pub(crate) fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     (product as u64) ^ ((product >> 64) as u64)
 }
