@@ -14,9 +14,10 @@ usage: cargo xtask <command> [options]
 
 commands:
   test [--without PARTS]      run all tests and doctests; installs missing test programs (promtool,
-                              prometheus, prometheus-client (of Python), jq, rg, zstd, rsyslogd) and
-                              says so; a program that cannot be had is a failure unless it is named
-                              with --without, and is then listed as not run
+                              prometheus, jq, rg, zstd, rsyslogd; of Python prometheus-client and
+                              opentelemetry-sdk) and says so; a program that cannot be had is a
+                              failure unless it is named with --without, and is then listed as not
+                              run
   check [--only STEPS] [--advisories]
                               everything judged without running the code. Steps: manifests, fmt,
                               clippy, doc, deny, features. --advisories adds the security advisories,

@@ -51,6 +51,14 @@ pub(crate) const PARTS: &[Part] = &[
         service: None,
     },
     Part {
+        name: "opentelemetry-sdk",
+        variable: "OPENTELEMETRY_SDK",
+        python: Some(python::OPENTELEMETRY_SDK),
+        apt: "python3-pip",
+        elsewhere: "Python 3 with pip",
+        service: None,
+    },
+    Part {
         name: "jq",
         variable: "JQ",
         python: None,
@@ -273,7 +281,8 @@ mod tests {
         assert_eq!(steps[2], "systemctl disable --now prometheus");
         assert_eq!(steps[3], "systemctl disable --now rsyslog");
         assert!(steps[4].starts_with("python3 -m pip install"), "{steps:?}");
-        assert_eq!(steps.len(), 5, "{steps:?}");
+        assert!(steps[5].contains(" opentelemetry-sdk=="), "{steps:?}");
+        assert_eq!(steps.len(), 6, "{steps:?}");
         let steps = lines(plan(&all, &Machine { systemd: false, ..DEBIAN }));
         assert_eq!(steps[2], "service prometheus stop");
         let only_jq: Vec<&Part> = PARTS.iter().filter(|part| part.name == "jq").collect();
@@ -285,8 +294,8 @@ mod tests {
         let client: Vec<&Part> = PARTS.iter().filter(|part| part.python.is_some()).collect();
         let user = Machine { apt: false, root: false, ..DEBIAN };
         let steps = lines(plan(&client, &user));
-        assert!(steps[0].starts_with("python3 -m pip install"), "{steps:?}");
-        assert_eq!(steps.len(), 1, "{steps:?}");
+        assert!(steps.iter().all(|step| step.starts_with("python3 -m pip install")), "{steps:?}");
+        assert_eq!(steps.len(), client.len(), "{steps:?}");
         let without = Machine { pip: false, ..DEBIAN };
         let steps = lines(plan(&client, &without));
         assert!(steps[1].ends_with("--no-install-recommends python3-pip"), "{steps:?}");
@@ -303,12 +312,13 @@ mod tests {
         let packages = "prometheus jq ripgrep zstd rsyslog";
         let install = format!("apt-get install --no-install-recommends {packages}");
         assert!(told[0].contains(&install), "{told:?}");
-        let without = "--without promtool,prometheus,prometheus-client,jq,rg,zstd,rsyslogd";
-        assert!(told[0].contains(without), "{told:?}");
+        let names: Vec<&str> = PARTS.iter().map(|part| part.name).collect();
+        assert!(told[0].contains(&format!("--without {}", names.join(","))), "{told:?}");
         let steps = lines(plan(&all, &Machine { sudo: true, ..user }));
-        let (pip, apt) = steps.split_last().unwrap();
+        let of_python = PARTS.iter().filter(|part| part.python.is_some()).count();
+        let (apt, pip) = steps.split_at(steps.len() - of_python);
         assert!(apt.iter().all(|step| step.starts_with("sudo ")), "{steps:?}");
-        assert!(pip.starts_with("python3 "), "the user's own: {pip}");
+        assert!(pip.iter().all(|step| step.starts_with("python3 ")), "the user's own: {pip:?}");
     }
 
     #[test]

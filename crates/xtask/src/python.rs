@@ -10,24 +10,46 @@ pub(crate) struct Package {
     name: &'static str,
     /// Its version.
     version: &'static str,
-    /// What a program imports.
-    module: &'static str,
+    /// What comes with it: pip is not asked to find that out, so that all versions stand here.
+    with: &'static [&'static str],
+    /// What programs import.
+    modules: &'static [&'static str],
 }
 
 /// The official client library, for its two parsers.
-pub(crate) const PROMETHEUS_CLIENT: Package =
-    Package { name: "prometheus-client", version: "0.26.0", module: "prometheus_client" };
+pub(crate) const PROMETHEUS_CLIENT: Package = Package {
+    name: "prometheus-client",
+    version: "0.26.0",
+    with: &[],
+    modules: &["prometheus_client"],
+};
+
+/// The OpenTelemetry SDK and gRPC, for a program that calls ours and is called back.
+pub(crate) const OPENTELEMETRY_SDK: Package = Package {
+    name: "opentelemetry-sdk",
+    version: "1.45.2",
+    with: &[
+        "opentelemetry-api==1.45.2",
+        "opentelemetry-semantic-conventions==0.66b2",
+        "opentelemetry-propagator-b3==1.45.1",
+        "typing-extensions==4.16.0",
+        "grpcio==1.85.1",
+    ],
+    modules: &["opentelemetry.sdk.trace", "opentelemetry.propagators.b3", "grpc"],
+};
 
 impl Package {
     /// The folder it is in; `python3` when any program of Python finds it.
     pub(crate) fn find(&self, variable: &str) -> Option<String> {
         let named = std::env::var_os(variable).map(PathBuf::from);
         let folders = named.into_iter().chain([self.folder()]);
-        let found = folders.into_iter().find(|folder| folder.join(self.module).is_dir());
-        if let Some(folder) = found {
+        let holds = |folder: &PathBuf| {
+            self.modules.iter().all(|module| folder.join(module.replace('.', "/")).is_dir())
+        };
+        if let Some(folder) = folders.into_iter().find(holds) {
             return Some(folder.to_string_lossy().into_owned());
         }
-        let import = format!("import {}", self.module);
+        let import = format!("import {}", self.modules.join(", "));
         succeeds(&mut program("python3", &["-c", &import])).then(|| "python3".to_owned())
     }
 
@@ -36,7 +58,8 @@ impl Package {
         let requirement = format!("{}=={}", self.name, self.version);
         let folder = self.folder().to_string_lossy().into_owned();
         let words = ["python3", "-m", "pip", "install", "--quiet", "--no-deps", "--target"];
-        words.into_iter().map(str::to_owned).chain([folder, requirement]).collect()
+        let with = self.with.iter().map(ToString::to_string);
+        words.into_iter().map(str::to_owned).chain([folder, requirement]).chain(with).collect()
     }
 
     /// Where tests look for it: beside what they write themselves (`CARGO_TARGET_TMPDIR`).
