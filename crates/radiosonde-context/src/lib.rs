@@ -32,15 +32,20 @@
 //! nothing.
 #![forbid(unsafe_code)]
 
+mod baggage;
 mod context;
 mod correlation;
 mod future;
 mod ids;
 pub mod leave;
 pub mod packed;
+pub mod propagation;
 mod scope;
 mod spawn;
+mod trace_flags;
+mod trace_state;
 
+pub use baggage::{Baggage, BaggageError};
 pub use context::{Attached, Context, has_job, has_job_or_trace, has_trace, with_current};
 pub use correlation::{CorrelationId, InvalidCorrelationId, sanitized_ids};
 pub use future::Wrapped;
@@ -49,3 +54,5 @@ pub use scope::{Scope, scope};
 pub use spawn::spawn_thread;
 #[cfg(feature = "tokio")]
 pub use spawn::{spawn, spawn_blocking};
+pub use trace_flags::TraceFlags;
+pub use trace_state::{InvalidTraceState, TraceState};
