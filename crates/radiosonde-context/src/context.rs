@@ -275,8 +275,8 @@ impl Context {
         f()
     }
 
-    /// The future, with this context around every poll.
-    pub fn wrap<F: Future>(self, future: F) -> Wrapped<F> {
+    /// The future, or with the feature `stream` the stream, with this context around every poll.
+    pub fn wrap<F>(self, future: F) -> Wrapped<F> {
         Wrapped::new(self, false, future)
     }
 

@@ -56,8 +56,8 @@ impl Scope {
     }
 
     /// The future, with the scope around every poll: it holds through each `.await`, on whatever
-    /// thread the task continues.
-    pub fn wrap<F: Future>(self, future: F) -> Wrapped<F> {
+    /// thread the task continues. With the feature `stream` streams too.
+    pub fn wrap<F>(self, future: F) -> Wrapped<F> {
         Wrapped::new(self.context, true, future)
     }
 }
