@@ -30,6 +30,7 @@ mod baggage;
 mod carriers;
 mod destinations;
 mod environment;
+mod file;
 mod filter;
 mod hex;
 mod ignored;
@@ -40,6 +41,7 @@ use crate::Context;
 
 pub use destinations::{Destinations, InvalidDestination, set_baggage_destinations};
 pub use environment::{Environment, command};
+pub use file::{FileError, read_file, write_file};
 pub use filter::set_baggage_filter;
 pub use ignored::{Ignored, ignored};
 pub use propagators::{Propagators, UnknownPropagator, set_propagators};
