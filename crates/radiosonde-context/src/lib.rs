@@ -21,31 +21,53 @@
 //! # Across `.await`, threads and tasks
 //!
 //! [`Scope::wrap`] carries a scope through a future's `.await`s. [`spawn_thread`] and, with the
-//! feature `tokio`, `spawn` and `spawn_blocking` hand the whole current [`Context`] to new code;
-//! the plain spawns of std and tokio start with an empty one.
+//! feature `tokio`, `spawn`, `spawn_blocking` and `JoinSet` hand the whole current [`Context`] to
+//! new code; the plain spawns of std and tokio start with an empty one. [`carry`] and [`carry_fn`]
+//! are for thread pools, [`Carried`] is for channels, [`wrap`] for everything that takes a future.
+//!
+//! # To other processes
+//!
+//! [`propagation`] writes contexts to headers, messages, environments and files, and reads them
+//! there: W3C Trace Context, W3C Baggage and B3.
+//!
+//! # Features
+//!
+//! `http`: `http::HeaderMap` as a carrier. `stream`: streams in [`wrap`]. `tokio`: spawn helpers.
 //!
 //! # Behaviour under failure
 //!
 //! Nothing here fails or panics. An id outside `[A-Za-z0-9._:-]{1,128}` is made to fit (other
 //! characters become `_`, the rest is cut) and counted in [`sanitized_ids`]; an empty id is
-//! ignored and counted. After the thread-local storage of an ending thread is gone, scopes do
+//! ignored and counted. What others send is never made to fit: it is ignored and counted in
+//! [`propagation::ignored`]. After the thread-local storage of an ending thread is gone, scopes do
 //! nothing.
 #![forbid(unsafe_code)]
 
+mod baggage;
+mod carry;
 mod context;
 mod correlation;
 mod future;
 mod ids;
 pub mod leave;
 pub mod packed;
+pub mod propagation;
 mod scope;
 mod spawn;
+#[cfg(feature = "tokio")]
+mod tasks;
+mod trace_flags;
+mod trace_state;
 
+pub use baggage::{Baggage, BaggageError};
+pub use carry::{Carried, carry, carry_fn};
 pub use context::{Attached, Context, has_job, has_job_or_trace, has_trace, with_current};
 pub use correlation::{CorrelationId, InvalidCorrelationId, sanitized_ids};
-pub use future::Wrapped;
+pub use future::{Wrapped, wrap};
 pub use ids::{SpanId, TraceId, is_forked_child, reseed_after_fork, set_child_hook};
 pub use scope::{Scope, scope};
-pub use spawn::spawn_thread;
+pub use spawn::{spawn_scoped, spawn_thread, spawn_thread_with};
 #[cfg(feature = "tokio")]
-pub use spawn::{spawn, spawn_blocking};
+pub use tasks::{JoinSet, spawn, spawn_blocking, spawn_local, spawn_on};
+pub use trace_flags::TraceFlags;
+pub use trace_state::{InvalidTraceState, TraceState};

@@ -72,7 +72,8 @@
 //! |---|---|---|
 //! | `panic` | yes | panics as events |
 //! | `process` | yes | CPU, memory, descriptors, threads (Linux) |
-//! | `tokio` | yes | runtime metrics, `Guard::watch`, `spawn`, `spawn_blocking` |
+//! | `stream` | no | streams inside a context: `wrap` |
+//! | `tokio` | yes | runtime metrics, `Guard::watch`, `spawn`, `spawn_blocking`, `spawn_local`, `spawn_on`, `JoinSet` |
 //! | `prometheus` | no | `/metrics`, `/health`, `/report`, `Guard::metrics_text`, `openmetrics_text`, `metrics_service` |
 //! | `wrap-exporter` | no | [`Config::wrap_exporter`]: the guard in front of your own exporter |
 //!
@@ -82,9 +83,12 @@
 
 mod macros;
 
-pub use radiosonde_context::{Attached, Context, Scope, Wrapped, scope, spawn_thread};
+pub use radiosonde_context::{
+    Attached, Baggage, BaggageError, Carried, Context, Scope, TraceFlags, TraceState, Wrapped,
+    carry, carry_fn, propagation, scope, spawn_scoped, spawn_thread, spawn_thread_with, wrap,
+};
 #[cfg(feature = "tokio")]
-pub use radiosonde_context::{spawn, spawn_blocking};
+pub use radiosonde_context::{JoinSet, spawn, spawn_blocking, spawn_local, spawn_on};
 pub use radiosonde_events::{event, log_event};
 pub use radiosonde_metrics::typed;
 pub use radiosonde_record::{Level, ToValue, Value};
