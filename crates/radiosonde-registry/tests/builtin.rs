@@ -49,6 +49,7 @@ fn what_the_other_crates_write_is_there() {
         ("radiosonde_namespace_series_limit", MetricType::Gauge, &["module"]),
         ("radiosonde_redacted_total", MetricType::Counter, &["rule"]),
         ("radiosonde_problems", MetricType::Gauge, &[]),
+        ("radiosonde_open_spans", MetricType::Gauge, &["listed"]),
         ("radiosonde_console_lines_dropped_total", MetricType::Counter, &[]),
         ("radiosonde_drain_restarts_total", MetricType::Counter, &[]),
         ("radiosonde_format_panics_total", MetricType::Counter, &[]),

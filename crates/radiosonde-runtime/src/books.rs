@@ -62,6 +62,10 @@ impl Books {
             snapshot.counter("radiosonde_files_removed_total", &rule, removed.files);
             snapshot.counter("radiosonde_lines_removed_total", &rule, removed.lines);
         }
+        let (listed, unlisted) = self.journal.open_span_counts();
+        for (is_listed, count) in [("true", listed), ("false", unlisted)] {
+            snapshot.gauge("radiosonde_open_spans", &[("listed", is_listed)], count as f64);
+        }
         let restarts = self.journal.drain_restarts();
         snapshot.counter("radiosonde_drain_restarts_total", &[], restarts);
         snapshot.counter("radiosonde_format_panics_total", &[], format_panics());
