@@ -38,15 +38,21 @@ pub(crate) fn open(path: &Path, callsites: &[u8], sink: &dyn Sink) -> io::Result
         return Err(invalid("not a file of this crate"));
     }
     let Some(bytes) = read(&image::open(path)?)? else { return Ok(None) };
+    let (made, tail) = (records(&bytes, callsites, sink), Dead(&bytes).word(TAIL_AT));
+    Image::made(path, RING, made, tail).map(Some)
+}
+
+/// A record for each span that was open.
+pub(crate) fn records(bytes: &[u8], callsites: &[u8], sink: &dyn Sink) -> Vec<u8> {
     let (mut made, mut count) = (Vec::new(), 0);
-    for span in interrupted(&bytes, callsites) {
+    for span in interrupted(bytes, callsites) {
         append(&mut made, &mut count, &span, sink);
     }
-    Image::made(path, RING, made, Dead(&bytes).word(TAIL_AT)).map(Some)
+    made
 }
 
 /// The bytes of a table; `None` when its process died before the first one.
-pub(crate) fn read(file: &fs::File) -> io::Result<Option<Vec<u8>>> {
+fn read(file: &fs::File) -> io::Result<Option<Vec<u8>>> {
     // Longer it may be, and what is behind is not looked at.
     let length = file.metadata()?.len().min(slots::SIZE as u64) as usize;
     let mut bytes = vec![0; length];
