@@ -85,7 +85,7 @@ impl<M: Words> Slots<M> {
 
     /// Whether nothing is in the slot. By the thread that opens spans in it.
     #[inline]
-    pub(super) fn is_free(&self, slot: u32) -> bool {
+    pub(crate) fn is_free(&self, slot: u32) -> bool {
         self.memory.load_acquire(at(slot)) & STATE_BITS == FREE
     }
 
