@@ -15,7 +15,7 @@ use crate::descriptor::Descriptor;
 use crate::filter::Filter;
 use crate::format::{self, Buffer, Builder, MESSAGE_MAX, Site};
 use crate::level::{DropReason, Kind, Level};
-use crate::open::{self, OpenSpans};
+use crate::open::OpenSpans;
 use crate::plain::{self, FieldList, Plain};
 use crate::pool::{Rings, Taken};
 use crate::ring::{self, Consumer, Counters, Memory, Producer, Region, Ring};
@@ -107,8 +107,7 @@ impl Journal {
             Placement::Memory => None,
         };
         ring::prepare();
-        let spans = placement.directory().map(|directory| directory.join(open::FILE));
-        let spans = OpenSpans::create(spans.as_deref())?;
+        let spans = OpenSpans::create(placement.directory())?;
         let mut rings = Rings::new(&placement);
         let shared = rings.create(SHARED_CAPACITY)?;
         let shared_ring = Arc::clone(shared.ring());

@@ -53,7 +53,6 @@ use std::sync::{Arc, Mutex};
 use crate::descriptor::Descriptor;
 use crate::ring::{Memory, Words as _, is_forked_child};
 use pool::Pool;
-pub(crate) use remains::FILE;
 pub(crate) use slots::{Slots, Written};
 
 /// Spans that are listed at a time; more are counted.
@@ -141,14 +140,14 @@ pub(crate) struct OpenSpans {
 }
 
 impl OpenSpans {
-    /// Makes the table: in this file, or in memory.
+    /// Makes the table: in a file of this directory, or in memory.
     ///
     /// # Errors
     /// As from the system.
-    pub(crate) fn create(path: Option<&Path>) -> io::Result<Arc<Self>> {
+    pub(crate) fn create(directory: Option<&Path>) -> io::Result<Arc<Self>> {
         let size = slots::SIZE;
-        let memory = match path {
-            Some(path) => Memory::create(path, size)?,
+        let memory = match directory {
+            Some(directory) => Memory::create(&directory.join(remains::FILE), size)?,
             None => Memory::anonymous(size)?,
         };
         Ok(Self::of(memory, BLOCKS))
