@@ -52,6 +52,33 @@ pub fn callsites(dice: &mut Dice<'_>) -> Vec<u8> {
     file
 }
 
+/// A table of open spans up to its last slot that is not empty: heartbeat, names of blocks, slots.
+pub fn open_spans(dice: &mut Dice<'_>) -> Vec<u8> {
+    const BLOCK: usize = 64;
+    const SLOTS_BEGIN: usize = HEADER_SIZE + 512 * BLOCK;
+    const SLOT: usize = 192;
+    let mut file = b"RSNDOPN1".to_vec();
+    file.resize(SLOTS_BEGIN, 0);
+    put(&mut file, 8, 1);
+    put(&mut file, 16, 8192);
+    put(&mut file, 128, dice.u64());
+    for block in 0..usize::from(dice.u8() % 4) {
+        let name = dice.counted();
+        let length = name.len().min(BLOCK - 8);
+        let at = HEADER_SIZE + block * BLOCK;
+        put(&mut file, at, u64::from(dice.u8() % 4));
+        file[at + 8..at + 8 + length].copy_from_slice(&name[..length]);
+    }
+    while !dice.is_empty() && file.len() < SLOTS_BEGIN + 64 * SLOT {
+        let words = dice.counted();
+        let at = file.len();
+        file.resize(at + SLOT, 0);
+        let length = words.len().min(SLOT);
+        file[at..at + length].copy_from_slice(&words[..length]);
+    }
+    file
+}
+
 /// A file whose header is right up to the positions, and nothing else.
 fn raw_ring(dice: &mut Dice<'_>) -> Vec<u8> {
     let capacity = 4096;

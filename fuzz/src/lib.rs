@@ -28,6 +28,7 @@ pub struct Target {
 /// All of them.
 pub const TARGETS: &[Target] = &[
     Target { name: "ring_image", run: targets::ring_image, seeds: seeds::ring_image },
+    Target { name: "open_spans", run: targets::open_spans, seeds: seeds::open_spans },
     Target { name: "record_decode", run: targets::record_decode, seeds: seeds::record_decode },
     Target { name: "stage_contents", run: targets::stage_contents, seeds: seeds::stage_contents },
     Target {

@@ -116,6 +116,22 @@ pub fn stage_contents() -> Vec<Vec<u8>> {
     ]
 }
 
+/// An empty table, and one with a span of each state.
+pub fn open_spans() -> Vec<Vec<u8>> {
+    let callsites = [vec![1], counted(&fuzzing::descriptor(&site()))].concat();
+    let name = [&7_u64.to_le_bytes()[..], b"worker-1"].concat();
+    let slot = |state: u64, start: u64, context: &[u8]| {
+        let state = 1 << 16 | (context.len() as u64) << 8 | state;
+        // Of the first call site, by the first thread.
+        let words = [state, start, 77, 1 | 1 << 32].map(u64::to_le_bytes).concat();
+        counted(&[&words, context].concat())
+    };
+    let ids = [&[1, 16][..], &[7; 16], &[2, 8], &[9; 8], &[3, 5], b"job-1"].concat();
+    let slots = [slot(2, 2_000, &ids), slot(0, 1, &[]), slot(3, 3_000, &ids), slot(1, 4, &ids)];
+    let front = [&callsites[..], &9_000_u64.to_le_bytes(), &[1], &counted(&name), &[1]].concat();
+    vec![front.clone(), [&front[..], &slots.concat()].concat()]
+}
+
 /// Entries, and a whole file.
 pub fn callsites_lookup() -> Vec<Vec<u8>> {
     let entry = counted(&fuzzing::descriptor(&site()));

@@ -62,6 +62,29 @@ pub fn ring_image(data: &[u8]) {
     records_of(data);
 }
 
+/// The beginning of a table of open spans, and a file of call sites, of a dead process: every span
+/// that is open there becomes a line, whatever they hold.
+pub fn open_spans(data: &[u8]) {
+    spans_of(data);
+}
+
+/// The same; how many spans there were.
+pub fn spans_of(data: &[u8]) -> usize {
+    let mut dice = Dice(data);
+    let callsites = image::callsites(&mut dice);
+    let table = image::open_spans(&mut dice);
+    let mut sink = DaySink::of_dead_process(owner(), INSTANCE, 0, Redactions::default());
+    let mut lines = 0;
+    let mut each = |batch: &Batch| {
+        check_lines(batch.bytes(Kind::Event), batch.records()[Kind::Event as usize]);
+        lines += batch.records()[Kind::Event as usize] as usize;
+    };
+    let (spans, replayed) =
+        fuzzing::open_spans(&table, &callsites, &mut sink, &mut each).expect("bytes fail nothing");
+    assert_eq!((lines, replayed.refused, replayed.lost_bytes), (spans, 0, 0));
+    spans
+}
+
 /// The same; how many records became lines, or `None` when the file is no ring.
 pub fn records_of(data: &[u8]) -> Option<u64> {
     let files = image::files(&mut Dice(data));

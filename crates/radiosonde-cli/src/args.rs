@@ -235,8 +235,9 @@ const EVENTS: &str = "Examples:
   radiosonde events --job job-7 -o json | jq .meta      the fields of a job's events";
 
 const TRACE: &str = "Shows spans, and the events inside them that are warnings or worse; --level
-decides otherwise. A span whose line is not there (still running, lost, or kept
-by another service) is shown as \"(missing span …)\". Runs are told apart as
+decides otherwise. A span whose line is not there (still running, not sampled, or
+kept by another service) is shown as \"(missing span …)\"; one that was open when
+its process died has a bar of ▒ and no end. Runs are told apart as
 `radiosonde help correlate` says.
 
 Examples:

@@ -56,7 +56,8 @@ fn print(dir: &Path, report: &RecoveryReport, out: &mut dyn Write) -> Result<u8,
         );
     }
     let brought = |instance: &RecoveredInstance| {
-        instance.recovered.records != [0; 3] || instance.recovered.staged_bytes > 0
+        let found = &instance.recovered;
+        found.records != [0; 3] || found.staged_bytes > 0 || found.interrupted > 0
     };
     Ok(match (partial, report.instances.iter().any(brought)) {
         (true, _) => PARTIAL,
@@ -85,6 +86,10 @@ fn told(instance: &RecoveredInstance) -> String {
         shown(&instance.instance),
         instance.slot
     );
+    let interrupted = instance.recovered.interrupted;
+    if interrupted > 0 {
+        told.push_str(&format!(", and {} it died in", many(interrupted, "span")));
+    }
     let staged = instance.recovered.staged_bytes;
     if staged > 0 {
         told.push_str(&format!(", and {} it had begun to write", many(staged, "byte")));

@@ -9,7 +9,11 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use radiosonde_store::line::Line;
-use serde_json::Value;
+
+mod span;
+
+use span::is_interrupted;
+pub(crate) use span::{INTERRUPTED, Link, Moment, Span};
 
 /// A tree of what happened.
 #[derive(Debug)]
@@ -39,20 +43,10 @@ pub(crate) enum What {
         span_id: String,
     },
     Span(Span),
-}
-
-#[derive(Debug)]
-pub(crate) struct Span {
-    pub(crate) name: String,
-    pub(crate) duration_us: u64,
-    pub(crate) kind: String,
-    pub(crate) failed: bool,
-    pub(crate) ok: bool,
-    pub(crate) status_message: Option<String>,
-    pub(crate) attributes: Vec<(String, Value)>,
-    /// Whether it is only here because others happened inside it.
-    pub(crate) context: bool,
-    pub(crate) line: Line,
+    /// Something the line of a span tells of its inside.
+    Moment(Moment),
+    /// So much more than is shown of that.
+    More(usize),
 }
 
 /// A span within its trace.
@@ -65,7 +59,9 @@ impl Story {
         let start = lines.iter().map(began).min()?;
         let end = lines.iter().map(|line| line.ts).max()?.max(start);
         let mut builder = Builder::default();
-        for line in lines {
+        // A span that was called interrupted and has a line of its own was just being closed.
+        let (interrupted, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(is_interrupted);
+        for line in lines.into_iter().chain(interrupted) {
             builder.add(line, false);
         }
         builder.take_in(context);
@@ -116,38 +112,70 @@ pub(crate) struct Row {
 /// among the lines.
 pub(crate) fn missing_spans(lines: &[Line]) -> HashSet<Key> {
     let there: HashSet<Key> =
-        lines.iter().filter(|line| line.is_span()).filter_map(own_key).collect();
+        lines.iter().filter(|line| is_of_span(line)).filter_map(own_key).collect();
     lines.iter().filter_map(parent_key).filter(|key| !there.contains(key)).collect()
+}
+
+/// Where a node belongs.
+enum Parent {
+    Nobody,
+    /// In the span of this key.
+    Span(Key),
+    Node(usize),
 }
 
 #[derive(Default)]
 struct Builder {
     nodes: Vec<Node>,
-    parents: Vec<Option<Key>>,
+    parents: Vec<Parent>,
     spans: HashMap<Key, usize>,
 }
 
 impl Builder {
     fn add(&mut self, line: Line, context: bool) {
         let index = self.nodes.len();
-        self.parents.push(parent_key(&line));
-        let at = began(&line);
-        let what = if line.is_span() {
-            if let Some(key) = own_key(&line) {
-                let _ = self.spans.entry(key).or_insert(index);
-            }
-            What::Span(Span::of(line, context))
-        } else {
-            What::Line(line)
-        };
+        let own = own_key(&line).filter(|_| is_of_span(&line));
+        let is_known = own.as_ref().is_some_and(|key| self.spans.contains_key(key));
+        if is_interrupted(&line) && is_known {
+            // Said of a span that did end: an event in it.
+            let (at, parent) = (line.ts, own.map_or(Parent::Nobody, Parent::Span));
+            return self.push(What::Line(line), at, parent);
+        }
+        let (at, parent) = (began(&line), parent_key(&line).map_or(Parent::Nobody, Parent::Span));
+        if !is_of_span(&line) {
+            return self.push(What::Line(line), at, parent);
+        }
+        if let Some(key) = own {
+            let _ = self.spans.entry(key).or_insert(index);
+        }
+        let span = Span::of(line, context);
+        let end = span.line.ts.max(at);
+        let (moments, more) = span.moments();
+        self.push(What::Span(span), at, parent);
+        for (when, moment) in moments {
+            // Whatever it says, it was in its span.
+            let when = when.map_or(at, |when| when.clamp(at, end));
+            self.push(What::Moment(moment), when, Parent::Node(index));
+        }
+        if more > 0 {
+            self.push(What::More(more), end, Parent::Node(index));
+        }
+    }
+
+    fn push(&mut self, what: What, at: Timestamp, parent: Parent) {
         self.nodes.push(Node { what, at, children: Vec::new() });
+        self.parents.push(parent);
     }
 
     /// Adds those spans of `context` in which something added already happened.
     fn take_in(&mut self, context: Vec<Line>) {
         let mut around: HashMap<Key, Line> =
             context.into_iter().filter_map(|line| Some((own_key(&line)?, line))).collect();
-        let mut wanted: Vec<Key> = self.parents.iter().flatten().cloned().collect();
+        let span_of = |parent: &Parent| match parent {
+            Parent::Span(key) => Some(key.clone()),
+            Parent::Nobody | Parent::Node(_) => None,
+        };
+        let mut wanted: Vec<Key> = self.parents.iter().filter_map(span_of).collect();
         while let Some(key) = wanted.pop() {
             if self.spans.contains_key(&key) {
                 continue;
@@ -162,8 +190,12 @@ impl Builder {
     fn link(mut self) -> (Vec<Node>, Vec<usize>) {
         let mut parent_of: Vec<Option<usize>> = Vec::with_capacity(self.nodes.len());
         for index in 0..self.parents.len() {
-            let parent = self.parents[index].take().map(|key| self.span_or_missing(key, index));
-            parent_of.push(parent);
+            let parent = std::mem::replace(&mut self.parents[index], Parent::Nobody);
+            parent_of.push(match parent {
+                Parent::Nobody => None,
+                Parent::Span(key) => Some(self.span_or_missing(key, index)),
+                Parent::Node(node) => Some(node),
+            });
         }
         // The missing ones came last and have no parent.
         parent_of.resize(self.nodes.len(), None);
@@ -202,41 +234,23 @@ impl Builder {
     }
 }
 
-impl Span {
-    fn of(line: Line, context: bool) -> Self {
-        let meta = &line.meta;
-        let text = |key: &str| meta.text(key).map(str::to_owned);
-        let attributes = meta.value("attributes").and_then(Value::as_object);
-        Self {
-            name: text("name").or_else(|| line.msg.clone()).unwrap_or_default(),
-            duration_us: meta.value("duration_us").and_then(Value::as_u64).unwrap_or(0),
-            kind: text("kind").filter(|kind| kind != "internal").unwrap_or_default(),
-            failed: meta.text("status") == Some("error"),
-            ok: meta.text("status") == Some("ok"),
-            status_message: text("status_message").filter(|message| !message.is_empty()),
-            attributes: attributes
-                .into_iter()
-                .flatten()
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect(),
-            context,
-            line,
-        }
-    }
-}
-
 /// When a line's matter began: for a span its start, which stands in `meta` or follows from its
 /// duration.
 pub(crate) fn began(line: &Line) -> Timestamp {
-    if !line.is_span() {
+    if !is_of_span(line) {
         return line.ts;
     }
     let start = line.meta.text("start").and_then(|start| start.parse().ok());
     let start = start.or_else(|| {
-        let us = line.meta.value("duration_us").and_then(Value::as_i64)?;
+        let us = line.meta.value("duration_us")?.as_i64()?;
         line.ts.checked_sub(SignedDuration::from_micros(us)).ok()
     });
     start.unwrap_or(line.ts).min(line.ts)
+}
+
+/// Whether the line stands for a span, ended or not.
+fn is_of_span(line: &Line) -> bool {
+    line.is_span() || is_interrupted(line)
 }
 
 fn own_key(line: &Line) -> Option<Key> {
@@ -245,7 +259,7 @@ fn own_key(line: &Line) -> Option<Key> {
 
 /// The span around a line; for a span its parent.
 fn parent_key(line: &Line) -> Option<Key> {
-    let span = match line.is_span() {
+    let span = match is_of_span(line) {
         true => line.meta.text("parent_span_id")?.to_owned(),
         false => line.span_id.clone()?,
     };
@@ -306,6 +320,9 @@ mod tests {
                     What::Line(line) => line.msg.clone().unwrap_or_default(),
                     What::Missing { span_id } => format!("!{span_id}"),
                     What::Span(span) if span.context => format!("~{}", span.name),
+                    What::Span(span) if span.interrupted => format!("{}…", span.name),
+                    What::Moment(moment) => format!("@{}", moment.name),
+                    What::More(more) => format!("+{more}"),
                     What::Span(span) => span.name.clone(),
                 };
                 format!("{}{name}", "  ".repeat(row.depth))

@@ -49,6 +49,7 @@ mod filing;
 #[doc(hidden)]
 pub mod fuzzing;
 mod identity;
+mod interrupted;
 mod json;
 mod ledger;
 mod line;

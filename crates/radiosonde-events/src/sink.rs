@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use jiff::civil::Date;
-use radiosonde_record::{Batch, Descriptor, Kind, Record, Sink};
+use radiosonde_record::{Batch, Builder, Descriptor, Interrupted, Kind, Record, Sink};
 use radiosonde_store::names::{DayFile, Signal};
 
 use crate::console::Console;
 use crate::encode::Encoder;
 use crate::filing::{Filing, Registration};
+use crate::interrupted;
 use crate::owner::Owner;
 use crate::redactions::Redactions;
 use crate::time;
@@ -151,6 +152,11 @@ impl Sink for DaySink {
             Kind::Span => console.span_ended(record),
             Kind::Metric => {}
         }
+    }
+
+    fn interrupted(&self, span: &Interrupted, record: &mut Builder<'_>) -> bool {
+        interrupted::describe(span, record);
+        true
     }
 
     fn show(&mut self, _batch: &Batch) -> [bool; 3] {

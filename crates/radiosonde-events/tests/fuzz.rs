@@ -120,6 +120,10 @@ fn the_inputs_to_begin_with_are_understood() {
         file.write_all(&fuzz::stage::file(&mut fuzz::dice::Dice(input))).unwrap();
         assert!(fuzzing::stage(file).unwrap().is_some_and(|targets| !targets.is_empty()));
     }
+    // Open, and being changed.
+    let spans: Vec<_> =
+        fuzz::seeds::open_spans().iter().map(|it| fuzz::targets::spans_of(it)).collect();
+    assert_eq!(spans, [0, 2]);
     let inputs = fuzz::seeds::ring_image();
     let counts: Vec<u64> =
         inputs.iter().map(|input| fuzz::targets::records_of(input).unwrap()).collect();

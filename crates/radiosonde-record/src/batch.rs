@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::descriptor::Descriptor;
-use crate::format::Record;
+use crate::format::{Builder, Record};
 use crate::level::Kind;
 use crate::lines::Lines;
+use crate::open::Interrupted;
 use crate::ring::Segment;
 
 /// Bytes of a batch at which it is written: what the processor's second level of cache holds, and
@@ -23,6 +24,12 @@ pub trait Sink: Send {
 
     /// Appends the final bytes of a record to the batch. A panic costs this record, not more.
     fn encode(&mut self, record: &Record<'_>, site: &Arc<Descriptor>, ring: u32, batch: &mut Batch);
+
+    /// Describes a span that was open when its process died: message and fields of an event, whose
+    /// context is the span's. `false` makes none. The same each time it is asked.
+    fn interrupted(&self, _span: &Interrupted, _record: &mut Builder<'_>) -> bool {
+        false
+    }
 
     /// The batch is encoded and on its way: what a console shows of it is to be shown now, also
     /// when the disk is full. The kinds of which all records were shown somewhere.

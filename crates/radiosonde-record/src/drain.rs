@@ -159,6 +159,7 @@ impl Drain {
         let orders = control.orders();
         self.calibration.tick();
         let (began, now_ns) = (Instant::now(), thread::now_ns());
+        self.journal.spans().beat(now_ns);
         self.adopt_lanes();
         let goal: Vec<u64> = self.lanes.iter_mut().map(|lane| lane.source.head()).collect();
         let horizon = match (orders.stop, orders.flush) {

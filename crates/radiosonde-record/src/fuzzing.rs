@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::batch::{BATCH_BYTES, Batch, Sink};
@@ -11,6 +12,7 @@ use crate::format::{self, Buffer, Builder, Site, Stamp};
 use crate::horizon::Horizon;
 use crate::lanes::{self, Lane};
 use crate::level::{Kind, Level};
+use crate::open::remains;
 use crate::plain::{self, FieldList, Plain};
 use crate::ring::image::Image;
 use crate::ring::{Source as _, region};
@@ -118,7 +120,33 @@ pub fn ring(
     sink: &mut dyn Sink,
     each: &mut dyn FnMut(&Batch),
 ) -> io::Result<Replayed> {
-    let image = Image::read(file)?;
+    replay(Image::read(file)?, callsites, sink, each, Image::release)
+}
+
+/// Makes lines of the spans that were open in the bytes of a table, as recovery does. How many spans
+/// there were, and what came of them.
+///
+/// # Errors
+/// None that the bytes can bring about.
+pub fn open_spans(
+    table: &[u8],
+    callsites: &[u8],
+    sink: &mut dyn Sink,
+    each: &mut dyn FnMut(&Batch),
+) -> io::Result<(usize, Replayed)> {
+    let spans = remains::interrupted(table, callsites).len();
+    let records = remains::records(table, callsites, sink);
+    let image = Image::made(Path::new(""), remains::RING, records, 0)?;
+    replay(image, callsites, sink, each, |_, _| Ok(())).map(|replayed| (spans, replayed))
+}
+
+fn replay(
+    image: Image,
+    callsites: &[u8],
+    sink: &mut dyn Sink,
+    each: &mut dyn FnMut(&Batch),
+    release: fn(&mut Image, u64) -> io::Result<()>,
+) -> io::Result<Replayed> {
     let mut replayed = Replayed { capacity: image.capacity(), ..Replayed::default() };
     let mut lanes = [Lane::new(image)];
     let mut batch = Batch::default();
@@ -135,6 +163,6 @@ pub fn ring(
         }
         each(&batch);
         let [lane] = &mut lanes;
-        lane.source.release(lane.encoded)?;
+        release(&mut lane.source, lane.encoded)?;
     }
 }

@@ -15,6 +15,7 @@ use crate::descriptor::Descriptor;
 use crate::filter::Filter;
 use crate::format::{self, Buffer, Builder, MESSAGE_MAX, Site};
 use crate::level::{DropReason, Kind, Level};
+use crate::open::OpenSpans;
 use crate::plain::{self, FieldList, Plain};
 use crate::pool::{Rings, Taken};
 use crate::ring::{self, Consumer, Counters, Memory, Producer, Region, Ring};
@@ -46,6 +47,15 @@ pub enum Placement {
     Memory,
 }
 
+impl Placement {
+    fn directory(&self) -> Option<&Path> {
+        match self {
+            Self::Directory(path) => Some(path),
+            Self::Memory => None,
+        }
+    }
+}
+
 /// The rings of one owner. Cheap to clone; clones are the same journal.
 #[derive(Clone)]
 pub struct Journal(Arc<Inner>);
@@ -60,6 +70,7 @@ pub(crate) struct Inner {
     /// Its header counts the calls that have no ring.
     shared_ring: Arc<Ring>,
     callsites: Option<Region>,
+    spans: Arc<OpenSpans>,
     descriptors: Mutex<HashMap<u32, Arc<Descriptor>>>,
     sites: Sites,
     /// Held by whoever inserts; what did not fit in `sites`.
@@ -96,6 +107,7 @@ impl Journal {
             Placement::Memory => None,
         };
         ring::prepare();
+        let spans = OpenSpans::create(placement.directory())?;
         let mut rings = Rings::new(&placement);
         let shared = rings.create(SHARED_CAPACITY)?;
         let shared_ring = Arc::clone(shared.ring());
@@ -108,6 +120,7 @@ impl Journal {
             shared: Mutex::new(shared),
             shared_ring,
             callsites,
+            spans,
             descriptors: Mutex::default(),
             sites: Sites::default(),
             more_sites: Mutex::default(),
@@ -460,6 +473,10 @@ impl Journal {
         }
     }
 
+    pub(crate) fn spans(&self) -> &Arc<OpenSpans> {
+        &self.0.spans
+    }
+
     pub(crate) fn shared(&self) -> &Mutex<Producer> {
         &self.0.shared
     }
@@ -495,10 +512,7 @@ impl Journal {
 
     /// The directory of this instance, when rings are in files.
     pub fn directory(&self) -> Option<&Path> {
-        match &self.0.placement {
-            Placement::Directory(path) => Some(path),
-            Placement::Memory => None,
-        }
+        self.0.placement.directory()
     }
 }
 

@@ -33,7 +33,8 @@
 //! records may do so, four deep. What an allocator or a signal handler records in the middle of
 //! another record is dropped and counted as reentrant. A record dropped because its ring is full
 //! takes a sequence number as well, so that the loss shows as a gap. A panic of the drain is counted
-//! and it goes on; a forked child of the process records nothing.
+//! and it goes on; a forked child of the process records nothing. A span past the table of open
+//! spans is counted and not listed.
 //!
 //! Rings and stage are mapped: whoever truncates a file below `inst/` while its process runs ends
 //! that process with SIGBUS, as with any mapped file. A signal handler may record once its thread
@@ -69,6 +70,7 @@ mod journal;
 mod lanes;
 mod level;
 mod lines;
+mod open;
 mod place;
 mod placement;
 mod plain;
@@ -104,6 +106,7 @@ pub use format::{RawFields, RawValue};
 pub use journal::{Journal, Placement, RING_CAPACITY_MAX, RING_CAPACITY_MIN, RINGS_BYTES_MAX};
 pub use level::{DropReason, Kind, Level};
 pub use lines::Lines;
+pub use open::{Interrupted, OPEN_SPANS_MAX, OpenSpan, RunningSpan, RunningSpans};
 pub use placement::{FileSystem, file_system, room_for_rings};
 #[doc(hidden)]
 pub use plain::{Cursor, FieldList};

@@ -17,6 +17,7 @@ use crate::files::Unsynced;
 use crate::horizon::Horizon;
 use crate::lanes::{self, Lane};
 use crate::level::{DropReason, Kind, Level};
+use crate::open::remains as open_spans;
 use crate::place::{self, Place};
 use crate::ring::image::Image;
 use crate::ring::{Counters, Source as _, region};
@@ -43,6 +44,9 @@ const ALTERNATES_MAX: u32 = 1000;
 pub struct Recovered {
     /// Records that are in day files now, by kind: what was pending in rings.
     pub records: [u64; 3],
+    /// Spans that were open when the process died: an event each, which is in a day file now, and is
+    /// not among `records`.
+    pub interrupted: u64,
     /// Bytes of a staged batch that were still missing in their files.
     pub staged_bytes: u64,
     /// Records that could not be read or encoded.
@@ -135,6 +139,7 @@ impl Remains {
         }
         let path = &instance.files;
         let mut images = open_images(&path.join(RINGS), &mut recovered)?;
+        images.extend(open_table(path, sink, &mut recovered)?);
         let stage_path = path.join("stage");
         if fs::symlink_metadata(&stage_path).is_ok_and(|found| !found.is_file()) {
             let aside = path.join("stage.foreign");
@@ -147,7 +152,12 @@ impl Remains {
             stage.free()?;
         }
         let mut sum = Counters::default();
-        images.iter().for_each(|image| sum.add(image.counters()));
+        for image in &mut images {
+            sum.add(image.counters());
+            if image.number() == open_spans::RING {
+                recovered.interrupted = image.count();
+            }
+        }
         recovered.accepted = sum.accepted;
         recovered.dropped = nonzero(&sum);
         Ok(Self { instance, images, stage, unsynced, recovered })
@@ -228,7 +238,8 @@ fn remove_files(path: &Path) -> io::Result<()> {
     }
     let entries = fs::read_dir(&rings).into_iter().flatten().flatten();
     let of_ring = entries.map(|entry| entry.path()).filter(|path| is_ring_name(path));
-    for file in of_ring.chain(["callsites", "stage"].map(|name| path.join(name))) {
+    for file in of_ring.chain([open_spans::FILE, "callsites", "stage"].map(|name| path.join(name)))
+    {
         gone(fs::remove_file(file))?;
     }
     gone(fs::remove_dir(&rings))
@@ -277,6 +288,8 @@ fn replay(
         recovered.rejected += refused.records.len() as u64;
         recovered.lost_bytes += refused.bytes;
         if batch.len() == 0 {
+            let events = &mut recovered.records[Kind::Event as usize];
+            *events = events.saturating_sub(recovered.interrupted);
             return Ok(());
         }
         let ranges = lanes::ranges(&lanes);
@@ -315,6 +328,9 @@ fn open_images(rings: &Path, recovered: &mut Recovered) -> io::Result<Vec<Image>
             continue;
         }
         match Image::open(&path) {
+            Ok(image) if image.number() == open_spans::RING => {
+                recovered.unreadable.push(refuse("a number no ring has"));
+            }
             Ok(image) if path.ends_with(format!("{}.ring", image.number())) => images.push(image),
             Ok(_) => recovered.unreadable.push(refuse("a copy under another name")),
             // A ring whose process died before its first byte has no header, and nothing in it.
@@ -327,6 +343,25 @@ fn open_images(rings: &Path, recovered: &mut Recovered) -> io::Result<Vec<Image>
     }
     images.sort_by_key(Image::number);
     Ok(images)
+}
+
+/// The table of open spans as one more ring. What cannot be read of it costs nothing else.
+fn open_table(
+    files: &Path,
+    sink: &dyn Sink,
+    recovered: &mut Recovered,
+) -> io::Result<Option<Image>> {
+    let path = files.join(open_spans::FILE);
+    let callsites = read_callsites(&files.join("callsites"));
+    match open_spans::open(&path, &callsites, sink) {
+        Ok(image) => Ok(image),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            recovered.unreadable.push((path, error.to_string()));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// `rings/<n>.ring`.
@@ -455,3 +490,5 @@ fn nonzero(sum: &Counters) -> Vec<(Kind, DropReason, Level, u64)> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_spans;

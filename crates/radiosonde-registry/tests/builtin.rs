@@ -49,6 +49,7 @@ fn what_the_other_crates_write_is_there() {
         ("radiosonde_namespace_series_limit", MetricType::Gauge, &["module"]),
         ("radiosonde_redacted_total", MetricType::Counter, &["rule"]),
         ("radiosonde_problems", MetricType::Gauge, &[]),
+        ("radiosonde_open_spans", MetricType::Gauge, &["listed"]),
         ("radiosonde_console_lines_dropped_total", MetricType::Counter, &[]),
         ("radiosonde_propagation_ignored_total", MetricType::Counter, &["header", "reason"]),
         ("radiosonde_ids_sanitized_total", MetricType::Counter, &[]),

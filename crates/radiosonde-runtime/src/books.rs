@@ -69,6 +69,10 @@ impl Books {
             snapshot.counter("radiosonde_propagation_ignored_total", &labels, ignored.count);
         }
         snapshot.counter("radiosonde_ids_sanitized_total", &[], sanitized_ids());
+        let (listed, unlisted) = self.journal.open_span_counts();
+        for (is_listed, count) in [("true", listed), ("false", unlisted)] {
+            snapshot.gauge("radiosonde_open_spans", &[("listed", is_listed)], count as f64);
+        }
         let restarts = self.journal.drain_restarts();
         snapshot.counter("radiosonde_drain_restarts_total", &[], restarts);
         snapshot.counter("radiosonde_format_panics_total", &[], format_panics());

@@ -15,7 +15,14 @@ const NAMED_MAX: usize = 10;
 
 /// What was recovered, and what the log does not have of it yet.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Recovered(Arc<Mutex<(u64, Vec<String>)>>);
+pub(crate) struct Recovered(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    records: u64,
+    interrupted: u64,
+    unlogged: Vec<String>,
+}
 
 impl Recovered {
     pub(crate) fn set(&self, report: &RecoveryReport) {
@@ -24,9 +31,13 @@ impl Recovered {
         for found in report.instances.iter().take(NAMED_MAX) {
             let RecoveredInstance { service, pid, instance, .. } = found;
             let records = counted(records(found), "record");
+            let open = match found.recovered.interrupted {
+                0 => String::new(),
+                open => format!(", and {} open at its end", counted(open, "span")),
+            };
             told.push(format!(
                 "{service} (pid {pid}, instance {instance}) had ended without a shutdown; {records} \
-                 of it recovered"
+                 of it recovered{open}"
             ));
         }
         let more = report.instances.len().saturating_sub(NAMED_MAX);
@@ -36,19 +47,24 @@ impl Recovered {
                 (counted(more as u64, "more process"), counted(of_more, "record"));
             told.push(format!("{more} had ended without a shutdown; {records} recovered"));
         }
-        let sum = report.instances.iter().map(records).sum();
-        *self.state() = (sum, told);
+        let interrupted = report.instances.iter().map(|found| found.recovered.interrupted).sum();
+        let records = report.instances.iter().map(records).sum();
+        *self.state() = State { records, interrupted, unlogged: told };
     }
 
     pub(crate) fn records(&self) -> u64 {
-        self.state().0
+        self.state().records
+    }
+
+    pub(crate) fn interrupted(&self) -> u64 {
+        self.state().interrupted
     }
 
     pub(crate) fn take_unlogged(&self) -> Vec<String> {
-        std::mem::take(&mut self.state().1)
+        std::mem::take(&mut self.state().unlogged)
     }
 
-    fn state(&self) -> MutexGuard<'_, (u64, Vec<String>)> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,6 +8,7 @@ use radiosonde_record::{Account, DropReason, Journal, Kind, Level};
 use serde::Serialize;
 
 use crate::house::FilesReport;
+use crate::open_spans::OpenSpansReport;
 use crate::problem::Problem;
 use crate::refusals;
 use crate::words::{counted, grouped, size};
@@ -44,8 +45,12 @@ pub struct Report {
     pub spans: SignalReport,
     /// The books of metric points: lines of snapshots and of jobs.
     pub metrics: SignalReport,
+    /// The spans that are open now: what runs, or is stuck.
+    pub open_spans: OpenSpansReport,
     /// Records of dead processes that this one has recovered.
     pub recovered: u64,
+    /// Spans that were open when these processes died: each has an event `span.interrupted`.
+    pub interrupted: u64,
     /// What became of day files.
     pub files: FilesReport,
     /// Metric writes that were refused or folded, by metric and reason.
@@ -253,6 +258,11 @@ impl fmt::Display for Report {
         if self.recovered > 0 {
             writeln!(f, "recovered  {} of earlier processes", counted(self.recovered, "record"))?;
         }
+        if self.interrupted > 0 {
+            let spans = counted(self.interrupted, "span");
+            writeln!(f, "died with  {spans} open: events span.interrupted")?;
+        }
+        self.open_spans.fmt(f)?;
         self.files(f)?;
         self.redaction.iter().try_for_each(|rules| writeln!(f, "redaction  {rules}"))?;
         if self.observed > 0 {

@@ -24,6 +24,7 @@ use crate::house::{Files, House};
 use crate::io_thread::{self, IoControl, Pace};
 use crate::listener::{self, Refused};
 use crate::notices::notices;
+use crate::open_spans::OpenSpansReport;
 use crate::problem::{Problem, Problems};
 use crate::recovery::Recovered;
 use crate::refusals::Limits;
@@ -299,6 +300,8 @@ impl Telemetry {
             return report;
         }
         report.recovered = self.0.recovered.records();
+        report.interrupted = self.0.recovered.interrupted();
+        report.open_spans = self.0.journal.as_ref().map(OpenSpansReport::of).unwrap_or_default();
         report.files = self.0.files.report();
         let observed = self.0.metrics.observed();
         report.observed = observed.len() as u64;

@@ -1,7 +1,9 @@
 //! The layer itself.
 
 use radiosonde_context::{Context, SpanId, TraceId, with_current};
-use radiosonde_record::{Descriptor, EncodedFields, Journal, Kind, Level, Site, SpanPart, Value};
+use radiosonde_record::{
+    Descriptor, EncodedFields, Journal, Kind, Level, OpenSpan, Site, SpanPart, Value,
+};
 use tracing_core::span::{Attributes, Id, Record};
 use tracing_core::subscriber::Interest;
 use tracing_core::{Event, LevelFilter, Metadata, Subscriber};
@@ -107,6 +109,7 @@ where
             context: parent.with_span(trace_id, SpanId::random(), sampled),
             sampled,
             site: self.site(metadata),
+            open: OpenSpan::default(),
             part,
             fields: EncodedFields::default(),
             message: None,
@@ -116,6 +119,8 @@ where
         let mut fields = Each(SpanFields::new(sampled));
         attributes.record(&mut fields);
         span.update(fields.0);
+        // Also a span that is not sampled: it may hang as well.
+        span.open = self.journal.open_span(&span.site, span.context.packed(), &span.part);
         if let Some(open_spans) = &self.open_spans
             && let Some(id) = span.context.span_id()
         {
@@ -137,6 +142,7 @@ where
         let Some(before) = before.filter(|before| before.packed() != span.context.packed()) else {
             return;
         };
+        self.journal.change_span(&mut span.open, span.context.packed(), &span.part);
         let after = span.context.clone();
         drop(extensions);
         if with_current(|current| current.span_id() == before.span_id()) {
@@ -185,7 +191,11 @@ where
         let Some(span) = extensions.get_mut::<Span>() else { return };
         if !std::mem::replace(&mut span.entered, true) {
             // A span made before the scope it runs in belongs to that scope's job all the same.
-            span.context = with_current(|current| span.context.over(current));
+            let before = std::mem::take(&mut span.context);
+            span.context = with_current(|current| before.over(current));
+            if span.context.packed() != before.packed() {
+                self.journal.change_span(&mut span.open, span.context.packed(), &span.part);
+            }
         }
         let context = span.context.clone();
         drop(extensions);
@@ -205,7 +215,7 @@ where
             open_spans.closed(id);
         }
         if !span.sampled {
-            return;
+            return self.journal.close_span(span.open);
         }
         let metadata = registered.metadata();
         let site = match span.name {
@@ -218,6 +228,7 @@ where
             record.message(Value::Str(span.message.as_deref().unwrap_or_default()));
             record.encoded_fields(&span.fields);
         });
+        self.journal.close_span(span.open);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the layer keeps of an open span.
 
 use radiosonde_context::{Context, CorrelationId};
-use radiosonde_record::{EncodedFields, Site, SpanPart, Value};
+use radiosonde_record::{EncodedFields, OpenSpan, Site, SpanPart, Value};
 use tracing_core::field::Field;
 
 use crate::visit::{MESSAGE, Take};
@@ -13,6 +13,8 @@ pub(crate) struct Span {
     pub(crate) context: Context,
     pub(crate) sampled: bool,
     pub(crate) site: Site,
+    /// Its place among the spans that are open.
+    pub(crate) open: OpenSpan,
     pub(crate) part: SpanPart,
     pub(crate) fields: EncodedFields,
     pub(crate) message: Option<String>,

@@ -96,8 +96,8 @@ pub use radiosonde_redact::{Rules, Verdict};
 pub use radiosonde_registry::RegistrySource;
 pub use radiosonde_runtime::{
     BoxedLayer, Clock, Config, EventsHandle, FilesReport, Fsync, Guard, Ingest, InitError,
-    LogBridge, Parts, Problem, Profile, RefusedWrites, RemovedFiles, Report, Service, Severity,
-    SignalReport, ingest, retire,
+    LogBridge, OpenSpanReport, OpenSpansReport, Parts, Problem, Profile, RefusedWrites,
+    RemovedFiles, Report, Service, Severity, SignalReport, ingest, retire,
 };
 
 /// Compiles what the README shows.

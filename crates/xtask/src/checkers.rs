@@ -159,6 +159,7 @@ const MIRI: &[(&str, &str, &[&str])] = &[
             "plain::",
             "lines::",
             "sites::",
+            "open::tests",
         ],
     ),
     (

@@ -15,6 +15,7 @@ pub(crate) const TARGETS: &[&str] = &[
     "encode_record",
     "redact_text",
     "record_decode",
+    "open_spans",
     "stage_contents",
     "callsites_lookup",
     "sealed_reader",

@@ -178,7 +178,13 @@ fn spans_around(
     query.traces = run_of.keys().cloned().collect();
     query.limit = Some(CONTEXT_SPANS_MAX);
     query.tail = true;
-    let found = query.run();
+    let mut found = query.run();
+    // And those that had no end.
+    query.signals = vec![Signal::Events];
+    query.evt = vec![story::INTERRUPTED.to_owned()];
+    let interrupted = query.run();
+    found.lines.extend(interrupted.lines);
+    found.reading.merge(interrupted.reading);
     // What is wrong with these files is known by now, except what is wrong with other traces' lines
     // and with frames of sealed files that hold none of the job's.
     reading.bytes_read += found.reading.bytes_read;

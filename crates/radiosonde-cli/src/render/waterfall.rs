@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use radiosonde_store::line::Line;
 
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
 use crate::render::line::{self, Ids};
 use crate::render::metric::Metric;
-use crate::render::text::{columns, shown, value};
+use crate::render::text::{columns, many, shown, value};
 use crate::render::time::{between, clock, day, duration};
-use crate::story::{Node, Row, Span, Story, What};
+use crate::story::{Link, Moment, Node, Row, Span, Story, What};
 
 /// A row of text.
 pub(crate) struct Drawn {
@@ -31,8 +32,12 @@ pub(crate) fn rows(story: &Story, ids: Ids, screen: Screen) -> impl Iterator<Ite
             at = format!("{} {at}", day(node.at));
         }
         let (bar, took) = match &node.what {
+            What::Span(span) if span.interrupted => {
+                (scale.bar(node, span, paint), format!(">{}", duration(span.duration_us)))
+            }
             What::Span(span) => (scale.bar(node, span, paint), duration(span.duration_us)),
-            What::Missing { .. } => (" ".repeat(scale.width), String::new()),
+            What::Moment(_) => (scale.mark(node.at, "·"), String::new()),
+            What::Missing { .. } | What::More(_) => (" ".repeat(scale.width), String::new()),
             What::Line(line) => (scale.point(line, paint), String::new()),
         };
         let pad = " ".repeat(DURATION_WIDTH.saturating_sub(columns(&took)));
@@ -76,12 +81,16 @@ impl Scale {
         // The first cell is drawn whole, there being no marks for right halves.
         let (cell, eighths) = (first / 8, last - first / 8 * 8);
         let mut bar = "█".repeat(eighths / 8);
-        if !eighths.is_multiple_of(8) {
+        if span.interrupted {
+            // Without an end.
+            bar = "▒".repeat((eighths / 8).max(1));
+        } else if !eighths.is_multiple_of(8) {
             bar.push(EIGHTHS[eighths % 8]);
         }
         let after = self.width.saturating_sub(cell + columns(&bar));
         let style = match (span.failed, span.context) {
             (true, _) => color::BAR_BAD,
+            (_, false) if span.interrupted => color::BAR_BAD,
             (_, true) => color::DIM,
             _ => color::BAR,
         };
@@ -89,14 +98,18 @@ impl Scale {
     }
 
     fn point(&self, line: &Line, paint: Paint) -> String {
-        let cell = (self.eighth(line.ts.as_microsecond()) / 8).min(self.width - 1);
         let (mark, style) = match line.level {
             _ if line.is_metric() => ("+", color::METRIC),
             Some(level) => ("•", color::level(level)),
             None => ("•", color::PLAIN),
         };
-        let after = self.width - cell - 1;
-        format!("{}{}{}", " ".repeat(cell), paint.with(style, mark), " ".repeat(after))
+        self.mark(line.ts, &paint.with(style, mark))
+    }
+
+    /// A mark of one column at its time.
+    fn mark(&self, at: Timestamp, mark: &str) -> String {
+        let cell = (self.eighth(at.as_microsecond()) / 8).min(self.width - 1);
+        format!("{}{mark}{}", " ".repeat(cell), " ".repeat(self.width - cell - 1))
     }
 
     /// The place of a moment, in eighths of a cell.
@@ -112,7 +125,12 @@ fn label(node: &Node, row: &Row, ids: Ids, paint: Paint) -> String {
     match &node.what {
         What::Span(span) => span_label(span, row, ids, paint),
         What::Missing { span_id } => {
-            paint.dim(&format!("(missing span {}: not ended yet, or not here)", shown(span_id)))
+            let span_id = shown(span_id);
+            paint.dim(&format!("(missing span {span_id}: still open, not sampled, or not here)"))
+        }
+        What::Moment(moment) => moment_label(moment, paint),
+        What::More(more) => {
+            paint.dim(&format!("({} in this span)", many(*more as u64, "more event")))
         }
         What::Line(line) => {
             line::brief(line, Ids { trace: ids.trace && row.depth == 0, ..ids }, paint)
@@ -131,11 +149,21 @@ fn span_label(span: &Span, row: &Row, ids: Ids, paint: Paint) -> String {
     } else if span.ok {
         label.push_str(&format!("  {}", paint.with(color::GOOD, "ok")));
     }
+    if span.interrupted {
+        label.push_str(&format!("  {}", paint.with(color::BAD, "open when its process died")));
+    }
     if !span.kind.is_empty() {
         label.push_str(&format!("  {}", paint.dim(&shown(&span.kind))));
     }
     for (key, val) in &span.attributes {
         label.push_str(&line::field(key, &value(val), paint));
+    }
+    for link in &span.links {
+        label.push_str(&format!("  {}", paint.dim(&target(link, span))));
+    }
+    if span.links_more > 0 {
+        let more = format!("and {}", many(span.links_more as u64, "more link"));
+        label.push_str(&format!("  {}", paint.dim(&more)));
     }
     if span.context {
         label.push_str(&format!("  {}", paint.dim("(around it, not part of it)")));
@@ -147,6 +175,28 @@ fn span_label(span: &Span, row: &Row, ids: Ids, paint: Paint) -> String {
     for (key, id) in [("job", job), ("trace", trace), ("worker", worker)] {
         if let Some(id) = id {
             label.push_str(&line::field(key, &paint.dim(&shown(id)), paint));
+        }
+    }
+    label
+}
+
+/// `→ trace 0edadbc0`, or, within the trace, `→ span 00f067aa0ba902b7`.
+fn target(link: &Link, span: &Span) -> String {
+    if span.line.trace_id.as_ref() == Some(&link.trace_id) {
+        format!("→ span {}", shown(&link.span_id))
+    } else {
+        format!("→ trace {}", shown(line::short(&link.trace_id)))
+    }
+}
+
+/// What a span's line tells of its inside: an exception is what went wrong there.
+fn moment_label(moment: &Moment, paint: Paint) -> String {
+    let style = if moment.name == "exception" { color::BAD } else { color::PLAIN };
+    let mut label = paint.with(style, &shown(&moment.name));
+    for (key, val) in &moment.attributes {
+        // Its lines would be a page of its own; `-o json` has them.
+        if key != "exception.stacktrace" {
+            label.push_str(&line::field(key, &value(val), paint));
         }
     }
     label

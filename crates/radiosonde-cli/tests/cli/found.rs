@@ -81,7 +81,7 @@ trace 0edadbc0a1b2c3d4e5f60718293a4b5c  worker w-3  machine web-1
 11:50:02.400                         +          ├─ metric runs_total{outcome=\"failure\"} +1
 11:50:02.400                         +          ├─ metric fetch_ms 300 ms
 11:50:02.450                         •          └─ ERROR ingestion.window_failed  gave up  attempts=4
-11:50:02.200                                    (missing span 00f067aa0ba90009: not ended yet, or not here)
+11:50:02.200                                    (missing span 00f067aa0ba90009: still open, not sampled, or not here)
 11:50:02.200                       █    100 ms  └─ store
 
 metrics, summed

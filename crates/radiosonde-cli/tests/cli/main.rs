@@ -11,6 +11,7 @@ mod packs;
 mod recovery;
 mod removed;
 mod runs;
+mod spans;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod usage;

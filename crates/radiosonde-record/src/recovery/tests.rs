@@ -4,18 +4,19 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::filter::Filter;
-use crate::format::{Record, Site};
+use crate::format::{Builder, Record, Site};
 use crate::journal::{Journal, Placement};
+use crate::open::Interrupted;
 use crate::slot::Slot;
 use crate::stage::ToStage;
 use crate::value::Value;
 use crate::{Control, Drain, Lease};
 
-const FILE: &str = "events-2026-11-21.jsonl";
+pub(super) const FILE: &str = "events-2026-11-21.jsonl";
 
 /// One line `ring sequence message` per record.
 #[derive(Default)]
-struct Lines {
+pub(super) struct Lines {
     panic_on: Option<&'static str>,
     /// Panics outside of the encoding of a record, with a batch in which this is.
     panic_in_show: Option<&'static str>,
@@ -44,6 +45,14 @@ impl Sink for Lines {
         batch.lines(record.kind).extend_from_slice(line.as_bytes());
         assert_ne!(Some(record.message), self.panic_on, "poison");
     }
+    fn interrupted(&self, found: &Interrupted, record: &mut Builder<'_>) -> bool {
+        let lived = found.died_ns.saturating_sub(found.span.start_ns);
+        let Interrupted { span, .. } = found;
+        let text =
+            format!("{} of {:?} lived {lived} on {}", span.site.name, span.context, span.thread);
+        record.message(Value::Str(&text));
+        true
+    }
     fn show(&mut self, batch: &Batch) -> [bool; 3] {
         let lines = String::from_utf8_lossy(batch.bytes(Kind::Event));
         assert!(self.panic_in_show.is_none_or(|poison| !lines.contains(poison)), "poison");
@@ -59,15 +68,15 @@ impl Sink for Lines {
     }
 }
 
-struct Dead {
-    root: tempfile::TempDir,
-    slot: Slot,
-    instance: PathBuf,
-    journal: Journal,
+pub(super) struct Dead {
+    pub(super) root: tempfile::TempDir,
+    pub(super) slot: Slot,
+    pub(super) instance: PathBuf,
+    pub(super) journal: Journal,
 }
 
 /// An instance whose process recorded `messages` and died before draining any.
-fn dead(messages: &[&str]) -> Dead {
+pub(super) fn dead(messages: &[&str]) -> Dead {
     let root = tempfile::tempdir().unwrap();
     let slot = Slot::take(root.path(), &mut |_, _| {}).unwrap();
     let instance = slot.create_instance(b"{}").unwrap().path;
@@ -87,11 +96,11 @@ impl Dead {
         });
     }
 
-    fn recover(&self) -> io::Result<Recovered> {
+    pub(super) fn recover(&self) -> io::Result<Recovered> {
         self.recover_until(&mut || true)
     }
 
-    fn recover_until(&self, between: &mut dyn FnMut() -> bool) -> io::Result<Recovered> {
+    pub(super) fn recover_until(&self, between: &mut dyn FnMut() -> bool) -> io::Result<Recovered> {
         let (root, mut sink) = (self.root.path(), Lines::default());
         let instance = self.slot.left_behind()?.pop().expect("remains are there");
         match Remains::open(root, instance, &mut sink)? {
@@ -100,23 +109,28 @@ impl Dead {
         }
     }
 
-    fn lines(&self) -> String {
+    pub(super) fn lines(&self) -> String {
         fs::read_to_string(self.root.path().join(FILE)).unwrap_or_default()
     }
 
     /// The state after "stage ready": the first record staged for the end of the file.
     fn stage(&self, offset: u64, bytes: &str) -> Stage {
+        let mut image = Image::open(&self.instance.join("rings/1.ring")).unwrap();
+        let length = image.next().unwrap().expect("a record");
+        self.stage_of(&[(1, image.position() + length as u64)], offset, bytes)
+    }
+
+    /// The same, for what the rings had up to these positions.
+    pub(super) fn stage_of(&self, ranges: &[(u32, u64)], offset: u64, bytes: &str) -> Stage {
         let path = self.root.path().join(FILE);
         let file =
             fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path).unwrap();
-        let mut image = Image::open(&self.instance.join("rings/1.ring")).unwrap();
-        let length = image.next().unwrap().expect("a record");
         let (mut stage, mut batch) = Stage::create(&self.instance.join("stage")).unwrap();
         batch.lines(Kind::Event).extend_from_slice(bytes.as_bytes());
         let lines = batch.of(Kind::Event);
         let inode = file.metadata().unwrap().ino();
         let target = ToStage { file: FILE, inode, offset, on_new_line: false, lines };
-        stage.ready(&[(1, image.position() + length as u64)], &[target]).unwrap();
+        stage.ready(ranges, &[target]).unwrap();
         stage
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use super::Source;
+pub(crate) use super::layout::TAIL_AT;
 use super::layout::{self, Counters};
 
 /// Largest ring file that is read: what this crate would ever write, with room.
@@ -97,8 +98,44 @@ impl Image {
         })
     }
 
+    /// Records that were made of another file, as if they were a ring's. Its header keeps how far
+    /// they were read, where that of a ring does.
+    ///
+    /// # Errors
+    /// `InvalidData` when that cannot be true.
+    pub(crate) fn made(path: &Path, number: u32, mut data: Vec<u8>, tail: u64) -> io::Result<Self> {
+        let head = data.len() as u64;
+        if tail > head || !tail.is_multiple_of(8) {
+            let what = "its records end before where they were read to";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
+        let capacity = data.len().next_power_of_two().max(CAPACITY_MIN);
+        data.resize(capacity, 0);
+        Ok(Self {
+            file: Kept::At(path.to_owned()),
+            number,
+            data,
+            capacity,
+            head,
+            position: tail,
+            released: tail,
+            counters: Counters::default(),
+        })
+    }
+
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// How many records there are from here on, before damage.
+    pub(crate) fn count(&mut self) -> u64 {
+        let (begin, mut count) = (self.position, 0);
+        while let Ok(Some(length)) = self.next() {
+            self.advance(self.position + length as u64);
+            count += 1;
+        }
+        self.position = begin;
+        count
     }
 
     /// Moves the tail in the file, and what is read next, to `position`; never backwards.
@@ -122,7 +159,8 @@ enum Kept {
     At(PathBuf),
 }
 
-fn open(path: &Path) -> io::Result<File> {
+/// Opens a file of a dead process, and no link to another one.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW.bits() as i32;
     OpenOptions::new().read(true).write(true).custom_flags(flags).open(path)
 }

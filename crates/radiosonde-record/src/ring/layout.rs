@@ -16,7 +16,7 @@ pub(super) const ACCEPTED_AT: usize = 144;
 pub(super) const TRUNCATED_AT: usize = 168;
 pub(super) const DROPPED_AT: usize = 256;
 pub(super) const DROPPED_OUTSIDE_AT: usize = 1536;
-pub(super) const TAIL_AT: usize = 3072;
+pub(crate) const TAIL_AT: usize = 3072;
 
 /// Reasons a header has room for, more than there are.
 const REASONS_MAX: usize = 8;

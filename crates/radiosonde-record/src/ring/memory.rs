@@ -164,7 +164,7 @@ impl Memory {
     }
 
     /// Adds to a word several threads write.
-    pub(super) fn add_shared(&self, at: usize, value: u64) {
+    pub(crate) fn add_shared(&self, at: usize, value: u64) {
         self.u64(at).fetch_add(value, Ordering::AcqRel);
     }
 }

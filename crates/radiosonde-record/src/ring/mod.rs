@@ -67,7 +67,7 @@ pub(crate) use consumer::Consumer;
 pub use fork::on_fork_child;
 pub(crate) use fork::{InChild, is_forked_child, release_in_child};
 pub(crate) use layout::Counters;
-pub(crate) use memory::Memory;
+pub(crate) use memory::{Memory, Words};
 pub(crate) use producer::{Full, Producer};
 pub(crate) use region::Region;
 pub(crate) use signals::without_size_signal;
@@ -78,7 +78,6 @@ use std::sync::{Arc, PoisonError};
 
 use crate::format::{FILLER, HEADER_SIZE, RECORD_MAX};
 use crate::level::{DropReason, Kind, Level};
-use memory::Words;
 use sync::{AtomicBool, Mutex};
 
 /// The memory of a ring and its size.

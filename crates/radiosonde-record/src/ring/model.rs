@@ -10,6 +10,7 @@
 //! place both sides of a close have the fence that they have without it.
 
 mod memory;
+mod open;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool as Seen, Ordering};

@@ -1,0 +1,259 @@
+//! Slots in memory: how one is written, closed and read. See the module documentation.
+//!
+//! Written against [`Words`], so that the model checker can put its own memory in.
+
+use super::{BLOCK_SLOTS, BLOCKS};
+use crate::ring::Words;
+
+pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"RSNDOPN1");
+pub(super) const VERSION: u64 = 1;
+
+// Of the file.
+pub(super) const MAGIC_AT: usize = 0;
+pub(super) const VERSION_AT: usize = 8;
+pub(super) const SLOTS_AT: usize = 16;
+pub(super) const PID_AT: usize = 24;
+pub(super) const UNLISTED_OPENED_AT: usize = 64;
+pub(super) const UNLISTED_CLOSED_AT: usize = 72;
+pub(super) const HEARTBEAT_AT: usize = 128;
+pub(super) const HEADER_SIZE: usize = 4096;
+
+// Of a block's header.
+const BLOCK_HEADER_SIZE: usize = 64;
+const NAME_LENGTH_AT: usize = 8;
+const NAME_AT: usize = 16;
+const NAME_MAX: usize = BLOCK_HEADER_SIZE - NAME_AT;
+
+// Of a slot.
+const SLOT_SIZE: usize = 192;
+const START_AT: usize = 8;
+const PARENT_AT: usize = 16;
+const PLACE_AT: usize = 24;
+const CONTEXT_AT: usize = 32;
+pub(super) const CONTEXT_MAX: usize = SLOT_SIZE - CONTEXT_AT;
+
+const SLOTS_BEGIN: usize = HEADER_SIZE + BLOCKS * BLOCK_HEADER_SIZE;
+/// Size of the file.
+pub(super) const SIZE: usize = SLOTS_BEGIN + BLOCKS * BLOCK_SLOTS * SLOT_SIZE;
+
+// The lowest bits of a state.
+const STATE_BITS: u64 = 0b11;
+const FREE: u64 = 0;
+const WRITING: u64 = 1;
+const OPEN: u64 = 2;
+const CHANGING: u64 = 3;
+const LENGTH_SHIFT: u32 = 8;
+const GENERATION: u64 = 1 << 16;
+
+/// Looks at a slot that changes all the while, before it is passed over: its spans are short.
+const LOOKS_MAX: usize = 4;
+
+/// What a slot says of a span.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) slot: u32,
+    pub(crate) start_ns: u64,
+    pub(crate) parent: u64,
+    pub(crate) site: u32,
+    pub(crate) thread: u32,
+    pub(crate) context: Vec<u8>,
+}
+
+/// The table in its memory.
+#[derive(Debug)]
+pub(crate) struct Slots<M> {
+    memory: M,
+}
+
+impl<M: Words> Slots<M> {
+    pub(crate) fn new(memory: M) -> Self {
+        Self { memory }
+    }
+
+    pub(super) fn memory(&self) -> &M {
+        &self.memory
+    }
+
+    /// Writes the header into zeroed memory.
+    pub(super) fn begin(&self, pid: u32) {
+        self.memory.store_release(VERSION_AT, VERSION);
+        self.memory.store_release(SLOTS_AT, (BLOCKS * BLOCK_SLOTS) as u64);
+        self.memory.store_release(PID_AT, u64::from(pid));
+        // The magic last: a table without it was never used.
+        self.memory.store_release(MAGIC_AT, MAGIC);
+    }
+
+    /// Whether nothing is in the slot. By the thread that opens spans in it.
+    #[inline]
+    pub(crate) fn is_free(&self, slot: u32) -> bool {
+        self.memory.load_acquire(at(slot)) & STATE_BITS == FREE
+    }
+
+    pub(super) fn is_open(&self, slot: u32) -> bool {
+        matches!(self.memory.load_acquire(at(slot)) & STATE_BITS, OPEN | CHANGING)
+    }
+
+    /// Writes a span into a free slot of this thread, and returns the slot's state.
+    #[inline]
+    pub(crate) fn open(&self, slot: u32, thread: u32, span: super::Opened<'_>) -> u64 {
+        let at = at(slot);
+        let length = span.context.len().min(CONTEXT_MAX);
+        let generation = (self.memory.load(at) & !(GENERATION - 1)).wrapping_add(GENERATION);
+        self.memory.store_release(at, generation | WRITING);
+        self.memory.store_release(at + START_AT, span.start_ns);
+        self.memory.store_release(at + PARENT_AT, span.parent);
+        let place = u64::from(span.site) | u64::from(thread) << 32;
+        self.memory.store_release(at + PLACE_AT, place);
+        self.context(at, &span.context[..length]);
+        let state = generation | (length as u64) << LENGTH_SHIFT | OPEN;
+        self.memory.store_release(at, state);
+        state
+    }
+
+    /// Changes an open span, by whoever has its handle, and returns the slot's new state.
+    pub(crate) fn change(&self, slot: u32, state: u64, parent: u64, context: &[u8]) -> u64 {
+        let at = at(slot);
+        if self.memory.load_acquire(at) != state {
+            return state;
+        }
+        let length = context.len().min(CONTEXT_MAX);
+        // Killed in the middle, the span was open all the same: its length stays with the state.
+        let generation = (state & !(GENERATION - 1)).wrapping_add(GENERATION);
+        let changing = (state & (GENERATION - 1) & !STATE_BITS) | CHANGING;
+        self.memory.store_release(at, generation | changing);
+        self.memory.store_release(at + PARENT_AT, parent);
+        self.context(at, &context[..length]);
+        let state = generation | (length as u64) << LENGTH_SHIFT | OPEN;
+        self.memory.store_release(at, state);
+        state
+    }
+
+    /// Ends a span, if it is still the one of this state. Whether it was.
+    #[inline]
+    pub(crate) fn close(&self, slot: u32, state: u64) -> bool {
+        let at = at(slot);
+        let is_it = self.memory.load(at) == state;
+        if is_it {
+            self.memory.store_release(at, (state & !STATE_BITS) | FREE);
+        }
+        is_it
+    }
+
+    /// The span in a slot; `None` when none is open there, or only ever short ones.
+    pub(crate) fn read(&self, slot: u32) -> Option<Written> {
+        let at = at(slot);
+        for _ in 0..LOOKS_MAX {
+            let state = self.memory.load_acquire(at);
+            match state & STATE_BITS {
+                OPEN => {}
+                CHANGING => continue,
+                _ => return None,
+            }
+            let found = written(slot, state, |offset| self.memory.load_acquire(at + offset));
+            if self.memory.load_acquire(at) == state {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    #[inline]
+    fn context(&self, at: usize, context: &[u8]) {
+        let (words, rest) = context.as_chunks::<8>();
+        let mut to = at + CONTEXT_AT;
+        for word in words {
+            self.memory.store_release(to, u64::from_le_bytes(*word));
+            to += 8;
+        }
+        if !rest.is_empty() {
+            let mut last = [0; 8];
+            last.iter_mut().zip(rest).for_each(|(to, byte)| *to = *byte);
+            self.memory.store_release(to, u64::from_le_bytes(last));
+        }
+    }
+
+    /// Spans that are open and have no slot. Never less than there are.
+    pub(super) fn unlisted(&self) -> u64 {
+        // In this order: what is closed in between was opened before.
+        let closed = self.memory.load_acquire(UNLISTED_CLOSED_AT);
+        self.memory.load_acquire(UNLISTED_OPENED_AT).saturating_sub(closed)
+    }
+
+    /// Writes down whose block it is. With the lock of the pool held.
+    pub(super) fn name_block(&self, block: usize, thread: u32, name: &str) {
+        let at = HEADER_SIZE + block * BLOCK_HEADER_SIZE;
+        self.memory.store_release(at, 0);
+        let end = crate::descriptor::floor_char_boundary(name, NAME_MAX);
+        self.memory.store_release(at + NAME_LENGTH_AT, end as u64);
+        for (nth, bytes) in name.as_bytes()[..end].chunks(8).enumerate() {
+            let mut word = [0; 8];
+            word[..bytes.len()].copy_from_slice(bytes);
+            self.memory.store_release(at + NAME_AT + 8 * nth, u64::from_le_bytes(word));
+        }
+        self.memory.store_release(at, u64::from(thread));
+    }
+
+    /// The name of the thread that opened a span. With the lock of the pool held.
+    pub(super) fn thread_name(&self, slot: u32, thread: u32) -> String {
+        let at = HEADER_SIZE + (slot as usize / BLOCK_SLOTS) * BLOCK_HEADER_SIZE;
+        name(thread, |offset| self.memory.load_acquire(at + offset))
+    }
+}
+
+/// The table of a dead process, in the bytes of its file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dead<'a>(pub(super) &'a [u8]);
+
+impl Dead<'_> {
+    pub(super) fn word(self, at: usize) -> u64 {
+        let bytes = self.0.get(at..).and_then(|bytes| bytes.first_chunk());
+        bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    }
+
+    /// The spans that were open. A damaged slot reads as something or nothing, and hurts no other.
+    pub(super) fn spans(self) -> impl Iterator<Item = Written> {
+        (0..(BLOCKS * BLOCK_SLOTS) as u32).filter_map(move |slot| {
+            let state = self.word(at(slot));
+            let is_open = matches!(state & STATE_BITS, OPEN | CHANGING);
+            is_open.then(|| written(slot, state, |offset| self.word(at(slot) + offset)))
+        })
+    }
+
+    pub(super) fn thread_name(self, slot: u32, thread: u32) -> String {
+        let at = HEADER_SIZE + (slot as usize / BLOCK_SLOTS) * BLOCK_HEADER_SIZE;
+        name(thread, |offset| self.word(at + offset))
+    }
+}
+
+/// Where a slot is.
+#[inline]
+fn at(slot: u32) -> usize {
+    SLOTS_BEGIN + slot as usize * SLOT_SIZE
+}
+
+fn written(slot: u32, state: u64, load: impl Fn(usize) -> u64) -> Written {
+    let length = ((state >> LENGTH_SHIFT) as u8 as usize).min(CONTEXT_MAX);
+    let words = (0..length.div_ceil(8)).map(|nth| load(CONTEXT_AT + 8 * nth));
+    let mut context: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
+    context.truncate(length);
+    let place = load(PLACE_AT);
+    Written {
+        slot,
+        start_ns: load(START_AT),
+        parent: load(PARENT_AT),
+        site: place as u32,
+        thread: (place >> 32) as u32,
+        context,
+    }
+}
+
+fn name(thread: u32, load: impl Fn(usize) -> u64) -> String {
+    if thread == 0 || load(0) != u64::from(thread) {
+        return String::new();
+    }
+    let length = usize::try_from(load(NAME_LENGTH_AT)).unwrap_or(0).min(NAME_MAX);
+    let words = (0..length.div_ceil(8)).map(|nth| load(NAME_AT + 8 * nth));
+    let mut bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
+    bytes.truncate(length);
+    String::from_utf8_lossy(&bytes).into_owned()
+}

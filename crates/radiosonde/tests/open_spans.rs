@@ -1,0 +1,221 @@
+//! What runs is in the report, and what was running when a process was killed is in what it leaves.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+#[path = "common/process.rs"]
+mod process;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::mpsc::channel;
+
+use process::{Helper, PATIENCE, hear, say, wait_for_the_end, wait_until};
+use radiosonde::{Config, Guard, Profile, Service};
+use radiosonde_events::recover::recover_directory;
+use serde_json::Value as Json;
+use tracing::info_span;
+
+fn start(root: &Path) -> Guard {
+    let config = Config::new(Service::new("open-spans", "1.0.0"));
+    config.profile(Profile::Cli).dir(root).init()
+}
+
+/// What the processes of these tests do.
+fn play(directory: &Path, part: &str) {
+    let root = directory.join("telemetry");
+    let telemetry = start(&root);
+    match part {
+        "nested" => {
+            let outer = radiosonde::scope().job("job-7").run(|| {
+                let outer = info_span!("checkout");
+                let _inside = outer.enter();
+                tracing::info!("charging");
+                let inner = info_span!("charge_card", password = "hunter2");
+                let _over = info_span!("looked_up").entered();
+                let report = telemetry.report().open_spans;
+                assert_eq!(report.open, 3, "{report}");
+                say(directory, "report", &telemetry.report().to_json());
+                (outer.clone(), inner)
+            });
+            telemetry.flush(PATIENCE);
+            say(directory, "running", "");
+            wait_for_the_end();
+            drop(outer);
+        }
+        "orderly" => {
+            let _open = info_span!("still_open").entered();
+            drop(info_span!("closed").entered());
+            let report = telemetry.shutdown(PATIENCE);
+            assert_eq!(report.open_spans.open, 1, "{report}");
+        }
+        "storm" => storm(directory),
+        other => panic!("no part {other}"),
+    }
+}
+
+/// Spans open and close on several threads, and are handed from one to another. Of each it is
+/// written down when it is open for certain, when it is about to close, and when it has closed.
+fn storm(directory: &Path) {
+    let log = |name: &str| {
+        let path = directory.join(format!("{name}.log"));
+        let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
+        move |n: u64| file.write_all(format!("{n}\n").as_bytes()).unwrap()
+    };
+    let (sender, receiver) = channel::<(u64, tracing::Span)>();
+    let mut closed = log("closed-elsewhere");
+    let _closing = std::thread::spawn(move || {
+        for (n, span) in receiver {
+            drop(span);
+            closed(n);
+        }
+    });
+    let workers = [1_000_000_u64, 2_000_000, 3_000_000].map(|first| {
+        let sender = sender.clone();
+        let [mut opened, mut closing, mut closed] =
+            ["opened", "closing", "closed"].map(|what| log(&format!("{what}-{first}")));
+        std::thread::spawn(move || {
+            for n in first.. {
+                let span = info_span!("stormy", job_id = format!("job-{n}"));
+                opened(n);
+                match n % 50 {
+                    7 => std::mem::forget(span),
+                    nth if nth % 3 == 0 => {
+                        closing(n);
+                        sender.send((n, span)).unwrap();
+                    }
+                    _ => {
+                        closing(n);
+                        drop(span);
+                        closed(n);
+                    }
+                }
+            }
+        })
+    });
+    wait_for_the_end();
+    drop(workers);
+}
+
+/// The numbers of all logs whose name begins so. The last line of a log may be torn.
+fn logged(directory: &Path, what: &str) -> BTreeSet<u64> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        if name.starts_with(what) && name.ends_with(".log") {
+            let text = fs::read_to_string(entry.path()).unwrap();
+            let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+            found.extend(whole.map(|line| line.trim().parse::<u64>().unwrap()));
+        }
+    }
+    found
+}
+
+fn interrupted(root: &Path) -> Vec<Json> {
+    let lines = common::event_lines(root).into_iter();
+    lines.filter(|line| line["evt"] == "span.interrupted").collect()
+}
+
+#[test]
+fn what_was_running_when_a_process_was_killed_stands_in_its_remains() {
+    if let Some((directory, part)) = process::part() {
+        return play(&directory, &part);
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("telemetry");
+    let test = "what_was_running_when_a_process_was_killed_stands_in_its_remains";
+    let mut killed = Helper::start(test, directory.path(), "nested");
+    hear(directory.path(), "running");
+    let report: Json = serde_json::from_str(&hear(directory.path(), "report")).unwrap();
+    let running = &report["open_spans"]["oldest"];
+    let names = |list: &Json| {
+        let list = list.as_array().unwrap().iter();
+        list.map(|span| span["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(running), ["checkout", "charge_card", "looked_up"]);
+    assert_eq!(running[1]["parent_span_id"], running[0]["span_id"]);
+    assert_eq!(running[0]["job_id"], "job-7");
+    assert_eq!(running[0]["source"], "open_spans");
+    killed.kill();
+
+    let recovered = recover_directory(&root, false).unwrap();
+    assert_eq!(recovered.instances.len(), 1);
+    // "looked_up" had ended by then.
+    assert_eq!(recovered.instances[0].recovered.interrupted, 2);
+    let found = interrupted(&root);
+    let meta: Vec<&Json> = found.iter().map(|line| &line["meta"]).collect();
+    assert_eq!(
+        meta.iter().map(|meta| &meta["name"]).collect::<Vec<_>>(),
+        ["checkout", "charge_card"]
+    );
+    for (line, running) in found.iter().zip(running.as_array().unwrap()) {
+        for id in ["trace_id", "span_id", "job_id"] {
+            assert_eq!(line[id], running[id], "{line}");
+        }
+        assert_eq!(line["level"], "warning");
+        let open_us = line["meta"]["open_us"].as_u64().unwrap();
+        assert!(open_us < PATIENCE.as_micros() as u64, "{line}");
+        let message = line["msg"].as_str().unwrap();
+        assert!(
+            message.contains("was open for at least ")
+                && message.ends_with("when its process died"),
+            "{line}"
+        );
+        assert_eq!(line["meta"]["pid"], killed.pid());
+        assert!(line["meta"]["start"].as_str().unwrap() <= line["ts"].as_str().unwrap());
+        assert!(line["meta"]["thread"].as_str().unwrap().starts_with("what_was_running"), "{line}");
+    }
+    assert_eq!(meta[1]["parent_span_id"], found[0]["span_id"]);
+    assert!(recover_directory(&root, false).unwrap().instances.is_empty(), "nothing is left");
+    assert_eq!(interrupted(&root).len(), 2);
+}
+
+#[test]
+fn every_span_that_was_open_at_a_kill_is_found_once_and_none_that_had_ended() {
+    if let Some((directory, part)) = process::part() {
+        return play(&directory, &part);
+    }
+    let test = "every_span_that_was_open_at_a_kill_is_found_once_and_none_that_had_ended";
+    for lines in [300, 1_000, 3_000] {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("telemetry");
+        let mut killed = Helper::start(test, directory.path(), "storm");
+        let log = directory.path().join("opened-2000000.log");
+        wait_until("spans are opened", || {
+            fs::metadata(&log).is_ok_and(|found| found.len() > lines * 8)
+        });
+        killed.kill();
+        let recovered = recover_directory(&root, false).unwrap();
+        assert!(recovered.failed.is_empty());
+        let mut found = BTreeMap::new();
+        for line in interrupted(&root) {
+            let n = line["job_id"].as_str().unwrap().strip_prefix("job-").unwrap();
+            *found.entry(n.parse::<u64>().unwrap()).or_insert(0) += 1;
+        }
+        assert!(found.values().all(|count| *count == 1), "each once");
+        assert_eq!(recovered.instances[0].recovered.interrupted, found.len() as u64);
+        let [opened, closing, closed] =
+            ["opened", "closing", "closed"].map(|what| logged(directory.path(), what));
+        let open: BTreeSet<_> = opened.difference(&closing).copied().collect();
+        assert!(open.len() as u64 > lines / 100, "some were open: {}", open.len());
+        let missing: Vec<_> = open.iter().filter(|n| !found.contains_key(n)).collect();
+        assert!(missing.is_empty(), "open, and not found: {missing:?}");
+        let ended: Vec<_> = closed.iter().filter(|n| found.contains_key(n)).collect();
+        assert!(ended.is_empty(), "ended, and called open: {ended:?}");
+    }
+}
+
+#[test]
+fn a_process_that_ends_in_order_leaves_nothing_open() {
+    if let Some((directory, part)) = process::part() {
+        return play(&directory, &part);
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let test = "a_process_that_ends_in_order_leaves_nothing_open";
+    Helper::start(test, directory.path(), "orderly").join();
+    let root = directory.path().join("telemetry");
+    assert!(recover_directory(&root, false).unwrap().instances.is_empty());
+    assert_eq!(interrupted(&root), [Json::Null; 0]);
+}
