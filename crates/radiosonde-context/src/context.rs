@@ -82,7 +82,38 @@ impl Context {
     /// This context inside the given span.
     #[must_use]
     pub fn with_span(&self, trace_id: TraceId, span_id: SpanId, sampled: bool) -> Self {
-        Self::new(Ids { span: Some((trace_id, span_id, sampled)), ..self.ids_cloned() })
+        Self(Some(Arc::new(self.inner_with_span(trace_id, span_id, sampled))))
+    }
+
+    /// Becomes `outer` inside the given span, as [`Context::with_span`] makes it. When nobody else
+    /// has this context, its memory is used again.
+    #[inline]
+    pub fn become_span_of(
+        &mut self,
+        outer: &Self,
+        trace_id: TraceId,
+        span_id: SpanId,
+        sampled: bool,
+    ) {
+        match self.0.as_mut().and_then(Arc::get_mut) {
+            Some(inner) => *inner = outer.inner_with_span(trace_id, span_id, sampled),
+            None => *self = outer.with_span(trace_id, span_id, sampled),
+        }
+    }
+
+    #[inline(always)]
+    fn inner_with_span(&self, trace_id: TraceId, span_id: SpanId, sampled: bool) -> Inner {
+        let span = Some((trace_id, span_id, sampled));
+        match &self.0 {
+            None => Inner {
+                ids: Ids { span, ..Ids::default() },
+                packed: Packed::of_span((trace_id, span_id)),
+            },
+            Some(outer) => Inner {
+                ids: Ids { span, ..outer.ids.clone() },
+                packed: outer.packed.with_span(outer.ids.span.is_some(), (trace_id, span_id)),
+            },
+        }
     }
 
     /// This context with another job, worker or session; `None` leaves the one it has.
@@ -112,7 +143,16 @@ impl Context {
         self.filled(outer).unwrap_or_else(|| self.clone())
     }
 
+    /// As [`Context::over`], in place.
+    #[inline]
+    pub fn fill(&mut self, outer: &Self) {
+        if let Some(filled) = self.filled(outer) {
+            *self = filled;
+        }
+    }
+
     /// This context over `outer`, when that is another one.
+    #[inline]
     fn filled(&self, outer: &Self) -> Option<Self> {
         let outer_ids = outer.ids()?;
         let Some(ids) = self.ids() else { return Some(outer.clone()) };
@@ -183,7 +223,12 @@ impl Context {
 
     fn kinds(&self) -> u8 {
         let job = if self.job_id().is_some() { JOB } else { 0 };
-        job | if self.trace_id().is_some() { TRACE } else { 0 }
+        let trace = match self.is_sampled() {
+            None => 0,
+            Some(true) => TRACE,
+            Some(false) => TRACE | UNSAMPLED,
+        };
+        job | trace
     }
 
     fn ids(&self) -> Option<&Ids> {
@@ -241,6 +286,13 @@ pub fn has_job_or_trace() -> bool {
     HAS.get() != 0
 }
 
+/// Whether the trace that is current on this thread is one that is not sampled: one thread-local
+/// load.
+#[inline]
+pub fn is_sampled_out() -> bool {
+    HAS.get() & UNSAMPLED != 0
+}
+
 /// Keeps a context in place on this thread; dropping it brings back the one before.
 #[must_use = "the context is left when this guard is dropped: bind it with `let _scope = …`"]
 pub struct Attached {
@@ -276,10 +328,11 @@ impl Drop for Slot {
 
 const JOB: u8 = 1;
 const TRACE: u8 = 2;
+const UNSAMPLED: u8 = 4;
 
 thread_local! {
     static CURRENT: Slot = const { Slot { context: RefCell::new(Context(None)) } };
-    /// What the current context has, of [`JOB`] and [`TRACE`]. For whoever asks often: without a
+    /// What the current context has, of [`JOB`], [`TRACE`] and [`UNSAMPLED`]. For whoever asks often: without a
     /// destructor to look after, it is one load.
     static HAS: Cell<u8> = const { Cell::new(0) };
 }

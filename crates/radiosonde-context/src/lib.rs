@@ -41,7 +41,9 @@ pub mod packed;
 mod scope;
 mod spawn;
 
-pub use context::{Attached, Context, has_job, has_job_or_trace, has_trace, with_current};
+pub use context::{
+    Attached, Context, has_job, has_job_or_trace, has_trace, is_sampled_out, with_current,
+};
 pub use correlation::{CorrelationId, InvalidCorrelationId, sanitized_ids};
 pub use future::Wrapped;
 pub use ids::{SpanId, TraceId, is_forked_child, reseed_after_fork, set_child_hook};

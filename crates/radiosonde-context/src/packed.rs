@@ -68,6 +68,36 @@ enum Form {
 impl Packed {
     pub(crate) const EMPTY: Self = Self(Form::Short { length: 0, bytes: [0; SHORT_MAX] });
 
+    /// A trace and a span, and nothing else.
+    #[inline]
+    pub(crate) fn of_span(span: (TraceId, SpanId)) -> Self {
+        let mut bytes = [0; SHORT_MAX];
+        if let Some(place) = bytes.first_chunk_mut() {
+            *place = span_entries(span);
+        }
+        Self(Form::Short { length: SPAN_SIZE as u8, bytes })
+    }
+
+    /// This with another span, or with one where there was none: the ids behind it stay as they are.
+    #[inline]
+    pub(crate) fn with_span(&self, has_span: bool, span: (TraceId, SpanId)) -> Self {
+        let rest = self.as_bytes().get(if has_span { SPAN_SIZE } else { 0 }..).unwrap_or_default();
+        let length = SPAN_SIZE + rest.len();
+        if rest.is_empty() {
+            return Self::of_span(span);
+        }
+        let mut short = [0; SHORT_MAX];
+        match short.get_mut(..length) {
+            Some(bytes) => {
+                let (front, back) = bytes.split_at_mut(SPAN_SIZE);
+                front.copy_from_slice(&span_entries(span));
+                back.copy_from_slice(rest);
+                Self(Form::Short { length: length as u8, bytes: short })
+            }
+            None => Self(Form::Long([&span_entries(span), rest].concat().into())),
+        }
+    }
+
     /// The bytes, for [`unpack`].
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
@@ -76,6 +106,19 @@ impl Packed {
             Form::Long(bytes) => bytes,
         }
     }
+}
+
+/// Size of the entries of trace and span, which stand first.
+const SPAN_SIZE: usize = 28;
+
+#[inline]
+fn span_entries((trace_id, span_id): (TraceId, SpanId)) -> [u8; SPAN_SIZE] {
+    let mut bytes = [0; SPAN_SIZE];
+    bytes[..2].copy_from_slice(&[TRACE_ID, 16]);
+    bytes[2..18].copy_from_slice(&trace_id.to_bytes());
+    bytes[18..20].copy_from_slice(&[SPAN_ID, 8]);
+    bytes[20..].copy_from_slice(&span_id.to_bytes());
+    bytes
 }
 
 pub(crate) fn pack(
@@ -123,6 +166,22 @@ mod tests {
             let id = Some(id.as_str());
             assert_eq!((back.job_id, back.worker_id, back.session_id), (id, id, id));
         }
+    }
+
+    #[test]
+    fn a_span_is_put_into_what_is_packed_as_if_all_were_packed_anew() {
+        let (one, other) =
+            ((TraceId::random(), SpanId::random()), (TraceId::random(), SpanId::random()));
+        for length in 0..=128 {
+            let id = CorrelationId::parse(&"x".repeat(length)).ok();
+            let expected = pack(Some(other), id.as_ref(), None, id.as_ref());
+            for before in [None, Some(one)] {
+                let packed = pack(before, id.as_ref(), None, id.as_ref());
+                let packed = packed.with_span(before.is_some(), other);
+                assert_eq!(packed.as_bytes(), expected.as_bytes(), "{length} {before:?}");
+            }
+        }
+        assert_eq!(Packed::of_span(one).as_bytes(), pack(Some(one), None, None, None).as_bytes());
     }
 
     #[test]
