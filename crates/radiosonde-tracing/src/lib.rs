@@ -38,13 +38,32 @@
 //! open when its process dies leaves no line.
 #![forbid(unsafe_code)]
 
+mod callsites;
+mod counts;
+mod event;
+mod exception;
+mod fields;
+mod handle;
 mod layer;
 mod open_spans;
 mod sampler;
+mod settings;
 mod span;
 mod stack;
+mod store;
+mod subscriber;
+mod tracker;
 mod visit;
 
+pub use counts::{Counted, SpanCounts};
+pub use handle::{add_link, context_of, set_parent};
 pub use layer::Layer;
 pub use open_spans::OpenSpans;
 pub use sampler::{InvalidSampler, Sampler};
+pub use settings::{InvalidKeep, Keep, SpanEvents, SpanLimits};
+pub use subscriber::Subscriber;
+
+/// The trace state of a context.
+fn trace_state(_context: &radiosonde_context::Context) -> Option<&str> {
+    None
+}
