@@ -17,6 +17,35 @@ struct Inner {
     packed: Packed,
 }
 
+impl Inner {
+    #[inline(always)]
+    fn become_span_of(&mut self, outer: &Context, (trace, span, sampled): (TraceId, SpanId, bool)) {
+        self.ids.span = Some((trace, span, sampled));
+        match &outer.0 {
+            None => {
+                (self.ids.job, self.ids.worker, self.ids.session) = (None, None, None);
+                self.packed.become_span_of(&[], (trace, span));
+            }
+            Some(outer) => {
+                let Ids { span: around, job, worker, session } = &outer.ids;
+                become_same(&mut self.ids.job, job);
+                become_same(&mut self.ids.worker, worker);
+                become_same(&mut self.ids.session, session);
+                self.packed
+                    .become_span_of(outer.packed.behind_span(around.is_some()), (trace, span));
+            }
+        }
+    }
+}
+
+/// Most have none, and had none before.
+#[inline(always)]
+fn become_same(id: &mut Option<CorrelationId>, other: &Option<CorrelationId>) {
+    if id.is_some() || other.is_some() {
+        id.clone_from(other);
+    }
+}
+
 /// The parts of a context. `span` holds trace, span and whether the trace is sampled.
 #[derive(Clone, Default, PartialEq)]
 pub(crate) struct Ids {
@@ -96,7 +125,7 @@ impl Context {
         sampled: bool,
     ) {
         match self.0.as_mut().and_then(Arc::get_mut) {
-            Some(inner) => *inner = outer.inner_with_span(trace_id, span_id, sampled),
+            Some(inner) => inner.become_span_of(outer, (trace_id, span_id, sampled)),
             None => *self = outer.with_span(trace_id, span_id, sampled),
         }
     }

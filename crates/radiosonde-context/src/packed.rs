@@ -78,10 +78,33 @@ impl Packed {
         Self(Form::Short { length: SPAN_SIZE as u8, bytes })
     }
 
+    /// What stands behind the entries of the span.
+    #[inline(always)]
+    pub(crate) fn behind_span(&self, has_span: bool) -> &[u8] {
+        self.as_bytes().get(if has_span { SPAN_SIZE } else { 0 }..).unwrap_or_default()
+    }
+
+    /// Becomes that of a span and what stands behind it.
+    #[inline(always)]
+    pub(crate) fn become_span_of(&mut self, rest: &[u8], span: (TraceId, SpanId)) {
+        match &mut self.0 {
+            Form::Short { length, bytes } if rest.is_empty() => {
+                *length = SPAN_SIZE as u8;
+                if let Some(place) = bytes.first_chunk_mut() {
+                    *place = span_entries(span);
+                }
+            }
+            _ => *self = Self::of_span_and(rest, span),
+        }
+    }
+
     /// This with another span, or with one where there was none: the ids behind it stay as they are.
     #[inline]
     pub(crate) fn with_span(&self, has_span: bool, span: (TraceId, SpanId)) -> Self {
-        let rest = self.as_bytes().get(if has_span { SPAN_SIZE } else { 0 }..).unwrap_or_default();
+        Self::of_span_and(self.behind_span(has_span), span)
+    }
+
+    fn of_span_and(rest: &[u8], span: (TraceId, SpanId)) -> Self {
         let length = SPAN_SIZE + rest.len();
         if rest.is_empty() {
             return Self::of_span(span);

@@ -4,6 +4,7 @@ use radiosonde_events::Redactions;
 use radiosonde_events::upkeep::Rule;
 use radiosonde_metrics::Snapshot;
 use radiosonde_record::{Journal, Kind, format_panics};
+use radiosonde_tracing::{Counted, SpanCounts};
 
 use crate::console::ConsoleWriter;
 use crate::house::{Files, RemovedFiles};
@@ -17,6 +18,7 @@ pub(crate) struct Books {
     pub(crate) problems: Problems,
     pub(crate) console: Option<ConsoleWriter>,
     pub(crate) files: Files,
+    pub(crate) spans: SpanCounts,
 }
 
 impl Books {
@@ -61,6 +63,10 @@ impl Books {
             let rule = [("rule", rule.as_str())];
             snapshot.counter("radiosonde_files_removed_total", &rule, removed.files);
             snapshot.counter("radiosonde_lines_removed_total", &rule, removed.lines);
+        }
+        for what in Counted::ALL {
+            let labels = [("notice", what.as_str())];
+            snapshot.counter("radiosonde_span_notices_total", &labels, self.spans.of(what));
         }
         let restarts = self.journal.drain_restarts();
         snapshot.counter("radiosonde_drain_restarts_total", &[], restarts);

@@ -14,6 +14,7 @@ use crate::install;
 use crate::parts::Parts;
 use crate::problem::{InitError, Severity};
 use crate::telemetry::Telemetry;
+use crate::traces::TraceConfig;
 
 /// A tracing layer of the application.
 pub type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
@@ -86,6 +87,7 @@ pub struct Config {
     pub(crate) machine_id: Option<String>,
     pub(crate) redact: Rules,
     pub(crate) files: FileConfig,
+    pub(crate) traces: TraceConfig,
 }
 
 /// What becomes of day files, as the code asks for it.
@@ -147,6 +149,7 @@ impl Config {
             machine_id: None,
             redact: Rules::standard(),
             files: FileConfig::default(),
+            traces: TraceConfig::default(),
         }
     }
 
@@ -377,7 +380,7 @@ impl Config {
                 "add them to your own subscriber, beside Parts::layer",
             );
         }
-        Parts::new(&telemetry, settings.sampler)
+        Parts::new(&telemetry, &settings.traces)
     }
 }
 

@@ -13,7 +13,7 @@ use tracing_core::Metadata;
 /// what finds no place is needed.
 #[derive(Debug)]
 pub(crate) struct Callsites {
-    places: Box<[AtomicUsize]>,
+    places: Box<[AtomicUsize; PLACES]>,
     /// Whether any call site can be switched off: before, none is asked.
     has_any: AtomicBool,
 }
@@ -26,8 +26,10 @@ const NEEDED: usize = 1;
 
 impl Default for Callsites {
     fn default() -> Self {
-        let places = (0..PLACES).map(|_| AtomicUsize::new(0)).collect();
-        Self { places, has_any: AtomicBool::new(false) }
+        Self {
+            places: Box::new([const { AtomicUsize::new(0) }; PLACES]),
+            has_any: AtomicBool::new(false),
+        }
     }
 }
 
@@ -36,6 +38,12 @@ impl Callsites {
     #[inline]
     pub(crate) fn are_dispensable(&self, metadata: &Metadata<'_>) -> bool {
         let key = key(metadata);
+        let first = self.places[first(key)].load(Ordering::Relaxed);
+        first == key || (first != 0 && self.are_dispensable_slowly(key))
+    }
+
+    #[cold]
+    fn are_dispensable_slowly(&self, key: usize) -> bool {
         for place in self.places(key) {
             match place.load(Ordering::Relaxed) {
                 0 => return false,
@@ -79,10 +87,15 @@ impl Callsites {
 
     #[inline]
     fn places(&self, key: usize) -> impl Iterator<Item = &AtomicUsize> {
-        let first = (key >> 4).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as usize)
-            >> (usize::BITS - PLACES.ilog2());
-        (0..PROBES).filter_map(move |step| self.places.get((first + step) % PLACES))
+        let first = first(key);
+        (0..PROBES).map(move |step| &self.places[(first + step) % PLACES])
     }
+}
+
+/// Where a call site is looked for first. Addresses of statics say nothing in their low bits.
+#[inline(always)]
+fn first(key: usize) -> usize {
+    (key >> 4).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as usize) >> (usize::BITS - PLACES.ilog2())
 }
 
 /// Whether spans of this call site change ids, whatever becomes of them.

@@ -67,14 +67,16 @@ impl Ids {
 
 impl Fields {
     /// None so far.
+    #[inline(always)]
     pub(crate) fn clear(&mut self, collects: bool) {
         self.encoded.clear();
         self.seen = 0;
         self.count = 0;
         self.collects = collects;
         self.dropped = 0;
-        self.ids = None;
-        self.special = None;
+        if self.ids.is_some() || self.special.is_some() {
+            (self.ids, self.special) = (None, None);
+        }
     }
 
     /// For fields that are recorded later.
@@ -119,7 +121,8 @@ pub(crate) struct Taking<'a> {
 }
 
 impl Taking<'_> {
-    #[inline]
+    // What the caller knows of the value is decided there.
+    #[inline(always)]
     fn take(&mut self, field: &Field, value: Value<'_>) {
         let name = field.name();
         // All that mean something are of these lengths, and begin with these letters.
@@ -133,7 +136,7 @@ impl Taking<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn attribute(&mut self, index: usize, value: Value<'_>) {
         // A call site has 32 fields at most.
         let bit = 1_u64 << (index as u32 % u64::BITS);

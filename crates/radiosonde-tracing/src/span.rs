@@ -71,7 +71,7 @@ const KEPT_SLOW: u8 = 2;
 
 impl Span {
     /// Becomes a new span, without fields so far.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn begin(&mut self, beginning: &Beginning<'_>, sampler: &Sampler, keep: &Keep) {
         let outer = beginning.outer;
         let parent = match (outer.trace_id(), outer.span_id()) {
@@ -97,7 +97,9 @@ impl Span {
             kept: 0,
         };
         self.fields.clear(self.collects);
-        self.rest = None;
+        if self.rest.is_some() {
+            self.rest = None;
+        }
     }
 
     /// Its own id.
@@ -106,7 +108,7 @@ impl Span {
     }
 
     /// From now on somebody knows its ids.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn fix(&mut self, keep: &Keep) {
         if !self.is_fixed {
             self.is_fixed = true;
@@ -119,7 +121,7 @@ impl Span {
     }
 
     /// Is entered where this context is current, for the first time or again. The context inside.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter(&mut self, current: &Context, keep: &Keep) -> Context {
         if !self.sampled {
             let around = current.span_id().map_or(0, number);

@@ -115,12 +115,14 @@ impl Store {
     #[inline]
     pub(crate) fn drop_handle(&self, id: &Id, end: impl FnOnce(&mut Span)) -> bool {
         let Some((slot, number)) = self.find(id) else { return false };
+        let generation = (id.into_u64() >> 32) as u32;
         // Who has the only handle is the only one who could make another.
         let is_last = slot.handles.load(Ordering::Acquire) == 1
             || slot.handles.fetch_sub(1, Ordering::AcqRel) == 1;
         if is_last {
-            // First, so that its number finds nothing while it ends.
-            slot.generation.fetch_add(1, Ordering::AcqRel);
+            // First, so that its number finds nothing while it ends. Nobody else writes it: there is no
+            // other handle, and no other span here yet.
+            slot.generation.store(generation.wrapping_add(1), Ordering::Release);
             end(&mut lock(&slot.span));
             self.put(number);
         }
@@ -236,4 +238,70 @@ fn id(number: u32, generation: u32) -> Id {
 /// A formatter that panicked in the middle leaves a span with fewer attributes, and whole.
 fn lock(span: &Mutex<Span>) -> MutexGuard<'_, Span> {
     span.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_has_a_place_of_its_own() {
+        let mut expected = (0, 0);
+        for number in 0..100_000 {
+            assert_eq!(place(number), expected, "{number}");
+            expected.1 += 1;
+            if expected.1 == (FIRST as usize) << expected.0 {
+                expected = (expected.0 + 1, 0);
+            }
+        }
+    }
+
+    #[test]
+    fn an_old_number_finds_nothing() {
+        let store = Store::new();
+        let first = store.open(|_| {}).unwrap();
+        store.add_handle(&first);
+        assert!(!store.drop_handle(&first, |_| panic!("not the last one")));
+        assert!(store.drop_handle(&first, |_| {}));
+        assert!(!store.drop_handle(&first, |_| panic!("it has ended")));
+        let second = store.open(|_| {}).unwrap();
+        assert_ne!(first, second);
+        assert_eq!(store.with(&first, |_| ()), None);
+        assert_eq!(store.with(&second, |_| ()), Some(()));
+        assert_eq!(store.with(&Id::from_u64(u64::MAX), |_| ()), None);
+    }
+
+    #[test]
+    fn a_million_spans_on_several_threads_take_the_room_of_those_open_at_once() {
+        let store = Store::new();
+        let (send, receive) = std::sync::mpsc::sync_channel::<Id>(100);
+        let open = |store: &Store| store.open(|_| {}).unwrap();
+        let mut threads = Vec::new();
+        // Two threads open and close, one opens what another closes.
+        for _ in 0..2 {
+            let store = Arc::clone(&store);
+            threads.push(std::thread::spawn(move || {
+                for _ in 0..250_000 {
+                    let [one, other] = [(); 2].map(|()| open(&store));
+                    assert!(store.drop_handle(&one, |_| {}));
+                    assert!(store.drop_handle(&other, |_| {}));
+                }
+            }));
+        }
+        let opening = Arc::clone(&store);
+        threads.push(std::thread::spawn(move || {
+            (0..100_000).for_each(|_| send.send(open(&opening)).unwrap());
+        }));
+        let closing = Arc::clone(&store);
+        threads.push(std::thread::spawn(move || {
+            receive.iter().for_each(|id| assert!(closing.drop_handle(&id, |_| {})));
+        }));
+        // Joined, they have given back what they kept.
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        // Four threads with their free ones, a hundred on their way, two in two hands.
+        let most = 4 * KEPT + TAKEN * 4 + 102 + 8;
+        assert!(store.size() as usize <= most, "{}", store.size());
+        let all = store.free().slots.len();
+        assert_eq!(all, store.size() as usize, "what threads kept is back");
+    }
 }

@@ -236,15 +236,16 @@ impl Tracker {
     }
 
     /// A span was opened, or is open under another parent.
+    #[inline(always)]
     fn opened(&self, span: &Span) {
-        if let (Some(open_spans), Some(id), Some(metadata)) =
-            (&self.open_spans, span.id(), span.metadata)
-        {
+        let Some(open_spans) = &self.open_spans else { return };
+        if let (Some(id), Some(metadata)) = (span.id(), span.metadata) {
             open_spans.opened(id, span.part.parent, metadata.name());
         }
     }
 
     /// A span has ended.
+    #[inline(always)]
     fn closed(&self, span: &Span) {
         if let (Some(open_spans), Some(id)) = (&self.open_spans, span.id()) {
             open_spans.closed(id);

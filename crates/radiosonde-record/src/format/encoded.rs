@@ -32,12 +32,18 @@ impl EncodedFields {
 
     /// Adds a field under the key with this index at the call site. A later value of the same key
     /// comes later; readers take the last.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, index: usize, value: Value<'_>) {
         if key(index).is_some_and(|key| self.buffer.plain_field(key, value)) {
             self.count += 1;
-            return;
+        } else {
+            self.push_slowly(index, value);
         }
+    }
+
+    /// A field that needs room, or a formatter.
+    #[inline(never)]
+    fn push_slowly(&mut self, index: usize, value: Value<'_>) {
         let written = key(index).map_or(Written::Refused, |key| self.buffer.field(key, value));
         self.add(written);
     }

@@ -3,7 +3,7 @@
 use super::Environment;
 use crate::problem::Problems;
 
-const HONOURED: [&str; 11] = [
+const HONOURED: [&str; 18] = [
     "OTEL_SDK_DISABLED",
     "OTEL_SERVICE_NAME",
     "OTEL_RESOURCE_ATTRIBUTES",
@@ -13,11 +13,18 @@ const HONOURED: [&str; 11] = [
     "OTEL_METRICS_EXPORTER",
     "OTEL_LOGS_EXPORTER",
     "OTEL_METRIC_EXPORT_INTERVAL",
+    "OTEL_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_SPAN_EVENT_COUNT_LIMIT",
+    "OTEL_SPAN_LINK_COUNT_LIMIT",
     "OTEL_EXPORTER_PROMETHEUS_HOST",
     "OTEL_EXPORTER_PROMETHEUS_PORT",
 ];
 
-const OWN: [&str; 17] = [
+const OWN: [&str; 19] = [
     "RADIOSONDE_DIR",
     "RADIOSONDE_ENVIRONMENT",
     "RADIOSONDE_FSYNC",
@@ -34,7 +41,9 @@ const OWN: [&str; 17] = [
     "RADIOSONDE_RINGS",
     "RADIOSONDE_ROTATE_BYTES",
     "RADIOSONDE_SEAL_AFTER",
+    "RADIOSONDE_SPAN_EVENTS",
     "RADIOSONDE_STDERR",
+    "RADIOSONDE_TRACES_KEEP",
 ];
 
 /// Names every variable somebody set in the hope that it does something.
