@@ -6,6 +6,7 @@ use tracing_core::span::{Attributes, Current, Id, Record};
 use tracing_core::subscriber::Interest;
 use tracing_core::{Event, LevelFilter, Metadata};
 
+use crate::callsites::Callsites;
 use crate::counts::SpanCounts;
 use crate::tracker::{Parent, Tracker};
 
@@ -38,8 +39,7 @@ impl Subscriber {
 
 impl tracing_core::Subscriber for Subscriber {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        let asks_each_time =
-            || self.tracker.callsites.as_ref().is_some_and(|known| known.have_any());
+        let asks_each_time = || self.tracker.callsites.as_ref().is_some_and(Callsites::have_any);
         if !self.tracker.allows(metadata) {
             Interest::never()
         } else if metadata.is_span() && asks_each_time() {

@@ -164,7 +164,7 @@ fn run(steps: &[Step]) {
 
 /// What does not depend on ids and times: the number of each span, with that of its parent, and of
 /// each event with that of its span.
-fn shape(lines: &Lines) -> (Vec<[Option<u64>; 2]>, Vec<[Option<u64>; 2]>) {
+fn shape(lines: &Lines) -> [Vec<[Option<u64>; 2]>; 2] {
     let number_of = |id: &serde_json::Value| {
         let span = lines.spans.iter().find(|span| id.is_string() && span["span_id"] == *id);
         span.and_then(|span| span["meta"]["attributes"]["number"].as_u64())
@@ -179,7 +179,7 @@ fn shape(lines: &Lines) -> (Vec<[Option<u64>; 2]>, Vec<[Option<u64>; 2]>) {
     let (mut spans, mut events): (Vec<_>, Vec<_>) = (spans.collect(), events.collect());
     spans.sort_unstable();
     events.sort_unstable();
-    (spans, events)
+    [spans, events]
 }
 
 proptest! {
