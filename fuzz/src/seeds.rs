@@ -44,7 +44,13 @@ fn records() -> Vec<Vec<u8>> {
             record.field(2, Value::Str("secret"));
         }));
         records.push(fuzzing::record(front(Kind::Span), &site, |record| {
-            record.span(&SpanPart { parent: 5, start_ns: timestamp_ns - 9, kind: 2, status: 1 });
+            record.span(&SpanPart {
+                parent: 5,
+                start_ns: timestamp_ns - 9,
+                kind: 2,
+                status: 1,
+                kept: 0,
+            });
             record.message(Value::Str("failed"));
             record.field(0, Value::I64(-1));
             record.field_named("ratio", Value::F64(0.5));

@@ -286,7 +286,13 @@ fn built_record(dice: &mut Dice<'_>) {
     let bytes = fuzzing::record(front, &place, |record| {
         if front.kind == Kind::Span {
             let [parent, start_ns] = [dice.u64(), dice.u64()];
-            record.span(&SpanPart { parent, start_ns, kind: dice.u8(), status: dice.u8() });
+            record.span(&SpanPart {
+                parent,
+                start_ns,
+                kind: dice.u8(),
+                status: dice.u8(),
+                kept: dice.u8(),
+            });
         }
         record.message(Value::Str(message));
         while !dice.is_empty() {

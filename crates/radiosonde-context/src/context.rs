@@ -21,6 +21,38 @@ struct Inner {
     packed: Packed,
 }
 
+impl Inner {
+    #[inline(always)]
+    fn become_span_of(&mut self, outer: &Context, span: Span, travels: Option<Arc<Travels>>) {
+        self.ids.span = Some(span);
+        if self.travels.is_some() || travels.is_some() {
+            self.travels = travels;
+        }
+        let span = (span.trace_id, span.span_id);
+        match &outer.0 {
+            None => {
+                (self.ids.job, self.ids.worker, self.ids.session) = (None, None, None);
+                self.packed.become_span_of(&[], span);
+            }
+            Some(outer) => {
+                let Ids { span: around, job, worker, session } = &outer.ids;
+                become_same(&mut self.ids.job, job);
+                become_same(&mut self.ids.worker, worker);
+                become_same(&mut self.ids.session, session);
+                self.packed.become_span_of(outer.packed.behind_span(around.is_some()), span);
+            }
+        }
+    }
+}
+
+/// Most have none, and had none before.
+#[inline(always)]
+fn become_same(id: &mut Option<CorrelationId>, other: &Option<CorrelationId>) {
+    if id.is_some() || other.is_some() {
+        id.clone_from(other);
+    }
+}
+
 /// The parts of a context that are written with every line.
 #[derive(Clone, Default)]
 pub(crate) struct Ids {
@@ -141,20 +173,63 @@ impl Context {
     /// state, and its flag says random: ids of this crate are.
     #[must_use]
     pub fn with_span(&self, trace_id: TraceId, span_id: SpanId, sampled: bool) -> Self {
+        let (span, travels) = self.inner_span(trace_id, span_id, sampled);
+        let ids = (span.trace_id, span.span_id);
+        let inner = match &self.0 {
+            None => Inner {
+                ids: Ids { span: Some(span), ..Ids::default() },
+                travels,
+                packed: Packed::of_span(ids),
+            },
+            Some(outer) => Inner {
+                ids: Ids { span: Some(span), ..outer.ids.clone() },
+                travels,
+                packed: outer.packed.with_span(outer.ids.span.is_some(), ids),
+            },
+        };
+        Self(Some(Arc::new(inner)))
+    }
+
+    /// Becomes `outer` inside the given span, as [`Context::with_span`] makes it. When nobody else
+    /// has this context, its memory is used again.
+    #[inline]
+    pub fn become_span_of(
+        &mut self,
+        outer: &Self,
+        trace_id: TraceId,
+        span_id: SpanId,
+        sampled: bool,
+    ) {
+        match self.0.as_mut().and_then(Arc::get_mut) {
+            Some(inner) => {
+                let (span, travels) = outer.inner_span(trace_id, span_id, sampled);
+                inner.become_span_of(outer, span, travels);
+            }
+            None => *self = outer.with_span(trace_id, span_id, sampled),
+        }
+    }
+
+    /// A span of this process inside this context, and what travels with it.
+    #[inline(always)]
+    fn inner_span(
+        &self,
+        trace_id: TraceId,
+        span_id: SpanId,
+        sampled: bool,
+    ) -> (Span, Option<Arc<Travels>>) {
         let parent = self.span().filter(|span| span.trace_id == trace_id);
         let flags = parent.map_or(TraceFlags::RANDOM, |span| span.flags).with_sampled(sampled);
         let sampling = match parent.map(|span| span.sampling) {
             Some(Sampling::Debug) if sampled => Sampling::Debug,
             _ => Sampling::Decided,
         };
-        let span = Span { trace_id, span_id, flags, sampling, remote: false };
         let travels = match self.0.as_ref().and_then(|inner| inner.travels.as_ref()) {
             Some(travels) if parent.is_none() && travels.state.is_some() => {
                 travels.with_state(None)
             }
             travels => travels.cloned(),
         };
-        self.with_parts(Some(span), travels)
+        (Span { trace_id, span_id, flags, sampling, remote: false }, travels)
     }
 
     /// This context inside a span of somebody else.
@@ -228,6 +303,17 @@ impl Context {
     #[must_use]
     pub fn over(&self, outer: &Self) -> Self {
         self.filled(outer).unwrap_or_else(|| self.clone())
+    }
+
+    /// As [`Context::over`], in place. Whether it has become another one.
+    #[inline]
+    pub fn fill(&mut self, outer: &Self) -> bool {
+        let filled = self.filled(outer);
+        let changes = filled.is_some();
+        if let Some(filled) = filled {
+            *self = filled;
+        }
+        changes
     }
 
     /// This context over `outer`, when that is another one.
@@ -323,7 +409,9 @@ impl Context {
 
     fn kinds(&self) -> u8 {
         let job = if self.job_id().is_some() { JOB } else { 0 };
-        job | if self.trace_id().is_some() { TRACE } else { 0 }
+        let trace = if self.trace_id().is_some() { TRACE } else { 0 };
+        let unsampled = if self.is_sampled() == Some(false) { UNSAMPLED } else { 0 };
+        job | trace | unsampled
     }
 
     fn ids(&self) -> Option<&Ids> {
@@ -402,6 +490,13 @@ pub fn has_job_or_trace() -> bool {
     HAS.get() != 0
 }
 
+/// Whether the trace that is current on this thread is one that is not sampled: one thread-local
+/// load.
+#[inline]
+pub fn is_sampled_out() -> bool {
+    HAS.get() & UNSAMPLED != 0
+}
+
 /// Keeps a context in place on this thread; dropping it brings back the one before.
 #[must_use = "the context is left when this guard is dropped: bind it with `let _scope = …`"]
 pub struct Attached {
@@ -437,10 +532,11 @@ impl Drop for Slot {
 
 const JOB: u8 = 1;
 const TRACE: u8 = 2;
+const UNSAMPLED: u8 = 4;
 
 thread_local! {
     static CURRENT: Slot = const { Slot { context: RefCell::new(Context(None)) } };
-    /// What the current context has, of [`JOB`] and [`TRACE`]. For whoever asks often: without a
-    /// destructor to look after, it is one load.
+    /// What the current context has, of [`JOB`], [`TRACE`] and [`UNSAMPLED`]. For whoever asks
+    /// often: without a destructor to look after, it is one load.
     static HAS: Cell<u8> = const { Cell::new(0) };
 }

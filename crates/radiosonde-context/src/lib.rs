@@ -61,7 +61,9 @@ mod trace_state;
 
 pub use baggage::{Baggage, BaggageError};
 pub use carry::{Carried, carry, carry_fn};
-pub use context::{Attached, Context, has_job, has_job_or_trace, has_trace, with_current};
+pub use context::{
+    Attached, Context, has_job, has_job_or_trace, has_trace, is_sampled_out, with_current,
+};
 pub use correlation::{CorrelationId, InvalidCorrelationId, sanitized_ids};
 pub use future::{Wrapped, wrap};
 pub use ids::{SpanId, TraceId, is_forked_child, reseed_after_fork, set_child_hook};

@@ -68,6 +68,59 @@ enum Form {
 impl Packed {
     pub(crate) const EMPTY: Self = Self(Form::Short { length: 0, bytes: [0; SHORT_MAX] });
 
+    /// A trace and a span, and nothing else.
+    #[inline]
+    pub(crate) fn of_span(span: (TraceId, SpanId)) -> Self {
+        let mut bytes = [0; SHORT_MAX];
+        if let Some(place) = bytes.first_chunk_mut() {
+            *place = span_entries(span);
+        }
+        Self(Form::Short { length: SPAN_SIZE as u8, bytes })
+    }
+
+    /// What stands behind the entries of the span.
+    #[inline(always)]
+    pub(crate) fn behind_span(&self, has_span: bool) -> &[u8] {
+        self.as_bytes().get(if has_span { SPAN_SIZE } else { 0 }..).unwrap_or_default()
+    }
+
+    /// Becomes that of a span and what stands behind it.
+    #[inline(always)]
+    pub(crate) fn become_span_of(&mut self, rest: &[u8], span: (TraceId, SpanId)) {
+        match &mut self.0 {
+            Form::Short { length, bytes } if rest.is_empty() => {
+                *length = SPAN_SIZE as u8;
+                if let Some(place) = bytes.first_chunk_mut() {
+                    *place = span_entries(span);
+                }
+            }
+            _ => *self = Self::of_span_and(rest, span),
+        }
+    }
+
+    /// This with another span, or with one where there was none: the ids behind it stay as they are.
+    #[inline]
+    pub(crate) fn with_span(&self, has_span: bool, span: (TraceId, SpanId)) -> Self {
+        Self::of_span_and(self.behind_span(has_span), span)
+    }
+
+    fn of_span_and(rest: &[u8], span: (TraceId, SpanId)) -> Self {
+        let length = SPAN_SIZE + rest.len();
+        if rest.is_empty() {
+            return Self::of_span(span);
+        }
+        let mut short = [0; SHORT_MAX];
+        match short.get_mut(..length) {
+            Some(bytes) => {
+                let (front, back) = bytes.split_at_mut(SPAN_SIZE);
+                front.copy_from_slice(&span_entries(span));
+                back.copy_from_slice(rest);
+                Self(Form::Short { length: length as u8, bytes: short })
+            }
+            None => Self(Form::Long([&span_entries(span), rest].concat().into())),
+        }
+    }
+
     /// The bytes, for [`unpack`].
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
@@ -80,6 +133,19 @@ impl Packed {
 
 /// The ids of a context with their tags.
 type Tagged<'a> = [(u8, Option<&'a CorrelationId>); 3];
+
+/// Size of the entries of trace and span, which stand first.
+const SPAN_SIZE: usize = 28;
+
+#[inline]
+fn span_entries((trace_id, span_id): (TraceId, SpanId)) -> [u8; SPAN_SIZE] {
+    let mut bytes = [0; SPAN_SIZE];
+    bytes[..2].copy_from_slice(&[TRACE_ID, 16]);
+    bytes[2..18].copy_from_slice(&trace_id.to_bytes());
+    bytes[18..20].copy_from_slice(&[SPAN_ID, 8]);
+    bytes[20..].copy_from_slice(&span_id.to_bytes());
+    bytes
+}
 
 pub(crate) fn pack(
     span: Option<(TraceId, SpanId)>,
@@ -97,18 +163,12 @@ pub(crate) fn pack(
     })
 }
 
-/// Trace and span with their tags.
-const SPAN_SIZE: usize = 18 + 10;
-
 /// The entries, which the caller knows to fit.
 fn written<const SIZE: usize>(span: Option<(TraceId, SpanId)>, ids: Tagged<'_>) -> [u8; SIZE] {
     let mut bytes = [0; SIZE];
     let mut length = 0;
-    if let Some((trace_id, span_id)) = span {
-        bytes[..2].copy_from_slice(&[TRACE_ID, 16]);
-        bytes[2..18].copy_from_slice(&trace_id.to_bytes());
-        bytes[18..20].copy_from_slice(&[SPAN_ID, 8]);
-        bytes[20..SPAN_SIZE].copy_from_slice(&span_id.to_bytes());
+    if let Some(span) = span {
+        bytes[..SPAN_SIZE].copy_from_slice(&span_entries(span));
         length = SPAN_SIZE;
     }
     for (tag, id) in ids {
@@ -139,6 +199,22 @@ mod tests {
             let id = Some(id.as_str());
             assert_eq!((back.job_id, back.worker_id, back.session_id), (id, id, id));
         }
+    }
+
+    #[test]
+    fn a_span_is_put_into_what_is_packed_as_if_all_were_packed_anew() {
+        let (one, other) =
+            ((TraceId::random(), SpanId::random()), (TraceId::random(), SpanId::random()));
+        for length in 0..=128 {
+            let id = CorrelationId::parse(&"x".repeat(length)).ok();
+            let expected = pack(Some(other), id.as_ref(), None, id.as_ref());
+            for before in [None, Some(one)] {
+                let packed = pack(before, id.as_ref(), None, id.as_ref());
+                let packed = packed.with_span(before.is_some(), other);
+                assert_eq!(packed.as_bytes(), expected.as_bytes(), "{length} {before:?}");
+            }
+        }
+        assert_eq!(Packed::of_span(one).as_bytes(), pack(Some(one), None, None, None).as_bytes());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use radiosonde_record::{Descriptor, Kind, Level, Lines, RawValue, Record, SpanPa
 use radiosonde_redact::REDACTED;
 
 use crate::digits::hexadecimal;
+use crate::extras;
 use crate::fields::{self, Field, How};
 use crate::identity::Identity;
 use crate::identity::Tails;
@@ -70,7 +71,8 @@ impl Encoder {
         ring: u32,
         out: &mut Lines,
     ) {
-        let looks = self.secrets.looks_at_everything();
+        // What few spans have is always looked at.
+        let looks = self.secrets.looks_at_everything() || record.has_extras();
         let suspects_json = self.checks_json || record.kind != Kind::Metric;
         let mut parts = self.parts(record, site, ring);
         if looks {
@@ -145,6 +147,8 @@ impl Encoder {
 struct Looked<'a> {
     fields: Vec<Field<'a>>,
     message: Cow<'a, str>,
+    /// Members of a span.
+    extras: String,
     hits: Vec<Counter>,
 }
 
@@ -158,7 +162,11 @@ fn look<'a>(
     let how = How { checks_json, looks: true };
     let (fields, mut hits) = fields::resolve(record, site, text, secrets, how);
     let message = message(record, secrets, &mut hits);
-    Looked { fields, message, hits }
+    let extras = match record.has_extras() {
+        true => extras::members(record, secrets, &mut hits),
+        false => String::new(),
+    };
+    Looked { fields, message, extras, hits }
 }
 
 /// The message of a record, or the status of a span, without secrets.
@@ -185,6 +193,8 @@ struct Parts<'e, 'r> {
 /// What a line says that is not known beforehand.
 struct Variable<'v> {
     message: &'v str,
+    /// Members of a span.
+    extras: &'v str,
     /// Missing when the fields can go to the line as they are.
     fields: Option<&'v [Field<'v>]>,
 }
@@ -205,7 +215,7 @@ impl Parts<'_, '_> {
     /// Writes the line as it is, and returns its length; `None` when there is a secret in it.
     #[inline(always)]
     fn write(&mut self, mut line: Line<'_, impl Room>, suspects_json: bool) -> Option<usize> {
-        let variable = Variable { message: self.record.message, fields: None };
+        let variable = Variable { message: self.record.message, extras: "", fields: None };
         let is_redacted;
         (line, is_redacted) = self.write_with(line, &variable);
         if line.is_suspect() && self.secrets.are_in(self.record, suspects_json) {
@@ -228,15 +238,16 @@ impl Parts<'_, '_> {
 
     /// Writes the line of what may be shown.
     fn write_shown(&mut self, looked: &Looked<'_>, out: &mut Lines) {
-        let Looked { fields, message, hits } = looked;
+        let Looked { fields, message, extras, hits } = looked;
         let size = |field: &Field<'_>| match field.shown() {
             Value::Str(text) | Value::Json(text) => field.key.len() + text.len(),
             _ => field.key.len(),
         };
         let variable: usize = fields.iter().map(size).sum::<usize>() + message.len();
-        let least = self.constant_max() + json::LONGEST * variable + 48 * (fields.len() + 1);
+        let variable = json::LONGEST * variable + extras.len();
+        let least = self.constant_max() + variable + 48 * (fields.len() + 1);
         let mut room = out.room(least);
-        let variable = Variable { message, fields: Some(fields) };
+        let variable = Variable { message, extras, fields: Some(fields) };
         let (line, _) = self.write_with(Line::new(&mut room, false), &variable);
         let length = line.length();
         out.take(length);
@@ -271,7 +282,7 @@ impl Parts<'_, '_> {
         }
         line.piece(self.origin);
         if let Some(span) = &record.span {
-            self.span_members(&mut line, span, variable.message);
+            self.span_members(&mut line, span, variable);
         }
         let is_redacted;
         (line, is_redacted) = match variable.fields {
@@ -289,7 +300,12 @@ impl Parts<'_, '_> {
 
     /// Appends what only spans have, up to their attributes.
     #[inline(always)]
-    fn span_members(&mut self, line: &mut Line<'_, impl Room>, span: &SpanPart, message: &str) {
+    fn span_members(
+        &mut self,
+        line: &mut Line<'_, impl Room>,
+        span: &SpanPart,
+        variable: &Variable<'_>,
+    ) {
         let record = self.record;
         line.piece(&self.text.span_name);
         if span.parent != 0 {
@@ -312,9 +328,17 @@ impl Parts<'_, '_> {
             1 => line.literal(b",\"status\":\"ok\""),
             _ => line.literal(b",\"status\":\"error\""),
         }
-        if !message.is_empty() {
+        if !variable.message.is_empty() {
             line.literal(b",\"status_message\":\"");
-            line.text(message, b"\"");
+            line.text(variable.message, b"\"");
+        }
+        match span.kept {
+            0 => {}
+            1 => line.literal(b",\"kept\":\"error\""),
+            _ => line.literal(b",\"kept\":\"slow\""),
+        }
+        if !variable.extras.is_empty() {
+            line.verbatim(variable.extras.as_bytes());
         }
         line.literal(b",\"attributes\":{");
     }

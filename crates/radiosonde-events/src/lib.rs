@@ -44,6 +44,7 @@ mod digits;
 mod emit;
 mod encode;
 mod event;
+mod extras;
 mod fields;
 mod filing;
 #[doc(hidden)]

@@ -139,7 +139,7 @@ fn record(journal: &Journal, call: &Call, context: &Context) {
             let site = journal.site(1 + number, || site(*number));
             journal.record(Kind::Span, call.level, &site, packed, |record: &mut Builder<'_>| {
                 let (parent, kind, status) = (*parent, *kind, *status);
-                record.span(&SpanPart { parent, start_ns: START_NS, kind, status });
+                record.span(&SpanPart { parent, start_ns: START_NS, kind, status, kept: 0 });
                 add(record, fields);
             });
         }

@@ -153,11 +153,21 @@ impl Journal {
         if thread::is_suppressed() {
             return;
         }
+        self.record_at(thread::now_ns(), (kind, level), site, context, build);
+    }
+
+    pub(crate) fn record_at(
+        &self,
+        now: u64,
+        (kind, level): (Kind, Level),
+        site: &Site,
+        context: &[u8],
+        build: impl FnOnce(&mut Builder<'_>),
+    ) {
         let Some(_entered) = thread::enter() else {
             return self.count_outside(kind, DropReason::Reentrant, level);
         };
         let mut buffer = Buffer::take();
-        let now = thread::now_ns();
         let mut builder = Builder::new(&mut buffer, kind, level, now, site);
         builder.context(context);
         build(&mut builder);

@@ -82,6 +82,7 @@ mod ring;
 mod site_cache;
 mod sites;
 mod slot;
+mod span;
 mod stage;
 mod thread;
 mod value;
@@ -98,8 +99,8 @@ pub use files::Unsynced;
 pub use files::ends_mid_line;
 pub use filter::{Filter, Verdict, is_heard};
 pub use format::{
-    Builder, DecodeError, EncodedFields, FIELD_MAX, Fields, Key, MESSAGE_MAX, RECORD_MAX, Record,
-    Site, SpanPart, format_panics,
+    Builder, DecodeError, EXTRAS_MAX, EncodedFields, Extra, Extras, FIELD_MAX, Fields, Key,
+    MESSAGE_MAX, RECORD_MAX, Record, Site, SpanExtras, SpanPart, format_panics,
 };
 #[doc(hidden)]
 pub use format::{RawFields, RawValue};
@@ -119,6 +120,7 @@ pub fn survive_size_limit<R>(f: impl FnOnce() -> R) -> R {
 }
 
 pub use slot::{Instance, Lease, Slot, create_directory, new_instance_id};
+pub use span::EndedSpan;
 #[doc(hidden)]
 pub use thread::has_local_journals;
 pub use thread::{

@@ -6,7 +6,7 @@ use crate::level::{Kind, Level};
 use crate::value::{ToValue, Value};
 
 /// Largest record that is built this way: past it, cutting and its marker are somebody else's work.
-const LENGTH_MAX: usize = 4096;
+pub(crate) const LENGTH_MAX: usize = 4096;
 /// What the length of a value that must be formatted or cut counts as.
 const NOT_PLAIN: usize = 1 << 20;
 
@@ -125,6 +125,11 @@ pub struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     #[inline(always)]
+    pub(crate) fn new(rest: &'a mut [u8]) -> Self {
+        Self { rest }
+    }
+
+    #[inline(always)]
     fn piece<const N: usize>(self, write: impl FnOnce(&mut [u8; N])) -> Self {
         match self.rest.split_first_chunk_mut() {
             Some((room, rest)) => {
@@ -137,7 +142,7 @@ impl<'a> Cursor<'a> {
 
     /// The header of a record.
     #[inline(always)]
-    fn words(self, words: [u64; format::HEADER_SIZE / 8]) -> Self {
+    pub(crate) fn words(self, words: [u64; format::HEADER_SIZE / 8]) -> Self {
         self.piece::<{ format::HEADER_SIZE }>(|room| {
             let (places, _) = room.as_chunks_mut::<8>();
             for (place, word) in places.iter_mut().zip(words) {
@@ -147,7 +152,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline(always)]
-    fn bytes(self, bytes: &[u8]) -> Self {
+    pub(crate) fn bytes(self, bytes: &[u8]) -> Self {
         match self.rest.split_at_mut_checked(bytes.len()) {
             Some((room, rest)) => {
                 copy(room, bytes);

@@ -53,6 +53,7 @@ fn what_the_other_crates_write_is_there() {
         ("radiosonde_console_lines_dropped_total", MetricType::Counter, &[]),
         ("radiosonde_propagation_ignored_total", MetricType::Counter, &["header", "reason"]),
         ("radiosonde_ids_sanitized_total", MetricType::Counter, &[]),
+        ("radiosonde_span_notices_total", MetricType::Counter, &["notice"]),
         ("radiosonde_drain_restarts_total", MetricType::Counter, &[]),
         ("radiosonde_format_panics_total", MetricType::Counter, &[]),
         ("radiosonde_scrapes_refused_total", MetricType::Counter, &[]),

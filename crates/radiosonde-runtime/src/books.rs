@@ -6,6 +6,7 @@ use radiosonde_events::Redactions;
 use radiosonde_events::upkeep::Rule;
 use radiosonde_metrics::Snapshot;
 use radiosonde_record::{Journal, Kind, format_panics};
+use radiosonde_tracing::{Counted, SpanCounts};
 
 use crate::console::ConsoleWriter;
 use crate::house::{Files, RemovedFiles};
@@ -19,6 +20,7 @@ pub(crate) struct Books {
     pub(crate) problems: Problems,
     pub(crate) console: Option<ConsoleWriter>,
     pub(crate) files: Files,
+    pub(crate) spans: SpanCounts,
 }
 
 impl Books {
@@ -72,6 +74,10 @@ impl Books {
         let (listed, unlisted) = self.journal.open_span_counts();
         for (is_listed, count) in [("true", listed), ("false", unlisted)] {
             snapshot.gauge("radiosonde_open_spans", &[("listed", is_listed)], count as f64);
+        }
+        for what in Counted::ALL {
+            let labels = [("notice", what.as_str())];
+            snapshot.counter("radiosonde_span_notices_total", &labels, self.spans.of(what));
         }
         let restarts = self.journal.drain_restarts();
         snapshot.counter("radiosonde_drain_restarts_total", &[], restarts);

@@ -14,6 +14,7 @@ use crate::install;
 use crate::parts::Parts;
 use crate::problem::{InitError, Severity};
 use crate::telemetry::Telemetry;
+use crate::traces::TraceConfig;
 
 /// A tracing layer of the application.
 pub type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
@@ -88,6 +89,7 @@ pub struct Config {
     pub(crate) propagators: Option<String>,
     pub(crate) baggage_to: Option<String>,
     pub(crate) files: FileConfig,
+    pub(crate) traces: TraceConfig,
 }
 
 /// What becomes of day files, as the code asks for it.
@@ -151,6 +153,7 @@ impl Config {
             propagators: None,
             baggage_to: None,
             files: FileConfig::default(),
+            traces: TraceConfig::default(),
         }
     }
 
@@ -397,7 +400,7 @@ impl Config {
                 "add them to your own subscriber, beside Parts::layer",
             );
         }
-        Parts::new(&telemetry, settings.sampler)
+        Parts::new(&telemetry, &settings.traces)
     }
 }
 

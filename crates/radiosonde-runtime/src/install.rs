@@ -92,10 +92,10 @@ fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>) 
             "call either init! or EventsHandle::install, once",
         );
     }
-    let Some(layer) = telemetry.layer(settings.sampler) else { return };
+    let Some(layer) = telemetry.layer(&settings.traces) else { return };
     let dispatch = if layers.is_empty() {
-        // Not in a list of one: each event would go through the list three times.
-        Dispatch::new(tracing_subscriber::registry().with(layer.sole()))
+        // Nobody asks a registry for anything.
+        Dispatch::new(layer.into_subscriber())
     } else {
         let mut all: Vec<BoxedLayer> = vec![Box::new(layer)];
         all.extend(layers);

@@ -84,6 +84,7 @@ mod settings;
 mod suppressed;
 mod telemetry;
 mod tokio_metrics;
+mod traces;
 mod words;
 
 pub use config::{BoxedLayer, Config, Fsync, Profile, Service};

@@ -2,10 +2,11 @@
 
 use radiosonde_metrics::Recorder;
 use radiosonde_record::Journal;
-use radiosonde_tracing::{Layer, Sampler};
+use radiosonde_tracing::Layer;
 
 use crate::guard::{End, Guard};
 use crate::log_bridge::LogBridge;
+use crate::settings::TraceSettings;
 use crate::telemetry::Telemetry;
 
 /// What `Config::build` gives: everything runs, nothing is installed.
@@ -25,10 +26,10 @@ pub struct Parts {
 }
 
 impl Parts {
-    pub(crate) fn new(telemetry: &Telemetry, sampler: Sampler) -> Self {
+    pub(crate) fn new(telemetry: &Telemetry, traces: &TraceSettings) -> Self {
         let journal = telemetry.journal();
         Self {
-            layer: telemetry.layer(sampler),
+            layer: telemetry.layer(traces),
             recorder: telemetry.metrics().recorder(),
             logger: LogBridge::new(journal),
             events: EventsHandle { journal: journal.cloned() },

@@ -7,6 +7,7 @@ mod names;
 mod propagation;
 mod redact;
 mod registry;
+mod traces;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -19,7 +20,6 @@ use radiosonde_record::{Filter, new_instance_id};
 use radiosonde_redact::Rules;
 use radiosonde_registry::Merged;
 use radiosonde_store::location::Location;
-use radiosonde_tracing::Sampler;
 
 use crate::config::Config;
 use crate::machine;
@@ -30,6 +30,7 @@ pub(crate) use files::{FileSettings, Limits};
 
 pub(crate) use self::console::ConsoleSettings;
 use self::propagation::Propagation;
+pub(crate) use self::traces::TraceSettings;
 
 /// Default of `OTEL_METRIC_EXPORT_INTERVAL`.
 const METRIC_INTERVAL: Duration = Duration::from_secs(60);
@@ -106,7 +107,7 @@ pub(crate) struct Settings {
     pub(crate) prometheus: Option<String>,
     pub(crate) console: Option<ConsoleSettings>,
     pub(crate) filter: Filter,
-    pub(crate) sampler: Sampler,
+    pub(crate) traces: TraceSettings,
     pub(crate) machine_id: Option<String>,
     pub(crate) metric_interval: Duration,
     pub(crate) redact: Rules,
@@ -145,7 +146,7 @@ impl Settings {
             prometheus: prometheus(config, env, problems),
             console: console::resolve(config, env, problems),
             filter: filter::resolve(config, env, problems),
-            sampler: sampler(env, problems),
+            traces: TraceSettings::resolve(config, env, problems),
             machine_id: machine::resolve(text("RADIOSONDE_MACHINE_ID"), config, problems),
             metric_interval: metric_interval(text("OTEL_METRIC_EXPORT_INTERVAL"), problems),
             redact: redact::resolve(config, env, problems),
@@ -306,18 +307,6 @@ fn exporters(env: &Environment, problems: &Problems) -> bool {
         }
     }
     prometheus
-}
-
-fn sampler(env: &Environment, problems: &Problems) -> Sampler {
-    let Some(name) = env.text("OTEL_TRACES_SAMPLER", problems) else { return Sampler::default() };
-    let argument = env.text("OTEL_TRACES_SAMPLER_ARG", problems);
-    Sampler::parse(&name, argument.as_deref()).unwrap_or_else(|error| {
-        problems.say(
-            format!("OTEL_TRACES_SAMPLER: {error}; every trace is kept"),
-            "use always_on, always_off, traceidratio or one of them behind parentbased_",
-        );
-        Sampler::default()
-    })
 }
 
 fn metric_interval(text: Option<String>, problems: &Problems) -> Duration {

@@ -14,7 +14,7 @@ use radiosonde_record::{
     Control, Drain, Instance, Journal, Kind, Lease, Unsynced, new_instance_id, on_fork_child,
     suppress_thread, survive_size_limit,
 };
-use radiosonde_tracing::{Layer, OpenSpans, Sampler};
+use radiosonde_tracing::{Layer, OpenSpans, SpanCounts};
 
 use crate::books::Books;
 use crate::config::Config;
@@ -29,9 +29,9 @@ use crate::problem::{Problem, Problems};
 use crate::recovery::Recovered;
 use crate::refusals::Limits;
 use crate::report::{RefusedWrites, Report, SignalReport, observed_first};
-use crate::settings::{Environment, Settings};
+use crate::settings::{Environment, Settings, TraceSettings};
 use crate::tokio_metrics::Runtimes;
-use crate::{metric_setup, panic_hook, recovery};
+use crate::{metric_setup, panic_hook, recovery, traces};
 
 /// A running telemetry. Cheap to clone; clones are the same.
 #[derive(Clone)]
@@ -55,6 +55,7 @@ struct Inner {
     console: Option<ConsoleWriter>,
     /// Only when people look at the console.
     open_spans: Option<OpenSpans>,
+    span_counts: SpanCounts,
     unsynced: Unsynced,
     recovered: Recovered,
     files: Files,
@@ -97,6 +98,7 @@ impl Telemetry {
             limits: Limits::default(),
             console: None,
             open_spans: None,
+            span_counts: SpanCounts::default(),
             unsynced: Unsynced::default(),
             recovered: Recovered::default(),
             files: Files::default(),
@@ -121,7 +123,9 @@ impl Telemetry {
         let redactions = Redactions::with_callbacks_of(&settings.redact);
         let runtimes = Runtimes::default();
         let files = Files::default();
+        let span_counts = SpanCounts::default();
         let books = Books {
+            spans: span_counts.clone(),
             files: files.clone(),
             journal: journal.clone(),
             redactions: redactions.clone(),
@@ -150,6 +154,7 @@ impl Telemetry {
             limits: Limits::new(settings.catalogues.clone()),
             console,
             open_spans: setup::open_spans(settings),
+            span_counts,
             unsynced: Unsynced::default(),
             recovered: Recovered::default(),
             files,
@@ -227,8 +232,9 @@ impl Telemetry {
     }
 
     /// The layer for spans and events of `tracing`; `None` when telemetry is disabled.
-    pub(crate) fn layer(&self, sampler: Sampler) -> Option<Layer> {
-        let layer = Layer::new(self.0.journal.as_ref()?, sampler);
+    pub(crate) fn layer(&self, traces: &TraceSettings) -> Option<Layer> {
+        let layer = Layer::new(self.0.journal.as_ref()?, traces.sampler);
+        let layer = traces.on(layer, &self.0.span_counts);
         Some(match &self.0.open_spans {
             Some(open_spans) => layer.with_open_spans(open_spans.clone()),
             None => layer,
@@ -310,6 +316,7 @@ impl Telemetry {
         report.refused = refusals.iter().map(RefusedWrites::from).collect();
         report.redaction = self.0.problems.redaction();
         report.problems = self.0.problems.all();
+        report.problems.extend(traces::problem(&self.0.span_counts));
         report
     }
 

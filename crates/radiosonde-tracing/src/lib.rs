@@ -24,27 +24,75 @@
 //! # }
 //! ```
 //!
+//! Where no other layer listens, [`Layer::into_subscriber`] does without a registry.
+//!
+//! # Whose child a span is
+//!
+//! That of the [`Context`](radiosonde_context::Context) that is current where it is made, be it of a
+//! span or of a request; with `parent:` that of the span it was told. [`set_parent`] gives it another
+//! one as long as nobody knows its ids: they are fixed when it is first entered, has a child or an
+//! event, or is asked for its context with [`context_of`]. [`add_link`] and `follows_from` make links.
+//!
 //! # Fields with a meaning
 //!
 //! On spans, `job_id`, `worker_id` and `session_id` become the ids of everything below the span,
 //! `event!` and metrics included. `otel.name`, `otel.kind` (`server`, `client`, …),
-//! `otel.status_code` (`ok`, `error`) and `otel.status_message` (or `otel.status_description`) say
-//! what they say in tracing-opentelemetry. An event of level `ERROR` makes its span's status
-//! `error` unless the span has one.
+//! `otel.status_code` (`ok`, `error`) and `otel.status_description` (or `otel.status_message`), which
+//! makes the status `error`, say what they say in tracing-opentelemetry; `ok` is final. Other fields
+//! are attributes. Where a span is made in the code (`code.*`) stands once at its call site, and is
+//! no attribute; threads and busy and idle times, which would cost a clock and more lines, are none
+//! either.
+//!
+//! # Errors
+//!
+//! An event of level `ERROR` makes its span's status `error` unless the span has one. One with an
+//! error, `error = &e as &dyn Error` or a field `error` as `#[instrument(err)]` has it, is an event
+//! `exception` of the span as well, with `exception.message`, and the sources of the error as
+//! `exception.stacktrace`; so is a field of the span that is an error. A span that a panic ends has
+//! the status `error` and the message `panicked`. [`SpanEvents::All`] puts every event into its span.
+//!
+//! # Sampling
+//!
+//! A [`Sampler`] decides at the root of a trace; [`Keep`] records spans of other traces all the same,
+//! for their error or duration, with `"kept":"error"` or `"kept":"slow"` in the line. With
+//! [`Layer::into_subscriber`], spans of call sites whose spans were seen to be entered inside of their
+//! parents only, and which set no ids, are switched off in traces that are not sampled: what happens
+//! in them has the ids of the span around.
 //!
 //! # Behaviour under failure
 //!
-//! As `radiosonde-record`: nothing fails, waits are bounded, losses are counted. A span that is
-//! open when its process dies leaves no line.
+//! As `radiosonde-record`: nothing fails, waits are bounded, losses are counted. Attributes, events
+//! and links have limits ([`SpanLimits`]); what is past them is counted in the line
+//! (`dropped_attributes_count` and so on). Open spans take memory by the most that were ever open at
+//! once; past 16 million a span is not recorded. A span that is open when its process dies leaves no
+//! line.
+//!
+//! # Own metrics
+//!
+//! [`SpanCounts`], by [`Counted`]: `radiosonde_span_notices_total{notice}`.
 #![forbid(unsafe_code)]
 
+mod callsites;
+mod counts;
+mod event;
+mod exception;
+mod fields;
+mod handle;
 mod layer;
 mod open_spans;
 mod sampler;
+mod settings;
 mod span;
 mod stack;
+mod store;
+mod subscriber;
+mod tracker;
 mod visit;
 
+pub use counts::{Counted, SpanCounts};
+pub use handle::{add_link, context_of, set_parent};
 pub use layer::Layer;
 pub use open_spans::OpenSpans;
 pub use sampler::{InvalidSampler, Sampler};
+pub use settings::{InvalidKeep, Keep, SpanEvents, SpanLimits};
+pub use subscriber::Subscriber;

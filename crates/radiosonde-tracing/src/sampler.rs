@@ -35,9 +35,10 @@ impl Sampler {
             },
         };
         let name = name.trim();
-        let (kind, parent_based) = match name.strip_prefix("parentbased_") {
+        let lowercase = name.to_ascii_lowercase();
+        let (kind, parent_based) = match lowercase.strip_prefix("parentbased_") {
             Some(kind) => (kind, true),
-            None => (name, false),
+            None => (lowercase.as_str(), false),
         };
         let ratio = match kind {
             "always_on" => 1.0,
@@ -58,11 +59,23 @@ impl Sampler {
         if self.ratio >= 1.0 {
             return true;
         }
-        // The low 63 bits, as other implementations do, so that one trace is kept everywhere.
-        let place = (trace_id.low() >> 1) as f64 / (u64::MAX >> 1) as f64;
-        place < self.ratio
+        // The 56 bits that are random by W3C Trace Context, level 2: against the threshold below
+        // which traces are rejected, so that whoever keeps a larger share keeps this trace as well.
+        let rejected_below = ((1.0 - self.ratio) * RANDOM_VALUES as f64) as u64;
+        trace_id.low() % RANDOM_VALUES >= rejected_below
+    }
+
+    /// Whether children of a span that is not sampled are not sampled either.
+    #[inline]
+    pub(crate) fn follows(&self, trace_id: impl FnOnce() -> Option<TraceId>) -> bool {
+        self.parent_based
+            || self.ratio <= 0.0
+            || trace_id().is_some_and(|trace_id| !self.decide(trace_id, None))
     }
 }
+
+/// How many values the random part of a trace id has: 56 bits.
+const RANDOM_VALUES: u64 = 1 << 56;
 
 /// A sampler that does not exist, or an argument that is no ratio.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +106,26 @@ mod tests {
         let some = kept(parse("traceidratio", Some("0.5")), None);
         assert!((350..650).contains(&some), "{some}");
         assert_eq!(kept(parse("parentbased_traceidratio", Some("0")), None), 0);
+    }
+
+    #[test]
+    fn the_random_part_of_a_trace_id_decides() {
+        let trace = |random: u64| {
+            // What stands before the random part has no say.
+            let bytes = (u128::from(u64::MAX) << 64) | u128::from(0xab << 56 | random);
+            TraceId::from_bytes(bytes.to_be_bytes()).unwrap()
+        };
+        let half = Sampler::parse("TraceIdRatio", Some(" 0.5 ")).unwrap();
+        let tenth = Sampler::parse("traceidratio", Some("0.1")).unwrap();
+        for (random, in_half, in_tenth) in [
+            (0, false, false),
+            ((1 << 55) - 1, false, false),
+            (1 << 55, true, false),
+            ((1 << 56) - 1, true, true),
+        ] {
+            assert_eq!(half.decide(trace(random), None), in_half, "{random:x}");
+            assert_eq!(tenth.decide(trace(random), None), in_tenth, "{random:x}");
+        }
     }
 
     #[test]

@@ -1,129 +1,353 @@
-//! What the layer keeps of an open span.
+//! An open span: what is known of it so far, and how it becomes another.
 
-use radiosonde_context::{Context, CorrelationId};
-use radiosonde_record::{EncodedFields, OpenSpan, Site, SpanPart, Value};
-use tracing_core::field::Field;
+use radiosonde_context::{Context, SpanId, TraceId, TraceState};
+use radiosonde_record::{EndedSpan, OpenSpan, Site, SpanExtras, SpanPart};
+use tracing_core::Metadata;
 
-use crate::visit::{MESSAGE, Take};
+use crate::counts::{Counted, SpanCounts};
+use crate::exception::Exception;
+use crate::fields::{Fields, Special};
+use crate::sampler::Sampler;
+use crate::settings::{Keep, SpanLimits};
 
-/// An open span. Lives in the extensions of the registry.
-#[derive(Debug)]
+/// An open span. Used again for another one when it has ended, with the memory it has.
+#[derive(Debug, Default)]
 pub(crate) struct Span {
+    pub(crate) metadata: Option<&'static Metadata<'static>>,
+    pub(crate) site: Option<Site>,
+    /// Its place among the spans that are open.
+    pub(crate) open: OpenSpan,
     /// The context of code inside the span: its own ids, those of its fields, its parent's.
     pub(crate) context: Context,
     pub(crate) sampled: bool,
-    pub(crate) site: Site,
-    /// Its place among the spans that are open.
-    pub(crate) open: OpenSpan,
+    /// Whether attributes and events are kept: not when it is certain that it leaves no record.
+    pub(crate) collects: bool,
+    /// Whether its ids stay as they are, since somebody may have seen them.
+    pub(crate) is_fixed: bool,
+    pub(crate) entered: bool,
+    /// Whether it took its parent from where it was made.
+    is_contextual: bool,
+    /// Whether it was entered where its parent is not current.
+    strayed: bool,
     pub(crate) part: SpanPart,
-    pub(crate) fields: EncodedFields,
+    pub(crate) fields: Fields,
+    /// What few spans have.
+    pub(crate) rest: Option<Box<Rest>>,
+}
+
+/// What few spans have.
+#[derive(Debug, Default)]
+pub(crate) struct Rest {
+    /// Of the status.
     pub(crate) message: Option<String>,
     /// From `otel.name`.
     pub(crate) name: Option<String>,
-    /// Whether it was entered: from then on its ids are fixed.
-    pub(crate) entered: bool,
+    pub(crate) extras: SpanExtras,
+    links: u32,
+    events: u32,
+    dropped_links: u32,
+    dropped_events: u32,
 }
 
-/// Fields on their way into a span. They are formatted here, without the span's lock: formatters
-/// are code of the application, take their time, and may come back.
-#[derive(Debug, Default)]
-pub(crate) struct SpanFields {
-    /// Whether only the ids are wanted.
-    ids_only: bool,
-    job: Option<CorrelationId>,
-    worker: Option<CorrelationId>,
-    session: Option<CorrelationId>,
-    kind: Option<u8>,
-    status: Option<u8>,
-    message: Option<String>,
-    name: Option<String>,
-    fields: EncodedFields,
+/// What a span is made from.
+pub(crate) struct Beginning<'a> {
+    pub(crate) metadata: &'static Metadata<'static>,
+    /// The context around it.
+    pub(crate) outer: &'a Context,
+    /// Whether it begins a trace of its own there.
+    pub(crate) is_root: bool,
+    /// Whether it was not told its parent.
+    pub(crate) is_contextual: bool,
+    pub(crate) start_ns: u64,
 }
 
-impl SpanFields {
-    /// For a span that is sampled, or of which only the ids are wanted.
-    pub(crate) fn new(sampled: bool) -> Self {
-        Self { ids_only: !sampled, ..Self::default() }
-    }
+/// Most bytes of a status message; more is cut.
+const MESSAGE_MAX: usize = 2048;
+/// Bytes of attributes past which those recorded twice are sought.
+const COMPACT_ABOVE: usize = 4096;
 
-    /// Whether the context of the span becomes another one.
-    pub(crate) fn has_ids(&self) -> bool {
-        self.job.is_some() || self.worker.is_some() || self.session.is_some()
-    }
-}
-
-impl Take for SpanFields {
-    fn take(&mut self, field: &Field, value: Value<'_>) {
-        match field.name() {
-            "job_id" => self.job = id(value),
-            "worker_id" => self.worker = id(value),
-            "session_id" => self.session = id(value),
-            _ if self.ids_only => {}
-            "otel.kind" => self.kind = Some(kind(&text(value))),
-            "otel.status_code" => self.status = Some(status(&text(value))),
-            "otel.status_message" | "otel.status_description" => self.message = Some(text(value)),
-            "otel.name" => self.name = Some(text(value)),
-            MESSAGE if self.message.is_none() => self.message = Some(text(value)),
-            _ => self.fields.push(field.index(), value),
-        }
-    }
-}
+pub(crate) const STATUS_UNSET: u8 = 0;
+pub(crate) const STATUS_OK: u8 = 1;
+pub(crate) const STATUS_ERROR: u8 = 2;
+const KEPT_ERROR: u8 = 1;
+const KEPT_SLOW: u8 = 2;
 
 impl Span {
-    /// Takes the fields over.
-    pub(crate) fn update(&mut self, update: SpanFields) {
-        if update.has_ids() {
-            self.context = self.context.with_ids(update.job, update.worker, update.session);
+    /// Becomes a new span, without fields so far.
+    #[inline(always)]
+    pub(crate) fn begin(&mut self, beginning: &Beginning<'_>, sampler: &Sampler, keep: &Keep) {
+        let outer = beginning.outer;
+        let parent = match (outer.trace_id(), outer.span_id()) {
+            (Some(trace), Some(span)) if !beginning.is_root => Some((trace, span)),
+            _ => None,
+        };
+        let decision = parent.and_then(|_| outer.is_sampled());
+        let trace = parent.map_or_else(TraceId::random, |(trace, _)| trace);
+        self.sampled = sampler.decide(trace, decision);
+        self.context.become_span_of(outer, trace, SpanId::random(), self.sampled);
+        self.metadata = Some(beginning.metadata);
+        // Not known to be out before the parent is fixed.
+        self.collects = self.sampled || parent.is_none() || keep.is_on();
+        self.is_fixed = false;
+        self.entered = false;
+        self.is_contextual = beginning.is_contextual && parent.is_some();
+        self.strayed = false;
+        self.part = SpanPart {
+            parent: parent.map_or(0, |(_, span)| number(span)),
+            start_ns: beginning.start_ns,
+            kind: 1,
+            status: STATUS_UNSET,
+            kept: 0,
+        };
+        self.fields.clear(self.collects);
+        if self.rest.is_some() {
+            self.rest = None;
         }
-        self.part.kind = update.kind.unwrap_or(self.part.kind);
-        self.part.status = update.status.unwrap_or(self.part.status);
-        self.message = update.message.or(self.message.take());
-        self.name = update.name.or(self.name.take());
-        self.fields.append(update.fields);
     }
 
-    /// An error happened inside.
-    pub(crate) fn failed(&mut self) {
+    /// Its own id.
+    pub(crate) fn id(&self) -> Option<SpanId> {
+        self.context.span_id()
+    }
+
+    /// From now on somebody knows its ids.
+    #[inline(always)]
+    pub(crate) fn fix(&mut self, keep: &Keep) {
+        if !self.is_fixed {
+            self.is_fixed = true;
+            if !self.sampled && !keep.is_on() {
+                self.collects = false;
+                self.fields.clear(false);
+                self.rest = None;
+            }
+        }
+    }
+
+    /// Is entered where this context is current, for the first time or again. Whether it has taken
+    /// something of it over.
+    #[inline(always)]
+    pub(crate) fn enter(&mut self, current: &Context, keep: &Keep) -> bool {
+        if !self.sampled {
+            let around = current.span_id().map_or(0, number);
+            self.strayed |= around != self.part.parent;
+        }
+        if self.entered {
+            return false;
+        }
+        self.entered = true;
+        self.fix(keep);
+        // A span made before the scope it runs in belongs to that scope's job all the same.
+        self.context.fill(current)
+    }
+
+    /// Whether it has no parent.
+    pub(crate) fn is_root(&self) -> bool {
+        self.part.parent == 0
+    }
+
+    /// Whether nobody would miss it: it leaves no record, and the contexts in which it was entered
+    /// said all that its own does.
+    pub(crate) fn is_dispensable(&self) -> bool {
+        !self.sampled && self.is_contextual && self.entered && !self.strayed
+    }
+
+    /// Becomes a child of another span, or takes only the ids of a context without one. Whether that
+    /// was possible.
+    pub(crate) fn set_parent(&mut self, parent: &Context, sampler: &Sampler, keep: &Keep) -> bool {
+        if self.is_fixed {
+            return false;
+        }
+        let (Some(trace), Some(outer), Some(own)) =
+            (parent.trace_id(), parent.span_id(), self.id())
+        else {
+            self.context = self.context.over(parent);
+            return true;
+        };
+        self.sampled = sampler.decide(trace, parent.is_sampled());
+        // What it was given itself holds before what came from afar, and that before its scope's.
+        let ids = &self.fields.ids;
+        let context = parent.with_span(trace, own, self.sampled);
+        let context = ids.as_ref().map_or(context.clone(), |ids| ids.inside(&context));
+        self.context = context.over(&self.context);
+        self.part.parent = number(outer);
+        self.collects |= self.sampled || keep.is_on();
+        true
+    }
+
+    /// Takes over fields that mean something to the span itself. Whether its ids are others now.
+    #[cold]
+    pub(crate) fn apply(
+        &mut self,
+        special: Special,
+        limits: &SpanLimits,
+        counts: &SpanCounts,
+    ) -> bool {
+        let mut has_changed = false;
+        if let Some(ids) = special.ids {
+            let after = ids.inside(&self.context);
+            has_changed = after.packed() != self.context.packed();
+            self.context = after;
+            let before = self.fields.ids.take();
+            self.fields.ids = Some(Box::new(ids.over(before.map(|before| *before))));
+        }
+        if !self.collects {
+            return has_changed;
+        }
+        if let Some(kind) = special.kind {
+            self.part.kind = kind;
+        }
+        if let Some(name) = special.name {
+            self.rest().name = Some(name);
+        }
+        for to in &special.links {
+            self.link(to, limits, counts);
+        }
+        for exception in &special.exceptions {
+            self.exception(exception, limits, counts);
+        }
+        match (special.status, special.message) {
+            (Some(STATUS_OK), _) => self.set_status(STATUS_OK, None),
+            (Some(STATUS_ERROR), message) => self.set_status(STATUS_ERROR, message),
+            // Who describes what went wrong says that it did.
+            (_, Some(message)) => self.set_status(STATUS_ERROR, Some(message)),
+            _ => {}
+        }
+        has_changed
+    }
+
+    /// An error happened, which is an event of the span and its status.
+    pub(crate) fn exception(
+        &mut self,
+        exception: &Exception,
+        limits: &SpanLimits,
+        counts: &SpanCounts,
+    ) {
+        let now = radiosonde_record::now_ns();
+        self.event(now, "exception", &exception.fields, limits, counts);
+        self.failed(Some(exception.message.clone()));
+    }
+
+    /// Sets the status: `ok` is final, and only an error has a message, the last one.
+    pub(crate) fn set_status(&mut self, status: u8, message: Option<String>) {
+        if self.part.status == STATUS_OK || status == STATUS_UNSET {
+            return;
+        }
+        self.part.status = status;
+        if status == STATUS_OK {
+            if let Some(rest) = &mut self.rest {
+                rest.message = None;
+            }
+        } else if let Some(mut message) = message.filter(|message| !message.is_empty()) {
+            let fitting = message.char_indices().map(|(end, _)| end);
+            let end = fitting.take_while(|end| *end <= MESSAGE_MAX).last();
+            if message.len() > MESSAGE_MAX {
+                message.truncate(end.unwrap_or(0));
+            }
+            self.rest().message = Some(message);
+        }
+    }
+
+    /// An error happened inside: what somebody said about it before holds.
+    pub(crate) fn failed(&mut self, message: Option<String>) {
         if self.part.status == STATUS_UNSET {
-            self.part.status = STATUS_ERROR;
+            self.set_status(STATUS_ERROR, message);
         }
     }
-}
 
-const STATUS_UNSET: u8 = 0;
-const STATUS_ERROR: u8 = 2;
-
-fn id(value: Value<'_>) -> Option<CorrelationId> {
-    CorrelationId::sanitize(&text(value))
-}
-
-/// The value as text. A formatter of the application may panic here; what it wrote is lost then.
-fn text(value: Value<'_>) -> String {
-    match value {
-        Value::Str(text) => text.to_owned(),
-        other => {
-            let format = std::panic::AssertUnwindSafe(|| format!("{other:?}"));
-            let text = std::panic::catch_unwind(format).unwrap_or_default();
-            // `?string` and `%string` arrive alike; quotes are never part of these fields.
-            text.trim_matches('"').to_owned()
+    /// Adds attributes that were recorded later.
+    pub(crate) fn add_fields(&mut self, later: &Fields, limits: &SpanLimits) {
+        self.fields.append(later, limits);
+        if self.fields.encoded.size() > COMPACT_ABOVE {
+            self.fields.compact();
         }
     }
-}
 
-fn kind(name: &str) -> u8 {
-    match name.to_ascii_lowercase().as_str() {
-        "server" => 2,
-        "client" => 3,
-        "producer" => 4,
-        "consumer" => 5,
-        _ => 1,
+    /// Adds an event.
+    pub(crate) fn event(
+        &mut self,
+        now_ns: u64,
+        name: &str,
+        fields: &radiosonde_record::EncodedFields,
+        limits: &SpanLimits,
+        counts: &SpanCounts,
+    ) {
+        let rest = self.rest();
+        if rest.events < limits.events && rest.extras.event(now_ns, name, fields) {
+            rest.events += 1;
+        } else {
+            rest.dropped_events += 1;
+            counts.add(Counted::DroppedEvent, 1);
+        }
+    }
+
+    /// Adds a link to the span of a context.
+    pub(crate) fn link(&mut self, to: &Context, limits: &SpanLimits, counts: &SpanCounts) {
+        let Some((trace, span)) = to.trace_id().zip(to.span_id()) else {
+            return counts.add(Counted::DroppedLink, 1);
+        };
+        if !self.collects {
+            return;
+        }
+        let rest = self.rest();
+        let (trace, span) = (trace.to_bytes(), span.to_bytes());
+        let state = to.trace_state().map(TraceState::as_str);
+        let attributes = radiosonde_record::EncodedFields::default();
+        let fits = rest.links < limits.links;
+        if fits && rest.extras.link(trace, span, state.unwrap_or_default(), &attributes) {
+            rest.links += 1;
+        } else {
+            rest.dropped_links += 1;
+            counts.add(Counted::DroppedLink, 1);
+        }
+    }
+
+    /// Ends at this time. Whether it leaves a record.
+    #[inline]
+    pub(crate) fn end(&mut self, end_ns: u64, keep: &Keep, counts: &SpanCounts) -> bool {
+        if !self.sampled {
+            let took = end_ns.saturating_sub(self.part.start_ns);
+            let is_slow = |least: std::time::Duration| u128::from(took) >= least.as_nanos();
+            if keep.errors && self.part.status == STATUS_ERROR {
+                self.part.kept = KEPT_ERROR;
+                counts.add(Counted::KeptError, 1);
+            } else if keep.slow.is_some_and(is_slow) {
+                self.part.kept = KEPT_SLOW;
+                counts.add(Counted::KeptSlow, 1);
+            } else {
+                return false;
+            }
+        }
+        if let Some(state) = self.context.trace_state().cloned() {
+            self.rest().extras.trace_state(state.as_str());
+        }
+        let dropped = self.fields.dropped;
+        if dropped > 0 {
+            counts.add(Counted::DroppedAttribute, dropped);
+            self.rest();
+        }
+        if let Some(rest) = &mut self.rest
+            && dropped + rest.dropped_events + rest.dropped_links > 0
+        {
+            rest.extras.dropped(dropped, rest.dropped_events, rest.dropped_links);
+        }
+        true
+    }
+
+    /// What its record has.
+    #[inline]
+    pub(crate) fn ended<'a>(&'a self, none: &'a SpanExtras, end_ns: u64) -> EndedSpan<'a> {
+        let (extras, message) = match &self.rest {
+            Some(rest) => (&rest.extras, rest.message.as_deref().unwrap_or_default()),
+            None => (none, ""),
+        };
+        EndedSpan { part: self.part, extras, message, fields: &self.fields.encoded, end_ns }
+    }
+
+    fn rest(&mut self) -> &mut Rest {
+        self.rest.get_or_insert_default()
     }
 }
 
-fn status(name: &str) -> u8 {
-    match name.to_ascii_lowercase().as_str() {
-        "ok" => 1,
-        "error" => STATUS_ERROR,
-        _ => STATUS_UNSET,
-    }
+fn number(span: SpanId) -> u64 {
+    u64::from_be_bytes(span.to_bytes())
 }

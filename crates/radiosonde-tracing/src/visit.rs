@@ -3,12 +3,21 @@
 use std::error::Error;
 use std::fmt;
 
-use radiosonde_record::{Builder, Value};
+use radiosonde_record::{Builder, EncodedFields, Value};
 use tracing_core::field::{Field, Visit};
+
+use crate::fields::{with_limited, written};
+use crate::settings::SpanLimits;
 
 /// One method for every type of value.
 pub(crate) trait Take {
     fn take(&mut self, field: &Field, value: Value<'_>);
+}
+
+impl<T: Take> Take for &mut T {
+    fn take(&mut self, field: &Field, value: Value<'_>) {
+        (**self).take(field, value);
+    }
 }
 
 /// Turns the many methods of `Visit` into one.
@@ -42,7 +51,7 @@ impl<T: Take> Visit for Each<T> {
 }
 
 /// An error and its sources: `saving: disk full`.
-struct Chain<'a>(&'a (dyn Error + 'static));
+pub(crate) struct Chain<'a>(pub(crate) &'a (dyn Error + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,6 +99,43 @@ impl Take for Rest<'_, '_> {
     fn take(&mut self, field: &Field, value: Value<'_>) {
         if field.name() != MESSAGE {
             self.0.field(field.index(), value);
+        }
+    }
+}
+
+/// Collects the fields of an event as attributes of an event of its span.
+pub(crate) struct Named<'a> {
+    fields: &'a mut EncodedFields,
+    limits: &'a SpanLimits,
+    count: u32,
+    pub(crate) dropped: u32,
+    pub(crate) message: Option<String>,
+}
+
+impl<'a> Named<'a> {
+    pub(crate) fn new(fields: &'a mut EncodedFields, limits: &'a SpanLimits) -> Self {
+        Self { fields, limits, count: 0, dropped: 0, message: None }
+    }
+
+    pub(crate) fn add(&mut self, key: &str, value: Value<'_>) {
+        if self.count >= self.limits.event_attributes {
+            self.dropped += 1;
+            return;
+        }
+        self.count += 1;
+        match self.limits.value_length {
+            None => self.fields.push_named(key, value),
+            Some(most) => with_limited(value, most, |value| self.fields.push_named(key, value)),
+        }
+    }
+}
+
+impl Take for Named<'_> {
+    fn take(&mut self, field: &Field, value: Value<'_>) {
+        if field.name() == MESSAGE {
+            self.message = Some(written(value));
+        } else {
+            self.add(field.name(), value);
         }
     }
 }

@@ -99,6 +99,7 @@ pub use radiosonde_runtime::{
     LogBridge, OpenSpanReport, OpenSpansReport, Parts, Problem, Profile, RefusedWrites,
     RemovedFiles, Report, Service, Severity, SignalReport, ingest, retire,
 };
+pub use radiosonde_tracing::{Keep, SpanEvents, add_link, context_of, set_parent};
 
 /// Compiles what the README shows.
 #[cfg(doctest)]

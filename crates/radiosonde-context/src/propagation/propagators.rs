@@ -47,6 +47,8 @@ pub fn set_propagators(propagators: Propagators) {
 impl Propagators {
     /// None: nothing is read, nothing is written.
     pub const NONE: Self = Self { order: 0 };
+    /// `traceparent` and `tracestate` alone.
+    pub const TRACE_CONTEXT: Self = Self { order: Format::TraceContext as u32 };
 
     /// Reads a list as `OTEL_PROPAGATORS` has it: names of `tracecontext`, `baggage`, `b3`,
     /// `b3multi`, with commas between them, or `none`. A name that comes again counts once.

@@ -4,8 +4,10 @@ use std::cell::Cell;
 use std::fmt;
 
 use super::{
-    BOOL, F64, FIELD_MAX, HEADER_SIZE, I64, JSON, NULL, RECORD_MAX, TEXT, TRAILER_SIZE, U64,
+    BOOL, F64, FIELD_MAX, HEADER_SIZE, I64, INLINE_KEY, JSON, NULL, RECORD_MAX, TEXT, TRAILER_SIZE,
+    U64,
 };
+use crate::descriptor::floor_char_boundary;
 use crate::plain::copy;
 use crate::value::Value;
 
@@ -194,6 +196,23 @@ impl Buffer {
             Value::Json(_) => fits(self.text(key, JSON, "null")).and_cut(),
             value => self.formatted(key, |buffer| buffer.write_text(FIELD_MAX, value)),
         }
+    }
+
+    /// As [`Buffer::field`], with the key itself; one past 255 bytes is cut.
+    pub(super) fn named_field(&mut self, key: &str, value: Value<'_>) -> Written {
+        let key = &key.as_bytes()[..floor_char_boundary(key, usize::from(u8::MAX))];
+        let start = self.end;
+        let length = key.len() as u8;
+        // The value brings the last byte of what stands before it, as it does for an index.
+        let (head, last) = match key.split_last() {
+            None => (self.bytes(&[INLINE_KEY]), length),
+            Some((last, first)) => (self.bytes(&[INLINE_KEY, length]) && self.bytes(first), *last),
+        };
+        let written = if head { self.field(last, value) } else { Written::Refused };
+        if written == Written::Refused {
+            self.truncate(start);
+        }
+        written
     }
 
     /// As [`Buffer::field`], for the value that all formatters of `tracing` come as.

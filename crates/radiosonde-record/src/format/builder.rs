@@ -3,8 +3,10 @@
 use std::fmt;
 
 use super::buffer::{Buffer, Written};
+use super::encoded::EncodedFields;
+use super::extras::SpanExtras;
 use super::{FLAG_TRUNCATED, HEADER_SIZE, INLINE_KEY, MESSAGE_MAX, Site, SpanPart, put};
-use crate::descriptor::{Descriptor, floor_char_boundary};
+use crate::descriptor::Descriptor;
 use crate::level::{Kind, Level};
 use crate::value::Value;
 
@@ -81,9 +83,13 @@ impl<'a> Builder<'a> {
 
     /// Adds the span part: before the message, once, for spans only.
     pub fn span(&mut self, part: &SpanPart) {
-        self.bytes(&part.parent.to_le_bytes());
-        self.bytes(&part.start_ns.to_le_bytes());
-        self.bytes(&[part.kind, part.status, 0, 0, 0, 0, 0, 0]);
+        self.bytes(&part.to_bytes(0));
+    }
+
+    /// As [`Builder::span`], with what few spans have.
+    pub fn span_with(&mut self, part: &SpanPart, extras: &SpanExtras) {
+        self.bytes(&part.to_bytes(extras.as_bytes().len()));
+        self.bytes(extras.as_bytes());
     }
 
     /// Adds the message: before the fields. A second one becomes a field `message`. A panic of a
@@ -156,29 +162,16 @@ impl<'a> Builder<'a> {
 
     /// Adds a field with its key; a key past 255 bytes is cut.
     pub fn field_named(&mut self, key: &str, value: Value<'_>) {
-        let key = &key.as_bytes()[..floor_char_boundary(key, usize::from(u8::MAX))];
-        let start = self.buffer.len();
-        let length = key.len() as u8;
-        // The value brings the last byte of what stands before it, as it does for an index.
-        let (head, last) = match key.split_last() {
-            None => (self.buffer.bytes(&[INLINE_KEY]), length),
-            Some((last, first)) => {
-                let head = self.buffer.bytes(&[INLINE_KEY, length]) && self.buffer.bytes(first);
-                (head, *last)
-            }
-        };
-        let written = if head { self.buffer.field(last, value) } else { Written::Refused };
-        if written == Written::Refused {
-            self.buffer.truncate(start);
-        }
+        let written = self.buffer.named_field(key, value);
         self.count(written);
     }
 
     /// Appends fields that were encoded before, with [`EncodedFields::push`].
     pub fn encoded_fields(&mut self, fields: &EncodedFields) {
-        if self.buffer.bytes(fields.buffer.written()) {
-            self.fields += u64::from(fields.count);
-            self.truncated |= fields.truncated;
+        let (count, bytes) = fields.parts();
+        if self.buffer.bytes(bytes) {
+            self.fields += u64::from(count);
+            self.truncated |= fields.is_truncated();
         } else {
             self.truncated = true;
         }
@@ -201,7 +194,7 @@ impl<'a> Builder<'a> {
 }
 
 /// The key byte of a field by its index at the call site.
-fn key(index: usize) -> Option<u8> {
+pub(super) fn key(index: usize) -> Option<u8> {
     u8::try_from(index).ok().filter(|key| *key != INLINE_KEY)
 }
 
@@ -210,47 +203,4 @@ fn inline_site(buffer: &mut Buffer, descriptor: &Descriptor) -> bool {
     let mut bytes = Vec::new();
     descriptor.encode(&mut bytes);
     buffer.bytes(&bytes)
-}
-
-/// Fields in their recorded form, kept until their record is written: a span collects them over
-/// its life.
-#[derive(Clone, Debug)]
-pub struct EncodedFields {
-    buffer: Buffer,
-    count: u16,
-    truncated: bool,
-}
-
-impl Default for EncodedFields {
-    fn default() -> Self {
-        Self { buffer: Buffer::for_fields(), count: 0, truncated: false }
-    }
-}
-
-impl EncodedFields {
-    /// Adds the fields of `other` behind these.
-    pub fn append(&mut self, other: Self) {
-        if self.count == 0 && !self.truncated {
-            *self = other;
-            return;
-        }
-        if self.buffer.bytes(other.buffer.written()) {
-            self.count += other.count;
-            self.truncated |= other.truncated;
-        } else {
-            self.truncated = true;
-        }
-    }
-
-    /// Adds a field under the key with this index at the call site. A later value of the same key
-    /// comes later; readers take the last.
-    pub fn push(&mut self, index: usize, value: Value<'_>) {
-        if key(index).is_some_and(|key| self.buffer.plain_field(key, value)) {
-            self.count += 1;
-            return;
-        }
-        let written = key(index).map_or(Written::Refused, |key| self.buffer.field(key, value));
-        self.count += u16::from(written != Written::Refused);
-        self.truncated |= written != Written::Whole;
-    }
 }

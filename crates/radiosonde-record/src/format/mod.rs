@@ -14,7 +14,8 @@
 //! 16 u64 nanoseconds since 1970        36 u32 message length
 //! 40 inline call site, when 24 is 0 (see `Descriptor::encode`)
 //!    context (packed form of radiosonde-context)
-//!    span part, when the kind is span: parent u64, start ns u64, span kind u8, status u8, 6 pad
+//!    span part, when the kind is span: parent u64, start ns u64, span kind u8, status u8, kept u8,
+//!            1 pad, length of the extras u32, and those (see `extras`)
 //!    message, UTF-8
 //!    fields: key u8 (index into the call site's keys; 255: length u8 and the key's bytes),
 //!            type u8, value (bool u8; i64, u64, f64 8 bytes; text and JSON u32 length + UTF-8)
@@ -34,6 +35,8 @@
 
 mod buffer;
 mod builder;
+mod encoded;
+mod extras;
 mod raw;
 mod read;
 mod text;
@@ -41,7 +44,9 @@ mod text;
 use crate::descriptor::Descriptor;
 
 pub(crate) use buffer::Buffer;
-pub use builder::{Builder, EncodedFields};
+pub use builder::Builder;
+pub use encoded::EncodedFields;
+pub use extras::{EXTRAS_MAX, Extra, Extras, SpanExtras};
 pub use raw::{RawFields, RawValue};
 pub use read::{DecodeError, Fields, Key, Record};
 pub use text::format_panics;
@@ -54,9 +59,9 @@ pub const MESSAGE_MAX: usize = 24 * 1024;
 pub const FIELD_MAX: usize = 12 * 1024;
 
 pub(crate) const HEADER_SIZE: usize = 40;
-const SPAN_PART_SIZE: usize = 24;
+pub(crate) const SPAN_PART_SIZE: usize = 24;
 pub(crate) const TRAILER_SIZE: usize = 8;
-const FLAG_TRUNCATED: u16 = 1;
+pub(crate) const FLAG_TRUNCATED: u16 = 1;
 pub(crate) const FLAG_SITE_MESSAGE: u16 = 2;
 /// Records past this have a checksum.
 pub(crate) const SECTOR: usize = 512;
@@ -84,6 +89,23 @@ pub struct SpanPart {
     pub kind: u8,
     /// Its status, by the numbers of OTLP: 0 unset, 1 ok, 2 error.
     pub status: u8,
+    /// Why it was recorded though its trace is not sampled: 1 for its error, 2 for its duration;
+    /// 0 when the trace is sampled.
+    pub kept: u8,
+}
+
+impl SpanPart {
+    /// The part as it stands in a record, before extras of this length.
+    #[inline]
+    pub(crate) fn to_bytes(self, extras: usize) -> [u8; SPAN_PART_SIZE] {
+        let mut bytes = [0; SPAN_PART_SIZE];
+        put(&mut bytes, self.parent.to_le_bytes());
+        put(&mut bytes[8..], self.start_ns.to_le_bytes());
+        // Extras are bounded by `EXTRAS_MAX`.
+        let [a, b, c, d] = (extras as u32).to_le_bytes();
+        put(&mut bytes[16..], [self.kind, self.status, self.kept, 0, a, b, c, d]);
+        bytes
+    }
 }
 
 /// Where a record says its call site is.

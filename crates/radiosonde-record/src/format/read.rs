@@ -2,7 +2,7 @@
 
 use super::{
     BOOL, F64, FLAG_SITE_MESSAGE, FLAG_TRUNCATED, HEADER_SIZE, I64, INLINE_KEY, JSON, NULL,
-    SPAN_PART_SIZE, SpanPart, TEXT, TRAILER_SIZE, U64, is_whole,
+    SPAN_PART_SIZE, SpanPart, TEXT, TRAILER_SIZE, U64, extras::Extras, is_whole,
 };
 use std::sync::Arc;
 
@@ -30,6 +30,7 @@ pub struct Record<'a> {
     pub context: &'a [u8],
     /// Present on spans.
     pub span: Option<SpanPart>,
+    pub(super) extras: &'a [u8],
     /// The message; empty when it stands at the call site.
     pub message: &'a str,
     /// Whether the message is [`Descriptor::message`].
@@ -93,7 +94,10 @@ impl<'a> Record<'a> {
         let flags = (what >> 48) as u16;
         let inline_site = if site == 0 { Some(reader.descriptor()?) } else { None };
         let context = reader.take(usize::from(sizes as u16))?;
-        let span = if kind == Kind::Span { Some(reader.span()?) } else { None };
+        let (span, extras) = match kind {
+            Kind::Span => reader.span().map(|(span, extras)| (Some(span), extras))?,
+            _ => (None, &[][..]),
+        };
         let message = reader.take((sizes >> 32) as usize)?;
         // The look at an empty text costs more than one would think.
         let message = if message.is_empty() { "" } else { std::str::from_utf8(message).ok()? };
@@ -106,6 +110,7 @@ impl<'a> Record<'a> {
             inline_site,
             context,
             span,
+            extras,
             message,
             truncated: flags & FLAG_TRUNCATED != 0,
             message_at_site: flags & FLAG_SITE_MESSAGE != 0,
@@ -120,11 +125,24 @@ impl<'a> Record<'a> {
     /// As [`Record::decode`].
     pub fn decode_whole(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let record = Self::decode(bytes)?;
-        let mut fields = record.fields();
-        for _ in 0..record.field_count {
-            fields.next().ok_or(DecodeError::Malformed("field"))?;
+        if !record.fields().are_whole() {
+            return Err(DecodeError::Malformed("field"));
+        }
+        if !record.extras().are_whole() {
+            return Err(DecodeError::Malformed("extras"));
         }
         Ok(record)
+    }
+
+    /// Trace state, links and events of a span, and how many were dropped.
+    pub fn extras(&self) -> Extras<'a> {
+        Extras { reader: Reader { bytes: self.extras } }
+    }
+
+    /// Whether there are any extras.
+    #[inline(always)]
+    pub fn has_extras(&self) -> bool {
+        !self.extras.is_empty()
     }
 
     /// The fields, in the order they were recorded.
@@ -145,8 +163,15 @@ pub enum Key<'a> {
 /// Iterator over a record's fields.
 #[derive(Clone, Debug)]
 pub struct Fields<'a> {
-    reader: Reader<'a>,
-    left: u16,
+    pub(super) reader: Reader<'a>,
+    pub(super) left: u16,
+}
+
+impl Fields<'_> {
+    /// Whether each of them can be read.
+    pub(super) fn are_whole(mut self) -> bool {
+        (0..self.left).all(|_| self.next().is_some())
+    }
 }
 
 impl<'a> Iterator for Fields<'a> {
@@ -180,12 +205,12 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 #[derive(Clone, Debug)]
-struct Reader<'a> {
-    bytes: &'a [u8],
+pub(super) struct Reader<'a> {
+    pub(super) bytes: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+    pub(super) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (head, rest) = self.bytes.split_at_checked(count)?;
         self.bytes = rest;
         Some(head)
@@ -198,26 +223,31 @@ impl<'a> Reader<'a> {
         Some(Arc::new(descriptor))
     }
 
-    fn u8(&mut self) -> Option<u8> {
+    pub(super) fn u8(&mut self) -> Option<u8> {
         self.take(1).map(|bytes| bytes[0])
     }
 
-    fn u32(&mut self) -> Option<u32> {
+    pub(super) fn u32(&mut self) -> Option<u32> {
         self.take(4)?.try_into().ok().map(u32::from_le_bytes)
     }
 
-    fn u64(&mut self) -> Option<u64> {
+    pub(super) fn u64(&mut self) -> Option<u64> {
         self.take(8)?.try_into().ok().map(u64::from_le_bytes)
     }
 
-    fn span(&mut self) -> Option<SpanPart> {
+    /// The span part, and the extras behind it.
+    fn span(&mut self) -> Option<(SpanPart, &'a [u8])> {
         let part = self.take(SPAN_PART_SIZE)?;
         let mut reader = Reader { bytes: part };
-        Some(SpanPart {
+        let span = SpanPart {
             parent: reader.u64()?,
             start_ns: reader.u64()?,
             kind: reader.u8()?,
             status: reader.u8()?,
-        })
+            kept: reader.u8()?,
+        };
+        let _padding = reader.u8()?;
+        let extras = reader.u32()? as usize;
+        Some((span, if extras == 0 { &[] } else { self.take(extras)? }))
     }
 }

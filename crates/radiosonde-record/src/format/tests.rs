@@ -9,8 +9,12 @@ use crate::level::{Kind, Level};
 use crate::value::Value;
 
 fn build(site: &Site, build: impl FnOnce(&mut Builder<'_>)) -> Vec<u8> {
+    build_kind(Kind::Event, site, build)
+}
+
+fn build_kind(kind: Kind, site: &Site, build: impl FnOnce(&mut Builder<'_>)) -> Vec<u8> {
     let mut buffer = Buffer::take();
-    let mut builder = Builder::new(&mut buffer, Kind::Event, Level::Warning, 42, site);
+    let mut builder = Builder::new(&mut buffer, kind, Level::Warning, 42, site);
     builder.context(b"ctx");
     build(&mut builder);
     builder.finish();
@@ -196,6 +200,83 @@ fn the_largest_inline_site_fits_with_a_full_message() {
     let bytes = build(&Site::Inline(site), |builder| builder.message(Value::Str(&huge)));
     assert!(bytes.len() <= RECORD_MAX, "{}", bytes.len());
     assert_eq!(Record::decode_whole(&bytes).unwrap().inline_site.unwrap().keys.len(), 254);
+}
+
+#[test]
+fn extras_of_a_span_read_back_and_damage_is_refused() {
+    let mut attributes = EncodedFields::default();
+    attributes.push_named("items", Value::U64(3));
+    let mut extras = SpanExtras::default();
+    assert!(extras.trace_state("a=1") && extras.link([1; 16], [2; 8], "b=2", &attributes));
+    assert!(extras.event(77, "paid", &attributes));
+    extras.dropped(4, 5, 6);
+    let part = SpanPart { parent: 9, start_ns: 8, kind: 2, status: 1, kept: 2 };
+    let bytes = build_kind(Kind::Span, &Site::Registered(1), |builder| {
+        builder.span_with(&part, &extras);
+        builder.message(Value::Str("message"));
+        builder.field(0, Value::Bool(true));
+    });
+    let record = Record::decode_whole(&bytes).unwrap();
+    assert_eq!((record.span, record.message), (Some(part), "message"));
+    assert_eq!(record.fields().count(), 1);
+    let items = |fields: Fields<'_>| {
+        let fields: Vec<_> = fields.map(|(key, value)| format!("{key:?} {value:?}")).collect();
+        assert_eq!(fields, ["Name(\"items\") 3"]);
+    };
+    let found: Vec<_> = record.extras().collect();
+    let [
+        Extra::TraceState("a=1"),
+        Extra::Link { trace_id, span_id, trace_state: "b=2", attributes: of_link },
+        Extra::Event { timestamp_ns: 77, name: "paid", attributes: of_event },
+        Extra::Dropped { attributes: 4, events: 5, links: 6 },
+    ] = &found[..]
+    else {
+        panic!("{found:?}");
+    };
+    assert_eq!((trace_id, span_id), (&[1; 16], &[2; 8]));
+    items(of_link.clone());
+    items(of_event.clone());
+    // Any byte of them changed reads as something, or as damage, and never panics.
+    for at in HEADER_SIZE..bytes.len() - TRAILER_SIZE {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x55;
+        if let Ok(record) = Record::decode_whole(&damaged) {
+            assert!(record.extras().count() <= 40 && record.fields().count() <= 40);
+        }
+    }
+}
+
+#[test]
+fn extras_have_a_bound() {
+    let mut extras = SpanExtras::default();
+    let name = "x".repeat(5_000);
+    let fitting = (0..1_000).take_while(|_| extras.event(1, &name, &EncodedFields::default()));
+    // A name is cut at 512 bytes.
+    let fitting = fitting.count();
+    assert!((30..45).contains(&fitting), "{fitting}");
+    assert!(extras.as_bytes().len() < EXTRAS_MAX);
+}
+
+#[test]
+fn of_fields_recorded_over_and_over_the_last_value_stays() {
+    let mut fields = EncodedFields::default();
+    for number in 0..100 {
+        fields.push(0, Value::U64(number));
+        fields.push_named("text", Value::Str(if number % 2 == 0 { "even" } else { "odd" }));
+        fields.push(1, Value::Null);
+    }
+    let size = fields.size();
+    fields.compact();
+    assert!(fields.size() < size / 50);
+    let bytes = build(&Site::Registered(1), |builder| builder.encoded_fields(&fields));
+    let record = Record::decode_whole(&bytes).unwrap();
+    let found: Vec<_> = record.fields().map(|(key, value)| (key, format!("{value:?}"))).collect();
+    let expected = [
+        (Key::Index(0), "99".to_owned()),
+        (Key::Name("text"), "\"odd\"".to_owned()),
+        (Key::Index(1), "null".to_owned()),
+    ];
+    assert_eq!(found, expected);
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 use super::Environment;
 use crate::problem::Problems;
 
-const HONOURED: [&str; 12] = [
+const HONOURED: [&str; 19] = [
     "OTEL_SDK_DISABLED",
     "OTEL_SERVICE_NAME",
     "OTEL_PROPAGATORS",
@@ -14,11 +14,18 @@ const HONOURED: [&str; 12] = [
     "OTEL_METRICS_EXPORTER",
     "OTEL_LOGS_EXPORTER",
     "OTEL_METRIC_EXPORT_INTERVAL",
+    "OTEL_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_SPAN_EVENT_COUNT_LIMIT",
+    "OTEL_SPAN_LINK_COUNT_LIMIT",
     "OTEL_EXPORTER_PROMETHEUS_HOST",
     "OTEL_EXPORTER_PROMETHEUS_PORT",
 ];
 
-const OWN: [&str; 18] = [
+const OWN: [&str; 20] = [
     "RADIOSONDE_BAGGAGE_TO",
     "RADIOSONDE_DIR",
     "RADIOSONDE_ENVIRONMENT",
@@ -36,7 +43,9 @@ const OWN: [&str; 18] = [
     "RADIOSONDE_RINGS",
     "RADIOSONDE_ROTATE_BYTES",
     "RADIOSONDE_SEAL_AFTER",
+    "RADIOSONDE_SPAN_EVENTS",
     "RADIOSONDE_STDERR",
+    "RADIOSONDE_TRACES_KEEP",
 ];
 
 /// Names every variable somebody set in the hope that it does something.

@@ -1,0 +1,167 @@
+//! Which spans are recorded, and how much of each.
+
+use radiosonde_tracing::{Keep, Layer, Sampler, SpanCounts, SpanEvents, SpanLimits};
+
+use super::Environment;
+use crate::config::Config;
+use crate::problem::Problems;
+
+/// What the layer runs with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TraceSettings {
+    pub(crate) sampler: Sampler,
+    pub(crate) keep: Keep,
+    pub(crate) span_events: SpanEvents,
+    pub(crate) limits: SpanLimits,
+}
+
+impl TraceSettings {
+    pub(super) fn resolve(config: &Config, env: &Environment, problems: &Problems) -> Self {
+        Self {
+            sampler: sampler(env, problems),
+            keep: keep(config, env, problems),
+            span_events: span_events(config, env, problems),
+            limits: limits(env, problems),
+        }
+    }
+
+    /// The layer with these settings, counting there.
+    pub(crate) fn on(&self, layer: Layer, counts: &SpanCounts) -> Layer {
+        let layer = layer.keep(self.keep).with_span_events(self.span_events);
+        layer.with_limits(self.limits).with_counts(counts)
+    }
+}
+
+/// A wrong argument counts as none, a wrong name as the default: so the specification has it.
+fn sampler(env: &Environment, problems: &Problems) -> Sampler {
+    let argument = env.text("OTEL_TRACES_SAMPLER_ARG", problems);
+    let Some(name) = env.text("OTEL_TRACES_SAMPLER", problems) else { return Sampler::default() };
+    match (Sampler::parse(&name, argument.as_deref()), Sampler::parse(&name, None)) {
+        (Ok(sampler), _) => sampler,
+        (Err(error), Ok(without)) => {
+            problems.say(
+                format!("OTEL_TRACES_SAMPLER_ARG: {error}; 1 is used"),
+                "set it to the share of traces to keep, such as 0.1",
+            );
+            without
+        }
+        (Err(error), Err(_)) => {
+            problems.say(
+                format!("OTEL_TRACES_SAMPLER: {error}; every trace is kept"),
+                "use always_on, always_off, traceidratio or one of them behind parentbased_",
+            );
+            Sampler::default()
+        }
+    }
+}
+
+fn keep(config: &Config, env: &Environment, problems: &Problems) -> Keep {
+    let Some(text) = env.text("RADIOSONDE_TRACES_KEEP", problems) else {
+        return config.traces.keep;
+    };
+    Keep::parse(&text).unwrap_or_else(|error| {
+        problems.say(
+            format!("RADIOSONDE_TRACES_KEEP: {error}"),
+            "write it as errors,slow=500ms, one of both, or none",
+        );
+        config.traces.keep
+    })
+}
+
+fn span_events(config: &Config, env: &Environment, problems: &Problems) -> SpanEvents {
+    let Some(text) = env.text("RADIOSONDE_SPAN_EVENTS", problems) else {
+        return config.traces.span_events;
+    };
+    match text.trim() {
+        "all" => SpanEvents::All,
+        "exceptions" => SpanEvents::Exceptions,
+        "none" => SpanEvents::None,
+        other => {
+            problems.say(
+                format!("RADIOSONDE_SPAN_EVENTS: `{other}` is not understood"),
+                "use exceptions, all or none",
+            );
+            config.traces.span_events
+        }
+    }
+}
+
+fn limits(env: &Environment, problems: &Problems) -> SpanLimits {
+    let number = |name: &str| {
+        let text = env.text(name, problems)?;
+        let number = text.trim().parse::<u32>();
+        if number.is_err() {
+            problems.say(
+                format!("{name}: `{text}` is no number; the default is used"),
+                format!("set {name} to a whole number, such as 128"),
+            );
+        }
+        number.ok()
+    };
+    let mut limits = SpanLimits::default();
+    let of_all = number("OTEL_ATTRIBUTE_COUNT_LIMIT");
+    let attributes = number("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT").or(of_all);
+    limits.attributes = attributes.unwrap_or(limits.attributes);
+    let of_events = number("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT").or(of_all);
+    limits.event_attributes = of_events.unwrap_or(limits.event_attributes);
+    let of_all = number("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT");
+    limits.value_length = number("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT").or(of_all);
+    limits.events = number("OTEL_SPAN_EVENT_COUNT_LIMIT").unwrap_or(limits.events);
+    limits.links = number("OTEL_SPAN_LINK_COUNT_LIMIT").unwrap_or(limits.links);
+    limits
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Service;
+
+    fn resolved(variables: &[(&str, &str)]) -> (TraceSettings, Vec<String>) {
+        let problems = Problems::default();
+        let slow = Keep::default().and_slow(Duration::from_secs(1));
+        let config = Config::new(Service::new("shop", "1")).keep_traces(slow);
+        let settings = TraceSettings::resolve(&config, &Environment::of(variables), &problems);
+        (settings, problems.all().into_iter().map(|problem| problem.what).collect())
+    }
+
+    #[test]
+    fn variables_win_over_the_code_and_over_each_other() {
+        let (settings, problems) = resolved(&[
+            ("RADIOSONDE_TRACES_KEEP", "errors"),
+            ("RADIOSONDE_SPAN_EVENTS", "all"),
+            ("OTEL_ATTRIBUTE_COUNT_LIMIT", "7"),
+            ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "5"),
+            ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "100"),
+            ("OTEL_SPAN_EVENT_COUNT_LIMIT", "9"),
+            ("OTEL_SPAN_LINK_COUNT_LIMIT", "0"),
+        ]);
+        assert_eq!(problems, [""; 0]);
+        assert_eq!(settings.keep, Keep::errors());
+        assert_eq!(settings.span_events, SpanEvents::All);
+        let SpanLimits { attributes, event_attributes, value_length, events, links, .. } =
+            settings.limits;
+        assert_eq!((attributes, event_attributes, value_length), (5, 7, Some(100)));
+        assert_eq!((events, links), (9, 0));
+        assert_eq!(resolved(&[]).0.keep.slow, Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_and_costs_only_itself() {
+        let cases = [
+            ("RADIOSONDE_TRACES_KEEP", "fast", "`fast` is neither"),
+            ("RADIOSONDE_SPAN_EVENTS", "some", "`some` is not understood"),
+            ("OTEL_SPAN_LINK_COUNT_LIMIT", "-1", "`-1` is no number"),
+        ];
+        for (name, value, expected) in cases {
+            let (settings, problems) = resolved(&[(name, value)]);
+            assert!(problems.iter().any(|what| what.contains(expected)), "{problems:?}");
+            assert_eq!(settings.limits, SpanLimits::default());
+        }
+        let bad = [("OTEL_TRACES_SAMPLER", "traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", "1.5")];
+        let (settings, problems) = resolved(&bad);
+        let expected = Sampler::parse("traceidratio", None).unwrap();
+        assert_eq!((settings.sampler, problems.len()), (expected, 1), "the name holds");
+    }
+}

@@ -1,0 +1,43 @@
+//! What the code asks for about traces, and what the layer has to say of them.
+
+use radiosonde_tracing::{Counted, Keep, SpanCounts, SpanEvents};
+
+use crate::config::Config;
+use crate::problem::Problem;
+
+/// What becomes of spans, as the code asks for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TraceConfig {
+    pub(crate) keep: Keep,
+    pub(crate) span_events: SpanEvents,
+}
+
+impl Config {
+    /// Records spans that ended with an error, or took long, though their trace is not sampled: for
+    /// whoever reads the local files. They then cost what sampled ones do. Default: none.
+    /// Environment: `RADIOSONDE_TRACES_KEEP`, such as `errors,slow=500ms`.
+    pub fn keep_traces(mut self, keep: Keep) -> Self {
+        self.traces.keep = keep;
+        self
+    }
+
+    /// Which events of `tracing` become events of the span they happen in, besides their own lines.
+    /// Default: [`SpanEvents::Exceptions`]. Environment: `RADIOSONDE_SPAN_EVENTS`, `exceptions`, `all`
+    /// or `none`.
+    pub fn span_events(mut self, span_events: SpanEvents) -> Self {
+        self.traces.span_events = span_events;
+        self
+    }
+}
+
+/// What is wrong with how spans are used.
+pub(crate) fn problem(counts: &SpanCounts) -> Option<Problem> {
+    let late = counts.of(Counted::LateParent);
+    (late > 0).then(|| {
+        Problem::warning(
+            format!("set_parent came too late for {late} spans and changed nothing"),
+            "call it before the span is entered, has a child or an event, or is asked for its \
+             context",
+        )
+    })
+}

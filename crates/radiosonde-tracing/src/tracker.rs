@@ -1,0 +1,343 @@
+//! What the layer and the subscriber of its own have in common: spans are opened, entered and closed,
+//! and events are recorded.
+
+use std::sync::Arc;
+
+use radiosonde_context::{Context, with_current};
+use radiosonde_record::{Descriptor, Journal, Level, Site, SpanExtras, now_ns};
+use tracing_core::span::{Attributes, Id, Record};
+use tracing_core::{LevelFilter, Metadata};
+
+use crate::callsites::{self, Callsites};
+use crate::counts::{Counted, SpanCounts};
+use crate::fields::{Fields, Taking};
+use crate::open_spans::OpenSpans;
+use crate::sampler::Sampler;
+use crate::settings::{Keep, SpanEvents, SpanLimits};
+use crate::span::{Beginning, Span};
+use crate::stack;
+use crate::store::Store;
+
+/// Everything but the way in.
+#[derive(Debug)]
+pub(crate) struct Tracker {
+    pub(crate) journal: Journal,
+    pub(crate) sampler: Sampler,
+    pub(crate) limits: SpanLimits,
+    pub(crate) keep: Keep,
+    pub(crate) span_events: SpanEvents,
+    pub(crate) counts: SpanCounts,
+    /// Whether nobody else listens.
+    pub(crate) sole: bool,
+    /// Only where somebody reads names: otherwise a span costs a load and a branch more.
+    pub(crate) open_spans: Option<OpenSpans>,
+    /// Where spans may be switched off: only where nobody else listens.
+    pub(crate) callsites: Option<Callsites>,
+    pub(crate) store: Arc<Store>,
+}
+
+/// Where a new span belongs.
+#[derive(Clone, Copy)]
+pub(crate) enum Parent<'a> {
+    /// Where it is made.
+    Current,
+    /// To a span it was told; `None` for one that is not known.
+    Known(Option<&'a Id>),
+    /// Nowhere.
+    Root,
+}
+
+impl Clone for Tracker {
+    /// The same settings, for other spans.
+    fn clone(&self) -> Self {
+        Self {
+            journal: self.journal.clone(),
+            sampler: self.sampler,
+            limits: self.limits,
+            keep: self.keep,
+            span_events: self.span_events,
+            counts: self.counts.clone(),
+            sole: self.sole,
+            open_spans: self.open_spans.clone(),
+            callsites: self.callsites.is_some().then(Callsites::default),
+            store: Store::new(),
+        }
+    }
+}
+
+impl Tracker {
+    pub(crate) fn new(journal: &Journal, sampler: Sampler) -> Self {
+        Self {
+            journal: journal.clone(),
+            sampler,
+            limits: SpanLimits::default(),
+            keep: Keep::default(),
+            span_events: SpanEvents::default(),
+            counts: SpanCounts::default(),
+            sole: false,
+            open_spans: None,
+            callsites: None,
+            store: Store::new(),
+        }
+    }
+
+    /// Whether the filter lets something through.
+    pub(crate) fn allows(&self, metadata: &Metadata<'_>) -> bool {
+        self.journal.allows(metadata.target(), level(metadata.level()))
+    }
+
+    /// The most that the filter lets through of anything.
+    pub(crate) fn max_level(&self) -> LevelFilter {
+        match self.journal.filter().lowest() {
+            None => LevelFilter::OFF,
+            Some(Level::Trace) => LevelFilter::TRACE,
+            Some(Level::Debug) => LevelFilter::DEBUG,
+            Some(Level::Info) => LevelFilter::INFO,
+            Some(Level::Warning) => LevelFilter::WARN,
+            Some(Level::Error | Level::Critical) => LevelFilter::ERROR,
+        }
+    }
+
+    pub(crate) fn site(&self, metadata: &'static Metadata<'static>) -> Site {
+        self.journal.site(key(metadata), || describe(metadata))
+    }
+
+    /// Opens a span. `None` past the number that can be open.
+    #[inline]
+    pub(crate) fn open(&self, attributes: &Attributes<'_>, parent: Parent<'_>) -> Option<Id> {
+        let known = match parent {
+            Parent::Known(id) => Some(id.and_then(|id| self.context_of(id)).unwrap_or_default()),
+            _ => None,
+        };
+        let start_ns = now_ns();
+        let begin = |span: &mut Span| {
+            let mut begin_in = |outer: &Context| {
+                let beginning = Beginning {
+                    metadata: attributes.metadata(),
+                    outer,
+                    is_root: matches!(parent, Parent::Root),
+                    is_contextual: matches!(parent, Parent::Current),
+                    start_ns,
+                };
+                span.begin(&beginning, &self.sampler, &self.keep);
+            };
+            match &known {
+                Some(outer) => begin_in(outer),
+                None => with_current(begin_in),
+            }
+            // Nobody knows the span yet: whatever formatters do, they do not wait for it.
+            attributes.record(&mut Taking { fields: &mut span.fields, limits: &self.limits });
+            if let Some(special) = span.fields.take_special() {
+                span.apply(*special, &self.limits, &self.counts);
+            }
+            self.opened(span);
+        };
+        let id = self.store.open(begin);
+        if id.is_none() {
+            self.counts.add(Counted::TooMany, 1);
+        }
+        id
+    }
+
+    /// Takes over fields that were recorded later.
+    pub(crate) fn record(&self, id: &Id, values: &Record<'_>) {
+        let Some(collects) = self.store.with(id, |span| span.collects) else { return };
+        // Formatted without the span's lock: formatters are code of the application, take their
+        // time, and may come back.
+        let mut later = Fields::later(collects);
+        values.record(&mut Taking { fields: &mut later, limits: &self.limits });
+        let special = later.take_special();
+        let changed = self.store.with(id, |span| {
+            span.add_fields(&later, &self.limits);
+            let apply = |special: Box<_>| span.apply(*special, &self.limits, &self.counts);
+            let has_changed = special.is_some_and(apply);
+            has_changed.then(|| {
+                self.journal.change_span(&mut span.open, span.context.packed(), &span.part);
+                span.context.clone()
+            })
+        });
+        let Some(after) = changed.flatten() else { return };
+        if with_current(|current| current.span_id() == after.span_id()) {
+            // An id recorded from inside holds for what follows inside.
+            let _before = after.enter_over_current();
+        }
+    }
+
+    /// Enters a span on this thread.
+    #[inline]
+    pub(crate) fn enter(&self, id: &Id) {
+        let entered = self.store.with(id, |span| {
+            let is_first = !span.entered;
+            if with_current(|current| span.enter(current, &self.keep)) {
+                self.journal.change_span(&mut span.open, span.context.packed(), &span.part);
+            }
+            span.metadata.map(|metadata| (span.context.clone(), metadata, is_first))
+        });
+        if let Some((context, metadata, is_first)) = entered.flatten() {
+            // Entered the first time, it has been filled in already.
+            let previous =
+                if is_first { context.replace_current() } else { context.enter_over_current() };
+            stack::enter(self.number(), id, metadata, previous);
+        }
+    }
+
+    /// Exits a span on this thread.
+    #[inline]
+    pub(crate) fn exit(&self, id: &Id) {
+        if stack::exit(self.number(), id) {
+            self.store.with(id, |span| span.failed(Some("panicked".to_owned())));
+        }
+    }
+
+    /// Lets go of a handle. Whether it was the last one, and the span has ended.
+    #[inline]
+    pub(crate) fn close(&self, id: &Id) -> bool {
+        self.store.drop_handle(id, |span| self.end(span))
+    }
+
+    /// Adds a link from a span to another one.
+    pub(crate) fn follows(&self, id: &Id, follows: Option<&Id>) {
+        let to = follows.and_then(|follows| self.context_of(follows));
+        self.add_link(id, &to.unwrap_or_default());
+    }
+
+    /// Adds a link from a span to that of a context.
+    pub(crate) fn add_link(&self, id: &Id, to: &Context) {
+        self.store.with(id, |span| span.link(to, &self.limits, &self.counts));
+    }
+
+    /// Makes a span a child of that of a context, when its ids are not known to anybody.
+    pub(crate) fn set_parent(&self, id: &Id, parent: &Context) {
+        let set = self.store.with(id, |span| {
+            self.unname(span);
+            let is_set = span.set_parent(parent, &self.sampler, &self.keep);
+            self.name(span);
+            self.journal.change_span(&mut span.open, span.context.packed(), &span.part);
+            is_set
+        });
+        if set == Some(false) {
+            self.counts.add(Counted::LateParent, 1);
+        }
+    }
+
+    /// The context inside a span. Who asks knows its ids, which are fixed from now on.
+    pub(crate) fn context_of(&self, id: &Id) -> Option<Context> {
+        self.store.with(id, |span| {
+            span.fix(&self.keep);
+            span.context.clone()
+        })
+    }
+
+    /// The span this thread has entered last.
+    pub(crate) fn current(&self) -> Option<(Id, &'static Metadata<'static>)> {
+        stack::current(self.number())
+    }
+
+    /// Whether a span of this call site, made here and now, would be one that nobody misses.
+    #[inline]
+    pub(crate) fn can_do_without(&self, metadata: &Metadata<'_>) -> bool {
+        radiosonde_context::is_sampled_out()
+            && self.callsites.as_ref().is_some_and(|known| known.are_dispensable(metadata))
+            && self.sampler.follows(|| with_current(Context::trace_id))
+    }
+
+    /// A span was opened.
+    #[inline(always)]
+    fn opened(&self, span: &mut Span) {
+        let Some(metadata) = span.metadata else { return };
+        let site = self.site(metadata);
+        // Also one that is not sampled: it may hang as well.
+        span.open = self.journal.open_span(&site, span.context.packed(), &span.part);
+        span.site = Some(site);
+        self.name(span);
+    }
+
+    /// Tells whoever shows text to people what a span is called.
+    #[inline(always)]
+    fn name(&self, span: &Span) {
+        let Some(open_spans) = &self.open_spans else { return };
+        if let (Some(id), Some(metadata)) = (span.id(), span.metadata) {
+            open_spans.opened(id, span.part.parent, metadata.name());
+        }
+    }
+
+    /// Nothing more is told of a span.
+    #[inline(always)]
+    fn unname(&self, span: &Span) {
+        if let (Some(open_spans), Some(id)) = (&self.open_spans, span.id()) {
+            open_spans.closed(id);
+        }
+    }
+
+    #[inline]
+    fn end(&self, span: &mut Span) {
+        self.unname(span);
+        if !span.sampled && !self.keep.is_on() {
+            self.learn(span);
+        } else {
+            self.record_ended(span);
+        }
+        // After its record: who dies in between has left either.
+        self.journal.close_span(std::mem::take(&mut span.open));
+    }
+
+    #[inline]
+    fn record_ended(&self, span: &mut Span) {
+        let end_ns = now_ns();
+        let Some(metadata) = span.metadata else { return };
+        if !span.end(end_ns, &self.keep, &self.counts) {
+            return;
+        }
+        let named = span.rest.as_mut().and_then(|rest| rest.name.take());
+        let site = match (named, span.site.take()) {
+            (Some(name), _) => Site::Inline(Descriptor { name, ..describe(metadata) }),
+            (None, Some(site)) => site,
+            (None, None) => self.site(metadata),
+        };
+        let none = SpanExtras::default();
+        let level = level(metadata.level());
+        self.journal.span(level, &site, span.context.packed(), &span.ended(&none, end_ns));
+    }
+
+    /// Remembers whether spans of this call site are missed when there are none.
+    fn learn(&self, span: &Span) {
+        let (Some(callsites), Some(metadata)) = (&self.callsites, span.metadata) else { return };
+        if span.is_root() {
+            return;
+        }
+        let is_dispensable = span.is_dispensable() && !callsites::has_ids(metadata);
+        callsites.learn(metadata, is_dispensable);
+    }
+
+    /// Tells the spans of this tracker from others on the stack.
+    fn number(&self) -> usize {
+        Arc::as_ptr(&self.store).addr()
+    }
+}
+
+/// Identifies a call site within the process.
+pub(crate) fn key(metadata: &'static Metadata<'static>) -> usize {
+    std::ptr::from_ref(metadata).addr()
+}
+
+pub(crate) fn describe(metadata: &Metadata<'_>) -> Descriptor {
+    Descriptor {
+        name: if metadata.is_span() { metadata.name() } else { "log" }.to_owned(),
+        source: metadata.target().to_owned(),
+        file: metadata.file().unwrap_or_default().to_owned(),
+        line: metadata.line().unwrap_or_default(),
+        keys: metadata.fields().iter().map(|field| field.name().to_owned()).collect(),
+        ..Descriptor::default()
+    }
+}
+
+#[inline]
+pub(crate) fn level(level: &tracing_core::Level) -> Level {
+    match *level {
+        tracing_core::Level::ERROR => Level::Error,
+        tracing_core::Level::WARN => Level::Warning,
+        tracing_core::Level::INFO => Level::Info,
+        tracing_core::Level::DEBUG => Level::Debug,
+        tracing_core::Level::TRACE => Level::Trace,
+    }
+}

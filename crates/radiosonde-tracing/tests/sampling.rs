@@ -1,0 +1,166 @@
+//! Which spans are recorded, and what remains right in traces that are not.
+
+mod common;
+
+use common::{Lines, Way, capture_sampled};
+use radiosonde_context::{Context, SpanId, TraceId};
+use radiosonde_tracing::{Counted, Keep, Layer, Sampler, SpanCounts};
+use tracing::Instrument as _;
+
+fn off() -> Sampler {
+    Sampler::parse("parentbased_always_off", None).unwrap_or_default()
+}
+
+fn names(lines: &Lines) -> Vec<&str> {
+    lines.spans.iter().filter_map(|span| span["msg"].as_str()).collect()
+}
+
+fn child() -> tracing::Span {
+    tracing::info_span!("child")
+}
+
+#[test]
+fn children_of_a_trace_that_is_not_sampled_are_switched_off_where_nobody_else_listens() {
+    let lines = capture_sampled(
+        Way::Own,
+        off(),
+        |layer| layer,
+        || {
+            tracing::info_span!("root").in_scope(|| {
+                // The first one shows what spans of its call site do.
+                child().in_scope(|| assert!(Context::current().span_id().is_some()));
+                let root = Context::current().span_id();
+                for _ in 0..3 {
+                    let child = child();
+                    assert!(child.is_disabled());
+                    child.in_scope(|| {
+                        assert_eq!(Context::current().span_id(), root);
+                        tracing::info!("inside");
+                    });
+                }
+            });
+        },
+    );
+    assert!(lines.spans.is_empty());
+    assert_eq!(lines.events.len(), 3, "events are recorded all the same");
+    assert!(lines.events.iter().all(|event| event["trace_id"].is_string()));
+}
+
+#[test]
+fn a_trace_of_its_own_and_a_sampled_parent_are_not_switched_off() {
+    let sampled = Context::default().with_span(TraceId::random(), SpanId::random(), true);
+    let lines = capture_sampled(
+        Way::Own,
+        Sampler::default(),
+        |layer| layer,
+        || {
+            let parent = sampled.run(|| tracing::info_span!("sampled"));
+            let unsampled =
+                Context::default().with_span(TraceId::random(), SpanId::random(), false);
+            let _inside = unsampled.attach();
+            for _ in 0..3 {
+                tracing::info_span!(parent: None, "alone").in_scope(|| {});
+                tracing::info_span!(parent: &parent, "told").in_scope(|| {});
+                tracing::info_span!("contextual").in_scope(|| {});
+            }
+        },
+    );
+    let mut found = names(&lines);
+    found.sort_unstable();
+    assert_eq!(found, ["alone", "alone", "alone", "sampled", "told", "told", "told"]);
+}
+
+#[test]
+fn ids_hold_in_traces_that_are_not_sampled() {
+    for way in Way::ALL {
+        let lines = capture_sampled(
+            way,
+            off(),
+            |layer| layer,
+            || {
+                tracing::info_span!("root").in_scope(|| {
+                    for at in 0..3 {
+                        let span = tracing::info_span!("job", job_id = format!("job-{at}"));
+                        span.in_scope(|| tracing::info!("inside"));
+                    }
+                });
+            },
+        );
+        let jobs: Vec<_> = lines.events.iter().map(|event| event["job_id"].clone()).collect();
+        assert_eq!(jobs, ["job-0", "job-1", "job-2"], "{way:?}");
+    }
+}
+
+#[test]
+fn a_span_that_takes_its_context_elsewhere_is_never_switched_off() {
+    fn task() -> tracing::Span {
+        tracing::info_span!("task")
+    }
+    let lines = capture_sampled(
+        Way::Own,
+        off(),
+        |layer| layer,
+        || {
+            tracing::info_span!("root").in_scope(|| {
+                for _ in 0..3 {
+                    let work = async { tracing::info!("elsewhere") }.instrument(task());
+                    let dispatch = tracing::dispatcher::get_default(Clone::clone);
+                    std::thread::spawn(move || {
+                        tracing::dispatcher::with_default(&dispatch, || futures_block_on(work));
+                    })
+                    .join()
+                    .ok();
+                }
+            });
+        },
+    );
+    let trace = &lines.events[0]["trace_id"];
+    assert!(trace.is_string());
+    assert!(lines.events.iter().all(|event| event["trace_id"] == *trace), "{lines}");
+}
+
+/// Polls a future that is ready at once.
+fn futures_block_on(future: impl Future<Output = ()>) {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(future.as_mut().poll(&mut context).is_ready());
+}
+
+#[test]
+fn errors_and_slow_spans_are_kept_and_say_so() {
+    for way in Way::ALL {
+        let counts = SpanCounts::default();
+        let slow = std::time::Duration::from_millis(30);
+        let make = |layer: Layer| layer.keep(Keep::errors().and_slow(slow)).with_counts(&counts);
+        let lines = capture_sampled(way, off(), make, || {
+            for _ in 0..2 {
+                tracing::info_span!("fine", n = 1).in_scope(|| {});
+            }
+            tracing::info_span!("failed", n = 2).in_scope(|| tracing::error!("no luck"));
+            tracing::info_span!("slow", n = 3).in_scope(|| {
+                let begun = std::time::Instant::now();
+                while begun.elapsed() < slow {
+                    std::thread::yield_now();
+                }
+                assert_eq!(Context::current().is_sampled(), Some(false), "others are told so");
+            });
+        });
+        assert_eq!(names(&lines), ["failed", "slow"], "{way:?}");
+        for (name, kept, n) in [("failed", "error", 2), ("slow", "slow", 3)] {
+            let meta = &lines.span(name)["meta"];
+            assert_eq!((&meta["kept"], &meta["attributes"]["n"]), (&kept.into(), &n.into()));
+        }
+        assert_eq!((counts.of(Counted::KeptError), counts.of(Counted::KeptSlow)), (1, 1));
+    }
+}
+
+#[test]
+fn a_sampled_span_is_not_said_to_be_kept() {
+    for way in Way::ALL {
+        let make = |layer: Layer| layer.keep(Keep::errors());
+        let lines = capture_sampled(way, Sampler::default(), make, || {
+            tracing::info_span!("failed").in_scope(|| tracing::error!("no luck"));
+        });
+        assert!(lines.span("failed")["meta"].get("kept").is_none(), "{way:?}");
+    }
+}
