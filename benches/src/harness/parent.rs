@@ -121,7 +121,8 @@ fn measure(
             progress(&format!("{} {}/{rounds}: {}", workload.name, round + 1, candidate.name));
             let folder = Folder::new(results)?;
             let names = [options.suite.name, workload.name, candidate.name];
-            answers.push(child::ask(&child::arguments(names, size, &folder.0))?);
+            let arguments = child::arguments(names, size, &folder.0);
+            answers.push(child::ask(&arguments, workload.environment)?);
         }
     }
     progress("");

@@ -2,7 +2,7 @@
 //! everything costs, and what it all weighs.
 
 pub(crate) mod memory;
-mod peers;
+pub(crate) mod peers;
 pub(crate) mod scrape;
 pub(crate) mod speed;
 mod text;
