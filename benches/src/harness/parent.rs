@@ -80,7 +80,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     }
     let versions = versions(&all);
     println!("\nversions");
-    versions.iter().for_each(|(name, version)| println!("  {name:<29}{version}"));
+    versions.iter().for_each(|(name, version)| println!("  {name:<37}{version}"));
     let path = results.join(file_name(options));
     write(&path, suite.name, &machine, &all)?;
     let instead = match is_partial(options) {

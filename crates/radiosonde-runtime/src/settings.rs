@@ -3,6 +3,7 @@
 mod console;
 mod files;
 mod filter;
+mod heartbeat;
 mod names;
 mod redact;
 mod registry;
@@ -107,6 +108,8 @@ pub(crate) struct Settings {
     pub(crate) sampler: Sampler,
     pub(crate) machine_id: Option<String>,
     pub(crate) metric_interval: Duration,
+    /// Between two events `machine.status`; none without.
+    pub(crate) heartbeat: Option<Duration>,
     pub(crate) redact: Rules,
     pub(crate) files: FileSettings,
 }
@@ -145,6 +148,7 @@ impl Settings {
             sampler: sampler(env, problems),
             machine_id: machine::resolve(text("RADIOSONDE_MACHINE_ID"), config, problems),
             metric_interval: metric_interval(text("OTEL_METRIC_EXPORT_INTERVAL"), problems),
+            heartbeat: heartbeat::resolve(config, env, problems),
             redact: redact::resolve(config, env, problems),
             files: FileSettings::resolve(config.files, env, problems),
             test: config.service.test,

@@ -29,6 +29,7 @@ use crate::recovery::Recovered;
 use crate::refusals::Limits;
 use crate::report::{RefusedWrites, Report, SignalReport, observed_first};
 use crate::settings::{Environment, Settings};
+use crate::status::Status;
 use crate::tokio_metrics::Runtimes;
 use crate::{metric_setup, panic_hook, recovery};
 
@@ -52,6 +53,7 @@ struct Inner {
     problems: Problems,
     limits: Limits,
     console: Option<ConsoleWriter>,
+    status: Status,
     /// Only when people look at the console.
     open_spans: Option<OpenSpans>,
     unsynced: Unsynced,
@@ -93,6 +95,7 @@ impl Telemetry {
             problems,
             limits: Limits::default(),
             console: None,
+            status: Status::default(),
             open_spans: None,
             unsynced: Unsynced::default(),
             recovered: Recovered::default(),
@@ -127,6 +130,9 @@ impl Telemetry {
         };
         let metrics = metric_setup::metrics(settings, &journal, &problems, &runtimes, books);
         let Place { lease, instance, .. } = place;
+        let root = lease.as_ref().map(Lease::root);
+        let status = Status::new(settings.heartbeat, &settings.clock, root);
+        status.install(&metrics, &problems);
         let slot = lease.as_ref().map(Lease::slot);
         let keeper = metric_setup::batch_gauges(settings, &metrics, slot, &problems);
         let in_root = lease.as_ref().map(|lease| (lease.root(), lease.slot().number()));
@@ -146,6 +152,7 @@ impl Telemetry {
             problems,
             limits: Limits::new(settings.catalogues.clone()),
             console,
+            status,
             open_spans: setup::open_spans(settings),
             unsynced: Unsynced::default(),
             recovered: Recovered::default(),
@@ -262,6 +269,10 @@ impl Telemetry {
 
     pub(crate) fn files(&self) -> &Files {
         &self.0.files
+    }
+
+    pub(crate) fn status(&self) -> &Status {
+        &self.0.status
     }
 
     pub(crate) fn unsynced(&self) -> &Unsynced {

@@ -93,7 +93,7 @@ pub use radiosonde_registry::RegistrySource;
 pub use radiosonde_runtime::{
     BoxedLayer, Clock, Config, EventsHandle, FilesReport, Fsync, Guard, Ingest, InitError,
     LogBridge, Parts, Problem, Profile, RefusedWrites, RemovedFiles, Report, Service, Severity,
-    SignalReport, ingest, retire,
+    SignalReport, Worker, WorkerJob, ingest, retire, worker,
 };
 
 /// Compiles what the README shows.
