@@ -79,6 +79,8 @@ where
         if let Some(ending) = ending
             && let Some(mut exchange) = this.exchange.take()
         {
+            // What the body holds goes inside the span as well.
+            exchange.run(|| this.body.set(None));
             exchange.finish(ending);
         }
         Poll::Ready(frame)

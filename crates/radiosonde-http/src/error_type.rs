@@ -46,6 +46,14 @@ pub(crate) fn of<E: 'static>(error: &E) -> ErrorType {
     if let Some(error) = any.downcast_ref::<hyper_util::client::legacy::Error>() {
         return of_error(error);
     }
+    #[cfg(feature = "reqwest")]
+    if let Some(error) = any.downcast_ref::<reqwest::Error>() {
+        return of_error(error);
+    }
+    #[cfg(feature = "reqwest")]
+    if let Some(error) = any.downcast_ref::<reqwest_middleware::Error>() {
+        return of_error(error);
+    }
     let path = std::any::type_name::<E>();
     let path = path.split('<').next().unwrap_or_default();
     match path.rsplit("::").next() {

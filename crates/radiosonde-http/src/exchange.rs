@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use http::{HeaderMap, StatusCode, header};
+use http::response::Parts;
+use http::{HeaderMap, Version, header};
 use metrics::Gauge;
 use radiosonde_context::Context;
 use tracing::Span;
@@ -33,11 +34,12 @@ pub(crate) enum Ending {
 pub(crate) enum RequestBytes {
     Unknown,
     Known(u64),
-    /// Whoever reads the body counts.
+    /// Whoever reads the body counts; [`NOT_READ`] until then.
     Counted(Arc<AtomicU64>),
-    /// Whoever reads the body may count: only what is not 0 was counted for certain.
-    Offered(Arc<AtomicU64>),
 }
+
+/// No body has so many bytes.
+pub(crate) const NOT_READ: u64 = u64::MAX;
 
 /// A request under way. Its drop ends it, whatever happened: the span is closed, the gauge falls, the
 /// histograms have it.
@@ -51,9 +53,13 @@ pub(crate) struct Exchange {
     pub(crate) place: Place,
     pub(crate) grpc: Option<GrpcMethod>,
     pub(crate) request_bytes: RequestBytes,
+    /// Whether the span has no name yet.
+    is_unnamed: bool,
     started: Instant,
     active: Gauge,
     status: Option<u16>,
+    /// Of the response.
+    version: Option<Version>,
     /// Of gRPC, from the response's head or its trailers.
     code: Option<u16>,
     /// Length of the response's body, when it is known beforehand.
@@ -67,6 +73,7 @@ pub(crate) struct Exchange {
 impl Exchange {
     pub(crate) fn new(kind: Kind, span: Span, method: &'static str, place: Place) -> Self {
         Self {
+            is_unnamed: kind == Kind::HttpServer && place.as_str().is_empty(),
             kind,
             span,
             context: None,
@@ -77,6 +84,7 @@ impl Exchange {
             started: Instant::now(),
             active: Gauge::noop(),
             status: None,
+            version: None,
             code: None,
             expected: None,
             sent: 0,
@@ -119,16 +127,13 @@ impl Exchange {
             return;
         }
         self.place = route.0.clone();
-        if self.span.is_disabled() {
-            return;
-        }
-        let name = format!("{} {}", crate::method::in_span_name(self.method), route.as_str());
-        tracing::record_all!(self.span, otel.name = &*name, http.route = route.as_str());
     }
 
     /// Takes the head of the response; `length` is that of its body, when it is known.
-    pub(crate) fn head(&mut self, status: StatusCode, headers: &HeaderMap, length: Option<u64>) {
-        self.status = Some(status.as_u16());
+    pub(crate) fn head(&mut self, head: &Parts, length: Option<u64>) {
+        self.status = Some(head.status.as_u16());
+        self.version = Some(head.version);
+        let headers = &head.headers;
         let announced = || headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
         self.expected = length.or_else(announced);
         if self.kind.is_grpc() {
@@ -175,9 +180,8 @@ impl Exchange {
         let request_bytes = match &self.request_bytes {
             RequestBytes::Unknown => None,
             RequestBytes::Known(bytes) => Some(*bytes),
-            RequestBytes::Counted(bytes) => Some(bytes.load(Ordering::Relaxed)),
-            RequestBytes::Offered(bytes) => {
-                Some(bytes.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
+            RequestBytes::Counted(bytes) => {
+                Some(bytes.load(Ordering::Relaxed)).filter(|bytes| *bytes != NOT_READ)
             }
         };
         let response_bytes = self.status.map(|_| self.sent);
@@ -193,8 +197,16 @@ impl Exchange {
                 otel.status_code = otel_status
             );
         } else {
+            // Of a server the request has said it.
+            let version = self.version.filter(|_| self.kind == Kind::HttpClient);
+            // The name waited for a route to become known.
+            let place = self.place.as_str();
+            let name = self.is_unnamed.then(|| crate::server::span_name(self.method, place));
             tracing::record_all!(
                 span,
+                otel.name = name.as_deref(),
+                http.route = (self.is_unnamed && !place.is_empty()).then_some(place),
+                network.protocol.version = version.and_then(crate::peer::version),
                 http.request.body.size = request_bytes,
                 http.response.status_code = (summary.status != 0).then_some(summary.status),
                 http.response.body.size = response_bytes,
@@ -251,7 +263,8 @@ impl Exchange {
         };
         let name = || if status == grpc::OK { "" } else { grpc::code_name(status) };
         let error = error.unwrap_or_else(|| Cow::Borrowed(name()));
-        let is_failure = if is_server { grpc::is_servers_fault(status) } else { status != grpc::OK };
+        let is_failure =
+            if is_server { grpc::is_servers_fault(status) } else { status != grpc::OK };
         Summary { status, error, is_failure }
     }
 
@@ -262,11 +275,9 @@ impl Exchange {
         }
         let Some(method) = &self.grpc else { return };
         match method.is_known() {
-            true => tracing::record_all!(
-                span,
-                otel.name = method.asked(),
-                rpc.method = method.asked()
-            ),
+            true => {
+                tracing::record_all!(span, otel.name = method.asked(), rpc.method = method.asked())
+            }
             false => tracing::record_all!(
                 span,
                 otel.name = "grpc",

@@ -59,7 +59,9 @@ where
         let Some(exchange) = this.exchange.as_mut() else {
             let result = ready!(future.poll(cx));
             this.future.set(None);
-            return Poll::Ready(result.map(|response| response.map(|b| ResponseBody::new(b, None))));
+            return Poll::Ready(
+                result.map(|response| response.map(|b| ResponseBody::new(b, None))),
+            );
         };
         let result = ready!(exchange.run(|| future.poll(cx)));
         exchange.run(|| this.future.set(None));
@@ -85,7 +87,7 @@ fn answered<B: Body>(
         if let Some(route) = parts.extensions.get::<Route>() {
             exchange.routed(route);
         }
-        exchange.head(parts.status, &parts.headers, body.size_hint().exact());
+        exchange.head(&parts, body.size_hint().exact());
         if body.is_end_stream() || exchange.has_no_body() {
             exchange.finish(Ending::Complete);
             return None;

@@ -113,7 +113,8 @@ fn kept(labels: &Labels<'_>) -> Rc<Series> {
 fn place(labels: &Labels<'_>) -> usize {
     let text = rapidhash_v3_inline::<true, false, false>(labels.place.as_bytes(), &SECRETS);
     let rest = labels.method.as_ptr().addr() ^ labels.error.len().rotate_left(32);
-    let mixed = text ^ (rest as u64) ^ (u64::from(labels.status) << 20) ^ (labels.kind as u64) << 50;
+    let mixed =
+        text ^ (rest as u64) ^ (u64::from(labels.status) << 20) ^ (labels.kind as u64) << 50;
     (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize % PLACES
 }
 

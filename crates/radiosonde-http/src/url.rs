@@ -138,7 +138,10 @@ mod tests {
         let table = [
             ("http://example.org/a?b=c", "http://example.org/a?b=c"),
             ("http://user:pw@example.org:81/a", "http://[redacted]@example.org:81/a"),
-            ("https://example.org/?access_token=x&y=1", "https://example.org/?access_token=[redacted]&y=1"),
+            (
+                "https://example.org/?access_token=x&y=1",
+                "https://example.org/?access_token=[redacted]&y=1",
+            ),
             ("/only/path", "/only/path"),
         ];
         for (uri, shown) in table {

@@ -15,6 +15,7 @@ const FRAGMENTS: &[(&str, &str)] = &[
     ("http.json", include_str!("../builtin/http.json")),
     ("process.json", include_str!("../builtin/process.json")),
     ("radiosonde.json", include_str!("../builtin/radiosonde.json")),
+    ("rpc.json", include_str!("../builtin/rpc.json")),
     ("tokio.json", include_str!("../builtin/tokio.json")),
 ];
 

@@ -1,21 +1,22 @@
 //! What is read from a request when it comes, and the span made of it.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::{Extensions, HeaderMap, Method, Request, Uri, Version, header};
 use http_body::Body;
-use radiosonde_context::Context;
+use radiosonde_context::{Context, propagation};
 use tracing::Span;
-use tracing::field::{Empty, display};
+use tracing::field::Empty;
 
 use super::layer::Settings;
 use super::size;
 use crate::exchange::Exchange;
 use crate::method;
-use crate::peer::{ClientAddress, Forwarded, host_and_port};
+use crate::peer::{self, ClientAddress, Forwarded, host_and_port};
 use crate::place::{Place, Route};
 use crate::series::Kind;
-use crate::{carry, url};
+use crate::url;
 
 /// A request without its body.
 #[derive(Debug)]
@@ -93,7 +94,7 @@ pub(crate) fn callers_context(
     is_public: bool,
     headers: &HeaderMap,
 ) -> (Option<Context>, Option<Context>) {
-    let sent = carry::extract(headers);
+    let sent = propagation::extract(headers);
     if is_public {
         let here = Context::current();
         let context = here.trace_id().map(|_| here.without_span());
@@ -172,20 +173,22 @@ pub(crate) fn client(extensions: &Extensions) -> Option<IpAddr> {
 }
 
 fn span(head: &Head<'_>, method: method::Method<'_>, route: &str, peer: &Peer<'_>) -> Span {
-    let span = tracing::info_span!(
+    // Nothing of this is made for a span that is off.
+    tracing::info_span!(
         "http.server.request",
-        otel.name = Empty,
+        // Without a route it waits for the answer, which may tell one.
+        otel.name = (!route.is_empty()).then(|| span_name(method.name, route)).as_deref(),
         otel.kind = "server",
         http.request.method = method.name,
         http.request.method_original = method.original,
         http.route = (!route.is_empty()).then_some(route),
-        url.path = Empty,
-        url.query = Empty,
+        url.path = &*url::redacted_text(head.uri.path().into()),
+        url.query = head.uri.query().map(url::redacted_query).as_deref(),
         url.scheme = peer.scheme,
         server.address = peer.host,
         server.port = peer.port,
         client.address = peer.client.map(display),
-        network.protocol.version = version(head.version),
+        network.protocol.version = peer::version(head.version),
         user_agent.original = head.headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()),
         http.request.body.size = Empty,
         http.response.status_code = Empty,
@@ -193,31 +196,18 @@ fn span(head: &Head<'_>, method: method::Method<'_>, route: &str, peer: &Peer<'_
         error.type = Empty,
         otel.status_code = Empty,
         otel.link = Empty,
-    );
-    if span.is_disabled() {
-        return span;
-    }
-    let name = method::in_span_name(method.name);
-    let named = (!route.is_empty()).then(|| format!("{name} {route}"));
-    let path = url::redacted_text(head.uri.path().into());
-    let query = head.uri.query().map(url::redacted_query);
-    tracing::record_all!(
-        span,
-        otel.name = named.as_deref().unwrap_or(name),
-        url.path = &*path,
-        url.query = query.as_deref()
-    );
-    span
+    )
 }
 
-/// `network.protocol.version`.
-pub(crate) fn version(version: Version) -> Option<&'static str> {
-    match version {
-        Version::HTTP_09 => Some("0.9"),
-        Version::HTTP_10 => Some("1.0"),
-        Version::HTTP_11 => Some("1.1"),
-        Version::HTTP_2 => Some("2"),
-        Version::HTTP_3 => Some("3"),
-        _ => None,
+/// `GET /users/{id}`, or `GET` where there is no route.
+pub(crate) fn span_name(method: &'static str, route: &str) -> Cow<'static, str> {
+    let method = method::in_span_name(method);
+    if route.is_empty() {
+        return Cow::Borrowed(method);
     }
+    let mut name = String::with_capacity(method.len() + 1 + route.len());
+    name.push_str(method);
+    name.push(' ');
+    name.push_str(route);
+    Cow::Owned(name)
 }

@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::exchange::RequestBytes;
+use crate::exchange::{NOT_READ, RequestBytes};
 
 /// Left with a request whose body has no known length, for whoever counts it.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub(super) fn of<B: Body + 'static>(request: &mut Request<B>) -> RequestBytes {
     if let Some(bytes) = length.and_then(|length| length.to_str().ok()?.parse().ok()) {
         return RequestBytes::Known(bytes);
     }
-    let counted = Arc::new(AtomicU64::new(0));
+    let counted = Arc::new(AtomicU64::new(NOT_READ));
     #[cfg(feature = "axum")]
     if let Some(body) =
         (request.body_mut() as &mut dyn std::any::Any).downcast_mut::<axum::body::Body>()
@@ -36,7 +36,7 @@ pub(super) fn of<B: Body + 'static>(request: &mut Request<B>) -> RequestBytes {
         return RequestBytes::Counted(counted);
     }
     let _before = request.extensions_mut().insert(Count(counted.clone()));
-    RequestBytes::Offered(counted)
+    RequestBytes::Counted(counted)
 }
 
 /// Counts bodies of requests that do not say how long they are, for a
@@ -99,10 +99,13 @@ impl<B: Body> Body for RequestBody<B> {
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
         let frame = ready!(this.inner.poll_frame(cx));
-        if let (Some(Ok(frame)), Some(bytes)) = (&frame, this.bytes)
-            && let Some(data) = frame.data_ref()
-        {
-            let _before = bytes.fetch_add(data.remaining() as u64, Ordering::Relaxed);
+        if let Some(bytes) = this.bytes {
+            let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+            let more = data.map_or(0, |data| data.remaining() as u64);
+            // One task reads a body: nobody else writes here.
+            let before = bytes.load(Ordering::Relaxed);
+            let before = if before == NOT_READ { 0 } else { before };
+            bytes.store(before.saturating_add(more), Ordering::Relaxed);
         }
         Poll::Ready(frame)
     }
