@@ -52,7 +52,11 @@ pub(crate) fn of<E: 'static>(error: &E) -> ErrorType {
     }
     #[cfg(feature = "reqwest")]
     if let Some(error) = any.downcast_ref::<reqwest_middleware::Error>() {
-        return of_error(error);
+        // It is transparent: its causes begin behind what it holds.
+        return match error {
+            reqwest_middleware::Error::Reqwest(error) => of_error(error),
+            reqwest_middleware::Error::Middleware(error) => of_error(error.as_ref()),
+        };
     }
     let path = std::any::type_name::<E>();
     let path = path.split('<').next().unwrap_or_default();

@@ -274,16 +274,17 @@ impl Exchange {
             return;
         }
         let Some(method) = &self.grpc else { return };
-        match method.is_known() {
-            true => {
-                tracing::record_all!(span, otel.name = method.asked(), rpc.method = method.asked())
-            }
-            false => tracing::record_all!(
+        let asked = method.asked();
+        if method.is_known() {
+            tracing::record_all!(span, otel.name = asked, rpc.method = asked);
+        } else {
+            let other = crate::method::OTHER;
+            tracing::record_all!(
                 span,
                 otel.name = "grpc",
-                rpc.method = crate::method::OTHER,
-                rpc.method_original = method.asked()
-            ),
+                rpc.method = other,
+                rpc.method_original = asked
+            );
         }
     }
 }

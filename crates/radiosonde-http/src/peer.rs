@@ -107,7 +107,9 @@ mod tests {
 
     #[test]
     fn proxies_say_who_asked() {
-        let table: &[(&[(&str, &str)], Option<&str>, Option<&str>, Option<&str>)] = &[
+        type Case<'c> =
+            (&'c [(&'c str, &'c str)], Option<&'c str>, Option<&'c str>, Option<&'c str>);
+        let table: &[Case<'_>] = &[
             (&[("x-forwarded-for", "192.0.2.1, 10.0.0.1")], Some("192.0.2.1"), None, None),
             (&[("x-forwarded-for", "192.0.2.1:4711")], Some("192.0.2.1"), None, None),
             (&[("x-forwarded-for", "unknown")], None, None, None),

@@ -70,10 +70,15 @@
 //!
 //! | feature | default | adds |
 //! |---|---|---|
+//! | `axum` | no | `http-server`, with axum's routes and peers |
+//! | `http-client` | no | `http::client`: a layer for clients over tower |
+//! | `http-server` | no | `http::server`: a layer for servers over tower |
 //! | `panic` | yes | panics as events |
 //! | `process` | yes | CPU, memory, descriptors, threads (Linux) |
 //! | `tokio` | yes | runtime metrics, `Guard::watch`, `spawn`, `spawn_blocking` |
 //! | `prometheus` | no | `/metrics`, `/health`, `/report`, `Guard::metrics_text`, `openmetrics_text`, `metrics_service` |
+//! | `reqwest` | no | `http-client`, and `http::client::ReqwestMiddleware` |
+//! | `tonic` | no | `http::grpc`: layers for servers and channels of gRPC |
 //! | `wrap-exporter` | no | [`Config::wrap_exporter`]: the guard in front of your own exporter |
 //!
 //! A feature adds a capability and changes no behaviour; a builder call or a variable switches it
@@ -81,6 +86,17 @@
 #![forbid(unsafe_code)]
 
 mod macros;
+
+/// Layers for HTTP and gRPC, a line each: see the crate `radiosonde-http`.
+#[cfg(any(feature = "http-client", feature = "http-server", feature = "tonic"))]
+pub mod http {
+    #[cfg(feature = "http-client")]
+    pub use radiosonde_http::client;
+    #[cfg(feature = "tonic")]
+    pub use radiosonde_http::grpc;
+    #[cfg(feature = "http-server")]
+    pub use radiosonde_http::server;
+}
 
 pub use radiosonde_context::{Attached, Context, Scope, Wrapped, scope, spawn_thread};
 #[cfg(feature = "tokio")]
