@@ -188,28 +188,42 @@ fn length(members: &[Member]) -> usize {
     members.iter().map(Member::length).sum::<usize>() + members.len().saturating_sub(1)
 }
 
-/// The members as they go on the wire, as far as they fit; and how many did not.
-pub(crate) fn write<'a>(members: impl Iterator<Item = &'a Member>) -> (String, usize) {
-    let (mut out, mut count, mut left_out) = (String::new(), 0, 0);
+/// Members as they go on the wire, and how many did not fit.
+#[derive(Default)]
+pub(crate) struct Written {
+    pub(crate) text: String,
+    /// Members beyond 64, and those that would have made it longer than 8192 bytes.
+    pub(crate) too_many: u64,
+    pub(crate) too_long: u64,
+}
+
+/// Writes members in their order, as far as they fit.
+pub(crate) fn write<'a>(members: impl Iterator<Item = &'a Member>) -> Written {
+    let (mut out, mut count) = (Written::default(), 0);
     for member in members {
-        let comma = usize::from(!out.is_empty());
-        if count == MEMBERS_MAX || out.len() + comma + member.length() > BYTES_MAX {
-            left_out += 1;
+        let text = &mut out.text;
+        let comma = usize::from(!text.is_empty());
+        if count == MEMBERS_MAX {
+            out.too_many += 1;
+            continue;
+        }
+        if text.len() + comma + member.length() > BYTES_MAX {
+            out.too_long += 1;
             continue;
         }
         if comma > 0 {
-            out.push(',');
+            text.push(',');
         }
-        out.push_str(&member.key);
-        out.push('=');
-        percent::encode(&member.value, &mut out);
+        text.push_str(&member.key);
+        text.push('=');
+        percent::encode(&member.value, text);
         if let Some(metadata) = &member.metadata {
-            out.push(';');
-            out.push_str(metadata);
+            text.push(';');
+            text.push_str(metadata);
         }
         count += 1;
     }
-    (out, left_out)
+    out
 }
 
 /// A member of this process's own, which has to be valid.

@@ -65,6 +65,8 @@ fn what_the_other_crates_write_is_there() {
         ("radiosonde_redacted_total", MetricType::Counter, &["rule"]),
         ("radiosonde_problems", MetricType::Gauge, &[]),
         ("radiosonde_console_lines_dropped_total", MetricType::Counter, &[]),
+        ("radiosonde_propagation_ignored_total", MetricType::Counter, &["header", "reason"]),
+        ("radiosonde_ids_sanitized_total", MetricType::Counter, &[]),
         ("radiosonde_drain_restarts_total", MetricType::Counter, &[]),
         ("radiosonde_format_panics_total", MetricType::Counter, &[]),
         ("radiosonde_scrapes_refused_total", MetricType::Counter, &[]),

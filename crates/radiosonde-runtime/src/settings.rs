@@ -4,6 +4,7 @@ mod console;
 mod files;
 mod filter;
 mod names;
+mod propagation;
 mod redact;
 mod registry;
 
@@ -28,6 +29,7 @@ pub use files::KeptFiles;
 pub(crate) use files::{FileSettings, Limits};
 
 pub(crate) use self::console::ConsoleSettings;
+use self::propagation::Propagation;
 
 /// Default of `OTEL_METRIC_EXPORT_INTERVAL`.
 const METRIC_INTERVAL: Duration = Duration::from_secs(60);
@@ -108,6 +110,7 @@ pub(crate) struct Settings {
     pub(crate) machine_id: Option<String>,
     pub(crate) metric_interval: Duration,
     pub(crate) redact: Rules,
+    pub(crate) propagation: Propagation,
     pub(crate) files: FileSettings,
 }
 
@@ -146,6 +149,7 @@ impl Settings {
             machine_id: machine::resolve(text("RADIOSONDE_MACHINE_ID"), config, problems),
             metric_interval: metric_interval(text("OTEL_METRIC_EXPORT_INTERVAL"), problems),
             redact: redact::resolve(config, env, problems),
+            propagation: Propagation::resolve(config, env, problems),
             files: FileSettings::resolve(config.files, env, problems),
             test: config.service.test,
             service,

@@ -61,8 +61,9 @@ pub(super) fn inject(context: &Context, allowed: bool, into: &mut impl Inject) {
         kept_back += u64::from(!may_leave);
         may_leave
     });
-    let (text, left_out) = write(own.iter().chain(others));
+    let written = write(own.iter().chain(others));
     count(What::BaggageFiltered, kept_back);
-    count(What::BaggageLong, left_out as u64);
-    if text.is_empty() { into.remove(BAGGAGE) } else { into.set(BAGGAGE, &text) }
+    count(What::BaggageMembers, written.too_many);
+    count(What::BaggageLong, written.too_long);
+    if written.text.is_empty() { into.remove(BAGGAGE) } else { into.set(BAGGAGE, &written.text) }
 }
