@@ -6,7 +6,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::packed::{self, Packed};
-use crate::{CorrelationId, SpanId, TraceId, Wrapped, leave};
+use crate::{
+    Baggage, CorrelationId, SpanId, TraceFlags, TraceId, TraceState, Wrapped, baggage, leave,
+};
 
 /// A snapshot of what a piece of code works for. Cheap to clone, immutable, `Send`.
 #[derive(Clone, Default)]
@@ -14,16 +16,48 @@ pub struct Context(Option<Arc<Inner>>);
 
 struct Inner {
     ids: Ids,
+    /// Nothing for most.
+    travels: Option<Arc<Travels>>,
     packed: Packed,
 }
 
-/// The parts of a context. `span` holds trace, span and whether the trace is sampled.
+/// The parts of a context that are written with every line.
 #[derive(Clone, Default, PartialEq)]
 pub(crate) struct Ids {
-    pub(crate) span: Option<(TraceId, SpanId, bool)>,
+    pub(crate) span: Option<Span>,
     pub(crate) job: Option<CorrelationId>,
     pub(crate) worker: Option<CorrelationId>,
     pub(crate) session: Option<CorrelationId>,
+}
+
+/// Where in which trace.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) struct Span {
+    pub(crate) trace_id: TraceId,
+    pub(crate) span_id: SpanId,
+    pub(crate) flags: TraceFlags,
+    pub(crate) sampling: Sampling,
+    /// Whether it came out of a carrier.
+    pub(crate) remote: bool,
+}
+
+/// What is known of the decision, beyond the flag.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Sampling {
+    /// The flag says it.
+    Decided,
+    /// Sampled, and whoever asked for it asks everybody to (the debug flag of B3).
+    Debug,
+    /// The caller leaves it to us (B3 without a sampling state).
+    Deferred,
+}
+
+/// What only travels: it is passed on to others, and no line has it.
+#[derive(Clone, Default)]
+struct Travels {
+    /// Of the span's trace.
+    state: Option<TraceState>,
+    baggage: Baggage,
 }
 
 impl Context {
@@ -34,17 +68,39 @@ impl Context {
 
     /// The trace, when code runs inside a span.
     pub fn trace_id(&self) -> Option<TraceId> {
-        self.ids().and_then(|ids| ids.span).map(|(trace, _, _)| trace)
+        self.span().map(|span| span.trace_id)
     }
 
     /// The innermost span.
     pub fn span_id(&self) -> Option<SpanId> {
-        self.ids().and_then(|ids| ids.span).map(|(_, span, _)| span)
+        self.span().map(|span| span.span_id)
     }
 
-    /// Whether the trace is recorded; `None` outside of a span.
+    /// Whether the trace is recorded; `None` outside of a span, and while a caller has left the
+    /// decision to us.
     pub fn is_sampled(&self) -> Option<bool> {
-        self.ids().and_then(|ids| ids.span).map(|(_, _, sampled)| sampled)
+        let span = self.span().filter(|span| span.sampling != Sampling::Deferred)?;
+        Some(span.flags.is_sampled())
+    }
+
+    /// The flags of the trace; none outside of a span.
+    pub fn trace_flags(&self) -> TraceFlags {
+        self.span().map(|span| span.flags).unwrap_or_default()
+    }
+
+    /// What other vendors said about the trace.
+    pub fn trace_state(&self) -> Option<&TraceState> {
+        self.travels()?.state.as_ref()
+    }
+
+    /// Whether the span is somebody else's: it came out of a carrier.
+    pub fn is_remote(&self) -> bool {
+        self.span().is_some_and(|span| span.remote)
+    }
+
+    /// What the application passes on with its work; empty when it was never set.
+    pub fn baggage(&self) -> &Baggage {
+        self.travels().map_or(&baggage::EMPTY, |travels| &travels.baggage)
     }
 
     /// The job.
@@ -79,10 +135,72 @@ impl Context {
         self.0.is_none()
     }
 
-    /// This context inside the given span.
+    /// This context inside the given span of this process.
+    ///
+    /// A span of the same trace keeps the trace state and the random flag. A new trace has no
+    /// state, and its flag says random: ids of this crate are.
     #[must_use]
     pub fn with_span(&self, trace_id: TraceId, span_id: SpanId, sampled: bool) -> Self {
-        Self::new(Ids { span: Some((trace_id, span_id, sampled)), ..self.ids_cloned() })
+        let parent = self.span().filter(|span| span.trace_id == trace_id);
+        let flags = parent.map_or(TraceFlags::RANDOM, |span| span.flags).with_sampled(sampled);
+        let sampling = match parent.map(|span| span.sampling) {
+            Some(Sampling::Debug) if sampled => Sampling::Debug,
+            _ => Sampling::Decided,
+        };
+        let span = Span { trace_id, span_id, flags, sampling, remote: false };
+        let travels = match self.0.as_ref().and_then(|inner| inner.travels.as_ref()) {
+            Some(travels) if parent.is_none() && travels.state.is_some() => {
+                travels.with_state(None)
+            }
+            travels => travels.cloned(),
+        };
+        self.with_parts(Some(span), travels)
+    }
+
+    /// This context inside a span of somebody else.
+    #[must_use]
+    pub fn with_remote_span(
+        &self,
+        trace_id: TraceId,
+        span_id: SpanId,
+        flags: TraceFlags,
+        state: Option<TraceState>,
+    ) -> Self {
+        let sampling = Sampling::Decided;
+        self.with_foreign(Span { trace_id, span_id, flags, sampling, remote: true }, state)
+    }
+
+    /// This context outside of every span and trace.
+    #[must_use]
+    pub fn without_span(&self) -> Self {
+        let travels = self.travels().and_then(|travels| travels.with_state(None));
+        self.with_parts(None, travels)
+    }
+
+    /// This context with other baggage.
+    #[must_use]
+    pub fn with_baggage(&self, baggage: Baggage) -> Self {
+        let state = self.trace_state().cloned();
+        self.with_parts(self.span().copied(), Travels { state, baggage }.shared())
+    }
+
+    pub(crate) fn with_foreign(&self, span: Span, state: Option<TraceState>) -> Self {
+        let baggage = self.baggage().clone();
+        self.with_parts(Some(span), Travels { state, baggage }.shared())
+    }
+
+    /// This context in the span that `other` is in, if it is in one.
+    pub(crate) fn in_span_of(&self, other: &Self) -> Self {
+        match other.span() {
+            Some(span) if Some(span) != self.span() => {
+                self.with_foreign(*span, other.trace_state().cloned())
+            }
+            _ => self.clone(),
+        }
+    }
+
+    fn with_parts(&self, span: Option<Span>, travels: Option<Arc<Travels>>) -> Self {
+        Self::new(Ids { span, ..self.ids_cloned() }, travels)
     }
 
     /// This context with another job, worker or session; `None` leaves the one it has.
@@ -100,7 +218,7 @@ impl Context {
         ids.job = job.or(ids.job);
         ids.worker = worker.or(ids.worker);
         ids.session = session.or(ids.session);
-        Self::new(ids)
+        Self::new(ids, self.0.as_ref().and_then(|inner| inner.travels.clone()))
     }
 
     /// This context, with what it does not know filled in from `outer`.
@@ -119,17 +237,31 @@ impl Context {
         let adds = (ids.span.is_none() && outer_ids.span.is_some())
             || (ids.job.is_none() && outer_ids.job.is_some())
             || (ids.worker.is_none() && outer_ids.worker.is_some())
-            || (ids.session.is_none() && outer_ids.session.is_some());
+            || (ids.session.is_none() && outer_ids.session.is_some())
+            || (self.baggage().is_empty() && !outer.baggage().is_empty());
         let fill = || {
+            let travels = self.travels_over(outer);
             let (ids, outer) = (ids.clone(), outer_ids.clone());
-            Self::new(Ids {
+            let filled = Ids {
                 span: ids.span.or(outer.span),
                 job: ids.job.or(outer.job),
                 worker: ids.worker.or(outer.worker),
                 session: ids.session.or(outer.session),
-            })
+            };
+            Self::new(filled, travels)
         };
         adds.then(fill)
+    }
+
+    /// The state of whichever span it is, and the first baggage.
+    fn travels_over(&self, outer: &Self) -> Option<Arc<Travels>> {
+        if self.travels().is_none() && outer.travels().is_none() {
+            return None;
+        }
+        let of_span = if self.span().is_some() { self } else { outer };
+        let of_baggage = if self.baggage().is_empty() { outer } else { self };
+        let state = of_span.trace_state().cloned();
+        Travels { state, baggage: of_baggage.baggage().clone() }.shared()
     }
 
     /// Makes this the thread's context until the guard is dropped, whatever was current before.
@@ -143,8 +275,8 @@ impl Context {
         f()
     }
 
-    /// The future, with this context around every poll.
-    pub fn wrap<F: Future>(self, future: F) -> Wrapped<F> {
+    /// The future, or with the feature `stream` the stream, with this context around every poll.
+    pub fn wrap<F>(self, future: F) -> Wrapped<F> {
         Wrapped::new(self, false, future)
     }
 
@@ -171,14 +303,22 @@ impl Context {
         before
     }
 
-    pub(crate) fn new(ids: Ids) -> Self {
-        if ids == Ids::default() {
+    fn new(ids: Ids, travels: Option<Arc<Travels>>) -> Self {
+        if travels.is_none() && ids == Ids::default() {
             return Self(None);
         }
-        let span = ids.span.map(|(trace, span, _)| (trace, span));
+        let span = ids.span.map(|span| (span.trace_id, span.span_id));
         let packed =
             packed::pack(span, ids.job.as_ref(), ids.worker.as_ref(), ids.session.as_ref());
-        Self(Some(Arc::new(Inner { ids, packed })))
+        Self(Some(Arc::new(Inner { ids, travels, packed })))
+    }
+
+    pub(crate) fn span(&self) -> Option<&Span> {
+        self.0.as_ref()?.ids.span.as_ref()
+    }
+
+    fn travels(&self) -> Option<&Travels> {
+        self.0.as_ref()?.travels.as_deref()
     }
 
     fn kinds(&self) -> u8 {
@@ -203,7 +343,22 @@ impl fmt::Debug for Context {
             .field("job_id", &self.job_id())
             .field("worker_id", &self.worker_id())
             .field("session_id", &self.session_id())
+            .field("trace_flags", &self.trace_flags())
+            .field("trace_state", &self.trace_state())
+            .field("is_remote", &self.is_remote())
+            .field("baggage", self.baggage())
             .finish()
+    }
+}
+
+impl Travels {
+    /// This, where there is something of it.
+    fn shared(self) -> Option<Arc<Self>> {
+        (self.state.is_some() || !self.baggage.is_empty()).then(|| Arc::new(self))
+    }
+
+    fn with_state(&self, state: Option<TraceState>) -> Option<Arc<Self>> {
+        Self { state, baggage: self.baggage.clone() }.shared()
     }
 }
 

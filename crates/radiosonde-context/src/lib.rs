@@ -32,20 +32,31 @@
 //! nothing.
 #![forbid(unsafe_code)]
 
+mod baggage;
+mod carry;
 mod context;
 mod correlation;
 mod future;
 mod ids;
 pub mod leave;
 pub mod packed;
+pub mod propagation;
 mod scope;
 mod spawn;
+#[cfg(feature = "tokio")]
+mod tasks;
+mod trace_flags;
+mod trace_state;
 
+pub use baggage::{Baggage, BaggageError};
+pub use carry::{Carried, carry, carry_fn};
 pub use context::{Attached, Context, has_job, has_job_or_trace, has_trace, with_current};
 pub use correlation::{CorrelationId, InvalidCorrelationId, sanitized_ids};
-pub use future::Wrapped;
+pub use future::{Wrapped, wrap};
 pub use ids::{SpanId, TraceId, is_forked_child, reseed_after_fork, set_child_hook};
 pub use scope::{Scope, scope};
-pub use spawn::spawn_thread;
+pub use spawn::{spawn_scoped, spawn_thread, spawn_thread_with};
 #[cfg(feature = "tokio")]
-pub use spawn::{spawn, spawn_blocking};
+pub use tasks::{JoinSet, spawn, spawn_blocking, spawn_local, spawn_on};
+pub use trace_flags::TraceFlags;
+pub use trace_state::{InvalidTraceState, TraceState};

@@ -56,8 +56,8 @@ impl Scope {
     }
 
     /// The future, with the scope around every poll: it holds through each `.await`, on whatever
-    /// thread the task continues.
-    pub fn wrap<F: Future>(self, future: F) -> Wrapped<F> {
+    /// thread the task continues. With the feature `stream` streams too.
+    pub fn wrap<F>(self, future: F) -> Wrapped<F> {
         Wrapped::new(self.context, true, future)
     }
 }
@@ -65,14 +65,7 @@ impl Scope {
 /// Enters `context` with the gaps filled from the current one. The span is the exception: code
 /// that runs inside a span is in that span, wherever the scope was made.
 pub(crate) fn enter(context: &Context) -> Attached {
-    let entered = crate::with_current(|current| {
-        match (current.trace_id(), current.span_id(), current.is_sampled()) {
-            (Some(trace), Some(span), Some(sampled)) if context.span_id() != current.span_id() => {
-                context.with_span(trace, span, sampled).over(current)
-            }
-            _ => context.over(current),
-        }
-    });
+    let entered = crate::with_current(|current| context.in_span_of(current).over(current));
     entered.attach()
 }
 

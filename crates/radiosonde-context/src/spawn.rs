@@ -1,8 +1,8 @@
 //! Spawn helpers that hand the current context over.
 
-use std::thread;
+use std::{io, thread};
 
-use crate::Context;
+use crate::carry;
 
 /// [`std::thread::spawn`] with the caller's context.
 ///
@@ -13,59 +13,66 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let context = Context::current();
-    thread::spawn(move || context.run(f))
+    thread::spawn(carry(f))
 }
 
-/// `tokio::spawn` with the caller's context.
+/// [`std::thread::Builder::spawn`] with the caller's context.
 ///
-/// # Panics
-/// As `tokio::spawn`, outside of a runtime.
-#[cfg(feature = "tokio")]
-pub fn spawn<F>(future: F) -> tokio::task::JoinHandle<F::Output>
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    tokio::spawn(Context::current().wrap(future))
-}
-
-/// `tokio::task::spawn_blocking` with the caller's context.
-///
-/// # Panics
-/// As `tokio::task::spawn_blocking`, outside of a runtime.
-#[cfg(feature = "tokio")]
-pub fn spawn_blocking<T, F>(f: F) -> tokio::task::JoinHandle<T>
+/// # Errors
+/// As `Builder::spawn`, when the system cannot create a thread.
+pub fn spawn_thread_with<T, F>(builder: thread::Builder, f: F) -> io::Result<thread::JoinHandle<T>>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let context = Context::current();
-    tokio::task::spawn_blocking(move || context.run(f))
+    builder.spawn(carry(f))
 }
 
-#[cfg(all(test, feature = "tokio"))]
+/// [`std::thread::Scope::spawn`] with the caller's context.
+///
+/// ```
+/// use radiosonde_context::{Context, scope, spawn_scoped};
+///
+/// scope().job("job-7").run(|| {
+///     std::thread::scope(|threads| {
+///         let job = spawn_scoped(threads, || Context::current().job_id().map(str::to_owned));
+///         assert_eq!(job.join().unwrap().as_deref(), Some("job-7"));
+///     });
+/// });
+/// ```
+///
+/// # Panics
+/// As `Scope::spawn`, when the system cannot create a thread.
+pub fn spawn_scoped<'scope, T, F>(
+    threads: &'scope thread::Scope<'scope, '_>,
+    f: F,
+) -> thread::ScopedJoinHandle<'scope, T>
+where
+    F: FnOnce() -> T + Send + 'scope,
+    T: Send + 'scope,
+{
+    threads.spawn(carry(f))
+}
+
+#[cfg(test)]
 mod tests {
+    use super::*;
     use crate::{Context, scope};
 
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_scope_goes_through_awaits_tasks_and_blocking_threads() {
+    #[test]
+    fn threads_of_every_kind_start_in_the_context_of_their_maker() {
         let job = || Context::current().job_id().map(str::to_owned);
-        let seen = scope()
-            .job("j")
-            .wrap(async move {
-                tokio::task::yield_now().await;
-                let task = super::spawn(async move {
-                    tokio::task::yield_now().await;
-                    job()
-                });
-                let blocking = super::spawn_blocking(job);
-                let thread = super::spawn_thread(job);
-                (job(), task.await.unwrap(), blocking.await.unwrap(), thread.join().unwrap())
-            })
-            .await;
+        let seen = scope().job("j").run(|| {
+            let named = thread::Builder::new().name("named".to_owned());
+            let named = spawn_thread_with(named, move || {
+                (thread::current().name().map(str::to_owned), job())
+            });
+            let scoped = thread::scope(|threads| spawn_scoped(threads, job).join().unwrap());
+            (spawn_thread(job).join().unwrap(), named.unwrap().join().unwrap(), scoped)
+        });
         let expected = Some("j".to_owned());
-        assert_eq!(seen, (expected.clone(), expected.clone(), expected.clone(), expected));
-        assert_eq!(job(), None);
+        let named = (Some("named".to_owned()), expected.clone());
+        assert_eq!(seen, (expected.clone(), named, expected));
+        assert_eq!(thread::spawn(job).join().unwrap(), None, "a plain spawn starts with nothing");
     }
 }

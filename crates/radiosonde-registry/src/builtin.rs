@@ -16,6 +16,7 @@ const FRAGMENTS: &[(&str, &str)] = &[
     ("machine.json", include_str!("../builtin/machine.json")),
     ("process.json", include_str!("../builtin/process.json")),
     ("radiosonde.json", include_str!("../builtin/radiosonde.json")),
+    ("rpc.json", include_str!("../builtin/rpc.json")),
     ("tokio.json", include_str!("../builtin/tokio.json")),
 ];
 

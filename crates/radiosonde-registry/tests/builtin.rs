@@ -20,6 +20,12 @@ fn every_fragment_is_a_registry_without_findings() {
     assert_eq!(Registry::builtin().metrics.len(), metrics, "a fragment is left out or refused");
 }
 
+const HTTP_SERVER: &[&str] =
+    &["http_request_method", "http_route", "http_response_status_code", "error_type"];
+const HTTP_CLIENT: &[&str] =
+    &["http_request_method", "server_address", "http_response_status_code", "error_type"];
+const RPC: &[&str] = &["rpc_system_name", "rpc_method", "rpc_response_status_code", "error_type"];
+
 #[test]
 fn what_the_other_crates_write_is_there() {
     let table: &[(&str, MetricType, &[&str])] = &[
@@ -44,11 +50,20 @@ fn what_the_other_crates_write_is_there() {
         ("tokio_workers", MetricType::Gauge, &["runtime"]),
         ("tokio_alive_tasks", MetricType::Gauge, &["runtime"]),
         ("tokio_global_queue_depth", MetricType::Gauge, &["runtime"]),
+        ("http_server_request_duration_seconds", MetricType::Histogram, HTTP_SERVER),
+        ("http_server_active_requests", MetricType::Gauge, &["http_request_method", "url_scheme"]),
+        ("http_server_request_body_size_bytes", MetricType::Histogram, HTTP_SERVER),
+        ("http_server_response_body_size_bytes", MetricType::Histogram, HTTP_SERVER),
+        ("http_client_request_duration_seconds", MetricType::Histogram, HTTP_CLIENT),
         (
-            "http_server_request_duration_seconds",
-            MetricType::Histogram,
-            &["http_request_method", "http_route", "http_response_status_code"],
+            "http_client_active_requests",
+            MetricType::Gauge,
+            &["http_request_method", "server_address"],
         ),
+        ("http_client_request_body_size_bytes", MetricType::Histogram, HTTP_CLIENT),
+        ("http_client_response_body_size_bytes", MetricType::Histogram, HTTP_CLIENT),
+        ("rpc_server_call_duration_seconds", MetricType::Histogram, RPC),
+        ("rpc_client_call_duration_seconds", MetricType::Histogram, RPC),
         ("radiosonde_records_total", MetricType::Counter, &["signal", "outcome"]),
         ("radiosonde_records_pending", MetricType::Gauge, &["signal"]),
         ("radiosonde_records_dropped_total", MetricType::Counter, &["signal", "reason"]),
@@ -61,6 +76,8 @@ fn what_the_other_crates_write_is_there() {
         ("radiosonde_redacted_total", MetricType::Counter, &["rule"]),
         ("radiosonde_problems", MetricType::Gauge, &[]),
         ("radiosonde_console_lines_dropped_total", MetricType::Counter, &[]),
+        ("radiosonde_propagation_ignored_total", MetricType::Counter, &["header", "reason"]),
+        ("radiosonde_ids_sanitized_total", MetricType::Counter, &[]),
         ("radiosonde_drain_restarts_total", MetricType::Counter, &[]),
         ("radiosonde_format_panics_total", MetricType::Counter, &[]),
         ("radiosonde_scrapes_refused_total", MetricType::Counter, &[]),

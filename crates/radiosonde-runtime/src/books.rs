@@ -1,5 +1,7 @@
 //! The books as metric families: the same numbers `report()` shows.
 
+use radiosonde_context::propagation::ignored;
+use radiosonde_context::sanitized_ids;
 use radiosonde_events::Redactions;
 use radiosonde_events::upkeep::Rule;
 use radiosonde_metrics::Snapshot;
@@ -62,6 +64,11 @@ impl Books {
             snapshot.counter("radiosonde_files_removed_total", &rule, removed.files);
             snapshot.counter("radiosonde_lines_removed_total", &rule, removed.lines);
         }
+        for ignored in ignored() {
+            let labels = [("header", ignored.header), ("reason", ignored.reason)];
+            snapshot.counter("radiosonde_propagation_ignored_total", &labels, ignored.count);
+        }
+        snapshot.counter("radiosonde_ids_sanitized_total", &[], sanitized_ids());
         let restarts = self.journal.drain_restarts();
         snapshot.counter("radiosonde_drain_restarts_total", &[], restarts);
         snapshot.counter("radiosonde_format_panics_total", &[], format_panics());

@@ -86,6 +86,8 @@ pub struct Config {
     pub(crate) heartbeat: Option<Duration>,
     pub(crate) machine_id: Option<String>,
     pub(crate) redact: Rules,
+    pub(crate) propagators: Option<String>,
+    pub(crate) baggage_to: Option<String>,
     pub(crate) files: FileConfig,
 }
 
@@ -148,6 +150,8 @@ impl Config {
             heartbeat: None,
             machine_id: None,
             redact: Rules::standard(),
+            propagators: None,
+            baggage_to: None,
             files: FileConfig::default(),
         }
     }
@@ -293,6 +297,22 @@ impl Config {
     /// matches are replaced (rule `environment`).
     pub fn redact(mut self, rules: Rules) -> Self {
         self.redact = rules;
+        self
+    }
+
+    /// In which formats contexts are read from requests and written to them, in their order:
+    /// `tracecontext`, `baggage`, `b3` and `b3multi`, with commas between them, or `none`. Default:
+    /// `tracecontext,baggage`. Environment: `OTEL_PROPAGATORS`.
+    pub fn propagators(mut self, list: impl Into<String>) -> Self {
+        self.propagators = Some(list.into());
+        self
+    }
+
+    /// Which hosts get baggage, and job, worker and session with it, in requests:
+    /// `*.internal,10.0.0.0/8`; `*` is everybody, `none` nobody. The trace goes to all. Default: the
+    /// loopback only. Environment: `RADIOSONDE_BAGGAGE_TO`.
+    pub fn baggage_to(mut self, hosts: impl Into<String>) -> Self {
+        self.baggage_to = Some(hosts.into());
         self
     }
 

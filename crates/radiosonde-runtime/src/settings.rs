@@ -5,6 +5,7 @@ mod files;
 mod filter;
 mod heartbeat;
 mod names;
+mod propagation;
 mod redact;
 mod registry;
 
@@ -29,6 +30,7 @@ pub use files::KeptFiles;
 pub(crate) use files::{FileSettings, Limits};
 
 pub(crate) use self::console::ConsoleSettings;
+use self::propagation::Propagation;
 
 /// Default of `OTEL_METRIC_EXPORT_INTERVAL`.
 const METRIC_INTERVAL: Duration = Duration::from_secs(60);
@@ -111,6 +113,7 @@ pub(crate) struct Settings {
     /// Between two events `machine.status`; none without.
     pub(crate) heartbeat: Option<Duration>,
     pub(crate) redact: Rules,
+    pub(crate) propagation: Propagation,
     pub(crate) files: FileSettings,
 }
 
@@ -150,6 +153,7 @@ impl Settings {
             metric_interval: metric_interval(text("OTEL_METRIC_EXPORT_INTERVAL"), problems),
             heartbeat: heartbeat::resolve(config, env, problems),
             redact: redact::resolve(config, env, problems),
+            propagation: Propagation::resolve(config, env, problems),
             files: FileSettings::resolve(config.files, env, problems),
             test: config.service.test,
             service,

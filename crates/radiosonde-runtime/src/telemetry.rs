@@ -71,6 +71,8 @@ impl Telemetry {
     pub(crate) fn start(config: &Config) -> (Self, Settings) {
         let problems = Problems::default();
         let settings = Settings::resolve(config, &Environment::of_process(), &problems);
+        // Disabled or not: others go on with the trace through us.
+        settings.propagation.apply(&settings.redact);
         let telemetry = if settings.disabled {
             Self::disabled(&settings, problems)
         } else {

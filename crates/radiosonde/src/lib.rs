@@ -70,10 +70,16 @@
 //!
 //! | feature | default | adds |
 //! |---|---|---|
+//! | `axum` | no | `http-server`, with axum's routes and peers |
+//! | `http-client` | no | `http::client`: a layer for clients over tower |
+//! | `http-server` | no | `http::server`: a layer for servers over tower |
 //! | `panic` | yes | panics as events |
 //! | `process` | yes | CPU, memory, descriptors, threads (Linux) |
-//! | `tokio` | yes | runtime metrics, `Guard::watch`, `spawn`, `spawn_blocking` |
+//! | `stream` | no | streams inside a context: `wrap` |
+//! | `tokio` | yes | runtime metrics, `Guard::watch`, `spawn`, `spawn_blocking`, `spawn_local`, `spawn_on`, `JoinSet` |
 //! | `prometheus` | no | `/metrics`, `/health`, `/report`, `Guard::metrics_text`, `openmetrics_text`, `metrics_service` |
+//! | `reqwest` | no | `http-client`, and `http::client::ReqwestMiddleware` |
+//! | `tonic` | no | `http::grpc`: layers for servers and channels of gRPC |
 //! | `wrap-exporter` | no | [`Config::wrap_exporter`]: the guard in front of your own exporter |
 //!
 //! A feature adds a capability and changes no behaviour; a builder call or a variable switches it
@@ -82,9 +88,23 @@
 
 mod macros;
 
-pub use radiosonde_context::{Attached, Context, Scope, Wrapped, scope, spawn_thread};
+/// Layers for HTTP and gRPC, a line each: see the crate `radiosonde-http`.
+#[cfg(any(feature = "http-client", feature = "http-server", feature = "tonic"))]
+pub mod http {
+    #[cfg(feature = "http-client")]
+    pub use radiosonde_http::client;
+    #[cfg(feature = "tonic")]
+    pub use radiosonde_http::grpc;
+    #[cfg(feature = "http-server")]
+    pub use radiosonde_http::server;
+}
+
+pub use radiosonde_context::{
+    Attached, Baggage, BaggageError, Carried, Context, Scope, TraceFlags, TraceState, Wrapped,
+    carry, carry_fn, propagation, scope, spawn_scoped, spawn_thread, spawn_thread_with, wrap,
+};
 #[cfg(feature = "tokio")]
-pub use radiosonde_context::{spawn, spawn_blocking};
+pub use radiosonde_context::{JoinSet, spawn, spawn_blocking, spawn_local, spawn_on};
 pub use radiosonde_events::{event, log_event};
 pub use radiosonde_metrics::typed;
 pub use radiosonde_record::{Level, ToValue, Value};

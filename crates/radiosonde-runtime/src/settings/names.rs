@@ -3,9 +3,10 @@
 use super::Environment;
 use crate::problem::Problems;
 
-const HONOURED: [&str; 11] = [
+const HONOURED: [&str; 12] = [
     "OTEL_SDK_DISABLED",
     "OTEL_SERVICE_NAME",
+    "OTEL_PROPAGATORS",
     "OTEL_RESOURCE_ATTRIBUTES",
     "OTEL_TRACES_SAMPLER",
     "OTEL_TRACES_SAMPLER_ARG",
@@ -17,7 +18,8 @@ const HONOURED: [&str; 11] = [
     "OTEL_EXPORTER_PROMETHEUS_PORT",
 ];
 
-const OWN: [&str; 18] = [
+const OWN: [&str; 19] = [
+    "RADIOSONDE_BAGGAGE_TO",
     "RADIOSONDE_DIR",
     "RADIOSONDE_ENVIRONMENT",
     "RADIOSONDE_FSYNC",

@@ -96,7 +96,7 @@ fn every_mistake_is_named_and_costs_only_itself() {
         (("OTEL_RESOURCE_ATTRIBUTES", "oops"), "entry 1 is not key=value"),
         (("OTEL_LOGS_EXPORTER", "zipkin"), "unknown exporter `zipkin`"),
         (("OTEL_TRACES_EXPORTER", "otlp"), "sends no OTLP"),
-        (("OTEL_PROPAGATORS", "b3"), "OTEL_PROPAGATORS is set and not honoured"),
+        (("OTEL_PROPAGATORS", "xray"), "unknown propagator `xray`"),
         (("OTEL_EXPORTER_OTLP_ENDPOINT", "http://x"), "OTEL_EXPORTER_OTLP_ENDPOINT is set and not"),
         (("OTEL_SDK_DISABLED", "yes"), "`yes` is neither true nor false"),
         (("RADIOSONDE_STDERR", "loud"), "unknown form `loud`"),

@@ -1,0 +1,84 @@
+//! The environment as a carrier: what a parent process says to its child.
+//!
+//! A variable has the name of the header, in upper case and with `_` for `-`: `TRACEPARENT`,
+//! `TRACESTATE`, `BAGGAGE`, `X_B3_TRACEID`.
+
+use std::ffi::OsString;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use super::{Extract, Inject};
+use crate::Context;
+
+/// Gives a child process the current context, in its environment; variables of a context that this
+/// process was started with itself are taken out of it.
+///
+/// ```no_run
+/// use std::process::Command;
+///
+/// use radiosonde_context::{propagation, scope};
+///
+/// scope().job("job-7").run(|| {
+///     let mut importer = Command::new("importer");
+///     propagation::command(&mut importer).arg("--all").status()
+/// })?;
+/// // In the importer: `Context::from_env()`.
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// For `tokio::process::Command` call it with `as_std_mut()`.
+pub fn command(command: &mut Command) -> &mut Command {
+    super::inject(&Context::current(), command);
+    command
+}
+
+impl Inject for Command {
+    fn set(&mut self, name: &str, value: &str) {
+        self.env(variable(name), value);
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.env_remove(variable(name));
+    }
+}
+
+/// The environment of this process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Environment;
+
+impl Extract for Environment {
+    fn each(&self, name: &str, value: &mut dyn FnMut(&[u8])) {
+        // An empty variable is one that is not set.
+        if let Some(found) = std::env::var_os(variable(name)).filter(|found| !found.is_empty()) {
+            value(&bytes(found));
+        }
+    }
+}
+
+impl Context {
+    /// The context this process was started with, by whoever called
+    /// [`propagation::command`](command) or set `TRACEPARENT`, `TRACESTATE` and `BAGGAGE`; empty
+    /// without them.
+    ///
+    /// The environment is read once, at the first call; what cannot be read is ignored and counted.
+    /// It is current nowhere until it is attached:
+    ///
+    /// ```
+    /// use radiosonde_context::Context;
+    ///
+    /// let _attached = Context::from_env().attach();
+    /// ```
+    pub fn from_env() -> Self {
+        static OF_PROCESS: OnceLock<Context> = OnceLock::new();
+        OF_PROCESS.get_or_init(|| super::extract(&Environment)).clone()
+    }
+}
+
+fn variable(name: &str) -> String {
+    name.to_ascii_uppercase().replace('-', "_")
+}
+
+/// What is no UTF-8 is refused by whoever parses it.
+fn bytes(value: OsString) -> Vec<u8> {
+    value.into_encoded_bytes()
+}

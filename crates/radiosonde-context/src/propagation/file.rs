@@ -1,0 +1,278 @@
+//! A file as a carrier: for those who come later, or are started by somebody else.
+//!
+//! A line for each field, as headers are written: `traceparent: 00-…`. Lines that are empty or
+//! begin with `#` are for people.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::{extract, inject};
+use crate::Context;
+
+/// The largest file that is read: every field at its limit takes a quarter of it.
+const BYTES_MAX: u64 = 64 * 1024;
+
+/// Writes a context to a file that only its owner may read.
+///
+/// The file is there whole or not at all: it is written beside its place and moved there. A
+/// symbolic link in its place is replaced, not followed.
+///
+/// ```
+/// use radiosonde_context::{Context, propagation, scope};
+///
+/// # let dir = std::env::temp_dir().join(format!("radiosonde-context-{}", std::process::id()));
+/// # std::fs::create_dir_all(&dir).unwrap();
+/// # let path = dir.join("nightly.context");
+/// scope().job("nightly").run(|| propagation::write_file(&path, &Context::current()))?;
+/// // Whoever goes on with it:
+/// let context = propagation::read_file(&path)?;
+/// assert_eq!(context.job_id(), Some("nightly"));
+/// # std::fs::remove_dir_all(&dir).unwrap();
+/// # Ok::<(), propagation::FileError>(())
+/// ```
+///
+/// # Errors
+/// [`FileError`] with the path, when it cannot be written.
+pub fn write_file(path: &Path, context: &Context) -> Result<(), FileError> {
+    let mut fields: Vec<(String, String)> = Vec::new();
+    inject(context, &mut fields);
+    let mut text = String::new();
+    for (name, value) in fields {
+        text.push_str(&name);
+        text.push_str(": ");
+        text.push_str(&value);
+        text.push('\n');
+    }
+    let temporary = beside(path);
+    let written = create(&temporary)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&temporary, path));
+    written.map_err(|error| {
+        // What is left of a failure is nobody's context.
+        let _ = fs::remove_file(&temporary);
+        FileError::of(path, Cause::Write(error))
+    })
+}
+
+/// The context of a file that [`write_file`] wrote, or somebody by hand; empty when the file says
+/// nothing.
+///
+/// # Errors
+/// [`FileError`] with the path, and the line where there is one: when it cannot be read, is no
+/// regular file or a symbolic link, has more than 64 KiB, or a line that is no `name: value`.
+/// Fields whose value is invalid are ignored and counted, as those of a header are.
+pub fn read_file(path: &Path) -> Result<Context, FileError> {
+    let error = |cause| FileError::of(path, cause);
+    let file = open(path).map_err(error)?;
+    let mut text = Vec::new();
+    file.take(BYTES_MAX + 1).read_to_end(&mut text).map_err(|cause| error(Cause::Read(cause)))?;
+    if text.len() as u64 > BYTES_MAX {
+        return Err(error(Cause::TooLarge));
+    }
+    let mut fields: Vec<(&str, &[u8])> = Vec::new();
+    for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
+        let line = crate::trace_state::trimmed(line.strip_suffix(b"\r").unwrap_or(line));
+        if line.is_empty() || line.starts_with(b"#") {
+            continue;
+        }
+        let field = field(line).ok_or_else(|| error(Cause::Line(number)))?;
+        fields.push(field);
+    }
+    Ok(extract(&fields.as_slice()))
+}
+
+/// Why a file of a context was not written or read.
+#[derive(Debug)]
+pub struct FileError {
+    path: PathBuf,
+    cause: Cause,
+}
+
+#[derive(Debug)]
+enum Cause {
+    Line(usize),
+    NotRegular,
+    Read(io::Error),
+    TooLarge,
+    Write(io::Error),
+}
+
+impl FileError {
+    fn of(path: &Path, cause: Cause) -> Self {
+        Self { path: path.to_owned(), cause }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The line that is no field, from 1.
+    pub fn line(&self) -> Option<usize> {
+        match self.cause {
+            Cause::Line(number) => Some(number),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match self.cause {
+            Cause::Line(number) => {
+                write!(f, "{path}, line {number}: no `name: value`, such as `traceparent: 00-…`")
+            }
+            Cause::NotRegular => write!(f, "{path} is no regular file: name the file itself"),
+            Cause::Read(_) => write!(f, "{path} cannot be read"),
+            Cause::TooLarge => write!(f, "{path} has more than 64 KiB: it is no context"),
+            Cause::Write(_) => write!(f, "{path} cannot be written"),
+        }
+    }
+}
+
+impl std::error::Error for FileError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.cause {
+            Cause::Read(error) | Cause::Write(error) => Some(error),
+            Cause::Line(_) | Cause::NotRegular | Cause::TooLarge => None,
+        }
+    }
+}
+
+/// `name: value`
+fn field(line: &[u8]) -> Option<(&str, &[u8])> {
+    let end = line.iter().position(|byte| *byte == b':')?;
+    let name = std::str::from_utf8(&line[..end]).ok()?.trim_end();
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (!name.is_empty() && name.bytes().all(is_name)).then_some((name, &line[end + 1..]))
+}
+
+/// A file of another name in the same directory, so that it can be moved.
+fn beside(path: &Path) -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.{number}.tmp", std::process::id()));
+    name.into()
+}
+
+/// A new file; what is there by that name, a link too, is an error.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Opens a regular file, and nothing that a link leads to or that has to be waited for.
+fn open(path: &Path) -> Result<File, Cause> {
+    let seen = fs::symlink_metadata(path).map_err(Cause::Read)?;
+    if !seen.file_type().is_file() {
+        return Err(Cause::NotRegular);
+    }
+    let file = File::open(path).map_err(Cause::Read)?;
+    let opened = file.metadata().map_err(Cause::Read)?;
+    // Somebody may have put a link there in between.
+    if same(&seen, &opened) { Ok(file) } else { Err(Cause::NotRegular) }
+}
+
+#[cfg(unix)]
+fn same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn same(_one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    other.is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Baggage, SpanId, TraceFlags, TraceId, TraceState};
+
+    fn context() -> Context {
+        let state = TraceState::parse("rojo=1,congo=t61rcWkgMzE").unwrap();
+        let baggage = Baggage::default().with("tenant", "Käse, und mehr").unwrap();
+        Context::default()
+            .with_remote_span(TraceId::random(), SpanId::random(), TraceFlags::SAMPLED, Some(state))
+            .with_baggage(baggage)
+    }
+
+    #[test]
+    fn what_is_written_reads_back_and_is_its_owners_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("job.context");
+        for context in [context(), Context::default(), context()] {
+            write_file(&path, &context).unwrap();
+            let back = read_file(&path).unwrap();
+            assert_eq!(back.trace_id(), context.trace_id());
+            assert_eq!(back.span_id(), context.span_id());
+            assert_eq!(back.trace_state(), context.trace_state());
+            assert_eq!(back.baggage(), context.baggage());
+            assert_eq!(back.is_empty(), context.is_empty());
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_replaced_by_writing_and_refused_by_reading() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, link) = (dir.path().join("target"), dir.path().join("link"));
+        fs::write(&target, "traceparent: mine\n").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let refused = read_file(&link).unwrap_err();
+        assert!(refused.to_string().contains("link is no regular file"), "{refused}");
+        write_file(&link, &context()).unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "traceparent: mine\n");
+        assert!(read_file(&link).unwrap().is_remote());
+    }
+
+    #[test]
+    fn an_error_names_the_file_and_the_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        let traceparent = format!("traceparent: 00-{:032x}-{:016x}-01", 7, 9);
+        let cases: [(String, Option<usize>); 5] = [
+            (format!("# by hand\r\n\r\n{traceparent}\r\n"), None),
+            (format!("{traceparent}\nno field\n"), Some(2)),
+            (format!("{traceparent}\n\n: value\n"), Some(3)),
+            ("two words: value\n".to_owned(), Some(1)),
+            ("traceparent = 00".to_owned(), Some(1)),
+        ];
+        for (text, line) in cases {
+            fs::write(&path, &text).unwrap();
+            match (read_file(&path), line) {
+                (Ok(context), None) => assert!(context.is_remote(), "{text:?}"),
+                (Err(error), Some(line)) => {
+                    assert_eq!(error.line(), Some(line), "{text:?}");
+                    let named = format!("{}, line {line}:", path.display());
+                    assert!(error.to_string().starts_with(&named), "{error}");
+                }
+                (found, _) => panic!("{text:?}: {found:?}"),
+            }
+        }
+        fs::write(&path, vec![b'#'; BYTES_MAX as usize]).unwrap();
+        assert!(read_file(&path).unwrap().is_empty());
+        fs::write(&path, vec![b'#'; BYTES_MAX as usize + 1]).unwrap();
+        let error = read_file(&path).unwrap_err();
+        assert!(error.to_string().contains("64 KiB"), "{error}");
+        assert!(read_file(dir.path()).is_err(), "a directory");
+        let missing = read_file(&dir.path().join("none")).unwrap_err();
+        assert!(std::error::Error::source(&missing).is_some(), "the system's reason is kept");
+        assert!(write_file(&dir.path().join("none/f"), &context()).is_err());
+    }
+}

@@ -1,0 +1,136 @@
+//! How contexts travel: in which formats, and to whom baggage goes.
+
+use radiosonde_context::propagation::{
+    Destinations, Propagators, set_baggage_destinations, set_baggage_filter, set_propagators,
+};
+use radiosonde_redact::Rules;
+
+use super::Environment;
+use crate::config::Config;
+use crate::problem::Problems;
+
+/// What this process sends and reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Propagation {
+    propagators: Propagators,
+    destinations: Destinations,
+}
+
+impl Propagation {
+    /// What is wrong in a list becomes a problem, and the rest of it holds; of a list with nothing
+    /// right in it the default does.
+    pub(super) fn resolve(config: &Config, env: &Environment, problems: &Problems) -> Self {
+        let set = |name: &'static str, code: Option<&String>, key: &'static str| {
+            let text = env.text(name, problems).map(|text| (name, text));
+            text.or_else(|| code.map(|text| (key, text.clone())))
+        };
+        let propagators = set("OTEL_PROPAGATORS", config.propagators.as_ref(), "propagators");
+        let destinations = set("RADIOSONDE_BAGGAGE_TO", config.baggage_to.as_ref(), "baggage_to");
+        Self {
+            propagators: propagators
+                .and_then(|(name, list)| propagators_of(name, &list, problems))
+                .unwrap_or_default(),
+            destinations: destinations
+                .and_then(|(name, list)| destinations_of(name, &list, problems))
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Makes them those of the process. No baggage leaves that the rules would hide in a line.
+    pub(crate) fn apply(&self, rules: &Rules) {
+        set_propagators(self.propagators);
+        set_baggage_destinations(self.destinations.clone());
+        let rules = rules.clone();
+        set_baggage_filter(move |key, value| {
+            let path = format!("baggage.{key}");
+            rules.rule_for_key(key).is_none()
+                && rules.redact_at(&path, value, &mut |_| ()).is_none()
+        });
+    }
+}
+
+fn propagators_of(name: &str, list: &str, problems: &Problems) -> Option<Propagators> {
+    let mut unknown = |error: &dyn std::fmt::Display| {
+        problems.say(
+            format!("{name}: {error}; it is left out"),
+            "use tracecontext, baggage, b3 and b3multi, with commas between them, or none alone",
+        );
+    };
+    keep_known(list, Propagators::parse, &mut unknown)
+}
+
+fn destinations_of(name: &str, list: &str, problems: &Problems) -> Option<Destinations> {
+    let mut invalid = |error: &dyn std::fmt::Display| {
+        problems.say(
+            format!("{name}: {error}; it is left out"),
+            "list hosts and networks that may get baggage, such as *.internal,10.0.0.0/8,localhost",
+        );
+    };
+    keep_known(list, Destinations::parse, &mut invalid)
+}
+
+/// The list, without the entries that are wrong in it; none when nothing is left.
+fn keep_known<T, E: std::fmt::Display>(
+    list: &str,
+    parse: impl Fn(&str) -> Result<T, E>,
+    wrong: &mut dyn FnMut(&dyn std::fmt::Display),
+) -> Option<T> {
+    if let Ok(whole) = parse(list) {
+        return Some(whole);
+    }
+    let mut known: Vec<&str> = Vec::new();
+    for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+        let with = [&known[..], &[entry]].concat().join(",");
+        match parse(&with) {
+            Ok(_) => known.push(entry),
+            Err(error) => wrong(&error),
+        }
+    }
+    if known.is_empty() { None } else { parse(&known.join(",")).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Service;
+
+    fn resolve(config: &Config, variables: &[(&str, &str)]) -> (Propagation, Vec<String>) {
+        let problems = Problems::default();
+        let found = Propagation::resolve(config, &Environment::of(variables), &problems);
+        (found, problems.all().into_iter().map(|problem| problem.what).collect())
+    }
+
+    #[test]
+    fn the_environment_wins_and_what_is_wrong_in_a_list_is_left_out() {
+        let none = || Config::new(Service::new("package", "1.0.0"));
+        let code = || none().propagators("b3").baggage_to("*.internal");
+        // Variables, what is asked for in code, and what holds; then how many problems there are.
+        let cases = [
+            (none(), "", "", "tracecontext,baggage", "localhost,*.localhost,127.0.0.0/8,::1", 0),
+            (code(), "", "", "b3", "*.internal", 0),
+            (code(), "none", "none", "none", "none", 0),
+            (code(), "b3multi, baggage", "10.0.0.0/8", "b3multi,baggage", "10.0.0.0/8", 0),
+            (none(), "tracecontext,jaeger", "a b,c", "tracecontext", "c", 2),
+            (
+                none(),
+                "tracecontext,none,b3",
+                "",
+                "tracecontext,b3",
+                "localhost,*.localhost,127.0.0.0/8,::1",
+                1,
+            ),
+            (code(), "xray,ottrace", "*", "tracecontext,baggage", "*", 2),
+        ];
+        for (config, propagators, to, expected, expected_to, count) in cases {
+            let variables = [("OTEL_PROPAGATORS", propagators), ("RADIOSONDE_BAGGAGE_TO", to)];
+            let (found, problems) = resolve(&config, &variables);
+            assert_eq!(found.propagators.to_string(), expected, "{variables:?}");
+            let expected = Destinations::parse(expected_to).unwrap();
+            assert_eq!(found.destinations, expected, "{variables:?}");
+            assert_eq!(problems.len(), count, "{variables:?}: {problems:?}");
+        }
+        let config = none().propagators("jaeger");
+        let (_, problems) = resolve(&config, &[]);
+        assert_eq!(problems, ["propagators: unknown propagator `jaeger`; it is left out"]);
+    }
+}
