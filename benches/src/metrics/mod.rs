@@ -5,5 +5,5 @@ pub(crate) mod memory;
 pub(crate) mod peers;
 pub(crate) mod scrape;
 pub(crate) mod speed;
-mod text;
+pub(crate) mod text;
 mod values;

@@ -56,6 +56,7 @@ macro_rules! with_registry {
 macro_rules! servers {
     ($run:ident) => {
         &[
+            http::candidate::<servers::Radiosonde>(http::$run::<servers::Radiosonde>),
             http::candidate::<servers::Bare>(http::$run::<servers::Bare>),
             http::candidate::<servers::Tracing<false>>(http::$run::<servers::Tracing<false>>),
             http::candidate::<servers::Tracing<true>>(http::$run::<servers::Tracing<true>>),

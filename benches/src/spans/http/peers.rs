@@ -3,7 +3,9 @@
 use super::Server;
 use crate::harness::Role;
 use crate::metrics::peers::opentelemetry::Pipe as Meters;
+use crate::metrics::text::shown;
 use crate::spans::peers::opentelemetry::Pipe as Spans;
+use crate::spans::peers::radiosonde::Running;
 use crate::spans::subject::Ended;
 use axum::Router;
 use axum_tracing_opentelemetry::middleware::OtelAxumLayer;
@@ -32,6 +34,31 @@ impl Server for Bare {
 
     fn finish(self) -> Result<Ended, String> {
         Ok(Ended::default())
+    }
+}
+
+/// This project: `init!`, and its layer, which makes a span and the metrics of the conventions.
+pub(crate) struct Radiosonde(Running);
+
+impl Server for Radiosonde {
+    const NAME: &'static str = "radiosonde";
+    const ROLE: Role = Role::Ours;
+    const PACKAGES: &'static [&'static str] = &["radiosonde", "tracing", "tracing-subscriber"];
+
+    fn start(folder: &Path) -> Result<Self, String> {
+        Running::init(folder).map(Self)
+    }
+
+    fn instrument(&self, router: Router) -> Router {
+        router.layer(radiosonde::http::server::ServerLayer::new())
+    }
+
+    fn durations(&self) -> Result<Option<u64>, String> {
+        Ok(Some(shown(&self.0.metrics_text(), OUR_DURATION)))
+    }
+
+    fn finish(self) -> Result<Ended, String> {
+        self.0.finish(KEYS)
     }
 }
 
@@ -117,7 +144,9 @@ impl Server for Tower {
 const KEYS: &[&str] =
     &["http.request.method", "http.route", "url.path", "http.response.status_code"];
 
-/// The metric that counts requests, as the conventions call it.
+/// The metric that counts requests, as we call it.
+const OUR_DURATION: &str = "http_server_request_duration_seconds";
+/// The same, as the conventions call it.
 const DURATION: &str = "http.server.request.duration";
 
 /// Spans to a batch processor, metrics to a reader, and the propagator that reads `traceparent`.

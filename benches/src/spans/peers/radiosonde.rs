@@ -33,6 +33,11 @@ impl Running {
         Ok(Running { guard, folder: folder.to_path_buf() })
     }
 
+    /// What a scrape shows now.
+    pub(crate) fn metrics_text(&self) -> String {
+        self.guard.metrics_text()
+    }
+
     /// Waits until everything is in its file, and counts the lines that have these attributes.
     pub(crate) fn finish(self, keys: &[&str]) -> Result<Ended, String> {
         let flushed = self.guard.flush(WITHIN);
