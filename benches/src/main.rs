@@ -17,6 +17,7 @@ mod events;
 mod harness;
 mod loss;
 mod metrics;
+mod spans;
 
 use args::Command;
 use harness::Suite;
@@ -29,6 +30,7 @@ pub(crate) const SUITES: &[&Suite] = &[
     &metrics::speed::SUITE,
     &metrics::scrape::SUITE,
     &metrics::memory::SUITE,
+    &spans::SUITE,
 ];
 
 /// The command was not understood.

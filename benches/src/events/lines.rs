@@ -22,7 +22,7 @@ pub(crate) struct Seen {
     /// Lines of events, and their bytes with the ends of lines.
     pub(crate) lines: u64,
     pub(crate) bytes: u64,
-    /// Lines of events of radiosonde's own: it says in the log what it dropped.
+    /// Lines of events of radiosonde's own: it says in the log what it dropped, and how it is.
     own: u64,
 }
 
@@ -67,7 +67,8 @@ impl Seen {
     fn read(&mut self, reader: &mut impl BufRead) -> Result<(), Wrong> {
         let name = format!("\"{EVENT}\"");
         let (name, items) = (Finder::new(&name), Finder::new("\"items\":"));
-        let own = Finder::new("\"evt\":\"telemetry.");
+        let own = ["telemetry.", "machine.", "worker."].map(|it| format!("\"evt\":\"{it}"));
+        let own = own.each_ref().map(Finder::new);
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line).map_err(Wrong::Io)? > 0 {
             let of_an_event = name.find(&line);
@@ -82,7 +83,7 @@ impl Seen {
                 }
             } else if line.last() != Some(&b'\n') {
                 self.torn += 1;
-            } else if own.find(&line).is_some() {
+            } else if own.iter().any(|own| own.find(&line).is_some()) {
                 self.own += 1;
             }
             line.clear();

@@ -128,6 +128,7 @@ const CALLER: Workload = Workload {
     rounds_quick: 2,
     lossless: false,
     needs: None,
+    environment: &[],
     candidates: &[],
 };
 

@@ -1,6 +1,6 @@
 //! One round in a process of its own: what the parent says to it, what it answers.
 
-use super::{Books, Measured, Round, Size, stats};
+use super::{Books, Environment, Measured, Round, Size, stats};
 use crate::SUITES;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -70,10 +70,11 @@ pub(crate) fn run(round: &Round) -> Result<(), String> {
     Ok(())
 }
 
-/// Starts a child and waits for its answer.
-pub(crate) fn ask(arguments: &[String]) -> Result<Answer, String> {
-    let output =
-        command(arguments)?.output().map_err(|error| format!("cannot start a round: {error}"))?;
+/// Starts a child with these variables and waits for its answer.
+pub(crate) fn ask(arguments: &[String], environment: Environment) -> Result<Answer, String> {
+    let mut command = command(arguments)?;
+    command.envs(environment.iter().copied());
+    let output = command.output().map_err(|error| format!("cannot start a round: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let answer = output.status.success().then(|| answer(&text)).flatten();
     answer.ok_or_else(|| {

@@ -56,9 +56,14 @@ pub(crate) struct Workload {
     pub(crate) lossless: bool,
     /// A program that must be installed; without it the workload is skipped.
     pub(crate) needs: Option<&'static str>,
+    /// Variables of the candidates' processes, for what is told by the environment.
+    pub(crate) environment: Environment,
     /// Who does it.
     pub(crate) candidates: &'static [Candidate],
 }
+
+/// Names and values of variables.
+pub(crate) type Environment = &'static [(&'static str, &'static str)];
 
 /// Which of two figures is the better one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -80,7 +80,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     }
     let versions = versions(&all);
     println!("\nversions");
-    versions.iter().for_each(|(name, version)| println!("  {name:<29}{version}"));
+    versions.iter().for_each(|(name, version)| println!("  {name:<37}{version}"));
     let path = results.join(file_name(options));
     write(&path, suite.name, &machine, &all)?;
     let instead = match is_partial(options) {
@@ -121,7 +121,8 @@ fn measure(
             progress(&format!("{} {}/{rounds}: {}", workload.name, round + 1, candidate.name));
             let folder = Folder::new(results)?;
             let names = [options.suite.name, workload.name, candidate.name];
-            answers.push(child::ask(&child::arguments(names, size, &folder.0))?);
+            let arguments = child::arguments(names, size, &folder.0);
+            answers.push(child::ask(&arguments, workload.environment)?);
         }
     }
     progress("");

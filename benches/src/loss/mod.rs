@@ -62,6 +62,7 @@ const ENDING: Workload = Workload {
     rounds_quick: 1,
     lossless: false,
     needs: None,
+    environment: &[],
     candidates: &[
         candidate::<Macro>(run::<Macro>),
         candidate::<TracingJson<true>>(run::<TracingJson<true>>),

@@ -2,8 +2,8 @@
 //! everything costs, and what it all weighs.
 
 pub(crate) mod memory;
-mod peers;
+pub(crate) mod peers;
 pub(crate) mod scrape;
 pub(crate) mod speed;
-mod text;
+pub(crate) mod text;
 mod values;

@@ -13,8 +13,10 @@ const SERIES_LIMIT: usize = 2_000;
 /// One file a subject, checked like any registry by the test below.
 const FRAGMENTS: &[(&str, &str)] = &[
     ("http.json", include_str!("../builtin/http.json")),
+    ("machine.json", include_str!("../builtin/machine.json")),
     ("process.json", include_str!("../builtin/process.json")),
     ("radiosonde.json", include_str!("../builtin/radiosonde.json")),
+    ("rpc.json", include_str!("../builtin/rpc.json")),
     ("tokio.json", include_str!("../builtin/tokio.json")),
 ];
 

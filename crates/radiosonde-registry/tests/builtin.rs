@@ -20,6 +20,12 @@ fn every_fragment_is_a_registry_without_findings() {
     assert_eq!(Registry::builtin().metrics.len(), metrics, "a fragment is left out or refused");
 }
 
+const HTTP_SERVER: &[&str] =
+    &["http_request_method", "http_route", "http_response_status_code", "error_type"];
+const HTTP_CLIENT: &[&str] =
+    &["http_request_method", "server_address", "http_response_status_code", "error_type"];
+const RPC: &[&str] = &["rpc_system_name", "rpc_method", "rpc_response_status_code", "error_type"];
+
 #[test]
 fn what_the_other_crates_write_is_there() {
     let table: &[(&str, MetricType, &[&str])] = &[
@@ -30,14 +36,34 @@ fn what_the_other_crates_write_is_there() {
         ("process_max_fds", MetricType::Gauge, &[]),
         ("process_start_time_seconds", MetricType::Gauge, &[]),
         ("process_threads", MetricType::Gauge, &[]),
+        ("machine_last_heartbeat_timestamp_seconds", MetricType::Gauge, &[]),
+        ("machine_heartbeat_interval_seconds", MetricType::Gauge, &[]),
+        ("radiosonde_directory_free_bytes", MetricType::Gauge, &[]),
+        ("system_cpu_load_average_1m", MetricType::Gauge, &[]),
+        ("system_linux_memory_available_bytes", MetricType::Gauge, &[]),
+        ("system_memory_limit_bytes", MetricType::Gauge, &[]),
+        ("system_uptime_seconds", MetricType::Gauge, &[]),
+        ("worker_last_heartbeat_timestamp_seconds", MetricType::Gauge, &["worker"]),
+        ("worker_jobs_running", MetricType::Gauge, &["worker"]),
+        ("worker_jobs_total", MetricType::Counter, &["job_outcome"]),
+        ("worker_handles_refused_total", MetricType::Counter, &[]),
         ("tokio_workers", MetricType::Gauge, &["runtime"]),
         ("tokio_alive_tasks", MetricType::Gauge, &["runtime"]),
         ("tokio_global_queue_depth", MetricType::Gauge, &["runtime"]),
+        ("http_server_request_duration_seconds", MetricType::Histogram, HTTP_SERVER),
+        ("http_server_active_requests", MetricType::Gauge, &["http_request_method", "url_scheme"]),
+        ("http_server_request_body_size_bytes", MetricType::Histogram, HTTP_SERVER),
+        ("http_server_response_body_size_bytes", MetricType::Histogram, HTTP_SERVER),
+        ("http_client_request_duration_seconds", MetricType::Histogram, HTTP_CLIENT),
         (
-            "http_server_request_duration_seconds",
-            MetricType::Histogram,
-            &["http_request_method", "http_route", "http_response_status_code"],
+            "http_client_active_requests",
+            MetricType::Gauge,
+            &["http_request_method", "server_address"],
         ),
+        ("http_client_request_body_size_bytes", MetricType::Histogram, HTTP_CLIENT),
+        ("http_client_response_body_size_bytes", MetricType::Histogram, HTTP_CLIENT),
+        ("rpc_server_call_duration_seconds", MetricType::Histogram, RPC),
+        ("rpc_client_call_duration_seconds", MetricType::Histogram, RPC),
         ("radiosonde_records_total", MetricType::Counter, &["signal", "outcome"]),
         ("radiosonde_records_pending", MetricType::Gauge, &["signal"]),
         ("radiosonde_records_dropped_total", MetricType::Counter, &["signal", "reason"]),

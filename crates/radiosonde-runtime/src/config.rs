@@ -84,6 +84,7 @@ pub struct Config {
     pub(crate) profile: Profile,
     pub(crate) filter: Option<String>,
     pub(crate) rate_limits: LevelLimits,
+    pub(crate) heartbeat: Option<Duration>,
     pub(crate) machine_id: Option<String>,
     pub(crate) redact: Rules,
     pub(crate) propagators: Option<String>,
@@ -148,6 +149,7 @@ impl Config {
             profile: Profile::default(),
             filter: None,
             rate_limits: LevelLimits::default(),
+            heartbeat: None,
             machine_id: None,
             redact: Rules::standard(),
             propagators: None,
@@ -354,6 +356,15 @@ impl Config {
     /// `RADIOSONDE_RETENTION_BYTES`, such as `10GiB`.
     pub fn retention_bytes(mut self, bytes: u64) -> Self {
         self.files.retention_bytes = Some(bytes);
+        self
+    }
+
+    /// Time between two events `machine.status`, which say how machine, process and workers are, with
+    /// a line `worker.status` for each [`worker`](crate::worker); 0 is none, less than 100 ms is taken
+    /// as that. Default: a minute, and none in a command (`Profile::Cli`) or in unit tests. Environment:
+    /// `RADIOSONDE_HEARTBEAT_INTERVAL`, seconds, or `90s`, `10m`, `1h`, or `off`.
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
+        self.heartbeat = Some(interval);
         self
     }
 

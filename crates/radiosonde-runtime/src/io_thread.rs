@@ -4,6 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use radiosonde_context::Context;
 use radiosonde_events::recover::Work;
 use radiosonde_events::upkeep::{RemovedFile, Step};
 use radiosonde_record::{
@@ -17,6 +18,7 @@ use crate::listener::Bound;
 use crate::metric_lines;
 use crate::panic_hook;
 use crate::park::Unparker;
+use crate::status::Heartbeat;
 use crate::suppressed::{Summary, Suppressed};
 use crate::telemetry::Telemetry;
 
@@ -213,6 +215,7 @@ fn run(
     let mut snapshots = Snapshots { interval: pace.metrics, next: begin + pace.metrics };
     let mut syncs = Syncs { fsync: pace.fsync, next: begin };
     let mut suppressed = Suppressed::new(begin);
+    let mut heartbeat = Heartbeat::new(telemetry.status(), begin);
     while !control.state().stop {
         let now = Instant::now();
         work_off(control);
@@ -222,6 +225,7 @@ fn run(
         if let Some(journal) = telemetry.journal() {
             log_suppressed(telemetry, suppressed.when_due(now, journal));
         }
+        heartbeat.when_due(now, telemetry);
         snapshots.when_due(telemetry);
         looks.when_due(telemetry, control);
         // Between two stretches of a long upkeep, whatever is due goes first.
@@ -233,6 +237,7 @@ fn run(
             parker.park(Duration::ZERO);
             work_off(control);
             syncs.when_due(telemetry, control);
+            heartbeat.when_due(Instant::now(), telemetry);
             snapshots.when_due(telemetry);
             looks.when_due(telemetry, control);
             !control.state().stop
@@ -246,12 +251,14 @@ fn run(
         }
         let next = syncs.next.min(snapshots.next).min(suppressed.next()).min(looks.next);
         let next = house.as_ref().map_or(next, |house| next.min(house.next()));
+        let next = heartbeat.next().map_or(next, |heartbeat| next.min(heartbeat));
         parker.park(next.saturating_duration_since(Instant::now()));
     }
     if let Some(journal) = telemetry.journal() {
         log_suppressed(telemetry, suppressed.take(Instant::now(), journal));
     }
     log_recovered(telemetry);
+    heartbeat.last(Instant::now(), telemetry);
     snapshot(telemetry);
     looks.last(telemetry);
     // Last, since what is done here last can fail too.
@@ -369,14 +376,28 @@ fn sync(telemetry: &Telemetry) -> bool {
 fn log_problems(telemetry: &Telemetry) {
     for problem in telemetry.problems().take_unlogged() {
         let fix = [("fix", Value::Str(&problem.fix))];
-        own_event(telemetry, Level::Warning, "telemetry.problem", &problem.what, &fix);
+        own_event(
+            telemetry,
+            &Context::default(),
+            Level::Warning,
+            "telemetry.problem",
+            &problem.what,
+            &fix,
+        );
     }
 }
 
 /// Who was killed stands in the log of who comes after.
 fn log_recovered(telemetry: &Telemetry) {
     for text in telemetry.recovered().take_unlogged() {
-        own_event(telemetry, Level::Warning, "telemetry.recovered", &text, &[]);
+        own_event(
+            telemetry,
+            &Context::default(),
+            Level::Warning,
+            "telemetry.recovered",
+            &text,
+            &[],
+        );
     }
 }
 
@@ -384,7 +405,7 @@ fn log_recovered(telemetry: &Telemetry) {
 fn log_suppressed(telemetry: &Telemetry, summary: Option<Summary>) {
     let Some(Summary { text, meta }) = summary else { return };
     let meta: Vec<_> = meta.iter().map(|(key, json)| (*key, Value::Json(json))).collect();
-    own_event(telemetry, Level::Warning, "telemetry.suppressed", &text, &meta);
+    own_event(telemetry, &Context::default(), Level::Warning, "telemetry.suppressed", &text, &meta);
 }
 
 /// What a rule has removed stands in the log.
@@ -398,14 +419,15 @@ fn log_removed(telemetry: &Telemetry, all: &[RemovedFile]) {
             ("bytes", Value::U64(removed.bytes)),
         ];
         let text = format!("removed {file} by the rule `{rule}`");
-        own_event(telemetry, Level::Info, "telemetry.removed", &text, &meta);
+        own_event(telemetry, &Context::default(), Level::Info, "telemetry.removed", &text, &meta);
     }
 }
 
 /// A line of telemetry itself. The filter holds for it, as its target is `radiosonde`; limits do
 /// not, they would hold back what says so.
-fn own_event(
+pub(crate) fn own_event(
     telemetry: &Telemetry,
+    context: &Context,
     level: Level,
     evt: &str,
     msg: &str,
@@ -419,7 +441,7 @@ fn own_event(
     let (name, source) = (evt.to_owned(), source.to_owned());
     let site = Site::Inline(Descriptor { name, source, ..Descriptor::default() });
     patiently(PATIENCE, || {
-        journal.record(Kind::Event, level, &site, &[], |record| {
+        journal.record(Kind::Event, level, &site, context.packed(), |record| {
             record.message(Value::Str(msg));
             for (key, value) in meta {
                 record.field_named(key, *value);

@@ -38,6 +38,12 @@
 //! event `telemetry.suppressed`: how many records, for which reason, and for limits the call sites
 //! that were held back most.
 //!
+//! # Heartbeat
+//!
+//! Once a minute, at the start and at shutdown an event `machine.status` says how machine and process
+//! are and how many records came and were dropped, and an event `worker.status` for each [`worker`]
+//! what it does; docs/machines.md has an example, and the alerts for those that go silent.
+//!
 //! # Gauges of batch jobs
 //!
 //! Values of gauges with the source `batch`, with the time they were computed, are kept in
@@ -81,6 +87,7 @@ mod refusals;
 mod report;
 mod retire;
 mod settings;
+mod status;
 mod suppressed;
 mod telemetry;
 mod tokio_metrics;
@@ -98,3 +105,4 @@ pub use problem::{InitError, Problem, Severity};
 pub use radiosonde_metrics::{Clock, Ingest};
 pub use report::{RefusedWrites, Report, SignalReport};
 pub use settings::KeptFiles;
+pub use status::{Worker, WorkerJob, worker};

@@ -3,6 +3,7 @@
 mod console;
 mod files;
 mod filter;
+mod heartbeat;
 mod names;
 mod propagation;
 mod redact;
@@ -110,6 +111,8 @@ pub(crate) struct Settings {
     pub(crate) traces: TraceSettings,
     pub(crate) machine_id: Option<String>,
     pub(crate) metric_interval: Duration,
+    /// Between two events `machine.status`; none without.
+    pub(crate) heartbeat: Option<Duration>,
     pub(crate) redact: Rules,
     pub(crate) propagation: Propagation,
     pub(crate) files: FileSettings,
@@ -149,6 +152,7 @@ impl Settings {
             traces: TraceSettings::resolve(config, env, problems),
             machine_id: machine::resolve(text("RADIOSONDE_MACHINE_ID"), config, problems),
             metric_interval: metric_interval(text("OTEL_METRIC_EXPORT_INTERVAL"), problems),
+            heartbeat: heartbeat::resolve(config, env, problems),
             redact: redact::resolve(config, env, problems),
             propagation: Propagation::resolve(config, env, problems),
             files: FileSettings::resolve(config.files, env, problems),

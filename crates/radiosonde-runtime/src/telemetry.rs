@@ -30,6 +30,7 @@ use crate::recovery::Recovered;
 use crate::refusals::Limits;
 use crate::report::{RefusedWrites, Report, SignalReport, observed_first};
 use crate::settings::{Environment, Settings, TraceSettings};
+use crate::status::Status;
 use crate::tokio_metrics::Runtimes;
 use crate::{metric_setup, panic_hook, recovery, traces};
 
@@ -53,6 +54,7 @@ struct Inner {
     problems: Problems,
     limits: Limits,
     console: Option<ConsoleWriter>,
+    status: Status,
     /// Only when people look at the console.
     open_spans: Option<OpenSpans>,
     span_counts: SpanCounts,
@@ -97,6 +99,7 @@ impl Telemetry {
             problems,
             limits: Limits::default(),
             console: None,
+            status: Status::default(),
             open_spans: None,
             span_counts: SpanCounts::default(),
             unsynced: Unsynced::default(),
@@ -134,6 +137,9 @@ impl Telemetry {
         };
         let metrics = metric_setup::metrics(settings, &journal, &problems, &runtimes, books);
         let Place { lease, instance, .. } = place;
+        let root = lease.as_ref().map(Lease::root);
+        let status = Status::new(settings.heartbeat, &settings.clock, root);
+        status.install(&metrics, &problems);
         let slot = lease.as_ref().map(Lease::slot);
         let keeper = metric_setup::batch_gauges(settings, &metrics, slot, &problems);
         let in_root = lease.as_ref().map(|lease| (lease.root(), lease.slot().number()));
@@ -153,6 +159,7 @@ impl Telemetry {
             problems,
             limits: Limits::new(settings.catalogues.clone()),
             console,
+            status,
             open_spans: setup::open_spans(settings),
             span_counts,
             unsynced: Unsynced::default(),
@@ -271,6 +278,10 @@ impl Telemetry {
 
     pub(crate) fn files(&self) -> &Files {
         &self.0.files
+    }
+
+    pub(crate) fn status(&self) -> &Status {
+        &self.0.status
     }
 
     pub(crate) fn unsynced(&self) -> &Unsynced {

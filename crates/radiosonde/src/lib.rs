@@ -70,11 +70,16 @@
 //!
 //! | feature | default | adds |
 //! |---|---|---|
+//! | `axum` | no | `http-server`, with axum's routes and peers |
+//! | `http-client` | no | `http::client`: a layer for clients over tower |
+//! | `http-server` | no | `http::server`: a layer for servers over tower |
 //! | `panic` | yes | panics as events |
 //! | `process` | yes | CPU, memory, descriptors, threads (Linux) |
 //! | `stream` | no | streams inside a context: `wrap` |
 //! | `tokio` | yes | runtime metrics, `Guard::watch`, `spawn`, `spawn_blocking`, `spawn_local`, `spawn_on`, `JoinSet` |
 //! | `prometheus` | no | `/metrics`, `/health`, `/report`, `Guard::metrics_text`, `openmetrics_text`, `metrics_service` |
+//! | `reqwest` | no | `http-client`, and `http::client::ReqwestMiddleware` |
+//! | `tonic` | no | `http::grpc`: layers for servers and channels of gRPC |
 //! | `wrap-exporter` | no | [`Config::wrap_exporter`]: the guard in front of your own exporter |
 //!
 //! A feature adds a capability and changes no behaviour; a builder call or a variable switches it
@@ -82,6 +87,17 @@
 #![forbid(unsafe_code)]
 
 mod macros;
+
+/// Layers for HTTP and gRPC, a line each: see the crate `radiosonde-http`.
+#[cfg(any(feature = "http-client", feature = "http-server", feature = "tonic"))]
+pub mod http {
+    #[cfg(feature = "http-client")]
+    pub use radiosonde_http::client;
+    #[cfg(feature = "tonic")]
+    pub use radiosonde_http::grpc;
+    #[cfg(feature = "http-server")]
+    pub use radiosonde_http::server;
+}
 
 pub use radiosonde_context::{
     Attached, Baggage, BaggageError, Carried, Context, Scope, TraceFlags, TraceState, Wrapped,
@@ -97,7 +113,8 @@ pub use radiosonde_registry::RegistrySource;
 pub use radiosonde_runtime::{
     BoxedLayer, Clock, Config, EventsHandle, FilesReport, Fsync, Guard, Ingest, InitError,
     LogBridge, OpenSpanReport, OpenSpansReport, Parts, Problem, Profile, RefusedWrites,
-    RemovedFiles, Report, Service, Severity, SignalReport, ingest, retire,
+    RemovedFiles, Report, Service, Severity, SignalReport, Worker, WorkerJob, ingest, retire,
+    worker,
 };
 pub use radiosonde_tracing::{Keep, SpanEvents, add_link, context_of, set_parent};
 

@@ -12,6 +12,11 @@ const PACKAGES_MAX: usize = 65;
 /// With `prometheus` as well: an HTTP server and gzip.
 const PACKAGES_SERVED_MAX: usize = 85;
 
+/// With each of these features on top of the default ones. What is counted is mostly what an
+/// application that speaks HTTP has anyway: the crates of the framework or client it uses.
+const PACKAGES_WITH_MAX: &[(&str, usize)] =
+    &[("http-server", 75), ("tonic", 75), ("axum", 100), ("http-client", 90), ("reqwest", 130)];
+
 /// Name and version of every package in the tree of the facade with its default features and these,
 /// build dependencies and all: what has to be compiled.
 fn packages(features: &str) -> BTreeSet<(String, String)> {
@@ -39,6 +44,13 @@ fn an_application_gets_few_packages() {
 #[test]
 fn an_application_whose_metrics_are_served_gets_few_packages() {
     few(&packages("prometheus"), PACKAGES_SERVED_MAX);
+}
+
+#[test]
+fn an_application_that_observes_its_http_gets_few_packages_more() {
+    for (features, most) in PACKAGES_WITH_MAX {
+        few(&packages(features), *most);
+    }
 }
 
 fn few(packages: &BTreeSet<(String, String)>, most: usize) {

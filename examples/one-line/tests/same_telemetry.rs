@@ -35,12 +35,13 @@ fn telemetry(program: &Path, arguments: &[&str]) -> Vec<String> {
     lines
 }
 
-/// A line's content; `None` for snapshots of process and runtime, which are not the program's.
+/// A line's content; `None` for what is said of machine, process and runtime, which is not the
+/// program's.
 fn essence(line: &str) -> Option<String> {
     let mut json: Json = serde_json::from_str(line).unwrap();
     let name = json["meta"]["name"].as_str().unwrap_or_default().to_owned();
-    let foreign = ["process_", "tokio_", "radiosonde_"];
-    if foreign.iter().any(|prefix| name.starts_with(prefix)) {
+    let foreign = ["machine_", "process_", "radiosonde_", "system_", "tokio_"];
+    if json["evt"] == "machine.status" || foreign.iter().any(|prefix| name.starts_with(prefix)) {
         return None;
     }
     let correlated = json["meta"]["kind"] != "snapshot";

@@ -86,6 +86,7 @@ const HELD: Workload = Workload {
     rounds_quick: 1,
     lossless: false,
     needs: None,
+    environment: &[],
     candidates: &[],
 };
 

@@ -26,7 +26,8 @@ pub(crate) fn run<R: Registry>(
         return held::<R>(kind, wanted, threads);
     }
     let names = [0, 1, 2].map(|at| round.names[at].as_str());
-    let ask = |wanted| child::ask(&child::arguments(names, Size::Bursts(wanted), &round.folder));
+    let ask =
+        |wanted| child::ask(&child::arguments(names, Size::Bursts(wanted), &round.folder), &[]);
     let (few, many) = (ask(FEW)?, ask(MANY)?);
     let each = (many.median - few.median) / (MANY - FEW) as f64;
     let figures = vec![("with_all", many.median / MANY as f64)];

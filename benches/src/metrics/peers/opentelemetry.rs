@@ -46,17 +46,18 @@ impl MetricReader for Reader {
 }
 
 /// A provider and what reads it.
-struct Pipe {
-    _provider: SdkMeterProvider,
+pub(crate) struct Pipe {
+    pub(crate) provider: SdkMeterProvider,
     reader: Reader,
 }
 
 impl Pipe {
-    fn new() -> (Pipe, Meter) {
+    /// Both, with nothing that sends.
+    pub(crate) fn new() -> (Pipe, Meter) {
         let reader = Reader::default();
         let provider = SdkMeterProvider::builder().with_reader(reader.clone()).build();
         let meter = provider.meter("benches");
-        (Pipe { _provider: provider, reader }, meter)
+        (Pipe { provider, reader }, meter)
     }
 
     fn collect(&self) -> Result<ResourceMetrics, String> {
@@ -66,7 +67,7 @@ impl Pipe {
     }
 
     /// All points of a counter together, or the counts of a histogram.
-    fn shown(&self, name: &str) -> Result<u64, String> {
+    pub(crate) fn shown(&self, name: &str) -> Result<u64, String> {
         let collected = self.collect()?;
         let metrics = collected.scope_metrics().flat_map(ScopeMetrics::metrics);
         Ok(metrics.filter(|metric| metric.name() == name).map(|metric| count(metric.data())).sum())

@@ -73,6 +73,7 @@ const READ: Workload = Workload {
     rounds_quick: 1,
     lossless: false,
     needs: None,
+    environment: &[],
     candidates: &[],
 };
 

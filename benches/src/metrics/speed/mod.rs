@@ -97,6 +97,7 @@ const ONE: Workload = Workload {
     rounds_quick: 1,
     lossless: false,
     needs: None,
+    environment: &[],
     candidates: &[],
 };
 

@@ -201,7 +201,7 @@ impl Read<'_> {
 }
 
 /// `90`, `90s`, `10m`, `2 h`, `1d`.
-fn seconds(text: &str) -> Option<u64> {
+pub(super) fn seconds(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits)?;
     let unit = match unit.trim() {

@@ -1,0 +1,84 @@
+//! The layer and its service.
+
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::attempts::Attempts;
+use super::request;
+use crate::body::ResponseBody;
+use crate::future::ResponseFuture;
+
+/// Observes a client: a span and the metrics of every request it sends, whose receiver goes on with
+/// the trace.
+///
+/// Nearest to the wire, inside of what retries and follows redirects: each attempt has a span of its
+/// own, see [`AttemptsLayer`](super::AttemptsLayer).
+///
+/// ```
+/// use radiosonde_http::client::ClientLayer;
+/// use tower::{ServiceBuilder, service_fn};
+///
+/// let client = ServiceBuilder::new()
+///     .layer(ClientLayer::new()) // the line
+///     .service(service_fn(|request: http::Request<String>| async move {
+///         assert!(request.uri().host() == Some("example.org"));
+///         Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
+///     }));
+/// # let _ = client;
+/// ```
+///
+/// Baggage goes only to hosts that may have it, see
+/// [`set_baggage_destinations`](radiosonde_context::propagation::set_baggage_destinations).
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct ClientLayer;
+
+impl ClientLayer {
+    /// A layer for a client.
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+impl<S> Layer<S> for ClientLayer {
+    type Service = Client<S>;
+
+    fn layer(&self, inner: S) -> Client<S> {
+        Client { inner }
+    }
+}
+
+/// A client that is observed. Made by [`ClientLayer`].
+#[derive(Clone, Copy, Debug)]
+pub struct Client<S> {
+    inner: S,
+}
+
+impl<S, B, R> Service<Request<B>> for Client<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: 'static,
+    B: Body,
+    R: Body,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let resent = Attempts::next(request.extensions());
+        let bytes = request.body().size_hint().exact();
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let sent = request::Sent { method: &method, uri: &uri, bytes, resent };
+        let exchange = request::begin(&sent, request.headers_mut());
+        crate::server::called(&mut self.inner, request, Some(exchange))
+    }
+}

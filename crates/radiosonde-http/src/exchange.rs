@@ -1,0 +1,334 @@
+//! One request under way: its span, its place in the gauge, and what is known of its end.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use http::response::Parts;
+use http::{HeaderMap, Version, header};
+use metrics::Gauge;
+use radiosonde_context::Context;
+use tracing::Span;
+
+use crate::error_type::{self, ErrorType};
+use crate::grpc::{self, GrpcMethod};
+use crate::place::{Place, Route};
+use crate::series::{self, Kind, Labels, Measured};
+
+/// How a request ended.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// With the end of the response's body, or with its head where there is no body.
+    Complete,
+    /// Future or body were dropped before that.
+    Cancelled,
+    /// The code that was called panicked.
+    Panicked,
+    /// The service or a body failed.
+    Failed(ErrorType),
+}
+
+/// Bytes of the request's body.
+#[derive(Clone, Debug)]
+pub(crate) enum RequestBytes {
+    Unknown,
+    Known(u64),
+    /// Whoever reads the body counts; [`NOT_READ`] until then.
+    Counted(Arc<AtomicU64>),
+}
+
+/// No body has so many bytes.
+pub(crate) const NOT_READ: u64 = u64::MAX;
+
+/// A request under way. Its drop ends it, whatever happened: the span is closed, the gauge falls, the
+/// histograms have it.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) kind: Kind,
+    pub(crate) span: Span,
+    /// What is current around every poll, where that is not what is current anyway.
+    pub(crate) context: Option<Context>,
+    pub(crate) method: &'static str,
+    pub(crate) place: Place,
+    pub(crate) grpc: Option<GrpcMethod>,
+    pub(crate) request_bytes: RequestBytes,
+    /// Whether the span has no name yet.
+    is_unnamed: bool,
+    started: Instant,
+    active: Gauge,
+    status: Option<u16>,
+    /// Of the response.
+    version: Option<Version>,
+    /// Of gRPC, from the response's head or its trailers.
+    code: Option<u16>,
+    /// Length of the response's body, when it is known beforehand.
+    expected: Option<u64>,
+    sent: u64,
+    /// Set around every call of foreign code: still set in `drop`, that code panicked.
+    is_running: bool,
+    is_done: bool,
+}
+
+impl Exchange {
+    pub(crate) fn new(kind: Kind, span: Span, method: &'static str, place: Place) -> Self {
+        Self {
+            is_unnamed: kind == Kind::HttpServer && place.as_str().is_empty(),
+            kind,
+            span,
+            context: None,
+            method,
+            place,
+            grpc: None,
+            request_bytes: RequestBytes::Unknown,
+            started: Instant::now(),
+            active: Gauge::noop(),
+            status: None,
+            version: None,
+            code: None,
+            expected: None,
+            sent: 0,
+            is_running: false,
+            is_done: false,
+        }
+    }
+
+    /// Counts it among those under way.
+    pub(crate) fn begin(&mut self, scheme: &'static str) {
+        let place = match self.kind {
+            Kind::HttpServer => "",
+            _ => self.place.as_str(),
+        };
+        let (kind, method) = (self.kind, self.method);
+        self.active = series::active(&Labels { kind, method, scheme, place, status: 0, error: "" });
+        self.active.increment(1.0);
+    }
+
+    /// Runs foreign code inside the span.
+    pub(crate) fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        self.is_running = true;
+        let result = {
+            let _context = self.context.as_ref().map(Context::attach);
+            let _entered = self.span.enter();
+            f()
+        };
+        self.is_running = false;
+        result
+    }
+
+    /// Whether foreign code panicked: it was called and never returned.
+    pub(crate) fn has_panicked(&self) -> bool {
+        self.is_running
+    }
+
+    /// Takes a route that became known inside, unless there is one.
+    pub(crate) fn routed(&mut self, route: &Route) {
+        if self.kind != Kind::HttpServer || !self.place.as_str().is_empty() {
+            return;
+        }
+        self.place = route.0.clone();
+    }
+
+    /// Takes the head of the response; `length` is that of its body, when it is known.
+    pub(crate) fn head(&mut self, head: &Parts, length: Option<u64>) {
+        self.status = Some(head.status.as_u16());
+        self.version = Some(head.version);
+        let headers = &head.headers;
+        let announced = || headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+        self.expected = length.or_else(announced);
+        if self.kind.is_grpc() {
+            self.code = grpc::code(headers);
+            if let Some(method) = &mut self.grpc {
+                method.answered(self.code);
+            }
+        }
+    }
+
+    /// Whether nothing of the body will be sent, whatever there is of it.
+    pub(crate) fn has_no_body(&self) -> bool {
+        let status = self.status.unwrap_or_default();
+        let is_empty = matches!(status, 100..=199 | 204 | 304);
+        is_empty || self.method == "HEAD" || (self.method == "CONNECT" && status / 100 == 2)
+    }
+
+    /// Counts bytes of the response's body.
+    pub(crate) fn data(&mut self, bytes: usize) {
+        self.sent = self.sent.saturating_add(bytes as u64);
+    }
+
+    pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
+        if self.kind.is_grpc() {
+            self.code = grpc::code(trailers).or(self.code);
+        }
+    }
+
+    /// Ends the request, unless that has happened.
+    pub(crate) fn finish(&mut self, ending: Ending) {
+        if std::mem::replace(&mut self.is_done, true) {
+            return;
+        }
+        self.active.decrement(1.0);
+        let seconds = self.started.elapsed().as_secs_f64();
+        let span = std::mem::replace(&mut self.span, Span::none());
+        // Exemplars and jobs' ledgers belong to the span.
+        let _context = self.context.take().map(|context| context.attach());
+        let _entered = span.enter();
+        let summary = match self.kind.is_grpc() {
+            true => self.summed_up_grpc(ending),
+            false => self.summed_up(ending),
+        };
+        let request_bytes = match &self.request_bytes {
+            RequestBytes::Unknown => None,
+            RequestBytes::Known(bytes) => Some(*bytes),
+            RequestBytes::Counted(bytes) => {
+                Some(bytes.load(Ordering::Relaxed)).filter(|bytes| *bytes != NOT_READ)
+            }
+        };
+        let response_bytes = self.status.map(|_| self.sent);
+        let error = (!summary.error.is_empty()).then_some(&*summary.error);
+        let otel_status = summary.is_failure.then_some("error");
+        if self.kind.is_grpc() {
+            let code = grpc::code_name(summary.status);
+            self.name_grpc(&span);
+            tracing::record_all!(
+                span,
+                rpc.response.status_code = code,
+                error.type = error,
+                otel.status_code = otel_status
+            );
+        } else {
+            // Of a server the request has said it.
+            let version = self.version.filter(|_| self.kind == Kind::HttpClient);
+            // The name waited for a route to become known.
+            let place = self.place.as_str();
+            let name = self.is_unnamed.then(|| crate::server::span_name(self.method, place));
+            tracing::record_all!(
+                span,
+                otel.name = name.as_deref(),
+                http.route = (self.is_unnamed && !place.is_empty()).then_some(place),
+                network.protocol.version = version.and_then(crate::peer::version),
+                http.request.body.size = request_bytes,
+                http.response.status_code = (summary.status != 0).then_some(summary.status),
+                http.response.body.size = response_bytes,
+                error.type = error,
+                otel.status_code = otel_status
+            );
+        }
+        let place = self.grpc.as_ref().map_or(self.place.as_str(), GrpcMethod::label);
+        let (kind, method, status) = (self.kind, self.method, summary.status);
+        let labels = Labels { kind, method, scheme: "", place, status, error: &summary.error };
+        series::record(&labels, &Measured { seconds, request_bytes, response_bytes });
+    }
+
+    fn summed_up(&self, ending: Ending) -> Summary {
+        let is_server = self.kind == Kind::HttpServer;
+        let status = self.status.unwrap_or_default();
+        match ending {
+            Ending::Complete => {
+                let is_failure = status >= if is_server { 500 } else { 400 };
+                let error = if is_failure { status_text(status) } else { Cow::Borrowed("") };
+                Summary { status, error, is_failure }
+            }
+            // It is the one who waited who did not want it any more: nobody's failure.
+            Ending::Cancelled => {
+                let is_failure = is_server && status >= 500;
+                Summary { status, error: error_type::CANCELLED, is_failure }
+            }
+            Ending::Panicked => {
+                // What frameworks answer for a handler that panicked, if they answer.
+                let status = if is_server && status == 0 { 500 } else { status };
+                Summary { status, error: error_type::PANIC, is_failure: true }
+            }
+            Ending::Failed(error) => Summary { status, error, is_failure: true },
+        }
+    }
+
+    fn summed_up_grpc(&self, ending: Ending) -> Summary {
+        let is_server = self.kind == Kind::GrpcServer;
+        let (status, error) = match ending {
+            Ending::Complete => {
+                let told = self.code;
+                (told.unwrap_or_else(|| grpc::code_of_http(self.status)), None)
+            }
+            Ending::Cancelled => (grpc::CANCELLED, None),
+            Ending::Panicked => (grpc::INTERNAL, Some(error_type::PANIC)),
+            Ending::Failed(error) => {
+                let code = match (is_server, self.status) {
+                    (true, _) => grpc::INTERNAL,
+                    (false, None) => grpc::UNAVAILABLE,
+                    (false, Some(_)) => grpc::UNKNOWN,
+                };
+                (code, Some(error))
+            }
+        };
+        let name = || if status == grpc::OK { "" } else { grpc::code_name(status) };
+        let error = error.unwrap_or_else(|| Cow::Borrowed(name()));
+        let is_failure =
+            if is_server { grpc::is_servers_fault(status) } else { status != grpc::OK };
+        Summary { status, error, is_failure }
+    }
+
+    /// Tells the span the method's name, which is known for certain only now.
+    fn name_grpc(&self, span: &Span) {
+        if self.kind != Kind::GrpcServer || span.is_disabled() {
+            return;
+        }
+        let Some(method) = &self.grpc else { return };
+        let asked = method.asked();
+        if method.is_known() {
+            tracing::record_all!(span, otel.name = asked, rpc.method = asked);
+        } else {
+            let other = crate::method::OTHER;
+            tracing::record_all!(
+                span,
+                otel.name = "grpc",
+                rpc.method = other,
+                rpc.method_original = asked
+            );
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        // HTTP/1 stops reading a body of known length before its end.
+        let is_all_sent = self.expected.is_some_and(|expected| self.sent >= expected);
+        self.finish(match (self.is_running, is_all_sent && self.status.is_some()) {
+            (true, _) => Ending::Panicked,
+            (false, true) if !self.kind.is_grpc() || self.code.is_some() => Ending::Complete,
+            (false, _) => Ending::Cancelled,
+        });
+    }
+}
+
+impl Kind {
+    fn is_grpc(self) -> bool {
+        matches!(self, Self::GrpcServer | Self::GrpcClient)
+    }
+}
+
+/// What span and metrics say about the end.
+struct Summary {
+    /// Of HTTP, 0 for none; of gRPC, its code.
+    status: u16,
+    /// Empty when nothing went wrong.
+    error: ErrorType,
+    /// Whether the span has failed.
+    is_failure: bool,
+}
+
+fn status_text(status: u16) -> ErrorType {
+    Cow::Borrowed(match status {
+        400 => "400",
+        401 => "401",
+        403 => "403",
+        404 => "404",
+        409 => "409",
+        429 => "429",
+        500 => "500",
+        502 => "502",
+        503 => "503",
+        504 => "504",
+        other => return Cow::Owned(other.to_string()),
+    })
+}

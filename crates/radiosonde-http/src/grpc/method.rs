@@ -1,0 +1,91 @@
+//! Methods, and which of them there are.
+
+use std::collections::HashSet;
+use std::sync::{Arc, RwLock};
+
+use super::status::UNIMPLEMENTED;
+use crate::method::OTHER;
+
+/// Methods a server remembers. A service with more of them has `_OTHER` for the calls of the rest
+/// that end before they are answered.
+const KNOWN_MAX: usize = 1_000;
+/// Bytes of a method that is remembered.
+const METHOD_BYTES_MAX: usize = 256;
+
+/// The methods a server has answered. Anybody can ask for anything, so a method that was asked for
+/// is none: what the server has is known by its answer.
+#[derive(Debug, Default)]
+pub(crate) struct KnownMethods(RwLock<HashSet<Box<str>>>);
+
+impl KnownMethods {
+    fn has(&self, method: &str) -> bool {
+        // Poisoned or not, the set is whole: nothing panics while it is written.
+        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).contains(method)
+    }
+
+    fn add(&self, method: &str) {
+        if method.len() > METHOD_BYTES_MAX {
+            return;
+        }
+        let mut known = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if known.len() < KNOWN_MAX {
+            known.insert(method.into());
+        }
+    }
+}
+
+/// The method of a call.
+#[derive(Debug)]
+pub(crate) struct GrpcMethod {
+    /// `package.Service/Method`, as it was asked for.
+    asked: Box<str>,
+    /// Of a server.
+    known: Option<Arc<KnownMethods>>,
+    is_known: bool,
+}
+
+impl GrpcMethod {
+    /// A method that is called: whoever calls it has it from the service's definition.
+    pub(super) fn called(path: &str) -> Self {
+        Self { asked: name(path).into(), known: None, is_known: true }
+    }
+
+    /// A method that somebody asks a server for.
+    pub(super) fn served(path: &str, known: &Arc<KnownMethods>) -> Self {
+        let asked = name(path);
+        let is_known = known.has(asked);
+        Self { asked: asked.into(), known: Some(known.clone()), is_known }
+    }
+
+    /// Takes the head of the answer: it says `UNIMPLEMENTED` when there is no such method.
+    pub(crate) fn answered(&mut self, code: Option<u16>) {
+        if !self.is_known && code != Some(UNIMPLEMENTED) {
+            self.implemented();
+        }
+    }
+
+    /// Takes that there is such a method.
+    pub(crate) fn implemented(&mut self) {
+        if let Some(known) = self.known.as_ref().filter(|_| !self.is_known) {
+            known.add(&self.asked);
+            self.is_known = true;
+        }
+    }
+
+    pub(crate) fn asked(&self) -> &str {
+        &self.asked
+    }
+
+    pub(crate) fn is_known(&self) -> bool {
+        self.is_known
+    }
+
+    /// `rpc.method` as a label: never a name that only the caller knows.
+    pub(crate) fn label(&self) -> &str {
+        if self.is_known { &self.asked } else { OTHER }
+    }
+}
+
+fn name(path: &str) -> &str {
+    path.strip_prefix('/').unwrap_or(path)
+}

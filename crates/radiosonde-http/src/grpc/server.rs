@@ -1,0 +1,118 @@
+//! The layer for servers.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response, header};
+use http_body::Body;
+use tower_layer::Layer;
+use tower_service::Service;
+use tracing::Span;
+use tracing::field::Empty;
+
+use super::method::{GrpcMethod, KnownMethods};
+use crate::body::ResponseBody;
+use crate::exchange::Exchange;
+use crate::future::ResponseFuture;
+use crate::peer::host_and_port;
+use crate::place::Place;
+use crate::series::Kind;
+use crate::server;
+
+/// Observes a gRPC server: a span and the duration of every call, in the trace of its caller.
+///
+/// ```
+/// use radiosonde_http::grpc::ServerLayer;
+///
+/// let server = tonic::transport::Server::builder().layer(ServerLayer::new()); // the line
+/// # let _ = server;
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ServerLayer {
+    is_public: bool,
+    known: Arc<KnownMethods>,
+}
+
+impl ServerLayer {
+    /// A layer for a server that trusts its callers with its traces.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// For a server that anybody may call: see
+    /// [`server::ServerLayer::public_endpoint`](crate::server::ServerLayer::public_endpoint).
+    /// Default: off.
+    #[must_use]
+    pub fn public_endpoint(mut self) -> Self {
+        self.is_public = true;
+        self
+    }
+}
+
+impl<S> Layer<S> for ServerLayer {
+    type Service = Server<S>;
+
+    fn layer(&self, inner: S) -> Server<S> {
+        Server { inner, layer: self.clone() }
+    }
+}
+
+/// A service that is observed. Made by [`ServerLayer`].
+#[derive(Clone, Debug)]
+pub struct Server<S> {
+    inner: S,
+    layer: ServerLayer,
+}
+
+impl<S, B, R> Service<Request<B>> for Server<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: 'static,
+    R: Body,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (context, caller) = server::callers_context(self.layer.is_public, request.headers());
+        let span = {
+            let _attached = context.as_ref().map(radiosonde_context::Context::attach);
+            span(&request)
+        };
+        if let Some(caller) = caller {
+            server::link(&span, &caller);
+        }
+        let mut exchange = Exchange::new(Kind::GrpcServer, span, "", Place::NONE);
+        exchange.context = context;
+        exchange.grpc = Some(GrpcMethod::served(request.uri().path(), &self.layer.known));
+        server::called(&mut self.inner, request, Some(exchange))
+    }
+}
+
+/// The name is told at the end: until the server has answered, it is only what the caller says.
+fn span<B>(request: &Request<B>) -> Span {
+    let authority = || Some(request.uri().authority()?.as_str());
+    let host = || request.headers().get(header::HOST)?.to_str().ok();
+    let host = authority().or_else(host).map(host_and_port);
+    let client = server::client(request.extensions());
+    tracing::info_span!(
+        "rpc.server.call",
+        otel.name = Empty,
+        otel.kind = "server",
+        rpc.system.name = "grpc",
+        rpc.method = Empty,
+        rpc.method_original = Empty,
+        server.address = host.map(|(host, _)| host),
+        server.port = host.and_then(|(_, port)| port),
+        client.address = client.map(display),
+        rpc.response.status_code = Empty,
+        error.type = Empty,
+        otel.status_code = Empty,
+        otel.link = Empty,
+    )
+}

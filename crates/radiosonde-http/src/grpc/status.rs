@@ -1,0 +1,103 @@
+//! Status codes of gRPC.
+
+use http::HeaderMap;
+
+pub(crate) const OK: u16 = 0;
+pub(crate) const CANCELLED: u16 = 1;
+pub(crate) const UNKNOWN: u16 = 2;
+pub(crate) const UNIMPLEMENTED: u16 = 12;
+pub(crate) const INTERNAL: u16 = 13;
+pub(crate) const UNAVAILABLE: u16 = 14;
+
+const NAMES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
+
+/// `rpc.response.status_code`.
+pub(crate) fn code_name(code: u16) -> &'static str {
+    NAMES.get(usize::from(code)).copied().unwrap_or("UNKNOWN")
+}
+
+/// The code in trailers, or in the head of a response that has nothing else. One that gRPC does not
+/// have is `UNKNOWN`, as it is to every client.
+pub(crate) fn code(headers: &HeaderMap) -> Option<u16> {
+    let text = headers.get("grpc-status")?.to_str().ok();
+    let code = text.and_then(|text| text.parse().ok());
+    Some(code.filter(|code| usize::from(*code) < NAMES.len()).unwrap_or(UNKNOWN))
+}
+
+/// What a client makes of an answer without a code: the table of gRPC for HTTP statuses.
+pub(crate) fn code_of_http(status: Option<u16>) -> u16 {
+    match status {
+        Some(400) => INTERNAL,
+        Some(401) => 16,
+        Some(403) => 7,
+        Some(404) => UNIMPLEMENTED,
+        Some(429 | 502 | 503 | 504) => UNAVAILABLE,
+        _ => UNKNOWN,
+    }
+}
+
+/// Whether the conventions call it a failure of the server's span: the other codes are the caller's.
+pub(crate) fn is_servers_fault(code: u16) -> bool {
+    const DEADLINE_EXCEEDED: u16 = 4;
+    const DATA_LOSS: u16 = 15;
+    matches!(code, UNKNOWN | DEADLINE_EXCEEDED | UNIMPLEMENTED | INTERNAL | UNAVAILABLE | DATA_LOSS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_names_and_bad_ones_are_unknown() {
+        let table = [
+            ("0", "OK"),
+            ("4", "DEADLINE_EXCEEDED"),
+            ("16", "UNAUTHENTICATED"),
+            ("17", "UNKNOWN"),
+            ("-1", "UNKNOWN"),
+            ("", "UNKNOWN"),
+            ("99999999", "UNKNOWN"),
+            ("\u{e4}", "UNKNOWN"),
+        ];
+        for (text, name) in table {
+            let mut headers = HeaderMap::new();
+            let value = http::HeaderValue::from_bytes(text.as_bytes()).expect("a value");
+            headers.insert("grpc-status", value);
+            assert_eq!(code(&headers).map(code_name), Some(name), "{text}");
+        }
+        assert_eq!(code(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn servers_answer_for_their_own_codes_only() {
+        let faults: Vec<&str> =
+            (0..17).filter(|code| is_servers_fault(*code)).map(code_name).collect();
+        let expected = [
+            "UNKNOWN",
+            "DEADLINE_EXCEEDED",
+            "UNIMPLEMENTED",
+            "INTERNAL",
+            "UNAVAILABLE",
+            "DATA_LOSS",
+        ];
+        assert_eq!(faults, expected);
+    }
+}

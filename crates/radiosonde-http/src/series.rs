@@ -1,0 +1,216 @@
+//! The keys of the metrics, made once a thread for each set of labels.
+//!
+//! To make a key takes a dozen allocations and a hash over all its texts. A thread keeps those it
+//! wrote lately; the recorder is asked with each write, so that a local one, or one that is installed
+//! later, gets what is its own.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use metrics::{Gauge, Key, Label, Level, Metadata, Recorder};
+use rapidhash::v3::{RapidSecrets, rapidhash_v3_inline};
+
+/// Sets of labels a thread keeps, each of them in about a kilobyte. Two that want the same place
+/// take turns.
+const PLACES: usize = 128;
+
+static METADATA: Metadata<'static> =
+    Metadata::new("radiosonde_http", Level::INFO, Some(module_path!()));
+
+static SECRETS: RapidSecrets = RapidSecrets::seed(0x7261_6469_6f73);
+
+/// Which metrics are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    HttpServer,
+    HttpClient,
+    GrpcServer,
+    GrpcClient,
+}
+
+/// The labels of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Labels<'l> {
+    pub(crate) kind: Kind,
+    pub(crate) method: &'static str,
+    pub(crate) scheme: &'static str,
+    /// The route, the host that was asked, or the method of gRPC; empty when there is none.
+    pub(crate) place: &'l str,
+    /// 0 when there is none.
+    pub(crate) status: u16,
+    /// Empty when nothing went wrong.
+    pub(crate) error: &'l str,
+}
+
+/// What one request adds to the histograms.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measured {
+    pub(crate) seconds: f64,
+    /// Bytes of the bodies; `None` when nobody counted.
+    pub(crate) request_bytes: Option<u64>,
+    pub(crate) response_bytes: Option<u64>,
+}
+
+/// Writes a finished request.
+pub(crate) fn record(labels: &Labels<'_>, measured: &Measured) {
+    let series = kept(labels);
+    let write = |key: &Option<Key>, value: Option<f64>| {
+        if let (Some(key), Some(value)) = (key, value) {
+            metrics::with_recorder(|to| to.register_histogram(key, &METADATA)).record(value);
+        }
+    };
+    #[expect(clippy::cast_precision_loss, reason = "no body has 2^53 bytes")]
+    let bytes = |bytes: Option<u64>| bytes.map(|bytes| bytes as f64);
+    write(&series.duration, Some(measured.seconds));
+    write(&series.request, bytes(measured.request_bytes));
+    write(&series.response, bytes(measured.response_bytes));
+}
+
+/// The gauge of requests under way.
+pub(crate) fn active(labels: &Labels<'_>) -> Gauge {
+    match &kept(labels).active {
+        Some(key) => metrics::with_recorder(|to: &dyn Recorder| to.register_gauge(key, &METADATA)),
+        None => Gauge::noop(),
+    }
+}
+
+/// A set of labels with the keys that have it.
+struct Series {
+    kind: Kind,
+    method: &'static str,
+    scheme: &'static str,
+    place: Box<str>,
+    status: u16,
+    error: Box<str>,
+    active: Option<Key>,
+    duration: Option<Key>,
+    request: Option<Key>,
+    response: Option<Key>,
+}
+
+thread_local! {
+    static KEPT: RefCell<Vec<Option<Rc<Series>>>> = const { RefCell::new(Vec::new()) };
+}
+
+fn kept(labels: &Labels<'_>) -> Rc<Series> {
+    let find = |kept: &RefCell<Vec<Option<Rc<Series>>>>| {
+        let mut kept = kept.try_borrow_mut().ok()?;
+        if kept.is_empty() {
+            kept.resize_with(PLACES, || None);
+        }
+        let place = kept.get_mut(place(labels))?;
+        match place {
+            Some(series) if series.is_for(labels) => Some(series.clone()),
+            _ => Some(place.insert(Rc::new(Series::new(labels))).clone()),
+        }
+    };
+    // An error means that the thread is ending.
+    let found = KEPT.try_with(find).ok().flatten();
+    found.unwrap_or_else(|| Rc::new(Series::new(labels)))
+}
+
+fn place(labels: &Labels<'_>) -> usize {
+    let text = rapidhash_v3_inline::<true, false, false>(labels.place.as_bytes(), &SECRETS);
+    let rest = labels.method.as_ptr().addr() ^ labels.error.len().rotate_left(32);
+    let mixed =
+        text ^ (rest as u64) ^ (u64::from(labels.status) << 20) ^ (labels.kind as u64) << 50;
+    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize % PLACES
+}
+
+impl Series {
+    fn new(labels: &Labels<'_>) -> Self {
+        let place = || label(labels.kind.place(), labels.place);
+        let active = || match labels.kind {
+            Kind::HttpServer => vec![method(labels), label("url_scheme", labels.scheme)],
+            _ => vec![method(labels), place()],
+        };
+        let status: Cow<'static, str> = match (labels.kind, labels.status) {
+            (Kind::GrpcServer | Kind::GrpcClient, code) => crate::grpc::code_name(code).into(),
+            (_, 0) => "".into(),
+            (_, status) => status.to_string().into(),
+        };
+        let finished = || {
+            let error = Label::new("error_type", labels.error.to_owned());
+            let status = Label::new(labels.kind.status(), status.clone());
+            match labels.kind {
+                Kind::HttpServer | Kind::HttpClient => {
+                    vec![method(labels), place(), status, error]
+                }
+                Kind::GrpcServer | Kind::GrpcClient => {
+                    vec![label("rpc_system_name", "grpc"), place(), status, error]
+                }
+            }
+        };
+        let [active_name, duration, request, response] = labels.kind.names();
+        let key = |name: &'static str, labels: &dyn Fn() -> Vec<Label>| {
+            (!name.is_empty()).then(|| Key::from_parts(name, labels()))
+        };
+        Self {
+            kind: labels.kind,
+            method: labels.method,
+            scheme: labels.scheme,
+            place: labels.place.into(),
+            status: labels.status,
+            error: labels.error.into(),
+            active: key(active_name, &active),
+            duration: key(duration, &finished),
+            request: key(request, &finished),
+            response: key(response, &finished),
+        }
+    }
+
+    fn is_for(&self, labels: &Labels<'_>) -> bool {
+        self.status == labels.status
+            && self.kind == labels.kind
+            && self.method == labels.method
+            && self.scheme == labels.scheme
+            && *self.place == *labels.place
+            && *self.error == *labels.error
+    }
+}
+
+impl Kind {
+    /// The gauge, and the histograms of time and of both bodies; empty for what there is none of.
+    fn names(self) -> [&'static str; 4] {
+        match self {
+            Self::HttpServer => [
+                "http_server_active_requests",
+                "http_server_request_duration_seconds",
+                "http_server_request_body_size_bytes",
+                "http_server_response_body_size_bytes",
+            ],
+            Self::HttpClient => [
+                "http_client_active_requests",
+                "http_client_request_duration_seconds",
+                "http_client_request_body_size_bytes",
+                "http_client_response_body_size_bytes",
+            ],
+            Self::GrpcServer => ["", "rpc_server_call_duration_seconds", "", ""],
+            Self::GrpcClient => ["", "rpc_client_call_duration_seconds", "", ""],
+        }
+    }
+
+    fn place(self) -> &'static str {
+        match self {
+            Self::HttpServer => "http_route",
+            Self::HttpClient => "server_address",
+            Self::GrpcServer | Self::GrpcClient => "rpc_method",
+        }
+    }
+
+    fn status(self) -> &'static str {
+        match self {
+            Self::HttpServer | Self::HttpClient => "http_response_status_code",
+            Self::GrpcServer | Self::GrpcClient => "rpc_response_status_code",
+        }
+    }
+}
+
+fn method(labels: &Labels<'_>) -> Label {
+    Label::from_static_parts("http_request_method", labels.method)
+}
+
+fn label(name: &'static str, value: &str) -> Label {
+    Label::new(name, value.to_owned())
+}

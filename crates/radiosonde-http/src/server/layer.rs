@@ -1,0 +1,165 @@
+//! The layer, what can be set on it, and its service.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::request::{self, Head};
+use crate::body::ResponseBody;
+use crate::exchange::Exchange;
+use crate::future::ResponseFuture;
+use crate::place::Route;
+
+/// Observes a server: a span and the metrics of every request, in the trace of its caller.
+///
+/// ```
+/// use radiosonde_http::server::ServerLayer;
+/// use tower::{ServiceBuilder, service_fn};
+///
+/// let service = ServiceBuilder::new()
+///     .layer(ServerLayer::new()) // the line
+///     .service(service_fn(|request: http::Request<String>| async move {
+///         Ok::<_, std::convert::Infallible>(http::Response::new(request.into_body()))
+///     }));
+/// # let _ = service;
+/// ```
+///
+/// With axum and the feature `axum`, `Router::layer(ServerLayer::new())` knows the routes.
+#[derive(Clone, Debug, Default)]
+pub struct ServerLayer {
+    settings: Arc<Settings>,
+}
+
+type RouteOf = dyn Fn(&Head<'_>) -> Option<Route> + Send + Sync;
+type Filter = dyn Fn(&Head<'_>) -> bool + Send + Sync;
+
+/// What can be set.
+#[derive(Clone, Default)]
+pub(super) struct Settings {
+    pub(super) route_of: Option<Arc<RouteOf>>,
+    pub(super) filter: Option<Arc<Filter>>,
+    pub(super) is_public: bool,
+    pub(super) trusts_forwarded: bool,
+    pub(super) is_https: bool,
+}
+
+impl ServerLayer {
+    /// A layer for a server that trusts its callers with its traces.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// For a server that anybody may call: every request begins a trace of its own, which links to the
+    /// one its caller is in, and takes neither baggage nor the decision about sampling from it.
+    /// Default: off.
+    #[must_use]
+    pub fn public_endpoint(self) -> Self {
+        self.with(|settings| settings.is_public = true)
+    }
+
+    /// Takes client, host and scheme from `Forwarded` and the `X-Forwarded-` headers. Only for a
+    /// server behind a proxy that sets them: anybody else writes there what he likes. Default: off.
+    #[must_use]
+    pub fn trust_forwarded(self) -> Self {
+        self.with(|settings| settings.trusts_forwarded = true)
+    }
+
+    /// For a server that speaks TLS: `url.scheme` is `https` where the request does not say. Default:
+    /// `http`.
+    #[must_use]
+    pub fn https(self) -> Self {
+        self.with(|settings| settings.is_https = true)
+    }
+
+    /// How the route template of a request is found, where it is not axum's. What it answers must be
+    /// bounded in number: never a path. Default: none, and then spans are called `GET`, and the label
+    /// is empty.
+    #[must_use]
+    pub fn route(
+        self,
+        route_of: impl Fn(&Head<'_>) -> Option<Route> + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|settings| settings.route_of = Some(Arc::new(route_of)))
+    }
+
+    /// Leaves alone the requests for which this is `false`, such as those of a health check: they
+    /// have no span, no metrics and no context. Default: all are observed.
+    #[must_use]
+    pub fn filter(self, filter: impl Fn(&Head<'_>) -> bool + Send + Sync + 'static) -> Self {
+        self.with(|settings| settings.filter = Some(Arc::new(filter)))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(Arc::make_mut(&mut self.settings));
+        self
+    }
+}
+
+impl<S> Layer<S> for ServerLayer {
+    type Service = Server<S>;
+
+    fn layer(&self, inner: S) -> Server<S> {
+        Server { inner, settings: self.settings.clone() }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("is_public", &self.is_public)
+            .field("trusts_forwarded", &self.trusts_forwarded)
+            .field("is_https", &self.is_https)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A service that is observed. Made by [`ServerLayer`].
+#[derive(Clone, Debug)]
+pub struct Server<S> {
+    inner: S,
+    settings: Arc<Settings>,
+}
+
+impl<S, B, R> Service<Request<B>> for Server<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: 'static,
+    B: Body + 'static,
+    R: Body,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let exchange = request::begin(&self.settings, &mut request);
+        called(&mut self.inner, request, exchange)
+    }
+}
+
+/// Hands the request on, inside its span.
+pub(crate) fn called<S, Q>(
+    inner: &mut S,
+    request: Q,
+    exchange: Option<Exchange>,
+) -> ResponseFuture<S::Future>
+where
+    S: Service<Q>,
+{
+    match exchange {
+        Some(mut exchange) => {
+            let future = exchange.run(|| inner.call(request));
+            ResponseFuture::new(future, Some(exchange))
+        }
+        None => ResponseFuture::new(inner.call(request), None),
+    }
+}

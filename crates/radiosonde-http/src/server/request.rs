@@ -1,0 +1,213 @@
+//! What is read from a request when it comes, and the span made of it.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use http::{Extensions, HeaderMap, Method, Request, Uri, Version, header};
+use http_body::Body;
+use radiosonde_context::{Context, propagation};
+use tracing::Span;
+use tracing::field::Empty;
+
+use super::layer::Settings;
+use super::size;
+use crate::exchange::Exchange;
+use crate::method;
+use crate::peer::{self, ClientAddress, Forwarded, host_and_port};
+use crate::place::{Place, Route};
+use crate::series::Kind;
+use crate::url;
+
+/// A request without its body.
+#[derive(Debug)]
+pub struct Head<'r> {
+    method: &'r Method,
+    uri: &'r Uri,
+    version: Version,
+    headers: &'r HeaderMap,
+    extensions: &'r Extensions,
+}
+
+impl<'r> Head<'r> {
+    pub(crate) fn of<B>(request: &'r Request<B>) -> Self {
+        Self {
+            method: request.method(),
+            uri: request.uri(),
+            version: request.version(),
+            headers: request.headers(),
+            extensions: request.extensions(),
+        }
+    }
+
+    /// The method as it was sent.
+    pub fn method(&self) -> &'r Method {
+        self.method
+    }
+
+    /// What was asked for.
+    pub fn uri(&self) -> &'r Uri {
+        self.uri
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &'r HeaderMap {
+        self.headers
+    }
+
+    /// What routers and outer layers left with the request.
+    pub fn extensions(&self) -> &'r Extensions {
+        self.extensions
+    }
+}
+
+/// Begins the exchange of a request; `None` for one that is not observed.
+pub(super) fn begin<B: Body + 'static>(
+    settings: &Settings,
+    request: &mut Request<B>,
+) -> Option<Exchange> {
+    let head = Head::of(request);
+    if settings.filter.as_ref().is_some_and(|filter| !filter(&head)) {
+        return None;
+    }
+    let place = route(settings, &head);
+    let method = method::Method::of(head.method);
+    let peer = Peer::of(settings, &head);
+    let (context, caller) = callers_context(settings.is_public, head.headers);
+    let span = {
+        let _attached = context.as_ref().map(Context::attach);
+        span(&head, method, place.as_str(), &peer)
+    };
+    if let Some(caller) = caller {
+        link(&span, &caller);
+    }
+    let scheme = peer.scheme;
+    let mut exchange = Exchange::new(Kind::HttpServer, span, method.name, place);
+    exchange.context = context;
+    exchange.begin(scheme);
+    exchange.request_bytes = size::of(request);
+    Some(exchange)
+}
+
+/// The context a request is worked on in, when that is another than the current one; and the span of
+/// its caller, when that is only linked to.
+pub(crate) fn callers_context(
+    is_public: bool,
+    headers: &HeaderMap,
+) -> (Option<Context>, Option<Context>) {
+    let sent = propagation::extract(headers);
+    if is_public {
+        let here = Context::current();
+        let context = here.trace_id().map(|_| here.without_span());
+        return (context, sent.trace_id().map(|_| sent));
+    }
+    let context = (!sent.is_empty()).then(|| sent.over(&Context::current()));
+    (context, None)
+}
+
+/// Links a span to the one it was called from.
+pub(crate) fn link(span: &Span, caller: &Context) {
+    if let (Some(trace), Some(id)) = (caller.trace_id(), caller.span_id()) {
+        let flags = u8::from(caller.is_sampled() == Some(true));
+        let link = format!("00-{trace}-{id}-{flags:02x}");
+        span.record("otel.link", &*link);
+    }
+}
+
+fn route(settings: &Settings, head: &Head<'_>) -> Place {
+    if let Some(Route(place)) = settings.route_of.as_ref().and_then(|route_of| route_of(head)) {
+        return place;
+    }
+    if let Some(Route(place)) = head.extensions.get::<Route>() {
+        return place.clone();
+    }
+    #[cfg(feature = "axum")]
+    if let Some(path) = head.extensions.get::<axum::extract::MatchedPath>() {
+        return Place::Matched(path.clone());
+    }
+    Place::NONE
+}
+
+/// Who asks whom, and how.
+struct Peer<'r> {
+    scheme: &'static str,
+    host: Option<&'r str>,
+    port: Option<u16>,
+    client: Option<IpAddr>,
+}
+
+impl<'r> Peer<'r> {
+    fn of(settings: &Settings, head: &Head<'r>) -> Self {
+        let forwarded = match settings.trusts_forwarded {
+            true => Forwarded::of(head.headers),
+            false => Forwarded::default(),
+        };
+        let authority = || Some(head.uri.authority()?.as_str());
+        let host = || head.headers.get(header::HOST)?.to_str().ok();
+        let host = forwarded.host.or_else(authority).or_else(host).map(host_and_port);
+        let said = forwarded.scheme.or_else(|| head.uri.scheme_str());
+        let scheme = match said {
+            Some(scheme) if scheme.eq_ignore_ascii_case("https") => "https",
+            Some(_) => "http",
+            None if settings.is_https => "https",
+            None => "http",
+        };
+        Self {
+            scheme,
+            host: host.map(|(host, _)| host),
+            port: host.and_then(|(_, port)| port),
+            client: forwarded.client.or_else(|| client(head.extensions)),
+        }
+    }
+}
+
+/// The other end of the connection.
+pub(crate) fn client(extensions: &Extensions) -> Option<IpAddr> {
+    if let Some(ClientAddress(address)) = extensions.get() {
+        return Some(address.ip());
+    }
+    #[cfg(feature = "axum")]
+    if let Some(info) = extensions.get::<axum::extract::ConnectInfo<std::net::SocketAddr>>() {
+        return Some(info.0.ip());
+    }
+    None
+}
+
+fn span(head: &Head<'_>, method: method::Method<'_>, route: &str, peer: &Peer<'_>) -> Span {
+    // Nothing of this is made for a span that is off.
+    tracing::info_span!(
+        "http.server.request",
+        // Without a route it waits for the answer, which may tell one.
+        otel.name = (!route.is_empty()).then(|| span_name(method.name, route)).as_deref(),
+        otel.kind = "server",
+        http.request.method = method.name,
+        http.request.method_original = method.original,
+        http.route = (!route.is_empty()).then_some(route),
+        url.path = &*url::redacted_text(head.uri.path().into()),
+        url.query = head.uri.query().map(url::redacted_query).as_deref(),
+        url.scheme = peer.scheme,
+        server.address = peer.host,
+        server.port = peer.port,
+        client.address = peer.client.map(display),
+        network.protocol.version = peer::version(head.version),
+        user_agent.original = head.headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()),
+        http.request.body.size = Empty,
+        http.response.status_code = Empty,
+        http.response.body.size = Empty,
+        error.type = Empty,
+        otel.status_code = Empty,
+        otel.link = Empty,
+    )
+}
+
+/// `GET /users/{id}`, or `GET` where there is no route.
+pub(crate) fn span_name(method: &'static str, route: &str) -> Cow<'static, str> {
+    let method = method::in_span_name(method);
+    if route.is_empty() {
+        return Cow::Borrowed(method);
+    }
+    let mut name = String::with_capacity(method.len() + 1 + route.len());
+    name.push_str(method);
+    name.push(' ');
+    name.push_str(route);
+    Cow::Owned(name)
+}
