@@ -336,7 +336,8 @@ fn what_nobody_knows_makes_no_new_series() {
                 .uri(format!("/{:x}/{n}?q={n}", n.wrapping_mul(0x9e37_79b9)))
                 .body(Body::empty())
                 .expect("a request");
-            let answer = Service::<Request<Body>>::call(&mut app, request).await.expect("infallible");
+            let answer =
+                Service::<Request<Body>>::call(&mut app, request).await.expect("infallible");
             assert_eq!(answer.status(), StatusCode::NOT_FOUND);
             drop(answer);
             world.spans.lock().closed.clear();
