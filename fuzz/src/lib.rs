@@ -7,6 +7,7 @@
 
 pub mod dice;
 pub mod image;
+pub mod propagation;
 pub mod registry;
 pub mod sealed;
 pub mod seeds;
@@ -40,4 +41,14 @@ pub const TARGETS: &[Target] = &[
     Target { name: "redact_text", run: targets::redact_text, seeds: seeds::redact_text },
     Target { name: "filter_parse", run: targets::filter_parse, seeds: seeds::filter_parse },
     Target { name: "registry_parse", run: registry::registry_parse, seeds: registry::seeds },
+    Target {
+        name: "propagation_extract",
+        run: propagation::propagation_extract,
+        seeds: propagation::extract_seeds,
+    },
+    Target {
+        name: "propagation_texts",
+        run: propagation::propagation_texts,
+        seeds: propagation::texts_seeds,
+    },
 ];

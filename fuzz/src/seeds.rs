@@ -8,7 +8,7 @@ use super::image::{RAW, SEALED, UNSEALED};
 use super::stage;
 
 /// Bytes with their length before them, as inputs have them.
-fn counted(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn counted(bytes: &[u8]) -> Vec<u8> {
     [&(bytes.len() as u16).to_le_bytes()[..], bytes].concat()
 }
 

@@ -22,7 +22,7 @@ struct Inner {
 }
 
 /// The parts of a context that are written with every line.
-#[derive(Clone, Default, PartialEq)]
+#[derive(Clone, Default)]
 pub(crate) struct Ids {
     pub(crate) span: Option<Span>,
     pub(crate) job: Option<CorrelationId>,
@@ -304,7 +304,7 @@ impl Context {
     }
 
     fn new(ids: Ids, travels: Option<Arc<Travels>>) -> Self {
-        if travels.is_none() && ids == Ids::default() {
+        if travels.is_none() && ids.is_empty() {
             return Self(None);
         }
         let span = ids.span.map(|span| (span.trace_id, span.span_id));
@@ -348,6 +348,12 @@ impl fmt::Debug for Context {
             .field("is_remote", &self.is_remote())
             .field("baggage", self.baggage())
             .finish()
+    }
+}
+
+impl Ids {
+    fn is_empty(&self) -> bool {
+        self.span.is_none() && self.job.is_none() && self.worker.is_none() && self.session.is_none()
     }
 }
 

@@ -21,14 +21,25 @@
 //! # Across `.await`, threads and tasks
 //!
 //! [`Scope::wrap`] carries a scope through a future's `.await`s. [`spawn_thread`] and, with the
-//! feature `tokio`, `spawn` and `spawn_blocking` hand the whole current [`Context`] to new code;
-//! the plain spawns of std and tokio start with an empty one.
+//! feature `tokio`, `spawn`, `spawn_blocking` and `JoinSet` hand the whole current [`Context`] to
+//! new code; the plain spawns of std and tokio start with an empty one. [`carry`] and [`carry_fn`]
+//! are for thread pools, [`Carried`] is for channels, [`wrap`] for everything that takes a future.
+//!
+//! # To other processes
+//!
+//! [`propagation`] writes contexts to headers, messages, environments and files, and reads them
+//! there: W3C Trace Context, W3C Baggage and B3.
+//!
+//! # Features
+//!
+//! `http`: `http::HeaderMap` as a carrier. `stream`: streams in [`wrap`]. `tokio`: spawn helpers.
 //!
 //! # Behaviour under failure
 //!
 //! Nothing here fails or panics. An id outside `[A-Za-z0-9._:-]{1,128}` is made to fit (other
 //! characters become `_`, the rest is cut) and counted in [`sanitized_ids`]; an empty id is
-//! ignored and counted. After the thread-local storage of an ending thread is gone, scopes do
+//! ignored and counted. What others send is never made to fit: it is ignored and counted in
+//! [`propagation::ignored`]. After the thread-local storage of an ending thread is gone, scopes do
 //! nothing.
 #![forbid(unsafe_code)]
 

@@ -78,33 +78,49 @@ impl Packed {
     }
 }
 
+/// The ids of a context with their tags.
+type Tagged<'a> = [(u8, Option<&'a CorrelationId>); 3];
+
 pub(crate) fn pack(
     span: Option<(TraceId, SpanId)>,
     job: Option<&CorrelationId>,
     worker: Option<&CorrelationId>,
     session: Option<&CorrelationId>,
 ) -> Packed {
-    let mut bytes = [0; SIZE_MAX];
+    let ids: Tagged<'_> = [(JOB_ID, job), (WORKER_ID, worker), (SESSION_ID, session)];
+    let of_ids = ids.iter().filter_map(|(_, id)| id.map(|id| 2 + id.as_str().len()));
+    let length = span.map_or(0, |_| SPAN_SIZE) + of_ids.sum::<usize>();
+    Packed(if length <= SHORT_MAX {
+        Form::Short { length: length as u8, bytes: written(span, ids) }
+    } else {
+        Form::Long(written::<SIZE_MAX>(span, ids)[..length].into())
+    })
+}
+
+/// Trace and span with their tags.
+const SPAN_SIZE: usize = 18 + 10;
+
+/// The entries, which the caller knows to fit.
+fn written<const SIZE: usize>(span: Option<(TraceId, SpanId)>, ids: Tagged<'_>) -> [u8; SIZE] {
+    let mut bytes = [0; SIZE];
     let mut length = 0;
-    let mut entry = |tag, value: &[u8]| {
-        // Ids are at most 128 bytes by construction.
-        bytes[length..length + 2].copy_from_slice(&[tag, value.len() as u8]);
-        bytes[length + 2..length + 2 + value.len()].copy_from_slice(value);
-        length += 2 + value.len();
-    };
     if let Some((trace_id, span_id)) = span {
-        entry(TRACE_ID, &trace_id.to_bytes());
-        entry(SPAN_ID, &span_id.to_bytes());
+        bytes[..2].copy_from_slice(&[TRACE_ID, 16]);
+        bytes[2..18].copy_from_slice(&trace_id.to_bytes());
+        bytes[18..20].copy_from_slice(&[SPAN_ID, 8]);
+        bytes[20..SPAN_SIZE].copy_from_slice(&span_id.to_bytes());
+        length = SPAN_SIZE;
     }
-    for (tag, id) in [(JOB_ID, job), (WORKER_ID, worker), (SESSION_ID, session)] {
+    for (tag, id) in ids {
         if let Some(id) = id {
-            entry(tag, id.as_str().as_bytes());
+            let value = id.as_str().as_bytes();
+            // Ids are at most 128 bytes by construction.
+            bytes[length..length + 2].copy_from_slice(&[tag, value.len() as u8]);
+            bytes[length + 2..length + 2 + value.len()].copy_from_slice(value);
+            length += 2 + value.len();
         }
     }
-    Packed(match bytes.first_chunk() {
-        Some(short) if length <= SHORT_MAX => Form::Short { length: length as u8, bytes: *short },
-        _ => Form::Long(bytes[..length].into()),
-    })
+    bytes
 }
 
 #[cfg(test)]

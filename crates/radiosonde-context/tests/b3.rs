@@ -168,6 +168,15 @@ fn of_several_formats_the_last_one_that_finds_a_span_wins_and_all_are_written() 
     assert_eq!(trace("tracecontext,b3"), (TRACE.to_owned(), false), "state is of its own trace");
     assert_eq!(trace("b3,tracecontext"), (other.clone(), true));
     assert_eq!(trace("tracecontext,b3multi,tracecontext"), (TRACE.to_owned(), false));
+    // Of one span each tells what it knows.
+    let both = [
+        ("traceparent", format!("00-{TRACE}-{SPAN}-02")),
+        ("tracestate", "foo=1".to_owned()),
+        ("b3", format!("{TRACE}-{SPAN}-1")),
+    ];
+    let context = Propagators::parse("tracecontext,b3").unwrap().extract(&both);
+    assert_eq!(context.trace_flags().bits(), 3);
+    assert_eq!(context.trace_state().unwrap().as_str(), "foo=1");
     let all = "tracecontext,baggage,b3,b3multi";
     let context = Propagators::parse(all).unwrap().extract(&headers);
     let names: Vec<_> = inject(all, &context).into_keys().collect();

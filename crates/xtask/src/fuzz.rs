@@ -20,6 +20,8 @@ pub(crate) const TARGETS: &[&str] = &[
     "sealed_reader",
     "filter_parse",
     "registry_parse",
+    "propagation_extract",
+    "propagation_texts",
 ];
 
 /// For each target.

@@ -19,10 +19,17 @@ const FLAGS: &str = "x-b3-flags";
 
 /// The context with the span of the carrier, or as it was.
 pub(super) fn extract(context: Context, from: &impl Extract) -> Context {
-    match single(from).or_else(|| multi(from)) {
-        Some(span) => context.with_foreign(span, None),
-        None => context,
-    }
+    let Some(mut span) = single(from).or_else(|| multi(from)) else { return context };
+    // Where another format has told of the same span, it has told more of it.
+    let same = |known: &&Span| (known.trace_id, known.span_id) == (span.trace_id, span.span_id);
+    let state = match context.span().filter(same) {
+        Some(known) => {
+            span.flags = known.flags.with_sampled(span.flags.is_sampled());
+            context.trace_state().cloned()
+        }
+        None => None,
+    };
+    context.with_foreign(span, state)
 }
 
 pub(super) fn inject_single(context: &Context, into: &mut impl Inject) {
