@@ -2,6 +2,7 @@
 //! nothing stays open, and the numbers agree.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::State;
 use axum::routing::post;
 use bytes::Bytes;
 use http::Request;
@@ -22,25 +24,26 @@ use radiosonde_metrics::{Metrics, Settings, Value};
 use radiosonde_record::{Filter, Journal, Kind, Level, Placement};
 use radiosonde_tracing::{Layer, Sampler};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tracing::span::{Attributes, Id};
 use tracing_subscriber::layer::{Context as Subscribed, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
 /// Connections of HTTP/2, each with as many requests at a time as a server allows.
-const CONNECTIONS: u64 = 50;
+const CONNECTIONS: u64 = 70;
 const STREAMS: u64 = 200;
+const TOGETHER: u64 = CONNECTIONS * STREAMS;
 /// Requests over HTTP/1, each on a connection of its own.
 const ALONE: u64 = 1_000;
 const ALONE_AT_A_TIME: usize = 100;
 
 const SEED: u64 = 0x0072_6164_696f;
 
-/// How long it takes until everybody has noticed.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A request makes up to eight steps, and is given up after a random number of them.
+const STEPS_MAX: u64 = 8;
 
-/// How long callers wait, at most: about as long as all requests of that kind take together.
-const PATIENCE_TOGETHER_MS: u64 = 4_000;
-const PATIENCE_ALONE_MS: u64 = 80;
+/// How long it takes until everybody has noticed.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Counts spans of the layer.
 #[derive(Clone, Default)]
@@ -113,21 +116,103 @@ impl Random {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)) % limit
     }
+}
 
-    fn pause(&mut self, limit_ms: u64) -> tokio::time::Sleep {
-        tokio::time::sleep(Duration::from_millis(self.below(limit_ms)))
+/// A request, known to both sides.
+#[derive(Clone, Copy)]
+struct Asked {
+    number: u64,
+    /// The step after which its caller gives it up.
+    patience: u64,
+    seed: u64,
+}
+
+impl Asked {
+    fn new(number: u64, random: &mut Random) -> Self {
+        Self { number, patience: random.below(STEPS_MAX), seed: random.below(u64::MAX) }
+    }
+
+    fn read(text: &str) -> Self {
+        let mut numbers = text.split(' ').map(|number| number.parse().expect("a number"));
+        let mut next = || numbers.next().expect("three of them");
+        Self { number: next(), patience: next(), seed: next() }
+    }
+
+    fn request(self) -> Request<Full<Bytes>> {
+        let Self { number, patience, seed } = self;
+        let body = Full::from(format!("{number} {patience} {seed}"));
+        let way = if number < TOGETHER { "h2" } else { "h1" };
+        Request::post(format!("http://localhost/{way}/{number}")).body(body).expect("a request")
+    }
+
+    /// Whether its caller waits at least until the server has it.
+    fn arrives(self) -> bool {
+        self.patience > 0
     }
 }
 
-/// A body whose chunks take their time.
-struct Paused {
-    chunks: u64,
-    pause: Pin<Box<tokio::time::Sleep>>,
-    random: Random,
+/// What is known of all requests.
+struct Course {
+    /// Steps made, by request: a caller waits for those it wants to see.
+    steps: Vec<Semaphore>,
+    /// Requests over HTTP/2 that the server waits for before any of them goes on.
+    awaited: AtomicI64,
+    /// Closed until then.
+    gate: Semaphore,
+    metrics: Metrics,
+    /// What the gauge said when the gate was opened.
+    together: AtomicU64,
+}
+
+impl Course {
+    fn step(&self, asked: Asked) {
+        self.steps[usize::try_from(asked.number).expect("small")].add_permits(1);
+    }
+
+    /// The server has it. All that come together wait for one another.
+    async fn arrived(&self, asked: Asked) {
+        if asked.number < TOGETHER {
+            if asked.arrives() && self.awaited.fetch_sub(1, Ordering::SeqCst) == 1 {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "small"
+                )]
+                self.together.store(active(&self.metrics) as u64, Ordering::SeqCst);
+                self.gate.close();
+            }
+            self.step(asked);
+            let _closed = self.gate.acquire().await;
+        } else {
+            self.step(asked);
+        }
+    }
+
+    /// Sends a request and reads its answer, unless it is given up.
+    async fn asked<F, E>(&self, asked: Asked, answer: F) -> bool
+    where
+        F: Future<Output = Result<http::Response<hyper::body::Incoming>, E>>,
+    {
+        let whole = async { answer.await.ok()?.into_body().collect().await.ok() };
+        let steps = &self.steps[usize::try_from(asked.number).expect("small")];
+        let patience = u32::try_from(asked.patience).expect("small");
+        tokio::select! {
+            answer = whole => answer.is_some(),
+            _ = steps.acquire_many(patience) => false,
+        }
+    }
+}
+
+/// A body whose chunks come one by one.
+struct Chunks {
+    course: Arc<Course>,
+    asked: Asked,
+    left: u64,
+    is_late: bool,
     in_span: InSpan,
 }
 
-impl http_body::Body for Paused {
+impl http_body::Body for Chunks {
     type Data = Bytes;
     type Error = std::io::Error;
 
@@ -136,59 +221,46 @@ impl http_body::Body for Paused {
         cx: &mut Context<'_>,
     ) -> Poll<Option<std::io::Result<Frame<Bytes>>>> {
         self.in_span.check();
-        std::task::ready!(self.pause.as_mut().poll(cx));
-        if self.chunks == 0 {
+        self.is_late = !self.is_late;
+        if self.is_late {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.course.step(self.asked);
+        if self.left == 0 {
             return Poll::Ready(None);
         }
-        self.chunks -= 1;
-        self.pause = Box::pin(self.random.pause(10));
+        self.left -= 1;
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"chunk")))))
     }
 }
 
-async fn handle(seed: String) -> Body {
+async fn handle(State(course): State<Arc<Course>>, text: String) -> Body {
     let in_span = InSpan::here();
-    let mut random = Random(seed.parse().unwrap_or_default());
+    let asked = Asked::read(&text);
+    course.arrived(asked).await;
+    let mut random = Random(asked.seed);
     for _ in 0..random.below(4) {
-        random.pause(10).await;
+        tokio::time::sleep(Duration::from_millis(random.below(3))).await;
         in_span.check();
         tokio::task::yield_now().await;
+        course.step(asked);
     }
-    let chunks = random.below(4);
-    let pause = Box::pin(random.pause(10));
-    Body::new(Paused { chunks, pause, random, in_span: InSpan::here() })
-}
-
-fn request(path: &str, seed: u64) -> Request<Full<Bytes>> {
-    let uri = format!("http://localhost{path}");
-    Request::post(uri).body(Full::from(seed.to_string())).expect("a request")
-}
-
-/// Sends a request and reads its answer, unless that takes longer than it may.
-async fn asked<F, E>(answer: F, random: &mut Random, patience_ms: u64) -> bool
-where
-    F: Future<Output = Result<http::Response<hyper::body::Incoming>, E>>,
-{
-    let whole = async { answer.await.ok()?.into_body().collect().await.ok() };
-    let patience = Duration::from_millis(random.below(patience_ms));
-    matches!(tokio::time::timeout(patience, whole).await, Ok(Some(_)))
+    let left = random.below(4);
+    Body::new(Chunks { course, asked, left, is_late: false, in_span: InSpan::here() })
 }
 
 /// Two hundred requests at a time over one connection.
-async fn over_http2(address: std::net::SocketAddr, mut random: Random) -> u64 {
-    let stream = TcpStream::connect(address).await.expect("a connection");
-    let connection =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+async fn over_http2(address: SocketAddr, course: Arc<Course>, all: Vec<Asked>) -> u64 {
+    let stream = TokioIo::new(TcpStream::connect(address).await.expect("a connection"));
+    let connection = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream);
     let (sender, connection) = connection.await.expect("a handshake");
     let connection = tokio::spawn(connection);
     let mut requests = tokio::task::JoinSet::new();
-    for _ in 0..STREAMS {
-        let (mut sender, seed) = (sender.clone(), random.below(u64::MAX));
-        let _handle = requests.spawn(async move {
-            let mut random = Random(seed);
-            asked(sender.send_request(request("/h2/1", seed)), &mut random, PATIENCE_TOGETHER_MS)
-                .await
-        });
+    for asked in all {
+        let (mut sender, course) = (sender.clone(), course.clone());
+        let _handle = requests
+            .spawn(async move { course.asked(asked, sender.send_request(asked.request())).await });
     }
     let answered = requests.join_all().await.into_iter().filter(|answered| *answered).count();
     connection.abort();
@@ -196,14 +268,12 @@ async fn over_http2(address: std::net::SocketAddr, mut random: Random) -> u64 {
 }
 
 /// One request on a connection that is closed when nobody waits any more.
-async fn over_http1(address: std::net::SocketAddr, seed: u64) -> bool {
-    let mut random = Random(seed);
-    let Ok(stream) = TcpStream::connect(address).await else { return false };
-    let connection = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
-    let Ok((mut sender, connection)) = connection else { return false };
+async fn over_http1(address: SocketAddr, course: Arc<Course>, asked: Asked) -> bool {
+    let stream = TokioIo::new(TcpStream::connect(address).await.expect("a connection"));
+    let connection = hyper::client::conn::http1::handshake(stream).await;
+    let (mut sender, connection) = connection.expect("a handshake");
     let connection = tokio::spawn(connection);
-    let answer = sender.send_request(request("/h1/1", seed));
-    let answered = asked(answer, &mut random, PATIENCE_ALONE_MS).await;
+    let answered = course.asked(asked, sender.send_request(asked.request())).await;
     connection.abort();
     answered
 }
@@ -241,34 +311,45 @@ fn ten_thousand_requests_at_a_time_leave_nothing_open() {
     let subscriber = tracing_subscriber::registry().with(layer).with(spans.clone());
     tracing::subscriber::set_global_default(subscriber).expect("the only subscriber");
 
+    let mut random = Random(SEED);
+    let all: Vec<Asked> =
+        (0..TOGETHER + ALONE).map(|number| Asked::new(number, &mut random)).collect();
+    let (together, alone) = all.split_at(usize::try_from(TOGETHER).expect("small"));
+    let awaited = together.iter().filter(|asked| asked.arrives()).count();
+    let course = Arc::new(Course {
+        steps: all.iter().map(|_| Semaphore::new(0)).collect(),
+        awaited: AtomicI64::new(i64::try_from(awaited).expect("small")),
+        gate: Semaphore::new(0),
+        metrics: metrics.clone(),
+        together: AtomicU64::new(0),
+    });
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let (over_two, over_one) = runtime.block_on(async {
         let app = Router::new()
-            .route("/h2/{n}", post(handle))
-            .route("/h1/{n}", post(handle))
+            .route("/h2/{number}", post(handle))
+            .route("/h1/{number}", post(handle))
+            .with_state(course.clone())
             .layer(ServerLayer::new());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(async move { axum::serve(listener, app).await });
 
-        let mut random = Random(SEED);
         let mut connections = tokio::task::JoinSet::new();
-        for _ in 0..CONNECTIONS {
-            let random = Random(random.below(u64::MAX));
-            let _handle = connections.spawn(over_http2(address, random));
+        for some in together.chunks(usize::try_from(STREAMS).expect("small")) {
+            let _handle = connections.spawn(over_http2(address, course.clone(), some.to_vec()));
         }
         let over_two: u64 = connections.join_all().await.into_iter().sum();
 
-        let at_a_time = Arc::new(tokio::sync::Semaphore::new(ALONE_AT_A_TIME));
-        let mut alone = tokio::task::JoinSet::new();
-        for _ in 0..ALONE {
-            let (at_a_time, seed) = (at_a_time.clone(), random.below(u64::MAX));
-            let _handle = alone.spawn(async move {
+        let at_a_time = Arc::new(Semaphore::new(ALONE_AT_A_TIME));
+        let mut requests = tokio::task::JoinSet::new();
+        for asked in alone.iter().copied() {
+            let (at_a_time, course) = (at_a_time.clone(), course.clone());
+            let _handle = requests.spawn(async move {
                 let _permit = at_a_time.acquire().await.expect("never closed");
-                over_http1(address, seed).await
+                over_http1(address, course, asked).await
             });
         }
-        let over_one = alone.join_all().await.into_iter().filter(|answered| *answered).count();
+        let over_one = requests.join_all().await.into_iter().filter(|answered| *answered).count();
 
         let started = Instant::now();
         while spans.open.load(Ordering::SeqCst) != 0 || active(&metrics) != 0.0 {
@@ -285,13 +366,18 @@ fn ten_thousand_requests_at_a_time_leave_nothing_open() {
 
     let opened = spans.opened.load(Ordering::SeqCst);
     let by_error = finished(&metrics);
-    eprintln!("{over_two} + {over_one} answered of {opened} begun, which ended as {by_error:?}");
+    let at_once = course.together.load(Ordering::SeqCst);
+    eprintln!(
+        "{over_two} + {over_one} answered of {opened} begun, {at_once} of them at once: {by_error:?}"
+    );
+    assert!(at_once >= 10_000, "{at_once}");
     let complete = by_error.get("").copied().unwrap_or_default();
     let cancelled = by_error.get("cancelled").copied().unwrap_or_default();
     assert_eq!(complete + cancelled, opened, "{by_error:?}");
     assert!(complete >= over_two + over_one, "{by_error:?}");
     assert!(cancelled > 1_000 && complete > 1_000, "both happen a lot: {by_error:?}");
-    assert!(opened <= CONNECTIONS * STREAMS + ALONE);
+    let arrived = all.iter().filter(|asked| asked.arrives()).count() as u64;
+    assert!((arrived..=TOGETHER + ALONE).contains(&opened), "{opened}");
     assert_eq!(journal.account(Kind::Span).offered, opened);
     assert_eq!(STRANGE.load(Ordering::SeqCst), 0, "code that did not run in its span");
     assert!(metrics.refusals().is_empty(), "{:?}", metrics.refusals());
