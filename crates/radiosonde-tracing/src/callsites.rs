@@ -98,9 +98,11 @@ fn first(key: usize) -> usize {
     (key >> 4).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as usize) >> (usize::BITS - PLACES.ilog2())
 }
 
-/// Whether spans of this call site change ids, whatever becomes of them.
-pub(crate) fn has_ids(metadata: &Metadata<'_>) -> bool {
-    ["job_id", "worker_id", "session_id"].iter().any(|name| metadata.fields().field(name).is_some())
+/// Whether spans of this call site are missed, whatever becomes of them: they change ids, or stand at
+/// a boundary, where their own id is what is sent on.
+pub(crate) fn matter(metadata: &Metadata<'_>) -> bool {
+    let names = ["job_id", "worker_id", "session_id", "otel.kind"];
+    names.iter().any(|name| metadata.fields().field(name).is_some())
 }
 
 fn key(metadata: &Metadata<'_>) -> usize {

@@ -305,7 +305,7 @@ impl Tracker {
         if span.is_root() {
             return;
         }
-        let is_dispensable = span.is_dispensable() && !callsites::has_ids(metadata);
+        let is_dispensable = span.is_dispensable() && !callsites::matter(metadata);
         callsites.learn(metadata, is_dispensable);
     }
 

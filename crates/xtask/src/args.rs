@@ -244,7 +244,10 @@ mod tests {
             ("tset", "`tset`"),
             ("test --wihtout jq", "`--wihtout`"),
             ("test --without", "needs a value"),
-            ("test --without postgres", "there are promtool, prometheus, prometheus-client, opentelemetry-sdk, jq"),
+            (
+                "test --without postgres",
+                "there are promtool, prometheus, prometheus-client, opentelemetry-sdk, jq",
+            ),
             ("test quick", "`quick`"),
             ("check --only spelling", "no step is called `spelling`"),
             ("check --only fmt --advisories", "`deny`"),
