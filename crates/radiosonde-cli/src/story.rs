@@ -81,15 +81,19 @@ impl Story {
         };
         push(&mut stack, &self.roots, 0);
         let mut open: Vec<bool> = Vec::new();
+        let mut path: Vec<usize> = Vec::new();
         while let Some((node, depth, last)) = stack.pop() {
             open.truncate(depth);
+            path.truncate(depth);
             rows.push(Row {
                 node,
+                parent: path.last().copied(),
                 depth,
                 last,
                 open: open.iter().take(GUIDES_MAX).copied().collect(),
             });
             open.push(!last);
+            path.push(node);
             push(&mut stack, &self.nodes[node].children, depth + 1);
         }
         rows
@@ -100,6 +104,8 @@ impl Story {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) node: usize,
+    /// What it hangs on.
+    pub(crate) parent: Option<usize>,
     /// How many ancestors it has.
     pub(crate) depth: usize,
     /// Whether it is the last of its siblings.

@@ -264,6 +264,7 @@ impl Summary {
         Ids {
             job: several("job"),
             machine: several("machine"),
+            service: self.services.len() > 1,
             session: several("session"),
             trace: several("trace"),
             worker: several("worker"),

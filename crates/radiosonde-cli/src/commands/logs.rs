@@ -67,6 +67,7 @@ impl<'a> Printer<'a> {
         let ids = Ids {
             job: select.job.is_none(),
             machine: false,
+            service: false,
             session: select.session.is_none(),
             trace: true,
             worker: select.worker.is_none(),

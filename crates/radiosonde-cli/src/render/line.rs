@@ -12,6 +12,8 @@ use crate::render::time::clock;
 pub(crate) struct Ids {
     pub(crate) job: bool,
     pub(crate) machine: bool,
+    /// Of spans, where it changes.
+    pub(crate) service: bool,
     pub(crate) session: bool,
     pub(crate) trace: bool,
     pub(crate) worker: bool,

@@ -45,7 +45,7 @@ pub(crate) fn rows(story: &Story, ids: Ids, screen: Screen) -> impl Iterator<Ite
         let left = format!("{} {bar} {pad}{took}  {tree}", paint.dim(&at));
         match &node.what {
             What::Line(line) if line.is_metric() => change(line, &left, screen),
-            _ => Drawn::fitting(&(left + &label(node, &row, ids, paint)), screen),
+            _ => Drawn::fitting(&(left + &label(story, &row, ids, paint)), screen),
         }
     })
 }
@@ -121,9 +121,9 @@ impl Scale {
     }
 }
 
-fn label(node: &Node, row: &Row, ids: Ids, paint: Paint) -> String {
-    match &node.what {
-        What::Span(span) => span_label(span, row, ids, paint),
+fn label(story: &Story, row: &Row, ids: Ids, paint: Paint) -> String {
+    match &story.nodes[row.node].what {
+        What::Span(span) => span_label(span, entered(story, row, ids), row, ids, paint),
         What::Missing { span_id } => {
             let span_id = shown(span_id);
             paint.dim(&format!("(missing span {span_id}: still open, not sampled, or not here)"))
@@ -138,10 +138,23 @@ fn label(node: &Node, row: &Row, ids: Ids, paint: Paint) -> String {
     }
 }
 
-fn span_label(span: &Span, row: &Row, ids: Ids, paint: Paint) -> String {
+/// The service of a span, where it is another than that of the span around it.
+fn entered<'s>(story: &'s Story, row: &Row, ids: Ids) -> Option<&'s str> {
+    let service = |node: usize| match &story.nodes[node].what {
+        What::Span(span) => span.line.service.as_deref(),
+        _ => None,
+    };
+    let own = service(row.node).filter(|_| ids.service)?;
+    (row.parent.and_then(service) != Some(own)).then_some(own)
+}
+
+fn span_label(span: &Span, service: Option<&str>, row: &Row, ids: Ids, paint: Paint) -> String {
     let style = if span.context { color::DIM } else { color::NAME };
     let name = if span.name.is_empty() { "(unnamed)" } else { span.name.as_str() };
     let mut label = paint.with(style, &shown(name));
+    if let Some(service) = service {
+        label.push_str(&format!("  {}", paint.dim(&format!("in {}", shown(service)))));
+    }
     if span.failed {
         let message = span.status_message.as_deref().map(|message| format!(": {}", shown(message)));
         let error = format!("error{}", message.unwrap_or_default());

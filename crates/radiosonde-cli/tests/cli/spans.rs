@@ -113,3 +113,29 @@ fn hostile_links_and_events_are_harmless() {
     let acts = |c: char| c.is_control() && c != '\n';
     assert!(!ran.out.contains(acts), "{:?}", ran.out);
 }
+
+#[test]
+fn where_a_trace_enters_another_service_the_row_names_it() {
+    let dir = Dir::empty();
+    let of = |service: &str, id: &str, name: &str, parent: &str| {
+        let meta = format!(r#","parent_span_id":"{parent}","duration_us":1000"#);
+        span(id, name, "01", &meta)
+            .replace(r#""job_id""#, &format!(r#""service":"{service}","job_id""#))
+    };
+    let [shop, inside, packing, wrap] = [
+        of("shop", "aaaaaaaaaaaaaaaa", "order", ""),
+        of("shop", "bbbbbbbbbbbbbbbb", "publish", "aaaaaaaaaaaaaaaa"),
+        of("packing", "cccccccccccccccc", "process", "bbbbbbbbbbbbbbbb"),
+        of("packing", "dddddddddddddddd", "wrap", "cccccccccccccccc"),
+    ];
+    dir.write("spans-2025-10-06.jsonl", lines(&[shop.clone(), inside.clone(), packing, wrap]));
+    let _ = dir.run("trace 0edadbc0").exits(0).prints(&[
+        "order  in shop\n",
+        "publish\n",
+        "process  in packing\n",
+        "wrap\n",
+    ]);
+    // Of one service nothing is said: it stands in the title.
+    dir.write("spans-2025-10-06.jsonl", lines(&[shop, inside]));
+    let _ = dir.run("trace 0edadbc0").exits(0).omits(&["in shop"]);
+}
