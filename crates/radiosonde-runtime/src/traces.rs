@@ -10,6 +10,7 @@ use crate::problem::Problem;
 pub(crate) struct TraceConfig {
     pub(crate) keep: Keep,
     pub(crate) span_events: SpanEvents,
+    pub(crate) skip_unsampled: bool,
 }
 
 impl Config {
@@ -26,6 +27,17 @@ impl Config {
     /// or `none`.
     pub fn span_events(mut self, span_events: SpanEvents) -> Self {
         self.traces.span_events = span_events;
+        self
+    }
+
+    /// Makes no spans in traces that are not sampled where they seem to be missed by nobody: they
+    /// then cost next to nothing, and are on no `/report`. Not where spans are handed to tasks or
+    /// threads by `.instrument(span)`: see
+    /// [`Layer::skip_unsampled`](radiosonde_tracing::Layer::skip_unsampled). Nothing changes with
+    /// layers of the application. Default: `false`. Environment: `RADIOSONDE_TRACES_UNSAMPLED`,
+    /// `skip` or `track`.
+    pub fn skip_unsampled(mut self, skip: bool) -> Self {
+        self.traces.skip_unsampled = skip;
         self
     }
 }

@@ -28,7 +28,7 @@ impl Tracker {
         }
         let site = self.site(metadata);
         self.journal.record(Kind::Event, level, &site, &[], |record| {
-            if event.parent().is_some() {
+            if event.parent().is_some() || event.is_root() {
                 let context = parent.and_then(|id| self.context_of(id)).unwrap_or_default();
                 record.context(context.packed());
             } else {

@@ -24,11 +24,27 @@ use crate::tracker::{Parent, Tracker};
 pub struct Layer {
     tracker: Arc<Tracker>,
     /// Finds the span behind an id of the subscriber the layer is part of.
-    find: Option<fn(&Dispatch, &Id) -> Option<Id>>,
+    find: Option<Find>,
 }
 
-/// What the registry keeps of a span: its number here.
-struct Tracked(Id);
+/// Looks for the number here of a span of the registry.
+type Find = fn(&Dispatch, &Id, usize) -> Option<Id>;
+
+/// What the registry keeps of a span: its number in each of our layers, mostly in one.
+struct Tracked {
+    layer: usize,
+    id: Id,
+    others: Vec<(usize, Id)>,
+}
+
+impl Tracked {
+    fn of(&self, layer: usize) -> Option<Id> {
+        if self.layer == layer {
+            return Some(self.id.clone());
+        }
+        self.others.iter().find(|(found, _)| *found == layer).map(|(_, id)| id.clone())
+    }
+}
 
 impl Layer {
     /// A layer over a journal, beside others: what the journal's filter holds back is still seen
@@ -45,10 +61,21 @@ impl Layer {
     }
 
     /// A subscriber of its own, for programs without other layers: spans cost a fraction of what
-    /// they do with a registry, and in traces that are not sampled next to nothing.
+    /// they do with a registry.
     pub fn into_subscriber(self) -> subscriber::Subscriber {
-        let layer = self.sole().with(|tracker| tracker.callsites = Some(Default::default()));
-        subscriber::Subscriber::new(layer.tracker)
+        subscriber::Subscriber::new(self.sole().tracker)
+    }
+
+    /// Makes no spans in traces that are not sampled where they seem to be missed by nobody, which
+    /// then cost next to nothing: at call sites whose first such span was entered inside of its
+    /// parent only, and that have neither ids nor `otel.kind` among their fields. Only
+    /// [`Layer::into_subscriber`] can do that.
+    ///
+    /// A call site that behaves otherwise later loses the context there: what a task or thread does
+    /// that was handed such a span belongs to no trace. Hence it is off by default.
+    #[must_use]
+    pub fn skip_unsampled(self) -> Self {
+        self.with(|tracker| tracker.callsites = Some(Default::default()))
     }
 
     /// Keeps the names of open spans in this table, for whoever shows events to people.
@@ -91,7 +118,17 @@ impl Layer {
     }
 
     pub(crate) fn find(&self, dispatch: &Dispatch, id: &Id) -> Option<Id> {
-        self.find.and_then(|find| find(dispatch, id))
+        self.find.and_then(|find| find(dispatch, id, self.tracker.number()))
+    }
+
+    /// The number here of a span of the registry.
+    fn known<S>(&self, subscribed: &Subscribed<'_, S>, id: &Id) -> Option<Id>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let registered = subscribed.span(id)?;
+        let extensions = registered.extensions();
+        extensions.get::<Tracked>()?.of(self.tracker.number())
     }
 
     fn with(mut self, set: impl FnOnce(&mut Tracker)) -> Self {
@@ -105,7 +142,7 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn on_layer(&mut self, _: &mut S) {
-        self.find = Some(|dispatch, id| tracked(dispatch.downcast_ref::<S>()?, id));
+        self.find = Some(|dispatch, id, layer| tracked(dispatch.downcast_ref::<S>()?, id, layer));
     }
 
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
@@ -127,69 +164,64 @@ where
             return;
         }
         let Some(registered) = subscribed.span(id) else { return };
-        let parent = attributes.parent().map(|parent| known(&subscribed, parent));
+        let parent = attributes.parent().map(|parent| self.known(&subscribed, parent));
         let parent = match &parent {
             Some(known) => Parent::Known(known.as_ref()),
             None if attributes.is_root() => Parent::Root,
             None => Parent::Current,
         };
         if let Some(own) = self.tracker.open(attributes, parent) {
-            registered.extensions_mut().insert(Tracked(own));
+            let layer = self.tracker.number();
+            let mut extensions = registered.extensions_mut();
+            match extensions.get_mut::<Tracked>() {
+                Some(tracked) => tracked.others.push((layer, own)),
+                None => extensions.insert(Tracked { layer, id: own, others: Vec::new() }),
+            }
         }
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, subscribed: Subscribed<'_, S>) {
-        if let Some(own) = known(&subscribed, id) {
+        if let Some(own) = self.known(&subscribed, id) {
             self.tracker.record(&own, values);
         }
     }
 
     fn on_follows_from(&self, id: &Id, follows: &Id, subscribed: Subscribed<'_, S>) {
-        if let Some(own) = known(&subscribed, id) {
-            self.tracker.follows(&own, known(&subscribed, follows).as_ref());
+        if let Some(own) = self.known(&subscribed, id) {
+            self.tracker.follows(&own, self.known(&subscribed, follows).as_ref());
         }
     }
 
     fn on_event(&self, event: &Event<'_>, subscribed: Subscribed<'_, S>) {
-        let parent = event.parent().and_then(|parent| known(&subscribed, parent));
+        let parent = event.parent().and_then(|parent| self.known(&subscribed, parent));
         self.tracker.event(event, parent.as_ref());
     }
 
     fn on_enter(&self, id: &Id, subscribed: Subscribed<'_, S>) {
-        if let Some(own) = known(&subscribed, id) {
+        if let Some(own) = self.known(&subscribed, id) {
             self.tracker.enter(&own);
         }
     }
 
     fn on_exit(&self, id: &Id, subscribed: Subscribed<'_, S>) {
-        if let Some(own) = known(&subscribed, id) {
+        if let Some(own) = self.known(&subscribed, id) {
             self.tracker.exit(&own);
         }
     }
 
     fn on_close(&self, id: Id, subscribed: Subscribed<'_, S>) {
-        let Some(registered) = subscribed.span(&id) else { return };
-        let tracked = registered.extensions_mut().remove::<Tracked>();
-        if let Some(Tracked(own)) = tracked {
+        // Not taken out: another layer of ours may have its own there.
+        if let Some(own) = self.known(&subscribed, &id) {
             self.tracker.close(&own);
         }
     }
 }
 
-fn known<S>(subscribed: &Subscribed<'_, S>, id: &Id) -> Option<Id>
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-{
-    let registered = subscribed.span(id)?;
-    let extensions = registered.extensions();
-    extensions.get::<Tracked>().map(|Tracked(own)| own.clone())
-}
-
-fn tracked<S>(subscriber: &S, id: &Id) -> Option<Id>
+fn tracked<S>(subscriber: &S, id: &Id, layer: usize) -> Option<Id>
 where
     S: for<'a> LookupSpan<'a>,
 {
     let registered = subscriber.span(id)?;
     let extensions = registered.extensions();
-    extensions.get::<Tracked>().map(|Tracked(own)| own.clone())
+    extensions.get::<Tracked>()?.of(layer)
 }

@@ -54,10 +54,9 @@
 //! # Sampling
 //!
 //! A [`Sampler`] decides at the root of a trace; [`Keep`] records spans of other traces all the same,
-//! for their error or duration, with `"kept":"error"` or `"kept":"slow"` in the line. With
-//! [`Layer::into_subscriber`], spans of call sites whose spans were seen to be entered inside of their
-//! parents only, and which set no ids, are switched off in traces that are not sampled: what happens
-//! in them has the ids of the span around.
+//! for their error or duration, with `"kept":"error"` or `"kept":"slow"` in the line. Spans of traces
+//! that are not sampled are made all the same, as what happens in them has their ids and may go to
+//! other threads; [`Layer::skip_unsampled`] leaves out those that seem to be missed by nobody.
 //!
 //! # Behaviour under failure
 //!
@@ -65,7 +64,7 @@
 //! and links have limits ([`SpanLimits`]); what is past them is counted in the line
 //! (`dropped_attributes_count` and so on). Open spans take memory by the most that were ever open at
 //! once; past 16 million a span is not recorded. A span that is open when its process dies leaves no
-//! line.
+//! line of its own: recovery tells of it in an event `span.interrupted`.
 //!
 //! # Own metrics
 //!

@@ -100,7 +100,10 @@ impl Store {
     #[inline]
     pub(crate) fn with<R>(&self, id: &Id, f: impl FnOnce(&mut Span) -> R) -> Option<R> {
         let (slot, _) = self.find(id)?;
-        Some(f(&mut lock(&slot.span)))
+        let mut span = lock(&slot.span);
+        // Meanwhile it may have ended, and the next one begun.
+        self.find(id)?;
+        Some(f(&mut span))
     }
 
     /// Another handle of a span.

@@ -310,7 +310,7 @@ impl Tracker {
     }
 
     /// Tells the spans of this tracker from others on the stack.
-    fn number(&self) -> usize {
+    pub(crate) fn number(&self) -> usize {
         Arc::as_ptr(&self.store).addr()
     }
 }

@@ -20,9 +20,9 @@ fn child() -> tracing::Span {
 }
 
 #[test]
-fn children_of_a_trace_that_is_not_sampled_are_switched_off_where_nobody_else_listens() {
+fn children_of_a_trace_that_is_not_sampled_are_switched_off_where_that_was_asked_for() {
     let lines = capture_sampled(
-        Way::Own,
+        Way::Skipping,
         off(),
         |layer| layer,
         || {
@@ -50,7 +50,7 @@ fn children_of_a_trace_that_is_not_sampled_are_switched_off_where_nobody_else_li
 fn a_trace_of_its_own_and_a_sampled_parent_are_not_switched_off() {
     let sampled = Context::default().with_span(TraceId::random(), SpanId::random(), true);
     let lines = capture_sampled(
-        Way::Own,
+        Way::Skipping,
         Sampler::default(),
         |layer| layer,
         || {
@@ -97,7 +97,7 @@ fn a_span_that_takes_its_context_elsewhere_is_never_switched_off() {
         tracing::info_span!("task")
     }
     let lines = capture_sampled(
-        Way::Own,
+        Way::Skipping,
         off(),
         |layer| layer,
         || {
@@ -117,6 +117,86 @@ fn a_span_that_takes_its_context_elsewhere_is_never_switched_off() {
     let trace = &lines.events[0]["trace_id"];
     assert!(trace.is_string());
     assert!(lines.events.iter().all(|event| event["trace_id"] == *trace), "{lines}");
+}
+
+#[test]
+fn contexts_go_anywhere_in_traces_that_are_not_sampled() {
+    fn task() -> tracing::Span {
+        tracing::info_span!("task")
+    }
+    for way in Way::ALL {
+        let unsampled = Context::default().with_span(TraceId::random(), SpanId::random(), false);
+        let trace = unsampled.trace_id().unwrap().to_string();
+        let lines = capture_sampled(
+            way,
+            Sampler::default(),
+            |layer| layer,
+            || {
+                let _inside = unsampled.attach();
+                for _ in 0..3 {
+                    task().in_scope(|| tracing::info!("inline"));
+                    let (handed, dispatch) =
+                        (task(), tracing::dispatcher::get_default(Clone::clone));
+                    let there = move || {
+                        handed.in_scope(|| {
+                            tracing::info_span!("inner").in_scope(|| tracing::info!("there"))
+                        });
+                        tracing::info_span!(parent: &handed, "told")
+                            .in_scope(|| tracing::info!("told"));
+                    };
+                    std::thread::spawn(move || tracing::dispatcher::with_default(&dispatch, there))
+                        .join()
+                        .unwrap();
+                }
+            },
+        );
+        assert!(lines.spans.is_empty(), "{way:?}: {lines}");
+        assert_eq!(lines.events.len(), 9);
+        assert!(lines.events.iter().all(|event| event["trace_id"] == *trace), "{way:?}: {lines}");
+    }
+}
+
+#[test]
+fn an_event_without_a_parent_has_no_span() {
+    for way in Way::ALL {
+        let lines = capture_sampled(
+            way,
+            Sampler::default(),
+            |layer| layer,
+            || {
+                tracing::info_span!("around").in_scope(|| tracing::info!(parent: None, "alone"));
+            },
+        );
+        assert_eq!(lines.event("alone")["trace_id"], serde_json::Value::Null, "{way:?}");
+    }
+}
+
+#[test]
+fn two_layers_of_ours_keep_their_spans_apart() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    let open = || {
+        radiosonde_record::Journal::open(
+            radiosonde_record::Placement::Memory,
+            radiosonde_record::Filter::at(radiosonde_record::Level::Info),
+        )
+        .unwrap()
+    };
+    let journals = [open(), open()];
+    let [one, other] = journals
+        .each_ref()
+        .map(|journal| radiosonde_tracing::Layer::new(journal, Sampler::default()));
+    let subscriber = tracing_subscriber::registry().with(one).with(other);
+    tracing::subscriber::with_default(subscriber, || {
+        for _ in 0..3 {
+            let span = tracing::info_span!("outer");
+            let _entered = span.enter();
+            tracing::info_span!("inner").in_scope(|| {});
+        }
+    });
+    for journal in &journals {
+        assert_eq!(journal.account(radiosonde_record::Kind::Span).offered, 6);
+        assert_eq!(journal.open_span_counts(), (0, 0));
+    }
 }
 
 /// Polls a future that is ready at once.

@@ -25,7 +25,7 @@ const HONOURED: [&str; 19] = [
     "OTEL_EXPORTER_PROMETHEUS_PORT",
 ];
 
-const OWN: [&str; 21] = [
+const OWN: [&str; 22] = [
     "RADIOSONDE_BAGGAGE_TO",
     "RADIOSONDE_DIR",
     "RADIOSONDE_ENVIRONMENT",
@@ -47,6 +47,7 @@ const OWN: [&str; 21] = [
     "RADIOSONDE_SPAN_EVENTS",
     "RADIOSONDE_STDERR",
     "RADIOSONDE_TRACES_KEEP",
+    "RADIOSONDE_TRACES_UNSAMPLED",
 ];
 
 /// Names every variable somebody set in the hope that it does something.

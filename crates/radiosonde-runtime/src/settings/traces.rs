@@ -13,6 +13,7 @@ pub(crate) struct TraceSettings {
     pub(crate) keep: Keep,
     pub(crate) span_events: SpanEvents,
     pub(crate) limits: SpanLimits,
+    pub(crate) skip_unsampled: bool,
 }
 
 impl TraceSettings {
@@ -22,13 +23,15 @@ impl TraceSettings {
             keep: keep(config, env, problems),
             span_events: span_events(config, env, problems),
             limits: limits(env, problems),
+            skip_unsampled: skip_unsampled(config, env, problems),
         }
     }
 
     /// The layer with these settings, counting there.
     pub(crate) fn on(&self, layer: Layer, counts: &SpanCounts) -> Layer {
         let layer = layer.keep(self.keep).with_span_events(self.span_events);
-        layer.with_limits(self.limits).with_counts(counts)
+        let layer = layer.with_limits(self.limits).with_counts(counts);
+        if self.skip_unsampled { layer.skip_unsampled() } else { layer }
     }
 }
 
@@ -82,6 +85,23 @@ fn span_events(config: &Config, env: &Environment, problems: &Problems) -> SpanE
                 "use exceptions, all or none",
             );
             config.traces.span_events
+        }
+    }
+}
+
+fn skip_unsampled(config: &Config, env: &Environment, problems: &Problems) -> bool {
+    let Some(text) = env.text("RADIOSONDE_TRACES_UNSAMPLED", problems) else {
+        return config.traces.skip_unsampled;
+    };
+    match text.trim() {
+        "skip" => true,
+        "track" => false,
+        other => {
+            problems.say(
+                format!("RADIOSONDE_TRACES_UNSAMPLED: `{other}` is not understood"),
+                "use track or skip",
+            );
+            config.traces.skip_unsampled
         }
     }
 }

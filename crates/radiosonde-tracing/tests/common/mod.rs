@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) enum Way {
     /// Without other layers.
     Own,
+    /// The same, and spans that seem to be missed by nobody are left out.
+    Skipping,
     /// On a registry.
     Registry,
     /// On a registry, in a list of boxed layers.
@@ -39,6 +41,7 @@ impl Way {
         type Boxed = Box<dyn tracing_subscriber::Layer<tracing_subscriber::Registry> + Send + Sync>;
         match self {
             Self::Own => Dispatch::new(layer.into_subscriber()),
+            Self::Skipping => Dispatch::new(layer.skip_unsampled().into_subscriber()),
             Self::Registry => Dispatch::new(tracing_subscriber::registry().with(layer)),
             Self::Boxed => {
                 let all: Vec<Boxed> = vec![Box::new(layer)];
