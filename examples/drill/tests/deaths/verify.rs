@@ -5,6 +5,8 @@
 //! rings as they were found after the death (or what an orderly end left in writing), and the lines
 //! in day files when everything is recovered. `rejected` and `pending` must be nothing then.
 
+mod spans;
+
 use std::collections::BTreeMap;
 
 use drill::acks::Reached;
@@ -24,6 +26,8 @@ pub(crate) struct Verdict {
     pub(crate) lost: u64,
     /// Lines that stand more than once.
     pub(crate) twice: u64,
+    /// Spans that were open at its death, and have a line.
+    pub(crate) interrupted: u64,
     /// Its rings were gone before they could be looked at: of the books only the sequence numbers
     /// are left.
     pub(crate) unseen: bool,
@@ -56,6 +60,7 @@ pub(crate) fn verify(ended: &Ended, written: &mut Written) -> Verdict {
         // It died before it had a ring, or somebody else was faster.
         None => verdict.unseen = verdict.acknowledged > 0,
     }
+    spans::check(ended, written, &mut verdict);
     verdict.dropped = missing.saturating_sub(verdict.lost);
     if verdict.lost > 0 {
         verdict.faults.push(format!("{} accepted records are lost", verdict.lost));
@@ -100,7 +105,7 @@ fn check_producers(ended: &Ended, written: &Written, verdict: &mut Verdict) -> u
         found.dedup();
         // Also under different ids.
         verdict.twice = verdict.twice.max((all - found.len()) as u64);
-        let Reached { begun, returned } = *reached;
+        let Reached { begun, returned, .. } = *reached;
         if found.last().is_some_and(|last| *last > begun) || found.first() == Some(&0) {
             let text = format!("producer {producer} never made call {:?}", found.last());
             verdict.faults.push(text);
@@ -169,9 +174,9 @@ mod tests {
     use crate::plan::{Plan, Random};
 
     /// A process with one eager producer of which ten calls had returned.
-    fn ended(left: Left) -> Ended {
+    pub(super) fn ended(left: Left) -> Ended {
         let plan = Plan { paced: 0, eager: 1, ..Plan::draw(&mut Random(1), "drill".into(), 0) };
-        let reached = vec![Reached { begun: 10, returned: 10 }];
+        let reached = vec![Reached { begun: 10, returned: 10, ..Reached::default() }];
         let (inherited, sealing) = (Vec::new(), Vec::new());
         Ended { plan, reached, left: Some(left), books: None, inherited, sealing, order: None }
     }
