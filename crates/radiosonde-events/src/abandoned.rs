@@ -8,7 +8,7 @@ use radiosonde_record::Slot;
 use radiosonde_record::recovery::look;
 
 /// How many dead processes of a telemetry directory have left records that are not in its day files
-/// yet. Best effort: what may not be looked at counts for nothing.
+/// yet, or spans that were open when they died. Best effort: what may not be looked at counts for nothing.
 ///
 /// Changes nothing. Where nobody was killed, that is a look into the directories `inst/<n>` and one
 /// attempt at the lock of each slot with an owner. Only where the owner is dead, that lock is had,
