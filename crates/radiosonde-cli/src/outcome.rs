@@ -117,14 +117,15 @@ fn nothing(query: &Query, reading: &Reading) {
     }
 }
 
-/// Says once when dead processes have left records that are in no file yet.
+/// Says once when dead processes have left records, or spans that were open, that are in no file yet.
 fn remains(dirs: &[PathBuf]) {
     let count: u64 = dirs.iter().map(|dir| abandoned(dir)).sum();
     if count > 0 {
         let noun = if count == 1 { "process" } else { "processes" };
         let command = again("recover", dirs);
         eprintln!(
-            "radiosonde: {count} killed {noun} left records that are not in files yet: `{command}`"
+            "radiosonde: {count} killed {noun} left records or open spans that are not in files yet: \
+             `{command}`"
         );
     }
 }

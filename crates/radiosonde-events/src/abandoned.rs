@@ -8,7 +8,7 @@ use radiosonde_record::Slot;
 use radiosonde_record::recovery::look;
 
 /// How many dead processes of a telemetry directory have left records that are not in its day files
-/// yet. Best effort: what may not be looked at counts for nothing.
+/// yet, or spans that were open when they died. Best effort: what may not be looked at counts for nothing.
 ///
 /// Changes nothing. Where nobody was killed, that is a look into the directories `inst/<n>` and one
 /// attempt at the lock of each slot with an owner. Only where the owner is dead, that lock is had,
@@ -41,12 +41,14 @@ fn is_dead(slot: &Path, instance: &Path) -> bool {
     is_free(File::open(instance)).is_some()
 }
 
-/// Whether there is something for a recovery to bring into files.
+/// Whether there is something for a recovery to bring into files: records, and spans that were open.
 fn has_records(root: &Path, instance: &Path) -> bool {
     match look(root, instance) {
         Ok(left) => {
             let underway = left.batch.iter().flatten();
-            left.pending_bytes > 0 || underway.into_iter().any(|file| file.written < file.length)
+            left.pending_bytes > 0
+                || left.open_spans > 0
+                || underway.into_iter().any(|file| file.written < file.length)
         }
         // Something is there, if nothing that can be counted.
         Err(error) => error.kind() == io::ErrorKind::InvalidData,
@@ -82,6 +84,12 @@ mod tests {
         assert_eq!(abandoned(root.path()), 0, "its slot is held: its remains are seen to");
         drop(slot);
         assert_eq!(abandoned(root.path()), 0, "nothing was recorded");
+
+        let site = journal.site(1, Default::default);
+        let open = journal.open_span(&site, &[], &Default::default());
+        assert_eq!(abandoned(root.path()), 1, "a span is open, and nothing else is there");
+        journal.close_span(open);
+        assert_eq!(abandoned(root.path()), 0);
 
         with_journal(&journal, || event!("user.action", "clicked"));
         assert_eq!(abandoned(root.path()), 1);

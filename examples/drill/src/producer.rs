@@ -1,11 +1,13 @@
 //! A thread that records, each call with its number.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use drill::acks::Acks;
+use drill::acks::{Acks, Spans};
 use drill::text;
 use radiosonde_record::with_current;
+use tracing::Span;
 use tracing::field::Empty;
 
 use crate::catalog;
@@ -14,6 +16,10 @@ use crate::catalog;
 const BURST: u64 = 20;
 /// Every so many steps one goes to a metric as well.
 const METRIC_EVERY: u64 = 4;
+/// Every so many steps a span is opened that stays open for a while.
+const HELD_EVERY: u64 = 8;
+/// Spans that are held open at a time: more than a thread's first block of slots takes.
+const HELD: usize = 24;
 /// How long a paced producer waits for the drain, before it looks whether it shall stop.
 const FLUSH_WITHIN: Duration = Duration::from_millis(100);
 
@@ -22,11 +28,15 @@ pub(crate) struct Producer {
     index: usize,
     acks: Acks,
     call: u64,
+    steps: u64,
+    held: VecDeque<Span>,
+    /// Spans held so far, those that were closed among them.
+    held_ever: u64,
 }
 
 impl Producer {
     pub(crate) fn new(index: usize, acks: Acks) -> Self {
-        Self { index, acks, call: 0 }
+        Self { index, acks, call: 0, steps: 0, held: VecDeque::new(), held_ever: 0 }
     }
 
     /// Never more than a burst on the way: of these calls none may be dropped.
@@ -39,6 +49,7 @@ impl Producer {
                 std::thread::yield_now();
             }
         }
+        self.close_held(0);
     }
 
     /// As fast as it can: the ring is full most of the time, and what finds it full is dropped.
@@ -46,6 +57,7 @@ impl Producer {
         while !stop.load(Ordering::Acquire) {
             self.step();
         }
+        self.close_held(0);
     }
 
     fn step(&mut self) {
@@ -53,13 +65,17 @@ impl Producer {
         self.call(|call| {
             radiosonde::event!("drill.tick", producer, call, text = text::of(call), "tick {call}");
         });
-        let span = tracing::info_span!("drill.step", producer, call = Empty);
+        self.steps += 1;
+        let step = self.steps;
+        let open = || tracing::info_span!("drill.step", producer, call = Empty);
+        let span = self.acks.opening(Spans::Steps, step, open);
         span.in_scope(|| self.call(|call| tracing::info!(producer, call, "inside")));
         // A span is recorded when it ends.
-        self.call(|call| {
-            span.record("call", call);
-            drop(span);
-        });
+        self.close(Spans::Steps, step, span);
+        if step.is_multiple_of(HELD_EVERY) {
+            self.close_held(HELD - 1);
+            self.hold();
+        }
         if self.call.is_multiple_of(METRIC_EVERY) {
             // A job's change of a counter is a line of its own when the job's scope ends.
             self.call(|call| {
@@ -68,6 +84,37 @@ impl Producer {
                 radiosonde::scope().job(&job).run(count);
             });
         }
+    }
+
+    /// Opens a span that stays open. Its job says which one it is.
+    fn hold(&mut self) {
+        self.held_ever += 1;
+        let (producer, number) = (self.index, self.held_ever);
+        let job_id = text::held(producer, number);
+        let open = || tracing::info_span!("drill.held", producer, job_id, call = Empty);
+        let span = self.acks.opening(Spans::Held, number, open);
+        self.held.push_back(span);
+    }
+
+    /// Closes the oldest held spans until so many are left.
+    fn close_held(&mut self, left: usize) {
+        while self.held.len() > left
+            && let Some(span) = self.held.pop_front()
+        {
+            let number = self.held_ever - self.held.len() as u64;
+            self.close(Spans::Held, number, span);
+        }
+    }
+
+    fn close(&mut self, spans: Spans, number: u64, span: Span) {
+        self.call += 1;
+        let (acks, call) = (&self.acks, self.call);
+        acks.closing(spans, number, || {
+            acks.around(call, || {
+                span.record("call", call);
+                drop(span);
+            });
+        });
     }
 
     fn call(&mut self, record: impl FnOnce(u64)) {

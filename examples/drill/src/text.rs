@@ -10,3 +10,18 @@ const LENGTHS: u64 = 7;
 pub fn of(number: u64) -> String {
     PATTERN.repeat((number % LENGTHS) as usize)
 }
+
+const HELD: &str = "held-";
+
+/// The job of the `number`th span that a producer holds open.
+#[must_use]
+pub fn held(producer: usize, number: u64) -> String {
+    format!("{HELD}{producer}-{number}")
+}
+
+/// Producer and number of a held span, from its job.
+#[must_use]
+pub fn of_held(job: &str) -> Option<(u32, u64)> {
+    let (producer, number) = job.strip_prefix(HELD)?.split_once('-')?;
+    Some((producer.parse().ok()?, number.parse().ok()?))
+}

@@ -44,8 +44,8 @@ fn what_a_killed_process_left_is_brought_over_once() {
     let dir = Dir::empty();
     let instance = killed(&dir, "shop");
     let told = format!(
-        "radiosonde: 1 killed process left records that are not in files yet: `radiosonde recover \
-         --dir {}`\n",
+        "radiosonde: 1 killed process left records or open spans that are not in files yet: \
+         `radiosonde recover --dir {}`\n",
         dir.path().display()
     );
     for args in ["logs", "events", "metrics", "trace --job j", "correlate --job j"] {

@@ -9,7 +9,7 @@ impl Journal {
     /// [`Journal::running_spans`], and should the process die meanwhile, whoever recovers it says
     /// what was running. Of `part` the parent and the start count. Neither waits nor fails; the
     /// [`OPEN_SPANS_MAX`](crate::OPEN_SPANS_MAX)th is counted and not listed.
-    #[inline]
+    #[inline(always)]
     pub fn open_span(&self, site: &Site, context: &[u8], part: &SpanPart) -> OpenSpan {
         let site = match site {
             Site::Registered(id) => *id,
@@ -26,10 +26,10 @@ impl Journal {
 
     /// Says that a span is closed: after its record, so that a process that dies in between has
     /// either. On any thread.
-    #[inline]
+    #[inline(always)]
     #[expect(clippy::needless_pass_by_value, reason = "a span closes once")]
     pub fn close_span(&self, span: OpenSpan) {
-        self.spans().close(&span.0);
+        self.spans().close(span.0);
     }
 
     /// The spans that are open now, the oldest `limit` of them by name. Nothing in a forked child.

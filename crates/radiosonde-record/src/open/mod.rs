@@ -5,7 +5,8 @@
 //! open span therefore has a slot in a table, which is a file mapping beside the rings: opening and
 //! closing one are a few plain stores on the thread of the application, without a lock, a system
 //! call or an allocation; what is in it survives the process. The table is bounded
-//! ([`OPEN_SPANS_MAX`]): spans past it are counted and not listed.
+//! ([`OPEN_SPANS_MAX`]): spans past it are counted and not listed. So are those of threads past the
+//! first 512 that have a block, while these live. Generations have 48 bits: none comes back.
 //!
 //! # Layout
 //! The file `open`: a page of header, the headers of blocks, the slots. Numbers are little-endian.
@@ -24,9 +25,12 @@
 //! ```
 //!
 //! # Operation
-//! A thread takes a block of slots and is the only one to open spans in it. It stores the state
-//! "being written" with the next generation, then the words, then the state "open"; each store is a
-//! Release. Any thread may close a span: one store of the state, by whoever has the only handle.
+//! A thread takes a block of slots and is the only one to open spans in it, in one slot after the
+//! other; what does not close keeps its slot, and is passed over. It stores the state "being
+//! written", then the words, then the state "open" with the next generation; each store is a
+//! Release, which costs nothing on x86. Any thread may close a span: one store of the state, by
+//! whoever has the only handle. A thread that ends gives its blocks back, also those with open spans
+//! in them.
 //! A reader takes a slot's state, its words and its state again, each load an Acquire, and believes
 //! them when both states are the same and "open": nobody ever sees half of one span and half of
 //! another.
@@ -48,11 +52,15 @@ mod tests;
 
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::descriptor::Descriptor;
 use crate::ring::{Memory, Words as _, is_forked_child};
 use pool::Pool;
+use slots::Mapped;
+#[cfg(all(test, loom))]
+pub(crate) use slots::SLOT_WORDS;
 pub(crate) use slots::{Slots, Written};
 
 /// Spans that are listed at a time; more are counted.
@@ -68,15 +76,24 @@ const BLOCKS: usize = 512;
 #[must_use = "a span that is not closed is shown as running for ever"]
 pub struct OpenSpan(Handle);
 
+/// The slot of a span, and the state that it has as long as the span is open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Handle {
-    /// In this slot, while it has this state.
-    Listed { slot: u32, state: u64 },
-    /// There was no slot for it.
-    Unlisted,
-    /// A forked child opened it, or nobody did.
-    #[default]
-    Nowhere,
+pub(crate) struct Handle {
+    slot: u32,
+    /// Of an open slot, or one of those below: two words, which fit in registers.
+    state: u64,
+}
+
+impl Handle {
+    /// A forked child opened it, or nobody did. The state of a slot that was never used.
+    const NOWHERE: Self = Self { slot: 0, state: 0 };
+    /// There was no slot for it. No slot that is open has this state.
+    const UNLISTED: Self = Self { slot: 0, state: 1 };
+
+    #[inline(always)]
+    fn is_listed(self) -> bool {
+        self.state > Self::UNLISTED.state
+    }
 }
 
 /// What is known of a span when it opens.
@@ -135,9 +152,15 @@ pub struct Interrupted {
 /// The table of a journal.
 #[derive(Debug)]
 pub(crate) struct OpenSpans {
-    slots: Slots<Memory>,
+    /// Unlike that of any other table of this process.
+    id: u64,
+    slots: Slots<Mapped>,
     pool: Mutex<Pool>,
+    /// The pool had nothing left, and was given nothing since.
+    exhausted: AtomicBool,
 }
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl OpenSpans {
     /// Makes the table: in a file of this directory, or in memory.
@@ -154,47 +177,45 @@ impl OpenSpans {
     }
 
     fn of(memory: Memory, blocks: usize) -> Arc<Self> {
-        let slots = Slots::new(memory);
+        let slots = Slots::new(Mapped::new(memory));
         slots.begin(std::process::id());
-        Arc::new(Self { slots, pool: Mutex::new(Pool::new(blocks)) })
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let (pool, exhausted) = (Mutex::new(Pool::new(blocks)), AtomicBool::new(false));
+        Arc::new(Self { id, slots, pool, exhausted })
     }
 
     /// Lists a span.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn open(self: &Arc<Self>, span: Opened<'_>) -> OpenSpan {
         if is_forked_child() {
-            return OpenSpan(Handle::Nowhere);
+            return OpenSpan(Handle::NOWHERE);
         }
-        OpenSpan(match local::open(self, span) {
-            Some((slot, state)) => Handle::Listed { slot, state },
-            None => {
-                self.slots.memory().add_shared(slots::UNLISTED_OPENED_AT, 1);
-                Handle::Unlisted
-            }
-        })
+        OpenSpan(local::open(self, span))
+    }
+
+    /// Counts a span that has no slot.
+    fn unlisted(&self) -> Handle {
+        self.slots.memory().add_shared(slots::UNLISTED_OPENED_AT, 1);
+        Handle::UNLISTED
     }
 
     /// The context or the parent of a span has become another one.
     pub(crate) fn change(&self, span: &mut OpenSpan, parent: u64, context: &[u8]) {
-        if let Handle::Listed { slot, state } = &mut span.0
-            && !is_forked_child()
-        {
-            *state = self.slots.change(*slot, *state, parent, context);
+        if span.0.is_listed() && !is_forked_child() {
+            span.0 = self.slots.change(span.0, parent, context);
         }
     }
 
     /// The span is closed.
-    #[inline]
-    pub(crate) fn close(&self, span: &Handle) {
-        match *span {
-            _ if is_forked_child() => {}
-            Handle::Listed { slot, state } => {
-                if self.slots.close(slot, state) {
-                    local::closed(self, slot);
-                }
-            }
-            Handle::Unlisted => self.slots.memory().add_shared(slots::UNLISTED_CLOSED_AT, 1),
-            Handle::Nowhere => {}
+    #[inline(always)]
+    pub(crate) fn close(&self, span: Handle) {
+        if is_forked_child() {
+            return;
+        }
+        if span.is_listed() {
+            let _was_open = self.slots.close(span);
+        } else if span == Handle::UNLISTED {
+            self.slots.memory().add_shared(slots::UNLISTED_CLOSED_AT, 1);
         }
     }
 

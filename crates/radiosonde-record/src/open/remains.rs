@@ -2,7 +2,10 @@
 //! a ring.
 
 use std::fs;
-use std::io;
+use std::io::{
+    self,
+    ErrorKind::{InvalidData, NotFound},
+};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
@@ -34,12 +37,21 @@ const TAIL_AT: usize = image::TAIL_AT;
 /// # Errors
 /// `InvalidData` for a file that is not a table of this version; others as from the system.
 pub(crate) fn open(path: &Path, callsites: &[u8], sink: &dyn Sink) -> io::Result<Option<Image>> {
-    if !fs::symlink_metadata(path)?.is_file() {
-        return Err(invalid("not a file of this crate"));
-    }
-    let Some(bytes) = read(&image::open(path)?)? else { return Ok(None) };
+    let Some(bytes) = read(path)? else { return Ok(None) };
     let (made, tail) = (records(&bytes, callsites, sink), Dead(&bytes).word(TAIL_AT));
     Image::made(path, RING, made, tail).map(Some)
+}
+
+/// How many spans were open. 0 for what is no table: recovery says so.
+///
+/// # Errors
+/// As from the system.
+pub(crate) fn count(path: &Path) -> io::Result<u64> {
+    match read(path) {
+        Ok(bytes) => Ok(bytes.map_or(0, |bytes| Dead(&bytes).spans().count() as u64)),
+        Err(error) if matches!(error.kind(), NotFound | InvalidData) => Ok(0),
+        Err(error) => Err(error),
+    }
 }
 
 /// A record for each span that was open.
@@ -52,7 +64,11 @@ pub(crate) fn records(bytes: &[u8], callsites: &[u8], sink: &dyn Sink) -> Vec<u8
 }
 
 /// The bytes of a table; `None` when its process died before the first one.
-fn read(file: &fs::File) -> io::Result<Option<Vec<u8>>> {
+fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(invalid("not a file of this crate"));
+    }
+    let file = image::open(path)?;
     // Longer it may be, and what is behind is not looked at.
     let length = file.metadata()?.len().min(slots::SIZE as u64) as usize;
     let mut bytes = vec![0; length];
@@ -118,5 +134,5 @@ fn append(made: &mut Vec<u8>, count: &mut u64, span: &Interrupted, sink: &dyn Si
 }
 
 fn invalid(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, what)
+    io::Error::new(InvalidData, what)
 }

@@ -1,9 +1,9 @@
 //! Slots in memory: how one is written, closed and read. See the module documentation.
 //!
-//! Written against [`Words`], so that the model checker can put its own memory in.
+//! Written against [`Rows`], so that the model checker can put its own memory in.
 
-use super::{BLOCK_SLOTS, BLOCKS};
-use crate::ring::Words;
+use super::{BLOCK_SLOTS, BLOCKS, Handle};
+use crate::ring::{Memory, Rows, Table, Word, Words as _};
 
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"RSNDOPN1");
 pub(super) const VERSION: u64 = 1;
@@ -24,13 +24,17 @@ const NAME_LENGTH_AT: usize = 8;
 const NAME_AT: usize = 16;
 const NAME_MAX: usize = BLOCK_HEADER_SIZE - NAME_AT;
 
-// Of a slot.
-const SLOT_SIZE: usize = 192;
-const START_AT: usize = 8;
-const PARENT_AT: usize = 16;
-const PLACE_AT: usize = 24;
-const CONTEXT_AT: usize = 32;
-pub(super) const CONTEXT_MAX: usize = SLOT_SIZE - CONTEXT_AT;
+// Of a slot, in words.
+pub(crate) const SLOT_WORDS: usize = 24;
+const SLOT_SIZE: usize = 8 * SLOT_WORDS;
+const STATE: usize = 0;
+const START: usize = 1;
+const PARENT: usize = 2;
+const PLACE: usize = 3;
+const CONTEXT: usize = 4;
+pub(super) const CONTEXT_MAX: usize = SLOT_SIZE - 8 * CONTEXT;
+/// Length of a context that has the ids of a trace and of a span, and no other.
+const IDS_LENGTH: usize = 28;
 
 const SLOTS_BEGIN: usize = HEADER_SIZE + BLOCKS * BLOCK_HEADER_SIZE;
 /// Size of the file.
@@ -59,145 +63,173 @@ pub(crate) struct Written {
     pub(crate) context: Vec<u8>,
 }
 
-/// The table in its memory.
+/// The slots in their memory.
 #[derive(Debug)]
 pub(crate) struct Slots<M> {
-    memory: M,
+    rows: M,
 }
 
-impl<M: Words> Slots<M> {
-    pub(crate) fn new(memory: M) -> Self {
-        Self { memory }
+/// The memory of a process's own table.
+pub(super) type Mapped = Table<SLOTS_BEGIN, { BLOCKS * BLOCK_SLOTS }, SLOT_WORDS>;
+
+impl<M: Rows<SLOT_WORDS>> Slots<M> {
+    pub(crate) fn new(rows: M) -> Self {
+        Self { rows }
     }
 
-    pub(super) fn memory(&self) -> &M {
-        &self.memory
-    }
-
-    /// Writes the header into zeroed memory.
-    pub(super) fn begin(&self, pid: u32) {
-        self.memory.store_release(VERSION_AT, VERSION);
-        self.memory.store_release(SLOTS_AT, (BLOCKS * BLOCK_SLOTS) as u64);
-        self.memory.store_release(PID_AT, u64::from(pid));
-        // The magic last: a table without it was never used.
-        self.memory.store_release(MAGIC_AT, MAGIC);
+    #[inline(always)]
+    fn slot(&self, slot: u32) -> &[M::Word; SLOT_WORDS] {
+        self.rows.row(slot)
     }
 
     /// Whether nothing is in the slot. By the thread that opens spans in it.
     #[inline]
     pub(crate) fn is_free(&self, slot: u32) -> bool {
-        self.memory.load_acquire(at(slot)) & STATE_BITS == FREE
+        self.slot(slot)[STATE].read_acquire() & STATE_BITS == FREE
     }
 
     pub(super) fn is_open(&self, slot: u32) -> bool {
-        matches!(self.memory.load_acquire(at(slot)) & STATE_BITS, OPEN | CHANGING)
+        matches!(self.slot(slot)[STATE].read_acquire() & STATE_BITS, OPEN | CHANGING)
     }
 
-    /// Writes a span into a free slot of this thread, and returns the slot's state.
-    #[inline]
-    pub(crate) fn open(&self, slot: u32, thread: u32, span: super::Opened<'_>) -> u64 {
-        let at = at(slot);
-        let length = span.context.len().min(CONTEXT_MAX);
-        let generation = (self.memory.load(at) & !(GENERATION - 1)).wrapping_add(GENERATION);
-        self.memory.store_release(at, generation | WRITING);
-        self.memory.store_release(at + START_AT, span.start_ns);
-        self.memory.store_release(at + PARENT_AT, span.parent);
-        let place = u64::from(span.site) | u64::from(thread) << 32;
-        self.memory.store_release(at + PLACE_AT, place);
-        self.context(at, &span.context[..length]);
-        let state = generation | (length as u64) << LENGTH_SHIFT | OPEN;
-        self.memory.store_release(at, state);
-        state
-    }
-
-    /// Changes an open span, by whoever has its handle, and returns the slot's new state.
-    pub(crate) fn change(&self, slot: u32, state: u64, parent: u64, context: &[u8]) -> u64 {
-        let at = at(slot);
-        if self.memory.load_acquire(at) != state {
-            return state;
+    /// Writes a span into a slot of this thread. Not when another span is open there.
+    #[inline(always)]
+    pub(crate) fn open(&self, slot: u32, thread: u32, span: super::Opened<'_>) -> Handle {
+        let words = self.slot(slot);
+        // Closed anywhere: what the closing thread did before it comes before what follows here.
+        let before = words[STATE].read_acquire();
+        if before & STATE_BITS != FREE {
+            return Handle::NOWHERE;
         }
-        let length = context.len().min(CONTEXT_MAX);
+        // Neither this nor the next state is one that a reader has met before.
+        words[STATE].write_release(before | WRITING);
+        words[START].write_release(span.start_ns);
+        words[PARENT].write_release(span.parent);
+        words[PLACE].write_release(u64::from(span.site) | u64::from(thread) << 32);
+        let length = write_context(words, span.context);
+        let generation = (before & !(GENERATION - 1)).wrapping_add(GENERATION);
+        let state = generation | length << LENGTH_SHIFT | OPEN;
+        words[STATE].write_release(state);
+        Handle { slot, state }
+    }
+
+    /// Changes an open span, by whoever has its handle, and returns the new one.
+    pub(crate) fn change(&self, handle: Handle, parent: u64, context: &[u8]) -> Handle {
+        let Handle { slot, state } = handle;
+        let words = self.slot(slot);
+        if words[STATE].read_acquire() != state {
+            return handle;
+        }
         // Killed in the middle, the span was open all the same: its length stays with the state.
         let generation = (state & !(GENERATION - 1)).wrapping_add(GENERATION);
         let changing = (state & (GENERATION - 1) & !STATE_BITS) | CHANGING;
-        self.memory.store_release(at, generation | changing);
-        self.memory.store_release(at + PARENT_AT, parent);
-        self.context(at, &context[..length]);
-        let state = generation | (length as u64) << LENGTH_SHIFT | OPEN;
-        self.memory.store_release(at, state);
-        state
+        words[STATE].write_release(generation | changing);
+        words[PARENT].write_release(parent);
+        let length = write_context(words, context);
+        let state = generation | length << LENGTH_SHIFT | OPEN;
+        words[STATE].write_release(state);
+        Handle { slot, state }
     }
 
     /// Ends a span, if it is still the one of this state. Whether it was.
-    #[inline]
-    pub(crate) fn close(&self, slot: u32, state: u64) -> bool {
-        let at = at(slot);
-        let is_it = self.memory.load(at) == state;
+    #[inline(always)]
+    pub(crate) fn close(&self, handle: Handle) -> bool {
+        let Handle { slot, state } = handle;
+        let word = &self.slot(slot)[STATE];
+        let is_it = word.read() == state;
         if is_it {
-            self.memory.store_release(at, (state & !STATE_BITS) | FREE);
+            word.write_release((state & !STATE_BITS) | FREE);
         }
         is_it
     }
 
     /// The span in a slot; `None` when none is open there, or only ever short ones.
     pub(crate) fn read(&self, slot: u32) -> Option<Written> {
-        let at = at(slot);
+        let words = self.slot(slot);
         for _ in 0..LOOKS_MAX {
-            let state = self.memory.load_acquire(at);
+            let state = words[STATE].read_acquire();
             match state & STATE_BITS {
                 OPEN => {}
                 CHANGING => continue,
                 _ => return None,
             }
-            let found = written(slot, state, |offset| self.memory.load_acquire(at + offset));
-            if self.memory.load_acquire(at) == state {
+            let found = written(slot, state, |word| words[word].read_acquire());
+            if words[STATE].read_acquire() == state {
                 return Some(found);
             }
         }
         None
     }
+}
 
-    #[inline]
-    fn context(&self, at: usize, context: &[u8]) {
-        let (words, rest) = context.as_chunks::<8>();
-        let mut to = at + CONTEXT_AT;
-        for word in words {
-            self.memory.store_release(to, u64::from_le_bytes(*word));
-            to += 8;
-        }
-        if !rest.is_empty() {
-            let mut last = [0; 8];
-            last.iter_mut().zip(rest).for_each(|(to, byte)| *to = *byte);
-            self.memory.store_release(to, u64::from_le_bytes(last));
-        }
+impl Slots<Mapped> {
+    pub(super) fn memory(&self) -> &Memory {
+        self.rows.memory()
+    }
+
+    /// Writes the header into zeroed memory.
+    pub(super) fn begin(&self, pid: u32) {
+        self.memory().store_release(VERSION_AT, VERSION);
+        self.memory().store_release(SLOTS_AT, (BLOCKS * BLOCK_SLOTS) as u64);
+        self.memory().store_release(PID_AT, u64::from(pid));
+        // The magic last: a table without it was never used.
+        self.memory().store_release(MAGIC_AT, MAGIC);
     }
 
     /// Spans that are open and have no slot. Never less than there are.
     pub(super) fn unlisted(&self) -> u64 {
         // In this order: what is closed in between was opened before.
-        let closed = self.memory.load_acquire(UNLISTED_CLOSED_AT);
-        self.memory.load_acquire(UNLISTED_OPENED_AT).saturating_sub(closed)
+        let closed = self.memory().load_acquire(UNLISTED_CLOSED_AT);
+        self.memory().load_acquire(UNLISTED_OPENED_AT).saturating_sub(closed)
     }
 
     /// Writes down whose block it is. With the lock of the pool held.
     pub(super) fn name_block(&self, block: usize, thread: u32, name: &str) {
         let at = HEADER_SIZE + block * BLOCK_HEADER_SIZE;
-        self.memory.store_release(at, 0);
+        self.memory().store_release(at, 0);
         let end = crate::descriptor::floor_char_boundary(name, NAME_MAX);
-        self.memory.store_release(at + NAME_LENGTH_AT, end as u64);
+        self.memory().store_release(at + NAME_LENGTH_AT, end as u64);
         for (nth, bytes) in name.as_bytes()[..end].chunks(8).enumerate() {
             let mut word = [0; 8];
             word[..bytes.len()].copy_from_slice(bytes);
-            self.memory.store_release(at + NAME_AT + 8 * nth, u64::from_le_bytes(word));
+            self.memory().store_release(at + NAME_AT + 8 * nth, u64::from_le_bytes(word));
         }
-        self.memory.store_release(at, u64::from(thread));
+        self.memory().store_release(at, u64::from(thread));
     }
 
     /// The name of the thread that opened a span. With the lock of the pool held.
     pub(super) fn thread_name(&self, slot: u32, thread: u32) -> String {
         let at = HEADER_SIZE + (slot as usize / BLOCK_SLOTS) * BLOCK_HEADER_SIZE;
-        name(thread, |offset| self.memory.load_acquire(at + offset))
+        name(thread, |offset| self.memory().load_acquire(at + offset))
     }
+}
+
+/// Writes a context, or its beginning. Returns how much of it.
+#[inline(always)]
+fn write_context<W: Word>(slot: &[W; SLOT_WORDS], context: &[u8]) -> u64 {
+    // A trace, a span, and no other id: without a loop.
+    if let Ok(ids) = <&[u8; IDS_LENGTH]>::try_from(context) {
+        let (words, last) = ids.as_chunks::<8>();
+        for (to, word) in slot[CONTEXT..].iter().zip(words) {
+            to.write_release(u64::from_le_bytes(*word));
+        }
+        let last = last.first_chunk().map_or(0, |last| u32::from_le_bytes(*last));
+        slot[CONTEXT + IDS_LENGTH / 8].write_release(u64::from(last));
+        return IDS_LENGTH as u64;
+    }
+    write_any_context(slot, &context[..context.len().min(CONTEXT_MAX)])
+}
+
+#[inline(never)]
+fn write_any_context<W: Word>(slot: &[W; SLOT_WORDS], context: &[u8]) -> u64 {
+    for (to, bytes) in slot[CONTEXT..].iter().zip(context.chunks(8)) {
+        let word = match bytes.first_chunk() {
+            Some(word) => u64::from_le_bytes(*word),
+            None => bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        };
+        to.write_release(word);
+    }
+    context.len() as u64
 }
 
 /// The table of a dead process, in the bytes of its file.
@@ -215,7 +247,7 @@ impl Dead<'_> {
         (0..(BLOCKS * BLOCK_SLOTS) as u32).filter_map(move |slot| {
             let state = self.word(at(slot));
             let is_open = matches!(state & STATE_BITS, OPEN | CHANGING);
-            is_open.then(|| written(slot, state, |offset| self.word(at(slot) + offset)))
+            is_open.then(|| written(slot, state, |word| self.word(at(slot) + 8 * word)))
         })
     }
 
@@ -233,14 +265,14 @@ fn at(slot: u32) -> usize {
 
 fn written(slot: u32, state: u64, load: impl Fn(usize) -> u64) -> Written {
     let length = ((state >> LENGTH_SHIFT) as u8 as usize).min(CONTEXT_MAX);
-    let words = (0..length.div_ceil(8)).map(|nth| load(CONTEXT_AT + 8 * nth));
+    let words = (0..length.div_ceil(8)).map(|nth| load(CONTEXT + nth));
     let mut context: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
     context.truncate(length);
-    let place = load(PLACE_AT);
+    let place = load(PLACE);
     Written {
         slot,
-        start_ns: load(START_AT),
-        parent: load(PARENT_AT),
+        start_ns: load(START),
+        parent: load(PARENT),
         site: place as u32,
         thread: (place >> 32) as u32,
         context,

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::{Recovered, nonzero, open_images};
 use crate::level::{DropReason, Kind, Level};
+use crate::open::remains;
 use crate::place;
 use crate::ring::{Counters, Source as _};
 use crate::slot::RINGS;
@@ -23,6 +24,9 @@ pub struct Left {
     pub dropped: Vec<(Kind, DropReason, Level, u64)>,
     /// Bytes of records in rings which are neither in a day file nor in `batch`.
     pub pending_bytes: u64,
+    /// Spans that were open when it died. A recovery that was killed in turn may have made events of
+    /// them.
+    pub open_spans: u64,
     /// The batch that was on its way to its files, by file, in the order of writing. `None` when
     /// none was.
     pub batch: Option<Vec<Underway>>,
@@ -58,7 +62,8 @@ pub fn look(root: &Path, instance: &Path) -> io::Result<Left> {
         Err(error) => return Err(error),
     };
     let mut sum = Counters::default();
-    let mut left = Left::default();
+    let open_spans = remains::count(&files.join(remains::FILE))?;
+    let mut left = Left { open_spans, ..Left::default() };
     for image in &mut images {
         sum.add(image.counters());
         let staged = contents.iter().flat_map(|contents| &contents.ranges);
@@ -98,7 +103,7 @@ fn written(path: &Path, target: &Staged) -> io::Result<u64> {
 mod tests {
     use super::*;
     use crate::filter::Filter;
-    use crate::format::Builder;
+    use crate::format::{Builder, SpanPart};
     use crate::journal::{Journal, Placement};
     use crate::stage::ToStage;
     use crate::value::Value;
@@ -131,8 +136,13 @@ mod tests {
         let gone = ToStage { file: "spans-2026-11-21.jsonl", ..staged };
         stage.ready(&[], &[staged, gone]).unwrap();
 
+        let part = SpanPart::default();
+        let [_open, closed] = [(); 2].map(|()| journal.open_span(&site, &[], &part));
+        journal.close_span(closed);
+
         let left = look(root.path(), &instance).unwrap();
         assert_eq!((left.accepted, left.dropped.len()), ([2, 1, 0], 0));
+        assert_eq!(left.open_spans, 1);
         assert!(left.pending_bytes > 0);
         let batch = left.batch.as_deref().unwrap();
         assert_eq!(batch.iter().map(|file| file.written).collect::<Vec<_>>(), [4, 0]);

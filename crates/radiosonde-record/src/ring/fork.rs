@@ -18,17 +18,19 @@ const LOCKS_MAX: usize = 64;
 static LOCKS: [AtomicI32; LOCKS_MAX] = [const { AtomicI32::new(-1) }; LOCKS_MAX];
 /// Something harmless to point them to.
 static NOWHERE: OnceLock<std::fs::File> = OnceLock::new();
-/// 1 in the process that asked first, 0 in its children.
-static PAGE: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
+/// 1 in the process that asked first, 0 in its children. Never null, so that nobody has to look.
+static PAGE: AtomicPtr<AtomicU64> = AtomicPtr::new((&raw const UNPREPARED).cast_mut());
+/// Until there is a page: nobody records yet.
+static UNPREPARED: AtomicU64 = AtomicU64::new(1);
 /// What other crates want to do in a child: see [`on_fork_child`].
 static HOOK: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
 /// Whether this process is a fork of the one that opened the journal.
-#[inline]
+#[inline(always)]
 pub(crate) fn is_forked_child() -> bool {
     let page = PAGE.load(Ordering::Relaxed);
-    // SAFETY: once set, it points to a page that is never unmapped.
-    !page.is_null() && unsafe { (*page).load(Ordering::Relaxed) } == 0
+    // SAFETY: it points to a static, and then to a page that is never unmapped.
+    unsafe { (*page).load(Ordering::Relaxed) == 0 }
 }
 
 /// Calls `hook` in every child this process forks, before anything else runs there; the last hook
@@ -106,10 +108,8 @@ fn page() -> *mut AtomicU64 {
 #[cfg_attr(miri, allow(dead_code))]
 extern "C" fn in_child() {
     let page = PAGE.load(Ordering::Relaxed);
-    if !page.is_null() {
-        // SAFETY: as in `is_forked_child`.
-        unsafe { (*page).store(0, Ordering::Release) };
-    }
+    // SAFETY: as in `is_forked_child`.
+    unsafe { (*page).store(0, Ordering::Release) };
     if let Some(nowhere) = NOWHERE.get() {
         for cell in &LOCKS {
             let descriptor = cell.load(Ordering::Acquire);

@@ -170,6 +170,12 @@ impl Memory {
 }
 
 impl Memory {
+    /// Where it begins.
+    #[inline(always)]
+    pub(super) fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
     /// A range of the bytes, to be written.
     ///
     /// # Safety

@@ -56,6 +56,7 @@ mod memory;
 mod pinned;
 mod producer;
 pub(crate) mod region;
+mod rows;
 mod signals;
 mod stage_memory;
 mod sync;
@@ -70,6 +71,7 @@ pub(crate) use layout::Counters;
 pub(crate) use memory::{Memory, Words};
 pub(crate) use producer::{Full, Producer};
 pub(crate) use region::Region;
+pub(crate) use rows::{Rows, Table, Word};
 pub(crate) use signals::without_size_signal;
 pub(crate) use stage_memory::Segment;
 

@@ -26,6 +26,11 @@ pub(crate) struct Written {
     /// Lines about panics.
     pub(crate) panics: u64,
     pub(crate) calls: Vec<Call>,
+    /// Held spans that were open at the death, by producer and number. These lines are in no other
+    /// number: nobody has recorded them.
+    pub(crate) held: Vec<(u32, u64)>,
+    /// Other spans that were.
+    pub(crate) steps: u64,
     /// Ring and sequence number of all other lines.
     pub(crate) others: Vec<(u32, u64)>,
 }
@@ -67,6 +72,8 @@ struct Line<'a> {
 struct Meta<'a> {
     producer: Option<u32>,
     call: Option<u64>,
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
     #[serde(borrow)]
     text: Option<Cow<'a, str>>,
     attributes: Option<Attributes>,
@@ -146,6 +153,9 @@ impl Lines {
         if !written.instances.contains(instance) {
             written.instances.insert(instance.to_owned());
         }
+        if line.evt == "span.interrupted" {
+            return written.interrupted(&line, (ring, sequence));
+        }
         written.lines[kind as usize] += 1;
         match call_of(&line)? {
             Some((producer, number)) => {
@@ -168,8 +178,24 @@ impl Lines {
             ours.lines.iter_mut().zip(theirs.lines).for_each(|(sum, more)| *sum += more);
             ours.panics += theirs.panics;
             ours.calls.extend(theirs.calls);
+            ours.held.extend(theirs.held);
+            ours.steps += theirs.steps;
             ours.others.extend(theirs.others);
         }
+    }
+}
+
+impl Written {
+    fn interrupted(&mut self, line: &Line<'_>, id: (u32, u64)) -> Result<(), String> {
+        match (line.meta.name.as_deref(), line.job_id.as_deref()) {
+            (Some("drill.held"), Some(job)) => {
+                self.held.push(text::of_held(job).ok_or("not a job of a held span")?);
+            }
+            (Some("drill.step"), None) => self.steps += 1,
+            other => return Err(format!("nobody opened {other:?}")),
+        }
+        self.others.push(id);
+        Ok(())
     }
 }
 

@@ -47,6 +47,8 @@ pub(crate) struct Summary {
     acknowledged: u64,
     dropped: u64,
     lost: u64,
+    /// Lines of spans that were open.
+    interrupted: u64,
     twice: u64,
     torn: u64,
     books: usize,
@@ -200,6 +202,7 @@ impl Summary {
         self.acknowledged += verdict.acknowledged;
         self.dropped += verdict.dropped;
         self.lost += verdict.lost;
+        self.interrupted += verdict.interrupted;
         self.twice += verdict.twice;
         self.books += usize::from(!verdict.unseen && faults.is_empty());
         self.lines += written.lines.iter().sum::<u64>();
@@ -293,6 +296,7 @@ impl fmt::Display for Summary {
             ("calls that returned", self.acknowledged.to_string()),
             ("  dropped and counted", self.dropped.to_string()),
             ("  accepted and lost", self.lost.to_string()),
+            ("spans open at a death", format!("{}, each with its line", self.interrupted)),
             ("lines that stand twice", self.twice.to_string()),
             ("torn lines", self.torn.to_string()),
             ("books that add up", self.books.to_string()),

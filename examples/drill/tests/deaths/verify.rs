@@ -5,10 +5,13 @@
 //! rings as they were found after the death (or what an orderly end left in writing), and the lines
 //! in day files when everything is recovered. `rejected` and `pending` must be nothing then.
 
+mod spans;
+
 use std::collections::BTreeMap;
 
-use drill::acks::Reached;
+use drill::acks::{Reached, Spans};
 use drill::order::Order;
+use radiosonde_record::Kind;
 
 use crate::life::Ended;
 use crate::lines::{Call, Written};
@@ -24,6 +27,8 @@ pub(crate) struct Verdict {
     pub(crate) lost: u64,
     /// Lines that stand more than once.
     pub(crate) twice: u64,
+    /// Spans that were open at its death, and have a line.
+    pub(crate) interrupted: u64,
     /// Its rings were gone before they could be looked at: of the books only the sequence numbers
     /// are left.
     pub(crate) unseen: bool,
@@ -37,6 +42,8 @@ struct Counted {
     dropped: u64,
     /// Calls that were under way: each may be in these numbers or not, and be a line or not.
     underway: u64,
+    /// Lines of metrics that telemetry made itself: a shutdown that runs out of time drops them.
+    own: u64,
 }
 
 pub(crate) fn verify(ended: &Ended, written: &mut Written) -> Verdict {
@@ -56,6 +63,7 @@ pub(crate) fn verify(ended: &Ended, written: &mut Written) -> Verdict {
         // It died before it had a ring, or somebody else was faster.
         None => verdict.unseen = verdict.acknowledged > 0,
     }
+    spans::check(ended, written, &mut verdict);
     verdict.dropped = missing.saturating_sub(verdict.lost);
     if verdict.lost > 0 {
         verdict.faults.push(format!("{} accepted records are lost", verdict.lost));
@@ -100,7 +108,7 @@ fn check_producers(ended: &Ended, written: &Written, verdict: &mut Verdict) -> u
         found.dedup();
         // Also under different ids.
         verdict.twice = verdict.twice.max((all - found.len()) as u64);
-        let Reached { begun, returned } = *reached;
+        let Reached { begun, returned, .. } = *reached;
         if found.last().is_some_and(|last| *last > begun) || found.first() == Some(&0) {
             let text = format!("producer {producer} never made call {:?}", found.last());
             verdict.faults.push(text);
@@ -134,17 +142,28 @@ fn counted(ended: &Ended, faults: &mut Vec<String>) -> Option<Counted> {
         }
         let accepted = books.map(|signal| signal.delivered + signal.pending);
         let dropped = books.iter().map(|signal| signal.dropped).sum();
-        return Some(Counted { accepted, dropped, underway: 0 });
+        let own = books[Kind::Metric as usize].offered.saturating_sub(metric_calls(&ended.reached));
+        return Some(Counted { accepted, dropped, underway: 0, own });
     }
     let left = ended.left.as_ref()?;
     let dropped = left.dropped.iter().map(|(.., count)| count).sum();
     let producers = ended.reached.iter().filter(|reached| reached.begun > reached.returned).count();
     // One more for the threads of telemetry itself, whose calls nobody acknowledges.
-    Some(Counted { accepted: left.accepted, dropped, underway: producers as u64 + 1 })
+    Some(Counted { accepted: left.accepted, dropped, underway: producers as u64 + 1, own: 0 })
+}
+
+/// Calls of producers that have come to their end which went to a metric: all but the three of each
+/// step, and those that closed a span.
+fn metric_calls(reached: &[Reached]) -> u64 {
+    let of = |reached: &Reached| {
+        let closed = |spans: Spans| reached.spans[spans as usize].closed[1];
+        reached.returned.saturating_sub(3 * closed(Spans::Steps) + closed(Spans::Held))
+    };
+    reached.iter().map(of).sum()
 }
 
 fn check_books(counted: &Counted, written: &Written, missing: u64, verdict: &mut Verdict) {
-    let Counted { accepted, dropped, underway } = counted;
+    let Counted { accepted, dropped, underway, own } = counted;
     let mut surplus = 0;
     for (accepted, lines) in accepted.iter().zip(written.lines) {
         match accepted.checked_sub(lines) {
@@ -155,7 +174,7 @@ fn check_books(counted: &Counted, written: &Written, missing: u64, verdict: &mut
     // The same loss shows in both.
     let uncounted = missing.saturating_sub(*dropped);
     verdict.lost = verdict.lost.max(surplus.saturating_sub(*underway)).max(uncounted);
-    if *dropped > missing + underway {
+    if *dropped > missing + underway + own {
         verdict.faults.push(format!("{dropped} counted as dropped, {missing} are missing"));
     }
 }
@@ -163,15 +182,15 @@ fn check_books(counted: &Counted, written: &Written, missing: u64, verdict: &mut
 #[cfg(test)]
 mod tests {
     use radiosonde_record::recovery::Left;
-    use radiosonde_record::{DropReason, Kind, Level};
+    use radiosonde_record::{DropReason, Level};
 
     use super::*;
     use crate::plan::{Plan, Random};
 
     /// A process with one eager producer of which ten calls had returned.
-    fn ended(left: Left) -> Ended {
+    pub(super) fn ended(left: Left) -> Ended {
         let plan = Plan { paced: 0, eager: 1, ..Plan::draw(&mut Random(1), "drill".into(), 0) };
-        let reached = vec![Reached { begun: 10, returned: 10 }];
+        let reached = vec![Reached { begun: 10, returned: 10, ..Reached::default() }];
         let (inherited, sealing) = (Vec::new(), Vec::new());
         Ended { plan, reached, left: Some(left), books: None, inherited, sealing, order: None }
     }

@@ -7,44 +7,31 @@ use loom::sync::atomic::AtomicU64;
 use loom::thread;
 
 use super::check;
-use crate::open::{Opened, Slots, Written};
-use crate::ring::memory::Words;
+use crate::open::{Handle, Opened, SLOT_WORDS, Slots, Written};
+use crate::ring::{Rows, Word};
 
-/// The words of one slot that a model uses: state, start, parent, place and two of the context.
-struct OneSlot([AtomicU64; 6]);
+/// One slot, wherever it is asked for.
+struct OneSlot([AtomicU64; SLOT_WORDS]);
 
-/// Bytes of a slot; where the first one begins is a multiple of it.
-const SLOT_SIZE: usize = 192;
+impl Rows<SLOT_WORDS> for OneSlot {
+    type Word = AtomicU64;
 
-impl OneSlot {
-    fn word(&self, at: usize) -> &AtomicU64 {
-        &self.0[at % SLOT_SIZE / 8]
+    fn row(&self, _nth: u32) -> &[AtomicU64; SLOT_WORDS] {
+        &self.0
     }
 }
 
-impl Words for OneSlot {
-    fn len(&self) -> usize {
-        8 * self.0.len()
+impl Word for AtomicU64 {
+    fn read(&self) -> u64 {
+        self.load(Ordering::Relaxed)
     }
 
-    fn load(&self, at: usize) -> u64 {
-        self.word(at).load(Ordering::Relaxed)
+    fn read_acquire(&self) -> u64 {
+        self.load(Ordering::Acquire)
     }
 
-    fn load_acquire(&self, at: usize) -> u64 {
-        self.word(at).load(Ordering::Acquire)
-    }
-
-    fn store_release(&self, at: usize, value: u64) {
-        self.word(at).store(value, Ordering::Release);
-    }
-
-    unsafe fn fill<R>(&self, _at: usize, _len: usize, _f: impl FnOnce(&mut [u8]) -> R) -> R {
-        unreachable!("slots are written word by word")
-    }
-
-    unsafe fn view<R>(&self, _at: usize, _len: usize, _f: impl FnOnce(&[u8]) -> R) -> R {
-        unreachable!("slots are read word by word")
+    fn write_release(&self, value: u64) {
+        self.store(value, Ordering::Release);
     }
 }
 
@@ -52,11 +39,13 @@ fn slots() -> Arc<Slots<OneSlot>> {
     Arc::new(Slots::new(OneSlot(std::array::from_fn(|_| AtomicU64::new(0)))))
 }
 
-fn open(slots: &Slots<OneSlot>, number: u8) -> u64 {
+fn open(slots: &Slots<OneSlot>, number: u8) -> Handle {
     let (start_ns, parent) = (u64::from(number), u64::from(number) + 10);
     let context = [number; 16];
     let span = Opened { site: u32::from(number), parent, start_ns, context: &context };
-    slots.open(0, 1, span)
+    let opened = slots.open(0, 1, span);
+    assert_ne!(opened, Handle::default(), "the slot is free");
+    opened
 }
 
 /// Which span was read; it is one, and all of it.
@@ -76,7 +65,7 @@ fn a_reader_sees_one_span_or_the_next_or_none() {
         let writer = {
             let slots = Arc::clone(&slots);
             thread::spawn(move || {
-                assert!(slots.close(0, state));
+                assert!(slots.close(state));
                 open(&slots, 2)
             })
         };
@@ -84,7 +73,7 @@ fn a_reader_sees_one_span_or_the_next_or_none() {
         SEEN[number as usize].store(true, Ordering::Relaxed);
         let state = writer.join().expect("the writer ends");
         assert_eq!(slots.read(0).as_ref().map(whole), Some(2));
-        assert!(slots.close(0, state));
+        assert!(slots.close(state));
         assert_eq!(slots.read(0), None);
     });
     assert!(SEEN.iter().all(|seen| seen.load(Ordering::Relaxed)), "{SEEN:?}");
@@ -97,7 +86,7 @@ fn a_slot_closed_by_another_thread_is_used_again_and_read_whole() {
         let state = open(&slots, 1);
         let closer = {
             let slots = Arc::clone(&slots);
-            thread::spawn(move || assert!(slots.close(0, state)))
+            thread::spawn(move || assert!(slots.close(state)))
         };
         let reader = {
             let slots = Arc::clone(&slots);
@@ -107,7 +96,7 @@ fn a_slot_closed_by_another_thread_is_used_again_and_read_whole() {
         assert!(slots.is_free(0));
         let again = open(&slots, 2);
         assert_ne!(again, state, "the old handle is worth nothing");
-        assert!(!slots.close(0, state));
+        assert!(!slots.close(state));
         let _number = reader.join().expect("the reader ends");
     });
 }
@@ -119,13 +108,13 @@ fn a_change_is_seen_before_or_after_and_not_in_between() {
         let state = open(&slots, 1);
         let writer = {
             let slots = Arc::clone(&slots);
-            thread::spawn(move || slots.change(0, state, 99, &[5; 16]))
+            thread::spawn(move || slots.change(state, 99, &[5; 16]))
         };
         if let Some(found) = slots.read(0) {
             let is_new = found.parent == 99;
             assert_eq!(found.context, [if is_new { 5 } else { 1 }; 16], "torn");
         }
         let state = writer.join().expect("the writer ends");
-        assert!(slots.close(0, state));
+        assert!(slots.close(state));
     });
 }
