@@ -165,6 +165,11 @@ impl Console {
         let path: Vec<&str> = path.collect();
         let mut fields: Vec<(&str, Value<'_>)> =
             prepared.fields.iter().map(|field| (&*field.key, field.shown())).collect();
+        // Their messages say it for people; every minute the rest would push all else away.
+        let is_heartbeat = prepared.source == "radiosonde" && HEARTBEATS.contains(&prepared.name);
+        if is_heartbeat && self.has_files {
+            fields.clear();
+        }
         if record.truncated && !fields.iter().any(|(key, _)| *key == "truncated") {
             fields.push(("truncated", Value::Bool(true)));
         }
@@ -268,6 +273,8 @@ pub fn clean_json_for_terminal(lines: &str) -> Cow<'_, str> {
     text::clean_json(lines)
 }
 
+/// Events that tell, again and again, that all is well.
+const HEARTBEATS: [&str; 2] = ["machine.status", "worker.status"];
 /// Narrower screens are written to as if they had this.
 const WIDTH_MIN: usize = 40;
 /// Digits of a trace's id, enough to ask for it.

@@ -20,6 +20,9 @@ pub struct OpenSpansReport {
     /// How many of them are only counted: the table of open spans holds 8,192 at a time, and less
     /// with more than 512 threads that open some.
     pub unlisted: u64,
+    /// What keeps spans of the level `info` and below from being made, `RUST_LOG` or `filter`: then
+    /// what runs is not known.
+    pub off_by: Option<String>,
     /// The oldest 20, the oldest first.
     pub oldest: Vec<OpenSpanReport>,
 }
@@ -47,11 +50,16 @@ pub struct OpenSpanReport {
 }
 
 impl OpenSpansReport {
-    pub(crate) fn of(journal: &Journal) -> Self {
+    pub(crate) fn of(journal: &Journal, off_by: Option<&str>) -> Self {
         let running = journal.running_spans(NAMED_MAX);
         let now_ns = radiosonde_record::now_ns();
         let oldest = running.oldest.into_iter().map(|span| OpenSpanReport::of(span, now_ns));
-        Self { open: running.open, unlisted: running.unlisted, oldest: oldest.collect() }
+        Self {
+            open: running.open,
+            unlisted: running.unlisted,
+            off_by: off_by.map(str::to_owned),
+            oldest: oldest.collect(),
+        }
     }
 }
 
@@ -72,11 +80,15 @@ impl OpenSpanReport {
     }
 }
 
-/// `open       2 spans` and a line for each, or nothing when none is open.
+/// `open       2 spans` and a line for each, or nothing when none is open, and that is known.
 impl fmt::Display for OpenSpansReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.open == 0 {
-            return Ok(());
+        match (self.open, &self.off_by) {
+            (0, None) => return Ok(()),
+            (0, Some(origin)) => {
+                return writeln!(f, "open       not known: spans are off ({origin})");
+            }
+            _ => {}
         }
         write!(f, "open       {}", counted(self.open, "span"))?;
         let named = self.oldest.len() as u64;
@@ -138,7 +150,8 @@ mod tests {
             ..OpenSpanReport::default()
         };
         let nameless = OpenSpanReport { age_us: 350, ..OpenSpanReport::default() };
-        let report = OpenSpansReport { open: 9_000, unlisted: 808, oldest: vec![span, nameless] };
+        let oldest = vec![span, nameless];
+        let report = OpenSpansReport { open: 9_000, unlisted: 808, off_by: None, oldest };
         assert_eq!(
             report.to_string(),
             "open       9,000 spans, the oldest 2 (808 past the table, without a name)\n\
@@ -146,6 +159,8 @@ mod tests {
              - 350 µs (a span of an unknown place)\n"
         );
         assert_eq!(OpenSpansReport::default().to_string(), "");
+        let off = OpenSpansReport { off_by: Some("RUST_LOG".into()), ..OpenSpansReport::default() };
+        assert_eq!(off.to_string(), "open       not known: spans are off (RUST_LOG)\n");
     }
 
     #[test]

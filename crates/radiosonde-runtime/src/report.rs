@@ -39,6 +39,9 @@ pub struct Report {
     pub rings: Option<PathBuf>,
     /// Where `/metrics`, `/health` and `/report` are served.
     pub prometheus: Option<String>,
+    /// What holds for traces: the sampler and what is kept beside it, the propagators, and who gets
+    /// baggage.
+    pub traces: String,
     /// The books of log lines and business events.
     pub events: SignalReport,
     /// The books of spans.
@@ -261,6 +264,9 @@ impl fmt::Display for Report {
         if self.interrupted > 0 {
             let spans = counted(self.interrupted, "span");
             writeln!(f, "died with  {spans} open: events span.interrupted")?;
+        }
+        if !self.traces.is_empty() {
+            writeln!(f, "traces     {}", self.traces)?;
         }
         self.open_spans.fmt(f)?;
         self.files(f)?;

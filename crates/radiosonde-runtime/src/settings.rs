@@ -108,6 +108,8 @@ pub(crate) struct Settings {
     pub(crate) prometheus: Option<String>,
     pub(crate) console: Option<ConsoleSettings>,
     pub(crate) filter: Filter,
+    /// What keeps spans from being made, if something does.
+    pub(crate) spans_off_by: Option<&'static str>,
     pub(crate) traces: TraceSettings,
     pub(crate) machine_id: Option<String>,
     pub(crate) metric_interval: Duration,
@@ -138,6 +140,7 @@ impl Settings {
         let environment = labels.iter().find(|(name, _)| name == "environment");
         let environment = environment.map(|(_, value)| value.clone());
         names::name_unhonoured(env, problems);
+        let filter = filter::resolve(config, env, problems);
         Self {
             disabled: text("OTEL_SDK_DISABLED").is_some_and(|value| flag(&value, problems)),
             directory: directory(config, &service, env, problems),
@@ -148,7 +151,8 @@ impl Settings {
             clock: config.clock.clone(),
             prometheus: prometheus(config, env, problems),
             console: console::resolve(config, env, problems),
-            filter: filter::resolve(config, env, problems),
+            spans_off_by: filter::spans_off_by(&filter, env, problems),
+            filter,
             traces: TraceSettings::resolve(config, env, problems),
             machine_id: machine::resolve(text("RADIOSONDE_MACHINE_ID"), config, problems),
             metric_interval: metric_interval(text("OTEL_METRIC_EXPORT_INTERVAL"), problems),

@@ -23,6 +23,9 @@ pub use workers::{Worker, WorkerJob, worker};
 
 /// Shorter intervals are taken as this one: the event would become the load it reports.
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
+/// Processes that live shorter say nothing of themselves: a command that runs a thousand times an
+/// hour would say little else.
+const LIFE_MIN: Duration = Duration::from_secs(1);
 
 /// What events and gauges have in common. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -76,7 +79,7 @@ impl Status {
 
     fn collect(&self, snapshot: &mut Snapshot, problems: &Problems) {
         self.tell_of_too_many(problems);
-        let Shared { interval, root, last_ms, .. } = &*self.0;
+        let Shared { interval, clock, root, last_ms, .. } = &*self.0;
         if let Some(interval) = interval {
             let last_s = last_ms.load(Ordering::Acquire) as f64 / 1e3;
             if last_s > 0.0 {
@@ -86,9 +89,12 @@ impl Status {
             snapshot.gauge("machine_heartbeat_interval_seconds", &[], seconds);
             Machine::look(root.as_deref()).collect(snapshot);
         }
-        for worker in WORKERS.all() {
+        let now_s = clock.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        // After the workers, so that none of them is seen later than now.
+        let (all, now_ns) = (WORKERS.all(), workers::now_ns());
+        for worker in all {
             let label = [("worker", worker.id.as_str())];
-            let seen_s = worker.seen_ns as f64 / 1e9;
+            let seen_s = now_s - now_ns.saturating_sub(worker.seen_ns) as f64 / 1e9;
             snapshot.gauge("worker_last_heartbeat_timestamp_seconds", &label, seen_s);
             snapshot.gauge("worker_jobs_running", &label, f64::from(worker.running));
         }
@@ -101,7 +107,7 @@ impl Status {
     }
 
     /// Once: who is not among the workers would be missed only when it is too late.
-    fn tell_of_too_many(&self, problems: &Problems) {
+    pub(crate) fn tell_of_too_many(&self, problems: &Problems) {
         let refused = WORKERS.totals().map_or(0, |totals| totals.refused);
         if refused > 0 && !self.0.told.swap(true, Ordering::Relaxed) {
             problems.warn(
@@ -126,9 +132,9 @@ pub(crate) struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// The first event is due at once.
+    /// The first event is due when the process has lived for a second, or for an interval.
     pub(crate) fn new(status: &Status, now: Instant) -> Self {
-        let next = status.0.interval.map(|_| now);
+        let next = status.0.interval.map(|interval| now + interval.min(LIFE_MIN));
         Self { status: status.clone(), begin: now, next, phase: Phase::Started }
     }
 
@@ -144,9 +150,12 @@ impl Heartbeat {
         }
     }
 
-    /// The last event.
+    /// The last event; where none was due yet, workers alone have a last word.
     pub(crate) fn last(&mut self, now: Instant, telemetry: &Telemetry) {
-        if self.next.take().is_some() {
+        let Some(next) = self.next.take() else { return };
+        if self.phase == Phase::Started && now < next {
+            tell_workers(telemetry, &WORKERS.all());
+        } else {
             self.write(Phase::Stopped, now, telemetry);
         }
     }
@@ -164,7 +173,7 @@ impl Heartbeat {
     fn write(&self, phase: Phase, now: Instant, telemetry: &Telemetry) {
         let Shared { clock, root, last_ms, .. } = &*self.status.0;
         self.status.tell_of_too_many(telemetry.problems());
-        let (workers, left) = (WORKERS.all(), WORKERS.take_left());
+        let workers = WORKERS.all();
         let uptime = now.saturating_duration_since(self.begin);
         let machine = Machine::look(root.as_deref());
         let mut text = match phase {
@@ -183,22 +192,26 @@ impl Heartbeat {
         meta.push(("books", books(telemetry)));
         meta.push(("workers", json!({"there": workers.len(), "busy": busy})));
         say(telemetry, &Context::default(), Level::Info, "machine.status", &text, &meta);
-        let now_ns = radiosonde_record::now_ns();
-        for worker in left.iter().chain(&workers) {
-            tell_worker(telemetry, worker, now_ns);
-        }
+        tell_workers(telemetry, &workers);
         let now = clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
         last_ms.store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), Ordering::Release);
     }
 }
 
+/// A line for each that has left since the last time, and for those that are there.
+fn tell_workers(telemetry: &Telemetry, there: &[WorkerStatus]) {
+    let left = WORKERS.take_left();
+    let now_ns = workers::now_ns();
+    left.iter().chain(there).for_each(|worker| tell_worker(telemetry, worker, now_ns));
+}
+
 /// A line of a worker, with its id and its job's where all lines have them: whoever looks for a
 /// worker or a job finds it.
 fn tell_worker(telemetry: &Telemetry, worker: &WorkerStatus, now_ns: u64) {
-    let WorkerStatus { id, state, running, completed, aborted, seen_ns, job } = worker;
+    let WorkerStatus { id, state, running, completed, aborted, nameless, seen_ns, job } = worker;
     let seconds = |since_ns: u64| now_ns.saturating_sub(since_ns) / 1_000_000_000;
     let mut scope = radiosonde_context::scope().worker(id);
-    let mut text = format!("{id} is {}", state.as_str());
+    let text = sentence(worker, now_ns);
     let mut meta = vec![
         ("state", json!(state.as_str())),
         ("jobs_running", json!(running)),
@@ -208,8 +221,10 @@ fn tell_worker(telemetry: &Telemetry, worker: &WorkerStatus, now_ns: u64) {
     ];
     if let Some((job, since_ns)) = job {
         scope = scope.job(job);
-        text += &format!(" with {job} for {}", span(Duration::from_secs(seconds(*since_ns))));
         meta.push(("job_s", json!(seconds(*since_ns))));
+    }
+    if *nameless > 0 {
+        meta.push(("jobs_nameless", json!(nameless)));
     }
     let level = match state {
         WorkerState::Panicked => Level::Warning,
@@ -219,6 +234,29 @@ fn tell_worker(telemetry: &Telemetry, worker: &WorkerStatus, now_ns: u64) {
         let context = Context::current();
         say(telemetry, &context, level, "worker.status", &text, &meta);
     });
+}
+
+/// `w-3 is busy with job-123 for 40 min, and 2 more`
+fn sentence(worker: &WorkerStatus, now_ns: u64) -> String {
+    let mut text = format!("{} is {}", worker.id, worker.state.as_str());
+    match &worker.job {
+        Some((job, since_ns)) => {
+            let job = if job.is_empty() { "a job without a name" } else { job };
+            let time = Duration::from_nanos(now_ns.saturating_sub(*since_ns));
+            text += &format!(" with {job} for {}", span(time));
+            if worker.running > 1 {
+                text += &format!(", and {} more", worker.running - 1);
+            }
+        }
+        None if worker.nameless > 0 => {
+            text += &format!(
+                " with {} past those it has the names of",
+                counted(worker.nameless.into(), "job")
+            );
+        }
+        None => {}
+    }
+    text
 }
 
 fn say(
@@ -274,15 +312,16 @@ mod tests {
     }
 
     #[test]
-    fn the_first_is_due_at_once_and_each_further_one_after_its_interval() {
+    fn the_first_is_due_after_a_second_and_each_further_one_after_its_interval() {
         let now = Instant::now();
         let second = Duration::from_secs(1);
         let mut beats = heartbeat(60, now);
-        assert_eq!(beats.due(now), Some(Phase::Started));
-        assert_eq!(beats.due(now + 59 * second), None);
-        assert_eq!(beats.next(), Some(now + 60 * second));
-        assert_eq!(beats.due(now + 61 * second), Some(Phase::Running));
-        assert_eq!(beats.due(now + 120 * second), None);
+        assert_eq!(beats.due(now + second / 2), None);
+        assert_eq!(beats.due(now + second), Some(Phase::Started));
+        assert_eq!(beats.due(now + 60 * second), None);
+        assert_eq!(beats.next(), Some(now + 61 * second));
+        assert_eq!(beats.due(now + 62 * second), Some(Phase::Running));
+        assert_eq!(beats.due(now + 121 * second), None);
         // After a sleep of the machine it is one, not all that were missed.
         assert_eq!(beats.due(now + 9_000 * second), Some(Phase::Running));
         assert_eq!(beats.due(now + 9_001 * second), None);
@@ -295,6 +334,28 @@ mod tests {
         assert_eq!((none.next(), none.due(now)), (None, None));
         let status = Status::new(Some(Duration::from_nanos(1)), &Clock::default(), None);
         assert_eq!(status.0.interval, Some(INTERVAL_MIN));
+    }
+
+    #[test]
+    fn a_worker_is_told_with_its_oldest_job_and_how_many_more_there_are() {
+        let hour = 3_600_000_000_000;
+        let told = |state, running, nameless, job: Option<&str>| {
+            let job = job.map(|job| (job.to_owned(), hour));
+            let id = "w-3".to_owned();
+            let (completed, aborted, seen_ns) = (0, 0, hour);
+            let worker =
+                WorkerStatus { id, state, running, completed, aborted, nameless, seen_ns, job };
+            sentence(&worker, 2 * hour)
+        };
+        let busy = WorkerState::Busy;
+        assert_eq!(told(WorkerState::Idle, 0, 0, None), "w-3 is idle");
+        assert_eq!(told(busy, 1, 0, Some("job-1")), "w-3 is busy with job-1 for 60 min");
+        assert_eq!(
+            told(busy, 70, 6, Some("job-1")),
+            "w-3 is busy with job-1 for 60 min, and 69 more"
+        );
+        assert_eq!(told(busy, 1, 1, None), "w-3 is busy with 1 job past those it has the names of");
+        assert_eq!(told(busy, 1, 0, Some("")), "w-3 is busy with a job without a name for 60 min");
     }
 
     #[test]

@@ -32,6 +32,7 @@ use crate::report::{RefusedWrites, Report, SignalReport, observed_first};
 use crate::settings::{Environment, Settings, TraceSettings};
 use crate::status::Status;
 use crate::tokio_metrics::Runtimes;
+use crate::traces::TraceWords;
 use crate::{metric_setup, panic_hook, recovery, traces};
 
 /// A running telemetry. Cheap to clone; clones are the same.
@@ -58,6 +59,7 @@ struct Inner {
     /// Only when people look at the console.
     open_spans: Option<OpenSpans>,
     span_counts: SpanCounts,
+    trace_words: TraceWords,
     unsynced: Unsynced,
     recovered: Recovered,
     files: Files,
@@ -102,6 +104,7 @@ impl Telemetry {
             status: Status::default(),
             open_spans: None,
             span_counts: SpanCounts::default(),
+            trace_words: TraceWords::of(settings),
             unsynced: Unsynced::default(),
             recovered: Recovered::default(),
             files: Files::default(),
@@ -162,6 +165,7 @@ impl Telemetry {
             status,
             open_spans: setup::open_spans(settings),
             span_counts,
+            trace_words: TraceWords::of(settings),
             unsynced: Unsynced::default(),
             recovered: Recovered::default(),
             files,
@@ -318,13 +322,15 @@ impl Telemetry {
         }
         report.recovered = self.0.recovered.records();
         report.interrupted = self.0.recovered.interrupted();
-        report.open_spans = self.0.journal.as_ref().map(OpenSpansReport::of).unwrap_or_default();
+        let open = |journal| OpenSpansReport::of(journal, self.0.trace_words.off_by);
+        report.open_spans = self.0.journal.as_ref().map(open).unwrap_or_default();
         report.files = self.0.files.report();
         let observed = self.0.metrics.observed();
         report.observed = observed.len() as u64;
         report.observed_first = observed_first(observed);
         let refusals = self.update_limits();
         report.refused = refusals.iter().map(RefusedWrites::from).collect();
+        self.0.status.tell_of_too_many(&self.0.problems);
         report.redaction = self.0.problems.redaction();
         report.problems = self.0.problems.all();
         report.problems.extend(traces::problem(&self.0.span_counts));
@@ -363,6 +369,7 @@ impl Telemetry {
             survives_kill: rings.is_some() && !inner.files.is_unstaged(),
             rings: rings.filter(is_elsewhere).map(Path::to_owned),
             prometheus: inner.prometheus.clone(),
+            traces: inner.trace_words.all.clone(),
             events: books(Kind::Event),
             spans: books(Kind::Span),
             metrics: books(Kind::Metric),

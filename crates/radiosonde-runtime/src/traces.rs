@@ -4,6 +4,7 @@ use radiosonde_tracing::{Counted, Keep, SpanCounts, SpanEvents};
 
 use crate::config::Config;
 use crate::problem::Problem;
+use crate::settings::Settings;
 
 /// What becomes of spans, as the code asks for it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,6 +12,26 @@ pub(crate) struct TraceConfig {
     pub(crate) keep: Keep,
     pub(crate) span_events: SpanEvents,
     pub(crate) skip_unsampled: bool,
+}
+
+/// What holds for traces, as the report has it.
+#[derive(Clone, Debug)]
+pub(crate) struct TraceWords {
+    pub(crate) all: String,
+    /// What keeps spans from being made, if something does.
+    pub(crate) off_by: Option<&'static str>,
+}
+
+impl TraceWords {
+    pub(crate) fn of(settings: &Settings) -> Self {
+        // Disabled or not: contexts travel.
+        let travel = settings.propagation.words();
+        let all = match settings.disabled {
+            true => travel,
+            false => format!("{}; {travel}", settings.traces.words()),
+        };
+        Self { all, off_by: settings.spans_off_by }
+    }
 }
 
 impl Config {

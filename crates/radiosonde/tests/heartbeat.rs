@@ -93,6 +93,62 @@ fn a_program_says_when_it_starts_how_it_is_and_that_it_stops() {
 }
 
 #[test]
+fn a_process_that_ends_within_its_first_second_says_nothing_of_the_machine() {
+    let _alone = alone();
+    let scratch = tempfile::tempdir().unwrap();
+    let begin = Instant::now();
+    let Parts { guard, .. } = config(scratch.path()).heartbeat(Duration::from_secs(60)).build();
+    let _report = guard.shutdown(WITHIN);
+    let beats = events(&event_lines(scratch.path()), "machine.status").len();
+    assert!(beats == 0 || begin.elapsed() >= Duration::from_secs(1), "{beats} lines");
+}
+
+#[test]
+fn handles_past_the_limit_stand_in_the_very_next_report() {
+    let _alone = alone();
+    let scratch = tempfile::tempdir().unwrap();
+    let Parts { guard, .. } = config(scratch.path()).build();
+    let _without_a_name = radiosonde::worker("");
+    let report = guard.report();
+    let is_told = |problem: &radiosonde::Problem| problem.what.contains("have no heartbeat");
+    assert!(report.problems.iter().any(is_told), "{report}");
+    let _report = guard.shutdown(WITHIN);
+}
+
+#[test]
+fn a_clock_that_is_set_does_not_hide_how_long_a_worker_is_silent() {
+    let _alone = alone();
+    let worker = radiosonde::worker("heartbeat-4");
+    worker.alive();
+    // Time of day when it is looked at, both far from that at which it was seen.
+    for now_s in [1_000_000_000, 4_000_000_000] {
+        let scratch = tempfile::tempdir().unwrap();
+        let clock = Clock::fixed(SystemTime::UNIX_EPOCH + Duration::from_secs(now_s));
+        let Parts { guard, .. } = config(scratch.path()).clock(clock).build();
+        let _report = guard.shutdown(WITHIN);
+        let name = "worker_last_heartbeat_timestamp_seconds";
+        let seen = gauge(scratch.path(), name, "\"worker\":\"heartbeat-4\"").unwrap();
+        let now = now_s as f64;
+        assert!((now - 120.0..=now).contains(&seen), "{seen} at {now}");
+    }
+}
+
+#[test]
+fn the_report_says_what_holds_for_traces_and_that_without_spans_nothing_is_known_to_run() {
+    for (filter, off) in [("info", false), ("warn", true), ("warn,shop=info", false)] {
+        let scratch = tempfile::tempdir().unwrap();
+        let Parts { guard, .. } = config(scratch.path()).filter(filter).build();
+        let report = guard.report().to_string();
+        let line = "\ntraces     parentbased_always_on; kept: none; propagators tracecontext, \
+                    baggage; baggage to loopback\n";
+        assert!(report.contains(line), "{report}");
+        let open = "\nopen       not known: spans are off (filter)\n";
+        assert_eq!(report.contains(open), off, "{filter}: {report}");
+        let _report = guard.shutdown(WITHIN);
+    }
+}
+
+#[test]
 fn without_a_heartbeat_nothing_is_said_of_the_machine() {
     for (config, what) in [
         (config as fn(&Path) -> Config, "in unit tests"),

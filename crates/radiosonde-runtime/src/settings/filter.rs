@@ -33,6 +33,17 @@ pub(super) fn resolve(config: &Config, env: &Environment, problems: &Problems) -
     filter.limited(limits(config, env, problems))
 }
 
+/// What keeps spans of the level `info` from being made, where nothing has them made.
+pub(super) fn spans_off_by(
+    filter: &Filter,
+    env: &Environment,
+    problems: &Problems,
+) -> Option<&'static str> {
+    let is_off = filter.lowest().is_none_or(|lowest| lowest > Level::Info);
+    let origin = if env.text("RUST_LOG", problems).is_some() { "RUST_LOG" } else { "filter" };
+    is_off.then_some(origin)
+}
+
 /// The variable stands for all limits of the code, as `RUST_LOG` does for the filter.
 fn limits(config: &Config, env: &Environment, problems: &Problems) -> LevelLimits {
     let Some(text) = env.text("RADIOSONDE_RATE_LIMIT", problems) else { return config.rate_limits };

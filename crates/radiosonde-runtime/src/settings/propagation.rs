@@ -14,6 +14,8 @@ use crate::problem::Problems;
 pub(crate) struct Propagation {
     propagators: Propagators,
     destinations: Destinations,
+    /// The list of destinations, for people.
+    to: String,
 }
 
 impl Propagation {
@@ -26,14 +28,19 @@ impl Propagation {
         };
         let propagators = set("OTEL_PROPAGATORS", config.propagators.as_ref(), "propagators");
         let destinations = set("RADIOSONDE_BAGGAGE_TO", config.baggage_to.as_ref(), "baggage_to");
-        Self {
-            propagators: propagators
-                .and_then(|(name, list)| propagators_of(name, &list, problems))
-                .unwrap_or_default(),
-            destinations: destinations
-                .and_then(|(name, list)| destinations_of(name, &list, problems))
-                .unwrap_or_default(),
-        }
+        let propagators = propagators
+            .and_then(|(name, list)| propagators_of(name, &list, problems))
+            .unwrap_or_default();
+        let destinations =
+            destinations.and_then(|(name, list)| destinations_of(name, &list, problems));
+        let (to, destinations) = destinations.unwrap_or_default();
+        Self { propagators, to: recipients(&to, &destinations), destinations }
+    }
+
+    /// `propagators tracecontext, baggage; baggage to loopback`
+    pub(crate) fn words(&self) -> String {
+        let propagators = self.propagators.to_string().replace(',', ", ");
+        format!("propagators {propagators}; baggage to {}", self.to)
     }
 
     /// Makes them those of the process. No baggage leaves that the rules would hide in a line.
@@ -50,43 +57,67 @@ impl Propagation {
 }
 
 fn propagators_of(name: &str, list: &str, problems: &Problems) -> Option<Propagators> {
-    let mut unknown = |error: &dyn std::fmt::Display| {
+    let mut unknown = |error: &str| {
         problems.say(
-            format!("{name}: {error}; it is left out"),
+            format!("{name}: {error}"),
             "use tracecontext, baggage, b3 and b3multi, with commas between them, or none alone",
         );
     };
-    keep_known(list, Propagators::parse, &mut unknown)
+    let default = "tracecontext and baggage,";
+    keep_known(list, Propagators::parse, default, &mut unknown).map(|(_, known)| known)
 }
 
-fn destinations_of(name: &str, list: &str, problems: &Problems) -> Option<Destinations> {
-    let mut invalid = |error: &dyn std::fmt::Display| {
+fn destinations_of(name: &str, list: &str, problems: &Problems) -> Option<(String, Destinations)> {
+    let mut invalid = |error: &str| {
         problems.say(
-            format!("{name}: {error}; it is left out"),
+            format!("{name}: {error}"),
             "list hosts and networks that may get baggage, such as *.internal,10.0.0.0/8,localhost",
         );
     };
-    keep_known(list, Destinations::parse, &mut invalid)
+    keep_known(list, Destinations::parse, "loopback,", &mut invalid)
 }
 
-/// The list, without the entries that are wrong in it; none when nothing is left.
+/// Who gets baggage.
+fn recipients(list: &str, destinations: &Destinations) -> String {
+    let hosts: Vec<&str> = list.split(',').map(str::trim).filter(|host| !host.is_empty()).collect();
+    if *destinations == Destinations::default() {
+        "loopback".to_owned()
+    } else if *destinations == Destinations::NONE {
+        "nobody".to_owned()
+    } else if hosts.contains(&"*") {
+        "everybody".to_owned()
+    } else {
+        hosts.join(", ")
+    }
+}
+
+/// The list, without the entries that are wrong in it, and what it says; none when nothing is left,
+/// and `default` holds.
 fn keep_known<T, E: std::fmt::Display>(
     list: &str,
     parse: impl Fn(&str) -> Result<T, E>,
-    wrong: &mut dyn FnMut(&dyn std::fmt::Display),
-) -> Option<T> {
+    default: &str,
+    wrong: &mut dyn FnMut(&str),
+) -> Option<(String, T)> {
     if let Ok(whole) = parse(list) {
-        return Some(whole);
+        return Some((list.to_owned(), whole));
     }
-    let mut known: Vec<&str> = Vec::new();
+    let (mut known, mut errors): (Vec<&str>, Vec<String>) = Default::default();
     for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
         let with = [&known[..], &[entry]].concat().join(",");
         match parse(&with) {
             Ok(_) => known.push(entry),
-            Err(error) => wrong(&error),
+            Err(error) => errors.push(error.to_string()),
         }
     }
-    if known.is_empty() { None } else { parse(&known.join(",")).ok() }
+    let becomes = match known.is_empty() {
+        true => &format!("the default, {default} holds"),
+        false => "it is left out",
+    };
+    errors.iter().for_each(|error| wrong(&format!("{error}; {becomes}")));
+    let known = Some(known.join(",")).filter(|known| !known.is_empty())?;
+    let parsed = parse(&known).ok()?;
+    Some((known, parsed))
 }
 
 #[cfg(test)]
@@ -131,6 +162,28 @@ mod tests {
         }
         let config = none().propagators("jaeger");
         let (_, problems) = resolve(&config, &[]);
-        assert_eq!(problems, ["propagators: unknown propagator `jaeger`; it is left out"]);
+        let holds = "the default, tracecontext and baggage, holds";
+        assert_eq!(problems, [format!("propagators: unknown propagator `jaeger`; {holds}")]);
+        let (_, problems) = resolve(&none(), &[("OTEL_PROPAGATORS", "b3,jaeger")]);
+        assert_eq!(problems, ["OTEL_PROPAGATORS: unknown propagator `jaeger`; it is left out"]);
+    }
+
+    #[test]
+    fn people_are_told_what_holds() {
+        let cases = [
+            ("", "", "propagators tracecontext, baggage; baggage to loopback"),
+            ("none", "none", "propagators none; baggage to nobody"),
+            (
+                "b3",
+                "*.internal,10.0.0.0/8,a b",
+                "propagators b3; baggage to *.internal, 10.0.0.0/8",
+            ),
+            ("w3c", "a,*", "propagators tracecontext, baggage; baggage to everybody"),
+        ];
+        for (propagators, to, expected) in cases {
+            let variables = [("OTEL_PROPAGATORS", propagators), ("RADIOSONDE_BAGGAGE_TO", to)];
+            let config = Config::new(Service::new("package", "1.0.0"));
+            assert_eq!(resolve(&config, &variables).0.words(), expected);
+        }
     }
 }

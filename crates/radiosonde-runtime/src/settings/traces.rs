@@ -7,9 +7,11 @@ use crate::config::Config;
 use crate::problem::Problems;
 
 /// What the layer runs with.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct TraceSettings {
     pub(crate) sampler: Sampler,
+    /// Its name, with its argument.
+    sampler_name: String,
     pub(crate) keep: Keep,
     pub(crate) span_events: SpanEvents,
     pub(crate) limits: SpanLimits,
@@ -18,13 +20,28 @@ pub(crate) struct TraceSettings {
 
 impl TraceSettings {
     pub(super) fn resolve(config: &Config, env: &Environment, problems: &Problems) -> Self {
+        let (sampler, sampler_name) = sampler(env, problems);
         Self {
-            sampler: sampler(env, problems),
+            sampler,
+            sampler_name,
             keep: keep(config, env, problems),
             span_events: span_events(config, env, problems),
             limits: limits(env, problems),
             skip_unsampled: skip_unsampled(config, env, problems),
         }
+    }
+
+    /// `parentbased_always_on; kept: errors, slow 500 ms`
+    pub(crate) fn words(&self) -> String {
+        let errors = self.keep.errors.then(|| "errors".to_owned());
+        let slow = self.keep.slow.map(|least| match least.subsec_nanos() {
+            0 => format!("slow {} s", least.as_secs()),
+            nanos if nanos % 1_000_000 == 0 => format!("slow {} ms", least.as_millis()),
+            _ => format!("slow {} µs", least.as_micros()),
+        });
+        let kept: Vec<_> = [errors, slow].into_iter().flatten().collect();
+        let kept = if kept.is_empty() { "none".to_owned() } else { kept.join(", ") };
+        format!("{}; kept: {kept}", self.sampler_name)
     }
 
     /// The layer with these settings, counting there.
@@ -36,24 +53,33 @@ impl TraceSettings {
 }
 
 /// A wrong argument counts as none, a wrong name as the default: so the specification has it.
-fn sampler(env: &Environment, problems: &Problems) -> Sampler {
+fn sampler(env: &Environment, problems: &Problems) -> (Sampler, String) {
+    let default = || (Sampler::default(), "parentbased_always_on".to_owned());
     let argument = env.text("OTEL_TRACES_SAMPLER_ARG", problems);
-    let Some(name) = env.text("OTEL_TRACES_SAMPLER", problems) else { return Sampler::default() };
+    let Some(name) = env.text("OTEL_TRACES_SAMPLER", problems) else { return default() };
+    let known = name.trim().to_ascii_lowercase();
+    let with = |argument: &str| match known.ends_with("traceidratio") {
+        true => format!("{known} {argument}"),
+        false => known.clone(),
+    };
     match (Sampler::parse(&name, argument.as_deref()), Sampler::parse(&name, None)) {
-        (Ok(sampler), _) => sampler,
+        (Ok(sampler), _) => {
+            let argument = argument.as_deref().map(str::trim).filter(|text| !text.is_empty());
+            (sampler, with(argument.unwrap_or("1")))
+        }
         (Err(error), Ok(without)) => {
             problems.say(
                 format!("OTEL_TRACES_SAMPLER_ARG: {error}; 1 is used"),
                 "set it to the share of traces to keep, such as 0.1",
             );
-            without
+            (without, with("1"))
         }
         (Err(error), Err(_)) => {
             problems.say(
                 format!("OTEL_TRACES_SAMPLER: {error}; every trace is kept"),
                 "use always_on, always_off, traceidratio or one of them behind parentbased_",
             );
-            Sampler::default()
+            default()
         }
     }
 }
@@ -64,7 +90,7 @@ fn keep(config: &Config, env: &Environment, problems: &Problems) -> Keep {
     };
     Keep::parse(&text).unwrap_or_else(|error| {
         problems.say(
-            format!("RADIOSONDE_TRACES_KEEP: {error}"),
+            format!("RADIOSONDE_TRACES_KEEP: {error}; nothing of the value is used"),
             "write it as errors,slow=500ms, one of both, or none",
         );
         config.traces.keep
@@ -168,9 +194,34 @@ mod tests {
     }
 
     #[test]
+    fn people_are_told_what_holds() {
+        let cases = [
+            ("", "", "", "parentbased_always_on; kept: slow 1 s"),
+            (
+                "TraceIdRatio",
+                " 0.1",
+                "errors,slow=100ms",
+                "traceidratio 0.1; kept: errors, slow 100 ms",
+            ),
+            ("parentbased_traceidratio", "2", "none", "parentbased_traceidratio 1; kept: none"),
+            ("always_off", "0.5", "slow=70us", "always_off; kept: slow 70 µs"),
+            ("sometimes", "", "errors,fast", "parentbased_always_on; kept: slow 1 s"),
+        ];
+        for (name, argument, keep, expected) in cases {
+            let variables = [
+                ("OTEL_TRACES_SAMPLER", name),
+                ("OTEL_TRACES_SAMPLER_ARG", argument),
+                ("RADIOSONDE_TRACES_KEEP", keep),
+            ];
+            assert_eq!(resolved(&variables).0.words(), expected);
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_named_and_costs_only_itself() {
         let cases = [
             ("RADIOSONDE_TRACES_KEEP", "fast", "`fast` is neither"),
+            ("RADIOSONDE_TRACES_KEEP", "errors,fast", "; nothing of the value is used"),
             ("RADIOSONDE_SPAN_EVENTS", "some", "`some` is not understood"),
             ("OTEL_SPAN_LINK_COUNT_LIMIT", "-1", "`-1` is no number"),
         ];

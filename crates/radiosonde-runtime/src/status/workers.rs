@@ -2,15 +2,22 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use radiosonde_context::{CorrelationId, Scope, is_forked_child, scope};
-use radiosonde_record::now_ns;
 
 /// Workers there may be at once.
 pub(super) const WORKERS_MAX: usize = 256;
 /// Running jobs of one worker that are remembered by name: the oldest is the one that is stuck.
 const JOBS_MAX: usize = 64;
+
+/// Nanoseconds of this process, by a clock that nobody sets: with the time of day a jump forward would
+/// have a worker seen in the future, and its silence hidden until then.
+pub(super) fn now_ns() -> u64 {
+    static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(BEGIN.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
 
 /// The workers of this process, whoever looks at them.
 pub(super) static WORKERS: Workers = Workers::new();
@@ -215,6 +222,7 @@ impl Entry {
             completed: self.completed.load(Ordering::Relaxed),
             aborted: self.aborted.load(Ordering::Relaxed),
             seen_ns: self.seen_ns.load(Ordering::Relaxed),
+            nameless: jobs.running.saturating_sub(jobs.known.len() as u32),
             job: oldest.map(|(_, job, since_ns)| (job.clone(), *since_ns)),
         }
     }
@@ -228,9 +236,12 @@ pub(super) struct WorkerStatus {
     pub(super) running: u32,
     pub(super) completed: u64,
     pub(super) aborted: u64,
-    /// When it was last heard of, in nanoseconds since 1970.
+    /// Those of `running` that came when the memory for names was full: nothing else is known of
+    /// them.
+    pub(super) nameless: u32,
+    /// When it was last heard of, by [`now_ns`].
     pub(super) seen_ns: u64,
-    /// The job that has been running for longest, and since when.
+    /// The job that has been running for longest of those whose names are kept, and since when.
     pub(super) job: Option<(String, u64)>,
 }
 
@@ -415,7 +426,15 @@ mod tests {
             let _running = again.begin(&format!("job-{number}"), number);
         }
         assert_eq!(lock(&again.jobs).known.len(), JOBS_MAX);
-        assert_eq!(again.status(None).running, 1_000);
+        let status = again.status(None);
+        assert_eq!((status.running, status.nameless), (1_000, 1_000 - JOBS_MAX as u32));
+        // When all that have a name are done, the others still run.
+        for number in 1..=JOBS_MAX as u64 {
+            again.end(number, true, 2_000);
+        }
+        let status = again.status(None);
+        assert_eq!((status.running, status.nameless, status.job), (936, 936, None));
+        assert_eq!(status.state, WorkerState::Busy);
         for _ in 0..10 * WORKERS_MAX {
             workers.leave(&entered(&workers, "one-more-still", 1), false);
         }
