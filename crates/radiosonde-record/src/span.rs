@@ -101,7 +101,9 @@ fn write(
     let to = Cursor::new(&mut *out).words(words).bytes(context);
     let to = to.bytes(&span.part.to_bytes(name.len() + extras.len()));
     let (head, name) = name.parts();
-    let to = to.bytes(head).bytes(name).bytes(extras);
+    // Most have neither.
+    let to = if head.is_empty() { to } else { to.bytes(head).bytes(name) };
+    let to = to.bytes(extras);
     let _padding = to.bytes(span.message.as_bytes()).bytes(fields);
     if length > format::SECTOR {
         format::seal(out, stamp);
