@@ -15,6 +15,8 @@ use crate::{
 pub struct Context(Option<Arc<Inner>>);
 
 struct Inner {
+    /// Which of its parts there are: asked at each change of context.
+    has: u8,
     ids: Ids,
     /// Nothing for most.
     travels: Option<Arc<Travels>>,
@@ -22,12 +24,18 @@ struct Inner {
 }
 
 impl Inner {
+    #[inline]
+    fn new(ids: Ids, travels: Option<Arc<Travels>>, packed: Packed) -> Self {
+        Self { has: has(&ids, travels.as_deref()), ids, travels, packed }
+    }
+
     #[inline(always)]
     fn become_span_of(&mut self, outer: &Context, span: Span, travels: Option<Arc<Travels>>) {
         self.ids.span = Some(span);
         if self.travels.is_some() || travels.is_some() {
             self.travels = travels;
         }
+        self.has = outer.has() & !(SPAN | UNSAMPLED) | span.has();
         let span = (span.trace_id, span.span_id);
         match &outer.0 {
             None => {
@@ -176,16 +184,14 @@ impl Context {
         let (span, travels) = self.inner_span(trace_id, span_id, sampled);
         let ids = (span.trace_id, span.span_id);
         let inner = match &self.0 {
-            None => Inner {
-                ids: Ids { span: Some(span), ..Ids::default() },
-                travels,
-                packed: Packed::of_span(ids),
-            },
-            Some(outer) => Inner {
-                ids: Ids { span: Some(span), ..outer.ids.clone() },
-                travels,
-                packed: outer.packed.with_span(outer.ids.span.is_some(), ids),
-            },
+            None => {
+                let inner = Ids { span: Some(span), ..Ids::default() };
+                Inner::new(inner, travels, Packed::of_span(ids))
+            }
+            Some(outer) => {
+                let packed = outer.packed.with_span(outer.ids.span.is_some(), ids);
+                Inner::new(Ids { span: Some(span), ..outer.ids.clone() }, travels, packed)
+            }
         };
         Self(Some(Arc::new(inner)))
     }
@@ -318,25 +324,25 @@ impl Context {
 
     /// This context over `outer`, when that is another one.
     fn filled(&self, outer: &Self) -> Option<Self> {
-        let outer_ids = outer.ids()?;
-        let Some(ids) = self.ids() else { return Some(outer.clone()) };
-        let adds = (ids.span.is_none() && outer_ids.span.is_some())
-            || (ids.job.is_none() && outer_ids.job.is_some())
-            || (ids.worker.is_none() && outer_ids.worker.is_some())
-            || (ids.session.is_none() && outer_ids.session.is_some())
-            || (self.baggage().is_empty() && !outer.baggage().is_empty());
-        let fill = || {
-            let travels = self.travels_over(outer);
-            let (ids, outer) = (ids.clone(), outer_ids.clone());
-            let filled = Ids {
-                span: ids.span.or(outer.span),
-                job: ids.job.or(outer.job),
-                worker: ids.worker.or(outer.worker),
-                session: ids.session.or(outer.session),
-            };
-            Self::new(filled, travels)
+        // Whether a trace is sampled goes with its span.
+        let adds = outer.has() & !self.has() & !UNSAMPLED != 0;
+        if adds { Some(self.joined(outer)) } else { None }
+    }
+
+    #[cold]
+    fn joined(&self, outer: &Self) -> Self {
+        if self.is_empty() {
+            return outer.clone();
+        }
+        let travels = self.travels_over(outer);
+        let (ids, outer) = (self.ids_cloned(), outer.ids_cloned());
+        let joined = Ids {
+            span: ids.span.or(outer.span),
+            job: ids.job.or(outer.job),
+            worker: ids.worker.or(outer.worker),
+            session: ids.session.or(outer.session),
         };
-        adds.then(fill)
+        Self::new(joined, travels)
     }
 
     /// The state of whichever span it is, and the first baggage.
@@ -378,7 +384,7 @@ impl Context {
     pub fn replace_current(self) -> Self {
         let swap = |slot: &Slot| {
             let changed = slot.context.try_borrow_mut().map(|mut current| {
-                HAS.set(self.kinds());
+                HAS.set(self.has());
                 std::mem::replace(&mut *current, self)
             });
             // The cell is only ever borrowed for a clone or a swap, never across user code.
@@ -396,7 +402,7 @@ impl Context {
         let span = ids.span.map(|span| (span.trace_id, span.span_id));
         let packed =
             packed::pack(span, ids.job.as_ref(), ids.worker.as_ref(), ids.session.as_ref());
-        Self(Some(Arc::new(Inner { ids, travels, packed })))
+        Self(Some(Arc::new(Inner::new(ids, travels, packed))))
     }
 
     pub(crate) fn span(&self) -> Option<&Span> {
@@ -407,11 +413,9 @@ impl Context {
         self.0.as_ref()?.travels.as_deref()
     }
 
-    fn kinds(&self) -> u8 {
-        let job = if self.job_id().is_some() { JOB } else { 0 };
-        let trace = if self.trace_id().is_some() { TRACE } else { 0 };
-        let unsampled = if self.is_sampled() == Some(false) { UNSAMPLED } else { 0 };
-        job | trace | unsampled
+    #[inline]
+    fn has(&self) -> u8 {
+        self.0.as_ref().map_or(0, |inner| inner.has)
     }
 
     fn ids(&self) -> Option<&Ids> {
@@ -437,6 +441,24 @@ impl fmt::Debug for Context {
             .field("baggage", self.baggage())
             .finish()
     }
+}
+
+impl Span {
+    #[inline]
+    fn has(&self) -> u8 {
+        let is_out = self.sampling != Sampling::Deferred && !self.flags.is_sampled();
+        if is_out { SPAN | UNSAMPLED } else { SPAN }
+    }
+}
+
+/// Which parts there are.
+fn has(ids: &Ids, travels: Option<&Travels>) -> u8 {
+    let part = |is_there: bool, part: u8| if is_there { part } else { 0 };
+    ids.span.map_or(0, |span| span.has())
+        | part(ids.job.is_some(), JOB)
+        | part(ids.worker.is_some(), WORKER)
+        | part(ids.session.is_some(), SESSION)
+        | part(travels.is_some_and(|travels| !travels.baggage.is_empty()), BAGGAGE)
 }
 
 impl Ids {
@@ -481,13 +503,13 @@ pub fn has_job() -> bool {
 /// Whether a trace is current on this thread: one thread-local load.
 #[inline]
 pub fn has_trace() -> bool {
-    HAS.get() & TRACE != 0
+    HAS.get() & SPAN != 0
 }
 
 /// Whether a job or a trace is current on this thread: one thread-local load for both.
 #[inline]
 pub fn has_job_or_trace() -> bool {
-    HAS.get() != 0
+    HAS.get() & (JOB | SPAN) != 0
 }
 
 /// Whether the trace that is current on this thread is one that is not sampled: one thread-local
@@ -531,12 +553,14 @@ impl Drop for Slot {
 }
 
 const JOB: u8 = 1;
-const TRACE: u8 = 2;
+const SPAN: u8 = 2;
 const UNSAMPLED: u8 = 4;
+const WORKER: u8 = 8;
+const SESSION: u8 = 16;
+const BAGGAGE: u8 = 32;
 
 thread_local! {
     static CURRENT: Slot = const { Slot { context: RefCell::new(Context(None)) } };
-    /// What the current context has, of [`JOB`], [`TRACE`] and [`UNSAMPLED`]. For whoever asks
-    /// often: without a destructor to look after, it is one load.
+    /// Which parts the current context has. For whoever asks often: without a destructor to look after, it is one load.
     static HAS: Cell<u8> = const { Cell::new(0) };
 }
