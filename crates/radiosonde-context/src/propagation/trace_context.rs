@@ -9,6 +9,7 @@ use crate::{Context, InvalidTraceState, SpanId, TraceFlags, TraceId, TraceState}
 
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
+pub(super) const FIELDS: [&str; 2] = [TRACEPARENT, TRACESTATE];
 
 /// `00-` and 32, 16 and 2 digits with dashes between them: all of version 00, and the beginning of
 /// every later one.
@@ -39,9 +40,7 @@ pub(super) fn extract(context: Context, from: &impl Extract) -> Context {
 
 pub(super) fn inject(context: &Context, into: &mut impl Inject) {
     let Some(span) = context.span() else {
-        into.remove(TRACEPARENT);
-        into.remove(TRACESTATE);
-        return;
+        return FIELDS.iter().for_each(|field| into.remove(field));
     };
     let flags = span.flags.bits();
     into.set(TRACEPARENT, &format!("00-{}-{}-{flags:02x}", span.trace_id, span.span_id));
