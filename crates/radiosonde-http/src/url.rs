@@ -1,10 +1,12 @@
 //! URLs without their secrets.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::sync::OnceLock;
 
 use http::Uri;
 use radiosonde_redact::{REDACTED, Rules};
+use rapidhash::v3::{RapidSecrets, rapidhash_v3_inline};
 
 /// Signatures of object stores, which the conventions name and the rules for keys do not know.
 const SIGNATURES: [&str; 5] =
@@ -12,6 +14,12 @@ const SIGNATURES: [&str; 5] =
 
 /// Keys longer than this are hidden unread: no parameter is called so.
 const KEY_BYTES_MAX: usize = 256;
+
+/// Keys a thread remembers, and how long they are at most. Two that want the same place take turns.
+const PLACES: usize = 128;
+const KEPT_BYTES_MAX: usize = 64;
+
+static SECRETS: RapidSecrets = RapidSecrets::seed(0x0071_7565_7279);
 
 fn rules() -> &'static Rules {
     static RULES: OnceLock<Rules> = OnceLock::new();
@@ -73,9 +81,39 @@ fn is_secret(pair: &str) -> bool {
     if value.is_empty() {
         return false;
     }
-    if key.len() > KEY_BYTES_MAX {
-        return true;
+    key.len() > KEY_BYTES_MAX || known(key)
+}
+
+thread_local! {
+    static KNOWN: RefCell<Vec<(String, bool)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether a key names a secret, as this thread has found out before.
+fn known(key: &str) -> bool {
+    if key.len() > KEPT_BYTES_MAX {
+        return names_secret(key);
     }
+    let find = |known: &RefCell<Vec<(String, bool)>>| {
+        let mut known = known.try_borrow_mut().ok()?;
+        if known.is_empty() {
+            known.resize_with(PLACES, Default::default);
+        }
+        let hash = rapidhash_v3_inline::<true, false, false>(key.as_bytes(), &SECRETS);
+        let (text, is_secret) = known.get_mut(hash as usize % PLACES)?;
+        // An empty place answers for the empty key, which names nothing.
+        if text != key {
+            *is_secret = names_secret(key);
+            text.clear();
+            text.push_str(key);
+        }
+        Some(*is_secret)
+    };
+    // An error means that the thread is ending.
+    let found = KNOWN.try_with(find).ok().flatten();
+    found.unwrap_or_else(|| names_secret(key))
+}
+
+fn names_secret(key: &str) -> bool {
     let key = decoded(key);
     SIGNATURES.iter().any(|name| name.eq_ignore_ascii_case(&key))
         || rules().rule_for_key(&key).is_some()
