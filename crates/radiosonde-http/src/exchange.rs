@@ -224,20 +224,26 @@ impl Account {
                 otel.status_code = otel_status
             );
         } else {
-            // Of a server the request has said it.
-            let version = self.version.filter(|_| self.kind == Kind::HttpClient);
-            tracing::record_all!(
-                span,
+            let status = (summary.status != 0).then_some(summary.status);
+            if self.kind == Kind::HttpServer {
                 // The name waited for a route to become known.
-                otel.name = self.is_unnamed.then(|| series.name()),
-                http.route = (self.is_unnamed && !place.is_empty()).then_some(place),
-                network.protocol.version = version.and_then(crate::peer::version),
-                http.request.body.size = request_bytes,
-                http.response.status_code = (summary.status != 0).then_some(summary.status),
-                http.response.body.size = response_bytes,
-                error.type = error,
-                otel.status_code = otel_status
-            );
+                let name = self.is_unnamed.then(|| series.name());
+                let route = (self.is_unnamed && !place.is_empty()).then_some(place);
+                crate::server::record_late(
+                    span,
+                    [&name, &route, &request_bytes, &status, &response_bytes, &error, &otel_status],
+                );
+            } else {
+                tracing::record_all!(
+                    span,
+                    network.protocol.version = self.version.and_then(crate::peer::version),
+                    http.request.body.size = request_bytes,
+                    http.response.status_code = status,
+                    http.response.body.size = response_bytes,
+                    error.type = error,
+                    otel.status_code = otel_status
+                );
+            }
         }
         series.record(&Measured { seconds, request_bytes, response_bytes });
     }

@@ -1,12 +1,13 @@
 //! What is read from a request when it comes, and the span made of it.
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use http::{Extensions, HeaderMap, Method, Request, Uri, Version, header};
 use http_body::Body;
-use radiosonde_context::{Context, propagation};
+use radiosonde_context::{Context, propagation, with_current};
 use tracing::Span;
-use tracing::field::Empty;
+use tracing::field::{Empty, Field, Value};
 
 use super::layer::Settings;
 use super::size;
@@ -99,8 +100,12 @@ pub(crate) fn callers_context(
         let context = here.trace_id().map(|_| here.without_span());
         return (context, sent.trace_id().map(|_| sent));
     }
-    let context = (!sent.is_empty()).then(|| sent.over(&Context::current()));
-    (context, None)
+    if sent.is_empty() {
+        return (None, None);
+    }
+    let mut context = sent;
+    with_current(|current| context.fill(current));
+    (Some(context), None)
 }
 
 /// Links a span to the one it was called from.
@@ -169,6 +174,33 @@ pub(crate) fn client(extensions: &Extensions) -> Option<IpAddr> {
         return Some(info.0.ip());
     }
     None
+}
+
+/// Fields of a server's span that its end tells.
+const LATE: [&str; 7] = [
+    "otel.name",
+    "http.route",
+    "http.request.body.size",
+    "http.response.status_code",
+    "http.response.body.size",
+    "error.type",
+    "otel.status_code",
+];
+
+/// Records these fields of a server's span, in their order, all at once. To look for each by its name
+/// would cost as much as to record it.
+pub(crate) fn record_late(span: &Span, values: [&dyn Value; LATE.len()]) {
+    static FIELDS: OnceLock<Option<[Field; LATE.len()]>> = OnceLock::new();
+    let Some(metadata) = span.metadata().filter(|_| !span.is_disabled()) else { return };
+    let known = metadata.fields();
+    let find = || {
+        let found: Vec<Field> = LATE.iter().filter_map(|name| known.field(name)).collect();
+        found.try_into().ok()
+    };
+    let Some(fields) = FIELDS.get_or_init(find) else { return };
+    let mut values = values.into_iter();
+    let pairs = fields.each_ref().map(|field| (field, values.next()));
+    span.record_all(&known.value_set(&pairs));
 }
 
 fn span(head: &Head<'_>, method: method::Method<'_>, series: &Series, peer: &Peer<'_>) -> Span {
