@@ -53,8 +53,10 @@ pub(super) fn inject(context: &Context, into: &mut impl Inject) {
 /// The span of a `traceparent` (Level 2, §3.2.2 and §3.2.4).
 fn parse(text: &[u8]) -> Option<Span> {
     let (known, rest) = text.split_at_checked(LENGTH)?;
-    let fields: Vec<&[u8]> = known.split(|byte| *byte == b'-').collect();
-    let [version, trace, span, flags] = fields.as_slice() else { return None };
+    let (version, known) = known.split_at_checked(2)?;
+    let (trace, known) = known.strip_prefix(b"-")?.split_at_checked(32)?;
+    let (span, known) = known.strip_prefix(b"-")?.split_at_checked(16)?;
+    let flags = known.strip_prefix(b"-")?;
     let [version] = hex::<1>(version)?;
     // Version 00 ends here; what a later one adds begins with a dash, and is not for us. A later
     // one's flags beyond those of Level 2 are cleared as those of version 00 are.
