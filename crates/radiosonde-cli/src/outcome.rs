@@ -155,7 +155,7 @@ pub(crate) fn again(command: &str, dirs: &[PathBuf]) -> String {
 }
 
 /// A word of a command line, in quotes where a shell would take it apart.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | ':' | '@');
     if word.chars().all(is_plain) {
         word.to_owned()

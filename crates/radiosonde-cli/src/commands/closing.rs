@@ -10,10 +10,10 @@ use radiosonde_store::{Level, Line, Query};
 
 use crate::commands::correlate::JOB_TRACES_MAX;
 use crate::commands::summary::some;
-use crate::outcome::{Stop, again};
+use crate::outcome::{Stop, again, quoted};
 use crate::render::color::Paint;
 use crate::render::line::short;
-use crate::render::text::many;
+use crate::render::text::{many, shown};
 use crate::render::waterfall::Drawn;
 use crate::story;
 
@@ -117,7 +117,7 @@ impl Closing {
             (_, true) => format!("other jobs ({named}) or of none"),
         };
         let are = if count == 1 { "is" } else { "are" };
-        let command = again(&format!("trace {}", short(first)), &around.dirs);
+        let command = again(&format!("trace {}", quoted(&shown(short(first)))), &around.dirs);
         let more = match traces.len() - 1 {
             0 => String::new(),
             more => format!(", and {}", many(more as u64, "more trace")),

@@ -120,3 +120,28 @@ fn a_job_of_too_many_traces_is_not_searched_for_others() {
         assert_eq!(ran.out.contains("more than 100 traces"), says, "{}", ran.out);
     }
 }
+
+#[test]
+fn ids_that_are_none_are_harmless_below_a_timeline() {
+    let dir = Dir::empty();
+    let spans = [span("a", "", "order"), span("b", "a", "pack\\u001b[2J")];
+    let spans = spans.map(|span| span.replace(TRACE, "\\u001b[2J;$(reboot)"));
+    dir.write("spans-2025-10-06.jsonl", lines(&spans));
+    let ran = dir.run("correlate --job order").exits(0);
+    let _ = ran.omits(&["\x1b"]).prints(&["1 span below is of another job (pack", "trace '"]);
+}
+
+#[test]
+fn a_trace_too_long_to_be_searched_for_other_jobs_says_so() {
+    let dir = Dir::empty();
+    let spans: Vec<String> =
+        (1..=50_000).map(|nth| span(&format!("b{nth}"), "a", "pack")).collect();
+    dir.write(
+        "spans-2025-10-06.jsonl",
+        lines(&[&[span("a", "", "order")], spans.as_slice()].concat()),
+    );
+    let _ = dir.run("correlate --job order").exits(0).prints(&[
+        "the trace goes on: only 50000 spans of it were looked at for spans of other jobs\n",
+        "50000 spans below are of another job (pack)",
+    ]);
+}
