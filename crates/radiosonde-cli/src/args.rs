@@ -120,7 +120,7 @@ pub(crate) struct Pick {
     /// Every run of the job, not only the last 3
     #[arg(long, requires = "job", conflicts_with = "run", help_heading = "What")]
     pub(crate) all_runs: bool,
-    /// Whole lines, where otherwise the edge of the terminal cuts them
+    /// Whole lines, where otherwise the edge of the terminal cuts them, and every attribute of a span
     #[arg(long, help_heading = "How")]
     pub(crate) wide: bool,
 }
@@ -237,8 +237,9 @@ const EVENTS: &str = "Examples:
 const TRACE: &str = "Shows spans, and the events inside them that are warnings or worse; --level
 decides otherwise. A span whose line is not there (still running, not sampled, or
 kept by another service) is shown as \"(missing span …)\"; one that was open when
-its process died has a bar of ▒ and no end. Runs are told apart as
-`radiosonde help correlate` says.
+its process died has a bar of ▒ and no end; one that was given up is called
+cancelled. What is left out, lines below the level or sizes and ports of requests,
+is said at the end. Runs are told apart as `radiosonde help correlate` says.
 
 Examples:
   radiosonde trace 0edadbc0                             by the first digits of the id
@@ -261,7 +262,8 @@ least one of --job, --trace, --session, --worker, --machine.
 A job id that came back has several runs, each shown with its own time and sums,
 the newest last. One run is what shares a trace, overlaps in time, or follows
 within 10 s: within 1 s where another process of the same service goes on, and
-within 5 min in one process that does not trace.
+within 5 min in one process that does not trace. Spans of other jobs are left
+out; those below spans of the job are counted at the end.
 
 Examples:
   radiosonde correlate --job job-7                      the story of a job, its last 3 runs

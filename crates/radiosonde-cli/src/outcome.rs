@@ -64,6 +64,16 @@ pub(crate) fn status(result: Result<u8, Stop>) -> u8 {
 
 /// Names on stderr what could not be read, once for each file, and says how the command ends.
 pub(crate) fn conclude(query: &Query, reading: &Reading, found: bool) -> u8 {
+    conclude_with(query, reading, found, None)
+}
+
+/// The same, where there is something to say `instead` of that nothing was found.
+pub(crate) fn conclude_with(
+    query: &Query,
+    reading: &Reading,
+    found: bool,
+    instead: Option<&str>,
+) -> u8 {
     for gone in &reading.unreadable {
         let path = show(&gone.path);
         match gone.offset {
@@ -93,8 +103,10 @@ pub(crate) fn conclude(query: &Query, reading: &Reading, found: bool) -> u8 {
         (false, true) => FOUND,
         (false, false) => NOTHING,
     };
-    if status == NOTHING {
-        nothing(query, reading);
+    match instead {
+        Some(instead) if !found => eprintln!("radiosonde: {instead}"),
+        _ if status == NOTHING => nothing(query, reading),
+        _ => {}
     }
     remains(&query.dirs);
     status
@@ -132,7 +144,7 @@ fn remains(dirs: &[PathBuf]) {
 
 /// `radiosonde removed --dir data`: a command for the same directories. Those that were found
 /// without being named are found again.
-fn again(command: &str, dirs: &[PathBuf]) -> String {
+pub(crate) fn again(command: &str, dirs: &[PathBuf]) -> String {
     let mut line = format!("radiosonde {command}");
     let is_found = || directories(&[]).is_ok_and(|found| found == dirs);
     if !is_found() {
@@ -144,7 +156,7 @@ fn again(command: &str, dirs: &[PathBuf]) -> String {
 }
 
 /// A word of a command line, in quotes where a shell would take it apart.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | ':' | '@');
     if word.chars().all(is_plain) {
         word.to_owned()

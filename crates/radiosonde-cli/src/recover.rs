@@ -75,9 +75,11 @@ fn told(instance: &RecoveredInstance) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, noun)| many(count, noun))
         .collect();
-    let what = match counts.is_empty() {
-        true => "no lines were left, only tidied up after".to_owned(),
-        false => format!("recovered {} of", counts.join(", ")),
+    let interrupted = instance.recovered.interrupted;
+    let what = match (counts.is_empty(), interrupted) {
+        (true, 0) => "no lines were left, only tidied up after".to_owned(),
+        (true, _) => format!("wrote {} span.interrupted of", many(interrupted, "event")),
+        (false, _) => format!("recovered {} of", counts.join(", ")),
     };
     let mut told = format!(
         "{what} {} (pid {}, instance {}, slot {})",
@@ -86,8 +88,7 @@ fn told(instance: &RecoveredInstance) -> String {
         shown(&instance.instance),
         instance.slot
     );
-    let interrupted = instance.recovered.interrupted;
-    if interrupted > 0 {
+    if interrupted > 0 && !counts.is_empty() {
         told.push_str(&format!(", and {} it died in", many(interrupted, "span")));
     }
     let staged = instance.recovered.staged_bytes;

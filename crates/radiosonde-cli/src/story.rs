@@ -13,7 +13,7 @@ use radiosonde_store::line::Line;
 mod span;
 
 use span::is_interrupted;
-pub(crate) use span::{INTERRUPTED, Link, Moment, Span};
+pub(crate) use span::{INTERRUPTED, KEPT, Link, Moment, Span};
 
 /// A tree of what happened.
 #[derive(Debug)]
@@ -120,6 +120,43 @@ pub(crate) fn missing_spans(lines: &[Line]) -> HashSet<Key> {
     let there: HashSet<Key> =
         lines.iter().filter(|line| is_of_span(line)).filter_map(own_key).collect();
     lines.iter().filter_map(parent_key).filter(|key| !there.contains(key)).collect()
+}
+
+/// Those of `others` that lie below spans of `lines`, at whatever depth.
+pub(crate) fn spans_below<'l>(lines: &[Line], others: &'l [Line]) -> Vec<&'l Line> {
+    let mut children: HashMap<Key, Vec<&Line>> = HashMap::new();
+    for other in others.iter().filter(|line| is_of_span(line)) {
+        if let Some(parent) = parent_key(other) {
+            children.entry(parent).or_default().push(other);
+        }
+    }
+    let spans = lines.iter().filter(|line| is_of_span(line));
+    let own: HashSet<Key> = spans.filter_map(own_key).collect();
+    let mut above: Vec<Key> = own.iter().cloned().collect();
+    let mut below = HashMap::new();
+    while let Some(key) = above.pop() {
+        // Taken out: a circle ends there.
+        for child in children.remove(&key).unwrap_or_default() {
+            let Some(key) = own_key(child).filter(|key| !own.contains(key)) else { continue };
+            above.push(key.clone());
+            let _ = below.entry(key).or_insert(child);
+        }
+    }
+    below.into_values().collect()
+}
+
+/// Tells which lines stand for spans that have no other line: their process died in them.
+pub(crate) struct Interrupted(HashSet<Key>);
+
+impl Interrupted {
+    pub(crate) fn among(lines: &[Line]) -> Self {
+        Self(lines.iter().filter(|line| line.is_span()).filter_map(own_key).collect())
+    }
+
+    /// Whether it is the first line of such a span.
+    pub(crate) fn is_first(&mut self, line: &Line) -> bool {
+        is_interrupted(line) && own_key(line).is_some_and(|key| self.0.insert(key))
+    }
 }
 
 /// Where a node belongs.

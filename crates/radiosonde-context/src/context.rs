@@ -1,20 +1,18 @@
-//! The current context of a thread, its snapshots and the guard that puts one in place.
+//! A context: what a piece of code works for, and what of it goes on.
 
-use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::packed::{self, Packed};
-use crate::{
-    Baggage, CorrelationId, SpanId, TraceFlags, TraceId, TraceState, Wrapped, baggage, leave,
-};
+use crate::{Baggage, CorrelationId, SpanId, TraceFlags, TraceId, TraceState, Wrapped, baggage};
 
 /// A snapshot of what a piece of code works for. Cheap to clone, immutable, `Send`.
 #[derive(Clone, Default)]
 pub struct Context(Option<Arc<Inner>>);
 
 struct Inner {
+    /// Which of its parts there are: asked at each change of context.
+    has: u8,
     ids: Ids,
     /// Nothing for most.
     travels: Option<Arc<Travels>>,
@@ -22,12 +20,18 @@ struct Inner {
 }
 
 impl Inner {
+    #[inline]
+    fn new(ids: Ids, travels: Option<Arc<Travels>>, packed: Packed) -> Self {
+        Self { has: has(&ids, travels.as_deref()), ids, travels, packed }
+    }
+
     #[inline(always)]
     fn become_span_of(&mut self, outer: &Context, span: Span, travels: Option<Arc<Travels>>) {
         self.ids.span = Some(span);
         if self.travels.is_some() || travels.is_some() {
             self.travels = travels;
         }
+        self.has = outer.has() & !(SPAN | UNSAMPLED) | span.has();
         let span = (span.trace_id, span.span_id);
         match &outer.0 {
             None => {
@@ -93,10 +97,7 @@ struct Travels {
 }
 
 impl Context {
-    /// The context of the calling thread; empty when none was entered.
-    pub fn current() -> Self {
-        with_current(Clone::clone)
-    }
+    pub(crate) const EMPTY: Self = Self(None);
 
     /// The trace, when code runs inside a span.
     pub fn trace_id(&self) -> Option<TraceId> {
@@ -176,16 +177,14 @@ impl Context {
         let (span, travels) = self.inner_span(trace_id, span_id, sampled);
         let ids = (span.trace_id, span.span_id);
         let inner = match &self.0 {
-            None => Inner {
-                ids: Ids { span: Some(span), ..Ids::default() },
-                travels,
-                packed: Packed::of_span(ids),
-            },
-            Some(outer) => Inner {
-                ids: Ids { span: Some(span), ..outer.ids.clone() },
-                travels,
-                packed: outer.packed.with_span(outer.ids.span.is_some(), ids),
-            },
+            None => {
+                let inner = Ids { span: Some(span), ..Ids::default() };
+                Inner::new(inner, travels, Packed::of_span(ids))
+            }
+            Some(outer) => {
+                let packed = outer.packed.with_span(outer.ids.span.is_some(), ids);
+                Inner::new(Ids { span: Some(span), ..outer.ids.clone() }, travels, packed)
+            }
         };
         Self(Some(Arc::new(inner)))
     }
@@ -317,26 +316,26 @@ impl Context {
     }
 
     /// This context over `outer`, when that is another one.
-    fn filled(&self, outer: &Self) -> Option<Self> {
-        let outer_ids = outer.ids()?;
-        let Some(ids) = self.ids() else { return Some(outer.clone()) };
-        let adds = (ids.span.is_none() && outer_ids.span.is_some())
-            || (ids.job.is_none() && outer_ids.job.is_some())
-            || (ids.worker.is_none() && outer_ids.worker.is_some())
-            || (ids.session.is_none() && outer_ids.session.is_some())
-            || (self.baggage().is_empty() && !outer.baggage().is_empty());
-        let fill = || {
-            let travels = self.travels_over(outer);
-            let (ids, outer) = (ids.clone(), outer_ids.clone());
-            let filled = Ids {
-                span: ids.span.or(outer.span),
-                job: ids.job.or(outer.job),
-                worker: ids.worker.or(outer.worker),
-                session: ids.session.or(outer.session),
-            };
-            Self::new(filled, travels)
+    pub(crate) fn filled(&self, outer: &Self) -> Option<Self> {
+        // Whether a trace is sampled goes with its span.
+        let adds = outer.has() & !self.has() & !UNSAMPLED != 0;
+        if adds { Some(self.joined(outer)) } else { None }
+    }
+
+    #[cold]
+    fn joined(&self, outer: &Self) -> Self {
+        if self.is_empty() {
+            return outer.clone();
+        }
+        let travels = self.travels_over(outer);
+        let (ids, outer) = (self.ids_cloned(), outer.ids_cloned());
+        let joined = Ids {
+            span: ids.span.or(outer.span),
+            job: ids.job.or(outer.job),
+            worker: ids.worker.or(outer.worker),
+            session: ids.session.or(outer.session),
         };
-        adds.then(fill)
+        Self::new(joined, travels)
     }
 
     /// The state of whichever span it is, and the first baggage.
@@ -350,43 +349,9 @@ impl Context {
         Travels { state, baggage: of_baggage.baggage().clone() }.shared()
     }
 
-    /// Makes this the thread's context until the guard is dropped, whatever was current before.
-    pub fn attach(&self) -> Attached {
-        Attached { previous: Some(self.clone().replace_current()), not_send: PhantomData }
-    }
-
-    /// Runs `f` in this context.
-    pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
-        let _attached = self.attach();
-        f()
-    }
-
     /// The future, or with the feature `stream` the stream, with this context around every poll.
     pub fn wrap<F>(self, future: F) -> Wrapped<F> {
         Wrapped::new(self, false, future)
-    }
-
-    /// This context [`over`](Context::over) the current one, made current; returns the one before.
-    /// As [`Context::replace_current`], for layers.
-    pub fn enter_over_current(self) -> Self {
-        let entered = with_current(|current| self.filled(current)).unwrap_or(self);
-        entered.replace_current()
-    }
-
-    /// Makes this the thread's context and returns the one before. Prefer [`Context::attach`];
-    /// this is for layers whose enter and exit are separate calls.
-    pub fn replace_current(self) -> Self {
-        let swap = |slot: &Slot| {
-            let changed = slot.context.try_borrow_mut().map(|mut current| {
-                HAS.set(self.kinds());
-                std::mem::replace(&mut *current, self)
-            });
-            // The cell is only ever borrowed for a clone or a swap, never across user code.
-            changed.unwrap_or_default()
-        };
-        let before = CURRENT.try_with(swap).unwrap_or_default();
-        leave::left(&before);
-        before
     }
 
     fn new(ids: Ids, travels: Option<Arc<Travels>>) -> Self {
@@ -396,7 +361,7 @@ impl Context {
         let span = ids.span.map(|span| (span.trace_id, span.span_id));
         let packed =
             packed::pack(span, ids.job.as_ref(), ids.worker.as_ref(), ids.session.as_ref());
-        Self(Some(Arc::new(Inner { ids, travels, packed })))
+        Self(Some(Arc::new(Inner::new(ids, travels, packed))))
     }
 
     pub(crate) fn span(&self) -> Option<&Span> {
@@ -407,11 +372,9 @@ impl Context {
         self.0.as_ref()?.travels.as_deref()
     }
 
-    fn kinds(&self) -> u8 {
-        let job = if self.job_id().is_some() { JOB } else { 0 };
-        let trace = if self.trace_id().is_some() { TRACE } else { 0 };
-        let unsampled = if self.is_sampled() == Some(false) { UNSAMPLED } else { 0 };
-        job | trace | unsampled
+    #[inline]
+    pub(crate) fn has(&self) -> u8 {
+        self.0.as_ref().map_or(0, |inner| inner.has)
     }
 
     fn ids(&self) -> Option<&Ids> {
@@ -439,6 +402,24 @@ impl fmt::Debug for Context {
     }
 }
 
+impl Span {
+    #[inline]
+    fn has(&self) -> u8 {
+        let is_out = self.sampling != Sampling::Deferred && !self.flags.is_sampled();
+        if is_out { SPAN | UNSAMPLED } else { SPAN }
+    }
+}
+
+/// Which parts there are.
+fn has(ids: &Ids, travels: Option<&Travels>) -> u8 {
+    let part = |is_there: bool, part: u8| if is_there { part } else { 0 };
+    ids.span.map_or(0, |span| span.has())
+        | part(ids.job.is_some(), JOB)
+        | part(ids.worker.is_some(), WORKER)
+        | part(ids.session.is_some(), SESSION)
+        | part(travels.is_some_and(|travels| !travels.baggage.is_empty()), BAGGAGE)
+}
+
 impl Ids {
     fn is_empty(&self) -> bool {
         self.span.is_none() && self.job.is_none() && self.worker.is_none() && self.session.is_none()
@@ -456,87 +437,10 @@ impl Travels {
     }
 }
 
-/// Calls `f` with the thread's context, without cloning it. `f` must not enter a scope.
-#[inline(always)]
-pub fn with_current<R>(f: impl FnOnce(&Context) -> R) -> R {
-    let mut f = Some(f);
-    let found = CURRENT.try_with(|slot| {
-        let current = slot.context.try_borrow().ok()?;
-        f.take().map(|f| f(&current))
-    });
-    match (found, f) {
-        (Ok(Some(result)), _) => result,
-        (_, Some(f)) => f(&Context::default()),
-        // `f` was taken and so the first arm has its result.
-        (_, None) => unreachable!("a taken closure has returned"),
-    }
-}
-
-/// Whether a job is current on this thread: one thread-local load.
-#[inline]
-pub fn has_job() -> bool {
-    HAS.get() & JOB != 0
-}
-
-/// Whether a trace is current on this thread: one thread-local load.
-#[inline]
-pub fn has_trace() -> bool {
-    HAS.get() & TRACE != 0
-}
-
-/// Whether a job or a trace is current on this thread: one thread-local load for both.
-#[inline]
-pub fn has_job_or_trace() -> bool {
-    HAS.get() != 0
-}
-
-/// Whether the trace that is current on this thread is one that is not sampled: one thread-local
-/// load.
-#[inline]
-pub fn is_sampled_out() -> bool {
-    HAS.get() & UNSAMPLED != 0
-}
-
-/// Keeps a context in place on this thread; dropping it brings back the one before.
-#[must_use = "the context is left when this guard is dropped: bind it with `let _scope = …`"]
-pub struct Attached {
-    previous: Option<Context>,
-    // Contexts are per thread: the guard must be dropped where it was made.
-    not_send: PhantomData<*const ()>,
-}
-
-impl Drop for Attached {
-    fn drop(&mut self) {
-        if let Some(previous) = self.previous.take() {
-            let _left = previous.replace_current();
-        }
-    }
-}
-
-impl fmt::Debug for Attached {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Attached")
-    }
-}
-
-struct Slot {
-    context: RefCell<Context>,
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        HAS.set(0);
-        leave::left(&self.context.take());
-    }
-}
-
-const JOB: u8 = 1;
-const TRACE: u8 = 2;
-const UNSAMPLED: u8 = 4;
-
-thread_local! {
-    static CURRENT: Slot = const { Slot { context: RefCell::new(Context(None)) } };
-    /// What the current context has, of [`JOB`], [`TRACE`] and [`UNSAMPLED`]. For whoever asks
-    /// often: without a destructor to look after, it is one load.
-    static HAS: Cell<u8> = const { Cell::new(0) };
-}
+// The parts of a context that there can be, a bit each.
+pub(crate) const JOB: u8 = 1;
+pub(crate) const SPAN: u8 = 2;
+pub(crate) const UNSAMPLED: u8 = 4;
+const WORKER: u8 = 8;
+const SESSION: u8 = 16;
+const BAGGAGE: u8 = 32;

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{self, Poll};
 
-use crate::context::Attached;
+use crate::current::Attached;
 use crate::{Context, scope};
 
 /// The future, with the current context around every poll, for whatever takes a future and runs it

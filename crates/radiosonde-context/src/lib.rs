@@ -47,6 +47,7 @@ mod baggage;
 mod carry;
 mod context;
 mod correlation;
+mod current;
 mod future;
 mod ids;
 pub mod leave;
@@ -61,10 +62,9 @@ mod trace_state;
 
 pub use baggage::{Baggage, BaggageError};
 pub use carry::{Carried, carry, carry_fn};
-pub use context::{
-    Attached, Context, has_job, has_job_or_trace, has_trace, is_sampled_out, with_current,
-};
+pub use context::Context;
 pub use correlation::{CorrelationId, InvalidCorrelationId, sanitized_ids};
+pub use current::{Attached, has_job, has_job_or_trace, has_trace, is_sampled_out, with_current};
 pub use future::{Wrapped, wrap};
 pub use ids::{SpanId, TraceId, is_forked_child, reseed_after_fork, set_child_hook};
 pub use scope::{Scope, scope};

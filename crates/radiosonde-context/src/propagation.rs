@@ -20,8 +20,8 @@
 //! ```
 //!
 //! Which formats are read and written is the process's choice ([`set_propagators`]). Injecting makes
-//! the carrier say what the context says and nothing else: fields that were there from before and
-//! that the context has nothing for are taken out.
+//! the carrier say what the context says and nothing else: fields that were there from before are
+//! taken out, those of formats that are not in use too.
 //!
 //! Nothing here fails: what cannot be read is as if it were not there, and [`ignored`] counts it.
 

@@ -1,6 +1,6 @@
 //! `scope().job(…)`: the builder an application uses to say what it is working on.
 
-use crate::context::Attached;
+use crate::current::Attached;
 use crate::{Context, CorrelationId, Wrapped};
 
 /// Begins a scope inside the context that is current now.

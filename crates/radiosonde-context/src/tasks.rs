@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use tokio::runtime::Handle;
-use tokio::task::{self, AbortHandle, JoinHandle};
+use tokio::task::{self, AbortHandle, JoinHandle, LocalSet};
 
 use crate::{carry, wrap};
 
@@ -52,8 +52,8 @@ where
     task::spawn_blocking(carry(f))
 }
 
-/// `tokio::task::JoinSet` whose tasks start in the context that is current when they are spawned.
-/// Everything else is the set's own: it dereferences to it.
+/// `tokio::task::JoinSet` whose tasks start in the context that is current when they are spawned, by
+/// whichever of its methods. Everything else is the set's own: it dereferences to it.
 ///
 /// ```
 /// use radiosonde_context::{Context, JoinSet, scope};
@@ -85,6 +85,34 @@ impl<T: 'static> JoinSet<T> {
         self.0.spawn(wrap(future))
     }
 
+    /// `JoinSet::spawn_on` with the caller's context.
+    pub fn spawn_on<F>(&mut self, future: F, runtime: &Handle) -> AbortHandle
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send,
+    {
+        self.0.spawn_on(wrap(future), runtime)
+    }
+
+    /// `JoinSet::spawn_local` with the caller's context.
+    ///
+    /// # Panics
+    /// As that, outside of a `LocalSet`.
+    pub fn spawn_local<F>(&mut self, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + 'static,
+    {
+        self.0.spawn_local(wrap(future))
+    }
+
+    /// `JoinSet::spawn_local_on` with the caller's context.
+    pub fn spawn_local_on<F>(&mut self, future: F, local: &LocalSet) -> AbortHandle
+    where
+        F: Future<Output = T> + 'static,
+    {
+        self.0.spawn_local_on(wrap(future), local)
+    }
+
     /// `JoinSet::spawn_blocking` with the caller's context.
     ///
     /// # Panics
@@ -95,6 +123,15 @@ impl<T: 'static> JoinSet<T> {
         T: Send,
     {
         self.0.spawn_blocking(carry(f))
+    }
+
+    /// `JoinSet::spawn_blocking_on` with the caller's context.
+    pub fn spawn_blocking_on<F>(&mut self, f: F, runtime: &Handle) -> AbortHandle
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send,
+    {
+        self.0.spawn_blocking_on(carry(f), runtime)
     }
 
     /// tokio's own set.
@@ -156,19 +193,28 @@ mod tests {
 
     #[tokio::test]
     async fn tasks_of_a_set_and_of_a_thread_keep_the_context_they_were_spawned_in() {
+        let local = LocalSet::new();
+        let runtime = Handle::current();
         let mut set = JoinSet::default();
         for name in ["a", "b"] {
             scope().job(name).run(|| {
                 set.spawn(async { job() });
+                set.spawn_on(async { job() }, &runtime);
+                set.spawn_local_on(async { job() }, &local);
                 set.spawn_blocking(job);
+                set.spawn_blocking_on(job, &runtime);
             });
         }
-        assert_eq!(set.len(), 4);
-        let mut seen: Vec<_> = set.into_inner().join_all().await.into_iter().flatten().collect();
-        seen.sort();
-        assert_eq!(seen, ["a", "a", "b", "b"]);
+        let in_local = local.run_until(async move {
+            scope().job("l").run(|| set.spawn_local(async { job() }));
+            set
+        });
+        let set = in_local.await;
+        assert_eq!(set.len(), 11);
+        let all = local.run_until(set.into_inner().join_all()).await;
+        let seen = |name: &str| all.iter().filter(|job| job.as_deref() == Some(name)).count();
+        assert_eq!([seen("a"), seen("b"), seen("l")], [5, 5, 1], "{all:?}");
 
-        let local = task::LocalSet::new();
         let spawned = local.run_until(scope().job("l").wrap(async {
             let task = spawn_local(async { job() });
             task.await.unwrap()

@@ -184,13 +184,47 @@ fn of_several_formats_the_last_one_that_finds_a_span_wins_and_all_are_written() 
 }
 
 #[test]
-fn none_reads_and_writes_nothing() {
+fn none_reads_nothing_and_leaves_nothing() {
     let traceparent = format!("00-{TRACE}-{SPAN}-01");
     assert!(extract("none", &[("traceparent", &traceparent)]).is_empty());
     let context = extract("tracecontext", &[("traceparent", &traceparent)]);
     let mut carrier = vec![("traceparent".to_owned(), "of somebody else".to_owned())];
     Propagators::NONE.inject(&context, true, &mut carrier);
-    assert_eq!(carrier[0].1, "of somebody else");
+    assert_eq!(carrier, []);
+}
+
+#[test]
+fn what_a_copied_carrier_said_in_other_formats_goes_no_further() {
+    let copied = [
+        ("Traceparent", "00-stale"),
+        ("tracestate", "stale=1"),
+        ("baggage", "user=alice"),
+        ("B3", "stale"),
+        ("X-B3-TraceId", "stale"),
+        ("x-b3-spanid", "stale"),
+        ("x-b3-parentspanid", "stale"),
+        ("x-b3-sampled", "1"),
+        ("x-b3-flags", "1"),
+        ("accept", "*/*"),
+    ];
+    let context = extract("b3", &[("b3", &format!("{TRACE}-{SPAN}-1"))]);
+    let cases: [(&str, &[&str]); 5] = [
+        ("none", &["accept"]),
+        ("tracecontext", &["accept", "traceparent"]),
+        ("baggage", &["accept"]),
+        ("b3", &["accept", "b3"]),
+        ("b3multi", &["accept", "x-b3-sampled", "x-b3-spanid", "x-b3-traceid"]),
+    ];
+    for (propagators, left) in cases {
+        for with_baggage in [false, true] {
+            let mut carrier: BTreeMap<String, String> =
+                copied.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            let propagators = Propagators::parse(propagators).unwrap();
+            propagators.inject(&context, with_baggage, &mut carrier);
+            assert!(carrier.keys().eq(left), "{propagators}: {carrier:?}");
+            assert!(!carrier.values().any(|value| value.contains("stale")), "{carrier:?}");
+        }
+    }
 }
 
 #[test]

@@ -30,7 +30,9 @@ fn what_is_baggage_is_read_and_passed_on() {
     let _alone = alone();
     // Headers, what they say, and how it goes on.
     type Members<'a> = &'a [(&'a str, &'a str, &'a str)];
-    let cases: [(&[&str], Members<'_>, &str); 13] = [
+    let cases: [(&[&str], Members<'_>, &str); 14] = [
+        // A plus is none but a plus.
+        (&["a=x+y%20z"], &[("a", "x+y z", "")], "a=x+y%20z"),
         (&["userId=alice"], &[("userId", "alice", "")], "userId=alice"),
         (
             &["userId=alice", "serverNode=DF%2028,isProduction=false"],

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::process::Command;
 
-use radiosonde_context::propagation::{self, Extract, Inject};
+use radiosonde_context::propagation::{self, Extract, Inject, Propagators};
 use radiosonde_context::{Context, SpanId, TraceId, scope};
 
 fn context() -> Context {
@@ -92,13 +92,15 @@ fn a_command_gets_the_context_and_loses_a_stale_one() {
 
 /// Says to this program what it is started for.
 const PART: &str = "CARRIERS_PART";
+/// The propagators it sets when it has asked already.
+const LATE: &str = "CARRIERS_LATE";
 
 #[test]
 fn an_environment_is_read_and_what_is_no_text_in_it_is_ignored() {
     let run = |variables: &[(&str, &[u8])]| {
         let mut child = Command::new(std::env::current_exe().unwrap());
         child.args(["--exact", "the_started_process", "--nocapture"]).env(PART, "1");
-        for name in ["TRACEPARENT", "TRACESTATE", "BAGGAGE"] {
+        for name in ["TRACEPARENT", "TRACESTATE", "BAGGAGE", "B3"] {
             child.env_remove(name);
         }
         for (name, value) in variables {
@@ -122,6 +124,10 @@ fn an_environment_is_read_and_what_is_no_text_in_it_is_ignored() {
     let variables = [("TRACEPARENT", parent), ("BAGGAGE", b"\xff\xfe"), ("TRACESTATE", b"\x80=1")];
     assert_eq!(run(&variables), format!("{trace} None 0"));
     assert_eq!(run(&[("TRACEPARENT", b"\xff\xff")]), " None None 0");
+    // What was read before the propagators were known is read again.
+    let b3 = format!("{:032x}-{:016x}-1", 8, 9);
+    let variables = [("TRACEPARENT", parent), ("B3", b3.as_bytes()), (LATE, b"b3")];
+    assert_eq!(run(&variables), format!(" Some(\"{:032x}\") None 0", 8));
 }
 
 /// Not a test of its own: what the one above starts.
@@ -130,7 +136,11 @@ fn the_started_process() {
     if std::env::var_os(PART).is_none() {
         return;
     }
-    let context = Context::from_env();
+    let mut context = Context::from_env();
+    if let Ok(propagators) = std::env::var(LATE) {
+        propagation::set_propagators(Propagators::parse(&propagators).unwrap());
+        context = Context::from_env();
+    }
     let trace = context.trace_id().map(|trace| trace.to_string());
     println!("said: {trace:?} {:?} {}", context.job_id(), context.baggage().len());
 }

@@ -133,10 +133,15 @@ pub(crate) struct Sites {
     /// Key and place of sites in use, each at a place its key decides on: two sites may contend
     /// for one, and then ask `places`.
     recent: Box<[(u64, usize); RECENT]>,
+    /// Those of spans with a name of their own, by it, and how many there are.
+    named: HashMap<u32, HashMap<Box<str>, SiteText>>,
+    names: usize,
     /// The last one that stood in its record.
     inline: Option<(Descriptor, bool, SiteText)>,
 }
 
+/// Names that spans gave themselves whose texts are kept: routes of a server, not paths.
+const NAMES_MAX: usize = 1024;
 const RECENT_BITS: u32 = 8;
 const RECENT: usize = 1 << RECENT_BITS;
 
@@ -144,7 +149,8 @@ impl Default for Sites {
     fn default() -> Self {
         let (texts, places, inline) = (Vec::new(), HashMap::new(), None);
         // A key that no site has.
-        Self { texts, places, recent: Box::new([(u64::MAX, 0); RECENT]), inline }
+        let recent = Box::new([(u64::MAX, 0); RECENT]);
+        Self { texts, places, recent, named: HashMap::new(), names: 0, inline }
     }
 }
 
@@ -161,6 +167,9 @@ impl Sites {
         if record.site == 0 {
             return self.inline_text(site, is_span, secrets);
         }
+        if !record.name.is_empty() {
+            return self.named_text(record, site, secrets);
+        }
         let key = u64::from(record.site) << 1 | u64::from(is_span);
         // Ids are offsets: the multiplication spreads them.
         let slot = (key.wrapping_mul(SPREAD) >> (u64::BITS - RECENT_BITS)) as usize;
@@ -169,6 +178,25 @@ impl Sites {
             self.recent[slot] = (key, find(&mut self.places, &mut self.texts, key, new));
         }
         &self.texts[self.recent[slot].1]
+    }
+
+    /// The text of a span whose site has its own name.
+    fn named_text(
+        &mut self,
+        record: &Record<'_>,
+        site: &Descriptor,
+        secrets: &Secrets,
+    ) -> &SiteText {
+        let of_site = self.named.get(&record.site);
+        if !of_site.is_some_and(|of_site| of_site.contains_key(record.name)) {
+            if self.names >= NAMES_MAX {
+                return self.inline_text(site, true, secrets);
+            }
+            self.names += 1;
+            let text = SiteText::new(site, true, secrets);
+            self.named.entry(record.site).or_default().insert(record.name.into(), text);
+        }
+        &self.named[&record.site][record.name]
     }
 
     fn inline_text(&mut self, site: &Descriptor, is_span: bool, secrets: &Secrets) -> &SiteText {

@@ -26,7 +26,7 @@ pin_project_lite::pin_project! {
             let mut this = this.project();
             match this.exchange {
                 Some(exchange) if exchange.has_panicked() => this.body.set(None),
-                Some(exchange) => exchange.run(|| this.body.set(None)),
+                Some(exchange) => exchange.run(|_| this.body.set(None)),
                 None => {}
             }
         }
@@ -58,30 +58,38 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let mut this = self.project();
-        let Some(mut body) = this.body.as_mut().as_pin_mut() else { return Poll::Ready(None) };
-        let Some(exchange) = this.exchange.as_mut() else { return body.poll_frame(cx) };
-        let frame = ready!(exchange.run(|| body.as_mut().poll_frame(cx)));
-        let ending = match &frame {
-            None => Some(Ending::Complete),
-            Some(Err(error)) => Some(Ending::Failed(error_type::of(error))),
-            Some(Ok(frame)) => {
-                if let Some(data) = frame.data_ref() {
-                    exchange.data(data.remaining());
-                }
-                if let Some(trailers) = frame.trailers_ref() {
-                    exchange.trailers(trailers);
-                }
-                // Servers do not ask again after the last frame, which trailers always are.
-                (frame.is_trailers() || body.is_end_stream()).then_some(Ending::Complete)
-            }
+        let this = self.project();
+        let mut slot = this.body;
+        let Some(exchange) = this.exchange.as_mut() else {
+            let body = slot.as_pin_mut();
+            return body.map_or(Poll::Ready(None), |body| body.poll_frame(cx));
         };
-        if let Some(ending) = ending
-            && let Some(mut exchange) = this.exchange.take()
-        {
-            // What the body holds goes inside the span as well.
-            exchange.run(|| this.body.set(None));
-            exchange.finish(ending);
+        let frame = ready!(exchange.run(|running| {
+            let Some(mut body) = slot.as_mut().as_pin_mut() else { return Poll::Ready(None) };
+            let frame = ready!(body.as_mut().poll_frame(cx));
+            let ending = match &frame {
+                None => Some(Ending::Complete),
+                Some(Err(error)) => Some(Ending::Failed(error_type::of(error))),
+                Some(Ok(frame)) => {
+                    if let Some(data) = frame.data_ref() {
+                        running.account.data(data.remaining());
+                    }
+                    if let Some(trailers) = frame.trailers_ref() {
+                        running.account.trailers(trailers);
+                    }
+                    // Servers do not ask again after the last frame, which trailers always are.
+                    (frame.is_trailers() || body.is_end_stream()).then_some(Ending::Complete)
+                }
+            };
+            if let Some(ending) = ending {
+                // What the body holds goes inside the span as well.
+                slot.set(None);
+                running.finish(ending);
+            }
+            Poll::Ready(frame)
+        }));
+        if exchange.is_done() {
+            *this.exchange = None;
         }
         Poll::Ready(frame)
     }

@@ -14,7 +14,7 @@ use tracing::Span;
 use crate::error_type::{self, ErrorType};
 use crate::grpc::{self, GrpcMethod};
 use crate::place::{Place, Route};
-use crate::series::{self, Kind, Labels, Measured};
+use crate::series::{self, Kind, Labels, Measured, Series};
 
 /// How a request ended.
 #[derive(Debug)]
@@ -45,12 +45,20 @@ pub(crate) const NOT_READ: u64 = u64::MAX;
 /// histograms have it.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    pub(crate) kind: Kind,
-    pub(crate) span: Span,
+    span: Span,
     /// What is current around every poll, where that is not what is current anyway.
-    pub(crate) context: Option<Context>,
-    pub(crate) method: &'static str,
-    pub(crate) place: Place,
+    context: Option<Context>,
+    /// Set around every call of foreign code: still set in `drop`, that code panicked.
+    is_running: bool,
+    pub(crate) account: Account,
+}
+
+/// What is known of a request, and told at its end.
+#[derive(Debug)]
+pub(crate) struct Account {
+    kind: Kind,
+    method: &'static str,
+    place: Place,
     pub(crate) grpc: Option<GrpcMethod>,
     pub(crate) request_bytes: RequestBytes,
     /// Whether the span has no name yet.
@@ -65,18 +73,21 @@ pub(crate) struct Exchange {
     /// Length of the response's body, when it is known beforehand.
     expected: Option<u64>,
     sent: u64,
-    /// Set around every call of foreign code: still set in `drop`, that code panicked.
-    is_running: bool,
     is_done: bool,
+}
+
+/// A request while code of it runs, inside its span.
+#[derive(Debug)]
+pub(crate) struct Running<'e> {
+    span: &'e Span,
+    pub(crate) account: &'e mut Account,
 }
 
 impl Exchange {
     pub(crate) fn new(kind: Kind, span: Span, method: &'static str, place: Place) -> Self {
-        Self {
+        let account = Account {
             is_unnamed: kind == Kind::HttpServer && place.as_str().is_empty(),
             kind,
-            span,
-            context: None,
             method,
             place,
             grpc: None,
@@ -88,29 +99,30 @@ impl Exchange {
             code: None,
             expected: None,
             sent: 0,
-            is_running: false,
             is_done: false,
-        }
+        };
+        Self { span, context: None, is_running: false, account }
+    }
+
+    /// In this context, which is not the current one.
+    pub(crate) fn in_context(mut self, context: Option<Context>) -> Self {
+        self.context = context;
+        self
     }
 
     /// Counts it among those under way.
-    pub(crate) fn begin(&mut self, scheme: &'static str) {
-        let place = match self.kind {
-            Kind::HttpServer => "",
-            _ => self.place.as_str(),
-        };
-        let (kind, method) = (self.kind, self.method);
-        self.active = series::active(&Labels { kind, method, scheme, place, status: 0, error: "" });
-        self.active.increment(1.0);
+    pub(crate) fn begin(&mut self, series: &Series) {
+        self.account.active = series.active();
+        self.account.active.increment(1.0);
     }
 
     /// Runs foreign code inside the span.
-    pub(crate) fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
+    pub(crate) fn run<R>(&mut self, f: impl FnOnce(Running<'_>) -> R) -> R {
         self.is_running = true;
         let result = {
             let _context = self.context.as_ref().map(Context::attach);
             let _entered = self.span.enter();
-            f()
+            f(Running { span: &self.span, account: &mut self.account })
         };
         self.is_running = false;
         result
@@ -121,6 +133,20 @@ impl Exchange {
         self.is_running
     }
 
+    /// Whether its end has been told.
+    pub(crate) fn is_done(&self) -> bool {
+        self.account.is_done
+    }
+}
+
+impl Running<'_> {
+    /// Ends the request, unless that has happened.
+    pub(crate) fn finish(self, ending: Ending) {
+        self.account.finish(self.span, ending);
+    }
+}
+
+impl Account {
     /// Takes a route that became known inside, unless there is one.
     pub(crate) fn routed(&mut self, route: &Route) {
         if self.kind != Kind::HttpServer || !self.place.as_str().is_empty() {
@@ -162,17 +188,14 @@ impl Exchange {
         }
     }
 
-    /// Ends the request, unless that has happened.
-    pub(crate) fn finish(&mut self, ending: Ending) {
+    /// Ends the request, unless that has happened. The span is entered: exemplars and jobs' ledgers
+    /// belong to it.
+    fn finish(&mut self, span: &Span, ending: Ending) {
         if std::mem::replace(&mut self.is_done, true) {
             return;
         }
         self.active.decrement(1.0);
         let seconds = self.started.elapsed().as_secs_f64();
-        let span = std::mem::replace(&mut self.span, Span::none());
-        // Exemplars and jobs' ledgers belong to the span.
-        let _context = self.context.take().map(|context| context.attach());
-        let _entered = span.enter();
         let summary = match self.kind.is_grpc() {
             true => self.summed_up_grpc(ending),
             false => self.summed_up(ending),
@@ -185,11 +208,15 @@ impl Exchange {
             }
         };
         let response_bytes = self.status.map(|_| self.sent);
-        let error = (!summary.error.is_empty()).then_some(&*summary.error);
+        let place = self.grpc.as_ref().map_or(self.place.as_str(), GrpcMethod::label);
+        let (kind, method, status) = (self.kind, self.method, summary.status);
+        let error = &*summary.error;
+        let series = series::of(&Labels { kind, method, scheme: "", place, status, error });
+        let error = (!error.is_empty()).then_some(error);
         let otel_status = summary.is_failure.then_some("error");
         if self.kind.is_grpc() {
             let code = grpc::code_name(summary.status);
-            self.name_grpc(&span);
+            self.name_grpc(span);
             tracing::record_all!(
                 span,
                 rpc.response.status_code = code,
@@ -197,27 +224,28 @@ impl Exchange {
                 otel.status_code = otel_status
             );
         } else {
-            // Of a server the request has said it.
-            let version = self.version.filter(|_| self.kind == Kind::HttpClient);
-            // The name waited for a route to become known.
-            let place = self.place.as_str();
-            let name = self.is_unnamed.then(|| crate::server::span_name(self.method, place));
-            tracing::record_all!(
-                span,
-                otel.name = name.as_deref(),
-                http.route = (self.is_unnamed && !place.is_empty()).then_some(place),
-                network.protocol.version = version.and_then(crate::peer::version),
-                http.request.body.size = request_bytes,
-                http.response.status_code = (summary.status != 0).then_some(summary.status),
-                http.response.body.size = response_bytes,
-                error.type = error,
-                otel.status_code = otel_status
-            );
+            let status = (summary.status != 0).then_some(summary.status);
+            if self.kind == Kind::HttpServer {
+                // The name waited for a route to become known.
+                let name = self.is_unnamed.then(|| series.name());
+                let route = (self.is_unnamed && !place.is_empty()).then_some(place);
+                crate::server::record_late(
+                    span,
+                    [&name, &route, &request_bytes, &status, &response_bytes, &error, &otel_status],
+                );
+            } else {
+                tracing::record_all!(
+                    span,
+                    network.protocol.version = self.version.and_then(crate::peer::version),
+                    http.request.body.size = request_bytes,
+                    http.response.status_code = status,
+                    http.response.body.size = response_bytes,
+                    error.type = error,
+                    otel.status_code = otel_status
+                );
+            }
         }
-        let place = self.grpc.as_ref().map_or(self.place.as_str(), GrpcMethod::label);
-        let (kind, method, status) = (self.kind, self.method, summary.status);
-        let labels = Labels { kind, method, scheme: "", place, status, error: &summary.error };
-        series::record(&labels, &Measured { seconds, request_bytes, response_bytes });
+        series.record(&Measured { seconds, request_bytes, response_bytes });
     }
 
     fn summed_up(&self, ending: Ending) -> Summary {
@@ -291,13 +319,20 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
+        let account = &mut self.account;
+        if account.is_done {
+            return;
+        }
         // HTTP/1 stops reading a body of known length before its end.
-        let is_all_sent = self.expected.is_some_and(|expected| self.sent >= expected);
-        self.finish(match (self.is_running, is_all_sent && self.status.is_some()) {
+        let is_all_sent = account.expected.is_some_and(|expected| account.sent >= expected);
+        let ending = match (self.is_running, is_all_sent && account.status.is_some()) {
             (true, _) => Ending::Panicked,
-            (false, true) if !self.kind.is_grpc() || self.code.is_some() => Ending::Complete,
+            (false, true) if !account.kind.is_grpc() || account.code.is_some() => Ending::Complete,
             (false, _) => Ending::Cancelled,
-        });
+        };
+        let _context = self.context.as_ref().map(Context::attach);
+        let _entered = self.span.enter();
+        account.finish(&self.span, ending);
     }
 }
 

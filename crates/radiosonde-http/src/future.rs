@@ -4,11 +4,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http::Response;
+use http::response::Parts;
 use http_body::Body;
 
 use crate::body::ResponseBody;
 use crate::error_type;
-use crate::exchange::{Ending, Exchange};
+use crate::exchange::{Ending, Exchange, Running};
 use crate::place::Route;
 
 pin_project_lite::pin_project! {
@@ -31,7 +32,7 @@ pin_project_lite::pin_project! {
             let mut this = this.project();
             match this.exchange {
                 Some(exchange) if exchange.has_panicked() => this.future.set(None),
-                Some(exchange) => exchange.run(|| this.future.set(None)),
+                Some(exchange) => exchange.run(|_| this.future.set(None)),
                 None => {}
             }
         }
@@ -53,46 +54,55 @@ where
     type Output = Result<Response<ResponseBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+        let this = self.project();
+        let mut future = this.future;
         // Polled again after its end, it never becomes ready: the caller broke the rule of futures.
-        let Some(future) = this.future.as_mut().as_pin_mut() else { return Poll::Pending };
+        if future.is_none() {
+            return Poll::Pending;
+        }
+        let mut poll = |cx| {
+            let result = match future.as_mut().as_pin_mut() {
+                Some(running) => ready!(running.poll(cx)),
+                None => return Poll::Pending,
+            };
+            future.set(None);
+            Poll::Ready(result)
+        };
         let Some(exchange) = this.exchange.as_mut() else {
-            let result = ready!(future.poll(cx));
-            this.future.set(None);
+            let result = ready!(poll(cx));
             return Poll::Ready(
-                result.map(|response| response.map(|b| ResponseBody::new(b, None))),
+                result.map(|response| response.map(|body| ResponseBody::new(body, None))),
             );
         };
-        let result = ready!(exchange.run(|| future.poll(cx)));
-        exchange.run(|| this.future.set(None));
-        let exchange = this.exchange.take();
-        Poll::Ready(match result {
-            Ok(response) => Ok(answered(response, exchange)),
-            Err(error) => {
-                let class = error_type::of(&error);
-                exchange.into_iter().for_each(|mut it| it.finish(Ending::Failed(class.clone())));
-                Err(error)
-            }
-        })
+        let result = exchange.run(|running| {
+            let result = ready!(poll(cx));
+            Poll::Ready(match result {
+                Ok(response) => Ok(answered(response, running)),
+                Err(error) => {
+                    running.finish(Ending::Failed(error_type::of(&error)));
+                    Err(error)
+                }
+            })
+        });
+        let result = ready!(result);
+        let exchange = this.exchange.take().filter(|exchange| !exchange.is_done());
+        Poll::Ready(
+            result
+                .map(|(head, body)| Response::from_parts(head, ResponseBody::new(body, exchange))),
+        )
     }
 }
 
-/// The response with a body that ends the request.
-fn answered<B: Body>(
-    response: Response<B>,
-    exchange: Option<Exchange>,
-) -> Response<ResponseBody<B>> {
-    let (parts, body) = response.into_parts();
-    let exchange = exchange.and_then(|mut exchange| {
-        if let Some(route) = parts.extensions.get::<Route>() {
-            exchange.routed(route);
-        }
-        exchange.head(&parts, body.size_hint().exact());
-        if body.is_end_stream() || exchange.has_no_body() {
-            exchange.finish(Ending::Complete);
-            return None;
-        }
-        Some(exchange)
-    });
-    Response::from_parts(parts, ResponseBody::new(body, exchange))
+/// Takes over what the response says, which is the end where nothing will be sent.
+fn answered<B: Body>(response: Response<B>, running: Running<'_>) -> (Parts, B) {
+    let (head, body) = response.into_parts();
+    let account = &mut *running.account;
+    if let Some(route) = head.extensions.get::<Route>() {
+        account.routed(route);
+    }
+    account.head(&head, body.size_hint().exact());
+    if body.is_end_stream() || account.has_no_body() {
+        running.finish(Ending::Complete);
+    }
+    (head, body)
 }

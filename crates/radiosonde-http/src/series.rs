@@ -52,37 +52,28 @@ pub(crate) struct Measured {
     pub(crate) response_bytes: Option<u64>,
 }
 
-/// Writes a finished request.
-pub(crate) fn record(labels: &Labels<'_>, measured: &Measured) {
-    let series = kept(labels);
-    let write = |key: &Option<Key>, value: Option<f64>| {
-        if let (Some(key), Some(value)) = (key, value) {
-            metrics::with_recorder(|to| to.register_histogram(key, &METADATA)).record(value);
-        }
-    };
-    #[expect(clippy::cast_precision_loss, reason = "no body has 2^53 bytes")]
-    let bytes = |bytes: Option<u64>| bytes.map(|bytes| bytes as f64);
-    write(&series.duration, Some(measured.seconds));
-    write(&series.request, bytes(measured.request_bytes));
-    write(&series.response, bytes(measured.response_bytes));
-}
-
-/// The gauge of requests under way.
-pub(crate) fn active(labels: &Labels<'_>) -> Gauge {
-    match &kept(labels).active {
-        Some(key) => metrics::with_recorder(|to: &dyn Recorder| to.register_gauge(key, &METADATA)),
-        None => Gauge::noop(),
+impl<'l> Labels<'l> {
+    /// Of a request that begins.
+    pub(crate) fn begun(
+        kind: Kind,
+        method: &'static str,
+        scheme: &'static str,
+        place: &'l str,
+    ) -> Self {
+        Self { kind, method, scheme, place, status: 0, error: "" }
     }
 }
 
 /// A set of labels with the keys that have it.
-struct Series {
+pub(crate) struct Series {
     kind: Kind,
     method: &'static str,
     scheme: &'static str,
     place: Box<str>,
     status: u16,
     error: Box<str>,
+    /// What the span of a server is called: `GET /users/{id}`, or `GET` where there is no route.
+    name: Box<str>,
     active: Option<Key>,
     duration: Option<Key>,
     request: Option<Key>,
@@ -93,7 +84,8 @@ thread_local! {
     static KEPT: RefCell<Vec<Option<Rc<Series>>>> = const { RefCell::new(Vec::new()) };
 }
 
-fn kept(labels: &Labels<'_>) -> Rc<Series> {
+/// Those that have these labels.
+pub(crate) fn of(labels: &Labels<'_>) -> Rc<Series> {
     let find = |kept: &RefCell<Vec<Option<Rc<Series>>>>| {
         let mut kept = kept.try_borrow_mut().ok()?;
         if kept.is_empty() {
@@ -119,6 +111,34 @@ fn place(labels: &Labels<'_>) -> usize {
 }
 
 impl Series {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// The gauge of requests under way.
+    pub(crate) fn active(&self) -> Gauge {
+        let Some(key) = &self.active else { return Gauge::noop() };
+        metrics::with_recorder(|to: &dyn Recorder| to.register_gauge(key, &METADATA))
+    }
+
+    /// Writes a finished request.
+    pub(crate) fn record(&self, measured: &Measured) {
+        let write = |key: &Option<Key>, value: Option<f64>| {
+            if let (Some(key), Some(value)) = (key, value) {
+                metrics::with_recorder(|to| to.register_histogram(key, &METADATA)).record(value);
+            }
+        };
+        #[expect(clippy::cast_precision_loss, reason = "no body has 2^53 bytes")]
+        let bytes = |bytes: Option<u64>| bytes.map(|bytes| bytes as f64);
+        write(&self.duration, Some(measured.seconds));
+        write(&self.request, bytes(measured.request_bytes));
+        write(&self.response, bytes(measured.response_bytes));
+    }
+
     fn new(labels: &Labels<'_>) -> Self {
         let place = || label(labels.kind.place(), labels.place);
         let active = || match labels.kind {
@@ -153,6 +173,7 @@ impl Series {
             place: labels.place.into(),
             status: labels.status,
             error: labels.error.into(),
+            name: name(labels).into(),
             active: key(active_name, &active),
             duration: key(duration, &finished),
             request: key(request, &finished),
@@ -204,6 +225,14 @@ impl Kind {
             Self::HttpServer | Self::HttpClient => "http_response_status_code",
             Self::GrpcServer | Self::GrpcClient => "rpc_response_status_code",
         }
+    }
+}
+
+fn name(labels: &Labels<'_>) -> String {
+    let method = crate::method::in_span_name(labels.method);
+    match labels.place {
+        "" => method.to_owned(),
+        place => format!("{method} {place}"),
     }
 }
 

@@ -1,10 +1,12 @@
 //! URLs without their secrets.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::sync::OnceLock;
 
 use http::Uri;
 use radiosonde_redact::{REDACTED, Rules};
+use rapidhash::v3::{RapidSecrets, rapidhash_v3_inline};
 
 /// Signatures of object stores, which the conventions name and the rules for keys do not know.
 const SIGNATURES: [&str; 5] =
@@ -12,6 +14,12 @@ const SIGNATURES: [&str; 5] =
 
 /// Keys longer than this are hidden unread: no parameter is called so.
 const KEY_BYTES_MAX: usize = 256;
+
+/// Keys a thread remembers, and how long they are at most. Two that want the same place take turns.
+const PLACES: usize = 128;
+const KEPT_BYTES_MAX: usize = 64;
+
+static SECRETS: RapidSecrets = RapidSecrets::seed(0x0071_7565_7279);
 
 fn rules() -> &'static Rules {
     static RULES: OnceLock<Rules> = OnceLock::new();
@@ -21,6 +29,9 @@ fn rules() -> &'static Rules {
 /// A query without the values of parameters whose names say that they are secret, and without what
 /// is a secret wherever it stands.
 pub(crate) fn redacted_query(query: &str) -> Cow<'_, str> {
+    if query.split('&').all(is_plain) {
+        return Cow::Borrowed(query);
+    }
     let by_key = if query.split('&').any(is_secret) {
         let pairs = query.split('&').map(|pair| match pair.split_once('=') {
             Some((key, _)) if is_secret(pair) => Cow::Owned(format!("{key}={REDACTED}")),
@@ -67,15 +78,78 @@ pub(crate) fn redacted_url(uri: &Uri) -> String {
     url
 }
 
+/// Whether a parameter is of words, such as `page=2`, none of which a rule could be for. The rules for
+/// values read whatever has a `=` in it, which every query has, as closely as they can.
+fn is_plain(pair: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let is_word = |text: &str| text.bytes().all(is_part) && !rules().may_match(text);
+    let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+    is_word(key) && is_word(value) && (value.is_empty() || known(key) == Name::Plain)
+}
+
+/// What a parameter is called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Name {
+    #[default]
+    Plain,
+    /// Whether its value is a secret depends on how it looks.
+    Suspicious,
+    Secret,
+}
+
+impl Name {
+    fn of(key: &str) -> Self {
+        // Looks random, and is no secret by itself.
+        const VALUE: &str = "q7ZkP3nX9wLm2vRt8sYd";
+        if names_secret(key) {
+            Self::Secret
+        } else if rules().matches(&format!("a=1&{key}={VALUE}")) {
+            Self::Suspicious
+        } else {
+            Self::Plain
+        }
+    }
+}
+
 /// Whether the value of a parameter must not be shown.
 fn is_secret(pair: &str) -> bool {
     let Some((key, value)) = pair.split_once('=') else { return false };
     if value.is_empty() {
         return false;
     }
-    if key.len() > KEY_BYTES_MAX {
-        return true;
+    key.len() > KEY_BYTES_MAX || known(key) == Name::Secret
+}
+
+thread_local! {
+    static KNOWN: RefCell<Vec<(String, Name)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What a key is, as this thread has found out before.
+fn known(key: &str) -> Name {
+    if key.len() > KEPT_BYTES_MAX {
+        return Name::of(key);
     }
+    let find = |known: &RefCell<Vec<(String, Name)>>| {
+        let mut known = known.try_borrow_mut().ok()?;
+        if known.is_empty() {
+            known.resize_with(PLACES, Default::default);
+        }
+        let hash = rapidhash_v3_inline::<true, false, false>(key.as_bytes(), &SECRETS);
+        let (text, name) = known.get_mut(hash as usize % PLACES)?;
+        // An empty place answers for the empty key, which names nothing.
+        if text != key {
+            *name = Name::of(key);
+            text.clear();
+            text.push_str(key);
+        }
+        Some(*name)
+    };
+    // An error means that the thread is ending.
+    let found = KNOWN.try_with(find).ok().flatten();
+    found.unwrap_or_else(|| Name::of(key))
+}
+
+fn names_secret(key: &str) -> bool {
     let key = decoded(key);
     SIGNATURES.iter().any(|name| name.eq_ignore_ascii_case(&key))
         || rules().rule_for_key(&key).is_some()
@@ -131,6 +205,29 @@ mod tests {
         }
         let long = format!("{}=secret", "k".repeat(KEY_BYTES_MAX + 1));
         assert!(!redacted_query(&long).contains("secret"));
+    }
+
+    #[test]
+    fn what_is_let_through_at_once_is_what_the_rules_let_through() {
+        let keys = ["page", "code", "sig", "signature", "token", "pwd", "key", "state", "x.token"];
+        let values = ["2", "name", "a-b_c.d", "q7ZkP3nX9wLm2vRt8sYd", "4111-1111-1111-1111"];
+        let mut plain = 0;
+        for key in keys {
+            for value in values {
+                for query in [format!("{key}={value}"), format!("a=1&{key}={value}&b=2")] {
+                    if query.split('&').all(is_plain) {
+                        plain += 1;
+                        assert!(!names_secret(key) && !rules().matches(&query), "{query}");
+                        assert!(!rules().matches(&format!("/path?{query}")), "{query}");
+                    }
+                }
+            }
+        }
+        assert!(plain > 0);
+        for query in ["", "page=2&sort=name&limit=50", "q", "q=", "a=1&&b=2"] {
+            assert!(query.split('&').all(is_plain), "{query}");
+        }
+        assert!(!rules().matches("q7ZkP3nX9wLm2vRt8sYd"), "only with a name");
     }
 
     #[test]

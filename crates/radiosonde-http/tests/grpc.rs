@@ -338,14 +338,14 @@ fn names_that_nobody_serves_make_no_new_series() {
             Ok::<_, Infallible>(response.body(Body::empty()).expect("a response"))
         });
         let mut server = ServerLayer::new().layer(answer);
-        for n in 0..10_000 {
+        for n in 0..2_000 {
             for path in [&*format!("/random.{n}/M{n}"), "/test.Echo/Tell"] {
                 let request = http::Request::post(path).body(Body::empty()).expect("a request");
                 let _answer = server.call(request).await.expect("infallible");
             }
         }
         assert_eq!(world.series(SERVER).len(), 2, "{:?}", world.series(SERVER));
-        assert_eq!(world.count(SERVER), 20_000);
+        assert_eq!(world.count(SERVER), 4_000);
         world.assert_nothing_refused();
     });
 }

@@ -177,7 +177,7 @@ fn encode_record(
     let Ok(record) = decoded else { return false };
     let site = match &record.inline_site {
         Some(site) => site,
-        None => sites.describe(record.site),
+        None => sites.describe(record.site, record.name),
     };
     sink.encode(&record, site, ring, batch);
     true

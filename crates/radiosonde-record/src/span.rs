@@ -1,7 +1,8 @@
 //! Spans, whose parts are all encoded when they end: written into the ring itself, in one go.
 
 use crate::Site;
-use crate::format::{self, EncodedFields, SpanExtras, SpanPart, Stamp};
+use crate::descriptor::Descriptor;
+use crate::format::{self, EncodedFields, NameEntry, SpanExtras, SpanPart, Stamp};
 use crate::journal::Journal;
 use crate::level::{Kind, Level};
 use crate::plain::{Cursor, LENGTH_MAX};
@@ -14,6 +15,8 @@ use crate::value::Value;
 pub struct EndedSpan<'a> {
     /// When it began, its parent, kind and status.
     pub part: SpanPart,
+    /// Its own name, in place of the call site's; empty when it has none.
+    pub name: &'a str,
     /// Trace state, links and events.
     pub extras: &'a SpanExtras,
     /// What its status says.
@@ -35,6 +38,7 @@ impl Journal {
         let length = format::HEADER_SIZE
             + format::SPAN_PART_SIZE
             + context.len()
+            + NameEntry::of(span.name).len()
             + extras.len()
             + span.message.len()
             + fields.len();
@@ -55,8 +59,15 @@ impl Journal {
 
     #[cold]
     fn long_span(&self, level: Level, site: &Site, context: &[u8], span: &EndedSpan<'_>) {
+        let renamed = match site {
+            Site::Inline(site) if !span.name.is_empty() => {
+                Some(Site::Inline(Descriptor { name: span.name.to_owned(), ..site.clone() }))
+            }
+            _ => None,
+        };
+        let site = renamed.as_ref().unwrap_or(site);
         self.record_at(span.end_ns, (Kind::Span, level), site, context, |record| {
-            record.span_with(&span.part, span.extras);
+            record.span_with(&span.part, span.name, span.extras);
             record.message(Value::Str(span.message));
             record.encoded_fields(span.fields);
         });
@@ -73,7 +84,7 @@ fn write(
     span: &EndedSpan<'_>,
 ) {
     let (count, fields) = span.fields.parts();
-    let extras = span.extras.as_bytes();
+    let (name, extras) = (NameEntry::of(span.name), span.extras.as_bytes());
     let flags = if span.fields.is_truncated() { format::FLAG_TRUNCATED } else { 0 };
     let length = out.len();
     let words = [
@@ -88,7 +99,11 @@ fn write(
         *trailer = stamp.accepted.to_le_bytes();
     }
     let to = Cursor::new(&mut *out).words(words).bytes(context);
-    let to = to.bytes(&span.part.to_bytes(extras.len())).bytes(extras);
+    let to = to.bytes(&span.part.to_bytes(name.len() + extras.len()));
+    let (head, name) = name.parts();
+    // Most have neither.
+    let to = if head.is_empty() { to } else { to.bytes(head).bytes(name) };
+    let to = to.bytes(extras);
     let _padding = to.bytes(span.message.as_bytes()).bytes(fields);
     if length > format::SECTOR {
         format::seal(out, stamp);

@@ -17,7 +17,7 @@ use crate::house::House;
 use crate::listener::Bound;
 use crate::metric_lines;
 use crate::panic_hook;
-use crate::park::Unparker;
+use crate::park::{Parker, Unparker};
 use crate::status::Heartbeat;
 use crate::suppressed::{Summary, Suppressed};
 use crate::telemetry::Telemetry;
@@ -243,11 +243,7 @@ fn run(
             !control.state().stop
         };
         if let Some(house) = &mut house {
-            let removed = house.keep(telemetry.problems(), &mut go_on);
-            if !removed.is_empty() {
-                telemetry.unsynced().forget_removed();
-            }
-            log_removed(telemetry, &removed);
+            keep(house, telemetry, &mut go_on);
         }
         let next = syncs.next.min(snapshots.next).min(suppressed.next()).min(looks.next);
         let next = house.as_ref().map_or(next, |house| next.min(house.next()));
@@ -264,13 +260,27 @@ fn run(
     // Last, since what is done here last can fail too.
     log_problems(telemetry);
     control.change(|state| state.snapshotted = true);
+    sync_to_the_end(telemetry, control, &parker, syncs);
+}
+
+/// Syncs until the drain has ended, and once more.
+fn sync_to_the_end(telemetry: &Telemetry, control: &IoControl, parker: &Parker, mut syncs: Syncs) {
     while !control.state().finish {
         parker.park(SYNC_INTERVAL);
         syncs.when_due(telemetry, control);
     }
     work_off(control);
-    let synced = pace.fsync == Fsync::Never || sync(telemetry);
+    let synced = syncs.fsync == Fsync::Never || sync(telemetry);
     control.change(|state| state.synced = synced);
+}
+
+/// Keeps house among the files as long as `go_on` says so.
+fn keep(house: &mut House, telemetry: &Telemetry, go_on: &mut dyn FnMut(Step) -> bool) {
+    let removed = house.keep(telemetry.problems(), go_on);
+    if !removed.is_empty() {
+        telemetry.unsynced().forget_removed();
+    }
+    log_removed(telemetry, &removed);
 }
 
 struct Snapshots {

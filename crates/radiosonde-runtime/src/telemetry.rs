@@ -1,17 +1,16 @@
-//! A running telemetry: the journal, the metrics, the threads, and their ends.
+//! A running telemetry: the journal, the metrics and the threads.
 
-use std::fs;
+mod ends;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use radiosonde_events::{DaySink, Filing, Owner, Redactions};
 use radiosonde_metrics::{Metrics, Refusal};
-use radiosonde_record::recovery::remove_instance;
 use radiosonde_record::{
-    Control, Drain, Instance, Journal, Kind, Lease, Unsynced, new_instance_id, on_fork_child,
+    Drain, Instance, Journal, Kind, Lease, Unsynced, new_instance_id, on_fork_child,
     suppress_thread, survive_size_limit,
 };
 use radiosonde_tracing::{Layer, OpenSpans, SpanCounts};
@@ -176,18 +175,19 @@ impl Telemetry {
             shut: AtomicBool::new(false),
         };
         let telemetry = Self(Arc::new(inner));
-        let files = &telemetry.0.files;
-        let limits =
-            lease.as_ref().map(|lease| settings.files.limits(lease.root(), &telemetry.0.problems));
-        let house = lease.as_ref().zip(limits.as_ref()).map(|(lease, limits)| {
-            House::new(lease.root(), lease.slot().clone(), files, &settings.files, limits)
-        });
-        let filing = lease.as_ref().zip(limits.as_ref());
-        let filing = filing.map(|(lease, limits)| files.filing(lease.root(), limits));
+        let (house, filing) = lease.as_ref().map(|lease| telemetry.keeps(settings, lease)).unzip();
         telemetry.start_drain(settings, owner, redactions, &journal, lease, filing);
         let pace = Pace { metrics: settings.metric_interval, fsync: settings.files.fsync };
         io_thread::start(&telemetry, bound, house, keeper, pace);
         telemetry
+    }
+
+    /// Who keeps house among the files in the directory, and how they are filed.
+    fn keeps(&self, settings: &Settings, lease: &Lease) -> (House, Filing) {
+        let (root, files) = (lease.root(), &self.0.files);
+        let limits = settings.files.limits(root, &self.0.problems);
+        let house = House::new(root, lease.slot().clone(), files, &settings.files, &limits);
+        (house, files.filing(root, &limits))
     }
 
     fn start_drain(
@@ -382,91 +382,6 @@ impl Telemetry {
     fn is_forked(&self) -> bool {
         self.0.journal.as_ref().is_some_and(Journal::is_forked)
     }
-
-    fn control(&self) -> Option<&Arc<Control>> {
-        self.0.journal.as_ref().map(Journal::control)
-    }
-
-    /// Brings everything recorded so far to its destination, at most `within`.
-    pub(crate) fn flush(&self, within: Duration) {
-        if self.is_forked() {
-            return;
-        }
-        let deadline = Instant::now() + within.min(FLUSH_MAX);
-        self.0.metrics.flush_thread();
-        if let Some(control) = self.control() {
-            control.flush(left(deadline));
-        }
-        if let Some(io) = &self.0.io {
-            io.await_sync(left(deadline));
-            io.await_look(left(deadline));
-        }
-        // What was found on the way is told by events, which should not be pending in the report.
-        if let Some(control) = self.control() {
-            control.flush(left(deadline));
-        }
-        if let Some(console) = &self.0.console {
-            console.flush(left(deadline));
-        }
-    }
-
-    pub(crate) fn flush_async(&self) -> Option<radiosonde_record::Flush> {
-        if self.is_forked() {
-            return None;
-        }
-        self.0.metrics.flush_thread();
-        self.control().map(Control::flush_async)
-    }
-
-    /// Ends telemetry, once: a last snapshot, a last drain, a sync, and the slot is given back.
-    pub(crate) fn shutdown(&self, within: Duration) -> Report {
-        let inner = &self.0;
-        if self.is_forked() || inner.shut.swap(true, Ordering::AcqRel) {
-            return self.report();
-        }
-        let deadline = Instant::now() + within.min(FLUSH_MAX);
-        inner.metrics.flush_thread();
-        // The last snapshot tells what became of everything before it.
-        if let Some(journal) = &inner.journal {
-            journal.control().flush(left(deadline));
-        }
-        if let Some(io) = &inner.io {
-            io.snapshot(left(deadline));
-        }
-        if let Some(targets) = &inner.targets_file {
-            // Nobody listens there any more.
-            let _ = fs::remove_file(targets);
-        }
-        let Some(journal) = &inner.journal else { return self.report() };
-        // First what is there, then close: what is recorded meanwhile is still drained.
-        journal.control().flush(left(deadline));
-        let closed = journal.close(left(deadline));
-        let stopped = journal.control().stop(left(deadline));
-        if let Some(console) = &inner.console {
-            console.flush(left(deadline));
-        }
-        let synced = inner.io.as_ref().is_some_and(|io| io.finish(left(deadline)));
-        let report = self.report();
-        let signals = [&report.events, &report.spans, &report.metrics];
-        let nothing_pending = signals.iter().all(|signal| signal.pending == 0);
-        // Anything less, and the remains are for the next start.
-        if closed
-            && stopped
-            && synced
-            && nothing_pending
-            && let Some(own) = lock(&inner.own_directory).take()
-        {
-            let _ = remove_instance(&own.path);
-        }
-        report
-    }
-}
-
-/// Limits past this are for ever.
-const FLUSH_MAX: Duration = Duration::from_secs(60 * 60 * 24);
-
-fn left(deadline: Instant) -> Duration {
-    deadline.saturating_duration_since(Instant::now())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

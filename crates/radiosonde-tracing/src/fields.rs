@@ -1,5 +1,6 @@
 //! The fields of a span: attributes, and those that mean something to the span itself.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
@@ -13,6 +14,9 @@ use crate::settings::SpanLimits;
 use crate::span::{STATUS_ERROR, STATUS_OK, STATUS_UNSET};
 use crate::visit::Chain;
 
+/// Most bytes of a span's own name.
+const NAME_MAX: usize = 512;
+
 /// The attributes of a span.
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
@@ -22,7 +26,11 @@ pub(crate) struct Fields {
     /// How many these are.
     count: u32,
     /// Whether attributes are wanted, and not the ids alone.
-    collects: bool,
+    pub(crate) collects: bool,
+    /// From `otel.kind`; 0 when it does not say.
+    pub(crate) kind: u8,
+    /// From `otel.name`; empty when it does not say.
+    pub(crate) name: String,
     /// Attributes past their limit.
     pub(crate) dropped: u32,
     /// Ids the span was given itself.
@@ -43,10 +51,8 @@ pub(crate) struct Ids {
 #[derive(Debug, Default)]
 pub(crate) struct Special {
     pub(crate) ids: Option<Ids>,
-    pub(crate) kind: Option<u8>,
     pub(crate) status: Option<u8>,
     pub(crate) message: Option<String>,
-    pub(crate) name: Option<String>,
     pub(crate) links: Vec<Context>,
     pub(crate) exceptions: Vec<Exception>,
 }
@@ -67,6 +73,21 @@ impl Ids {
     }
 }
 
+impl Special {
+    /// What was recorded after this.
+    fn join(&mut self, later: Self) {
+        if let Some(ids) = later.ids {
+            self.ids = Some(ids.over(self.ids.take()));
+        }
+        self.status = later.status.or(self.status);
+        if later.message.is_some() {
+            self.message = later.message;
+        }
+        self.links.extend(later.links);
+        self.exceptions.extend(later.exceptions);
+    }
+}
+
 impl Fields {
     /// None so far.
     #[inline(always)]
@@ -76,6 +97,10 @@ impl Fields {
         self.count = 0;
         self.collects = collects;
         self.dropped = 0;
+        self.kind = 0;
+        if !self.name.is_empty() {
+            self.name.clear();
+        }
         if self.ids.is_some() || self.special.is_some() {
             (self.ids, self.special) = (None, None);
         }
@@ -87,9 +112,18 @@ impl Fields {
     }
 
     /// Adds those that were recorded later.
-    pub(crate) fn append(&mut self, later: &Self, limits: &SpanLimits) {
+    pub(crate) fn append(&mut self, later: Self, limits: &SpanLimits) {
+        if later.kind != 0 {
+            self.kind = later.kind;
+        }
+        if !later.name.is_empty() {
+            self.name = later.name;
+        }
+        if let Some(special) = later.special {
+            self.special().join(*special);
+        }
         let new = (later.seen & !self.seen).count_ones();
-        // All of one call or none: which of them to leave out is not known any more.
+        // All or none: which of them to leave out is not known any more.
         if self.count + new > limits.attributes {
             self.dropped += later.count;
             return;
@@ -157,23 +191,33 @@ impl Taking<'_> {
     }
 
     /// Whether the field was one with a meaning.
-    #[cold]
+    #[inline(never)]
     fn take_special(&mut self, name: &str, value: Value<'_>) -> bool {
         let id = |value| CorrelationId::sanitize(&text(value));
         match name {
             "job_id" => self.ids().job = id(value),
             "worker_id" => self.ids().worker = id(value),
             "session_id" => self.ids().session = id(value),
-            "otel.kind" => self.fields.special().kind = Some(kind(&text(value))),
+            "otel.kind" => self.fields.kind = kind(&text(value)),
             "otel.link" => self.fields.special().links.push(linked(&text(value))),
-            "otel.name" => self.fields.special().name = Some(text(value)),
+            "otel.name" => self.name(&text(value)),
             "otel.status_code" => self.fields.special().status = Some(status(&text(value))),
             "otel.status_message" | "otel.status_description" => {
-                self.fields.special().message = Some(text(value));
+                self.fields.special().message = Some(text(value).into_owned());
             }
             _ => return false,
         }
         true
+    }
+
+    /// In the memory there is.
+    fn name(&mut self, name: &str) {
+        if self.fields.collects {
+            let end = (0..=name.len().min(NAME_MAX)).rfind(|end| name.is_char_boundary(*end));
+            let end = end.unwrap_or(0);
+            self.fields.name.clear();
+            self.fields.name.push_str(&name[..end]);
+        }
     }
 
     fn ids(&mut self) -> &mut Ids {
@@ -245,8 +289,11 @@ pub(crate) fn written(value: Value<'_>) -> String {
 
 /// The text of a field with a meaning: `?string` and `%string` arrive alike, and quotes are never part
 /// of these.
-fn text(value: Value<'_>) -> String {
-    written(value).trim_matches('"').to_owned()
+fn text(value: Value<'_>) -> Cow<'_, str> {
+    match value {
+        Value::Str(text) => Cow::Borrowed(text.trim_matches('"')),
+        other => Cow::Owned(written(other).trim_matches('"').to_owned()),
+    }
 }
 
 /// The context of a `traceparent`; an empty one when it is none, which is counted as a link is that
@@ -256,19 +303,15 @@ fn linked(traceparent: &str) -> Context {
 }
 
 fn kind(name: &str) -> u8 {
-    match name.to_ascii_lowercase().as_str() {
-        "server" => 2,
-        "client" => 3,
-        "producer" => 4,
-        "consumer" => 5,
-        _ => 1,
-    }
+    let kinds = ["server", "client", "producer", "consumer"];
+    let at = kinds.iter().position(|kind| kind.eq_ignore_ascii_case(name));
+    at.map_or(1, |at| at as u8 + 2)
 }
 
 fn status(name: &str) -> u8 {
-    match name.to_ascii_lowercase().as_str() {
-        "ok" => STATUS_OK,
-        "error" => STATUS_ERROR,
+    match name {
+        _ if name.eq_ignore_ascii_case("ok") => STATUS_OK,
+        _ if name.eq_ignore_ascii_case("error") => STATUS_ERROR,
         _ => STATUS_UNSET,
     }
 }

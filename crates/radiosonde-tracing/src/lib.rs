@@ -77,6 +77,7 @@ mod event;
 mod exception;
 mod fields;
 mod handle;
+mod later;
 mod layer;
 mod open_spans;
 mod sampler;

@@ -40,8 +40,6 @@ pub(crate) struct Span {
 pub(crate) struct Rest {
     /// Of the status.
     pub(crate) message: Option<String>,
-    /// From `otel.name`.
-    pub(crate) name: Option<String>,
     pub(crate) extras: SpanExtras,
     links: u32,
     events: u32,
@@ -86,8 +84,9 @@ impl Span {
         self.sampled = sampler.decide(trace, decision);
         self.context.become_span_of(outer, trace, SpanId::random(), self.sampled);
         self.metadata = Some(beginning.metadata);
-        // Not known to be out before the parent is fixed.
-        self.collects = self.sampled || parent.is_none() || keep.is_on();
+        // Not known to be out before the parent is fixed, unless no parent changes anything.
+        let may_follow = parent.is_none() && !sampler.is_never();
+        self.collects = self.sampled || may_follow || keep.is_on();
         self.is_fixed = false;
         self.entered = false;
         self.is_contextual = beginning.is_contextual && parent.is_some();
@@ -171,6 +170,7 @@ impl Span {
         self.context = context.over(&self.context);
         self.part.parent = number(outer);
         self.collects |= self.sampled || keep.is_on();
+        self.fields.collects = self.collects;
         true
     }
 
@@ -192,12 +192,6 @@ impl Span {
         }
         if !self.collects {
             return has_changed;
-        }
-        if let Some(kind) = special.kind {
-            self.part.kind = kind;
-        }
-        if let Some(name) = special.name {
-            self.rest().name = Some(name);
         }
         for to in &special.links {
             self.link(to, limits, counts);
@@ -254,9 +248,8 @@ impl Span {
         }
     }
 
-    /// Adds attributes that were recorded later.
-    pub(crate) fn add_fields(&mut self, later: &Fields, limits: &SpanLimits) {
-        self.fields.append(later, limits);
+    /// Attributes were recorded later, and some perhaps over and over.
+    pub(crate) fn compact(&mut self) {
         if self.fields.encoded.size() > COMPACT_ABOVE {
             self.fields.compact();
         }
@@ -340,7 +333,9 @@ impl Span {
             Some(rest) => (&rest.extras, rest.message.as_deref().unwrap_or_default()),
             None => (none, ""),
         };
-        EndedSpan { part: self.part, extras, message, fields: &self.fields.encoded, end_ns }
+        let (name, fields) = (&*self.fields.name, &self.fields.encoded);
+        let part = SpanPart { kind: self.fields.kind.max(1), ..self.part };
+        EndedSpan { part, name, extras, message, fields, end_ns }
     }
 
     fn rest(&mut self) -> &mut Rest {

@@ -96,6 +96,13 @@ impl Store {
         Some(id(number, slot.generation.load(Ordering::Relaxed)))
     }
 
+    /// An open span, with its lock. No code of the application may run as long.
+    #[inline]
+    pub(crate) fn lock(&self, id: &Id) -> Option<MutexGuard<'_, Span>> {
+        let (slot, _) = self.find(id)?;
+        Some(lock(&slot.span))
+    }
+
     /// Looks at an open span. `f` must run no code of the application.
     #[inline]
     pub(crate) fn with<R>(&self, id: &Id, f: impl FnOnce(&mut Span) -> R) -> Option<R> {

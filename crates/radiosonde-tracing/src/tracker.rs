@@ -10,7 +10,8 @@ use tracing_core::{LevelFilter, Metadata};
 
 use crate::callsites::{self, Callsites};
 use crate::counts::{Counted, SpanCounts};
-use crate::fields::{Fields, Taking};
+use crate::fields::Taking;
+use crate::later::Later;
 use crate::open_spans::OpenSpans;
 use crate::sampler::Sampler;
 use crate::settings::{Keep, SpanEvents, SpanLimits};
@@ -141,22 +142,18 @@ impl Tracker {
 
     /// Takes over fields that were recorded later.
     pub(crate) fn record(&self, id: &Id, values: &Record<'_>) {
-        let Some(collects) = self.store.with(id, |span| span.collects) else { return };
-        // Formatted without the span's lock: formatters are code of the application, take their
-        // time, and may come back.
-        let mut later = Fields::later(collects);
-        values.record(&mut Taking { fields: &mut later, limits: &self.limits });
-        let special = later.take_special();
-        let changed = self.store.with(id, |span| {
-            span.add_fields(&later, &self.limits);
-            let apply = |special: Box<_>| span.apply(*special, &self.limits, &self.counts);
-            let has_changed = special.is_some_and(apply);
-            has_changed.then(|| {
-                self.journal.change_span(&mut span.open, span.context.packed(), &span.part);
-                span.context.clone()
-            })
-        });
-        let Some(after) = changed.flatten() else { return };
+        let mut later = Later::new(&self.store, id, &self.limits);
+        values.record(&mut later);
+        let Some(mut guard) = later.into_span() else { return };
+        let span = &mut *guard;
+        span.compact();
+        let Some(special) = span.fields.take_special() else { return };
+        if !span.apply(*special, &self.limits, &self.counts) {
+            return;
+        }
+        self.journal.change_span(&mut span.open, span.context.packed(), &span.part);
+        let after = span.context.clone();
+        drop(guard);
         if with_current(|current| current.span_id() == after.span_id()) {
             // An id recorded from inside holds for what follows inside.
             let _before = after.enter_over_current();
@@ -288,12 +285,7 @@ impl Tracker {
         if !span.end(end_ns, &self.keep, &self.counts) {
             return;
         }
-        let named = span.rest.as_mut().and_then(|rest| rest.name.take());
-        let site = match (named, span.site.take()) {
-            (Some(name), _) => Site::Inline(Descriptor { name, ..describe(metadata) }),
-            (None, Some(site)) => site,
-            (None, None) => self.site(metadata),
-        };
+        let site = span.site.take().unwrap_or_else(|| self.site(metadata));
         let none = SpanExtras::default();
         let level = level(metadata.level());
         self.journal.span(level, &site, span.context.packed(), &span.ended(&none, end_ns));

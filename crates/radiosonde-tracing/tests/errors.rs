@@ -76,7 +76,7 @@ fn an_error_value_brings_its_sources() {
         for name in ["event", "field", "later"] {
             let (status, message, exceptions) = outcome(lines.span(name));
             assert_eq!((status, message), (json!("error"), json!("saving")), "{way:?} {name}");
-            assert_eq!(exceptions, [expected.clone()], "{way:?} {name}");
+            assert_eq!(exceptions, std::slice::from_ref(&expected), "{way:?} {name}");
         }
         let attribute = &lines.span("later")["meta"]["attributes"]["error"];
         assert_eq!(attribute, "saving: disk full: quota");

@@ -2,6 +2,7 @@
 //! program.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -47,6 +48,13 @@ fn the_pages_the_report_and_the_log_tell_the_same() {
     for _ in 0..5 {
         radiosonde::event!("seen", password = "hunter2", "seen");
     }
+    for _ in 0..3 {
+        let headers = [("traceparent", "00-no-trace-01"), ("baggage", "a=1,two words,no-value")];
+        assert_eq!(radiosonde::propagation::extract(&headers).trace_id(), None);
+    }
+    for _ in 0..4 {
+        radiosonde::scope().worker("the second").run(|| ());
+    }
     telemetry.flush(Duration::from_secs(20));
 
     let metrics = get(&address, "/metrics");
@@ -56,6 +64,14 @@ fn the_pages_the_report_and_the_log_tell_the_same() {
                    reason=\"unregistered\"} 2\n";
     assert!(metrics.contains(refused), "{metrics}");
     assert!(metrics.contains("radiosonde_redacted_total{rule=\"password\"} 5\n"), "{metrics}");
+    let of_context = [
+        "radiosonde_propagation_ignored_total{header=\"traceparent\",reason=\"malformed\"} 3",
+        "radiosonde_propagation_ignored_total{header=\"baggage\",reason=\"malformed\"} 6",
+        "radiosonde_ids_sanitized_total 4",
+    ];
+    for book in of_context {
+        assert!(metrics.contains(&format!("\n{book}\n")), "{metrics}");
+    }
     for process in ["process_cpu_seconds_total", "process_resident_memory_bytes"] {
         assert!(metrics.contains(process), "{metrics}");
     }
@@ -80,13 +96,22 @@ fn the_pages_the_report_and_the_log_tell_the_same() {
     assert!(get(&address, "/health").starts_with("HTTP/1.1 200"));
     let report = telemetry.shutdown(Duration::from_secs(20));
     assert_eq!(report.events.pending, 0, "{report}");
-    let mut in_log = 0;
+    let (mut in_log, mut messages) = (0, HashSet::new());
     for entry in std::fs::read_dir(root).unwrap() {
         let path = entry.unwrap().path();
-        if path.file_name().unwrap().to_string_lossy().starts_with("events-") {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name.starts_with("events-") {
             in_log += std::fs::read_to_string(path).unwrap().matches("telemetry.problem").count();
+        } else if name.starts_with("metrics-") {
+            for line in std::fs::read_to_string(path).unwrap().lines() {
+                let line: serde_json::Value = serde_json::from_str(line).unwrap();
+                messages.insert(line["msg"].as_str().unwrap().to_owned());
+            }
         }
     }
     assert_eq!(in_log, 1);
+    for book in of_context {
+        assert!(messages.contains(book), "{book} in the last snapshot: {messages:#?}");
+    }
     assert!(!targets.exists(), "nobody scrapes a listener that is gone");
 }

@@ -50,6 +50,20 @@ pub(crate) const PROOFS: &[Proof] = &[
         tests: &["-p", "radiosonde-prometheus", "--test", "prometheus"],
     },
     Proof {
+        name: "paths",
+        about: "requests for random paths, a third of them with methods that nobody knows, make two series and none more",
+        rounds: 100_000,
+        variable: "XTASK_PATHS",
+        tests: &[
+            "-p",
+            "radiosonde-http",
+            "--all-features",
+            "--test",
+            "server",
+            "what_nobody_knows",
+        ],
+    },
+    Proof {
         name: "catalog",
         about: "how long the compiler takes for catalogues of 100 to 1,000 metrics",
         rounds: 5,

@@ -31,6 +31,10 @@ pub fn plain(runtime: &Runtime, handle: &Handle, set: &mut JoinSet<()>, local: &
     local.spawn_local(async {}); // found
     set.spawn(async {}); // found
     set.spawn_blocking(carried); // found
+    set.spawn_on(async {}, handle); // found
+    set.spawn_blocking_on(carried, handle); // found
+    set.spawn_local(async {}); // found
+    set.spawn_local_on(async {}, local); // found
     handle.spawn(async {}); // found
     handle.spawn_blocking(carried); // found
     runtime.spawn(async {}); // found

@@ -9,6 +9,7 @@ mod queue;
 mod shop;
 mod worker;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -59,7 +60,12 @@ async fn shop() -> Result<(), Error> {
     let directory = telemetry.directory().map(|path| path.display().to_string());
     telemetry.shutdown(Duration::from_secs(2));
     let directory = directory.unwrap_or_else(|| "memory only: see the report".to_owned());
-    println!("\ntelemetry: {directory}\nlook at the order, one trace of two processes:");
-    println!("  cargo run -q -p radiosonde-cli -- trace {trace}");
+    let command = format!("cargo run -q -p radiosonde-cli -- trace {trace}");
+    let mut stdout = std::io::stdout().lock();
+    // A reader that has gone is no reason to fail.
+    let _ = writeln!(
+        stdout,
+        "\ntelemetry: {directory}\nlook at the order, one trace of two processes:\n  {command}"
+    );
     Ok(())
 }

@@ -1,23 +1,24 @@
 //! `radiosonde correlate`: everything about one job, trace, session, worker or machine as one
 //! timeline.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::io::Write;
 use std::ops::Range;
 
 use radiosonde_store::names::Signal;
 use radiosonde_store::query::Reading;
-use radiosonde_store::{Level, Line, Query};
+use radiosonde_store::{Line, Query};
 
 use crate::args::{CorrelateArgs, Output, Pick, Select};
+use crate::commands::closing::{Around, Below, Closing};
 use crate::commands::metrics::Totals;
+use crate::commands::summary::Summary;
 use crate::commands::{print_stored, trace};
 use crate::outcome::{Stop, conclude};
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
-use crate::render::line::Ids;
 use crate::render::text::{many, shown};
-use crate::render::{time, waterfall};
+use crate::render::waterfall;
 use crate::runs;
 use crate::story::{self, Story};
 
@@ -36,16 +37,18 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
     answer.lines.retain(|line| !is_snapshot(line) || select.show.output == Output::Json);
 
     let any = !answer.lines.is_empty();
-    print(select, &args.pick, answer.lines, &mut answer.reading, out)?;
+    print(select, &args.pick, answer.lines, None, &mut answer.reading, out)?;
     out.flush()?;
     Ok(conclude(&query, &answer.reading, any))
 }
 
-/// Prints some lines, by time: as they are stored, or run by run as stories.
+/// Prints some lines, by time: as they are stored, or run by run as stories. What is `below` their
+/// level is only counted.
 pub(crate) fn print(
     select: &Select,
     pick: &Pick,
     lines: Vec<Line>,
+    below: Option<&Below>,
     reading: &mut Reading,
     out: &mut dyn Write,
 ) -> Result<(), Stop> {
@@ -67,25 +70,21 @@ pub(crate) fn print(
     if count > 1 {
         heading(select, pick, count, omitted, screen.paint, out)?;
     }
-    let context = spans_around(select, &runs, reading)?;
-    let mut cut = false;
-    for (number, (lines, context)) in runs.into_iter().zip(context).enumerate() {
+    let around = spans_around(select, &runs, reading)?;
+    let mut closing = Closing::default();
+    closing.below_level(below, &runs, runs.len() == count);
+    if let Some(job) = &select.job {
+        closing.other_jobs(job, &runs, &around);
+    }
+    for (number, (lines, context)) in runs.into_iter().zip(around.of_run).enumerate() {
         let place = (count > 1).then(|| format!("run {} of {count}", omitted + number + 1));
         if place.is_some() {
             writeln!(out)?;
         }
-        cut |= print_story(select, place.as_deref(), lines, context, screen, out)?;
+        let story = (lines, context);
+        print_story(select, place.as_deref(), story, screen, &mut closing, out)?;
     }
-    if cut {
-        writeln!(
-            out,
-            "\n{}",
-            screen
-                .paint
-                .dim("lines that end with … go on past the edge of the terminal: --wide shows all")
-        )?;
-    }
-    Ok(())
+    closing.print(screen.paint, out)
 }
 
 impl Pick {
@@ -128,57 +127,69 @@ fn heading(
     Ok(())
 }
 
-/// Prints header, timeline and sums of some lines. Tells whether a line was too long.
+/// Prints header, timeline and sums of some lines, with the spans around them.
 fn print_story(
     select: &Select,
     place: Option<&str>,
-    lines: Vec<Line>,
-    context: Vec<Line>,
+    (lines, context): (Vec<Line>, Vec<Line>),
     screen: Screen,
+    closing: &mut Closing,
     out: &mut dyn Write,
-) -> Result<bool, Stop> {
+) -> Result<(), Stop> {
     let mut totals = Totals::default();
     lines.iter().for_each(|line| totals.add(line));
     let summary = Summary::of(&lines);
     // Without lines there is nothing to print; callers have looked.
-    let Some(story) = Story::new(lines, context) else { return Ok(false) };
+    let Some(story) = Story::new(lines, context) else { return Ok(()) };
     summary.print(select, place, &story, screen.paint, out)?;
     writeln!(out)?;
-    let mut cut = false;
     for row in waterfall::rows(&story, summary.ids(), screen) {
-        cut |= row.cut;
+        closing.row(&row);
         writeln!(out, "{}", row.text)?;
     }
     if !totals.is_empty() {
         writeln!(out, "\n{}", screen.paint.with(color::NAME, "metrics, summed"))?;
         totals.print(screen.paint, out)?;
     }
-    Ok(cut)
+    Ok(())
 }
 
 /// For each run the spans of its traces, where some are named and not there: a job often begins
-/// inside a request that does not belong to it.
+/// inside a request that does not belong to it. Of a job, those of all its traces: others may have
+/// gone on with it.
 fn spans_around(
     select: &Select,
     runs: &[Vec<Line>],
     reading: &mut Reading,
-) -> Result<Vec<Vec<Line>>, Stop> {
-    let mut around = vec![Vec::new(); runs.len()];
-    let mut run_of: HashMap<String, usize> = HashMap::new();
+) -> Result<Around, Stop> {
+    let mut query = Query::new(select.places()?);
+    let mut around = Around {
+        of_run: vec![Vec::new(); runs.len()],
+        dirs: query.dirs.clone(),
+        ..Around::default()
+    };
+    let (mut run_of, mut of_job) = (HashMap::new(), HashMap::new());
     for (run, lines) in runs.iter().enumerate() {
         // A trace is of one run only.
         run_of.extend(story::missing_spans(lines).into_iter().map(|(trace, _)| (trace, run)));
+        let spans = lines.iter().filter(|line| line.is_span() && select.job.is_some());
+        of_job.extend(spans.filter_map(|line| Some((line.trace_id.clone()?, run))));
+    }
+    // Every line is compared with all of them.
+    around.has_too_many = of_job.len() > JOB_TRACES_MAX;
+    if !around.has_too_many {
+        run_of.extend(of_job);
     }
     // A query by trace alone has seen all there is, unless something else narrowed it.
     if run_of.is_empty() {
         return Ok(around);
     }
-    let mut query = Query::new(select.places()?);
     query.signals = vec![Signal::Spans];
     query.traces = run_of.keys().cloned().collect();
     query.limit = Some(CONTEXT_SPANS_MAX);
     query.tail = true;
     let mut found = query.run();
+    around.is_cut_off = found.reading.matched > found.lines.len() as u64;
     // And those that had no end.
     query.signals = vec![Signal::Events];
     query.evt = vec![story::INTERRUPTED.to_owned()];
@@ -192,7 +203,7 @@ fn spans_around(
     for line in found.lines {
         let run = line.trace_id.as_deref().and_then(|trace| run_of.get(trace));
         if let Some(run) = run {
-            around[*run].push(line);
+            around.of_run[*run].push(line);
         }
     }
     Ok(around)
@@ -202,153 +213,9 @@ fn is_snapshot(line: &Line) -> bool {
     line.is_metric() && line.meta.text("kind") == Some("snapshot")
 }
 
-/// What the header tells.
-#[derive(Debug, Default)]
-struct Summary {
-    spans: Count,
-    logs: Count,
-    events: Count,
-    metric_changes: u64,
-    services: BTreeSet<String>,
-    /// Every value of each id, by its word.
-    ids: BTreeMap<&'static str, BTreeSet<String>>,
-}
-
-#[derive(Debug, Default)]
-struct Count {
-    all: u64,
-    warnings: u64,
-    errors: u64,
-}
-
-impl Summary {
-    fn of(lines: &[Line]) -> Self {
-        let mut summary = Self::default();
-        for line in lines {
-            let error = match line.is_span() {
-                true => line.meta.text("status") == Some("error"),
-                false => line.level >= Some(Level::Error),
-            };
-            let warning = !line.is_span() && line.level == Some(Level::Warning);
-            let count = match line.evt.as_str() {
-                "metric" => {
-                    summary.metric_changes += 1;
-                    &mut Count::default()
-                }
-                "span" => &mut summary.spans,
-                "log" => &mut summary.logs,
-                _ => &mut summary.events,
-            };
-            count.all += 1;
-            count.errors += u64::from(error);
-            count.warnings += u64::from(warning);
-            summary.services.extend(line.service.clone());
-            for (word, id) in [
-                ("job", &line.job_id),
-                ("machine", &line.machine_id),
-                ("session", &line.session_id),
-                ("trace", &line.trace_id),
-                ("worker", &line.worker_id),
-            ] {
-                if let Some(id) = id {
-                    let _ = summary.ids.entry(word).or_default().insert(id.clone());
-                }
-            }
-        }
-        summary
-    }
-
-    /// Ids that differ between the lines are worth a word on each.
-    fn ids(&self) -> Ids {
-        let several = |word| self.ids.get(word).is_some_and(|ids| ids.len() > 1);
-        Ids {
-            job: several("job"),
-            machine: several("machine"),
-            service: self.services.len() > 1,
-            session: several("session"),
-            trace: several("trace"),
-            worker: several("worker"),
-        }
-    }
-
-    fn print(
-        &self,
-        select: &Select,
-        place: Option<&str>,
-        story: &Story,
-        paint: Paint,
-        out: &mut dyn Write,
-    ) -> Result<(), Stop> {
-        let mut title = Vec::new();
-        let subjects = select.subjects();
-        title.extend(place.map(|place| paint.with(color::NAME, place)));
-        for (word, asked) in &subjects {
-            // The job of several runs stands above them all.
-            if place.is_some() && *word == "job" {
-                continue;
-            }
-            // The whole id where its beginning was asked for.
-            let id = match self.ids.get(word).map(BTreeSet::len) {
-                Some(1) => self.ids[word].first().map_or(*asked, String::as_str),
-                _ => asked,
-            };
-            title.push(format!("{word} {}", paint.with(color::NAME, &shown(id))));
-        }
-        title.extend(some(&self.services));
-        title.push(time::range(story.start, story.end));
-        writeln!(out, "{}", title.join(" · "))?;
-
-        let traces = self.ids.get("trace").map_or(0, BTreeSet::len) as u64;
-        let counts = [
-            (traces > 0).then(|| many(traces, "trace")),
-            self.spans.told("span", paint),
-            self.logs.told("log", paint),
-            self.events.told("event", paint),
-            (self.metric_changes > 0).then(|| many(self.metric_changes, "metric change")),
-        ];
-        writeln!(out, "{}", counts.into_iter().flatten().collect::<Vec<_>>().join(", "))?;
-
-        let asked: Vec<&str> = subjects.iter().map(|(word, _)| *word).collect();
-        let rest: Vec<String> = ["job", "trace", "session", "worker", "machine"]
-            .into_iter()
-            .filter(|word| !asked.contains(word))
-            .filter_map(|word| Some(format!("{word} {}", some(self.ids.get(word)?)?)))
-            .collect();
-        if !rest.is_empty() {
-            writeln!(out, "{}", paint.dim(&rest.join("  ")))?;
-        }
-        Ok(())
-    }
-}
-
-impl Count {
-    /// `9 logs (2 warnings, 1 error)`
-    fn told(&self, noun: &str, paint: Paint) -> Option<String> {
-        let mut wrong = Vec::new();
-        if self.warnings > 0 {
-            wrong.push(paint.with(color::WARNING, &many(self.warnings, "warning")));
-        }
-        if self.errors > 0 {
-            wrong.push(paint.with(color::BAD, &many(self.errors, "error")));
-        }
-        let wrong = match wrong.is_empty() {
-            true => String::new(),
-            false => format!(" ({})", wrong.join(", ")),
-        };
-        (self.all > 0).then(|| format!("{}{wrong}", many(self.all, noun)))
-    }
-}
-
-/// The first few of some names.
-fn some(names: &BTreeSet<String>) -> Option<String> {
-    let few: Vec<String> = names.iter().take(NAMES_MAX).map(|name| shown(name)).collect();
-    let more = names.len() - few.len();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    (!few.is_empty()).then(|| format!("{}{more}", few.join(", ")))
-}
-
 /// Runs shown unless more are asked for.
 const RUNS_MAX: usize = 3;
-const NAMES_MAX: usize = 4;
 /// The spans around a story are a detail; a trace of a million spans must not fill the memory for it.
 const CONTEXT_SPANS_MAX: usize = 50_000;
+/// With more traces than that, what other jobs did below a job is not looked for.
+pub(super) const JOB_TRACES_MAX: usize = 100;

@@ -1,10 +1,12 @@
 //! The subcommands.
 
+mod closing;
 mod correlate;
 mod logs;
 mod metrics;
 mod ops;
 mod removed;
+mod summary;
 mod trace;
 
 use std::io::{IsTerminal, Write};

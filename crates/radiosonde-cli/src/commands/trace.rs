@@ -6,9 +6,10 @@ use std::io::Write;
 use radiosonde_store::names::Signal;
 use radiosonde_store::{Level, Query};
 
-use crate::args::TraceArgs;
+use crate::args::{Output, TraceArgs};
+use crate::commands::closing::Below;
 use crate::commands::correlate;
-use crate::outcome::{Stop, conclude};
+use crate::outcome::{Stop, conclude_with};
 
 pub(crate) fn run(args: &TraceArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let mut select = args.select.clone();
@@ -38,9 +39,16 @@ pub(crate) fn run(args: &TraceArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     one_trace(&spans, answer.lines.iter().filter_map(|line| line.trace_id.as_deref()))?;
 
     let any = !answer.lines.is_empty();
-    correlate::print(&select, &args.pick, answer.lines, &mut answer.reading, out)?;
+    // Programs ask for the level they want.
+    let below = match any && select.show.output == Output::Json {
+        true => None,
+        false => Below::of(&events, &mut answer.reading),
+    };
+    let below = below.as_ref();
+    correlate::print(&select, &args.pick, answer.lines, below, &mut answer.reading, out)?;
     out.flush()?;
-    Ok(conclude(&spans, &answer.reading, any))
+    let instead = below.map(Below::alone);
+    Ok(conclude_with(&spans, &answer.reading, any, instead.as_deref()))
 }
 
 /// The beginning of an id must say which trace is meant.

@@ -12,7 +12,7 @@ use crate::render::time::clock;
 pub(crate) struct Ids {
     pub(crate) job: bool,
     pub(crate) machine: bool,
-    /// Of spans, where it changes.
+    /// Of spans, where it changes, as the machine.
     pub(crate) service: bool,
     pub(crate) session: bool,
     pub(crate) trace: bool,

@@ -1,5 +1,6 @@
 //! How things look for people.
 
+pub(crate) mod attributes;
 pub(crate) mod color;
 pub(crate) mod line;
 pub(crate) mod metric;
@@ -20,6 +21,8 @@ pub(crate) struct Screen {
     pub(crate) paint: Paint,
     /// Columns.
     pub(crate) width: usize,
+    /// Whether everything is asked for.
+    pub(crate) wide: bool,
     /// Whether lines may be longer than that.
     whole: bool,
 }
@@ -36,7 +39,7 @@ impl Screen {
         let on = wants_color(show.color, no_color, force, terminal && !dumb);
         let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
         let width = terminal_width().or(columns).unwrap_or(WIDTH).max(WIDTH_MIN);
-        Self { paint: Paint { on }, width, whole: wide || !terminal }
+        Self { paint: Paint { on }, width, wide, whole: wide || !terminal }
     }
 
     /// A painted line as it is printed here, so many columns being left for more.

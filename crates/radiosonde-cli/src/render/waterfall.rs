@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use anstyle::Style;
 use jiff::Timestamp;
 use radiosonde_store::line::Line;
 
 use crate::render::Screen;
+use crate::render::attributes;
 use crate::render::color::{self, Paint};
 use crate::render::line::{self, Ids};
 use crate::render::metric::Metric;
@@ -18,6 +20,8 @@ pub(crate) struct Drawn {
     pub(crate) text: String,
     /// Whether it was too long for the screen.
     pub(crate) cut: bool,
+    /// Whether attributes are left out that only a wide row has.
+    pub(crate) left_out: bool,
 }
 
 /// The rows from top to bottom.
@@ -45,7 +49,12 @@ pub(crate) fn rows(story: &Story, ids: Ids, screen: Screen) -> impl Iterator<Ite
         let left = format!("{} {bar} {pad}{took}  {tree}", paint.dim(&at));
         match &node.what {
             What::Line(line) if line.is_metric() => change(line, &left, screen),
-            _ => Drawn::fitting(&(left + &label(story, &row, ids, paint)), screen),
+            What::Span(span) => {
+                let left_out = !screen.wide && attributes::has_minor(span);
+                let label = label(story, &row, ids, screen);
+                Drawn { left_out, ..Drawn::fitting(&(left + &label), screen) }
+            }
+            _ => Drawn::fitting(&(left + &label(story, &row, ids, screen)), screen),
         }
     })
 }
@@ -53,7 +62,7 @@ pub(crate) fn rows(story: &Story, ids: Ids, screen: Screen) -> impl Iterator<Ite
 impl Drawn {
     fn fitting(row: &str, screen: Screen) -> Self {
         let fitted = screen.fit(row.trim_end(), 0);
-        Self { cut: matches!(fitted, Cow::Owned(_)), text: fitted.into_owned() }
+        Self { cut: matches!(fitted, Cow::Owned(_)), text: fitted.into_owned(), left_out: false }
     }
 }
 
@@ -121,9 +130,13 @@ impl Scale {
     }
 }
 
-fn label(story: &Story, row: &Row, ids: Ids, paint: Paint) -> String {
+fn label(story: &Story, row: &Row, ids: Ids, screen: Screen) -> String {
+    let paint = screen.paint;
     match &story.nodes[row.node].what {
-        What::Span(span) => span_label(span, entered(story, row, ids), row, ids, paint),
+        What::Span(span) => {
+            let entered = entered(story, row, ids);
+            span_label(span, &entered, screen) + &own_ids(&span.line, row, ids, paint)
+        }
         What::Missing { span_id } => {
             let span_id = shown(span_id);
             paint.dim(&format!("(missing span {span_id}: still open, not sampled, or not here)"))
@@ -138,59 +151,77 @@ fn label(story: &Story, row: &Row, ids: Ids, paint: Paint) -> String {
     }
 }
 
-/// The service of a span, where it is another than that of the span around it.
-fn entered<'s>(story: &'s Story, row: &Row, ids: Ids) -> Option<&'s str> {
-    let service = |node: usize| match &story.nodes[node].what {
-        What::Span(span) => span.line.service.as_deref(),
+/// Where a trace enters another service or machine than those of the span around it:
+/// `in packing on web-1`.
+fn entered(story: &Story, row: &Row, ids: Ids) -> String {
+    let line = |node: usize| match &story.nodes[node].what {
+        What::Span(span) => Some(&span.line),
         _ => None,
     };
-    let own = service(row.node).filter(|_| ids.service)?;
-    (row.parent.and_then(service) != Some(own)).then_some(own)
+    let (own, around) = (line(row.node), row.parent.and_then(line));
+    let changed = |wanted: bool, of: fn(&Line) -> Option<&str>| {
+        let own = own.and_then(of).filter(|_| wanted)?;
+        (around.and_then(of) != Some(own)).then(|| shown(own))
+    };
+    let service = changed(ids.service, |line| line.service.as_deref());
+    let machine = changed(ids.machine, |line| line.machine_id.as_deref());
+    let words = [service.map(|name| format!("in {name}")), machine.map(|id| format!("on {id}"))];
+    words.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-fn span_label(span: &Span, service: Option<&str>, row: &Row, ids: Ids, paint: Paint) -> String {
+/// What a span is: its name, how it ended, what it has to do with, and its attributes.
+fn span_label(span: &Span, entered: &str, screen: Screen) -> String {
+    let paint = screen.paint;
     let style = if span.context { color::DIM } else { color::NAME };
     let name = if span.name.is_empty() { "(unnamed)" } else { span.name.as_str() };
     let mut label = paint.with(style, &shown(name));
-    if let Some(service) = service {
-        label.push_str(&format!("  {}", paint.dim(&format!("in {}", shown(service)))));
+    let mut say = |style: Style, text: &str| {
+        label.push_str(&format!("  {}", paint.with(style, text)));
+    };
+    if !entered.is_empty() {
+        say(color::DIM, entered);
     }
     if span.failed {
         let message = span.status_message.as_deref().map(|message| format!(": {}", shown(message)));
-        let error = format!("error{}", message.unwrap_or_default());
-        label.push_str(&format!("  {}", paint.with(color::BAD, &error)));
+        say(color::BAD, &format!("error{}", message.unwrap_or_default()));
+    } else if attributes::is_cancelled(span) {
+        say(color::WARNING, "cancelled");
     } else if span.ok {
-        label.push_str(&format!("  {}", paint.with(color::GOOD, "ok")));
+        say(color::GOOD, "ok");
     }
     if span.interrupted {
-        label.push_str(&format!("  {}", paint.with(color::BAD, "open when its process died")));
+        say(color::BAD, "open when its process died");
     }
     if !span.kind.is_empty() {
-        label.push_str(&format!("  {}", paint.dim(&shown(&span.kind))));
+        say(color::DIM, &shown(&span.kind));
     }
-    for (key, val) in &span.attributes {
-        label.push_str(&line::field(key, &value(val), paint));
+    if let Some(kept) = &span.kept {
+        say(color::DIM, &format!("kept: {}", shown(kept)));
     }
     for link in &span.links {
-        label.push_str(&format!("  {}", paint.dim(&target(link, span))));
+        say(color::DIM, &target(link, span));
     }
     if span.links_more > 0 {
-        let more = format!("and {}", many(span.links_more as u64, "more link"));
-        label.push_str(&format!("  {}", paint.dim(&more)));
+        say(color::DIM, &format!("and {}", many(span.links_more as u64, "more link")));
+    }
+    for (key, val) in attributes::of(span, screen.wide) {
+        label.push_str(&line::field(key, &value(val), paint));
     }
     if span.context {
         label.push_str(&format!("  {}", paint.dim("(around it, not part of it)")));
     }
-    let own = &span.line;
+    label
+}
+
+/// The ids of a span that are not those of the whole story.
+fn own_ids(own: &Line, row: &Row, ids: Ids, paint: Paint) -> String {
     let trace = own.trace_id.as_deref().map(line::short).filter(|_| ids.trace && row.depth == 0);
     let job = own.job_id.as_deref().filter(|_| ids.job);
     let worker = own.worker_id.as_deref().filter(|_| ids.worker);
-    for (key, id) in [("job", job), ("trace", trace), ("worker", worker)] {
-        if let Some(id) = id {
-            label.push_str(&line::field(key, &paint.dim(&shown(id)), paint));
-        }
-    }
-    label
+    [("job", job), ("trace", trace), ("worker", worker)]
+        .into_iter()
+        .filter_map(|(key, id)| Some(line::field(key, &paint.dim(&shown(id?)), paint)))
+        .collect()
 }
 
 /// `→ trace 0edadbc0`, or, within the trace, `→ span 00f067aa0ba902b7`.
@@ -226,7 +257,8 @@ fn change(line: &Line, left: &str, screen: Screen) -> Drawn {
     let change = format!(" {}", metric.change());
     let whole = left + &metric.series();
     let fitted = screen.fit(&whole, columns(&change));
-    Drawn { cut: matches!(fitted, Cow::Owned(_)), text: fitted.into_owned() + &change }
+    let cut = matches!(fitted, Cow::Owned(_));
+    Drawn { cut, text: fitted.into_owned() + &change, left_out: false }
 }
 
 /// The lines of the tree left of a row.

@@ -9,6 +9,9 @@ use serde_json::Value;
 /// The event of a span that was open when its process died.
 pub(crate) const INTERRUPTED: &str = "span.interrupted";
 
+/// Where a span's line says why it was kept though its trace was not sampled.
+pub(crate) const KEPT: &str = "kept";
+
 /// Links and events of one span that are shown; more are counted.
 const LINKS_MAX: usize = 4;
 const MOMENTS_MAX: usize = 128;
@@ -22,6 +25,8 @@ pub(crate) struct Span {
     pub(crate) ok: bool,
     /// Whether it had no end: its process died. It was open for that long at least.
     pub(crate) interrupted: bool,
+    /// Why it was kept though its trace was not sampled.
+    pub(crate) kept: Option<String>,
     pub(crate) status_message: Option<String>,
     pub(crate) attributes: Vec<(String, Value)>,
     pub(crate) links: Vec<Link>,
@@ -72,6 +77,7 @@ impl Span {
             failed: meta.text("status") == Some("error"),
             ok: meta.text("status") == Some("ok"),
             interrupted,
+            kept: text(KEPT),
             status_message: text("status_message").filter(|message| !message.is_empty()),
             attributes,
             links: links.collect(),

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "all of this crate is a test")]
 
+mod closing;
 mod fixture;
 mod found;
 mod hostile;
@@ -10,6 +11,7 @@ mod ops;
 mod packs;
 mod recovery;
 mod removed;
+mod rows;
 mod runs;
 mod spans;
 #[cfg(target_os = "linux")]

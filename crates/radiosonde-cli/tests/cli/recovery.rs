@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use radiosonde_events::{Owner, event};
-use radiosonde_record::{Filter, Journal, Level, Placement, Slot, with_journal};
+use radiosonde_record::{
+    Descriptor, Filter, Journal, Level, Placement, Slot, SpanPart, with_journal,
+};
 
 use crate::fixture::{Dir, Ran, command, run};
 
@@ -75,6 +77,38 @@ fn what_a_killed_process_left_is_brought_over_once() {
     assert_eq!(again.out, format!("{}: nothing to recover\n", dir.path().display()));
     let found = dir.run("events -o json").exits(0);
     assert_eq!((ids(&found), found.err.as_str()), (first, ""));
+}
+
+#[test]
+fn of_a_process_without_records_the_spans_it_died_in_are_told() {
+    let owner = Owner::new("shop", "1.0.0", None, Default::default());
+    for (spans, told) in [
+        (0, "no lines were left, only tidied up after shop"),
+        (1, "wrote 1 event span.interrupted of shop"),
+        (3, "wrote 3 events span.interrupted of shop"),
+    ] {
+        let dir = Dir::empty();
+        let slot = take(&dir);
+        let instance = slot.create_instance(&owner.to_json()).unwrap();
+        let placement = Placement::Directory(instance.path.clone());
+        let journal = Journal::open(placement, Filter::at(Level::Info)).unwrap();
+        let site = journal.site(1, Descriptor::default);
+        let part = SpanPart { start_ns: 1, ..SpanPart::default() };
+        let open = (0..spans).map(|_| journal.open_span(&site, b"", &part)).collect::<Vec<_>>();
+        let id = instance.id.clone();
+        // Never closed: the process ends here.
+        drop((open, journal, instance, slot));
+        let place = format!("(pid {}, instance {id}, slot 0)", std::process::id());
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let mut ran = dir.run("recover");
+        // As above: a command that another test starts may have our locks still.
+        while ran.out.contains("running process") && Instant::now() < deadline {
+            ran = dir.run("recover");
+        }
+        assert_eq!(ran.out, format!("{}: {told} {place}\n", dir.path().display()));
+        let events = dir.run("events -o json").out.lines().count();
+        assert_eq!(events, spans, "that many stand in the file");
+    }
 }
 
 #[test]

@@ -31,6 +31,8 @@ fn a_span_that_its_process_died_in_is_drawn_with_what_happened_inside_it() {
     dir.write("events-2025-10-06.jsonl", lines(&[dead.clone(), late]));
     for args in ["trace 0edadbc0", "trace --job j", "correlate --job j"] {
         let ran = dir.run(args).exits(0).omits(&["missing"]).prints(&[
+            // The one that was closed after all is a span, and an event of having been called open.
+            "1 trace, 1 span, 1 interrupted span, 1 event (1 warning)\n",
             ">4.00 s  checkout  open when its process died  thread=worker-1",
             "└─ fetch\n",
             "└─ WARN  span.interrupted",

@@ -16,6 +16,8 @@ const SPAN_ID: &str = "x-b3-spanid";
 const PARENT_SPAN_ID: &str = "x-b3-parentspanid";
 const SAMPLED: &str = "x-b3-sampled";
 const FLAGS: &str = "x-b3-flags";
+pub(super) const FIELDS_SINGLE: [&str; 1] = [B3];
+pub(super) const FIELDS_MULTI: [&str; 5] = [TRACE_ID, SPAN_ID, PARENT_SPAN_ID, SAMPLED, FLAGS];
 
 /// The context with the span of the carrier, or as it was.
 pub(super) fn extract(context: Context, from: &impl Extract) -> Context {
@@ -44,9 +46,7 @@ pub(super) fn inject_single(context: &Context, into: &mut impl Inject) {
 }
 
 pub(super) fn inject_multi(context: &Context, into: &mut impl Inject) {
-    for name in [TRACE_ID, SPAN_ID, PARENT_SPAN_ID, SAMPLED, FLAGS] {
-        into.remove(name);
-    }
+    FIELDS_MULTI.iter().for_each(|field| into.remove(field));
     let Some(span) = context.span() else { return };
     into.set(TRACE_ID, &span.trace_id.to_string());
     into.set(SPAN_ID, &span.span_id.to_string());

@@ -6,6 +6,7 @@ use crate::baggage::{member, read, write};
 use crate::{Context, CorrelationId};
 
 const BAGGAGE: &str = "baggage";
+pub(super) const FIELDS: [&str; 1] = [BAGGAGE];
 const JOB_ID: &str = "job_id";
 const WORKER_ID: &str = "worker_id";
 const SESSION_ID: &str = "session_id";

@@ -87,9 +87,21 @@ impl<I: Inject + ?Sized> Inject for &mut I {
 #[cfg(feature = "http")]
 impl Extract for http::HeaderMap {
     fn each(&self, name: &str, value: &mut dyn FnMut(&[u8])) {
-        self.get_all(name).iter().for_each(|found| value(found.as_bytes()));
+        let mut each = |found: &http::HeaderValue| value(found.as_bytes());
+        match HEADERS.iter().find(|known| known.as_str() == name) {
+            Some(known) => self.get_all(known).iter().for_each(&mut each),
+            None => self.get_all(name).iter().for_each(&mut each),
+        }
     }
 }
+
+/// What every request is asked for: a name that is known need not be looked at again.
+#[cfg(feature = "http")]
+static HEADERS: [http::HeaderName; 3] = [
+    http::HeaderName::from_static("traceparent"),
+    http::HeaderName::from_static("tracestate"),
+    http::HeaderName::from_static("baggage"),
+];
 
 #[cfg(feature = "http")]
 impl Inject for http::HeaderMap {

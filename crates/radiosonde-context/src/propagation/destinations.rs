@@ -2,24 +2,25 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
-static OF_PROCESS: RwLock<Option<Arc<Destinations>>> = RwLock::new(None);
+static OF_PROCESS: LazyLock<RwLock<Arc<Destinations>>> = LazyLock::new(RwLock::default);
 
 /// Sets to which hosts [`inject_to`](super::inject_to) of this process gives baggage and ids.
 /// `radiosonde::init!` sets what `RADIOSONDE_BAGGAGE_TO` says; the default is
 /// [`Destinations::default`].
 pub fn set_baggage_destinations(destinations: Destinations) {
     let mut of_process = OF_PROCESS.write().unwrap_or_else(PoisonError::into_inner);
-    *of_process = Some(Arc::new(destinations));
+    *of_process = Arc::new(destinations);
 }
 
 pub(super) fn allows(host: &str) -> bool {
-    let of_process = OF_PROCESS.read().unwrap_or_else(PoisonError::into_inner).clone();
-    match of_process {
-        Some(destinations) => destinations.allows(host),
-        None => Destinations::default().allows(host),
-    }
+    of_process().allows(host)
+}
+
+/// The list of this process. Asked with every request: nothing is made anew.
+fn of_process() -> Arc<Destinations> {
+    Arc::clone(&OF_PROCESS.read().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Hosts, by name and by address. The default allows the loopback: `localhost`, names under it,
@@ -174,4 +175,20 @@ fn begins_alike(one: IpAddr, other: IpAddr, bits: u32) -> bool {
     };
     let (one, other): (u128, u128) = (one, other);
     (one ^ other).checked_shr(width - bits).unwrap_or(0) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_list_is_asked_until_another_is_set() {
+        let default = of_process();
+        assert_eq!(*default, Destinations::default());
+        assert!(Arc::ptr_eq(&default, &of_process()));
+        set_baggage_destinations(Destinations::NONE);
+        assert!(!allows("localhost"));
+        set_baggage_destinations(Destinations::default());
+        assert!(allows("localhost"));
+    }
 }

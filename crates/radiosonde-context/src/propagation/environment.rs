@@ -5,9 +5,9 @@
 
 use std::ffi::OsString;
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
-use super::{Extract, Inject};
+use super::{Extract, Inject, Propagators};
 use crate::Context;
 
 /// Gives a child process the current context, in its environment; variables of a context that this
@@ -60,8 +60,9 @@ impl Context {
     /// [`propagation::command`](command) or set `TRACEPARENT`, `TRACESTATE` and `BAGGAGE`; empty
     /// without them.
     ///
-    /// The environment is read once, at the first call; what cannot be read is ignored and counted.
-    /// It is current nowhere until it is attached:
+    /// The environment is read at the first call, and again at the first one after other propagators
+    /// were set; what cannot be read is ignored and counted. The context is current nowhere until it
+    /// is attached:
     ///
     /// ```
     /// use radiosonde_context::Context;
@@ -69,8 +70,17 @@ impl Context {
     /// let _attached = Context::from_env().attach();
     /// ```
     pub fn from_env() -> Self {
-        static OF_PROCESS: OnceLock<Context> = OnceLock::new();
-        OF_PROCESS.get_or_init(|| super::extract(&Environment)).clone()
+        static OF_PROCESS: Mutex<Option<(Propagators, Context)>> = Mutex::new(None);
+        let propagators = Propagators::of_process();
+        let mut known = OF_PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((read_by, context)) if *read_by == propagators => context.clone(),
+            _ => {
+                let context = propagators.extract(&Environment);
+                *known = Some((propagators, context.clone()));
+                context
+            }
+        }
     }
 }
 

@@ -171,25 +171,41 @@ fn create(path: &Path) -> io::Result<File> {
 
 /// Opens a regular file, and nothing that a link leads to or that has to be waited for.
 fn open(path: &Path) -> Result<File, Cause> {
+    // A device is not even opened: some do something then.
     let seen = fs::symlink_metadata(path).map_err(Cause::Read)?;
     if !seen.file_type().is_file() {
         return Err(Cause::NotRegular);
     }
-    let file = File::open(path).map_err(Cause::Read)?;
+    open_seen(path)
+}
+
+/// Opens what was a regular file a moment ago. Somebody may have put a link or a pipe there since:
+/// neither is followed nor waited for.
+fn open_seen(path: &Path) -> Result<File, Cause> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags.bits().cast_signed());
+    }
+    let file = options.open(path).map_err(|error| match error {
+        error if is_of_a_link(&error) => Cause::NotRegular,
+        error => Cause::Read(error),
+    })?;
     let opened = file.metadata().map_err(Cause::Read)?;
-    // Somebody may have put a link there in between.
-    if same(&seen, &opened) { Ok(file) } else { Err(Cause::NotRegular) }
+    if opened.is_file() { Ok(file) } else { Err(Cause::NotRegular) }
 }
 
 #[cfg(unix)]
-fn same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
+fn is_of_a_link(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }
 
 #[cfg(not(unix))]
-fn same(_one: &fs::Metadata, other: &fs::Metadata) -> bool {
-    other.is_file()
+fn is_of_a_link(_error: &io::Error) -> bool {
+    false
 }
 
 #[cfg(test)]
@@ -239,6 +255,30 @@ mod tests {
         write_file(&link, &context()).unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "traceparent: mine\n");
         assert!(read_file(&link).unwrap().is_remote());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_takes_a_files_place_while_it_is_opened_is_neither_followed_nor_waited_for() {
+        use std::time::Duration;
+
+        use rustix::fs::{CWD, Mode, mkfifoat};
+
+        let dir = tempfile::tempdir().unwrap();
+        let (file, pipe, link) =
+            (dir.path().join("file"), dir.path().join("pipe"), dir.path().join("link"));
+        write_file(&file, &context()).unwrap();
+        mkfifoat(CWD, &pipe, Mode::from_raw_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert!(open_seen(&file).is_ok());
+        for path in [pipe, link, dir.path().to_owned()] {
+            let (sender, receiver) = std::sync::mpsc::channel();
+            let opened = path.clone();
+            std::thread::spawn(move || sender.send(open_seen(&opened)));
+            let opened = receiver.recv_timeout(Duration::from_secs(20)).expect("no waiting");
+            assert!(matches!(opened, Err(Cause::NotRegular)), "{}: {opened:?}", path.display());
+            assert!(read_file(&path).is_err(), "{}", path.display());
+        }
     }
 
     #[test]

@@ -6,17 +6,26 @@ pub(super) fn hex<const BYTES: usize>(digits: &[u8]) -> Option<[u8; BYTES]> {
     if digits.len() != 2 * BYTES {
         return None;
     }
+    let mut all = 0;
     for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
         let [high, low] = pair else { return None };
-        *byte = digit(*high)? << 4 | digit(*low)?;
+        let (high, low) = (DIGITS[usize::from(*high)], DIGITS[usize::from(*low)]);
+        all |= high | low;
+        *byte = high << 4 | low;
     }
-    Some(out)
+    (all < NONE).then_some(out)
 }
 
-fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
+/// What is no digit.
+const NONE: u8 = 16;
+
+/// The value of every byte.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NONE; 256];
+    let mut value = 0;
+    while value < 16 {
+        digits[b"0123456789abcdef"[value as usize] as usize] = value;
+        value += 1;
     }
-}
+    digits
+};

@@ -25,6 +25,18 @@ enum Format {
     B3Multi = 4,
 }
 
+impl Format {
+    /// Every field it may write, or that says something of the same span.
+    fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::TraceContext => &trace_context::FIELDS,
+            Self::Baggage => &baggage::FIELDS,
+            Self::B3 => &b3::FIELDS_SINGLE,
+            Self::B3Multi => &b3::FIELDS_MULTI,
+        }
+    }
+}
+
 const FORMATS: [(&str, Format); 4] = [
     ("tracecontext", Format::TraceContext),
     ("baggage", Format::Baggage),
@@ -45,7 +57,7 @@ pub fn set_propagators(propagators: Propagators) {
 }
 
 impl Propagators {
-    /// None: nothing is read, nothing is written.
+    /// None: nothing is read, and what is injected into says nothing.
     pub const NONE: Self = Self { order: 0 };
     /// `traceparent` and `tracestate` alone.
     pub const TRACE_CONTEXT: Self = Self { order: Format::TraceContext as u32 };
@@ -82,8 +94,13 @@ impl Propagators {
         self.formats().fold(Context::default(), read)
     }
 
-    /// Writes a context to a carrier; baggage and ids only `with_baggage`.
+    /// Writes a context to a carrier; baggage and ids only `with_baggage`. Fields of formats that
+    /// are not among these are taken out: what a copied carrier said before goes no further.
     pub fn inject(self, context: &Context, with_baggage: bool, into: &mut impl Inject) {
+        let unused = FORMATS.iter().map(|(_, format)| *format);
+        for format in unused.filter(|format| self.formats().all(|used| used != *format)) {
+            format.fields().iter().for_each(|field| into.remove(field));
+        }
         for format in self.formats() {
             match format {
                 Format::TraceContext => trace_context::inject(context, into),

@@ -9,6 +9,7 @@ use crate::{Context, InvalidTraceState, SpanId, TraceFlags, TraceId, TraceState}
 
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
+pub(super) const FIELDS: [&str; 2] = [TRACEPARENT, TRACESTATE];
 
 /// `00-` and 32, 16 and 2 digits with dashes between them: all of version 00, and the beginning of
 /// every later one.
@@ -39,9 +40,7 @@ pub(super) fn extract(context: Context, from: &impl Extract) -> Context {
 
 pub(super) fn inject(context: &Context, into: &mut impl Inject) {
     let Some(span) = context.span() else {
-        into.remove(TRACEPARENT);
-        into.remove(TRACESTATE);
-        return;
+        return FIELDS.iter().for_each(|field| into.remove(field));
     };
     let flags = span.flags.bits();
     into.set(TRACEPARENT, &format!("00-{}-{}-{flags:02x}", span.trace_id, span.span_id));
@@ -54,8 +53,10 @@ pub(super) fn inject(context: &Context, into: &mut impl Inject) {
 /// The span of a `traceparent` (Level 2, §3.2.2 and §3.2.4).
 fn parse(text: &[u8]) -> Option<Span> {
     let (known, rest) = text.split_at_checked(LENGTH)?;
-    let fields: Vec<&[u8]> = known.split(|byte| *byte == b'-').collect();
-    let [version, trace, span, flags] = fields.as_slice() else { return None };
+    let (version, known) = known.split_at_checked(2)?;
+    let (trace, known) = known.strip_prefix(b"-")?.split_at_checked(32)?;
+    let (span, known) = known.strip_prefix(b"-")?.split_at_checked(16)?;
+    let flags = known.strip_prefix(b"-")?;
     let [version] = hex::<1>(version)?;
     // Version 00 ends here; what a later one adds begins with a dash, and is not for us. A later
     // one's flags beyond those of Level 2 are cleared as those of version 00 are.

@@ -8,7 +8,7 @@ use tracing::field::Empty;
 use crate::exchange::{Exchange, RequestBytes};
 use crate::peer::host_and_port;
 use crate::place::Place;
-use crate::series::Kind;
+use crate::series::{self, Kind, Labels};
 use crate::{method, url};
 
 /// A request that is about to be sent.
@@ -28,10 +28,11 @@ pub(super) fn begin(sent: &Sent<'_>, headers: &mut HeaderMap) -> Exchange {
     let method = method::Method::of(sent.method);
     let span = span(sent, method, &host, port);
     inject(&span, &host, headers);
+    let series = series::of(&Labels::begun(Kind::HttpClient, method.name, "", &host));
     let place = Place::Text(host.into());
     let mut exchange = Exchange::new(Kind::HttpClient, span, method.name, place);
-    exchange.request_bytes = sent.bytes.map_or(RequestBytes::Unknown, RequestBytes::Known);
-    exchange.begin("");
+    exchange.account.request_bytes = sent.bytes.map_or(RequestBytes::Unknown, RequestBytes::Known);
+    exchange.begin(&series);
     exchange
 }
 

@@ -89,7 +89,7 @@ where
         let span = span(method.asked(), &host, port);
         inject(&span, &host, request.headers_mut());
         let mut exchange = Exchange::new(Kind::GrpcClient, span, "", Place::NONE);
-        exchange.grpc = Some(method);
+        exchange.account.grpc = Some(method);
         server::called(&mut self.inner, request, Some(exchange))
     }
 }

@@ -87,9 +87,9 @@ where
         if let Some(caller) = caller {
             server::link(&span, &caller);
         }
-        let mut exchange = Exchange::new(Kind::GrpcServer, span, "", Place::NONE);
-        exchange.context = context;
-        exchange.grpc = Some(GrpcMethod::served(request.uri().path(), &self.layer.known));
+        let exchange = Exchange::new(Kind::GrpcServer, span, "", Place::NONE);
+        let mut exchange = exchange.in_context(context);
+        exchange.account.grpc = Some(GrpcMethod::served(request.uri().path(), &self.layer.known));
         server::called(&mut self.inner, request, Some(exchange))
     }
 }

@@ -157,7 +157,7 @@ where
 {
     match exchange {
         Some(mut exchange) => {
-            let future = exchange.run(|| inner.call(request));
+            let future = exchange.run(|_| inner.call(request));
             ResponseFuture::new(future, Some(exchange))
         }
         None => ResponseFuture::new(inner.call(request), None),

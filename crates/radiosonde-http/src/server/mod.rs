@@ -9,7 +9,7 @@ pub use request::Head;
 pub use size::{CountRequestBody, CountRequestBodyLayer, RequestBody};
 
 pub(crate) use layer::called;
-pub(crate) use request::{callers_context, client, link, span_name};
+pub(crate) use request::{callers_context, client, link, record_late};
 
 pub use crate::body::ResponseBody;
 pub use crate::future::ResponseFuture;

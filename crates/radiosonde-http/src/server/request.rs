@@ -1,13 +1,13 @@
 //! What is read from a request when it comes, and the span made of it.
 
-use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use http::{Extensions, HeaderMap, Method, Request, Uri, Version, header};
 use http_body::Body;
-use radiosonde_context::{Context, propagation};
+use radiosonde_context::{Context, propagation, with_current};
 use tracing::Span;
-use tracing::field::Empty;
+use tracing::field::{Empty, Field, Value};
 
 use super::layer::Settings;
 use super::size;
@@ -15,7 +15,7 @@ use crate::exchange::Exchange;
 use crate::method;
 use crate::peer::{self, ClientAddress, Forwarded, host_and_port};
 use crate::place::{Place, Route};
-use crate::series::Kind;
+use crate::series::{self, Kind, Labels, Series};
 use crate::url;
 
 /// A request without its body.
@@ -73,19 +73,19 @@ pub(super) fn begin<B: Body + 'static>(
     let method = method::Method::of(head.method);
     let peer = Peer::of(settings, &head);
     let (context, caller) = callers_context(settings.is_public, head.headers);
+    let begun = Labels::begun(Kind::HttpServer, method.name, peer.scheme, place.as_str());
+    let series = series::of(&begun);
     let span = {
         let _attached = context.as_ref().map(Context::attach);
-        span(&head, method, place.as_str(), &peer)
+        span(&head, method, &series, &peer)
     };
     if let Some(caller) = caller {
         link(&span, &caller);
     }
-    let scheme = peer.scheme;
     let mut exchange = Exchange::new(Kind::HttpServer, span, method.name, place);
-    exchange.context = context;
-    exchange.begin(scheme);
-    exchange.request_bytes = size::of(request);
-    Some(exchange)
+    exchange.begin(&series);
+    exchange.account.request_bytes = size::of(request);
+    Some(exchange.in_context(context))
 }
 
 /// The context a request is worked on in, when that is another than the current one; and the span of
@@ -100,8 +100,12 @@ pub(crate) fn callers_context(
         let context = here.trace_id().map(|_| here.without_span());
         return (context, sent.trace_id().map(|_| sent));
     }
-    let context = (!sent.is_empty()).then(|| sent.over(&Context::current()));
-    (context, None)
+    if sent.is_empty() {
+        return (None, None);
+    }
+    let mut context = sent;
+    with_current(|current| context.fill(current));
+    (Some(context), None)
 }
 
 /// Links a span to the one it was called from.
@@ -172,12 +176,40 @@ pub(crate) fn client(extensions: &Extensions) -> Option<IpAddr> {
     None
 }
 
-fn span(head: &Head<'_>, method: method::Method<'_>, route: &str, peer: &Peer<'_>) -> Span {
+/// Fields of a server's span that its end tells.
+const LATE: [&str; 7] = [
+    "otel.name",
+    "http.route",
+    "http.request.body.size",
+    "http.response.status_code",
+    "http.response.body.size",
+    "error.type",
+    "otel.status_code",
+];
+
+/// Records these fields of a server's span, in their order, all at once. To look for each by its name
+/// would cost as much as to record it.
+pub(crate) fn record_late(span: &Span, values: [&dyn Value; LATE.len()]) {
+    static FIELDS: OnceLock<Option<[Field; LATE.len()]>> = OnceLock::new();
+    let Some(metadata) = span.metadata().filter(|_| !span.is_disabled()) else { return };
+    let known = metadata.fields();
+    let find = || {
+        let found: Vec<Field> = LATE.iter().filter_map(|name| known.field(name)).collect();
+        found.try_into().ok()
+    };
+    let Some(fields) = FIELDS.get_or_init(find) else { return };
+    let mut values = values.into_iter();
+    let pairs = fields.each_ref().map(|field| (field, values.next()));
+    span.record_all(&known.value_set(&pairs));
+}
+
+fn span(head: &Head<'_>, method: method::Method<'_>, series: &Series, peer: &Peer<'_>) -> Span {
+    let route = series.place();
     // Nothing of this is made for a span that is off.
     tracing::info_span!(
         "http.server.request",
         // Without a route it waits for the answer, which may tell one.
-        otel.name = (!route.is_empty()).then(|| span_name(method.name, route)).as_deref(),
+        otel.name = (!route.is_empty()).then(|| series.name()),
         otel.kind = "server",
         http.request.method = method.name,
         http.request.method_original = method.original,
@@ -197,17 +229,4 @@ fn span(head: &Head<'_>, method: method::Method<'_>, route: &str, peer: &Peer<'_
         otel.status_code = Empty,
         otel.link = Empty,
     )
-}
-
-/// `GET /users/{id}`, or `GET` where there is no route.
-pub(crate) fn span_name(method: &'static str, route: &str) -> Cow<'static, str> {
-    let method = method::in_span_name(method);
-    if route.is_empty() {
-        return Cow::Borrowed(method);
-    }
-    let mut name = String::with_capacity(method.len() + 1 + route.len());
-    name.push_str(method);
-    name.push(' ');
-    name.push_str(route);
-    Cow::Owned(name)
 }

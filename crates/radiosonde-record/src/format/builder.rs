@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::buffer::{Buffer, Written};
 use super::encoded::EncodedFields;
-use super::extras::SpanExtras;
+use super::extras::{NameEntry, SpanExtras};
 use super::{FLAG_TRUNCATED, HEADER_SIZE, INLINE_KEY, MESSAGE_MAX, Site, SpanPart, put};
 use crate::descriptor::Descriptor;
 use crate::level::{Kind, Level};
@@ -86,9 +86,14 @@ impl<'a> Builder<'a> {
         self.bytes(&part.to_bytes(0));
     }
 
-    /// As [`Builder::span`], with what few spans have.
-    pub fn span_with(&mut self, part: &SpanPart, extras: &SpanExtras) {
-        self.bytes(&part.to_bytes(extras.as_bytes().len()));
+    /// As [`Builder::span`], with what few spans have. `name` stands in place of the call site's; it
+    /// is empty when there is none.
+    pub fn span_with(&mut self, part: &SpanPart, name: &str, extras: &SpanExtras) {
+        let name = NameEntry::of(name);
+        self.bytes(&part.to_bytes(name.len() + extras.as_bytes().len()));
+        let (head, name) = name.parts();
+        self.bytes(head);
+        self.bytes(name);
         self.bytes(extras.as_bytes());
     }
 

@@ -1,5 +1,5 @@
-//! What few spans have besides their attributes: trace state, links, events, and how much of these
-//! was dropped.
+//! What few spans have besides their attributes: a name of their own, trace state, links, events, and
+//! how much of these was dropped.
 //!
 //! A sequence of entries `tag u8, length u32, body`, which stands in a record between the span part
 //! and the message:
@@ -8,6 +8,7 @@
 //! 2 link: trace id 16 bytes, span id 8, trace state (length u16, UTF-8), number of fields u16, fields
 //! 3 event: nanoseconds since 1970 u64, name (length u16, UTF-8), number of fields u16, fields
 //! 4 dropped: attributes u32, events u32, links u32
+//! 5 name, in place of the call site's; stands first: UTF-8
 //! ```
 //! Fields are those of a record, all under keys of their own. Readers skip tags they do not know.
 
@@ -24,6 +25,9 @@ const TRACE_STATE: u8 = 1;
 const LINK: u8 = 2;
 const EVENT: u8 = 3;
 const DROPPED: u8 = 4;
+const NAME: u8 = 5;
+/// Tag and length of an entry.
+const HEAD_SIZE: usize = 5;
 
 /// The extras of a span while it is open.
 #[derive(Clone, Debug, Default)]
@@ -91,6 +95,43 @@ impl SpanExtras {
             self.bytes.extend_from_slice(part);
         }
     }
+}
+
+/// The entry of a span's own name. Without one it has no bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NameEntry<'a> {
+    head: [u8; HEAD_SIZE],
+    name: &'a [u8],
+}
+
+impl<'a> NameEntry<'a> {
+    #[inline]
+    pub(crate) fn of(name: &'a str) -> Self {
+        let end = floor_char_boundary(name, TEXT_MAX);
+        let [a, b, c, d] = (end as u32).to_le_bytes();
+        Self { head: [NAME, a, b, c, d], name: &name.as_bytes()[..end] }
+    }
+
+    /// Its pieces, one behind the other.
+    #[inline]
+    pub(crate) fn parts(&self) -> (&[u8], &'a [u8]) {
+        (if self.name.is_empty() { &[] } else { &self.head }, self.name)
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        if self.name.is_empty() { 0 } else { HEAD_SIZE + self.name.len() }
+    }
+}
+
+/// The name at the front of extras, and what stands behind it. `None` for damage.
+#[inline]
+pub(super) fn split_name(extras: &[u8]) -> Option<(&str, &[u8])> {
+    let [NAME, rest @ ..] = extras else { return Some(("", extras)) };
+    let mut reader = Reader { bytes: rest };
+    let length = reader.u32()? as usize;
+    let name = std::str::from_utf8(reader.take(length)?).ok()?;
+    Some((name, reader.bytes))
 }
 
 fn text(text: &str) -> ([u8; 2], &[u8]) {

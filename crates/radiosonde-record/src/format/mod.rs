@@ -46,6 +46,7 @@ use crate::descriptor::Descriptor;
 pub(crate) use buffer::Buffer;
 pub use builder::Builder;
 pub use encoded::EncodedFields;
+pub(crate) use extras::NameEntry;
 pub use extras::{EXTRAS_MAX, Extra, Extras, SpanExtras};
 pub use raw::{RawFields, RawValue};
 pub use read::{DecodeError, Fields, Key, Record};

@@ -2,7 +2,7 @@
 
 use super::{
     BOOL, F64, FLAG_SITE_MESSAGE, FLAG_TRUNCATED, HEADER_SIZE, I64, INLINE_KEY, JSON, NULL,
-    SPAN_PART_SIZE, SpanPart, TEXT, TRAILER_SIZE, U64, extras::Extras, is_whole,
+    SPAN_PART_SIZE, SpanPart, TEXT, TRAILER_SIZE, U64, extras, extras::Extras, is_whole,
 };
 use std::sync::Arc;
 
@@ -30,6 +30,8 @@ pub struct Record<'a> {
     pub context: &'a [u8],
     /// Present on spans.
     pub span: Option<SpanPart>,
+    /// The span's own name, in place of the call site's; empty when it has none.
+    pub name: &'a str,
     pub(super) extras: &'a [u8],
     /// The message; empty when it stands at the call site.
     pub message: &'a str,
@@ -98,6 +100,8 @@ impl<'a> Record<'a> {
             Kind::Span => reader.span().map(|(span, extras)| (Some(span), extras))?,
             _ => (None, &[][..]),
         };
+        let (name, extras) =
+            if extras.is_empty() { ("", extras) } else { extras::split_name(extras)? };
         let message = reader.take((sizes >> 32) as usize)?;
         // The look at an empty text costs more than one would think.
         let message = if message.is_empty() { "" } else { std::str::from_utf8(message).ok()? };
@@ -110,6 +114,7 @@ impl<'a> Record<'a> {
             inline_site,
             context,
             span,
+            name,
             extras,
             message,
             truncated: flags & FLAG_TRUNCATED != 0,

@@ -212,12 +212,13 @@ fn extras_of_a_span_read_back_and_damage_is_refused() {
     extras.dropped(4, 5, 6);
     let part = SpanPart { parent: 9, start_ns: 8, kind: 2, status: 1, kept: 2 };
     let bytes = build_kind(Kind::Span, &Site::Registered(1), |builder| {
-        builder.span_with(&part, &extras);
+        builder.span_with(&part, "checkout {id}", &extras);
         builder.message(Value::Str("message"));
         builder.field(0, Value::Bool(true));
     });
     let record = Record::decode_whole(&bytes).unwrap();
     assert_eq!((record.span, record.message), (Some(part), "message"));
+    assert_eq!(record.name, "checkout {id}");
     assert_eq!(record.fields().count(), 1);
     let items = |fields: Fields<'_>| {
         let fields: Vec<_> = fields.map(|(key, value)| format!("{key:?} {value:?}")).collect();

@@ -1,3 +1,5 @@
+//! The table of open spans: what is listed, counted and found again.
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -14,7 +14,7 @@ const PART: &str = "opentelemetry-sdk";
 pub(crate) fn command() -> Option<Command> {
     let without = std::env::var("XTASK_WITHOUT").unwrap_or_default();
     if without.split(',').any(|part| part == PART) {
-        println!("not run: {PART} is left out");
+        eprintln!("not run: {PART} is left out");
         return None;
     }
     // Beside what tests write there, by `cargo xtask test`.
@@ -37,7 +37,7 @@ pub(crate) fn command() -> Option<Command> {
     }
     let advice = "run `cargo xtask test`, or set OPENTELEMETRY_SDK to the folder it is in";
     assert!(std::env::var_os("XTASK_REQUIRE_SERVERS").is_none(), "{PART} is missing: {advice}");
-    println!("not run: {PART} is missing; {advice}");
+    eprintln!("not run: {PART} is missing; {advice}");
     None
 }
 

@@ -1,0 +1,175 @@
+//! What is said below a timeline of what is not in it, and how to see it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::path::PathBuf;
+
+use radiosonde_store::query::Reading;
+use radiosonde_store::{Level, Line, Query};
+
+use crate::commands::correlate::JOB_TRACES_MAX;
+use crate::commands::summary::some;
+use crate::outcome::{Stop, again, quoted};
+use crate::render::color::Paint;
+use crate::render::line::short;
+use crate::render::text::{many, shown};
+use crate::render::waterfall::Drawn;
+use crate::story;
+
+/// Log lines and events that fit in everything but their level.
+#[derive(Debug)]
+pub(super) struct Below {
+    least: Level,
+    /// How many there are of each trace, and of none.
+    counts: HashMap<Option<String>, u64>,
+}
+
+impl Below {
+    /// Counts what a query leaves out because of its level. `None` where it leaves out nothing.
+    pub(super) fn of(query: &Query, reading: &mut Reading) -> Option<Self> {
+        let least = query.level?;
+        let mut all = query.clone();
+        all.level = None;
+        let mut counts: HashMap<Option<String>, u64> = HashMap::new();
+        // What was brought over after a crash may stand there twice.
+        let mut known = HashSet::new();
+        let read = all.scan(&mut |found| {
+            let line = found.line;
+            let below = line.level.is_some_and(|level| level < least);
+            if below && line.id.as_ref().is_none_or(|id| known.insert(hash(id))) {
+                *counts.entry(line.trace_id).or_default() += 1;
+            }
+        });
+        // The files, and what is wrong with them, are known from the query itself.
+        reading.bytes_read += read.bytes_read;
+        (!counts.is_empty()).then_some(Self { least, counts })
+    }
+
+    /// What is said where nothing else was found.
+    pub(super) fn alone(&self) -> String {
+        let (lines, least) = (lines(self.counts.values().sum(), "line"), self.least);
+        format!("no span and nothing from {least} up; {lines} below it: --level trace")
+    }
+
+    /// `4 more lines are below warning: --level trace`, of all runs or of some of them.
+    fn told(&self, runs: &[Vec<Line>], all: bool) -> Option<String> {
+        let shown = || runs.iter().flatten().filter_map(|line| line.trace_id.clone());
+        let count: u64 = match all {
+            true => self.counts.values().sum(),
+            false => {
+                let traces: HashSet<Option<String>> = shown().map(Some).collect();
+                traces.iter().filter_map(|trace| self.counts.get(trace)).sum()
+            }
+        };
+        let lines = lines(count, "more line");
+        (count > 0).then(|| format!("{lines} below {}: --level trace", self.least))
+    }
+}
+
+/// What a timeline leaves out.
+#[derive(Debug, Default)]
+pub(super) struct Closing {
+    sayings: Vec<String>,
+    cut: bool,
+    left_out: bool,
+}
+
+impl Closing {
+    /// Of the runs shown, which may be `all` there are.
+    pub(super) fn below_level(&mut self, below: Option<&Below>, runs: &[Vec<Line>], all: bool) {
+        self.sayings.extend(below.and_then(|below| below.told(runs, all)));
+    }
+
+    /// Of a job's runs, which spans of these around them lie below its own and are not of it.
+    pub(super) fn other_jobs(&mut self, job: &str, runs: &[Vec<Line>], around: &Around) {
+        let (mut count, mut of_none) = (0, false);
+        let (mut jobs, mut traces) = (BTreeSet::new(), BTreeSet::new());
+        for (lines, others) in runs.iter().zip(&around.of_run) {
+            let below = story::spans_below(lines, others);
+            for line in below.into_iter().filter(|line| line.job_id.as_deref() != Some(job)) {
+                count += 1;
+                of_none |= line.job_id.is_none();
+                jobs.extend(line.job_id.clone());
+                traces.extend(line.trace_id.as_deref());
+            }
+        }
+        if around.has_too_many {
+            self.sayings.push(format!(
+                "spans of other jobs below these were not looked for: there are more than \
+                 {JOB_TRACES_MAX} traces"
+            ));
+            return;
+        }
+        if around.is_cut_off {
+            self.sayings.push(format!(
+                "the trace goes on: only {} of it were looked at for spans of other jobs",
+                many(around.of_run.iter().map(|lines| lines.len() as u64).sum(), "span")
+            ));
+        }
+        let Some(first) = traces.first() else { return };
+        let named = some(&jobs).unwrap_or_default();
+        let whose = match (jobs.len(), of_none) {
+            (0, _) => "no job".to_owned(),
+            (1, false) => format!("another job ({named})"),
+            (1, true) => format!("another job ({named}) or of none"),
+            (_, false) => format!("other jobs ({named})"),
+            (_, true) => format!("other jobs ({named}) or of none"),
+        };
+        let are = if count == 1 { "is" } else { "are" };
+        let command = again(&format!("trace {}", quoted(&shown(short(first)))), &around.dirs);
+        let more = match traces.len() - 1 {
+            0 => String::new(),
+            more => format!(", and {}", many(more as u64, "more trace")),
+        };
+        self.sayings
+            .push(format!("{} below {are} of {whose}: {command}{more}", many(count, "span")));
+    }
+
+    /// Of a row that was printed.
+    pub(super) fn row(&mut self, row: &Drawn) {
+        self.cut |= row.cut;
+        self.left_out |= row.left_out;
+    }
+
+    pub(super) fn print(mut self, paint: Paint, out: &mut dyn Write) -> Result<(), Stop> {
+        let wide = match (self.cut, self.left_out) {
+            (true, _) => {
+                "lines that end with … go on past the edge of the terminal: --wide shows all"
+            }
+            (false, true) => "sizes, ports and the like are left out: --wide shows all",
+            (false, false) => "",
+        };
+        self.sayings.extend((!wide.is_empty()).then(|| wide.to_owned()));
+        if !self.sayings.is_empty() {
+            writeln!(out)?;
+        }
+        for saying in &self.sayings {
+            writeln!(out, "{}", paint.dim(saying))?;
+        }
+        Ok(())
+    }
+}
+
+/// The spans of the traces that runs are of.
+#[derive(Debug, Default)]
+pub(super) struct Around {
+    pub(super) of_run: Vec<Vec<Line>>,
+    /// Whether the job has too many traces to look for the spans of others in them.
+    pub(super) has_too_many: bool,
+    /// Whether there are more spans than were read.
+    pub(super) is_cut_off: bool,
+    /// Where they are from.
+    pub(super) dirs: Vec<PathBuf>,
+}
+
+/// `1 line is`, `4 lines are`.
+fn lines(count: u64, noun: &str) -> String {
+    format!("{} {}", many(count, noun), if count == 1 { "is" } else { "are" })
+}
+
+fn hash(id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
+}

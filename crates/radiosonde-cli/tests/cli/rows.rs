@@ -1,0 +1,112 @@
+//! What a row of a span says, and in which order.
+
+use crate::fixture::{Dir, TRACE, lines};
+
+/// A span line with these keys and these members of its `meta`.
+fn span(id: &str, parent: &str, name: &str, keys: &str, meta: &str) -> String {
+    let parent = match parent {
+        "" => String::new(),
+        parent => format!(r#""parent_span_id":"{parent}","#),
+    };
+    format!(
+        r#"{{"ts":"2025-10-06T11:50:01Z","evt":"span","msg":"{name}","trace_id":"{TRACE}","span_id":"{id}",{keys}"meta":{{"name":"{name}",{parent}"duration_us":1000{meta}}}}}"#
+    )
+}
+
+fn alone(name: &str, meta: &str) -> Dir {
+    let dir = Dir::empty();
+    dir.write("spans-2025-10-06.jsonl", lines(&[span("a", "", name, "", meta)]));
+    dir
+}
+
+const HTTP: &str = r#","kind":"client","links":[{"trace_id":"ffffffffffffffff","span_id":"1"}],"attributes":{"error.type":"503","http.request.body.size":10,"http.request.method":"GET","http.request.resend_count":2,"http.response.body.size":11,"http.response.status_code":503,"http.route":"/hello/{id}","network.protocol.version":"1.1","rpc.response.status_code":14,"server.address":"shop","server.port":8080,"url.full":"http://shop/hello/7","url.path":"/hello/7","url.scheme":"http","user.id":5}"#;
+
+#[test]
+fn what_went_wrong_and_where_comes_before_what_few_ask_for() {
+    let said = "→ trace ffffffff  error.type=503  http.response.status_code=503  \
+                rpc.response.status_code=14  url.full=http://shop/hello/7  url.path=/hello/7  \
+                http.request.resend_count=2  ";
+    let left_out = "sizes, ports and the like are left out: --wide shows all\n";
+    for (name, more) in [
+        ("GET /hello/{id}", "server.address=shop  user.id=5\n"),
+        ("GET", "http.route=/hello/{id}  server.address=shop  user.id=5\n"),
+        ("GET /hello/{id}/7", "http.route=/hello/{id}  server.address=shop  user.id=5\n"),
+        ("GETTER /hello/{id}", "http.request.method=GET  server.address=shop  user.id=5\n"),
+    ] {
+        let row = format!("{name}  client  {said}{more}");
+        let _ = alone(name, HTTP).run("trace 0e").exits(0).prints(&[&row, left_out]);
+    }
+    let dir = alone("GET /hello/{id}", HTTP);
+    let wide = "http.request.resend_count=2  http.request.body.size=10  http.request.method=GET  \
+                http.response.body.size=11  http.route=/hello/{id}  network.protocol.version=1.1  \
+                server.address=shop  server.port=8080  url.scheme=http  user.id=5\n";
+    let _ = dir.run("trace 0e --wide").exits(0).prints(&[wide]).omits(&["left out"]);
+    let _ = alone("work", "").run("trace 0e").exits(0).omits(&["left out"]);
+}
+
+#[test]
+fn what_was_given_up_does_not_look_like_a_success() {
+    let cancelled = r#","attributes":{"error.type":"cancelled","a":1}"#;
+    let failed = r#","status":"error","attributes":{"error.type":"cancelled"}"#;
+    let other = r#","attributes":{"error.type":"timeout"}"#;
+    for (meta, row) in [
+        (cancelled, "GET  cancelled  a=1\n"),
+        (failed, "GET  error  error.type=cancelled\n"),
+        (other, "GET  error.type=timeout\n"),
+    ] {
+        let _ = alone("GET", meta).run("trace 0e").exits(0).prints(&[row]);
+    }
+    let coloured = alone("GET", cancelled).run("trace 0e --color always").exits(0);
+    let _ = coloured.prints(&["\x1b[33mcancelled\x1b[0m"]);
+}
+
+#[test]
+fn where_a_trace_enters_another_machine_the_row_names_it() {
+    let of = |service: &str, machine: &str, id: &str, parent: &str| {
+        let keys = format!(r#""service":"{service}","machine_id":"{machine}","#);
+        span(id, parent, &format!("span {id}"), &keys, "")
+    };
+    let order = of("shop", "web-1", "a", "");
+    let other_machine = [of("shop", "web-2", "b", "a"), of("shop", "web-2", "c", "b")];
+    let other_service = of("packing", "web-2", "d", "b");
+    let both = of("packing", "web-2", "e", "a");
+    let rows = |spans: &[String]| {
+        let dir = Dir::empty();
+        dir.write("spans-2025-10-06.jsonl", lines(spans));
+        dir.run("trace 0e").exits(0)
+    };
+    let [first, second] = other_machine.clone();
+    let all = rows(&[order.clone(), first, second, other_service, both]);
+    let _ = all.prints(&[
+        "span a  in shop on web-1\n",
+        "span b  on web-2\n",
+        "span c\n",
+        "span d  in packing\n",
+        "span e  in packing on web-2\n",
+    ]);
+    let [first, second] = other_machine;
+    let one_service = rows(&[order.clone(), first, second]);
+    let _ = one_service.prints(&["span a  on web-1\n", "span b  on web-2\n", "span c\n"]);
+    let one_machine = rows(&[order, of("packing", "web-1", "b", "a")]);
+    let _ = one_machine.prints(&["span a  in shop\n", "span b  in packing\n"]);
+}
+
+#[test]
+fn why_a_span_of_an_unsampled_trace_is_there_is_said() {
+    let slow = span("a", "b", "slow", "", r#","kept":"slow""#);
+    let failed = span("c", "b", "failed", "", r#","status":"error","kept":"error""#);
+    let dir = Dir::empty();
+    dir.write("spans-2025-10-06.jsonl", lines(&[slow.clone(), failed]));
+    let _ = dir.run("trace 0e").exits(0).prints(&[
+        "1 trace, 2 spans (1 error)\nnot sampled: only slow and failed spans are here\n",
+        "slow  kept: slow\n",
+        "failed  error  kept: error\n",
+    ]);
+    // Beside a trace that was sampled.
+    let sampled = span("d", "", "whole", "", "").replace(TRACE, &"a".repeat(32));
+    let by_job = |span: String| span.replace(r#""meta""#, r#""job_id":"j","meta""#);
+    dir.write("spans-2025-10-06.jsonl", lines(&[by_job(slow), by_job(sampled)]));
+    let one = "1 of 2 traces not sampled: only slow and failed spans of them are here\n";
+    let _ = dir.run("trace --job j").exits(0).prints(&[one]);
+    let _ = dir.run("trace aaaa").exits(0).omits(&["not sampled:", "kept"]);
+}

@@ -1,0 +1,130 @@
+//! The current context of a thread, and the guard that puts another one in its place.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::marker::PhantomData;
+
+use crate::context::{JOB, SPAN, UNSAMPLED};
+use crate::{Context, leave};
+
+impl Context {
+    /// The context of the calling thread; empty when none was entered.
+    pub fn current() -> Self {
+        with_current(Clone::clone)
+    }
+
+    /// Makes this the thread's context until the guard is dropped, whatever was current before.
+    pub fn attach(&self) -> Attached {
+        Attached { previous: Some(self.clone().replace_current()), not_send: PhantomData }
+    }
+
+    /// Runs `f` in this context.
+    pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _attached = self.attach();
+        f()
+    }
+
+    /// This context [`over`](Context::over) the current one, made current; returns the one before.
+    /// As [`Context::replace_current`], for layers.
+    pub fn enter_over_current(self) -> Self {
+        let entered = with_current(|current| self.filled(current)).unwrap_or(self);
+        entered.replace_current()
+    }
+
+    /// Makes this the thread's context and returns the one before. Prefer [`Context::attach`];
+    /// this is for layers whose enter and exit are separate calls.
+    pub fn replace_current(self) -> Self {
+        let swap = |slot: &Slot| {
+            let changed = slot.context.try_borrow_mut().map(|mut current| {
+                HAS.set(self.has());
+                std::mem::replace(&mut *current, self)
+            });
+            // The cell is only ever borrowed for a clone or a swap, never across user code.
+            changed.unwrap_or_default()
+        };
+        let before = CURRENT.try_with(swap).unwrap_or_default();
+        leave::left(&before);
+        before
+    }
+}
+
+/// Calls `f` with the thread's context, without cloning it. `f` must not enter a scope.
+#[inline(always)]
+pub fn with_current<R>(f: impl FnOnce(&Context) -> R) -> R {
+    let mut f = Some(f);
+    let found = CURRENT.try_with(|slot| {
+        let current = slot.context.try_borrow().ok()?;
+        f.take().map(|f| f(&current))
+    });
+    match (found, f) {
+        (Ok(Some(result)), _) => result,
+        (_, Some(f)) => f(&Context::default()),
+        // `f` was taken and so the first arm has its result.
+        (_, None) => unreachable!("a taken closure has returned"),
+    }
+}
+
+/// Whether a job is current on this thread: one thread-local load.
+#[inline]
+pub fn has_job() -> bool {
+    HAS.get() & JOB != 0
+}
+
+/// Whether a trace is current on this thread: one thread-local load.
+#[inline]
+pub fn has_trace() -> bool {
+    HAS.get() & SPAN != 0
+}
+
+/// Whether a job or a trace is current on this thread: one thread-local load for both.
+#[inline]
+pub fn has_job_or_trace() -> bool {
+    HAS.get() & (JOB | SPAN) != 0
+}
+
+/// Whether the trace that is current on this thread is one that is not sampled: one thread-local
+/// load.
+#[inline]
+pub fn is_sampled_out() -> bool {
+    HAS.get() & UNSAMPLED != 0
+}
+
+/// Keeps a context in place on this thread; dropping it brings back the one before.
+#[must_use = "the context is left when this guard is dropped: bind it with `let _scope = …`"]
+pub struct Attached {
+    previous: Option<Context>,
+    // Contexts are per thread: the guard must be dropped where it was made.
+    not_send: PhantomData<*const ()>,
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        if let Some(previous) = self.previous.take() {
+            let _left = previous.replace_current();
+        }
+    }
+}
+
+impl fmt::Debug for Attached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Attached")
+    }
+}
+
+struct Slot {
+    context: RefCell<Context>,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        HAS.set(0);
+        leave::left(&self.context.take());
+    }
+}
+
+thread_local! {
+    static CURRENT: Slot = const { Slot { context: RefCell::new(Context::EMPTY) } };
+    /// Which parts the current context has. For whoever asks often: without a destructor to look
+    /// after, it is one load.
+    static HAS: Cell<u8> = const { Cell::new(0) };
+}

@@ -1,0 +1,99 @@
+//! The ends of a telemetry: a flush, and the shutdown.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use radiosonde_record::recovery::remove_instance;
+use radiosonde_record::{Control, Flush, Journal};
+
+use super::{Telemetry, lock};
+use crate::report::Report;
+
+impl Telemetry {
+    /// Brings everything recorded so far to its destination, at most `within`.
+    pub(crate) fn flush(&self, within: Duration) {
+        if self.is_forked() {
+            return;
+        }
+        let deadline = Instant::now() + within.min(FLUSH_MAX);
+        self.0.metrics.flush_thread();
+        if let Some(control) = self.control() {
+            control.flush(left(deadline));
+        }
+        if let Some(io) = &self.0.io {
+            io.await_sync(left(deadline));
+            io.await_look(left(deadline));
+        }
+        // What was found on the way is told by events, which should not be pending in the report.
+        if let Some(control) = self.control() {
+            control.flush(left(deadline));
+        }
+        if let Some(console) = &self.0.console {
+            console.flush(left(deadline));
+        }
+    }
+
+    pub(crate) fn flush_async(&self) -> Option<Flush> {
+        if self.is_forked() {
+            return None;
+        }
+        self.0.metrics.flush_thread();
+        self.control().map(Control::flush_async)
+    }
+
+    /// Ends telemetry, once: a last snapshot, a last drain, a sync, and the slot is given back.
+    pub(crate) fn shutdown(&self, within: Duration) -> Report {
+        let inner = &self.0;
+        if self.is_forked() || inner.shut.swap(true, Ordering::AcqRel) {
+            return self.report();
+        }
+        let deadline = Instant::now() + within.min(FLUSH_MAX);
+        inner.metrics.flush_thread();
+        // The last snapshot tells what became of everything before it.
+        if let Some(journal) = &inner.journal {
+            journal.control().flush(left(deadline));
+        }
+        if let Some(io) = &inner.io {
+            io.snapshot(left(deadline));
+        }
+        if let Some(targets) = &inner.targets_file {
+            // Nobody listens there any more.
+            let _ = fs::remove_file(targets);
+        }
+        let Some(journal) = &inner.journal else { return self.report() };
+        // First what is there, then close: what is recorded meanwhile is still drained.
+        journal.control().flush(left(deadline));
+        let closed = journal.close(left(deadline));
+        let stopped = journal.control().stop(left(deadline));
+        if let Some(console) = &inner.console {
+            console.flush(left(deadline));
+        }
+        let synced = inner.io.as_ref().is_some_and(|io| io.finish(left(deadline)));
+        let report = self.report();
+        let signals = [&report.events, &report.spans, &report.metrics];
+        let nothing_pending = signals.iter().all(|signal| signal.pending == 0);
+        // Anything less, and the remains are for the next start.
+        if closed
+            && stopped
+            && synced
+            && nothing_pending
+            && let Some(own) = lock(&inner.own_directory).take()
+        {
+            let _ = remove_instance(&own.path);
+        }
+        report
+    }
+
+    fn control(&self) -> Option<&Arc<Control>> {
+        self.0.journal.as_ref().map(Journal::control)
+    }
+}
+
+/// Limits past this are for ever.
+const FLUSH_MAX: Duration = Duration::from_secs(60 * 60 * 24);
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
