@@ -65,6 +65,12 @@ impl Sampler {
         trace_id.low() % RANDOM_VALUES >= rejected_below
     }
 
+    /// Whether nothing is sampled, whatever a parent says.
+    #[inline]
+    pub(crate) fn is_never(&self) -> bool {
+        !self.parent_based && self.ratio <= 0.0
+    }
+
     /// Whether children of a span that is not sampled are not sampled either.
     #[inline]
     pub(crate) fn follows(&self, trace_id: impl FnOnce() -> Option<TraceId>) -> bool {

@@ -86,8 +86,8 @@ impl Span {
         self.sampled = sampler.decide(trace, decision);
         self.context.become_span_of(outer, trace, SpanId::random(), self.sampled);
         self.metadata = Some(beginning.metadata);
-        // Not known to be out before the parent is fixed.
-        self.collects = self.sampled || parent.is_none() || keep.is_on();
+        // Not known to be out before the parent is fixed, unless no parent changes anything.
+        self.collects = self.sampled || !sampler.is_never() || keep.is_on();
         self.is_fixed = false;
         self.entered = false;
         self.is_contextual = beginning.is_contextual && parent.is_some();

@@ -139,7 +139,7 @@ fn contexts_go_anywhere_in_traces_that_are_not_sampled() {
                         (task(), tracing::dispatcher::get_default(Clone::clone));
                     let there = move || {
                         handed.in_scope(|| {
-                            tracing::info_span!("inner").in_scope(|| tracing::info!("there"))
+                            tracing::info_span!("inner").in_scope(|| tracing::info!("there"));
                         });
                         tracing::info_span!(parent: &handed, "told")
                             .in_scope(|| tracing::info!("told"));
