@@ -105,7 +105,7 @@ impl Layer {
     /// Counts there what is dropped, kept or too late.
     #[must_use]
     pub fn with_counts(self, counts: &SpanCounts) -> Self {
-        self.with(|tracker| tracker.counts = counts.clone())
+        self.with(|tracker| tracker.count_in(counts))
     }
 
     /// What the layer counts of itself.

@@ -60,25 +60,32 @@ impl Clone for Tracker {
             sole: self.sole,
             open_spans: self.open_spans.clone(),
             callsites: self.callsites.is_some().then(Callsites::default),
-            store: Store::new(),
+            store: Store::new(&self.counts),
         }
     }
 }
 
 impl Tracker {
     pub(crate) fn new(journal: &Journal, sampler: Sampler) -> Self {
+        let counts = SpanCounts::default();
         Self {
             journal: journal.clone(),
             sampler,
             limits: SpanLimits::default(),
             keep: Keep::default(),
             span_events: SpanEvents::default(),
-            counts: SpanCounts::default(),
+            store: Store::new(&counts),
+            counts,
             sole: false,
             open_spans: None,
             callsites: None,
-            store: Store::new(),
         }
+    }
+
+    /// Counts there from now on.
+    pub(crate) fn count_in(&mut self, counts: &SpanCounts) {
+        self.counts = counts.clone();
+        self.store = Store::new(counts);
     }
 
     /// Whether the filter lets something through.
@@ -132,11 +139,7 @@ impl Tracker {
             }
             self.opened(span);
         };
-        let id = self.store.open(begin);
-        if id.is_none() {
-            self.counts.add(Counted::TooMany, 1);
-        }
-        id
+        self.store.open(begin)
     }
 
     /// Takes over fields that were recorded later.
