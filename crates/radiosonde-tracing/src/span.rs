@@ -140,6 +140,11 @@ impl Span {
         self.context.fill(current)
     }
 
+    /// Its ids go where it need not be entered: it would be missed.
+    pub(crate) fn is_asked_for(&mut self) {
+        self.strayed = true;
+    }
+
     /// Whether it has no parent.
     pub(crate) fn is_root(&self) -> bool {
         self.part.parent == 0

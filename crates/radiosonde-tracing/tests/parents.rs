@@ -123,6 +123,26 @@ fn a_sampled_parent_counts_whole_in_a_trace_that_is_not_sampled() {
 }
 
 #[test]
+fn a_parent_that_is_held_back_stands_for_the_nearest_one_that_is_not() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    let journal = radiosonde_record::Journal::open(
+        radiosonde_record::Placement::Memory,
+        radiosonde_record::Filter::at(radiosonde_record::Level::Info),
+    )
+    .unwrap();
+    let layer = radiosonde_tracing::Layer::new(&journal, Sampler::default());
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+        let request = tracing::info_span!("request").entered();
+        let step = tracing::debug_span!("step");
+        let (trace, outside) = (context_of(&request).trace_id(), tracing::Span::none());
+        let query = tracing::info_span!(parent: &step, "query");
+        assert_eq!(context_of(&query).trace_id(), trace);
+        let alone = tracing::info_span!(parent: &outside, "alone");
+        assert_ne!(context_of(&alone).trace_id(), trace);
+    });
+}
+
+#[test]
 fn a_context_without_a_span_brings_its_ids_only() {
     for way in Way::ALL {
         let lines = capture(
