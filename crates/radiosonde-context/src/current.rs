@@ -14,6 +14,8 @@ impl Context {
     }
 
     /// Makes this the thread's context until the guard is dropped, whatever was current before.
+    /// Guards, and spans that are entered, are left in reverse order: what is left out of order brings
+    /// back a context that was left before.
     pub fn attach(&self) -> Attached {
         Attached { previous: Some(self.clone().replace_current()), not_send: PhantomData }
     }

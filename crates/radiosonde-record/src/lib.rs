@@ -100,7 +100,7 @@ pub use files::ends_mid_line;
 pub use filter::{Filter, Verdict, is_heard};
 pub use format::{
     Builder, DecodeError, EXTRAS_MAX, EncodedFields, Extra, Extras, FIELD_MAX, Fields, Key,
-    MESSAGE_MAX, RECORD_MAX, Record, Site, SpanExtras, SpanPart, format_panics,
+    MESSAGE_MAX, RECORD_MAX, Record, Site, SpanExtras, SpanPart, format_panics, text_of,
 };
 #[doc(hidden)]
 pub use format::{RawFields, RawValue};

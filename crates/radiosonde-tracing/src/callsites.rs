@@ -59,30 +59,25 @@ impl Callsites {
         self.has_any.load(Ordering::Relaxed)
     }
 
-    /// Remembers what was seen of a call site: needed once, it stays so.
-    pub(crate) fn learn(&self, metadata: &Metadata<'_>, is_dispensable: bool) {
+    /// Remembers what was seen of a call site: needed once, it stays so. Whether it is the first that
+    /// can be switched off: call sites have to ask from now on.
+    pub(crate) fn learn(&self, metadata: &Metadata<'_>, is_dispensable: bool) -> bool {
         let key = key(metadata);
         let value = if is_dispensable { key } else { key | NEEDED };
         for place in self.places(key) {
             match place.compare_exchange(0, value, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) if is_dispensable => return self.begin(),
-                Ok(_) => return,
+                // Sampled spans do not pay for it where nothing was ever left out.
+                Ok(_) => return is_dispensable && !self.has_any.swap(true, Ordering::Relaxed),
                 Err(found) if found & !NEEDED == key => {
                     if !is_dispensable {
                         place.store(value, Ordering::Relaxed);
                     }
-                    return;
+                    return false;
                 }
                 Err(_) => {}
             }
         }
-    }
-
-    /// From now on call sites ask. Sampled spans do not pay for it where nothing was ever left out.
-    fn begin(&self) {
-        if !self.has_any.swap(true, Ordering::Relaxed) {
-            tracing_core::callsite::rebuild_interest_cache();
-        }
+        false
     }
 
     #[inline]

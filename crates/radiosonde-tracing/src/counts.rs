@@ -26,19 +26,23 @@ pub enum Counted {
     KeptSlow,
     /// Parents that came after the ids of their span were fixed, and changed nothing.
     LateParent,
+    /// Uses of spans by code that ran while a span was recorded, such as an allocator that opens
+    /// spans: left out, since they would wait for themselves.
+    Nested,
     /// Spans past the number that can be open at once.
     TooMany,
 }
 
 impl Counted {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::DroppedAttribute,
         Self::DroppedEvent,
         Self::DroppedLink,
         Self::KeptError,
         Self::KeptSlow,
         Self::LateParent,
+        Self::Nested,
         Self::TooMany,
     ];
 
@@ -51,6 +55,7 @@ impl Counted {
             Self::KeptError => "kept_error",
             Self::KeptSlow => "kept_slow",
             Self::LateParent => "late_parent",
+            Self::Nested => "nested",
             Self::TooMany => "too_many",
         }
     }

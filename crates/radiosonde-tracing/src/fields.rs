@@ -6,7 +6,7 @@ use std::fmt;
 
 use radiosonde_context::propagation::Propagators;
 use radiosonde_context::{Context, CorrelationId};
-use radiosonde_record::{EncodedFields, Value};
+use radiosonde_record::{EncodedFields, FIELD_MAX, Value, text_of};
 use tracing_core::field::{Field, Visit};
 
 use crate::exception::Exception;
@@ -268,22 +268,19 @@ pub(crate) fn with_limited(value: Value<'_>, most: u32, take: impl FnOnce(Value<
             None => take(value),
         },
         Value::Bytes(_) | Value::Display(_) | Value::Debug(_) => {
-            let whole = written(value);
+            // Of as many characters at least, as they have four bytes at most.
+            let whole = text_of(value, (most as usize).saturating_mul(4));
             take(Value::Str(cut(&whole).as_deref().unwrap_or(&whole)));
         }
         value => take(value),
     }
 }
 
-/// What a formatter writes. One of the application may panic here; what it wrote is lost then.
+/// What a formatter writes, up to the length of a field.
 pub(crate) fn written(value: Value<'_>) -> String {
     match value {
         Value::Str(text) => text.to_owned(),
-        Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        other => {
-            let format = std::panic::AssertUnwindSafe(|| format!("{other:?}"));
-            std::panic::catch_unwind(format).unwrap_or_default()
-        }
+        other => text_of(other, FIELD_MAX),
     }
 }
 

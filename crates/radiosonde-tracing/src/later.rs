@@ -2,15 +2,13 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::MutexGuard;
 
 use tracing_core::field::{Field, Visit};
 use tracing_core::span::Id;
 
 use crate::fields::{Fields, Taking};
 use crate::settings::SpanLimits;
-use crate::span::Span;
-use crate::store::Store;
+use crate::store::{Locked, Store};
 
 /// Takes fields into an open span.
 ///
@@ -21,7 +19,7 @@ pub(crate) struct Later<'a> {
     id: &'a Id,
     limits: &'a SpanLimits,
     /// Missing when the span is not open.
-    span: Option<MutexGuard<'a, Span>>,
+    span: Option<Locked<'a>>,
 }
 
 impl<'a> Later<'a> {
@@ -30,7 +28,7 @@ impl<'a> Later<'a> {
     }
 
     /// The span, with all fields that came.
-    pub(crate) fn into_span(self) -> Option<MutexGuard<'a, Span>> {
+    pub(crate) fn into_span(self) -> Option<Locked<'a>> {
         self.span
     }
 

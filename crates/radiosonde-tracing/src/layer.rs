@@ -105,7 +105,7 @@ impl Layer {
     /// Counts there what is dropped, kept or too late.
     #[must_use]
     pub fn with_counts(self, counts: &SpanCounts) -> Self {
-        self.with(|tracker| tracker.counts = counts.clone())
+        self.with(|tracker| tracker.count_in(counts))
     }
 
     /// What the layer counts of itself.
@@ -129,6 +129,17 @@ impl Layer {
         let registered = subscribed.span(id)?;
         let extensions = registered.extensions();
         extensions.get::<Tracked>()?.of(self.tracker.number())
+    }
+
+    /// The number here of a span of the registry, or of the nearest one around it that is not held
+    /// back.
+    fn nearest<S>(&self, subscribed: &Subscribed<'_, S>, id: &Id) -> Option<Id>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let number = self.tracker.number();
+        let mut scope = subscribed.span(id)?.scope();
+        scope.find_map(|span| span.extensions().get::<Tracked>()?.of(number))
     }
 
     fn with(mut self, set: impl FnOnce(&mut Tracker)) -> Self {
@@ -164,7 +175,7 @@ where
             return;
         }
         let Some(registered) = subscribed.span(id) else { return };
-        let parent = attributes.parent().map(|parent| self.known(&subscribed, parent));
+        let parent = attributes.parent().map(|parent| self.nearest(&subscribed, parent));
         let parent = match &parent {
             Some(known) => Parent::Known(known.as_ref()),
             None if attributes.is_root() => Parent::Root,
@@ -193,7 +204,7 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, subscribed: Subscribed<'_, S>) {
-        let parent = event.parent().and_then(|parent| self.known(&subscribed, parent));
+        let parent = event.parent().and_then(|parent| self.nearest(&subscribed, parent));
         self.tracker.event(event, parent.as_ref());
     }
 

@@ -85,8 +85,7 @@ impl Span {
         self.context.become_span_of(outer, trace, SpanId::random(), self.sampled);
         self.metadata = Some(beginning.metadata);
         // Not known to be out before the parent is fixed, unless no parent changes anything.
-        let may_follow = parent.is_none() && !sampler.is_never();
-        self.collects = self.sampled || may_follow || keep.is_on();
+        self.collects = self.sampled || !sampler.is_never() || keep.is_on();
         self.is_fixed = false;
         self.entered = false;
         self.is_contextual = beginning.is_contextual && parent.is_some();
@@ -137,6 +136,11 @@ impl Span {
         self.fix(keep);
         // A span made before the scope it runs in belongs to that scope's job all the same.
         self.context.fill(current)
+    }
+
+    /// Its ids go where it need not be entered: it would be missed.
+    pub(crate) fn is_asked_for(&mut self) {
+        self.strayed = true;
     }
 
     /// Whether it has no parent.

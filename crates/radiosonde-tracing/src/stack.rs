@@ -29,8 +29,10 @@ pub(crate) fn enter(
 ) {
     let was_panicking = std::thread::panicking();
     let span = id.into_u64();
-    let _ = STACK.try_with(|stack| {
-        stack.borrow_mut().push(Entered { store, span, metadata, previous, was_panicking });
+    let _ = STACK.try_with(|stack| match stack.try_borrow_mut() {
+        Ok(mut stack) => stack.push(Entered { store, span, metadata, previous, was_panicking }),
+        // By an allocator, while the stack grows: its exit will find nothing.
+        Err(_) => drop(previous.replace_current()),
     });
 }
 
@@ -40,7 +42,7 @@ pub(crate) fn exit(store: usize, id: &Id) -> bool {
     let span = id.into_u64();
     let is_it = |entered: &mut Entered| entered.span == span && entered.store == store;
     let exited = STACK.try_with(|stack| {
-        let mut stack = stack.borrow_mut();
+        let mut stack = stack.try_borrow_mut().ok()?;
         stack.pop_if(is_it).or_else(|| exit_below(&mut stack, is_it))
     });
     let Ok(Some(Entered { previous, was_panicking, .. })) = exited else { return false };

@@ -5,13 +5,15 @@
 //! spans takes the lock of the common list once in a while. Memory follows the most spans that were
 //! ever open at once.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use tracing_core::span::Id;
 
+use crate::counts::{Counted, SpanCounts};
 use crate::span::Span;
 
 /// Slots of the first block.
@@ -27,6 +29,7 @@ const KEPT: usize = 2 * TAKEN;
 pub(crate) struct Store {
     blocks: [OnceLock<Box<[Slot]>>; BLOCKS],
     free: Mutex<Free>,
+    counts: SpanCounts,
     this: Weak<Self>,
 }
 
@@ -47,7 +50,48 @@ struct Slot {
 }
 
 thread_local! {
+    /// Whether this thread holds a lock of a store, of which it could wait for itself.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
     static FREE: RefCell<Cache> = const { RefCell::new(Cache { store: Weak::new(), slots: Vec::new() }) };
+}
+
+/// As long as a thread has a lock of a store. What runs meanwhile is ours, and what our allocations
+/// run, which may be an allocator that opens spans: these are left out.
+struct Inside;
+
+impl Inside {
+    #[inline]
+    fn enter() -> Option<Self> {
+        (!INSIDE.replace(true)).then(|| Self)
+    }
+}
+
+impl Drop for Inside {
+    #[inline]
+    fn drop(&mut self) {
+        INSIDE.set(false);
+    }
+}
+
+/// An open span, with its lock.
+pub(crate) struct Locked<'a> {
+    // Unlocked before the thread is outside again.
+    span: MutexGuard<'a, Span>,
+    _inside: Inside,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Span;
+
+    fn deref(&self) -> &Span {
+        &self.span
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Span {
+        &mut self.span
+    }
 }
 
 /// The free slots of a thread, of the store it used last.
@@ -67,50 +111,61 @@ impl Cache {
 
 impl Drop for Cache {
     fn drop(&mut self) {
-        self.give_back();
+        // A thread that is not there may have held the lock.
+        if !radiosonde_context::is_forked_child() {
+            self.give_back();
+        }
     }
 }
 
 impl Store {
-    pub(crate) fn new() -> Arc<Self> {
+    /// Counts there what it leaves out.
+    pub(crate) fn new(counts: &SpanCounts) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             blocks: [const { OnceLock::new() }; BLOCKS],
             free: Mutex::default(),
+            counts: counts.clone(),
             this: this.clone(),
         })
     }
 
     /// Opens a span: `begin` gets one that was used before, or is new, alone. `None` past the number
-    /// that can be open.
+    /// that can be open, and where a lock is held; both are counted.
     #[inline]
     pub(crate) fn open(&self, begin: impl FnOnce(&mut Span)) -> Option<Id> {
         // A forked child records nothing, and threads it has not got may have held these locks.
         if radiosonde_context::is_forked_child() {
             return None;
         }
-        let number = self.take()?;
+        let inside = self.enter()?;
+        let Some(number) = self.take() else {
+            self.counts.add(Counted::TooMany, 1);
+            return None;
+        };
         let (block, at) = place(number);
         let slot = self.blocks.get(block)?.get_or_init(|| slots(block)).get(at)?;
+        // Nobody knows the span yet, so that nobody waits for it, and formatters run in `begin`.
+        drop(inside);
         begin(&mut lock(&slot.span));
         slot.handles.store(1, Ordering::Release);
         Some(id(number, slot.generation.load(Ordering::Relaxed)))
     }
 
-    /// An open span, with its lock. No code of the application may run as long.
-    #[inline]
-    pub(crate) fn lock(&self, id: &Id) -> Option<MutexGuard<'_, Span>> {
-        let (slot, _) = self.find(id)?;
-        Some(lock(&slot.span))
-    }
-
     /// Looks at an open span. `f` must run no code of the application.
     #[inline]
     pub(crate) fn with<R>(&self, id: &Id, f: impl FnOnce(&mut Span) -> R) -> Option<R> {
+        Some(f(&mut *self.lock(id)?))
+    }
+
+    /// An open span, with its lock. No code of the application may run as long.
+    #[inline]
+    pub(crate) fn lock(&self, id: &Id) -> Option<Locked<'_>> {
         let (slot, _) = self.find(id)?;
-        let mut span = lock(&slot.span);
+        let inside = self.enter()?;
+        let locked = Locked { span: lock(&slot.span), _inside: inside };
         // Meanwhile it may have ended, and the next one begun.
         self.find(id)?;
-        Some(f(&mut span))
+        Some(locked)
     }
 
     /// Another handle of a span.
@@ -125,6 +180,7 @@ impl Store {
     #[inline]
     pub(crate) fn drop_handle(&self, id: &Id, end: impl FnOnce(&mut Span)) -> bool {
         let Some((slot, number)) = self.find(id) else { return false };
+        let Some(_inside) = self.enter() else { return false };
         let generation = (id.into_u64() >> 32) as u32;
         // Who has the only handle is the only one who could make another.
         let is_last = slot.handles.load(Ordering::Acquire) == 1
@@ -137,6 +193,16 @@ impl Store {
             self.put(number);
         }
         is_last
+    }
+
+    /// `None` where this thread has a lock already.
+    #[inline]
+    fn enter(&self) -> Option<Inside> {
+        let inside = Inside::enter();
+        if inside.is_none() {
+            self.counts.add(Counted::Nested, 1);
+        }
+        inside
     }
 
     #[inline]
@@ -268,7 +334,7 @@ mod tests {
 
     #[test]
     fn an_old_number_finds_nothing() {
-        let store = Store::new();
+        let store = Store::new(&SpanCounts::default());
         let first = store.open(|_| {}).unwrap();
         store.add_handle(&first);
         assert!(!store.drop_handle(&first, |_| panic!("not the last one")));
@@ -282,8 +348,30 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_does_not_wait_for_itself() {
+        let counts = SpanCounts::default();
+        let store = Store::new(&counts);
+        let [one, other] = [(); 2].map(|()| store.open(|_| {}).unwrap());
+        let inside = store.with(&one, |_| {
+            assert_eq!(store.open(|_| panic!("the lists may be taken")), None);
+            assert_eq!(store.with(&one, |_| ()), None);
+            assert!(!store.drop_handle(&other, |_| panic!("its lock may be taken")));
+        });
+        assert_eq!((inside, counts.of(Counted::Nested)), (Some(()), 3));
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            store.with(&one, |_| panic!("a mistake of ours"));
+        }));
+        assert!(caught.is_err());
+        assert_eq!(store.with(&one, |_| ()), Some(()), "it is outside again");
+        // Formatters of a span that is made may make others.
+        let outer = store.open(|_| assert!(store.open(|_| {}).is_some()));
+        assert!(outer.is_some());
+        assert_eq!((counts.of(Counted::Nested), counts.of(Counted::TooMany)), (3, 0));
+    }
+
+    #[test]
     fn a_million_spans_on_several_threads_take_the_room_of_those_open_at_once() {
-        let store = Store::new();
+        let store = Store::new(&SpanCounts::default());
         let (send, receive) = std::sync::mpsc::sync_channel::<Id>(100);
         let open = |store: &Store| store.open(|_| {}).unwrap();
         let mut threads = Vec::new();

@@ -61,25 +61,32 @@ impl Clone for Tracker {
             sole: self.sole,
             open_spans: self.open_spans.clone(),
             callsites: self.callsites.is_some().then(Callsites::default),
-            store: Store::new(),
+            store: Store::new(&self.counts),
         }
     }
 }
 
 impl Tracker {
     pub(crate) fn new(journal: &Journal, sampler: Sampler) -> Self {
+        let counts = SpanCounts::default();
         Self {
             journal: journal.clone(),
             sampler,
             limits: SpanLimits::default(),
             keep: Keep::default(),
             span_events: SpanEvents::default(),
-            counts: SpanCounts::default(),
+            store: Store::new(&counts),
+            counts,
             sole: false,
             open_spans: None,
             callsites: None,
-            store: Store::new(),
         }
+    }
+
+    /// Counts there from now on.
+    pub(crate) fn count_in(&mut self, counts: &SpanCounts) {
+        self.counts = counts.clone();
+        self.store = Store::new(counts);
     }
 
     /// Whether the filter lets something through.
@@ -133,11 +140,7 @@ impl Tracker {
             }
             self.opened(span);
         };
-        let id = self.store.open(begin);
-        if id.is_none() {
-            self.counts.add(Counted::TooMany, 1);
-        }
-        id
+        self.store.open(begin)
     }
 
     /// Takes over fields that were recorded later.
@@ -189,7 +192,13 @@ impl Tracker {
     /// Lets go of a handle. Whether it was the last one, and the span has ended.
     #[inline]
     pub(crate) fn close(&self, id: &Id) -> bool {
-        self.store.drop_handle(id, |span| self.end(span))
+        let mut switched_off = false;
+        let is_last = self.store.drop_handle(id, |span| switched_off = self.end(span));
+        if switched_off {
+            // Asks all subscribers, which may do anything: not with the span's lock.
+            tracing_core::callsite::rebuild_interest_cache();
+        }
+        is_last
     }
 
     /// Adds a link from a span to another one.
@@ -221,6 +230,7 @@ impl Tracker {
     pub(crate) fn context_of(&self, id: &Id) -> Option<Context> {
         self.store.with(id, |span| {
             span.fix(&self.keep);
+            span.is_asked_for();
             span.context.clone()
         })
     }
@@ -266,16 +276,18 @@ impl Tracker {
         }
     }
 
+    /// Whether call sites have to ask each time from now on.
     #[inline]
-    fn end(&self, span: &mut Span) {
+    fn end(&self, span: &mut Span) -> bool {
         self.unname(span);
-        if !span.sampled && !self.keep.is_on() {
-            self.learn(span);
-        } else {
+        let is_out = !span.sampled && !self.keep.is_on();
+        let switched_off = is_out && self.learn(span);
+        if !is_out {
             self.record_ended(span);
         }
         // After its record: who dies in between has left either.
         self.journal.close_span(std::mem::take(&mut span.open));
+        switched_off
     }
 
     #[inline]
@@ -291,14 +303,17 @@ impl Tracker {
         self.journal.span(level, &site, span.context.packed(), &span.ended(&none, end_ns));
     }
 
-    /// Remembers whether spans of this call site are missed when there are none.
-    fn learn(&self, span: &Span) {
-        let (Some(callsites), Some(metadata)) = (&self.callsites, span.metadata) else { return };
+    /// Remembers whether spans of this call site are missed when there are none. Whether it is the
+    /// first one of which they are not.
+    fn learn(&self, span: &Span) -> bool {
+        let (Some(callsites), Some(metadata)) = (&self.callsites, span.metadata) else {
+            return false;
+        };
         if span.is_root() {
-            return;
+            return false;
         }
         let is_dispensable = span.is_dispensable() && !callsites::matter(metadata);
-        callsites.learn(metadata, is_dispensable);
+        callsites.learn(metadata, is_dispensable)
     }
 
     /// Tells the spans of this tracker from others on the stack.

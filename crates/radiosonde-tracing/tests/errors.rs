@@ -247,6 +247,41 @@ fn limits_hold_and_say_what_they_cost() {
 }
 
 #[test]
+fn formatters_that_never_end_or_panic_are_bounded_and_named() {
+    struct Endless;
+    impl fmt::Display for Endless {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            loop {
+                f.write_str("αβ")?;
+            }
+        }
+    }
+    struct Panicking;
+    impl fmt::Display for Panicking {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            std::panic::resume_unwind(Box::new("boom"))
+        }
+    }
+    let mut limits = SpanLimits::default();
+    limits.value_length = Some(40);
+    let before = radiosonde_record::format_panics();
+    for way in Way::ALL {
+        let lines = capture(
+            way,
+            |layer| layer.with_limits(limits),
+            || {
+                tracing::info_span!("span", endless = %Endless, panicking = %Panicking)
+                    .in_scope(|| tracing::error!(error = %Endless, "failed"));
+            },
+        );
+        let attributes = &lines.span("span")["meta"]["attributes"];
+        assert_eq!(attributes["endless"], "αβ".repeat(20), "{way:?}");
+        assert_eq!(attributes["panicking"], "[panicked while formatting]", "{way:?}");
+    }
+    assert!(radiosonde_record::format_panics() >= before + 3);
+}
+
+#[test]
 fn a_value_recorded_over_and_over_keeps_its_last_one() {
     for way in Way::ALL {
         let lines = capture(

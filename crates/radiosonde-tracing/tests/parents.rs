@@ -5,6 +5,7 @@ mod common;
 use common::{Way, capture, capture_sampled};
 use radiosonde_context::{Context, SpanId, TraceId, scope};
 use radiosonde_tracing::{Counted, Sampler, SpanCounts, add_link, context_of, set_parent};
+use serde_json::json;
 
 fn remote(sampled: bool) -> Context {
     Context::default().with_span(TraceId::random(), SpanId::random(), sampled)
@@ -89,6 +90,56 @@ fn the_decision_of_a_remote_parent_stands_both_ways() {
         assert_eq!(attributes(&sampled)["route"], "/orders", "{way:?}: nothing was lost before");
         assert!(run(Sampler::default(), false).spans.is_empty(), "{way:?}");
     }
+}
+
+#[test]
+fn a_sampled_parent_counts_whole_in_a_trace_that_is_not_sampled() {
+    for way in [Way::Own, Way::Registry, Way::Boxed, Way::Skipping] {
+        let (around, parent) = (remote(false), remote(true));
+        let lines = capture(
+            way,
+            |layer| layer,
+            || {
+                let _around = around.attach();
+                let span = tracing::info_span!(
+                    "request",
+                    route = "/orders",
+                    size = tracing::field::Empty,
+                    otel.name = "GET /orders",
+                    otel.kind = "server",
+                    otel.status_description = "late"
+                );
+                span.record("size", 7);
+                set_parent(&span, &parent);
+                span.in_scope(|| {});
+            },
+        );
+        let line = lines.span("GET /orders");
+        assert_eq!(line["trace_id"], parent.trace_id().unwrap().to_string(), "{way:?}");
+        let meta = &line["meta"];
+        assert_eq!((&meta["kind"], &meta["status_message"]), (&"server".into(), &"late".into()));
+        assert_eq!(meta["attributes"], json!({"route": "/orders", "size": 7}), "{way:?}");
+    }
+}
+
+#[test]
+fn a_parent_that_is_held_back_stands_for_the_nearest_one_that_is_not() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    let journal = radiosonde_record::Journal::open(
+        radiosonde_record::Placement::Memory,
+        radiosonde_record::Filter::at(radiosonde_record::Level::Info),
+    )
+    .unwrap();
+    let layer = radiosonde_tracing::Layer::new(&journal, Sampler::default());
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+        let request = tracing::info_span!("request").entered();
+        let step = tracing::debug_span!("step");
+        let (trace, outside) = (context_of(&request).trace_id(), tracing::Span::none());
+        let query = tracing::info_span!(parent: &step, "query");
+        assert_eq!(context_of(&query).trace_id(), trace);
+        let alone = tracing::info_span!(parent: &outside, "alone");
+        assert_ne!(context_of(&alone).trace_id(), trace);
+    });
 }
 
 #[test]

@@ -120,6 +120,24 @@ fn a_span_that_takes_its_context_elsewhere_is_never_switched_off() {
 }
 
 #[test]
+fn a_span_whose_ids_were_asked_for_is_never_switched_off() {
+    fn batch() -> tracing::Span {
+        tracing::info_span!("batch")
+    }
+    let run = || {
+        tracing::info_span!("root").in_scope(|| {
+            for _ in 0..3 {
+                let batch = batch();
+                batch.in_scope(|| {});
+                assert!(!batch.is_disabled());
+                tracing::info_span!(parent: &batch, "told").in_scope(|| {});
+            }
+        });
+    };
+    assert!(capture_sampled(Way::Skipping, off(), |layer| layer, run).spans.is_empty());
+}
+
+#[test]
 fn contexts_go_anywhere_in_traces_that_are_not_sampled() {
     fn task() -> tracing::Span {
         tracing::info_span!("task")
@@ -139,7 +157,7 @@ fn contexts_go_anywhere_in_traces_that_are_not_sampled() {
                         (task(), tracing::dispatcher::get_default(Clone::clone));
                     let there = move || {
                         handed.in_scope(|| {
-                            tracing::info_span!("inner").in_scope(|| tracing::info!("there"))
+                            tracing::info_span!("inner").in_scope(|| tracing::info!("there"));
                         });
                         tracing::info_span!(parent: &handed, "told")
                             .in_scope(|| tracing::info!("told"));

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::FIELD_MAX;
 use super::buffer::{Buffer, Written, fits};
 use crate::descriptor::floor_char_boundary;
 use crate::value::Value;
@@ -13,6 +14,15 @@ static FORMAT_PANICS: AtomicU64 = AtomicU64::new(0);
 /// How often a `Display` or `Debug` of the application panicked while its value was recorded.
 pub fn format_panics() -> u64 {
     FORMAT_PANICS.load(Ordering::Relaxed)
+}
+
+/// A value as text of at most `max` bytes, up to [`FIELD_MAX`](crate::FIELD_MAX), and a marker behind
+/// what is cut. Its formatter ends there; one that panics is counted in [`format_panics`], and the text
+/// says so.
+pub fn text_of(value: Value<'_>, max: usize) -> String {
+    let mut buffer = Buffer::for_fields();
+    let _whole_or_cut = buffer.write_text(max.min(FIELD_MAX), value);
+    String::from_utf8_lossy(buffer.written()).into_owned()
 }
 
 impl Buffer {
