@@ -32,7 +32,8 @@ const TAIL_AT: usize = image::TAIL_AT;
 
 /// The spans that were open, as records. `None` when the file was never used.
 ///
-/// The same bytes whenever it is asked again, so that a recovery that was killed is continued.
+/// The same bytes whenever it is asked again, so that a recovery that was killed is continued. (Times
+/// that were to come, of a damaged table, may have come in between.)
 ///
 /// # Errors
 /// `InvalidData` for a file that is not a table of this version; others as from the system.
@@ -95,9 +96,12 @@ pub(crate) fn interrupted(bytes: &[u8], callsites: &[u8]) -> Vec<Interrupted> {
     let table = Dead(bytes);
     let mut spans: Vec<_> = table.spans().collect();
     spans.sort_by_key(|span| (span.start_ns, span.slot));
+    // What says that it is of days to come is damaged, a heartbeat as well as a start.
+    let to_come = crate::thread::now_ns().saturating_add(AFTER_BEAT_NS_MAX);
     let beat = table.word(slots::HEARTBEAT_AT);
-    // A span that says it began long after that is damaged.
-    let latest = if beat == 0 { u64::MAX } else { beat.saturating_add(AFTER_BEAT_NS_MAX) };
+    let beat = if beat > to_come { 0 } else { beat };
+    // So is a span that says it began long after the process was last seen.
+    let latest = if beat == 0 { to_come } else { beat.saturating_add(AFTER_BEAT_NS_MAX) };
     let starts = spans.iter().map(|span| span.start_ns).filter(|start| *start <= latest);
     let died_ns = starts.max().unwrap_or(beat).max(beat);
     let pid = table.word(slots::PID_AT) as u32;

@@ -182,3 +182,28 @@ fn damaged_slots_cost_themselves_only() {
         "a time beyond all others is not that of its death: {lines}"
     );
 }
+
+#[test]
+fn a_damaged_heartbeat_costs_no_span() {
+    for beat in [u64::MAX, u64::MAX - 1, u64::MAX / 2, 1 << 62, 0] {
+        let dead = dead(&["a"]);
+        let _spans = [dead.open("old", 1_000, &[]), dead.open("young", 7_000, &[])];
+        dead.journal.spans().beat(beat);
+        assert_eq!(dead.recover().unwrap().interrupted, 2, "{beat}");
+        let lines = dead.lines();
+        assert!(
+            lines.contains("old of [] lived 6000") && lines.contains("young of [] lived 0"),
+            "{beat}: {lines}"
+        );
+        assert!(!dead.instance.exists());
+    }
+}
+
+#[test]
+fn a_damaged_start_without_a_heartbeat_is_not_the_time_of_death() {
+    let dead = dead(&[]);
+    let _spans = [dead.open("honest", 7_000, &[]), dead.open("damaged", u64::MAX, &[])];
+    assert_eq!(dead.recover().unwrap().interrupted, 2);
+    let lines = dead.lines();
+    assert!(lines.contains("honest of [] lived 0") && lines.contains("damaged of []"), "{lines}");
+}
