@@ -260,7 +260,12 @@ impl fmt::Display for Report {
         }
         if self.interrupted > 0 {
             let spans = counted(self.interrupted, "span");
-            writeln!(f, "died with  {spans} open: events span.interrupted")?;
+            let were = if self.interrupted == 1 { "was" } else { "were" };
+            writeln!(
+                f,
+                "recovered  {spans} {were} open when an earlier process died: radiosonde events \
+                 --evt span.interrupted"
+            )?;
         }
         self.open_spans.fmt(f)?;
         self.files(f)?;

@@ -32,7 +32,7 @@ use crate::report::{RefusedWrites, Report, SignalReport, observed_first};
 use crate::settings::{Environment, Settings, TraceSettings};
 use crate::status::Status;
 use crate::tokio_metrics::Runtimes;
-use crate::{metric_setup, panic_hook, recovery, traces};
+use crate::{metric_setup, open_spans, panic_hook, recovery, traces};
 
 /// A running telemetry. Cheap to clone; clones are the same.
 #[derive(Clone)]
@@ -431,6 +431,8 @@ impl Telemetry {
             let _ = fs::remove_file(targets);
         }
         let Some(journal) = &inner.journal else { return self.report() };
+        // The table goes with the directory: what is in it is said now or never.
+        open_spans::interrupt(journal, deadline);
         // First what is there, then close: what is recorded meanwhile is still drained.
         journal.control().flush(left(deadline));
         let closed = journal.close(left(deadline));

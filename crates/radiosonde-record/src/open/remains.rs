@@ -110,21 +110,21 @@ pub(crate) fn interrupted(bytes: &[u8], callsites: &[u8]) -> Vec<Interrupted> {
         let thread = table.thread_name(span.slot, span.thread);
         let slots::Written { start_ns, parent, context, .. } = span;
         let span = RunningSpan { site, start_ns, parent, context, thread };
-        Interrupted { span, died_ns, pid }
+        Interrupted { span, died_ns, pid, is_shutdown: false }
     };
     spans.into_iter().map(of).collect()
 }
 
+/// The call site of a span's event: that of the span, under the event's name.
+pub(super) fn event(span: &RunningSpan) -> Site {
+    let (name, message, keys) = (EVENT.to_owned(), String::new(), Vec::new());
+    Site::Inline(Descriptor { name, message, keys, ..span.site.clone() })
+}
+
 /// Appends the event of a span, if the sink makes one.
 fn append(made: &mut Vec<u8>, count: &mut u64, span: &Interrupted, sink: &dyn Sink) {
-    let site = Descriptor {
-        name: EVENT.to_owned(),
-        message: String::new(),
-        keys: Vec::new(),
-        ..span.span.site.clone()
-    };
+    let site = event(&span.span);
     let mut buffer = Buffer::take();
-    let site = Site::Inline(site);
     let mut record = Builder::new(&mut buffer, Kind::Event, Level::Warning, span.died_ns, &site);
     record.context(&span.span.context);
     if sink.interrupted(span, &mut record) {

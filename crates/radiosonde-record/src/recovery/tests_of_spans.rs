@@ -207,3 +207,33 @@ fn a_damaged_start_without_a_heartbeat_is_not_the_time_of_death() {
     let lines = dead.lines();
     assert!(lines.contains("honest of [] lived 0") && lines.contains("damaged of []"), "{lines}");
 }
+
+#[test]
+fn spans_that_have_their_events_as_telemetry_ended_are_not_told_again() {
+    let dead = dead(&[]);
+    let _spans = [
+        dead.open("third", 7_000, &[]),
+        dead.open("first", 1_000, &[]),
+        dead.open("second", 7_000, &[]),
+    ];
+    let ended = dead.open("ended", 500, &[]);
+    let mut asked = 0;
+    let told = std::cell::RefCell::new(Vec::new());
+    let describe = |found: &crate::Interrupted, _: &mut crate::Builder<'_>| {
+        assert!(found.is_shutdown);
+        told.borrow_mut().push(found.span.site.name.clone());
+    };
+    let mut ended = Some(ended);
+    let mut go_on = || {
+        // While the others are told.
+        ended.take().into_iter().for_each(|span| dead.journal.close_span(span));
+        asked += 1;
+        asked <= 3
+    };
+    assert_eq!(dead.journal.interrupt_spans(10, &describe, &mut go_on), 2);
+    assert_eq!(*told.borrow(), ["first", "third"], "by their slots, of the same moment");
+    assert_eq!(dead.recover().unwrap().interrupted, 1);
+    let lines = dead.lines();
+    assert_eq!(lines.matches("second of []").count(), 1, "{lines}");
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+}
