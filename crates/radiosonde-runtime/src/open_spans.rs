@@ -34,7 +34,8 @@ pub struct OpenSpansReport {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct OpenSpanReport {
-    /// Its name at the call site: one that was given later, as `otel.name`, is known at its end.
+    /// The name it was given as it began (`otel.name`), of at most 48 bytes, the first 256 of these; else
+    /// that of the call site. One that is given later is known at its end.
     pub name: String,
     /// The module it comes from.
     pub source: String,

@@ -72,6 +72,7 @@
 //! [`SpanCounts`], by [`Counted`]: `radiosonde_span_notices_total{notice}`.
 #![forbid(unsafe_code)]
 
+mod call_names;
 mod callsites;
 mod counts;
 mod event;

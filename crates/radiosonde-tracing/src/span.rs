@@ -343,6 +343,12 @@ impl Span {
         EndedSpan { part: self.part, extras, message, fields: &self.fields.encoded, end_ns }
     }
 
+    /// The name it was given in place of that of its call site.
+    #[inline]
+    pub(crate) fn given_name(&self) -> Option<&str> {
+        self.rest.as_ref()?.name.as_deref()
+    }
+
     fn rest(&mut self) -> &mut Rest {
         self.rest.get_or_insert_default()
     }

@@ -33,7 +33,8 @@ fn play(directory: &Path, part: &str) {
                 let outer = info_span!("checkout");
                 let _inside = outer.enter();
                 tracing::info!("charging");
-                let inner = info_span!("charge_card", password = "hunter2");
+                let inner =
+                    info_span!("charge_card", otel.name = "charge visa", password = "hunter2");
                 let _over = info_span!("looked_up").entered();
                 let report = telemetry.report().open_spans;
                 assert_eq!(report.open, 3, "{report}");
@@ -157,7 +158,7 @@ fn what_was_running_when_a_process_was_killed_stands_in_its_remains() {
         let list = list.as_array().unwrap().iter();
         list.map(|span| span["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(names(running), ["checkout", "charge_card", "looked_up"]);
+    assert_eq!(names(running), ["checkout", "charge visa", "looked_up"]);
     assert_eq!(running[1]["parent_span_id"], running[0]["span_id"]);
     assert_eq!(running[0]["job_id"], "job-7");
     assert_eq!(running[0]["source"], "open_spans");
@@ -171,7 +172,7 @@ fn what_was_running_when_a_process_was_killed_stands_in_its_remains() {
     let meta: Vec<&Json> = found.iter().map(|line| &line["meta"]).collect();
     assert_eq!(
         meta.iter().map(|meta| &meta["name"]).collect::<Vec<_>>(),
-        ["checkout", "charge_card"]
+        ["checkout", "charge visa"]
     );
     for (line, running) in found.iter().zip(running.as_array().unwrap()) {
         for id in ["trace_id", "span_id", "job_id"] {
