@@ -1,4 +1,4 @@
-//! The event of a span that was open when its process died.
+//! The event of a span that was open when its process died, or ended its telemetry.
 
 use radiosonde_record::{Builder, Interrupted, Value};
 
@@ -6,13 +6,18 @@ use crate::digits::hexadecimal;
 use crate::time::Clock;
 
 /// Fills the event in: its context is the span's, so that the ids stand where those of every line
-/// do.
-pub(crate) fn describe(found: &Interrupted, record: &mut Builder<'_>) {
+/// do. For [`Journal::interrupt_spans`](radiosonde_record::Journal::interrupt_spans) as well as for
+/// recovery.
+pub fn describe_interrupted(found: &Interrupted, record: &mut Builder<'_>) {
     let span = &found.span;
     let name = if span.site.name.is_empty() { "a span" } else { &span.site.name };
     let open_us = found.died_ns.saturating_sub(span.start_ns) / 1_000;
-    let message =
-        format!("{name} was open for at least {} when its process died", duration(open_us));
+    let open_for = duration(open_us);
+    let message = if found.is_shutdown {
+        format!("{name} was open when telemetry was shut down, for at least {open_for}")
+    } else {
+        format!("{name} was open for at least {open_for} when its process died")
+    };
     record.message(Value::Str(&message));
     record.field_named("name", Value::Str(&span.site.name));
     if span.parent != 0 {
@@ -25,6 +30,9 @@ pub(crate) fn describe(found: &Interrupted, record: &mut Builder<'_>) {
         record.field_named("thread", Value::Str(&span.thread));
     }
     record.field_named("pid", Value::U64(u64::from(found.pid)));
+    if found.is_shutdown {
+        record.field_named("end", Value::Str("shutdown"));
+    }
 }
 
 /// `2.1 s`, `35 ms`.

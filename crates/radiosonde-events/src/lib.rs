@@ -71,6 +71,7 @@ pub use console::{
 };
 pub use emit::log_event;
 pub use filing::{Claim, Filing, Live, Now, PART_BYTES};
+pub use interrupted::describe_interrupted;
 pub use ledger::Removed;
 pub use owner::Owner;
 pub use redactions::Redactions;

@@ -10,7 +10,7 @@ use radiosonde_store::names::{DayFile, Signal};
 use crate::console::Console;
 use crate::encode::Encoder;
 use crate::filing::{Filing, Registration};
-use crate::interrupted;
+use crate::interrupted::describe_interrupted;
 use crate::owner::Owner;
 use crate::redactions::Redactions;
 use crate::time;
@@ -155,7 +155,7 @@ impl Sink for DaySink {
     }
 
     fn interrupted(&self, span: &Interrupted, record: &mut Builder<'_>) -> bool {
-        interrupted::describe(span, record);
+        describe_interrupted(span, record);
         true
     }
 

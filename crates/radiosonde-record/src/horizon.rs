@@ -34,7 +34,8 @@ impl Horizon {
     /// Whether a record of this time is taken.
     #[inline]
     pub(crate) fn reaches(self, time_ns: u64) -> bool {
-        time_ns < self.0
+        // A damaged record may be of the last of all times.
+        time_ns < self.0 || self.0 == u64::MAX
     }
 }
 
@@ -86,6 +87,14 @@ mod tests {
             held.look(None, now);
             assert!(!held.is_any());
         }
+    }
+
+    #[test]
+    fn without_a_horizon_every_time_is_taken() {
+        for time in [0, 1, u64::MAX - 1, u64::MAX] {
+            assert!(Horizon::NONE.reaches(time), "{time}");
+        }
+        assert!(!Horizon::awaited(u64::MAX - 1).reaches(u64::MAX));
     }
 
     #[test]

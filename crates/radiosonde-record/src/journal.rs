@@ -274,6 +274,13 @@ impl Journal {
         }
     }
 
+    /// The site of a key that [`Journal::site`] was asked for before; `None` for another one, and for
+    /// one of those past the first thousands. Takes no lock.
+    #[inline]
+    pub fn known_site(&self, key: usize) -> Option<Site> {
+        self.0.sites.find(key).map(Site::Registered)
+    }
+
     #[cold]
     fn new_site(&self, key: usize, describe: impl FnOnce() -> Descriptor) -> Site {
         let register = || {

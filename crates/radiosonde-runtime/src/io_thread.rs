@@ -18,6 +18,7 @@ use crate::listener::Bound;
 use crate::metric_lines;
 use crate::panic_hook;
 use crate::park::{Parker, Unparker};
+use crate::recovery::Told;
 use crate::status::Heartbeat;
 use crate::suppressed::{Summary, Suppressed};
 use crate::telemetry::Telemetry;
@@ -399,15 +400,13 @@ fn log_problems(telemetry: &Telemetry) {
 
 /// Who was killed stands in the log of who comes after.
 fn log_recovered(telemetry: &Telemetry) {
-    for text in telemetry.recovered().take_unlogged() {
-        own_event(
-            telemetry,
-            &Context::default(),
-            Level::Warning,
-            "telemetry.recovered",
-            &text,
-            &[],
-        );
+    for Told { text, records, spans, process } in telemetry.recovered().take_unlogged() {
+        let mut meta = vec![("records", Value::U64(records)), ("spans", Value::U64(spans))];
+        if let Some((pid, instance)) = &process {
+            meta.extend([("pid", Value::U64((*pid).into())), ("instance", Value::Str(instance))]);
+        }
+        let (none, evt) = (Context::default(), "telemetry.recovered");
+        own_event(telemetry, &none, Level::Warning, evt, &text, &meta);
     }
 }
 

@@ -1,8 +1,10 @@
 //! The spans that are open: what runs now, and what is stuck.
 
 use std::fmt;
+use std::time::Instant;
 
 use radiosonde_context::packed::unpack;
+use radiosonde_events::describe_interrupted;
 use radiosonde_record::{Journal, RunningSpan};
 use serde::Serialize;
 
@@ -10,6 +12,10 @@ use crate::words::{counted, grouped};
 
 /// Spans that are named; of the others the number is told.
 const NAMED_MAX: usize = 20;
+/// Spans that have an event of their own when telemetry is shut down before they have ended.
+const INTERRUPTED_MAX: usize = 1_000;
+/// Events of them that are recorded before the drain is waited for: they fit in any ring.
+const AT_ONCE: usize = 32;
 
 /// The spans that are open at the moment of the report, sampled or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -31,7 +37,8 @@ pub struct OpenSpansReport {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct OpenSpanReport {
-    /// Its name at the call site: one that was given later, as `otel.name`, is known at its end.
+    /// The name it was given as it began (`otel.name`), of at most 48 bytes, the first 256 of these; else
+    /// that of the call site. One that is given later is known at its end.
     pub name: String,
     /// The module it comes from.
     pub source: String,
@@ -61,6 +68,21 @@ impl OpenSpansReport {
             oldest: oldest.collect(),
         }
     }
+}
+
+/// Says what is still open when telemetry ends, as nobody says it afterwards: an event
+/// `span.interrupted` of each, the oldest first. What is past the deadline or 1,000 is counted in the
+/// report.
+pub(crate) fn interrupt(journal: &Journal, deadline: Instant) {
+    let mut told = 0;
+    let mut go_on = || {
+        told += 1;
+        if told % AT_ONCE == 0 {
+            journal.control().flush(deadline.saturating_duration_since(Instant::now()));
+        }
+        Instant::now() < deadline || told <= AT_ONCE
+    };
+    let _told = journal.interrupt_spans(INTERRUPTED_MAX, &describe_interrupted, &mut go_on);
 }
 
 impl OpenSpanReport {

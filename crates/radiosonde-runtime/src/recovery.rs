@@ -21,31 +21,49 @@ pub(crate) struct Recovered(Arc<Mutex<State>>);
 struct State {
     records: u64,
     interrupted: u64,
-    unlogged: Vec<String>,
+    unlogged: Vec<Told>,
+}
+
+/// A line of the log.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) text: String,
+    /// What was brought into files.
+    pub(crate) records: u64,
+    /// Spans that were open.
+    pub(crate) spans: u64,
+    /// Whose they were, when the line is of one process.
+    pub(crate) process: Option<(u32, String)>,
 }
 
 impl Recovered {
     pub(crate) fn set(&self, report: &RecoveryReport) {
         let records = |found: &RecoveredInstance| found.recovered.records.iter().sum::<u64>();
-        let mut told: Vec<String> = Vec::new();
+        let mut told: Vec<Told> = Vec::new();
         for found in report.instances.iter().take(NAMED_MAX) {
             let RecoveredInstance { service, pid, instance, .. } = found;
-            let records = counted(records(found), "record");
-            let open = match found.recovered.interrupted {
+            let (records, spans) = (records(found), found.recovered.interrupted);
+            let open = match spans {
                 0 => String::new(),
                 open => format!(", and {} open at its end", counted(open, "span")),
             };
-            told.push(format!(
-                "{service} (pid {pid}, instance {instance}) had ended without a shutdown; {records} \
-                 of it recovered{open}"
-            ));
+            let text = format!(
+                "{service} (pid {pid}, instance {instance}) had ended without a shutdown; {} of it \
+                 recovered{open}",
+                counted(records, "record")
+            );
+            let process = Some((*pid, instance.clone()));
+            told.push(Told { text, records, spans, process });
         }
         let more = report.instances.len().saturating_sub(NAMED_MAX);
         if more > 0 {
-            let of_more = report.instances.iter().skip(NAMED_MAX).map(records).sum();
-            let (more, records) =
-                (counted(more as u64, "more process"), counted(of_more, "record"));
-            told.push(format!("{more} had ended without a shutdown; {records} recovered"));
+            let of_more = || report.instances.iter().skip(NAMED_MAX);
+            let records = of_more().map(records).sum();
+            let spans = of_more().map(|found| found.recovered.interrupted).sum();
+            let (more, told_of) =
+                (counted(more as u64, "more process"), counted(records, "record"));
+            let text = format!("{more} had ended without a shutdown; {told_of} recovered");
+            told.push(Told { text, records, spans, process: None });
         }
         let interrupted = report.instances.iter().map(|found| found.recovered.interrupted).sum();
         let records = report.instances.iter().map(records).sum();
@@ -60,7 +78,7 @@ impl Recovered {
         self.state().interrupted
     }
 
-    pub(crate) fn take_unlogged(&self) -> Vec<String> {
+    pub(crate) fn take_unlogged(&self) -> Vec<Told> {
         std::mem::take(&mut self.state().unlogged)
     }
 

@@ -263,7 +263,12 @@ impl fmt::Display for Report {
         }
         if self.interrupted > 0 {
             let spans = counted(self.interrupted, "span");
-            writeln!(f, "died with  {spans} open: events span.interrupted")?;
+            let were = if self.interrupted == 1 { "was" } else { "were" };
+            writeln!(
+                f,
+                "recovered  {spans} {were} open when an earlier process died: radiosonde events \
+                 --evt span.interrupted"
+            )?;
         }
         if !self.traces.is_empty() {
             writeln!(f, "traces     {}", self.traces)?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use radiosonde_context::Context;
 use radiosonde_metrics::{Clock, Metrics, Snapshot};
-use radiosonde_record::{Kind, Level, Value};
+use radiosonde_record::{Journal, Kind, Level, Value};
 use serde_json::json;
 
 use crate::io_thread::own_event;
@@ -191,6 +191,13 @@ impl Heartbeat {
         meta.extend(machine.meta());
         meta.push(("books", books(telemetry)));
         meta.push(("workers", json!({"there": workers.len(), "busy": busy})));
+        let open = telemetry.journal().map_or((0, 0), Journal::open_span_counts);
+        let open = open.0 + open.1;
+        if phase == Phase::Stopped && open > 0 {
+            // Each of the oldest has an event as well.
+            text += &format!(", {} still open", counted(open, "span"));
+            meta.push(("open_spans", json!(open)));
+        }
         say(telemetry, &Context::default(), Level::Info, "machine.status", &text, &meta);
         tell_workers(telemetry, &workers);
         let now = clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -63,14 +63,16 @@
 //! As `radiosonde-record`: nothing fails, waits are bounded, losses are counted. Attributes, events
 //! and links have limits ([`SpanLimits`]); what is past them is counted in the line
 //! (`dropped_attributes_count` and so on). Open spans take memory by the most that were ever open at
-//! once; past 16 million a span is not recorded. A span that is open when its process dies leaves no
-//! line of its own: recovery tells of it in an event `span.interrupted`.
+//! once; past 16 million a span is not recorded. A span that is open when its process dies, or
+//! ends telemetry, leaves no line of its own: recovery, or the shutdown, tells of it in an event
+//! `span.interrupted`.
 //!
 //! # Own metrics
 //!
 //! [`SpanCounts`], by [`Counted`]: `radiosonde_span_notices_total{notice}`.
 #![forbid(unsafe_code)]
 
+mod call_names;
 mod callsites;
 mod counts;
 mod event;

@@ -342,6 +342,13 @@ impl Span {
         EndedSpan { part, name, extras, message, fields, end_ns }
     }
 
+    /// The name it was given in place of that of its call site.
+    #[inline]
+    pub(crate) fn given_name(&self) -> Option<&str> {
+        let name = self.fields.name.as_str();
+        (!name.is_empty()).then_some(name)
+    }
+
     fn rest(&mut self) -> &mut Rest {
         self.rest.get_or_insert_default()
     }

@@ -8,6 +8,7 @@ use radiosonde_record::{Descriptor, Journal, Level, Site, SpanExtras, now_ns};
 use tracing_core::span::{Attributes, Id, Record};
 use tracing_core::{LevelFilter, Metadata};
 
+use crate::call_names::CallNames;
 use crate::callsites::{self, Callsites};
 use crate::counts::{Counted, SpanCounts};
 use crate::fields::Taking;
@@ -34,6 +35,8 @@ pub(crate) struct Tracker {
     pub(crate) open_spans: Option<OpenSpans>,
     /// Where spans may be switched off: only where nobody else listens.
     pub(crate) callsites: Option<Callsites>,
+    /// Names that were given to spans that are open.
+    pub(crate) names: Arc<CallNames>,
     pub(crate) store: Arc<Store>,
 }
 
@@ -61,6 +64,7 @@ impl Clone for Tracker {
             sole: self.sole,
             open_spans: self.open_spans.clone(),
             callsites: self.callsites.is_some().then(Callsites::default),
+            names: Arc::clone(&self.names),
             store: Store::new(&self.counts),
         }
     }
@@ -80,6 +84,7 @@ impl Tracker {
             sole: false,
             open_spans: None,
             callsites: None,
+            names: Arc::default(),
         }
     }
 
@@ -254,7 +259,12 @@ impl Tracker {
         let Some(metadata) = span.metadata else { return };
         let site = self.site(metadata);
         // Also one that is not sampled: it may hang as well.
-        span.open = self.journal.open_span(&site, span.context.packed(), &span.part);
+        let named = match span.given_name() {
+            Some(name) => self.names.site(&self.journal, metadata, name),
+            None => None,
+        };
+        let shown = named.as_ref().unwrap_or(&site);
+        span.open = self.journal.open_span(shown, span.context.packed(), &span.part);
         span.site = Some(site);
         self.name(span);
     }

@@ -138,6 +138,15 @@ fn several_that_start_at_once_recover_each_dead_process_once() {
         assert_eq!(of_it.count(), 1, "{told:?}");
     }
     assert_eq!(told.len(), dead.len(), "{told:?}");
+    let of_recovery = lines.iter().filter(|line| line["evt"] == "telemetry.recovered");
+    let mut pids: Vec<_> = dying.iter().map(Helper::pid).collect();
+    for meta in of_recovery.map(|line| &line["meta"]) {
+        let records = meta["records"].as_u64().unwrap();
+        assert!(records <= 2000 && meta["spans"] == 0, "{meta}");
+        assert_eq!(meta["instance"].as_str().unwrap().len(), 8, "{meta}");
+        pids.retain(|pid| meta["pid"] != *pid);
+    }
+    assert!(pids.is_empty(), "{pids:?}");
 }
 
 #[test]

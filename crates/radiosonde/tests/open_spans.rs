@@ -33,7 +33,8 @@ fn play(directory: &Path, part: &str) {
                 let outer = info_span!("checkout");
                 let _inside = outer.enter();
                 tracing::info!("charging");
-                let inner = info_span!("charge_card", password = "hunter2");
+                let inner =
+                    info_span!("charge_card", otel.name = "charge visa", password = "hunter2");
                 let _over = info_span!("looked_up").entered();
                 let report = telemetry.report().open_spans;
                 assert_eq!(report.open, 3, "{report}");
@@ -46,10 +47,31 @@ fn play(directory: &Path, part: &str) {
             drop(outer);
         }
         "orderly" => {
-            let _open = info_span!("still_open").entered();
+            let _root = info_span!("root").entered();
+            drop(info_span!("closed").entered());
+            let stuck = radiosonde::scope().job("job-7").run(|| info_span!("stuck"));
+            let report = telemetry.shutdown(PATIENCE);
+            assert_eq!(report.open_spans.open, 2, "{report}");
+            assert_eq!(report.open_spans.oldest[1].name, "stuck", "{report}");
+            assert_eq!(report.spans.pending + report.events.pending, 0, "{report}");
+            drop(stuck);
+        }
+        "many" => {
+            let open: Vec<_> = (0..1_200).map(|_| info_span!("many")).collect();
+            let report = telemetry.shutdown(PATIENCE);
+            assert_eq!(report.open_spans.open, 1_200, "{report}");
+            assert_eq!(report.events.dropped, 0, "{report}");
+            drop(open);
+        }
+        "heir" => {
+            wait_until("it has recovered", || telemetry.report().interrupted > 0);
+            say(directory, "heir", &telemetry.report().to_string());
+            drop(telemetry);
+        }
+        "in order" => {
             drop(info_span!("closed").entered());
             let report = telemetry.shutdown(PATIENCE);
-            assert_eq!(report.open_spans.open, 1, "{report}");
+            assert_eq!(report.open_spans.open, 0, "{report}");
         }
         "storm" => storm(directory),
         other => panic!("no part {other}"),
@@ -81,7 +103,9 @@ fn storm(directory: &Path) {
                 let span = info_span!("stormy", job_id = format!("job-{n}"));
                 opened(n);
                 match n % 50 {
-                    7 => std::mem::forget(span),
+                    7 => {
+                        let _never_closed = std::mem::ManuallyDrop::new(span);
+                    }
                     nth if nth % 3 == 0 => {
                         closing(n);
                         sender.send((n, span)).unwrap();
@@ -134,7 +158,7 @@ fn what_was_running_when_a_process_was_killed_stands_in_its_remains() {
         let list = list.as_array().unwrap().iter();
         list.map(|span| span["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(names(running), ["checkout", "charge_card", "looked_up"]);
+    assert_eq!(names(running), ["checkout", "charge visa", "looked_up"]);
     assert_eq!(running[1]["parent_span_id"], running[0]["span_id"]);
     assert_eq!(running[0]["job_id"], "job-7");
     assert_eq!(running[0]["source"], "open_spans");
@@ -148,7 +172,7 @@ fn what_was_running_when_a_process_was_killed_stands_in_its_remains() {
     let meta: Vec<&Json> = found.iter().map(|line| &line["meta"]).collect();
     assert_eq!(
         meta.iter().map(|meta| &meta["name"]).collect::<Vec<_>>(),
-        ["checkout", "charge_card"]
+        ["checkout", "charge visa"]
     );
     for (line, running) in found.iter().zip(running.as_array().unwrap()) {
         for id in ["trace_id", "span_id", "job_id"] {
@@ -170,6 +194,29 @@ fn what_was_running_when_a_process_was_killed_stands_in_its_remains() {
     assert_eq!(meta[1]["parent_span_id"], found[0]["span_id"]);
     assert!(recover_directory(&root, false).unwrap().instances.is_empty(), "nothing is left");
     assert_eq!(interrupted(&root).len(), 2);
+}
+
+#[test]
+fn the_next_process_says_what_an_earlier_one_died_in() {
+    if let Some((directory, part)) = process::part() {
+        return play(&directory, &part);
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let test = "the_next_process_says_what_an_earlier_one_died_in";
+    let mut killed = Helper::start(test, directory.path(), "nested");
+    hear(directory.path(), "running");
+    killed.kill();
+    Helper::start(test, directory.path(), "heir").join();
+    let report = hear(directory.path(), "heir");
+    let line = report.lines().find(|line| line.contains("span.interrupted")).unwrap();
+    assert!(
+        line.starts_with("recovered  2 spans were open when an earlier process died"),
+        "{line}"
+    );
+    let lines = common::event_lines(&directory.path().join("telemetry"));
+    let recovered = lines.iter().find(|line| line["evt"] == "telemetry.recovered").unwrap();
+    assert_eq!(recovered["meta"]["spans"], 2, "{recovered}");
+    assert_eq!(recovered["meta"]["pid"], killed.pid(), "{recovered}");
 }
 
 #[test]
@@ -208,14 +255,32 @@ fn every_span_that_was_open_at_a_kill_is_found_once_and_none_that_had_ended() {
 }
 
 #[test]
-fn a_process_that_ends_in_order_leaves_nothing_open() {
+fn what_was_open_when_telemetry_was_shut_down_is_said_once() {
     if let Some((directory, part)) = process::part() {
         return play(&directory, &part);
     }
-    let directory = tempfile::tempdir().unwrap();
-    let test = "a_process_that_ends_in_order_leaves_nothing_open";
-    Helper::start(test, directory.path(), "orderly").join();
-    let root = directory.path().join("telemetry");
-    assert!(recover_directory(&root, false).unwrap().instances.is_empty());
-    assert_eq!(interrupted(&root), [Json::Null; 0]);
+    let test = "what_was_open_when_telemetry_was_shut_down_is_said_once";
+    for (part, open) in [("in order", 0), ("orderly", 2), ("many", 1_000)] {
+        let directory = tempfile::tempdir().unwrap();
+        Helper::start(test, directory.path(), part).join();
+        let root = directory.path().join("telemetry");
+        assert!(recover_directory(&root, false).unwrap().instances.is_empty());
+        let found = interrupted(&root);
+        assert_eq!(found.len(), open, "{part}");
+        if part != "orderly" {
+            continue;
+        }
+        let names: Vec<_> = found.iter().map(|line| &line["meta"]["name"]).collect();
+        assert_eq!(names, ["root", "stuck"]);
+        let [root, stuck] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!((&stuck["job_id"], &stuck["trace_id"]), (&"job-7".into(), &root["trace_id"]));
+        assert_eq!(stuck["meta"]["parent_span_id"], root["span_id"]);
+        assert_eq!(
+            (&stuck["meta"]["end"], &stuck["level"]),
+            (&"shutdown".into(), &"warning".into())
+        );
+        let message = stuck["msg"].as_str().unwrap();
+        let begin = "stuck was open when telemetry was shut down, for at least ";
+        assert!(message.starts_with(begin), "{message}");
+    }
 }

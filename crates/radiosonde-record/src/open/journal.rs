@@ -1,8 +1,9 @@
 //! The journal's side of open spans.
 
-use super::{OpenSpan, Opened, RunningSpans};
-use crate::format::{Site, SpanPart};
+use super::{Interrupted, OpenSpan, Opened, RunningSpan, RunningSpans, remains};
+use crate::format::{Builder, Site, SpanPart};
 use crate::journal::Journal;
+use crate::level::{Kind, Level};
 
 impl Journal {
     /// Says that a span is open, until [`Journal::close_span`]: it is among
@@ -38,6 +39,35 @@ impl Journal {
             return RunningSpans::default();
         }
         self.spans().running(limit, |site| self.descriptor(site))
+    }
+
+    /// Records the event `span.interrupted` of each span that is open, the oldest `limit` of them, as
+    /// recovery does when the process has died: for the end of telemetry, after which nobody says
+    /// what was stuck. `describe` fills it in. A recovery of what is left leaves out who has an event.
+    ///
+    /// Ends when `go_on`, which is called before each, says no. How many spans have their event now: it counts
+    /// in the books as any other, and is dropped for the same reasons.
+    pub fn interrupt_spans(
+        &self,
+        limit: usize,
+        describe: &dyn Fn(&Interrupted, &mut Builder<'_>),
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> u64 {
+        if self.is_forked() {
+            return 0;
+        }
+        let now_ns = crate::thread::now_ns();
+        let pid = std::process::id();
+        let mut tell = |span: RunningSpan| {
+            let found = Interrupted { span, died_ns: now_ns, pid, is_shutdown: true };
+            let site = remains::event(&found.span);
+            let what = (Kind::Event, Level::Warning);
+            // On whichever thread telemetry ends.
+            self.record_at(now_ns, what, &site, &found.span.context, |record| {
+                describe(&found, record);
+            });
+        };
+        self.spans().interrupt(limit, |site| self.descriptor(site), &mut tell, go_on)
     }
 
     /// How many spans are open: those that are listed, and those past the table.

@@ -14,6 +14,8 @@
 //! file       0 u64 magic "RSNDOPN1"   8 u64 version   16 u64 number of slots   24 u64 process id
 //!           64 u64 opened without a slot             72 u64 of these closed again
 //!          128 u64 heartbeat: nanoseconds since 1970 of the drain's last look
+//!          136 u64 start of the youngest span that has its event, as telemetry was shut down
+//!          144 u64 number of its slot + 1; 0 = no span has
 //!         3072 u64 how far recovery is; 0 in the file of a living process
 //! block      0 u64 number of the thread that has it, 0 = none   8 u64 length of its name
 //!           16 the name, at most 48 bytes
@@ -135,7 +137,8 @@ pub struct RunningSpans {
     pub unlisted: u64,
 }
 
-/// A span that was open when its process died. See [`Sink::interrupted`](crate::Sink::interrupted).
+/// A span that was open when its process died, or ended its telemetry. See
+/// [`Sink::interrupted`](crate::Sink::interrupted).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Interrupted {
@@ -143,10 +146,12 @@ pub struct Interrupted {
     pub span: RunningSpan,
     /// When its process was last known to live, nanoseconds since 1970: the drain's last look at
     /// the rings, at most 50 ms before the end of a process whose threads were running, or the start
-    /// of its youngest open span, if that is later.
+    /// of its youngest open span, if that is later. When telemetry was shut down, otherwise.
     pub died_ns: u64,
     /// Id of the process.
     pub pid: u32,
+    /// Whether its process ended telemetry in order, and did not die.
+    pub is_shutdown: bool,
 }
 
 /// The table of a journal.
@@ -237,22 +242,66 @@ impl OpenSpans {
         limit: usize,
         describe: impl Fn(u32) -> Option<Arc<Descriptor>>,
     ) -> RunningSpans {
+        let (listed, open, unlisted) = self.listed(limit);
+        // Names of threads are written with the lock held.
+        let _pool = crate::journal::lock(&self.pool);
+        let running = |span: Written| self.describe(span, &describe);
+        RunningSpans { oldest: listed.into_iter().map(running).collect(), open, unlisted }
+    }
+
+    /// What the table says of the oldest, how many are open, and how many of these are not listed.
+    fn listed(&self, limit: usize) -> (Vec<Written>, u64, u64) {
         let used = self.used();
         let mut listed: Vec<Written> = (0..used).filter_map(|slot| self.slots.read(slot)).collect();
         let unlisted = self.slots.unlisted();
         let open = listed.len() as u64 + unlisted;
-        listed.sort_by_key(|span| span.start_ns);
+        listed.sort_by_key(|span| (span.start_ns, span.slot));
         listed.truncate(limit);
-        // Names of threads are written with the lock held.
-        let _pool = crate::journal::lock(&self.pool);
-        let running = |span: Written| RunningSpan {
+        (listed, open, unlisted)
+    }
+
+    /// With the lock of the pool held.
+    fn describe(
+        &self,
+        span: Written,
+        describe: impl Fn(u32) -> Option<Arc<Descriptor>>,
+    ) -> RunningSpan {
+        RunningSpan {
             site: describe(span.site).map(|site| (*site).clone()).unwrap_or_default(),
             thread: self.slots.thread_name(span.slot, span.thread),
             start_ns: span.start_ns,
             parent: span.parent,
             context: span.context,
-        };
-        RunningSpans { oldest: listed.into_iter().map(running).collect(), open, unlisted }
+        }
+    }
+
+    /// Calls `tell` with the oldest spans that are open, until `go_on` says no before the next one.
+    /// What was told is no matter of recovery any more. How many these are.
+    pub(crate) fn interrupt(
+        &self,
+        limit: usize,
+        describe: impl Fn(u32) -> Option<Arc<Descriptor>>,
+        tell: &mut dyn FnMut(RunningSpan),
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> u64 {
+        let (listed, ..) = self.listed(limit);
+        let mut told = 0;
+        for listed in listed {
+            if !go_on() {
+                break;
+            }
+            let now = self.slots.read(listed.slot);
+            // It may have ended meanwhile.
+            let Some(span) = now.filter(|now| now.start_ns == listed.start_ns) else { continue };
+            let span = {
+                let _pool = crate::journal::lock(&self.pool);
+                self.describe(span, &describe)
+            };
+            tell(span);
+            self.slots.told(&listed);
+            told += 1;
+        }
+        told
     }
 
     /// Slots of blocks that were ever taken.

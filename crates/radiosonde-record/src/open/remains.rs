@@ -32,7 +32,8 @@ const TAIL_AT: usize = image::TAIL_AT;
 
 /// The spans that were open, as records. `None` when the file was never used.
 ///
-/// The same bytes whenever it is asked again, so that a recovery that was killed is continued.
+/// The same bytes whenever it is asked again, so that a recovery that was killed is continued. (Times
+/// that were to come, of a damaged table, may have come in between.)
 ///
 /// # Errors
 /// `InvalidData` for a file that is not a table of this version; others as from the system.
@@ -95,9 +96,12 @@ pub(crate) fn interrupted(bytes: &[u8], callsites: &[u8]) -> Vec<Interrupted> {
     let table = Dead(bytes);
     let mut spans: Vec<_> = table.spans().collect();
     spans.sort_by_key(|span| (span.start_ns, span.slot));
+    // What says that it is of days to come is damaged, a heartbeat as well as a start.
+    let to_come = crate::thread::now_ns().saturating_add(AFTER_BEAT_NS_MAX);
     let beat = table.word(slots::HEARTBEAT_AT);
-    // A span that says it began long after that is damaged.
-    let latest = if beat == 0 { u64::MAX } else { beat.saturating_add(AFTER_BEAT_NS_MAX) };
+    let beat = if beat > to_come { 0 } else { beat };
+    // So is a span that says it began long after the process was last seen.
+    let latest = if beat == 0 { to_come } else { beat.saturating_add(AFTER_BEAT_NS_MAX) };
     let starts = spans.iter().map(|span| span.start_ns).filter(|start| *start <= latest);
     let died_ns = starts.max().unwrap_or(beat).max(beat);
     let pid = table.word(slots::PID_AT) as u32;
@@ -106,21 +110,21 @@ pub(crate) fn interrupted(bytes: &[u8], callsites: &[u8]) -> Vec<Interrupted> {
         let thread = table.thread_name(span.slot, span.thread);
         let slots::Written { start_ns, parent, context, .. } = span;
         let span = RunningSpan { site, start_ns, parent, context, thread };
-        Interrupted { span, died_ns, pid }
+        Interrupted { span, died_ns, pid, is_shutdown: false }
     };
     spans.into_iter().map(of).collect()
 }
 
+/// The call site of a span's event: that of the span, under the event's name.
+pub(super) fn event(span: &RunningSpan) -> Site {
+    let (name, message, keys) = (EVENT.to_owned(), String::new(), Vec::new());
+    Site::Inline(Descriptor { name, message, keys, ..span.site.clone() })
+}
+
 /// Appends the event of a span, if the sink makes one.
 fn append(made: &mut Vec<u8>, count: &mut u64, span: &Interrupted, sink: &dyn Sink) {
-    let site = Descriptor {
-        name: EVENT.to_owned(),
-        message: String::new(),
-        keys: Vec::new(),
-        ..span.span.site.clone()
-    };
+    let site = event(&span.span);
     let mut buffer = Buffer::take();
-    let site = Site::Inline(site);
     let mut record = Builder::new(&mut buffer, Kind::Event, Level::Warning, span.died_ns, &site);
     record.context(&span.span.context);
     if sink.interrupted(span, &mut record) {

@@ -16,6 +16,8 @@ pub(super) const PID_AT: usize = 24;
 pub(super) const UNLISTED_OPENED_AT: usize = 64;
 pub(super) const UNLISTED_CLOSED_AT: usize = 72;
 pub(super) const HEARTBEAT_AT: usize = 128;
+pub(super) const TOLD_START_AT: usize = 136;
+pub(super) const TOLD_SLOT_AT: usize = 144;
 pub(super) const HEADER_SIZE: usize = 4096;
 
 // Of a block's header.
@@ -176,6 +178,12 @@ impl Slots<Mapped> {
         self.memory().store_release(MAGIC_AT, MAGIC);
     }
 
+    /// A span that is open, and all that are older, have their events.
+    pub(super) fn told(&self, span: &Written) {
+        self.memory().store_release(TOLD_START_AT, span.start_ns);
+        self.memory().store_release(TOLD_SLOT_AT, u64::from(span.slot) + 1);
+    }
+
     /// Spans that are open and have no slot. Never less than there are.
     pub(super) fn unlisted(&self) -> u64 {
         // In this order: what is closed in between was opened before.
@@ -242,8 +250,16 @@ impl Dead<'_> {
         bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
     }
 
-    /// The spans that were open. A damaged slot reads as something or nothing, and hurts no other.
+    /// The spans that were open and have no event. A damaged slot reads as something or nothing, and
+    /// hurts no other.
     pub(super) fn spans(self) -> impl Iterator<Item = Written> {
+        let told = (self.word(TOLD_START_AT), self.word(TOLD_SLOT_AT));
+        let is_told = told.1 != 0 && told.1 <= (BLOCKS * BLOCK_SLOTS) as u64;
+        let has_event = move |span: &Written| (span.start_ns, u64::from(span.slot) + 1) <= told;
+        self.open().filter(move |span| !(is_told && has_event(span)))
+    }
+
+    fn open(self) -> impl Iterator<Item = Written> {
         (0..(BLOCKS * BLOCK_SLOTS) as u32).filter_map(move |slot| {
             let state = self.word(at(slot));
             let is_open = matches!(state & STATE_BITS, OPEN | CHANGING);

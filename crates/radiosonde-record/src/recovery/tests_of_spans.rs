@@ -182,3 +182,58 @@ fn damaged_slots_cost_themselves_only() {
         "a time beyond all others is not that of its death: {lines}"
     );
 }
+
+#[test]
+fn a_damaged_heartbeat_costs_no_span() {
+    for beat in [u64::MAX, u64::MAX - 1, u64::MAX / 2, 1 << 62, 0] {
+        let dead = dead(&["a"]);
+        let _spans = [dead.open("old", 1_000, &[]), dead.open("young", 7_000, &[])];
+        dead.journal.spans().beat(beat);
+        assert_eq!(dead.recover().unwrap().interrupted, 2, "{beat}");
+        let lines = dead.lines();
+        assert!(
+            lines.contains("old of [] lived 6000") && lines.contains("young of [] lived 0"),
+            "{beat}: {lines}"
+        );
+        assert!(!dead.instance.exists());
+    }
+}
+
+#[test]
+fn a_damaged_start_without_a_heartbeat_is_not_the_time_of_death() {
+    let dead = dead(&[]);
+    let _spans = [dead.open("honest", 7_000, &[]), dead.open("damaged", u64::MAX, &[])];
+    assert_eq!(dead.recover().unwrap().interrupted, 2);
+    let lines = dead.lines();
+    assert!(lines.contains("honest of [] lived 0") && lines.contains("damaged of []"), "{lines}");
+}
+
+#[test]
+fn spans_that_have_their_events_as_telemetry_ended_are_not_told_again() {
+    let dead = dead(&[]);
+    let _spans = [
+        dead.open("third", 7_000, &[]),
+        dead.open("first", 1_000, &[]),
+        dead.open("second", 7_000, &[]),
+    ];
+    let ended = dead.open("ended", 500, &[]);
+    let mut asked = 0;
+    let told = std::cell::RefCell::new(Vec::new());
+    let describe = |found: &crate::Interrupted, _: &mut crate::Builder<'_>| {
+        assert!(found.is_shutdown);
+        told.borrow_mut().push(found.span.site.name.clone());
+    };
+    let mut ended = Some(ended);
+    let mut go_on = || {
+        // While the others are told.
+        ended.take().into_iter().for_each(|span| dead.journal.close_span(span));
+        asked += 1;
+        asked <= 3
+    };
+    assert_eq!(dead.journal.interrupt_spans(10, &describe, &mut go_on), 2);
+    assert_eq!(*told.borrow(), ["first", "third"], "by their slots, of the same moment");
+    assert_eq!(dead.recover().unwrap().interrupted, 1);
+    let lines = dead.lines();
+    assert_eq!(lines.matches("second of []").count(), 1, "{lines}");
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+}

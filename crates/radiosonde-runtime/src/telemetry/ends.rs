@@ -9,6 +9,7 @@ use radiosonde_record::recovery::remove_instance;
 use radiosonde_record::{Control, Flush, Journal};
 
 use super::{Telemetry, lock};
+use crate::open_spans;
 use crate::report::Report;
 
 impl Telemetry {
@@ -63,6 +64,8 @@ impl Telemetry {
             let _ = fs::remove_file(targets);
         }
         let Some(journal) = &inner.journal else { return self.report() };
+        // The table goes with the directory: what is in it is said now or never.
+        open_spans::interrupt(journal, deadline);
         // First what is there, then close: what is recorded meanwhile is still drained.
         journal.control().flush(left(deadline));
         let closed = journal.close(left(deadline));
