@@ -70,6 +70,8 @@ pub(crate) struct Account {
     version: Option<Version>,
     /// Of gRPC, from the response's head or its trailers.
     code: Option<u16>,
+    /// Whether the response's body is of messages of gRPC.
+    has_messages: bool,
     /// Length of the response's body, when it is known beforehand.
     expected: Option<u64>,
     sent: u64,
@@ -97,6 +99,7 @@ impl Exchange {
             status: None,
             version: None,
             code: None,
+            has_messages: false,
             expected: None,
             sent: 0,
             is_done: false,
@@ -164,9 +167,8 @@ impl Account {
         self.expected = length.or_else(announced);
         if self.kind.is_grpc() {
             self.code = grpc::code(headers);
-            if let Some(method) = &mut self.grpc {
-                method.answered(self.code);
-            }
+            self.has_messages = head.status == 200 && grpc::has_messages(headers);
+            self.learn();
         }
     }
 
@@ -180,11 +182,26 @@ impl Account {
     /// Counts bytes of the response's body.
     pub(crate) fn data(&mut self, bytes: usize) {
         self.sent = self.sent.saturating_add(bytes as u64);
+        // Only a method sends messages; a stream that is given up has no code.
+        if self.has_messages
+            && bytes > 0
+            && let Some(method) = &mut self.grpc
+        {
+            method.implemented();
+        }
     }
 
     pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
         if self.kind.is_grpc() {
             self.code = grpc::code(trailers).or(self.code);
+            self.learn();
+        }
+    }
+
+    /// Takes from the code whether there is the method that was asked for.
+    fn learn(&mut self) {
+        if let (Some(method), Some(code), Some(200)) = (&mut self.grpc, self.code, self.status) {
+            method.answered(code);
         }
     }
 

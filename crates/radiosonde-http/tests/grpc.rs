@@ -327,25 +327,3 @@ fn a_server_that_is_not_there_is_unavailable() {
         world.assert_nothing_refused();
     });
 }
-
-#[test]
-fn names_that_nobody_serves_make_no_new_series() {
-    World::run(async |world| {
-        let answer = service_fn(async |request: http::Request<Body>| {
-            let known = request.uri().path() == "/test.Echo/Tell";
-            let code = if known { "0" } else { "12" };
-            let response = http::Response::builder().header("grpc-status", code);
-            Ok::<_, Infallible>(response.body(Body::empty()).expect("a response"))
-        });
-        let mut server = ServerLayer::new().layer(answer);
-        for n in 0..2_000 {
-            for path in [&*format!("/random.{n}/M{n}"), "/test.Echo/Tell"] {
-                let request = http::Request::post(path).body(Body::empty()).expect("a request");
-                let _answer = server.call(request).await.expect("infallible");
-            }
-        }
-        assert_eq!(world.series(SERVER).len(), 2, "{:?}", world.series(SERVER));
-        assert_eq!(world.count(SERVER), 4_000);
-        world.assert_nothing_refused();
-    });
-}
