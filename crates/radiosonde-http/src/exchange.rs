@@ -268,16 +268,19 @@ impl Account {
     fn summed_up(&self, ending: Ending) -> Summary {
         let is_server = self.kind == Kind::HttpServer;
         let status = self.status.unwrap_or_default();
+        let is_failed_answer = status >= if is_server { 500 } else { 400 };
         match ending {
-            Ending::Complete => {
-                let is_failure = status >= if is_server { 500 } else { 400 };
-                let error = if is_failure { status_text(status) } else { Cow::Borrowed("") };
-                Summary { status, error, is_failure }
+            // The answer says it, whether its body was read or not.
+            _ if is_failed_answer && !matches!(ending, Ending::Panicked | Ending::Failed(_)) => {
+                Summary { status, error: status_text(status), is_failure: true }
             }
-            // It is the one who waited who did not want it any more: nobody's failure.
-            Ending::Cancelled => {
-                let is_failure = is_server && status >= 500;
-                Summary { status, error: error_type::CANCELLED, is_failure }
+            // A client that has its answer need not read it to the end.
+            Ending::Cancelled if is_server || status == 0 => {
+                // It is the one who waited who did not want it any more: nobody's failure.
+                Summary { status, error: error_type::CANCELLED, is_failure: false }
+            }
+            Ending::Complete | Ending::Cancelled => {
+                Summary { status, error: Cow::Borrowed(""), is_failure: false }
             }
             Ending::Panicked => {
                 // What frameworks answer for a handler that panicked, if they answer.
