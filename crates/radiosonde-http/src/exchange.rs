@@ -282,11 +282,8 @@ impl Account {
             Ending::Complete | Ending::Cancelled => {
                 Summary { status, error: Cow::Borrowed(""), is_failure: false }
             }
-            Ending::Panicked => {
-                // What frameworks answer for a handler that panicked, if they answer.
-                let status = if is_server && status == 0 { 500 } else { status };
-                Summary { status, error: error_type::PANIC, is_failure: true }
-            }
+            // Servers close the connection: there is no status unless one was sent.
+            Ending::Panicked => Summary { status, error: error_type::PANIC, is_failure: true },
             Ending::Failed(error) => Summary { status, error, is_failure: true },
         }
     }
@@ -309,10 +306,10 @@ impl Account {
                 (code, Some(error))
             }
         };
-        let name = || if status == grpc::OK { "" } else { grpc::code_name(status) };
-        let error = error.unwrap_or_else(|| Cow::Borrowed(name()));
         let is_failure =
             if is_server { grpc::is_servers_fault(status) } else { status != grpc::OK };
+        let name = || if is_failure { grpc::code_name(status) } else { "" };
+        let error = error.unwrap_or_else(|| Cow::Borrowed(name()));
         Summary { status, error, is_failure }
     }
 

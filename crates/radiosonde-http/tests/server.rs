@@ -142,7 +142,8 @@ fn every_ending_leaves_one_span_and_one_value() {
         Left {
             error: Some("panic"),
             failed: true,
-            ..left("GET", "/panic", "GET /panic", "/panic", "500", 0)
+            status: None,
+            ..left("GET", "/panic", "GET /panic", "/panic", "", 0)
         },
         Left {
             error: Some("broken_pipe"),
