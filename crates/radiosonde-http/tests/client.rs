@@ -210,6 +210,18 @@ fn an_answer_whose_body_nobody_reads_ends_as_its_status_says() {
     }
 }
 
+#[test]
+fn a_request_that_names_no_host_has_no_address_and_no_url() {
+    World::run(async |world| {
+        let mut client = ClientLayer::new().layer(service_fn(async |_: Request<Full<Bytes>>| {
+            Ok::<_, std::convert::Infallible>(http::Response::new(Full::<Bytes>::default()))
+        }));
+        let request = Request::get("/k").body(Full::default()).expect("a request");
+        drop(client.call(request).await.expect("an answer"));
+        assert_fields(&world.span().await, &[("server.address", None), ("url.full", None)]);
+    });
+}
+
 /// A body that never comes.
 struct Endless;
 
