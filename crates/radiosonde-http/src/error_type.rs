@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::{self, Write};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The class of an error.
 pub(crate) type ErrorType = Cow<'static, str>;
@@ -22,8 +23,13 @@ const CAUSES_MAX: usize = 16;
 /// Bytes of a class name.
 const CLASS_BYTES_MAX: usize = 64;
 
-/// The class of what a service or a body failed with.
+/// The class of what a service or a body failed with. An error is code of the application: where its
+/// `Debug` or its `source` panics, its class cannot be told, and the request goes on.
 pub(crate) fn of<E: 'static>(error: &E) -> ErrorType {
+    catch_unwind(AssertUnwindSafe(|| class_of(error))).unwrap_or(OTHER)
+}
+
+fn class_of<E: 'static>(error: &E) -> ErrorType {
     let any: &dyn Any = error;
     if let Some(error) = any.downcast_ref::<Box<dyn Error + Send + Sync>>() {
         return of_error(&**error);
@@ -67,10 +73,9 @@ pub(crate) fn of<E: 'static>(error: &E) -> ErrorType {
     }
 }
 
-/// The class of an error: the kind of the first [`io::Error`] among its causes, else the first class
-/// among them that has a name.
-pub(crate) fn of_error(error: &(dyn Error + 'static)) -> ErrorType {
-    let mut named_first = None;
+/// The class of an error whose type is not known here: the first among its causes that is known. Its
+/// own name is none: only its text has it, and with it whatever else the application writes there.
+fn of_error(error: &(dyn Error + 'static)) -> ErrorType {
     let mut next = Some(error);
     for _ in 0..CAUSES_MAX {
         let Some(error) = next else { break };
@@ -89,12 +94,12 @@ pub(crate) fn of_error(error: &(dyn Error + 'static)) -> ErrorType {
         if error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_timeout) {
             return TIMEOUT;
         }
-        if named_first.is_none() {
-            named_first = class(error);
+        if is_elapsed(error) {
+            return TIMEOUT;
         }
         next = error.source();
     }
-    named_first.unwrap_or(OTHER)
+    OTHER
 }
 
 #[cfg(feature = "hyper-util")]
@@ -138,19 +143,13 @@ fn of_kind(kind: io::ErrorKind) -> ErrorType {
     })
 }
 
-/// The name of a type whose `Debug` is the derived one, which begins with it.
-fn class(error: &dyn Error) -> Option<ErrorType> {
+/// Whether it is the error of a timeout of tower or of tokio, which are no dependencies: both are
+/// called so, and their `Debug` is nothing else.
+fn is_elapsed(error: &dyn Error) -> bool {
     let mut head = Head(String::new());
     // Only the beginning is wanted: the writer stops the formatter, which is no error.
     let _stopped = write!(head, "{error:?}");
-    let Head(head) = head;
-    let end = head.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(head.len());
-    let (class, rest) = head.split_at(end);
-    let is_class = class.starts_with(|c: char| c.is_ascii_uppercase())
-        && class.len() <= CLASS_BYTES_MAX
-        && (rest.is_empty() || rest.starts_with('(') || rest.starts_with(" {"));
-    // The error of a text is its text: a word of it is no class.
-    is_class.then(|| named(class))
+    matches!(head.0.as_str(), "Elapsed" | "Elapsed(())")
 }
 
 /// A class under the name the conventions have for it.
@@ -206,17 +205,38 @@ mod tests {
         }
     }
 
+    /// Its `Debug` is written by hand.
+    struct Named(&'static str);
+
+    impl fmt::Debug for Named {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl fmt::Display for Named {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("named")
+        }
+    }
+
+    impl Error for Named {}
+
     type Boxed = Box<dyn Error + Send + Sync>;
 
     #[test]
     fn errors_have_a_class_and_no_text() {
         let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
         let table: Vec<(Boxed, &str)> = vec![
-            (Box::new(QuotaExceeded { user: 4711 }), "QuotaExceeded"),
+            (Box::new(QuotaExceeded { user: 4711 }), "_OTHER"),
             (Box::new(refused()), "connection_refused"),
             (Box::new(Outer(Box::new(refused()))), "connection_refused"),
-            (Box::new(Outer(Box::new(QuotaExceeded { user: 1 }))), "Outer"),
-            (Box::new(io::Error::other("user 4711")), "Custom"),
+            (Box::new(Outer(Box::new(QuotaExceeded { user: 1 }))), "_OTHER"),
+            (Box::new(Named("User4711(locked)")), "_OTHER"),
+            (Box::new(Named("User4711")), "_OTHER"),
+            (Box::new(Named("Elapsed(())")), "timeout"),
+            (Box::new(Outer(Box::new(Named("Elapsed(())")))), "timeout"),
+            (Box::new(io::Error::other("user 4711")), "_OTHER"),
             ("no user 4711".into(), "_OTHER"),
             ("Word".into(), "_OTHER"),
             (Box::new(io::Error::from(io::ErrorKind::TimedOut)), "timeout"),
@@ -243,6 +263,33 @@ mod tests {
                 Some(&Endless)
             }
         }
-        assert_eq!(of_error(&Endless), "Endless");
+        assert_eq!(of_error(&Endless), "_OTHER");
+    }
+
+    #[test]
+    fn an_error_that_panics_has_no_class() {
+        struct Panics {
+            in_debug: bool,
+        }
+        impl fmt::Debug for Panics {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                assert!(!self.in_debug, "its Debug panics");
+                f.write_str("Panics")
+            }
+        }
+        impl fmt::Display for Panics {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("panics")
+            }
+        }
+        impl Error for Panics {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                panic!("its source panics")
+            }
+        }
+        for in_debug in [true, false] {
+            let error: Boxed = Box::new(Panics { in_debug });
+            assert_eq!(of(&error), "_OTHER");
+        }
     }
 }

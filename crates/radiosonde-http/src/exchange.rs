@@ -70,6 +70,8 @@ pub(crate) struct Account {
     version: Option<Version>,
     /// Of gRPC, from the response's head or its trailers.
     code: Option<u16>,
+    /// Whether the response's body is of messages of gRPC.
+    has_messages: bool,
     /// Length of the response's body, when it is known beforehand.
     expected: Option<u64>,
     sent: u64,
@@ -97,6 +99,7 @@ impl Exchange {
             status: None,
             version: None,
             code: None,
+            has_messages: false,
             expected: None,
             sent: 0,
             is_done: false,
@@ -164,9 +167,8 @@ impl Account {
         self.expected = length.or_else(announced);
         if self.kind.is_grpc() {
             self.code = grpc::code(headers);
-            if let Some(method) = &mut self.grpc {
-                method.answered(self.code);
-            }
+            self.has_messages = head.status == 200 && grpc::has_messages(headers);
+            self.learn();
         }
     }
 
@@ -180,11 +182,26 @@ impl Account {
     /// Counts bytes of the response's body.
     pub(crate) fn data(&mut self, bytes: usize) {
         self.sent = self.sent.saturating_add(bytes as u64);
+        // Only a method sends messages; a stream that is given up has no code.
+        if self.has_messages
+            && bytes > 0
+            && let Some(method) = &mut self.grpc
+        {
+            method.implemented();
+        }
     }
 
     pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
         if self.kind.is_grpc() {
             self.code = grpc::code(trailers).or(self.code);
+            self.learn();
+        }
+    }
+
+    /// Takes from the code whether there is the method that was asked for.
+    fn learn(&mut self) {
+        if let (Some(method), Some(code), Some(200)) = (&mut self.grpc, self.code, self.status) {
+            method.answered(code);
         }
     }
 
@@ -251,22 +268,22 @@ impl Account {
     fn summed_up(&self, ending: Ending) -> Summary {
         let is_server = self.kind == Kind::HttpServer;
         let status = self.status.unwrap_or_default();
+        let is_failed_answer = status >= if is_server { 500 } else { 400 };
         match ending {
-            Ending::Complete => {
-                let is_failure = status >= if is_server { 500 } else { 400 };
-                let error = if is_failure { status_text(status) } else { Cow::Borrowed("") };
-                Summary { status, error, is_failure }
+            // The answer says it, whether its body was read or not.
+            _ if is_failed_answer && !matches!(ending, Ending::Panicked | Ending::Failed(_)) => {
+                Summary { status, error: status_text(status), is_failure: true }
             }
-            // It is the one who waited who did not want it any more: nobody's failure.
-            Ending::Cancelled => {
-                let is_failure = is_server && status >= 500;
-                Summary { status, error: error_type::CANCELLED, is_failure }
+            // A client that has its answer need not read it to the end.
+            Ending::Cancelled if is_server || status == 0 => {
+                // It is the one who waited who did not want it any more: nobody's failure.
+                Summary { status, error: error_type::CANCELLED, is_failure: false }
             }
-            Ending::Panicked => {
-                // What frameworks answer for a handler that panicked, if they answer.
-                let status = if is_server && status == 0 { 500 } else { status };
-                Summary { status, error: error_type::PANIC, is_failure: true }
+            Ending::Complete | Ending::Cancelled => {
+                Summary { status, error: Cow::Borrowed(""), is_failure: false }
             }
+            // Servers close the connection: there is no status unless one was sent.
+            Ending::Panicked => Summary { status, error: error_type::PANIC, is_failure: true },
             Ending::Failed(error) => Summary { status, error, is_failure: true },
         }
     }
@@ -289,10 +306,10 @@ impl Account {
                 (code, Some(error))
             }
         };
-        let name = || if status == grpc::OK { "" } else { grpc::code_name(status) };
-        let error = error.unwrap_or_else(|| Cow::Borrowed(name()));
         let is_failure =
             if is_server { grpc::is_servers_fault(status) } else { status != grpc::OK };
+        let name = || if is_failure { grpc::code_name(status) } else { "" };
+        let error = error.unwrap_or_else(|| Cow::Borrowed(name()));
         Summary { status, error, is_failure }
     }
 

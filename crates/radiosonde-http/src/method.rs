@@ -1,11 +1,34 @@
 //! Request methods as telemetry names them.
 
+use std::sync::OnceLock;
+
 /// What stands for a method that HTTP does not have.
 pub(crate) const OTHER: &str = "_OTHER";
 
 /// The methods of RFC 9110, and PATCH of RFC 5789: those the conventions know.
 const KNOWN: [&str; 9] =
     ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
+
+/// Names the methods that are known instead, separated by commas. As the conventions have it, they
+/// are case-sensitive, and the list replaces the usual one.
+const KNOWN_METHODS: &str = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS";
+
+/// Methods that are known, as the environment said when the first was asked for.
+fn known() -> &'static [&'static str] {
+    static LISTED: OnceLock<Vec<&'static str>> = OnceLock::new();
+    LISTED.get_or_init(|| listed(&std::env::var(KNOWN_METHODS).unwrap_or_default()))
+}
+
+/// The methods of a list; the usual ones when it is empty. Texts live as long as the process, which
+/// reads one list.
+fn listed(list: &str) -> Vec<&'static str> {
+    let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let usual = |name: &str| KNOWN.into_iter().find(|known| *known == name);
+    let names: Vec<&'static str> = names
+        .map(|name| usual(name).unwrap_or_else(|| Box::leak(Box::<str>::from(name))))
+        .collect();
+    if names.is_empty() { KNOWN.to_vec() } else { names }
+}
 
 /// A method, and its text when it is none of the known ones.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +42,7 @@ pub(crate) struct Method<'m> {
 impl<'m> Method<'m> {
     pub(crate) fn of(method: &'m http::Method) -> Self {
         let text = method.as_str();
-        match KNOWN.into_iter().find(|known| *known == text) {
+        match known().iter().copied().find(|known| *known == text) {
             Some(name) => Self { name, original: None },
             None => Self { name: OTHER, original: Some(text) },
         }
@@ -49,6 +72,19 @@ mod tests {
             let found = Method::of(&method);
             assert_eq!((found.name, found.original), (name, original), "{text}");
             assert_eq!((in_span_name(found.name) == "HTTP"), original.is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_replaces_the_known_methods() {
+        let table: [(&str, &[&str]); 4] = [
+            ("", &KNOWN),
+            (" , ", &KNOWN),
+            ("GET, PROPFIND,", &["GET", "PROPFIND"]),
+            ("get", &["get"]),
+        ];
+        for (list, known) in table {
+            assert_eq!(listed(list), known, "{list}");
         }
     }
 }

@@ -48,13 +48,14 @@ impl<'h> Forwarded<'h> {
             let value = value.trim().trim_matches('"');
             match key.trim().to_ascii_lowercase().as_str() {
                 "for" => found.client = address(value),
-                "host" => found.host = Some(value),
+                "host" => found.host = Some(value).filter(|host| !host.is_empty()),
                 "proto" => found.scheme = Some(value),
                 _ => {}
             }
         }
         found.client = found.client.or_else(|| address(first(text(&FORWARDED_FOR)?)));
-        found.host = found.host.or_else(|| Some(first(text(&FORWARDED_HOST)?)));
+        let host = || Some(first(text(&FORWARDED_HOST)?)).filter(|host| !host.is_empty());
+        found.host = found.host.or_else(host);
         found.scheme = found.scheme.or_else(|| Some(first(text(&FORWARDED_PROTO)?)));
         found
     }
@@ -127,6 +128,9 @@ mod tests {
                 Some("https"),
             ),
             (&[("forwarded", "for=_hidden;;=;by")], None, None, None),
+            (&[("forwarded", "host=\"\"")], None, None, None),
+            (&[("x-forwarded-host", "")], None, None, None),
+            (&[("forwarded", "host="), ("x-forwarded-host", "a.b")], None, Some("a.b"), None),
         ];
         for (headers, client, host, scheme) in table {
             let mut map = HeaderMap::new();

@@ -8,9 +8,28 @@ use http::Uri;
 use radiosonde_redact::{REDACTED, Rules};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_inline};
 
-/// Signatures of object stores, which the conventions name and the rules for keys do not know.
-const SIGNATURES: [&str; 5] =
-    ["x-amz-signature", "x-amz-credential", "x-amz-security-token", "sig", "x-goog-signature"];
+/// Parameters of queries that the rules for keys do not know: signatures of object stores, which the
+/// conventions name, and what signs a user in. `code` is hidden whatever it is: that of OAuth stands
+/// alone where the client sent no `state`.
+const SECRET_NAMES: [&str; 14] = [
+    "awsaccesskeyid",
+    "code",
+    "key",
+    "key-pair-id",
+    "policy",
+    "samlresponse",
+    "sessionid",
+    "sig",
+    "signature",
+    "x-amz-credential",
+    "x-amz-security-token",
+    "x-amz-signature",
+    "x-goog-credential",
+    "x-goog-signature",
+];
+
+/// How often a value is decoded to look into it; what is encoded more often is hidden.
+const DECODINGS_MAX: usize = 4;
 
 /// Keys longer than this are hidden unread: no parameter is called so.
 const KEY_BYTES_MAX: usize = 256;
@@ -35,6 +54,7 @@ pub(crate) fn redacted_query(query: &str) -> Cow<'_, str> {
     let by_key = if query.split('&').any(is_secret) {
         let pairs = query.split('&').map(|pair| match pair.split_once('=') {
             Some((key, _)) if is_secret(pair) => Cow::Owned(format!("{key}={REDACTED}")),
+            None if is_secret(pair) => Cow::Borrowed(REDACTED),
             _ => Cow::Borrowed(pair),
         });
         Cow::Owned(pairs.collect::<Vec<_>>().join("&"))
@@ -113,11 +133,34 @@ impl Name {
 
 /// Whether the value of a parameter must not be shown.
 fn is_secret(pair: &str) -> bool {
-    let Some((key, value)) = pair.split_once('=') else { return false };
+    let Some((key, value)) = pair.split_once('=') else { return hides_secret("", pair) };
     if value.is_empty() {
         return false;
     }
-    key.len() > KEY_BYTES_MAX || known(key) == Name::Secret
+    key.len() > KEY_BYTES_MAX || known(key) == Name::Secret || hides_secret(key, value)
+}
+
+/// Whether a value is a secret, or a URL with one in it, once it is decoded.
+fn hides_secret(key: &str, value: &str) -> bool {
+    let mut value = Cow::Borrowed(value);
+    for _ in 0..DECODINGS_MAX {
+        let has_secret = |part: &str| match part.split_once('=') {
+            Some((key, value)) => !value.is_empty() && known(key) == Name::Secret,
+            None => false,
+        };
+        if value.contains('=') && value.split(['?', '&', '#', ';']).any(has_secret) {
+            return true;
+        }
+        let decoded = decoded(&value);
+        if decoded == value {
+            return false;
+        }
+        if rules().matches(&decoded) || rules().matches(&format!("a=1&{key}={decoded}")) {
+            return true;
+        }
+        value = Cow::Owned(decoded.into_owned());
+    }
+    true
 }
 
 thread_local! {
@@ -151,17 +194,18 @@ fn known(key: &str) -> Name {
 
 fn names_secret(key: &str) -> bool {
     let key = decoded(key);
-    SIGNATURES.iter().any(|name| name.eq_ignore_ascii_case(&key))
-        || rules().rule_for_key(&key).is_some()
+    let key = key.trim();
+    SECRET_NAMES.iter().any(|name| name.eq_ignore_ascii_case(key))
+        || rules().rule_for_key(key).is_some()
 }
 
-/// A key with its percent signs resolved: `%74oken` is `token` to whoever receives it.
-fn decoded(key: &str) -> Cow<'_, str> {
-    if !key.contains('%') {
-        return Cow::Borrowed(key);
+/// A text of a query as whoever receives it reads it: `%74oken` is `token`, and `+` a space.
+fn decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains(['%', '+']) {
+        return Cow::Borrowed(text);
     }
-    let mut bytes = Vec::with_capacity(key.len());
-    let mut rest = key.as_bytes();
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
     while let [byte, after @ ..] = rest {
         let digits = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
         let code = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
@@ -171,7 +215,7 @@ fn decoded(key: &str) -> Cow<'_, str> {
                 rest = after.get(2..).unwrap_or_default();
             }
             None => {
-                bytes.push(*byte);
+                bytes.push(if *byte == b'+' { b' ' } else { *byte });
                 rest = after;
             }
         }
@@ -191,6 +235,22 @@ mod tests {
             ("page=2&api_key=abc", "page=2&api_key=[redacted]"),
             ("%74oken=abc", "%74oken=[redacted]"),
             ("%74%6F%6b%65%6e=abc", "%74%6F%6b%65%6e=[redacted]"),
+            ("AWSAccessKeyId=AB&Signature=ab", "AWSAccessKeyId=[redacted]&Signature=[redacted]"),
+            ("X-Goog-Credential=a&Policy=b", "X-Goog-Credential=[redacted]&Policy=[redacted]"),
+            ("code=ab12&state=1", "code=[redacted]&state=1"),
+            ("code=ab12", "code=[redacted]"),
+            ("key=ab&Key-Pair-Id=1", "key=[redacted]&Key-Pair-Id=[redacted]"),
+            ("SAMLResponse=PHN&sessionid=1", "SAMLResponse=[redacted]&sessionid=[redacted]"),
+            ("+token=abc", "+token=[redacted]"),
+            ("card=4111%201111+1111%201111", "card=[redacted]"),
+            ("4111+1111+1111+1111", "[redacted]"),
+            ("next=%2Fcb%3Ftoken%3DSECRET&a=1", "next=[redacted]&a=1"),
+            ("next=%252Fcb%253Ftoken%253DSECRET", "next=[redacted]"),
+            ("next=/cb?sig=SECRET", "next=[redacted]"),
+            ("next=%2Fcb%3Fpage%3D2", "next=%2Fcb%3Fpage%3D2"),
+            ("q=hello+world%21", "q=hello+world%21"),
+            ("q=100%", "q=100%"),
+            ("q=%2525252525", "q=[redacted]"),
             ("Sig=abc&x=1", "Sig=[redacted]&x=1"),
             ("X-Amz-Signature=0f", "X-Amz-Signature=[redacted]"),
             ("token=", "token="),
@@ -202,6 +262,12 @@ mod tests {
         ];
         for (query, shown) in table {
             assert_eq!(redacted_query(query), shown, "{query}");
+        }
+        let jwt =
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P";
+        for dot in [".", "%2E", "%2e", "%252E"] {
+            let shown = redacted_query(&format!("a={}", jwt.replace('.', dot))).into_owned();
+            assert!(!shown.contains("dozjg"), "{shown}");
         }
         let long = format!("{}=secret", "k".repeat(KEY_BYTES_MAX + 1));
         assert!(!redacted_query(&long).contains("secret"));

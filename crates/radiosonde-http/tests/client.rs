@@ -175,6 +175,68 @@ fn a_request_that_is_given_up_is_cancelled() {
     });
 }
 
+#[test]
+fn an_answer_whose_body_nobody_reads_ends_as_its_status_says() {
+    let table =
+        [("/missing", "404", Some("404")), ("/fails", "500", Some("500")), ("/sent", "200", None)];
+    for (path, status, error) in table {
+        World::run(async |world| {
+            // With a body of no known length, so that it does not end with the head.
+            let mut client = ClientLayer::new().layer(service_fn(async |request: Request<_>| {
+                let path: &str = Request::uri(&request).path();
+                let status = match path {
+                    "/missing" => StatusCode::NOT_FOUND,
+                    "/fails" => StatusCode::INTERNAL_SERVER_ERROR,
+                    _ => StatusCode::OK,
+                };
+                let body = axum::body::Body::new(Endless);
+                let answer = http::Response::builder().status(status).body(body);
+                Ok::<_, std::convert::Infallible>(answer.expect("a response"))
+            }));
+            let uri = format!("http://example.org{path}");
+            let request = Request::get(uri).body(Full::<Bytes>::default()).expect("a request");
+            drop(client.call(request).await.expect("an answer"));
+            assert_fields(
+                &world.span().await,
+                &[
+                    ("http.response.status_code", Some(status)),
+                    ("error.type", error),
+                    ("otel.status_code", error.map(|_| "error")),
+                ],
+            );
+            assert_fields(&world.series(DURATION)[0].0, &[("error_type", error)]);
+            assert_eq!((world.count(DURATION), world.gauge(ACTIVE)), (1, 0.0));
+        });
+    }
+}
+
+#[test]
+fn a_request_that_names_no_host_has_no_address_and_no_url() {
+    World::run(async |world| {
+        let mut client = ClientLayer::new().layer(service_fn(async |_: Request<Full<Bytes>>| {
+            Ok::<_, std::convert::Infallible>(http::Response::new(Full::<Bytes>::default()))
+        }));
+        let request = Request::get("/k").body(Full::default()).expect("a request");
+        drop(client.call(request).await.expect("an answer"));
+        assert_fields(&world.span().await, &[("server.address", None), ("url.full", None)]);
+    });
+}
+
+/// A body that never comes.
+struct Endless;
+
+impl http_body::Body for Endless {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        std::task::Poll::Pending
+    }
+}
+
 /// Sends again until it worked.
 #[derive(Clone)]
 struct Again;

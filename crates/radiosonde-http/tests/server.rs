@@ -142,7 +142,8 @@ fn every_ending_leaves_one_span_and_one_value() {
         Left {
             error: Some("panic"),
             failed: true,
-            ..left("GET", "/panic", "GET /panic", "/panic", "500", 0)
+            status: None,
+            ..left("GET", "/panic", "GET /panic", "/panic", "", 0)
         },
         Left {
             error: Some("broken_pipe"),
@@ -176,6 +177,7 @@ fn every_ending_leaves_one_span_and_one_value() {
                     ("server.address", Some("127.0.0.1")),
                     ("server.port", Some(&address.port().to_string())),
                     ("client.address", Some("127.0.0.1")),
+                    ("network.peer.address", Some("127.0.0.1")),
                     ("network.protocol.version", Some("1.1")),
                     ("http.response.status_code", case.status),
                     ("error.type", case.error),

@@ -66,8 +66,9 @@ fn span(sent: &Sent<'_>, method: method::Method<'_>, host: &str, port: Option<u1
         http.request.method = method.name,
         http.request.method_original = method.original,
         http.request.resend_count = sent.resent,
-        url.full = &*url::redacted_url(sent.uri),
-        server.address = host,
+        // A URI without a host is no URL.
+        url.full = sent.uri.authority().map(|_| url::redacted_url(sent.uri)).as_deref(),
+        server.address = (!host.is_empty()).then_some(host),
         server.port = port,
         http.request.body.size = Empty,
         http.response.status_code = Empty,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, RwLock};
 
-use super::status::UNIMPLEMENTED;
+use super::status::{PERMISSION_DENIED, UNAUTHENTICATED, UNAVAILABLE, UNIMPLEMENTED};
 use crate::method::OTHER;
 
 /// Methods a server remembers. A service with more of them has `_OTHER` for the calls of the rest
@@ -23,14 +23,17 @@ impl KnownMethods {
         self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).contains(method)
     }
 
-    fn add(&self, method: &str) {
+    /// Whether there is room for it.
+    fn add(&self, method: &str) -> bool {
         if method.len() > METHOD_BYTES_MAX {
-            return;
+            return false;
         }
         let mut known = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if known.len() < KNOWN_MAX {
-            known.insert(method.into());
+        if known.len() >= KNOWN_MAX {
+            return known.contains(method);
         }
+        known.insert(method.into());
+        true
     }
 }
 
@@ -57,18 +60,18 @@ impl GrpcMethod {
         Self { asked: asked.into(), known: Some(known.clone()), is_known }
     }
 
-    /// Takes the head of the answer: it says `UNIMPLEMENTED` when there is no such method.
-    pub(crate) fn answered(&mut self, code: Option<u16>) {
-        if !self.is_known && code != Some(UNIMPLEMENTED) {
+    /// Takes the code of an answer, from its head or its trailers. Those that something in front of
+    /// the methods gives, without asking whether there is such a method, say nothing.
+    pub(crate) fn answered(&mut self, code: u16) {
+        if !matches!(code, UNIMPLEMENTED | UNAUTHENTICATED | PERMISSION_DENIED | UNAVAILABLE) {
             self.implemented();
         }
     }
 
-    /// Takes that there is such a method.
+    /// Takes that there is such a method. It becomes known when it can be remembered.
     pub(crate) fn implemented(&mut self) {
         if let Some(known) = self.known.as_ref().filter(|_| !self.is_known) {
-            known.add(&self.asked);
-            self.is_known = true;
+            self.is_known = known.add(&self.asked);
         }
     }
 
@@ -88,4 +91,26 @@ impl GrpcMethod {
 
 fn name(path: &str) -> &str {
     path.strip_prefix('/').unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_known_when_it_was_taken_in() {
+        let known = Arc::new(KnownMethods::default());
+        let long = format!("/{}", "m".repeat(METHOD_BYTES_MAX + 1));
+        let serve = |path: &str| {
+            let mut method = GrpcMethod::served(path, &known);
+            method.implemented();
+            method.is_known()
+        };
+        assert!(!serve(&long));
+        for n in 0..KNOWN_MAX {
+            assert!(serve(&format!("/s/{n}")));
+        }
+        assert!(!serve("/s/more"), "there is no room");
+        assert!(serve("/s/0"), "it was there before");
+    }
 }

@@ -14,7 +14,8 @@ pub use server::{Server, ServerLayer};
 
 pub(crate) use method::GrpcMethod;
 pub(crate) use status::{
-    CANCELLED, INTERNAL, OK, UNAVAILABLE, UNKNOWN, code, code_name, code_of_http, is_servers_fault,
+    CANCELLED, INTERNAL, OK, UNAVAILABLE, UNKNOWN, code, code_name, code_of_http, has_messages,
+    is_servers_fault,
 };
 
 pub use crate::body::ResponseBody;

@@ -5,9 +5,11 @@ use http::HeaderMap;
 pub(crate) const OK: u16 = 0;
 pub(crate) const CANCELLED: u16 = 1;
 pub(crate) const UNKNOWN: u16 = 2;
+pub(crate) const PERMISSION_DENIED: u16 = 7;
 pub(crate) const UNIMPLEMENTED: u16 = 12;
 pub(crate) const INTERNAL: u16 = 13;
 pub(crate) const UNAVAILABLE: u16 = 14;
+pub(crate) const UNAUTHENTICATED: u16 = 16;
 
 const NAMES: [&str; 17] = [
     "OK",
@@ -42,12 +44,20 @@ pub(crate) fn code(headers: &HeaderMap) -> Option<u16> {
     Some(code.filter(|code| usize::from(*code) < NAMES.len()).unwrap_or(UNKNOWN))
 }
 
+/// Whether the body behind this head is of messages, and of nothing else: gRPC-Web has its trailers
+/// among them.
+pub(crate) fn has_messages(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(http::header::CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    let rest = content_type.and_then(|text| text.strip_prefix(b"application/grpc"));
+    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+}
+
 /// What a client makes of an answer without a code: the table of gRPC for HTTP statuses.
 pub(crate) fn code_of_http(status: Option<u16>) -> u16 {
     match status {
         Some(400) => INTERNAL,
-        Some(401) => 16,
-        Some(403) => 7,
+        Some(401) => UNAUTHENTICATED,
+        Some(403) => PERMISSION_DENIED,
         Some(404) => UNIMPLEMENTED,
         Some(429 | 502 | 503 | 504) => UNAVAILABLE,
         _ => UNKNOWN,

@@ -164,15 +164,21 @@ impl<'r> Peer<'r> {
     }
 }
 
-/// The other end of the connection.
+/// The client, as far as it is known without a proxy's word.
 pub(crate) fn client(extensions: &Extensions) -> Option<IpAddr> {
     if let Some(ClientAddress(address)) = extensions.get() {
         return Some(address.ip());
     }
+    connected(extensions)
+}
+
+/// The other end of the connection, where the framework knows it.
+fn connected(extensions: &Extensions) -> Option<IpAddr> {
     #[cfg(feature = "axum")]
     if let Some(info) = extensions.get::<axum::extract::ConnectInfo<std::net::SocketAddr>>() {
         return Some(info.0.ip());
     }
+    let _none = extensions;
     None
 }
 
@@ -220,6 +226,7 @@ fn span(head: &Head<'_>, method: method::Method<'_>, series: &Series, peer: &Pee
         server.address = peer.host,
         server.port = peer.port,
         client.address = peer.client.map(display),
+        network.peer.address = connected(head.extensions).map(display),
         network.protocol.version = peer::version(head.version),
         user_agent.original = head.headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()),
         http.request.body.size = Empty,
