@@ -76,6 +76,8 @@ struct Meta<'a> {
     name: Option<Cow<'a, str>>,
     #[serde(borrow)]
     text: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    end: Option<Cow<'a, str>>,
     attributes: Option<Attributes>,
 }
 
@@ -153,11 +155,13 @@ impl Lines {
         if !written.instances.contains(instance) {
             written.instances.insert(instance.to_owned());
         }
-        if line.evt == "span.interrupted" {
+        // At an orderly end the process tells of its open spans itself, by an event as others are.
+        if line.evt == "span.interrupted" && line.meta.end.is_none() {
             return written.interrupted(&line, (ring, sequence));
         }
         written.lines[kind as usize] += 1;
-        match call_of(&line)? {
+        let call = if line.evt == "span.interrupted" { None } else { call_of(&line)? };
+        match call {
             Some((producer, number)) => {
                 written.calls.push(Call { ring, sequence, producer, number });
             }
