@@ -39,6 +39,7 @@ examples:
   cargo xtask prove cap                    exact caps under concurrency, 300 rounds
   cargo xtask prove monotonic              nothing that only rises falls, 2,000 cases
   cargo xtask prove scrape                 a real Prometheus scrapes for a minute
+  cargo xtask prove paths                  100,000 paths that are asked for make no series
   cargo xtask prove catalog                how long catalogues of 100 to 1,000 metrics take
   cargo xtask prove fuzz --seconds 60 --only ring_image,json_escape
 
