@@ -70,7 +70,7 @@ def call_http(port, back):
     with tracer.start_as_current_span("http call", kind=trace.SpanKind.CLIENT):
         headers = {"x-call-back": str(back)}
         inject(headers)
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/work/17", headers=headers)
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/tasks/17", headers=headers)
         # The loopback, whatever proxy the environment names.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=PATIENCE_S) as answer:

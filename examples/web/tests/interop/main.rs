@@ -93,7 +93,7 @@ fn judge(told: &Value, ours: &[Value], baggage: &Value) {
         .collect();
     let expected = [
         "root > grpc call > our server: test.Probe/Work > our client: test.Probe/CallBack > grpc callback",
-        "root > http call > our server: GET /work/{id} > our client: GET > http callback",
+        "root > http call > our server: GET /tasks/{id} > our client: GET > http callback",
     ];
     assert_eq!(paths, BTreeSet::from(expected.map(str::to_owned)));
 }

@@ -38,7 +38,7 @@ impl Server {
         let http = TcpListener::bind(loopback).await.unwrap();
         let grpc = TcpListener::bind(loopback).await.unwrap();
         let ports = [&http, &grpc].map(|listener| listener.local_addr().unwrap().port());
-        let app = Router::new().route("/work/{id}", get(work)).layer(server::ServerLayer::new());
+        let app = Router::new().route("/tasks/{id}", get(work)).layer(server::ServerLayer::new());
         let rpc = tonic::transport::Server::builder()
             .layer(grpc::ServerLayer::new())
             .add_service(Probe)
