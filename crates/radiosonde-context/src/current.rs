@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::context::{JOB, SPAN, UNSAMPLED};
+use crate::parts::{JOB, SPAN, UNSAMPLED};
 use crate::{Context, leave};
 
 impl Context {

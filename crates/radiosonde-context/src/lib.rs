@@ -52,6 +52,7 @@ mod future;
 mod ids;
 pub mod leave;
 pub mod packed;
+mod parts;
 pub mod propagation;
 mod scope;
 mod spawn;

@@ -4,8 +4,9 @@
 //! 3 job id, 4 worker id, 5 session id (UTF-8 of the correlation alphabet). Readers skip tags
 //! they do not know.
 
-use std::sync::Arc;
+use std::ops::Deref;
 
+use crate::parts::Ids;
 use crate::{CorrelationId, SpanId, TraceId};
 
 const TRACE_ID: u8 = 1;
@@ -51,170 +52,165 @@ pub fn unpack(mut bytes: &[u8]) -> Unpacked<'_> {
     out
 }
 
-/// A packed context by value: for whoever must not hold on to the context while other code runs.
-/// Copying a short one, which most are, touches no memory but its own.
-#[derive(Clone, Debug)]
-pub struct Packed(Form);
+/// A packed context. Of most it is a part of them, which is borrowed.
+#[derive(Debug)]
+pub struct Packed<'a>(Form<'a>);
 
-/// Room for trace, span and one or two ids of usual length.
-const SHORT_MAX: usize = 63;
+/// Room for trace, span and three ids of usual length.
+const SHORT_MAX: usize = 127;
 
-#[derive(Clone, Debug)]
-enum Form {
+#[derive(Debug)]
+enum Form<'a> {
+    Borrowed(&'a [u8]),
     Short { length: u8, bytes: [u8; SHORT_MAX] },
-    Long(Arc<[u8]>),
+    Long(Box<[u8]>),
 }
 
-impl Packed {
-    pub(crate) const EMPTY: Self = Self(Form::Short { length: 0, bytes: [0; SHORT_MAX] });
+impl<'a> Packed<'a> {
+    #[inline(always)]
+    pub(crate) fn borrowed(bytes: &'a [u8]) -> Self {
+        Self(Form::Borrowed(bytes))
+    }
 
-    /// A trace and a span, and nothing else.
+    /// One behind the other.
     #[inline]
-    pub(crate) fn of_span(span: (TraceId, SpanId)) -> Self {
+    pub(crate) fn joined(span: &[u8], ids: &[u8]) -> Self {
+        let length = span.len() + ids.len();
         let mut bytes = [0; SHORT_MAX];
-        if let Some(place) = bytes.first_chunk_mut() {
-            *place = span_entries(span);
-        }
-        Self(Form::Short { length: SPAN_SIZE as u8, bytes })
-    }
-
-    /// What stands behind the entries of the span.
-    #[inline(always)]
-    pub(crate) fn behind_span(&self, has_span: bool) -> &[u8] {
-        self.as_bytes().get(if has_span { SPAN_SIZE } else { 0 }..).unwrap_or_default()
-    }
-
-    /// Becomes that of a span and what stands behind it.
-    #[inline(always)]
-    pub(crate) fn become_span_of(&mut self, rest: &[u8], span: (TraceId, SpanId)) {
-        match &mut self.0 {
-            Form::Short { length, bytes } if rest.is_empty() => {
-                *length = SPAN_SIZE as u8;
-                if let Some(place) = bytes.first_chunk_mut() {
-                    *place = span_entries(span);
-                }
+        Self(match bytes.get_mut(..length) {
+            Some(place) => {
+                let (front, back) = place.split_at_mut(span.len());
+                front.copy_from_slice(span);
+                back.copy_from_slice(ids);
+                Form::Short { length: length as u8, bytes }
             }
-            _ => *self = Self::of_span_and(rest, span),
-        }
-    }
-
-    /// This with another span, or with one where there was none: the ids behind it stay as they are.
-    #[inline]
-    pub(crate) fn with_span(&self, has_span: bool, span: (TraceId, SpanId)) -> Self {
-        Self::of_span_and(self.behind_span(has_span), span)
-    }
-
-    fn of_span_and(rest: &[u8], span: (TraceId, SpanId)) -> Self {
-        let length = SPAN_SIZE + rest.len();
-        if rest.is_empty() {
-            return Self::of_span(span);
-        }
-        let mut short = [0; SHORT_MAX];
-        match short.get_mut(..length) {
-            Some(bytes) => {
-                let (front, back) = bytes.split_at_mut(SPAN_SIZE);
-                front.copy_from_slice(&span_entries(span));
-                back.copy_from_slice(rest);
-                Self(Form::Short { length: length as u8, bytes: short })
-            }
-            None => Self(Form::Long([&span_entries(span), rest].concat().into())),
-        }
+            None => Form::Long([span, ids].concat().into()),
+        })
     }
 
     /// The bytes, for [`unpack`].
-    #[inline]
+    #[inline(always)]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
+            Form::Borrowed(bytes) => bytes,
             Form::Short { length, bytes } => bytes.get(..usize::from(*length)).unwrap_or_default(),
             Form::Long(bytes) => bytes,
         }
     }
+
+    /// The same, for whoever must not hold on to the context while other code runs.
+    pub fn into_owned(self) -> Packed<'static> {
+        match self.0 {
+            Form::Borrowed(bytes) => Packed::joined(bytes, &[]),
+            Form::Short { length, bytes } => Packed(Form::Short { length, bytes }),
+            Form::Long(bytes) => Packed(Form::Long(bytes)),
+        }
+    }
 }
 
-/// The ids of a context with their tags.
-type Tagged<'a> = [(u8, Option<&'a CorrelationId>); 3];
+impl Deref for Packed<'_> {
+    type Target = [u8];
+
+    #[inline(always)]
+    fn deref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
 
 /// Size of the entries of trace and span, which stand first.
 const SPAN_SIZE: usize = 28;
 
-#[inline]
-fn span_entries((trace_id, span_id): (TraceId, SpanId)) -> [u8; SPAN_SIZE] {
-    let mut bytes = [0; SPAN_SIZE];
-    bytes[..2].copy_from_slice(&[TRACE_ID, 16]);
-    bytes[2..18].copy_from_slice(&trace_id.to_bytes());
-    bytes[18..20].copy_from_slice(&[SPAN_ID, 8]);
-    bytes[20..].copy_from_slice(&span_id.to_bytes());
-    bytes
-}
+/// The entries of trace and span; zeroes outside of a span.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct SpanEntries([u8; SPAN_SIZE]);
 
-pub(crate) fn pack(
-    span: Option<(TraceId, SpanId)>,
-    job: Option<&CorrelationId>,
-    worker: Option<&CorrelationId>,
-    session: Option<&CorrelationId>,
-) -> Packed {
-    let ids: Tagged<'_> = [(JOB_ID, job), (WORKER_ID, worker), (SESSION_ID, session)];
-    let of_ids = ids.iter().filter_map(|(_, id)| id.map(|id| 2 + id.as_str().len()));
-    let length = span.map_or(0, |_| SPAN_SIZE) + of_ids.sum::<usize>();
-    Packed(if length <= SHORT_MAX {
-        Form::Short { length: length as u8, bytes: written(span, ids) }
-    } else {
-        Form::Long(written::<SIZE_MAX>(span, ids)[..length].into())
-    })
-}
+impl SpanEntries {
+    pub(crate) const NONE: Self = Self([0; SPAN_SIZE]);
 
-/// The entries, which the caller knows to fit.
-fn written<const SIZE: usize>(span: Option<(TraceId, SpanId)>, ids: Tagged<'_>) -> [u8; SIZE] {
-    let mut bytes = [0; SIZE];
-    let mut length = 0;
-    if let Some(span) = span {
-        bytes[..SPAN_SIZE].copy_from_slice(&span_entries(span));
-        length = SPAN_SIZE;
+    #[inline(always)]
+    pub(crate) fn of(trace_id: TraceId, span_id: SpanId) -> Self {
+        let mut bytes = [0; SPAN_SIZE];
+        bytes[..2].copy_from_slice(&[TRACE_ID, 16]);
+        bytes[2..18].copy_from_slice(&trace_id.to_bytes());
+        bytes[18..20].copy_from_slice(&[SPAN_ID, 8]);
+        bytes[20..].copy_from_slice(&span_id.to_bytes());
+        Self(bytes)
     }
-    for (tag, id) in ids {
+
+    #[inline(always)]
+    pub(crate) fn trace_id(&self) -> Option<TraceId> {
+        self.0[2..].first_chunk().copied().and_then(TraceId::from_bytes)
+    }
+
+    #[inline(always)]
+    pub(crate) fn span_id(&self) -> Option<SpanId> {
+        self.0[20..].first_chunk().copied().and_then(SpanId::from_bytes)
+    }
+
+    #[inline(always)]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The entries of ids.
+pub(crate) fn ids(ids: &Ids) -> Box<[u8]> {
+    let tagged = [(JOB_ID, &ids.job), (WORKER_ID, &ids.worker), (SESSION_ID, &ids.session)];
+    let mut bytes = Vec::new();
+    for (tag, id) in tagged {
         if let Some(id) = id {
             let value = id.as_str().as_bytes();
             // Ids are at most 128 bytes by construction.
-            bytes[length..length + 2].copy_from_slice(&[tag, value.len() as u8]);
-            bytes[length + 2..length + 2 + value.len()].copy_from_slice(value);
-            length += 2 + value.len();
+            bytes.extend_from_slice(&[tag, value.len() as u8]);
+            bytes.extend_from_slice(value);
         }
     }
-    bytes
+    bytes.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Context;
+
+    fn context(span: Option<(TraceId, SpanId)>, ids: [Option<&CorrelationId>; 3]) -> Context {
+        let [job, worker, session] = ids.map(|id| id.cloned());
+        let context = Context::default().with_ids(job, worker, session);
+        span.map_or(context.clone(), |(trace, span)| context.with_span(trace, span, true))
+    }
 
     #[test]
     fn ids_of_any_length_read_back() {
         for length in 1..=128 {
             let id = CorrelationId::parse(&"x".repeat(length)).unwrap();
             let span = (TraceId::random(), SpanId::random());
-            let packed = pack(Some(span), Some(&id), Some(&id), Some(&id)).clone();
-            assert_eq!(packed.as_bytes().len(), 28 + 3 * (2 + length));
-            let back = unpack(packed.as_bytes());
-            assert_eq!((back.trace_id, back.span_id), (Some(span.0), Some(span.1)));
-            let id = Some(id.as_str());
-            assert_eq!((back.job_id, back.worker_id, back.session_id), (id, id, id));
+            for owned in [false, true] {
+                let context = context(Some(span), [Some(&id); 3]);
+                let packed = context.packed();
+                let packed = if owned { packed.into_owned() } else { packed };
+                assert_eq!(packed.as_bytes().len(), 28 + 3 * (2 + length));
+                let back = unpack(packed.as_bytes());
+                assert_eq!((back.trace_id, back.span_id), (Some(span.0), Some(span.1)));
+                let id = Some(id.as_str());
+                assert_eq!((back.job_id, back.worker_id, back.session_id), (id, id, id));
+            }
         }
     }
 
     #[test]
-    fn a_span_is_put_into_what_is_packed_as_if_all_were_packed_anew() {
-        let (one, other) =
-            ((TraceId::random(), SpanId::random()), (TraceId::random(), SpanId::random()));
+    fn a_span_is_put_before_the_ids_there_are_in_place_of_the_one_before() {
+        let spans = [(); 2].map(|()| (TraceId::random(), SpanId::random()));
         for length in 0..=128 {
             let id = CorrelationId::parse(&"x".repeat(length)).ok();
-            let expected = pack(Some(other), id.as_ref(), None, id.as_ref());
-            for before in [None, Some(one)] {
-                let packed = pack(before, id.as_ref(), None, id.as_ref());
-                let packed = packed.with_span(before.is_some(), other);
-                assert_eq!(packed.as_bytes(), expected.as_bytes(), "{length} {before:?}");
+            let ids = [id.as_ref(), None, id.as_ref()];
+            let expected = context(Some(spans[1]), ids);
+            for before in [None, Some(spans[0])] {
+                let after = context(before, ids).with_span(spans[1].0, spans[1].1, true);
+                assert_eq!(*after.packed(), *expected.packed(), "{length} {before:?}");
+                let without = after.without_span();
+                assert_eq!(*without.packed(), *context(None, ids).packed(), "{length}");
             }
         }
-        assert_eq!(Packed::of_span(one).as_bytes(), pack(Some(one), None, None, None).as_bytes());
     }
 
     #[test]
@@ -222,8 +218,8 @@ mod tests {
         let trace = TraceId::random();
         let span = SpanId::random();
         let job = CorrelationId::parse("job-1").unwrap();
-        let packed = pack(Some((trace, span)), Some(&job), None, None);
-        let bytes = packed.as_bytes();
+        let context = context(Some((trace, span)), [Some(&job), None, None]);
+        let bytes = &*context.packed();
         let back = unpack(bytes);
         assert_eq!(back.trace_id, Some(trace));
         assert_eq!(back.span_id, Some(span));

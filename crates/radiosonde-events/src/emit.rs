@@ -70,7 +70,7 @@ fn record_static(
 ) {
     let done = radiosonde_context::with_current(
         #[inline(always)]
-        |context| journal.plain_event(callsite, context.packed(), message, fields),
+        |context| journal.plain_event(callsite, &context.packed(), message, fields),
     );
     if !done {
         record_formatted(journal, callsite, fields, message);
@@ -85,8 +85,8 @@ fn record_formatted(
     fields: &dyn FieldList,
     message: Option<Value<'_>>,
 ) {
-    let context = radiosonde_context::with_current(Context::to_packed);
-    journal.formatted_event(callsite, context.as_bytes(), message, fields);
+    let context = radiosonde_context::with_current(|context| context.packed().into_owned());
+    journal.formatted_event(callsite, &context, message, fields);
 }
 
 /// Records an event whose name or source is known only at run time.
@@ -149,7 +149,7 @@ fn record_dynamic(
     let descriptor =
         Descriptor { name: fit_name(evt), source: source.to_owned(), ..Descriptor::default() };
     let site = Site::Inline(descriptor);
-    let context = radiosonde_context::with_current(Context::to_packed);
+    let context = radiosonde_context::with_current(|context| context.packed().into_owned());
     journal.record(Kind::Event, level, &site, context.as_bytes(), |record| {
         record.message(Value::Str(msg));
         for (key, value) in meta {

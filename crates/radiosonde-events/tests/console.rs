@@ -83,7 +83,7 @@ fn a_path_is_asked_for_before_its_span_has_ended() {
             ..Descriptor::default()
         });
         for kind in [Kind::Event, Kind::Span] {
-            journal.record(kind, Level::Error, &site, context.packed(), |record| {
+            journal.record(kind, Level::Error, &site, &context.packed(), |record| {
                 if kind == Kind::Span {
                     record.span(&SpanPart::default());
                 }
@@ -146,7 +146,7 @@ fn rules_of_the_user_are_asked_once_for_a_line_and_its_console() {
     shown_by(rules, &seen, false, |journal| {
         let site = journal.site(1, || Descriptor { name: "a".to_owned(), ..Descriptor::default() });
         for _ in 0..2 {
-            journal.record(Kind::Event, Level::Info, &site, context.packed(), |record| {
+            journal.record(Kind::Event, Level::Info, &site, &context.packed(), |record| {
                 record.message(Value::Str("a message"));
                 record.field_named("number", Value::U64(7));
             });
@@ -171,7 +171,7 @@ fn names_of_spans_are_redacted_in_a_path() {
     let context = Context::default().with_span(TraceId::random(), SpanId::random(), true);
     shown_by(rules, &seen, false, |journal| {
         let site = journal.site(1, || Descriptor { name: "a".to_owned(), ..Descriptor::default() });
-        journal.record(Kind::Event, Level::Info, &site, context.packed(), |record| {
+        journal.record(Kind::Event, Level::Info, &site, &context.packed(), |record| {
             record.message(Value::Str("for acme_corp"));
         });
     });

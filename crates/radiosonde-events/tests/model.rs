@@ -128,7 +128,7 @@ fn record(journal: &Journal, call: &Call, context: &Context) {
             record.field(*index, given.value());
         }
     };
-    let packed = context.packed();
+    let packed = &context.packed();
     match &call.shape {
         Shape::Site { site: number, fields } => {
             let site = journal.site(1 + number, || site(*number));

@@ -450,7 +450,7 @@ pub(crate) fn own_event(
     let (name, source) = (evt.to_owned(), source.to_owned());
     let site = Site::Inline(Descriptor { name, source, ..Descriptor::default() });
     patiently(PATIENCE, || {
-        journal.record(Kind::Event, level, &site, context.packed(), |record| {
+        journal.record(Kind::Event, level, &site, &context.packed(), |record| {
             record.message(Value::Str(msg));
             for (key, value) in meta {
                 record.field_named(key, *value);

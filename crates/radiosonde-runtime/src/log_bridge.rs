@@ -51,7 +51,7 @@ impl log::Log for LogBridge {
         }
         let Some(site) = site(journal, record, level) else { return };
         journal.record(Kind::Event, level, &site, &[], |builder| {
-            with_current(|context| builder.context(context.packed()));
+            with_current(|context| builder.context(&context.packed()));
             let message = record.args();
             builder.message(message.as_str().map_or(Value::Display(message), Value::Str));
         });

@@ -78,7 +78,7 @@ pub(crate) fn record_delta(journal: &Journal, context: &Context, delta: &Delta) 
         _ => title,
     };
     let site = site(journal);
-    journal.record(Kind::Metric, Level::Info, &site, context.packed(), |record| {
+    journal.record(Kind::Metric, Level::Info, &site, &context.packed(), |record| {
         record.message(Value::Str(&text));
         let unit = delta.unit.as_deref();
         head(record, &delta.name, delta.metric_type, unit, "delta", &delta.labels);

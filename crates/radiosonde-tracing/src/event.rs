@@ -30,9 +30,9 @@ impl Tracker {
         self.journal.record(Kind::Event, level, &site, &[], |record| {
             if event.parent().is_some() || event.is_root() {
                 let context = parent.and_then(|id| self.context_of(id)).unwrap_or_default();
-                record.context(context.packed());
+                record.context(&context.packed());
             } else {
-                with_current(|context| record.context(context.packed()));
+                with_current(|context| record.context(&context.packed()));
             }
             if is_message_first(metadata) {
                 event.record(&mut Each(MessageFirst(record)));

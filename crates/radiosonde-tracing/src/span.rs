@@ -82,7 +82,7 @@ impl Span {
         let decision = parent.and_then(|_| outer.is_sampled());
         let trace = parent.map_or_else(TraceId::random, |(trace, _)| trace);
         self.sampled = sampler.decide(trace, decision);
-        self.context.become_span_of(outer, trace, SpanId::random(), self.sampled);
+        self.context = outer.with_span(trace, SpanId::random(), self.sampled);
         self.metadata = Some(beginning.metadata);
         // Not known to be out before the parent is fixed, unless no parent changes anything.
         self.collects = self.sampled || !sampler.is_never() || keep.is_on();
@@ -189,7 +189,7 @@ impl Span {
         let mut has_changed = false;
         if let Some(ids) = special.ids {
             let after = ids.inside(&self.context);
-            has_changed = after.packed() != self.context.packed();
+            has_changed = *after.packed() != *self.context.packed();
             self.context = after;
             let before = self.fields.ids.take();
             self.fields.ids = Some(Box::new(ids.over(before.map(|before| *before))));

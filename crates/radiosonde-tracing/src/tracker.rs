@@ -159,7 +159,7 @@ impl Tracker {
         if !span.apply(*special, &self.limits, &self.counts) {
             return;
         }
-        self.journal.change_span(&mut span.open, span.context.packed(), &span.part);
+        self.journal.change_span(&mut span.open, &span.context.packed(), &span.part);
         let after = span.context.clone();
         drop(guard);
         if with_current(|current| current.span_id() == after.span_id()) {
@@ -174,7 +174,7 @@ impl Tracker {
         let entered = self.store.with(id, |span| {
             let is_first = !span.entered;
             if with_current(|current| span.enter(current, &self.keep)) {
-                self.journal.change_span(&mut span.open, span.context.packed(), &span.part);
+                self.journal.change_span(&mut span.open, &span.context.packed(), &span.part);
             }
             span.metadata.map(|metadata| (span.context.clone(), metadata, is_first))
         });
@@ -223,7 +223,7 @@ impl Tracker {
             self.unname(span);
             let is_set = span.set_parent(parent, &self.sampler, &self.keep);
             self.name(span);
-            self.journal.change_span(&mut span.open, span.context.packed(), &span.part);
+            self.journal.change_span(&mut span.open, &span.context.packed(), &span.part);
             is_set
         });
         if set == Some(false) {
@@ -264,7 +264,7 @@ impl Tracker {
             None => None,
         };
         let shown = named.as_ref().unwrap_or(&site);
-        span.open = self.journal.open_span(shown, span.context.packed(), &span.part);
+        span.open = self.journal.open_span(shown, &span.context.packed(), &span.part);
         span.site = Some(site);
         self.name(span);
     }
@@ -310,7 +310,7 @@ impl Tracker {
         let site = span.site.take().unwrap_or_else(|| self.site(metadata));
         let none = SpanExtras::default();
         let level = level(metadata.level());
-        self.journal.span(level, &site, span.context.packed(), &span.ended(&none, end_ns));
+        self.journal.span(level, &site, &span.context.packed(), &span.ended(&none, end_ns));
     }
 
     /// Remembers whether spans of this call site are missed when there are none. Whether it is the

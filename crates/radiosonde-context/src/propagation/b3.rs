@@ -6,7 +6,7 @@
 use super::hex::hex;
 use super::ignored::{What, count};
 use super::{Extract, Inject};
-use crate::context::{Sampling, Span};
+use crate::parts::{Sampling, Span};
 use crate::trace_state::trimmed;
 use crate::{Context, SpanId, TraceFlags, TraceId};
 
@@ -23,7 +23,7 @@ pub(super) const FIELDS_MULTI: [&str; 5] = [TRACE_ID, SPAN_ID, PARENT_SPAN_ID, S
 pub(super) fn extract(context: Context, from: &impl Extract) -> Context {
     let Some(mut span) = single(from).or_else(|| multi(from)) else { return context };
     // Where another format has told of the same span, it has told more of it.
-    let same = |known: &&Span| (known.trace_id, known.span_id) == (span.trace_id, span.span_id);
+    let same = |known: &Span| (known.trace_id, known.span_id) == (span.trace_id, span.span_id);
     let state = match context.span().filter(same) {
         Some(known) => {
             span.flags = known.flags.with_sampled(span.flags.is_sampled());

@@ -3,7 +3,7 @@
 use super::hex::hex;
 use super::ignored::{What, count};
 use super::{Extract, Inject};
-use crate::context::{Sampling, Span};
+use crate::parts::{Sampling, Span};
 use crate::trace_state::{self, trimmed};
 use crate::{Context, InvalidTraceState, SpanId, TraceFlags, TraceId, TraceState};
 
