@@ -36,7 +36,7 @@ fn records() -> Vec<Vec<u8>> {
     let timestamp_ns = 1_759_758_190_123_456_789;
     let front = |kind| Front { kind, level: Level::Warning, timestamp_ns, context: &context };
     let mut records = Vec::new();
-    for site in [Site::Registered(1), Site::Inline(site())] {
+    for site in [Site::Registered(1), Site::from(site())] {
         records.push(fuzzing::record(front(Kind::Event), &site, |record| {
             record.message(Value::Str("rendered \"site\"\n"));
             record.field(0, Value::U64(120));

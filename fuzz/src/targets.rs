@@ -193,7 +193,7 @@ pub fn json_escape(data: &[u8]) {
     let text = cut(text, radiosonde_record::FIELD_MAX);
     let front = Front { kind: Kind::Event, level: Level::Info, timestamp_ns: 0, context: &[] };
     let site = Descriptor { name: text.to_owned(), ..Descriptor::default() };
-    let bytes = fuzzing::record(front, &Site::Inline(site), |record| {
+    let bytes = fuzzing::record(front, &Site::from(site), |record| {
         record.message(Value::Str(text));
         record.field_named("k0", Value::Str(text));
     });
@@ -279,7 +279,7 @@ fn built_record(dice: &mut Dice<'_>) {
     let front = front(dice);
     let site = dice.descriptor();
     let place =
-        if dice.u8().is_multiple_of(2) { Site::Registered(9) } else { Site::Inline(site.clone()) };
+        if dice.u8().is_multiple_of(2) { Site::Registered(9) } else { Site::from(site.clone()) };
     let message = dice.text();
     // The last value under each of the keys that no rule hides.
     let mut last: [Option<Value<'_>>; 4] = [None; 4];

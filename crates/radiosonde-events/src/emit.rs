@@ -4,7 +4,6 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::panic::Location;
 
-use radiosonde_context::Context;
 use radiosonde_record::{
     Callsite, CallsiteText, Descriptor, FieldList, Journal, Kind, Level, RateLimit, Site, Value,
     Verdict, has_local_journals, is_heard, with_current,
@@ -148,7 +147,7 @@ fn record_dynamic(
 ) {
     let descriptor =
         Descriptor { name: fit_name(evt), source: source.to_owned(), ..Descriptor::default() };
-    let site = Site::Inline(descriptor);
+    let site = Site::from(descriptor);
     let context = radiosonde_context::with_current(|context| context.packed().into_owned());
     journal.record(Kind::Event, level, &site, context.as_bytes(), |record| {
         record.message(Value::Str(msg));

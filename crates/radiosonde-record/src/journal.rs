@@ -289,7 +289,7 @@ impl Journal {
                 return Site::Registered(id);
             }
             let descriptor = describe();
-            let Some(id) = self.register(&descriptor) else { return Site::Inline(descriptor) };
+            let Some(id) = self.register(&descriptor) else { return Site::from(descriptor) };
             // Known before it can be met in a record.
             lock(&self.0.descriptors).insert(id, Arc::new(descriptor));
             if !self.0.sites.insert(key, id) {
@@ -299,10 +299,10 @@ impl Journal {
         };
         if ring::is_forked_child() {
             // Others may have held the lock when the process was forked.
-            return Site::Inline(Descriptor::default());
+            return Site::from(Descriptor::default());
         }
         // Inside of another registration: the record will be refused as reentrant.
-        thread::inside(register).unwrap_or_else(|| Site::Inline(Descriptor::default()))
+        thread::inside(register).unwrap_or_else(|| Site::from(Descriptor::default()))
     }
 
     fn register(&self, descriptor: &Descriptor) -> Option<u32> {

@@ -61,7 +61,7 @@ impl Journal {
     fn long_span(&self, level: Level, site: &Site, context: &[u8], span: &EndedSpan<'_>) {
         let renamed = match site {
             Site::Inline(site) if !span.name.is_empty() => {
-                Some(Site::Inline(Descriptor { name: span.name.to_owned(), ..site.clone() }))
+                Some(Site::from(Descriptor { name: span.name.to_owned(), ..(**site).clone() }))
             }
             _ => None,
         };

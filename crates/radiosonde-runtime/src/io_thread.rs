@@ -448,7 +448,7 @@ pub(crate) fn own_event(
         return;
     }
     let (name, source) = (evt.to_owned(), source.to_owned());
-    let site = Site::Inline(Descriptor { name, source, ..Descriptor::default() });
+    let site = Site::from(Descriptor { name, source, ..Descriptor::default() });
     patiently(PATIENCE, || {
         journal.record(Kind::Event, level, &site, &context.packed(), |record| {
             record.message(Value::Str(msg));

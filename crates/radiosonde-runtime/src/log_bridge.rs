@@ -74,7 +74,7 @@ fn site(journal: &Journal, record: &log::Record<'_>, level: Level) -> Option<Sit
     }
     // More call sites than there is room for: each record carries its own.
     let describe = || describe(target, file, line);
-    journal.passes(level, sites::hash(record), describe).then(|| Site::Inline(describe()))
+    journal.passes(level, sites::hash(record), describe).then(|| Site::from(describe()))
 }
 
 fn describe(target: &str, file: Option<&str>, line: Option<u32>) -> Descriptor {

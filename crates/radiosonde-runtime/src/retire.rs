@@ -24,7 +24,7 @@ fn log(telemetry: &Telemetry, metric: &str, series: u64) {
         return;
     }
     let (name, source) = ("telemetry.retired".to_owned(), source.to_owned());
-    let site = Site::Inline(Descriptor { name, source, ..Descriptor::default() });
+    let site = Site::from(Descriptor { name, source, ..Descriptor::default() });
     let text = format!("retired {} series of `{metric}`", grouped(series));
     journal.record(Kind::Event, level, &site, &[], |record| {
         record.message(Value::Str(&text));

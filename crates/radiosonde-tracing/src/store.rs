@@ -160,12 +160,11 @@ impl Store {
     /// An open span, with its lock. No code of the application may run as long.
     #[inline]
     pub(crate) fn lock(&self, id: &Id) -> Option<Locked<'_>> {
-        let (slot, _) = self.find(id)?;
+        let (slot, generation) = self.place_of(id)?;
         let inside = self.enter()?;
         let locked = Locked { span: lock(&slot.span), _inside: inside };
-        // Meanwhile it may have ended, and the next one begun.
-        self.find(id)?;
-        Some(locked)
+        // With the lock held: it may have ended meanwhile, and the next one begun.
+        (slot.generation.load(Ordering::Acquire) == generation).then_some(locked)
     }
 
     /// Another handle of a span.
@@ -207,10 +206,17 @@ impl Store {
 
     #[inline]
     fn find(&self, id: &Id) -> Option<(&Slot, u32)> {
-        let id = id.into_u64();
-        let number = (id as u32).wrapping_sub(1);
-        let slot = self.slot(number).filter(|_| !radiosonde_context::is_forked_child())?;
-        (slot.generation.load(Ordering::Acquire) == (id >> 32) as u32).then_some((slot, number))
+        let (slot, generation) = self.place_of(id)?;
+        let number = number(id);
+        (slot.generation.load(Ordering::Acquire) == generation).then_some((slot, number))
+    }
+
+    /// Where the span of an id is or was, and which of those that were there it is.
+    #[inline]
+    fn place_of(&self, id: &Id) -> Option<(&Slot, u32)> {
+        // A forked child finds nothing: threads it has not got may have held these locks.
+        let slot = self.slot(number(id)).filter(|_| !radiosonde_context::is_forked_child())?;
+        Some((slot, (id.into_u64() >> 32) as u32))
     }
 
     #[inline]
@@ -309,6 +315,10 @@ fn slots(block: usize) -> Box<[Slot]> {
 
 fn id(number: u32, generation: u32) -> Id {
     Id::from_u64(u64::from(generation) << 32 | u64::from(number + 1))
+}
+
+fn number(id: &Id) -> u32 {
+    (id.into_u64() as u32).wrapping_sub(1)
 }
 
 /// A formatter that panicked in the middle leaves a span with fewer attributes, and whole.

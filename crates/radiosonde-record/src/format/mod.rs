@@ -114,8 +114,15 @@ impl SpanPart {
 pub enum Site {
     /// In the file `callsites`, under this id.
     Registered(u32),
+    /// In the record itself. Rare, and so small where it is not.
+    Inline(Box<Descriptor>),
+}
+
+impl From<Descriptor> for Site {
     /// In the record itself.
-    Inline(Descriptor),
+    fn from(descriptor: Descriptor) -> Self {
+        Self::Inline(Box::new(descriptor))
+    }
 }
 
 /// What only the ring of a record knows.

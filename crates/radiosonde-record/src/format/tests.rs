@@ -197,7 +197,7 @@ fn the_largest_inline_site_fits_with_a_full_message() {
         ..Descriptor::default()
     };
     let huge = "x".repeat(100_000);
-    let bytes = build(&Site::Inline(site), |builder| builder.message(Value::Str(&huge)));
+    let bytes = build(&Site::from(site), |builder| builder.message(Value::Str(&huge)));
     assert!(bytes.len() <= RECORD_MAX, "{}", bytes.len());
     assert_eq!(Record::decode_whole(&bytes).unwrap().inline_site.unwrap().keys.len(), 254);
 }

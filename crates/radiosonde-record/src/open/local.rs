@@ -1,6 +1,7 @@
 //! What a thread keeps: the blocks it opens spans in.
 
 use std::cell::{Cell, RefCell};
+use std::iter::successors;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, compiler_fence};
 
@@ -93,7 +94,7 @@ impl Current {
                 Some(at) => &mut taken[at],
                 None => first(&mut taken, table)?,
             };
-            let opened = own.open(span)?;
+            let opened = own.open(span, self.slot.get())?;
             self.thread.set(own.thread);
             self.slot.set(after(opened.slot));
             Some(opened)
@@ -123,10 +124,10 @@ fn first<'a>(all: &'a mut Vec<Taken>, table: &Arc<OpenSpans>) -> Option<&'a mut 
 }
 
 impl Taken {
-    /// In a free slot of the blocks there are, or of a new one.
-    fn open(&mut self, span: Opened<'_>) -> Option<Handle> {
+    /// In a free slot of the blocks there are, or of a new one. `next` is the one to be tried next.
+    fn open(&mut self, span: Opened<'_>, next: u32) -> Option<Handle> {
         for _ in 0..self.blocks.len().min(LOOKS_MAX) {
-            let opened = self.open_in(self.blocks[self.next], span);
+            let opened = self.open_in(self.blocks[self.next], span, next);
             if opened.is_some() {
                 return opened;
             }
@@ -136,12 +137,16 @@ impl Taken {
         self.next = self.blocks.len();
         self.blocks.push(block);
         // Somebody else's spans may fill it all.
-        self.open_in(block, span)
+        self.open_in(block, span, next)
     }
 
-    fn open_in(&self, block: u32, span: Opened<'_>) -> Option<Handle> {
+    /// From the place of `next` on, once around: a span that stays open is not met again before all
+    /// other slots have had their turn.
+    fn open_in(&self, block: u32, span: Opened<'_>, next: u32) -> Option<Handle> {
         let slots = &self.table.slots;
-        let mut opened = slots_of(block).map(|slot| slots.open(slot, self.thread, span));
+        let first = slots_of(block).start + next % BLOCK_SLOTS as u32;
+        let in_turn = successors(Some(first), |slot| Some(after(*slot))).take(BLOCK_SLOTS);
+        let mut opened = in_turn.map(|slot| slots.open(slot, self.thread, span));
         opened.find(|opened| opened.is_listed())
     }
 }

@@ -118,7 +118,7 @@ pub(crate) fn interrupted(bytes: &[u8], callsites: &[u8]) -> Vec<Interrupted> {
 /// The call site of a span's event: that of the span, under the event's name.
 pub(super) fn event(span: &RunningSpan) -> Site {
     let (name, message, keys) = (EVENT.to_owned(), String::new(), Vec::new());
-    Site::Inline(Descriptor { name, message, keys, ..span.site.clone() })
+    Site::from(Descriptor { name, message, keys, ..span.site.clone() })
 }
 
 /// Appends the event of a span, if the sink makes one.

@@ -485,7 +485,7 @@ fn a_name_that_is_taken_by_something_else_is_passed_over() {
 fn an_inline_site_needs_no_call_sites_file() {
     let dead = dead(&[]);
     let descriptor = Descriptor { name: "inline".into(), ..Descriptor::default() };
-    let site = Site::Inline(descriptor);
+    let site = Site::from(descriptor);
     dead.journal.record(Kind::Event, Level::Info, &site, &[], |record| {
         record.message(Value::Str("x"));
     });
