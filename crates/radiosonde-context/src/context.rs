@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::packed::{Packed, SpanEntries};
+use crate::head::Head;
+use crate::packed::Packed;
 use crate::parts::{Ids, JOB, Rest, SESSION, SPAN, Sampling, Span, Travels, UNSAMPLED, WORKER};
 use crate::{Baggage, CorrelationId, SpanId, TraceFlags, TraceId, TraceState, Wrapped, baggage};
 
@@ -13,49 +14,36 @@ use crate::{Baggage, CorrelationId, SpanId, TraceFlags, TraceId, TraceState, Wra
 /// all else is shared, and most have nothing of it.
 #[derive(Clone, Default)]
 pub struct Context {
-    /// As it is packed; zeroes outside of a span.
-    entries: SpanEntries,
-    flags: TraceFlags,
-    sampling: Sampling,
-    remote: bool,
-    /// Which of its parts there are: asked at each change of context.
-    has: u8,
+    head: Head,
     rest: Option<Arc<Rest>>,
 }
 
 impl Context {
-    pub(crate) const EMPTY: Self = Self {
-        entries: SpanEntries::NONE,
-        flags: TraceFlags::NONE,
-        sampling: Sampling::Decided,
-        remote: false,
-        has: 0,
-        rest: None,
-    };
+    pub(crate) const EMPTY: Self = Self { head: Head::EMPTY, rest: None };
 
     /// The trace, when code runs inside a span.
     #[inline]
     pub fn trace_id(&self) -> Option<TraceId> {
-        self.entries.trace_id()
+        self.head.trace_id()
     }
 
     /// The innermost span.
     #[inline]
     pub fn span_id(&self) -> Option<SpanId> {
-        self.entries.span_id()
+        self.head.span_id()
     }
 
     /// Whether the trace is recorded; `None` outside of a span, and while a caller has left the
     /// decision to us.
     #[inline]
     pub fn is_sampled(&self) -> Option<bool> {
-        let is_decided = self.is_in_span() && self.sampling != Sampling::Deferred;
-        is_decided.then(|| self.flags.is_sampled())
+        let is_decided = self.is_in_span() && self.head.sampling() != Sampling::Deferred;
+        is_decided.then(|| self.head.flags().is_sampled())
     }
 
     /// The flags of the trace; none outside of a span.
     pub fn trace_flags(&self) -> TraceFlags {
-        self.flags
+        self.head.flags()
     }
 
     /// What other vendors said about the trace.
@@ -65,7 +53,7 @@ impl Context {
 
     /// Whether the span is somebody else's: it came out of a carrier.
     pub fn is_remote(&self) -> bool {
-        self.remote
+        self.head.is_remote()
     }
 
     /// What the application passes on with its work; empty when it was never set.
@@ -91,9 +79,9 @@ impl Context {
     /// The packed form (see [`packed`]); empty for an empty context.
     #[inline]
     pub fn packed(&self) -> Packed<'_> {
-        let span: &[u8] = if self.is_in_span() { self.entries.as_bytes() } else { &[] };
+        let span = self.head.packed();
         match &self.rest {
-            Some(rest) if self.has & (JOB | WORKER | SESSION) != 0 => {
+            Some(rest) if self.has() & (JOB | WORKER | SESSION) != 0 => {
                 Packed::joined(span, &rest.packed)
             }
             _ => Packed::borrowed(span),
@@ -112,17 +100,19 @@ impl Context {
     #[must_use]
     #[inline]
     pub fn with_span(&self, trace_id: TraceId, span_id: SpanId, sampled: bool) -> Self {
-        let is_same = self.trace_id() == Some(trace_id);
-        let flags = if is_same { self.flags } else { TraceFlags::RANDOM };
-        let is_debug = is_same && sampled && self.sampling == Sampling::Debug;
-        let sampling = if is_debug { Sampling::Debug } else { Sampling::Decided };
-        let rest = match &self.rest {
-            None => None,
-            Some(rest) if is_same => Some(Arc::clone(rest)),
-            Some(rest) => rest.in_another_trace(),
-        };
-        let flags = flags.with_sampled(sampled);
+        if self.trace_id() == Some(trace_id) {
+            return self.with_child(span_id, sampled);
+        }
+        let rest = self.rest.as_ref().and_then(Rest::in_another_trace);
+        let (flags, sampling) = (TraceFlags::RANDOM.with_sampled(sampled), Sampling::Decided);
         Self::new(Some(Span { trace_id, span_id, flags, sampling, remote: false }), rest)
+    }
+
+    /// As [`Context::with_span`], in the trace there is. Outside of one it is as it was.
+    #[must_use]
+    #[inline]
+    pub fn with_child(&self, span_id: SpanId, sampled: bool) -> Self {
+        Self { head: self.head.with_child(span_id, sampled), rest: self.rest.clone() }
     }
 
     /// This context inside a span of somebody else.
@@ -237,29 +227,20 @@ impl Context {
 
     #[inline]
     fn new(span: Option<Span>, rest: Option<Arc<Rest>>) -> Self {
-        let has = rest.as_ref().map_or(0, |rest| rest.has);
-        match span {
-            None => Self { has, rest, ..Self::EMPTY },
-            Some(span) => Self {
-                entries: SpanEntries::of(span.trace_id, span.span_id),
-                flags: span.flags,
-                sampling: span.sampling,
-                remote: span.remote,
-                has: has | span.has(),
-                rest,
-            },
-        }
+        let head = Head::new(span, rest.as_ref().map_or(0, |rest| rest.has));
+        Self { head, rest }
     }
 
     pub(crate) fn span(&self) -> Option<Span> {
         let (trace_id, span_id) = self.trace_id().zip(self.span_id())?;
-        let Self { flags, sampling, remote, .. } = *self;
+        let Self { head, .. } = self;
+        let (flags, sampling, remote) = (head.flags(), head.sampling(), head.is_remote());
         Some(Span { trace_id, span_id, flags, sampling, remote })
     }
 
     #[inline]
     fn is_in_span(&self) -> bool {
-        self.has & SPAN != 0
+        self.has() & SPAN != 0
     }
 
     fn travels(&self) -> Option<&Travels> {
@@ -268,7 +249,7 @@ impl Context {
 
     #[inline]
     pub(crate) fn has(&self) -> u8 {
-        self.has
+        self.head.has()
     }
 
     fn ids(&self) -> Ids {

@@ -35,18 +35,27 @@ impl Context {
 
     /// Makes this the thread's context and returns the one before. Prefer [`Context::attach`];
     /// this is for layers whose enter and exit are separate calls.
-    pub fn replace_current(self) -> Self {
+    pub fn replace_current(mut self) -> Self {
+        self.swap_current();
+        self
+    }
+
+    /// As [`Context::replace_current`], in place: this becomes the one before.
+    #[inline]
+    pub fn swap_current(&mut self) {
         let swap = |slot: &Slot| {
-            let changed = slot.context.try_borrow_mut().map(|mut current| {
-                HAS.set(self.has());
-                std::mem::replace(&mut *current, self)
-            });
             // The cell is only ever borrowed for a clone or a swap, never across user code.
-            changed.unwrap_or_default()
+            if let Ok(mut current) = slot.context.try_borrow_mut() {
+                HAS.set(self.has());
+                std::mem::swap(&mut *current, self);
+                return true;
+            }
+            false
         };
-        let before = CURRENT.try_with(swap).unwrap_or_default();
-        leave::left(&before);
-        before
+        if !CURRENT.try_with(swap).unwrap_or_default() {
+            *self = Self::default();
+        }
+        leave::left(self);
     }
 }
 

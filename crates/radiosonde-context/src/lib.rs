@@ -49,6 +49,7 @@ mod context;
 mod correlation;
 mod current;
 mod future;
+mod head;
 mod ids;
 pub mod leave;
 pub mod packed;

@@ -118,39 +118,17 @@ impl Deref for Packed<'_> {
 }
 
 /// Size of the entries of trace and span, which stand first.
-const SPAN_SIZE: usize = 28;
+pub(crate) const SPAN_SIZE: usize = 28;
 
-/// The entries of trace and span; zeroes outside of a span.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct SpanEntries([u8; SPAN_SIZE]);
-
-impl SpanEntries {
-    pub(crate) const NONE: Self = Self([0; SPAN_SIZE]);
-
-    #[inline(always)]
-    pub(crate) fn of(trace_id: TraceId, span_id: SpanId) -> Self {
-        let mut bytes = [0; SPAN_SIZE];
-        bytes[..2].copy_from_slice(&[TRACE_ID, 16]);
-        bytes[2..18].copy_from_slice(&trace_id.to_bytes());
-        bytes[18..20].copy_from_slice(&[SPAN_ID, 8]);
-        bytes[20..].copy_from_slice(&span_id.to_bytes());
-        Self(bytes)
-    }
-
-    #[inline(always)]
-    pub(crate) fn trace_id(&self) -> Option<TraceId> {
-        self.0[2..].first_chunk().copied().and_then(TraceId::from_bytes)
-    }
-
-    #[inline(always)]
-    pub(crate) fn span_id(&self) -> Option<SpanId> {
-        self.0[20..].first_chunk().copied().and_then(SpanId::from_bytes)
-    }
-
-    #[inline(always)]
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
+/// The entries of a trace and a span.
+#[inline(always)]
+pub(crate) fn span(trace_id: TraceId, span_id: SpanId) -> [u8; SPAN_SIZE] {
+    let mut bytes = [0; SPAN_SIZE];
+    bytes[..2].copy_from_slice(&[TRACE_ID, 16]);
+    bytes[2..18].copy_from_slice(&trace_id.to_bytes());
+    bytes[18..20].copy_from_slice(&[SPAN_ID, 8]);
+    bytes[20..].copy_from_slice(&span_id.to_bytes());
+    bytes
 }
 
 /// The entries of ids.

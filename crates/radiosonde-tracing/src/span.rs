@@ -80,9 +80,18 @@ impl Span {
             _ => None,
         };
         let decision = parent.and_then(|_| outer.is_sampled());
-        let trace = parent.map_or_else(TraceId::random, |(trace, _)| trace);
-        self.sampled = sampler.decide(trace, decision);
-        self.context = outer.with_span(trace, SpanId::random(), self.sampled);
+        let id = SpanId::random();
+        self.context = match parent {
+            Some((trace, _)) => {
+                self.sampled = sampler.decide(trace, decision);
+                outer.with_child(id, self.sampled)
+            }
+            None => {
+                let trace = TraceId::random();
+                self.sampled = sampler.decide(trace, None);
+                outer.with_span(trace, id, self.sampled)
+            }
+        };
         self.metadata = Some(beginning.metadata);
         // Not known to be out before the parent is fixed, unless no parent changes anything.
         self.collects = self.sampled || !sampler.is_never() || keep.is_on();

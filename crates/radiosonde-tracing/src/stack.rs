@@ -19,20 +19,21 @@ struct Entered {
     was_panicking: bool,
 }
 
-/// A span was entered, whose context replaced this one.
+/// Enters a span: makes its context the thread's.
 #[inline]
 pub(crate) fn enter(
     store: usize,
     id: &Id,
     metadata: &'static Metadata<'static>,
-    previous: Context,
+    mut context: Context,
 ) {
     let was_panicking = std::thread::panicking();
     let span = id.into_u64();
-    let _ = STACK.try_with(|stack| match stack.try_borrow_mut() {
-        Ok(mut stack) => stack.push(Entered { store, span, metadata, previous, was_panicking }),
-        // By an allocator, while the stack grows: its exit will find nothing.
-        Err(_) => drop(previous.replace_current()),
+    let _ = STACK.try_with(|stack| {
+        // Not by an allocator, while the stack grows: its exit will find nothing.
+        let Ok(mut stack) = stack.try_borrow_mut() else { return };
+        context.swap_current();
+        stack.push(Entered { store, span, metadata, previous: context, was_panicking });
     });
 }
 
@@ -45,8 +46,8 @@ pub(crate) fn exit(store: usize, id: &Id) -> bool {
         let mut stack = stack.try_borrow_mut().ok()?;
         stack.pop_if(is_it).or_else(|| exit_below(&mut stack, is_it))
     });
-    let Ok(Some(Entered { previous, was_panicking, .. })) = exited else { return false };
-    let _left = previous.replace_current();
+    let Ok(Some(Entered { mut previous, was_panicking, .. })) = exited else { return false };
+    previous.swap_current();
     std::thread::panicking() && !was_panicking
 }
 

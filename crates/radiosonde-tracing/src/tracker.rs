@@ -171,19 +171,20 @@ impl Tracker {
     /// Enters a span on this thread.
     #[inline]
     pub(crate) fn enter(&self, id: &Id) {
-        let entered = self.store.with(id, |span| {
-            let is_first = !span.entered;
-            if with_current(|current| span.enter(current, &self.keep)) {
-                self.journal.change_span(&mut span.open, &span.context.packed(), &span.part);
-            }
-            span.metadata.map(|metadata| (span.context.clone(), metadata, is_first))
-        });
-        if let Some((context, metadata, is_first)) = entered.flatten() {
-            // Entered the first time, it has been filled in already.
-            let previous =
-                if is_first { context.replace_current() } else { context.enter_over_current() };
-            stack::enter(self.number(), id, metadata, previous);
+        let Some(mut span) = self.store.lock(id) else { return };
+        let is_first = !span.entered;
+        if with_current(|current| span.enter(current, &self.keep)) {
+            let span = &mut *span;
+            self.journal.change_span(&mut span.open, &span.context.packed(), &span.part);
         }
+        let Some(metadata) = span.metadata else { return };
+        let mut context = span.context.clone();
+        drop(span);
+        if !is_first {
+            // Entered the first time, it has been filled in already.
+            context = with_current(|current| context.over(current));
+        }
+        stack::enter(self.number(), id, metadata, context);
     }
 
     /// Exits a span on this thread.
