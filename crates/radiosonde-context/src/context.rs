@@ -101,7 +101,7 @@ impl Context {
     #[inline]
     pub fn with_span(&self, trace_id: TraceId, span_id: SpanId, sampled: bool) -> Self {
         if self.trace_id() == Some(trace_id) {
-            return self.with_child(span_id, sampled);
+            return self.clone().into_child(span_id, sampled);
         }
         let rest = self.rest.as_ref().and_then(Rest::in_another_trace);
         let (flags, sampling) = (TraceFlags::RANDOM.with_sampled(sampled), Sampling::Decided);
@@ -111,8 +111,9 @@ impl Context {
     /// As [`Context::with_span`], in the trace there is. Outside of one it is as it was.
     #[must_use]
     #[inline]
-    pub fn with_child(&self, span_id: SpanId, sampled: bool) -> Self {
-        Self { head: self.head.with_child(span_id, sampled), rest: self.rest.clone() }
+    pub fn into_child(mut self, span_id: SpanId, sampled: bool) -> Self {
+        self.head.become_child(span_id, sampled);
+        self
     }
 
     /// This context inside a span of somebody else.

@@ -39,11 +39,11 @@ impl Head {
         head
     }
 
-    /// Inside a span of this process in the same trace.
+    /// Goes into a span of this process in the same trace.
     #[inline(always)]
-    pub(crate) fn with_child(mut self, span_id: SpanId, sampled: bool) -> Self {
+    pub(crate) fn become_child(&mut self, span_id: SpanId, sampled: bool) {
         if self.0[HAS] & SPAN == 0 {
-            return self;
+            return;
         }
         self.0[SPAN_ID..SPAN_SIZE].copy_from_slice(&span_id.to_bytes());
         let keeps_sampling = sampled && self.0[SAMPLING] == DEBUG;
@@ -52,7 +52,6 @@ impl Head {
         let sampling = if keeps_sampling { DEBUG } else { Sampling::Decided as u8 };
         let has = self.0[HAS] & !UNSAMPLED | is_out;
         self.0[FLAGS..].copy_from_slice(&[flags, sampling, 0, has]);
-        self
     }
 
     #[inline(always)]

@@ -2,56 +2,85 @@
 //!
 //! A span that is switched off leaves the context as it is. That is right where it would be entered
 //! inside of its parent, and wrong where it takes the context to another thread or task. Which of
-//! both a call site does is not known before it was seen doing it: so spans of traces that are not
-//! sampled are made at first, and their call sites remembered.
+//! both a call site does is known by watching it: some hundred spans in a row have to be such that
+//! nobody misses them, and one of a thousand is made afterwards all the same. One that is missed, and
+//! the call site makes all of its spans from then on.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use tracing_core::Metadata;
 
-/// Call sites by their address, whose lowest bit says that they are needed. Only grows, to a bound;
-/// what finds no place is needed.
+/// Call sites by their address, and what was seen of them. Only grows, to a bound; what finds no place
+/// is needed.
 #[derive(Debug)]
 pub(crate) struct Callsites {
-    places: Box<[AtomicUsize; PLACES]>,
+    places: Box<[Place; PLACES]>,
     /// Whether any call site can be switched off: before, none is asked.
     has_any: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Place {
+    key: AtomicUsize,
+    /// Spans in a row that nobody missed, or [`NEEDED`].
+    seen: AtomicU32,
 }
 
 /// A power of two.
 const PLACES: usize = 2048;
 /// Places looked at for a call site.
 const PROBES: usize = 8;
-const NEEDED: usize = 1;
+/// Spans that are watched before the first is left out.
+const WATCHED: u32 = 256;
+/// Of so many that could be left out, on a thread, one is made and watched.
+const LOOKED_AT: u32 = 1024;
+/// One was missed.
+const NEEDED: u32 = u32::MAX;
+
+thread_local! {
+    static LEFT_OUT: Cell<u32> = const { Cell::new(0) };
+}
 
 impl Default for Callsites {
     fn default() -> Self {
-        Self {
-            places: Box::new([const { AtomicUsize::new(0) }; PLACES]),
-            has_any: AtomicBool::new(false),
-        }
+        Self { places: Box::new([const { Place::NEW }; PLACES]), has_any: AtomicBool::new(false) }
+    }
+}
+
+impl Place {
+    const NEW: Self = Self { key: AtomicUsize::new(0), seen: AtomicU32::new(0) };
+
+    #[inline(always)]
+    fn is_dispensable(&self) -> bool {
+        (WATCHED..NEEDED).contains(&self.seen.load(Ordering::Relaxed))
     }
 }
 
 impl Callsites {
-    /// Whether spans of this call site can be switched off.
+    /// Whether a span of this call site is left out.
     #[inline]
-    pub(crate) fn are_dispensable(&self, metadata: &Metadata<'_>) -> bool {
+    pub(crate) fn leave_out(&self, metadata: &Metadata<'_>) -> bool {
         let key = key(metadata);
-        let first = self.places[first(key)].load(Ordering::Relaxed);
-        first == key || (first != 0 && self.are_dispensable_slowly(key))
+        let place = &self.places[first(key)];
+        let found = place.key.load(Ordering::Relaxed);
+        let is_dispensable = if found == key {
+            place.is_dispensable()
+        } else {
+            found != 0 && self.are_dispensable_slowly(key)
+        };
+        is_dispensable && {
+            let left_out = LEFT_OUT.get().wrapping_add(1);
+            LEFT_OUT.set(left_out);
+            !left_out.is_multiple_of(LOOKED_AT)
+        }
     }
 
     #[cold]
     fn are_dispensable_slowly(&self, key: usize) -> bool {
-        for place in self.places(key) {
-            match place.load(Ordering::Relaxed) {
-                0 => return false,
-                found if found == key => return true,
-                _ => {}
-            }
-        }
-        false
+        let mut places = self.places(key);
+        let found = places.find(|place| [0, key].contains(&place.key.load(Ordering::Relaxed)));
+        found.is_some_and(Place::is_dispensable)
     }
 
     /// Whether call sites have to ask each time.
@@ -63,25 +92,31 @@ impl Callsites {
     /// can be switched off: call sites have to ask from now on.
     pub(crate) fn learn(&self, metadata: &Metadata<'_>, is_dispensable: bool) -> bool {
         let key = key(metadata);
-        let value = if is_dispensable { key } else { key | NEEDED };
-        for place in self.places(key) {
-            match place.compare_exchange(0, value, Ordering::Relaxed, Ordering::Relaxed) {
-                // Sampled spans do not pay for it where nothing was ever left out.
-                Ok(_) => return is_dispensable && !self.has_any.swap(true, Ordering::Relaxed),
-                Err(found) if found & !NEEDED == key => {
-                    if !is_dispensable {
-                        place.store(value, Ordering::Relaxed);
-                    }
-                    return false;
-                }
-                Err(_) => {}
+        let is_its = |place: &&Place| match place.key.load(Ordering::Relaxed) {
+            0 => {
+                let taken = place.key.compare_exchange(0, key, Ordering::Relaxed, Ordering::Relaxed);
+                taken.is_ok() || taken == Err(key)
             }
+            found => found == key,
+        };
+        let Some(place) = self.places(key).find(is_its) else { return false };
+        if !is_dispensable {
+            place.seen.store(NEEDED, Ordering::Relaxed);
+            return false;
         }
-        false
+        let seen = place.seen.load(Ordering::Relaxed);
+        if seen >= WATCHED {
+            return false;
+        }
+        // Should another thread have been faster, it has counted, or knows better.
+        let counted =
+            place.seen.compare_exchange(seen, seen + 1, Ordering::Relaxed, Ordering::Relaxed);
+        // Sampled spans do not pay for it where nothing was ever left out.
+        seen + 1 == WATCHED && counted.is_ok() && !self.has_any.swap(true, Ordering::Relaxed)
     }
 
     #[inline]
-    fn places(&self, key: usize) -> impl Iterator<Item = &AtomicUsize> {
+    fn places(&self, key: usize) -> impl Iterator<Item = &Place> {
         let first = first(key);
         (0..PROBES).map(move |step| &self.places[(first + step) % PLACES])
     }
@@ -102,4 +137,43 @@ pub(crate) fn matter(metadata: &Metadata<'_>) -> bool {
 
 fn key(metadata: &Metadata<'_>) -> usize {
     std::ptr::from_ref(metadata).addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static METADATA: Metadata<'static> = tracing_core::metadata! {
+        name: "span",
+        target: "test",
+        level: tracing_core::Level::INFO,
+        fields: &[],
+        callsite: &CALLSITE,
+        kind: tracing_core::metadata::Kind::SPAN,
+    };
+    static CALLSITE: Callsite = Callsite;
+    struct Callsite;
+    impl tracing_core::callsite::Callsite for Callsite {
+        fn set_interest(&self, _: tracing_core::subscriber::Interest) {}
+        fn metadata(&self) -> &Metadata<'_> {
+            &METADATA
+        }
+    }
+
+    #[test]
+    fn spans_are_left_out_after_many_that_nobody_missed_until_one_is() {
+        let callsites = Callsites::default();
+        for nth in 1..=WATCHED {
+            assert!(!callsites.leave_out(&METADATA), "{nth}");
+            assert_eq!(callsites.learn(&METADATA, true), nth == WATCHED, "{nth}");
+        }
+        assert!(callsites.have_any());
+        let left_out = (0..10 * LOOKED_AT).filter(|_| callsites.leave_out(&METADATA)).count();
+        assert_eq!(left_out as u32, 10 * LOOKED_AT - 10, "some are made all the same");
+        assert!(!callsites.learn(&METADATA, false));
+        for _ in 0..2 * WATCHED {
+            assert!(!callsites.learn(&METADATA, true));
+            assert!(!callsites.leave_out(&METADATA), "it was missed once");
+        }
+    }
 }

@@ -63,19 +63,22 @@ impl Layer {
     /// A subscriber of its own, for programs without other layers: spans cost a fraction of what
     /// they do with a registry.
     pub fn into_subscriber(self) -> subscriber::Subscriber {
-        subscriber::Subscriber::new(self.sole().tracker)
+        subscriber::Subscriber::new(self.with(Tracker::may_skip).tracker)
     }
 
-    /// Makes no spans in traces that are not sampled where they seem to be missed by nobody, which
-    /// then cost next to nothing: at call sites whose first such span was entered inside of its
-    /// parent only, and that have neither ids nor `otel.kind` among their fields. Only
-    /// [`Layer::into_subscriber`] can do that.
+    /// Whether spans of traces that are not sampled are left out where they seem to be missed by
+    /// nobody, and then cost next to nothing: at call sites of which some hundred such spans in a
+    /// row were entered inside of their parents only, and that have neither ids nor `otel.kind` among
+    /// their fields. Only [`Layer::into_subscriber`] can do that. Default: only where nothing is ever
+    /// recorded, with the sampler `always_off` and without [`Layer::keep`].
     ///
-    /// A call site that behaves otherwise later loses the context there: what a task or thread does
-    /// that was handed such a span belongs to no trace. Hence it is off by default.
+    /// What is left out is not among the open spans. A call site that behaves otherwise later loses
+    /// the context there: what a task or thread does that was handed such a span belongs to no
+    /// trace. One span of a thousand is made all the same, and the first that would have been missed
+    /// is the last that its call site leaves out.
     #[must_use]
-    pub fn skip_unsampled(self) -> Self {
-        self.with(|tracker| tracker.callsites = Some(Default::default()))
+    pub fn skip_unsampled(self, skip: bool) -> Self {
+        self.with(|tracker| tracker.skips = Some(skip))
     }
 
     /// Keeps the names of open spans in this table, for whoever shows events to people.

@@ -48,10 +48,10 @@ pub(crate) struct Rest {
 }
 
 /// What a span is made from.
-pub(crate) struct Beginning<'a> {
+pub(crate) struct Beginning {
     pub(crate) metadata: &'static Metadata<'static>,
     /// The context around it.
-    pub(crate) outer: &'a Context,
+    pub(crate) outer: Context,
     /// Whether it begins a trace of its own there.
     pub(crate) is_root: bool,
     /// Whether it was not told its parent.
@@ -73,7 +73,7 @@ const KEPT_SLOW: u8 = 2;
 impl Span {
     /// Becomes a new span, without fields so far.
     #[inline(always)]
-    pub(crate) fn begin(&mut self, beginning: &Beginning<'_>, sampler: &Sampler, keep: &Keep) {
+    pub(crate) fn begin(&mut self, beginning: Beginning, sampler: &Sampler, keep: &Keep) {
         let outer = beginning.outer;
         let parent = match (outer.trace_id(), outer.span_id()) {
             (Some(trace), Some(span)) if !beginning.is_root => Some((trace, span)),
@@ -84,7 +84,7 @@ impl Span {
         self.context = match parent {
             Some((trace, _)) => {
                 self.sampled = sampler.decide(trace, decision);
-                outer.with_child(id, self.sampled)
+                outer.into_child(id, self.sampled)
             }
             None => {
                 let trace = TraceId::random();

@@ -33,7 +33,9 @@ pub(crate) struct Tracker {
     pub(crate) sole: bool,
     /// Only where somebody reads names: otherwise a span costs a load and a branch more.
     pub(crate) open_spans: Option<OpenSpans>,
-    /// Where spans may be switched off: only where nobody else listens.
+    /// Whether spans may be left out; `None` where that follows from the sampler.
+    pub(crate) skips: Option<bool>,
+    /// Where spans are left out: only where nobody else listens.
     pub(crate) callsites: Option<Callsites>,
     /// Names that were given to spans that are open.
     pub(crate) names: Arc<CallNames>,
@@ -63,6 +65,7 @@ impl Clone for Tracker {
             counts: self.counts.clone(),
             sole: self.sole,
             open_spans: self.open_spans.clone(),
+            skips: self.skips,
             callsites: self.callsites.is_some().then(Callsites::default),
             names: Arc::clone(&self.names),
             store: Store::new(&self.counts),
@@ -83,6 +86,7 @@ impl Tracker {
             counts,
             sole: false,
             open_spans: None,
+            skips: None,
             callsites: None,
             names: Arc::default(),
         }
@@ -118,26 +122,20 @@ impl Tracker {
     /// Opens a span. `None` past the number that can be open.
     #[inline]
     pub(crate) fn open(&self, attributes: &Attributes<'_>, parent: Parent<'_>) -> Option<Id> {
-        let known = match parent {
-            Parent::Known(id) => Some(id.and_then(|id| self.context_of(id)).unwrap_or_default()),
-            _ => None,
+        let outer = match parent {
+            Parent::Known(id) => id.and_then(|id| self.context_of(id)).unwrap_or_default(),
+            Parent::Current | Parent::Root => Context::current(),
         };
         let start_ns = now_ns();
         let begin = |span: &mut Span| {
-            let mut begin_in = |outer: &Context| {
-                let beginning = Beginning {
-                    metadata: attributes.metadata(),
-                    outer,
-                    is_root: matches!(parent, Parent::Root),
-                    is_contextual: matches!(parent, Parent::Current),
-                    start_ns,
-                };
-                span.begin(&beginning, &self.sampler, &self.keep);
+            let beginning = Beginning {
+                metadata: attributes.metadata(),
+                outer,
+                is_root: matches!(parent, Parent::Root),
+                is_contextual: matches!(parent, Parent::Current),
+                start_ns,
             };
-            match &known {
-                Some(outer) => begin_in(outer),
-                None => with_current(begin_in),
-            }
+            span.begin(beginning, &self.sampler, &self.keep);
             // Nobody knows the span yet: whatever formatters do, they do not wait for it.
             attributes.record(&mut Taking { fields: &mut span.fields, limits: &self.limits });
             if let Some(special) = span.fields.take_special() {
@@ -250,8 +248,18 @@ impl Tracker {
     #[inline]
     pub(crate) fn can_do_without(&self, metadata: &Metadata<'_>) -> bool {
         radiosonde_context::is_sampled_out()
-            && self.callsites.as_ref().is_some_and(|known| known.are_dispensable(metadata))
-            && self.sampler.follows(|| with_current(Context::trace_id))
+            && self.callsites.as_ref().is_some_and(|known| {
+                self.sampler.follows(|| with_current(Context::trace_id))
+                    && known.leave_out(metadata)
+            })
+    }
+
+    /// Nobody else listens: spans may be left out from now on.
+    pub(crate) fn may_skip(&mut self) {
+        self.sole = true;
+        // Where nothing is ever recorded, spans are there for the ids on lines only.
+        let is_off = self.sampler.is_never() && !self.keep.is_on();
+        self.callsites = self.skips.unwrap_or(is_off).then(Callsites::default);
     }
 
     /// A span was opened.

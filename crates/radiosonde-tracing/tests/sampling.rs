@@ -19,6 +19,9 @@ fn child() -> tracing::Span {
     tracing::info_span!("child")
 }
 
+/// More spans of a call site than are watched before others are left out.
+const MANY: usize = 400;
+
 #[test]
 fn children_of_a_trace_that_is_not_sampled_are_switched_off_where_that_was_asked_for() {
     let lines = capture_sampled(
@@ -27,8 +30,9 @@ fn children_of_a_trace_that_is_not_sampled_are_switched_off_where_that_was_asked
         |layer| layer,
         || {
             tracing::info_span!("root").in_scope(|| {
-                // The first one shows what spans of its call site do.
+                // The first ones show what spans of their call site do.
                 child().in_scope(|| assert!(Context::current().span_id().is_some()));
+                (0..MANY).for_each(|_| child().in_scope(|| {}));
                 let root = Context::current().span_id();
                 for _ in 0..3 {
                     let child = child();
@@ -47,6 +51,57 @@ fn children_of_a_trace_that_is_not_sampled_are_switched_off_where_that_was_asked
 }
 
 #[test]
+fn by_default_children_are_switched_off_only_where_nothing_is_ever_recorded() {
+    let mut errors = Keep::default();
+    errors.errors = true;
+    for (sampler, keep, expected) in [
+        ("always_off", Keep::default(), true),
+        ("always_off", errors, false),
+        ("parentbased_always_off", Keep::default(), false),
+        ("traceidratio", Keep::default(), false),
+    ] {
+        let sampler = Sampler::parse(sampler, Some("0.000001")).unwrap();
+        let unsampled = Context::default().with_span(TraceId::random(), SpanId::random(), false);
+        capture_sampled(
+            Way::Default,
+            sampler,
+            |layer| layer.keep(keep),
+            || {
+                let _inside = unsampled.attach();
+                (0..MANY).for_each(|_| child().in_scope(|| {}));
+                let left_out = (0..9).filter(|_| child().is_disabled()).count();
+                assert_eq!(left_out > 0, expected, "{sampler:?} {keep:?}: {left_out}");
+            },
+        );
+    }
+}
+
+#[test]
+fn a_call_site_whose_spans_go_elsewhere_later_is_switched_on_again_for_good() {
+    fn task() -> tracing::Span {
+        tracing::info_span!("task")
+    }
+    capture_sampled(
+        Way::Skipping,
+        off(),
+        |layer| layer,
+        || {
+            tracing::info_span!("root").in_scope(|| {
+                (0..MANY).for_each(|_| task().in_scope(|| {}));
+                assert!((0..9).any(|_| task().is_disabled()));
+                let elsewhere = || {
+                    let task = task();
+                    Context::default().run(|| task.in_scope(|| {}));
+                    task.is_disabled()
+                };
+                assert!((0..5_000).any(|_| !elsewhere()));
+                assert!((0..MANY).all(|_| !task().is_disabled()));
+            });
+        },
+    );
+}
+
+#[test]
 fn a_trace_of_its_own_and_a_sampled_parent_are_not_switched_off() {
     let sampled = Context::default().with_span(TraceId::random(), SpanId::random(), true);
     let lines = capture_sampled(
@@ -58,16 +113,16 @@ fn a_trace_of_its_own_and_a_sampled_parent_are_not_switched_off() {
             let unsampled =
                 Context::default().with_span(TraceId::random(), SpanId::random(), false);
             let _inside = unsampled.attach();
-            for _ in 0..3 {
+            for _ in 0..MANY {
                 tracing::info_span!(parent: None, "alone").in_scope(|| {});
                 tracing::info_span!(parent: &parent, "told").in_scope(|| {});
                 tracing::info_span!("contextual").in_scope(|| {});
             }
         },
     );
-    let mut found = names(&lines);
-    found.sort_unstable();
-    assert_eq!(found, ["alone", "alone", "alone", "sampled", "told", "told", "told"]);
+    let found = names(&lines);
+    let count = |name| found.iter().filter(|found| **found == name).count();
+    assert_eq!(["alone", "told", "sampled", "contextual"].map(count), [MANY, MANY, 1, 0]);
 }
 
 #[test]
@@ -102,7 +157,7 @@ fn a_span_that_takes_its_context_elsewhere_is_never_switched_off() {
         |layer| layer,
         || {
             tracing::info_span!("root").in_scope(|| {
-                for _ in 0..3 {
+                for _ in 0..MANY {
                     let work = async { tracing::info!("elsewhere") }.instrument(task());
                     let dispatch = tracing::dispatcher::get_default(Clone::clone);
                     std::thread::spawn(move || {
@@ -126,7 +181,7 @@ fn a_span_whose_ids_were_asked_for_is_never_switched_off() {
     }
     let run = || {
         tracing::info_span!("root").in_scope(|| {
-            for _ in 0..3 {
+            for _ in 0..MANY {
                 let batch = batch();
                 batch.in_scope(|| {});
                 assert!(!batch.is_disabled());

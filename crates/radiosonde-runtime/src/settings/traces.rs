@@ -15,7 +15,8 @@ pub(crate) struct TraceSettings {
     pub(crate) keep: Keep,
     pub(crate) span_events: SpanEvents,
     pub(crate) limits: SpanLimits,
-    pub(crate) skip_unsampled: bool,
+    /// `None` where that follows from the sampler.
+    pub(crate) skip_unsampled: Option<bool>,
 }
 
 impl TraceSettings {
@@ -48,7 +49,10 @@ impl TraceSettings {
     pub(crate) fn on(&self, layer: Layer, counts: &SpanCounts) -> Layer {
         let layer = layer.keep(self.keep).with_span_events(self.span_events);
         let layer = layer.with_limits(self.limits).with_counts(counts);
-        if self.skip_unsampled { layer.skip_unsampled() } else { layer }
+        match self.skip_unsampled {
+            Some(skip) => layer.skip_unsampled(skip),
+            None => layer,
+        }
     }
 }
 
@@ -115,13 +119,13 @@ fn span_events(config: &Config, env: &Environment, problems: &Problems) -> SpanE
     }
 }
 
-fn skip_unsampled(config: &Config, env: &Environment, problems: &Problems) -> bool {
+fn skip_unsampled(config: &Config, env: &Environment, problems: &Problems) -> Option<bool> {
     let Some(text) = env.text("RADIOSONDE_TRACES_UNSAMPLED", problems) else {
         return config.traces.skip_unsampled;
     };
     match text.trim() {
-        "skip" => true,
-        "track" => false,
+        "skip" => Some(true),
+        "track" => Some(false),
         other => {
             problems.say(
                 format!("RADIOSONDE_TRACES_UNSAMPLED: `{other}` is not understood"),
