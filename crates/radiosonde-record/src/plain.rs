@@ -152,6 +152,11 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline(always)]
+    pub(crate) fn array<const N: usize>(self, bytes: &[u8; N]) -> Self {
+        self.piece(|room| *room = *bytes)
+    }
+
+    #[inline(always)]
     pub(crate) fn bytes(self, bytes: &[u8]) -> Self {
         match self.rest.split_at_mut_checked(bytes.len()) {
             Some((room, rest)) => {

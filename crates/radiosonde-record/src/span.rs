@@ -33,28 +33,50 @@ impl Journal {
         if thread::is_suppressed() {
             return;
         }
-        let (_, fields) = span.fields.parts();
-        let extras = span.extras.as_bytes();
-        let length = format::HEADER_SIZE
-            + format::SPAN_PART_SIZE
-            + context.len()
-            + NameEntry::of(span.name).len()
-            + extras.len()
-            + span.message.len()
-            + fields.len();
-        let length = length.next_multiple_of(8) + format::TRAILER_SIZE;
         let Site::Registered(id) = site else { return self.long_span(level, site, context, span) };
-        if length > LENGTH_MAX {
-            return self.long_span(level, site, context, span);
+        let what = (level, *id);
+        let (_, fields) = span.fields.parts();
+        match context.try_into() {
+            Ok(context) if span.is_plain() => {
+                let length = PLAIN_SIZE + fields.len();
+                self.written_span(
+                    what,
+                    length,
+                    span,
+                    #[inline(always)]
+                    |record: &mut [u8], stamp| write_plain(record, stamp, what, context, span),
+                )
+            }
+            _ => {
+                let (name, extras) = (NameEntry::of(span.name).len(), span.extras.as_bytes().len());
+                let length = format::HEADER_SIZE + format::SPAN_PART_SIZE + context.len();
+                let length = length + name + extras + span.message.len() + fields.len();
+                self.written_span(what, length, span, |record: &mut [u8], stamp| {
+                    write(record, stamp, what, context, span);
+                })
+            }
         }
-        let mut push = Push::new(
-            (Kind::Span, level),
-            length,
-            #[inline(always)]
-            |record: &mut [u8], stamp| write(record, stamp, (level, *id), context, span),
-        );
+        .unwrap_or_else(|| self.long_span(level, site, context, span));
+    }
+
+    /// Writes the record, `length` bytes without padding and trailer, with `fill`; `None` when it is too
+    /// long for that.
+    #[inline(always)]
+    fn written_span(
+        &self,
+        (level, _): (Level, u32),
+        length: usize,
+        span: &EndedSpan<'_>,
+        fill: impl Fn(&mut [u8], Stamp),
+    ) -> Option<()> {
+        let length = length.next_multiple_of(8) + format::TRAILER_SIZE;
+        if length > LENGTH_MAX {
+            return None;
+        }
+        let mut push = Push::new((Kind::Span, level), length, fill);
         push.truncated = span.fields.is_truncated();
         push.run(self);
+        Some(())
     }
 
     #[cold]
@@ -74,31 +96,74 @@ impl Journal {
     }
 }
 
-/// Writes the record into exactly its length of bytes.
+impl EndedSpan<'_> {
+    /// Whether it has attributes at most.
+    #[inline(always)]
+    fn is_plain(&self) -> bool {
+        self.name.is_empty() && self.extras.as_bytes().is_empty() && self.message.is_empty()
+    }
+
+    /// The header, of a record of this length.
+    #[inline(always)]
+    fn header(
+        &self,
+        stamp: Stamp,
+        (level, site): (Level, u32),
+        length: usize,
+        context: usize,
+    ) -> [u64; format::HEADER_SIZE / 8] {
+        let (count, _) = self.fields.parts();
+        let flags = if self.fields.is_truncated() { format::FLAG_TRUNCATED } else { 0 };
+        let what = (Kind::Span as u64) << 32 | (level as u64) << 40 | u64::from(flags) << 48;
+        [
+            length as u64 | stamp.accepted << 32,
+            stamp.sequence,
+            self.end_ns,
+            u64::from(site) | what,
+            // All below 64 KiB: the length was bounded before.
+            context as u64 | u64::from(count) << 16 | (self.message.len() as u64) << 32,
+        ]
+    }
+}
+
+/// A context that has a trace and a span, and no other ids.
+const IDS_SIZE: usize = 28;
+/// A record without attributes.
+const PLAIN_SIZE: usize = format::HEADER_SIZE + IDS_SIZE + format::SPAN_PART_SIZE;
+
+/// As [`write`], for most spans: all but the attributes is of known size.
 #[inline(always)]
-fn write(
+fn write_plain(
     out: &mut [u8],
     stamp: Stamp,
-    (level, site): (Level, u32),
-    context: &[u8],
+    what: (Level, u32),
+    context: &[u8; IDS_SIZE],
     span: &EndedSpan<'_>,
 ) {
-    let (count, fields) = span.fields.parts();
-    let (name, extras) = (NameEntry::of(span.name), span.extras.as_bytes());
-    let flags = if span.fields.is_truncated() { format::FLAG_TRUNCATED } else { 0 };
     let length = out.len();
-    let words = [
-        length as u64 | stamp.accepted << 32,
-        stamp.sequence,
-        span.end_ns,
-        u64::from(site) | (Kind::Span as u64) << 32 | (level as u64) << 40 | u64::from(flags) << 48,
-        // All below 64 KiB: the length was bounded before.
-        context.len() as u64 | u64::from(count) << 16 | (span.message.len() as u64) << 32,
-    ];
     if let Some(trailer) = out.last_chunk_mut() {
         *trailer = stamp.accepted.to_le_bytes();
     }
-    let to = Cursor::new(&mut *out).words(words).bytes(context);
+    let header = span.header(stamp, what, length, IDS_SIZE);
+    let (_, fields) = span.fields.parts();
+    let to = Cursor::new(&mut *out).words(header).array(context);
+    let _padding = to.array(&span.part.to_bytes(0)).bytes(fields);
+    if length > format::SECTOR {
+        format::seal(out, stamp);
+    }
+}
+
+/// Writes the record into exactly its length of bytes.
+#[inline(always)]
+fn write(out: &mut [u8], stamp: Stamp, what: (Level, u32), context: &[u8], span: &EndedSpan<'_>) {
+    let (_, fields) = span.fields.parts();
+    let (name, extras) = (NameEntry::of(span.name), span.extras.as_bytes());
+    let length = out.len();
+    if let Some(trailer) = out.last_chunk_mut() {
+        *trailer = stamp.accepted.to_le_bytes();
+    }
+    let header = span.header(stamp, what, length, context.len());
+    let to = Cursor::new(&mut *out).words(header).bytes(context);
     let to = to.bytes(&span.part.to_bytes(name.len() + extras.len()));
     let (head, name) = name.parts();
     // Most have neither.

@@ -15,12 +15,12 @@ use tracing_core::Metadata;
 /// is needed.
 #[derive(Debug)]
 pub(crate) struct Callsites {
-    places: Box<[Place; PLACES]>,
+    places: Box<[Place]>,
     /// Whether any call site can be switched off: before, none is asked.
     has_any: AtomicBool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Place {
     key: AtomicUsize,
     /// Spans in a row that nobody missed, or [`NEEDED`].
@@ -44,13 +44,12 @@ thread_local! {
 
 impl Default for Callsites {
     fn default() -> Self {
-        Self { places: Box::new([const { Place::NEW }; PLACES]), has_any: AtomicBool::new(false) }
+        let places = (0..PLACES).map(|_| Place::default()).collect();
+        Self { places, has_any: AtomicBool::new(false) }
     }
 }
 
 impl Place {
-    const NEW: Self = Self { key: AtomicUsize::new(0), seen: AtomicU32::new(0) };
-
     #[inline(always)]
     fn is_dispensable(&self) -> bool {
         (WATCHED..NEEDED).contains(&self.seen.load(Ordering::Relaxed))
@@ -94,7 +93,8 @@ impl Callsites {
         let key = key(metadata);
         let is_its = |place: &&Place| match place.key.load(Ordering::Relaxed) {
             0 => {
-                let taken = place.key.compare_exchange(0, key, Ordering::Relaxed, Ordering::Relaxed);
+                let taken =
+                    place.key.compare_exchange(0, key, Ordering::Relaxed, Ordering::Relaxed);
                 taken.is_ok() || taken == Err(key)
             }
             found => found == key,

@@ -7,6 +7,7 @@ use std::fmt;
 use radiosonde_context::propagation::Propagators;
 use radiosonde_context::{Context, CorrelationId};
 use radiosonde_record::{EncodedFields, FIELD_MAX, Value, text_of};
+use tracing_core::Metadata;
 use tracing_core::field::{Field, Visit};
 
 use crate::exception::Exception;
@@ -161,10 +162,7 @@ impl Taking<'_> {
     #[inline(always)]
     fn take(&mut self, field: &Field, value: Value<'_>) {
         let name = field.name();
-        // All that mean something are of these lengths, and begin with these letters.
-        let may_mean = matches!(name.len(), 6 | 9..=23)
-            && matches!(name.as_bytes()[0], b'j' | b'o' | b's' | b'w');
-        if may_mean && self.take_special(name, value) {
+        if may_mean(name) && self.take_special(name, value) {
             return;
         }
         if self.fields.collects {
@@ -223,6 +221,19 @@ impl Taking<'_> {
     fn ids(&mut self) -> &mut Ids {
         self.fields.special().ids.get_or_insert_default()
     }
+}
+
+/// Whether a field of this name may mean something to the span itself: all that do are of these
+/// lengths, and begin with these letters.
+#[inline(always)]
+fn may_mean(name: &str) -> bool {
+    matches!(name.len(), 6 | 9..=23) && matches!(name.as_bytes()[0], b'j' | b'o' | b's' | b'w')
+}
+
+/// Whether any field of a call site may.
+#[inline]
+pub(crate) fn may_mean_any(metadata: &Metadata<'_>) -> bool {
+    metadata.fields().iter().any(|field| may_mean(field.name()))
 }
 
 impl Visit for Taking<'_> {

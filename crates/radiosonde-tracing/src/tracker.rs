@@ -11,7 +11,7 @@ use tracing_core::{LevelFilter, Metadata};
 use crate::call_names::CallNames;
 use crate::callsites::{self, Callsites};
 use crate::counts::{Counted, SpanCounts};
-use crate::fields::Taking;
+use crate::fields::{Taking, may_mean_any};
 use crate::later::Later;
 use crate::open_spans::OpenSpans;
 use crate::sampler::Sampler;
@@ -137,7 +137,9 @@ impl Tracker {
             };
             span.begin(beginning, &self.sampler, &self.keep);
             // Nobody knows the span yet: whatever formatters do, they do not wait for it.
-            attributes.record(&mut Taking { fields: &mut span.fields, limits: &self.limits });
+            if span.collects || may_mean_any(attributes.metadata()) {
+                attributes.record(&mut Taking { fields: &mut span.fields, limits: &self.limits });
+            }
             if let Some(special) = span.fields.take_special() {
                 span.apply(*special, &self.limits, &self.counts);
             }
