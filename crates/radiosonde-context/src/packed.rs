@@ -152,7 +152,7 @@ mod tests {
     use crate::Context;
 
     fn context(span: Option<(TraceId, SpanId)>, ids: [Option<&CorrelationId>; 3]) -> Context {
-        let [job, worker, session] = ids.map(|id| id.cloned());
+        let [job, worker, session] = ids.map(Option::<&CorrelationId>::cloned);
         let context = Context::default().with_ids(job, worker, session);
         span.map_or(context.clone(), |(trace, span)| context.with_span(trace, span, true))
     }
