@@ -73,3 +73,41 @@ pub(crate) fn current(store: usize) -> Option<(Id, &'static Metadata<'static>)> 
     });
     found.ok().flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use radiosonde_context::scope;
+
+    use super::*;
+
+    #[test]
+    fn a_span_that_is_entered_while_the_stack_is_at_work_changes_nothing() {
+        let registry = tracing_subscriber::registry();
+        let span = tracing::subscriber::with_default(registry, || tracing::info_span!("any"));
+        let metadata = span.metadata().unwrap();
+        let id = Id::from_u64(1);
+        let job = || Context::current().job_id().map(str::to_owned);
+        scope().job("outer").run(|| {
+            STACK.with(|stack| {
+                let _at_work = stack.borrow_mut();
+                let previous = scope_of("inner").replace_current();
+                enter(7, &id, metadata, previous);
+                assert_eq!(job().as_deref(), Some("outer"));
+                assert!(!exit(7, &id));
+                assert!(current(7).is_none());
+            });
+            assert_eq!(job().as_deref(), Some("outer"));
+            assert!(current(7).is_none());
+            assert!(!exit(7, &id), "it finds nothing");
+            let previous = scope_of("inner").replace_current();
+            enter(7, &id, metadata, previous);
+            assert_eq!(current(7).map(|(id, _)| id), Some(id.clone()));
+            assert!(!exit(7, &id));
+            assert_eq!(job().as_deref(), Some("outer"));
+        });
+    }
+
+    fn scope_of(job: &str) -> Context {
+        scope().job(job).run(Context::current)
+    }
+}
