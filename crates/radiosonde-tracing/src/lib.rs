@@ -75,10 +75,12 @@
 mod call_names;
 mod callsites;
 mod counts;
+mod cut;
 mod event;
 mod exception;
 mod fields;
 mod handle;
+mod keys;
 mod later;
 mod layer;
 mod open_spans;
@@ -88,10 +90,12 @@ mod span;
 mod stack;
 mod store;
 mod subscriber;
+#[cfg(test)]
+mod tests;
 mod tracker;
 mod visit;
 
-pub use counts::{Counted, SpanCounts};
+pub use counts::{Counted, LateParent, SpanCounts};
 pub use handle::{add_link, context_of, set_parent};
 pub use layer::Layer;
 pub use open_spans::OpenSpans;

@@ -20,9 +20,14 @@ pub fn format_panics() -> u64 {
 /// what is cut. Its formatter ends there; one that panics is counted in [`format_panics`], and the text
 /// says so.
 pub fn text_of(value: Value<'_>, max: usize) -> String {
+    text_within(value, max).0
+}
+
+/// As [`text_of`], and whether something was cut.
+pub fn text_within(value: Value<'_>, max: usize) -> (String, bool) {
     let mut buffer = Buffer::for_fields();
-    let _whole_or_cut = buffer.write_text(max.min(FIELD_MAX), value);
-    String::from_utf8_lossy(buffer.written()).into_owned()
+    let written = buffer.write_text(max.min(FIELD_MAX), value);
+    (String::from_utf8_lossy(buffer.written()).into_owned(), written != Written::Whole)
 }
 
 impl Buffer {
