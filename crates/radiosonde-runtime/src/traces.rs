@@ -107,7 +107,7 @@ fn spans(count: u64) -> String {
 mod tests {
     use radiosonde_context::Context;
     use radiosonde_record::{Filter, Journal, Level, Placement, with_journal};
-    use radiosonde_tracing::{Layer, Sampler};
+    use radiosonde_tracing::{Layer, Sampler, set_parent};
 
     use super::*;
 
@@ -126,20 +126,23 @@ mod tests {
             span.in_scope(|| {});
             span
         };
-        let line = line!() + 1;
-        let first =
-            |span: tracing::Span| radiosonde_tracing::set_parent(&span, &Context::default());
-        let second =
-            |span: tracing::Span| radiosonde_tracing::set_parent(&span, &Context::default());
-        let place = format!("first for consume at {}:{line}", file!());
-        assert_eq!(
-            told(|| first(late())),
-            [format!("set_parent came too late for 1 span and changed nothing, {place}")]
-        );
-        assert_eq!(
-            told(|| [first, second].into_iter().for_each(|set| set(late()))),
-            [format!("set_parent came too late for 2 spans and changed nothing, {place}")]
-        );
+        let nowhere = Context::default();
+        let above = line!();
+        let first = |span: tracing::Span| set_parent(&span, &nowhere);
+        let below = line!();
+        let second = |span: tracing::Span| set_parent(&span, &nowhere);
+        let place = |told: &[String], beginning: &str| {
+            let place = told[0].strip_prefix(beginning).unwrap_or_else(|| panic!("{told:?}"));
+            let line = place.strip_prefix(&format!("first for consume at {}:", file!()));
+            let line: u32 = line.unwrap_or_else(|| panic!("{told:?}")).parse().unwrap();
+            assert!(above < line && line < below, "{told:?}");
+        };
+        place(&told(|| first(late())), "set_parent came too late for 1 span and changed nothing, ");
+        let both = told(|| {
+            first(late());
+            second(late());
+        });
+        place(&both, "set_parent came too late for 2 spans and changed nothing, ");
         assert!(told(|| first(tracing::info_span!("in time"))).is_empty());
     }
 
