@@ -5,6 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::context::{JOB, SPAN, UNSAMPLED};
+use crate::order::{Later, Place};
 use crate::{Context, leave};
 
 impl Context {
@@ -13,16 +14,24 @@ impl Context {
         with_current(Clone::clone)
     }
 
-    /// Makes this the thread's context until the guard is dropped, whatever was current before.
-    /// Guards, and spans that are entered, are left in reverse order: what is left out of order brings
-    /// back a context that was left before.
+    /// Makes this the thread's context until the guard is dropped, whatever was current before. Of
+    /// two guards that are not dropped in reverse order the later one stays in place, and brings back
+    /// what was there before both. Guards and spans that are entered are to be left in reverse order.
+    #[inline]
     pub fn attach(&self) -> Attached {
-        Attached { previous: Some(self.clone().replace_current()), not_send: PhantomData }
+        Attached::new(self.clone(), Later::Stay)
+    }
+
+    /// As [`Context::attach`], for code that comes to an end: guards that it leaves behind end with
+    /// it, so that they are in nobody else's way.
+    #[inline]
+    pub(crate) fn around(self) -> Attached {
+        Attached::new(self, Later::End)
     }
 
     /// Runs `f` in this context.
     pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
-        let _attached = self.attach();
+        let _attached = self.clone().around();
         f()
     }
 
@@ -94,16 +103,25 @@ pub fn is_sampled_out() -> bool {
 /// Keeps a context in place on this thread; dropping it brings back the one before.
 #[must_use = "the context is left when this guard is dropped: bind it with `let _scope = …`"]
 pub struct Attached {
-    previous: Option<Context>,
+    previous: Context,
+    place: Place,
+    later: Later,
     // Contexts are per thread: the guard must be dropped where it was made.
     not_send: PhantomData<*const ()>,
 }
 
+impl Attached {
+    #[inline]
+    fn new(context: Context, later: Later) -> Self {
+        let place = Place::next();
+        Self { previous: context.replace_current(), place, later, not_send: PhantomData }
+    }
+}
+
 impl Drop for Attached {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(previous) = self.previous.take() {
-            let _left = previous.replace_current();
-        }
+        self.place.leave(std::mem::take(&mut self.previous), self.later);
     }
 }
 

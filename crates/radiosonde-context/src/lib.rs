@@ -51,6 +51,7 @@ mod current;
 mod future;
 mod ids;
 pub mod leave;
+mod order;
 pub mod packed;
 pub mod propagation;
 mod scope;
