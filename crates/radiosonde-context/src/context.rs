@@ -136,6 +136,12 @@ impl Context {
         self.travels().map_or(&baggage::EMPTY, |travels| &travels.baggage)
     }
 
+    /// Whether it has a trace state or baggage, which most contexts have not: one load.
+    #[inline]
+    pub fn has_travelling(&self) -> bool {
+        self.0.as_ref().is_some_and(|inner| inner.travels.is_some())
+    }
+
     /// The job.
     pub fn job_id(&self) -> Option<&str> {
         self.ids()?.job.as_ref().map(CorrelationId::as_str)

@@ -93,24 +93,27 @@ impl Special {
 }
 
 impl Fields {
-    /// None so far.
+    /// None so far, for a new span: what few spans have went at the end of the last one.
     #[inline(always)]
-    pub(crate) fn clear(&mut self, collects: bool) {
+    pub(crate) fn begin(&mut self, collects: bool) {
         self.encoded.clear();
         self.seen = Keys::default();
         self.count = 0;
         self.collects = collects;
+        self.cuts = Cuts::default();
+        self.kind = 0;
         if self.dropped > 0 {
             (self.dropped, self.refused) = (0, Keys::default());
         }
-        self.cuts = Cuts::default();
-        self.kind = 0;
         if !self.name.is_empty() {
             self.name.clear();
         }
-        if self.ids.is_some() || self.special.is_some() {
-            (self.ids, self.special) = (None, None);
-        }
+    }
+
+    /// Takes all of them out.
+    pub(crate) fn clear(&mut self, collects: bool) {
+        self.begin(collects);
+        (self.ids, self.special) = (None, None);
     }
 
     /// The span has ended: gives back what most spans do not need, and keeps the rest of the memory for
@@ -203,13 +206,11 @@ impl Taking<'_> {
     #[inline(always)]
     fn attribute(&mut self, index: usize, value: Value<'_>) {
         let fields = &mut *self.fields;
-        if !fields.seen.have(index) {
-            if fields.count >= self.limits.attributes {
-                fields.dropped += u32::from(fields.refused.insert(index));
-                return;
-            }
-            fields.count += 1;
-            fields.seen.insert(index);
+        if fields.count < self.limits.attributes {
+            fields.count += u32::from(fields.seen.insert(index));
+        } else if !fields.seen.have(index) {
+            fields.dropped += u32::from(fields.refused.insert(index));
+            return;
         }
         match self.limits.value_length {
             None => fields.encoded.push(index, value),

@@ -14,11 +14,10 @@ impl Keys {
     /// Adds a key. Whether it is a new one.
     #[inline(always)]
     pub(crate) fn insert(&mut self, index: usize) -> bool {
-        let is_new = !self.have(index);
-        if let Some(word) = self.0.get_mut(index / 64) {
-            *word |= bit(index);
-        }
-        is_new
+        let Some(word) = self.0.get_mut(index / 64) else { return false };
+        let before = *word;
+        *word = before | bit(index);
+        before != *word
     }
 
     /// Adds all of `others`. How many are new.

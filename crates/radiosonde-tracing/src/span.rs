@@ -93,10 +93,7 @@ impl Span {
             status: STATUS_UNSET,
             kept: 0,
         };
-        self.fields.clear(self.collects);
-        if self.rest.is_some() {
-            self.rest = None;
-        }
+        self.fields.begin(self.collects);
     }
 
     /// Its own id.
@@ -329,7 +326,7 @@ impl Span {
         if self.rest.is_some() {
             self.rest = None;
         }
-        if self.context.trace_state().is_some() || !self.context.baggage().is_empty() {
+        if self.context.has_travelling() {
             self.context = Context::default();
         }
     }
