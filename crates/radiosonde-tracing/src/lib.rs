@@ -62,10 +62,11 @@
 //!
 //! As `radiosonde-record`: nothing fails, waits are bounded, losses are counted. Attributes, events
 //! and links have limits ([`SpanLimits`]); what is past them is counted in the line
-//! (`dropped_attributes_count` and so on). Open spans take memory by the most that were ever open at
-//! once; past 16 million a span is not recorded. A span that is open when its process dies, or
-//! ends telemetry, leaves no line of its own: recovery, or the shutdown, tells of it in an event
-//! `span.interrupted`.
+//! (`dropped_attributes_count` and so on). Names, messages and values that are too long are cut: they
+//! end in a marker, and the line says `"truncated":true`. Open spans take memory by the most that
+//! were ever open at once, a little for each; large ones give theirs back at their end. Past 16
+//! million a span is not recorded. A span that is open when its process dies, or ends telemetry,
+//! leaves no line of its own: recovery, or the shutdown, tells of it in an event `span.interrupted`.
 //!
 //! # Own metrics
 //!
