@@ -16,7 +16,7 @@ impl Context {
 
     /// Makes this the thread's context until the guard is dropped, whatever was current before. Of
     /// two guards that are not dropped in reverse order the later one stays in place, and brings back
-    /// what was there before both. Guards and spans that are entered are to be left in reverse order.
+    /// what was there before both.
     #[inline]
     pub fn attach(&self) -> Attached {
         Attached::new(self.clone(), Later::Stay)
@@ -40,6 +40,21 @@ impl Context {
     pub fn enter_over_current(self) -> Self {
         let entered = with_current(|current| self.filled(current)).unwrap_or(self);
         entered.replace_current()
+    }
+
+    /// Makes this the thread's context until the change is taken back by a call: for layers whose
+    /// enter and exit are separate calls. Prefer [`Context::attach`].
+    #[inline]
+    pub fn replace(self) -> Replaced {
+        let place = Place::next();
+        Replaced { previous: self.replace_current(), place }
+    }
+
+    /// This context [`over`](Context::over) the current one, as [`Context::replace`].
+    #[inline]
+    pub fn replace_over(self) -> Replaced {
+        let place = Place::next();
+        Replaced { previous: self.enter_over_current(), place }
     }
 
     /// Makes this the thread's context and returns the one before. Prefer [`Context::attach`];
@@ -98,6 +113,30 @@ pub fn has_job_or_trace() -> bool {
 #[inline]
 pub fn is_sampled_out() -> bool {
     HAS.get() & UNSAMPLED != 0
+}
+
+/// A change of the thread's context that is to be taken back by a call on the same thread. Dropped, it
+/// stays in force.
+#[derive(Debug)]
+#[must_use = "the change stays in force unless it is taken back"]
+pub struct Replaced {
+    previous: Context,
+    place: Place,
+}
+
+impl Replaced {
+    /// Takes the change back, and whatever was changed since: guards that live on end with it.
+    #[inline]
+    pub fn leave(self) {
+        self.place.leave(self.previous, Later::End);
+    }
+
+    /// Takes the change back. What was changed since stays in force, and brings back what was there
+    /// before both.
+    #[inline]
+    pub fn leave_below(self) {
+        self.place.leave(self.previous, Later::Stay);
+    }
 }
 
 /// Keeps a context in place on this thread; dropping it brings back the one before.

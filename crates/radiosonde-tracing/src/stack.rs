@@ -1,8 +1,8 @@
-//! Which spans this thread has entered, and the context each of them replaced.
+//! Which spans this thread has entered, and what each of them did to the context.
 
 use std::cell::RefCell;
 
-use radiosonde_context::Context;
+use radiosonde_context::Replaced;
 use tracing_core::Metadata;
 use tracing_core::span::Id;
 
@@ -15,24 +15,24 @@ struct Entered {
     store: usize,
     span: u64,
     metadata: &'static Metadata<'static>,
-    previous: Context,
+    replaced: Replaced,
     was_panicking: bool,
 }
 
-/// A span was entered, whose context replaced this one.
+/// A span was entered, and its context put in place.
 #[inline]
 pub(crate) fn enter(
     store: usize,
     id: &Id,
     metadata: &'static Metadata<'static>,
-    previous: Context,
+    replaced: Replaced,
 ) {
     let was_panicking = std::thread::panicking();
     let span = id.into_u64();
     let _ = STACK.try_with(|stack| match stack.try_borrow_mut() {
-        Ok(mut stack) => stack.push(Entered { store, span, metadata, previous, was_panicking }),
+        Ok(mut stack) => stack.push(Entered { store, span, metadata, replaced, was_panicking }),
         // By an allocator, while the stack grows: its exit will find nothing.
-        Err(_) => drop(previous.replace_current()),
+        Err(_) => replaced.leave(),
     });
 }
 
@@ -43,24 +43,24 @@ pub(crate) fn exit(store: usize, id: &Id) -> bool {
     let is_it = |entered: &mut Entered| entered.span == span && entered.store == store;
     let exited = STACK.try_with(|stack| {
         let mut stack = stack.try_borrow_mut().ok()?;
-        stack.pop_if(is_it).or_else(|| exit_below(&mut stack, is_it))
+        match stack.pop_if(is_it) {
+            Some(exited) => Some((exited, true)),
+            None => Some((remove(&mut stack, is_it)?, false)),
+        }
     });
-    let Ok(Some(Entered { previous, was_panicking, .. })) = exited else { return false };
-    let _left = previous.replace_current();
+    let Ok(Some((Entered { replaced, was_panicking, .. }, is_last))) = exited else { return false };
+    if is_last {
+        replaced.leave()
+    } else {
+        replaced.leave_below()
+    }
     std::thread::panicking() && !was_panicking
 }
 
-/// The context that a span replaced which is not the last is handed to the span entered after it,
-/// which brings it back in turn.
 #[cold]
-fn exit_below(stack: &mut Vec<Entered>, is_it: impl Fn(&mut Entered) -> bool) -> Option<Entered> {
+fn remove(stack: &mut Vec<Entered>, is_it: impl Fn(&mut Entered) -> bool) -> Option<Entered> {
     let at = stack.iter_mut().rposition(is_it)?;
-    let mut exited = stack.remove(at);
-    let after = stack.get_mut(at)?;
-    // The current context stays, and comes back at once when it is replaced by itself.
-    let current = Context::current();
-    after.previous = std::mem::replace(&mut exited.previous, current);
-    Some(exited)
+    Some(stack.remove(at))
 }
 
 /// The span of this store that was entered last.
@@ -76,7 +76,7 @@ pub(crate) fn current(store: usize) -> Option<(Id, &'static Metadata<'static>)> 
 
 #[cfg(test)]
 mod tests {
-    use radiosonde_context::scope;
+    use radiosonde_context::{Context, scope};
 
     use super::*;
 
@@ -90,8 +90,7 @@ mod tests {
         scope().job("outer").run(|| {
             STACK.with(|stack| {
                 let _at_work = stack.borrow_mut();
-                let previous = scope_of("inner").replace_current();
-                enter(7, &id, metadata, previous);
+                enter(7, &id, metadata, scope_of("inner").replace());
                 assert_eq!(job().as_deref(), Some("outer"));
                 assert!(!exit(7, &id));
                 assert!(current(7).is_none());
@@ -99,8 +98,7 @@ mod tests {
             assert_eq!(job().as_deref(), Some("outer"));
             assert!(current(7).is_none());
             assert!(!exit(7, &id), "it finds nothing");
-            let previous = scope_of("inner").replace_current();
-            enter(7, &id, metadata, previous);
+            enter(7, &id, metadata, scope_of("inner").replace());
             assert_eq!(current(7).map(|(id, _)| id), Some(id.clone()));
             assert!(!exit(7, &id));
             assert_eq!(job().as_deref(), Some("outer"));

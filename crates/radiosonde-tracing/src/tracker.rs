@@ -180,9 +180,8 @@ impl Tracker {
         });
         if let Some((context, metadata, is_first)) = entered.flatten() {
             // Entered the first time, it has been filled in already.
-            let previous =
-                if is_first { context.replace_current() } else { context.enter_over_current() };
-            stack::enter(self.number(), id, metadata, previous);
+            let replaced = if is_first { context.replace() } else { context.replace_over() };
+            stack::enter(self.number(), id, metadata, replaced);
         }
     }
 

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Lines, Way, capture};
 use proptest::prelude::*;
-use radiosonde_context::Context;
+use radiosonde_context::{Context, scope};
 use tracing::Span;
 
 #[test]
@@ -62,6 +62,49 @@ fn the_current_span_is_that_of_tracing() {
         );
         assert_eq!(lines.span("outer")["meta"]["attributes"]["late"], 7, "{way:?}");
         assert_eq!(lines.event("in inner")["span_id"], lines.span("inner")["span_id"]);
+    }
+}
+
+#[test]
+fn guards_and_spans_left_in_any_order_leave_nothing_behind() {
+    let job = || Context::current().job_id().map(str::to_owned);
+    let id = |span: &Span| radiosonde_tracing::context_of(span).span_id();
+    for way in Way::ALL {
+        capture(
+            way,
+            |layer| layer,
+            || {
+                let span = tracing::info_span!("span");
+                // The guard was there before the span.
+                let guard = scope().job("outer").enter();
+                let entered = span.clone().entered();
+                drop(guard);
+                assert_eq!(Context::current().span_id(), id(&span), "{way:?}");
+                drop(entered);
+                assert!(Context::current().is_empty(), "{way:?}");
+                // And the span before the guard, as where one is held over an `.await`: a task's
+                // context is in nobody else's way.
+                let entered = span.clone().entered();
+                let guard = scope().job("inner").enter();
+                drop(entered);
+                assert!(Context::current().is_empty(), "{way:?}");
+                let again = span.clone().entered();
+                drop(guard);
+                assert_eq!(Context::current().span_id(), id(&span), "{way:?}");
+                drop(again);
+                assert!(Context::current().is_empty(), "{way:?}");
+                // Two spans with a guard between them.
+                let first = tracing::info_span!("first").entered();
+                let between = scope().job("between").enter();
+                let second = tracing::info_span!("second").entered();
+                drop(first);
+                drop(between);
+                assert_eq!(Context::current().span_id(), id(&second), "{way:?}");
+                assert_eq!(job().as_deref(), Some("between"), "{way:?}");
+                drop(second);
+                assert!(Context::current().is_empty(), "{way:?}");
+            },
+        );
     }
 }
 
