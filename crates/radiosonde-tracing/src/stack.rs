@@ -50,9 +50,9 @@ pub(crate) fn exit(store: usize, id: &Id) -> bool {
     });
     let Ok(Some((Entered { replaced, was_panicking, .. }, is_last))) = exited else { return false };
     if is_last {
-        replaced.leave()
+        replaced.leave();
     } else {
-        replaced.leave_below()
+        replaced.leave_below();
     }
     std::thread::panicking() && !was_panicking
 }
