@@ -11,6 +11,9 @@ use crate::Context;
 /// Contexts that wait for a later change to be taken back. Past them what came later is given up: a
 /// program that forgets guards, again and again, does not collect them.
 const PARKED_MAX: usize = 64;
+/// Notes of changes that have ended with an earlier one, where each lies further in than the one
+/// before: as deep as closures that leave guards behind lie in one another. Past them the oldest goes.
+const ENDED_MAX: usize = 64;
 
 thread_local! {
     static NOW: Cell<u64> = const { Cell::new(0) };
@@ -108,6 +111,9 @@ impl Disorder {
         } else {
             // Those that are still there are older, and what they say holds from further out.
             self.ended.retain(|(_, other)| *other < below);
+            if self.ended.len() >= ENDED_MAX {
+                self.ended.remove(0);
+            }
             self.ended.push((epoch, below));
             set(epoch, below);
         }
@@ -169,10 +175,13 @@ mod tests {
             #[expect(clippy::mem_forget, reason = "what is tested")]
             std::mem::forget(enter("forgotten"));
             drop(outer);
+            #[expect(clippy::mem_forget, reason = "what is tested")]
+            std::mem::forget(enter("forgotten"));
+            drop(scope().job("around").run(|| enter("left behind")));
         }
         let (parked, ended) =
             DISORDER.with_borrow(|disorder| (disorder.parked.len(), disorder.ended.len()));
-        assert!(parked <= PARKED_MAX && ended <= PARKED_MAX, "{parked} {ended}");
+        assert!(parked <= PARKED_MAX && ended <= ENDED_MAX, "{parked} {ended}");
         scope().job("inside").run(|| assert_eq!(job().as_deref(), Some("inside")));
     }
 

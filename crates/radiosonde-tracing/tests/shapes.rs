@@ -6,6 +6,8 @@ mod common;
 use common::{Lines, Way, capture};
 use proptest::prelude::*;
 use radiosonde_context::{Context, scope};
+use radiosonde_tracing::{Counted, SpanCounts};
+use serde_json::json;
 use tracing::Span;
 
 #[test]
@@ -142,6 +144,30 @@ fn formatters_that_make_spans_do_so() {
             lines.span("formatting")["meta"]["parent_span_id"],
             lines.span("span")["span_id"]
         );
+    }
+}
+
+#[test]
+fn more_names_than_anybody_keeps_are_right_in_the_lines() {
+    const NAMES: usize = 1_200;
+    for way in Way::ALL {
+        let counts = SpanCounts::default();
+        let lines = capture(
+            way,
+            |layer| layer.with_counts(&counts),
+            || {
+                for nth in 0..NAMES {
+                    tracing::info_span!("route", otel.name = format!("GET /{nth}"), nth);
+                }
+            },
+        );
+        assert_eq!(lines.spans.len(), NAMES, "{way:?}");
+        for span in &lines.spans {
+            let name = format!("GET /{}", span["meta"]["attributes"]["nth"]);
+            assert_eq!((&span["msg"], &span["meta"]["name"]), (&json!(name), &json!(name)));
+        }
+        // In the table of open spans some had the name of the call site.
+        assert_eq!(counts.of(Counted::UnlistedName), NAMES as u64 - 256, "{way:?}");
     }
 }
 

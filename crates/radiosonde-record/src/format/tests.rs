@@ -147,6 +147,21 @@ fn a_megabyte_is_cut_with_a_marker_and_said() {
 }
 
 #[test]
+fn bytes_that_are_cut_say_how_many_there_were() {
+    let cases: [(&[u8], usize, &str); 5] = [
+        (b"12345678", 8, "12345678"),
+        (b"12345678", 7, "1234567…[cut, 8 bytes in all]"),
+        (&[b'x'; 1000], 3, "xxx…[cut, 1000 bytes in all]"),
+        ("éééééééé".as_bytes(), 5, "éé…[cut, 16 bytes in all]"),
+        (b"ok\xff", 5, "ok\u{fffd}"),
+    ];
+    for (bytes, max, expected) in cases {
+        let (text, is_cut) = text_within(Value::Bytes(bytes), max);
+        assert_eq!((text.as_str(), is_cut), (expected, expected.contains("[cut")));
+    }
+}
+
+#[test]
 fn formatters_that_panic_fail_or_never_end_cost_their_value() {
     struct Panics;
     impl fmt::Display for Panics {

@@ -50,18 +50,26 @@ impl Buffer {
     #[inline(never)]
     fn write_other(&mut self, max: usize, value: Value<'_>) -> Written {
         match value {
-            Value::Str(text) => {
-                let end = floor_char_boundary(text, max);
-                let marker = format!("…[cut, {} bytes in all]", text.len());
-                let whole = self.bytes(&text.as_bytes()[..end]) && self.bytes(marker.as_bytes());
-                fits(whole).and_cut()
-            }
+            Value::Str(text) => self.write_cut(max, text, text.len()),
             Value::Bytes(bytes) => {
-                let text = String::from_utf8_lossy(&bytes[..bytes.len().min(max + 4)]);
+                // A character behind the last one that may be needed.
+                let beginning = &bytes[..bytes.len().min(max + 4)];
+                let text = String::from_utf8_lossy(beginning);
+                if beginning.len() < bytes.len() {
+                    return self.write_cut(max, &text, bytes.len());
+                }
                 self.write_text(max, Value::Str(&text))
             }
             value => self.guarded(max, |out| write!(out, "{value:?}")),
         }
+    }
+
+    /// Appends what there is room for of a text that has so many bytes, and a marker.
+    fn write_cut(&mut self, max: usize, text: &str, all: usize) -> Written {
+        let end = floor_char_boundary(text, max);
+        let marker = format!("…[cut, {all} bytes in all]");
+        let whole = self.bytes(&text.as_bytes()[..end]) && self.bytes(marker.as_bytes());
+        fits(whole).and_cut()
     }
 
     /// Runs a formatter of the application, which may panic, log, or never end.
