@@ -32,10 +32,7 @@ pub fn carry<T, F: FnOnce() -> T>(f: F) -> impl FnOnce() -> T {
 /// ```
 pub fn carry_fn<A, T, F: Fn(A) -> T>(f: F) -> impl Fn(A) -> T {
     let carried = Carried::new(f);
-    move |argument| {
-        let _attached = carried.context.attach();
-        carried.value()(argument)
-    }
+    move |argument| carried.context.run(|| carried.value()(argument))
 }
 
 /// A value with the context it was made in, to be sent through a channel or kept in a queue of this

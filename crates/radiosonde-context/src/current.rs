@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
 
+use crate::order::{Later, Place};
 use crate::parts::{JOB, SPAN, UNSAMPLED};
 use crate::{Context, leave};
 
@@ -13,16 +14,24 @@ impl Context {
         with_current(Clone::clone)
     }
 
-    /// Makes this the thread's context until the guard is dropped, whatever was current before.
-    /// Guards, and spans that are entered, are left in reverse order: what is left out of order brings
-    /// back a context that was left before.
+    /// Makes this the thread's context until the guard is dropped, whatever was current before. Of
+    /// two guards that are not dropped in reverse order the later one stays in place, and brings back
+    /// what was there before both.
+    #[inline]
     pub fn attach(&self) -> Attached {
-        Attached { previous: Some(self.clone().replace_current()), not_send: PhantomData }
+        Attached::new(self.clone(), Later::Stay)
+    }
+
+    /// As [`Context::attach`], for code that comes to an end: guards that it leaves behind end with
+    /// it, so that they are in nobody else's way.
+    #[inline]
+    pub(crate) fn around(self) -> Attached {
+        Attached::new(self, Later::End)
     }
 
     /// Runs `f` in this context.
     pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
-        let _attached = self.attach();
+        let _attached = self.clone().around();
         f()
     }
 
@@ -31,6 +40,15 @@ impl Context {
     pub fn enter_over_current(self) -> Self {
         let entered = with_current(|current| self.filled(current)).unwrap_or(self);
         entered.replace_current()
+    }
+
+    /// Makes this the thread's context until the change is taken back by a call: for layers whose
+    /// enter and exit are separate calls. Prefer [`Context::attach`].
+    #[inline]
+    pub fn replace(mut self) -> Replaced {
+        let place = Place::next();
+        self.swap_current();
+        Replaced { previous: self, place }
     }
 
     /// Makes this the thread's context and returns the one before. Prefer [`Context::attach`];
@@ -100,19 +118,53 @@ pub fn is_sampled_out() -> bool {
     HAS.get() & UNSAMPLED != 0
 }
 
+/// A change of the thread's context that is to be taken back by a call on the same thread. Dropped, it
+/// stays in force.
+#[derive(Debug)]
+#[must_use = "the change stays in force unless it is taken back"]
+pub struct Replaced {
+    previous: Context,
+    place: Place,
+}
+
+impl Replaced {
+    /// Takes the change back, and whatever was changed since: guards that live on end with it.
+    #[inline]
+    pub fn leave(self) {
+        self.place.leave(self.previous, Later::End);
+    }
+
+    /// Takes the change back. What was changed since stays in force, and brings back what was there
+    /// before both.
+    #[inline]
+    pub fn leave_below(self) {
+        self.place.leave(self.previous, Later::Stay);
+    }
+}
+
 /// Keeps a context in place on this thread; dropping it brings back the one before.
 #[must_use = "the context is left when this guard is dropped: bind it with `let _scope = …`"]
 pub struct Attached {
-    previous: Option<Context>,
+    previous: Context,
+    place: Place,
+    later: Later,
     // Contexts are per thread: the guard must be dropped where it was made.
     not_send: PhantomData<*const ()>,
 }
 
+impl Attached {
+    #[inline]
+    fn new(mut context: Context, later: Later) -> Self {
+        let place = Place::next();
+        context.swap_current();
+        Self { previous: context, place, later, not_send: PhantomData }
+    }
+}
+
 impl Drop for Attached {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(previous) = self.previous.take() {
-            let _left = previous.replace_current();
-        }
+        self.place.leave(std::mem::take(&mut self.previous), self.later);
     }
 }
 

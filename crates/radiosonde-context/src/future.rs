@@ -78,7 +78,7 @@ impl<S: futures_core::Stream> futures_core::Stream for Wrapped<S> {
 }
 
 fn attach(context: &Context, fill: bool) -> Attached {
-    if fill { scope::enter(context) } else { context.attach() }
+    if fill { scope::entered(context).around() } else { context.clone().around() }
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ mod future;
 mod head;
 mod ids;
 pub mod leave;
+mod order;
 pub mod packed;
 mod parts;
 pub mod propagation;
@@ -66,7 +67,9 @@ pub use baggage::{Baggage, BaggageError};
 pub use carry::{Carried, carry, carry_fn};
 pub use context::Context;
 pub use correlation::{CorrelationId, InvalidCorrelationId, sanitized_ids};
-pub use current::{Attached, has_job, has_job_or_trace, has_trace, is_sampled_out, with_current};
+pub use current::{
+    Attached, Replaced, has_job, has_job_or_trace, has_trace, is_sampled_out, with_current,
+};
 pub use future::{Wrapped, wrap};
 pub use ids::{SpanId, TraceId, is_forked_child, reseed_after_fork, set_child_hook};
 pub use scope::{Scope, scope};

@@ -45,14 +45,14 @@ impl Scope {
 
     /// Runs `f` in the scope.
     pub fn run<R>(self, f: impl FnOnce() -> R) -> R {
-        let _entered = self.enter();
+        let _entered = entered(&self.context).around();
         f()
     }
 
     /// Enters the scope on this thread until the guard is dropped. In async code use
     /// [`Scope::wrap`]: a guard held over an `.await` would leak the scope into other tasks.
     pub fn enter(self) -> Attached {
-        enter(&self.context)
+        entered(&self.context).attach()
     }
 
     /// The future, with the scope around every poll: it holds through each `.await`, on whatever
@@ -62,11 +62,10 @@ impl Scope {
     }
 }
 
-/// Enters `context` with the gaps filled from the current one. The span is the exception: code
-/// that runs inside a span is in that span, wherever the scope was made.
-pub(crate) fn enter(context: &Context) -> Attached {
-    let entered = crate::with_current(|current| context.in_span_of(current).over(current));
-    entered.attach()
+/// `context` with the gaps filled from the current one. The span is the exception: code that runs
+/// inside a span is in that span, wherever the scope was made.
+pub(crate) fn entered(context: &Context) -> Context {
+    crate::with_current(|current| context.in_span_of(current).over(current))
 }
 
 #[cfg(test)]

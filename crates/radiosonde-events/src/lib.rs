@@ -28,8 +28,8 @@
 //! `…[cut, 1048576 bytes in all]`, or in `…[cut]` when a formatter writes them: it is stopped there,
 //! and nobody knows how long it would have gone on. Fields that no longer fit into the
 //! [`RECORD_MAX`](radiosonde_record::RECORD_MAX) of a record are left out. Either way the line says
-//! `"truncated":true` among the fields: in `meta`, for a span in `attributes`; a field of the
-//! caller's with that name stays as it is. Bytes that are no UTF-8 are replaced; NaN and infinities,
+//! `"truncated":true` among the fields: in `meta`, for a span in `attributes`, and for an event of a
+//! span in that event's; a field of the caller's with that name stays as it is. Bytes that are no UTF-8 are replaced; NaN and infinities,
 //! which JSON has no numbers for, become strings.
 //!
 //! # Own metrics

@@ -101,6 +101,7 @@ pub use filter::{Filter, Verdict, is_heard};
 pub use format::{
     Builder, DecodeError, EXTRAS_MAX, EncodedFields, Extra, Extras, FIELD_MAX, Fields, Key,
     MESSAGE_MAX, RECORD_MAX, Record, Site, SpanExtras, SpanPart, format_panics, text_of,
+    text_within,
 };
 #[doc(hidden)]
 pub use format::{RawFields, RawValue};

@@ -68,3 +68,32 @@ impl<F: FnMut(u32) -> Arc<Descriptor>> SiteCache<F> {
         self.named.get(&id).and_then(|of_site| of_site.get(name)).unwrap_or(&self.other)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_past_those_that_are_kept_are_right_all_the_same() {
+        let mut asked = 0;
+        let mut cache = SiteCache::new(|id| {
+            asked += 1;
+            let source = format!("source {id}");
+            Arc::new(Descriptor { name: "site".to_owned(), source, ..Descriptor::default() })
+        });
+        for round in 0..2 {
+            for nth in 0..NAMES_MAX + 100 {
+                let name = format!("GET /{nth}");
+                for id in [1, 2] {
+                    let found = cache.describe(id, &name);
+                    assert_eq!(found.name, name, "{round}");
+                    assert_eq!(found.source, format!("source {id}"), "{round}");
+                    assert_eq!(cache.describe(id, "").name, "site");
+                }
+            }
+        }
+        assert_eq!(cache.names, NAMES_MAX);
+        assert_eq!(cache.named.values().map(HashMap::len).sum::<usize>(), NAMES_MAX);
+        assert_eq!(asked, 2, "once for each number");
+    }
+}

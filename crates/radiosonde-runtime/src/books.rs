@@ -77,7 +77,7 @@ impl Books {
         }
         for what in Counted::ALL {
             let labels = [("notice", what.as_str())];
-            snapshot.counter("radiosonde_span_notices_total", &labels, self.spans.of(what));
+            snapshot.counter("radiosonde_span_notices_total", &labels, self.spans.of(*what));
         }
         let restarts = self.journal.drain_restarts();
         snapshot.counter("radiosonde_drain_restarts_total", &[], restarts);

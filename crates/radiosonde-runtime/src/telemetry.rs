@@ -333,7 +333,7 @@ impl Telemetry {
         self.0.status.tell_of_too_many(&self.0.problems);
         report.redaction = self.0.problems.redaction();
         report.problems = self.0.problems.all();
-        report.problems.extend(traces::problem(&self.0.span_counts));
+        report.problems.extend(traces::problems(&self.0.span_counts));
         report
     }
 

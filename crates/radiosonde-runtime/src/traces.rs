@@ -63,13 +63,99 @@ impl Config {
 }
 
 /// What is wrong with how spans are used.
-pub(crate) fn problem(counts: &SpanCounts) -> Option<Problem> {
+pub(crate) fn problems(counts: &SpanCounts) -> impl Iterator<Item = Problem> {
+    [late_parents(counts), unlisted_names(counts)].into_iter().flatten()
+}
+
+fn late_parents(counts: &SpanCounts) -> Option<Problem> {
     let late = counts.of(Counted::LateParent);
+    let first = counts.first_late_parent().map(|first| format!(", first for {first}"));
     (late > 0).then(|| {
         Problem::warning(
-            format!("set_parent came too late for {late} spans and changed nothing"),
+            format!(
+                "set_parent came too late for {} and changed nothing{}",
+                spans(late),
+                first.unwrap_or_default()
+            ),
             "call it before the span is entered, has a child or an event, or is asked for its \
              context",
         )
     })
+}
+
+fn unlisted_names(counts: &SpanCounts) -> Option<Problem> {
+    let unlisted = counts.of(Counted::UnlistedName);
+    (unlisted > 0).then(|| {
+        Problem::warning(
+            format!(
+                "more than 256 names were given to spans as otel.name: {} had the name of the call \
+                 site in the list of open spans",
+                spans(unlisted)
+            ),
+            "give spans the names of routes and operations, and put ids and paths into attributes",
+        )
+    })
+}
+
+/// `1 span`, `2 spans`.
+fn spans(count: u64) -> String {
+    if count == 1 { "1 span".to_owned() } else { format!("{count} spans") }
+}
+
+#[cfg(test)]
+mod tests {
+    use radiosonde_context::Context;
+    use radiosonde_record::{Filter, Journal, Level, Placement, with_journal};
+    use radiosonde_tracing::{Layer, Sampler, set_parent};
+
+    use super::*;
+
+    fn told(f: impl FnOnce()) -> Vec<String> {
+        let journal = Journal::open(Placement::Memory, Filter::at(Level::Info)).unwrap();
+        let counts = SpanCounts::default();
+        let layer = Layer::new(&journal, Sampler::default()).with_counts(&counts);
+        tracing::subscriber::with_default(layer.into_subscriber(), || with_journal(&journal, f));
+        problems(&counts).map(|problem| problem.what).collect()
+    }
+
+    #[test]
+    fn a_late_parent_is_told_with_the_place_of_the_first() {
+        let late = || {
+            let span = tracing::info_span!("consume");
+            span.in_scope(|| {});
+            span
+        };
+        let nowhere = Context::default();
+        let above = line!();
+        let first = |span: tracing::Span| set_parent(&span, &nowhere);
+        let below = line!();
+        let second = |span: tracing::Span| set_parent(&span, &nowhere);
+        let place = |told: &[String], beginning: &str| {
+            let place = told[0].strip_prefix(beginning).unwrap_or_else(|| panic!("{told:?}"));
+            let line = place.strip_prefix(&format!("first for consume at {}:", file!()));
+            let line: u32 = line.unwrap_or_else(|| panic!("{told:?}")).parse().unwrap();
+            assert!(above < line && line < below, "{told:?}");
+        };
+        place(&told(|| first(late())), "set_parent came too late for 1 span and changed nothing, ");
+        let both = told(|| {
+            first(late());
+            second(late());
+        });
+        place(&both, "set_parent came too late for 2 spans and changed nothing, ");
+        assert!(told(|| first(tracing::info_span!("in time"))).is_empty());
+    }
+
+    #[test]
+    fn too_many_names_are_told() {
+        let open = |count: u64| {
+            told(|| {
+                for nth in 0..count {
+                    tracing::info_span!("route", otel.name = format!("GET /{nth}"));
+                }
+            })
+        };
+        assert!(open(256).is_empty());
+        let told = open(257);
+        assert!(told[0].contains("1 span had the name of the call site"), "{told:?}");
+    }
 }

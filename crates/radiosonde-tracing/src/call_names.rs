@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use radiosonde_record::{Descriptor, Journal, Site};
 use tracing_core::Metadata;
 
+use crate::counts::{Counted, SpanCounts};
 use crate::tracker::{describe, key};
 
 /// Names that are known at a time. A convention has a few for each route of a service; whoever puts
@@ -25,11 +26,12 @@ pub(crate) struct CallNames {
 }
 
 impl CallNames {
-    /// The call site of a name; `None` when it is a new one and there are too many.
+    /// The call site of a name; `None` when it is a new one and there are too many, which is counted.
     #[inline(never)]
     pub(crate) fn site(
         &self,
         journal: &Journal,
+        counts: &SpanCounts,
         metadata: &'static Metadata<'static>,
         name: &str,
     ) -> Option<Site> {
@@ -41,6 +43,7 @@ impl CallNames {
         }
         if self.known.fetch_add(1, Ordering::Relaxed) >= NAMES_MAX {
             self.known.fetch_sub(1, Ordering::Relaxed);
+            counts.add(Counted::UnlistedName, 1);
             return None;
         }
         let name = name.to_owned();
@@ -63,9 +66,10 @@ mod tests {
     use super::*;
     use crate::sampler::Sampler;
 
-    fn names(open: impl FnOnce() -> Vec<tracing::Span>) -> Vec<String> {
+    fn names(counts: &SpanCounts, open: impl FnOnce() -> Vec<tracing::Span>) -> Vec<String> {
         let journal = Journal::open(Placement::Memory, Filter::at(Level::Info)).unwrap();
-        let subscriber = crate::Layer::new(&journal, Sampler::default()).into_subscriber();
+        let layer = crate::Layer::new(&journal, Sampler::default()).with_counts(counts);
+        let subscriber = layer.into_subscriber();
         let _spans = tracing::dispatcher::with_default(&Dispatch::new(subscriber), || {
             with_journal(&journal, open)
         });
@@ -75,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_span_that_is_open_has_the_name_it_was_given_as_it_began() {
-        let found = names(|| {
+        let found = names(&SpanCounts::default(), || {
             let later = info_span!("later", otel.name = tracing::field::Empty);
             later.record("otel.name", "GET /later");
             let server = |name: &str| info_span!("http.server.request", otel.name = name);
@@ -94,7 +98,8 @@ mod tests {
 
     #[test]
     fn names_are_bounded_and_known_ones_stay() {
-        let found = names(|| {
+        let counts = SpanCounts::default();
+        let found = names(&counts, || {
             let server = |name: &str| info_span!("http.server.request", otel.name = name);
             let mut spans: Vec<_> = (0..300).map(|nth| server(&format!("GET /{nth}"))).collect();
             spans.push(server("GET /0"));
@@ -103,5 +108,6 @@ mod tests {
         assert_eq!(found[255], "GET /255");
         assert!(found[256..300].iter().all(|name| name == "http.server.request"));
         assert_eq!(found[300], "GET /0");
+        assert_eq!(counts.of(Counted::UnlistedName), 300 - 256);
     }
 }

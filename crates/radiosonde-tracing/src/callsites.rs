@@ -32,7 +32,7 @@ const PLACES: usize = 2048;
 /// Places looked at for a call site.
 const PROBES: usize = 8;
 /// Spans that are watched before the first is left out.
-const WATCHED: u32 = 256;
+pub(crate) const WATCHED: u32 = 256;
 /// Of so many that could be left out, on a thread, one is made and watched.
 const LOOKED_AT: u32 = 1024;
 /// One was missed.

@@ -5,6 +5,7 @@ use radiosonde_record::{EncodedFields, Kind, Level, Value, now_ns};
 use tracing_core::span::Id;
 use tracing_core::{Event, Metadata};
 
+use crate::cut::{NAME_MAX, Text};
 use crate::exception::Seeking;
 use crate::settings::SpanEvents;
 use crate::tracker::{Tracker, describe, key, level};
@@ -61,6 +62,7 @@ impl Tracker {
             None
         };
         if let Some(exception) = &exception {
+            self.counts.add(crate::Counted::DroppedAttribute, exception.dropped);
             self.store.with(&id, |span| span.exception(exception, &self.limits, &self.counts));
         } else if self.span_events == SpanEvents::All {
             let mut fields = EncodedFields::default();
@@ -68,9 +70,13 @@ impl Tracker {
             event.record(&mut Each(&mut named));
             let (message, dropped) = named.end(event.metadata());
             self.counts.add(crate::Counted::DroppedAttribute, dropped);
-            let name = message.as_deref().unwrap_or_else(|| event.metadata().name());
+            let own = || Text::of(Value::Str(event.metadata().name()), NAME_MAX);
+            let name = message.unwrap_or_else(own);
+            if name.is_cut {
+                fields.set_truncated();
+            }
             self.store.with(&id, |span| {
-                span.event(now_ns(), name, &fields, &self.limits, &self.counts);
+                span.event(now_ns(), &name.text, &fields, &self.limits, &self.counts);
             });
         }
         if has_failed {
@@ -86,7 +92,7 @@ fn is_message_first(metadata: &Metadata<'_>) -> bool {
 impl Named<'_> {
     /// Adds level and target, unless the event has fields of these names. Its message, and how many
     /// attributes were past the limit.
-    fn end(mut self, metadata: &Metadata<'_>) -> (Option<String>, u32) {
+    fn end(mut self, metadata: &Metadata<'_>) -> (Option<Text>, u32) {
         let own = [("level", level(metadata.level()).as_str()), ("target", metadata.target())];
         for (key, text) in own {
             if metadata.fields().field(key).is_none() {

@@ -6,14 +6,17 @@ use std::fmt::{self, Write as _};
 use radiosonde_record::{EncodedFields, Value};
 use tracing_core::field::{Field, Visit};
 
-use crate::fields::{with_limited, written};
+use crate::cut::{MESSAGE_MAX, Text};
 use crate::settings::SpanLimits;
 
 /// An error that happened in a span.
 #[derive(Clone, Debug)]
 pub(crate) struct Exception {
-    pub(crate) message: String,
+    /// For the status.
+    pub(crate) message: Text,
     pub(crate) fields: EncodedFields,
+    /// Attributes past their limit.
+    pub(crate) dropped: u32,
 }
 
 /// Most errors of a chain of sources. A cycle is a bug elsewhere; it must not hang the caller.
@@ -23,33 +26,34 @@ impl Exception {
     /// Of an error value: what it says, and its sources as the stack trace. Its type is not known
     /// behind `dyn Error`.
     pub(crate) fn of_error(error: &(dyn Error + 'static), limits: &SpanLimits) -> Self {
-        let message = written(Value::Display(&error));
-        let sources = written(Value::Display(&Sources(error)));
-        Self::new(message, None, Some(&sources).filter(|sources| !sources.is_empty()), limits)
+        let message = Text::of_field(Value::Display(&error));
+        let sources = Text::of_field(Value::Display(&Sources(error)));
+        Self::new(&message, None, Some(&sources).filter(|of| !of.text.is_empty()), limits)
     }
 
     fn new(
-        message: String,
-        kind: Option<&str>,
-        sources: Option<&String>,
+        message: &Text,
+        kind: Option<&Text>,
+        sources: Option<&Text>,
         limits: &SpanLimits,
     ) -> Self {
         let mut fields = EncodedFields::default();
         let attributes = [
             ("exception.type", kind),
-            ("exception.message", Some(message.as_str())),
-            ("exception.stacktrace", sources.map(String::as_str)),
+            ("exception.message", Some(message)),
+            ("exception.stacktrace", sources),
         ];
         let known = attributes.into_iter().filter_map(|(key, text)| Some((key, text?)));
-        for (key, text) in known.take(limits.event_attributes as usize) {
-            match limits.value_length {
-                None => fields.push_named(key, Value::Str(text)),
-                Some(most) => {
-                    with_limited(Value::Str(text), most, |value| fields.push_named(key, value));
-                }
+        let mut dropped = 0;
+        for (at, (key, text)) in (0..).zip(known) {
+            if at < limits.event_attributes {
+                text.add_to(&mut fields, key, limits.value_length);
+            } else {
+                fields.set_truncated();
+                dropped += 1;
             }
         }
-        Self { message, fields }
+        Self { message: message.within(MESSAGE_MAX), fields, dropped }
     }
 }
 
@@ -75,8 +79,8 @@ impl fmt::Display for Sources<'_> {
 /// `#[instrument(err)]` has it.
 pub(crate) struct Seeking<'a> {
     limits: &'a SpanLimits,
-    kind: Option<String>,
-    message: Option<String>,
+    kind: Option<Text>,
+    message: Option<Text>,
     found: Option<Exception>,
 }
 
@@ -88,7 +92,7 @@ impl<'a> Seeking<'a> {
     /// The exception, when there was one.
     pub(crate) fn found(self) -> Option<Exception> {
         let Self { limits, kind, message, found } = self;
-        found.or_else(|| Some(Exception::new(message?, kind.as_deref(), None, limits)))
+        found.or_else(|| Some(Exception::new(&message?, kind.as_ref(), None, limits)))
     }
 
     fn take(&mut self, field: &Field, value: Value<'_>) {
@@ -97,7 +101,7 @@ impl<'a> Seeking<'a> {
             "error.type" | "exception.type" => &mut self.kind,
             _ => return,
         };
-        *place = Some(written(value));
+        *place = Some(Text::of_field(value));
     }
 }
 

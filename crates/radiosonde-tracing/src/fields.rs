@@ -6,26 +6,28 @@ use std::fmt;
 
 use radiosonde_context::propagation::Propagators;
 use radiosonde_context::{Context, CorrelationId};
-use radiosonde_record::{EncodedFields, FIELD_MAX, Value, text_of};
+use radiosonde_record::{EncodedFields, Value};
 use tracing_core::Metadata;
 use tracing_core::field::{Field, Visit};
 
+use crate::counts::{Counted, SpanCounts};
+use crate::cut::{Cuts, MESSAGE_MAX, NAME_MAX, Text, with_limited};
 use crate::exception::Exception;
+use crate::keys::Keys;
 use crate::settings::SpanLimits;
 use crate::span::{STATUS_ERROR, STATUS_OK, STATUS_UNSET};
 use crate::visit::Chain;
-
-/// Most bytes of a span's own name.
-const NAME_MAX: usize = 512;
 
 /// The attributes of a span.
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
     pub(crate) encoded: EncodedFields,
-    /// A bit for each key that was recorded, by its place at the call site.
-    seen: u64,
+    /// The keys that were recorded.
+    seen: Keys,
     /// How many these are.
     count: u32,
+    /// The keys past the limit of attributes.
+    refused: Keys,
     /// Whether attributes are wanted, and not the ids alone.
     pub(crate) collects: bool,
     /// From `otel.kind`; 0 when it does not say.
@@ -34,6 +36,8 @@ pub(crate) struct Fields {
     pub(crate) name: String,
     /// Attributes past their limit.
     pub(crate) dropped: u32,
+    /// What was cut of the span, besides attributes.
+    pub(crate) cuts: Cuts,
     /// Ids the span was given itself.
     pub(crate) ids: Option<Box<Ids>>,
     /// What the span is to take over.
@@ -53,7 +57,7 @@ pub(crate) struct Ids {
 pub(crate) struct Special {
     pub(crate) ids: Option<Ids>,
     pub(crate) status: Option<u8>,
-    pub(crate) message: Option<String>,
+    pub(crate) message: Option<Text>,
     pub(crate) links: Vec<Context>,
     pub(crate) exceptions: Vec<Exception>,
 }
@@ -90,21 +94,51 @@ impl Special {
 }
 
 impl Fields {
-    /// None so far.
+    /// None so far, for a new span: what few spans have went at the end of the last one.
     #[inline(always)]
-    pub(crate) fn clear(&mut self, collects: bool) {
+    pub(crate) fn begin(&mut self, collects: bool) {
         self.encoded.clear();
-        self.seen = 0;
+        self.seen = Keys::default();
         self.count = 0;
         self.collects = collects;
-        self.dropped = 0;
+        self.cuts = Cuts::default();
         self.kind = 0;
+        if self.dropped > 0 {
+            (self.dropped, self.refused) = (0, Keys::default());
+        }
         if !self.name.is_empty() {
             self.name.clear();
         }
+    }
+
+    /// Takes all of them out.
+    pub(crate) fn clear(&mut self, collects: bool) {
+        self.begin(collects);
+        (self.ids, self.special) = (None, None);
+    }
+
+    /// The span has ended: gives back what most spans do not need, and keeps the rest of the memory for
+    /// the next one.
+    #[inline]
+    pub(crate) fn release(&mut self) {
+        self.encoded.release();
         if self.ids.is_some() || self.special.is_some() {
             (self.ids, self.special) = (None, None);
         }
+    }
+
+    /// Whether the record lacks something that was cut.
+    #[inline]
+    pub(crate) fn are_cut(&self) -> bool {
+        self.encoded.is_truncated() || self.cuts.are_any()
+    }
+
+    /// Counts what was cut, and has the line say that something was.
+    #[cold]
+    pub(crate) fn count_cuts(&mut self, counts: &SpanCounts) {
+        counts.add(Counted::CutAttribute, u32::from(self.encoded.is_truncated()));
+        self.cuts.count(counts);
+        self.encoded.set_truncated();
     }
 
     /// For fields that are recorded later.
@@ -119,25 +153,22 @@ impl Fields {
         }
         if !later.name.is_empty() {
             self.name = later.name;
+            self.cuts.set(Counted::CutName, later.cuts.has(Counted::CutName));
         }
         if let Some(special) = later.special {
             self.special().join(*special);
         }
-        let new = (later.seen & !self.seen).count_ones();
+        // Each of them is one, however often it is recorded.
+        self.dropped += self.refused.join(later.refused);
+        let mut seen = self.seen;
+        let count = self.count + seen.join(later.seen);
         // All or none: which of them to leave out is not known any more.
-        if self.count + new > limits.attributes {
-            self.dropped += later.count;
+        if count > limits.attributes {
+            self.dropped += self.refused.join(later.seen);
             return;
         }
-        self.count += new;
-        self.seen |= later.seen;
+        (self.count, self.seen) = (count, seen);
         self.encoded.append(&later.encoded);
-        self.dropped += later.dropped;
-    }
-
-    /// Of each attribute only its last value stays.
-    pub(crate) fn compact(&mut self) {
-        self.encoded.compact();
     }
 
     /// Takes what the span is to take over.
@@ -172,19 +203,18 @@ impl Taking<'_> {
 
     #[inline(always)]
     fn attribute(&mut self, index: usize, value: Value<'_>) {
-        // A call site has 32 fields at most.
-        let bit = 1_u64 << (index as u32 % u64::BITS);
-        if self.fields.seen & bit == 0 {
-            if self.fields.count >= self.limits.attributes {
-                self.fields.dropped += 1;
-                return;
-            }
-            self.fields.count += 1;
-            self.fields.seen |= bit;
+        let fields = &mut *self.fields;
+        if fields.count < self.limits.attributes {
+            fields.count += u32::from(fields.seen.insert(index));
+        } else if !fields.seen.have(index) {
+            fields.dropped += u32::from(fields.refused.insert(index));
+            return;
         }
         match self.limits.value_length {
-            None => self.fields.encoded.push(index, value),
-            Some(most) => with_limited(value, most, |value| self.fields.encoded.push(index, value)),
+            None => fields.encoded.push(index, value),
+            Some(most) => {
+                with_limited(value, most, &mut fields.encoded, |to, value| to.push(index, value));
+            }
         }
     }
 
@@ -198,10 +228,11 @@ impl Taking<'_> {
             "session_id" => self.ids().session = id(value),
             "otel.kind" => self.fields.kind = kind(&text(value)),
             "otel.link" => self.fields.special().links.push(linked(&text(value))),
-            "otel.name" => self.name(&text(value)),
+            "otel.name" => self.name(value),
             "otel.status_code" => self.fields.special().status = Some(status(&text(value))),
             "otel.status_message" | "otel.status_description" => {
-                self.fields.special().message = Some(text(value).into_owned());
+                let message = Text::of(value, MESSAGE_MAX).without_quotes();
+                self.fields.special().message = Some(message);
             }
             _ => return false,
         }
@@ -209,13 +240,24 @@ impl Taking<'_> {
     }
 
     /// In the memory there is.
-    fn name(&mut self, name: &str) {
-        if self.fields.collects {
-            let end = (0..=name.len().min(NAME_MAX)).rfind(|end| name.is_char_boundary(*end));
-            let end = end.unwrap_or(0);
-            self.fields.name.clear();
-            self.fields.name.push_str(&name[..end]);
+    fn name(&mut self, value: Value<'_>) {
+        if !self.fields.collects {
+            return;
         }
+        let within;
+        let name = match value {
+            Value::Str(name) if name.len() <= NAME_MAX => {
+                self.fields.cuts.set(Counted::CutName, false);
+                name
+            }
+            value => {
+                within = Text::of(value, NAME_MAX);
+                self.fields.cuts.set(Counted::CutName, within.is_cut);
+                &within.text
+            }
+        };
+        self.fields.name.clear();
+        self.fields.name.push_str(name.trim_matches('"'));
     }
 
     fn ids(&mut self) -> &mut Ids {
@@ -267,40 +309,12 @@ impl Visit for Taking<'_> {
     }
 }
 
-/// Hands over the value with at most so many characters.
-pub(crate) fn with_limited(value: Value<'_>, most: u32, take: impl FnOnce(Value<'_>)) {
-    let cut = |text: &str| {
-        let end = text.char_indices().nth(most as usize).map(|(end, _)| end);
-        end.map(|end| text[..end].to_owned())
-    };
-    match value {
-        Value::Str(text) => match cut(text) {
-            Some(text) => take(Value::Str(&text)),
-            None => take(value),
-        },
-        Value::Bytes(_) | Value::Display(_) | Value::Debug(_) => {
-            // Of as many characters at least, as they have four bytes at most.
-            let whole = text_of(value, (most as usize).saturating_mul(4));
-            take(Value::Str(cut(&whole).as_deref().unwrap_or(&whole)));
-        }
-        value => take(value),
-    }
-}
-
-/// What a formatter writes, up to the length of a field.
-pub(crate) fn written(value: Value<'_>) -> String {
-    match value {
-        Value::Str(text) => text.to_owned(),
-        other => text_of(other, FIELD_MAX),
-    }
-}
-
 /// The text of a field with a meaning: `?string` and `%string` arrive alike, and quotes are never part
 /// of these.
 fn text(value: Value<'_>) -> Cow<'_, str> {
     match value {
         Value::Str(text) => Cow::Borrowed(text.trim_matches('"')),
-        other => Cow::Owned(written(other).trim_matches('"').to_owned()),
+        other => Cow::Owned(Text::of_field(other).without_quotes().text),
     }
 }
 

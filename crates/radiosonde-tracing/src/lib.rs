@@ -63,10 +63,11 @@
 //!
 //! As `radiosonde-record`: nothing fails, waits are bounded, losses are counted. Attributes, events
 //! and links have limits ([`SpanLimits`]); what is past them is counted in the line
-//! (`dropped_attributes_count` and so on). Open spans take memory by the most that were ever open at
-//! once; past 16 million a span is not recorded. A span that is open when its process dies, or
-//! ends telemetry, leaves no line of its own: recovery, or the shutdown, tells of it in an event
-//! `span.interrupted`.
+//! (`dropped_attributes_count` and so on). Names, messages and values that are too long are cut: they
+//! end in a marker, and the line says `"truncated":true`. Open spans take memory by the most that
+//! were ever open at once, a little for each; large ones give theirs back at their end. Past 16
+//! million a span is not recorded. A span that is open when its process dies, or ends telemetry,
+//! leaves no line of its own: recovery, or the shutdown, tells of it in an event `span.interrupted`.
 //!
 //! # Own metrics
 //!
@@ -76,10 +77,12 @@
 mod call_names;
 mod callsites;
 mod counts;
+mod cut;
 mod event;
 mod exception;
 mod fields;
 mod handle;
+mod keys;
 mod later;
 mod layer;
 mod open_spans;
@@ -89,10 +92,12 @@ mod span;
 mod stack;
 mod store;
 mod subscriber;
+#[cfg(test)]
+mod tests;
 mod tracker;
 mod visit;
 
-pub use counts::{Counted, SpanCounts};
+pub use counts::{Counted, LateParent, SpanCounts};
 pub use handle::{add_link, context_of, set_parent};
 pub use layer::Layer;
 pub use open_spans::OpenSpans;

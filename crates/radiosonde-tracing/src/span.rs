@@ -5,6 +5,7 @@ use radiosonde_record::{EndedSpan, OpenSpan, Site, SpanExtras, SpanPart};
 use tracing_core::Metadata;
 
 use crate::counts::{Counted, SpanCounts};
+use crate::cut::Text;
 use crate::exception::Exception;
 use crate::fields::{Fields, Special};
 use crate::sampler::Sampler;
@@ -59,11 +60,6 @@ pub(crate) struct Beginning {
     pub(crate) start_ns: u64,
 }
 
-/// Most bytes of a status message; more is cut.
-const MESSAGE_MAX: usize = 2048;
-/// Bytes of attributes past which those recorded twice are sought.
-const COMPACT_ABOVE: usize = 4096;
-
 pub(crate) const STATUS_UNSET: u8 = 0;
 pub(crate) const STATUS_OK: u8 = 1;
 pub(crate) const STATUS_ERROR: u8 = 2;
@@ -106,10 +102,7 @@ impl Span {
             status: STATUS_UNSET,
             kept: 0,
         };
-        self.fields.clear(self.collects);
-        if self.rest.is_some() {
-            self.rest = None;
-        }
+        self.fields.begin(self.collects);
     }
 
     /// Its own id.
@@ -235,7 +228,7 @@ impl Span {
     }
 
     /// Sets the status: `ok` is final, and only an error has a message, the last one.
-    pub(crate) fn set_status(&mut self, status: u8, message: Option<String>) {
+    pub(crate) fn set_status(&mut self, status: u8, message: Option<Text>) {
         if self.part.status == STATUS_OK || status == STATUS_UNSET {
             return;
         }
@@ -244,27 +237,17 @@ impl Span {
             if let Some(rest) = &mut self.rest {
                 rest.message = None;
             }
-        } else if let Some(mut message) = message.filter(|message| !message.is_empty()) {
-            let fitting = message.char_indices().map(|(end, _)| end);
-            let end = fitting.take_while(|end| *end <= MESSAGE_MAX).last();
-            if message.len() > MESSAGE_MAX {
-                message.truncate(end.unwrap_or(0));
-            }
-            self.rest().message = Some(message);
+            self.fields.cuts.set(Counted::CutMessage, false);
+        } else if let Some(message) = message.filter(|message| !message.text.is_empty()) {
+            self.fields.cuts.set(Counted::CutMessage, message.is_cut);
+            self.rest().message = Some(message.text);
         }
     }
 
     /// An error happened inside: what somebody said about it before holds.
-    pub(crate) fn failed(&mut self, message: Option<String>) {
+    pub(crate) fn failed(&mut self, message: Option<Text>) {
         if self.part.status == STATUS_UNSET {
             self.set_status(STATUS_ERROR, message);
-        }
-    }
-
-    /// Attributes were recorded later, and some perhaps over and over.
-    pub(crate) fn compact(&mut self) {
-        if self.fields.encoded.size() > COMPACT_ABOVE {
-            self.fields.compact();
         }
     }
 
@@ -280,6 +263,9 @@ impl Span {
         let rest = self.rest();
         if rest.events < limits.events && rest.extras.event(now_ns, name, fields) {
             rest.events += 1;
+            if fields.is_truncated() {
+                self.fields.cuts.set(Counted::CutEvent, true);
+            }
         } else {
             rest.dropped_events += 1;
             counts.add(Counted::DroppedEvent, 1);
@@ -326,6 +312,9 @@ impl Span {
         if let Some(state) = self.context.trace_state().cloned() {
             self.rest().extras.trace_state(state.as_str());
         }
+        if self.fields.are_cut() {
+            self.fields.count_cuts(counts);
+        }
         let dropped = self.fields.dropped;
         if dropped > 0 {
             counts.add(Counted::DroppedAttribute, dropped);
@@ -337,6 +326,16 @@ impl Span {
             rest.extras.dropped(dropped, rest.dropped_events, rest.dropped_links);
         }
         true
+    }
+
+    /// It is over, and what few spans have makes room: the memory of a store is that of open spans.
+    #[inline]
+    pub(crate) fn release(&mut self) {
+        self.fields.release();
+        if self.rest.is_some() {
+            self.rest = None;
+        }
+        self.context = Context::default();
     }
 
     /// What its record has.

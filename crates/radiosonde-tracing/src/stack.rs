@@ -1,8 +1,8 @@
-//! Which spans this thread has entered, and the context each of them replaced.
+//! Which spans this thread has entered, and what each of them did to the context.
 
 use std::cell::RefCell;
 
-use radiosonde_context::Context;
+use radiosonde_context::{Context, Replaced};
 use tracing_core::Metadata;
 use tracing_core::span::Id;
 
@@ -15,25 +15,20 @@ struct Entered {
     store: usize,
     span: u64,
     metadata: &'static Metadata<'static>,
-    previous: Context,
+    replaced: Replaced,
     was_panicking: bool,
 }
 
 /// Enters a span: makes its context the thread's.
 #[inline]
-pub(crate) fn enter(
-    store: usize,
-    id: &Id,
-    metadata: &'static Metadata<'static>,
-    mut context: Context,
-) {
+pub(crate) fn enter(store: usize, id: &Id, metadata: &'static Metadata<'static>, context: Context) {
     let was_panicking = std::thread::panicking();
     let span = id.into_u64();
     let _ = STACK.try_with(|stack| {
         // Not by an allocator, while the stack grows: its exit will find nothing.
         let Ok(mut stack) = stack.try_borrow_mut() else { return };
-        context.swap_current();
-        stack.push(Entered { store, span, metadata, previous: context, was_panicking });
+        let replaced = context.replace();
+        stack.push(Entered { store, span, metadata, replaced, was_panicking });
     });
 }
 
@@ -44,24 +39,24 @@ pub(crate) fn exit(store: usize, id: &Id) -> bool {
     let is_it = |entered: &mut Entered| entered.span == span && entered.store == store;
     let exited = STACK.try_with(|stack| {
         let mut stack = stack.try_borrow_mut().ok()?;
-        stack.pop_if(is_it).or_else(|| exit_below(&mut stack, is_it))
+        match stack.pop_if(is_it) {
+            Some(exited) => Some((exited, true)),
+            None => Some((remove(&mut stack, is_it)?, false)),
+        }
     });
-    let Ok(Some(Entered { mut previous, was_panicking, .. })) = exited else { return false };
-    previous.swap_current();
+    let Ok(Some((Entered { replaced, was_panicking, .. }, is_last))) = exited else { return false };
+    if is_last {
+        replaced.leave();
+    } else {
+        replaced.leave_below();
+    }
     std::thread::panicking() && !was_panicking
 }
 
-/// The context that a span replaced which is not the last is handed to the span entered after it,
-/// which brings it back in turn.
 #[cold]
-fn exit_below(stack: &mut Vec<Entered>, is_it: impl Fn(&mut Entered) -> bool) -> Option<Entered> {
+fn remove(stack: &mut Vec<Entered>, is_it: impl Fn(&mut Entered) -> bool) -> Option<Entered> {
     let at = stack.iter_mut().rposition(is_it)?;
-    let mut exited = stack.remove(at);
-    let after = stack.get_mut(at)?;
-    // The current context stays, and comes back at once when it is replaced by itself.
-    let current = Context::current();
-    after.previous = std::mem::replace(&mut exited.previous, current);
-    Some(exited)
+    Some(stack.remove(at))
 }
 
 /// The span of this store that was entered last.
@@ -73,4 +68,40 @@ pub(crate) fn current(store: usize) -> Option<(Id, &'static Metadata<'static>)> 
         Some((Id::from_u64(last.span), last.metadata))
     });
     found.ok().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use radiosonde_context::scope;
+
+    use super::*;
+
+    #[test]
+    fn a_span_that_is_entered_while_the_stack_is_at_work_changes_nothing() {
+        let registry = tracing_subscriber::registry();
+        let span = tracing::subscriber::with_default(registry, || tracing::info_span!("any"));
+        let metadata = span.metadata().unwrap();
+        let id = Id::from_u64(1);
+        let job = || Context::current().job_id().map(str::to_owned);
+        scope().job("outer").run(|| {
+            STACK.with(|stack| {
+                let _at_work = stack.borrow_mut();
+                enter(7, &id, metadata, scope_of("inner"));
+                assert_eq!(job().as_deref(), Some("outer"));
+                assert!(!exit(7, &id));
+                assert!(current(7).is_none());
+            });
+            assert_eq!(job().as_deref(), Some("outer"));
+            assert!(current(7).is_none());
+            assert!(!exit(7, &id), "it finds nothing");
+            enter(7, &id, metadata, scope_of("inner"));
+            assert_eq!(current(7).map(|(id, _)| id), Some(id.clone()));
+            assert!(!exit(7, &id));
+            assert_eq!(job().as_deref(), Some("outer"));
+        });
+    }
+
+    fn scope_of(job: &str) -> Context {
+        scope().job(job).run(Context::current)
+    }
 }

@@ -179,12 +179,13 @@ impl Store {
     #[inline]
     pub(crate) fn drop_handle(&self, id: &Id, end: impl FnOnce(&mut Span)) -> bool {
         let Some((slot, number)) = self.find(id) else { return false };
-        let Some(_inside) = self.enter() else { return false };
         let generation = (id.into_u64() >> 32) as u32;
         // Who has the only handle is the only one who could make another.
         let is_last = slot.handles.load(Ordering::Acquire) == 1
             || slot.handles.fetch_sub(1, Ordering::AcqRel) == 1;
         if is_last {
+            // Where a lock is held, handles are added all the same, and have to go again.
+            let Some(_inside) = self.enter() else { return false };
             // First, so that its number finds nothing while it ends. Nobody else writes it: there is no
             // other handle, and no other span here yet.
             slot.generation.store(generation.wrapping_add(1), Ordering::Release);
@@ -281,6 +282,19 @@ impl Store {
     pub(crate) fn size(&self) -> u32 {
         self.free().next
     }
+
+    /// Keeps the lists of free slots locked.
+    #[cfg(test)]
+    pub(crate) fn hold_lists(&self) -> impl Sized + '_ {
+        self.free()
+    }
+
+    /// Looks at each slot, in use or not.
+    #[cfg(test)]
+    pub(crate) fn each(&self, mut f: impl FnMut(&Span)) {
+        let slots = self.blocks.iter().filter_map(OnceLock::get).flatten();
+        slots.for_each(|slot| f(&lock(&slot.span)));
+    }
 }
 
 impl Free {
@@ -366,6 +380,8 @@ mod tests {
             assert_eq!(store.open(|_| panic!("the lists may be taken")), None);
             assert_eq!(store.with(&one, |_| ()), None);
             assert!(!store.drop_handle(&other, |_| panic!("its lock may be taken")));
+            store.add_handle(&one);
+            assert!(!store.drop_handle(&one, |_| panic!("not the last one")));
         });
         assert_eq!((inside, counts.of(Counted::Nested)), (Some(()), 3));
         let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -376,6 +392,7 @@ mod tests {
         // Formatters of a span that is made may make others.
         let outer = store.open(|_| assert!(store.open(|_| {}).is_some()));
         assert!(outer.is_some());
+        assert!(store.drop_handle(&one, |_| {}), "none of the handles inside is left");
         assert_eq!((counts.of(Counted::Nested), counts.of(Counted::TooMany)), (3, 0));
     }
 

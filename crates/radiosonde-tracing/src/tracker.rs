@@ -10,7 +10,8 @@ use tracing_core::{LevelFilter, Metadata};
 
 use crate::call_names::CallNames;
 use crate::callsites::{self, Callsites};
-use crate::counts::{Counted, SpanCounts};
+use crate::counts::SpanCounts;
+use crate::cut::Text;
 use crate::fields::{Taking, may_mean_any};
 use crate::later::Later;
 use crate::open_spans::OpenSpans;
@@ -154,7 +155,6 @@ impl Tracker {
         values.record(&mut later);
         let Some(mut guard) = later.into_span() else { return };
         let span = &mut *guard;
-        span.compact();
         let Some(special) = span.fields.take_special() else { return };
         if !span.apply(*special, &self.limits, &self.counts) {
             return;
@@ -191,7 +191,7 @@ impl Tracker {
     #[inline]
     pub(crate) fn exit(&self, id: &Id) {
         if stack::exit(self.number(), id) {
-            self.store.with(id, |span| span.failed(Some("panicked".to_owned())));
+            self.store.with(id, |span| span.failed(Some(Text::from("panicked"))));
         }
     }
 
@@ -218,18 +218,16 @@ impl Tracker {
         self.store.with(id, |span| span.link(to, &self.limits, &self.counts));
     }
 
-    /// Makes a span a child of that of a context, when its ids are not known to anybody.
-    pub(crate) fn set_parent(&self, id: &Id, parent: &Context) {
-        let set = self.store.with(id, |span| {
+    /// Makes a span a child of that of a context, when its ids are not known to anybody. Whether that
+    /// was so; `None` where the span cannot be looked at.
+    pub(crate) fn set_parent(&self, id: &Id, parent: &Context) -> Option<bool> {
+        self.store.with(id, |span| {
             self.unname(span);
             let is_set = span.set_parent(parent, &self.sampler, &self.keep);
             self.name(span);
             self.journal.change_span(&mut span.open, &span.context.packed(), &span.part);
             is_set
-        });
-        if set == Some(false) {
-            self.counts.add(Counted::LateParent, 1);
-        }
+        })
     }
 
     /// The context inside a span. Who asks knows its ids, which are fixed from now on.
@@ -271,7 +269,7 @@ impl Tracker {
         let site = self.site(metadata);
         // Also one that is not sampled: it may hang as well.
         let named = match span.given_name() {
-            Some(name) => self.names.site(&self.journal, metadata, name),
+            Some(name) => self.names.site(&self.journal, &self.counts, metadata, name),
             None => None,
         };
         let shown = named.as_ref().unwrap_or(&site);
@@ -308,6 +306,7 @@ impl Tracker {
         }
         // After its record: who dies in between has left either.
         self.journal.close_span(std::mem::take(&mut span.open));
+        span.release();
         switched_off
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use radiosonde_record::{Builder, EncodedFields, Value};
 use tracing_core::field::{Field, Visit};
 
-use crate::fields::{with_limited, written};
+use crate::cut::{NAME_MAX, Text, with_limited};
 use crate::settings::SpanLimits;
 
 /// One method for every type of value.
@@ -109,7 +109,8 @@ pub(crate) struct Named<'a> {
     limits: &'a SpanLimits,
     count: u32,
     pub(crate) dropped: u32,
-    pub(crate) message: Option<String>,
+    /// For its name.
+    pub(crate) message: Option<Text>,
 }
 
 impl<'a> Named<'a> {
@@ -120,12 +121,15 @@ impl<'a> Named<'a> {
     pub(crate) fn add(&mut self, key: &str, value: Value<'_>) {
         if self.count >= self.limits.event_attributes {
             self.dropped += 1;
+            self.fields.set_truncated();
             return;
         }
         self.count += 1;
         match self.limits.value_length {
             None => self.fields.push_named(key, value),
-            Some(most) => with_limited(value, most, |value| self.fields.push_named(key, value)),
+            Some(most) => with_limited(value, most, self.fields, |fields, value| {
+                fields.push_named(key, value);
+            }),
         }
     }
 }
@@ -133,7 +137,7 @@ impl<'a> Named<'a> {
 impl Take for Named<'_> {
     fn take(&mut self, field: &Field, value: Value<'_>) {
         if field.name() == MESSAGE {
-            self.message = Some(written(value));
+            self.message = Some(Text::of(value, NAME_MAX));
         } else {
             self.add(field.name(), value);
         }

@@ -234,10 +234,13 @@ fn limits_hold_and_say_what_they_cost() {
             let span = tracing::info_span!("span", a = "ααααα", b = %"bbbbbb", c = 3);
             // A key that is there already is no further attribute.
             span.record("a", "again");
+            // And one that is left out is the same one each time.
+            span.record("c", 4).record("c", tracing::field::debug(5));
             span.in_scope(|| (0..10).for_each(|_| tracing::info!("event")));
         });
         let meta = &lines.span("span")["meta"];
-        assert_eq!(meta["attributes"], json!({"a": "agai", "b": "bbbb"}), "{way:?}");
+        let attributes = json!({"a": "agai", "b": "bbbb", "truncated": true});
+        assert_eq!(meta["attributes"], attributes, "{way:?}");
         assert_eq!(meta["dropped_attributes_count"], 1);
         assert_eq!(meta["events"].as_array().unwrap().len(), 3);
         assert_eq!(meta["dropped_events_count"], 7);

@@ -63,6 +63,8 @@ fn once_somebody_knows_the_ids_a_parent_is_too_late_and_counted() {
                 },
             );
             assert_eq!(counts.of(Counted::LateParent), 1, "{way:?} {what}");
+            let first = counts.first_late_parent().unwrap();
+            assert_eq!((first.span, first.at.file()), ("request", file!()), "{way:?} {what}");
             let trace = remote.trace_id().unwrap().to_string();
             assert_ne!(lines.span("request")["trace_id"], trace, "{way:?} {what}");
         }
@@ -209,18 +211,25 @@ fn links_have_a_limit_and_what_is_past_it_is_counted() {
 }
 
 #[test]
-fn a_span_that_is_off_has_the_context_that_is_current() {
+fn a_span_that_is_off_has_the_context_that_is_current_and_what_is_asked_of_it_is_counted() {
     for way in Way::ALL {
+        let counts = SpanCounts::default();
         capture(
             way,
-            |layer| layer,
+            |layer| layer.with_counts(&counts),
             || {
                 let outer = tracing::info_span!("outer").entered();
                 let off = tracing::debug_span!("off");
                 assert_eq!(context_of(&off).span_id(), context_of(&outer).span_id());
                 set_parent(&off, &remote(true));
                 add_link(&off, &remote(true));
+                add_link(&tracing::Span::none(), &remote(true));
             },
         );
+        let counted = [Counted::DisabledParent, Counted::DisabledLink, Counted::LateParent]
+            .map(|what| counts.of(what));
+        assert_eq!(counted, [1, 2, 0], "{way:?}");
     }
+    // Nobody of ours is there to count.
+    set_parent(&tracing::Span::none(), &remote(true));
 }

@@ -5,7 +5,9 @@ mod common;
 
 use common::{Lines, Way, capture};
 use proptest::prelude::*;
-use radiosonde_context::Context;
+use radiosonde_context::{Context, scope};
+use radiosonde_tracing::{Counted, SpanCounts};
+use serde_json::json;
 use tracing::Span;
 
 #[test]
@@ -66,6 +68,49 @@ fn the_current_span_is_that_of_tracing() {
 }
 
 #[test]
+fn guards_and_spans_left_in_any_order_leave_nothing_behind() {
+    let job = || Context::current().job_id().map(str::to_owned);
+    let id = |span: &Span| radiosonde_tracing::context_of(span).span_id();
+    for way in Way::ALL {
+        capture(
+            way,
+            |layer| layer,
+            || {
+                let span = tracing::info_span!("span");
+                // The guard was there before the span.
+                let guard = scope().job("outer").enter();
+                let entered = span.clone().entered();
+                drop(guard);
+                assert_eq!(Context::current().span_id(), id(&span), "{way:?}");
+                drop(entered);
+                assert!(Context::current().is_empty(), "{way:?}");
+                // And the span before the guard, as where one is held over an `.await`: a task's
+                // context is in nobody else's way.
+                let entered = span.clone().entered();
+                let guard = scope().job("inner").enter();
+                drop(entered);
+                assert!(Context::current().is_empty(), "{way:?}");
+                let again = span.clone().entered();
+                drop(guard);
+                assert_eq!(Context::current().span_id(), id(&span), "{way:?}");
+                drop(again);
+                assert!(Context::current().is_empty(), "{way:?}");
+                // Two spans with a guard between them.
+                let first = tracing::info_span!("first").entered();
+                let between = scope().job("between").enter();
+                let second = tracing::info_span!("second").entered();
+                drop(first);
+                drop(between);
+                assert_eq!(Context::current().span_id(), id(&second), "{way:?}");
+                assert_eq!(job().as_deref(), Some("between"), "{way:?}");
+                drop(second);
+                assert!(Context::current().is_empty(), "{way:?}");
+            },
+        );
+    }
+}
+
+#[test]
 fn formatters_that_make_spans_do_so() {
     struct Nested;
     impl std::fmt::Debug for Nested {
@@ -99,6 +144,30 @@ fn formatters_that_make_spans_do_so() {
             lines.span("formatting")["meta"]["parent_span_id"],
             lines.span("span")["span_id"]
         );
+    }
+}
+
+#[test]
+fn more_names_than_anybody_keeps_are_right_in_the_lines() {
+    const NAMES: usize = 1_200;
+    for way in Way::ALL {
+        let counts = SpanCounts::default();
+        let lines = capture(
+            way,
+            |layer| layer.with_counts(&counts),
+            || {
+                for nth in 0..NAMES {
+                    tracing::info_span!("route", otel.name = format!("GET /{nth}"), nth);
+                }
+            },
+        );
+        assert_eq!(lines.spans.len(), NAMES, "{way:?}");
+        for span in &lines.spans {
+            let name = format!("GET /{}", span["meta"]["attributes"]["nth"]);
+            assert_eq!((&span["msg"], &span["meta"]["name"]), (&json!(name), &json!(name)));
+        }
+        // In the table of open spans some had the name of the call site.
+        assert_eq!(counts.of(Counted::UnlistedName), NAMES as u64 - 256, "{way:?}");
     }
 }
 

@@ -7,13 +7,14 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{extract, inject};
-use crate::Context;
+use crate::{Context, TraceId};
 
 /// The largest file that is read: every field at its limit takes a quarter of it.
 const BYTES_MAX: u64 = 64 * 1024;
+/// Names that are tried for the file that is moved: they are random, and one is nearly always free.
+const TRIES: usize = 16;
 
 /// Writes a context to a file that only its owner may read.
 ///
@@ -46,15 +47,8 @@ pub fn write_file(path: &Path, context: &Context) -> Result<(), FileError> {
         text.push_str(&value);
         text.push('\n');
     }
-    let temporary = beside(path);
-    let written = create(&temporary)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path));
-    written.map_err(|error| {
-        // What is left of a failure is nobody's context.
-        let _ = fs::remove_file(&temporary);
-        FileError::of(path, Cause::Write(error))
-    })
+    let written = replace(path, text.as_bytes(), || beside(path));
+    written.map_err(|error| FileError::of(path, Cause::Write(error)))
 }
 
 /// The context of a file that [`write_file`] wrote, or somebody by hand; empty when the file says
@@ -151,12 +145,38 @@ fn field(line: &[u8]) -> Option<(&str, &[u8])> {
     (!name.is_empty() && name.bytes().all(is_name)).then_some((name, &line[end + 1..]))
 }
 
-/// A file of another name in the same directory, so that it can be moved.
+/// Writes a file under another name in the same directory and moves it. What others have under that
+/// name is left alone.
+fn replace(path: &Path, text: &[u8], names: impl FnMut() -> PathBuf) -> io::Result<()> {
+    let (temporary, mut file) = create_one_of(names)?;
+    let written = file.write_all(text).and_then(|()| file.sync_all());
+    let moved = written.and_then(|()| fs::rename(&temporary, path));
+    if moved.is_err() {
+        // Ours since nobody else had the name: what is left of a failure is nobody's context.
+        let _ = fs::remove_file(&temporary);
+    }
+    moved
+}
+
+/// A new file under the first of the names that is free.
+fn create_one_of(mut names: impl FnMut() -> PathBuf) -> io::Result<(PathBuf, File)> {
+    let mut tries = 0;
+    loop {
+        let name = names();
+        tries += 1;
+        match create(&name) {
+            Ok(file) => return Ok((name, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries < TRIES => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// A name in the same directory that nobody else has: processes of two containers that share a folder
+/// may have the same number.
 fn beside(path: &Path) -> PathBuf {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.{number}.tmp", std::process::id()));
+    name.push(format!(".{}.tmp", TraceId::random()));
     name.into()
 }
 
@@ -211,7 +231,7 @@ fn is_of_a_link(_error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Baggage, SpanId, TraceFlags, TraceId, TraceState};
+    use crate::{Baggage, SpanId, TraceFlags, TraceState};
 
     fn context() -> Context {
         let state = TraceState::parse("rojo=1,congo=t61rcWkgMzE").unwrap();
@@ -241,6 +261,32 @@ mod tests {
             let mode = fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn what_another_process_is_writing_beside_it_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let (path, theirs) = (at("job.context"), at("theirs"));
+        fs::write(&theirs, "half of").unwrap();
+        let left = || (fs::read(&theirs).unwrap(), fs::read_dir(dir.path()).unwrap().count());
+
+        let refused = replace(&path, b"ours", || theirs.clone()).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(left(), (b"half of".to_vec(), 1), "a failure removes only its own");
+
+        let mut names = [theirs.clone(), theirs.clone(), at("ours")].into_iter();
+        replace(&path, b"ours", || names.next().unwrap()).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"ours");
+        assert_eq!(left(), (b"half of".to_vec(), 2));
+
+        // The move fails.
+        fs::create_dir(at("folder")).unwrap();
+        assert!(replace(&at("folder"), b"ours", || at("ours")).is_err());
+        assert_eq!(left(), (b"half of".to_vec(), 3), "what was not moved is removed");
+
+        assert_ne!(beside(&path), beside(&path));
+        assert_eq!(beside(&path).parent(), path.parent());
     }
 
     #[cfg(unix)]

@@ -94,6 +94,12 @@ impl Buffer {
         self.end
     }
 
+    /// Bytes of its memory.
+    #[inline]
+    pub(super) fn room(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Takes back what was written behind `end`.
     pub(super) fn truncate(&mut self, end: usize) {
         self.end = self.end.min(end);

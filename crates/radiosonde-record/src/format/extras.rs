@@ -6,17 +6,20 @@
 //! ```text
 //! 1 trace state: UTF-8
 //! 2 link: trace id 16 bytes, span id 8, trace state (length u16, UTF-8), number of fields u16, fields
-//! 3 event: nanoseconds since 1970 u64, name (length u16, UTF-8), number of fields u16, fields
+//! 3 event: nanoseconds since 1970 u64, name (length u16, UTF-8), number of fields u16, fields; a
+//!   field `truncated` says that something of the event was cut
 //! 4 dropped: attributes u32, events u32, links u32
 //! 5 name, in place of the call site's; stands first: UTF-8
 //! ```
 //! Fields are those of a record, all under keys of their own. Readers skip tags they do not know.
 
 use super::encoded::EncodedFields;
-use super::read::{Fields, Reader};
+use super::read::{Fields, Key, Reader};
+use super::{BOOL, INLINE_KEY};
 use crate::descriptor::floor_char_boundary;
 
-/// Most bytes of extras in a span: with a message, a context and attributes they fit a record.
+/// Most bytes of links and events in a span: with a trace state, a message, a context and attributes
+/// they fit a record.
 pub const EXTRAS_MAX: usize = 20 * 1024;
 /// Most bytes of a name or a trace state; more is cut.
 const TEXT_MAX: usize = 512;
@@ -28,6 +31,11 @@ const DROPPED: u8 = 4;
 const NAME: u8 = 5;
 /// Tag and length of an entry.
 const HEAD_SIZE: usize = 5;
+/// What an event says when something of it was cut, as lines do.
+const TRUNCATED: &str = "truncated";
+/// The same as a field.
+const TRUNCATED_FIELD: &[u8] =
+    &[INLINE_KEY, 9, b't', b'r', b'u', b'n', b'c', b'a', b't', b'e', b'd', BOOL, 1];
 
 /// The extras of a span while it is open.
 #[derive(Clone, Debug, Default)]
@@ -36,9 +44,14 @@ pub struct SpanExtras {
 }
 
 impl SpanExtras {
-    /// Sets the trace state (W3C Trace Context §3.3). Whether there was room.
-    pub fn trace_state(&mut self, state: &str) -> bool {
-        self.entry(TRACE_STATE, &[state.as_bytes()])
+    /// Sets the trace state (W3C Trace Context §3.3), once. It stands before everything else and needs
+    /// no room of that: a trace goes on with it.
+    pub fn trace_state(&mut self, state: &str) {
+        let after = std::mem::take(&mut self.bytes);
+        let state = &state.as_bytes()[..floor_char_boundary(state, TEXT_MAX)];
+        self.bytes.reserve_exact(HEAD_SIZE + state.len() + after.len());
+        self.put(TRACE_STATE, &[state]);
+        self.bytes.extend_from_slice(&after);
     }
 
     /// Adds a link to another span. Whether there was room.
@@ -54,12 +67,17 @@ impl SpanExtras {
         self.entry(LINK, &[&trace_id, &span_id, &length, state, &count.to_le_bytes(), fields])
     }
 
-    /// Adds an event, at a time in nanoseconds since 1970. Whether there was room.
+    /// Adds an event, at a time in nanoseconds since 1970. Whether there was room. What was cut of its
+    /// attributes is said by one more, `truncated`, unless there is one of that name.
     pub fn event(&mut self, timestamp_ns: u64, name: &str, attributes: &EncodedFields) -> bool {
         let (length, name) = text(name);
         let (count, fields) = attributes.parts();
         let time = timestamp_ns.to_le_bytes();
-        self.entry(EVENT, &[&time, &length, name, &count.to_le_bytes(), fields])
+        let is_said = || attributes.fields().any(|(key, _)| key == Key::Name(TRUNCATED));
+        let says_so = attributes.is_truncated() && !is_said();
+        let mark = if says_so { TRUNCATED_FIELD } else { &[] };
+        let count = (count + u16::from(says_so)).to_le_bytes();
+        self.entry(EVENT, &[&time, &length, name, &count, fields, mark])
     }
 
     /// Says how many attributes, events and links the span has lost: once, at its end.

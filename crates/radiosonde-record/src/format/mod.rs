@@ -50,7 +50,7 @@ pub(crate) use extras::NameEntry;
 pub use extras::{EXTRAS_MAX, Extra, Extras, SpanExtras};
 pub use raw::{RawFields, RawValue};
 pub use read::{DecodeError, Fields, Key, Record};
-pub use text::{format_panics, text_of};
+pub use text::{format_panics, text_of, text_within};
 
 /// The largest record, in bytes.
 pub const RECORD_MAX: usize = 64 * 1024;

@@ -147,6 +147,21 @@ fn a_megabyte_is_cut_with_a_marker_and_said() {
 }
 
 #[test]
+fn bytes_that_are_cut_say_how_many_there_were() {
+    let cases: [(&[u8], usize, &str); 5] = [
+        (b"12345678", 8, "12345678"),
+        (b"12345678", 7, "1234567…[cut, 8 bytes in all]"),
+        (&[b'x'; 1000], 3, "xxx…[cut, 1000 bytes in all]"),
+        ("éééééééé".as_bytes(), 5, "éé…[cut, 16 bytes in all]"),
+        (b"ok\xff", 5, "ok\u{fffd}"),
+    ];
+    for (bytes, max, expected) in cases {
+        let (text, is_cut) = text_within(Value::Bytes(bytes), max);
+        assert_eq!((text.as_str(), is_cut), (expected, expected.contains("[cut")));
+    }
+}
+
+#[test]
 fn formatters_that_panic_fail_or_never_end_cost_their_value() {
     struct Panics;
     impl fmt::Display for Panics {
@@ -207,8 +222,9 @@ fn extras_of_a_span_read_back_and_damage_is_refused() {
     let mut attributes = EncodedFields::default();
     attributes.push_named("items", Value::U64(3));
     let mut extras = SpanExtras::default();
-    assert!(extras.trace_state("a=1") && extras.link([1; 16], [2; 8], "b=2", &attributes));
+    assert!(extras.link([1; 16], [2; 8], "b=2", &attributes));
     assert!(extras.event(77, "paid", &attributes));
+    extras.trace_state("a=1");
     extras.dropped(4, 5, 6);
     let part = SpanPart { parent: 9, start_ns: 8, kind: 2, status: 1, kept: 2 };
     let bytes = build_kind(Kind::Span, &Site::Registered(1), |builder| {
@@ -256,28 +272,89 @@ fn extras_have_a_bound() {
     let fitting = fitting.count();
     assert!((30..45).contains(&fitting), "{fitting}");
     assert!(extras.as_bytes().len() < EXTRAS_MAX);
+    // Both are said at the end, and are there however much came before.
+    let state = format!("a={}", "x".repeat(510));
+    extras.trace_state(&state);
+    extras.dropped(1, 2, 3);
+    let bytes = build_kind(Kind::Span, &Site::Registered(1), |builder| {
+        builder.span_with(&SpanPart::default(), "", &extras);
+    });
+    let record = Record::decode_whole(&bytes).unwrap();
+    let found: Vec<_> = record.extras().collect();
+    assert!(matches!(&found[0], Extra::TraceState(found) if *found == state), "{:?}", found[0]);
+    assert_eq!(found.len(), fitting + 2);
+    assert!(matches!(found[fitting + 1], Extra::Dropped { attributes: 1, events: 2, links: 3 }));
+}
+
+#[test]
+fn an_event_says_that_something_of_it_was_cut() {
+    let long = "x".repeat(FIELD_MAX + 1);
+    let mut cut = EncodedFields::default();
+    cut.push_named("body", Value::Str(&long));
+    let mut said = EncodedFields::default();
+    said.push_named("truncated", Value::Str("by hand"));
+    said.set_truncated();
+    let mut extras = SpanExtras::default();
+    assert!(extras.event(1, "cut", &cut) && extras.event(2, "said", &said));
+    let bytes = build_kind(Kind::Span, &Site::Registered(1), |builder| {
+        builder.span_with(&SpanPart::default(), "", &extras);
+    });
+    let record = Record::decode_whole(&bytes).unwrap();
+    let of_events = record.extras().map(|extra| match extra {
+        Extra::Event { attributes, .. } => attributes,
+        other => panic!("{other:?}"),
+    });
+    let found: Vec<Vec<String>> = of_events
+        .map(|fields| fields.skip_while(|(key, _)| *key == Key::Name("body")))
+        .map(|fields| fields.map(|(key, value)| format!("{key:?} {value:?}")).collect())
+        .collect();
+    assert_eq!(found, [["Name(\"truncated\") true"], ["Name(\"truncated\") \"by hand\""]]);
+}
+
+/// A span as it was written before spans had extras and a reason to be kept: six bytes of zeroes stood
+/// where both are now.
+#[test]
+fn a_span_of_an_older_version_is_read() {
+    let mut bytes = vec![0; HEADER_SIZE];
+    bytes.extend_from_slice(b"ctx");
+    bytes.extend_from_slice(&9_u64.to_le_bytes());
+    bytes.extend_from_slice(&8_u64.to_le_bytes());
+    bytes.extend_from_slice(&[2, 1, 0, 0, 0, 0, 0, 0]);
+    bytes.extend_from_slice(b"why");
+    bytes.extend_from_slice(&[0, U64, 3, 0, 0, 0, 0, 0, 0, 0]);
+    bytes.resize(bytes.len().next_multiple_of(8) + TRAILER_SIZE, 0);
+    let length = bytes.len() as u32;
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    bytes[16..24].copy_from_slice(&42_u64.to_le_bytes());
+    bytes[24..28].copy_from_slice(&5_u32.to_le_bytes());
+    bytes[28..30].copy_from_slice(&[Kind::Span as u8, Level::Info as u8]);
+    bytes[32..34].copy_from_slice(&3_u16.to_le_bytes());
+    bytes[34..36].copy_from_slice(&1_u16.to_le_bytes());
+    bytes[36..40].copy_from_slice(&3_u32.to_le_bytes());
+    seal(&mut bytes, Stamp { sequence: 7, accepted: 5 });
+    let record = Record::decode_whole(&bytes).unwrap();
+    let part = SpanPart { parent: 9, start_ns: 8, kind: 2, status: 1, kept: 0 };
+    assert_eq!((record.span, record.name, record.message), (Some(part), "", "why"));
+    assert_eq!((record.context, record.site, record.timestamp_ns), (&b"ctx"[..], 5, 42));
+    assert!(!record.has_extras() && !record.truncated);
+    let fields: Vec<_> = record.fields().map(|(key, value)| format!("{key:?} {value:?}")).collect();
+    assert_eq!(fields, ["Index(0) 3"]);
 }
 
 #[test]
 fn of_fields_recorded_over_and_over_the_last_value_stays() {
     let mut fields = EncodedFields::default();
-    for number in 0..100 {
+    for number in 0..10_000 {
         fields.push(0, Value::U64(number));
-        fields.push_named("text", Value::Str(if number % 2 == 0 { "even" } else { "odd" }));
-        fields.push(1, Value::Null);
+        fields.push(1, Value::Str(if number % 2 == 0 { "even" } else { "odd" }));
+        fields.push(2, Value::Null);
     }
-    let size = fields.size();
-    fields.compact();
-    assert!(fields.size() < size / 50);
     let bytes = build(&Site::Registered(1), |builder| builder.encoded_fields(&fields));
+    assert!(bytes.len() < RECORD_MAX / 10, "{}", bytes.len());
     let record = Record::decode_whole(&bytes).unwrap();
-    let found: Vec<_> = record.fields().map(|(key, value)| (key, format!("{value:?}"))).collect();
-    let expected = [
-        (Key::Index(0), "99".to_owned()),
-        (Key::Name("text"), "\"odd\"".to_owned()),
-        (Key::Index(1), "null".to_owned()),
-    ];
-    assert_eq!(found, expected);
+    let last = |key| record.fields().filter(|(found, _)| *found == key).last();
+    let found = [0, 1, 2].map(|at| format!("{:?}", last(Key::Index(at)).unwrap().1));
+    assert_eq!(found, ["9999", "\"odd\"", "null"]);
 }
 
 proptest! {

@@ -20,9 +20,14 @@ pub fn format_panics() -> u64 {
 /// what is cut. Its formatter ends there; one that panics is counted in [`format_panics`], and the text
 /// says so.
 pub fn text_of(value: Value<'_>, max: usize) -> String {
+    text_within(value, max).0
+}
+
+/// As [`text_of`], and whether something was cut.
+pub fn text_within(value: Value<'_>, max: usize) -> (String, bool) {
     let mut buffer = Buffer::for_fields();
-    let _whole_or_cut = buffer.write_text(max.min(FIELD_MAX), value);
-    String::from_utf8_lossy(buffer.written()).into_owned()
+    let written = buffer.write_text(max.min(FIELD_MAX), value);
+    (String::from_utf8_lossy(buffer.written()).into_owned(), written != Written::Whole)
 }
 
 impl Buffer {
@@ -45,18 +50,26 @@ impl Buffer {
     #[inline(never)]
     fn write_other(&mut self, max: usize, value: Value<'_>) -> Written {
         match value {
-            Value::Str(text) => {
-                let end = floor_char_boundary(text, max);
-                let marker = format!("…[cut, {} bytes in all]", text.len());
-                let whole = self.bytes(&text.as_bytes()[..end]) && self.bytes(marker.as_bytes());
-                fits(whole).and_cut()
-            }
+            Value::Str(text) => self.write_cut(max, text, text.len()),
             Value::Bytes(bytes) => {
-                let text = String::from_utf8_lossy(&bytes[..bytes.len().min(max + 4)]);
+                // A character behind the last one that may be needed.
+                let beginning = &bytes[..bytes.len().min(max + 4)];
+                let text = String::from_utf8_lossy(beginning);
+                if beginning.len() < bytes.len() {
+                    return self.write_cut(max, &text, bytes.len());
+                }
                 self.write_text(max, Value::Str(&text))
             }
             value => self.guarded(max, |out| write!(out, "{value:?}")),
         }
+    }
+
+    /// Appends what there is room for of a text that has so many bytes, and a marker.
+    fn write_cut(&mut self, max: usize, text: &str, all: usize) -> Written {
+        let end = floor_char_boundary(text, max);
+        let marker = format!("…[cut, {all} bytes in all]");
+        let whole = self.bytes(&text.as_bytes()[..end]) && self.bytes(marker.as_bytes());
+        fits(whole).and_cut()
     }
 
     /// Runs a formatter of the application, which may panic, log, or never end.

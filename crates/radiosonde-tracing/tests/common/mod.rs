@@ -58,6 +58,8 @@ impl Way {
 pub(crate) struct Lines {
     pub(crate) spans: Vec<Value>,
     pub(crate) events: Vec<Value>,
+    /// How many spans the books have as cut.
+    pub(crate) truncated: u64,
 }
 
 impl Lines {
@@ -115,7 +117,8 @@ pub(crate) fn capture_sampled(
         let lines = std::str::from_utf8(lines).unwrap().lines();
         lines.map(|line| serde_json::from_str(line).unwrap()).collect()
     };
-    Lines { spans: parse(spans), events: parse(events) }
+    let truncated = journal.account(Kind::Span).truncated;
+    Lines { spans: parse(spans), events: parse(events), truncated }
 }
 
 struct Collecting {
