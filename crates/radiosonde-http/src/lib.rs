@@ -77,6 +77,7 @@ mod error_type;
 mod exchange;
 mod future;
 pub mod grpc;
+mod headers;
 mod method;
 mod peer;
 mod place;

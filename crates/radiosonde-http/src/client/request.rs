@@ -6,7 +6,7 @@ use tracing::Span;
 use tracing::field::Empty;
 
 use crate::exchange::{Exchange, RequestBytes};
-use crate::peer::host_and_port;
+use crate::peer::named;
 use crate::place::Place;
 use crate::series::{self, Kind, Labels};
 use crate::{method, url};
@@ -23,7 +23,7 @@ pub(super) struct Sent<'r> {
 }
 
 /// Begins the exchange of a request and writes its context into the headers.
-pub(super) fn begin(sent: &Sent<'_>, headers: &mut HeaderMap) -> Exchange {
+pub(super) fn begin(sent: &Sent<'_>, headers: &mut HeaderMap) -> Box<Exchange> {
     let (host, port) = asked(sent.uri, headers);
     let method = method::Method::of(sent.method);
     let span = span(sent, method, &host, port);
@@ -42,7 +42,7 @@ pub(crate) fn asked(uri: &Uri, headers: &HeaderMap) -> (String, Option<u16>) {
         Some(authority) => authority.as_str(),
         None => headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default(),
     };
-    let (host, port) = host_and_port(authority);
+    let Some((host, port)) = named(authority) else { return (String::new(), None) };
     let usual = match uri.scheme_str() {
         Some("https") => Some(443),
         Some("http") => Some(80),

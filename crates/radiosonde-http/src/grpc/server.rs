@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{Request, Response, header};
+use http::{Request, Response};
 use http_body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -14,7 +14,8 @@ use super::method::{GrpcMethod, KnownMethods};
 use crate::body::ResponseBody;
 use crate::exchange::Exchange;
 use crate::future::ResponseFuture;
-use crate::peer::host_and_port;
+use crate::headers::Headers;
+use crate::peer::named;
 use crate::place::Place;
 use crate::series::Kind;
 use crate::server;
@@ -79,10 +80,11 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (context, caller) = server::callers_context(self.layer.is_public, request.headers());
+        let headers = Headers::of(request.headers());
+        let (context, caller) = server::callers_context(self.layer.is_public, &headers);
         let span = {
             let _attached = context.as_ref().map(radiosonde_context::Context::attach);
-            span(&request)
+            span(&request, &headers)
         };
         if let Some(caller) = caller {
             server::link(&span, &caller);
@@ -95,10 +97,10 @@ where
 }
 
 /// The name is told at the end: until the server has answered, it is only what the caller says.
-fn span<B>(request: &Request<B>) -> Span {
+fn span<B>(request: &Request<B>, headers: &Headers<'_>) -> Span {
     let authority = || Some(request.uri().authority()?.as_str());
-    let host = || request.headers().get(header::HOST)?.to_str().ok();
-    let host = authority().or_else(host).map(host_and_port);
+    let host = || headers.host?.to_str().ok();
+    let host = authority().and_then(named).or_else(|| named(host()?));
     let client = server::client(request.extensions());
     tracing::info_span!(
         "rpc.server.call",

@@ -150,7 +150,7 @@ where
 pub(crate) fn called<S, Q>(
     inner: &mut S,
     request: Q,
-    exchange: Option<Exchange>,
+    exchange: Option<Box<Exchange>>,
 ) -> ResponseFuture<S::Future>
 where
     S: Service<Q>,
