@@ -230,7 +230,7 @@ fn span(head: &Head<'_>, method: method::Method<'_>, series: &Series, peer: &Pee
         http.request.method = method.name,
         http.request.method_original = method.original,
         http.route = (!route.is_empty()).then_some(route),
-        url.path = &*url::redacted_text(head.uri.path().into()),
+        url.path = &*url::redacted_path(head.uri.path()),
         url.query = head.uri.query().map(url::redacted_query).as_deref(),
         url.scheme = peer.scheme,
         server.address = peer.host,
