@@ -13,6 +13,7 @@ use super::request::{self, Head};
 use crate::body::ResponseBody;
 use crate::exchange::Exchange;
 use crate::future::ResponseFuture;
+use crate::method::Known;
 use crate::place::Route;
 
 /// Observes a server: a span and the metrics of every request, in the trace of its caller.
@@ -46,6 +47,7 @@ pub(super) struct Settings {
     pub(super) is_public: bool,
     pub(super) trusts_forwarded: bool,
     pub(super) is_https: bool,
+    pub(super) known_methods: Known,
 }
 
 impl ServerLayer {
@@ -87,6 +89,14 @@ impl ServerLayer {
         self.with(|settings| settings.route_of = Some(Arc::new(route_of)))
     }
 
+    /// The methods that are known, in place of those of RFC 9110 and PATCH, and of those that
+    /// `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` names: case-sensitive. Others are `_OTHER`, with what
+    /// was sent in `http.request.method_original`. Each method is a span name and a label of its own.
+    #[must_use]
+    pub fn known_methods(self, methods: &'static [&'static str]) -> Self {
+        self.with(|settings| settings.known_methods = Known::only(methods))
+    }
+
     /// Leaves alone the requests for which this is `false`, such as those of a health check: they
     /// have no span, no metrics and no context. Default: all are observed.
     #[must_use]
@@ -114,6 +124,7 @@ impl fmt::Debug for Settings {
             .field("is_public", &self.is_public)
             .field("trusts_forwarded", &self.trusts_forwarded)
             .field("is_https", &self.is_https)
+            .field("known_methods", &self.known_methods)
             .finish_non_exhaustive()
     }
 }

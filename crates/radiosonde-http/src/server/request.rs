@@ -71,7 +71,7 @@ pub(super) fn begin<B: Body + 'static>(
         return None;
     }
     let place = route(settings, &head);
-    let method = method::Method::of(head.method);
+    let method = method::Method::of(head.method, settings.known_methods);
     let headers = Headers::of(head.headers);
     let peer = Peer::of(settings, &head, &headers);
     let (context, caller) = callers_context(settings.is_public, &headers);
