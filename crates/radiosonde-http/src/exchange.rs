@@ -8,7 +8,7 @@ use std::time::Instant;
 use http::{HeaderMap, Response, Version, header};
 use http_body::Body;
 use metrics::Gauge;
-use radiosonde_context::Context;
+use radiosonde_context::{Attached, Context};
 use tracing::Span;
 
 use crate::error_type::{self, ErrorType};
@@ -51,6 +51,13 @@ pub(crate) struct Exchange {
     /// Set around every call of foreign code: still set in `drop`, that code panicked.
     is_running: bool,
     pub(crate) account: Account,
+}
+
+/// A request that is about to be handed on, in the context it was begun in.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) exchange: Box<Exchange>,
+    pub(crate) attached: Option<Attached>,
 }
 
 /// What is known of a request, and told at its end.
@@ -108,7 +115,7 @@ impl Exchange {
         Box::new(Self { span, context: None, is_running: false, account })
     }
 
-    /// In this context, which is not the current one.
+    /// In this context, which is not that of the caller.
     pub(crate) fn in_context(mut self: Box<Self>, context: Option<Context>) -> Box<Self> {
         self.context = context;
         self
@@ -122,9 +129,19 @@ impl Exchange {
 
     /// Runs foreign code inside the span.
     pub(crate) fn run<R>(&mut self, f: impl FnOnce(Running<'_>) -> R) -> R {
+        let attached = self.context.as_ref().map(Context::attach);
+        self.run_attached(attached, f)
+    }
+
+    /// As [`Exchange::run`], with its context attached already.
+    pub(crate) fn run_attached<R>(
+        &mut self,
+        attached: Option<Attached>,
+        f: impl FnOnce(Running<'_>) -> R,
+    ) -> R {
         self.is_running = true;
         let result = {
-            let _context = self.context.as_ref().map(Context::attach);
+            let _attached = attached;
             let _entered = self.span.enter();
             f(Running { span: &self.span, account: &mut self.account })
         };

@@ -10,6 +10,7 @@ use tower_service::Service;
 use super::attempts::Attempts;
 use super::request;
 use crate::body::ResponseBody;
+use crate::exchange::Begun;
 use crate::future::ResponseFuture;
 use crate::method::{Known, Method};
 
@@ -93,6 +94,7 @@ where
         let sent =
             request::Sent { method: Method::of(&method, self.known), uri: &uri, bytes, resent };
         let exchange = request::begin(&sent, request.headers_mut());
-        crate::server::called(&mut self.inner, request, Some(exchange))
+        let begun = Begun { exchange, attached: None };
+        crate::server::called(&mut self.inner, request, Some(begun))
     }
 }

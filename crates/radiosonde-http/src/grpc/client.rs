@@ -12,7 +12,7 @@ use tracing::field::Empty;
 use super::method::GrpcMethod;
 use crate::body::ResponseBody;
 use crate::client::{asked, inject};
-use crate::exchange::Exchange;
+use crate::exchange::{Begun, Exchange};
 use crate::future::ResponseFuture;
 use crate::place::Place;
 use crate::series::Kind;
@@ -90,7 +90,7 @@ where
         inject(&span, &host, request.headers_mut());
         let mut exchange = Exchange::new(Kind::GrpcClient, span, "", Place::NONE);
         exchange.account.grpc = Some(method);
-        server::called(&mut self.inner, request, Some(exchange))
+        server::called(&mut self.inner, request, Some(Begun { exchange, attached: None }))
     }
 }
 

@@ -12,7 +12,7 @@ use tracing::field::Empty;
 
 use super::method::{GrpcMethod, KnownMethods};
 use crate::body::ResponseBody;
-use crate::exchange::Exchange;
+use crate::exchange::{Begun, Exchange};
 use crate::future::ResponseFuture;
 use crate::headers::Headers;
 use crate::peer::named;
@@ -82,17 +82,15 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let headers = Headers::of(request.headers());
         let (context, caller) = server::callers_context(self.layer.is_public, &headers);
-        let span = {
-            let _attached = context.as_ref().map(radiosonde_context::Context::attach);
-            span(&request, &headers)
-        };
+        let attached = context.as_ref().map(radiosonde_context::Context::attach);
+        let span = span(&request, &headers);
         if let Some(caller) = caller {
             server::link(&span, &caller);
         }
         let exchange = Exchange::new(Kind::GrpcServer, span, "", Place::NONE);
         let mut exchange = exchange.in_context(context);
         exchange.account.grpc = Some(GrpcMethod::served(request.uri().path(), &self.layer.known));
-        server::called(&mut self.inner, request, Some(exchange))
+        server::called(&mut self.inner, request, Some(Begun { exchange, attached }))
     }
 }
 

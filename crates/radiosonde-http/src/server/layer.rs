@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use super::request::{self, Head};
 use crate::body::ResponseBody;
-use crate::exchange::Exchange;
+use crate::exchange::Begun;
 use crate::future::ResponseFuture;
 use crate::method::Known;
 use crate::place::Route;
@@ -152,8 +152,8 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let exchange = request::begin(&self.settings, &mut request);
-        called(&mut self.inner, request, exchange)
+        let begun = request::begin(&self.settings, &mut request);
+        called(&mut self.inner, request, begun)
     }
 }
 
@@ -161,14 +161,14 @@ where
 pub(crate) fn called<S, Q>(
     inner: &mut S,
     request: Q,
-    exchange: Option<Box<Exchange>>,
+    begun: Option<Begun>,
 ) -> ResponseFuture<S::Future>
 where
     S: Service<Q>,
 {
-    match exchange {
-        Some(mut exchange) => {
-            let future = exchange.run(|_| inner.call(request));
+    match begun {
+        Some(Begun { mut exchange, attached }) => {
+            let future = exchange.run_attached(attached, |_| inner.call(request));
             ResponseFuture::new(future, Some(exchange))
         }
         None => ResponseFuture::new(inner.call(request), None),

@@ -11,7 +11,7 @@ use tracing::field::{Empty, Field, Value};
 
 use super::layer::Settings;
 use super::size;
-use crate::exchange::Exchange;
+use crate::exchange::{Begun, Exchange};
 use crate::headers::Headers;
 use crate::method;
 use crate::peer::{self, ClientAddress, Forwarded, named};
@@ -65,7 +65,7 @@ impl<'r> Head<'r> {
 pub(super) fn begin<B: Body + 'static>(
     settings: &Settings,
     request: &mut Request<B>,
-) -> Option<Box<Exchange>> {
+) -> Option<Begun> {
     let head = Head::of(request);
     if settings.filter.as_ref().is_some_and(|filter| !filter(&head)) {
         return None;
@@ -77,17 +77,15 @@ pub(super) fn begin<B: Body + 'static>(
     let (context, caller) = callers_context(settings.is_public, &headers);
     let begun = Labels::begun(Kind::HttpServer, method.name, peer.scheme, place.as_str());
     let series = series::of(&begun);
-    let span = {
-        let _attached = context.as_ref().map(Context::attach);
-        span(&head, method, &series, &peer)
-    };
+    let attached = context.as_ref().map(Context::attach);
+    let span = span(&head, method, &series, &peer);
     if let Some(caller) = caller {
         link(&span, &caller);
     }
     let mut exchange = Exchange::new(Kind::HttpServer, span, method.name, place);
     exchange.begin(&series);
     exchange.account.request_bytes = size::of(request);
-    Some(exchange.in_context(context))
+    Some(Begun { exchange: exchange.in_context(context), attached })
 }
 
 /// The context a request is worked on in, when that is another than the current one; and the span of
