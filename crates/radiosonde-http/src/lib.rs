@@ -83,4 +83,5 @@ mod peer;
 mod place;
 mod series;
 pub mod server;
+mod service;
 mod url;

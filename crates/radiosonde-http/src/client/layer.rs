@@ -1,18 +1,14 @@
 //! The layer and its service.
 
-use std::task::{Context, Poll};
-
-use http::{Request, Response};
+use http::Request;
 use http_body::Body;
 use tower_layer::Layer;
-use tower_service::Service;
 
 use super::attempts::Attempts;
 use super::request;
-use crate::body::ResponseBody;
 use crate::exchange::Begun;
-use crate::future::ResponseFuture;
 use crate::method::{Known, Method};
+use crate::service::observed;
 
 /// Observes a client: a span and the metrics of every request it sends, whose receiver goes on with
 /// the trace.
@@ -72,29 +68,16 @@ pub struct Client<S> {
     known: Known,
 }
 
-impl<S, B, R> Service<Request<B>> for Client<S>
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    S::Error: 'static,
-    B: Body,
-    R: Body,
-{
-    type Response = Response<ResponseBody<R>>;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+impl<S> Client<S> {
+    fn begin<B: Body>(&self, request: &mut Request<B>) -> Option<Begun> {
         let resent = Attempts::next(request.extensions());
         let bytes = request.body().size_hint().exact();
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let sent =
             request::Sent { method: Method::of(&method, self.known), uri: &uri, bytes, resent };
         let exchange = request::begin(&sent, request.headers_mut());
-        let begun = Begun { exchange, attached: None };
-        crate::server::called(&mut self.inner, request, Some(begun))
+        Some(Begun { exchange, attached: None })
     }
 }
+
+observed!(Client, B: Body);

@@ -1,24 +1,20 @@
 //! The layer for servers.
 
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use http::{Request, Response};
-use http_body::Body;
+use http::Request;
 use tower_layer::Layer;
-use tower_service::Service;
 use tracing::Span;
 use tracing::field::Empty;
 
 use super::method::{GrpcMethod, KnownMethods};
-use crate::body::ResponseBody;
 use crate::exchange::{Begun, Exchange};
-use crate::future::ResponseFuture;
 use crate::headers::Headers;
 use crate::peer::named;
 use crate::place::Place;
 use crate::series::Kind;
 use crate::server;
+use crate::service::observed;
 
 /// Observes a gRPC server: a span and the duration of every call, in the trace of its caller.
 ///
@@ -65,34 +61,23 @@ pub struct Server<S> {
     layer: ServerLayer,
 }
 
-impl<S, B, R> Service<Request<B>> for Server<S>
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    S::Error: 'static,
-    R: Body,
-{
-    type Response = Response<ResponseBody<R>>;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+impl<S> Server<S> {
+    fn begin<B>(&self, request: &mut Request<B>) -> Option<Begun> {
         let headers = Headers::of(request.headers());
         let (context, caller) = server::callers_context(self.layer.is_public, &headers);
         let attached = context.as_ref().map(radiosonde_context::Context::attach);
-        let span = span(&request, &headers);
+        let span = span(request, &headers);
         if let Some(caller) = caller {
             server::link(&span, &caller);
         }
         let exchange = Exchange::new(Kind::GrpcServer, span, "", Place::NONE);
         let mut exchange = exchange.in_context(context);
         exchange.account.grpc = Some(GrpcMethod::served(request.uri().path(), &self.layer.known));
-        server::called(&mut self.inner, request, Some(Begun { exchange, attached }))
+        Some(Begun { exchange, attached })
     }
 }
+
+observed!(Server);
 
 /// The name is told at the end: until the server has answered, it is only what the caller says.
 fn span<B>(request: &Request<B>, headers: &Headers<'_>) -> Span {

@@ -2,19 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::Request;
 use http_body::Body;
 use tower_layer::Layer;
-use tower_service::Service;
 
 use super::request::{self, Head};
-use crate::body::ResponseBody;
 use crate::exchange::Begun;
-use crate::future::ResponseFuture;
 use crate::method::Known;
 use crate::place::Route;
+use crate::service::observed;
 
 /// Observes a server: a span and the metrics of every request, in the trace of its caller.
 ///
@@ -136,41 +133,10 @@ pub struct Server<S> {
     settings: Arc<Settings>,
 }
 
-impl<S, B, R> Service<Request<B>> for Server<S>
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    S::Error: 'static,
-    B: Body + 'static,
-    R: Body,
-{
-    type Response = Response<ResponseBody<R>>;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let begun = request::begin(&self.settings, &mut request);
-        called(&mut self.inner, request, begun)
+impl<S> Server<S> {
+    fn begin<B: Body + 'static>(&self, request: &mut Request<B>) -> Option<Begun> {
+        request::begin(&self.settings, request)
     }
 }
 
-/// Hands the request on, inside its span.
-pub(crate) fn called<S, Q>(
-    inner: &mut S,
-    request: Q,
-    begun: Option<Begun>,
-) -> ResponseFuture<S::Future>
-where
-    S: Service<Q>,
-{
-    match begun {
-        Some(Begun { mut exchange, attached }) => {
-            let future = exchange.run_attached(attached, |_| inner.call(request));
-            ResponseFuture::new(future, Some(exchange))
-        }
-        None => ResponseFuture::new(inner.call(request), None),
-    }
-}
+observed!(Server, B: Body + 'static);
