@@ -18,7 +18,7 @@ pin_project_lite::pin_project! {
     pub struct ResponseBody<B> {
         #[pin]
         body: Option<B>,
-        exchange: Option<Exchange>,
+        exchange: Option<Box<Exchange>>,
     }
 
     impl<B> PinnedDrop for ResponseBody<B> {
@@ -34,7 +34,7 @@ pin_project_lite::pin_project! {
 }
 
 impl<B> ResponseBody<B> {
-    pub(crate) fn new(body: B, exchange: Option<Exchange>) -> Self {
+    pub(crate) fn new(body: B, exchange: Option<Box<Exchange>>) -> Self {
         Self { body: Some(body), exchange }
     }
 }

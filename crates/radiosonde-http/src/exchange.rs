@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use http::response::Parts;
-use http::{HeaderMap, Version, header};
+use http::{HeaderMap, Response, Version, header};
+use http_body::Body;
 use metrics::Gauge;
-use radiosonde_context::Context;
+use radiosonde_context::{Attached, Context};
 use tracing::Span;
 
 use crate::error_type::{self, ErrorType};
@@ -53,6 +53,13 @@ pub(crate) struct Exchange {
     pub(crate) account: Account,
 }
 
+/// A request that is about to be handed on, in the context it was begun in.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) exchange: Box<Exchange>,
+    pub(crate) attached: Option<Attached>,
+}
+
 /// What is known of a request, and told at its end.
 #[derive(Debug)]
 pub(crate) struct Account {
@@ -86,7 +93,8 @@ pub(crate) struct Running<'e> {
 }
 
 impl Exchange {
-    pub(crate) fn new(kind: Kind, span: Span, method: &'static str, place: Place) -> Self {
+    /// In a box: it is handed on a dozen times.
+    pub(crate) fn new(kind: Kind, span: Span, method: &'static str, place: Place) -> Box<Self> {
         let account = Account {
             is_unnamed: kind == Kind::HttpServer && place.as_str().is_empty(),
             kind,
@@ -104,11 +112,11 @@ impl Exchange {
             sent: 0,
             is_done: false,
         };
-        Self { span, context: None, is_running: false, account }
+        Box::new(Self { span, context: None, is_running: false, account })
     }
 
-    /// In this context, which is not the current one.
-    pub(crate) fn in_context(mut self, context: Option<Context>) -> Self {
+    /// In this context, which is not that of the caller.
+    pub(crate) fn in_context(mut self: Box<Self>, context: Option<Context>) -> Box<Self> {
         self.context = context;
         self
     }
@@ -121,9 +129,19 @@ impl Exchange {
 
     /// Runs foreign code inside the span.
     pub(crate) fn run<R>(&mut self, f: impl FnOnce(Running<'_>) -> R) -> R {
+        let attached = self.context.as_ref().map(Context::attach);
+        self.run_attached(attached, f)
+    }
+
+    /// As [`Exchange::run`], with its context attached already.
+    pub(crate) fn run_attached<R>(
+        &mut self,
+        attached: Option<Attached>,
+        f: impl FnOnce(Running<'_>) -> R,
+    ) -> R {
         self.is_running = true;
         let result = {
-            let _context = self.context.as_ref().map(Context::attach);
+            let _attached = attached;
             let _entered = self.span.enter();
             f(Running { span: &self.span, account: &mut self.account })
         };
@@ -158,16 +176,16 @@ impl Account {
         self.place = route.0.clone();
     }
 
-    /// Takes the head of the response; `length` is that of its body, when it is known.
-    pub(crate) fn head(&mut self, head: &Parts, length: Option<u64>) {
-        self.status = Some(head.status.as_u16());
-        self.version = Some(head.version);
-        let headers = &head.headers;
+    /// Takes the head of the response, and the length of its body when that is known.
+    pub(crate) fn head<B: Body>(&mut self, response: &Response<B>) {
+        self.status = Some(response.status().as_u16());
+        self.version = Some(response.version());
+        let headers = response.headers();
         let announced = || headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
-        self.expected = length.or_else(announced);
+        self.expected = response.body().size_hint().exact().or_else(announced);
         if self.kind.is_grpc() {
             self.code = grpc::code(headers);
-            self.has_messages = head.status == 200 && grpc::has_messages(headers);
+            self.has_messages = response.status() == 200 && grpc::has_messages(headers);
             self.learn();
         }
     }

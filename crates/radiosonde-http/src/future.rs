@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http::Response;
-use http::response::Parts;
 use http_body::Body;
 
 use crate::body::ResponseBody;
@@ -24,7 +23,7 @@ pin_project_lite::pin_project! {
         #[pin]
         future: Option<F>,
         // Declared behind the future: it ends when that is gone.
-        exchange: Option<Exchange>,
+        exchange: Option<Box<Exchange>>,
     }
 
     impl<F> PinnedDrop for ResponseFuture<F> {
@@ -40,7 +39,7 @@ pin_project_lite::pin_project! {
 }
 
 impl<F> ResponseFuture<F> {
-    pub(crate) fn new(future: F, exchange: Option<Exchange>) -> Self {
+    pub(crate) fn new(future: F, exchange: Option<Box<Exchange>>) -> Self {
         Self { future: Some(future), exchange }
     }
 }
@@ -77,7 +76,10 @@ where
         let result = exchange.run(|running| {
             let result = ready!(poll(cx));
             Poll::Ready(match result {
-                Ok(response) => Ok(answered(response, running)),
+                Ok(response) => {
+                    answered(&response, running);
+                    Ok(response)
+                }
                 Err(error) => {
                     running.finish(Ending::Failed(error_type::of(&error)));
                     Err(error)
@@ -86,23 +88,18 @@ where
         });
         let result = ready!(result);
         let exchange = this.exchange.take().filter(|exchange| !exchange.is_done());
-        Poll::Ready(
-            result
-                .map(|(head, body)| Response::from_parts(head, ResponseBody::new(body, exchange))),
-        )
+        Poll::Ready(result.map(|response| response.map(|body| ResponseBody::new(body, exchange))))
     }
 }
 
 /// Takes over what the response says, which is the end where nothing will be sent.
-fn answered<B: Body>(response: Response<B>, running: Running<'_>) -> (Parts, B) {
-    let (head, body) = response.into_parts();
+fn answered<B: Body>(response: &Response<B>, running: Running<'_>) {
     let account = &mut *running.account;
-    if let Some(route) = head.extensions.get::<Route>() {
+    if let Some(route) = response.extensions().get::<Route>() {
         account.routed(route);
     }
-    account.head(&head, body.size_hint().exact());
-    if body.is_end_stream() || account.has_no_body() {
+    account.head(response);
+    if response.body().is_end_stream() || account.has_no_body() {
         running.finish(Ending::Complete);
     }
-    (head, body)
 }

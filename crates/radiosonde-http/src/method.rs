@@ -13,8 +13,23 @@ const KNOWN: [&str; 9] =
 /// are case-sensitive, and the list replaces the usual one.
 const KNOWN_METHODS: &str = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS";
 
-/// Methods that are known, as the environment said when the first was asked for.
-fn known() -> &'static [&'static str] {
+/// Methods that are known to a layer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Known(Option<&'static [&'static str]>);
+
+impl Known {
+    /// These and no others, whatever the environment says.
+    pub(crate) fn only(methods: &'static [&'static str]) -> Self {
+        Self(Some(methods))
+    }
+
+    fn methods(self) -> &'static [&'static str] {
+        self.0.unwrap_or_else(of_environment)
+    }
+}
+
+/// Those the environment named when they were first asked for.
+fn of_environment() -> &'static [&'static str] {
     static LISTED: OnceLock<Vec<&'static str>> = OnceLock::new();
     LISTED.get_or_init(|| listed(&std::env::var(KNOWN_METHODS).unwrap_or_default()))
 }
@@ -40,9 +55,9 @@ pub(crate) struct Method<'m> {
 }
 
 impl<'m> Method<'m> {
-    pub(crate) fn of(method: &'m http::Method) -> Self {
+    pub(crate) fn of(method: &'m http::Method, known: Known) -> Self {
         let text = method.as_str();
-        match known().iter().copied().find(|known| *known == text) {
+        match known.methods().iter().copied().find(|known| *known == text) {
             Some(name) => Self { name, original: None },
             None => Self { name: OTHER, original: Some(text) },
         }
@@ -69,9 +84,19 @@ mod tests {
         ];
         for (text, name, original) in table {
             let method: http::Method = text.parse().expect("a token");
-            let found = Method::of(&method);
+            let found = Method::of(&method, Known::default());
             assert_eq!((found.name, found.original), (name, original), "{text}");
             assert_eq!((in_span_name(found.name) == "HTTP"), original.is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_layer_may_know_other_methods() {
+        let known = Known::only(&["PROPFIND", "GET"]);
+        for (text, name) in [("GET", "GET"), ("PROPFIND", "PROPFIND"), ("POST", OTHER)] {
+            let method: http::Method = text.parse().expect("a token");
+            assert_eq!(Method::of(&method, known).name, name);
+            assert_eq!(Method::of(&method, Known::only(&[])).name, OTHER);
         }
     }
 

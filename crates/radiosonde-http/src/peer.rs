@@ -17,16 +17,30 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 pub struct ClientAddress(pub SocketAddr);
 
 /// Host and port of `example.org:80`, `[::1]:80`, or either without a port.
+// In one go: the texts are short, and searchers take longer to be made than to search them.
 pub(crate) fn host_and_port(authority: &str) -> (&str, Option<u16>) {
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    if let Some(rest) = authority.strip_prefix('[') {
-        let (host, port) = rest.split_once(']').unwrap_or((rest, ""));
-        return (host, port.strip_prefix(':').and_then(|port| port.parse().ok()));
+    let (mut begin, mut colon) = (0, None);
+    for (at, byte) in authority.bytes().enumerate() {
+        match byte {
+            b'@' => (begin, colon) = (at + 1, None),
+            b':' if colon.is_none() => colon = Some(at),
+            _ => {}
+        }
     }
-    match authority.split_once(':') {
-        Some((host, port)) => (host, port.parse().ok()),
-        None => (authority, None),
+    let port = |text: Option<&str>| text?.parse().ok();
+    let Some(rest) = authority.get(begin..).and_then(|text| text.strip_prefix('[')) else {
+        let end = colon.unwrap_or(authority.len());
+        return (authority.get(begin..end).unwrap_or_default(), port(authority.get(end + 1..)));
+    };
+    match rest.split_once(']') {
+        Some((host, rest)) => (host, port(rest.strip_prefix(':'))),
+        None => (rest, None),
     }
+}
+
+/// Host and port of an authority that has a host: a port alone is nobody's.
+pub(crate) fn named(authority: &str) -> Option<(&str, Option<u16>)> {
+    Some(host_and_port(authority)).filter(|(host, _)| !host.is_empty())
 }
 
 /// What a proxy in front of this server says about the request it passed on.

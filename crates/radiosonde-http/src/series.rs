@@ -1,14 +1,16 @@
-//! The keys of the metrics, made once a thread for each set of labels.
+//! The keys of the metrics, made once a thread for each set of labels, and the handles for them.
 //!
-//! To make a key takes a dozen allocations and a hash over all its texts. A thread keeps those it
-//! wrote lately; the recorder is asked with each write, so that a local one, or one that is installed
-//! later, gets what is its own.
+//! To make a key takes a dozen allocations and a hash over all its texts, and to find its series as
+//! much as to write it. A thread keeps those it wrote lately; the recorder is asked with each write
+//! where it might answer otherwise, so that a local one, or one that is installed later, gets what is
+//! its own.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
-use metrics::{Gauge, Key, Label, Level, Metadata, Recorder};
+use metrics::{Gauge, Histogram, Key, Label, Level, Metadata};
+use radiosonde_metrics::Lasting;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_inline};
 
 /// Sets of labels a thread keeps, each of them in about a kilobyte. Two that want the same place
@@ -74,10 +76,37 @@ pub(crate) struct Series {
     error: Box<str>,
     /// What the span of a server is called: `GET /users/{id}`, or `GET` where there is no route.
     name: Box<str>,
-    active: Option<Key>,
-    duration: Option<Key>,
-    request: Option<Key>,
-    response: Option<Key>,
+    active: Option<Keyed<Gauge>>,
+    duration: Option<Keyed<Histogram>>,
+    request: Option<Keyed<Histogram>>,
+    response: Option<Keyed<Histogram>>,
+}
+
+/// A key, and its handle while that is the one the recorder would give.
+struct Keyed<H> {
+    key: Key,
+    kept: OnceCell<Lasting<H>>,
+}
+
+impl<H> Keyed<H> {
+    fn new(name: &'static str, labels: &dyn Fn() -> Vec<Label>) -> Option<Self> {
+        let key = || Key::from_parts(name, labels());
+        (!name.is_empty()).then(|| Self { key: key(), kept: OnceCell::new() })
+    }
+
+    fn with<R>(
+        &self,
+        ask: impl FnOnce(&Key, &Metadata<'_>) -> Result<Lasting<H>, H>,
+        to: impl FnOnce(&H) -> R,
+    ) -> R {
+        if let Some(handle) = self.kept.get().and_then(Lasting::current) {
+            return to(handle);
+        }
+        match ask(&self.key, &METADATA) {
+            Ok(lasting) => to(self.kept.get_or_init(|| lasting).handle()),
+            Err(handle) => to(&handle),
+        }
+    }
 }
 
 thread_local! {
@@ -121,15 +150,15 @@ impl Series {
 
     /// The gauge of requests under way.
     pub(crate) fn active(&self) -> Gauge {
-        let Some(key) = &self.active else { return Gauge::noop() };
-        metrics::with_recorder(|to: &dyn Recorder| to.register_gauge(key, &METADATA))
+        let active = self.active.as_ref();
+        active.map_or_else(Gauge::noop, |keyed| keyed.with(Lasting::gauge, Gauge::clone))
     }
 
     /// Writes a finished request.
     pub(crate) fn record(&self, measured: &Measured) {
-        let write = |key: &Option<Key>, value: Option<f64>| {
-            if let (Some(key), Some(value)) = (key, value) {
-                metrics::with_recorder(|to| to.register_histogram(key, &METADATA)).record(value);
+        let write = |keyed: &Option<Keyed<Histogram>>, value: Option<f64>| {
+            if let (Some(keyed), Some(value)) = (keyed, value) {
+                keyed.with(Lasting::histogram, |histogram| histogram.record(value));
             }
         };
         #[expect(clippy::cast_precision_loss, reason = "no body has 2^53 bytes")]
@@ -163,9 +192,6 @@ impl Series {
             }
         };
         let [active_name, duration, request, response] = labels.kind.names();
-        let key = |name: &'static str, labels: &dyn Fn() -> Vec<Label>| {
-            (!name.is_empty()).then(|| Key::from_parts(name, labels()))
-        };
         Self {
             kind: labels.kind,
             method: labels.method,
@@ -174,20 +200,24 @@ impl Series {
             status: labels.status,
             error: labels.error.into(),
             name: name(labels).into(),
-            active: key(active_name, &active),
-            duration: key(duration, &finished),
-            request: key(request, &finished),
-            response: key(response, &finished),
+            active: Keyed::new(active_name, &active),
+            duration: Keyed::new(duration, &finished),
+            request: Keyed::new(request, &finished),
+            response: Keyed::new(response, &finished),
         }
     }
 
     fn is_for(&self, labels: &Labels<'_>) -> bool {
+        // Mostly constants, and empty: few texts have to be read.
+        let same = |one: &str, other: &str| {
+            one.len() == other.len() && (one.is_empty() || std::ptr::eq(one, other) || one == other)
+        };
         self.status == labels.status
             && self.kind == labels.kind
-            && self.method == labels.method
-            && self.scheme == labels.scheme
-            && *self.place == *labels.place
-            && *self.error == *labels.error
+            && same(self.method, labels.method)
+            && same(self.scheme, labels.scheme)
+            && same(&self.place, labels.place)
+            && same(&self.error, labels.error)
     }
 }
 

@@ -53,9 +53,9 @@ pub(crate) fn redacted_query(query: &str) -> Cow<'_, str> {
     }
     let by_key = if query.split('&').any(is_secret) {
         let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-            Some((key, _)) if is_secret(pair) => Cow::Owned(format!("{key}={REDACTED}")),
-            None if is_secret(pair) => Cow::Borrowed(REDACTED),
-            _ => Cow::Borrowed(pair),
+            _ if !is_secret(pair) => Cow::Borrowed(pair),
+            Some((key, _)) if !key_hides_secret(key) => Cow::Owned(format!("{key}={REDACTED}")),
+            _ => Cow::Borrowed(REDACTED),
         });
         Cow::Owned(pairs.collect::<Vec<_>>().join("&"))
     } else {
@@ -64,8 +64,30 @@ pub(crate) fn redacted_query(query: &str) -> Cow<'_, str> {
     redacted_text(by_key)
 }
 
+/// A path without what is a secret wherever it stands, as whoever receives it reads it: a segment
+/// that hides one goes as a whole.
+pub(crate) fn redacted_path(path: &str) -> Cow<'_, str> {
+    // Most have neither something coded nor a `=`, without which the rules let a short text through.
+    if !path.as_bytes().contains(&b'%') && !rules().may_match(path) {
+        return Cow::Borrowed(path);
+    }
+    let hides = |segment: &str| segment.contains(['%', '=']) && hides_secret("", segment);
+    let shown = if path.split('/').any(hides) {
+        let segments = path.split('/').map(|text| if hides(text) { REDACTED } else { text });
+        Cow::Owned(segments.collect::<Vec<_>>().join("/"))
+    } else {
+        Cow::Borrowed(path)
+    };
+    let shown = redacted_text(shown);
+    // One that reaches over a border of segments cannot be told from the rest.
+    match rules().redact(&decoded(&shown), &mut |_| ()) {
+        Some(_) => Cow::Borrowed(REDACTED),
+        None => shown,
+    }
+}
+
 /// A text without what is a secret wherever it stands.
-pub(crate) fn redacted_text(text: Cow<'_, str>) -> Cow<'_, str> {
+fn redacted_text(text: Cow<'_, str>) -> Cow<'_, str> {
     match rules().redact(&text, &mut |_| ()) {
         Some(redacted) => Cow::Owned(redacted),
         None => text,
@@ -90,7 +112,7 @@ pub(crate) fn redacted_url(uri: &Uri) -> String {
             None => url.push_str(authority),
         }
     }
-    url.push_str(&redacted_text(Cow::Borrowed(uri.path())));
+    url.push_str(&redacted_path(uri.path()));
     if let Some(query) = uri.query() {
         url.push('?');
         url.push_str(&redacted_query(query));
@@ -134,10 +156,16 @@ impl Name {
 /// Whether the value of a parameter must not be shown.
 fn is_secret(pair: &str) -> bool {
     let Some((key, value)) = pair.split_once('=') else { return hides_secret("", pair) };
-    if value.is_empty() {
-        return false;
+    if key_hides_secret(key) {
+        return true;
     }
-    key.len() > KEY_BYTES_MAX || known(key) == Name::Secret || hides_secret(key, value)
+    let is_named = key.len() > KEY_BYTES_MAX || known(key) == Name::Secret;
+    !value.is_empty() && (is_named || hides_secret(key, value))
+}
+
+/// Whether what stands before the first `=` is no name, but hides a secret once it is decoded.
+fn key_hides_secret(key: &str) -> bool {
+    key.contains('%') && hides_secret("", key)
 }
 
 /// Whether a value is a secret, or a URL with one in it, once it is decoded.
@@ -258,6 +286,12 @@ mod tests {
             ("token_count=3", "token_count=3"),
             ("a=b=c&&=&%", "a=b=c&&=&%"),
             ("token=a=b", "token=[redacted]"),
+            ("token%3Dabc=1&a=1", "[redacted]&a=1"),
+            ("token%3Dabc=", "[redacted]"),
+            ("a=1%26token%3Dabc", "a=[redacted]"),
+            ("a%26token%253Dabc=1", "[redacted]"),
+            ("4111%201111%201111%201111=1", "[redacted]"),
+            ("a%20b=1", "a%20b=1"),
             ("", ""),
         ];
         for (query, shown) in table {
@@ -297,6 +331,36 @@ mod tests {
     }
 
     #[test]
+    fn secrets_of_a_path_are_hidden_with_their_segment() {
+        let table = [
+            ("/", "/"),
+            ("*", "*"),
+            ("/users/4711", "/users/4711"),
+            ("/a%20b/%E4/c%2Fd", "/a%20b/%E4/c%2Fd"),
+            ("/100%/%/%2", "/100%/%/%2"),
+            ("/page=2/x", "/page=2/x"),
+            ("/cards/4111%201111%201111%201111/x", "/cards/[redacted]/x"),
+            ("/cards/4111%2D1111%2D1111%2D1111", "/cards/[redacted]"),
+            ("/cb%3Ftoken%3Dabc/x", "/[redacted]/x"),
+            ("/cb%253Ftoken%253Dabc", "/[redacted]"),
+            ("/cb%3Ftoken=abc", "/[redacted]"),
+            ("/a;sig=abc/x", "/[redacted]/x"),
+            ("/x%2525252525", "/[redacted]"),
+            ("/fetch/http%3A%2F%2Fme:pw@example.org/x", "/fetch/[redacted]/x"),
+            ("/fetch/http:/%2Fme:pw@example.org/x", "[redacted]"),
+        ];
+        for (path, shown) in table {
+            assert_eq!(redacted_path(path), shown, "{path}");
+        }
+        let jwt =
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P";
+        for dot in [".", "%2E", "%252e"] {
+            let shown = redacted_path(&format!("/reset/{}/x", jwt.replace('.', dot))).into_owned();
+            assert!(!shown.contains("dozjg") && shown.starts_with("/reset/"), "{shown}");
+        }
+    }
+
+    #[test]
     fn a_url_keeps_its_host_and_loses_its_password() {
         let table = [
             ("http://example.org/a?b=c", "http://example.org/a?b=c"),
@@ -305,6 +369,7 @@ mod tests {
                 "https://example.org/?access_token=x&y=1",
                 "https://example.org/?access_token=[redacted]&y=1",
             ),
+            ("http://example.org/cb%3Ftoken%3Dabc?a=1", "http://example.org/[redacted]?a=1"),
             ("/only/path", "/only/path"),
         ];
         for (uri, shown) in table {

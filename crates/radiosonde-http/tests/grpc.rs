@@ -1,20 +1,21 @@
 //! The layers for gRPC around a server and a channel of tonic, over sockets.
 
 mod common;
+mod raw;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use common::{Fields, World, assert_fields, until};
 use futures_core::Stream;
 use http::uri::PathAndQuery;
 use radiosonde_context::{Context as Current, scope};
 use radiosonde_http::grpc::{Client, ClientLayer, ServerLayer};
+use raw::Raw;
 use tonic::body::Body;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::NamedService;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server};
@@ -23,44 +24,6 @@ use tower::{Layer, Service, service_fn};
 
 const SERVER: &str = "rpc_server_call_duration_seconds";
 const CLIENT: &str = "rpc_client_call_duration_seconds";
-
-/// Messages are bytes: the layers do not look at them.
-#[derive(Clone, Copy, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        to.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(from.copy_to_bytes(from.remaining())))
-    }
-}
 
 /// So many messages, and then a status, or nothing for ever.
 struct Messages(u32, Option<Code>);

@@ -388,3 +388,30 @@ fn hostile_headers_are_no_trouble() {
         });
     }
 }
+
+#[test]
+fn a_host_without_a_name_is_no_address() {
+    type Case = (&'static str, &'static str, Option<&'static str>, Option<&'static str>);
+    let table: &[Case] = &[
+        ("host", "", None, None),
+        ("host", ":8080", None, None),
+        ("host", "user@:8080", None, None),
+        ("host", "[]:8080", None, None),
+        ("host", "shop.example:8080", Some("shop.example"), Some("8080")),
+        ("x-forwarded-host", ":8080", Some("inside.example"), None),
+        ("x-forwarded-host", "shop.example", Some("shop.example"), None),
+    ];
+    for (name, value, address, port) in table {
+        World::run(async |world| {
+            let layer = ServerLayer::new().trust_forwarded();
+            let mut service = layer.layer(service_fn(|_| handle(Seen::default())));
+            let mut asked = request(&[("host", "inside.example")]);
+            *asked.uri_mut() = "/a".parse().expect("a URI");
+            let value = value.parse().expect("a value");
+            let _before = HeaderMap::insert(asked.headers_mut(), *name, value);
+            assert!(polled(&mut service, asked, usize::MAX), "{name}");
+            let expected = [("server.address", *address), ("server.port", *port)];
+            assert_fields(&world.span().await, &expected);
+        });
+    }
+}

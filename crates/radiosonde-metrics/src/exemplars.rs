@@ -60,6 +60,12 @@ impl Exemplars {
     /// series, lose this chance, which is counted nowhere. There is a next write.
     #[inline]
     pub(crate) fn offer(&self, series: usize, bucket: usize, value: f64, stride: usize) {
+        // First: mostly there is one, and then it does not matter in which trace.
+        let place = self.series.get(series).and_then(|places| places.get(bucket));
+        let has_one = |place: &Place| !place.is_free(self.epoch.load(Ordering::Relaxed));
+        if place.is_some_and(has_one) {
+            return;
+        }
         if let Some(ids) = with_current(traced) {
             self.offer_traced(series, bucket, value, stride, ids);
         }
@@ -106,9 +112,16 @@ impl Exemplars {
 }
 
 impl Place {
+    /// Whether none is here of this epoch, or of a later one, or just being written.
+    #[inline]
+    fn is_free(&self, epoch: u64) -> bool {
+        let state = self.state.load(Ordering::Relaxed);
+        state < epoch << 1 && state & 1 == 0
+    }
+
     fn keep(&self, epoch: u64, value: f64, (trace, span): (TraceId, SpanId), clock: &Clock) {
         let (before, kept) = (self.state.load(Ordering::Relaxed), epoch << 1);
-        // One of this epoch, or of a later one, or one that is just being written.
+        // As it was looked at before, but this is what the exchange below compares with.
         if before >= kept || before & 1 == 1 {
             return;
         }

@@ -103,8 +103,10 @@ impl<'f> Write<'f> {
         let sum = self.at.cell() + self.family.buckets();
         // What is not a number compares with nothing, and an infinity is no value either.
         let counted = value.is_finite() && cells::record_at_hand(self.arena, count, sum, value);
-        if !counted || has_job_or_trace() {
-            self.family.record(self.at.place(), value, 1, counted);
+        if !counted {
+            self.family.record(self.at.place(), value, 1);
+        } else if has_job_or_trace() {
+            self.family.recorded(self.at.place(), bucket, value);
         }
     }
 }
@@ -169,7 +171,7 @@ impl HistogramFn for Handle {
         match count {
             0 => {}
             1 => self.write().record(value),
-            many => self.family.record(self.at.place(), value, many as u64, false),
+            many => self.family.record(self.at.place(), value, many as u64),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::family::{Guarded, Resolved};
 use crate::handle::Handle;
 use crate::hub::Hub;
 use crate::kept::{self, Wanted};
+use crate::lasting;
 use crate::refusal::Entry;
 use crate::typed::link;
 
@@ -85,6 +86,7 @@ impl Recorder {
         if self.stays
             && let Some(handle) = kept::find(&asked)
         {
+            lasting::given_by(self);
             return Found::Series(handle);
         }
         match self.resolve(key, metadata, wanted) {
@@ -92,11 +94,15 @@ impl Recorder {
                 if self.stays && family.is_overflow(found.place) {
                     return Found::Series(kept::folded(&family, found.place));
                 }
-                let may_be_kept =
-                    self.stays && found.is_own && self.hub.catalogue.is_for_all(&family);
+                let stays = self.stays && found.is_own;
+                let is_for_all = self.hub.catalogue.is_for_all(&family);
                 let handle = Arc::new(Handle::new(family, found.place));
-                if may_be_kept {
-                    kept::keep(&asked, &handle);
+                if stays {
+                    // Whoever asked asks for himself alone; a thread's code is of many crates.
+                    lasting::given_by(self);
+                    if is_for_all {
+                        kept::keep(&asked, &handle);
+                    }
                 }
                 Found::Series(handle)
             }

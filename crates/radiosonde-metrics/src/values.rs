@@ -124,9 +124,19 @@ impl Guarded {
         result.is_ok()
     }
 
-    /// Counts values of a histogram or summary; `counted` says that the value is there already.
+    /// Does what is left to do of a value of a histogram that is in the thread's own cells, as only
+    /// values of which nothing is to be noted are. The bucket is known by then.
     #[inline(never)]
-    pub(crate) fn record(self: &Arc<Self>, place: usize, value: f64, writes: u64, counted: bool) {
+    pub(crate) fn recorded(self: &Arc<Self>, place: usize, bucket: u32, value: f64) {
+        self.beside.offer_exemplar(place, bucket as usize, value, self.buckets() as usize);
+        self.book(place, || {
+            DeltaValue::Distribution(Distribution { count: 1, sum: value, min: value, max: value })
+        });
+    }
+
+    /// Counts values of a histogram or summary.
+    #[inline(never)]
+    pub(crate) fn record(self: &Arc<Self>, place: usize, value: f64, writes: u64) {
         if is_forked_child() {
             return;
         }
@@ -141,10 +151,8 @@ impl Guarded {
         };
         #[expect(clippy::cast_precision_loss, reason = "2^53 values at once do not happen")]
         let added = (value * writes as f64).clamp(f64::MIN, f64::MAX);
-        if !counted {
-            cells::add(&self.arena, series.cell + count, writes);
-            cells::add_f64(&self.arena, series.cell + sum, added);
-        }
+        cells::add(&self.arena, series.cell + count, writes);
+        cells::add_f64(&self.arena, series.cell + sum, added);
         self.note(series, writes);
         match self.info.metric_type {
             MetricType::Histogram => {

@@ -1,16 +1,14 @@
 //! The layer and its service.
 
-use std::task::{Context, Poll};
-
-use http::{Request, Response};
+use http::Request;
 use http_body::Body;
 use tower_layer::Layer;
-use tower_service::Service;
 
 use super::attempts::Attempts;
 use super::request;
-use crate::body::ResponseBody;
-use crate::future::ResponseFuture;
+use crate::exchange::Begun;
+use crate::method::{Known, Method};
+use crate::service::observed;
 
 /// Observes a client: a span and the metrics of every request it sends, whose receiver goes on with
 /// the trace.
@@ -35,12 +33,23 @@ use crate::future::ResponseFuture;
 /// [`set_baggage_destinations`](radiosonde_context::propagation::set_baggage_destinations).
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
-pub struct ClientLayer;
+pub struct ClientLayer {
+    known: Known,
+}
 
 impl ClientLayer {
     /// A layer for a client.
     pub fn new() -> Self {
-        Self
+        Self::default()
+    }
+
+    /// The methods that are known, in place of those of RFC 9110 and PATCH, and of those that
+    /// `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` names: case-sensitive. Others are `_OTHER`, with what
+    /// was sent in `http.request.method_original`. Each method is a span name and a label of its own.
+    #[must_use]
+    pub fn known_methods(mut self, methods: &'static [&'static str]) -> Self {
+        self.known = Known::only(methods);
+        self
     }
 }
 
@@ -48,7 +57,7 @@ impl<S> Layer<S> for ClientLayer {
     type Service = Client<S>;
 
     fn layer(&self, inner: S) -> Client<S> {
-        Client { inner }
+        Client { inner, known: self.known }
     }
 }
 
@@ -56,29 +65,19 @@ impl<S> Layer<S> for ClientLayer {
 #[derive(Clone, Copy, Debug)]
 pub struct Client<S> {
     inner: S,
+    known: Known,
 }
 
-impl<S, B, R> Service<Request<B>> for Client<S>
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    S::Error: 'static,
-    B: Body,
-    R: Body,
-{
-    type Response = Response<ResponseBody<R>>;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+impl<S> Client<S> {
+    fn begin<B: Body>(&self, request: &mut Request<B>) -> Option<Begun> {
         let resent = Attempts::next(request.extensions());
         let bytes = request.body().size_hint().exact();
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        let sent = request::Sent { method: &method, uri: &uri, bytes, resent };
+        let sent =
+            request::Sent { method: Method::of(&method, self.known), uri: &uri, bytes, resent };
         let exchange = request::begin(&sent, request.headers_mut());
-        crate::server::called(&mut self.inner, request, Some(exchange))
+        Some(Begun { exchange, attached: None })
     }
 }
+
+observed!(Client, B: Body);

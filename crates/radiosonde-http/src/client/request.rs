@@ -1,12 +1,13 @@
 //! What is read from a request before it goes, the span made of it, and the context it takes along.
 
-use http::{HeaderMap, Method, Uri, header};
+use http::{HeaderMap, Uri, header};
 use radiosonde_context::{Context, propagation};
 use tracing::Span;
 use tracing::field::Empty;
 
 use crate::exchange::{Exchange, RequestBytes};
-use crate::peer::host_and_port;
+use crate::method::Method;
+use crate::peer::named;
 use crate::place::Place;
 use crate::series::{self, Kind, Labels};
 use crate::{method, url};
@@ -14,7 +15,7 @@ use crate::{method, url};
 /// A request that is about to be sent.
 #[derive(Debug)]
 pub(super) struct Sent<'r> {
-    pub(super) method: &'r Method,
+    pub(super) method: Method<'r>,
     pub(super) uri: &'r Uri,
     /// Length of its body, when it is known.
     pub(super) bytes: Option<u64>,
@@ -23,14 +24,13 @@ pub(super) struct Sent<'r> {
 }
 
 /// Begins the exchange of a request and writes its context into the headers.
-pub(super) fn begin(sent: &Sent<'_>, headers: &mut HeaderMap) -> Exchange {
+pub(super) fn begin(sent: &Sent<'_>, headers: &mut HeaderMap) -> Box<Exchange> {
     let (host, port) = asked(sent.uri, headers);
-    let method = method::Method::of(sent.method);
-    let span = span(sent, method, &host, port);
+    let span = span(sent, &host, port);
     inject(&span, &host, headers);
-    let series = series::of(&Labels::begun(Kind::HttpClient, method.name, "", &host));
+    let series = series::of(&Labels::begun(Kind::HttpClient, sent.method.name, "", &host));
     let place = Place::Text(host.into());
-    let mut exchange = Exchange::new(Kind::HttpClient, span, method.name, place);
+    let mut exchange = Exchange::new(Kind::HttpClient, span, sent.method.name, place);
     exchange.account.request_bytes = sent.bytes.map_or(RequestBytes::Unknown, RequestBytes::Known);
     exchange.begin(&series);
     exchange
@@ -42,7 +42,7 @@ pub(crate) fn asked(uri: &Uri, headers: &HeaderMap) -> (String, Option<u16>) {
         Some(authority) => authority.as_str(),
         None => headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default(),
     };
-    let (host, port) = host_and_port(authority);
+    let Some((host, port)) = named(authority) else { return (String::new(), None) };
     let usual = match uri.scheme_str() {
         Some("https") => Some(443),
         Some("http") => Some(80),
@@ -58,7 +58,8 @@ pub(crate) fn inject(span: &Span, host: &str, headers: &mut HeaderMap) {
     propagation::inject_to(host, &context, headers);
 }
 
-fn span(sent: &Sent<'_>, method: method::Method<'_>, host: &str, port: Option<u16>) -> Span {
+fn span(sent: &Sent<'_>, host: &str, port: Option<u16>) -> Span {
+    let method = sent.method;
     tracing::info_span!(
         "http.client.request",
         otel.name = method::in_span_name(method.name),

@@ -7,6 +7,7 @@ use reqwest_middleware::{Middleware, Next, Result};
 use super::attempts::Attempts;
 use super::request::{Sent, begin};
 use crate::future::ResponseFuture;
+use crate::method::{Known, Method};
 
 /// Observes a reqwest client: what [`ClientLayer`](super::ClientLayer) is for tower.
 ///
@@ -26,12 +27,23 @@ use crate::future::ResponseFuture;
 /// redirects elsewhere sets `redirect(Policy::none())`.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
-pub struct ReqwestMiddleware;
+pub struct ReqwestMiddleware {
+    known: Known,
+}
 
 impl ReqwestMiddleware {
     /// A middleware for a client.
     pub fn new() -> Self {
-        Self
+        Self::default()
+    }
+
+    /// The methods that are known, in place of those of RFC 9110 and PATCH, and of those that
+    /// `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` names: case-sensitive. Others are `_OTHER`, with what
+    /// was sent in `http.request.method_original`. Each method is a span name and a label of its own.
+    #[must_use]
+    pub fn known_methods(mut self, methods: &'static [&'static str]) -> Self {
+        self.known = Known::only(methods);
+        self
     }
 }
 
@@ -57,7 +69,7 @@ impl Middleware for ReqwestMiddleware {
             Some(body) => http_body::Body::size_hint(body).exact(),
         };
         let method = request.method().clone();
-        let sent = Sent { method: &method, uri: &uri, bytes, resent };
+        let sent = Sent { method: Method::of(&method, self.known), uri: &uri, bytes, resent };
         let exchange = begin(&sent, request.headers_mut());
         let answer = async {
             let response = next.run(request, extensions).await?;

@@ -1,22 +1,16 @@
 //! The layer for channels.
 
-use std::task::{Context, Poll};
-
-use http::{Request, Response};
-use http_body::Body;
+use http::Request;
 use tower_layer::Layer;
-use tower_service::Service;
 use tracing::Span;
 use tracing::field::Empty;
 
 use super::method::GrpcMethod;
-use crate::body::ResponseBody;
 use crate::client::{asked, inject};
-use crate::exchange::Exchange;
-use crate::future::ResponseFuture;
+use crate::exchange::{Begun, Exchange};
 use crate::place::Place;
 use crate::series::Kind;
-use crate::server;
+use crate::service::observed;
 
 /// Observes a gRPC client: a span and the duration of every call, whose receiver goes on with the
 /// trace.
@@ -66,21 +60,8 @@ pub struct Client<S> {
     layer: ClientLayer,
 }
 
-impl<S, B, R> Service<Request<B>> for Client<S>
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    S::Error: 'static,
-    R: Body,
-{
-    type Response = Response<ResponseBody<R>>;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+impl<S> Client<S> {
+    fn begin<B>(&self, request: &mut Request<B>) -> Option<Begun> {
         let (mut host, port) = asked(request.uri(), request.headers());
         if let Some(destination) = &self.layer.destination {
             host = destination.to_string();
@@ -90,9 +71,11 @@ where
         inject(&span, &host, request.headers_mut());
         let mut exchange = Exchange::new(Kind::GrpcClient, span, "", Place::NONE);
         exchange.account.grpc = Some(method);
-        server::called(&mut self.inner, request, Some(exchange))
+        Some(Begun { exchange, attached: None })
     }
 }
+
+observed!(Client);
 
 fn span(method: &str, host: &str, port: Option<u16>) -> Span {
     tracing::info_span!(

@@ -1,23 +1,20 @@
 //! The layer for servers.
 
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use http::{Request, Response, header};
-use http_body::Body;
+use http::Request;
 use tower_layer::Layer;
-use tower_service::Service;
 use tracing::Span;
 use tracing::field::Empty;
 
 use super::method::{GrpcMethod, KnownMethods};
-use crate::body::ResponseBody;
-use crate::exchange::Exchange;
-use crate::future::ResponseFuture;
-use crate::peer::host_and_port;
+use crate::exchange::{Begun, Exchange};
+use crate::headers::Headers;
+use crate::peer::named;
 use crate::place::Place;
 use crate::series::Kind;
 use crate::server;
+use crate::service::observed;
 
 /// Observes a gRPC server: a span and the duration of every call, in the trace of its caller.
 ///
@@ -64,41 +61,29 @@ pub struct Server<S> {
     layer: ServerLayer,
 }
 
-impl<S, B, R> Service<Request<B>> for Server<S>
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    S::Error: 'static,
-    R: Body,
-{
-    type Response = Response<ResponseBody<R>>;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (context, caller) = server::callers_context(self.layer.is_public, request.headers());
-        let span = {
-            let _attached = context.as_ref().map(radiosonde_context::Context::attach);
-            span(&request)
-        };
+impl<S> Server<S> {
+    fn begin<B>(&self, request: &mut Request<B>) -> Option<Begun> {
+        let headers = Headers::of(request.headers());
+        let (context, caller) = server::callers_context(self.layer.is_public, &headers);
+        let attached = context.as_ref().map(radiosonde_context::Context::attach);
+        let span = span(request, &headers);
         if let Some(caller) = caller {
             server::link(&span, &caller);
         }
         let exchange = Exchange::new(Kind::GrpcServer, span, "", Place::NONE);
         let mut exchange = exchange.in_context(context);
         exchange.account.grpc = Some(GrpcMethod::served(request.uri().path(), &self.layer.known));
-        server::called(&mut self.inner, request, Some(exchange))
+        Some(Begun { exchange, attached })
     }
 }
 
+observed!(Server);
+
 /// The name is told at the end: until the server has answered, it is only what the caller says.
-fn span<B>(request: &Request<B>) -> Span {
+fn span<B>(request: &Request<B>, headers: &Headers<'_>) -> Span {
     let authority = || Some(request.uri().authority()?.as_str());
-    let host = || request.headers().get(header::HOST)?.to_str().ok();
-    let host = authority().or_else(host).map(host_and_port);
+    let host = || headers.host?.to_str().ok();
+    let host = authority().and_then(named).or_else(|| named(host()?));
     let client = server::client(request.extensions());
     tracing::info_span!(
         "rpc.server.call",

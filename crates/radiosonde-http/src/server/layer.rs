@@ -2,18 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use http::{Request, Response};
+use http::Request;
 use http_body::Body;
 use tower_layer::Layer;
-use tower_service::Service;
 
 use super::request::{self, Head};
-use crate::body::ResponseBody;
-use crate::exchange::Exchange;
-use crate::future::ResponseFuture;
+use crate::exchange::Begun;
+use crate::method::Known;
 use crate::place::Route;
+use crate::service::observed;
 
 /// Observes a server: a span and the metrics of every request, in the trace of its caller.
 ///
@@ -46,6 +44,7 @@ pub(super) struct Settings {
     pub(super) is_public: bool,
     pub(super) trusts_forwarded: bool,
     pub(super) is_https: bool,
+    pub(super) known_methods: Known,
 }
 
 impl ServerLayer {
@@ -87,6 +86,14 @@ impl ServerLayer {
         self.with(|settings| settings.route_of = Some(Arc::new(route_of)))
     }
 
+    /// The methods that are known, in place of those of RFC 9110 and PATCH, and of those that
+    /// `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` names: case-sensitive. Others are `_OTHER`, with what
+    /// was sent in `http.request.method_original`. Each method is a span name and a label of its own.
+    #[must_use]
+    pub fn known_methods(self, methods: &'static [&'static str]) -> Self {
+        self.with(|settings| settings.known_methods = Known::only(methods))
+    }
+
     /// Leaves alone the requests for which this is `false`, such as those of a health check: they
     /// have no span, no metrics and no context. Default: all are observed.
     #[must_use]
@@ -114,6 +121,7 @@ impl fmt::Debug for Settings {
             .field("is_public", &self.is_public)
             .field("trusts_forwarded", &self.trusts_forwarded)
             .field("is_https", &self.is_https)
+            .field("known_methods", &self.known_methods)
             .finish_non_exhaustive()
     }
 }
@@ -125,41 +133,10 @@ pub struct Server<S> {
     settings: Arc<Settings>,
 }
 
-impl<S, B, R> Service<Request<B>> for Server<S>
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    S::Error: 'static,
-    B: Body + 'static,
-    R: Body,
-{
-    type Response = Response<ResponseBody<R>>;
-    type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let exchange = request::begin(&self.settings, &mut request);
-        called(&mut self.inner, request, exchange)
+impl<S> Server<S> {
+    fn begin<B: Body + 'static>(&self, request: &mut Request<B>) -> Option<Begun> {
+        request::begin(&self.settings, request)
     }
 }
 
-/// Hands the request on, inside its span.
-pub(crate) fn called<S, Q>(
-    inner: &mut S,
-    request: Q,
-    exchange: Option<Exchange>,
-) -> ResponseFuture<S::Future>
-where
-    S: Service<Q>,
-{
-    match exchange {
-        Some(mut exchange) => {
-            let future = exchange.run(|_| inner.call(request));
-            ResponseFuture::new(future, Some(exchange))
-        }
-        None => ResponseFuture::new(inner.call(request), None),
-    }
-}
+observed!(Server, B: Body + 'static);

@@ -8,7 +8,6 @@ pub use layer::{Server, ServerLayer};
 pub use request::Head;
 pub use size::{CountRequestBody, CountRequestBodyLayer, RequestBody};
 
-pub(crate) use layer::called;
 pub(crate) use request::{callers_context, client, link, record_late};
 
 pub use crate::body::ResponseBody;

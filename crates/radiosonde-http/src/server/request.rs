@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
-use http::{Extensions, HeaderMap, Method, Request, Uri, Version, header};
+use http::{Extensions, HeaderMap, Method, Request, Uri, Version};
 use http_body::Body;
 use radiosonde_context::{Context, propagation, with_current};
 use tracing::Span;
@@ -11,9 +11,10 @@ use tracing::field::{Empty, Field, Value};
 
 use super::layer::Settings;
 use super::size;
-use crate::exchange::Exchange;
+use crate::exchange::{Begun, Exchange};
+use crate::headers::Headers;
 use crate::method;
-use crate::peer::{self, ClientAddress, Forwarded, host_and_port};
+use crate::peer::{self, ClientAddress, Forwarded, named};
 use crate::place::{Place, Route};
 use crate::series::{self, Kind, Labels, Series};
 use crate::url;
@@ -64,35 +65,34 @@ impl<'r> Head<'r> {
 pub(super) fn begin<B: Body + 'static>(
     settings: &Settings,
     request: &mut Request<B>,
-) -> Option<Exchange> {
+) -> Option<Begun> {
     let head = Head::of(request);
     if settings.filter.as_ref().is_some_and(|filter| !filter(&head)) {
         return None;
     }
     let place = route(settings, &head);
-    let method = method::Method::of(head.method);
-    let peer = Peer::of(settings, &head);
-    let (context, caller) = callers_context(settings.is_public, head.headers);
+    let method = method::Method::of(head.method, settings.known_methods);
+    let headers = Headers::of(head.headers);
+    let peer = Peer::of(settings, &head, &headers);
+    let (context, caller) = callers_context(settings.is_public, &headers);
     let begun = Labels::begun(Kind::HttpServer, method.name, peer.scheme, place.as_str());
     let series = series::of(&begun);
-    let span = {
-        let _attached = context.as_ref().map(Context::attach);
-        span(&head, method, &series, &peer)
-    };
+    let attached = context.as_ref().map(Context::attach);
+    let span = span(&head, method, &series, &peer);
     if let Some(caller) = caller {
         link(&span, &caller);
     }
     let mut exchange = Exchange::new(Kind::HttpServer, span, method.name, place);
     exchange.begin(&series);
     exchange.account.request_bytes = size::of(request);
-    Some(exchange.in_context(context))
+    Some(Begun { exchange: exchange.in_context(context), attached })
 }
 
 /// The context a request is worked on in, when that is another than the current one; and the span of
 /// its caller, when that is only linked to.
 pub(crate) fn callers_context(
     is_public: bool,
-    headers: &HeaderMap,
+    headers: &Headers<'_>,
 ) -> (Option<Context>, Option<Context>) {
     let sent = propagation::extract(headers);
     if is_public {
@@ -137,17 +137,20 @@ struct Peer<'r> {
     host: Option<&'r str>,
     port: Option<u16>,
     client: Option<IpAddr>,
+    connected: Option<IpAddr>,
+    user_agent: Option<&'r str>,
 }
 
 impl<'r> Peer<'r> {
-    fn of(settings: &Settings, head: &Head<'r>) -> Self {
+    fn of(settings: &Settings, head: &Head<'r>, headers: &Headers<'r>) -> Self {
         let forwarded = match settings.trusts_forwarded {
             true => Forwarded::of(head.headers),
             false => Forwarded::default(),
         };
         let authority = || Some(head.uri.authority()?.as_str());
-        let host = || head.headers.get(header::HOST)?.to_str().ok();
-        let host = forwarded.host.or_else(authority).or_else(host).map(host_and_port);
+        let host_header = || headers.host?.to_str().ok();
+        let host = forwarded.host.and_then(named);
+        let host = host.or_else(|| named(authority()?)).or_else(|| named(host_header()?));
         let said = forwarded.scheme.or_else(|| head.uri.scheme_str());
         let scheme = match said {
             Some(scheme) if scheme.eq_ignore_ascii_case("https") => "https",
@@ -155,21 +158,26 @@ impl<'r> Peer<'r> {
             None if settings.is_https => "https",
             None => "http",
         };
+        let connected = connected(head.extensions);
         Self {
             scheme,
             host: host.map(|(host, _)| host),
             port: host.and_then(|(_, port)| port),
-            client: forwarded.client.or_else(|| client(head.extensions)),
+            client: forwarded.client.or_else(|| told(head.extensions)).or(connected),
+            connected,
+            user_agent: headers.user_agent.and_then(|name| name.to_str().ok()),
         }
     }
 }
 
 /// The client, as far as it is known without a proxy's word.
 pub(crate) fn client(extensions: &Extensions) -> Option<IpAddr> {
-    if let Some(ClientAddress(address)) = extensions.get() {
-        return Some(address.ip());
-    }
-    connected(extensions)
+    told(extensions).or_else(|| connected(extensions))
+}
+
+/// What somebody left with the request.
+fn told(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get().map(|ClientAddress(address)| address.ip())
 }
 
 /// The other end of the connection, where the framework knows it.
@@ -220,15 +228,15 @@ fn span(head: &Head<'_>, method: method::Method<'_>, series: &Series, peer: &Pee
         http.request.method = method.name,
         http.request.method_original = method.original,
         http.route = (!route.is_empty()).then_some(route),
-        url.path = &*url::redacted_text(head.uri.path().into()),
+        url.path = &*url::redacted_path(head.uri.path()),
         url.query = head.uri.query().map(url::redacted_query).as_deref(),
         url.scheme = peer.scheme,
         server.address = peer.host,
         server.port = peer.port,
         client.address = peer.client.map(display),
-        network.peer.address = connected(head.extensions).map(display),
+        network.peer.address = peer.connected.map(display),
         network.protocol.version = peer::version(head.version),
-        user_agent.original = head.headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()),
+        user_agent.original = peer.user_agent,
         http.request.body.size = Empty,
         http.response.status_code = Empty,
         http.response.body.size = Empty,

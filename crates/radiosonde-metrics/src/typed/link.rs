@@ -17,6 +17,7 @@ use super::metric::KEPT_MAX;
 use crate::family::Guarded;
 use crate::handle::{At, Write};
 use crate::labels::LabelRule;
+use crate::lasting::is_current;
 use crate::recorder::{Recorder, accepts};
 use crate::redaction::Redactor;
 use crate::sought::Sought;
@@ -80,13 +81,6 @@ impl Drop for Asking {
     fn drop(&mut self) {
         ASKED.set(false);
     }
-}
-
-/// Whether the current recorder is the one at that address. The recorder of the process is never moved
-/// or dropped, so that no other can be there.
-#[inline(always)]
-fn is_current(address: usize) -> bool {
-    metrics::with_recorder(|current| std::ptr::from_ref(current).addr() == address)
 }
 
 /// Where the series of a metric are.

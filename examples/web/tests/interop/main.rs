@@ -4,6 +4,8 @@
 
 mod probe;
 mod python;
+#[path = "../../../../crates/radiosonde-http/tests/raw/mod.rs"]
+mod raw;
 mod server;
 
 use std::collections::{BTreeMap, BTreeSet};

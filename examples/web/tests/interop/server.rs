@@ -18,7 +18,8 @@ use tonic::transport::Endpoint;
 use tonic::transport::server::TcpIncoming;
 use tower::{Layer as _, ServiceExt as _};
 
-use crate::probe::{Probe, Raw};
+use crate::probe::Probe;
+use crate::raw::Raw;
 
 pub(crate) struct Server {
     pub(crate) http: u16,
