@@ -11,6 +11,7 @@ use radiosonde_store::{Line, Query};
 
 use crate::args::{CorrelateArgs, Output, Pick, Select};
 use crate::commands::closing::{Around, Below, Closing};
+use crate::commands::linked::Search;
 use crate::commands::metrics::Totals;
 use crate::commands::summary::Summary;
 use crate::commands::{print_stored, trace};
@@ -71,8 +72,10 @@ pub(crate) fn print(
         heading(select, pick, count, omitted, screen.paint, out)?;
     }
     let around = spans_around(select, &runs, reading)?;
+    let search = Search::of(around.dirs.clone(), &runs, reading);
     let mut closing = Closing::default();
     closing.below_level(below, &runs, runs.len() == count);
+    closing.looked_for_links(search);
     if let Some(job) = &select.job {
         closing.other_jobs(job, &runs, &around);
     }
@@ -140,7 +143,8 @@ fn print_story(
     lines.iter().for_each(|line| totals.add(line));
     let summary = Summary::of(&lines);
     // Without lines there is nothing to print; callers have looked.
-    let Some(story) = Story::new(lines, context) else { return Ok(()) };
+    let Some(mut story) = Story::new(lines, context) else { return Ok(()) };
+    closing.link(&mut story);
     summary.print(select, place, &story, screen.paint, out)?;
     writeln!(out)?;
     for row in waterfall::rows(&story, summary.ids(), screen) {

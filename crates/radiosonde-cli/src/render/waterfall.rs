@@ -13,7 +13,7 @@ use crate::render::line::{self, Ids};
 use crate::render::metric::Metric;
 use crate::render::text::{columns, many, shown, value};
 use crate::render::time::{between, clock, day, duration};
-use crate::story::{Link, Moment, Node, Row, Span, Story, What};
+use crate::story::{Link, Linking, Moment, Node, Row, Span, Story, What};
 
 /// A row of text.
 pub(crate) struct Drawn {
@@ -135,11 +135,18 @@ fn label(story: &Story, row: &Row, ids: Ids, screen: Screen) -> String {
     match &story.nodes[row.node].what {
         What::Span(span) => {
             let entered = entered(story, row, ids);
-            span_label(span, &entered, screen) + &own_ids(&span.line, row, ids, paint)
+            let (trace_id, span_id) = (&span.line.trace_id, &span.line.span_id);
+            let linked =
+                story.linked.to(trace_id.as_deref(), span_id.as_deref().unwrap_or_default());
+            span_label(span, &entered, linked, screen) + &own_ids(&span.line, row, ids, paint)
         }
-        What::Missing { span_id } => {
+        What::Missing { trace_id, span_id } => {
+            let linked = origins(story.linked.to(Some(trace_id), span_id), None);
             let span_id = shown(span_id);
-            paint.dim(&format!("(missing span {span_id}: still open, not sampled, or not here)"))
+            let mut told =
+                format!("(missing span {span_id}: still open, not sampled, or not here)");
+            linked.iter().for_each(|origin| told += &format!("  {origin}"));
+            paint.dim(&told)
         }
         What::Moment(moment) => moment_label(moment, paint),
         What::More(more) => {
@@ -170,7 +177,7 @@ fn entered(story: &Story, row: &Row, ids: Ids) -> String {
 }
 
 /// What a span is: its name, how it ended, what it has to do with, and its attributes.
-fn span_label(span: &Span, entered: &str, screen: Screen) -> String {
+fn span_label(span: &Span, entered: &str, linked: &[Linking], screen: Screen) -> String {
     let paint = screen.paint;
     let style = if span.context { color::DIM } else { color::NAME };
     let name = if span.name.is_empty() { "(unnamed)" } else { span.name.as_str() };
@@ -204,6 +211,9 @@ fn span_label(span: &Span, entered: &str, screen: Screen) -> String {
     if span.links_more > 0 {
         say(color::DIM, &format!("and {}", many(span.links_more as u64, "more link")));
     }
+    for origin in origins(linked, span.line.service.as_deref()) {
+        say(color::DIM, &origin);
+    }
     for (key, val) in attributes::of(span, screen.wide) {
         label.push_str(&line::field(key, &value(val), paint));
     }
@@ -231,6 +241,22 @@ fn target(link: &Link, span: &Span) -> String {
     } else {
         format!("→ trace {}", shown(line::short(&link.trace_id)))
     }
+}
+
+/// `← linked from trace 4bf92f35 (process order in packing)` for each trace that links to a span of
+/// this service, as far as they are shown.
+fn origins(linked: &[Linking], service: Option<&str>) -> Vec<String> {
+    let mut origins: Vec<String> = linked
+        .iter()
+        .take(LINKED_MAX)
+        .map(|linking| {
+            let trace = shown(line::short(&linking.trace_id));
+            format!("← linked from trace {trace} ({})", linking.told(service))
+        })
+        .collect();
+    let more = linked.len().saturating_sub(LINKED_MAX);
+    origins.extend((more > 0).then(|| format!("← and {}", many(more as u64, "more trace"))));
+    origins
 }
 
 /// What a span's line tells of its inside: an exception is what went wrong there.
@@ -274,6 +300,8 @@ fn guides(row: &Row) -> String {
     guides
 }
 
+/// Traces that are named where they link to one span; more are counted.
+const LINKED_MAX: usize = 4;
 const BAR_WIDTH_MIN: usize = 10;
 const BAR_WIDTH_MAX: usize = 40;
 const DURATION_WIDTH: usize = 7;

@@ -141,3 +141,94 @@ fn where_a_trace_enters_another_service_the_row_names_it() {
     dir.write("spans-2025-10-06.jsonl", lines(&[shop, inside]));
     let _ = dir.run("trace 0edadbc0").exits(0).omits(&["in shop"]);
 }
+
+const BATCH: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+/// A span of another trace and service that links to these spans of [`TRACE`].
+fn batch(id: &str, ts: &str, targets: &[&str]) -> String {
+    let links = targets.iter().map(|id| format!(r#"{{"trace_id":"{TRACE}","span_id":"{id}"}}"#));
+    let meta = format!(r#","duration_us":1000,"links":[{}]"#, links.collect::<Vec<_>>().join(","));
+    span(id, "process batch", ts, &meta)
+        .replace(
+            &format!(r#""msg":"process batch","trace_id":"{TRACE}""#),
+            &format!(r#""msg":"process batch","service":"packing","trace_id":"{BATCH}""#),
+        )
+        .replace(r#""job_id":"j""#, r#""job_id":"k""#)
+}
+
+#[test]
+fn a_span_that_other_traces_link_to_names_them() {
+    let dir = Dir::empty();
+    let publish = span("aaaaaaaaaaaaaaaa", "publish", "01", r#","duration_us":1000"#);
+    let inside = r#","duration_us":10,"parent_span_id":"dddddddddddddddd""#;
+    let store = span("bbbbbbbbbbbbbbbb", "store", "01", inside);
+    dir.write("spans-2025-10-06.jsonl", lines(&[publish, store]));
+    // Another process, later: of the trace linked to it knows nothing but the link.
+    let links = [
+        batch("1111111111111111", "03", &["aaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaa"]),
+        batch("2222222222222222", "04", &["aaaaaaaaaaaaaaaa", "dddddddddddddddd"]),
+        batch("3333333333333333", "05", &["eeeeeeeeeeeeeeee"]),
+        batch("4444444444444444", "06", &["aaaaaaaaaaaaaaaa"]).replace("4bf92f", "5cf92f"),
+    ];
+    dir.write("spans-2025-10-07.1.jsonl", lines(&links));
+    for args in ["trace 0edadbc0", "correlate --job j"] {
+        let ran = dir.run(args).exits(0).prints(&[
+            "publish  ← linked from trace 4bf92f35 (process batch in packing, and 1 more span)  \
+             ← linked from trace 5cf92f35 (process batch in packing)\n",
+            "store\n",
+            "or not here)  ← linked from trace 4bf92f35 (process batch in packing)\n",
+            "\nspans that are not here are linked from trace 4bf92f35 (process batch in packing)\n",
+        ]);
+        assert_eq!(ran.out.matches('←').count(), 3, "{}", ran.out);
+    }
+    // The other direction, and both in one timeline.
+    let _ = dir.run("trace 4bf9").exits(0).omits(&["←"]).prints(&["→ trace 0edadbc0"]);
+    let both = dir.run("trace --job k").exits(0);
+    let _ = both.prints(&["→ trace 0edadbc0"]).omits(&["←"]);
+    // For programs there are the lines as they are.
+    let _ = dir.run("trace 0edadbc0 -o json").exits(0).omits(&["packing"]);
+}
+
+#[test]
+fn links_to_a_trace_are_looked_for_from_its_begin_on_and_named_up_to_a_bound() {
+    let dir = Dir::empty();
+    dir.write(
+        "spans-2025-10-06.jsonl",
+        lines(&[span("aaaaaaaaaaaaaaaa", "publish", "01", r#","duration_us":1000"#)]),
+    );
+    let of = |nth: u32| {
+        batch("1111111111111111", "03", &["aaaaaaaaaaaaaaaa"])
+            .replace(BATCH, &format!("{nth:032x}"))
+    };
+    // A span that ended an hour before cannot have known of it.
+    let mut all = vec![of(0).replace("T11:50", "T10:50")];
+    all.extend((1..=1_001).map(of));
+    dir.write("spans-2025-10-07.jsonl", lines(&all));
+    let ran = dir.run("trace 0edadbc0").exits(0).prints(&[
+        "publish  ← linked from trace 00000000 (process batch in packing)  ←",
+        "← and 996 more traces\n",
+        "\nmore than 1000 spans of other traces link to these: the first are shown\n",
+    ]);
+    assert_eq!(ran.out.matches("← linked").count(), 4, "{}", ran.out);
+    dir.write("spans-2025-10-07.jsonl", lines(&all[..1]));
+    let _ = dir.run("trace 0edadbc0").exits(0).omits(&["←"]);
+}
+
+#[test]
+fn hostile_spans_that_link_to_a_trace_are_harmless() {
+    let dir = Dir::empty();
+    let of = |name: &str, links: &str| {
+        let meta = format!(r#","duration_us":1,"links":{links}"#);
+        span("1111111111111111", name, "03", &meta).replacen(TRACE, "\\u001b[2J", 1)
+    };
+    let link = format!(r#"{{"trace_id":"{TRACE}","span_id":"\u001b[2J"}}"#);
+    let all = [
+        span("aaaaaaaaaaaaaaaa", "publish", "01", r#","duration_us":1000"#),
+        of("x\\u001b[31m", &format!("[{link},7,{{}},null]")),
+        of("y", &format!(r#"{{"0":{link}}}"#)),
+        of("z", &format!("[{}]", vec![link.as_str(); 5_000].join(","))),
+    ];
+    dir.write("spans-2025-10-06.jsonl", lines(&all));
+    let ran = dir.run("trace 0edadbc0").exits(0);
+    let _ = ran.omits(&["\x1b"]).prints(&["linked from trace \\u{1b}[2J (x\\u{1b}[31m"]);
+}
