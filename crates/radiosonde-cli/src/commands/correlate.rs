@@ -31,11 +31,11 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
                 .to_owned(),
         ));
     }
-    let query = select.query(&[])?;
+    let mut query = select.query(&[])?;
+    // They belong to the process, whichever machine it is on, and not to this story.
+    query.except_snapshots = select.show.output == Output::Pretty;
     let mut answer = query.run();
     trace::one_trace(&query, answer.lines.iter().filter_map(|line| line.trace_id.as_deref()))?;
-    // Snapshots belong to the process, whichever machine it is on, and not to this story.
-    answer.lines.retain(|line| !is_snapshot(line) || select.show.output == Output::Json);
 
     let any = !answer.lines.is_empty();
     print(select, &args.pick, answer.lines, None, &mut answer.reading, out)?;
@@ -211,10 +211,6 @@ fn spans_around(
         }
     }
     Ok(around)
-}
-
-fn is_snapshot(line: &Line) -> bool {
-    line.is_metric() && line.meta.text("kind") == Some("snapshot")
 }
 
 /// Runs shown unless more are asked for.

@@ -32,6 +32,8 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
     if query.limit.is_some() {
         let answer = query.run();
         answer.lines.iter().try_for_each(|line| printer.print(line))?;
+        // What was found stands before what was wrong where both go to one terminal.
+        printer.out.flush()?;
         return Ok(conclude(&query, &answer.reading, !answer.lines.is_empty()));
     }
     // Without a limit the lines may be more than memory holds.
@@ -46,7 +48,6 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
     match stopped {
         Some(stop) => Err(stop),
         None => {
-            // What was found stands before what was wrong where both go to one terminal.
             printer.out.flush()?;
             Ok(conclude(&query, &reading, reading.matched > 0))
         }

@@ -184,7 +184,7 @@ fn a_span_that_other_traces_link_to_names_them() {
     // The other direction, and both in one timeline.
     let _ = dir.run("trace 4bf9").exits(0).omits(&["←"]).prints(&["→ trace 0edadbc0"]);
     let both = dir.run("trace --job k").exits(0);
-    let _ = both.prints(&["→ trace 0edadbc0"]).omits(&["←"]);
+    let _ = both.prints(&["→ trace 0edadbc0", "\ntrace 4bf92f35, 5cf92f35\n"]).omits(&["←"]);
     // For programs there are the lines as they are.
     let _ = dir.run("trace 0edadbc0 -o json").exits(0).omits(&["packing"]);
 }

@@ -19,6 +19,7 @@ impl Query {
             && self.level.is_none_or(|least| line.level.is_some_and(|level| level >= least))
             && (self.evt.is_empty() || self.evt.contains(&line.evt))
             && !self.except_evt.contains(&line.evt)
+            && !(self.except_snapshots && line.is_snapshot())
             && self.since.is_none_or(|since| line.ts >= since)
             && self.until.is_none_or(|until| line.ts < until)
     }

@@ -68,6 +68,9 @@ pub struct Query {
     pub evt: Vec<String>,
     /// Names of events not wanted.
     pub except_evt: Vec<String>,
+    /// Whether metric lines of snapshots are left out, so that of metrics only those remain that
+    /// tell what a job did.
+    pub except_snapshots: bool,
     /// The first moment wanted.
     pub since: Option<Timestamp>,
     /// The first moment no longer wanted.
