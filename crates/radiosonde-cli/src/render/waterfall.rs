@@ -185,19 +185,15 @@ fn span_label(span: &Span, entered: &str, linked: &[Linking], screen: Screen) ->
     let mut say = |style: Style, text: &str| {
         label.push_str(&format!("  {}", paint.with(style, text)));
     };
-    if !entered.is_empty() {
-        say(color::DIM, entered);
-    }
-    if span.failed {
-        let message = span.status_message.as_deref().map(|message| format!(": {}", shown(message)));
-        say(color::BAD, &format!("error{}", message.unwrap_or_default()));
-    } else if attributes::is_cancelled(span) {
-        say(color::WARNING, "cancelled");
-    } else if span.ok {
-        say(color::GOOD, "ok");
+    let (outcome, style) = outcome(span);
+    if !outcome.is_empty() {
+        say(style, &outcome);
     }
     if span.interrupted {
         say(color::BAD, "open when its process died");
+    }
+    if !entered.is_empty() {
+        say(color::DIM, entered);
     }
     if !span.kind.is_empty() {
         say(color::DIM, &shown(&span.kind));
@@ -221,6 +217,27 @@ fn span_label(span: &Span, entered: &str, linked: &[Linking], screen: Screen) ->
         label.push_str(&format!("  {}", paint.dim("(around it, not part of it)")));
     }
     label
+}
+
+/// How a span ended, with the status code it answered or was answered with: `error 503: no room`,
+/// `202`; nothing where that is all there is to it.
+fn outcome(span: &Span) -> (String, Style) {
+    let code = attributes::code(span).map(|code| shown(&code));
+    if span.failed {
+        let message = span.status_message.as_deref().map(shown);
+        // Which may say it already, as `503 Service Unavailable` does.
+        let code = code.filter(|code| !message.as_ref().is_some_and(|said| said.contains(code)));
+        let code = code.map(|code| format!(" {code}")).unwrap_or_default();
+        let message = message.map(|message| format!(": {message}")).unwrap_or_default();
+        return (format!("error{code}{message}"), color::BAD);
+    }
+    let (word, style) = match () {
+        () if attributes::is_cancelled(span) => ("cancelled", color::WARNING),
+        () if span.ok => ("ok", color::GOOD),
+        () => ("", color::PLAIN),
+    };
+    let words = [word, code.as_deref().unwrap_or_default()];
+    (words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "), style)
 }
 
 /// The ids of a span that are not those of the whole story.
