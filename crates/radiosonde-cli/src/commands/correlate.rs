@@ -9,7 +9,7 @@ use radiosonde_store::names::Signal;
 use radiosonde_store::query::Reading;
 use radiosonde_store::{Line, Query};
 
-use crate::args::{CorrelateArgs, Output, Pick, Select};
+use crate::args::{CorrelateArgs, Pick, Select};
 use crate::commands::closing::{Around, Below, Closing};
 use crate::commands::linked::Search;
 use crate::commands::metrics::Totals;
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
     }
     let mut query = select.query(&[])?;
     // They belong to the process, whichever machine it is on, and not to this story.
-    query.except_snapshots = select.show.output == Output::Pretty;
+    query.except_snapshots = !select.show.is_json();
     let mut answer = query.run();
     trace::one_trace(&query, answer.lines.iter().filter_map(|line| line.trace_id.as_deref()))?;
 
@@ -53,7 +53,7 @@ pub(crate) fn print(
     reading: &mut Reading,
     out: &mut dyn Write,
 ) -> Result<(), Stop> {
-    let as_stored = select.show.output == Output::Json;
+    let as_stored = select.show.is_json();
     if lines.is_empty() || as_stored && pick.run.is_none() {
         return lines.iter().try_for_each(|line| print_stored(line, out));
     }

@@ -83,6 +83,12 @@ fn what_was_wrong_is_told_below_what_was_found() {
 #[test]
 fn json_is_the_lines_as_stored() {
     let dir = Dir::story();
+    for command in ["logs", "events", "trace", "metrics", "correlate"] {
+        let json = dir.run(&format!("{command} --job job-7 -o json")).exits(0);
+        assert!(json.out.starts_with("{\"ts\""), "{}", json.out);
+        let short = dir.run(&format!("{command} --job job-7 --json")).exits(0);
+        assert_eq!(short.out, json.out, "{command}");
+    }
     let ran = dir.run("logs --job job-7 -o json").exits(0);
     let stored = std::fs::read_to_string(dir.path().join("events-2025-10-06.jsonl")).unwrap();
     let first_three: Vec<&str> = stored.lines().take(3).collect();
