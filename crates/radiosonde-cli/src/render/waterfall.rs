@@ -276,13 +276,21 @@ fn origins(linked: &[Linking], service: Option<&str>) -> Vec<String> {
     origins
 }
 
-/// What a span's line tells of its inside: an exception is what went wrong there.
+/// What a span's line tells of its inside: an exception is what went wrong there, `exception
+/// Timeout: too late`.
 fn moment_label(moment: &Moment, paint: Paint) -> String {
-    let style = if moment.name == "exception" { color::BAD } else { color::PLAIN };
-    let mut label = paint.with(style, &shown(&moment.name));
+    let is_exception = moment.name == "exception";
+    let style = if is_exception { color::BAD } else { color::PLAIN };
+    let text = |key: &str| {
+        let found = moment.attributes.iter().find(|(name, _)| name == key && is_exception);
+        found.and_then(|(_, value)| value.as_str()).filter(|text| !text.is_empty()).map(shown)
+    };
+    let told = SAID_OF_EXCEPTION.map(text).into_iter().flatten().collect::<Vec<_>>().join(": ");
+    let mut label = paint.with(style, format!("{}  {told}", shown(&moment.name)).trim_end());
     for (key, val) in &moment.attributes {
+        let is_told = SAID_OF_EXCEPTION.contains(&key.as_str()) && text(key).is_some();
         // Its lines would be a page of its own; `-o json` has them.
-        if key != "exception.stacktrace" {
+        if !is_told && key != "exception.stacktrace" {
             label.push_str(&line::field(key, &value(val), paint));
         }
     }
@@ -317,6 +325,8 @@ fn guides(row: &Row) -> String {
     guides
 }
 
+/// What stands behind the name of an exception, without its keys.
+const SAID_OF_EXCEPTION: [&str; 2] = ["exception.type", "exception.message"];
 /// Traces that are named where they link to one span; more are counted.
 const LINKED_MAX: usize = 4;
 const BAR_WIDTH_MIN: usize = 10;

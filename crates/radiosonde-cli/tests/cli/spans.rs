@@ -61,7 +61,7 @@ fn a_span_that_its_process_died_in_is_drawn_with_what_happened_inside_it() {
 fn links_and_events_of_a_span_stand_with_it() {
     let dir = Dir::empty();
     let meta = format!(
-        r#","start":"2025-10-06T11:50:00Z","duration_us":2000000,"links":[{{"trace_id":"{}","span_id":"00f067aa0ba902b7"}},{{"trace_id":"{TRACE}","span_id":"1111111111111111","attributes":{{"a":1}}}}],"events":[{{"ts":"2025-10-06T11:50:01.5Z","name":"exception","attributes":{{"exception.type":"Timeout","exception.message":"too late","exception.stacktrace":"at line 1\n"}}}},{{"ts":"2025-10-06T11:50:00.5Z","name":"retried"}}]"#,
+        r#","start":"2025-10-06T11:50:00Z","duration_us":2000000,"links":[{{"trace_id":"{}","span_id":"00f067aa0ba902b7"}},{{"trace_id":"{TRACE}","span_id":"1111111111111111","attributes":{{"a":1}}}}],"events":[{{"ts":"2025-10-06T11:50:01.5Z","name":"exception","attributes":{{"exception.type":"Timeout","exception.message":"too late","exception.stacktrace":"at line 1\n","attempt":2}}}},{{"ts":"2025-10-06T11:50:00.5Z","name":"retried"}}]"#,
         "f".repeat(32)
     );
     dir.write("spans-2025-10-06.jsonl", lines(&[span("aaaaaaaaaaaaaaaa", "consume", "02", &meta)]));
@@ -69,7 +69,7 @@ fn links_and_events_of_a_span_stand_with_it() {
         "consume  → trace ffffffff  → span 1111111111111111",
         "11:50:00.500",
         "├─ retried\n",
-        "└─ exception  exception.message=\"too late\"  exception.type=Timeout",
+        "└─ exception  Timeout: too late  attempt=2\n",
     ]);
     assert!(ran.out.find("retried") < ran.out.find("exception"), "by time: {}", ran.out);
 }
