@@ -174,9 +174,19 @@ pub(crate) struct Show {
     /// For people, or for programs: one JSON object each, lines as they are stored
     #[arg(short, long, value_enum, default_value_t, help_heading = "How")]
     pub(crate) output: Output,
+    /// Short for --output json
+    #[arg(long, help_heading = "How")]
+    pub(crate) json: bool,
     /// Colours; `auto` means on a terminal, or with CLICOLOR_FORCE, unless NO_COLOR is set
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "How")]
     pub(crate) color: Color,
+}
+
+impl Show {
+    /// Whether programs read it.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json || self.output == Output::Json
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -238,8 +248,9 @@ const TRACE: &str = "Shows spans, and the events inside them that are warnings o
 decides otherwise. A span whose line is not there (still running, not sampled, or
 kept by another service) is shown as \"(missing span …)\"; one that was open when
 its process died has a bar of ▒ and no end; one that was given up is called
-cancelled. What is left out, lines below the level or sizes and ports of requests,
-is said at the end. Runs are told apart as `radiosonde help correlate` says.
+cancelled. → names what a span links to, ← which other traces link to it. What is
+left out, lines below the level or sizes and ports of requests, is said at the end.
+Runs are told apart as `radiosonde help correlate` says.
 
 Examples:
   radiosonde trace 0edadbc0                             by the first digits of the id

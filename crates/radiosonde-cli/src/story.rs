@@ -6,12 +6,15 @@
 //! tree exactly once.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use jiff::{SignedDuration, Timestamp};
 use radiosonde_store::line::Line;
 
+mod links;
 mod span;
 
+pub(crate) use links::{LinkedFrom, Linking};
 use span::is_interrupted;
 pub(crate) use span::{INTERRUPTED, KEPT, Link, Moment, Span};
 
@@ -24,6 +27,8 @@ pub(crate) struct Story {
     pub(crate) start: Timestamp,
     /// When the last ended.
     pub(crate) end: Timestamp,
+    /// Which other traces link to its spans.
+    pub(crate) linked: Rc<LinkedFrom>,
 }
 
 #[derive(Debug)]
@@ -40,6 +45,7 @@ pub(crate) enum What {
     Line(Line),
     /// A span others name as theirs and whose own line is not there.
     Missing {
+        trace_id: String,
         span_id: String,
     },
     Span(Span),
@@ -49,8 +55,8 @@ pub(crate) enum What {
     More(usize),
 }
 
-/// A span within its trace.
-type Key = (String, String);
+/// A span within its trace: their ids.
+pub(crate) type Key = (String, String);
 
 impl Story {
     /// Puts lines together. `context` holds spans that were not asked for; the ones around a line
@@ -66,7 +72,16 @@ impl Story {
         }
         builder.take_in(context);
         let (nodes, roots) = builder.link();
-        Some(Self { nodes, roots, start, end })
+        Some(Self { nodes, roots, start, end, linked: Rc::default() })
+    }
+
+    /// Its spans, those that are missing too.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = Key> {
+        self.nodes.iter().filter_map(|node| match &node.what {
+            What::Span(span) => own_key(&span.line),
+            What::Missing { trace_id, span_id } => Some((trace_id.clone(), span_id.clone())),
+            What::Line(_) | What::Moment(_) | What::More(_) => None,
+        })
     }
 
     /// The nodes from top to bottom, with how they hang together, at most `depth_max` shown.
@@ -270,7 +285,8 @@ impl Builder {
             return index;
         }
         let index = self.nodes.len();
-        let what = What::Missing { span_id: key.1.clone() };
+        let (trace_id, span_id) = key.clone();
+        let what = What::Missing { trace_id, span_id };
         self.nodes.push(Node { what, at, children: Vec::new() });
         let _ = self.spans.insert(key, index);
         index
@@ -361,7 +377,7 @@ mod tests {
             .map(|row| {
                 let name = match &story.nodes[row.node].what {
                     What::Line(line) => line.msg.clone().unwrap_or_default(),
-                    What::Missing { span_id } => format!("!{span_id}"),
+                    What::Missing { span_id, .. } => format!("!{span_id}"),
                     What::Span(span) if span.context => format!("~{}", span.name),
                     What::Span(span) if span.interrupted => format!("{}…", span.name),
                     What::Moment(moment) => format!("@{}", moment.name),

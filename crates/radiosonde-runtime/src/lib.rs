@@ -99,7 +99,7 @@ pub use guard::Guard;
 pub use house::{FilesReport, RemovedFiles};
 pub use install::{ingest, retire};
 pub use log_bridge::LogBridge;
-pub use open_spans::{OpenSpanReport, OpenSpansReport};
+pub use open_spans::{OpenSpanGroup, OpenSpanReport, OpenSpansReport};
 pub use parts::{EventsHandle, Parts};
 pub use problem::{InitError, Problem, Severity};
 pub use radiosonde_metrics::{Clock, Ingest};

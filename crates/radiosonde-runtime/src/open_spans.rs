@@ -1,5 +1,6 @@
 //! The spans that are open: what runs now, and what is stuck.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Instant;
 
@@ -10,8 +11,15 @@ use serde::Serialize;
 
 use crate::words::{counted, grouped};
 
-/// Spans that are named; of the others the number is told.
+/// Spans that are looked at, the oldest: threads that begin meanwhile wait for as long as it takes to
+/// name them, less than a millisecond.
+const LOOKED_AT_MAX: usize = 2_048;
+/// Spans that are named, and as many groups of them; of the others the number is told.
 const NAMED_MAX: usize = 20;
+/// Spans of one group that are named.
+const NAMED_OF_GROUP_MAX: usize = 3;
+/// With more groups than these, of each only the oldest has a line.
+const GROUPS_IN_DETAIL_MAX: usize = 5;
 /// Spans that have an event of their own when telemetry is shut down before they have ended.
 const INTERRUPTED_MAX: usize = 1_000;
 /// Events of them that are recorded before the drain is waited for: they fit in any ring.
@@ -30,6 +38,25 @@ pub struct OpenSpansReport {
     /// what runs is not known.
     pub off_by: Option<String>,
     /// The oldest 20, the oldest first.
+    pub oldest: Vec<OpenSpanReport>,
+    /// Those of one name and module together, of the oldest 2,048; the group with the oldest first,
+    /// at most 20.
+    pub groups: Vec<OpenSpanGroup>,
+    /// How many groups of these there are besides.
+    pub groups_more: u64,
+}
+
+/// The open spans of one name and module.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct OpenSpanGroup {
+    /// Their name, as [`OpenSpanReport::name`].
+    pub name: String,
+    /// The module they come from.
+    pub source: String,
+    /// How many there are among the oldest 2,048.
+    pub open: u64,
+    /// The oldest three, the oldest first.
     pub oldest: Vec<OpenSpanReport>,
 }
 
@@ -58,16 +85,40 @@ pub struct OpenSpanReport {
 
 impl OpenSpansReport {
     pub(crate) fn of(journal: &Journal, off_by: Option<&str>) -> Self {
-        let running = journal.running_spans(NAMED_MAX);
+        let running = journal.running_spans(LOOKED_AT_MAX);
         let now_ns = radiosonde_record::now_ns();
-        let oldest = running.oldest.into_iter().map(|span| OpenSpanReport::of(span, now_ns));
+        let (groups, groups_more) = grouped_by_name(&running.oldest, now_ns);
+        let oldest = running.oldest.iter().take(NAMED_MAX);
         Self {
             open: running.open,
             unlisted: running.unlisted,
             off_by: off_by.map(str::to_owned),
-            oldest: oldest.collect(),
+            oldest: oldest.map(|span| OpenSpanReport::of(span, now_ns)).collect(),
+            groups,
+            groups_more,
         }
     }
+}
+
+/// Spans, the oldest first, by name and module; and how many groups there are past those.
+fn grouped_by_name(spans: &[RunningSpan], now_ns: u64) -> (Vec<OpenSpanGroup>, u64) {
+    let mut places: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut groups: Vec<OpenSpanGroup> = Vec::new();
+    for span in spans {
+        let next = places.len();
+        let place = *places.entry((&span.site.name, &span.site.source)).or_insert(next);
+        if place == groups.len() && place < NAMED_MAX {
+            let (name, source) = (span.site.name.clone(), span.site.source.clone());
+            groups.push(OpenSpanGroup { name, source, ..OpenSpanGroup::default() });
+        }
+        let Some(group) = groups.get_mut(place) else { continue };
+        group.open += 1;
+        if group.oldest.len() < NAMED_OF_GROUP_MAX {
+            group.oldest.push(OpenSpanReport::of(span, now_ns));
+        }
+    }
+    let more = places.len() - groups.len();
+    (groups, more as u64)
 }
 
 /// Says what is still open when telemetry ends, as nobody says it afterwards: an event
@@ -86,7 +137,7 @@ pub(crate) fn interrupt(journal: &Journal, deadline: Instant) {
 }
 
 impl OpenSpanReport {
-    fn of(span: RunningSpan, now_ns: u64) -> Self {
+    fn of(span: &RunningSpan, now_ns: u64) -> Self {
         let ids = unpack(&span.context);
         let parent = (span.parent != 0).then(|| format!("{:016x}", span.parent));
         Self {
@@ -95,14 +146,27 @@ impl OpenSpanReport {
             span_id: ids.span_id.map(|id| id.to_string()),
             parent_span_id: parent,
             job_id: ids.job_id.map(str::to_owned),
-            thread: Some(span.thread).filter(|name| !name.is_empty()),
-            name: span.site.name,
-            source: span.site.source,
+            thread: Some(span.thread.clone()).filter(|name| !name.is_empty()),
+            name: span.site.name.clone(),
+            source: span.site.source.clone(),
         }
+    }
+
+    /// ` · job job-1 · trace … · span … · thread worker-2`
+    fn ids(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            ("job", &self.job_id),
+            ("trace", &self.trace_id),
+            ("span", &self.span_id),
+            ("thread", &self.thread),
+        ];
+        let mut known = parts.iter().filter_map(|(what, value)| Some((what, value.as_ref()?)));
+        known.try_for_each(|(what, value)| write!(f, " · {what} {value}"))
     }
 }
 
-/// `open       2 spans` and a line for each, or nothing when none is open, and that is known.
+/// `open       14 spans, those with the oldest first` and a line or more for each name, or nothing
+/// when none is open, and that is known.
 impl fmt::Display for OpenSpansReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.open, &self.off_by) {
@@ -113,35 +177,77 @@ impl fmt::Display for OpenSpansReport {
             _ => {}
         }
         write!(f, "open       {}", counted(self.open, "span"))?;
-        let named = self.oldest.len() as u64;
-        if named < self.open {
-            write!(f, ", the oldest {named}")?;
-        }
         if self.unlisted > 0 {
             write!(f, " ({} past the table, without a name)", grouped(self.unlisted))?;
         }
+        if self.groups.len() > 1 {
+            write!(f, ", the name with the oldest first")?;
+        }
         writeln!(f)?;
-        self.oldest.iter().try_for_each(|span| writeln!(f, "- {span}"))
+        let in_detail = self.groups.len() <= GROUPS_IN_DETAIL_MAX && self.groups_more == 0;
+        for group in &self.groups {
+            writeln!(f, "- {group}")?;
+            if in_detail {
+                group.others(f)?;
+            }
+        }
+        let named: u64 = self.groups.iter().map(|group| group.open).sum();
+        let more = self.open.saturating_sub(self.unlisted).saturating_sub(named);
+        match (more, self.groups_more) {
+            (0, _) => {}
+            (more, 0) => writeln!(f, "- and {}", counted(more, "younger span"))?,
+            (more, names) => {
+                let names = counted(names, "more name");
+                writeln!(f, "- and {}, of {names}", counted(more, "span"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `12 × POST /orders of shop::orders, oldest 4 min · trace … · span …`, and of a single span
+/// `checkout of shop::orders, for 2.1 s · job job-1 · …`.
+impl fmt::Display for OpenSpanGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.open > 1 {
+            write!(f, "{} × ", grouped(self.open))?;
+        }
+        named(&self.name, &self.source, f)?;
+        let Some(oldest) = self.oldest.first() else { return Ok(()) };
+        let how = if self.open > 1 { "oldest" } else { "for" };
+        write!(f, ", {how} {}", age(oldest.age_us))?;
+        oldest.ids(f)
+    }
+}
+
+impl OpenSpanGroup {
+    /// A line for each of the next oldest, and one for the rest.
+    fn others(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for span in self.oldest.iter().skip(1) {
+            write!(f, "    {}", age(span.age_us))?;
+            span.ids(f)?;
+            writeln!(f)?;
+        }
+        match self.open.saturating_sub(self.oldest.len() as u64) {
+            0 => Ok(()),
+            more => writeln!(f, "    and {} younger", grouped(more)),
+        }
     }
 }
 
 /// `2.1 s checkout of shop::orders · job job-1 · trace … · span … · thread worker-2`
 impl fmt::Display for OpenSpanReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = if self.name.is_empty() { "(a span of an unknown place)" } else { &self.name };
-        write!(f, "{} {name}", age(self.age_us))?;
-        if !self.source.is_empty() {
-            write!(f, " of {}", self.source)?;
-        }
-        let parts = [
-            ("job", &self.job_id),
-            ("trace", &self.trace_id),
-            ("span", &self.span_id),
-            ("thread", &self.thread),
-        ];
-        let mut known = parts.iter().filter_map(|(what, value)| Some((what, value.as_ref()?)));
-        known.try_for_each(|(what, value)| write!(f, " · {what} {value}"))
+        write!(f, "{} ", age(self.age_us))?;
+        named(&self.name, &self.source, f)?;
+        self.ids(f)
     }
+}
+
+/// `checkout of shop::orders`
+fn named(name: &str, source: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str(if name.is_empty() { "(a span of an unknown place)" } else { name })?;
+    if source.is_empty() { Ok(()) } else { write!(f, " of {source}") }
 }
 
 /// `350 µs`, `35 ms`, `2.1 s`, `12 min`, `3.4 h`.
@@ -160,8 +266,67 @@ fn age(us: u64) -> String {
 mod tests {
     use super::*;
 
+    /// Open spans of these names, each begun a minute after the one before; the first is the oldest.
+    fn running(names: &[&str]) -> Vec<RunningSpan> {
+        let running = |(nth, name): (usize, &&str)| {
+            let mut span = RunningSpan::default();
+            span.site.name = (*name).to_owned();
+            span.site.source = "shop".to_owned();
+            span.start_ns = nth as u64 * MINUTE_NS;
+            span.thread = format!("w-{nth}");
+            span
+        };
+        names.iter().enumerate().map(running).collect()
+    }
+
+    /// What is said of these and of so many that are not looked at, or not listed.
+    fn told(spans: &[RunningSpan], past: u64, unlisted: u64) -> String {
+        let now_ns = spans.len() as u64 * MINUTE_NS;
+        let (groups, groups_more) = grouped_by_name(spans, now_ns);
+        let open = spans.len() as u64 + past + unlisted;
+        let report = OpenSpansReport { open, unlisted, groups, groups_more, ..Default::default() };
+        report.to_string()
+    }
+
+    const MINUTE_NS: u64 = 60_000_000_000;
+
     #[test]
-    fn what_is_open_is_told_with_its_ids_and_what_is_only_counted_too() {
+    fn what_is_open_is_told_by_name_the_oldest_of_each_with_its_ids() {
+        let orders = "POST /orders";
+        let spans = running(&[orders, "sync", orders, orders, orders, ""]);
+        assert_eq!(
+            told(&spans, 0, 0),
+            "open       6 spans, the name with the oldest first\n\
+             - 4 × POST /orders of shop, oldest 6 min · thread w-0\n\
+             \x20   4 min · thread w-2\n\
+             \x20   3 min · thread w-3\n\
+             \x20   and 1 younger\n\
+             - sync of shop, for 5 min · thread w-1\n\
+             - (a span of an unknown place) of shop, for 60.0 s · thread w-5\n"
+        );
+        let one = told(&spans[..1], 0, 0);
+        assert_eq!(one, "open       1 span\n- POST /orders of shop, for 60.0 s · thread w-0\n");
+    }
+
+    #[test]
+    fn of_many_names_each_has_one_line_and_of_too_many_the_rest_is_counted() {
+        let names: Vec<String> = (0..22).map(|nth| format!("GET /{nth}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let twice = |names: &[&str]| running(&[names, names].concat());
+        let six = told(&twice(&names[..6]), 0, 808);
+        let head = "open       820 spans (808 past the table, without a name), the name with the oldest first";
+        assert_eq!(six.lines().next(), Some(head));
+        assert_eq!(six.lines().count(), 1 + 6, "{six}");
+        let past = told(&twice(&names[..6]), 7_000, 0);
+        assert!(past.ends_with("\n- and 7,000 younger spans\n"), "{past}");
+        let many = told(&twice(&names), 0, 0);
+        assert_eq!(many.lines().count(), 1 + 20 + 1, "{many}");
+        assert!(many.contains("\n- 2 × GET /19 of shop, oldest "), "{many}");
+        assert!(many.ends_with("\n- and 4 spans, of 2 more names\n"), "{many}");
+    }
+
+    #[test]
+    fn a_span_is_told_with_its_ids_and_nothing_open_is_told_only_when_that_is_not_known() {
         let span = OpenSpanReport {
             name: "checkout".into(),
             source: "shop::orders".into(),
@@ -171,14 +336,9 @@ mod tests {
             thread: Some("worker-2".into()),
             ..OpenSpanReport::default()
         };
-        let nameless = OpenSpanReport { age_us: 350, ..OpenSpanReport::default() };
-        let oldest = vec![span, nameless];
-        let report = OpenSpansReport { open: 9_000, unlisted: 808, off_by: None, oldest };
         assert_eq!(
-            report.to_string(),
-            "open       9,000 spans, the oldest 2 (808 past the table, without a name)\n\
-             - 2.1 s checkout of shop::orders · job job-1 · span 00f067aa0ba902b7 · thread worker-2\n\
-             - 350 µs (a span of an unknown place)\n"
+            span.to_string(),
+            "2.1 s checkout of shop::orders · job job-1 · span 00f067aa0ba902b7 · thread worker-2"
         );
         assert_eq!(OpenSpansReport::default().to_string(), "");
         let off = OpenSpansReport { off_by: Some("RUST_LOG".into()), ..OpenSpansReport::default() };

@@ -102,6 +102,12 @@ impl Line {
     pub fn is_metric(&self) -> bool {
         self.evt == "metric"
     }
+
+    /// Whether it is a metric line that says how a series stood, not what a job did to it.
+    #[must_use]
+    pub fn is_snapshot(&self) -> bool {
+        self.is_metric() && self.meta.text("kind") == Some("snapshot")
+    }
 }
 
 /// Why a text is not a line. The text itself is not repeated: it may hold anything.

@@ -112,9 +112,9 @@ pub use radiosonde_redact::{Rules, Verdict};
 pub use radiosonde_registry::RegistrySource;
 pub use radiosonde_runtime::{
     BoxedLayer, Clock, Config, EventsHandle, FilesReport, Fsync, Guard, Ingest, InitError,
-    LogBridge, OpenSpanReport, OpenSpansReport, Parts, Problem, Profile, RefusedWrites,
-    RemovedFiles, Report, Service, Severity, SignalReport, Worker, WorkerJob, ingest, retire,
-    worker,
+    LogBridge, OpenSpanGroup, OpenSpanReport, OpenSpansReport, Parts, Problem, Profile,
+    RefusedWrites, RemovedFiles, Report, Service, Severity, SignalReport, Worker, WorkerJob,
+    ingest, retire, worker,
 };
 pub use radiosonde_tracing::{Keep, SpanEvents, add_link, context_of, set_parent};
 

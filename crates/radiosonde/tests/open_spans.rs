@@ -162,6 +162,9 @@ fn what_was_running_when_a_process_was_killed_stands_in_its_remains() {
     assert_eq!(running[1]["parent_span_id"], running[0]["span_id"]);
     assert_eq!(running[0]["job_id"], "job-7");
     assert_eq!(running[0]["source"], "open_spans");
+    let groups = &report["open_spans"]["groups"];
+    assert_eq!(names(groups), names(running));
+    assert_eq!((&groups[0]["open"], &groups[0]["oldest"][0]), (&Json::from(1), &running[0]));
     killed.kill();
 
     let recovered = recover_directory(&root, false).unwrap();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use radiosonde_ops::Day;
 
-use super::{Output, Show};
+use super::Show;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum OpsCommand {
@@ -54,9 +54,6 @@ pub(crate) struct Judge {
     /// Default: the day it is now, in UTC.
     #[arg(long, value_name = "DAY")]
     pub(crate) today: Option<Day>,
-    /// One JSON object a line, for programs: short for --output json
-    #[arg(long, help_heading = "How")]
-    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) show: Show,
 }
@@ -64,10 +61,6 @@ pub(crate) struct Judge {
 impl Judge {
     pub(crate) fn day(&self) -> Day {
         self.today.unwrap_or_else(Day::today)
-    }
-
-    pub(crate) fn is_json(&self) -> bool {
-        self.json || self.show.output == Output::Json
     }
 }
 

@@ -4,18 +4,20 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use radiosonde_store::query::Reading;
 use radiosonde_store::{Level, Line, Query};
 
 use crate::commands::correlate::JOB_TRACES_MAX;
+use crate::commands::linked::{BYTES_MAX, LINKING_MAX, Search};
 use crate::commands::summary::some;
 use crate::outcome::{Stop, again, quoted};
 use crate::render::color::Paint;
 use crate::render::line::short;
 use crate::render::text::{many, shown};
 use crate::render::waterfall::Drawn;
-use crate::story;
+use crate::story::{self, Key, LinkedFrom, Story};
 
 /// Log lines and events that fit in everything but their level.
 #[derive(Debug)]
@@ -71,6 +73,7 @@ impl Below {
 #[derive(Debug, Default)]
 pub(super) struct Closing {
     sayings: Vec<String>,
+    links: Links,
     cut: bool,
     left_out: bool,
 }
@@ -126,6 +129,28 @@ impl Closing {
             .push(format!("{} below {are} of {whose}: {command}{more}", many(count, "span")));
     }
 
+    /// Of spans of other traces that link to these.
+    pub(super) fn looked_for_links(&mut self, search: Search) {
+        self.links.from = Rc::new(search.found);
+        self.links.reach = match (search.has_too_many, search.is_cut_off) {
+            (true, _) => Some(format!(
+                "more than {LINKING_MAX} spans of other traces link to these: the first are shown"
+            )),
+            (false, true) => Some(format!(
+                "links from other traces were looked for in {} MiB of spans only",
+                BYTES_MAX >> 20
+            )),
+            (false, false) => None,
+        };
+    }
+
+    /// Tells a story who links to it.
+    pub(super) fn link(&mut self, story: &mut Story) {
+        story.linked = Rc::clone(&self.links.from);
+        let shown = story.spans().filter(|span| story.linked.has(span));
+        self.links.shown.extend(shown);
+    }
+
     /// Of a row that was printed.
     pub(super) fn row(&mut self, row: &Drawn) {
         self.cut |= row.cut;
@@ -140,6 +165,7 @@ impl Closing {
             (false, true) => "sizes, ports and the like are left out: --wide shows all",
             (false, false) => "",
         };
+        self.sayings.extend(self.links.told());
         self.sayings.extend((!wide.is_empty()).then(|| wide.to_owned()));
         if !self.sayings.is_empty() {
             writeln!(out)?;
@@ -148,6 +174,32 @@ impl Closing {
             writeln!(out, "{}", paint.dim(saying))?;
         }
         Ok(())
+    }
+}
+
+/// Who links to the stories.
+#[derive(Debug, Default)]
+struct Links {
+    from: Rc<LinkedFrom>,
+    /// What they link to that is shown.
+    shown: HashSet<Key>,
+    /// Why there may be more.
+    reach: Option<String>,
+}
+
+impl Links {
+    /// What the rows do not tell.
+    fn told(self) -> Vec<String> {
+        let elsewhere = self.from.elsewhere(&self.shown);
+        let told = elsewhere.first().map(|first| {
+            let more = match elsewhere.len() - 1 {
+                0 => String::new(),
+                more => format!(", and {}", many(more as u64, "more trace")),
+            };
+            let (trace, name) = (shown(short(&first.trace_id)), first.told(None));
+            format!("spans that are not here are linked from trace {trace} ({name}){more}")
+        });
+        told.into_iter().chain(self.reach).collect()
     }
 }
 

@@ -9,8 +9,9 @@ use radiosonde_store::names::Signal;
 use radiosonde_store::query::Reading;
 use radiosonde_store::{Line, Query};
 
-use crate::args::{CorrelateArgs, Output, Pick, Select};
+use crate::args::{CorrelateArgs, Pick, Select};
 use crate::commands::closing::{Around, Below, Closing};
+use crate::commands::linked::Search;
 use crate::commands::metrics::Totals;
 use crate::commands::summary::Summary;
 use crate::commands::{print_stored, trace};
@@ -30,11 +31,11 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
                 .to_owned(),
         ));
     }
-    let query = select.query(&[])?;
+    let mut query = select.query(&[])?;
+    // They belong to the process, whichever machine it is on, and not to this story.
+    query.except_snapshots = !select.show.is_json();
     let mut answer = query.run();
     trace::one_trace(&query, answer.lines.iter().filter_map(|line| line.trace_id.as_deref()))?;
-    // Snapshots belong to the process, whichever machine it is on, and not to this story.
-    answer.lines.retain(|line| !is_snapshot(line) || select.show.output == Output::Json);
 
     let any = !answer.lines.is_empty();
     print(select, &args.pick, answer.lines, None, &mut answer.reading, out)?;
@@ -52,7 +53,7 @@ pub(crate) fn print(
     reading: &mut Reading,
     out: &mut dyn Write,
 ) -> Result<(), Stop> {
-    let as_stored = select.show.output == Output::Json;
+    let as_stored = select.show.is_json();
     if lines.is_empty() || as_stored && pick.run.is_none() {
         return lines.iter().try_for_each(|line| print_stored(line, out));
     }
@@ -71,8 +72,10 @@ pub(crate) fn print(
         heading(select, pick, count, omitted, screen.paint, out)?;
     }
     let around = spans_around(select, &runs, reading)?;
+    let search = Search::of(around.dirs.clone(), &runs, reading);
     let mut closing = Closing::default();
     closing.below_level(below, &runs, runs.len() == count);
+    closing.looked_for_links(search);
     if let Some(job) = &select.job {
         closing.other_jobs(job, &runs, &around);
     }
@@ -140,7 +143,8 @@ fn print_story(
     lines.iter().for_each(|line| totals.add(line));
     let summary = Summary::of(&lines);
     // Without lines there is nothing to print; callers have looked.
-    let Some(story) = Story::new(lines, context) else { return Ok(()) };
+    let Some(mut story) = Story::new(lines, context) else { return Ok(()) };
+    closing.link(&mut story);
     summary.print(select, place, &story, screen.paint, out)?;
     writeln!(out)?;
     for row in waterfall::rows(&story, summary.ids(), screen) {
@@ -207,10 +211,6 @@ fn spans_around(
         }
     }
     Ok(around)
-}
-
-fn is_snapshot(line: &Line) -> bool {
-    line.is_metric() && line.meta.text("kind") == Some("snapshot")
 }
 
 /// Runs shown unless more are asked for.

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use radiosonde_store::Line;
 use radiosonde_store::names::Signal;
 
-use crate::args::{Output, Select};
+use crate::args::Select;
 use crate::commands::print_stored;
 use crate::outcome::{Stop, conclude};
 use crate::render::Screen;
@@ -32,6 +32,8 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
     if query.limit.is_some() {
         let answer = query.run();
         answer.lines.iter().try_for_each(|line| printer.print(line))?;
+        // What was found stands before what was wrong where both go to one terminal.
+        printer.out.flush()?;
         return Ok(conclude(&query, &answer.reading, !answer.lines.is_empty()));
     }
     // Without a limit the lines may be more than memory holds.
@@ -46,7 +48,6 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
     match stopped {
         Some(stop) => Err(stop),
         None => {
-            // What was found stands before what was wrong where both go to one terminal.
             printer.out.flush()?;
             Ok(conclude(&query, &reading, reading.matched > 0))
         }
@@ -55,7 +56,7 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
 
 struct Printer<'a> {
     out: &'a mut dyn Write,
-    output: Output,
+    is_json: bool,
     screen: Screen,
     ids: Ids,
     day: Option<Date>,
@@ -73,12 +74,12 @@ impl<'a> Printer<'a> {
             worker: select.worker.is_none(),
         };
         let screen = Screen::new(&select.show, true);
-        Self { out, output: select.show.output, screen, ids, day: None }
+        Self { out, is_json: select.show.is_json(), screen, ids, day: None }
     }
 
     /// Prints a line, and before the first of each day its date.
     fn print(&mut self, line: &Line) -> Result<(), Stop> {
-        if self.output == Output::Json {
+        if self.is_json {
             return print_stored(line, self.out);
         }
         let today = day(line.ts);

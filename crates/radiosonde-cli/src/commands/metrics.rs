@@ -8,7 +8,7 @@ use radiosonde_store::Line;
 use radiosonde_store::names::Signal;
 use radiosonde_store::query::Reading;
 
-use crate::args::{Output, Select};
+use crate::args::Select;
 use crate::commands::print_stored;
 use crate::outcome::{Stop, conclude, show};
 use crate::render::Screen;
@@ -31,7 +31,7 @@ fn changes(select: &Select, out: &mut dyn Write) -> Result<u8, Stop> {
     let query = select.query(&[Signal::Metrics])?;
     let answer = query.run();
     let any = !answer.lines.is_empty();
-    if select.show.output == Output::Json {
+    if select.show.is_json() {
         answer.lines.iter().try_for_each(|line| print_stored(line, out))?;
     } else {
         let mut totals = Totals::default();
@@ -71,7 +71,7 @@ fn latest(select: &Select, out: &mut dyn Write) -> Result<u8, Stop> {
             let _ = latest.pop_last();
         }
     }
-    if select.show.output == Output::Json {
+    if select.show.is_json() {
         latest.values().try_for_each(|line| print_stored(line, out))?;
     } else {
         print_latest(&latest, Screen::new(&select.show, true).paint, out)?;

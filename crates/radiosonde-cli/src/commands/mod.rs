@@ -2,6 +2,7 @@
 
 mod closing;
 mod correlate;
+mod linked;
 mod logs;
 mod metrics;
 mod ops;

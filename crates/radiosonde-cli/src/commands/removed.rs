@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use radiosonde_events::{DamagedRow, LedgersRead, Removal, RemovalEntry, Removed, removals};
 use serde_json::json;
 
-use crate::args::{Output, RemovedArgs};
+use crate::args::RemovedArgs;
 use crate::commands::print_json;
 use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, show, some};
 use crate::render::Screen;
@@ -26,15 +26,14 @@ pub(crate) fn run(args: &RemovedArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     for dir in &dirs {
         let of_dir = OfDir::read(dir, args);
         if !of_dir.sums.is_empty() {
-            match args.show.output {
-                Output::Json => of_dir.print_json(dir, out)?,
-                Output::Pretty => {
-                    let blank = if found { "\n" } else { "" };
-                    if dirs.len() > 1 {
-                        writeln!(out, "{blank}{}", paint.with(color::NAME, &show(dir)))?;
-                    }
-                    of_dir.print(paint, out)?;
+            if args.show.is_json() {
+                of_dir.print_json(dir, out)?;
+            } else {
+                let blank = if found { "\n" } else { "" };
+                if dirs.len() > 1 {
+                    writeln!(out, "{blank}{}", paint.with(color::NAME, &show(dir)))?;
                 }
+                of_dir.print(paint, out)?;
             }
             found = true;
         }

@@ -8,7 +8,7 @@ use radiosonde_store::{Level, Line};
 use crate::args::Select;
 use crate::outcome::Stop;
 use crate::render::color::{self, Paint};
-use crate::render::line::Ids;
+use crate::render::line::{Ids, short};
 use crate::render::text::{many, shown};
 use crate::render::time;
 use crate::story::{self, Story};
@@ -93,6 +93,15 @@ impl Summary {
         }
     }
 
+    /// The ids of a word. One trace is named in full, of several the digits to ask for them.
+    fn told(&self, word: &str) -> Option<String> {
+        let ids = self.ids.get(word)?;
+        if word != "trace" || ids.len() < 2 {
+            return some(ids);
+        }
+        some(&ids.iter().map(|id| short(id).to_owned()).collect())
+    }
+
     pub(super) fn print(
         &self,
         select: &Select,
@@ -147,7 +156,7 @@ impl Summary {
         let rest: Vec<String> = ["job", "trace", "session", "worker", "machine"]
             .into_iter()
             .filter(|word| !asked.contains(word))
-            .filter_map(|word| Some(format!("{word} {}", some(self.ids.get(word)?)?)))
+            .filter_map(|word| Some(format!("{word} {}", self.told(word)?)))
             .collect();
         if !rest.is_empty() {
             writeln!(out, "{}", paint.dim(&rest.join("  ")))?;

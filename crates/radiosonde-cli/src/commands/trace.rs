@@ -6,7 +6,7 @@ use std::io::Write;
 use radiosonde_store::names::Signal;
 use radiosonde_store::{Level, Query};
 
-use crate::args::{Output, TraceArgs};
+use crate::args::TraceArgs;
 use crate::commands::closing::Below;
 use crate::commands::correlate;
 use crate::outcome::{Stop, conclude_with};
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &TraceArgs, out: &mut dyn Write) -> Result<u8, Stop> {
 
     let any = !answer.lines.is_empty();
     // Programs ask for the level they want.
-    let below = match any && select.show.output == Output::Json {
+    let below = match any && select.show.is_json() {
         true => None,
         false => Below::of(&events, &mut answer.reading),
     };

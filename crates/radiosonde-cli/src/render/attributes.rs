@@ -1,17 +1,55 @@
 //! The attributes of a span in the order in which they are read: what went wrong and what was
 //! asked for come first, since a terminal cuts the end of a row.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::story::Span;
 
-/// Those of a span to show; in `wide` rows all but what its label says already.
+/// Those of a span to show; in `wide` rows also what its label says already.
 pub(crate) fn of(span: &Span, wide: bool) -> Vec<&(String, Value)> {
     let all = span.attributes.iter().filter(|(key, _)| !(key == ERROR_TYPE && is_cancelled(span)));
-    let mut shown: Vec<_> = all.filter(|field| wide || !is_minor(field, &span.name)).collect();
+    let told = told(span);
+    let is_shown = |field: &&(String, Value)| {
+        wide || !(is_minor(field, &span.name) || told.contains(&field.0.as_str()))
+    };
+    let mut shown: Vec<_> = all.filter(is_shown).collect();
     // Stable: within one place they stay in alphabetical order, as they are read.
     shown.sort_by_key(|(key, _)| place(key));
     shown
+}
+
+/// The status code of an answer, as text.
+pub(crate) fn code(span: &Span) -> Option<Cow<'_, str>> {
+    let (_, value) = code_field(span)?;
+    text(value)
+}
+
+/// The attributes that the label of a row says: the status code, and the type of an error that is the
+/// same.
+fn told(span: &Span) -> Vec<&str> {
+    let Some((key, value)) = code_field(span) else { return Vec::new() };
+    let is_same = |(key, of): &&(String, Value)| key == ERROR_TYPE && text(of) == text(value);
+    let same = span.attributes.iter().find(is_same).map(|(key, _)| key.as_str());
+    same.into_iter().chain([key.as_str()]).collect()
+}
+
+/// The first status code among the attributes.
+fn code_field(span: &Span) -> Option<&(String, Value)> {
+    let found = |code: &&str| span.attributes.iter().find(|(key, _)| key == code);
+    CODES.iter().find_map(found).filter(|(_, value)| text(value).is_some())
+}
+
+/// What is a number or a short text.
+fn text(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::Number(number) => Some(Cow::Owned(number.to_string())),
+        Value::String(text) if (1..=CODE_BYTES_MAX).contains(&text.len()) => {
+            Some(Cow::Borrowed(text))
+        }
+        _ => None,
+    }
 }
 
 /// Whether some are only for wide rows.
@@ -42,12 +80,12 @@ fn is_minor((key, value): &(String, Value), name: &str) -> bool {
 const ERROR_TYPE: &str = "error.type";
 const CANCELLED: &str = "cancelled";
 
-const FIRST: [&[&str]; 4] = [
-    &[ERROR_TYPE],
-    &["http.response.status_code", "rpc.response.status_code"],
-    &["url.full", "url.path"],
-    &["http.request.resend_count"],
-];
+const CODES: [&str; 2] = ["http.response.status_code", "rpc.response.status_code"];
+/// Longer texts are no codes.
+const CODE_BYTES_MAX: usize = 32;
+
+const FIRST: [&[&str]; 4] =
+    [&[ERROR_TYPE], &CODES, &["url.full", "url.path"], &["http.request.resend_count"]];
 
 const MINOR: [&str; 5] = [
     "http.request.body.size",

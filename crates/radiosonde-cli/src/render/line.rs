@@ -4,7 +4,8 @@ use radiosonde_events::clean_for_terminal as clean;
 use radiosonde_store::line::Line;
 
 use crate::render::color::{self, Paint};
-use crate::render::text::{shown, start_of, value};
+use crate::render::fields;
+use crate::render::text::{shown, start_of};
 use crate::render::time::clock;
 
 /// Which ids are worth repeating on each line: not the ones everything has in common.
@@ -62,9 +63,7 @@ fn tail(line: &Line, ids: Ids, paint: Paint) -> String {
         };
         tail.push_str(&paint.with(style, &shown(msg)));
     }
-    for (key, val) in line.meta.iter() {
-        tail.push_str(&field(key, &value(val), paint));
-    }
+    tail.push_str(&fields::of(line, paint));
     let short_trace = line.trace_id.as_deref().map(short);
     for (wanted, key, id) in [
         (ids.job, "job", line.job_id.as_deref()),

@@ -2,6 +2,7 @@
 
 pub(crate) mod attributes;
 pub(crate) mod color;
+pub(crate) mod fields;
 pub(crate) mod line;
 pub(crate) mod metric;
 pub(crate) mod text;

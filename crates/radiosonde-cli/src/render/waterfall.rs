@@ -13,7 +13,7 @@ use crate::render::line::{self, Ids};
 use crate::render::metric::Metric;
 use crate::render::text::{columns, many, shown, value};
 use crate::render::time::{between, clock, day, duration};
-use crate::story::{Link, Moment, Node, Row, Span, Story, What};
+use crate::story::{Link, Linking, Moment, Node, Row, Span, Story, What};
 
 /// A row of text.
 pub(crate) struct Drawn {
@@ -135,11 +135,18 @@ fn label(story: &Story, row: &Row, ids: Ids, screen: Screen) -> String {
     match &story.nodes[row.node].what {
         What::Span(span) => {
             let entered = entered(story, row, ids);
-            span_label(span, &entered, screen) + &own_ids(&span.line, row, ids, paint)
+            let (trace_id, span_id) = (&span.line.trace_id, &span.line.span_id);
+            let linked =
+                story.linked.to(trace_id.as_deref(), span_id.as_deref().unwrap_or_default());
+            span_label(span, &entered, linked, screen) + &own_ids(&span.line, row, ids, paint)
         }
-        What::Missing { span_id } => {
+        What::Missing { trace_id, span_id } => {
+            let linked = origins(story.linked.to(Some(trace_id), span_id), None);
             let span_id = shown(span_id);
-            paint.dim(&format!("(missing span {span_id}: still open, not sampled, or not here)"))
+            let mut told =
+                format!("(missing span {span_id}: still open, not sampled, or not here)");
+            linked.iter().for_each(|origin| told += &format!("  {origin}"));
+            paint.dim(&told)
         }
         What::Moment(moment) => moment_label(moment, paint),
         What::More(more) => {
@@ -170,7 +177,7 @@ fn entered(story: &Story, row: &Row, ids: Ids) -> String {
 }
 
 /// What a span is: its name, how it ended, what it has to do with, and its attributes.
-fn span_label(span: &Span, entered: &str, screen: Screen) -> String {
+fn span_label(span: &Span, entered: &str, linked: &[Linking], screen: Screen) -> String {
     let paint = screen.paint;
     let style = if span.context { color::DIM } else { color::NAME };
     let name = if span.name.is_empty() { "(unnamed)" } else { span.name.as_str() };
@@ -178,19 +185,15 @@ fn span_label(span: &Span, entered: &str, screen: Screen) -> String {
     let mut say = |style: Style, text: &str| {
         label.push_str(&format!("  {}", paint.with(style, text)));
     };
-    if !entered.is_empty() {
-        say(color::DIM, entered);
-    }
-    if span.failed {
-        let message = span.status_message.as_deref().map(|message| format!(": {}", shown(message)));
-        say(color::BAD, &format!("error{}", message.unwrap_or_default()));
-    } else if attributes::is_cancelled(span) {
-        say(color::WARNING, "cancelled");
-    } else if span.ok {
-        say(color::GOOD, "ok");
+    let (outcome, style) = outcome(span);
+    if !outcome.is_empty() {
+        say(style, &outcome);
     }
     if span.interrupted {
         say(color::BAD, "open when its process died");
+    }
+    if !entered.is_empty() {
+        say(color::DIM, entered);
     }
     if !span.kind.is_empty() {
         say(color::DIM, &shown(&span.kind));
@@ -204,6 +207,9 @@ fn span_label(span: &Span, entered: &str, screen: Screen) -> String {
     if span.links_more > 0 {
         say(color::DIM, &format!("and {}", many(span.links_more as u64, "more link")));
     }
+    for origin in origins(linked, span.line.service.as_deref()) {
+        say(color::DIM, &origin);
+    }
     for (key, val) in attributes::of(span, screen.wide) {
         label.push_str(&line::field(key, &value(val), paint));
     }
@@ -211,6 +217,27 @@ fn span_label(span: &Span, entered: &str, screen: Screen) -> String {
         label.push_str(&format!("  {}", paint.dim("(around it, not part of it)")));
     }
     label
+}
+
+/// How a span ended, with the status code it answered or was answered with: `error 503: no room`,
+/// `202`; nothing where that is all there is to it.
+fn outcome(span: &Span) -> (String, Style) {
+    let code = attributes::code(span).map(|code| shown(&code));
+    if span.failed {
+        let message = span.status_message.as_deref().map(shown);
+        // Which may say it already, as `503 Service Unavailable` does.
+        let code = code.filter(|code| !message.as_ref().is_some_and(|said| said.contains(code)));
+        let code = code.map(|code| format!(" {code}")).unwrap_or_default();
+        let message = message.map(|message| format!(": {message}")).unwrap_or_default();
+        return (format!("error{code}{message}"), color::BAD);
+    }
+    let (word, style) = match () {
+        () if attributes::is_cancelled(span) => ("cancelled", color::WARNING),
+        () if span.ok => ("ok", color::GOOD),
+        () => ("", color::PLAIN),
+    };
+    let words = [word, code.as_deref().unwrap_or_default()];
+    (words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "), style)
 }
 
 /// The ids of a span that are not those of the whole story.
@@ -233,13 +260,37 @@ fn target(link: &Link, span: &Span) -> String {
     }
 }
 
-/// What a span's line tells of its inside: an exception is what went wrong there.
+/// `← linked from trace 4bf92f35 (process order in packing)` for each trace that links to a span of
+/// this service, as far as they are shown.
+fn origins(linked: &[Linking], service: Option<&str>) -> Vec<String> {
+    let mut origins: Vec<String> = linked
+        .iter()
+        .take(LINKED_MAX)
+        .map(|linking| {
+            let trace = shown(line::short(&linking.trace_id));
+            format!("← linked from trace {trace} ({})", linking.told(service))
+        })
+        .collect();
+    let more = linked.len().saturating_sub(LINKED_MAX);
+    origins.extend((more > 0).then(|| format!("← and {}", many(more as u64, "more trace"))));
+    origins
+}
+
+/// What a span's line tells of its inside: an exception is what went wrong there, `exception
+/// Timeout: too late`.
 fn moment_label(moment: &Moment, paint: Paint) -> String {
-    let style = if moment.name == "exception" { color::BAD } else { color::PLAIN };
-    let mut label = paint.with(style, &shown(&moment.name));
+    let is_exception = moment.name == "exception";
+    let style = if is_exception { color::BAD } else { color::PLAIN };
+    let text = |key: &str| {
+        let found = moment.attributes.iter().find(|(name, _)| name == key && is_exception);
+        found.and_then(|(_, value)| value.as_str()).filter(|text| !text.is_empty()).map(shown)
+    };
+    let told = SAID_OF_EXCEPTION.map(text).into_iter().flatten().collect::<Vec<_>>().join(": ");
+    let mut label = paint.with(style, format!("{}  {told}", shown(&moment.name)).trim_end());
     for (key, val) in &moment.attributes {
+        let is_told = SAID_OF_EXCEPTION.contains(&key.as_str()) && text(key).is_some();
         // Its lines would be a page of its own; `-o json` has them.
-        if key != "exception.stacktrace" {
+        if !is_told && key != "exception.stacktrace" {
             label.push_str(&line::field(key, &value(val), paint));
         }
     }
@@ -274,6 +325,10 @@ fn guides(row: &Row) -> String {
     guides
 }
 
+/// What stands behind the name of an exception, without its keys.
+const SAID_OF_EXCEPTION: [&str; 2] = ["exception.type", "exception.message"];
+/// Traces that are named where they link to one span; more are counted.
+const LINKED_MAX: usize = 4;
 const BAR_WIDTH_MIN: usize = 10;
 const BAR_WIDTH_MAX: usize = 40;
 const DURATION_WIDTH: usize = 7;

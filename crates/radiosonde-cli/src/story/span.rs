@@ -57,7 +57,7 @@ impl Span {
         let meta = &line.meta;
         let text = |key: &str| meta.text(key).map(str::to_owned);
         let number = |key: &str| meta.value(key).and_then(Value::as_u64).unwrap_or(0);
-        let linked = list(meta.value("links"));
+        let linked = links(&line);
         let links = linked.iter().take(LINKS_MAX).filter_map(|link| {
             let id = |key: &str| Some(link.get(key)?.as_str()?.to_owned());
             Some(Link { trace_id: id("trace_id")?, span_id: id("span_id").unwrap_or_default() })
@@ -71,7 +71,7 @@ impl Span {
             false => fields(meta.value("attributes")),
         };
         Self {
-            name: text("name").or_else(|| line.msg.clone()).unwrap_or_default(),
+            name: name(&line),
             duration_us: number(if interrupted { "open_us" } else { "duration_us" }),
             kind: text("kind").filter(|kind| kind != "internal").unwrap_or_default(),
             failed: meta.text("status") == Some("error"),
@@ -104,6 +104,16 @@ impl Span {
 /// Whether the line is of a span that was open when its process died, and says which one.
 pub(crate) fn is_interrupted(line: &Line) -> bool {
     line.evt == INTERRUPTED && line.trace_id.is_some() && line.span_id.is_some()
+}
+
+/// What a span is called.
+pub(super) fn name(line: &Line) -> String {
+    line.meta.text("name").or(line.msg.as_deref()).unwrap_or_default().to_owned()
+}
+
+/// What a span links to.
+pub(super) fn links(line: &Line) -> &[Value] {
+    list(line.meta.value("links"))
 }
 
 fn list(value: Option<&Value>) -> &[Value] {

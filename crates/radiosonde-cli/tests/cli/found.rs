@@ -52,8 +52,43 @@ fn conditions_narrow_it_down() {
 }
 
 #[test]
+fn snapshots_of_a_machine_take_no_room_in_its_timeline() {
+    // The newest line is one.
+    let dir = Dir::story();
+    let ran = dir.run("correlate --machine web-1 -n 1").exits(0);
+    let _ = ran.prints(&["1 trace, 1 span (1 error)\n", "ingest  error: gave up"]);
+    let ran = dir.run("correlate --machine web-1 -n 1 -o json").exits(0);
+    let _ = ran.prints(&[r#""kind":"snapshot""#]);
+}
+
+#[test]
+fn what_was_wrong_is_told_below_what_was_found() {
+    let dir = Dir::story();
+    dir.write("events-2025-10-07.jsonl", "no line of web-1\n");
+    dir.write("metrics-2025-10-07.jsonl", "no line of web-1\n");
+    let place = dir.path().to_str().unwrap();
+    for args in ["logs", "logs -n 2", "correlate --machine web-1", "metrics"] {
+        // As where both go to one terminal.
+        let both = tempfile::NamedTempFile::new().unwrap();
+        let file = || both.as_file().try_clone().unwrap();
+        let mut command = command(&args.split(' ').collect::<Vec<_>>());
+        let _ = command.args(["--dir", place]).stdout(file()).stderr(file());
+        assert_eq!(command.status().unwrap().code(), Some(3), "{args}");
+        let text = std::fs::read_to_string(both.path()).unwrap();
+        let (found, wrong) = (text.find("ingestion"), text.find("skipped: not a JSON object"));
+        assert!(found < wrong && found.is_some(), "{args}: {text}");
+    }
+}
+
+#[test]
 fn json_is_the_lines_as_stored() {
     let dir = Dir::story();
+    for command in ["logs", "events", "trace", "metrics", "correlate"] {
+        let json = dir.run(&format!("{command} --job job-7 -o json")).exits(0);
+        assert!(json.out.starts_with("{\"ts\""), "{}", json.out);
+        let short = dir.run(&format!("{command} --job job-7 --json")).exits(0);
+        assert_eq!(short.out, json.out, "{command}");
+    }
     let ran = dir.run("logs --job job-7 -o json").exits(0);
     let stored = std::fs::read_to_string(dir.path().join("events-2025-10-06.jsonl")).unwrap();
     let first_three: Vec<&str> = stored.lines().take(3).collect();

@@ -23,8 +23,7 @@ const HTTP: &str = r#","kind":"client","links":[{"trace_id":"ffffffffffffffff","
 
 #[test]
 fn what_went_wrong_and_where_comes_before_what_few_ask_for() {
-    let said = "→ trace ffffffff  error.type=503  http.response.status_code=503  \
-                rpc.response.status_code=14  url.full=http://shop/hello/7  url.path=/hello/7  \
+    let said = "→ trace ffffffff  rpc.response.status_code=14  url.full=http://shop/hello/7  url.path=/hello/7  \
                 http.request.resend_count=2  ";
     let left_out = "sizes, ports and the like are left out: --wide shows all\n";
     for (name, more) in [
@@ -33,15 +32,47 @@ fn what_went_wrong_and_where_comes_before_what_few_ask_for() {
         ("GET /hello/{id}/7", "http.route=/hello/{id}  server.address=shop  user.id=5\n"),
         ("GETTER /hello/{id}", "http.request.method=GET  server.address=shop  user.id=5\n"),
     ] {
-        let row = format!("{name}  client  {said}{more}");
+        let row = format!("{name}  503  client  {said}{more}");
         let _ = alone(name, HTTP).run("trace 0e").exits(0).prints(&[&row, left_out]);
     }
     let dir = alone("GET /hello/{id}", HTTP);
-    let wide = "http.request.resend_count=2  http.request.body.size=10  http.request.method=GET  \
+    let wide = "503  client  → trace ffffffff  error.type=503  http.response.status_code=503  \
+                rpc.response.status_code=14  url.full=http://shop/hello/7  url.path=/hello/7  \
+                http.request.resend_count=2  http.request.body.size=10  http.request.method=GET  \
                 http.response.body.size=11  http.route=/hello/{id}  network.protocol.version=1.1  \
                 server.address=shop  server.port=8080  url.scheme=http  user.id=5\n";
     let _ = dir.run("trace 0e --wide").exits(0).prints(&[wide]).omits(&["left out"]);
     let _ = alone("work", "").run("trace 0e").exits(0).omits(&["left out"]);
+}
+
+#[test]
+fn how_a_request_ended_stands_behind_its_name() {
+    let of = |rest: &str, attributes: &str| format!(r#"{rest},"attributes":{{{attributes}}}"#);
+    let failed = r#","status":"error""#;
+    let told = r#","status":"error","status_message":"503 no room""#;
+    let other = r#","status":"error","status_message":"no room""#;
+    let code = r#""http.response.status_code":503"#;
+    let typed = r#""error.type":"503","http.response.status_code":503"#;
+    for (meta, row) in [
+        (of("", r#""http.response.status_code":202"#), "POST  202\n"),
+        (of(r#","status":"ok""#, code), "POST  ok 503\n"),
+        (of(failed, typed), "POST  error 503\n"),
+        (
+            of(failed, r#""error.type":"timeout","http.response.status_code":503"#),
+            "POST  error 503  error.type=timeout\n",
+        ),
+        (of(told, typed), "POST  error: 503 no room\n"),
+        (of(other, typed), "POST  error 503: no room\n"),
+        (of(failed, r#""rpc.response.status_code":"NOT_FOUND""#), "POST  error NOT_FOUND\n"),
+        (
+            of(failed, r#""rpc.response.status_code":"""#),
+            "POST  error  rpc.response.status_code=\"\"\n",
+        ),
+        (of("", r#""http.response.status_code":[1]"#), "POST  http.response.status_code=[1]\n"),
+    ] {
+        let ran = alone("POST", &meta).run("trace 0e").exits(0).prints(&[row]);
+        let _ = ran.omits(&["left out"]);
+    }
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn a_span_that_its_process_died_in_is_drawn_with_what_happened_inside_it() {
 fn links_and_events_of_a_span_stand_with_it() {
     let dir = Dir::empty();
     let meta = format!(
-        r#","start":"2025-10-06T11:50:00Z","duration_us":2000000,"links":[{{"trace_id":"{}","span_id":"00f067aa0ba902b7"}},{{"trace_id":"{TRACE}","span_id":"1111111111111111","attributes":{{"a":1}}}}],"events":[{{"ts":"2025-10-06T11:50:01.5Z","name":"exception","attributes":{{"exception.type":"Timeout","exception.message":"too late","exception.stacktrace":"at line 1\n"}}}},{{"ts":"2025-10-06T11:50:00.5Z","name":"retried"}}]"#,
+        r#","start":"2025-10-06T11:50:00Z","duration_us":2000000,"links":[{{"trace_id":"{}","span_id":"00f067aa0ba902b7"}},{{"trace_id":"{TRACE}","span_id":"1111111111111111","attributes":{{"a":1}}}}],"events":[{{"ts":"2025-10-06T11:50:01.5Z","name":"exception","attributes":{{"exception.type":"Timeout","exception.message":"too late","exception.stacktrace":"at line 1\n","attempt":2}}}},{{"ts":"2025-10-06T11:50:00.5Z","name":"retried"}}]"#,
         "f".repeat(32)
     );
     dir.write("spans-2025-10-06.jsonl", lines(&[span("aaaaaaaaaaaaaaaa", "consume", "02", &meta)]));
@@ -69,7 +69,7 @@ fn links_and_events_of_a_span_stand_with_it() {
         "consume  → trace ffffffff  → span 1111111111111111",
         "11:50:00.500",
         "├─ retried\n",
-        "└─ exception  exception.message=\"too late\"  exception.type=Timeout",
+        "└─ exception  Timeout: too late  attempt=2\n",
     ]);
     assert!(ran.out.find("retried") < ran.out.find("exception"), "by time: {}", ran.out);
 }
@@ -140,4 +140,95 @@ fn where_a_trace_enters_another_service_the_row_names_it() {
     // Of one service nothing is said: it stands in the title.
     dir.write("spans-2025-10-06.jsonl", lines(&[shop, inside]));
     let _ = dir.run("trace 0edadbc0").exits(0).omits(&["in shop"]);
+}
+
+const BATCH: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+/// A span of another trace and service that links to these spans of [`TRACE`].
+fn batch(id: &str, ts: &str, targets: &[&str]) -> String {
+    let links = targets.iter().map(|id| format!(r#"{{"trace_id":"{TRACE}","span_id":"{id}"}}"#));
+    let meta = format!(r#","duration_us":1000,"links":[{}]"#, links.collect::<Vec<_>>().join(","));
+    span(id, "process batch", ts, &meta)
+        .replace(
+            &format!(r#""msg":"process batch","trace_id":"{TRACE}""#),
+            &format!(r#""msg":"process batch","service":"packing","trace_id":"{BATCH}""#),
+        )
+        .replace(r#""job_id":"j""#, r#""job_id":"k""#)
+}
+
+#[test]
+fn a_span_that_other_traces_link_to_names_them() {
+    let dir = Dir::empty();
+    let publish = span("aaaaaaaaaaaaaaaa", "publish", "01", r#","duration_us":1000"#);
+    let inside = r#","duration_us":10,"parent_span_id":"dddddddddddddddd""#;
+    let store = span("bbbbbbbbbbbbbbbb", "store", "01", inside);
+    dir.write("spans-2025-10-06.jsonl", lines(&[publish, store]));
+    // Another process, later: of the trace linked to it knows nothing but the link.
+    let links = [
+        batch("1111111111111111", "03", &["aaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaa"]),
+        batch("2222222222222222", "04", &["aaaaaaaaaaaaaaaa", "dddddddddddddddd"]),
+        batch("3333333333333333", "05", &["eeeeeeeeeeeeeeee"]),
+        batch("4444444444444444", "06", &["aaaaaaaaaaaaaaaa"]).replace("4bf92f", "5cf92f"),
+    ];
+    dir.write("spans-2025-10-07.1.jsonl", lines(&links));
+    for args in ["trace 0edadbc0", "correlate --job j"] {
+        let ran = dir.run(args).exits(0).prints(&[
+            "publish  ← linked from trace 4bf92f35 (process batch in packing, and 1 more span)  \
+             ← linked from trace 5cf92f35 (process batch in packing)\n",
+            "store\n",
+            "or not here)  ← linked from trace 4bf92f35 (process batch in packing)\n",
+            "\nspans that are not here are linked from trace 4bf92f35 (process batch in packing)\n",
+        ]);
+        assert_eq!(ran.out.matches('←').count(), 3, "{}", ran.out);
+    }
+    // The other direction, and both in one timeline.
+    let _ = dir.run("trace 4bf9").exits(0).omits(&["←"]).prints(&["→ trace 0edadbc0"]);
+    let both = dir.run("trace --job k").exits(0);
+    let _ = both.prints(&["→ trace 0edadbc0", "\ntrace 4bf92f35, 5cf92f35\n"]).omits(&["←"]);
+    // For programs there are the lines as they are.
+    let _ = dir.run("trace 0edadbc0 -o json").exits(0).omits(&["packing"]);
+}
+
+#[test]
+fn links_to_a_trace_are_looked_for_from_its_begin_on_and_named_up_to_a_bound() {
+    let dir = Dir::empty();
+    dir.write(
+        "spans-2025-10-06.jsonl",
+        lines(&[span("aaaaaaaaaaaaaaaa", "publish", "01", r#","duration_us":1000"#)]),
+    );
+    let of = |nth: u32| {
+        batch("1111111111111111", "03", &["aaaaaaaaaaaaaaaa"])
+            .replace(BATCH, &format!("{nth:032x}"))
+    };
+    // A span that ended an hour before cannot have known of it.
+    let mut all = vec![of(0).replace("T11:50", "T10:50")];
+    all.extend((1..=1_001).map(of));
+    dir.write("spans-2025-10-07.jsonl", lines(&all));
+    let ran = dir.run("trace 0edadbc0").exits(0).prints(&[
+        "publish  ← linked from trace 00000000 (process batch in packing)  ←",
+        "← and 996 more traces\n",
+        "\nmore than 1000 spans of other traces link to these: the first are shown\n",
+    ]);
+    assert_eq!(ran.out.matches("← linked").count(), 4, "{}", ran.out);
+    dir.write("spans-2025-10-07.jsonl", lines(&all[..1]));
+    let _ = dir.run("trace 0edadbc0").exits(0).omits(&["←"]);
+}
+
+#[test]
+fn hostile_spans_that_link_to_a_trace_are_harmless() {
+    let dir = Dir::empty();
+    let of = |name: &str, links: &str| {
+        let meta = format!(r#","duration_us":1,"links":{links}"#);
+        span("1111111111111111", name, "03", &meta).replacen(TRACE, "\\u001b[2J", 1)
+    };
+    let link = format!(r#"{{"trace_id":"{TRACE}","span_id":"\u001b[2J"}}"#);
+    let all = [
+        span("aaaaaaaaaaaaaaaa", "publish", "01", r#","duration_us":1000"#),
+        of("x\\u001b[31m", &format!("[{link},7,{{}},null]")),
+        of("y", &format!(r#"{{"0":{link}}}"#)),
+        of("z", &format!("[{}]", vec![link.as_str(); 5_000].join(","))),
+    ];
+    dir.write("spans-2025-10-06.jsonl", lines(&all));
+    let ran = dir.run("trace 0edadbc0").exits(0);
+    let _ = ran.omits(&["\x1b"]).prints(&["linked from trace \\u{1b}[2J (x\\u{1b}[31m"]);
 }

@@ -1,6 +1,7 @@
 //! Which lines fit, and which bytes a fitting line must hold.
 
 use memchr::memmem;
+use serde_json::Value;
 
 use crate::line::Line;
 use crate::query::Query;
@@ -14,9 +15,11 @@ impl Query {
             && same(self.worker.as_deref(), line.worker_id.as_deref())
             && same(self.session.as_deref(), line.session_id.as_deref())
             && self.fits_trace(line)
+            && self.fits_links(line)
             && self.level.is_none_or(|least| line.level.is_some_and(|level| level >= least))
             && (self.evt.is_empty() || self.evt.contains(&line.evt))
             && !self.except_evt.contains(&line.evt)
+            && !(self.except_snapshots && line.is_snapshot())
             && self.since.is_none_or(|since| line.ts >= since)
             && self.until.is_none_or(|until| line.ts < until)
     }
@@ -28,24 +31,46 @@ impl Query {
                 .as_deref()
                 .is_some_and(|id| self.traces.iter().any(|trace| id.starts_with(trace.as_str())))
     }
+
+    fn fits_links(&self, line: &Line) -> bool {
+        let own = line.trace_id.as_deref();
+        let is_asked = |trace: &str| Some(trace) != own && self.links_to.contains(trace);
+        self.links_to.is_empty()
+            || line.is_span() && links(line).iter().filter_map(linked_trace).any(is_asked)
+    }
+}
+
+/// The links of a span line; none where there is no list of them.
+fn links(line: &Line) -> &[Value] {
+    line.meta.value("links").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn linked_trace(link: &Value) -> Option<&str> {
+    link.get("trace_id")?.as_str()
 }
 
 /// The bytes every matching line holds, for skipping the others unparsed.
 pub(super) struct Needle(memmem::Finder<'static>);
 
 impl Needle {
-    /// The longest of the ids asked for. `None` when no id is, when several traces are, or when an
-    /// id holds characters a JSON writer may spell in more than one way.
+    /// The longest of the ids asked for, or the key of links. `None` when there is none of these, when
+    /// several traces are asked for, or when an id holds characters a JSON writer may spell in more
+    /// than one way.
     pub(super) fn of(query: &Query) -> Option<Self> {
         let trace = match query.traces.as_slice() {
             [one] => Some(one),
             _ => None,
         };
+        let linked = query.links_to.first().filter(|_| query.links_to.len() == 1);
+        let has_links = (!query.links_to.is_empty()).then_some(LINKS);
         [&query.job, &query.session, &query.worker, &query.machine]
             .into_iter()
             .flatten()
             .chain(trace)
+            .chain(linked)
+            .map(String::as_str)
             .filter(|id| check_id(id).is_ok())
+            .chain(has_links)
             .max_by_key(|id| id.len())
             .map(|id| Self(memmem::Finder::new(id.as_bytes()).into_owned()))
     }
@@ -91,6 +116,9 @@ pub fn trace_prefix(text: &str) -> Result<String, InvalidId> {
         Err(InvalidId::Trace)
     }
 }
+
+/// What a line with links holds.
+const LINKS: &str = "\"links\"";
 
 fn same(wanted: Option<&str>, found: Option<&str>) -> bool {
     wanted.is_none() || wanted == found

@@ -22,6 +22,7 @@ mod filter;
 mod pass;
 mod replay;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,10 @@ pub struct Query {
     pub job: Option<String>,
     /// `trace_id`s, or how they begin, in lower case; one of them must fit. Default: any.
     pub traces: Vec<String>,
+    /// `trace_id`s in full; what fits is a span that links to one of these traces, unless it is its
+    /// own. No index knows links: narrow it by [`Query::since`] and [`Query::bytes_max`]. Default:
+    /// any line, whatever it links to.
+    pub links_to: BTreeSet<String>,
     /// Exact `machine_id`.
     pub machine: Option<String>,
     /// Exact `worker_id`.
@@ -63,6 +68,9 @@ pub struct Query {
     pub evt: Vec<String>,
     /// Names of events not wanted.
     pub except_evt: Vec<String>,
+    /// Whether metric lines of snapshots are left out, so that of metrics only those remain that
+    /// tell what a job did.
+    pub except_snapshots: bool,
     /// The first moment wanted.
     pub since: Option<Timestamp>,
     /// The first moment no longer wanted.
@@ -71,6 +79,10 @@ pub struct Query {
     pub limit: Option<usize>,
     /// Whether a limit keeps the newest lines instead of the oldest.
     pub tail: bool,
+    /// The most bytes of lines that are gone through, the oldest files of the first directory
+    /// first; of sealed files as they were before. What is left is not read, and
+    /// [`Reading::is_cut_off`] says so. Default: no limit.
+    pub bytes_max: Option<u64>,
 }
 
 /// The lines [`Query::run`] found, and how the reading went.
@@ -113,6 +125,8 @@ pub struct Reading {
     pub damages_with_loss: u64,
     /// Files and directories that could not be read, or not to their end.
     pub unreadable: Vec<Unreadable>,
+    /// Whether [`Query::bytes_max`] ended it, so that lines may be missing.
+    pub is_cut_off: bool,
 }
 
 /// A stretch of a file that is no line.
@@ -209,6 +223,7 @@ impl Query {
     ) {
         let needle = Needle::of(self);
         let wanted = Wanted::of(self);
+        let mut bytes_left = self.bytes_max.unwrap_or(u64::MAX);
         let mut before: Option<(Source, Ended)> = None;
         let mut index = 0;
         while let Some(source) = files.get(index) {
@@ -223,10 +238,12 @@ impl Query {
                 wanted: &wanted,
                 source: &source,
                 index: u32::try_from(index).unwrap_or(u32::MAX),
+                bytes_left: &mut bytes_left,
                 reading: &mut *reading,
                 each: &mut *each,
             };
             let ended = match pass.read() {
+                Ok(()) if reading.is_cut_off => return,
                 Ok(()) => {
                     reading.files_read += 1;
                     Ended::Read
@@ -338,6 +355,7 @@ impl Reading {
         let room = SKIPS_KEPT_MAX.saturating_sub(self.skips.len());
         self.skips.extend(other.skips.into_iter().take(room));
         self.unreadable.extend(other.unreadable);
+        self.is_cut_off |= other.is_cut_off;
     }
 
     /// Adds what another reading of the same directories found wrong with sealed files and this one

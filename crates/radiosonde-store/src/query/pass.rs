@@ -16,6 +16,8 @@ pub(super) struct Pass<'a> {
     pub(super) wanted: &'a Wanted,
     pub(super) source: &'a Source,
     pub(super) index: u32,
+    /// How much of all files may still be gone through.
+    pub(super) bytes_left: &'a mut u64,
     pub(super) reading: &'a mut Reading,
     pub(super) each: &'a mut dyn FnMut(Found<'_>),
 }
@@ -70,11 +72,19 @@ impl Pass<'_> {
     pub(super) fn read(&mut self) -> Result<(), (u64, io::Error)> {
         let mut reader = Opened::open(self.source, self.wanted).map_err(|error| (0, error))?;
         let outcome = loop {
+            if *self.bytes_left == 0 {
+                // Whether that was all is not known before it is asked for.
+                self.reading.is_cut_off = !matches!(reader.next_chunk(), Ok(None));
+                break Ok(());
+            }
             match reader.next_chunk() {
                 Ok(Some(Chunk::Damaged(damage))) => {
                     self.reading.damage(self.source.path(), damage);
                 }
-                Ok(Some(Chunk::Lines { offset, bytes })) => self.lines(offset, bytes),
+                Ok(Some(Chunk::Lines { offset, bytes })) => {
+                    *self.bytes_left = self.bytes_left.saturating_sub(bytes.len() as u64);
+                    self.lines(offset, bytes);
+                }
                 Ok(Some(Chunk::HalfLine { offset, bytes })) => {
                     // Whole but for its line break, or not there yet. Never wrong.
                     let _ = self.line(offset, bytes);

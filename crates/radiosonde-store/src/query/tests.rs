@@ -4,6 +4,8 @@ use std::fs;
 
 use super::*;
 
+#[path = "tests_of_links.rs"]
+mod links;
 #[path = "tests_of_sealed.rs"]
 mod sealed_files;
 

@@ -17,7 +17,7 @@ use crate::render::text::{many, shown};
 pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let paint = Screen::new(&args.judge.show, true).paint;
     if args.rules {
-        return rules(args.judge.is_json(), paint, out);
+        return rules(args.judge.show.is_json(), paint, out);
     }
     let (mut problems, mut unread) = (0, 0);
     let files = files(&args.file)?;
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<u8, Stop> {
             }
         };
         problems += checked.findings.len() as u64;
-        if args.judge.is_json() {
+        if args.judge.show.is_json() {
             for finding in &checked.findings {
                 print_json(&object(finding), out)?;
             }
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<u8, Stop> {
             print(&checked, paint, out)?;
         }
     }
-    if files.len() > 1 && !args.judge.is_json() {
+    if files.len() > 1 && !args.judge.show.is_json() {
         let mut sum = format!("{}: {}", many(files.len() as u64, "file"), count(problems));
         if unread > 0 {
             sum.push_str(&format!(", {unread} not read"));

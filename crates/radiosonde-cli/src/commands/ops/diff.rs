@@ -19,7 +19,7 @@ pub(crate) fn run(args: &DiffArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let (old, new) = (read(&args.old), read(&args.new));
     let (Some(old), Some(new)) = (old, new) else { return Ok(USAGE) };
     let changes = diff(&old, &new, args.judge.day());
-    if args.judge.is_json() {
+    if args.judge.show.is_json() {
         for change in &changes {
             print_json(&object(change), out)?;
         }
