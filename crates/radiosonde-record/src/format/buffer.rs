@@ -101,6 +101,7 @@ impl Buffer {
     }
 
     /// Takes back what was written behind `end`.
+    #[inline]
     pub(super) fn truncate(&mut self, end: usize) {
         self.end = self.end.min(end);
     }

@@ -81,6 +81,7 @@ impl EncodedFields {
     }
 
     /// Takes all fields out and keeps the memory.
+    #[inline]
     pub fn clear(&mut self) {
         self.buffer.truncate(0);
         self.count = 0;
