@@ -47,6 +47,7 @@ impl Context {
     }
 
     /// What other vendors said about the trace.
+    #[inline]
     pub fn trace_state(&self) -> Option<&TraceState> {
         self.travels()?.state.as_ref()
     }
@@ -244,6 +245,7 @@ impl Context {
         self.has() & SPAN != 0
     }
 
+    #[inline]
     fn travels(&self) -> Option<&Travels> {
         self.rest.as_ref()?.travels.as_deref()
     }

@@ -309,9 +309,7 @@ impl Span {
                 return false;
             }
         }
-        if self.context.has_travelling()
-            && let Some(state) = self.context.trace_state().cloned()
-        {
+        if let Some(state) = self.context.trace_state().cloned() {
             self.rest().extras.trace_state(state.as_str());
         }
         if self.fields.are_cut() {
