@@ -77,7 +77,7 @@ impl Context {
         self.rest.as_ref()?.ids.session.as_ref().map(CorrelationId::as_str)
     }
 
-    /// The packed form (see [`packed`]); empty for an empty context.
+    /// The packed form (see [`packed`](crate::packed)); empty for an empty context.
     #[inline]
     pub fn packed(&self) -> Packed<'_> {
         let span = self.head.packed();
