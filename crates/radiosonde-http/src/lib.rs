@@ -45,7 +45,7 @@
 //! |---|---|---|
 //! | a status of 500 or more; to a client, of 400 or more | the status | error |
 //! | the caller went away: future or body were dropped | `cancelled` | unset |
-//! | the service or the body panicked, which passes on | `panic`; the status is 500 if there was none | error |
+//! | the service or the body panicked, which passes on | `panic`, without a status unless one was sent | error |
 //! | the service or the body failed | `timeout`, `connection_refused`, …, or the name of the error's type | error |
 //! | an error without a name | `_OTHER` | error |
 //!
