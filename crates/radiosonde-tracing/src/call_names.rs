@@ -3,10 +3,11 @@
 //! The table has numbers of call sites, so that a name becomes one more call site, which has all but
 //! the name from the real one.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::BuildHasher as _;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use radiosonde_record::{Descriptor, Journal, Site};
+use rapidhash::quality::RandomState;
 use tracing_core::Metadata;
 
 use crate::counts::{Counted, SpanCounts};
