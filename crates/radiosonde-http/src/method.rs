@@ -18,31 +18,29 @@ const KNOWN_METHODS: &str = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS";
 pub(crate) struct Known(Option<&'static [&'static str]>);
 
 impl Known {
-    /// These and no others, whatever the environment says.
+    /// These and no others, unless the environment names some.
     pub(crate) fn only(methods: &'static [&'static str]) -> Self {
         Self(Some(methods))
     }
 
     fn methods(self) -> &'static [&'static str] {
-        self.0.unwrap_or_else(of_environment)
+        of_environment().or(self.0).unwrap_or(&KNOWN)
     }
 }
 
-/// Those the environment named when they were first asked for.
-fn of_environment() -> &'static [&'static str] {
+/// Those the environment named when they were first asked for. It wins over the code, as with all
+/// settings.
+fn of_environment() -> Option<&'static [&'static str]> {
     static LISTED: OnceLock<Vec<&'static str>> = OnceLock::new();
-    LISTED.get_or_init(|| listed(&std::env::var(KNOWN_METHODS).unwrap_or_default()))
+    let listed = LISTED.get_or_init(|| listed(&std::env::var(KNOWN_METHODS).unwrap_or_default()));
+    (!listed.is_empty()).then_some(listed)
 }
 
-/// The methods of a list; the usual ones when it is empty. Texts live as long as the process, which
-/// reads one list.
+/// The methods of a list. Texts live as long as the process, which reads one list.
 fn listed(list: &str) -> Vec<&'static str> {
     let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
     let usual = |name: &str| KNOWN.into_iter().find(|known| *known == name);
-    let names: Vec<&'static str> = names
-        .map(|name| usual(name).unwrap_or_else(|| Box::leak(Box::<str>::from(name))))
-        .collect();
-    if names.is_empty() { KNOWN.to_vec() } else { names }
+    names.map(|name| usual(name).unwrap_or_else(|| Box::leak(Box::<str>::from(name)))).collect()
 }
 
 /// A method, and its text when it is none of the known ones.
@@ -102,12 +100,8 @@ mod tests {
 
     #[test]
     fn a_list_replaces_the_known_methods() {
-        let table: [(&str, &[&str]); 4] = [
-            ("", &KNOWN),
-            (" , ", &KNOWN),
-            ("GET, PROPFIND,", &["GET", "PROPFIND"]),
-            ("get", &["get"]),
-        ];
+        let table: [(&str, &[&str]); 4] =
+            [("", &[]), (" , ", &[]), ("GET, PROPFIND,", &["GET", "PROPFIND"]), ("get", &["get"])];
         for (list, known) in table {
             assert_eq!(listed(list), known, "{list}");
         }

@@ -43,8 +43,8 @@ impl ClientLayer {
         Self::default()
     }
 
-    /// The methods that are known, in place of those of RFC 9110 and PATCH, and of those that
-    /// `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` names: case-sensitive. Others are `_OTHER`, with what
+    /// The methods that are known, in place of those of RFC 9110 and PATCH: case-sensitive. The list of
+    /// `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`, where there is one, wins. Others are `_OTHER`, with what
     /// was sent in `http.request.method_original`. Each method is a span name and a label of its own.
     #[must_use]
     pub fn known_methods(mut self, methods: &'static [&'static str]) -> Self {
