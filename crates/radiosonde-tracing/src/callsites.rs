@@ -3,8 +3,8 @@
 //! A span that is switched off leaves the context as it is. That is right where it would be entered
 //! inside of its parent, and wrong where it takes the context to another thread or task. Which of
 //! both a call site does is known by watching it: some hundred spans in a row have to be such that
-//! nobody misses them, and one of a thousand is made afterwards all the same. One that is missed, and
-//! the call site makes all of its spans from then on.
+//! nobody misses them, and some are drawn by lot that are made afterwards all the same. One of those
+//! that is missed, and the call site makes all of its spans from then on.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -33,13 +33,14 @@ const PLACES: usize = 2048;
 const PROBES: usize = 8;
 /// Spans that are watched before the first is left out.
 pub(crate) const WATCHED: u32 = 256;
-/// Of so many that could be left out, on a thread, one is made and watched.
-const LOOKED_AT: u32 = 1024;
+/// Of so many that could be left out one is made and watched, by lot: a count would always find the same
+/// span of a loop.
+const LOOKED_AT: u64 = 256;
 /// One was missed.
 const NEEDED: u32 = u32::MAX;
 
 thread_local! {
-    static LEFT_OUT: Cell<u32> = const { Cell::new(0) };
+    static LOTS: Cell<u64> = const { Cell::new(0) };
 }
 
 impl Default for Callsites {
@@ -68,11 +69,12 @@ impl Callsites {
         } else {
             found != 0 && self.are_dispensable_slowly(key)
         };
-        is_dispensable && {
-            let left_out = LEFT_OUT.get().wrapping_add(1);
-            LEFT_OUT.set(left_out);
-            !left_out.is_multiple_of(LOOKED_AT)
-        }
+        is_dispensable && !is_drawn()
+    }
+
+    /// A span of this call site was missed, or would have been.
+    pub(crate) fn need(&self, metadata: &Metadata<'_>) {
+        let _is_first = self.learn(metadata, false);
     }
 
     #[cold]
@@ -122,6 +124,14 @@ impl Callsites {
     }
 }
 
+/// Draws a lot. By a congruential generator of 64 bits, whose upper bits are good enough for that.
+#[inline(always)]
+fn is_drawn() -> bool {
+    let next = LOTS.get().wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+    LOTS.set(next);
+    next >> (u64::BITS - LOOKED_AT.ilog2()) == 0
+}
+
 /// Where a call site is looked for first. Addresses of statics say nothing in their low bits.
 #[inline(always)]
 fn first(key: usize) -> usize {
@@ -168,9 +178,13 @@ mod tests {
             assert_eq!(callsites.learn(&METADATA, true), nth == WATCHED, "{nth}");
         }
         assert!(callsites.have_any());
-        let left_out = (0..10 * LOOKED_AT).filter(|_| callsites.leave_out(&METADATA)).count();
-        assert_eq!(left_out as u32, 10 * LOOKED_AT - 10, "some are made all the same");
-        assert!(!callsites.learn(&METADATA, false));
+        // Each of a loop's spans has its turn.
+        for of_loop in 1..=8 {
+            let drawn = |nth: &u64| !callsites.leave_out(&METADATA) && nth.is_multiple_of(of_loop);
+            let made = (0..100 * LOOKED_AT).filter(drawn).count() as u64;
+            assert!((50..200).contains(&(made * of_loop)), "{made} of a loop of {of_loop}");
+        }
+        callsites.need(&METADATA);
         for _ in 0..2 * WATCHED {
             assert!(!callsites.learn(&METADATA, true));
             assert!(!callsites.leave_out(&METADATA), "it was missed once");

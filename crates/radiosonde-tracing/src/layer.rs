@@ -74,8 +74,8 @@ impl Layer {
     ///
     /// What is left out is not among the open spans. A call site that behaves otherwise later loses
     /// the context there: what a task or thread does that was handed such a span belongs to no
-    /// trace. One span of a thousand is made all the same, and the first that would have been missed
-    /// is the last that its call site leaves out.
+    /// trace. One span in 256, drawn by lot, is made all the same, and the first of these that would have
+    /// been missed is the last that its call site leaves out; so is one that is told its parent.
     #[must_use]
     pub fn skip_unsampled(self, skip: bool) -> Self {
         self.with(|tracker| tracker.skips = Some(skip))

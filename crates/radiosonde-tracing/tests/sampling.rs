@@ -102,6 +102,34 @@ fn a_call_site_whose_spans_go_elsewhere_later_is_switched_on_again_for_good() {
 }
 
 #[test]
+fn a_call_site_whose_spans_are_told_their_parents_is_needed() {
+    fn consume() -> tracing::Span {
+        tracing::info_span!("consume")
+    }
+    let remote = Context::default().with_span(TraceId::random(), SpanId::random(), true);
+    let told = |span: tracing::Span| {
+        radiosonde_tracing::set_parent(&span, &remote);
+        span.in_scope(|| {});
+    };
+    // From the beginning, and after spans that were not, of which the first is missed at most.
+    for (before, least) in [(0, MANY), (MANY, MANY - 1)] {
+        let lines = capture_sampled(
+            Way::Skipping,
+            off(),
+            |layer| layer,
+            || {
+                tracing::info_span!("root").in_scope(|| {
+                    (0..before).for_each(|_| consume().in_scope(|| {}));
+                    (0..MANY).for_each(|_| told(consume()));
+                });
+            },
+        );
+        let consumed = names(&lines).into_iter().filter(|name| *name == "consume").count();
+        assert!((least..=MANY).contains(&consumed), "{consumed} after {before}");
+    }
+}
+
+#[test]
 fn a_trace_of_its_own_and_a_sampled_parent_are_not_switched_off() {
     let sampled = Context::default().with_span(TraceId::random(), SpanId::random(), true);
     let lines = capture_sampled(
