@@ -183,6 +183,21 @@ impl Context {
         self.filled(outer).unwrap_or_else(|| self.clone())
     }
 
+    /// Whether there is in both the same but the span: ids, baggage and trace state. `false` also for
+    /// some that are alike and were made apart.
+    #[inline]
+    pub fn is_alike(&self, other: &Self) -> bool {
+        match (&self.rest, &other.rest) {
+            (None, None) => true,
+            (Some(own), Some(others)) => {
+                let travels = |rest: &Rest| rest.travels.as_ref().map(Arc::as_ptr);
+                Arc::ptr_eq(own, others)
+                    || (own.packed == others.packed && travels(own) == travels(others))
+            }
+            _ => false,
+        }
+    }
+
     /// As [`Context::over`], in place. Whether it has become another one.
     #[inline]
     pub fn fill(&mut self, outer: &Self) -> bool {

@@ -16,7 +16,8 @@ impl Context {
 
     /// Makes this the thread's context until the guard is dropped, whatever was current before. Of
     /// two guards that are not dropped in reverse order the later one stays in place, and brings back
-    /// what was there before both.
+    /// what was there before both. A guard that is made inside a span, a poll or a closure that ends
+    /// before it ends with that.
     #[inline]
     pub fn attach(&self) -> Attached {
         Attached::new(self.clone(), Later::Stay)
@@ -48,7 +49,7 @@ impl Context {
     pub fn replace(mut self) -> Replaced {
         let place = Place::next();
         self.swap_current();
-        Replaced { previous: self, place }
+        Replaced { previous: self, place, not_send: PhantomData }
     }
 
     /// Makes this the thread's context and returns the one before. Prefer [`Context::attach`];
@@ -125,9 +126,21 @@ pub fn is_sampled_out() -> bool {
 pub struct Replaced {
     previous: Context,
     place: Place,
+    // As of a guard.
+    not_send: PhantomData<*const ()>,
 }
 
 impl Replaced {
+    /// The context that will be brought back.
+    pub fn previous(&self) -> &Context {
+        &self.previous
+    }
+
+    /// Brings back another one.
+    pub fn set_previous(&mut self, previous: Context) {
+        self.previous = previous;
+    }
+
     /// Takes the change back, and whatever was changed since: guards that live on end with it.
     #[inline]
     pub fn leave(self) {

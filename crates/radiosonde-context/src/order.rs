@@ -91,6 +91,10 @@ impl Disorder {
     fn leave(&mut self, place: Place, previous: Context, later: Later) -> Option<Context> {
         let now = Place(NOW.get());
         let (epoch, depth) = (now.epoch().wrapping_add(1), place.depth());
+        if epoch == 0 {
+            // After four billion of them the numbers begin anew, of which older notes say nothing.
+            self.ended.clear();
+        }
         if self.has_ended(place) {
             return None;
         }

@@ -11,7 +11,7 @@ use crate::settings::Settings;
 pub(crate) struct TraceConfig {
     pub(crate) keep: Keep,
     pub(crate) span_events: SpanEvents,
-    pub(crate) skip_unsampled: Option<bool>,
+    pub(crate) skip_unsampled: bool,
 }
 
 /// What holds for traces, as the report has it.
@@ -54,10 +54,9 @@ impl Config {
     /// Whether spans of traces that are not sampled are left out where they seem to be missed by
     /// nobody: they then cost next to nothing, and are on no `/report`. See
     /// [`Layer::skip_unsampled`](radiosonde_tracing::Layer::skip_unsampled). Nothing changes with
-    /// layers of the application. Default: only with the sampler `always_off` and nothing to
-    /// [keep](Self::keep_traces). Environment: `RADIOSONDE_TRACES_UNSAMPLED`, `skip` or `track`.
+    /// layers of the application. Default: `false`. Environment: `RADIOSONDE_TRACES_UNSAMPLED`, `skip` or `track`.
     pub fn skip_unsampled(mut self, skip: bool) -> Self {
-        self.traces.skip_unsampled = Some(skip);
+        self.traces.skip_unsampled = skip;
         self
     }
 }

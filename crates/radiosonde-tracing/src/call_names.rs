@@ -47,8 +47,16 @@ impl CallNames {
             counts.add(Counted::UnlistedName, 1);
             return None;
         }
-        let name = name.to_owned();
-        Some(journal.site(key, || Descriptor { name, ..describe(metadata) }))
+        let mut is_new = false;
+        let site = journal.site(key, || {
+            is_new = true;
+            Descriptor { name: name.to_owned(), ..describe(metadata) }
+        });
+        if !is_new {
+            // Another thread has met it first, or it stands where it is found more slowly.
+            self.known.fetch_sub(1, Ordering::Relaxed);
+        }
+        Some(site)
     }
 }
 

@@ -17,7 +17,8 @@ use crate::tracker::Tracker;
 /// Only as long as nobody knows the ids of the span: before it is entered, has a child or an event,
 /// or was asked for its context. Later it changes nothing, and is counted
 /// ([`Counted::LateParent`](crate::Counted)); so is a span that is off
-/// ([`Counted::DisabledParent`](crate::Counted)).
+/// ([`Counted::DisabledParent`](crate::Counted)). A layer of ours inside of
+/// `tracing_subscriber::reload` is not found: there nothing changes, and nothing is counted.
 ///
 /// ```
 /// # use radiosonde_context::Context;
@@ -48,12 +49,14 @@ pub fn add_link(span: &tracing::Span, to: &Context) {
     }
 }
 
-/// The context inside a span, to be sent along with a request. Its ids are fixed from then on.
+/// The context inside a span, as if it were entered here, to be sent along with a request. Its ids are
+/// fixed from then on.
 ///
 /// That of a span that is off, or not ours, is the context that is current.
 pub fn context_of(span: &tracing::Span) -> Context {
     let own = with(span, Tracker::context_of).flatten();
-    own.unwrap_or_else(Context::current)
+    let current = Context::current();
+    own.map_or_else(|| current.clone(), |own| own.over(&current))
 }
 
 /// A span has nothing to offer: it was held back, or somebody else has it.

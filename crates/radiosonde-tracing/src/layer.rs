@@ -48,7 +48,7 @@ impl Tracked {
 
 impl Layer {
     /// A layer over a journal, beside others: what the journal's filter holds back is still seen
-    /// by them.
+    /// by them. One a program: of two each takes parents from the other's spans.
     pub fn new(journal: &Journal, sampler: Sampler) -> Self {
         Self { tracker: Arc::new(Tracker::new(journal, sampler)), find: None }
     }
@@ -69,8 +69,7 @@ impl Layer {
     /// Whether spans of traces that are not sampled are left out where they seem to be missed by
     /// nobody, and then cost next to nothing: at call sites of which some hundred such spans in a
     /// row were entered inside of their parents only, and that have neither ids nor `otel.kind` among
-    /// their fields. Only [`Layer::into_subscriber`] can do that. Default: only where nothing is ever
-    /// recorded, with the sampler `always_off` and without [`Layer::keep`].
+    /// their fields. Only [`Layer::into_subscriber`] can do that. Default: `false`.
     ///
     /// What is left out is not among the open spans. A call site that behaves otherwise later loses
     /// the context there: what a task or thread does that was handed such a span belongs to no
@@ -78,7 +77,7 @@ impl Layer {
     /// been missed is the last that its call site leaves out; so is one that is told its parent.
     #[must_use]
     pub fn skip_unsampled(self, skip: bool) -> Self {
-        self.with(|tracker| tracker.skips = Some(skip))
+        self.with(|tracker| tracker.skips = skip)
     }
 
     /// Keeps the names of open spans in this table, for whoever shows events to people.

@@ -56,8 +56,7 @@
 //! A [`Sampler`] decides at the root of a trace; [`Keep`] records spans of other traces all the same,
 //! for their error or duration, with `"kept":"error"` or `"kept":"slow"` in the line. Spans of traces
 //! that are not sampled are made all the same, as what happens in them has their ids and may go to
-//! other threads; where nothing is ever recorded, those are left out that seem to be missed by nobody
-//! ([`Layer::skip_unsampled`]).
+//! other threads; [`Layer::skip_unsampled`] leaves out those that seem to be missed by nobody.
 //!
 //! # Behaviour under failure
 //!

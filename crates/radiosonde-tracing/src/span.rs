@@ -20,6 +20,9 @@ pub(crate) struct Span {
     pub(crate) open: OpenSpan,
     /// The context of code inside the span: its own ids, those of its fields, its parent's.
     pub(crate) context: Context,
+    /// The same without what it took over where it was entered first, if it did: where it is entered
+    /// again it takes over what is there then.
+    own: Option<Box<Context>>,
     pub(crate) sampled: bool,
     /// Whether attributes and events are kept: not when it is certain that it leaves no record.
     pub(crate) collects: bool,
@@ -129,7 +132,7 @@ impl Span {
     pub(crate) fn enter(&mut self, current: &Context, keep: &Keep) -> bool {
         if !self.sampled {
             let around = current.span_id().map_or(0, number);
-            self.strayed |= around != self.part.parent;
+            self.strayed |= around != self.part.parent || !self.context.is_alike(current);
         }
         if self.entered {
             return false;
@@ -137,7 +140,18 @@ impl Span {
         self.entered = true;
         self.fix(keep);
         // A span made before the scope it runs in belongs to that scope's job all the same.
-        self.context.fill(current)
+        let own = self.context.clone();
+        let is_filled = self.context.fill(current);
+        if is_filled {
+            self.own = Some(Box::new(own));
+        }
+        is_filled
+    }
+
+    /// The context inside where it takes over what it does not say itself.
+    #[inline(always)]
+    pub(crate) fn own(&self) -> &Context {
+        self.own.as_deref().unwrap_or(&self.context)
     }
 
     /// Its ids go where it need not be entered: it would be missed.
@@ -193,6 +207,9 @@ impl Span {
             let after = ids.inside(&self.context);
             has_changed = *after.packed() != *self.context.packed();
             self.context = after;
+            if let Some(own) = &mut self.own {
+                **own = ids.inside(own);
+            }
             let before = self.fields.ids.take();
             self.fields.ids = Some(Box::new(ids.over(before.map(|before| *before))));
         }
@@ -336,6 +353,7 @@ impl Span {
             self.rest = None;
         }
         self.context = Context::default();
+        self.own = None;
     }
 
     /// What its record has.

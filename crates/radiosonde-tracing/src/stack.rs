@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use radiosonde_context::{Context, Replaced};
+use radiosonde_context::{Context, Replaced, SpanId, with_current};
 use tracing_core::Metadata;
 use tracing_core::span::Id;
 
@@ -51,6 +51,23 @@ pub(crate) fn exit(store: usize, id: &Id) -> bool {
         replaced.leave_below();
     }
     std::thread::panicking() && !was_panicking
+}
+
+/// Changes the context inside a span: the current one, where the thread is in that span, and those that
+/// will be brought back there.
+#[cold]
+pub(crate) fn change(span: SpanId, change: impl Fn(&Context) -> Context) {
+    if with_current(Context::span_id) == Some(span) {
+        let changed = with_current(&change);
+        let _before = changed.replace_current();
+    }
+    let _ = STACK.try_with(|stack| {
+        let Ok(mut stack) = stack.try_borrow_mut() else { return };
+        let inside = |entered: &&mut Entered| entered.replaced.previous().span_id() == Some(span);
+        for Entered { replaced, .. } in stack.iter_mut().filter(inside) {
+            replaced.set_previous(change(replaced.previous()));
+        }
+    });
 }
 
 #[cold]

@@ -34,8 +34,8 @@ pub(crate) struct Tracker {
     pub(crate) sole: bool,
     /// Only where somebody reads names: otherwise a span costs a load and a branch more.
     pub(crate) open_spans: Option<OpenSpans>,
-    /// Whether spans may be left out; `None` where that follows from the sampler.
-    pub(crate) skips: Option<bool>,
+    /// Whether spans may be left out.
+    pub(crate) skips: bool,
     /// Where spans are left out: only where nobody else listens.
     pub(crate) callsites: Option<Callsites>,
     /// Names that were given to spans that are open.
@@ -87,7 +87,7 @@ impl Tracker {
             counts,
             sole: false,
             open_spans: None,
-            skips: None,
+            skips: false,
             callsites: None,
             names: Arc::default(),
         }
@@ -156,15 +156,16 @@ impl Tracker {
         let Some(mut guard) = later.into_span() else { return };
         let span = &mut *guard;
         let Some(special) = span.fields.take_special() else { return };
+        let ids = special.ids.clone();
         if !span.apply(*special, &self.limits, &self.counts) {
             return;
         }
         self.journal.change_span(&mut span.open, &span.context.packed(), &span.part);
-        let after = span.context.clone();
+        let own = span.id();
         drop(guard);
-        if with_current(|current| current.span_id() == after.span_id()) {
-            // An id recorded from inside holds for what follows inside.
-            let _before = after.enter_over_current();
+        // Ids recorded from inside hold for what follows inside; all else is as it is there.
+        if let (Some(ids), Some(own)) = (ids, own) {
+            stack::change(own, |context| ids.inside(context));
         }
     }
 
@@ -178,11 +179,11 @@ impl Tracker {
             self.journal.change_span(&mut span.open, &span.context.packed(), &span.part);
         }
         let Some(metadata) = span.metadata else { return };
-        let mut context = span.context.clone();
+        // Entered the first time, it has been filled in already.
+        let mut context = if is_first { span.context.clone() } else { span.own().clone() };
         drop(span);
         if !is_first {
-            // Entered the first time, it has been filled in already.
-            context = with_current(|current| context.over(current));
+            with_current(|current| context.fill(current));
         }
         stack::enter(self.number(), id, metadata, context);
     }
@@ -246,7 +247,7 @@ impl Tracker {
         self.store.with(id, |span| {
             span.fix(&self.keep);
             span.is_asked_for();
-            span.context.clone()
+            span.own().clone()
         })
     }
 
@@ -265,12 +266,10 @@ impl Tracker {
             })
     }
 
-    /// Nobody else listens: spans may be left out from now on.
+    /// Nobody else listens: spans are left out from now on, where that was asked for.
     pub(crate) fn may_skip(&mut self) {
         self.sole = true;
-        // Where nothing is ever recorded, spans are there for the ids on lines only.
-        let is_off = self.sampler.is_never() && !self.keep.is_on();
-        self.callsites = self.skips.unwrap_or(is_off).then(Callsites::default);
+        self.callsites = self.skips.then(Callsites::default);
     }
 
     /// A span was opened.

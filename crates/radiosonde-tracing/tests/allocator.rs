@@ -111,6 +111,12 @@ fn an_allocator_that_opens_spans_neither_waits_for_itself_nor_costs_others() {
         OPENS.set(true);
         (1..=ROUNDS).for_each(work);
         OPENS.set(false);
+        // Also where a thread ends meanwhile, which gives back what it kept.
+        let ending = || {
+            OPENS.set(true);
+            work(ROUNDS);
+        };
+        std::thread::spawn(ending).join().unwrap();
         let after = [Kind::Span, Kind::Event].map(|kind| journal.account(kind).offered);
         sender.send((before, after, OPENED.get(), counts, journal)).unwrap();
     });

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Lines, Way, capture_sampled};
-use radiosonde_context::{Context, SpanId, TraceId};
+use radiosonde_context::{Context, SpanId, TraceId, scope};
 use radiosonde_tracing::{Counted, Keep, Layer, Sampler, SpanCounts};
 use tracing::Instrument as _;
 
@@ -48,32 +48,6 @@ fn children_of_a_trace_that_is_not_sampled_are_switched_off_where_that_was_asked
     assert!(lines.spans.is_empty());
     assert_eq!(lines.events.len(), 3, "events are recorded all the same");
     assert!(lines.events.iter().all(|event| event["trace_id"].is_string()));
-}
-
-#[test]
-fn by_default_children_are_switched_off_only_where_nothing_is_ever_recorded() {
-    let mut errors = Keep::default();
-    errors.errors = true;
-    for (sampler, keep, expected) in [
-        ("always_off", Keep::default(), true),
-        ("always_off", errors, false),
-        ("parentbased_always_off", Keep::default(), false),
-        ("traceidratio", Keep::default(), false),
-    ] {
-        let sampler = Sampler::parse(sampler, Some("0.000001")).unwrap();
-        let unsampled = Context::default().with_span(TraceId::random(), SpanId::random(), false);
-        capture_sampled(
-            Way::Default,
-            sampler,
-            |layer| layer.keep(keep),
-            || {
-                let _inside = unsampled.attach();
-                (0..MANY).for_each(|_| child().in_scope(|| {}));
-                let left_out = (0..9).filter(|_| child().is_disabled()).count();
-                assert_eq!(left_out > 0, expected, "{sampler:?} {keep:?}: {left_out}");
-            },
-        );
-    }
 }
 
 #[test]
@@ -126,6 +100,34 @@ fn a_call_site_whose_spans_are_told_their_parents_is_needed() {
         );
         let consumed = names(&lines).into_iter().filter(|name| *name == "consume").count();
         assert!((least..=MANY).contains(&consumed), "{consumed} after {before}");
+    }
+}
+
+#[test]
+fn a_span_that_brings_ids_of_its_own_is_never_switched_off() {
+    fn process() -> tracing::Span {
+        tracing::info_span!("process")
+    }
+    for outer in [None, Some("outer")] {
+        let lines = capture_sampled(
+            Way::Skipping,
+            off(),
+            |layer| layer,
+            || {
+                let run = || {
+                    tracing::info_span!("root").in_scope(|| {
+                        for at in 0..MANY {
+                            let span = scope().job(format!("job-{at}")).run(process);
+                            span.in_scope(|| tracing::info!("inside"));
+                        }
+                    });
+                };
+                outer.map_or_else(run, |outer| scope().job(outer).run(run));
+            },
+        );
+        for (at, event) in lines.events.iter().enumerate() {
+            assert_eq!(event["job_id"], format!("job-{at}"), "{outer:?}");
+        }
     }
 }
 
@@ -273,7 +275,7 @@ fn an_event_without_a_parent_has_no_span() {
 }
 
 #[test]
-fn two_layers_of_ours_keep_their_spans_apart() {
+fn two_layers_of_ours_record_each_span_each() {
     use tracing_subscriber::layer::SubscriberExt as _;
     let open = || {
         radiosonde_record::Journal::open(

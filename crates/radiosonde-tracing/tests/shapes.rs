@@ -6,7 +6,7 @@ mod common;
 use common::{Lines, Way, capture};
 use proptest::prelude::*;
 use radiosonde_context::{Context, scope};
-use radiosonde_tracing::{Counted, SpanCounts};
+use radiosonde_tracing::{Counted, SpanCounts, context_of};
 use serde_json::json;
 use tracing::Span;
 
@@ -39,6 +39,76 @@ fn a_span_closed_elsewhere_and_entered_in_two_places_is_one() {
             assert_eq!(child["meta"]["parent_span_id"], shared, "{way:?}");
         }
         assert_eq!(lines.event("twice inside")["span_id"], shared, "{way:?}");
+    }
+}
+
+#[test]
+fn a_span_that_serves_several_jobs_has_each_of_them_while_it_does() {
+    for way in Way::ALL {
+        let lines = capture(
+            way,
+            |layer| layer,
+            || {
+                let connection = tracing::info_span!("connection");
+                for job in ["job-0", "job-1"] {
+                    let job_scope = scope().job(job).session(format!("{job}-session"));
+                    let _in_scope = job_scope.enter();
+                    connection.in_scope(|| {
+                        tracing::info!("query of {job}");
+                        tracing::info_span!("of", job).in_scope(|| {});
+                    });
+                    assert_eq!(context_of(&connection).job_id(), Some(job), "{way:?}");
+                }
+                connection.in_scope(|| tracing::info!("idle"));
+            },
+        );
+        for job in ["job-0", "job-1"] {
+            let event = lines.event(&format!("query of {job}"));
+            assert_eq!(event["job_id"], job, "{way:?}");
+            assert_eq!(event["session_id"], format!("{job}-session"), "{way:?}");
+            let mut children = lines.spans.iter().filter(|span| span["msg"] == "of");
+            let child = children.find(|child| child["meta"]["attributes"]["job"] == job);
+            assert_eq!(child.unwrap()["job_id"], job, "{way:?}");
+        }
+        assert_eq!(lines.event("idle")["job_id"], json!(null), "{way:?}");
+        assert_eq!(lines.span("connection")["job_id"], "job-0", "of its first, {way:?}");
+    }
+}
+
+#[test]
+fn an_id_recorded_inside_changes_nothing_but_itself() {
+    for way in Way::ALL {
+        let lines = capture(
+            way,
+            |layer| layer,
+            || {
+                let late = || {
+                    tracing::info_span!(
+                        "late",
+                        job_id = tracing::field::Empty,
+                        worker_id = tracing::field::Empty
+                    )
+                };
+                scope().job("outer").session("outer").run(|| {
+                    let span = late().entered();
+                    scope().job("inner").session("inner").run(|| {
+                        span.record("worker_id", "w");
+                        tracing::info!("in the inner scope");
+                    });
+                });
+                let span = late();
+                span.in_scope(|| {
+                    tracing::info_span!("between").in_scope(|| {
+                        span.in_scope(|| span.record("job_id", "j"));
+                    });
+                    tracing::info!("outside again");
+                });
+            },
+        );
+        let inner = lines.event("in the inner scope");
+        let ids = ["job_id", "session_id", "worker_id"].map(|id| inner[id].clone());
+        assert_eq!(ids, ["inner", "inner", "w"], "{way:?}");
+        assert_eq!(lines.event("outside again")["job_id"], "j", "{way:?}");
     }
 }
 

@@ -15,8 +15,7 @@ pub(crate) struct TraceSettings {
     pub(crate) keep: Keep,
     pub(crate) span_events: SpanEvents,
     pub(crate) limits: SpanLimits,
-    /// `None` where that follows from the sampler.
-    pub(crate) skip_unsampled: Option<bool>,
+    pub(crate) skip_unsampled: bool,
 }
 
 impl TraceSettings {
@@ -49,10 +48,7 @@ impl TraceSettings {
     pub(crate) fn on(&self, layer: Layer, counts: &SpanCounts) -> Layer {
         let layer = layer.keep(self.keep).with_span_events(self.span_events);
         let layer = layer.with_limits(self.limits).with_counts(counts);
-        match self.skip_unsampled {
-            Some(skip) => layer.skip_unsampled(skip),
-            None => layer,
-        }
+        layer.skip_unsampled(self.skip_unsampled)
     }
 }
 
@@ -119,13 +115,13 @@ fn span_events(config: &Config, env: &Environment, problems: &Problems) -> SpanE
     }
 }
 
-fn skip_unsampled(config: &Config, env: &Environment, problems: &Problems) -> Option<bool> {
+fn skip_unsampled(config: &Config, env: &Environment, problems: &Problems) -> bool {
     let Some(text) = env.text("RADIOSONDE_TRACES_UNSAMPLED", problems) else {
         return config.traces.skip_unsampled;
     };
     match text.trim() {
-        "skip" => Some(true),
-        "track" => Some(false),
+        "skip" => true,
+        "track" => false,
         other => {
             problems.say(
                 format!("RADIOSONDE_TRACES_UNSAMPLED: `{other}` is not understood"),

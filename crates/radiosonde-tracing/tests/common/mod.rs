@@ -25,10 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     /// Without other layers.
-    Default,
-    /// The same, and all spans are made.
     Own,
-    /// Without other layers, and spans that seem to be missed by nobody are left out.
+    /// The same, and spans that seem to be missed by nobody are left out.
     Skipping,
     /// On a registry.
     Registry,
@@ -42,8 +40,7 @@ impl Way {
     pub(crate) fn dispatch(self, layer: Layer) -> Dispatch {
         type Boxed = Box<dyn tracing_subscriber::Layer<tracing_subscriber::Registry> + Send + Sync>;
         match self {
-            Self::Default => Dispatch::new(layer.into_subscriber()),
-            Self::Own => Dispatch::new(layer.skip_unsampled(false).into_subscriber()),
+            Self::Own => Dispatch::new(layer.into_subscriber()),
             Self::Skipping => Dispatch::new(layer.skip_unsampled(true).into_subscriber()),
             Self::Registry => Dispatch::new(tracing_subscriber::registry().with(layer)),
             Self::Boxed => {
