@@ -6,7 +6,7 @@ use radiosonde_context::Context;
 use tracing_core::Dispatch;
 use tracing_core::span::Id;
 
-use crate::counts::Counted;
+use crate::counts::{Counted, SpanCounts};
 use crate::layer::Layer;
 use crate::subscriber::Subscriber;
 use crate::tracker::Tracker;
@@ -62,27 +62,18 @@ pub fn context_of(span: &tracing::Span) -> Context {
 /// A span has nothing to offer: it was held back, or somebody else has it.
 #[cold]
 fn is_off(span: &tracing::Span, what: Counted) {
-    let tell = |dispatch: &Dispatch| {
-        let tracker = tracker(dispatch)?;
-        tracker.counts.add(what, 1);
-        if what == Counted::DisabledParent
-            && let Some(metadata) = span.metadata()
-        {
-            tracker.need(metadata);
-        }
-        Some(())
-    };
+    let count = |dispatch: &Dispatch| counts(dispatch).map(|counts| counts.add(what, 1));
     // One that is switched off at its call site does not know whose it would have been.
-    if span.with_subscriber(|(_, dispatch)| tell(dispatch)).flatten().is_none() {
-        tracing::dispatcher::get_default(|dispatch| _ = tell(dispatch));
+    if span.with_subscriber(|(_, dispatch)| count(dispatch)).is_none() {
+        tracing::dispatcher::get_default(|dispatch| _ = count(dispatch));
     }
 }
 
-/// Ours in it.
-fn tracker(dispatch: &Dispatch) -> Option<&Tracker> {
+/// Where our layer in it counts.
+fn counts(dispatch: &Dispatch) -> Option<&SpanCounts> {
     match dispatch.downcast_ref::<Subscriber>() {
-        Some(subscriber) => Some(subscriber.tracker()),
-        None => dispatch.downcast_ref::<Layer>().map(Layer::tracker),
+        Some(subscriber) => Some(subscriber.counts()),
+        None => dispatch.downcast_ref::<Layer>().map(Layer::counts),
     }
 }
 

@@ -225,21 +225,14 @@ impl Tracker {
         self.store.with(id, |span| {
             self.unname(span);
             let is_set = span.set_parent(parent, &self.sampler, &self.keep);
-            if let Some(metadata) = span.metadata {
-                self.need(metadata);
+            if let (Some(callsites), Some(metadata)) = (&self.callsites, span.metadata) {
+                // Where it is made says nothing of it.
+                callsites.need(metadata);
             }
             self.name(span);
             self.journal.change_span(&mut span.open, &span.context.packed(), &span.part);
             is_set
         })
-    }
-
-    /// Spans of this call site are told their parents: where they are made says nothing of them.
-    #[inline]
-    pub(crate) fn need(&self, metadata: &Metadata<'_>) {
-        if let Some(callsites) = &self.callsites {
-            callsites.need(metadata);
-        }
     }
 
     /// The context inside a span. Who asks knows its ids, which are fixed from now on.

@@ -85,8 +85,8 @@ fn a_call_site_whose_spans_are_told_their_parents_is_needed() {
         radiosonde_tracing::set_parent(&span, &remote);
         span.in_scope(|| {});
     };
-    // From the beginning, and after spans that were not, of which the first is missed at most.
-    for (before, least) in [(0, MANY), (MANY, MANY - 1)] {
+    // From the beginning, and after spans that were not, as soon as one is drawn.
+    for (before, after, least) in [(0, MANY, MANY), (MANY, 20_000, 15_000)] {
         let lines = capture_sampled(
             Way::Skipping,
             off(),
@@ -94,12 +94,12 @@ fn a_call_site_whose_spans_are_told_their_parents_is_needed() {
             || {
                 tracing::info_span!("root").in_scope(|| {
                     (0..before).for_each(|_| consume().in_scope(|| {}));
-                    (0..MANY).for_each(|_| told(consume()));
+                    (0..after).for_each(|_| told(consume()));
                 });
             },
         );
         let consumed = names(&lines).into_iter().filter(|name| *name == "consume").count();
-        assert!((least..=MANY).contains(&consumed), "{consumed} after {before}");
+        assert!(consumed >= least, "{consumed} of {after} after {before}");
     }
 }
 
