@@ -20,6 +20,7 @@ pub const SIZE_MAX: usize = 18 + 10 + 3 * 130;
 
 /// A packed context, read back. Borrowed from the bytes it was read from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Unpacked<'a> {
     /// The trace.
     pub trace_id: Option<TraceId>,
