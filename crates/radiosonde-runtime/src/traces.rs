@@ -86,7 +86,8 @@ fn unfit_ids(count: u64, first: Option<&CorrelationId>) -> Option<Problem> {
             counted(count, "id")
         ),
     };
-    let fix = "give jobs, workers and sessions ids of 1 to 128 characters of A-Z a-z 0-9 . _ : -";
+    let fix = "give jobs, workers, sessions and machines ids of 1 to 128 characters of \
+               A-Z a-z 0-9 . _ : -";
     Some(Problem::warning(what, fix))
 }
 
