@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Context;
+use crate::{Context, with_current};
 
 /// The closure, to be run once and elsewhere in the context that is current now: for
 /// `rayon::spawn`, a thread pool, a callback.
@@ -14,10 +14,15 @@ use crate::Context;
 /// assert_eq!(std::thread::spawn(task).join().unwrap().job_id(), Some("job-7"));
 /// ```
 ///
-/// A closure that is dropped without having run is dropped in its context too.
+/// The context stands as it was, whatever is current where the closure runs: a thread of a pool may
+/// take it up in the middle of something else. A closure that is dropped without having run is
+/// dropped in its context too.
 pub fn carry<T, F: FnOnce() -> T>(f: F) -> impl FnOnce() -> T {
-    let carried = Carried::new(f);
-    move || carried.run(|f| f())
+    let mut carried = Carried::new(f);
+    move || {
+        let f = carried.take();
+        carried.context.run(f)
+    }
 }
 
 /// As [`carry`], for a closure that is called with something, often and from several threads:
@@ -77,15 +82,22 @@ impl<T> Carried<T> {
         self.value.as_ref().expect(TAKEN_ONCE)
     }
 
-    /// Runs `f` with the value, in its context.
+    /// Runs `f` with the value, in its context. What the context does not know, such as the worker
+    /// that handles the value, is that of the code around; what both know is the value's.
     pub fn run<R>(mut self, f: impl FnOnce(T) -> R) -> R {
-        let value = self.value.take().expect(TAKEN_ONCE);
-        self.context.run(|| f(value))
+        let value = self.take();
+        let context = with_current(|current| self.context.over(current));
+        context.run(|| f(value))
     }
 
-    /// Value and context, for async code: `context.wrap(handle(value)).await`.
+    /// Value and context, for async code: `context.wrap(handle(value)).await`, or, to keep what the
+    /// code around knows besides, `context.over(&Context::current()).wrap(handle(value)).await`.
     pub fn into_parts(mut self) -> (T, Context) {
-        (self.value.take().expect(TAKEN_ONCE), self.context.clone())
+        (self.take(), self.context.clone())
+    }
+
+    fn take(&mut self) -> T {
+        self.value.take().expect(TAKEN_ONCE)
     }
 }
 
@@ -110,7 +122,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::scope;
+    use crate::{SpanId, TraceId, scope};
 
     /// Sends the job it is dropped in.
     struct Notes(mpsc::Sender<Option<String>>);
@@ -148,6 +160,31 @@ mod tests {
         assert_eq!(*carried.value(), 7);
         let (value, context) = carried.into_parts();
         assert_eq!((value, context.job_id(), job()), (7, Some("j"), None));
+    }
+
+    #[test]
+    fn a_value_is_handled_by_the_worker_around_and_a_closure_as_it_was_made() {
+        let ids = || {
+            let context = Context::current();
+            let id = |id: Option<&str>| id.map(str::to_owned);
+            (id(context.job_id()), id(context.worker_id()), context.trace_id())
+        };
+        let (trace, span) = (TraceId::random(), SpanId::random());
+        let in_span = Context::default().with_span(trace, span, true);
+        let bare = Carried::new(());
+        let (value, closure) = in_span.run(|| (Carried::new(()), carry(ids)));
+        let often = in_span.run(|| carry_fn(move |()| ids()));
+        let of_job = scope().job("sender").run(|| Carried::new(()));
+        let (job, worker) = (|| Some("j".to_owned()), || Some("w-3".to_owned()));
+        scope().job("j").worker("w-3").run(|| {
+            assert_eq!(value.run(|()| ids()), (job(), worker(), Some(trace)));
+            assert_eq!(bare.run(|()| ids()), (job(), worker(), None));
+            let sender = Some("sender".to_owned());
+            assert_eq!(of_job.run(|()| ids()), (sender, worker(), None));
+            assert_eq!(closure(), (None, None, Some(trace)), "threads of pools steal work");
+            assert_eq!(often(()), (None, None, Some(trace)));
+            assert_eq!(ids(), (job(), worker(), None));
+        });
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Job, worker and session ids: short strings of a safe alphabet.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crate::is_forked_child;
 
 /// A job, worker or session id: `[A-Za-z0-9._:-]{1,128}`.
 ///
@@ -15,10 +17,16 @@ pub struct CorrelationId(Arc<str>);
 const LENGTH_MAX: usize = 128;
 
 static SANITIZED: AtomicU64 = AtomicU64::new(0);
+static FIRST_SANITIZED: OnceLock<CorrelationId> = OnceLock::new();
 
 /// How many ids of this process did not fit the alphabet or length and were changed or ignored.
 pub fn sanitized_ids() -> u64 {
     SANITIZED.load(Ordering::Relaxed)
+}
+
+/// The first of them that was changed, as it is stored; `None` when there was none but empty ones.
+pub fn first_sanitized_id() -> Option<CorrelationId> {
+    FIRST_SANITIZED.get().cloned()
 }
 
 impl CorrelationId {
@@ -45,7 +53,12 @@ impl CorrelationId {
             .take(LENGTH_MAX)
             .map(|c| if c.is_ascii() && is_allowed(c as u8) { c } else { '_' })
             .collect();
-        (!fitting.is_empty()).then(|| Self(fitting.into()))
+        let changed = (!fitting.is_empty()).then(|| Self(fitting.into()))?;
+        // A forked child might wait for a thread it does not have, which was setting it.
+        if FIRST_SANITIZED.get().is_none() && !is_forked_child() {
+            let _first = FIRST_SANITIZED.set(changed.clone());
+        }
+        Some(changed)
     }
 
     /// The id as text.

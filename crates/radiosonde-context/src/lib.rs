@@ -66,7 +66,7 @@ mod trace_state;
 pub use baggage::{Baggage, BaggageError};
 pub use carry::{Carried, carry, carry_fn};
 pub use context::Context;
-pub use correlation::{CorrelationId, InvalidCorrelationId, sanitized_ids};
+pub use correlation::{CorrelationId, InvalidCorrelationId, first_sanitized_id, sanitized_ids};
 pub use current::{
     Attached, Replaced, has_job, has_job_or_trace, has_trace, is_sampled_out, with_current,
 };

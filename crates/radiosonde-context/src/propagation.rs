@@ -34,6 +34,7 @@ mod file;
 mod filter;
 mod hex;
 mod ignored;
+mod locks;
 mod propagators;
 mod trace_context;
 
@@ -65,7 +66,22 @@ pub trait Inject {
 
 /// The context that a carrier brings, by the process's propagators; empty when it brings none.
 ///
-/// `job_id`, `worker_id` and `session_id` in its baggage become the ids of the context.
+/// `job_id`, `worker_id` and `session_id` in its baggage become the ids of the context. It knows
+/// nothing of the code around, and takes its place where it is run or attached:
+///
+/// ```
+/// use radiosonde_context::{Context, propagation, scope};
+///
+/// let message = [("baggage", "session_id=s-1")];
+/// let worker = || Context::current().worker_id().map(str::to_owned);
+/// scope().worker("w-3").run(|| {
+///     let context = propagation::extract(&message);
+///     assert_eq!(context.run(worker), None);
+///     // A scope inside of it, or the context over what is there:
+///     assert_eq!(context.run(|| scope().worker("w-3").run(worker)).as_deref(), Some("w-3"));
+///     assert_eq!(context.over(&Context::current()).run(worker).as_deref(), Some("w-3"));
+/// });
+/// ```
 pub fn extract(from: &impl Extract) -> Context {
     Propagators::of_process().extract(from)
 }

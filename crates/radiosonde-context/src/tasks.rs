@@ -11,6 +11,7 @@ use crate::{carry, wrap};
 ///
 /// # Panics
 /// As `tokio::spawn`, outside of a runtime.
+#[track_caller]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
@@ -20,6 +21,7 @@ where
 }
 
 /// `Handle::spawn` with the caller's context, for code that is in no runtime, or in another one.
+#[track_caller]
 pub fn spawn_on<F>(runtime: &Handle, future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
@@ -32,6 +34,7 @@ where
 ///
 /// # Panics
 /// As `tokio::task::spawn_local`, outside of a `LocalSet`.
+#[track_caller]
 pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
@@ -44,6 +47,7 @@ where
 ///
 /// # Panics
 /// As `tokio::task::spawn_blocking`, outside of a runtime.
+#[track_caller]
 pub fn spawn_blocking<T, F>(f: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
@@ -77,6 +81,7 @@ impl<T: 'static> JoinSet<T> {
     ///
     /// # Panics
     /// As that, outside of a runtime.
+    #[track_caller]
     pub fn spawn<F>(&mut self, future: F) -> AbortHandle
     where
         F: Future<Output = T> + Send + 'static,
@@ -86,6 +91,7 @@ impl<T: 'static> JoinSet<T> {
     }
 
     /// `JoinSet::spawn_on` with the caller's context.
+    #[track_caller]
     pub fn spawn_on<F>(&mut self, future: F, runtime: &Handle) -> AbortHandle
     where
         F: Future<Output = T> + Send + 'static,
@@ -98,6 +104,7 @@ impl<T: 'static> JoinSet<T> {
     ///
     /// # Panics
     /// As that, outside of a `LocalSet`.
+    #[track_caller]
     pub fn spawn_local<F>(&mut self, future: F) -> AbortHandle
     where
         F: Future<Output = T> + 'static,
@@ -106,6 +113,7 @@ impl<T: 'static> JoinSet<T> {
     }
 
     /// `JoinSet::spawn_local_on` with the caller's context.
+    #[track_caller]
     pub fn spawn_local_on<F>(&mut self, future: F, local: &LocalSet) -> AbortHandle
     where
         F: Future<Output = T> + 'static,
@@ -117,6 +125,7 @@ impl<T: 'static> JoinSet<T> {
     ///
     /// # Panics
     /// As that, outside of a runtime.
+    #[track_caller]
     pub fn spawn_blocking<F>(&mut self, f: F) -> AbortHandle
     where
         F: FnOnce() -> T + Send + 'static,
@@ -126,6 +135,7 @@ impl<T: 'static> JoinSet<T> {
     }
 
     /// `JoinSet::spawn_blocking_on` with the caller's context.
+    #[track_caller]
     pub fn spawn_blocking_on<F>(&mut self, f: F, runtime: &Handle) -> AbortHandle
     where
         F: FnOnce() -> T + Send + 'static,

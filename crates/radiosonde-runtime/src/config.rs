@@ -312,8 +312,8 @@ impl Config {
     }
 
     /// Which hosts get baggage, and job, worker and session with it, in requests:
-    /// `*.internal,10.0.0.0/8`; `*` is everybody, `none` nobody. The trace goes to all. Default: the
-    /// loopback only. Environment: `RADIOSONDE_BAGGAGE_TO`.
+    /// `loopback,*.internal,10.0.0.0/8`; `*` is everybody, `none` nobody. The trace goes to all. Default:
+    /// `loopback`. Environment: `RADIOSONDE_BAGGAGE_TO`.
     pub fn baggage_to(mut self, hosts: impl Into<String>) -> Self {
         self.baggage_to = Some(hosts.into());
         self

@@ -51,9 +51,9 @@ pub(crate) fn init(mut config: Config) -> Guard {
     if let Some(telemetry) = &*installed {
         return join(telemetry, config.service.test);
     }
-    let layers = std::mem::take(&mut config.layers);
     let exporter = config.exporter.take();
     let (telemetry, settings) = Telemetry::start(&config);
+    let layers = std::mem::take(&mut config.layers);
     if settings.disabled {
         // What is not ours goes on without us; whether there is a recorder is not ours to judge.
         let _ = exporter.map(metrics::set_global_recorder);

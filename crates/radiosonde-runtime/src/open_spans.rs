@@ -9,6 +9,7 @@ use radiosonde_events::describe_interrupted;
 use radiosonde_record::{Journal, RunningSpan};
 use serde::Serialize;
 
+use crate::traces::TraceWords;
 use crate::words::{counted, grouped};
 
 /// Spans that are looked at, the oldest: threads that begin meanwhile wait for as long as it takes to
@@ -37,6 +38,9 @@ pub struct OpenSpansReport {
     /// What keeps spans of the level `info` and below from being made, `RUST_LOG` or `filter`: then
     /// what runs is not known.
     pub off_by: Option<String>,
+    /// Whether of traces that are not sampled most spans are not here, as
+    /// [`Config::skip_unsampled`](crate::Config::skip_unsampled) asks for.
+    pub unsampled_left_out: bool,
     /// The oldest 20, the oldest first.
     pub oldest: Vec<OpenSpanReport>,
     /// Those of one name and module together, of the oldest 2,048; the group with the oldest first,
@@ -84,7 +88,7 @@ pub struct OpenSpanReport {
 }
 
 impl OpenSpansReport {
-    pub(crate) fn of(journal: &Journal, off_by: Option<&str>) -> Self {
+    pub(crate) fn of(journal: &Journal, words: &TraceWords) -> Self {
         let running = journal.running_spans(LOOKED_AT_MAX);
         let now_ns = radiosonde_record::now_ns();
         let (groups, groups_more) = grouped_by_name(&running.oldest, now_ns);
@@ -92,13 +96,16 @@ impl OpenSpansReport {
         Self {
             open: running.open,
             unlisted: running.unlisted,
-            off_by: off_by.map(str::to_owned),
+            off_by: words.off_by.map(str::to_owned),
+            unsampled_left_out: words.unsampled_left_out,
             oldest: oldest.map(|span| OpenSpanReport::of(span, now_ns)).collect(),
             groups,
             groups_more,
         }
     }
 }
+
+const LEFT_OUT: &str = "; of traces that are not sampled most are left out";
 
 /// Spans, the oldest first, by name and module; and how many groups there are past those.
 fn grouped_by_name(spans: &[RunningSpan], now_ns: u64) -> (Vec<OpenSpanGroup>, u64) {
@@ -166,10 +173,13 @@ impl OpenSpanReport {
 }
 
 /// `open       14 spans, those with the oldest first` and a line or more for each name, or nothing
-/// when none is open, and that is known.
+/// when none is open, and that is known. Where spans are left out it is said.
 impl fmt::Display for OpenSpansReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.open, &self.off_by) {
+            (0, None) if self.unsampled_left_out => {
+                return writeln!(f, "open       no spans that are listed{LEFT_OUT}");
+            }
             (0, None) => return Ok(()),
             (0, Some(origin)) => {
                 return writeln!(f, "open       not known: spans are off ({origin})");
@@ -182,6 +192,9 @@ impl fmt::Display for OpenSpansReport {
         }
         if self.groups.len() > 1 {
             write!(f, ", the name with the oldest first")?;
+        }
+        if self.unsampled_left_out {
+            f.write_str(LEFT_OUT)?;
         }
         writeln!(f)?;
         let in_detail = self.groups.len() <= GROUPS_IN_DETAIL_MAX && self.groups_more == 0;
@@ -343,6 +356,11 @@ mod tests {
         assert_eq!(OpenSpansReport::default().to_string(), "");
         let off = OpenSpansReport { off_by: Some("RUST_LOG".into()), ..OpenSpansReport::default() };
         assert_eq!(off.to_string(), "open       not known: spans are off (RUST_LOG)\n");
+        let left_out =
+            |open| OpenSpansReport { open, unsampled_left_out: true, ..Default::default() };
+        let said = "; of traces that are not sampled most are left out\n";
+        assert_eq!(left_out(0).to_string(), format!("open       no spans that are listed{said}"));
+        assert!(left_out(2).to_string().starts_with(&format!("open       2 spans{said}")));
     }
 
     #[test]

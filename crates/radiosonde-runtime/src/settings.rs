@@ -1,6 +1,7 @@
 //! Code and environment made one: the environment wins, and what it says is checked.
 
 mod console;
+mod durations;
 mod files;
 mod filter;
 mod heartbeat;

@@ -322,7 +322,7 @@ impl Telemetry {
         }
         report.recovered = self.0.recovered.records();
         report.interrupted = self.0.recovered.interrupted();
-        let open = |journal| OpenSpansReport::of(journal, self.0.trace_words.off_by);
+        let open = |journal| OpenSpansReport::of(journal, &self.0.trace_words);
         report.open_spans = self.0.journal.as_ref().map(open).unwrap_or_default();
         report.files = self.0.files.report();
         let observed = self.0.metrics.observed();
@@ -334,6 +334,7 @@ impl Telemetry {
         report.redaction = self.0.problems.redaction();
         report.problems = self.0.problems.all();
         report.problems.extend(traces::problems(&self.0.span_counts));
+        report.problems.extend(traces::changed_ids());
         report
     }
 

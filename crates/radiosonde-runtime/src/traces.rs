@@ -1,10 +1,12 @@
 //! What the code asks for about traces, and what the layer has to say of them.
 
+use radiosonde_context::{CorrelationId, first_sanitized_id, sanitized_ids};
 use radiosonde_tracing::{Counted, Keep, SpanCounts, SpanEvents};
 
 use crate::config::Config;
 use crate::problem::Problem;
 use crate::settings::Settings;
+use crate::words::counted;
 
 /// What becomes of spans, as the code asks for it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,6 +22,8 @@ pub(crate) struct TraceWords {
     pub(crate) all: String,
     /// What keeps spans from being made, if something does.
     pub(crate) off_by: Option<&'static str>,
+    /// Whether spans of traces that are not sampled are left out.
+    pub(crate) unsampled_left_out: bool,
 }
 
 impl TraceWords {
@@ -30,7 +34,8 @@ impl TraceWords {
             true => travel,
             false => format!("{}; {travel}", settings.traces.words()),
         };
-        Self { all, off_by: settings.spans_off_by }
+        let unsampled_left_out = settings.traces.skip_unsampled && !settings.disabled;
+        Self { all, off_by: settings.spans_off_by, unsampled_left_out }
     }
 }
 
@@ -64,6 +69,26 @@ impl Config {
 /// What is wrong with how spans are used.
 pub(crate) fn problems(counts: &SpanCounts) -> impl Iterator<Item = Problem> {
     [late_parents(counts), unlisted_names(counts)].into_iter().flatten()
+}
+
+/// The ids of this process that did not fit.
+pub(crate) fn changed_ids() -> Option<Problem> {
+    unfit_ids(sanitized_ids(), first_sanitized_id().as_ref())
+}
+
+fn unfit_ids(count: u64, first: Option<&CorrelationId>) -> Option<Problem> {
+    let what = match (count, first) {
+        (0, _) => return None,
+        (_, None) => format!("{} were empty and are not used", counted(count, "id")),
+        (_, Some(first)) => format!(
+            "{} did not fit and were changed, the first to `{first}`: two that differ may have \
+             become one",
+            counted(count, "id")
+        ),
+    };
+    let fix = "give jobs, workers, sessions and machines ids of 1 to 128 characters of \
+               A-Z a-z 0-9 . _ : -";
+    Some(Problem::warning(what, fix))
 }
 
 fn late_parents(counts: &SpanCounts) -> Option<Problem> {
@@ -115,6 +140,22 @@ mod tests {
         let layer = Layer::new(&journal, Sampler::default()).with_counts(&counts);
         tracing::subscriber::with_default(layer.into_subscriber(), || with_journal(&journal, f));
         problems(&counts).map(|problem| problem.what).collect()
+    }
+
+    #[test]
+    fn ids_that_were_changed_are_told_with_the_first_as_it_is_stored() {
+        let told = |count, first: Option<&str>| {
+            let first = first.map(|id| CorrelationId::parse(id).unwrap());
+            unfit_ids(count, first.as_ref()).map(|problem| problem.what)
+        };
+        assert_eq!(told(0, None), None);
+        let changed = told(3, Some("order_17__")).unwrap();
+        assert!(
+            changed.starts_with("3 ids did not fit and were changed, the first to `order_17__`")
+        );
+        assert_eq!(told(2, None).unwrap(), "2 ids were empty and are not used");
+        let _changed = CorrelationId::sanitize("order 18/ä");
+        assert!(changed_ids().unwrap().what.contains('`'), "what was changed was seen");
     }
 
     #[test]

@@ -71,6 +71,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `axum` | no | `http-server`, with axum's routes and peers |
+//! | `http` | no | `http::HeaderMap` as a carrier of [`propagation`], for clients and servers without a layer |
 //! | `http-client` | no | `http::client`: a layer for clients over tower |
 //! | `http-server` | no | `http::server`: a layer for servers over tower |
 //! | `panic` | yes | panics as events |
@@ -100,8 +101,9 @@ pub mod http {
 }
 
 pub use radiosonde_context::{
-    Attached, Baggage, BaggageError, Carried, Context, Scope, TraceFlags, TraceState, Wrapped,
-    carry, carry_fn, propagation, scope, spawn_scoped, spawn_thread, spawn_thread_with, wrap,
+    Attached, Baggage, BaggageError, Carried, Context, Scope, SpanId, TraceFlags, TraceId,
+    TraceState, Wrapped, carry, carry_fn, propagation, scope, spawn_scoped, spawn_thread,
+    spawn_thread_with, wrap,
 };
 #[cfg(feature = "tokio")]
 pub use radiosonde_context::{JoinSet, spawn, spawn_blocking, spawn_local, spawn_on};

@@ -191,8 +191,15 @@ fn through_rayon() {
         pool.join(say("join: one"), say("join: other"));
         let all = carry_fn(|number: usize| tracing::info!("item {number}"));
         pool.install(|| (0..3).into_par_iter().for_each(all));
-        let (spawned, scoped) = (say("spawned"), say("scoped"));
-        pool.scope(|scope| scope.spawn(|_| scoped()));
+        let (spawned, context) = (say("spawned"), Context::current());
+        pool.scope(|s| {
+            context.run(|| {
+                for msg in ["scoped: one", "scoped: other"] {
+                    let scoped = say(msg);
+                    s.spawn(move |_| scoped());
+                }
+            });
+        });
         let (sender, receiver) = mpsc::channel();
         pool.spawn(move || {
             spawned();
@@ -200,7 +207,8 @@ fn through_rayon() {
         });
         receiver.recv().unwrap();
     });
-    lines.said_in_work(&["join: one", "join: other", "item 0", "item 2", "spawned", "scoped"]);
+    lines.said_in_work(&["join: one", "join: other", "item 0", "item 2", "spawned"]);
+    lines.said_in_work(&["scoped: one", "scoped: other"]);
 }
 
 #[test]

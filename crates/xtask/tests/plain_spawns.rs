@@ -1,4 +1,5 @@
-//! The recipe of docs/context.md, tried: clippy finds each spawn that loses the context.
+//! The recipe of docs/context.md, tried: clippy finds each spawn that loses the context, and each guard
+//! that leaks it.
 
 mod common;
 
@@ -12,12 +13,14 @@ use common::root;
 /// Lines that end in `// found` are what clippy has to name, and nothing else is.
 const SOURCE: &str = r#"//! Spawns of every kind.
 use std::thread;
+use radiosonde_context::scope;
 use tokio::runtime::{Handle, Runtime};
 use tokio::task::{JoinSet, LocalSet};
 
 fn carried() {}
 
 pub fn plain(runtime: &Runtime, handle: &Handle, set: &mut JoinSet<()>, local: &LocalSet) {
+    let pool = rayon::ThreadPoolBuilder::new().build().expect("a pool");
     thread::spawn(carried); // found
     let _ = thread::Builder::new().spawn(carried); // found
     thread::scope(|threads| {
@@ -42,11 +45,53 @@ pub fn plain(runtime: &Runtime, handle: &Handle, set: &mut JoinSet<()>, local: &
     let as_value = tokio::spawn::<std::future::Ready<()>>; // found
     let _ = as_value;
     rayon::spawn(carried); // found
+    rayon::spawn_fifo(carried); // found
+    rayon::spawn_broadcast(|_| carried()); // found
+    rayon::broadcast(|_| carried()); // found
+    rayon::join(carried, carried); // found
+    rayon::join_context(|_| carried(), |_| carried()); // found
+    rayon::scope(|_| carried()); // found
+    rayon::scope_fifo(|_| carried()); // found
+    rayon::in_place_scope(|scope| {
+        scope.spawn(|_| carried()); // found
+        scope.spawn_broadcast(|_, _| carried()); // found
+    });
+    rayon::in_place_scope_fifo(|scope| {
+        scope.spawn_fifo(|_| carried()); // found
+        scope.spawn_broadcast(|_, _| carried()); // found
+    });
+    pool.spawn(carried); // found
+    pool.spawn_fifo(carried); // found
+    pool.spawn_broadcast(|_| carried()); // found
+    pool.broadcast(|_| carried()); // found
+    pool.join(carried, carried); // found
+    pool.install(carried); // found
+    pool.scope(|_| carried()); // found
+    pool.scope_fifo(|_| carried()); // found
     #[expect(clippy::disallowed_methods, reason = "carried")]
     rayon::spawn(carried);
     runtime.block_on(async {});
 }
+
+pub async fn held() {
+    let span = tracing::Span::none();
+    let in_span = span.enter(); // found
+    std::future::ready(()).await;
+    drop(in_span);
+    let entered = tracing::Span::none().entered(); // found
+    std::future::ready(()).await;
+    drop(entered);
+    let in_scope = scope().job("job-7").enter(); // found
+    std::future::ready(()).await;
+    drop(in_scope);
+    let in_scope = scope().job("job-7").enter();
+    drop(in_scope);
+    std::future::ready(()).await;
+}
 "#;
+
+const KINDS: [&str; 2] =
+    ["use of a disallowed method", "holding a disallowed type across an await point"];
 
 #[test]
 fn clippy_names_each_plain_spawn() {
@@ -70,7 +115,7 @@ fn clippy_names_each_plain_spawn() {
     assert!(output.status.success(), "{said}");
     let found: BTreeSet<usize> = said
         .lines()
-        .filter(|line| line.contains("use of a disallowed method"))
+        .filter(|line| KINDS.iter().any(|kind| line.contains(kind)))
         .filter_map(|line| line.split(':').nth(1)?.parse().ok())
         .collect();
     let expected: BTreeSet<usize> = (1..)
@@ -89,15 +134,20 @@ fn clippy_names_each_plain_spawn() {
 fn write(folder: &Path) {
     let page = fs::read_to_string(root().join("docs/context.md")).expect("docs/context.md");
     let recipe = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
-    let manifest = "[package]\nname = \"plain-spawns\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
+    let context = root().join("crates/radiosonde-context");
+    let manifest = format!(
+        "[package]\nname = \"plain-spawns\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
         [dependencies]\n\
-        rayon = { version = \"1\", default-features = false }\n\
-        tokio = { version = \"1\", default-features = false, features = [\"rt\"] }\n\n\
-        [workspace]\n";
+        radiosonde-context = {{ path = {context:?} }}\n\
+        rayon = {{ version = \"1\", default-features = false }}\n\
+        tokio = {{ version = \"1\", default-features = false, features = [\"rt\"] }}\n\
+        tracing = {{ version = \"0.1\", default-features = false, features = [\"std\"] }}\n\n\
+        [workspace]\n"
+    );
     fs::create_dir_all(folder.join("src")).expect("a folder");
     let text = |name: &str, text: &str| fs::write(folder.join(name), text).expect(name);
     text("clippy.toml", recipe.expect("a recipe in docs/context.md"));
-    text("Cargo.toml", manifest);
+    text("Cargo.toml", &manifest);
     text("src/lib.rs", SOURCE);
     fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).expect("the lock file");
 }

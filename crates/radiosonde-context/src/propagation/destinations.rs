@@ -1,26 +1,30 @@
 //! Who may be told the baggage.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::net::IpAddr;
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::RwLock;
 
-static OF_PROCESS: LazyLock<RwLock<Arc<Destinations>>> = LazyLock::new(RwLock::default);
+use super::locks;
+
+/// `None` until one is set: the default.
+static OF_PROCESS: RwLock<Option<Destinations>> = RwLock::new(None);
 
 /// Sets to which hosts [`inject_to`](super::inject_to) of this process gives baggage and ids.
 /// `radiosonde::init!` sets what `RADIOSONDE_BAGGAGE_TO` says; the default is
 /// [`Destinations::default`].
 pub fn set_baggage_destinations(destinations: Destinations) {
-    let mut of_process = OF_PROCESS.write().unwrap_or_else(PoisonError::into_inner);
-    *of_process = Arc::new(destinations);
+    if let Some(mut of_process) = locks::write(&OF_PROCESS) {
+        *of_process = Some(destinations);
+    }
 }
 
+/// By the list of this process; nobody where that cannot be had.
 pub(super) fn allows(host: &str) -> bool {
-    of_process().allows(host)
-}
-
-/// The list of this process. Asked with every request: nothing is made anew.
-fn of_process() -> Arc<Destinations> {
-    Arc::clone(&OF_PROCESS.read().unwrap_or_else(PoisonError::into_inner))
+    locks::read(&OF_PROCESS).is_some_and(|of_process| match &*of_process {
+        Some(destinations) => destinations.allows(host),
+        None => is_among(&LOOPBACK, host),
+    })
 }
 
 /// Hosts, by name and by address. The default allows the loopback: `localhost`, names under it,
@@ -32,9 +36,9 @@ pub struct Destinations(Vec<Pattern>);
 enum Pattern {
     All,
     /// The name itself.
-    Name(String),
+    Name(Cow<'static, str>),
     /// Every name that ends with this, which begins with a dot.
-    Under(String),
+    Under(Cow<'static, str>),
     /// Addresses that begin with these bits.
     Network {
         address: IpAddr,
@@ -42,62 +46,54 @@ enum Pattern {
     },
 }
 
+const LOOPBACK: [Pattern; 4] = [
+    Pattern::Name(Cow::Borrowed("localhost")),
+    Pattern::Under(Cow::Borrowed(".localhost")),
+    Pattern::Network { address: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), bits: 8 },
+    Pattern::Network { address: IpAddr::V6(Ipv6Addr::LOCALHOST), bits: 128 },
+];
+
 impl Destinations {
     /// Nobody.
     pub const NONE: Self = Self(Vec::new());
 
     /// Reads a list as `RADIOSONDE_BAGGAGE_TO` has it, with commas between its entries:
     /// `api.internal` is that host, `*.internal` every host whose name ends so, `10.0.0.0/8` and
-    /// `fd00::/8` are networks, `10.1.2.3` an address, `*` is everybody and `none`, alone, nobody.
-    /// It takes the place of the default: list `localhost` and `127.0.0.0/8` to keep them.
+    /// `fd00::/8` are networks, `10.1.2.3` an address, `loopback` is the default, `*` everybody and
+    /// `none`, alone, nobody. The list takes the place of the default: list `loopback` to keep it.
     ///
     /// Names are not looked up: a network allows hosts that are called by their address.
     ///
     /// # Errors
-    /// [`InvalidDestination`] for an entry that is none of these.
+    /// [`InvalidDestination`] for an entry that is none of these, and for `all`, `any`, `everybody`
+    /// and `nobody`, which are taken for the name of a host too easily.
     pub fn parse(list: &str) -> Result<Self, InvalidDestination> {
         let entries: Vec<&str> =
             list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).collect();
         if entries == ["none"] {
             return Ok(Self::NONE);
         }
-        let parsed = |entry: &&str| {
-            Pattern::parse(entry).ok_or_else(|| InvalidDestination((*entry).to_owned()))
-        };
-        entries.iter().map(parsed).collect::<Result<_, _>>().map(Self)
+        let mut patterns = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if entry.eq_ignore_ascii_case("loopback") {
+                patterns.extend(LOOPBACK);
+                continue;
+            }
+            let pattern = Pattern::parse(entry).filter(|_| instead_of(entry).is_none());
+            patterns.push(pattern.ok_or_else(|| InvalidDestination(entry.to_owned()))?);
+        }
+        Ok(Self(patterns))
     }
 
     /// Whether a host may be told the baggage: a name or an address, with or without a port.
     pub fn allows(&self, host: &str) -> bool {
-        let host = without_port(host);
-        let name = host.strip_suffix('.').unwrap_or(host);
-        let address = name.parse::<IpAddr>().ok().map(|address| address.to_canonical());
-        self.0.iter().any(|pattern| match pattern {
-            Pattern::All => !name.is_empty(),
-            Pattern::Name(allowed) => name.eq_ignore_ascii_case(allowed),
-            Pattern::Under(suffix) => {
-                let (name, suffix) = (name.as_bytes(), suffix.as_bytes());
-                // At least one character stands before the suffix.
-                address.is_none()
-                    && name.len() > suffix.len()
-                    && name[name.len() - suffix.len()..].eq_ignore_ascii_case(suffix)
-            }
-            Pattern::Network { address: network, bits } => {
-                address.is_some_and(|address| begins_alike(address, *network, *bits))
-            }
-        })
+        is_among(&self.0, host)
     }
 }
 
 impl Default for Destinations {
     fn default() -> Self {
-        let loopback = |address: IpAddr, bits| Pattern::Network { address, bits };
-        Self(vec![
-            Pattern::Name("localhost".to_owned()),
-            Pattern::Under(".localhost".to_owned()),
-            loopback(std::net::Ipv4Addr::new(127, 0, 0, 0).into(), 8),
-            loopback(std::net::Ipv6Addr::LOCALHOST.into(), 128),
-        ])
+        Self(LOOPBACK.to_vec())
     }
 }
 
@@ -130,7 +126,7 @@ impl Pattern {
         if !fits || labels.split('.').any(str::is_empty) || is_pattern != name.starts_with('.') {
             return None;
         }
-        let name = name.to_owned();
+        let name = Cow::Owned(name.to_owned());
         Some(if is_pattern { Self::Under(name) } else { Self::Name(name) })
     }
 }
@@ -148,11 +144,47 @@ impl InvalidDestination {
 
 impl fmt::Display for InvalidDestination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is no host: write api.internal, *.internal, 10.0.0.0/8, * or none", self.0)
+        let entry = &self.0;
+        match instead_of(entry) {
+            Some(instead) => write!(f, "`{entry}` is no host: {instead}"),
+            None => write!(
+                f,
+                "`{entry}` is no host: write api.internal, *.internal, 10.0.0.0/8, loopback, * or none"
+            ),
+        }
     }
 }
 
 impl std::error::Error for InvalidDestination {}
+
+/// What to write for a word that is no keyword and hardly a host.
+fn instead_of(entry: &str) -> Option<&'static str> {
+    let is = |word: &&str| entry.eq_ignore_ascii_case(word);
+    if ["all", "any", "everybody"].iter().any(is) {
+        return Some("`*` is everybody");
+    }
+    is(&"nobody").then_some("`none`, alone, is nobody")
+}
+
+fn is_among(patterns: &[Pattern], host: &str) -> bool {
+    let host = without_port(host);
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let address = name.parse::<IpAddr>().ok().map(|address| address.to_canonical());
+    patterns.iter().any(|pattern| match pattern {
+        Pattern::All => !name.is_empty(),
+        Pattern::Name(allowed) => name.eq_ignore_ascii_case(allowed),
+        Pattern::Under(suffix) => {
+            let (name, suffix) = (name.as_bytes(), suffix.as_bytes());
+            // At least one character stands before the suffix.
+            address.is_none()
+                && name.len() > suffix.len()
+                && name[name.len() - suffix.len()..].eq_ignore_ascii_case(suffix)
+        }
+        Pattern::Network { address: network, bits } => {
+            address.is_some_and(|address| begins_alike(address, *network, *bits))
+        }
+    })
+}
 
 /// The host of `host:port`, `[address]:port`, or of the host alone.
 fn without_port(host: &str) -> &str {
@@ -183,12 +215,37 @@ mod tests {
 
     #[test]
     fn one_list_is_asked_until_another_is_set() {
-        let default = of_process();
-        assert_eq!(*default, Destinations::default());
-        assert!(Arc::ptr_eq(&default, &of_process()));
+        assert!(allows("localhost"));
         set_baggage_destinations(Destinations::NONE);
         assert!(!allows("localhost"));
         set_baggage_destinations(Destinations::default());
         assert!(allows("localhost"));
+
+        crate::reseed_after_fork();
+        let held = OF_PROCESS.write().unwrap();
+        assert!(!allows("localhost"), "a forked child does not wait for a thread it has not");
+        drop(held);
+        assert!(allows("localhost"));
+    }
+
+    #[test]
+    fn the_loopback_can_be_listed_by_its_name() {
+        assert_eq!(Destinations::parse("loopback"), Ok(Destinations::default()));
+        let both = Destinations::parse("Loopback, *.internal").unwrap();
+        for host in ["localhost:80", "127.0.0.1", "[::1]:80", "api.internal"] {
+            assert!(both.allows(host), "{host}");
+        }
+        assert!(!both.allows("loopback") && !both.allows("10.0.0.1"));
+    }
+
+    #[test]
+    fn words_that_are_hardly_hosts_are_refused_with_what_to_write() {
+        for word in ["all", "ANY", "everybody"] {
+            let error = Destinations::parse(word).unwrap_err().to_string();
+            assert_eq!(error, format!("`{word}` is no host: `*` is everybody"));
+        }
+        let error = Destinations::parse("nobody").unwrap_err().to_string();
+        assert!(error.ends_with("`none`, alone, is nobody"), "{error}");
+        assert!(Destinations::parse("all.internal").unwrap().allows("all.internal"));
     }
 }

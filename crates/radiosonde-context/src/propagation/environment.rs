@@ -5,9 +5,9 @@
 
 use std::ffi::OsString;
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
-use super::{Extract, Inject, Propagators};
+use super::{Extract, Inject, Propagators, locks};
 use crate::Context;
 
 /// Gives a child process the current context, in its environment; variables of a context that this
@@ -62,25 +62,30 @@ impl Context {
     ///
     /// The environment is read at the first call, and again at the first one after other propagators
     /// were set; what cannot be read is ignored and counted. The context is current nowhere until it
-    /// is attached:
+    /// is attached. It takes the place of what is there: do it in `main`, before there is a job, or
+    /// keep what the code around knows with [`Context::over`].
     ///
     /// ```
     /// use radiosonde_context::Context;
     ///
     /// let _attached = Context::from_env().attach();
+    /// // Inside of a job or a span:
+    /// let _attached = Context::from_env().over(&Context::current()).attach();
     /// ```
     pub fn from_env() -> Self {
         static OF_PROCESS: Mutex<Option<(Propagators, Context)>> = Mutex::new(None);
         let propagators = Propagators::of_process();
-        let mut known = OF_PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*known {
-            Some((read_by, context)) if *read_by == propagators => context.clone(),
-            _ => {
-                let context = propagators.extract(&Environment);
-                *known = Some((propagators, context.clone()));
-                context
-            }
+        let mut known = locks::lock(&OF_PROCESS);
+        if let Some((read_by, context)) = known.as_deref().and_then(Option::as_ref)
+            && *read_by == propagators
+        {
+            return context.clone();
         }
+        let context = propagators.extract(&Environment);
+        if let Some(known) = &mut known {
+            **known = Some((propagators, context.clone()));
+        }
+        context
     }
 }
 

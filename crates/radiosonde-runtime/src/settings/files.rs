@@ -10,6 +10,7 @@ use radiosonde_events::upkeep::SEAL_AFTER;
 use serde::Serialize;
 
 use super::Environment;
+use super::durations::seconds;
 use crate::config::{FileConfig, Fsync};
 use crate::problem::Problems;
 use crate::words::size;
@@ -200,20 +201,6 @@ impl Read<'_> {
     }
 }
 
-/// `90`, `90s`, `10m`, `2 h`, `1d`.
-pub(super) fn seconds(text: &str) -> Option<u64> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits)?;
-    let unit = match unit.trim() {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(unit)
-}
-
 /// `268435456`, `256MiB`, `256 MB`; units in any case.
 fn bytes(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -292,19 +279,6 @@ mod tests {
         assert_eq!(settings.rotate_bytes, Some(64 << 10));
         assert!(problems[0].contains("1.0 MiB is used") || problems[1].contains("1.0 MiB is used"));
         assert_eq!(problems.len(), 2, "{problems:?}");
-    }
-
-    #[test]
-    fn times_have_units() {
-        for (text, expect) in [
-            ("90", Some(90)),
-            ("90s", Some(90)),
-            ("10 m", Some(600)),
-            ("1d", Some(86_400)),
-            ("1y", None),
-        ] {
-            assert_eq!(seconds(text), expect, "{text}");
-        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Environment;
-use super::files::seconds;
+use super::durations::seconds;
 use crate::config::{Config, Profile};
 use crate::problem::Problems;
 
@@ -49,7 +49,7 @@ mod tests {
     fn the_variable_wins_over_the_code_and_the_code_over_the_default() {
         let config = |test: bool| Config::new(Service::new("shop", "1").in_test(test));
         let asked = |test| config(test).heartbeat(Duration::from_secs(5));
-        let cases: [(Config, &str, Option<u64>); 11] = [
+        let cases: [(Config, &str, Option<u64>); 12] = [
             (config(false), "", Some(60)),
             (config(true), "", None),
             (config(false).profile(Profile::Cli), "", None),
@@ -60,6 +60,7 @@ mod tests {
             (asked(false), "0", None),
             (asked(false), " Off ", None),
             (config(true), "1h", Some(3_600)),
+            (config(false), "1.5M", Some(90)),
             (config(false).heartbeat(Duration::ZERO), "", None),
         ];
         for (config, value, expected) in cases {
@@ -72,7 +73,7 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_named_and_changes_nothing() {
-        for value in ["often", "-1", "2d", "60000ms", "99999999999999999999"] {
+        for value in ["often", "-1", "2d", "0.5s", "1e3", "99999999999999999999"] {
             let problems = Problems::default();
             let config = Config::new(Service::new("shop", "1"));
             let found = resolve(&config, &Environment::of(&[(NAME, value)]), &problems);

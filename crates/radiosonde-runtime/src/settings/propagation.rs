@@ -71,7 +71,7 @@ fn destinations_of(name: &str, list: &str, problems: &Problems) -> Option<(Strin
     let mut invalid = |error: &str| {
         problems.say(
             format!("{name}: {error}"),
-            "list hosts and networks that may get baggage, such as *.internal,10.0.0.0/8,localhost",
+            "list hosts and networks that may get baggage, such as loopback,*.internal,10.0.0.0/8",
         );
     };
     keep_known(list, Destinations::parse, "loopback,", &mut invalid)
@@ -166,6 +166,9 @@ mod tests {
         assert_eq!(problems, [format!("propagators: unknown propagator `jaeger`; {holds}")]);
         let (_, problems) = resolve(&none(), &[("OTEL_PROPAGATORS", "b3,jaeger")]);
         assert_eq!(problems, ["OTEL_PROPAGATORS: unknown propagator `jaeger`; it is left out"]);
+        let (_, problems) = resolve(&none(), &[("RADIOSONDE_BAGGAGE_TO", "c,all")]);
+        let instead = "`all` is no host: `*` is everybody; it is left out";
+        assert_eq!(problems, [format!("RADIOSONDE_BAGGAGE_TO: {instead}")]);
     }
 
     #[test]
@@ -178,6 +181,13 @@ mod tests {
                 "*.internal,10.0.0.0/8,a b",
                 "propagators b3; baggage to *.internal, 10.0.0.0/8",
             ),
+            ("", "loopback", "propagators tracecontext, baggage; baggage to loopback"),
+            (
+                "",
+                "loopback,*.internal,all",
+                "propagators tracecontext, baggage; baggage to loopback, *.internal",
+            ),
+            ("", "any", "propagators tracecontext, baggage; baggage to loopback"),
             ("w3c", "a,*", "propagators tracecontext, baggage; baggage to everybody"),
         ];
         for (propagators, to, expected) in cases {

@@ -1,8 +1,11 @@
 //! Which spans are recorded, and how much of each.
 
+use std::time::Duration;
+
 use radiosonde_tracing::{Keep, Layer, Sampler, SpanCounts, SpanEvents, SpanLimits};
 
 use super::Environment;
+use super::durations::{duration, has_no_unit};
 use crate::config::Config;
 use crate::problem::Problems;
 
@@ -27,11 +30,13 @@ impl TraceSettings {
             keep: keep(config, env, problems),
             span_events: span_events(config, env, problems),
             limits: limits(env, problems),
-            skip_unsampled: skip_unsampled(config, env, problems),
+            // Beside layers of the application nothing can be left out.
+            skip_unsampled: skip_unsampled(config, env, problems) && config.layers.is_empty(),
         }
     }
 
-    /// `parentbased_always_on; kept: errors, slow 500 ms`
+    /// `parentbased_always_on; kept: errors, slow 500 ms`, and `; unsampled: left out` where that is
+    /// asked for.
     pub(crate) fn words(&self) -> String {
         let errors = self.keep.errors.then(|| "errors".to_owned());
         let slow = self.keep.slow.map(|least| match least.subsec_nanos() {
@@ -41,7 +46,8 @@ impl TraceSettings {
         });
         let kept: Vec<_> = [errors, slow].into_iter().flatten().collect();
         let kept = if kept.is_empty() { "none".to_owned() } else { kept.join(", ") };
-        format!("{}; kept: {kept}", self.sampler_name)
+        let unsampled = if self.skip_unsampled { "; unsampled: left out" } else { "" };
+        format!("{}; kept: {kept}{unsampled}", self.sampler_name)
     }
 
     /// The layer with these settings, counting there.
@@ -56,7 +62,17 @@ impl TraceSettings {
 fn sampler(env: &Environment, problems: &Problems) -> (Sampler, String) {
     let default = || (Sampler::default(), "parentbased_always_on".to_owned());
     let argument = env.text("OTEL_TRACES_SAMPLER_ARG", problems);
-    let Some(name) = env.text("OTEL_TRACES_SAMPLER", problems) else { return default() };
+    let argument = argument.filter(|text| !text.trim().is_empty());
+    let Some(name) = env.text("OTEL_TRACES_SAMPLER", problems) else {
+        if argument.is_some() {
+            problems.warn(
+                "OTEL_TRACES_SAMPLER_ARG is set without OTEL_TRACES_SAMPLER, and not used: \
+                 parentbased_always_on holds",
+                "set OTEL_TRACES_SAMPLER=parentbased_traceidratio as well, or unset it",
+            );
+        }
+        return default();
+    };
     let known = name.trim().to_ascii_lowercase();
     let with = |argument: &str| match known.ends_with("traceidratio") {
         true => format!("{known} {argument}"),
@@ -64,8 +80,13 @@ fn sampler(env: &Environment, problems: &Problems) -> (Sampler, String) {
     };
     match (Sampler::parse(&name, argument.as_deref()), Sampler::parse(&name, None)) {
         (Ok(sampler), _) => {
-            let argument = argument.as_deref().map(str::trim).filter(|text| !text.is_empty());
-            (sampler, with(argument.unwrap_or("1")))
+            if argument.is_some() && !known.ends_with("traceidratio") {
+                problems.warn(
+                    format!("OTEL_TRACES_SAMPLER_ARG is set and not used: {known} takes none"),
+                    "set OTEL_TRACES_SAMPLER=parentbased_traceidratio to keep a share, or unset it",
+                );
+            }
+            (sampler, with(argument.as_deref().map_or("1", str::trim)))
         }
         (Err(error), Ok(without)) => {
             problems.say(
@@ -76,7 +97,7 @@ fn sampler(env: &Environment, problems: &Problems) -> (Sampler, String) {
         }
         (Err(error), Err(_)) => {
             problems.say(
-                format!("OTEL_TRACES_SAMPLER: {error}; every trace is kept"),
+                format!("OTEL_TRACES_SAMPLER: {error}; parentbased_always_on holds"),
                 "use always_on, always_off, traceidratio or one of them behind parentbased_",
             );
             default()
@@ -88,13 +109,52 @@ fn keep(config: &Config, env: &Environment, problems: &Problems) -> Keep {
     let Some(text) = env.text("RADIOSONDE_TRACES_KEEP", problems) else {
         return config.traces.keep;
     };
-    Keep::parse(&text).unwrap_or_else(|error| {
+    let (mut keep, mut is_understood) = (Keep::default(), false);
+    let mut wrong = Vec::new();
+    for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        match member(word) {
+            Some(Kept::Nothing) => {}
+            Some(Kept::Errors) => keep.errors = true,
+            Some(Kept::Slow(least)) => keep.slow = Some(least),
+            None => {
+                wrong.push(word);
+                continue;
+            }
+        }
+        is_understood = true;
+    }
+    let becomes = if is_understood { "it is left out" } else { "what the code says holds" };
+    for word in wrong {
         problems.say(
-            format!("RADIOSONDE_TRACES_KEEP: {error}; nothing of the value is used"),
+            format!(
+                "RADIOSONDE_TRACES_KEEP: `{word}` is neither errors nor slow= with a duration and \
+                 its unit; {becomes}"
+            ),
             "write it as errors,slow=500ms, one of both, or none",
         );
-        config.traces.keep
-    })
+    }
+    if is_understood { keep } else { config.traces.keep }
+}
+
+enum Kept {
+    Nothing,
+    Errors,
+    Slow(Duration),
+}
+
+/// `errors`, `slow=1.5s` or `none`, in any case and with any blanks.
+fn member(word: &str) -> Option<Kept> {
+    let (name, least) = match word.split_once('=') {
+        Some((name, least)) => (name, Some(least)),
+        None => (word, None),
+    };
+    match (name.trim().to_ascii_lowercase().as_str(), least) {
+        ("none", None) => Some(Kept::Nothing),
+        ("errors", None) => Some(Kept::Errors),
+        // Seconds or milliseconds: `slow=500` does not say.
+        ("slow", Some(least)) if !has_no_unit(least) => duration(least).map(Kept::Slow),
+        _ => None,
+    }
 }
 
 fn span_events(config: &Config, env: &Environment, problems: &Problems) -> SpanEvents {
@@ -159,8 +219,6 @@ fn limits(env: &Environment, problems: &Problems) -> SpanLimits {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::config::Service;
 
@@ -205,7 +263,7 @@ mod tests {
             ),
             ("parentbased_traceidratio", "2", "none", "parentbased_traceidratio 1; kept: none"),
             ("always_off", "0.5", "slow=70us", "always_off; kept: slow 70 µs"),
-            ("sometimes", "", "errors,fast", "parentbased_always_on; kept: slow 1 s"),
+            ("sometimes", "", "errors,fast", "parentbased_always_on; kept: errors"),
         ];
         for (name, argument, keep, expected) in cases {
             let variables = [
@@ -218,10 +276,70 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_is_written_as_people_write_it() {
+        let code = Keep::default().and_slow(Duration::from_secs(1));
+        let slow = |millis| Keep::default().and_slow(Duration::from_millis(millis));
+        let cases = [
+            ("errors,slow=2m", Keep::errors().and_slow(Duration::from_secs(120)), 0),
+            ("slow=1.5s", slow(1_500), 0),
+            (" ERRORS , Slow = 500 MS", Keep::errors().and_slow(Duration::from_millis(500)), 0),
+            ("errors,", Keep::errors(), 0),
+            ("none", Keep::default(), 0),
+            ("errors,slow=500", Keep::errors(), 1),
+            ("fast,slow=1s,errors", Keep::errors().and_slow(Duration::from_secs(1)), 1),
+            ("none,fast", Keep::default(), 1),
+            ("fast,slow", code, 2),
+            (",", code, 0),
+        ];
+        for (text, expected, count) in cases {
+            let (settings, problems) = resolved(&[("RADIOSONDE_TRACES_KEEP", text)]);
+            assert_eq!((settings.keep, problems.len()), (expected, count), "{text}: {problems:?}");
+        }
+    }
+
+    #[test]
+    fn an_argument_that_nobody_reads_is_named() {
+        let told = |name: &str, argument: &str| {
+            let bad = [("OTEL_TRACES_SAMPLER", name), ("OTEL_TRACES_SAMPLER_ARG", argument)];
+            resolved(&bad).1.join("; ")
+        };
+        assert!(told("", "0.1").contains("without OTEL_TRACES_SAMPLER, and not used"));
+        assert!(told("always_on", "0.1").ends_with("not used: always_on takes none"));
+        for (name, argument) in [("", " "), ("always_on", ""), ("TraceIdRatio", "0.1")] {
+            assert_eq!(told(name, argument), "", "{name} {argument}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_sampler_is_told_with_the_one_that_holds() {
+        let (settings, problems) = resolved(&[("OTEL_TRACES_SAMPLER", "parent_based")]);
+        assert_eq!(settings.sampler, Sampler::default());
+        let holds = "unknown sampler `parent_based`; parentbased_always_on holds";
+        assert_eq!(problems, [format!("OTEL_TRACES_SAMPLER: {holds}")]);
+    }
+
+    #[test]
+    fn spans_that_are_left_out_are_told() {
+        let (settings, _) = resolved(&[("RADIOSONDE_TRACES_UNSAMPLED", "skip")]);
+        let expected = "parentbased_always_on; kept: slow 1 s; unsampled: left out";
+        assert_eq!(settings.words(), expected);
+
+        let config = Config::new(Service::new("shop", "1")).skip_unsampled(true);
+        let config = config.layers([tracing_subscriber::layer::Identity::new()]);
+        let (env, problems) = (Environment::of(&[]), Problems::default());
+        let words = TraceSettings::resolve(&config, &env, &problems).words();
+        assert_eq!(words, "parentbased_always_on; kept: none", "a registry keeps all of them");
+    }
+
+    #[test]
     fn what_is_wrong_is_named_and_costs_only_itself() {
         let cases = [
             ("RADIOSONDE_TRACES_KEEP", "fast", "`fast` is neither"),
-            ("RADIOSONDE_TRACES_KEEP", "errors,fast", "; nothing of the value is used"),
+            ("RADIOSONDE_TRACES_KEEP", "fast", "; what the code says holds"),
+            ("RADIOSONDE_TRACES_KEEP", "errors,fast", "`fast` is neither"),
+            ("RADIOSONDE_TRACES_KEEP", "errors,slow=500", "; it is left out"),
+            ("RADIOSONDE_TRACES_KEEP", "slow=-1s", "`slow=-1s` is neither"),
+            ("RADIOSONDE_TRACES_KEEP", "error=1", "`error=1` is neither"),
             ("RADIOSONDE_SPAN_EVENTS", "some", "`some` is not understood"),
             ("OTEL_SPAN_LINK_COUNT_LIMIT", "-1", "`-1` is no number"),
         ];
