@@ -72,7 +72,7 @@ pub(crate) fn print(
         heading(select, pick, count, omitted, screen.paint, out)?;
     }
     let around = spans_around(select, &runs, reading)?;
-    let search = Search::of(around.dirs.clone(), &runs, reading);
+    let search = Search::of(around.dirs.clone(), &runs, &around.of_run, reading);
     let mut closing = Closing::default();
     closing.below_level(below, &runs, runs.len() == count);
     closing.looked_for_links(search);
