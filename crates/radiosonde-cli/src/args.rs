@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Trace(TraceArgs),
     /// Latest value of each metric, or what one job or trace changed
     #[command(after_long_help = METRICS)]
-    Metrics(Select),
+    Metrics(MetricsArgs),
     /// Everything about one job (trace, session, worker, machine) as one timeline
     #[command(after_long_help = CORRELATE)]
     Correlate(CorrelateArgs),
@@ -101,6 +101,15 @@ pub(crate) struct TraceArgs {
     pub(crate) select: Select,
     #[command(flatten)]
     pub(crate) pick: Pick,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MetricsArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// Whole names of series, where otherwise the edge of the terminal cuts them
+    #[arg(long, help_heading = "How")]
+    pub(crate) wide: bool,
 }
 
 #[derive(Debug, Args)]

@@ -162,11 +162,14 @@ impl Closing {
         self.left_out |= row.left_out;
     }
 
+    /// Whether a name in a table was too long.
+    pub(super) fn cut(&mut self, cut: bool) {
+        self.cut |= cut;
+    }
+
     pub(super) fn print(mut self, paint: Paint, out: &mut dyn Write) -> Result<(), Stop> {
         let wide = match (self.cut, self.left_out) {
-            (true, _) => {
-                "lines that end with … go on past the edge of the terminal: --wide shows all"
-            }
+            (true, _) => "lines with … go on past the edge of the terminal: --wide shows all",
             (false, true) => "sizes, ports and the like are left out: --wide shows all",
             (false, false) => "",
         };

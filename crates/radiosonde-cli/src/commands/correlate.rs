@@ -166,7 +166,7 @@ fn print_story(
     }
     if !totals.is_empty() {
         writeln!(out, "\n{}", screen.paint.with(color::NAME, "metrics, summed"))?;
-        totals.print(screen.paint, out)?;
+        closing.cut(totals.print(screen, out)?);
     }
     Ok(())
 }

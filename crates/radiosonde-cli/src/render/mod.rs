@@ -43,6 +43,17 @@ impl Screen {
         Self { paint: Paint { on }, width, wide, whole: wide || !terminal }
     }
 
+    /// One without colours.
+    #[cfg(test)]
+    pub(crate) fn of_width(width: usize, wide: bool) -> Self {
+        Self { paint: Paint { on: false }, width, wide, whole: wide }
+    }
+
+    /// Columns that lines may have; `None` where they may be of any length.
+    pub(crate) fn edge(self) -> Option<usize> {
+        (!self.whole).then_some(self.width)
+    }
+
     /// A painted line as it is printed here, so many columns being left for more.
     pub(crate) fn fit(self, line: &str, left: usize) -> Cow<'_, str> {
         match self.whole {
