@@ -158,7 +158,7 @@ fn print_story(
     // Without lines there is nothing to print; callers have looked.
     let Some(mut story) = Story::new(lines, context) else { return Ok(()) };
     closing.link(&mut story);
-    summary.print(select, place, &story, screen.paint, out)?;
+    summary.print(select, place, &story, screen, out)?;
     writeln!(out)?;
     for row in waterfall::rows(&story, summary.ids(), screen) {
         closing.row(&row);
