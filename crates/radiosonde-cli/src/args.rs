@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Trace(TraceArgs),
     /// Latest value of each metric, or what one job or trace changed
     #[command(after_long_help = METRICS)]
-    Metrics(Select),
+    Metrics(MetricsArgs),
     /// Everything about one job (trace, session, worker, machine) as one timeline
     #[command(after_long_help = CORRELATE)]
     Correlate(CorrelateArgs),
@@ -94,7 +94,7 @@ pub(crate) struct RecoverArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct TraceArgs {
-    /// Trace id, or the first digits of one
+    /// Trace id, the first digits of one, or a traceparent
     #[arg(value_name = "TRACE", value_parser = trace_arg, conflicts_with = "trace")]
     pub(crate) id: Option<String>,
     #[command(flatten)]
@@ -104,7 +104,19 @@ pub(crate) struct TraceArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct MetricsArgs {
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// Whole names of series, where otherwise the edge of the terminal cuts them
+    #[arg(long, help_heading = "How")]
+    pub(crate) wide: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct CorrelateArgs {
+    /// Of which it is not said what it is the id of.
+    #[arg(hide = true)]
+    pub(crate) id: Option<String>,
     #[command(flatten)]
     pub(crate) select: Select,
     #[command(flatten)]
@@ -137,7 +149,7 @@ pub(crate) struct Select {
     /// Job id, exactly
     #[arg(long, value_name = "ID", value_parser = id_arg, help_heading = "What")]
     pub(crate) job: Option<String>,
-    /// Trace id, or the first digits of one
+    /// Trace id, the first digits of one, or a traceparent
     #[arg(long, value_name = "ID", value_parser = trace_arg, help_heading = "What")]
     pub(crate) trace: Option<String>,
     /// Machine id, exactly
@@ -205,11 +217,36 @@ pub(crate) enum Color {
 }
 
 fn id_arg(text: &str) -> Result<String, String> {
-    check_id(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
+    let Err(error) = check_id(text) else { return Ok(text.to_owned()) };
+    Err(match stored(text) {
+        Some(stored) => format!("{error}; it stands in the files as `{stored}`"),
+        None => error.to_string(),
+    })
 }
 
-fn trace_arg(text: &str) -> Result<String, String> {
-    trace_prefix(text).map_err(|error| error.to_string())
+/// What an id becomes that a program uses and that is none: every character it may not have an
+/// underscore, and no more than 128 of them. `None` for the empty text, which is no id at all.
+fn stored(text: &str) -> Option<String> {
+    let fitting = |c: char| if check_id(c.encode_utf8(&mut [0; 4])).is_ok() { c } else { '_' };
+    (!text.is_empty()).then(|| text.chars().take(ID_LENGTH_MAX).map(fitting).collect())
+}
+
+pub(crate) fn trace_arg(text: &str) -> Result<String, String> {
+    trace_prefix(trace_of(text).unwrap_or(text))
+        .map_err(|error| format!("{error}, or by a traceparent"))
+}
+
+/// The trace of a `traceparent` of W3C Trace Context, as logs and headers have it:
+/// `00-0edadbc0a1b2c3d4e5f60718293a4b5c-00f067aa0ba902b7-01`. A later version may have more parts.
+fn trace_of(text: &str) -> Option<&str> {
+    let mut parts = text.split('-');
+    let mut hex = |digits: usize| {
+        let is_hex =
+            |part: &&str| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        parts.next().filter(is_hex)
+    };
+    let [_version, trace, _span, _flags] = [hex(2)?, hex(32)?, hex(16)?, hex(2)?];
+    Some(trace)
 }
 
 fn count_arg(text: &str) -> Result<usize, String> {
@@ -225,6 +262,9 @@ fn run_arg(text: &str) -> Result<usize, String> {
         _ => Err("write the number of a run, 1 or more".to_owned()),
     }
 }
+
+/// Characters of an id.
+const ID_LENGTH_MAX: usize = 128;
 
 const START_HERE: &str = "Start with:
   radiosonde logs --since 1h --level warning    what went wrong in the last hour
@@ -254,6 +294,7 @@ Runs are told apart as `radiosonde help correlate` says.
 
 Examples:
   radiosonde trace 0edadbc0                             by the first digits of the id
+  radiosonde trace 00-0edadbc0a1b2c3d4e5f60718293a4b5c-00f067aa0ba902b7-01   of a header
   radiosonde trace 0edadbc0 --level trace               with every log line and event
   radiosonde trace --job job-7                          all traces of a job";
 

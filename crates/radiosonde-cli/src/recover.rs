@@ -91,6 +91,12 @@ fn told(instance: &RecoveredInstance) -> String {
     if interrupted > 0 && !counts.is_empty() {
         told.push_str(&format!(", and {} it died in", many(interrupted, "span")));
     }
+    let unlisted = instance.recovered.interrupted_unlisted;
+    if unlisted > 0 {
+        let spans = many(unlisted, if interrupted > 0 { "more span" } else { "span" });
+        let were = if unlisted == 1 { "was" } else { "were" };
+        told.push_str(&format!(", and {spans} {were} open without a place in its table"));
+    }
     let staged = instance.recovered.staged_bytes;
     if staged > 0 {
         told.push_str(&format!(", and {} it had begun to write", many(staged, "byte")));

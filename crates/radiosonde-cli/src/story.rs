@@ -14,7 +14,7 @@ use radiosonde_store::line::Line;
 mod links;
 mod span;
 
-pub(crate) use links::{LinkedFrom, Linking};
+pub(crate) use links::{LinkedFrom, Linking, Source, TARGETS_MAX};
 use span::is_interrupted;
 pub(crate) use span::{INTERRUPTED, KEPT, Link, Moment, Span};
 
@@ -135,6 +135,11 @@ pub(crate) fn missing_spans(lines: &[Line]) -> HashSet<Key> {
     let there: HashSet<Key> =
         lines.iter().filter(|line| is_of_span(line)).filter_map(own_key).collect();
     lines.iter().filter_map(parent_key).filter(|key| !there.contains(key)).collect()
+}
+
+/// The ids of all spans that lines stand for or name, as parent or as the span they happened in.
+pub(crate) fn named_spans<'l>(lines: impl Iterator<Item = &'l Line>) -> HashSet<Key> {
+    lines.flat_map(|line| [own_key(line), parent_key(line)]).flatten().collect()
 }
 
 /// Those of `others` that lie below spans of `lines`, at whatever depth.

@@ -47,6 +47,9 @@ pub struct Recovered {
     /// Spans that were open when the process died: an event each, which is in a day file now, and is
     /// not among `records`.
     pub interrupted: u64,
+    /// Spans besides those that were open when it died and had no place in its table: nothing but
+    /// their number is known.
+    pub interrupted_unlisted: u64,
     /// Bytes of a staged batch that were still missing in their files.
     pub staged_bytes: u64,
     /// Records that could not be read or encoded.
@@ -354,7 +357,11 @@ fn open_table(
     let path = files.join(open_spans::FILE);
     let callsites = read_callsites(&files.join("callsites"));
     match open_spans::open(&path, &callsites, sink) {
-        Ok(image) => Ok(image),
+        Ok(Some((image, unlisted))) => {
+            recovered.interrupted_unlisted = unlisted;
+            Ok(Some(image))
+        }
+        Ok(None) => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             recovered.unreadable.push((path, error.to_string()));

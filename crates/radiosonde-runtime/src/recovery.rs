@@ -21,6 +21,7 @@ pub(crate) struct Recovered(Arc<Mutex<State>>);
 struct State {
     records: u64,
     interrupted: u64,
+    interrupted_unlisted: u64,
     unlogged: Vec<Told>,
 }
 
@@ -47,9 +48,13 @@ impl Recovered {
                 0 => String::new(),
                 open => format!(", and {} open at its end", counted(open, "span")),
             };
+            let more = match found.recovered.interrupted_unlisted {
+                0 => String::new(),
+                more => format!("; {} had no place in its table", counted(more, "more open span")),
+            };
             let text = format!(
                 "{service} (pid {pid}, instance {instance}) had ended without a shutdown; {} of it \
-                 recovered{open}",
+                 recovered{open}{more}",
                 counted(records, "record")
             );
             let process = Some((*pid, instance.clone()));
@@ -66,8 +71,10 @@ impl Recovered {
             told.push(Told { text, records, spans, process: None });
         }
         let interrupted = report.instances.iter().map(|found| found.recovered.interrupted).sum();
+        let interrupted_unlisted =
+            report.instances.iter().map(|found| found.recovered.interrupted_unlisted).sum();
         let records = report.instances.iter().map(records).sum();
-        *self.state() = State { records, interrupted, unlogged: told };
+        *self.state() = State { records, interrupted, interrupted_unlisted, unlogged: told };
     }
 
     pub(crate) fn records(&self) -> u64 {
@@ -76,6 +83,10 @@ impl Recovered {
 
     pub(crate) fn interrupted(&self) -> u64 {
         self.state().interrupted
+    }
+
+    pub(crate) fn interrupted_unlisted(&self) -> u64 {
+        self.state().interrupted_unlisted
     }
 
     pub(crate) fn take_unlogged(&self) -> Vec<Told> {

@@ -54,6 +54,9 @@ pub struct Report {
     pub recovered: u64,
     /// Spans that were open when these processes died: each has an event `span.interrupted`.
     pub interrupted: u64,
+    /// Spans besides those that were open then and had no place in the table: only their number is
+    /// known.
+    pub interrupted_unlisted: u64,
     /// What became of day files.
     pub files: FilesReport,
     /// Metric writes that were refused or folded, by metric and reason.
@@ -270,6 +273,10 @@ impl fmt::Display for Report {
                  --evt span.interrupted"
             )?;
         }
+        if self.interrupted_unlisted > 0 {
+            let spans = counted(self.interrupted_unlisted, "open span");
+            writeln!(f, "recovered  of {spans} without a place in its table only the number")?;
+        }
         if !self.traces.is_empty() {
             writeln!(f, "traces     {}", self.traces)?;
         }
@@ -342,5 +349,16 @@ mod tests {
             json["events"]["dropped_by_level"][1],
             serde_json::json!(["ring_full", "warning", 10])
         );
+    }
+
+    #[test]
+    fn spans_that_a_table_had_no_place_for_are_told_by_their_number() {
+        let told = |interrupted_unlisted| {
+            Report { interrupted: 8_192, interrupted_unlisted, ..Report::default() }.to_string()
+        };
+        let line =
+            "\nrecovered  of 1,808 open spans without a place in its table only the number\n";
+        assert!(told(1_808).contains(line), "{}", told(1_808));
+        assert!(!told(0).contains("without a place"), "{}", told(0));
     }
 }

@@ -322,6 +322,7 @@ impl Telemetry {
         }
         report.recovered = self.0.recovered.records();
         report.interrupted = self.0.recovered.interrupted();
+        report.interrupted_unlisted = self.0.recovered.interrupted_unlisted();
         let open = |journal| OpenSpansReport::of(journal, &self.0.trace_words);
         report.open_spans = self.0.journal.as_ref().map(open).unwrap_or_default();
         report.files = self.0.files.report();

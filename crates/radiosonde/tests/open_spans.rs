@@ -63,6 +63,12 @@ fn play(directory: &Path, part: &str) {
             assert_eq!(report.events.dropped, 0, "{report}");
             drop(open);
         }
+        "too many" => {
+            let open: Vec<_> = (0..10_000).map(|_| info_span!("many")).collect();
+            say(directory, "running", "");
+            wait_for_the_end();
+            drop(open);
+        }
         "heir" => {
             wait_until("it has recovered", || telemetry.report().interrupted > 0);
             say(directory, "heir", &telemetry.report().to_string());
@@ -220,6 +226,25 @@ fn the_next_process_says_what_an_earlier_one_died_in() {
     let recovered = lines.iter().find(|line| line["evt"] == "telemetry.recovered").unwrap();
     assert_eq!(recovered["meta"]["spans"], 2, "{recovered}");
     assert_eq!(recovered["meta"]["pid"], killed.pid(), "{recovered}");
+}
+
+#[test]
+fn the_next_process_says_how_many_had_no_place_in_the_table() {
+    if let Some((directory, part)) = process::part() {
+        return play(&directory, &part);
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let test = "the_next_process_says_how_many_had_no_place_in_the_table";
+    let mut killed = Helper::start(test, directory.path(), "too many");
+    hear(directory.path(), "running");
+    killed.kill();
+    Helper::start(test, directory.path(), "heir").join();
+    let report = hear(directory.path(), "heir");
+    assert!(report.contains("\nrecovered  of 1,808 open spans without a place"), "{report}");
+    let lines = common::event_lines(&directory.path().join("telemetry"));
+    let recovered = lines.iter().find(|line| line["evt"] == "telemetry.recovered").unwrap();
+    let told = "8,192 spans open at its end; 1,808 more open spans had no place in its table";
+    assert!(recovered["msg"].as_str().unwrap().ends_with(told), "{recovered}");
 }
 
 #[test]

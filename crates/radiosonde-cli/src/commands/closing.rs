@@ -10,7 +10,7 @@ use radiosonde_store::query::Reading;
 use radiosonde_store::{Level, Line, Query};
 
 use crate::commands::correlate::JOB_TRACES_MAX;
-use crate::commands::linked::{BYTES_MAX, LINKING_MAX, Search};
+use crate::commands::linked::{BYTES_MAX, LINKING_MAX, Search, TooMany};
 use crate::commands::summary::some;
 use crate::outcome::{Stop, again, quoted};
 use crate::render::color::Paint;
@@ -132,15 +132,20 @@ impl Closing {
     /// Of spans of other traces that link to these.
     pub(super) fn looked_for_links(&mut self, search: Search) {
         self.links.from = Rc::new(search.found);
-        self.links.reach = match (search.has_too_many, search.is_cut_off) {
-            (true, _) => Some(format!(
+        self.links.reach = match (search.too_many, search.is_cut_off) {
+            (Some(TooMany::Spans), _) => Some(format!(
                 "more than {LINKING_MAX} spans of other traces link to these: the first are shown"
             )),
-            (false, true) => Some(format!(
+            (Some(TooMany::Links), _) => Some(
+                "spans of other traces have more links to these than are looked at: the first are \
+                 shown"
+                    .to_owned(),
+            ),
+            (None, true) => Some(format!(
                 "links from other traces were looked for in {} MiB of spans only",
                 BYTES_MAX >> 20
             )),
-            (false, false) => None,
+            (None, false) => None,
         };
     }
 
@@ -157,11 +162,14 @@ impl Closing {
         self.left_out |= row.left_out;
     }
 
+    /// Whether a name in a table was too long.
+    pub(super) fn cut(&mut self, cut: bool) {
+        self.cut |= cut;
+    }
+
     pub(super) fn print(mut self, paint: Paint, out: &mut dyn Write) -> Result<(), Stop> {
         let wide = match (self.cut, self.left_out) {
-            (true, _) => {
-                "lines that end with … go on past the edge of the terminal: --wide shows all"
-            }
+            (true, _) => "lines with … go on past the edge of the terminal: --wide shows all",
             (false, true) => "sizes, ports and the like are left out: --wide shows all",
             (false, false) => "",
         };
@@ -220,7 +228,7 @@ fn lines(count: u64, noun: &str) -> String {
     format!("{} {}", many(count, noun), if count == 1 { "is" } else { "are" })
 }
 
-fn hash(id: &str) -> u64 {
+pub(super) fn hash(id: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     id.hash(&mut hasher);
     hasher.finish()

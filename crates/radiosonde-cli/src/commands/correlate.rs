@@ -9,13 +9,13 @@ use radiosonde_store::names::Signal;
 use radiosonde_store::query::Reading;
 use radiosonde_store::{Line, Query};
 
-use crate::args::{CorrelateArgs, Pick, Select};
+use crate::args::{CorrelateArgs, Pick, Select, trace_arg};
 use crate::commands::closing::{Around, Below, Closing};
 use crate::commands::linked::Search;
 use crate::commands::metrics::Totals;
 use crate::commands::summary::Summary;
 use crate::commands::{print_stored, trace};
-use crate::outcome::{Stop, conclude};
+use crate::outcome::{Stop, conclude, quoted};
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
 use crate::render::text::{many, shown};
@@ -25,6 +25,9 @@ use crate::story::{self, Story};
 
 pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let select = &args.select;
+    if let Some(id) = &args.id {
+        return Err(Stop::Usage(which(id)));
+    }
     if select.subjects().is_empty() {
         return Err(Stop::Usage(
             "what is to be correlated? give --job, --trace, --session, --worker or --machine"
@@ -41,6 +44,16 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
     print(select, &args.pick, answer.lines, None, &mut answer.reading, out)?;
     out.flush()?;
     Ok(conclude(&query, &answer.reading, any))
+}
+
+/// What to write where an id stands alone: it may be of anything.
+fn which(id: &str) -> String {
+    let trace = trace_arg(id).ok().filter(|trace| trace.len() == TRACE_DIGITS);
+    let (option, id, others) = match trace {
+        Some(trace) => ("--trace", trace, ""),
+        None => ("--job", quoted(&shown(id)), ", or --trace, --session, --worker or --machine"),
+    };
+    format!("say what it is the id of: correlate {option} {id}{others}")
 }
 
 /// Prints some lines, by time: as they are stored, or run by run as stories. What is `below` their
@@ -72,7 +85,7 @@ pub(crate) fn print(
         heading(select, pick, count, omitted, screen.paint, out)?;
     }
     let around = spans_around(select, &runs, reading)?;
-    let search = Search::of(around.dirs.clone(), &runs, reading);
+    let search = Search::of(around.dirs.clone(), &runs, &around.of_run, reading);
     let mut closing = Closing::default();
     closing.below_level(below, &runs, runs.len() == count);
     closing.looked_for_links(search);
@@ -145,7 +158,7 @@ fn print_story(
     // Without lines there is nothing to print; callers have looked.
     let Some(mut story) = Story::new(lines, context) else { return Ok(()) };
     closing.link(&mut story);
-    summary.print(select, place, &story, screen.paint, out)?;
+    summary.print(select, place, &story, screen, out)?;
     writeln!(out)?;
     for row in waterfall::rows(&story, summary.ids(), screen) {
         closing.row(&row);
@@ -153,7 +166,7 @@ fn print_story(
     }
     if !totals.is_empty() {
         writeln!(out, "\n{}", screen.paint.with(color::NAME, "metrics, summed"))?;
-        totals.print(screen.paint, out)?;
+        closing.cut(totals.print(screen, out)?);
     }
     Ok(())
 }
@@ -213,6 +226,8 @@ fn spans_around(
     Ok(around)
 }
 
+/// Digits of the id of a trace.
+const TRACE_DIGITS: usize = 32;
 /// Runs shown unless more are asked for.
 const RUNS_MAX: usize = 3;
 /// The spans around a story are a detail; a trace of a million spans must not fill the memory for it.

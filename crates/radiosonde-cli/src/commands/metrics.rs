@@ -1,5 +1,6 @@
 //! `radiosonde metrics`: the latest value of each series, or what was recorded under one id.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
@@ -8,26 +9,27 @@ use radiosonde_store::Line;
 use radiosonde_store::names::Signal;
 use radiosonde_store::query::Reading;
 
-use crate::args::Select;
+use crate::args::{MetricsArgs, Select};
 use crate::commands::print_stored;
 use crate::outcome::{Stop, conclude, show};
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
 use crate::render::metric::{Kind, Metric, number, quantity};
-use crate::render::text::{columns, many, shown};
+use crate::render::text::{columns, fit, many, shown};
 use crate::render::time::{between, clock, day};
 
-pub(crate) fn run(select: &Select, out: &mut dyn Write) -> Result<u8, Stop> {
+pub(crate) fn run(args: &MetricsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
+    let (select, screen) = (&args.select, Screen::new(&args.select.show, args.wide));
     // Snapshots carry no job: an id other than the machine's asks for what happened under it.
     if select.subjects().iter().any(|(word, _)| *word != "machine") {
-        changes(select, out)
+        changes(select, screen, out)
     } else {
-        latest(select, out)
+        latest(select, screen, out)
     }
 }
 
 /// What was recorded under an id, summed for each series.
-fn changes(select: &Select, out: &mut dyn Write) -> Result<u8, Stop> {
+fn changes(select: &Select, screen: Screen, out: &mut dyn Write) -> Result<u8, Stop> {
     let query = select.query(&[Signal::Metrics])?;
     let answer = query.run();
     let any = !answer.lines.is_empty();
@@ -36,14 +38,15 @@ fn changes(select: &Select, out: &mut dyn Write) -> Result<u8, Stop> {
     } else {
         let mut totals = Totals::default();
         answer.lines.iter().for_each(|line| totals.add(line));
-        totals.print(Screen::new(&select.show, true).paint, out)?;
+        let cut = totals.print(screen, out)?;
+        say_cut(cut, screen.paint, out)?;
     }
     out.flush()?;
     Ok(conclude(&query, &answer.reading, any))
 }
 
 /// The latest snapshot of each series of each process.
-fn latest(select: &Select, out: &mut dyn Write) -> Result<u8, Stop> {
+fn latest(select: &Select, screen: Screen, out: &mut dyn Write) -> Result<u8, Stop> {
     let query = select.query(&[Signal::Metrics])?;
     let mut latest: BTreeMap<Place, Line> = BTreeMap::new();
     let mut refused = 0_u64;
@@ -74,7 +77,7 @@ fn latest(select: &Select, out: &mut dyn Write) -> Result<u8, Stop> {
     if select.show.is_json() {
         latest.values().try_for_each(|line| print_stored(line, out))?;
     } else {
-        print_latest(&latest, Screen::new(&select.show, true).paint, out)?;
+        print_latest(&latest, screen, out)?;
     }
     out.flush()?;
     if refused > 0 {
@@ -100,9 +103,10 @@ struct Place {
 
 fn print_latest(
     latest: &BTreeMap<Place, Line>,
-    paint: Paint,
+    screen: Screen,
     out: &mut dyn Write,
 ) -> Result<(), Stop> {
+    let (paint, mut cut) = (screen.paint, false);
     let mut groups: Vec<(String, Vec<(&Place, &Line)>)> = Vec::new();
     for (place, line) in latest {
         let heading = place.heading();
@@ -129,7 +133,15 @@ fn print_latest(
             let remark = if old { at(line) } else { String::new() };
             Some((place.series.clone(), Metric::of(line)?.standing(), remark))
         });
-        Table { rows: rows.collect() }.print(paint, out)?;
+        cut |= Table { rows: rows.collect() }.print(screen, out)?;
+    }
+    say_cut(cut, paint, out)
+}
+
+/// What is said below tables in which names were cut.
+fn say_cut(cut: bool, paint: Paint, out: &mut dyn Write) -> Result<(), Stop> {
+    if cut {
+        writeln!(out, "\n{}", paint.dim("names with … are longer: --wide shows all"))?;
     }
     Ok(())
 }
@@ -190,7 +202,8 @@ impl Totals {
         self.0.is_empty()
     }
 
-    pub(crate) fn print(&self, paint: Paint, out: &mut dyn Write) -> Result<(), Stop> {
+    /// Whether something had to be cut.
+    pub(crate) fn print(&self, screen: Screen, out: &mut dyn Write) -> Result<bool, Stop> {
         let rows = self.0.iter().map(|(series, total)| {
             let times = match total.changes {
                 1 => String::new(),
@@ -198,7 +211,7 @@ impl Totals {
             };
             (series.clone(), total.told(), times)
         });
-        Table { rows: rows.collect() }.print(paint, out)
+        Table { rows: rows.collect() }.print(screen, out)
     }
 }
 
@@ -226,23 +239,38 @@ struct Table {
 }
 
 impl Table {
-    fn print(self, paint: Paint, out: &mut dyn Write) -> Result<(), Stop> {
+    /// Whether something had to be cut: where a row is too long the name of the series gives way, not
+    /// the number.
+    fn print(self, screen: Screen, out: &mut dyn Write) -> Result<bool, Stop> {
+        let most = screen.edge().map_or(COLUMN_MAX, |edge| COLUMN_MAX.min(edge / 2));
         let widest = |column: fn(&(String, String, String)) -> &String| {
             let widths = self.rows.iter().map(|row| columns(column(row)));
-            widths.filter(|width| *width <= COLUMN_MAX).max().unwrap_or(0)
+            widths.filter(|width| *width <= most).max().unwrap_or(0)
         };
         let pad = |text: &str, width: usize| " ".repeat(width.saturating_sub(columns(text)));
         let (first, second) = (widest(|row| &row.0), widest(|row| &row.1));
+        let mut cut = false;
         for (series, value, remark) in &self.rows {
-            let (after_series, after_value) = (pad(series, first), pad(value, second));
-            let remark = paint.dim(remark);
-            let row = format!("  {series}{after_series}  {value}{after_value}  {remark}");
-            writeln!(out, "{}", row.trim_end())?;
+            let remark = screen.paint.dim(remark);
+            let rest = format!("  {value}{}  {remark}", pad(value, second));
+            let rest = rest.trim_end();
+            let room = screen.edge().map(|edge| edge.saturating_sub(2 + columns(rest)));
+            let name = match room {
+                Some(room) => fit(series, room.max(NAME_MIN)),
+                None => Cow::Borrowed(series.as_str()),
+            };
+            let gap = pad(&name, first.min(room.unwrap_or(first)));
+            let row = format!("  {name}{gap}{rest}");
+            let row = screen.fit(&row, 0);
+            cut |= matches!((&name, &row), (Cow::Owned(_), _) | (_, Cow::Owned(_)));
+            writeln!(out, "{row}")?;
         }
-        Ok(())
+        Ok(cut)
     }
 }
 
+/// However long a value is, so much of the name is there.
+const NAME_MIN: usize = 16;
 /// A wider text stands out of its column: one endless label value must not push everybody's values
 /// off the screen.
 const COLUMN_MAX: usize = 90;
@@ -255,14 +283,39 @@ const SERIES_MAX: usize = 100_000;
 mod tests {
     use super::*;
 
+    fn printed(rows: &[(&str, &str)], screen: Screen) -> (String, bool) {
+        let row = |(series, value): &(&str, &str)| {
+            ((*series).to_owned(), (*value).to_owned(), String::new())
+        };
+        let mut out = Vec::new();
+        let table = Table { rows: rows.iter().map(row).collect() };
+        let Ok(cut) = table.print(screen, &mut out) else { panic!() };
+        (String::from_utf8(out).unwrap(), cut)
+    }
+
     #[test]
     fn a_text_too_wide_for_its_column_moves_no_other() {
-        let row = |series: &str, value: &str| (series.to_owned(), value.to_owned(), String::new());
         let endless = "x".repeat(COLUMN_MAX + 1);
-        let rows = vec![row("runs_total", "3"), row(&endless, "4"), row("rows", "5")];
-        let mut out = Vec::new();
-        let Ok(()) = (Table { rows }).print(Paint { on: false }, &mut out) else { panic!() };
+        let rows = [("runs_total", "3"), (&endless, "4"), ("rows", "5")];
         let expected = format!("  runs_total  3\n  {endless}  4\n  rows        5\n");
-        assert_eq!(String::from_utf8(out).unwrap(), expected);
+        assert_eq!(printed(&rows, Screen::of_width(80, true)), (expected, false));
+    }
+
+    #[test]
+    fn on_a_terminal_a_name_gives_way_and_not_its_number() {
+        let long = "a_rather_long_name_of_a_series{with=\"labels\"}";
+        let rows = [("runs_total", "3"), (long, "12 × mean 310 ms"), ("rows", "5")];
+        let (text, cut) = printed(&rows, Screen::of_width(50, false));
+        let expected = "  runs_total  3\n\
+                        \x20 a_rather_long_name_of_a_serie…  12 × mean 310 ms\n\
+                        \x20 rows        5\n";
+        assert_eq!((text.as_str(), cut), (expected, true));
+        assert!(text.lines().all(|line| columns(line) <= 50), "{text}");
+        // What has no room beside its value at all.
+        let (text, cut) = printed(&[(long, &"9".repeat(60))], Screen::of_width(50, false));
+        assert!(
+            cut && text.starts_with("  a_rather_long_n…  999") && columns(&text) <= 51,
+            "{text}"
+        );
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
         Command::Logs(select) => logs::run(select, logs::Which::All, out),
         Command::Events(select) => logs::run(select, logs::Which::Named, out),
         Command::Trace(args) => trace::run(args, out),
-        Command::Metrics(select) => metrics::run(select, out),
+        Command::Metrics(args) => metrics::run(args, out),
         Command::Correlate(args) => correlate::run(args, out),
         Command::Removed(args) => removed::run(args, out),
         Command::Recover(args) => recover::run(args, out),

@@ -7,6 +7,7 @@ use radiosonde_store::{Level, Line};
 
 use crate::args::Select;
 use crate::outcome::Stop;
+use crate::render::Screen;
 use crate::render::color::{self, Paint};
 use crate::render::line::{Ids, short};
 use crate::render::text::{many, shown};
@@ -107,9 +108,10 @@ impl Summary {
         select: &Select,
         place: Option<&str>,
         story: &Story,
-        paint: Paint,
+        screen: Screen,
         out: &mut dyn Write,
     ) -> Result<(), Stop> {
+        let paint = screen.paint;
         let mut title = Vec::new();
         let subjects = select.subjects();
         title.extend(place.map(|place| paint.with(color::NAME, place)));
@@ -127,7 +129,7 @@ impl Summary {
         }
         title.extend(some(&self.services));
         title.push(time::range(story.start, story.end));
-        writeln!(out, "{}", title.join(" · "))?;
+        writeln!(out, "{}", screen.fold(&title, " · "))?;
 
         let traces = self.ids.get("trace").map_or(0, BTreeSet::len) as u64;
         let counts = [
@@ -139,7 +141,8 @@ impl Summary {
             self.events.told("event", paint),
             (self.metric_changes > 0).then(|| many(self.metric_changes, "metric change")),
         ];
-        writeln!(out, "{}", counts.into_iter().flatten().collect::<Vec<_>>().join(", "))?;
+        let counts: Vec<String> = counts.into_iter().flatten().collect();
+        writeln!(out, "{}", screen.fold(&counts, ", "))?;
 
         let unsampled = self.unsampled.len() as u64;
         if unsampled > 0 {
@@ -156,10 +159,10 @@ impl Summary {
         let rest: Vec<String> = ["job", "trace", "session", "worker", "machine"]
             .into_iter()
             .filter(|word| !asked.contains(word))
-            .filter_map(|word| Some(format!("{word} {}", self.told(word)?)))
+            .filter_map(|word| Some(paint.dim(&format!("{word} {}", self.told(word)?))))
             .collect();
         if !rest.is_empty() {
-            writeln!(out, "{}", paint.dim(&rest.join("  ")))?;
+            writeln!(out, "{}", screen.fold(&rest, "  "))?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use crate::render::text;
 use crate::story::Span;
 
 /// Those of a span to show; in `wide` rows also what its label says already.
@@ -20,17 +21,27 @@ pub(crate) fn of(span: &Span, wide: bool) -> Vec<&(String, Value)> {
     shown
 }
 
+/// The address a client asked for, by what tells two of them apart: `…/orders/7`. Its scheme and host
+/// stand in other attributes as well.
+pub(crate) fn short(span: &Span, key: &str, value: &Value) -> Option<String> {
+    let url = value.as_str().filter(|_| key == URL && span.kind == "client")?;
+    let (_, rest) = url.split_once("://")?;
+    let path = &rest[rest.find(['/', '?', '#'])?..];
+    Some(text::value(&Value::String(format!("…{path}"))))
+}
+
 /// The status code of an answer, as text.
 pub(crate) fn code(span: &Span) -> Option<Cow<'_, str>> {
     let (_, value) = code_field(span)?;
-    text(value)
+    code_text(value)
 }
 
 /// The attributes that the label of a row says: the status code, and the type of an error that is the
 /// same.
 fn told(span: &Span) -> Vec<&str> {
     let Some((key, value)) = code_field(span) else { return Vec::new() };
-    let is_same = |(key, of): &&(String, Value)| key == ERROR_TYPE && text(of) == text(value);
+    let is_same =
+        |(key, of): &&(String, Value)| key == ERROR_TYPE && code_text(of) == code_text(value);
     let same = span.attributes.iter().find(is_same).map(|(key, _)| key.as_str());
     same.into_iter().chain([key.as_str()]).collect()
 }
@@ -38,11 +49,11 @@ fn told(span: &Span) -> Vec<&str> {
 /// The first status code among the attributes.
 fn code_field(span: &Span) -> Option<&(String, Value)> {
     let found = |code: &&str| span.attributes.iter().find(|(key, _)| key == code);
-    CODES.iter().find_map(found).filter(|(_, value)| text(value).is_some())
+    CODES.iter().find_map(found).filter(|(_, value)| code_text(value).is_some())
 }
 
 /// What is a number or a short text.
-fn text(value: &Value) -> Option<Cow<'_, str>> {
+fn code_text(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::Number(number) => Some(Cow::Owned(number.to_string())),
         Value::String(text) if (1..=CODE_BYTES_MAX).contains(&text.len()) => {
@@ -78,6 +89,7 @@ fn is_minor((key, value): &(String, Value), name: &str) -> bool {
 }
 
 const ERROR_TYPE: &str = "error.type";
+const URL: &str = "url.full";
 const CANCELLED: &str = "cancelled";
 
 const CODES: [&str; 2] = ["http.response.status_code", "rpc.response.status_code"];
@@ -85,7 +97,7 @@ const CODES: [&str; 2] = ["http.response.status_code", "rpc.response.status_code
 const CODE_BYTES_MAX: usize = 32;
 
 const FIRST: [&[&str]; 4] =
-    [&[ERROR_TYPE], &CODES, &["url.full", "url.path"], &["http.request.resend_count"]];
+    [&[ERROR_TYPE], &CODES, &[URL, "url.path"], &["http.request.resend_count"]];
 
 const MINOR: [&str; 5] = [
     "http.request.body.size",

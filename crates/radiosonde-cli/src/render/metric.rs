@@ -55,15 +55,17 @@ impl<'a> Metric<'a> {
         })
     }
 
-    /// `ingestion_runs_total{outcome="retry",provider="acme"}`
+    /// `ingestion_runs_total{outcome="retry",provider="acme"}`. A label without a value is the same as
+    /// none.
     pub(crate) fn series(&self) -> String {
         let mut series = shown(self.name);
-        for (number, (key, value)) in self.labels.iter().enumerate() {
+        let labels = || self.labels.iter().filter(|(_, value)| !value.is_empty());
+        for (number, (key, value)) in labels().enumerate() {
             series.push(if number == 0 { '{' } else { ',' });
             series.push_str(&clean(key));
             series.push_str(&format!("=\"{}\"", shown(value).replace('"', "\\\"")));
         }
-        if !self.labels.is_empty() {
+        if labels().next().is_some() {
             series.push('}');
         }
         series
@@ -297,10 +299,14 @@ mod tests {
 
     #[test]
     fn a_series_is_named_as_in_a_query() {
-        let line = line(
-            r#"{"name":"runs_total","type":"counter","labels":{"outcome":"a\"b\u001b","n":1}}"#,
-        );
-        let series = Metric::of(&line).unwrap().series();
-        assert_eq!(series, r#"runs_total{n="1",outcome="a\"b\u{1b}"}"#);
+        for (labels, expect) in [
+            (r#"{"outcome":"a\"b\u001b","n":1}"#, r#"runs_total{n="1",outcome="a\"b\u{1b}"}"#),
+            (r#"{"a":"","b":"1","c":""}"#, r#"runs_total{b="1"}"#),
+            (r#"{"a":""}"#, "runs_total"),
+            ("{}", "runs_total"),
+        ] {
+            let meta = format!(r#"{{"name":"runs_total","type":"counter","labels":{labels}}}"#);
+            assert_eq!(Metric::of(&line(&meta)).unwrap().series(), expect);
+        }
     }
 }

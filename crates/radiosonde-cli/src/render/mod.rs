@@ -14,6 +14,7 @@ use std::io::IsTerminal;
 
 use crate::args::{Color, Show};
 use crate::render::color::Paint;
+use crate::render::text::columns;
 
 /// What is printed on.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,39 @@ impl Screen {
         let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
         let width = terminal_width().or(columns).unwrap_or(WIDTH).max(WIDTH_MIN);
         Self { paint: Paint { on }, width, wide, whole: wide || !terminal }
+    }
+
+    /// One without colours.
+    #[cfg(test)]
+    pub(crate) fn of_width(width: usize, wide: bool) -> Self {
+        Self { paint: Paint { on: false }, width, wide, whole: wide }
+    }
+
+    /// Columns that lines may have; `None` where they may be of any length.
+    pub(crate) fn edge(self) -> Option<usize> {
+        (!self.whole).then_some(self.width)
+    }
+
+    /// Parts of a line, on as many lines as they need here; ids are not cut.
+    pub(crate) fn fold(self, parts: &[String], between: &str) -> String {
+        let mut folded = String::new();
+        let mut used = 0;
+        for part in parts {
+            let wanted = columns(between) + columns(part);
+            match self.edge() {
+                _ if folded.is_empty() => used = columns(part),
+                Some(edge) if used + wanted > edge => {
+                    folded.push_str("\n  ");
+                    used = 2 + columns(part);
+                }
+                _ => {
+                    folded.push_str(between);
+                    used += wanted;
+                }
+            }
+            folded.push_str(part);
+        }
+        folded
     }
 
     /// A painted line as it is printed here, so many columns being left for more.
@@ -80,6 +114,22 @@ const WIDTH_MIN: usize = 40;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_that_have_no_room_on_a_line_are_on_the_next() {
+        let parts = ["trace 0edadbc0", "shop, packing", "UTC"].map(str::to_owned);
+        for (width, expect) in [
+            (40, "trace 0edadbc0 · shop, packing · UTC"),
+            (36, "trace 0edadbc0 · shop, packing · UTC"),
+            (35, "trace 0edadbc0 · shop, packing\n  UTC"),
+            (21, "trace 0edadbc0\n  shop, packing · UTC"),
+            (3, "trace 0edadbc0\n  shop, packing\n  UTC"),
+        ] {
+            assert_eq!(Screen::of_width(width, false).fold(&parts, " · "), expect, "{width}");
+            let wide = Screen::of_width(width, true).fold(&parts, " · ");
+            assert_eq!(wide, parts.join(" · "));
+        }
+    }
 
     #[test]
     fn colour_is_for_terminals_unless_somebody_says_otherwise() {

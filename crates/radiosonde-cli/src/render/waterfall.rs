@@ -50,11 +50,12 @@ pub(crate) fn rows(story: &Story, ids: Ids, screen: Screen) -> impl Iterator<Ite
         match &node.what {
             What::Line(line) if line.is_metric() => change(line, &left, screen),
             What::Span(span) => {
-                let left_out = !screen.wide && attributes::has_minor(span);
-                let label = label(story, &row, ids, screen);
+                let room = screen.edge().map(|edge| edge.saturating_sub(columns(&left)));
+                let (label, no_room) = span_row(span, story, &row, ids, (screen, room));
+                let left_out = no_room || !screen.wide && attributes::has_minor(span);
                 Drawn { left_out, ..Drawn::fitting(&(left + &label), screen) }
             }
-            _ => Drawn::fitting(&(left + &label(story, &row, ids, screen)), screen),
+            _ => Drawn::fitting(&(left + &label(story, &row, ids, paint)), screen),
         }
     })
 }
@@ -75,7 +76,10 @@ struct Scale {
 
 impl Scale {
     fn new(story: &Story, screen: Screen) -> Self {
-        let width = (screen.width / 4).clamp(BAR_WIDTH_MIN, BAR_WIDTH_MAX);
+        let width = match screen.width {
+            ..NARROW => BAR_WIDTH_MIN,
+            width => (width / 4).min(BAR_WIDTH_MAX),
+        };
         let total_us = between(story.start, story.end).max(1);
         Self { start_us: story.start.as_microsecond(), total_us, width }
     }
@@ -130,16 +134,29 @@ impl Scale {
     }
 }
 
-fn label(story: &Story, row: &Row, ids: Ids, screen: Screen) -> String {
+/// What a row of a span says, and whether attributes had no room.
+fn span_row(
+    span: &Span,
+    story: &Story,
+    row: &Row,
+    ids: Ids,
+    (screen, room): (Screen, Option<usize>),
+) -> (String, bool) {
     let paint = screen.paint;
+    let (trace_id, span_id) = (&span.line.trace_id, &span.line.span_id);
+    let linked = story.linked.to(trace_id.as_deref(), span_id.as_deref().unwrap_or_default());
+    let mut label = span_label(span, &entered(story, row, ids), linked, (paint, room));
+    let no_room = say_attributes(&mut label, span, (screen, room));
+    if span.context {
+        label.push_str(&format!("  {}", paint.dim("(around it, not part of it)")));
+    }
+    (label + &own_ids(&span.line, row, ids, paint), no_room)
+}
+
+/// What a row of anything else says.
+fn label(story: &Story, row: &Row, ids: Ids, paint: Paint) -> String {
     match &story.nodes[row.node].what {
-        What::Span(span) => {
-            let entered = entered(story, row, ids);
-            let (trace_id, span_id) = (&span.line.trace_id, &span.line.span_id);
-            let linked =
-                story.linked.to(trace_id.as_deref(), span_id.as_deref().unwrap_or_default());
-            span_label(span, &entered, linked, screen) + &own_ids(&span.line, row, ids, paint)
-        }
+        What::Span(_) => String::new(),
         What::Missing { trace_id, span_id } => {
             let linked = origins(story.linked.to(Some(trace_id), span_id), None);
             let span_id = shown(span_id);
@@ -176,9 +193,13 @@ fn entered(story: &Story, row: &Row, ids: Ids) -> String {
     words.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// What a span is: its name, how it ended, what it has to do with, and its attributes.
-fn span_label(span: &Span, entered: &str, linked: &[Linking], screen: Screen) -> String {
-    let paint = screen.paint;
+/// What a span is: its name, how it ended, and what it has to do with.
+fn span_label(
+    span: &Span,
+    entered: &str,
+    linked: &[Linking],
+    (paint, room): (Paint, Option<usize>),
+) -> String {
     let style = if span.context { color::DIM } else { color::NAME };
     let name = if span.name.is_empty() { "(unnamed)" } else { span.name.as_str() };
     let mut label = paint.with(style, &shown(name));
@@ -195,8 +216,14 @@ fn span_label(span: &Span, entered: &str, linked: &[Linking], screen: Screen) ->
     if !entered.is_empty() {
         say(color::DIM, entered);
     }
-    if !span.kind.is_empty() {
-        say(color::DIM, &shown(&span.kind));
+    let kind = shown(&span.kind);
+    // What the last columns have of it says nothing.
+    let has_room = room.is_none_or(|room| columns(&label) + 2 + columns(&kind) <= room);
+    let mut say = |style: Style, text: &str| {
+        label.push_str(&format!("  {}", paint.with(style, text)));
+    };
+    if !kind.is_empty() && has_room {
+        say(color::DIM, &kind);
     }
     if let Some(kept) = &span.kept {
         say(color::DIM, &format!("kept: {}", shown(kept)));
@@ -210,13 +237,29 @@ fn span_label(span: &Span, entered: &str, linked: &[Linking], screen: Screen) ->
     for origin in origins(linked, span.line.service.as_deref()) {
         say(color::DIM, &origin);
     }
-    for (key, val) in attributes::of(span, screen.wide) {
-        label.push_str(&line::field(key, &value(val), paint));
-    }
-    if span.context {
-        label.push_str(&format!("  {}", paint.dim("(around it, not part of it)")));
-    }
     label
+}
+
+/// Adds the attributes of a span to its row, of which so many columns are on the screen: one that
+/// would be there without a value is left out. Whether there was one.
+fn say_attributes(
+    label: &mut String,
+    span: &Span,
+    (screen, room): (Screen, Option<usize>),
+) -> bool {
+    let mut no_room = false;
+    for (key, val) in attributes::of(span, screen.wide) {
+        let short = attributes::short(span, key, val).filter(|_| room.is_some());
+        let text = short.unwrap_or_else(|| value(val));
+        let field = line::field(key, &text, screen.paint);
+        let hidden = columns(&text).saturating_sub(VALUE_WIDTH_MIN);
+        let least = columns(label) + columns(&field) - hidden;
+        match room {
+            Some(room) if least > room => no_room = true,
+            _ => label.push_str(&field),
+        }
+    }
+    no_room
 }
 
 /// How a span ended, with the status code it answered or was answered with: `error 503: no room`,
@@ -329,6 +372,10 @@ fn guides(row: &Row) -> String {
 const SAID_OF_EXCEPTION: [&str; 2] = ["exception.type", "exception.message"];
 /// Traces that are named where they link to one span; more are counted.
 const LINKED_MAX: usize = 4;
+/// A screen of fewer columns has them for text.
+const NARROW: usize = 100;
+/// So much of a value is worth a place at the edge.
+const VALUE_WIDTH_MIN: usize = 6;
 const BAR_WIDTH_MIN: usize = 10;
 const BAR_WIDTH_MAX: usize = 40;
 const DURATION_WIDTH: usize = 7;

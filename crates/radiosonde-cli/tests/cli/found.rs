@@ -248,7 +248,7 @@ fn colour_is_kept_for_terminals_and_whoever_asks() {
 #[test]
 fn the_width_of_the_screen_makes_the_bars() {
     let dir = Dir::story();
-    for (columns, bar) in [("40", 10), ("80", 20), ("1000", 40), ("x", 25)] {
+    for (columns, bar) in [("40", 10), ("80", 10), ("1000", 40), ("x", 25)] {
         let mut command = command(&["correlate", "--job", "job-7", "--dir"]);
         let _ = command.arg(dir.path()).env("COLUMNS", columns);
         let ran = run(command).exits(0);

@@ -1,6 +1,6 @@
 //! What a row of a span says, and in which order.
 
-use crate::fixture::{Dir, TRACE, lines};
+use crate::fixture::{Dir, TRACE, command, lines};
 
 /// A span line with these keys and these members of its `meta`.
 fn span(id: &str, parent: &str, name: &str, keys: &str, meta: &str) -> String {
@@ -140,4 +140,72 @@ fn why_a_span_of_an_unsampled_trace_is_there_is_said() {
     let one = "1 of 2 traces not sampled: only slow and failed spans of them are here\n";
     let _ = dir.run("trace --job j").exits(0).prints(&[one]);
     let _ = dir.run("trace aaaa").exits(0).omits(&["not sampled:", "kept"]);
+}
+
+#[cfg(target_os = "linux")]
+fn on_terminal(dir: &Dir, args: &str, columns: u16) -> String {
+    let args = format!("{args} --color never --dir {}", dir.path().display());
+    crate::terminal::run(command(&args.split(' ').collect::<Vec<_>>()), columns)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_narrow_terminal_shows_what_tells_two_requests_apart() {
+    let client = |id: &str, host: &str, path: &str| {
+        let meta = format!(
+            r#","kind":"client","attributes":{{"http.request.method":"GET","http.response.status_code":200,"server.address":"{host}","url.full":"https://{host}{path}"}}"#
+        );
+        span(id, "a", "GET", "", &meta)
+    };
+    let order = span("a", "", "order", r#""service":"a-shop-with-a-name","#, "");
+    let host = "stock.internal.example";
+    let spans = [
+        order,
+        client("b", host, "/items/7"),
+        client("c", host, "/items/8?all=1"),
+        client("d", host, ""),
+    ];
+    let dir = Dir::empty();
+    dir.write("spans-2025-10-06.jsonl", lines(&spans));
+    let text = on_terminal(&dir, "trace 0e", 80);
+    assert!(text.lines().all(|row| row.chars().count() <= 80), "{text}");
+    for row in [
+        " GET  200  client  url.full=…/items/7\n",
+        " GET  200  client  url.full=\"…/items/8?all=1\"\n",
+    ] {
+        assert!(text.contains(row), "no {row:?} in:\n{text}");
+    }
+    // The title has its own lines.
+    assert!(
+        text.starts_with(&format!("trace {TRACE} · a-shop-with-a-name\n  2025-10-06")),
+        "{text}"
+    );
+    // What would have no room is left out, and that is said.
+    let text = on_terminal(&dir, "trace 0e", 50);
+    assert!(text.contains(" GET  200\n") && !text.contains("url.full"), "{text}");
+    assert!(text.ends_with("--wide shows all\n"), "{text}");
+    let wide = on_terminal(&dir, "trace 0e --wide", 50);
+    assert!(wide.contains("  url.full=https://stock.internal.example/items/7  "), "{wide}");
+    let _ =
+        dir.run("trace 0e").exits(0).prints(&["url.full=https://stock.internal.example/items/7"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn names_of_series_end_before_the_edge_of_a_terminal() {
+    let dir = Dir::empty();
+    let line = r#"{"ts":"2025-10-06T11:50:01Z","evt":"metric","service":"shop","job_id":"j","meta":{"kind":"KIND","name":"http_server_request_duration_seconds","type":"histogram","unit":"seconds","labels":{"error_type":"","http_request_method":"GET","http_route":"/orders/{id}"},"count":4,"sum":10}}"#;
+    let both = ["snapshot", "delta"].map(|kind| line.replace("KIND", kind));
+    dir.write("metrics-2025-10-06.jsonl", lines(&both));
+    for args in ["metrics", "metrics --job j", "correlate --job j"] {
+        let text = on_terminal(&dir, args, 80);
+        assert!(text.lines().all(|row| row.chars().count() <= 80), "{text}");
+        let row =
+            "  http_server_request_duration_seconds{http_request_m…  4 × mean 2.5 s, sum 10 s\n";
+        assert!(text.contains(row) && text.ends_with("--wide shows all\n"), "{args}: {text}");
+        let whole = r#"{http_request_method="GET",http_route="/orders/{id}"}  4 × mean"#;
+        let wide = on_terminal(&dir, &format!("{args} --wide"), 80);
+        assert!(wide.contains(whole) && !wide.contains('…'), "{args}: {wide}");
+        let _ = dir.run(args).exits(0).prints(&[whole]);
+    }
 }

@@ -11,7 +11,23 @@ fn what_cannot_be_meant_is_refused_with_a_word_on_what_to_write() {
         ("logs --level loud", "warning"),
         ("logs --job a/b", "letters, digits"),
         ("logs --worker \u{e9}", "letters, digits"),
+        ("logs --job order/\u{e4}\u{1b}", "stands in the files as `order___`"),
+        ("logs --session a/b", "stands in the files as `a_b`"),
+        ("logs --job=", "letters, digits"),
         ("logs --trace xyz", "hex digits"),
+        ("trace 00-0edadbc0a1b2c3d4e5f60718293a4b5c-00f067aa0ba902b7", "or by a traceparent"),
+        ("trace 00-0edadbc0-00f067aa0ba902b7-01", "or by a traceparent"),
+        ("correlate o-1", "correlate --job o-1, or --trace,"),
+        ("correlate 0edadbc0", "correlate --job 0edadbc0, or --trace,"),
+        ("correlate \u{1b}[2J", "correlate --job '\\u{1b}[2J', or --trace,"),
+        (
+            "correlate 0edadbc0a1b2c3d4e5f60718293a4b5c",
+            "correlate --trace 0edadbc0a1b2c3d4e5f60718293a4b5c\n",
+        ),
+        (
+            "correlate 00-0EDADBC0a1b2c3d4e5f60718293a4b5c-00f067aa0ba902b7-01",
+            "correlate --trace 0edadbc0a1b2c3d4e5f60718293a4b5c\n",
+        ),
         ("trace xyz", "hex digits"),
         ("logs -n 0", "1 or more"),
         ("logs -n -3", "1 or more"),
@@ -40,7 +56,21 @@ fn what_cannot_be_meant_is_refused_with_a_word_on_what_to_write() {
         assert_eq!(ran.out, "", "{args}");
     }
     let too_long = format!("logs --job {}", "x".repeat(129));
-    let _ = dir.run(&too_long).exits(2);
+    let told = format!("in the files as `{}`", "x".repeat(128));
+    let _ = dir.run(&too_long).exits(2).tells(&[&told]);
+}
+
+#[test]
+fn a_trace_is_found_by_the_traceparent_of_a_header() {
+    let dir = Dir::story();
+    let own = "0edadbc0a1b2c3d4e5f60718293a4b5c-00f067aa0ba90001";
+    for traceparent in [format!("00-{own}-01"), format!("01-{own}-03-later")] {
+        for args in ["trace ", "trace --trace ", "correlate --trace ", "logs --trace "] {
+            let ran = dir.run(&format!("{args}{traceparent}")).exits(0);
+            let _ = ran.prints(&["openrouter_error"]);
+        }
+    }
+    let _ = dir.run(&format!("trace 00-{}-01", own.replace('0', "1"))).exits(1);
 }
 
 #[test]

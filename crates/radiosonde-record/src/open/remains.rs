@@ -30,17 +30,24 @@ const AFTER_BEAT_NS_MAX: u64 = 24 * 60 * 60 * 1_000_000_000;
 /// Where the file says how far recovery is: where a ring does.
 const TAIL_AT: usize = image::TAIL_AT;
 
-/// The spans that were open, as records. `None` when the file was never used.
+/// The spans that were open, as records, and how many more there were that had no place in the
+/// table. `None` when the file was never used.
 ///
 /// The same bytes whenever it is asked again, so that a recovery that was killed is continued. (Times
 /// that were to come, of a damaged table, may have come in between.)
 ///
 /// # Errors
 /// `InvalidData` for a file that is not a table of this version; others as from the system.
-pub(crate) fn open(path: &Path, callsites: &[u8], sink: &dyn Sink) -> io::Result<Option<Image>> {
+pub(crate) fn open(
+    path: &Path,
+    callsites: &[u8],
+    sink: &dyn Sink,
+) -> io::Result<Option<(Image, u64)>> {
     let Some(bytes) = read(path)? else { return Ok(None) };
-    let (made, tail) = (records(&bytes, callsites, sink), Dead(&bytes).word(TAIL_AT));
-    Image::made(path, RING, made, tail).map(Some)
+    let table = Dead(&bytes);
+    let (made, tail) = (records(&bytes, callsites, sink), table.word(TAIL_AT));
+    let image = Image::made(path, RING, made, tail)?;
+    Ok(Some((image, table.unlisted())))
 }
 
 /// How many spans were open. 0 for what is no table: recovery says so.

@@ -51,6 +51,9 @@ const CHANGING: u64 = 3;
 const LENGTH_SHIFT: u32 = 8;
 const GENERATION: u64 = 1 << 16;
 
+/// Spans without a slot that a process may have had open: for more no machine has the memory.
+const UNLISTED_MAX: u64 = 1 << 32;
+
 /// Looks at a slot that changes all the while, before it is passed over: its spans are short.
 const LOOKS_MAX: usize = 4;
 
@@ -265,6 +268,13 @@ impl Dead<'_> {
             let is_open = matches!(state & STATE_BITS, OPEN | CHANGING);
             is_open.then(|| written(slot, state, |word| self.word(at(slot) + 8 * word)))
         })
+    }
+
+    /// Spans that were open and had no slot: 0 where the words that count them are damaged.
+    pub(super) fn unlisted(self) -> u64 {
+        let [opened, closed] = [UNLISTED_OPENED_AT, UNLISTED_CLOSED_AT].map(|at| self.word(at));
+        let open = opened.saturating_sub(closed);
+        if open > UNLISTED_MAX { 0 } else { open }
     }
 
     pub(super) fn thread_name(self, slot: u32, thread: u32) -> String {

@@ -79,6 +79,7 @@ fn a_recovery_that_is_killed_after_each_batch_writes_every_span_once() {
     };
     assert!(killed > 1, "there was more than one batch");
     assert_eq!(recovered.unreadable, []);
+    assert_eq!(recovered.interrupted_unlisted, 5, "those have no line");
     let lines = dead.lines();
     let distinct: BTreeSet<&str> = lines.lines().collect();
     assert_eq!((distinct.len(), lines.lines().count()), (OPEN_SPANS_MAX + 2, OPEN_SPANS_MAX + 2));
@@ -143,6 +144,28 @@ fn a_table_that_is_none_is_named_and_costs_nothing_else() {
         let [(named, reason)] = recovered.unreadable.as_slice() else { panic!("{what}") };
         assert!(named.ends_with("open") && reason.contains(why), "{what}: {reason}");
         assert!(recovered.quarantined.is_some_and(|place| place.exists()), "{what}");
+    }
+}
+
+#[test]
+fn spans_past_the_table_are_counted_unless_the_words_are_damaged() {
+    for (opened, closed, told) in [
+        (0, 0, 0),
+        (1_808, 0, 1_808),
+        (u64::MAX, u64::MAX - 3, 3),
+        (3, 4, 0),
+        (u64::MAX, 0, 0),
+        ((1 << 32) + 1, 0, 0),
+    ] {
+        let dead = dead(&[]);
+        let _span = dead.open("checkout", 1_000, &[]);
+        let file = OpenOptions::new().write(true).open(dead.table()).unwrap();
+        for (at, word) in [(64, opened), (72, closed)] {
+            file.write_all_at(&u64::to_le_bytes(word), at).unwrap();
+        }
+        let recovered = dead.recover().unwrap();
+        let found = (recovered.interrupted, recovered.interrupted_unlisted);
+        assert_eq!(found, (1, told), "{opened} opened, {closed} closed");
     }
 }
 
