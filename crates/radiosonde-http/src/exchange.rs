@@ -346,7 +346,7 @@ impl Account {
                 span,
                 otel.name = "grpc",
                 rpc.method = other,
-                rpc.method_original = asked
+                rpc.method_original = &*method.shown()
             );
         }
     }

@@ -1,15 +1,17 @@
 //! Methods, and which of them there are.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{Arc, RwLock};
 
 use super::status::{PERMISSION_DENIED, UNAUTHENTICATED, UNAVAILABLE, UNIMPLEMENTED};
 use crate::method::OTHER;
+use crate::url::redacted_path;
 
 /// Methods a server remembers. A service with more of them has `_OTHER` for the calls of the rest
 /// that end before they are answered.
 const KNOWN_MAX: usize = 1_000;
-/// Bytes of a method that is remembered.
+/// Bytes of a method that is remembered, and of one that is shown.
 const METHOD_BYTES_MAX: usize = 256;
 
 /// The methods a server has answered. Anybody can ask for anything, so a method that was asked for
@@ -79,6 +81,22 @@ impl GrpcMethod {
         &self.asked
     }
 
+    /// What was asked for, when nobody knows whether it is a method: a path like any other, without its
+    /// secrets and without what is too long for a method.
+    pub(crate) fn shown(&self) -> Cow<'_, str> {
+        let cut = |text: &str| {
+            let mut ends = (0..=text.len().min(METHOD_BYTES_MAX)).rev();
+            ends.find(|end| text.is_char_boundary(*end)).unwrap_or_default()
+        };
+        match redacted_path(&self.asked) {
+            Cow::Borrowed(shown) => Cow::Borrowed(&shown[..cut(shown)]),
+            Cow::Owned(mut shown) => {
+                shown.truncate(cut(&shown));
+                Cow::Owned(shown)
+            }
+        }
+    }
+
     pub(crate) fn is_known(&self) -> bool {
         self.is_known
     }
@@ -112,5 +130,23 @@ mod tests {
         }
         assert!(!serve("/s/more"), "there is no room");
         assert!(serve("/s/0"), "it was there before");
+    }
+
+    #[test]
+    fn what_nobody_knows_is_shown_without_its_secrets() {
+        let table = [
+            ("/test.Echo/Tell", "test.Echo/Tell"),
+            ("/cb%3Ftoken%3Dhunter2/Tell", "[redacted]/Tell"),
+            ("/s/4111%201111%201111%201111", "s/[redacted]"),
+            ("/s/a;jsessionid=hunter2", "s/[redacted]"),
+        ];
+        let known = Arc::new(KnownMethods::default());
+        for (path, shown) in table {
+            assert_eq!(GrpcMethod::served(path, &known).shown(), shown);
+        }
+        for long in ["/".to_owned() + &"\u{e4}".repeat(METHOD_BYTES_MAX), "/%20a".repeat(9_000)] {
+            let method = GrpcMethod::served(&long, &known);
+            assert!((METHOD_BYTES_MAX - 1..=METHOD_BYTES_MAX).contains(&method.shown().len()));
+        }
     }
 }
