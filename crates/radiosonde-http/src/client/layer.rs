@@ -31,8 +31,7 @@ use crate::service::observed;
 ///
 /// Baggage goes only to hosts that may have it, see
 /// [`set_baggage_destinations`](radiosonde_context::propagation::set_baggage_destinations).
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
+#[derive(Clone, Debug, Default)]
 pub struct ClientLayer {
     known: Known,
 }
@@ -63,7 +62,7 @@ impl<S> Layer<S> for ClientLayer {
 }
 
 /// A client that is observed. Made by [`ClientLayer`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Client<S> {
     inner: S,
     known: Known,

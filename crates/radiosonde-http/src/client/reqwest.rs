@@ -25,8 +25,7 @@ use crate::method::{Known, Method};
 /// Redirects are followed by reqwest itself, inside of one span, which has the first URL; and the
 /// headers of the first request go along, baggage as well. Whoever allows baggage to a host that
 /// redirects elsewhere sets `redirect(Policy::none())`.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
+#[derive(Clone, Debug, Default)]
 pub struct ReqwestMiddleware {
     known: Known,
 }

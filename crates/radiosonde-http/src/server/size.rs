@@ -49,7 +49,7 @@ pub(super) fn of<B: Body + 'static>(request: &mut Request<B>) -> RequestBytes {
 pub struct CountRequestBodyLayer;
 
 /// A service whose requests are counted. Made by [`CountRequestBodyLayer`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct CountRequestBody<S> {
     inner: S,
 }
