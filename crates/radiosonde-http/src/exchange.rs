@@ -34,12 +34,38 @@ pub(crate) enum Ending {
 pub(crate) enum RequestBytes {
     Unknown,
     Known(u64),
-    /// Whoever reads the body counts; [`NOT_READ`] until then.
-    Counted(Arc<AtomicU64>),
+    /// Whoever reads the body counts; [`NOT_READ`] until then. Where nobody does, [`NOT_COUNTED`] stays,
+    /// and what was announced is all there is.
+    Counted(Arc<AtomicU64>, Option<u64>),
 }
 
 /// No body has so many bytes.
 pub(crate) const NOT_READ: u64 = u64::MAX;
+pub(crate) const NOT_COUNTED: u64 = u64::MAX - 1;
+
+/// No body is announced with so many bytes and comes.
+const ANNOUNCED_END: u64 = 1 << 40;
+
+impl RequestBytes {
+    /// What is known at the end of a request, which may be complete.
+    fn told(&self, is_complete: bool) -> Option<u64> {
+        let announced = |bytes: Option<u64>| bytes.filter(|_| is_complete).and_then(believed);
+        match self {
+            Self::Unknown => None,
+            Self::Known(bytes) => Some(*bytes),
+            Self::Counted(counted, length) => match counted.load(Ordering::Relaxed) {
+                NOT_READ => None,
+                NOT_COUNTED => announced(*length),
+                bytes => Some(bytes),
+            },
+        }
+    }
+}
+
+/// What was announced, unless it cannot be.
+fn believed(bytes: u64) -> Option<u64> {
+    (bytes < ANNOUNCED_END).then_some(bytes)
+}
 
 /// A request under way. Its drop ends it, whatever happened: the span is closed, the gauge falls, the
 /// histograms have it.
@@ -231,18 +257,12 @@ impl Account {
         }
         self.active.decrement(1.0);
         let seconds = self.started.elapsed().as_secs_f64();
+        let request_bytes = self.request_bytes.told(matches!(ending, Ending::Complete));
+        let response_bytes = self.response_bytes(&ending);
         let summary = match self.kind.is_grpc() {
             true => self.summed_up_grpc(ending),
             false => self.summed_up(ending),
         };
-        let request_bytes = match &self.request_bytes {
-            RequestBytes::Unknown => None,
-            RequestBytes::Known(bytes) => Some(*bytes),
-            RequestBytes::Counted(bytes) => {
-                Some(bytes.load(Ordering::Relaxed)).filter(|bytes| *bytes != NOT_READ)
-            }
-        };
-        let response_bytes = self.status.map(|_| self.sent);
         let place = self.grpc.as_ref().map_or(self.place.as_str(), GrpcMethod::label);
         let (kind, method, status) = (self.kind, self.method, summary.status);
         let error = &*summary.error;
@@ -281,6 +301,19 @@ impl Account {
             }
         }
         series.record(&Measured { seconds, request_bytes, response_bytes });
+    }
+
+    /// What is known of the size of the response's body. A client that drops it has not had it, but may
+    /// know how long it would have been.
+    fn response_bytes(&self, ending: &Ending) -> Option<u64> {
+        let _status = self.status?;
+        match ending {
+            Ending::Cancelled if self.kind == Kind::HttpClient => {
+                let announced = self.expected.and_then(believed);
+                announced.or(Some(self.sent).filter(|sent| *sent > 0))
+            }
+            _ => Some(self.sent),
+        }
     }
 
     fn summed_up(&self, ending: Ending) -> Summary {
@@ -346,7 +379,7 @@ impl Account {
                 span,
                 otel.name = "grpc",
                 rpc.method = other,
-                rpc.method_original = asked
+                rpc.method_original = &*method.shown()
             );
         }
     }

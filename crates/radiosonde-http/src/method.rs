@@ -13,6 +13,9 @@ const KNOWN: [&str; 9] =
 /// are case-sensitive, and the list replaces the usual one.
 const KNOWN_METHODS: &str = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS";
 
+/// Names that a list may have: with [`OTHER`], as many values as the label has.
+const LISTED_MAX: usize = 31;
+
 /// Methods that are known to a layer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Known(Option<&'static [&'static str]>);
@@ -20,7 +23,7 @@ pub(crate) struct Known(Option<&'static [&'static str]>);
 impl Known {
     /// These and no others, unless the environment names some.
     pub(crate) fn only(methods: &'static [&'static str]) -> Self {
-        Self(Some(methods))
+        Self(Some(methods.get(..LISTED_MAX).unwrap_or(methods)))
     }
 
     fn methods(self) -> &'static [&'static str] {
@@ -40,6 +43,7 @@ fn of_environment() -> Option<&'static [&'static str]> {
 fn listed(list: &str) -> Vec<&'static str> {
     let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
     let usual = |name: &str| KNOWN.into_iter().find(|known| *known == name);
+    let names = names.take(LISTED_MAX);
     names.map(|name| usual(name).unwrap_or_else(|| Box::leak(Box::<str>::from(name)))).collect()
 }
 
@@ -105,5 +109,15 @@ mod tests {
         for (list, known) in table {
             assert_eq!(listed(list), known, "{list}");
         }
+    }
+
+    #[test]
+    fn a_list_has_as_many_names_as_the_label_has_values() {
+        let names: Vec<&'static str> =
+            (0..=LISTED_MAX).map(|n| &*Box::leak(format!("M{n}").into_boxed_str())).collect();
+        let expected = &names[..LISTED_MAX];
+        assert_eq!(listed(&names.join(",")), expected);
+        assert_eq!(Known::only(names.clone().leak()).0, Some(expected));
+        assert_eq!(Known::only(&["GET"]).0, Some(&["GET"][..]));
     }
 }

@@ -9,18 +9,26 @@ use radiosonde_redact::{REDACTED, Rules};
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_inline};
 
 /// Parameters of queries that the rules for keys do not know: signatures of object stores, which the
-/// conventions name, and what signs a user in. `code` is hidden whatever it is: that of OAuth stands
-/// alone where the client sent no `state`.
-const SECRET_NAMES: [&str; 14] = [
+/// conventions name, and what signs a user in, sessions of the usual frameworks with it. `code` is hidden
+/// whatever it is: that of OAuth stands alone where the client sent no `state`.
+const SECRET_NAMES: [&str; 22] = [
+    "asp.net_sessionid",
+    "assertion",
     "awsaccesskeyid",
+    "client_assertion",
     "code",
+    "connect.sid",
+    "jsessionid",
     "key",
     "key-pair-id",
+    "phpsessid",
     "policy",
     "samlresponse",
     "sessionid",
+    "sid",
     "sig",
     "signature",
+    "ticket",
     "x-amz-credential",
     "x-amz-security-token",
     "x-amz-signature",
@@ -28,7 +36,7 @@ const SECRET_NAMES: [&str; 14] = [
     "x-goog-signature",
 ];
 
-/// How often a value is decoded to look into it; what is encoded more often is hidden.
+/// How often keys and values are decoded to look into them; what is encoded more often is hidden.
 const DECODINGS_MAX: usize = 4;
 
 /// Keys longer than this are hidden unread: no parameter is called so.
@@ -68,10 +76,12 @@ pub(crate) fn redacted_query(query: &str) -> Cow<'_, str> {
 /// that hides one goes as a whole.
 pub(crate) fn redacted_path(path: &str) -> Cow<'_, str> {
     // Most have neither something coded nor a `=`, without which the rules let a short text through.
-    if !path.as_bytes().contains(&b'%') && !rules().may_match(path) {
+    let is_read = |byte: &u8| matches!(byte, b'%' | b'{' | b'[');
+    if !path.as_bytes().iter().any(is_read) && !rules().may_match(path) {
         return Cow::Borrowed(path);
     }
-    let hides = |segment: &str| segment.contains(['%', '=']) && hides_secret("", segment);
+    let is_suspicious = |segment: &str| segment.contains(['%', '=', '{', '[']);
+    let hides = |segment: &str| is_suspicious(segment) && hides_secret("", segment);
     let shown = if path.split('/').any(hides) {
         let segments = path.split('/').map(|text| if hides(text) { REDACTED } else { text });
         Cow::Owned(segments.collect::<Vec<_>>().join("/"))
@@ -155,7 +165,9 @@ impl Name {
 
 /// Whether the value of a parameter must not be shown.
 fn is_secret(pair: &str) -> bool {
-    let Some((key, value)) = pair.split_once('=') else { return hides_secret("", pair) };
+    let Some((key, value)) = pair.split_once('=').filter(|(key, _)| !is_json_like(key)) else {
+        return hides_secret("", pair);
+    };
     if key_hides_secret(key) {
         return true;
     }
@@ -163,12 +175,21 @@ fn is_secret(pair: &str) -> bool {
     !value.is_empty() && (is_named || hides_secret(key, value))
 }
 
-/// Whether what stands before the first `=` is no name, but hides a secret once it is decoded.
+/// Whether what stands before the first `=` is no name, but hides a secret once it is decoded, or is
+/// the beginning of JSON that does.
 fn key_hides_secret(key: &str) -> bool {
-    key.contains('%') && hides_secret("", key)
+    is_json_like(key) || key.contains('%') && hides_secret("", key)
 }
 
-/// Whether a value is a secret, or a URL with one in it, once it is decoded.
+/// Whether a text looks like an object or an array of JSON, however often its first character is
+/// encoded.
+fn is_json_like(text: &str) -> bool {
+    let text = text.trim_start_matches([' ', '+']);
+    let coded = text.strip_prefix('%').map(|rest| rest.trim_start_matches("25").as_bytes());
+    text.starts_with(['{', '[']) || matches!(coded, Some([b'5' | b'7', b'b' | b'B', ..]))
+}
+
+/// Whether a value is a secret, or a URL or JSON with one in it, once it is decoded.
 fn hides_secret(key: &str, value: &str) -> bool {
     let mut value = Cow::Borrowed(value);
     for _ in 0..DECODINGS_MAX {
@@ -177,6 +198,9 @@ fn hides_secret(key: &str, value: &str) -> bool {
             None => false,
         };
         if value.contains('=') && value.split(['?', '&', '#', ';']).any(has_secret) {
+            return true;
+        }
+        if is_json_like(&value) && rules().redact_json("", &value, &mut |_| ()).is_some() {
             return true;
         }
         let decoded = decoded(&value);
@@ -221,10 +245,21 @@ fn known(key: &str) -> Name {
 }
 
 fn names_secret(key: &str) -> bool {
-    let key = decoded(key);
-    let key = key.trim();
-    SECRET_NAMES.iter().any(|name| name.eq_ignore_ascii_case(key))
-        || rules().rule_for_key(key).is_some()
+    let mut key = Cow::Borrowed(key);
+    for _ in 0..=DECODINGS_MAX {
+        let name = key.trim();
+        if SECRET_NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
+            || rules().rule_for_key(name).is_some()
+        {
+            return true;
+        }
+        let decoded = decoded(&key);
+        if decoded == key {
+            return false;
+        }
+        key = Cow::Owned(decoded.into_owned());
+    }
+    true
 }
 
 /// A text of a query as whoever receives it reads it: `%74oken` is `token`, and `+` a space.
@@ -292,6 +327,31 @@ mod tests {
             ("a%26token%253Dabc=1", "[redacted]"),
             ("4111%201111%201111%201111=1", "[redacted]"),
             ("a%20b=1", "a%20b=1"),
+            ("%2574oken=abc&a=1", "%2574oken=[redacted]&a=1"),
+            ("%25252574oken=abc", "[redacted]"),
+            ("variables=%7B%22password%22%3A%22abc%22%7D&a=1", "variables=[redacted]&a=1"),
+            ("variables=%257B%22password%22%3A%22abc%22%7D", "variables=[redacted]"),
+            ("variables={\"password\":\"abc\"}", "variables=[redacted]"),
+            ("v=%20[{\"in\":{\"api_key\":\"abc\"}}]", "v=[redacted]"),
+            ("{\"password\":\"abc\"}", "[redacted]"),
+            ("{\"password\":\"a=b\"}&a=1", "[redacted]&a=1"),
+            ("%7B%22password%22%3A%22a=b%22%7D", "[redacted]"),
+            ("%7B%22password%22%3A%22a%3Db%22%7D", "[redacted]"),
+            ("+%255b%7b%22password%22:%22a=b%22%7D]", "[redacted]"),
+            ("variables=%7B%22page%22%3A2%7D", "variables=%7B%22page%22%3A2%7D"),
+            ("query={user{name}}", "query={user{name}}"),
+            ("ids[]=1&filter[name]=x", "ids[]=1&filter[name]=x"),
+            ("jsessionid=abc&PHPSESSID=abc", "jsessionid=[redacted]&PHPSESSID=[redacted]"),
+            ("sid=abc&ticket=ST-1", "sid=[redacted]&ticket=[redacted]"),
+            (
+                "assertion=abc&client_assertion=abc",
+                "assertion=[redacted]&client_assertion=[redacted]",
+            ),
+            (
+                "connect.sid=abc&ASP.NET_SessionId=1",
+                "connect.sid=[redacted]&ASP.NET_SessionId=[redacted]",
+            ),
+            ("side=left&tickets=2", "side=left&tickets=2"),
             ("", ""),
         ];
         for (query, shown) in table {
@@ -346,6 +406,13 @@ mod tests {
             ("/cb%3Ftoken=abc", "/[redacted]"),
             ("/a;sig=abc/x", "/[redacted]/x"),
             ("/x%2525252525", "/[redacted]"),
+            ("/a;jsessionid=abc", "/[redacted]"),
+            ("/a;JSESSIONID=abc/x", "/[redacted]/x"),
+            ("/a%3Bjsessionid%3Dabc/x", "/[redacted]/x"),
+            ("/q/%7B%22password%22%3A%22abc%22%7D", "/q/[redacted]"),
+            ("/q/{\"password\":\"abc\"}/x", "/q/[redacted]/x"),
+            ("/q/%7B%22page%22%3A2%7D", "/q/%7B%22page%22%3A2%7D"),
+            ("/cb%253F%252574oken=abc", "/[redacted]"),
             ("/fetch/http%3A%2F%2Fme:pw@example.org/x", "/fetch/[redacted]/x"),
             ("/fetch/http:/%2Fme:pw@example.org/x", "[redacted]"),
         ];

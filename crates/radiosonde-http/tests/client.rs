@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use common::{World, assert_fields, client, request, serve, text, until};
 use http::{Request, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use radiosonde_context::{Context as Current, scope};
 use radiosonde_http::client::{AttemptsLayer, ClientLayer};
@@ -211,6 +211,40 @@ fn an_answer_whose_body_nobody_reads_ends_as_its_status_says() {
 }
 
 #[test]
+fn a_body_that_nobody_reads_has_its_known_length_or_none() {
+    let table = [
+        (Some("17"), false, Some("17")),
+        (Some("17"), true, Some("17")),
+        (None, false, None),
+        (None, true, Some("4")),
+        (Some("9000000000000000000"), false, None),
+    ];
+    for (announced, is_begun, size) in table {
+        World::run(async |world| {
+            let mut client = ClientLayer::new().layer(service_fn(async |_: Request<_>| {
+                let mut answer = http::Response::builder();
+                if let Some(announced) = announced {
+                    answer = answer.header("content-length", announced);
+                }
+                Ok::<_, std::convert::Infallible>(answer.body(Begins(true)).expect("a response"))
+            }));
+            let request = Request::get("http://example.org/").body(Full::<Bytes>::default());
+            let answer = client.call(request.expect("a request")).await.expect("an answer");
+            let mut body = answer.into_body();
+            if is_begun {
+                let _frame = body.frame().await.expect("a frame").expect("it is good");
+            }
+            drop(body);
+            let span = world.span().await;
+            assert_fields(&span, &[("http.response.body.size", size), ("error.type", None)]);
+            let counted = u64::from(size.is_some());
+            assert_eq!(world.count("http_client_response_body_size_bytes"), counted);
+            assert_eq!(world.count(DURATION), 1);
+        });
+    }
+}
+
+#[test]
 fn a_request_that_names_no_host_has_no_address_and_no_url() {
     World::run(async |world| {
         let mut client = ClientLayer::new().layer(service_fn(async |_: Request<Full<Bytes>>| {
@@ -234,6 +268,24 @@ impl http_body::Body for Endless {
         _: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
         std::task::Poll::Pending
+    }
+}
+
+/// A body that begins, and goes on for ever.
+struct Begins(bool);
+
+impl http_body::Body for Begins {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        match std::mem::take(&mut self.0) {
+            true => std::task::Poll::Ready(Some(Ok(http_body::Frame::data("four".into())))),
+            false => std::task::Poll::Pending,
+        }
     }
 }
 

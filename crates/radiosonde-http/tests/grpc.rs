@@ -160,7 +160,7 @@ fn every_call_leaves_a_span_and_a_value_on_both_sides() {
         left("/test.Echo/Tell", "OK", false, false),
         left("/test.Echo/Stream", "OK", false, false),
         left("/test.Echo/NotFound", "NOT_FOUND", false, true),
-        left("/test.Echo/Internal", "INTERNAL", true, true),
+        Left { is_known: false, ..left("/test.Echo/Internal", "INTERNAL", true, true) },
         left("/test.Echo/Breaks", "DATA_LOSS", true, true),
         Left { is_known: false, ..left("/test.Echo/4711", "UNIMPLEMENTED", true, true) },
         Left { is_known: false, ..left("/no.such/4711", "UNIMPLEMENTED", true, true) },

@@ -16,26 +16,34 @@ use tower::{Layer, Service, service_fn};
 
 const SERVER: &str = "rpc_server_call_duration_seconds";
 
+/// A call of gRPC.
+fn asked(path: &str) -> http::Request<Body> {
+    let request = http::Request::post(path).header("content-type", "application/grpc");
+    request.body(Body::empty()).expect("a request")
+}
+
 #[test]
 fn names_that_nobody_serves_make_no_new_series() {
-    World::run(async |world| {
-        let answer = service_fn(async |request: http::Request<Body>| {
-            let known = request.uri().path() == "/test.Echo/Tell";
-            let code = if known { "0" } else { "12" };
-            let response = http::Response::builder().header("grpc-status", code);
-            Ok::<_, Infallible>(response.body(Body::empty()).expect("a response"))
-        });
-        let mut server = ServerLayer::new().layer(answer);
-        for n in 0..2_000 {
-            for path in [&*format!("/random.{n}/M{n}"), "/test.Echo/Tell"] {
-                let request = http::Request::post(path).body(Body::empty()).expect("a request");
-                let _answer = server.call(request).await.expect("infallible");
+    // Nobody has such a method, and one in front of the methods that has enough.
+    for refused in ["12", "8"] {
+        World::run(async |world| {
+            let answer = service_fn(async |request: http::Request<Body>| {
+                let known = request.uri().path() == "/test.Echo/Tell";
+                let code = if known { "0" } else { refused };
+                let response = http::Response::builder().header("grpc-status", code);
+                Ok::<_, Infallible>(response.body(Body::empty()).expect("a response"))
+            });
+            let mut server = ServerLayer::new().layer(answer);
+            for n in 0..2_000 {
+                for path in [&*format!("/random.{n}/M{n}"), "/test.Echo/Tell"] {
+                    let _answer = server.call(asked(path)).await.expect("infallible");
+                }
             }
-        }
-        assert_eq!(world.series(SERVER).len(), 2, "{:?}", world.series(SERVER));
-        assert_eq!(world.count(SERVER), 4_000);
-        world.assert_nothing_refused();
-    });
+            assert_eq!(world.series(SERVER).len(), 2, "{:?}", world.series(SERVER));
+            assert_eq!(world.count(SERVER), 4_000);
+            world.assert_nothing_refused();
+        });
+    }
 }
 
 /// What a server answers to a method it may have or not.
@@ -68,7 +76,16 @@ fn only_what_a_method_answers_makes_it_known() {
     let table = [
         head(200, Some("0"), true),
         head(200, Some("5"), true),
+        head(200, Some("6"), true),
+        head(200, Some("9"), true),
+        head(200, Some("10"), true),
+        head(200, Some("11"), true),
+        head(200, Some("1"), false),
+        head(200, Some("2"), false),
+        head(200, Some("3"), false),
+        head(200, Some("4"), false),
         head(200, Some("7"), false),
+        head(200, Some("8"), false),
         head(200, Some("12"), false),
         head(200, Some("14"), false),
         head(200, Some("16"), false),
@@ -76,7 +93,8 @@ fn only_what_a_method_answers_makes_it_known() {
         head(404, None, false),
         head(404, Some("0"), false),
         trailers(Some("0"), true),
-        trailers(Some("13"), true),
+        trailers(Some("15"), true),
+        trailers(Some("13"), false),
         trailers(Some("16"), false),
         message("application/grpc", true),
         message("application/grpc+proto", true),
@@ -106,13 +124,49 @@ fn only_what_a_method_answers_makes_it_known() {
                 Ok::<_, Infallible>(response.body(body).expect("a response"))
             });
             let mut server = ServerLayer::new().layer(answer);
-            let request = http::Request::post("/test.Echo/Tell").body(Body::empty());
-            let answer = server.call(request.expect("a request")).await.expect("infallible");
+            let answer = server.call(asked("/test.Echo/Tell")).await.expect("infallible");
             let _body = answer.into_body().collect().await.expect("a body");
             let label = if is_known { "test.Echo/Tell" } else { "_OTHER" };
             let told = format!("{status} {code:?} {trailers:?} {content_type} {message}");
             let span = world.span().await;
             assert_eq!(span.get("rpc.method").map(String::as_str), Some(label), "{told}");
+        });
+    }
+}
+
+#[test]
+fn what_is_no_grpc_is_left_alone() {
+    let table = [
+        ("POST", Some("application/grpc"), true),
+        ("POST", Some("application/grpc+proto"), true),
+        ("POST", Some("application/grpc; charset=utf-8"), true),
+        ("POST", Some("application/grpc-web"), false),
+        ("POST", Some("application/grpc-web+proto"), false),
+        ("POST", Some("application/grpc-web-text"), false),
+        ("POST", Some("application/json"), false),
+        ("OPTIONS", None, false),
+        ("GET", None, false),
+    ];
+    for (method, content_type, is_observed) in table {
+        World::run(async |world| {
+            let answer = service_fn(async |_: http::Request<Body>| {
+                let response = http::Response::builder().status(204).body(Body::empty());
+                Ok::<_, Infallible>(response.expect("a response"))
+            });
+            let mut server = ServerLayer::new().layer(answer);
+            let mut request = http::Request::builder().method(method).uri("/test.Echo/Tell");
+            if let Some(content_type) = content_type {
+                request = request.header("content-type", content_type);
+            }
+            let request = request.body(Body::empty()).expect("a request");
+            let answer = server.call(request).await.expect("infallible");
+            let _body = answer.into_body().collect().await.expect("a body");
+            let told = format!("{method} {content_type:?}");
+            assert_eq!(
+                world.closed(usize::from(is_observed)).await.len(),
+                world.count(SERVER) as usize,
+                "{told}"
+            );
         });
     }
 }

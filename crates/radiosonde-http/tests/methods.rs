@@ -36,7 +36,16 @@ async fn methods(world: &World, client: ClientLayer, server: ServerLayer) -> Vec
         assert_eq!(original.is_some(), fields["http.request.method"] == "_OTHER", "{fields:?}");
         fields["http.request.method"].clone()
     });
-    said.collect()
+    let said: Vec<String> = said.collect();
+    for side in ["client", "server"] {
+        let series = world.series(&format!("http_{side}_request_duration_seconds"));
+        let has = |name: &String| {
+            series.iter().any(|(labels, _)| labels.get("http_request_method") == Some(name))
+        };
+        assert!(said.iter().all(has), "{said:?} in {series:?}");
+    }
+    world.assert_nothing_refused();
+    said
 }
 
 #[test]

@@ -16,8 +16,9 @@ use common::{World, assert_fields, client, request, serve, text, until};
 use http::{HeaderMap, Request, StatusCode};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
-use radiosonde_http::server::{Route, ServerLayer};
-use tower::{Service, ServiceBuilder};
+use radiosonde_http::server::{CountRequestBodyLayer, Route, ServerLayer};
+use tokio::io::AsyncWriteExt;
+use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 
 const DURATION: &str = "http_server_request_duration_seconds";
 const ACTIVE: &str = "http_server_active_requests";
@@ -71,6 +72,17 @@ async fn slow() -> &'static str {
     "late"
 }
 
+/// Reads as far as it goes.
+async fn reads(mut body: Body) -> StatusCode {
+    loop {
+        match body.frame().await {
+            None => return StatusCode::OK,
+            Some(Ok(_)) => {}
+            Some(Err(_)) => return StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
 fn app() -> Router {
     let timeout = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(async |_| StatusCode::GATEWAY_TIMEOUT))
@@ -82,6 +94,7 @@ fn app() -> Router {
         .route("/none", get(async || StatusCode::NO_CONTENT))
         .route("/panic", get(async || -> &'static str { panic!("the handler panics") }))
         .route("/echo", post(async |body: Bytes| body))
+        .route("/reads", post(reads))
         .route("/ignores", post(async || "no thanks"))
         .route("/chunks", get(async || Body::new(Chunks(3, After::End))))
         .route("/trailers", get(async || Body::new(Chunks(2, After::Trailers))))
@@ -266,6 +279,68 @@ fn bodies_of_requests_are_counted_as_far_as_they_are_read() {
             assert_eq!(world.sum(RECEIVED), received, "{path}");
         }
     });
+}
+
+#[test]
+fn what_is_announced_and_does_not_come_is_not_counted() {
+    let table = [("9000000000000000000", "x", 1.0), ("12", "x", 1.0), ("12", "123456", 6.0)];
+    for (announced, came, counted) in table {
+        World::run(async |world| {
+            let address = serve(app()).await;
+            let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
+            let sent = format!(
+                "POST /reads HTTP/1.1\r\nhost: a\r\ncontent-length: {announced}\r\n\r\n{came}"
+            );
+            stream.write_all(sent.as_bytes()).await.expect("it is sent");
+            stream.shutdown().await.expect("no more comes");
+            world.span().await;
+            assert_eq!((world.count(RECEIVED), world.sum(RECEIVED)), (1, counted), "{announced}");
+        });
+    }
+}
+
+/// Reads the request, and answers it when it is said to be complete.
+async fn read<B: http_body::Body>(
+    request: Request<B>,
+    is_complete: bool,
+) -> std::io::Result<http::Response<Full<Bytes>>> {
+    let _read = request.into_body().collect().await;
+    match is_complete {
+        true => Ok(http::Response::default()),
+        false => Err(std::io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+#[test]
+fn without_axum_a_length_is_believed_when_the_request_is_complete() {
+    let table = [
+        ("12", true, false, 1, 12.0),
+        ("12", false, false, 0, 0.0),
+        ("9000000000000000000", true, false, 0, 0.0),
+        ("12", true, true, 1, 4.0),
+        ("12", false, true, 1, 4.0),
+    ];
+    for (announced, is_complete, is_counted, count, sum) in table {
+        World::run(async |world| {
+            let frames = [Ok::<_, Infallible>(Frame::data(Bytes::from("four")))];
+            let body = StreamBody::new(tokio_stream(frames.into_iter()));
+            let request = Request::post("http://a.example/").header("content-length", announced);
+            let request = request.body(body).expect("a request");
+            let layers = ServiceBuilder::new().layer(ServerLayer::new());
+            let answer = if is_counted {
+                let service = service_fn(|request| read(request, is_complete));
+                layers.layer(CountRequestBodyLayer).service(service).oneshot(request).await
+            } else {
+                let service = service_fn(|request| read(request, is_complete));
+                layers.service(service).oneshot(request).await
+            };
+            assert_eq!(answer.is_ok(), is_complete);
+            drop(answer);
+            world.span().await;
+            let told = format!("{announced} {is_complete} {is_counted}");
+            assert_eq!((world.count(RECEIVED), world.sum(RECEIVED)), (count, sum), "{told}");
+        });
+    }
 }
 
 /// A stream of what an iterator has.

@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The call of somebody who is in a trace and a job.
 fn call(path: &str) -> Request<Empty<Bytes>> {
     let request = Request::post(path).header("traceparent", format!("00-{TRACE}-{SPAN}-01"));
+    let request = request.header("content-type", "application/grpc");
     request.header("baggage", "job_id=job-7").body(Empty::new()).unwrap()
 }
 

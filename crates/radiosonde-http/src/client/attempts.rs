@@ -29,7 +29,7 @@ impl Attempts {
 pub struct AttemptsLayer;
 
 /// A service whose requests count their attempts. Made by [`AttemptsLayer`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct CountAttempts<S> {
     inner: S,
 }

@@ -31,8 +31,7 @@ use crate::service::observed;
 ///
 /// Baggage goes only to hosts that may have it, see
 /// [`set_baggage_destinations`](radiosonde_context::propagation::set_baggage_destinations).
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
+#[derive(Clone, Debug, Default)]
 pub struct ClientLayer {
     known: Known,
 }
@@ -45,7 +44,8 @@ impl ClientLayer {
 
     /// The methods that are known, in place of those of RFC 9110 and PATCH: case-sensitive. The list of
     /// `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`, where there is one, wins. Others are `_OTHER`, with what
-    /// was sent in `http.request.method_original`. Each method is a span name and a label of its own.
+    /// was sent in `http.request.method_original`. Each method is a span name and a label of its own, so
+    /// only the first 31 count, and metrics take names of at most 24 letters, digits, `-`, `_`, `.` and `+`.
     #[must_use]
     pub fn known_methods(mut self, methods: &'static [&'static str]) -> Self {
         self.known = Known::only(methods);
@@ -62,7 +62,7 @@ impl<S> Layer<S> for ClientLayer {
 }
 
 /// A client that is observed. Made by [`ClientLayer`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Client<S> {
     inner: S,
     known: Known,

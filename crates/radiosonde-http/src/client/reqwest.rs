@@ -25,8 +25,7 @@ use crate::method::{Known, Method};
 /// Redirects are followed by reqwest itself, inside of one span, which has the first URL; and the
 /// headers of the first request go along, baggage as well. Whoever allows baggage to a host that
 /// redirects elsewhere sets `redirect(Policy::none())`.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
+#[derive(Clone, Debug, Default)]
 pub struct ReqwestMiddleware {
     known: Known,
 }
@@ -39,7 +38,8 @@ impl ReqwestMiddleware {
 
     /// The methods that are known, in place of those of RFC 9110 and PATCH: case-sensitive. The list of
     /// `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`, where there is one, wins. Others are `_OTHER`, with what
-    /// was sent in `http.request.method_original`. Each method is a span name and a label of its own.
+    /// was sent in `http.request.method_original`. Each method is a span name and a label of its own, so
+    /// only the first 31 count, and metrics take names of at most 24 letters, digits, `-`, `_`, `.` and `+`.
     #[must_use]
     pub fn known_methods(mut self, methods: &'static [&'static str]) -> Self {
         self.known = Known::only(methods);

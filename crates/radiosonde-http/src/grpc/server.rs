@@ -8,6 +8,7 @@ use tracing::Span;
 use tracing::field::Empty;
 
 use super::method::{GrpcMethod, KnownMethods};
+use super::status::has_messages;
 use crate::exchange::{Begun, Exchange};
 use crate::headers::Headers;
 use crate::peer::named;
@@ -24,6 +25,10 @@ use crate::service::observed;
 /// let server = tonic::transport::Server::builder().layer(ServerLayer::new()); // the line
 /// # let _ = server;
 /// ```
+///
+/// What is no gRPC is left alone: requests whose `Content-Type` is not `application/grpc` have no span,
+/// no metrics and no context. Those of gRPC-Web are calls once they are translated: with tonic-web, the
+/// layer stands inside of its `GrpcWebLayer`.
 #[derive(Clone, Debug, Default)]
 pub struct ServerLayer {
     is_public: bool,
@@ -63,6 +68,9 @@ pub struct Server<S> {
 
 impl<S> Server<S> {
     fn begin<B>(&self, request: &mut Request<B>) -> Option<Begun> {
+        if !has_messages(request.headers()) {
+            return None;
+        }
         let headers = Headers::of(request.headers());
         let (context, caller) = server::callers_context(self.layer.is_public, &headers);
         let attached = context.as_ref().map(radiosonde_context::Context::attach);

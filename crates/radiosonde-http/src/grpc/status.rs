@@ -5,11 +5,17 @@ use http::HeaderMap;
 pub(crate) const OK: u16 = 0;
 pub(crate) const CANCELLED: u16 = 1;
 pub(crate) const UNKNOWN: u16 = 2;
-pub(crate) const PERMISSION_DENIED: u16 = 7;
-pub(crate) const UNIMPLEMENTED: u16 = 12;
+const NOT_FOUND: u16 = 5;
+const ALREADY_EXISTS: u16 = 6;
+const PERMISSION_DENIED: u16 = 7;
+const FAILED_PRECONDITION: u16 = 9;
+const ABORTED: u16 = 10;
+const OUT_OF_RANGE: u16 = 11;
+const UNIMPLEMENTED: u16 = 12;
 pub(crate) const INTERNAL: u16 = 13;
 pub(crate) const UNAVAILABLE: u16 = 14;
-pub(crate) const UNAUTHENTICATED: u16 = 16;
+const DATA_LOSS: u16 = 15;
+const UNAUTHENTICATED: u16 = 16;
 
 const NAMES: [&str; 17] = [
     "OK",
@@ -44,8 +50,15 @@ pub(crate) fn code(headers: &HeaderMap) -> Option<u16> {
     Some(code.filter(|code| usize::from(*code) < NAMES.len()).unwrap_or(UNKNOWN))
 }
 
-/// Whether the body behind this head is of messages, and of nothing else: gRPC-Web has its trailers
-/// among them.
+/// Whether a code is of a method, which has looked at what it was asked. The others are also given by
+/// what stands in front of the methods: limits, deadlines, checks of who calls.
+pub(crate) fn only_a_method_answers(code: u16) -> bool {
+    let of_its_data = matches!(code, NOT_FOUND | ALREADY_EXISTS | OUT_OF_RANGE | DATA_LOSS);
+    of_its_data || matches!(code, OK | FAILED_PRECONDITION | ABORTED)
+}
+
+/// Whether the body behind this head, of a request or its answer, is of messages, and of nothing else:
+/// gRPC-Web has its trailers among them.
 pub(crate) fn has_messages(headers: &HeaderMap) -> bool {
     let content_type = headers.get(http::header::CONTENT_TYPE).map(http::HeaderValue::as_bytes);
     let rest = content_type.and_then(|text| text.strip_prefix(b"application/grpc"));
@@ -67,7 +80,6 @@ pub(crate) fn code_of_http(status: Option<u16>) -> u16 {
 /// Whether the conventions call it a failure of the server's span: the other codes are the caller's.
 pub(crate) fn is_servers_fault(code: u16) -> bool {
     const DEADLINE_EXCEEDED: u16 = 4;
-    const DATA_LOSS: u16 = 15;
     matches!(code, UNKNOWN | DEADLINE_EXCEEDED | UNIMPLEMENTED | INTERNAL | UNAVAILABLE | DATA_LOSS)
 }
 

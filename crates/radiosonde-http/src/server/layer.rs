@@ -88,7 +88,8 @@ impl ServerLayer {
 
     /// The methods that are known, in place of those of RFC 9110 and PATCH: case-sensitive. The list of
     /// `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS`, where there is one, wins. Others are `_OTHER`, with what
-    /// was sent in `http.request.method_original`. Each method is a span name and a label of its own.
+    /// was sent in `http.request.method_original`. Each method is a span name and a label of its own, so
+    /// only the first 31 count, and metrics take names of at most 24 letters, digits, `-`, `_`, `.` and `+`.
     #[must_use]
     pub fn known_methods(self, methods: &'static [&'static str]) -> Self {
         self.with(|settings| settings.known_methods = Known::only(methods))

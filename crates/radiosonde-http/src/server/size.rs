@@ -11,36 +11,37 @@ use http_body::{Body, Frame, SizeHint};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::exchange::{NOT_READ, RequestBytes};
+use crate::exchange::{NOT_COUNTED, NOT_READ, RequestBytes};
 
-/// Left with a request whose body has no known length, for whoever counts it.
+/// Left with a request that has a body, for whoever counts it.
 #[derive(Clone, Debug)]
 struct Count(Arc<AtomicU64>);
 
-/// The size of a request's body, when it is known or will be counted.
+/// The size of a request's body, when there is none, or what will be known of it: what a client announces
+/// need not come.
 pub(super) fn of<B: Body + 'static>(request: &mut Request<B>) -> RequestBytes {
-    if let Some(bytes) = request.body().size_hint().exact() {
-        return RequestBytes::Known(bytes);
+    let exact = request.body().size_hint().exact();
+    if exact == Some(0) {
+        return RequestBytes::Known(0);
     }
-    let length = request.headers().get(header::CONTENT_LENGTH);
-    if let Some(bytes) = length.and_then(|length| length.to_str().ok()?.parse().ok()) {
-        return RequestBytes::Known(bytes);
-    }
-    let counted = Arc::new(AtomicU64::new(NOT_READ));
     #[cfg(feature = "axum")]
     if let Some(body) =
         (request.body_mut() as &mut dyn std::any::Any).downcast_mut::<axum::body::Body>()
     {
+        let counted = Arc::new(AtomicU64::new(NOT_READ));
         let inner = std::mem::take(body);
         *body = axum::body::Body::new(RequestBody { inner, bytes: Some(counted.clone()) });
-        return RequestBytes::Counted(counted);
+        return RequestBytes::Counted(counted, None);
     }
+    let length = || request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+    let announced = exact.or_else(length);
+    let counted = Arc::new(AtomicU64::new(NOT_COUNTED));
     let _before = request.extensions_mut().insert(Count(counted.clone()));
-    RequestBytes::Counted(counted)
+    RequestBytes::Counted(counted, announced)
 }
 
-/// Counts bodies of requests that do not say how long they are, for a
-/// [`ServerLayer`](super::ServerLayer) outside of it.
+/// Counts bodies of requests as far as they are read, for a [`ServerLayer`](super::ServerLayer) outside of
+/// it, which otherwise knows only the lengths that are announced.
 ///
 /// The layer changes the type of the body the service gets, and is one of its own for that reason.
 /// With axum and the feature `axum` it is not needed.
@@ -48,7 +49,7 @@ pub(super) fn of<B: Body + 'static>(request: &mut Request<B>) -> RequestBytes {
 pub struct CountRequestBodyLayer;
 
 /// A service whose requests are counted. Made by [`CountRequestBodyLayer`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct CountRequestBody<S> {
     inner: S,
 }
@@ -75,6 +76,9 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let bytes = request.extensions_mut().remove().map(|Count(bytes)| bytes);
+        if let Some(bytes) = &bytes {
+            bytes.store(NOT_READ, Ordering::Relaxed);
+        }
         self.inner.call(request.map(|inner| RequestBody { inner, bytes }))
     }
 }
