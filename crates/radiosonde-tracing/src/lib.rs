@@ -101,5 +101,5 @@ pub use handle::{add_link, context_of, set_parent};
 pub use layer::Layer;
 pub use open_spans::OpenSpans;
 pub use sampler::{InvalidSampler, Sampler};
-pub use settings::{InvalidKeep, Keep, SpanEvents, SpanLimits};
+pub use settings::{Keep, SpanEvents, SpanLimits};
 pub use subscriber::Subscriber;
