@@ -36,13 +36,6 @@ impl Context {
         f()
     }
 
-    /// This context [`over`](Context::over) the current one, made current; returns the one before.
-    /// As [`Context::replace_current`], for layers.
-    pub fn enter_over_current(self) -> Self {
-        let entered = with_current(|current| self.filled(current)).unwrap_or(self);
-        entered.replace_current()
-    }
-
     /// Makes this the thread's context until the change is taken back by a call: for layers whose
     /// enter and exit are separate calls. Prefer [`Context::attach`].
     #[inline]

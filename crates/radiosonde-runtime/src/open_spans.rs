@@ -6,15 +6,12 @@ use std::time::Instant;
 
 use radiosonde_context::packed::unpack;
 use radiosonde_events::describe_interrupted;
-use radiosonde_record::{Journal, RunningSpan};
+use radiosonde_record::{Journal, OPEN_SPANS_MAX, RunningSpan};
 use serde::Serialize;
 
 use crate::traces::TraceWords;
 use crate::words::{counted, grouped};
 
-/// Spans that are looked at, the oldest: threads that begin meanwhile wait for as long as it takes to
-/// name them, less than a millisecond.
-const LOOKED_AT_MAX: usize = 2_048;
 /// Spans that are named, and as many groups of them; of the others the number is told.
 const NAMED_MAX: usize = 20;
 /// Spans of one group that are named.
@@ -43,8 +40,7 @@ pub struct OpenSpansReport {
     pub unsampled_left_out: bool,
     /// The oldest 20, the oldest first.
     pub oldest: Vec<OpenSpanReport>,
-    /// Those of one name and module together, of the oldest 2,048; the group with the oldest first,
-    /// at most 20.
+    /// Those of one name and module together; the group with the oldest first, at most 20.
     pub groups: Vec<OpenSpanGroup>,
     /// How many groups of these there are besides.
     pub groups_more: u64,
@@ -58,7 +54,7 @@ pub struct OpenSpanGroup {
     pub name: String,
     /// The module they come from.
     pub source: String,
-    /// How many there are among the oldest 2,048.
+    /// How many there are.
     pub open: u64,
     /// The oldest three, the oldest first.
     pub oldest: Vec<OpenSpanReport>,
@@ -89,7 +85,7 @@ pub struct OpenSpanReport {
 
 impl OpenSpansReport {
     pub(crate) fn of(journal: &Journal, words: &TraceWords) -> Self {
-        let running = journal.running_spans(LOOKED_AT_MAX);
+        let running = journal.running_spans(OPEN_SPANS_MAX);
         let now_ns = radiosonde_record::now_ns();
         let (groups, groups_more) = grouped_by_name(&running.oldest, now_ns);
         let oldest = running.oldest.iter().take(NAMED_MAX);
@@ -204,15 +200,11 @@ impl fmt::Display for OpenSpansReport {
                 group.others(f)?;
             }
         }
-        let named: u64 = self.groups.iter().map(|group| group.open).sum();
-        let more = self.open.saturating_sub(self.unlisted).saturating_sub(named);
-        match (more, self.groups_more) {
-            (0, _) => {}
-            (more, 0) => writeln!(f, "- and {}", counted(more, "younger span"))?,
-            (more, names) => {
-                let names = counted(names, "more name");
-                writeln!(f, "- and {}, of {names}", counted(more, "span"))?;
-            }
+        if self.groups_more > 0 {
+            let named: u64 = self.groups.iter().map(|group| group.open).sum();
+            let more = self.open.saturating_sub(self.unlisted).saturating_sub(named);
+            let names = counted(self.groups_more, "more name");
+            writeln!(f, "- and {}, of {names}", counted(more, "span"))?;
         }
         Ok(())
     }
@@ -292,11 +284,11 @@ mod tests {
         names.iter().enumerate().map(running).collect()
     }
 
-    /// What is said of these and of so many that are not looked at, or not listed.
-    fn told(spans: &[RunningSpan], past: u64, unlisted: u64) -> String {
+    /// What is said of these and of so many that are not listed.
+    fn told(spans: &[RunningSpan], unlisted: u64) -> String {
         let now_ns = spans.len() as u64 * MINUTE_NS;
         let (groups, groups_more) = grouped_by_name(spans, now_ns);
-        let open = spans.len() as u64 + past + unlisted;
+        let open = spans.len() as u64 + unlisted;
         let report = OpenSpansReport { open, unlisted, groups, groups_more, ..Default::default() };
         report.to_string()
     }
@@ -308,7 +300,7 @@ mod tests {
         let orders = "POST /orders";
         let spans = running(&[orders, "sync", orders, orders, orders, ""]);
         assert_eq!(
-            told(&spans, 0, 0),
+            told(&spans, 0),
             "open       6 spans, the name with the oldest first\n\
              - 4 × POST /orders of shop, oldest 6 min · thread w-0\n\
              \x20   4 min · thread w-2\n\
@@ -317,7 +309,7 @@ mod tests {
              - sync of shop, for 5 min · thread w-1\n\
              - (a span of an unknown place) of shop, for 60.0 s · thread w-5\n"
         );
-        let one = told(&spans[..1], 0, 0);
+        let one = told(&spans[..1], 0);
         assert_eq!(one, "open       1 span\n- POST /orders of shop, for 60.0 s · thread w-0\n");
     }
 
@@ -326,13 +318,11 @@ mod tests {
         let names: Vec<String> = (0..22).map(|nth| format!("GET /{nth}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let twice = |names: &[&str]| running(&[names, names].concat());
-        let six = told(&twice(&names[..6]), 0, 808);
+        let six = told(&twice(&names[..6]), 808);
         let head = "open       820 spans (808 past the table, without a name), the name with the oldest first";
         assert_eq!(six.lines().next(), Some(head));
         assert_eq!(six.lines().count(), 1 + 6, "{six}");
-        let past = told(&twice(&names[..6]), 7_000, 0);
-        assert!(past.ends_with("\n- and 7,000 younger spans\n"), "{past}");
-        let many = told(&twice(&names), 0, 0);
+        let many = told(&twice(&names), 0);
         assert_eq!(many.lines().count(), 1 + 20 + 1, "{many}");
         assert!(many.contains("\n- 2 × GET /19 of shop, oldest "), "{many}");
         assert!(many.ends_with("\n- and 4 spans, of 2 more names\n"), "{many}");

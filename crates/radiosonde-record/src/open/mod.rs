@@ -243,8 +243,6 @@ impl OpenSpans {
         describe: impl Fn(u32) -> Option<Arc<Descriptor>>,
     ) -> RunningSpans {
         let (listed, open, unlisted) = self.listed(limit);
-        // Names of threads are written with the lock held.
-        let _pool = crate::journal::lock(&self.pool);
         let running = |span: Written| self.describe(span, &describe);
         RunningSpans { oldest: listed.into_iter().map(running).collect(), open, unlisted }
     }
@@ -260,15 +258,19 @@ impl OpenSpans {
         (listed, open, unlisted)
     }
 
-    /// With the lock of the pool held.
     fn describe(
         &self,
         span: Written,
         describe: impl Fn(u32) -> Option<Arc<Descriptor>>,
     ) -> RunningSpan {
+        let thread = {
+            // Names of threads are written with the lock held. Threads that begin wait for one name.
+            let _pool = crate::journal::lock(&self.pool);
+            self.slots.thread_name(span.slot, span.thread)
+        };
         RunningSpan {
             site: describe(span.site).map(|site| (*site).clone()).unwrap_or_default(),
-            thread: self.slots.thread_name(span.slot, span.thread),
+            thread,
             start_ns: span.start_ns,
             parent: span.parent,
             context: span.context,
@@ -293,11 +295,7 @@ impl OpenSpans {
             let now = self.slots.read(listed.slot);
             // It may have ended meanwhile.
             let Some(span) = now.filter(|now| now.start_ns == listed.start_ns) else { continue };
-            let span = {
-                let _pool = crate::journal::lock(&self.pool);
-                self.describe(span, &describe)
-            };
-            tell(span);
+            tell(self.describe(span, &describe));
             self.slots.told(&listed);
             told += 1;
         }
