@@ -58,7 +58,10 @@ const TABLE: &[(&str, &[&str])] = &[
             "radiosonde-spool",
         ],
     ),
-    ("radiosonde-otel-bridge", &["radiosonde-context", "radiosonde-otlp", "radiosonde-record"]),
+    (
+        "radiosonde-otel-bridge",
+        &["radiosonde-context", "radiosonde-otlp", "radiosonde-record", "radiosonde-tracing"],
+    ),
     ("radiosonde-prometheus", &["radiosonde-metrics"]),
     // L3
     ("radiosonde-runtime", RUNTIME),

@@ -1,0 +1,2 @@
+//! Programs and libraries that use the OpenTelemetry API, on radiosonde.
+#![forbid(unsafe_code)]
