@@ -1,5 +1,6 @@
 //! The command line.
 
+mod coverage;
 mod ops;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use radiosonde_store::Level;
 use radiosonde_store::query::{check_id, trace_prefix};
 
+pub(crate) use self::coverage::{CoverageArgs, Expected};
 pub(crate) use self::ops::{CheckArgs, DiffArgs, OpsCommand};
 use crate::when;
 
@@ -17,7 +19,7 @@ use crate::when;
 /// Reads the telemetry files a program with radiosonde wrote; no server is involved. All times are
 /// UTC. Exit status: 0 found, 1 nothing found, 2 usage, or a directory that does not exist, 3 some
 /// file could not be read in full. The `ops` commands judge a registry instead: 0 no problem, 1
-/// problems, 2 usage, or a file that cannot be read.
+/// problems, 2 usage, or a file that cannot be read. `coverage` ends with 1 when a service is silent.
 #[derive(Debug, Parser)]
 #[command(name = "radiosonde", version, max_term_width = 100, after_help = START_HERE)]
 pub(crate) struct Cli {
@@ -42,6 +44,9 @@ pub(crate) enum Command {
     /// Everything about one job (trace, session, worker, machine) as one timeline
     #[command(after_long_help = CORRELATE)]
     Correlate(CorrelateArgs),
+    /// Which services and machines reported lately, and which fell silent
+    #[command(after_long_help = coverage::HELP)]
+    Coverage(CoverageArgs),
     /// What retention has removed, when, and by which rule
     #[command(after_long_help = REMOVED)]
     Removed(RemovedArgs),

@@ -2,6 +2,7 @@
 
 mod closing;
 mod correlate;
+mod coverage;
 mod linked;
 mod logs;
 mod metrics;
@@ -31,6 +32,7 @@ pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
         Command::Trace(args) => trace::run(args, out),
         Command::Metrics(args) => metrics::run(args, out),
         Command::Correlate(args) => correlate::run(args, out),
+        Command::Coverage(args) => coverage::run(args, out),
         Command::Removed(args) => removed::run(args, out),
         Command::Recover(args) => recover::run(args, out),
         Command::Ops(command) => ops::run(command, out),

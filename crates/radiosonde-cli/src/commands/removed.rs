@@ -14,7 +14,8 @@ use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, show, some};
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
 use crate::render::metric::bytes;
-use crate::render::text::{columns, many, shown};
+use crate::render::table::table;
+use crate::render::text::{many, shown};
 use crate::render::time::{clock, day};
 use crate::select::{check_range, directories};
 
@@ -220,31 +221,6 @@ fn sum(rule: &str, removed: Removed) -> [String; 5] {
     [String::new(), shown(rule), files, lines, bytes(removed.bytes as f64)]
 }
 
-/// Columns two spaces apart, as wide as they must be; some of them flush right.
-fn table<const N: usize>(
-    rows: &[[String; N]],
-    right: &[usize],
-    out: &mut dyn Write,
-) -> Result<(), Stop> {
-    let width = |column: usize| {
-        rows.iter().map(|row| columns(&row[column])).max().unwrap_or(0).min(COLUMN_MAX)
-    };
-    let widths: [usize; N] = std::array::from_fn(width);
-    for row in rows {
-        let mut text = String::new();
-        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-            let pad = " ".repeat(width.saturating_sub(columns(cell)));
-            let (left, right) =
-                if right.contains(&column) { (pad.as_str(), "") } else { ("", pad.as_str()) };
-            text.push_str(&format!("{left}{cell}{right}  "));
-        }
-        writeln!(out, "{}", text.trim_end())?;
-    }
-    Ok(())
-}
-
 /// Files listed, the newest; ledgers of many slots may hold any number.
 const FILES_MAX: usize = 50_000;
 const RULES_MAX: usize = 20;
-/// One endless name must not push everything else off the screen.
-const COLUMN_MAX: usize = 60;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "all of this crate is a test")]
 
 mod closing;
+mod coverage;
 mod fixture;
 mod found;
 mod hostile;

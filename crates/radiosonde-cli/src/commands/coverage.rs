@@ -1,0 +1,252 @@
+//! `radiosonde coverage`: which services and machines reported lately, and which fell silent.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use jiff::Timestamp;
+use radiosonde_store::names::Signal;
+use radiosonde_store::{Level, Line, Query};
+use serde_json::json;
+
+use crate::args::{CoverageArgs, Expected, Select};
+use crate::commands::print_json;
+use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, conclude};
+use crate::render::Screen;
+use crate::render::color::{self, Paint};
+use crate::render::table::table;
+use crate::render::text::{many, shown};
+use crate::render::time::{between, clock, day, duration};
+use crate::select::check_range;
+
+pub(crate) fn run(args: &CoverageArgs, out: &mut dyn Write) -> Result<u8, Stop> {
+    let now = Timestamp::now();
+    check_range(Some(args.since), Some(now))?;
+    let places = Select { dir: args.dir.clone(), ..Select::default() }.places()?;
+    let mut query = Query::new(places);
+    query.since = Some(args.known.min(args.since));
+    let mut heard = Heard::default();
+    let reading = query.scan(&mut |found| heard.take(&found.line, found.file.day.signal, args));
+    let rows = heard.rows(&args.expect);
+    if args.show.is_json() {
+        rows.iter().try_for_each(|row| print_json(&row.json(), out))?;
+    } else if !rows.is_empty() {
+        print(&rows, args, now, Screen::new(&args.show, true).paint, out)?;
+    }
+    out.flush()?;
+    if heard.unlisted > 0 {
+        let lines = many(heard.unlisted, "line");
+        eprintln!(
+            "radiosonde: {lines} of further services not counted: more than {SERVICES_MAX} are there"
+        );
+    }
+    let status = conclude(&query, &reading, !rows.is_empty());
+    let covered = rows.iter().all(|row| !row.expected || row.state() == State::Reporting);
+    Ok(match status {
+        FOUND if covered && heard.unlisted == 0 => FOUND,
+        FOUND => NOTHING,
+        PARTIAL => PARTIAL,
+        other => other,
+    })
+}
+
+/// What was heard, by service and machine.
+#[derive(Debug, Default)]
+struct Heard {
+    of: BTreeMap<(String, String), Seen>,
+    /// Lines of services past [`SERVICES_MAX`].
+    unlisted: u64,
+}
+
+/// What was heard of a service on a machine.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    last: Option<Timestamp>,
+    /// When a process of it last said that it stops.
+    stopped: Option<Timestamp>,
+    lately: Lately,
+}
+
+/// What came in the time that was asked for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lately {
+    events: u64,
+    spans: u64,
+    metrics: u64,
+    errors: u64,
+}
+
+/// A row of the answer.
+#[derive(Debug)]
+struct Row {
+    service: String,
+    machine: Option<String>,
+    seen: Seen,
+    reported: bool,
+    expected: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    /// Nothing is known of it.
+    Missing,
+    /// It reported once, and not lately.
+    Silent,
+    /// The same, and the last it said is that it stops.
+    Stopped,
+    /// It reported lately.
+    Reporting,
+}
+
+impl Heard {
+    fn take(&mut self, line: &Line, signal: Signal, args: &CoverageArgs) {
+        let service = line.service.as_deref().unwrap_or_default();
+        let machine = line.machine_id.as_deref().unwrap_or_default();
+        let key = (service.to_owned(), machine.to_owned());
+        if self.of.len() >= SERVICES_MAX && !self.of.contains_key(&key) {
+            self.unlisted += 1;
+            return;
+        }
+        let seen = self.of.entry(key).or_default();
+        seen.last = seen.last.max(Some(line.ts));
+        if line.evt == "machine.status" && line.meta.text("state") == Some("stopped") {
+            seen.stopped = seen.stopped.max(Some(line.ts));
+        }
+        if line.ts < args.since {
+            return;
+        }
+        let lately = &mut seen.lately;
+        *match signal {
+            Signal::Spans => &mut lately.spans,
+            Signal::Metrics => &mut lately.metrics,
+            _ => &mut lately.events,
+        } += 1;
+        let failed = match signal {
+            Signal::Spans => line.meta.text("status") == Some("error"),
+            Signal::Metrics => false,
+            _ => line.level >= Some(Level::Error),
+        };
+        lately.errors += u64::from(failed);
+    }
+
+    /// Who is missing first, who reports last.
+    fn rows(&self, expect: &[Expected]) -> Vec<Row> {
+        let is_expected = |service: &str, machine: &str| {
+            let fits = |one: &&Expected| {
+                one.service == service && one.machine.as_ref().is_none_or(|at| at == machine)
+            };
+            expect.is_empty() || expect.iter().any(|one| fits(&one))
+        };
+        let mut rows: Vec<Row> = (self.of.iter())
+            .filter(|((service, machine), _)| is_expected(service, machine))
+            .map(|((service, machine), seen)| Row {
+                service: service.clone(),
+                machine: Some(machine.clone()).filter(|machine| !machine.is_empty()),
+                reported: seen.lately.lines() > 0,
+                seen: seen.clone(),
+                expected: true,
+            })
+            .collect();
+        for one in expect {
+            let of = |row: &Row| {
+                row.service == one.service && (one.machine.is_none() || row.machine == one.machine)
+            };
+            if one.machine.is_none() && rows.iter().any(|row| of(row) && row.reported) {
+                // On any machine: one that reports is enough.
+                rows.iter_mut().filter(|row| of(row)).for_each(|row| row.expected = row.reported);
+            } else if !rows.iter().any(of) {
+                let (service, machine) = (one.service.clone(), one.machine.clone());
+                let seen = Seen::default();
+                rows.push(Row { service, machine, seen, reported: false, expected: true });
+            }
+        }
+        rows.sort_by(|a, b| {
+            (a.state(), &a.service, &a.machine).cmp(&(b.state(), &b.service, &b.machine))
+        });
+        rows
+    }
+}
+
+impl Lately {
+    const fn lines(self) -> u64 {
+        self.events + self.spans + self.metrics
+    }
+}
+
+impl Row {
+    fn state(&self) -> State {
+        let Some(last) = self.seen.last else { return State::Missing };
+        // The last metrics may come after the goodbye.
+        let said_so = |stopped| between(stopped, last) <= GOODBYE_US;
+        match self.seen.stopped {
+            _ if self.reported => State::Reporting,
+            Some(stopped) if said_so(stopped) => State::Stopped,
+            _ => State::Silent,
+        }
+    }
+
+    fn cells(&self, now: Timestamp, paint: Paint) -> [String; 7] {
+        let ago = |at: Timestamp| format!("{} ago", duration(between(at, now)));
+        let state = match self.state() {
+            State::Missing => paint.with(color::BAD, "never reported"),
+            State::Silent => paint.with(color::BAD, "silent"),
+            State::Stopped => paint.with(color::WARNING, "stopped"),
+            State::Reporting => "reporting".to_owned(),
+        };
+        let count = |count: u64| if count == 0 { "-".to_owned() } else { count.to_string() };
+        let Lately { events, spans, metrics, errors } = self.seen.lately;
+        let seen = self.seen.last.map_or(String::new(), ago);
+        let errors = match errors {
+            0 => String::new(),
+            some => paint.with(color::BAD, &many(some, "error")),
+        };
+        let service = if self.service.is_empty() { "(no name)" } else { &self.service };
+        let who = format!("{}{}", shown(service), at(self.machine.as_deref()));
+        [who, state, seen, count(events), count(spans), count(metrics), errors]
+    }
+
+    fn json(&self) -> String {
+        let Lately { events, spans, metrics, errors } = self.seen.lately;
+        let state = match self.state() {
+            State::Missing => "missing",
+            State::Silent => "silent",
+            State::Stopped => "stopped",
+            State::Reporting => "reporting",
+        };
+        let object = json!({
+            "service": self.service, "machine_id": self.machine, "state": state,
+            "expected": self.expected, "last_ts": self.seen.last.map(|at| at.to_string()),
+            "events": events, "spans": spans, "metrics": metrics, "errors": errors,
+        });
+        object.to_string()
+    }
+}
+
+fn print(
+    rows: &[Row],
+    args: &CoverageArgs,
+    now: Timestamp,
+    paint: Paint,
+    out: &mut dyn Write,
+) -> Result<(), Stop> {
+    let expected: Vec<&Row> = rows.iter().filter(|row| row.expected).collect();
+    let there = expected.iter().filter(|row| row.state() == State::Reporting).count();
+    let since = format!("since {} {} UTC", day(args.since), &clock(args.since)[.."hh:mm:ss".len()]);
+    let all = expected.len();
+    let percent = there * 100 / all.max(1);
+    let told = format!("{there} of {all} reported {since} ({percent} %)");
+    let tone = if there == all { color::NAME } else { color::BAD };
+    writeln!(out, "{}", paint.with(tone, &told))?;
+    let heading = ["service@machine", "", "last line", "events", "spans", "metrics", ""];
+    let mut cells = vec![heading.map(|word| paint.dim(word))];
+    cells.extend(rows.iter().map(|row| row.cells(now, paint)));
+    table(&cells, &[3, 4, 5], out)
+}
+
+fn at(machine: Option<&str>) -> String {
+    machine.map(|machine| format!("@{}", shown(machine))).unwrap_or_default()
+}
+
+/// How long a service takes to end after it said so, in microseconds.
+const GOODBYE_US: u64 = 5_000_000;
+/// Services and machines that are told apart: a line may say anything.
+const SERVICES_MAX: usize = 10_000;

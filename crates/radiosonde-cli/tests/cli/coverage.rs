@@ -1,0 +1,149 @@
+//! `coverage`: who reported lately, who fell silent, and how that ends.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::fixture::{Dir, command, lines, run};
+
+/// A line of a service on a machine, so many minutes ago.
+fn line(of: (&str, &str), minutes: i64, level: &str, evt: &str, meta: &str) -> String {
+    let at = Timestamp::now() - SignedDuration::from_mins(minutes);
+    let (service, machine) = of;
+    let machine = match machine {
+        "" => String::new(),
+        id => format!(r#""machine_id":"{id}","#),
+    };
+    format!(
+        r#"{{"ts":"{at:.6}","level":"{level}","evt":"{evt}","source":"app","msg":"m","service":"{service}",{machine}"meta":{meta}}}"#
+    )
+}
+
+const STOPPED: &str = r#"{"state":"stopped"}"#;
+
+/// Two APIs that report, one worker that fell silent and one that said goodbye.
+fn platform() -> Dir {
+    let dir = Dir::empty();
+    dir.write(
+        "events-2025-10-06.jsonl",
+        lines(&[
+            line(("api", "m-1"), 300, "info", "machine.status", r#"{"state":"started"}"#),
+            line(("api", "m-1"), 2, "error", "log", "{}"),
+            line(("api", "m-2"), 3, "info", "log", "{}"),
+            line(("worker", "m-3"), 150, "info", "log", "{}"),
+            line(("worker", "m-4"), 90, "info", "machine.status", STOPPED),
+        ]),
+    );
+    let span = r#"{"name":"GET /","duration_us":5,"status":"error"}"#;
+    dir.write("spans-2025-10-06.jsonl", lines(&[line(("api", "m-1"), 1, "info", "span", span)]));
+    let snapshot = r#"{"kind":"snapshot","name":"up","type":"gauge","labels":{},"value":1}"#;
+    dir.write(
+        "metrics-2025-10-06.jsonl",
+        lines(&[line(("api", "m-2"), 1, "info", "metric", snapshot)]),
+    );
+    dir
+}
+
+/// The rows, their words parted by one space.
+fn rows(printed: &str) -> Vec<String> {
+    printed.lines().map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+/// A row up to its age, and from its counts on.
+#[track_caller]
+fn assert_row(printed: &str, begins: &str, ends: &str) {
+    let found = rows(printed).into_iter().any(|row| row.starts_with(begins) && row.ends_with(ends));
+    assert!(found, "no row `{begins} … {ends}` in\n{printed}");
+}
+
+#[test]
+fn who_is_silent_stands_first_and_decides_the_status() {
+    let ran = platform().run("coverage").exits(1);
+    assert!(ran.out.starts_with("2 of 4 reported since 2"), "{}", ran.out);
+    assert!(ran.out.lines().next().unwrap().ends_with("UTC (50 %)"), "{}", ran.out);
+    let order: Vec<String> = rows(&ran.out)[2..]
+        .iter()
+        .map(|row| row.split(' ').take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    let expect =
+        ["worker@m-3 silent", "worker@m-4 stopped", "api@m-1 reporting", "api@m-2 reporting"];
+    assert_eq!(order, expect);
+    assert_row(&ran.out, "worker@m-3 silent 2h 30m ago", "ago - - -");
+    // What was before the last hour is not counted.
+    assert_row(&ran.out, "api@m-1 reporting 1m", "ago 1 1 - 2 errors");
+    assert_row(&ran.out, "api@m-2 reporting 1m", "ago 1 - 1");
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+fn what_is_lately_and_what_is_known_can_be_said() {
+    let dir = platform();
+    let _ = dir.run("coverage --since 3h").exits(0).prints(&["4 of 4 reported", "(100 %)"]);
+    let ran = dir.run("coverage --known 1h").exits(0).omits(&["worker"]);
+    assert!(ran.out.starts_with("2 of 2"), "{}", ran.out);
+    // What counts as lately is known, too.
+    let _ = dir.run("coverage --since 3h --known 1m").exits(0).prints(&["4 of 4"]);
+    let _ = dir.run("coverage --since 2999-01-01").exits(2).tells(&["empty span of time"]);
+}
+
+#[test]
+fn who_is_expected_is_judged_and_nobody_else() {
+    let dir = platform();
+    for (expect, status, told) in [
+        ("api", 0, "2 of 2 reported"),
+        ("api@m-1", 0, "1 of 1 reported"),
+        ("api@m-9", 1, "0 of 1 reported"),
+        ("api,worker", 1, "2 of 4 reported"),
+        ("worker@m-3", 1, "0 of 1 reported"),
+        ("scheduler", 1, "0 of 1 reported"),
+    ] {
+        let ran = dir.run(&format!("coverage --expect {expect}")).exits(status);
+        assert!(ran.out.starts_with(told), "{expect}: {}", ran.out);
+    }
+    let ran = dir.run("coverage --expect api --expect scheduler").exits(1);
+    assert_row(&ran.out, "scheduler never reported", "- - -");
+    // A service without a machine is there when one of its machines is: new ones take over.
+    dir.write(
+        "events-2025-10-06.1.jsonl",
+        lines(&[line(("worker", "m-5"), 1, "info", "log", "{}")]),
+    );
+    let ran = dir.run("coverage --expect worker").exits(0).prints(&["worker@m-3", "silent"]);
+    assert!(ran.out.starts_with("1 of 1 reported"), "{}", ran.out);
+    for wrong in ["@m-1", "api@", "api,"] {
+        let ran = dir.run(&format!("coverage --expect {wrong}")).exits(2);
+        assert!(ran.err.contains("SERVICE@MACHINE"), "{wrong}: {}", ran.err);
+    }
+}
+
+#[test]
+fn programs_get_an_object_for_each() {
+    let ran = platform().run("coverage -o json --expect api@m-1,gone").exits(1);
+    let rows: Vec<serde_json::Value> =
+        ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let expect = [
+        serde_json::json!({"service": "gone", "machine_id": null, "state": "missing", "expected": true, "last_ts": null, "events": 0, "spans": 0, "metrics": 0, "errors": 0}),
+        serde_json::json!({"service": "api", "machine_id": "m-1", "state": "reporting", "expected": true, "last_ts": rows[1]["last_ts"], "events": 1, "spans": 1, "metrics": 0, "errors": 2}),
+    ];
+    assert_eq!(rows, expect);
+    assert!(rows[1]["last_ts"].as_str().unwrap().parse::<Timestamp>().unwrap() < Timestamp::now());
+}
+
+#[test]
+fn nothing_at_all_and_what_cannot_be_read_are_not_covered() {
+    let empty = Dir::empty();
+    let ran = empty.run("coverage").exits(1).tells(&["nothing found"]);
+    assert_eq!(ran.out, "");
+    let _ = empty.run("coverage --expect api").exits(1).prints(&["0 of 1 reported"]);
+    let dir = platform();
+    dir.write("events-2025-10-07.jsonl", "{\"ts\":\n");
+    let _ = dir.run("coverage --expect api").exits(3).prints(&["2 of 2"]).tells(&["skipped"]);
+    let _ = run(command(&["coverage", "--dir", "/no/such/place"])).exits(2).tells(&["not exist"]);
+}
+
+#[test]
+fn hostile_names_do_nothing_to_the_screen() {
+    let dir = Dir::empty();
+    let evil = line((r"a\u001b[2J\u202eb", "m-1"), 1, "info", "log", "{}");
+    let nameless = line(("", ""), 1, "info", "log", "{}");
+    dir.write("events-2025-10-06.jsonl", lines(&[evil, nameless]));
+    let ran = dir.run("coverage").exits(0).prints(&["a\\u{1b}[2J\\u{202e}b@m-1", "(no name)"]);
+    assert!(!ran.out.contains('\u{1b}'), "{}", ran.out);
+}
