@@ -246,7 +246,7 @@ mod tests {
             ("test --without", "needs a value"),
             (
                 "test --without postgres",
-                "there are promtool, prometheus, prometheus-client, opentelemetry-sdk, jq",
+                "there are promtool, prometheus, amtool, prometheus-client, opentelemetry-sdk, jq",
             ),
             ("test quick", "`quick`"),
             ("check --only spelling", "no step is called `spelling`"),

@@ -14,8 +14,8 @@ usage: cargo xtask <command> [options]
 
 commands:
   test [--without PARTS]      run all tests and doctests; installs missing test programs (promtool,
-                              prometheus, jq, rg, zstd, rsyslogd; of Python prometheus-client and
-                              opentelemetry-sdk) and says so; a program that cannot be had is a
+                              prometheus, amtool, jq, rg, zstd, rsyslogd; of Python
+                              prometheus-client and opentelemetry-sdk) and says so; a program that cannot be had is a
                               failure unless it is named with --without, and is then listed as not
                               run
   check [--only STEPS] [--advisories]

@@ -43,6 +43,14 @@ pub(crate) const PARTS: &[Part] = &[
         service: Some("prometheus"),
     },
     Part {
+        name: "amtool",
+        variable: "AMTOOL",
+        python: None,
+        apt: "prometheus-alertmanager",
+        elsewhere: "Alertmanager (it contains amtool)",
+        service: Some("prometheus-alertmanager"),
+    },
+    Part {
         name: "prometheus-client",
         variable: "PROMETHEUS_CLIENT",
         python: Some(python::PROMETHEUS_CLIENT),
@@ -275,14 +283,17 @@ mod tests {
         let all: Vec<&Part> = PARTS.iter().collect();
         let steps = lines(plan(&all, &DEBIAN));
         assert!(
-            steps[1].ends_with("--no-install-recommends prometheus jq ripgrep zstd rsyslog"),
+            steps[1].ends_with(
+                "--no-install-recommends prometheus prometheus-alertmanager jq ripgrep zstd rsyslog"
+            ),
             "{steps:?}"
         );
         assert_eq!(steps[2], "systemctl disable --now prometheus");
-        assert_eq!(steps[3], "systemctl disable --now rsyslog");
-        assert!(steps[4].starts_with("python3 -m pip install"), "{steps:?}");
-        assert!(steps[5].contains(" opentelemetry-sdk=="), "{steps:?}");
-        assert_eq!(steps.len(), 6, "{steps:?}");
+        assert_eq!(steps[3], "systemctl disable --now prometheus-alertmanager");
+        assert_eq!(steps[4], "systemctl disable --now rsyslog");
+        assert!(steps[5].starts_with("python3 -m pip install"), "{steps:?}");
+        assert!(steps[6].contains(" opentelemetry-sdk=="), "{steps:?}");
+        assert_eq!(steps.len(), 7, "{steps:?}");
         let steps = lines(plan(&all, &Machine { systemd: false, ..DEBIAN }));
         assert_eq!(steps[2], "service prometheus stop");
         let only_jq: Vec<&Part> = PARTS.iter().filter(|part| part.name == "jq").collect();
@@ -309,7 +320,7 @@ mod tests {
         let all: Vec<&Part> = PARTS.iter().collect();
         let user = Machine { root: false, ..DEBIAN };
         let told = lines(plan(&all, &user));
-        let packages = "prometheus jq ripgrep zstd rsyslog";
+        let packages = "prometheus prometheus-alertmanager jq ripgrep zstd rsyslog";
         let install = format!("apt-get install --no-install-recommends {packages}");
         assert!(told[0].contains(&install), "{told:?}");
         let names: Vec<&str> = PARTS.iter().map(|part| part.name).collect();
