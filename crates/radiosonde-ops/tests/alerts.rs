@@ -1,9 +1,10 @@
 //! The rules of docs/alerts: they ask for metrics and labels that there are, each of them is tried on
 //! series it fires on, and `promtool` finds that it does.
+//! Routes of alerts are read by `amtool`.
 //!
-//! `promtool` is found by `PROMTOOL` or on the path. Without it the tests of it print `not run`,
-//! unless `XTASK_REQUIRE_SERVERS=1` makes that a failure; with `promtool` in the comma list of
-//! `XTASK_WITHOUT` they are not run in any case.
+//! Both are found by `PROMTOOL` and `AMTOOL` or on the path. Without them their tests print `not run`,
+//! unless `XTASK_REQUIRE_SERVERS=1` makes that a failure; those in the comma list of `XTASK_WITHOUT`
+//! are not run in any case.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeSet;
