@@ -26,6 +26,7 @@ impl Captured {
     ///     t.assert_metric("run_seconds", &[]).counted(1).summed(0.25);
     /// });
     /// ```
+    #[must_use = "nothing is asserted before `increased_by`, `unchanged`, `is`, `counted` or `summed`"]
     pub fn assert_metric(&self, name: &str, labels: &[(&str, &str)]) -> MetricAssertion {
         MetricAssertion {
             found: self.metric(name, labels),
@@ -38,7 +39,6 @@ impl Captured {
 
 /// Something about a metric is about to be said.
 #[derive(Debug)]
-#[must_use = "nothing is asserted before `increased_by`, `unchanged`, `is`, `counted` or `summed`"]
 pub struct MetricAssertion {
     found: Option<Metric>,
     name: String,
