@@ -46,6 +46,15 @@ impl Metrics {
         let _restore = Restore(before.unwrap_or_default());
         metrics::with_local_recorder(&self.recorder(), f)
     }
+
+    /// Those of the thread, inside of [`Metrics::on_this_thread`].
+    pub fn of_this_thread() -> Option<Self> {
+        here().map(Self)
+    }
+}
+
+fn here() -> Option<Arc<Hub>> {
+    HERE.try_with(|here| here.try_borrow().ok()?.clone()).ok().flatten()
 }
 
 /// Where a write to a series goes instead.
@@ -67,7 +76,7 @@ pub(crate) fn elsewhere(family: &Arc<Guarded>, place: usize) -> Option<Elsewhere
 #[cold]
 #[inline(never)]
 fn look(family: &Arc<Guarded>, place: usize) -> Option<Elsewhere> {
-    let here = HERE.try_with(|here| here.try_borrow().ok()?.clone()).ok().flatten()?;
+    let here = here()?;
     if here.has(family) {
         return None;
     }

@@ -24,6 +24,10 @@ static RUNNING: OnceLock<Telemetry> = OnceLock::new();
 /// `ingest("cost_variance_ratio").succeeded()`, or `.failed()`, counts it in
 /// `metric_ingest_status{metric,status}`. Without `init!` nothing happens.
 pub fn ingest(metric: &str) -> Ingest {
+    #[cfg(feature = "testing")]
+    if let Some(metrics) = radiosonde_metrics::Metrics::of_this_thread() {
+        return metrics.ingest(metric);
+    }
     RUNNING.get().map_or_else(Ingest::none, |telemetry| telemetry.metrics().ingest(metric))
 }
 

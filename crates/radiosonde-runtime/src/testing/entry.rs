@@ -28,12 +28,9 @@ pub struct Event(pub(super) Recorded);
 pub struct Span(pub(super) Recorded);
 
 impl Recorded {
-    pub(super) fn new(line: Line, text: Arc<str>) -> Self {
-        let text = match line.is_span() {
-            true => span_text(&line).into(),
-            false => text,
-        };
-        Self { line: Arc::new(line), text }
+    pub(super) fn new(line: Line, text: String) -> Self {
+        let text = if line.is_span() { span_text(&line) } else { text };
+        Self { line: Arc::new(line), text: text.into() }
     }
 
     /// Name of the event, or of the span; `log` for log lines.

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use radiosonde_record::{DropReason, Kind, OPEN_SPANS_MAX, now_ns};
-use radiosonde_store::Line;
+use radiosonde_record::{Account, DropReason, Kind, OPEN_SPANS_MAX, now_ns};
 
 use super::entry::{Event, Recorded, Span};
 use super::found::Found;
 use super::metric::Metric;
 use super::pipeline::Captured;
-use super::sink::Kept;
+use super::sink::All;
 use crate::open_spans::OpenSpanReport;
 use crate::report::RefusedWrites;
 use crate::words::counted;
@@ -61,9 +60,9 @@ impl Captured {
     /// job did to a metric.
     #[track_caller]
     pub fn lines(&self) -> Vec<String> {
-        self.settle();
-        let line = |kept: &Kept| String::from_utf8_lossy(&kept.line).trim_end().to_owned();
-        self.store().all().records.iter().map(line).collect()
+        let _books = self.settle();
+        let all = self.store().all();
+        all.records.iter().map(|(_, record)| record.json().to_owned()).collect()
     }
 
     /// The whole story: events and spans as they came, spans that are open, metrics, refusals, and what
@@ -74,7 +73,7 @@ impl Captured {
         let mut text = look.story;
         // Writing to a string does not fail.
         for open in self.open_spans() {
-            let _ = writeln!(text, "open: {open}");
+            let _ = writeln!(text, "open: {}, {open}", open.name);
         }
         for metric in self.metrics() {
             let _ = writeln!(text, "metric {metric}");
@@ -101,43 +100,45 @@ impl Captured {
         for open in self.open_spans() {
             tree.add(open.span_id.as_deref(), open.parent_span_id.as_deref(), &open.name);
         }
-        self.settle();
+        let books = self.settle();
         let all = self.store().all();
         let mut look = Look { tree, ..Look::default() };
-        look.lost = self.lost(all.omitted);
-        for kept in &all.records {
-            look.add(kept);
+        look.lost = lost(&all, &books);
+        for (kind, record) in all.records {
+            look.add(kind, record);
         }
         for span in &look.spans {
             look.tree.add(span.span_id(), span.parent_span_id(), span.name());
         }
         look
     }
+}
 
-    /// What was recorded and cannot be seen.
-    fn lost(&self, omitted: u64) -> Vec<String> {
-        let mut lost = Vec::new();
-        if omitted > 0 {
-            let records = counted(omitted, "record");
-            lost.push(format!("{records} past the 100,000, or 64 MiB, that a capture keeps"));
-        }
-        for kind in Kind::ALL {
-            let account = self.journal().account(kind);
-            // What a limit holds back is not lost, and who comes too late is not of this capture.
-            let is_loss = |reason: &DropReason| {
-                !matches!(reason, DropReason::RateLimited | DropReason::AfterShutdown)
-            };
-            for (reason, count) in account.dropped.iter().filter(|(reason, _)| is_loss(reason)) {
-                let records = counted(*count, "record");
-                lost.push(format!("{records} of {} dropped: {}", kind.as_str(), reason.as_str()));
-            }
-            if account.rejected > 0 {
-                let records = counted(account.rejected, "record");
-                lost.push(format!("{records} of {} could not be encoded", kind.as_str()));
-            }
-        }
-        lost
+/// What was recorded and cannot be seen.
+fn lost(all: &All, books: &[Account; 3]) -> Vec<String> {
+    let mut lost = Vec::new();
+    if all.omitted > 0 {
+        let records = counted(all.omitted, "record");
+        lost.push(format!("{records} past the 100,000, or 64 MiB, that a capture keeps"));
     }
+    if all.unreadable > 0 {
+        lost.push(format!("{} that cannot be read", counted(all.unreadable, "line")));
+    }
+    for (kind, account) in Kind::ALL.into_iter().zip(books) {
+        // What a limit holds back is not lost, and who comes too late is not of this capture.
+        let is_loss = |reason: &DropReason| {
+            !matches!(reason, DropReason::RateLimited | DropReason::AfterShutdown)
+        };
+        for (reason, count) in account.dropped.iter().filter(|(reason, _)| is_loss(reason)) {
+            let records = counted(*count, "record");
+            lost.push(format!("{records} of {} dropped: {}", kind.as_str(), reason.as_str()));
+        }
+        if account.rejected > 0 {
+            let records = counted(account.rejected, "record");
+            lost.push(format!("{records} of {} could not be encoded", kind.as_str()));
+        }
+    }
+    lost
 }
 
 /// All that there is at one moment.
@@ -153,28 +154,19 @@ pub(super) struct Look {
 }
 
 impl Look {
-    fn add(&mut self, kept: &Kept) {
-        let line = kept.line.strip_suffix(b"\n").unwrap_or(&kept.line);
-        let line = match Line::parse(line) {
-            Ok(line) => line,
-            Err(error) => {
-                self.lost.push(format!("a line that cannot be read: {error}"));
-                return;
-            }
-        };
-        match kept.kind {
+    fn add(&mut self, kind: Kind, record: Recorded) {
+        match kind {
             Kind::Event => {
-                let recorded = Recorded::new(line, kept.text.clone());
-                self.story.push_str(recorded.shown());
-                self.events.push(Event(recorded));
+                self.story.push_str(record.shown());
+                self.events.push(Event(record));
             }
             Kind::Span => {
-                let recorded = Recorded::new(line, kept.text.clone());
-                self.story.push_str(recorded.shown());
-                self.spans.push(Span(recorded));
+                self.story.push_str(record.shown());
+                self.spans.push(Span(record));
             }
             Kind::Metric => {
-                let _ = writeln!(self.story, "  + {}", line.msg.as_deref().unwrap_or_default());
+                // Writing to a string does not fail.
+                let _ = writeln!(self.story, "  + {}", record.message());
             }
         }
     }

@@ -11,7 +11,8 @@ use radiosonde_context::{Wrapped, wrap};
 use radiosonde_events::{Owner, Redactions};
 use radiosonde_metrics::{Metrics, Settings};
 use radiosonde_record::{
-    Drain, Filter, Journal, Placement, Unsynced, patiently, suppress_thread, with_journal,
+    Account, Drain, Filter, Journal, Kind, Placement, Unsynced, patiently, suppress_thread,
+    with_journal,
 };
 use radiosonde_tracing::{Layer, OpenSpans, Sampler};
 use tracing_core::{Dispatch, dispatcher};
@@ -132,15 +133,20 @@ impl Captured {
         self.inside(|| wrap(future))
     }
 
-    /// Brings all that was recorded before to where it can be seen.
+    /// Brings all that was recorded before to where it can be seen. The books, then.
     #[track_caller]
-    pub(super) fn settle(&self) {
+    pub(super) fn settle(&self) -> [Account; 3] {
         self.0.metrics.flush_thread();
+        let books = Kind::ALL.map(|kind| self.0.journal.account(kind));
+        if books.iter().all(|account| account.pending == 0) {
+            return books;
+        }
         let reached = self.0.journal.control().flush(LOOK_WITHIN);
         // A drain that has ended has made its last pass.
         if !reached && !self.0.ended.load(Ordering::Acquire) {
             panic!("what was captured cannot be seen: its drain did nothing for {LOOK_WITHIN:?}");
         }
+        Kind::ALL.map(|kind| self.0.journal.account(kind))
     }
 
     pub(super) fn journal(&self) -> &Journal {

@@ -5,32 +5,36 @@ use std::time::SystemTime;
 
 use radiosonde_events::{Console, ConsoleFormat, DaySink, Owner, Portion, Redactions, SpanNames};
 use radiosonde_record::{Batch, Descriptor, Kind, Record, Sink};
+use radiosonde_store::Line;
+
+use super::entry::Recorded;
 
 /// Records a capture keeps.
 const RECORDS_MAX: usize = 100_000;
 /// Bytes a capture keeps, lines and texts.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// A record as it would be on disk, and as people see it.
-#[derive(Clone, Debug)]
-pub(super) struct Kept {
-    pub(super) kind: Kind,
-    /// With its line feed.
-    pub(super) line: Arc<[u8]>,
-    /// Empty for spans and metrics, which no console shows.
-    pub(super) text: Arc<str>,
+/// A record on its way.
+struct New {
+    kind: Kind,
+    line: Vec<u8>,
+    /// As the console shows it. Empty for spans and metrics, which no console shows.
+    text: String,
 }
 
 /// What was captured. Clones are the same.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Store(Arc<Mutex<All>>);
 
+/// Copies share the records.
 #[derive(Clone, Debug, Default)]
 pub(super) struct All {
-    pub(super) records: Vec<Kept>,
+    pub(super) records: Vec<(Kind, Recorded)>,
     bytes: usize,
     /// Records past the limits.
     pub(super) omitted: u64,
+    /// Lines that are none.
+    pub(super) unreadable: u64,
 }
 
 impl Store {
@@ -38,16 +42,21 @@ impl Store {
         self.lock().clone()
     }
 
-    fn add(&self, new: &mut Vec<Kept>) {
+    fn add(&self, new: &mut Vec<New>) {
         let mut all = self.lock();
-        for kept in new.drain(..) {
-            let bytes = kept.line.len() + kept.text.len();
+        for New { kind, line, text } in new.drain(..) {
+            let bytes = line.len() + text.len();
             if all.records.len() >= RECORDS_MAX || all.bytes + bytes > BYTES_MAX {
                 all.omitted += 1;
                 continue;
             }
-            all.bytes += bytes;
-            all.records.push(kept);
+            match Line::parse(line.strip_suffix(b"\n").unwrap_or(&line)) {
+                Ok(line) => {
+                    all.bytes += bytes;
+                    all.records.push((kind, Recorded::new(line, text)));
+                }
+                Err(_) => all.unreadable += 1,
+            }
         }
     }
 
@@ -62,7 +71,7 @@ pub(super) struct CaptureSink {
     /// What the console has shown of the record that is being encoded.
     shown: Arc<Mutex<String>>,
     /// Of the batch that is being filled.
-    batch: Vec<Kept>,
+    batch: Vec<New>,
     store: Store,
 }
 
@@ -111,7 +120,7 @@ impl Sink for CaptureSink {
         self.lines.show(batch);
         let text = std::mem::take(&mut *self.shown.lock().unwrap_or_else(PoisonError::into_inner));
         let line = batch.bytes(record.kind).get(begin..).unwrap_or_default();
-        self.batch.push(Kept { kind: record.kind, line: line.into(), text: text.into() });
+        self.batch.push(New { kind: record.kind, line: line.to_vec(), text });
     }
 
     fn show(&mut self, _: &Batch) -> [bool; 3] {
