@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::along::Taken;
 use crate::{Context, with_current};
 
 /// The closure, to be run once and elsewhere in the context that is current now: for
@@ -21,7 +22,7 @@ pub fn carry<T, F: FnOnce() -> T>(f: F) -> impl FnOnce() -> T {
     let mut carried = Carried::new(f);
     move || {
         let f = carried.take();
-        carried.context.run(f)
+        carried.along.around(|| carried.context.run(f))
     }
 }
 
@@ -37,7 +38,7 @@ pub fn carry<T, F: FnOnce() -> T>(f: F) -> impl FnOnce() -> T {
 /// ```
 pub fn carry_fn<A, T, F: Fn(A) -> T>(f: F) -> impl Fn(A) -> T {
     let carried = Carried::new(f);
-    move |argument| carried.context.run(|| carried.value()(argument))
+    move |argument| carried.along.around(|| carried.context.run(|| carried.value()(argument)))
 }
 
 /// A value with the context it was made in, to be sent through a channel or kept in a queue of this
@@ -57,6 +58,7 @@ pub fn carry_fn<A, T, F: Fn(A) -> T>(f: F) -> impl Fn(A) -> T {
 /// ```
 pub struct Carried<T> {
     context: Context,
+    along: Taken,
     /// There until one of the methods that take the whole takes it out.
     value: Option<T>,
 }
@@ -69,7 +71,7 @@ impl<T> Carried<T> {
 
     /// The value with this context.
     pub fn with_context(value: T, context: Context) -> Self {
-        Self { context, value: Some(value) }
+        Self { context, along: Taken::now(), value: Some(value) }
     }
 
     /// The context.
@@ -87,7 +89,7 @@ impl<T> Carried<T> {
     pub fn run<R>(mut self, f: impl FnOnce(T) -> R) -> R {
         let value = self.take();
         let context = with_current(|current| self.context.over(current));
-        context.run(|| f(value))
+        self.along.around(|| context.run(|| f(value)))
     }
 
     /// Value and context, for async code: `context.wrap(handle(value)).await`, or, to keep what the
@@ -106,7 +108,7 @@ const TAKEN_ONCE: &str = "only methods that consume the whole take the value";
 impl<T> Drop for Carried<T> {
     fn drop(&mut self) {
         if let Some(value) = self.value.take() {
-            self.context.run(|| drop(value));
+            self.along.around(|| self.context.run(|| drop(value)));
         }
     }
 }

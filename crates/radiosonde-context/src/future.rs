@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{self, Poll};
 
+use crate::along::Taken;
 use crate::current::Attached;
 use crate::{Context, scope};
 
@@ -30,6 +31,7 @@ pin_project_lite::pin_project! {
     pub struct Wrapped<F> {
         context: Context,
         fill: bool,
+        along: Taken,
         // Taken by nobody but the drop below.
         #[pin]
         inner: Option<F>,
@@ -38,8 +40,10 @@ pin_project_lite::pin_project! {
     impl<F> PinnedDrop for Wrapped<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let _attached = attach(this.context, *this.fill);
-            this.inner.set(None);
+            this.along.around(|| {
+                let _attached = attach(this.context, *this.fill);
+                this.inner.set(None);
+            });
         }
     }
 }
@@ -48,7 +52,7 @@ impl<F> Wrapped<F> {
     /// `fill`: gaps are filled from the context around each poll, as a scope does; otherwise the
     /// context stands as it is.
     pub(crate) fn new(context: Context, fill: bool, inner: F) -> Self {
-        Self { context, fill, inner: Some(inner) }
+        Self { context, fill, along: Taken::now(), inner: Some(inner) }
     }
 }
 
@@ -57,8 +61,10 @@ impl<F: Future> Future for Wrapped<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _attached = attach(this.context, *this.fill);
-        this.inner.as_pin_mut().map_or(Poll::Pending, |future| future.poll(cx))
+        this.along.around(|| {
+            let _attached = attach(this.context, *this.fill);
+            this.inner.as_pin_mut().map_or(Poll::Pending, |future| future.poll(cx))
+        })
     }
 }
 
@@ -68,8 +74,10 @@ impl<S: futures_core::Stream> futures_core::Stream for Wrapped<S> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Option<S::Item>> {
         let this = self.project();
-        let _attached = attach(this.context, *this.fill);
-        this.inner.as_pin_mut().map_or(Poll::Ready(None), |stream| stream.poll_next(cx))
+        this.along.around(|| {
+            let _attached = attach(this.context, *this.fill);
+            this.inner.as_pin_mut().map_or(Poll::Ready(None), |stream| stream.poll_next(cx))
+        })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -43,6 +43,7 @@
 //! nothing.
 #![forbid(unsafe_code)]
 
+pub mod along;
 mod baggage;
 mod carry;
 mod context;

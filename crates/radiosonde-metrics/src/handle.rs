@@ -6,6 +6,7 @@ use metrics::{CounterFn, GaugeFn, HistogramFn};
 use radiosonde_context::has_job_or_trace;
 
 use crate::cells;
+use crate::divert::elsewhere;
 use crate::family::Guarded;
 
 /// The way to one series: works on every thread.
@@ -81,6 +82,9 @@ impl<'f> Write<'f> {
 
     #[inline(always)]
     pub(crate) fn increment(&self, by: u64) {
+        if let Some(there) = elsewhere(self.family, self.at.place()) {
+            return there.counter().increment(by);
+        }
         let counted = cells::add_at_hand(self.arena, self.at.cell(), by);
         if !counted || has_job_or_trace() {
             self.family.count(self.at.place(), by, counted);
@@ -88,16 +92,25 @@ impl<'f> Write<'f> {
     }
 
     pub(crate) fn absolute(&self, value: u64) {
+        if let Some(there) = elsewhere(self.family, self.at.place()) {
+            return there.counter().absolute(value);
+        }
         self.family.raise(self.at.place(), value);
     }
 
     /// Whether the write was taken.
     pub(crate) fn change_gauge(&self, operand: f64, change: impl Fn(f64) -> f64) -> bool {
+        if let Some(there) = elsewhere(self.family, self.at.place()) {
+            return there.change_gauge(operand, change);
+        }
         self.family.change_gauge(self.at.place(), operand, change)
     }
 
     #[inline(always)]
     pub(crate) fn record(&self, value: f64) {
+        if let Some(there) = elsewhere(self.family, self.at.place()) {
+            return there.histogram().record(value);
+        }
         let bucket = self.family.bucket(value);
         let count = self.at.cell() + bucket;
         let sum = self.at.cell() + self.family.buckets();
@@ -171,7 +184,10 @@ impl HistogramFn for Handle {
         match count {
             0 => {}
             1 => self.write().record(value),
-            many => self.family.record(self.at.place(), value, many as u64),
+            many => match elsewhere(&self.family, self.at.place()) {
+                Some(there) => there.histogram().record_many(value, many),
+                None => self.family.record(self.at.place(), value, many as u64),
+            },
         }
     }
 }

@@ -70,6 +70,13 @@ impl Default for Settings {
 #[derive(Clone)]
 pub struct Metrics(pub(crate) Arc<Hub>);
 
+impl Hub {
+    /// Whether it is one of its families.
+    pub(crate) fn has(&self, family: &Guarded) -> bool {
+        Arc::ptr_eq(&self.sink, &family.info.sink)
+    }
+}
+
 /// Takes what a job did to one series.
 pub type OnDelta = Box<dyn Fn(&Context, &Delta) + Send + Sync>;
 

@@ -103,6 +103,7 @@ mod clock;
 mod constants;
 mod delta;
 mod distinct;
+mod divert;
 mod draft;
 mod exemplars;
 mod exposition;

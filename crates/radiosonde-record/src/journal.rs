@@ -348,6 +348,11 @@ impl Journal {
         ring::is_forked_child()
     }
 
+    /// Whether it is the journal of the process.
+    pub(crate) fn is_global(&self) -> bool {
+        self.0.global.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn become_global(&self) {
         self.0.global.store(true, Ordering::Release);
         self.0.filter.settle();

@@ -126,5 +126,6 @@ pub use span::EndedSpan;
 pub use thread::has_local_journals;
 pub use thread::{
     is_suppressed, now_ns, patiently, set_global, suppress_thread, with_current, with_journal,
+    with_local_or,
 };
 pub use value::{ToValue, Value};

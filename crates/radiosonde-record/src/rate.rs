@@ -99,7 +99,8 @@ impl Journal {
     }
 
     /// As [`Journal::passes`], for a call site with a limit of its own: the lower of its `own`
-    /// number and the one for the level holds. Both are kept in `limit`.
+    /// number and the one for the level holds. Both are kept in `limit`, by the journal of the process;
+    /// what another one lets through is nothing to it.
     #[inline]
     pub fn passes_own(
         &self,
@@ -114,11 +115,14 @@ impl Journal {
             (Some(own), 0) => own,
             (own, of_level) => own.map_or(of_level, |own| own.min(of_level)),
         };
-        if limit.allow(per_second) {
-            return true;
+        let passes = match self.is_global() {
+            true => limit.allow(per_second),
+            false => self.filter().sites().find(key, level).limit.allow(per_second),
+        };
+        if !passes {
+            self.hold_back(level, key, describe);
         }
-        self.hold_back(level, key, describe);
-        false
+        passes
     }
 
     #[cold]

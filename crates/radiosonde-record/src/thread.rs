@@ -51,9 +51,19 @@ pub fn set_global(journal: &Journal) -> bool {
 /// and `f` is not called, when there is none: libraries are silent until somebody listens.
 #[inline(always)]
 pub fn with_current<R>(f: impl FnOnce(&Journal) -> R) -> Option<R> {
+    with_local_or(|| GLOBAL.get(), f)
+}
+
+/// As [`with_current`], with another journal in place of that of the process: for bridges that have
+/// one of their own, which is not that of a thread inside of [`with_journal`].
+#[inline(always)]
+pub fn with_local_or<'j, R>(
+    own: impl FnOnce() -> Option<&'j Journal>,
+    f: impl FnOnce(&Journal) -> R,
+) -> Option<R> {
     let local = if has_local_journals() { local_journal() } else { None };
     // One call, so that all of it can be in one piece.
-    local.as_ref().or_else(|| GLOBAL.get()).map(f)
+    local.as_ref().or_else(|| own()).map(f)
 }
 
 /// Whether any thread is inside of [`with_journal`].

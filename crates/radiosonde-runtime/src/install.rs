@@ -10,9 +10,9 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use crate::config::{BoxedLayer, BoxedRecorder, Config};
 use crate::guard::{End, Guard};
 use crate::log_bridge::LogBridge;
-use crate::panic_hook;
 use crate::settings::Settings;
 use crate::telemetry::Telemetry;
+use crate::{log_bridge, panic_hook};
 
 /// The telemetry of the process, once there is one.
 static INSTALLED: Mutex<Option<Telemetry>> = Mutex::new(None);
@@ -24,6 +24,10 @@ static RUNNING: OnceLock<Telemetry> = OnceLock::new();
 /// `ingest("cost_variance_ratio").succeeded()`, or `.failed()`, counts it in
 /// `metric_ingest_status{metric,status}`. Without `init!` nothing happens.
 pub fn ingest(metric: &str) -> Ingest {
+    #[cfg(feature = "testing")]
+    if let Some(metrics) = radiosonde_metrics::Metrics::of_this_thread() {
+        return metrics.ingest(metric);
+    }
     RUNNING.get().map_or_else(Ingest::none, |telemetry| telemetry.metrics().ingest(metric))
 }
 
@@ -107,14 +111,11 @@ fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>) 
             "add Config::build().layer to that subscriber, or call init! before it is set",
         );
     }
-    let bridge = LogBridge::new(Some(journal));
-    let max_level = bridge.max_level();
-    match log::set_boxed_logger(Box::new(bridge)) {
-        Ok(()) => log::set_max_level(max_level),
-        Err(_) => problems.say(
+    if !log_bridge::install(LogBridge::new(Some(journal))) {
+        problems.say(
             "a logger for the log crate is already set; log records go there, not here",
             "call init! before it is set, or hand Config::build().logger to it",
-        ),
+        );
     }
     panic_hook::install();
 }

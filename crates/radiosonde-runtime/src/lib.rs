@@ -90,6 +90,8 @@ mod settings;
 mod status;
 mod suppressed;
 mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tokio_metrics;
 mod traces;
 mod words;

@@ -125,7 +125,7 @@ fn head(
 }
 
 /// `name{label="value",…}` for people.
-fn title(name: &str, labels: &[Label]) -> String {
+pub(crate) fn title(name: &str, labels: &[Label]) -> String {
     let mut text = name.to_owned();
     for (at, (label, value)) in labels.iter().enumerate() {
         // Writing to a string does not fail.
@@ -137,7 +137,7 @@ fn title(name: &str, labels: &[Label]) -> String {
     text
 }
 
-fn short(value: &Point) -> String {
+pub(crate) fn short(value: &Point) -> String {
     match value {
         Point::Counter(value) => value.to_string(),
         Point::FloatCounter(value) | Point::Gauge(value) => value.to_string(),

@@ -140,7 +140,7 @@ pub(crate) fn interrupt(journal: &Journal, deadline: Instant) {
 }
 
 impl OpenSpanReport {
-    fn of(span: &RunningSpan, now_ns: u64) -> Self {
+    pub(crate) fn of(span: &RunningSpan, now_ns: u64) -> Self {
         let ids = unpack(&span.context);
         let parent = (span.parent != 0).then(|| format!("{:016x}", span.parent));
         Self {

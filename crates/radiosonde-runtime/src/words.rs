@@ -36,6 +36,16 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{number:.digits$} {}", units[unit])
 }
 
+/// `412 µs`, `1.2 ms`, `3.4 s`.
+#[cfg(feature = "testing")]
+pub(crate) fn spent(time: std::time::Duration) -> String {
+    match time.as_micros() {
+        micros @ ..1_000 => format!("{micros} µs"),
+        micros @ ..1_000_000 => format!("{:.1} ms", micros as f64 / 1_000.0),
+        micros => format!("{:.1} s", micros as f64 / 1_000_000.0),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -80,6 +80,7 @@
 //! | `tokio` | yes | runtime metrics, `Guard::watch`, `spawn`, `spawn_blocking`, `spawn_local`, `spawn_on`, `JoinSet` |
 //! | `prometheus` | no | `/metrics`, `/health`, `/report`, `Guard::metrics_text`, `openmetrics_text`, `metrics_service` |
 //! | `reqwest` | no | `http-client`, and `http::client::ReqwestMiddleware` |
+//! | `testing` | no | [`testing::capture`]: what a piece of code says, for its tests |
 //! | `tonic` | no | `http::grpc`: layers for servers and channels of gRPC |
 //! | `wrap-exporter` | no | [`Config::wrap_exporter`]: the guard in front of your own exporter |
 //!
@@ -112,6 +113,8 @@ pub use radiosonde_metrics::typed;
 pub use radiosonde_record::{Level, ToValue, Value};
 pub use radiosonde_redact::{Rules, Verdict};
 pub use radiosonde_registry::RegistrySource;
+#[cfg(feature = "testing")]
+pub use radiosonde_runtime::testing;
 pub use radiosonde_runtime::{
     BoxedLayer, Clock, Config, EventsHandle, FilesReport, Fsync, Guard, Ingest, InitError,
     LogBridge, OpenSpanGroup, OpenSpanReport, OpenSpansReport, Parts, Problem, Profile,

@@ -64,6 +64,13 @@ pub(crate) const PROOFS: &[Proof] = &[
         ],
     },
     Proof {
+        name: "capture",
+        about: "64 captures at once say the same with values of their own, on threads and tasks, and each sees exactly its own",
+        rounds: 1000,
+        variable: "XTASK_CAPTURE",
+        tests: &["-p", "tested", "--test", "crowd"],
+    },
+    Proof {
         name: "catalog",
         about: "how long the compiler takes for catalogues of 100 to 1,000 metrics",
         rounds: 5,

@@ -38,7 +38,7 @@ pub(crate) fn open_spans(settings: &Settings) -> Option<OpenSpans> {
 }
 
 /// Names of spans, from the layer to the console.
-struct Names(OpenSpans);
+pub(crate) struct Names(pub(crate) OpenSpans);
 
 impl SpanNames for Names {
     fn path(&mut self, span: SpanId, names: &mut Vec<&'static str>) {
