@@ -10,6 +10,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use crate::config::{BoxedLayer, BoxedRecorder, Config};
 use crate::guard::{End, Guard};
 use crate::log_bridge::LogBridge;
+use crate::otel;
 use crate::panic_hook;
 use crate::settings::Settings;
 use crate::telemetry::Telemetry;
@@ -93,7 +94,9 @@ fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>) 
         );
     }
     let Some(layer) = telemetry.layer(&settings.traces) else { return };
-    let dispatch = if layers.is_empty() {
+    let dispatch = if settings.traces.otel_bridge {
+        otel::install(layer, layers, problems)
+    } else if layers.is_empty() {
         // Nobody asks a registry for anything.
         Dispatch::new(layer.into_subscriber())
     } else {
