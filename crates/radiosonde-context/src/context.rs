@@ -174,6 +174,13 @@ impl Context {
         Self::new(self.span(), Rest::shared(ids, travels))
     }
 
+    /// This context without job, worker and session.
+    #[must_use]
+    pub fn without_ids(&self) -> Self {
+        let travels = self.rest.as_ref().and_then(|rest| rest.travels.clone());
+        Self::new(self.span(), Rest::shared(Ids::default(), travels))
+    }
+
     /// This context, with what it does not know filled in from `outer`.
     ///
     /// A span that was created elsewhere and is entered here keeps its own ids and takes the rest

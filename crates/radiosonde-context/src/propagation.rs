@@ -40,6 +40,7 @@ mod trace_context;
 
 use crate::Context;
 
+use destinations::Reach;
 pub use destinations::{Destinations, InvalidDestination, set_baggage_destinations};
 pub use environment::{Environment, command};
 pub use file::{FileError, read_file, write_file};
@@ -99,4 +100,23 @@ pub fn inject(context: &Context, into: &mut impl Inject) {
 /// that [`set_baggage_destinations`] allows.
 pub fn inject_to(host: &str, context: &Context, into: &mut impl Inject) {
     Propagators::of_process().inject(context, destinations::allows(host), into);
+}
+
+/// Writes a context for whom nobody knows: for APIs that do not tell their receiver.
+///
+/// The trace goes to everybody. The baggage does as well, as users of such an API expect, unless
+/// [`set_baggage_destinations`] allows nobody. Job, worker and session go along only where it allows
+/// everybody.
+pub fn inject_anywhere(context: &Context, into: &mut impl Inject) {
+    let propagators = Propagators::of_process();
+    match destinations::reach() {
+        Reach::Nobody => propagators.inject(context, false, into),
+        Reach::Some => propagators.inject(&context.without_ids(), true, into),
+        Reach::Everybody => propagators.inject(context, true, into),
+    }
+}
+
+/// The names of all fields that this process writes, by its propagators.
+pub fn fields() -> impl Iterator<Item = &'static str> {
+    Propagators::of_process().fields()
 }

@@ -12,7 +12,7 @@ use crate::guard::{End, Guard};
 use crate::log_bridge::LogBridge;
 use crate::settings::Settings;
 use crate::telemetry::Telemetry;
-use crate::{log_bridge, panic_hook};
+use crate::{log_bridge, otel, panic_hook};
 
 /// The telemetry of the process, once there is one.
 static INSTALLED: Mutex<Option<Telemetry>> = Mutex::new(None);
@@ -97,7 +97,9 @@ fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>) 
         );
     }
     let Some(layer) = telemetry.layer(&settings.traces) else { return };
-    let dispatch = if layers.is_empty() {
+    let dispatch = if settings.traces.otel_bridge {
+        otel::install(layer, layers, problems)
+    } else if layers.is_empty() {
         // Nobody asks a registry for anything.
         Dispatch::new(layer.into_subscriber())
     } else {

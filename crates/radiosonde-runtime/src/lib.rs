@@ -77,6 +77,7 @@ mod metric_lines;
 mod metric_setup;
 mod notices;
 mod open_spans;
+mod otel;
 mod panic_hook;
 mod park;
 mod parts;

@@ -13,8 +13,12 @@ use crate::telemetry::Telemetry;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Parts {
-    /// For a tracing subscriber; `None` when telemetry is disabled.
+    /// For a tracing subscriber; `None` when telemetry is disabled, and with the OpenTelemetry bridge.
     pub layer: Option<Layer>,
+    /// The bridge, where `Config::otel_bridge` asks for it: a layer for spans and events, a tracer
+    /// provider and a propagator. Needs the feature `otel-bridge`.
+    #[cfg(feature = "otel-bridge")]
+    pub otel: Option<radiosonde_otel_bridge::Bridge>,
     /// For `metrics::set_global_recorder`, or a fanout.
     pub recorder: Recorder,
     /// For `log::set_boxed_logger`, with its `max_level`.
@@ -28,8 +32,18 @@ pub struct Parts {
 impl Parts {
     pub(crate) fn new(telemetry: &Telemetry, traces: &TraceSettings) -> Self {
         let journal = telemetry.journal();
+        let layer = telemetry.layer(traces);
+        #[cfg(feature = "otel-bridge")]
+        let (layer, otel) = match layer {
+            Some(layer) if traces.otel_bridge => {
+                (None, Some(crate::otel::bridge(layer, telemetry.problems())))
+            }
+            layer => (layer, None),
+        };
         Self {
-            layer: telemetry.layer(traces),
+            layer,
+            #[cfg(feature = "otel-bridge")]
+            otel,
             recorder: telemetry.metrics().recorder(),
             logger: LogBridge::new(journal),
             events: EventsHandle { journal: journal.cloned() },

@@ -141,7 +141,8 @@ impl Settings {
         let environment = labels.iter().find(|(name, _)| name == "environment");
         let environment = environment.map(|(_, value)| value.clone());
         names::name_unhonoured(env, problems);
-        let filter = filter::resolve(config, env, problems);
+        let traces = TraceSettings::resolve(config, env, problems);
+        let filter = filter::resolve(config, env, traces.otel_bridge, problems);
         Self {
             disabled: text("OTEL_SDK_DISABLED").is_some_and(|value| flag(&value, problems)),
             directory: directory(config, &service, env, problems),
@@ -154,7 +155,7 @@ impl Settings {
             console: console::resolve(config, env, problems),
             spans_off_by: filter::spans_off_by(&filter, env, problems),
             filter,
-            traces: TraceSettings::resolve(config, env, problems),
+            traces,
             machine_id: machine::resolve(text("RADIOSONDE_MACHINE_ID"), config, problems),
             metric_interval: metric_interval(text("OTEL_METRIC_EXPORT_INTERVAL"), problems),
             heartbeat: heartbeat::resolve(config, env, problems),

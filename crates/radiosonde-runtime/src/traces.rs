@@ -14,6 +14,7 @@ pub(crate) struct TraceConfig {
     pub(crate) keep: Keep,
     pub(crate) span_events: SpanEvents,
     pub(crate) skip_unsampled: bool,
+    pub(crate) otel_bridge: bool,
 }
 
 /// What holds for traces, as the report has it.
@@ -66,6 +67,18 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Whether the OpenTelemetry API is ours: `opentelemetry::global` gets a tracer provider and a
+    /// propagator, spans of `tracing` go through tracing-opentelemetry, and all of them are recorded as
+    /// natively. `OpenTelemetrySpanExt` and the middlewares that build on it work then; a span
+    /// costs what it costs there. Needs the feature `otel-bridge`. docs/opentelemetry.md has the whole.
+    /// Default: `false`. Environment: `RADIOSONDE_OTEL_BRIDGE`, `on` or `off`.
+    pub fn otel_bridge(mut self, on: bool) -> Self {
+        self.traces.otel_bridge = on;
+        self
+    }
+}
+
 /// What is wrong with how spans are used.
 pub(crate) fn problems(counts: &SpanCounts) -> impl Iterator<Item = Problem> {
     [late_parents(counts), unlisted_names(counts)].into_iter().flatten()
@@ -112,8 +125,8 @@ fn unlisted_names(counts: &SpanCounts) -> Option<Problem> {
     (unlisted > 0).then(|| {
         Problem::warning(
             format!(
-                "more than 256 names were given to spans as otel.name: {} had the name of the call \
-                 site in the list of open spans",
+                "too many or too long names were given to spans, as otel.name or through an API: {} \
+                 had a common name in the list of open spans",
                 spans(unlisted)
             ),
             "give spans the names of routes and operations, and put ids and paths into attributes",
@@ -196,6 +209,6 @@ mod tests {
         };
         assert!(open(256).is_empty());
         let told = open(257);
-        assert!(told[0].contains("1 span had the name of the call site"), "{told:?}");
+        assert!(told[0].contains("1 span had a common name"), "{told:?}");
     }
 }

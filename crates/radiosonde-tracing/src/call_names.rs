@@ -3,7 +3,9 @@
 //! The table has numbers of call sites, so that a name becomes one more call site, which has all but
 //! the name from the real one.
 
+use std::borrow::Cow;
 use std::hash::BuildHasher as _;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use radiosonde_record::{Descriptor, Journal, Site};
@@ -11,18 +13,30 @@ use rapidhash::quality::RandomState;
 use tracing_core::Metadata;
 
 use crate::counts::{Counted, SpanCounts};
+use crate::spans::SpanStart;
 use crate::tracker::{describe, key};
 
 /// Names that are known at a time. A convention has a few for each route of a service; whoever puts
 /// an id into a name has the name of the call site in the table, and the full name in the record.
 const NAMES_MAX: u32 = 256;
+/// Names of spans that were not made by `tracing`, or by it through a bridge, which has no call sites:
+/// those of a large program, and what a library calls its operations.
+const GIVEN_MAX: u32 = 2048;
+/// Names of those for whoever shows text to people, and their bytes in all below 12 KiB: they stay.
+const LASTING_MAX: usize = 256;
 /// Bytes of a name.
 const NAME_BYTES_MAX: usize = 48;
+/// Bytes of the name, the source and the file of a call site.
+const DESCRIBED_MAX: usize = 768;
+/// What a span is called that is one too many.
+const NAMELESS: &str = "span";
 
 /// The names that have become call sites.
 #[derive(Debug, Default)]
 pub(crate) struct CallNames {
     known: AtomicU32,
+    /// Those of spans without a call site of their own.
+    given: AtomicU32,
     hasher: RandomState,
 }
 
@@ -39,25 +53,94 @@ impl CallNames {
         let name = cut(name);
         // Odd: never the address of a call site, nor none.
         let key = self.hasher.hash_one((key(metadata), name)) as usize | 1;
-        if let Some(site) = journal.known_site(key) {
-            return Some(site);
-        }
-        if self.known.fetch_add(1, Ordering::Relaxed) >= NAMES_MAX {
-            self.known.fetch_sub(1, Ordering::Relaxed);
-            counts.add(Counted::UnlistedName, 1);
-            return None;
-        }
-        let mut is_new = false;
-        let site = journal.site(key, || {
-            is_new = true;
-            Descriptor { name: name.to_owned(), ..describe(metadata) }
-        });
-        if !is_new {
-            // Another thread has met it first, or it stands where it is found more slowly.
-            self.known.fetch_sub(1, Ordering::Relaxed);
-        }
-        Some(site)
+        let describe = || Descriptor { name: name.to_owned(), ..describe(metadata) };
+        bounded(journal, key, (&self.known, NAMES_MAX), counts, describe)
     }
+
+    /// The call site that stands for spans that begin so; the name when it is a new one and there are
+    /// too many, or when it is too long, which its record has then.
+    pub(crate) fn given<'a>(
+        &self,
+        journal: &Journal,
+        counts: &SpanCounts,
+        start: &SpanStart<'a>,
+    ) -> Result<Site, &'a str> {
+        let place = (start.source, start.file, start.line);
+        let key = self.hasher.hash_one((place, &**start.name)) as usize | 1;
+        let describe = || Descriptor {
+            name: start.name.as_ref().to_owned(),
+            source: start.source.to_owned(),
+            file: start.file.to_owned(),
+            line: start.line,
+            ..Descriptor::default()
+        };
+        // With the source, what a descriptor has room for.
+        if start.name.len() + start.source.len() + start.file.len() > DESCRIBED_MAX {
+            counts.add(Counted::UnlistedName, 1);
+            return Err(start.name);
+        }
+        bounded(journal, key, (&self.given, GIVEN_MAX), counts, describe).ok_or(start.name)
+    }
+
+    /// The call site of spans whose name is one too many.
+    pub(crate) fn common(&self, journal: &Journal) -> Site {
+        let key = self.hasher.hash_one(NAMELESS) as usize | 1;
+        journal.site(key, || Descriptor { name: NAMELESS.to_owned(), ..Descriptor::default() })
+    }
+
+    /// Tells keys of attributes apart.
+    pub(crate) fn hash(&self, key: &str) -> u64 {
+        self.hasher.hash_one(key)
+    }
+}
+
+/// The site of a key; `None` when it is a new one and there are as many already, which is counted.
+fn bounded(
+    journal: &Journal,
+    key: usize,
+    (known, most): (&AtomicU32, u32),
+    counts: &SpanCounts,
+    describe: impl FnOnce() -> Descriptor,
+) -> Option<Site> {
+    if let Some(site) = journal.known_site(key) {
+        return Some(site);
+    }
+    if known.fetch_add(1, Ordering::Relaxed) >= most {
+        known.fetch_sub(1, Ordering::Relaxed);
+        counts.add(Counted::UnlistedName, 1);
+        return None;
+    }
+    let mut is_new = false;
+    let site = journal.site(key, || {
+        is_new = true;
+        describe()
+    });
+    if !is_new {
+        // Another thread has met it first, or it stands where it is found more slowly.
+        known.fetch_sub(1, Ordering::Relaxed);
+    }
+    Some(site)
+}
+
+/// A name that lasts as long as the process: one of those that do already, or of the first ones
+/// that were made at run time.
+pub(crate) fn lasting(name: &Cow<'static, str>) -> &'static str {
+    static KNOWN: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
+    let name = match name {
+        Cow::Borrowed(name) => return name,
+        Cow::Owned(name) => cut(name),
+    };
+    // Nobody waits for a name: who looks for one holds the lock for a look through the list.
+    let Ok(mut known) = KNOWN.try_lock() else { return NAMELESS };
+    if let Some(found) = known.iter().find(|known| **known == name) {
+        return found;
+    }
+    if known.len() >= LASTING_MAX {
+        return NAMELESS;
+    }
+    let lasting: &'static str = Box::leak(name.into());
+    known.push(lasting);
+    lasting
 }
 
 /// Its beginning, as far as there is room.

@@ -1,6 +1,6 @@
 //! Events: a record of their own, and what they say about the span they happen in.
 
-use radiosonde_context::with_current;
+use radiosonde_context::{Context, with_current};
 use radiosonde_record::{EncodedFields, Kind, Level, Value, now_ns};
 use tracing_core::span::Id;
 use tracing_core::{Event, Metadata};
@@ -47,7 +47,10 @@ impl Tracker {
     /// What the event says about its span.
     #[cold]
     fn tell_span(&self, event: &Event<'_>, level: Level, parent: Option<&Id>) {
-        let current = || self.current().map(|(id, _)| id);
+        let current = || match &self.source {
+            Some(source) => source.find(with_current(Context::span_id)?)?.of(self).cloned(),
+            None => self.current().map(|(id, _)| id),
+        };
         let is_told = event.parent().is_some() || event.is_root();
         let Some(id) = (if is_told { parent.cloned() } else { current() }) else { return };
         if self.store.with(&id, |span| span.collects) != Some(true) {

@@ -28,6 +28,8 @@ pub(crate) struct Fields {
     count: u32,
     /// The keys past the limit of attributes.
     refused: Keys,
+    /// The keys that stand at no call site, by their hash.
+    named: Vec<u64>,
     /// Whether attributes are wanted, and not the ids alone.
     pub(crate) collects: bool,
     /// From `otel.kind`; 0 when it does not say.
@@ -109,6 +111,9 @@ impl Fields {
         if !self.name.is_empty() {
             self.name.clear();
         }
+        if !self.named.is_empty() {
+            self.named.clear();
+        }
     }
 
     /// Takes all of them out.
@@ -189,6 +194,31 @@ pub(crate) struct Taking<'a> {
 }
 
 impl Taking<'_> {
+    /// Takes a field whose key stands at no call site, and has this hash.
+    pub(crate) fn named(&mut self, key: &str, hash: u64, value: Value<'_>) {
+        if may_mean(key) && self.take_special(key, value) {
+            return;
+        }
+        let fields = &mut *self.fields;
+        if !fields.collects {
+            return;
+        }
+        if !fields.named.contains(&hash) {
+            if fields.count >= self.limits.attributes {
+                fields.dropped += 1;
+                return;
+            }
+            fields.count += 1;
+            fields.named.push(hash);
+        }
+        match self.limits.value_length {
+            None => fields.encoded.push_named(key, value),
+            Some(most) => with_limited(value, most, &mut fields.encoded, |to, value| {
+                to.push_named(key, value);
+            }),
+        }
+    }
+
     // What the caller knows of the value is decided there.
     #[inline(always)]
     fn take(&mut self, field: &Field, value: Value<'_>) {

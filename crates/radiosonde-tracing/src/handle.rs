@@ -8,6 +8,7 @@ use tracing_core::span::Id;
 
 use crate::counts::{Counted, SpanCounts};
 use crate::layer::Layer;
+use crate::source::SpanSource;
 use crate::subscriber::Subscriber;
 use crate::tracker::Tracker;
 
@@ -30,10 +31,17 @@ use crate::tracker::Tracker;
 #[track_caller]
 pub fn set_parent(span: &tracing::Span, parent: &Context) {
     let at = Location::caller();
-    let set = with(span, |tracker, id| {
-        if tracker.set_parent(id, parent) == Some(false) {
-            let name = span.metadata().map_or("a span", |metadata| metadata.name());
-            tracker.counts.late_parent(name, at);
+    let late = |tracker: &Tracker| {
+        let name = span.metadata().map_or("a span", |metadata| metadata.name());
+        tracker.counts.late_parent(name, at);
+    };
+    let set = with(span, |place| {
+        let (tracker, is_set) = match place {
+            Place::Ours(tracker, id) => (tracker, tracker.set_parent(id, parent)),
+            Place::Theirs(tracker, source, _) => (tracker, source.set_parent(span, parent)),
+        };
+        if is_set == Some(false) {
+            late(tracker);
         }
     });
     if set.is_none() {
@@ -44,7 +52,14 @@ pub fn set_parent(span: &tracing::Span, parent: &Context) {
 /// Links a span to the span of a context: a message of the batch it works on, the request that made
 /// it. A context without a span links to nothing, and is counted, as a span that is off is.
 pub fn add_link(span: &tracing::Span, to: &Context) {
-    if with(span, |tracker, id| tracker.add_link(id, to)).is_none() {
+    let linked = with(span, |place| match place {
+        Place::Ours(tracker, id) => tracker.add_link(id, to),
+        Place::Theirs(tracker, ..) if to.span_id().is_none() => {
+            tracker.counts.add(Counted::DroppedLink, 1);
+        }
+        Place::Theirs(_, source, _) => source.add_link(span, to),
+    });
+    if linked.is_none() {
         is_off(span, Counted::DisabledLink);
     }
 }
@@ -54,7 +69,11 @@ pub fn add_link(span: &tracing::Span, to: &Context) {
 ///
 /// That of a span that is off, or not ours, is the context that is current.
 pub fn context_of(span: &tracing::Span) -> Context {
-    let own = with(span, Tracker::context_of).flatten();
+    let own = with(span, |place| match place {
+        Place::Ours(tracker, id) => tracker.context_of(id),
+        Place::Theirs(_, source, dispatch) => source.context_of(&span.id()?, dispatch),
+    });
+    let own = own.flatten();
     let current = Context::current();
     own.map_or_else(|| current.clone(), |own| own.over(&current))
 }
@@ -77,14 +96,25 @@ fn counts(dispatch: &Dispatch) -> Option<&SpanCounts> {
     }
 }
 
-fn with<R>(span: &tracing::Span, f: impl FnOnce(&Tracker, &Id) -> R) -> Option<R> {
+/// Where a span is found.
+enum Place<'a> {
+    Ours(&'a Tracker, &'a Id),
+    /// At a source of spans.
+    Theirs(&'a Tracker, &'a dyn SpanSource, &'a Dispatch),
+}
+
+fn with<R>(span: &tracing::Span, f: impl FnOnce(Place<'_>) -> R) -> Option<R> {
     let found = span.with_subscriber(|(id, dispatch)| {
         if let Some(subscriber) = dispatch.downcast_ref::<Subscriber>() {
-            return Some(f(subscriber.tracker(), id));
+            return Some(f(Place::Ours(subscriber.tracker(), id)));
         }
         let layer = dispatch.downcast_ref::<Layer>()?;
+        let tracker = layer.tracker();
+        if let Some(source) = &tracker.source {
+            return Some(f(Place::Theirs(tracker, &**source, dispatch)));
+        }
         let own = layer.find(dispatch, id)?;
-        Some(f(layer.tracker(), &own))
+        Some(f(Place::Ours(tracker, &own)))
     });
     found.flatten()
 }

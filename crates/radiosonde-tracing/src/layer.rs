@@ -13,6 +13,8 @@ use crate::counts::SpanCounts;
 use crate::open_spans::OpenSpans;
 use crate::sampler::Sampler;
 use crate::settings::{Keep, SpanEvents, SpanLimits};
+use crate::source::SpanSource;
+use crate::spans::Spans;
 use crate::subscriber;
 use crate::tracker::{Parent, Tracker};
 
@@ -115,6 +117,23 @@ impl Layer {
         &self.tracker.counts
     }
 
+    /// Leaves the spans of `tracing` to somebody else, who records them with [`Layer::spans`]: the
+    /// layer then records events alone, inside of those spans. A bridge to another API does that.
+    #[must_use]
+    pub fn with_source(self, source: Arc<dyn SpanSource>) -> Self {
+        self.with(|tracker| tracker.source = Some(source))
+    }
+
+    /// Whether the journal's filter lets a span or an event through.
+    pub fn allows(&self, metadata: &Metadata<'_>) -> bool {
+        self.tracker.allows(metadata)
+    }
+
+    /// For spans that others than `tracing` begin and end, by the settings that the layer has now.
+    pub fn spans(&self) -> Spans {
+        Spans::new(&self.tracker)
+    }
+
     pub(crate) fn tracker(&self) -> &Tracker {
         &self.tracker
     }
@@ -144,6 +163,29 @@ impl Layer {
         scope.find_map(|span| span.extensions().get::<Tracked>()?.of(number))
     }
 
+    /// The span of the source that an event was told: the nearest one around it that is not held
+    /// back.
+    #[cold]
+    fn of_source<S>(
+        &self,
+        source: &dyn SpanSource,
+        subscribed: &Subscribed<'_, S>,
+        id: &Id,
+    ) -> Option<Id>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let dispatch = self.tracker.dispatch.get()?.upgrade()?;
+        let mut scope = subscribed.span(id)?.scope();
+        let context = scope.find_map(|span| source.context_of(&span.id(), &dispatch))?;
+        source.find(context.span_id()?)?.of(&self.tracker).cloned()
+    }
+
+    /// Whether the spans are somebody else's.
+    fn is_beside(&self) -> bool {
+        self.tracker.source.is_some()
+    }
+
     fn with(mut self, set: impl FnOnce(&mut Tracker)) -> Self {
         set(Arc::make_mut(&mut self.tracker));
         self
@@ -171,7 +213,16 @@ where
         self.tracker.sole.then(|| self.tracker.max_level())
     }
 
+    fn on_register_dispatch(&self, dispatch: &Dispatch) {
+        if self.is_beside() {
+            let _first = self.tracker.dispatch.set(dispatch.downgrade());
+        }
+    }
+
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, subscribed: Subscribed<'_, S>) {
+        if self.is_beside() {
+            return;
+        }
         // Alone, the call site's interest has answered this already.
         if !self.tracker.sole && !self.tracker.allows(attributes.metadata()) {
             return;
@@ -206,7 +257,10 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, subscribed: Subscribed<'_, S>) {
-        let parent = event.parent().and_then(|parent| self.nearest(&subscribed, parent));
+        let parent = event.parent().and_then(|parent| match &self.tracker.source {
+            None => self.nearest(&subscribed, parent),
+            Some(source) => self.of_source(&**source, &subscribed, parent),
+        });
         self.tracker.event(event, parent.as_ref());
     }
 

@@ -87,7 +87,9 @@ mod layer;
 mod open_spans;
 mod sampler;
 mod settings;
+mod source;
 mod span;
+mod spans;
 mod stack;
 mod store;
 mod subscriber;
@@ -102,4 +104,8 @@ pub use layer::Layer;
 pub use open_spans::OpenSpans;
 pub use sampler::{InvalidSampler, Sampler};
 pub use settings::{Keep, SpanEvents, SpanLimits};
+pub use source::SpanSource;
+pub use spans::{
+    SpanEditor, SpanIds, SpanKind, SpanNumber, SpanStart, SpanStatus, Spans, StartedSpan,
+};
 pub use subscriber::Subscriber;

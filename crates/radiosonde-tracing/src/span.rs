@@ -1,7 +1,7 @@
 //! An open span: what is known of it so far, and how it becomes another.
 
 use radiosonde_context::{Context, SpanId, TraceId, TraceState};
-use radiosonde_record::{EndedSpan, OpenSpan, Site, SpanExtras, SpanPart};
+use radiosonde_record::{EncodedFields, EndedSpan, Level, OpenSpan, Site, SpanExtras, SpanPart};
 use tracing_core::Metadata;
 
 use crate::counts::{Counted, SpanCounts};
@@ -14,7 +14,10 @@ use crate::settings::{Keep, SpanLimits};
 /// An open span. Used again for another one when it has ended, with the memory it has.
 #[derive(Debug, Default)]
 pub(crate) struct Span {
+    /// Missing where it was not `tracing` that began it.
     pub(crate) metadata: Option<&'static Metadata<'static>>,
+    /// There once it has begun.
+    pub(crate) level: Option<Level>,
     pub(crate) site: Option<Site>,
     /// Its place among the spans that are open.
     pub(crate) open: OpenSpan,
@@ -53,7 +56,8 @@ pub(crate) struct Rest {
 
 /// What a span is made from.
 pub(crate) struct Beginning {
-    pub(crate) metadata: &'static Metadata<'static>,
+    pub(crate) metadata: Option<&'static Metadata<'static>>,
+    pub(crate) level: Level,
     /// The context around it.
     pub(crate) outer: Context,
     /// Whether it begins a trace of its own there.
@@ -91,7 +95,7 @@ impl Span {
                 outer.with_span(trace, id, self.sampled)
             }
         };
-        self.metadata = Some(beginning.metadata);
+        (self.metadata, self.level) = (beginning.metadata, Some(beginning.level));
         // Not known to be out before the parent is fixed, unless no parent changes anything.
         self.collects = self.sampled || !sampler.is_never() || keep.is_on();
         self.is_fixed = false;
@@ -217,7 +221,7 @@ impl Span {
             return has_changed;
         }
         for to in &special.links {
-            self.link(to, limits, counts);
+            self.link(to, &EncodedFields::default(), limits, counts);
         }
         for exception in &special.exceptions {
             self.exception(exception, limits, counts);
@@ -273,7 +277,7 @@ impl Span {
         &mut self,
         now_ns: u64,
         name: &str,
-        fields: &radiosonde_record::EncodedFields,
+        fields: &EncodedFields,
         limits: &SpanLimits,
         counts: &SpanCounts,
     ) {
@@ -290,7 +294,13 @@ impl Span {
     }
 
     /// Adds a link to the span of a context.
-    pub(crate) fn link(&mut self, to: &Context, limits: &SpanLimits, counts: &SpanCounts) {
+    pub(crate) fn link(
+        &mut self,
+        to: &Context,
+        attributes: &EncodedFields,
+        limits: &SpanLimits,
+        counts: &SpanCounts,
+    ) {
         let Some((trace, span)) = to.trace_id().zip(to.span_id()) else {
             return counts.add(Counted::DroppedLink, 1);
         };
@@ -300,9 +310,8 @@ impl Span {
         let rest = self.rest();
         let (trace, span) = (trace.to_bytes(), span.to_bytes());
         let state = to.trace_state().map(TraceState::as_str);
-        let attributes = radiosonde_record::EncodedFields::default();
         let fits = rest.links < limits.links;
-        if fits && rest.extras.link(trace, span, state.unwrap_or_default(), &attributes) {
+        if fits && rest.extras.link(trace, span, state.unwrap_or_default(), attributes) {
             rest.links += 1;
         } else {
             rest.dropped_links += 1;

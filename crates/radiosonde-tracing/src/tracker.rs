@@ -1,10 +1,11 @@
 //! What the layer and the subscriber of its own have in common: spans are opened, entered and closed,
 //! and events are recorded.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use radiosonde_context::{Context, with_current};
-use radiosonde_record::{Descriptor, Journal, Level, Site, SpanExtras, now_ns};
+use radiosonde_record::{Descriptor, EncodedFields, Journal, Level, Site, SpanExtras, now_ns};
+use tracing_core::dispatcher::WeakDispatch;
 use tracing_core::span::{Attributes, Id, Record};
 use tracing_core::{LevelFilter, Metadata};
 
@@ -17,6 +18,7 @@ use crate::later::Later;
 use crate::open_spans::OpenSpans;
 use crate::sampler::Sampler;
 use crate::settings::{Keep, SpanEvents, SpanLimits};
+use crate::source::SpanSource;
 use crate::span::{Beginning, Span};
 use crate::stack;
 use crate::store::Store;
@@ -40,6 +42,10 @@ pub(crate) struct Tracker {
     pub(crate) callsites: Option<Callsites>,
     /// Names that were given to spans that are open.
     pub(crate) names: Arc<CallNames>,
+    /// Who makes the spans, where somebody else does.
+    pub(crate) source: Option<Arc<dyn SpanSource>>,
+    /// Who the spans of the source are asked from.
+    pub(crate) dispatch: OnceLock<WeakDispatch>,
     pub(crate) store: Arc<Store>,
 }
 
@@ -69,6 +75,8 @@ impl Clone for Tracker {
             skips: self.skips,
             callsites: self.callsites.is_some().then(Callsites::default),
             names: Arc::clone(&self.names),
+            source: self.source.clone(),
+            dispatch: OnceLock::new(),
             store: Store::new(&self.counts),
         }
     }
@@ -90,6 +98,8 @@ impl Tracker {
             skips: false,
             callsites: None,
             names: Arc::default(),
+            source: None,
+            dispatch: OnceLock::new(),
         }
     }
 
@@ -130,7 +140,8 @@ impl Tracker {
         let start_ns = now_ns();
         let begin = |span: &mut Span| {
             let beginning = Beginning {
-                metadata: attributes.metadata(),
+                metadata: Some(attributes.metadata()),
+                level: level(attributes.metadata().level()),
                 outer,
                 is_root: matches!(parent, Parent::Root),
                 is_contextual: matches!(parent, Parent::Current),
@@ -200,7 +211,7 @@ impl Tracker {
     #[inline]
     pub(crate) fn close(&self, id: &Id) -> bool {
         let mut switched_off = false;
-        let is_last = self.store.drop_handle(id, |span| switched_off = self.end(span));
+        let is_last = self.store.drop_handle(id, |span| switched_off = self.end(span, None));
         if switched_off {
             // Asks all subscribers, which may do anything: not with the span's lock.
             tracing_core::callsite::rebuild_interest_cache();
@@ -216,7 +227,8 @@ impl Tracker {
 
     /// Adds a link from a span to that of a context.
     pub(crate) fn add_link(&self, id: &Id, to: &Context) {
-        self.store.with(id, |span| span.link(to, &self.limits, &self.counts));
+        let none = EncodedFields::default();
+        self.store.with(id, |span| span.link(to, &none, &self.limits, &self.counts));
     }
 
     /// Makes a span a child of that of a context, when its ids are not known to anybody. Whether that
@@ -292,20 +304,20 @@ impl Tracker {
 
     /// Nothing more is told of a span.
     #[inline(always)]
-    fn unname(&self, span: &Span) {
+    pub(crate) fn unname(&self, span: &Span) {
         if let (Some(open_spans), Some(id)) = (&self.open_spans, span.id()) {
             open_spans.closed(id);
         }
     }
 
-    /// Whether call sites have to ask each time from now on.
+    /// Ends a span, now or at a time it was told. Whether call sites have to ask each time from now on.
     #[inline]
-    fn end(&self, span: &mut Span) -> bool {
+    pub(crate) fn end(&self, span: &mut Span, end_ns: Option<u64>) -> bool {
         self.unname(span);
         let is_out = !span.sampled && !self.keep.is_on();
         let switched_off = is_out && self.learn(span);
         if !is_out {
-            self.record_ended(span);
+            self.record_ended(span, end_ns);
         }
         // After its record: who dies in between has left either.
         self.journal.close_span(std::mem::take(&mut span.open));
@@ -314,15 +326,15 @@ impl Tracker {
     }
 
     #[inline]
-    fn record_ended(&self, span: &mut Span) {
-        let end_ns = now_ns();
-        let Some(metadata) = span.metadata else { return };
+    fn record_ended(&self, span: &mut Span, end_ns: Option<u64>) {
+        let end_ns = end_ns.unwrap_or_else(now_ns);
+        let Some(level) = span.level else { return };
         if !span.end(end_ns, &self.keep, &self.counts) {
             return;
         }
-        let site = span.site.take().unwrap_or_else(|| self.site(metadata));
+        // Set since it was opened.
+        let Some(site) = span.site.take() else { return };
         let none = SpanExtras::default();
-        let level = level(metadata.level());
         self.journal.span(level, &site, &span.context.packed(), &span.ended(&none, end_ns));
     }
 

@@ -101,6 +101,13 @@ pub mod http {
     pub use radiosonde_http::server;
 }
 
+/// The OpenTelemetry API over our spans: what `Config::otel_bridge` installs, by hand. See the
+/// crate `radiosonde-otel-bridge`.
+#[cfg(feature = "otel-bridge")]
+pub mod otel {
+    pub use radiosonde_otel_bridge::{Bridge, Propagator, Span, Tracer, TracerProvider};
+}
+
 pub use radiosonde_context::{
     Attached, Baggage, BaggageError, Carried, Context, Scope, SpanId, TraceFlags, TraceId,
     TraceState, Wrapped, carry, carry_fn, propagation, scope, spawn_scoped, spawn_thread,

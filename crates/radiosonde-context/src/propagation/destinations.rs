@@ -27,6 +27,24 @@ pub(super) fn allows(host: &str) -> bool {
     })
 }
 
+/// How far baggage goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    Nobody,
+    Some,
+    Everybody,
+}
+
+/// By the list of this process; to nobody where that cannot be had.
+pub(super) fn reach() -> Reach {
+    locks::read(&OF_PROCESS).map_or(Reach::Nobody, |of_process| match &*of_process {
+        None => Reach::Some,
+        Some(Destinations(patterns)) if patterns.is_empty() => Reach::Nobody,
+        Some(Destinations(patterns)) if patterns.contains(&Pattern::All) => Reach::Everybody,
+        Some(_) => Reach::Some,
+    })
+}
+
 /// Hosts, by name and by address. The default allows the loopback: `localhost`, names under it,
 /// `127.0.0.0/8` and `::1`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -119,6 +119,11 @@ impl Propagators {
         Self { order: self.order | (format as u32) << (known * BITS) }
     }
 
+    /// The names of all fields that may be written.
+    pub(super) fn fields(self) -> impl Iterator<Item = &'static str> {
+        self.formats().flat_map(|format| format.fields().iter().copied())
+    }
+
     fn formats(self) -> impl Iterator<Item = Format> {
         let nibble = move |place| (self.order >> (place * BITS)) & ((1 << BITS) - 1);
         let numbers = (0..FORMATS.len() as u32).map(nibble);

@@ -6,6 +6,7 @@ use super::INLINE_KEY;
 use super::buffer::{Buffer, Written};
 use super::builder::key;
 use super::read::{Fields, Key, Reader};
+use crate::descriptor::floor_char_boundary;
 use crate::value::Value;
 
 /// Bytes past which it pays to look for values that others have replaced.
@@ -66,17 +67,22 @@ impl EncodedFields {
         let is_replaced = |other: Key<'_>| other == Key::Index(index);
         self.compact_in_time(&is_replaced);
         let mut written = self.buffer.field(key, value);
-        // A formatter is not run twice.
-        let is_plain = !matches!(value, Value::Bytes(_) | Value::Debug(_) | Value::Display(_));
-        if written == Written::Refused && is_plain && self.compact(&is_replaced) {
+        if written == Written::Refused && is_plain(value) && self.compact(&is_replaced) {
             written = self.buffer.field(key, value);
         }
         self.add(written);
     }
 
-    /// Adds a field with its key; a key past 255 bytes is cut.
+    /// Adds a field with its key; a key past 255 bytes is cut. A later value of the same key comes
+    /// later; readers take the last.
     pub fn push_named(&mut self, key: &str, value: Value<'_>) {
-        let written = self.buffer.named_field(key, value);
+        let key = &key[..floor_char_boundary(key, usize::from(u8::MAX))];
+        let is_replaced = |other: Key<'_>| other == Key::Name(key);
+        self.compact_in_time(&is_replaced);
+        let mut written = self.buffer.named_field(key, value);
+        if written == Written::Refused && is_plain(value) && self.compact(&is_replaced) {
+            written = self.buffer.named_field(key, value);
+        }
         self.add(written);
     }
 
@@ -154,6 +160,11 @@ impl EncodedFields {
         self.count += u16::from(written != Written::Refused);
         self.truncated |= written != Written::Whole;
     }
+}
+
+/// Whether a value can be written again: a formatter is not run twice.
+fn is_plain(value: Value<'_>) -> bool {
+    !matches!(value, Value::Bytes(_) | Value::Debug(_) | Value::Display(_))
 }
 
 /// Where the last value of each key stands, in the order the keys came first.
@@ -235,6 +246,21 @@ mod tests {
             assert!(looked_at > 0 && looked_at < rounds_most * recorded, "{long}: {looked_at}");
             assert!(!fields.is_truncated());
         }
+    }
+
+    #[test]
+    fn of_a_key_of_its_own_the_last_value_stays_as_well() {
+        let mut fields = EncodedFields::default();
+        let long = "k".repeat(300);
+        for number in 0..100_000 {
+            fields.push_named("rows", Value::U64(number));
+            fields.push_named(&long, Value::Str("same"));
+        }
+        let mut found = values(&fields);
+        found.sort();
+        let name = &long[..255];
+        assert_eq!(found, [format!("Name({name:?}) 4 bytes"), r#"Name("rows") 99999"#.to_owned()]);
+        assert!(!fields.is_truncated() && fields.size() <= ROOM_KEPT, "{}", fields.size());
     }
 
     #[test]

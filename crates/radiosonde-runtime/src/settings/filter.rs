@@ -6,10 +6,24 @@ use super::Environment;
 use crate::config::Config;
 use crate::problem::Problems;
 
-pub(super) fn resolve(config: &Config, env: &Environment, problems: &Problems) -> Filter {
+/// The target of axum- and tonic-tracing-opentelemetry and their like: their spans have the level
+/// `trace`, and without them there is no trace.
+const BRIDGED: &str = "otel::tracing";
+
+pub(super) fn resolve(
+    config: &Config,
+    env: &Environment,
+    is_bridged: bool,
+    problems: &Problems,
+) -> Filter {
     let (origin, directives) = match env.text("RUST_LOG", problems) {
         Some(directives) => ("RUST_LOG", directives),
         None => ("filter", config.filter.clone().unwrap_or_default()),
+    };
+    // Unless somebody has an opinion of it.
+    let directives = match is_bridged && !directives.contains(BRIDGED) {
+        true => format!("{directives},{BRIDGED}=trace"),
+        false => directives,
     };
     let (filter, refused) = Filter::parse(&directives, Level::Info);
     for (word, level) in misspelt(&directives) {

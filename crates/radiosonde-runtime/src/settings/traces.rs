@@ -19,11 +19,15 @@ pub(crate) struct TraceSettings {
     pub(crate) span_events: SpanEvents,
     pub(crate) limits: SpanLimits,
     pub(crate) skip_unsampled: bool,
+    /// Whether spans are those of the OpenTelemetry API.
+    pub(crate) otel_bridge: bool,
 }
 
 impl TraceSettings {
     pub(super) fn resolve(config: &Config, env: &Environment, problems: &Problems) -> Self {
         let (sampler, sampler_name) = sampler(env, problems);
+        let otel_bridge = otel_bridge(config, env, problems);
+        let is_alone = config.layers.is_empty() && !otel_bridge;
         Self {
             sampler,
             sampler_name,
@@ -31,7 +35,8 @@ impl TraceSettings {
             span_events: span_events(config, env, problems),
             limits: limits(env, problems),
             // Beside layers of the application nothing can be left out.
-            skip_unsampled: skip_unsampled(config, env, problems) && config.layers.is_empty(),
+            skip_unsampled: skip_unsampled(config, env, problems) && is_alone,
+            otel_bridge,
         }
     }
 
@@ -47,7 +52,8 @@ impl TraceSettings {
         let kept: Vec<_> = [errors, slow].into_iter().flatten().collect();
         let kept = if kept.is_empty() { "none".to_owned() } else { kept.join(", ") };
         let unsampled = if self.skip_unsampled { "; unsampled: left out" } else { "" };
-        format!("{}; kept: {kept}{unsampled}", self.sampler_name)
+        let bridge = if self.otel_bridge { "; OpenTelemetry bridge" } else { "" };
+        format!("{}; kept: {kept}{unsampled}{bridge}", self.sampler_name)
     }
 
     /// The layer with these settings, counting there.
@@ -173,6 +179,30 @@ fn span_events(config: &Config, env: &Environment, problems: &Problems) -> SpanE
             config.traces.span_events
         }
     }
+}
+
+fn otel_bridge(config: &Config, env: &Environment, problems: &Problems) -> bool {
+    let asked = match env.text("RADIOSONDE_OTEL_BRIDGE", problems) {
+        None => config.traces.otel_bridge,
+        Some(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "on" => true,
+            "off" => false,
+            _ => {
+                problems.say(
+                    format!("RADIOSONDE_OTEL_BRIDGE: `{text}` is not understood"),
+                    "use on or off",
+                );
+                config.traces.otel_bridge
+            }
+        },
+    };
+    if asked && !crate::otel::IS_THERE {
+        problems.say(
+            "the OpenTelemetry bridge is asked for, and radiosonde was built without it",
+            "build it with the feature `otel-bridge`",
+        );
+    }
+    asked && crate::otel::IS_THERE
 }
 
 fn skip_unsampled(config: &Config, env: &Environment, problems: &Problems) -> bool {
