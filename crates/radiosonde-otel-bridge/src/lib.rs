@@ -1,2 +1,5 @@
 //! Programs and libraries that use the OpenTelemetry API, on radiosonde.
 #![forbid(unsafe_code)]
+
+#[cfg(feature = "sdk")]
+pub mod sdk;
