@@ -73,7 +73,8 @@ impl Encoder {
     ) {
         // What few spans have is always looked at.
         let looks = self.secrets.looks_at_everything() || record.has_extras();
-        let suspects_json = self.checks_json || record.kind != Kind::Metric;
+        let suspects_json =
+            self.checks_json || record.kind != Kind::Metric || is_foreign_metric(record, site);
         let mut parts = self.parts(record, site, ring);
         if looks {
             return parts.write_looked_at(out);
@@ -141,6 +142,11 @@ impl Encoder {
             checks_json: self.checks_json,
         }
     }
+}
+
+/// Whether it is a metric line whose labels nobody has looked at so far.
+pub(crate) fn is_foreign_metric(record: &Record<'_>, site: &Descriptor) -> bool {
+    record.kind == Kind::Metric && site.source != Descriptor::OWN_METRICS
 }
 
 /// What may be shown of a record, and which rules have taken something out.

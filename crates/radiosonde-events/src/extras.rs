@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use radiosonde_record::{Extra, Fields, Key, Record, Value};
 use radiosonde_redact::REDACTED;
 
+use crate::fields::is_json;
 use crate::json;
 use crate::redactions::{Counter, Secrets};
 use crate::time::Clock;
@@ -130,6 +131,13 @@ impl Writer<'_> {
         match value {
             Value::Str(text) => self.text(&path, text),
             Value::Null => self.raw("null"),
+            Value::Json(json) if is_json(json) => {
+                match self.secrets.redact_json(&path, json, self.hits) {
+                    Some(redacted) => self.raw(&redacted),
+                    None => self.raw(json),
+                }
+            }
+            Value::Json(text) => self.text(&path, text),
             other => self.number(&path, other),
         }
     }
@@ -150,7 +158,6 @@ impl Writer<'_> {
             Value::F64(number) if number > 0.0 => self.raw("\"+Inf\""),
             Value::F64(_) => self.raw("\"-Inf\""),
             Value::Bool(_) | Value::I64(_) | Value::U64(_) => self.raw(&format!("{value:?}")),
-            // Finished JSON is not written here.
             other => json::string(&mut self.out, &format!("{other:?}")),
         }
     }

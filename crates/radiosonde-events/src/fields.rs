@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use radiosonde_record::{Descriptor, Key, Kind, Record, Value};
 use radiosonde_redact::REDACTED;
 
+use crate::encode::is_foreign_metric;
 use crate::redactions::{Counter, Secrets};
 use crate::site::SiteText;
 
@@ -50,6 +51,7 @@ pub(crate) fn resolve<'a>(
     secrets: &mut Secrets,
     how: How,
 ) -> (Vec<Field<'a>>, Vec<Counter>) {
+    let asks_labels = is_foreign_metric(record, site);
     let mut fields: Vec<Field<'a>> = Vec::new();
     let mut hits = Vec::new();
     for (key, value) in record.fields() {
@@ -63,7 +65,8 @@ pub(crate) fn resolve<'a>(
         let mut field = Field { name, key: Cow::Borrowed(name), value, redacted: None };
         if how.looks {
             if hidden_by.is_none() {
-                look(&mut field, record.kind, secrets, &mut hits);
+                let path = path(&field, record.kind, asks_labels);
+                look(&mut field, path.as_deref(), secrets, &mut hits);
             }
             if let Some(key) = secrets.redact(None, &field.key, &mut hits) {
                 field.key = Cow::Owned(key);
@@ -97,15 +100,19 @@ fn distinct<'a>(key: Cow<'a, str>, fields: &[Field<'_>]) -> Cow<'a, str> {
     free.map_or(key, Cow::Owned)
 }
 
-/// Replaces the secrets in the value of a field.
-fn look(field: &mut Field<'_>, kind: Kind, secrets: &Secrets, hits: &mut Vec<Counter>) {
-    // Metric lines come from this library, and callbacks have seen their labels.
-    let path = match kind {
+/// Where callbacks are told that the value stands; `None` for what they are not asked about.
+fn path(field: &Field<'_>, kind: Kind, asks_labels: bool) -> Option<String> {
+    match kind {
+        Kind::Metric if asks_labels && field.name == "labels" => Some("labels".to_owned()),
+        // Metric lines come from this library, and callbacks have seen their labels.
         Kind::Metric => None,
         Kind::Event => Some(format!("meta.{}", field.key)),
         Kind::Span => Some(format!("attributes.{}", field.key)),
-    };
-    let path = path.as_deref();
+    }
+}
+
+/// Replaces the secrets in the value of a field.
+fn look(field: &mut Field<'_>, path: Option<&str>, secrets: &Secrets, hits: &mut Vec<Counter>) {
     field.redacted = match field.value {
         Value::Str(text) => secrets.redact(path, text, hits),
         Value::Json(json) => secrets.redact_json(path.unwrap_or("meta"), json, hits),
@@ -157,6 +164,6 @@ const UNKNOWN_KEYS: [&str; 8] =
     ["field_0", "field_1", "field_2", "field_3", "field_4", "field_5", "field_6", "field_7"];
 
 /// Whether the text can stand in a line.
-fn is_json(text: &str) -> bool {
+pub(crate) fn is_json(text: &str) -> bool {
     !text.contains('\n') && serde_json::from_str::<serde_json::Value>(text).is_ok()
 }

@@ -49,6 +49,8 @@ mod convert;
 mod current;
 mod open;
 mod propagator;
+#[cfg(feature = "sdk")]
+pub mod sdk;
 mod source;
 mod span;
 mod tracer;

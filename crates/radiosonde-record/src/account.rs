@@ -11,7 +11,7 @@ pub struct Account {
     pub offered: u64,
     /// Records that are in their day file (or on the console, without a directory).
     pub delivered: u64,
-    /// Records that could not be read or encoded.
+    /// Records that could not be read, taken over or encoded.
     pub rejected: u64,
     /// Calls that left no record, by reason; reasons that did not occur are absent.
     pub dropped: Vec<(DropReason, u64)>,
@@ -45,6 +45,13 @@ impl Account {
             pending: accepted.wrapping_sub(delivered + rejected),
             truncated: sum.truncated[kind as usize],
         }
+    }
+
+    /// These books, with what was refused before it came to a ring.
+    pub(crate) fn and_refused(mut self, refused: u64) -> Self {
+        self.offered = self.offered.wrapping_add(refused);
+        self.rejected = self.rejected.wrapping_add(refused);
+        self
     }
 
     /// The sum over all reasons.

@@ -26,6 +26,10 @@ const KEY_MAX: usize = 100;
 const KEYS_MAX: usize = 254;
 
 impl Descriptor {
+    /// The source of metric lines whose labels were redacted when their series was new. Labels of
+    /// lines from elsewhere are looked at when the line is written.
+    pub const OWN_METRICS: &str = "metrics";
+
     /// Appends the descriptor: `line u32, key count u8, padding 3`, then name, source, file,
     /// message and the keys as `length u16, bytes`.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {

@@ -18,6 +18,7 @@ use crate::level::{DropReason, Kind, Level};
 use crate::open::OpenSpans;
 use crate::plain::{self, FieldList, Plain};
 use crate::pool::{Rings, Taken};
+use crate::refusal::{Refusal, Refusals};
 use crate::ring::{self, Consumer, Counters, Memory, Producer, Region, Ring};
 use crate::sites::Sites;
 use crate::thread::{self, Push};
@@ -87,6 +88,8 @@ pub(crate) struct Inner {
     dropped: Mutex<Counters>,
     delivered: [AtomicU64; 3],
     rejected: [AtomicU64; 3],
+    refusals: Refusals,
+    service: OnceLock<String>,
     restarts: AtomicU64,
 }
 
@@ -133,6 +136,8 @@ impl Journal {
             dropped: Mutex::default(),
             delivered: Default::default(),
             rejected: Default::default(),
+            refusals: Refusals::default(),
+            service: OnceLock::new(),
             restarts: AtomicU64::new(0),
         })))
     }
@@ -150,13 +155,26 @@ impl Journal {
         context: &[u8],
         build: impl FnOnce(&mut Builder<'_>),
     ) {
-        if thread::is_suppressed() {
-            return;
-        }
         self.record_at(thread::now_ns(), (kind, level), site, context, build);
     }
 
-    pub(crate) fn record_at(
+    /// As [`Journal::record`], of something that happened at another time, in nanoseconds since 1970.
+    /// A time ahead of the clock delays what comes after it by some milliseconds, not more.
+    pub fn record_at(
+        &self,
+        timestamp_ns: u64,
+        what: (Kind, Level),
+        site: &Site,
+        context: &[u8],
+        build: impl FnOnce(&mut Builder<'_>),
+    ) {
+        if !thread::is_suppressed() {
+            self.build_at(timestamp_ns, what, site, context, build);
+        }
+    }
+
+    /// As [`Journal::record_at`], on threads of telemetry as well.
+    pub(crate) fn build_at(
         &self,
         now: u64,
         (kind, level): (Kind, Level),
@@ -416,7 +434,40 @@ impl Journal {
         // Not with the lock held: the drain needs it at each look, and there may be a thousand.
         let rings = lock(&self.0.rings).all().to_vec();
         rings.iter().for_each(|ring| sum.add(&ring.counters()));
-        Account::new(kind, &sum, delivered, rejected)
+        Account::new(kind, &sum, delivered, rejected).and_refused(self.0.refusals.of(kind))
+    }
+
+    /// Counts records that were offered from elsewhere and could not be taken over, as offered and
+    /// rejected. `first` says, to people, what the first of this reason was about; no values of the
+    /// application may be in it. For whoever takes over records of others: what `event!` and its like
+    /// are handed is never refused.
+    pub fn refuse(
+        &self,
+        kind: Kind,
+        reason: &'static str,
+        count: u64,
+        first: impl FnOnce() -> String,
+    ) {
+        if ring::is_forked_child() {
+            return self.count_forked();
+        }
+        self.0.refusals.add(kind, reason, count, first);
+    }
+
+    /// What was refused so far, by signal and reason.
+    pub fn refusals(&self) -> Vec<Refusal> {
+        if ring::is_forked_child() { Vec::new() } else { self.0.refusals.all() }
+    }
+
+    /// Says whose journal this is, once: records that come with a service of their own, another one,
+    /// then keep its name.
+    pub fn set_service(&self, service: &str) {
+        let _first = self.0.service.set(service.to_owned());
+    }
+
+    /// The service, if somebody has said it.
+    pub fn service(&self) -> Option<&str> {
+        self.0.service.get().map(String::as_str)
     }
 
     /// How often the drain has panicked and gone on.
@@ -437,7 +488,8 @@ impl Journal {
         self.0.id
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
+    /// Whether it was closed: what is recorded from now on is dropped, and counted as that.
+    pub fn is_closed(&self) -> bool {
         self.0.closed.load(Ordering::Relaxed)
     }
 

@@ -77,6 +77,7 @@ mod plain;
 mod pool;
 mod rate;
 pub mod recovery;
+mod refusal;
 #[expect(unsafe_code, reason = "rings are shared memory; the only place of the crate")]
 mod ring;
 mod site_cache;
@@ -113,6 +114,7 @@ pub use placement::{FileSystem, file_system, room_for_rings};
 #[doc(hidden)]
 pub use plain::{Cursor, FieldList};
 pub use rate::{HeldBack, LevelLimits, RateLimit};
+pub use refusal::Refusal;
 pub use ring::{AckCounter, on_fork_child};
 /// Runs `f` so that writes past the process's limit on the size of files (`RLIMIT_FSIZE`) fail with
 /// an error instead of ending the process. For whoever recovers on a thread of its own.

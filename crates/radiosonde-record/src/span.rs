@@ -88,7 +88,7 @@ impl Journal {
             _ => None,
         };
         let site = renamed.as_ref().unwrap_or(site);
-        self.record_at(span.end_ns, (Kind::Span, level), site, context, |record| {
+        self.build_at(span.end_ns, (Kind::Span, level), site, context, |record| {
             record.span_with(&span.part, span.name, span.extras);
             record.message(Value::Str(span.message));
             record.encoded_fields(span.fields);

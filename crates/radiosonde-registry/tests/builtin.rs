@@ -67,6 +67,7 @@ fn what_the_other_crates_write_is_there() {
         ("radiosonde_records_total", MetricType::Counter, &["signal", "outcome"]),
         ("radiosonde_records_pending", MetricType::Gauge, &["signal"]),
         ("radiosonde_records_dropped_total", MetricType::Counter, &["signal", "reason"]),
+        ("radiosonde_records_refused_total", MetricType::Counter, &["signal", "reason"]),
         ("radiosonde_records_truncated_total", MetricType::Counter, &["signal"]),
         ("radiosonde_metric_writes_refused_total", MetricType::Counter, &["metric", "reason"]),
         ("radiosonde_series", MetricType::Gauge, &["metric"]),

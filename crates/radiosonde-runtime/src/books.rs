@@ -47,6 +47,10 @@ impl Books {
             let truncated = account.truncated;
             snapshot.counter("radiosonde_records_truncated_total", &[signal], truncated);
         }
+        for refusal in self.journal.refusals() {
+            let labels = [("signal", refusal.kind.as_str()), ("reason", refusal.reason)];
+            snapshot.counter("radiosonde_records_refused_total", &labels, refusal.count);
+        }
         let mut redacted = self.redactions.counts();
         for (rule, count) in labels {
             *redacted.entry(rule).or_default() += count;

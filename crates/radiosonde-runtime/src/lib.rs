@@ -66,6 +66,7 @@ mod books;
 mod config;
 mod console;
 mod directory;
+mod foreign;
 mod guard;
 mod house;
 mod install;

@@ -99,7 +99,7 @@ pub(crate) fn record_delta(journal: &Journal, context: &Context, delta: &Delta) 
 fn site(journal: &Journal) -> Site {
     journal.site(std::ptr::from_ref(&SITE).addr(), || Descriptor {
         name: "metric".to_owned(),
-        source: "metrics".to_owned(),
+        source: Descriptor::OWN_METRICS.to_owned(),
         keys: KEYS.map(str::to_owned).to_vec(),
         ..Descriptor::default()
     })

@@ -32,7 +32,7 @@ use crate::settings::{Environment, Settings, TraceSettings};
 use crate::status::Status;
 use crate::tokio_metrics::Runtimes;
 use crate::traces::TraceWords;
-use crate::{metric_setup, panic_hook, recovery, traces};
+use crate::{foreign, metric_setup, panic_hook, recovery, traces};
 
 /// A running telemetry. Cheap to clone; clones are the same.
 #[derive(Clone)]
@@ -123,6 +123,7 @@ impl Telemetry {
         let Some(journal) = place.journal.clone() else {
             return Self::disabled(settings, problems);
         };
+        journal.set_service(&settings.service);
         on_fork_child(radiosonde_context::reseed_after_fork);
         let console = setup::voice(settings).and_then(ConsoleWriter::start);
         let redactions = Redactions::with_callbacks_of(&settings.redact);
@@ -336,6 +337,7 @@ impl Telemetry {
         report.problems = self.0.problems.all();
         report.problems.extend(traces::problems(&self.0.span_counts));
         report.problems.extend(traces::changed_ids());
+        report.problems.extend(self.0.journal.iter().flat_map(foreign::problems));
         report
     }
 

@@ -63,7 +63,7 @@ impl Journal {
             let site = remains::event(&found.span);
             let what = (Kind::Event, Level::Warning);
             // On whichever thread telemetry ends.
-            self.record_at(now_ns, what, &site, &found.span.context, |record| {
+            self.build_at(now_ns, what, &site, &found.span.context, |record| {
                 describe(&found, record);
             });
         };

@@ -1,0 +1,167 @@
+//! Values of OpenTelemetry as values of a record.
+
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use radiosonde_record::Value;
+use serde_json::{Map, Number, Value as Json};
+
+/// Deepest nesting of lists and maps that is told; what is deeper becomes `…`.
+const DEPTH_MAX: usize = 16;
+
+/// A value on its way into a record.
+#[derive(Debug, PartialEq)]
+pub(super) enum Held<'a> {
+    Bool(bool),
+    F64(f64),
+    I64(i64),
+    /// A list or a map.
+    Json(String),
+    Null,
+    Str(&'a str),
+    /// Bytes that are no text, as hexadecimal digits.
+    Text(String),
+}
+
+impl<'a> Held<'a> {
+    pub(super) fn of(value: Option<&'a AnyValue>) -> Self {
+        match value.and_then(|value| value.value.as_ref()) {
+            // An index into a table that logs, metrics and traces do not have.
+            None | Some(Any::StringValueStrindex(_)) => Self::Null,
+            Some(Any::ArrayValue(_) | Any::KvlistValue(_)) => {
+                Self::Json(json(value, 0).to_string())
+            }
+            Some(Any::BoolValue(value)) => Self::Bool(*value),
+            Some(Any::BytesValue(bytes)) => match std::str::from_utf8(bytes) {
+                Ok(text) => Self::Str(text),
+                Err(_) => Self::Text(hexadecimal(bytes)),
+            },
+            Some(Any::DoubleValue(value)) => Self::F64(*value),
+            Some(Any::IntValue(value)) => Self::I64(*value),
+            Some(Any::StringValue(text)) => Self::Str(text),
+        }
+    }
+
+    pub(super) fn value(&self) -> Value<'_> {
+        match self {
+            Self::Bool(value) => Value::Bool(*value),
+            Self::F64(value) => Value::F64(*value),
+            Self::I64(value) => Value::I64(*value),
+            Self::Json(json) => Value::Json(json),
+            Self::Null => Value::Null,
+            Self::Str(text) => Value::Str(text),
+            Self::Text(text) => Value::Str(text),
+        }
+    }
+
+    /// The value as text: of a label, or an id.
+    pub(super) fn into_text(self) -> String {
+        match self {
+            Self::Bool(value) => value.to_string(),
+            Self::F64(value) => value.to_string(),
+            Self::I64(value) => value.to_string(),
+            Self::Json(text) | Self::Text(text) => text,
+            Self::Null => String::new(),
+            Self::Str(text) => text.to_owned(),
+        }
+    }
+}
+
+/// The value of an attribute, when it is text.
+pub(super) fn text_of<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a str> {
+    let found = attributes.iter().rev().find(|attribute| attribute.key == key)?;
+    match found.value.as_ref()?.value.as_ref()? {
+        Any::StringValue(text) => Some(text),
+        _ => None,
+    }
+}
+
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn json(value: Option<&AnyValue>, depth: usize) -> Json {
+    match value.and_then(|value| value.value.as_ref()) {
+        Some(Any::ArrayValue(_) | Any::KvlistValue(_)) if depth == DEPTH_MAX => Json::from("…"),
+        Some(Any::ArrayValue(list)) => {
+            list.values.iter().map(|value| json(Some(value), depth + 1)).collect()
+        }
+        Some(Any::KvlistValue(list)) => {
+            let pair = |pair: &KeyValue| (pair.key.clone(), json(pair.value.as_ref(), depth + 1));
+            Json::Object(list.values.iter().map(pair).collect::<Map<_, _>>())
+        }
+        Some(Any::DoubleValue(number)) => match Number::from_f64(*number) {
+            Some(number) => Json::Number(number),
+            // As lines have them elsewhere.
+            None if number.is_nan() => Json::from("NaN"),
+            None => Json::from(if *number > 0.0 { "+Inf" } else { "-Inf" }),
+        },
+        _ => match Held::of(value) {
+            Held::Bool(value) => Json::from(value),
+            Held::I64(value) => Json::from(value),
+            Held::Str(text) => Json::from(text),
+            Held::Text(text) => Json::from(text),
+            _ => Json::Null,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::common::v1::{ArrayValue, KeyValueList};
+
+    use super::*;
+
+    fn any(value: Any) -> AnyValue {
+        AnyValue { value: Some(value) }
+    }
+
+    fn list(values: Vec<Any>) -> Any {
+        Any::ArrayValue(ArrayValue { values: values.into_iter().map(any).collect() })
+    }
+
+    fn map(values: Vec<(&str, Any)>) -> Any {
+        let pair = |(key, value): (&str, Any)| KeyValue {
+            key: key.to_owned(),
+            value: Some(any(value)),
+            ..KeyValue::default()
+        };
+        Any::KvlistValue(KeyValueList { values: values.into_iter().map(pair).collect() })
+    }
+
+    #[test]
+    fn every_type_keeps_its_kind() {
+        let bytes = Any::BytesValue;
+        let cases = [
+            (Any::StringValue("größe\n".into()), Held::Str("größe\n")),
+            (Any::BoolValue(false), Held::Bool(false)),
+            (Any::IntValue(i64::MIN), Held::I64(i64::MIN)),
+            (Any::DoubleValue(-0.5), Held::F64(-0.5)),
+            (bytes(b"plain".to_vec()), Held::Str("plain")),
+            (bytes(vec![0xff, 0x00, 0x7f]), Held::Text("ff007f".into())),
+            (Any::StringValueStrindex(3), Held::Null),
+            (list(vec![]), Held::Json("[]".into())),
+            (
+                list(vec![Any::IntValue(1), Any::DoubleValue(f64::NAN), bytes(vec![0xfe])]),
+                Held::Json(r#"[1,"NaN","fe"]"#.into()),
+            ),
+            (
+                map(vec![("a\"b", Any::DoubleValue(f64::NEG_INFINITY)), ("c", list(vec![]))]),
+                Held::Json(r#"{"a\"b":"-Inf","c":[]}"#.into()),
+            ),
+        ];
+        for (given, expected) in cases {
+            let given = any(given);
+            assert_eq!(Held::of(Some(&given)), expected);
+        }
+        assert_eq!(Held::of(None), Held::Null);
+        assert_eq!(Held::of(Some(&AnyValue { value: None })), Held::Null);
+    }
+
+    #[test]
+    fn what_is_nested_without_end_has_one() {
+        let deep = (0..90).fold(Any::IntValue(1), |inner, _| list(vec![inner]));
+        let deep = any(deep);
+        let Held::Json(text) = Held::of(Some(&deep)) else { panic!("no list") };
+        assert_eq!(text, format!("{}\"…\"{}", "[".repeat(16), "]".repeat(16)));
+    }
+}

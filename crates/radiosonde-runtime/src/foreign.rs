@@ -1,0 +1,59 @@
+//! Records of others that could not be taken over, as problems.
+
+use radiosonde_record::{Journal, Refusal};
+
+use crate::problem::Problem;
+use crate::words::counted;
+
+/// One for each signal and reason.
+pub(crate) fn problems(journal: &Journal) -> Vec<Problem> {
+    let refusals = journal.refusals();
+    // A point without a value is how a series ends, and no mistake.
+    refusals.iter().filter(|refusal| refusal.reason != "no_value").map(problem).collect()
+}
+
+fn problem(refusal: &Refusal) -> Problem {
+    let Refusal { kind, reason, count, first, .. } = refusal;
+    let what = format!(
+        "{} of an OpenTelemetry SDK for {} could not be taken over ({reason}; a request counts as \
+         one), the first: {first}",
+        counted(*count, "record"),
+        kind.as_str()
+    );
+    Problem::warning(what, fix(reason))
+}
+
+fn fix(reason: &str) -> &'static str {
+    match reason {
+        "content_encoding" => "set OTEL_EXPORTER_OTLP_COMPRESSION to gzip or zstd, or unset it",
+        "content_type" => "set OTEL_EXPORTER_OTLP_PROTOCOL to http/protobuf",
+        "no_journal" => "call init! before the providers of the SDK are built",
+        "past_limit" => "export metrics through fewer readers at once, or give them fewer series",
+        "too_large" => "export smaller batches: OTEL_BLRP_MAX_EXPORT_BATCH_SIZE and its like",
+        "wrong_path" => {
+            "end the endpoint in /v1/logs, /v1/metrics or /v1/traces, or use for_signal"
+        }
+        _ => "give the client to exporters of opentelemetry-otlp 0.33 only, one for each signal",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use radiosonde_record::{Filter, Kind, Level, Placement};
+
+    use super::*;
+
+    #[test]
+    fn what_was_refused_is_named_with_its_fix_and_ends_of_series_are_not() {
+        let journal = Journal::open(Placement::Memory, Filter::at(Level::Info)).unwrap();
+        journal.refuse(Kind::Metric, "no_value", 3, || "points of gone".to_owned());
+        assert!(problems(&journal).is_empty());
+        journal.refuse(Kind::Metric, "past_limit", 2, || "points of many".to_owned());
+        journal.refuse(Kind::Event, "content_type", 1, || "no protobuf (/v1/logs)".to_owned());
+        let told = problems(&journal);
+        let told: Vec<_> = told.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 2);
+        assert!(told[0].contains("for metrics") && told[0].contains("points of many"), "{told:?}");
+        assert!(told[1].contains("http/protobuf") && told[1].contains("/v1/logs"), "{told:?}");
+    }
+}
