@@ -24,7 +24,7 @@ pub(crate) enum Kind {
     Flaky,
     /// Fails at every attempt.
     Broken,
-    /// Waits three seconds for the storage, and is done.
+    /// Waits for a storage that is slow, and is done.
     Slow,
     /// Hangs in its first attempt.
     Stall,

@@ -5,6 +5,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::job::Job;
@@ -31,8 +32,11 @@ impl Queue {
         Ok(Self(root.to_owned()))
     }
 
-    /// Takes a job in. `AlreadyExists` when there is, or was, a job of this id.
+    /// Takes a job in. `AlreadyExists` when there is, or was, a job of this id. One process submits, so
+    /// that its threads are all that could do so at once.
     pub(crate) fn submit(&self, job: &Job) -> io::Result<()> {
+        static SUBMITTING: Mutex<()> = Mutex::new(());
+        let _submitting = SUBMITTING.lock().unwrap_or_else(PoisonError::into_inner);
         if self.find(&job.job_id).is_some() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -70,6 +74,9 @@ impl Queue {
 
     /// The lease of an attempt, as long as the worker still has it.
     pub(crate) fn lease(&self, job_id: &str, attempt: u32, worker: &str) -> Option<Lease> {
+        if !is_id(job_id) || !is_id(worker) {
+            return None;
+        }
         let path = self.place("leased", &format!("{job_id}@{worker}"));
         let job = read(&path).filter(|job| job.attempt == attempt)?;
         Some(Lease { job, worker: worker.to_owned(), path })
@@ -100,6 +107,9 @@ impl Queue {
 
     /// Where a job is, and what its message says.
     pub(crate) fn find(&self, job_id: &str) -> Option<(&'static str, Job)> {
+        if !is_id(job_id) {
+            return None;
+        }
         // A job moves on while it is looked for, mostly forward.
         PLACES.iter().chain(&PLACES).find_map(|place| match *place {
             "leased" => {
@@ -136,6 +146,11 @@ impl Lease {
     pub(crate) fn renew(&self) -> bool {
         touch(&self.path).is_ok()
     }
+}
+
+/// Whether it can be the id of a job or a worker, and so is no way out of the directory.
+fn is_id(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))
 }
 
 fn read(path: &Path) -> Option<Job> {

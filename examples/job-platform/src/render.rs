@@ -9,7 +9,7 @@ use crate::{Error, told};
 
 /// How long the storage takes when it is well, and when it is not.
 const STORAGE: Duration = Duration::from_millis(15);
-const SLOW_STORAGE: Duration = Duration::from_secs(3);
+const SLOW_STORAGE: Duration = Duration::from_millis(1_500);
 /// Frames of a scene, and how long each takes.
 const FRAMES: u32 = 3;
 const FRAME: Duration = Duration::from_millis(10);
@@ -30,10 +30,16 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
     // What the worker put into the environment.
     let sent = Context::from_env();
-    tokio::select! {
-        done = sent.wrap(render(&options)) => done,
-        () = told::end_of_input() => Err("the worker has gone, or has had enough".into()),
-    }
+    let rendered = async {
+        tokio::select! {
+            done = render(&options) => done,
+            () = told::end_of_input() => {
+                tracing::warn!("the worker has gone, or has had enough: the scene is left");
+                Err("given up".into())
+            }
+        }
+    };
+    sent.wrap(rendered).await
 }
 
 #[tracing::instrument(skip_all, fields(scene = options.scene, attempt = options.attempt), err)]

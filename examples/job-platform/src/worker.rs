@@ -88,7 +88,7 @@ impl Worker {
         }
     }
 
-    #[tracing::instrument(skip_all, fields(otel.name = "process job", otel.kind = "consumer", job.kind = lease.job.kind.as_str(), attempt = lease.job.attempt))]
+    #[tracing::instrument(skip_all, fields(otel.name = "process job", otel.kind = "consumer", job.kind = lease.job.kind.as_str(), attempt = lease.job.attempt, otel.status_message))]
     async fn process(&self, lease: Lease) {
         let kind = lease.job.kind.label();
         catalog::job_wait_seconds(catalog::Queue::Normal).record(lease.job.waited());
@@ -109,6 +109,9 @@ impl Worker {
             _ => catalog::Outcome::Failure,
         };
         catalog::job_duration_seconds(&kind, result).record(begun.elapsed());
+        if outcome != "success" {
+            tracing::Span::current().record("otel.status_message", &detail);
+        }
         self.report(&lease.job, outcome, detail).await;
     }
 
