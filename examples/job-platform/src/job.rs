@@ -12,7 +12,7 @@ use crate::catalog;
 /// How often a job is tried at most.
 pub(crate) const ATTEMPTS_MAX: u32 = 3;
 /// How long a job that comes back is left to workers other than the one it failed on.
-const AVOIDED_FOR: Duration = Duration::from_secs(2);
+const AVOIDED_FOR: Duration = Duration::from_secs(5);
 
 /// What a job is about. All but the first have a fault, so that there is something to find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]

@@ -127,7 +127,6 @@ impl Worker {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["render", "--kind", job.kind.as_str(), "--scene", &job.payload]);
         command.args(["--attempt", &job.attempt.to_string()]);
-        command.env("RADIOSONDE_PROMETHEUS", "off"); // It is gone before anybody looks.
         propagation::command(command.as_std_mut());
         // Its standard input is its leash: it ends when we do, however we do.
         let mut child = command.stdin(Stdio::piped()).kill_on_drop(true).spawn()?;

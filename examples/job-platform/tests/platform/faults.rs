@@ -55,6 +55,8 @@ fn a_job_whose_worker_is_killed_goes_on_in_its_trace_and_what_was_open_is_told()
 fn jobs_that_end_badly_say_why() {
     struct Case {
         kind: &'static str,
+        /// For an attempt, in milliseconds.
+        limit: &'static str,
         outcome: &'static str,
         reason: &'static str,
         cause: &'static str,
@@ -62,24 +64,25 @@ fn jobs_that_end_badly_say_why() {
     let cases = [
         Case {
             kind: "broken",
+            limit: "60000",
             outcome: "failure",
             reason: "crash",
             cause: "the scene has no camera",
         },
         Case {
             kind: "hang",
+            limit: "500",
             outcome: "timeout",
             reason: "timeout",
             cause: "the job takes too long",
         },
     ];
-    let platform = Platform::start(&["--limit-ms", "500"]);
-    let clients: Vec<_> = cases.iter().map(|case| platform.submit(case.kind, &[])).collect();
-    let ended: Vec<_> = clients.into_iter().map(super::world::Client::ended).collect();
-    let (_folder, lines) = platform.end();
-    for (case, ended) in cases.iter().zip(&ended) {
+    for case in &cases {
+        let platform = Platform::start(&["--limit-ms", case.limit]);
+        let ended = platform.submit(case.kind, &[]).ended();
+        let (_folder, lines) = platform.end();
         assert_eq!((ended.attempts, &*ended.outcome), (3, case.outcome));
-        let spans = check_job(&lines, ended);
+        let spans = check_job(&lines, &ended);
         let attempts = named(&spans, "process job");
         assert_eq!(attempts.len(), 3);
         for attempt in &attempts {

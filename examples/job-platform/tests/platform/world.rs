@@ -35,11 +35,17 @@ pub(crate) struct Ended {
 pub(crate) struct Client(Child);
 
 impl Platform {
-    /// Starts one whose leases end after a second, and that listens where there is room.
+    /// Starts one whose leases end after three seconds, and that listens where there is room.
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = program(folder.path());
-        command.args(["run", "--listen", "127.0.0.1:0", "--lease-ms", "1000"]).args(arguments);
+        command.args(["run", "--listen", "127.0.0.1:0", "--lease-ms", "3000"]).args(arguments);
+        command.envs(environment.iter().copied());
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let said = Arc::new(Mutex::new(Vec::new()));
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
