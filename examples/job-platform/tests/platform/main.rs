@@ -1,0 +1,10 @@
+//! The platform as its users run it, in real processes: what one job leaves in the files of all of them,
+//! when all is well and when something goes wrong.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod api;
+mod environments;
+mod faults;
+mod jobs;
+mod pages;
+mod world;
