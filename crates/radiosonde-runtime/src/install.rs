@@ -104,7 +104,8 @@ fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>) 
     if tracing_core::dispatcher::set_global_default(dispatch).is_err() {
         problems.say(
             "a tracing subscriber is already set; tracing spans and events go there, not here",
-            "add Config::build().layer to that subscriber, or call init! before it is set",
+            "let only init! set one, or add Config::build().layer to yours; set after init!, yours \
+             would find the place taken, and its .init() would panic",
         );
     }
     let bridge = LogBridge::new(Some(journal));
@@ -113,10 +114,11 @@ fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>) 
         Ok(()) => log::set_max_level(max_level),
         Err(_) => problems.say(
             "a logger for the log crate is already set; log records go there, not here",
-            "call init! before it is set, or hand Config::build().logger to it",
+            "let only init! set one, or put Config::build().logger behind yours; set after \
+             init!, yours would find the place taken",
         ),
     }
-    panic_hook::install();
+    panic_hook::install(None);
 }
 
 /// Sets the recorder, in front of the application's where there is one.
@@ -132,7 +134,8 @@ fn install_recorder(telemetry: &Telemetry, exporter: Option<BoxedRecorder>) {
     if !is_set {
         telemetry.problems().say(
             "a metrics recorder is already set; metrics go there, unguarded",
-            "call init! before it is set, or fan out to Config::build().recorder",
+            "let only init! set one, or hand yours to init!(wrap_exporter = …); set after init!, \
+             yours would find the place taken",
         );
     }
     let _first = RUNNING.set(telemetry.clone());
