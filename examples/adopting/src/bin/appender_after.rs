@@ -1,4 +1,5 @@
 //! The same shop with radiosonde alone.
+#![forbid(unsafe_code)]
 
 fn main() {
     let _telemetry = radiosonde::init!();

@@ -1,4 +1,5 @@
 //! A shop that logs to files of its own, a new one each day.
+#![forbid(unsafe_code)]
 
 use tracing_subscriber::{EnvFilter, prelude::*};
 

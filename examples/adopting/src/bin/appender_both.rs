@@ -1,4 +1,5 @@
 //! The same shop: radiosonde is installed, and the old files are one of its layers.
+#![forbid(unsafe_code)]
 
 use tracing_subscriber::{EnvFilter, prelude::*};
 

@@ -1,4 +1,5 @@
 //! The same shop: its files stay, and radiosonde's layer stands beside them.
+#![forbid(unsafe_code)]
 
 use tracing_subscriber::{EnvFilter, prelude::*};
 

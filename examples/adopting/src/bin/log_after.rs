@@ -1,4 +1,5 @@
 //! The same courier with radiosonde alone.
+#![forbid(unsafe_code)]
 
 fn main() {
     let _telemetry = radiosonde::init!();

@@ -1,4 +1,5 @@
 //! A courier that logs through `log` and `env_logger`.
+#![forbid(unsafe_code)]
 
 fn main() {
     env_logger::init();

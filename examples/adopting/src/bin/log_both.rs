@@ -1,4 +1,5 @@
 //! The same courier: `env_logger` prints as before, and every record goes to radiosonde too.
+#![forbid(unsafe_code)]
 
 fn main() {
     let radiosonde = radiosonde::config!(profile = radiosonde::Profile::Cli).build();

@@ -1,4 +1,5 @@
 //! The kitchen with radiosonde alone: macros of `tracing` and `metrics` in the place of logfire's.
+#![forbid(unsafe_code)]
 
 fn main() {
     let _telemetry = radiosonde::init!();

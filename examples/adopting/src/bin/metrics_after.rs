@@ -1,4 +1,5 @@
 //! The same till with radiosonde alone; `prometheus = "127.0.0.1:9464"` would serve the page.
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "shows its page where a server would send it")]
 
 fn main() {

@@ -1,4 +1,5 @@
 //! A till whose metrics go out through `metrics-exporter-prometheus`.
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "shows its page where a server would send it")]
 
 use metrics_exporter_prometheus::PrometheusBuilder;

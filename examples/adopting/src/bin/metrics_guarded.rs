@@ -1,4 +1,5 @@
 //! The same till: its page stays, and the guard stands in front of its recorder.
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "shows its page where a server would send it")]
 
 use metrics_exporter_prometheus::PrometheusBuilder;

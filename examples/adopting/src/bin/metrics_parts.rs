@@ -1,4 +1,5 @@
 //! The same till, where nothing but metrics is to change: logger and subscriber are left alone.
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "shows its page where a server would send it")]
 
 use metrics_exporter_prometheus::PrometheusBuilder;

@@ -1,4 +1,5 @@
 //! Every global of the process set by hand: leave out the line of what is to stay yours.
+#![forbid(unsafe_code)]
 
 use tracing_subscriber::prelude::*;
 
