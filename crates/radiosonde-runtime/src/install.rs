@@ -110,16 +110,18 @@ fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>) 
     if tracing_core::dispatcher::set_global_default(dispatch).is_err() {
         problems.say(
             "a tracing subscriber is already set; tracing spans and events go there, not here",
-            "add Config::build().layer to that subscriber, or call init! before it is set",
+            "let only init! set one, or add Config::build().layer to yours; set after init!, yours \
+             would find the place taken, and its .init() would panic",
         );
     }
     if !log_bridge::install(LogBridge::new(Some(journal))) {
         problems.say(
             "a logger for the log crate is already set; log records go there, not here",
-            "call init! before it is set, or hand Config::build().logger to it",
+            "let only init! set one, or put Config::build().logger behind yours; set after \
+             init!, yours would find the place taken",
         );
     }
-    panic_hook::install();
+    panic_hook::install(None);
 }
 
 /// Sets the recorder, in front of the application's where there is one.
@@ -135,7 +137,8 @@ fn install_recorder(telemetry: &Telemetry, exporter: Option<BoxedRecorder>) {
     if !is_set {
         telemetry.problems().say(
             "a metrics recorder is already set; metrics go there, unguarded",
-            "call init! before it is set, or fan out to Config::build().recorder",
+            "let only init! set one, or hand yours to init!(wrap_exporter = …); set after init!, \
+             yours would find the place taken",
         );
     }
     let _first = RUNNING.set(telemetry.clone());

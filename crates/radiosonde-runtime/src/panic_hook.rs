@@ -7,11 +7,14 @@
 use std::panic::PanicHookInfo;
 use std::sync::{Mutex, PoisonError};
 
+use radiosonde_record::Journal;
+
 /// Where one of our threads has panicked last.
 static LAST: Mutex<Option<String>> = Mutex::new(None);
 
-/// Chains our hook in front of the one that is set.
-pub(crate) fn install() {
+/// Chains our hook in front of the one that is set. A panic is an event of `pipeline`, or, without
+/// one, of that which `event!` writes to where it happens.
+pub(crate) fn install(pipeline: Option<Journal>) {
     let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         if radiosonde_redact::is_in_callback() {
@@ -22,7 +25,10 @@ pub(crate) fn install() {
             *LAST.lock().unwrap_or_else(PoisonError::into_inner) = place;
             return;
         }
-        record(info);
+        match &pipeline {
+            Some(journal) => radiosonde_record::with_journal(journal, || record(info)),
+            None => record(info),
+        }
         previous(info);
     }));
 }

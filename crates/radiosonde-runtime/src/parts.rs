@@ -6,6 +6,7 @@ use radiosonde_tracing::Layer;
 
 use crate::guard::{End, Guard};
 use crate::log_bridge::LogBridge;
+use crate::panic_hook;
 use crate::settings::TraceSettings;
 use crate::telemetry::Telemetry;
 
@@ -23,7 +24,8 @@ pub struct Parts {
     pub recorder: Recorder,
     /// For `log::set_boxed_logger`, with its `max_level`.
     pub logger: LogBridge,
-    /// For `event!` and panics: see [`EventsHandle::install`].
+    /// For `event!` and for panics: see [`EventsHandle::install`] and
+    /// [`EventsHandle::hook_panics`].
     pub events: EventsHandle,
     /// Keeps it all running.
     pub guard: Guard,
@@ -63,6 +65,15 @@ impl EventsHandle {
     /// first one stays.
     pub fn install(&self) -> bool {
         self.journal.as_ref().is_some_and(radiosonde_record::set_global)
+    }
+
+    /// Makes every panic of the process an event of this pipeline, before the hook that is set now
+    /// runs, which goes on as ever. A hook that is set later takes its place. Needs the feature
+    /// `panic`; without it, and when telemetry is disabled, panics are left as they are.
+    pub fn hook_panics(&self) {
+        if let Some(journal) = &self.journal {
+            panic_hook::install(Some(journal.clone()));
+        }
     }
 
     /// Makes it the one that `event!` writes to on this thread while `f` runs.

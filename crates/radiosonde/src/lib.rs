@@ -135,6 +135,11 @@ pub use radiosonde_tracing::{Keep, SpanEvents, add_link, context_of, set_parent}
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+/// Compiles what the page on instrumenting code shows.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/adding-telemetry.md")]
+struct AddingTelemetry;
+
 /// What the expansion of the macros refers to. Not for users.
 #[doc(hidden)]
 pub mod __private {

@@ -89,6 +89,36 @@ fn nearest(name: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
 
+    /// Pages name variables whole, or by their end behind one that is whole.
+    #[test]
+    fn every_variable_a_page_names_is_one_and_none_is_named_nowhere() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut pages = vec![root.join("README.md")];
+        for folder in ["docs", "docs/adopting"] {
+            let entries = std::fs::read_dir(root.join(folder)).unwrap();
+            pages.extend(entries.map(|entry| entry.unwrap().path()));
+        }
+        pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
+        let is_of_a_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        let mut named = String::new();
+        for page in pages {
+            let text = std::fs::read_to_string(&page).unwrap();
+            for word in text.split(|c| !is_of_a_name(c)) {
+                let is_ours = word.starts_with("RADIOSONDE_") && word != "RADIOSONDE_";
+                assert!(!is_ours || OWN.contains(&word), "{}: {word}", page.display());
+            }
+            named.push_str(&text);
+        }
+        for name in OWN {
+            let end = name.trim_start_matches(|c| c != '_').get(1..).unwrap_or_default();
+            let ends = end.char_indices().filter(|(_, c)| *c == '_').map(|(at, _)| &end[at..]);
+            let is_named = named.contains(name)
+                || named.contains(&format!("`_{end}`"))
+                || ends.into_iter().any(|end| named.contains(&format!("`{end}`")));
+            assert!(is_named, "no page tells of {name}");
+        }
+    }
+
     #[test]
     fn a_mistyped_variable_is_told_what_was_meant() {
         for (typed, expect) in [
