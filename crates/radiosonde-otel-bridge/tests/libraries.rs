@@ -65,10 +65,7 @@ fn called_by(lines: &Lines, span: &str, caller: &Context) {
 /// Whom the headers of a request name as its caller.
 fn named(headers: &HeaderMap) -> [Option<String>; 2] {
     let context = propagation::extract(headers);
-    [
-        context.trace_id().map(|id| id.to_string()),
-        context.span_id().map(|id| id.to_string()),
-    ]
+    [context.trace_id().map(|id| id.to_string()), context.span_id().map(|id| id.to_string())]
 }
 
 #[track_caller]
@@ -131,7 +128,8 @@ fn what_comes_in_through_our_server_goes_out_through_their_injection() {
     let mut sent = [HeaderMap::new(), HeaderMap::new()];
     let [by_span, by_current] = &mut sent;
     let lines = run(|| async {
-        let headers = std::sync::Arc::new(std::sync::Mutex::new([HeaderMap::new(), HeaderMap::new()]));
+        let headers =
+            std::sync::Arc::new(std::sync::Mutex::new([HeaderMap::new(), HeaderMap::new()]));
         let of_handler = std::sync::Arc::clone(&headers);
         let service = service_fn(move |_: Request<Body>| {
             let headers = std::sync::Arc::clone(&of_handler);
