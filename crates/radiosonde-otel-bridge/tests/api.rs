@@ -284,7 +284,7 @@ fn past_every_limit_it_is_counted_and_goes_on() {
     assert_eq!(meta["dropped_events_count"], 1_000 - 128);
     assert_eq!(meta["dropped_links_count"], 1_000 - 128);
     let long = lines.spans.iter().find(|span| span["msg"].as_str().unwrap().starts_with("xxx"));
-    assert_eq!(long.unwrap()["meta"]["truncated"], true, "{}", long.unwrap());
+    assert_eq!(long.unwrap()["meta"]["attributes"]["truncated"], true, "{}", long.unwrap());
     assert_eq!(lines.span("name 2999")["source"], "");
     assert_eq!(lines.span("early")["ts"], "1970-01-01T00:00:00.000000Z");
 }

@@ -152,6 +152,9 @@ fn what_comes_in_through_our_server_goes_out_through_their_injection() {
     });
     called_by(&lines, OURS, &caller);
     lines.said_in(OURS, &["handled"]);
+    let server = &lines.span(OURS)["meta"];
+    assert_eq!(server["attributes"]["http.response.status_code"], 200, "{server}");
+    assert_eq!(server["attributes"]["http.request.body.size"], 0, "{server}");
     lines.is_child("call", OURS);
     names(&sent[0], &lines, "call");
     names(&sent[1], &lines, OURS);

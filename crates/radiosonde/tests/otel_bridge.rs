@@ -40,7 +40,7 @@ fn serve(running: impl FnOnce()) {
     request.in_scope(|| {
         info!("handled");
         let tracer = global::tracer("shop");
-        let _done = tracer.start("stock");
+        drop(tracer.start("stock"));
         let charge = tracer.span_builder("charge").with_kind(SpanKind::Client).start(&tracer);
         let _inside = opentelemetry::Context::current_with_span(charge).attach();
         info!("charging");
