@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 
 use opentelemetry::ContextGuard;
-use tracing_core::span::{Attributes, Id};
+use tracing_core::span::{Attributes, Id, Record};
 use tracing_core::subscriber::Interest;
 use tracing_core::{Metadata, Subscriber};
 use tracing_subscriber::layer::{Context as Subscribed, Filter, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::current;
+use crate::{current, numbers};
 
 thread_local! {
     /// Contexts that are attached while a span is made, each with its span. More than one where a
@@ -56,7 +56,8 @@ impl<S> Layer<S> for After
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    fn on_new_span(&self, _: &Attributes<'_>, id: &Id, _: Subscribed<'_, S>) {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, subscribed: Subscribed<'_, S>) {
+        numbers::begin(attributes, id, &subscribed);
         // Above its own are those that a formatter left when it panicked.
         while let Some((of, guard)) = last(id) {
             drop(guard);
@@ -64,6 +65,14 @@ where
                 return;
             }
         }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, subscribed: Subscribed<'_, S>) {
+        numbers::record(values, id, &subscribed);
+    }
+
+    fn on_enter(&self, id: &Id, subscribed: Subscribed<'_, S>) {
+        numbers::entered(id, &subscribed);
     }
 
     fn on_exit(&self, _: &Id, _: Subscribed<'_, S>) {

@@ -120,6 +120,12 @@ pub(crate) fn outside() -> OtelContext {
     carrying(cx, &context)
 }
 
+/// A context of the API; of the current one what is current with us, where that is newer.
+pub(crate) fn up_to_date(cx: &OtelContext) -> OtelContext {
+    let is_current = OtelContext::map_current(|current| place(current) == place(cx));
+    if is_current && !is_synced() { carrying(cx.clone(), &Context::current()) } else { cx.clone() }
+}
+
 /// A context of the API with ours in it, in place of what it says itself.
 pub(crate) fn carrying(cx: OtelContext, context: &Context) -> OtelContext {
     let cx = match convert::span_context(context) {

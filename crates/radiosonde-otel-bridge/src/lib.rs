@@ -47,6 +47,7 @@ mod baggage;
 mod bridge;
 mod convert;
 mod current;
+mod numbers;
 mod open;
 mod propagator;
 #[cfg(feature = "sdk")]

@@ -38,8 +38,14 @@ impl TextMapPropagator for Propagator {
     }
 
     fn extract_with_context(&self, cx: &OtelContext, extractor: &dyn Extractor) -> OtelContext {
-        let context = propagation::extract(&From(extractor));
-        if context.is_empty() { cx.clone() } else { current::carrying(cx.clone(), &context) }
+        let found = propagation::extract(&From(extractor));
+        let cx = current::up_to_date(cx);
+        if found.is_empty() {
+            return cx;
+        }
+        // What the carrier does not say stays as it was, as the specification has it.
+        let context = found.over(&current::alone(&cx));
+        current::carrying(cx, &context)
     }
 
     fn fields(&self) -> FieldIter<'_> {

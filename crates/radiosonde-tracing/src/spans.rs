@@ -161,6 +161,21 @@ impl Spans {
         Some(context)
     }
 
+    /// As [`StartedSpan::edit`], for whoever knows the number.
+    pub fn edit(&self, span: &SpanNumber, f: impl FnOnce(&mut SpanEditor<'_>)) -> Option<SpanIds> {
+        let tracker = &*self.tracker;
+        let mut guard = tracker.store.lock(span.of(tracker)?)?;
+        let span = &mut *guard;
+        f(&mut SpanEditor { span: &mut *span, tracker });
+        let special = span.fields.take_special()?;
+        let ids = special.ids.clone();
+        if !span.apply(*special, &tracker.limits, &tracker.counts) {
+            return None;
+        }
+        tracker.journal.change_span(&mut span.open, &span.context.packed(), &span.part);
+        ids.map(SpanIds)
+    }
+
     /// A panic ended what happened in a span: its status is an error, unless it has one.
     pub fn panicked(&self, span: &SpanNumber) {
         if let Some(id) = span.of(&self.tracker) {
@@ -173,8 +188,8 @@ impl Spans {
         let site = tracker.names.given(&tracker.journal, &tracker.counts, start);
         let site = site.unwrap_or_else(|name| {
             // Its record has its own.
-            if span.fields.name.is_empty() && span.collects {
-                name.clone_into(&mut span.fields.name);
+            if span.fields.name.is_empty() {
+                SpanEditor { span: &mut *span, tracker }.rename(name);
             }
             tracker.names.common(&tracker.journal)
         });
@@ -240,17 +255,7 @@ impl StartedSpan {
     /// given by that hold for what follows inside: they are returned for whoever keeps contexts. Does
     /// nothing after its end.
     pub fn edit(&self, f: impl FnOnce(&mut SpanEditor<'_>)) -> Option<SpanIds> {
-        let tracker = &*self.spans.tracker;
-        let mut guard = tracker.store.lock(self.id.as_ref()?)?;
-        let span = &mut *guard;
-        f(&mut SpanEditor { span: &mut *span, tracker });
-        let special = span.fields.take_special()?;
-        let ids = special.ids.clone();
-        if !span.apply(*special, &tracker.limits, &tracker.counts) {
-            return None;
-        }
-        tracker.journal.change_span(&mut span.open, &span.context.packed(), &span.part);
-        ids.map(SpanIds)
+        self.spans.edit(&self.number()?, f)
     }
 
     /// Ends it now, or at this time in nanoseconds since 1970. A second end does nothing.

@@ -20,8 +20,9 @@ pub(super) fn resolve(
         Some(directives) => ("RUST_LOG", directives),
         None => ("filter", config.filter.clone().unwrap_or_default()),
     };
-    // Unless somebody has an opinion of it.
-    let directives = match is_bridged && !directives.contains(BRIDGED) {
+    // Unless somebody has an opinion of it, or wants nothing at all.
+    let is_silent = directives.split(',').all(|directive| directive.trim() == "off");
+    let directives = match is_bridged && !is_silent && !directives.contains(BRIDGED) {
         true => format!("{directives},{BRIDGED}=trace"),
         false => directives,
     };
