@@ -103,7 +103,7 @@ fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>) 
         // Nobody asks a registry for anything.
         Dispatch::new(layer.into_subscriber())
     } else {
-        let mut all: Vec<BoxedLayer> = vec![Box::new(layer)];
+        let mut all: Vec<BoxedLayer> = vec![Box::new(layer.among::<Vec<BoxedLayer>>())];
         all.extend(layers);
         Dispatch::new(tracing_subscriber::registry().with(all))
     };

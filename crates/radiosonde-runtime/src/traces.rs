@@ -81,7 +81,7 @@ impl Config {
 
 /// What is wrong with how spans are used.
 pub(crate) fn problems(counts: &SpanCounts) -> impl Iterator<Item = Problem> {
-    [late_parents(counts), unlisted_names(counts)].into_iter().flatten()
+    [late_parents(counts), unanswered(counts), unlisted_names(counts)].into_iter().flatten()
 }
 
 /// The ids of this process that did not fit.
@@ -116,6 +116,28 @@ fn late_parents(counts: &SpanCounts) -> Option<Problem> {
             ),
             "call it before the span is entered, has a child or an event, or is asked for its \
              context",
+        )
+    })
+}
+
+fn unanswered(counts: &SpanCounts) -> Option<Problem> {
+    let asked = counts.of(Counted::Unanswered);
+    let first = counts.first_unanswered().map(|first| format!(", first {first}"));
+    (asked > 0).then(|| {
+        Problem::warning(
+            format!(
+                "{} made for a part of another tracing layer that is not there{}, and did nothing: \
+                 set_parent, context and their like of tracing-opentelemetry's OpenTelemetrySpanExt \
+                 ask like that, and so does a SpanTrace of tracing-error",
+                match asked {
+                    1 => "1 request was".to_owned(),
+                    more => format!("{} were", counted(more, "request")),
+                },
+                first.unwrap_or_default()
+            ),
+            "for OpenTelemetry, init!(otel_bridge = true) with the feature otel-bridge, or \
+             radiosonde::set_parent and context_of in its place; for tracing-error, its ErrorLayer \
+             in init!(layers = [...])",
         )
     })
 }
@@ -196,6 +218,28 @@ mod tests {
         });
         place(&both, "set_parent came too late for 2 spans and changed nothing, ");
         assert!(told(|| first(tracing::info_span!("in time"))).is_empty());
+    }
+
+    #[test]
+    fn requests_that_nobody_answers_are_told_with_the_span_of_the_first() {
+        /// Stands for what a crate keeps in a layer of its own.
+        struct OfAnotherLayer;
+        let ask = || {
+            tracing::dispatcher::get_default(|dispatch| {
+                assert!(dispatch.downcast_ref::<OfAnotherLayer>().is_none());
+            });
+        };
+        let once = told(|| tracing::info_span!("consume").in_scope(ask));
+        assert!(once[0].starts_with("1 request was made for a part of another"), "{once:?}");
+        assert!(once[0].contains(&format!(", first inside consume at {}:", file!())), "{once:?}");
+        let twice = told(|| {
+            ask();
+            ask();
+        });
+        assert!(twice[0].starts_with("2 requests were made"), "{twice:?}");
+        assert!(twice[0].contains(", first outside of spans, "), "{twice:?}");
+        assert!(twice[0].contains("OpenTelemetrySpanExt"), "{twice:?}");
+        assert!(told(|| tracing::info_span!("nothing").in_scope(|| {})).is_empty());
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::asked::Unanswered;
+
 /// The counts of a layer, of which clones are the same.
 #[derive(Clone, Debug, Default)]
 pub struct SpanCounts(Arc<Counters>);
@@ -14,6 +16,8 @@ struct Counters {
     counts: [AtomicU64; Counted::ALL.len()],
     /// Where the first parent came too late.
     late_parent: OnceLock<LateParent>,
+    /// Where the first request was that nobody could answer.
+    unanswered: OnceLock<Unanswered>,
 }
 
 /// A parent that came too late: to which span, and where in the code.
@@ -66,6 +70,10 @@ pub enum Counted {
     Nested,
     /// Spans past the number that can be open at once.
     TooMany,
+    /// Requests for a part of another layer that is not there, as tracing-opentelemetry's `set_parent`
+    /// and `context` make them: they do nothing then. So does a trace of spans that tracing-error
+    /// takes.
+    Unanswered,
     /// Spans that are listed under the name of their call site while they are open, since too many
     /// names were given to spans (`otel.name`). Their records have their own.
     UnlistedName,
@@ -88,6 +96,7 @@ impl Counted {
         Self::LateParent,
         Self::Nested,
         Self::TooMany,
+        Self::Unanswered,
         Self::UnlistedName,
     ];
 
@@ -108,6 +117,7 @@ impl Counted {
             Self::LateParent => "late_parent",
             Self::Nested => "nested",
             Self::TooMany => "too_many",
+            Self::Unanswered => "unanswered",
             Self::UnlistedName => "unlisted_name",
         }
     }
@@ -122,6 +132,16 @@ impl SpanCounts {
     /// The first parent that came too late.
     pub fn first_late_parent(&self) -> Option<LateParent> {
         self.0.late_parent.get().copied()
+    }
+
+    /// The first request for a part of another layer that nobody could answer.
+    pub fn first_unanswered(&self) -> Option<Unanswered> {
+        self.0.unanswered.get().copied()
+    }
+
+    pub(crate) fn unanswered(&self, unanswered: Unanswered) {
+        self.add(Counted::Unanswered, 1);
+        self.0.unanswered.get_or_init(|| unanswered);
     }
 
     pub(crate) fn add(&self, what: Counted, count: u32) {

@@ -1,14 +1,17 @@
 //! The layer, for subscribers of `tracing-subscriber`.
 
+use std::any::TypeId;
 use std::sync::Arc;
 
 use radiosonde_record::Journal;
 use tracing_core::span::{Attributes, Id, Record};
 use tracing_core::subscriber::Interest;
 use tracing_core::{Dispatch, Event, LevelFilter, Metadata, Subscriber};
+use tracing_subscriber::Registry;
 use tracing_subscriber::layer::Context as Subscribed;
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::asked::{self, Knows};
 use crate::counts::SpanCounts;
 use crate::open_spans::OpenSpans;
 use crate::sampler::Sampler;
@@ -27,6 +30,9 @@ pub struct Layer {
     tracker: Arc<Tracker>,
     /// Finds the span behind an id of the subscriber the layer is part of.
     find: Option<Find>,
+    /// Who else may know what this layer is asked for: the subscriber it is on, and the layers it is
+    /// one of.
+    others: [Option<Knows>; 2],
 }
 
 /// Looks for the number here of a span of the registry.
@@ -52,7 +58,8 @@ impl Layer {
     /// A layer over a journal, beside others: what the journal's filter holds back is still seen
     /// by them. One a program: of two each takes parents from the other's spans.
     pub fn new(journal: &Journal, sampler: Sampler) -> Self {
-        Self { tracker: Arc::new(Tracker::new(journal, sampler)), find: None }
+        let tracker = Arc::new(Tracker::new(journal, sampler));
+        Self { tracker, find: None, others: [None; 2] }
     }
 
     /// For a subscriber without other layers: what the filter holds back is switched off at its
@@ -110,6 +117,14 @@ impl Layer {
     #[must_use]
     pub fn with_counts(self, counts: &SpanCounts) -> Self {
         self.with(|tracker| tracker.count_in(counts))
+    }
+
+    /// For one of several layers that are one to their subscriber, such as `Vec<BoxedLayer>`: what is
+    /// asked of it counts as [`Counted::Unanswered`](crate::Counted) only when none of them knows it.
+    #[must_use]
+    pub fn among<L: tracing_subscriber::Layer<Registry>>(mut self) -> Self {
+        self.others[1] = Some(asked::layers_know::<L>);
+        self
     }
 
     /// What the layer counts of itself.
@@ -186,6 +201,14 @@ impl Layer {
         self.tracker.source.is_some()
     }
 
+    /// Somebody asks for a part of another layer.
+    fn asked_for(&self, id: TypeId) {
+        // Before it is part of a subscriber nobody can ask it for anything.
+        if self.find.is_some() {
+            asked::unknown(&self.tracker, id, &self.others);
+        }
+    }
+
     fn with(mut self, set: impl FnOnce(&mut Tracker)) -> Self {
         set(Arc::make_mut(&mut self.tracker));
         self
@@ -198,7 +221,10 @@ where
 {
     fn on_layer(&mut self, _: &mut S) {
         self.find = Some(|dispatch, id, layer| tracked(dispatch.downcast_ref::<S>()?, id, layer));
+        self.others[0] = Some(asked::subscriber_knows::<S>);
     }
+
+    asked::answers!(asked_for);
 
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         let is_off = self.tracker.sole && !self.tracker.allows(metadata);

@@ -71,8 +71,9 @@
 //! # Own metrics
 //!
 //! [`SpanCounts`], by [`Counted`]: `radiosonde_span_notices_total{notice}`.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod asked;
 mod call_names;
 mod callsites;
 mod counts;
@@ -98,6 +99,7 @@ mod tests;
 mod tracker;
 mod visit;
 
+pub use asked::Unanswered;
 pub use counts::{Counted, LateParent, SpanCounts};
 pub use handle::{add_link, context_of, set_parent};
 pub use layer::Layer;

@@ -1,11 +1,13 @@
 //! A subscriber of its own, where no other layer listens.
 
+use std::any::TypeId;
 use std::sync::Arc;
 
 use tracing_core::span::{Attributes, Current, Id, Record};
 use tracing_core::subscriber::Interest;
 use tracing_core::{Event, LevelFilter, Metadata};
 
+use crate::asked;
 use crate::callsites::Callsites;
 use crate::counts::SpanCounts;
 use crate::tracker::{Parent, Tracker};
@@ -34,6 +36,11 @@ impl Subscriber {
 
     pub(crate) fn tracker(&self) -> &Tracker {
         &self.tracker
+    }
+
+    /// Somebody asks for a part of another subscriber, and there is none.
+    fn asked_for(&self, id: TypeId) {
+        asked::unknown(&self.tracker, id, &[]);
     }
 }
 
@@ -101,4 +108,6 @@ impl tracing_core::Subscriber for Subscriber {
             .current()
             .map_or_else(Current::none, |(id, metadata)| Current::new(id, metadata))
     }
+
+    asked::answers!(asked_for);
 }
