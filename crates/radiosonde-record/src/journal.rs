@@ -386,6 +386,7 @@ impl Journal {
     /// drain finds from now on is all there will ever be.
     pub fn close(&self, within: Duration) -> bool {
         self.0.closed.store(true, Ordering::SeqCst);
+        self.0.spans.end();
         ring::process_barrier();
         let deadline = Instant::now() + within;
         loop {

@@ -62,8 +62,12 @@ pub fn with_local_or<'j, R>(
     f: impl FnOnce(&Journal) -> R,
 ) -> Option<R> {
     let local = if has_local_journals() { local_journal() } else { None };
+    let journal = match &local {
+        Some(local) => Some(local),
+        None => own(),
+    };
     // One call, so that all of it can be in one piece.
-    local.as_ref().or_else(|| own()).map(f)
+    journal.map(f)
 }
 
 /// Whether any thread is inside of [`with_journal`].

@@ -116,8 +116,9 @@ fn after(slot: u32) -> u32 {
 
 /// The thread's first span.
 fn first<'a>(all: &'a mut Vec<Taken>, table: &Arc<OpenSpans>) -> Option<&'a mut Taken> {
-    // A thread may outlive many journals.
-    all.retain(|own| Arc::strong_count(&own.table) > 1);
+    // A thread may outlive many journals. Of a table that several threads have, none is the last: its end is said.
+    let is_used = |own: &Taken| !own.table.ended.load(Ordering::Relaxed);
+    all.retain(|own| Arc::strong_count(&own.table) > 1 && is_used(own));
     let (thread, block) = table.take_block(None)?;
     all.push(Taken { table: Arc::clone(table), thread, blocks: vec![block], next: 0 });
     all.last_mut()

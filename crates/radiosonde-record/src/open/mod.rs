@@ -163,6 +163,8 @@ pub(crate) struct OpenSpans {
     pool: Mutex<Pool>,
     /// The pool had nothing left, and was given nothing since.
     exhausted: AtomicBool,
+    /// Its journal is closed: threads that have blocks of it let go of them.
+    ended: AtomicBool,
 }
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -186,7 +188,12 @@ impl OpenSpans {
         slots.begin(std::process::id());
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let (pool, exhausted) = (Mutex::new(Pool::new(blocks)), AtomicBool::new(false));
-        Arc::new(Self { id, slots, pool, exhausted })
+        Arc::new(Self { id, slots, pool, exhausted, ended: AtomicBool::new(false) })
+    }
+
+    /// Nothing that is opened from now on matters: threads let go of it when they meet the next table.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
     }
 
     /// Lists a span.

@@ -56,6 +56,31 @@ fn open_spans_are_listed_oldest_first_until_they_close() {
 }
 
 #[test]
+fn a_table_that_has_ended_is_let_go_of_by_threads_that_live_on() {
+    let both = |table: &Arc<OpenSpans>, at: &std::sync::Barrier| {
+        let open = table.open(span(1, b""));
+        at.wait();
+        table.close(open.0);
+    };
+    let (tables, next) = ([table(4), table(4)], std::sync::Barrier::new(2));
+    let [first, second] = &tables;
+    let gone = Arc::downgrade(first);
+    thread::scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(|| {
+                both(first, &next);
+                first.end();
+                both(second, &next);
+                assert_eq!(Arc::strong_count(first), 1, "that of the test");
+                next.wait();
+            });
+        }
+    });
+    drop(tables);
+    assert!(gone.upgrade().is_none());
+}
+
+#[test]
 fn a_change_of_context_shows_and_the_span_closes_all_the_same() {
     let table = table(1);
     let mut open = table.open(span(10, b"short"));

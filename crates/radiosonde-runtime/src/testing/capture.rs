@@ -23,8 +23,8 @@ pub fn capture<R>(f: impl FnOnce(&Captured) -> R) -> R {
 /// # use radiosonde_runtime::testing::capture_async;
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// capture_async(async |t| {
-///     radiosonde_context::spawn(async { tracing::info!("in a task") }).await.unwrap();
-///     t.assert_log("in a task");
+///     tracing::info!("in a future");
+///     t.assert_log("in a future");
 /// })
 /// .await;
 /// # });
