@@ -115,6 +115,15 @@ impl Job {
     }
 }
 
+/// How a job ended, as a label.
+pub(crate) fn outcome_label(outcome: &str) -> catalog::Outcome {
+    match outcome {
+        "success" => catalog::Outcome::Success,
+        "timeout" => catalog::Outcome::Timeout,
+        _ => catalog::Outcome::Failure,
+    }
+}
+
 /// An id that no other job has.
 pub(crate) fn new_id() -> String {
     // The keys of each are random.

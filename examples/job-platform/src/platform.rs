@@ -2,7 +2,7 @@
 //! ends them in order.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -48,28 +48,16 @@ struct Process {
 }
 
 pub(crate) async fn run(options: Options) -> Result<(), Error> {
-    let queue = options.queue.display().to_string();
-    let mut scheduler = options.start(
-        "scheduler",
-        &[
-            "scheduler",
-            "--listen",
-            "127.0.0.1:0",
-            "--queue",
-            &queue,
-            "--lease-ms",
-            &options.lease_ms.to_string(),
-        ],
-    )?;
+    let lease = options.lease_ms.to_string();
+    let mut scheduler = options
+        .start("scheduler", &["scheduler", "--listen", "127.0.0.1:0", "--lease-ms", &lease])?;
     let of_scheduler = scheduler.said("scheduler ").await?;
     let listen = options.listen.to_string();
-    let mut api = options.start(
-        "api",
-        &["api", "--listen", &listen, "--queue", &queue, "--scheduler", &of_scheduler],
-    )?;
+    let mut api =
+        options.start("api", &["api", "--listen", &listen, "--scheduler", &of_scheduler])?;
     let of_api = api.said("api http://").await?;
     crate::say(&format!("api http://{of_api}"));
-    let worker = |name| options.start_worker(name, &queue, &of_scheduler);
+    let worker = |name| options.start_worker(name, &of_scheduler);
     let mut workers = WORKERS.map(worker).into_iter().collect::<Result<Vec<_>, _>>()?;
 
     let ended: Result<(), Error> = tokio::select! {
@@ -101,7 +89,13 @@ async fn keep_alive(
         };
         let status = status.map(|status| status.to_string()).unwrap_or_default();
         catalog::worker_restarts_total(catalog::Reason::Crash).increment(1);
-        radiosonde::event!("worker.restarted", level: warning, worker = dead.name, status, "{} died and is started again", dead.name);
+        radiosonde::event!(
+            "worker.restarted",
+            level: warning,
+            worker = dead.name,
+            status,
+            "{} died and is started again", dead.name
+        );
         tokio::time::sleep(RESTART_AFTER).await;
         match start(dead.name) {
             Ok(process) => *dead = process,
@@ -114,9 +108,10 @@ impl Options {
     fn start(&self, name: &'static str, arguments: &[&str]) -> std::io::Result<Process> {
         let machine = format!("machine-{name}");
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(arguments).arg("--leash").env("RADIOSONDE_MACHINE_ID", &machine);
+        command.args(arguments).arg("--queue").arg(&self.queue).arg("--leash");
+        command.env("RADIOSONDE_MACHINE_ID", &machine);
         if let Some(machines) = &self.machines {
-            command.env("RADIOSONDE_DIR", directory_of(machines, &machine));
+            command.env("RADIOSONDE_DIR", machines.join(&machine));
         }
         // A group of its own: ctrl-c is for this process, which ends the others in order.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
@@ -125,27 +120,10 @@ impl Options {
         Ok(Process { name, child, leash })
     }
 
-    fn start_worker(
-        &self,
-        name: &'static str,
-        queue: &str,
-        scheduler: &str,
-    ) -> std::io::Result<Process> {
+    fn start_worker(&self, name: &'static str, scheduler: &str) -> std::io::Result<Process> {
         let limit = self.limit_ms.to_string();
-        let process = self.start(
-            name,
-            &[
-                "worker",
-                "--id",
-                name,
-                "--queue",
-                queue,
-                "--scheduler",
-                scheduler,
-                "--limit-ms",
-                &limit,
-            ],
-        )?;
+        let arguments = ["worker", "--id", name, "--scheduler", scheduler, "--limit-ms", &limit];
+        let process = self.start(name, &arguments)?;
         crate::say(&format!("{name} pid {}", process.child.id().unwrap_or_default()));
         Ok(process)
     }
@@ -162,7 +140,7 @@ impl Options {
             command.args(["submit", "--api", api, kind.as_str()]).kill_on_drop(true);
             command.env("RADIOSONDE_MACHINE_ID", "machine-client");
             if let Some(machines) = &self.machines {
-                command.env("RADIOSONDE_DIR", directory_of(machines, "machine-client"));
+                command.env("RADIOSONDE_DIR", machines.join("machine-client"));
             }
             clients.push(command.spawn()?);
         }
@@ -197,8 +175,4 @@ impl Process {
             drop(self.child.kill().await);
         }
     }
-}
-
-fn directory_of(machines: &Path, machine: &str) -> PathBuf {
-    machines.join(machine)
 }

@@ -12,7 +12,7 @@ use tonic::Status;
 use tonic::transport::server::TcpIncoming;
 
 use crate::catalog::{self, Reason};
-use crate::job::{ATTEMPTS_MAX, Job};
+use crate::job::{self, ATTEMPTS_MAX, Job};
 use crate::queue::{Lease, Queue};
 use crate::rpc::{Answer, Decision, Question, Report, Server};
 use crate::{Error, told};
@@ -123,11 +123,7 @@ impl Scheduler {
         } else {
             let mut ended = job.clone();
             ended.outcome = Some((outcome.to_owned(), detail.to_owned()));
-            let result = match outcome {
-                "success" => catalog::Outcome::Success,
-                "timeout" => catalog::Outcome::Timeout,
-                _ => catalog::Outcome::Failure,
-            };
+            let result = job::outcome_label(outcome);
             catalog::job_runs_total(&job.kind.label(), result).increment(1);
             if outcome == "success" {
                 radiosonde::event!("job.finished", attempts = job.attempt, "finished");
@@ -149,7 +145,11 @@ impl Scheduler {
         is_retried
     }
 
-    #[tracing::instrument(skip_all, fields(otel.name = "retry job", otel.kind = "producer", attempt = lease.job.attempt + 1))]
+    #[tracing::instrument(skip_all, fields(
+        otel.name = "retry job",
+        otel.kind = "producer",
+        attempt = lease.job.attempt + 1,
+    ))]
     fn retry(&self, lease: &Lease, why: &str) -> std::io::Result<()> {
         radiosonde::event!(
             "job.retried",

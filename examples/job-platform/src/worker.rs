@@ -10,7 +10,7 @@ use radiosonde::propagation;
 use tokio::process::Command;
 use tokio::sync::watch;
 
-use crate::job::Job;
+use crate::job::{self, Job};
 use crate::queue::{Lease, Queue};
 use crate::rpc::{Report, SchedulerClient};
 use crate::{Error, catalog, told};
@@ -64,6 +64,7 @@ pub(crate) async fn work(options: Options) -> Result<(), Error> {
     let (end, ends) = watch::channel(false);
     let mut lanes = tokio::task::JoinSet::new();
     for _ in 0..options.jobs {
+        // Of what serves all jobs none is the parent: a plain spawn is right here.
         lanes.spawn(Arc::clone(&worker).take_jobs(ends.clone()));
     }
     told::to_end(options.leash).await;
@@ -88,7 +89,13 @@ impl Worker {
         }
     }
 
-    #[tracing::instrument(skip_all, fields(otel.name = "process job", otel.kind = "consumer", job.kind = lease.job.kind.as_str(), attempt = lease.job.attempt, otel.status_message))]
+    #[tracing::instrument(skip_all, fields(
+        otel.name = "process job",
+        otel.kind = "consumer",
+        job.kind = lease.job.kind.as_str(),
+        attempt = lease.job.attempt,
+        otel.status_message,
+    ))]
     async fn process(&self, lease: Lease) {
         let kind = lease.job.kind.label();
         catalog::job_wait_seconds(catalog::Queue::Normal).record(lease.job.waited());
@@ -103,11 +110,7 @@ impl Worker {
         let Some((outcome, detail)) = ending else {
             return tracing::warn!("the job was given to somebody else: it is left");
         };
-        let result = match outcome {
-            "success" => catalog::Outcome::Success,
-            "timeout" => catalog::Outcome::Timeout,
-            _ => catalog::Outcome::Failure,
-        };
+        let result = job::outcome_label(outcome);
         catalog::job_duration_seconds(&kind, result).record(begun.elapsed());
         if outcome != "success" {
             tracing::Span::current().record("otel.status_message", &detail);

@@ -6,5 +6,9 @@ mod api;
 mod environments;
 mod faults;
 mod jobs;
+// What a killed process had open is known where rings are files.
+#[cfg(target_os = "linux")]
+mod killed;
+#[cfg(target_os = "linux")]
 mod pages;
 mod world;

@@ -29,7 +29,7 @@ const PLACEHOLDERS: [(&str, &str); 5] = [
 #[test]
 fn the_commands_of_the_pages_find_what_they_say() {
     let environment =
-        [("RADIOSONDE_PROMETHEUS", "127.0.0.1:0"), ("OTEL_METRIC_EXPORT_INTERVAL", "500")];
+        [("RADIOSONDE_PROMETHEUS", "127.0.0.1:0"), ("OTEL_METRIC_EXPORT_INTERVAL", "6000")];
     let platform = Platform::start_with(&["--limit-ms", "4000"], &environment);
     let trace = six_jobs(&platform);
     let folder = platform.folder.path();
