@@ -113,7 +113,7 @@ pub use radiosonde_record::{Level, ToValue, Value};
 pub use radiosonde_redact::{Rules, Verdict};
 pub use radiosonde_registry::RegistrySource;
 pub use radiosonde_runtime::{
-    BoxedLayer, Clock, Config, EventsHandle, FilesReport, Fsync, Guard, Ingest, InitError,
+    BoxedLayer, Clock, Config, EventsHandle, FilesReport, Fsync, Global, Guard, Ingest, InitError,
     LogBridge, OpenSpanGroup, OpenSpanReport, OpenSpansReport, Parts, Problem, Profile,
     RefusedWrites, RemovedFiles, Report, Service, Severity, SignalReport, Worker, WorkerJob,
     ingest, retire, worker,
