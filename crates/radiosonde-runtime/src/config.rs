@@ -64,6 +64,20 @@ pub enum Profile {
     Service,
 }
 
+/// What a process has once, and [`Config::init`] sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Global {
+    /// The logger of the `log` crate.
+    Logger,
+    /// The panic hook.
+    PanicHook,
+    /// The recorder of the `metrics` crate.
+    Recorder,
+    /// The subscriber of `tracing`.
+    Subscriber,
+}
+
 /// Defaults for telemetry, set in code. `init!(key = value, …)` calls the methods of the same
 /// names.
 #[must_use = "nothing happens before `init`, `try_init` or `build`"]
@@ -79,6 +93,7 @@ pub struct Config {
     pub(crate) prometheus: Option<String>,
     pub(crate) labels: Vec<(String, String)>,
     pub(crate) layers: Vec<BoxedLayer>,
+    pub(crate) left: Vec<Global>,
     /// Set with the feature `wrap-exporter` only.
     pub(crate) exporter: Option<BoxedRecorder>,
     pub(crate) profile: Profile,
@@ -145,6 +160,7 @@ impl Config {
             prometheus: None,
             labels: Vec::new(),
             layers: Vec::new(),
+            left: Vec::new(),
             exporter: None,
             profile: Profile::default(),
             filter: None,
@@ -245,6 +261,15 @@ impl Config {
         L: Layer<Registry> + Send + Sync + 'static,
     {
         self.layers.extend(layers.into_iter().map(|layer| Box::new(layer) as BoxedLayer));
+        self
+    }
+
+    /// Globals that `init` does not set, since the application sets them itself, and would fail if
+    /// they were taken: `leave = [Global::Recorder]`. What goes there is not ours to see, and nothing
+    /// is said of it. What is already set needs no mention: `init` leaves it in any case, and reports
+    /// it. Layers and an exporter given to the config go nowhere when theirs is left. Default: none.
+    pub fn leave(mut self, globals: impl IntoIterator<Item = Global>) -> Self {
+        self.left.extend(globals);
         self
     }
 

@@ -3,13 +3,14 @@
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use radiosonde_metrics::Ingest;
-use radiosonde_record::set_global;
+use radiosonde_record::{Journal, set_global};
 use tracing_core::Dispatch;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::config::{BoxedLayer, BoxedRecorder, Config};
+use crate::config::{BoxedLayer, BoxedRecorder, Config, Global};
 use crate::guard::{End, Guard};
 use crate::log_bridge::LogBridge;
+use crate::problem::Problems;
 use crate::settings::Settings;
 use crate::telemetry::Telemetry;
 use crate::{log_bridge, otel, panic_hook};
@@ -62,8 +63,9 @@ pub(crate) fn init(mut config: Config) -> Guard {
         // What is not ours goes on without us; whether there is a recorder is not ours to judge.
         let _ = exporter.map(metrics::set_global_recorder);
     } else {
-        install(&telemetry, &settings, layers);
-        install_recorder(&telemetry, exporter);
+        let left = Left(&config.left);
+        install(&telemetry, &settings, layers, left);
+        install_recorder(&telemetry, exporter, left);
     }
     // Only now: who joins from another thread must find everything in place.
     *installed = Some(telemetry.clone());
@@ -87,7 +89,29 @@ fn join(telemetry: &Telemetry, test: bool) -> Guard {
     Guard::new(telemetry, if telemetry.is_test() { End::Flush } else { End::Nothing })
 }
 
-fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>) {
+/// What the application sets itself.
+#[derive(Clone, Copy)]
+struct Left<'a>(&'a [Global]);
+
+impl Left<'_> {
+    fn has(self, global: Global) -> bool {
+        self.0.contains(&global)
+    }
+
+    /// What was given to the config and has nowhere to go.
+    fn complain_of(self, count: usize, what: &str, problems: &Problems) {
+        if count > 0 {
+            problems.say(
+                format!(
+                    "{what} given to init! cannot be used: their global is left to the application"
+                ),
+                "take it out of `leave`, or set them yourself",
+            );
+        }
+    }
+}
+
+fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>, left: Left<'_>) {
     let Some(journal) = telemetry.journal() else { return };
     let problems = telemetry.problems();
     if !set_global(journal) {
@@ -96,8 +120,26 @@ fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>) 
             "call either init! or EventsHandle::install, once",
         );
     }
-    let Some(layer) = telemetry.layer(&settings.traces) else { return };
-    let dispatch = if settings.traces.otel_bridge {
+    if left.has(Global::Subscriber) {
+        left.complain_of(layers.len(), "layers", problems);
+    } else if let Some(layer) = telemetry.layer(&settings.traces) {
+        set_subscriber(layer, layers, settings.traces.otel_bridge, problems);
+    }
+    if !left.has(Global::Logger) {
+        set_logger(journal, problems);
+    }
+    if !left.has(Global::PanicHook) {
+        panic_hook::install(None);
+    }
+}
+
+fn set_subscriber(
+    layer: radiosonde_tracing::Layer,
+    layers: Vec<BoxedLayer>,
+    otel_bridge: bool,
+    problems: &Problems,
+) {
+    let dispatch = if otel_bridge {
         otel::install(layer, layers, problems)
     } else if layers.is_empty() {
         // Nobody asks a registry for anything.
@@ -111,22 +153,30 @@ fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>) 
         problems.say(
             "a tracing subscriber is already set; tracing spans and events go there, not here",
             "let only init! set one, or add Config::build().layer to yours; set after init!, yours \
-             would find the place taken, and its .init() would panic",
+             would fail, and end the program at its .init(), unless `leave` names it",
         );
     }
+}
+
+fn set_logger(journal: &Journal, problems: &Problems) {
     if !log_bridge::install(LogBridge::new(Some(journal))) {
         problems.say(
             "a logger for the log crate is already set; log records go there, not here",
             "let only init! set one, or put Config::build().logger behind yours; set after \
-             init!, yours would find the place taken",
+             init!, yours would fail, unless `leave` names it",
         );
     }
-    panic_hook::install(None);
 }
 
 /// Sets the recorder, in front of the application's where there is one.
-fn install_recorder(telemetry: &Telemetry, exporter: Option<BoxedRecorder>) {
+fn install_recorder(telemetry: &Telemetry, exporter: Option<BoxedRecorder>, left: Left<'_>) {
     if telemetry.journal().is_none() {
+        return;
+    }
+    let _first = RUNNING.set(telemetry.clone());
+    if left.has(Global::Recorder) {
+        let exporters = usize::from(exporter.is_some());
+        left.complain_of(exporters, "the exporter", telemetry.problems());
         return;
     }
     let ours = telemetry.metrics().recorder();
@@ -138,8 +188,7 @@ fn install_recorder(telemetry: &Telemetry, exporter: Option<BoxedRecorder>) {
         telemetry.problems().say(
             "a metrics recorder is already set; metrics go there, unguarded",
             "let only init! set one, or hand yours to init!(wrap_exporter = …); set after init!, \
-             yours would find the place taken",
+             yours would fail, unless `leave` names it",
         );
     }
-    let _first = RUNNING.set(telemetry.clone());
 }

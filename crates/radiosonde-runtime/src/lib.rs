@@ -98,7 +98,7 @@ mod tokio_metrics;
 mod traces;
 mod words;
 
-pub use config::{BoxedLayer, Config, Fsync, Profile, Service};
+pub use config::{BoxedLayer, Config, Fsync, Global, Profile, Service};
 pub use guard::Guard;
 pub use house::{FilesReport, RemovedFiles};
 pub use install::{ingest, retire};

@@ -123,7 +123,7 @@ pub use radiosonde_registry::RegistrySource;
 #[cfg(feature = "testing")]
 pub use radiosonde_runtime::testing;
 pub use radiosonde_runtime::{
-    BoxedLayer, Clock, Config, EventsHandle, FilesReport, Fsync, Guard, Ingest, InitError,
+    BoxedLayer, Clock, Config, EventsHandle, FilesReport, Fsync, Global, Guard, Ingest, InitError,
     LogBridge, OpenSpanGroup, OpenSpanReport, OpenSpansReport, Parts, Problem, Profile,
     RefusedWrites, RemovedFiles, Report, Service, Severity, SignalReport, Worker, WorkerJob,
     ingest, retire, worker,
