@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use radiosonde_store::Line;
 use radiosonde_store::names::Signal;
-use radiosonde_store::query::Reading;
+use radiosonde_store::query::{Query, Reading};
 
 use crate::args::{MetricsArgs, Select};
 use crate::commands::print_stored;
@@ -50,8 +51,10 @@ fn latest(select: &Select, screen: Screen, out: &mut dyn Write) -> Result<u8, St
     let query = select.query(&[Signal::Metrics])?;
     let mut latest: BTreeMap<Place, Line> = BTreeMap::new();
     let mut refused = 0_u64;
+    let mut are_changes = false;
     let reading: Reading = query.scan(&mut |found| {
         if found.line.meta.text("kind") != Some("snapshot") {
+            are_changes |= is_exported_change(&found.line);
             return;
         }
         let Some(metric) = Metric::of(&found.line) else { return };
@@ -69,6 +72,8 @@ fn latest(select: &Select, screen: Screen, out: &mut dyn Write) -> Result<u8, St
             let _ = latest.insert(place, found.line);
         }
     });
+    let changes =
+        if are_changes { exported_changes(&query, &mut refused) } else { Totals::default() };
     if let Some(limit) = select.limit {
         while latest.len() > limit {
             let _ = latest.pop_last();
@@ -78,16 +83,43 @@ fn latest(select: &Select, screen: Screen, out: &mut dyn Write) -> Result<u8, St
         latest.values().try_for_each(|line| print_stored(line, out))?;
     } else {
         print_latest(&latest, screen, out)?;
+        if !changes.is_empty() {
+            let blank = if latest.is_empty() { "" } else { "\n" };
+            let heading = "sums of what was exported as changes";
+            writeln!(out, "{blank}{}", screen.paint.with(color::NAME, heading))?;
+            let cut = changes.print(screen, out)?;
+            say_cut(cut, screen.paint, out)?;
+        }
     }
     out.flush()?;
     if refused > 0 {
         let lines = many(refused, "line");
         eprintln!("radiosonde: over {SERIES_MAX} series: {lines} of further ones left out");
     }
-    if latest.is_empty() && reading.matched > 0 {
+    let any = !latest.is_empty() || !changes.is_empty();
+    if !any && reading.matched > 0 {
         eprintln!("radiosonde: no snapshot yet: --job JOB shows what a job changed");
     }
-    Ok(conclude(&query, &reading, !latest.is_empty()))
+    Ok(conclude(&query, &reading, any))
+}
+
+/// The sums of what an SDK has exported as changes. Read anew, each line once: a line that a power cut
+/// has repeated would count twice.
+fn exported_changes(query: &Query, refused: &mut u64) -> Totals {
+    let mut changes = Totals::default();
+    let _read_before = query.stream(&mut |line| {
+        if is_exported_change(line) && !changes.add_within(line, SERIES_MAX) {
+            *refused += 1;
+        }
+        ControlFlow::Continue(())
+    });
+    changes
+}
+
+/// Whether it is a change that no snapshot has: what a job, worker or session did is in these as well.
+fn is_exported_change(line: &Line) -> bool {
+    let ids = [&line.job_id, &line.worker_id, &line.session_id];
+    line.meta.text("kind") == Some("delta") && ids.iter().all(|id| id.is_none())
 }
 
 /// A series of one process. A restarted process goes on in its slot, so that only its latest run is
@@ -196,6 +228,17 @@ impl Totals {
             (Kind::Gauge, Some(to)) => total.value = to,
             _ => {}
         }
+    }
+
+    /// As [`Totals::add`], unless it would be one more series than that. Whether it was not.
+    fn add_within(&mut self, line: &Line, most: usize) -> bool {
+        let is_known =
+            || Metric::of(line).is_none_or(|metric| self.0.contains_key(&metric.series()));
+        let fits = self.0.len() < most || is_known();
+        if fits {
+            self.add(line);
+        }
+        fits
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -255,3 +255,29 @@ fn the_width_of_the_screen_makes_the_bars() {
         assert!(ran.out.contains(&format!(" {} ", "█".repeat(bar))), "{columns}: {}", ran.out);
     }
 }
+
+#[test]
+fn what_was_exported_as_changes_is_summed_each_line_once() {
+    let change = |id: &str, ids: &str, value: i64| {
+        format!(
+            r#"{{"ts":"2025-10-06T11:50:0{id}Z","level":"info","evt":"metric","source":"opentelemetry","msg":"","service":"shop",{ids}"meta":{{"kind":"delta","name":"queue_jobs","type":"counter","labels":{{"otel.scope.name":"mq"}},"value":{value}}},"id":"k3f9q2xw.1.{id}"}}"#
+        )
+    };
+    let dir = Dir::empty();
+    let second = change("2", "", 5);
+    dir.write(
+        "metrics-2025-10-06.jsonl",
+        lines(&[
+            change("1", "", 2),
+            second.clone(),
+            change("3", r#""job_id":"j-1","#, 100),
+            second,
+        ]),
+    );
+    let row = r#"  queue_jobs{otel.scope.name="mq"}  +7  in 2 changes"#;
+    let _ = dir.run("metrics").exits(0).prints(&["sums of what was exported as changes\n", row]);
+    // Beside snapshots they stand below.
+    let full = Dir::story();
+    full.write("metrics-2025-10-07.jsonl", lines(&[change("4", "", 1)]));
+    let _ = full.run("metrics").exits(0).prints(&["runs_total", "+1"]);
+}

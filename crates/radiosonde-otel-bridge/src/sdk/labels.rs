@@ -63,3 +63,50 @@ pub(super) fn cut(text: &str, max: usize) -> (&str, bool) {
     let end = (0..=text.len().min(max)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     (&text[..end], end < text.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+    use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope};
+    use radiosonde_record::{Filter, Journal, Level, Placement};
+
+    use super::*;
+
+    fn label(key: &str, value: Any) -> KeyValue {
+        let value = Some(AnyValue { value: Some(value) });
+        KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
+    }
+
+    fn labels(attributes: &[KeyValue]) -> (serde_json::Value, bool) {
+        let journal = Journal::open(Placement::Memory, Filter::at(Level::Info)).unwrap();
+        let scope = InstrumentationScope { name: "mq".to_owned(), ..Default::default() };
+        let origin = Origin::new(&journal, None, Some(&scope));
+        let labels = Labels::of(attributes, &origin);
+        (serde_json::from_str(&labels.json).unwrap(), labels.is_cut)
+    }
+
+    #[test]
+    fn labels_are_texts_and_of_one_that_comes_twice_the_last_counts() {
+        let given = [
+            label("code", Any::IntValue(200)),
+            label("ok", Any::BoolValue(true)),
+            label("code", Any::IntValue(404)),
+        ];
+        let expected = serde_json::json!({"code": "404", "ok": "true", "otel.scope.name": "mq"});
+        assert_eq!(labels(&given), (expected, false));
+    }
+
+    #[test]
+    fn labels_are_bounded_in_number_and_length() {
+        let many: Vec<_> =
+            (0..70).map(|nth| label(&format!("k{nth}"), Any::IntValue(nth))).collect();
+        let (object, is_cut) = labels(&many);
+        assert_eq!((object.as_object().unwrap().len(), is_cut), (LABELS_MAX, true));
+        let long = [label(&"ä".repeat(200), Any::StringValue("ö".repeat(600)))];
+        let (object, is_cut) = labels(&long);
+        let (name, value) = object.as_object().unwrap().iter().next_back().unwrap();
+        // At a character, and not past the bytes there are.
+        assert_eq!((name.as_str(), is_cut), ("ä".repeat(127).as_str(), true));
+        assert_eq!(value.as_str().unwrap(), "ö".repeat(512));
+    }
+}
