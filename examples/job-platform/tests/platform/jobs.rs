@@ -67,6 +67,15 @@ fn a_job_that_is_tried_again_goes_on_in_its_trace_on_the_other_worker() {
     let attempts = named(&spans, "process job");
     assert_eq!(attempts.len(), 2);
     assert_ne!(attempts[0]["worker_id"], attempts[1]["worker_id"]);
+    // The second hangs on the retry, and that on what scheduled the first, not on the first itself.
+    let [retry] = named(&spans, "retry job")[..] else { panic!("one retry") };
+    let [scheduled] = named(&spans, "schedule job")[..] else { panic!("scheduled once") };
+    assert_eq!(retry["meta"]["parent_span_id"], scheduled["span_id"]);
+    let below = |span: &&serde_json::Value, parent: &serde_json::Value| {
+        span["meta"]["parent_span_id"] == parent["span_id"]
+    };
+    assert_eq!(attempts.iter().filter(|span| below(span, scheduled)).count(), 1);
+    assert_eq!(attempts.iter().filter(|span| below(span, retry)).count(), 1);
 
     told_in_order(&directories, &ended.trace);
 }
