@@ -9,7 +9,7 @@ use rustix::process::{Signal, kill_process};
 
 use crate::world::{Platform, radiosonde};
 
-/// Pages and whether every line of their `sh` blocks is a question to the platform.
+/// Every line of its `sh` blocks is a question to the platform.
 const COOKBOOK: &str = "docs/query-cookbook.md";
 const PAGES: [&str; 4] =
     [COOKBOOK, "docs/debugging.md", "docs/information-flow.md", "examples/job-platform/README.md"];
