@@ -18,13 +18,13 @@ pub(crate) struct Open {
     pub(crate) given: Option<Arc<Ids>>,
 }
 
-type Shard = Mutex<HashMap<u64, Open, BuildHasherDefault<Random>>>;
+type Opens = HashMap<u64, Open, BuildHasherDefault<Random>>;
 
 /// Locks, so that threads at work seldom meet at one.
 const SHARDS: usize = 16;
 
 /// As many as spans are open, which their store bounds.
-static OPEN: [Shard; SHARDS] =
+static OPEN: [Mutex<Opens>; SHARDS] =
     [const { Mutex::new(HashMap::with_hasher(BuildHasherDefault::new())) }; SHARDS];
 
 pub(crate) fn insert(span: SpanId, open: Open) {
@@ -44,9 +44,7 @@ pub(crate) fn find(span: SpanId) -> Option<Open> {
 }
 
 /// Nothing in a forked child: threads it has not got may have held the lock.
-fn shard(
-    span: SpanId,
-) -> Option<(MutexGuard<'static, HashMap<u64, Open, BuildHasherDefault<Random>>>, u64)> {
+fn shard(span: SpanId) -> Option<(MutexGuard<'static, Opens>, u64)> {
     let id = u64::from_be_bytes(span.to_bytes());
     let shard = OPEN.get(id as usize % SHARDS).filter(|_| !is_forked_child())?;
     Some((shard.lock().unwrap_or_else(PoisonError::into_inner), id))

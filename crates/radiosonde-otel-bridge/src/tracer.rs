@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use opentelemetry::trace::{self, SpanBuilder, SpanContext, SpanKind, TraceContextExt as _};
-use opentelemetry::{Array, Context as OtelContext, InstrumentationScope, KeyValue, Value};
+use opentelemetry::{
+    Array, Context as OtelContext, InstrumentationScope, KeyValue, StringValue, Value,
+};
 use radiosonde_context::{Context, TraceState};
 use radiosonde_record::{Level, Value as Recorded};
 use radiosonde_tracing::{SpanEditor, SpanKind as Kind, SpanStart, SpanStatus, Spans};
@@ -108,9 +110,7 @@ impl trace::Tracer for Tracer {
             }
         });
         let around = || convert::span_context(&parent).unwrap_or(SpanContext::NONE);
-        let Some((started, inside)) = begun
-            .and_then(|started| Some((started.context()?, started)))
-            .map(|(inside, started)| (started, inside))
+        let Some((inside, started)) = begun.and_then(|started| Some((started.context()?, started)))
         else {
             // Held back, or one too many: what is inside of it is in what is around.
             return Span::inert(around());
@@ -214,7 +214,7 @@ impl<'a> Failure<'a> {
     fn record(&self, editor: &mut SpanEditor<'_>) {
         let message = self.message.as_str();
         let sources: Vec<&str> = match self.sources {
-            Array::String(sources) => sources.iter().map(|source| source.as_str()).collect(),
+            Array::String(sources) => sources.iter().map(StringValue::as_str).collect(),
             _ => Vec::new(),
         };
         let whole = std::iter::once(&*message).chain(sources.iter().copied());

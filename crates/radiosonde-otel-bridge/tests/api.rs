@@ -14,7 +14,7 @@ use opentelemetry::trace::{
 use opentelemetry::{
     Array, Context as OtelContext, InstrumentationScope, KeyValue, StringValue, Value,
 };
-use radiosonde_context::Context;
+use radiosonde_context::{Context, SpanId};
 use radiosonde_otel_bridge::{Bridge, Tracer};
 use radiosonde_tracing::{Keep, Sampler};
 use tracing::{error, info, info_span};
@@ -182,7 +182,7 @@ fn contexts_go_with_futures_to_other_threads_and_out_of_order() {
                 };
                 let id = runtime.block_on(runtime.spawn(inside.with_context(cx.clone()))).unwrap();
                 let own = cx.span().span_context().span_id().to_bytes();
-                assert_eq!(id.map(|id| id.to_bytes()), Some(own));
+                assert_eq!(id.map(SpanId::to_bytes), Some(own));
                 // Our helpers take the API's span along, too.
                 let carried = {
                     let _attached = cx.clone().attach();

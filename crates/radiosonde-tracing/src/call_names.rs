@@ -124,6 +124,7 @@ fn bounded(
 
 /// A name that lasts as long as the process: one of those that do already, or of the first ones
 /// that were made at run time.
+#[expect(clippy::ptr_arg, reason = "whether it lasts is what is asked")]
 pub(crate) fn lasting(name: &Cow<'static, str>) -> &'static str {
     static KNOWN: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
     let name = match name {

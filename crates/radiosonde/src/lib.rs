@@ -74,6 +74,7 @@
 //! | `http` | no | `http::HeaderMap` as a carrier of [`propagation`], for clients and servers without a layer |
 //! | `http-client` | no | `http::client`: a layer for clients over tower |
 //! | `http-server` | no | `http::server`: a layer for servers over tower |
+//! | `otel-bridge` | no | [`Config::otel_bridge`]: the OpenTelemetry API, tracing-opentelemetry and what builds on them; `otel` |
 //! | `panic` | yes | panics as events |
 //! | `process` | yes | CPU, memory, descriptors, threads (Linux) |
 //! | `stream` | no | streams inside a context: `wrap` |

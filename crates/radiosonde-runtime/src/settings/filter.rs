@@ -122,6 +122,29 @@ fn is_doubled(word: &[char], level: &[char]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Service;
+
+    #[test]
+    fn the_target_of_bridged_libraries_is_let_through_unless_somebody_speaks_of_it() {
+        let lets = |directives: &str, is_bridged: bool| {
+            let config = Config::new(Service::new("test", "1"));
+            let (env, problems) =
+                (Environment::of(&[("RUST_LOG", directives)]), Problems::default());
+            let filter = resolve(&config, &env, is_bridged, &problems);
+            assert_eq!(problems.all(), []);
+            [(BRIDGED, Level::Trace), ("shop", Level::Info), ("shop", Level::Debug)]
+                .map(|(target, level)| filter.allows(target, level))
+        };
+        for (directives, is_bridged, expect) in [
+            ("", false, [false, true, false]),
+            ("", true, [true, true, false]),
+            ("warn", true, [true, false, false]),
+            ("off", true, [false, false, false]),
+            ("info,otel::tracing=off", true, [false, true, false]),
+        ] {
+            assert_eq!(lets(directives, is_bridged), expect, "{directives} {is_bridged}");
+        }
+    }
 
     #[test]
     fn a_word_that_is_nearly_a_level_is_told_from_a_target() {

@@ -349,6 +349,28 @@ mod tests {
     }
 
     #[test]
+    fn the_environment_says_whether_there_is_a_bridge_and_what_is_missing_is_named() {
+        let missing = "the OpenTelemetry bridge is asked for, and radiosonde was built without it";
+        let lacks = if crate::otel::IS_THERE { "" } else { missing };
+        for (code, variable, asked, told) in [
+            (false, "", false, ""),
+            (true, "", true, lacks),
+            (false, " On ", true, lacks),
+            (true, "off", false, ""),
+            (false, "yes", false, "RADIOSONDE_OTEL_BRIDGE: `yes` is not understood"),
+        ] {
+            let config = Config::new(Service::new("test", "1")).otel_bridge(code);
+            let (env, problems) =
+                (Environment::of(&[("RADIOSONDE_OTEL_BRIDGE", variable)]), Problems::default());
+            let settings = TraceSettings::resolve(&config, &env, &problems);
+            assert_eq!(settings.otel_bridge, asked && crate::otel::IS_THERE, "{code} {variable}");
+            let found: Vec<_> = problems.all().into_iter().map(|problem| problem.what).collect();
+            assert_eq!(found.join("; "), told, "{code} {variable}");
+            assert_eq!(settings.words().contains("bridge"), settings.otel_bridge);
+        }
+    }
+
+    #[test]
     fn spans_that_are_left_out_are_told() {
         let (settings, _) = resolved(&[("RADIOSONDE_TRACES_UNSAMPLED", "skip")]);
         let expected = "parentbased_always_on; kept: slow 1 s; unsampled: left out";
