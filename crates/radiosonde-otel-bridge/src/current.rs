@@ -187,8 +187,11 @@ pub(crate) fn change(span: SpanId, change: impl Fn(&Context) -> Context) {
 /// Our context where one of the API is attached in place of another.
 fn entered(from: &OtelContext, to: &OtelContext) -> (Context, Option<Open>) {
     let (context, own) = of(to);
+    let is_whole = to.get::<Carried>().is_some();
     let context = match (context, &own) {
-        (Some(context), _) => context,
+        (Some(context), _) if is_whole => context,
+        // Of somebody else's span nothing more is known: job and baggage are those of the place.
+        (Some(context), _) => with_current(|current| context.over(&current.without_span())),
         (None, Some(own)) => own.spans.enter(&own.number).unwrap_or_else(Context::current),
         // It was in a span, and is not any more.
         (None, None) if is_in_span(from) => with_current(Context::without_span),
@@ -218,9 +221,7 @@ fn of(cx: &OtelContext) -> (Option<Context>, Option<Open>) {
         Some(Carried(context)) => {
             convert::in_span(span.span_context()).over(&context.without_span())
         }
-        None => with_current(|current| {
-            convert::in_span(span.span_context()).over(&current.without_span())
-        }),
+        None => convert::in_span(span.span_context()),
     };
     (Some(context), None)
 }

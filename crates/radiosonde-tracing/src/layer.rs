@@ -162,6 +162,9 @@ impl Layer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
+        if self.is_beside() {
+            return None;
+        }
         let registered = subscribed.span(id)?;
         let extensions = registered.extensions();
         extensions.get::<Tracked>()?.of(self.tracker.number())

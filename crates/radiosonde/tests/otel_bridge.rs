@@ -44,6 +44,7 @@ fn serve(running: impl FnOnce()) {
         let charge = tracer.span_builder("charge").with_kind(SpanKind::Client).start(&tracer);
         let _inside = opentelemetry::Context::current_with_span(charge).attach();
         info!("charging");
+        metrics::counter!("charges_total").increment(1);
         running();
     });
 }
@@ -80,6 +81,11 @@ fn play(directory: &Path, part: &str) {
             serve(|| {});
             assert_eq!(seen.load(Ordering::Relaxed), 2);
             shut(telemetry);
+            let [charge] = &lines(&root, "spans-", "charge")[..] else { panic!("one") };
+            let [change] = &lines(&root, "metrics-", "charges_total")[..] else { panic!("one") };
+            for id in ["trace_id", "span_id", "job_id"] {
+                assert_eq!(change[id], charge[id], "{change}");
+            }
         }
         "parts" => {
             let parts = config(&root).build();
@@ -128,7 +134,7 @@ fn what_the_api_records_survives_a_kill() {
     assert_eq!(charge["meta"]["parent_span_id"], request["span_id"]);
     assert_eq!((&request["source"], &charge["source"]), (&"otel_bridge".into(), &"shop".into()));
     let said = |msg: &str| events.iter().find(|line| line["msg"] == msg).unwrap();
-    let stock = spans(&root).into_iter().find(|line| line["msg"] == "stock").unwrap();
+    let stock = lines(&root, "spans-", "stock").remove(0);
     assert_eq!(stock["meta"]["parent_span_id"], request["span_id"]);
     for (line, span) in [(said("handled"), request), (said("charging"), charge)] {
         assert_eq!((&line["span_id"], &line["job_id"]), (&span["span_id"], &"job-7".into()));
@@ -161,13 +167,15 @@ fn started(test: &str, part: &str) {
     Helper::start(test, directory.path(), part).join();
 }
 
-fn spans(directory: &Path) -> Vec<Json> {
-    let mut lines = Vec::new();
+/// The lines of one kind of day files with this message that have a job.
+fn lines(directory: &Path, kind: &str, message: &str) -> Vec<Json> {
+    let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
-        if entry.file_name().to_string_lossy().starts_with("spans-") {
+        if entry.file_name().to_string_lossy().starts_with(kind) {
             let text = std::fs::read_to_string(entry.path()).unwrap();
-            lines.extend(text.lines().map(|line| serde_json::from_str::<Json>(line).unwrap()));
+            let lines = text.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
+            found.extend(lines.filter(|line| line["msg"] == message && line["job_id"].is_string()));
         }
     }
-    lines
+    found
 }
