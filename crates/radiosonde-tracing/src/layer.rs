@@ -206,8 +206,9 @@ impl Layer {
 
     /// Somebody asks for a part of another layer.
     fn asked_for(&self, id: TypeId) {
-        // Before it is part of a subscriber nobody can ask it for anything.
-        if self.find.is_some() {
+        // Before it is part of a subscriber nobody can ask it for anything; beside the layer that makes
+        // the spans it is that one which is asked.
+        if self.find.is_some() && !self.is_beside() {
             asked::unknown(&self.tracker, id, &self.others);
         }
     }

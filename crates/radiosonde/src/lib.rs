@@ -75,6 +75,7 @@
 //! | `http-client` | no | `http::client`: a layer for clients over tower |
 //! | `http-server` | no | `http::server`: a layer for servers over tower |
 //! | `otel-bridge` | no | [`Config::otel_bridge`]: the OpenTelemetry API, tracing-opentelemetry and what builds on them; `otel` |
+//! | `otel-sdk` | no | `otel-bridge`, and `otel::sdk`: what stock exporters of an OpenTelemetry SDK send, on disk |
 //! | `panic` | yes | panics as events |
 //! | `process` | yes | CPU, memory, descriptors, threads (Linux) |
 //! | `stream` | no | streams inside a context: `wrap` |
@@ -106,6 +107,8 @@ pub mod http {
 /// crate `radiosonde-otel-bridge`.
 #[cfg(feature = "otel-bridge")]
 pub mod otel {
+    #[cfg(feature = "otel-sdk")]
+    pub use radiosonde_otel_bridge::sdk;
     pub use radiosonde_otel_bridge::{Bridge, Propagator, Span, Tracer, TracerProvider};
 }
 
