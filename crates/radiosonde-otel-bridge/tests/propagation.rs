@@ -139,6 +139,22 @@ fn headers_that_make_no_sense_are_as_if_they_were_not_there() {
 }
 
 #[test]
+fn a_bridge_in_two_subscribers_panics_nowhere() {
+    let lines = capture(|bridge| {
+        use tracing_subscriber::layer::SubscriberExt as _;
+        let _outer = info_span!("outer").entered();
+        let second = tracing_subscriber::registry().with(bridge.layer());
+        tracing::subscriber::with_default(second, || {
+            let spans: Vec<_> = (0..10).map(|_| info_span!("inner")).collect();
+            info!(parent: spans.last().unwrap(), "told its parent");
+            spans[0].in_scope(|| info!("inside"));
+        });
+    });
+    assert_eq!(lines.event("inside")["trace_id"], lines.span("outer")["trace_id"]);
+    assert!(lines.events.iter().any(|line| line["msg"] == "told its parent"));
+}
+
+#[test]
 fn our_functions_for_spans_work_on_those_of_the_layer() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let caller = propagation::extract(&[("traceparent", TRACEPARENT)]);

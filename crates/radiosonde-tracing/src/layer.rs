@@ -194,8 +194,13 @@ impl Layer {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         let dispatch = self.tracker.dispatch.get()?.upgrade()?;
+        // Should the layer be part of two subscribers, the spans of the second are not known there.
+        let known = dispatch.downcast_ref::<S>()?;
         let mut scope = subscribed.span(id)?.scope();
-        let context = scope.find_map(|span| source.context_of(&span.id(), &dispatch))?;
+        let context = scope.find_map(|span| {
+            known.span(&span.id())?;
+            source.context_of(&span.id(), &dispatch)
+        })?;
         source.find(context.span_id()?)?.of(&self.tracker).cloned()
     }
 

@@ -68,6 +68,13 @@
 //! million a span is not recorded. A span that is open when its process dies, or ends telemetry,
 //! leaves no line of its own: recovery, or the shutdown, tells of it in an event `span.interrupted`.
 //!
+//! # Spans of others
+//!
+//! [`Layer::spans`] begins spans for another API than `tracing`, with names that are known at run time
+//! only; with [`Layer::with_source`] the spans of `tracing` come from there as well. Of their names the
+//! first 2,048, and of those the shorter ones, stand in the list of open spans; others are `span` there
+//! and have their name in the record.
+//!
 //! # Own metrics
 //!
 //! [`SpanCounts`], by [`Counted`]: `radiosonde_span_notices_total{notice}`.

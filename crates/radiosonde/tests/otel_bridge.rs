@@ -167,14 +167,16 @@ fn started(test: &str, part: &str) {
     Helper::start(test, directory.path(), part).join();
 }
 
-/// The lines of one kind of day files with this message that have a job.
-fn lines(directory: &Path, kind: &str, message: &str) -> Vec<Json> {
+/// The lines of one kind of day files with this name that have a job.
+fn lines(directory: &Path, kind: &str, name: &str) -> Vec<Json> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
         if entry.file_name().to_string_lossy().starts_with(kind) {
             let text = std::fs::read_to_string(entry.path()).unwrap();
             let lines = text.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
-            found.extend(lines.filter(|line| line["msg"] == message && line["job_id"].is_string()));
+            found.extend(
+                lines.filter(|line| line["meta"]["name"] == name && line["job_id"].is_string()),
+            );
         }
     }
     found
