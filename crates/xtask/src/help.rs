@@ -15,8 +15,9 @@ usage: cargo xtask <command> [options]
 commands:
   test [--without PARTS]      run all tests and doctests; installs missing test programs (promtool,
                               prometheus, amtool, jq, rg, zstd, rsyslogd; of Python
-                              prometheus-client and opentelemetry-sdk) and says so; a program that cannot be had is a
-                              failure unless it is named with --without, and is then listed as not
+                              prometheus-client and opentelemetry-sdk) and says so; a program
+                              that cannot be had is a failure unless it is named with --without,
+                              and is then listed as not
                               run
   check [--only STEPS] [--advisories]
                               everything judged without running the code. Steps: manifests, fmt,
@@ -40,6 +41,7 @@ examples:
   cargo xtask prove monotonic              nothing that only rises falls, 2,000 cases
   cargo xtask prove scrape                 a real Prometheus scrapes for a minute
   cargo xtask prove paths                  100,000 paths that are asked for make no series
+  cargo xtask prove capture                64 captures at once, a thousand rounds
   cargo xtask prove catalog                how long catalogues of 100 to 1,000 metrics take
   cargo xtask prove fuzz --seconds 60 --only ring_image,json_escape
 

@@ -146,14 +146,21 @@ impl Heard {
                 expected: true,
             })
             .collect();
-        for one in expect {
-            let of = |row: &Row| {
-                row.service == one.service && (one.machine.is_none() || row.machine == one.machine)
-            };
-            if one.machine.is_none() && rows.iter().any(|row| of(row) && row.reported) {
-                // On any machine: one that reports is enough.
+        for one in expect.iter().filter(|one| one.machine.is_none()) {
+            let of = |row: &Row| row.service == one.service;
+            // On any machine: one that reports is enough.
+            if rows.iter().any(|row| of(row) && row.reported) {
                 rows.iter_mut().filter(|row| of(row)).for_each(|row| row.expected = row.reported);
-            } else if !rows.iter().any(of) {
+            }
+        }
+        for one in expect {
+            let mut found = false;
+            for row in rows.iter_mut().filter(|row| one.is(row)) {
+                // A machine that is named has to be there, whatever is said of its service.
+                row.expected |= one.machine.is_some();
+                found = true;
+            }
+            if !found {
                 let (service, machine) = (one.service.clone(), one.machine.clone());
                 let seen = Seen::default();
                 rows.push(Row { service, machine, seen, reported: false, expected: true });
@@ -163,6 +170,13 @@ impl Heard {
             (a.state(), &a.service, &a.machine).cmp(&(b.state(), &b.service, &b.machine))
         });
         rows
+    }
+}
+
+impl Expected {
+    /// Whether a row is of it.
+    fn is(&self, row: &Row) -> bool {
+        row.service == self.service && (self.machine.is_none() || row.machine == self.machine)
     }
 }
 

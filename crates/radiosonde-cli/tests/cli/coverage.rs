@@ -93,6 +93,7 @@ fn who_is_expected_is_judged_and_nobody_else() {
         ("api@m-9", 1, "0 of 1 reported"),
         ("api,worker", 1, "2 of 4 reported"),
         ("worker@m-3", 1, "0 of 1 reported"),
+        ("worker,worker@m-3", 1, "0 of 2 reported"),
         ("scheduler", 1, "0 of 1 reported"),
     ] {
         let ran = dir.run(&format!("coverage --expect {expect}")).exits(status);
@@ -107,6 +108,11 @@ fn who_is_expected_is_judged_and_nobody_else() {
     );
     let ran = dir.run("coverage --expect worker").exits(0).prints(&["worker@m-3", "silent"]);
     assert!(ran.out.starts_with("1 of 1 reported"), "{}", ran.out);
+    // One that is named has to be there as well.
+    for both in ["worker,worker@m-3", "worker@m-3,worker"] {
+        let ran = dir.run(&format!("coverage --expect {both}")).exits(1);
+        assert!(ran.out.starts_with("1 of 2 reported"), "{both}: {}", ran.out);
+    }
     for wrong in ["@m-1", "api@", "api,"] {
         let ran = dir.run(&format!("coverage --expect {wrong}")).exits(2);
         assert!(ran.err.contains("SERVICE@MACHINE"), "{wrong}: {}", ran.err);
