@@ -17,7 +17,8 @@ pub(crate) struct CoverageArgs {
     pub(crate) dir: Vec<PathBuf>,
     /// Who has to have reported: SERVICE, or SERVICE@MACHINE; repeat, or part by commas
     ///
-    /// Default: every service and machine that reported since --known.
+    /// Default: every service and machine that reported since --known, but for programs that were
+    /// done in a short time.
     #[arg(long, value_name = "SERVICE", value_delimiter = ',', value_parser = expected, help_heading = "What")]
     pub(crate) expect: Vec<Expected>,
     /// What counts as lately: reported from this moment on
@@ -38,6 +39,7 @@ pub(crate) struct Expected {
 }
 
 fn expected(text: &str) -> Result<Expected, String> {
+    let text = text.trim();
     // Names of services may hold an `@`; ids of machines cannot.
     let (service, machine) = match text.rsplit_once('@') {
         Some((service, machine)) => (service, Some(machine)),
@@ -51,8 +53,10 @@ fn expected(text: &str) -> Result<Expected, String> {
 
 pub(super) const HELP: &str =
     "A service that runs reports at least once a minute, also when it has nothing to do:
-its heartbeat (machine.status) and its metrics. `silent` is one that did not report lately; `stopped` is
-one whose last word was that it stops. Counts are of the time since --since.
+its heartbeat (machine.status) and its metrics. `silent` is one that did not report lately; the last word
+of one that `stopped` was that it stops, lately or not. Programs that were done within
+two minutes (`ended`) are missed only where --expect names them. Counts are of the time
+since --since.
 
 Exit status: 0 everyone expected reported, 1 someone did not, 2 usage, or a directory
 that does not exist, 3 some file could not be read in full.
@@ -61,4 +65,4 @@ Examples:
   radiosonde coverage                                   the last hour against the last week
   radiosonde coverage --since 5m --expect api,worker    for a check that runs every few minutes
   radiosonde coverage --expect worker@m-3,worker@m-4    one service on two machines
-  radiosonde coverage -o json | jq -r 'select(.state != \"reporting\").service'";
+  radiosonde coverage -o json | jq -r 'select(.expected and (.reported | not)).service'";

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &CoverageArgs, out: &mut dyn Write) -> Result<u8, Stop> 
         );
     }
     let status = conclude(&query, &reading, !rows.is_empty());
-    let covered = rows.iter().all(|row| !row.expected || row.state() == State::Reporting);
+    let covered = rows.iter().all(|row| !row.expected || row.reported);
     Ok(match status {
         FOUND if covered && heard.unlisted == 0 => FOUND,
         FOUND => NOTHING,
@@ -63,6 +63,11 @@ struct Seen {
     last: Option<Timestamp>,
     /// When a process of it last said that it stops.
     stopped: Option<Timestamp>,
+    /// The process whose line was seen last, and the first of its lines in a row.
+    process: String,
+    began: Option<Timestamp>,
+    /// Whether it runs for longer than a command does.
+    is_lasting: bool,
     lately: Lately,
 }
 
@@ -91,8 +96,10 @@ enum State {
     Missing,
     /// It reported once, and not lately.
     Silent,
-    /// The same, and the last it said is that it stops.
+    /// The last it said is that it stops.
     Stopped,
+    /// A program that was done in a short time, and not lately.
+    Ended,
     /// It reported lately.
     Reporting,
 }
@@ -107,10 +114,7 @@ impl Heard {
             return;
         }
         let seen = self.of.entry(key).or_default();
-        seen.last = seen.last.max(Some(line.ts));
-        if line.evt == "machine.status" && line.meta.text("state") == Some("stopped") {
-            seen.stopped = seen.stopped.max(Some(line.ts));
-        }
+        seen.hear(line);
         if line.ts < args.since {
             return;
         }
@@ -143,7 +147,7 @@ impl Heard {
                 machine: Some(machine.clone()).filter(|machine| !machine.is_empty()),
                 reported: seen.lately.lines() > 0,
                 seen: seen.clone(),
-                expected: true,
+                expected: seen.is_lasting || seen.lately.lines() > 0 || !expect.is_empty(),
             })
             .collect();
         for one in expect.iter().filter(|one| one.machine.is_none()) {
@@ -166,10 +170,28 @@ impl Heard {
                 rows.push(Row { service, machine, seen, reported: false, expected: true });
             }
         }
-        rows.sort_by(|a, b| {
-            (a.state(), &a.service, &a.machine).cmp(&(b.state(), &b.service, &b.machine))
-        });
+        rows.sort_by(|a, b| a.place().cmp(&b.place()));
         rows
+    }
+}
+
+impl Seen {
+    fn hear(&mut self, line: &Line) {
+        self.last = self.last.max(Some(line.ts));
+        if line.evt == "machine.status" {
+            self.is_lasting = true;
+            if line.meta.text("state") == Some("stopped") {
+                self.stopped = self.stopped.max(Some(line.ts));
+            }
+        }
+        let id = line.id.as_deref().unwrap_or_default();
+        let process = id.split('.').next().unwrap_or_default();
+        match self.began {
+            Some(began) if self.process == process => {
+                self.is_lasting |= between(began, line.ts) >= SHORT_US;
+            }
+            _ => (self.process, self.began) = (process.to_owned(), Some(line.ts)),
+        }
     }
 }
 
@@ -192,10 +214,17 @@ impl Row {
         // The last metrics may come after the goodbye.
         let said_so = |stopped| between(stopped, last) <= GOODBYE_US;
         match self.seen.stopped {
-            _ if self.reported => State::Reporting,
             Some(stopped) if said_so(stopped) => State::Stopped,
+            _ if self.reported => State::Reporting,
+            _ if !self.expected && !self.seen.is_lasting => State::Ended,
             _ => State::Silent,
         }
+    }
+
+    /// Where it stands: who is missed first, and who is not last.
+    fn place(&self) -> (bool, bool, State, &str, Option<&str>) {
+        let missed = self.expected && !self.reported;
+        (!missed, self.reported, self.state(), &self.service, self.machine.as_deref())
     }
 
     fn cells(&self, now: Timestamp, paint: Paint) -> [String; 7] {
@@ -204,14 +233,15 @@ impl Row {
             State::Missing => paint.with(color::BAD, "never reported"),
             State::Silent => paint.with(color::BAD, "silent"),
             State::Stopped => paint.with(color::WARNING, "stopped"),
+            State::Ended => paint.dim("ended"),
             State::Reporting => "reporting".to_owned(),
         };
         let count = |count: u64| if count == 0 { "-".to_owned() } else { count.to_string() };
         let Lately { events, spans, metrics, errors } = self.seen.lately;
         let seen = self.seen.last.map_or(String::new(), ago);
         let errors = match errors {
-            0 => String::new(),
-            some => paint.with(color::BAD, &many(some, "error")),
+            0 => "-".to_owned(),
+            some => paint.with(color::BAD, &some.to_string()),
         };
         let service = if self.service.is_empty() { "(no name)" } else { &self.service };
         let who = format!("{}{}", shown(service), at(self.machine.as_deref()));
@@ -224,11 +254,12 @@ impl Row {
             State::Missing => "missing",
             State::Silent => "silent",
             State::Stopped => "stopped",
+            State::Ended => "ended",
             State::Reporting => "reporting",
         };
         let object = json!({
             "service": self.service, "machine_id": self.machine, "state": state,
-            "expected": self.expected, "last_ts": self.seen.last.map(|at| at.to_string()),
+            "reported": self.reported, "expected": self.expected, "last_ts": self.seen.last.map(|at| at.to_string()),
             "events": events, "spans": spans, "metrics": metrics, "errors": errors,
         });
         object.to_string()
@@ -243,23 +274,25 @@ fn print(
     out: &mut dyn Write,
 ) -> Result<(), Stop> {
     let expected: Vec<&Row> = rows.iter().filter(|row| row.expected).collect();
-    let there = expected.iter().filter(|row| row.state() == State::Reporting).count();
+    let there = expected.iter().filter(|row| row.reported).count();
     let since = format!("since {} {} UTC", day(args.since), &clock(args.since)[.."hh:mm:ss".len()]);
     let all = expected.len();
     let percent = there * 100 / all.max(1);
     let told = format!("{there} of {all} reported {since} ({percent} %)");
     let tone = if there == all { color::NAME } else { color::BAD };
     writeln!(out, "{}", paint.with(tone, &told))?;
-    let heading = ["service@machine", "", "last line", "events", "spans", "metrics", ""];
+    let heading = ["service@machine", "", "last line", "events", "spans", "metrics", "errors"];
     let mut cells = vec![heading.map(|word| paint.dim(word))];
     cells.extend(rows.iter().map(|row| row.cells(now, paint)));
-    table(&cells, &[3, 4, 5], out)
+    table(&cells, &[3, 4, 5, 6], out)
 }
 
 fn at(machine: Option<&str>) -> String {
     machine.map(|machine| format!("@{}", shown(machine))).unwrap_or_default()
 }
 
+/// What runs for less is no service that could fall silent, in microseconds.
+const SHORT_US: u64 = 120_000_000;
 /// How long a service takes to end after it said so, in microseconds.
 const GOODBYE_US: u64 = 5_000_000;
 /// Services and machines that are told apart: a line may say anything.

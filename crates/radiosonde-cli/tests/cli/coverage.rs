@@ -28,7 +28,10 @@ fn platform() -> Dir {
             line(("api", "m-1"), 300, "info", "machine.status", r#"{"state":"started"}"#),
             line(("api", "m-1"), 2, "error", "log", "{}"),
             line(("api", "m-2"), 3, "info", "log", "{}"),
+            line(("worker", "m-3"), 300, "info", "machine.status", r#"{"state":"running"}"#),
             line(("worker", "m-3"), 150, "info", "log", "{}"),
+            line(("render", "m-3"), 151, "info", "log", "{}"),
+            line(("render", "m-3"), 150, "info", "log", "{}"),
             line(("worker", "m-4"), 90, "info", "machine.status", STOPPED),
         ]),
     );
@@ -63,24 +66,31 @@ fn who_is_silent_stands_first_and_decides_the_status() {
         .iter()
         .map(|row| row.split(' ').take(2).collect::<Vec<_>>().join(" "))
         .collect();
-    let expect =
-        ["worker@m-3 silent", "worker@m-4 stopped", "api@m-1 reporting", "api@m-2 reporting"];
+    let expect = [
+        "worker@m-3 silent",
+        "worker@m-4 stopped",
+        "render@m-3 ended",
+        "api@m-1 reporting",
+        "api@m-2 reporting",
+    ];
     assert_eq!(order, expect);
-    assert_row(&ran.out, "worker@m-3 silent 2h 30m ago", "ago - - -");
+    assert_row(&ran.out, "worker@m-3 silent 2h 30m ago", "ago - - - -");
+    // A program that was done at once is missed by nobody who does not name it.
+    assert_row(&ran.out, "render@m-3 ended 2h 30m ago", "ago - - - -");
     // What was before the last hour is not counted.
-    assert_row(&ran.out, "api@m-1 reporting 1m", "ago 1 1 - 2 errors");
-    assert_row(&ran.out, "api@m-2 reporting 1m", "ago 1 - 1");
+    assert_row(&ran.out, "api@m-1 reporting 1m", "ago 1 1 - 2");
+    assert_row(&ran.out, "api@m-2 reporting 1m", "ago 1 - 1 -");
     assert_eq!(ran.err, "");
 }
 
 #[test]
 fn what_is_lately_and_what_is_known_can_be_said() {
     let dir = platform();
-    let _ = dir.run("coverage --since 3h").exits(0).prints(&["4 of 4 reported", "(100 %)"]);
+    let _ = dir.run("coverage --since 3h").exits(0).prints(&["5 of 5 reported", "(100 %)"]);
     let ran = dir.run("coverage --known 1h").exits(0).omits(&["worker"]);
     assert!(ran.out.starts_with("2 of 2"), "{}", ran.out);
     // What counts as lately is known, too.
-    let _ = dir.run("coverage --since 3h --known 1m").exits(0).prints(&["4 of 4"]);
+    let _ = dir.run("coverage --since 3h --known 1m").exits(0).prints(&["5 of 5"]);
     let _ = dir.run("coverage --since 2999-01-01").exits(2).tells(&["empty span of time"]);
 }
 
@@ -95,12 +105,13 @@ fn who_is_expected_is_judged_and_nobody_else() {
         ("worker@m-3", 1, "0 of 1 reported"),
         ("worker,worker@m-3", 1, "0 of 2 reported"),
         ("scheduler", 1, "0 of 1 reported"),
+        ("render", 1, "0 of 1 reported"),
     ] {
         let ran = dir.run(&format!("coverage --expect {expect}")).exits(status);
         assert!(ran.out.starts_with(told), "{expect}: {}", ran.out);
     }
     let ran = dir.run("coverage --expect api --expect scheduler").exits(1);
-    assert_row(&ran.out, "scheduler never reported", "- - -");
+    assert_row(&ran.out, "scheduler never reported", "- - - -");
     // A service without a machine is there when one of its machines is: new ones take over.
     dir.write(
         "events-2025-10-06.1.jsonl",
@@ -120,13 +131,32 @@ fn who_is_expected_is_judged_and_nobody_else() {
 }
 
 #[test]
+fn whoever_ran_for_long_or_said_goodbye_lately_is_told_so() {
+    let dir = Dir::empty();
+    // Without heartbeats: one that ran for half an hour, hours ago.
+    let with_id = |minutes, sequence| {
+        let line = line(("quiet", "m-1"), minutes, "info", "log", "{}");
+        line.replace(r#""meta""#, &format!(r#""id":"aaaaaaaa.1.{sequence}","meta""#))
+    };
+    let goodbye = line(("api", "m-1"), 5, "info", "machine.status", STOPPED);
+    dir.write("events-2025-10-06.jsonl", lines(&[with_id(200, 1), with_id(170, 2), goodbye]));
+    let ran = dir.run("coverage").exits(1);
+    assert!(ran.out.starts_with("1 of 2 reported"), "{}", ran.out);
+    assert_row(&ran.out, "quiet@m-1 silent 2h 50m ago", "ago - - - -");
+    assert_row(&ran.out, "api@m-1 stopped 5m", "ago 1 - - -");
+    let mut spaced = command(&["coverage", "--expect", " api , api@m-1 ", "--dir"]);
+    let _ = spaced.arg(dir.path());
+    let _ = run(spaced).exits(0).prints(&["1 of 1 reported"]);
+}
+
+#[test]
 fn programs_get_an_object_for_each() {
     let ran = platform().run("coverage -o json --expect api@m-1,gone").exits(1);
     let rows: Vec<serde_json::Value> =
         ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let expect = [
-        serde_json::json!({"service": "gone", "machine_id": null, "state": "missing", "expected": true, "last_ts": null, "events": 0, "spans": 0, "metrics": 0, "errors": 0}),
-        serde_json::json!({"service": "api", "machine_id": "m-1", "state": "reporting", "expected": true, "last_ts": rows[1]["last_ts"], "events": 1, "spans": 1, "metrics": 0, "errors": 2}),
+        serde_json::json!({"service": "gone", "machine_id": null, "state": "missing", "reported": false, "expected": true, "last_ts": null, "events": 0, "spans": 0, "metrics": 0, "errors": 0}),
+        serde_json::json!({"service": "api", "machine_id": "m-1", "state": "reporting", "reported": true, "expected": true, "last_ts": rows[1]["last_ts"], "events": 1, "spans": 1, "metrics": 0, "errors": 2}),
     ];
     assert_eq!(rows, expect);
     assert!(rows[1]["last_ts"].as_str().unwrap().parse::<Timestamp>().unwrap() < Timestamp::now());
