@@ -106,6 +106,8 @@ pub mod http {
 /// crate `radiosonde-otel-bridge`.
 #[cfg(feature = "otel-bridge")]
 pub mod otel {
+    #[cfg(feature = "otel-sdk")]
+    pub use radiosonde_otel_bridge::sdk;
     pub use radiosonde_otel_bridge::{Bridge, Propagator, Span, Tracer, TracerProvider};
 }
 
