@@ -47,14 +47,13 @@ pub(crate) fn start(service: &'static str, role: &Role) -> Option<Sending> {
     let meter = provider.meter("job-platform");
     let begun = Instant::now();
     let uptime = meter.f64_observable_gauge("process.uptime").with_unit("s");
-    drop(
-        uptime
-            .with_callback(move |gauge| gauge.observe(begun.elapsed().as_secs_f64(), &[]))
-            .build(),
-    );
+    let _kept_by_the_provider = uptime
+        .with_callback(move |gauge| gauge.observe(begun.elapsed().as_secs_f64(), &[]))
+        .build();
     let jobs = |name, count: Box<dyn Fn() -> usize + Send + Sync>| {
         let gauge = meter.u64_observable_gauge(name).with_unit("{job}");
-        drop(gauge.with_callback(move |gauge| gauge.observe(count() as u64, &[])).build());
+        let _kept_by_the_provider =
+            gauge.with_callback(move |gauge| gauge.observe(count() as u64, &[])).build();
     };
     match role {
         Role::Scheduler(options) => {
@@ -116,7 +115,7 @@ impl HttpClient for Outspoken {
                 tracing::warn!(status, "the collector did not take the status of this machine");
             }
             Err(error) => {
-                tracing::warn!(%error, "the status of this machine did not reach the collector")
+                tracing::warn!(%error, "the status of this machine did not reach the collector");
             }
         }
         answer
