@@ -18,6 +18,7 @@ use crate::listener::Bound;
 use crate::metric_lines;
 use crate::panic_hook;
 use crate::park::{Parker, Unparker};
+use crate::problem::Problem;
 use crate::recovery::Told;
 use crate::status::Heartbeat;
 use crate::suppressed::{Summary, Suppressed};
@@ -383,9 +384,11 @@ fn sync(telemetry: &Telemetry) -> bool {
     synced.is_ok()
 }
 
-/// Each problem stands in the log once.
+/// Each problem stands in the log once; one that is a number with what it was first.
 fn log_problems(telemetry: &Telemetry) {
-    for problem in telemetry.problems().take_unlogged() {
+    let counted = telemetry.counted_problems().filter(|it| telemetry.problems().is_first(it));
+    let counted: Vec<Problem> = counted.collect();
+    for problem in telemetry.problems().take_unlogged().into_iter().chain(counted) {
         let fix = [("fix", Value::Str(&problem.fix))];
         own_event(
             telemetry,

@@ -102,6 +102,8 @@ struct List {
     /// Not yet written to the log.
     unlogged: VecDeque<Problem>,
     omitted: u64,
+    /// What to do about problems that are numbers and were in the log: it is the same for all numbers.
+    counted: Vec<String>,
     /// What must not be shown of a text from the environment or a file.
     rules: Option<Rules>,
 }
@@ -191,6 +193,16 @@ impl Problems {
             all.push(Problem::new(what, "mend the ones above first"));
         }
         all
+    }
+
+    /// Whether a problem of this kind, whatever its number, is asked about for the first time.
+    pub(crate) fn is_first(&self, problem: &Problem) -> bool {
+        let mut list = self.list();
+        let is_first = !list.counted.contains(&problem.fix) && list.counted.len() < PROBLEMS_MAX;
+        if is_first {
+            list.counted.push(problem.fix.clone());
+        }
+        is_first
     }
 
     pub(crate) fn take_unlogged(&self) -> Vec<Problem> {

@@ -335,10 +335,15 @@ impl Telemetry {
         self.0.status.tell_of_too_many(&self.0.problems);
         report.redaction = self.0.problems.redaction();
         report.problems = self.0.problems.all();
-        report.problems.extend(traces::problems(&self.0.span_counts));
-        report.problems.extend(traces::changed_ids());
-        report.problems.extend(self.0.journal.iter().flat_map(foreign::problems));
+        report.problems.extend(self.counted_problems());
         report
+    }
+
+    /// Problems that are numbers, with what they are now.
+    pub(crate) fn counted_problems(&self) -> impl Iterator<Item = Problem> + '_ {
+        traces::problems(&self.0.span_counts)
+            .chain(traces::changed_ids())
+            .chain(self.0.journal.iter().flat_map(foreign::problems))
     }
 
     /// Brings the problems of limits up to what is known of them now, and returns all refusals.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use radiosonde_store::names::Signal;
 use radiosonde_store::{Level, Line, Query};
 use serde_json::json;
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &CoverageArgs, out: &mut dyn Write) -> Result<u8, Stop> 
     let places = Select { dir: args.dir.clone(), ..Select::default() }.places()?;
     let mut query = Query::new(places);
     query.since = Some(args.known.min(args.since));
-    let mut heard = Heard::default();
+    let mut heard = Heard::new(now + AHEAD_MAX);
     let reading = query.scan(&mut |found| heard.take(&found.line, found.file.day.signal, args));
     let rows = heard.rows(&args.expect);
     if args.show.is_json() {
@@ -39,6 +39,12 @@ pub(crate) fn run(args: &CoverageArgs, out: &mut dyn Write) -> Result<u8, Stop> 
             "radiosonde: {lines} of further services not counted: more than {SERVICES_MAX} are there"
         );
     }
+    if heard.ahead > 0 {
+        let lines = many(heard.ahead, "line");
+        eprintln!(
+            "radiosonde: {lines} not counted, of a time that is yet to come: look at the clock"
+        );
+    }
     let status = conclude(&query, &reading, !rows.is_empty());
     let covered = rows.iter().all(|row| !row.expected || row.reported);
     Ok(match status {
@@ -50,9 +56,13 @@ pub(crate) fn run(args: &CoverageArgs, out: &mut dyn Write) -> Result<u8, Stop> 
 }
 
 /// What was heard, by service and machine.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Heard {
     of: BTreeMap<(String, String), Seen>,
+    /// The last moment that is believed: a clock that was ahead must not hide a silence.
+    until: Timestamp,
+    /// Lines after it.
+    ahead: u64,
     /// Lines of services past [`SERVICES_MAX`].
     unlisted: u64,
 }
@@ -105,9 +115,20 @@ enum State {
 }
 
 impl Heard {
+    fn new(until: Timestamp) -> Self {
+        Self { of: BTreeMap::new(), until, ahead: 0, unlisted: 0 }
+    }
+
     fn take(&mut self, line: &Line, signal: Signal, args: &CoverageArgs) {
         let service = line.service.as_deref().unwrap_or_default();
         let machine = line.machine_id.as_deref().unwrap_or_default();
+        if !fits(&args.expect, service, machine) {
+            return;
+        }
+        if line.ts > self.until {
+            self.ahead += 1;
+            return;
+        }
         let key = (service.to_owned(), machine.to_owned());
         if self.of.len() >= SERVICES_MAX && !self.of.contains_key(&key) {
             self.unlisted += 1;
@@ -134,14 +155,7 @@ impl Heard {
 
     /// Who is missing first, who reports last.
     fn rows(&self, expect: &[Expected]) -> Vec<Row> {
-        let is_expected = |service: &str, machine: &str| {
-            let fits = |one: &&Expected| {
-                one.service == service && one.machine.as_ref().is_none_or(|at| at == machine)
-            };
-            expect.is_empty() || expect.iter().any(|one| fits(&one))
-        };
         let mut rows: Vec<Row> = (self.of.iter())
-            .filter(|((service, machine), _)| is_expected(service, machine))
             .map(|((service, machine), seen)| Row {
                 service: service.clone(),
                 machine: Some(machine.clone()).filter(|machine| !machine.is_empty()),
@@ -173,6 +187,14 @@ impl Heard {
         rows.sort_by(|a, b| a.place().cmp(&b.place()));
         rows
     }
+}
+
+/// Whether somebody asks for it; for all where nobody is named.
+fn fits(expect: &[Expected], service: &str, machine: &str) -> bool {
+    let is = |one: &Expected| {
+        one.service == service && one.machine.as_ref().is_none_or(|at| at == machine)
+    };
+    expect.is_empty() || expect.iter().any(is)
 }
 
 impl Seen {
@@ -291,6 +313,8 @@ fn at(machine: Option<&str>) -> String {
     machine.map(|machine| format!("@{}", shown(machine))).unwrap_or_default()
 }
 
+/// How far the clocks of machines may be apart.
+const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
 /// What runs for less is no service that could fall silent, in microseconds.
 const SHORT_US: u64 = 120_000_000;
 /// How long a service takes to end after it said so, in microseconds.

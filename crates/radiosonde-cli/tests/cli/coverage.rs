@@ -150,6 +150,30 @@ fn whoever_ran_for_long_or_said_goodbye_lately_is_told_so() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_hides_no_silence() {
+    let dir = Dir::empty();
+    let of = ("api", "m-1");
+    let status = |minutes| line(of, minutes, "info", "machine.status", r#"{"state":"running"}"#);
+    dir.write("events-2025-10-06.jsonl", lines(&[status(200), status(180), status(-300)]));
+    let ran = dir.run("coverage").exits(1).tells(&["1 line not counted", "yet to come"]);
+    assert_row(&ran.out, "api@m-1 silent 3h 00m ago", "ago - - - -");
+    // Clocks of machines differ a little.
+    dir.write("events-2025-10-06.1.jsonl", lines(&[status(-2)]));
+    let _ = dir.run("coverage").exits(0).prints(&["api@m-1", "reporting"]);
+}
+
+#[test]
+fn whoever_is_named_is_found_among_any_number() {
+    let dir = Dir::empty();
+    let service = |number: u32| line((&format!("s{number}"), "m"), 1, "info", "log", "{}");
+    let all: Vec<String> = (0..10_100).map(service).collect();
+    dir.write("events-2025-10-06.jsonl", lines(&all));
+    let _ = dir.run("coverage --expect s10099").exits(0).prints(&["1 of 1 reported"]);
+    let ran = dir.run("coverage").exits(1).prints(&["10000 of 10000 reported"]);
+    assert!(ran.err.contains("100 lines of further services not counted"), "{}", ran.err);
+}
+
+#[test]
 fn programs_get_an_object_for_each() {
     let ran = platform().run("coverage -o json --expect api@m-1,gone").exits(1);
     let rows: Vec<serde_json::Value> =
