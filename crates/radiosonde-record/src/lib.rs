@@ -70,6 +70,7 @@ mod journal;
 mod lanes;
 mod level;
 mod lines;
+mod log_site;
 mod open;
 mod place;
 mod placement;
@@ -109,6 +110,7 @@ pub use format::{RawFields, RawValue};
 pub use journal::{Journal, Placement, RING_CAPACITY_MAX, RING_CAPACITY_MIN, RINGS_BYTES_MAX};
 pub use level::{DropReason, Kind, Level};
 pub use lines::Lines;
+pub use log_site::LogOrigin;
 pub use open::{Interrupted, OPEN_SPANS_MAX, OpenSpan, RunningSpan, RunningSpans};
 pub use placement::{FileSystem, file_system, room_for_rings};
 #[doc(hidden)]

@@ -122,6 +122,15 @@ fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>, 
     }
     if left.has(Global::Subscriber) {
         left.complain_of(layers.len(), "layers", problems);
+        if settings.traces.otel_bridge {
+            problems.say(
+                "the OpenTelemetry bridge is asked for, and `leave` names the subscriber: nothing of \
+                 the bridge is installed",
+                "take Config::build() instead of init!: its `otel` is the bridge, with set_global() \
+                 and layer() for your subscriber; or let init! set the subscriber; or otel_bridge = \
+                 false",
+            );
+        }
     } else if let Some(layer) = telemetry.layer(&settings.traces) {
         set_subscriber(layer, layers, settings.traces.otel_bridge, problems);
     }

@@ -1,11 +1,9 @@
 //! `log` records as events.
 
-mod sites;
-
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use radiosonde_context::with_current;
-use radiosonde_record::{Descriptor, Journal, Kind, Level, Site, Value, is_heard, with_local_or};
+use radiosonde_record::{Journal, Kind, Level, LogOrigin, Value, is_heard, with_local_or};
 
 /// A logger for the `log` crate. `init!` installs one, with [`LogBridge::max_level`]: below it the
 /// macros of `log` cost a load and a branch. See `Parts::logger` for installing it yourself.
@@ -21,7 +19,7 @@ pub struct LogBridge {
 
 impl LogBridge {
     pub(crate) fn new(journal: Option<&Journal>) -> Self {
-        sites::prepare();
+        LogOrigin::prepare();
         Self { journal: journal.cloned() }
     }
 
@@ -55,7 +53,7 @@ static LEVEL: Mutex<()> = Mutex::new(());
 pub(crate) fn claim() -> bool {
     static CLAIMED: OnceLock<bool> = OnceLock::new();
     *CLAIMED.get_or_init(|| {
-        sites::prepare();
+        LogOrigin::prepare();
         log::set_logger(&OfProcess).is_ok()
     })
 }
@@ -114,40 +112,17 @@ fn write<'j>(own: impl FnOnce() -> Option<&'j Journal>, record: &log::Record<'_>
         return;
     }
     with_local_or(own, |journal| {
-        let Some(site) = site(journal, record, level) else { return };
+        let origin = LogOrigin::new(record.target(), record.file(), record.line(), level);
+        if !origin.is_allowed(journal) {
+            return;
+        }
+        let Some(site) = origin.site(journal) else { return };
         journal.record(Kind::Event, level, &site, &[], |builder| {
             with_current(|context| builder.context(&context.packed()));
             let message = record.args();
             builder.message(message.as_str().map_or(Value::Display(message), Value::Str));
         });
     });
-}
-
-/// The call site, when its record is wanted. The filter comes first: what it holds back costs a
-/// look at a few targets, less than knowing the call site, and takes none of its places.
-fn site(journal: &Journal, record: &log::Record<'_>, level: Level) -> Option<Site> {
-    let (target, file, line) = (record.target(), record.file(), record.line());
-    if !journal.allows(target, level) {
-        return None;
-    }
-    if let Some(known) = sites::find(record) {
-        let passes = known.passes(journal, level);
-        return passes.then(|| journal.site(known.key(), || known.describe()));
-    }
-    // More call sites than there is room for: each record carries its own.
-    let describe = || describe(target, file, line);
-    journal.passes(level, sites::hash(record), describe).then(|| Site::from(describe()))
-}
-
-fn describe(target: &str, file: Option<&str>, line: Option<u32>) -> Descriptor {
-    Descriptor {
-        name: "log".to_owned(),
-        source: target.to_owned(),
-        file: file.unwrap_or_default().to_owned(),
-        line: line.unwrap_or_default(),
-        keys: Vec::new(),
-        ..Descriptor::default()
-    }
 }
 
 fn level(level: log::Level) -> Level {

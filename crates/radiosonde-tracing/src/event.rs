@@ -1,40 +1,39 @@
 //! Events: a record of their own, and what they say about the span they happen in.
 
 use radiosonde_context::{Context, with_current};
-use radiosonde_record::{EncodedFields, Kind, Level, Value, now_ns};
+use radiosonde_record::{Builder, EncodedFields, Kind, Level, Value, now_ns};
 use tracing_core::span::Id;
 use tracing_core::{Event, Metadata};
 
 use crate::cut::{NAME_MAX, Text};
 use crate::exception::Seeking;
+use crate::log_record::is_log_record;
 use crate::settings::SpanEvents;
 use crate::tracker::{Tracker, describe, key, level};
-use crate::visit::{Each, MESSAGE, Message, MessageFirst, Named, Rest};
+use crate::visit::{Each, MESSAGE, Message, MessageFirst, MessageOnly, Named, Rest};
 
 impl Tracker {
     /// Records an event. `parent` is that of an event that was told one, as it is known here.
     #[inline]
     pub(crate) fn event(&self, event: &Event<'_>, parent: Option<&Id>) {
         let metadata = event.metadata();
+        if is_log_record(metadata) {
+            return self.log_record(event, parent);
+        }
         if !self.sole && !self.allows(metadata) {
             return;
         }
         let level = level(metadata.level());
-        if level >= Level::Error || self.span_events == SpanEvents::All {
+        if self.is_told(level) {
             // A span has failed also when the event that says so is one too many.
-            self.tell_span(event, level, parent);
+            self.tell_span(event, level, parent, None);
         }
         if !self.journal.passes(level, key(metadata), || describe(metadata)) {
             return;
         }
         let site = self.site(metadata);
         self.journal.record(Kind::Event, level, &site, &[], |record| {
-            if event.parent().is_some() || event.is_root() {
-                let context = parent.and_then(|id| self.context_of(id)).unwrap_or_default();
-                record.context(&context.packed());
-            } else {
-                with_current(|context| record.context(&context.packed()));
-            }
+            self.fill_context(event, parent, record);
             if is_message_first(metadata) {
                 event.record(&mut Each(MessageFirst(record)));
             } else {
@@ -44,9 +43,38 @@ impl Tracker {
         });
     }
 
-    /// What the event says about its span.
+    /// Whether spans are told of events of this level.
+    #[inline]
+    pub(crate) fn is_told(&self, level: Level) -> bool {
+        level >= Level::Error || self.span_events == SpanEvents::All
+    }
+
+    /// Gives a record the ids of the span its event was told, or of where it happens.
+    #[inline]
+    pub(crate) fn fill_context(
+        &self,
+        event: &Event<'_>,
+        parent: Option<&Id>,
+        record: &mut Builder<'_>,
+    ) {
+        if event.parent().is_some() || event.is_root() {
+            let context = parent.and_then(|id| self.context_of(id)).unwrap_or_default();
+            record.context(&context.packed());
+        } else {
+            with_current(|context| record.context(&context.packed()));
+        }
+    }
+
+    /// What the event says about its span. One with a target of its own is a record of `log`, of
+    /// which the message alone is told.
     #[cold]
-    fn tell_span(&self, event: &Event<'_>, level: Level, parent: Option<&Id>) {
+    pub(crate) fn tell_span(
+        &self,
+        event: &Event<'_>,
+        level: Level,
+        parent: Option<&Id>,
+        target: Option<&str>,
+    ) {
         let current = || match &self.source {
             Some(source) => source.find(with_current(Context::span_id)?)?.of(self).cloned(),
             None => self.current().map(|(id, _)| id),
@@ -70,8 +98,11 @@ impl Tracker {
         } else if self.span_events == SpanEvents::All {
             let mut fields = EncodedFields::default();
             let mut named = Named::new(&mut fields, &self.limits);
-            event.record(&mut Each(&mut named));
-            let (message, dropped) = named.end(event.metadata());
+            match target {
+                None => event.record(&mut Each(&mut named)),
+                Some(_) => event.record(&mut Each(MessageOnly(&mut named))),
+            }
+            let (message, dropped) = named.end(event.metadata(), target);
             self.counts.add(crate::Counted::DroppedAttribute, dropped);
             let own = || Text::of(Value::Str(event.metadata().name()), NAME_MAX);
             let name = message.unwrap_or_else(own);
@@ -95,8 +126,9 @@ fn is_message_first(metadata: &Metadata<'_>) -> bool {
 impl Named<'_> {
     /// Adds level and target, unless the event has fields of these names. Its message, and how many
     /// attributes were past the limit.
-    fn end(mut self, metadata: &Metadata<'_>) -> (Option<Text>, u32) {
-        let own = [("level", level(metadata.level()).as_str()), ("target", metadata.target())];
+    fn end(mut self, metadata: &Metadata<'_>, target: Option<&str>) -> (Option<Text>, u32) {
+        let target = target.unwrap_or_else(|| metadata.target());
+        let own = [("level", level(metadata.level()).as_str()), ("target", target)];
         for (key, text) in own {
             if metadata.fields().field(key).is_none() {
                 self.add(key, Value::Str(text));

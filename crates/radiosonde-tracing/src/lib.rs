@@ -51,6 +51,12 @@
 //! `exception.stacktrace`; so is a field of the span that is an error. A span that a panic ends has
 //! the status `error` and the message `panicked`. [`SpanEvents::All`] puts every event into its span.
 //!
+//! # Records of `log`
+//!
+//! What the crate `tracing-log` makes of records of `log` is recorded as they are: the filter is asked
+//! for their own target, which is the source of the line, their place in the code is that of the record,
+//! and none of it stands among the fields.
+//!
 //! # Sampling
 //!
 //! A [`Sampler`] decides at the root of a trace; [`Keep`] records spans of other traces all the same,
@@ -92,6 +98,7 @@ mod handle;
 mod keys;
 mod later;
 mod layer;
+mod log_record;
 mod open_spans;
 mod sampler;
 mod settings;

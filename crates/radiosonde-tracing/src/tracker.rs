@@ -4,7 +4,9 @@
 use std::sync::{Arc, OnceLock};
 
 use radiosonde_context::{Context, with_current};
-use radiosonde_record::{Descriptor, EncodedFields, Journal, Level, Site, SpanExtras, now_ns};
+use radiosonde_record::{
+    Descriptor, EncodedFields, Journal, Level, LogOrigin, Site, SpanExtras, now_ns,
+};
 use tracing_core::dispatcher::WeakDispatch;
 use tracing_core::span::{Attributes, Id, Record};
 use tracing_core::{LevelFilter, Metadata};
@@ -84,6 +86,7 @@ impl Clone for Tracker {
 
 impl Tracker {
     pub(crate) fn new(journal: &Journal, sampler: Sampler) -> Self {
+        LogOrigin::prepare();
         let counts = SpanCounts::default();
         Self {
             journal: journal.clone(),

@@ -92,6 +92,17 @@ impl Take for Message<'_, '_> {
     }
 }
 
+/// Hands on the message of an event, and nothing else.
+pub(crate) struct MessageOnly<T>(pub(crate) T);
+
+impl<T: Take> Take for MessageOnly<T> {
+    fn take(&mut self, field: &Field, value: Value<'_>) {
+        if field.name() == MESSAGE {
+            self.0.take(field, value);
+        }
+    }
+}
+
 /// Records the other fields of an event.
 pub(crate) struct Rest<'a, 'b>(pub(crate) &'a mut Builder<'b>);
 

@@ -18,7 +18,8 @@ impl log::Log for Logger {
 #[test]
 fn what_is_taken_is_named_with_its_fix_and_the_rest_goes_on() {
     let directory = tempfile::tempdir().unwrap();
-    tracing_subscriber::registry().init();
+    // Not `init()`, which sets a logger as well where some crate of the build has asked for that.
+    tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
     log::set_boxed_logger(Box::new(Logger)).unwrap();
     metrics::set_global_recorder(metrics::NoopRecorder).unwrap();
 

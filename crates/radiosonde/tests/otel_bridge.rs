@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use opentelemetry::global;
 use opentelemetry::trace::{SpanKind, TraceContextExt as _, Tracer as _};
 use process::{Helper, PATIENCE, hear, say, wait_for_the_end};
-use radiosonde::{Config, Context, Guard, Profile, Service};
+use radiosonde::{Config, Context, Global, Guard, Profile, Service};
 use radiosonde_events::recover::recover_directory;
 use serde_json::Value as Json;
 use tracing::{info, info_span};
@@ -82,7 +82,7 @@ fn play(directory: &Path, part: &str) {
             assert_eq!(seen.load(Ordering::Relaxed), 2);
             shut(telemetry);
             let [charge] = &lines(&root, "spans-", "charge")[..] else { panic!("one") };
-            let [change] = &lines(&root, "metrics-", "charges_total")[..] else { panic!("one") };
+            let [change] = &lines(&root, "metrics-", "charges_total +1")[..] else { panic!("one") };
             for id in ["trace_id", "span_id", "job_id"] {
                 assert_eq!(change[id], charge[id], "{change}");
             }
@@ -105,6 +105,17 @@ fn play(directory: &Path, part: &str) {
             // The API goes on.
             drop(global::tracer("shop").start("stock"));
             assert_eq!(telemetry.shutdown(PATIENCE).spans.delivered, 1);
+        }
+        "left" => {
+            // Nothing of it is installed, whoever asked for it: that is named, and nothing else is.
+            let telemetry = config(&root).leave([Global::Subscriber]).init();
+            let problems = telemetry.report().problems;
+            let [problem] = problems.as_slice() else { panic!("{problems:?}") };
+            assert!(problem.what.contains("bridge") && problem.what.contains("`leave`"));
+            assert!(problem.fix.contains("Config::build()"), "{problem}");
+            drop(global::tracer("shop").start("stock"));
+            tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
+            assert_eq!(telemetry.shutdown(PATIENCE).spans.offered, 0);
         }
         other => panic!("no part {other}"),
     }
@@ -157,6 +168,11 @@ fn parts_can_be_put_together_by_hand() {
 #[test]
 fn a_subscriber_that_is_there_is_named_and_the_api_goes_on() {
     started("a_subscriber_that_is_there_is_named_and_the_api_goes_on", "occupied");
+}
+
+#[test]
+fn a_subscriber_that_is_left_leaves_the_bridge_out_and_that_is_named() {
+    started("a_subscriber_that_is_left_leaves_the_bridge_out_and_that_is_named", "left");
 }
 
 fn started(test: &str, part: &str) {

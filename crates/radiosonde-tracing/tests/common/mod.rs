@@ -55,6 +55,8 @@ impl Way {
 pub(crate) struct Lines {
     pub(crate) spans: Vec<Value>,
     pub(crate) events: Vec<Value>,
+    /// The call site of each of these events.
+    pub(crate) sites: Vec<Descriptor>,
     /// How many spans the books have as cut.
     pub(crate) truncated: u64,
 }
@@ -94,11 +96,26 @@ pub(crate) fn capture_sampled(
     make: impl FnOnce(Layer) -> Layer,
     f: impl FnOnce(),
 ) -> Lines {
-    let journal = Journal::open(Placement::Memory, Filter::at(Level::Info)).unwrap();
+    capture_filtered(way, Filter::at(Level::Info), sampler, make, f)
+}
+
+pub(crate) fn capture_filtered(
+    way: Way,
+    filter: Filter,
+    sampler: Sampler,
+    make: impl FnOnce(Layer) -> Layer,
+    f: impl FnOnce(),
+) -> Lines {
+    let journal = Journal::open(Placement::Memory, filter).unwrap();
     let dispatch = way.dispatch(make(Layer::new(&journal, sampler)));
     let lines = Arc::new(Mutex::new([Vec::new(), Vec::new(), Vec::new()]));
     let owner = Owner::new("test", "1", None, Rules::standard());
-    let sink = Collecting { encoding: Encoding::new(owner, "i"), lines: Arc::clone(&lines) };
+    let sites = Arc::default();
+    let sink = Collecting {
+        encoding: Encoding::new(owner, "i"),
+        lines: Arc::clone(&lines),
+        sites: Arc::clone(&sites),
+    };
     let draining = journal.clone();
     let drain = std::thread::spawn(move || {
         suppress_thread();
@@ -115,12 +132,14 @@ pub(crate) fn capture_sampled(
         lines.map(|line| serde_json::from_str(line).unwrap()).collect()
     };
     let truncated = journal.account(Kind::Span).truncated;
-    Lines { spans: parse(spans), events: parse(events), truncated }
+    let sites = std::mem::take(&mut *sites.lock().unwrap());
+    Lines { spans: parse(spans), events: parse(events), sites, truncated }
 }
 
 struct Collecting {
     encoding: Encoding,
     lines: Arc<Mutex<[Vec<u8>; 3]>>,
+    sites: Arc<Mutex<Vec<Descriptor>>>,
 }
 
 impl Sink for Collecting {
@@ -138,6 +157,9 @@ impl Sink for Collecting {
         batch: &mut Batch,
     ) {
         self.encoding.append(record, site, ring, batch.lines(record.kind));
+        if record.kind == Kind::Event {
+            self.sites.lock().unwrap().push(Descriptor::clone(site));
+        }
     }
 
     fn show(&mut self, batch: &Batch) -> [bool; 3] {

@@ -1,9 +1,12 @@
 //! What each program of the guides leaves behind: what the guide says changes, and what does not.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod collector;
 mod common;
+mod otlp;
 
 use common::run;
+use serde_json::{Value, json};
 
 #[test]
 fn a_subscriber_keeps_its_files_until_its_last_step() {
@@ -19,6 +22,9 @@ fn a_subscriber_keeps_its_files_until_its_last_step() {
         assert!(old.iter().all(|message| left.old.contains(message)), "{program}: {}", left.old);
         let messages: Vec<&str> = left.events.iter().map(|line| text(line, "msg")).collect();
         assert_eq!(messages, ["paid", "slow answer"][..new], "{program}");
+        let logged = left.events.iter().find(|line| line["msg"] == "slow answer");
+        // By whichever way it came.
+        assert!(logged.is_none_or(|line| line["source"] == "bank" && line["meta"] == json!({})));
         assert_eq!(left.spans.len(), new / 2, "{program}");
         assert!(left.events.iter().all(|line| line["span_id"] == left.spans[0]["span_id"]));
     }
@@ -29,6 +35,7 @@ fn the_old_filter_and_ours_read_the_same_variable_each_for_itself() {
     for (directives, old, new) in [
         ("off", 0, 0),
         ("warn", 1, 1),
+        ("info,bank=off", 1, 1), // a record of `log`, which comes through `tracing`
         ("appender_layer=info", 1, 2), // what no directive speaks of: off there, `info` here
     ] {
         let left = run(env!("CARGO_BIN_EXE_appender_layer"), &[("RUST_LOG", directives)]);
@@ -49,7 +56,7 @@ fn env_logger_prints_as_before_beside_ours() {
     assert_eq!((both.stderr.clone(), both.events.len()), (printed("log_both"), 2));
     // What is on stderr afterwards are the lines of the file.
     let after = run(env!("CARGO_BIN_EXE_log_after"), &[]);
-    let on_stderr: Vec<serde_json::Value> =
+    let on_stderr: Vec<Value> =
         after.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((after.events.len(), on_stderr), (2, after.events.clone()));
     let quiet = run(env!("CARGO_BIN_EXE_log_after"), &[("RUST_LOG", "error")]);
@@ -92,6 +99,7 @@ fn pieces_that_are_set_by_hand_are_as_good_as_those_of_init() {
     assert!(left.stderr.contains("panicked at"), "the hook that was there: {}", left.stderr);
 }
 
-fn text<'a>(line: &'a serde_json::Value, key: &str) -> &'a str {
+/// The text under a key of a line; empty when there is none.
+fn text<'a>(line: &'a Value, key: &str) -> &'a str {
     line[key].as_str().unwrap_or_default()
 }
