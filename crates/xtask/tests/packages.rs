@@ -16,7 +16,7 @@ const PACKAGES_SERVED_MAX: usize = 85;
 /// application that speaks HTTP has anyway: the crates of the framework or client it uses.
 const PACKAGES_WITH_MAX: &[(&str, usize)] = &[
     ("otel-bridge", 75),
-    ("otel-sdk", 110),
+    ("otel-sdk", 100),
     ("http-server", 75),
     ("tonic", 75),
     ("axum", 100),

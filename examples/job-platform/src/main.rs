@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod collector;
 mod job;
 mod platform;
 mod queue;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         registry = catalog::REGISTRY,
         labels = {"environment" => "development"},
     );
+    let _sending = collector::start(service, &role);
     match run(role) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
