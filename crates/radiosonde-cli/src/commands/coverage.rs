@@ -25,7 +25,8 @@ pub(crate) fn run(args: &CoverageArgs, out: &mut dyn Write) -> Result<u8, Stop> 
     let mut query = Query::new(places);
     query.since = Some(args.known.min(args.since));
     let mut heard = Heard::default();
-    let reading = query.scan(&mut |found| heard.take(&found.line, found.file.day.signal, args));
+    let reading =
+        query.scan(&mut |found| heard.take(&found.line, found.file.day.signal, args, now));
     let rows = heard.rows(&args.expect);
     if args.show.is_json() {
         rows.iter().try_for_each(|row| print_json(&row.json(), out))?;
@@ -37,6 +38,14 @@ pub(crate) fn run(args: &CoverageArgs, out: &mut dyn Write) -> Result<u8, Stop> 
         let lines = many(heard.unlisted, "line");
         eprintln!(
             "radiosonde: {lines} of further services not counted: more than {SERVICES_MAX} are there"
+        );
+    }
+    if heard.ahead > 0 {
+        let lines = many(heard.ahead, "line");
+        eprintln!(
+            "radiosonde: {lines} not counted: of more than {} from now; look at the clocks of who \
+             wrote them",
+            duration(AHEAD_US)
         );
     }
     let status = conclude(&query, &reading, !rows.is_empty());
@@ -55,6 +64,8 @@ struct Heard {
     of: BTreeMap<(String, String), Seen>,
     /// Lines of services past [`SERVICES_MAX`].
     unlisted: u64,
+    /// Lines of a time that is still to come.
+    ahead: u64,
 }
 
 /// What was heard of a service on a machine.
@@ -105,15 +116,24 @@ enum State {
 }
 
 impl Heard {
-    fn take(&mut self, line: &Line, signal: Signal, args: &CoverageArgs) {
+    fn take(&mut self, line: &Line, signal: Signal, args: &CoverageArgs, now: Timestamp) {
         let service = line.service.as_deref().unwrap_or_default();
         let machine = line.machine_id.as_deref().unwrap_or_default();
+        // Who is not asked about takes no place.
+        if !args.expect.is_empty() && !args.expect.iter().any(|one| one.fits(service, machine)) {
+            return;
+        }
         let key = (service.to_owned(), machine.to_owned());
         if self.of.len() >= SERVICES_MAX && !self.of.contains_key(&key) {
             self.unlisted += 1;
             return;
         }
         let seen = self.of.entry(key).or_default();
+        if between(now, line.ts) > AHEAD_US {
+            // It would stand for all the time until then.
+            self.ahead += 1;
+            return;
+        }
         seen.hear(line);
         if line.ts < args.since {
             return;
@@ -134,20 +154,13 @@ impl Heard {
 
     /// Who is missing first, who reports last.
     fn rows(&self, expect: &[Expected]) -> Vec<Row> {
-        let is_expected = |service: &str, machine: &str| {
-            let fits = |one: &&Expected| {
-                one.service == service && one.machine.as_ref().is_none_or(|at| at == machine)
-            };
-            expect.is_empty() || expect.iter().any(|one| fits(&one))
-        };
         let mut rows: Vec<Row> = (self.of.iter())
-            .filter(|((service, machine), _)| is_expected(service, machine))
             .map(|((service, machine), seen)| Row {
                 service: service.clone(),
                 machine: Some(machine.clone()).filter(|machine| !machine.is_empty()),
                 reported: seen.lately.lines() > 0,
                 seen: seen.clone(),
-                expected: seen.is_lasting || seen.lately.lines() > 0 || !expect.is_empty(),
+                expected: seen.is_expected() || !expect.is_empty(),
             })
             .collect();
         for one in expect.iter().filter(|one| one.machine.is_none()) {
@@ -176,6 +189,11 @@ impl Heard {
 }
 
 impl Seen {
+    /// Whether it is missed where nobody says who is expected. Who has a clock that is ahead is.
+    const fn is_expected(&self) -> bool {
+        self.is_lasting || self.lately.lines() > 0 || self.last.is_none()
+    }
+
     fn hear(&mut self, line: &Line) {
         self.last = self.last.max(Some(line.ts));
         if line.evt == "machine.status" {
@@ -196,6 +214,10 @@ impl Seen {
 }
 
 impl Expected {
+    fn fits(&self, service: &str, machine: &str) -> bool {
+        self.service == service && self.machine.as_ref().is_none_or(|at| at == machine)
+    }
+
     /// Whether a row is of it.
     fn is(&self, row: &Row) -> bool {
         row.service == self.service && (self.machine.is_none() || row.machine == self.machine)
@@ -295,5 +317,7 @@ fn at(machine: Option<&str>) -> String {
 const SHORT_US: u64 = 120_000_000;
 /// How long a service takes to end after it said so, in microseconds.
 const GOODBYE_US: u64 = 5_000_000;
+/// How far ahead of ours the clock of a machine may be, in microseconds.
+const AHEAD_US: u64 = 300_000_000;
 /// Services and machines that are told apart: a line may say anything.
 const SERVICES_MAX: usize = 10_000;

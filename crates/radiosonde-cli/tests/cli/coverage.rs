@@ -150,6 +150,34 @@ fn whoever_ran_for_long_or_said_goodbye_lately_is_told_so() {
 }
 
 #[test]
+fn a_clock_that_is_ahead_makes_nobody_report() {
+    let dir = Dir::empty();
+    let was = line(("api", "m-1"), 180, "info", "machine.status", r#"{"state":"running"}"#);
+    let ahead = [
+        line(("api", "m-1"), -300, "info", "log", "{}"),
+        line(("wrong", "m-2"), -60 * 24 * 400, "info", "log", "{}"),
+        // As clocks differ.
+        line(("near", "m-3"), -3, "info", "log", "{}"),
+    ];
+    dir.write("events-2025-10-06.jsonl", lines(&[vec![was], ahead.to_vec()].concat()));
+    let ran = dir.run("coverage").exits(1).tells(&["2 lines not counted: of more than 5m"]);
+    assert_row(&ran.out, "api@m-1 silent 3h", "ago - - - -");
+    assert_row(&ran.out, "wrong@m-2 never reported", "- - - -");
+    assert_row(&ran.out, "near@m-3 reporting", "ago 1 - - -");
+    let _ = dir.run("coverage --expect near").exits(0).omits(&["wrong"]);
+}
+
+#[test]
+fn who_is_expected_is_found_among_however_many() {
+    let dir = Dir::empty();
+    let many = (0..10_500).map(|n| line((&format!("s{n:05}"), ""), 1, "info", "log", "{}"));
+    dir.write("events-2025-10-06.jsonl", lines(&many.collect::<Vec<_>>()));
+    let ran = dir.run("coverage --expect s10499").exits(0).prints(&["1 of 1 reported"]);
+    assert_eq!(ran.err, "");
+    let _ = dir.run("coverage").exits(1).tells(&["500 lines of further services not counted"]);
+}
+
+#[test]
 fn programs_get_an_object_for_each() {
     let ran = platform().run("coverage -o json --expect api@m-1,gone").exits(1);
     let rows: Vec<serde_json::Value> =
