@@ -58,9 +58,9 @@ fn parse(text: &str, now: Timestamp) -> Result<When, String> {
         let zoned = civil.to_zoned(TimeZone::UTC).map_err(|_| out_of_range())?;
         return Ok(When::Moment(zoned.timestamp()));
     }
-    // As lines have it in front. `T13:00` is no way to write it.
+    // As lines have it in front. With an offset it would be read as without.
     if has_time
-        && text.starts_with(|first: char| first.is_ascii_digit())
+        && text.chars().all(|c| c.is_ascii_digit() || c == ':' || c == '.')
         && let Ok(time) = text.parse::<Time>()
     {
         let zoned = today.to_datetime(time).to_zoned(TimeZone::UTC).map_err(|_| out_of_range())?;
@@ -157,6 +157,8 @@ mod tests {
             "10:60",
             "T10:00",
             "10:00+02:00",
+            "10:00Z",
+            "10:00[Europe/Berlin]",
             "-10:00",
             "1:00",
             ":",
