@@ -18,6 +18,7 @@ pub(crate) struct Bound(Option<imp::Bound>);
 
 /// Where Prometheus finds the address, and as whose.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "nobody listens"))]
 pub(crate) struct Place<'a> {
     /// The telemetry directory.
     pub(crate) root: &'a Path,
