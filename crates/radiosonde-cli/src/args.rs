@@ -72,7 +72,7 @@ pub(crate) struct RemovedArgs {
     /// Default: where the other commands look.
     #[arg(long, value_name = "DIR", help_heading = "Where")]
     pub(crate) dir: Vec<PathBuf>,
-    /// Removed from this moment on: 2025-10-06, 2025-10-06T13:00:00Z, 3d, -2h, yesterday
+    /// Removed from this moment on: 2025-10-06, 2025-10-06T13:00:00Z, 13:00, 3d, -2h, yesterday
     #[arg(long, value_name = "WHEN", value_parser = when::since, allow_hyphen_values = true, help_heading = "What")]
     pub(crate) since: Option<Timestamp>,
     /// Removed up to this moment, which is not included; a day is included as a whole
@@ -172,7 +172,7 @@ pub(crate) struct Select {
     /// Name of the event; repeat for several
     #[arg(long, value_name = "NAME", help_heading = "What")]
     pub(crate) evt: Vec<String>,
-    /// From this moment on: 2025-10-06, 2025-10-06T13:00:00Z, 3d, -2h, yesterday
+    /// From this moment on: 2025-10-06, 2025-10-06T13:00:00Z, 13:00, 3d, -2h, yesterday
     #[arg(long, value_name = "WHEN", value_parser = when::since, allow_hyphen_values = true, help_heading = "What")]
     pub(crate) since: Option<Timestamp>,
     /// Up to this moment, which is not included; a day is included as a whole

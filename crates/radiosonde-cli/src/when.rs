@@ -1,8 +1,9 @@
-//! Moments as people give them: `2025-10-06T13:00:00Z`, `2025-10-06`, `-3d`, `2h`, `yesterday`.
+//! Moments as people give them: `2025-10-06T13:00:00Z`, `2025-10-06`, `13:00`, `-3d`, `2h`, `10 min`,
+//! `yesterday`.
 
 use std::sync::OnceLock;
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
@@ -57,29 +58,35 @@ fn parse(text: &str, now: Timestamp) -> Result<When, String> {
         let zoned = civil.to_zoned(TimeZone::UTC).map_err(|_| out_of_range())?;
         return Ok(When::Moment(zoned.timestamp()));
     }
+    // As lines have it in front. With an offset it would be read as without.
+    if has_time
+        && text.chars().all(|c| c.is_ascii_digit() || c == ':' || c == '.')
+        && let Ok(time) = text.parse::<Time>()
+    {
+        let zoned = today.to_datetime(time).to_zoned(TimeZone::UTC).map_err(|_| out_of_range())?;
+        return Ok(When::Moment(zoned.timestamp()));
+    }
     if text.len() == "2025-10-06".len()
         && let Ok(day) = text.parse::<Date>()
     {
         return Ok(When::Day(day));
     }
-    Err("write 2025-10-06, 2025-10-06T13:00:00Z, 3d, -2h, 30m, 45s, 1w, now, today or yesterday"
+    Err("write 2025-10-06, 2025-10-06T13:00:00Z, 13:00 (today, UTC), 3d, -2h, 30m, 45s, 1w, now, \
+         today or yesterday"
         .to_owned())
 }
 
-/// `3d` and `-3d` both mean three days ago.
+/// `3d`, `-3d`, `3 days` and `3 days ago` all mean three days ago.
 fn back(text: &str) -> Option<SignedDuration> {
-    let text = text.strip_prefix('-').unwrap_or(text);
-    let unit = text.chars().next_back()?;
-    let count: i64 = Some(text.strip_suffix(unit)?)
-        .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?
-        .parse()
-        .ok()?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        'w' => 604_800,
+    let text = text.strip_prefix('-').or_else(|| text.strip_suffix(" ago")).unwrap_or(text);
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let count: i64 = text.strip_suffix(unit)?.parse().ok()?;
+    let seconds = match unit.trim_start() {
+        "s" | "sec" | "secs" | "second" | "seconds" => 1,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60,
+        "h" | "hour" | "hours" => 3_600,
+        "d" | "day" | "days" => 86_400,
+        "w" | "week" | "weeks" => 604_800,
         _ => return None,
     };
     count.checked_mul(seconds).map(SignedDuration::from_secs)
@@ -112,6 +119,14 @@ mod tests {
             ("30m", "2025-10-06T13:13:10Z"),
             ("10s", "2025-10-06T13:43:00Z"),
             ("1w", "2025-09-29T13:43:10Z"),
+            ("10 min", "2025-10-06T13:33:10Z"),
+            ("-1hour", "2025-10-06T12:43:10Z"),
+            ("2 days ago", "2025-10-04T13:43:10Z"),
+            ("1 week", "2025-09-29T13:43:10Z"),
+            ("12:05", "2025-10-06T12:05:00Z"),
+            ("12:05:06.789", "2025-10-06T12:05:06.789Z"),
+            // Later than now, and still today.
+            ("23:00", "2025-10-06T23:00:00Z"),
         ] {
             assert_eq!(parse(text, now), Ok(When::Moment(expect.parse().unwrap())), "{text}");
         }
@@ -138,7 +153,20 @@ mod tests {
             "99999999999999999999s",
             "2025-13-01",
             "2025-02-30",
-            "10:00",
+            "25:00",
+            "10:60",
+            "T10:00",
+            "10:00+02:00",
+            "10:00Z",
+            "10:00[Europe/Berlin]",
+            "-10:00",
+            "1:00",
+            ":",
+            "- 3d",
+            "3 fortnights",
+            "-3d ago",
+            "days",
+            "1month",
             "tomorrow-ish",
             "2025-10-01T",
             "é",

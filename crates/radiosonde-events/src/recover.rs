@@ -97,6 +97,7 @@ fn recover_all(root: &Path, retry: bool) -> io::Result<RecoveryReport> {
                 if retry && let Err(error) = slot.retry_quarantined() {
                     report.failed.push((path, error));
                 }
+                remove_targets(root, &slot);
                 recover_slot(&slot, &filing, &Redactions::default(), &mut report, &mut Alone);
             }
             Ok(None) => report.busy.push(number),
@@ -104,6 +105,21 @@ fn recover_all(root: &Path, retry: bool) -> io::Result<RecoveryReport> {
         }
     }
     Ok(report)
+}
+
+/// The file in a telemetry directory that tells Prometheus where the owner of a slot listens.
+pub fn targets_file(root: &Path, slot: u32) -> PathBuf {
+    match slot {
+        0 => root.join("prometheus-targets.json"),
+        slot => root.join(format!("prometheus-targets.{slot}.json")),
+    }
+}
+
+/// Removes the file of [`targets_file`]: whoever has the slot knows that nobody listens there any
+/// more. An owner that listens does so before it publishes its own.
+pub fn remove_targets(root: &Path, slot: &Slot) {
+    // There seldom is one. Where it cannot be removed, Prometheus says that nobody answers.
+    let _ = std::fs::remove_file(targets_file(root, slot.number()));
 }
 
 /// Recovers what earlier owners of a slot left, into files cut as `filing` says.

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
+use radiosonde_events::recover;
+use radiosonde_record::Slot;
+
 use crate::park::Parker;
 use crate::problem::Problems;
 use crate::settings::Settings;
@@ -13,19 +16,33 @@ use crate::telemetry::Telemetry;
 #[derive(Debug, Default)]
 pub(crate) struct Bound(Option<imp::Bound>);
 
-/// Binds, so that a problem is known when `init!` returns. `place` is the directory and our slot in
-/// it, where Prometheus finds the address.
-pub(crate) fn bind(settings: &Settings, place: Option<(&Path, u32)>, problems: &Problems) -> Bound {
+/// Where Prometheus finds the address, and as whose.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "nobody listens"))]
+pub(crate) struct Place<'a> {
+    /// The telemetry directory.
+    pub(crate) root: &'a Path,
+    /// Our slot in it.
+    pub(crate) slot: &'a Slot,
+    /// Our instance id.
+    pub(crate) instance: &'a str,
+}
+
+/// Binds, so that a problem is known when `init!` returns.
+pub(crate) fn bind(settings: &Settings, place: Option<Place<'_>>, problems: &Problems) -> Bound {
     let address = settings.prometheus.as_deref();
-    let targets = place.map(|(root, slot)| match slot {
-        0 => root.join("prometheus-targets.json"),
-        slot => root.join(format!("prometheus-targets.{slot}.json")),
-    });
-    if let Some(stale) = &targets {
+    if let Some(place) = place {
         // Of somebody who had our slot and was killed.
-        let _ = std::fs::remove_file(stale);
+        recover::remove_targets(place.root, place.slot);
     }
-    Bound(address.and_then(|address| imp::bind(address, settings, targets, problems)))
+    Bound(address.and_then(|address| imp::bind(address, settings, place, problems)))
+}
+
+impl Place<'_> {
+    #[cfg_attr(not(feature = "prometheus"), allow(dead_code, reason = "nobody listens"))]
+    fn targets_file(&self) -> PathBuf {
+        recover::targets_file(self.root, self.slot.number())
+    }
 }
 
 /// Scrapes that were answered with an error, of the listener and of services elsewhere.
@@ -64,7 +81,7 @@ impl Bound {
 
 #[cfg(not(feature = "prometheus"))]
 mod imp {
-    use super::{Parker, PathBuf, Problems, Settings, Telemetry};
+    use super::{Parker, PathBuf, Place, Problems, Settings, Telemetry};
 
     #[derive(Debug)]
     pub(super) enum Bound {}
@@ -72,7 +89,7 @@ mod imp {
     pub(super) fn bind(
         address: &str,
         _settings: &Settings,
-        _targets: Option<PathBuf>,
+        _place: Option<Place<'_>>,
         problems: &Problems,
     ) -> Option<Bound> {
         problems.say(
@@ -109,7 +126,7 @@ mod imp {
         BindError, Endpoints, Health, PagesService, Source, Trouble, targets_json,
     };
 
-    use super::{Parker, Path, PathBuf, Problems, Refused, Settings, Telemetry};
+    use super::{Parker, Path, PathBuf, Place, Problems, Refused, Settings, Telemetry};
 
     #[derive(Debug)]
     pub(super) struct Bound {
@@ -120,7 +137,7 @@ mod imp {
     pub(super) fn bind(
         address: &str,
         settings: &Settings,
-        targets: Option<PathBuf>,
+        place: Option<Place<'_>>,
         problems: &Problems,
     ) -> Option<Bound> {
         let bound = match radiosonde_prometheus::bind(address) {
@@ -137,18 +154,20 @@ mod imp {
             problems.say(
                 format!("port {} is taken; /metrics is on {}", wanted.port(), bound.addr),
                 "scrape the address in the telemetry directory's prometheus-targets.json (file_sd), \
-                 which only this program's user can read, or free the port",
+                 which only this program's user can read, or free the port; where several programs \
+                 share the setting, give them port 0, which is any free one",
             );
         }
-        let published = targets.filter(|targets| {
-            let published = publish(targets, &bound, &settings.service);
+        let published = place.and_then(|place| {
+            let targets = place.targets_file();
+            let published = publish(&targets, &bound, settings, place.instance);
             if let Err(error) = &published {
                 problems.say(
                     format!("{} could not be written: {error}", targets.display()),
                     "point Prometheus to the address by hand",
                 );
             }
-            published.is_ok()
+            published.is_ok().then_some(targets)
         });
         Some(Bound { bound, targets: published })
     }
@@ -157,14 +176,20 @@ mod imp {
     fn publish(
         targets: &Path,
         bound: &radiosonde_prometheus::Bound,
-        service: &str,
+        settings: &Settings,
+        instance: &str,
     ) -> io::Result<()> {
-        let temporary = targets.with_extension(format!("{}.tmp", std::process::id()));
+        let pid = std::process::id().to_string();
+        let mut labels = vec![("service", &*settings.service)];
+        labels.extend(settings.machine_id.as_deref().map(|machine| ("machine_id", machine)));
+        // Another at each start: to be asked for, and no label of a series.
+        labels.extend([("__meta_radiosonde_instance", instance), ("__meta_radiosonde_pid", &pid)]);
+        let temporary = targets.with_extension(format!("{pid}.tmp"));
         // One left by a killed process with our number would be in the way.
         let _ = fs::remove_file(&temporary);
         let mut options = fs::OpenOptions::new();
         let mut file = options.write(true).create_new(true).mode(0o600).open(&temporary)?;
-        let text = targets_json(bound.addr, &[("service", service)]);
+        let text = targets_json(bound.addr, &labels);
         file.write_all(text.as_bytes())?;
         fs::rename(&temporary, targets)
     }

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use radiosonde_events::recover::{Host, RecoveredInstance, RecoveryReport, Work, recover_slot};
+use radiosonde_events::recover::{
+    Host, RecoveredInstance, RecoveryReport, Work, recover_slot, remove_targets,
+};
 use radiosonde_events::{Filing, Redactions};
 use radiosonde_record::{Drain, DropReason, Kind, Slot};
 
@@ -116,6 +118,7 @@ pub(crate) fn run(
         if number != own
             && let Ok(Some(slot)) = Slot::try_take(&root, number)
         {
+            remove_targets(&root, &slot);
             let mut host = Living { drain, io, own: false };
             recover_slot(&slot, filing, redactions, &mut report, &mut host);
         }

@@ -145,13 +145,18 @@ impl Telemetry {
         status.install(&metrics, &problems);
         let slot = lease.as_ref().map(Lease::slot);
         let keeper = metric_setup::batch_gauges(settings, &metrics, slot, &problems);
-        let in_root = lease.as_ref().map(|lease| (lease.root(), lease.slot().number()));
-        let bound = listener::bind(settings, in_root, &problems);
+        let instance_id = instance.as_ref().map_or_else(new_instance_id, |found| found.id.clone());
+        let listed = lease.as_ref().map(|lease| listener::Place {
+            root: lease.root(),
+            slot: lease.slot(),
+            instance: &instance_id,
+        });
+        let bound = listener::bind(settings, listed, &problems);
         let inner = Inner {
             service: settings.service.clone(),
             version: settings.version.clone(),
             machine_id: settings.machine_id.clone(),
-            instance: instance.as_ref().map_or_else(new_instance_id, |found| found.id.clone()),
+            instance: instance_id,
             test: settings.test,
             slot_number: lease.as_ref().map(|lease| lease.slot().number()),
             root: lease.as_ref().map(|lease| lease.root().to_owned()),

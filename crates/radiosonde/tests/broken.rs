@@ -43,6 +43,7 @@ fn everything_wrong_at_once_is_three_named_problems_and_a_program_that_runs() {
         let moved = &problem(&format!("port {port} is taken")).fix;
         assert!(moved.contains("prometheus-targets.json"), "{moved}");
         assert!(moved.contains("only this program's user can read"), "{moved}");
+        assert!(moved.contains("port 0"), "{moved}");
         assert!(telemetry.prometheus_addr().is_some());
     } else {
         problem("feature `prometheus`");

@@ -5,6 +5,7 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -33,10 +34,20 @@ fn fill_parts(telemetry: &Guard) {
 #[test]
 fn house_is_kept_in_another_slot_and_the_last_snapshot_has_everything() {
     let root = tempfile::tempdir().unwrap();
-    // A process that was killed left its place.
-    fs::write(root.path().join("prometheus-targets.json"), "[]").unwrap();
+    // Two processes that were killed left their places, ours and another.
+    let targets = ["prometheus-targets.json", "prometheus-targets.1.json"];
+    let targets = targets.map(|name| root.path().join(name));
+    for file in &targets {
+        fs::write(file, "[]").unwrap();
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(root.path().join("inst/1")).unwrap();
     let telemetry = config(root.path()).init();
-    assert!(!root.path().join("prometheus-targets.json").exists());
+    assert!(!targets[0].exists());
+    let deadline = Instant::now() + PATIENCE;
+    while targets[1].exists() {
+        assert!(Instant::now() < deadline, "the other one is still there");
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let report = telemetry.report().to_string();
     assert!(report.contains("keeping    14 days, "), "{report}");
     assert!(

@@ -34,12 +34,22 @@ fn the_pages_the_report_and_the_log_tell_the_same() {
             "type":"counter","unit":"things","help":"Things.","owner":"o"}]}"#,
         )
         .profile(radiosonde::Profile::Cli)
+        .machine_id("m-1")
         .prometheus("127.0.0.1:0")
         .init();
     assert_eq!(telemetry.report().problems, []);
     let address = telemetry.prometheus_addr().unwrap().to_owned();
     let targets = root.join("prometheus-targets.json");
-    assert!(std::fs::read_to_string(&targets).unwrap().contains(&address));
+    let published: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&targets).unwrap()).unwrap();
+    assert_eq!(published[0]["targets"], serde_json::json!([address]));
+    let labels = &published[0]["labels"];
+    assert_eq!((&labels["service"], &labels["machine_id"]), (&"pages".into(), &"m-1".into()));
+    assert_eq!(labels["__meta_radiosonde_pid"], std::process::id().to_string());
+    // The instance is the directory it works in, and the beginning of the ids of its lines.
+    let instance = labels["__meta_radiosonde_instance"].as_str().unwrap();
+    assert!(root.join("inst/0").join(instance).is_dir(), "{labels}");
+    assert_eq!(labels.as_object().unwrap().len(), 4, "{labels}");
 
     metrics::counter!("known_total").increment(3);
     for _ in 0..2 {

@@ -41,7 +41,7 @@ enum Role {
     Run(platform::Options),
     /// Hands jobs to the workers
     Scheduler(scheduler::Options),
-    /// Submits a job and waits for its end
+    /// Submits a job and waits for its end; status 3 when it was not done
     Submit(submit::Options),
     /// Does jobs
     Worker(worker::Options),
@@ -60,16 +60,20 @@ fn main() -> ExitCode {
         Role::Submit(_) => ("submit", Profile::Cli),
         Role::Worker(_) => ("worker", Profile::Service),
     };
+    let dir = match &role {
+        Role::Run(options) => options.telemetry(),
+        _ => None,
+    };
     let _telemetry = radiosonde::init!(
         service = service,
         profile = profile,
-        dir = "data/telemetry",
+        dir = dir.unwrap_or_else(|| "data/telemetry".into()),
         registry = catalog::REGISTRY,
         labels = {"environment" => "development"},
     );
     let _sending = collector::start(service, &role);
     match run(role) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("job-platform {service}: {error}");
             ExitCode::FAILURE
@@ -78,15 +82,16 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main(worker_threads = 2)]
-async fn run(role: Role) -> Result<(), Error> {
+async fn run(role: Role) -> Result<ExitCode, Error> {
     match role {
-        Role::Api(options) => api::serve(options).await,
-        Role::Render(options) => render::run(options).await,
-        Role::Run(options) => platform::run(options).await,
-        Role::Scheduler(options) => scheduler::serve(options).await,
-        Role::Submit(options) => submit::run(options).await,
-        Role::Worker(options) => worker::work(options).await,
+        Role::Api(options) => api::serve(options).await?,
+        Role::Render(options) => render::run(options).await?,
+        Role::Run(options) => platform::run(options).await?,
+        Role::Scheduler(options) => scheduler::serve(options).await?,
+        Role::Submit(options) => return submit::run(options).await,
+        Role::Worker(options) => worker::work(options).await?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Says something to whoever started this process.

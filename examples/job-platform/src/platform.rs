@@ -3,14 +3,14 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 
 use crate::job::Kind;
-use crate::{Error, catalog, told};
+use crate::{Error, catalog, submit, told};
 
 const WORKERS: [&str; 2] = ["worker-1", "worker-2"];
 /// How long a process may take to end in order before it is killed.
@@ -28,7 +28,8 @@ pub(crate) struct Options {
     /// The directory of the queue
     #[arg(long, default_value = "data/queue")]
     queue: PathBuf,
-    /// A telemetry directory for each machine, DIR/MACHINE, instead of one for all
+    /// A telemetry directory for each machine, DIR/MACHINE, instead of one for all; this process has
+    /// DIR/machine-platform
     #[arg(long, value_name = "DIR")]
     machines: Option<PathBuf>,
     /// How long a worker may be silent before its job is given to another one, in milliseconds
@@ -64,8 +65,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Error> {
         () = told::to_end(false) => Ok(()),
         ended = options.submit_all(&of_api) => ended,
         error = keep_alive(&mut workers, worker) => Err(error.into()),
-        status = scheduler.child.wait() => Err(format!("the scheduler ended: {}", status?).into()),
-        status = api.child.wait() => Err(format!("the API ended: {}", status?).into()),
+        status = scheduler.child.wait() => Err(died(scheduler.name, status)),
+        status = api.child.wait() => Err(died(api.name, status)),
     };
     // Nothing new comes in, what has begun is finished and reported, and then nobody is left to report to.
     api.end().await;
@@ -104,7 +105,20 @@ async fn keep_alive(
     }
 }
 
+/// Tells of a process that nobody had told to end, and without which there is no platform.
+fn died(process: &'static str, status: std::io::Result<ExitStatus>) -> Error {
+    let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+    let told = format!("the {process} ended: {status}");
+    radiosonde::event!("process.died", level: error, process, status, "{told}");
+    told.into()
+}
+
 impl Options {
+    /// The directory of this process's own telemetry.
+    pub(crate) fn telemetry(&self) -> Option<PathBuf> {
+        self.machines.as_ref().map(|machines| machines.join("machine-platform"))
+    }
+
     fn start(&self, name: &'static str, arguments: &[&str]) -> std::io::Result<Process> {
         let machine = format!("machine-{name}");
         let mut command = Command::new(std::env::current_exe()?);
@@ -146,7 +160,8 @@ impl Options {
         }
         for mut client in clients {
             let status = client.wait().await?;
-            if !status.success() {
+            // It has told how its job ended.
+            if !status.success() && status.code() != Some(submit::NOT_DONE.into()) {
                 return Err(format!("a client ended: {status}").into());
             }
         }

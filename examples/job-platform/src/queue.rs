@@ -67,6 +67,9 @@ impl Queue {
 
     /// The oldest job this worker may have. Of several workers that ask at once one gets it.
     pub(crate) fn take(&self, worker: &str) -> Option<Lease> {
+        if !is_id(worker) {
+            return None;
+        }
         let jobs = self.jobs("ready").into_iter();
         jobs.filter(|(_, job)| job.is_for(worker)).find_map(|(ready, job)| {
             let path = self.place("leased", &format!("{}@{worker}", job.job_id));
@@ -136,7 +139,8 @@ impl Queue {
         self.0.join(place).join(format!("{name}.json"))
     }
 
-    /// Jobs of a place with their files, the oldest first. Files that are gone by now are another's.
+    /// Jobs of a place with their files, the oldest first. Files that are gone by now, or are no jobs,
+    /// are another's.
     fn jobs(&self, place: &str) -> Vec<(PathBuf, Job)> {
         let files = fs::read_dir(self.0.join(place)).into_iter().flatten().flatten();
         let mut jobs: Vec<_> =
@@ -162,11 +166,24 @@ impl Lease {
 
 /// Whether it can be the id of a job or a worker, and so is no way out of the directory.
 fn is_id(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte))
 }
 
+/// The job whose file this is. A copy that somebody made by hand has no place of its own: it would be
+/// done again and again. And a pipe would be waited for.
 fn read(path: &Path) -> Option<Job> {
-    serde_json::from_slice(&fs::read(path).ok()?).ok()
+    let name = path.file_name()?.to_str()?.strip_suffix(".json")?;
+    let job_id = match (path.parent()?.ends_with("leased"), name.split_once('@')) {
+        (true, Some((job_id, worker))) if is_id(worker) => job_id,
+        (false, None) => name,
+        _ => return None,
+    };
+    if !is_id(job_id) || !fs::symlink_metadata(path).ok()?.is_file() {
+        return None;
+    }
+    let job: Job = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    (job.job_id == job_id).then_some(job)
 }
 
 fn touch(path: &Path) -> io::Result<()> {
@@ -175,4 +192,63 @@ fn touch(path: &Path) -> io::Result<()> {
 
 fn age(path: &Path) -> Option<Duration> {
     fs::metadata(path).ok()?.modified().ok()?.elapsed().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::job::Kind;
+
+    fn job(job_id: &str) -> Job {
+        Job::new(job_id.to_owned(), Kind::Render, "balloons".to_owned())
+    }
+
+    fn ids(jobs: Vec<Job>) -> Vec<String> {
+        jobs.into_iter().map(|job| job.job_id).collect()
+    }
+
+    #[test]
+    fn what_lies_in_the_directory_beside_jobs_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("queue");
+        let queue = Queue::open(&root).unwrap();
+        queue.submit(&job("job-1")).unwrap();
+        let message = |job_id| serde_json::to_vec(&job(job_id)).unwrap();
+        for (name, job_id) in [
+            ("job-1.json~", "job-1"),
+            ("copy of job-1.json", "job-1"),
+            ("job-2.json", "job-1"),
+            ("job-1@worker-1.json", "job-1"),
+            ("outside.json", "../../../outside"),
+            (".json", ""),
+        ] {
+            for place in ["submitted", "ready"] {
+                fs::write(root.join(place).join(name), message(job_id)).unwrap();
+            }
+        }
+        for name in ["job-1.json", "job-1@.json", "job-1@no worker.json", "job-2@worker-1.json"] {
+            fs::write(root.join("leased").join(name), message("job-1")).unwrap();
+        }
+        for place in ["submitted", "ready", "leased"] {
+            let pipe = root.join(place).join("pipe.json");
+            assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
+            fs::create_dir(root.join(place).join("folder.json")).unwrap();
+        }
+
+        assert_eq!(ids(queue.submitted()), ["job-1"]);
+        assert_eq!(queue.find("pipe").map(|(place, _)| place), None);
+        assert!(queue.ready().is_empty() && queue.expired(Duration::ZERO).is_empty());
+        queue.schedule(&job("job-1")).unwrap();
+        assert_eq!((ids(queue.submitted()), ids(queue.ready())), (vec![], vec!["job-1".into()]));
+        assert!(queue.take("../worker").is_none() && queue.take("").is_none());
+        let lease = queue.take("worker-1").unwrap();
+        assert_eq!(lease.job.job_id, "job-1");
+        assert!(queue.take("worker-1").is_none());
+        assert_eq!(queue.find("job-1").unwrap().0, "leased");
+        assert!(queue.lease("job-1", 1, "worker-1").is_some());
+        queue.end(&lease, &lease.job).unwrap();
+        assert_eq!(queue.find("job-1").unwrap().0, "ended");
+    }
 }

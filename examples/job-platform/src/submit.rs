@@ -1,6 +1,7 @@
 //! The client: submits a job over HTTP and waits for its end.
 
-use std::net::SocketAddr;
+use std::net::{AddrParseError, SocketAddr};
+use std::process::ExitCode;
 
 use bytes::Bytes;
 use http::Request;
@@ -17,6 +18,9 @@ use crate::api::{Accepted, Submission};
 use crate::job::{self, Kind};
 use crate::rpc::Answer;
 
+/// Status of a client whose job was not done: it failed, or took too long.
+pub(crate) const NOT_DONE: u8 = 3;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// What the job is about
@@ -24,22 +28,26 @@ pub(crate) struct Options {
     /// The scene
     #[arg(default_value = "balloons")]
     payload: String,
-    /// Where the API listens
-    #[arg(long, default_value = "127.0.0.1:8700")]
+    /// Where the API listens, with or without `http://`
+    #[arg(long, default_value = "127.0.0.1:8700", value_parser = address)]
     api: SocketAddr,
     /// The id of the job; one is made up otherwise
     #[arg(long)]
     job: Option<String>,
 }
 
-pub(crate) async fn run(options: Options) -> Result<(), Error> {
+fn address(text: &str) -> Result<SocketAddr, AddrParseError> {
+    text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/').parse()
+}
+
+pub(crate) async fn run(options: Options) -> Result<ExitCode, Error> {
     // The job goes along with the request, so that everybody calls it by this name.
     let job_id = options.job.clone().unwrap_or_else(job::new_id);
     radiosonde::scope().job(job_id).wrap(submit(options)).await
 }
 
 #[tracing::instrument(skip_all, fields(otel.name = "submit job"), err)]
-async fn submit(options: Options) -> Result<(), Error> {
+async fn submit(options: Options) -> Result<ExitCode, Error> {
     let base = format!("http://{}/jobs", options.api);
     let submission = Submission { kind: options.kind, payload: options.payload };
     let body = serde_json::to_vec(&submission)?;
@@ -52,8 +60,10 @@ async fn submit(options: Options) -> Result<(), Error> {
             let Answer { attempts, outcome, detail, .. } = answer;
             let context = Context::current();
             let trace = context.trace_id().map(|trace| trace.to_string()).unwrap_or_default();
-            crate::say(&format!("{job_id} trace {trace} attempts {attempts} {outcome} {detail}"));
-            return Ok(());
+            let told = format!("{job_id} trace {trace} attempts {attempts} {outcome} {detail}");
+            crate::say(told.trim_end());
+            let done = outcome == "success";
+            return Ok(if done { ExitCode::SUCCESS } else { ExitCode::from(NOT_DONE) });
         }
     }
 }

@@ -56,7 +56,8 @@ pub(super) const HELP: &str =
 its heartbeat (machine.status) and its metrics. `silent` is one that did not report lately; the last word
 of one that `stopped` was that it stops, lately or not. Programs that were done within
 two minutes (`ended`) are missed only where --expect names them. Counts are of the time
-since --since.
+since --since. A line of more than five minutes from now counts for nothing: the clock of who
+wrote it is wrong.
 
 Exit status: 0 everyone expected reported, 1 someone did not, 2 usage, or a directory
 that does not exist, 3 some file could not be read in full.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use radiosonde_store::names::Signal;
 use radiosonde_store::{Level, Line, Query};
 use serde_json::json;
@@ -24,8 +24,9 @@ pub(crate) fn run(args: &CoverageArgs, out: &mut dyn Write) -> Result<u8, Stop> 
     let places = Select { dir: args.dir.clone(), ..Select::default() }.places()?;
     let mut query = Query::new(places);
     query.since = Some(args.known.min(args.since));
-    let mut heard = Heard::new(now + AHEAD_MAX);
-    let reading = query.scan(&mut |found| heard.take(&found.line, found.file.day.signal, args));
+    let mut heard = Heard::default();
+    let reading =
+        query.scan(&mut |found| heard.take(&found.line, found.file.day.signal, args, now));
     let rows = heard.rows(&args.expect);
     if args.show.is_json() {
         rows.iter().try_for_each(|row| print_json(&row.json(), out))?;
@@ -42,7 +43,9 @@ pub(crate) fn run(args: &CoverageArgs, out: &mut dyn Write) -> Result<u8, Stop> 
     if heard.ahead > 0 {
         let lines = many(heard.ahead, "line");
         eprintln!(
-            "radiosonde: {lines} not counted, of a time that is yet to come: look at the clock"
+            "radiosonde: {lines} not counted: of more than {} from now; look at the clocks of who \
+             wrote them",
+            duration(AHEAD_US)
         );
     }
     let status = conclude(&query, &reading, !rows.is_empty());
@@ -56,15 +59,13 @@ pub(crate) fn run(args: &CoverageArgs, out: &mut dyn Write) -> Result<u8, Stop> 
 }
 
 /// What was heard, by service and machine.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Heard {
     of: BTreeMap<(String, String), Seen>,
-    /// The last moment that is believed: a clock that was ahead must not hide a silence.
-    until: Timestamp,
-    /// Lines after it.
-    ahead: u64,
     /// Lines of services past [`SERVICES_MAX`].
     unlisted: u64,
+    /// Lines of a time that is still to come.
+    ahead: u64,
 }
 
 /// What was heard of a service on a machine.
@@ -115,18 +116,11 @@ enum State {
 }
 
 impl Heard {
-    fn new(until: Timestamp) -> Self {
-        Self { of: BTreeMap::new(), until, ahead: 0, unlisted: 0 }
-    }
-
-    fn take(&mut self, line: &Line, signal: Signal, args: &CoverageArgs) {
+    fn take(&mut self, line: &Line, signal: Signal, args: &CoverageArgs, now: Timestamp) {
         let service = line.service.as_deref().unwrap_or_default();
         let machine = line.machine_id.as_deref().unwrap_or_default();
-        if !fits(&args.expect, service, machine) {
-            return;
-        }
-        if line.ts > self.until {
-            self.ahead += 1;
+        // Who is not asked about takes no place.
+        if !args.expect.is_empty() && !args.expect.iter().any(|one| one.fits(service, machine)) {
             return;
         }
         let key = (service.to_owned(), machine.to_owned());
@@ -135,6 +129,11 @@ impl Heard {
             return;
         }
         let seen = self.of.entry(key).or_default();
+        if between(now, line.ts) > AHEAD_US {
+            // It would stand for all the time until then.
+            self.ahead += 1;
+            return;
+        }
         seen.hear(line);
         if line.ts < args.since {
             return;
@@ -161,7 +160,7 @@ impl Heard {
                 machine: Some(machine.clone()).filter(|machine| !machine.is_empty()),
                 reported: seen.lately.lines() > 0,
                 seen: seen.clone(),
-                expected: seen.is_lasting || seen.lately.lines() > 0 || !expect.is_empty(),
+                expected: seen.is_expected() || !expect.is_empty(),
             })
             .collect();
         for one in expect.iter().filter(|one| one.machine.is_none()) {
@@ -189,15 +188,12 @@ impl Heard {
     }
 }
 
-/// Whether somebody asks for it; for all where nobody is named.
-fn fits(expect: &[Expected], service: &str, machine: &str) -> bool {
-    let is = |one: &Expected| {
-        one.service == service && one.machine.as_ref().is_none_or(|at| at == machine)
-    };
-    expect.is_empty() || expect.iter().any(is)
-}
-
 impl Seen {
+    /// Whether it is missed where nobody says who is expected. Who has a clock that is ahead is.
+    const fn is_expected(&self) -> bool {
+        self.is_lasting || self.lately.lines() > 0 || self.last.is_none()
+    }
+
     fn hear(&mut self, line: &Line) {
         self.last = self.last.max(Some(line.ts));
         if line.evt == "machine.status" {
@@ -218,6 +214,10 @@ impl Seen {
 }
 
 impl Expected {
+    fn fits(&self, service: &str, machine: &str) -> bool {
+        self.service == service && self.machine.as_ref().is_none_or(|at| at == machine)
+    }
+
     /// Whether a row is of it.
     fn is(&self, row: &Row) -> bool {
         row.service == self.service && (self.machine.is_none() || row.machine == self.machine)
@@ -313,11 +313,11 @@ fn at(machine: Option<&str>) -> String {
     machine.map(|machine| format!("@{}", shown(machine))).unwrap_or_default()
 }
 
-/// How far the clocks of machines may be apart.
-const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
 /// What runs for less is no service that could fall silent, in microseconds.
 const SHORT_US: u64 = 120_000_000;
 /// How long a service takes to end after it said so, in microseconds.
 const GOODBYE_US: u64 = 5_000_000;
+/// How far ahead of ours the clock of a machine may be, in microseconds.
+const AHEAD_US: u64 = 300_000_000;
 /// Services and machines that are told apart: a line may say anything.
 const SERVICES_MAX: usize = 10_000;

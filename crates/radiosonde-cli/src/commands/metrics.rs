@@ -16,7 +16,7 @@ use crate::outcome::{Stop, conclude, show};
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
 use crate::render::metric::{Kind, Metric, number, quantity};
-use crate::render::text::{columns, fit, many, shown};
+use crate::render::text::{columns, many, shown};
 use crate::render::time::{between, clock, day};
 
 pub(crate) fn run(args: &MetricsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
@@ -282,8 +282,8 @@ struct Table {
 }
 
 impl Table {
-    /// Whether something had to be cut: where a row is too long the name of the series gives way, not
-    /// the number.
+    /// Whether something had to be cut. Where a name has no room beside its value the value has a line
+    /// of its own: the end of a name is what tells it from the next.
     fn print(self, screen: Screen, out: &mut dyn Write) -> Result<bool, Stop> {
         let most = screen.edge().map_or(COLUMN_MAX, |edge| COLUMN_MAX.min(edge / 2));
         let widest = |column: fn(&(String, String, String)) -> &String| {
@@ -298,22 +298,24 @@ impl Table {
             let rest = format!("  {value}{}  {remark}", pad(value, second));
             let rest = rest.trim_end();
             let room = screen.edge().map(|edge| edge.saturating_sub(2 + columns(rest)));
-            let name = match room {
-                Some(room) => fit(series, room.max(NAME_MIN)),
-                None => Cow::Borrowed(series.as_str()),
-            };
-            let gap = pad(&name, first.min(room.unwrap_or(first)));
-            let row = format!("  {name}{gap}{rest}");
+            let first = first.min(room.unwrap_or(first));
+            let mut name = series.as_str();
+            if room.is_some_and(|room| columns(name) > room) {
+                let alone = format!("  {name}");
+                let alone = screen.fit(&alone, 0);
+                cut |= matches!(alone, Cow::Owned(_));
+                writeln!(out, "{alone}")?;
+                name = "";
+            }
+            let row = format!("  {name}{}{rest}", pad(name, first));
             let row = screen.fit(&row, 0);
-            cut |= matches!((&name, &row), (Cow::Owned(_), _) | (_, Cow::Owned(_)));
+            cut |= matches!(row, Cow::Owned(_));
             writeln!(out, "{row}")?;
         }
         Ok(cut)
     }
 }
 
-/// However long a value is, so much of the name is there.
-const NAME_MIN: usize = 16;
 /// A wider text stands out of its column: one endless label value must not push everybody's values
 /// off the screen.
 const COLUMN_MAX: usize = 90;
@@ -345,20 +347,22 @@ mod tests {
     }
 
     #[test]
-    fn on_a_terminal_a_name_gives_way_and_not_its_number() {
+    fn on_a_terminal_a_name_without_room_beside_its_value_stands_above_it() {
         let long = "a_rather_long_name_of_a_series{with=\"labels\"}";
         let rows = [("runs_total", "3"), (long, "12 × mean 310 ms"), ("rows", "5")];
         let (text, cut) = printed(&rows, Screen::of_width(50, false));
-        let expected = "  runs_total  3\n\
-                        \x20 a_rather_long_name_of_a_serie…  12 × mean 310 ms\n\
-                        \x20 rows        5\n";
-        assert_eq!((text.as_str(), cut), (expected, true));
-        assert!(text.lines().all(|line| columns(line) <= 50), "{text}");
-        // What has no room beside its value at all.
-        let (text, cut) = printed(&[(long, &"9".repeat(60))], Screen::of_width(50, false));
-        assert!(
-            cut && text.starts_with("  a_rather_long_n…  999") && columns(&text) <= 51,
-            "{text}"
+        let expected = format!(
+            "  runs_total  3\n\
+             \x20 {long}\n\
+             \x20             12 × mean 310 ms\n\
+             \x20 rows        5\n"
         );
+        assert_eq!((text.as_str(), cut), (&*expected, false));
+        // What has no room at all.
+        for (name, value) in [(long, &*"9".repeat(60)), (&"x".repeat(60), "9")] {
+            let (text, cut) = printed(&[(name, value)], Screen::of_width(50, false));
+            assert!(cut && text.contains('…'), "{text}");
+            assert!(text.lines().all(|line| columns(line) <= 50), "{text}");
+        }
     }
 }

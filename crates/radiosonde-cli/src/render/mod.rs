@@ -56,24 +56,41 @@ impl Screen {
         (!self.whole).then_some(self.width)
     }
 
-    /// Parts of a line, on as many lines as they need here; ids are not cut.
+    /// Parts of a line, on as many lines as they need here. A list that needs more than one goes on
+    /// behind a comma; ids are not cut.
     pub(crate) fn fold(self, parts: &[String], between: &str) -> String {
+        let edge = self.edge().unwrap_or(usize::MAX);
         let mut folded = String::new();
         let mut used = 0;
         for part in parts {
-            let wanted = columns(between) + columns(part);
-            match self.edge() {
-                _ if folded.is_empty() => used = columns(part),
-                Some(edge) if used + wanted > edge => {
-                    folded.push_str("\n  ");
-                    used = 2 + columns(part);
-                }
-                _ => {
-                    folded.push_str(between);
-                    used += wanted;
-                }
+            let width = columns(part);
+            if !folded.is_empty() && used + columns(between) + width <= edge {
+                folded.push_str(between);
+                folded.push_str(part);
+                used += columns(between) + width;
+                continue;
             }
-            folded.push_str(part);
+            if !folded.is_empty() {
+                folded.push_str("\n  ");
+                used = 2;
+            }
+            if used + width <= edge {
+                folded.push_str(part);
+                used += width;
+                continue;
+            }
+            for (number, item) in part.split(", ").enumerate() {
+                // The comma of the next one has room as well.
+                if number > 0 && used + 2 + columns(item) + 1 > edge {
+                    folded.push_str(",\n    ");
+                    used = 4;
+                } else if number > 0 {
+                    folded.push_str(", ");
+                    used += 2;
+                }
+                folded.push_str(item);
+                used += columns(item);
+            }
         }
         folded
     }
@@ -124,12 +141,32 @@ mod tests {
             (36, "trace 0edadbc0 · shop, packing · UTC"),
             (35, "trace 0edadbc0 · shop, packing\n  UTC"),
             (21, "trace 0edadbc0\n  shop, packing · UTC"),
-            (3, "trace 0edadbc0\n  shop, packing\n  UTC"),
+            (15, "trace 0edadbc0\n  shop, packing\n  UTC"),
+            (14, "trace 0edadbc0\n  shop,\n    packing\n  UTC"),
         ] {
             assert_eq!(Screen::of_width(width, false).fold(&parts, " · "), expect, "{width}");
             let wide = Screen::of_width(width, true).fold(&parts, " · ");
             assert_eq!(wide, parts.join(" · "));
         }
+    }
+
+    #[test]
+    fn a_list_that_is_longer_than_a_line_goes_on_behind_a_comma() {
+        let list = "machine machine-1, machine-2, machine-3 and 1 more";
+        let dim = |text: &str| Paint { on: true }.dim(text);
+        for list in [list.to_owned(), dim(list)] {
+            let parts = ["job j".to_owned(), list, "worker w".to_owned()];
+            for width in 24..60 {
+                let folded = Screen::of_width(width, false).fold(&parts, "  ");
+                assert!(folded.lines().all(|line| columns(line) <= width), "{width}: {folded}");
+                let words = |text: &str| -> Vec<String> {
+                    text.split_whitespace().map(str::to_owned).collect()
+                };
+                assert_eq!(words(&folded), words(&parts.join("  ")), "nothing is lost");
+            }
+        }
+        let folded = Screen::of_width(30, false).fold(&[list.to_owned(), "end".to_owned()], "  ");
+        assert_eq!(folded, "machine machine-1, machine-2,\n    machine-3 and 1 more  end");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use radiosonde_events::recover::targets_file;
 use radiosonde_events::{Owner, event};
 use radiosonde_record::{
     Descriptor, Filter, Journal, Level, OPEN_SPANS_MAX, Placement, Slot, SpanPart, with_journal,
@@ -39,6 +40,25 @@ fn telling(dir: &Dir, args: &str, told: &str) -> Ran {
 
 fn take(dir: &Dir) -> Slot {
     Slot::take(dir.path(), &mut |_, _| {}).unwrap()
+}
+
+#[test]
+fn where_a_killed_process_listened_is_forgotten() {
+    let dir = Dir::empty();
+    let (dead, living) = (take(&dir), take(&dir));
+    let [of_dead, of_living] = [&dead, &living].map(|slot| targets_file(dir.path(), slot.number()));
+    for targets in [&of_dead, &of_living] {
+        std::fs::write(targets, "[]").unwrap();
+    }
+    drop(dead);
+    // As in `telling`: for a moment somebody else may have the lock.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while of_dead.exists() {
+        assert!(Instant::now() < deadline, "the targets of the dead are still there");
+        dir.run("recover");
+    }
+    assert!(of_living.exists(), "somebody listens there");
+    drop(living);
 }
 
 #[test]

@@ -201,8 +201,9 @@ fn names_of_series_end_before_the_edge_of_a_terminal() {
         let text = on_terminal(&dir, args, 80);
         assert!(text.lines().all(|row| row.chars().count() <= 80), "{text}");
         let row =
-            "  http_server_request_duration_seconds{http_request_m…  4 × mean 2.5 s, sum 10 s\n";
+            "  http_server_request_duration_seconds{http_request_method=\"GET\",http_route=\"/o…\n";
         assert!(text.contains(row) && text.ends_with("--wide shows all\n"), "{args}: {text}");
+        assert!(text.contains("\n    4 × mean 2.5 s, sum 10 s\n"), "{args}: {text}");
         let whole = r#"{http_request_method="GET",http_route="/orders/{id}"}  4 × mean"#;
         let wide = on_terminal(&dir, &format!("{args} --wide"), 80);
         assert!(wide.contains(whole) && !wide.contains('…'), "{args}: {wide}");

@@ -1,6 +1,10 @@
 //! What goes wrong: jobs that hang, jobs that fail, a starter that is gone.
 
-use crate::world::{Platform, check_job, is_there, named, until};
+use std::fs;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::world::{Platform, check_job, is_there, lines_of, named, until};
 
 #[test]
 fn jobs_that_end_badly_say_why() {
@@ -70,4 +74,40 @@ fn the_processes_end_with_a_starter_that_is_killed() {
     for worker in ["worker-1", "worker-2"] {
         platform.line(worker, |line| gone(line) && line["worker_id"] == worker);
     }
+}
+
+#[test]
+fn a_scheduler_that_is_killed_ends_the_platform_which_says_so() {
+    let mut platform = Platform::start(&["--machines", "machines"]);
+    let machines = platform.folder.path().join("machines");
+    let [instance] = &fs::read_dir(machines.join("machine-scheduler/inst/0"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("one process on the machine of the scheduler");
+    };
+    let owner = fs::read(instance.join("owner.json")).unwrap();
+    let owner: serde_json::Value = serde_json::from_slice(&owner).unwrap();
+    let scheduler = owner["pid"].as_i64().unwrap().try_into().unwrap();
+    kill_process(Pid::from_raw(scheduler).unwrap(), Signal::KILL).unwrap();
+    assert!(!platform.ended().success());
+
+    let lines = lines_of(&machines.join("machine-platform"));
+    let died: Vec<_> = lines.iter().filter(|line| line["evt"] == "process.died").collect();
+    let [died] = died[..] else { panic!("{died:?}") };
+    assert_eq!((&died["level"], &died["service"]), (&"error".into(), &"platform".into()));
+    assert_eq!(died["meta"]["process"], "scheduler");
+    assert!(died["meta"]["status"].as_str().unwrap().contains("SIGKILL"), "{died}");
+    assert!(!platform.folder.path().join("data/telemetry").exists(), "each machine has its own");
+}
+
+#[test]
+fn a_platform_that_was_given_jobs_ends_in_order_however_they_end() {
+    let mut platform = Platform::start(&["broken", "render"]);
+    assert!(platform.ended().success());
+    let lines = lines_of(&platform.folder.path().join("data/telemetry"));
+    let ended = |evt: &str| lines.iter().filter(|line| line["evt"] == evt).count();
+    assert_eq!((ended("job.failed"), ended("job.finished")), (1, 1));
 }

@@ -95,6 +95,11 @@ impl Platform {
         Pid::from_child(&self.child)
     }
 
+    /// Waits until the platform has ended by itself.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        wait(&mut self.child)
+    }
+
     /// Kills the process that started the others.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -123,12 +128,13 @@ impl Client {
     pub(crate) fn ended(mut self) -> Ended {
         let status = wait(&mut self.0);
         let said = std::io::read_to_string(self.0.stdout.take().unwrap()).unwrap();
-        assert!(status.success(), "{status}: {said}");
         let [job, "trace", trace, "attempts", attempts, outcome, ..] =
             said.split_whitespace().collect::<Vec<_>>()[..]
         else {
-            panic!("{said}");
+            panic!("{status}: {said}");
         };
+        assert_eq!(status.code(), Some(if outcome == "success" { 0 } else { 3 }), "{said}");
+        assert_eq!(said.trim_end_matches('\n').trim_end(), said.trim_end_matches('\n'));
         Ended {
             job: job.to_owned(),
             trace: trace.to_owned(),
