@@ -118,7 +118,8 @@ impl SdkClient {
     ///
     /// What is sent again because the client behind has failed, or has answered with an error, is
     /// recorded once: the last 64 of such bodies are remembered, 16 bytes of each. That ends with the
-    /// process, and a batch that is put together anew is another one.
+    /// process, and a batch that is put together anew is another one. What could not be recorded, as
+    /// before `init!`, is tried again with it.
     pub fn in_front_of(client: impl HttpClient + 'static) -> Self {
         let behind = Behind { client: Arc::new(client), repeats: Arc::default() };
         Self { signal: None, behind: Some(behind) }
@@ -158,10 +159,10 @@ impl HttpClient for SdkClient {
     /// reached the client behind.
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let Some(behind) = &self.behind else { return Ok(response(self.take(&request))) };
-        let attempt = behind.repeats.begin(&request);
-        if !attempt.is_repeat {
-            // The client behind answers, whatever became of it here.
-            let _counted = self.take(&request);
+        let mut attempt = behind.repeats.begin(&request);
+        // The client behind answers, whatever became of it here.
+        if !attempt.is_repeat && self.take(&request).status.is_success() {
+            attempt.recorded();
         }
         let answer = behind.client.send_bytes(request).await?;
         if answer.status().is_success() {
