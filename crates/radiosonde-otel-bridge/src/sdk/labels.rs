@@ -1,5 +1,6 @@
 //! Attributes of a metric point as the labels of its line.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use opentelemetry_proto::tonic::common::v1::KeyValue;
@@ -28,7 +29,7 @@ impl Labels {
     pub(super) fn of(attributes: &[KeyValue], origin: &Origin<'_>) -> Self {
         let mut labels = BTreeMap::new();
         let mut is_cut = false;
-        let mut add = |name: &str, value: String| {
+        let mut add = |name: &str, value: Cow<'_, str>| {
             let ((name, name_cut), (value, value_cut)) =
                 (cut(name, NAME_MAX), cut(&value, VALUE_MAX));
             let is_new = !labels.contains_key(name);
@@ -39,15 +40,15 @@ impl Labels {
             is_cut |= name_cut || value_cut || !has_room;
         };
         for KeyValue { key, value, .. } in attributes {
-            add(key, Held::of(value.as_ref()).into_text());
+            add(key, Held::of(value.as_ref()).into_text().into());
         }
         // Two scopes may have a metric of the same name: they are two series.
         origin.each_with_name(&mut |name, value| {
             add(
                 name,
                 match value {
-                    Value::Str(text) => text.to_owned(),
-                    other => format!("{other:?}"),
+                    Value::Str(text) | Value::Json(text) => text.into(),
+                    other => format!("{other:?}").into(),
                 },
             );
         });
@@ -68,7 +69,6 @@ pub(super) fn cut(text: &str, max: usize) -> (&str, bool) {
 mod tests {
     use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
     use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope};
-    use radiosonde_record::{Filter, Journal, Level, Placement};
 
     use super::*;
 
@@ -78,9 +78,8 @@ mod tests {
     }
 
     fn labels(attributes: &[KeyValue]) -> (serde_json::Value, bool) {
-        let journal = Journal::open(Placement::Memory, Filter::at(Level::Info)).unwrap();
         let scope = InstrumentationScope { name: "mq".to_owned(), ..Default::default() };
-        let origin = Origin::new(&journal, None, Some(&scope));
+        let origin = Origin::new(None, Some(&scope));
         let labels = Labels::of(attributes, &origin);
         (serde_json::from_str(&labels.json).unwrap(), labels.is_cut)
     }

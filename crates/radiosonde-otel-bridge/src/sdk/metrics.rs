@@ -12,7 +12,7 @@ use radiosonde_record::{Descriptor, EncodedFields, Journal, Kind, Level, Site, V
 
 use super::buckets;
 use super::labels::{Labels, cut};
-use super::origin::{Origin, SOURCE};
+use super::origin::{self, Origin, SOURCE};
 use super::reason;
 use super::time::Moment;
 
@@ -80,8 +80,9 @@ pub(super) fn record(journal: &Journal, request: &ExportMetricsServiceRequest) -
     });
     let mut writer = Writer { journal, site, left: POINTS_MAX, refused: 0 };
     for resource in &request.resource_metrics {
+        let service = origin::service(journal, resource.resource.as_ref());
         for scope in &resource.scope_metrics {
-            let origin = Origin::new(journal, resource.resource.as_ref(), scope.scope.as_ref());
+            let origin = Origin::new(service, scope.scope.as_ref());
             for metric in &scope.metrics {
                 writer.metric(&origin, metric);
             }
