@@ -49,7 +49,8 @@
 //! # Behaviour under failure
 //!
 //! A request that cannot be taken over is answered as a collector would: 400 for a body that cannot be
-//! read, 404 for a path, 413 past 64 MiB, 415 for another content type or compression, 503 when nobody
+//! read, 404 for a path, 413 past 64 MiB, 65,536 records
+//! or 1,048,576 attributes, events and links, 415 for another content type or compression, 503 when nobody
 //! has called `init!` or telemetry has ended. Points past 10,000 of one export, points without a value,
 //! and spans without ids are left out, and the answer says how many (`partial_success`). All of that is
 //! counted as rejected in the books, a body that cannot be read as one record, and named in the report.
@@ -71,6 +72,7 @@ mod spans;
 mod taken;
 mod time;
 mod value;
+mod wire;
 
 use std::sync::Arc;
 

@@ -15,6 +15,9 @@ const LABELS_MAX: usize = 64;
 const NAME_MAX: usize = 255;
 /// Longest value of a label, in bytes.
 const VALUE_MAX: usize = 1024;
+/// Bytes of all labels of a point as JSON: they fit a record with the rest of it. Without its labels the
+/// point would be one of another series.
+const LABELS_BYTES_MAX: usize = 24 * 1024;
 
 /// The labels of a series, by name.
 #[derive(Debug)]
@@ -52,8 +55,18 @@ impl Labels {
                 },
             );
         });
-        let object = labels.into_iter().map(|(name, value)| (name, serde_json::Value::from(value)));
-        let json = serde_json::Value::Object(object.collect()).to_string();
+        let mut json = String::from("{");
+        for (name, value) in labels {
+            let [name, value] = [name, value].map(|text| serde_json::Value::from(text).to_string());
+            // With a comma, a colon and the brace at the end.
+            if json.len() + name.len() + value.len() + 3 > LABELS_BYTES_MAX {
+                is_cut = true;
+                continue;
+            }
+            let separator = if json.len() > 1 { "," } else { "" };
+            json.extend([separator, &name, ":", &value]);
+        }
+        json.push('}');
         Self { json, is_cut }
     }
 }
@@ -101,6 +114,16 @@ mod tests {
             (0..70).map(|nth| label(&format!("k{nth}"), Any::IntValue(nth))).collect();
         let (object, is_cut) = labels(&many);
         assert_eq!((object.as_object().unwrap().len(), is_cut), (LABELS_MAX, true));
+        // All of them together, as JSON, where each character takes six bytes.
+        let wide: Vec<_> = (0..64)
+            .map(|nth| label(&format!("k{nth:02}"), Any::StringValue("\u{1}".repeat(1_000))))
+            .collect();
+        let (object, is_cut) = labels(&wide);
+        let names: Vec<_> = object.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(
+            (names, is_cut),
+            (["k00", "k01", "k02", "k03"].map(str::to_owned).to_vec(), true)
+        );
         let long = [label(&"ä".repeat(200), Any::StringValue("ö".repeat(600)))];
         let (object, is_cut) = labels(&long);
         let (name, value) = object.as_object().unwrap().iter().next_back().unwrap();

@@ -132,7 +132,10 @@ impl Writer<'_> {
                     let stands = kind == "snapshot" && !data.is_monotonic;
                     (if stands { "gauge" } else { "counter" }, kind)
                 });
-                self.each(origin, metric, &data.data_points, |point| number(point, kind));
+                self.each(origin, metric, &data.data_points, |point| {
+                    let fits = !data.is_monotonic || !is_negative(point);
+                    number(point, kind).filter(|_| fits)
+                });
             }
             Some(Data::Summary(data)) => self.each(origin, metric, &data.data_points, summary),
         }
@@ -217,8 +220,20 @@ fn number<'a>(
     Some(Point { metric_type, kind, time_ns, attributes, text, fields })
 }
 
+fn is_negative(point: &NumberDataPoint) -> bool {
+    match point.value {
+        Some(Number::AsDouble(value)) => value < 0.0,
+        Some(Number::AsInt(value)) => value < 0,
+        None => false,
+    }
+}
+
 fn histogram<'a>(point: &'a HistogramDataPoint, kind: &'static str) -> Option<Point<'a>> {
     let buckets = buckets::explicit(&point.explicit_bounds, &point.bucket_counts)?;
+    let held = || point.bucket_counts.iter().try_fold(0_u64, |sum, count| sum.checked_add(*count));
+    if buckets.is_some() && held() != Some(point.count) {
+        return None;
+    }
     let mut fields = distribution(point.count, point.sum, point.min, point.max);
     if let Some(buckets) = buckets {
         fields.push(BUCKETS, Value::Json(&buckets));
