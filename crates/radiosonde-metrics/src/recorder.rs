@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
 use radiosonde_context::is_forked_child;
@@ -26,6 +27,8 @@ pub struct Recorder {
     /// Whether it is the process's, which is never dropped: what threads and catalogues keep of it
     /// stays true.
     stays: bool,
+    /// Says that it is in use.
+    used: Option<Arc<AtomicBool>>,
 }
 
 /// Why [`Recorder::install`] did nothing: the process has a recorder.
@@ -49,7 +52,21 @@ enum Found {
 
 impl Recorder {
     pub(crate) fn new(hub: Arc<Hub>) -> Self {
-        Self { hub, stays: false }
+        Self { hub, stays: false, used: None }
+    }
+
+    /// Sets this as soon as it is in use: installed by [`Recorder::install`], or asked for a handle.
+    #[must_use]
+    pub fn telling(self, used: Arc<AtomicBool>) -> Self {
+        Self { used: Some(used), ..self }
+    }
+
+    fn tell(&self) {
+        if let Some(used) = &self.used
+            && !used.load(Ordering::Relaxed)
+        {
+            used.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Makes it the recorder of the process, for good. Writes are then several times cheaper than
@@ -59,8 +76,10 @@ impl Recorder {
     /// # Errors
     /// When the process has a recorder, which stays.
     pub fn install(self) -> Result<(), AlreadyInstalled> {
-        let installed = metrics::set_global_recorder(Self { stays: true, ..self });
-        installed.map_err(|_| AlreadyInstalled)
+        let used = self.used.clone();
+        metrics::set_global_recorder(Self { stays: true, ..self }).map_err(|_| AlreadyInstalled)?;
+        used.into_iter().for_each(|used| used.store(true, Ordering::Relaxed));
+        Ok(())
     }
 
     /// `wanted` is the handle's type; a summary in the registry is written as a histogram.
@@ -70,6 +89,7 @@ impl Recorder {
         metadata: &Metadata<'_>,
         wanted: MetricType,
     ) -> Resolved {
+        self.tell();
         let caller = Caller::of(metadata);
         match self.hub.catalogue.family(key.name(), wanted, caller, &self.hub.told) {
             Err(entry) => {
@@ -138,7 +158,7 @@ pub(crate) fn accepts(family: &Guarded, wanted: MetricType) -> bool {
 impl Clone for Recorder {
     fn clone(&self) -> Self {
         // Only the one that is installed stays.
-        Self { hub: self.hub.clone(), stays: false }
+        Self { hub: self.hub.clone(), stays: false, used: self.used.clone() }
     }
 }
 

@@ -49,7 +49,8 @@
 //! # Behaviour under failure
 //!
 //! A request that cannot be taken over is answered as a collector would: 400 for a body that cannot be
-//! read, 404 for a path, 413 past 64 MiB, 415 for another content type or compression, 503 when nobody
+//! read, 404 for a path, 413 past 64 MiB, 65,536 records
+//! or 1,048,576 attributes, events and links, 415 for another content type or compression, 503 when nobody
 //! has called `init!` or telemetry has ended. Points past 10,000 of one export, points without a value,
 //! and spans without ids are left out, and the answer says how many (`partial_success`). All of that is
 //! counted as rejected in the books, a body that cannot be read as one record, and named in the report.
@@ -71,6 +72,7 @@ mod spans;
 mod taken;
 mod time;
 mod value;
+mod wire;
 
 use std::sync::Arc;
 
@@ -118,7 +120,8 @@ impl SdkClient {
     ///
     /// What is sent again because the client behind has failed, or has answered with an error, is
     /// recorded once: the last 64 of such bodies are remembered, 16 bytes of each. That ends with the
-    /// process, and a batch that is put together anew is another one.
+    /// process, and a batch that is put together anew is another one. What could not be recorded, as
+    /// before `init!`, is tried again with it.
     pub fn in_front_of(client: impl HttpClient + 'static) -> Self {
         let behind = Behind { client: Arc::new(client), repeats: Arc::default() };
         Self { signal: None, behind: Some(behind) }
@@ -158,10 +161,10 @@ impl HttpClient for SdkClient {
     /// reached the client behind.
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let Some(behind) = &self.behind else { return Ok(response(self.take(&request))) };
-        let attempt = behind.repeats.begin(&request);
-        if !attempt.is_repeat {
-            // The client behind answers, whatever became of it here.
-            let _counted = self.take(&request);
+        let mut attempt = behind.repeats.begin(&request);
+        // The client behind answers, whatever became of it here.
+        if !attempt.is_repeat && self.take(&request).status.is_success() {
+            attempt.recorded();
         }
         let answer = behind.client.send_bytes(request).await?;
         if answer.status().is_success() {

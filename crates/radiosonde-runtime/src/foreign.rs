@@ -27,13 +27,18 @@ fn fix(reason: &str) -> &'static str {
     match reason {
         "content_encoding" => "set OTEL_EXPORTER_OTLP_COMPRESSION to gzip or zstd, or unset it",
         "content_type" => "set OTEL_EXPORTER_OTLP_PROTOCOL to http/protobuf",
+        "malformed" => {
+            "bodies: give the client to exporters of opentelemetry-otlp 0.33 only, one for each signal; \
+             points and spans: mend the pipeline that makes them without a name, ids, a known \
+             temporality, or with buckets that do not fit"
+        }
         "no_journal" => "call init! before the providers of the SDK are built",
         "past_limit" => "export metrics through fewer readers at once, or give them fewer series",
         "too_large" => "export smaller batches: OTEL_BLRP_MAX_EXPORT_BATCH_SIZE and its like",
         "wrong_path" => {
             "end the endpoint in /v1/logs, /v1/metrics or /v1/traces, or use for_signal"
         }
-        _ => "give the client to exporters of opentelemetry-otlp 0.33 only, one for each signal",
+        _ => "read docs/opentelemetry-sdk.md, which has the reasons",
     }
 }
 
@@ -50,10 +55,13 @@ mod tests {
         assert!(problems(&journal).is_empty());
         journal.refuse(Kind::Metric, "past_limit", 2, || "points of many".to_owned());
         journal.refuse(Kind::Event, "content_type", 1, || "no protobuf (/v1/logs)".to_owned());
+        journal.refuse(Kind::Span, "malformed", 1, || "a span of x without ids".to_owned());
         let told = problems(&journal);
         let told: Vec<_> = told.iter().map(ToString::to_string).collect();
-        assert_eq!(told.len(), 2);
+        assert_eq!(told.len(), 3);
         assert!(told[0].contains("for metrics") && told[0].contains("points of many"), "{told:?}");
         assert!(told[1].contains("http/protobuf") && told[1].contains("/v1/logs"), "{told:?}");
+        let span = told.iter().find(|text| text.contains("without ids")).unwrap();
+        assert!(span.contains("points and spans: mend"), "{span}");
     }
 }

@@ -82,6 +82,7 @@ mod otel;
 mod panic_hook;
 mod park;
 mod parts;
+mod pieces;
 mod problem;
 mod process;
 mod recovery;

@@ -5,6 +5,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use radiosonde_context::with_current;
 use radiosonde_record::{Journal, Kind, Level, LogOrigin, Value, is_heard, with_local_or};
 
+use crate::pieces::Used;
+
 /// A logger for the `log` crate. `init!` installs one, with [`LogBridge::max_level`]: below it the
 /// macros of `log` cost a load and a branch. See `Parts::logger` for installing it yourself.
 ///
@@ -15,17 +17,24 @@ use radiosonde_record::{Journal, Kind, Level, LogOrigin, Value, is_heard, with_l
 #[derive(Clone, Debug)]
 pub struct LogBridge {
     journal: Option<Journal>,
+    used: Used,
 }
 
 impl LogBridge {
     pub(crate) fn new(journal: Option<&Journal>) -> Self {
         LogOrigin::prepare();
-        Self { journal: journal.cloned() }
+        Self { journal: journal.cloned(), used: Used::default() }
+    }
+
+    /// Says there whether it is in use.
+    pub(crate) fn telling(self, used: &Used) -> Self {
+        Self { used: used.clone(), ..self }
     }
 
     /// The level to give to `log::set_max_level`: the lowest that the filter lets through for any
     /// target.
     pub fn max_level(&self) -> log::LevelFilter {
+        self.used.mark();
         self.journal.as_ref().map_or(log::LevelFilter::Off, max_level)
     }
 }
@@ -89,10 +98,12 @@ impl log::Log for OfProcess {
 
 impl log::Log for LogBridge {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        self.used.mark();
         is_enabled(|| self.journal.as_ref(), metadata)
     }
 
     fn log(&self, record: &log::Record<'_>) {
+        self.used.mark();
         write(|| self.journal.as_ref(), record);
     }
 

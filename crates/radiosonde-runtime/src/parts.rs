@@ -7,6 +7,7 @@ use radiosonde_tracing::Layer;
 use crate::guard::{End, Guard};
 use crate::log_bridge::LogBridge;
 use crate::panic_hook;
+use crate::pieces::Pieces;
 use crate::settings::TraceSettings;
 use crate::telemetry::Telemetry;
 
@@ -33,7 +34,8 @@ pub struct Parts {
 
 impl Parts {
     pub(crate) fn new(telemetry: &Telemetry, traces: &TraceSettings) -> Self {
-        let journal = telemetry.journal();
+        let (journal, pieces) = (telemetry.journal(), telemetry.pieces());
+        pieces.hand_out();
         let layer = telemetry.layer(traces);
         #[cfg(feature = "otel-bridge")]
         let (layer, otel) = match layer {
@@ -46,9 +48,9 @@ impl Parts {
             layer,
             #[cfg(feature = "otel-bridge")]
             otel,
-            recorder: telemetry.metrics().recorder(),
-            logger: LogBridge::new(journal),
-            events: EventsHandle { journal: journal.cloned() },
+            recorder: telemetry.metrics().recorder().telling(pieces.recorder.flag()),
+            logger: LogBridge::new(journal).telling(&pieces.logger),
+            events: EventsHandle { journal: journal.cloned(), pieces: pieces.clone() },
             guard: Guard::new(telemetry, End::Shutdown),
         }
     }
@@ -58,13 +60,18 @@ impl Parts {
 #[derive(Clone, Debug)]
 pub struct EventsHandle {
     journal: Option<Journal>,
+    pieces: Pieces,
 }
 
 impl EventsHandle {
     /// Makes this pipeline the one that `event!` of the whole process writes to. Whether it is: the
     /// first one stays.
     pub fn install(&self) -> bool {
-        self.journal.as_ref().is_some_and(radiosonde_record::set_global)
+        let is_ours = self.journal.as_ref().is_some_and(radiosonde_record::set_global);
+        if is_ours {
+            self.pieces.events.mark();
+        }
+        is_ours
     }
 
     /// Makes every panic of the process an event of this pipeline, before the hook that is set now
@@ -72,12 +79,14 @@ impl EventsHandle {
     /// `panic`; without it, and when telemetry is disabled, panics are left as they are.
     pub fn hook_panics(&self) {
         if let Some(journal) = &self.journal {
+            self.pieces.panic_hook.mark();
             panic_hook::install(Some(journal.clone()));
         }
     }
 
     /// Makes it the one that `event!` writes to on this thread while `f` runs.
     pub fn within<R>(&self, f: impl FnOnce() -> R) -> R {
+        self.pieces.events.mark();
         match &self.journal {
             Some(journal) => radiosonde_record::with_journal(journal, f),
             None => f(),

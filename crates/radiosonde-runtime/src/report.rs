@@ -42,6 +42,10 @@ pub struct Report {
     /// What holds for traces: the sampler and what is kept beside it, the propagators, and who gets
     /// baggage.
     pub traces: String,
+    /// Pieces of [`Config::build`](crate::Config::build) that nobody uses: `events`, `logger`,
+    /// `panic hook`, `recorder`. What they would receive is not recorded. Not known of the layer and the
+    /// bridge; empty after `init!`.
+    pub pieces_not_in_use: Vec<String>,
     /// The books of log lines and business events.
     pub events: SignalReport,
     /// The books of spans.
@@ -260,6 +264,9 @@ impl fmt::Display for Report {
         } else {
             self.head(f)?;
             self.table(f)?;
+        }
+        if !self.pieces_not_in_use.is_empty() {
+            writeln!(f, "pieces     not in use: {}", self.pieces_not_in_use.join(", "))?;
         }
         if self.recovered > 0 {
             writeln!(f, "recovered  {} of earlier processes", counted(self.recovered, "record"))?;

@@ -24,6 +24,7 @@ use crate::io_thread::{self, IoControl, Pace};
 use crate::listener::{self, Refused};
 use crate::notices::notices;
 use crate::open_spans::OpenSpansReport;
+use crate::pieces::Pieces;
 use crate::problem::{Problem, Problems};
 use crate::recovery::Recovered;
 use crate::refusals::Limits;
@@ -52,6 +53,7 @@ struct Inner {
     metrics: Metrics,
     runtimes: Runtimes,
     problems: Problems,
+    pieces: Pieces,
     limits: Limits,
     console: Option<ConsoleWriter>,
     status: Status,
@@ -98,6 +100,7 @@ impl Telemetry {
             metrics: Metrics::default(),
             runtimes: Runtimes::default(),
             problems,
+            pieces: Pieces::default(),
             limits: Limits::default(),
             console: None,
             status: Status::default(),
@@ -165,6 +168,7 @@ impl Telemetry {
             metrics,
             runtimes,
             problems,
+            pieces: Pieces::default(),
             limits: Limits::new(settings.catalogues.clone()),
             console,
             status,
@@ -262,6 +266,10 @@ impl Telemetry {
         &self.0.problems
     }
 
+    pub(crate) fn pieces(&self) -> &Pieces {
+        &self.0.pieces
+    }
+
     pub(crate) fn journal(&self) -> Option<&Journal> {
         self.0.journal.as_ref()
     }
@@ -326,6 +334,7 @@ impl Telemetry {
             ));
             return report;
         }
+        report.pieces_not_in_use = self.0.pieces.unused().into_iter().map(str::to_owned).collect();
         report.recovered = self.0.recovered.records();
         report.interrupted = self.0.recovered.interrupted();
         report.interrupted_unlisted = self.0.recovered.interrupted_unlisted();

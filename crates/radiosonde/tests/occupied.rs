@@ -49,16 +49,32 @@ fn what_is_taken_is_named_with_its_fix_and_the_rest_goes_on() {
     assert!(std::fs::read_to_string(day_file).unwrap().contains("still.recorded"));
 }
 
+/// What a report can tell of.
+#[cfg(feature = "panic")]
+const PIECES: &[&str] = &["events", "logger", "panic hook", "recorder"];
+#[cfg(not(feature = "panic"))]
+const PIECES: &[&str] = &["events", "logger", "recorder"];
+
 #[test]
 fn parts_install_nothing_and_work_where_they_are_put() {
     let directory = tempfile::tempdir().unwrap();
     let parts = radiosonde::config!(service = "parts", dir = directory.path()).build();
+    // Each loses what it would receive, and nothing else says so.
+    let unused = || parts.guard.report().pieces_not_in_use;
+    assert_eq!(unused(), PIECES);
+    let said = format!("\npieces     not in use: {}\n", PIECES.join(", "));
+    assert!(parts.guard.report().to_string().contains(&said), "{}", parts.guard.report());
     let subscriber = tracing_subscriber::registry().with(parts.layer);
     tracing::subscriber::with_default(subscriber, || {
         tracing::info_span!("outer").in_scope(|| tracing::info!("inside"));
     });
+    assert_eq!(unused(), PIECES);
     parts.events.within(|| radiosonde::event!("by.hand", "event"));
+    assert_eq!(unused(), PIECES[1..]);
     metrics::with_local_recorder(&parts.recorder, || metrics::counter!("n_total").increment(1));
+    assert_eq!(unused(), PIECES[1..PIECES.len() - 1]);
+    let _level = parts.logger.max_level();
+    assert!(!unused().contains(&"logger".to_owned()));
     let report = parts.guard.shutdown(Duration::from_secs(20));
     assert_eq!((report.events.delivered, report.spans.delivered), (2, 1), "{report}");
     assert!(report.metrics.delivered > 0);

@@ -22,11 +22,13 @@ pub(super) struct Refused {
     pub(super) reason: &'static str,
     /// For people; nothing of the body is in it.
     pub(super) text: String,
+    /// Records that were in it; one, where that is not known.
+    pub(super) records: u64,
 }
 
 impl Refused {
     pub(super) fn new(status: StatusCode, reason: &'static str, text: impl Into<String>) -> Self {
-        Self { status, reason, text: text.into() }
+        Self { status, reason, text: text.into(), records: 1 }
     }
 }
 

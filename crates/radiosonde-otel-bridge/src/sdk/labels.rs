@@ -1,5 +1,6 @@
 //! Attributes of a metric point as the labels of its line.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use opentelemetry_proto::tonic::common::v1::KeyValue;
@@ -14,6 +15,9 @@ const LABELS_MAX: usize = 64;
 const NAME_MAX: usize = 255;
 /// Longest value of a label, in bytes.
 const VALUE_MAX: usize = 1024;
+/// Bytes of all labels of a point as JSON: they fit a record with the rest of it. Without its labels the
+/// point would be one of another series.
+const LABELS_BYTES_MAX: usize = 24 * 1024;
 
 /// The labels of a series, by name.
 #[derive(Debug)]
@@ -28,7 +32,7 @@ impl Labels {
     pub(super) fn of(attributes: &[KeyValue], origin: &Origin<'_>) -> Self {
         let mut labels = BTreeMap::new();
         let mut is_cut = false;
-        let mut add = |name: &str, value: String| {
+        let mut add = |name: &str, value: Cow<'_, str>| {
             let ((name, name_cut), (value, value_cut)) =
                 (cut(name, NAME_MAX), cut(&value, VALUE_MAX));
             let is_new = !labels.contains_key(name);
@@ -39,20 +43,30 @@ impl Labels {
             is_cut |= name_cut || value_cut || !has_room;
         };
         for KeyValue { key, value, .. } in attributes {
-            add(key, Held::of(value.as_ref()).into_text());
+            add(key, Held::of(value.as_ref()).into_text().into());
         }
         // Two scopes may have a metric of the same name: they are two series.
         origin.each_with_name(&mut |name, value| {
             add(
                 name,
                 match value {
-                    Value::Str(text) => text.to_owned(),
-                    other => format!("{other:?}"),
+                    Value::Str(text) | Value::Json(text) => text.into(),
+                    other => format!("{other:?}").into(),
                 },
             );
         });
-        let object = labels.into_iter().map(|(name, value)| (name, serde_json::Value::from(value)));
-        let json = serde_json::Value::Object(object.collect()).to_string();
+        let mut json = String::from("{");
+        for (name, value) in labels {
+            let [name, value] = [name, value].map(|text| serde_json::Value::from(text).to_string());
+            // With a comma, a colon and the brace at the end.
+            if json.len() + name.len() + value.len() + 3 > LABELS_BYTES_MAX {
+                is_cut = true;
+                continue;
+            }
+            let separator = if json.len() > 1 { "," } else { "" };
+            json.extend([separator, &name, ":", &value]);
+        }
+        json.push('}');
         Self { json, is_cut }
     }
 }
@@ -68,7 +82,6 @@ pub(super) fn cut(text: &str, max: usize) -> (&str, bool) {
 mod tests {
     use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
     use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope};
-    use radiosonde_record::{Filter, Journal, Level, Placement};
 
     use super::*;
 
@@ -78,9 +91,8 @@ mod tests {
     }
 
     fn labels(attributes: &[KeyValue]) -> (serde_json::Value, bool) {
-        let journal = Journal::open(Placement::Memory, Filter::at(Level::Info)).unwrap();
         let scope = InstrumentationScope { name: "mq".to_owned(), ..Default::default() };
-        let origin = Origin::new(&journal, None, Some(&scope));
+        let origin = Origin::new(None, Some(&scope));
         let labels = Labels::of(attributes, &origin);
         (serde_json::from_str(&labels.json).unwrap(), labels.is_cut)
     }
@@ -102,6 +114,16 @@ mod tests {
             (0..70).map(|nth| label(&format!("k{nth}"), Any::IntValue(nth))).collect();
         let (object, is_cut) = labels(&many);
         assert_eq!((object.as_object().unwrap().len(), is_cut), (LABELS_MAX, true));
+        // All of them together, as JSON, where each character takes six bytes.
+        let wide: Vec<_> = (0..64)
+            .map(|nth| label(&format!("k{nth:02}"), Any::StringValue("\u{1}".repeat(1_000))))
+            .collect();
+        let (object, is_cut) = labels(&wide);
+        let names: Vec<_> = object.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(
+            (names, is_cut),
+            (["k00", "k01", "k02", "k03"].map(str::to_owned).to_vec(), true)
+        );
         let long = [label(&"ä".repeat(200), Any::StringValue("ö".repeat(600)))];
         let (object, is_cut) = labels(&long);
         let (name, value) = object.as_object().unwrap().iter().next_back().unwrap();

@@ -5,7 +5,7 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use radiosonde_record::{Builder, Journal, Kind, Level, Site, Value};
 
 use super::ids::{context, is_id, span_id, trace_id};
-use super::origin::Origin;
+use super::origin::{self, Origin};
 use super::time::Moment;
 use super::value::{Held, hexadecimal};
 
@@ -20,8 +20,9 @@ pub(super) fn count(request: &ExportLogsServiceRequest) -> usize {
 
 pub(super) fn record(journal: &Journal, request: &ExportLogsServiceRequest) {
     for resource in &request.resource_logs {
+        let service = origin::service(journal, resource.resource.as_ref());
         for scope in &resource.scope_logs {
-            let origin = Origin::new(journal, resource.resource.as_ref(), scope.scope.as_ref());
+            let origin = Origin::new(service, scope.scope.as_ref());
             for log in &scope.log_records {
                 let level = level(log);
                 if journal.allows(origin.source(), level) {

@@ -12,7 +12,7 @@ use radiosonde_record::{Descriptor, EncodedFields, Journal, Kind, Level, Site, V
 
 use super::buckets;
 use super::labels::{Labels, cut};
-use super::origin::{Origin, SOURCE};
+use super::origin::{self, Origin, SOURCE};
 use super::reason;
 use super::time::Moment;
 
@@ -80,8 +80,9 @@ pub(super) fn record(journal: &Journal, request: &ExportMetricsServiceRequest) -
     });
     let mut writer = Writer { journal, site, left: POINTS_MAX, refused: 0 };
     for resource in &request.resource_metrics {
+        let service = origin::service(journal, resource.resource.as_ref());
         for scope in &resource.scope_metrics {
-            let origin = Origin::new(journal, resource.resource.as_ref(), scope.scope.as_ref());
+            let origin = Origin::new(service, scope.scope.as_ref());
             for metric in &scope.metrics {
                 writer.metric(&origin, metric);
             }
@@ -131,7 +132,10 @@ impl Writer<'_> {
                     let stands = kind == "snapshot" && !data.is_monotonic;
                     (if stands { "gauge" } else { "counter" }, kind)
                 });
-                self.each(origin, metric, &data.data_points, |point| number(point, kind));
+                self.each(origin, metric, &data.data_points, |point| {
+                    let fits = !data.is_monotonic || !is_negative(point);
+                    number(point, kind).filter(|_| fits)
+                });
             }
             Some(Data::Summary(data)) => self.each(origin, metric, &data.data_points, summary),
         }
@@ -216,8 +220,20 @@ fn number<'a>(
     Some(Point { metric_type, kind, time_ns, attributes, text, fields })
 }
 
+fn is_negative(point: &NumberDataPoint) -> bool {
+    match point.value {
+        Some(Number::AsDouble(value)) => value < 0.0,
+        Some(Number::AsInt(value)) => value < 0,
+        None => false,
+    }
+}
+
 fn histogram<'a>(point: &'a HistogramDataPoint, kind: &'static str) -> Option<Point<'a>> {
     let buckets = buckets::explicit(&point.explicit_bounds, &point.bucket_counts)?;
+    let held = || point.bucket_counts.iter().try_fold(0_u64, |sum, count| sum.checked_add(*count));
+    if buckets.is_some() && held() != Some(point.count) {
+        return None;
+    }
     let mut fields = distribution(point.count, point.sum, point.min, point.max);
     if let Some(buckets) = buckets {
         fields.push(BUCKETS, Value::Json(&buckets));

@@ -24,7 +24,7 @@ impl Repeats {
         let key =
             (self.hasher.hash_one((0_u8, path, body)), self.hasher.hash_one((1_u8, path, body)));
         let is_repeat = self.failed().contains(&key);
-        Attempt { repeats: self, key, is_repeat, is_done: false }
+        Attempt { repeats: self, key, is_repeat, is_recorded: is_repeat, is_done: false }
     }
 
     fn failed(&self) -> std::sync::MutexGuard<'_, VecDeque<(u64, u64)>> {
@@ -33,16 +33,23 @@ impl Repeats {
 }
 
 /// A request while it is handed on. Dropped before it is done, as when its future is, it has failed.
+/// Only what was recorded is remembered: what was not, as before `init!`, has its chance again.
 #[derive(Debug)]
 pub(super) struct Attempt<'a> {
     repeats: &'a Repeats,
     key: (u64, u64),
     /// The same bytes were recorded before, and were not taken by the collector.
     pub(super) is_repeat: bool,
+    is_recorded: bool,
     is_done: bool,
 }
 
 impl Attempt<'_> {
+    /// Its lines are here, or in the books as dropped.
+    pub(super) fn recorded(&mut self) {
+        self.is_recorded = true;
+    }
+
     /// The collector has it: the same bytes are not expected again.
     pub(super) fn done(mut self) {
         self.is_done = true;
@@ -53,7 +60,7 @@ impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         let mut failed = self.repeats.failed();
         failed.retain(|key| *key != self.key);
-        if !self.is_done {
+        if self.is_recorded && !self.is_done {
             if failed.len() == REMEMBERED_MAX {
                 let _oldest = failed.pop_front();
             }
@@ -74,8 +81,9 @@ mod tests {
     fn only_what_has_failed_is_a_repeat_and_that_once() {
         let repeats = Repeats::default();
         let is_repeat = |path: &str, body: &str, is_taken: bool| {
-            let attempt = repeats.begin(&request(path, body));
+            let mut attempt = repeats.begin(&request(path, body));
             let is_repeat = attempt.is_repeat;
+            attempt.recorded();
             if is_taken {
                 attempt.done();
             }
@@ -93,7 +101,7 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let repeats = Repeats::default();
         for nth in 0..10 * REMEMBERED_MAX {
-            drop(repeats.begin(&request("/v1/logs", &nth.to_string())));
+            repeats.begin(&request("/v1/logs", &nth.to_string())).recorded();
         }
         assert_eq!(repeats.failed().len(), REMEMBERED_MAX);
         let last = (10 * REMEMBERED_MAX - 1).to_string();

@@ -8,10 +8,14 @@ use radiosonde_record::{
 };
 
 use super::ids::{context, is_id, span_id, trace_id};
-use super::origin::Origin;
+use super::origin::{self, Origin};
 use super::reason;
 use super::time::Moment;
 use super::value::Held;
+
+/// Attributes of a span, a link or an event that are recorded; the others are counted there. The SDK's
+/// own limit is 128.
+const ATTRIBUTES_MAX: usize = 1024;
 
 /// How many spans are in a request.
 pub(super) fn count(request: &ExportTraceServiceRequest) -> usize {
@@ -23,8 +27,9 @@ pub(super) fn count(request: &ExportTraceServiceRequest) -> usize {
 pub(super) fn record(journal: &Journal, request: &ExportTraceServiceRequest) -> u64 {
     let mut refused = 0;
     for resource in &request.resource_spans {
+        let service = origin::service(journal, resource.resource.as_ref());
         for scope in &resource.scope_spans {
-            let origin = Origin::new(journal, resource.resource.as_ref(), scope.scope.as_ref());
+            let origin = Origin::new(service, scope.scope.as_ref());
             if !journal.allows(origin.source(), Level::Info) {
                 continue;
             }
@@ -43,13 +48,13 @@ pub(super) fn record(journal: &Journal, request: &ExportTraceServiceRequest) -> 
 /// `None` for a span that nobody could find, since it has no ids.
 fn record_one(journal: &Journal, origin: &Origin<'_>, span: &Span) -> Option<()> {
     let ids = (trace_id(&span.trace_id)?, span_id(&span.span_id)?);
-    // What an SDK exports is sampled.
+    // What an SDK exports is sampled, and lines have no flags.
     let context = context(Some(ids), true, &span.attributes);
     let moment = Moment::first_of([span.end_time_unix_nano]);
     let (status, message) = status(span);
     let mut fields = EncodedFields::default();
     let attributes = span.attributes.iter().filter(|attribute| !is_id(attribute));
-    attributes.for_each(|attribute| push(&mut fields, attribute));
+    let past = push_all(&mut fields, attributes);
     if moment.ahead_ns > 0 {
         fields.push_named("otel.time_ahead_ns", Value::U64(moment.ahead_ns));
     }
@@ -66,7 +71,7 @@ fn record_one(journal: &Journal, origin: &Origin<'_>, span: &Span) -> Option<()>
     let ended = EndedSpan {
         part,
         name: "",
-        extras: &extras(span),
+        extras: &extras(span, past),
         message,
         fields: &fields,
         end_ns: moment.ns,
@@ -87,8 +92,9 @@ fn status(span: &Span) -> (u8, &str) {
 }
 
 /// Trace state, links and events; what has no room is counted with what the SDK has dropped.
-fn extras(span: &Span) -> SpanExtras {
+fn extras(span: &Span, past: u32) -> SpanExtras {
     let mut extras = SpanExtras::default();
+    let attributes = span.dropped_attributes_count.saturating_add(past);
     if !span.trace_state.is_empty() {
         extras.trace_state(&span.trace_state);
     }
@@ -106,21 +112,28 @@ fn extras(span: &Span) -> SpanExtras {
         let is_kept = extras.event(event.time_unix_nano, &event.name, &fields);
         events = events.saturating_add(u32::from(!is_kept));
     }
-    if (span.dropped_attributes_count, events, links) != (0, 0, 0) {
-        extras.dropped(span.dropped_attributes_count, events, links);
+    if (attributes, events, links) != (0, 0, 0) {
+        extras.dropped(attributes, events, links);
     }
     extras
 }
 
 fn fields(attributes: &[KeyValue], dropped: u32) -> EncodedFields {
     let mut fields = EncodedFields::default();
-    attributes.iter().for_each(|attribute| push(&mut fields, attribute));
+    let dropped = dropped.saturating_add(push_all(&mut fields, attributes.iter()));
     if dropped > 0 {
         fields.push_named("dropped_attributes_count", Value::U64(dropped.into()));
     }
     fields
 }
 
-fn push(fields: &mut EncodedFields, attribute: &KeyValue) {
-    fields.push_named(&attribute.key, Held::of(attribute.value.as_ref()).value());
+/// Adds the first ones. How many were left out.
+fn push_all<'a>(
+    fields: &mut EncodedFields,
+    mut attributes: impl Iterator<Item = &'a KeyValue>,
+) -> u32 {
+    for attribute in attributes.by_ref().take(ATTRIBUTES_MAX) {
+        fields.push_named(&attribute.key, Held::of(attribute.value.as_ref()).value());
+    }
+    u32::try_from(attributes.count()).unwrap_or(u32::MAX)
 }

@@ -18,6 +18,7 @@ use prost::Message;
 use radiosonde_record::{Journal, Kind, patiently, with_current};
 
 use super::body::{Refused, unpacked};
+use super::wire::{self, TooMany};
 use super::{Signal, logs, metrics, reason, spans};
 
 /// How long a batch waits for the drain each time its ring is full. It comes on a thread of the SDK,
@@ -62,10 +63,13 @@ fn take_to(
     signal: Option<Signal>,
 ) -> Result<Vec<u8>, Refused> {
     let taken = match signal {
-        Some(signal) => unpacked(request).and_then(|body| match signal {
-            Signal::Logs => take_logs(journal, &body),
-            Signal::Metrics => take_metrics(journal, &body),
-            Signal::Traces => take_spans(journal, &body),
+        Some(signal) => unpacked(request).and_then(|body| {
+            wire::check(signal, &body).map_err(too_many)?;
+            match signal {
+                Signal::Logs => take_logs(journal, &body),
+                Signal::Metrics => take_metrics(journal, &body),
+                Signal::Traces => take_spans(journal, &body),
+            }
         }),
         None => {
             let text = "the path names no signal: it ends in /v1/logs, /v1/metrics or /v1/traces, \
@@ -75,7 +79,7 @@ fn take_to(
     };
     if let Err(refused) = &taken {
         let first = || format!("{} ({})", refused.text, request.uri().path());
-        journal.refuse(kind(signal), refused.reason, 1, first);
+        journal.refuse(kind(signal), refused.reason, refused.records, first);
     } else if journal.is_closed() {
         // Counted record by record, as all that comes too late.
         let text = "telemetry has ended";
@@ -115,6 +119,12 @@ const REFUSED: &str = "some could not be recorded: the report of radiosonde name
 /// Runs `f`, whose records may wait for the drain when they are a batch.
 fn waiting<R>(records: usize, f: impl FnOnce() -> R) -> R {
     if records > 1 { patiently(BATCH_WAIT, f) } else { f() }
+}
+
+fn too_many(found: TooMany) -> Refused {
+    let TooMany { text, records } = found;
+    let refused = Refused::new(StatusCode::PAYLOAD_TOO_LARGE, reason::TOO_LARGE, text);
+    Refused { records, ..refused }
 }
 
 // The text of the error would repeat parts of the message.

@@ -15,6 +15,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::{
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
+use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
@@ -22,6 +23,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
     Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics,
     Sum,
 };
+use opentelemetry_proto::tonic::trace::v1::span::Event;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message as _;
 use radiosonde_otel_bridge::sdk::{SdkClient, Signal};
@@ -160,11 +162,22 @@ fn points_that_cannot_be_recorded_are_told_to_the_sdk_and_the_books() {
     let odd = Sum { data_points: vec![no_kind], aggregation_temporality: 7, is_monotonic: true };
     let bounds = HistogramDataPoint { explicit_bounds: vec![1.0], ..Default::default() };
     let histogram = Histogram { data_points: vec![bounds], aggregation_temporality: 2 };
+    let count = HistogramDataPoint {
+        explicit_bounds: vec![1.0],
+        bucket_counts: vec![100, 100],
+        count: 3,
+        ..Default::default()
+    };
+    let counts = Histogram { data_points: vec![count], aggregation_temporality: 2 };
+    let falling = NumberDataPoint { value: Some(Number::AsInt(-5)), ..Default::default() };
+    let fell = Sum { data_points: vec![falling], aggregation_temporality: 1, is_monotonic: true };
     let named = |data| Metric { name: "odd".into(), data: Some(data), ..Default::default() };
     let all = metrics(vec![
         named(Data::Sum(sum)),
         named(Data::Sum(odd)),
         named(Data::Histogram(histogram)),
+        named(Data::Histogram(counts)),
+        named(Data::Sum(fell)),
         Metric { name: "nothing".into(), ..Default::default() },
         gauge("", 1, 0),
         gauge("gone", 2, 1),
@@ -181,17 +194,17 @@ fn points_that_cannot_be_recorded_are_told_to_the_sdk_and_the_books() {
         journal.refusals().into_iter().map(|it| (it.reason, it.count, it.first)).collect();
     told.sort();
     // Points that were refused for other reasons have taken their places.
-    let past = 4 + 2 + 9_000 + 4_000 - 10_000;
+    let past = 6 + 2 + 9_000 + 4_000 - 10_000;
     let expected = [
-        ("malformed", 4, "points of odd".to_owned()),
+        ("malformed", 6, "points of odd".to_owned()),
         ("no_value", 2, "points of gone".to_owned()),
         ("past_limit", past, "points of does_not".to_owned()),
     ];
     assert_eq!(told, expected);
     let rejected = response.partial_success.unwrap().rejected_data_points;
-    assert_eq!(rejected as u64, 6 + past);
+    assert_eq!(rejected as u64, 8 + past);
     let account = journal.account(Kind::Metric);
-    assert_eq!((account.offered, account.rejected), (13_006, 6 + past));
+    assert_eq!((account.offered, account.rejected), (13_008, 8 + past));
     assert!(account.dropped_total() > 0);
     adds_up(&journal);
 }
@@ -220,6 +233,47 @@ fn spans_without_ids_are_refused_and_others_beside_them_are_not() {
     assert_eq!(response.partial_success.unwrap().rejected_spans, 4);
     let account = journal.account(Kind::Span);
     assert_eq!((account.offered, account.rejected, account.pending), (5, 4, 1));
+}
+
+#[test]
+fn a_body_of_more_records_than_memory_is_for_is_refused_as_a_whole() {
+    let attributes = |count| {
+        let log_record =
+            LogRecord { attributes: vec![KeyValue::default(); count], ..Default::default() };
+        let scope = ScopeLogs { log_records: vec![log_record; 2], ..Default::default() };
+        let resource = ResourceLogs { scope_logs: vec![scope], ..Default::default() };
+        ExportLogsServiceRequest { resource_logs: vec![resource] }.encode_to_vec()
+    };
+    let spans = |events| {
+        let events = vec![Event::default(); events];
+        let span =
+            Span { trace_id: vec![1; 16], span_id: vec![1; 8], events, ..Default::default() };
+        let scope = ScopeSpans { spans: vec![span], ..Default::default() };
+        let resource = ResourceSpans { scope_spans: vec![scope], ..Default::default() };
+        ExportTraceServiceRequest { resource_spans: vec![resource] }.encode_to_vec()
+    };
+    let cases = [
+        ("/v1/logs", Kind::Event, logs(65_536), None),
+        ("/v1/logs", Kind::Event, logs(65_537), Some(65_537)),
+        ("/v1/logs", Kind::Event, attributes(524_289), Some(2)),
+        ("/v1/metrics", Kind::Metric, metrics(vec![gauge("a", 65_537, 0)]), Some(65_537)),
+        ("/v1/traces", Kind::Span, spans(1_048_577), Some(1)),
+    ];
+    for (path, kind, body, refused) in cases {
+        // Nothing drains, and nothing has to: it is about what is read.
+        let off = Filter::parse("off", Level::Info).0;
+        let journal = Journal::open(Placement::Memory, off).unwrap();
+        let request = request(path, PROTOBUF, "", body);
+        let answer = with_journal(&journal, || send(&SdkClient::new(), request)).unwrap();
+        let status = if refused.is_some() { 413 } else { 200 };
+        assert_eq!(answer.status().as_u16(), status, "{path} {refused:?}: {answer:?}");
+        if let Some(refused) = refused {
+            let refusals = journal.refusals();
+            assert_eq!((refusals[0].reason, refusals[0].count), ("too_large", refused));
+            assert_eq!(journal.account(kind).rejected, refused);
+        }
+        adds_up(&journal);
+    }
 }
 
 #[test]

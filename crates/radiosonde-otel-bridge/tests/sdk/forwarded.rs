@@ -204,3 +204,37 @@ fn what_cannot_be_recorded_goes_on_all_the_same() {
     let again = with_journal(&journal, || send(&client, json())).unwrap();
     assert_eq!((again.status().as_u16(), journal.account(Kind::Event).rejected), (200, 2));
 }
+
+/// Answers 503 at once.
+#[derive(Debug)]
+struct Busy;
+
+impl HttpClient for Busy {
+    fn send_bytes<'a, 'b>(
+        &'a self,
+        _: Request<Bytes>,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Response<Bytes>, HttpError>> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        let answer = Response::builder().status(503).body(Bytes::new());
+        Box::pin(std::future::ready(answer.map_err(Into::into)))
+    }
+}
+
+#[test]
+fn what_was_not_recorded_and_comes_again_is_no_repeat() {
+    let client = SdkClient::in_front_of(Busy);
+    let body = || request("/v1/logs", "application/x-protobuf", "", logs(2));
+    let ended = journal();
+    assert!(ended.close(Duration::from_secs(10)));
+    let answer = with_journal(&ended, || send(&client, body())).unwrap();
+    assert_eq!((answer.status().as_u16(), ended.account(Kind::Event).dropped_total()), (503, 2));
+    let journal = journal();
+    for _ in 0..3 {
+        let answer = with_journal(&journal, || send(&client, body())).unwrap();
+        assert_eq!(answer.status().as_u16(), 503);
+    }
+    assert_eq!(journal.account(Kind::Event).offered, 2, "recorded, and then repeats");
+}

@@ -9,11 +9,19 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Array, Context, KeyValue, StringValue, Value};
 use opentelemetry_otlp::SpanExporter;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{
+    AnyValue, InstrumentationScope, KeyValue as Attribute, any_value,
+};
+use opentelemetry_proto::tonic::trace::v1::span::Event;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use prost::Message as _;
 use radiosonde_otel_bridge::sdk::SdkClient;
 use serde_json::json;
 
-use super::{lines_of, resource, telemetry, with};
+use super::bodies::request;
+use super::{lines_of, resource, send, telemetry, with};
 
 fn provider() -> SdkTracerProvider {
     let _running = telemetry();
@@ -88,4 +96,41 @@ fn what_has_no_room_is_counted_in_the_line() {
     let kept = line["meta"]["events"].as_array().unwrap().len() as u64;
     let dropped = line["meta"]["dropped_events_count"].as_u64().unwrap();
     assert!(kept > 10 && kept + dropped == 128, "{kept} and {dropped}");
+}
+
+fn attributes(count: usize) -> Vec<Attribute> {
+    let value = Some(AnyValue { value: Some(any_value::Value::IntValue(1)) });
+    let attribute =
+        |nth| Attribute { key: format!("key.{nth}"), value: value.clone(), ..Default::default() };
+    (0..count).map(attribute).collect()
+}
+
+/// In time that grows with the body, and not with its square: this took minutes.
+#[test]
+fn attributes_without_end_are_left_out_and_counted() {
+    let span = Span {
+        trace_id: vec![1; 16],
+        span_id: vec![1; 8],
+        name: "endless".to_owned(),
+        attributes: attributes(300_000),
+        dropped_attributes_count: 5,
+        events: vec![Event { attributes: attributes(1_030), ..Default::default() }],
+        ..Default::default()
+    };
+    let name = "spans.endless".to_owned();
+    let scope = InstrumentationScope { name, attributes: attributes(70), ..Default::default() };
+    let scope = ScopeSpans { scope: Some(scope), spans: vec![span], ..Default::default() };
+    let resource = ResourceSpans { scope_spans: vec![scope], ..Default::default() };
+    let body = ExportTraceServiceRequest { resource_spans: vec![resource] }.encode_to_vec();
+    let _running = telemetry();
+    let request = request("/v1/traces", "application/x-protobuf", "", body);
+    assert!(send(&SdkClient::new(), request).unwrap().status().is_success());
+    let lines = lines_of("spans", |line| line["source"] == "spans.endless");
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    let meta = &line["meta"];
+    assert_eq!(meta["dropped_attributes_count"], 300_000 - 1_024 + 5);
+    assert_eq!(meta["attributes"]["otel.scope.dropped_attributes_count"], 6);
+    // 1,024 of its own, 64 of the scope and their counts.
+    assert_eq!(meta["attributes"].as_object().unwrap().len(), 1_024 + 64 + 1);
+    assert_eq!(meta["events"][0]["attributes"]["dropped_attributes_count"], 6);
 }

@@ -1,5 +1,6 @@
 //! Fields that wait for their record: a span collects them over its life.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::INLINE_KEY;
@@ -67,7 +68,7 @@ impl EncodedFields {
         let is_replaced = |other: Key<'_>| other == Key::Index(index);
         self.compact_in_time(&is_replaced);
         let mut written = self.buffer.field(key, value);
-        if written == Written::Refused && is_plain(value) && self.compact(&is_replaced) {
+        if written == Written::Refused && is_plain(value) && self.compact_for(&is_replaced) {
             written = self.buffer.field(key, value);
         }
         self.add(written);
@@ -80,7 +81,7 @@ impl EncodedFields {
         let is_replaced = |other: Key<'_>| other == Key::Name(key);
         self.compact_in_time(&is_replaced);
         let mut written = self.buffer.named_field(key, value);
-        if written == Written::Refused && is_plain(value) && self.compact(&is_replaced) {
+        if written == Written::Refused && is_plain(value) && self.compact_for(&is_replaced) {
             written = self.buffer.named_field(key, value);
         }
         self.add(written);
@@ -140,6 +141,15 @@ impl EncodedFields {
         }
     }
 
+    /// The same where there is no room left: unless nothing has come since the last look, and nothing
+    /// of that is replaced. Who goes on all the same shall not pay for a look each time.
+    #[cold]
+    fn compact_for(&mut self, is_replaced: &dyn Fn(Key<'_>) -> bool) -> bool {
+        let may_shrink = self.buffer.len() != self.compacted
+            || self.fields().any(|(known, _)| is_replaced(known));
+        may_shrink && self.compact(is_replaced)
+    }
+
     /// Of each key only the last value stays, in the place of the first, and none of those that are
     /// about to be replaced. Whether there is more room now.
     #[cold]
@@ -171,6 +181,7 @@ fn is_plain(value: Value<'_>) -> bool {
 fn last_values(bytes: &[u8], count: u16) -> Vec<(Key<'_>, Range<usize>)> {
     let mut places: Vec<(Key<'_>, Range<usize>)> = Vec::new();
     let mut of_index = [None; INLINE_KEY as usize];
+    let mut of_name: HashMap<&str, usize> = HashMap::new();
     let mut fields = Fields { reader: Reader { bytes }, left: count };
     loop {
         let start = bytes.len() - fields.reader.bytes.len();
@@ -178,15 +189,20 @@ fn last_values(bytes: &[u8], count: u16) -> Vec<(Key<'_>, Range<usize>)> {
         let place = start..bytes.len() - fields.reader.bytes.len();
         let known = match key {
             Key::Index(index) => of_index.get(index).copied().flatten(),
-            Key::Name(_) => places.iter().position(|(known, _)| *known == key),
+            Key::Name(name) => of_name.get(name).copied(),
         };
         match known.and_then(|at| places.get_mut(at)) {
             Some((_, before)) => *before = place,
             None => {
-                if let Key::Index(index) = key
-                    && let Some(at) = of_index.get_mut(index)
-                {
-                    *at = Some(places.len());
+                match key {
+                    Key::Index(index) => {
+                        if let Some(at) = of_index.get_mut(index) {
+                            *at = Some(places.len());
+                        }
+                    }
+                    Key::Name(name) => {
+                        let _new = of_name.insert(name, places.len());
+                    }
                 }
                 places.push((key, place));
             }
@@ -261,6 +277,24 @@ mod tests {
         let name = &long[..255];
         assert_eq!(found, [format!("Name({name:?}) 4 bytes"), r#"Name("rows") 99999"#.to_owned()]);
         assert!(!fields.is_truncated() && fields.size() <= ROOM_KEPT, "{}", fields.size());
+    }
+
+    #[test]
+    fn keys_without_end_are_looked_through_once() {
+        let mut fields = EncodedFields::default();
+        let key = |number: u32| format!("key.{number}");
+        let mut number = 0;
+        while !fields.is_truncated() {
+            fields.push_named(&key(number), Value::U64(number.into()));
+            number += 1;
+        }
+        assert_eq!(fields.compacted, fields.size(), "no room was found");
+        assert!(!fields.compact_for(&|_| false), "nothing to find");
+        // A key that is there has its new value all the same.
+        fields.push_named(&key(7), Value::U64(1));
+        let found = values(&fields);
+        assert!(found.contains(&r#"Name("key.7") 1"#.to_owned()));
+        assert_eq!(found.len() as u32, number - 1);
     }
 
     #[test]
