@@ -12,9 +12,9 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::{current, numbers};
 
 thread_local! {
-    /// Contexts that are attached while a span is made, each with its span. More than one where a
-    /// formatter of a field makes spans itself.
-    static MAKING: RefCell<Vec<(Id, ContextGuard)>> = const { RefCell::new(Vec::new()) };
+    /// What is attached while the layer takes the parent of a span from the API's current context. It
+    /// begins to build the span next, before any formatter of a field runs.
+    static PARENT: RefCell<Option<ContextGuard>> = const { RefCell::new(None) };
 }
 
 /// Before it: has it see what is current with us.
@@ -25,24 +25,34 @@ pub(crate) struct Before;
 #[derive(Debug)]
 pub(crate) struct After;
 
+/// Beside it, for the spans that it sees.
+#[derive(Debug)]
+pub(crate) struct Beside;
+
 /// Which spans it sees: those that the journal's filter lets through. Events it sees none of, as these
 /// are ours.
 #[derive(Debug)]
 pub(crate) struct Recorded(pub(crate) radiosonde_tracing::Layer);
 
+/// The parent of a span is known.
+pub(crate) fn parent_is_taken() {
+    let taken = PARENT.try_with(|parent| parent.try_borrow_mut().ok()?.take());
+    drop(taken.ok().flatten());
+}
+
 impl<S> Layer<S> for Before
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, _: Subscribed<'_, S>) {
+    fn on_new_span(&self, attributes: &Attributes<'_>, _: &Id, _: Subscribed<'_, S>) {
         // Its parent is taken from the API's current context, which ours may be newer than.
         if !attributes.is_contextual() || current::is_synced() {
             return;
         }
         let guard = current::outside().attach();
-        let _ = MAKING.try_with(|making| {
-            if let Ok(mut making) = making.try_borrow_mut() {
-                making.push((id.clone(), guard));
+        let _ = PARENT.try_with(|parent| {
+            if let Ok(mut parent) = parent.try_borrow_mut() {
+                *parent = Some(guard);
             }
         });
     }
@@ -56,15 +66,22 @@ impl<S> Layer<S> for After
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
+    fn on_new_span(&self, _: &Attributes<'_>, _: &Id, _: Subscribed<'_, S>) {
+        // Of one that it does not see.
+        parent_is_taken();
+    }
+
+    fn on_exit(&self, _: &Id, _: Subscribed<'_, S>) {
+        current::exiting(false);
+    }
+}
+
+impl<S> Layer<S> for Beside
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, subscribed: Subscribed<'_, S>) {
         numbers::begin(attributes, id, &subscribed);
-        // Above its own are those that a formatter left when it panicked.
-        while let Some((of, guard)) = last(id) {
-            drop(guard);
-            if of == *id {
-                return;
-            }
-        }
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, subscribed: Subscribed<'_, S>) {
@@ -73,10 +90,6 @@ where
 
     fn on_enter(&self, id: &Id, subscribed: Subscribed<'_, S>) {
         numbers::entered(id, &subscribed);
-    }
-
-    fn on_exit(&self, _: &Id, _: Subscribed<'_, S>) {
-        current::exiting(false);
     }
 }
 
@@ -89,13 +102,4 @@ impl<S> Filter<S> for Recorded {
         let is_on = metadata.is_span() && self.0.allows(metadata);
         if is_on { Interest::always() } else { Interest::never() }
     }
-}
-
-/// The context that was attached last, when there is one of this span.
-fn last(id: &Id) -> Option<(Id, ContextGuard)> {
-    let last = MAKING.try_with(|making| {
-        let mut making = making.try_borrow_mut().ok()?;
-        making.iter().any(|(of, _)| of == id).then(|| making.pop()).flatten()
-    });
-    last.ok().flatten()
 }

@@ -7,7 +7,7 @@ use tracing_core::Subscriber;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::around::{After, Before, Recorded};
+use crate::around::{After, Before, Beside, Recorded};
 use crate::current;
 use crate::propagator::Propagator;
 use crate::source::Source;
@@ -40,6 +40,7 @@ impl Bridge {
             .with_level(true)
             .with_threads(false)
             .with_tracked_inactivity(false)
+            .and_then(Beside)
             .with_filter(Recorded(self.layer.clone()));
         Before.and_then(spans).and_then(After).and_then(self.layer.clone())
     }

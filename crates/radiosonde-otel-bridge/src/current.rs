@@ -6,10 +6,11 @@
 //! way they always have them, and whoever reads our context pays nothing. The other way, ours is
 //! looked at where the API's context is to be a parent or to be sent along.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::sync::{Arc, Once};
 
-use opentelemetry::context::{ContextObserver, GlobalContextObserver};
+use opentelemetry::context::{ContextObserver, GlobalContextObserver, ObserverContextView};
 use opentelemetry::trace::{SpanContext, TraceContextExt as _};
 use opentelemetry::{Context as OtelContext, SpanId as OtelSpanId, TraceId as OtelTraceId};
 use radiosonde_context::{Context, Replaced, SpanId, with_current};
@@ -22,12 +23,46 @@ use crate::{baggage, convert, open};
 #[derive(Clone, Debug)]
 pub(crate) struct Carried(pub(crate) Context);
 
+/// As many contexts as the API attaches on a thread. Where there are more of them here, some were
+/// dropped of which nobody was told.
+const ATTACHED_MAX: usize = u16::MAX as usize;
+
 /// Where a context of the API is; zeroes outside of a span.
 type Place = (OtelTraceId, OtelSpanId);
 
+/// Tells contexts of the API apart, by its address: clones share it. Empty ones have none, nor have
+/// those that were made before the observer was set.
+struct View;
+
+impl ObserverContextView for View {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// Which context of the API it is.
+struct Identity {
+    view: Option<Arc<dyn ObserverContextView>>,
+    place: Place,
+}
+
+impl Identity {
+    fn of(cx: &OtelContext) -> Self {
+        Self { view: cx.observer_view().clone(), place: place(cx) }
+    }
+
+    fn is(&self, cx: &OtelContext) -> bool {
+        match (&self.view, cx.observer_view()) {
+            (Some(one), Some(other)) => std::ptr::addr_eq(Arc::as_ptr(one), Arc::as_ptr(other)),
+            (None, None) => self.place == place(cx),
+            _ => false,
+        }
+    }
+}
+
 /// A context of the API that is attached on this thread.
 struct Attached {
-    at: Place,
+    identity: Identity,
     /// Its span, when that is an open one of ours.
     own: Option<Open>,
     placed: Context,
@@ -54,15 +89,17 @@ impl ContextObserver for Observer {
             // Not by an allocator, while the list grows.
             let Ok(mut attached) = attached.try_borrow_mut() else { return };
             let (context, own) = entered(from, to);
-            let (at, placed) = (place(to), context.clone());
+            let (identity, placed) = (Identity::of(to), context.clone());
             let was_panicking = std::thread::panicking();
             let replaced = context.replace();
-            attached.push(Attached { at, own, placed, replaced, was_panicking });
+            if attached.len() >= ATTACHED_MAX {
+                give_up_oldest(&mut attached);
+            }
+            attached.push(Attached { identity, own, placed, replaced, was_panicking });
         });
     }
 
     fn on_context_exit(&self, _: &OtelContext, to: &OtelContext) {
-        let to = place(to);
         let mut is_last = true;
         // Those that were dropped out of order are not told of: they go with the last one.
         while let Some((left, is_over)) = pop(to) {
@@ -83,6 +120,10 @@ impl ContextObserver for Observer {
             }
             is_last = false;
         }
+    }
+
+    fn make_view(&self, _: &OtelContext) -> Option<Arc<dyn ObserverContextView>> {
+        Some(Arc::new(View))
     }
 }
 
@@ -122,7 +163,7 @@ pub(crate) fn outside() -> OtelContext {
 
 /// A context of the API; of the current one what is current with us, where that is newer.
 pub(crate) fn up_to_date(cx: &OtelContext) -> OtelContext {
-    let is_current = OtelContext::map_current(|current| place(current) == place(cx));
+    let is_current = OtelContext::map_current(|current| is_meant(current, cx));
     if is_current && !is_synced() { carrying(cx.clone(), &Context::current()) } else { cx.clone() }
 }
 
@@ -141,7 +182,7 @@ pub(crate) fn carrying(cx: OtelContext, context: &Context) -> OtelContext {
 /// with us, which may be newer.
 pub(crate) fn meant_by(cx: &OtelContext) -> Context {
     let current = OtelContext::map_current(|current| {
-        (place(current) == place(cx)).then(|| {
+        is_meant(current, cx).then(|| {
             let given = Context::current();
             let is_other = !std::ptr::eq(current, cx);
             if is_other { baggage::inside(given, Some(current), cx, None) } else { given }
@@ -193,8 +234,10 @@ fn entered(from: &OtelContext, to: &OtelContext) -> (Context, Option<Open>) {
         // Of somebody else's span nothing more is known: job and baggage are those of the place.
         (Some(context), _) => with_current(|current| context.over(&current.without_span())),
         (None, Some(own)) => own.spans.enter(&own.number).unwrap_or_else(Context::current),
-        // It was in a span, and is not any more.
-        (None, None) if is_in_span(from) => with_current(Context::without_span),
+        // It was in a span, and is not any more; or an empty one leaves what is there.
+        (None, None) if is_in_span(from) || is_emptied(from, to) => {
+            with_current(Context::without_span)
+        }
         (None, None) => Context::current(),
     };
     let given = own.as_ref().and_then(|own| own.given.as_deref());
@@ -227,14 +270,36 @@ fn of(cx: &OtelContext) -> (Option<Context>, Option<Open>) {
 }
 
 /// The last one that was attached, and whether what is below is the place.
-fn pop(to: Place) -> Option<(Attached, bool)> {
+fn pop(to: &OtelContext) -> Option<(Attached, bool)> {
     let popped = ATTACHED.try_with(|attached| {
         let mut attached = attached.try_borrow_mut().ok()?;
         let left = attached.pop()?;
-        let is_over = attached.last().is_none_or(|below| below.at == to);
+        let is_over = attached.last().is_none_or(|below| below.identity.is(to));
         Some((left, is_over))
     });
     popped.ok().flatten()
+}
+
+/// Lets go of those that were attached first, as they are. The first one that stays brings back what
+/// was there before all of them.
+#[cold]
+fn give_up_oldest(attached: &mut Vec<Attached>) {
+    let oldest = attached.drain(..ATTACHED_MAX / 2).next();
+    if let (Some(oldest), Some(first)) = (oldest, attached.first_mut()) {
+        first.replaced.set_previous(oldest.replaced.previous().clone());
+    }
+}
+
+/// Whether a context is the current one of the thread, or was made from it, as far as that can be
+/// told: outside of spans it may also be another one. An empty one is the current one only where that
+/// is empty too.
+fn is_meant(current: &OtelContext, cx: &OtelContext) -> bool {
+    place(current) == place(cx) && !is_emptied(current, cx)
+}
+
+/// Whether the first of two that are nowhere says something, and the second one nothing.
+fn is_emptied(before: &OtelContext, cx: &OtelContext) -> bool {
+    before.observer_view().is_some() && cx.observer_view().is_none() && !is_in_span(cx)
 }
 
 fn place(cx: &OtelContext) -> Place {

@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use radiosonde_context::{Context, with_current};
+use opentelemetry::Context as OtelContext;
+use opentelemetry::trace::TraceContextExt as _;
 use radiosonde_record::Value;
 use tracing_core::Subscriber;
 use tracing_core::field::{Field, Visit};
@@ -13,12 +14,13 @@ use tracing_core::span::{Attributes, Id, Record};
 use tracing_subscriber::layer::Context as Subscribed;
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::convert;
 use crate::open::{self, Open};
 
 /// What is kept of a span that has fields.
 #[derive(Default)]
 struct Kept {
-    /// Until it has been entered.
+    /// Until it has been entered; of one field the last value.
     waiting: Vec<(&'static str, u64)>,
     /// Once it has been.
     own: Option<Open>,
@@ -54,6 +56,7 @@ where
         let mut extensions = span.extensions_mut();
         let kept = extensions.get_mut::<Kept>()?;
         if kept.own.is_none() {
+            kept.waiting.retain(|(key, _)| found.iter().all(|(later, _)| later != key));
             kept.waiting.append(&mut found);
         }
         kept.own.clone()
@@ -63,7 +66,7 @@ where
     }
 }
 
-/// It is entered: its context is the current one.
+/// It is entered: its context is the API's current one.
 pub(crate) fn entered<S>(id: &Id, subscribed: &Subscribed<'_, S>)
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -73,7 +76,15 @@ where
     if !is_first {
         return;
     }
-    let Some(own) = with_current(Context::span_id).and_then(open::find) else { return };
+    let own = OtelContext::map_current(|cx| {
+        let span = cx.span();
+        // One that records nothing, such as one too many, may have the ids of what is around.
+        convert::ids(span.span_context()).filter(|_| span.is_recording())
+    });
+    let Some(own) = own.and_then(|(_, id)| open::find(id)) else {
+        let _not_needed = span.extensions_mut().remove::<Kept>();
+        return;
+    };
     let waiting = span.extensions_mut().get_mut::<Kept>().map(|kept| {
         kept.own = Some(own.clone());
         std::mem::take(&mut kept.waiting)

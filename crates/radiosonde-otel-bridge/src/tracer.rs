@@ -13,7 +13,7 @@ use radiosonde_tracing::{SpanEditor, SpanKind as Kind, SpanStart, SpanStatus, Sp
 
 use crate::open::Open;
 use crate::span::Span;
-use crate::{baggage, convert, current, open};
+use crate::{around, baggage, convert, current, open};
 
 /// The provider of tracers whose spans are recorded by radiosonde. Clones are the same.
 ///
@@ -73,6 +73,16 @@ impl trace::TracerProvider for TracerProvider {
 
 impl trace::Tracer for Tracer {
     type Span = Span;
+
+    fn span_builder<T>(&self, name: T) -> SpanBuilder
+    where
+        T: Into<Cow<'static, str>>,
+    {
+        if self.origin.is_layer() {
+            around::parent_is_taken();
+        }
+        SpanBuilder::from_name(name)
+    }
 
     fn build_with_context(&self, builder: SpanBuilder, parent_cx: &OtelContext) -> Span {
         // As the SDK has it: what telemetry does itself is nobody's business.

@@ -2,8 +2,9 @@
 //! both.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use opentelemetry::Context as OtelContext;
+use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::trace::{Span as _, TraceContextExt as _, Tracer as _, TracerProvider as _};
+use opentelemetry::{Context as OtelContext, KeyValue};
 use proptest::prelude::*;
 use radiosonde_context::{Attached, Context, SpanId, TraceFlags, TraceId};
 use radiosonde_otel_bridge::{Bridge, Tracer};
@@ -46,6 +47,82 @@ fn remote() -> Context {
 /// Its span, whoever says so.
 fn span_of(cx: &OtelContext) -> Option<SpanId> {
     SpanId::from_bytes(cx.span().span_context().span_id().to_bytes())
+}
+
+fn of_job(job: &'static str) -> OtelContext {
+    OtelContext::current().with_baggage([KeyValue::new("job_id", job)])
+}
+
+fn job() -> Option<String> {
+    Context::current().job_id().map(str::to_owned)
+}
+
+#[test]
+fn contexts_of_one_place_that_are_dropped_out_of_order_leave_nothing_behind() {
+    let (_journal, tracer) = tracer();
+    let span = OtelContext::new().with_span(tracer.start("around"));
+    for around in [None, Some(span)] {
+        let _around = around.map(OtelContext::attach);
+        for _ in 0..3 {
+            let first = of_job("a").attach();
+            let second = of_job("b").attach();
+            let third = of_job("c").attach();
+            assert_eq!(job().as_deref(), Some("c"));
+            drop(second);
+            assert_eq!(job().as_deref(), Some("c"));
+            drop(third);
+            assert_eq!(job().as_deref(), Some("a"));
+            let fourth = of_job("d").attach();
+            drop(first);
+            assert_eq!(job().as_deref(), Some("d"));
+            drop(fourth);
+            assert_eq!(job(), None);
+        }
+    }
+    assert!(Context::current().is_empty());
+}
+
+#[test]
+fn contexts_that_nobody_tells_of_are_not_collected() {
+    let (_journal, tracer) = tracer();
+    let (twice, between) = ["twice", "between"].map(|name| tracer.start(name)).into();
+    let twice = OtelContext::new().with_span(twice);
+    let between = OtelContext::new().with_span(between);
+    let outer = remote();
+    outer.run(|| {
+        let first = twice.clone().attach();
+        // The second of one context that is there twice is never told of.
+        for _ in 0..40_000 {
+            let other = between.clone().attach();
+            let second = twice.clone().attach();
+            let last = between.clone().attach();
+            drop(other);
+            drop(second);
+            drop(last);
+        }
+        assert_eq!(Context::current().span_id(), span_of(&twice));
+        drop(first);
+        assert_eq!(Context::current().span_id(), outer.span_id());
+    });
+    assert!(Context::current().is_empty());
+}
+
+#[test]
+fn an_empty_context_leaves_one_that_says_something() {
+    let (_journal, tracer) = tracer();
+    let outer = remote();
+    let _attached = of_job("a").attach();
+    outer.run(|| {
+        let trace = |span: &radiosonde_otel_bridge::Span| {
+            TraceId::from_bytes(span.span_context().trace_id().to_bytes())
+        };
+        let child = tracer.start_with_context("child", &OtelContext::current());
+        assert_eq!(trace(&child), outer.trace_id());
+        let root = tracer.start_with_context("root", &OtelContext::new());
+        assert_ne!(trace(&root), outer.trace_id());
+        let _left = OtelContext::new().attach();
+        assert_eq!(Context::current().span_id(), None);
+    });
 }
 
 proptest! {
