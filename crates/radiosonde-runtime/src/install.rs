@@ -159,10 +159,15 @@ fn set_subscriber(
         Dispatch::new(tracing_subscriber::registry().with(all))
     };
     if tracing_core::dispatcher::set_global_default(dispatch).is_err() {
+        // With the bridge the layer is another one.
+        let layer =
+            if otel_bridge { "otel's layer() of Config::build()" } else { "Config::build().layer" };
         problems.say(
             "a tracing subscriber is already set; tracing spans and events go there, not here",
-            "let only init! set one, or add Config::build().layer to yours; set after init!, yours \
-             would fail, and end the program at its .init(), unless `leave` names it",
+            format!(
+                "let only init! set one, or add {layer} to yours; set after init!, yours would fail, \
+                 and end the program at its .init(), unless `leave` names it"
+            ),
         );
     }
 }
