@@ -122,11 +122,18 @@ fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>, 
     }
     if left.has(Global::Subscriber) {
         left.complain_of(layers.len(), "layers", problems);
+        if settings.traces.otel_bridge {
+            problems.say(
+                "the OpenTelemetry bridge given to init! is not there: the subscriber is left to the \
+                 application",
+                "take the subscriber out of `leave`, or use Config::build and Parts::otel",
+            );
+        }
     } else if let Some(layer) = telemetry.layer(&settings.traces) {
         set_subscriber(layer, layers, settings.traces.otel_bridge, problems);
     }
     if !left.has(Global::Logger) {
-        set_logger(journal, problems);
+        set_logger(journal, settings.traces.otel_bridge, problems);
     }
     if !left.has(Global::PanicHook) {
         panic_hook::install(None);
@@ -158,8 +165,8 @@ fn set_subscriber(
     }
 }
 
-fn set_logger(journal: &Journal, problems: &Problems) {
-    if !log_bridge::install(LogBridge::new(Some(journal))) {
+fn set_logger(journal: &Journal, otel_bridge: bool, problems: &Problems) {
+    if !log_bridge::install(LogBridge::new(Some(journal), otel_bridge)) {
         problems.say(
             "a logger for the log crate is already set; log records go there, not here",
             "let only init! set one, or put Config::build().logger behind yours; set after \

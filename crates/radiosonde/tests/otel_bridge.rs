@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use opentelemetry::global;
 use opentelemetry::trace::{SpanKind, TraceContextExt as _, Tracer as _};
 use process::{Helper, PATIENCE, hear, say, wait_for_the_end};
-use radiosonde::{Config, Context, Guard, Profile, Service};
+use radiosonde::{Config, Context, Global, Guard, Profile, Service};
 use radiosonde_events::recover::recover_directory;
 use serde_json::Value as Json;
 use tracing::{info, info_span};
@@ -78,6 +78,7 @@ fn play(directory: &Path, part: &str) {
         "layers" => {
             let seen = Arc::new(AtomicUsize::new(0));
             let telemetry = config(&root).layers([Seeing(Arc::clone(&seen))]).init();
+            assert_eq!(log::max_level(), log::LevelFilter::Info);
             serve(|| {});
             assert_eq!(seen.load(Ordering::Relaxed), 2);
             shut(telemetry);
@@ -90,11 +91,19 @@ fn play(directory: &Path, part: &str) {
         "parts" => {
             let parts = config(&root).build();
             assert!(parts.layer.is_none());
-            let bridge = parts.otel.unwrap();
-            bridge.set_global();
-            let subscriber = tracing_subscriber::registry().with(bridge.layer());
+            // The spans that the bridge lets through are nothing to `log`.
+            assert_eq!(parts.logger.max_level(), log::LevelFilter::Info);
+            let bridge = parts.otel.inspect(|bridge| bridge.set_global());
+            let bridge = bridge.map(|bridge| bridge.layer());
+            let subscriber = tracing_subscriber::registry().with(bridge).with(parts.layer);
             tracing::subscriber::with_default(subscriber, || serve(|| {}));
             shut(parts.guard);
+        }
+        "left" => {
+            let telemetry = config(&root).leave([Global::Subscriber]).init();
+            let problems = telemetry.report().problems;
+            let [problem] = problems.as_slice() else { panic!("{problems:?}") };
+            assert!(problem.what.starts_with("the OpenTelemetry bridge"), "{problem}");
         }
         "occupied" => {
             tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();
@@ -157,6 +166,11 @@ fn parts_can_be_put_together_by_hand() {
 #[test]
 fn a_subscriber_that_is_there_is_named_and_the_api_goes_on() {
     started("a_subscriber_that_is_there_is_named_and_the_api_goes_on", "occupied");
+}
+
+#[test]
+fn a_bridge_that_has_nowhere_to_go_is_named() {
+    started("a_bridge_that_has_nowhere_to_go_is_named", "left");
 }
 
 fn started(test: &str, part: &str) {
