@@ -92,6 +92,7 @@ mod handle;
 mod keys;
 mod later;
 mod layer;
+mod moment;
 mod open_spans;
 mod sampler;
 mod settings;
