@@ -93,8 +93,10 @@ fn play(directory: &Path, part: &str) {
             assert!(parts.layer.is_none());
             // The spans that the bridge lets through are nothing to `log`.
             assert_eq!(parts.logger.max_level(), log::LevelFilter::Info);
-            let bridge = parts.otel.inspect(|bridge| bridge.set_global());
-            let bridge = bridge.map(|bridge| bridge.layer());
+            let bridge = parts.otel.map(|bridge| {
+                bridge.set_global();
+                bridge.layer()
+            });
             let subscriber = tracing_subscriber::registry().with(bridge).with(parts.layer);
             tracing::subscriber::with_default(subscriber, || serve(|| {}));
             shut(parts.guard);
