@@ -104,14 +104,15 @@ pub fn inject_to(host: &str, context: &Context, into: &mut impl Inject) {
 
 /// Writes a context for whom nobody knows: for APIs that do not tell their receiver.
 ///
-/// The trace goes to everybody. The baggage does as well, as users of such an API expect, unless
-/// [`set_baggage_destinations`] allows nobody. Job, worker and session go along only where it allows
-/// everybody.
+/// The trace goes to everybody. The baggage does as well, as users of such an API expect, as long as
+/// the destinations are the default: where somebody has listed who may have it
+/// ([`set_baggage_destinations`]), it goes to nobody, since nobody knows whether the receiver is one of
+/// them. Job, worker and session go along, with the baggage, only where the list allows everybody.
 pub fn inject_anywhere(context: &Context, into: &mut impl Inject) {
     let propagators = Propagators::of_process();
     match destinations::reach() {
         Reach::Nobody => propagators.inject(context, false, into),
-        Reach::Some => propagators.inject(&context.without_ids(), true, into),
+        Reach::Default => propagators.inject(&context.without_ids(), true, into),
         Reach::Everybody => propagators.inject(context, true, into),
     }
 }

@@ -21,7 +21,8 @@ pub(crate) fn ids(baggage: &OtelBaggage) -> Ids {
     ID_NAMES.map(|name| CorrelationId::parse(baggage.get(name)?.as_str()).ok())
 }
 
-/// The context with the baggage of `to`, where that is another one than in `from`, which may be none. `given` are the ids of the baggage that what is inside began with: others came later.
+/// The context with the baggage of `to`, where that is another one than in `from`, which may be none.
+/// `given` are the ids of the baggage that what is inside began with: others came later.
 pub(crate) fn inside(
     context: Context,
     from: Option<&OtelContext>,

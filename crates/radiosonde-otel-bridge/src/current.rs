@@ -316,3 +316,45 @@ fn is_same(one: &Context, other: &Context) -> bool {
     let ids = |context: &Context| (context.trace_id(), context.span_id(), context.is_sampled());
     ids(one) == ids(other) && one.is_alike(other)
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::TraceFlags;
+
+    use super::*;
+
+    fn in_span(id: u64) -> OtelContext {
+        let (trace, span) = (OtelTraceId::from(7), OtelSpanId::from(id));
+        let span = SpanContext::new(trace, span, TraceFlags::SAMPLED, true, Default::default());
+        OtelContext::new().with_remote_span_context(span)
+    }
+
+    #[test]
+    fn contexts_that_nobody_tells_of_are_not_collected() {
+        assert!(observe());
+        let (outer, twice, between) = (in_span(1), in_span(2), in_span(3));
+        let is_in = |cx: &OtelContext| {
+            let (_, span) = convert::ids(cx.span().span_context()).unwrap();
+            with_current(Context::span_id) == Some(span)
+        };
+        let around = outer.clone().attach();
+        let first = twice.clone().attach();
+        for _ in 0..ATTACHED_MAX {
+            let other = between.clone().attach();
+            let second = twice.clone().attach();
+            let last = between.clone().attach();
+            drop(other);
+            drop(second);
+            drop(last);
+            assert!(is_in(&twice));
+        }
+        let collected = ATTACHED.with_borrow(Vec::len);
+        assert!((2..=ATTACHED_MAX).contains(&collected), "{collected}");
+        drop(first);
+        // The one around has gone with the oldest: what was there before it holds from here on.
+        assert!(!is_in(&twice) && !is_in(&between));
+        drop(around);
+        assert!(with_current(Context::is_empty));
+        assert_eq!(ATTACHED.with_borrow(Vec::len), 0);
+    }
+}

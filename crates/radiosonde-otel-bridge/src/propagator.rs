@@ -10,8 +10,8 @@ use crate::current;
 /// Reads and writes contexts by the propagators of the process (`OTEL_PROPAGATORS`).
 ///
 /// The API does not tell who a context is written for. So the trace goes to everybody, as always, and
-/// baggage too, unless `RADIOSONDE_BAGGAGE_TO` is `none`. `job_id`, `worker_id` and `session_id` are
-/// left out, unless it is `*`: see
+/// baggage too, unless `RADIOSONDE_BAGGAGE_TO` lists who may have it, or nobody. `job_id`, `worker_id`
+/// and `session_id` are left out, unless it is `*`: see
 /// [`inject_anywhere`](radiosonde_context::propagation::inject_anywhere).
 #[derive(Debug)]
 pub struct Propagator {

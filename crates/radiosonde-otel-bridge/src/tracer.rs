@@ -97,16 +97,11 @@ impl trace::Tracer for Tracer {
         let attributes = builder.attributes.as_deref().unwrap_or_default();
         let site = self.origin.site(attributes);
         let attributes = attributes.get(site.said..).unwrap_or_default();
-        let start = SpanStart {
-            name: &builder.name,
-            source: site.source,
-            file: site.file,
-            line: site.line,
-            level: site.level,
-            kind: builder.span_kind.as_ref().map_or(Kind::Internal, kind),
-            start_ns: builder.start_time.map(convert::nanoseconds),
-            parent: &parent,
-        };
+        let mut start = SpanStart::new(&builder.name, &parent);
+        (start.source, start.file, start.line) = (site.source, site.file, site.line);
+        start.level = site.level;
+        start.kind = builder.span_kind.as_ref().map_or(Kind::Internal, kind);
+        start.start_ns = builder.start_time.map(convert::nanoseconds);
         let begun = self.spans.start(&start, |editor| {
             self.origin.describe(editor);
             record(editor, attributes, self.origin.is_layer());

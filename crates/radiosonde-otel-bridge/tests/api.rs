@@ -285,8 +285,59 @@ fn past_every_limit_it_is_counted_and_goes_on() {
     assert_eq!(meta["dropped_links_count"], 1_000 - 128);
     let long = lines.spans.iter().find(|span| span["msg"].as_str().unwrap().starts_with("xxx"));
     assert_eq!(long.unwrap()["meta"]["attributes"]["truncated"], true, "{}", long.unwrap());
-    assert_eq!(lines.span("name 2999")["source"], "");
+    // Their names are too many or too long for the list of open spans: who made them is known.
+    for span in [lines.span("name 2999"), long.unwrap()] {
+        assert_eq!(span["source"], "shop", "{span}");
+    }
     assert_eq!(lines.span("early")["ts"], "1970-01-01T00:00:00.000000Z");
+}
+
+#[test]
+fn no_span_is_ahead_of_the_clock_or_ends_before_it_starts() {
+    let now = SystemTime::now();
+    let hour = Duration::from_secs(3_600);
+    let (before, later) = (now - hour, now + hour);
+    let lines = capture(|bridge| {
+        let tracer = tracer(bridge);
+        for (name, start, end) in [
+            ("in time", before, now),
+            ("backwards", now, before),
+            ("starts later", later, later),
+            ("ends later", before, later + hour),
+        ] {
+            let mut span = SpanBuilder::from_name(name).with_start_time(start).start(&tracer);
+            span.add_event_with_timestamp("happened", later, Vec::new());
+            span.end_with_timestamp(end);
+        }
+        info!("afterwards");
+    });
+    let afterwards = lines.event("afterwards")["ts"].as_str().unwrap();
+    for (name, is_ahead) in
+        [("in time", false), ("backwards", false), ("starts later", true), ("ends later", true)]
+    {
+        let line = lines.span(name);
+        let (meta, ended) = (&line["meta"], line["ts"].as_str().unwrap());
+        let start = meta["start"].as_str().unwrap();
+        assert!(start <= ended && ended <= afterwards, "{line}");
+        assert!(meta["events"][0]["ts"].as_str().unwrap() <= afterwards, "{line}");
+        let ahead = meta["attributes"]["otel.time_ahead_ns"].as_u64().unwrap_or_default();
+        assert_eq!(ahead > 3_500_000_000_000, is_ahead, "{line}");
+    }
+}
+
+#[test]
+fn spans_of_tracing_keep_their_place_past_the_names() {
+    let lines = capture(|_| {
+        for n in 0..3_000 {
+            let _span = info_span!("item", otel.name = format!("item {n}")).entered();
+        }
+    });
+    let [first, last] = ["item 0", "item 2999"].map(|name| lines.span(name));
+    for place in ["source", "file", "line"] {
+        assert_eq!(last.get(place), first.get(place), "{last}");
+        assert_eq!(last["meta"].get(place), first["meta"].get(place), "{last}");
+    }
+    assert_eq!(last["source"], "api");
 }
 
 #[test]

@@ -83,31 +83,6 @@ fn contexts_of_one_place_that_are_dropped_out_of_order_leave_nothing_behind() {
 }
 
 #[test]
-fn contexts_that_nobody_tells_of_are_not_collected() {
-    let (_journal, tracer) = tracer();
-    let (twice, between) = ["twice", "between"].map(|name| tracer.start(name)).into();
-    let twice = OtelContext::new().with_span(twice);
-    let between = OtelContext::new().with_span(between);
-    let outer = remote();
-    outer.run(|| {
-        let first = twice.clone().attach();
-        // The second of one context that is there twice is never told of.
-        for _ in 0..40_000 {
-            let other = between.clone().attach();
-            let second = twice.clone().attach();
-            let last = between.clone().attach();
-            drop(other);
-            drop(second);
-            drop(last);
-        }
-        assert_eq!(Context::current().span_id(), span_of(&twice));
-        drop(first);
-        assert_eq!(Context::current().span_id(), outer.span_id());
-    });
-    assert!(Context::current().is_empty());
-}
-
-#[test]
 fn an_empty_context_leaves_one_that_says_something() {
     let (_journal, tracer) = tracer();
     let outer = remote();

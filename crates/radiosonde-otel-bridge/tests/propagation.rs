@@ -79,14 +79,18 @@ fn baggage_is_one_and_ids_stay_here() {
                 drop(bridge.tracer_provider().tracer("shop").start("by the API"));
             });
         });
+        let listed = |list: &str| Destinations::parse(list).unwrap();
         for (list, expect) in [
-            ("*", Some("job_id=job-1,tenant=K%C3%A4se;ttl=1")),
-            ("loopback", Some("tenant=K%C3%A4se;ttl=1")),
-            ("none", None),
+            (listed("*"), Some("job_id=job-1,tenant=K%C3%A4se;ttl=1")),
+            (listed("*.internal,*"), Some("job_id=job-1,tenant=K%C3%A4se;ttl=1")),
+            (Destinations::default(), Some("tenant=K%C3%A4se;ttl=1")),
+            (listed("loopback"), None),
+            (listed("*.internal"), None),
+            (listed("none"), None),
         ] {
-            set_baggage_destinations(Destinations::parse(list).unwrap());
+            set_baggage_destinations(list.clone());
             let headers = injected(&cx);
-            assert_eq!(headers.get("baggage").map(String::as_str), expect, "{list}");
+            assert_eq!(headers.get("baggage").map(String::as_str), expect, "{list:?}");
             assert_eq!(headers["traceparent"], TRACEPARENT);
         }
         set_baggage_destinations(Destinations::default());

@@ -173,6 +173,13 @@ impl Filter {
         levels.chain([self.default]).flatten().min()
     }
 
+    /// The same for all targets but this one, as a directive has it.
+    pub fn lowest_without(&self, target: &str) -> Option<Level> {
+        let others = self.directives.iter().filter(|(prefix, _)| prefix != target);
+        let levels = others.map(|(_, level)| *level);
+        levels.chain([self.default]).flatten().min()
+    }
+
     /// The limits for each call site of a level.
     pub fn limits(&self) -> &LevelLimits {
         &self.limits
@@ -265,6 +272,7 @@ mod tests {
             assert_eq!(filter.allows(target, level), expected, "{target} {level}");
         }
         assert_eq!(filter.lowest(), Some(Level::Debug));
+        assert_eq!(filter.lowest_without("my_app"), Some(Level::Info));
     }
 
     #[test]

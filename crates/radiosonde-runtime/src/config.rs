@@ -423,6 +423,7 @@ impl Config {
     /// pipeline of their own.
     pub fn build(mut self) -> Parts {
         let (layers, exporter) = (std::mem::take(&mut self.layers), self.exporter.take());
+        self.traces.in_parts = true;
         let (telemetry, settings) = Telemetry::start(&self);
         if exporter.is_some() {
             telemetry.problems().say(

@@ -135,7 +135,7 @@ fn install(telemetry: &Telemetry, settings: &Settings, layers: Vec<BoxedLayer>, 
         set_subscriber(layer, layers, settings.traces.otel_bridge, problems);
     }
     if !left.has(Global::Logger) {
-        set_logger(journal, problems);
+        set_logger(journal, settings.traces.otel_bridge, problems);
     }
     if !left.has(Global::PanicHook) {
         panic_hook::install(None);
@@ -172,8 +172,8 @@ fn set_subscriber(
     }
 }
 
-fn set_logger(journal: &Journal, problems: &Problems) {
-    if !log_bridge::install(LogBridge::new(Some(journal))) {
+fn set_logger(journal: &Journal, otel_bridge: bool, problems: &Problems) {
+    if !log_bridge::install(LogBridge::new(Some(journal), otel_bridge)) {
         problems.say(
             "a logger for the log crate is already set; log records go there, not here",
             "let only init! set one, or put Config::build().logger behind yours; set after \

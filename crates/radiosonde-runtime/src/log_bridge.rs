@@ -7,6 +7,8 @@ use radiosonde_record::{Journal, Kind, Level, LogOrigin, Value, is_heard, with_l
 
 use crate::pieces::Used;
 
+use crate::settings::BRIDGED;
+
 /// A logger for the `log` crate. `init!` installs one, with [`LogBridge::max_level`]: below it the
 /// macros of `log` cost a load and a branch. See `Parts::logger` for installing it yourself.
 ///
@@ -17,13 +19,15 @@ use crate::pieces::Used;
 #[derive(Clone, Debug)]
 pub struct LogBridge {
     journal: Option<Journal>,
+    /// Whether the OpenTelemetry bridge lets spans through that are nothing to `log`.
+    is_bridged: bool,
     used: Used,
 }
 
 impl LogBridge {
-    pub(crate) fn new(journal: Option<&Journal>) -> Self {
+    pub(crate) fn new(journal: Option<&Journal>, is_bridged: bool) -> Self {
         LogOrigin::prepare();
-        Self { journal: journal.cloned(), used: Used::default() }
+        Self { journal: journal.cloned(), is_bridged, used: Used::default() }
     }
 
     /// Says there whether it is in use.
@@ -32,16 +36,24 @@ impl LogBridge {
     }
 
     /// The level to give to `log::set_max_level`: the lowest that the filter lets through for any
-    /// target.
+    /// target. With the OpenTelemetry bridge `otel::tracing` is none of these: it has spans only.
     pub fn max_level(&self) -> log::LevelFilter {
         self.used.mark();
-        self.journal.as_ref().map_or(log::LevelFilter::Off, max_level)
+        let Some(journal) = &self.journal else { return log::LevelFilter::Off };
+        if self.is_bridged {
+            return as_log(journal.filter().lowest_without(BRIDGED));
+        }
+        max_level(journal)
     }
 }
 
 /// What the filter of a journal lets through of anything.
 pub(crate) fn max_level(journal: &Journal) -> log::LevelFilter {
-    match journal.filter().lowest() {
+    as_log(journal.filter().lowest())
+}
+
+fn as_log(lowest: Option<Level>) -> log::LevelFilter {
+    match lowest {
         None => log::LevelFilter::Off,
         Some(Level::Trace) => log::LevelFilter::Trace,
         Some(Level::Debug) => log::LevelFilter::Debug,

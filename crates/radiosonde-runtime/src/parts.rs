@@ -15,7 +15,8 @@ use crate::telemetry::Telemetry;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Parts {
-    /// For a tracing subscriber; `None` when telemetry is disabled, and with the OpenTelemetry bridge.
+    /// For a tracing subscriber; `None` when telemetry is disabled, and with the OpenTelemetry bridge,
+    /// whose layer takes its place. Where the bridge may be switched off from outside, add both.
     pub layer: Option<Layer>,
     /// The bridge, where `Config::otel_bridge` asks for it: a layer for spans and events, a tracer
     /// provider and a propagator. Needs the feature `otel-bridge`.
@@ -49,7 +50,7 @@ impl Parts {
             #[cfg(feature = "otel-bridge")]
             otel,
             recorder: telemetry.metrics().recorder().telling(pieces.recorder.flag()),
-            logger: LogBridge::new(journal).telling(&pieces.logger),
+            logger: LogBridge::new(journal, traces.otel_bridge).telling(&pieces.logger),
             events: EventsHandle { journal: journal.cloned(), pieces: pieces.clone() },
             guard: Guard::new(telemetry, End::Shutdown),
         }

@@ -29,6 +29,7 @@ use crate::problem::Problems;
 use crate::refusals::Catalogues;
 pub use files::KeptFiles;
 pub(crate) use files::{FileSettings, Limits};
+pub(crate) use filter::BRIDGED;
 
 pub(crate) use self::console::ConsoleSettings;
 use self::propagation::Propagation;

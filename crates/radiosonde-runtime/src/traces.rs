@@ -15,6 +15,8 @@ pub(crate) struct TraceConfig {
     pub(crate) span_events: SpanEvents,
     pub(crate) skip_unsampled: bool,
     pub(crate) otel_bridge: bool,
+    /// Whether the program puts its subscriber together itself.
+    pub(crate) in_parts: bool,
 }
 
 /// What holds for traces, as the report has it.

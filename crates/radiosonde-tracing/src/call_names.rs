@@ -22,12 +22,17 @@ const NAMES_MAX: u32 = 256;
 /// Names of spans that were not made by `tracing`, or by it through a bridge, which has no call sites:
 /// those of a large program, and what a library calls its operations.
 const GIVEN_MAX: u32 = 2048;
+/// Places where spans are made whose names are too many or too long, each known by its source, file and
+/// line: all of a large program.
+const PLACES_MAX: u32 = 1024;
 /// Names of those for whoever shows text to people, and their bytes in all below 12 KiB: they stay.
 const LASTING_MAX: usize = 256;
 /// Bytes of a name.
 const NAME_BYTES_MAX: usize = 48;
 /// Bytes of the name, the source and the file of a call site.
 const DESCRIBED_MAX: usize = 768;
+/// Bytes of the source, and of the file, of such a place.
+const PLACE_BYTES_MAX: usize = 256;
 /// What a span is called that is one too many.
 const NAMELESS: &str = "span";
 
@@ -37,6 +42,8 @@ pub(crate) struct CallNames {
     known: AtomicU32,
     /// Those of spans without a call site of their own.
     given: AtomicU32,
+    /// Those of them that have a common name.
+    places: AtomicU32,
     hasher: RandomState,
 }
 
@@ -50,42 +57,54 @@ impl CallNames {
         metadata: &'static Metadata<'static>,
         name: &str,
     ) -> Option<Site> {
-        let name = cut(name);
+        let name = cut(name, NAME_BYTES_MAX);
         // Odd: never the address of a call site, nor none.
         let key = self.hasher.hash_one((key(metadata), name)) as usize | 1;
         let describe = || Descriptor { name: name.to_owned(), ..describe(metadata) };
-        bounded(journal, key, (&self.known, NAMES_MAX), counts, describe)
+        let site = bounded(journal, key, (&self.known, NAMES_MAX), describe);
+        if site.is_none() {
+            counts.add(Counted::UnlistedName, 1);
+        }
+        site
     }
 
-    /// The call site that stands for spans that begin so; the name when it is a new one and there are
-    /// too many, or when it is too long, which its record has then.
+    /// The call site that stands for spans that begin so. Where the name is a new one and there are too
+    /// many, or where it is too long, it is one with a common name, and the name is returned as well,
+    /// for the record.
     pub(crate) fn given<'a>(
         &self,
         journal: &Journal,
         counts: &SpanCounts,
         start: &SpanStart<'a>,
-    ) -> Result<Site, &'a str> {
-        let place = (start.source, start.file, start.line);
-        let key = self.hasher.hash_one((place, &**start.name)) as usize | 1;
-        let describe = || Descriptor {
-            name: start.name.as_ref().to_owned(),
-            source: start.source.to_owned(),
-            file: start.file.to_owned(),
-            line: start.line,
-            ..Descriptor::default()
-        };
+    ) -> (Site, Option<&'a str>) {
         // With the source, what a descriptor has room for.
-        if start.name.len() + start.source.len() + start.file.len() > DESCRIBED_MAX {
-            counts.add(Counted::UnlistedName, 1);
-            return Err(start.name);
+        let fits = start.name.len() + start.source.len() + start.file.len() <= DESCRIBED_MAX;
+        let describe = || described(start.name, start.source, start.file, start.line);
+        let key = self.key_of(start, start.name);
+        let most = (&self.given, GIVEN_MAX);
+        let site = fits.then(|| bounded(journal, key, most, describe)).flatten();
+        if let Some(site) = site {
+            return (site, None);
         }
-        bounded(journal, key, (&self.given, GIVEN_MAX), counts, describe).ok_or(start.name)
+        counts.add(Counted::UnlistedName, 1);
+        (self.common(journal, start), Some(start.name))
     }
 
-    /// The call site of spans whose name is one too many.
-    pub(crate) fn common(&self, journal: &Journal) -> Site {
-        let key = self.hasher.hash_one(NAMELESS) as usize | 1;
-        journal.site(key, || Descriptor { name: NAMELESS.to_owned(), ..Descriptor::default() })
+    /// The call site of spans of this place whose name is one too many; of all of them, where such
+    /// places are too many.
+    #[cold]
+    fn common(&self, journal: &Journal, start: &SpanStart<'_>) -> Site {
+        let [source, file] = [start.source, start.file].map(|text| cut(text, PLACE_BYTES_MAX));
+        let describe = || described(NAMELESS, source, file, start.line);
+        let key = self.key_of(start, NAMELESS);
+        bounded(journal, key, (&self.places, PLACES_MAX), describe).unwrap_or_else(|| {
+            let key = self.hasher.hash_one(NAMELESS) as usize | 1;
+            journal.site(key, || described(NAMELESS, "", "", 0))
+        })
+    }
+
+    fn key_of(&self, start: &SpanStart<'_>, name: &str) -> usize {
+        self.hasher.hash_one(((start.source, start.file, start.line), name)) as usize | 1
     }
 
     /// Tells keys of attributes apart.
@@ -94,12 +113,16 @@ impl CallNames {
     }
 }
 
-/// The site of a key; `None` when it is a new one and there are as many already, which is counted.
+fn described(name: &str, source: &str, file: &str, line: u32) -> Descriptor {
+    let [name, source, file] = [name, source, file].map(str::to_owned);
+    Descriptor { name, source, file, line, ..Descriptor::default() }
+}
+
+/// The site of a key; `None` when it is a new one and there are as many already.
 fn bounded(
     journal: &Journal,
     key: usize,
     (known, most): (&AtomicU32, u32),
-    counts: &SpanCounts,
     describe: impl FnOnce() -> Descriptor,
 ) -> Option<Site> {
     if let Some(site) = journal.known_site(key) {
@@ -107,7 +130,6 @@ fn bounded(
     }
     if known.fetch_add(1, Ordering::Relaxed) >= most {
         known.fetch_sub(1, Ordering::Relaxed);
-        counts.add(Counted::UnlistedName, 1);
         return None;
     }
     let mut is_new = false;
@@ -129,7 +151,7 @@ pub(crate) fn lasting(name: &Cow<'static, str>) -> &'static str {
     static KNOWN: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
     let name = match name {
         Cow::Borrowed(name) => return name,
-        Cow::Owned(name) => cut(name),
+        Cow::Owned(name) => cut(name, NAME_BYTES_MAX),
     };
     // Nobody waits for a name: who looks for one holds the lock for a look through the list.
     let Ok(mut known) = KNOWN.try_lock() else { return NAMELESS };
@@ -145,9 +167,9 @@ pub(crate) fn lasting(name: &Cow<'static, str>) -> &'static str {
 }
 
 /// Its beginning, as far as there is room.
-fn cut(name: &str) -> &str {
+fn cut(name: &str, most: usize) -> &str {
     // `str::floor_char_boundary` is younger than our oldest compiler.
-    let end = (0..=name.len().min(NAME_BYTES_MAX)).rev().find(|end| name.is_char_boundary(*end));
+    let end = (0..=name.len().min(most)).rev().find(|end| name.is_char_boundary(*end));
     &name[..end.unwrap_or(0)]
 }
 

@@ -99,6 +99,7 @@ mod keys;
 mod later;
 mod layer;
 mod log_record;
+mod moment;
 mod open_spans;
 mod sampler;
 mod settings;

@@ -7,12 +7,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use radiosonde_context::{Context, SpanId, with_current};
-use radiosonde_record::{EncodedFields, Level, Value, now_ns};
+use radiosonde_record::{EncodedFields, Level, Value};
 use tracing_core::span::Id;
 
 use crate::counts::Counted;
 use crate::cut::{MESSAGE_MAX, NAME_MAX, Text};
 use crate::fields::{Ids, Taking};
+use crate::moment::Moment;
 use crate::span::{Beginning, STATUS_ERROR, STATUS_OK, STATUS_UNSET, Span};
 use crate::tracker::Tracker;
 use crate::visit::Named;
@@ -23,23 +24,27 @@ pub struct Spans {
     tracker: Arc<Tracker>,
 }
 
-/// What a span begins as.
+/// What a span whose times were ahead of the clock has as an attribute: by how much, in nanoseconds.
+const AHEAD: &str = "otel.time_ahead_ns";
+
+/// What a span begins as. See [`SpanStart::new`].
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "built by a bridge, field by field")]
+#[non_exhaustive]
 pub struct SpanStart<'a> {
     /// Its name.
     pub name: &'a Cow<'static, str>,
-    /// Who makes it: a module, a library.
+    /// Who makes it: a module, a library. Default: not known.
     pub source: &'a str,
-    /// The file where it is made; empty when that is not known.
+    /// The file where it is made; empty, the default, when that is not known.
     pub file: &'a str,
-    /// And the line; 0 when it is not known.
+    /// And the line; 0, the default, when it is not known.
     pub line: u32,
-    /// Its level.
+    /// Its level. Default: info.
     pub level: Level,
-    /// Its kind.
+    /// Its kind. Default: internal.
     pub kind: SpanKind,
-    /// When it began, nanoseconds since 1970. Default: now.
+    /// When it began, nanoseconds since 1970; of a time to come now is taken, and the attribute
+    /// `otel.time_ahead_ns` says by how much. Default: now.
     pub start_ns: Option<u64>,
     /// The context around it, in whose span it is.
     pub parent: &'a Context,
@@ -100,6 +105,23 @@ pub struct SpanEditor<'a> {
     tracker: &'a Tracker,
 }
 
+impl<'a> SpanStart<'a> {
+    /// A span of this name in a context, and otherwise as the fields say.
+    #[expect(clippy::ptr_arg, reason = "whether the name lasts is made use of")]
+    pub fn new(name: &'a Cow<'static, str>, parent: &'a Context) -> Self {
+        Self {
+            name,
+            source: "",
+            file: "",
+            line: 0,
+            level: Level::Info,
+            kind: SpanKind::default(),
+            start_ns: None,
+            parent,
+        }
+    }
+}
+
 impl Spans {
     pub(crate) fn new(tracker: &Arc<Tracker>) -> Self {
         Self { tracker: Arc::clone(tracker) }
@@ -117,6 +139,7 @@ impl Spans {
         if !tracker.journal.allows(start.source, start.level) {
             return None;
         }
+        let began = Moment::said(start.start_ns);
         let id = tracker.store.open(|span| {
             let beginning = Beginning {
                 metadata: None,
@@ -124,11 +147,13 @@ impl Spans {
                 outer: start.parent.clone(),
                 is_root: false,
                 is_contextual: false,
-                start_ns: start.start_ns.unwrap_or_else(now_ns),
+                start_ns: began.ns,
             };
             span.begin(beginning, &tracker.sampler, &tracker.keep);
             span.fields.kind = start.kind.number();
-            edit(&mut SpanEditor { span, tracker });
+            let mut editor = SpanEditor { span, tracker };
+            editor.was_ahead(began);
+            edit(&mut editor);
             if let Some(special) = span.fields.take_special() {
                 span.apply(*special, &tracker.limits, &tracker.counts);
             }
@@ -185,14 +210,11 @@ impl Spans {
 
     fn opened(&self, span: &mut Span, start: &SpanStart<'_>) {
         let tracker = &*self.tracker;
-        let site = tracker.names.given(&tracker.journal, &tracker.counts, start);
-        let site = site.unwrap_or_else(|name| {
-            // Its record has its own.
-            if span.fields.name.is_empty() {
-                SpanEditor { span: &mut *span, tracker }.rename(name);
-            }
-            tracker.names.common(&tracker.journal)
-        });
+        let (site, own) = tracker.names.given(&tracker.journal, &tracker.counts, start);
+        // Its record has its own.
+        if let Some(name) = own.filter(|_| span.fields.name.is_empty()) {
+            SpanEditor { span: &mut *span, tracker }.rename(name);
+        }
         span.open = tracker.journal.open_span(&site, &span.context.packed(), &span.part);
         span.site = Some(site);
         if let (Some(open_spans), Some(id)) = (&tracker.open_spans, span.id()) {
@@ -258,13 +280,17 @@ impl StartedSpan {
         self.spans.edit(&self.number()?, f)
     }
 
-    /// Ends it now, or at this time in nanoseconds since 1970. A second end does nothing.
+    /// Ends it now, or at this time in nanoseconds since 1970: not before its start, nor at a time to
+    /// come, of which the attribute `otel.time_ahead_ns` has by how much. A second end does nothing.
     pub fn end(&mut self, end_ns: Option<u64>) {
         let Some(id) = self.id.take() else { return };
         let tracker = &*self.spans.tracker;
         let _is_last = tracker.store.drop_handle(&id, |span| {
+            let ended = Moment::said(end_ns);
+            SpanEditor { span: &mut *span, tracker }.was_ahead(ended);
+            let end_ns = ended.ns.max(span.part.start_ns);
             // There is no call site that could be switched off.
-            let _ = tracker.end(span, end_ns);
+            let _ = tracker.end(span, Some(end_ns));
         });
     }
 }
@@ -284,7 +310,7 @@ impl SpanEditor<'_> {
         taking.named(key, hash, value);
     }
 
-    /// Adds an event at a time, nanoseconds since 1970.
+    /// Adds an event at a time, nanoseconds since 1970; of a time to come now is taken.
     pub fn event<'a>(
         &mut self,
         at_ns: u64,
@@ -300,6 +326,7 @@ impl SpanEditor<'_> {
         if name.is_cut {
             fields.set_truncated();
         }
+        let at_ns = Moment::said(Some(at_ns)).ns;
         self.span.event(at_ns, &name.text, &fields, &tracker.limits, &tracker.counts);
     }
 
@@ -340,6 +367,12 @@ impl SpanEditor<'_> {
             let name = Text::of(Value::Str(name), NAME_MAX);
             self.span.fields.cuts.set(Counted::CutName, name.is_cut);
             self.span.fields.name = name.text;
+        }
+    }
+
+    fn was_ahead(&mut self, moment: Moment) {
+        if let Some(ahead_ns) = moment.ahead_ns {
+            self.attribute(AHEAD, Value::U64(ahead_ns));
         }
     }
 

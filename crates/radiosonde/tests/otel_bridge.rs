@@ -78,6 +78,7 @@ fn play(directory: &Path, part: &str) {
         "layers" => {
             let seen = Arc::new(AtomicUsize::new(0));
             let telemetry = config(&root).layers([Seeing(Arc::clone(&seen))]).init();
+            assert_eq!(log::max_level(), log::LevelFilter::Info);
             serve(|| {});
             assert_eq!(seen.load(Ordering::Relaxed), 2);
             shut(telemetry);
@@ -90,11 +91,21 @@ fn play(directory: &Path, part: &str) {
         "parts" => {
             let parts = config(&root).build();
             assert!(parts.layer.is_none());
-            let bridge = parts.otel.unwrap();
-            bridge.set_global();
-            let subscriber = tracing_subscriber::registry().with(bridge.layer());
+            // The spans that the bridge lets through are nothing to `log`.
+            assert_eq!(parts.logger.max_level(), log::LevelFilter::Info);
+            let bridge = parts.otel.map(|bridge| {
+                bridge.set_global();
+                bridge.layer()
+            });
+            let subscriber = tracing_subscriber::registry().with(bridge).with(parts.layer);
             tracing::subscriber::with_default(subscriber, || serve(|| {}));
             shut(parts.guard);
+        }
+        "left" => {
+            let telemetry = config(&root).leave([Global::Subscriber]).init();
+            let problems = telemetry.report().problems;
+            let [problem] = problems.as_slice() else { panic!("{problems:?}") };
+            assert!(problem.what.starts_with("the OpenTelemetry bridge"), "{problem}");
         }
         "occupied" => {
             tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap();

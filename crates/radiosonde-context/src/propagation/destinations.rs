@@ -31,24 +31,32 @@ pub(super) fn allows(host: &str) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
     Nobody,
-    Some,
+    /// Nobody has said so far.
+    Default,
     Everybody,
 }
 
 /// By the list of this process; to nobody where that cannot be had.
 pub(super) fn reach() -> Reach {
     locks::read(&OF_PROCESS).map_or(Reach::Nobody, |of_process| match &*of_process {
-        None => Reach::Some,
-        Some(Destinations(patterns)) if patterns.is_empty() => Reach::Nobody,
-        Some(Destinations(patterns)) if patterns.contains(&Pattern::All) => Reach::Everybody,
-        Some(_) => Reach::Some,
+        None => Reach::Default,
+        Some(destinations) if !destinations.is_listed => Reach::Default,
+        Some(destinations) if destinations.patterns.contains(&Pattern::All) => Reach::Everybody,
+        // Somebody drew a line, of which nobody knows here on which side the receiver is.
+        Some(_) => Reach::Nobody,
     })
 }
 
 /// Hosts, by name and by address. The default allows the loopback: `localhost`, names under it,
 /// `127.0.0.0/8` and `::1`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Destinations(Vec<Pattern>);
+///
+/// Two are equal that allow the same by the same entries.
+#[derive(Clone, Debug)]
+pub struct Destinations {
+    patterns: Vec<Pattern>,
+    /// Whether somebody has listed them: otherwise they are the default.
+    is_listed: bool,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pattern {
@@ -73,7 +81,12 @@ const LOOPBACK: [Pattern; 4] = [
 
 impl Destinations {
     /// Nobody.
-    pub const NONE: Self = Self(Vec::new());
+    pub const NONE: Self = Self { patterns: Vec::new(), is_listed: true };
+
+    /// The loopback, as a list that says `loopback`.
+    pub fn loopback() -> Self {
+        Self { is_listed: true, ..Self::default() }
+    }
 
     /// Reads a list as `RADIOSONDE_BAGGAGE_TO` has it, with commas between its entries:
     /// `api.internal` is that host, `*.internal` every host whose name ends so, `10.0.0.0/8` and
@@ -100,20 +113,28 @@ impl Destinations {
             let pattern = Pattern::parse(entry).filter(|_| instead_of(entry).is_none());
             patterns.push(pattern.ok_or_else(|| InvalidDestination(entry.to_owned()))?);
         }
-        Ok(Self(patterns))
+        Ok(Self { patterns, is_listed: true })
     }
 
     /// Whether a host may be told the baggage: a name or an address, with or without a port.
     pub fn allows(&self, host: &str) -> bool {
-        is_among(&self.0, host)
+        is_among(&self.patterns, host)
     }
 }
 
 impl Default for Destinations {
     fn default() -> Self {
-        Self(LOOPBACK.to_vec())
+        Self { patterns: LOOPBACK.to_vec(), is_listed: false }
     }
 }
+
+impl PartialEq for Destinations {
+    fn eq(&self, other: &Self) -> bool {
+        self.patterns == other.patterns
+    }
+}
+
+impl Eq for Destinations {}
 
 impl Pattern {
     fn parse(entry: &str) -> Option<Self> {

@@ -8,7 +8,7 @@ use crate::problem::Problems;
 
 /// The target of axum- and tonic-tracing-opentelemetry and their like: their spans have the level
 /// `trace`, and without them there is no trace.
-const BRIDGED: &str = "otel::tracing";
+pub(crate) const BRIDGED: &str = "otel::tracing";
 
 pub(super) fn resolve(
     config: &Config,

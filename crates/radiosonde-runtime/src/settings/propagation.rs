@@ -31,8 +31,11 @@ impl Propagation {
         let propagators = propagators
             .and_then(|(name, list)| propagators_of(name, &list, problems))
             .unwrap_or_default();
-        let destinations =
-            destinations.and_then(|(name, list)| destinations_of(name, &list, problems));
+        let destinations = destinations.map(|(name, list)| {
+            // Who wrote a list of which nothing is right wanted one.
+            let loopback = || ("loopback".to_owned(), Destinations::loopback());
+            destinations_of(name, &list, problems).unwrap_or_else(loopback)
+        });
         let (to, destinations) = destinations.unwrap_or_default();
         Self { propagators, to: recipients(&to, &destinations), destinations }
     }

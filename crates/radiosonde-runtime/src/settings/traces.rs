@@ -185,6 +185,14 @@ fn otel_bridge(config: &Config, env: &Environment, problems: &Problems) -> bool 
     let asked = match env.text("RADIOSONDE_OTEL_BRIDGE", problems) {
         None => config.traces.otel_bridge,
         Some(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "on" if config.traces.in_parts && !config.traces.otel_bridge => {
+                problems.say(
+                    "RADIOSONDE_OTEL_BRIDGE: `on` is not used: the program puts its own subscriber \
+                     together, without the bridge",
+                    "ask for it with Config::otel_bridge, and take Parts::otel as well as Parts::layer",
+                );
+                false
+            }
             "on" => true,
             "off" => false,
             _ => {
@@ -367,6 +375,26 @@ mod tests {
             let found: Vec<_> = problems.all().into_iter().map(|problem| problem.what).collect();
             assert_eq!(found.join("; "), told, "{code} {variable}");
             assert_eq!(settings.words().contains("bridge"), settings.otel_bridge);
+        }
+    }
+
+    #[test]
+    fn over_parts_the_environment_can_only_switch_the_bridge_off() {
+        for (code, variable, on, told) in [
+            (false, "on", false, "RADIOSONDE_OTEL_BRIDGE: `on` is not used"),
+            (true, "on", crate::otel::IS_THERE, ""),
+            (true, "off", false, ""),
+        ] {
+            let mut config = Config::new(Service::new("test", "1")).otel_bridge(code);
+            config.traces.in_parts = true;
+            let (env, problems) =
+                (Environment::of(&[("RADIOSONDE_OTEL_BRIDGE", variable)]), Problems::default());
+            let settings = TraceSettings::resolve(&config, &env, &problems);
+            assert_eq!(settings.otel_bridge, on, "{code} {variable}");
+            let found: Vec<_> = problems.all().into_iter().map(|problem| problem.what).collect();
+            let is_missing = code && variable == "on" && !crate::otel::IS_THERE;
+            assert_eq!(found.is_empty(), told.is_empty() && !is_missing, "{found:?}");
+            assert!(found.iter().all(|what| is_missing || what.starts_with(told)), "{found:?}");
         }
     }
 
