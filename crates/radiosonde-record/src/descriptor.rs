@@ -64,6 +64,14 @@ impl Descriptor {
     }
 }
 
+/// At most the first `max` bytes of a text, in whole characters: `str::floor_char_boundary` is younger than
+/// our oldest compiler.
+#[doc(hidden)]
+#[must_use]
+pub fn start_of(text: &str, max: usize) -> &str {
+    &text[..floor_char_boundary(text, max)]
+}
+
 /// The largest character boundary of `text` that is not past `max`.
 pub(crate) fn floor_char_boundary(text: &str, max: usize) -> usize {
     if text.len() <= max {
@@ -101,5 +109,9 @@ mod tests {
         descriptor.encode(&mut bytes);
         let (back, _) = Descriptor::decode(&bytes).unwrap();
         assert_eq!(back.name, "ä".repeat(256));
+        for (max, expected) in [(0, ""), (1, ""), (2, "ä"), (4, "ä"), (5, "ä€"), (9, "ä€")]
+        {
+            assert_eq!(start_of("ä€", max), expected, "{max}");
+        }
     }
 }

@@ -95,6 +95,8 @@ pub use batch::{Batch, Sink};
 pub use callsite::{Callsite, CallsiteText, constant_message};
 pub use control::{Control, Flush, Notice};
 pub use descriptor::Descriptor;
+#[doc(hidden)]
+pub use descriptor::start_of;
 pub use drain::{Drain, Turn};
 pub use files::Unsynced;
 #[doc(hidden)]

@@ -8,7 +8,7 @@ use std::hash::BuildHasher as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use radiosonde_record::{Descriptor, Journal, Site};
+use radiosonde_record::{Descriptor, Journal, Site, start_of};
 use rapidhash::quality::RandomState;
 use tracing_core::Metadata;
 
@@ -168,9 +168,7 @@ pub(crate) fn lasting(name: &Cow<'static, str>) -> &'static str {
 
 /// Its beginning, as far as there is room.
 fn cut(name: &str, most: usize) -> &str {
-    // `str::floor_char_boundary` is younger than our oldest compiler.
-    let end = (0..=name.len().min(most)).rev().find(|end| name.is_char_boundary(*end));
-    &name[..end.unwrap_or(0)]
+    start_of(name, most)
 }
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ fn metrics_say_what_became_of_them() {
         metrics::counter!("runs_total", "outcome" => "maybe").increment(1);
         let success: &[(&str, &str)] = &[("outcome", "success")];
         type Case<'c> = (&'c dyn Fn(), &'c [&'c str]);
-        let cases: [Case<'_>; 9] = [
+        let cases: [Case<'_>; 11] = [
             (
                 &|| drop(t.assert_metric("runs_total", success).increased_by(1)),
                 &[
@@ -147,7 +147,15 @@ fn metrics_say_what_became_of_them() {
                 &["is 2 series: name more of its labels"],
             ),
             (&|| drop(t.assert_metric("depth", &[]).is(4)), &["metric `depth` is 3, not 4"]),
-            (&|| drop(t.assert_metric("dept", &[]).is(4)), &["metric `dept` was not written"]),
+            (
+                &|| drop(t.assert_metric("dept", &[]).is(4)),
+                &["metric `dept` was not written", "the most alike first:\n  depth 3"],
+            ),
+            (
+                &|| drop(t.assert_metric("run_total", &[]).increased_by(1)),
+                &["metric `run_total` was not written", "the most alike first:\n  runs_total"],
+            ),
+            (&|| drop(t.assert_metric("depth", &[]).increased_by(3)), &["is no counter", "`is`"]),
             (&|| drop(t.assert_metric("seconds", &[]).increased_by(1)), &["is no counter"]),
             (&|| drop(t.assert_metric("seconds", &[]).counted(2)), &["counted 1, not 2"]),
             (
@@ -162,6 +170,29 @@ fn metrics_say_what_became_of_them() {
         t.assert_metric("runs_total", &[("outcome", "unknown")]).unchanged().increased_by(0);
         let _holds = t.assert_metric("runs_total", &[]).increased_by(3_u64);
     });
+}
+
+#[test]
+fn why_something_may_not_be_there_is_said() {
+    capture(|t| {
+        std::thread::spawn(|| tracing::info!("elsewhere")).join().unwrap();
+        let _open = tracing::info_span!("open").entered();
+        let plain = ["none was captured", "plain spawns", "t.inside", "t.wrap"];
+        in_order(&message(&|| drop(t.assert_log("elsewhere"))), &plain);
+        let open = ["no span `open`", "1 span of that name open: ask when it has ended"];
+        in_order(&message(&|| drop(t.assert_span("open"))), &open);
+    });
+}
+
+#[test]
+fn after_its_end_a_capture_shows_what_there_was() {
+    let (t, written) = capture(|t| {
+        let written = metrics::counter!("runs_total");
+        written.increment(1);
+        (t.clone(), written)
+    });
+    written.increment(1);
+    t.assert_metric("runs_total", &[]).increased_by(1);
 }
 
 #[test]

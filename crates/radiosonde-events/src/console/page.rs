@@ -1,7 +1,9 @@
 //! Where on the screen things go: parts side by side as long as there is room, then indented below.
 
+use radiosonde_record::start_of;
+
 use crate::console::style::{DIM, Style};
-use crate::console::text::{clean, columns, grouped, split_at_columns, start_of};
+use crate::console::text::{clean, columns, grouped, split_at_columns};
 
 /// Lines of one event on their way to the console.
 pub(crate) struct Page<'o> {

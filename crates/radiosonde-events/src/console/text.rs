@@ -72,16 +72,6 @@ pub(crate) fn split_at_columns(text: &str, columns_max: usize) -> (&str, &str) {
     (text, "")
 }
 
-/// At most the first `bytes` of a text, in whole characters.
-pub(crate) fn start_of(text: &str, bytes: usize) -> &str {
-    // `str::floor_char_boundary` is younger than our oldest compiler.
-    let mut end = bytes.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
 /// `1,204`
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use opentelemetry_proto::tonic::common::v1::KeyValue;
-use radiosonde_record::Value;
+use radiosonde_record::{Value, start_of};
 
 use super::origin::Origin;
 use super::value::Held;
@@ -73,9 +73,8 @@ impl Labels {
 
 /// The beginning of a text, as far as there is room, and whether that is less than all.
 pub(super) fn cut(text: &str, max: usize) -> (&str, bool) {
-    // `str::floor_char_boundary` is younger than our oldest compiler.
-    let end = (0..=text.len().min(max)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    (&text[..end], end < text.len())
+    let start = start_of(text, max);
+    (start, start.len() < text.len())
 }
 
 #[cfg(test)]

@@ -105,6 +105,11 @@ impl<T: Deref<Target = Recorded> + Clone> Asked<T> {
         self.all.iter().filter(|one| self.conditions.iter().all(|asked| (asked.holds)(one)))
     }
 
+    /// Says besides what is not here, if something is.
+    pub(super) fn hint(&mut self, hint: Option<String>) {
+        self.scope.extend(hint.map(|hint| format!("\n{hint}")));
+    }
+
     /// What was asked, and what there is, the closest first.
     fn told(&self, begin: &str) -> String {
         let asked: Vec<_> = self.conditions.iter().map(|asked| asked.what.as_str()).collect();
@@ -116,7 +121,11 @@ impl<T: Deref<Target = Recorded> + Clone> Asked<T> {
         let count = counted(all.len() as u64, self.noun);
         // Writing to a string does not fail.
         let _ = match all.len() {
-            0 => write!(text, "\nnone was captured"),
+            0 => write!(
+                text,
+                "\nnone was captured; what threads and tasks of plain spawns say is not: `t.inside` and \
+                 `t.wrap` bring them in"
+            ),
             1 => write!(text, "\n{count} was captured:"),
             _ => write!(text, "\n{count} were captured, the closest first:"),
         };

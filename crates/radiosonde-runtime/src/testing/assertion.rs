@@ -5,6 +5,7 @@ use radiosonde_record::{Level, ToValue, Value};
 use super::asked::{Asked, Condition, at_level, named, none, saying, with};
 use super::entry::{Event, Span};
 use super::pipeline::Captured;
+use crate::words::counted;
 
 impl Captured {
     /// There is an event of that name, and what is asked of it besides is asked of the same one.
@@ -52,6 +53,10 @@ impl Captured {
     pub fn assert_span(&self, name: &str) -> SpanAssertion {
         let look = self.look();
         let mut asked = Asked::new("span", look.spans.clone(), &look, self);
+        let open = self.open_spans().iter().filter(|span| span.name == name).count() as u64;
+        let is_open =
+            || format!("{} of that name open: ask when it has ended", counted(open, "span"));
+        asked.hint((open > 0).then(is_open));
         asked.require(named(name));
         SpanAssertion(asked)
     }

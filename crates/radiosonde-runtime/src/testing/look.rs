@@ -36,13 +36,13 @@ impl Captured {
     /// Every series that is there, with what was done to it. Of a registry, counters and histograms of
     /// listed labels are there from the start, at 0.
     pub fn metrics(&self) -> Vec<Metric> {
-        Metric::all(&self.metrics_hub().snapshot())
+        Metric::all(&self.snapshot())
     }
 
     /// What was done to the series of that name with these labels, and perhaps more: of several series
     /// all together. `None` where there is no such series.
     pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> Option<Metric> {
-        Metric::of(&self.metrics_hub().snapshot(), name, labels)
+        Metric::of(&self.snapshot(), name, labels)
     }
 
     /// Writes to metrics that were refused, or folded into an overflow set.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use radiosonde_metrics::MetricType;
 use radiosonde_record::{ToValue, Value};
 
 use super::metric::Metric;
@@ -56,8 +57,14 @@ impl MetricAssertion {
     pub fn increased_by(self, by: impl ToValue) -> Self {
         let by = number(&by.to_value());
         let rose = self.found.as_ref().map_or(0.0, Metric::value);
-        if self.is_distribution() {
-            self.fail("is no counter: say what it `counted` and `summed`");
+        match self.found.as_ref().map(Metric::metric_type) {
+            // Of what nobody wrote it is not known.
+            None if by != 0.0 => self.fail("was not written"),
+            Some(MetricType::Gauge) => self.fail("is no counter: say what it `is`"),
+            Some(MetricType::Histogram | MetricType::Summary) => {
+                self.fail("is no counter: say what it `counted` and `summed`");
+            }
+            _ => {}
         }
         if !is_close(rose, by) {
             self.fail(&format!("increased by {rose}, not by {by}"));
@@ -133,21 +140,20 @@ impl MetricAssertion {
         }
     }
 
-    fn is_distribution(&self) -> bool {
-        self.found.as_ref().is_some_and(Metric::is_distribution)
-    }
-
     #[track_caller]
     fn fail(&self, what: &str) -> ! {
         let labels = self.labels.join(",");
         let braces = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
         let mut text = format!("metric `{}{braces}` {what}", self.name);
-        let (own, others): (Vec<_>, Vec<_>) =
+        let (own, mut others): (Vec<_>, Vec<_>) =
             self.of.metrics().into_iter().partition(|metric| metric.name() == self.name);
+        // Stable: of equals the order of names.
+        others.sort_by_key(|metric| std::cmp::Reverse(likeness(metric.name(), &self.name)));
         let count = own.len() + others.len();
         // Writing to a string does not fail.
         let _ = match count {
             0 => write!(text, "\nno metric was written"),
+            _ if own.is_empty() => write!(text, "\nmetrics that are there, the most alike first:"),
             _ => write!(text, "\nmetrics that are there, its own first:"),
         };
         for metric in own.iter().chain(&others).take(SHOWN_MAX) {
@@ -161,6 +167,12 @@ impl MetricAssertion {
         }
         panic!("{text}");
     }
+}
+
+/// How many characters two names begin and end with in common.
+fn likeness(one: &str, other: &str) -> usize {
+    let ends = one.bytes().rev().zip(other.bytes().rev()).take_while(|(one, other)| one == other);
+    one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count() + ends.count()
 }
 
 fn number(value: &Value<'_>) -> f64 {

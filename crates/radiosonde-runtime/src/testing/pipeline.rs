@@ -1,15 +1,15 @@
 //! The pipeline of one capture, and the way into it.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use radiosonde_context::along::{self, Along};
 use radiosonde_context::{Wrapped, wrap};
 use radiosonde_events::{Owner, Redactions};
-use radiosonde_metrics::{Metrics, Settings};
+use radiosonde_metrics::{Metrics, Settings, Snapshot};
 use radiosonde_record::{
     Account, Drain, Filter, Journal, Kind, Placement, Unsynced, patiently, suppress_thread,
     with_journal,
@@ -44,6 +44,8 @@ struct Pipeline {
     /// Whether records of `log` come here.
     has_log: bool,
     ended: AtomicBool,
+    /// The metrics at the end: handles outlive a capture.
+    last: OnceLock<Snapshot>,
 }
 
 /// What it is made from.
@@ -82,7 +84,9 @@ impl Running {
         }
         let dispatch = Dispatch::new(layer.into_subscriber());
         let ended = AtomicBool::new(false);
-        Self(Captured(Arc::new(Pipeline { journal, dispatch, metrics, store, has_log, ended })))
+        let last = OnceLock::new();
+        let pipeline = Pipeline { journal, dispatch, metrics, store, has_log, ended, last };
+        Self(Captured(Arc::new(pipeline)))
     }
 }
 
@@ -90,6 +94,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         let pipeline = &self.0.0;
         pipeline.metrics.flush_thread();
+        let _first = pipeline.last.set(pipeline.metrics.snapshot());
         pipeline.journal.close(CLOSE_WITHIN);
         pipeline.journal.control().stop(LOOK_WITHIN);
         pipeline.ended.store(true, Ordering::Release);
@@ -155,6 +160,11 @@ impl Captured {
 
     pub(super) fn metrics_hub(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// The metrics as they are, or were at the end.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.0.last.get().cloned().unwrap_or_else(|| self.0.metrics.snapshot())
     }
 
     pub(super) fn store(&self) -> &Store {

@@ -48,6 +48,21 @@ fn the_old_filter_and_ours_read_the_same_variable_each_for_itself() {
 }
 
 #[test]
+fn the_terminal_has_its_lines_and_its_filter_and_the_files_have_theirs() {
+    for (program, directives, shown, events) in [
+        (env!("CARGO_BIN_EXE_fmt_before"), "info", 2, 0),
+        (env!("CARGO_BIN_EXE_fmt_layer"), "info", 2, 2),
+        (env!("CARGO_BIN_EXE_fmt_layer"), "fmt_layer=warn,bank=warn", 1, 1),
+        // Of what no directive speaks: nothing on the terminal, `info` in the files.
+        (env!("CARGO_BIN_EXE_fmt_layer"), "bank=warn", 1, 2),
+    ] {
+        let left = run(program, &[("RUST_LOG", directives)]);
+        let told = (left.stdout.lines().count(), left.events.len(), left.stderr.as_str());
+        assert_eq!(told, (shown, events, ""), "{program} {directives}: {}", left.stdout);
+    }
+}
+
+#[test]
 fn env_logger_prints_as_before_beside_ours() {
     let printed = |program: &str| format!("[ERROR {program}] parcel 17: nobody at home\n");
     let before = run(env!("CARGO_BIN_EXE_log_before"), &[]);
