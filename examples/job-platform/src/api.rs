@@ -84,10 +84,11 @@ pub(crate) async fn serve(options: Options) -> Result<(), Error> {
 /// Gives each request its job before anything is recorded of it, so that also its own span has it. A
 /// caller that names the job in its baggage is taken at its word.
 async fn name_the_job(request: Request, next: Next) -> Response {
-    let job_id = match request.uri().path().strip_prefix("/jobs") {
-        Some("") => job::new_id(),
-        Some(path) => path.trim_start_matches('/').to_owned(),
-        None => return next.run(request).await,
+    let path = request.uri().path();
+    let job_id = match path.strip_prefix("/jobs/") {
+        _ if path == "/jobs" => job::new_id(),
+        Some(job_id) if !job_id.is_empty() => job_id.to_owned(),
+        _ => return next.run(request).await,
     };
     radiosonde::scope().job(job_id).wrap(next.run(request)).await
 }

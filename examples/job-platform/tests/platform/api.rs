@@ -44,6 +44,8 @@ fn a_caller_without_a_trace_gets_one_and_its_job_is_on_every_line_of_it() {
     for (method, path, body, expected) in [
         ("GET", "/health", "", 200),
         ("GET", "/jobs/no-such-job", "", 404),
+        ("GET", "/jobs/", "", 404),
+        ("GET", "/jobsearch", "", 404),
         ("POST", "/jobs", r#"{"kind":"no such kind","payload":"x"}"#, 422),
         ("POST", "/jobs", "no JSON", 400),
         ("GET", "/jobs/..%2F..%2Fetc%2Fpasswd", "", 404),
@@ -60,12 +62,14 @@ fn a_caller_without_a_trace_gets_one_and_its_job_is_on_every_line_of_it() {
     let is_question = |line: &Value| line["job_id"] == *job && line["trace_id"] != *trace;
     let questions: Vec<_> = lines.iter().filter(|line| is_question(line)).collect();
     assert!(!questions.is_empty());
-    let lines: Vec<_> = lines.iter().filter(|line| !is_question(line)).cloned().collect();
+    let all = &lines;
+    let lines: Vec<_> = all.iter().filter(|line| !is_question(line)).cloned().collect();
     let ended = Ended { job, trace, attempts: 1, outcome: "success".to_owned() };
     let spans = check_job(&lines, &ended);
     let root = named(&spans, "POST /jobs")[0];
     assert_eq!(root["meta"]["parent_span_id"], Value::Null);
     assert!(lines.iter().all(|line| line["meta"]["attributes"]["url.path"] != "/health"));
+    assert!(!all.iter().any(|line| line["job_id"] == "earch"), "another path is no job");
 }
 
 #[test]
