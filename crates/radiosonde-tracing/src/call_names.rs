@@ -57,7 +57,7 @@ impl CallNames {
         metadata: &'static Metadata<'static>,
         name: &str,
     ) -> Option<Site> {
-        let name = cut(name, NAME_BYTES_MAX);
+        let name = start_of(name, NAME_BYTES_MAX);
         // Odd: never the address of a call site, nor none.
         let key = self.hasher.hash_one((key(metadata), name)) as usize | 1;
         let describe = || Descriptor { name: name.to_owned(), ..describe(metadata) };
@@ -94,7 +94,7 @@ impl CallNames {
     /// places are too many.
     #[cold]
     fn common(&self, journal: &Journal, start: &SpanStart<'_>) -> Site {
-        let [source, file] = [start.source, start.file].map(|text| cut(text, PLACE_BYTES_MAX));
+        let [source, file] = [start.source, start.file].map(|text| start_of(text, PLACE_BYTES_MAX));
         let describe = || described(NAMELESS, source, file, start.line);
         let key = self.key_of(start, NAMELESS);
         bounded(journal, key, (&self.places, PLACES_MAX), describe).unwrap_or_else(|| {
@@ -151,7 +151,7 @@ pub(crate) fn lasting(name: &Cow<'static, str>) -> &'static str {
     static KNOWN: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
     let name = match name {
         Cow::Borrowed(name) => return name,
-        Cow::Owned(name) => cut(name, NAME_BYTES_MAX),
+        Cow::Owned(name) => start_of(name, NAME_BYTES_MAX),
     };
     // Nobody waits for a name: who looks for one holds the lock for a look through the list.
     let Ok(mut known) = KNOWN.try_lock() else { return NAMELESS };
@@ -164,11 +164,6 @@ pub(crate) fn lasting(name: &Cow<'static, str>) -> &'static str {
     let lasting: &'static str = Box::leak(name.into());
     known.push(lasting);
     lasting
-}
-
-/// Its beginning, as far as there is room.
-fn cut(name: &str, most: usize) -> &str {
-    start_of(name, most)
 }
 
 #[cfg(test)]
