@@ -178,9 +178,9 @@ fn why_something_may_not_be_there_is_said() {
         std::thread::spawn(|| tracing::info!("elsewhere")).join().unwrap();
         let _open = tracing::info_span!("open").entered();
         let plain = ["none was captured", "plain spawns", "t.inside", "t.wrap"];
-        in_order(&message(&|| drop(t.assert_log("elsewhere"))), &plain);
+        in_order(&message(|| drop(t.assert_log("elsewhere"))), &plain);
         let open = ["no span `open`", "1 span of that name open: ask when it has ended"];
-        in_order(&message(&|| drop(t.assert_span("open"))), &open);
+        in_order(&message(|| drop(t.assert_span("open"))), &open);
     });
 }
 
