@@ -70,6 +70,8 @@ mod journal;
 mod lanes;
 mod level;
 mod lines;
+#[doc(hidden)]
+pub mod metric_line;
 mod open;
 mod place;
 mod placement;
