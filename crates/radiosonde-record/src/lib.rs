@@ -71,6 +71,8 @@ mod lanes;
 mod level;
 mod lines;
 mod log_site;
+#[doc(hidden)]
+pub mod metric_line;
 mod open;
 mod place;
 mod placement;

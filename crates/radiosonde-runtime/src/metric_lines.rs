@@ -4,26 +4,15 @@ use std::fmt::Write as _;
 
 use radiosonde_context::Context;
 use radiosonde_metrics::{Delta, DeltaValue, Family, MetricType, Series, Snapshot, Value as Point};
+use radiosonde_record::metric_line::{
+    BUCKETS, COUNT, KEYS, KIND, LABELS, MAX, MIN, NAME, SUM, TYPE, UNIT, VALUE,
+};
 use radiosonde_record::{Builder, Descriptor, Journal, Kind, Level, Site, Value};
 
 use crate::words::counted;
 
 /// One descriptor serves all metric lines.
 static SITE: u8 = 0;
-
-const KEYS: [&str; 11] =
-    ["name", "type", "unit", "kind", "labels", "value", "count", "sum", "min", "max", "buckets"];
-const NAME: usize = 0;
-const TYPE: usize = 1;
-const UNIT: usize = 2;
-const KIND: usize = 3;
-const LABELS: usize = 4;
-const VALUE: usize = 5;
-const COUNT: usize = 6;
-const SUM: usize = 7;
-const MIN: usize = 8;
-const MAX: usize = 9;
-const BUCKETS: usize = 10;
 
 type Label = (std::sync::Arc<str>, std::sync::Arc<str>);
 

@@ -8,6 +8,9 @@ use opentelemetry_proto::tonic::metrics::v1::{
     AggregationTemporality, ExponentialHistogramDataPoint, HistogramDataPoint, Metric,
     NumberDataPoint, SummaryDataPoint,
 };
+use radiosonde_record::metric_line::{
+    BUCKETS, COUNT, KEYS, KIND, LABELS, MAX, MIN, NAME, QUANTILES, SUM, TYPE, UNIT, VALUE,
+};
 use radiosonde_record::{Descriptor, EncodedFields, Journal, Kind, Level, Site, Value};
 
 use super::buckets;
@@ -25,33 +28,6 @@ const NO_RECORDED_VALUE: u32 = 1;
 
 /// One descriptor serves all lines.
 static LINES: u8 = 0;
-
-const KEYS: [&str; 12] = [
-    "name",
-    "type",
-    "unit",
-    "kind",
-    "labels",
-    "value",
-    "count",
-    "sum",
-    "min",
-    "max",
-    "buckets",
-    "quantiles",
-];
-const NAME: usize = 0;
-const TYPE: usize = 1;
-const UNIT: usize = 2;
-const KIND: usize = 3;
-const LABELS: usize = 4;
-const VALUE: usize = 5;
-const COUNT: usize = 6;
-const SUM: usize = 7;
-const MIN: usize = 8;
-const MAX: usize = 9;
-const BUCKETS: usize = 10;
-const QUANTILES: usize = 11;
 
 /// How many points are in a request.
 pub(super) fn count(request: &ExportMetricsServiceRequest) -> usize {

@@ -1,0 +1,42 @@
+//! Keys of metric lines, by their places at the call site: those of our own metrics and of an SDK's are
+//! the same lines.
+
+/// All of them, in order.
+pub const KEYS: [&str; 12] = [
+    "name",
+    "type",
+    "unit",
+    "kind",
+    "labels",
+    "value",
+    "count",
+    "sum",
+    "min",
+    "max",
+    "buckets",
+    "quantiles",
+];
+/// The metric.
+pub const NAME: usize = 0;
+/// `counter`, `gauge`, `histogram` or `summary`.
+pub const TYPE: usize = 1;
+/// What it is counted in.
+pub const UNIT: usize = 2;
+/// `snapshot` or `delta`.
+pub const KIND: usize = 3;
+/// The labels of the series: an object of texts.
+pub const LABELS: usize = 4;
+/// Of a counter or gauge.
+pub const VALUE: usize = 5;
+/// How many values a histogram or summary has.
+pub const COUNT: usize = 6;
+/// Their sum.
+pub const SUM: usize = 7;
+/// The least.
+pub const MIN: usize = 8;
+/// The largest.
+pub const MAX: usize = 9;
+/// `[[25.0,3],…,["+Inf",12]]`, cumulative.
+pub const BUCKETS: usize = 10;
+/// `[[0.5,12.0],…]`
+pub const QUANTILES: usize = 11;
