@@ -121,7 +121,7 @@ fn the_pages_the_report_and_the_log_tell_the_same() {
             }
         }
     }
-    assert_eq!(in_log, 1);
+    assert_eq!(in_log, 2);
     for book in of_context {
         assert!(messages.contains(book), "{book} in the last snapshot: {messages:#?}");
     }
