@@ -1,0 +1,2 @@
+//! A durable queue of opaque bytes, in files.
+#![forbid(unsafe_code)]
