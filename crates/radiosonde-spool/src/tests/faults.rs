@@ -344,3 +344,27 @@ fn a_folder_that_is_removed_under_us_costs_what_was_in_it() {
     assert!(records.len() > 80, "{records:?}");
     assert_eq!(records.len() as u64 + found.dropped_in_all().records, 160, "{found:?}");
 }
+
+#[test]
+fn a_spool_that_was_being_made_is_nobodys_and_can_be_removed() {
+    let bench = two_streams();
+    bench.memory.plan(|_, _| None);
+    drop(bench.create());
+    let all = bench.memory.heal();
+    for at in 0..all {
+        let bench = two_streams();
+        bench.memory.plan(move |_, number| (number == at).then_some(Fault::DeadInside));
+        let made = Spool::create_in(bench.world(), Path::new(PATH), MANIFEST, &bench.options);
+        assert!(made.is_err(), "{at}");
+        let bench = bench.after_kill();
+        match bench.try_open() {
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{at}"),
+            Ok(spool) => {
+                assert!([&b""[..], MANIFEST].contains(&spool.manifest()), "{at}");
+                assert!(spool.is_done(), "{at}");
+                spool.remove().unwrap();
+            }
+        }
+        assert!(bench.memory.paths().is_empty(), "{at}: {:?}", bench.memory.paths());
+    }
+}
