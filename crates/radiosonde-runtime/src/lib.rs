@@ -108,6 +108,8 @@ pub use open_spans::{OpenSpanGroup, OpenSpanReport, OpenSpansReport};
 pub use parts::{EventsHandle, Parts};
 pub use problem::{InitError, Problem, Severity};
 pub use radiosonde_metrics::{Clock, Ingest};
-pub use report::{RefusedWrites, Report, SignalReport};
+pub use report::{
+    AdoptedReport, DestinationReport, ExportReport, OtlpReport, RefusedWrites, Report, SignalReport,
+};
 pub use settings::KeptFiles;
 pub use status::{Worker, WorkerJob, worker};

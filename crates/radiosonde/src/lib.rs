@@ -127,10 +127,10 @@ pub use radiosonde_registry::RegistrySource;
 #[cfg(feature = "testing")]
 pub use radiosonde_runtime::testing;
 pub use radiosonde_runtime::{
-    BoxedLayer, Clock, Config, EventsHandle, FilesReport, Fsync, Global, Guard, Ingest, InitError,
-    LogBridge, OpenSpanGroup, OpenSpanReport, OpenSpansReport, Parts, Problem, Profile,
-    RefusedWrites, RemovedFiles, Report, Service, Severity, SignalReport, Worker, WorkerJob,
-    ingest, retire, worker,
+    AdoptedReport, BoxedLayer, Clock, Config, DestinationReport, EventsHandle, ExportReport,
+    FilesReport, Fsync, Global, Guard, Ingest, InitError, LogBridge, OpenSpanGroup, OpenSpanReport,
+    OpenSpansReport, OtlpReport, Parts, Problem, Profile, RefusedWrites, RemovedFiles, Report,
+    Service, Severity, SignalReport, Worker, WorkerJob, ingest, retire, worker,
 };
 pub use radiosonde_tracing::{Keep, SpanEvents, add_link, context_of, set_parent};
 
