@@ -79,6 +79,7 @@ mod metric_setup;
 mod notices;
 mod open_spans;
 mod otel;
+mod otlp;
 mod panic_hook;
 mod park;
 mod parts;

@@ -2,10 +2,12 @@
 
 mod console;
 mod durations;
+mod exporters;
 mod files;
 mod filter;
 mod heartbeat;
 mod names;
+mod otlp;
 mod propagation;
 mod redact;
 mod registry;
@@ -32,6 +34,13 @@ pub(crate) use files::{FileSettings, Limits};
 pub(crate) use filter::BRIDGED;
 
 pub(crate) use self::console::ConsoleSettings;
+use self::exporters::Exporters;
+#[cfg_attr(
+    feature = "_otlp",
+    expect(unused_imports, reason = "asked for where nothing is sent")
+)]
+pub(crate) use self::names::ENDPOINTS;
+pub(crate) use self::otlp::OtlpSettings;
 use self::propagation::Propagation;
 pub(crate) use self::traces::TraceSettings;
 
@@ -120,6 +129,9 @@ pub(crate) struct Settings {
     pub(crate) redact: Rules,
     pub(crate) propagation: Propagation,
     pub(crate) files: FileSettings,
+    pub(crate) otlp: OtlpSettings,
+    /// `OTEL_RESOURCE_ATTRIBUTES`.
+    pub(crate) attributes: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -144,6 +156,7 @@ impl Settings {
         names::name_unhonoured(env, problems);
         let traces = TraceSettings::resolve(config, env, problems);
         let filter = filter::resolve(config, env, traces.otel_bridge, problems);
+        let exporters = Exporters::resolve(env, problems);
         Self {
             disabled: text("OTEL_SDK_DISABLED").is_some_and(|value| flag(&value, problems)),
             directory: directory(config, &service, env, problems),
@@ -152,7 +165,9 @@ impl Settings {
             own_crates: registry::own_crates(config),
             catalogues,
             clock: config.clock.clone(),
-            prometheus: prometheus(config, env, problems),
+            prometheus: prometheus(exporters.prometheus, config, env, problems),
+            otlp: OtlpSettings::resolve(config, &exporters, env, problems),
+            attributes: attributes.clone(),
             console: console::resolve(config, env, problems),
             spans_off_by: filter::spans_off_by(&filter, env, problems),
             filter,
@@ -269,9 +284,13 @@ fn rings(config: &Config, env: &Environment) -> Option<PathBuf> {
     asked.or_else(|| config.rings.clone()).map(|path| env.cwd.join(path))
 }
 
-fn prometheus(config: &Config, env: &Environment, problems: &Problems) -> Option<String> {
+fn prometheus(
+    wanted: bool,
+    config: &Config,
+    env: &Environment,
+    problems: &Problems,
+) -> Option<String> {
     let text = |name: &str| env.text(name, problems);
-    let wanted = exporters(env, problems);
     let host = text("OTEL_EXPORTER_PROMETHEUS_HOST");
     let port = text("OTEL_EXPORTER_PROMETHEUS_PORT");
     if let Some(address) = text("RADIOSONDE_PROMETHEUS") {
@@ -294,30 +313,6 @@ fn prometheus(config: &Config, env: &Environment, problems: &Problems) -> Option
         return Some(format!("{host}:{port}"));
     }
     config.prometheus.clone()
-}
-
-/// Checks the three exporter variables. Whether Prometheus is asked for.
-fn exporters(env: &Environment, problems: &Problems) -> bool {
-    let mut prometheus = false;
-    for signal in ["TRACES", "METRICS", "LOGS"] {
-        let name = format!("OTEL_{signal}_EXPORTER");
-        let Some(value) = env.text(&name, problems) else { continue };
-        for exporter in value.split(',').map(str::trim) {
-            match exporter {
-                "none" | "console" => {}
-                "prometheus" if signal == "METRICS" => prometheus = true,
-                "otlp" => problems.say(
-                    format!("{name}=otlp is set, and this version sends no OTLP"),
-                    "read the day files, or scrape /metrics, until a version with OTLP",
-                ),
-                other => problems.say(
-                    format!("{name}: unknown exporter `{other}`"),
-                    "use none, console, otlp or (for metrics) prometheus",
-                ),
-            }
-        }
-    }
-    prometheus
 }
 
 fn metric_interval(text: Option<String>, problems: &Problems) -> Duration {
