@@ -2,5 +2,16 @@
 #![forbid(unsafe_code)]
 
 // What is sent, and in which stream of the spool it waits.
+mod assemble;
+mod entry;
+mod resource;
+mod streams;
+mod value;
+mod wire;
+
+pub use assemble::assemble;
+pub use entry::{ENTRY_MAX, Entries, Entry, EntryError, FRAME_MAX, Packer, entries};
+pub use resource::Resource;
+pub use streams::{Signal, Stream};
 
 // How it is sent.
