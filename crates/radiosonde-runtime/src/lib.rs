@@ -66,6 +66,8 @@ mod books;
 mod config;
 mod console;
 mod directory;
+#[cfg(feature = "doctor")]
+pub mod doctor;
 mod foreign;
 mod guard;
 mod house;

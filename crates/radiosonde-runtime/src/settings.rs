@@ -89,11 +89,11 @@ impl Environment {
         text
     }
 
-    fn os(&self, name: &str) -> Option<OsString> {
+    pub(crate) fn os(&self, name: &str) -> Option<OsString> {
         self.variables.get(name).cloned()
     }
 
-    fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         let set = self.variables.iter().filter(|(_, value)| !value.is_empty());
         set.map(|(name, _)| name.as_str())
     }

@@ -1,0 +1,1 @@
+//! Whether the destinations of OTLP answer.
