@@ -2,5 +2,8 @@
 #![forbid(unsafe_code)]
 
 // What is sent, and in which stream of the spool it waits.
+mod signal;
 
 // How it is sent.
+
+pub use signal::Signal;
