@@ -5,5 +5,12 @@
 mod signal;
 
 // How it is sent.
+mod destination;
+mod endpoint;
+mod manifest;
+mod settings;
 
+pub use destination::{Compression, Destination, Destinations, Protocol};
+pub use manifest::Manifest;
+pub use settings::{Complaint, settings_from};
 pub use signal::Signal;
