@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::descriptor::Descriptor;
+use crate::exports::{self, Exports};
 use crate::format::{Builder, Record};
 use crate::level::Kind;
 use crate::lines::Lines;
@@ -47,18 +48,41 @@ pub trait Sink: Send {
 
     /// Another name for a file that cannot be continued, the `part`th.
     fn alternate(&self, file: &str, part: u32) -> String;
+
+    /// Whether records have exports besides lines, and the stage has room for them. Asked once,
+    /// before anything is encoded.
+    fn exports(&self) -> bool {
+        false
+    }
+
+    /// The number of the last batch whose exports are all in the queue of this sink, or were counted
+    /// as lost there; 0 when there was none. It rises, also over the life of a process: who takes
+    /// over the queue of a dead owner goes on where that stood.
+    fn last_export(&self) -> u64 {
+        0
+    }
+
+    /// Takes over the exports of a batch, when its lines are in their files. Batches have numbers
+    /// above [`Sink::last_export`] that rise, one after another as a rule.
+    ///
+    /// A batch comes again, with the same bytes, when nobody knows what became of it: after a kill,
+    /// or a panic in here. One whose number is not above the last is already there, and nothing is
+    /// done; one that is there in part is completed. Once this has returned the batch is forgotten:
+    /// what cannot be kept is counted by the sink.
+    fn export(&mut self, _number: u64, _exports: Exports<'_>) {}
 }
 
-/// Lines on their way to files, by kind. See [`Sink`].
+/// Lines on their way to files, by kind, and exports on their way to a queue. See [`Sink`].
 #[derive(Debug, Default)]
 pub struct Batch {
     lines: [Lines; 3],
+    exports: Lines,
     pub(crate) records: [u64; 3],
 }
 
 impl Batch {
     pub(crate) fn within(segments: [Segment; 3]) -> Self {
-        Self { lines: segments.map(Lines::within), records: [0; 3] }
+        Self { lines: segments.map(Lines::within), ..Self::default() }
     }
 
     /// Where to append a line of a record of this kind.
@@ -75,6 +99,18 @@ impl Batch {
         &self.lines[kind as usize]
     }
 
+    /// Appends an export of the record that is being encoded: what `write` appends, and nothing when
+    /// it appends nothing. The number of the stream means what the sink wants it to. When the record
+    /// cannot be encoded after all, its exports go with its lines.
+    pub fn export(&mut self, stream: u8, write: impl FnOnce(&mut Lines)) {
+        exports::append(&mut self.exports, stream, write);
+    }
+
+    /// The exports so far.
+    pub fn exports(&self) -> Exports<'_> {
+        Exports::new(&self.exports)
+    }
+
     /// Records in the batch, one count per kind.
     pub fn records(&self) -> [u64; 3] {
         self.records
@@ -87,6 +123,7 @@ impl Batch {
     pub(crate) fn clear(&mut self) {
         self.records = [0; 3];
         self.lines.iter_mut().for_each(Lines::clear);
+        self.exports.clear();
     }
 
     pub(crate) fn mark(&self) -> [usize; 3] {

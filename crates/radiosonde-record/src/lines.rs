@@ -82,6 +82,19 @@ impl Lines {
         self.take(bytes.len());
     }
 
+    /// Writes over bytes that are there already. Those past the end are left out.
+    pub(crate) fn overwrite(&mut self, at: usize, bytes: &[u8]) {
+        let there = bytes.len().min(self.length.saturating_sub(at));
+        let bytes = &bytes[..there];
+        match &mut self.segment {
+            Some(segment) if !self.in_heap => {
+                let fits = segment.write(at, bytes);
+                debug_assert!(fits, "what is there lies within");
+            }
+            _ => self.heap[at..at + there].copy_from_slice(bytes),
+        }
+    }
+
     /// Forgets all but the first bytes.
     pub fn truncate(&mut self, length: usize) {
         self.length = self.length.min(length);

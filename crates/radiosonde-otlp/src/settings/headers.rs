@@ -20,10 +20,15 @@ const OWN: [&str; 11] = [
     "upgrade",
 ];
 
-/// Names, lowercase, with values; and which entries, counted from 1, are wrong and why. The last of
-/// two of one name counts.
-pub(super) fn parse(text: &str) -> (Vec<(String, String)>, Vec<(usize, &'static str)>) {
-    let mut headers: Vec<(String, String)> = Vec::new();
+/// Names, lowercase, with values.
+pub(super) type Headers = Vec<(String, String)>;
+
+/// The place of an entry, counted from 1, and why it is wrong.
+pub(super) type Wrong = (usize, &'static str);
+
+/// The headers, and which entries are none. The last of two of one name counts.
+pub(super) fn parse(text: &str) -> (Headers, Vec<Wrong>) {
+    let mut headers = Headers::new();
     let mut wrong = Vec::new();
     for (place, entry) in text.split(',').enumerate() {
         let entry = entry.trim();
