@@ -15,3 +15,12 @@ pub use resource::Resource;
 pub use streams::{Signal, Stream};
 
 // How it is sent.
+mod destination;
+mod endpoint;
+mod manifest;
+mod settings;
+mod signal;
+
+pub use destination::{Compression, Destination, Destinations, Protocol};
+pub use manifest::Manifest;
+pub use settings::{Complaint, settings_from};
