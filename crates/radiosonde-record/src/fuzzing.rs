@@ -158,7 +158,7 @@ fn replay(
         let refused = left.refused;
         replayed.refused += refused.records.len();
         replayed.lost_bytes += refused.bytes;
-        if batch.len() == 0 {
+        if batch.weight() == 0 {
             return Ok(replayed);
         }
         each(&batch);
