@@ -34,7 +34,6 @@ pub(crate) use files::{FileSettings, Limits};
 pub(crate) use filter::BRIDGED;
 
 pub(crate) use self::console::ConsoleSettings;
-use self::exporters::Exporters;
 #[cfg_attr(
     feature = "_otlp",
     expect(unused_imports, reason = "asked for where nothing is sent")
@@ -156,7 +155,6 @@ impl Settings {
         names::name_unhonoured(env, problems);
         let traces = TraceSettings::resolve(config, env, problems);
         let filter = filter::resolve(config, env, traces.otel_bridge, problems);
-        let exporters = Exporters::resolve(env, problems);
         Self {
             disabled: text("OTEL_SDK_DISABLED").is_some_and(|value| flag(&value, problems)),
             directory: directory(config, &service, env, problems),
@@ -165,8 +163,8 @@ impl Settings {
             own_crates: registry::own_crates(config),
             catalogues,
             clock: config.clock.clone(),
-            prometheus: prometheus(exporters.prometheus, config, env, problems),
-            otlp: OtlpSettings::resolve(config, &exporters, env, problems),
+            prometheus: prometheus(config, env, problems),
+            otlp: OtlpSettings::resolve(config, env, problems),
             attributes: attributes.clone(),
             console: console::resolve(config, env, problems),
             spans_off_by: filter::spans_off_by(&filter, env, problems),
@@ -284,13 +282,9 @@ fn rings(config: &Config, env: &Environment) -> Option<PathBuf> {
     asked.or_else(|| config.rings.clone()).map(|path| env.cwd.join(path))
 }
 
-fn prometheus(
-    wanted: bool,
-    config: &Config,
-    env: &Environment,
-    problems: &Problems,
-) -> Option<String> {
+fn prometheus(config: &Config, env: &Environment, problems: &Problems) -> Option<String> {
     let text = |name: &str| env.text(name, problems);
+    let wanted = exporters::is_prometheus(env, problems);
     let host = text("OTEL_EXPORTER_PROMETHEUS_HOST");
     let port = text("OTEL_EXPORTER_PROMETHEUS_PORT");
     if let Some(address) = text("RADIOSONDE_PROMETHEUS") {

@@ -12,9 +12,15 @@ impl Destinations {
         lookup: &dyn Fn(&str) -> Option<String>,
         problems: &Problems,
     ) -> Option<Self> {
-        if ENDPOINTS.iter().any(|name| lookup(name).is_some()) {
+        let is_named = |name: &str| {
+            lookup(name).is_some_and(|list| list.split(',').any(|word| word.trim() == "otlp"))
+        };
+        let exporters = ["OTEL_LOGS_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_TRACES_EXPORTER"];
+        if ENDPOINTS.iter().any(|name| lookup(name).is_some())
+            || exporters.into_iter().any(is_named)
+        {
             problems.say(
-                "an endpoint for OTLP is set, and this program cannot send: it has no exporter built \
+                "OTLP is asked for, and this program cannot send: it has no exporter built \
                  in",
                 "build radiosonde with the feature `otlp-http` or `otlp-grpc`, or read the day files",
             );
@@ -23,14 +29,6 @@ impl Destinations {
     }
 
     pub(crate) fn by_kind(&self) -> [bool; 3] {
-        match *self {}
-    }
-
-    pub(crate) fn leave_out(&mut self, _: [bool; 3]) {
-        match *self {}
-    }
-
-    pub(crate) fn is_none(&self) -> bool {
         match *self {}
     }
 }

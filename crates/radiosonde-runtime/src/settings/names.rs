@@ -46,7 +46,7 @@ const OTLP: [&str; 8] = [
     "TIMEOUT",
 ];
 
-const OWN: [&str; 24] = [
+const OWN: [&str; 25] = [
     "RADIOSONDE_BAGGAGE_TO",
     "RADIOSONDE_DIR",
     "RADIOSONDE_ENVIRONMENT",
@@ -69,6 +69,7 @@ const OWN: [&str; 24] = [
     "RADIOSONDE_SEAL_AFTER",
     "RADIOSONDE_SPAN_EVENTS",
     "RADIOSONDE_STDERR",
+    "RADIOSONDE_STRICT_OTLP",
     "RADIOSONDE_TRACES_KEEP",
     "RADIOSONDE_TRACES_UNSAMPLED",
 ];

@@ -3,7 +3,6 @@
 use radiosonde_record::Kind;
 
 use super::Environment;
-use super::exporters::{Exporters, SIGNALS};
 use crate::config::Config;
 use crate::otlp::Destinations;
 use crate::problem::Problems;
@@ -11,9 +10,6 @@ use crate::problem::Problems;
 /// The variable that says where everything goes.
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const FILES: &str = "RADIOSONDE_FILES";
-/// What OpenTelemetry has where OTLP is asked for and no endpoint is named.
-const ENDPOINT_GRPC: &str = "http://localhost:4317";
-const ENDPOINT_HTTP: &str = "http://localhost:4318";
 
 /// What is sent over OTLP, and which records have day files besides.
 #[derive(Clone, Debug)]
@@ -26,13 +22,10 @@ pub(crate) struct OtlpSettings {
 }
 
 impl OtlpSettings {
-    pub(super) fn resolve(
-        config: &Config,
-        exporters: &Exporters,
-        env: &Environment,
-        problems: &Problems,
-    ) -> Self {
-        let destinations = destinations(config, exporters, env, problems);
+    pub(super) fn resolve(config: &Config, env: &Environment, problems: &Problems) -> Self {
+        let of_code = |name: &str| (name == ENDPOINT).then(|| config.otlp.clone()).flatten();
+        let lookup = |name: &str| env.text(name, problems).or_else(|| of_code(name));
+        let destinations = Destinations::resolve(&lookup, problems);
         let sent = destinations.as_ref().map_or([false; 3], Destinations::by_kind);
         let mut files = Kind::ALL.to_vec();
         // Events stay readable on the spot; for spans and metrics there is a backend.
@@ -54,46 +47,6 @@ impl OtlpSettings {
         }
         Self { destinations, files }
     }
-}
-
-/// The destinations of all signals that are sent.
-fn destinations(
-    config: &Config,
-    exporters: &Exporters,
-    env: &Environment,
-    problems: &Problems,
-) -> Option<Destinations> {
-    let lookup = |name: &str| {
-        if let Some(value) = env.text(name, problems) {
-            return Some(value);
-        }
-        if name == ENDPOINT {
-            return config.otlp.clone();
-        }
-        // Asked for by its name, it goes where OpenTelemetry says.
-        let signal = SIGNALS.iter().position(|signal| name == endpoint_of(signal))?;
-        let is_general = config.otlp.is_some() || env.text(ENDPOINT, problems).is_some();
-        (exporters.otlp[signal] == Some(true) && !is_general)
-            .then(|| default_endpoint(SIGNALS[signal], env, problems))
-    };
-    let mut found = Destinations::resolve(&lookup, problems)?;
-    found.leave_out(exporters.otlp.map(|named| named == Some(false)));
-    (!found.is_none()).then_some(found)
-}
-
-fn endpoint_of(signal: &str) -> String {
-    format!("OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
-}
-
-fn default_endpoint(signal: &str, env: &Environment, problems: &Problems) -> String {
-    let protocol = env
-        .text(&format!("OTEL_EXPORTER_OTLP_{signal}_PROTOCOL"), problems)
-        .or_else(|| env.text("OTEL_EXPORTER_OTLP_PROTOCOL", problems));
-    if protocol.as_deref().map(str::trim) == Some("grpc") {
-        return ENDPOINT_GRPC.to_owned();
-    }
-    // An endpoint of one signal is taken as it stands, path and all.
-    format!("{ENDPOINT_HTTP}/v1/{}", signal.to_lowercase())
 }
 
 /// The kinds that `RADIOSONDE_FILES` names, if it is set and understood.
@@ -132,8 +85,7 @@ mod tests {
 
     fn resolve(config: &Config, variables: &[(&str, &str)]) -> (OtlpSettings, Vec<String>) {
         let (env, problems) = (Environment::of(variables), Problems::default());
-        let exporters = Exporters::resolve(&env, &problems);
-        let found = OtlpSettings::resolve(config, &exporters, &env, &problems);
+        let found = OtlpSettings::resolve(config, &env, &problems);
         (found, problems.all().into_iter().map(|problem| problem.what).collect())
     }
 
@@ -179,8 +131,7 @@ mod tests {
             (&config(), &[("OTEL_TRACES_EXPORTER", "otlp")]),
         ] {
             let (env, problems) = (Environment::of(variables), Problems::default());
-            let exporters = Exporters::resolve(&env, &problems);
-            let found = OtlpSettings::resolve(config, &exporters, &env, &problems);
+            let found = OtlpSettings::resolve(config, &env, &problems);
             assert_eq!(found.files, Kind::ALL);
             assert!(found.destinations.is_none());
             let problems = problems.all();
