@@ -86,6 +86,7 @@ fn what_the_other_crates_write_is_there() {
         ("radiosonde_scrapes_refused_total", MetricType::Counter, &[]),
         ("radiosonde_otlp_records_total", MetricType::Counter, &["signal", "outcome"]),
         ("radiosonde_otlp_records_dropped_total", MetricType::Counter, &["signal", "reason"]),
+        ("radiosonde_otlp_records_unexported_total", MetricType::Counter, &["reason"]),
         ("radiosonde_otlp_pending_records", MetricType::Gauge, &["signal"]),
         ("radiosonde_otlp_pending_bytes", MetricType::Gauge, &["signal"]),
         ("radiosonde_otlp_oldest_pending_seconds", MetricType::Gauge, &["signal"]),

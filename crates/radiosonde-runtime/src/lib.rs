@@ -68,6 +68,7 @@ mod console;
 mod directory;
 #[cfg(feature = "doctor")]
 pub mod doctor;
+mod exports;
 mod foreign;
 mod guard;
 mod house;

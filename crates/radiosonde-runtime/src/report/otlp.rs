@@ -18,6 +18,8 @@ pub struct OtlpReport {
     pub survives_kill: bool,
     /// The books by signal: `logs`, `traces`, `metrics`.
     pub signals: Vec<ExportReport>,
+    /// Records that could not be encoded for OTLP, by reason. Those of kinds with day files stand there.
+    pub unexported: Vec<(String, u64)>,
     /// Where they go, and how it stands there.
     pub destinations: Vec<DestinationReport>,
     /// What is sent for processes that have ended.
@@ -110,6 +112,11 @@ impl fmt::Display for OtlpReport {
         writeln!(f)?;
         for export in self.signals.iter().filter(|export| export.dropped > 0) {
             writeln!(f, "dropped    {} {}", export.signal, export.drops())?;
+        }
+        if !self.unexported.is_empty() {
+            let each =
+                self.unexported.iter().map(|(why, count)| format!("{why} {}", grouped(*count)));
+            writeln!(f, "not sent   {}", each.collect::<Vec<_>>().join(", "))?;
         }
         if !self.survives_kill {
             writeln!(f, "spool      in memory: pending records die with the process")?;
@@ -213,6 +220,7 @@ mod tests {
         let report = OtlpReport {
             survives_kill: true,
             signals: vec![export("logs", 3), export("traces", 0)],
+            unexported: vec![("no_ids".to_owned(), 2)],
             destinations: vec![
                 destination("logs", "open", refused),
                 destination("traces", "open", refused),
@@ -230,6 +238,7 @@ mod tests {
         for expected in [
             "logs              23         15          1          4          3  3.0 KiB, oldest 65 s\n",
             "traces            20         15          1          4          0\n",
+            "not sent   no_ids 2\n",
             "dropped    logs 4: cap 3, oversize 1\n",
             "sending    http://collector:4318 (logs, traces): left alone after failures, next attempt \
              in 4 s; connection refused\n",
