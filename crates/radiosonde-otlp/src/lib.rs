@@ -5,6 +5,7 @@
 mod assemble;
 mod entry;
 mod resource;
+mod signal;
 mod streams;
 mod value;
 mod wire;
@@ -12,6 +13,7 @@ mod wire;
 pub use assemble::assemble;
 pub use entry::{ENTRY_MAX, Entries, Entry, EntryError, FRAME_MAX, Packer, entries};
 pub use resource::Resource;
-pub use streams::{Signal, Stream};
+pub use signal::Signal;
+pub use streams::Stream;
 
 // How it is sent.
