@@ -18,8 +18,8 @@
 //!
 //! # Recovery
 //! The ready header with the larger key counts. One that is free, or whose checksums do not match,
-//! was never ready: the tails of the rings have not moved, and the stage is ignored. The checksums
-//! of heads and lines are for power cuts.
+//! was never ready: the tails of the rings have not moved, and the stage is ignored. One of a later
+//! version is left alone: its tails have moved. The checksums of heads and lines are for power cuts.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -40,6 +40,10 @@ mod tests;
 const MAGIC: u64 = u64::from_le_bytes(*b"RSNDSTG3");
 /// Of a stage whose heads say nothing of exports.
 const MAGIC_BEFORE: u64 = u64::from_le_bytes(*b"RSNDSTG2");
+/// What the names of all versions begin with.
+const FAMILY: &[u8] = b"RSNDSTG";
+const OF_ANOTHER_VERSION: &str =
+    "a batch is staged in the manner of another version; recover it with that one";
 const HEADER_SIZE: usize = 44;
 const STATE_AT: usize = 8;
 /// Where the headers are.
@@ -263,6 +267,9 @@ impl Stage {
     }
 
     /// Reads what is ready; `None` when nothing is.
+    ///
+    /// # Errors
+    /// As from the system; `InvalidData` when something is that only another version can read.
     pub(crate) fn contents(&self) -> io::Result<Option<Contents>> {
         let mut found: Option<(u64, HeadsAt)> = None;
         for at in HEADERS {
@@ -304,10 +311,13 @@ impl Stage {
         let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
         let has_exports = long(0) == MAGIC;
         let is_known = has_exports || long(0) == MAGIC_BEFORE;
-        let valid = is_known && word(40) == crc32c::crc32c(&header[..40]);
         // Only a ready header has the right checksum, but the state alone is changed when it ends.
+        let is_ready = word(40) == crc32c::crc32c(&header[..40]) && long(STATE_AT) == READY;
+        if is_ready && !is_known && header.starts_with(FAMILY) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, OF_ANOTHER_VERSION));
+        }
         let heads = HeadsAt { at: long(24), length: word(32), crc: word(36), has_exports };
-        Ok((valid && long(STATE_AT) == READY).then_some((long(16), heads)))
+        Ok((is_ready && is_known).then_some((long(16), heads)))
     }
 
     /// Reads bytes of this checksum; `None` when they are not there.

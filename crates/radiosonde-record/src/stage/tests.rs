@@ -121,3 +121,105 @@ fn a_torn_or_hostile_stage_is_ignored() {
     std::fs::write(&path, &good[..10]).unwrap();
     assert_eq!(Stage::open(&path).unwrap().contents().unwrap(), None);
 }
+
+fn export(batch: &mut Batch, stream: u8, bytes: &[u8]) {
+    batch.export(stream, |exports| exports.extend_from_slice(bytes));
+}
+
+fn found(path: &Path) -> Contents {
+    Stage::open(path).unwrap().contents().unwrap().unwrap()
+}
+
+#[test]
+fn exports_are_read_back_wherever_they_stand_also_without_lines() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("stage");
+    for (mapped, size) in [(true, 10), (true, 2 * SEGMENT), (false, 10), (false, 2 * SEGMENT)] {
+        let _new = std::fs::remove_file(&path);
+        let (mut stage, mut batch) = if mapped {
+            Stage::create(&path, true).unwrap()
+        } else {
+            (Stage::open_or_create(&path).unwrap(), Batch::default())
+        };
+        lines(&mut batch, b"{}\n");
+        export(&mut batch, 6, &vec![b'x'; size]);
+        export(&mut batch, 2, b"two");
+        let bytes = batch.exported();
+        for (number, with_lines) in [(7, true), (8, false)] {
+            let target = to_stage("f", batch.of(Kind::Event));
+            let targets = if with_lines { &[target][..] } else { &[] };
+            stage.ready(&[(2, 800)], targets, Some(ExportsToStage { number, bytes })).unwrap();
+            let Contents { ranges, targets, exports } = found(&path);
+            let (found, bytes) = exports.unwrap();
+            assert_eq!(
+                (ranges, targets.len(), found),
+                (vec![(2, 800)], usize::from(with_lines), number)
+            );
+            let entries: Vec<_> = crate::Exports::new(&bytes).collect();
+            assert_eq!(entries, [(6, &vec![b'x'; size][..]), (2, b"two")], "{mapped} {size}");
+        }
+        stage.free().unwrap();
+        assert_eq!(Stage::open(&path).unwrap().contents().unwrap(), None);
+    }
+}
+
+#[test]
+fn who_has_no_exports_pays_for_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let size = |has_exports| {
+        let path = directory.path().join(format!("stage-{has_exports}"));
+        let (stage, batch) = Stage::create(&path, has_exports).unwrap();
+        drop((stage, batch));
+        std::fs::metadata(path).unwrap().len() as usize
+    };
+    assert_eq!((size(false), size(true)), (FRONT + 3 * SEGMENT, FRONT + 4 * SEGMENT));
+}
+
+#[test]
+fn a_stage_of_the_version_before_is_read_and_one_of_a_later_version_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("stage");
+    let (mut stage, mut batch) = Stage::create(&path, false).unwrap();
+    lines(&mut batch, b"{}\n");
+    let target = to_stage("events-2026-11-21.jsonl", batch.of(Kind::Event));
+    stage.ready(&[(2, 800)], &[target], None).unwrap();
+    let now = std::fs::read(&path).unwrap();
+    let of_version = |version: u8, heads_cut: u32| {
+        let (mut bytes, at) = (now.clone(), HEADERS[1]);
+        bytes[at + 7] = version;
+        let word = |bytes: &[u8], at| u32::from_le_bytes(*bytes[at..].first_chunk().unwrap());
+        let length = word(&bytes, at + 32) - heads_cut;
+        let crc = crc32c::crc32c(&bytes[HEADS[1]..HEADS[1] + length as usize]);
+        bytes[at + 32..at + 36].copy_from_slice(&length.to_le_bytes());
+        bytes[at + 36..at + 40].copy_from_slice(&crc.to_le_bytes());
+        let check = crc32c::crc32c(&bytes[at..at + 40]);
+        bytes[at + 40..at + 44].copy_from_slice(&check.to_le_bytes());
+        std::fs::write(&path, bytes).unwrap();
+        Stage::open(&path).unwrap().contents()
+    };
+    // Its heads ended behind the targets.
+    let before = of_version(b'2', 4).unwrap().unwrap();
+    assert_eq!((before.ranges, before.exports), (vec![(2, 800)], None));
+    assert_eq!(before.targets, [staged("events-2026-11-21.jsonl")]);
+    assert!(of_version(b'3', 0).unwrap().is_some());
+    assert_eq!(of_version(b'3', 4).unwrap(), None, "heads that end too early");
+    assert_eq!(of_version(b'4', 0).unwrap_err().kind(), io::ErrorKind::InvalidData);
+}
+
+#[test]
+fn damaged_exports_make_a_batch_that_was_never_ready() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("stage");
+    let (mut stage, mut batch) = Stage::create(&path, true).unwrap();
+    export(&mut batch, 1, b"one");
+    let bytes = batch.exported();
+    stage.ready(&[], &[], Some(ExportsToStage { number: 1, bytes })).unwrap();
+    let good = std::fs::read(&path).unwrap();
+    let (heads, exports) = (HEADS[1], FRONT + 3 * SEGMENT);
+    for at in (heads..heads + 36).chain(exports..exports + 8) {
+        let mut bytes = good.clone();
+        bytes[at] ^= 0x40;
+        std::fs::write(&path, bytes).unwrap();
+        assert_eq!(Stage::open(&path).unwrap().contents().unwrap(), None, "byte {at}");
+    }
+}
