@@ -18,9 +18,13 @@ pub use streams::{Signal, Stream};
 mod destination;
 mod endpoint;
 mod manifest;
+#[cfg(feature = "http")]
+mod sender;
 mod settings;
 mod signal;
 
 pub use destination::{Compression, Destination, Destinations, Protocol};
 pub use manifest::Manifest;
+#[cfg(feature = "http")]
+pub use sender::{State, Status};
 pub use settings::{Complaint, settings_from};
