@@ -28,8 +28,12 @@ pub use streams::Stream;
 mod destination;
 mod endpoint;
 mod manifest;
+#[cfg(feature = "http")]
+mod sender;
 mod settings;
 
 pub use destination::{Compression, Destination, Destinations, Protocol};
 pub use manifest::Manifest;
+#[cfg(feature = "http")]
+pub use sender::{State, Status};
 pub use settings::{Complaint, settings_from};

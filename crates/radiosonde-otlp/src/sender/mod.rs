@@ -1,0 +1,13 @@
+//! The sender: from spools to collectors.
+
+mod answer;
+mod breaker;
+mod job;
+mod lane;
+mod pace;
+#[cfg(test)]
+mod simulation;
+mod status;
+mod store;
+
+pub use status::{State, Status};
