@@ -8,9 +8,7 @@ use crate::received::{
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::{
-    AnyValue, InstrumentationScope, KeyValue, any_value,
-};
+use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1 as metrics;
 use opentelemetry_proto::tonic::resource::v1::Resource;
@@ -48,7 +46,9 @@ pub(crate) fn decode(signal: Signal, bytes: &[u8]) -> Result<Received, DecodeErr
                 for scope in group.scope_spans {
                     let resource = (group.resource.as_ref(), group.schema_url.as_str());
                     let origin = origin(resource, scope.scope, scope.schema_url);
-                    received.spans.extend(scope.spans.into_iter().map(|found| span(&origin, found)));
+                    received
+                        .spans
+                        .extend(scope.spans.into_iter().map(|found| span(&origin, found)));
                 }
             }
         }

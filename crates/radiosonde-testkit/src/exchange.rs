@@ -2,8 +2,8 @@
 
 use crate::body::{Body, Part};
 use crate::grpc;
-use crate::receiver::Shared;
 use crate::received::Received;
+use crate::receiver::Shared;
 use crate::requests::{Request, Transport};
 use crate::script::Fault;
 use crate::wire::Conduct;
@@ -259,10 +259,9 @@ impl Exchange {
         let mut response = self.respond(code, "text/plain", vec![body]);
         for (name, value) in headers {
             // A test may ask for any header, but not for what HTTP cannot carry.
-            if let (Ok(name), Ok(value)) = (
-                HeaderName::from_bytes(name.as_bytes()),
-                HeaderValue::from_bytes(value.as_bytes()),
-            ) {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()))
+            {
                 response.headers_mut().insert(name, value);
             }
         }

@@ -1,9 +1,9 @@
 //! The two ports: opened, closed and opened again as the script says, and the connections on them.
 
 use crate::exchange;
-use crate::receiver::Shared;
 #[cfg(not(feature = "tls"))]
 use crate::listen::no_tls::Acceptor;
+use crate::receiver::Shared;
 #[cfg(feature = "tls")]
 use crate::tls::Acceptor;
 use crate::wire::{Conduct, Wire};
@@ -152,8 +152,7 @@ async fn talk(
     shared: Arc<Shared>,
     conduct: Arc<Conduct>,
 ) {
-    let service =
-        service_fn(|request| exchange::answer(request, shared.clone(), conduct.clone()));
+    let service = service_fn(|request| exchange::answer(request, shared.clone(), conduct.clone()));
     let server = auto::Builder::new(TokioExecutor::new());
     // A connection that breaks is what scripts are for.
     let _ = server.serve_connection(TokioIo::new(stream), service).await;

@@ -244,14 +244,9 @@ impl Receiver {
         self.wait(within, |state| state.request_count >= requests)
     }
 
-    fn wait(
-        &self,
-        within: Duration,
-        is_so: impl Fn(&State) -> bool,
-    ) -> Result<Received, Missing> {
-        let wait = self.shared.news.wait_timeout_while(self.shared.state(), within, |state| {
-            !is_so(state)
-        });
+    fn wait(&self, within: Duration, is_so: impl Fn(&State) -> bool) -> Result<Received, Missing> {
+        let wait =
+            self.shared.news.wait_timeout_while(self.shared.state(), within, |state| !is_so(state));
         let (state, timed_out) = wait.unwrap_or_else(PoisonError::into_inner);
         if timed_out.timed_out() {
             let (counts, requests) = (state.tally.all(), state.request_count);

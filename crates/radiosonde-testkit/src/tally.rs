@@ -71,9 +71,8 @@ impl Tally {
             self.count(Signal::Logs, key);
         }
         for span in &received.spans {
-            let key = self.key_of(&span.attributes, || {
-                Some(format!("{}/{}", span.trace_id, span.span_id))
-            });
+            let key = self
+                .key_of(&span.attributes, || Some(format!("{}/{}", span.trace_id, span.span_id)));
             self.count(Signal::Traces, key);
         }
         for point in &received.points {
