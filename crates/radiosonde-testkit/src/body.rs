@@ -20,13 +20,17 @@ pub(crate) enum Part {
 
 /// Parts, one after the other.
 #[derive(Debug, Default)]
-pub(crate) struct Body(VecDeque<Part>);
+pub(crate) struct Body {
+    parts: VecDeque<Part>,
+    is_sent: bool,
+}
 
 impl Body {
     /// These parts, without content that is empty.
     pub(crate) fn of(parts: Vec<Part>) -> Body {
         let is_empty = |part: &Part| matches!(part, Part::Data(bytes) if bytes.is_empty());
-        Body(parts.into_iter().filter(|part| !is_empty(part)).collect())
+        let parts = parts.into_iter().filter(|part| !is_empty(part)).collect();
+        Body { parts, is_sent: false }
     }
 }
 
@@ -36,9 +40,15 @@ impl http_body::Body for Body {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        Poll::Ready(self.0.pop_front().map(|part| match part {
+        if matches!(self.parts.front(), Some(Part::Break)) && !self.is_sent {
+            // A body that has nothing more for now is sent as far as it is there.
+            self.is_sent = true;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(self.parts.pop_front().map(|part| match part {
             Part::Break => Err(io::Error::other("the script breaks the answer off here")),
             Part::Data(bytes) => Ok(Frame::data(bytes)),
             Part::Trailers(trailers) => Ok(Frame::trailers(trailers)),
@@ -46,12 +56,12 @@ impl http_body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        self.parts.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
         let mut bytes = 0;
-        for part in &self.0 {
+        for part in &self.parts {
             match part {
                 // How long it would have been is in the head.
                 Part::Break => return SizeHint::default(),
