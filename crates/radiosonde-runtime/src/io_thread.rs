@@ -396,7 +396,9 @@ fn snapshot(telemetry: &Telemetry) {
     if let Some(journal) = telemetry.journal() {
         drop(telemetry.update_limits());
         let snapshot = telemetry.metrics().snapshot();
-        telemetry.otlp().snapshot(&snapshot);
+        if telemetry.otlp().snapshot(&snapshot) {
+            telemetry.metrics().renew_exemplars();
+        }
         if telemetry.has_lines(Kind::Metric) {
             patiently(PATIENCE, || metric_lines::record_snapshot(journal, &snapshot));
         }

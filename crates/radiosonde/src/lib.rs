@@ -76,6 +76,8 @@
 //! | `http-server` | no | `http::server`: a layer for servers over tower |
 //! | `otel-bridge` | no | [`Config::otel_bridge`]: the OpenTelemetry API, tracing-opentelemetry and what builds on them; `otel` |
 //! | `otel-sdk` | no | `otel-bridge`, and `otel::sdk`: what stock exporters of an OpenTelemetry SDK send, on disk |
+//! | `otlp-grpc` | no | everything over OTLP as gRPC, once there is an endpoint: [`Config::otlp`] |
+//! | `otlp-http` | no | everything over OTLP as protobuf over HTTP, once there is an endpoint: [`Config::otlp`] |
 //! | `panic` | yes | panics as events |
 //! | `process` | yes | CPU, memory, descriptors, threads (Linux) |
 //! | `stream` | no | streams inside a context: `wrap` |

@@ -77,7 +77,7 @@ impl Dead {
             return Ok(left.spool.clone());
         }
         let root = path.ancestors().nth(4);
-        let spool = Spool::open(path, &spool_options(root))?;
+        let spool = Spool::open(path, &spool_options(root, None))?;
         let before = Sums::of(&spool.accounts());
         let left = Left { spool: spool.clone(), before, slot: None, is_sent: false };
         state.spools.insert(path.to_owned(), left);

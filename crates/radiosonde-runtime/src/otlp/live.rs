@@ -8,14 +8,14 @@ use std::time::{Duration, SystemTime};
 use radiosonde_events::{DaySink, Owner, Redactions};
 use radiosonde_metrics::Snapshot;
 use radiosonde_otlp::{
-    Manifest, OtlpSink, Sender, SenderOptions, Signal, SnapshotEncoder, State, Status, Stream,
-    Unexported,
+    Manifest, OtlpSink, Signal, SnapshotEncoder, Stream, Unexported, spool_options,
 };
 use radiosonde_record::{Kind, Sink, Slot};
 use radiosonde_spool::Spool;
 
 use super::dead::Dead;
 use super::destinations::Destinations;
+use super::stub::*;
 use super::{Gap, books, resource};
 use crate::problem::{Problem, Problems};
 use crate::report::{DestinationReport, OtlpReport};
@@ -82,11 +82,6 @@ impl Otlp {
         self.live.is_some()
     }
 
-    /// Whether records of this kind are sent.
-    pub(crate) fn sends(&self, kind: Kind) -> bool {
-        self.live.as_ref().is_some_and(|live| live.destinations.by_kind()[kind as usize])
-    }
-
     /// The sink for the drain: what `sink` does, and the way to the spool.
     pub(crate) fn around(
         &self,
@@ -124,13 +119,14 @@ impl Otlp {
         Ok(Box::new(OtlpSink::of_dead_process(sink, owner, instance, redactions, spool)))
     }
 
-    /// Hands all series of a snapshot to the spool, if metrics are sent.
-    pub(crate) fn snapshot(&self, snapshot: &Snapshot) {
-        if let Some(live) = &self.live
-            && self.sends(Kind::Metric)
-        {
-            lock(&live.snapshots).append(snapshot, &live.spool);
-        }
+    /// Hands all series of a snapshot to the spool, if metrics are sent. Whether they are.
+    pub(crate) fn snapshot(&self, snapshot: &Snapshot) -> bool {
+        let Some(live) = self.live.as_ref().filter(|live| live.destinations.sends(Kind::Metric))
+        else {
+            return false;
+        };
+        let _points = lock(&live.snapshots).append(snapshot, SystemTime::now(), &live.spool);
+        true
     }
 
     /// Brings what is in the spool to the disk.
@@ -233,8 +229,9 @@ impl Live {
             resource,
         );
         let path = place.slot.place_for_spool(place.instance)?;
-        let options = radiosonde_otlp::spool_options(Some(place.root));
+        let options = spool_options(Some(place.root), settings.otlp.spool_bytes);
         let spool = Spool::create(&path, &manifest.to_bytes()?, &options)?;
+        let snapshots = SnapshotEncoder::new(destinations.metrics(), SystemTime::now());
         let sender = Sender::start(SenderOptions::default())?;
         sender.add(spool.clone(), manifest);
         Ok(Self {
@@ -243,7 +240,7 @@ impl Live {
             spool,
             path,
             sender,
-            snapshots: Mutex::default(),
+            snapshots: Mutex::new(snapshots),
             unexported: Mutex::default(),
             told: Mutex::default(),
         })

@@ -34,3 +34,48 @@ pub(crate) struct Gap {
     /// Whose spool it was, when it is another process's.
     pub(crate) instance: Option<String>,
 }
+#[cfg(feature = "_otlp")]
+mod stub {
+    use radiosonde_otlp::*;
+    use radiosonde_spool::Spool;
+    use std::time::Duration;
+    #[derive(Debug)]
+    pub(crate) struct Sender;
+    #[derive(Default)]
+    pub(crate) struct SenderOptions;
+    impl Sender {
+        pub(crate) fn start(_: SenderOptions) -> std::io::Result<Self> {
+            Ok(Self)
+        }
+        pub(crate) fn add(&self, _: Spool, _: Manifest) {}
+        pub(crate) fn remove(&self, _: &Spool) {}
+        pub(crate) fn status(&self) -> Vec<Status> {
+            vec![]
+        }
+        pub(crate) fn flush(&self, _: Duration) -> bool {
+            true
+        }
+        pub(crate) fn shutdown(&self, _: Duration) {}
+    }
+    #[derive(Debug)]
+    pub(crate) struct Status {
+        pub signal: Signal,
+        pub endpoint: String,
+        pub state: State,
+        pub last_error: Option<String>,
+        pub next_attempt: Option<Duration>,
+    }
+    #[derive(Debug, PartialEq)]
+    #[allow(dead_code)]
+    pub(crate) enum State {
+        Closed,
+        HalfOpen,
+        Held,
+        Open,
+    }
+    impl State {
+        pub(crate) fn name(&self) -> &'static str {
+            ""
+        }
+    }
+}

@@ -65,7 +65,6 @@ impl Otlp {
         false
     }
 
-
     pub(crate) fn around(
         &self,
         sink: DaySink,
@@ -95,7 +94,9 @@ impl Otlp {
         Ok(Box::new(sink))
     }
 
-    pub(crate) fn snapshot(&self, _: &Snapshot) {}
+    pub(crate) fn snapshot(&self, _: &Snapshot) -> bool {
+        false
+    }
 
     pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(())

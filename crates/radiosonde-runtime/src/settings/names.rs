@@ -46,7 +46,11 @@ const OTLP: [&str; 8] = [
     "TIMEOUT",
 ];
 
-const OWN: [&str; 25] = [
+/// What metrics are sent as.
+const OF_METRICS: [&str; 2] =
+    ["METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "METRICS_TEMPORALITY_PREFERENCE"];
+
+const OWN: [&str; 26] = [
     "RADIOSONDE_BAGGAGE_TO",
     "RADIOSONDE_DIR",
     "RADIOSONDE_ENVIRONMENT",
@@ -68,6 +72,7 @@ const OWN: [&str; 25] = [
     "RADIOSONDE_ROTATE_BYTES",
     "RADIOSONDE_SEAL_AFTER",
     "RADIOSONDE_SPAN_EVENTS",
+    "RADIOSONDE_SPOOL_BYTES",
     "RADIOSONDE_STDERR",
     "RADIOSONDE_STRICT_OTLP",
     "RADIOSONDE_TRACES_KEEP",
@@ -101,7 +106,9 @@ fn is_of_otlp(name: &str) -> bool {
     }
     let Some(rest) = name.strip_prefix("OTEL_EXPORTER_OTLP_") else { return false };
     let of_signal = SIGNALS.iter().find_map(|signal| rest.strip_prefix(signal)?.strip_prefix('_'));
-    ENDPOINTS.contains(&name) || OTLP.contains(&of_signal.unwrap_or(rest))
+    ENDPOINTS.contains(&name)
+        || OTLP.contains(&of_signal.unwrap_or(rest))
+        || OF_METRICS.contains(&rest)
 }
 
 /// The variable that shares the most at its beginning and end with a mistyped one.

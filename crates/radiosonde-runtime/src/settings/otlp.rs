@@ -3,6 +3,7 @@
 use radiosonde_record::Kind;
 
 use super::Environment;
+use super::files::Read;
 use crate::config::Config;
 use crate::otlp::Destinations;
 use crate::problem::Problems;
@@ -10,12 +11,16 @@ use crate::problem::Problems;
 /// The variable that says where everything goes.
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const FILES: &str = "RADIOSONDE_FILES";
+/// Less than this in a variable is a unit that was forgotten.
+const SPOOL_LEAST: u64 = 4 << 20;
 
 /// What is sent over OTLP, and which records have day files besides.
 #[derive(Clone, Debug)]
 pub(crate) struct OtlpSettings {
     /// Where to; `None` when nothing is sent.
     pub(crate) destinations: Option<Destinations>,
+    /// Bytes that the spool may take on disk; `None` for what is usual.
+    pub(crate) spool_bytes: Option<u64>,
     /// Of which kinds all records have lines in day files. The others have those lines only that are
     /// sent nowhere.
     pub(crate) files: Vec<Kind>,
@@ -45,7 +50,10 @@ impl OtlpSettings {
             files = Kind::ALL.to_vec();
             files.retain(|kind| asked.contains(kind) || !sent[*kind as usize]);
         }
-        Self { destinations, files }
+        let read = Read { env, problems };
+        let spool_bytes =
+            read.bytes("RADIOSONDE_SPOOL_BYTES", SPOOL_LEAST).filter(|bytes| *bytes > 0);
+        Self { destinations, spool_bytes, files }
     }
 }
 
