@@ -76,7 +76,7 @@ impl SnapshotEncoder {
     /// is for afterwards.
     pub fn append(&mut self, snapshot: &Snapshot, at: SystemTime, spool: &Spool) -> u64 {
         self.encode(snapshot, at);
-        let batch = spool.stream(Stream::Metrics.index()).mark().saturating_add(1);
+        let batch = spool.next_batch();
         self.packer.append_to(spool, Stream::Metrics, batch);
         let points = self.packer.frames(Stream::Metrics).map(|(points, _)| u64::from(points)).sum();
         self.commit(snapshot, at);
