@@ -272,9 +272,7 @@ mod tests {
 
     #[test]
     fn waits_are_random_up_to_a_limit_that_doubles() {
-        for (random, waits) in
-            [(0, [500, 500, 500, 500, 500, 500, 500]), (u64::MAX / 2, [0; 7])]
-        {
+        for (random, waits) in [(0, [500, 500, 500, 500, 500, 500, 500]), (u64::MAX / 2, [0; 7])] {
             let mut breaker = opened(random);
             let mut now = SECOND;
             let mut limit = SECOND;

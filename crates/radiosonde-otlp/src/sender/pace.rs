@@ -22,7 +22,13 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) fn new(least: u64) -> Self {
         let least = least.max(1);
-        Self { least, tokens: as_f64(least), filled_at: Duration::ZERO, came: [0; SECONDS], second: 0 }
+        Self {
+            least,
+            tokens: as_f64(least),
+            filled_at: Duration::ZERO,
+            came: [0; SECONDS],
+            second: 0,
+        }
     }
 
     /// So many records came in.
