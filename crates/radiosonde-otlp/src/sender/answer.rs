@@ -98,6 +98,17 @@ pub(super) fn partial_success(message: &[u8]) -> Option<(u64, String)> {
     Some((rejected, text))
 }
 
+/// The message of a `google.rpc.Status`.
+pub(super) fn status_message(status: &[u8]) -> Option<String> {
+    let mut message = None;
+    for field in Fields(status) {
+        if let (2, Value::Bytes(bytes)) = field? {
+            message = Some(String::from_utf8_lossy(bytes).into_owned());
+        }
+    }
+    message
+}
+
 /// The `RetryInfo` among the details of a `google.rpc.Status`.
 pub(super) fn retry_info(status: &[u8]) -> Option<Duration> {
     const DETAILS: u32 = 3;
@@ -141,9 +152,9 @@ fn retry_delay(info: &[u8]) -> Option<Duration> {
 }
 
 /// The fields of a message, up to the first that is damaged, which is a `None`.
-struct Fields<'a>(&'a [u8]);
+pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
-enum Value<'a> {
+pub(super) enum Value<'a> {
     Bytes(&'a [u8]),
     Number(u64),
     /// Of four or eight bytes: nothing that is read here.

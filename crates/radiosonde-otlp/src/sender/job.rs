@@ -45,8 +45,10 @@ pub(super) struct Part {
     to: usize,
     /// Whether it is what is left of a search, and stays as small as it is.
     is_split: bool,
-    /// For a single entry that was refused: how many requests had been accepted by then.
-    refused_at: Option<u64>,
+    /// For what is left of a search: how many requests had been accepted when it began.
+    searched_from: u64,
+    /// How often it was refused, alone.
+    refusals: u8,
 }
 
 /// A single entry that was refused, waiting for a request that is not.
@@ -60,6 +62,11 @@ impl Part {
     fn is_single(&self) -> bool {
         self.to - self.from <= 1
     }
+
+    /// Whether anything was accepted since the search for what is wrong with it began.
+    fn shows(&self, accepts: u64) -> bool {
+        self.searched_from < accepts
+    }
 }
 
 impl<T: Range> Job<T> {
@@ -71,7 +78,8 @@ impl<T: Range> Job<T> {
             slots.push(Slot { records, bytes: entry.scope.len() + entry.item.len(), first });
             first = first.saturating_add(records);
         }
-        let whole = Part { from: 0, to: slots.len(), is_split: false, refused_at: None };
+        let to = slots.len();
+        let whole = Part { from: 0, to, is_split: false, searched_from: 0, refusals: 0 };
         let todo = (!slots.is_empty()).then_some(whole).into_iter().collect();
         Self {
             id,
@@ -147,21 +155,23 @@ impl<T: Range> Job<T> {
     }
 
     /// A part was refused: its halves are tried. A single entry waits until `until`, or until another
-    /// request shows that the collector takes anything at all; refused once more after that, it is
-    /// what is wrong, and is returned.
+    /// request since the beginning of the search shows that the collector takes anything at all;
+    /// refused once more after that, it is what is wrong, and is returned.
     pub(super) fn refused(&mut self, part: Part, accepts: u64, until: Duration) -> Option<Part> {
         self.flying -= 1;
+        let searched_from = if part.is_split { part.searched_from } else { accepts };
+        let part = Part { is_split: true, searched_from, ..part };
         if part.is_single() {
-            if part.refused_at.is_some_and(|before| before < accepts) {
+            if part.refusals > 0 && part.shows(accepts) {
                 return Some(part);
             }
-            let part = Part { refused_at: Some(part.refused_at.unwrap_or(accepts)), ..part };
+            let part = Part { refusals: part.refusals.saturating_add(1), ..part };
             self.parked.push(Parked { part, until });
             return None;
         }
         let middle = part.from + (part.to - part.from) / 2;
-        self.put(Part { from: middle, is_split: true, ..part });
-        self.put(Part { to: middle, is_split: true, ..part });
+        self.put(Part { from: middle, ..part });
+        self.put(Part { to: middle, ..part });
         None
     }
 
@@ -169,8 +179,7 @@ impl<T: Range> Job<T> {
     pub(super) fn unpark(&mut self, now: Duration, accepts: u64) {
         let mut at = 0;
         while let Some(parked) = self.parked.get(at).copied() {
-            if parked.until <= now || parked.part.refused_at.is_some_and(|before| before < accepts)
-            {
+            if parked.until <= now || parked.part.shows(accepts) {
                 self.parked.swap_remove(at);
                 self.put(parked.part);
             } else {

@@ -10,10 +10,11 @@
 //! Within a stream ranges are sent in their order, up to four at a time.
 //!
 //! # What a collector refuses
-//! The halves of a refused part are tried, down to the one entry that is refused alone. It is parked
-//! until another request is accepted, tried once more, and then given up, to quarantine. A collector
-//! that refuses [`PARKED_MAX`] single entries and accepts nothing between them does not mean the
-//! entries: it counts as misconfigured, and nothing is given up.
+//! The halves of a refused part are tried, down to the one entry that is refused alone. If anything was
+//! accepted since that search began, it is tried once more, and then given up, to quarantine; if not,
+//! it is parked until something is, and tried again each minute. A collector that refuses
+//! [`PARKED_MAX`] single entries and accepts nothing does not mean the entries: it counts as
+//! misconfigured, and nothing is given up.
 
 use std::sync::Arc;
 use std::time::Duration;

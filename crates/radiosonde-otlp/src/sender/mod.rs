@@ -5,6 +5,7 @@ mod breaker;
 mod job;
 mod lane;
 mod pace;
+mod response;
 #[cfg(test)]
 mod simulation;
 mod status;
