@@ -61,7 +61,7 @@ impl Exports {
             tell(telemetry, &gap);
         }
         otlp.tell(telemetry.problems());
-        otlp.remove_done();
+        otlp.tend_dead(telemetry.problems());
     }
 }
 

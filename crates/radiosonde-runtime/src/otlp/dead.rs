@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use radiosonde_otlp::{Manifest, spool_options};
+use radiosonde_otlp::{Manifest, Sender, spool_options};
 use radiosonde_record::{LeftSpool, Slot};
 use radiosonde_spool::{Account, Spool};
 
@@ -33,7 +33,7 @@ struct Left {
     before: Sums,
     /// Held as long as there is something to send, when the slot is not ours.
     slot: Option<Slot>,
-    /// Whether the sender has it.
+    /// Whether the sender has it: as long as something is pending.
     is_sent: bool,
 }
 
@@ -84,18 +84,18 @@ impl Dead {
         Ok(spool)
     }
 
-    /// Hands everything that was left to the sender: in our slot, and in slots nobody has.
-    pub(super) fn adopt(
+    /// Opens what was left in our slot, and in slots nobody has.
+    /// `living` is the one this process writes to.
+    pub(super) fn find(
         &self,
         root: &Path,
         own: Option<&Slot>,
-        corrected: &dyn Fn(Manifest) -> Manifest,
-        add: &dyn Fn(Spool, Manifest),
+        living: Option<&Path>,
         problems: &Problems,
     ) {
         let own_number = own.map(Slot::number);
         if let Some(own) = own {
-            self.adopt_slot(own, false, problems);
+            self.find_in(own, false, living, problems);
         }
         for number in Slot::existing(root).into_iter().filter(|number| Some(*number) != own_number)
         {
@@ -103,25 +103,12 @@ impl Dead {
             let spools = root.join("inst").join(number.to_string()).join("spool");
             let is_empty = std::fs::read_dir(spools).map_or(true, |mut it| it.next().is_none());
             if !is_empty && let Ok(Some(slot)) = Slot::try_take(root, number) {
-                self.adopt_slot(&slot, true, problems);
-            }
-        }
-        let mut state = self.state();
-        for (path, left) in state.spools.iter_mut().filter(|(_, left)| !left.is_sent) {
-            match Manifest::from_bytes(left.spool.manifest()) {
-                Ok(manifest) => {
-                    add(left.spool.clone(), corrected(manifest));
-                    left.is_sent = true;
-                }
-                Err(error) => problems.say(
-                    format!("{} is not sent: its manifest {error}", path.display()),
-                    "look into it with `radiosonde spool`, and drop it",
-                ),
+                self.find_in(&slot, true, None, problems);
             }
         }
     }
 
-    fn adopt_slot(&self, slot: &Slot, hold: bool, problems: &Problems) {
+    fn find_in(&self, slot: &Slot, hold: bool, living: Option<&Path>, problems: &Problems) {
         let left = match slot.left_spools() {
             Ok(left) => left,
             Err(error) => {
@@ -132,10 +119,12 @@ impl Dead {
             }
         };
         for LeftSpool { path, .. } in left {
+            if Some(path.as_path()) == living {
+                continue;
+            }
             match self.open(&path) {
                 Ok(_) if hold => {
-                    let mut state = self.state();
-                    if let Some(left) = state.spools.get_mut(&path) {
+                    if let Some(left) = self.state().spools.get_mut(&path) {
                         left.slot = Some(slot.clone());
                     }
                 }
@@ -148,23 +137,66 @@ impl Dead {
         }
     }
 
+    /// Hands every spool with something in it to the sender, which gives it back when there is nothing
+    /// any more.
+    pub(super) fn send(
+        &self,
+        sender: &Sender,
+        corrected: &dyn Fn(Manifest) -> Manifest,
+        problems: &Problems,
+    ) {
+        let mut state = self.state();
+        for (path, left) in state.spools.iter_mut().filter(|(_, left)| !left.is_sent) {
+            if left.spool.accounts().iter().all(|account| account.pending.records == 0) {
+                continue;
+            }
+            let manifest = match Manifest::from_bytes(left.spool.manifest()) {
+                Ok(manifest) => corrected(manifest),
+                Err(error) => {
+                    problems.say(
+                        format!("{} is not sent: its manifest {error}", path.display()),
+                        "look into it with `radiosonde spool`, and drop it",
+                    );
+                    continue;
+                }
+            };
+            let (dead, path) = (self.clone(), path.clone());
+            let on_empty = move |_spool| {
+                if let Some(left) = dead.state().spools.get_mut(&path) {
+                    left.is_sent = false;
+                }
+            };
+            sender.add(left.spool.clone(), &manifest, Some(Box::new(on_empty)));
+            left.is_sent = true;
+        }
+    }
+
     /// Removes spools in which everything is done and told, and to which nothing can be added.
-    pub(super) fn remove_done(&self, let_go: &dyn Fn(&Spool)) {
+    pub(super) fn remove_done(&self) {
         let mut state = self.state();
         let done: Vec<PathBuf> = state
             .spools
             .iter()
-            .filter(|(path, left)| left.is_sent && left.spool.is_done() && !awaits_recovery(path))
+            .filter(|(path, left)| left.spool.is_done() && !awaits_recovery(path))
             .map(|(path, _)| path.clone())
             .collect();
         for path in done {
             let Some(left) = state.spools.remove(&path) else { continue };
-            let_go(&left.spool);
             let sums = Sums::of(&left.spool.accounts()).since(left.before);
             state.done.add(sums);
             // What cannot be removed is found again, empty.
             let _ = left.spool.remove();
+            // The last one takes their directory along.
+            let _ = path.parent().map(std::fs::remove_dir);
         }
+    }
+
+    /// Brings what is in them to the disk.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        // Without the lock: it takes the time of a disk.
+        let spools: Vec<Spool> =
+            self.state().spools.values().map(|left| left.spool.clone()).collect();
+        spools.iter().fold(Ok(()), |result, spool| result.and(spool.sync()))
     }
 
     /// Losses in them that were not told yet.
@@ -180,7 +212,7 @@ impl Dead {
     pub(super) fn report(&self) -> AdoptedReport {
         let state = self.state();
         let (mut sums, mut pending, mut spools) = (state.done, 0, 0);
-        for left in state.spools.values().filter(|left| left.is_sent) {
+        for left in state.spools.values() {
             let accounts = left.spool.accounts();
             sums.add(Sums::of(&accounts).since(left.before));
             pending += accounts.iter().map(|account| account.pending.records).sum::<u64>();

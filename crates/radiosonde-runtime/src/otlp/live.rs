@@ -8,14 +8,14 @@ use std::time::{Duration, SystemTime};
 use radiosonde_events::{DaySink, Owner, Redactions};
 use radiosonde_metrics::Snapshot;
 use radiosonde_otlp::{
-    Manifest, OtlpSink, Signal, SnapshotEncoder, Stream, Unexported, spool_options,
+    Manifest, OtlpSink, Proxies, Sender, SenderOptions, Signal, SnapshotEncoder, State, Status,
+    Stream, Unexported, spool_options,
 };
 use radiosonde_record::{Kind, Sink, Slot};
 use radiosonde_spool::Spool;
 
 use super::dead::Dead;
 use super::destinations::Destinations;
-use super::stub::*;
 use super::{Gap, books, resource};
 use crate::problem::{Problem, Problems};
 use crate::report::{DestinationReport, OtlpReport};
@@ -129,9 +129,10 @@ impl Otlp {
         true
     }
 
-    /// Brings what is in the spool to the disk.
+    /// Brings what is in the spools to the disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        self.live.as_ref().map_or(Ok(()), |live| live.spool.sync())
+        let dead = self.dead.sync();
+        self.live.as_ref().map_or(Ok(()), |live| live.spool.sync()).and(dead)
     }
 
     /// Losses that were not told yet.
@@ -146,15 +147,21 @@ impl Otlp {
     /// Takes over what processes that have ended left to be sent, in our slot and in those nobody has.
     pub(crate) fn adopt(&self, root: &Path, own: Option<&Slot>, problems: &Problems) {
         let Some(live) = &self.live else { return };
-        let add = |spool: Spool, manifest: Manifest| live.sender.add(spool, manifest);
-        self.dead.adopt(root, own, &|manifest| live.corrected(manifest), &add, problems);
+        self.dead.find(root, own, Some(&live.path), problems);
+        self.send_dead(problems);
     }
 
-    /// Removes spools of processes that have ended when everything in them is done.
-    pub(crate) fn remove_done(&self) {
-        if let Some(live) = &self.live {
-            self.dead.remove_done(&|spool| live.sender.remove(spool));
-        }
+    /// Sends what has come into spools of processes that have ended, and removes those in which everything
+    /// is done.
+    pub(crate) fn tend_dead(&self, problems: &Problems) {
+        self.dead.remove_done();
+        self.send_dead(problems);
+    }
+
+    fn send_dead(&self, problems: &Problems) {
+        let Some(live) = &self.live else { return };
+        let corrected = |manifest| live.corrected(manifest);
+        self.dead.send(&live.sender, &corrected, problems);
     }
 
     /// Brings the problems of destinations up to what holds now.
@@ -199,8 +206,10 @@ impl Otlp {
     /// nothing is, nothing is left behind.
     pub(crate) fn shutdown(&self, within: Duration) {
         let Some(live) = &self.live else { return };
-        live.sender.shutdown(within);
-        self.remove_done();
+        let _shutdown = live.sender.shutdown(within);
+        // What was settled last, by whoever sent it.
+        let _synced = self.sync();
+        self.dead.remove_done();
     }
 
     /// Removes the spool when everything in it is done, and nothing can come any more.
@@ -232,8 +241,8 @@ impl Live {
         let options = spool_options(Some(place.root), settings.otlp.spool_bytes);
         let spool = Spool::create(&path, &manifest.to_bytes()?, &options)?;
         let snapshots = SnapshotEncoder::new(destinations.metrics(), SystemTime::now());
-        let sender = Sender::start(SenderOptions::default())?;
-        sender.add(spool.clone(), manifest);
+        let sender = Sender::start(sender_options())?;
+        sender.add(spool.clone(), &manifest, None);
         Ok(Self {
             service: settings.service.clone(),
             destinations,
@@ -265,6 +274,13 @@ impl Live {
         }
         manifest
     }
+}
+
+/// As the environment has it.
+pub(super) fn sender_options() -> SenderOptions {
+    let mut options = SenderOptions::default();
+    options.proxies = Proxies::from(&|name| std::env::var(name).ok());
+    options
 }
 
 pub(super) fn told(gap: &radiosonde_spool::Gap, instance: Option<&str>) -> Gap {

@@ -108,7 +108,7 @@ impl Otlp {
 
     pub(crate) fn adopt(&self, _: &Path, _: Option<&Slot>, _: &Problems) {}
 
-    pub(crate) fn remove_done(&self) {}
+    pub(crate) fn tend_dead(&self, _: &Problems) {}
 
     pub(crate) fn tell(&self, _: &Problems) {}
 
