@@ -1,9 +1,36 @@
-//! Where requests of each signal go.
+//! The three signals of OTLP.
 
-use crate::Signal;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What is sent: each signal has its own request, path and service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Signal {
+    /// Logs, and with them business events.
+    Logs,
+    /// Metrics.
+    Metrics,
+    /// Spans.
+    Traces,
+}
 
 impl Signal {
-    /// As it stands in names of variables: `LOGS`.
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Logs, Self::Metrics, Self::Traces];
+
+    /// As the specification writes it: `logs`, `metrics`, `traces`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Logs => "logs",
+            Self::Metrics => "metrics",
+            Self::Traces => "traces",
+        }
+    }
+
+    /// As it stands in names of variables: `LOGS`, `METRICS`, `TRACES`.
     pub(crate) fn variable(self) -> &'static str {
         match self {
             Self::Logs => "LOGS",
@@ -28,5 +55,11 @@ impl Signal {
             Self::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
             Self::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
         }
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }

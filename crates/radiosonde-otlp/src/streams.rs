@@ -1,32 +1,8 @@
-//! Signals, and the streams of a spool in which they wait.
+//! The streams of a spool, in which signals wait.
 
 use radiosonde_record::Level;
 
-/// A signal of OTLP: each has its own service, path and variables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(clippy::exhaustive_enums, reason = "whoever sends has a client for each of them")]
-pub enum Signal {
-    /// Log records, business events among them.
-    Logs,
-    /// Points of metrics.
-    Metrics,
-    /// Spans.
-    Traces,
-}
-
-impl Signal {
-    /// All signals.
-    pub const ALL: [Self; 3] = [Self::Logs, Self::Metrics, Self::Traces];
-
-    /// Its name, as in paths: `/v1/logs`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Logs => "logs",
-            Self::Metrics => "metrics",
-            Self::Traces => "traces",
-        }
-    }
-}
+use crate::signal::Signal;
 
 /// A stream of a spool: what is kept, evicted and sent in one order.
 ///

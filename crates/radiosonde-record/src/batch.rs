@@ -49,8 +49,9 @@ pub trait Sink: Send {
     /// Another name for a file that cannot be continued, the `part`th.
     fn alternate(&self, file: &str, part: u32) -> String;
 
-    /// Whether records have exports besides lines, and the stage has room for them. Asked once,
-    /// before anything is encoded.
+    /// Whether records have exports besides lines. Asked when the stage is made, which has room for
+    /// them then, and for every batch: where it is `false`, exports are lost, and counted
+    /// ([`Journal::exports_lost`](crate::Journal::exports_lost)).
     fn exports(&self) -> bool {
         false
     }
@@ -77,12 +78,36 @@ pub trait Sink: Send {
 pub struct Batch {
     lines: [Lines; 3],
     exports: Lines,
+    counts: Counts,
+    /// Bytes of records that have neither a line nor an export.
+    passed: usize,
+}
+
+/// Records of a batch, by kind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    /// With a line or an export.
     pub(crate) records: [u64; 3],
+    /// Those among them with an export.
+    pub(crate) exported: [u64; 3],
+    /// Those among these without a line.
+    pub(crate) only_exported: [u64; 3],
+    /// With neither.
+    pub(crate) passed: [u64; 3],
+}
+
+/// How far a batch was filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    lines: [usize; 3],
+    exports: usize,
 }
 
 impl Batch {
-    pub(crate) fn within(segments: [Segment; 3]) -> Self {
-        Self { lines: segments.map(Lines::within), ..Self::default() }
+    /// A batch that is put together in these segments: of the lines, and of the exports if any.
+    pub(crate) fn within(segments: [Segment; 3], exports: Option<Segment>) -> Self {
+        let exports = exports.map(Lines::within).unwrap_or_default();
+        Self { lines: segments.map(Lines::within), exports, ..Self::default() }
     }
 
     /// Where to append a line of a record of this kind.
@@ -111,30 +136,62 @@ impl Batch {
         Exports::new(&self.exports)
     }
 
-    /// Records in the batch, one count per kind.
-    pub fn records(&self) -> [u64; 3] {
-        self.records
+    pub(crate) fn exported(&self) -> &Lines {
+        &self.exports
     }
 
+    /// Records in the batch, one count per kind. Those with neither a line nor an export are not
+    /// among them.
+    pub fn records(&self) -> [u64; 3] {
+        self.counts.records
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Bytes on their way.
     pub(crate) fn len(&self) -> usize {
-        self.lines.iter().map(Lines::len).sum()
+        self.lines.iter().map(Lines::len).sum::<usize>() + self.exports.len()
+    }
+
+    /// The same, and those of records that were passed over: 0 when there was none at all.
+    pub(crate) fn weight(&self) -> usize {
+        self.len() + self.passed
     }
 
     pub(crate) fn clear(&mut self) {
-        self.records = [0; 3];
+        (self.counts, self.passed) = (Counts::default(), 0);
         self.lines.iter_mut().for_each(Lines::clear);
         self.exports.clear();
     }
 
-    pub(crate) fn mark(&self) -> [usize; 3] {
+    pub(crate) fn mark(&self) -> Mark {
         let [events, spans, metrics] = &self.lines;
-        [events.len(), spans.len(), metrics.len()]
+        let lines = [events.len(), spans.len(), metrics.len()];
+        Mark { lines, exports: self.exports.len() }
+    }
+
+    /// Counts a record of so many bytes, which was encoded since `mark`.
+    pub(crate) fn count(&mut self, kind: Kind, size: usize, mark: Mark) {
+        let now = self.mark();
+        let (has_line, has_export) = (now.lines != mark.lines, now.exports != mark.exports);
+        let (counts, kind) = (&mut self.counts, kind as usize);
+        if !has_line && !has_export {
+            self.passed += size;
+            counts.passed[kind] += 1;
+            return;
+        }
+        counts.records[kind] += 1;
+        counts.exported[kind] += u64::from(has_export);
+        counts.only_exported[kind] += u64::from(!has_line);
     }
 
     /// Takes back what was appended since `mark`.
-    pub(crate) fn rewind(&mut self, mark: [usize; 3]) {
-        for (lines, mark) in self.lines.iter_mut().zip(mark) {
+    pub(crate) fn rewind(&mut self, mark: Mark) {
+        for (lines, mark) in self.lines.iter_mut().zip(mark.lines) {
             lines.truncate(mark);
         }
+        self.exports.truncate(mark.exports);
     }
 }

@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "made by users, field by field")]
 pub struct Frame<'a> {
-    /// How many records the payload has.
+    /// How many records the payload has. Zero counts as one.
     pub records: u32,
     /// Bytes that only their owner understands. At most [`FRAME_BYTES_MAX`](crate::FRAME_BYTES_MAX).
     pub payload: &'a [u8],

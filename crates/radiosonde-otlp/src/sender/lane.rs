@@ -28,7 +28,8 @@ use super::pace::Pace;
 use super::status::Counts;
 use super::store::{Range as _, Store, Waiting};
 use crate::assemble::assemble;
-use crate::streams::{Signal, Stream};
+use crate::signal::Signal;
+use crate::streams::Stream;
 
 /// Ranges that are taken at most; they are in memory.
 const JOBS_MAX: usize = FLIGHT_MAX;

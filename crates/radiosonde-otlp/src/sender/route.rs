@@ -11,7 +11,7 @@ use super::status::{State, Status};
 use super::transport::Transport;
 use super::{SenderOptions, lane};
 use crate::destination::Destination;
-use crate::streams::Signal;
+use crate::signal::Signal;
 
 /// Everything of one signal to one destination, whichever spools it comes from.
 pub(super) struct Route {

@@ -22,7 +22,7 @@ use super::route::{Clock, Route, TICK};
 use super::status::Status;
 use crate::destination::Destinations;
 use crate::manifest::Manifest;
-use crate::streams::Signal;
+use crate::signal::Signal;
 
 /// Threads on which names of hosts are resolved.
 const RESOLVERS: usize = 2;

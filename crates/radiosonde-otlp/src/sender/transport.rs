@@ -17,7 +17,7 @@ use super::lane::Attempt;
 use super::proxy::Proxies;
 use super::tls;
 use crate::destination::{Destination, Protocol};
-use crate::streams::Signal;
+use crate::signal::Signal;
 
 /// What names the records of a request, the same whenever they are sent.
 const BATCH: HeaderName = HeaderName::from_static("x-radiosonde-batch");

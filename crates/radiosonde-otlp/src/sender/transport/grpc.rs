@@ -21,7 +21,7 @@ use crate::sender::answer::{Answer, retry_info};
 use crate::sender::connect::{Exchange, connections};
 use crate::sender::proxy::Proxies;
 use crate::sender::response::{of_grpc, of_message};
-use crate::streams::Signal;
+use crate::signal::Signal;
 
 pub(super) struct Client {
     exchange: Arc<dyn Exchange<tonic::body::Body>>,
