@@ -403,7 +403,12 @@ impl Parts<'_, '_> {
     #[inline(never)]
     fn resolved_members<'l, R: Room>(&mut self, line: Line<'l, R>) -> (Line<'l, R>, bool) {
         let how = How { checks_json: self.checks_json, looks: false };
-        let (fields, hits) = fields::resolve(self.record, self.site, self.text, self.secrets, how);
+        let (mut fields, hits) =
+            fields::resolve(self.record, self.site, self.text, self.secrets, how);
+        if self.text.hidden.is_some() {
+            // It may be a key of the call site, which is counted with the rest of that.
+            fields.iter_mut().for_each(|field| field.hide_key(self.secrets));
+        }
         (self.shown_members(line, &fields), !hits.is_empty())
     }
 

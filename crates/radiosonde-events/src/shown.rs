@@ -81,9 +81,7 @@ impl Viewer {
         }
         if counts {
             hits.iter().for_each(Counter::add_one);
-            if let Some(hidden) = &text.hidden {
-                hidden.count();
-            }
+            count_constant(text);
         }
     }
 
@@ -101,28 +99,26 @@ impl Viewer {
         let suspects_json =
             *checks_json || record.kind != Kind::Metric || is_foreign_metric(record, site);
         let text = sites.text(record, site, secrets);
-        if text.hidden.is_some() {
-            // A key of the call site may be among what is hidden.
-            return false;
-        }
         to.begin(&head(record, site, text, record.message));
         let mut suspect = may_match(record.message.as_bytes());
         let is_plain = !record.truncated && text.is_distinct && !*checks_json;
-        let listed = is_plain.then(|| listed_fields(record, text, suspects_json, to)).flatten();
+        let listed = match is_plain {
+            true => listed_fields(record, text, suspects_json, &mut suspect, to),
+            false => None,
+        };
         let is_redacted = match listed {
-            Some((is_redacted, is_suspect)) => {
-                suspect |= is_suspect;
-                is_redacted
-            }
+            Some(is_redacted) => is_redacted,
             None => {
                 to.begin(&head(record, site, text, record.message));
-                suspect |= record.fields().any(|(_, value)| is_suspect(value, suspects_json));
-                // Names in the record may be secret as well; those of a call site were asked about.
-                suspect |= record
-                    .fields()
-                    .any(|(key, _)| matches!(key, Key::Name(key) if may_match(key.as_bytes())));
                 let how = How { checks_json: *checks_json, looks: false };
-                let (fields, hits) = fields::resolve(record, site, text, secrets, how);
+                let (mut fields, hits) = fields::resolve(record, site, text, secrets, how);
+                if text.hidden.is_some() {
+                    // It may be a key of the call site, which is counted with the rest of that.
+                    fields.iter_mut().for_each(|field| field.hide_key(secrets));
+                }
+                suspect |= fields.iter().any(|field| {
+                    may_match(field.key.as_bytes()) || is_suspect(field.shown(), suspects_json)
+                });
                 show(record, &fields, to);
                 !hits.is_empty()
             }
@@ -130,24 +126,28 @@ impl Viewer {
         if suspect && secrets.are_in(record, suspects_json) {
             return false;
         }
-        if counts && is_redacted {
-            fields::count_redacted(record, text, secrets);
+        if counts {
+            if is_redacted {
+                fields::count_redacted(record, text, secrets);
+            }
+            count_constant(text);
         }
         true
     }
 }
 
 /// Shows the fields when each stands at its place in the call site's list. Whether one was hidden for
-/// its key, and whether one may have a secret in it; `None` when they stand otherwise, and then some may
-/// have been shown.
+/// its key; `None` when they stand otherwise, and then some may have been shown. Whether one of them may
+/// have a secret in it, `suspect` says.
 #[inline]
 fn listed_fields(
     record: &Record<'_>,
     text: &SiteText,
     suspects_json: bool,
+    suspect: &mut bool,
     to: &mut impl View,
-) -> Option<(bool, bool)> {
-    let (mut next, mut redacted, mut suspect) = (0, false, false);
+) -> Option<bool> {
+    let (mut next, mut redacted) = (0, false);
     for (key, value) in record.fields() {
         let Key::Index(index) = key else { return None };
         let key = text.keys.get(index).filter(|_| index >= next)?;
@@ -156,11 +156,11 @@ fn listed_fields(
             redacted = true;
             to.field(&key.name, Value::Str(REDACTED));
         } else {
-            suspect |= is_suspect(value, suspects_json);
+            *suspect |= is_suspect(value, suspects_json);
             to.field(&key.name, value);
         }
     }
-    Some((redacted, suspect))
+    Some(redacted)
 }
 
 fn is_suspect(value: Value<'_>, suspects_json: bool) -> bool {
@@ -191,5 +191,11 @@ fn show(record: &Record<'_>, fields: &[Field<'_>], to: &mut impl View) {
     }
     if record.truncated && !fields.iter().any(|field| field.key == "truncated") {
         to.field("truncated", Value::Bool(true));
+    }
+}
+
+fn count_constant(text: &SiteText) {
+    if let Some(hidden) = &text.hidden {
+        hidden.count();
     }
 }

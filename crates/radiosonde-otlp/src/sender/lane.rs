@@ -28,7 +28,8 @@ use super::pace::Pace;
 use super::status::Counts;
 use super::store::{Range as _, Store, Waiting};
 use crate::assemble::assemble;
-use crate::streams::{Signal, Stream};
+use crate::signal::Signal;
+use crate::streams::Stream;
 
 /// Ranges that are taken at most; they are in memory.
 const JOBS_MAX: usize = FLIGHT_MAX;
@@ -159,19 +160,14 @@ impl<S: Store> Lane<S> {
 
     /// Gives back what was taken of a source and sends nothing of it any more.
     pub(super) fn remove(&mut self, source: u64) {
-        let Some(at) = self.sources.iter().position(|known| known.id == source) else { return };
-        let store = self.sources.remove(at).store;
-        let (of_it, rest) =
-            std::mem::take(&mut self.jobs).into_iter().partition(|job| job.source == source);
-        self.jobs = rest;
-        let of_it: Vec<Job<S::Taken>> = of_it;
+        let of_it = self.jobs.extract_if(.., |job| job.source == source);
+        let known = self.sources.iter().find(|known| known.id == source);
         for job in of_it {
-            store.give_back(job.stream, &job.taken);
+            if let Some(known) = known {
+                known.store.give_back(job.stream, &job.taken);
+            }
         }
-    }
-
-    pub(super) fn has_source(&self, source: u64) -> bool {
-        self.sources.iter().any(|known| known.id == source)
+        self.sources.retain(|known| known.id != source);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -509,6 +505,17 @@ impl<S: Store> Lane<S> {
                     self.counts.say(now, what);
                     at += 1;
                 }
+            }
+        }
+    }
+}
+
+impl<S: Store> Drop for Lane<S> {
+    /// What was taken is taken again by whoever comes next.
+    fn drop(&mut self) {
+        for job in &self.jobs {
+            if let Some(source) = self.sources.iter().find(|source| source.id == job.source) {
+                source.store.give_back(job.stream, &job.taken);
             }
         }
     }

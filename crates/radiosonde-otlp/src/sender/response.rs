@@ -72,11 +72,21 @@ fn accepted(head: &Head<'_>, body: Option<&[u8]>) -> Answer {
     });
     match read {
         Some((rejected, text)) => taken(rejected, text),
-        None => {
-            let verdict = Verdict::Accepted { rejected: 0, unreadable: true };
-            let text = "the collector took a request, with an answer that cannot be read";
-            Answer::new(verdict, text)
-        }
+        None => unreadable(),
+    }
+}
+
+fn unreadable() -> Answer {
+    let verdict = Verdict::Accepted { rejected: 0, unreadable: true };
+    Answer::new(verdict, "the collector took a request, with an answer that cannot be read")
+}
+
+/// What the message of an answer over gRPC means.
+#[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "only gRPC has such"))]
+pub(super) fn of_message(message: &[u8]) -> Answer {
+    match partial_success(message) {
+        Some((rejected, text)) => taken(rejected, text),
+        None => unreadable(),
     }
 }
 

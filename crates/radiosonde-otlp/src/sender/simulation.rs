@@ -12,7 +12,8 @@ use self::spool::SimulatedSpool;
 use super::answer::{Answer, Verdict};
 use super::lane::{Lane, Source, Step};
 use super::pace::Pace;
-use crate::streams::{Signal, Stream};
+use crate::signal::Signal;
+use crate::streams::Stream;
 
 /// How long an attempt may take.
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::destination::Protocol;
-use crate::streams::Signal;
+use crate::signal::Signal;
 
 /// How it stands with one signal on its way to one destination. Records are counted since the sender
 /// started; the books of a spool count over all processes that had it.
