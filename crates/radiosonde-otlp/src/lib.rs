@@ -25,3 +25,15 @@ pub use sink::OtlpSink;
 pub use streams::Stream;
 
 // How it is sent.
+mod destination;
+mod endpoint;
+mod manifest;
+#[cfg(feature = "http")]
+mod sender;
+mod settings;
+
+pub use destination::{Compression, Destination, Destinations, Protocol};
+pub use manifest::Manifest;
+#[cfg(feature = "http")]
+pub use sender::{Proxies, Sender, SenderOptions, Shutdown, State, Status};
+pub use settings::{Complaint, settings_from};
