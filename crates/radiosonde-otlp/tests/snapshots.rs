@@ -13,13 +13,15 @@ use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint};
 use prost::Message as _;
-use radiosonde_context::{SpanId, TraceId};
+use radiosonde_context::{Context, SpanId, TraceId};
 use radiosonde_metrics::{
-    Exemplar, Exponential, Exposition, Family, Head, MetricType, Point, Series, Snapshot, Value,
+    Exemplar, Exponential, Exposition, Family, Head, MetricType, Metrics, Point, Series, Settings,
+    Snapshot, Value,
 };
 use radiosonde_otlp::{
     FRAME_MAX, MetricSettings, Resource, SnapshotEncoder, Stream, assemble, entries,
 };
+use radiosonde_registry::Registry;
 use radiosonde_spool::{Limit, Options, Spool, StreamOptions};
 
 const CUMULATIVE: i32 = 2;
@@ -183,12 +185,14 @@ fn numbers_that_are_none_are_sent_as_they_are() {
 #[test]
 fn exponential_histograms_have_the_buckets_of_their_base() {
     let exponential = Some(Exponential { scale: 1, offset: -2 });
-    let bounds: Arc<[f64]> = (-2..=2).map(|power| f64::from(power * 1).exp2().sqrt()).collect();
+    let bounds: Arc<[f64]> = (-2..=2).map(|power| f64::from(power).exp2().sqrt()).collect();
     let value = |counts: &[u64]| {
         let (count, counts) = (counts.iter().sum(), counts.to_vec());
         Value::Histogram { bounds: bounds.clone(), counts, sum: 9.0, count, exponential }
     };
-    let cases: [(&[u64], u64, Option<(i32, &[u64])>); 4] = [
+    // Counts, those of the zero bucket, and index of the first of the others, with those.
+    type Case<'a> = (&'a [u64], u64, Option<(i32, &'a [u64])>);
+    let cases: [Case<'_>; 4] = [
         // The zero bucket, five buckets, and what is above all bounds in the next one.
         (&[3, 1, 0, 2, 0, 5], 3, Some((-2, &[1, 0, 2, 0, 5]))),
         (&[3, 0, 0, 2, 0, 0], 3, Some((0, &[2]))),
@@ -311,7 +315,7 @@ fn many_series_are_many_entries_of_one_name() {
     }
     let metrics = Sending::new("").send_all(160, &of(vec![wide]));
     assert!((6..20).contains(&metrics.len()), "{}", metrics.len());
-    let points = metrics.iter().flat_map(|metric| numbers(metric));
+    let points = metrics.iter().flat_map(numbers);
     let values: Vec<_> = points.map(|point| point.value).collect();
     let expected: Vec<_> = (0..3_000).map(|nth| Some(Number::AsInt(nth))).collect();
     assert_eq!(values, expected);
@@ -370,6 +374,62 @@ fn labels_of(metric: &Metric) -> String {
         text.push(';');
     }
     text
+}
+
+#[test]
+fn what_is_written_by_macros_is_what_a_scrape_shows() {
+    let text = r#"{"schema_version": 1,
+      "labels": {"outcome": {"values": ["success", "failure"]}},
+      "metrics": [
+        {"name": "runs_total", "type": "counter", "unit": "runs", "help": "Executions.", "labels": ["outcome"]},
+        {"name": "took_seconds", "type": "histogram", "unit": "seconds", "help": "Durations.",
+         "exponential_buckets": {"scale": 0, "min": 0.25, "max": 8}, "labels": []},
+        {"name": "depth", "type": "gauge", "unit": "jobs", "help": "Waiting.", "labels": []}]}"#;
+    let registry = Some(Registry::parse("registry.json", text).unwrap());
+    let metrics = Metrics::new(Settings { registry, ..Settings::default() });
+    let (trace, span) = (TraceId::random(), SpanId::random());
+    let write = |took: f64| {
+        let _guard = Context::default().with_span(trace, span, true).attach();
+        metrics::with_local_recorder(&metrics.recorder(), || {
+            metrics::counter!("runs_total", "outcome" => "success").increment(2);
+            metrics::histogram!("took_seconds").record(took);
+            metrics::gauge!("depth").set(3.0);
+        });
+    };
+    write(3.0);
+    let snapshot = metrics.snapshot();
+    let mut scraped = Scraped::default();
+    snapshot.expose(&mut scraped);
+    let mut sending = Sending::new("");
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() + 1;
+    let sent = sending.send(now, &snapshot);
+    assert_eq!(
+        sent.keys().collect::<Vec<_>>(),
+        scraped.0.iter().map(|(n, _)| n).collect::<Vec<_>>()
+    );
+    assert_eq!(sent["runs_total"].unit, "runs");
+    assert_eq!(
+        labels_of(&sent["runs_total"]),
+        scraped.0.iter().find(|(n, _)| n == "runs_total").unwrap().1
+    );
+    let took = |sent: &BTreeMap<String, Metric>| match &sent["took_seconds"].data {
+        Some(Data::ExponentialHistogram(took)) => took.data_points[0].clone(),
+        other => panic!("{other:?}"),
+    };
+    let point = took(&sent);
+    // 3 is in (2, 4], the bucket of the index 1.
+    assert_eq!(
+        point.positive.as_ref().map(|b| (b.offset, b.bucket_counts.clone())),
+        Some((1, vec![1]))
+    );
+    assert_eq!(point.exemplars.len(), 1);
+    assert_eq!(point.exemplars[0].trace_id, trace.to_bytes());
+    // The next one takes its place once somebody says that the first was sent.
+    metrics.renew_exemplars();
+    write(3.5);
+    let value = opentelemetry_proto::tonic::metrics::v1::exemplar::Value::AsDouble;
+    let point = took(&Sending::new("").send(now, &metrics.snapshot()));
+    assert_eq!(point.exemplars[0].value, Some(value(3.5)));
 }
 
 #[test]
