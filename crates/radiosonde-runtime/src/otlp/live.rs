@@ -2,8 +2,8 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use radiosonde_events::{DaySink, Owner, Redactions};
 use radiosonde_metrics::Snapshot;
@@ -40,6 +40,9 @@ struct Live {
     snapshots: Mutex<SnapshotEncoder>,
     /// Records that could be encoded for their files only.
     unexported: Mutex<Unexported>,
+    /// Whether what earlier processes left is on its way.
+    is_adopted: Mutex<bool>,
+    adopted: Condvar,
     /// What was said of destinations, as long as it holds.
     told: Mutex<Vec<Problem>>,
 }
@@ -151,6 +154,14 @@ impl Otlp {
         self.send_dead(problems);
     }
 
+    /// What earlier processes left is known, and on its way.
+    pub(crate) fn set_adopted(&self) {
+        if let Some(live) = &self.live {
+            *lock(&live.is_adopted) = true;
+            live.adopted.notify_all();
+        }
+    }
+
     /// Sends what has come into spools of processes that have ended, and removes those in which everything
     /// is done.
     pub(crate) fn tend_dead(&self, problems: &Problems) {
@@ -197,9 +208,14 @@ impl Otlp {
         })
     }
 
-    /// Waits until everything in the spool is sent, at most `within`. Whether it is.
+    /// Waits until everything in the spools is sent, what earlier processes left included, at most
+    /// `within`. Whether it is.
     pub(crate) fn flush(&self, within: Duration) -> bool {
-        self.live.as_ref().is_none_or(|live| live.sender.flush(within))
+        let Some(live) = &self.live else { return true };
+        let deadline = Instant::now() + within;
+        let waited = live.adopted.wait_timeout_while(lock(&live.is_adopted), within, |it| !*it);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        live.sender.flush(deadline.saturating_duration_since(Instant::now()))
     }
 
     /// Sends what can be sent `within`, and ends the sender. What is pending then stays on disk; when
@@ -251,6 +267,8 @@ impl Live {
             sender,
             snapshots: Mutex::new(snapshots),
             unexported: Mutex::default(),
+            is_adopted: Mutex::default(),
+            adopted: Condvar::new(),
             told: Mutex::default(),
         })
     }
