@@ -61,6 +61,8 @@ pub(crate) struct Home {
     pub(crate) in_memory: AtomicU64,
     /// A segment was filled: a spare is worth its room.
     pub(crate) has_rolled: AtomicBool,
+    /// Names in the directory that a power cut could take back.
+    pub(crate) has_new_names: AtomicBool,
     spare: Mutex<Option<Arc<dyn OpenFile>>>,
     quarantine: Mutex<Quarantine>,
 }
@@ -93,6 +95,7 @@ impl Home {
             others: AtomicU64::new(0),
             in_memory: AtomicU64::new(0),
             has_rolled: AtomicBool::new(false),
+            has_new_names: AtomicBool::new(false),
             spare: Mutex::default(),
             quarantine: Mutex::default(),
         }
@@ -220,15 +223,32 @@ impl Home {
             return Ok(());
         }
         let folder = self.path.join(QUARANTINE);
-        match self.files().create_dir(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+        self.create_folder(&folder)?;
         let path = folder.join(format!("{stream}-{:06}.bin", quarantine.next));
         quarantine.next += 1;
         let file = self.files().open(&path, Mode::New)?;
         quarantine.bytes += size;
         write_all(&*file, &content, 0)
+    }
+
+    /// Makes a folder in the spool, if it is not there.
+    pub(crate) fn create_folder(&self, path: &Path) -> io::Result<()> {
+        match self.files().create_dir(path) {
+            Ok(()) => self.has_new_names.store(true, Ordering::Relaxed),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Syncs the names in the directory, where there are new ones.
+    pub(crate) fn sync_names(&self) -> io::Result<()> {
+        if !self.has_new_names.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let synced = self.files().sync_dir(&self.path);
+        self.has_new_names.fetch_or(synced.is_err(), Ordering::Relaxed);
+        synced
     }
 
     /// Bytes in the quarantine, and how many pieces it had no room for.
