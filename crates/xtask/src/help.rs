@@ -15,10 +15,9 @@ usage: cargo xtask <command> [options]
 commands:
   test [--without PARTS]      run all tests and doctests; installs missing test programs (promtool,
                               prometheus, amtool, jq, rg, zstd, rsyslogd; of Python
-                              prometheus-client and opentelemetry-sdk) and says so; a program
-                              that cannot be had is a failure unless it is named with --without,
-                              and is then listed as not
-                              run
+                              prometheus-client, opentelemetry-sdk, opentelemetry-proto and rotel)
+                              and says so; a program that cannot be had is a failure unless it is
+                              named with --without, and is then listed as not run
   check [--only STEPS] [--advisories]
                               everything judged without running the code. Steps: manifests, fmt,
                               clippy, doc, deny, features. --advisories adds the security advisories,

@@ -67,6 +67,22 @@ pub(crate) const PARTS: &[Part] = &[
         service: None,
     },
     Part {
+        name: "opentelemetry-proto",
+        variable: "OPENTELEMETRY_PROTO",
+        python: Some(python::OPENTELEMETRY_PROTO),
+        apt: "python3-pip",
+        elsewhere: "Python 3 with pip",
+        service: None,
+    },
+    Part {
+        name: "rotel",
+        variable: "ROTEL",
+        python: Some(python::ROTEL),
+        apt: "python3-pip",
+        elsewhere: "Python 3 with pip",
+        service: None,
+    },
+    Part {
         name: "jq",
         variable: "JQ",
         python: None,
@@ -106,11 +122,11 @@ pub(crate) fn provide(without: &[&str]) -> bool {
     let mut missing = Vec::new();
     for part in PARTS {
         if without.contains(&part.name) {
-            println!("{:<17} left out by --without: its tests are not run", part.name);
+            println!("{:<20} left out by --without: its tests are not run", part.name);
         } else if let Some(place) = part.find() {
-            println!("{:<17} {place}", part.name);
+            println!("{:<20} {place}", part.name);
         } else {
-            println!("{:<17} missing", part.name);
+            println!("{:<20} missing", part.name);
             missing.push(part);
         }
     }
@@ -254,9 +270,9 @@ fn install(missing: &[&Part], steps: &[Vec<String>]) -> bool {
     let mut all = true;
     for part in missing {
         match part.find() {
-            Some(place) => println!("{:<17} {place} (installed now)", part.name),
+            Some(place) => println!("{:<20} {place} (installed now)", part.name),
             None => {
-                eprintln!("{:<17} could not be installed; --without {0} leaves it out", part.name);
+                eprintln!("{:<20} could not be installed; --without {0} leaves it out", part.name);
                 all = false;
             }
         }
@@ -293,7 +309,12 @@ mod tests {
         assert_eq!(steps[4], "systemctl disable --now rsyslog");
         assert!(steps[5].starts_with("python3 -m pip install"), "{steps:?}");
         assert!(steps[6].contains(" opentelemetry-sdk=="), "{steps:?}");
-        assert_eq!(steps.len(), 7, "{steps:?}");
+        assert!(steps[7].contains(" opentelemetry-proto=="), "{steps:?}");
+        assert!(
+            steps[8].contains(" --only-binary=:all: --python-version 3.11 rotel=="),
+            "{steps:?}"
+        );
+        assert_eq!(steps.len(), 9, "{steps:?}");
         let steps = lines(plan(&all, &Machine { systemd: false, ..DEBIAN }));
         assert_eq!(steps[2], "service prometheus stop");
         let only_jq: Vec<&Part> = PARTS.iter().filter(|part| part.name == "jq").collect();

@@ -12,6 +12,8 @@ pub(crate) struct Package {
     version: &'static str,
     /// What comes with it: pip is not asked to find that out, so that all versions stand here.
     with: &'static [&'static str],
+    /// What pip has to be told besides.
+    options: &'static [&'static str],
     /// What programs import.
     modules: &'static [&'static str],
 }
@@ -21,6 +23,7 @@ pub(crate) const PROMETHEUS_CLIENT: Package = Package {
     name: "prometheus-client",
     version: "0.26.0",
     with: &[],
+    options: &[],
     modules: &["prometheus_client"],
 };
 
@@ -35,7 +38,27 @@ pub(crate) const OPENTELEMETRY_SDK: Package = Package {
         "typing-extensions==4.16.0",
         "grpcio==1.85.1",
     ],
+    options: &[],
     modules: &["opentelemetry.sdk.trace", "opentelemetry.propagators.b3", "grpc"],
+};
+
+/// OpenTelemetry's own messages and services, for a receiver that nobody here wrote.
+pub(crate) const OPENTELEMETRY_PROTO: Package = Package {
+    name: "opentelemetry-proto",
+    version: "1.45.2",
+    with: &["protobuf==7.36.2", "grpcio==1.85.1", "typing-extensions==4.16.0"],
+    options: &[],
+    modules: &["opentelemetry.proto.collector.trace.v1", "google.protobuf", "grpc"],
+};
+
+/// A collector. The package is a program with a wheel around it: no Python runs it, so any wheel for
+/// this machine will do.
+pub(crate) const ROTEL: Package = Package {
+    name: "rotel",
+    version: "0.0.1a15",
+    with: &[],
+    options: &["--only-binary=:all:", "--python-version", "3.11"],
+    modules: &["rotel"],
 };
 
 impl Package {
@@ -59,7 +82,9 @@ impl Package {
         let folder = self.folder().to_string_lossy().into_owned();
         let words = ["python3", "-m", "pip", "install", "--quiet", "--no-deps", "--target"];
         let with = self.with.iter().map(ToString::to_string);
-        words.into_iter().map(str::to_owned).chain([folder, requirement]).chain(with).collect()
+        let options = self.options.iter().map(ToString::to_string);
+        let words = words.into_iter().map(str::to_owned).chain([folder]).chain(options);
+        words.chain([requirement]).chain(with).collect()
     }
 
     /// Where tests look for it: beside what they write themselves (`CARGO_TARGET_TMPDIR`).

@@ -1,0 +1,7 @@
+//! What is sent arrives at receivers that nobody here wrote as it arrives at ours.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod parts;
+mod python;
+mod rotel;
