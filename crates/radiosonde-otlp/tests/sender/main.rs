@@ -1,4 +1,5 @@
 //! The sender against a real receiver, over the loopback.
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
 mod answers;
 mod common;
@@ -7,4 +8,5 @@ mod held;
 mod life;
 mod proxies;
 mod quiet;
+mod raw;
 mod tls;

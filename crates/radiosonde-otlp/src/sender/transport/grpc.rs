@@ -18,10 +18,11 @@ use tower_service::Service;
 use super::http1::head;
 use super::{ANSWER_MAX, Asking, BATCH, failed, timed_out};
 use crate::destination::{Compression, Destination};
-use crate::sender::answer::{Answer, Verdict, retry_info};
+use crate::sender::answer::{Answer, Verdict};
 use crate::sender::connect::{Connections, Exchange, Heard, connections};
 use crate::sender::proxy::Proxies;
-use crate::sender::response::{of_grpc, of_http, of_message};
+use crate::sender::response::of_http;
+use crate::sender::status_code::{of_grpc, of_message, retry_info};
 use crate::signal::Signal;
 
 pub(super) struct Client {

@@ -9,7 +9,7 @@ use http::header::{
 };
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use hyper::body::Incoming;
 
 use super::{ANSWER_MAX, Asking, BATCH, failed, timed_out};
@@ -75,7 +75,7 @@ impl Client {
 async fn read(response: Response<Incoming>, end: tokio::time::Instant) -> Answer {
     let (parts, body) = response.into_parts();
     let collected = tokio::time::timeout_at(end, Limited::new(body, ANSWER_MAX).collect()).await;
-    let body = collected.ok().and_then(Result::ok).map(|body| body.to_bytes());
+    let body = collected.ok().and_then(Result::ok).map(Collected::to_bytes);
     let head = head(&parts);
     let header = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let body = body.and_then(|body| match header(CONTENT_ENCODING) {
