@@ -444,4 +444,6 @@ fn nonzero(sum: &Counters) -> Vec<(Kind, DropReason, Level, u64)> {
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_of_exports;
+#[cfg(test)]
 mod tests_of_spans;
