@@ -109,13 +109,17 @@ pub fn stage_contents() -> Vec<Vec<u8>> {
     let name = counted(b"events-2026-11-21.jsonl");
     let place = [&5_u64.to_le_bytes()[..], &9_u64.to_le_bytes(), &[1]].concat();
     let target = [&name[..], &counted(b"{}\n{}\n"), &place, &[0]].concat();
-    let built = [&[stage::BUILT, 1][..], &[3; 12], &[2], &target, &target].concat();
+    let of_version = |version| [&[version, 1][..], &[3; 12], &[2], &target, &target].concat();
+    let exports = [&[3, 2, 0, 0, 0, 0xaa, 0xbb][..], &[0, 1, 0, 0, 0, 0xcc]].concat();
+    let exports = [&[1][..], &7_u64.to_le_bytes(), &counted(&exports)].concat();
+    let built = [of_version(stage::BUILT), exports].concat();
     let no_lines = [&[0; 8][..], &[0; 4], &fuzzing::checksum(&[]).to_le_bytes()].concat();
-    let heads = [&[0; 4][..], &1_u32.to_le_bytes(), &name, &place, &no_lines].concat();
+    let heads = [&[0; 4][..], &1_u32.to_le_bytes(), &name, &place, &no_lines, &[0; 4]].concat();
     let whole = stage::file(&mut Dice(&built));
-    let short = stage::with_heads(&heads);
+    let short = stage::with_heads(b"RSNDSTG3", &heads);
     vec![
         built,
+        of_version(stage::BUILT_BEFORE),
         [&[stage::HEADS], &heads[..]].concat(),
         [&[stage::RAW], &whole[..4400]].concat(),
         [&[stage::RAW], &short[..]].concat(),

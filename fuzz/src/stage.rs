@@ -11,6 +11,8 @@ const LINES_AT: usize = 64 * 1024;
 
 /// How the rest of an input becomes a stage. The number is its first byte, modulo 4.
 pub const BUILT: u8 = 0;
+/// The same, of the version before, which knew no exports.
+pub const BUILT_BEFORE: u8 = 1;
 /// The heads of a batch; their checksum is made right.
 pub const HEADS: u8 = 2;
 /// The file, as it stands.
@@ -20,13 +22,14 @@ pub const RAW: u8 = 3;
 pub fn file(dice: &mut Dice<'_>) -> Vec<u8> {
     match dice.u8() % 4 {
         RAW => dice.0.to_vec(),
-        HEADS => with_heads(dice.0),
-        _ => built(dice),
+        HEADS => with_heads(b"RSNDSTG3", dice.0),
+        BUILT_BEFORE => built(dice, b"RSNDSTG2"),
+        _ => built(dice, b"RSNDSTG3"),
     }
 }
 
-/// Ranges and targets with their lines.
-fn built(dice: &mut Dice<'_>) -> Vec<u8> {
+/// Ranges, targets with their lines, and exports.
+fn built(dice: &mut Dice<'_>, magic: &[u8; 8]) -> Vec<u8> {
     let mut heads = Vec::new();
     let ranges = u32::from(dice.u8() % 8);
     heads.extend_from_slice(&ranges.to_le_bytes());
@@ -50,15 +53,25 @@ fn built(dice: &mut Dice<'_>) -> Vec<u8> {
         heads.extend_from_slice(&fuzzing::checksum(bytes).to_le_bytes());
         lines.extend_from_slice(bytes);
     }
-    let mut file = with_heads(&heads);
+    if magic == b"RSNDSTG3" {
+        let count = u32::from(dice.u8() % 2);
+        heads.extend_from_slice(&count.to_le_bytes());
+        let (number, bytes) = (dice.u64(), dice.counted());
+        heads.extend_from_slice(&number.to_le_bytes());
+        heads.extend_from_slice(&((LINES_AT + lines.len()) as u64).to_le_bytes());
+        heads.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+        heads.extend_from_slice(&fuzzing::checksum(bytes).to_le_bytes());
+        lines.extend_from_slice(bytes);
+    }
+    let mut file = with_heads(magic, &heads);
     file.resize(LINES_AT.max(file.len()), 0);
     file.extend_from_slice(&lines);
     file
 }
 
-/// A stage that is ready, with these heads.
-pub fn with_heads(heads: &[u8]) -> Vec<u8> {
-    let mut bytes = b"RSNDSTG2".to_vec();
+/// A stage of a version that is ready, with these heads.
+pub fn with_heads(magic: &[u8; 8], heads: &[u8]) -> Vec<u8> {
+    let mut bytes = magic.to_vec();
     bytes.extend_from_slice(&1_u64.to_le_bytes());
     bytes.extend_from_slice(&7_u64.to_le_bytes());
     bytes.extend_from_slice(&(HEADS_AT as u64).to_le_bytes());

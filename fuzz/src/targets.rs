@@ -161,12 +161,15 @@ fn check_raw_fields(record: &Record<'_>) {
 /// A stage file: what is ready stays within its directory and within a bound.
 pub fn stage_contents(data: &[u8]) {
     let bytes = stage::file(&mut Dice(data));
-    let Some(targets) = fuzzing::stage(file(&bytes)).expect("a file can be read") else { return };
+    let found = fuzzing::stage(file(&bytes)).expect("a file can be read");
+    let Some((targets, exports)) = found else { return };
     for (name, _) in &targets {
         assert!(!name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0']));
     }
     let length: usize = targets.iter().map(|(_, bytes)| bytes.len()).sum();
     assert!(length <= 64 * 1024 * 1024 + targets.len());
+    let length: usize = exports.iter().map(|(_, bytes)| 5 + bytes.len()).sum();
+    assert!(length <= bytes.len(), "no export is there twice");
 }
 
 /// A file of call sites, asked for every number in it and for some that are not.

@@ -7,7 +7,7 @@ use radiosonde_record::{Descriptor, Kind, Level, Lines, RawValue, Record, SpanPa
 use radiosonde_redact::REDACTED;
 
 use crate::digits::hexadecimal;
-use crate::extras;
+use crate::extras::{self, ShownExtras};
 use crate::fields::{self, Field, How};
 use crate::identity::Identity;
 use crate::identity::Tails;
@@ -150,15 +150,16 @@ pub(crate) fn is_foreign_metric(record: &Record<'_>, site: &Descriptor) -> bool 
 }
 
 /// What may be shown of a record, and which rules have taken something out.
-struct Looked<'a> {
-    fields: Vec<Field<'a>>,
-    message: Cow<'a, str>,
-    /// Members of a span.
-    extras: String,
-    hits: Vec<Counter>,
+pub(crate) struct Looked<'a> {
+    pub(crate) fields: Vec<Field<'a>>,
+    pub(crate) message: Cow<'a, str>,
+    /// What few spans have.
+    pub(crate) extras: Option<ShownExtras<'a>>,
+    pub(crate) hits: Vec<Counter>,
 }
 
-fn look<'a>(
+/// Looks at everything a record says.
+pub(crate) fn look<'a>(
     record: &Record<'a>,
     site: &'a Descriptor,
     text: &SiteText,
@@ -168,10 +169,7 @@ fn look<'a>(
     let how = How { checks_json, looks: true };
     let (fields, mut hits) = fields::resolve(record, site, text, secrets, how);
     let message = message(record, secrets, &mut hits);
-    let extras = match record.has_extras() {
-        true => extras::members(record, secrets, &mut hits),
-        false => String::new(),
-    };
+    let extras = record.has_extras().then(|| extras::look(record, secrets, &mut hits));
     Looked { fields, message, extras, hits }
 }
 
@@ -245,6 +243,7 @@ impl Parts<'_, '_> {
     /// Writes the line of what may be shown.
     fn write_shown(&mut self, looked: &Looked<'_>, out: &mut Lines) {
         let Looked { fields, message, extras, hits } = looked;
+        let extras = extras.as_ref().map(extras::members).unwrap_or_default();
         let size = |field: &Field<'_>| match field.shown() {
             Value::Str(text) | Value::Json(text) => field.key.len() + text.len(),
             _ => field.key.len(),
@@ -253,7 +252,7 @@ impl Parts<'_, '_> {
         let variable = json::LONGEST * variable + extras.len();
         let least = self.constant_max() + variable + 48 * (fields.len() + 1);
         let mut room = out.room(least);
-        let variable = Variable { message, extras, fields: Some(fields) };
+        let variable = Variable { message, extras: &extras, fields: Some(fields) };
         let (line, _) = self.write_with(Line::new(&mut room, false), &variable);
         let length = line.length();
         out.take(length);
@@ -404,7 +403,12 @@ impl Parts<'_, '_> {
     #[inline(never)]
     fn resolved_members<'l, R: Room>(&mut self, line: Line<'l, R>) -> (Line<'l, R>, bool) {
         let how = How { checks_json: self.checks_json, looks: false };
-        let (fields, hits) = fields::resolve(self.record, self.site, self.text, self.secrets, how);
+        let (mut fields, hits) =
+            fields::resolve(self.record, self.site, self.text, self.secrets, how);
+        if self.text.hidden.is_some() {
+            // It may be a key of the call site, which is counted with the rest of that.
+            fields.iter_mut().for_each(|field| field.hide_key(self.secrets));
+        }
         (self.shown_members(line, &fields), !hits.is_empty())
     }
 

@@ -22,6 +22,13 @@ pub(crate) struct Field<'a> {
 }
 
 impl Field<'_> {
+    /// Takes out of its key what must not be shown, and counts nothing.
+    pub(crate) fn hide_key(&mut self, secrets: &Secrets) {
+        if let Some(key) = secrets.redact(None, &self.key, &mut Vec::new()) {
+            self.key = Cow::Owned(key);
+        }
+    }
+
     /// What is shown of the value.
     pub(crate) fn shown(&self) -> Value<'_> {
         match (&self.redacted, self.value) {

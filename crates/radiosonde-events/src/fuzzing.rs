@@ -25,7 +25,17 @@ impl Encoding {
 
     /// The same, of records that were read from files.
     pub fn of_dead_process(owner: Owner, instance: &str) -> Self {
-        Self(Encoder::new(owner, instance, Redactions::default()).checking_json())
+        Self::counting_of_dead_process(owner, instance, Redactions::default())
+    }
+
+    /// Lines of this owner, in which what is redacted is counted.
+    pub fn counting(owner: Owner, instance: &str, redactions: Redactions) -> Self {
+        Self(Encoder::new(owner, instance, redactions))
+    }
+
+    /// The same, of records that were read from files.
+    pub fn counting_of_dead_process(owner: Owner, instance: &str, redactions: Redactions) -> Self {
+        Self(Encoder::new(owner, instance, redactions).checking_json())
     }
 
     /// Appends the line of a record.

@@ -58,6 +58,8 @@ mod owner;
 pub mod recover;
 mod redactions;
 mod removals;
+#[doc(hidden)]
+pub mod shown;
 mod sink;
 mod site;
 mod time;

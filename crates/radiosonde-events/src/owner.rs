@@ -23,6 +23,12 @@ pub struct Owner {
     pub boot_id: Option<String>,
     /// Redaction rules.
     pub redact: Rules,
+    /// Whether its records go to a spool as well: then they are recovered by a program that has one,
+    /// and left alone by others. Default: `false`.
+    pub exports: bool,
+    /// Which kinds of records have lines in day files, by their number. Default: all. See
+    /// [`DaySink::lines_of`](crate::DaySink::lines_of).
+    pub lines: [bool; 3],
 }
 
 impl Owner {
@@ -35,6 +41,8 @@ impl Owner {
             pid: std::process::id(),
             boot_id: boot_id(),
             redact,
+            exports: false,
+            lines: [true; 3],
         }
     }
 
@@ -75,6 +83,8 @@ impl Default for Owner {
             pid: 0,
             boot_id: None,
             redact: Rules::standard(),
+            exports: false,
+            lines: [true; 3],
         }
     }
 }

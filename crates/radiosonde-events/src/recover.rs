@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use radiosonde_record::recovery::{Recovered, Remains, has_ready_stage};
-use radiosonde_record::{Instance, Sink as _, Slot, survive_size_limit};
+use radiosonde_record::{Instance, Sink, Slot, survive_size_limit};
 
 use crate::filing::{Filing, Live};
 use crate::owner::Owner;
 use crate::redactions::Redactions;
 use crate::sink::DaySink;
 
+const CANNOT_EXPORT: &str = "its records go to an OTLP collector as well, and this program was built \
+    without OTLP or has no place for them; recover it with one that has";
 /// Largest `owner.json` that is read.
 const OWNER_MAX: u64 = 1024 * 1024;
 
@@ -52,6 +54,21 @@ pub struct RecoveredInstance {
 
 /// Whoever lives on while a slot is recovered on its thread.
 pub trait Host {
+    /// Where the records of a dead owner go: its day files as they are, or those within a sink that
+    /// has exports besides. `owner` has the rules that the records are redacted by, `instance` is
+    /// its directory.
+    ///
+    /// # Errors
+    /// When this program cannot do what the owner did: then its remains are left alone, and the
+    /// error is told. So for every owner with exports, by default.
+    fn sink(&mut self, sink: DaySink, owner: &Owner, instance: &Path) -> io::Result<Box<dyn Sink>> {
+        let _where_its_spool_is = instance;
+        if owner.exports {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, CANNOT_EXPORT));
+        }
+        Ok(Box::new(sink))
+    }
+
     /// A batch of the slot's files could not be completed: nothing may be appended to them.
     fn unresolved(&mut self) {}
 
@@ -83,10 +100,23 @@ impl Host for Alone {}
 /// As from the system when the directory cannot be read. What concerns one dead process only is in
 /// [`RecoveryReport::failed`].
 pub fn recover_directory(root: &Path, retry: bool) -> io::Result<RecoveryReport> {
-    survive_size_limit(|| recover_all(root, retry))
+    recover_directory_with(root, retry, &mut Alone)
 }
 
-fn recover_all(root: &Path, retry: bool) -> io::Result<RecoveryReport> {
+/// As [`recover_directory`], asking `host` where the records of each owner go. Its other methods are
+/// called as well.
+///
+/// # Errors
+/// As [`recover_directory`].
+pub fn recover_directory_with(
+    root: &Path,
+    retry: bool,
+    host: &mut dyn Host,
+) -> io::Result<RecoveryReport> {
+    survive_size_limit(|| recover_all(root, retry, host))
+}
+
+fn recover_all(root: &Path, retry: bool, host: &mut dyn Host) -> io::Result<RecoveryReport> {
     std::fs::read_dir(root)?;
     let filing = Filing::new(root, &Live::default());
     let mut report = RecoveryReport::default();
@@ -98,7 +128,7 @@ fn recover_all(root: &Path, retry: bool) -> io::Result<RecoveryReport> {
                     report.failed.push((path, error));
                 }
                 remove_targets(root, &slot);
-                recover_slot(&slot, &filing, &Redactions::default(), &mut report, &mut Alone);
+                recover_slot(&slot, &filing, &Redactions::default(), &mut report, host);
             }
             Ok(None) => report.busy.push(number),
             Err(error) => report.failed.push((path, error)),
@@ -143,7 +173,7 @@ pub fn recover_slot(
     let mut unresolved = false;
     for instance in left {
         let path = instance.path.clone();
-        match open(slot, filing, instance, redactions) {
+        match open(slot, filing, instance, redactions, host) {
             Ok(Opened::Remains(found)) => opened.push((path, *found)),
             Ok(Opened::SetAside(found)) => report.instances.push(*found),
             Err(error) => {
@@ -160,7 +190,7 @@ pub fn recover_slot(
         if unresolved {
             sink.next_part(&is_taken);
         }
-        match remains.replay(root, &mut sink, &mut || host.between()) {
+        match remains.replay(root, sink.as_mut(), &mut || host.between()) {
             Ok(replayed) => {
                 // The report tells what was recovered; how its remains end is told by `finish`.
                 let (sender, receiver) = std::sync::mpsc::channel();
@@ -188,7 +218,7 @@ pub fn recover_slot(
 }
 
 enum Opened {
-    Remains(Box<(RecoveredInstance, DaySink, Remains)>),
+    Remains(Box<(RecoveredInstance, Box<dyn Sink>, Remains)>),
     SetAside(Box<RecoveredInstance>),
 }
 
@@ -198,8 +228,10 @@ fn open(
     filing: &Filing,
     instance: Instance,
     redactions: &Redactions,
+    host: &mut dyn Host,
 ) -> io::Result<Opened> {
-    let owner = read_owner(&instance.path)?;
+    let mut owner = read_owner(&instance.path)?;
+    owner.redact = redactions.complete(owner.redact);
     let mut found = RecoveredInstance {
         slot: slot.number(),
         instance: instance.id.clone(),
@@ -208,10 +240,11 @@ fn open(
         other_boot: owner.is_of_another_boot(),
         recovered: Recovered::default(),
     };
-    let sink = DaySink::of_dead_process(owner, &instance.id, slot.number(), redactions.clone());
-    let mut sink = sink.filing(filing.clone());
+    let (number, redactions) = (slot.number(), redactions.clone());
+    let sink = DaySink::of_dead_process(owner.clone(), &instance.id, number, redactions);
+    let mut sink = host.sink(sink.filing(filing.clone()), &owner, &instance.path)?;
     sink.begin(SystemTime::now());
-    Ok(match Remains::open(filing.root(), instance, &mut sink)? {
+    Ok(match Remains::open(filing.root(), instance, sink.as_mut())? {
         Ok(remains) => Opened::Remains(Box::new((found, sink, remains))),
         Err(set_aside) => {
             found.recovered = set_aside;

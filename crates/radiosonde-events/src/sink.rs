@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use jiff::civil::Date;
-use radiosonde_record::{Batch, Builder, Descriptor, Interrupted, Kind, Record, Sink};
+use radiosonde_record::metric_line::is_own_delta;
+use radiosonde_record::{Batch, Builder, Descriptor, Interrupted, Kind, Lines, Record, Sink};
 use radiosonde_store::names::{DayFile, Signal};
 
 use crate::console::Console;
@@ -31,6 +32,8 @@ pub struct DaySink {
     floor: (Date, [u32; 3]),
     date: Date,
     names: [String; 3],
+    /// Which kinds have lines in files, all of them.
+    has_lines: [bool; 3],
     filing: Option<(Filing, Registration)>,
     console: Option<Console>,
 }
@@ -48,7 +51,8 @@ impl DaySink {
         let encoder = Encoder::new(owner, instance, redactions);
         let console = console.map(|console| console.of_instance(instance));
         let (floor, names) = ((date, [0; 3]), Default::default());
-        Self { encoder, slot, parts: [0; 3], floor, date, names, filing: None, console }
+        let (parts, has_lines, filing) = ([0; 3], [true; 3], None);
+        Self { encoder, slot, parts, floor, date, names, has_lines, filing, console }
     }
 
     /// Cuts the files as this says. Without it each day has one file, however large.
@@ -56,6 +60,19 @@ impl DaySink {
     pub fn filing(self, filing: Filing) -> Self {
         let registration = filing.register();
         Self { filing: Some((filing, registration)), ..self }
+    }
+
+    /// Lets only records of these kinds have lines in files, and of the others what no other place
+    /// knows of: what jobs have counted. The console shows what it would show anyway. Default: all.
+    #[must_use]
+    pub fn lines_of(self, kinds: &[Kind]) -> Self {
+        let has_lines = Kind::ALL.map(|kind| kinds.contains(&kind));
+        let console = match kinds.contains(&Kind::Event) {
+            true => self.console,
+            // Nothing else has what it would leave out.
+            false => self.console.map(Console::without_files),
+        };
+        Self { has_lines, console, ..self }
     }
 
     /// A sink for what a dead process has left. Its records come from files, so nothing in them is
@@ -67,12 +84,32 @@ impl DaySink {
         redactions: Redactions,
     ) -> Self {
         let redact = redactions.complete(owner.redact);
+        let lines = owner.lines;
         let sink = Self::new(Owner { redact, ..owner }, instance, slot, redactions, None);
-        Self { encoder: sink.encoder.checking_json(), ..sink }
+        Self { encoder: sink.encoder.checking_json(), has_lines: lines, ..sink }
     }
 }
 
 impl DaySink {
+    /// Appends the line of a record, and tells the console.
+    fn encode_line(&mut self, record: &Record<'_>, site: &Descriptor, ring: u32, out: &mut Lines) {
+        let begin = out.len();
+        if let Some(console) = &mut self.console
+            && record.kind == Kind::Event
+            && console.is_pretty()
+        {
+            let prepared = self.encoder.encode_shown(record, site, ring, out);
+            return console.prepare(&prepared, site, ring);
+        }
+        self.encoder.encode(record, site, ring, out);
+        let Some(console) = &mut self.console else { return };
+        match record.kind {
+            Kind::Event => console.line(&out[begin..], record.level),
+            Kind::Span => console.span_ended(record),
+            Kind::Metric => {}
+        }
+    }
+
     /// A file that is written to besides those of [`Sink::file`].
     fn also(&self, name: String) -> String {
         if let Some((_, registration)) = &self.filing {
@@ -136,21 +173,20 @@ impl Sink for DaySink {
         ring: u32,
         batch: &mut Batch,
     ) {
+        let stays = self.has_lines[record.kind as usize] || is_own_delta(record, site);
+        let is_shown = record.kind == Kind::Event && self.console.is_some();
+        if !stays && !is_shown {
+            if let (Some(console), Kind::Span) = (&mut self.console, record.kind) {
+                console.span_ended(record);
+            }
+            return;
+        }
         let out = batch.lines(record.kind);
         let begin = out.len();
-        if let Some(console) = &mut self.console
-            && record.kind == Kind::Event
-            && console.is_pretty()
-        {
-            let prepared = self.encoder.encode_shown(record, site, ring, out);
-            return console.prepare(&prepared, site, ring);
-        }
-        self.encoder.encode(record, site, ring, out);
-        let Some(console) = &mut self.console else { return };
-        match record.kind {
-            Kind::Event => console.line(&out[begin..], record.level),
-            Kind::Span => console.span_ended(record),
-            Kind::Metric => {}
+        self.encode_line(record, site, ring, out);
+        if !stays {
+            // It was for the console alone.
+            out.truncate(begin);
         }
     }
 

@@ -72,6 +72,8 @@ impl Hidden {
 /// A key of a call site.
 #[derive(Debug)]
 pub(crate) struct KeyText {
+    /// The key as it may be shown.
+    pub(crate) name: String,
     /// `"…":`
     pub(crate) text: Piece,
     /// Where the rule counts that hides the key's values, when one does.
@@ -101,13 +103,11 @@ impl SiteText {
         let mut length = 2 * head.len() + message.len();
         let keys = site.keys.iter().map(|key| {
             let mut text = Vec::with_capacity(key.len() + 3);
-            match secrets.redact(None, key, &mut Vec::new()) {
-                Some(redacted) => json::string(&mut text, &redacted),
-                None => json::string(&mut text, key),
-            }
+            let name = secrets.redact(None, key, &mut Vec::new()).unwrap_or_else(|| key.clone());
+            json::string(&mut text, &name);
             text.push(b':');
             length += text.len();
-            KeyText { text: Piece::new(&text), redacted: secrets.ask(key) }
+            KeyText { name, text: Piece::new(&text), redacted: secrets.ask(key) }
         });
         let keys = keys.collect();
         let mut names: Vec<&String> = site.keys.iter().collect();

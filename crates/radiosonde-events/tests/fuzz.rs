@@ -118,7 +118,10 @@ fn the_inputs_to_begin_with_are_understood() {
     for input in fuzz::seeds::stage_contents().iter().filter(|input| input.len() != 4401) {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&fuzz::stage::file(&mut fuzz::dice::Dice(input))).unwrap();
-        assert!(fuzzing::stage(file).unwrap().is_some_and(|targets| !targets.is_empty()));
+        let (files, exports) = fuzzing::stage(file).unwrap().expect("a stage that is ready");
+        assert!(!files.is_empty());
+        let is_first = input[0] == fuzz::stage::BUILT;
+        assert_eq!(exports.len(), if is_first { 2 } else { 0 });
     }
     // Open, and being changed.
     let spans: Vec<_> =

@@ -149,13 +149,17 @@ impl Snapshot {
 }
 
 /// Families that are written under one name.
-struct Group<'a> {
-    name: Cow<'a, str>,
-    families: Vec<&'a Family>,
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "not for users")]
+pub struct Group<'a> {
+    /// That name.
+    pub name: Cow<'a, str>,
+    /// The families, all of one type.
+    pub families: Vec<&'a Family>,
 }
 
 /// The families sorted by the name they are written under.
-fn grouped(snapshot: &Snapshot) -> Vec<Group<'_>> {
+pub fn grouped(snapshot: &Snapshot) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::with_capacity(snapshot.families.len());
     let mut by_name: HashMap<Cow<'_, str>, usize> = HashMap::new();
     for family in &snapshot.families {
@@ -183,15 +187,11 @@ fn expose(labels: &str, value: &Value, exemplars: &[Exemplar], to: &mut dyn Expo
         Value::FloatCounter(v) => Point::FloatCounter(*v),
         Value::Gauge(v) => Point::Gauge(*v),
         Value::Histogram { bounds, counts, sum, .. } => {
-            let rising = |bounds: &[f64]| bounds.is_sorted_by(|a, b| a < b);
-            let finite = bounds.iter().all(|bound| bound.is_finite());
-            if counts.len() == bounds.len() + 1 && finite && rising(bounds) {
-                Point::Histogram { bounds, counts, sum: *sum }
-            } else {
-                let (bounds, counts) = mended(bounds, counts);
+            if let Some((bounds, counts)) = mended_buckets(bounds, counts) {
                 let point = Point::Histogram { bounds: &bounds, counts: &counts, sum: *sum };
                 return to.series(labels, &point, &[]);
             }
+            Point::Histogram { bounds, counts, sum: *sum }
         }
         Value::Summary { count, sum, quantiles } => {
             let rises = quantiles.iter().map(|(quantile, _)| quantile).is_sorted_by(|a, b| a < b);
@@ -214,7 +214,15 @@ fn expose(labels: &str, value: &Value, exemplars: &[Exemplar], to: &mut dyn Expo
     to.series(labels, &point, if fit { exemplars } else { &[] });
 }
 
-/// Buckets with finite, rising bounds only, and one more count than there are bounds.
+/// Buckets with finite, rising bounds only, and one more count than there are bounds; `None` when they are
+/// such already.
+pub fn mended_buckets(bounds: &[f64], counts: &[u64]) -> Option<(Vec<f64>, Vec<u64>)> {
+    let rising = bounds.is_sorted_by(|a, b| a < b);
+    let finite = bounds.iter().all(|bound| bound.is_finite());
+    let fits = counts.len() == bounds.len() + 1 && finite && rising;
+    (!fits).then(|| mended(bounds, counts))
+}
+
 fn mended(bounds: &[f64], counts: &[u64]) -> (Vec<f64>, Vec<u64>) {
     let (mut kept, mut sums, mut rest) = (Vec::<f64>::new(), Vec::new(), 0_u64);
     for (i, count) in counts.iter().enumerate() {
@@ -244,12 +252,7 @@ pub(crate) fn write_labels<'l>(
     labels: &(impl Iterator<Item = (&'l str, &'l str)> + Clone),
     reserved: &str,
 ) {
-    for (i, (label, value)) in labels.clone().enumerate() {
-        let name = fit(label, false);
-        let repeated = labels.clone().take(i).any(|(before, _)| fit(before, false) == name);
-        if repeated || name == reserved || name.starts_with("__") {
-            continue;
-        }
+    for (name, value) in fitted_labels(labels.clone(), reserved) {
         if !to.is_empty() {
             to.push(',');
         }
@@ -258,6 +261,19 @@ pub(crate) fn write_labels<'l>(
         escape(to, value);
         to.push('"');
     }
+}
+
+/// The labels by the names they are written under; without reserved names, each name once.
+pub(crate) fn fitted_labels<'l>(
+    labels: impl Iterator<Item = (&'l str, &'l str)> + Clone,
+    reserved: &str,
+) -> impl Iterator<Item = (Cow<'l, str>, &'l str)> {
+    labels.clone().enumerate().filter_map(move |(i, (label, value))| {
+        let name = fit(label, false);
+        let repeated = labels.clone().take(i).any(|(before, _)| fit(before, false) == name);
+        let is_left_out = repeated || name == reserved || name.starts_with("__");
+        (!is_left_out).then_some((name, value))
+    })
 }
 
 /// `\`, line ends and `"`, as a label value has them.

@@ -183,6 +183,14 @@ impl Metrics {
         snapshot
     }
 
+    /// The exemplars of the last [`Metrics::snapshot`] have been sent somewhere: newer ones may take
+    /// their places. A scrape says so itself.
+    pub fn renew_exemplars(&self) {
+        if !is_forked_child() {
+            self.0.catalogue.families().iter().for_each(|family| family.beside.note_scrape());
+        }
+    }
+
     /// Writes all series as they are now for a scrape: what [`Metrics::snapshot`] has, by name, in
     /// the form of the text formats. Series stand in the order they came, and constant labels behind
     /// the labels of a series. Allocates only for what is computed: roll-ups,

@@ -109,6 +109,8 @@ mod exemplars;
 mod exposition;
 mod family;
 mod fault;
+#[doc(hidden)]
+pub mod fitted;
 mod front;
 mod handle;
 mod hub;

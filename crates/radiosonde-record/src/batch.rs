@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::descriptor::Descriptor;
+use crate::exports::{self, Exports};
 use crate::format::{Builder, Record};
 use crate::level::Kind;
 use crate::lines::Lines;
@@ -47,18 +48,66 @@ pub trait Sink: Send {
 
     /// Another name for a file that cannot be continued, the `part`th.
     fn alternate(&self, file: &str, part: u32) -> String;
+
+    /// Whether records have exports besides lines. Asked when the stage is made, which has room for
+    /// them then, and for every batch: where it is `false`, exports are lost, and counted
+    /// ([`Journal::exports_lost`](crate::Journal::exports_lost)).
+    fn exports(&self) -> bool {
+        false
+    }
+
+    /// The number of the last batch whose exports are all in the queue of this sink, or were counted
+    /// as lost there; 0 when there was none. It rises, also over the life of a process: who takes
+    /// over the queue of a dead owner goes on where that stood.
+    fn last_export(&self) -> u64 {
+        0
+    }
+
+    /// Takes over the exports of a batch, when its lines are in their files. Batches have numbers
+    /// above [`Sink::last_export`] that rise, one after another as a rule.
+    ///
+    /// A batch comes again, with the same bytes, when nobody knows what became of it: after a kill,
+    /// or a panic in here. One whose number is not above the last is already there, and nothing is
+    /// done; one that is there in part is completed. Once this has returned the batch is forgotten:
+    /// what cannot be kept is counted by the sink.
+    fn export(&mut self, _number: u64, _exports: Exports<'_>) {}
 }
 
-/// Lines on their way to files, by kind. See [`Sink`].
+/// Lines on their way to files, by kind, and exports on their way to a queue. See [`Sink`].
 #[derive(Debug, Default)]
 pub struct Batch {
     lines: [Lines; 3],
+    exports: Lines,
+    counts: Counts,
+    /// Bytes of records that have neither a line nor an export.
+    passed: usize,
+}
+
+/// Records of a batch, by kind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    /// With a line or an export.
     pub(crate) records: [u64; 3],
+    /// Those among them with an export.
+    pub(crate) exported: [u64; 3],
+    /// Those among these without a line.
+    pub(crate) only_exported: [u64; 3],
+    /// With neither.
+    pub(crate) passed: [u64; 3],
+}
+
+/// How far a batch was filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    lines: [usize; 3],
+    exports: usize,
 }
 
 impl Batch {
-    pub(crate) fn within(segments: [Segment; 3]) -> Self {
-        Self { lines: segments.map(Lines::within), records: [0; 3] }
+    /// A batch that is put together in these segments: of the lines, and of the exports if any.
+    pub(crate) fn within(segments: [Segment; 3], exports: Option<Segment>) -> Self {
+        let exports = exports.map(Lines::within).unwrap_or_default();
+        Self { lines: segments.map(Lines::within), exports, ..Self::default() }
     }
 
     /// Where to append a line of a record of this kind.
@@ -75,29 +124,74 @@ impl Batch {
         &self.lines[kind as usize]
     }
 
-    /// Records in the batch, one count per kind.
-    pub fn records(&self) -> [u64; 3] {
-        self.records
+    /// Appends an export of the record that is being encoded: what `write` appends, and nothing when
+    /// it appends nothing. The number of the stream means what the sink wants it to. When the record
+    /// cannot be encoded after all, its exports go with its lines.
+    pub fn export(&mut self, stream: u8, write: impl FnOnce(&mut Lines)) {
+        exports::append(&mut self.exports, stream, write);
     }
 
+    /// The exports so far.
+    pub fn exports(&self) -> Exports<'_> {
+        Exports::new(&self.exports)
+    }
+
+    pub(crate) fn exported(&self) -> &Lines {
+        &self.exports
+    }
+
+    /// Records in the batch, one count per kind. Those with neither a line nor an export are not
+    /// among them.
+    pub fn records(&self) -> [u64; 3] {
+        self.counts.records
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Bytes on their way.
     pub(crate) fn len(&self) -> usize {
-        self.lines.iter().map(Lines::len).sum()
+        self.lines.iter().map(Lines::len).sum::<usize>() + self.exports.len()
+    }
+
+    /// The same, and those of records that were passed over: 0 when there was none at all.
+    pub(crate) fn weight(&self) -> usize {
+        self.len() + self.passed
     }
 
     pub(crate) fn clear(&mut self) {
-        self.records = [0; 3];
+        (self.counts, self.passed) = (Counts::default(), 0);
         self.lines.iter_mut().for_each(Lines::clear);
+        self.exports.clear();
     }
 
-    pub(crate) fn mark(&self) -> [usize; 3] {
+    pub(crate) fn mark(&self) -> Mark {
         let [events, spans, metrics] = &self.lines;
-        [events.len(), spans.len(), metrics.len()]
+        let lines = [events.len(), spans.len(), metrics.len()];
+        Mark { lines, exports: self.exports.len() }
+    }
+
+    /// Counts a record of so many bytes, which was encoded since `mark`.
+    pub(crate) fn count(&mut self, kind: Kind, size: usize, mark: Mark) {
+        let now = self.mark();
+        let (has_line, has_export) = (now.lines != mark.lines, now.exports != mark.exports);
+        let (counts, kind) = (&mut self.counts, kind as usize);
+        if !has_line && !has_export {
+            self.passed += size;
+            counts.passed[kind] += 1;
+            return;
+        }
+        counts.records[kind] += 1;
+        counts.exported[kind] += u64::from(has_export);
+        counts.only_exported[kind] += u64::from(!has_line);
     }
 
     /// Takes back what was appended since `mark`.
-    pub(crate) fn rewind(&mut self, mark: [usize; 3]) {
-        for (lines, mark) in self.lines.iter_mut().zip(mark) {
+    pub(crate) fn rewind(&mut self, mark: Mark) {
+        for (lines, mark) in self.lines.iter_mut().zip(mark.lines) {
             lines.truncate(mark);
         }
+        self.exports.truncate(mark.exports);
     }
 }

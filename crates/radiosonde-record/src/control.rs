@@ -175,6 +175,11 @@ pub enum Notice {
         /// How often since the start.
         restarts: u64,
     },
+    /// Exports that nobody has taken over: the sink had no place for them, or panicked each time.
+    ExportsLost {
+        /// How many.
+        exports: u64,
+    },
     /// The stage could not be created: a kill can tear or repeat lines.
     Unstaged(io::Error),
     /// The slot was taken from us: its lock was removed, or the directory moved away. Lines go on

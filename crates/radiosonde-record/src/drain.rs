@@ -6,19 +6,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::batch::{BATCH_BYTES, Batch, Sink};
+use crate::batch::{BATCH_BYTES, Batch, Counts, Sink};
 use crate::control::Notice;
 use crate::descriptor::Descriptor;
 use crate::files::Unsynced;
 use crate::horizon::{Held, Horizon};
 use crate::journal::Journal;
 use crate::lanes::{self, Lane};
+use crate::level::Kind;
 use crate::ring::{self, Calibration, Consumer, Source as _};
 use crate::site_cache::SiteCache;
 use crate::slot::Lease;
 use crate::stage::Stage;
 use crate::thread;
-use crate::writer::Writer;
+use crate::writer::{Exported, Writer};
 
 /// Pause between looks at the rings under load.
 const POLL_MIN: Duration = Duration::from_millis(1);
@@ -49,7 +50,8 @@ pub struct Drain {
 
 impl Drain {
     /// A drain of `journal` to the files of a leased slot. Without a lease lines only reach the
-    /// sink: what it shows counts as delivered, the rest as dropped.
+    /// sink: what it shows counts as delivered, and so does what it takes over as an export, the rest
+    /// as dropped.
     pub fn new(
         journal: &Journal,
         lease: Option<Lease>,
@@ -57,7 +59,8 @@ impl Drain {
         sink: Box<dyn Sink>,
         notify: Box<dyn Fn(Notice) + Send>,
     ) -> Self {
-        let create = |directory: &Path| match Stage::create(&directory.join("stage")) {
+        let has_exports = sink.exports();
+        let create = |directory: &Path| match Stage::create(&directory.join("stage"), has_exports) {
             Ok((stage, batch)) => (Some(stage), batch),
             Err(error) => {
                 notify(Notice::Unstaged(error));
@@ -202,12 +205,8 @@ impl Drain {
         if self.batch.len() == 0 {
             self.fill(horizon, began);
         }
-        let bytes = self.batch.len();
-        if bytes == 0 {
-            self.release();
-            return 0;
-        }
-        if self.writer.is_none() {
+        let bytes = self.batch.weight();
+        if self.batch.len() == 0 || self.writer.is_none() {
             self.release();
             self.commit_without_files();
             return bytes;
@@ -236,7 +235,7 @@ impl Drain {
             let (records, bytes) = (refused.records.len() as u64, refused.bytes);
             self.tell(Notice::Refused { records, bytes });
         }
-        if self.batch.len() > 0 {
+        if self.batch.weight() > 0 {
             // A console that panics costs itself, not the files.
             let show = AssertUnwindSafe(|| self.sink.show(&self.batch));
             match catch_unwind(show) {
@@ -298,12 +297,23 @@ impl Drain {
     /// Writes the ready batch. Whether that worked.
     fn finish(&mut self) -> bool {
         let Some((_, writer)) = &mut self.writer else { return true };
-        if let Err(error) = writer.finish(&self.batch, self.sink.as_ref()) {
-            self.block(error);
-            return false;
-        }
+        let exported = match writer.finish(&self.batch, self.sink.as_mut()) {
+            Ok(exported) => exported,
+            Err(error) => {
+                self.block(error);
+                return false;
+            }
+        };
         self.release();
-        self.journal.count_delivered(self.batch.records());
+        let Counts { records, only_exported, .. } = self.batch.counts();
+        if exported == Exported::Lost {
+            self.lose_exports();
+            self.journal.count_delivered(less(records, only_exported));
+            self.journal.count_not_exported(only_exported);
+        } else {
+            self.journal.count_delivered(records);
+        }
+        self.commit_passed();
         self.batch.clear();
         if std::mem::take(&mut self.blocked) {
             self.tell(Notice::Unblocked);
@@ -311,22 +321,57 @@ impl Drain {
         true
     }
 
-    /// What was shown is delivered; for the rest there is no destination.
+    /// Without files: what was shown is delivered, and what was exported; for the rest there is no
+    /// destination.
     fn commit_without_files(&mut self) {
-        let records = self.batch.records();
-        let of = |shown: bool| {
-            let mut counts = records;
-            for (count, was_shown) in counts.iter_mut().zip(self.shown) {
-                if was_shown != shown {
-                    *count = 0;
-                }
+        let is_exported = self.batch.exports().is_empty() || self.export_unstaged();
+        if !is_exported {
+            self.lose_exports();
+        }
+        let Counts { records, exported, .. } = self.batch.counts();
+        let mut delivered = if is_exported { exported } else { [0; 3] };
+        for kind in Kind::ALL.map(|kind| kind as usize) {
+            if self.shown[kind] {
+                delivered[kind] = records[kind];
             }
-            counts
-        };
-        self.journal.count_delivered(of(true));
-        self.journal.count_without_destination(of(false));
+        }
+        self.journal.count_delivered(delivered);
+        self.journal.count_without_destination(less(records, delivered));
+        self.commit_passed();
         lanes::mark_staged(&mut self.lanes);
         self.batch.clear();
+    }
+
+    /// Hands exports over that no stage has. Whether they were taken.
+    fn export_unstaged(&mut self) -> bool {
+        if !self.sink.exports() {
+            return false;
+        }
+        let number = self.sink.last_export() + 1;
+        let export = AssertUnwindSafe(|| self.sink.export(number, self.batch.exports()));
+        // Their records are given back: what panics half-way is lost, and not done twice.
+        let is_taken = catch_unwind(export).is_ok();
+        if !is_taken {
+            self.count_restart();
+        }
+        is_taken
+    }
+
+    fn lose_exports(&self) {
+        let exports = self.batch.exports().count() as u64;
+        self.journal.count_exports_lost(exports);
+        self.tell(Notice::ExportsLost { exports });
+    }
+
+    /// Records with neither a line nor an export.
+    fn commit_passed(&self) {
+        let passed = self.batch.counts().passed;
+        let mut shown = passed;
+        for (count, is_shown) in shown.iter_mut().zip(self.shown) {
+            *count *= u64::from(is_shown);
+        }
+        self.journal.count_delivered(shown);
+        self.journal.count_without_destination(less(passed, shown));
     }
 
     fn block(&mut self, error: io::Error) {
@@ -334,6 +379,11 @@ impl Drain {
             self.tell(Notice::Blocked(error));
         }
     }
+}
+
+/// One count less the other, by kind.
+fn less(all: [u64; 3], some: [u64; 3]) -> [u64; 3] {
+    std::array::from_fn(|kind| all[kind].saturating_sub(some[kind]))
 }
 
 /// Finds descriptors of a journal.

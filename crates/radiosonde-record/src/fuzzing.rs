@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::batch::{BATCH_BYTES, Batch, Sink};
 use crate::descriptor::Descriptor;
+use crate::exports::Exports;
 use crate::format::{self, Buffer, Builder, Site, Stamp};
 use crate::horizon::Horizon;
 use crate::lanes::{self, Lane};
@@ -87,15 +88,19 @@ pub fn callsite(file: &[u8], id: u32) -> Option<Descriptor> {
 
 /// Name and bytes of a file.
 pub type Staged = (String, Vec<u8>);
+/// Stream and bytes of an export.
+pub type Export = (u8, Vec<u8>);
 
-/// The files a stage is ready for.
+/// The files a stage is ready for, and its exports, each with its stream.
 ///
 /// # Errors
 /// As from the system.
-pub fn stage(file: File) -> io::Result<Option<Vec<Staged>>> {
-    let contents = Stage::of(file).contents()?;
-    let targets = contents.map(|contents| contents.targets.into_iter());
-    Ok(targets.map(|targets| targets.map(|target| (target.file, target.bytes)).collect()))
+pub fn stage(file: File) -> io::Result<Option<(Vec<Staged>, Vec<Export>)>> {
+    let Some(contents) = Stage::of(file).contents()? else { return Ok(None) };
+    let files = contents.targets.into_iter().map(|target| (target.file, target.bytes)).collect();
+    let exports = contents.exports.unwrap_or_default().1;
+    let exports = Exports::new(&exports).map(|(stream, bytes)| (stream, bytes.to_vec())).collect();
+    Ok(Some((files, exports)))
 }
 
 /// What came of a ring.
@@ -158,7 +163,7 @@ fn replay(
         let refused = left.refused;
         replayed.refused += refused.records.len();
         replayed.lost_bytes += refused.bytes;
-        if batch.len() == 0 {
+        if batch.weight() == 0 {
             return Ok(replayed);
         }
         each(&batch);

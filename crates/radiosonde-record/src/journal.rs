@@ -91,6 +91,7 @@ pub(crate) struct Inner {
     refusals: Refusals,
     service: OnceLock<String>,
     restarts: AtomicU64,
+    exports_lost: AtomicU64,
 }
 
 static NEXT_JOURNAL: AtomicUsize = AtomicUsize::new(1);
@@ -139,6 +140,7 @@ impl Journal {
             refusals: Refusals::default(),
             service: OnceLock::new(),
             restarts: AtomicU64::new(0),
+            exports_lost: AtomicU64::new(0),
         })))
     }
 
@@ -480,6 +482,16 @@ impl Journal {
         self.0.restarts.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// How many exports nobody has taken over: see [`Sink::export`](crate::Sink::export). Their records
+    /// may have lines all the same.
+    pub fn exports_lost(&self) -> u64 {
+        self.0.exports_lost.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_exports_lost(&self, exports: u64) {
+        self.0.exports_lost.fetch_add(exports, Ordering::Relaxed);
+    }
+
     /// The drain's control: flush, wake, stop.
     pub fn control(&self) -> &Arc<Control> {
         &self.0.control
@@ -572,6 +584,13 @@ impl Journal {
 
     pub(crate) fn count_rejected(&self, kind: Kind) {
         self.0.rejected[kind as usize].fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Records that would have had nothing but the exports that are lost.
+    pub(crate) fn count_not_exported(&self, records: [u64; 3]) {
+        for (cell, count) in self.0.rejected.iter().zip(records) {
+            cell.fetch_add(count, Ordering::AcqRel);
+        }
     }
 
     /// Moves records that reached no destination from pending to dropped.

@@ -101,7 +101,7 @@ pub(crate) fn fill<S: Source>(
                 active.push(Reverse((next_ns, at)));
                 break;
             }
-            if batch.len() >= limit {
+            if batch.weight() >= limit {
                 return Left { refused, held_ns };
             }
             encode(lane, sink, batch, sites, &mut refused);
@@ -153,7 +153,7 @@ fn encode<S: Source>(
         // The kind stands at a fixed place; a record this damaged may lie about it.
         let told = bytes.get(28).and_then(|kind| Kind::from_u8(*kind)).unwrap_or(Kind::Event);
         if encoded {
-            batch.records[told as usize] += 1;
+            batch.count(told, length, mark);
         } else {
             batch.rewind(mark);
             refused.records.push(told);

@@ -60,6 +60,7 @@ mod callsite;
 mod control;
 mod descriptor;
 mod drain;
+mod exports;
 mod files;
 mod filter;
 mod format;
@@ -87,6 +88,7 @@ mod site_cache;
 mod sites;
 mod slot;
 mod span;
+mod spools;
 mod stage;
 mod thread;
 mod value;
@@ -100,6 +102,7 @@ pub use descriptor::Descriptor;
 #[doc(hidden)]
 pub use descriptor::start_of;
 pub use drain::{Drain, Turn};
+pub use exports::Exports;
 pub use files::Unsynced;
 #[doc(hidden)]
 pub use files::ends_mid_line;
@@ -130,6 +133,7 @@ pub fn survive_size_limit<R>(f: impl FnOnce() -> R) -> R {
 
 pub use slot::{Instance, Lease, Slot, create_directory, new_instance_id};
 pub use span::EndedSpan;
+pub use spools::{LeftSpool, spool_of};
 #[doc(hidden)]
 pub use thread::has_local_journals;
 pub use thread::{

@@ -27,7 +27,9 @@ impl Lines {
     /// Room for at least that many bytes. What stands in it means nothing.
     #[inline]
     pub fn room(&mut self, least: usize) -> &mut [u8] {
-        let left = self.segment.as_ref().map_or(0, |segment| segment.len() - self.length);
+        // What is in the heap may be longer than the segment.
+        let left =
+            self.segment.as_ref().map_or(0, |segment| segment.len().saturating_sub(self.length));
         if self.in_heap || left < least {
             return self.room_in_heap(least);
         }
@@ -82,6 +84,19 @@ impl Lines {
         self.take(bytes.len());
     }
 
+    /// Writes over bytes that are there already. Those past the end are left out.
+    pub(crate) fn overwrite(&mut self, at: usize, bytes: &[u8]) {
+        let there = bytes.len().min(self.length.saturating_sub(at));
+        let bytes = &bytes[..there];
+        match &mut self.segment {
+            Some(segment) if !self.in_heap => {
+                let fits = segment.write(at, bytes);
+                debug_assert!(fits, "what is there lies within");
+            }
+            _ => self.heap[at..at + there].copy_from_slice(bytes),
+        }
+    }
+
     /// Forgets all but the first bytes.
     pub fn truncate(&mut self, length: usize) {
         self.length = self.length.min(length);
@@ -126,8 +141,12 @@ mod tests {
         assert!(lines.room(ROOM_MIN).len() >= ROOM_MIN);
         assert_eq!(lines.place(), None);
         lines.extend_from_slice(&[b'x'; 3 * ROOM_MIN]);
-        assert_eq!(lines.len(), 5 + 3 * ROOM_MIN);
+        lines.extend_from_slice(b"last");
+        assert_eq!(lines.len(), 5 + 3 * ROOM_MIN + 4);
         assert_eq!(&lines[..6], b"firstx");
+        lines.overwrite(1, b"IRST");
+        lines.overwrite(5 + 3 * ROOM_MIN + 2, b"ST and more");
+        assert_eq!((&lines[..6], &lines[3 * ROOM_MIN + 4..]), (&b"fIRSTx"[..], &b"xlaST"[..]));
         lines.clear();
         assert_eq!(&*lines, b"");
     }

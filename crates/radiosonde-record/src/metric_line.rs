@@ -1,6 +1,11 @@
 //! Keys of metric lines, by their places at the call site: those of our own metrics and of an SDK's are
 //! the same lines.
 
+use crate::descriptor::Descriptor;
+use crate::format::{Key, Record};
+use crate::level::Kind;
+use crate::value::Value;
+
 /// All of them, in order.
 pub const KEYS: [&str; 12] = [
     "name",
@@ -40,3 +45,15 @@ pub const MAX: usize = 9;
 pub const BUCKETS: usize = 10;
 /// `[[0.5,12.0],…]`
 pub const QUANTILES: usize = 11;
+
+/// Whether a record says what a job did to one of our own metrics. Only its line in a day file knows
+/// that: to whoever reads snapshots it is counted already.
+#[must_use]
+pub fn is_own_delta(record: &Record<'_>, site: &Descriptor) -> bool {
+    let is_delta = |(key, value): (Key<'_>, Value<'_>)| {
+        key == Key::Index(KIND) && matches!(value, Value::Str("delta"))
+    };
+    record.kind == Kind::Metric
+        && site.source == Descriptor::OWN_METRICS
+        && record.fields().any(is_delta)
+}

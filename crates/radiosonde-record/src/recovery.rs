@@ -1,17 +1,17 @@
-//! Recovery: what a dead process left in its rings and stage reaches the day files, once.
+//! Recovery: what a dead process left in its rings and stage reaches the day files, and the queue of
+//! its exports, once.
 //!
 //! The caller holds the lock of the slot. Every step can be killed and repeated: the stage of the
 //! dead instance is used on, and its directory is removed last.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::FileExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::OFlags;
-
-use crate::batch::{Batch, Sink};
+use crate::batch::{Batch, Counts, Sink};
 use crate::descriptor::Descriptor;
 use crate::files::Unsynced;
 use crate::horizon::Horizon;
@@ -23,20 +23,20 @@ use crate::ring::image::Image;
 use crate::ring::{Counters, Source as _, region};
 use crate::site_cache::SiteCache;
 use crate::slot::{Instance, OWNER, QUARANTINE, RINGS};
-use crate::stage::{Contents, Stage, Staged};
-use crate::writer::Writer;
+use crate::stage::{Contents, Stage};
+use crate::writer::{Exported, Writer};
 
 mod look;
 mod poison;
+mod resolve;
 
 pub use look::{Left, Underway, look};
 pub(crate) use poison::forget_attempts;
 use poison::{ATTEMPTS_MAX, Deaths, Poison};
+use resolve::{PANICKED, Where, resolve};
 
 /// Largest `callsites` file that is read.
 const CALLSITES_MAX: u64 = 16 * 1024 * 1024;
-/// Names tried for a batch whose file cannot be continued.
-const ALTERNATES_MAX: u32 = 1000;
 
 /// What one recovery did.
 #[derive(Clone, Debug, Default)]
@@ -52,11 +52,18 @@ pub struct Recovered {
     pub interrupted_unlisted: u64,
     /// Bytes of a staged batch that were still missing in their files.
     pub staged_bytes: u64,
+    /// Exports of a staged batch that were not all in their queue yet.
+    pub staged_exports: u64,
+    /// Exports of its rings that nobody has taken over.
+    pub exports_lost: u64,
+    /// Records that have neither a line nor an export, by kind: its owner wanted none.
+    pub without_destination: [u64; 3],
     /// Records that could not be read or encoded.
     pub rejected: u64,
     /// Bytes of rings nothing could be made of.
     pub lost_bytes: u64,
-    /// Batches that may be in their files twice, because the file had changed.
+    /// Batches that may be in their files twice, because the file had changed, or in the queue of
+    /// exports, because that does not know what it had.
     pub maybe_duplicates: u64,
     /// What the rings of the dead process had accepted in its life, by kind: with `dropped`, what
     /// it was offered.
@@ -151,7 +158,8 @@ impl Remains {
         }
         let mut stage = Stage::open_or_create(&stage_path)?;
         if let Some(contents) = stage.contents()? {
-            resolve(root, &contents, &mut images, sink, &unsynced, &mut recovered)?;
+            let at = Where { root, instance: &instance.path, unsynced: &unsynced };
+            resolve(at, &contents, &mut images, sink, &mut recovered)?;
             stage.free()?;
         }
         let mut sum = Counters::default();
@@ -290,24 +298,40 @@ fn replay(
         let refused = poison.encode(place, fill)?.refused;
         recovered.rejected += refused.records.len() as u64;
         recovered.lost_bytes += refused.bytes;
-        if batch.len() == 0 {
+        if batch.weight() == 0 {
             let events = &mut recovered.records[Kind::Event as usize];
             *events = events.saturating_sub(recovered.interrupted);
             return Ok(());
         }
-        let ranges = lanes::ranges(&lanes);
-        writer.stage(&batch, &ranges, sink)?;
+        let is_staged = batch.len() > 0;
+        if is_staged {
+            writer.stage(&batch, &lanes::ranges(&lanes), sink)?;
+        }
         lanes::mark_staged(&mut lanes);
         for lane in &mut lanes {
             lane.source.release(lane.encoded)?;
         }
-        writer.finish(&batch, sink)?;
-        for (sum, count) in recovered.records.iter_mut().zip(batch.records()) {
-            *sum += count;
+        if is_staged && finish(writer, &batch, sink)? == Exported::Lost {
+            recovered.exports_lost += batch.exports().count() as u64;
         }
+        let Counts { records, passed, .. } = batch.counts();
+        add(&mut recovered.records, records);
+        add(&mut recovered.without_destination, passed);
         if !between() {
             return Err(io::ErrorKind::Interrupted.into());
         }
+    }
+}
+
+/// Writes what is ready. A sink that panics leaves it ready, for the next recovery to be charged.
+fn finish(writer: &mut Writer, batch: &Batch, sink: &mut dyn Sink) -> io::Result<Exported> {
+    let finish = AssertUnwindSafe(|| writer.finish(batch, sink));
+    catch_unwind(finish).unwrap_or_else(|_panic| Err(io::Error::other(PANICKED)))
+}
+
+fn add(sums: &mut [u64; 3], counts: [u64; 3]) {
+    for (sum, count) in sums.iter_mut().zip(counts) {
+        *sum += count;
     }
 }
 
@@ -386,84 +410,6 @@ fn is_blank(path: &Path) -> bool {
         })
 }
 
-/// Brings a ready batch to its files, by the decision table of the staged protocol.
-fn resolve(
-    root: &Path,
-    contents: &Contents,
-    images: &mut [Image],
-    sink: &dyn Sink,
-    unsynced: &Unsynced,
-    recovered: &mut Recovered,
-) -> io::Result<()> {
-    for (ring, to) in &contents.ranges {
-        if let Some(image) = images.iter_mut().find(|image| image.number() == *ring) {
-            image.release((*to).max(image.position()))?;
-        }
-    }
-    for target in &contents.targets {
-        match roll_forward(&root.join(&target.file), target, unsynced)? {
-            Some(written) => recovered.staged_bytes += written,
-            None => {
-                write_alternate(root, target, sink, unsynced)?;
-                recovered.staged_bytes += target.bytes.len() as u64;
-                recovered.maybe_duplicates += 1;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Completes the bytes at their place and returns how many were missing; `None` when the file is
-/// gone or holds something else there. Never truncates: shippers may have read what stands.
-fn roll_forward(path: &Path, target: &Staged, unsynced: &Unsynced) -> io::Result<Option<u64>> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).custom_flags(OFlags::NOFOLLOW.bits() as i32);
-    let Ok(file) = options.open(path) else { return Ok(None) };
-    if file.metadata()?.ino() != target.inode {
-        return Ok(None);
-    }
-    let completed = complete(&file, target.offset, &target.bytes)?;
-    unsynced.add_file(file);
-    Ok(completed)
-}
-
-/// Writes what is missing of `bytes` at `offset`; `None` when something else stands there.
-fn complete(file: &fs::File, offset: u64, bytes: &[u8]) -> io::Result<Option<u64>> {
-    let Some(there) = file.metadata()?.len().checked_sub(offset) else { return Ok(None) };
-    let there = usize::try_from(there).unwrap_or(usize::MAX).min(bytes.len());
-    let mut present = vec![0; there];
-    file.read_exact_at(&mut present, offset)?;
-    if present != bytes[..there] {
-        return Ok(None);
-    }
-    file.write_all_at(&bytes[there..], offset + there as u64)?;
-    Ok(Some((bytes.len() - there) as u64))
-}
-
-/// Writes the batch to a file of its own. Repeated after a kill, it finds the file it had begun.
-fn write_alternate(
-    root: &Path,
-    target: &Staged,
-    sink: &dyn Sink,
-    unsynced: &Unsynced,
-) -> io::Result<()> {
-    // The line feed that ended a torn line of the other file would be an empty line here.
-    let bytes = target.bytes.strip_prefix(b"\n").unwrap_or(&target.bytes);
-    for part in 1..ALTERNATES_MAX {
-        let path = root.join(sink.alternate(&target.file, part));
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let flags = OFlags::NOFOLLOW.bits() as i32;
-        let Ok(file) = options.custom_flags(flags).open(path) else { continue };
-        let ours = file.metadata()?.len() <= bytes.len() as u64;
-        if ours && complete(&file, 0, bytes)?.is_some() {
-            unsynced.add_file(file);
-            return Ok(());
-        }
-    }
-    Err(io::Error::new(io::ErrorKind::AlreadyExists, "no free name for a recovered batch"))
-}
-
 fn read_callsites(path: &Path) -> Vec<u8> {
     let small = fs::symlink_metadata(path)
         .is_ok_and(|metadata| metadata.is_file() && metadata.len() <= CALLSITES_MAX);
@@ -497,5 +443,7 @@ fn nonzero(sum: &Counters) -> Vec<(Kind, DropReason, Level, u64)> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_exports;
 #[cfg(test)]
 mod tests_of_spans;

@@ -376,7 +376,7 @@ pub fn create_directory(path: &Path) -> io::Result<()> {
 }
 
 /// Creates a directory that must be no link. An existing one is left as it is.
-fn create_own(path: &Path) -> io::Result<()> {
+pub(crate) fn create_own(path: &Path) -> io::Result<()> {
     match is_own(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => create_directory(path),
         other => other,
@@ -384,7 +384,7 @@ fn create_own(path: &Path) -> io::Result<()> {
 }
 
 /// What somebody else's link leads to is not ours to recover, or to remove from.
-fn is_own(path: &Path) -> io::Result<()> {
+pub(crate) fn is_own(path: &Path) -> io::Result<()> {
     if fs::symlink_metadata(path)?.is_dir() {
         return Ok(());
     }
@@ -415,7 +415,7 @@ pub fn new_instance_id() -> String {
     id
 }
 
-fn is_instance_id(name: &str) -> bool {
+pub(crate) fn is_instance_id(name: &str) -> bool {
     name.len() == 8 && name.bytes().all(|byte| ID_ALPHABET.contains(&byte))
 }
 

@@ -2,12 +2,11 @@
 //!
 //! # Layout
 //! A preallocated file. One page with two headers, at 0 and 2048, used in turn: `magic u64
-//! "RSNDSTG2", state u64 (0 free, 1 ready), key u64, place of the heads u64, heads length u32, heads
+//! "RSNDSTG3", state u64 (0 free, 1 ready), key u64, place of the heads u64, heads length u32, heads
 //! crc32c u32, header crc32c u32` (over the bytes before it, with the state ready). Then two places
-//! for heads: the ring ranges (`count u32`, each `ring u32, to u64`) and the targets (`count u32`,
-//! each `name length u16, name, inode u64, offset u64, on a new line u8, place of the lines in this
-//! file u64, length u32, crc32c u32`). Then a segment for the lines of each kind, and behind them
-//! whatever did not fit there.
+//! for heads, see `heads`. Then a segment for the lines of each kind, one for exports when there may
+//! be any, and behind them whatever did not fit there. "RSNDSTG2" is the same without exports, and
+//! still read.
 //!
 //! # Operation
 //! Its owner has the file mapped, allocated and touched as rings are, and encodes lines where they
@@ -19,8 +18,8 @@
 //!
 //! # Recovery
 //! The ready header with the larger key counts. One that is free, or whose checksums do not match,
-//! was never ready: the tails of the rings have not moved, and the stage is ignored. The checksums
-//! of heads and lines are for power cuts.
+//! was never ready: the tails of the rings have not moved, and the stage is ignored. One of a later
+//! version is left alone: its tails have moved. The checksums of heads and lines are for power cuts.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -32,8 +31,19 @@ use rustix::fs::OFlags;
 use crate::batch::Batch;
 use crate::lines::Lines;
 use crate::ring::Segment;
+use heads::{ExportsHead, Head, Heads, HeadsAt};
 
-const MAGIC: u64 = u64::from_le_bytes(*b"RSNDSTG2");
+mod heads;
+#[cfg(test)]
+mod tests;
+
+const MAGIC: u64 = u64::from_le_bytes(*b"RSNDSTG3");
+/// Of a stage whose heads say nothing of exports.
+const MAGIC_BEFORE: u64 = u64::from_le_bytes(*b"RSNDSTG2");
+/// What the names of all versions begin with.
+const FAMILY: &[u8] = b"RSNDSTG";
+const OF_ANOTHER_VERSION: &str =
+    "a batch is staged in the manner of another version; recover it with that one";
 const HEADER_SIZE: usize = 44;
 const STATE_AT: usize = 8;
 /// Where the headers are.
@@ -43,10 +53,11 @@ const HEADS: [usize; 2] = [4096, 4096 + HEADS_SIZE];
 const HEADS_SIZE: usize = (FRONT - 4096) / 2;
 /// Header and heads: some thousand rings in one batch.
 const FRONT: usize = 64 * 1024;
-/// Lines of one kind: a batch, and all but the strangest record behind it.
+/// Lines of one kind, or exports: a batch, and all but the strangest record behind it.
 const SEGMENT: usize = 512 * 1024;
-const END: usize = FRONT + 3 * SEGMENT;
-/// Most bytes of heads, and of lines, that are believed.
+/// Where there is room for what does not fit, also when there is no segment for exports.
+const END: usize = FRONT + 4 * SEGMENT;
+/// Most bytes of heads, of lines, and of exports, that are believed.
 const LENGTH_MAX: usize = 64 * 1024 * 1024;
 const FREE: u64 = 0;
 const READY: u64 = 1;
@@ -81,24 +92,37 @@ pub(crate) struct ToStage<'a> {
     pub(crate) lines: &'a Lines,
 }
 
+/// The exports of a batch, to be staged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ExportsToStage<'a> {
+    /// The number of the batch in the queue of the sink.
+    pub(crate) number: u64,
+    pub(crate) bytes: &'a Lines,
+}
+
 /// What a dead owner's stage holds.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Contents {
     /// Ring number and the position its tail must reach.
     pub(crate) ranges: Vec<(u32, u64)>,
     pub(crate) targets: Vec<Staged>,
+    /// Number and bytes of exports.
+    pub(crate) exports: Option<(u64, Vec<u8>)>,
 }
 
 impl Stage {
-    /// Creates, allocates and maps the stage of a new instance, with the batch that is built in it.
-    pub(crate) fn create(path: &Path) -> io::Result<(Self, Batch)> {
+    /// Creates, allocates and maps the stage of a new instance, with the batch that is built in it;
+    /// with room for exports, where there may be any.
+    pub(crate) fn create(path: &Path, has_exports: bool) -> io::Result<(Self, Batch)> {
         let mut options = OpenOptions::new();
         options.create_new(true).mode(0o600);
         let mut stage = Self::open_with(path, &mut options)?;
-        let lengths = [FRONT, SEGMENT, SEGMENT, SEGMENT];
-        let [front, events, spans, metrics] = Segment::map(&stage.file, lengths)?;
+        let of_exports = if has_exports { SEGMENT } else { 0 };
+        let lengths = [FRONT, SEGMENT, SEGMENT, SEGMENT, of_exports];
+        let [front, events, spans, metrics, exports] = Segment::map(&stage.file, lengths)?;
         stage.front = Some(front);
-        Ok((stage, Batch::within([events, spans, metrics])))
+        let exports = Some(exports).filter(|_| has_exports);
+        Ok((stage, Batch::within([events, spans, metrics], exports)))
     }
 
     /// Opens the stage of a dead instance.
@@ -132,11 +156,12 @@ impl Stage {
         &mut self,
         ranges: &[(u32, u64)],
         targets: &[ToStage<'_>],
+        exports: Option<ExportsToStage<'_>>,
     ) -> io::Result<()> {
         self.key += 1;
         let mut heads = std::mem::take(&mut self.heads);
         heads.clear();
-        let written = self.write(&mut heads, ranges, targets);
+        let written = self.write(&mut heads, ranges, targets, exports);
         self.heads = heads;
         let heads = written?;
         self.make_ready(&heads)
@@ -147,40 +172,25 @@ impl Stage {
         (self.key % 2) as usize
     }
 
-    /// Writes the heads, and lines that are not in the stage yet. Where the heads are.
+    /// Writes the heads, and bytes that are not in the stage yet. Where the heads are.
     fn write(
         &mut self,
         heads: &mut Vec<u8>,
         ranges: &[(u32, u64)],
         targets: &[ToStage<'_>],
+        exports: Option<ExportsToStage<'_>>,
     ) -> io::Result<HeadsAt> {
-        heads.extend_from_slice(&(ranges.len() as u32).to_le_bytes());
-        for (ring, to) in ranges {
-            heads.extend_from_slice(&ring.to_le_bytes());
-            heads.extend_from_slice(&to.to_le_bytes());
-        }
         let mut end = END;
-        heads.extend_from_slice(&(targets.len() as u32).to_le_bytes());
+        heads::put_ranges(heads, ranges);
+        heads::put_count(heads, targets.len());
         for target in targets {
-            let bytes = &**target.lines;
-            // Where they were encoded, in a mapped stage; else they are written there now.
-            let staged = target.lines.place().filter(|_| self.front.is_some());
-            let place = match staged {
-                Some(place) => place,
-                None => {
-                    self.file.write_all_at(bytes, end as u64)?;
-                    end += bytes.len();
-                    end - bytes.len()
-                }
-            };
-            heads.extend_from_slice(&(target.file.len() as u16).to_le_bytes());
-            heads.extend_from_slice(target.file.as_bytes());
-            heads.extend_from_slice(&target.inode.to_le_bytes());
-            heads.extend_from_slice(&target.offset.to_le_bytes());
-            heads.push(u8::from(target.on_new_line));
-            heads.extend_from_slice(&(place as u64).to_le_bytes());
-            heads.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-            heads.extend_from_slice(&crc32c::crc32c(bytes).to_le_bytes());
+            let place = self.place(target.lines, &mut end)?;
+            heads::put_target(heads, target, place);
+        }
+        heads::put_count(heads, exports.iter().len());
+        if let Some(exports) = exports {
+            let place = self.place(exports.bytes, &mut end)?;
+            heads::put_exports(heads, exports, place);
         }
         let turn = self.turn();
         let mut at = HEADS[turn];
@@ -199,7 +209,18 @@ impl Stage {
                 self.file.write_all_at(heads, at as u64)?;
             }
         }
-        Ok(HeadsAt { at: at as u64, length: heads.len() as u32, crc: crc32c::crc32c(heads) })
+        let (at, length, crc) = (at as u64, heads.len() as u32, crc32c::crc32c(heads));
+        Ok(HeadsAt { at, length, crc, has_exports: true })
+    }
+
+    /// Where bytes stand: where they were encoded, in a mapped stage; else they are written there now.
+    fn place(&self, bytes: &Lines, end: &mut usize) -> io::Result<u64> {
+        if let Some(place) = bytes.place().filter(|_| self.front.is_some()) {
+            return Ok(place as u64);
+        }
+        self.file.write_all_at(bytes, *end as u64)?;
+        *end += bytes.len();
+        Ok((*end - bytes.len()) as u64)
     }
 
     fn make_ready(&mut self, heads: &HeadsAt) -> io::Result<()> {
@@ -246,15 +267,19 @@ impl Stage {
     }
 
     /// Reads what is ready; `None` when nothing is.
+    ///
+    /// # Errors
+    /// As from the system; `InvalidData` when something is that only another version can read.
     pub(crate) fn contents(&self) -> io::Result<Option<Contents>> {
         let mut found: Option<(u64, HeadsAt)> = None;
         for at in HEADERS {
             let header = self.header(at)?;
             found = header.filter(|new| found.as_ref().is_none_or(|old| new.0 > old.0)).or(found);
         }
-        let Some((_, HeadsAt { at, length, crc })) = found else { return Ok(None) };
+        let Some((_, HeadsAt { at, length, crc, has_exports })) = found else { return Ok(None) };
         let Some(heads) = self.read(at, length, crc)? else { return Ok(None) };
-        let Some((ranges, heads)) = parse(&heads) else { return Ok(None) };
+        let Some(heads) = heads::parse(&heads, has_exports) else { return Ok(None) };
+        let Heads { ranges, targets: heads, exports } = heads;
         // Damaged heads may name the same lines any number of times.
         if heads.iter().map(|head| head.length as usize).sum::<usize>() > LENGTH_MAX {
             return Ok(None);
@@ -265,7 +290,12 @@ impl Stage {
             let line_feed = if on_new_line { &b"\n"[..] } else { b"" };
             targets.push(Staged { file, inode, offset, bytes: [line_feed, &lines].concat() });
         }
-        Ok(Some(Contents { ranges, targets }))
+        let mut contents = Contents { ranges, targets, exports: None };
+        if let Some(ExportsHead { number, place, length, crc }) = exports {
+            let Some(bytes) = self.read(place, length, crc)? else { return Ok(None) };
+            contents.exports = Some((number, bytes));
+        }
+        Ok(Some(contents))
     }
 
     /// Key and heads of a header that is ready; `None` when it is not.
@@ -279,10 +309,15 @@ impl Stage {
         let (words, _) = header.as_chunks::<4>();
         let word = |at: usize| u32::from_le_bytes(words[at / 4]);
         let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
-        let valid = long(0) == MAGIC && word(40) == crc32c::crc32c(&header[..40]);
+        let has_exports = long(0) == MAGIC;
+        let is_known = has_exports || long(0) == MAGIC_BEFORE;
         // Only a ready header has the right checksum, but the state alone is changed when it ends.
-        let heads = HeadsAt { at: long(24), length: word(32), crc: word(36) };
-        Ok((valid && long(STATE_AT) == READY).then_some((long(16), heads)))
+        let is_ready = word(40) == crc32c::crc32c(&header[..40]) && long(STATE_AT) == READY;
+        if is_ready && !is_known && header.starts_with(FAMILY) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, OF_ANOTHER_VERSION));
+        }
+        let heads = HeadsAt { at: long(24), length: word(32), crc: word(36), has_exports };
+        Ok((is_ready && is_known).then_some((long(16), heads)))
     }
 
     /// Reads bytes of this checksum; `None` when they are not there.
@@ -299,185 +334,5 @@ impl Stage {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(None),
             Err(error) => Err(error),
         }
-    }
-}
-
-/// Where heads are.
-struct HeadsAt {
-    at: u64,
-    length: u32,
-    crc: u32,
-}
-
-/// What the heads say of the lines for one file.
-struct Head {
-    file: String,
-    inode: u64,
-    offset: u64,
-    on_new_line: bool,
-    place: u64,
-    length: u32,
-    crc: u32,
-}
-
-type Ranges = Vec<(u32, u64)>;
-
-fn parse(mut heads: &[u8]) -> Option<(Ranges, Vec<Head>)> {
-    fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-        let (head, rest) = bytes.split_first_chunk()?;
-        *bytes = rest;
-        Some(*head)
-    }
-    let bytes = &mut heads;
-    let mut ranges = Vec::new();
-    for _ in 0..u32::from_le_bytes(take(bytes)?) {
-        ranges.push((u32::from_le_bytes(take(bytes)?), u64::from_le_bytes(take(bytes)?)));
-    }
-    let mut targets = Vec::new();
-    for _ in 0..u32::from_le_bytes(take(bytes)?) {
-        let name_length = usize::from(u16::from_le_bytes(take(bytes)?));
-        let (name, rest) = bytes.split_at_checked(name_length)?;
-        *bytes = rest;
-        let file = std::str::from_utf8(name).ok()?.to_owned();
-        // A name from disk must not lead out of the directory.
-        if file.is_empty() || file.contains(['/', '\0']) || file.starts_with('.') {
-            return None;
-        }
-        targets.push(Head {
-            file,
-            inode: u64::from_le_bytes(take(bytes)?),
-            offset: u64::from_le_bytes(take(bytes)?),
-            on_new_line: take(bytes)? != [0],
-            place: u64::from_le_bytes(take(bytes)?),
-            length: u32::from_le_bytes(take(bytes)?),
-            crc: u32::from_le_bytes(take(bytes)?),
-        });
-    }
-    Some((ranges, targets))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::level::Kind;
-
-    fn staged(file: &str) -> Staged {
-        Staged { file: file.into(), inode: 5, offset: 9, bytes: b"\n{}\n".to_vec() }
-    }
-
-    fn to_stage<'a>(file: &'a str, lines: &'a Lines) -> ToStage<'a> {
-        ToStage { file, inode: 5, offset: 9, on_new_line: true, lines }
-    }
-
-    fn lines(of: &mut Batch, bytes: &[u8]) {
-        of.lines(Kind::Event).extend_from_slice(bytes);
-    }
-
-    #[test]
-    fn a_ready_batch_is_found_and_a_free_one_is_not() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("stage");
-        let (mut stage, mut batch) = Stage::create(&path).unwrap();
-        assert_eq!(stage.contents().unwrap(), None);
-        lines(&mut batch, b"{}\n");
-        let target = to_stage("events-2026-11-21.jsonl", batch.of(Kind::Event));
-        stage.ready(&[(2, 800)], &[target]).unwrap();
-
-        let opened = Stage::open(&path).unwrap();
-        let contents = opened.contents().unwrap().unwrap();
-        assert_eq!(contents.ranges, [(2, 800)]);
-        assert_eq!(contents.targets, [staged("events-2026-11-21.jsonl")]);
-        stage.free().unwrap();
-        assert_eq!(opened.contents().unwrap(), None);
-    }
-
-    #[test]
-    fn lines_past_the_mapping_and_a_stage_that_is_not_mapped_are_read_as_well() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("stage");
-        let large = vec![b'x'; 2 * SEGMENT];
-        let many: Vec<(u32, u64)> = (0..20_000).map(|ring| (ring, 8)).collect();
-        for mapped in [true, false] {
-            let (mut stage, mut batch) = if mapped {
-                Stage::create(&path).unwrap()
-            } else {
-                (Stage::open(&path).unwrap(), Batch::default())
-            };
-            lines(&mut batch, &large);
-            batch.lines(Kind::Span).extend_from_slice(b"{}\n");
-            let [large_lines, small] = [Kind::Event, Kind::Span].map(|kind| batch.of(kind));
-            let first = ToStage { on_new_line: false, ..to_stage("f", large_lines) };
-            let ranges = if mapped { &[] } else { &many[..] };
-            stage.ready(ranges, &[first, to_stage("g", small)]).unwrap();
-            let contents = Stage::open(&path).unwrap().contents().unwrap().unwrap();
-            assert_eq!(contents.ranges, ranges);
-            assert_eq!(contents.targets[0].bytes, large);
-            assert_eq!(contents.targets[1], staged("g"));
-            stage.free().unwrap();
-            assert_eq!(Stage::open(&path).unwrap().contents().unwrap(), None);
-        }
-    }
-
-    #[test]
-    fn a_batch_that_is_made_ready_again_is_ready_at_any_moment() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("stage");
-        let (mut stage, mut batch) = Stage::create(&path).unwrap();
-        lines(&mut batch, b"{}\n");
-        let ready = |stage: &mut Stage, name| {
-            stage.ready(&[(2, 800)], &[to_stage(name, batch.of(Kind::Event))]).unwrap();
-            std::fs::read(&path).unwrap()
-        };
-        let first = ready(&mut stage, "first");
-        let second = ready(&mut stage, "second");
-        let name = |bytes: &[u8]| {
-            let path = directory.path().join("copy");
-            std::fs::write(&path, bytes).unwrap();
-            Stage::open(&path).unwrap().contents().unwrap().unwrap().targets.remove(0).file
-        };
-        assert_eq!((name(&first).as_str(), name(&second).as_str()), ("first", "second"));
-        // Killed in between, with more and more of what the second writes before its state.
-        let (header, heads) = (HEADERS[0], HEADS[0]);
-        let written = (heads..heads + 70).chain(header + 16..header + HEADER_SIZE);
-        let mut torn = first.clone();
-        for at in written {
-            torn[at] = second[at];
-            assert_eq!(name(&torn), "first", "byte {at}");
-        }
-        // Both ready, before the first is freed.
-        let mut both = second;
-        let first_header = HEADERS[1];
-        both[first_header..first_header + 16]
-            .copy_from_slice(&first[first_header..first_header + 16]);
-        assert_eq!(name(&both), "second");
-        stage.free().unwrap();
-        assert_eq!(Stage::open(&path).unwrap().contents().unwrap(), None);
-    }
-
-    #[test]
-    fn a_torn_or_hostile_stage_is_ignored() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("stage");
-        for name in ["../outside", ".hidden", "a/b", ""] {
-            let (mut stage, batch) = Stage::create(&path).unwrap();
-            stage.ready(&[], &[to_stage(name, batch.of(Kind::Event))]).unwrap();
-            assert_eq!(stage.contents().unwrap(), None, "{name}");
-            std::fs::remove_file(&path).unwrap();
-        }
-        let (mut stage, mut batch) = Stage::create(&path).unwrap();
-        lines(&mut batch, b"{}\n");
-        let target = to_stage("events-2026-11-21.jsonl", batch.of(Kind::Event));
-        stage.ready(&[(1, 2)], &[target]).unwrap();
-        let good = std::fs::read(&path).unwrap();
-        let (header, heads) = (HEADERS[1], HEADS[1]);
-        let damage = (header..header + 44).chain(heads..heads + 70).chain(FRONT..FRONT + 3);
-        for at in damage {
-            let mut bytes = good.clone();
-            bytes[at] ^= 0x40;
-            std::fs::write(&path, bytes).unwrap();
-            assert_eq!(Stage::open(&path).unwrap().contents().unwrap(), None, "byte {at}");
-        }
-        std::fs::write(&path, &good[..10]).unwrap();
-        assert_eq!(Stage::open(&path).unwrap().contents().unwrap(), None);
     }
 }

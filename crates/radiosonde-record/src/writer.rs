@@ -1,4 +1,4 @@
-//! Batches to files by the staged protocol, each exactly once.
+//! Batches to files, and to the queue of a sink, by the staged protocol: each exactly once.
 
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -8,10 +8,12 @@ use std::sync::Arc;
 use crate::batch::{Batch, Sink};
 use crate::files::{DayFile, DayFiles, Unsynced, ends_mid_line, is_misplaced};
 use crate::level::Kind;
-use crate::stage::{Stage, ToStage};
+use crate::stage::{ExportsToStage, Stage, ToStage};
 
 /// Names tried for a file whose own name cannot be written.
 const ALTERNATES_MAX: u32 = 100;
+/// How often exports are handed over: what makes a sink panic each time must not hold up all else.
+const HAND_OVERS_MAX: u32 = 3;
 
 /// Writes the batches of one instance.
 #[derive(Debug)]
@@ -20,11 +22,36 @@ pub(crate) struct Writer {
     /// `None` when the stage could not be created: batches are then written without it, and a kill
     /// in the middle of one can tear or repeat lines.
     stage: Option<Stage>,
-    /// Where the lines of a batch go that is ready but not, or not wholly, in its files.
+    /// A batch is ready but not, or not wholly, where it goes.
+    is_underway: bool,
+    /// Where its lines go.
     unfinished: Vec<Placed>,
+    exports: Outgoing,
     ranges: Vec<(u32, u64)>,
     /// Writing has failed: the files may have changed since.
     failed: bool,
+}
+
+/// The exports of the batch that is ready.
+#[derive(Clone, Copy, Debug, Default)]
+struct Outgoing {
+    /// Their number; `None` when there are none, or the sink takes none.
+    number: Option<u64>,
+    /// The largest number there was. A sink that has to begin another queue begins to count anew, but
+    /// who recovers may find the one before.
+    last: u64,
+    /// How often they were handed over.
+    hand_overs: u32,
+    is_taken: bool,
+}
+
+/// What became of the exports of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exported {
+    /// The sink has them, or there are none.
+    Taken,
+    /// Nobody has.
+    Lost,
 }
 
 /// The place of a batch's lines of one kind.
@@ -54,12 +81,13 @@ impl Placed {
 impl Writer {
     pub(crate) fn new(root: &Path, stage: Option<Stage>, unsynced: Unsynced) -> Self {
         let files = DayFiles::new(root, unsynced);
-        Self { files, stage, unfinished: Vec::new(), ranges: Vec::new(), failed: false }
+        let (unfinished, ranges, exports) = Default::default();
+        Self { files, stage, is_underway: false, unfinished, exports, ranges, failed: false }
     }
 
-    /// Whether an earlier batch still waits for room on the disk.
+    /// Whether an earlier batch still waits, for room on the disk as a rule.
     pub(crate) fn is_blocked(&self) -> bool {
-        !self.unfinished.is_empty()
+        self.is_underway
     }
 
     /// Whether a batch that is ready is safe: without a stage it is only in its rings until it is
@@ -82,21 +110,31 @@ impl Writer {
         for kind in Kind::ALL.into_iter().filter(|kind| !batch.bytes(*kind).is_empty()) {
             unfinished.push(self.place(kind, sink.file(kind), sink)?);
         }
-        let names: Vec<&str> = unfinished.iter().map(|placed| placed.name.as_str()).collect();
-        self.files.keep(&names);
+        // Also those the next batch may have lines for.
+        let current = Kind::ALL.into_iter().map(|kind| sink.file(kind));
+        let names = unfinished.iter().map(|placed| placed.name.as_str()).chain(current);
+        self.files.keep(&names.collect::<Vec<_>>());
         let stand_in = unfinished.iter().find(|placed| placed.name != sink.file(placed.kind));
         let stand_in = stand_in.map(|placed| placed.name.clone());
         ranges.clone_into(&mut self.ranges);
+        let last = self.exports.last.max(sink.last_export());
+        let is_exported = !batch.exported().is_empty() && sink.exports();
+        let number = is_exported.then_some(last + 1);
+        self.exports = Outgoing { number, last, ..Outgoing::default() };
         self.ready(unfinished, batch)?;
+        self.exports.last = number.unwrap_or(last);
         Ok(stand_in)
     }
 
     fn ready(&mut self, unfinished: Vec<Placed>, batch: &Batch) -> io::Result<()> {
         if let Some(stage) = &mut self.stage {
             let targets: Vec<_> = unfinished.iter().map(|placed| placed.to_stage(batch)).collect();
-            stage.ready(&self.ranges, &targets)?;
+            let bytes = batch.exported();
+            let exports = self.exports.number.map(|number| ExportsToStage { number, bytes });
+            stage.ready(&self.ranges, &targets, exports)?;
         }
         self.unfinished = unfinished;
+        self.is_underway = true;
         Ok(())
     }
 
@@ -130,8 +168,9 @@ impl Writer {
         self.failed = true;
     }
 
-    /// Writes what is ready. After an error (a full disk) it can be called again.
-    pub(crate) fn finish(&mut self, batch: &Batch, sink: &dyn Sink) -> io::Result<()> {
+    /// Writes what is ready. After an error (a full disk), or a panic of the sink, it can be called
+    /// again.
+    pub(crate) fn finish(&mut self, batch: &Batch, sink: &mut dyn Sink) -> io::Result<Exported> {
         if self.failed {
             self.check(batch, sink)?;
         }
@@ -143,17 +182,33 @@ impl Writer {
                 offset += part.len() as u64;
             }
         }
+        let exported = self.hand_over(batch, sink);
         if let Some(stage) = &mut self.stage {
             stage.free()?;
         }
         self.failed = false;
         self.unfinished.clear();
-        Ok(())
+        self.is_underway = false;
+        Ok(exported)
+    }
+
+    fn hand_over(&mut self, batch: &Batch, sink: &mut dyn Sink) -> Exported {
+        let exports = &mut self.exports;
+        if batch.exported().is_empty() || exports.is_taken {
+            return Exported::Taken;
+        }
+        let Some(number) = exports.number.filter(|_| exports.hand_overs < HAND_OVERS_MAX) else {
+            return Exported::Lost;
+        };
+        exports.hand_overs += 1;
+        sink.export(number, batch.exports());
+        exports.is_taken = true;
+        Exported::Taken
     }
 
     /// The slot is another one now: what is not yet in its files goes to the new ones.
     pub(crate) fn move_unfinished(&mut self, batch: &Batch, sink: &dyn Sink) -> io::Result<()> {
-        if self.unfinished.is_empty() {
+        if !self.is_underway {
             return Ok(());
         }
         let renamed = |placed: &Placed| (placed.kind, sink.renamed(&placed.name));

@@ -52,6 +52,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "radiosonde-otlp",
         &[
             "radiosonde-context",
+            "radiosonde-events",
             "radiosonde-metrics",
             "radiosonde-record",
             "radiosonde-redact",

@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 
 use super::{Recovered, nonzero, open_images};
+use crate::exports::Exports;
 use crate::level::{DropReason, Kind, Level};
 use crate::open::remains;
 use crate::place;
@@ -30,6 +31,8 @@ pub struct Left {
     /// The batch that was on its way to its files, by file, in the order of writing. `None` when
     /// none was.
     pub batch: Option<Vec<Underway>>,
+    /// Exports of that batch. Its sink may have taken them over already.
+    pub exports: u64,
 }
 
 /// What one file was to get of a batch.
@@ -74,6 +77,8 @@ pub fn look(root: &Path, instance: &Path) -> io::Result<Left> {
     left.accepted = sum.accepted;
     left.dropped = nonzero(&sum);
     if let Some(contents) = contents {
+        let exports = contents.exports.as_ref();
+        left.exports = exports.map_or(0, |(_, bytes)| Exports::new(bytes).count() as u64);
         left.batch = Some(contents.targets.iter().map(|target| underway(root, target)).collect());
     }
     Ok(left)
@@ -105,7 +110,7 @@ mod tests {
     use crate::filter::Filter;
     use crate::format::{Builder, SpanPart};
     use crate::journal::{Journal, Placement};
-    use crate::stage::ToStage;
+    use crate::stage::{ExportsToStage, ToStage};
     use crate::value::Value;
 
     #[test]
@@ -124,8 +129,9 @@ mod tests {
         }
         let day_file = root.path().join("events-2026-11-21.jsonl");
         fs::write(&day_file, "old\n{\"a\"").unwrap();
-        let (mut stage, mut batch) = Stage::create(&instance.join("stage")).unwrap();
+        let (mut stage, mut batch) = Stage::create(&instance.join("stage"), true).unwrap();
         batch.lines(Kind::Event).extend_from_slice(b"{\"a\":1}\n");
+        batch.export(1, |bytes| bytes.extend_from_slice(b"one"));
         let staged = ToStage {
             file: "events-2026-11-21.jsonl",
             inode: fs::metadata(&day_file).unwrap().ino(),
@@ -134,7 +140,8 @@ mod tests {
             lines: batch.of(Kind::Event),
         };
         let gone = ToStage { file: "spans-2026-11-21.jsonl", ..staged };
-        stage.ready(&[], &[staged, gone]).unwrap();
+        let bytes = batch.exported();
+        stage.ready(&[], &[staged, gone], Some(ExportsToStage { number: 1, bytes })).unwrap();
 
         let part = SpanPart::default();
         let [_open, closed] = [(); 2].map(|()| journal.open_span(&site, &[], &part));
@@ -146,7 +153,7 @@ mod tests {
         assert!(left.pending_bytes > 0);
         let batch = left.batch.as_deref().unwrap();
         assert_eq!(batch.iter().map(|file| file.written).collect::<Vec<_>>(), [4, 0]);
-        assert_eq!(batch[0].length, 8);
+        assert_eq!((batch[0].length, left.exports), (8, 1));
         assert_eq!(look(root.path(), &instance).unwrap(), left, "nothing has changed");
     }
 }

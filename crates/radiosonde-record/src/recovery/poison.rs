@@ -12,6 +12,9 @@ use crate::batch::BATCH_BYTES;
 /// Processes that may die while encoding the records of one instance before it is set aside.
 pub(super) const ATTEMPTS_MAX: u8 = 3;
 
+/// The place of a staged batch, among those where a process may die.
+pub(super) const STAGED: u64 = u64::MAX;
+
 /// Guards against a record that kills whoever encodes it (a panic is caught; an abort is not), at
 /// every start. A note is on disk while records are encoded, and only then: how many died there,
 /// and where the rings stood. A process that is killed otherwise, however often and early, is not
@@ -57,6 +60,15 @@ impl Deaths {
         let _read = Self::open(instance)?.read_at(&mut bytes, 0)?;
         let [count, place @ ..] = bytes;
         Ok(Self { count, place: u64::from_le_bytes(place) })
+    }
+
+    /// Charges whoever dies from here on, at this place, until the result is written again.
+    pub(super) fn charge(instance: &Path, place: u64) -> io::Result<Self> {
+        let found = Self::read(instance)?;
+        let again = found.place == place;
+        let before = if again { found.count } else { 0 };
+        Self { count: before.saturating_add(1), place }.write(instance)?;
+        Ok(if again { Self::default() } else { found })
     }
 
     pub(super) fn write(self, instance: &Path) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! Every row of the decision table, kills at each step of the protocol, and poison.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, SystemTime};
 
 use super::*;
@@ -88,7 +89,7 @@ pub(super) fn dead(messages: &[&str]) -> Dead {
 }
 
 impl Dead {
-    fn record(&self, message: &str) {
+    pub(super) fn record(&self, message: &str) {
         let describe = || Descriptor { name: "tick".into(), ..Descriptor::default() };
         let site = self.journal.site(1, describe);
         self.journal.record(Kind::Event, Level::Info, &site, &[], |record| {
@@ -125,12 +126,12 @@ impl Dead {
         let path = self.root.path().join(FILE);
         let file =
             fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path).unwrap();
-        let (mut stage, mut batch) = Stage::create(&self.instance.join("stage")).unwrap();
+        let (mut stage, mut batch) = Stage::create(&self.instance.join("stage"), false).unwrap();
         batch.lines(Kind::Event).extend_from_slice(bytes.as_bytes());
         let lines = batch.of(Kind::Event);
         let inode = file.metadata().unwrap().ino();
         let target = ToStage { file: FILE, inode, offset, on_new_line: false, lines };
-        stage.ready(ranges, &[target]).unwrap();
+        stage.ready(ranges, &[target], None).unwrap();
         stage
     }
 }
@@ -354,7 +355,7 @@ fn drain(dead: &Dead, sink: Lines, unsynced: &Unsynced) -> std::thread::JoinHand
     std::thread::spawn(move || drain.run())
 }
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
 fn the_live_drain_writes_each_record_once_and_the_books_add_up() {
@@ -456,13 +457,13 @@ fn a_batch_that_waits_for_the_disk_gets_a_new_place_when_its_file_has_changed() 
         let dead = dead(&[]);
         let path = dead.root.path().join(FILE);
         fs::write(&path, "old\n").unwrap();
-        let (stage, mut batch) = Stage::create(&dead.instance.join("stage")).unwrap();
+        let (stage, mut batch) = Stage::create(&dead.instance.join("stage"), false).unwrap();
         let mut writer = Writer::new(dead.root.path(), Some(stage), Unsynced::default());
         batch.lines(Kind::Event).extend_from_slice(FIRST.as_bytes());
         writer.stage(&batch, &[], &Lines::default()).unwrap();
         writer.fail_once();
         spoil(&path);
-        writer.finish(&batch, &Lines::default()).unwrap();
+        writer.finish(&batch, &mut Lines::default()).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.ends_with(FIRST), "case {case}: {text:?}");
         assert!(!text.contains('\0') && text.matches(FIRST).count() == 1, "case {case}: {text:?}");

@@ -159,7 +159,7 @@ fn spans_past_the_table_are_counted_unless_the_words_are_damaged() {
     ] {
         let dead = dead(&[]);
         let _span = dead.open("checkout", 1_000, &[]);
-        let file = OpenOptions::new().write(true).open(dead.table()).unwrap();
+        let file = fs::OpenOptions::new().write(true).open(dead.table()).unwrap();
         for (at, word) in [(64, opened), (72, closed)] {
             file.write_all_at(&u64::to_le_bytes(word), at).unwrap();
         }
@@ -188,7 +188,7 @@ fn remains_without_a_table_and_one_that_was_never_used_are_as_others() {
 fn damaged_slots_cost_themselves_only() {
     let dead = dead(&[]);
     let _spans = [dead.open("first", 1_000, &[1; 9]), dead.open("second", 2_000, &[2; 9])];
-    let file = OpenOptions::new().write(true).open(dead.table()).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(dead.table()).unwrap();
     let slots = 4096 + 512 * 64;
     // Open, of no call site, with a context longer than there is room for, at the end of time.
     let hostile = [[0xfe; 8], [0xff; 8], [0xff; 8], [0xff; 8]].concat();

@@ -1,0 +1,179 @@
+//! Where telemetry goes, and how it gets there.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Signal;
+use crate::endpoint::Url;
+
+/// The destinations of the three signals; a signal without one is not exported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Destinations {
+    /// Of logs and business events.
+    pub logs: Option<Destination>,
+    /// Of metrics.
+    pub metrics: Option<Destination>,
+    /// Of spans.
+    pub traces: Option<Destination>,
+    /// Whether what a collector refuses is dropped at once, as the letter of the specification says:
+    /// `RADIOSONDE_STRICT_OTLP`. Default: no, it is held, or searched for what is wrong with it.
+    pub strict: bool,
+}
+
+impl Destinations {
+    /// That of a signal.
+    pub fn of(&self, signal: Signal) -> Option<&Destination> {
+        match signal {
+            Signal::Logs => self.logs.as_ref(),
+            Signal::Metrics => self.metrics.as_ref(),
+            Signal::Traces => self.traces.as_ref(),
+        }
+    }
+
+    /// Sets that of a signal.
+    pub fn set(&mut self, signal: Signal, destination: Option<Destination>) {
+        match signal {
+            Signal::Logs => self.logs = destination,
+            Signal::Metrics => self.metrics = destination,
+            Signal::Traces => self.traces = destination,
+        }
+    }
+
+    /// Whether no signal has one.
+    pub fn is_empty(&self) -> bool {
+        Signal::ALL.into_iter().all(|signal| self.of(signal).is_none())
+    }
+}
+
+/// Where one signal goes. Its `Debug` shows neither the values of headers nor the query of the
+/// endpoint: both carry secrets.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Destination {
+    /// The URL that requests go to, whole: `http://127.0.0.1:4318/v1/logs`. Over gRPC without path.
+    pub endpoint: String,
+    /// Default: [`Protocol::Http`].
+    pub protocol: Protocol,
+    /// Sent with each request; names are lowercase.
+    pub headers: Vec<(String, String)>,
+    /// How long one attempt may take, connecting included, in milliseconds. Default: 10,000.
+    pub timeout_ms: u64,
+    /// Default: [`Compression::None`].
+    pub compression: Compression,
+    /// PEM file of the certificates that are trusted instead of the system's.
+    pub certificate: Option<PathBuf>,
+    /// PEM file of the certificate that this program shows, with its chain.
+    pub client_certificate: Option<PathBuf>,
+    /// PEM file of the private key to it.
+    pub client_key: Option<PathBuf>,
+}
+
+impl Destination {
+    /// The default of `OTEL_EXPORTER_OTLP_TIMEOUT`, in milliseconds.
+    pub const TIMEOUT_MS: u64 = 10_000;
+
+    /// One with the defaults. The endpoint is taken as it is; [`settings_from`](crate::settings_from)
+    /// is what checks one.
+    pub fn new(endpoint: impl Into<String>, protocol: Protocol) -> Self {
+        Self {
+            endpoint: endpoint.into(),
+            protocol,
+            headers: Vec::new(),
+            timeout_ms: Self::TIMEOUT_MS,
+            compression: Compression::default(),
+            certificate: None,
+            client_certificate: None,
+            client_key: None,
+        }
+    }
+
+    /// How long one attempt may take.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+
+    /// The endpoint for people: without user, password and query.
+    pub fn shown(&self) -> String {
+        match Url::parse(&self.endpoint) {
+            Ok(Url { scheme: Some(scheme), authority, path, .. }) => {
+                format!("{scheme}://{authority}{path}")
+            }
+            _ => "an endpoint that is no URL".to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Destination")
+            .field("endpoint", &self.shown())
+            .field("protocol", &self.protocol)
+            .field("headers", &names)
+            .field("timeout_ms", &self.timeout_ms)
+            .field("compression", &self.compression)
+            .field("certificate", &self.certificate)
+            .field("client_certificate", &self.client_certificate)
+            .field("client_key", &self.client_key)
+            .finish()
+    }
+}
+
+/// How requests travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// gRPC over HTTP/2.
+    #[serde(rename = "grpc")]
+    Grpc,
+    /// Protobuf over HTTP/1.1.
+    #[default]
+    #[serde(rename = "http/protobuf")]
+    Http,
+}
+
+impl Protocol {
+    /// As `OTEL_EXPORTER_OTLP_PROTOCOL` has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Grpc => "grpc",
+            Self::Http => "http/protobuf",
+        }
+    }
+}
+
+/// How requests are made smaller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Compression {
+    /// gzip.
+    Gzip,
+    /// Not at all.
+    #[default]
+    None,
+    /// zstd: an extension of ours, which not every collector understands.
+    Zstd,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let mut destination =
+            Destination::new("https://user:hunter1@h:1/v1/logs?key=hunter2", Protocol::Http);
+        destination.headers.push(("authorization".to_owned(), "Bearer hunter3".to_owned()));
+        let mut destinations = Destinations::default();
+        destinations.set(Signal::Logs, Some(destination));
+        let text = format!("{destinations:?}");
+        assert!(!text.contains("hunter"), "{text}");
+        assert!(text.contains("https://h:1/v1/logs") && text.contains("authorization"), "{text}");
+    }
+}

@@ -1,0 +1,522 @@
+//! One signal on its way to one destination: what goes out next, and what becomes of it.
+//!
+//! A pure state machine: [`Lane::next`] says what to send, [`Lane::answered`] takes what came of it.
+//! Time is handed in as the time since some beginning, randomness as numbers.
+//!
+//! # Order
+//! Of the streams of a signal the one whose oldest record is oldest goes first. With more than
+//! [`BACKLOG`] records waiting, four of five ranges come from the stream of the highest rank that has
+//! any (business events, then warnings, …), and the fifth from the oldest, so that nothing starves.
+//! Within a stream ranges are sent in their order, up to four at a time.
+//!
+//! # What a collector refuses
+//! The halves of a refused part are tried, down to the one entry that is refused alone. If anything was
+//! accepted since that search began, it is tried once more, and then given up, to quarantine; if not,
+//! it is parked until something is, and tried again each minute. A collector that refuses
+//! [`PARKED_MAX`] single entries and accepts nothing does not mean the entries: it counts as
+//! misconfigured, and nothing is given up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use radiosonde_spool::Limit;
+
+use super::answer::{Answer, Verdict};
+use super::breaker::{Breaker, FLIGHT_MAX, Failure, HOLD, PROBE_RECORDS, Permit, RECORDS_MAX};
+use super::job::{Job, Part};
+use super::pace::Pace;
+use super::status::Counts;
+use super::store::{Range as _, Store, Waiting};
+use crate::assemble::assemble;
+use crate::signal::Signal;
+use crate::streams::Stream;
+
+/// Ranges that are taken at most; they are in memory.
+const JOBS_MAX: usize = FLIGHT_MAX;
+/// Bytes of a request before it is compressed, unless one entry has more. What a gRPC server takes by
+/// default is 4 MiB.
+const BYTES_MAX: usize = 2 * 1024 * 1024;
+/// What a request is not cut below for being too large.
+const BYTES_MIN: usize = 16 * 1024;
+/// Requests that are accepted before larger ones are tried again.
+const REGROW: u32 = 64;
+/// How long records gather before they are sent, unless there are many.
+pub(super) const LINGER: Duration = Duration::from_millis(500);
+/// So many records are sent without waiting for more.
+const MANY: u64 = 512;
+/// Records that wait at most while they are sent by age alone.
+pub(super) const BACKLOG: u64 = RECORDS_MAX * FLIGHT_MAX as u64;
+/// Single entries that a collector may refuse without accepting anything.
+const PARKED_MAX: usize = 16;
+/// Failures of a collector at one range after which it is searched for what it fails at.
+const FAULTS_MAX: u32 = 4;
+/// Between two tries to settle a range when the disk refuses.
+const SETTLE_AGAIN: Duration = Duration::from_secs(1);
+
+pub(super) struct Lane<S: Store> {
+    signal: Signal,
+    streams: Vec<Stream>,
+    strict: bool,
+    timeout: Duration,
+    pub(super) breaker: Breaker,
+    pace: Pace,
+    sources: Vec<Source<S>>,
+    jobs: Vec<Job<S::Taken>>,
+    flying: Vec<Flying>,
+    numbers: u64,
+    /// Requests that were accepted.
+    accepts: u64,
+    accepts_since_cut: u32,
+    bytes_max: usize,
+    /// Whether the collector seems to refuse everything.
+    in_doubt: bool,
+    turn: usize,
+    /// Whether somebody waits: then records do not gather.
+    pub(super) in_a_hurry: bool,
+    pub(super) counts: Counts,
+}
+
+/// A spool whose records go this way.
+pub(super) struct Source<S> {
+    pub(super) id: u64,
+    pub(super) store: S,
+    pub(super) instance: String,
+    pub(super) resource: Arc<[u8]>,
+    /// Not before that: so that many programs that start at once do not all send at once.
+    pub(super) from: Duration,
+    appended: u64,
+    /// By stream of the signal: not before that, so that records gather.
+    next_take: Vec<Duration>,
+}
+
+impl<S> Source<S> {
+    pub(super) fn new(id: u64, store: S, instance: String, resource: Arc<[u8]>) -> Self {
+        let (from, next_take) = (Duration::ZERO, Vec::new());
+        Self { id, store, instance, resource, from, appended: 0, next_take }
+    }
+}
+
+/// A request under way.
+struct Flying {
+    id: u64,
+    job: u64,
+    part: Part,
+    is_probe: bool,
+}
+
+/// What to do now.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Send(Attempt),
+    /// Nothing until then, or until something is answered, or appended.
+    Wait(Option<Duration>),
+}
+
+/// A request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Attempt {
+    pub(super) id: u64,
+    /// Uncompressed.
+    pub(super) body: Vec<u8>,
+    pub(super) timeout: Duration,
+    /// `<instance>/<stream>/<first>-<last>`: the same whenever the same records are sent.
+    pub(super) batch: String,
+}
+
+impl<S: Store> Lane<S> {
+    pub(super) fn new(signal: Signal, strict: bool, timeout: Duration, pace: Pace) -> Self {
+        let streams = Stream::ALL.into_iter().filter(|stream| stream.signal() == signal).collect();
+        Self {
+            signal,
+            streams,
+            strict,
+            timeout,
+            breaker: Breaker::new(timeout),
+            pace,
+            sources: Vec::new(),
+            jobs: Vec::new(),
+            flying: Vec::new(),
+            numbers: 0,
+            accepts: 0,
+            accepts_since_cut: 0,
+            bytes_max: BYTES_MAX,
+            in_doubt: false,
+            turn: 0,
+            in_a_hurry: false,
+            counts: Counts::default(),
+        }
+    }
+
+    pub(super) fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    pub(super) fn add(&mut self, mut source: Source<S>) {
+        let waiting = source.store.waiting(&self.streams);
+        source.appended = waiting.iter().map(|stream| stream.appended).sum();
+        source.next_take = vec![Duration::ZERO; self.streams.len()];
+        self.sources.push(source);
+    }
+
+    /// Gives back what was taken of a source and sends nothing of it any more.
+    pub(super) fn remove(&mut self, source: u64) {
+        let of_it = self.jobs.extract_if(.., |job| job.source == source);
+        let known = self.sources.iter().find(|known| known.id == source);
+        for job in of_it {
+            if let Some(known) = known {
+                known.store.give_back(job.stream, &job.taken);
+            }
+        }
+        self.sources.retain(|known| known.id != source);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+
+    /// Records that are not settled, and when the oldest of them was appended, in nanoseconds since
+    /// 1970.
+    pub(super) fn pending(&self) -> (u64, Option<u64>) {
+        let waiting = self.sources.iter().flat_map(|source| source.store.waiting(&self.streams));
+        waiting.filter(|stream| stream.pending > 0).fold((0, None), |(records, oldest), stream| {
+            let oldest = oldest.unwrap_or(u64::MAX).min(stream.oldest_ns);
+            (records + stream.pending, Some(oldest))
+        })
+    }
+
+    /// What to do now.
+    pub(super) fn next(&mut self, now: Duration) -> Step {
+        self.settle(now);
+        for job in &mut self.jobs {
+            job.unpark(now, self.accepts);
+        }
+        let waiting = self.look(now);
+        let (records, timeout) = match self.breaker.permit(now) {
+            Permit::Wait(until) => return Step::Wait(until),
+            Permit::Probe(timeout) => (PROBE_RECORDS, Some(timeout)),
+            Permit::Send { flight, .. } if self.flying.len() >= flight => return Step::Wait(None),
+            Permit::Send { records, .. } => (records, None),
+        };
+        if let Some(until) = self.pace.wait(now) {
+            return Step::Wait(Some(until));
+        }
+        let Some(at) = self.choose(now, &waiting, records) else {
+            return Step::Wait(self.wake(now));
+        };
+        let Some(part) = self.jobs[at].next(records, self.bytes_max) else {
+            return Step::Wait(self.wake(now));
+        };
+        Step::Send(self.send(at, part, timeout))
+    }
+
+    fn send(&mut self, at: usize, part: Part, probe: Option<Duration>) -> Attempt {
+        let job = &self.jobs[at];
+        if probe.is_some() {
+            self.breaker.probe();
+        }
+        self.pace.take(job.records(part));
+        self.numbers += 1;
+        self.counts.attempts += 1;
+        let id = self.numbers;
+        self.flying.push(Flying { id, job: job.id, part, is_probe: probe.is_some() });
+        let source = self.sources.iter().find(|source| source.id == job.source);
+        let resource = source.map(|source| Arc::clone(&source.resource)).unwrap_or_default();
+        let instance = source.map_or("", |source| source.instance.as_str());
+        let (first, last) = job.range(part);
+        Attempt {
+            id,
+            body: assemble(&resource, &job.entries(part)),
+            timeout: probe.unwrap_or(self.timeout),
+            batch: format!("{instance}/{}/{first}-{last}", job.stream.name()),
+        }
+    }
+
+    /// How it stands with all streams, what came in going into the pace.
+    fn look(&mut self, now: Duration) -> Vec<Vec<Waiting>> {
+        let (sources, streams) = (&mut self.sources, &self.streams);
+        let mut came = 0;
+        let mut look = |source: &mut Source<S>| {
+            let waiting = source.store.waiting(streams);
+            let appended: u64 = waiting.iter().map(|stream| stream.appended).sum();
+            came += appended.saturating_sub(source.appended);
+            source.appended = source.appended.max(appended);
+            waiting
+        };
+        let all = sources.iter_mut().map(&mut look).collect();
+        self.pace.came(now, came);
+        all
+    }
+
+    /// The place of the job that the next request comes from; takes a range when there is none.
+    fn choose(&mut self, now: Duration, waiting: &[Vec<Waiting>], records: u64) -> Option<usize> {
+        self.turn = self.turn.wrapping_add(1);
+        if self.in_doubt {
+            // Whether the collector refuses everything is found out with something else.
+            if let Some(at) = self.take(now, waiting, records) {
+                return Some(at);
+            }
+            let count = self.jobs.len();
+            let mut places = (0..count).map(|step| (self.turn + step) % count);
+            return places.find(|at| self.jobs[*at].is_waiting());
+        }
+        let first = self.jobs.iter().position(Job::is_waiting);
+        first.or_else(|| self.take(now, waiting, records))
+    }
+
+    fn take(&mut self, now: Duration, waiting: &[Vec<Waiting>], records: u64) -> Option<usize> {
+        while self.jobs.len() < JOBS_MAX {
+            let (source, stream) = self.ready(now, waiting)?;
+            let left = self.left(source, stream, waiting);
+            let limit = Limit { records, bytes: self.bytes_max as u64 };
+            let of = &mut self.sources[source];
+            let name = self.streams[stream];
+            let taken = match of.store.take(name, limit) {
+                Ok(Some(taken)) => taken,
+                other => {
+                    of.next_take[stream] = now + LINGER;
+                    if let Err(error) = other {
+                        self.counts.spool_errors += 1;
+                        self.counts.say(now, format!("the spool cannot be read: {error}"));
+                    }
+                    continue;
+                }
+            };
+            self.numbers += 1;
+            let job = Job::new(self.numbers, of.id, name, taken);
+            if job.taken.records() >= left {
+                of.next_take[stream] = now + LINGER;
+            }
+            for payload in job.damaged() {
+                let _ = of.store.quarantine(name, payload, "an entry that cannot be read");
+            }
+            let is_waiting = job.is_waiting();
+            self.jobs.push(job);
+            if is_waiting {
+                return Some(self.jobs.len() - 1);
+            }
+            self.settle(now);
+        }
+        None
+    }
+
+    /// The source and stream to take from, by place.
+    fn ready(&self, now: Duration, waiting: &[Vec<Waiting>]) -> Option<(usize, usize)> {
+        let mut all = 0;
+        let mut ready = Vec::new();
+        for (source, streams) in waiting.iter().enumerate() {
+            for (stream, state) in streams.iter().enumerate() {
+                let left = self.left(source, stream, waiting);
+                all += left;
+                if left > 0 && self.take_at(source, stream, left) <= now {
+                    ready.push((source, stream, state.oldest_ns));
+                }
+            }
+        }
+        let rank = |stream: usize| std::cmp::Reverse(self.streams[stream].rank());
+        let chosen = if all > BACKLOG && !self.turn.is_multiple_of(5) {
+            ready.into_iter().min_by_key(|(_, stream, oldest_ns)| (rank(*stream), *oldest_ns))
+        } else {
+            ready.into_iter().min_by_key(|(_, stream, oldest_ns)| (*oldest_ns, rank(*stream)))
+        };
+        chosen.map(|(source, stream, _)| (source, stream))
+    }
+
+    /// When a range of a stream may be taken.
+    fn take_at(&self, source: usize, stream: usize, left: u64) -> Duration {
+        let source = &self.sources[source];
+        if self.in_a_hurry {
+            // A stream that just gave nothing is asked again all the same, but not in a circle.
+            return source.next_take[stream].saturating_sub(LINGER.mul_f32(0.95));
+        }
+        let gathered = if left >= MANY { Duration::ZERO } else { source.next_take[stream] };
+        gathered.max(source.from)
+    }
+
+    /// Records of a stream that are not taken.
+    fn left(&self, source: usize, stream: usize, waiting: &[Vec<Waiting>]) -> u64 {
+        let (id, name) = (self.sources[source].id, self.streams[stream]);
+        let taken = self.jobs.iter().filter(|job| (job.source, job.stream) == (id, name));
+        let taken: u64 = taken.map(|job| job.taken.records()).sum();
+        waiting[source][stream].pending.saturating_sub(taken)
+    }
+
+    /// When to look again while nothing is ready.
+    fn wake(&self, now: Duration) -> Option<Duration> {
+        let parked = self.jobs.iter().filter_map(Job::parked_until);
+        let settle = self.jobs.iter().filter(|job| job.is_done()).map(|job| job.settle_at);
+        let gathering = self.sources.iter().flat_map(|source| {
+            source.next_take.iter().map(|take| (*take).max(source.from)).filter(|take| *take > now)
+        });
+        parked.chain(settle).chain(gathering).filter(|until| *until > now).min()
+    }
+
+    /// Takes what came of a request.
+    pub(super) fn answered(&mut self, id: u64, answer: Answer, now: Duration, random: u64) {
+        let Some(at) = self.flying.iter().position(|flying| flying.id == id) else { return };
+        let Flying { job, part, is_probe, .. } = self.flying.remove(at);
+        let Some(at) = self.jobs.iter().position(|known| known.id == job) else {
+            // Its source was removed meanwhile.
+            self.breaker.forget(is_probe, now);
+            return;
+        };
+        let verdict = self.by_the_letter(answer.verdict);
+        let Answer { text, .. } = answer;
+        match verdict {
+            Some(verdict) => self.judge(at, part, verdict, is_probe, now, random),
+            None => {
+                self.counts.dropped_by_the_letter += self.jobs[at].records(part);
+                self.jobs[at].dropped();
+                self.breaker.answered(is_probe);
+            }
+        }
+        match answer.verdict {
+            Verdict::Accepted { .. } if text.is_empty() => {}
+            Verdict::Accepted { .. } => self.counts.message = Some(text),
+            _ => self.counts.failed(now, text),
+        }
+        self.settle(now);
+    }
+
+    /// The verdict; none when the letter of the specification has the records dropped.
+    fn by_the_letter(&self, verdict: Verdict) -> Option<Verdict> {
+        let drops = match verdict {
+            Verdict::Faulty
+            | Verdict::Misconfigured { answered: true }
+            | Verdict::Refused
+            | Verdict::Throttled { wait: None, shrink: true }
+            | Verdict::TooLarge => self.strict,
+            _ => false,
+        };
+        (!drops).then_some(verdict)
+    }
+
+    fn judge(
+        &mut self,
+        at: usize,
+        part: Part,
+        verdict: Verdict,
+        is_probe: bool,
+        now: Duration,
+        random: u64,
+    ) {
+        let bytes = self.jobs[at].bytes(part);
+        let mut fail = |failure| self.breaker.failed(now, failure, is_probe, random);
+        match verdict {
+            Verdict::Accepted { rejected, unreadable } => {
+                self.jobs[at].accepted(part, rejected);
+                self.counts.unreadable += u64::from(unreadable);
+                self.accepted(is_probe);
+            }
+            Verdict::Failed { timed_out } => {
+                fail(Failure::Passing { timed_out });
+                self.jobs[at].give_back(part);
+            }
+            Verdict::Faulty => {
+                fail(Failure::Passing { timed_out: false });
+                self.jobs[at].faults += 1;
+                if self.jobs[at].faults > FAULTS_MAX {
+                    self.refused(at, part, now);
+                } else {
+                    self.jobs[at].give_back(part);
+                }
+            }
+            Verdict::Misconfigured { .. } => {
+                fail(Failure::Configuration);
+                self.jobs[at].give_back(part);
+            }
+            Verdict::Throttled { wait, shrink } => {
+                fail(Failure::Throttled(wait));
+                if shrink {
+                    self.shrink(bytes);
+                }
+                self.jobs[at].give_back(part);
+            }
+            Verdict::Refused | Verdict::TooLarge => {
+                if verdict == Verdict::TooLarge {
+                    self.shrink(bytes);
+                }
+                // It is there, and answers; only what it was sent is wrong.
+                if self.in_doubt {
+                    self.breaker.hold(now);
+                } else {
+                    self.breaker.answered(is_probe);
+                }
+                self.refused(at, part, now);
+            }
+        }
+    }
+
+    fn accepted(&mut self, is_probe: bool) {
+        self.breaker.answered(is_probe);
+        self.accepts += 1;
+        self.in_doubt = false;
+        self.accepts_since_cut += 1;
+        if self.accepts_since_cut >= REGROW {
+            self.accepts_since_cut = 0;
+            self.bytes_max = (self.bytes_max * 2).min(BYTES_MAX);
+        }
+    }
+
+    /// Makes requests smaller than one of so many bytes.
+    fn shrink(&mut self, bytes: usize) {
+        self.accepts_since_cut = 0;
+        self.bytes_max = self.bytes_max.min((bytes / 2).max(BYTES_MIN));
+    }
+
+    fn refused(&mut self, at: usize, part: Part, now: Duration) {
+        let job = &mut self.jobs[at];
+        if let Some(poison) = job.refused(part, self.accepts, now + HOLD) {
+            self.counts.quarantined += job.records(poison);
+            let source = self.sources.iter().find(|source| source.id == job.source);
+            for entry in job.entries(poison) {
+                let Some(source) = source else { continue };
+                let kept = source.store.quarantine(job.stream, entry.item, "refused");
+                self.counts.spool_errors += u64::from(kept.is_err());
+            }
+        }
+        let parked: usize = self.jobs.iter().map(Job::parked).sum();
+        if parked >= PARKED_MAX && !self.in_doubt {
+            self.in_doubt = true;
+            self.breaker.hold(now);
+        }
+    }
+
+    /// Settles what is done.
+    fn settle(&mut self, now: Duration) {
+        let mut at = 0;
+        while let Some(job) = self.jobs.get_mut(at) {
+            if !job.is_done() || job.settle_at > now {
+                at += 1;
+                continue;
+            }
+            let settled = job.settled();
+            let source = self.sources.iter().find(|source| source.id == job.source);
+            let done = source.map(|source| source.store.settle(job.stream, &job.taken, settled));
+            match done.unwrap_or(Ok(())) {
+                Ok(()) => {
+                    self.counts.delivered += settled.delivered;
+                    self.counts.rejected += settled.rejected;
+                    self.jobs.remove(at);
+                }
+                Err(error) => {
+                    job.settle_at = now + SETTLE_AGAIN;
+                    self.counts.spool_errors += 1;
+                    let what = format!("what was delivered cannot be noted in the spool: {error}");
+                    self.counts.say(now, what);
+                    at += 1;
+                }
+            }
+        }
+    }
+}
+
+impl<S: Store> Drop for Lane<S> {
+    /// What was taken is taken again by whoever comes next.
+    fn drop(&mut self) {
+        for job in &self.jobs {
+            if let Some(source) = self.sources.iter().find(|source| source.id == job.source) {
+                source.store.give_back(job.stream, &job.taken);
+            }
+        }
+    }
+}

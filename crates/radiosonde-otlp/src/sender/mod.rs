@@ -1,0 +1,162 @@
+//! The sender: from spools to collectors.
+
+mod answer;
+mod breaker;
+mod connect;
+mod job;
+mod lane;
+mod pace;
+mod proxy;
+mod response;
+mod route;
+#[cfg(test)]
+mod simulation;
+mod status;
+mod store;
+mod thread;
+mod tls;
+mod transport;
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use radiosonde_spool::Spool;
+use tokio::sync::mpsc::UnboundedSender;
+
+use self::thread::{Adopted, Command};
+use crate::manifest::Manifest;
+
+pub use proxy::Proxies;
+pub use status::{State, Status};
+
+/// What a sender runs with.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SenderOptions {
+    /// The proxies on the way. Default: none; [`Proxies::from`] asks the environment.
+    pub proxies: Proxies,
+    /// Records a second that each signal may be sent at, however slowly they come in; otherwise it is
+    /// twice what came in within the fullest second of the last minute. Default: 5,000.
+    pub records_per_second_min: u64,
+    /// What is there when a spool is added waits for up to so long, at random, so that many programs
+    /// that start at once do not all send at once. Default: 1 s.
+    pub start_jitter: Duration,
+}
+
+impl Default for SenderOptions {
+    fn default() -> Self {
+        Self {
+            proxies: Proxies::default(),
+            records_per_second_min: 5_000,
+            start_jitter: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Takes what waits in spools to where their manifests say.
+///
+/// One thread, `radiosonde-otlp`, serves all spools, destinations and signals. It records nothing
+/// itself. What is acknowledged is settled in the spool, everything else stays there: nothing is lost
+/// by ending the thread, or the process, at any moment. What was under way then is sent again by
+/// whoever comes next, at most four ranges of a stream.
+///
+/// Dropped without [`Sender::shutdown`] it ends without sending what is pending.
+pub struct Sender {
+    commands: UnboundedSender<Command>,
+    status: Arc<Mutex<Vec<Status>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Sender {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread, or no descriptors for its runtime.
+    pub fn start(options: SenderOptions) -> io::Result<Self> {
+        let status = Arc::<Mutex<Vec<Status>>>::default();
+        let (commands, thread) = thread::start(options, Arc::clone(&status))?;
+        Ok(Self { commands, status, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Sends what is in a spool, and what comes into it, to where its manifest says. Streams of a signal
+    /// without destination are left alone.
+    ///
+    /// With `on_empty` the spool is one that nobody appends to: as soon as nothing is pending in it, it
+    /// is let go and handed back, on the thread of the sender.
+    pub fn add(
+        &self,
+        spool: Spool,
+        manifest: &Manifest,
+        on_empty: Option<Box<dyn FnOnce(Spool) + Send>>,
+    ) {
+        let adopted = Adopted::new(spool, manifest, on_empty);
+        // It fails only after a shutdown: then the spool stays as it is.
+        let _ = self.commands.send(Command::Add(Box::new(adopted)));
+    }
+
+    /// How it stands, by destination and signal; as of the last time that anything happened, at most
+    /// half a second ago.
+    pub fn status(&self) -> Vec<Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until all that is in the spools now is acknowledged or refused; whether it is. `false` at
+    /// the latest after `within`, and sooner when nothing could be sent by then.
+    pub fn flush(&self, within: Duration) -> bool {
+        let (done, answer) = mpsc::sync_channel(1);
+        let until = Instant::now() + within;
+        if self.commands.send(Command::Flush { until, done }).is_err() {
+            return false;
+        }
+        answer.recv_timeout(within + GRACE).unwrap_or(false)
+    }
+
+    /// Sends what it can within that time, for all signals together, and ends the thread. What is
+    /// pending stays in the spools, and is said.
+    pub fn shutdown(&self, within: Duration) -> Shutdown {
+        let is_drained = self.flush(within);
+        let _ = self.commands.send(Command::Stop);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // It ends at its next turn; only a disk that hangs keeps it, and nobody waits for that.
+            let end = Instant::now() + GRACE;
+            while !thread.is_finished() && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            if thread.is_finished() {
+                let _ = thread.join();
+            }
+        }
+        let pending = self.status().iter().map(|status| status.pending).sum();
+        Shutdown { is_drained, pending }
+    }
+}
+
+/// How long somebody who waits for the thread waits beyond the time that was given.
+const GRACE: Duration = Duration::from_millis(200);
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        let _ = self.commands.send(Command::Stop);
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("status", &self.status()).finish_non_exhaustive()
+    }
+}
+
+/// What a shutdown left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Shutdown {
+    /// Whether all that was in the spools is acknowledged or refused.
+    pub is_drained: bool,
+    /// Records that wait in the spools for the next start.
+    pub pending: u64,
+}

@@ -1,0 +1,389 @@
+//! Lanes under thousands of simulated networks and clocks: whatever the collector does, everything is
+//! delivered or counted, in order, without haste, and at the end a fresh record still arrives.
+
+mod collector;
+mod spool;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use self::collector::{Collector, Fault};
+use self::spool::SimulatedSpool;
+use super::answer::{Answer, Verdict};
+use super::lane::{Lane, Source, Step};
+use super::pace::Pace;
+use crate::signal::Signal;
+use crate::streams::Stream;
+
+/// How long an attempt may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The sender looks at its lanes at least so often.
+const TICK: Duration = Duration::from_millis(500);
+const MINUTE: Duration = Duration::from_secs(60);
+const STREAMS: [Stream; 4] =
+    [Stream::LogsDebug, Stream::LogsInfo, Stream::LogsWarning, Stream::Events];
+
+/// splitmix64.
+#[derive(Clone, Debug)]
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end.max(1)
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+}
+
+/// What a run is made of.
+#[derive(Clone, Debug, Default)]
+struct Scenario {
+    /// What the collector does, from a second on.
+    faults: Vec<(u64, Fault)>,
+    /// Records a second.
+    rate: u64,
+    /// Seconds during which records come in.
+    seconds: u64,
+    /// Entries that the collector will never take.
+    poison: BTreeSet<u64>,
+    /// Seconds at which the process is killed and starts anew.
+    kills: Vec<u64>,
+    strict: bool,
+}
+
+/// A process, its spool and its collector.
+struct World {
+    now: Duration,
+    random: Random,
+    spool: SimulatedSpool,
+    collector: Collector,
+    lane: Lane<SimulatedSpool>,
+    /// Answers on their way.
+    coming: BTreeMap<(Duration, u64), Option<Answer>>,
+    strict: bool,
+    /// When each request was sent.
+    attempts: Vec<Duration>,
+    /// By stream, records in the order in which they were first sent.
+    first_sent: BTreeMap<String, Vec<u64>>,
+    sent: BTreeSet<u64>,
+    steps: u64,
+}
+
+impl World {
+    fn new(scenario: &Scenario, seed: u64) -> Self {
+        let spool = SimulatedSpool::default();
+        Self {
+            now: Duration::ZERO,
+            random: Random(seed),
+            collector: Collector::new(scenario.faults.clone(), scenario.poison.clone()),
+            lane: lane(scenario.strict, spool.clone()),
+            spool,
+            coming: BTreeMap::new(),
+            strict: scenario.strict,
+            attempts: Vec::new(),
+            first_sent: BTreeMap::new(),
+            sent: BTreeSet::new(),
+            steps: 0,
+        }
+    }
+
+    /// The process is killed: what it held is lost, what is in the spool is there.
+    fn kill(&mut self) {
+        self.coming.clear();
+        self.spool.reopen();
+        self.lane = lane(self.strict, self.spool.clone());
+    }
+
+    /// Everything that happens until then.
+    fn run(&mut self, until: Duration) {
+        while self.now < until {
+            let wait = self.send();
+            let tick = self.now + TICK;
+            let answer = self.coming.first_key_value().map(|((at, _), _)| *at);
+            let next = [Some(tick), wait, answer].into_iter().flatten().min().unwrap_or(tick);
+            assert!(next > self.now || answer == Some(next), "a lane that waits for the past");
+            self.now = next.max(self.now);
+            while let Some(entry) = self.coming.first_entry() {
+                if entry.key().0 > self.now {
+                    break;
+                }
+                let ((_, id), answer) = entry.remove_entry();
+                let lost = Answer::new(Verdict::Failed { timed_out: true }, "no answer in time");
+                let random = self.random.next();
+                self.lane.answered(id, answer.unwrap_or(lost), self.now, random);
+            }
+        }
+    }
+
+    /// Sends what may be sent; until when there is nothing more to do.
+    fn send(&mut self) -> Option<Duration> {
+        loop {
+            self.steps += 1;
+            let attempt = match self.lane.next(self.now) {
+                Step::Send(attempt) => attempt,
+                Step::Wait(until) => return until,
+            };
+            self.attempts.push(self.now);
+            let records = collector::records(&attempt.body);
+            assert!(!records.is_empty(), "an empty request");
+            let stream = attempt.batch.split('/').nth(1).expect("a stream").to_owned();
+            for record in &records {
+                if self.sent.insert(*record) {
+                    self.first_sent.entry(stream.clone()).or_default().push(*record);
+                }
+            }
+            let took = self.collector.asked(self.now, &records, &mut self.random);
+            let (after, answer) = match took {
+                Some((after, answer)) if after < attempt.timeout => (after, Some(answer)),
+                _ => (attempt.timeout, None),
+            };
+            self.coming.insert((self.now + after, attempt.id), answer);
+        }
+    }
+
+    /// Records come in, and are sent, and the process is killed now and then.
+    fn live(&mut self, scenario: &Scenario) {
+        for second in 0..scenario.seconds {
+            if scenario.kills.contains(&second) {
+                self.kill();
+            }
+            for _ in 0..4 {
+                self.append(scenario.rate / 4);
+                self.run(self.now + TICK / 2);
+            }
+        }
+    }
+
+    fn append(&mut self, mut records: u64) {
+        while records > 0 {
+            let stream = STREAMS[usize::try_from(self.random.below(4)).expect("small")];
+            let count = (self.random.below(60) + 1).min(records);
+            self.spool.append(stream, count, self.now);
+            records -= count;
+        }
+    }
+
+    /// Until nothing is pending, or too long. Life goes on meanwhile, slowly.
+    fn drain(&mut self, within: Duration) {
+        let end = self.now + within;
+        let mut fresh = self.now + MINUTE;
+        while self.spool.pending() > 0 && self.now < end {
+            self.run(self.now + TICK);
+            if self.now >= fresh {
+                fresh = self.now + MINUTE;
+                self.append(1);
+            }
+        }
+    }
+
+    fn most_attempts_a_minute(&self, from: u64, to: u64) -> usize {
+        let within = |at: &&Duration| (from..to).contains(&at.as_secs());
+        let times: Vec<_> = self.attempts.iter().filter(within).collect();
+        let minutes = times.iter().enumerate().map(|(place, start)| {
+            times[place..].iter().take_while(|at| ***at < **start + MINUTE).count()
+        });
+        minutes.max().unwrap_or_default()
+    }
+
+    /// What must hold at the end of every run.
+    fn check(&mut self, scenario: &Scenario, what: &str) {
+        let appended = self.spool.appended();
+        assert_eq!(self.spool.pending(), 0, "{what}: {:?}", self.lane.counts);
+        let (delivered, rejected) = self.spool.settled();
+        assert_eq!(delivered + rejected, appended, "{what}");
+        let missing: BTreeSet<u64> =
+            (0..appended).filter(|record| !self.collector.has(*record)).collect();
+        assert!(missing.len() as u64 <= rejected, "{what}: {missing:?} and {rejected} counted");
+        if !scenario.strict && !scenario.faults.iter().any(|(_, fault)| fault.is_partial()) {
+            let poison = scenario.poison.range(..appended).copied().collect::<BTreeSet<_>>();
+            assert_eq!(missing, poison, "{what}: only what cannot be taken is missing");
+            assert_eq!(rejected, missing.len() as u64, "{what}");
+            assert_eq!(self.spool.quarantined(), missing, "{what}");
+        }
+        if scenario.poison.is_empty() && !scenario.faults.iter().any(|(_, f)| f.is_refusal()) {
+            for (stream, records) in &self.first_sent {
+                assert!(records.is_sorted(), "{what}: {stream} is out of order");
+            }
+        }
+        let may_double = scenario.faults.iter().any(|(_, fault)| fault.loses_answers());
+        if !may_double && scenario.kills.is_empty() {
+            assert_eq!(self.collector.doubles(), 0, "{what}: doubles without a lost answer");
+        }
+        // A fresh record still arrives, and soon.
+        self.append(1);
+        self.drain(Duration::from_secs(5));
+        assert!(self.collector.has(appended), "{what}: the last record");
+        let seconds = self.now.as_secs() + 1;
+        assert!(self.steps < 200 * seconds, "{what}: {} steps in {seconds} s", self.steps);
+    }
+}
+
+fn lane(strict: bool, spool: SimulatedSpool) -> Lane<SimulatedSpool> {
+    let mut lane = Lane::new(Signal::Logs, strict, TIMEOUT, Pace::new(5_000));
+    lane.add(Source::new(1, spool, "instance".to_owned(), b"resource"[..].into()));
+    lane
+}
+
+/// Runs it, with all that has to be waited for at the end.
+fn run(scenario: &Scenario, seed: u64) -> World {
+    let mut world = World::new(scenario, seed);
+    world.live(scenario);
+    let end = scenario.faults.last().map_or(0, |(from, _)| *from);
+    let end = Duration::from_secs(end).max(world.now);
+    world.run(end);
+    world.drain(Duration::from_secs(3_600));
+    let what = format!("seed {seed}, {scenario:?}");
+    world.check(scenario, &what);
+    world
+}
+
+/// Each fault for half a minute, in the middle of a minute.
+#[test]
+fn each_fault_alone_costs_nothing() {
+    for fault in Fault::all() {
+        for seed in 0..8 {
+            let faults = vec![(15, fault), (45, Fault::None)];
+            let scenario = Scenario { faults, rate: 60, seconds: 60, ..Scenario::default() };
+            let world = run(&scenario, seed);
+            // Three failures, a probe now and then; not one a second.
+            let most = world.most_attempts_a_minute(16, 45);
+            let is_outage = !fault.takes_some();
+            assert!(!is_outage || most <= 40, "{fault:?}, seed {seed}: {most} attempts");
+        }
+    }
+}
+
+#[test]
+fn an_outage_of_an_hour_is_tried_a_few_times_a_minute_and_drained_gently() {
+    for fault in [Fault::Refused, Fault::Hang, Fault::Status(503), Fault::Status(401)] {
+        let faults = vec![(10, fault), (3_600, Fault::None)];
+        let scenario = Scenario { faults, rate: 20, seconds: 30, ..Scenario::default() };
+        let world = run(&scenario, 7);
+        let most = world.most_attempts_a_minute(120, 3_600);
+        assert!((1..=8).contains(&most), "{fault:?}: {most} attempts in a minute");
+        let per_second = world.collector.most_in_a_second();
+        assert!(per_second <= 2 * 5_000 + 2_048, "{fault:?}: {per_second} records in a second");
+    }
+}
+
+#[test]
+fn poison_is_found_and_everything_else_arrives() {
+    for seed in 0..100 {
+        let mut random = Random(seed);
+        let count = [1, 2, 5, 20, 40][usize::try_from(seed % 5).expect("small")];
+        let start = random.below(5_000);
+        let is_together = random.one_in(2);
+        let poison = (0..count)
+            .map(|at| if is_together { start + at } else { random.below(8_000) })
+            .collect();
+        let scenario = Scenario { poison, rate: 400, seconds: 20, ..Scenario::default() };
+        let world = run(&scenario, seed);
+        // Two for each halving on the way to each, and what goes out anyway.
+        let most = 2 * 12 * count as usize + 4 * count as usize + 400;
+        assert!(world.attempts.len() < most, "seed {seed}: {} requests", world.attempts.len());
+    }
+}
+
+#[test]
+fn a_collector_that_refuses_everything_costs_nothing_once_it_is_mended() {
+    for fault in [Fault::Status(400), Fault::Status(422), Fault::Status(413), Fault::Status(500)] {
+        for seed in 0..20 {
+            let faults = vec![(5, fault), (1_800, Fault::None)];
+            let scenario = Scenario { faults, rate: 100, seconds: 30, ..Scenario::default() };
+            let world = run(&scenario, seed);
+            assert_eq!(world.spool.settled().1, 0, "{fault:?}");
+            let most = world.most_attempts_a_minute(300, 1_800);
+            assert!(most <= 40, "{fault:?}: {most} attempts in a minute");
+        }
+    }
+}
+
+#[test]
+fn the_letter_of_the_specification_drops_what_is_refused_and_counts_it() {
+    for status in [400, 401, 404, 413, 415, 500] {
+        let faults = vec![(5, Fault::Status(status)), (10, Fault::None)];
+        let rate = 400;
+        let scenario = Scenario { faults, rate, seconds: 20, strict: true, ..Scenario::default() };
+        let world = run(&scenario, 3);
+        let (_, rejected) = world.spool.settled();
+        assert!(rejected > 0 && rejected < 400 * 10, "{status}: {rejected}");
+        assert_eq!(world.lane.counts.dropped_by_the_letter, rejected);
+    }
+    for fault in [Fault::Refused, Fault::Status(503), Fault::Status(429), Fault::HandshakeFails] {
+        let faults = vec![(5, fault), (10, Fault::None)];
+        let rate = 400;
+        let scenario = Scenario { faults, rate, seconds: 20, strict: true, ..Scenario::default() };
+        assert_eq!(run(&scenario, 3).spool.settled().1, 0, "{fault:?}");
+    }
+}
+
+#[test]
+fn partial_success_is_counted_and_never_sent_again() {
+    let faults = vec![(0, Fault::Partial(3)), (30, Fault::None)];
+    let scenario = Scenario { faults, rate: 400, seconds: 30, ..Scenario::default() };
+    let world = run(&scenario, 1);
+    assert_eq!(world.collector.doubles(), 0);
+    assert_eq!(world.spool.settled().1, world.collector.refused());
+    assert!(world.collector.refused() > 0);
+    assert!(world.lane.counts.message.as_deref().is_some_and(|text| text.contains("refused 3")));
+}
+
+/// Faults, kills and poison by chance.
+#[test]
+fn thousands_of_bad_days() {
+    for seed in 0..2_000 {
+        let mut random = Random(seed ^ 0x5eed);
+        let all = Fault::all();
+        let mut faults = Vec::new();
+        let mut second = 0;
+        for _ in 0..random.below(5) {
+            second += random.below(12);
+            let chosen = usize::try_from(random.below(all.len() as u64)).expect("small");
+            faults.push((second, all[chosen]));
+            second += random.below(30);
+            faults.push((second, Fault::None));
+        }
+        let kills = (0..random.below(4)).map(|_| random.below(40)).collect();
+        let poison = (0..random.below(6)).map(|_| random.below(4_000)).collect();
+        let poison = if random.one_in(3) { poison } else { BTreeSet::new() };
+        let rate = [4, 20, 80][usize::try_from(random.below(3)).expect("small")];
+        let scenario = Scenario { faults, rate, seconds: 40, poison, kills, strict: false };
+        run(&scenario, seed);
+    }
+}
+
+#[test]
+fn events_and_warnings_go_first_when_much_waits() {
+    let faults = vec![(0, Fault::Status(503)), (20, Fault::None)];
+    let scenario = Scenario { faults, rate: 4_000, seconds: 20, ..Scenario::default() };
+    let mut world = World::new(&scenario, 5);
+    world.live(&scenario);
+    let before = world.spool.pending_of(Stream::Events) + world.spool.pending_of(Stream::LogsDebug);
+    assert!(before > 20_000, "{before}");
+    while world.spool.pending_of(Stream::Events) > 0 {
+        world.run(world.now + TICK);
+        assert!(world.now < Duration::from_secs(300));
+    }
+    let [events, debug] = [Stream::Events, Stream::LogsDebug].map(|s| world.spool.appended_of(s));
+    let debug_left = world.spool.pending_of(Stream::LogsDebug);
+    assert!(
+        debug_left > debug / 2,
+        "{debug_left} of {debug} debug lines waited for {events} events"
+    );
+    assert!(
+        debug_left + world.spool.pending_of(Stream::LogsInfo) < 2 * debug,
+        "the rest moves too"
+    );
+    world.drain(Duration::from_secs(600));
+    world.check(&scenario, "by rank");
+}

@@ -1,0 +1,202 @@
+//! Appending: to the disk, else to memory, else counted.
+
+use std::sync::MutexGuard;
+
+use crate::account::{DropReason, Tally};
+use crate::files::is_full;
+use crate::format::FrameHead;
+use crate::home::Shortage;
+use crate::lane::{Lane, State, Trouble};
+use crate::options::FRAME_BYTES_MAX;
+use crate::spool::Inner;
+use crate::taken::Frame;
+
+/// Turns at making room for one frame: more would be a loop about nothing.
+const TURNS: usize = 3;
+
+/// A frame on its way, and what its append has to say in the cursor.
+struct Append<'a> {
+    spool: &'a Inner,
+    at: usize,
+    lane: &'a Lane,
+    now: u64,
+    /// A segment was given up for it already.
+    has_freed: bool,
+    /// The cursor must say it.
+    is_news: bool,
+}
+
+/// Appends the frames of a batch that are not here yet.
+pub(crate) fn append(spool: &Inner, at: usize, batch: u64, frames: &[Frame<'_>]) {
+    let lane = &*spool.lanes[at];
+    let mut state = lane.lock();
+    let batches = &mut state.cursor.batches;
+    if batch <= batches.mark || batch < batches.begun {
+        return;
+    }
+    if batch > batches.begun {
+        (batches.begun, batches.part) = (batch, 0);
+    }
+    let done = batches.part as usize;
+    if frames.len() <= done {
+        batches.mark = batch;
+        return;
+    }
+    let now = lane.home.now();
+    let mut append = Append { spool, at, lane, now, has_freed: false, is_news: false };
+    if !state.memory.is_empty() && !state.is_waiting(now) {
+        state = append.flush(state);
+    }
+    for (index, frame) in frames.iter().enumerate().skip(done) {
+        let is_last = index + 1 == frames.len();
+        let head = FrameHead {
+            length: u32::try_from(frame.payload.len()).unwrap_or(u32::MAX),
+            at: state.cursor.next,
+            batch,
+            time_ns: now,
+            records: frame.records.max(1),
+            index: u16::try_from(index).unwrap_or(u16::MAX),
+            is_last,
+        };
+        state = append.one(state, head, frame.payload);
+        // What was refused is here as well: it is not to be refused twice.
+        state.cursor.batches.see(batch, index as u32, is_last);
+    }
+    if append.is_news {
+        lane.write_cursor(&mut state);
+    }
+}
+
+/// Writes what waits in memory, as far as the disk takes it; not to be called by an appender.
+pub(crate) fn flush(spool: &Inner, at: usize) {
+    let lane = &*spool.lanes[at];
+    let now = lane.home.now();
+    let mut append = Append { spool, at, lane, now, has_freed: false, is_news: false };
+    let state = lane.lock();
+    drop(append.flush(state));
+}
+
+impl<'a> Append<'a> {
+    fn one(
+        &mut self,
+        mut state: MutexGuard<'a, State>,
+        head: FrameHead,
+        payload: &[u8],
+    ) -> MutexGuard<'a, State> {
+        let size = Tally::new(u64::from(head.records), payload.len() as u64);
+        if payload.len() > FRAME_BYTES_MAX || head.index == u16::MAX {
+            self.refuse(&mut state, DropReason::Oversize, size);
+            return state;
+        }
+        // Behind what waits in memory: the order stays.
+        let mut reason = Some(DropReason::WriteFailed);
+        if state.memory.is_empty() && !state.is_waiting(self.now) {
+            (state, reason) = self.put_on_disk(state, &head, payload);
+        }
+        match reason {
+            None => {}
+            Some(DropReason::Cap) => return self.refused(state, DropReason::Cap, size),
+            Some(reason) => {
+                self.is_news = true;
+                if !self.lane.remember(&mut state, head, payload) {
+                    return self.refused(state, reason, size);
+                }
+            }
+        }
+        if state.cursor.next == state.cursor.read.at {
+            state.unread_ns = Some(head.time_ns);
+        }
+        state.cursor.next = head.end();
+        state
+    }
+
+    /// Writes a frame, and makes room for it if need be; why that cannot be done.
+    fn put_on_disk(
+        &mut self,
+        mut state: MutexGuard<'a, State>,
+        head: &FrameHead,
+        payload: &[u8],
+    ) -> (MutexGuard<'a, State>, Option<DropReason>) {
+        let mut reason = DropReason::WriteFailed;
+        for _ in 0..TURNS {
+            match self.lane.write(&mut state, head, payload) {
+                Ok(()) => {
+                    state.works();
+                    return (state, None);
+                }
+                Err(Trouble::Room(shortage, bytes)) => {
+                    reason = match shortage {
+                        Shortage::Cap => DropReason::Cap,
+                        Shortage::Disk => DropReason::DiskFull,
+                    };
+                    drop(state);
+                    let has_room = self.spool.make_room(self.at, shortage, bytes);
+                    state = self.lane.lock();
+                    if !has_room {
+                        break;
+                    }
+                    if shortage == Shortage::Disk {
+                        // What was freed is taken again: the disk has no less than before.
+                        match self.lane.write_instead(&mut state, head, payload, bytes) {
+                            Ok(()) => return (state, None),
+                            Err(_) => break,
+                        }
+                    }
+                }
+                Err(Trouble::Failed(error)) if is_full(&error) && !self.has_freed => {
+                    reason = DropReason::DiskFull;
+                    self.has_freed = true;
+                    drop(state);
+                    let has_room = self.spool.free_one(self.at);
+                    state = self.lane.lock();
+                    if !has_room {
+                        break;
+                    }
+                }
+                Err(Trouble::Failed(error)) => {
+                    if is_full(&error) {
+                        reason = DropReason::DiskFull;
+                    }
+                    break;
+                }
+            }
+        }
+        if reason != DropReason::Cap {
+            state.failed(self.now);
+        }
+        (state, Some(reason))
+    }
+
+    fn refused(
+        &mut self,
+        mut state: MutexGuard<'a, State>,
+        reason: DropReason,
+        size: Tally,
+    ) -> MutexGuard<'a, State> {
+        self.refuse(&mut state, reason, size);
+        state
+    }
+
+    fn refuse(&mut self, state: &mut State, reason: DropReason, size: Tally) {
+        let first = state.cursor.next.records;
+        state.cursor.refused += size;
+        state.cursor.drop(reason, first, size, (self.now, self.now));
+        self.is_news = true;
+    }
+
+    fn flush(&mut self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        while let Some(queued) = state.memory.front().cloned() {
+            let (next, reason) = self.put_on_disk(state, &queued.head, &queued.payload);
+            state = next;
+            if reason.is_some() {
+                break;
+            }
+            // The reader may have taken it while room was made: then it is there twice, and passed over.
+            if state.memory.front().is_some_and(|front| front.head.at == queued.head.at) {
+                let front = state.memory.pop_front();
+                self.lane.forget(front.as_slice());
+            }
+        }
+        state
+    }
+}

@@ -1,0 +1,328 @@
+//! Opening a spool that somebody left: what is there, whatever happened to it.
+
+use std::collections::BTreeMap;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::account::DropReason;
+use crate::cursor::{self, Cursor, IN_MEMORY, Place, SLOT_SIZE, SLOTS};
+use crate::files::{self, Files, Mode};
+use crate::format::{
+    self, Batches, Head, Position, SEGMENT_HEAD, Step, read_segment_head, segment_number, step,
+};
+use crate::home::{Home, NAMES_MAX};
+use crate::lane::{CURSOR, Lane, Segment, State};
+use crate::options::{Options, StreamOptions};
+use crate::spool::MANIFEST;
+
+/// Most bytes of a segment that are read through: a larger one is nobody's.
+const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Most bytes of a manifest that are read.
+const MANIFEST_BYTES_MAX: u64 = 2 * 1024 * 1024;
+
+/// An id that no other spool has.
+pub(crate) fn new_id(path: &Path, now: u64) -> u64 {
+    // Keyed by the system's randomness.
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write(path.as_os_str().as_encoded_bytes());
+    hasher.write_u64(now);
+    hasher.finish().max(1)
+}
+
+/// Reads the manifest; bad when there is none.
+pub(crate) fn manifest(files: &dyn Files, path: &Path) -> io::Result<Head<(u64, Vec<u8>)>> {
+    let bytes = match files.open(&path.join(MANIFEST), Mode::Read) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Head::Bad),
+        Err(error) => return Err(error),
+        Ok(file) => files::read(&*file, 0, MANIFEST_BYTES_MAX)?,
+    };
+    Ok(match format::read_manifest(&bytes) {
+        Head::Ours((id, owner)) => Head::Ours((id, owner.to_vec())),
+        Head::Newer => Head::Newer,
+        Head::Bad => Head::Bad,
+    })
+}
+
+/// The id as the segments say it.
+pub(crate) fn find_id(files: &dyn Files, path: &Path, options: &Options) -> Option<u64> {
+    options.streams.iter().find_map(|stream| {
+        let folder = path.join(&stream.name);
+        let names = files.list(&folder, NAMES_MAX).ok()?;
+        names.iter().find_map(|name| {
+            let number = segment_number(name)?;
+            let file = files.open(&folder.join(name), Mode::Read).ok()?;
+            let bytes = files::read(&*file, 0, SEGMENT_HEAD as u64).ok()?;
+            format::spool_of(&bytes, number, &stream.name)
+        })
+    })
+}
+
+/// That a newer version made it.
+pub(crate) fn newer(path: &Path) -> io::Error {
+    let what = format!("{} was made by a newer version; drain it with that one", path.display());
+    io::Error::new(io::ErrorKind::Unsupported, what)
+}
+
+/// A segment as it was found.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) segment: Segment,
+    pub(crate) batches: Batches,
+    /// Behind its last frame, as far as it was read through.
+    pub(crate) next: Option<Position>,
+}
+
+/// What a folder holds.
+#[derive(Debug, Default)]
+pub(crate) struct Folder {
+    pub(crate) segments: BTreeMap<u64, Seen>,
+    /// Numbers that no new segment gets.
+    pub(crate) last_number: u64,
+    pub(crate) foreign: u32,
+    /// The slot that counts, and what it says.
+    pub(crate) cursor: Option<(usize, Cursor)>,
+}
+
+/// Looks at the folder of a stream and changes nothing.
+///
+/// # Errors
+/// As from the system; `Unsupported` when the cursor is of a newer version.
+pub(crate) fn look(files: &dyn Files, folder: &Path, seed: u32) -> io::Result<Folder> {
+    let mut found = Folder::default();
+    let names = match files.list(folder, NAMES_MAX) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        names => names?,
+    };
+    for name in names {
+        if name == CURSOR {
+            let file = files.open(&folder.join(name), Mode::Read)?;
+            let bytes = files::read(&*file, 0, (SLOTS * SLOT_SIZE) as u64)?;
+            found.cursor = match cursor::best(&bytes, seed) {
+                Head::Newer => return Err(newer(folder)),
+                Head::Ours(best) => Some(best),
+                Head::Bad => None,
+            };
+            continue;
+        }
+        let Some(number) = segment_number(&name).filter(|number| *number < IN_MEMORY) else {
+            found.foreign += 1;
+            continue;
+        };
+        found.last_number = found.last_number.max(number);
+        let path = folder.join(&name);
+        match look_at_segment(files, &path, number, seed) {
+            Ok(Some(seen)) => {
+                found.segments.insert(number, seen);
+            }
+            // Of a newer version, no regular file, or not to be read: left alone.
+            Ok(None) | Err(_) => found.foreign += 1,
+        }
+    }
+    let last = found.segments.iter().next_back().map(|(number, seen)| (*number, seen.next));
+    if let Some((number, None)) = last {
+        let path = folder.join(format::segment_name(number));
+        if let (Ok(bytes), Some(seen)) = (content(files, &path), found.segments.get_mut(&number)) {
+            read_through(&bytes, seed, seen, false);
+        }
+    }
+    Ok(found)
+}
+
+fn content(files: &dyn Files, path: &Path) -> io::Result<Vec<u8>> {
+    files::read(&*files.open(path, Mode::Read)?, 0, SEGMENT_BYTES_MAX)
+}
+
+fn look_at_segment(
+    files: &dyn Files,
+    path: &Path,
+    number: u64,
+    seed: u32,
+) -> io::Result<Option<Seen>> {
+    let file = files.open(path, Mode::Read)?;
+    let end = file.length()?;
+    let size = end.max(files.usage(path).unwrap_or(0));
+    let bytes = files::read(&*file, 0, SEGMENT_HEAD as u64)?;
+    let mut seen = Seen {
+        segment: Segment {
+            first: Position::default(),
+            end: end.min(SEGMENT_BYTES_MAX),
+            size,
+            created_ns: 0,
+            is_dirty: true,
+        },
+        batches: Batches::default(),
+        next: None,
+    };
+    match read_segment_head(&bytes, number, seed) {
+        Head::Newer => return Ok(None),
+        Head::Ours(head) => {
+            seen.segment.first = head.first;
+            seen.segment.created_ns = head.created_ns;
+            seen.batches = head.batches;
+        }
+        Head::Bad => read_through(&content(files, path)?, seed, &mut seen, true),
+    }
+    Ok(Some(seen))
+}
+
+/// Reads all frames of a segment, for where it ends, and, without a head, where it begins.
+pub(crate) fn read_through(bytes: &[u8], seed: u32, seen: &mut Seen, is_headless: bool) {
+    let mut next = if is_headless { None } else { Some(seen.segment.first) };
+    let mut at = SEGMENT_HEAD;
+    loop {
+        let (head, end) = match step(bytes, at, seed) {
+            Step::Frame(head, _, end) => {
+                seen.batches.see(head.batch, u32::from(head.index), head.is_last);
+                (head, end)
+            }
+            // Its numbers are taken. It is not there for its batch: that may bring it again.
+            Step::Damaged(head, end) => (head, end),
+            Step::Bad(end) => {
+                at = end;
+                continue;
+            }
+            Step::End => break,
+        };
+        if next.is_none() {
+            seen.segment.first = head.at;
+            seen.segment.created_ns = head.time_ns;
+        }
+        if next.is_none_or(|next| head.end().records > next.records) {
+            next = Some(head.end());
+        }
+        at = end;
+    }
+    seen.next = Some(next.unwrap_or(seen.segment.first));
+}
+
+/// Opens a stream.
+///
+/// # Errors
+/// As [`look`], and when its folder is not this user's own.
+pub(crate) fn lane(home: &Arc<Home>, options: &StreamOptions) -> io::Result<Lane> {
+    let seed = format::seed(home.id, &options.name);
+    let path = home.path.join(&options.name);
+    match home.files().check_dir(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let folder = look(home.files(), &path, seed)?;
+    let used: u64 = folder.segments.values().map(|seen| seen.segment.size).sum();
+    home.used.fetch_add(used, Ordering::Relaxed);
+    let state = recover(folder, home.now());
+    Ok(Lane::new(Arc::clone(home), options.clone(), seed, state))
+}
+
+/// The state that follows from what is there.
+pub(crate) fn recover(folder: Folder, now: u64) -> State {
+    let Folder { segments, last_number, foreign, cursor } = folder;
+    let mut state =
+        State { next_number: last_number.saturating_add(1), foreign, ..State::default() };
+    let end = segments.values().next_back().and_then(|seen| seen.next);
+    for seen in segments.values() {
+        state.cursor.batches = join(state.cursor.batches, seen.batches);
+    }
+    let mut low = Position::default();
+    for (number, seen) in segments {
+        // Whatever a damaged or copied one says: they do not go back.
+        let first = if seen.segment.first.records < low.records { low } else { seen.segment.first };
+        low = first;
+        state.segments.insert(number, Segment { first, ..seen.segment });
+    }
+    let end = end.filter(|end| end.records > low.records).unwrap_or(low);
+    let batches = state.cursor.batches;
+    match cursor {
+        Some((slot, cursor)) => {
+            state.slots.last = Some(slot);
+            state.slots.synced = Some(slot);
+            state.cursor = cursor;
+            state.cursor.batches = join(state.cursor.batches, batches);
+        }
+        None => {
+            // Whether what is before the first segment was delivered, nobody knows.
+            let first = state.segments.values().next().map(|segment| segment.first);
+            let first = first.unwrap_or_default();
+            state.cursor.read = Place { segment: 0, offset: 0, at: first };
+            state.cursor.drop(DropReason::CursorLost, 0, first, (0, now));
+        }
+    }
+    finish_ranges(&mut state);
+    let cursor = &mut state.cursor;
+    for seen in [end, cursor.read.at] {
+        if seen.records > cursor.next.records {
+            cursor.next = seen;
+        }
+    }
+    drop_what_was_read(&mut state);
+    // A time that is early is better than one that is late.
+    let read = state.cursor.read.segment;
+    let oldest = state.segments.range(read..).next().map(|(_, segment)| segment.created_ns);
+    state.unread_ns = Some(oldest.unwrap_or(now));
+    state.read_ns = oldest.unwrap_or(now);
+    state
+}
+
+fn join(a: Batches, b: Batches) -> Batches {
+    let mark = a.mark.max(b.mark);
+    Batches { mark, ..a.max(b) }
+}
+
+/// What a dead reader had: it is taken again, unless it cannot be.
+fn finish_ranges(state: &mut State) {
+    for range in std::mem::take(&mut state.cursor.ranges) {
+        let is_there = state.segments.contains_key(&range.segment);
+        if is_there && !range.is_evicted {
+            state.cursor.ranges.push(range);
+            continue;
+        }
+        let reason = if range.is_evicted { DropReason::Cap } else { DropReason::Damaged };
+        state.cursor.drop(reason, range.first, range.tally, (range.time_ns, range.time_ns));
+    }
+}
+
+/// Segments before everything that is needed: a kill came between the cursor and their removal.
+fn drop_what_was_read(state: &mut State) {
+    let needed = state.cursor.needed();
+    let kept = state.segments.split_off(&needed);
+    let read = std::mem::replace(&mut state.segments, kept);
+    state.garbage.extend(read.into_iter().map(|(number, segment)| (number, segment.size)));
+}
+
+/// Removes what is ours in the folder of a stream, and the folder.
+pub(crate) fn remove_ours(files: &dyn Files, folder: &Path) -> io::Result<()> {
+    let names = match files.list(folder, NAMES_MAX) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        names => names?,
+    };
+    // The cursor last: without it a segment would be taken again.
+    let mut ours: Vec<&String> =
+        names.iter().filter(|name| segment_number(name).is_some()).collect();
+    ours.extend(names.iter().filter(|name| *name == CURSOR));
+    for name in ours {
+        unlink_if_there(files, &folder.join(name))?;
+    }
+    files.remove_dir(folder)
+}
+
+/// Removes a folder of files.
+pub(crate) fn remove_all(files: &dyn Files, folder: &Path) -> io::Result<()> {
+    let names = match files.list(folder, NAMES_MAX) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        names => names?,
+    };
+    for name in names {
+        unlink_if_there(files, &folder.join(name))?;
+    }
+    files.remove_dir(folder)
+}
+
+pub(crate) fn unlink_if_there(files: &dyn Files, path: &Path) -> io::Result<()> {
+    match files.unlink(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

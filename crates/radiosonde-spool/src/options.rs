@@ -1,0 +1,93 @@
+//! What a spool is made of, and how much it may take.
+
+use std::path::PathBuf;
+
+/// Largest payload of one frame, in bytes. A larger one is dropped and counted.
+pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
+/// Most ranges of one stream that may be taken and not settled.
+pub const TAKEN_MAX: usize = 4;
+/// Most streams of one spool.
+pub const STREAMS_MAX: usize = 32;
+
+const MIB: u64 = 1024 * 1024;
+
+/// The streams of a spool and its limits. [`Options::new`] gives the defaults.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// The streams, in the order of their indexes. At most [`STREAMS_MAX`].
+    pub streams: Vec<StreamOptions>,
+    /// Size of a segment file in bytes. Default: 4 MiB; less than 4 KiB counts as 4 KiB.
+    pub segment_bytes: u64,
+    /// Most bytes of this spool on disk. Default: 512 MiB.
+    pub cap_bytes: u64,
+    /// Most bytes per stream that wait in memory while the disk takes nothing. Default: 4 MiB over all.
+    pub overflow_bytes: usize,
+    /// Most bytes of all damaged or refused pieces that are kept for a look. Default: 16 MiB.
+    pub quarantine_bytes: u64,
+    /// What other spools and the disk leave.
+    pub limits: Limits,
+}
+
+impl Options {
+    /// These streams, with the default limits and no root.
+    pub fn new(streams: Vec<StreamOptions>) -> Self {
+        Self {
+            streams,
+            segment_bytes: 4 * MIB,
+            cap_bytes: 512 * MIB,
+            overflow_bytes: 4 * MIB as usize,
+            quarantine_bytes: 16 * MIB,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Limits that a spool shares with others.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The telemetry directory, whose `inst/*/spool/*` count together. Default: none, only this spool counts.
+    pub root: Option<PathBuf>,
+    /// Most bytes of all spools below the root. Default: 1 GiB. Each spool may have
+    /// [`Limits::least_bytes`] all the same.
+    pub root_bytes: u64,
+    /// What a spool may have however much the others take. Default: 32 MiB.
+    pub least_bytes: u64,
+    /// Bytes of the disk that stay free. Default: 256 MiB, or [`Limits::free_percent`] if that is more.
+    pub free_bytes: u64,
+    /// Percent of the disk that stay free. Default: 5.
+    pub free_percent: u8,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            root: None,
+            root_bytes: 1024 * MIB,
+            least_bytes: 32 * MIB,
+            free_bytes: 256 * MIB,
+            free_percent: 5,
+        }
+    }
+}
+
+/// One stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StreamOptions {
+    /// Its folder: lower case letters, digits and hyphens, at most 32.
+    pub name: String,
+    /// Under pressure the lowest rank loses first.
+    pub rank: u8,
+    /// What it keeps while lower and higher ranks want room, in bytes: only what is above may be
+    /// evicted for another stream. Counted in whole segments.
+    pub share_bytes: u64,
+}
+
+impl StreamOptions {
+    /// A stream with a guaranteed share.
+    pub fn new(name: &str, rank: u8, share_bytes: u64) -> Self {
+        Self { name: name.to_owned(), rank, share_bytes }
+    }
+}

@@ -1,0 +1,452 @@
+//! Spools and their streams: the interface.
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::account::{Account, Gap, Tally};
+use crate::append;
+use crate::cursor::Untold;
+use crate::files::{Mode, write_all};
+use crate::format::{self, Head};
+use crate::home::{Home, QUARANTINE, World};
+use crate::lane::{Lane, State};
+use crate::open;
+use crate::options::{Options, STREAMS_MAX};
+use crate::others;
+use crate::taken::{Frame, Limit, Settled, Taken};
+
+/// The file of the owner's bytes, and its name while it is written.
+pub(crate) const MANIFEST: &str = "manifest";
+pub(crate) const NEW_MANIFEST: &str = "manifest.new";
+/// Largest manifest, in bytes.
+const MANIFEST_MAX: usize = 1024 * 1024;
+/// So long a count of the other spools of the root is believed.
+const OTHERS_NS: u64 = 10_000_000_000;
+
+/// A spool: a directory of streams that one process at a time has. Clones are the same.
+///
+/// It takes no lock of its own: whoever opens it holds one over the directory.
+#[derive(Clone, Debug)]
+pub struct Spool {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) home: Arc<Home>,
+    pub(crate) lanes: Vec<Arc<Lane>>,
+    /// Held by whoever gives something up.
+    pub(crate) evicting: Mutex<()>,
+    manifest: Vec<u8>,
+    others_ns: AtomicU64,
+}
+
+/// A stream of a spool. Clones are the same.
+///
+/// One thread at a time appends, and one takes; they may be two, and neither waits long for the
+/// other.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    inner: Arc<Inner>,
+    at: usize,
+}
+
+impl Spool {
+    /// Makes a spool in a directory that is not there yet, below one that is. Syncs: for a start.
+    ///
+    /// # Errors
+    /// As from the system. `AlreadyExists` when the directory is there, `InvalidInput` for more than
+    /// [`STREAMS_MAX`] streams, a name that is none, or a manifest above 1 MiB.
+    pub fn create(path: &Path, manifest: &[u8], options: &Options) -> io::Result<Self> {
+        Self::create_in(World::real(), path, manifest, options)
+    }
+
+    /// Opens a spool that somebody left, and recovers it. Damage is counted in its books, and no
+    /// error.
+    ///
+    /// # Errors
+    /// As from the system. `PermissionDenied` when the directory is not this user's own,
+    /// `Unsupported` when a newer version made it: then it is left alone.
+    pub fn open(path: &Path, options: &Options) -> io::Result<Self> {
+        Self::open_in(World::real(), path, options)
+    }
+
+    pub(crate) fn create_in(
+        world: World,
+        path: &Path,
+        manifest: &[u8],
+        options: &Options,
+    ) -> io::Result<Self> {
+        check(options)?;
+        if manifest.len() > MANIFEST_MAX {
+            return Err(invalid("a manifest has at most 1 MiB"));
+        }
+        let files = Arc::clone(&world.files);
+        files.create_dir(path)?;
+        let id = open::new_id(path, (world.clock)());
+        let home = Arc::new(Home::new(world, path, id, options));
+        let new = path.join(NEW_MANIFEST);
+        let file = files.open(&new, Mode::New)?;
+        write_all(&*file, &format::manifest(id, manifest), 0)?;
+        file.sync()?;
+        files.rename(&new, &path.join(MANIFEST))?;
+        files.sync_dir(path)?;
+        if let Some(parent) = path.parent() {
+            files.sync_dir(parent)?;
+        }
+        let lanes = options.streams.iter().map(|stream| {
+            let seed = format::seed(id, &stream.name);
+            Arc::new(Lane::new(Arc::clone(&home), stream.clone(), seed, State::default()))
+        });
+        let spool = Self::of(home.clone(), lanes.collect(), manifest.to_owned());
+        for lane in &spool.inner.lanes {
+            lane.prepare()?;
+        }
+        Ok(spool)
+    }
+
+    pub(crate) fn open_in(world: World, path: &Path, options: &Options) -> io::Result<Self> {
+        check(options)?;
+        world.files.check_dir(path)?;
+        let (id, manifest) = match open::manifest(&*world.files, path)? {
+            Head::Newer => return Err(open::newer(path)),
+            Head::Ours((id, owner)) => (id, owner),
+            // Without it nothing can be sent, but everything can be counted.
+            Head::Bad => (open::find_id(&*world.files, path, options).unwrap_or(0), Vec::new()),
+        };
+        let home = Arc::new(Home::new(world, path, id, options));
+        home.look_around();
+        let lanes = options.streams.iter().map(|stream| open::lane(&home, stream).map(Arc::new));
+        let lanes = lanes.collect::<io::Result<Vec<_>>>()?;
+        let spool = Self::of(home, lanes, manifest);
+        for lane in &spool.inner.lanes {
+            lane.prepare()?;
+            lane.write_cursor(&mut lane.lock());
+        }
+        Ok(spool)
+    }
+
+    fn of(home: Arc<Home>, lanes: Vec<Arc<Lane>>, manifest: Vec<u8>) -> Self {
+        let evicting = Mutex::default();
+        let others_ns = AtomicU64::new(0);
+        let spool = Self { inner: Arc::new(Inner { home, lanes, evicting, manifest, others_ns }) };
+        spool.inner.count_others();
+        spool
+    }
+
+    /// What the owner wrote down when it made the spool. Empty when that is damaged or missing.
+    pub fn manifest(&self) -> &[u8] {
+        &self.inner.manifest
+    }
+
+    /// The stream of this index in the options.
+    ///
+    /// # Panics
+    /// If there is no such stream.
+    pub fn stream(&self, at: usize) -> Stream {
+        assert!(at < self.inner.lanes.len(), "the options have no stream {at}");
+        Stream { inner: Arc::clone(&self.inner), at }
+    }
+
+    /// A number for the next batch: above every one of which anything is here, in any stream.
+    pub fn next_batch(&self) -> u64 {
+        let begun = |lane: &Arc<Lane>| lane.lock().cursor.batches.begun;
+        self.inner.lanes.iter().map(begun).max().unwrap_or(0).saturating_add(1)
+    }
+
+    /// Makes what was appended, taken and settled before the call outlast a power cut, writes what
+    /// waits in memory, and removes what nobody needs. Takes as long as a disk does: for a thread
+    /// that has the time, every 100 ms to 1 s.
+    ///
+    /// # Errors
+    /// The first one from the system. What a failed sync leaves is readable and counted as
+    /// [`Account::at_risk`]; it is not synced again, since the kernel may have forgotten it.
+    pub fn sync(&self) -> io::Result<()> {
+        let mut result = Ok(());
+        for at in 0..self.inner.lanes.len() {
+            append::flush(&self.inner, at);
+            result = result.and(self.inner.lanes[at].sync());
+        }
+        self.inner.home.prepare_spare();
+        self.inner.count_others();
+        result
+    }
+
+    /// The books, by stream.
+    pub fn accounts(&self) -> Vec<Account> {
+        self.inner.lanes.iter().map(|lane| lane.account()).collect()
+    }
+
+    /// Bytes that the spool takes on disk, without the quarantine.
+    pub fn disk_bytes(&self) -> u64 {
+        self.inner.home.used.load(Ordering::Relaxed)
+    }
+
+    /// Bytes in the quarantine, and how many pieces it had no room for in this process.
+    pub fn quarantined(&self) -> (u64, u64) {
+        self.inner.home.quarantined()
+    }
+
+    /// Losses that were not told yet. Each is told once, also over restarts: whoever takes them and
+    /// is killed has not told them, but they are counted.
+    pub fn take_gaps(&self) -> Vec<Gap> {
+        let mut gaps = Vec::new();
+        for (stream, lane) in self.inner.lanes.iter().enumerate() {
+            let mut state = lane.lock();
+            let untold = std::mem::take(&mut state.cursor.gaps);
+            if untold.is_empty() {
+                continue;
+            }
+            lane.write_cursor(&mut state);
+            gaps.extend(untold.into_iter().map(|untold| {
+                let Untold { reason, first, last, lost, from_ns, to_ns } = untold;
+                Gap { stream, reason, first, last, lost, from_ns, to_ns }
+            }));
+        }
+        gaps
+    }
+
+    /// Whether nothing is pending and every loss is told: then it can be removed.
+    pub fn is_done(&self) -> bool {
+        self.inner.lanes.iter().all(|lane| {
+            let state = lane.lock();
+            state.cursor.pending() == Tally::default() && state.cursor.gaps.is_empty()
+        })
+    }
+
+    /// Removes the spool from the disk, its quarantine included. To be called when nothing is
+    /// appended any more.
+    ///
+    /// # Errors
+    /// As from the system. `WouldBlock` when something is pending or a loss is not told;
+    /// `DirectoryNotEmpty` when there are files of somebody else. It can be opened and removed again.
+    pub fn remove(self) -> io::Result<()> {
+        if !self.is_done() {
+            let what = "the spool still holds records or losses to be told; drain it first";
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, what));
+        }
+        let home = &self.inner.home;
+        home.release_spare();
+        for lane in &self.inner.lanes {
+            lane.remove()?;
+        }
+        open::remove_all(home.files(), &home.path.join(QUARANTINE))?;
+        // Last: without it nobody knows what the rest is.
+        for name in [NEW_MANIFEST, MANIFEST] {
+            open::unlink_if_there(home.files(), &home.path.join(name))?;
+        }
+        home.files().remove_dir(&home.path)?;
+        home.path.parent().map_or(Ok(()), |parent| home.files().sync_dir(parent))
+    }
+}
+
+impl Stream {
+    /// Appends the frames of a batch. What is there of it already, from an earlier call that a kill
+    /// or a panic ended, is not appended again; so a batch has the same frames each time. Numbers
+    /// rise: see [`Spool::next_batch`].
+    ///
+    /// Never fails and syncs nothing: what the disk does not take waits in memory, and what that
+    /// does not take either is counted. May be called after anything, also at the end of the process.
+    pub fn append(&self, batch: u64, frames: &[Frame<'_>]) {
+        append::append(&self.inner, self.at, batch, frames);
+    }
+
+    /// The last batch that is here whole.
+    pub fn mark(&self) -> u64 {
+        self.lane().lock().cursor.batches.mark
+    }
+
+    /// What is here, or taken and not settled.
+    pub fn pending(&self) -> Tally {
+        self.lane().lock().cursor.pending()
+    }
+
+    /// Nanoseconds since 1970 of the oldest that is pending, never too late.
+    pub fn oldest_ns(&self) -> Option<u64> {
+        self.lane().lock().oldest_ns()
+    }
+
+    /// The books of the stream.
+    pub fn account(&self) -> Account {
+        self.lane().account()
+    }
+
+    /// Takes the next range: first what was given back or taken by a process that is dead, as it was
+    /// then, whatever the limit; else the frames that are next, within the limit but for the first.
+    /// `None` when there is nothing, or [`TAKEN_MAX`](crate::TAKEN_MAX) ranges are taken. Reads from disk.
+    ///
+    /// A range that is neither settled nor given back stays taken until the spool is opened again.
+    ///
+    /// # Errors
+    /// As from the system, for what could not be read now. What cannot be read three times in a row
+    /// counts as damaged. That the cursor cannot be written is no error: a restart then may take
+    /// the same again.
+    pub fn take(&self, limit: Limit) -> io::Result<Option<Taken>> {
+        self.lane().take(limit)
+    }
+
+    /// Tells what became of a range. In any order; once: another call for it does nothing.
+    ///
+    /// # Errors
+    /// None at present: what cannot be written now is written by the next sync.
+    pub fn settle(&self, taken: &Taken, settled: Settled) -> io::Result<()> {
+        self.lane().settle(taken, settled);
+        Ok(())
+    }
+
+    /// A range was not sent: it is taken again, identical, before anything else.
+    pub fn give_back(&self, taken: &Taken) {
+        self.lane().give_back(Some(taken.first()));
+    }
+
+    /// Gives back every range: for whoever follows a reader that panicked.
+    pub fn give_back_all(&self) {
+        self.lane().give_back(None);
+    }
+
+    /// Keeps bytes that nobody wants, for a look, with a line that says why. What the quarantine has
+    /// no room for is passed over and counted, see [`Spool::quarantined`].
+    ///
+    /// # Errors
+    /// As from the system.
+    pub fn quarantine(&self, bytes: &[u8], why: &str) -> io::Result<()> {
+        self.inner.home.quarantine(&self.lane().options.name, bytes, why)
+    }
+
+    /// Drops everything that is pending and not taken, as an operator wishes. What was dropped.
+    pub fn discard(&self) -> Tally {
+        self.lane().discard()
+    }
+
+    fn lane(&self) -> &Lane {
+        &self.inner.lanes[self.at]
+    }
+}
+
+impl Inner {
+    /// Counts what the other spools of the root take, if that was some time ago.
+    fn count_others(&self) {
+        let Some(root) = &self.home.options.limits.root else { return };
+        let now = self.home.now().max(1);
+        let last = self.others_ns.load(Ordering::Relaxed);
+        if last != 0 && now >= last && now - last < OTHERS_NS {
+            return;
+        }
+        self.others_ns.store(now, Ordering::Relaxed);
+        let bytes = others::usage(self.home.files(), root, &self.home.path);
+        self.home.others.store(bytes, Ordering::Relaxed);
+    }
+}
+
+fn check(options: &Options) -> io::Result<()> {
+    if options.streams.len() > STREAMS_MAX {
+        return Err(invalid("a spool has at most 32 streams"));
+    }
+    for (at, stream) in options.streams.iter().enumerate() {
+        let is_plain =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let name = &stream.name;
+        let is_taken = [QUARANTINE, MANIFEST, crate::home::SPARE].contains(&name.as_str())
+            || options.streams[..at].iter().any(|other| other.name == *name);
+        if name.is_empty() || name.len() > 32 || !name.bytes().all(is_plain) || is_taken {
+            return Err(invalid(
+                "a stream's name is its own, of lower case letters, digits and hyphens, at most 32",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, what)
+}
+
+impl Lane {
+    /// Syncs segments, names and cursor, and removes garbage.
+    fn sync(&self) -> io::Result<()> {
+        let mut state = self.lock();
+        let dirty: Vec<u64> = state
+            .segments
+            .iter_mut()
+            .filter(|(_, segment)| segment.is_dirty)
+            .map(|(number, segment)| {
+                segment.is_dirty = false;
+                *number
+            })
+            .collect();
+        let has_new_names = std::mem::take(&mut state.has_new_names);
+        drop(state);
+        let mut result = Ok(());
+        for number in &dirty {
+            let synced = self.sync_segment(*number);
+            result = result.and(synced);
+        }
+        if has_new_names && let Err(error) = self.home.files().sync_dir(&self.path) {
+            self.lock().has_new_names = true;
+            result = result.and(Err(error));
+        }
+        result.and(self.sync_cursor(!dirty.is_empty()))
+    }
+
+    fn sync_segment(&self, number: u64) -> io::Result<()> {
+        let file = match self.home.files().open(&self.segment_path(number), Mode::Write) {
+            // Evicted meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened,
+        };
+        let Err(error) = file.and_then(|file| file.sync()) else { return Ok(()) };
+        let mut state = self.lock();
+        // The kernel may have forgotten it: what comes now goes to another file.
+        if state.active.as_ref().is_some_and(|(active, _)| *active == number) {
+            state.active = None;
+        }
+        let end = state.segments.range(number + 1..).next().map(|(_, next)| next.first);
+        let end = end.unwrap_or_else(|| state.disk_next());
+        let first = state.segments.get(&number).map_or(end, |segment| segment.first);
+        state.at_risk = state.at_risk.saturating_add((end - first).records);
+        Err(error)
+    }
+
+    fn sync_cursor(&self, has_more: bool) -> io::Result<()> {
+        let mut state = self.lock();
+        if has_more || state.slots.is_behind {
+            self.write_cursor(&mut state);
+        }
+        if state.slots.is_behind {
+            return Err(io::Error::other("the cursor cannot be written"));
+        }
+        let garbage = std::mem::take(&mut state.garbage);
+        let (slot, file) = (state.slots.last, state.slots.file.clone());
+        let is_synced = slot == state.slots.synced;
+        state.slots.syncing = slot;
+        drop(state);
+        if let Some(file) = file.filter(|_| !is_synced) {
+            let synced = file.sync();
+            let mut state = self.lock();
+            state.slots.syncing = None;
+            if let Err(error) = synced {
+                state.garbage.extend(garbage);
+                return Err(error);
+            }
+            state.slots.synced = slot;
+        }
+        // Only now: a cursor on disk names none of them.
+        for (number, size) in &garbage {
+            self.unlink(*number, *size);
+        }
+        if !garbage.is_empty() {
+            self.lock().has_new_names = true;
+        }
+        Ok(())
+    }
+
+    fn remove(&self) -> io::Result<()> {
+        let mut state = self.lock();
+        state.active = None;
+        state.slots = Default::default();
+        drop(state);
+        open::remove_ours(self.home.files(), &self.path)
+    }
+}

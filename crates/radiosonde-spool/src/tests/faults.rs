@@ -1,0 +1,332 @@
+//! Every operation fails once, in every way; every operation is the last one of its process.
+
+use super::memory::Fault;
+use super::*;
+use crate::{DropReason, Tally};
+
+const ENOSPC: i32 = 28;
+const EIO: i32 = 5;
+const EROFS: i32 = 30;
+const EMFILE: i32 = 24;
+const EINTR: i32 = 4;
+const EFBIG: i32 = 27;
+
+/// What a process did before it ended, as its caller knows it.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    /// The first record of each batch, and one behind the last, as far as its append returned.
+    batches: Vec<u64>,
+    /// Records whose settle returned.
+    settled: Vec<u64>,
+    /// Those whose settle was begun.
+    begun: Vec<u64>,
+    told: u64,
+}
+
+/// Frames of each batch: records and length.
+const BATCH: [(u32, usize); 3] = [(2, 300), (5, 700), (1, 40)];
+
+/// Appends, takes, settles, gives back, syncs, evicts. Ends early when the process is dead.
+fn run(bench: &Bench, spool: &Spool, known: &mut Known, batches: u64) {
+    let stream = spool.stream(0);
+    let debug = spool.stream(1);
+    let is_dead = || bench.memory.is_dead();
+    let limit = Limit { records: 8, bytes: 1500 };
+    for turn in 0..batches {
+        let first = 8 * known.batches.len() as u64;
+        let batch = known.batches.len() as u64 + 1;
+        append(&debug, batch, 1_000_000 + first, &BATCH);
+        append(&stream, batch, first, &BATCH);
+        if is_dead() {
+            return;
+        }
+        known.batches.push(first);
+        if turn % 3 == 1 {
+            let taken: Vec<Taken> =
+                (0..2).filter_map(|_| stream.take(limit).ok().flatten()).collect();
+            if is_dead() {
+                return;
+            }
+            for taken in taken.iter().rev() {
+                if turn % 2 == 0 && taken.first() == taken.last() {
+                    stream.give_back(taken);
+                    continue;
+                }
+                known.begun.extend(taken_records(taken));
+                settle(&stream, taken);
+                if is_dead() {
+                    return;
+                }
+                known.settled.extend(taken_records(taken));
+            }
+            stream.give_back_all();
+        }
+        if turn % 4 == 3 {
+            let _ = spool.sync();
+            known.told += spool.take_gaps().iter().map(|gap| gap.lost.records).sum::<u64>();
+        }
+        bench.pass(300_000_000);
+        for account in spool.accounts() {
+            assert!(account.is_balanced(), "{account:?}");
+        }
+    }
+}
+
+fn two_streams() -> Bench {
+    let mut options = options(&[("events", 1, 0), ("debug", 0, 0)]);
+    options.cap_bytes = 8 * 4096;
+    options.overflow_bytes = 4000;
+    Bench::new(options)
+}
+
+const TURNS: u64 = 14;
+
+/// How many operations an undisturbed run has.
+fn operations() -> u64 {
+    let bench = two_streams();
+    let spool = bench.create();
+    bench.memory.plan(|_, _| None);
+    let mut known = Known::default();
+    run(&bench, &spool, &mut known, TURNS);
+    assert!(account(&spool, 1).dropped_in_all().records > 0, "something is evicted");
+    assert_eq!(account(&spool, 0).dropped_in_all().records, 0);
+    bench.memory.heal()
+}
+
+#[test]
+fn whichever_operation_fails_the_appender_goes_on_and_the_books_are_exact() {
+    let all = operations();
+    assert!(all > 100, "{all}");
+    let faults = [
+        Fault::Errno(ENOSPC),
+        Fault::Errno(EIO),
+        Fault::Errno(EROFS),
+        Fault::Errno(EMFILE),
+        Fault::Errno(EINTR),
+        Fault::Errno(EFBIG),
+        Fault::Half(ENOSPC),
+        Fault::Half(EIO),
+        Fault::Short(0),
+        Fault::Short(1),
+        Fault::Short(100),
+    ];
+    for fault in faults {
+        for at in 0..all {
+            let bench = two_streams();
+            let spool = bench.create();
+            bench.memory.plan(move |_, number| (number == at).then_some(fault));
+            let mut known = Known::default();
+            run(&bench, &spool, &mut known, TURNS);
+            bench.memory.heal();
+            let place = format!("{fault:?} at {at}");
+            assert_eq!(known.batches.len() as u64, TURNS, "{place}");
+            // And after it as if nothing had been.
+            bench.pass(2_000_000_000);
+            spool.sync().unwrap();
+            run(&bench, &spool, &mut known, 2);
+            let stream = spool.stream(0);
+            let mut records = known.settled.clone();
+            records.extend(drain(&stream, Limit { records: 20, bytes: 2000 }));
+            let found = account(&spool, 0);
+            records.sort_unstable();
+            let mut unique = records.clone();
+            unique.dedup();
+            assert_eq!(records, unique, "{place}: nothing twice");
+            assert_eq!(found.appended.records, 8 * (TURNS + 2), "{place}");
+            let lost = found.dropped_in_all().records;
+            assert_eq!(records.len() as u64 + lost, found.appended.records, "{place}: {found:?}");
+            // One fault costs nothing: memory holds what the disk did not take. Where the disk
+            // says it is full, the lowest rank gave way.
+            assert_eq!(lost, 0, "{place}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn whichever_operation_is_the_last_one_the_next_process_has_it_all() {
+    let all = operations();
+    for fault in [Fault::Dead, Fault::DeadInside] {
+        for at in 0..all {
+            let bench = two_streams();
+            let spool = bench.create();
+            bench.memory.plan(move |_, number| (number == at).then_some(fault));
+            let mut known = Known::default();
+            run(&bench, &spool, &mut known, TURNS);
+            assert!(bench.memory.is_dead());
+            let bench = bench.after_kill();
+            // The recovery is killed as well, everywhere, one place for each of the above.
+            bench.memory.plan(move |_, number| (number == at % 23).then_some(fault));
+            let _ = bench.try_open();
+            let bench = bench.after_kill();
+            check_after_death(&bench, &known, &format!("{fault:?} at {at}"));
+        }
+    }
+}
+
+fn check_after_death(bench: &Bench, known: &Known, place: &str) {
+    let spool = bench.open();
+    let stream = spool.stream(0);
+    let before = account(&spool, 0);
+    let debug = account(&spool, 1);
+    // Its batch stands in a stage, and is completed by whoever recovers it.
+    let batch = known.batches.len() as u64 + 1;
+    let first = 8 * known.batches.len() as u64;
+    append(&spool.stream(1), batch, 1_000_000 + first, &BATCH);
+    append(&stream, batch, first, &BATCH);
+    let found = account(&spool, 0);
+    assert_eq!(found.appended, Tally::new(first + 8, 1040 * batch), "{place}: {before:?}");
+    assert_eq!(account(&spool, 1).appended, found.appended, "{place}: {debug:?}");
+    let records = drain(&stream, Limit { records: 20, bytes: 2000 });
+    let found = account(&spool, 0);
+    assert_eq!(found.dropped_in_all().records, 0, "{place}: {found:?}");
+    // What was settled stays settled; what was begun may be either; all else comes once.
+    let expected = |record: &u64| !known.settled.contains(record);
+    for record in (0..first + 8).filter(expected) {
+        let times = records.iter().filter(|found| **found == record).count();
+        let least = usize::from(!known.begun.contains(&record));
+        assert!((least..=1).contains(&times), "{place}: {record} came {times} times");
+    }
+    let twice = records.iter().find(|record| known.settled.contains(record));
+    assert_eq!(twice, None, "{place}: settled, and came again");
+    let debug = spool.stream(1);
+    let left = drain(&debug, Limit { records: 20, bytes: 2000 }).len() as u64;
+    let found = account(&spool, 1);
+    assert_eq!(left + found.dropped_in_all().records, first + 8, "{place}: {found:?}");
+    let told: u64 = spool.take_gaps().iter().map(|gap| gap.lost.records).sum();
+    assert!(told + known.told <= found.dropped_in_all().records, "{place}");
+    spool.remove().unwrap();
+    assert!(bench.memory.paths().is_empty(), "{place}: {:?}", bench.memory.paths());
+}
+
+#[test]
+fn a_disk_that_takes_nothing_costs_what_memory_does_not_hold_and_is_not_asked_all_the_time() {
+    for code in [ENOSPC, EIO, EROFS] {
+        let bench = two_streams();
+        let spool = bench.create();
+        let stream = spool.stream(0);
+        append(&stream, 1, 0, &BATCH);
+        bench.memory.plan(move |name, _| {
+            ["write", "create", "allocate"].contains(&name).then_some(Fault::Errno(code))
+        });
+        for batch in 2..=10 {
+            append(&stream, batch, 8 * (batch - 1), &BATCH);
+        }
+        let asked = bench.memory.heal();
+        // For each batch the cursor, which says that something is lost or in memory, and little more.
+        assert!(asked < 9 * 3, "{asked}");
+        let found = account(&spool, 0);
+        let lost = found.dropped_in_all();
+        assert_eq!(found.appended, Tally::new(80, 10_400));
+        assert!(found.in_memory.bytes <= 4000 && found.in_memory.bytes > 3000, "{found:?}");
+        assert_eq!(lost, Tally::new(80, 10_400) - Tally::new(8, 1040) - found.in_memory);
+        assert!(found.dropped.iter().all(|(reason, _)| *reason == DropReason::WriteFailed));
+        // What is in memory can be sent. The rest goes to the disk when that takes it.
+        let limit = Limit { records: 8, bytes: 2000 };
+        let mut records = Vec::new();
+        for _ in 0..2 {
+            let taken = stream.take(limit).unwrap().unwrap();
+            records.extend(taken_records(&taken));
+            settle(&stream, &taken);
+        }
+        assert_eq!(records, (0..16).collect::<Vec<_>>());
+        let held = stream.take(limit).unwrap().unwrap();
+        stream.give_back(&held);
+        assert_eq!(stream.take(limit).unwrap().unwrap().frames, held.frames);
+        settle(&stream, &held);
+        spool.sync().unwrap();
+        assert_eq!(account(&spool, 0).in_memory, Tally::default());
+        append(&stream, 11, 80, &BATCH);
+        let bench = bench.after_kill();
+        let spool = bench.open();
+        drain(&spool.stream(0), ALL);
+        let found = account(&spool, 0);
+        assert_eq!(
+            (found.dropped_in_all(), found.delivered),
+            (lost, Tally::new(88, 11_440) - lost)
+        );
+    }
+}
+
+#[test]
+fn the_disk_keeps_its_floor_and_a_full_one_takes_what_was_freed() {
+    let mut options = options(&[("events", 1, 0), ("debug", 0, 0)]);
+    options.limits.free_bytes = 6 * 4096;
+    options.limits.free_percent = 0;
+    let bench = Bench::new(options);
+    bench.memory.set_capacity(30 * 4096);
+    let spool = bench.create();
+    let mut fill = |stream: usize, frames: u64| {
+        for _ in 0..frames {
+            append(&spool.stream(stream), spool.next_batch(), 0, &[(1, 3900)]);
+        }
+        assert!(bench.memory.used() <= 24 * 4096, "{}", bench.memory.used() / 4096);
+        account(&spool, 0).dropped_in_all().records
+    };
+    assert_eq!(fill(1, 10), 0);
+    assert_eq!(fill(0, 12), 0, "debug gave way");
+    assert!(fill(0, 10) > 0, "then the oldest events");
+    let found = account(&spool, 0);
+    assert_eq!(found.dropped, [(DropReason::DiskFull, found.dropped_in_all())]);
+    assert!(found.pending.records >= 10, "{found:?}");
+}
+
+#[test]
+fn a_sync_that_fails_is_said_and_the_segment_is_not_written_any_more() {
+    let bench = two_streams();
+    let spool = bench.create();
+    let stream = spool.stream(0);
+    append(&stream, 1, 0, &BATCH);
+    bench.memory.plan(|name, _| (name == "sync").then_some(Fault::Errno(EIO)));
+    assert_eq!(spool.sync().unwrap_err().raw_os_error(), Some(EIO));
+    bench.memory.heal();
+    let found = account(&spool, 0);
+    assert_eq!((found.at_risk, found.segments), (8, 1));
+    append(&stream, 2, 8, &BATCH);
+    assert_eq!(account(&spool, 0).segments, 2);
+    spool.sync().unwrap();
+    assert_eq!(account(&spool, 0).at_risk, 8);
+    assert_eq!(drain(&stream, ALL), (0..16).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_place_that_cannot_be_read_is_given_up_after_three_times() {
+    let bench = two_streams();
+    let spool = bench.create();
+    let stream = spool.stream(0);
+    for batch in 1..=4 {
+        append(&stream, batch, 8 * (batch - 1), &BATCH);
+    }
+    bench.memory.plan(|name, _| (name == "read").then_some(Fault::Errno(EIO)));
+    for _ in 0..3 {
+        assert_eq!(stream.take(ALL).unwrap_err().raw_os_error(), Some(EIO));
+    }
+    assert_eq!(account(&spool, 0).dropped_in_all().records, 0);
+    // Then it is read piece by piece, and one of them is bad.
+    bench.memory.plan(|name, number| (name == "read" && number < 2).then_some(Fault::Errno(EIO)));
+    let records = drain(&stream, ALL);
+    let found = account(&spool, 0);
+    assert!(!records.is_empty() && records.len() < 32, "{records:?}");
+    assert_eq!(found.dropped_in_all().records, 32 - records.len() as u64);
+}
+
+#[test]
+fn a_folder_that_is_removed_under_us_costs_what_was_in_it() {
+    let bench = two_streams();
+    let spool = bench.create();
+    let stream = spool.stream(0);
+    append(&stream, 1, 0, &BATCH);
+    for path in bench.memory.paths() {
+        crate::files::Files::unlink(&bench.memory, &path).unwrap();
+    }
+    for folder in ["events", "debug", ""] {
+        crate::files::Files::remove_dir(&bench.memory, &Path::new(PATH).join(folder)).unwrap();
+    }
+    for batch in 2..=20 {
+        append(&stream, batch, 8 * (batch - 1), &BATCH);
+        bench.pass(2_000_000_000);
+    }
+    let records = drain(&stream, ALL);
+    let found = account(&spool, 0);
+    assert!(records.len() > 80, "{records:?}");
+    assert_eq!(records.len() as u64 + found.dropped_in_all().records, 160, "{found:?}");
+}
