@@ -80,6 +80,10 @@ impl Otlp {
         Self { live: live.ok(), dead }
     }
 
+    pub(super) fn dead(&self) -> &Dead {
+        &self.dead
+    }
+
     /// Whether anything is sent.
     pub(crate) fn is_on(&self) -> bool {
         self.live.is_some()
@@ -97,6 +101,7 @@ impl Otlp {
         let Some(live) = &self.live else { return Box::new(sink) };
         let spool = live.spool.clone();
         let sink = OtlpSink::new(sink, owner, instance, redactions.clone(), spool);
+        let sink = sink.sending(live.destinations.inner());
         let sink = if has_console { sink.beside_console() } else { sink };
         *lock(&live.unexported) = sink.unexported();
         Box::new(sink)
@@ -118,8 +123,13 @@ impl Otlp {
             return Ok(Box::new(sink));
         }
         let spool = self.dead.open(&path)?;
-        let redactions = redactions.clone();
-        Ok(Box::new(OtlpSink::of_dead_process(sink, owner, instance, redactions, spool)))
+        let (redactions, manifest) = (redactions.clone(), Manifest::from_bytes(spool.manifest()));
+        let sink = OtlpSink::of_dead_process(sink, owner, instance, redactions, spool);
+        Ok(match manifest {
+            Ok(manifest) => Box::new(sink.sending(&manifest.destinations)),
+            // Where it would go nobody knows; that it waits is known.
+            Err(_) => Box::new(sink),
+        })
     }
 
     /// Hands all series of a snapshot to the spool, if metrics are sent. Whether they are.
@@ -313,7 +323,7 @@ pub(super) fn told(gap: &radiosonde_spool::Gap, instance: Option<&str>) -> Gap {
     }
 }
 
-fn destination(status: &Status) -> DestinationReport {
+pub(super) fn destination(status: &Status) -> DestinationReport {
     DestinationReport {
         signal: status.signal.name().to_owned(),
         endpoint: status.endpoint.clone(),
