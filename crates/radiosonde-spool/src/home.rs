@@ -12,6 +12,8 @@ use crate::options::Options;
 
 /// Least size of a segment.
 const SEGMENT_BYTES_MIN: u64 = 4096;
+/// Size of the first segment of a stream.
+const SEGMENT_BYTES_FIRST: u64 = 256 * 1024;
 /// The spare segment.
 pub(crate) const SPARE: &str = "spare";
 /// Where damaged and refused bytes go.
@@ -257,9 +259,11 @@ impl Home {
         (quarantine.bytes, quarantine.refused)
     }
 
-    /// Size of a segment for a first frame of this size.
-    pub(crate) fn segment_bytes(&self, frame: usize) -> u64 {
-        self.options.segment_bytes.max((SEGMENT_HEAD + frame) as u64)
+    /// Size of the segment after one of this size, for a first frame of that size. A process has many
+    /// streams that say little: their segments begin small.
+    pub(crate) fn segment_bytes(&self, last: u64, frame: usize) -> u64 {
+        let grown = last.saturating_mul(2).max(SEGMENT_BYTES_FIRST);
+        grown.min(self.options.segment_bytes).max((SEGMENT_HEAD + frame) as u64)
     }
 }
 

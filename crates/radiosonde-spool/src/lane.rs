@@ -43,6 +43,8 @@ pub(crate) struct State {
     /// The one that is appended to.
     pub(crate) active: Option<(u64, Arc<dyn OpenFile>)>,
     pub(crate) next_number: u64,
+    /// Size of the segment that this process made last.
+    pub(crate) last_bytes: u64,
     /// Frames that the disk did not take.
     pub(crate) memory: VecDeque<Queued>,
     /// Those of them that were taken, by the first sequence of their range.
@@ -150,15 +152,14 @@ impl Lane {
         head: &FrameHead,
         frame: &[u8],
     ) -> Result<(), Trouble> {
-        let most = self.home.options.segment_bytes;
         let fits = |state: &State| {
             let (number, _) = state.active.as_ref()?;
-            let end = state.segments.get(number)?.end;
+            let Segment { end, size, .. } = *state.segments.get(number)?;
             let is_empty = end == SEGMENT_HEAD as u64;
-            (is_empty || end + frame.len() as u64 <= most).then_some(())
+            (is_empty || end + frame.len() as u64 <= size).then_some(())
         };
         if fits(state).is_none() {
-            let bytes = self.home.segment_bytes(frame.len());
+            let bytes = self.home.segment_bytes(state.last_bytes, frame.len());
             if let Some(shortage) = self.home.shortage(bytes) {
                 return Err(Trouble::Room(shortage, bytes));
             }
@@ -223,6 +224,7 @@ impl Lane {
         let segment = Segment { first, end, size: bytes, created_ns, is_dirty: true };
         state.segments.insert(number, segment);
         state.active = Some((number, file));
+        state.last_bytes = bytes;
         state.has_new_names = true;
         Ok(())
     }

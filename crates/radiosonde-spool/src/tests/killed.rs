@@ -12,7 +12,7 @@ const FOLDER: &str = "SPOOL_TEST_FOLDER";
 const KILL_AT: &str = "SPOOL_TEST_KILL_AT";
 const THIS_TEST: &str = "tests::killed::whenever_a_process_is_killed_the_next_one_goes_on";
 /// Batches each process appends.
-const BATCHES: u64 = 6;
+const BATCHES: u64 = 10;
 
 /// The disk, until the process is killed.
 #[derive(Debug, Default)]
@@ -129,7 +129,7 @@ impl OpenFile for Victim {
 
 fn killed_options() -> Options {
     let mut options = options(&[("events", 1, 0), ("debug", 0, 0)]);
-    options.cap_bytes = 9 * 4096;
+    options.cap_bytes = 5 * 4096;
     options
 }
 
@@ -219,8 +219,8 @@ fn whenever_a_process_is_killed_the_next_one_goes_on() {
         was_killed
     };
     // Every place of a first process is too many for a short test; a long one takes them all.
-    let stride = std::env::var("XTASK_SPOOL_KILLS").map_or(3, |_| 1);
-    let mut kills = 0;
+    let stride = std::env::var("XTASK_SPOOL_KILLS").map_or(7, |_| 1);
+    let (mut kills, mut evicted) = (0, 0);
     for at in (0..).step_by(stride) {
         let directory = tempfile::tempdir().unwrap();
         let folder = directory.path();
@@ -231,13 +231,15 @@ fn whenever_a_process_is_killed_the_next_one_goes_on() {
         run(folder, (at * 7) % 97);
         run(folder, u64::MAX);
         kills += 1;
-        check(folder, &format!("killed at {at}"));
+        evicted += check(folder, &format!("killed at {at}"));
     }
+    assert!(evicted > 0, "nothing was evicted");
     assert!(kills > 30, "{kills}");
+    println!("{kills} processes were killed once, their next ones as well");
 }
 
-/// Whatever was said to be appended is settled, or comes now, or is counted; once.
-fn check(folder: &Path, place: &str) {
+/// Whatever was said to be appended is settled, or comes now, or is counted; once. How many are lost.
+fn check(folder: &Path, place: &str) -> u64 {
     let known = Diary::read(folder);
     let of = |word: &str| -> Vec<u64> {
         known.iter().filter(|(known, _)| known == word).map(|(_, number)| *number).collect()
@@ -261,4 +263,5 @@ fn check(folder: &Path, place: &str) {
     assert_eq!(told, found.dropped_in_all().records + lost, "{place}");
     spool.remove().unwrap();
     assert!(!folder.join("spool").exists(), "{place}");
+    told
 }
