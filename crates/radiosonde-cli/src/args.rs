@@ -1,7 +1,9 @@
 //! The command line.
 
 mod coverage;
+mod doctor;
 mod ops;
+mod spool;
 
 use std::path::PathBuf;
 
@@ -11,7 +13,9 @@ use radiosonde_store::Level;
 use radiosonde_store::query::{check_id, trace_prefix};
 
 pub(crate) use self::coverage::{CoverageArgs, Expected};
+pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::ops::{CheckArgs, DiffArgs, OpsCommand};
+pub(crate) use self::spool::{DrainArgs, DropArgs, SpoolCommand, SpoolSelect};
 use crate::when;
 
 /// Find logs, events, traces and metrics of a program again.
@@ -19,7 +23,8 @@ use crate::when;
 /// Reads the telemetry files a program with radiosonde wrote; no server is involved. All times are
 /// UTC. Exit status: 0 found, 1 nothing found, 2 usage, or a directory that does not exist, 3 some
 /// file could not be read in full. The `ops` commands judge a registry instead: 0 no problem, 1
-/// problems, 2 usage, or a file that cannot be read. `coverage` ends with 1 when a service is silent.
+/// problems, 2 usage, or a file that cannot be read. `coverage` ends with 1 when a service is silent,
+/// `doctor` when something fails.
 #[derive(Debug, Parser)]
 #[command(name = "radiosonde", version, max_term_width = 100, after_help = START_HERE)]
 pub(crate) struct Cli {
@@ -53,6 +58,12 @@ pub(crate) enum Command {
     /// Bring what killed processes left into the files, without waiting for their next start
     #[command(after_long_help = RECOVER)]
     Recover(RecoverArgs),
+    /// What is configured here, what each variable does, and what is wrong
+    #[command(after_long_help = doctor::HELP)]
+    Doctor(DoctorArgs),
+    /// What waits to be sent over OTLP, and what became of the rest
+    #[command(subcommand, after_long_help = spool::HELP)]
+    Spool(SpoolCommand),
     /// What follows from the registry: checks of it, and what changed between two
     #[command(subcommand, after_long_help = OPS)]
     Ops(OpsCommand),

@@ -5,6 +5,7 @@
 
 mod closing;
 mod coverage;
+mod doctor;
 mod fixture;
 mod found;
 mod hostile;
@@ -15,6 +16,7 @@ mod removed;
 mod rows;
 mod runs;
 mod spans;
+mod spool;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod usage;

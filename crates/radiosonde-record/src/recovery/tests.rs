@@ -89,7 +89,7 @@ pub(super) fn dead(messages: &[&str]) -> Dead {
 }
 
 impl Dead {
-    fn record(&self, message: &str) {
+    pub(super) fn record(&self, message: &str) {
         let describe = || Descriptor { name: "tick".into(), ..Descriptor::default() };
         let site = self.journal.site(1, describe);
         self.journal.record(Kind::Event, Level::Info, &site, &[], |record| {
@@ -355,7 +355,7 @@ fn drain(dead: &Dead, sink: Lines, unsynced: &Unsynced) -> std::thread::JoinHand
     std::thread::spawn(move || drain.run())
 }
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
 fn the_live_drain_writes_each_record_once_and_the_books_add_up() {

@@ -36,6 +36,20 @@ impl Telemetry {
         }
     }
 
+    /// As [`Telemetry::flush`], with a snapshot of the metrics, and then until what waits for OTLP is
+    /// sent, all at most `within`.
+    pub(crate) fn flush_otlp(&self, within: Duration) {
+        if self.is_forked() {
+            return;
+        }
+        let deadline = Instant::now() + within.min(FLUSH_MAX);
+        self.flush(left(deadline));
+        if let Some(io) = &self.0.io {
+            io.await_snapshot(left(deadline));
+        }
+        let _all = self.0.otlp.flush(left(deadline));
+    }
+
     pub(crate) fn flush_async(&self) -> Option<Flush> {
         if self.is_forked() {
             return None;
@@ -46,6 +60,17 @@ impl Telemetry {
 
     /// Ends telemetry, once: a last snapshot, a last drain, a sync, and the slot is given back.
     pub(crate) fn shutdown(&self, within: Duration) -> Report {
+        self.shutdown_sending(within, within)
+    }
+
+    /// The shutdown of a guard that is dropped.
+    pub(crate) fn drop_within(&self, within: Duration) {
+        let sending = if self.0.is_command { COMMAND_SENDS_WITHIN } else { within };
+        drop(self.shutdown_sending(within, sending));
+    }
+
+    /// As [`Telemetry::shutdown`], with at most `sending` of it for what waits for OTLP.
+    fn shutdown_sending(&self, within: Duration, sending: Duration) -> Report {
         let inner = &self.0;
         if self.is_forked() || inner.shut.swap(true, Ordering::AcqRel) {
             return self.report();
@@ -74,6 +99,8 @@ impl Telemetry {
             console.flush(left(deadline));
         }
         let synced = inner.io.as_ref().is_some_and(|io| io.finish(left(deadline)));
+        // It has been sending all along; whatever time is left is for the rest.
+        inner.otlp.shutdown(left(deadline).min(sending));
         let report = self.report();
         let signals = [&report.events, &report.spans, &report.metrics];
         let nothing_pending = signals.iter().all(|signal| signal.pending == 0);
@@ -85,6 +112,7 @@ impl Telemetry {
             && let Some(own) = lock(&inner.own_directory).take()
         {
             let _ = remove_instance(&own.path);
+            inner.otlp.remove();
         }
         report
     }
@@ -94,6 +122,8 @@ impl Telemetry {
     }
 }
 
+/// How long a command keeps its user waiting for a receiver; what is not sent by then waits on disk.
+const COMMAND_SENDS_WITHIN: Duration = Duration::from_millis(300);
 /// Limits past this are for ever.
 const FLUSH_MAX: Duration = Duration::from_secs(60 * 60 * 24);
 
