@@ -1,6 +1,7 @@
 //! The sender: from spools to collectors.
 
 mod answer;
+mod base64;
 mod breaker;
 mod connect;
 mod job;
