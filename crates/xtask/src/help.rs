@@ -36,6 +36,7 @@ examples:
   cargo xtask check --only fmt,clippy      the two that change most often
   cargo xtask prove deaths                 1,000 deaths under load, every call accounted for
   cargo xtask prove deaths --rounds 5000
+  cargo xtask prove exports                1,000 kills between a day file and a queue
   cargo xtask prove cap                    exact caps under concurrency, 300 rounds
   cargo xtask prove monotonic              nothing that only rises falls, 2,000 cases
   cargo xtask prove scrape                 a real Prometheus scrapes for a minute
