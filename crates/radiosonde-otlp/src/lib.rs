@@ -101,6 +101,7 @@ pub use streams::Stream;
 mod destination;
 mod endpoint;
 mod manifest;
+mod percent;
 #[cfg(feature = "http")]
 mod sender;
 mod settings;

@@ -87,12 +87,14 @@ pub(super) struct Source<S> {
     appended: u64,
     /// By stream of the signal: not before that, so that records gather.
     next_take: Vec<Duration>,
+    /// By stream of the signal: not before that, since there was nothing to be had.
+    again_at: Vec<Duration>,
 }
 
 impl<S> Source<S> {
     pub(super) fn new(id: u64, store: S, instance: String, resource: Arc<[u8]>) -> Self {
-        let (from, next_take) = (Duration::ZERO, Vec::new());
-        Self { id, store, instance, resource, from, appended: 0, next_take }
+        let (from, next_take, again_at) = (Duration::ZERO, Vec::new(), Vec::new());
+        Self { id, store, instance, resource, from, appended: 0, next_take, again_at }
     }
 }
 
@@ -155,6 +157,7 @@ impl<S: Store> Lane<S> {
         let waiting = source.store.waiting(&self.streams);
         source.appended = waiting.iter().map(|stream| stream.appended).sum();
         source.next_take = vec![Duration::ZERO; self.streams.len()];
+        source.again_at = source.next_take.clone();
         self.sources.push(source);
     }
 

@@ -338,6 +338,23 @@ fn partial_success_is_counted_and_never_sent_again() {
     assert!(world.lane.counts.message.as_deref().is_some_and(|text| text.contains("refused 3")));
 }
 
+#[test]
+fn a_spool_that_cannot_be_read_or_written_is_tried_again_without_haste() {
+    for every in [1, 2, 3, 7] {
+        let scenario = Scenario { rate: 4_000, seconds: 20, ..Scenario::default() };
+        let mut world = World::new(&scenario, every);
+        world.spool.fail(every);
+        world.live(&scenario);
+        assert!(world.steps < 200 * 20, "every {every}: {} steps", world.steps);
+        assert!(world.lane.counts.spool_errors > 0);
+        let is_dead = every == 1;
+        assert_eq!(world.spool.settled() == (0, 0), is_dead, "every {every}");
+        world.spool.fail(0);
+        world.drain(Duration::from_secs(600));
+        world.check(&scenario, "a spool that failed");
+    }
+}
+
 /// Faults, kills and poison by chance.
 #[test]
 fn thousands_of_bad_days() {
