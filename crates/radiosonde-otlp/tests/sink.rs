@@ -14,7 +14,7 @@ use prost::Message as _;
 use radiosonde_context::{Context, SpanId, TraceId};
 use radiosonde_events::recover::{Host, recover_directory_with};
 use radiosonde_events::{DaySink, Filing, Live, Owner, Redactions, event};
-use radiosonde_otlp::{OtlpSink, Stream, entries};
+use radiosonde_otlp::{Destinations, OtlpSink, Stream, entries, settings_from};
 use radiosonde_record::{
     Descriptor, Drain, EncodedFields, EndedSpan, Filter, Instance, Journal, Kind, Lease, Level,
     Placement, Sink, Site, Slot, SpanExtras, SpanPart, Unsynced, spool_of, with_journal,
@@ -75,6 +75,15 @@ impl Process {
 
     /// Drains all of it in order, and ends. What was counted as redacted.
     fn end(self, root: &Path) -> (Spool, BTreeMap<String, u64>) {
+        self.end_sending(root, None)
+    }
+
+    /// The same, with everything else to be sent nowhere.
+    fn end_sending(
+        self,
+        root: &Path,
+        destinations: Option<&Destinations>,
+    ) -> (Spool, BTreeMap<String, u64>) {
         let Self { slot, instance, owner, journal, spool } = self;
         let redactions = Redactions::default();
         let kinds: Vec<Kind> =
@@ -83,6 +92,10 @@ impl Process {
             DaySink::new(owner.clone(), &instance.id, slot.number(), redactions.clone(), None);
         let sink = sink.lines_of(&kinds);
         let sink = OtlpSink::new(sink, &owner, &instance.id, redactions.clone(), spool.clone());
+        let sink = match destinations {
+            Some(destinations) => sink.sending(destinations),
+            None => sink,
+        };
         let drain = Drain::new(
             &journal,
             Some(Lease::new(root, slot)),
@@ -187,6 +200,23 @@ fn what_has_no_line_counts_its_secrets_all_the_same() {
     assert_eq!(lines(root.path(), "spans-").len(), 0);
     let counted = [("password".to_owned(), 50), ("url_password".to_owned(), 50)];
     assert_eq!(redacted, BTreeMap::from(counted));
+}
+
+#[test]
+fn what_has_no_destination_is_not_exported() {
+    let root = tempfile::tempdir().unwrap();
+    let process = Process::start(root.path(), [true; 3]);
+    process.record(20);
+    let lookup = |name: &str| {
+        (name == "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+            .then(|| "http://127.0.0.1:1/v1/traces".to_owned())
+    };
+    let destinations = settings_from(&lookup).0.unwrap();
+    let (spool, redacted) = process.end_sending(root.path(), Some(&destinations));
+    let waiting = Waiting::of(&spool);
+    assert_eq!((waiting.logs.len(), waiting.spans.len()), (0, 20));
+    assert_eq!((lines(root.path(), "events-").len(), lines(root.path(), "spans-").len()), (20, 20));
+    assert_eq!(redacted["password"], 20);
 }
 
 /// Recovers with the spool that the dead process left.

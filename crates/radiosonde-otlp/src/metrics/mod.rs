@@ -16,11 +16,13 @@ use crate::wire::Writer;
 use message::{Data, Span, Temporality, Value, nanoseconds};
 use series::{Known, Values};
 
-pub use settings::{MetricComplaint, MetricSettings, TemporalityPreference};
+pub use settings::{MetricSettings, TemporalityPreference};
 
 /// Bytes of an entry that are neither of its metric's head nor of its points, at most: prefix, head, scope,
 /// keys, lengths, temporality.
 const AROUND: usize = 256;
+/// Bytes of entries at which they are appended, so that a snapshot is never in memory as a whole.
+const APPENDED_AT: usize = 1024 * 1024;
 /// Longest description and unit that are sent, in bytes; more is cut.
 const DESCRIPTION_MAX: usize = 4096;
 const UNIT_MAX: usize = 255;
@@ -75,18 +77,21 @@ impl SnapshotEncoder {
     /// For the one thread that does so; [`Metrics::renew_exemplars`](radiosonde_metrics::Metrics::renew_exemplars)
     /// is for afterwards.
     pub fn append(&mut self, snapshot: &Snapshot, at: SystemTime, spool: &Spool) -> u64 {
-        self.encode(snapshot, at);
-        let batch = spool.next_batch();
-        self.packer.append_to(spool, Stream::Metrics, batch);
-        let points = self.packer.frames(Stream::Metrics).map(|(points, _)| u64::from(points)).sum();
+        self.packer.clear();
+        let mut points = 0;
+        self.encode(snapshot, at, &mut |packer| {
+            points +=
+                packer.frames(Stream::Metrics).map(|(points, _)| u64::from(points)).sum::<u64>();
+            packer.append_to(spool, Stream::Metrics, spool.next_batch());
+        });
         self.commit(snapshot, at);
         points
     }
 
-    /// Makes the entries of a snapshot. Until [`SnapshotEncoder::commit`] nothing of it counts as sent.
-    fn encode(&mut self, snapshot: &Snapshot, at: SystemTime) {
+    /// Makes the entries of a snapshot, and has them appended now and then. Until
+    /// [`SnapshotEncoder::commit`] nothing of it counts as sent.
+    fn encode(&mut self, snapshot: &Snapshot, at: SystemTime, append: &mut dyn FnMut(&Packer)) {
         let time_ns = nanoseconds(at);
-        self.packer.clear();
         for group in fitted::grouped(snapshot) {
             let Some(first) = group.families.first() else { continue };
             self.metric.clear();
@@ -104,6 +109,10 @@ impl SnapshotEncoder {
                 let size = self.metric.len() + self.points.len() + self.point.len() + AROUND;
                 if current.is_some_and(|current| current != data) || size > FRAME_MAX {
                     self.push(current, &mut count);
+                    if self.packer.size() > APPENDED_AT {
+                        append(&self.packer);
+                        self.packer.clear();
+                    }
                 }
                 current = Some(data);
                 self.points.fields(self.point.as_bytes());
@@ -111,6 +120,8 @@ impl SnapshotEncoder {
             }
             self.push(current, &mut count);
         }
+        append(&self.packer);
+        self.packer.clear();
     }
 
     /// Ends an entry with the points there are.
