@@ -1,6 +1,7 @@
 //! The command line.
 
 mod coverage;
+mod doctor;
 mod ops;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use radiosonde_store::Level;
 use radiosonde_store::query::{check_id, trace_prefix};
 
 pub(crate) use self::coverage::{CoverageArgs, Expected};
+pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::ops::{CheckArgs, DiffArgs, OpsCommand};
 use crate::when;
 
@@ -19,7 +21,8 @@ use crate::when;
 /// Reads the telemetry files a program with radiosonde wrote; no server is involved. All times are
 /// UTC. Exit status: 0 found, 1 nothing found, 2 usage, or a directory that does not exist, 3 some
 /// file could not be read in full. The `ops` commands judge a registry instead: 0 no problem, 1
-/// problems, 2 usage, or a file that cannot be read. `coverage` ends with 1 when a service is silent.
+/// problems, 2 usage, or a file that cannot be read. `coverage` ends with 1 when a service is silent,
+/// `doctor` when something fails.
 #[derive(Debug, Parser)]
 #[command(name = "radiosonde", version, max_term_width = 100, after_help = START_HERE)]
 pub(crate) struct Cli {
@@ -53,6 +56,9 @@ pub(crate) enum Command {
     /// Bring what killed processes left into the files, without waiting for their next start
     #[command(after_long_help = RECOVER)]
     Recover(RecoverArgs),
+    /// What is configured here, what each variable does, and what is wrong
+    #[command(after_long_help = doctor::HELP)]
+    Doctor(DoctorArgs),
     /// What follows from the registry: checks of it, and what changed between two
     #[command(subcommand, after_long_help = OPS)]
     Ops(OpsCommand),

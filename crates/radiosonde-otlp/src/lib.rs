@@ -82,6 +82,7 @@ mod records;
 mod resource;
 mod signal;
 mod sink;
+mod spool;
 mod streams;
 mod value;
 mod wire;
@@ -93,6 +94,7 @@ pub use records::{Reason, Unexported};
 pub use resource::Resource;
 pub use signal::Signal;
 pub use sink::OtlpSink;
+pub use spool::spool_options;
 pub use streams::Stream;
 
 // How it is sent.

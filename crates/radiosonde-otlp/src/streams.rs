@@ -2,7 +2,7 @@
 
 use radiosonde_record::Level;
 
-use crate::signal::Signal;
+pub(crate) use crate::signal::Signal;
 
 /// A stream of a spool: what is kept, evicted and sent in one order.
 ///

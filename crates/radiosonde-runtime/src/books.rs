@@ -10,7 +10,9 @@ use radiosonde_tracing::{Counted, SpanCounts};
 
 use crate::console::ConsoleWriter;
 use crate::house::{Files, RemovedFiles};
+use crate::otlp::Otlp;
 use crate::problem::Problems;
+use crate::report::OtlpReport;
 
 /// Where the numbers come from.
 #[derive(Clone)]
@@ -21,6 +23,7 @@ pub(crate) struct Books {
     pub(crate) console: Option<ConsoleWriter>,
     pub(crate) files: Files,
     pub(crate) spans: SpanCounts,
+    pub(crate) otlp: Otlp,
 }
 
 impl Books {
@@ -46,6 +49,9 @@ impl Books {
             snapshot.gauge("radiosonde_records_pending", &[signal], account.pending as f64);
             let truncated = account.truncated;
             snapshot.counter("radiosonde_records_truncated_total", &[signal], truncated);
+        }
+        if let Some(otlp) = self.otlp.report() {
+            collect_otlp(&otlp, snapshot);
         }
         for refusal in self.journal.refusals() {
             let labels = [("signal", refusal.kind.as_str()), ("reason", refusal.reason)];
@@ -87,5 +93,63 @@ impl Books {
         snapshot.counter("radiosonde_drain_restarts_total", &[], restarts);
         snapshot.counter("radiosonde_format_panics_total", &[], format_panics());
         snapshot.gauge("radiosonde_problems", &[], self.problems.all().len() as f64);
+    }
+}
+
+/// States of a breaker, as the registry lists them.
+const STATES: [&str; 4] = ["closed", "half_open", "open", "held"];
+
+fn collect_otlp(report: &OtlpReport, snapshot: &mut Snapshot) {
+    for export in &report.signals {
+        let signal = ("signal", export.signal.as_str());
+        let outcomes = [
+            ("spooled", export.spooled),
+            ("delivered", export.delivered),
+            ("rejected", export.rejected),
+            ("dropped", export.dropped),
+        ];
+        for (outcome, count) in outcomes {
+            let labels = [signal, ("outcome", outcome)];
+            snapshot.counter("radiosonde_otlp_records_total", &labels, count);
+        }
+        for (reason, count) in &export.dropped_by_reason {
+            let labels = [signal, ("reason", reason.as_str())];
+            snapshot.counter("radiosonde_otlp_records_dropped_total", &labels, *count);
+        }
+        let gauges = [
+            ("radiosonde_otlp_pending_records", export.pending as f64),
+            ("radiosonde_otlp_pending_bytes", export.pending_bytes as f64),
+            (
+                "radiosonde_otlp_oldest_pending_seconds",
+                export.oldest_pending_seconds.unwrap_or_default(),
+            ),
+        ];
+        for (name, value) in gauges {
+            snapshot.gauge(name, &[signal], value);
+        }
+        // Those of spools of others may go elsewhere: the worst of a signal is shown.
+        let states = report.destinations.iter().filter(|it| it.signal == export.signal);
+        let worst =
+            states.filter_map(|it| STATES.iter().position(|state| *state == it.state)).max();
+        for (at, state) in STATES.iter().enumerate().filter(|_| worst.is_some()) {
+            let labels = [signal, ("state", *state)];
+            let is_it = f64::from(u8::from(worst == Some(at)));
+            snapshot.gauge("radiosonde_otlp_breaker_state", &labels, is_it);
+        }
+    }
+    for (reason, count) in &report.unexported {
+        let labels = [("reason", reason.as_str())];
+        snapshot.counter("radiosonde_otlp_records_unexported_total", &labels, *count);
+    }
+    let adopted = &report.adopted;
+    snapshot.gauge("radiosonde_otlp_adopted_spools", &[], adopted.spools as f64);
+    snapshot.gauge("radiosonde_otlp_adopted_pending_records", &[], adopted.pending as f64);
+    for (outcome, count) in [
+        ("delivered", adopted.delivered),
+        ("rejected", adopted.rejected),
+        ("dropped", adopted.dropped),
+    ] {
+        let labels = [("outcome", outcome)];
+        snapshot.counter("radiosonde_otlp_adopted_records_total", &labels, count);
     }
 }

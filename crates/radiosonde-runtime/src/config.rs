@@ -91,6 +91,7 @@ pub struct Config {
     pub(crate) own_crates: Vec<String>,
     pub(crate) clock: Clock,
     pub(crate) prometheus: Option<String>,
+    pub(crate) otlp: Option<String>,
     pub(crate) labels: Vec<(String, String)>,
     pub(crate) layers: Vec<BoxedLayer>,
     pub(crate) left: Vec<Global>,
@@ -158,6 +159,7 @@ impl Config {
             own_crates: Vec::new(),
             clock: Clock::default(),
             prometheus: None,
+            otlp: None,
             labels: Vec::new(),
             layers: Vec::new(),
             left: Vec::new(),
@@ -245,6 +247,16 @@ impl Config {
     /// `OTEL_EXPORTER_PROMETHEUS_HOST` and `_PORT`.
     pub fn prometheus(mut self, address: impl Into<String>) -> Self {
         self.prometheus = Some(address.into());
+        self
+    }
+
+    /// Sends logs, events, spans and metrics over OTLP to this endpoint, such as
+    /// `http://127.0.0.1:4318`: what cannot be sent waits on disk, also for the next start. Spans and
+    /// snapshots of metrics have no day files then, unless `RADIOSONDE_FILES` asks for them, as in
+    /// `events,spans,metrics`. Needs the feature `otlp-http` or `otlp-grpc`. Default: nothing is sent.
+    /// Environment: `OTEL_EXPORTER_OTLP_ENDPOINT` and the others of its family.
+    pub fn otlp(mut self, endpoint: impl Into<String>) -> Self {
+        self.otlp = Some(endpoint.into());
         self
     }
 

@@ -8,8 +8,10 @@ use radiosonde_events::Owner;
 use radiosonde_record::recovery::remove_instance;
 use radiosonde_record::{
     FileSystem, Filter, Instance, Journal, Lease, Placement, Slot, create_directory, file_system,
+    new_instance_id,
 };
 
+use crate::otlp;
 use crate::problem::Problems;
 use crate::settings::Settings;
 
@@ -20,6 +22,28 @@ pub(crate) struct Place {
     /// Our directory in the slot, locked; `None` when rings are in memory.
     pub(crate) instance: Option<Arc<Instance>>,
     pub(crate) journal: Option<Journal>,
+}
+
+impl Place {
+    /// The id of our instance; one nobody else has where there is no directory for it.
+    pub(crate) fn instance_id(&self) -> String {
+        self.instance.as_ref().map_or_else(new_instance_id, |found| found.id.clone())
+    }
+
+    /// Where a spool of ours belongs.
+    pub(crate) fn for_spool<'a>(&'a self, instance: &'a str) -> Option<otlp::Place<'a>> {
+        let lease = self.lease.as_ref()?;
+        Some(otlp::Place { root: lease.root(), slot: lease.slot(), instance })
+    }
+
+    /// Says anew who we are, to those who come after. Where that fails they look for what is not there,
+    /// and leave the rest alone.
+    pub(crate) fn rewrite(&self, owner: &Owner) {
+        let Some(instance) = &self.instance else { return };
+        let draft = instance.path.join("owner.json.draft");
+        let written = std::fs::write(&draft, owner.to_json());
+        let _ = written.and_then(|()| std::fs::rename(draft, instance.path.join("owner.json")));
+    }
 }
 
 /// Takes a slot and opens the journal. Always gives the best that works.

@@ -39,11 +39,21 @@ impl Guard {
         self.telemetry.report()
     }
 
-    /// Waits until everything recorded before the call is in its day file and on the console, and
-    /// values of batch gauges in theirs, at most `within`, and reports. Blocks the thread; safe
+    /// Waits until everything recorded before the call is in its day file, in the spool for OTLP and on
+    /// the console, and values of batch gauges in theirs, at most `within`, and reports. It does not wait
+    /// for a receiver: [`Guard::flush_otlp`] does. Blocks the thread; safe
     /// inside a runtime, where [`Guard::flush_async`] does not block.
     pub fn flush(&self, within: Duration) -> Report {
         self.telemetry.flush(within);
+        self.report()
+    }
+
+    /// As [`Guard::flush`], and then takes a snapshot of the metrics and waits until everything that
+    /// waits for OTLP is delivered or refused, at most `within` for all of it. `pending` in the report's
+    /// [`otlp`](crate::Report::otlp) is what is not; it stays on disk and is sent later. Without an
+    /// endpoint there is nothing to wait for.
+    pub fn flush_otlp(&self, within: Duration) -> Report {
+        self.telemetry.flush_otlp(within);
         self.report()
     }
 

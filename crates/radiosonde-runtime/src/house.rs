@@ -99,6 +99,10 @@ impl Files {
         self.is_recovered.store(true, Ordering::Release);
     }
 
+    pub(crate) fn is_recovered(&self) -> bool {
+        self.is_recovered.load(Ordering::Acquire)
+    }
+
     pub(crate) fn report(&self) -> FilesReport {
         // Each on its own, for people: nothing is published through them.
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -188,7 +192,7 @@ impl House {
         if now < self.next && turns == self.turns {
             return Vec::new();
         }
-        if !self.files.is_recovered.load(Ordering::Acquire) {
+        if !self.files.is_recovered() {
             // Soon: who runs for a second only keeps house as well.
             self.next = now + Duration::from_millis(50);
             return Vec::new();

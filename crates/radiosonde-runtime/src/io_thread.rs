@@ -13,6 +13,7 @@ use radiosonde_record::{
 
 use crate::batch::Keeper;
 use crate::config::Fsync;
+use crate::exports::Exports;
 use crate::house::House;
 use crate::listener::Bound;
 use crate::metric_lines;
@@ -62,6 +63,9 @@ struct State {
     looks_wanted: u64,
     looks_done: u64,
     awaits_look: bool,
+    /// As with syncs: who waits for a snapshot that is not due yet.
+    snapshots_wanted: u64,
+    snapshots_done: u64,
 }
 
 /// How often what is done.
@@ -112,6 +116,15 @@ impl IoControl {
         self.wait(within, |state| state.looks_done >= wanted);
     }
 
+    /// Has a snapshot recorded now, and waits for it, at most `within`.
+    pub(crate) fn await_snapshot(&self, within: Duration) {
+        let mut state = self.state();
+        state.snapshots_wanted += 1;
+        let wanted = state.snapshots_wanted;
+        drop(state);
+        self.wait(within, |state| state.snapshots_done >= wanted);
+    }
+
     /// Runs `work` on the thread, or on this one when that has ended.
     pub(crate) fn later(&self, work: Work) {
         let mut state = self.state();
@@ -154,6 +167,7 @@ pub(crate) fn start(
     bound: Bound,
     house: Option<House>,
     keeper: Option<Keeper>,
+    exports: Exports,
     pace: Pace,
 ) {
     let Some(control) = telemetry.io().cloned() else { return };
@@ -171,8 +185,8 @@ pub(crate) fn start(
         suppress_thread();
         // A collector of the application may panic; shutdown must not wait for a dead thread.
         let looks = Looks { keeper, next: Instant::now(), done: 0 };
-        let run =
-            std::panic::AssertUnwindSafe(|| run(&running, &control, bound, house, looks, pace));
+        let tasks = Tasks { house, looks, exports };
+        let run = std::panic::AssertUnwindSafe(|| run(&running, &control, bound, tasks, pace));
         if std::panic::catch_unwind(|| survive_size_limit(run)).is_err() {
             problems.say(
                 format!(
@@ -195,14 +209,15 @@ pub(crate) fn start(
     }
 }
 
-fn run(
-    telemetry: &Telemetry,
-    control: &IoControl,
-    bound: Bound,
-    mut house: Option<House>,
-    mut looks: Looks,
-    pace: Pace,
-) {
+/// What is done besides syncs and snapshots.
+struct Tasks {
+    house: Option<House>,
+    looks: Looks,
+    exports: Exports,
+}
+
+fn run(telemetry: &Telemetry, control: &IoControl, bound: Bound, tasks: Tasks, pace: Pace) {
+    let Tasks { mut house, mut looks, mut exports } = tasks;
     let parker = match control.unparker.parker() {
         Ok(parker) => parker,
         Err(error) => {
@@ -228,8 +243,9 @@ fn run(
             log_suppressed(telemetry, suppressed.when_due(now, journal));
         }
         heartbeat.when_due(now, telemetry);
-        snapshots.when_due(telemetry);
+        snapshots.when_due(telemetry, control);
         looks.when_due(telemetry, control);
+        exports.when_due(telemetry);
         // Between two stretches of a long upkeep, whatever is due goes first.
         let mut go_on = |step| {
             if matches!(step, Step::Entered | Step::Sealed) {
@@ -240,7 +256,7 @@ fn run(
             work_off(control);
             syncs.when_due(telemetry, control);
             heartbeat.when_due(Instant::now(), telemetry);
-            snapshots.when_due(telemetry);
+            snapshots.when_due(telemetry, control);
             looks.when_due(telemetry, control);
             !control.state().stop
         };
@@ -250,6 +266,7 @@ fn run(
         let next = syncs.next.min(snapshots.next).min(suppressed.next()).min(looks.next);
         let next = house.as_ref().map_or(next, |house| next.min(house.next()));
         let next = heartbeat.next().map_or(next, |heartbeat| next.min(heartbeat));
+        let next = exports.next(telemetry).map_or(next, |exports| next.min(exports));
         parker.park(next.saturating_duration_since(Instant::now()));
     }
     if let Some(journal) = telemetry.journal() {
@@ -259,6 +276,7 @@ fn run(
     heartbeat.last(Instant::now(), telemetry);
     snapshot(telemetry);
     looks.last(telemetry);
+    exports.last(telemetry);
     // Last, since what is done here last can fail too.
     log_problems(telemetry);
     control.change(|state| state.snapshotted = true);
@@ -291,8 +309,17 @@ struct Snapshots {
 }
 
 impl Snapshots {
-    fn when_due(&mut self, telemetry: &Telemetry) {
+    fn when_due(&mut self, telemetry: &Telemetry, control: &IoControl) {
         let now = Instant::now();
+        let (wanted, done) = {
+            let state = control.state();
+            (state.snapshots_wanted, state.snapshots_done)
+        };
+        if wanted > done {
+            // Besides those of the interval, which goes on.
+            snapshot(telemetry);
+            control.change(|state| state.snapshots_done = wanted);
+        }
         if now >= self.next {
             snapshot(telemetry);
             self.next = now + self.interval;
@@ -369,19 +396,26 @@ fn snapshot(telemetry: &Telemetry) {
     if let Some(journal) = telemetry.journal() {
         drop(telemetry.update_limits());
         let snapshot = telemetry.metrics().snapshot();
-        patiently(PATIENCE, || metric_lines::record_snapshot(journal, &snapshot));
+        if telemetry.otlp().snapshot(&snapshot) {
+            telemetry.metrics().renew_exemplars();
+        }
+        if telemetry.has_lines(Kind::Metric) {
+            patiently(PATIENCE, || metric_lines::record_snapshot(journal, &snapshot));
+        }
     }
 }
 
 fn sync(telemetry: &Telemetry) -> bool {
-    let synced = telemetry.unsynced().sync();
-    if let Err(error) = &synced {
-        telemetry.problems().say(
-            format!("day files could not be synced: {error}; a power cut may lose their end"),
-            "check the disk",
-        );
+    let (files, spool) = (telemetry.unsynced().sync(), telemetry.otlp().sync());
+    for (what, synced) in [("day files", &files), ("the spool", &spool)] {
+        if let Err(error) = synced {
+            telemetry.problems().say(
+                format!("{what} could not be synced: {error}; a power cut may lose the end"),
+                "check the disk",
+            );
+        }
     }
-    synced.is_ok()
+    files.is_ok() && spool.is_ok()
 }
 
 /// Each problem stands in the log once; one that is a number with what it was first.

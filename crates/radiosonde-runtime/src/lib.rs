@@ -66,6 +66,9 @@ mod books;
 mod config;
 mod console;
 mod directory;
+#[cfg(feature = "doctor")]
+pub mod doctor;
+mod exports;
 mod foreign;
 mod guard;
 mod house;
@@ -79,6 +82,7 @@ mod metric_setup;
 mod notices;
 mod open_spans;
 mod otel;
+mod otlp;
 mod panic_hook;
 mod park;
 mod parts;
@@ -108,6 +112,8 @@ pub use open_spans::{OpenSpanGroup, OpenSpanReport, OpenSpansReport};
 pub use parts::{EventsHandle, Parts};
 pub use problem::{InitError, Problem, Severity};
 pub use radiosonde_metrics::{Clock, Ingest};
-pub use report::{RefusedWrites, Report, SignalReport};
+pub use report::{
+    AdoptedReport, DestinationReport, ExportReport, OtlpReport, RefusedWrites, Report, SignalReport,
+};
 pub use settings::KeptFiles;
 pub use status::{Worker, WorkerJob, worker};

@@ -70,6 +70,10 @@ pub(crate) fn notices(
             format!("a day file's name is taken by something else; lines are in {file}"),
             "remove what has the name: a directory, a link, or a file of another user",
         ),
+        Notice::ExportsLost { .. } => problems.say(
+            "records could not be handed to the spool, and are not sent over OTLP",
+            "report it with the version of radiosonde: this should not happen",
+        ),
         _ => {}
     })
 }

@@ -1,14 +1,17 @@
 //! What earlier processes left, recovered on the drain's thread while it drains.
 
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use radiosonde_events::recover::{
     Host, RecoveredInstance, RecoveryReport, Work, recover_slot, remove_targets,
 };
-use radiosonde_events::{Filing, Redactions};
-use radiosonde_record::{Drain, DropReason, Kind, Slot};
+use radiosonde_events::{DaySink, Filing, Owner, Redactions};
+use radiosonde_record::{Drain, DropReason, Kind, Sink, Slot};
 
 use crate::io_thread::IoControl;
+use crate::otlp::Otlp;
 use crate::problem::Problems;
 use crate::words::counted;
 
@@ -107,19 +110,21 @@ pub(crate) fn run(
     redactions: &Redactions,
     problems: &Problems,
     io: Option<&IoControl>,
+    otlp: &Otlp,
 ) -> RecoveryReport {
     let mut report = RecoveryReport::default();
     let Some(lease) = drain.lease() else { return report };
     let (root, own) = (lease.root().to_owned(), lease.slot().number());
     // The drain has the slot; what is needed of it here is where it is.
     let own_slot = lease.slot().clone();
-    recover_slot(&own_slot, filing, redactions, &mut report, &mut Living { drain, io, own: true });
+    let mut host = Living { drain, io, otlp, redactions, own: true };
+    recover_slot(&own_slot, filing, redactions, &mut report, &mut host);
     for number in Slot::existing(&root) {
         if number != own
             && let Ok(Some(slot)) = Slot::try_take(&root, number)
         {
             remove_targets(&root, &slot);
-            let mut host = Living { drain, io, own: false };
+            let mut host = Living { drain, io, otlp, redactions, own: false };
             recover_slot(&slot, filing, redactions, &mut report, &mut host);
         }
     }
@@ -131,11 +136,17 @@ pub(crate) fn run(
 struct Living<'a> {
     drain: &'a mut Drain,
     io: Option<&'a IoControl>,
+    otlp: &'a Otlp,
+    redactions: &'a Redactions,
     /// Whether the slot that is recovered is the drain's own.
     own: bool,
 }
 
 impl Host for Living<'_> {
+    fn sink(&mut self, sink: DaySink, owner: &Owner, instance: &Path) -> io::Result<Box<dyn Sink>> {
+        self.otlp.around_dead(sink, owner, instance, self.redactions)
+    }
+
     fn unresolved(&mut self) {
         if self.own {
             self.drain.next_part();

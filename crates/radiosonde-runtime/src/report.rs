@@ -1,5 +1,7 @@
 //! The report: what was offered, what became of it, and what is wrong.
 
+mod otlp;
+
 use std::fmt;
 use std::path::PathBuf;
 
@@ -12,6 +14,8 @@ use crate::open_spans::OpenSpansReport;
 use crate::problem::Problem;
 use crate::refusals;
 use crate::words::{counted, grouped, size};
+
+pub use self::otlp::{AdoptedReport, DestinationReport, ExportReport, OtlpReport};
 
 /// What telemetry did so far. The same numbers stand on `/report`, and on `/metrics`
 /// all but those by level.
@@ -52,6 +56,8 @@ pub struct Report {
     pub spans: SignalReport,
     /// The books of metric points: lines of snapshots and of jobs.
     pub metrics: SignalReport,
+    /// What is sent over OTLP; `None` when nothing is.
+    pub otlp: Option<OtlpReport>,
     /// The spans that are open now: what runs, or is stuck.
     pub open_spans: OpenSpansReport,
     /// Records of dead processes that this one has recovered.
@@ -85,7 +91,8 @@ pub struct Report {
 pub struct SignalReport {
     /// Calls that asked for a record.
     pub offered: u64,
-    /// Records in their day file (on the console, when there is no directory).
+    /// Records in their day file, or in the spool where they are for OTLP only (on the console, when
+    /// there is no directory). What the receiver has acknowledged is in [`Report::otlp`].
     pub delivered: u64,
     /// Records that could not be encoded.
     pub rejected: u64,
@@ -264,6 +271,7 @@ impl fmt::Display for Report {
         } else {
             self.head(f)?;
             self.table(f)?;
+            self.otlp.iter().try_for_each(|otlp| otlp.fmt(f))?;
         }
         if !self.pieces_not_in_use.is_empty() {
             writeln!(f, "pieces     not in use: {}", self.pieces_not_in_use.join(", "))?;

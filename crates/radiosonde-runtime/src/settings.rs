@@ -2,10 +2,12 @@
 
 mod console;
 mod durations;
+mod exporters;
 mod files;
 mod filter;
 mod heartbeat;
 mod names;
+mod otlp;
 mod propagation;
 mod redact;
 mod registry;
@@ -32,6 +34,12 @@ pub(crate) use files::{FileSettings, Limits};
 pub(crate) use filter::BRIDGED;
 
 pub(crate) use self::console::ConsoleSettings;
+#[cfg_attr(
+    feature = "_otlp",
+    expect(unused_imports, reason = "asked for where nothing is sent")
+)]
+pub(crate) use self::names::ENDPOINTS;
+pub(crate) use self::otlp::OtlpSettings;
 use self::propagation::Propagation;
 pub(crate) use self::traces::TraceSettings;
 
@@ -80,11 +88,11 @@ impl Environment {
         text
     }
 
-    fn os(&self, name: &str) -> Option<OsString> {
+    pub(crate) fn os(&self, name: &str) -> Option<OsString> {
         self.variables.get(name).cloned()
     }
 
-    fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         let set = self.variables.iter().filter(|(_, value)| !value.is_empty());
         set.map(|(name, _)| name.as_str())
     }
@@ -120,6 +128,9 @@ pub(crate) struct Settings {
     pub(crate) redact: Rules,
     pub(crate) propagation: Propagation,
     pub(crate) files: FileSettings,
+    pub(crate) otlp: OtlpSettings,
+    /// `OTEL_RESOURCE_ATTRIBUTES`.
+    pub(crate) attributes: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -153,6 +164,8 @@ impl Settings {
             catalogues,
             clock: config.clock.clone(),
             prometheus: prometheus(config, env, problems),
+            otlp: OtlpSettings::resolve(config, env, problems),
+            attributes: attributes.clone(),
             console: console::resolve(config, env, problems),
             spans_off_by: filter::spans_off_by(&filter, env, problems),
             filter,
@@ -271,7 +284,7 @@ fn rings(config: &Config, env: &Environment) -> Option<PathBuf> {
 
 fn prometheus(config: &Config, env: &Environment, problems: &Problems) -> Option<String> {
     let text = |name: &str| env.text(name, problems);
-    let wanted = exporters(env, problems);
+    let wanted = exporters::is_prometheus(env, problems);
     let host = text("OTEL_EXPORTER_PROMETHEUS_HOST");
     let port = text("OTEL_EXPORTER_PROMETHEUS_PORT");
     if let Some(address) = text("RADIOSONDE_PROMETHEUS") {
@@ -294,30 +307,6 @@ fn prometheus(config: &Config, env: &Environment, problems: &Problems) -> Option
         return Some(format!("{host}:{port}"));
     }
     config.prometheus.clone()
-}
-
-/// Checks the three exporter variables. Whether Prometheus is asked for.
-fn exporters(env: &Environment, problems: &Problems) -> bool {
-    let mut prometheus = false;
-    for signal in ["TRACES", "METRICS", "LOGS"] {
-        let name = format!("OTEL_{signal}_EXPORTER");
-        let Some(value) = env.text(&name, problems) else { continue };
-        for exporter in value.split(',').map(str::trim) {
-            match exporter {
-                "none" | "console" => {}
-                "prometheus" if signal == "METRICS" => prometheus = true,
-                "otlp" => problems.say(
-                    format!("{name}=otlp is set, and this version sends no OTLP"),
-                    "read the day files, or scrape /metrics, until a version with OTLP",
-                ),
-                other => problems.say(
-                    format!("{name}: unknown exporter `{other}`"),
-                    "use none, console, otlp or (for metrics) prometheus",
-                ),
-            }
-        }
-    }
-    prometheus
 }
 
 fn metric_interval(text: Option<String>, problems: &Problems) -> Duration {

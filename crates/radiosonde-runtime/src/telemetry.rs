@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use radiosonde_events::{DaySink, Filing, Owner, Redactions};
 use radiosonde_metrics::{Metrics, Refusal};
 use radiosonde_record::{
-    Drain, Instance, Journal, Kind, Lease, Unsynced, new_instance_id, on_fork_child,
-    suppress_thread, survive_size_limit,
+    Drain, Instance, Journal, Kind, Lease, Unsynced, on_fork_child, suppress_thread,
+    survive_size_limit,
 };
 use radiosonde_tracing::{Layer, OpenSpans, SpanCounts};
 
@@ -19,11 +20,13 @@ use crate::books::Books;
 use crate::config::Config;
 use crate::console::{ConsoleWriter, setup};
 use crate::directory::{self, Place};
+use crate::exports::Exports;
 use crate::house::{Files, House};
 use crate::io_thread::{self, IoControl, Pace};
 use crate::listener::{self, Refused};
 use crate::notices::notices;
 use crate::open_spans::OpenSpansReport;
+use crate::otlp::Otlp;
 use crate::pieces::Pieces;
 use crate::problem::{Problem, Problems};
 use crate::recovery::Recovered;
@@ -64,6 +67,9 @@ struct Inner {
     unsynced: Unsynced,
     recovered: Recovered,
     files: Files,
+    otlp: Otlp,
+    /// Of which kinds all records have lines in day files.
+    lines: Vec<Kind>,
     prometheus: Option<String>,
     targets_file: Option<PathBuf>,
     refused_scrapes: Refused,
@@ -110,6 +116,8 @@ impl Telemetry {
             unsynced: Unsynced::default(),
             recovered: Recovered::default(),
             files: Files::default(),
+            otlp: Otlp::default(),
+            lines: Vec::new(),
             prometheus: None,
             targets_file: None,
             refused_scrapes: Refused::default(),
@@ -121,7 +129,9 @@ impl Telemetry {
     fn run(settings: &Settings, problems: Problems) -> Self {
         let machine_id = settings.machine_id.as_deref();
         let redact = settings.redact.clone();
-        let owner = Owner::new(&settings.service, &settings.version, machine_id, redact);
+        let mut owner = Owner::new(&settings.service, &settings.version, machine_id, redact);
+        owner.exports = settings.otlp.destinations.is_some();
+        owner.lines = Kind::ALL.map(|kind| settings.otlp.files.contains(&kind));
         let place = directory::prepare(settings, &owner, &problems);
         let Some(journal) = place.journal.clone() else {
             return Self::disabled(settings, problems);
@@ -133,7 +143,15 @@ impl Telemetry {
         let runtimes = Runtimes::default();
         let files = Files::default();
         let span_counts = SpanCounts::default();
+        let instance_id = place.instance_id();
+        let otlp = Otlp::start(settings, place.for_spool(&instance_id), &problems);
+        if owner.exports && !otlp.is_on() {
+            // Whoever recovers what we leave must not look for a spool.
+            (owner.exports, owner.lines) = (false, [true; 3]);
+            place.rewrite(&owner);
+        }
         let books = Books {
+            otlp: otlp.clone(),
             spans: span_counts.clone(),
             files: files.clone(),
             journal: journal.clone(),
@@ -148,7 +166,6 @@ impl Telemetry {
         status.install(&metrics, &problems);
         let slot = lease.as_ref().map(Lease::slot);
         let keeper = metric_setup::batch_gauges(settings, &metrics, slot, &problems);
-        let instance_id = instance.as_ref().map_or_else(new_instance_id, |found| found.id.clone());
         let listed = lease.as_ref().map(|lease| listener::Place {
             root: lease.root(),
             slot: lease.slot(),
@@ -178,6 +195,8 @@ impl Telemetry {
             unsynced: Unsynced::default(),
             recovered: Recovered::default(),
             files,
+            otlp,
+            lines: Kind::ALL.into_iter().filter(|kind| owner.lines[*kind as usize]).collect(),
             prometheus: bound.address(),
             targets_file: bound.targets_file(),
             refused_scrapes: Refused::default(),
@@ -185,10 +204,12 @@ impl Telemetry {
             shut: AtomicBool::new(false),
         };
         let telemetry = Self(Arc::new(inner));
+        let exports =
+            Exports::new(lease.as_ref().map(|lease| lease.slot().clone()), Instant::now());
         let (house, filing) = lease.as_ref().map(|lease| telemetry.keeps(settings, lease)).unzip();
         telemetry.start_drain(settings, owner, redactions, &journal, lease, filing);
         let pace = Pace { metrics: settings.metric_interval, fsync: settings.files.fsync };
-        io_thread::start(&telemetry, bound, house, keeper, pace);
+        io_thread::start(&telemetry, bound, house, keeper, exports, pace);
         telemetry
     }
 
@@ -214,11 +235,16 @@ impl Telemetry {
             setup::console(writer, asked, inner.open_spans.clone(), lease.is_some())
         });
         let number = lease.as_ref().map_or(0, |lease| lease.slot().number());
-        let sink = DaySink::new(owner, &inner.instance, number, redactions.clone(), console);
+        let has_console = console.is_some();
+        let sink =
+            DaySink::new(owner.clone(), &inner.instance, number, redactions.clone(), console);
         let sink = match &filing {
             Some(filing) => sink.filing(filing.clone()),
             None => sink,
         };
+        let sink = sink.lines_of(&inner.lines);
+        let otlp = inner.otlp.clone();
+        let sink = otlp.around(sink, &owner, &inner.instance, &redactions, has_console);
         let files = inner.files.clone();
         let (problems, recovered) = (inner.problems.clone(), inner.recovered.clone());
         let (journal, unsynced) = (journal.clone(), inner.unsynced.clone());
@@ -230,13 +256,13 @@ impl Telemetry {
             // The locks are held as long as this thread may write, whoever has given up waiting.
             let _own_directory = own_directory;
             let notify = notices(problems.clone(), files.clone(), voice);
-            let sink = Box::new(sink);
             survive_size_limit(|| {
                 let mut drain = Drain::new(&journal, lease, &unsynced, sink, notify);
                 guarded(&problems, "recovering what earlier processes left", || {
                     let Some(filing) = &filing else { return };
                     let io = io.as_deref();
-                    let found = recovery::run(&mut drain, filing, &redactions, &problems, io);
+                    let found =
+                        recovery::run(&mut drain, filing, &redactions, &problems, io, &otlp);
                     recovered.set(&found);
                 });
                 files.set_recovered();
@@ -298,6 +324,15 @@ impl Telemetry {
         &self.0.files
     }
 
+    pub(crate) fn otlp(&self) -> &Otlp {
+        &self.0.otlp
+    }
+
+    /// Whether all records of this kind have lines in day files.
+    pub(crate) fn has_lines(&self, kind: Kind) -> bool {
+        self.0.lines.contains(&kind)
+    }
+
     pub(crate) fn status(&self) -> &Status {
         &self.0.status
     }
@@ -341,6 +376,7 @@ impl Telemetry {
         let open = |journal| OpenSpansReport::of(journal, &self.0.trace_words);
         report.open_spans = self.0.journal.as_ref().map(open).unwrap_or_default();
         report.files = self.0.files.report();
+        report.otlp = self.0.otlp.report();
         let observed = self.0.metrics.observed();
         report.observed = observed.len() as u64;
         report.observed_first = observed_first(observed);

@@ -76,6 +76,8 @@
 //! | `http-server` | no | `http::server`: a layer for servers over tower |
 //! | `otel-bridge` | no | [`Config::otel_bridge`]: the OpenTelemetry API, tracing-opentelemetry and what builds on them; `otel` |
 //! | `otel-sdk` | no | `otel-bridge`, and `otel::sdk`: what stock exporters of an OpenTelemetry SDK send, on disk |
+//! | `otlp-grpc` | no | everything over OTLP as gRPC, once there is an endpoint: [`Config::otlp`] |
+//! | `otlp-http` | no | everything over OTLP as protobuf over HTTP, once there is an endpoint: [`Config::otlp`] |
 //! | `panic` | yes | panics as events |
 //! | `process` | yes | CPU, memory, descriptors, threads (Linux) |
 //! | `stream` | no | streams inside a context: `wrap` |
@@ -127,10 +129,10 @@ pub use radiosonde_registry::RegistrySource;
 #[cfg(feature = "testing")]
 pub use radiosonde_runtime::testing;
 pub use radiosonde_runtime::{
-    BoxedLayer, Clock, Config, EventsHandle, FilesReport, Fsync, Global, Guard, Ingest, InitError,
-    LogBridge, OpenSpanGroup, OpenSpanReport, OpenSpansReport, Parts, Problem, Profile,
-    RefusedWrites, RemovedFiles, Report, Service, Severity, SignalReport, Worker, WorkerJob,
-    ingest, retire, worker,
+    AdoptedReport, BoxedLayer, Clock, Config, DestinationReport, EventsHandle, ExportReport,
+    FilesReport, Fsync, Global, Guard, Ingest, InitError, LogBridge, OpenSpanGroup, OpenSpanReport,
+    OpenSpansReport, OtlpReport, Parts, Problem, Profile, RefusedWrites, RemovedFiles, Report,
+    Service, Severity, SignalReport, Worker, WorkerJob, ingest, retire, worker,
 };
 pub use radiosonde_tracing::{Keep, SpanEvents, add_link, context_of, set_parent};
 

@@ -3,6 +3,7 @@
 mod closing;
 mod correlate;
 mod coverage;
+mod doctor;
 mod linked;
 mod logs;
 mod metrics;
@@ -35,6 +36,7 @@ pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
         Command::Coverage(args) => coverage::run(args, out),
         Command::Removed(args) => removed::run(args, out),
         Command::Recover(args) => recover::run(args, out),
+        Command::Doctor(args) => doctor::run(args, out),
         Command::Ops(command) => ops::run(command, out),
         Command::Completions { shell } => completions(*shell, out),
     }

@@ -5,6 +5,7 @@
 
 mod closing;
 mod coverage;
+mod doctor;
 mod fixture;
 mod found;
 mod hostile;

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -50,6 +50,7 @@ where
 /// Connections to a destination, and what a proxy wants to see in each request that it is handed.
 pub(super) struct Connections<B> {
     pub(super) exchange: Arc<dyn Exchange<B>>,
+    pub(super) heard: Heard,
     pub(super) proxy_authorization: Option<HeaderValue>,
 }
 
@@ -72,10 +73,10 @@ where
     let mut plain = HttpConnector::new();
     plain.enforce_http(false);
     plain.set_nodelay(true);
-    let without = |exchange| Connections { exchange, proxy_authorization: None };
+    let heard = Heard::default();
+    let watched = |to| Watching { to, heard: heard.clone(), is_grpc };
     let Some(proxy) = proxies.on_the_way(uri) else {
-        let connector = HttpsConnector::from((plain, config));
-        return Ok(without(client(connector, is_grpc)));
+        return Ok(watched(None).client(HttpsConnector::from((plain, config))));
     };
     let (to, authorization) = (proxy.uri().clone(), proxy.basic_auth().cloned());
     match to.scheme_str() {
@@ -84,7 +85,7 @@ where
             if let Some((user, password)) = proxy.raw_auth() {
                 socks = socks.with_auth(user.to_owned(), password.to_owned());
             }
-            Ok(without(client(HttpsConnector::from((socks, config)), is_grpc)))
+            Ok(watched(None).client(HttpsConnector::from((socks, config))))
         }
         Some("http" | "https") => {
             // A proxy is trusted as any server is: by the certificates of the system, or the file.
@@ -98,46 +99,63 @@ where
                 if let Some(authorization) = authorization {
                     tunnel = tunnel.with_auth(authorization);
                 }
-                return Ok(without(client(HttpsConnector::from((tunnel, config)), is_grpc)));
+                return Ok(watched(None).client(HttpsConnector::from((tunnel, config))));
             }
-            let exchange = client(Handed { inner: base, to }, is_grpc);
-            Ok(Connections { exchange, proxy_authorization: authorization })
+            let connections = watched(Some(to)).client(base);
+            Ok(Connections { proxy_authorization: authorization, ..connections })
         }
         _ => Err("the proxy is of a kind that is not spoken: use http, https or socks5".to_owned()),
     }
 }
 
-fn client<C, B>(connector: C, is_grpc: bool) -> Arc<dyn Exchange<B>>
-where
-    C: Connect + Clone + Send + Sync + 'static,
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
-    let mut builder = Client::builder(TokioExecutor::new());
-    builder.pool_timer(TokioTimer::new()).timer(TokioTimer::new());
-    builder.pool_idle_timeout(IDLE).pool_max_idle_per_host(IDLE_MAX);
-    #[cfg(feature = "grpc")]
-    builder.http2_only(is_grpc);
-    #[cfg(not(feature = "grpc"))]
-    let _ = is_grpc;
-    Arc::new(builder.build::<_, B>(connector))
+struct Watching {
+    to: Option<Uri>,
+    heard: Heard,
+    is_grpc: bool,
 }
 
-/// Connects to a proxy that is handed whole requests, wherever they go.
+impl Watching {
+    fn client<C, B>(self, inner: C) -> Connections<B>
+    where
+        C: Service<Uri> + Clone + Send + Sync + 'static,
+        C::Response: Read + Write + Connection + Unpin + Send + 'static,
+        C::Future: Send + Unpin + 'static,
+        C::Error: Into<BoxError>,
+        B: Body + Send + Unpin + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
+        let Self { to, heard, is_grpc } = self;
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_timer(TokioTimer::new()).timer(TokioTimer::new());
+        builder.pool_idle_timeout(IDLE).pool_max_idle_per_host(IDLE_MAX);
+        #[cfg(feature = "grpc")]
+        builder.http2_only(is_grpc);
+        #[cfg(not(feature = "grpc"))]
+        let _ = is_grpc;
+        let connector = Watched { inner, to, heard: heard.clone() };
+        let exchange = Arc::new(builder.build::<_, B>(connector));
+        Connections { exchange, heard, proxy_authorization: None }
+    }
+}
+
+/// Connects, and listens for what TLS says later: that a certificate is missing comes with the first
+/// read, and over HTTP/2 no request hears of it.
 #[derive(Clone)]
-struct Handed<C> {
+struct Watched<C> {
     inner: C,
-    to: Uri,
+    /// Where to, whatever is asked for: a proxy that is handed whole requests.
+    to: Option<Uri>,
+    heard: Heard,
 }
 
-impl<C> Service<Uri> for Handed<C>
+impl<C> Service<Uri> for Watched<C>
 where
     C: Service<Uri>,
     C::Future: Send + 'static,
     C::Error: Into<BoxError>,
 {
-    type Response = OfProxy<C::Response>;
+    type Response = Stream<C::Response>;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
@@ -145,45 +163,77 @@ where
         self.inner.poll_ready(context).map_err(Into::into)
     }
 
-    fn call(&mut self, _: Uri) -> Self::Future {
-        let connecting = self.inner.call(self.to.clone());
-        Box::pin(async move { connecting.await.map(OfProxy).map_err(Into::into) })
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let is_proxied = self.to.is_some();
+        let connecting = self.inner.call(self.to.clone().unwrap_or(to));
+        let heard = self.heard.clone();
+        Box::pin(async move {
+            let inner = connecting.await.map_err(Into::into)?;
+            Ok(Stream { inner, is_proxied, heard })
+        })
     }
 }
 
-/// A connection to such a proxy: requests on it carry their whole URL.
-struct OfProxy<T>(T);
+/// A connection that is watched.
+struct Stream<T> {
+    inner: T,
+    /// Whether requests on it carry their whole URL.
+    is_proxied: bool,
+    heard: Heard,
+}
 
-impl<T: Connection> Connection for OfProxy<T> {
+impl<T: Connection> Connection for Stream<T> {
     fn connected(&self) -> Connected {
-        self.0.connected().proxy(true)
+        let connected = self.inner.connected();
+        if self.is_proxied { connected.proxy(true) } else { connected }
     }
 }
 
-impl<T: Read + Unpin> Read for OfProxy<T> {
+impl<T: Read + Unpin> Read for Stream<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
+        let read = Pin::new(&mut self.inner).poll_read(context, buffer);
+        if let Poll::Ready(Err(error)) = &read {
+            self.heard.hear(error);
+        }
+        read
     }
 }
 
-impl<T: Write + Unpin> Write for OfProxy<T> {
+impl<T: Write + Unpin> Write for Stream<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
+        Pin::new(&mut self.inner).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
+        Pin::new(&mut self.inner).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
+
+/// What TLS said on a connection, for the request that failed because of it. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Heard(Arc<Mutex<Option<(String, bool)>>>);
+
+impl Heard {
+    fn hear(&self, error: &io::Error) {
+        if let Some(trouble) = tls::trouble(error) {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
+        }
+    }
+
+    /// Why, and whether it stays that way until somebody changes something.
+    pub(super) fn take(&self) -> Option<(String, bool)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

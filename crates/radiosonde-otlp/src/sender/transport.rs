@@ -13,6 +13,7 @@ use http::header::{HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Uri};
 
 use super::answer::{Answer, Verdict};
+use super::connect::Heard;
 use super::lane::Attempt;
 use super::proxy::Proxies;
 use super::tls;
@@ -146,9 +147,9 @@ fn headers(destination: &Destination) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-/// What an error on the way means.
-fn failed(error: &(dyn Error + 'static)) -> Answer {
-    match tls::trouble(error) {
+/// What an error on the way means, with what TLS said besides.
+fn failed(error: &(dyn Error + 'static), heard: &Heard) -> Answer {
+    match tls::trouble(error).or_else(|| heard.take()) {
         Some((text, true)) => Answer::new(Verdict::Misconfigured { answered: false }, text),
         Some((text, false)) => Answer::new(Verdict::Failed { timed_out: false }, text),
         None => Answer::new(Verdict::Failed { timed_out: false }, tls::chain(error)),

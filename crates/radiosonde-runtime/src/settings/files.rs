@@ -151,9 +151,9 @@ fn bytes_of_disk(root: &Path) -> u64 {
     RETENTION_BYTES.min(bytes / DISK_SHARE).max(1)
 }
 
-struct Read<'a> {
-    env: &'a Environment,
-    problems: &'a Problems,
+pub(super) struct Read<'a> {
+    pub(super) env: &'a Environment,
+    pub(super) problems: &'a Problems,
 }
 
 impl Read<'_> {
@@ -170,7 +170,7 @@ impl Read<'_> {
         self.parse(name, "set it to a whole number, or to 0 for no limit", |text| text.parse().ok())
     }
 
-    fn bytes(&self, name: &str, least: u64) -> Option<u64> {
+    pub(super) fn bytes(&self, name: &str, least: u64) -> Option<u64> {
         let fix = "set it to a number of bytes such as 268435456, 256MiB or 2GiB; 0 is no limit";
         let asked = self.parse(name, fix, bytes)?;
         if asked == 0 || asked >= least {

@@ -1,6 +1,7 @@
 //! The names of variables: those that do something, and those that only look like it.
 
 use super::Environment;
+use super::exporters::SIGNALS;
 use crate::problem::Problems;
 
 const HONOURED: [&str; 19] = [
@@ -25,10 +26,35 @@ const HONOURED: [&str; 19] = [
     "OTEL_EXPORTER_PROMETHEUS_PORT",
 ];
 
-const OWN: [&str; 23] = [
+/// Those that say where OTLP goes.
+pub(crate) const ENDPOINTS: [&str; 4] = [
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+];
+
+/// How OTLP gets there: for all signals, and behind `OTEL_EXPORTER_OTLP_LOGS_` and its like for one.
+const OTLP: [&str; 8] = [
+    "CERTIFICATE",
+    "CLIENT_CERTIFICATE",
+    "CLIENT_KEY",
+    "COMPRESSION",
+    "HEADERS",
+    "INSECURE",
+    "PROTOCOL",
+    "TIMEOUT",
+];
+
+/// What metrics are sent as.
+const OF_METRICS: [&str; 2] =
+    ["METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "METRICS_TEMPORALITY_PREFERENCE"];
+
+const OWN: [&str; 26] = [
     "RADIOSONDE_BAGGAGE_TO",
     "RADIOSONDE_DIR",
     "RADIOSONDE_ENVIRONMENT",
+    "RADIOSONDE_FILES",
     "RADIOSONDE_FSYNC",
     "RADIOSONDE_HEARTBEAT_INTERVAL",
     "RADIOSONDE_MACHINE_ID",
@@ -46,7 +72,9 @@ const OWN: [&str; 23] = [
     "RADIOSONDE_ROTATE_BYTES",
     "RADIOSONDE_SEAL_AFTER",
     "RADIOSONDE_SPAN_EVENTS",
+    "RADIOSONDE_SPOOL_BYTES",
     "RADIOSONDE_STDERR",
+    "RADIOSONDE_STRICT_OTLP",
     "RADIOSONDE_TRACES_KEEP",
     "RADIOSONDE_TRACES_UNSAMPLED",
 ];
@@ -54,7 +82,7 @@ const OWN: [&str; 23] = [
 /// Names every variable somebody set in the hope that it does something.
 pub(super) fn name_unhonoured(env: &Environment, problems: &Problems) {
     for name in env.names() {
-        if name.starts_with("OTEL_") && !HONOURED.contains(&name) {
+        if name.starts_with("OTEL_") && !HONOURED.contains(&name) && !is_of_otlp(name) {
             problems.say(
                 format!("{name} is set and not honoured by this version"),
                 "unset it, or do not rely on it",
@@ -68,6 +96,19 @@ pub(super) fn name_unhonoured(env: &Environment, problems: &Problems) {
             problems.say(format!("{name} is set and is no variable of radiosonde"), fix);
         }
     }
+}
+
+/// Whether it is one of OTLP, and honoured. That an endpoint is none where nothing can be sent is said
+/// where they are read.
+fn is_of_otlp(name: &str) -> bool {
+    if !cfg!(feature = "_otlp") {
+        return ENDPOINTS.contains(&name);
+    }
+    let Some(rest) = name.strip_prefix("OTEL_EXPORTER_OTLP_") else { return false };
+    let of_signal = SIGNALS.iter().find_map(|signal| rest.strip_prefix(signal)?.strip_prefix('_'));
+    ENDPOINTS.contains(&name)
+        || OTLP.contains(&of_signal.unwrap_or(rest))
+        || OF_METRICS.contains(&rest)
 }
 
 /// The variable that shares the most at its beginning and end with a mistyped one.

@@ -36,6 +36,20 @@ impl Telemetry {
         }
     }
 
+    /// As [`Telemetry::flush`], with a snapshot of the metrics, and then until what waits for OTLP is
+    /// sent, all at most `within`.
+    pub(crate) fn flush_otlp(&self, within: Duration) {
+        if self.is_forked() {
+            return;
+        }
+        let deadline = Instant::now() + within.min(FLUSH_MAX);
+        self.flush(left(deadline));
+        if let Some(io) = &self.0.io {
+            io.await_snapshot(left(deadline));
+        }
+        let _all = self.0.otlp.flush(left(deadline));
+    }
+
     pub(crate) fn flush_async(&self) -> Option<Flush> {
         if self.is_forked() {
             return None;
@@ -74,6 +88,8 @@ impl Telemetry {
             console.flush(left(deadline));
         }
         let synced = inner.io.as_ref().is_some_and(|io| io.finish(left(deadline)));
+        // It has been sending all along; whatever time is left is for the rest.
+        inner.otlp.shutdown(left(deadline));
         let report = self.report();
         let signals = [&report.events, &report.spans, &report.metrics];
         let nothing_pending = signals.iter().all(|signal| signal.pending == 0);
@@ -85,6 +101,7 @@ impl Telemetry {
             && let Some(own) = lock(&inner.own_directory).take()
         {
             let _ = remove_instance(&own.path);
+            inner.otlp.remove();
         }
         report
     }

@@ -7,14 +7,15 @@ use bytes::Bytes;
 use http::header::{
     CONTENT_ENCODING, CONTENT_TYPE, HeaderName, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER,
 };
+use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use hyper::body::Incoming;
 
 use super::{ANSWER_MAX, Asking, BATCH, failed, timed_out};
 use crate::destination::{Compression, Destination};
 use crate::sender::answer::Answer;
-use crate::sender::connect::{Connections, Exchange, connections};
+use crate::sender::connect::{Connections, Exchange, Heard, connections};
 use crate::sender::proxy::Proxies;
 use crate::sender::response::{Head, of_http};
 
@@ -23,6 +24,7 @@ const ZSTD_LEVEL: i32 = 1;
 
 pub(super) struct Client {
     exchange: std::sync::Arc<dyn Exchange<Full<Bytes>>>,
+    heard: Heard,
     uri: Uri,
     headers: HeaderMap,
     compression: Compression,
@@ -35,13 +37,13 @@ impl Client {
         mut headers: HeaderMap,
         proxies: &Proxies,
     ) -> Result<Self, String> {
-        let Connections { exchange, proxy_authorization } =
+        let Connections { exchange, heard, proxy_authorization } =
             connections(destination, &uri, proxies)?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         if let Some(authorization) = proxy_authorization {
             headers.insert(PROXY_AUTHORIZATION, authorization);
         }
-        Ok(Self { exchange, uri, headers, compression: destination.compression })
+        Ok(Self { exchange, heard, uri, headers, compression: destination.compression })
     }
 
     pub(super) fn ask(&self, body: Vec<u8>, batch: &str, timeout: Duration) -> Asking {
@@ -57,11 +59,12 @@ impl Client {
             request.headers_mut().insert(BATCH, batch);
         }
         let answered = self.exchange.request(request);
+        let heard = self.heard.clone();
         Box::pin(async move {
             let end = tokio::time::Instant::now() + timeout;
             match tokio::time::timeout_at(end, answered).await {
                 Err(_) => timed_out(timeout),
-                Ok(Err(error)) => failed(&error),
+                Ok(Err(error)) => failed(&error, &heard),
                 Ok(Ok(response)) => read(response, end).await,
             }
         })
@@ -72,20 +75,25 @@ impl Client {
 async fn read(response: Response<Incoming>, end: tokio::time::Instant) -> Answer {
     let (parts, body) = response.into_parts();
     let collected = tokio::time::timeout_at(end, Limited::new(body, ANSWER_MAX).collect()).await;
-    let body = collected.ok().and_then(Result::ok).map(|body| body.to_bytes());
+    let body = collected.ok().and_then(Result::ok).map(Collected::to_bytes);
+    let head = head(&parts);
     let header = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let body = body.and_then(|body| match header(CONTENT_ENCODING) {
         None | Some("" | "identity") => Some(body.to_vec()),
         Some("gzip" | "x-gzip") => gunzipped(&body).ok(),
         Some(_) => None,
     });
-    let head = Head {
+    of_http(&head, body.as_deref(), SystemTime::now())
+}
+
+pub(super) fn head(parts: &Parts) -> Head<'_> {
+    let header = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    Head {
         status: parts.status.as_u16(),
         content_type: header(CONTENT_TYPE),
         location: header(LOCATION),
         retry_after: header(RETRY_AFTER),
-    };
-    of_http(&head, body.as_deref(), SystemTime::now())
+    }
 }
 
 /// The name of the encoding, and what it makes. What cannot be compressed goes as it is.

@@ -1,0 +1,60 @@
+//! `radiosonde doctor`: what is configured here, and what is wrong with it.
+
+use std::io::Write;
+
+use radiosonde_runtime::doctor::{Finding, Options, State, examine};
+
+use crate::args::DoctorArgs;
+use crate::commands::print_json;
+use crate::outcome::{FOUND, NOTHING, Stop};
+use crate::render::Screen;
+use crate::render::color::{self, Paint};
+use crate::render::text::{many, shown};
+use crate::select::directories;
+
+pub(crate) fn run(args: &DoctorArgs, out: &mut dyn Write) -> Result<u8, Stop> {
+    let mut options = Options::default();
+    if !args.dir.is_empty() {
+        options.directories = directories(&args.dir)?;
+    }
+    options.offline = args.offline;
+    let findings = examine(&options);
+    let failed = findings.iter().filter(|finding| finding.state == State::Fail).count();
+    if args.show.is_json() {
+        for finding in &findings {
+            let object = serde_json::to_string(finding).map_err(std::io::Error::from)?;
+            print_json(&object, out)?;
+        }
+    } else {
+        print(&findings, Screen::new(&args.show, true).paint, out)?;
+        let warned = findings.iter().filter(|finding| finding.state == State::Warn).count();
+        let sum = match (failed, warned) {
+            (0, 0) => "all is well".to_owned(),
+            (0, warned) => format!("nothing fails; {}", many(warned as u64, "warning")),
+            (failed, 0) => many(failed as u64, "failure"),
+            (failed, warned) => {
+                format!("{}, {}", many(failed as u64, "failure"), many(warned as u64, "warning"))
+            }
+        };
+        writeln!(out, "\n{sum}")?;
+    }
+    Ok(if failed == 0 { FOUND } else { NOTHING })
+}
+
+/// `ok    disk       812 GiB of 1.8 TiB free`, and the fix below what is not.
+fn print(findings: &[Finding], paint: Paint, out: &mut dyn Write) -> Result<(), Stop> {
+    for Finding { subject, state, what, fix, .. } in findings {
+        let (word, style) = match state {
+            State::Ok => ("ok", color::GOOD),
+            State::Warn => ("warn", color::WARNING),
+            _ => ("fail", color::BAD),
+        };
+        // Padded before it is painted: escapes have no width.
+        let (word, what) = (paint.with(style, &format!("{word:<4}")), shown(what));
+        writeln!(out, "{word}  {subject:<10} {what}")?;
+        if let Some(fix) = fix {
+            writeln!(out, "{:17}{}", "", paint.dim(&format!("fix: {}", shown(fix))))?;
+        }
+    }
+    Ok(())
+}

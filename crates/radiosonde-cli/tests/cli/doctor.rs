@@ -1,0 +1,52 @@
+//! `radiosonde doctor`.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::fixture::{command, run};
+
+/// Runs it with these variables and no others.
+fn doctor(args: &[&str], variables: &[(&str, &str)]) -> crate::fixture::Ran {
+    let mut command = command(&[&["doctor"], args].concat());
+    command.envs(variables.iter().copied());
+    run(command)
+}
+
+#[test]
+fn what_is_well_and_what_is_not_is_told_with_the_fix() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let dir = directory.path().to_str().unwrap();
+    doctor(&["--offline", "--dir", dir], &[("OTEL_SERVICE_NAME", "shop")])
+        .exits(0)
+        .prints(&["OTEL_SERVICE_NAME=shop: honoured", "is writable", "free", "rings", "clock"])
+        .omits(&["fail"]);
+    doctor(
+        &["--offline", "--dir", dir],
+        &[
+            ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20hunter2"),
+            ("RADIOSONDE_RETENTION_DAY", "3"),
+        ],
+    )
+    .exits(1)
+    .prints(&["fail  variables", "RADIOSONDE_RETENTION_DAYS", "fix: ", "1 failure"])
+    .omits(&["hunter2"]);
+}
+
+#[test]
+fn programs_read_a_line_for_each_finding() {
+    let directory = tempfile::tempdir().unwrap();
+    let dir = directory.path().to_str().unwrap();
+    let ran =
+        doctor(&["--offline", "--json", "--dir", dir], &[("RADIOSONDE_STDEER", "off")]).exits(1);
+    let findings: Vec<serde_json::Value> =
+        ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let failed: Vec<_> = findings.iter().filter(|finding| finding["state"] == "fail").collect();
+    assert_eq!(failed.len(), 1, "{findings:?}");
+    assert_eq!(failed[0]["subject"], "variables");
+    assert!(failed[0]["fix"].as_str().unwrap().contains("RADIOSONDE_STDERR"));
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_a_wrong_command_line() {
+    doctor(&["--offline", "--dir", "/no/such/directory"], &[]).exits(2);
+}

@@ -1,0 +1,114 @@
+//! What the thread `radiosonde-io` does for what is sent over OTLP: it tells of losses and of receivers
+//! that do not answer, and takes over what processes that have ended left.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use radiosonde_context::Context;
+use radiosonde_record::{Level, Slot, Value};
+
+use crate::io_thread::own_event;
+use crate::otlp::Gap;
+use crate::telemetry::Telemetry;
+use crate::words::counted;
+
+/// Between two looks at the spools and their destinations.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two looks at what others have left. All processes of a directory do this, each at times of its
+/// own.
+const ADOPTION_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The upkeep of what is sent.
+#[derive(Debug)]
+pub(crate) struct Exports {
+    /// Our own slot, in which earlier owners may have left something.
+    slot: Option<Slot>,
+    next: Instant,
+    next_adoption: Instant,
+}
+
+impl Exports {
+    pub(crate) fn new(slot: Option<Slot>, now: Instant) -> Self {
+        Self { slot, next: now, next_adoption: now }
+    }
+
+    /// When the next look is due, if anything is sent.
+    pub(crate) fn next(&self, telemetry: &Telemetry) -> Option<Instant> {
+        telemetry.otlp().is_on().then_some(self.next)
+    }
+
+    pub(crate) fn when_due(&mut self, telemetry: &Telemetry) {
+        let now = Instant::now();
+        if now < self.next || !telemetry.otlp().is_on() {
+            return;
+        }
+        self.next = now + LOOK_INTERVAL;
+        self.last(telemetry);
+        // What is in rings comes first: it is recovered into the same spools.
+        if now >= self.next_adoption && telemetry.files().is_recovered() {
+            if let Some(root) = telemetry.directory() {
+                telemetry.otlp().adopt(root, self.slot.as_ref(), telemetry.problems());
+            }
+            self.next_adoption = now + spread(ADOPTION_INTERVAL);
+        }
+    }
+
+    /// What is to be told, told now.
+    pub(crate) fn last(&self, telemetry: &Telemetry) {
+        let otlp = telemetry.otlp();
+        for gap in otlp.take_gaps() {
+            tell(telemetry, &gap);
+        }
+        otlp.tell(telemetry.problems());
+        otlp.tend_dead(telemetry.problems());
+    }
+}
+
+/// Somewhere between three quarters and five quarters of a time.
+fn spread(time: Duration) -> Duration {
+    // Another number with each state: no more is asked of it.
+    let random = RandomState::new().hash_one(0_u8) % 1_000;
+    time * 3 / 4 + time * u32::try_from(random).unwrap_or(0) / 2_000
+}
+
+/// A loss stands in the log, and reaches the receiver as well.
+fn tell(telemetry: &Telemetry, gap: &Gap) {
+    let time = |ns: u64| {
+        let at = Timestamp::from_nanosecond(i128::from(ns)).unwrap_or_default();
+        format!("{at:.3}")
+    };
+    let (from, to) = (time(gap.from_ns), time(gap.to_ns));
+    let mut meta = vec![
+        ("stream", Value::Str(gap.stream)),
+        ("reason", Value::Str(gap.reason)),
+        ("records", Value::U64(gap.records)),
+        ("bytes", Value::U64(gap.bytes)),
+        ("from", Value::Str(&from)),
+        ("to", Value::Str(&to)),
+    ];
+    if let Some(instance) = &gap.instance {
+        meta.push(("instance", Value::Str(instance)));
+    }
+    let text = format!(
+        "{} of the stream {} will not be sent: {}",
+        counted(gap.records, "record"),
+        gap.stream,
+        gap.reason
+    );
+    let none = Context::default();
+    own_event(telemetry, &none, Level::Warning, "radiosonde.gap", &text, &meta);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_of_a_directory_look_at_different_times() {
+        let times: Vec<Duration> = (0..100).map(|_| spread(ADOPTION_INTERVAL)).collect();
+        let (least, most) = (Duration::from_secs(45), Duration::from_secs(75));
+        assert!(times.iter().all(|time| (least..=most).contains(time)), "{times:?}");
+        assert!(times.iter().any(|time| *time != times[0]), "{times:?}");
+    }
+}

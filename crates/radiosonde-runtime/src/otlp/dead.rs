@@ -1,0 +1,237 @@
+//! The spools of processes that have ended.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use radiosonde_otlp::{Manifest, Sender, spool_options};
+use radiosonde_record::{LeftSpool, Slot};
+use radiosonde_spool::{Account, Spool};
+
+use super::Gap;
+use super::live::told;
+use crate::problem::Problems;
+use crate::report::AdoptedReport;
+
+/// Spools that are open in this process and belong to others. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Dead(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    spools: BTreeMap<PathBuf, Left>,
+    /// What became of records in spools that are gone.
+    done: Sums,
+}
+
+/// A spool somebody left.
+#[derive(Debug)]
+struct Left {
+    spool: Spool,
+    /// What had become of its records before we had it.
+    before: Sums,
+    /// Held as long as there is something to send, when the slot is not ours.
+    slot: Option<Slot>,
+    /// Whether the sender has it: as long as something is pending.
+    is_sent: bool,
+}
+
+/// What became of records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sums {
+    delivered: u64,
+    rejected: u64,
+    dropped: u64,
+}
+
+impl Sums {
+    fn of(accounts: &[Account]) -> Self {
+        accounts.iter().fold(Self::default(), |sum, account| Self {
+            delivered: sum.delivered + account.delivered.records,
+            rejected: sum.rejected + account.rejected.records,
+            dropped: sum.dropped + account.dropped_in_all().records,
+        })
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self {
+            delivered: self.delivered.saturating_sub(before.delivered),
+            rejected: self.rejected.saturating_sub(before.rejected),
+            dropped: self.dropped.saturating_sub(before.dropped),
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.delivered += other.delivered;
+        self.rejected += other.rejected;
+        self.dropped += other.dropped;
+    }
+}
+
+impl Dead {
+    /// Opens a spool, once: who asks again gets the same one.
+    pub(super) fn open(&self, path: &Path) -> io::Result<Spool> {
+        let mut state = self.state();
+        if let Some(left) = state.spools.get(path) {
+            return Ok(left.spool.clone());
+        }
+        let root = path.ancestors().nth(4);
+        let spool = Spool::open(path, &spool_options(root, None))?;
+        let before = Sums::of(&spool.accounts());
+        let left = Left { spool: spool.clone(), before, slot: None, is_sent: false };
+        state.spools.insert(path.to_owned(), left);
+        Ok(spool)
+    }
+
+    /// Opens what was left in our slot, and in slots nobody has.
+    /// `living` is the one this process writes to.
+    pub(super) fn find(
+        &self,
+        root: &Path,
+        own: Option<&Slot>,
+        living: Option<&Path>,
+        problems: &Problems,
+    ) {
+        let own_number = own.map(Slot::number);
+        if let Some(own) = own {
+            self.find_in(own, false, living, problems);
+        }
+        for number in Slot::existing(root).into_iter().filter(|number| Some(*number) != own_number)
+        {
+            // Without a look at its lock where there is nothing: a process that starts may want it.
+            let spools = root.join("inst").join(number.to_string()).join("spool");
+            let is_empty = std::fs::read_dir(spools).map_or(true, |mut it| it.next().is_none());
+            if !is_empty && let Ok(Some(slot)) = Slot::try_take(root, number) {
+                self.find_in(&slot, true, None, problems);
+            }
+        }
+    }
+
+    fn find_in(&self, slot: &Slot, hold: bool, living: Option<&Path>, problems: &Problems) {
+        let left = match slot.left_spools() {
+            Ok(left) => left,
+            Err(error) => {
+                return problems.say(
+                    format!("spools of slot {} cannot be looked at: {error}", slot.number()),
+                    "make the directory readable for this process; it is tried again every minute",
+                );
+            }
+        };
+        for LeftSpool { path, .. } in left {
+            if Some(path.as_path()) == living {
+                continue;
+            }
+            match self.open(&path) {
+                Ok(_) if hold => {
+                    if let Some(left) = self.state().spools.get_mut(&path) {
+                        left.slot = Some(slot.clone());
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => problems.say(
+                    format!("{} cannot be opened: {error}", path.display()),
+                    "mend the cause; it is tried again every minute",
+                ),
+            }
+        }
+    }
+
+    /// Hands every spool with something in it to the sender, which gives it back when there is nothing
+    /// any more.
+    pub(super) fn send(
+        &self,
+        sender: &Sender,
+        corrected: &dyn Fn(Manifest) -> Manifest,
+        problems: &Problems,
+    ) {
+        let mut state = self.state();
+        for (path, left) in state.spools.iter_mut().filter(|(_, left)| !left.is_sent) {
+            if left.spool.accounts().iter().all(|account| account.pending.records == 0) {
+                continue;
+            }
+            let manifest = match Manifest::from_bytes(left.spool.manifest()) {
+                Ok(manifest) => corrected(manifest),
+                Err(error) => {
+                    problems.say(
+                        format!("{} is not sent: its manifest {error}", path.display()),
+                        "look into it with `radiosonde spool`, and drop it",
+                    );
+                    continue;
+                }
+            };
+            let (dead, path) = (self.clone(), path.clone());
+            let on_empty = move |_spool| {
+                if let Some(left) = dead.state().spools.get_mut(&path) {
+                    left.is_sent = false;
+                }
+            };
+            sender.add(left.spool.clone(), &manifest, Some(Box::new(on_empty)));
+            left.is_sent = true;
+        }
+    }
+
+    /// Removes spools in which everything is done and told, and to which nothing can be added.
+    pub(super) fn remove_done(&self) {
+        let mut state = self.state();
+        let done: Vec<PathBuf> = state
+            .spools
+            .iter()
+            .filter(|(path, left)| left.spool.is_done() && !awaits_recovery(path))
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in done {
+            let Some(left) = state.spools.remove(&path) else { continue };
+            let sums = Sums::of(&left.spool.accounts()).since(left.before);
+            state.done.add(sums);
+            // What cannot be removed is found again, empty.
+            let _ = left.spool.remove();
+            // The last one takes their directory along.
+            let _ = path.parent().map(std::fs::remove_dir);
+        }
+    }
+
+    /// Brings what is in them to the disk.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        // Without the lock: it takes the time of a disk.
+        let spools: Vec<Spool> =
+            self.state().spools.values().map(|left| left.spool.clone()).collect();
+        spools.iter().fold(Ok(()), |result, spool| result.and(spool.sync()))
+    }
+
+    /// Losses in them that were not told yet.
+    pub(super) fn take_gaps(&self) -> Vec<Gap> {
+        let state = self.state();
+        let of = |(path, left): (&PathBuf, &Left)| -> Vec<Gap> {
+            let instance = path.file_name().and_then(|name| name.to_str());
+            left.spool.take_gaps().iter().map(|gap| told(gap, instance)).collect()
+        };
+        state.spools.iter().flat_map(of).collect()
+    }
+
+    pub(super) fn report(&self) -> AdoptedReport {
+        let state = self.state();
+        let (mut sums, mut pending, mut spools) = (state.done, 0, 0);
+        for left in state.spools.values() {
+            let accounts = left.spool.accounts();
+            sums.add(Sums::of(&accounts).since(left.before));
+            pending += accounts.iter().map(|account| account.pending.records).sum::<u64>();
+            spools += 1;
+        }
+        let Sums { delivered, rejected, dropped } = sums;
+        AdoptedReport { spools, pending, delivered, rejected, dropped }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether records may be added to the spool of a dead process: as long as it has left others, there
+/// or set aside.
+fn awaits_recovery(spool: &Path) -> bool {
+    let (Some(slot), Some(instance)) = (spool.ancestors().nth(2), spool.file_name()) else {
+        return true;
+    };
+    slot.join(instance).exists() || slot.join("quarantine").join(instance).exists()
+}

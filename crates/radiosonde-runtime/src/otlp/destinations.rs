@@ -1,0 +1,60 @@
+//! Where telemetry goes.
+
+use radiosonde_otlp::{MetricSettings, Signal, settings_from};
+use radiosonde_record::Kind;
+
+use crate::problem::Problems;
+
+/// Where which signal goes; at least one of them does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Destinations {
+    destinations: radiosonde_otlp::Destinations,
+    metrics: MetricSettings,
+}
+
+impl Destinations {
+    /// What variables say; what is wrong with them becomes a problem.
+    pub(crate) fn resolve(
+        lookup: &dyn Fn(&str) -> Option<String>,
+        problems: &Problems,
+    ) -> Option<Self> {
+        let (found, complaints) = settings_from(lookup);
+        for complaint in complaints {
+            problems.say(complaint.what, complaint.fix);
+        }
+        let destinations = found?;
+        let (metrics, complaints) = MetricSettings::from_lookup(lookup);
+        for complaint in complaints {
+            problems.say(format!("{}: {}", complaint.variable, complaint.what), complaint.fix);
+        }
+        Some(Self { destinations, metrics })
+    }
+
+    /// Of which kinds records are sent.
+    pub(crate) fn by_kind(&self) -> [bool; 3] {
+        Kind::ALL.map(|kind| self.destinations.of(signal(kind)).is_some())
+    }
+
+    /// Whether records of this kind are sent.
+    pub(super) fn sends(&self, kind: Kind) -> bool {
+        self.by_kind()[kind as usize]
+    }
+
+    pub(super) fn inner(&self) -> &radiosonde_otlp::Destinations {
+        &self.destinations
+    }
+
+    /// What metrics are sent as.
+    pub(super) fn metrics(&self) -> MetricSettings {
+        self.metrics
+    }
+}
+
+/// As what records of a kind are sent.
+pub(super) fn signal(kind: Kind) -> Signal {
+    match kind {
+        Kind::Event => Signal::Logs,
+        Kind::Span => Signal::Traces,
+        Kind::Metric => Signal::Metrics,
+    }
+}

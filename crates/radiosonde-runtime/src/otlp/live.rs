@@ -1,0 +1,330 @@
+//! The spool of this process, and the sender.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use radiosonde_events::{DaySink, Owner, Redactions};
+use radiosonde_metrics::Snapshot;
+use radiosonde_otlp::{
+    Manifest, OtlpSink, Proxies, Sender, SenderOptions, Signal, SnapshotEncoder, State, Status,
+    Stream, Unexported, spool_options,
+};
+use radiosonde_record::{Kind, Sink, Slot};
+use radiosonde_spool::Spool;
+
+use super::dead::Dead;
+use super::destinations::Destinations;
+use super::{Gap, books, resource};
+use crate::problem::{Problem, Problems};
+use crate::report::{DestinationReport, OtlpReport};
+use crate::settings::Settings;
+
+/// What is sent over OTLP by this process, and what it does for those that have ended. Cheap to
+/// clone; clones are the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Otlp {
+    live: Option<Arc<Live>>,
+    dead: Dead,
+}
+
+#[derive(Debug)]
+struct Live {
+    service: String,
+    destinations: Destinations,
+    spool: Spool,
+    /// Where it is.
+    path: PathBuf,
+    sender: Sender,
+    snapshots: Mutex<SnapshotEncoder>,
+    /// Records that could be encoded for their files only.
+    unexported: Mutex<Unexported>,
+    /// What was said of destinations, as long as it holds.
+    told: Mutex<Vec<Problem>>,
+}
+
+/// Where the spool of this process goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) root: &'a Path,
+    pub(crate) slot: &'a Slot,
+    pub(crate) instance: &'a str,
+}
+
+impl Otlp {
+    /// Makes a spool and starts the sender, where something is sent. What does not work is a problem.
+    pub(crate) fn start(
+        settings: &Settings,
+        place: Option<Place<'_>>,
+        problems: &Problems,
+    ) -> Self {
+        let dead = Dead::default();
+        let Some(destinations) = settings.otlp.destinations.clone() else {
+            return Self { live: None, dead };
+        };
+        let started = match place {
+            Some(place) => Live::start(settings, destinations, place),
+            None => Err(io::Error::other("there is no telemetry directory")),
+        };
+        let live = started.map(Arc::new).inspect_err(|error| {
+            problems.say(
+                format!("nothing is sent over OTLP: what waits has no place: {error}"),
+                "give the program a directory it can write to, RADIOSONDE_DIR; in a container a volume, \
+                 or a tmpfs if what is pending may end with it",
+            );
+        });
+        Self { live: live.ok(), dead }
+    }
+
+    /// Whether anything is sent.
+    pub(crate) fn is_on(&self) -> bool {
+        self.live.is_some()
+    }
+
+    /// The sink for the drain: what `sink` does, and the way to the spool.
+    pub(crate) fn around(
+        &self,
+        sink: DaySink,
+        owner: &Owner,
+        instance: &str,
+        redactions: &Redactions,
+        has_console: bool,
+    ) -> Box<dyn Sink> {
+        let Some(live) = &self.live else { return Box::new(sink) };
+        let spool = live.spool.clone();
+        let sink = OtlpSink::new(sink, owner, instance, redactions.clone(), spool);
+        let sink = if has_console { sink.beside_console() } else { sink };
+        *lock(&live.unexported) = sink.unexported();
+        Box::new(sink)
+    }
+
+    /// The sink for what a dead process has left: into its own spool as well, if it had one.
+    ///
+    /// # Errors
+    /// When that spool cannot be opened: what is left is then not recovered yet.
+    pub(crate) fn around_dead(
+        &self,
+        sink: DaySink,
+        owner: &Owner,
+        instance: &Path,
+        redactions: &Redactions,
+    ) -> io::Result<Box<dyn Sink>> {
+        let path = radiosonde_record::spool_of(instance);
+        if !path.is_dir() {
+            return Ok(Box::new(sink));
+        }
+        let spool = self.dead.open(&path)?;
+        let redactions = redactions.clone();
+        Ok(Box::new(OtlpSink::of_dead_process(sink, owner, instance, redactions, spool)))
+    }
+
+    /// Hands all series of a snapshot to the spool, if metrics are sent. Whether they are.
+    pub(crate) fn snapshot(&self, snapshot: &Snapshot) -> bool {
+        let Some(live) = self.live.as_ref().filter(|live| live.destinations.sends(Kind::Metric))
+        else {
+            return false;
+        };
+        let _points = lock(&live.snapshots).append(snapshot, SystemTime::now(), &live.spool);
+        true
+    }
+
+    /// Brings what is in the spools to the disk.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        let dead = self.dead.sync();
+        self.live.as_ref().map_or(Ok(()), |live| live.spool.sync()).and(dead)
+    }
+
+    /// Losses that were not told yet.
+    pub(crate) fn take_gaps(&self) -> Vec<Gap> {
+        let mut gaps = self.dead.take_gaps();
+        if let Some(live) = &self.live {
+            gaps.extend(live.spool.take_gaps().into_iter().map(|gap| told(&gap, None)));
+        }
+        gaps
+    }
+
+    /// Takes over what processes that have ended left to be sent, in our slot and in those nobody has.
+    pub(crate) fn adopt(&self, root: &Path, own: Option<&Slot>, problems: &Problems) {
+        let Some(live) = &self.live else { return };
+        self.dead.find(root, own, Some(&live.path), problems);
+        self.send_dead(problems);
+    }
+
+    /// Sends what has come into spools of processes that have ended, and removes those in which everything
+    /// is done.
+    pub(crate) fn tend_dead(&self, problems: &Problems) {
+        self.dead.remove_done();
+        self.send_dead(problems);
+    }
+
+    fn send_dead(&self, problems: &Problems) {
+        let Some(live) = &self.live else { return };
+        let corrected = |manifest| live.corrected(manifest);
+        self.dead.send(&live.sender, &corrected, problems);
+    }
+
+    /// Brings the problems of destinations up to what holds now.
+    pub(crate) fn tell(&self, problems: &Problems) {
+        let Some(live) = &self.live else { return };
+        let mut now: Vec<Problem> = Vec::new();
+        for problem in live.sender.status().iter().filter_map(problem_of) {
+            if !now.contains(&problem) {
+                now.push(problem);
+            }
+        }
+        let mut told = lock(&live.told);
+        for over in told.iter().filter(|problem| !now.contains(problem)) {
+            problems.retract(over);
+        }
+        for new in now.iter().filter(|problem| !told.contains(problem)) {
+            problems.add(new.clone());
+        }
+        *told = now;
+    }
+
+    /// What was sent and what was not.
+    pub(crate) fn report(&self) -> Option<OtlpReport> {
+        let live = self.live.as_ref()?;
+        let unexported = lock(&live.unexported).counts().into_iter();
+        let unexported = unexported.filter(|(_, count)| *count > 0);
+        Some(OtlpReport {
+            survives_kill: true,
+            signals: books::by_signal(&live.spool.accounts(), SystemTime::now()),
+            unexported: unexported.map(|(why, count)| (why.as_str().to_owned(), count)).collect(),
+            destinations: live.sender.status().iter().map(destination).collect(),
+            adopted: self.dead.report(),
+        })
+    }
+
+    /// Waits until everything in the spool is sent, at most `within`. Whether it is.
+    pub(crate) fn flush(&self, within: Duration) -> bool {
+        self.live.as_ref().is_none_or(|live| live.sender.flush(within))
+    }
+
+    /// Sends what can be sent `within`, and ends the sender. What is pending then stays on disk; when
+    /// nothing is, nothing is left behind.
+    pub(crate) fn shutdown(&self, within: Duration) {
+        let Some(live) = &self.live else { return };
+        let _shutdown = live.sender.shutdown(within);
+        // What was settled last, by whoever sent it.
+        let _synced = self.sync();
+        self.dead.remove_done();
+    }
+
+    /// Removes the spool when everything in it is done, and nothing can come any more.
+    pub(crate) fn remove(&self) {
+        if let Some(live) = &self.live
+            && live.spool.is_done()
+        {
+            let _ = live.spool.clone().remove();
+            // Until the next process makes one.
+            let _ = live.path.parent().map(std::fs::remove_dir);
+        }
+    }
+}
+
+impl Live {
+    fn start(
+        settings: &Settings,
+        destinations: Destinations,
+        place: Place<'_>,
+    ) -> io::Result<Self> {
+        let resource = resource::of(settings, place.instance).encode();
+        let manifest = Manifest::new(
+            &settings.service,
+            place.instance,
+            destinations.inner().clone(),
+            resource,
+        );
+        let path = place.slot.place_for_spool(place.instance)?;
+        let options = spool_options(Some(place.root), settings.otlp.spool_bytes);
+        let spool = Spool::create(&path, &manifest.to_bytes()?, &options)?;
+        let snapshots = SnapshotEncoder::new(destinations.metrics(), SystemTime::now());
+        let sender = Sender::start(sender_options())?;
+        sender.add(spool.clone(), &manifest, None);
+        Ok(Self {
+            service: settings.service.clone(),
+            destinations,
+            spool,
+            path,
+            sender,
+            snapshots: Mutex::new(snapshots),
+            unexported: Mutex::default(),
+            told: Mutex::default(),
+        })
+    }
+
+    /// What an earlier process of this service wrote down, with what we know better: a token that was
+    /// wrong must not be wrong for ever. Elsewhere each goes where its owner said.
+    fn corrected(&self, manifest: Manifest) -> Manifest {
+        let mut manifest = manifest;
+        if manifest.service != self.service {
+            return manifest;
+        }
+        for signal in Signal::ALL {
+            let ours = self.destinations.inner().of(signal);
+            let theirs = manifest.destinations.of(signal);
+            let is_same = ours.zip(theirs).is_some_and(|(ours, theirs)| {
+                (&ours.endpoint, ours.protocol) == (&theirs.endpoint, theirs.protocol)
+            });
+            if is_same {
+                manifest.destinations.set(signal, ours.cloned());
+            }
+        }
+        manifest
+    }
+}
+
+/// As the environment has it.
+pub(super) fn sender_options() -> SenderOptions {
+    let mut options = SenderOptions::default();
+    options.proxies = Proxies::from(&|name| std::env::var(name).ok());
+    options
+}
+
+pub(super) fn told(gap: &radiosonde_spool::Gap, instance: Option<&str>) -> Gap {
+    Gap {
+        stream: Stream::from_index(gap.stream).map_or("unknown", Stream::name),
+        reason: gap.reason.name(),
+        records: gap.lost.records,
+        bytes: gap.lost.bytes,
+        from_ns: gap.from_ns,
+        to_ns: gap.to_ns,
+        instance: instance.map(str::to_owned),
+    }
+}
+
+fn destination(status: &Status) -> DestinationReport {
+    DestinationReport {
+        signal: status.signal.name().to_owned(),
+        endpoint: status.endpoint.clone(),
+        state: status.state.name().to_owned(),
+        last_error: status.last_error.clone().filter(|_| status.state != State::Closed),
+        next_attempt_seconds: status.next_attempt.map(|wait| wait.as_secs_f64()),
+    }
+}
+
+/// What is wrong with a destination, if somebody has to do something about it. The same text as long
+/// as it is wrong.
+fn problem_of(status: &Status) -> Option<Problem> {
+    let (endpoint, signal) = (&status.endpoint, status.signal.name());
+    let error = status.last_error.as_deref().unwrap_or("it does not answer");
+    match status.state {
+        State::Held => Some(Problem::new(
+            format!("{signal} wait, as {endpoint} refuses them: {error}"),
+            "mend the endpoint or its headers (OTEL_EXPORTER_OTLP_*), or the receiver; nothing is lost \
+             until the spool is full, and it is tried again once a minute",
+        )),
+        State::Open => Some(Problem::warning(
+            format!("{signal} wait, as {endpoint} cannot be reached"),
+            "see to the receiver; nothing is lost until the spool is full, and it is tried again by \
+             itself",
+        )),
+        _ => None,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
