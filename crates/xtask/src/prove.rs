@@ -78,6 +78,20 @@ pub(crate) const PROOFS: &[Proof] = &[
         tests: &["-p", "tested", "--test", "crowd"],
     },
     Proof {
+        name: "outage",
+        about: "8,000 records a second and no collector, minute after minute on a clock that is moved: the lowest ranks go first, all that is lost is told, the books are exact",
+        rounds: 60,
+        variable: "XTASK_OUTAGE",
+        tests: &["-p", "radiosonde-spool", "--lib", "an_hour_without_a_collector"],
+    },
+    Proof {
+        name: "kills",
+        about: "processes with a spool are killed at each of their operations on files, also while they recover: what was appended comes, or is counted, once",
+        rounds: 1,
+        variable: "XTASK_SPOOL_KILLS",
+        tests: &["-p", "radiosonde-spool", "--lib", "whenever_a_process_is_killed"],
+    },
+    Proof {
         name: "catalog",
         about: "how long the compiler takes for catalogues of 100 to 1,000 metrics",
         rounds: 5,

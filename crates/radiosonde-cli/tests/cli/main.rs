@@ -16,6 +16,7 @@ mod removed;
 mod rows;
 mod runs;
 mod spans;
+mod spool;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod usage;
