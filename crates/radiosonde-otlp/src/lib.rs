@@ -101,6 +101,7 @@ pub use streams::Stream;
 mod destination;
 mod endpoint;
 mod manifest;
+mod percent;
 #[cfg(feature = "http")]
 mod sender;
 mod settings;
@@ -108,5 +109,5 @@ mod settings;
 pub use destination::{Compression, Destination, Destinations, Protocol};
 pub use manifest::Manifest;
 #[cfg(feature = "http")]
-pub use sender::{Proxies, Sender, SenderOptions, Shutdown, State, Status};
+pub use sender::{Probe, Proxies, Sender, SenderOptions, Shutdown, State, Status, probe};
 pub use settings::{Complaint, settings_from};

@@ -1,11 +1,13 @@
 //! The sender: from spools to collectors.
 
 mod answer;
+mod base64;
 mod breaker;
 mod connect;
 mod job;
 mod lane;
 mod pace;
+mod probe;
 mod proxy;
 mod response;
 mod route;
@@ -31,6 +33,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use self::thread::{Adopted, Command};
 use crate::manifest::Manifest;
 
+pub use probe::{Probe, probe};
 pub use proxy::Proxies;
 pub use status::{State, Status};
 
