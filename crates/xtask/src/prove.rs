@@ -30,10 +30,19 @@ pub(crate) const PROOFS: &[Proof] = &[
     },
     Proof {
         name: "exports",
-        about: "two processes are killed in one directory, by themselves at every point of a hand-over, in a recovery too, and from outside: each record is in a queue once, and in its day file",
+        about: "two processes are killed in one directory, by themselves at every point of a hand-over, in a recovery too, and from outside: each record is in a queue, or in a spool, once, and in its day file",
         rounds: 1000,
         variable: "XTASK_EXPORTS",
-        tests: &["-p", "radiosonde-events", "--test", "exports"],
+        tests: &[
+            "-p",
+            "radiosonde-events",
+            "-p",
+            "radiosonde-otlp",
+            "--test",
+            "exports",
+            "--test",
+            "killed",
+        ],
     },
     Proof {
         name: "cap",
