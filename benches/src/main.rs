@@ -13,6 +13,7 @@
 #![allow(clippy::print_stdout, reason = "a command: its table goes to stdout")]
 
 mod args;
+mod delivery;
 mod events;
 mod harness;
 mod loss;
@@ -31,6 +32,7 @@ pub(crate) const SUITES: &[&Suite] = &[
     &metrics::scrape::SUITE,
     &metrics::memory::SUITE,
     &spans::SUITE,
+    &delivery::SUITE,
 ];
 
 /// The command was not understood.

@@ -30,6 +30,9 @@ pub(crate) struct Suite {
 /// How the results of a suite are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
+    /// One table of all workloads in percent, workloads down and candidates across, and one for each
+    /// other workload.
+    Cells,
     /// A table for each workload.
     Tables,
     /// One table: candidates down, workloads across, from the least to the most of all rounds.

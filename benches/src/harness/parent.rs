@@ -2,7 +2,7 @@
 
 use super::report::{Row, complaints, rows, write};
 use super::table::Table;
-use super::{Candidate, Layout, Size, Suite, Workload, child, lockfile, machine, page};
+use super::{Candidate, Layout, Size, Suite, Workload, child, lockfile, machine, page, table};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,9 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         }
         let rows = rows(workload, &series)?;
         wrong.extend(complaints(workload, &rows));
-        if suite.layout == Layout::Tables {
+        if suite.layout == Layout::Tables
+            || suite.layout == Layout::Cells && workload.unit != table::PERCENT
+        {
             let table = Table::of(workload, &rows);
             print!("{}", table.text());
             tables.push(table);
@@ -77,6 +79,11 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         let table = Table::matrix(suite, &all);
         print!("{}", table.text());
         tables.push(table);
+    }
+    if suite.layout == Layout::Cells {
+        let table = Table::cells(suite, &all);
+        print!("{}", table.text());
+        tables.insert(0, table);
     }
     let versions = versions(&all);
     println!("\nversions");

@@ -94,6 +94,42 @@ impl Table {
         }
     }
 
+    /// One table for all workloads in percent, a row for each, with what else is known of a cell.
+    pub(crate) fn cells(suite: &Suite, rows: &[Row]) -> Table {
+        let rows: Vec<&Row> = rows.iter().filter(|row| row.unit == PERCENT).collect();
+        let mut candidates: Vec<&str> = Vec::new();
+        for row in &rows {
+            if !candidates.contains(&row.candidate) {
+                candidates.push(row.candidate);
+            }
+        }
+        let workloads: Vec<&Workload> =
+            suite.workloads.iter().filter(|w| rows.iter().any(|r| r.workload == w.name)).collect();
+        let cell = |candidate: &str, workload: &str| {
+            let found =
+                rows.iter().find(|row| row.candidate == candidate && row.workload == workload);
+            found.map_or_else(none, |row| percent(row))
+        };
+        let line = |workload: &&Workload| {
+            let cells = candidates.iter().map(|candidate| cell(candidate, workload.name));
+            [workload.name.to_owned()].into_iter().chain(cells).collect()
+        };
+        let mut abouts: Vec<(&str, &str)> = Vec::new();
+        for workload in &workloads {
+            let kind = workload.name.split('/').next().unwrap_or(workload.name);
+            if !abouts.iter().any(|(found, _)| *found == kind) {
+                abouts.push((kind, workload.about));
+            }
+        }
+        Table {
+            name: suite.name.to_owned(),
+            about: suite.about.to_owned(),
+            head: ["cell"].into_iter().chain(candidates.clone()).map(str::to_owned).collect(),
+            rows: workloads.iter().map(line).collect(),
+            notes: abouts.iter().map(|(kind, about)| format!("`{kind}`: {about}")).collect(),
+        }
+    }
+
     /// The table for a terminal.
     pub(crate) fn text(&self) -> String {
         let mut out = format!("\n{}: {}\n", self.name, self.about);
@@ -160,6 +196,27 @@ fn notes(workload: &Workload, rows: &[Row]) -> Vec<String> {
 
 fn none() -> String {
     "-".into()
+}
+
+/// The unit of a share.
+pub(crate) const PERCENT: &str = "%";
+
+/// A share, exact to single events of a run, and what the round says besides.
+fn percent(row: &Row) -> String {
+    // Rounded down: 100 % is said of nothing less.
+    let exact = |share: f64| format!("{:.3} %", (share * 1000.0).floor() / 1000.0);
+    let mut text = exact(row.min);
+    let mut besides = Vec::new();
+    if let Some(&at_exit) = row.figures.get("at_exit").filter(|share| **share < row.min) {
+        besides.push(format!("{} at exit", exact(at_exit)));
+    }
+    if let Some(&again) = row.figures.get("again").filter(|count| **count > 0.0) {
+        besides.push(format!("{} twice", number(again)));
+    }
+    if !besides.is_empty() {
+        let _ = write!(text, " ({})", besides.join(", "));
+    }
+    text
 }
 
 /// From the least to the most of all rounds, and what else is wrong.

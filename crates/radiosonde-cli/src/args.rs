@@ -15,7 +15,7 @@ use radiosonde_store::query::{check_id, trace_prefix};
 pub(crate) use self::coverage::{CoverageArgs, Expected};
 pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::ops::{CheckArgs, DiffArgs, OpsCommand};
-pub(crate) use self::spool::{DropArgs, SpoolCommand, SpoolSelect};
+pub(crate) use self::spool::{DrainArgs, DropArgs, SpoolCommand, SpoolSelect};
 use crate::when;
 
 /// Find logs, events, traces and metrics of a program again.

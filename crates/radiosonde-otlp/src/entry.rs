@@ -15,8 +15,8 @@ use crate::streams::Stream;
 
 /// Most bytes of a frame's payload, unless a single entry takes more.
 pub const FRAME_MAX: usize = 64 * 1024;
-/// Most bytes of an entry: the largest record there is takes a fraction of it.
-pub const ENTRY_MAX: usize = 1024 * 1024;
+/// Most bytes of an entry, so that it fits a frame: the largest record there is takes a fraction of it.
+pub const ENTRY_MAX: usize = radiosonde_spool::FRAME_BYTES_MAX - PREFIX;
 
 const VERSION: u8 = 1;
 /// Bytes before the scope.
@@ -152,6 +152,11 @@ impl Packer {
             packed.bytes.clear();
             packed.frames.clear();
         }
+    }
+
+    /// Bytes of all payloads.
+    pub fn size(&self) -> usize {
+        self.streams.iter().map(|packed| packed.bytes.len()).sum()
     }
 
     /// Adds an entry. The same entries in the same order make the same payloads. One that is larger

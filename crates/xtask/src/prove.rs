@@ -29,6 +29,22 @@ pub(crate) const PROOFS: &[Proof] = &[
         tests: &["--release", "-p", "drill", "--test", "deaths"],
     },
     Proof {
+        name: "exports",
+        about: "two processes are killed in one directory, by themselves at every point of a hand-over, in a recovery too, and from outside: each record is in a queue, or in a spool, once, and in its day file",
+        rounds: 1000,
+        variable: "XTASK_EXPORTS",
+        tests: &[
+            "-p",
+            "radiosonde-events",
+            "-p",
+            "radiosonde-otlp",
+            "--test",
+            "exports",
+            "--test",
+            "killed",
+        ],
+    },
+    Proof {
         name: "cap",
         about: "eight threads at 400 keys of a counter and a histogram, threads that end while others write: caps of 50 and 200 are exact, nothing is there twice or lost",
         rounds: 300,

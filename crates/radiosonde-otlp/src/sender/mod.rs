@@ -1,17 +1,21 @@
 //! The sender: from spools to collectors.
 
 mod answer;
+mod base64;
 mod breaker;
 mod connect;
 mod job;
 mod lane;
 mod pace;
+mod probe;
 mod proxy;
 mod response;
 mod route;
-#[cfg(test)]
+#[cfg(all(test, feature = "grpc"))]
 mod simulation;
 mod status;
+#[cfg(feature = "grpc")]
+mod status_code;
 mod store;
 mod thread;
 mod tls;
@@ -29,6 +33,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use self::thread::{Adopted, Command};
 use crate::manifest::Manifest;
 
+pub use probe::{Probe, probe};
 pub use proxy::Proxies;
 pub use status::{State, Status};
 
@@ -63,7 +68,7 @@ impl Default for SenderOptions {
 /// by ending the thread, or the process, at any moment. What was under way then is sent again by
 /// whoever comes next, at most four ranges of a stream.
 ///
-/// Dropped without [`Sender::shutdown`] it ends without sending what is pending.
+/// Dropped without [`Sender::shutdown`] the thread ends by itself, without sending what is pending.
 pub struct Sender {
     commands: UnboundedSender<Command>,
     status: Arc<Mutex<Vec<Status>>>,
@@ -119,17 +124,13 @@ impl Sender {
     /// pending stays in the spools, and is said.
     pub fn shutdown(&self, within: Duration) -> Shutdown {
         let is_drained = self.flush(within);
-        let _ = self.commands.send(Command::Stop);
+        let (done, is_done) = mpsc::sync_channel(1);
+        let _ = self.commands.send(Command::Stop { done });
+        // It ends at its next turn; only a disk that hangs keeps it, and nobody waits for that.
+        let has_ended = is_done.recv_timeout(GRACE).is_ok();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            // It ends at its next turn; only a disk that hangs keeps it, and nobody waits for that.
-            let end = Instant::now() + GRACE;
-            while !thread.is_finished() && Instant::now() < end {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            if thread.is_finished() {
-                let _ = thread.join();
-            }
+        if let Some(thread) = thread.filter(|_| has_ended) {
+            let _ = thread.join();
         }
         let pending = self.status().iter().map(|status| status.pending).sum();
         Shutdown { is_drained, pending }
@@ -138,12 +139,6 @@ impl Sender {
 
 /// How long somebody who waits for the thread waits beyond the time that was given.
 const GRACE: Duration = Duration::from_millis(200);
-
-impl Drop for Sender {
-    fn drop(&mut self) {
-        let _ = self.commands.send(Command::Stop);
-    }
-}
 
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! `radiosonde spool`: what waits to be sent over OTLP.
 
 mod discard;
+mod drain;
 mod item;
 mod list;
 mod show;
@@ -33,6 +34,7 @@ pub(crate) fn run(command: &SpoolCommand, out: &mut dyn Write) -> Result<u8, Sto
         SpoolCommand::Show(args) => each(&args.select, out, &mut |found, view, out| {
             show::print(found, view, args.limit, out)
         }),
+        SpoolCommand::Drain(args) => drain::run(args, out),
         SpoolCommand::Drop(args) => discard::run(args, out),
     }
 }

@@ -107,7 +107,7 @@ impl Queue {
 
     fn oldest_ns(&self) -> u64 {
         let taken = self.taken.iter().map(|(taken, _)| taken.oldest_ns);
-        taken.chain(self.frames.iter().map(|(_, ns, _)| *ns)).min().unwrap_or_default()
+        taken.chain(self.frames.front().map(|(_, ns, _)| *ns)).min().unwrap_or_default()
     }
 }
 

@@ -1,0 +1,214 @@
+//! What the name of a workload says: which fault, which signal, which transport.
+
+use crate::harness::Size;
+use radiosonde_testkit::{Fault, Script};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wrong {
+    Burst,
+    DownAtExit,
+    Exit,
+    HangAfterBody,
+    HangBeforeBody,
+    Nothing,
+    Refused,
+    Reset,
+    Short,
+    SigKill,
+    SigKillInOutage,
+    Unavailable,
+}
+
+/// What is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(super) enum Signal {
+    Logs,
+    Metrics,
+    Spans,
+}
+
+/// How it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(super) enum Transport {
+    Grpc,
+    Http,
+}
+
+/// How a process ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(super) enum End {
+    /// `std::process::exit(0)`, nothing shut down.
+    Exit,
+    /// Its telemetry is shut down in order.
+    Shutdown,
+    /// Once nobody wants it any more: its input is closed.
+    WhenTold,
+}
+
+/// One cell of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Case {
+    pub(super) wrong: Wrong,
+    pub(super) signal: Signal,
+    pub(super) transport: Transport,
+}
+
+impl Case {
+    /// Reads `fault/signal/transport`.
+    pub(super) fn of(name: &str) -> Result<Case, String> {
+        let unknown = || format!("`{name}` is no fault/signal/transport");
+        let [wrong, signal, transport] =
+            name.split('/').collect::<Vec<_>>().try_into().map_err(|_| unknown())?;
+        let wrong = match wrong {
+            "burst" => Wrong::Burst,
+            "down_at_exit" => Wrong::DownAtExit,
+            "exit" => Wrong::Exit,
+            "hang_after_body" => Wrong::HangAfterBody,
+            "hang_before_body" => Wrong::HangBeforeBody,
+            "healthy" => Wrong::Nothing,
+            "refused" => Wrong::Refused,
+            "reset" => Wrong::Reset,
+            "short" => Wrong::Short,
+            "sigkill" => Wrong::SigKill,
+            "sigkill_in_outage" => Wrong::SigKillInOutage,
+            "unavailable" => Wrong::Unavailable,
+            _ => return Err(unknown()),
+        };
+        let signal = match signal {
+            "logs" => Signal::Logs,
+            "metrics" => Signal::Metrics,
+            "spans" => Signal::Spans,
+            _ => return Err(unknown()),
+        };
+        let transport = match transport {
+            "grpc" => Transport::Grpc,
+            "http" => Transport::Http,
+            _ => return Err(unknown()),
+        };
+        Ok(Case { wrong, signal, transport })
+    }
+
+    /// What happens when, and how much is sent.
+    pub(super) fn course(self, size: Size) -> Course {
+        let second = Duration::from_secs(1);
+        // Of a whole run 25 s with ten of outage, as in the table this suite reproduces; a quick one
+        // keeps the outage longer than the stock exporter tries.
+        let scale =
+            |whole_s: u32, quick_tenths: u32| size.of(second * whole_s, second * quick_tenths / 10);
+        let (from, until, end) = (scale(5, 10), scale(15, 30), scale(25, 50));
+        let outage = until - from;
+        let milliseconds = u64::try_from(end.as_millis()).unwrap_or(u64::MAX);
+        let mut course = Course {
+            events: milliseconds * TOGETHER,
+            is_paced: true,
+            end: End::Shutdown,
+            kills: Vec::new(),
+            script: Script::healthy().during(from, Fault::Healthy),
+            script_goes_on: false,
+        };
+        let script = course.script.clone();
+        match self.wrong {
+            Wrong::Nothing => course.script = Script::healthy(),
+            Wrong::Refused => course.script = script.during(outage, Fault::Refuse),
+            Wrong::Reset => course.script = script.during(outage, Fault::Reset),
+            Wrong::HangAfterBody => course.script = script.during(outage, Fault::HangAfterBody),
+            Wrong::HangBeforeBody => course.script = script.during(outage, Fault::HangBeforeBody),
+            Wrong::Unavailable => {
+                let fault = match self.transport {
+                    Transport::Http => Fault::status_with(503, "Retry-After", "1"),
+                    Transport::Grpc => Fault::grpc(UNAVAILABLE, Some(second)),
+                };
+                course.script = script.during(outage, fault);
+            }
+            Wrong::SigKill => {
+                course.script = Script::healthy();
+                course.kills = (1..=KILLS).map(|at| end * at / (KILLS + 1)).collect();
+            }
+            Wrong::SigKillInOutage => {
+                course.script = script.during(outage, Fault::Refuse);
+                course.kills = vec![from + outage / 2];
+            }
+            Wrong::Exit => {
+                course.script = Script::healthy();
+                course.end = End::Exit;
+            }
+            Wrong::Short => {
+                course.script = Script::healthy();
+                course.events = SHORT;
+                course.end = End::Exit;
+            }
+            Wrong::DownAtExit => {
+                let up = scale(20, 40);
+                course.script =
+                    Script::healthy().during(up, Fault::Healthy).until_told(Fault::Refuse);
+                course.script_goes_on = true;
+            }
+            Wrong::Burst => {
+                course.script = Script::healthy();
+                course.events = size.of(BURST, BURST / 4);
+                course.is_paced = false;
+            }
+        }
+        course
+    }
+}
+
+/// Events that come together, each millisecond: 8,000 a second.
+pub(super) const TOGETHER: u64 = 8;
+/// Deaths of one run.
+const KILLS: u32 = 5;
+/// Events of a short program.
+const SHORT: u64 = 100;
+/// Events at once.
+const BURST: u64 = 200_000;
+/// The code of gRPC.
+const UNAVAILABLE: i32 = 14;
+
+/// The course of one cell.
+#[derive(Clone, Debug)]
+pub(super) struct Course {
+    /// Events of all processes together.
+    pub(super) events: u64,
+    /// Whether they come eight a millisecond, or as fast as they can.
+    pub(super) is_paced: bool,
+    /// How the last process ends.
+    pub(super) end: End,
+    /// When a process is killed and started again, from the first event on.
+    pub(super) kills: Vec<Duration>,
+    /// What the receiver does wrong, from the first event on.
+    pub(super) script: Script,
+    /// Whether the receiver is made well only once the process has ended.
+    pub(super) script_goes_on: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_and_others_refused() {
+        let case = Case::of("sigkill_in_outage/metrics/grpc").expect("a case");
+        assert_eq!(case.wrong, Wrong::SigKillInOutage);
+        assert_eq!((case.signal, case.transport), (Signal::Metrics, Transport::Grpc));
+        for wrong in ["healthy", "healthy/spans", "healthy/spans/udp", "x/spans/http", "a/b/c/d"] {
+            assert!(Case::of(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_whole_run_is_the_one_of_the_table() {
+        let course = |name: &str| Case::of(name).expect("a case").course(Size::Whole);
+        assert_eq!(course("healthy/spans/http").events, 200_000);
+        assert_eq!(course("burst/spans/http").events, 200_000);
+        assert_eq!(course("short/logs/grpc").events, 100);
+        let kills = course("sigkill/spans/http").kills;
+        assert!(kills.len() == 5 && kills.iter().all(|at| *at < Duration::from_secs(25)));
+        let second = Duration::from_secs(1);
+        assert_eq!(course("sigkill_in_outage/spans/http").kills, [10 * second]);
+        let script = Script::healthy().during(5 * second, Fault::Healthy);
+        assert_eq!(course("refused/spans/http").script, script.during(10 * second, Fault::Refuse));
+    }
+}

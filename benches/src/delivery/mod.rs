@@ -1,0 +1,175 @@
+//! Suite `delivery`: what arrives at a receiver of OTLP that fails, from programs that die.
+//!
+//! A cell is one fault, one signal and one transport. Processes of their own hand over events, each with
+//! its number, and count the calls that have returned in a file mapping, which survives them; the
+//! receiver of the test kit plays the fault and counts which numbers arrive. A cell says which share of
+//! the calls that had returned arrived in the end. For radiosonde that is after the next start of the
+//! program, where anything was left; `at exit` says what had arrived before it.
+//!
+//! Metrics count by their sum: arrived is what the last point of each process says. An increment that no
+//! snapshot held when its process was killed is gone on both sides.
+
+mod arrivals;
+mod caller;
+mod case;
+mod emitter;
+mod ours;
+mod processes;
+mod stock;
+mod watch;
+
+use crate::harness::{
+    Better, Candidate, Layout, Measured, Overflow, Role, Round, Size, Suite, Workload,
+};
+use emitter::Emitter;
+use ours::Ours;
+use stock::Stock;
+
+/// One emitter at one kind of cell: told by the size, a process sends, or watches others send.
+fn run<E: Emitter>(
+    round: &Round,
+    watch: fn(&Round) -> Result<Measured, String>,
+) -> Result<Measured, String> {
+    match round.size {
+        Size::Bursts(_) => {
+            emitter::run::<E>(round)?;
+            Ok(Measured { samples: vec![0.0], ..Measured::default() })
+        }
+        Size::Whole | Size::Quick => watch(round),
+    }
+}
+
+fn deliver<E: Emitter>(round: &Round) -> Result<Measured, String> {
+    run::<E>(round, watch::watch)
+}
+
+fn times<E: Emitter>(round: &Round) -> Result<Measured, String> {
+    run::<E>(round, caller::times)
+}
+
+fn drained<E: Emitter>(round: &Round) -> Result<Measured, String> {
+    run::<E>(round, caller::drained)
+}
+
+const fn ours(
+    name: &'static str,
+    overflow: Overflow,
+    run: fn(&Round) -> Result<Measured, String>,
+) -> Candidate {
+    Candidate { name, role: Role::Ours, overflow, packages: &["radiosonde", "tracing"], run }
+}
+
+const fn stock(run: fn(&Round) -> Result<Measured, String>) -> Candidate {
+    Candidate {
+        name: "opentelemetry",
+        role: Role::Peer,
+        overflow: Overflow::Drops,
+        packages: &["opentelemetry_sdk", "opentelemetry-otlp"],
+        run,
+    }
+}
+
+const BOTH: &[Candidate] =
+    &[ours("radiosonde", Overflow::Drops, deliver::<Ours<false>>), stock(deliver::<Stock>)];
+
+/// With one of ours that waits for room in its ring, as a program may that would rather wait than lose.
+const WITH_PATIENCE: &[Candidate] = &[
+    ours("radiosonde", Overflow::Drops, deliver::<Ours<false>>),
+    ours("radiosonde-patient", Overflow::Waits, deliver::<Ours<true>>),
+    stock(deliver::<Stock>),
+];
+
+const CALLERS: &[Candidate] = &[
+    ours("radiosonde", Overflow::Drops, times::<Ours<false>>),
+    ours("radiosonde-shm", Overflow::Drops, times::<Ours<false>>),
+    stock(times::<Stock>),
+];
+
+const DRAINS: &[Candidate] = &[
+    ours("radiosonde", Overflow::Drops, drained::<Ours<false>>),
+    ours("radiosonde-unpaced", Overflow::Drops, drained::<Ours<false>>),
+];
+
+/// What the cells share.
+const CELL: Workload = Workload {
+    name: "",
+    about: "",
+    unit: "%",
+    better: Better::More,
+    threads: 1,
+    rounds: 1,
+    rounds_quick: 1,
+    lossless: false,
+    needs: None,
+    environment: &[],
+    candidates: BOTH,
+};
+
+/// What a call costs.
+const CALLER: Workload =
+    Workload { unit: "µs", better: Better::Less, rounds: 5, candidates: CALLERS, ..CELL };
+
+/// A fault with each signal and transport. A quick run does spans over HTTP of each.
+macro_rules! cells {
+    ($($fault:literal: $about:literal, $candidates:expr;)+) => {
+        &[
+            $(
+                cell(concat!($fault, "/spans/http"), $about, $candidates, 1),
+                cell(concat!($fault, "/spans/grpc"), $about, $candidates, 0),
+                cell(concat!($fault, "/logs/http"), $about, $candidates, 0),
+                cell(concat!($fault, "/logs/grpc"), $about, $candidates, 0),
+                cell(concat!($fault, "/metrics/http"), $about, $candidates, 0),
+                cell(concat!($fault, "/metrics/grpc"), $about, $candidates, 0),
+            )+
+            Workload { name: "caller_healthy/spans/http", about: HEALTHY, ..CALLER },
+            Workload { name: "caller_healthy/spans/grpc", about: HEALTHY, rounds_quick: 0, ..CALLER },
+            Workload { name: "caller_healthy/logs/http", about: HEALTHY, rounds_quick: 0, ..CALLER },
+            Workload { name: "caller_hung/spans/http", about: HUNG, ..CALLER },
+            Workload { name: "caller_hung/spans/grpc", about: HUNG, rounds_quick: 0, ..CALLER },
+            Workload { name: "caller_hung/logs/http", about: HUNG, rounds_quick: 0, ..CALLER },
+            Workload {
+                name: "drain",
+                about: DRAIN,
+                unit: "records/s",
+                rounds: 3,
+                candidates: DRAINS,
+                ..CELL
+            },
+        ]
+    };
+}
+
+const fn cell(
+    name: &'static str,
+    about: &'static str,
+    candidates: &'static [Candidate],
+    rounds_quick: usize,
+) -> Workload {
+    Workload { name, about, candidates, rounds_quick, ..CELL }
+}
+
+const HEALTHY: &str = "one call with five attributes, 8,000 a second, while all is well";
+const HUNG: &str = "the same while the receiver takes requests and never answers";
+const DRAIN: &str =
+    "what a program left behind that ended during an outage, sent by its next start";
+
+/// The suite.
+pub(crate) const SUITE: Suite = Suite {
+    name: "delivery",
+    about: "which share of what was handed over arrives over OTLP, and what that costs the caller",
+    layout: Layout::Cells,
+    workloads: cells! {
+        "healthy": "8,000 events a second for 25 s", BOTH;
+        "refused": "the receiver's port is closed from 5 s to 15 s", BOTH;
+        "reset": "connections are reset from 5 s to 15 s", BOTH;
+        "unavailable": "503 or UNAVAILABLE and one second to wait, from 5 s to 15 s", BOTH;
+        "hang_before_body": "requests are not read from 5 s to 15 s", BOTH;
+        "hang_after_body": "requests are read and not answered from 5 s to 15 s", BOTH;
+        "sigkill": "five SIGKILL in 25 s, started again each time", BOTH;
+        "sigkill_in_outage": "SIGKILL at 10 s while the port is closed from 5 s to 15 s", BOTH;
+        "exit": "exit(0) after the last event of 25 s", BOTH;
+        "short": "100 events in 13 ms, then exit(0)", BOTH;
+        "down_at_exit": "the port is closed from 20 s until the program has shut down", BOTH;
+        "burst": "200,000 events at once", WITH_PATIENCE;
+    },
+};

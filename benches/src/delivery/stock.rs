@@ -1,0 +1,117 @@
+//! The SDK of OpenTelemetry with its own exporters, as its documentation has them: batch processors, a
+//! periodic reader, all else by default.
+
+use super::arrivals::COUNTER;
+use super::case::{Signal, Transport};
+use super::emitter::{Emitter, ITEMS, KEYS, Plan, RATIO, ROUTE, USER};
+use opentelemetry::KeyValue;
+use opentelemetry::logs::{LogRecord as _, Logger as _, LoggerProvider as _, Severity};
+use opentelemetry::metrics::{Counter, MeterProvider as _};
+use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
+use opentelemetry_otlp::{LogExporter, MetricExporter, SpanExporter};
+use opentelemetry_sdk::logs::{SdkLogger, SdkLoggerProvider};
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use std::path::Path;
+use tokio::runtime::Runtime;
+
+/// The SDK, for one signal.
+pub(super) struct Stock {
+    pipe: Pipe,
+    /// What the exporter for gRPC runs on. HTTP has a client that blocks a thread of its own.
+    _runtime: Option<Runtime>,
+}
+
+enum Pipe {
+    Logs(SdkLoggerProvider, SdkLogger),
+    Metrics(SdkMeterProvider, Counter<u64>),
+    Spans(SdkTracerProvider, SdkTracer),
+}
+
+/// The exporters have the same builder and no trait for it.
+macro_rules! exporter {
+    ($exporter:ident, $transport:expr) => {
+        match $transport {
+            Transport::Http => $exporter::builder().with_http().build(),
+            Transport::Grpc => $exporter::builder().with_tonic().build(),
+        }
+        .map_err(|error| error.to_string())?
+    };
+}
+
+impl Emitter for Stock {
+    fn start(plan: &Plan, _: &Path) -> Result<Self, String> {
+        let runtime = match plan.transport {
+            Transport::Http => None,
+            Transport::Grpc => {
+                let mut builder = tokio::runtime::Builder::new_multi_thread();
+                let runtime = builder.worker_threads(1).enable_all().build();
+                Some(runtime.map_err(|error| error.to_string())?)
+            }
+        };
+        let _inside = runtime.as_ref().map(Runtime::enter);
+        let pipe = match plan.signal {
+            Signal::Logs => {
+                let exporter = exporter!(LogExporter, plan.transport);
+                let provider = SdkLoggerProvider::builder().with_batch_exporter(exporter).build();
+                let logger = provider.logger("benches");
+                Pipe::Logs(provider, logger)
+            }
+            Signal::Metrics => {
+                let exporter = exporter!(MetricExporter, plan.transport);
+                let provider = SdkMeterProvider::builder().with_periodic_exporter(exporter).build();
+                let counter = provider.meter("benches").u64_counter(COUNTER).build();
+                Pipe::Metrics(provider, counter)
+            }
+            Signal::Spans => {
+                let exporter = exporter!(SpanExporter, plan.transport);
+                let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
+                let tracer = provider.tracer("benches");
+                Pipe::Spans(provider, tracer)
+            }
+        };
+        drop(_inside);
+        Ok(Stock { pipe, _runtime: runtime })
+    }
+
+    #[inline]
+    fn emit(&self, number: i64) {
+        let [seq, route, user, items, ratio] = KEYS;
+        match &self.pipe {
+            Pipe::Logs(_, logger) => {
+                let mut record = logger.create_log_record();
+                record.set_severity_number(Severity::Info);
+                record.set_body("order placed".into());
+                record.add_attribute(seq, number);
+                record.add_attribute(route, ROUTE);
+                record.add_attribute(user, USER);
+                record.add_attribute(items, ITEMS);
+                record.add_attribute(ratio, RATIO);
+                logger.emit(record);
+            }
+            Pipe::Metrics(_, counter) => {
+                counter.add(1, &[KeyValue::new("method", "get"), KeyValue::new("region", "eu1")]);
+            }
+            Pipe::Spans(_, tracer) => {
+                let attributes = [
+                    KeyValue::new(seq, number),
+                    KeyValue::new(route, ROUTE),
+                    KeyValue::new(user, USER),
+                    KeyValue::new(items, ITEMS),
+                    KeyValue::new(ratio, RATIO),
+                ];
+                let builder = tracer.span_builder("place_order").with_attributes(attributes);
+                builder.start(tracer).end();
+            }
+        }
+    }
+
+    fn finish(self) {
+        // An error is what the table shows: less arrives.
+        let _ = match self.pipe {
+            Pipe::Logs(provider, _) => provider.shutdown(),
+            Pipe::Metrics(provider, _) => provider.shutdown(),
+            Pipe::Spans(provider, _) => provider.shutdown(),
+        };
+    }
+}
