@@ -417,6 +417,25 @@ fn thousands_of_bad_days() {
 }
 
 #[test]
+fn what_is_there_at_the_start_waits_a_little_unless_somebody_waits() {
+    let first_sent = |is_awaited: bool| {
+        let mut world = World::new(&Scenario::default(), 1);
+        world.append(5_000);
+        let (spool, resource) = (world.spool.clone(), b"resource"[..].into());
+        let mut source = Source::new(1, spool, "instance".to_owned(), resource);
+        source.from = Duration::from_secs(5);
+        world.lane = Lane::new(Signal::Logs, false, TIMEOUT, Pace::new(5_000));
+        world.lane.add(source);
+        world.lane.in_a_hurry = is_awaited;
+        world.drain(MINUTE);
+        assert_eq!(world.spool.pending(), 0);
+        world.attempts[0]
+    };
+    assert_eq!(first_sent(false), Duration::from_secs(5));
+    assert_eq!(first_sent(true), Duration::ZERO);
+}
+
+#[test]
 fn events_and_warnings_go_first_when_much_waits() {
     let faults = vec![(0, Fault::Status(503)), (20, Fault::None)];
     let scenario = Scenario { faults, rate: 4_000, seconds: 20, ..Scenario::default() };
