@@ -109,5 +109,5 @@ mod settings;
 pub use destination::{Compression, Destination, Destinations, Protocol};
 pub use manifest::Manifest;
 #[cfg(feature = "http")]
-pub use sender::{Proxies, Sender, SenderOptions, Shutdown, State, Status};
+pub use sender::{Probe, Proxies, Sender, SenderOptions, Shutdown, State, Status, probe};
 pub use settings::{Complaint, settings_from};

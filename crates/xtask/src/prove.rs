@@ -30,10 +30,19 @@ pub(crate) const PROOFS: &[Proof] = &[
     },
     Proof {
         name: "exports",
-        about: "two processes are killed in one directory, by themselves at every point of a hand-over, in a recovery too, and from outside: each record is in a queue once, and in its day file",
+        about: "two processes are killed in one directory, by themselves at every point of a hand-over, in a recovery too, and from outside: each record is in a queue, or in a spool, once, and in its day file",
         rounds: 1000,
         variable: "XTASK_EXPORTS",
-        tests: &["-p", "radiosonde-events", "--test", "exports"],
+        tests: &[
+            "-p",
+            "radiosonde-events",
+            "-p",
+            "radiosonde-otlp",
+            "--test",
+            "exports",
+            "--test",
+            "killed",
+        ],
     },
     Proof {
         name: "cap",
@@ -85,7 +94,7 @@ pub(crate) const PROOFS: &[Proof] = &[
         tests: &["-p", "radiosonde-spool", "--lib", "an_hour_without_a_collector"],
     },
     Proof {
-        name: "kills",
+        name: "spool",
         about: "processes with a spool are killed at each of their operations on files, also while they recover: what was appended comes, or is counted, once",
         rounds: 1,
         variable: "XTASK_SPOOL_KILLS",

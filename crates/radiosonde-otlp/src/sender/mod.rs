@@ -7,6 +7,7 @@ mod connect;
 mod job;
 mod lane;
 mod pace;
+mod probe;
 mod proxy;
 mod response;
 mod route;
@@ -32,6 +33,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use self::thread::{Adopted, Command};
 use crate::manifest::Manifest;
 
+pub use probe::{Probe, probe};
 pub use proxy::Proxies;
 pub use status::{State, Status};
 
