@@ -83,7 +83,7 @@ pub(super) fn watch(round: &Round) -> Result<Measured, String> {
     let percent = |count: u64| count as f64 * 100.0 / emitted.max(1) as f64;
     Ok(Measured {
         samples: vec![percent(arrived)],
-        books: Books { events: emitted, lost, ..Books::default() },
+        books: Books { events: emitted, lost, counted: processes.dropped(), ..Books::default() },
         figures: vec![("at_exit", percent(at_exit)), ("again", again as f64)],
     })
 }

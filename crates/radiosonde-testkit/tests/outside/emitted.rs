@@ -22,19 +22,14 @@ fn run(endpoint: &str, protocol: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.args(["--exact", "--nocapture", "emitted::a_program_of_a_test"]).stdout(Stdio::null());
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("OTEL_") || text.starts_with("RADIOSONDE_") {
-            command.env_remove(name);
-        }
-    }
-    command
-        .env(FOLDER, folder.path())
-        .env(ENDPOINT, endpoint)
-        .env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
-        .env("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=pr%C3%BCfung")
-        .env("RADIOSONDE_STDERR", "off");
-    let mut process = Process(command.spawn().expect("a program"));
+    command.env(FOLDER, folder.path());
+    let variables = [
+        (ENDPOINT, endpoint),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+        ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=pr%C3%BCfung"),
+        ("RADIOSONDE_STDERR", "off"),
+    ];
+    let mut process = Process::start_with(command, &variables);
     assert!(process.0.wait().expect("its end").success());
 }
 

@@ -6,3 +6,4 @@ mod emitted;
 mod parts;
 mod python;
 mod rotel;
+mod syscalls;

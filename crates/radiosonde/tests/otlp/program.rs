@@ -10,6 +10,7 @@ use radiosonde::{Config, Guard, Profile, Service};
 use serde_json::Value;
 
 use crate::books;
+use crate::process::{fork, wait_for};
 
 /// Longer than anything here takes, on any machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -250,17 +251,6 @@ fn finish(plan: &Plan, guard: Guard, say: &dyn Fn(&str, &str)) {
 
 /// The child of a fork records nothing, sends nothing, and waits for nothing.
 fn fork_and_record() {
-    // SAFETY: the child runs on one thread and ends with `_exit`; that what it calls is safe there is
-    // what is tested.
-    let pid = unsafe { libc::fork() };
-    assert!(pid >= 0);
-    if pid == 0 {
-        radiosonde::event!("order.placed", number = 999_999, "of the child");
-        // SAFETY: ends the process at once.
-        unsafe { libc::_exit(0) };
-    }
-    let mut status = 0;
-    // SAFETY: the status is a valid place to write to.
-    assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
-    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0);
+    let child = fork(|| radiosonde::event!("order.placed", number = 999_999, "of the child"));
+    assert!(wait_for(child), "it failed");
 }
