@@ -11,6 +11,7 @@ pub mod propagation;
 pub mod registry;
 pub mod sealed;
 pub mod seeds;
+pub mod spool;
 pub mod stage;
 pub mod targets;
 
@@ -31,6 +32,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "open_spans", run: targets::open_spans, seeds: seeds::open_spans },
     Target { name: "record_decode", run: targets::record_decode, seeds: seeds::record_decode },
     Target { name: "stage_contents", run: targets::stage_contents, seeds: seeds::stage_contents },
+    Target { name: "spool_segment", run: spool::segment, seeds: spool::segment_seeds },
+    Target { name: "spool_cursor", run: spool::cursor, seeds: spool::cursor_seeds },
     Target {
         name: "callsites_lookup",
         run: targets::callsites_lookup,

@@ -3,6 +3,7 @@
 mod coverage;
 mod doctor;
 mod ops;
+mod spool;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ use radiosonde_store::query::{check_id, trace_prefix};
 pub(crate) use self::coverage::{CoverageArgs, Expected};
 pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::ops::{CheckArgs, DiffArgs, OpsCommand};
+pub(crate) use self::spool::{DrainArgs, DropArgs, SpoolCommand, SpoolSelect};
 use crate::when;
 
 /// Find logs, events, traces and metrics of a program again.
@@ -59,6 +61,9 @@ pub(crate) enum Command {
     /// What is configured here, what each variable does, and what is wrong
     #[command(after_long_help = doctor::HELP)]
     Doctor(DoctorArgs),
+    /// What waits to be sent over OTLP, and what became of the rest
+    #[command(subcommand, after_long_help = spool::HELP)]
+    Spool(SpoolCommand),
     /// What follows from the registry: checks of it, and what changed between two
     #[command(subcommand, after_long_help = OPS)]
     Ops(OpsCommand),

@@ -4,7 +4,8 @@
 use std::io::Write;
 use std::path::Path;
 
-use radiosonde_events::recover::{RecoveredInstance, RecoveryReport, recover_directory};
+use radiosonde_events::recover::{RecoveredInstance, RecoveryReport};
+use radiosonde_runtime::drain::recover;
 
 use crate::args::RecoverArgs;
 use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, show};
@@ -14,7 +15,7 @@ use crate::select::directories;
 pub(crate) fn run(args: &RecoverArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let mut status = NOTHING;
     for dir in directories(&args.dir)? {
-        let of_dir = match recover_directory(&dir, args.retry_quarantined) {
+        let of_dir = match recover(&dir, args.retry_quarantined) {
             Ok(report) => print(&dir, &report, out)?,
             Err(error) => {
                 eprintln!("radiosonde: {}: not recovered: {error}", show(&dir));
@@ -57,7 +58,10 @@ fn print(dir: &Path, report: &RecoveryReport, out: &mut dyn Write) -> Result<u8,
     }
     let brought = |instance: &RecoveredInstance| {
         let found = &instance.recovered;
-        found.records != [0; 3] || found.staged_bytes > 0 || found.interrupted > 0
+        found.records != [0; 3]
+            || found.staged_bytes > 0
+            || found.staged_exports > 0
+            || found.interrupted > 0
     };
     Ok(match (partial, report.instances.iter().any(brought)) {
         (true, _) => PARTIAL,

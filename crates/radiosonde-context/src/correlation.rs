@@ -36,10 +36,12 @@ impl CorrelationId {
     /// [`InvalidCorrelationId`] when it is empty, longer than 128 bytes, or has a character
     /// outside `[A-Za-z0-9._:-]`.
     pub fn parse(id: &str) -> Result<Self, InvalidCorrelationId> {
-        if id.is_empty() || id.len() > LENGTH_MAX || !id.bytes().all(is_allowed) {
-            return Err(InvalidCorrelationId);
-        }
-        Ok(Self(id.into()))
+        if Self::is_valid(id) { Ok(Self(id.into())) } else { Err(InvalidCorrelationId) }
+    }
+
+    /// Whether [`CorrelationId::parse`] takes it.
+    pub(crate) fn is_valid(id: &str) -> bool {
+        !id.is_empty() && id.len() <= LENGTH_MAX && id.bytes().all(is_allowed)
     }
 
     /// Makes any text fit, counting what had to be changed; `None` for the empty text.

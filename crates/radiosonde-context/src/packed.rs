@@ -39,7 +39,7 @@ pub fn unpack(mut bytes: &[u8]) -> Unpacked<'_> {
     let mut out = Unpacked::default();
     while let [tag, length, rest @ ..] = bytes {
         let Some((value, rest)) = rest.split_at_checked(usize::from(*length)) else { break };
-        let text = || std::str::from_utf8(value).ok().filter(|id| CorrelationId::parse(id).is_ok());
+        let text = || std::str::from_utf8(value).ok().filter(|id| CorrelationId::is_valid(id));
         match *tag {
             TRACE_ID => out.trace_id = value.try_into().ok().and_then(TraceId::from_bytes),
             SPAN_ID => out.span_id = value.try_into().ok().and_then(SpanId::from_bytes),

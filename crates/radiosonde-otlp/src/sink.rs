@@ -9,8 +9,10 @@ use radiosonde_events::{Owner, Redactions};
 use radiosonde_record::{Batch, Builder, Descriptor, Exports, Interrupted, Kind, Record, Sink};
 use radiosonde_spool::{Frame, Spool};
 
+use crate::destination::Destinations;
 use crate::entry::Packer;
 use crate::records::{Encoder, Reason, Unexported};
+use crate::signal::Signal;
 use crate::streams::Stream;
 
 /// Exports records besides what another sink does with them.
@@ -30,6 +32,8 @@ pub struct OtlpSink<S> {
     spool: Spool,
     /// Of which kinds nobody else counts what is redacted.
     counts: [bool; 3],
+    /// Which kinds are exported.
+    is_sent: [bool; 3],
 }
 
 impl<S: Sink> OtlpSink<S> {
@@ -70,7 +74,14 @@ impl<S: Sink> OtlpSink<S> {
         let (rules, machine_id) = (owner.redact.clone(), owner.machine_id.as_deref());
         let encoder = Encoder::new(rules, redactions, machine_id, instance, is_dead);
         let counts = owner.lines.map(|has_lines| !has_lines);
-        Self { inner, encoder, packer: Packer::default(), spool, counts }
+        Self { inner, encoder, packer: Packer::default(), spool, counts, is_sent: [true; 3] }
+    }
+
+    /// Exports only what has a destination. Default: everything.
+    #[must_use]
+    pub fn sending(mut self, destinations: &Destinations) -> Self {
+        self.is_sent = Kind::ALL.map(|kind| destinations.of(signal(kind)).is_some());
+        self
     }
 
     /// `inner` shows events on a console: what is redacted in them is counted there, whether they have
@@ -104,6 +115,9 @@ impl<S: Sink> Sink for OtlpSink<S> {
         batch: &mut Batch,
     ) {
         self.inner.encode(record, site, ring, batch);
+        if !self.is_sent[record.kind as usize] {
+            return;
+        }
         let counts = self.counts[record.kind as usize];
         if let Some(stream) = self.encoder.encode(record, site, ring, counts) {
             batch.export(stream as u8, |entry| self.encoder.append(entry));
@@ -157,6 +171,15 @@ impl<S: Sink> Sink for OtlpSink<S> {
         for stream in Stream::ALL {
             self.packer.append_to(&self.spool, stream, number);
         }
+    }
+}
+
+/// As what records of a kind are sent.
+fn signal(kind: Kind) -> Signal {
+    match kind {
+        Kind::Event => Signal::Logs,
+        Kind::Metric => Signal::Metrics,
+        Kind::Span => Signal::Traces,
     }
 }
 

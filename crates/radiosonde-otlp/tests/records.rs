@@ -5,10 +5,15 @@ mod common;
 
 use common::{attributes, both, both_of, bytes, context, owner};
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
-use radiosonde_context::Context;
-use radiosonde_otlp::Stream;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message as _;
+use radiosonde_context::{Context, CorrelationId, SpanId, TraceId};
+use radiosonde_events::Redactions;
+use radiosonde_otlp::fuzzing::Encoding;
+use radiosonde_otlp::{Entry, Stream};
 use radiosonde_record::{
-    Descriptor, EncodedFields, Kind, Level, MESSAGE_MAX, SpanExtras, SpanPart, Value,
+    Descriptor, EncodedFields, Kind, Level, MESSAGE_MAX, Record, SpanExtras, SpanPart, Value,
 };
 use serde_json::json;
 
@@ -258,4 +263,44 @@ fn what_an_sdk_dropped_of_an_event_is_counted_there() {
     let (event, link) = (&span.events[0], &span.links[0]);
     assert_eq!((event.dropped_attributes_count, event.attributes.len()), (12, 1));
     assert_eq!((link.dropped_attributes_count, link.attributes.len()), (12, 1));
+}
+
+#[test]
+fn records_that_take_turns_keep_their_own_ids() {
+    let mut encoding = Encoding::new(&owner(), common::INSTANCE, Redactions::default());
+    let id = |text: String| CorrelationId::parse(&text).ok();
+    let mut entry = Vec::new();
+    for nth in 0..200_u64 {
+        // Many that end alike.
+        let (job, worker) = (format!("job-{}", nth % 23 * 10), format!("w{}-7", nth % 3));
+        let session = nth.is_multiple_of(2).then(|| id(format!("s-{nth}"))).flatten();
+        let ids = Context::default().with_ids(id(job.clone()), id(worker.clone()), session.clone());
+        let context = ids.with_span(TraceId::random(), SpanId::random(), true);
+        let kind = if nth.is_multiple_of(5) { Kind::Span } else { Kind::Event };
+        let record = bytes((kind, Level::Info), NOW, &context, |record| {
+            if kind == Kind::Span {
+                record.span(&SpanPart::default());
+            }
+        });
+        let record = Record::decode_whole(&record).unwrap();
+        encoding.encode(&record, &site("log"), nth as u32, &mut entry).unwrap();
+        let item = Entry::decode(&entry).unwrap().item;
+        let (said, uid) = match kind {
+            Kind::Span => (Span::decode(item).unwrap().attributes, None),
+            _ => (LogRecord::decode(item).unwrap().attributes, Some(format!("k3f9q2xw.{nth}.1"))),
+        };
+        let expected = [
+            ("job_id", Some(job)),
+            ("log.record.uid", uid),
+            ("machine_id", Some("m-7".to_owned())),
+            ("session_id", session.map(|id| id.as_str().to_owned())),
+            ("source", Some("shop::cart".to_owned())),
+            ("worker_id", Some(worker)),
+        ];
+        let expected: Vec<_> = expected
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), json!(value?))))
+            .collect();
+        assert_eq!(attributes(&said), expected, "{nth}");
+    }
 }

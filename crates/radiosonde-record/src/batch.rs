@@ -36,7 +36,9 @@ pub trait Sink: Send {
     /// when the disk is full. The kinds of which all records were shown somewhere.
     fn show(&mut self, batch: &Batch) -> [bool; 3];
 
-    /// From now on the files are those of another slot.
+    /// From now on the files are those of another slot. A queue beside the directory of its owner
+    /// stays where it is as long as that is there: the owner has it locked, so nobody takes the queue
+    /// for that of a dead one, and who recovers the owner finds both.
     fn move_to(&mut self, slot: u32);
 
     /// The name of a file in the slot of the last [`Sink::move_to`].
@@ -56,20 +58,21 @@ pub trait Sink: Send {
         false
     }
 
-    /// The number of the last batch whose exports are all in the queue of this sink, or were counted
-    /// as lost there; 0 when there was none. It rises, also over the life of a process: who takes
-    /// over the queue of a dead owner goes on where that stood.
+    /// The largest number of which the queue of this sink has anything, or has counted it as lost; 0
+    /// when there was none. It rises, also over the life of a process: who takes over the queue of a
+    /// dead owner goes on where that stood.
     fn last_export(&self) -> u64 {
         0
     }
 
-    /// Takes over the exports of a batch, when its lines are in their files. Batches have numbers
-    /// above [`Sink::last_export`] that rise, one after another as a rule.
+    /// Takes over the exports of a batch, when its lines are in their files. A new batch has a number
+    /// above [`Sink::last_export`], and above those before it.
     ///
-    /// A batch comes again, with the same bytes, when nobody knows what became of it: after a kill,
-    /// or a panic in here. One whose number is not above the last is already there, and nothing is
-    /// done; one that is there in part is completed. Once this has returned the batch is forgotten:
-    /// what cannot be kept is counted by the sink.
+    /// A batch comes again, under the same number and with the same bytes, when nobody knows what
+    /// became of it: after a kill, or a panic in here. The queue knows what it has of that number: of a
+    /// batch that is there whole nothing is added, one that is there in part is completed. Once this
+    /// has returned the batch is forgotten: what cannot be kept is counted by the sink. One that
+    /// panics three times is given up, see [`Journal::exports_lost`](crate::Journal::exports_lost).
     fn export(&mut self, _number: u64, _exports: Exports<'_>) {}
 }
 

@@ -3,7 +3,8 @@
 //! A thread writes each record into a ring of its own, a preallocated file mapping; the drain
 //! turns records into the final bytes of day files, each exactly once, also over `kill -9`; and a
 //! later start, or another process, recovers what a dead one left. The crate knows neither JSON
-//! nor OTLP: a [`Sink`] makes the bytes.
+//! nor OTLP: a [`Sink`] makes the bytes. It may make exports besides, which go to a queue of its own by
+//! the same protocol, each exactly once as well.
 //!
 //! ```
 //! use radiosonde_record::{Builder, Filter, Journal, Kind, Level, Placement, Site, Value};
@@ -44,7 +45,9 @@
 //! # Own metrics
 //!
 //! [`Journal::account`] holds at any moment `offered = delivered + rejected + dropped + pending`;
-//! [`format_panics`] counts formatters that panicked, [`Journal::drain_restarts`] the drain's.
+//! [`format_panics`] counts formatters that panicked, [`Journal::drain_restarts`] the drain's,
+//! [`Journal::exports_lost`] the exports that no queue has. Delivered is what is in its day file and in
+//! the queue of its sink, as far as it goes there.
 //!
 //! # Limits
 //!
@@ -133,7 +136,7 @@ pub fn survive_size_limit<R>(f: impl FnOnce() -> R) -> R {
 
 pub use slot::{Instance, Lease, Slot, create_directory, new_instance_id};
 pub use span::EndedSpan;
-pub use spools::{LeftSpool, spool_of};
+pub use spools::{LeftSpool, is_orphaned, spool_of};
 #[doc(hidden)]
 pub use thread::has_local_journals;
 pub use thread::{

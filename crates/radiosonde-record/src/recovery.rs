@@ -52,7 +52,7 @@ pub struct Recovered {
     pub interrupted_unlisted: u64,
     /// Bytes of a staged batch that were still missing in their files.
     pub staged_bytes: u64,
-    /// Exports of a staged batch that were not all in their queue yet.
+    /// Exports of a staged batch. Their queue may have had some, or all, of them already.
     pub staged_exports: u64,
     /// Exports of its rings that nobody has taken over.
     pub exports_lost: u64,

@@ -9,13 +9,13 @@
 //! What is in a spool is the business of whoever writes it. It stands beside the directory of its
 //! owner, not in it, so that removing what was recovered, or setting aside what cannot be, never
 //! touches it. The lock of the slot guards it, and while its owner lives that of the owner's
-//! directory.
+//! directory: an owner that lost its slot goes on with the spool it has.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::slot::{Slot, create_own, is_instance_id, is_own};
+use crate::slot::{QUARANTINE, Slot, create_own, is_instance_id, is_own};
 
 /// The directory with the spools of a slot.
 const SPOOL: &str = "spool";
@@ -38,6 +38,22 @@ pub struct LeftSpool {
 pub fn spool_of(instance: &Path) -> PathBuf {
     let name = instance.file_name().unwrap_or_default();
     instance.parent().unwrap_or(Path::new("")).join(SPOOL).join(name)
+}
+
+/// Whether nothing is left of the owner of a spool, neither in its slot nor set aside: then nobody
+/// will add to it, and it may be removed once it is empty.
+#[must_use]
+pub fn is_orphaned(spool: &Path) -> bool {
+    let (Some(slot), Some(name)) = (spool.parent().and_then(Path::parent), spool.file_name())
+    else {
+        return false;
+    };
+    // What cannot be looked at may well be there.
+    let is_gone = |path: &Path| {
+        let found = fs::symlink_metadata(path);
+        found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    is_gone(&slot.join(name)) && is_gone(&slot.join(QUARANTINE).join(name))
 }
 
 impl Slot {
@@ -63,7 +79,6 @@ impl Slot {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        let set_aside = self.quarantined();
         let mut left = Vec::new();
         for entry in entries {
             let entry = entry?;
@@ -71,17 +86,15 @@ impl Slot {
             if !is_instance_id(&instance) || !entry.file_type()?.is_dir() {
                 continue;
             }
-            let owner = self.path().join(&instance);
-            let is_there = match File::open(&owner) {
-                // Held by its owner, or by whoever recovers it and has its spool open.
+            // Held by its owner, or by whoever recovers it and has its spool open.
+            match File::open(self.path().join(&instance)) {
                 Ok(owner) if owner.try_lock().is_err() => continue,
-                Ok(_) => true,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-                Err(error) => return Err(error),
-            };
-            let awaits_recovery =
-                is_there || set_aside.iter().any(|path| path.ends_with(&instance));
-            left.push(LeftSpool { instance, path: entry.path(), awaits_recovery });
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let path = entry.path();
+            let awaits_recovery = !is_orphaned(&path);
+            left.push(LeftSpool { instance, path, awaits_recovery });
         }
         left.sort_by(|one, other| one.instance.cmp(&other.instance));
         Ok(left)
@@ -104,6 +117,7 @@ mod tests {
         fs::create_dir(&path).unwrap();
         fs::create_dir(path.with_file_name("somebody else's")).unwrap();
         assert_eq!(slot.left_spools().unwrap(), [], "its owner lives");
+        assert!(!is_orphaned(&path));
 
         let (id, directory) = (instance.id.clone(), instance.path.clone());
         drop(instance);
@@ -119,6 +133,7 @@ mod tests {
         assert_eq!(slot.left_spools().unwrap(), [left(true)], "they were set aside");
         remove_instance(&aside).unwrap();
         assert_eq!(slot.left_spools().unwrap(), [left(false)]);
+        assert!(is_orphaned(&path));
         assert!(slot.left_behind().unwrap().is_empty(), "no rings");
     }
 

@@ -15,6 +15,9 @@ use crate::words::counted;
 
 /// Between two looks at the spools and their destinations.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two looks as long as it is not known yet what earlier processes left: a short program has no
+/// time to lose.
+const FIRST_LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// Between two looks at what others have left. All processes of a directory do this, each at times of its
 /// own.
 const ADOPTION_INTERVAL: Duration = Duration::from_secs(60);
@@ -25,12 +28,13 @@ pub(crate) struct Exports {
     /// Our own slot, in which earlier owners may have left something.
     slot: Option<Slot>,
     next: Instant,
-    next_adoption: Instant,
+    /// `None` before the first one.
+    next_adoption: Option<Instant>,
 }
 
 impl Exports {
     pub(crate) fn new(slot: Option<Slot>, now: Instant) -> Self {
-        Self { slot, next: now, next_adoption: now }
+        Self { slot, next: now, next_adoption: None }
     }
 
     /// When the next look is due, if anything is sent.
@@ -43,22 +47,38 @@ impl Exports {
         if now < self.next || !telemetry.otlp().is_on() {
             return;
         }
-        self.next = now + LOOK_INTERVAL;
-        self.last(telemetry);
-        // What is in rings comes first: it is recovered into the same spools.
-        if now >= self.next_adoption && telemetry.files().is_recovered() {
-            if let Some(root) = telemetry.directory() {
-                telemetry.otlp().adopt(root, self.slot.as_ref(), telemetry.problems());
-            }
-            self.next_adoption = now + spread(ADOPTION_INTERVAL);
+        self.tell(telemetry);
+        self.adopt_when_due(telemetry, now);
+        let is_first = self.next_adoption.is_none();
+        self.next = now + if is_first { FIRST_LOOK_INTERVAL } else { LOOK_INTERVAL };
+    }
+
+    /// What is left to do before the end.
+    pub(crate) fn last(&mut self, telemetry: &Telemetry) {
+        if telemetry.otlp().is_on() && self.next_adoption.is_none() {
+            self.adopt_when_due(telemetry, Instant::now());
         }
+        self.tell(telemetry);
+    }
+
+    /// What is in rings comes first: it is recovered into the same spools.
+    fn adopt_when_due(&mut self, telemetry: &Telemetry, now: Instant) {
+        let is_due = self.next_adoption.is_none_or(|due| now >= due);
+        if !is_due || !telemetry.files().is_recovered() {
+            return;
+        }
+        if let Some(root) = telemetry.directory() {
+            telemetry.otlp().adopt(root, self.slot.as_ref(), telemetry.problems());
+        }
+        self.next_adoption = Some(now + spread(ADOPTION_INTERVAL));
+        telemetry.otlp().set_adopted();
     }
 
     /// What is to be told, told now.
-    pub(crate) fn last(&self, telemetry: &Telemetry) {
+    fn tell(&self, telemetry: &Telemetry) {
         let otlp = telemetry.otlp();
         for gap in otlp.take_gaps() {
-            tell(telemetry, &gap);
+            tell_of_gap(telemetry, &gap);
         }
         otlp.tell(telemetry.problems());
         otlp.tend_dead(telemetry.problems());
@@ -73,7 +93,7 @@ fn spread(time: Duration) -> Duration {
 }
 
 /// A loss stands in the log, and reaches the receiver as well.
-fn tell(telemetry: &Telemetry, gap: &Gap) {
+fn tell_of_gap(telemetry: &Telemetry, gap: &Gap) {
     let time = |ns: u64| {
         let at = Timestamp::from_nanosecond(i128::from(ns)).unwrap_or_default();
         format!("{at:.3}")

@@ -11,7 +11,8 @@ use crate::telemetry::Telemetry;
 const DROP_WITHIN: Duration = Duration::from_secs(2);
 
 /// Keeps telemetry running. Dropping it brings everything to its destination, for at most two
-/// seconds; what is not there by then stays on disk for the next start.
+/// seconds; what is not there by then stays on disk for the next start. A command ([`Profile::Cli`](crate::Profile::Cli))
+/// waits at most 300 ms of that for a receiver of OTLP.
 ///
 /// After `std::process::exit`, an abort or a kill the guard is not dropped, and nothing is lost
 /// either: the next start, or `radiosonde recover`, finds it in the rings.
@@ -70,9 +71,10 @@ impl Guard {
         self.report()
     }
 
-    /// Ends telemetry: a last snapshot of metrics, a last drain, a sync, at most `within` for all
-    /// together. `pending` in the report is what the next start will recover. Later events are
-    /// dropped and counted.
+    /// Ends telemetry: a last snapshot of metrics, a last drain, a sync, and what can be sent over OTLP by
+    /// then, at most `within` for all together. `pending` in the report is what the next start will
+    /// recover, and in its part [`otlp`](crate::Report::otlp) what waits on disk to be sent. Later events
+    /// are dropped and counted.
     pub fn shutdown(mut self, within: Duration) -> Report {
         self.end = End::Nothing;
         self.telemetry.shutdown(within)
@@ -139,7 +141,7 @@ impl Drop for Guard {
         match self.end {
             End::Flush => self.telemetry.flush(DROP_WITHIN),
             End::Nothing => {}
-            End::Shutdown => drop(self.telemetry.shutdown(DROP_WITHIN)),
+            End::Shutdown => self.telemetry.drop_within(DROP_WITHIN),
         }
     }
 }

@@ -68,6 +68,8 @@ mod console;
 mod directory;
 #[cfg(feature = "doctor")]
 pub mod doctor;
+#[cfg(feature = "_otlp")]
+pub mod drain;
 mod exports;
 mod foreign;
 mod guard;

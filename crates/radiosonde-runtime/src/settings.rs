@@ -25,7 +25,7 @@ use radiosonde_redact::Rules;
 use radiosonde_registry::Merged;
 use radiosonde_store::location::Location;
 
-use crate::config::Config;
+use crate::config::{Config, Profile};
 use crate::machine;
 use crate::problem::Problems;
 use crate::refusals::Catalogues;
@@ -129,6 +129,8 @@ pub(crate) struct Settings {
     pub(crate) propagation: Propagation,
     pub(crate) files: FileSettings,
     pub(crate) otlp: OtlpSettings,
+    /// Whether this is a command, see [`Profile::Cli`].
+    pub(crate) is_command: bool,
     /// `OTEL_RESOURCE_ATTRIBUTES`.
     pub(crate) attributes: BTreeMap<String, String>,
 }
@@ -165,6 +167,7 @@ impl Settings {
             clock: config.clock.clone(),
             prometheus: prometheus(config, env, problems),
             otlp: OtlpSettings::resolve(config, env, problems),
+            is_command: config.profile == Profile::Cli,
             attributes: attributes.clone(),
             console: console::resolve(config, env, problems),
             spans_off_by: filter::spans_off_by(&filter, env, problems),

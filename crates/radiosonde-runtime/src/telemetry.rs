@@ -68,6 +68,8 @@ struct Inner {
     recovered: Recovered,
     files: Files,
     otlp: Otlp,
+    /// A command does not keep its user waiting for a receiver.
+    is_command: bool,
     /// Of which kinds all records have lines in day files.
     lines: Vec<Kind>,
     prometheus: Option<String>,
@@ -117,6 +119,7 @@ impl Telemetry {
             recovered: Recovered::default(),
             files: Files::default(),
             otlp: Otlp::default(),
+            is_command: false,
             lines: Vec::new(),
             prometheus: None,
             targets_file: None,
@@ -196,6 +199,7 @@ impl Telemetry {
             recovered: Recovered::default(),
             files,
             otlp,
+            is_command: settings.is_command,
             lines: Kind::ALL.into_iter().filter(|kind| owner.lines[*kind as usize]).collect(),
             prometheus: bound.address(),
             targets_file: bound.targets_file(),
@@ -207,7 +211,7 @@ impl Telemetry {
         let exports =
             Exports::new(lease.as_ref().map(|lease| lease.slot().clone()), Instant::now());
         let (house, filing) = lease.as_ref().map(|lease| telemetry.keeps(settings, lease)).unzip();
-        telemetry.start_drain(settings, owner, redactions, &journal, lease, filing);
+        telemetry.start_drain(settings, &owner, redactions, &journal, lease, filing);
         let pace = Pace { metrics: settings.metric_interval, fsync: settings.files.fsync };
         io_thread::start(&telemetry, bound, house, keeper, exports, pace);
         telemetry
@@ -224,7 +228,7 @@ impl Telemetry {
     fn start_drain(
         &self,
         settings: &Settings,
-        owner: Owner,
+        owner: &Owner,
         redactions: Redactions,
         journal: &Journal,
         lease: Option<Lease>,
@@ -244,7 +248,7 @@ impl Telemetry {
         };
         let sink = sink.lines_of(&inner.lines);
         let otlp = inner.otlp.clone();
-        let sink = otlp.around(sink, &owner, &inner.instance, &redactions, has_console);
+        let sink = otlp.around(sink, owner, &inner.instance, &redactions, has_console);
         let files = inner.files.clone();
         let (problems, recovered) = (inner.problems.clone(), inner.recovered.clone());
         let (journal, unsynced) = (journal.clone(), inner.unsynced.clone());

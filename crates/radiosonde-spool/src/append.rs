@@ -44,7 +44,7 @@ pub(crate) fn append(spool: &Inner, at: usize, batch: u64, frames: &[Frame<'_>])
     }
     let now = lane.home.now();
     let mut append = Append { spool, at, lane, now, has_freed: false, is_news: false };
-    if !state.memory.is_empty() && !state.is_waiting(now) {
+    if !state.memory.is_empty() && state.waits_for(now).is_none() {
         state = append.flush(state);
     }
     for (index, frame) in frames.iter().enumerate().skip(done) {
@@ -89,8 +89,11 @@ impl<'a> Append<'a> {
             return state;
         }
         // Behind what waits in memory: the order stays.
-        let mut reason = Some(DropReason::WriteFailed);
-        if state.memory.is_empty() && !state.is_waiting(self.now) {
+        let mut reason = state.waits_for(self.now);
+        if reason.is_none() && !state.memory.is_empty() {
+            reason = Some(DropReason::WriteFailed);
+        }
+        if reason.is_none() {
             (state, reason) = self.put_on_disk(state, &head, payload);
         }
         match reason {
@@ -121,7 +124,7 @@ impl<'a> Append<'a> {
         for _ in 0..TURNS {
             match self.lane.write(&mut state, head, payload) {
                 Ok(()) => {
-                    state.works();
+                    state.failed = None;
                     return (state, None);
                 }
                 Err(Trouble::Room(shortage, bytes)) => {
@@ -138,7 +141,10 @@ impl<'a> Append<'a> {
                     if shortage == Shortage::Disk {
                         // What was freed is taken again: the disk has no less than before.
                         match self.lane.write_instead(&mut state, head, payload, bytes) {
-                            Ok(()) => return (state, None),
+                            Ok(()) => {
+                                state.failed = None;
+                                return (state, None);
+                            }
                             Err(_) => break,
                         }
                     }
@@ -154,15 +160,14 @@ impl<'a> Append<'a> {
                     }
                 }
                 Err(Trouble::Failed(error)) => {
-                    if is_full(&error) {
-                        reason = DropReason::DiskFull;
-                    }
+                    let is_full = is_full(&error);
+                    reason = if is_full { DropReason::DiskFull } else { DropReason::WriteFailed };
                     break;
                 }
             }
         }
         if reason != DropReason::Cap {
-            state.failed(self.now);
+            state.failed = Some((self.now, reason));
         }
         (state, Some(reason))
     }

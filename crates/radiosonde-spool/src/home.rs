@@ -12,6 +12,8 @@ use crate::options::Options;
 
 /// Least size of a segment.
 const SEGMENT_BYTES_MIN: u64 = 4096;
+/// Size of the first segment of a stream.
+const SEGMENT_BYTES_FIRST: u64 = 256 * 1024;
 /// The spare segment.
 pub(crate) const SPARE: &str = "spare";
 /// Where damaged and refused bytes go.
@@ -61,6 +63,8 @@ pub(crate) struct Home {
     pub(crate) in_memory: AtomicU64,
     /// A segment was filled: a spare is worth its room.
     pub(crate) has_rolled: AtomicBool,
+    /// Names in the directory that a power cut could take back.
+    pub(crate) has_new_names: AtomicBool,
     spare: Mutex<Option<Arc<dyn OpenFile>>>,
     quarantine: Mutex<Quarantine>,
 }
@@ -93,6 +97,7 @@ impl Home {
             others: AtomicU64::new(0),
             in_memory: AtomicU64::new(0),
             has_rolled: AtomicBool::new(false),
+            has_new_names: AtomicBool::new(false),
             spare: Mutex::default(),
             quarantine: Mutex::default(),
         }
@@ -220,15 +225,32 @@ impl Home {
             return Ok(());
         }
         let folder = self.path.join(QUARANTINE);
-        match self.files().create_dir(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+        self.create_folder(&folder)?;
         let path = folder.join(format!("{stream}-{:06}.bin", quarantine.next));
         quarantine.next += 1;
         let file = self.files().open(&path, Mode::New)?;
         quarantine.bytes += size;
         write_all(&*file, &content, 0)
+    }
+
+    /// Makes a folder in the spool, if it is not there.
+    pub(crate) fn create_folder(&self, path: &Path) -> io::Result<()> {
+        match self.files().create_dir(path) {
+            Ok(()) => self.has_new_names.store(true, Ordering::Relaxed),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Syncs the names in the directory, where there are new ones.
+    pub(crate) fn sync_names(&self) -> io::Result<()> {
+        if !self.has_new_names.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let synced = self.files().sync_dir(&self.path);
+        self.has_new_names.fetch_or(synced.is_err(), Ordering::Relaxed);
+        synced
     }
 
     /// Bytes in the quarantine, and how many pieces it had no room for.
@@ -237,9 +259,11 @@ impl Home {
         (quarantine.bytes, quarantine.refused)
     }
 
-    /// Size of a segment for a first frame of this size.
-    pub(crate) fn segment_bytes(&self, frame: usize) -> u64 {
-        self.options.segment_bytes.max((SEGMENT_HEAD + frame) as u64)
+    /// Size of the segment after one of this size, for a first frame of that size. A process has many
+    /// streams that say little: their segments begin small.
+    pub(crate) fn segment_bytes(&self, last: u64, frame: usize) -> u64 {
+        let grown = last.saturating_mul(2).max(SEGMENT_BYTES_FIRST);
+        grown.min(self.options.segment_bytes).max((SEGMENT_HEAD + frame) as u64)
     }
 }
 

@@ -43,12 +43,14 @@ pub(crate) struct State {
     /// The one that is appended to.
     pub(crate) active: Option<(u64, Arc<dyn OpenFile>)>,
     pub(crate) next_number: u64,
+    /// Size of the segment that this process made last.
+    pub(crate) last_bytes: u64,
     /// Frames that the disk did not take.
     pub(crate) memory: VecDeque<Queued>,
     /// Those of them that were taken, by the first sequence of their range.
     pub(crate) memory_taken: BTreeMap<u64, Vec<Queued>>,
-    /// When a write failed last.
-    pub(crate) failed_ns: Option<u64>,
+    /// When a write failed last, and how what does not fit into memory is lost until the next.
+    pub(crate) failed: Option<(u64, DropReason)>,
     /// Segments nobody needs, to be removed once the cursor is on disk.
     pub(crate) garbage: Vec<(u64, u64)>,
     /// When the frame that is read next was appended, or earlier.
@@ -150,15 +152,14 @@ impl Lane {
         head: &FrameHead,
         frame: &[u8],
     ) -> Result<(), Trouble> {
-        let most = self.home.options.segment_bytes;
         let fits = |state: &State| {
             let (number, _) = state.active.as_ref()?;
-            let end = state.segments.get(number)?.end;
+            let Segment { end, size, .. } = *state.segments.get(number)?;
             let is_empty = end == SEGMENT_HEAD as u64;
-            (is_empty || end + frame.len() as u64 <= most).then_some(())
+            (is_empty || end + frame.len() as u64 <= size).then_some(())
         };
         if fits(state).is_none() {
-            let bytes = self.home.segment_bytes(frame.len());
+            let bytes = self.home.segment_bytes(state.last_bytes, frame.len());
             if let Some(shortage) = self.home.shortage(bytes) {
                 return Err(Trouble::Room(shortage, bytes));
             }
@@ -201,7 +202,7 @@ impl Lane {
                     // Somebody removed the folder under us. It begins anew, and the books go on.
                     tried = NAMES_TRIED;
                     let _ = self.home.files().create_dir(&self.home.path);
-                    let _ = self.home.files().create_dir(&self.path);
+                    let _ = self.home.create_folder(&self.path);
                     state.slots.file = None;
                 }
                 Err(error) => return Err(error),
@@ -216,26 +217,35 @@ impl Lane {
             batches: state.cursor.batches,
         };
         if let Err(error) = write_all(&*file, &segment_head(&head, self.seed), 0) {
-            self.unlink(number, bytes);
+            state.garbage.push((number, bytes));
             return Err(error);
         }
         let end = SEGMENT_HEAD as u64;
         let segment = Segment { first, end, size: bytes, created_ns, is_dirty: true };
         state.segments.insert(number, segment);
         state.active = Some((number, file));
+        state.last_bytes = bytes;
         state.has_new_names = true;
         Ok(())
     }
 
-    /// Removes a segment's file and gives its room back.
-    pub(crate) fn unlink(&self, number: u64, size: u64) {
-        match self.home.files().unlink(&self.segment_path(number)) {
-            // It is removed when the spool is opened next.
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {}
-            _ => {
-                self.home.used.fetch_sub(size, Ordering::Relaxed);
-            }
+    /// Removes files of segments and gives their room back; whether there was any. What cannot be
+    /// removed now is tried again later.
+    pub(crate) fn unlink(&self, garbage: &[(u64, u64)]) -> bool {
+        let mut freed = false;
+        for (number, size) in garbage {
+            freed |= match self.home.files().unlink(&self.segment_path(*number)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    self.lock().garbage.push((*number, *size));
+                    false
+                }
+                _ => {
+                    self.home.used.fetch_sub(*size, Ordering::Relaxed);
+                    true
+                }
+            };
         }
+        freed
     }
 
     /// Writes the cursor. What fails is tried again with the next write or sync.
@@ -278,10 +288,8 @@ impl Lane {
 
     /// Makes the folder and the file of the cursor, as far as they are not there.
     pub(crate) fn prepare(&self) -> io::Result<()> {
-        match self.home.files().create_dir(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => self.home.files().check_dir(&self.path)?,
-        }
+        self.home.create_folder(&self.path)?;
+        self.home.files().check_dir(&self.path)?;
         let mut state = self.lock();
         state.has_new_names = true;
         self.cursor_file(&mut state).map(drop)
@@ -358,17 +366,9 @@ impl State {
         }
     }
 
-    /// A write failed: the next ones wait.
-    pub(crate) fn failed(&mut self, now: u64) {
-        self.failed_ns = Some(now);
-    }
-
-    pub(crate) fn works(&mut self) {
-        self.failed_ns = None;
-    }
-
-    /// Whether it is too early for another try. A clock that was set back does not make it so.
-    pub(crate) fn is_waiting(&self, now: u64) -> bool {
-        self.failed_ns.is_some_and(|failed| now >= failed && now - failed < RETRY_NS)
+    /// Why nothing is written now. A clock that was set back does not make the wait longer.
+    pub(crate) fn waits_for(&self, now: u64) -> Option<DropReason> {
+        let (failed, reason) = self.failed?;
+        (now >= failed && now - failed < RETRY_NS).then_some(reason)
     }
 }

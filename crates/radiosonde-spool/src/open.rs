@@ -74,6 +74,8 @@ pub(crate) struct Seen {
     pub(crate) batches: Batches,
     /// Behind its last frame, as far as it was read through.
     pub(crate) next: Option<Position>,
+    /// Neither its head nor any frame says where it begins.
+    pub(crate) is_blank: bool,
 }
 
 /// What a folder holds.
@@ -83,6 +85,8 @@ pub(crate) struct Folder {
     /// Numbers that no new segment gets.
     pub(crate) last_number: u64,
     pub(crate) foreign: u32,
+    /// Behind the last frame.
+    pub(crate) end: Position,
     /// The slot that counts, and what it says.
     pub(crate) cursor: Option<(usize, Cursor)>,
 }
@@ -122,14 +126,31 @@ pub(crate) fn look(files: &dyn Files, folder: &Path, seed: u32) -> io::Result<Fo
             Ok(None) | Err(_) => found.foreign += 1,
         }
     }
-    let last = found.segments.iter().next_back().map(|(number, seen)| (*number, seen.next));
-    if let Some((number, None)) = last {
-        let path = folder.join(format::segment_name(number));
-        if let (Ok(bytes), Some(seen)) = (content(files, &path), found.segments.get_mut(&number)) {
-            read_through(&bytes, seed, seen, false);
-        }
-    }
+    place_the_blank(files, folder, seed, &mut found);
     Ok(found)
+}
+
+/// Reads the last segment through that has anything to say. What says nothing, because a kill came
+/// before its head or all of it is damaged, begins where the one behind it does.
+fn place_the_blank(files: &dyn Files, folder: &Path, seed: u32, found: &mut Folder) {
+    let last = found.segments.iter_mut().rev().find(|(_, seen)| !seen.is_blank);
+    let mut first = match last {
+        Some((number, seen)) => {
+            let bytes = content(files, &folder.join(format::segment_name(*number)));
+            if let (Ok(bytes), None) = (bytes, seen.next) {
+                read_through(&bytes, seed, seen, false);
+            }
+            seen.next.unwrap_or(seen.segment.first)
+        }
+        None => Position::default(),
+    };
+    found.end = first;
+    for seen in found.segments.values_mut().rev() {
+        if seen.is_blank {
+            seen.segment.first = first;
+        }
+        first = seen.segment.first;
+    }
 }
 
 fn content(files: &dyn Files, path: &Path) -> io::Result<Vec<u8>> {
@@ -156,6 +177,7 @@ fn look_at_segment(
         },
         batches: Batches::default(),
         next: None,
+        is_blank: false,
     };
     match read_segment_head(&bytes, number, seed) {
         Head::Newer => return Ok(None),
@@ -196,7 +218,8 @@ pub(crate) fn read_through(bytes: &[u8], seed: u32, seen: &mut Seen, is_headless
         }
         at = end;
     }
-    seen.next = Some(next.unwrap_or(seen.segment.first));
+    seen.is_blank = next.is_none();
+    seen.next = Some(next.unwrap_or_default());
 }
 
 /// Opens a stream.
@@ -219,10 +242,9 @@ pub(crate) fn lane(home: &Arc<Home>, options: &StreamOptions) -> io::Result<Lane
 
 /// The state that follows from what is there.
 pub(crate) fn recover(folder: Folder, now: u64) -> State {
-    let Folder { segments, last_number, foreign, cursor } = folder;
+    let Folder { segments, last_number, foreign, end, cursor } = folder;
     let mut state =
         State { next_number: last_number.saturating_add(1), foreign, ..State::default() };
-    let end = segments.values().next_back().and_then(|seen| seen.next);
     for seen in segments.values() {
         state.cursor.batches = join(state.cursor.batches, seen.batches);
     }
@@ -233,7 +255,7 @@ pub(crate) fn recover(folder: Folder, now: u64) -> State {
         low = first;
         state.segments.insert(number, Segment { first, ..seen.segment });
     }
-    let end = end.filter(|end| end.records > low.records).unwrap_or(low);
+    let end = if end.records > low.records { end } else { low };
     let batches = state.cursor.batches;
     match cursor {
         Some((slot, cursor)) => {
@@ -251,6 +273,8 @@ pub(crate) fn recover(folder: Folder, now: u64) -> State {
         }
     }
     finish_ranges(&mut state);
+    // Behind the reader as well: the segments that it is done with are not there any more.
+    state.next_number = state.next_number.max(state.cursor.read.segment);
     let cursor = &mut state.cursor;
     for seen in [end, cursor.read.at] {
         if seen.records > cursor.next.records {

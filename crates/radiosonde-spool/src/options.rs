@@ -17,11 +17,12 @@ const MIB: u64 = 1024 * 1024;
 pub struct Options {
     /// The streams, in the order of their indexes. At most [`STREAMS_MAX`].
     pub streams: Vec<StreamOptions>,
-    /// Size of a segment file in bytes. Default: 4 MiB; less than 4 KiB counts as 4 KiB.
+    /// Size of a segment file in bytes. Default: 4 MiB; less than 4 KiB counts as 4 KiB. A stream's
+    /// first one has 256 KiB, and each next one twice as much until this.
     pub segment_bytes: u64,
     /// Most bytes of this spool on disk. Default: 512 MiB.
     pub cap_bytes: u64,
-    /// Most bytes per stream that wait in memory while the disk takes nothing. Default: 4 MiB over all.
+    /// Most bytes of all streams that wait in memory while the disk takes nothing. Default: 4 MiB.
     pub overflow_bytes: usize,
     /// Most bytes of all damaged or refused pieces that are kept for a look. Default: 16 MiB.
     pub quarantine_bytes: u64,

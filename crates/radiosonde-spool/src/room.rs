@@ -48,8 +48,7 @@ impl Inner {
         let mut any = false;
         for lane in &self.lanes {
             let garbage = std::mem::take(&mut lane.lock().garbage);
-            any |= !garbage.is_empty();
-            garbage.iter().for_each(|(number, size)| lane.unlink(*number, *size));
+            any |= lane.unlink(&garbage);
         }
         any
     }
@@ -67,6 +66,10 @@ impl Inner {
             let Some(oldest) = state.segments.values().next() else { continue };
             let rank = lane.options.rank;
             let is_above_share = state.disk_bytes() > lane.options.share_bytes;
+            // What would be given up for no more than itself stays: memory may hold what is new.
+            if number == at && reason == DropReason::DiskFull && state.segments.len() < 2 {
+                continue;
+            }
             if (number == at && !is_below)
                 || (number != at && is_above_share && (is_below || rank <= asking.options.rank))
             {
@@ -77,7 +80,7 @@ impl Inner {
         let mut candidates = candidates.into_iter().map(|(_, _, number)| number);
         // Where all have no more than their share, the new is worth more than the old.
         candidates.any(|number| self.lanes[number].evict_oldest(reason))
-            || asking.evict_oldest(reason)
+            || (reason == DropReason::Cap && asking.evict_oldest(reason))
     }
 }
 
@@ -94,8 +97,7 @@ impl Lane {
         }
         self.write_cursor(&mut state);
         drop(state);
-        self.unlink(number, segment.size);
-        true
+        self.unlink(&[(number, segment.size)])
     }
 
     /// Counts what is in a segment that is no longer among the others as lost, and moves on to the

@@ -164,7 +164,7 @@ impl Spool {
     /// The first one from the system. What a failed sync leaves is readable and counted as
     /// [`Account::at_risk`]; it is not synced again, since the kernel may have forgotten it.
     pub fn sync(&self) -> io::Result<()> {
-        let mut result = Ok(());
+        let mut result = self.inner.home.sync_names();
         for at in 0..self.inner.lanes.len() {
             append::flush(&self.inner, at);
             result = result.and(self.inner.lanes[at].sync());
@@ -433,10 +433,7 @@ impl Lane {
             state.slots.synced = slot;
         }
         // Only now: a cursor on disk names none of them.
-        for (number, size) in &garbage {
-            self.unlink(*number, *size);
-        }
-        if !garbage.is_empty() {
+        if self.unlink(&garbage) {
             self.lock().has_new_names = true;
         }
         Ok(())

@@ -17,6 +17,8 @@ pub(crate) const TARGETS: &[&str] = &[
     "record_decode",
     "open_spans",
     "stage_contents",
+    "spool_segment",
+    "spool_cursor",
     "callsites_lookup",
     "sealed_reader",
     "filter_parse",

@@ -36,11 +36,14 @@ examples:
   cargo xtask check --only fmt,clippy      the two that change most often
   cargo xtask prove deaths                 1,000 deaths under load, every call accounted for
   cargo xtask prove deaths --rounds 5000
+  cargo xtask prove exports                1,000 kills between a day file and a queue
   cargo xtask prove cap                    exact caps under concurrency, 300 rounds
   cargo xtask prove monotonic              nothing that only rises falls, 2,000 cases
   cargo xtask prove scrape                 a real Prometheus scrapes for a minute
   cargo xtask prove paths                  100,000 paths that are asked for make no series
   cargo xtask prove capture                64 captures at once, a thousand rounds
+  cargo xtask prove outage                 an hour of no collector, on a clock that is moved
+  cargo xtask prove kills                  a spool whose writer is killed
   cargo xtask prove catalog                how long catalogues of 100 to 1,000 metrics take
   cargo xtask prove fuzz --seconds 60 --only ring_image,json_escape
 

@@ -29,6 +29,22 @@ pub(crate) const PROOFS: &[Proof] = &[
         tests: &["--release", "-p", "drill", "--test", "deaths"],
     },
     Proof {
+        name: "exports",
+        about: "two processes are killed in one directory, by themselves at every point of a hand-over, in a recovery too, and from outside: each record is in a queue, or in a spool, once, and in its day file",
+        rounds: 1000,
+        variable: "XTASK_EXPORTS",
+        tests: &[
+            "-p",
+            "radiosonde-events",
+            "-p",
+            "radiosonde-otlp",
+            "--test",
+            "exports",
+            "--test",
+            "killed",
+        ],
+    },
+    Proof {
         name: "cap",
         about: "eight threads at 400 keys of a counter and a histogram, threads that end while others write: caps of 50 and 200 are exact, nothing is there twice or lost",
         rounds: 300,
@@ -69,6 +85,20 @@ pub(crate) const PROOFS: &[Proof] = &[
         rounds: 1000,
         variable: "XTASK_CAPTURE",
         tests: &["-p", "tested", "--test", "crowd"],
+    },
+    Proof {
+        name: "outage",
+        about: "8,000 records a second and no collector, minute after minute on a clock that is moved: the lowest ranks go first, all that is lost is told, the books are exact",
+        rounds: 60,
+        variable: "XTASK_OUTAGE",
+        tests: &["-p", "radiosonde-spool", "--lib", "an_hour_without_a_collector"],
+    },
+    Proof {
+        name: "kills",
+        about: "processes with a spool are killed at each of their operations on files, also while they recover: what was appended comes, or is counted, once",
+        rounds: 1,
+        variable: "XTASK_SPOOL_KILLS",
+        tests: &["-p", "radiosonde-spool", "--lib", "whenever_a_process_is_killed"],
     },
     Proof {
         name: "catalog",

@@ -9,6 +9,7 @@ mod logs;
 mod metrics;
 mod ops;
 mod removed;
+mod spool;
 mod summary;
 mod trace;
 
@@ -37,6 +38,7 @@ pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
         Command::Removed(args) => removed::run(args, out),
         Command::Recover(args) => recover::run(args, out),
         Command::Doctor(args) => doctor::run(args, out),
+        Command::Spool(command) => spool::run(command, out),
         Command::Ops(command) => ops::run(command, out),
         Command::Completions { shell } => completions(*shell, out),
     }

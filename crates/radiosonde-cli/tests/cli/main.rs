@@ -6,6 +6,7 @@
 mod closing;
 mod coverage;
 mod doctor;
+mod drain;
 mod fixture;
 mod found;
 mod hostile;
@@ -16,6 +17,7 @@ mod removed;
 mod rows;
 mod runs;
 mod spans;
+mod spool;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod usage;

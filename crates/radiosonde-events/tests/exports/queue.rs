@@ -1,56 +1,21 @@
-//! A queue of exports in a file, and a sink with one. It kills its process where it is told to.
+//! A queue of exports in a file, and a sink with one.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
 
-use radiosonde_events::DaySink;
-use radiosonde_record::{Batch, Builder, Descriptor, Exports, Interrupted, Kind, Record, Sink};
+use radiosonde_events::{DaySink, Owner};
+use radiosonde_record::{
+    Batch, Builder, Descriptor, Exports, Interrupted, Kind, Level, Record, Sink, spool_of,
+};
 
-/// Where a process ends, of itself: at the `call`th batch it hands over, here or there.
-#[derive(Clone, Debug)]
-pub(crate) struct End {
-    pub(crate) call: u32,
-    pub(crate) point: Point,
-    pub(crate) calls: Arc<AtomicU32>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Point {
-    /// Before anything of the batch is in the queue.
-    Before,
-    /// In the middle of its first entry.
-    WithinEntry,
-    /// Between two of its entries.
-    Between,
-    /// When all entries are there and the batch is not whole.
-    BeforeWhole,
-    /// When it is whole, and the stage still has it.
-    Whole,
-}
-
-impl Point {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Before, Self::WithinEntry, Self::Between, Self::BeforeWhole, Self::Whole];
-}
-
-impl End {
-    /// Nothing after this call happens.
-    fn come(&self) -> ! {
-        let own = rustix::process::getpid();
-        rustix::process::kill_process(own, rustix::process::Signal::KILL).expect("a signal");
-        loop {
-            std::thread::park();
-        }
-    }
-}
+use crate::proof::end::{End, Point};
 
 /// Frames `length u32, crc32 of the rest u32, number u64, bytes`. One without bytes says that the
 /// batch of this number is whole; the others are entries, stream first.
-pub(crate) struct Queue {
+struct Queue {
     file: File,
     last: u64,
     part: (u64, usize),
@@ -61,7 +26,7 @@ type Frame = (u64, Vec<u8>);
 
 impl Queue {
     /// Opens or creates the queue in a directory. A frame that was torn is cut off.
-    pub(crate) fn open(directory: &Path, end: Option<End>) -> io::Result<Self> {
+    fn open(directory: &Path, end: Option<End>) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
         let mut options = OpenOptions::new();
         let file = options.create(true).append(true).read(true).open(directory.join("queue"))?;
@@ -84,10 +49,7 @@ impl Queue {
     }
 
     fn append(&mut self, number: u64, exports: Exports<'_>) {
-        let end = self
-            .end
-            .clone()
-            .filter(|end| end.calls.fetch_add(1, Ordering::Relaxed) + 1 == end.call);
+        let end = self.end.clone().filter(End::is_now);
         let ends = |at: Point| end.as_ref().filter(|end| end.point == at);
         ends(Point::Before).map(End::come);
         if number > self.last {
@@ -109,12 +71,29 @@ impl Queue {
     }
 }
 
-/// What is in a queue: stream and text of each entry.
-pub(crate) fn read(directory: &Path) -> io::Result<Vec<(u8, String)>> {
+/// Which record has this number: events, spans and metrics in turn.
+pub(crate) fn describe(number: u64) -> (Kind, Level, &'static str) {
+    (Kind::ALL[(number % 3) as usize], Level::Info, "tick")
+}
+
+/// The sink of a process, living or dead, whose queue is where its spool would be.
+pub(crate) fn sink(
+    lines: DaySink,
+    _owner: &Owner,
+    instance: &Path,
+    _is_dead: bool,
+    end: Option<End>,
+) -> io::Result<Box<dyn Sink>> {
+    let queue = Queue::open(&spool_of(instance), end)?;
+    Ok(Box::new(Exporting { lines, queue }))
+}
+
+/// The messages in a queue.
+pub(crate) fn read(directory: &Path) -> io::Result<Vec<String>> {
     let frames = frames(&fs::read(directory.join("queue"))?).0.into_iter();
     let entry = |(_, bytes): Frame| {
-        let (stream, text) = bytes.split_first()?;
-        Some((*stream, String::from_utf8_lossy(text).into_owned()))
+        let (_stream, text) = bytes.split_first()?;
+        Some(String::from_utf8_lossy(text).into_owned())
     };
     Ok(frames.filter_map(entry).collect())
 }
@@ -151,9 +130,9 @@ fn sum(bytes: &[u8]) -> u32 {
 }
 
 /// Each record has an export, whether it has a line or not: its message, on the stream of its kind.
-pub(crate) struct Exporting {
-    pub(crate) lines: DaySink,
-    pub(crate) queue: Queue,
+struct Exporting {
+    lines: DaySink,
+    queue: Queue,
 }
 
 impl Sink for Exporting {

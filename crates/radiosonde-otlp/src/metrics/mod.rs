@@ -16,11 +16,13 @@ use crate::wire::Writer;
 use message::{Data, Span, Temporality, Value, nanoseconds};
 use series::{Known, Values};
 
-pub use settings::{MetricComplaint, MetricSettings, TemporalityPreference};
+pub use settings::{MetricSettings, TemporalityPreference};
 
 /// Bytes of an entry that are neither of its metric's head nor of its points, at most: prefix, head, scope,
 /// keys, lengths, temporality.
 const AROUND: usize = 256;
+/// Bytes of entries at which they are appended, so that a snapshot is never in memory as a whole.
+const APPENDED_AT: usize = 1024 * 1024;
 /// Longest description and unit that are sent, in bytes; more is cut.
 const DESCRIPTION_MAX: usize = 4096;
 const UNIT_MAX: usize = 255;
@@ -75,18 +77,21 @@ impl SnapshotEncoder {
     /// For the one thread that does so; [`Metrics::renew_exemplars`](radiosonde_metrics::Metrics::renew_exemplars)
     /// is for afterwards.
     pub fn append(&mut self, snapshot: &Snapshot, at: SystemTime, spool: &Spool) -> u64 {
-        self.encode(snapshot, at);
-        let batch = spool.next_batch();
-        self.packer.append_to(spool, Stream::Metrics, batch);
-        let points = self.packer.frames(Stream::Metrics).map(|(points, _)| u64::from(points)).sum();
+        self.packer.clear();
+        let mut points = 0;
+        self.encode(snapshot, at, &mut |packer| {
+            points +=
+                packer.frames(Stream::Metrics).map(|(points, _)| u64::from(points)).sum::<u64>();
+            packer.append_to(spool, Stream::Metrics, spool.next_batch());
+        });
         self.commit(snapshot, at);
         points
     }
 
-    /// Makes the entries of a snapshot. Until [`SnapshotEncoder::commit`] nothing of it counts as sent.
-    fn encode(&mut self, snapshot: &Snapshot, at: SystemTime) {
+    /// Makes the entries of a snapshot, and has them appended now and then. Until
+    /// [`SnapshotEncoder::commit`] nothing of it counts as sent.
+    fn encode(&mut self, snapshot: &Snapshot, at: SystemTime, append: &mut dyn FnMut(&Packer)) {
         let time_ns = nanoseconds(at);
-        self.packer.clear();
         for group in fitted::grouped(snapshot) {
             let Some(first) = group.families.first() else { continue };
             self.metric.clear();
@@ -104,6 +109,10 @@ impl SnapshotEncoder {
                 let size = self.metric.len() + self.points.len() + self.point.len() + AROUND;
                 if current.is_some_and(|current| current != data) || size > FRAME_MAX {
                     self.push(current, &mut count);
+                    if self.packer.size() > APPENDED_AT {
+                        append(&self.packer);
+                        self.packer.clear();
+                    }
                 }
                 current = Some(data);
                 self.points.fields(self.point.as_bytes());
@@ -111,6 +120,8 @@ impl SnapshotEncoder {
             }
             self.push(current, &mut count);
         }
+        append(&self.packer);
+        self.packer.clear();
     }
 
     /// Ends an entry with the points there are.
@@ -155,52 +166,12 @@ impl SnapshotEncoder {
         if changed.as_ref().is_some_and(|changed| changed.is_zero() && self.known.is_known(id)) {
             return None;
         }
-        let (data, value, mended);
-        match &series.value {
-            Point::Counter(count) => {
-                data = Data::Sum(temporality);
-                let changed = changed.as_ref().map(Values::count);
-                value = Value::of_count(changed.unwrap_or(*count));
-            }
-            Point::FloatCounter(sum) => {
-                data = Data::Sum(temporality);
-                value = Value::Double(changed.as_ref().map_or(*sum, Values::sum));
-            }
-            Point::Gauge(at) => (data, value) = (Data::Gauge, Value::Double(*at)),
-            Point::Histogram { bounds, counts, sum, exponential, .. } => {
-                mended = fitted::mended_buckets(bounds, counts);
-                let (bounds, all) = match &mended {
-                    Some((bounds, counts)) => (bounds.as_slice(), counts.as_slice()),
-                    None => (&**bounds, counts.as_slice()),
-                };
-                let counts = changed.as_ref().map_or(all, Values::counts);
-                let sum = changed.as_ref().map_or(*sum, Values::sum);
-                (data, value) = match exponential.as_ref().zip(bounds.first()) {
-                    Some((powers, first)) if mended.is_none() => (
-                        Data::Exponential(temporality),
-                        Value::Exponential {
-                            scale: powers.scale.into(),
-                            offset: powers.offset,
-                            zero_threshold: *first,
-                            counts,
-                            sum,
-                        },
-                    ),
-                    _ => {
-                        let count = counts.iter().fold(0_u64, |all, one| all.saturating_add(*one));
-                        let (sum, min, max) = (Some(sum), None, None);
-                        let value = Value::Histogram { bounds, counts, count, sum, min, max };
-                        (Data::Histogram(temporality), value)
-                    }
-                };
-            }
-            Point::Summary { count, sum, quantiles } => {
-                data = Data::Summary;
-                value = Value::Summary { count: *count, sum: *sum, quantiles };
-            }
-            // A value of a later version of the crate.
-            _ => return None,
-        }
+        let mended = match &series.value {
+            Point::Histogram { bounds, counts, .. } => fitted::mended_buckets(bounds, counts),
+            _ => None,
+        };
+        let (data, value) =
+            value_of(&series.value, changed.as_ref(), mended.as_ref(), temporality)?;
         let span = Span { start_ns, time_ns };
         let attributes = |out: &mut Writer, field: u32| {
             for (label, value) in fitted::labels(series, metric_type) {
@@ -235,4 +206,53 @@ impl SnapshotEncoder {
         self.known.end_of_snapshot();
         self.before_ns = Some(nanoseconds(at));
     }
+}
+
+/// Bounds and counts.
+type Buckets = (Vec<f64>, Vec<u64>);
+
+/// What is sent of a value, or of what has `changed` of it. `mended` are the buckets of one whose own are
+/// none. `None` for a value of a later version of the crate.
+fn value_of<'v>(
+    point: &'v Point,
+    changed: Option<&'v Values>,
+    mended: Option<&'v Buckets>,
+    temporality: Temporality,
+) -> Option<(Data, Value<'v>)> {
+    Some(match point {
+        Point::Counter(count) => {
+            let count = changed.map_or(*count, Values::count);
+            (Data::Sum(temporality), Value::of_count(count))
+        }
+        Point::FloatCounter(sum) => {
+            (Data::Sum(temporality), Value::Double(changed.map_or(*sum, Values::sum)))
+        }
+        Point::Gauge(value) => (Data::Gauge, Value::Double(*value)),
+        Point::Histogram { bounds, counts, sum, exponential, .. } => {
+            let (bounds, counts) = match mended {
+                Some((bounds, counts)) => (bounds.as_slice(), counts.as_slice()),
+                None => (&**bounds, counts.as_slice()),
+            };
+            let counts = changed.map_or(counts, Values::counts);
+            let sum = changed.map_or(*sum, Values::sum);
+            match exponential.as_ref().zip(bounds.first()) {
+                Some((powers, first)) if mended.is_none() => {
+                    let (scale, offset, zero_threshold) =
+                        (powers.scale.into(), powers.offset, *first);
+                    let value = Value::Exponential { scale, offset, zero_threshold, counts, sum };
+                    (Data::Exponential(temporality), value)
+                }
+                _ => {
+                    let count = counts.iter().fold(0_u64, |all, one| all.saturating_add(*one));
+                    let (sum, min, max) = (Some(sum), None, None);
+                    let value = Value::Histogram { bounds, counts, count, sum, min, max };
+                    (Data::Histogram(temporality), value)
+                }
+            }
+        }
+        Point::Summary { count, sum, quantiles } => {
+            (Data::Summary, Value::Summary { count: *count, sum: *sum, quantiles })
+        }
+        _ => return None,
+    })
 }

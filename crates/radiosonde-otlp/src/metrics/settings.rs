@@ -1,6 +1,7 @@
 //! How metrics are sent: variables of OpenTelemetry.
 
 use super::message::Temporality;
+use crate::settings::Complaint;
 
 /// What the values of counters and histograms are counted from
 /// (`OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`).
@@ -25,18 +26,6 @@ pub struct MetricSettings {
     pub temporality: TemporalityPreference,
 }
 
-/// A variable whose value could not be honoured, or not as far as it may seem.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MetricComplaint {
-    /// The variable.
-    pub variable: &'static str,
-    /// What is wrong, and what is done instead.
-    pub what: String,
-    /// What to do about it.
-    pub fix: String,
-}
-
 const TEMPORALITY: &str = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
 const AGGREGATION: &str = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION";
 
@@ -48,7 +37,7 @@ impl MetricSettings {
     /// Values are counted in buckets when they are recorded, so how they are aggregated is decided there:
     /// a histogram is exponential where its registry gives it `exponential_buckets`, and otherwise has
     /// the bounds it has, whatever the second variable says.
-    pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> (Self, Vec<MetricComplaint>) {
+    pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> (Self, Vec<Complaint>) {
         let mut settings = Self::default();
         let mut complaints = Vec::new();
         let value = |variable: &str| {
@@ -60,27 +49,25 @@ impl MetricSettings {
             None | Some("cumulative") => {}
             Some("delta") => settings.temporality = TemporalityPreference::Delta,
             Some("lowmemory") => settings.temporality = TemporalityPreference::LowMemory,
-            Some(other) => complaints.push(MetricComplaint {
-                variable: TEMPORALITY,
-                what: format!("`{other}` is no temporality: cumulative values are sent"),
-                fix: "set it to cumulative, delta or lowmemory".to_owned(),
-            }),
+            Some(other) => complaints.push(complaint(
+                TEMPORALITY,
+                &format!("is `{other}`, which is no temporality: cumulative values are sent"),
+                "set it to cumulative, delta or lowmemory",
+            )),
         }
         match value(AGGREGATION).as_deref() {
             None | Some("explicit_bucket_histogram") => {}
-            Some("base2_exponential_bucket_histogram") => complaints.push(MetricComplaint {
-                variable: AGGREGATION,
-                what: "histograms are exponential where the registry says so, and only there: values \
-                       are counted in buckets when they are recorded"
-                    .to_owned(),
-                fix: "give the histograms `exponential_buckets` in the registry".to_owned(),
-            }),
-            Some(other) => complaints.push(MetricComplaint {
-                variable: AGGREGATION,
-                what: format!("`{other}` is no aggregation: histograms are sent as they are"),
-                fix: "unset it, and give histograms `buckets` or `exponential_buckets` in the registry"
-                    .to_owned(),
-            }),
+            Some("base2_exponential_bucket_histogram") => complaints.push(complaint(
+                AGGREGATION,
+                "makes no histogram exponential: those are of which the registry says so, since values are \
+                 counted in buckets when they are recorded",
+                "give the histograms `exponential_buckets` in the registry",
+            )),
+            Some(other) => complaints.push(complaint(
+                AGGREGATION,
+                &format!("is `{other}`, which is no aggregation: histograms are sent as they are"),
+                "unset it, and give histograms `buckets` or `exponential_buckets` in the registry",
+            )),
         }
         (settings, complaints)
     }
@@ -91,4 +78,9 @@ impl MetricSettings {
             TemporalityPreference::Delta | TemporalityPreference::LowMemory => Temporality::Delta,
         }
     }
+}
+
+fn complaint(variable: &str, what: &str, fix: &str) -> Complaint {
+    let what = format!("{variable} {what}");
+    Complaint { variable: variable.to_owned(), what, fix: fix.to_owned() }
 }

@@ -3,19 +3,23 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri};
-use http_body::Body;
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::client::legacy::connect::{Connect, Connected, Connection, HttpConnector};
 use hyper_util::client::legacy::{Client, Error};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
 use super::proxy::Proxies;
@@ -31,88 +35,75 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Exchanged = Pin<Box<dyn Future<Output = Result<Response<Incoming>, Error>> + Send>>;
 
 /// A pool of connections to one destination.
-pub(super) trait Exchange<B>: Send + Sync {
-    fn request(&self, request: Request<B>) -> Exchanged;
+pub(super) trait Exchange: Send + Sync {
+    fn request(&self, request: Request<Full<Bytes>>) -> Exchanged;
 }
 
-impl<C, B> Exchange<B> for Client<C, B>
-where
-    C: Connect + Clone + Send + Sync + 'static,
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
-    fn request(&self, request: Request<B>) -> Exchanged {
+impl<C: Connect + Clone + Send + Sync + 'static> Exchange for Client<C, Full<Bytes>> {
+    fn request(&self, request: Request<Full<Bytes>>) -> Exchanged {
         Box::pin(Client::request(self, request))
     }
 }
 
 /// Connections to a destination, and what a proxy wants to see in each request that it is handed.
-pub(super) struct Connections<B> {
-    pub(super) exchange: Arc<dyn Exchange<B>>,
+pub(super) struct Connections {
+    pub(super) exchange: Arc<dyn Exchange>,
+    pub(super) heard: Heard,
     pub(super) proxy_authorization: Option<HeaderValue>,
 }
 
 /// Makes them, without connecting yet. The error says what to look at.
-pub(super) fn connections<B>(
+pub(super) fn connections(
     destination: &Destination,
     uri: &Uri,
     proxies: &Proxies,
-) -> Result<Connections<B>, String>
-where
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
+) -> Result<Connections, String> {
     let is_grpc = destination.protocol == Protocol::Grpc;
     let has_tls = uri.scheme_str() == Some("https");
     let protocol: &[u8] = if is_grpc { b"h2" } else { b"http/1.1" };
-    let config = if has_tls { tls::config(destination, protocol)? } else { tls::none()? };
-    let config = Arc::new(config);
+    let tls = has_tls.then(|| tls::config(destination, protocol)).transpose()?.map(Arc::new);
     let mut plain = HttpConnector::new();
     plain.enforce_http(false);
     plain.set_nodelay(true);
-    let without = |exchange| Connections { exchange, proxy_authorization: None };
+    let heard = Heard::default();
     let Some(proxy) = proxies.on_the_way(uri) else {
-        let connector = HttpsConnector::from((plain, config));
-        return Ok(without(client(connector, is_grpc)));
+        return Ok(client(Connector { inner: plain, to: None, tls, heard }, is_grpc));
     };
-    let (to, authorization) = (proxy.uri().clone(), proxy.basic_auth().cloned());
+    let to = proxy.uri.clone();
     match to.scheme_str() {
         Some("socks5" | "socks5h") => {
-            let mut socks = SocksV5::new(to, plain);
-            if let Some((user, password)) = proxy.raw_auth() {
-                socks = socks.with_auth(user.to_owned(), password.to_owned());
+            let mut inner = SocksV5::new(to, plain);
+            if let Some((user, password)) = proxy.user {
+                inner = inner.with_auth(user, password);
             }
-            Ok(without(client(HttpsConnector::from((socks, config)), is_grpc)))
+            Ok(client(Connector { inner, to: None, tls, heard }, is_grpc))
         }
-        Some("http" | "https") => {
+        Some(scheme @ ("http" | "https")) => {
             // A proxy is trusted as any server is: by the certificates of the system, or the file.
-            let to_proxy = match to.scheme_str() {
-                Some("https") => Arc::new(tls::config(destination, b"http/1.1")?),
-                _ => Arc::new(tls::none()?),
-            };
-            let base = HttpsConnector::from((plain, to_proxy));
+            let to_proxy = (scheme == "https").then(|| tls::config(destination, b"http/1.1"));
+            let to_proxy = to_proxy.transpose()?.map(Arc::new);
+            let base = Connector { inner: plain, to: None, tls: to_proxy, heard: heard.clone() };
+            let authorization = proxy.authorization();
             if has_tls || is_grpc {
-                let mut tunnel = Tunnel::new(to, base);
+                let mut inner = Tunnel::new(to, base);
                 if let Some(authorization) = authorization {
-                    tunnel = tunnel.with_auth(authorization);
+                    inner = inner.with_auth(authorization);
                 }
-                return Ok(without(client(HttpsConnector::from((tunnel, config)), is_grpc)));
+                return Ok(client(Connector { inner, to: None, tls, heard }, is_grpc));
             }
-            let exchange = client(Handed { inner: base, to }, is_grpc);
-            Ok(Connections { exchange, proxy_authorization: authorization })
+            let connections = client(Connector { to: Some(to), ..base }, is_grpc);
+            Ok(Connections { proxy_authorization: authorization, ..connections })
         }
         _ => Err("the proxy is of a kind that is not spoken: use http, https or socks5".to_owned()),
     }
 }
 
-fn client<C, B>(connector: C, is_grpc: bool) -> Arc<dyn Exchange<B>>
+fn client<C>(connector: Connector<C>, is_grpc: bool) -> Connections
 where
-    C: Connect + Clone + Send + Sync + 'static,
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
+    C: Service<Uri> + Clone + Send + Sync + 'static,
+    C::Response: Read + Write + Connection + Unpin + Send + 'static,
+    C::Future: Send + Unpin + 'static,
+    C::Error: Into<BoxError>,
 {
     let mut builder = Client::builder(TokioExecutor::new());
     builder.pool_timer(TokioTimer::new()).timer(TokioTimer::new());
@@ -121,23 +112,30 @@ where
     builder.http2_only(is_grpc);
     #[cfg(not(feature = "grpc"))]
     let _ = is_grpc;
-    Arc::new(builder.build::<_, B>(connector))
+    let heard = connector.heard.clone();
+    let exchange = Arc::new(builder.build::<_, Full<Bytes>>(connector));
+    Connections { exchange, heard, proxy_authorization: None }
 }
 
-/// Connects to a proxy that is handed whole requests, wherever they go.
+/// Connects, with TLS where the scheme is https, and listens for what TLS says later: that a
+/// certificate is missing comes with the first read, and over HTTP/2 no request hears of it.
 #[derive(Clone)]
-struct Handed<C> {
+struct Connector<C> {
     inner: C,
-    to: Uri,
+    /// Where to, whatever is asked for: a proxy that is handed whole requests.
+    to: Option<Uri>,
+    tls: Option<Arc<ClientConfig>>,
+    heard: Heard,
 }
 
-impl<C> Service<Uri> for Handed<C>
+impl<C> Service<Uri> for Connector<C>
 where
     C: Service<Uri>,
+    C::Response: Read + Write + Unpin + Send + 'static,
     C::Future: Send + 'static,
     C::Error: Into<BoxError>,
 {
-    type Response = OfProxy<C::Response>;
+    type Response = Stream<C::Response>;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
@@ -145,45 +143,113 @@ where
         self.inner.poll_ready(context).map_err(Into::into)
     }
 
-    fn call(&mut self, _: Uri) -> Self::Future {
-        let connecting = self.inner.call(self.to.clone());
-        Box::pin(async move { connecting.await.map(OfProxy).map_err(Into::into) })
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let is_proxied = self.to.is_some();
+        let to = self.to.clone().unwrap_or(to);
+        let name = server_name(&to);
+        let tls = self.tls.clone().filter(|_| to.scheme_str() == Some("https"));
+        let connecting = self.inner.call(to);
+        let heard = self.heard.clone();
+        Box::pin(async move {
+            let plain = connecting.await.map_err(Into::into)?;
+            let inner = match tls {
+                None => Layer::Plain(plain),
+                Some(config) => {
+                    let name = name.ok_or("the endpoint names no host that TLS can check")?;
+                    let tls = TlsConnector::from(config).connect(name, TokioIo::new(plain)).await?;
+                    Layer::Tls(Box::new(TokioIo::new(tls)))
+                }
+            };
+            Ok(Stream { inner, is_proxied, heard })
+        })
     }
 }
 
-/// A connection to such a proxy: requests on it carry their whole URL.
-struct OfProxy<T>(T);
+fn server_name(uri: &Uri) -> Option<ServerName<'static>> {
+    let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
+    ServerName::try_from(host.to_owned()).ok()
+}
 
-impl<T: Connection> Connection for OfProxy<T> {
+/// A connection that is watched.
+struct Stream<T> {
+    inner: Layer<T>,
+    /// Whether requests on it carry their whole URL.
+    is_proxied: bool,
+    heard: Heard,
+}
+
+enum Layer<T> {
+    Plain(T),
+    Tls(Box<TokioIo<TlsStream<TokioIo<T>>>>),
+}
+
+impl<T: Connection + Read + Write + Unpin> Connection for Stream<T> {
     fn connected(&self) -> Connected {
-        self.0.connected().proxy(true)
+        let connected = match &self.inner {
+            Layer::Plain(plain) => plain.connected(),
+            Layer::Tls(tls) => tls.inner().get_ref().0.inner().connected(),
+        };
+        if self.is_proxied { connected.proxy(true) } else { connected }
     }
 }
 
-impl<T: Read + Unpin> Read for OfProxy<T> {
+impl<T: Read + Write + Unpin> Read for Stream<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
+        let read = match &mut self.inner {
+            Layer::Plain(plain) => Pin::new(plain).poll_read(context, buffer),
+            Layer::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
+        };
+        if let Poll::Ready(Err(error)) = &read {
+            self.heard.hear(error);
+        }
+        read
     }
 }
 
-impl<T: Write + Unpin> Write for OfProxy<T> {
+impl<T: Read + Write + Unpin> Write for Stream<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
+        match &mut self.inner {
+            Layer::Plain(plain) => Pin::new(plain).poll_write(context, bytes),
+            Layer::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
+        match &mut self.inner {
+            Layer::Plain(plain) => Pin::new(plain).poll_flush(context),
+            Layer::Tls(tls) => Pin::new(tls).poll_flush(context),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+        match &mut self.inner {
+            Layer::Plain(plain) => Pin::new(plain).poll_shutdown(context),
+            Layer::Tls(tls) => Pin::new(tls).poll_shutdown(context),
+        }
+    }
+}
+
+/// What TLS said on a connection, for the request that failed because of it. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Heard(Arc<Mutex<Option<(String, bool)>>>);
+
+impl Heard {
+    fn hear(&self, error: &io::Error) {
+        if let Some(trouble) = tls::trouble(error) {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
+        }
+    }
+
+    /// Why, and whether it stays that way until somebody changes something.
+    pub(super) fn take(&self) -> Option<(String, bool)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

@@ -16,17 +16,17 @@
 //! [`PARKED_MAX`] single entries and accepts nothing does not mean the entries: it counts as
 //! misconfigured, and nothing is given up.
 
+mod choice;
+mod verdicts;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use radiosonde_spool::Limit;
-
-use super::answer::{Answer, Verdict};
-use super::breaker::{Breaker, FLIGHT_MAX, Failure, HOLD, PROBE_RECORDS, Permit, RECORDS_MAX};
+use super::breaker::{Breaker, FLIGHT_MAX, PROBE_RECORDS, Permit, RECORDS_MAX};
 use super::job::{Job, Part};
 use super::pace::Pace;
 use super::status::Counts;
-use super::store::{Range as _, Store, Waiting};
+use super::store::{Store, Waiting};
 use crate::assemble::assemble;
 use crate::signal::Signal;
 use crate::streams::Stream;
@@ -87,12 +87,14 @@ pub(super) struct Source<S> {
     appended: u64,
     /// By stream of the signal: not before that, so that records gather.
     next_take: Vec<Duration>,
+    /// By stream of the signal: not before that, since there was nothing to be had.
+    again_at: Vec<Duration>,
 }
 
 impl<S> Source<S> {
     pub(super) fn new(id: u64, store: S, instance: String, resource: Arc<[u8]>) -> Self {
-        let (from, next_take) = (Duration::ZERO, Vec::new());
-        Self { id, store, instance, resource, from, appended: 0, next_take }
+        let (from, next_take, again_at) = (Duration::ZERO, Vec::new(), Vec::new());
+        Self { id, store, instance, resource, from, appended: 0, next_take, again_at }
     }
 }
 
@@ -155,6 +157,7 @@ impl<S: Store> Lane<S> {
         let waiting = source.store.waiting(&self.streams);
         source.appended = waiting.iter().map(|stream| stream.appended).sum();
         source.next_take = vec![Duration::ZERO; self.streams.len()];
+        source.again_at = source.next_take.clone();
         self.sources.push(source);
     }
 
@@ -245,240 +248,6 @@ impl<S: Store> Lane<S> {
         let all = sources.iter_mut().map(&mut look).collect();
         self.pace.came(now, came);
         all
-    }
-
-    /// The place of the job that the next request comes from; takes a range when there is none.
-    fn choose(&mut self, now: Duration, waiting: &[Vec<Waiting>], records: u64) -> Option<usize> {
-        self.turn = self.turn.wrapping_add(1);
-        if self.in_doubt {
-            // Whether the collector refuses everything is found out with something else.
-            if let Some(at) = self.take(now, waiting, records) {
-                return Some(at);
-            }
-            let count = self.jobs.len();
-            let mut places = (0..count).map(|step| (self.turn + step) % count);
-            return places.find(|at| self.jobs[*at].is_waiting());
-        }
-        let first = self.jobs.iter().position(Job::is_waiting);
-        first.or_else(|| self.take(now, waiting, records))
-    }
-
-    fn take(&mut self, now: Duration, waiting: &[Vec<Waiting>], records: u64) -> Option<usize> {
-        while self.jobs.len() < JOBS_MAX {
-            let (source, stream) = self.ready(now, waiting)?;
-            let left = self.left(source, stream, waiting);
-            let limit = Limit { records, bytes: self.bytes_max as u64 };
-            let of = &mut self.sources[source];
-            let name = self.streams[stream];
-            let taken = match of.store.take(name, limit) {
-                Ok(Some(taken)) => taken,
-                other => {
-                    of.next_take[stream] = now + LINGER;
-                    if let Err(error) = other {
-                        self.counts.spool_errors += 1;
-                        self.counts.say(now, format!("the spool cannot be read: {error}"));
-                    }
-                    continue;
-                }
-            };
-            self.numbers += 1;
-            let job = Job::new(self.numbers, of.id, name, taken);
-            if job.taken.records() >= left {
-                of.next_take[stream] = now + LINGER;
-            }
-            for payload in job.damaged() {
-                let _ = of.store.quarantine(name, payload, "an entry that cannot be read");
-            }
-            let is_waiting = job.is_waiting();
-            self.jobs.push(job);
-            if is_waiting {
-                return Some(self.jobs.len() - 1);
-            }
-            self.settle(now);
-        }
-        None
-    }
-
-    /// The source and stream to take from, by place.
-    fn ready(&self, now: Duration, waiting: &[Vec<Waiting>]) -> Option<(usize, usize)> {
-        let mut all = 0;
-        let mut ready = Vec::new();
-        for (source, streams) in waiting.iter().enumerate() {
-            for (stream, state) in streams.iter().enumerate() {
-                let left = self.left(source, stream, waiting);
-                all += left;
-                if left > 0 && self.take_at(source, stream, left) <= now {
-                    ready.push((source, stream, state.oldest_ns));
-                }
-            }
-        }
-        let rank = |stream: usize| std::cmp::Reverse(self.streams[stream].rank());
-        let chosen = if all > BACKLOG && !self.turn.is_multiple_of(5) {
-            ready.into_iter().min_by_key(|(_, stream, oldest_ns)| (rank(*stream), *oldest_ns))
-        } else {
-            ready.into_iter().min_by_key(|(_, stream, oldest_ns)| (*oldest_ns, rank(*stream)))
-        };
-        chosen.map(|(source, stream, _)| (source, stream))
-    }
-
-    /// When a range of a stream may be taken.
-    fn take_at(&self, source: usize, stream: usize, left: u64) -> Duration {
-        let source = &self.sources[source];
-        if self.in_a_hurry {
-            // A stream that just gave nothing is asked again all the same, but not in a circle.
-            return source.next_take[stream].saturating_sub(LINGER.mul_f32(0.95));
-        }
-        let gathered = if left >= MANY { Duration::ZERO } else { source.next_take[stream] };
-        gathered.max(source.from)
-    }
-
-    /// Records of a stream that are not taken.
-    fn left(&self, source: usize, stream: usize, waiting: &[Vec<Waiting>]) -> u64 {
-        let (id, name) = (self.sources[source].id, self.streams[stream]);
-        let taken = self.jobs.iter().filter(|job| (job.source, job.stream) == (id, name));
-        let taken: u64 = taken.map(|job| job.taken.records()).sum();
-        waiting[source][stream].pending.saturating_sub(taken)
-    }
-
-    /// When to look again while nothing is ready.
-    fn wake(&self, now: Duration) -> Option<Duration> {
-        let parked = self.jobs.iter().filter_map(Job::parked_until);
-        let settle = self.jobs.iter().filter(|job| job.is_done()).map(|job| job.settle_at);
-        let gathering = self.sources.iter().flat_map(|source| {
-            source.next_take.iter().map(|take| (*take).max(source.from)).filter(|take| *take > now)
-        });
-        parked.chain(settle).chain(gathering).filter(|until| *until > now).min()
-    }
-
-    /// Takes what came of a request.
-    pub(super) fn answered(&mut self, id: u64, answer: Answer, now: Duration, random: u64) {
-        let Some(at) = self.flying.iter().position(|flying| flying.id == id) else { return };
-        let Flying { job, part, is_probe, .. } = self.flying.remove(at);
-        let Some(at) = self.jobs.iter().position(|known| known.id == job) else {
-            // Its source was removed meanwhile.
-            self.breaker.forget(is_probe, now);
-            return;
-        };
-        let verdict = self.by_the_letter(answer.verdict);
-        let Answer { text, .. } = answer;
-        match verdict {
-            Some(verdict) => self.judge(at, part, verdict, is_probe, now, random),
-            None => {
-                self.counts.dropped_by_the_letter += self.jobs[at].records(part);
-                self.jobs[at].dropped();
-                self.breaker.answered(is_probe);
-            }
-        }
-        match answer.verdict {
-            Verdict::Accepted { .. } if text.is_empty() => {}
-            Verdict::Accepted { .. } => self.counts.message = Some(text),
-            _ => self.counts.failed(now, text),
-        }
-        self.settle(now);
-    }
-
-    /// The verdict; none when the letter of the specification has the records dropped.
-    fn by_the_letter(&self, verdict: Verdict) -> Option<Verdict> {
-        let drops = match verdict {
-            Verdict::Faulty
-            | Verdict::Misconfigured { answered: true }
-            | Verdict::Refused
-            | Verdict::Throttled { wait: None, shrink: true }
-            | Verdict::TooLarge => self.strict,
-            _ => false,
-        };
-        (!drops).then_some(verdict)
-    }
-
-    fn judge(
-        &mut self,
-        at: usize,
-        part: Part,
-        verdict: Verdict,
-        is_probe: bool,
-        now: Duration,
-        random: u64,
-    ) {
-        let bytes = self.jobs[at].bytes(part);
-        let mut fail = |failure| self.breaker.failed(now, failure, is_probe, random);
-        match verdict {
-            Verdict::Accepted { rejected, unreadable } => {
-                self.jobs[at].accepted(part, rejected);
-                self.counts.unreadable += u64::from(unreadable);
-                self.accepted(is_probe);
-            }
-            Verdict::Failed { timed_out } => {
-                fail(Failure::Passing { timed_out });
-                self.jobs[at].give_back(part);
-            }
-            Verdict::Faulty => {
-                fail(Failure::Passing { timed_out: false });
-                self.jobs[at].faults += 1;
-                if self.jobs[at].faults > FAULTS_MAX {
-                    self.refused(at, part, now);
-                } else {
-                    self.jobs[at].give_back(part);
-                }
-            }
-            Verdict::Misconfigured { .. } => {
-                fail(Failure::Configuration);
-                self.jobs[at].give_back(part);
-            }
-            Verdict::Throttled { wait, shrink } => {
-                fail(Failure::Throttled(wait));
-                if shrink {
-                    self.shrink(bytes);
-                }
-                self.jobs[at].give_back(part);
-            }
-            Verdict::Refused | Verdict::TooLarge => {
-                if verdict == Verdict::TooLarge {
-                    self.shrink(bytes);
-                }
-                // It is there, and answers; only what it was sent is wrong.
-                if self.in_doubt {
-                    self.breaker.hold(now);
-                } else {
-                    self.breaker.answered(is_probe);
-                }
-                self.refused(at, part, now);
-            }
-        }
-    }
-
-    fn accepted(&mut self, is_probe: bool) {
-        self.breaker.answered(is_probe);
-        self.accepts += 1;
-        self.in_doubt = false;
-        self.accepts_since_cut += 1;
-        if self.accepts_since_cut >= REGROW {
-            self.accepts_since_cut = 0;
-            self.bytes_max = (self.bytes_max * 2).min(BYTES_MAX);
-        }
-    }
-
-    /// Makes requests smaller than one of so many bytes.
-    fn shrink(&mut self, bytes: usize) {
-        self.accepts_since_cut = 0;
-        self.bytes_max = self.bytes_max.min((bytes / 2).max(BYTES_MIN));
-    }
-
-    fn refused(&mut self, at: usize, part: Part, now: Duration) {
-        let job = &mut self.jobs[at];
-        if let Some(poison) = job.refused(part, self.accepts, now + HOLD) {
-            self.counts.quarantined += job.records(poison);
-            let source = self.sources.iter().find(|source| source.id == job.source);
-            for entry in job.entries(poison) {
-                let Some(source) = source else { continue };
-                let kept = source.store.quarantine(job.stream, entry.item, "refused");
-                self.counts.spool_errors += u64::from(kept.is_err());
-            }
-        }
-        let parked: usize = self.jobs.iter().map(Job::parked).sum();
-        if parked >= PARKED_MAX && !self.in_doubt {
-            self.in_doubt = true;
-            self.breaker.hold(now);
-        }
     }
 
     /// Settles what is done.

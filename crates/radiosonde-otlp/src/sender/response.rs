@@ -21,7 +21,7 @@
 //! `strict` drops where the specification says so: all that is held, searched or halved here because
 //! of an answer, and other 5xx.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::answer::{Answer, Verdict, partial_success, retry_after};
 
@@ -60,7 +60,7 @@ pub(super) fn of_http(head: &Head<'_>, body: Option<&[u8]>, now: SystemTime) -> 
 fn accepted(head: &Head<'_>, body: Option<&[u8]>) -> Answer {
     let status = head.status;
     let has = |kind: &str| head.content_type.is_some_and(|text| starts_with(text, kind));
-    if has("text/html") || body.is_some_and(|body| starts_with_html(body)) {
+    if has("text/html") || body.is_some_and(starts_with_html) {
         let text = format!(
             "what answers there is no receiver of OTLP: {status} with a page of HTML. Check the \
              endpoint, and what stands in front of it"
@@ -76,22 +76,13 @@ fn accepted(head: &Head<'_>, body: Option<&[u8]>) -> Answer {
     }
 }
 
-fn unreadable() -> Answer {
+pub(super) fn unreadable() -> Answer {
     let verdict = Verdict::Accepted { rejected: 0, unreadable: true };
     Answer::new(verdict, "the collector took a request, with an answer that cannot be read")
 }
 
-/// What the message of an answer over gRPC means.
-#[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "only gRPC has such"))]
-pub(super) fn of_message(message: &[u8]) -> Answer {
-    match partial_success(message) {
-        Some((rejected, text)) => taken(rejected, text),
-        None => unreadable(),
-    }
-}
-
 /// The answer of a collector that took a request.
-fn taken(rejected: u64, text: String) -> Answer {
+pub(super) fn taken(rejected: u64, text: String) -> Answer {
     let text = match (rejected, text.as_str()) {
         (0, _) => text,
         (_, "") => format!("the collector refused {rejected} records, and does not say why"),
@@ -155,53 +146,6 @@ fn advice(head: &Head<'_>) -> String {
     }
 }
 
-/// What a status of gRPC means, with the wait that its details ask for.
-#[cfg_attr(not(feature = "grpc"), expect(dead_code, reason = "only gRPC has such"))]
-pub(super) fn of_grpc(code: i32, message: &str, wait: Option<Duration>) -> Answer {
-    let verdict = match code {
-        1 | 4 | 10 | 14 | 15 if wait.is_some() => Verdict::Throttled { wait, shrink: false },
-        1 | 4 | 10 | 14 | 15 => Verdict::Failed { timed_out: false },
-        3 => Verdict::Refused,
-        8 => Verdict::Throttled { wait, shrink: wait.is_none() },
-        // The letter allows to send it again, so that it is no quota without a hint.
-        11 => Verdict::Throttled { wait: Some(wait.unwrap_or_default()), shrink: true },
-        5 | 6 | 7 | 9 | 12 | 16 => Verdict::Misconfigured { answered: true },
-        _ => Verdict::Faulty,
-    };
-    let name = NAMES.get(usize::try_from(code).unwrap_or(usize::MAX)).unwrap_or(&"UNKNOWN");
-    let advice = match code {
-        7 | 16 => " (check OTEL_EXPORTER_OTLP_HEADERS)",
-        12 => {
-            " (is it a receiver of OTLP over gRPC, for this signal? With compression: it may not \
-               have it, see OTEL_EXPORTER_OTLP_COMPRESSION)"
-        }
-        _ => "",
-    };
-    let said = if message.is_empty() { String::new() } else { format!(": {message}") };
-    Answer::new(verdict, format!("the collector answered {name}{advice}{said}"))
-}
-
-/// By code.
-const NAMES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
-
 fn starts_with(text: &str, start: &str) -> bool {
     let head = text.trim_start().get(..start.len());
     head.is_some_and(|head| head.eq_ignore_ascii_case(start))
@@ -214,6 +158,8 @@ fn starts_with_html(body: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const ACCEPTED: Verdict = Verdict::Accepted { rejected: 0, unreadable: false };
@@ -326,36 +272,5 @@ mod tests {
             assert!(answer.text.contains(said), "{}", answer.text);
             assert!(!answer.text.contains("key=1"), "{}", answer.text);
         }
-    }
-
-    #[test]
-    fn each_code_of_grpc_has_its_verdict() {
-        for (code, wait, expected) in [
-            (1, None, FAILED),
-            (2, None, Verdict::Faulty),
-            (3, None, Verdict::Refused),
-            (4, None, FAILED),
-            (5, None, HELD),
-            (6, None, HELD),
-            (7, None, HELD),
-            (8, None, throttled(None, true)),
-            (8, Some(4), throttled(Some(4), false)),
-            (9, None, HELD),
-            (10, None, FAILED),
-            (11, None, throttled(Some(0), true)),
-            (12, None, HELD),
-            (13, None, Verdict::Faulty),
-            (14, None, FAILED),
-            (14, Some(9), throttled(Some(9), false)),
-            (15, None, FAILED),
-            (16, None, HELD),
-            (99, None, Verdict::Faulty),
-            (-1, None, Verdict::Faulty),
-        ] {
-            let answer = of_grpc(code, "why", wait.map(Duration::from_secs));
-            assert_eq!(answer.verdict, expected, "{code} {wait:?}");
-            assert!(answer.text.ends_with(": why"), "{}", answer.text);
-        }
-        assert!(of_grpc(12, "", None).text.contains("UNIMPLEMENTED"));
     }
 }

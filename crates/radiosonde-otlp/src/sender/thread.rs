@@ -31,8 +31,14 @@ const REST: Duration = Duration::from_secs(1);
 
 pub(super) enum Command {
     Add(Box<Adopted>),
-    Flush { until: Instant, done: SyncSender<bool> },
-    Stop,
+    Flush {
+        until: Instant,
+        done: SyncSender<bool>,
+    },
+    /// Ends the thread, which says so.
+    Stop {
+        done: SyncSender<()>,
+    },
 }
 
 /// A spool that is served.
@@ -77,7 +83,7 @@ pub(super) fn start(
     let thread =
         std::thread::Builder::new().name("radiosonde-otlp".to_owned()).spawn(move || {
             radiosonde_record::suppress_thread();
-            serve(runtime, options, status, receiver);
+            serve(runtime, &options, &status, receiver);
         })?;
     Ok((commands, thread))
 }
@@ -85,13 +91,13 @@ pub(super) fn start(
 /// Until it is told to stop. A panic costs what was under way, and a rest.
 fn serve(
     runtime: Runtime,
-    options: SenderOptions,
-    status: Arc<Mutex<Vec<Status>>>,
+    options: &SenderOptions,
+    status: &Mutex<Vec<Status>>,
     receiver: UnboundedReceiver<Command>,
 ) {
-    let mut kept = Kept { receiver, adopted: Vec::new(), numbers: 0 };
+    let mut kept = Kept { receiver, adopted: Vec::new(), numbers: 0, stopped: None };
     loop {
-        let turn = || runtime.block_on(Turn::new(&options, &status, &mut kept).run());
+        let turn = || runtime.block_on(Turn::new(options, status, &mut kept).run());
         if catch_unwind(AssertUnwindSafe(turn)).is_ok() {
             break;
         }
@@ -99,6 +105,9 @@ fn serve(
     }
     // Nobody waits for a name that is being resolved.
     runtime.shutdown_background();
+    if let Some(done) = kept.stopped {
+        let _ = done.try_send(());
+    }
 }
 
 /// What outlives a panic.
@@ -106,6 +115,8 @@ struct Kept {
     receiver: UnboundedReceiver<Command>,
     adopted: Vec<Adopted>,
     numbers: u64,
+    /// Who waits for the end.
+    stopped: Option<SyncSender<()>>,
 }
 
 struct Turn<'a> {
@@ -168,7 +179,11 @@ impl<'a> Turn<'a> {
                     self.flushes.push(Flush { from_ns, until, done });
                     self.hurry();
                 }
-                Event::Commanded(Command::Stop) | Event::Stopped => break,
+                Event::Commanded(Command::Stop { done }) => {
+                    self.kept.stopped = Some(done);
+                    break;
+                }
+                Event::Stopped => break,
                 Event::Lost => panic!("a request of the sender panicked"),
                 Event::Time => {}
             }

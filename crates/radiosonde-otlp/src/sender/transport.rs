@@ -1,5 +1,6 @@
 //! What takes a request to its destination and brings back what it means.
 
+mod compress;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod http1;
@@ -13,6 +14,7 @@ use http::header::{HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Uri};
 
 use super::answer::{Answer, Verdict};
+use super::connect::Heard;
 use super::lane::Attempt;
 use super::proxy::Proxies;
 use super::tls;
@@ -92,7 +94,7 @@ impl Transport {
             Protocol::Grpc => {
                 let signal = self.signal;
                 let client =
-                    grpc::Client::new(&self.destination, signal, uri, headers, &self.proxies);
+                    grpc::Client::new(&self.destination, signal, &uri, headers, &self.proxies);
                 client.map(Client::Grpc)
             }
             #[cfg(not(feature = "grpc"))]
@@ -146,9 +148,9 @@ fn headers(destination: &Destination) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-/// What an error on the way means.
-fn failed(error: &(dyn Error + 'static)) -> Answer {
-    match tls::trouble(error) {
+/// What an error on the way means, with what TLS said besides.
+fn failed(error: &(dyn Error + 'static), heard: &Heard) -> Answer {
+    match tls::trouble(error).or_else(|| heard.take()) {
         Some((text, true)) => Answer::new(Verdict::Misconfigured { answered: false }, text),
         Some((text, false)) => Answer::new(Verdict::Failed { timed_out: false }, text),
         None => Answer::new(Verdict::Failed { timed_out: false }, tls::chain(error)),

@@ -74,12 +74,10 @@ fn export(
     sink: &mut dyn Sink,
     recovered: &mut Recovered,
 ) -> io::Result<()> {
-    let last = sink.last_export();
-    if number > last {
-        recovered.staged_exports += Exports::new(bytes).count() as u64;
-        // One queue has no gaps: it was lost, or is another one, or did not keep its mark.
-        recovered.maybe_duplicates += u64::from(number > last.saturating_add(1));
-    }
+    recovered.staged_exports += Exports::new(bytes).count() as u64;
+    // One queue has no gaps: it was lost, or is another one, or did not keep its mark.
+    let is_behind = number > sink.last_export().saturating_add(1);
+    recovered.maybe_duplicates += u64::from(is_behind);
     let before = Deaths::charge(instance, STAGED)?;
     let hand_over = AssertUnwindSafe(|| sink.export(number, Exports::new(bytes)));
     catch_unwind(hand_over).map_err(|_panic| io::Error::other(PANICKED))?;

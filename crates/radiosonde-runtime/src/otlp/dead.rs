@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use radiosonde_otlp::{Manifest, Sender, spool_options};
-use radiosonde_record::{LeftSpool, Slot};
+use radiosonde_record::{LeftSpool, Slot, is_orphaned};
 use radiosonde_spool::{Account, Spool};
 
 use super::Gap;
@@ -177,7 +177,7 @@ impl Dead {
         let done: Vec<PathBuf> = state
             .spools
             .iter()
-            .filter(|(path, left)| left.spool.is_done() && !awaits_recovery(path))
+            .filter(|(path, left)| left.spool.is_done() && is_orphaned(path))
             .map(|(path, _)| path.clone())
             .collect();
         for path in done {
@@ -196,7 +196,12 @@ impl Dead {
         // Without the lock: it takes the time of a disk.
         let spools: Vec<Spool> =
             self.state().spools.values().map(|left| left.spool.clone()).collect();
-        spools.iter().fold(Ok(()), |result, spool| result.and(spool.sync()))
+        let mut result = Ok(());
+        for spool in spools {
+            // Each, whatever became of the others.
+            result = result.and(spool.sync());
+        }
+        result
     }
 
     /// Losses in them that were not told yet.
@@ -225,13 +230,4 @@ impl Dead {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether records may be added to the spool of a dead process: as long as it has left others, there
-/// or set aside.
-fn awaits_recovery(spool: &Path) -> bool {
-    let (Some(slot), Some(instance)) = (spool.ancestors().nth(2), spool.file_name()) else {
-        return true;
-    };
-    slot.join(instance).exists() || slot.join("quarantine").join(instance).exists()
 }

@@ -18,15 +18,14 @@ impl Destinations {
         lookup: &dyn Fn(&str) -> Option<String>,
         problems: &Problems,
     ) -> Option<Self> {
-        let (found, complaints) = settings_from(lookup);
+        let (found, mut complaints) = settings_from(lookup);
+        let (metrics, of_metrics) = MetricSettings::from_lookup(lookup);
+        // What metrics are sent as is nobody's business where nothing is sent.
+        complaints.extend(of_metrics.into_iter().filter(|_| found.is_some()));
         for complaint in complaints {
             problems.say(complaint.what, complaint.fix);
         }
         let destinations = found?;
-        let (metrics, complaints) = MetricSettings::from_lookup(lookup);
-        for complaint in complaints {
-            problems.say(format!("{}: {}", complaint.variable, complaint.what), complaint.fix);
-        }
         Some(Self { destinations, metrics })
     }
 
@@ -40,7 +39,7 @@ impl Destinations {
         self.by_kind()[kind as usize]
     }
 
-    pub(super) fn inner(&self) -> &radiosonde_otlp::Destinations {
+    pub(crate) fn inner(&self) -> &radiosonde_otlp::Destinations {
         &self.destinations
     }
 

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use radiosonde_events::{DaySink, Owner, Redactions};
 use radiosonde_metrics::Snapshot;
@@ -40,6 +40,9 @@ struct Live {
     snapshots: Mutex<SnapshotEncoder>,
     /// Records that could be encoded for their files only.
     unexported: Mutex<Unexported>,
+    /// Whether what earlier processes left is on its way.
+    is_adopted: Mutex<bool>,
+    adopted: Condvar,
     /// What was said of destinations, as long as it holds.
     told: Mutex<Vec<Problem>>,
 }
@@ -77,6 +80,10 @@ impl Otlp {
         Self { live: live.ok(), dead }
     }
 
+    pub(super) fn dead(&self) -> &Dead {
+        &self.dead
+    }
+
     /// Whether anything is sent.
     pub(crate) fn is_on(&self) -> bool {
         self.live.is_some()
@@ -94,6 +101,7 @@ impl Otlp {
         let Some(live) = &self.live else { return Box::new(sink) };
         let spool = live.spool.clone();
         let sink = OtlpSink::new(sink, owner, instance, redactions.clone(), spool);
+        let sink = sink.sending(live.destinations.inner());
         let sink = if has_console { sink.beside_console() } else { sink };
         *lock(&live.unexported) = sink.unexported();
         Box::new(sink)
@@ -115,8 +123,13 @@ impl Otlp {
             return Ok(Box::new(sink));
         }
         let spool = self.dead.open(&path)?;
-        let redactions = redactions.clone();
-        Ok(Box::new(OtlpSink::of_dead_process(sink, owner, instance, redactions, spool)))
+        let (redactions, manifest) = (redactions.clone(), Manifest::from_bytes(spool.manifest()));
+        let sink = OtlpSink::of_dead_process(sink, owner, instance, redactions, spool);
+        Ok(match manifest {
+            Ok(manifest) => Box::new(sink.sending(&manifest.destinations)),
+            // Where it would go nobody knows; that it waits is known.
+            Err(_) => Box::new(sink),
+        })
     }
 
     /// Hands all series of a snapshot to the spool, if metrics are sent. Whether they are.
@@ -149,6 +162,14 @@ impl Otlp {
         let Some(live) = &self.live else { return };
         self.dead.find(root, own, Some(&live.path), problems);
         self.send_dead(problems);
+    }
+
+    /// What earlier processes left is known, and on its way.
+    pub(crate) fn set_adopted(&self) {
+        if let Some(live) = &self.live {
+            *lock(&live.is_adopted) = true;
+            live.adopted.notify_all();
+        }
     }
 
     /// Sends what has come into spools of processes that have ended, and removes those in which everything
@@ -197,9 +218,14 @@ impl Otlp {
         })
     }
 
-    /// Waits until everything in the spool is sent, at most `within`. Whether it is.
+    /// Waits until everything in the spools is sent, what earlier processes left included, at most
+    /// `within`. Whether it is.
     pub(crate) fn flush(&self, within: Duration) -> bool {
-        self.live.as_ref().is_none_or(|live| live.sender.flush(within))
+        let Some(live) = &self.live else { return true };
+        let deadline = Instant::now() + within;
+        let waited = live.adopted.wait_timeout_while(lock(&live.is_adopted), within, |it| !*it);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        live.sender.flush(deadline.saturating_duration_since(Instant::now()))
     }
 
     /// Sends what can be sent `within`, and ends the sender. What is pending then stays on disk; when
@@ -251,6 +277,8 @@ impl Live {
             sender,
             snapshots: Mutex::new(snapshots),
             unexported: Mutex::default(),
+            is_adopted: Mutex::default(),
+            adopted: Condvar::new(),
             told: Mutex::default(),
         })
     }
@@ -295,7 +323,7 @@ pub(super) fn told(gap: &radiosonde_spool::Gap, instance: Option<&str>) -> Gap {
     }
 }
 
-fn destination(status: &Status) -> DestinationReport {
+pub(super) fn destination(status: &Status) -> DestinationReport {
     DestinationReport {
         signal: status.signal.name().to_owned(),
         endpoint: status.endpoint.clone(),

@@ -7,6 +7,8 @@ mod dead;
 #[cfg(feature = "_otlp")]
 mod destinations;
 #[cfg(feature = "_otlp")]
+mod drainer;
+#[cfg(feature = "_otlp")]
 mod live;
 #[cfg(not(feature = "_otlp"))]
 mod none;
@@ -16,6 +18,7 @@ mod resource;
 #[cfg(feature = "_otlp")]
 pub(crate) use self::{
     destinations::Destinations,
+    drainer::Drainer,
     live::{Otlp, Place},
 };
 #[cfg(not(feature = "_otlp"))]

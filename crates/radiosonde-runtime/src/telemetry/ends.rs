@@ -60,6 +60,17 @@ impl Telemetry {
 
     /// Ends telemetry, once: a last snapshot, a last drain, a sync, and the slot is given back.
     pub(crate) fn shutdown(&self, within: Duration) -> Report {
+        self.shutdown_sending(within, within)
+    }
+
+    /// The shutdown of a guard that is dropped.
+    pub(crate) fn drop_within(&self, within: Duration) {
+        let sending = if self.0.is_command { COMMAND_SENDS_WITHIN } else { within };
+        drop(self.shutdown_sending(within, sending));
+    }
+
+    /// As [`Telemetry::shutdown`], with at most `sending` of it for what waits for OTLP.
+    fn shutdown_sending(&self, within: Duration, sending: Duration) -> Report {
         let inner = &self.0;
         if self.is_forked() || inner.shut.swap(true, Ordering::AcqRel) {
             return self.report();
@@ -89,7 +100,7 @@ impl Telemetry {
         }
         let synced = inner.io.as_ref().is_some_and(|io| io.finish(left(deadline)));
         // It has been sending all along; whatever time is left is for the rest.
-        inner.otlp.shutdown(left(deadline));
+        inner.otlp.shutdown(left(deadline).min(sending));
         let report = self.report();
         let signals = [&report.events, &report.spans, &report.metrics];
         let nothing_pending = signals.iter().all(|signal| signal.pending == 0);
@@ -111,6 +122,8 @@ impl Telemetry {
     }
 }
 
+/// How long a command keeps its user waiting for a receiver; what is not sent by then waits on disk.
+const COMMAND_SENDS_WITHIN: Duration = Duration::from_millis(300);
 /// Limits past this are for ever.
 const FLUSH_MAX: Duration = Duration::from_secs(60 * 60 * 24);
 

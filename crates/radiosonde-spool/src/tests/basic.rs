@@ -201,6 +201,23 @@ fn other_spools_of_the_root_count_and_leave_a_minimum() {
 }
 
 #[test]
+fn a_stream_that_says_little_takes_little_and_one_that_says_much_has_few_files() {
+    const MIB: u64 = 1024 * 1024;
+    let mut options = one_stream();
+    options.segment_bytes = 4 * MIB;
+    let bench = Bench::new(options);
+    let spool = bench.create();
+    append(&spool.stream(0), 1, 0, &[(1, 100)]);
+    assert_eq!(spool.disk_bytes(), MIB / 4);
+    for batch in 2..=400 {
+        append(&spool.stream(0), batch, batch - 1, &[(1, 60_000)]);
+    }
+    let found = account(&spool, 0);
+    assert!((9..=10).contains(&found.segments), "{found:?}");
+    assert!(found.disk_bytes < 28 * MIB && found.disk_bytes > 22 * MIB, "{found:?}");
+}
+
+#[test]
 fn an_operator_drops_what_nobody_has_and_it_is_counted() {
     let bench = Bench::new(one_stream());
     let spool = bench.create();

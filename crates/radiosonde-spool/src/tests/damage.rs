@@ -60,7 +60,7 @@ fn any_flipped_byte_costs_one_frame_at_most() {
         let content = whole.memory.content(&path);
         let is_cursor = path.ends_with("cursor");
         // Of the room between the slots of a cursor, which nobody reads, some.
-        let is_looked_at = |at: &usize| !is_cursor || at % 4096 < 500 || at % 64 == 0;
+        let is_looked_at = |at: &usize| !is_cursor || at % 4096 < 500 || at.is_multiple_of(64);
         for at in (0..content.len()).filter(is_looked_at) {
             let bench = whole.after_kill();
             let mut damaged = content.clone();
@@ -115,7 +115,8 @@ fn segments_that_are_gone_copied_swapped_or_torn_are_counted() {
     };
     let swapped = [(first.clone(), content(&second)), (second.clone(), content(&first))];
     let garbage = [content(&third), vec![0xA5; 3000]].concat();
-    let cases: [(&str, &[(PathBuf, Vec<u8>)], std::ops::RangeInclusive<u64>); 6] = [
+    type Case<'a> = (&'a str, &'a [(PathBuf, Vec<u8>)], std::ops::RangeInclusive<u64>);
+    let cases: [Case<'_>; 6] = [
         ("empty", &[(second.clone(), Vec::new())], 36..=42),
         ("a page of zeros", &[(second.clone(), zeros(&second))], 9..=15),
         ("garbage behind the end", &[(third.clone(), garbage)], 0..=0),

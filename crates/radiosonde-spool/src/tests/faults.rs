@@ -31,7 +31,7 @@ fn run(bench: &Bench, spool: &Spool, known: &mut Known, batches: u64) {
     let stream = spool.stream(0);
     let debug = spool.stream(1);
     let is_dead = || bench.memory.is_dead();
-    let limit = Limit { records: 8, bytes: 1500 };
+    let limit = Limit { records: 16, bytes: 3000 };
     for turn in 0..batches {
         let first = 8 * known.batches.len() as u64;
         let batch = known.batches.len() as u64 + 1;
@@ -63,7 +63,11 @@ fn run(bench: &Bench, spool: &Spool, known: &mut Known, batches: u64) {
         }
         if turn % 4 == 3 {
             let _ = spool.sync();
-            known.told += spool.take_gaps().iter().map(|gap| gap.lost.records).sum::<u64>();
+            let told: u64 = spool.take_gaps().iter().map(|gap| gap.lost.records).sum();
+            if is_dead() {
+                return;
+            }
+            known.told += told;
         }
         bench.pass(300_000_000);
         for account in spool.accounts() {
@@ -74,8 +78,8 @@ fn run(bench: &Bench, spool: &Spool, known: &mut Known, batches: u64) {
 
 fn two_streams() -> Bench {
     let mut options = options(&[("events", 1, 0), ("debug", 0, 0)]);
-    options.cap_bytes = 8 * 4096;
-    options.overflow_bytes = 4000;
+    options.cap_bytes = 6 * 4096;
+    options.overflow_bytes = 12_000;
     Bench::new(options)
 }
 
@@ -114,7 +118,14 @@ fn whichever_operation_fails_the_appender_goes_on_and_the_books_are_exact() {
         for at in 0..all {
             let bench = two_streams();
             let spool = bench.create();
-            bench.memory.plan(move |_, number| (number == at).then_some(fault));
+            let is_unlink = Arc::new(AtomicU64::new(0));
+            let hit = Arc::clone(&is_unlink);
+            bench.memory.plan(move |name, number| {
+                if number == at && name == "unlink" {
+                    hit.store(1, Ordering::Relaxed);
+                }
+                (number == at).then_some(fault)
+            });
             let mut known = Known::default();
             run(&bench, &spool, &mut known, TURNS);
             bench.memory.heal();
@@ -135,9 +146,10 @@ fn whichever_operation_fails_the_appender_goes_on_and_the_books_are_exact() {
             assert_eq!(found.appended.records, 8 * (TURNS + 2), "{place}");
             let lost = found.dropped_in_all().records;
             assert_eq!(records.len() as u64 + lost, found.appended.records, "{place}: {found:?}");
-            // One fault costs nothing: memory holds what the disk did not take. Where the disk
-            // says it is full, the lowest rank gave way.
-            assert_eq!(lost, 0, "{place}: {found:?}");
+            // One fault costs nothing: memory holds what the disk did not take, and where the disk
+            // says it is full, the lowest rank gave way. A file that cannot be removed frees nothing.
+            let most = if is_unlink.load(Ordering::Relaxed) == 1 { 24 } else { 0 };
+            assert!(lost <= most, "{place}: {found:?}");
         }
     }
 }
@@ -201,7 +213,8 @@ fn check_after_death(bench: &Bench, known: &Known, place: &str) {
 #[test]
 fn a_disk_that_takes_nothing_costs_what_memory_does_not_hold_and_is_not_asked_all_the_time() {
     for code in [ENOSPC, EIO, EROFS] {
-        let bench = two_streams();
+        let mut bench = two_streams();
+        bench.options.overflow_bytes = 4000;
         let spool = bench.create();
         let stream = spool.stream(0);
         append(&stream, 1, 0, &BATCH);
@@ -219,7 +232,8 @@ fn a_disk_that_takes_nothing_costs_what_memory_does_not_hold_and_is_not_asked_al
         assert_eq!(found.appended, Tally::new(80, 10_400));
         assert!(found.in_memory.bytes <= 4000 && found.in_memory.bytes > 3000, "{found:?}");
         assert_eq!(lost, Tally::new(80, 10_400) - Tally::new(8, 1040) - found.in_memory);
-        assert!(found.dropped.iter().all(|(reason, _)| *reason == DropReason::WriteFailed));
+        let reason = if code == ENOSPC { DropReason::DiskFull } else { DropReason::WriteFailed };
+        assert_eq!(found.dropped, [(reason, lost)]);
         // What is in memory can be sent. The rest goes to the disk when that takes it.
         let limit = Limit { records: 8, bytes: 2000 };
         let mut records = Vec::new();
@@ -255,7 +269,7 @@ fn the_disk_keeps_its_floor_and_a_full_one_takes_what_was_freed() {
     let bench = Bench::new(options);
     bench.memory.set_capacity(30 * 4096);
     let spool = bench.create();
-    let mut fill = |stream: usize, frames: u64| {
+    let fill = |stream: usize, frames: u64| {
         for _ in 0..frames {
             append(&spool.stream(stream), spool.next_batch(), 0, &[(1, 3900)]);
         }
@@ -302,7 +316,7 @@ fn a_place_that_cannot_be_read_is_given_up_after_three_times() {
     }
     assert_eq!(account(&spool, 0).dropped_in_all().records, 0);
     // Then it is read piece by piece, and one of them is bad.
-    bench.memory.plan(|name, number| (name == "read" && number < 2).then_some(Fault::Errno(EIO)));
+    bench.memory.plan(|name, number| (name == "read" && number < 3).then_some(Fault::Errno(EIO)));
     let records = drain(&stream, ALL);
     let found = account(&spool, 0);
     assert!(!records.is_empty() && records.len() < 32, "{records:?}");
@@ -329,4 +343,28 @@ fn a_folder_that_is_removed_under_us_costs_what_was_in_it() {
     let found = account(&spool, 0);
     assert!(records.len() > 80, "{records:?}");
     assert_eq!(records.len() as u64 + found.dropped_in_all().records, 160, "{found:?}");
+}
+
+#[test]
+fn a_spool_that_was_being_made_is_nobodys_and_can_be_removed() {
+    let bench = two_streams();
+    bench.memory.plan(|_, _| None);
+    drop(bench.create());
+    let all = bench.memory.heal();
+    for at in 0..all {
+        let bench = two_streams();
+        bench.memory.plan(move |_, number| (number == at).then_some(Fault::DeadInside));
+        let made = Spool::create_in(bench.world(), Path::new(PATH), MANIFEST, &bench.options);
+        assert!(made.is_err(), "{at}");
+        let bench = bench.after_kill();
+        match bench.try_open() {
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{at}"),
+            Ok(spool) => {
+                assert!([&b""[..], MANIFEST].contains(&spool.manifest()), "{at}");
+                assert!(spool.is_done(), "{at}");
+                spool.remove().unwrap();
+            }
+        }
+        assert!(bench.memory.paths().is_empty(), "{at}: {:?}", bench.memory.paths());
+    }
 }

@@ -95,9 +95,10 @@ fn rows<'a>(first: &str, signals: impl Iterator<Item = (&'a str, &'a Value)>) ->
 fn in_text(report: &Value, text: &str) {
     for of in report["otlp"]["signals"].as_array().unwrap() {
         let signal = of["signal"].as_str().unwrap();
-        let is_row = |line: &&str| line.split_whitespace().next() == Some(signal);
-        // The signal `metrics` has a line in both tables, the second one is this one's.
-        let row = text.lines().filter(is_row).last().unwrap_or_else(|| panic!("{signal}: {text}"));
+        // `metrics` has a line in both tables, the second one is this one's.
+        let table = text.lines().skip_while(|line| !line.starts_with("over OTLP"));
+        let mut rows = table.filter(|line| line.split_whitespace().next() == Some(signal));
+        let row = rows.next().unwrap_or_else(|| panic!("{signal}: {text}"));
         let numbers: Vec<u64> =
             row.split_whitespace().skip(1).take(5).map(|word| word.parse().unwrap()).collect();
         let expected = ["spooled", "delivered", "rejected", "dropped", "pending"]

@@ -164,6 +164,9 @@ fn what_is_switched_off_is_not_sent() {
     let received = receiver.wait_for(20, PATIENCE).unwrap();
     assert_eq!(numbers(&received), (0..20).collect::<Vec<_>>());
     assert!(received.spans.is_empty() && received.points.is_empty());
+    for signal in ["traces", "metrics"] {
+        assert_eq!(exported(&report, signal, "spooled"), 0, "nothing waits for ever: {report:#}");
+    }
     assert_eq!(report["spans"]["delivered"], 2, "they have their file: {report:#}");
 }
 

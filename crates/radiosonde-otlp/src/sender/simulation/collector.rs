@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use super::Random;
 use crate::sender::answer::{Answer, Fields, Value, Verdict};
-use crate::sender::response::{Head, of_grpc, of_http};
+use crate::sender::response::{Head, of_http};
+use crate::sender::status_code::of_grpc;
 
 /// What it does with requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

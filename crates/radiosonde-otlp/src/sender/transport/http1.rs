@@ -1,28 +1,27 @@
 //! Requests over HTTP/1.1.
 
-use std::io::{self, Read as _, Write as _};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{
     CONTENT_ENCODING, CONTENT_TYPE, HeaderName, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER,
 };
+use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use hyper::body::Incoming;
 
+use super::compress::{compressed, gunzipped};
 use super::{ANSWER_MAX, Asking, BATCH, failed, timed_out};
 use crate::destination::{Compression, Destination};
 use crate::sender::answer::Answer;
-use crate::sender::connect::{Connections, Exchange, connections};
+use crate::sender::connect::{Connections, Exchange, Heard, connections};
 use crate::sender::proxy::Proxies;
 use crate::sender::response::{Head, of_http};
 
-/// Level of zstd: its own default costs three times as much for little.
-const ZSTD_LEVEL: i32 = 1;
-
 pub(super) struct Client {
-    exchange: std::sync::Arc<dyn Exchange<Full<Bytes>>>,
+    exchange: std::sync::Arc<dyn Exchange>,
+    heard: Heard,
     uri: Uri,
     headers: HeaderMap,
     compression: Compression,
@@ -35,13 +34,13 @@ impl Client {
         mut headers: HeaderMap,
         proxies: &Proxies,
     ) -> Result<Self, String> {
-        let Connections { exchange, proxy_authorization } =
+        let Connections { exchange, heard, proxy_authorization } =
             connections(destination, &uri, proxies)?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         if let Some(authorization) = proxy_authorization {
             headers.insert(PROXY_AUTHORIZATION, authorization);
         }
-        Ok(Self { exchange, uri, headers, compression: destination.compression })
+        Ok(Self { exchange, heard, uri, headers, compression: destination.compression })
     }
 
     pub(super) fn ask(&self, body: Vec<u8>, batch: &str, timeout: Duration) -> Asking {
@@ -57,11 +56,12 @@ impl Client {
             request.headers_mut().insert(BATCH, batch);
         }
         let answered = self.exchange.request(request);
+        let heard = self.heard.clone();
         Box::pin(async move {
             let end = tokio::time::Instant::now() + timeout;
             match tokio::time::timeout_at(end, answered).await {
                 Err(_) => timed_out(timeout),
-                Ok(Err(error)) => failed(&error),
+                Ok(Err(error)) => failed(&error, &heard),
                 Ok(Ok(response)) => read(response, end).await,
             }
         })
@@ -72,49 +72,23 @@ impl Client {
 async fn read(response: Response<Incoming>, end: tokio::time::Instant) -> Answer {
     let (parts, body) = response.into_parts();
     let collected = tokio::time::timeout_at(end, Limited::new(body, ANSWER_MAX).collect()).await;
-    let body = collected.ok().and_then(Result::ok).map(|body| body.to_bytes());
+    let body = collected.ok().and_then(Result::ok).map(Collected::to_bytes);
+    let head = head(&parts);
     let header = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let body = body.and_then(|body| match header(CONTENT_ENCODING) {
         None | Some("" | "identity") => Some(body.to_vec()),
         Some("gzip" | "x-gzip") => gunzipped(&body).ok(),
         Some(_) => None,
     });
-    let head = Head {
+    of_http(&head, body.as_deref(), SystemTime::now())
+}
+
+pub(super) fn head(parts: &Parts) -> Head<'_> {
+    let header = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    Head {
         status: parts.status.as_u16(),
         content_type: header(CONTENT_TYPE),
         location: header(LOCATION),
         retry_after: header(RETRY_AFTER),
-    };
-    of_http(&head, body.as_deref(), SystemTime::now())
-}
-
-/// The name of the encoding, and what it makes. What cannot be compressed goes as it is.
-fn compressed(compression: Compression, body: Vec<u8>) -> (Option<&'static str>, Vec<u8>) {
-    let made = match compression {
-        Compression::None => return (None, body),
-        Compression::Gzip => gzipped(&body).map(|made| ("gzip", made)),
-        Compression::Zstd => zstd::encode_all(&body[..], ZSTD_LEVEL).map(|made| ("zstd", made)),
-    };
-    match made {
-        Ok((name, made)) => (Some(name), made),
-        Err(_) => (None, body),
     }
-}
-
-fn gzipped(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let made = Vec::with_capacity(bytes.len() / 4);
-    let mut encoder = flate2::write::GzEncoder::new(made, flate2::Compression::fast());
-    encoder.write_all(bytes)?;
-    encoder.finish()
-}
-
-/// At most [`ANSWER_MAX`] bytes of it; more is an error.
-fn gunzipped(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let mut made = Vec::new();
-    let most = ANSWER_MAX as u64 + 1;
-    let read = flate2::read::MultiGzDecoder::new(bytes).take(most).read_to_end(&mut made)?;
-    if read > ANSWER_MAX {
-        return Err(io::Error::other("an answer that is too large"));
-    }
-    Ok(made)
 }

@@ -11,11 +11,12 @@ use radiosonde_events::recover::{Host, RecoveryReport, recover_slot};
 use radiosonde_events::{DaySink, Filing, Live, Owner, Redactions};
 use radiosonde_record::{
     AckCounter, Descriptor, Drain, Filter, Journal, Kind, Lease, Level, Notice, Placement, Sink,
-    Slot, SpanPart, Unsynced, Value, patiently, spool_of,
+    Slot, SpanPart, Unsynced, Value, patiently,
 };
 use radiosonde_redact::Rules;
 
-use crate::queue::{End, Exporting, Point, Queue};
+use super::end::{End, Point};
+use crate::queue::{describe, sink};
 
 /// Threads that record.
 pub(crate) const THREADS: usize = 2;
@@ -58,8 +59,7 @@ pub(crate) struct Recoverer(pub(crate) Option<End>);
 impl Host for Recoverer {
     fn sink(&mut self, sink: DaySink, owner: &Owner, instance: &Path) -> io::Result<Box<dyn Sink>> {
         assert!(owner.exports, "every owner here exports");
-        let queue = Queue::open(&spool_of(instance), self.0.clone())?;
-        Ok(Box::new(Exporting { lines: sink, queue }))
+        crate::queue::sink(sink, owner, instance, true, self.0.clone())
     }
 }
 
@@ -126,14 +126,15 @@ fn record_for_ever(scene: &Scene, life: u32, end: Option<End>) -> Result<(), Str
     let mut owner = Owner::new("proof", "1.0.0", None, Rules::standard());
     (owner.exports, owner.lines) = (true, [true, false, true]);
     let instance = slot.create_instance(&owner.to_json()).map_err(|error| error.to_string())?;
-    let place = slot.place_for_spool(&instance.id).map_err(|error| error.to_string())?;
-    let queue = Queue::open(&place, end).map_err(|error| error.to_string())?;
+    let _made = slot.place_for_spool(&instance.id).map_err(|error| error.to_string())?;
     let placement = Placement::Directory(instance.files.clone());
     let journal = Journal::open(placement, Filter::at(Level::Trace));
     let journal = journal.map_err(|error| error.to_string())?;
-    let lines = DaySink::new(owner, &instance.id, slot.number(), Redactions::default(), None);
+    let (id, redactions) = (&instance.id, Redactions::default());
+    let lines = DaySink::new(owner.clone(), id, slot.number(), redactions, None);
     let lines = lines.filing(filing).lines_of(&[Kind::Event, Kind::Metric]);
-    let sink = Box::new(Exporting { lines, queue });
+    let sink = sink(lines, &owner, &instance.path, false, end);
+    let sink = sink.map_err(|error| error.to_string())?;
     let faults = scene.faults(life);
     let notify = Box::new(move |notice: Notice| {
         let _write = std::fs::write(&faults, format!("{notice:?}"));
@@ -166,13 +167,16 @@ pub(crate) fn check(report: &RecoveryReport) -> Result<(), String> {
 /// Records at full speed, events, spans and metrics in turn, and waits where the ring is full.
 fn produce(journal: &Journal, life: u32, thread: usize, acks: &Path) {
     let acks = AckCounter::open(acks, thread).expect("a counter");
-    let describe = || Descriptor { name: "tick".to_owned(), ..Descriptor::default() };
-    let site = journal.site(1, describe);
+    let sites = [0, 1, 2].map(|number| {
+        let describe =
+            || Descriptor { name: describe(number).2.to_owned(), ..Descriptor::default() };
+        journal.site(16 * (1 + number as usize), describe)
+    });
     for number in 0.. {
         let message = message(life, thread, number);
-        let kind = kind(number);
+        let ((kind, level, _), site) = (describe(number), &sites[(number % 3) as usize]);
         patiently(Duration::from_secs(60), || {
-            journal.record(kind, Level::Info, &site, &[], |record| {
+            journal.record(kind, level, site, &[], |record| {
                 if kind == Kind::Span {
                     record.span(&SpanPart::default());
                 }
@@ -185,10 +189,6 @@ fn produce(journal: &Journal, life: u32, thread: usize, acks: &Path) {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
-}
-
-pub(crate) fn kind(number: u64) -> Kind {
-    Kind::ALL[(number % 3) as usize]
 }
 
 pub(crate) fn message(life: u32, thread: usize, number: u64) -> String {

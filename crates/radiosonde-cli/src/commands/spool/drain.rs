@@ -1,0 +1,141 @@
+//! `radiosonde spool drain`: sends what processes that have ended left.
+
+use std::io::{IsTerminal as _, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use radiosonde_runtime::drain::{Drained, Options, drain};
+use serde_json::json;
+
+use crate::args::DrainArgs;
+use crate::commands::print_json;
+use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, show};
+use crate::render::text::{many, shown};
+use crate::select::directories;
+
+/// What takes longer says how it goes on, on a terminal.
+const QUIET: Duration = Duration::from_secs(1);
+/// Characters of the bar.
+const BAR: u64 = 30;
+
+pub(crate) fn run(args: &DrainArgs, out: &mut dyn Write) -> Result<u8, Stop> {
+    let mut status = NOTHING;
+    let deadline = Instant::now() + args.within;
+    for dir in directories(&args.dir)? {
+        let mut options = Options::new(&dir);
+        // One time for all of them.
+        options.within = deadline.saturating_duration_since(Instant::now());
+        options.endpoint.clone_from(&args.endpoint);
+        let of_dir = match drain(&options, &mut Progress::new().told()) {
+            Ok(drained) => {
+                print(&dir, &drained, args, out)?;
+                tell(&drained);
+                match (drained.records.pending, drained.records.delivered) {
+                    (1.., _) => PARTIAL,
+                    (0, 0) => NOTHING,
+                    _ => FOUND,
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
+                return Err(Stop::Usage(format!("--endpoint: {error}")));
+            }
+            Err(error) => {
+                eprintln!("radiosonde: {}: not drained: {error}", show(&dir));
+                PARTIAL
+            }
+        };
+        status = match (status, of_dir) {
+            (PARTIAL, _) | (_, PARTIAL) => PARTIAL,
+            (FOUND, _) | (_, FOUND) => FOUND,
+            _ => NOTHING,
+        };
+    }
+    out.flush()?;
+    Ok(status)
+}
+
+fn print(dir: &Path, drained: &Drained, args: &DrainArgs, out: &mut dyn Write) -> Result<(), Stop> {
+    let records = &drained.records;
+    if args.show.is_json() {
+        let object = json!({
+            "dir": dir.to_string_lossy(),
+            "delivered": records.delivered,
+            "rejected": records.rejected,
+            "dropped": records.dropped,
+            "pending": records.pending,
+            "spools": records.spools,
+        });
+        return print_json(&object.to_string(), out);
+    }
+    let mut told = vec![format!("{} delivered", many(records.delivered, "record"))];
+    for (count, what) in
+        [(records.rejected, "rejected"), (records.dropped, "dropped"), (records.pending, "pending")]
+    {
+        if count > 0 {
+            told.push(format!("{count} {what}"));
+        }
+    }
+    writeln!(out, "{}: {}", show(dir), told.join(", "))?;
+    Ok(())
+}
+
+/// What went wrong, and why something waits.
+fn tell(drained: &Drained) {
+    for (records, stream, reason) in &drained.gaps {
+        eprintln!("radiosonde: {} of {stream} lost: {reason}", many(*records, "record"));
+    }
+    for problem in &drained.problems {
+        eprintln!("radiosonde: {}; {}", shown(&problem.what), shown(&problem.fix));
+    }
+    if drained.records.pending == 0 {
+        return;
+    }
+    for to in drained.destinations.iter().filter(|to| to.state != "closed") {
+        let error = to.last_error.as_deref().unwrap_or("no answer");
+        eprintln!("radiosonde: {} to {}: {}", to.signal, shown(&to.endpoint), shown(error));
+    }
+}
+
+/// A bar on the terminal, when it takes longer.
+struct Progress {
+    began: Instant,
+    is_terminal: bool,
+    is_shown: bool,
+}
+
+impl Progress {
+    fn new() -> Self {
+        let is_terminal = std::io::stderr().is_terminal();
+        Self { began: Instant::now(), is_terminal, is_shown: false }
+    }
+
+    fn told(mut self) -> impl FnMut(&Drained) {
+        move |drained| self.look(drained)
+    }
+
+    fn look(&mut self, drained: &Drained) {
+        let records = &drained.records;
+        if !self.is_terminal || self.began.elapsed() < QUIET {
+            return;
+        }
+        let (done, all) = (
+            records.delivered + records.rejected + records.dropped,
+            records.delivered + records.rejected + records.dropped + records.pending,
+        );
+        let filled = done * BAR / all.max(1);
+        let bar: String = (0..BAR).map(|at| if at < filled { '█' } else { '░' }).collect();
+        let text = format!("\r{bar} {done} of {} sent", many(all, "record"));
+        let mut stderr = std::io::stderr();
+        // A terminal that is gone is nobody to tell.
+        let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+        self.is_shown = true;
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.is_shown {
+            eprint!("\r\x1b[K");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Starts, ends, and spools that change hands.
+
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use radiosonde_otlp::{Protocol, Sender};
+use radiosonde_testkit::{Fault, Receiver, Script};
+
+use crate::common::*;
+
+#[test]
+fn what_is_pending_at_the_end_is_said_and_the_next_start_delivers_it() {
+    for protocol in PROTOCOLS {
+        let receiver = Receiver::with(Script::healthy().until_told(Fault::Refuse)).unwrap();
+        let mut bed = Bed::new();
+        bed.append(500);
+        let sender = bed.send(&to(&receiver, protocol));
+        let begin = Instant::now();
+        let shutdown = sender.shutdown(Duration::from_secs(2));
+        assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+        assert_eq!((shutdown.is_drained, shutdown.pending), (false, 500));
+        drop(sender);
+        receiver.next_step();
+        let bed = bed.reopened();
+        let sender = bed.send(&to(&receiver, protocol));
+        assert!(sender.flush(LONG), "{:?}", sender.status());
+        assert_eq!((receiver.counts().unique, receiver.counts().duplicates()), (500, 0));
+        assert_eq!(sender.shutdown(LONG).pending, 0);
+    }
+}
+
+#[test]
+fn a_collector_that_hangs_does_not_hold_up_the_end() {
+    let receiver = Receiver::with(Script::healthy().until_told(Fault::HangAfterBody)).unwrap();
+    let mut bed = Bed::new();
+    bed.append(10);
+    let sender = bed.send(&to(&receiver, Protocol::Http));
+    receiver.wait_for_requests(1, LONG).unwrap();
+    let begin = Instant::now();
+    let shutdown = sender.shutdown(Duration::from_millis(300));
+    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+    assert_eq!((shutdown.is_drained, shutdown.pending), (false, 10));
+}
+
+#[test]
+fn a_spool_that_nobody_appends_to_is_handed_back_when_it_is_empty() {
+    let receiver = Receiver::start().unwrap();
+    let (mut left, mut own) = (Bed::new(), Bed::from(1_000_000));
+    left.append(700);
+    own.append(100);
+    let destination = to(&receiver, Protocol::Http);
+    let sender = own.send(&destination);
+    let (done, is_done) = mpsc::channel();
+    let hand_back = Box::new(move |spool: radiosonde_spool::Spool| {
+        done.send(spool.accounts().iter().map(|account| account.pending.records).sum::<u64>())
+            .unwrap();
+    });
+    sender.add(left.spool.clone(), &manifest(&destination, false), Some(hand_back));
+    assert_eq!(is_done.recv_timeout(LONG), Ok(0));
+    assert_eq!(left.books(), (700, 0, 0));
+    // The other one is served on.
+    own.append(100);
+    assert!(sender.flush(LONG));
+    assert_eq!((own.books(), receiver.counts().unique), ((200, 0, 0), 900));
+}
+
+#[test]
+fn a_panic_while_a_spool_is_handed_back_does_not_end_the_sender() {
+    let receiver = Receiver::start().unwrap();
+    let mut own = Bed::new();
+    let destination = to(&receiver, Protocol::Http);
+    let sender = own.send(&destination);
+    let left = Bed::new();
+    let (done, is_done) = mpsc::channel();
+    let hand_back = Box::new(move |_| {
+        let _ = done.send(());
+        std::panic::resume_unwind(Box::new("on purpose"));
+    });
+    sender.add(left.spool.clone(), &manifest(&destination, false), Some(hand_back));
+    is_done.recv_timeout(LONG).unwrap();
+    own.append(10);
+    assert!(sender.flush(LONG), "{:?}", sender.status());
+}
+
+#[test]
+fn after_a_shutdown_nothing_hangs() {
+    let receiver = Receiver::start().unwrap();
+    let mut bed = Bed::new();
+    let sender: Sender = bed.send(&to(&receiver, Protocol::Http));
+    assert_eq!(sender.shutdown(LONG).pending, 0);
+    bed.append(10);
+    sender.add(bed.spool.clone(), &manifest(&to(&receiver, Protocol::Http), false), None);
+    assert!(!sender.flush(LONG));
+    sender.shutdown(LONG);
+    assert_eq!(bed.books(), (0, 0, 10));
+}

@@ -1,0 +1,111 @@
+//! Sends what processes that have ended left, without waiting for their next start: for `radiosonde spool
+//! drain`, and for `radiosonde recover` where owners send over OTLP.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use radiosonde_events::recover::{Host, RecoveryReport, recover_directory_with};
+use radiosonde_events::{DaySink, Owner, Redactions};
+use radiosonde_record::Sink;
+
+use crate::otlp::{Drainer, Gap, Otlp};
+use crate::problem::{Problem, Problems};
+use crate::report::{AdoptedReport, DestinationReport};
+
+/// Between two looks at how it goes on.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// What to send, and for how long to try.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// The telemetry directory.
+    pub directory: PathBuf,
+    /// When to give up. What is not sent by then stays.
+    pub within: Duration,
+    /// Where to send it instead of where its owner would have: the endpoint for all signals, with the
+    /// other variables of `OTEL_EXPORTER_OTLP_*` as they are set here. Headers of the owner are not sent
+    /// there.
+    pub endpoint: Option<String>,
+}
+
+impl Options {
+    /// Everything in this directory, where its owners would have sent it, for at most a minute.
+    pub fn new(directory: &Path) -> Self {
+        let within = Duration::from_secs(60);
+        Self { directory: directory.to_owned(), within, endpoint: None }
+    }
+}
+
+/// How it went, or goes on.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Drained {
+    /// What became of it.
+    pub records: AdoptedReport,
+    /// How it stands with those it goes to.
+    pub destinations: Vec<DestinationReport>,
+    /// Losses that nobody was told of before: how many records, of which stream, and why.
+    pub gaps: Vec<(u64, String, String)>,
+    /// What went wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// Recovers a directory as [`recover_directory`](radiosonde_events::recover::recover_directory) does, and
+/// what goes over OTLP into the spools of its owners.
+///
+/// # Errors
+/// As there.
+pub fn recover(directory: &Path, retry: bool) -> io::Result<RecoveryReport> {
+    recover_directory_with(directory, retry, &mut Exporting(&Otlp::default()))
+}
+
+/// Recovers what killed processes left, and sends all that waits in spools nobody owns, telling
+/// `progress` from time to time. Spools in which everything is done are removed.
+///
+/// # Errors
+/// As from the system, when the directory cannot be read or there is no thread for it.
+pub fn drain(options: &Options, progress: &mut dyn FnMut(&Drained)) -> io::Result<Drained> {
+    let deadline = Instant::now() + options.within;
+    let (otlp, problems) = (Otlp::default(), Problems::default());
+    let recovered = recover_directory_with(&options.directory, false, &mut Exporting(&otlp))?;
+    for (path, error) in &recovered.failed {
+        problems.say(
+            format!("{} could not be recovered: {error}", path.display()),
+            "mend the cause, and run this again",
+        );
+    }
+    let drainer = Drainer::start(&otlp, options.endpoint.as_deref(), &problems)?;
+    let mut drained = Drained::default();
+    loop {
+        drainer.turn(&options.directory, &problems);
+        let (records, destinations) = drainer.state();
+        let gaps = drainer.take_gaps();
+        drained.gaps.extend(gaps.iter().map(told));
+        (drained.records, drained.destinations) = (records, destinations);
+        drained.problems = problems.all();
+        progress(&drained);
+        let left = deadline.saturating_duration_since(Instant::now());
+        if drained.records.pending == 0 || left.is_zero() {
+            break;
+        }
+        std::thread::sleep(LOOK_INTERVAL.min(left));
+    }
+    drainer.end();
+    drained.records = drainer.state().0;
+    Ok(drained)
+}
+
+fn told(gap: &Gap) -> (u64, String, String) {
+    (gap.records, gap.stream.to_owned(), gap.reason.to_owned())
+}
+
+/// Whoever recovers owners that export.
+struct Exporting<'a>(&'a Otlp);
+
+impl Host for Exporting<'_> {
+    fn sink(&mut self, sink: DaySink, owner: &Owner, instance: &Path) -> io::Result<Box<dyn Sink>> {
+        self.0.around_dead(sink, owner, instance, &Redactions::default())
+    }
+}
