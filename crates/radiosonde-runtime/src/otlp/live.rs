@@ -157,6 +157,11 @@ impl Otlp {
         gaps
     }
 
+    /// Spools that are open in this slot, which this process has, are its own to send; see [`Dead::hold`].
+    pub(crate) fn hold(&self, slot: &Slot, is_own: bool) {
+        self.dead.hold(slot, is_own);
+    }
+
     /// Takes over what processes that have ended left to be sent, in our slot and in those nobody has.
     pub(crate) fn adopt(&self, root: &Path, own: Option<&Slot>, problems: &Problems) {
         let Some(live) = &self.live else { return };
