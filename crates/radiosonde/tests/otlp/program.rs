@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) events: u64,
     /// Whether it records spans and metrics as well.
     pub(crate) everything: bool,
+    /// Bytes of a field that only makes events larger.
+    pub(crate) padding: usize,
     pub(crate) cli: bool,
     /// Milliseconds for a flush up to the receiver, before the end.
     pub(crate) flush_ms: u64,
@@ -64,6 +66,7 @@ impl Plan {
             from: 0,
             events,
             everything: false,
+            padding: 0,
             cli: false,
             flush_ms: 0,
             end,
@@ -218,6 +221,10 @@ fn record(plan: &Plan, number: u64) {
         let _entered = span.enter();
         radiosonde::event!("order.placed", number, "an order");
         metrics::counter!("orders_total", "outcome" => "placed").increment(1);
+    } else if plan.padding > 0 {
+        radiosonde::event!("order.placed", number, padding = "x".repeat(plan.padding), "an order");
+        // Slower than the drain: no ring is to be full.
+        std::thread::sleep(Duration::from_millis(1));
     } else {
         radiosonde::event!("order.placed", number, "an order");
     }
