@@ -133,7 +133,7 @@ fn nested_values_are_lists_and_maps() {
     let nested = r#"{"a":[1,-2.5,null,"ö",true,{"b":{}}],"big":18446744073709551615,"":[]}"#;
     for is_dead in [false, true] {
         let record = bytes((Kind::Event, Level::Info), NOW, &Context::default(), |record| {
-            record.field_named("body", Value::Json(nested));
+            record.field_named("payload", Value::Json(nested));
             record.field_named("list", Value::Json("[]"));
         });
         both_of(&owner(), &record, &site("log"), is_dead).assert_same_log();
@@ -177,6 +177,34 @@ fn what_an_sdk_said_stands_where_it_belongs() {
     assert_eq!(attributes(&scope.attributes), [("team".to_owned(), json!("mail"))]);
     assert_eq!((scope.dropped_attributes_count, log.attributes.len()), (4, 3));
     assert_eq!(both.stream, Stream::LogsInfo);
+}
+
+#[test]
+fn a_body_that_is_a_map_is_the_body() {
+    let map = r#"{"id":7,"password":"hunter2"}"#;
+    // Of an SDK's record the message is the name of its event.
+    for (name, message, is_body) in
+        [("log", "", true), ("order.paid", "order.paid", true), ("order.paid", "paid", false)]
+    {
+        let record = bytes((Kind::Event, Level::Info), NOW, &Context::default(), |record| {
+            record.message(Value::Str(message));
+            record.field_named("body", Value::Json(map));
+        });
+        let both = both(&record, &site(name));
+        let log = both.log();
+        let body = common::plain(log.body.as_ref());
+        let map = json!({"id": 7, "password": "[redacted]"});
+        let attribute = attributes(&log.attributes).into_iter().find(|(key, _)| key == "body");
+        match is_body {
+            true => assert_eq!((body, attribute), (map, None), "{name} {message}"),
+            false => assert_eq!((body, attribute), (json!(message), Some(("body".into(), map)))),
+        }
+    }
+    let plain = bytes((Kind::Event, Level::Info), NOW, &Context::default(), |record| {
+        record.message(Value::Str("order.paid"));
+        record.field_named("body", Value::Str("text"));
+    });
+    both(&plain, &site("order.paid")).assert_same_log();
 }
 
 #[test]

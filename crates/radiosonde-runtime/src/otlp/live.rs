@@ -9,7 +9,7 @@ use radiosonde_events::{DaySink, Owner, Redactions};
 use radiosonde_metrics::Snapshot;
 use radiosonde_otlp::{
     Manifest, OtlpSink, Proxies, Sender, SenderOptions, Signal, SnapshotEncoder, State, Status,
-    Stream, Unexported, spool_options,
+    Stream, Unexported,
 };
 use radiosonde_record::{Kind, Sink, Slot};
 use radiosonde_spool::Spool;
@@ -157,6 +157,11 @@ impl Otlp {
         gaps
     }
 
+    /// Spools that are open in this slot, which this process has, are its own to send; see [`Dead::hold`].
+    pub(crate) fn hold(&self, slot: &Slot, is_own: bool) {
+        self.dead.hold(slot, is_own);
+    }
+
     /// Takes over what processes that have ended left to be sent, in our slot and in those nobody has.
     pub(crate) fn adopt(&self, root: &Path, own: Option<&Slot>, problems: &Problems) {
         let Some(live) = &self.live else { return };
@@ -264,7 +269,7 @@ impl Live {
             resource,
         );
         let path = place.slot.place_for_spool(place.instance)?;
-        let options = spool_options(Some(place.root), settings.otlp.spool_bytes);
+        let options = super::options(place.root, settings.otlp.spool_bytes);
         let spool = Spool::create(&path, &manifest.to_bytes()?, &options)?;
         let snapshots = SnapshotEncoder::new(destinations.metrics(), SystemTime::now());
         let sender = Sender::start(sender_options())?;

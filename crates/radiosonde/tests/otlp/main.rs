@@ -7,6 +7,8 @@ mod adoption;
 mod books;
 mod deaths;
 mod outages;
+#[path = "../common/process.rs"]
+mod process;
 mod program;
 mod sent;
 mod shutdown;

@@ -156,3 +156,36 @@ fn a_receiver_that_hangs_does_not_hold_up_the_end() {
         assert_eq!(numbers_once(&receiver), (0..50).collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn what_has_no_room_is_counted_told_and_the_rest_is_sent() {
+    let receiver = Receiver::with(Script::healthy().until_told(Fault::Refuse)).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let endpoint = receiver.http_endpoint();
+    let mut plan = Plan::new(2_000, End::Shutdown(5_000));
+    // 16 MB for 8.
+    plan.padding = 8_000;
+    let variables = [(ENDPOINT, endpoint.as_str()), ("RADIOSONDE_SPOOL_BYTES", "8MiB")];
+    let report = Program::run(directory.path(), &plan, &variables).report();
+    add_up(&report);
+    for lost in ["pending", "dropped"] {
+        assert_eq!(report["events"][lost], 0, "all of them are in their file: {report:#}");
+    }
+    let lost = exported(&report, "logs", "dropped");
+    assert!((500..2_000).contains(&lost), "{report:#}");
+    let reasons = &report["otlp"]["signals"][0]["dropped_by_reason"];
+    assert_eq!(reasons[0][0], "cap", "{report:#}");
+
+    receiver.next_step();
+    let mut next = Plan::new(0, End::Shutdown(20_000));
+    (next.name, next.flush_ms) = ("next".to_owned(), 40_000);
+    Program::run(directory.path(), &next, &[(ENDPOINT, &endpoint)]);
+    let received = receiver.received();
+    let came = numbers(&received);
+    assert!(came.len() as u64 + lost >= 2_000, "{} came, {lost} lost", came.len());
+    assert_eq!(came.last(), Some(&1_999), "the newest are kept");
+    // The receiver is told what it does not get.
+    let gaps = received.logs.iter().filter(|log| log.event_name == "radiosonde.gap");
+    let told: u64 = gaps.map(|gap| gap.attributes.int("records").unwrap() as u64).sum();
+    assert_eq!(told, 2_000 - came.len() as u64, "what is missing is what was told");
+}

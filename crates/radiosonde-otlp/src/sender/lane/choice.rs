@@ -92,11 +92,11 @@ impl<S: Store> Lane<S> {
     /// When a range of a stream may be taken.
     fn take_at(&self, source: usize, stream: usize, left: u64) -> Duration {
         let Source { again_at, next_take, from, .. } = &self.sources[source];
-        if self.in_a_hurry || left >= MANY {
-            // Nothing has to gather: somebody waits, or there are many.
+        if self.in_a_hurry {
             return again_at[stream];
         }
-        again_at[stream].max(next_take[stream]).max(*from)
+        let gathered = if left >= MANY { Duration::ZERO } else { next_take[stream] };
+        again_at[stream].max(gathered).max(*from)
     }
 
     /// Records of a stream that are not taken.

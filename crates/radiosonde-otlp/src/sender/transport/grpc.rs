@@ -123,14 +123,17 @@ async fn read(response: Response<Incoming>, heard: &Heard) -> Answer {
         }
         Err(error) => return failed(error.as_ref(), heard),
     };
-    let Some(status) = collected.trailers().filter(|trailers| trailers.contains_key(STATUS)) else {
-        let text = "the answer ended without a status";
-        return Answer::new(Verdict::Failed { timed_out: false }, text);
+    let has_status = |headers: &HeaderMap| headers.contains_key(STATUS);
+    let answer = match collected.trailers() {
+        Some(trailers) if has_status(trailers) => refused(trailers),
+        // Told in the head already.
+        _ if has_status(&parts.headers) => None,
+        _ => {
+            let text = "the answer ended without a status";
+            Some(Answer::new(Verdict::Failed { timed_out: false }, text))
+        }
     };
-    match refused(status) {
-        Some(answer) => answer,
-        None => of_message(&message(&collected.to_bytes())),
-    }
+    answer.unwrap_or_else(|| of_message(&message(&collected.to_bytes())))
 }
 
 fn foreign(what: &str) -> Answer {
