@@ -70,6 +70,7 @@ impl Otlp {
     ) -> Self {
         let dead = Dead::default();
         let Some(destinations) = settings.otlp.destinations.clone() else {
+            say_what_waits(place, problems);
             return Self { live: None, dead };
         };
         let started = match place {
@@ -317,6 +318,17 @@ impl Live {
             }
         }
         manifest
+    }
+}
+
+/// What earlier owners of our slot left to be sent stays where it is, as nothing is sent here.
+fn say_what_waits(place: Option<Place<'_>>, problems: &Problems) {
+    let left = place.and_then(|place| place.slot.left_spools().ok()).unwrap_or_default();
+    if !left.is_empty() {
+        problems.warn(
+            "earlier processes left records to be sent over OTLP, and here is no endpoint: they wait",
+            "set OTEL_EXPORTER_OTLP_ENDPOINT, or send them with `radiosonde spool drain`",
+        );
     }
 }
 
