@@ -104,6 +104,11 @@ impl Otlp {
         self.live.is_some()
     }
 
+    /// Whether records of this kind are sent.
+    pub(crate) fn sends(&self, kind: Kind) -> bool {
+        self.live.as_ref().is_some_and(|live| live.destinations.sends(kind))
+    }
+
     /// The sink for the drain: what `sink` does, and the way to the spool.
     pub(crate) fn around(
         &self,
@@ -149,8 +154,7 @@ impl Otlp {
 
     /// Hands all series of a snapshot to the spool, if metrics are sent. Whether they are.
     pub(crate) fn snapshot(&self, snapshot: &Snapshot) -> bool {
-        let Some(live) = self.live.as_ref().filter(|live| live.destinations.sends(Kind::Metric))
-        else {
+        let Some(live) = self.live.as_ref().filter(|_| self.sends(Kind::Metric)) else {
             return false;
         };
         let _points = lock(&live.snapshots).append(snapshot, SystemTime::now(), &live.spool);
