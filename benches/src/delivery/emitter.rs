@@ -24,6 +24,8 @@ pub(super) struct Plan {
     pub(super) end: End,
     /// Where it counts what it has handed over.
     pub(super) acknowledged: PathBuf,
+    /// Where it says what it dropped.
+    pub(super) dropped: PathBuf,
     /// Where the time of each call goes, if it is taken.
     pub(super) times: Option<PathBuf>,
 }
@@ -48,8 +50,9 @@ pub(super) trait Emitter: Sized {
         produce();
     }
 
-    /// Shuts it down in order. What it says of itself is not asked: what arrived is.
-    fn finish(self);
+    /// Shuts it down in order. What it says it dropped before anybody could have sent it; none when it
+    /// does not count.
+    fn finish(self) -> Option<u64>;
 }
 
 /// What an event carries besides its number.
@@ -94,12 +97,15 @@ pub(super) fn run<E: Emitter>(round: &Round) -> Result<(), String> {
     }
     match plan.end {
         End::Exit => std::process::exit(0),
-        End::Shutdown => emitter.finish(),
+        End::Shutdown => {
+            let dropped = emitter.finish().unwrap_or(0).to_string();
+            std::fs::write(&plan.dropped, dropped).map_err(|error| format!("no word: {error}"))
+        }
         End::WhenTold => {
             // Nothing is ever written there; it ends when the watcher closes it, or dies.
             let _ = std::io::stdin().read(&mut [0]);
             emitter.finish();
+            Ok(())
         }
     }
-    Ok(())
 }

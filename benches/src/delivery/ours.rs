@@ -48,8 +48,13 @@ impl<const PATIENT: bool> Emitter for Ours<PATIENT> {
         if PATIENT { radiosonde_record::patiently(PATIENCE, produce) } else { produce() }
     }
 
-    fn finish(self) {
+    fn finish(self) -> Option<u64> {
         // What is left is on disk, and the next start sends it.
-        let _ = self.guard.shutdown(WITHIN);
+        let report = self.guard.shutdown(WITHIN);
+        Some(match self.signal {
+            Signal::Logs => report.events.dropped,
+            Signal::Metrics => 0,
+            Signal::Spans => report.spans.dropped,
+        })
     }
 }

@@ -70,6 +70,7 @@ impl<'a> Processes<'a> {
             is_paced,
             end,
             acknowledged: acknowledged.clone(),
+            dropped: self.dropped_path(),
             times,
         };
         let text = serde_json::to_string(&plan).map_err(|error| error.to_string())?;
@@ -103,6 +104,15 @@ impl<'a> Processes<'a> {
             Ok(*first..*first + count)
         };
         self.started.iter().map(range).collect()
+    }
+
+    fn dropped_path(&self) -> PathBuf {
+        self.round.folder.join("dropped")
+    }
+
+    /// What the last process that was shut down says it dropped; none where it did not get to that.
+    pub(super) fn dropped(&self) -> Option<u64> {
+        std::fs::read_to_string(self.dropped_path()).ok()?.parse().ok()
     }
 
     /// How many calls have returned.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Once nothing new has arrived for this long after a process has ended, nothing of it will.
 const QUIET: Duration = Duration::from_millis(500);
 /// The same while a next start sends what was left; longer than any pause of a breaker or a retry.
-const QUIET_NEXT: Duration = Duration::from_secs(40);
+pub(super) const QUIET_NEXT: Duration = Duration::from_secs(40);
 /// How often the arrivals are looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -83,7 +83,7 @@ pub(super) fn watch(round: &Round) -> Result<Measured, String> {
     let percent = |count: u64| count as f64 * 100.0 / emitted.max(1) as f64;
     Ok(Measured {
         samples: vec![percent(arrived)],
-        books: Books { events: emitted, lost, ..Books::default() },
+        books: Books { events: emitted, lost, counted: processes.dropped(), ..Books::default() },
         figures: vec![("at_exit", percent(at_exit)), ("again", again as f64)],
     })
 }

@@ -58,7 +58,10 @@ fn print(dir: &Path, report: &RecoveryReport, out: &mut dyn Write) -> Result<u8,
     }
     let brought = |instance: &RecoveredInstance| {
         let found = &instance.recovered;
-        found.records != [0; 3] || found.staged_bytes > 0 || found.interrupted > 0
+        found.records != [0; 3]
+            || found.staged_bytes > 0
+            || found.staged_exports > 0
+            || found.interrupted > 0
     };
     Ok(match (partial, report.instances.iter().any(brought)) {
         (true, _) => PARTIAL,

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use radiosonde_record::{Extra, Fields, Key, Record, Value};
 use radiosonde_redact::REDACTED;
 
-use crate::fields::is_json;
+use crate::fields::{is_json, redact_broken_json};
 use crate::json;
 use crate::redactions::{Counter, Secrets};
 use crate::time::Clock;
@@ -154,11 +154,14 @@ impl Looker<'_> {
             return ShownAttribute { key: shown, value: Value::Str(REDACTED), redacted: None };
         }
         let path = format!("{of}.attributes.{key}");
-        let value = match value {
-            Value::Json(text) if !is_json(text) => Value::Str(text),
-            value => value,
+        let (value, is_broken_json) = match value {
+            Value::Json(text) if !is_json(text) => (Value::Str(text), true),
+            value => (value, false),
         };
         let redacted = match value {
+            Value::Str(text) if is_broken_json => {
+                redact_broken_json(Some(&path), text, self.secrets, self.hits)
+            }
             Value::Str(text) => self.secrets.redact(Some(&path), text, self.hits),
             Value::Json(json) => self.secrets.redact_json(&path, json, self.hits),
             Value::Null => None,

@@ -17,6 +17,8 @@ pub(crate) struct Field<'a> {
     /// What is shown of it.
     pub(crate) key: Cow<'a, str>,
     value: Value<'a>,
+    /// The value calls itself JSON and is not.
+    is_broken_json: bool,
     /// What stands in the place of the value.
     redacted: Option<String>,
 }
@@ -63,13 +65,13 @@ pub(crate) fn resolve<'a>(
     let mut hits = Vec::new();
     for (key, value) in record.fields() {
         let hidden_by = counter(key, value, text, secrets).cloned();
-        let value = match value {
-            _ if hidden_by.is_some() => Value::Str(REDACTED),
-            Value::Json(text) if how.checks_json && !is_json(text) => Value::Str(text),
-            value => value,
+        let (value, is_broken_json) = match value {
+            _ if hidden_by.is_some() => (Value::Str(REDACTED), false),
+            Value::Json(text) if how.checks_json && !is_json(text) => (Value::Str(text), true),
+            value => (value, false),
         };
-        let name = name(key, site);
-        let mut field = Field { name, key: Cow::Borrowed(name), value, redacted: None };
+        let (name, redacted) = (name(key, site), None);
+        let mut field = Field { name, key: Cow::Borrowed(name), value, is_broken_json, redacted };
         if how.looks {
             if hidden_by.is_none() {
                 let path = path(&field, record.kind, asks_labels);
@@ -121,6 +123,7 @@ fn path(field: &Field<'_>, kind: Kind, asks_labels: bool) -> Option<String> {
 /// Replaces the secrets in the value of a field.
 fn look(field: &mut Field<'_>, path: Option<&str>, secrets: &Secrets, hits: &mut Vec<Counter>) {
     field.redacted = match field.value {
+        Value::Str(text) if field.is_broken_json => redact_broken_json(path, text, secrets, hits),
         Value::Str(text) => secrets.redact(path, text, hits),
         Value::Json(json) => secrets.redact_json(path.unwrap_or("meta"), json, hits),
         Value::Null => None,
@@ -129,6 +132,19 @@ fn look(field: &mut Field<'_>, path: Option<&str>, secrets: &Secrets, hits: &mut
         }
         _ => None,
     };
+}
+
+/// A text that calls itself JSON without its secrets: those that its keys name, as far as it can be read,
+/// and those of any text.
+pub(crate) fn redact_broken_json(
+    path: Option<&str>,
+    text: &str,
+    secrets: &Secrets,
+    hits: &mut Vec<Counter>,
+) -> Option<String> {
+    let by_key = secrets.redact_json(path.unwrap_or("meta"), text, hits);
+    let redacted = secrets.redact(path, by_key.as_deref().unwrap_or(text), hits);
+    redacted.or(by_key)
 }
 
 fn name<'a>(key: Key<'a>, site: &'a Descriptor) -> &'a str {

@@ -3,10 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
+use radiosonde_events::fuzzing::Encoding;
 use radiosonde_events::recover::{RecoveryReport, recover_directory};
 use radiosonde_events::{DaySink, Filing, Live, Owner, Redactions, event, log_event};
+use radiosonde_record::fuzzing::{self, Front};
 use radiosonde_record::{
-    Drain, Filter, Journal, Lease, Level, Placement, Slot, Unsynced, Value, with_journal,
+    Descriptor, Drain, Filter, Journal, Kind, Lease, Level, Lines, Placement, Record, Site, Slot,
+    Unsynced, Value, with_journal,
 };
 use radiosonde_redact::{Rules, Verdict};
 use serde_json::{Value as Json, json};
@@ -220,4 +223,28 @@ fn rules_of_version_one_are_applied_and_newer_ones_wait() {
     let line = lines(root.path()).remove(0);
     assert_eq!(line["msg"], "Bearer [redacted]");
     assert_eq!(line["meta"], json!({"pin": "[redacted]", "cookie": "oat"}));
+}
+
+/// The line of a record with one field, of a dead process.
+fn line_of_dead(key: &str, value: Value<'_>) -> String {
+    let site =
+        Descriptor { name: "log".to_owned(), keys: vec![key.to_owned()], ..Descriptor::default() };
+    let front = Front { kind: Kind::Event, level: Level::Info, timestamp_ns: 1, context: &[] };
+    let bytes = fuzzing::record(front, &Site::Registered(9), |record| record.field(0, value));
+    let record = Record::decode_whole(&bytes).unwrap();
+    let mut lines = Lines::default();
+    let owner = Owner::new("shop", "1.0.0", None, Rules::standard());
+    Encoding::of_dead_process(owner, "instance").append(&record, &site, 1, &mut lines);
+    String::from_utf8(lines.to_vec()).unwrap()
+}
+
+#[test]
+fn neither_half_json_nor_a_key_of_the_code_shows_a_secret() {
+    // Half a surrogate pair: JSON to some, text to others, and the secret is one to all.
+    let half = line_of_dead("body", Value::Json(r#"{"password\udc00":"hunter2-key","n":1}"#));
+    let key = line_of_dead("Authorization: Bearer abc123def456", Value::U64(1));
+    for line in [half, key] {
+        assert!(line.contains("[redacted]"), "{line}");
+        assert!(!line.contains("hunter2-key") && !line.contains("abc123def456"), "{line}");
+    }
 }

@@ -263,9 +263,42 @@ mod tests {
         }
 
         #[test]
-        fn damage_ends_a_payload_and_nothing_else(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let read: Vec<_> = entries(&bytes).collect();
-            prop_assert!(read.len() <= bytes.len());
+        fn damage_ends_a_payload_and_nothing_before_it(
+            sizes in prop::collection::vec(0..300_usize, 1..12),
+            damage in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut packer = Packer::default();
+            for size in &sizes {
+                prop_assert!(packer.push(Stream::Events, &entry(1, b"scope", &vec![b'i'; *size])));
+            }
+            let whole: Vec<u8> =
+                packer.frames(Stream::Events).flat_map(|(_, payload)| payload.to_vec()).collect();
+            let mut bytes = whole[..cut.index(whole.len() + 1)].to_vec();
+            let mut sound = bytes.len();
+            if let Some((at, byte)) = damage.filter(|_| !bytes.is_empty()) {
+                sound = at.index(bytes.len());
+                bytes[sound] = byte;
+            }
+            let mut end = 0;
+            let mut read = entries(&bytes);
+            for (size, expected) in sizes.iter().zip(entries(&whole)) {
+                end += PREFIX + HEAD + 5 + size;
+                if end > sound {
+                    break;
+                }
+                prop_assert_eq!(read.next(), Some(expected));
+            }
+            // Whatever comes then ends, and a request is made of it.
+            let rest: Vec<_> = read.filter_map(Result::ok).collect();
+            let request = crate::assemble(b"", &rest);
+            let items: usize = rest.iter().map(|entry| entry.item.len()).sum();
+            prop_assert!(request.len() >= items && request.len() <= 4 * bytes.len() + 64);
+        }
+
+        #[test]
+        fn any_bytes_are_read_to_an_end(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(entries(&bytes).count() <= bytes.len());
         }
     }
 }

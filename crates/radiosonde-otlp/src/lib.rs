@@ -41,7 +41,8 @@
 //! | point of another SDK | the same point; its start is not known, a histogram of a base has become one with bounds |
 //!
 //! A field whose name is one of the attributes above goes by `meta.` and its name. Integers past `i64` are
-//! text, as the specification asks. `otel.scope.version` and `otel.scope.*`, as another SDK's records have
+//! text, as the specification asks. A list or map that is the body of another SDK's log record is its body
+//! again. `otel.scope.version` and `otel.scope.*`, as another SDK's records have
 //! them, stand in the scope. Names of metrics and labels are those of a scrape. Changes that a job made to a
 //! series are in day files only: snapshots have counted them.
 //!
@@ -101,6 +102,7 @@ pub use streams::Stream;
 mod destination;
 mod endpoint;
 mod manifest;
+mod percent;
 #[cfg(feature = "http")]
 mod sender;
 mod settings;
@@ -108,5 +110,5 @@ mod settings;
 pub use destination::{Compression, Destination, Destinations, Protocol};
 pub use manifest::Manifest;
 #[cfg(feature = "http")]
-pub use sender::{Proxies, Sender, SenderOptions, Shutdown, State, Status};
+pub use sender::{Probe, Proxies, Sender, SenderOptions, Shutdown, State, Status, probe};
 pub use settings::{Complaint, settings_from};

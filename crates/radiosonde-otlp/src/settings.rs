@@ -188,7 +188,7 @@ impl Reader<'_> {
                 return None;
             }
         };
-        if url.has_user {
+        if url.user.is_some() {
             self.complain(
                 name,
                 "carries a user or a password, which are not sent",

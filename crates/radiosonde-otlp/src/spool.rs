@@ -6,6 +6,11 @@ use radiosonde_spool::{Options, StreamOptions};
 
 use crate::streams::Stream;
 
+/// Segments that a small spool has room for.
+const SEGMENTS: u64 = 32;
+/// Bytes of the smallest segment: that of the largest frames.
+const SEGMENT_LEAST: u64 = 64 << 10;
+
 /// The options of a spool of entries, whose streams are [`Stream::ALL`]: for whoever makes one, and for
 /// whoever opens one that was left. `root` is the telemetry directory, over whose spools there is a limit
 /// as well; `cap_bytes` is what this one may take on disk, 512 MiB by default.
@@ -18,6 +23,8 @@ pub fn spool_options(root: Option<&Path>, cap_bytes: Option<u64>) -> Options {
     options.cap_bytes = cap_bytes.unwrap_or(options.cap_bytes);
     options.limits.root = root.map(Path::to_owned);
     let cap = options.cap_bytes;
+    // Whole segments are evicted: of a small spool no large part at once.
+    options.segment_bytes = (cap / SEGMENTS).clamp(SEGMENT_LEAST, options.segment_bytes);
     let of = |stream: Stream| {
         let share = match stream {
             Stream::LogsDebug => 0,

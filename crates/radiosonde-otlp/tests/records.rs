@@ -5,10 +5,15 @@ mod common;
 
 use common::{attributes, both, both_of, bytes, context, owner};
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
-use radiosonde_context::Context;
-use radiosonde_otlp::Stream;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message as _;
+use radiosonde_context::{Context, CorrelationId, SpanId, TraceId};
+use radiosonde_events::Redactions;
+use radiosonde_otlp::fuzzing::Encoding;
+use radiosonde_otlp::{Entry, Stream};
 use radiosonde_record::{
-    Descriptor, EncodedFields, Kind, Level, MESSAGE_MAX, SpanExtras, SpanPart, Value,
+    Descriptor, EncodedFields, Kind, Level, MESSAGE_MAX, Record, SpanExtras, SpanPart, Value,
 };
 use serde_json::json;
 
@@ -128,7 +133,7 @@ fn nested_values_are_lists_and_maps() {
     let nested = r#"{"a":[1,-2.5,null,"ö",true,{"b":{}}],"big":18446744073709551615,"":[]}"#;
     for is_dead in [false, true] {
         let record = bytes((Kind::Event, Level::Info), NOW, &Context::default(), |record| {
-            record.field_named("body", Value::Json(nested));
+            record.field_named("payload", Value::Json(nested));
             record.field_named("list", Value::Json("[]"));
         });
         both_of(&owner(), &record, &site("log"), is_dead).assert_same_log();
@@ -172,6 +177,34 @@ fn what_an_sdk_said_stands_where_it_belongs() {
     assert_eq!(attributes(&scope.attributes), [("team".to_owned(), json!("mail"))]);
     assert_eq!((scope.dropped_attributes_count, log.attributes.len()), (4, 3));
     assert_eq!(both.stream, Stream::LogsInfo);
+}
+
+#[test]
+fn a_body_that_is_a_map_is_the_body() {
+    let map = r#"{"id":7,"password":"hunter2"}"#;
+    // Of an SDK's record the message is the name of its event.
+    for (name, message, is_body) in
+        [("log", "", true), ("order.paid", "order.paid", true), ("order.paid", "paid", false)]
+    {
+        let record = bytes((Kind::Event, Level::Info), NOW, &Context::default(), |record| {
+            record.message(Value::Str(message));
+            record.field_named("body", Value::Json(map));
+        });
+        let both = both(&record, &site(name));
+        let log = both.log();
+        let body = common::plain(log.body.as_ref());
+        let map = json!({"id": 7, "password": "[redacted]"});
+        let attribute = attributes(&log.attributes).into_iter().find(|(key, _)| key == "body");
+        match is_body {
+            true => assert_eq!((body, attribute), (map, None), "{name} {message}"),
+            false => assert_eq!((body, attribute), (json!(message), Some(("body".into(), map)))),
+        }
+    }
+    let plain = bytes((Kind::Event, Level::Info), NOW, &Context::default(), |record| {
+        record.message(Value::Str("order.paid"));
+        record.field_named("body", Value::Str("text"));
+    });
+    both(&plain, &site("order.paid")).assert_same_log();
 }
 
 #[test]
@@ -258,4 +291,44 @@ fn what_an_sdk_dropped_of_an_event_is_counted_there() {
     let (event, link) = (&span.events[0], &span.links[0]);
     assert_eq!((event.dropped_attributes_count, event.attributes.len()), (12, 1));
     assert_eq!((link.dropped_attributes_count, link.attributes.len()), (12, 1));
+}
+
+#[test]
+fn records_that_take_turns_keep_their_own_ids() {
+    let mut encoding = Encoding::new(&owner(), common::INSTANCE, Redactions::default());
+    let id = |text: String| CorrelationId::parse(&text).ok();
+    let mut entry = Vec::new();
+    for nth in 0..200_u64 {
+        // Many that end alike.
+        let (job, worker) = (format!("job-{}", nth % 23 * 10), format!("w{}-7", nth % 3));
+        let session = nth.is_multiple_of(2).then(|| id(format!("s-{nth}"))).flatten();
+        let ids = Context::default().with_ids(id(job.clone()), id(worker.clone()), session.clone());
+        let context = ids.with_span(TraceId::random(), SpanId::random(), true);
+        let kind = if nth.is_multiple_of(5) { Kind::Span } else { Kind::Event };
+        let record = bytes((kind, Level::Info), NOW, &context, |record| {
+            if kind == Kind::Span {
+                record.span(&SpanPart::default());
+            }
+        });
+        let record = Record::decode_whole(&record).unwrap();
+        encoding.encode(&record, &site("log"), nth as u32, &mut entry).unwrap();
+        let item = Entry::decode(&entry).unwrap().item;
+        let (said, uid) = match kind {
+            Kind::Span => (Span::decode(item).unwrap().attributes, None),
+            _ => (LogRecord::decode(item).unwrap().attributes, Some(format!("k3f9q2xw.{nth}.1"))),
+        };
+        let expected = [
+            ("job_id", Some(job)),
+            ("log.record.uid", uid),
+            ("machine_id", Some("m-7".to_owned())),
+            ("session_id", session.map(|id| id.as_str().to_owned())),
+            ("source", Some("shop::cart".to_owned())),
+            ("worker_id", Some(worker)),
+        ];
+        let expected: Vec<_> = expected
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), json!(value?))))
+            .collect();
+        assert_eq!(attributes(&said), expected, "{nth}");
+    }
 }

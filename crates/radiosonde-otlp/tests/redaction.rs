@@ -4,7 +4,6 @@
 mod common;
 
 use common::{Both, attributes, both_of, bytes, context, owner, plain};
-use opentelemetry_proto::tonic::common::v1::AnyValue;
 use radiosonde_events::Owner;
 use radiosonde_record::{
     Builder, Descriptor, EncodedFields, Kind, Level, SpanExtras, SpanPart, Value,
@@ -62,53 +61,51 @@ fn everywhere(secret: &Secret, kind: Kind) -> (Vec<u8>, Descriptor) {
     (record, site)
 }
 
-/// Encodes a text of the corpus as event and span, of a living and a dead process. What its event became.
-fn check(owner: &Owner, secret: &Secret) -> Both {
-    let (record, site) = everywhere(secret, Kind::Event);
-    let both = both_of(owner, &record, &site, false);
-    if both.line.is_null() {
-        return both;
-    }
-    both.assert_same_log();
-    for (kind, is_dead) in [(Kind::Event, true), (Kind::Span, false), (Kind::Span, true)] {
+/// What an event shows of a text of the corpus, and what is counted: the same in its line. It is of a
+/// living or of a dead process; a span of either shows what its line does.
+fn check(owner: &Owner, secret: &Secret, is_dead: bool) -> (String, Both) {
+    let of = |kind| {
         let (record, site) = everywhere(secret, kind);
-        let both = both_of(owner, &record, &site, is_dead);
-        match kind {
-            Kind::Span => both.assert_same_span(),
-            _ => both.assert_same_log(),
-        }
+        both_of(owner, &record, &site, is_dead)
+    };
+    let both = of(Kind::Event);
+    // Half a surrogate pair in a JSON field makes a line that strict readers refuse.
+    if !both.line.is_null() {
+        both.assert_same_log();
     }
-    both
+    let span = of(Kind::Span);
+    if !span.line.is_null() {
+        span.assert_same_span();
+    }
+    let log = both.log();
+    let mut shown = attributes(&log.attributes);
+    match &secret.key {
+        // Of the value of a key nothing is left, whatever else there is.
+        Some(key) => shown.retain(|(shown, _)| shown == key),
+        None => shown.extend(log.body.as_ref().map(|body| ("body".to_owned(), plain(Some(body))))),
+    }
+    assert!(!shown.is_empty());
+    (format!("{:?}", shown.iter().map(|(_, value)| value).collect::<Vec<_>>()), both)
 }
 
 #[test]
 fn no_secret_of_the_corpus_is_exported() {
     for secret in corpus(include_str!("../../radiosonde-redact/corpus/secrets.jsonl")) {
-        let both = check(&owner(), &secret);
-        let log = both.log();
-        let mut shown =
-            vec![("body".to_owned(), plain(log.body.as_ref().or(Some(&AnyValue::default()))))];
-        shown.extend(attributes(&log.attributes));
-        if let Some(key) = &secret.key {
-            shown.retain(|(shown, _)| shown == key);
-            assert_eq!(shown.len(), 1, "{key}");
+        for is_dead in [false, true] {
+            let (shown, both) = check(&owner(), &secret, is_dead);
+            assert!(!shown.contains(&secret.gone.concat()), "dead {is_dead}: {shown}");
+            assert!(!both.entry_redacted.is_empty(), "{shown}");
         }
-        let shown = format!("{:?}", shown.iter().map(|(_, value)| value).collect::<Vec<_>>());
-        assert!(!shown.contains(&secret.gone.concat()), "{shown}");
-        assert!(!both.entry_redacted.is_empty(), "{shown}");
     }
 }
 
 #[test]
 fn nothing_innocent_is_changed() {
     for innocent in corpus(include_str!("../../radiosonde-redact/corpus/innocent.jsonl")) {
-        let both = check(&owner(), &innocent);
-        assert!(
-            both.entry_redacted.is_empty(),
-            "{}: {:?}",
-            innocent.text.concat(),
-            both.entry_redacted
-        );
+        for is_dead in [false, true] {
+            let (shown, both) = check(&owner(), &innocent, is_dead);
+            assert!(both.entry_redacted.is_empty(), "{shown}: {:?}", both.entry_redacted);
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, NumberDataPoint};
+use proptest::prelude::*;
 use prost::Message as _;
 use radiosonde_context::{Context, SpanId, TraceId};
 use radiosonde_metrics::{
@@ -477,4 +478,84 @@ fn what_of_the_variables_cannot_be_honoured_is_said() {
     let said = read("", "base2_exponential_bucket_histogram");
     assert!(said[0].0.ends_with("HISTOGRAM_AGGREGATION"), "{said:?}");
     assert_eq!(read("", "best").len(), 1);
+}
+
+/// What happens to a series between two snapshots.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Adds(u32),
+    /// It begins anew, and had got less by the snapshot than before.
+    Falls,
+    /// It is not there at this one, and begins anew after it.
+    IsGone,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..1000_u32).prop_map(Step::Adds),
+        1 => Just(Step::Falls),
+        1 => Just(Step::IsGone),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Changes sum to what was counted, whatever becomes of the series, and their times join.
+    #[test]
+    fn changes_sum_to_all_that_was_counted(
+        steps in prop::collection::vec(prop::collection::vec(step(), 3), 1..12)
+    ) {
+        let (mut all, mut changes) = (Sending::new(""), Sending::new("delta"));
+        let (mut values, mut counted, mut sent) = ([0_u64; 3], [0_u64; 3], [0_u64; 3]);
+        let mut last_second = [100_u64; 3];
+        for (nth, step) in steps.iter().enumerate() {
+            let mut family = Family::new("runs_total", MetricType::Counter);
+            for (series, step) in step.iter().enumerate() {
+                let value = &mut values[series];
+                match step {
+                    Step::Adds(count) => {
+                        *value += u64::from(*count);
+                        counted[series] += u64::from(*count);
+                    }
+                    Step::Falls => {
+                        *value /= 2;
+                        counted[series] += *value;
+                    }
+                    Step::IsGone => {
+                        *value = 0;
+                        continue;
+                    }
+                }
+                let labels = labels(&[("nth", &series.to_string())]);
+                family.series.push(Series::new(labels, Value::Counter(*value)));
+            }
+            let second = 160 + 60 * nth as u64;
+            let snapshot = of(vec![family]);
+            for metric in changes.send_all(second, &snapshot) {
+                for point in numbers(&metric) {
+                    let series = place(point);
+                    let Some(Number::AsInt(change)) = point.value else { panic!("{point:?}") };
+                    sent[series] += u64::try_from(change).expect("it never falls");
+                    prop_assert!(point.start_time_unix_nano / SECOND >= last_second[series]);
+                    last_second[series] = point.time_unix_nano / SECOND;
+                    prop_assert_eq!(last_second[series], second);
+                }
+            }
+            for metric in all.send_all(second, &snapshot) {
+                for point in numbers(&metric) {
+                    let value = i64::try_from(values[place(point)]).unwrap();
+                    prop_assert_eq!(point.value, Some(Number::AsInt(value)));
+                    prop_assert!(point.start_time_unix_nano < point.time_unix_nano);
+                }
+            }
+        }
+        prop_assert_eq!(sent, counted);
+    }
+}
+
+/// Which of the series a point is of.
+fn place(point: &NumberDataPoint) -> usize {
+    let labels = attributes(&point.attributes);
+    labels[0].1.as_str().unwrap().parse().unwrap()
 }

@@ -5,12 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use radiosonde_events::recover::{Host, RecoveryReport, recover_directory_with};
-use radiosonde_events::{DaySink, Owner, Redactions};
-use radiosonde_record::Sink;
+use radiosonde_events::Redactions;
+use radiosonde_events::recover::{RecoveryReport, recover_directory_with};
 
 use crate::otlp::{Drainer, Gap, Otlp};
 use crate::problem::{Problem, Problems};
+use crate::recovery::{self, Exporting};
 use crate::report::{AdoptedReport, DestinationReport};
 
 /// Between two looks at how it goes on.
@@ -58,7 +58,8 @@ pub struct Drained {
 /// # Errors
 /// As there.
 pub fn recover(directory: &Path, retry: bool) -> io::Result<RecoveryReport> {
-    recover_directory_with(directory, retry, &mut Exporting(&Otlp::default()))
+    let (otlp, redactions) = (&Otlp::default(), &Redactions::default());
+    recover_directory_with(directory, retry, &mut Exporting { otlp, redactions })
 }
 
 /// Recovers what killed processes left, and sends all that waits in spools nobody owns, telling
@@ -69,13 +70,11 @@ pub fn recover(directory: &Path, retry: bool) -> io::Result<RecoveryReport> {
 pub fn drain(options: &Options, progress: &mut dyn FnMut(&Drained)) -> io::Result<Drained> {
     let deadline = Instant::now() + options.within;
     let (otlp, problems) = (Otlp::default(), Problems::default());
-    let recovered = recover_directory_with(&options.directory, false, &mut Exporting(&otlp))?;
-    for (path, error) in &recovered.failed {
-        problems.say(
-            format!("{} could not be recovered: {error}", path.display()),
-            "mend the cause, and run this again",
-        );
-    }
+    std::fs::read_dir(&options.directory)?;
+    // Everything, as no slot is ours.
+    let redactions = Redactions::default();
+    let none = u32::MAX;
+    drop(recovery::run_later(&options.directory, none, &redactions, &problems, &otlp));
     let drainer = Drainer::start(&otlp, options.endpoint.as_deref(), &problems)?;
     let mut drained = Drained::default();
     loop {
@@ -99,13 +98,4 @@ pub fn drain(options: &Options, progress: &mut dyn FnMut(&Drained)) -> io::Resul
 
 fn told(gap: &Gap) -> (u64, String, String) {
     (gap.records, gap.stream.to_owned(), gap.reason.to_owned())
-}
-
-/// Whoever recovers owners that export.
-struct Exporting<'a>(&'a Otlp);
-
-impl Host for Exporting<'_> {
-    fn sink(&mut self, sink: DaySink, owner: &Owner, instance: &Path) -> io::Result<Box<dyn Sink>> {
-        self.0.around_dead(sink, owner, instance, &Redactions::default())
-    }
 }

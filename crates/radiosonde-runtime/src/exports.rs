@@ -2,14 +2,21 @@
 //! that do not answer, and takes over what processes that have ended left.
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use radiosonde_context::Context;
-use radiosonde_record::{Level, Slot, Value};
+use radiosonde_events::Redactions;
+use radiosonde_record::{Level, Slot, Value, suppress_thread, survive_size_limit};
 
 use crate::io_thread::own_event;
 use crate::otlp::Gap;
+use crate::recovery;
 use crate::telemetry::Telemetry;
 use crate::words::counted;
 
@@ -30,11 +37,15 @@ pub(crate) struct Exports {
     next: Instant,
     /// `None` before the first one.
     next_adoption: Option<Instant>,
+    /// A thread looks at what others have left.
+    is_adopting: Arc<AtomicBool>,
+    redactions: Redactions,
 }
 
 impl Exports {
-    pub(crate) fn new(slot: Option<Slot>, now: Instant) -> Self {
-        Self { slot, next: now, next_adoption: None }
+    pub(crate) fn new(slot: Option<Slot>, redactions: Redactions, now: Instant) -> Self {
+        let is_adopting = Arc::default();
+        Self { slot, next: now, next_adoption: None, is_adopting, redactions }
     }
 
     /// When the next look is due, if anything is sent.
@@ -67,11 +78,49 @@ impl Exports {
         if !is_due || !telemetry.files().is_recovered() {
             return;
         }
-        if let Some(root) = telemetry.directory() {
-            telemetry.otlp().adopt(root, self.slot.as_ref(), telemetry.problems());
-        }
+        let is_first = self.next_adoption.is_none();
         self.next_adoption = Some(now + spread(ADOPTION_INTERVAL));
-        telemetry.otlp().set_adopted();
+        if is_first {
+            // The drain has recovered all slots just now.
+            if let Some(root) = telemetry.directory() {
+                telemetry.otlp().adopt(root, self.slot.as_ref(), telemetry.problems());
+            }
+            telemetry.otlp().set_adopted();
+        } else if let Some(slot) = &self.slot {
+            self.adopt_aside(telemetry, slot);
+        }
+    }
+
+    /// Recovers and adopts on a thread of its own, as this one has other things to do. Killed with the
+    /// process at any moment, it is done again by the next one.
+    fn adopt_aside(&self, telemetry: &Telemetry, slot: &Slot) {
+        let Some(root) = telemetry.directory().map(Path::to_owned) else { return };
+        if self.is_adopting.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (telemetry, slot) = (telemetry.clone(), slot.clone());
+        let (redactions, is_adopting) = (self.redactions.clone(), Arc::clone(&self.is_adopting));
+        let run = move || {
+            suppress_thread();
+            let (problems, otlp) = (telemetry.problems(), telemetry.otlp());
+            let adopt = || {
+                let found = recovery::run_later(&root, slot.number(), &redactions, problems, otlp);
+                telemetry.recovered().add(&found);
+                otlp.adopt(&root, Some(&slot), problems);
+            };
+            let ended = catch_unwind(AssertUnwindSafe(|| survive_size_limit(adopt)));
+            if ended.is_err() {
+                problems.say(
+                    "a panic while looking at what other processes have left",
+                    "report it with the version of radiosonde; `radiosonde spool drain` does the same",
+                );
+            }
+            is_adopting.store(false, Ordering::Release);
+        };
+        let name = "radiosonde-adopt".to_owned();
+        if thread::Builder::new().name(name).spawn(run).is_err() {
+            self.is_adopting.store(false, Ordering::Release);
+        }
     }
 
     /// What is to be told, told now.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use radiosonde_events::recover::{
     Host, RecoveredInstance, RecoveryReport, Work, recover_slot, remove_targets,
 };
-use radiosonde_events::{DaySink, Filing, Owner, Redactions};
+use radiosonde_events::{DaySink, Filing, Live, Owner, Redactions};
 use radiosonde_record::{Drain, DropReason, Kind, Sink, Slot};
 
 use crate::io_thread::IoControl;
@@ -43,8 +43,9 @@ pub(crate) struct Told {
 }
 
 impl Recovered {
-    pub(crate) fn set(&self, report: &RecoveryReport) {
-        let records = |found: &RecoveredInstance| found.recovered.records.iter().sum::<u64>();
+    pub(crate) fn add(&self, report: &RecoveryReport) {
+        let records: fn(&RecoveredInstance) -> u64 =
+            |found| found.recovered.records.iter().sum::<u64>();
         let mut told: Vec<Told> = Vec::new();
         for found in report.instances.iter().take(NAMED_MAX) {
             let RecoveredInstance { service, pid, instance, .. } = found;
@@ -75,11 +76,12 @@ impl Recovered {
             let text = format!("{more} had ended without a shutdown; {told_of} recovered");
             told.push(Told { text, records, spans, process: None });
         }
-        let interrupted = report.instances.iter().map(|found| found.recovered.interrupted).sum();
-        let interrupted_unlisted =
-            report.instances.iter().map(|found| found.recovered.interrupted_unlisted).sum();
-        let records = report.instances.iter().map(records).sum();
-        *self.state() = State { records, interrupted, interrupted_unlisted, unlogged: told };
+        let sum = |of: fn(&RecoveredInstance) -> u64| report.instances.iter().map(of).sum::<u64>();
+        let mut state = self.state();
+        state.records += sum(records);
+        state.interrupted += sum(|found| found.recovered.interrupted);
+        state.interrupted_unlisted += sum(|found| found.recovered.interrupted_unlisted);
+        state.unlogged.append(&mut told);
     }
 
     pub(crate) fn records(&self) -> u64 {
@@ -119,6 +121,7 @@ pub(crate) fn run(
     let own_slot = lease.slot().clone();
     let mut host = Living { drain, io, otlp, redactions, own: true };
     recover_slot(&own_slot, filing, redactions, &mut report, &mut host);
+    otlp.hold(&own_slot, true);
     for number in Slot::existing(&root) {
         if number != own
             && let Ok(Some(slot)) = Slot::try_take(&root, number)
@@ -126,10 +129,56 @@ pub(crate) fn run(
             remove_targets(&root, &slot);
             let mut host = Living { drain, io, otlp, redactions, own: false };
             recover_slot(&slot, filing, redactions, &mut report, &mut host);
+            otlp.hold(&slot, false);
         }
     }
     say(&report, problems);
     report
+}
+
+/// Recovers slots whose owners have died since the start, all but our own, and opens what they left to be
+/// sent. On a thread that nobody waits for.
+pub(crate) fn run_later(
+    root: &Path,
+    own: u32,
+    redactions: &Redactions,
+    problems: &Problems,
+    otlp: &Otlp,
+) -> RecoveryReport {
+    let mut report = RecoveryReport::default();
+    let filing = Filing::new(root, &Live::default());
+    for number in Slot::existing(root).into_iter().filter(|number| *number != own) {
+        // Without a look at its lock where there is nothing: a process that starts may want it.
+        if has_remains(&root.join("inst").join(number.to_string()))
+            && let Ok(Some(slot)) = Slot::try_take(root, number)
+        {
+            remove_targets(root, &slot);
+            let mut host = Exporting { otlp, redactions };
+            recover_slot(&slot, &filing, redactions, &mut report, &mut host);
+            otlp.hold(&slot, false);
+        }
+    }
+    say(&report, problems);
+    report
+}
+
+/// Whether somebody has left something in a slot that can be recovered.
+fn has_remains(slot: &Path) -> bool {
+    let entries = std::fs::read_dir(slot).into_iter().flatten().flatten();
+    let mut names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    names.any(|name| slot.join(name).join("owner.json").is_file())
+}
+
+/// Whoever recovers on a thread of its own.
+pub(crate) struct Exporting<'a> {
+    pub(crate) otlp: &'a Otlp,
+    pub(crate) redactions: &'a Redactions,
+}
+
+impl Host for Exporting<'_> {
+    fn sink(&mut self, sink: DaySink, owner: &Owner, instance: &Path) -> io::Result<Box<dyn Sink>> {
+        self.otlp.around_dead(sink, owner, instance, self.redactions)
+    }
 }
 
 /// The drain that goes on while its thread recovers.

@@ -132,6 +132,7 @@ pub(crate) struct Settings {
     /// Whether this is a command, see [`Profile::Cli`].
     pub(crate) is_command: bool,
     /// `OTEL_RESOURCE_ATTRIBUTES`.
+    #[cfg_attr(not(feature = "_otlp"), expect(dead_code, reason = "nothing is sent"))]
     pub(crate) attributes: BTreeMap<String, String>,
 }
 

@@ -208,8 +208,8 @@ impl Telemetry {
             shut: AtomicBool::new(false),
         };
         let telemetry = Self(Arc::new(inner));
-        let exports =
-            Exports::new(lease.as_ref().map(|lease| lease.slot().clone()), Instant::now());
+        let slot = lease.as_ref().map(|lease| lease.slot().clone());
+        let exports = Exports::new(slot, redactions.clone(), Instant::now());
         let (house, filing) = lease.as_ref().map(|lease| telemetry.keeps(settings, lease)).unzip();
         telemetry.start_drain(settings, &owner, redactions, &journal, lease, filing);
         let pace = Pace { metrics: settings.metric_interval, fsync: settings.files.fsync };
@@ -267,7 +267,7 @@ impl Telemetry {
                     let io = io.as_deref();
                     let found =
                         recovery::run(&mut drain, filing, &redactions, &problems, io, &otlp);
-                    recovered.set(&found);
+                    recovered.add(&found);
                 });
                 files.set_recovered();
                 guarded(&problems, "draining the rings", || drain.run());

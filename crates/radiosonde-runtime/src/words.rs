@@ -37,7 +37,7 @@ pub(crate) fn size(bytes: u64) -> String {
 }
 
 /// `412 µs`, `1.2 ms`, `3.4 s`.
-#[cfg(feature = "testing")]
+#[cfg(any(feature = "testing", all(feature = "doctor", feature = "_otlp")))]
 pub(crate) fn spent(time: std::time::Duration) -> String {
     match time.as_micros() {
         micros @ ..1_000 => format!("{micros} µs"),

@@ -141,7 +141,10 @@ impl<'a> Append<'a> {
                     if shortage == Shortage::Disk {
                         // What was freed is taken again: the disk has no less than before.
                         match self.lane.write_instead(&mut state, head, payload, bytes) {
-                            Ok(()) => return (state, None),
+                            Ok(()) => {
+                                state.failed = None;
+                                return (state, None);
+                            }
                             Err(_) => break,
                         }
                     }

@@ -9,8 +9,11 @@ use crate::files::{self, Disk, Files, Mode};
 use crate::format::{self, Head, SEGMENT_HEAD, Step, segment_name, step};
 use crate::home::{Home, NAMES_MAX, QUARANTINE, World};
 use crate::lane::Lane;
-use crate::open;
+use crate::open::{self, Folder};
 use crate::options::{FRAME_BYTES_MAX, Options, STREAMS_MAX, StreamOptions};
+
+/// Looks at a stream that changes all the while.
+const LOOKS_MAX: usize = 5;
 
 /// What a look at a spool found.
 #[derive(Clone, Debug)]
@@ -101,7 +104,18 @@ fn found(files: &dyn Files, path: &Path) -> io::Result<(Options, u64, Vec<u8>)> 
 
 fn look_at(home: &Arc<Home>, options: &StreamOptions) -> io::Result<StreamSeen> {
     let seed = format::seed(home.id, &options.name);
-    let folder = open::look(home.files(), &home.path.join(&options.name), seed)?;
+    let path = home.path.join(&options.name);
+    let mut folder = open::look(home.files(), &path, seed)?;
+    // A cursor that moved while the segments were listed does not fit them.
+    for _ in 0..LOOKS_MAX {
+        let generation = |folder: &Folder| folder.cursor.as_ref().map(|(_, it)| it.generation);
+        let again = open::look(home.files(), &path, seed)?;
+        let is_same = generation(&again) == generation(&folder);
+        folder = again;
+        if is_same {
+            break;
+        }
+    }
     let lane = Lane::new(
         Arc::clone(home),
         options.clone(),

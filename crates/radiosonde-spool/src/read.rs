@@ -243,7 +243,10 @@ impl Lane {
         let lost = range.tally - tally;
         if lost != Tally::default() {
             let span = (range.time_ns, range.time_ns);
-            state.cursor.drop(DropReason::Damaged, range.first, lost, span);
+            // Evicted between the look at the cursor and the one at the file.
+            let is_evicted = state.cursor.ranges[at].is_evicted;
+            let reason = if is_evicted { DropReason::Cap } else { DropReason::Damaged };
+            state.cursor.drop(reason, range.first, lost, span);
             state.cursor.ranges[at].tally = tally;
             if frames.is_empty() {
                 state.cursor.ranges.remove(at);

@@ -14,7 +14,7 @@ usage: cargo xtask <command> [options]
 
 commands:
   test [--without PARTS]      run all tests and doctests; installs missing test programs (promtool,
-                              prometheus, amtool, jq, rg, zstd, rsyslogd; of Python
+                              prometheus, amtool, jq, rg, zstd, rsyslogd, strace; of Python
                               prometheus-client, opentelemetry-sdk, opentelemetry-proto and rotel)
                               and says so; a program that cannot be had is a failure unless it is
                               named with --without, and is then listed as not run

@@ -114,6 +114,14 @@ pub(crate) const PARTS: &[Part] = &[
         elsewhere: "rsyslog",
         service: Some("rsyslog"),
     },
+    Part {
+        name: "strace",
+        variable: "STRACE",
+        python: None,
+        apt: "strace",
+        elsewhere: "strace",
+        service: None,
+    },
 ];
 
 /// Looks for every part that is not left out, and installs what is missing if that can be done.
@@ -300,7 +308,7 @@ mod tests {
         let steps = lines(plan(&all, &DEBIAN));
         assert!(
             steps[1].ends_with(
-                "--no-install-recommends prometheus prometheus-alertmanager jq ripgrep zstd rsyslog"
+                "--no-install-recommends prometheus prometheus-alertmanager jq ripgrep zstd rsyslog strace"
             ),
             "{steps:?}"
         );
@@ -341,7 +349,7 @@ mod tests {
         let all: Vec<&Part> = PARTS.iter().collect();
         let user = Machine { root: false, ..DEBIAN };
         let told = lines(plan(&all, &user));
-        let packages = "prometheus prometheus-alertmanager jq ripgrep zstd rsyslog";
+        let packages = "prometheus prometheus-alertmanager jq ripgrep zstd rsyslog strace";
         let install = format!("apt-get install --no-install-recommends {packages}");
         assert!(told[0].contains(&install), "{told:?}");
         let names: Vec<&str> = PARTS.iter().map(|part| part.name).collect();

@@ -94,7 +94,7 @@ pub(crate) const PROOFS: &[Proof] = &[
         tests: &["-p", "radiosonde-spool", "--lib", "an_hour_without_a_collector"],
     },
     Proof {
-        name: "kills",
+        name: "spool",
         about: "processes with a spool are killed at each of their operations on files, also while they recover: what was appended comes, or is counted, once",
         rounds: 1,
         variable: "XTASK_SPOOL_KILLS",

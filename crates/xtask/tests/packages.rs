@@ -17,6 +17,9 @@ const PACKAGES_SERVED_MAX: usize = 85;
 const PACKAGES_WITH_MAX: &[(&str, usize)] = &[
     ("otel-bridge", 75),
     ("otel-sdk", 100),
+    ("otlp-http", 100),
+    ("otlp-grpc", 110),
+    ("otlp-grpc,otel-bridge", 120),
     ("http-server", 75),
     ("tonic", 75),
     ("axum", 100),

@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use radiosonde_testkit::{Fault, Receiver, Script};
+
 use crate::fixture::{command, run};
 
 /// Runs it with these variables and no others.
@@ -49,4 +51,32 @@ fn programs_read_a_line_for_each_finding() {
 #[test]
 fn a_directory_that_is_not_there_is_a_wrong_command_line() {
     doctor(&["--offline", "--dir", "/no/such/directory"], &[]).exits(2);
+}
+
+#[test]
+fn whether_receivers_answer_is_found_out_by_the_client_that_sends() {
+    let receiver = Receiver::with(Script::healthy().requests(3, Fault::status(401))).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let dir = directory.path().to_str().unwrap();
+    let (http, grpc) = (receiver.http_endpoint(), receiver.grpc_endpoint());
+    let endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    let headers = ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=hunter2");
+    doctor(&["--dir", dir], &[(endpoint, &http), headers])
+        .exits(1)
+        .prints(&["logs are not taken by", "401", "headers api-key", "3 failures"])
+        .omits(&["hunter2"]);
+    doctor(&["--dir", dir], &[(endpoint, &http), headers]).exits(0).prints(&[
+        "logs are taken by",
+        "traces are taken by",
+        "metrics are taken by",
+    ]);
+    let over_grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+    doctor(&["--dir", dir], &[(endpoint, &grpc), over_grpc, ("OTEL_TRACES_EXPORTER", "none")])
+        .exits(0)
+        .prints(&["logs are taken by", "traces are not sent"]);
+    let before = receiver.request_count();
+    doctor(&["--offline", "--dir", dir], &[(endpoint, &http)]).exits(0).prints(&["logs go to"]);
+    assert_eq!(receiver.request_count(), before, "offline is offline");
+    assert_eq!(receiver.counts().received, 0, "nothing was recorded");
+    doctor(&["--dir", dir], &[(endpoint, "http://127.0.0.1:1")]).exits(1).prints(&["not taken"]);
 }

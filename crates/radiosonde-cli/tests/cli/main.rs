@@ -6,6 +6,7 @@
 mod closing;
 mod coverage;
 mod doctor;
+mod drain;
 mod fixture;
 mod found;
 mod hostile;

@@ -1,7 +1,5 @@
 //! What every item of an owner says of where it comes from.
 
-use std::fmt::Write as _;
-
 use radiosonde_context::packed::Unpacked;
 
 use crate::value::text_attribute;
@@ -20,19 +18,39 @@ const SESSION_ID: &str = "session_id";
 /// event are in `meta`.
 pub(super) const FIELDS: &str = "meta.";
 
+/// Sets of ids whose attributes are kept: threads at work take turns.
+const KEPT: usize = 16;
+
 /// Who recorded.
 #[derive(Debug)]
 pub(super) struct Identity {
     machine_id: Option<String>,
     instance: String,
+    kept: Box<[Kept; KEPT]>,
     /// The id of a record while it is written, and a name with [`FIELDS`] before it.
     buffer: String,
 }
 
+/// The attributes of a context, encoded. Job, worker and session stay what they are for many records.
+#[derive(Debug, Default)]
+struct Kept {
+    /// As a field of this number; 0 for none yet.
+    field: u32,
+    ids: [Option<String>; 3],
+    attributes: Writer,
+}
+
+impl Kept {
+    fn is_of(&self, field: u32, ids: [Option<&str>; 3]) -> bool {
+        let same = |(own, id): (&Option<String>, Option<&str>)| own.as_deref() == id;
+        self.field == field && self.ids.iter().zip(ids).all(same)
+    }
+}
+
 impl Identity {
     pub(super) fn new(machine_id: Option<&str>, instance: &str) -> Self {
-        let machine_id = machine_id.map(str::to_owned);
-        Self { machine_id, instance: instance.to_owned(), buffer: String::new() }
+        let (machine_id, instance) = (machine_id.map(str::to_owned), instance.to_owned());
+        Self { machine_id, instance, kept: Box::default(), buffer: String::new() }
     }
 
     /// Whether an attribute of this name comes from here.
@@ -57,26 +75,47 @@ impl Identity {
     }
 
     /// Appends the attributes of a context.
-    pub(super) fn write(&self, out: &mut Writer, field: u32, context: &Unpacked<'_>) {
-        let machine_id = self.machine_id.as_deref();
-        let ids = [
-            (JOB_ID, context.job_id),
-            (MACHINE_ID, machine_id),
-            (WORKER_ID, context.worker_id),
-            (SESSION_ID, context.session_id),
-        ];
-        for (key, id) in ids {
-            if let Some(id) = id {
-                text_attribute(out, field, key, id);
-            }
+    #[inline]
+    pub(super) fn write(&mut self, out: &mut Writer, field: u32, context: &Unpacked<'_>) {
+        let ids = [context.job_id, context.worker_id, context.session_id];
+        let kept = &mut self.kept[place(field, ids)];
+        if !kept.is_of(field, ids) {
+            fill(kept, field, ids, self.machine_id.as_deref());
         }
+        out.fields(kept.attributes.as_bytes());
     }
 
     /// The id of a record, as its line has it.
     pub(super) fn uid(&mut self, ring: u32, sequence: u64) -> &str {
+        let mut digits = itoa::Buffer::new();
         self.buffer.clear();
-        // Writing to a string does not fail.
-        let _ = write!(self.buffer, "{}.{ring}.{sequence}", self.instance);
+        self.buffer.extend([&self.instance, ".", digits.format(ring), "."]);
+        self.buffer.push_str(digits.format(sequence));
         &self.buffer
     }
+}
+
+/// Encodes the attributes of a set of ids.
+#[inline(never)]
+fn fill(kept: &mut Kept, field: u32, ids: [Option<&str>; 3], machine_id: Option<&str>) {
+    let [job, worker, session] = ids;
+    kept.field = field;
+    kept.ids = ids.map(|id| id.map(str::to_owned));
+    kept.attributes.clear();
+    let named =
+        [(JOB_ID, job), (MACHINE_ID, machine_id), (WORKER_ID, worker), (SESSION_ID, session)];
+    for (key, id) in named {
+        if let Some(id) = id {
+            text_attribute(&mut kept.attributes, field, key, id);
+        }
+    }
+}
+
+/// Where the attributes of these ids are kept. Ids that are counted up differ at their ends.
+#[inline]
+fn place(field: u32, ids: [Option<&str>; 3]) -> usize {
+    let end =
+        |id: Option<&str>| id.and_then(|id| id.as_bytes().last()).copied().unwrap_or_default();
+    let [job, worker, session] = ids.map(end).map(usize::from);
+    (job + 3 * worker + 5 * session + field as usize) % KEPT
 }

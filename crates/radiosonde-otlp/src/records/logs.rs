@@ -34,6 +34,19 @@ pub(super) struct Log<'w, 'r> {
     scope: &'w mut Writer,
     item: &'w mut Writer,
     is_log_line: bool,
+    body: Body,
+    /// Its name, where the message is no more than that.
+    name: String,
+}
+
+/// Where the body of a log record comes from. Of an SDK's record whose body is a list or a map, this is
+/// the field `body`, and the message is the name of the event, or nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Body {
+    /// It is written.
+    Done,
+    /// It is the message, or the field, if that comes.
+    Waits,
 }
 
 impl<'w, 'r> Log<'w, 'r> {
@@ -45,11 +58,15 @@ impl<'w, 'r> Log<'w, 'r> {
         item: &'w mut Writer,
     ) -> Self {
         let (level, timestamp_ns) = (record.level, record.timestamp_ns);
-        Self { level, timestamp_ns, context, identity, scope, item, is_log_line: true }
+        let (is_log_line, body, name) = (true, Body::Waits, String::new());
+        Self { level, timestamp_ns, context, identity, scope, item, is_log_line, body, name }
     }
 
     /// Appends what stands in every record. The stream it belongs to.
     pub(super) fn end(self, ring: u32, sequence: u64) -> Stream {
+        if self.body == Body::Waits && !self.name.is_empty() {
+            self.item.message(BODY, |out| any_value(out, Value::Str(&self.name)));
+        }
         self.identity.write(self.item, ATTRIBUTES, self.context);
         text_attribute(self.item, ATTRIBUTES, UID, self.identity.uid(ring, sequence));
         Stream::of_log(self.level, self.is_log_line)
@@ -68,8 +85,13 @@ impl View for Log<'_, '_> {
         item.fixed_64(OBSERVED_TIME, self.timestamp_ns);
         item.unsigned(SEVERITY_NUMBER, severity_number(self.level));
         item.text(SEVERITY_TEXT, self.level.as_str());
-        if !head.message.is_empty() {
+        self.name.clear();
+        self.body = Body::Waits;
+        if head.message == head.name {
+            self.name.push_str(head.name);
+        } else if !head.message.is_empty() {
             item.message(BODY, |out| any_value(out, Value::Str(head.message)));
+            self.body = Body::Done;
         }
         if let Some(trace) = self.context.trace_id {
             item.block(TRACE_ID, &trace.to_bytes());
@@ -96,6 +118,10 @@ impl View for Log<'_, '_> {
                 self.item.unsigned(SEVERITY_NUMBER, number.cast_unsigned());
             }
             ("severity_text", Value::Str(text)) => self.item.text(SEVERITY_TEXT, text),
+            ("body", Value::Json(_)) if self.body == Body::Waits => {
+                self.item.message(BODY, |out| any_value(out, value));
+                self.body = Body::Done;
+            }
             ("dropped_attributes_count", Value::U64(count)) => {
                 self.item.unsigned(DROPPED_ATTRIBUTES, count.min(u32::MAX.into()));
             }

@@ -7,15 +7,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri};
-use http_body::Body;
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
 use hyper_util::client::legacy::connect::{Connect, Connected, Connection, HttpConnector};
 use hyper_util::client::legacy::{Client, Error};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
 use super::proxy::Proxies;
@@ -31,127 +35,103 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Exchanged = Pin<Box<dyn Future<Output = Result<Response<Incoming>, Error>> + Send>>;
 
 /// A pool of connections to one destination.
-pub(super) trait Exchange<B>: Send + Sync {
-    fn request(&self, request: Request<B>) -> Exchanged;
+pub(super) trait Exchange: Send + Sync {
+    fn request(&self, request: Request<Full<Bytes>>) -> Exchanged;
 }
 
-impl<C, B> Exchange<B> for Client<C, B>
-where
-    C: Connect + Clone + Send + Sync + 'static,
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
-    fn request(&self, request: Request<B>) -> Exchanged {
+impl<C: Connect + Clone + Send + Sync + 'static> Exchange for Client<C, Full<Bytes>> {
+    fn request(&self, request: Request<Full<Bytes>>) -> Exchanged {
         Box::pin(Client::request(self, request))
     }
 }
 
 /// Connections to a destination, and what a proxy wants to see in each request that it is handed.
-pub(super) struct Connections<B> {
-    pub(super) exchange: Arc<dyn Exchange<B>>,
+pub(super) struct Connections {
+    pub(super) exchange: Arc<dyn Exchange>,
     pub(super) heard: Heard,
     pub(super) proxy_authorization: Option<HeaderValue>,
 }
 
 /// Makes them, without connecting yet. The error says what to look at.
-pub(super) fn connections<B>(
+pub(super) fn connections(
     destination: &Destination,
     uri: &Uri,
     proxies: &Proxies,
-) -> Result<Connections<B>, String>
-where
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
+) -> Result<Connections, String> {
     let is_grpc = destination.protocol == Protocol::Grpc;
     let has_tls = uri.scheme_str() == Some("https");
     let protocol: &[u8] = if is_grpc { b"h2" } else { b"http/1.1" };
-    let config = if has_tls { tls::config(destination, protocol)? } else { tls::none()? };
-    let config = Arc::new(config);
+    let tls = has_tls.then(|| tls::config(destination, protocol)).transpose()?.map(Arc::new);
     let mut plain = HttpConnector::new();
     plain.enforce_http(false);
     plain.set_nodelay(true);
     let heard = Heard::default();
-    let watched = |to| Watching { to, heard: heard.clone(), is_grpc };
     let Some(proxy) = proxies.on_the_way(uri) else {
-        return Ok(watched(None).client(HttpsConnector::from((plain, config))));
+        return Ok(client(Connector { inner: plain, to: None, tls, heard }, is_grpc));
     };
-    let (to, authorization) = (proxy.uri().clone(), proxy.basic_auth().cloned());
+    let to = proxy.uri.clone();
     match to.scheme_str() {
         Some("socks5" | "socks5h") => {
-            let mut socks = SocksV5::new(to, plain);
-            if let Some((user, password)) = proxy.raw_auth() {
-                socks = socks.with_auth(user.to_owned(), password.to_owned());
+            let mut inner = SocksV5::new(to, plain);
+            if let Some((user, password)) = proxy.user {
+                inner = inner.with_auth(user, password);
             }
-            Ok(watched(None).client(HttpsConnector::from((socks, config))))
+            Ok(client(Connector { inner, to: None, tls, heard }, is_grpc))
         }
-        Some("http" | "https") => {
+        Some(scheme @ ("http" | "https")) => {
             // A proxy is trusted as any server is: by the certificates of the system, or the file.
-            let to_proxy = match to.scheme_str() {
-                Some("https") => Arc::new(tls::config(destination, b"http/1.1")?),
-                _ => Arc::new(tls::none()?),
-            };
-            let base = HttpsConnector::from((plain, to_proxy));
+            let to_proxy = (scheme == "https").then(|| tls::config(destination, b"http/1.1"));
+            let to_proxy = to_proxy.transpose()?.map(Arc::new);
+            let base = Connector { inner: plain, to: None, tls: to_proxy, heard: heard.clone() };
+            let authorization = proxy.authorization();
             if has_tls || is_grpc {
-                let mut tunnel = Tunnel::new(to, base);
+                let mut inner = Tunnel::new(to, base);
                 if let Some(authorization) = authorization {
-                    tunnel = tunnel.with_auth(authorization);
+                    inner = inner.with_auth(authorization);
                 }
-                return Ok(watched(None).client(HttpsConnector::from((tunnel, config))));
+                return Ok(client(Connector { inner, to: None, tls, heard }, is_grpc));
             }
-            let connections = watched(Some(to)).client(base);
+            let connections = client(Connector { to: Some(to), ..base }, is_grpc);
             Ok(Connections { proxy_authorization: authorization, ..connections })
         }
         _ => Err("the proxy is of a kind that is not spoken: use http, https or socks5".to_owned()),
     }
 }
 
-struct Watching {
-    to: Option<Uri>,
-    heard: Heard,
-    is_grpc: bool,
+fn client<C>(connector: Connector<C>, is_grpc: bool) -> Connections
+where
+    C: Service<Uri> + Clone + Send + Sync + 'static,
+    C::Response: Read + Write + Connection + Unpin + Send + 'static,
+    C::Future: Send + Unpin + 'static,
+    C::Error: Into<BoxError>,
+{
+    let mut builder = Client::builder(TokioExecutor::new());
+    builder.pool_timer(TokioTimer::new()).timer(TokioTimer::new());
+    builder.pool_idle_timeout(IDLE).pool_max_idle_per_host(IDLE_MAX);
+    #[cfg(feature = "grpc")]
+    builder.http2_only(is_grpc);
+    #[cfg(not(feature = "grpc"))]
+    let _ = is_grpc;
+    let heard = connector.heard.clone();
+    let exchange = Arc::new(builder.build::<_, Full<Bytes>>(connector));
+    Connections { exchange, heard, proxy_authorization: None }
 }
 
-impl Watching {
-    fn client<C, B>(self, inner: C) -> Connections<B>
-    where
-        C: Service<Uri> + Clone + Send + Sync + 'static,
-        C::Response: Read + Write + Connection + Unpin + Send + 'static,
-        C::Future: Send + Unpin + 'static,
-        C::Error: Into<BoxError>,
-        B: Body + Send + Unpin + 'static,
-        B::Data: Send,
-        B::Error: Into<BoxError>,
-    {
-        let Self { to, heard, is_grpc } = self;
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder.pool_timer(TokioTimer::new()).timer(TokioTimer::new());
-        builder.pool_idle_timeout(IDLE).pool_max_idle_per_host(IDLE_MAX);
-        #[cfg(feature = "grpc")]
-        builder.http2_only(is_grpc);
-        #[cfg(not(feature = "grpc"))]
-        let _ = is_grpc;
-        let connector = Watched { inner, to, heard: heard.clone() };
-        let exchange = Arc::new(builder.build::<_, B>(connector));
-        Connections { exchange, heard, proxy_authorization: None }
-    }
-}
-
-/// Connects, and listens for what TLS says later: that a certificate is missing comes with the first
-/// read, and over HTTP/2 no request hears of it.
+/// Connects, with TLS where the scheme is https, and listens for what TLS says later: that a
+/// certificate is missing comes with the first read, and over HTTP/2 no request hears of it.
 #[derive(Clone)]
-struct Watched<C> {
+struct Connector<C> {
     inner: C,
     /// Where to, whatever is asked for: a proxy that is handed whole requests.
     to: Option<Uri>,
+    tls: Option<Arc<ClientConfig>>,
     heard: Heard,
 }
 
-impl<C> Service<Uri> for Watched<C>
+impl<C> Service<Uri> for Connector<C>
 where
     C: Service<Uri>,
+    C::Response: Read + Write + Unpin + Send + 'static,
     C::Future: Send + 'static,
     C::Error: Into<BoxError>,
 {
@@ -165,37 +145,64 @@ where
 
     fn call(&mut self, to: Uri) -> Self::Future {
         let is_proxied = self.to.is_some();
-        let connecting = self.inner.call(self.to.clone().unwrap_or(to));
+        let to = self.to.clone().unwrap_or(to);
+        let name = server_name(&to);
+        let tls = self.tls.clone().filter(|_| to.scheme_str() == Some("https"));
+        let connecting = self.inner.call(to);
         let heard = self.heard.clone();
         Box::pin(async move {
-            let inner = connecting.await.map_err(Into::into)?;
+            let plain = connecting.await.map_err(Into::into)?;
+            let inner = match tls {
+                None => Layer::Plain(plain),
+                Some(config) => {
+                    let name = name.ok_or("the endpoint names no host that TLS can check")?;
+                    let tls = TlsConnector::from(config).connect(name, TokioIo::new(plain)).await?;
+                    Layer::Tls(Box::new(TokioIo::new(tls)))
+                }
+            };
             Ok(Stream { inner, is_proxied, heard })
         })
     }
 }
 
+fn server_name(uri: &Uri) -> Option<ServerName<'static>> {
+    let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
+    ServerName::try_from(host.to_owned()).ok()
+}
+
 /// A connection that is watched.
 struct Stream<T> {
-    inner: T,
+    inner: Layer<T>,
     /// Whether requests on it carry their whole URL.
     is_proxied: bool,
     heard: Heard,
 }
 
-impl<T: Connection> Connection for Stream<T> {
+enum Layer<T> {
+    Plain(T),
+    Tls(Box<TokioIo<TlsStream<TokioIo<T>>>>),
+}
+
+impl<T: Connection + Read + Write + Unpin> Connection for Stream<T> {
     fn connected(&self) -> Connected {
-        let connected = self.inner.connected();
+        let connected = match &self.inner {
+            Layer::Plain(plain) => plain.connected(),
+            Layer::Tls(tls) => tls.inner().get_ref().0.inner().connected(),
+        };
         if self.is_proxied { connected.proxy(true) } else { connected }
     }
 }
 
-impl<T: Read + Unpin> Read for Stream<T> {
+impl<T: Read + Write + Unpin> Read for Stream<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.inner).poll_read(context, buffer);
+        let read = match &mut self.inner {
+            Layer::Plain(plain) => Pin::new(plain).poll_read(context, buffer),
+            Layer::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
+        };
         if let Poll::Ready(Err(error)) = &read {
             self.heard.hear(error);
         }
@@ -203,21 +210,30 @@ impl<T: Read + Unpin> Read for Stream<T> {
     }
 }
 
-impl<T: Write + Unpin> Write for Stream<T> {
+impl<T: Read + Write + Unpin> Write for Stream<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(context, bytes)
+        match &mut self.inner {
+            Layer::Plain(plain) => Pin::new(plain).poll_write(context, bytes),
+            Layer::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(context)
+        match &mut self.inner {
+            Layer::Plain(plain) => Pin::new(plain).poll_flush(context),
+            Layer::Tls(tls) => Pin::new(tls).poll_flush(context),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(context)
+        match &mut self.inner {
+            Layer::Plain(plain) => Pin::new(plain).poll_shutdown(context),
+            Layer::Tls(tls) => Pin::new(tls).poll_shutdown(context),
+        }
     }
 }
 

@@ -12,7 +12,8 @@
 //! # What a collector refuses
 //! The halves of a refused part are tried, down to the one entry that is refused alone. If anything was
 //! accepted since that search began, it is tried once more, and then given up, to quarantine; if not,
-//! it is parked until something is, and tried again each minute. A collector that refuses
+//! it is parked until something is, and tried again each minute. When nothing else may be taken any
+//! more, a request without records asks whether the collector takes anything. A collector that refuses
 //! [`PARKED_MAX`] single entries and accepts nothing does not mean the entries: it counts as
 //! misconfigured, and nothing is given up.
 
@@ -22,7 +23,7 @@ mod verdicts;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::breaker::{Breaker, FLIGHT_MAX, PROBE_RECORDS, Permit, RECORDS_MAX};
+use super::breaker::{Breaker, FLIGHT_MAX, HOLD, PROBE_RECORDS, Permit, RECORDS_MAX};
 use super::job::{Job, Part};
 use super::pace::Pace;
 use super::status::Counts;
@@ -70,6 +71,8 @@ pub(super) struct Lane<S: Store> {
     bytes_max: usize,
     /// Whether the collector seems to refuse everything.
     in_doubt: bool,
+    /// When a request without records may be sent again.
+    ask_at: Duration,
     turn: usize,
     /// Whether somebody waits: then records do not gather.
     pub(super) in_a_hurry: bool,
@@ -87,20 +90,22 @@ pub(super) struct Source<S> {
     appended: u64,
     /// By stream of the signal: not before that, so that records gather.
     next_take: Vec<Duration>,
+    /// By stream of the signal: not before that, since there was nothing to be had.
+    again_at: Vec<Duration>,
 }
 
 impl<S> Source<S> {
     pub(super) fn new(id: u64, store: S, instance: String, resource: Arc<[u8]>) -> Self {
-        let (from, next_take) = (Duration::ZERO, Vec::new());
-        Self { id, store, instance, resource, from, appended: 0, next_take }
+        let (from, next_take, again_at) = (Duration::ZERO, Vec::new(), Vec::new());
+        Self { id, store, instance, resource, from, appended: 0, next_take, again_at }
     }
 }
 
 /// A request under way.
 struct Flying {
     id: u64,
-    job: u64,
-    part: Part,
+    /// The job and the part of it; none when it carries no records.
+    part: Option<(u64, Part)>,
     is_probe: bool,
 }
 
@@ -141,6 +146,7 @@ impl<S: Store> Lane<S> {
             accepts_since_cut: 0,
             bytes_max: BYTES_MAX,
             in_doubt: false,
+            ask_at: Duration::ZERO,
             turn: 0,
             in_a_hurry: false,
             counts: Counts::default(),
@@ -155,6 +161,7 @@ impl<S: Store> Lane<S> {
         let waiting = source.store.waiting(&self.streams);
         source.appended = waiting.iter().map(|stream| stream.appended).sum();
         source.next_take = vec![Duration::ZERO; self.streams.len()];
+        source.again_at = source.next_take.clone();
         self.sources.push(source);
     }
 
@@ -201,7 +208,10 @@ impl<S: Store> Lane<S> {
             return Step::Wait(Some(until));
         }
         let Some(at) = self.choose(now, &waiting, records) else {
-            return Step::Wait(self.wake(now));
+            return match self.ask_empty(now, timeout) {
+                Some(attempt) => Step::Send(attempt),
+                None => Step::Wait(self.wake(now)),
+            };
         };
         let Some(part) = self.jobs[at].next(records, self.bytes_max) else {
             return Step::Wait(self.wake(now));
@@ -218,7 +228,8 @@ impl<S: Store> Lane<S> {
         self.numbers += 1;
         self.counts.attempts += 1;
         let id = self.numbers;
-        self.flying.push(Flying { id, job: job.id, part, is_probe: probe.is_some() });
+        let part_of = Some((job.id, part));
+        self.flying.push(Flying { id, part: part_of, is_probe: probe.is_some() });
         let source = self.sources.iter().find(|source| source.id == job.source);
         let resource = source.map(|source| Arc::clone(&source.resource)).unwrap_or_default();
         let instance = source.map_or("", |source| source.instance.as_str());
@@ -229,6 +240,28 @@ impl<S: Store> Lane<S> {
             timeout: probe.unwrap_or(self.timeout),
             batch: format!("{instance}/{}/{first}-{last}", job.stream.name()),
         }
+    }
+
+    /// A request without records, when nothing can be sent but single entries that were refused before
+    /// and wait for another request to be accepted: all that may be taken is taken.
+    fn ask_empty(&mut self, now: Duration, probe: Option<Duration>) -> Option<Attempt> {
+        let is_stuck = |job: &Job<S::Taken>| job.parked() > 0 && job.flying == 0;
+        let is_due = self.jobs.len() >= JOBS_MAX && self.jobs.iter().all(is_stuck);
+        if !is_due || self.in_doubt || now < self.ask_at {
+            return None;
+        }
+        let job = self.jobs.first()?;
+        let source = self.sources.iter().find(|source| source.id == job.source)?;
+        let (body, batch) = (assemble(&source.resource, &[]), format!("{}/empty", source.instance));
+        self.ask_at = now + HOLD;
+        if probe.is_some() {
+            self.breaker.probe();
+        }
+        self.numbers += 1;
+        self.counts.attempts += 1;
+        let id = self.numbers;
+        self.flying.push(Flying { id, part: None, is_probe: probe.is_some() });
+        Some(Attempt { id, body, timeout: probe.unwrap_or(self.timeout), batch })
     }
 
     /// How it stands with all streams, what came in going into the pace.

@@ -1,11 +1,13 @@
 //! The sender: from spools to collectors.
 
 mod answer;
+mod base64;
 mod breaker;
 mod connect;
 mod job;
 mod lane;
 mod pace;
+mod probe;
 mod proxy;
 mod response;
 mod route;
@@ -31,6 +33,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use self::thread::{Adopted, Command};
 use crate::manifest::Manifest;
 
+pub use probe::{Probe, probe};
 pub use proxy::Proxies;
 pub use status::{State, Status};
 
@@ -63,7 +66,36 @@ impl Default for SenderOptions {
 /// One thread, `radiosonde-otlp`, serves all spools, destinations and signals. It records nothing
 /// itself. What is acknowledged is settled in the spool, everything else stays there: nothing is lost
 /// by ending the thread, or the process, at any moment. What was under way then is sent again by
-/// whoever comes next, at most four ranges of a stream.
+/// whoever comes next, at most four ranges of a stream; each request says in its header
+/// `x-radiosonde-batch` which records it has, as `<instance>/<stream>/<first>-<last>`.
+///
+/// # Order and pace
+///
+/// Records gather for up to half a second. Of the streams of a signal the one with the oldest record
+/// goes first; with more than 8,192 records waiting, four of five ranges come from the stream of the
+/// highest rank (business events, then warnings, …), the fifth from the oldest. Requests have up to
+/// 2,048 records and 2 MiB, four of them are under way at most. Each signal is sent at most twice as
+/// fast as its records come in ([`SenderOptions::records_per_second_min`]).
+///
+/// # When a collector does not answer, or not well
+///
+/// Each signal has its own breaker for each destination. After three failures in a row, or as soon as a
+/// collector asks to be left alone, nothing is sent for a random time between 0.5 s and a limit that
+/// doubles from 1 s to 30 s, or for as long as `Retry-After` or `RetryInfo` says, up to ten minutes.
+/// Then one request of at most 64 records has 2 s (more if it ran out of them before) to show that it
+/// is back. It is never given up.
+///
+/// What somebody has to set right (401, 403, 404, 405, 415, redirects, pages of HTML, TLS;
+/// UNAUTHENTICATED, UNIMPLEMENTED and their like) is [`State::Held`] and looked at once a minute. The
+/// specification would have it dropped; [`Destinations::strict`](crate::Destinations::strict) does.
+/// Refused records (400, 413, 422, INVALID_ARGUMENT) are searched by halves for those that are refused
+/// alone; they go to the quarantine of the spool and are counted as rejected, unless the collector
+/// takes nothing else either: then it is held as well. A partial success is counted and never sent
+/// again.
+///
+/// Any answer with a status of 2xx acknowledges, also when its body cannot be read or has more than
+/// 64 KiB ([`Status::unreadable`]); only a page of HTML does not. Redirects are not followed, since
+/// they would carry the headers with them.
 ///
 /// Dropped without [`Sender::shutdown`] the thread ends by itself, without sending what is pending.
 pub struct Sender {

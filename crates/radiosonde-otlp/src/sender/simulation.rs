@@ -59,6 +59,8 @@ struct Scenario {
     /// Seconds at which the process is killed and starts anew.
     kills: Vec<u64>,
     strict: bool,
+    /// Every so many calls to the spool fail, while records come in; none when it is 0.
+    spool_fails: u64,
 }
 
 /// A process, its spool and its collector.
@@ -77,6 +79,8 @@ struct World {
     first_sent: BTreeMap<String, Vec<u64>>,
     sent: BTreeSet<u64>,
     steps: u64,
+    /// Requests without records.
+    empty: usize,
 }
 
 impl World {
@@ -94,6 +98,7 @@ impl World {
             first_sent: BTreeMap::new(),
             sent: BTreeSet::new(),
             steps: 0,
+            empty: 0,
         }
     }
 
@@ -135,7 +140,7 @@ impl World {
             };
             self.attempts.push(self.now);
             let records = collector::records(&attempt.body);
-            assert!(!records.is_empty(), "an empty request");
+            self.empty += usize::from(records.is_empty());
             let stream = attempt.batch.split('/').nth(1).expect("a stream").to_owned();
             for record in &records {
                 if self.sent.insert(*record) {
@@ -153,6 +158,7 @@ impl World {
 
     /// Records come in, and are sent, and the process is killed now and then.
     fn live(&mut self, scenario: &Scenario) {
+        self.spool.fail(scenario.spool_fails);
         for second in 0..scenario.seconds {
             if scenario.kills.contains(&second) {
                 self.kill();
@@ -162,6 +168,7 @@ impl World {
                 self.run(self.now + TICK / 2);
             }
         }
+        self.spool.fail(0);
     }
 
     fn append(&mut self, mut records: u64) {
@@ -294,6 +301,34 @@ fn poison_is_found_and_everything_else_arrives() {
     }
 }
 
+/// One record at a time, so that each is a range of its own; the first are poison, or seem to be.
+fn single_records(scenario: &Scenario, count: u64) -> World {
+    let mut world = World::new(scenario, 1);
+    for _ in 0..count {
+        world.spool.append(Stream::LogsInfo, 1, world.now);
+        world.run(world.now + 2 * TICK);
+    }
+    world
+}
+
+#[test]
+fn poison_alone_does_not_hold_up_what_comes_after_it() {
+    let scenario = Scenario { poison: (0..7).collect(), ..Scenario::default() };
+    let mut world = single_records(&scenario, 20);
+    world.drain(Duration::from_secs(600));
+    assert!(world.empty > 0 && world.empty <= 3, "{} requests without records", world.empty);
+    world.check(&scenario, "poison alone");
+    // The same from a collector that refuses anything: nothing is given up.
+    let faults = vec![(0, Fault::Status(400)), (1_200, Fault::None)];
+    let scenario = Scenario { faults, ..Scenario::default() };
+    let mut world = single_records(&scenario, 20);
+    world.run(Duration::from_secs(1_200));
+    assert_eq!(world.spool.pending(), 20);
+    assert!(world.attempts.len() < 100, "{} attempts", world.attempts.len());
+    world.drain(Duration::from_secs(600));
+    assert_eq!(world.spool.settled(), (world.spool.appended(), 0));
+}
+
 #[test]
 fn a_collector_that_refuses_everything_costs_nothing_once_it_is_mended() {
     for fault in [Fault::Status(400), Fault::Status(422), Fault::Status(413), Fault::Status(500)] {
@@ -338,7 +373,23 @@ fn partial_success_is_counted_and_never_sent_again() {
     assert!(world.lane.counts.message.as_deref().is_some_and(|text| text.contains("refused 3")));
 }
 
-/// Faults, kills and poison by chance.
+#[test]
+fn a_spool_that_cannot_be_read_or_written_is_tried_again_without_haste() {
+    for every in [1, 2, 3, 7] {
+        let scenario =
+            Scenario { rate: 4_000, seconds: 20, spool_fails: every, ..Scenario::default() };
+        let mut world = World::new(&scenario, every);
+        world.live(&scenario);
+        assert!(world.steps < 200 * 20, "every {every}: {} steps", world.steps);
+        assert!(world.lane.counts.spool_errors > 0);
+        let is_dead = every == 1;
+        assert_eq!(world.spool.settled() == (0, 0), is_dead, "every {every}");
+        world.drain(Duration::from_secs(600));
+        world.check(&scenario, "a spool that failed");
+    }
+}
+
+/// Faults, kills, poison and errors of the spool by chance.
 #[test]
 fn thousands_of_bad_days() {
     for seed in 0..2_000 {
@@ -357,9 +408,31 @@ fn thousands_of_bad_days() {
         let poison = (0..random.below(6)).map(|_| random.below(4_000)).collect();
         let poison = if random.one_in(3) { poison } else { BTreeSet::new() };
         let rate = [4, 16, 60][usize::try_from(random.below(3)).expect("small")];
-        let scenario = Scenario { faults, rate, seconds: 40, poison, kills, strict: false };
+        let spool_fails = if random.one_in(4) { 2 + random.below(9) } else { 0 };
+        let seconds = 40;
+        let strict = false;
+        let scenario = Scenario { faults, rate, seconds, poison, kills, strict, spool_fails };
         run(&scenario, seed);
     }
+}
+
+#[test]
+fn what_is_there_at_the_start_waits_a_little_unless_somebody_waits() {
+    let first_sent = |is_awaited: bool| {
+        let mut world = World::new(&Scenario::default(), 1);
+        world.append(5_000);
+        let (spool, resource) = (world.spool.clone(), b"resource"[..].into());
+        let mut source = Source::new(1, spool, "instance".to_owned(), resource);
+        source.from = Duration::from_secs(5);
+        world.lane = Lane::new(Signal::Logs, false, TIMEOUT, Pace::new(5_000));
+        world.lane.add(source);
+        world.lane.in_a_hurry = is_awaited;
+        world.drain(MINUTE);
+        assert_eq!(world.spool.pending(), 0);
+        world.attempts[0]
+    };
+    assert_eq!(first_sent(false), Duration::from_secs(5));
+    assert_eq!(first_sent(true), Duration::ZERO);
 }
 
 #[test]

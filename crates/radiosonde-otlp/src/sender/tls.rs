@@ -36,15 +36,6 @@ pub(super) fn config(destination: &Destination, protocol: &[u8]) -> Result<Clien
     Ok(config)
 }
 
-/// One that trusts nobody, for a destination without TLS.
-pub(super) fn none() -> Result<ClientConfig, String> {
-    let builder =
-        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?;
-    Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
-}
-
 fn roots(certificate: Option<&Path>) -> Result<RootCertStore, String> {
     const FILE: &str = "OTEL_EXPORTER_OTLP_CERTIFICATE";
     let mut roots = RootCertStore::empty();

@@ -1,5 +1,6 @@
 //! What takes a request to its destination and brings back what it means.
 
+mod compress;
 #[cfg(feature = "grpc")]
 mod grpc;
 mod http1;
@@ -93,7 +94,7 @@ impl Transport {
             Protocol::Grpc => {
                 let signal = self.signal;
                 let client =
-                    grpc::Client::new(&self.destination, signal, uri, headers, &self.proxies);
+                    grpc::Client::new(&self.destination, signal, &uri, headers, &self.proxies);
                 client.map(Client::Grpc)
             }
             #[cfg(not(feature = "grpc"))]

@@ -1,9 +1,13 @@
 //! `OTEL_EXPORTER_OTLP_HEADERS`: `name=value,name=value`, as W3C Baggage without properties.
 
+use crate::percent::decoded;
+
 /// Headers of one destination at most.
 const HEADERS_MAX: usize = 64;
 /// Longest value, in bytes.
 const VALUE_BYTES_MAX: usize = 8 * 1024;
+
+const NOT_UTF_8: &str = "has percent-encoded bytes that are not UTF-8";
 
 /// What the request itself says; a second one would contradict it.
 const OWN: [&str; 11] = [
@@ -52,7 +56,7 @@ pub(super) fn parse(text: &str) -> (Headers, Vec<Wrong>) {
 
 fn header(entry: &str) -> Result<(String, String), &'static str> {
     let (name, value) = entry.split_once('=').ok_or("has no equals sign")?;
-    let name = decoded(name.trim())?.to_ascii_lowercase();
+    let name = decoded(name.trim()).ok_or(NOT_UTF_8)?.to_ascii_lowercase();
     let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || !name.bytes().all(is_of_name) {
         return Err("has a name that no header can have");
@@ -60,7 +64,7 @@ fn header(entry: &str) -> Result<(String, String), &'static str> {
     if OWN.contains(&name.as_str()) {
         return Err("has a header that the request sets itself");
     }
-    let value = decoded(value.trim())?;
+    let value = decoded(value.trim()).ok_or(NOT_UTF_8)?;
     if value.len() > VALUE_BYTES_MAX {
         return Err("has a value of more than 8,192 bytes");
     }
@@ -69,29 +73,6 @@ fn header(entry: &str) -> Result<(String, String), &'static str> {
         return Err("has a value with control characters or letters beyond ASCII");
     }
     Ok((name, value))
-}
-
-/// Without its percent-encoding. A percent sign that encodes nothing stays: people write tokens as
-/// they got them.
-fn decoded(text: &str) -> Result<String, &'static str> {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let digits = bytes.get(at + 1..at + 3).and_then(|pair| std::str::from_utf8(pair).ok());
-        let value = digits.filter(|pair| pair.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        match value.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
-            Some(value) if byte == b'%' => {
-                decoded.push(value);
-                at += 3;
-            }
-            _ => {
-                decoded.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8(decoded).map_err(|_| "has percent-encoded bytes that are not UTF-8")
 }
 
 #[cfg(test)]

@@ -83,6 +83,27 @@ fn a_panic_while_a_spool_is_handed_back_does_not_end_the_sender() {
 }
 
 #[test]
+fn a_flush_does_not_wait_for_what_comes_after_it() {
+    let receiver = Receiver::start().unwrap();
+    let mut bed = Bed::new();
+    bed.append(300);
+    let sender = bed.send(&to(&receiver, Protocol::Http));
+    std::thread::scope(|scope| {
+        let (stop, is_stopped) = mpsc::channel::<()>();
+        scope.spawn(move || {
+            // Always something pending, until the flush is over.
+            while is_stopped.recv_timeout(Duration::from_millis(1)).is_err() {
+                bed.append(20);
+            }
+        });
+        let is_flushed = sender.flush(LONG);
+        stop.send(()).unwrap();
+        assert!(is_flushed, "{:?}", sender.status());
+    });
+    assert!(receiver.counts().unique >= 300);
+}
+
+#[test]
 fn after_a_shutdown_nothing_hangs() {
     let receiver = Receiver::start().unwrap();
     let mut bed = Bed::new();

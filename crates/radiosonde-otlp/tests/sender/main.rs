@@ -9,4 +9,5 @@ mod life;
 mod proxies;
 mod quiet;
 mod raw;
+mod raw_grpc;
 mod tls;

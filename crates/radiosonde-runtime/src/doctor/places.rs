@@ -9,12 +9,9 @@ use std::time::{Duration, SystemTime};
 use radiosonde_record::{FileSystem, file_system, room_for_rings};
 
 use super::Finding;
+use crate::otlp::free_least;
 use crate::words::size;
 
-/// What a spool leaves free of a disk, at least.
-const FREE_LEAST: u64 = 256 << 20;
-/// What a spool leaves free of a large disk, in percent.
-const FREE_PERCENT: u64 = 5;
 /// Clocks of file systems may be a moment ahead.
 const CLOCK_AHEAD: Duration = Duration::from_secs(60);
 
@@ -81,7 +78,7 @@ fn disk(directory: &Path) -> Finding {
     let free = found.f_frsize.saturating_mul(found.f_bavail);
     let all = found.f_frsize.saturating_mul(found.f_blocks).max(1);
     let what = format!("{} of {} free", size(free), size(all));
-    match free < FREE_LEAST.max(all / 100 * FREE_PERCENT) {
+    match free < free_least(directory) {
         false => Finding::ok(subject, what),
         true => Finding::warn(
             subject,

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use radiosonde_otlp::{Manifest, Sender, spool_options};
+use radiosonde_otlp::{Manifest, Sender};
 use radiosonde_record::{LeftSpool, Slot, is_orphaned};
 use radiosonde_spool::{Account, Spool};
 
@@ -31,10 +31,28 @@ struct Left {
     spool: Spool,
     /// What had become of its records before we had it.
     before: Sums,
-    /// Held as long as there is something to send, when the slot is not ours.
-    slot: Option<Slot>,
+    /// Whether nobody else can have it.
+    held: Held,
     /// Whether the sender has it: as long as something is pending.
     is_sent: bool,
+}
+
+/// Whose slot a spool is in.
+#[derive(Clone, Debug, Default)]
+enum Held {
+    /// That of somebody who may be another one by now: the spool is left alone.
+    #[default]
+    No,
+    /// Ours.
+    Own,
+    /// That of somebody who is dead, taken for as long as there is something to send.
+    Taken(#[expect(dead_code, reason = "a lock")] Slot),
+}
+
+impl Held {
+    fn is_held(&self) -> bool {
+        !matches!(self, Self::No)
+    }
 }
 
 /// What became of records.
@@ -69,6 +87,12 @@ impl Sums {
     }
 }
 
+impl State {
+    fn held(&self) -> impl Iterator<Item = (&PathBuf, &Left)> {
+        self.spools.iter().filter(|(_, left)| left.held.is_held())
+    }
+}
+
 impl Dead {
     /// Opens a spool, once: who asks again gets the same one.
     pub(super) fn open(&self, path: &Path) -> io::Result<Spool> {
@@ -76,15 +100,34 @@ impl Dead {
         if let Some(left) = state.spools.get(path) {
             return Ok(left.spool.clone());
         }
-        let root = path.ancestors().nth(4);
-        let spool = Spool::open(path, &spool_options(root, None))?;
+        // `inst/<slot>/spool/<instance>`
+        let root = path.ancestors().nth(4).unwrap_or(path);
+        let spool = Spool::open(path, &super::options(root, None))?;
         let before = Sums::of(&spool.accounts());
-        let left = Left { spool: spool.clone(), before, slot: None, is_sent: false };
+        let left = Left { spool: spool.clone(), before, held: Held::No, is_sent: false };
         state.spools.insert(path.to_owned(), left);
         Ok(spool)
     }
 
+    /// What is open in this slot is ours to send, from now on without a moment in which it was not.
+    pub(super) fn hold(&self, slot: &Slot, is_own: bool) {
+        let spools = slot.path().join("spool");
+        let mut state = self.state();
+        for (_, left) in state.spools.iter_mut().filter(|(path, _)| path.starts_with(&spools)) {
+            left.held = if is_own { Held::Own } else { Held::Taken(slot.clone()) };
+        }
+    }
+
+    /// Forgets a spool that somebody else may have had meanwhile: what is known of it may be wrong.
+    fn forget_unheld(&self, path: &Path) {
+        let mut state = self.state();
+        if state.spools.get(path).is_some_and(|left| !left.held.is_held()) {
+            let _stale = state.spools.remove(path);
+        }
+    }
+
     /// Opens what was left in our slot, and in slots nobody has.
+    ///
     /// `living` is the one this process writes to.
     pub(super) fn find(
         &self,
@@ -122,13 +165,13 @@ impl Dead {
             if Some(path.as_path()) == living {
                 continue;
             }
+            self.forget_unheld(&path);
             match self.open(&path) {
-                Ok(_) if hold => {
+                Ok(_) => {
                     if let Some(left) = self.state().spools.get_mut(&path) {
-                        left.slot = Some(slot.clone());
+                        left.held = if hold { Held::Taken(slot.clone()) } else { Held::Own };
                     }
                 }
-                Ok(_) => {}
                 Err(error) => problems.say(
                     format!("{} cannot be opened: {error}", path.display()),
                     "mend the cause; it is tried again every minute",
@@ -146,7 +189,8 @@ impl Dead {
         problems: &Problems,
     ) {
         let mut state = self.state();
-        for (path, left) in state.spools.iter_mut().filter(|(_, left)| !left.is_sent) {
+        let unsent = |left: &Left| !left.is_sent && left.held.is_held();
+        for (path, left) in state.spools.iter_mut().filter(|(_, left)| unsent(left)) {
             if left.spool.accounts().iter().all(|account| account.pending.records == 0) {
                 continue;
             }
@@ -171,19 +215,26 @@ impl Dead {
         }
     }
 
-    /// Removes spools in which everything is done and told, and to which nothing can be added.
+    /// Removes spools in which everything is done and told. One to which something may be added yet is
+    /// given back: its slot must not be kept from whoever recovers it.
     pub(super) fn remove_done(&self) {
         let mut state = self.state();
+        let is_done = |left: &Left| left.held.is_held() && !left.is_sent && left.spool.is_done();
         let done: Vec<PathBuf> = state
             .spools
             .iter()
-            .filter(|(path, left)| left.spool.is_done() && is_orphaned(path))
+            .filter(|(path, left)| {
+                is_done(left) && (is_orphaned(path) || matches!(left.held, Held::Taken(_)))
+            })
             .map(|(path, _)| path.clone())
             .collect();
         for path in done {
             let Some(left) = state.spools.remove(&path) else { continue };
             let sums = Sums::of(&left.spool.accounts()).since(left.before);
             state.done.add(sums);
+            if !is_orphaned(&path) {
+                continue;
+            }
             // What cannot be removed is found again, empty.
             let _ = left.spool.remove();
             // The last one takes their directory along.
@@ -194,8 +245,7 @@ impl Dead {
     /// Brings what is in them to the disk.
     pub(super) fn sync(&self) -> io::Result<()> {
         // Without the lock: it takes the time of a disk.
-        let spools: Vec<Spool> =
-            self.state().spools.values().map(|left| left.spool.clone()).collect();
+        let spools: Vec<Spool> = self.state().held().map(|(_, left)| left.spool.clone()).collect();
         let mut result = Ok(());
         for spool in spools {
             // Each, whatever became of the others.
@@ -211,13 +261,13 @@ impl Dead {
             let instance = path.file_name().and_then(|name| name.to_str());
             left.spool.take_gaps().iter().map(|gap| told(gap, instance)).collect()
         };
-        state.spools.iter().flat_map(of).collect()
+        state.held().flat_map(of).collect()
     }
 
     pub(super) fn report(&self) -> AdoptedReport {
         let state = self.state();
         let (mut sums, mut pending, mut spools) = (state.done, 0, 0);
-        for left in state.spools.values() {
+        for (_, left) in state.held() {
             let accounts = left.spool.accounts();
             sums.add(Sums::of(&accounts).since(left.before));
             pending += accounts.iter().map(|account| account.pending.records).sum::<u64>();

@@ -39,7 +39,7 @@ impl Destinations {
         self.by_kind()[kind as usize]
     }
 
-    pub(super) fn inner(&self) -> &radiosonde_otlp::Destinations {
+    pub(crate) fn inner(&self) -> &radiosonde_otlp::Destinations {
         &self.destinations
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use radiosonde_events::{DaySink, Owner, Redactions};
 use radiosonde_metrics::Snapshot;
-use radiosonde_record::{Kind, Sink, Slot};
+use radiosonde_record::{Sink, Slot};
 
 use super::Gap;
 use crate::problem::Problems;
@@ -45,7 +45,7 @@ impl Destinations {
 
 /// Nothing is sent. Each of these is as its namesake says that can.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Otlp;
+pub(crate) struct Otlp {}
 
 #[derive(Clone, Copy, Debug)]
 #[expect(dead_code, reason = "nothing has a place")]
@@ -58,7 +58,7 @@ pub(crate) struct Place<'a> {
 #[expect(clippy::unused_self, reason = "as its namesake has it")]
 impl Otlp {
     pub(crate) fn start(_: &Settings, _: Option<Place<'_>>, _: &Problems) -> Self {
-        Self
+        Self {}
     }
 
     pub(crate) fn is_on(&self) -> bool {
@@ -109,6 +109,8 @@ impl Otlp {
     pub(crate) fn take_gaps(&self) -> Vec<Gap> {
         Vec::new()
     }
+
+    pub(crate) fn hold(&self, _: &Slot, _: bool) {}
 
     pub(crate) fn adopt(&self, _: &Path, _: Option<&Slot>, _: &Problems) {}
 

@@ -20,6 +20,7 @@ pub(crate) struct OtlpSettings {
     /// Where to; `None` when nothing is sent.
     pub(crate) destinations: Option<Destinations>,
     /// Bytes that the spool may take on disk; `None` for what is usual.
+    #[cfg_attr(not(feature = "_otlp"), expect(dead_code, reason = "nothing waits"))]
     pub(crate) spool_bytes: Option<u64>,
     /// Of which kinds all records have lines in day files. The others have those lines only that are
     /// sent nowhere.

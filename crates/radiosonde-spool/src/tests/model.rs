@@ -248,6 +248,7 @@ proptest! {
 
 #[test]
 fn what_was_synced_outlasts_a_power_cut_whatever_of_the_rest_does() {
+    let too_large = vec![0; crate::FRAME_BYTES_MAX + 1];
     for seed in 0..400 {
         let bench = Bench::new(one_stream());
         let spool = bench.create();
@@ -258,6 +259,8 @@ fn what_was_synced_outlasts_a_power_cut_whatever_of_the_rest_does() {
                 |first, _| append(&stream, spool.next_batch(), first, &[(4, 700), (2, 90)]);
             (0..batches).fold(from, append_one)
         };
+        // A loss to be told, and ranges that are held: the cursor has more than one sector to be torn.
+        stream.append(spool.next_batch(), &[Frame { records: 1, payload: &too_large }]);
         append_some(0, 20 + seed % 5);
         let settle_some = |ranges: u64| {
             let mut settled = Vec::new();
@@ -269,12 +272,16 @@ fn what_was_synced_outlasts_a_power_cut_whatever_of_the_rest_does() {
             settled
         };
         let settled = settle_some(seed % 9);
-        let _held = stream.take(limit).unwrap();
+        let _held = [(); 3].map(|()| stream.take(limit).unwrap().unwrap());
         let appended = 6 * (20 + seed % 5);
         spool.sync().unwrap();
         // None of this is synced: any part of it may be there.
         let maybe = settle_some(seed % 4);
         append_some(appended, seed % 13);
+        for _ in 0..seed % 6 {
+            bench.pass(1000);
+            stream.append(spool.next_batch(), &[Frame { records: 1, payload: &too_large }]);
+        }
         let mut state = seed;
         let memory = bench.memory.after_power_cut(&mut |below| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(99);

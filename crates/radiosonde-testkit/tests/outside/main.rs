@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod emitted;
 mod parts;
 mod python;
 mod rotel;
+mod syscalls;

@@ -32,13 +32,19 @@ pub(crate) struct Process(pub(crate) Child);
 
 impl Process {
     /// Starts it with nothing in its environment that configures telemetry.
-    pub(crate) fn start(mut command: Command) -> Process {
+    pub(crate) fn start(command: Command) -> Process {
+        Process::start_with(command, &[])
+    }
+
+    /// Starts it with these variables, and no others that configure telemetry.
+    pub(crate) fn start_with(mut command: Command, variables: &[(&str, &str)]) -> Process {
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             if ["OTEL_", "ROTEL_", "RADIOSONDE_"].iter().any(|start| text.starts_with(start)) {
                 command.env_remove(name);
             }
         }
+        command.envs(variables.iter().copied());
         Process(command.stdin(Stdio::null()).spawn().expect("a program that starts"))
     }
 

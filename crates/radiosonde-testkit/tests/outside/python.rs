@@ -12,14 +12,14 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
 /// The server, and what it prints.
-struct Collector {
-    _process: Process,
-    endpoint: String,
+pub(crate) struct Collector {
+    process: Process,
+    pub(crate) endpoint: String,
     lines: Receiver<Value>,
 }
 
 impl Collector {
-    fn start() -> Option<Collector> {
+    pub(crate) fn start() -> Option<Collector> {
         let folder = part("opentelemetry-proto")?;
         let mut command = Command::new("python3");
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/outside/collector.py");
@@ -37,7 +37,14 @@ impl Collector {
             }
         });
         let port = lines.recv_timeout(WITHIN).expect("a port");
-        Some(Collector { _process: process, endpoint: format!("http://127.0.0.1:{port}"), lines })
+        Some(Collector { process, endpoint: format!("http://127.0.0.1:{port}"), lines })
+    }
+
+    /// All requests so far; the server is ended.
+    pub(crate) fn all(mut self) -> Vec<Value> {
+        self.process.0.kill().expect("it is running");
+        // Until its output is at its end.
+        self.lines.iter().collect()
     }
 
     /// The next request, which is of this signal.

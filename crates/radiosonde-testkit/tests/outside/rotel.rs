@@ -10,14 +10,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-struct Rotel {
+pub(crate) struct Rotel {
     _process: Process,
     _folder: tempfile::TempDir,
-    endpoint: String,
+    pub(crate) endpoint: String,
 }
 
 /// A rotel that sends on to this endpoint.
-fn rotel(folder: &Path, protocol: &str, endpoint: &str) -> Rotel {
+pub(crate) fn rotel(folder: &Path, protocol: &str, endpoint: &str) -> Rotel {
     let started = Instant::now();
     loop {
         let kept = tempfile::tempdir().expect("a folder");

@@ -1,5 +1,6 @@
 //! Programs that are killed: what they had accepted arrives, once.
 
+use radiosonde_runtime::drain::{Options, drain};
 use radiosonde_testkit::{Fault, Receiver, Script};
 
 use crate::outages::numbers_once;
@@ -60,4 +61,36 @@ fn five_kills_cost_nothing_and_repeat_at_most_what_was_under_way() {
 fn five_kills_while_the_receiver_is_away_cost_nothing_either() {
     let receiver = Receiver::with(Script::healthy().until_told(Fault::Refuse)).unwrap();
     five_deaths(&receiver, LIVES - 1);
+}
+
+#[test]
+fn what_a_killed_program_left_is_sent_without_its_next_start() {
+    let receiver = Receiver::with(Script::healthy().until_told(Fault::Refuse)).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let endpoint = receiver.http_endpoint();
+    let plan = Plan::new(0, End::Work);
+    let mut program = Program::start(directory.path(), &plan, &[(ENDPOINT, &endpoint)]);
+    let _ready = program.hear("ready");
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while program.accepted() < 500 {
+        assert!(std::time::Instant::now() < deadline, "it does not work");
+        std::thread::yield_now();
+    }
+    let telemetry = crate::program::telemetry(directory.path());
+    let options = Options::new(&telemetry);
+    receiver.next_step();
+    let drained = drain(&options, &mut |_| ()).unwrap();
+    assert_eq!(drained.records.delivered, 0, "it lives, and sends itself");
+
+    receiver.play(Script::healthy().until_told(Fault::Refuse));
+    program.kill();
+    let accepted = program.accepted();
+    receiver.next_step();
+    let drained = drain(&options, &mut |_| ()).unwrap();
+    assert_eq!((drained.records.pending, drained.problems), (0, Vec::new()));
+    let came = numbers_once(&receiver);
+    assert_eq!(came[..accepted as usize], (0..accepted).collect::<Vec<_>>());
+    assert!(!telemetry.join("inst/0/spool").exists(), "nothing is left");
+    let again = drain(&options, &mut |_| ()).unwrap();
+    assert_eq!(again.records.delivered, 0);
 }

@@ -5,8 +5,12 @@
 
 mod adoption;
 mod books;
+#[path = "../common/mod.rs"]
+mod common;
 mod deaths;
 mod outages;
+#[path = "../common/process.rs"]
+mod process;
 mod program;
 mod sent;
 mod shutdown;

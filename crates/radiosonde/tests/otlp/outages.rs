@@ -5,6 +5,7 @@ use std::time::Duration;
 use radiosonde_testkit::{Fault, Receiver, Script};
 
 use crate::books::{add_up, exported};
+use crate::common;
 use crate::program::{End, PATIENCE, Plan, Program};
 use crate::sent::numbers;
 
@@ -51,6 +52,9 @@ fn what_is_pending_at_the_end_is_said_and_sent_by_the_next_start() {
     assert!(exported(&report, "logs", "pending") >= 200, "{report:#}");
     assert_eq!(exported(&report, "logs", "delivered"), 0, "{report:#}");
     assert_eq!(report["events"]["pending"], 0, "they are in their files: {report:#}");
+    let problems = report["problems"].as_array().unwrap();
+    let why = |it: &serde_json::Value| it["what"].as_str().unwrap().contains("cannot be reached");
+    assert!(problems.iter().any(why), "{report:#}");
 
     receiver.next_step();
     let mut plan = Plan::new(10, End::Shutdown(20_000));
@@ -155,4 +159,39 @@ fn a_receiver_that_hangs_does_not_hold_up_the_end() {
         let _all = receiver.wait_for(50, PATIENCE).unwrap();
         assert_eq!(numbers_once(&receiver), (0..50).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn what_has_no_room_is_counted_told_and_the_rest_is_sent() {
+    let receiver = Receiver::with(Script::healthy().until_told(Fault::Refuse)).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let endpoint = receiver.http_endpoint();
+    let mut plan = Plan::new(2_000, End::Shutdown(5_000));
+    // 16 MB for 8.
+    plan.padding = 8_000;
+    let variables = [(ENDPOINT, endpoint.as_str()), ("RADIOSONDE_SPOOL_BYTES", "8MiB")];
+    let report = Program::run(directory.path(), &plan, &variables).report();
+    add_up(&report);
+    for lost in ["pending", "dropped"] {
+        assert_eq!(report["events"][lost], 0, "all of them are in their file: {report:#}");
+    }
+    let lost = exported(&report, "logs", "dropped");
+    assert!((500..2_000).contains(&lost), "{report:#}");
+    let reasons = &report["otlp"]["signals"][0]["dropped_by_reason"];
+    assert_eq!(reasons[0][0], "cap", "{report:#}");
+
+    receiver.next_step();
+    let mut next = Plan::new(0, End::Shutdown(20_000));
+    (next.name, next.flush_ms) = ("next".to_owned(), 40_000);
+    Program::run(directory.path(), &next, &[(ENDPOINT, &endpoint)]);
+    let received = receiver.received();
+    let came = numbers(&received);
+    assert!(came.len() as u64 + lost >= 2_000, "{} came, {lost} lost", came.len());
+    assert_eq!(came.last(), Some(&1_999), "the newest are kept");
+    // Each loss is told once, in the files and to the receiver, where such a line can be lost in turn.
+    let records = |gap: &serde_json::Value| gap["meta"]["records"].as_u64().unwrap();
+    let lines = common::event_lines(&crate::program::telemetry(directory.path()));
+    let gaps = lines.iter().filter(|line| line["evt"] == "radiosonde.gap");
+    assert_eq!(gaps.map(records).sum::<u64>(), lost, "what was lost is what was told");
+    assert!(received.logs.iter().any(|log| log.event_name == "radiosonde.gap"));
 }

@@ -10,6 +10,7 @@ use radiosonde::{Config, Guard, Profile, Service};
 use serde_json::Value;
 
 use crate::books;
+use crate::process::{fork, wait_for};
 
 /// Longer than anything here takes, on any machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) events: u64,
     /// Whether it records spans and metrics as well.
     pub(crate) everything: bool,
+    /// Bytes of a field that only makes events larger.
+    pub(crate) padding: usize,
     pub(crate) cli: bool,
     /// Milliseconds for a flush up to the receiver, before the end.
     pub(crate) flush_ms: u64,
@@ -63,6 +66,7 @@ impl Plan {
             from: 0,
             events,
             everything: false,
+            padding: 0,
             cli: false,
             flush_ms: 0,
             end,
@@ -201,6 +205,10 @@ fn a_program_of_a_test() {
         if plan.end == End::Work {
             std::thread::sleep(Duration::from_micros(200));
         }
+        if plan.padding > 0 && number.is_multiple_of(4) {
+            // No ring is to be full.
+            let _report = guard.flush(PATIENCE);
+        }
     }
     if plan.flush_ms > 0 {
         let report = guard.flush_otlp(Duration::from_millis(plan.flush_ms));
@@ -217,6 +225,8 @@ fn record(plan: &Plan, number: u64) {
         let _entered = span.enter();
         radiosonde::event!("order.placed", number, "an order");
         metrics::counter!("orders_total", "outcome" => "placed").increment(1);
+    } else if plan.padding > 0 {
+        radiosonde::event!("order.placed", number, padding = "x".repeat(plan.padding), "an order");
     } else {
         radiosonde::event!("order.placed", number, "an order");
     }
@@ -250,17 +260,6 @@ fn finish(plan: &Plan, guard: Guard, say: &dyn Fn(&str, &str)) {
 
 /// The child of a fork records nothing, sends nothing, and waits for nothing.
 fn fork_and_record() {
-    // SAFETY: the child runs on one thread and ends with `_exit`; that what it calls is safe there is
-    // what is tested.
-    let pid = unsafe { libc::fork() };
-    assert!(pid >= 0);
-    if pid == 0 {
-        radiosonde::event!("order.placed", number = 999_999, "of the child");
-        // SAFETY: ends the process at once.
-        unsafe { libc::_exit(0) };
-    }
-    let mut status = 0;
-    // SAFETY: the status is a valid place to write to.
-    assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
-    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0);
+    let child = fork(|| radiosonde::event!("order.placed", number = 999_999, "of the child"));
+    assert!(wait_for(child), "it failed");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use radiosonde_spool::Limit;
 
-use super::{BACKLOG, JOBS_MAX, LINGER, Lane, MANY};
+use super::{BACKLOG, JOBS_MAX, LINGER, Lane, MANY, Source};
 use crate::sender::job::Job;
 use crate::sender::store::{Range as _, Store, Waiting};
 
@@ -41,7 +41,7 @@ impl<S: Store> Lane<S> {
             let taken = match of.store.take(name, limit) {
                 Ok(Some(taken)) => taken,
                 other => {
-                    of.next_take[stream] = now + LINGER;
+                    of.again_at[stream] = now + LINGER;
                     if let Err(error) = other {
                         self.counts.spool_errors += 1;
                         self.counts.say(now, format!("the spool cannot be read: {error}"));
@@ -91,13 +91,12 @@ impl<S: Store> Lane<S> {
 
     /// When a range of a stream may be taken.
     fn take_at(&self, source: usize, stream: usize, left: u64) -> Duration {
-        let source = &self.sources[source];
+        let Source { again_at, next_take, from, .. } = &self.sources[source];
         if self.in_a_hurry {
-            // A stream that just gave nothing is asked again all the same, but not in a circle.
-            return source.next_take[stream].saturating_sub(LINGER.mul_f32(0.95));
+            return again_at[stream];
         }
-        let gathered = if left >= MANY { Duration::ZERO } else { source.next_take[stream] };
-        gathered.max(source.from)
+        let gathered = if left >= MANY { Duration::ZERO } else { next_take[stream] };
+        again_at[stream].max(gathered).max(*from)
     }
 
     /// Records of a stream that are not taken.

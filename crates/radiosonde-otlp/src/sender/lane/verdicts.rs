@@ -18,7 +18,10 @@ impl<S: Store> Lane<S> {
         random: u64,
     ) {
         let Some(at) = self.flying.iter().position(|flying| flying.id == id) else { return };
-        let Flying { job, part, is_probe, .. } = self.flying.remove(at);
+        let Flying { part, is_probe, .. } = self.flying.remove(at);
+        let Some((job, part)) = part else {
+            return self.answered_empty(answer, is_probe, now, random);
+        };
         let Some(at) = self.jobs.iter().position(|known| known.id == job) else {
             // Its source was removed meanwhile.
             self.breaker.forget(is_probe, now);
@@ -109,6 +112,24 @@ impl<S: Store> Lane<S> {
                 self.refused(at, part, now);
             }
         }
+    }
+
+    /// What came of a request without records.
+    fn answered_empty(&mut self, answer: Answer, is_probe: bool, now: Duration, random: u64) {
+        let failure = match answer.verdict {
+            Verdict::Accepted { .. } => return self.accepted(is_probe),
+            Verdict::Refused | Verdict::TooLarge => {
+                // There was nothing in it to refuse: it is not the records.
+                self.in_doubt = true;
+                Failure::Configuration
+            }
+            Verdict::Misconfigured { .. } => Failure::Configuration,
+            Verdict::Throttled { wait, .. } => Failure::Throttled(wait),
+            Verdict::Failed { timed_out } => Failure::Passing { timed_out },
+            Verdict::Faulty => Failure::Passing { timed_out: false },
+        };
+        self.breaker.failed(now, failure, is_probe, random);
+        self.counts.failed(now, answer.text);
     }
 
     fn accepted(&mut self, is_probe: bool) {

@@ -24,6 +24,19 @@ struct State {
     streams: BTreeMap<Stream, Queue>,
     appended: u64,
     quarantined: BTreeSet<u64>,
+    /// Every so many calls fail; none when it is 0.
+    failing: u64,
+    calls: u64,
+}
+
+impl State {
+    fn call(&mut self) -> io::Result<()> {
+        self.calls += 1;
+        match self.failing {
+            1.. if self.calls.is_multiple_of(self.failing) => Err(io::Error::other("scripted")),
+            _ => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +74,11 @@ impl SimulatedSpool {
         queue.appended += count;
         let now_ns = u64::try_from(now.as_nanos()).expect("small");
         queue.frames.push_back((count, now_ns + 1, payload));
+    }
+
+    /// Every so many calls fail from now on; none with 0.
+    pub(super) fn fail(&self, every: u64) {
+        self.0.borrow_mut().failing = every;
     }
 
     /// Its process is dead: what was taken is taken again.
@@ -126,6 +144,7 @@ impl Store for SimulatedSpool {
 
     fn take(&self, stream: Stream, limit: Limit) -> io::Result<Option<Taken>> {
         let mut state = self.0.borrow_mut();
+        state.call()?;
         let queue = state.streams.entry(stream).or_default();
         if let Some((taken, is_held)) = queue.taken.iter_mut().find(|(_, is_held)| !*is_held) {
             *is_held = true;
@@ -156,6 +175,7 @@ impl Store for SimulatedSpool {
 
     fn settle(&self, stream: Stream, taken: &Taken, settled: Settled) -> io::Result<()> {
         let mut state = self.0.borrow_mut();
+        state.call()?;
         let queue = state.streams.get_mut(&stream).expect("a stream");
         let at = queue.taken.iter().position(|(known, _)| known.first == taken.first);
         queue.taken.remove(at.expect("settled once"));

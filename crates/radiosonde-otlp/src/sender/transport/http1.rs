@@ -1,6 +1,5 @@
 //! Requests over HTTP/1.1.
 
-use std::io::{self, Read as _, Write as _};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -12,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use hyper::body::Incoming;
 
+use super::compress::{compressed, gunzipped};
 use super::{ANSWER_MAX, Asking, BATCH, failed, timed_out};
 use crate::destination::{Compression, Destination};
 use crate::sender::answer::Answer;
@@ -19,11 +19,8 @@ use crate::sender::connect::{Connections, Exchange, Heard, connections};
 use crate::sender::proxy::Proxies;
 use crate::sender::response::{Head, of_http};
 
-/// Level of zstd: its own default costs three times as much for little.
-const ZSTD_LEVEL: i32 = 1;
-
 pub(super) struct Client {
-    exchange: std::sync::Arc<dyn Exchange<Full<Bytes>>>,
+    exchange: std::sync::Arc<dyn Exchange>,
     heard: Heard,
     uri: Uri,
     headers: HeaderMap,
@@ -94,35 +91,4 @@ pub(super) fn head(parts: &Parts) -> Head<'_> {
         location: header(LOCATION),
         retry_after: header(RETRY_AFTER),
     }
-}
-
-/// The name of the encoding, and what it makes. What cannot be compressed goes as it is.
-fn compressed(compression: Compression, body: Vec<u8>) -> (Option<&'static str>, Vec<u8>) {
-    let made = match compression {
-        Compression::None => return (None, body),
-        Compression::Gzip => gzipped(&body).map(|made| ("gzip", made)),
-        Compression::Zstd => zstd::encode_all(&body[..], ZSTD_LEVEL).map(|made| ("zstd", made)),
-    };
-    match made {
-        Ok((name, made)) => (Some(name), made),
-        Err(_) => (None, body),
-    }
-}
-
-fn gzipped(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let made = Vec::with_capacity(bytes.len() / 4);
-    let mut encoder = flate2::write::GzEncoder::new(made, flate2::Compression::fast());
-    encoder.write_all(bytes)?;
-    encoder.finish()
-}
-
-/// At most [`ANSWER_MAX`] bytes of it; more is an error.
-fn gunzipped(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let mut made = Vec::new();
-    let most = ANSWER_MAX as u64 + 1;
-    let read = flate2::read::MultiGzDecoder::new(bytes).take(most).read_to_end(&mut made)?;
-    if read > ANSWER_MAX {
-        return Err(io::Error::other("an answer that is too large"));
-    }
-    Ok(made)
 }
