@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::files::{Disk, Files, Mode, OpenFile, is_full, write_all};
 use crate::format::SEGMENT_HEAD;
-use crate::options::Options;
+use crate::options::{Options, free_least};
 
 /// Least size of a segment.
 const SEGMENT_BYTES_MIN: u64 = 4096;
@@ -127,8 +127,7 @@ impl Home {
         }
         // A disk that does not say how much room it has is asked by writing to it.
         let space = self.files().space(&self.path).ok()?;
-        let percent = u64::from(limits.free_percent.min(100));
-        let floor = limits.free_bytes.max(space.total / 100 * percent);
+        let floor = limits.free_bytes.unwrap_or_else(|| free_least(space.total));
         (space.free < floor.saturating_add(wanted)).then_some(Shortage::Disk)
     }
 

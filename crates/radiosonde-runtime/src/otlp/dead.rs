@@ -102,7 +102,7 @@ impl Dead {
         }
         // `inst/<slot>/spool/<instance>`
         let root = path.ancestors().nth(4).unwrap_or(path);
-        let spool = Spool::open(path, &super::options(root, None))?;
+        let spool = Spool::open(path, &radiosonde_otlp::spool_options(Some(root), None))?;
         let before = Sums::of(&spool.accounts());
         let left = Left { spool: spool.clone(), before, held: Held::No, is_sent: false };
         state.spools.insert(path.to_owned(), left);

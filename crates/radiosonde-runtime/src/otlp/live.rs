@@ -269,7 +269,7 @@ impl Live {
             resource,
         );
         let path = place.slot.place_for_spool(place.instance)?;
-        let options = super::options(place.root, settings.otlp.spool_bytes);
+        let options = radiosonde_otlp::spool_options(Some(place.root), settings.otlp.spool_bytes);
         let spool = Spool::create(&path, &manifest.to_bytes()?, &options)?;
         let snapshots = SnapshotEncoder::new(destinations.metrics(), SystemTime::now());
         let sender = Sender::start(sender_options())?;

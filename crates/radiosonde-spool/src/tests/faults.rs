@@ -264,8 +264,7 @@ fn a_disk_that_takes_nothing_costs_what_memory_does_not_hold_and_is_not_asked_al
 #[test]
 fn the_disk_keeps_its_floor_and_a_full_one_takes_what_was_freed() {
     let mut options = options(&[("events", 1, 0), ("debug", 0, 0)]);
-    options.limits.free_bytes = 6 * 4096;
-    options.limits.free_percent = 0;
+    options.limits.free_bytes = Some(6 * 4096);
     let bench = Bench::new(options);
     bench.memory.set_capacity(30 * 4096);
     let spool = bench.create();
@@ -282,6 +281,29 @@ fn the_disk_keeps_its_floor_and_a_full_one_takes_what_was_freed() {
     let found = account(&spool, 0);
     assert_eq!(found.dropped, [(DropReason::DiskFull, found.dropped_in_all())]);
     assert!(found.pending.records >= 10, "{found:?}");
+}
+
+#[test]
+fn what_stays_free_fits_the_disk() {
+    const MIB: u64 = 1 << 20;
+    let cases = [
+        (0, 0),
+        (100 * MIB, 10 * MIB),
+        (1024 * MIB, 1024 * MIB / 10),
+        (4096 * MIB, 256 * MIB),
+        (10_000 * MIB, 500 * MIB),
+        (1_000_000 * MIB, 1024 * MIB),
+    ];
+    for (total, free) in cases {
+        assert_eq!(crate::free_least(total), free, "{total}");
+    }
+    // By default it is the rule: a volume of 100 MiB takes segments.
+    let bench = Bench::new(one_stream());
+    bench.memory.set_capacity(100 * MIB);
+    let spool = bench.create();
+    append(&spool.stream(0), 1, 0, &BATCH);
+    let found = account(&spool, 0);
+    assert_eq!((found.segments, found.in_memory), (1, Tally::default()));
 }
 
 #[test]
