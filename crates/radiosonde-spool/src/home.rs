@@ -61,6 +61,8 @@ pub(crate) struct Home {
     pub(crate) others: AtomicU64,
     /// Bytes of frames in memory.
     pub(crate) in_memory: AtomicU64,
+    /// Nothing waits in memory any more: it is on disk or lost, and nothing is left free for others.
+    pub(crate) is_closed: AtomicBool,
     /// A segment was filled: a spare is worth its room.
     pub(crate) has_rolled: AtomicBool,
     /// Names in the directory that a power cut could take back.
@@ -96,6 +98,7 @@ impl Home {
             used: AtomicU64::new(0),
             others: AtomicU64::new(0),
             in_memory: AtomicU64::new(0),
+            is_closed: AtomicBool::new(false),
             has_rolled: AtomicBool::new(false),
             has_new_names: AtomicBool::new(false),
             spare: Mutex::default(),
@@ -111,6 +114,10 @@ impl Home {
         (self.world.clock)()
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
+    }
+
     /// What is missing for a segment of this size.
     pub(crate) fn shortage(&self, bytes: u64) -> Option<Shortage> {
         let limits = &self.options.limits;
@@ -124,6 +131,9 @@ impl Home {
         let wanted = if has_spare { 0 } else { bytes };
         if self.used.load(Ordering::Relaxed).saturating_add(wanted) > most {
             return Some(Shortage::Cap);
+        }
+        if self.is_closed() {
+            return None;
         }
         // A disk that does not say how much room it has is asked by writing to it.
         let space = self.files().space(&self.path).ok()?;

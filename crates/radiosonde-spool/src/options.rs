@@ -61,12 +61,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            root: None,
-            root_bytes: 1024 * MIB,
-            least_bytes: 32 * MIB,
-            free_bytes: None,
-        }
+        Self { root: None, root_bytes: 1024 * MIB, least_bytes: 32 * MIB, free_bytes: None }
     }
 }
 

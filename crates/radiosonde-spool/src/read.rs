@@ -199,8 +199,13 @@ impl Lane {
     /// Reads a range that was taken before; `None` when nothing of it is there any more.
     fn take_again(&self, range: Range) -> io::Result<Option<Taken>> {
         if range.segment == IN_MEMORY {
-            let state = self.lock();
+            let mut state = self.lock();
             let frames = state.memory_taken.get(&range.first).map(|queued| frames_of(queued));
+            if frames.is_none() {
+                // It was written meanwhile: taken from there.
+                let is_it = |known: &&mut Range| known.first == range.first;
+                state.cursor.ranges.iter_mut().filter(is_it).for_each(|it| it.is_held = false);
+            }
             return Ok(frames.map(|frames| taken_of(&Range { is_again: true, ..range }, frames)));
         }
         let is_patched = self.lock().read_failures >= READ_FAILURES_MAX;

@@ -1,9 +1,9 @@
 //! What became of ranges that were taken, and of what nobody takes.
 
 use crate::account::{DropReason, Tally};
-use crate::cursor::{Place, Range};
+use crate::cursor::{IN_MEMORY, Place, Range};
 use crate::home::lock;
-use crate::lane::{Lane, State};
+use crate::lane::{Lane, Queued, State};
 use crate::taken::{Settled, Taken};
 
 impl Lane {
@@ -48,6 +48,33 @@ impl Lane {
     pub(crate) fn forget_range(&self, state: &mut State, range: &Range) {
         if let Some(queued) = state.memory_taken.remove(&range.first) {
             self.forget(&queued);
+        }
+    }
+
+    /// Drops what is in memory and nobody has, as no disk took it.
+    pub(crate) fn drop_memory(&self, reason: DropReason) {
+        let mut state = self.lock();
+        let now = self.home.now();
+        let mut is_changed = false;
+        for range in std::mem::take(&mut state.cursor.ranges) {
+            if range.segment != IN_MEMORY || range.is_held {
+                state.cursor.ranges.push(range);
+                continue;
+            }
+            let span = (range.time_ns, now.max(range.time_ns));
+            state.cursor.drop(reason, range.first, range.tally, span);
+            self.forget_range(&mut state, &range);
+            is_changed = true;
+        }
+        let memory: Vec<Queued> = std::mem::take(&mut state.memory).into();
+        if let Some(first) = memory.first() {
+            let span = (first.head.time_ns, now.max(first.head.time_ns));
+            state.cursor.drop_the_end(first.head.at, reason, span);
+            is_changed = true;
+        }
+        self.forget(&memory);
+        if is_changed {
+            self.write_cursor(&mut state);
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::account::{Account, Gap, Tally};
+use crate::account::{Account, DropReason, Gap, Tally};
 use crate::append;
 use crate::cursor::Untold;
 use crate::files::{Mode, write_all};
@@ -162,6 +162,28 @@ impl Spool {
         self.inner.home.prepare_spare();
         self.inner.count_others();
         result
+    }
+
+    /// For the end of the owner: writes what waits in memory, the highest rank first, without leaving
+    /// anything free for others; what the disk does not take even so, and nobody has taken, is dropped and
+    /// counted. Then syncs. Nothing waits in memory from here on: what is appended later is on disk or
+    /// dropped.
+    ///
+    /// Dropping the spool does none of this: whoever has lost the directory's lock must not write there.
+    ///
+    /// # Errors
+    /// As [`Spool::sync`].
+    pub fn close(&self) -> io::Result<()> {
+        let inner = &self.inner;
+        inner.home.is_closed.store(true, Ordering::Relaxed);
+        inner.home.release_spare();
+        let mut order: Vec<usize> = (0..inner.lanes.len()).collect();
+        order.sort_by_key(|at| std::cmp::Reverse(inner.lanes[*at].options.rank));
+        for at in order {
+            let reason = append::flush(inner, at).unwrap_or(DropReason::WriteFailed);
+            inner.lanes[at].drop_memory(reason);
+        }
+        self.sync()
     }
 
     /// The books, by stream.
