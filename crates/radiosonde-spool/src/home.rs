@@ -84,6 +84,9 @@ pub(crate) enum Shortage {
     Disk,
 }
 
+/// The largest share of a disk that stays free: a large one that is nearly full has room all the same.
+const FREE_SHARE_MAX: u64 = 1 << 30;
+
 impl Home {
     pub(crate) fn new(world: World, path: &Path, id: u64, options: &Options) -> Self {
         let mut options = options.clone();
@@ -128,7 +131,8 @@ impl Home {
         // A disk that does not say how much room it has is asked by writing to it.
         let space = self.files().space(&self.path).ok()?;
         let percent = u64::from(limits.free_percent.min(100));
-        let floor = limits.free_bytes.max(space.total / 100 * percent);
+        let share = (space.total / 100 * percent).min(FREE_SHARE_MAX);
+        let floor = limits.free_bytes.max(share);
         (space.free < floor.saturating_add(wanted)).then_some(Shortage::Disk)
     }
 

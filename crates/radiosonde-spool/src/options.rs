@@ -57,7 +57,7 @@ pub struct Limits {
     pub least_bytes: u64,
     /// Bytes of the disk that stay free. Default: 256 MiB, or [`Limits::free_percent`] if that is more.
     pub free_bytes: u64,
-    /// Percent of the disk that stay free. Default: 5.
+    /// Percent of the disk that stay free, at most 1 GiB. Default: 5.
     pub free_percent: u8,
 }
 
