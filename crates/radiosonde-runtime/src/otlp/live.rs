@@ -9,7 +9,7 @@ use radiosonde_events::{DaySink, Owner, Redactions};
 use radiosonde_metrics::Snapshot;
 use radiosonde_otlp::{
     Manifest, OtlpSink, Proxies, Sender, SenderOptions, Signal, SnapshotEncoder, State, Status,
-    Stream, Unexported,
+    Stream, Unexported, spool_options,
 };
 use radiosonde_record::{FileSystem, Kind, Sink, Slot, file_system};
 use radiosonde_spool::Spool;
@@ -285,7 +285,7 @@ impl Live {
             resource,
         );
         let path = place.slot.place_for_spool(place.instance)?;
-        let options = super::options(place.root, settings.otlp.spool_bytes);
+        let options = spool_options(Some(place.root), settings.otlp.spool_bytes);
         let spool = Spool::create(&path, &manifest.to_bytes()?, &options)?;
         let snapshots = SnapshotEncoder::new(destinations.metrics(), SystemTime::now());
         let sender = Sender::start(sender_options())?;
