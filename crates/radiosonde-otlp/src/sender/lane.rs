@@ -7,7 +7,7 @@
 //! Of the streams of a signal the one whose oldest record is oldest goes first. With more than
 //! [`BACKLOG`] records waiting, four of five ranges come from the stream of the highest rank that has
 //! any (business events, then warnings, …), and the fifth from the oldest, so that nothing starves.
-//! Within a stream ranges are sent in their order, up to four at a time.
+//! Within a stream ranges are sent in their order; how many at a time, [`Flight`] says.
 //!
 //! # What a collector refuses
 //! The halves of a refused part are tried, down to the one entry that is refused alone. If anything was
@@ -23,7 +23,8 @@ mod verdicts;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::breaker::{Breaker, FLIGHT_MAX, HOLD, PROBE_RECORDS, Permit, RECORDS_MAX};
+use super::breaker::{Breaker, HOLD, PROBE_RECORDS, Permit, RECORDS_MAX};
+use super::flight::{FLIGHT_MAX, Flight};
 use super::job::{Job, Part};
 use super::pace::Pace;
 use super::status::Counts;
@@ -60,6 +61,7 @@ pub(super) struct Lane<S: Store> {
     strict: bool,
     timeout: Duration,
     pub(super) breaker: Breaker,
+    flight: Flight,
     pace: Pace,
     sources: Vec<Source<S>>,
     jobs: Vec<Job<S::Taken>>,
@@ -137,6 +139,7 @@ impl<S: Store> Lane<S> {
             strict,
             timeout,
             breaker: Breaker::new(timeout),
+            flight: Flight::new(),
             pace,
             sources: Vec::new(),
             jobs: Vec::new(),
@@ -198,11 +201,13 @@ impl<S: Store> Lane<S> {
             job.unpark(now, self.accepts);
         }
         let waiting = self.look(now);
-        let (records, timeout) = match self.breaker.permit(now) {
+        let permit = self.breaker.permit(now);
+        self.limit(now, &waiting, permit);
+        let (records, timeout) = match permit {
             Permit::Wait(until) => return Step::Wait(until),
             Permit::Probe(timeout) => (PROBE_RECORDS, Some(timeout)),
-            Permit::Send { flight, .. } if self.flying.len() >= flight => return Step::Wait(None),
-            Permit::Send { records, .. } => (records, None),
+            Permit::Send(_) if self.flying.len() >= self.flight.width() => return Step::Wait(None),
+            Permit::Send(records) => (records, None),
         };
         if let Some(until) = self.pace.wait(now) {
             return Step::Wait(Some(until));
@@ -217,6 +222,20 @@ impl<S: Store> Lane<S> {
             return Step::Wait(self.wake(now));
         };
         Step::Send(self.send(at, part, timeout))
+    }
+
+    /// Looks at how many requests may be under way.
+    fn limit(&mut self, now: Duration, waiting: &[Vec<Waiting>], permit: Permit) {
+        let Permit::Send(records) = permit else {
+            self.flight = Flight::new();
+            return;
+        };
+        let (most, all) = self.backlog(waiting);
+        self.flight.waiting(most);
+        if self.flying.len() >= self.flight.width() {
+            let alone = records >= RECORDS_MAX && self.pace.wait(now).is_none();
+            self.flight.full(now, all, alone);
+        }
     }
 
     fn send(&mut self, at: usize, part: Part, probe: Option<Duration>) -> Attempt {

@@ -29,7 +29,8 @@ pub(crate) use none::{Destinations, Otlp, Place};
 #[cfg(any(feature = "_otlp", feature = "doctor"))]
 pub(crate) fn free_least(directory: &std::path::Path) -> u64 {
     let (least, most) = (256 << 20, 1 << 30);
-    let size = rustix::fs::statvfs(directory).map(|disk| disk.f_blocks.saturating_mul(disk.f_frsize));
+    let size =
+        rustix::fs::statvfs(directory).map(|disk| disk.f_blocks.saturating_mul(disk.f_frsize));
     size.map_or(least, |size| (size / 20).clamp(least, most))
 }
 
