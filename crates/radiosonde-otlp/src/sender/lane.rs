@@ -12,10 +12,11 @@
 //! # What a collector refuses
 //! The halves of a refused part are tried, down to the one entry that is refused alone. If anything was
 //! accepted since that search began, it is tried once more, and then given up, to quarantine; if not,
-//! it is parked until something is, and tried again each minute. When nothing else may be taken any
-//! more, a request without records asks whether the collector takes anything. A collector that refuses
-//! [`PARKED_MAX`] single entries and accepts nothing does not mean the entries: it counts as
-//! misconfigured, and nothing is given up.
+//! it is parked until something is, and tried again each minute. A request without records asks whether
+//! the collector takes anything, when nothing else may be taken any more, or when nothing else waits and
+//! all that does was refused [`ALONE`] times: what is refused alone does not wait for ever for company.
+//! A collector that refuses that request too, or [`PARKED_MAX`] single entries while it accepts nothing,
+//! does not mean the entries: it counts as misconfigured, and nothing is given up.
 
 mod choice;
 mod verdicts;
@@ -50,6 +51,9 @@ const MANY: u64 = 512;
 pub(super) const BACKLOG: u64 = RECORDS_MAX * FLIGHT_MAX as u64;
 /// Single entries that a collector may refuse without accepting anything.
 const PARKED_MAX: usize = 16;
+/// How often all that waits is refused, a minute apart, before a request without records asks whether
+/// it is the records.
+const ALONE: u8 = 10;
 /// Failures of a collector at one range after which it is searched for what it fails at.
 const FAULTS_MAX: u32 = 4;
 /// Between two tries to settle a range when the disk refuses.
@@ -262,11 +266,13 @@ impl<S: Store> Lane<S> {
     }
 
     /// A request without records, when nothing can be sent but single entries that were refused before
-    /// and wait for another request to be accepted: all that may be taken is taken.
+    /// and wait for another request to be accepted: all that may be taken is taken, or there is nothing
+    /// else, and was not for long.
     fn ask_empty(&mut self, now: Duration, probe: Option<Duration>) -> Option<Attempt> {
         let is_stuck = |job: &Job<S::Taken>| job.parked() > 0 && job.flying == 0;
-        let is_due = self.jobs.len() >= JOBS_MAX && self.jobs.iter().all(is_stuck);
-        if !is_due || self.in_doubt || now < self.ask_at {
+        let is_alone = |job: &Job<S::Taken>| job.refusals() >= ALONE;
+        let is_due = self.jobs.len() >= JOBS_MAX || self.jobs.iter().all(is_alone);
+        if !is_due || !self.jobs.iter().all(is_stuck) || self.in_doubt || now < self.ask_at {
             return None;
         }
         let job = self.jobs.first()?;

@@ -98,7 +98,9 @@ impl Default for SenderOptions {
 /// specification would have it dropped; [`Destinations::strict`](crate::Destinations::strict) does.
 /// Refused records (400, 413, 422, INVALID_ARGUMENT) are searched by halves for those that are refused
 /// alone; they go to the quarantine of the spool and are counted as rejected, unless the collector
-/// takes nothing else either: then it is held as well. A partial success is counted and never sent
+/// takes nothing else either: then it is held as well. A record that is refused while there is nothing
+/// else to send is tried once a minute; after ten times a request without records asks whether the
+/// collector takes anything, and if it does, the record is refused for good the next time. A partial success is counted and never sent
 /// again.
 ///
 /// Any answer with a status of 2xx acknowledges, also when its body cannot be read or has more than

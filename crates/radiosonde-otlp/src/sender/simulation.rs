@@ -10,6 +10,7 @@ use std::time::Duration;
 use self::collector::{Collector, Fault};
 use self::spool::SimulatedSpool;
 use super::answer::{Answer, Verdict};
+use super::breaker::Shown;
 use super::lane::{Lane, Source, Step};
 use super::pace::Pace;
 use crate::signal::Signal;
@@ -409,6 +410,26 @@ fn poison_alone_does_not_hold_up_what_comes_after_it() {
     assert!(world.attempts.len() < 100, "{} attempts", world.attempts.len());
     world.drain(Duration::from_secs(600));
     assert_eq!(world.spool.settled(), (world.spool.appended(), 0));
+}
+
+#[test]
+fn poison_with_nothing_after_it_is_given_up_when_the_collector_takes_a_request_without_records() {
+    for count in 1..=3 {
+        let scenario = Scenario { poison: (0..count).collect(), ..Scenario::default() };
+        let mut world = single_records(&scenario, count);
+        world.run(8 * MINUTE);
+        assert_eq!(world.spool.pending(), count, "not on the first refusals");
+        world.run(12 * MINUTE);
+        assert_eq!((world.spool.settled(), world.empty), ((0, count), 1));
+        world.check(&scenario, "poison with nothing after it");
+    }
+    // It takes nothing at all: what it refuses may be well.
+    let faults = vec![(0, Fault::Status(400)), (86_400, Fault::None)];
+    let mut world = single_records(&Scenario { faults, ..Scenario::default() }, 1);
+    world.run(Duration::from_secs(86_000));
+    assert_eq!((world.spool.pending(), world.lane.breaker.shown()), (1, Shown::Held));
+    world.run(Duration::from_secs(86_500));
+    assert_eq!(world.spool.settled(), (1, 0));
 }
 
 #[test]
