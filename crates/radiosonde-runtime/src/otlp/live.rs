@@ -9,7 +9,7 @@ use radiosonde_events::{DaySink, Owner, Redactions};
 use radiosonde_metrics::Snapshot;
 use radiosonde_otlp::{
     Manifest, OtlpSink, Proxies, Sender, SenderOptions, Signal, SnapshotEncoder, State, Status,
-    Stream, Unexported,
+    Stream, Unexported, spool_options,
 };
 use radiosonde_record::{FileSystem, Kind, Sink, Slot, file_system};
 use radiosonde_spool::Spool;
@@ -70,6 +70,7 @@ impl Otlp {
     ) -> Self {
         let dead = Dead::default();
         let Some(destinations) = settings.otlp.destinations.clone() else {
+            say_what_waits(place, problems);
             return Self { live: None, dead };
         };
         let started = match place {
@@ -284,7 +285,7 @@ impl Live {
             resource,
         );
         let path = place.slot.place_for_spool(place.instance)?;
-        let options = super::options(place.root, settings.otlp.spool_bytes);
+        let options = spool_options(Some(place.root), settings.otlp.spool_bytes);
         let spool = Spool::create(&path, &manifest.to_bytes()?, &options)?;
         let snapshots = SnapshotEncoder::new(destinations.metrics(), SystemTime::now());
         let sender = Sender::start(sender_options())?;
@@ -321,6 +322,17 @@ impl Live {
             }
         }
         manifest
+    }
+}
+
+/// What earlier owners of our slot left to be sent stays where it is, as nothing is sent here.
+fn say_what_waits(place: Option<Place<'_>>, problems: &Problems) {
+    let left = place.and_then(|place| place.slot.left_spools().ok()).unwrap_or_default();
+    if !left.is_empty() {
+        problems.warn(
+            "earlier processes left records to be sent over OTLP, and here is no endpoint: they wait",
+            "set OTEL_EXPORTER_OTLP_ENDPOINT, or send them with `radiosonde spool drain`",
+        );
     }
 }
 
