@@ -29,7 +29,7 @@ use crate::destination::{Destination, Protocol};
 /// How long a connection without requests stays open.
 const IDLE: Duration = Duration::from_secs(30);
 /// Connections without requests that stay open.
-const IDLE_MAX: usize = super::breaker::FLIGHT_MAX;
+const IDLE_MAX: usize = super::flight::FLIGHT_MAX;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Exchanged = Pin<Box<dyn Future<Output = Result<Response<Incoming>, Error>> + Send>>;

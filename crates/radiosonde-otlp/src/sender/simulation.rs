@@ -10,6 +10,7 @@ use std::time::Duration;
 use self::collector::{Collector, Fault};
 use self::spool::SimulatedSpool;
 use super::answer::{Answer, Verdict};
+use super::breaker::Shown;
 use super::lane::{Lane, Source, Step};
 use super::pace::Pace;
 use crate::signal::Signal;
@@ -22,6 +23,12 @@ const TICK: Duration = Duration::from_millis(500);
 const MINUTE: Duration = Duration::from_secs(60);
 const STREAMS: [Stream; 4] =
     [Stream::LogsDebug, Stream::LogsInfo, Stream::LogsWarning, Stream::Events];
+
+/// How many worlds a test tries: one in so many of those of `XTASK_SENDER`.
+fn worlds(one_in: u64) -> u64 {
+    let days = std::env::var("XTASK_SENDER").map_or(200, |text| text.parse().expect("a number"));
+    (days / one_in).max(1)
+}
 
 /// splitmix64.
 #[derive(Clone, Debug)]
@@ -81,6 +88,12 @@ struct World {
     steps: u64,
     /// Requests without records.
     empty: usize,
+    /// Streams and sequences of requests with records that the collector did not have.
+    new: BTreeSet<String>,
+    /// The same of those with records that it had.
+    repeated: Vec<String>,
+    /// By request, when it was sent and how many were under way then.
+    under_way: Vec<(Duration, usize)>,
 }
 
 impl World {
@@ -99,6 +112,9 @@ impl World {
             sent: BTreeSet::new(),
             steps: 0,
             empty: 0,
+            new: BTreeSet::new(),
+            repeated: Vec::new(),
+            under_way: Vec::new(),
         }
     }
 
@@ -116,6 +132,7 @@ impl World {
             let tick = self.now + TICK;
             let answer = self.coming.first_key_value().map(|((at, _), _)| *at);
             let next = [Some(tick), wait, answer].into_iter().flatten().min().unwrap_or(tick);
+            let next = next.min(until);
             assert!(next > self.now || answer == Some(next), "a lane that waits for the past");
             self.now = next.max(self.now);
             while let Some(entry) = self.coming.first_entry() {
@@ -141,6 +158,11 @@ impl World {
             self.attempts.push(self.now);
             let records = collector::records(&attempt.body);
             self.empty += usize::from(records.is_empty());
+            if records.iter().any(|record| self.collector.has(*record)) {
+                self.repeated.push(attempt.batch.clone());
+            } else {
+                self.new.insert(attempt.batch.clone());
+            }
             let stream = attempt.batch.split('/').nth(1).expect("a stream").to_owned();
             for record in &records {
                 if self.sent.insert(*record) {
@@ -153,6 +175,7 @@ impl World {
                 _ => (attempt.timeout, None),
             };
             self.coming.insert((self.now + after, attempt.id), answer);
+            self.under_way.push((self.now, self.coming.len()));
         }
     }
 
@@ -200,6 +223,11 @@ impl World {
             times[place..].iter().take_while(|at| ***at < **start + MINUTE).count()
         });
         minutes.max().unwrap_or_default()
+    }
+
+    fn most_under_way(&self, from: u64, to: u64) -> usize {
+        let within = self.under_way.iter().filter(|(at, _)| (from..to).contains(&at.as_secs()));
+        within.map(|(_, count)| *count).max().unwrap_or_default()
     }
 
     /// What must hold at the end of every run.
@@ -258,7 +286,7 @@ fn run(scenario: &Scenario, seed: u64) -> World {
 #[test]
 fn each_fault_alone_costs_nothing() {
     for fault in Fault::all() {
-        for seed in 0..4 {
+        for seed in 0..worlds(100) {
             let faults = vec![(15, fault), (45, Fault::None)];
             let scenario = Scenario { faults, rate: 60, seconds: 60, ..Scenario::default() };
             let world = run(&scenario, seed);
@@ -285,7 +313,7 @@ fn an_outage_of_an_hour_is_tried_a_few_times_a_minute_and_drained_gently() {
 
 #[test]
 fn poison_is_found_and_everything_else_arrives() {
-    for seed in 0..60 {
+    for seed in 0..worlds(10) {
         let mut random = Random(seed);
         let count = [1, 2, 5, 20, 40][usize::try_from(seed % 5).expect("small")];
         let start = random.below(5_000);
@@ -299,6 +327,61 @@ fn poison_is_found_and_everything_else_arrives() {
         let most = 2 * 12 * count as usize + 4 * count as usize + 400;
         assert!(world.attempts.len() < most, "seed {seed}: {} requests", world.attempts.len());
     }
+}
+
+/// 8,000 records a second, twenty times a second, and kills at any millisecond.
+fn busy(world: &mut World, millis: u64, mut kills: BTreeSet<u64>) {
+    for _ in 0..millis / 50 {
+        world.append(400);
+        let end = world.now + Duration::from_millis(50);
+        while let Some(kill) = kills.pop_first() {
+            if Duration::from_millis(kill) > end {
+                kills.insert(kill);
+                break;
+            }
+            world.run(Duration::from_millis(kill));
+            world.kill();
+        }
+        world.run(end);
+    }
+}
+
+#[test]
+fn a_kill_repeats_one_range_at_most() {
+    for seed in 0..worlds(20) {
+        let mut random = Random(seed ^ 0xdead);
+        let faults = vec![(0, Fault::Far(1 + random.below(100)))];
+        let mut world = World::new(&Scenario { faults, ..Scenario::default() }, seed);
+        let kills: BTreeSet<u64> = (0..4).map(|_| 500 + random.below(4_000)).collect();
+        let most = kills.len();
+        busy(&mut world, 5_000, kills);
+        assert!(world.spool.pending() < 8_000, "seed {seed}: {}", world.spool.pending());
+        world.drain(MINUTE);
+        assert_eq!(world.spool.pending(), 0, "seed {seed}");
+        let (repeated, doubles) = (&world.repeated, world.collector.doubles());
+        assert!(repeated.len() <= most, "seed {seed}: {most} kills, {repeated:?}");
+        for batch in repeated {
+            assert!(world.new.contains(batch), "seed {seed}: {batch} is not as it was");
+        }
+        assert!(doubles <= most as u64 * 2_048, "seed {seed}: {doubles} records");
+    }
+}
+
+#[test]
+fn a_far_collector_is_kept_up_with_and_a_near_one_gets_one_request_at_a_time() {
+    let faults = vec![(0, Fault::Far(90)), (10, Fault::Far(500)), (70, Fault::Far(90))];
+    let mut world = World::new(&Scenario { faults, ..Scenario::default() }, 3);
+    let mut pending = Vec::new();
+    for _ in 0..10 {
+        busy(&mut world, 10_000, BTreeSet::new());
+        pending.push(world.spool.pending());
+    }
+    let widest = |from: u64, to: u64| world.most_under_way(from, to);
+    assert_eq!(widest(0, 10), 1);
+    assert_eq!(widest(10, 70), 4, "{pending:?}");
+    assert_eq!(widest(80, 100), 1, "{pending:?}");
+    assert!(pending.iter().all(|pending| *pending < 60_000), "{pending:?}");
+    assert!(pending[9] < 8_000, "{pending:?}");
 }
 
 /// One record at a time, so that each is a range of its own; the first are poison, or seem to be.
@@ -330,9 +413,29 @@ fn poison_alone_does_not_hold_up_what_comes_after_it() {
 }
 
 #[test]
+fn poison_with_nothing_after_it_is_given_up_when_the_collector_takes_a_request_without_records() {
+    for count in 1..=3 {
+        let scenario = Scenario { poison: (0..count).collect(), ..Scenario::default() };
+        let mut world = single_records(&scenario, count);
+        world.run(8 * MINUTE);
+        assert_eq!(world.spool.pending(), count, "not on the first refusals");
+        world.run(12 * MINUTE);
+        assert_eq!((world.spool.settled(), world.empty), ((0, count), 1));
+        world.check(&scenario, "poison with nothing after it");
+    }
+    // It takes nothing at all: what it refuses may be well.
+    let faults = vec![(0, Fault::Status(400)), (86_400, Fault::None)];
+    let mut world = single_records(&Scenario { faults, ..Scenario::default() }, 1);
+    world.run(Duration::from_secs(86_000));
+    assert_eq!((world.spool.pending(), world.lane.breaker.shown()), (1, Shown::Held));
+    world.run(Duration::from_secs(86_500));
+    assert_eq!(world.spool.settled(), (1, 0));
+}
+
+#[test]
 fn a_collector_that_refuses_everything_costs_nothing_once_it_is_mended() {
     for fault in [Fault::Status(400), Fault::Status(422), Fault::Status(413), Fault::Status(500)] {
-        for seed in 0..20 {
+        for seed in 0..worlds(40) {
             let faults = vec![(5, fault), (1_800, Fault::None)];
             let scenario = Scenario { faults, rate: 100, seconds: 30, ..Scenario::default() };
             let world = run(&scenario, seed);
@@ -392,7 +495,7 @@ fn a_spool_that_cannot_be_read_or_written_is_tried_again_without_haste() {
 /// Faults, kills, poison and errors of the spool by chance.
 #[test]
 fn thousands_of_bad_days() {
-    for seed in 0..2_000 {
+    for seed in 0..worlds(1) {
         let mut random = Random(seed ^ 0x5eed);
         let all = Fault::all();
         let mut faults = Vec::new();
