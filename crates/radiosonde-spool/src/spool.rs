@@ -159,6 +159,11 @@ impl Spool {
             append::flush(&self.inner, at);
             result = result.and(self.inner.lanes[at].sync());
         }
+        if self.inner.lanes.iter().all(|lane| lane.lock().segments.is_empty()) {
+            // What is idle takes no room.
+            self.inner.home.has_rolled.store(false, Ordering::Relaxed);
+            self.inner.home.release_spare();
+        }
         self.inner.home.prepare_spare();
         self.inner.count_others();
         result
@@ -201,30 +206,42 @@ impl Spool {
         self.inner.home.quarantined()
     }
 
-    /// Losses that were not told yet. Each is told once, also over restarts: whoever takes them and
-    /// is killed has not told them, but they are counted.
+    /// Losses that were not told yet, to be told by one thread, which then says so: [`Spool::told`]. Until
+    /// it does they are given again; so whoever is killed between tells them twice rather than never.
     pub fn take_gaps(&self) -> Vec<Gap> {
         let mut gaps = Vec::new();
         for (stream, lane) in self.inner.lanes.iter().enumerate() {
             let mut state = lane.lock();
-            let untold = std::mem::take(&mut state.cursor.gaps);
-            if untold.is_empty() {
-                continue;
+            let cursor = &mut state.cursor;
+            if cursor.telling.is_empty() {
+                cursor.telling = std::mem::take(&mut cursor.gaps);
             }
-            lane.write_cursor(&mut state);
-            gaps.extend(untold.into_iter().map(|untold| {
-                let Untold { reason, first, last, lost, from_ns, to_ns } = untold;
+            gaps.extend(cursor.telling.iter().map(|untold| {
+                let Untold { reason, first, last, lost, from_ns, to_ns } = *untold;
                 Gap { stream, reason, first, last, lost, from_ns, to_ns }
             }));
         }
         gaps
     }
 
+    /// What [`Spool::take_gaps`] gave last is told: it is not given again, neither by this process nor by
+    /// another.
+    pub fn told(&self) {
+        for lane in &self.inner.lanes {
+            let mut state = lane.lock();
+            if !std::mem::take(&mut state.cursor.telling).is_empty() {
+                lane.write_cursor(&mut state);
+            }
+        }
+    }
+
     /// Whether nothing is pending and every loss is told: then it can be removed.
     pub fn is_done(&self) -> bool {
         self.inner.lanes.iter().all(|lane| {
             let state = lane.lock();
-            state.cursor.pending() == Tally::default() && state.cursor.gaps.is_empty()
+            let cursor = &state.cursor;
+            let is_told = cursor.gaps.is_empty() && cursor.telling.is_empty();
+            is_told && cursor.pending() == Tally::default()
         })
     }
 

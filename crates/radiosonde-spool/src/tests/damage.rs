@@ -161,7 +161,7 @@ fn without_a_cursor_everything_is_taken_again() {
     let bench = bench.after_kill();
     bench.memory.set_content(&path_of("cursor"), Vec::new());
     let spool = bench.open();
-    let gaps = spool.take_gaps();
+    let gaps = tell(&spool);
     let (records, found) = recover(&bench.after_kill());
     let unknown = all - records.len() as u64;
     assert!(unknown > 0);
@@ -195,7 +195,7 @@ fn what_is_not_ours_or_newer_is_left_alone_and_told() {
     let (_, found) = recover(&bench);
     assert_eq!((found.foreign_files, found.dropped_in_all().records), (4, 0));
     let spool = bench.after_kill().open();
-    spool.take_gaps();
+    tell(&spool);
     let removed = spool.remove().unwrap_err();
     assert_eq!(removed.kind(), std::io::ErrorKind::DirectoryNotEmpty);
     for (path, content) in &strangers {
