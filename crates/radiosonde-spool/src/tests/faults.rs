@@ -63,7 +63,7 @@ fn run(bench: &Bench, spool: &Spool, known: &mut Known, batches: u64) {
         }
         if turn % 4 == 3 {
             let _ = spool.sync();
-            let told: u64 = tell(&spool).iter().map(|gap| gap.lost.records).sum();
+            let told: u64 = tell(spool).iter().map(|gap| gap.lost.records).sum();
             if is_dead() {
                 return;
             }
