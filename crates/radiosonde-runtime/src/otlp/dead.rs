@@ -254,6 +254,15 @@ impl Dead {
         result
     }
 
+    /// Before the end: nothing waits in memory any more.
+    pub(super) fn close(&self) {
+        let spools: Vec<Spool> = self.state().held().map(|(_, left)| left.spool.clone()).collect();
+        for spool in spools {
+            // What the disk did not take is counted; what was not synced may be sent again.
+            let _ = spool.close();
+        }
+    }
+
     /// Losses in them that were not told yet.
     pub(super) fn take_gaps(&self) -> Vec<Gap> {
         let state = self.state();
@@ -262,6 +271,10 @@ impl Dead {
             left.spool.take_gaps().iter().map(|gap| told(gap, instance)).collect()
         };
         state.held().flat_map(of).collect()
+    }
+
+    pub(super) fn gaps_told(&self) {
+        self.state().held().for_each(|(_, left)| left.spool.told());
     }
 
     pub(super) fn report(&self) -> AdoptedReport {

@@ -74,11 +74,15 @@ impl Drainer {
         self.dead.take_gaps()
     }
 
+    pub(crate) fn gaps_told(&self) {
+        self.dead.gaps_told();
+    }
+
     /// Ends the sender. What is under way has a moment.
     pub(crate) fn end(&self) {
         let _shutdown = self.sender.shutdown(Duration::ZERO);
         // What was settled is told to the disk; where that fails it is sent again.
-        let _synced = self.dead.sync();
+        self.dead.close();
         self.dead.remove_done();
     }
 }

@@ -63,7 +63,7 @@ fn run(bench: &Bench, spool: &Spool, known: &mut Known, batches: u64) {
         }
         if turn % 4 == 3 {
             let _ = spool.sync();
-            let told: u64 = spool.take_gaps().iter().map(|gap| gap.lost.records).sum();
+            let told: u64 = tell(spool).iter().map(|gap| gap.lost.records).sum();
             if is_dead() {
                 return;
             }
@@ -204,7 +204,7 @@ fn check_after_death(bench: &Bench, known: &Known, place: &str) {
     let left = drain(&debug, Limit { records: 20, bytes: 2000 }).len() as u64;
     let found = account(&spool, 1);
     assert_eq!(left + found.dropped_in_all().records, first + 8, "{place}: {found:?}");
-    let told: u64 = spool.take_gaps().iter().map(|gap| gap.lost.records).sum();
+    let told: u64 = tell(&spool).iter().map(|gap| gap.lost.records).sum();
     assert!(told + known.told <= found.dropped_in_all().records, "{place}");
     spool.remove().unwrap();
     assert!(bench.memory.paths().is_empty(), "{place}: {:?}", bench.memory.paths());
@@ -325,7 +325,7 @@ fn what_not_even_the_end_brings_to_the_disk_is_lost_for_that_reason_and_nothing_
         assert_eq!(found.in_memory, Tally::default());
         assert_eq!(found.appended.records, 88);
         assert_eq!(found.dropped, [(reason, found.dropped_in_all())], "{code}");
-        let told: u64 = spool.take_gaps().iter().map(|gap| gap.lost.records).sum();
+        let told: u64 = tell(&spool).iter().map(|gap| gap.lost.records).sum();
         assert_eq!(told, found.dropped_in_all().records);
         // The next process takes what is there, and finds nothing missing.
         let bench = bench.after_kill();
@@ -353,7 +353,7 @@ fn what_a_killed_process_had_in_memory_only_is_lost_for_the_reason_that_put_it_t
     assert_eq!(found.appended, before.appended);
     assert_eq!((found.pending, found.in_memory), (Tally::default(), Tally::default()));
     assert_eq!(found.dropped, [(DropReason::DiskFull, before.pending)]);
-    let told: u64 = spool.take_gaps().iter().map(|gap| gap.lost.records).sum();
+    let told: u64 = tell(&spool).iter().map(|gap| gap.lost.records).sum();
     assert_eq!(told, 40);
     // What comes now comes after it, and nothing is missing before it.
     bench.memory.set_capacity(1 << 40);
@@ -407,6 +407,48 @@ fn what_stays_free_fits_the_disk() {
     append(&spool.stream(0), 1, 0, &BATCH);
     let found = account(&spool, 0);
     assert_eq!((found.segments, found.in_memory), (1, Tally::default()));
+}
+
+#[test]
+fn what_is_done_leaves_the_disk_without_any_need_for_room_once_a_cursor_there_says_so() {
+    let bench = Bench::new(one_stream());
+    let spool = bench.create();
+    let stream = spool.stream(0);
+    for batch in 1..=12 {
+        append(&stream, batch, 8 * (batch - 1), &BATCH);
+    }
+    assert!(account(&spool, 0).segments >= 3);
+    spool.sync().unwrap();
+    // Everything is settled, and nobody takes again.
+    while account(&spool, 0).pending.records > 0 {
+        settle(&stream, &stream.take(Limit { records: 20, bytes: 2000 }).unwrap().unwrap());
+    }
+    bench.memory.plan(|name, _| (name == "sync").then_some(Fault::Errno(EIO)));
+    assert!(spool.sync().is_err());
+    let segments = || {
+        let is_segment = |path: &std::path::PathBuf| path.extension().is_some_and(|it| it == "seg");
+        bench.memory.paths().into_iter().filter(is_segment).count()
+    };
+    assert!(segments() >= 3, "no cursor is on disk that does without them");
+    bench.memory.heal();
+    spool.sync().unwrap();
+    assert_eq!(segments(), 1, "the one that is appended to");
+    bench.pass(9_000_000_000);
+    append(&stream, 13, 96, &BATCH);
+    assert_eq!(drain(&stream, ALL).len(), 8);
+    bench.pass(9_000_000_000);
+    spool.sync().unwrap();
+    assert_eq!(segments(), 1, "it is in use");
+    bench.pass(1_000_000_000);
+    spool.sync().unwrap();
+    assert_eq!((segments(), account(&spool, 0).disk_bytes, spool.disk_bytes()), (0, 0, 0));
+    append(&stream, 14, 104, &BATCH);
+    let bench = bench.after_kill();
+    let spool = bench.open();
+    assert_eq!(drain(&spool.stream(0), ALL), (104..112).collect::<Vec<_>>());
+    assert_eq!(account(&spool, 0).dropped_in_all(), Tally::default());
+    spool.sync().unwrap();
+    assert_eq!(spool.disk_bytes(), 0, "of a spool that was left, at once");
 }
 
 #[test]
