@@ -20,7 +20,8 @@
 //!
 //! A log record then stands in `events-*`, a span in `spans-*`, a metric point in `metrics-*`, each as
 //! a native one would, redacted like them, and survives SIGKILL from the moment `export` returns. There
-//! is no network and no collector; [`SdkClient::in_front_of`] keeps the one there is.
+//! is no network and no collector. Where radiosonde sends over OTLP, it sends these as well;
+//! [`SdkClient::in_front_of`] keeps a sender that is there.
 //!
 //! The client speaks OTLP/HTTP with protobuf (OTLP 1.x), as it is, by gzip or by zstd. Which signal a
 //! request is of, its path says (`/v1/logs`, `/v1/metrics`, `/v1/traces` at the end), or
@@ -110,7 +111,8 @@ struct Behind {
 }
 
 impl SdkClient {
-    /// A client that records what it is given, and sends nothing.
+    /// A client that records what it is given, and sends nothing itself: that is done by whoever sends
+    /// all other records, if anybody does.
     pub fn new() -> Self {
         Self::default()
     }
@@ -122,6 +124,9 @@ impl SdkClient {
     /// recorded once: the last 64 of such bodies are remembered, 16 bytes of each. That ends with the
     /// process, and a batch that is put together anew is another one. What could not be recorded, as
     /// before `init!`, is tried again with it.
+    ///
+    /// Where radiosonde sends this signal over OTLP as well, it arrives twice, which is a problem in
+    /// the report: [`SdkClient::new`] is what is wanted there.
     pub fn in_front_of(client: impl HttpClient + 'static) -> Self {
         let behind = Behind { client: Arc::new(client), repeats: Arc::default() };
         Self { signal: None, behind: Some(behind) }
@@ -135,7 +140,11 @@ impl SdkClient {
     }
 
     fn take(&self, request: &Request<Bytes>) -> Answer {
-        taken::take(request, self.signal.or_else(|| Signal::of_path(request.uri().path())))
+        taken::take(request, self.signal_of(request))
+    }
+
+    fn signal_of(&self, request: &Request<Bytes>) -> Option<Signal> {
+        self.signal.or_else(|| Signal::of_path(request.uri().path()))
     }
 }
 
@@ -165,6 +174,7 @@ impl HttpClient for SdkClient {
         // The client behind answers, whatever became of it here.
         if !attempt.is_repeat && self.take(&request).status.is_success() {
             attempt.recorded();
+            taken::note_sent_elsewhere(self.signal_of(&request));
         }
         let answer = behind.client.send_bytes(request).await?;
         if answer.status().is_success() {

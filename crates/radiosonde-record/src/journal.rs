@@ -89,6 +89,8 @@ pub(crate) struct Inner {
     delivered: [AtomicU64; 3],
     rejected: [AtomicU64; 3],
     refusals: Refusals,
+    /// By signal, whether somebody else sends what was taken over.
+    sent_elsewhere: [AtomicBool; 3],
     service: OnceLock<String>,
     restarts: AtomicU64,
     exports_lost: AtomicU64,
@@ -138,6 +140,7 @@ impl Journal {
             delivered: Default::default(),
             rejected: Default::default(),
             refusals: Refusals::default(),
+            sent_elsewhere: Default::default(),
             service: OnceLock::new(),
             restarts: AtomicU64::new(0),
             exports_lost: AtomicU64::new(0),
@@ -460,6 +463,16 @@ impl Journal {
     /// What was refused so far, by signal and reason.
     pub fn refusals(&self) -> Vec<Refusal> {
         if ring::is_forked_child() { Vec::new() } else { self.0.refusals.all() }
+    }
+
+    /// Notes that records of this signal were taken over from an exporter that sends them itself.
+    pub fn note_sent_elsewhere(&self, kind: Kind) {
+        self.0.sent_elsewhere[kind as usize].store(true, Ordering::Relaxed);
+    }
+
+    /// Whether records of this signal were taken over from an exporter that sends them itself.
+    pub fn is_sent_elsewhere(&self, kind: Kind) -> bool {
+        self.0.sent_elsewhere[kind as usize].load(Ordering::Relaxed)
     }
 
     /// Says whose journal this is, once: records that come with a service of their own, another one,

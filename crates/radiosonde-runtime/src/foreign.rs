@@ -1,6 +1,6 @@
 //! Records of others that could not be taken over, as problems.
 
-use radiosonde_record::{Journal, Refusal};
+use radiosonde_record::{Journal, Kind, Refusal};
 
 use crate::problem::Problem;
 use crate::words::counted;
@@ -10,6 +10,31 @@ pub(crate) fn problems(journal: &Journal) -> Vec<Problem> {
     let refusals = journal.refusals();
     // A point without a value is how a series ends, and no mistake.
     refusals.iter().filter(|refusal| refusal.reason != "no_value").map(problem).collect()
+}
+
+/// One for each signal that comes from an exporter which sends it itself, and that we send as well.
+pub(crate) fn sent_twice(journal: &Journal, sends: &dyn Fn(Kind) -> bool) -> Vec<Problem> {
+    let twice = |kind: &Kind| journal.is_sent_elsewhere(*kind) && sends(*kind);
+    let twice = Kind::ALL.into_iter().filter(twice);
+    twice
+        .map(|kind| {
+            let (records, exporter) = match kind {
+                Kind::Event => ("logs", "OTEL_LOGS_EXPORTER"),
+                Kind::Span => ("spans", "OTEL_TRACES_EXPORTER"),
+                Kind::Metric => ("metrics", "OTEL_METRICS_EXPORTER"),
+            };
+            Problem::warning(
+                format!(
+                    "{records} of an OpenTelemetry SDK are sent twice: by its own exporter, and by \
+                     radiosonde"
+                ),
+                format!(
+                    "write SdkClient::new() in the place of in_front_of(…), and radiosonde alone sends \
+                     them; or set {exporter}=none, and it sends no {records} at all"
+                ),
+            )
+        })
+        .collect()
 }
 
 fn problem(refusal: &Refusal) -> Problem {
@@ -44,9 +69,20 @@ fn fix(reason: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use radiosonde_record::{Filter, Kind, Level, Placement};
+    use radiosonde_record::{Filter, Level, Placement};
 
     use super::*;
+
+    #[test]
+    fn what_goes_two_ways_is_named_by_its_signal_and_what_goes_one_is_not() {
+        let journal = Journal::open(Placement::Memory, Filter::at(Level::Info)).unwrap();
+        assert!(sent_twice(&journal, &|_| true).is_empty(), "nobody else sends");
+        journal.note_sent_elsewhere(Kind::Span);
+        assert!(sent_twice(&journal, &|kind| kind != Kind::Span).is_empty(), "we do not");
+        let [problem] = &sent_twice(&journal, &|_| true)[..] else { panic!("one signal") };
+        assert!(problem.what.contains("spans"), "{problem}");
+        assert!(problem.fix.contains("OTEL_TRACES_EXPORTER=none"), "{problem}");
+    }
 
     #[test]
     fn what_was_refused_is_named_with_its_fix_and_ends_of_series_are_not() {

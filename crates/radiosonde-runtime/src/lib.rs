@@ -52,10 +52,28 @@
 //! be understood is set aside, one of a newer program is left alone; what no longer fits the
 //! registry is dropped. All of that are warnings.
 //!
+//! # OTLP
+//!
+//! With an endpoint (`OTEL_EXPORTER_OTLP_ENDPOINT` and its family, or [`Config::otlp`]; features `otlp-http`,
+//! `otlp-grpc`) records go to a spool, `inst/<n>/spool/<instance>/`, beside their day file or in its place, and
+//! a thread sends them from there. There are two legs then, and two books, each of which adds up: from a call to
+//! its file or the spool ([`Report::events`] and its siblings), and from the spool to the receiver
+//! ([`Report::otlp`]), where `delivered` is what was acknowledged. What a spool has to give up is an event
+//! `radiosonde.gap`. A receiver that refuses, or cannot be reached, is a [`Problem`] as long as it does; a
+//! directory that cannot be written is one too, and then nothing is sent.
+//!
+//! What processes have left that ended is adopted by a start, for its own and all free slots, and once a minute
+//! for slots whose owners have died since. Each goes where its owner would have sent it; where service and
+//! endpoint are ours, with our headers, which may be better ones. [`Guard::flush`] waits for the spool,
+//! [`Guard::flush_otlp`] for the receiver; the shutdown sends for as long as it may take, a command
+//! ([`Profile::Cli`]) for 300 ms.
+//!
 //! # Own metrics
 //!
 //! `radiosonde_records_total{signal,outcome}`, `radiosonde_records_pending{signal}`,
 //! `radiosonde_records_dropped_total{signal,reason}`, `radiosonde_redacted_total{rule}`,
+//! `radiosonde_otlp_records_total{signal,outcome}`, `radiosonde_otlp_pending_records{signal}`,
+//! `radiosonde_otlp_breaker_state{signal,state}`,
 //! `radiosonde_problems`, `radiosonde_series{metric}`, `radiosonde_series_limit{metric}`,
 //! `metric_last_seen_timestamp_seconds{metric}` and others; `radiosonde_registry::Registry::builtin`
 //! lists them.

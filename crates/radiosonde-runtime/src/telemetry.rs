@@ -398,6 +398,11 @@ impl Telemetry {
         traces::problems(&self.0.span_counts)
             .chain(traces::changed_ids())
             .chain(self.0.journal.iter().flat_map(foreign::problems))
+            .chain(
+                self.0.journal.iter().flat_map(|journal| {
+                    foreign::sent_twice(journal, &|kind| self.0.otlp.sends(kind))
+                }),
+            )
     }
 
     /// Brings the problems of limits up to what is known of them now, and returns all refusals.

@@ -59,13 +59,15 @@ pub enum DropReason {
     CursorLost,
     /// What is on the disk is not readable, or not there: damage, or a power cut before a sync.
     Damaged,
-    /// The disk has too little room left.
+    /// The disk has too little room left. What waited in memory for room when the process was killed counts
+    /// here as well.
     DiskFull,
     /// An operator dropped them.
     Operator,
     /// A frame above [`FRAME_BYTES_MAX`](crate::FRAME_BYTES_MAX).
     Oversize,
-    /// The disk takes no writes for another reason, and the memory for it is full.
+    /// The disk takes no writes for another reason, and the memory for it is full, or went with the
+    /// process.
     WriteFailed,
 }
 
@@ -112,8 +114,12 @@ pub struct Account {
     pub dropped: Vec<(DropReason, Tally)>,
     /// What is here, or taken and not settled.
     pub pending: Tally,
-    /// Part of what is pending: only in memory, because the disk takes nothing.
+    /// Part of what is pending: only in memory, because the disk takes nothing. It is lost when the
+    /// process is killed.
     pub in_memory: Tally,
+    /// Why it is there, and how it is lost if it comes to that: [`DropReason::DiskFull`] or
+    /// [`DropReason::WriteFailed`].
+    pub in_memory_reason: Option<DropReason>,
     /// Nanoseconds since 1970 of the oldest that is pending, never too late.
     pub oldest_ns: Option<u64>,
     /// Records in segments whose sync failed: readable now, perhaps not after a power cut.

@@ -3,10 +3,11 @@
 use std::sync::MutexGuard;
 
 use crate::account::{DropReason, Tally};
+use crate::cursor::{IN_MEMORY, Range};
 use crate::files::is_full;
-use crate::format::FrameHead;
+use crate::format::{FrameHead, write_frame};
 use crate::home::Shortage;
-use crate::lane::{Lane, State, Trouble};
+use crate::lane::{Lane, Queued, State, Trouble};
 use crate::options::FRAME_BYTES_MAX;
 use crate::spool::Inner;
 use crate::taken::Frame;
@@ -44,8 +45,8 @@ pub(crate) fn append(spool: &Inner, at: usize, batch: u64, frames: &[Frame<'_>])
     }
     let now = lane.home.now();
     let mut append = Append { spool, at, lane, now, has_freed: false, is_news: false };
-    if !state.memory.is_empty() && state.waits_for(now).is_none() {
-        state = append.flush(state);
+    if !state.memory.is_empty() && append.waits_for(&state).is_none() {
+        state = append.flush(state).0;
     }
     for (index, frame) in frames.iter().enumerate().skip(done) {
         let is_last = index + 1 == frames.len();
@@ -67,13 +68,17 @@ pub(crate) fn append(spool: &Inner, at: usize, batch: u64, frames: &[Frame<'_>])
     }
 }
 
-/// Writes what waits in memory, as far as the disk takes it; not to be called by an appender.
-pub(crate) fn flush(spool: &Inner, at: usize) {
+/// Writes what waits in memory, as far as the disk takes it, and why it takes no more. Not to be called
+/// by an appender.
+pub(crate) fn flush(spool: &Inner, at: usize) -> Option<DropReason> {
     let lane = &*spool.lanes[at];
     let now = lane.home.now();
     let mut append = Append { spool, at, lane, now, has_freed: false, is_news: false };
-    let state = lane.lock();
-    drop(append.flush(state));
+    let (state, reason) = append.land(lane.lock());
+    if reason.is_some() {
+        return reason;
+    }
+    append.flush(state).1
 }
 
 impl<'a> Append<'a> {
@@ -89,19 +94,19 @@ impl<'a> Append<'a> {
             return state;
         }
         // Behind what waits in memory: the order stays.
-        let mut reason = state.waits_for(self.now);
+        let mut reason = self.waits_for(&state);
         if reason.is_none() && !state.memory.is_empty() {
             reason = Some(DropReason::WriteFailed);
         }
         if reason.is_none() {
-            (state, reason) = self.put_on_disk(state, &head, payload);
+            (state, reason) = self.put_one_on_disk(state, &head, payload);
         }
         match reason {
             None => {}
             Some(DropReason::Cap) => return self.refused(state, DropReason::Cap, size),
             Some(reason) => {
                 self.is_news = true;
-                if !self.lane.remember(&mut state, head, payload) {
+                if !self.lane.remember(&mut state, head, payload, reason) {
                     return self.refused(state, reason, size);
                 }
             }
@@ -113,16 +118,34 @@ impl<'a> Append<'a> {
         state
     }
 
-    /// Writes a frame, and makes room for it if need be; why that cannot be done.
-    fn put_on_disk(
+    /// Why nothing is written now.
+    fn waits_for(&self, state: &State) -> Option<DropReason> {
+        state.waits_for(self.now).filter(|_| !self.lane.home.is_closed())
+    }
+
+    fn put_one_on_disk(
         &mut self,
         mut state: MutexGuard<'a, State>,
         head: &FrameHead,
         payload: &[u8],
     ) -> (MutexGuard<'a, State>, Option<DropReason>) {
+        let mut scratch = std::mem::take(&mut state.scratch);
+        scratch.clear();
+        write_frame(&mut scratch, head, payload, self.lane.seed);
+        let (mut state, reason) = self.put_on_disk(state, &scratch);
+        state.scratch = scratch;
+        (state, reason)
+    }
+
+    /// Writes a frame, or several, and makes room if need be; why that cannot be done.
+    fn put_on_disk(
+        &mut self,
+        mut state: MutexGuard<'a, State>,
+        frame: &[u8],
+    ) -> (MutexGuard<'a, State>, Option<DropReason>) {
         let mut reason = DropReason::WriteFailed;
         for _ in 0..TURNS {
-            match self.lane.write(&mut state, head, payload) {
+            match self.lane.write(&mut state, frame) {
                 Ok(()) => {
                     state.failed = None;
                     return (state, None);
@@ -140,7 +163,7 @@ impl<'a> Append<'a> {
                     }
                     if shortage == Shortage::Disk {
                         // What was freed is taken again: the disk has no less than before.
-                        match self.lane.write_instead(&mut state, head, payload, bytes) {
+                        match self.lane.write_instead(&mut state, frame, bytes) {
                             Ok(()) => {
                                 state.failed = None;
                                 return (state, None);
@@ -189,12 +212,51 @@ impl<'a> Append<'a> {
         self.is_news = true;
     }
 
-    fn flush(&mut self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        while let Some(queued) = state.memory.front().cloned() {
-            let (next, reason) = self.put_on_disk(state, &queued.head, &queued.payload);
+    /// Writes ranges that were taken from memory and not settled. The reader is past them: they are found
+    /// by their ranges only.
+    fn land(
+        &mut self,
+        mut state: MutexGuard<'a, State>,
+    ) -> (MutexGuard<'a, State>, Option<DropReason>) {
+        let all: Vec<u64> = state.memory_taken.keys().copied().collect();
+        for first in all {
+            let Some(queued) = state.memory_taken.get(&first) else { continue };
+            let mut frames = Vec::new();
+            for Queued { head, payload } in queued {
+                write_frame(&mut frames, head, payload, self.lane.seed);
+            }
+            let (next, reason) = self.put_on_disk(state, &frames);
             state = next;
             if reason.is_some() {
-                break;
+                return (state, reason);
+            }
+            let State { cursor, active, segments, memory_taken, .. } = &mut *state;
+            let is_it = |range: &&mut Range| range.first == first && range.segment == IN_MEMORY;
+            let place =
+                active.as_ref().and_then(|(number, _)| Some((*number, segments.get(number)?)));
+            // Without a range it was settled while room was made.
+            if let Some(range) = cursor.ranges.iter_mut().find(is_it)
+                && let Some((number, segment)) = place
+            {
+                (range.segment, range.end) = (number, segment.end);
+                range.offset = segment.end - frames.len() as u64;
+                let queued = memory_taken.remove(&first).unwrap_or_default();
+                self.lane.forget(&queued);
+            }
+            self.lane.write_cursor(&mut state);
+        }
+        (state, None)
+    }
+
+    fn flush(
+        &mut self,
+        mut state: MutexGuard<'a, State>,
+    ) -> (MutexGuard<'a, State>, Option<DropReason>) {
+        while let Some(queued) = state.memory.front().cloned() {
+            let (next, reason) = self.put_one_on_disk(state, &queued.head, &queued.payload);
+            state = next;
+            if reason.is_some() {
+                return (state, reason);
             }
             // The reader may have taken it while room was made: then it is there twice, and passed over.
             if state.memory.front().is_some_and(|front| front.head.at == queued.head.at) {
@@ -202,6 +264,6 @@ impl<'a> Append<'a> {
                 self.lane.forget(front.as_slice());
             }
         }
-        state
+        (state, None)
     }
 }

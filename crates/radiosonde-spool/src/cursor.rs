@@ -4,7 +4,7 @@
 //! A file with four slots of 4 KiB. A slot: `magic "RSNDCUR1", version u16, 0 u16, crc32c u32 (of the
 //! other bytes of its length), length u32, 0 u32, generation u64`, then [`Cursor`] field by field, each a
 //! u64: the next position, the place of the reader, delivered, rejected, refused, the batches, the
-//! dropped by reason (count first), the ranges (count first), the gaps (count first).
+//! dropped by reason (count first), the ranges (count first), the gaps (count first), what is kept in memory.
 //!
 //! # Operation
 //! A write goes to a slot that is neither the one written last, nor the one that is on disk, nor the one
@@ -44,6 +44,24 @@ pub(crate) struct Cursor {
     pub(crate) ranges: Vec<Range>,
     /// Not told yet.
     pub(crate) gaps: Vec<Untold>,
+    pub(crate) kept: Kept,
+}
+
+/// What is in the memory of the process that writes, and on no disk: all from a position on, and the
+/// ranges that say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) from: Position,
+    /// Why the disk did not take it, and how it is lost if the process is killed.
+    pub(crate) reason: DropReason,
+    /// When the first of it was appended.
+    pub(crate) time_ns: u64,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self { from: Position::default(), reason: DropReason::WriteFailed, time_ns: 0 }
+    }
 }
 
 /// A place in a segment.
@@ -89,6 +107,17 @@ pub(crate) struct Untold {
 pub(crate) const IN_MEMORY: u64 = u64::MAX;
 
 impl Cursor {
+    /// Everything from a position on is lost, which no disk ever had. It gives its sequences back: what
+    /// is appended next follows what is there.
+    pub(crate) fn drop_the_end(&mut self, from: Position, reason: DropReason, span: (u64, u64)) {
+        let lost = self.next - from;
+        if lost != Tally::default() {
+            self.next = from;
+            self.refused += lost;
+            self.drop(reason, from.records, lost, span);
+        }
+    }
+
     /// Records and bytes that are lost, counted and to be told.
     pub(crate) fn drop(&mut self, reason: DropReason, first: u64, lost: Tally, span: (u64, u64)) {
         if lost == Tally::default() {
@@ -142,6 +171,8 @@ impl Cursor {
             tally(&mut words, gap.lost);
             words.extend([gap.from_ns, gap.to_ns]);
         }
+        tally(&mut words, self.kept.from);
+        words.extend([self.kept.reason as u64, self.kept.time_ns]);
         let mut bytes = Vec::with_capacity(HEAD + 8 * words.len());
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&VERSION.to_le_bytes());
@@ -216,6 +247,10 @@ impl Words<'_> {
         Some(Tally::new(self.next()?, self.next()?))
     }
 
+    fn reason(&mut self) -> Option<DropReason> {
+        DropReason::ALL.get(usize::try_from(self.next()?).ok()?).copied()
+    }
+
     fn count(&mut self, most: usize) -> Option<usize> {
         usize::try_from(self.next()?).ok().filter(|count| *count <= most)
     }
@@ -243,11 +278,13 @@ fn decode_words(words: &mut Words<'_>) -> Option<Cursor> {
         cursor.ranges.push(Range { is_again: true, ..range });
     }
     for _ in 0..words.count(GAPS_MAX)? {
-        let reason = *DropReason::ALL.get(usize::try_from(words.next()?).ok()?)?;
+        let reason = words.reason()?;
         let (first, last, lost) = (words.next()?, words.next()?, words.tally()?);
         let (from_ns, to_ns) = (words.next()?, words.next()?);
         cursor.gaps.push(Untold { reason, first, last, lost, from_ns, to_ns });
     }
+    let (from, reason) = (words.tally()?, words.reason()?);
+    cursor.kept = Kept { from, reason, time_ns: words.next()? };
     Some(cursor)
 }
 
@@ -264,6 +301,7 @@ mod tests {
             delivered: tally(10),
             rejected: tally(2),
             batches: Batches { begun: 8, part: 2, mark: 7 },
+            kept: Kept { from: tally(80), reason: DropReason::DiskFull, time_ns: 7 },
             ..Cursor::default()
         };
         for (number, reason) in DropReason::ALL.into_iter().cycle().take(GAPS_MAX).enumerate() {

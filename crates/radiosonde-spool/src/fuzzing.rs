@@ -10,7 +10,7 @@ use crate::format::{
 use crate::lane::Segment;
 use crate::open::{Seen, read_through};
 use crate::options::FRAME_BYTES_MAX;
-use crate::read::scan;
+use crate::scan::scan;
 use crate::taken::Limit;
 
 /// The key of the samples.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::files::{Disk, Files, Mode, OpenFile, is_full, write_all};
 use crate::format::SEGMENT_HEAD;
-use crate::options::Options;
+use crate::options::{Options, free_least};
 
 /// Least size of a segment.
 const SEGMENT_BYTES_MIN: u64 = 4096;
@@ -61,6 +61,8 @@ pub(crate) struct Home {
     pub(crate) others: AtomicU64,
     /// Bytes of frames in memory.
     pub(crate) in_memory: AtomicU64,
+    /// Nothing waits in memory any more: it is on disk or lost, and nothing is left free for others.
+    pub(crate) is_closed: AtomicBool,
     /// A segment was filled: a spare is worth its room.
     pub(crate) has_rolled: AtomicBool,
     /// Names in the directory that a power cut could take back.
@@ -96,6 +98,7 @@ impl Home {
             used: AtomicU64::new(0),
             others: AtomicU64::new(0),
             in_memory: AtomicU64::new(0),
+            is_closed: AtomicBool::new(false),
             has_rolled: AtomicBool::new(false),
             has_new_names: AtomicBool::new(false),
             spare: Mutex::default(),
@@ -109,6 +112,10 @@ impl Home {
 
     pub(crate) fn now(&self) -> u64 {
         (self.world.clock)()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
     }
 
     /// What is missing for a segment of this size.
@@ -125,10 +132,12 @@ impl Home {
         if self.used.load(Ordering::Relaxed).saturating_add(wanted) > most {
             return Some(Shortage::Cap);
         }
+        if self.is_closed() {
+            return None;
+        }
         // A disk that does not say how much room it has is asked by writing to it.
         let space = self.files().space(&self.path).ok()?;
-        let percent = u64::from(limits.free_percent.min(100));
-        let floor = limits.free_bytes.max(space.total / 100 * percent);
+        let floor = limits.free_bytes.unwrap_or_else(|| free_least(space.total));
         (space.free < floor.saturating_add(wanted)).then_some(Shortage::Disk)
     }
 

@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::account::{Account, DropReason, Tally};
-use crate::cursor::{Cursor, SLOT_SIZE, SLOTS};
+use crate::cursor::{Cursor, Kept, SLOT_SIZE, SLOTS};
 use crate::files::{Mode, OpenFile, write_all};
 use crate::format::{
-    FrameHead, Position, SEGMENT_HEAD, SegmentHead, segment_head, segment_name, write_frame,
+    FRAME_HEAD, FrameHead, Position, SEGMENT_HEAD, SegmentHead, segment_head, segment_name,
 };
 use crate::home::{Home, Shortage, lock};
 use crate::options::StreamOptions;
@@ -49,6 +49,10 @@ pub(crate) struct State {
     pub(crate) memory: VecDeque<Queued>,
     /// Those of them that were taken, by the first sequence of their range.
     pub(crate) memory_taken: BTreeMap<u64, Vec<Queued>>,
+    /// Why frames are in memory.
+    pub(crate) memory_reason: Option<DropReason>,
+    /// Part of what is pending: in the memory of another process, at which this one has a look.
+    pub(crate) elsewhere: Tally,
     /// When a write failed last, and how what does not fit into memory is lost until the next.
     pub(crate) failed: Option<(u64, DropReason)>,
     /// Segments nobody needs, to be removed once the cursor is on disk.
@@ -119,39 +123,19 @@ impl Lane {
         self.path.join(segment_name(number))
     }
 
-    /// Writes a frame behind the others, into a new segment if need be.
-    pub(crate) fn write(
-        &self,
-        state: &mut State,
-        head: &FrameHead,
-        payload: &[u8],
-    ) -> Result<(), Trouble> {
-        let mut scratch = std::mem::take(&mut state.scratch);
-        scratch.clear();
-        write_frame(&mut scratch, head, payload, self.seed);
-        let result = self.write_encoded(state, head, &scratch);
-        state.scratch = scratch;
-        result
-    }
-
     /// As [`Lane::write`] into a segment whose room was freed just now, however little the disk has.
     pub(crate) fn write_instead(
         &self,
         state: &mut State,
-        head: &FrameHead,
-        payload: &[u8],
+        frame: &[u8],
         bytes: u64,
     ) -> Result<(), Trouble> {
-        self.roll(state, head.at, bytes).map_err(Trouble::Failed)?;
-        self.write(state, head, payload)
+        self.roll(state, state.disk_next(), bytes).map_err(Trouble::Failed)?;
+        self.write(state, frame)
     }
 
-    fn write_encoded(
-        &self,
-        state: &mut State,
-        head: &FrameHead,
-        frame: &[u8],
-    ) -> Result<(), Trouble> {
+    /// Writes a frame, or several, behind the others, into a new segment if need be.
+    pub(crate) fn write(&self, state: &mut State, frame: &[u8]) -> Result<(), Trouble> {
         let fits = |state: &State| {
             let (number, _) = state.active.as_ref()?;
             let Segment { end, size, .. } = *state.segments.get(number)?;
@@ -159,11 +143,11 @@ impl Lane {
             (is_empty || end + frame.len() as u64 <= size).then_some(())
         };
         if fits(state).is_none() {
-            let bytes = self.home.segment_bytes(state.last_bytes, frame.len());
+            let bytes = self.segment_bytes(state, frame.len());
             if let Some(shortage) = self.home.shortage(bytes) {
                 return Err(Trouble::Room(shortage, bytes));
             }
-            self.roll(state, head.at, bytes).map_err(Trouble::Failed)?;
+            self.roll(state, state.disk_next(), bytes).map_err(Trouble::Failed)?;
         }
         let (Some((number, file)), segments) = (&state.active, &mut state.segments) else {
             return Err(Trouble::Failed(io::ErrorKind::NotFound.into()));
@@ -180,6 +164,16 @@ impl Lane {
         segment.size = segment.size.max(segment.end);
         segment.is_dirty = true;
         Ok(())
+    }
+
+    fn segment_bytes(&self, state: &State, frame: usize) -> u64 {
+        let bytes = self.home.segment_bytes(state.last_bytes, frame);
+        if !self.home.is_closed() {
+            return bytes;
+        }
+        // The last one: of a disk that is nearly full it takes no more than what there is to write.
+        let waiting = state.memory.iter().map(|queued| queued.payload.len() + FRAME_HEAD + 8);
+        bytes.min((SEGMENT_HEAD + frame.max(waiting.sum::<usize>())) as u64)
     }
 
     /// Begins a new segment.
@@ -251,6 +245,7 @@ impl Lane {
     /// Writes the cursor. What fails is tried again with the next write or sync.
     pub(crate) fn write_cursor(&self, state: &mut State) {
         state.cursor.generation = state.cursor.generation.saturating_add(1);
+        state.cursor.kept = state.kept();
         let bytes = state.cursor.encode(self.seed);
         let Slots { last, synced, syncing, .. } = state.slots;
         let is_free = |slot: &usize| ![last, synced, syncing].contains(&Some(*slot));
@@ -295,14 +290,24 @@ impl Lane {
         self.cursor_file(&mut state).map(drop)
     }
 
-    /// Keeps a frame in memory; whether there is room.
-    pub(crate) fn remember(&self, state: &mut State, head: FrameHead, payload: &[u8]) -> bool {
+    /// Keeps a frame in memory, for this reason; whether there is room.
+    pub(crate) fn remember(
+        &self,
+        state: &mut State,
+        head: FrameHead,
+        payload: &[u8],
+        reason: DropReason,
+    ) -> bool {
+        if self.home.is_closed() {
+            return false;
+        }
         let size = u64::from(head.length);
         let most = self.home.options.overflow_bytes as u64;
         let taken = self.home.in_memory.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| {
             now.checked_add(size).filter(|sum| *sum <= most)
         });
         if taken.is_ok() {
+            state.memory_reason = Some(reason);
             state.memory.push_back(Queued { head, payload: payload.to_vec() });
         }
         taken.is_ok()
@@ -319,6 +324,7 @@ impl Lane {
         let pending = state.cursor.pending();
         let dropped = DropReason::ALL.iter().map(|reason| (*reason, dropped[*reason as usize]));
         let memory = state.memory.iter().chain(state.memory_taken.values().flatten());
+        let in_memory = memory.fold(state.elsewhere, |sum, queued| sum + queued.head.tally());
         Account {
             stream: self.options.name.clone(),
             appended: *next + *refused,
@@ -326,7 +332,8 @@ impl Lane {
             rejected: *rejected,
             dropped: dropped.filter(|(_, lost)| *lost != Tally::default()).collect(),
             pending,
-            in_memory: memory.fold(Tally::default(), |sum, queued| sum + queued.head.tally()),
+            in_memory,
+            in_memory_reason: state.memory_reason.filter(|_| in_memory != Tally::default()),
             oldest_ns: state.oldest_ns(),
             at_risk: state.at_risk,
             segments: state.segments.len() as u32,
@@ -340,6 +347,12 @@ impl State {
     /// Behind everything that is on disk.
     pub(crate) fn disk_next(&self) -> Position {
         self.memory.front().map_or(self.cursor.next, |queued| queued.head.at)
+    }
+
+    fn kept(&self) -> Kept {
+        let time_ns = self.memory.front().map_or(0, |queued| queued.head.time_ns);
+        let reason = self.memory_reason.unwrap_or(DropReason::WriteFailed);
+        Kept { from: self.disk_next(), reason, time_ns }
     }
 
     /// Bytes that the segments take, garbage included.

@@ -79,13 +79,20 @@ mod options;
 mod others;
 mod read;
 mod room;
+mod scan;
+mod settle;
 mod spool;
+mod stream;
+mod sync;
 mod taken;
 #[cfg(test)]
 mod tests;
 
 pub use account::{Account, DropReason, Gap, Tally};
 pub use look::{Seen, SegmentSeen, StreamSeen, look};
-pub use options::{FRAME_BYTES_MAX, Limits, Options, STREAMS_MAX, StreamOptions, TAKEN_MAX};
-pub use spool::{Spool, Stream};
+pub use options::{
+    FRAME_BYTES_MAX, Limits, Options, STREAMS_MAX, StreamOptions, TAKEN_MAX, free_least,
+};
+pub use spool::Spool;
+pub use stream::Stream;
 pub use taken::{Frame, Limit, Settled, Taken};

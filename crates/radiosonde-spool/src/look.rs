@@ -31,8 +31,7 @@ pub struct Seen {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StreamSeen {
-    /// The books. Of a stream that lives they are those of its last cursor and of its last frame:
-    /// what waits in its memory is in neither.
+    /// The books. Of a stream that lives they are those of its last cursor and of its last frame.
     pub account: Account,
     /// Losses that are counted and not told yet, in records.
     pub untold: u64,
@@ -58,17 +57,18 @@ pub struct SegmentSeen {
     pub is_done: bool,
 }
 
-/// Looks at the spool in a directory.
+/// Looks at the spool in a directory. Is it in use, by a process that has the lock over the directory,
+/// then what waits in the memory of that one is pending; else it is lost.
 ///
 /// # Errors
 /// As from the system; `Unsupported` when a newer version made it. A segment that its owner removes
 /// meanwhile is none.
-pub fn look(path: &Path) -> io::Result<Seen> {
+pub fn look(path: &Path, is_in_use: bool) -> io::Result<Seen> {
     let files = &Disk;
     files.check_dir(path)?;
     let (options, id, manifest) = found(files, path)?;
     let home = Arc::new(Home::new(World::real(), path, id, &options));
-    let streams = options.streams.iter().map(|stream| look_at(&home, stream));
+    let streams = options.streams.iter().map(|stream| look_at(&home, stream, is_in_use));
     let streams = streams.collect::<io::Result<Vec<_>>>()?;
     let folder = path.join(QUARANTINE);
     let names = files.list(&folder, NAMES_MAX).unwrap_or_default();
@@ -102,7 +102,7 @@ fn found(files: &dyn Files, path: &Path) -> io::Result<(Options, u64, Vec<u8>)> 
     Ok((options, id, manifest))
 }
 
-fn look_at(home: &Arc<Home>, options: &StreamOptions) -> io::Result<StreamSeen> {
+fn look_at(home: &Arc<Home>, options: &StreamOptions, is_in_use: bool) -> io::Result<StreamSeen> {
     let seed = format::seed(home.id, &options.name);
     let path = home.path.join(&options.name);
     let mut folder = open::look(home.files(), &path, seed)?;
@@ -121,7 +121,7 @@ fn look_at(home: &Arc<Home>, options: &StreamOptions) -> io::Result<StreamSeen> 
         options.clone(),
         seed,
         // In memory only: nothing is written.
-        open::recover(folder, home.now()),
+        open::recover(folder, home.now(), is_in_use),
     );
     let account = lane.account();
     let state = lane.lock();
@@ -158,7 +158,7 @@ impl StreamSeen {
         let seed = format::seed(id, name);
         let home = Arc::new(Home::new(World::real(), path, id, &Options::new(Vec::new())));
         let folder = open::look(files, &path.join(name), seed)?;
-        let state = open::recover(folder, home.now());
+        let state = open::recover(folder, home.now(), true);
         let from = state.cursor.ranges.iter().map(|range| range.first);
         let from = from.fold(state.cursor.read.at.records, u64::min);
         let mut frames = Vec::new();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::account::DropReason;
-use crate::cursor::{self, Cursor, IN_MEMORY, Place, SLOT_SIZE, SLOTS};
+use crate::cursor::{self, Cursor, IN_MEMORY, Kept, Place, Range, SLOT_SIZE, SLOTS};
 use crate::files::{self, Files, Mode};
 use crate::format::{
     self, Batches, Head, Position, SEGMENT_HEAD, Step, read_segment_head, segment_number, step,
@@ -236,12 +236,13 @@ pub(crate) fn lane(home: &Arc<Home>, options: &StreamOptions) -> io::Result<Lane
     let folder = look(home.files(), &path, seed)?;
     let used: u64 = folder.segments.values().map(|seen| seen.segment.size).sum();
     home.used.fetch_add(used, Ordering::Relaxed);
-    let state = recover(folder, home.now());
+    let state = recover(folder, home.now(), false);
     Ok(Lane::new(Arc::clone(home), options.clone(), seed, state))
 }
 
-/// The state that follows from what is there.
-pub(crate) fn recover(folder: Folder, now: u64) -> State {
+/// The state that follows from what is there. What only the memory of the owner had is lost, unless that
+/// one lives.
+pub(crate) fn recover(folder: Folder, now: u64, is_in_use: bool) -> State {
     let Folder { segments, last_number, foreign, end, cursor } = folder;
     let mut state =
         State { next_number: last_number.saturating_add(1), foreign, ..State::default() };
@@ -272,7 +273,7 @@ pub(crate) fn recover(folder: Folder, now: u64) -> State {
             state.cursor.drop(DropReason::CursorLost, 0, first, (0, now));
         }
     }
-    finish_ranges(&mut state);
+    finish_ranges(&mut state, is_in_use);
     // Behind the reader as well: the segments that it is done with are not there any more.
     state.next_number = state.next_number.max(state.cursor.read.segment);
     let cursor = &mut state.cursor;
@@ -281,6 +282,7 @@ pub(crate) fn recover(folder: Folder, now: u64) -> State {
             cursor.next = seen;
         }
     }
+    lose_memory(&mut state, end, now, is_in_use);
     drop_what_was_read(&mut state);
     // A time that is early is better than one that is late.
     let read = state.cursor.read.segment;
@@ -296,15 +298,46 @@ fn join(a: Batches, b: Batches) -> Batches {
 }
 
 /// What a dead reader had: it is taken again, unless it cannot be.
-fn finish_ranges(state: &mut State) {
+fn finish_ranges(state: &mut State, is_in_use: bool) {
+    let kept = state.cursor.kept;
     for range in std::mem::take(&mut state.cursor.ranges) {
+        if range.segment == IN_MEMORY && is_in_use {
+            state.elsewhere += range.tally;
+            state.memory_reason = Some(kept.reason);
+            state.cursor.ranges.push(range);
+            continue;
+        }
         let is_there = state.segments.contains_key(&range.segment);
         if is_there && !range.is_evicted {
             state.cursor.ranges.push(range);
             continue;
         }
-        let reason = if range.is_evicted { DropReason::Cap } else { DropReason::Damaged };
+        let reason = match range {
+            Range { is_evicted: true, .. } => DropReason::Cap,
+            Range { segment: IN_MEMORY, .. } => kept.reason,
+            _ => DropReason::Damaged,
+        };
         state.cursor.drop(reason, range.first, range.tally, (range.time_ns, range.time_ns));
+    }
+}
+
+/// What the cursor has behind everything that any disk had.
+fn lose_memory(state: &mut State, end: Position, now: u64, is_in_use: bool) {
+    let cursor = &mut state.cursor;
+    let Kept { mut from, reason, time_ns } = cursor.kept;
+    for seen in [end, cursor.read.at] {
+        if seen.records > from.records {
+            from = seen;
+        }
+    }
+    if from.records >= cursor.next.records {
+        return;
+    }
+    if is_in_use {
+        state.elsewhere += cursor.next - from;
+        state.memory_reason = Some(reason);
+    } else {
+        cursor.drop_the_end(from, reason, (time_ns, now.max(time_ns)));
     }
 }
 

@@ -55,22 +55,20 @@ pub struct Limits {
     pub root_bytes: u64,
     /// What a spool may have however much the others take. Default: 32 MiB.
     pub least_bytes: u64,
-    /// Bytes of the disk that stay free. Default: 256 MiB, or [`Limits::free_percent`] if that is more.
-    pub free_bytes: u64,
-    /// Percent of the disk that stay free. Default: 5.
-    pub free_percent: u8,
+    /// Bytes of the disk that stay free. Default: [`free_least`] of its size.
+    pub free_bytes: Option<u64>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            root: None,
-            root_bytes: 1024 * MIB,
-            least_bytes: 32 * MIB,
-            free_bytes: 256 * MIB,
-            free_percent: 5,
-        }
+        Self { root: None, root_bytes: 1024 * MIB, least_bytes: 32 * MIB, free_bytes: None }
     }
+}
+
+/// Bytes that a spool leaves free of a disk with so many: a twentieth, but at least 256 MiB, or a tenth
+/// where that is less, and at most 1 GiB, which is of no use to anybody who has filled a large disk.
+pub fn free_least(total: u64) -> u64 {
+    (total / 20).clamp((total / 10).min(256 * MIB), 1024 * MIB)
 }
 
 /// One stream.

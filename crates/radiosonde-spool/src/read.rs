@@ -1,15 +1,16 @@
-//! Taking ranges, and what became of them.
+//! Taking ranges.
 
 use std::io;
 
 use crate::account::{DropReason, Tally};
 use crate::cursor::{IN_MEMORY, Place, Range};
 use crate::files::{self, Mode, OpenFile};
-use crate::format::{FrameHead, Position, SEGMENT_HEAD, Step, step};
+use crate::format::SEGMENT_HEAD;
 use crate::home::lock;
 use crate::lane::{Lane, Queued, State};
 use crate::options::{FRAME_BYTES_MAX, TAKEN_MAX};
-use crate::taken::{Limit, Settled, Taken};
+use crate::scan::{Found, scan, scan_again};
+use crate::taken::{Limit, Taken};
 
 /// Read beyond what is wanted, for the heads of frames.
 const SLACK: u64 = 16 * 1024;
@@ -21,27 +22,6 @@ const READ_FAILURES_MAX: u32 = 3;
 const SECTOR: usize = 4096;
 /// Most of one damaged place that is quarantined.
 const QUARANTINED_MAX: usize = 1024 * 1024;
-
-/// What a look at the bytes of a segment finds.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    /// Where the first frame begins, and where the rest is to be read from.
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-    /// Before the first frame, and behind the last.
-    pub(crate) first: Position,
-    pub(crate) next: Position,
-    pub(crate) frames: Vec<(u32, Vec<u8>)>,
-    pub(crate) tally: Tally,
-    /// When the first frame was appended, and the last one.
-    pub(crate) times: (u64, u64),
-    /// When the one behind them was.
-    pub(crate) next_ns: Option<u64>,
-    /// Places that are damaged.
-    pub(crate) skipped: Vec<(usize, usize)>,
-    /// A frame goes on behind the bytes.
-    pub(crate) is_cut: bool,
-}
 
 /// Where the reader is, and how far it may go.
 struct Here {
@@ -219,8 +199,13 @@ impl Lane {
     /// Reads a range that was taken before; `None` when nothing of it is there any more.
     fn take_again(&self, range: Range) -> io::Result<Option<Taken>> {
         if range.segment == IN_MEMORY {
-            let state = self.lock();
+            let mut state = self.lock();
             let frames = state.memory_taken.get(&range.first).map(|queued| frames_of(queued));
+            if frames.is_none() {
+                // It was written meanwhile: taken from there.
+                let is_it = |known: &&mut Range| known.first == range.first;
+                state.cursor.ranges.iter_mut().filter(is_it).for_each(|it| it.is_held = false);
+            }
             return Ok(frames.map(|frames| taken_of(&Range { is_again: true, ..range }, frames)));
         }
         let is_patched = self.lock().read_failures >= READ_FAILURES_MAX;
@@ -259,79 +244,6 @@ impl Lane {
         Ok((!frames.is_empty()).then(|| taken_of(&range, frames)))
     }
 
-    pub(crate) fn settle(&self, taken: &Taken, settled: Settled) {
-        let mut state = self.lock();
-        let is_it = |range: &Range| range.is_held && range.first == taken.first;
-        let Some(at) = state.cursor.ranges.iter().position(is_it) else { return };
-        let range = state.cursor.ranges.remove(at);
-        let Tally { records, bytes } = range.tally;
-        let delivered = settled.delivered.min(records);
-        // Bytes are known of frames, not of records.
-        let part = u128::from(bytes) * u128::from(delivered) / u128::from(records.max(1));
-        let part = if delivered == records { bytes } else { part as u64 };
-        state.cursor.delivered += Tally::new(delivered, part);
-        state.cursor.rejected += Tally::new(records - delivered, bytes - part);
-        self.forget_range(&mut state, &range);
-        self.write_cursor(&mut state);
-    }
-
-    pub(crate) fn give_back(&self, first: Option<u64>) {
-        let mut state = self.lock();
-        let mut is_changed = false;
-        for range in std::mem::take(&mut state.cursor.ranges) {
-            let mut range = range;
-            if range.is_held && first.is_none_or(|first| first == range.first) {
-                range.is_held = false;
-                range.is_again = true;
-                if range.is_evicted {
-                    let span = (range.time_ns, range.time_ns);
-                    state.cursor.drop(DropReason::Cap, range.first, range.tally, span);
-                    is_changed = true;
-                    continue;
-                }
-            }
-            state.cursor.ranges.push(range);
-        }
-        if is_changed {
-            self.write_cursor(&mut state);
-        }
-    }
-
-    fn forget_range(&self, state: &mut State, range: &Range) {
-        if let Some(queued) = state.memory_taken.remove(&range.first) {
-            self.forget(&queued);
-        }
-    }
-
-    /// Drops what nobody has taken.
-    pub(crate) fn discard(&self) -> Tally {
-        let _reader = lock(&self.reader);
-        let mut state = self.lock();
-        let before = state.cursor.pending();
-        let now = self.home.now();
-        let oldest = state.oldest_ns().unwrap_or(now);
-        for range in std::mem::take(&mut state.cursor.ranges) {
-            if range.is_held {
-                state.cursor.ranges.push(range);
-            } else {
-                let span = (range.time_ns, range.time_ns);
-                state.cursor.drop(DropReason::Operator, range.first, range.tally, span);
-                self.forget_range(&mut state, &range);
-            }
-        }
-        let memory = std::mem::take(&mut state.memory);
-        self.forget(memory.into_iter().collect::<Vec<_>>().as_slice());
-        let (read, next) = (state.cursor.read.at, state.cursor.next);
-        state.cursor.drop(DropReason::Operator, read.records, next - read, (oldest, now));
-        let end = state.segments.iter().next_back();
-        let end = end.map(|(number, segment)| (*number, segment.end));
-        let (segment, offset) = end.unwrap_or((state.next_number, 0));
-        state.cursor.read = Place { segment, offset, at: next };
-        state.unread_ns = None;
-        self.write_cursor(&mut state);
-        before - state.cursor.pending()
-    }
-
     fn quarantine_places(&self, bytes: &[u8], places: &[(usize, usize)]) {
         for (from, to) in places {
             let piece = &bytes[*from..(*to).min(from + QUARANTINED_MAX)];
@@ -339,94 +251,6 @@ impl Lane {
             let _ = self.home.quarantine(&self.options.name, piece, "damaged");
         }
     }
-}
-
-/// Looks for the next frames. `is_all`: no byte of the segment comes behind these.
-pub(crate) fn scan(
-    bytes: &[u8],
-    seed: u32,
-    expected: Position,
-    limit: Limit,
-    is_all: bool,
-) -> Found {
-    let mut found = Found { first: expected, next: expected, ..Found::default() };
-    loop {
-        let at = found.end;
-        match step(bytes, at, seed) {
-            Step::Frame(head, _, end) if head.at.records < found.next.records => {
-                // It was here before: a write that failed and was repeated, or a copied file.
-                if !found.frames.is_empty() {
-                    break;
-                }
-                found.end = end;
-            }
-            Step::Frame(head, from, end) => {
-                if found.frames.is_empty() {
-                    (found.start, found.first, found.times.0) = (at, head.at, head.time_ns);
-                } else if head.at != found.next || !fits(&found, &head, limit) {
-                    found.next_ns = Some(head.time_ns);
-                    break;
-                }
-                let payload = bytes[from..from + head.length as usize].to_vec();
-                found.frames.push((head.records, payload));
-                found.tally += head.tally();
-                found.times.1 = head.time_ns;
-                (found.next, found.end) = (head.end(), end);
-            }
-            Step::Damaged(_, end) | Step::Bad(end) => {
-                if !found.frames.is_empty() {
-                    break;
-                }
-                found.skipped.push((at, end));
-                found.end = end;
-            }
-            Step::End => {
-                if !is_all {
-                    found.is_cut = true;
-                } else if found.frames.is_empty() {
-                    if at < bytes.len() {
-                        found.skipped.push((at, bytes.len()));
-                    }
-                    found.end = bytes.len();
-                }
-                break;
-            }
-        }
-    }
-    found
-}
-
-fn fits(found: &Found, head: &FrameHead, limit: Limit) -> bool {
-    let sum = found.tally + head.tally();
-    sum.records <= limit.records && sum.bytes <= limit.bytes
-}
-
-type Again = (Vec<(u32, Vec<u8>)>, Tally, Vec<(usize, usize)>);
-
-/// The frames of a range that are there still.
-fn scan_again(bytes: &[u8], seed: u32, range: &Range) -> Again {
-    let (mut frames, mut tally, mut skipped) = (Vec::new(), Tally::default(), Vec::new());
-    let (mut at, mut next) = (0, range.first);
-    let last = range.first.saturating_add(range.tally.records);
-    loop {
-        match step(bytes, at, seed) {
-            Step::Frame(head, from, end) => {
-                let (first, end_at) = (head.at.records, head.end().records);
-                if first >= next && end_at <= last {
-                    frames.push((head.records, bytes[from..from + head.length as usize].to_vec()));
-                    tally += head.tally();
-                    next = end_at;
-                }
-                at = end;
-            }
-            Step::Damaged(_, end) | Step::Bad(end) => {
-                skipped.push((at, end));
-                at = end;
-            }
-            Step::End => break,
-        }
-    }
-    (frames, tally, skipped)
 }
 
 /// Reads what can be read, with zeros for the rest.

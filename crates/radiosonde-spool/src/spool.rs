@@ -1,11 +1,11 @@
-//! Spools and their streams: the interface.
+//! Spools: the interface.
 
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::account::{Account, Gap, Tally};
+use crate::account::{Account, DropReason, Gap, Tally};
 use crate::append;
 use crate::cursor::Untold;
 use crate::files::{Mode, write_all};
@@ -15,7 +15,7 @@ use crate::lane::{Lane, State};
 use crate::open;
 use crate::options::{Options, STREAMS_MAX};
 use crate::others;
-use crate::taken::{Frame, Limit, Settled, Taken};
+use crate::stream::Stream;
 
 /// The file of the owner's bytes, and its name while it is written.
 pub(crate) const MANIFEST: &str = "manifest";
@@ -41,16 +41,6 @@ pub(crate) struct Inner {
     pub(crate) evicting: Mutex<()>,
     manifest: Vec<u8>,
     others_ns: AtomicU64,
-}
-
-/// A stream of a spool. Clones are the same.
-///
-/// One thread at a time appends, and one takes; they may be two, and neither waits long for the
-/// other.
-#[derive(Clone, Debug)]
-pub struct Stream {
-    inner: Arc<Inner>,
-    at: usize,
 }
 
 impl Spool {
@@ -174,6 +164,28 @@ impl Spool {
         result
     }
 
+    /// For the end of the owner: writes what waits in memory, the highest rank first, without leaving
+    /// anything free for others; what the disk does not take even so, and nobody has taken, is dropped and
+    /// counted. Then syncs. Nothing waits in memory from here on: what is appended later is on disk or
+    /// dropped.
+    ///
+    /// Dropping the spool does none of this: whoever has lost the directory's lock must not write there.
+    ///
+    /// # Errors
+    /// As [`Spool::sync`].
+    pub fn close(&self) -> io::Result<()> {
+        let inner = &self.inner;
+        inner.home.is_closed.store(true, Ordering::Relaxed);
+        inner.home.release_spare();
+        let mut order: Vec<usize> = (0..inner.lanes.len()).collect();
+        order.sort_by_key(|at| std::cmp::Reverse(inner.lanes[*at].options.rank));
+        for at in order {
+            let reason = append::flush(inner, at).unwrap_or(DropReason::WriteFailed);
+            inner.lanes[at].drop_memory(reason);
+        }
+        self.sync()
+    }
+
     /// The books, by stream.
     pub fn accounts(&self) -> Vec<Account> {
         self.inner.lanes.iter().map(|lane| lane.account()).collect()
@@ -242,89 +254,6 @@ impl Spool {
     }
 }
 
-impl Stream {
-    /// Appends the frames of a batch. What is there of it already, from an earlier call that a kill
-    /// or a panic ended, is not appended again; so a batch has the same frames each time. Numbers
-    /// rise: see [`Spool::next_batch`].
-    ///
-    /// Never fails and syncs nothing: what the disk does not take waits in memory, and what that
-    /// does not take either is counted. May be called after anything, also at the end of the process.
-    pub fn append(&self, batch: u64, frames: &[Frame<'_>]) {
-        append::append(&self.inner, self.at, batch, frames);
-    }
-
-    /// The last batch that is here whole.
-    pub fn mark(&self) -> u64 {
-        self.lane().lock().cursor.batches.mark
-    }
-
-    /// What is here, or taken and not settled.
-    pub fn pending(&self) -> Tally {
-        self.lane().lock().cursor.pending()
-    }
-
-    /// Nanoseconds since 1970 of the oldest that is pending, never too late.
-    pub fn oldest_ns(&self) -> Option<u64> {
-        self.lane().lock().oldest_ns()
-    }
-
-    /// The books of the stream.
-    pub fn account(&self) -> Account {
-        self.lane().account()
-    }
-
-    /// Takes the next range: first what was given back or taken by a process that is dead, as it was
-    /// then, whatever the limit; else the frames that are next, within the limit but for the first.
-    /// `None` when there is nothing, or [`TAKEN_MAX`](crate::TAKEN_MAX) ranges are taken. Reads from disk.
-    ///
-    /// A range that is neither settled nor given back stays taken until the spool is opened again.
-    ///
-    /// # Errors
-    /// As from the system, for what could not be read now. What cannot be read three times in a row
-    /// counts as damaged. That the cursor cannot be written is no error: a restart then may take
-    /// the same again.
-    pub fn take(&self, limit: Limit) -> io::Result<Option<Taken>> {
-        self.lane().take(limit)
-    }
-
-    /// Tells what became of a range. In any order; once: another call for it does nothing.
-    ///
-    /// # Errors
-    /// None at present: what cannot be written now is written by the next sync.
-    pub fn settle(&self, taken: &Taken, settled: Settled) -> io::Result<()> {
-        self.lane().settle(taken, settled);
-        Ok(())
-    }
-
-    /// A range was not sent: it is taken again, identical, before anything else.
-    pub fn give_back(&self, taken: &Taken) {
-        self.lane().give_back(Some(taken.first()));
-    }
-
-    /// Gives back every range: for whoever follows a reader that panicked.
-    pub fn give_back_all(&self) {
-        self.lane().give_back(None);
-    }
-
-    /// Keeps bytes that nobody wants, for a look, with a line that says why. What the quarantine has
-    /// no room for is passed over and counted, see [`Spool::quarantined`].
-    ///
-    /// # Errors
-    /// As from the system.
-    pub fn quarantine(&self, bytes: &[u8], why: &str) -> io::Result<()> {
-        self.inner.home.quarantine(&self.lane().options.name, bytes, why)
-    }
-
-    /// Drops everything that is pending and not taken, as an operator wishes. What was dropped.
-    pub fn discard(&self) -> Tally {
-        self.lane().discard()
-    }
-
-    fn lane(&self) -> &Lane {
-        &self.inner.lanes[self.at]
-    }
-}
-
 impl Inner {
     /// Counts what the other spools of the root take, if that was some time ago.
     fn count_others(&self) {
@@ -361,89 +290,4 @@ fn check(options: &Options) -> io::Result<()> {
 
 fn invalid(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, what)
-}
-
-impl Lane {
-    /// Syncs segments, names and cursor, and removes garbage.
-    fn sync(&self) -> io::Result<()> {
-        let mut state = self.lock();
-        let dirty: Vec<u64> = state
-            .segments
-            .iter_mut()
-            .filter(|(_, segment)| segment.is_dirty)
-            .map(|(number, segment)| {
-                segment.is_dirty = false;
-                *number
-            })
-            .collect();
-        let has_new_names = std::mem::take(&mut state.has_new_names);
-        drop(state);
-        let mut result = Ok(());
-        for number in &dirty {
-            let synced = self.sync_segment(*number);
-            result = result.and(synced);
-        }
-        if has_new_names && let Err(error) = self.home.files().sync_dir(&self.path) {
-            self.lock().has_new_names = true;
-            result = result.and(Err(error));
-        }
-        result.and(self.sync_cursor(!dirty.is_empty()))
-    }
-
-    fn sync_segment(&self, number: u64) -> io::Result<()> {
-        let file = match self.home.files().open(&self.segment_path(number), Mode::Write) {
-            // Evicted meanwhile.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            opened => opened,
-        };
-        let Err(error) = file.and_then(|file| file.sync()) else { return Ok(()) };
-        let mut state = self.lock();
-        // The kernel may have forgotten it: what comes now goes to another file.
-        if state.active.as_ref().is_some_and(|(active, _)| *active == number) {
-            state.active = None;
-        }
-        let end = state.segments.range(number + 1..).next().map(|(_, next)| next.first);
-        let end = end.unwrap_or_else(|| state.disk_next());
-        let first = state.segments.get(&number).map_or(end, |segment| segment.first);
-        state.at_risk = state.at_risk.saturating_add((end - first).records);
-        Err(error)
-    }
-
-    fn sync_cursor(&self, has_more: bool) -> io::Result<()> {
-        let mut state = self.lock();
-        if has_more || state.slots.is_behind {
-            self.write_cursor(&mut state);
-        }
-        if state.slots.is_behind {
-            return Err(io::Error::other("the cursor cannot be written"));
-        }
-        let garbage = std::mem::take(&mut state.garbage);
-        let (slot, file) = (state.slots.last, state.slots.file.clone());
-        let is_synced = slot == state.slots.synced;
-        state.slots.syncing = slot;
-        drop(state);
-        if let Some(file) = file.filter(|_| !is_synced) {
-            let synced = file.sync();
-            let mut state = self.lock();
-            state.slots.syncing = None;
-            if let Err(error) = synced {
-                state.garbage.extend(garbage);
-                return Err(error);
-            }
-            state.slots.synced = slot;
-        }
-        // Only now: a cursor on disk names none of them.
-        if self.unlink(&garbage) {
-            self.lock().has_new_names = true;
-        }
-        Ok(())
-    }
-
-    fn remove(&self) -> io::Result<()> {
-        let mut state = self.lock();
-        state.active = None;
-        state.slots = Default::default();
-        drop(state);
-        open::remove_ours(self.home.files(), &self.path)
-    }
 }

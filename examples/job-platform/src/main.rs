@@ -5,7 +5,6 @@
 #![forbid(unsafe_code)]
 
 mod api;
-mod collector;
 mod job;
 mod platform;
 mod queue;
@@ -54,7 +53,8 @@ fn main() -> ExitCode {
     let Arguments { role } = Arguments::parse();
     let (service, profile) = match role {
         Role::Api(_) => ("api", Profile::Service),
-        Role::Render(_) => ("render", Profile::Service),
+        // A command as well: its job does not wait for a collector that is down.
+        Role::Render(_) => ("render", Profile::Cli),
         Role::Run(_) => ("platform", Profile::Service),
         Role::Scheduler(_) => ("scheduler", Profile::Service),
         Role::Submit(_) => ("submit", Profile::Cli),
@@ -71,7 +71,6 @@ fn main() -> ExitCode {
         registry = catalog::REGISTRY,
         labels = {"environment" => "development"},
     );
-    let _sending = collector::start(service, &role);
     match run(role) {
         Ok(code) => code,
         Err(error) => {

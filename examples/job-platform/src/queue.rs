@@ -29,12 +29,7 @@ impl Queue {
         for place in PLACES.iter().chain(&["writing"]) {
             fs::create_dir_all(root.join(place))?;
         }
-        Ok(Self::at(root))
-    }
-
-    /// The queue of a directory, to be looked at; it need not be there yet.
-    pub(crate) fn at(root: &Path) -> Self {
-        Self(root.to_owned())
+        Ok(Self(root.to_owned()))
     }
 
     /// Takes a job in. `AlreadyExists` when there is, or was, a job of this id. One process submits, so
@@ -99,13 +94,6 @@ impl Queue {
                 Some(Lease { job, worker: worker.to_owned(), path: path.clone() })
             })
             .collect()
-    }
-
-    /// How many jobs a worker has.
-    pub(crate) fn leased_by(&self, worker: &str) -> usize {
-        let files = fs::read_dir(self.0.join("leased")).into_iter().flatten().flatten();
-        let ending = format!("@{worker}.json");
-        files.filter(|file| file.file_name().to_string_lossy().ends_with(&ending)).count()
     }
 
     /// Gives a leased job back to the workers, with what its message says now.

@@ -27,7 +27,7 @@ pub(crate) struct Options {
     listen: SocketAddr,
     /// The directory of the queue
     #[arg(long)]
-    pub(crate) queue: PathBuf,
+    queue: PathBuf,
     /// How long a worker may be silent before its job is given to another one, in milliseconds
     #[arg(long, default_value_t = 5_000)]
     lease_ms: u64,

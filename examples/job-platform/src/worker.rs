@@ -26,13 +26,13 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(crate) struct Options {
     /// The name of the worker
     #[arg(long)]
-    pub(crate) id: String,
+    id: String,
     /// Where the scheduler listens
     #[arg(long)]
     scheduler: SocketAddr,
     /// The directory of the queue
     #[arg(long)]
-    pub(crate) queue: PathBuf,
+    queue: PathBuf,
     /// How many jobs it does at once
     #[arg(long, default_value_t = 2)]
     jobs: usize,

@@ -56,6 +56,11 @@ pub(super) fn take(request: &Request<Bytes>, signal: Option<Signal>) -> Answer {
     }
 }
 
+/// Tells the journal that somebody else sends this signal.
+pub(super) fn note_sent_elsewhere(signal: Option<Signal>) {
+    let _noted = with_current(|journal| journal.note_sent_elsewhere(kind(signal)));
+}
+
 /// A response of OTLP, or why there is none.
 fn take_to(
     journal: &Journal,

@@ -9,7 +9,6 @@ use std::time::{Duration, SystemTime};
 use radiosonde_record::{FileSystem, file_system, room_for_rings};
 
 use super::Finding;
-use crate::otlp::free_least;
 use crate::words::size;
 
 /// Clocks of file systems may be a moment ahead.
@@ -78,12 +77,14 @@ fn disk(directory: &Path) -> Finding {
     let free = found.f_frsize.saturating_mul(found.f_bavail);
     let all = found.f_frsize.saturating_mul(found.f_blocks).max(1);
     let what = format!("{} of {} free", size(free), size(all));
-    match free < free_least(directory) {
+    let least = radiosonde_spool::free_least(all);
+    match free < least {
         false => Finding::ok(subject, what),
         true => Finding::warn(
             subject,
             format!(
-                "{what}: below what a spool leaves free, so that what waits for OTLP is evicted"
+                "{what}: a spool leaves {} free, so that what waits for OTLP is evicted",
+                size(least)
             ),
             "make room, or keep less: RADIOSONDE_RETENTION_BYTES, RADIOSONDE_RETENTION_DAYS",
         ),

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use radiosonde_otlp::{Manifest, Sender};
+use radiosonde_otlp::{Manifest, Sender, spool_options};
 use radiosonde_record::{LeftSpool, Slot, is_orphaned};
 use radiosonde_spool::{Account, Spool};
 
@@ -101,8 +101,8 @@ impl Dead {
             return Ok(left.spool.clone());
         }
         // `inst/<slot>/spool/<instance>`
-        let root = path.ancestors().nth(4).unwrap_or(path);
-        let spool = Spool::open(path, &super::options(root, None))?;
+        let root = path.ancestors().nth(4);
+        let spool = Spool::open(path, &spool_options(root, None))?;
         let before = Sums::of(&spool.accounts());
         let left = Left { spool: spool.clone(), before, held: Held::No, is_sent: false };
         state.spools.insert(path.to_owned(), left);

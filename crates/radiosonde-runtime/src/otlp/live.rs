@@ -9,9 +9,9 @@ use radiosonde_events::{DaySink, Owner, Redactions};
 use radiosonde_metrics::Snapshot;
 use radiosonde_otlp::{
     Manifest, OtlpSink, Proxies, Sender, SenderOptions, Signal, SnapshotEncoder, State, Status,
-    Stream, Unexported,
+    Stream, Unexported, spool_options,
 };
-use radiosonde_record::{Kind, Sink, Slot};
+use radiosonde_record::{FileSystem, Kind, Sink, Slot, file_system};
 use radiosonde_spool::Spool;
 
 use super::dead::Dead;
@@ -44,8 +44,14 @@ struct Live {
     is_adopted: Mutex<bool>,
     adopted: Condvar,
     /// What was said of destinations, as long as it holds.
-    told: Mutex<Vec<Problem>>,
+    told: Mutex<Vec<(Way, Problem)>>,
 }
+
+/// The file system of a container without a volume, as `statfs` has it: overlayfs.
+const OVERLAY: u64 = 0x794c_7630;
+
+/// A signal and its endpoint.
+type Way = (Signal, String);
 
 /// Where the spool of this process goes.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +70,7 @@ impl Otlp {
     ) -> Self {
         let dead = Dead::default();
         let Some(destinations) = settings.otlp.destinations.clone() else {
+            say_what_waits(place, problems);
             return Self { live: None, dead };
         };
         let started = match place {
@@ -77,6 +84,14 @@ impl Otlp {
                  or a tmpfs if what is pending may end with it",
             );
         });
+        if let (Ok(_), Some(place)) = (&live, place)
+            && matches!(file_system(place.root), Ok(FileSystem::Unsuitable(OVERLAY)))
+        {
+            problems.warn(
+                "what waits for OTLP is in the container's own file system, and ends with the container",
+                "mount a volume for the telemetry directory, and name it with RADIOSONDE_DIR",
+            );
+        }
         Self { live: live.ok(), dead }
     }
 
@@ -87,6 +102,11 @@ impl Otlp {
     /// Whether anything is sent.
     pub(crate) fn is_on(&self) -> bool {
         self.live.is_some()
+    }
+
+    /// Whether records of this kind are sent.
+    pub(crate) fn sends(&self, kind: Kind) -> bool {
+        self.live.as_ref().is_some_and(|live| live.destinations.sends(kind))
     }
 
     /// The sink for the drain: what `sink` does, and the way to the spool.
@@ -134,8 +154,7 @@ impl Otlp {
 
     /// Hands all series of a snapshot to the spool, if metrics are sent. Whether they are.
     pub(crate) fn snapshot(&self, snapshot: &Snapshot) -> bool {
-        let Some(live) = self.live.as_ref().filter(|live| live.destinations.sends(Kind::Metric))
-        else {
+        let Some(live) = self.live.as_ref().filter(|_| self.sends(Kind::Metric)) else {
             return false;
         };
         let _points = lock(&live.snapshots).append(snapshot, SystemTime::now(), &live.spool);
@@ -193,17 +212,14 @@ impl Otlp {
     /// Brings the problems of destinations up to what holds now.
     pub(crate) fn tell(&self, problems: &Problems) {
         let Some(live) = &self.live else { return };
-        let mut now: Vec<Problem> = Vec::new();
-        for problem in live.sender.status().iter().filter_map(problem_of) {
-            if !now.contains(&problem) {
-                now.push(problem);
-            }
-        }
         let mut told = lock(&live.told);
-        for over in told.iter().filter(|problem| !now.contains(problem)) {
+        let now = now_told(&live.sender.status(), &told);
+        for (_, over) in told.iter().filter(|(_, problem)| !now.iter().any(|(_, it)| it == problem))
+        {
             problems.retract(over);
         }
-        for new in now.iter().filter(|problem| !told.contains(problem)) {
+        for (_, new) in now.iter().filter(|(_, problem)| !told.iter().any(|(_, it)| it == problem))
+        {
             problems.add(new.clone());
         }
         *told = now;
@@ -269,7 +285,7 @@ impl Live {
             resource,
         );
         let path = place.slot.place_for_spool(place.instance)?;
-        let options = super::options(place.root, settings.otlp.spool_bytes);
+        let options = spool_options(Some(place.root), settings.otlp.spool_bytes);
         let spool = Spool::create(&path, &manifest.to_bytes()?, &options)?;
         let snapshots = SnapshotEncoder::new(destinations.metrics(), SystemTime::now());
         let sender = Sender::start(sender_options())?;
@@ -309,6 +325,17 @@ impl Live {
     }
 }
 
+/// What earlier owners of our slot left to be sent stays where it is, as nothing is sent here.
+fn say_what_waits(place: Option<Place<'_>>, problems: &Problems) {
+    let left = place.and_then(|place| place.slot.left_spools().ok()).unwrap_or_default();
+    if !left.is_empty() {
+        problems.warn(
+            "earlier processes left records to be sent over OTLP, and here is no endpoint: they wait",
+            "set OTEL_EXPORTER_OTLP_ENDPOINT, or send them with `radiosonde spool drain`",
+        );
+    }
+}
+
 /// As the environment has it.
 pub(super) fn sender_options() -> SenderOptions {
     let mut options = SenderOptions::default();
@@ -336,6 +363,19 @@ pub(super) fn destination(status: &Status) -> DestinationReport {
         last_error: status.last_error.clone().filter(|_| status.state != State::Closed),
         next_attempt_seconds: status.next_attempt.map(|wait| wait.as_secs_f64()),
     }
+}
+
+/// What is to be told of all destinations. One that is being tried is as it was before.
+fn now_told(statuses: &[Status], told: &[(Way, Problem)]) -> Vec<(Way, Problem)> {
+    let of = |status: &Status| {
+        let way = (status.signal, status.endpoint.clone());
+        let problem = match status.state {
+            State::HalfOpen => told.iter().find(|(it, _)| *it == way).map(|(_, it)| it.clone()),
+            _ => problem_of(status),
+        };
+        problem.map(|problem| (way, problem))
+    };
+    statuses.iter().filter_map(of).collect()
 }
 
 /// What is wrong with a destination, if somebody has to do something about it. The same text as long

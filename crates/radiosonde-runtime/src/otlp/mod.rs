@@ -24,24 +24,6 @@ pub(crate) use self::{
 #[cfg(not(feature = "_otlp"))]
 pub(crate) use none::{Destinations, Otlp, Place};
 
-/// Bytes of a disk that spools leave free: 256 MiB, or a twentieth of the disk if that is more, but never
-/// more than 1 GiB, which is of no use to anybody who has filled a large disk.
-#[cfg(any(feature = "_otlp", feature = "doctor"))]
-pub(crate) fn free_least(directory: &std::path::Path) -> u64 {
-    let (least, most) = (256 << 20, 1 << 30);
-    let size =
-        rustix::fs::statvfs(directory).map(|disk| disk.f_blocks.saturating_mul(disk.f_frsize));
-    size.map_or(least, |size| (size / 20).clamp(least, most))
-}
-
-/// The options of a spool below this directory.
-#[cfg(feature = "_otlp")]
-fn options(root: &std::path::Path, cap_bytes: Option<u64>) -> radiosonde_spool::Options {
-    let mut options = radiosonde_otlp::spool_options(Some(root), cap_bytes);
-    (options.limits.free_bytes, options.limits.free_percent) = (free_least(root), 0);
-    options
-}
-
 /// A loss in a spool, to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Gap {

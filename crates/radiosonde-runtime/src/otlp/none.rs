@@ -65,6 +65,10 @@ impl Otlp {
         false
     }
 
+    pub(crate) fn sends(&self, _: Kind) -> bool {
+        false
+    }
+
     pub(crate) fn around(
         &self,
         sink: DaySink,

@@ -101,6 +101,8 @@ impl Telemetry {
         let synced = inner.io.as_ref().is_some_and(|io| io.finish(left(deadline)));
         // It has been sending all along; whatever time is left is for the rest.
         inner.otlp.shutdown(left(deadline).min(sending));
+        // Why something waits stands in the report, if nowhere else any more.
+        inner.otlp.tell(&inner.problems);
         let report = self.report();
         let signals = [&report.events, &report.spans, &report.metrics];
         let nothing_pending = signals.iter().all(|signal| signal.pending == 0);

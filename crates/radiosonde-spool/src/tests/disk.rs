@@ -134,7 +134,7 @@ fn a_look_changes_nothing_and_sees_the_books() {
     settle(&stream, &stream.take(Limit { records: 10, bytes: 5000 }).unwrap().unwrap());
     let _held = stream.take(Limit { records: 4, bytes: 5000 }).unwrap().unwrap();
     let before = account(&spool, 0);
-    let seen = crate::look(&path).unwrap();
+    let seen = crate::look(&path, true).unwrap();
     assert_eq!(seen.manifest, MANIFEST);
     let [events] = &seen.streams[..] else { panic!("one stream") };
     let found = &events.account;

@@ -261,11 +261,113 @@ fn a_disk_that_takes_nothing_costs_what_memory_does_not_hold_and_is_not_asked_al
     }
 }
 
+/// A spool on a disk that is full but for what the cursors take, and how many bytes that is.
+fn on_a_full_disk(left: u64) -> (Bench, Spool) {
+    let mut bench = two_streams();
+    bench.options.limits.free_bytes = Some(100_000);
+    let spool = bench.create();
+    bench.memory.set_capacity(bench.memory.used() + left);
+    (bench, spool)
+}
+
+#[test]
+fn under_the_floor_it_waits_in_memory_is_said_so_and_is_written_at_the_end() {
+    let (bench, spool) = on_a_full_disk(40_000);
+    let stream = spool.stream(0);
+    for batch in 1..=6 {
+        append(&stream, batch, 8 * (batch - 1), &BATCH);
+    }
+    let limit = Limit { records: 8, bytes: 2000 };
+    let held = stream.take(limit).unwrap().unwrap();
+    let back = stream.take(limit).unwrap().unwrap();
+    stream.give_back(&back);
+    spool.sync().unwrap();
+    let found = account(&spool, 0);
+    assert_eq!((found.pending, found.in_memory), (Tally::new(48, 6240), Tally::new(48, 6240)));
+    assert_eq!((found.in_memory_reason, found.segments), (Some(DropReason::DiskFull), 0));
+
+    spool.close().unwrap();
+    let found = account(&spool, 0);
+    assert_eq!((found.pending, found.in_memory), (Tally::new(48, 6240), Tally::default()));
+    assert_eq!((found.in_memory_reason, found.dropped.len()), (None, 0));
+    assert!(found.disk_bytes < 20_000, "no more than it takes: {found:?}");
+    // And what was taken from memory can be settled, by this process and by the next.
+    settle(&stream, &held);
+    let bench = bench.after_kill();
+    let spool = bench.open();
+    assert_eq!(drain(&spool.stream(0), ALL), (8..48).collect::<Vec<_>>());
+    assert_eq!(account(&spool, 0).delivered.records, 48);
+    spool.remove().unwrap();
+}
+
+#[test]
+fn what_not_even_the_end_brings_to_the_disk_is_lost_for_that_reason_and_nothing_waits_any_more() {
+    for (code, reason) in [(ENOSPC, DropReason::DiskFull), (EIO, DropReason::WriteFailed)] {
+        let bench = two_streams();
+        let spool = bench.create();
+        let stream = spool.stream(0);
+        append(&stream, 1, 0, &BATCH);
+        assert_eq!(drain(&stream, ALL).len(), 8);
+        bench.memory.plan(move |name, _| {
+            ["create", "allocate"].contains(&name).then_some(Fault::Errno(code))
+        });
+        // The first segment is full: there is no other.
+        for batch in 2..=10 {
+            append(&stream, batch, 8 * (batch - 1), &BATCH);
+        }
+        let waiting = account(&spool, 0);
+        assert_eq!(waiting.in_memory_reason, Some(reason), "{waiting:?}");
+        let given_back = stream.take(Limit { records: 60, bytes: 9000 }).unwrap().unwrap();
+        stream.give_back(&given_back);
+        let _ = spool.close();
+        append(&stream, 11, 80, &BATCH);
+        let found = account(&spool, 0);
+        assert_eq!(found.in_memory, Tally::default());
+        assert_eq!(found.appended.records, 88);
+        assert_eq!(found.dropped, [(reason, found.dropped_in_all())], "{code}");
+        let told: u64 = spool.take_gaps().iter().map(|gap| gap.lost.records).sum();
+        assert_eq!(told, found.dropped_in_all().records);
+        // The next process takes what is there, and finds nothing missing.
+        let bench = bench.after_kill();
+        let spool = bench.open();
+        assert_eq!(drain(&spool.stream(0), ALL).len() as u64, found.pending.records);
+        assert_eq!(account(&spool, 0).dropped, found.dropped, "{code}");
+    }
+}
+
+#[test]
+fn what_a_killed_process_had_in_memory_only_is_lost_for_the_reason_that_put_it_there() {
+    let (bench, spool) = on_a_full_disk(40_000);
+    let stream = spool.stream(0);
+    for batch in 1..=6 {
+        append(&stream, batch, 8 * (batch - 1), &BATCH);
+    }
+    let limit = Limit { records: 8, bytes: 2000 };
+    settle(&stream, &stream.take(limit).unwrap().unwrap());
+    let _held = stream.take(limit).unwrap().unwrap();
+    let before = account(&spool, 0);
+    assert_eq!(before.pending.records, 40);
+    let bench = bench.after_kill();
+    let spool = bench.open();
+    let found = account(&spool, 0);
+    assert_eq!(found.appended, before.appended);
+    assert_eq!((found.pending, found.in_memory), (Tally::default(), Tally::default()));
+    assert_eq!(found.dropped, [(DropReason::DiskFull, before.pending)]);
+    let told: u64 = spool.take_gaps().iter().map(|gap| gap.lost.records).sum();
+    assert_eq!(told, 40);
+    // What comes now comes after it, and nothing is missing before it.
+    bench.memory.set_capacity(1 << 40);
+    append(&spool.stream(0), 7, 48, &BATCH);
+    assert_eq!(drain(&spool.stream(0), ALL), (48..56).collect::<Vec<_>>());
+    let found = account(&spool, 0);
+    assert_eq!(found.dropped, [(DropReason::DiskFull, before.pending)]);
+    spool.remove().unwrap();
+}
+
 #[test]
 fn the_disk_keeps_its_floor_and_a_full_one_takes_what_was_freed() {
     let mut options = options(&[("events", 1, 0), ("debug", 0, 0)]);
-    options.limits.free_bytes = 6 * 4096;
-    options.limits.free_percent = 0;
+    options.limits.free_bytes = Some(6 * 4096);
     let bench = Bench::new(options);
     bench.memory.set_capacity(30 * 4096);
     let spool = bench.create();
@@ -282,6 +384,29 @@ fn the_disk_keeps_its_floor_and_a_full_one_takes_what_was_freed() {
     let found = account(&spool, 0);
     assert_eq!(found.dropped, [(DropReason::DiskFull, found.dropped_in_all())]);
     assert!(found.pending.records >= 10, "{found:?}");
+}
+
+#[test]
+fn what_stays_free_fits_the_disk() {
+    const MIB: u64 = 1 << 20;
+    let cases = [
+        (0, 0),
+        (100 * MIB, 10 * MIB),
+        (1024 * MIB, 1024 * MIB / 10),
+        (4096 * MIB, 256 * MIB),
+        (10_000 * MIB, 500 * MIB),
+        (1_000_000 * MIB, 1024 * MIB),
+    ];
+    for (total, free) in cases {
+        assert_eq!(crate::free_least(total), free, "{total}");
+    }
+    // By default it is the rule: a volume of 100 MiB takes segments.
+    let bench = Bench::new(one_stream());
+    bench.memory.set_capacity(100 * MIB);
+    let spool = bench.create();
+    append(&spool.stream(0), 1, 0, &BATCH);
+    let found = account(&spool, 0);
+    assert_eq!((found.segments, found.in_memory), (1, Tally::default()));
 }
 
 #[test]

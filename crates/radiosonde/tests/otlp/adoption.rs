@@ -64,3 +64,26 @@ fn the_slot_of_a_dead_process_is_adopted_by_one_that_has_another() {
     let _all = receiver.wait_for(100, PATIENCE).unwrap();
     assert_eq!(numbers_once(&receiver), (0..100).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_program_that_sends_nothing_leaves_what_waits_and_says_so() {
+    let receiver = Receiver::with(Script::healthy().until_told(Fault::Refuse)).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let endpoint = receiver.http_endpoint();
+    let variables = [(ENDPOINT, endpoint.as_str())];
+    Program::run(directory.path(), &Plan::new(40, End::Shutdown(500)), &variables);
+    receiver.next_step();
+    let mut plan = Plan::new(5, End::Shutdown(5_000));
+    (plan.name, plan.from) = ("silent".to_owned(), 40);
+    let report = Program::run(directory.path(), &plan, &[]).report();
+    assert!(report["otlp"].is_null(), "{report:#}");
+    let problems = report["problems"].as_array().unwrap();
+    let told = |it: &serde_json::Value| it["what"].as_str().unwrap().contains("no endpoint");
+    assert!(problems.iter().any(told), "{report:#}");
+    assert_eq!(receiver.request_count(), 0);
+
+    let mut plan = Plan::new(0, End::Shutdown(20_000));
+    (plan.name, plan.flush_ms) = ("next".to_owned(), 30_000);
+    Program::run(directory.path(), &plan, &variables);
+    assert_eq!(numbers_once(&receiver), (0..40).collect::<Vec<_>>());
+}

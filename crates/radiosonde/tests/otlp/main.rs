@@ -5,6 +5,8 @@
 
 mod adoption;
 mod books;
+#[path = "../common/mod.rs"]
+mod common;
 mod deaths;
 mod outages;
 #[path = "../common/process.rs"]

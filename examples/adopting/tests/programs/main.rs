@@ -1,7 +1,6 @@
 //! What each program of the guides leaves behind: what the guide says changes, and what does not.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod collector;
 mod common;
 mod otlp;
 

@@ -2,59 +2,115 @@
 
 use std::collections::BTreeMap;
 
-use opentelemetry_proto::tonic::common::v1::any_value::Value as AnyValue;
-use opentelemetry_proto::tonic::trace::v1::Span;
+use radiosonde_testkit::{Received, Receiver, Signal, Span};
 use serde_json::Value;
 
-use crate::collector::Collector;
-use crate::common::run;
+use crate::common::{Left, run};
 use crate::text;
 
-#[test]
-fn a_trace_has_the_same_shape_at_the_collector_and_on_disk() {
-    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736"; // that of the caller
+/// That of the caller.
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const FILES: (&str, &str) = ("RADIOSONDE_FILES", "events,spans,metrics");
+
+/// The trace of the shop, wherever it is seen.
+fn shape() -> BTreeMap<String, Node> {
     let node = |parent: &str, kind: &str, number: Option<&str>| Node {
         trace: TRACE.to_owned(),
         parent: parent.to_owned(),
         kind: kind.to_owned(),
         number: number.map(str::to_owned),
     };
-    let shape = BTreeMap::from([
+    BTreeMap::from([
         ("order".to_owned(), node("00f067aa0ba902b7", "server", None)),
         ("pay".to_owned(), node("order", "internal", Some("17"))),
         ("transfer".to_owned(), node("pay", "client", Some("1250"))),
-    ]);
-    // What has the trace: the collector, and our files.
-    for (program, is_sent, is_kept) in [
-        (env!("CARGO_BIN_EXE_otlp_before"), true, false),
-        (env!("CARGO_BIN_EXE_otlp_kept"), true, true),
-        (env!("CARGO_BIN_EXE_otlp_after"), false, true),
+    ])
+}
+
+/// What a program leaves that sends to a receiver, and what that has then.
+fn run_with(receiver: &Receiver, program: &str, variables: &[(&str, &str)]) -> (Left, Received) {
+    let endpoint = receiver.http_endpoint();
+    let mut all =
+        vec![("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("NO_PROXY", "127.0.0.1")];
+    all.extend(variables);
+    let left = run(program, &all);
+    (left, receiver.received())
+}
+
+#[test]
+fn a_trace_has_the_same_shape_at_the_collector_and_on_disk() {
+    let (before, after) = (env!("CARGO_BIN_EXE_otlp_before"), env!("CARGO_BIN_EXE_otlp_after"));
+    let (kept, handed) = (env!("CARGO_BIN_EXE_otlp_kept"), env!("CARGO_BIN_EXE_otlp_handed"));
+    let sdk_sends = ("OTEL_TRACES_EXPORTER", "none");
+    for (program, variables, is_kept) in [
+        (before, &[][..], false),
+        (kept, &[sdk_sends], true),
+        (handed, &[], false),
+        (handed, &[FILES], true),
+        (after, &[], false),
+        (after, &[FILES], true),
     ] {
-        let collector = Collector::start();
-        let left = run(program, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint)]);
-        let sent = collector.spans();
-        let expected = |has: bool| if has { shape.clone() } else { BTreeMap::new() };
-        assert_eq!(shape_of(sent.iter().map(sent_span)), expected(is_sent), "{program}");
-        assert_eq!(shape_of(left.spans.iter().map(kept_span)), expected(is_kept), "{program}");
-        assert_eq!(collector.connections() > 0, is_sent, "{program}");
-        if is_sent && is_kept {
+        let receiver = Receiver::start().unwrap();
+        let (left, received) = run_with(&receiver, program, variables);
+        assert_eq!(shape_of(received.spans.iter().map(sent_span)), shape(), "{program}");
+        let on_disk = if is_kept { shape() } else { BTreeMap::new() };
+        assert_eq!(shape_of(left.spans.iter().map(kept_span)), on_disk, "{program}");
+        if is_kept {
             let ids = |spans: Vec<Seen>| spans.into_iter().map(|s| (s.name, s.id)).collect();
-            let sent: BTreeMap<_, _> = ids(sent.iter().map(sent_span).collect());
+            let sent: BTreeMap<_, _> = ids(received.spans.iter().map(sent_span).collect());
             assert_eq!(ids(left.spans.iter().map(kept_span).collect()), sent, "the same spans");
         }
-        // `init!` has no sender for what the variable names.
+        // By whom: our requests say which batch they are.
+        let of_spans = receiver.requests();
+        let of_spans = of_spans.iter().filter(|request| request.signal == Some(Signal::Traces));
+        let is_ours: Vec<_> = of_spans.map(|r| r.header("x-radiosonde-batch").is_some()).collect();
+        assert_eq!(is_ours, [program == handed || program == after], "{program}");
         let problems = left.events.iter().filter(|line| line["evt"] == "telemetry.problem");
-        let named =
-            problems.filter(|line| text(line, "msg").contains("OTEL_EXPORTER_OTLP_ENDPOINT"));
-        assert_eq!(named.count(), usize::from(is_kept), "{program}: {:?}", left.events);
+        assert_eq!(problems.count(), 0, "{program}: {:?}", left.events);
         // Lines inside of spans are ours with the bridge alone, and so are the types of fields.
         let paid = left.events.iter().find(|line| line["msg"] == "paid");
-        assert_eq!(paid.is_some(), !is_sent, "{program}: {:?}", left.events);
+        assert_eq!(paid.is_some(), program == after, "{program}: {:?}", left.events);
         if let Some(paid) = paid {
-            let pay = left.spans.iter().find(|line| line["msg"] == "pay").unwrap();
-            assert_eq!(paid["span_id"], pay["span_id"]);
-            assert_eq!(pay["meta"]["attributes"]["order"], 17);
+            let pay = received.spans.iter().find(|span| span.name == "pay").unwrap();
+            assert_eq!(paid["span_id"], *pay.span_id);
+            assert_eq!(pay.attributes.int("order"), Some(17));
+            let logs: Vec<_> =
+                received.logs.iter().filter(|log| log.span_id == pay.span_id).collect();
+            assert_eq!(logs.len(), 1, "{logs:?}");
         }
+    }
+}
+
+#[test]
+fn spans_that_the_exporter_and_we_send_are_there_twice_and_that_is_a_problem_with_a_fix() {
+    let receiver = Receiver::start().unwrap();
+    let (left, received) = run_with(&receiver, env!("CARGO_BIN_EXE_otlp_kept"), &[]);
+    assert_eq!(received.spans.len(), 2 * shape().len());
+    let problems = left.events.iter().filter(|line| line["evt"] == "telemetry.problem");
+    let [problem] = &problems.collect::<Vec<_>>()[..] else { panic!("{:?}", left.events) };
+    assert!(text(problem, "msg").contains("sent twice"), "{problem}");
+    assert!(problem.to_string().contains("SdkClient::new()"), "{problem}");
+}
+
+#[test]
+fn a_collector_that_is_down_costs_the_exporter_all_and_us_nothing() {
+    use radiosonde_testkit::{Fault, Script};
+
+    for (program, arrives) in [
+        (env!("CARGO_BIN_EXE_otlp_before"), false),
+        (env!("CARGO_BIN_EXE_otlp_handed"), true),
+        (env!("CARGO_BIN_EXE_otlp_after"), true),
+    ] {
+        let receiver = Receiver::with(Script::healthy().until_told(Fault::Refuse)).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path().to_str().unwrap();
+        let place = ("RADIOSONDE_DIR", directory);
+        let (_, received) = run_with(&receiver, program, &[place]);
+        assert!(received.is_empty(), "{program}");
+        receiver.next_step();
+        // Whoever starts next in the directory brings what is there along.
+        let (_, received) = run_with(&receiver, program, &[place]);
+        assert_eq!(received.spans.len(), shape().len() * (1 + usize::from(arrives)), "{program}");
     }
 }
 
@@ -106,20 +162,19 @@ fn shape_of(spans: impl Iterator<Item = Seen>) -> BTreeMap<String, Node> {
 }
 
 fn sent_span(span: &Span) -> Seen {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    const KINDS: [&str; 6] = ["", "internal", "server", "client", "producer", "consumer"];
     let number = |key: &str| {
-        let attribute = span.attributes.iter().find(|attribute| attribute.key == key)?;
-        match attribute.value.as_ref()?.value.as_ref()? {
-            AnyValue::IntValue(number) => Some(number.to_string()),
-            AnyValue::StringValue(text) => Some(text.clone()),
-            _ => None,
-        }
+        let attributes = &span.attributes;
+        let number = attributes.int(key).map(|number| number.to_string());
+        number.or_else(|| attributes.text(key).map(str::to_owned))
     };
-    let kind = span.kind().as_str_name().trim_start_matches("SPAN_KIND_").to_lowercase();
-    let number = number("order").or_else(|| number("cents"));
-    let parent = hex(&span.parent_span_id);
-    let node = Node { trace: hex(&span.trace_id), parent: String::new(), kind, number };
-    Seen { name: span.name.clone(), id: hex(&span.span_id), parent, node }
+    let node = Node {
+        trace: span.trace_id.clone(),
+        parent: String::new(),
+        kind: KINDS[span.kind as usize].to_owned(),
+        number: number("order").or_else(|| number("cents")),
+    };
+    Seen { name: span.name.clone(), id: span.span_id.clone(), parent: span.parent_id.clone(), node }
 }
 
 fn kept_span(line: &Value) -> Seen {

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod api;
-mod collector;
 mod environments;
 mod faults;
 mod jobs;

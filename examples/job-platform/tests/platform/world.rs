@@ -20,6 +20,8 @@ pub(crate) struct Platform {
     pub(crate) folder: TempDir,
     child: Child,
     said: Arc<Mutex<Vec<String>>>,
+    /// What its clients have in their environment as well.
+    environment: Vec<(String, String)>,
 }
 
 /// A job that has ended, as its client tells it.
@@ -53,7 +55,9 @@ impl Platform {
         drop(std::thread::spawn(move || {
             lines.map_while(Result::ok).for_each(|line| ours.lock().unwrap().push(line));
         }));
-        let platform = Self { folder, child, said };
+        let environment =
+            environment.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        let platform = Self { folder, child, said, environment: environment.collect() };
         until("both workers", || platform.worker("worker-1").zip(platform.worker("worker-2")));
         platform
     }
@@ -77,6 +81,7 @@ impl Platform {
     pub(crate) fn submit(&self, kind: &str, arguments: &[&str]) -> Client {
         let mut command = program(self.folder.path());
         command.args(["submit", "--api", &self.api(), kind]).args(arguments);
+        command.envs(self.environment.iter().cloned());
         command.env("RADIOSONDE_MACHINE_ID", "machine-client");
         Client(command.stdout(Stdio::piped()).spawn().unwrap())
     }

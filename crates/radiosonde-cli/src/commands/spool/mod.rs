@@ -117,7 +117,7 @@ impl Spools {
             let is_in_use = Slot::try_take(dir, slot).is_ok_and(|slot| slot.is_none());
             for instance in names {
                 let path = folder.join(&instance);
-                match radiosonde_spool::look(&path) {
+                match radiosonde_spool::look(&path, is_in_use) {
                     Ok(seen) => {
                         let manifest = Manifest::from_bytes(&seen.manifest).ok();
                         let dir = dir.to_owned();
