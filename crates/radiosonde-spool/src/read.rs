@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::account::{DropReason, Tally};
-use crate::cursor::{IN_MEMORY, Place, Range};
+use crate::cursor::{Cursor, IN_MEMORY, Place, Range};
 use crate::files::{self, Mode, OpenFile};
 use crate::format::SEGMENT_HEAD;
 use crate::home::lock;
@@ -18,6 +18,8 @@ const SLACK: u64 = 16 * 1024;
 const READ_MAX: u64 = FRAME_BYTES_MAX as u64 + SLACK;
 /// So often the same place may fail to be read before it counts as damaged.
 const READ_FAILURES_MAX: u32 = 3;
+/// A segment in which everything is settled is removed when nothing was appended for so long.
+const IDLE_NS: u64 = 10_000_000_000;
 /// The unit in which a disk loses bytes.
 const SECTOR: usize = 4096;
 /// Most of one damaged place that is quarantined.
@@ -92,6 +94,24 @@ impl Lane {
 
     /// Goes to the segment that has something to read; `None` at the end of what is on disk.
     fn turn_page(&self, state: &mut State) -> Option<Here> {
+        if let Some(here) = Self::turn(state) {
+            return Some(here);
+        }
+        // What should be there and is not.
+        let (read, next) = (state.cursor.read.at, state.disk_next());
+        if next.records > read.records {
+            let from = state.unread_ns.unwrap_or(state.read_ns);
+            let until = self.home.now().max(from);
+            state.cursor.drop(DropReason::Damaged, read.records, next - read, (from, until));
+            state.cursor.read.at = next;
+            state.unread_ns = state.memory.front().map(|queued| queued.head.time_ns);
+            self.write_cursor(state);
+        }
+        None
+    }
+
+    /// As [`Lane::turn_page`], and gives nothing up as lost.
+    fn turn(state: &mut State) -> Option<Here> {
         loop {
             let read = state.cursor.read;
             let here = state.segments.range(read.segment..).next();
@@ -110,17 +130,35 @@ impl Lane {
             }
             state.cursor.read = Place { segment: number + 1, offset: 0, at: read.at };
         }
-        // What should be there and is not.
-        let (read, next) = (state.cursor.read.at, state.disk_next());
-        if next.records > read.records {
-            let from = state.unread_ns.unwrap_or(state.read_ns);
-            let until = self.home.now().max(from);
-            state.cursor.drop(DropReason::Damaged, read.records, next - read, (from, until));
-            state.cursor.read.at = next;
-            state.unread_ns = state.memory.front().map(|queued| queued.head.time_ns);
-            self.write_cursor(state);
-        }
         None
+    }
+
+    /// Goes behind segments in which everything is settled, so that they can be removed: behind the last
+    /// one as well when nothing was appended for some time, or nothing will be.
+    pub(crate) fn leave_what_is_done(&self, state: &mut State) {
+        let _next = Self::turn(state);
+        let Some((number, _)) = state.active else {
+            return self.leave_the_last(state);
+        };
+        let idle = self.home.now().saturating_sub(state.read_ns);
+        let is_last = state.segments.keys().next_back() == Some(&number);
+        if is_last && (idle >= IDLE_NS || self.home.is_closed()) {
+            self.leave_the_last(state);
+        }
+    }
+
+    fn leave_the_last(&self, state: &mut State) {
+        let Cursor { read, next, ranges, .. } = &state.cursor;
+        let Some((number, segment)) = state.segments.iter().next_back() else { return };
+        let is_read = read.segment == *number && read.offset >= segment.end;
+        if !is_read || !ranges.is_empty() || read.at.records < next.records {
+            return;
+        }
+        // Whatever the next one is called, it has this number or a later one.
+        let segment = state.next_number.max(number + 1);
+        state.cursor.read = Place { segment, offset: 0, at: read.at };
+        (state.active, state.last_bytes) = (None, 0);
+        self.write_cursor(state);
     }
 
     fn read(&self, segment: u64, from: u64, to: u64, is_patched: bool) -> io::Result<Vec<u8>> {

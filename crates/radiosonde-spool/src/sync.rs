@@ -54,7 +54,10 @@ impl Lane {
 
     fn sync_cursor(&self, has_more: bool) -> io::Result<()> {
         let mut state = self.lock();
-        if has_more || state.slots.is_behind {
+        let needed = state.cursor.needed();
+        self.leave_what_is_done(&mut state);
+        let is_done = state.cursor.needed() > needed;
+        if has_more || is_done || state.slots.is_behind {
             self.write_cursor(&mut state);
         }
         if state.slots.is_behind {

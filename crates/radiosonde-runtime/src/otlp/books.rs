@@ -39,6 +39,7 @@ fn of(signal: Signal, accounts: &[Account], now: SystemTime) -> ExportReport {
         dropped: sum(Account::dropped_in_all).records,
         pending: pending.records,
         pending_bytes: pending.bytes,
+        pending_in_memory: sum(|account| account.in_memory).records,
         oldest_pending_seconds: oldest
             .filter(|_| pending.records > 0)
             .map(|oldest| now_ns.saturating_sub(oldest) as f64 / 1e9),
@@ -62,6 +63,7 @@ mod tests {
             account.rejected = Tally::new(at, 10 * at);
             account.dropped = vec![(DropReason::Cap, Tally::new(2 * at, 20 * at))];
             account.pending = Tally::new(at, 10 * at);
+            account.in_memory = Tally::new(1, 10);
             account.oldest_ns = Some(1_000_000_000 * at);
         }
         let now = UNIX_EPOCH + Duration::from_secs(61);
@@ -75,6 +77,8 @@ mod tests {
             assert_eq!(export.spooled, sum, "{export:?}");
             assert_eq!(export.dropped_by_reason, [("cap".to_owned(), export.dropped)]);
         }
+        let in_memory: u64 = books.iter().map(|export| export.pending_in_memory).sum();
+        assert_eq!(in_memory, Stream::ALL.len() as u64);
         assert_eq!(books[0].oldest_pending_seconds, Some(60.0));
         assert_eq!(books[1].oldest_pending_seconds, Some(58.0));
     }

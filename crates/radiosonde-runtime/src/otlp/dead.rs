@@ -254,6 +254,15 @@ impl Dead {
         result
     }
 
+    /// Before the end: nothing waits in memory any more.
+    pub(super) fn close(&self) {
+        let spools: Vec<Spool> = self.state().held().map(|(_, left)| left.spool.clone()).collect();
+        for spool in spools {
+            // What the disk did not take is counted; what was not synced may be sent again.
+            let _ = spool.close();
+        }
+    }
+
     /// Losses in them that were not told yet.
     pub(super) fn take_gaps(&self) -> Vec<Gap> {
         let state = self.state();

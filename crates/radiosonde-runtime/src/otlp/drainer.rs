@@ -78,7 +78,7 @@ impl Drainer {
     pub(crate) fn end(&self) {
         let _shutdown = self.sender.shutdown(Duration::ZERO);
         // What was settled is told to the disk; where that fails it is sent again.
-        let _synced = self.dead.sync();
+        self.dead.close();
         self.dead.remove_done();
     }
 }

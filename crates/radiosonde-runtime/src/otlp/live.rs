@@ -12,7 +12,7 @@ use radiosonde_otlp::{
     Stream, Unexported, spool_options,
 };
 use radiosonde_record::{FileSystem, Kind, Sink, Slot, file_system};
-use radiosonde_spool::Spool;
+use radiosonde_spool::{Account, DropReason, Spool};
 
 use super::dead::Dead;
 use super::destinations::Destinations;
@@ -45,6 +45,8 @@ struct Live {
     adopted: Condvar,
     /// What was said of destinations, as long as it holds.
     told: Mutex<Vec<(Way, Problem)>>,
+    /// What was said of records that wait in memory.
+    told_of_memory: Mutex<Option<Problem>>,
 }
 
 /// The file system of a container without a volume, as `statfs` has it: overlayfs.
@@ -223,6 +225,14 @@ impl Otlp {
             problems.add(new.clone());
         }
         *told = now;
+        drop(told);
+        let now = memory_problem(&live.spool.accounts(), &live.path);
+        let mut told = lock(&live.told_of_memory);
+        if *told != now {
+            told.iter().for_each(|over| problems.retract(over));
+            now.iter().for_each(|new| problems.add(new.clone()));
+            *told = now;
+        }
     }
 
     /// What was sent and what was not.
@@ -230,9 +240,10 @@ impl Otlp {
         let live = self.live.as_ref()?;
         let unexported = lock(&live.unexported).counts().into_iter();
         let unexported = unexported.filter(|(_, count)| *count > 0);
+        let signals = books::by_signal(&live.spool.accounts(), SystemTime::now());
         Some(OtlpReport {
-            survives_kill: true,
-            signals: books::by_signal(&live.spool.accounts(), SystemTime::now()),
+            survives_kill: signals.iter().all(|signal| signal.pending_in_memory == 0),
+            signals,
             unexported: unexported.map(|(why, count)| (why.as_str().to_owned(), count)).collect(),
             destinations: live.sender.status().iter().map(destination).collect(),
             adopted: self.dead.report(),
@@ -254,8 +265,9 @@ impl Otlp {
     pub(crate) fn shutdown(&self, within: Duration) {
         let Some(live) = &self.live else { return };
         let _shutdown = live.sender.shutdown(within);
-        // What was settled last, by whoever sent it.
-        let _synced = self.sync();
+        // What was settled last, by whoever sent it, and what waits for room on the disk.
+        let _closed = live.spool.close();
+        self.dead.close();
         self.dead.remove_done();
     }
 
@@ -301,6 +313,7 @@ impl Live {
             is_adopted: Mutex::default(),
             adopted: Condvar::new(),
             told: Mutex::default(),
+            told_of_memory: Mutex::default(),
         })
     }
 
@@ -341,6 +354,30 @@ pub(super) fn sender_options() -> SenderOptions {
     let mut options = SenderOptions::default();
     options.proxies = Proxies::from(&|name| std::env::var(name).ok());
     options
+}
+
+/// What waits only in memory is said as long as it does.
+fn memory_problem(accounts: &[Account], path: &Path) -> Option<Problem> {
+    let reason = accounts.iter().find_map(|account| account.in_memory_reason)?;
+    let path = path.display();
+    Some(match reason {
+        DropReason::DiskFull => Problem::new(
+            format!(
+                "what waits for OTLP waits in memory, and is lost if the process is killed: the disk of \
+                 {path} is too full"
+            ),
+            "make room on it, or set RADIOSONDE_DIR to a directory on a larger one; past 4 MiB records are \
+             dropped",
+        ),
+        _ => Problem::new(
+            format!(
+                "what waits for OTLP waits in memory, and is lost if the process is killed: {path} cannot \
+                 be written"
+            ),
+            "mend the disk or the directory; it is tried again all the time, and past 4 MiB records are \
+             dropped",
+        ),
+    })
 }
 
 pub(super) fn told(gap: &radiosonde_spool::Gap, instance: Option<&str>) -> Gap {

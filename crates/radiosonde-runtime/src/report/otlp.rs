@@ -14,7 +14,7 @@ use crate::words::{counted, grouped, size};
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct OtlpReport {
-    /// Whether what is pending survives the death of the process: it is on disk.
+    /// Whether what is pending survives the death of the process: all of it is on disk.
     pub survives_kill: bool,
     /// The books by signal: `logs`, `traces`, `metrics`.
     pub signals: Vec<ExportReport>,
@@ -45,6 +45,9 @@ pub struct ExportReport {
     pub pending: u64,
     /// Their bytes in the spool.
     pub pending_bytes: u64,
+    /// Part of `pending`, in records: in memory only, since the disk takes nothing. Lost if the process is
+    /// killed.
+    pub pending_in_memory: u64,
     /// For how long the oldest of them has waited, in seconds; `None` when nothing waits.
     pub oldest_pending_seconds: Option<f64>,
     /// `dropped`, by reason.
@@ -118,8 +121,10 @@ impl fmt::Display for OtlpReport {
                 self.unexported.iter().map(|(why, count)| format!("{why} {}", grouped(*count)));
             writeln!(f, "not sent   {}", each.collect::<Vec<_>>().join(", "))?;
         }
-        if !self.survives_kill {
-            writeln!(f, "spool      in memory: pending records die with the process")?;
+        let in_memory: u64 = self.signals.iter().map(|export| export.pending_in_memory).sum();
+        if in_memory > 0 {
+            let records = counted(in_memory, "pending record");
+            writeln!(f, "spool      {records} in memory only, lost if the process is killed")?;
         }
         for line in self.lines_of_destinations() {
             writeln!(f, "sending    {line}")?;
@@ -199,6 +204,7 @@ mod tests {
             dropped: 4,
             pending,
             pending_bytes: pending * 1024,
+            pending_in_memory: 0,
             oldest_pending_seconds: (pending > 0).then_some(65.0),
             dropped_by_reason: vec![("cap".to_owned(), 3), ("oversize".to_owned(), 1)],
         }
@@ -248,7 +254,10 @@ mod tests {
             assert!(text.contains(expected), "{expected} in {text}");
         }
         assert!(!text.contains("in memory"), "{text}");
-        let volatile = OtlpReport { survives_kill: false, ..report };
-        assert!(volatile.to_string().contains("die with the process"));
+        let mut volatile = OtlpReport { survives_kill: false, ..report };
+        volatile.signals[0].pending_in_memory = 3;
+        let expected =
+            "spool      3 pending records in memory only, lost if the process is killed\n";
+        assert!(volatile.to_string().contains(expected), "{volatile}");
     }
 }

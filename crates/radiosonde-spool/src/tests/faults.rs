@@ -410,6 +410,48 @@ fn what_stays_free_fits_the_disk() {
 }
 
 #[test]
+fn what_is_done_leaves_the_disk_without_any_need_for_room_once_a_cursor_there_says_so() {
+    let bench = Bench::new(one_stream());
+    let spool = bench.create();
+    let stream = spool.stream(0);
+    for batch in 1..=12 {
+        append(&stream, batch, 8 * (batch - 1), &BATCH);
+    }
+    assert!(account(&spool, 0).segments >= 3);
+    spool.sync().unwrap();
+    // Everything is settled, and nobody takes again.
+    while account(&spool, 0).pending.records > 0 {
+        settle(&stream, &stream.take(Limit { records: 20, bytes: 2000 }).unwrap().unwrap());
+    }
+    bench.memory.plan(|name, _| (name == "sync").then_some(Fault::Errno(EIO)));
+    assert!(spool.sync().is_err());
+    let segments = || {
+        let is_segment = |path: &std::path::PathBuf| path.extension().is_some_and(|it| it == "seg");
+        bench.memory.paths().into_iter().filter(is_segment).count()
+    };
+    assert!(segments() >= 3, "no cursor is on disk that does without them");
+    bench.memory.heal();
+    spool.sync().unwrap();
+    assert_eq!(segments(), 1, "the one that is appended to");
+    bench.pass(9_000_000_000);
+    append(&stream, 13, 96, &BATCH);
+    assert_eq!(drain(&stream, ALL).len(), 8);
+    bench.pass(9_000_000_000);
+    spool.sync().unwrap();
+    assert_eq!(segments(), 1, "it is in use");
+    bench.pass(1_000_000_000);
+    spool.sync().unwrap();
+    assert_eq!((segments(), account(&spool, 0).disk_bytes, spool.disk_bytes()), (0, 0, 0));
+    append(&stream, 14, 104, &BATCH);
+    let bench = bench.after_kill();
+    let spool = bench.open();
+    assert_eq!(drain(&spool.stream(0), ALL), (104..112).collect::<Vec<_>>());
+    assert_eq!(account(&spool, 0).dropped_in_all(), Tally::default());
+    spool.sync().unwrap();
+    assert_eq!(spool.disk_bytes(), 0, "of a spool that was left, at once");
+}
+
+#[test]
 fn a_sync_that_fails_is_said_and_the_segment_is_not_written_any_more() {
     let bench = two_streams();
     let spool = bench.create();

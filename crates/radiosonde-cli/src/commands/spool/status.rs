@@ -47,6 +47,12 @@ pub(super) fn print(found: &Found, view: &View, out: &mut dyn Write) -> Result<(
         let pieces = many(pieces, "piece");
         writeln!(out, "{pieces} set aside ({}): {folder}", bytes(size as f64))?;
     }
+    let in_memory: u64 = streams.iter().map(|seen| seen.account.in_memory.records).sum();
+    if in_memory > 0 {
+        let records = many(in_memory, "record");
+        let what = "in the memory of its process only, as the disk takes nothing";
+        writeln!(out, "{}", view.paint.with(color::WARNING, &format!("{records} {what}")))?;
+    }
     let untold: u64 = streams.iter().map(|seen| seen.untold).sum();
     if untold > 0 {
         writeln!(out, "{} dropped that no gap has told yet", many(untold, "record"))?;
@@ -89,6 +95,7 @@ fn json_of(found: &Found, seen: &StreamSeen) -> String {
         "untold": seen.untold,
         "pending": account.pending.records,
         "pending_bytes": account.pending.bytes,
+        "pending_in_memory": account.in_memory.records,
         "oldest": account.oldest_ns.and_then(timestamp).map(|at| at.to_string()),
         "segments": account.segments,
         "disk_bytes": account.disk_bytes,
