@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
-use super::Random;
+use super::world::Random;
 use crate::sender::answer::{Answer, Fields, Value, Verdict};
 use crate::sender::response::{Head, of_http};
 use crate::sender::status_code::of_grpc;
