@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use radiosonde_events::{DaySink, Owner, Redactions};
 use radiosonde_metrics::Snapshot;
-use radiosonde_record::{Sink, Slot};
+use radiosonde_record::{Kind, Sink, Slot};
 
 use super::Gap;
 use crate::problem::Problems;
