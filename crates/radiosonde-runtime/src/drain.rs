@@ -89,6 +89,7 @@ pub fn drain(options: &Options, progress: &mut dyn FnMut(&Drained)) -> io::Resul
         (drained.records, drained.destinations) = (records, destinations);
         drained.problems = problems.all();
         progress(&drained);
+        drainer.gaps_told();
         let left = deadline.saturating_duration_since(Instant::now());
         if drained.records.pending == 0 || left.is_zero() {
             break;

@@ -129,6 +129,7 @@ impl Exports {
         for gap in otlp.take_gaps() {
             tell_of_gap(telemetry, &gap);
         }
+        otlp.gaps_told();
         otlp.tell(telemetry.problems());
         otlp.tend_dead(telemetry.problems());
     }

@@ -66,6 +66,9 @@ pub enum DropReason {
     Operator,
     /// A frame above [`FRAME_BYTES_MAX`](crate::FRAME_BYTES_MAX).
     Oversize,
+    /// The spool was left with a stream that the options do not name, and everything else in it was done:
+    /// nobody here takes it.
+    UnknownStream,
     /// The disk takes no writes for another reason, and the memory for it is full, or went with the
     /// process.
     WriteFailed,
@@ -73,13 +76,14 @@ pub enum DropReason {
 
 impl DropReason {
     /// All, in the order in which the cursor counts them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Cap,
         Self::CursorLost,
         Self::Damaged,
         Self::DiskFull,
         Self::Operator,
         Self::Oversize,
+        Self::UnknownStream,
         Self::WriteFailed,
     ];
 
@@ -92,6 +96,7 @@ impl DropReason {
             Self::DiskFull => "disk_full",
             Self::Operator => "operator",
             Self::Oversize => "oversize",
+            Self::UnknownStream => "unknown_stream",
             Self::WriteFailed => "write_failed",
         }
     }
@@ -148,7 +153,7 @@ impl Account {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap {
-    /// Index of the stream.
+    /// Index of the stream, as in [`Spool::accounts`](crate::Spool::accounts).
     pub stream: usize,
     /// Why.
     pub reason: DropReason,

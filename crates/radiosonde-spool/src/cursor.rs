@@ -44,6 +44,8 @@ pub(crate) struct Cursor {
     pub(crate) ranges: Vec<Range>,
     /// Not told yet.
     pub(crate) gaps: Vec<Untold>,
+    /// Given to somebody who tells them. Written among the others, and after a restart one of them.
+    pub(crate) telling: Vec<Untold>,
     pub(crate) kept: Kept,
 }
 
@@ -125,7 +127,11 @@ impl Cursor {
         }
         self.dropped[reason as usize] += lost;
         let last = first.saturating_add(lost.records.max(1) - 1);
-        let gap = Untold { reason, first, last, lost, from_ns: span.0, to_ns: span.1 };
+        self.leave(Untold { reason, first, last, lost, from_ns: span.0, to_ns: span.1 });
+    }
+
+    fn leave(&mut self, gap: Untold) {
+        let Untold { reason, first, .. } = gap;
         let is_full = self.gaps.len() >= GAPS_MAX;
         let next_to = |known: &&mut Untold| {
             known.reason == reason && (is_full || known.last.saturating_add(1) >= first)
@@ -165,8 +171,8 @@ impl Cursor {
             tally(&mut words, range.tally);
             words.extend([range.time_ns, u64::from(range.is_evicted)]);
         }
-        words.push(self.gaps.len() as u64);
-        for gap in &self.gaps {
+        words.push((self.telling.len() + self.gaps.len()) as u64);
+        for gap in self.telling.iter().chain(&self.gaps) {
             words.extend([gap.reason as u64, gap.first, gap.last]);
             tally(&mut words, gap.lost);
             words.extend([gap.from_ns, gap.to_ns]);
@@ -277,11 +283,11 @@ fn decode_words(words: &mut Words<'_>) -> Option<Cursor> {
             Range { segment, offset, end, first, tally, time_ns, is_evicted, ..Range::default() };
         cursor.ranges.push(Range { is_again: true, ..range });
     }
-    for _ in 0..words.count(GAPS_MAX)? {
+    for _ in 0..words.count(2 * GAPS_MAX)? {
         let reason = words.reason()?;
         let (first, last, lost) = (words.next()?, words.next()?, words.tally()?);
         let (from_ns, to_ns) = (words.next()?, words.next()?);
-        cursor.gaps.push(Untold { reason, first, last, lost, from_ns, to_ns });
+        cursor.leave(Untold { reason, first, last, lost, from_ns, to_ns });
     }
     let (from, reason) = (words.tally()?, words.reason()?);
     cursor.kept = Kept { from, reason, time_ns: words.next()? };

@@ -43,12 +43,14 @@
 //! | a segment is gone, torn or garbage | what was in it, counted when the reader gets there |
 //! | every slot of the cursor is damaged | nothing that is there; what is not counts as [`DropReason::CursorLost`], since it may have been delivered |
 //! | the cap is reached | the oldest segment of the lowest rank above its share ([`StreamOptions`]) |
-//! | the disk is full | as with the cap, for one segment, which takes the new; then 4 MiB wait in memory; then the new is dropped |
-//! | the disk fails otherwise, or is read-only | 4 MiB wait in memory, where they can be taken, and are tried again each second and with each sync; what is there when the process ends is lost; then the new is dropped |
+//! | the disk is full, or has less free than [`free_least`] | as with the cap, for one segment, which takes the new; then 4 MiB wait in memory; then the new is dropped |
+//! | the disk fails otherwise, or is read-only | 4 MiB wait in memory, where they can be taken, and are tried again each second and with each sync; then the new is dropped |
+//! | there are records in memory | [`Account::in_memory`] says how many. [`Spool::close`] writes them once more, leaving nothing free for others, and drops the rest as `disk_full` or `write_failed`; after a kill whoever opens the spool counts them in the same way, as far as the last cursor knows them, and gives their sequences again |
 //! | a sync fails | nothing now; the segment is written to no more, and its records count as [`Account::at_risk`] |
+//! | the options do not name a stream that is there | nothing until all others are done; then what is pending in it |
 //!
-//! Every loss is counted by reason and told once as a [`Gap`]. Nothing of this is an error of
-//! `append`, and nothing panics. A limit on the size of files (`RLIMIT_FSIZE`) makes writes fail and
+//! Every loss is counted by reason and told as a [`Gap`], once unless the process is killed while it
+//! tells. Nothing of this is an error of `append`, and nothing panics. A limit on the size of files (`RLIMIT_FSIZE`) makes writes fail and
 //! ends nothing. Clocks that jump change times and nothing else.
 //!
 //! # Own numbers

@@ -14,9 +14,9 @@ use crate::files::{self, Files, Mode};
 use crate::format::{
     self, Batches, Head, Position, SEGMENT_HEAD, Step, read_segment_head, segment_number, step,
 };
-use crate::home::{Home, NAMES_MAX};
+use crate::home::{Home, NAMES_MAX, QUARANTINE, SPARE};
 use crate::lane::{CURSOR, Lane, Segment, State};
-use crate::options::{Options, StreamOptions};
+use crate::options::{Options, STREAMS_MAX, StreamOptions};
 use crate::spool::MANIFEST;
 
 /// Most bytes of a segment that are read through: a larger one is nobody's.
@@ -220,6 +220,24 @@ pub(crate) fn read_through(bytes: &[u8], seed: u32, seen: &mut Seen, is_headless
     }
     seen.is_blank = next.is_none();
     seen.next = Some(next.unwrap_or_default());
+}
+
+/// Streams that are there and that the options do not name.
+pub(crate) fn unknown(files: &dyn Files, path: &Path, options: &Options) -> Vec<StreamOptions> {
+    let is_unknown = |name: &String| {
+        let is_known = options.streams.iter().any(|stream| stream.name == *name);
+        !is_known && is_stream_name(name) && files.check_dir(&path.join(name)).is_ok()
+    };
+    let names = files.list(path, NAMES_MAX).unwrap_or_default().into_iter().filter(is_unknown);
+    // First to go under pressure.
+    names.take(STREAMS_MAX).map(|name| StreamOptions::new(&name, 0, 0)).collect()
+}
+
+/// Whether a stream may have this name.
+pub(crate) fn is_stream_name(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_taken = [QUARANTINE, MANIFEST, SPARE].contains(&name);
+    !name.is_empty() && name.len() <= 32 && name.bytes().all(is_plain) && !is_taken
 }
 
 /// Opens a stream.

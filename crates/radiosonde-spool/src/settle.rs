@@ -79,7 +79,7 @@ impl Lane {
     }
 
     /// Drops what nobody has taken.
-    pub(crate) fn discard(&self) -> Tally {
+    pub(crate) fn discard(&self, reason: DropReason) -> Tally {
         let _reader = lock(&self.reader);
         let mut state = self.lock();
         let before = state.cursor.pending();
@@ -90,14 +90,14 @@ impl Lane {
                 state.cursor.ranges.push(range);
             } else {
                 let span = (range.time_ns, range.time_ns);
-                state.cursor.drop(DropReason::Operator, range.first, range.tally, span);
+                state.cursor.drop(reason, range.first, range.tally, span);
                 self.forget_range(&mut state, &range);
             }
         }
         let memory = std::mem::take(&mut state.memory);
         self.forget(memory.into_iter().collect::<Vec<_>>().as_slice());
         let (read, next) = (state.cursor.read.at, state.cursor.next);
-        state.cursor.drop(DropReason::Operator, read.records, next - read, (oldest, now));
+        state.cursor.drop(reason, read.records, next - read, (oldest, now));
         let end = state.segments.iter().next_back();
         let end = end.map(|(number, segment)| (*number, segment.end));
         let (segment, offset) = end.unwrap_or((state.next_number, 0));

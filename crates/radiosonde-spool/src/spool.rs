@@ -36,6 +36,7 @@ pub struct Spool {
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) home: Arc<Home>,
+    /// Those of the options, then those that were found beside them.
     pub(crate) lanes: Vec<Arc<Lane>>,
     /// Held by whoever gives something up.
     pub(crate) evicting: Mutex<()>,
@@ -109,7 +110,11 @@ impl Spool {
         let home = Arc::new(Home::new(world, path, id, options));
         home.look_around();
         let lanes = options.streams.iter().map(|stream| open::lane(&home, stream).map(Arc::new));
-        let lanes = lanes.collect::<io::Result<Vec<_>>>()?;
+        let mut lanes = lanes.collect::<io::Result<Vec<_>>>()?;
+        for stream in open::unknown(home.files(), path, options) {
+            // One that cannot be opened is somebody else's.
+            lanes.extend(open::lane(&home, &stream).map(Arc::new));
+        }
         let spool = Self::of(home, lanes, manifest);
         for lane in &spool.inner.lanes {
             lane.prepare()?;
@@ -136,7 +141,7 @@ impl Spool {
     /// # Panics
     /// If there is no such stream.
     pub fn stream(&self, at: usize) -> Stream {
-        assert!(at < self.inner.lanes.len(), "the options have no stream {at}");
+        assert!(at < self.inner.home.options.streams.len(), "the options have no stream {at}");
         Stream { inner: Arc::clone(&self.inner), at }
     }
 
@@ -154,10 +159,16 @@ impl Spool {
     /// The first one from the system. What a failed sync leaves is readable and counted as
     /// [`Account::at_risk`]; it is not synced again, since the kernel may have forgotten it.
     pub fn sync(&self) -> io::Result<()> {
+        self.inner.give_up_unknown();
         let mut result = self.inner.home.sync_names();
         for at in 0..self.inner.lanes.len() {
             append::flush(&self.inner, at);
             result = result.and(self.inner.lanes[at].sync());
+        }
+        if self.inner.lanes.iter().all(|lane| lane.lock().segments.is_empty()) {
+            // What is idle takes no room.
+            self.inner.home.has_rolled.store(false, Ordering::Relaxed);
+            self.inner.home.release_spare();
         }
         self.inner.home.prepare_spare();
         self.inner.count_others();
@@ -186,7 +197,7 @@ impl Spool {
         self.sync()
     }
 
-    /// The books, by stream.
+    /// The books, by stream: those of the options, then those that were left in the spool beside them.
     pub fn accounts(&self) -> Vec<Account> {
         self.inner.lanes.iter().map(|lane| lane.account()).collect()
     }
@@ -201,30 +212,43 @@ impl Spool {
         self.inner.home.quarantined()
     }
 
-    /// Losses that were not told yet. Each is told once, also over restarts: whoever takes them and
-    /// is killed has not told them, but they are counted.
+    /// Losses that were not told yet, to be told by one thread, which then says so: [`Spool::told`]. Until
+    /// it does they are given again; so whoever is killed between tells them twice rather than never.
     pub fn take_gaps(&self) -> Vec<Gap> {
+        self.inner.give_up_unknown();
         let mut gaps = Vec::new();
         for (stream, lane) in self.inner.lanes.iter().enumerate() {
             let mut state = lane.lock();
-            let untold = std::mem::take(&mut state.cursor.gaps);
-            if untold.is_empty() {
-                continue;
+            let cursor = &mut state.cursor;
+            if cursor.telling.is_empty() {
+                cursor.telling = std::mem::take(&mut cursor.gaps);
             }
-            lane.write_cursor(&mut state);
-            gaps.extend(untold.into_iter().map(|untold| {
-                let Untold { reason, first, last, lost, from_ns, to_ns } = untold;
+            gaps.extend(cursor.telling.iter().map(|untold| {
+                let Untold { reason, first, last, lost, from_ns, to_ns } = *untold;
                 Gap { stream, reason, first, last, lost, from_ns, to_ns }
             }));
         }
         gaps
     }
 
+    /// What [`Spool::take_gaps`] gave last is told: it is not given again, neither by this process nor by
+    /// another.
+    pub fn told(&self) {
+        for lane in &self.inner.lanes {
+            let mut state = lane.lock();
+            if !std::mem::take(&mut state.cursor.telling).is_empty() {
+                lane.write_cursor(&mut state);
+            }
+        }
+    }
+
     /// Whether nothing is pending and every loss is told: then it can be removed.
     pub fn is_done(&self) -> bool {
         self.inner.lanes.iter().all(|lane| {
             let state = lane.lock();
-            state.cursor.pending() == Tally::default() && state.cursor.gaps.is_empty()
+            let cursor = &state.cursor;
+            let is_told = cursor.gaps.is_empty() && cursor.telling.is_empty();
+            is_told && cursor.pending() == Tally::default()
         })
     }
 
@@ -255,6 +279,18 @@ impl Spool {
 }
 
 impl Inner {
+    /// Streams that the options do not name keep nothing waiting once all others are done. Until then
+    /// somebody who knows them may come.
+    fn give_up_unknown(&self) {
+        let (known, unknown) = self.lanes.split_at(self.home.options.streams.len());
+        let is_pending = |lane: &Arc<Lane>| lane.lock().cursor.pending() != Tally::default();
+        if unknown.iter().any(is_pending) && !known.iter().any(is_pending) {
+            for lane in unknown {
+                lane.discard(DropReason::UnknownStream);
+            }
+        }
+    }
+
     /// Counts what the other spools of the root take, if that was some time ago.
     fn count_others(&self) {
         let Some(root) = &self.home.options.limits.root else { return };
@@ -274,12 +310,8 @@ fn check(options: &Options) -> io::Result<()> {
         return Err(invalid("a spool has at most 32 streams"));
     }
     for (at, stream) in options.streams.iter().enumerate() {
-        let is_plain =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let name = &stream.name;
-        let is_taken = [QUARANTINE, MANIFEST, crate::home::SPARE].contains(&name.as_str())
-            || options.streams[..at].iter().any(|other| other.name == *name);
-        if name.is_empty() || name.len() > 32 || !name.bytes().all(is_plain) || is_taken {
+        let is_taken = options.streams[..at].iter().any(|other| other.name == stream.name);
+        if is_taken || !open::is_stream_name(&stream.name) {
             return Err(invalid(
                 "a stream's name is its own, of lower case letters, digits and hyphens, at most 32",
             ));

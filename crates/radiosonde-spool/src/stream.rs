@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::account::{Account, Tally};
+use crate::account::{Account, DropReason, Tally};
 use crate::append;
 use crate::lane::Lane;
 use crate::spool::Inner;
@@ -94,7 +94,7 @@ impl Stream {
 
     /// Drops everything that is pending and not taken, as an operator wishes. What was dropped.
     pub fn discard(&self) -> Tally {
-        self.lane().discard()
+        self.lane().discard(DropReason::Operator)
     }
 
     fn lane(&self) -> &Lane {

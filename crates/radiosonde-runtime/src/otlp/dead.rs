@@ -347,6 +347,10 @@ impl Dead {
         state.held().flat_map(of).collect()
     }
 
+    pub(super) fn gaps_told(&self) {
+        self.state().held().for_each(|(_, left)| left.spool.told());
+    }
+
     pub(super) fn report(&self) -> AdoptedReport {
         let state = self.state();
         let (mut sums, mut pending, mut spools) = (state.done, 0, 0);

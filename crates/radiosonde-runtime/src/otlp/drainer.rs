@@ -74,6 +74,10 @@ impl Drainer {
         self.dead.take_gaps()
     }
 
+    pub(crate) fn gaps_told(&self) {
+        self.dead.gaps_told();
+    }
+
     /// Ends the sender. What is under way has a moment.
     pub(crate) fn end(&self) {
         let _shutdown = self.sender.shutdown(Duration::ZERO);

@@ -199,6 +199,12 @@ impl Otlp {
         gaps
     }
 
+    /// Those that were taken are told, in a place that outlives the process.
+    pub(crate) fn gaps_told(&self) {
+        self.dead.gaps_told();
+        self.live.iter().for_each(|live| live.spool.told());
+    }
+
     /// Spools that are open in this slot, which this process has, are its own to send; see [`Dead::hold`].
     pub(crate) fn hold(&self, slot: &Slot, is_own: bool) {
         self.dead.hold(slot, is_own);

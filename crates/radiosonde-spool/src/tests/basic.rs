@@ -27,7 +27,7 @@ fn what_was_appended_is_taken_in_order_also_by_the_next_process() {
     assert_eq!(account.delivered, account.appended);
     assert_eq!(account.appended, Tally::new(next, 40 * 1112));
     assert_eq!((account.pending, account.oldest_ns), (Tally::default(), None));
-    assert!(spool.take_gaps().is_empty());
+    assert!(tell(&spool).is_empty());
     spool.remove().unwrap();
     assert!(next_process.memory.paths().is_empty(), "{:?}", next_process.memory.paths());
 }
@@ -101,9 +101,24 @@ fn what_was_rejected_and_what_is_too_large_is_in_the_books() {
     assert_eq!(found.dropped, [(DropReason::Oversize, Tally::new(5, FRAME_BYTES_MAX as u64 + 1))]);
     assert_eq!(found.pending, Tally::new(1, FRAME_BYTES_MAX as u64));
     assert_eq!(drain(&stream, Limit { records: 1, bytes: 1 }), [15]);
-    let [gap] = &spool.take_gaps()[..] else { panic!("one gap") };
+    let taken = spool.take_gaps();
+    assert_eq!(taken.len(), 1);
+    // Killed before it is told, it is told by the next one.
+    assert!(!spool.is_done());
+    assert_eq!(bench.after_kill().open().take_gaps(), taken);
+    // What is lost meanwhile is not told by telling that.
+    append(&stream, 2, 16, &[(3, FRAME_BYTES_MAX + 1)]);
+    assert_eq!(spool.take_gaps(), taken);
+    assert_eq!(
+        bench.after_kill().open().take_gaps().iter().map(|gap| gap.lost.records).sum::<u64>(),
+        8
+    );
+    spool.told();
+    let [later] = &tell(&spool)[..] else { panic!("one gap") };
+    assert_eq!((later.reason, later.lost.records), (DropReason::Oversize, 3));
+    let [gap] = &taken[..] else { panic!("one gap") };
     assert_eq!((gap.reason, gap.lost.records), (DropReason::Oversize, 5));
-    assert!(spool.take_gaps().is_empty());
+    assert!(tell(&spool).is_empty());
     assert!(bench.after_kill().open().take_gaps().is_empty(), "told once");
 }
 
@@ -140,7 +155,7 @@ fn the_oldest_of_the_lowest_rank_above_its_share_goes_first() {
     for (stream, pending) in [(0, 0), (1, 3), (2, 2), (3, 4), (4, 1)] {
         assert_eq!(account(&spool, stream).pending.records, pending, "stream {stream}");
     }
-    let gaps = spool.take_gaps();
+    let gaps = tell(&spool);
     assert!(gaps.iter().all(|gap| gap.reason == DropReason::Cap), "{gaps:?}");
     assert_eq!(gaps.iter().map(|gap| gap.lost.records).sum::<u64>(), 10);
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::DropReason;
 use crate::format::{SEGMENT_HEAD, segment_name};
+use crate::{DropReason, Tally};
 
 /// Records of each frame below.
 const RECORDS: u32 = 3;
@@ -161,13 +161,37 @@ fn without_a_cursor_everything_is_taken_again() {
     let bench = bench.after_kill();
     bench.memory.set_content(&path_of("cursor"), Vec::new());
     let spool = bench.open();
-    let gaps = spool.take_gaps();
+    let gaps = tell(&spool);
     let (records, found) = recover(&bench.after_kill());
     let unknown = all - records.len() as u64;
     assert!(unknown > 0);
     assert_eq!(found.dropped, [(DropReason::CursorLost, found.dropped_in_all())]);
     assert_eq!(found.dropped_in_all().records, unknown);
     assert_eq!((gaps.len(), gaps[0].reason), (1, DropReason::CursorLost));
+}
+
+#[test]
+fn a_stream_nobody_knows_waits_for_the_others_then_is_lost_and_told() {
+    let mut bench = Bench::new(options(&[("events", 1, 0), ("profiles", 2, 0)]));
+    let spool = bench.create();
+    append(&spool.stream(0), 1, 0, &[(3, 300)]);
+    append(&spool.stream(1), 1, 0, &[(5, 500)]);
+    spool.sync().unwrap();
+    bench = bench.after_kill();
+    bench.options = one_stream();
+    let spool = bench.open();
+    spool.sync().unwrap();
+    assert!(spool.take_gaps().is_empty());
+    let found = account(&spool, 1);
+    assert_eq!((found.stream.as_str(), found.pending.records), ("profiles", 5));
+    assert_eq!(drain(&spool.stream(0), ALL).len(), 3);
+    assert!(!spool.is_done());
+    let [gap] = &tell(&spool)[..] else { panic!("one gap") };
+    assert_eq!((gap.stream, gap.reason), (1, DropReason::UnknownStream));
+    assert_eq!(gap.lost, Tally::new(5, 500));
+    assert_eq!(account(&spool, 1).dropped, [(DropReason::UnknownStream, gap.lost)]);
+    spool.remove().unwrap();
+    assert!(bench.memory.paths().is_empty(), "{:?}", bench.memory.paths());
 }
 
 #[test]
@@ -195,7 +219,7 @@ fn what_is_not_ours_or_newer_is_left_alone_and_told() {
     let (_, found) = recover(&bench);
     assert_eq!((found.foreign_files, found.dropped_in_all().records), (4, 0));
     let spool = bench.after_kill().open();
-    spool.take_gaps();
+    tell(&spool);
     let removed = spool.remove().unwrap_err();
     assert_eq!(removed.kind(), std::io::ErrorKind::DirectoryNotEmpty);
     for (path, content) in &strangers {

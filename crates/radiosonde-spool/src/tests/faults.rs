@@ -63,7 +63,7 @@ fn run(bench: &Bench, spool: &Spool, known: &mut Known, batches: u64) {
         }
         if turn % 4 == 3 {
             let _ = spool.sync();
-            let told: u64 = spool.take_gaps().iter().map(|gap| gap.lost.records).sum();
+            let told: u64 = tell(spool).iter().map(|gap| gap.lost.records).sum();
             if is_dead() {
                 return;
             }
@@ -204,7 +204,7 @@ fn check_after_death(bench: &Bench, known: &Known, place: &str) {
     let left = drain(&debug, Limit { records: 20, bytes: 2000 }).len() as u64;
     let found = account(&spool, 1);
     assert_eq!(left + found.dropped_in_all().records, first + 8, "{place}: {found:?}");
-    let told: u64 = spool.take_gaps().iter().map(|gap| gap.lost.records).sum();
+    let told: u64 = tell(&spool).iter().map(|gap| gap.lost.records).sum();
     assert!(told + known.told <= found.dropped_in_all().records, "{place}");
     spool.remove().unwrap();
     assert!(bench.memory.paths().is_empty(), "{place}: {:?}", bench.memory.paths());
@@ -325,7 +325,7 @@ fn what_not_even_the_end_brings_to_the_disk_is_lost_for_that_reason_and_nothing_
         assert_eq!(found.in_memory, Tally::default());
         assert_eq!(found.appended.records, 88);
         assert_eq!(found.dropped, [(reason, found.dropped_in_all())], "{code}");
-        let told: u64 = spool.take_gaps().iter().map(|gap| gap.lost.records).sum();
+        let told: u64 = tell(&spool).iter().map(|gap| gap.lost.records).sum();
         assert_eq!(told, found.dropped_in_all().records);
         // The next process takes what is there, and finds nothing missing.
         let bench = bench.after_kill();
@@ -353,7 +353,7 @@ fn what_a_killed_process_had_in_memory_only_is_lost_for_the_reason_that_put_it_t
     assert_eq!(found.appended, before.appended);
     assert_eq!((found.pending, found.in_memory), (Tally::default(), Tally::default()));
     assert_eq!(found.dropped, [(DropReason::DiskFull, before.pending)]);
-    let told: u64 = spool.take_gaps().iter().map(|gap| gap.lost.records).sum();
+    let told: u64 = tell(&spool).iter().map(|gap| gap.lost.records).sum();
     assert_eq!(told, 40);
     // What comes now comes after it, and nothing is missing before it.
     bench.memory.set_capacity(1 << 40);

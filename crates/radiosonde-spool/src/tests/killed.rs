@@ -259,7 +259,7 @@ fn check(folder: &Path, place: &str) -> u64 {
     let debug = drain(&spool.stream(1), ALL).len() as u64;
     let lost = account(&spool, 1).dropped_in_all().records;
     assert_eq!(debug + lost, appended, "{place}");
-    let told: u64 = spool.take_gaps().iter().map(|gap| gap.lost.records).sum();
+    let told: u64 = tell(&spool).iter().map(|gap| gap.lost.records).sum();
     assert_eq!(told, found.dropped_in_all().records + lost, "{place}");
     spool.remove().unwrap();
     assert!(!folder.join("spool").exists(), "{place}");

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use memory::Memory;
 
 use crate::home::World;
-use crate::{Account, Frame, Limit, Options, Settled, Spool, Stream, StreamOptions, Taken};
+use crate::{Account, Frame, Gap, Limit, Options, Settled, Spool, Stream, StreamOptions, Taken};
 
 const ROOT: &str = "/spools";
 const PATH: &str = "/spools/spool";
@@ -131,6 +131,13 @@ fn drain(stream: &Stream, limit: Limit) -> Vec<u64> {
         settle(stream, &taken);
     }
     records
+}
+
+/// Losses that were not told yet, told.
+fn tell(spool: &Spool) -> Vec<Gap> {
+    let gaps = spool.take_gaps();
+    spool.told();
+    gaps
 }
 
 fn account(spool: &Spool, stream: usize) -> Account {

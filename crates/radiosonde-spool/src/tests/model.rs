@@ -101,7 +101,7 @@ impl Run {
             }
             Act::Sync => self.spool.sync().unwrap(),
             Act::Gaps => {
-                for gap in self.spool.take_gaps() {
+                for gap in tell(&self.spool) {
                     self.models[gap.stream].told += gap.lost.records;
                 }
             }
@@ -215,7 +215,7 @@ impl Run {
                 assert!(records.iter().all(|record| !model.settled.contains(record)));
             }
         }
-        let told: u64 = self.spool.take_gaps().iter().map(|gap| gap.lost.records).sum();
+        let told: u64 = tell(&self.spool).iter().map(|gap| gap.lost.records).sum();
         let told = told + self.models.iter().map(|model| model.told).sum::<u64>();
         let lost: u64 =
             self.spool.accounts().iter().map(|found| found.dropped_in_all().records).sum();

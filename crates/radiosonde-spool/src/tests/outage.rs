@@ -47,7 +47,7 @@ impl Outage {
             }
         }
         self.spool.sync().unwrap();
-        for gap in self.spool.take_gaps() {
+        for gap in tell(&self.spool) {
             self.told[gap.stream] += gap.lost.records;
             assert_eq!(gap.reason, DropReason::Cap);
             self.gaps.push(gap);
