@@ -1,6 +1,6 @@
 //! What a call costs the thread that makes it while its telemetry is sent.
 
-use super::case::{Case, End};
+use super::case::{Case, End, Pace};
 use super::processes::Processes;
 use super::watch::{endpoint, receiver};
 use crate::harness::{Books, Measured, Round, stats};
@@ -12,14 +12,14 @@ const CALLS_QUICK: u64 = 8_000;
 /// Where the second kind of ours keeps its rings.
 const MEMORY: &str = "/dev/shm";
 
-/// Times of calls, in microseconds: `caller_healthy` or `caller_hung`, with signal and transport as in
-/// the other cells.
+/// Times of calls, in microseconds: `caller_healthy` or `caller_hung`, or the same with `_awake` for a
+/// thread that does not sleep between calls; signal and transport as in the other cells.
 pub(super) fn times(round: &Round) -> Result<Measured, String> {
     let (fault, rest) = round.names[1].split_once('/').ok_or("no signal and transport")?;
     // Only the signal and the transport are asked for.
     let case = Case::of(&format!("healthy/{rest}"))?;
     let (receiver, _) = receiver()?;
-    if fault == "caller_hung" {
+    if fault.starts_with("caller_hung") {
         receiver.play(Script::healthy().until_told(Fault::HangAfterBody));
     }
     let to = endpoint(&receiver, case.transport);
@@ -31,9 +31,10 @@ pub(super) fn times(round: &Round) -> Result<Measured, String> {
         processes.set("RADIOSONDE_RINGS", &rings);
     }
     let path = round.folder.join("times.json");
+    let pace = if fault.ends_with("_awake") { Pace::Awake } else { Pace::Sleeping };
     let calls = round.size.of(CALLS, CALLS_QUICK);
     let ended = processes
-        .start(calls, true, End::Shutdown, Some(path.clone()))
+        .start(calls, pace, End::Shutdown, Some(path.clone()))
         .and_then(|mut process| process.wait());
     if in_memory {
         // A folder of our own name, made above.

@@ -37,6 +37,17 @@ pub(super) enum Transport {
     Http,
 }
 
+/// How events follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(super) enum Pace {
+    /// As fast as they can.
+    AtOnce,
+    /// Eight a millisecond, one after the other; the thread waits busily in between.
+    Awake,
+    /// Eight a millisecond, together; the thread sleeps in between.
+    Sleeping,
+}
+
 /// How a process ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) enum End {
@@ -103,7 +114,7 @@ impl Case {
         let milliseconds = u64::try_from(end.as_millis()).unwrap_or(u64::MAX);
         let mut course = Course {
             events: milliseconds * TOGETHER,
-            is_paced: true,
+            pace: Pace::Sleeping,
             end: End::Shutdown,
             kills: Vec::new(),
             script: Script::healthy().during(from, Fault::Healthy),
@@ -149,7 +160,7 @@ impl Case {
             Wrong::Burst => {
                 course.script = Script::healthy();
                 course.events = size.of(BURST, BURST / 4);
-                course.is_paced = false;
+                course.pace = Pace::AtOnce;
             }
         }
         course
@@ -172,8 +183,8 @@ const UNAVAILABLE: i32 = 14;
 pub(super) struct Course {
     /// Events of all processes together.
     pub(super) events: u64,
-    /// Whether they come eight a millisecond, or as fast as they can.
-    pub(super) is_paced: bool,
+    /// How they follow each other.
+    pub(super) pace: Pace,
     /// How the last process ends.
     pub(super) end: End,
     /// When a process is killed and started again, from the first event on.

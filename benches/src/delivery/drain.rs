@@ -1,7 +1,7 @@
 //! How fast what was kept is sent once it can be.
 
 use super::arrivals::Arrivals;
-use super::case::{End, Signal, Transport};
+use super::case::{End, Pace, Signal, Transport};
 use super::processes::{Processes, WITHIN};
 use super::watch::{QUIET_NEXT, endpoint, receiver, wait_until_quiet};
 use crate::harness::{Books, Measured, Round};
@@ -25,7 +25,7 @@ pub(super) fn drained(round: &Round) -> Result<Measured, String> {
     let (signal, transport) = (Signal::Spans, Transport::Http);
     let mut processes = Processes::new(round, (signal, transport), endpoint(&receiver, transport));
     let kept = round.size.of(KEPT, KEPT_QUICK);
-    processes.start(kept, true, End::Shutdown, None)?.wait()?;
+    processes.start(kept, Pace::Sleeping, End::Shutdown, None)?.wait()?;
     receiver.play(Script::healthy());
     let ranges = processes.ranges()?;
     let wait = || -> Result<Duration, String> {
@@ -42,7 +42,7 @@ pub(super) fn drained(round: &Round) -> Result<Measured, String> {
         sender.shutdown(Duration::ZERO);
         took
     } else {
-        let mut next = processes.start(0, true, End::WhenTold, None)?;
+        let mut next = processes.start(0, Pace::AtOnce, End::WhenTold, None)?;
         let took = wait()?;
         next.tell();
         next.wait()?;

@@ -2,7 +2,7 @@
 //! not reach.
 
 use super::arrivals::NUMBER;
-use super::case::{End, Signal, TOGETHER, Transport};
+use super::case::{End, Pace, Signal, TOGETHER, Transport};
 use crate::harness::Round;
 use radiosonde::__private::AckCounter;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ pub(super) struct Plan {
     pub(super) first: u64,
     /// How many events.
     pub(super) events: u64,
-    pub(super) is_paced: bool,
+    pub(super) pace: Pace,
     pub(super) end: End,
     /// Where it counts what it has handed over.
     pub(super) acknowledged: PathBuf,
@@ -76,9 +76,19 @@ pub(super) fn run<E: Emitter>(round: &Round) -> Result<(), String> {
     emitter.produce(|| {
         let started = Instant::now();
         for at in 0..plan.events {
-            if plan.is_paced && at % TOGETHER == 0 {
-                let due = Duration::from_millis(at / TOGETHER);
-                std::thread::sleep(due.saturating_sub(started.elapsed()));
+            match plan.pace {
+                Pace::AtOnce => {}
+                Pace::Awake => {
+                    let due = Duration::from_micros(at * 1000 / TOGETHER);
+                    while started.elapsed() < due {
+                        std::hint::spin_loop();
+                    }
+                }
+                Pace::Sleeping if at % TOGETHER == 0 => {
+                    let due = Duration::from_millis(at / TOGETHER);
+                    std::thread::sleep(due.saturating_sub(started.elapsed()));
+                }
+                Pace::Sleeping => {}
             }
             let number = black_box((plan.first + at).cast_signed());
             if plan.times.is_some() {

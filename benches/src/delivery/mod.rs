@@ -128,6 +128,10 @@ macro_rules! cells {
             Workload { name: "caller_hung/spans/http", about: HUNG, ..CALLER },
             Workload { name: "caller_hung/spans/grpc", about: HUNG, rounds_quick: 0, ..CALLER },
             Workload { name: "caller_hung/logs/http", about: HUNG, rounds_quick: 0, ..CALLER },
+            Workload { name: "caller_healthy_awake/spans/http", about: AWAKE, ..CALLER },
+            Workload { name: "caller_healthy_awake/logs/http", about: AWAKE, rounds_quick: 0, ..CALLER },
+            Workload { name: "caller_hung_awake/spans/http", about: HUNG_AWAKE, ..CALLER },
+            Workload { name: "caller_hung_awake/logs/http", about: HUNG_AWAKE, rounds_quick: 0, ..CALLER },
             Workload {
                 name: "drain",
                 about: DRAIN,
@@ -151,6 +155,9 @@ const fn cell(
 
 const HEALTHY: &str = "one call with five attributes, 8,000 a second, while all is well";
 const HUNG: &str = "the same while the receiver takes requests and never answers";
+const AWAKE: &str =
+    "one call with five attributes each 125 µs, between which the thread waits busily";
+const HUNG_AWAKE: &str = "the same while the receiver takes requests and never answers";
 const DRAIN: &str = "what a program left behind that ended during an outage, sent by its next start; `unpaced` by a \
                      sender that need not spare the receiver";
 

@@ -1,6 +1,6 @@
 //! The processes of a cell: started, killed, waited for, and what each of them had handed over.
 
-use super::case::{End, Signal, Transport};
+use super::case::{End, Pace, Signal, Transport};
 use super::emitter::Plan;
 use crate::harness::{Round, Size, child};
 use radiosonde::__private::AckCounter;
@@ -55,7 +55,7 @@ impl<'a> Processes<'a> {
     pub(super) fn start(
         &mut self,
         events: u64,
-        is_paced: bool,
+        pace: Pace,
         end: End,
         times: Option<PathBuf>,
     ) -> Result<Running, String> {
@@ -67,7 +67,7 @@ impl<'a> Processes<'a> {
             transport: self.transport,
             first,
             events,
-            is_paced,
+            pace,
             end,
             acknowledged: acknowledged.clone(),
             dropped: self.dropped_path(),

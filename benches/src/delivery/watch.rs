@@ -1,7 +1,7 @@
 //! One cell: a receiver that does wrong, processes that send to it, and what arrived in the end.
 
 use super::arrivals::Arrivals;
-use super::case::{Case, End, Signal, Transport, Wrong};
+use super::case::{Case, End, Pace, Signal, Transport, Wrong};
 use super::processes::Processes;
 use crate::harness::{Books, Measured, Role, Round};
 use radiosonde_testkit::{Fault, Key, Receiver, Script};
@@ -43,7 +43,7 @@ pub(super) fn watch(round: &Round) -> Result<Measured, String> {
     let (receiver, arrivals) = receiver()?;
     let to = endpoint(&receiver, case.transport);
     let mut processes = Processes::new(round, (case.signal, case.transport), to);
-    let mut process = processes.start(course.events, course.is_paced, course.end, None)?;
+    let mut process = processes.start(course.events, course.pace, course.end, None)?;
     processes.wait_for_the_first(&mut process)?;
     let started = Instant::now();
     receiver.play(course.script.clone());
@@ -51,7 +51,7 @@ pub(super) fn watch(round: &Round) -> Result<Measured, String> {
         std::thread::sleep(at.saturating_sub(started.elapsed()));
         process.kill()?;
         let left = course.events.saturating_sub(processes.emitted()?);
-        process = processes.start(left, course.is_paced, course.end, None)?;
+        process = processes.start(left, course.pace, course.end, None)?;
     }
     process.wait()?;
     let emitted = processes.emitted()?;
@@ -67,7 +67,7 @@ pub(super) fn watch(round: &Round) -> Result<Measured, String> {
     let at_exit = arrived();
     receiver.play(Script::healthy());
     if round.candidate.role == Role::Ours && at_exit < emitted {
-        let mut next = processes.start(0, true, End::WhenTold, None)?;
+        let mut next = processes.start(0, Pace::AtOnce, End::WhenTold, None)?;
         wait_until_quiet(&arrivals, QUIET_NEXT, || arrived() == emitted);
         next.tell();
         next.wait()?;

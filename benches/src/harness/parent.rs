@@ -63,12 +63,17 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         }
         let rows = rows(workload, &series)?;
         wrong.extend(complaints(workload, &rows));
-        if suite.layout == Layout::Tables
-            || suite.layout == Layout::Cells && workload.unit != table::PERCENT
-        {
-            let table = Table::of(workload, &rows);
-            print!("{}", table.text());
-            tables.push(table);
+        match suite.layout {
+            Layout::Cells if workload.unit == table::PERCENT => {
+                // The table comes at the end, which may be an hour off.
+                print!("{}", table::line_of_cells(workload, &rows));
+            }
+            Layout::Cells | Layout::Tables => {
+                let table = Table::of(workload, &rows);
+                print!("{}", table.text());
+                tables.push(table);
+            }
+            Layout::Matrix => {}
         }
         all.extend(rows);
     }
@@ -80,7 +85,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         print!("{}", table.text());
         tables.push(table);
     }
-    if suite.layout == Layout::Cells {
+    if suite.layout == Layout::Cells && all.iter().any(|row| row.unit == table::PERCENT) {
         let table = Table::cells(suite, &all);
         print!("{}", table.text());
         tables.insert(0, table);

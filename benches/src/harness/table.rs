@@ -201,6 +201,12 @@ fn none() -> String {
 /// The unit of a share.
 pub(crate) const PERCENT: &str = "%";
 
+/// What the candidates came to at one cell.
+pub(crate) fn line_of_cells(workload: &Workload, rows: &[Row]) -> String {
+    let cells = rows.iter().map(|row| format!("{} {}", row.candidate, percent(row)));
+    format!("{}: {}\n", workload.name, cells.collect::<Vec<_>>().join(", "))
+}
+
 /// A share, exact to single events of a run, and what the round says besides.
 fn percent(row: &Row) -> String {
     // Rounded down: 100 % is said of nothing less.
@@ -303,6 +309,11 @@ fn thousands(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::harness::Books;
+    use crate::harness::child::Answer;
+    use crate::harness::parent::Series;
+    use crate::harness::report::rows;
+    use std::collections::BTreeMap;
 
     #[test]
     fn numbers_have_the_digits_that_matter() {
@@ -320,6 +331,27 @@ mod tests {
         ] {
             assert_eq!(number(value), expected, "{value}");
         }
+    }
+
+    #[test]
+    fn a_share_is_never_rounded_up() {
+        let mut row = row_of(99.999_6);
+        assert_eq!(percent(&row), "99.999 %");
+        row.figures.insert("at_exit".into(), 12.5);
+        row.figures.insert("again".into(), 2048.0);
+        assert_eq!(percent(&row), "99.999 % (12.500 % at exit, 2,048 twice)");
+        let whole = row_of(100.0);
+        assert_eq!(percent(&whole), "100.000 %");
+    }
+
+    fn row_of(share: f64) -> Row {
+        let workload = crate::SUITES.iter().find_map(|suite| suite.workload("healthy/spans/http"));
+        let workload = workload.expect("a cell");
+        let candidate = &workload.candidates[0];
+        let answer =
+            Answer { median: share, p99: None, books: Books::default(), figures: BTreeMap::new() };
+        let series = [Series { candidate, answers: vec![answer] }];
+        rows(workload, &series).expect("a row").remove(0)
     }
 
     #[test]

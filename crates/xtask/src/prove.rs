@@ -101,6 +101,13 @@ pub(crate) const PROOFS: &[Proof] = &[
         tests: &["-p", "radiosonde-spool", "--lib", "whenever_a_process_is_killed"],
     },
     Proof {
+        name: "sender",
+        about: "the sender under simulated networks, collectors and clocks: whatever goes wrong, everything arrives or is counted, in order, without haste, and a kill repeats one range of a signal",
+        rounds: 5_000,
+        variable: "XTASK_SENDER",
+        tests: &["-p", "radiosonde-otlp", "--features", "grpc", "--lib", "sender::simulation"],
+    },
+    Proof {
         name: "catalog",
         about: "how long the compiler takes for catalogues of 100 to 1,000 metrics",
         rounds: 5,

@@ -205,6 +205,22 @@ fn what_cannot_be_recorded_goes_on_all_the_same() {
     assert_eq!((again.status().as_u16(), journal.account(Kind::Event).rejected), (200, 2));
 }
 
+#[test]
+fn that_somebody_else_sends_a_signal_is_known_once_it_was_recorded_in_front_of_him() {
+    let journal = journal();
+    let elsewhere = || Kind::ALL.map(|kind| journal.is_sent_elsewhere(kind));
+    let logs = |kind: &str| request("/v1/logs", kind, "", logs(2));
+    with_journal(&journal, || {
+        assert!(send(&SdkClient::new(), logs("application/x-protobuf")).is_ok());
+        assert_eq!(elsewhere(), [false; 3], "nobody is behind");
+        let client = SdkClient::in_front_of(Glad);
+        assert!(send(&client, logs("application/json")).is_ok());
+        assert_eq!(elsewhere(), [false; 3], "it was not recorded");
+        assert!(send(&client, logs("application/x-protobuf")).is_ok());
+    });
+    assert_eq!(elsewhere(), [true, false, false]);
+}
+
 /// Answers 503 at once.
 #[derive(Debug)]
 struct Busy;

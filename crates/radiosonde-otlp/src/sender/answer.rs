@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::breaker::HINT_MAX;
+
 /// What came of a request, for the lane that sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
@@ -12,7 +14,13 @@ pub(super) struct Answer {
 
 impl Answer {
     pub(super) fn new(verdict: Verdict, text: impl Into<String>) -> Self {
-        Self { verdict, text: cut(text.into()) }
+        let mut text = cut(text.into());
+        if let Verdict::Throttled { wait: Some(wait), .. } = verdict
+            && !wait.is_zero()
+        {
+            text.push_str(&asked(wait));
+        }
+        Self { verdict, text }
     }
 }
 
@@ -53,6 +61,15 @@ pub(super) enum Verdict {
 
 /// Longest text of an answer that is kept, in bytes.
 const TEXT_MAX: usize = 512;
+
+/// What is done about a wish to be left alone.
+fn asked(wait: Duration) -> String {
+    let (most, wait) = (HINT_MAX.as_secs(), wait.as_millis().div_ceil(1_000));
+    if wait > u128::from(most) {
+        return format!("; it asks to be left alone for {wait} s, and is for {most} s");
+    }
+    format!("; it asks to be left alone for {wait} s")
+}
 
 /// Cut, and without control characters: it goes to logs and screens.
 pub(super) fn cut(mut text: String) -> String {

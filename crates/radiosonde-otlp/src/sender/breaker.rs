@@ -22,15 +22,13 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 pub(super) const HINT_MAX: Duration = Duration::from_secs(600);
 /// Between two looks at whether a configuration has become right.
 pub(super) const HOLD: Duration = Duration::from_secs(60);
-/// Records of a probe, and of the first request after one.
+/// Records of a probe, and of the first request after one that was answered.
 pub(super) const PROBE_RECORDS: u64 = 64;
 /// How long a probe may take at first. One that ran out of it has twice as long the next time, so that
 /// a collector that is slow and well is found to be.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Records of a request at most.
 pub(super) const RECORDS_MAX: u64 = 2_048;
-/// Requests under way at most.
-pub(super) const FLIGHT_MAX: usize = 4;
 /// Answers in a row after which a collector counts as well again.
 const WELL: u32 = 8;
 
@@ -39,13 +37,8 @@ const WELL: u32 = 8;
 pub(super) enum Permit {
     /// One request of at most [`PROBE_RECORDS`], within this time.
     Probe(Duration),
-    /// Requests of so many records, so many at a time.
-    Send {
-        /// Records of one.
-        records: u64,
-        /// Requests under way at most.
-        flight: usize,
-    },
+    /// Requests of at most so many records.
+    Send(u64),
     /// Nothing until then; none while a probe is under way.
     Wait(Option<Duration>),
 }
@@ -87,7 +80,6 @@ pub(super) struct Breaker {
     /// Probes in a row that ran out of time.
     late_probes: u32,
     records: u64,
-    flight: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +91,8 @@ enum State {
 }
 
 impl Breaker {
-    /// Closed, at the beginning of a slow start.
+    /// Closed, for requests of any size: a range that was under way when the process before was killed
+    /// goes out again as it did then.
     pub(super) fn new(timeout: Duration) -> Self {
         Self {
             state: State::Closed,
@@ -108,14 +101,13 @@ impl Breaker {
             answers: 0,
             openings: 0,
             late_probes: 0,
-            records: PROBE_RECORDS,
-            flight: 1,
+            records: RECORDS_MAX,
         }
     }
 
     pub(super) fn permit(&self, now: Duration) -> Permit {
         match self.state {
-            State::Closed => Permit::Send { records: self.records, flight: self.flight },
+            State::Closed => Permit::Send(self.records),
             State::Held { until } | State::Open { until } if now < until => {
                 Permit::Wait(Some(until))
             }
@@ -152,7 +144,7 @@ impl Breaker {
             State::Probing { .. } if is_probe => {
                 self.state = State::Closed;
                 (self.failures, self.answers, self.late_probes) = (0, 0, 0);
-                (self.records, self.flight) = (PROBE_RECORDS, 1);
+                self.records = PROBE_RECORDS;
             }
             // An answer from before it opened: what came after knows better.
             State::Held { .. } | State::Open { .. } | State::Probing { .. } => {}
@@ -164,11 +156,7 @@ impl Breaker {
         if self.answers >= WELL {
             self.openings = 0;
         }
-        if self.records < RECORDS_MAX {
-            self.records = (self.records * 2).min(RECORDS_MAX);
-        } else {
-            self.flight = (self.flight + 1).min(FLIGHT_MAX);
-        }
+        self.records = (self.records * 2).min(RECORDS_MAX);
     }
 
     pub(super) fn failed(&mut self, now: Duration, failure: Failure, is_probe: bool, random: u64) {
@@ -315,23 +303,12 @@ mod tests {
         probe(&mut breaker);
         breaker.answered(true);
         let mut permits = Vec::new();
-        for _ in 0..10 {
-            let Permit::Send { records, flight } = breaker.permit(SECOND) else { panic!() };
-            permits.push((records, flight));
+        for _ in 0..7 {
+            let Permit::Send(records) = breaker.permit(SECOND) else { panic!() };
+            permits.push(records);
             breaker.answered(false);
         }
-        let expected = [
-            (64, 1),
-            (128, 1),
-            (256, 1),
-            (512, 1),
-            (1_024, 1),
-            (2_048, 1),
-            (2_048, 2),
-            (2_048, 3),
-            (2_048, 4),
-            (2_048, 4),
-        ];
+        let expected = [64, 128, 256, 512, 1_024, 2_048, 2_048];
         assert_eq!(permits, expected);
     }
 

@@ -12,7 +12,7 @@ use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
+use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::connect::{Connect, Connected, Connection, HttpConnector};
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -29,7 +29,7 @@ use crate::destination::{Destination, Protocol};
 /// How long a connection without requests stays open.
 const IDLE: Duration = Duration::from_secs(30);
 /// Connections without requests that stay open.
-const IDLE_MAX: usize = super::breaker::FLIGHT_MAX;
+const IDLE_MAX: usize = super::flight::FLIGHT_MAX;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Exchanged = Pin<Box<dyn Future<Output = Result<Response<Incoming>, Error>> + Send>>;
@@ -69,33 +69,23 @@ pub(super) fn connections(
     let Some(proxy) = proxies.on_the_way(uri) else {
         return Ok(client(Connector { inner: plain, to: None, tls, heard }, is_grpc));
     };
-    let to = proxy.uri.clone();
-    match to.scheme_str() {
-        Some("socks5" | "socks5h") => {
-            let mut inner = SocksV5::new(to, plain);
-            if let Some((user, password)) = proxy.user {
-                inner = inner.with_auth(user, password);
-            }
-            Ok(client(Connector { inner, to: None, tls, heard }, is_grpc))
-        }
-        Some(scheme @ ("http" | "https")) => {
-            // A proxy is trusted as any server is: by the certificates of the system, or the file.
-            let to_proxy = (scheme == "https").then(|| tls::config(destination, b"http/1.1"));
-            let to_proxy = to_proxy.transpose()?.map(Arc::new);
-            let base = Connector { inner: plain, to: None, tls: to_proxy, heard: heard.clone() };
-            let authorization = proxy.authorization();
-            if has_tls || is_grpc {
-                let mut inner = Tunnel::new(to, base);
-                if let Some(authorization) = authorization {
-                    inner = inner.with_auth(authorization);
-                }
-                return Ok(client(Connector { inner, to: None, tls, heard }, is_grpc));
-            }
-            let connections = client(Connector { to: Some(to), ..base }, is_grpc);
-            Ok(Connections { proxy_authorization: authorization, ..connections })
-        }
-        _ => Err("the proxy is of a kind that is not spoken: use http, https or socks5".to_owned()),
+    if proxy.uri.scheme_str() != Some("http") {
+        return Err(
+            "the proxy is of a kind that is not spoken: use http://host:port, also for what \
+                    goes to https"
+                .to_owned(),
+        );
     }
+    let (to, authorization) = (proxy.uri.clone(), proxy.authorization());
+    if has_tls || is_grpc {
+        let mut inner = Tunnel::new(to, plain);
+        if let Some(authorization) = authorization {
+            inner = inner.with_auth(authorization);
+        }
+        return Ok(client(Connector { inner, to: None, tls, heard }, is_grpc));
+    }
+    let connections = client(Connector { inner: plain, to: Some(to), tls, heard }, is_grpc);
+    Ok(Connections { proxy_authorization: authorization, ..connections })
 }
 
 fn client<C>(connector: Connector<C>, is_grpc: bool) -> Connections

@@ -110,6 +110,11 @@ impl<T: Range> Job<T> {
         self.parked.len()
     }
 
+    /// How often each parked entry was refused at least.
+    pub(super) fn refusals(&self) -> u8 {
+        self.parked.iter().map(|parked| parked.part.refusals).min().unwrap_or_default()
+    }
+
     /// When the first parked entry is tried again at the latest.
     pub(super) fn parked_until(&self) -> Option<Duration> {
         self.parked.iter().map(|parked| parked.until).min()

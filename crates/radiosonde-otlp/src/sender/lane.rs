@@ -7,15 +7,16 @@
 //! Of the streams of a signal the one whose oldest record is oldest goes first. With more than
 //! [`BACKLOG`] records waiting, four of five ranges come from the stream of the highest rank that has
 //! any (business events, then warnings, …), and the fifth from the oldest, so that nothing starves.
-//! Within a stream ranges are sent in their order, up to four at a time.
+//! Within a stream ranges are sent in their order; how many at a time, [`Flight`] says.
 //!
 //! # What a collector refuses
 //! The halves of a refused part are tried, down to the one entry that is refused alone. If anything was
 //! accepted since that search began, it is tried once more, and then given up, to quarantine; if not,
-//! it is parked until something is, and tried again each minute. When nothing else may be taken any
-//! more, a request without records asks whether the collector takes anything. A collector that refuses
-//! [`PARKED_MAX`] single entries and accepts nothing does not mean the entries: it counts as
-//! misconfigured, and nothing is given up.
+//! it is parked until something is, and tried again each minute. A request without records asks whether
+//! the collector takes anything, when nothing else may be taken any more, or when nothing else waits and
+//! all that does was refused [`ALONE`] times: what is refused alone does not wait for ever for company.
+//! A collector that refuses that request too, or [`PARKED_MAX`] single entries while it accepts nothing,
+//! does not mean the entries: it counts as misconfigured, and nothing is given up.
 
 mod choice;
 mod verdicts;
@@ -23,7 +24,8 @@ mod verdicts;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::breaker::{Breaker, FLIGHT_MAX, HOLD, PROBE_RECORDS, Permit, RECORDS_MAX};
+use super::breaker::{Breaker, HOLD, PROBE_RECORDS, Permit, RECORDS_MAX};
+use super::flight::{FLIGHT_MAX, Flight};
 use super::job::{Job, Part};
 use super::pace::Pace;
 use super::status::Counts;
@@ -49,6 +51,9 @@ const MANY: u64 = 512;
 pub(super) const BACKLOG: u64 = RECORDS_MAX * FLIGHT_MAX as u64;
 /// Single entries that a collector may refuse without accepting anything.
 const PARKED_MAX: usize = 16;
+/// How often all that waits is refused, a minute apart, before a request without records asks whether
+/// it is the records.
+const ALONE: u8 = 10;
 /// Failures of a collector at one range after which it is searched for what it fails at.
 const FAULTS_MAX: u32 = 4;
 /// Between two tries to settle a range when the disk refuses.
@@ -60,6 +65,7 @@ pub(super) struct Lane<S: Store> {
     strict: bool,
     timeout: Duration,
     pub(super) breaker: Breaker,
+    flight: Flight,
     pace: Pace,
     sources: Vec<Source<S>>,
     jobs: Vec<Job<S::Taken>>,
@@ -137,6 +143,7 @@ impl<S: Store> Lane<S> {
             strict,
             timeout,
             breaker: Breaker::new(timeout),
+            flight: Flight::new(),
             pace,
             sources: Vec::new(),
             jobs: Vec::new(),
@@ -198,11 +205,13 @@ impl<S: Store> Lane<S> {
             job.unpark(now, self.accepts);
         }
         let waiting = self.look(now);
-        let (records, timeout) = match self.breaker.permit(now) {
+        let permit = self.breaker.permit(now);
+        self.limit(now, &waiting, permit);
+        let (records, timeout) = match permit {
             Permit::Wait(until) => return Step::Wait(until),
             Permit::Probe(timeout) => (PROBE_RECORDS, Some(timeout)),
-            Permit::Send { flight, .. } if self.flying.len() >= flight => return Step::Wait(None),
-            Permit::Send { records, .. } => (records, None),
+            Permit::Send(_) if self.flying.len() >= self.flight.width() => return Step::Wait(None),
+            Permit::Send(records) => (records, None),
         };
         if let Some(until) = self.pace.wait(now) {
             return Step::Wait(Some(until));
@@ -217,6 +226,20 @@ impl<S: Store> Lane<S> {
             return Step::Wait(self.wake(now));
         };
         Step::Send(self.send(at, part, timeout))
+    }
+
+    /// Looks at how many requests may be under way.
+    fn limit(&mut self, now: Duration, waiting: &[Vec<Waiting>], permit: Permit) {
+        let Permit::Send(records) = permit else {
+            self.flight = Flight::new();
+            return;
+        };
+        let (most, all) = self.backlog(waiting);
+        self.flight.waiting(most);
+        if self.flying.len() >= self.flight.width() {
+            let alone = records >= RECORDS_MAX && self.pace.wait(now).is_none();
+            self.flight.full(now, all, alone);
+        }
     }
 
     fn send(&mut self, at: usize, part: Part, probe: Option<Duration>) -> Attempt {
@@ -243,11 +266,13 @@ impl<S: Store> Lane<S> {
     }
 
     /// A request without records, when nothing can be sent but single entries that were refused before
-    /// and wait for another request to be accepted: all that may be taken is taken.
+    /// and wait for another request to be accepted: all that may be taken is taken, or there is nothing
+    /// else, and was not for long.
     fn ask_empty(&mut self, now: Duration, probe: Option<Duration>) -> Option<Attempt> {
         let is_stuck = |job: &Job<S::Taken>| job.parked() > 0 && job.flying == 0;
-        let is_due = self.jobs.len() >= JOBS_MAX && self.jobs.iter().all(is_stuck);
-        if !is_due || self.in_doubt || now < self.ask_at {
+        let is_alone = |job: &Job<S::Taken>| job.refusals() >= ALONE;
+        let is_due = self.jobs.len() >= JOBS_MAX || self.jobs.iter().all(is_alone);
+        if !is_due || !self.jobs.iter().all(is_stuck) || self.in_doubt || now < self.ask_at {
             return None;
         }
         let job = self.jobs.first()?;

@@ -4,6 +4,7 @@ mod answer;
 mod base64;
 mod breaker;
 mod connect;
+mod flight;
 mod job;
 mod lane;
 mod pace;
@@ -66,16 +67,23 @@ impl Default for SenderOptions {
 /// One thread, `radiosonde-otlp`, serves all spools, destinations and signals. It records nothing
 /// itself. What is acknowledged is settled in the spool, everything else stays there: nothing is lost
 /// by ending the thread, or the process, at any moment. What was under way then is sent again by
-/// whoever comes next, at most four ranges of a stream; each request says in its header
-/// `x-radiosonde-batch` which records it has, as `<instance>/<stream>/<first>-<last>`.
+/// whoever comes next: one range of a signal, of at most 2,048 records, unless more than one was (below).
+/// Each request says in its header `x-radiosonde-batch` which records it has, as
+/// `<instance>/<stream>/<first>-<last>`.
 ///
 /// # Order and pace
 ///
 /// Records gather for up to half a second. Of the streams of a signal the one with the oldest record
 /// goes first; with more than 8,192 records waiting, four of five ranges come from the stream of the
 /// highest rank (business events, then warnings, …), the fifth from the oldest. Requests have up to
-/// 2,048 records and 2 MiB, four of them are under way at most. Each signal is sent at most twice as
-/// fast as its records come in ([`SenderOptions::records_per_second_min`]).
+/// 2,048 records and 2 MiB. Each signal is sent at most twice as fast as its records come in
+/// ([`SenderOptions::records_per_second_min`]).
+///
+/// One request of a signal is under way as long as that keeps up: with answers within 100 ms, 20,000
+/// records a second. A slow or far collector gets up to four: one more after each two seconds in which
+/// full requests waited, nothing but the one under way held them back, and the backlog grew or would
+/// have taken longer than a minute to go. It is one again as soon as less than a full request waits, and
+/// whenever the breaker opens.
 ///
 /// # When a collector does not answer, or not well
 ///
@@ -90,7 +98,9 @@ impl Default for SenderOptions {
 /// specification would have it dropped; [`Destinations::strict`](crate::Destinations::strict) does.
 /// Refused records (400, 413, 422, INVALID_ARGUMENT) are searched by halves for those that are refused
 /// alone; they go to the quarantine of the spool and are counted as rejected, unless the collector
-/// takes nothing else either: then it is held as well. A partial success is counted and never sent
+/// takes nothing else either: then it is held as well. A record that is refused while there is nothing
+/// else to send is tried once a minute; after ten times a request without records asks whether the
+/// collector takes anything, and if it does, the record is refused for good the next time. A partial success is counted and never sent
 /// again.
 ///
 /// Any answer with a status of 2xx acknowledges, also when its body cannot be read or has more than

@@ -12,7 +12,9 @@ use crate::percent::decoded;
 /// What `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say, in upper or lower case; the lower
 /// one counts first, as with curl.
 ///
-/// A proxy is `http://host:port`, `https://…` or `socks5://…`, with `user:password@` if it wants them.
+/// A proxy is `http://host:port`, with `user:password@` if it wants them; what goes to https, or is gRPC,
+/// goes through a tunnel in it (`CONNECT`). Of another kind (`https://…`, `socks5://…`) is an error that
+/// is said, and nothing goes past it.
 /// What stands in `NO_PROXY` is reached directly: hosts with all below them, addresses, networks, `*`.
 /// The machine itself (`localhost`, `127.0.0.0/8`, `::1`) always is. `HTTP_PROXY` does not count where
 /// `REQUEST_METHOD` is set: in a CGI program it is a header that a client sends.

@@ -248,6 +248,28 @@ mod tests {
     }
 
     #[test]
+    fn what_a_collector_asks_for_is_told() {
+        for (status, retry_after, end) in [
+            (503, Some("120"), ": busy; it asks to be left alone for 120 s"),
+            (429, Some("600"), "; it asks to be left alone for 600 s"),
+            (503, Some("86400"), "; it asks to be left alone for 86400 s, and is for 600 s"),
+            (503, Some("Thu, 01 Jan 1970 00:00:30 GMT"), "; it asks to be left alone for 30 s"),
+            (503, Some("0"), "answered 503: busy"),
+            (503, Some("soon"), "answered 503: busy"),
+            (429, None, "answered 429: busy"),
+            (401, Some("120"), ": busy"),
+        ] {
+            let head = Head { status, retry_after, ..Head::default() };
+            let answer = of_http(&head, Some(b"busy"), SystemTime::UNIX_EPOCH);
+            assert!(answer.text.ends_with(end), "{}", answer.text);
+        }
+        // However long the body is, what is asked for is not cut off.
+        let head = Head { status: 503, retry_after: Some("7"), ..Head::default() };
+        let answer = of_http(&head, Some(&[b'a'; 9_000]), SystemTime::UNIX_EPOCH);
+        assert!(answer.text.ends_with("…; it asks to be left alone for 7 s"), "{}", answer.text);
+    }
+
+    #[test]
     fn what_was_answered_is_told_with_what_to_do() {
         let head = |status, content_type, location| Head {
             status,

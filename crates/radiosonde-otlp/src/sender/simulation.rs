@@ -1,244 +1,26 @@
-//! Lanes under thousands of simulated networks and clocks: whatever the collector does, everything is
-//! delivered or counted, in order, without haste, and at the end a fresh record still arrives.
+//! Lanes under simulated networks and clocks, by the thousand in `cargo xtask prove sender`: whatever the
+//! collector does, everything is delivered or counted, in order, without haste, and at the end a fresh
+//! record still arrives.
 
 mod collector;
 mod spool;
+mod world;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use self::collector::{Collector, Fault};
-use self::spool::SimulatedSpool;
-use super::answer::{Answer, Verdict};
-use super::lane::{Lane, Source, Step};
+use self::collector::Fault;
+use self::world::{MINUTE, Random, Scenario, TICK, TIMEOUT, World};
+use super::breaker::Shown;
+use super::lane::{Lane, Source};
 use super::pace::Pace;
 use crate::signal::Signal;
 use crate::streams::Stream;
 
-/// How long an attempt may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// The sender looks at its lanes at least so often.
-const TICK: Duration = Duration::from_millis(500);
-const MINUTE: Duration = Duration::from_secs(60);
-const STREAMS: [Stream; 4] =
-    [Stream::LogsDebug, Stream::LogsInfo, Stream::LogsWarning, Stream::Events];
-
-/// splitmix64.
-#[derive(Clone, Debug)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end.max(1)
-    }
-
-    fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-}
-
-/// What a run is made of.
-#[derive(Clone, Debug, Default)]
-struct Scenario {
-    /// What the collector does, from a second on.
-    faults: Vec<(u64, Fault)>,
-    /// Records a second.
-    rate: u64,
-    /// Seconds during which records come in.
-    seconds: u64,
-    /// Entries that the collector will never take.
-    poison: BTreeSet<u64>,
-    /// Seconds at which the process is killed and starts anew.
-    kills: Vec<u64>,
-    strict: bool,
-    /// Every so many calls to the spool fail, while records come in; none when it is 0.
-    spool_fails: u64,
-}
-
-/// A process, its spool and its collector.
-struct World {
-    now: Duration,
-    random: Random,
-    spool: SimulatedSpool,
-    collector: Collector,
-    lane: Lane<SimulatedSpool>,
-    /// Answers on their way.
-    coming: BTreeMap<(Duration, u64), Option<Answer>>,
-    strict: bool,
-    /// When each request was sent.
-    attempts: Vec<Duration>,
-    /// By stream, records in the order in which they were first sent.
-    first_sent: BTreeMap<String, Vec<u64>>,
-    sent: BTreeSet<u64>,
-    steps: u64,
-    /// Requests without records.
-    empty: usize,
-}
-
-impl World {
-    fn new(scenario: &Scenario, seed: u64) -> Self {
-        let spool = SimulatedSpool::default();
-        Self {
-            now: Duration::ZERO,
-            random: Random(seed),
-            collector: Collector::new(scenario.faults.clone(), scenario.poison.clone()),
-            lane: lane(scenario.strict, spool.clone()),
-            spool,
-            coming: BTreeMap::new(),
-            strict: scenario.strict,
-            attempts: Vec::new(),
-            first_sent: BTreeMap::new(),
-            sent: BTreeSet::new(),
-            steps: 0,
-            empty: 0,
-        }
-    }
-
-    /// The process is killed: what it held is lost, what is in the spool is there.
-    fn kill(&mut self) {
-        self.coming.clear();
-        self.spool.reopen();
-        self.lane = lane(self.strict, self.spool.clone());
-    }
-
-    /// Everything that happens until then.
-    fn run(&mut self, until: Duration) {
-        while self.now < until {
-            let wait = self.send();
-            let tick = self.now + TICK;
-            let answer = self.coming.first_key_value().map(|((at, _), _)| *at);
-            let next = [Some(tick), wait, answer].into_iter().flatten().min().unwrap_or(tick);
-            assert!(next > self.now || answer == Some(next), "a lane that waits for the past");
-            self.now = next.max(self.now);
-            while let Some(entry) = self.coming.first_entry() {
-                if entry.key().0 > self.now {
-                    break;
-                }
-                let ((_, id), answer) = entry.remove_entry();
-                let lost = Answer::new(Verdict::Failed { timed_out: true }, "no answer in time");
-                let random = self.random.next();
-                self.lane.answered(id, answer.unwrap_or(lost), self.now, random);
-            }
-        }
-    }
-
-    /// Sends what may be sent; until when there is nothing more to do.
-    fn send(&mut self) -> Option<Duration> {
-        loop {
-            self.steps += 1;
-            let attempt = match self.lane.next(self.now) {
-                Step::Send(attempt) => attempt,
-                Step::Wait(until) => return until,
-            };
-            self.attempts.push(self.now);
-            let records = collector::records(&attempt.body);
-            self.empty += usize::from(records.is_empty());
-            let stream = attempt.batch.split('/').nth(1).expect("a stream").to_owned();
-            for record in &records {
-                if self.sent.insert(*record) {
-                    self.first_sent.entry(stream.clone()).or_default().push(*record);
-                }
-            }
-            let took = self.collector.asked(self.now, &records, &mut self.random);
-            let (after, answer) = match took {
-                Some((after, answer)) if after < attempt.timeout => (after, Some(answer)),
-                _ => (attempt.timeout, None),
-            };
-            self.coming.insert((self.now + after, attempt.id), answer);
-        }
-    }
-
-    /// Records come in, and are sent, and the process is killed now and then.
-    fn live(&mut self, scenario: &Scenario) {
-        self.spool.fail(scenario.spool_fails);
-        for second in 0..scenario.seconds {
-            if scenario.kills.contains(&second) {
-                self.kill();
-            }
-            for _ in 0..4 {
-                self.append(scenario.rate / 4);
-                self.run(self.now + TICK / 2);
-            }
-        }
-        self.spool.fail(0);
-    }
-
-    fn append(&mut self, mut records: u64) {
-        while records > 0 {
-            let stream = STREAMS[usize::try_from(self.random.below(4)).expect("small")];
-            let count = (self.random.below(60) + 1).min(records);
-            self.spool.append(stream, count, self.now);
-            records -= count;
-        }
-    }
-
-    /// Until nothing is pending, or too long. Life goes on meanwhile, slowly.
-    fn drain(&mut self, within: Duration) {
-        let end = self.now + within;
-        let mut fresh = self.now + MINUTE;
-        while self.spool.pending() > 0 && self.now < end {
-            self.run(self.now + TICK);
-            if self.now >= fresh {
-                fresh = self.now + MINUTE;
-                self.append(1);
-            }
-        }
-    }
-
-    fn most_attempts_a_minute(&self, from: u64, to: u64) -> usize {
-        let within = |at: &&Duration| (from..to).contains(&at.as_secs());
-        let times: Vec<_> = self.attempts.iter().filter(within).collect();
-        let minutes = times.iter().enumerate().map(|(place, start)| {
-            times[place..].iter().take_while(|at| ***at < **start + MINUTE).count()
-        });
-        minutes.max().unwrap_or_default()
-    }
-
-    /// What must hold at the end of every run.
-    fn check(&mut self, scenario: &Scenario, what: &str) {
-        let appended = self.spool.appended();
-        assert_eq!(self.spool.pending(), 0, "{what}: {:?}", self.lane.counts);
-        let (delivered, rejected) = self.spool.settled();
-        assert_eq!(delivered + rejected, appended, "{what}");
-        let missing: BTreeSet<u64> =
-            (0..appended).filter(|record| !self.collector.has(*record)).collect();
-        assert!(missing.len() as u64 <= rejected, "{what}: {missing:?} and {rejected} counted");
-        if !scenario.strict && !scenario.faults.iter().any(|(_, fault)| fault.is_partial()) {
-            let poison = scenario.poison.range(..appended).copied().collect::<BTreeSet<_>>();
-            assert_eq!(missing, poison, "{what}: only what cannot be taken is missing");
-            assert_eq!(rejected, missing.len() as u64, "{what}");
-            assert_eq!(self.spool.quarantined(), missing, "{what}");
-        }
-        if scenario.poison.is_empty() && !scenario.faults.iter().any(|(_, f)| f.is_refusal()) {
-            for (stream, records) in &self.first_sent {
-                assert!(records.is_sorted(), "{what}: {stream} is out of order");
-            }
-        }
-        let may_double = scenario.faults.iter().any(|(_, fault)| fault.loses_answers());
-        if !may_double && scenario.kills.is_empty() {
-            assert_eq!(self.collector.doubles(), 0, "{what}: doubles without a lost answer");
-        }
-        // A fresh record still arrives, and soon.
-        self.append(1);
-        self.drain(Duration::from_secs(5));
-        assert!(self.collector.has(appended), "{what}: the last record");
-        let seconds = self.now.as_secs() + 1;
-        assert!(self.steps < 200 * seconds, "{what}: {} steps in {seconds} s", self.steps);
-    }
-}
-
-fn lane(strict: bool, spool: SimulatedSpool) -> Lane<SimulatedSpool> {
-    let mut lane = Lane::new(Signal::Logs, strict, TIMEOUT, Pace::new(5_000));
-    lane.add(Source::new(1, spool, "instance".to_owned(), b"resource"[..].into()));
-    lane
+/// How many worlds a test tries: one in so many of those of `XTASK_SENDER`.
+fn worlds(one_in: u64) -> u64 {
+    let days = std::env::var("XTASK_SENDER").map_or(200, |text| text.parse().expect("a number"));
+    (days / one_in).max(1)
 }
 
 /// Runs it, with all that has to be waited for at the end.
@@ -258,7 +40,7 @@ fn run(scenario: &Scenario, seed: u64) -> World {
 #[test]
 fn each_fault_alone_costs_nothing() {
     for fault in Fault::all() {
-        for seed in 0..4 {
+        for seed in 0..worlds(100) {
             let faults = vec![(15, fault), (45, Fault::None)];
             let scenario = Scenario { faults, rate: 60, seconds: 60, ..Scenario::default() };
             let world = run(&scenario, seed);
@@ -285,7 +67,7 @@ fn an_outage_of_an_hour_is_tried_a_few_times_a_minute_and_drained_gently() {
 
 #[test]
 fn poison_is_found_and_everything_else_arrives() {
-    for seed in 0..60 {
+    for seed in 0..worlds(10) {
         let mut random = Random(seed);
         let count = [1, 2, 5, 20, 40][usize::try_from(seed % 5).expect("small")];
         let start = random.below(5_000);
@@ -299,6 +81,61 @@ fn poison_is_found_and_everything_else_arrives() {
         let most = 2 * 12 * count as usize + 4 * count as usize + 400;
         assert!(world.attempts.len() < most, "seed {seed}: {} requests", world.attempts.len());
     }
+}
+
+/// 8,000 records a second, twenty times a second, and kills at any millisecond.
+fn busy(world: &mut World, millis: u64, mut kills: BTreeSet<u64>) {
+    for _ in 0..millis / 50 {
+        world.append(400);
+        let end = world.now + Duration::from_millis(50);
+        while let Some(kill) = kills.pop_first() {
+            if Duration::from_millis(kill) > end {
+                kills.insert(kill);
+                break;
+            }
+            world.run(Duration::from_millis(kill));
+            world.kill();
+        }
+        world.run(end);
+    }
+}
+
+#[test]
+fn a_kill_repeats_one_range_at_most() {
+    for seed in 0..worlds(20) {
+        let mut random = Random(seed ^ 0xdead);
+        let faults = vec![(0, Fault::Far(1 + random.below(100)))];
+        let mut world = World::new(&Scenario { faults, ..Scenario::default() }, seed);
+        let kills: BTreeSet<u64> = (0..4).map(|_| 500 + random.below(4_000)).collect();
+        let most = kills.len();
+        busy(&mut world, 5_000, kills);
+        assert!(world.spool.pending() < 8_000, "seed {seed}: {}", world.spool.pending());
+        world.drain(MINUTE);
+        assert_eq!(world.spool.pending(), 0, "seed {seed}");
+        let (repeated, doubles) = (&world.repeated, world.collector.doubles());
+        assert!(repeated.len() <= most, "seed {seed}: {most} kills, {repeated:?}");
+        for batch in repeated {
+            assert!(world.new.contains(batch), "seed {seed}: {batch} is not as it was");
+        }
+        assert!(doubles <= most as u64 * 2_048, "seed {seed}: {doubles} records");
+    }
+}
+
+#[test]
+fn a_far_collector_is_kept_up_with_and_a_near_one_gets_one_request_at_a_time() {
+    let faults = vec![(0, Fault::Far(90)), (10, Fault::Far(500)), (70, Fault::Far(90))];
+    let mut world = World::new(&Scenario { faults, ..Scenario::default() }, 3);
+    let mut pending = Vec::new();
+    for _ in 0..10 {
+        busy(&mut world, 10_000, BTreeSet::new());
+        pending.push(world.spool.pending());
+    }
+    let widest = |from: u64, to: u64| world.most_under_way(from, to);
+    assert_eq!(widest(0, 10), 1);
+    assert_eq!(widest(10, 70), 4, "{pending:?}");
+    assert_eq!(widest(80, 100), 1, "{pending:?}");
+    assert!(pending.iter().all(|pending| *pending < 60_000), "{pending:?}");
+    assert!(pending[9] < 8_000, "{pending:?}");
 }
 
 /// One record at a time, so that each is a range of its own; the first are poison, or seem to be.
@@ -330,9 +167,29 @@ fn poison_alone_does_not_hold_up_what_comes_after_it() {
 }
 
 #[test]
+fn poison_with_nothing_after_it_is_given_up_when_the_collector_takes_a_request_without_records() {
+    for count in 1..=3 {
+        let scenario = Scenario { poison: (0..count).collect(), ..Scenario::default() };
+        let mut world = single_records(&scenario, count);
+        world.run(8 * MINUTE);
+        assert_eq!(world.spool.pending(), count, "not on the first refusals");
+        world.run(12 * MINUTE);
+        assert_eq!((world.spool.settled(), world.empty), ((0, count), 1));
+        world.check(&scenario, "poison with nothing after it");
+    }
+    // It takes nothing at all: what it refuses may be well.
+    let faults = vec![(0, Fault::Status(400)), (86_400, Fault::None)];
+    let mut world = single_records(&Scenario { faults, ..Scenario::default() }, 1);
+    world.run(Duration::from_secs(86_000));
+    assert_eq!((world.spool.pending(), world.lane.breaker.shown()), (1, Shown::Held));
+    world.run(Duration::from_secs(86_500));
+    assert_eq!(world.spool.settled(), (1, 0));
+}
+
+#[test]
 fn a_collector_that_refuses_everything_costs_nothing_once_it_is_mended() {
     for fault in [Fault::Status(400), Fault::Status(422), Fault::Status(413), Fault::Status(500)] {
-        for seed in 0..20 {
+        for seed in 0..worlds(40) {
             let faults = vec![(5, fault), (1_800, Fault::None)];
             let scenario = Scenario { faults, rate: 100, seconds: 30, ..Scenario::default() };
             let world = run(&scenario, seed);
@@ -391,8 +248,8 @@ fn a_spool_that_cannot_be_read_or_written_is_tried_again_without_haste() {
 
 /// Faults, kills, poison and errors of the spool by chance.
 #[test]
-fn thousands_of_bad_days() {
-    for seed in 0..2_000 {
+fn bad_days_cost_nothing() {
+    for seed in 0..worlds(1) {
         let mut random = Random(seed ^ 0x5eed);
         let all = Fault::all();
         let mut faults = Vec::new();

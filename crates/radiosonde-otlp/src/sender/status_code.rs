@@ -140,9 +140,11 @@ mod tests {
         ] {
             let answer = of_grpc(code, "why", wait.map(Duration::from_secs));
             assert_eq!(answer.verdict, expected, "{code} {wait:?}");
-            assert!(answer.text.ends_with(": why"), "{}", answer.text);
+            assert!(answer.text.contains(": why"), "{}", answer.text);
         }
         assert!(of_grpc(12, "", None).text.contains("UNIMPLEMENTED"));
+        let asks = of_grpc(8, "quota", Some(Duration::from_millis(2_500))).text;
+        assert!(asks.ends_with(": quota; it asks to be left alone for 3 s"), "{asks}");
     }
 
     /// `google.rpc.Status` and what is in it, as their definitions have it.

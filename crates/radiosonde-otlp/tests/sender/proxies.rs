@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use radiosonde_otlp::{Destination, Protocol, Proxies, SenderOptions};
+use radiosonde_otlp::{Destination, Protocol, Proxies, SenderOptions, State};
 use radiosonde_testkit::{Receiver, TestCa};
 
 use crate::common::*;
@@ -157,6 +157,29 @@ fn a_proxy_that_wants_a_password_is_told_of() {
         assert!(found.last_error.as_deref().is_some_and(|text| text.contains(said)), "{found:?}");
         assert!(!format!("{found:?} {sender:?}").contains("wrong-password"));
         assert_eq!(bed.books(), (0, 0, 50));
+    }
+}
+
+#[test]
+fn a_proxy_of_a_kind_that_is_not_spoken_is_told_of_and_not_gone_past() {
+    for kind in ["https", "socks5", "socks5h", "nonsense"] {
+        for protocol in PROTOCOLS {
+            let receiver = Receiver::start().unwrap();
+            let (mut destination, _) = elsewhere(&receiver, protocol);
+            // An address that is no name of this machine, and that nobody has.
+            destination.endpoint = destination.endpoint.replace("localhost.test", "192.0.2.1");
+            let mut bed = Bed::new();
+            bed.append(50);
+            let url = format!("{kind}://user:hunter2@127.0.0.1:1");
+            let mut options = options_of_sender();
+            options.proxies = Proxies::from(&|name| (name == "ALL_PROXY").then(|| url.clone()));
+            let sender = bed.send_with(&destination, options, false);
+            let found = status(&sender, |status| status.state == State::Held);
+            let text = found.last_error.unwrap_or_default();
+            assert!(text.contains("use http://host:port"), "{kind} {protocol:?}: {text}");
+            assert!(!text.contains("hunter2"), "{text}");
+            assert_eq!((bed.books(), receiver.request_count()), ((0, 0, 50), 0));
+        }
     }
 }
 

@@ -23,7 +23,7 @@ const SENDERS: [(&str, &str); 5] = [
     ("worker", "machine-worker-2"),
 ];
 /// Far less than requests to a collector that hangs may take, far more than an orderly end does.
-const END_WITHIN: Duration = Duration::from_secs(20);
+const END_WITHIN: Duration = Duration::from_secs(30);
 
 /// The variables of a file, as a shell reads them, with another endpoint and a token.
 fn variables(name: &str, endpoint: &str) -> BTreeMap<String, String> {

@@ -107,6 +107,15 @@ impl<S: Store> Lane<S> {
         waiting[source][stream].pending.saturating_sub(taken)
     }
 
+    /// Records that are not taken: of the stream that has most, and of all.
+    pub(super) fn backlog(&self, waiting: &[Vec<Waiting>]) -> (u64, u64) {
+        let streams =
+            |source: usize| (0..waiting[source].len()).map(move |stream| (source, stream));
+        let places = (0..waiting.len()).flat_map(streams);
+        let left = places.map(|(source, stream)| self.left(source, stream, waiting));
+        left.fold((0, 0), |(most, all), left| (most.max(left), all + left))
+    }
+
     /// When to look again while nothing is ready.
     pub(super) fn wake(&self, now: Duration) -> Option<Duration> {
         let parked = self.jobs.iter().filter_map(Job::parked_until);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
-use super::Random;
+use super::world::Random;
 use crate::sender::answer::{Answer, Fields, Value, Verdict};
 use crate::sender::response::{Head, of_http};
 use crate::sender::status_code::of_grpc;
@@ -21,6 +21,8 @@ pub(super) enum Fault {
     Hang,
     /// Takes the request and never answers.
     HangAfter,
+    /// Answers after so many milliseconds.
+    Far(u64),
     /// Answers after so many seconds.
     Slow(u64),
     /// Answers with this status.
@@ -130,6 +132,9 @@ impl Collector {
             Fault::HangAfter => {
                 self.take(now, records, 0);
                 return None;
+            }
+            Fault::Far(millis) => {
+                return Some((Duration::from_millis(millis), self.take(now, records, 0)));
             }
             Fault::Slow(seconds) => {
                 return Some((Duration::from_secs(seconds), self.take(now, records, 0)));
