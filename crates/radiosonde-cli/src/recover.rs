@@ -16,7 +16,13 @@ pub(crate) fn run(args: &RecoverArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let mut status = NOTHING;
     for dir in directories(&args.dir)? {
         let of_dir = match recover(&dir, args.retry_quarantined) {
-            Ok(report) => print(&dir, &report, out)?,
+            Ok((report, problems)) => {
+                let status = print(&dir, &report, out)?;
+                for problem in &problems {
+                    eprintln!("radiosonde: {}; {}", shown(&problem.what), shown(&problem.fix));
+                }
+                if problems.is_empty() { status } else { PARTIAL }
+            }
             Err(error) => {
                 eprintln!("radiosonde: {}: not recovered: {error}", show(&dir));
                 PARTIAL
@@ -123,7 +129,13 @@ fn warn(instance: &RecoveredInstance) -> bool {
         (recovered.rejected, ["record", "records"], "could not be read"),
         (recovered.lost_bytes, ["byte", "bytes"], "of rings could not be read"),
         (recovered.maybe_duplicates, ["batch", "batches"], "may be in their files twice"),
+        (recovered.exports_lost, ["record", "records"], "will not be sent over OTLP"),
     ];
+    let nowhere: u64 = recovered.without_destination.iter().sum();
+    if nowhere > 0 {
+        let records = many(nowhere, "record");
+        eprintln!("radiosonde: {name}: {records} with neither file nor endpoint, as it was set up");
+    }
     for (count, [one, more], what) in counts.into_iter().filter(|(count, ..)| *count > 0) {
         let noun = if count == 1 { one } else { more };
         eprintln!("radiosonde: {name}: {count} {noun} {what}");

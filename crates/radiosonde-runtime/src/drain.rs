@@ -53,13 +53,17 @@ pub struct Drained {
 }
 
 /// Recovers a directory as [`recover_directory`](radiosonde_events::recover::recover_directory) does, and
-/// what goes over OTLP into the spools of its owners.
+/// what goes over OTLP into the spools of its owners. With what is wrong with those.
 ///
 /// # Errors
 /// As there.
-pub fn recover(directory: &Path, retry: bool) -> io::Result<RecoveryReport> {
+pub fn recover(directory: &Path, retry: bool) -> io::Result<(RecoveryReport, Vec<Problem>)> {
     let (otlp, redactions) = (&Otlp::default(), &Redactions::default());
-    recover_directory_with(directory, retry, &mut Exporting { otlp, redactions })
+    let host = &mut Exporting { otlp, redactions };
+    let report = recover_directory_with(directory, retry, host)?;
+    let problems = Problems::default();
+    otlp.say_what_was_gone(&problems);
+    Ok((report, problems.all()))
 }
 
 /// Recovers what killed processes left, and sends all that waits in spools nobody owns, telling

@@ -133,6 +133,7 @@ pub(crate) fn run(
         }
     }
     say(&report, problems);
+    otlp.say_what_was_gone(problems);
     report
 }
 
@@ -159,6 +160,7 @@ pub(crate) fn run_later(
         }
     }
     say(&report, problems);
+    otlp.say_what_was_gone(problems);
     report
 }
 
@@ -236,6 +238,19 @@ fn say(report: &RecoveryReport, problems: &Problems) {
             problems.say(
                 format!("{who}: {} batches may stand twice", recovered.maybe_duplicates),
                 "none: readers drop lines whose id they have seen; do not edit live day files",
+            );
+        }
+        if recovered.exports_lost > 0 {
+            problems.say(
+                format!("{who}: {} will not be sent", counted(recovered.exports_lost, "record")),
+                "report it: whoever took them to the spool has panicked three times",
+            );
+        }
+        let nowhere: u64 = recovered.without_destination.iter().sum();
+        if nowhere > 0 {
+            problems.warn(
+                format!("{who} had {} with neither file nor endpoint", counted(nowhere, "record")),
+                "none, where RADIOSONDE_FILES asks for it; otherwise set an endpoint for them",
             );
         }
         for (path, why) in &recovered.unreadable {

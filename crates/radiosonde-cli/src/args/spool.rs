@@ -143,8 +143,8 @@ nobody owns: to where each process would have sent it, with its headers, or to -
 running processes are left alone. A receiver that comes back is not flooded. What is not sent by the
 end of --within stays; what was lost on the way is told.
 
-Exit status: 0 everything was sent, 1 there was nothing, 2 usage, 3 some of it waits, or could not be
-read.
+Exit status: 0 nothing is left, also when there was nothing, 2 usage, 3 some of it waits, was lost or
+refused on the way, or could not be read.
 
 Examples:
   radiosonde spool drain                                all that waits, for at most a minute

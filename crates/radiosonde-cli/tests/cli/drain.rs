@@ -4,6 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use radiosonde::{Config, Report, Service};
+use radiosonde_events::{Owner, log_event};
+use radiosonde_record::{Filter, Journal, Level, Placement, Slot, with_journal};
 use radiosonde_testkit::{Fault, Receiver, Script};
 use serde_json::Value;
 
@@ -72,7 +74,7 @@ fn what_an_ended_program_left_is_in_the_same_books_and_is_sent() {
     let received = receiver.received();
     let placed = received.logs.iter().filter(|log| log.event_name == "order.placed").count();
     assert_eq!(placed, 120);
-    spool(directory.path(), "drain").exits(1).prints(&["0 records delivered"]);
+    spool(directory.path(), "drain").exits(0).prints(&["0 records delivered"]);
     assert!(!directory.path().join("inst/0/spool").exists());
 }
 
@@ -88,4 +90,105 @@ fn it_goes_elsewhere_when_told_to_and_a_wrong_endpoint_is_said() {
     assert!(told["delivered"].as_u64().unwrap() >= 10 && told["pending"] == 0, "{told}");
     assert!(there.counts().unique >= 10);
     spool(directory.path(), "drain --within soon").exits(2);
+}
+
+/// What a killed process left: events and spans in its rings, and no spool any more, if it had one.
+fn killed(directory: &Path, exports: bool) {
+    let mut owner = Owner::default();
+    (owner.service, owner.version) = ("shop".to_owned(), "1.0.0".to_owned());
+    // As with an endpoint: spans have no day file then.
+    (owner.exports, owner.lines) = (exports, [true, !exports, true]);
+    let slot = Slot::take(directory, &mut |_, _| {}).unwrap();
+    let instance = slot.create_instance(&owner.to_json()).unwrap();
+    let placement = Placement::Directory(instance.files.clone());
+    let journal = Journal::open(placement, Filter::at(Level::Trace)).unwrap();
+    with_journal(&journal, || {
+        for number in 0..20_u64 {
+            log_event("order.placed", Level::Info, "shop", &format!("order {number}"), &[]);
+        }
+    });
+}
+
+#[test]
+fn the_rings_of_a_process_whose_spool_is_gone_are_recovered_and_can_be_sent() {
+    let receiver = Receiver::start().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    killed(directory.path(), true);
+    let dir = directory.path().to_str().unwrap();
+    run(command(&["recover", "--dir", dir]))
+        .exits(3)
+        .prints(&["recovered 20 events of shop"])
+        .tells(&["was gone", "20 recovered records", "--endpoint"]);
+    assert_eq!(books(directory.path(), &["logs-info", "events"])[4], 20);
+    // Nobody knows where it goes; it waits.
+    spool(directory.path(), "drain --within 1")
+        .exits(3)
+        .prints(&["20 pending"])
+        .tells(&["nobody knows where it goes", "--endpoint"]);
+    let to = format!("drain --within 50 --endpoint {}", receiver.http_endpoint());
+    spool(directory.path(), &to).exits(0).prints(&["20 records delivered"]);
+    let received = receiver.received();
+    assert_eq!(received.logs.len(), 20);
+    assert_eq!(received.logs[0].origin.resource.text("service.name"), Some("shop"));
+    assert!(!directory.path().join("inst/0/spool").exists());
+
+    // Who exports nothing has no spool made for it.
+    let directory = tempfile::tempdir().unwrap();
+    killed(directory.path(), false);
+    let dir = directory.path().to_str().unwrap();
+    let ran = run(command(&["recover", "--dir", dir])).exits(0).prints(&["recovered 20 events"]);
+    assert_eq!(ran.err, "");
+    assert!(!directory.path().join("inst/0/spool").exists());
+}
+
+#[test]
+fn what_cannot_be_opened_or_is_lost_on_the_way_is_no_success() {
+    let receiver = Receiver::start().unwrap();
+    let to = format!("drain --within 50 --endpoint {}", receiver.http_endpoint());
+    let directory = tempfile::tempdir().unwrap();
+    let _report = ended(directory.path(), "http://127.0.0.1:1", 10);
+    let spools = directory.path().join("inst/0/spool");
+    let mut names = std::fs::read_dir(&spools).unwrap();
+    let own = names.next().unwrap().unwrap().path();
+
+    // A link in the place of a spool is not followed, and named.
+    let aside = directory.path().join("aside");
+    std::fs::rename(&own, &aside).unwrap();
+    std::os::unix::fs::symlink(&aside, &own).unwrap();
+    let name = own.file_name().unwrap().to_str().unwrap();
+    spool(directory.path(), &to).exits(3).tells(&[name, "no directory of its own"]);
+    std::fs::remove_file(&own).unwrap();
+    std::fs::rename(&aside, &own).unwrap();
+
+    // One that anybody may write to is not opened.
+    let mode = |mode: u32| {
+        std::fs::set_permissions(&own, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    };
+    mode(0o777);
+    spool(directory.path(), &to).exits(3).tells(&[name, "cannot be opened"]);
+    mode(0o700);
+
+    // Without a manifest nobody knows where it goes, except who says so.
+    std::fs::write(own.join("manifest"), "not a manifest").unwrap();
+    spool(directory.path(), "drain --within 1").exits(3).tells(&["--endpoint"]);
+    spool(directory.path(), &to).exits(0).omits(&["pending"]);
+    let received = receiver.received();
+    let placed = received.logs.iter().filter(|log| log.event_name == "order.placed");
+    assert_eq!(placed.count(), 10);
+    let service = received.logs[0].origin.resource.text("service.name");
+    assert_eq!(service, Some("unknown_service"));
+
+    // What is damaged is lost.
+    let directory = tempfile::tempdir().unwrap();
+    let _report = ended(directory.path(), "http://127.0.0.1:1", 10);
+    let spools = directory.path().join("inst/0/spool");
+    let own = std::fs::read_dir(&spools).unwrap().next().unwrap().unwrap().path();
+    let segments = std::fs::read_dir(own.join("events")).unwrap().flatten();
+    let segments = segments.filter(|it| it.path().extension().is_some_and(|it| it == "seg"));
+    let segment = segments.map(|it| it.path()).next().unwrap();
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let middle = bytes.iter().rposition(|byte| *byte != 0).unwrap() / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::write(&segment, bytes).unwrap();
+    spool(directory.path(), &to).exits(3).prints(&["dropped"]).tells(&["lost: damaged"]);
 }

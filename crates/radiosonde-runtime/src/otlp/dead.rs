@@ -1,11 +1,13 @@
 //! The spools of processes that have ended.
 
 use std::collections::BTreeMap;
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use radiosonde_otlp::{Manifest, Sender, spool_options};
+use radiosonde_otlp::{Destinations, Manifest, Resource, Sender, spool_options};
 use radiosonde_record::{LeftSpool, Slot, is_orphaned};
 use radiosonde_spool::{Account, Spool};
 
@@ -13,6 +15,12 @@ use super::Gap;
 use super::live::told;
 use crate::problem::Problems;
 use crate::report::AdoptedReport;
+use crate::words::counted;
+
+/// Most of what is no spool that is named.
+const STRANGERS_MAX: usize = 16;
+/// What OpenTelemetry has a service be called whose name nobody knows.
+const UNKNOWN_SERVICE: &str = "unknown_service";
 
 /// Spools that are open in this process and belong to others. Clones are the same.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +43,8 @@ struct Left {
     held: Held,
     /// Whether the sender has it: as long as something is pending.
     is_sent: bool,
+    /// Made here, in the place of one that was gone, and nobody was told yet.
+    is_anew: bool,
 }
 
 /// Whose slot a spool is in.
@@ -104,9 +114,51 @@ impl Dead {
         let root = path.ancestors().nth(4);
         let spool = Spool::open(path, &spool_options(root, None))?;
         let before = Sums::of(&spool.accounts());
-        let left = Left { spool: spool.clone(), before, held: Held::No, is_sent: false };
+        let left =
+            Left { spool: spool.clone(), before, held: Held::No, is_sent: false, is_anew: false };
         state.spools.insert(path.to_owned(), left);
         Ok(spool)
+    }
+
+    /// Makes the spool of a dead process anew, for what is recovered of it.
+    pub(super) fn make(&self, path: &Path, manifest: &Manifest) -> io::Result<Spool> {
+        // One that is known under this path is gone with its files.
+        drop(self.state().spools.remove(path));
+        let root = path.ancestors().nth(4);
+        if let Some(parent) = path.parent() {
+            let made = DirBuilder::new().mode(0o700).create(parent);
+            made.or_else(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => Ok(()),
+                _ => Err(error),
+            })?;
+        }
+        let spool = Spool::create(path, &manifest.to_bytes()?, &spool_options(root, None))?;
+        let (before, held) = (Sums::default(), Held::No);
+        let left = Left { spool: spool.clone(), before, held, is_sent: false, is_anew: true };
+        self.state().spools.insert(path.to_owned(), left);
+        Ok(spool)
+    }
+
+    /// A spool that was gone is told, if anything was to go into it: what was in it is lost.
+    pub(super) fn say_what_was_gone(&self, problems: &Problems) {
+        for (path, left) in self.state().spools.iter_mut().filter(|(_, left)| left.is_anew) {
+            let accounts = left.spool.accounts();
+            let again: u64 = accounts.iter().map(|account| account.appended.records).sum();
+            if again == 0 {
+                continue;
+            }
+            left.is_anew = false;
+            problems.say(
+                format!(
+                    "{} was gone, and with it what waited there for OTLP; it was made anew for {} of its \
+                     process",
+                    path.display(),
+                    counted(again, "recovered record")
+                ),
+                "remove no spool by hand: `radiosonde spool drop` counts what it gives up; what is in the new \
+                 one is sent by the next start of its service, or by `radiosonde spool drain --endpoint`",
+            );
+        }
     }
 
     /// What is open in this slot is ours to send, from now on without a moment in which it was not.
@@ -144,9 +196,22 @@ impl Dead {
         {
             // Without a look at its lock where there is nothing: a process that starts may want it.
             let spools = root.join("inst").join(number.to_string()).join("spool");
-            let is_empty = std::fs::read_dir(spools).map_or(true, |mut it| it.next().is_none());
-            if !is_empty && let Ok(Some(slot)) = Slot::try_take(root, number) {
-                self.find_in(&slot, true, None, problems);
+            let is_empty = std::fs::read_dir(&spools).map_or_else(
+                |error| error.kind() == io::ErrorKind::NotFound,
+                |mut it| it.next().is_none(),
+            );
+            if is_empty {
+                continue;
+            }
+            match Slot::try_take(root, number) {
+                Ok(Some(slot)) => self.find_in(&slot, true, None, problems),
+                Ok(None) => {}
+                // To a process among others, slots of other users are no matter of its own.
+                Err(error) if own.is_none() => problems.say(
+                    format!("slot {number} cannot be taken to send what is in it: {error}"),
+                    "run it as the user who owns the directory",
+                ),
+                Err(_) => {}
             }
         }
     }
@@ -161,6 +226,12 @@ impl Dead {
                 );
             }
         };
+        for path in strangers(&slot.path().join("spool")) {
+            problems.say(
+                format!("{} is no directory of its own and is left alone", path.display()),
+                "move the spool itself there, in the place of the link or file",
+            );
+        }
         for LeftSpool { path, .. } in left {
             if Some(path.as_path()) == living {
                 continue;
@@ -180,7 +251,7 @@ impl Dead {
         }
     }
 
-    /// Hands every spool with something in it to the sender, which gives it back when there is nothing
+    /// Hands every spool with something in it, and somewhere to go, to the sender, which gives it back when there is nothing
     /// any more.
     pub(super) fn send(
         &self,
@@ -194,16 +265,19 @@ impl Dead {
             if left.spool.accounts().iter().all(|account| account.pending.records == 0) {
                 continue;
             }
-            let manifest = match Manifest::from_bytes(left.spool.manifest()) {
-                Ok(manifest) => corrected(manifest),
-                Err(error) => {
-                    problems.say(
-                        format!("{} is not sent: its manifest {error}", path.display()),
-                        "look into it with `radiosonde spool`, and drop it",
-                    );
-                    continue;
-                }
+            let found = Manifest::from_bytes(left.spool.manifest());
+            let why = match &found {
+                Ok(_) => "nobody knows where it goes".to_owned(),
+                Err(error) => format!("its manifest {error}"),
             };
+            let manifest = corrected(found.unwrap_or_else(|_| unknown(path)));
+            if manifest.destinations.is_empty() {
+                problems.say(
+                    format!("{} is not sent: {why}", path.display()),
+                    "send it with `radiosonde spool drain --endpoint URL`",
+                );
+                continue;
+            }
             let (dead, path) = (self.clone(), path.clone());
             let on_empty = move |_spool| {
                 if let Some(left) = dead.state().spools.get_mut(&path) {
@@ -293,4 +367,18 @@ impl Dead {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What stands among spools under the name of one, and is none.
+fn strangers(spools: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(spools).into_iter().flatten().flatten();
+    let is_stranger = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|it| !it.is_dir());
+    entries.filter(is_stranger).take(STRANGERS_MAX).map(|entry| entry.path()).collect()
+}
+
+/// What is known of a process whose manifest is damaged: the entries of its spool are whole without it.
+fn unknown(path: &Path) -> Manifest {
+    let instance = path.file_name().unwrap_or_default().to_string_lossy();
+    let resource = Resource::new(UNKNOWN_SERVICE, "", &instance);
+    Manifest::new(UNKNOWN_SERVICE, instance, Destinations::default(), resource.encode())
 }

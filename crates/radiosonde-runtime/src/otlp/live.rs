@@ -8,16 +8,17 @@ use std::time::{Duration, Instant, SystemTime};
 use radiosonde_events::{DaySink, Owner, Redactions};
 use radiosonde_metrics::Snapshot;
 use radiosonde_otlp::{
-    Manifest, OtlpSink, Proxies, Sender, SenderOptions, Signal, SnapshotEncoder, State, Status,
-    Stream, Unexported, spool_options,
+    Manifest, OtlpSink, Proxies, Resource, Sender, SenderOptions, Signal, SnapshotEncoder, State,
+    Status, Stream, Unexported, spool_options,
 };
 use radiosonde_record::{FileSystem, Kind, Sink, Slot, file_system};
-use radiosonde_spool::{Account, DropReason, Spool};
+use radiosonde_spool::Spool;
 
 use super::dead::Dead;
 use super::destinations::Destinations;
+use super::troubles::{Troubles, View};
 use super::{Gap, books, resource};
-use crate::problem::{Problem, Problems};
+use crate::problem::Problems;
 use crate::report::{DestinationReport, OtlpReport};
 use crate::settings::Settings;
 
@@ -43,17 +44,13 @@ struct Live {
     /// Whether what earlier processes left is on its way.
     is_adopted: Mutex<bool>,
     adopted: Condvar,
-    /// What was said of destinations, as long as it holds.
-    told: Mutex<Vec<(Way, Problem)>>,
-    /// What was said of records that wait in memory.
-    told_of_memory: Mutex<Option<Problem>>,
+    /// Most that the spool takes.
+    cap_bytes: u64,
+    troubles: Mutex<Troubles>,
 }
 
 /// The file system of a container without a volume, as `statfs` has it: overlayfs.
 const OVERLAY: u64 = 0x794c_7630;
-
-/// A signal and its endpoint.
-type Way = (Signal, String);
 
 /// Where the spool of this process goes.
 #[derive(Clone, Copy, Debug)]
@@ -141,17 +138,41 @@ impl Otlp {
         redactions: &Redactions,
     ) -> io::Result<Box<dyn Sink>> {
         let path = radiosonde_record::spool_of(instance);
-        if !path.is_dir() {
+        let is_gone = path.symlink_metadata().is_err_and(|it| it.kind() == io::ErrorKind::NotFound);
+        if !owner.exports && !path.is_dir() {
             return Ok(Box::new(sink));
         }
-        let spool = self.dead.open(&path)?;
+        let spool = match is_gone {
+            true => self.dead.make(&path, &self.manifest_of(owner, instance))?,
+            false => self.dead.open(&path)?,
+        };
         let (redactions, manifest) = (redactions.clone(), Manifest::from_bytes(spool.manifest()));
         let sink = OtlpSink::of_dead_process(sink, owner, instance, redactions, spool);
         Ok(match manifest {
-            Ok(manifest) => Box::new(sink.sending(&manifest.destinations)),
+            Ok(manifest) if !manifest.destinations.is_empty() => {
+                Box::new(sink.sending(&manifest.destinations))
+            }
             // Where it would go nobody knows; that it waits is known.
-            Err(_) => Box::new(sink),
+            _ => Box::new(sink),
         })
+    }
+
+    /// The manifest of a process whose own is gone: where it would have sent is known if that is where we
+    /// send, and otherwise found out by whoever drains it.
+    fn manifest_of(&self, owner: &Owner, instance: &Path) -> Manifest {
+        let id = instance.file_name().unwrap_or_default().to_string_lossy();
+        let ours = self.live.as_ref().filter(|live| live.service == owner.service);
+        let destinations = ours.map(|live| live.destinations.inner().clone()).unwrap_or_default();
+        let mut resource = Resource::new(&owner.service, &owner.version, &id);
+        if let Some(machine) = &owner.machine_id {
+            resource = resource.with("machine_id", machine);
+        }
+        Manifest::new(&owner.service, id, destinations, resource.encode())
+    }
+
+    /// Says which spools were made anew, as those of dead processes were gone.
+    pub(crate) fn say_what_was_gone(&self, problems: &Problems) {
+        self.dead.say_what_was_gone(problems);
     }
 
     /// Hands all series of a snapshot to the spool, if metrics are sent. Whether they are.
@@ -220,25 +241,13 @@ impl Otlp {
     /// Brings the problems of destinations up to what holds now.
     pub(crate) fn tell(&self, problems: &Problems) {
         let Some(live) = &self.live else { return };
-        let mut told = lock(&live.told);
-        let now = now_told(&live.sender.status(), &told);
-        for (_, over) in told.iter().filter(|(_, problem)| !now.iter().any(|(_, it)| it == problem))
-        {
-            problems.retract(over);
-        }
-        for (_, new) in now.iter().filter(|(_, problem)| !told.iter().any(|(_, it)| it == problem))
-        {
-            problems.add(new.clone());
-        }
-        *told = now;
-        drop(told);
-        let now = memory_problem(&live.spool.accounts(), &live.path);
-        let mut told = lock(&live.told_of_memory);
-        if *told != now {
-            told.iter().for_each(|over| problems.retract(over));
-            now.iter().for_each(|new| problems.add(new.clone()));
-            *told = now;
-        }
+        let view = View {
+            statuses: &live.sender.status(),
+            accounts: &live.spool.accounts(),
+            path: &live.path,
+            cap_bytes: live.cap_bytes,
+        };
+        lock(&live.troubles).tell(&view, problems);
     }
 
     /// What was sent and what was not.
@@ -318,8 +327,8 @@ impl Live {
             unexported: Mutex::default(),
             is_adopted: Mutex::default(),
             adopted: Condvar::new(),
-            told: Mutex::default(),
-            told_of_memory: Mutex::default(),
+            cap_bytes: options.cap_bytes,
+            troubles: Mutex::default(),
         })
     }
 
@@ -329,6 +338,10 @@ impl Live {
         let mut manifest = manifest;
         if manifest.service != self.service {
             return manifest;
+        }
+        if manifest.destinations.is_empty() {
+            // Its own manifest was gone.
+            manifest.destinations = self.destinations.inner().clone();
         }
         for signal in Signal::ALL {
             let ours = self.destinations.inner().of(signal);
@@ -362,30 +375,6 @@ pub(super) fn sender_options() -> SenderOptions {
     options
 }
 
-/// What waits only in memory is said as long as it does.
-fn memory_problem(accounts: &[Account], path: &Path) -> Option<Problem> {
-    let reason = accounts.iter().find_map(|account| account.in_memory_reason)?;
-    let path = path.display();
-    Some(match reason {
-        DropReason::DiskFull => Problem::new(
-            format!(
-                "what waits for OTLP waits in memory, and is lost if the process is killed: the disk of \
-                 {path} is too full"
-            ),
-            "make room on it, or set RADIOSONDE_DIR to a directory on a larger one; past 4 MiB records are \
-             dropped",
-        ),
-        _ => Problem::new(
-            format!(
-                "what waits for OTLP waits in memory, and is lost if the process is killed: {path} cannot \
-                 be written"
-            ),
-            "mend the disk or the directory; it is tried again all the time, and past 4 MiB records are \
-             dropped",
-        ),
-    })
-}
-
 pub(super) fn told(gap: &radiosonde_spool::Gap, instance: Option<&str>) -> Gap {
     Gap {
         stream: Stream::from_index(gap.stream).map_or("unknown", Stream::name),
@@ -399,45 +388,15 @@ pub(super) fn told(gap: &radiosonde_spool::Gap, instance: Option<&str>) -> Gap {
 }
 
 pub(super) fn destination(status: &Status) -> DestinationReport {
+    // Something has waited since before the last failure: then that was not all in order.
+    let fails = status.state != State::Closed
+        || status.oldest_pending.zip(status.last_error_at).is_some_and(|(oldest, at)| oldest < at);
     DestinationReport {
         signal: status.signal.name().to_owned(),
         endpoint: status.endpoint.clone(),
         state: status.state.name().to_owned(),
-        last_error: status.last_error.clone().filter(|_| status.state != State::Closed),
+        last_error: status.last_error.clone().filter(|_| fails),
         next_attempt_seconds: status.next_attempt.map(|wait| wait.as_secs_f64()),
-    }
-}
-
-/// What is to be told of all destinations. One that is being tried is as it was before.
-fn now_told(statuses: &[Status], told: &[(Way, Problem)]) -> Vec<(Way, Problem)> {
-    let of = |status: &Status| {
-        let way = (status.signal, status.endpoint.clone());
-        let problem = match status.state {
-            State::HalfOpen => told.iter().find(|(it, _)| *it == way).map(|(_, it)| it.clone()),
-            _ => problem_of(status),
-        };
-        problem.map(|problem| (way, problem))
-    };
-    statuses.iter().filter_map(of).collect()
-}
-
-/// What is wrong with a destination, if somebody has to do something about it. The same text as long
-/// as it is wrong.
-fn problem_of(status: &Status) -> Option<Problem> {
-    let (endpoint, signal) = (&status.endpoint, status.signal.name());
-    let error = status.last_error.as_deref().unwrap_or("it does not answer");
-    match status.state {
-        State::Held => Some(Problem::new(
-            format!("{signal} wait, as {endpoint} refuses them: {error}"),
-            "mend the endpoint or its headers (OTEL_EXPORTER_OTLP_*), or the receiver; nothing is lost \
-             until the spool is full, and it is tried again once a minute",
-        )),
-        State::Open => Some(Problem::warning(
-            format!("{signal} wait, as {endpoint} cannot be reached"),
-            "see to the receiver; nothing is lost until the spool is full, and it is tried again by \
-             itself",
-        )),
-        _ => None,
     }
 }
 

@@ -14,6 +14,8 @@ mod live;
 mod none;
 #[cfg(feature = "_otlp")]
 mod resource;
+#[cfg(feature = "_otlp")]
+mod troubles;
 
 #[cfg(feature = "_otlp")]
 pub(crate) use self::{

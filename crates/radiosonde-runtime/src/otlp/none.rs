@@ -118,6 +118,8 @@ impl Otlp {
 
     pub(crate) fn set_adopted(&self) {}
 
+    pub(crate) fn say_what_was_gone(&self, _: &Problems) {}
+
     pub(crate) fn tend_dead(&self, _: &Problems) {}
 
     pub(crate) fn tell(&self, _: &Problems) {}

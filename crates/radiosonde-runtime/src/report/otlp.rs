@@ -66,7 +66,7 @@ pub struct DestinationReport {
     /// failures, `half_open` while one small request tries it, `held` when what is wrong is a
     /// configuration, such as a token: that is tried again once a minute.
     pub state: String,
-    /// Why the last attempt failed; `None` after one that did not.
+    /// Why the last attempt failed, as long as something waits that was there before it.
     pub last_error: Option<String>,
     /// Until the next attempt, in seconds; `None` when there is nothing to wait for.
     pub next_attempt_seconds: Option<f64>,
@@ -129,14 +129,20 @@ impl fmt::Display for OtlpReport {
         for line in self.lines_of_destinations() {
             writeln!(f, "sending    {line}")?;
         }
-        let AdoptedReport { spools, pending, delivered, .. } = self.adopted;
-        if spools > 0 || delivered > 0 {
+        let AdoptedReport { spools, pending, delivered, rejected, dropped } = self.adopted;
+        if spools + delivered + rejected + dropped > 0 {
             let [delivered, pending] = [delivered, pending].map(|count| counted(count, "record"));
             let of = counted(spools, "spool");
-            writeln!(
+            write!(
                 f,
                 "adopted    {delivered} of earlier processes delivered, {pending} pending in {of}"
             )?;
+            for (count, what) in [(rejected, "rejected"), (dropped, "dropped")] {
+                if count > 0 {
+                    write!(f, ", {} {what}", grouped(count))?;
+                }
+            }
+            writeln!(f)?;
         }
         Ok(())
     }
@@ -165,6 +171,7 @@ impl OtlpReport {
 impl DestinationReport {
     fn words(&self) -> String {
         let mut words = match self.state.as_str() {
+            "closed" if self.last_error.is_some() => "behind after a failure".to_owned(),
             "closed" => "in order".to_owned(),
             "half_open" => "being tried after failures".to_owned(),
             "held" => "held until its configuration is mended".to_owned(),
@@ -254,6 +261,12 @@ mod tests {
             assert!(text.contains(expected), "{expected} in {text}");
         }
         assert!(!text.contains("in memory"), "{text}");
+        let lost = AdoptedReport { dropped: 1_204, ..AdoptedReport::default() };
+        let lost = OtlpReport { adopted: lost, ..OtlpReport::default() }.to_string();
+        assert!(lost.contains("0 records pending in 0 spools, 1,204 dropped\n"), "{lost}");
+        let late = destination("logs", "closed", Some("answered 500"));
+        let late = OtlpReport { destinations: vec![late], ..OtlpReport::default() }.to_string();
+        assert!(!late.contains("in order") && late.contains("; answered 500"), "{late}");
         let mut volatile = OtlpReport { survives_kill: false, ..report };
         volatile.signals[0].pending_in_memory = 3;
         let expected =

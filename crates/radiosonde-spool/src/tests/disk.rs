@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
 use super::*;
-use crate::DropReason;
+use crate::{DropReason, Tally};
 
 const LIMITED: &str = "SPOOL_TEST_LIMITED";
 const LIMITED_TEST: &str = "tests::disk::a_limit_on_the_size_of_files_costs_records_and_no_process";
@@ -154,4 +154,26 @@ fn a_look_changes_nothing_and_sees_the_books() {
     assert_eq!(drain(&stream, ALL), (10..62).collect::<Vec<_>>());
     let opened = Spool::open(&path, &seen.options()).unwrap();
     assert_eq!(account(&opened, 0).delivered.records, 62);
+}
+
+#[test]
+fn what_is_in_memory_only_is_pending_while_its_process_lives_and_lost_after_that() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("spool");
+    let mut options = one_stream();
+    options.limits.free_bytes = Some(u64::MAX);
+    let spool = Spool::create(&path, MANIFEST, &options).unwrap();
+    let stream = spool.stream(0);
+    append(&stream, 1, 0, &[(3, 300), (2, 200)]);
+    let taken = stream.take(Limit { records: 3, bytes: 300 }).unwrap().unwrap();
+    assert_eq!(taken.records(), 3);
+    let seen = |is_in_use| crate::look(&path, is_in_use).unwrap().streams.swap_remove(0);
+    let five = Tally::new(5, 500);
+    let (lives, dead) = (seen(true).account, seen(false));
+    assert_eq!((lives.pending, lives.in_memory, lives.dropped.len()), (five, five, 0));
+    assert_eq!(lives.in_memory_reason, Some(DropReason::DiskFull));
+    assert_eq!((dead.account.pending, dead.account.in_memory), Default::default());
+    assert_eq!((dead.account.dropped, dead.untold), (vec![(DropReason::DiskFull, five)], 5));
+    drop(spool);
+    assert_eq!(seen(false).account.pending, Tally::default(), "to drop it writes nothing");
 }

@@ -53,7 +53,7 @@ fn what_is_pending_at_the_end_is_said_and_sent_by_the_next_start() {
     assert_eq!(exported(&report, "logs", "delivered"), 0, "{report:#}");
     assert_eq!(report["events"]["pending"], 0, "they are in their files: {report:#}");
     let problems = report["problems"].as_array().unwrap();
-    let why = |it: &serde_json::Value| it["what"].as_str().unwrap().contains("cannot be reached");
+    let why = |it: &serde_json::Value| it["what"].as_str().unwrap().contains("does not take them");
     assert!(problems.iter().any(why), "{report:#}");
 
     receiver.next_step();
@@ -179,6 +179,7 @@ fn what_has_no_room_is_counted_told_and_the_rest_is_sent() {
     assert!((500..2_000).contains(&lost), "{report:#}");
     let reasons = &report["otlp"]["signals"][0]["dropped_by_reason"];
     assert_eq!(reasons[0][0], "cap", "{report:#}");
+    assert!(is_told(&report, &["will not be sent", "the spool is full (8.0 MiB)"]), "{report:#}");
 
     receiver.next_step();
     let mut next = Plan::new(0, End::Shutdown(20_000));
@@ -194,4 +195,30 @@ fn what_has_no_room_is_counted_told_and_the_rest_is_sent() {
     let gaps = lines.iter().filter(|line| line["evt"] == "radiosonde.gap");
     assert_eq!(gaps.map(records).sum::<u64>(), lost, "what was lost is what was told");
     assert!(received.logs.iter().any(|log| log.event_name == "radiosonde.gap"));
+}
+
+/// Whether a problem of a report has all of these words.
+fn is_told(report: &serde_json::Value, words: &[&str]) -> bool {
+    let problems = report["problems"].as_array().unwrap().iter();
+    let mut whats = problems.map(|problem| problem["what"].as_str().unwrap());
+    whats.any(|what| words.iter().all(|word| what.contains(word)))
+}
+
+#[test]
+fn what_a_receiver_takes_and_does_not_keep_is_told_with_its_reason() {
+    let message = "no such tenant".to_owned();
+    let partial = Fault::PartialSuccess { rejected: 3, message };
+    for (fault, words) in [
+        (partial, ["records of logs were refused by", "are lost: no such tenant"]),
+        (Fault::Garbage, ["to logs could not be read", "nobody knows whether"]),
+    ] {
+        let receiver = Receiver::with(Script::healthy().until_told(fault)).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let endpoint = receiver.http_endpoint();
+        let mut plan = Plan::new(20, End::Shutdown(10_000));
+        plan.flush_ms = 20_000;
+        let report = Program::run(directory.path(), &plan, &[(ENDPOINT, &endpoint)]).report();
+        add_up(&report);
+        assert!(is_told(&report, &words), "{words:?} in {report:#}");
+    }
 }

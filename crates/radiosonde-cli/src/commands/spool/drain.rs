@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::args::DrainArgs;
 use crate::commands::print_json;
-use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, show};
+use crate::outcome::{FOUND, PARTIAL, Stop, show};
 use crate::render::text::{many, shown};
 use crate::select::directories;
 
@@ -19,7 +19,7 @@ const QUIET: Duration = Duration::from_secs(1);
 const BAR: u64 = 30;
 
 pub(crate) fn run(args: &DrainArgs, out: &mut dyn Write) -> Result<u8, Stop> {
-    let mut status = NOTHING;
+    let mut status = FOUND;
     let deadline = Instant::now() + args.within;
     for dir in directories(&args.dir)? {
         let mut options = Options::new(&dir);
@@ -30,11 +30,7 @@ pub(crate) fn run(args: &DrainArgs, out: &mut dyn Write) -> Result<u8, Stop> {
             Ok(drained) => {
                 print(&dir, &drained, args, out)?;
                 tell(&drained);
-                match (drained.records.pending, drained.records.delivered) {
-                    (1.., _) => PARTIAL,
-                    (0, 0) => NOTHING,
-                    _ => FOUND,
-                }
+                if is_whole(&drained) { FOUND } else { PARTIAL }
             }
             Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
                 return Err(Stop::Usage(format!("--endpoint: {error}")));
@@ -44,14 +40,20 @@ pub(crate) fn run(args: &DrainArgs, out: &mut dyn Write) -> Result<u8, Stop> {
                 PARTIAL
             }
         };
-        status = match (status, of_dir) {
-            (PARTIAL, _) | (_, PARTIAL) => PARTIAL,
-            (FOUND, _) | (_, FOUND) => FOUND,
-            _ => NOTHING,
-        };
+        if of_dir != FOUND {
+            status = of_dir;
+        }
     }
     out.flush()?;
     Ok(status)
+}
+
+/// Whether nothing is left, and nothing was lost on the way. Nothing to send is that, too.
+fn is_whole(drained: &Drained) -> bool {
+    let records = &drained.records;
+    records.pending + records.rejected + records.dropped == 0
+        && drained.gaps.is_empty()
+        && drained.problems.is_empty()
 }
 
 fn print(dir: &Path, drained: &Drained, args: &DrainArgs, out: &mut dyn Write) -> Result<(), Stop> {
