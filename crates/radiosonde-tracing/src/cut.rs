@@ -219,6 +219,21 @@ mod tests {
     }
 
     #[test]
+    fn json_past_the_limit_stays_json_and_says_so() {
+        for (json, expected, is_cut) in
+            [(r#"["abc"]"#, r#"["ab"]"#, true), (r#"["ab",12345]"#, r#"["ab",12345]"#, false)]
+        {
+            let mut fields = EncodedFields::default();
+            let mut pushed = String::new();
+            with_limited(Value::Json(json), 2, &mut fields, |_, value| {
+                let Value::Json(text) = value else { panic!("no JSON: {value:?}") };
+                pushed = text.to_owned();
+            });
+            assert_eq!((pushed.as_str(), fields.is_truncated()), (expected, is_cut));
+        }
+    }
+
+    #[test]
     fn what_was_cut_is_counted_once_each() {
         let counts = SpanCounts::default();
         let mut cuts = Cuts::default();

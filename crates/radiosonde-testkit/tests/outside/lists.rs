@@ -9,7 +9,7 @@ use crate::rotel::rotel;
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _, Severity};
 use opentelemetry::trace::{Link, Span as _, SpanContext, TraceFlags, Tracer as _};
 use opentelemetry::{Array, KeyValue, Value as Said};
-use opentelemetry_otlp::WithHttpConfig as _;
+use opentelemetry_otlp::{Protocol, WithExportConfig as _, WithHttpConfig as _};
 use radiosonde_testkit::{Attributes, Received, Receiver, Value};
 use serde_json::json;
 use std::time::{Duration, SystemTime};
@@ -43,7 +43,8 @@ fn a_program_of_a_test() {
 
     let client = radiosonde::otel::sdk::SdkClient::new();
     let exporter = opentelemetry_otlp::LogExporter::builder().with_http().with_http_client(client);
-    let exporter = exporter.build().expect("an exporter");
+    // What the variable says is for what is sent from here.
+    let exporter = exporter.with_protocol(Protocol::HttpBinary).build().expect("an exporter");
     let logs = opentelemetry_sdk::logs::SdkLoggerProvider::builder();
     let logs = logs.with_simple_exporter(exporter).build();
     let logger = logs.logger("shop");
