@@ -11,7 +11,7 @@ use radiosonde_otlp::{
     Manifest, OtlpSink, Proxies, Resource, Sender, SenderOptions, Signal, SnapshotEncoder, State,
     Status, Stream, Unexported, spool_options,
 };
-use radiosonde_record::{FileSystem, Kind, Sink, Slot, file_system};
+use radiosonde_record::{FileSystem, Kind, Sink, Slot, Unsynced, file_system};
 use radiosonde_spool::Spool;
 
 use super::dead::Dead;
@@ -115,12 +115,13 @@ impl Otlp {
         owner: &Owner,
         instance: &str,
         redactions: &Redactions,
+        unsynced: &Unsynced,
         has_console: bool,
     ) -> Box<dyn Sink> {
         let Some(live) = &self.live else { return Box::new(sink) };
         let spool = live.spool.clone();
         let sink = OtlpSink::new(sink, owner, instance, redactions.clone(), spool);
-        let sink = sink.sending(live.destinations.inner());
+        let sink = sink.sending(live.destinations.inner()).waking(unsynced.clone());
         let sink = if has_console { sink.beside_console() } else { sink };
         *lock(&live.unexported) = sink.unexported();
         Box::new(sink)
@@ -188,6 +189,12 @@ impl Otlp {
     pub(crate) fn sync(&self) -> io::Result<()> {
         let dead = self.dead.sync();
         self.live.as_ref().map_or(Ok(()), |live| live.spool.sync()).and(dead)
+    }
+
+    /// Looks after the spools where nothing is synced.
+    pub(crate) fn tend(&self) -> io::Result<()> {
+        let dead = self.dead.tend();
+        self.live.as_ref().map_or(Ok(()), |live| live.spool.tend()).and(dead)
     }
 
     /// Losses that were not told yet.
