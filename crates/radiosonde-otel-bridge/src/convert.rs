@@ -4,9 +4,10 @@ use std::str::FromStr as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use opentelemetry::trace::{SpanContext, TraceState as OtelTraceState};
-use opentelemetry::{KeyValue, Value as OtelValue};
+use opentelemetry::{Array, KeyValue, Value as OtelValue};
 use radiosonde_context::{Context, SpanId, TraceFlags, TraceId, TraceState};
-use radiosonde_record::Value;
+use radiosonde_record::{FIELD_MAX, Value};
+use serde_json::{Number, Value as Json};
 
 /// Trace and span; `None` for those that are not valid.
 pub(crate) fn ids(span: &SpanContext) -> Option<(TraceId, SpanId)> {
@@ -44,18 +45,81 @@ pub(crate) fn nanoseconds(time: SystemTime) -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Keys and values of attributes.
-pub(crate) fn attributes(attributes: &[KeyValue]) -> impl Iterator<Item = (&str, Value<'_>)> {
-    attributes.iter().map(|attribute| (attribute.key.as_str(), value(&attribute.value)))
+/// Attributes on their way into a record: their values, and the JSON of those that are lists.
+pub(crate) struct Attributes<'a> {
+    all: &'a [KeyValue],
+    /// One of each list, in their order.
+    lists: Vec<Option<String>>,
 }
 
-/// A value; lists as their text, `[1,2]`.
-pub(crate) fn value(value: &OtelValue) -> Value<'_> {
+impl<'a> Attributes<'a> {
+    pub(crate) fn of(all: &'a [KeyValue]) -> Self {
+        let values = all.iter().map(|attribute| &attribute.value);
+        Self { all, lists: values.filter_map(array).map(list).collect() }
+    }
+
+    /// Keys and values.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Value<'_>)> {
+        let mut lists = self.lists.iter();
+        self.all.iter().map(move |KeyValue { key, value, .. }| {
+            let list = array(value).and_then(|_| lists.next()?.as_deref());
+            (key.as_str(), list.map_or_else(|| plain(value), Value::Json))
+        })
+    }
+}
+
+fn array(value: &OtelValue) -> Option<&Array> {
+    match value {
+        OtelValue::Array(array) => Some(array),
+        _ => None,
+    }
+}
+
+/// A value that is no list; one that is too long as JSON is text, which is cut as such.
+fn plain(value: &OtelValue) -> Value<'_> {
     match value {
         OtelValue::Bool(value) => Value::Bool(*value),
         OtelValue::I64(value) => Value::I64(*value),
         OtelValue::F64(value) => Value::F64(*value),
         OtelValue::String(value) => Value::Str(value.as_str()),
         other => Value::Display(other),
+    }
+}
+
+/// A list as JSON; `None` for one longer than a text may be.
+fn list(array: &Array) -> Option<String> {
+    match array {
+        Array::Bool(items) => joined(items.iter().map(|item| Json::from(*item))),
+        Array::I64(items) => joined(items.iter().map(|item| Json::from(*item))),
+        Array::F64(items) => joined(items.iter().map(|item| number(*item))),
+        Array::String(items) => {
+            // None of them is copied for nothing.
+            let fits = items.iter().all(|item| item.as_str().len() < FIELD_MAX);
+            fits.then(|| joined(items.iter().map(|item| Json::from(item.as_str()))))?
+        }
+        _ => None,
+    }
+}
+
+fn joined(items: impl Iterator<Item = Json>) -> Option<String> {
+    let mut text = String::from("[");
+    for item in items {
+        let separator = if text.len() > 1 { "," } else { "" };
+        text.extend([separator, &item.to_string()]);
+        // With the bracket at the end.
+        if text.len() >= FIELD_MAX {
+            return None;
+        }
+    }
+    text.push(']');
+    Some(text)
+}
+
+/// A number inside of JSON, which has none for three of them: they are texts, as in lines.
+pub(crate) fn number(number: f64) -> Json {
+    match Number::from_f64(number) {
+        Some(number) => Json::Number(number),
+        None if number.is_nan() => Json::from("NaN"),
+        None => Json::from(if number > 0.0 { "+Inf" } else { "-Inf" }),
     }
 }

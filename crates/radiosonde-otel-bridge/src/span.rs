@@ -7,6 +7,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{self, SpanContext, Status};
 use radiosonde_tracing::{SpanEditor, StartedSpan};
 
+use crate::convert::Attributes;
 use crate::{convert, current, open, tracer};
 
 /// A span. Its record is written when it ends, into the memory of the thread that ends it; dropped
@@ -60,7 +61,8 @@ impl trace::Span for Span {
     {
         let name = name.into();
         let at = convert::nanoseconds(timestamp);
-        self.edit(|editor| editor.event(at, &name, convert::attributes(&attributes)));
+        let attributes = Attributes::of(&attributes);
+        self.edit(|editor| editor.event(at, &name, attributes.iter()));
     }
 
     fn span_context(&self) -> &SpanContext {
@@ -97,7 +99,8 @@ impl trace::Span for Span {
 
     fn add_link(&mut self, span_context: SpanContext, attributes: Vec<KeyValue>) {
         let to = convert::in_span(&span_context);
-        self.edit(|editor| editor.link(&to, convert::attributes(&attributes)));
+        let attributes = Attributes::of(&attributes);
+        self.edit(|editor| editor.link(&to, attributes.iter()));
     }
 
     fn end_with_timestamp(&mut self, timestamp: SystemTime) {

@@ -11,6 +11,7 @@ use radiosonde_context::{Context, TraceState};
 use radiosonde_record::{Level, Value as Recorded};
 use radiosonde_tracing::{SpanEditor, SpanKind as Kind, SpanStart, SpanStatus, Spans};
 
+use crate::convert::Attributes;
 use crate::open::Open;
 use crate::span::Span;
 use crate::{around, baggage, convert, current, open};
@@ -107,11 +108,12 @@ impl trace::Tracer for Tracer {
             record(editor, attributes, self.origin.is_layer());
             for event in builder.events.iter().flatten() {
                 let at = convert::nanoseconds(event.timestamp);
-                editor.event(at, &event.name, convert::attributes(&event.attributes));
+                let attributes = Attributes::of(&event.attributes);
+                editor.event(at, &event.name, attributes.iter());
             }
             for link in builder.links.iter().flatten() {
                 let to = convert::in_span(&link.span_context);
-                editor.link(&to, convert::attributes(&link.attributes));
+                editor.link(&to, Attributes::of(&link.attributes).iter());
             }
         });
         let around = || convert::span_context(&parent).unwrap_or(SpanContext::NONE);
@@ -192,7 +194,9 @@ pub(crate) fn record(editor: &mut SpanEditor<'_>, attributes: &[KeyValue], of_la
             error.record(editor);
             continue;
         }
-        editor.attribute(first.key.as_str(), convert::value(&first.value));
+        for (key, value) in Attributes::of(std::slice::from_ref(first)).iter() {
+            editor.attribute(key, value);
+        }
     }
 }
 

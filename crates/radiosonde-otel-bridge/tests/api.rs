@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use common::{Lines, capture, capture_with};
 use opentelemetry::trace::{
-    FutureExt as _, Link, Span as _, SpanBuilder, SpanContext, SpanKind, Status,
+    Event, FutureExt as _, Link, Span as _, SpanBuilder, SpanContext, SpanKind, Status,
     TraceContextExt as _, TraceFlags, Tracer as _, TracerProvider as _,
 };
 use opentelemetry::{
@@ -86,7 +86,7 @@ fn everything_a_span_is_given_stands_in_its_line() {
         ("items", 4.into()),
         ("ratio", 0.5.into()),
         ("ready", true.into()),
-        ("names", r#"["a","b"]"#.into()),
+        ("names", vec!["a", "b"].into()),
         ("otel.scope.name", "shop".into()),
         ("otel.scope.version", "1.2.3".into()),
         ("late", serde_json::Value::Null),
@@ -105,6 +105,80 @@ fn everything_a_span_is_given_stands_in_its_line() {
     assert_eq!(links[0]["trace_id"], format!("{:032x}", 0xabc));
     assert_eq!(links[0]["span_id"], format!("{:016x}", 0xdef));
     assert_eq!(links[0]["attributes"]["why"], "batch", "{span}");
+}
+
+#[test]
+fn lists_are_lists_wherever_attributes_are() {
+    let strings = |texts: &[&str]| -> Value {
+        Value::Array(Array::String(texts.iter().map(|text| (*text).to_owned().into()).collect()))
+    };
+    let lists = || {
+        let floats = vec![0.5, -3.0, 1e300, f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
+        vec![
+            KeyValue::new("before", 1),
+            KeyValue::new("bools", Value::Array(vec![true, false].into())),
+            KeyValue::new("ints", Value::Array(vec![i64::MIN, -2, i64::MAX].into())),
+            KeyValue::new("floats", Value::Array(floats.into())),
+            KeyValue::new("between", "[1]"),
+            KeyValue::new("texts", strings(&["größe", "\"\n\u{0}\\", ""])),
+            KeyValue::new("none", strings(&[])),
+            KeyValue::new("passwords", strings(&["hunter2"])),
+            KeyValue::new("hosts", strings(&["a", "postgres://shop:hunter2@db/x"])),
+        ]
+    };
+    let other = || {
+        let (trace, span) = (opentelemetry::TraceId::from(1), opentelemetry::SpanId::from(2));
+        SpanContext::new(trace, span, TraceFlags::SAMPLED, true, Default::default())
+    };
+    let lines = capture(|bridge| {
+        let tracer = tracer(bridge);
+        let mut early = tracer
+            .span_builder("early")
+            .with_attributes(lists())
+            .with_events(vec![Event::new("noted", SystemTime::now(), lists(), 0)])
+            .with_links(vec![Link::new(other(), lists(), 0)])
+            .start(&tracer);
+        early.end();
+        let mut late = tracer.start("late");
+        late.set_attributes(lists());
+        late.add_event("noted", lists());
+        late.add_link(other(), lists());
+    });
+    let expected = serde_json::json!({
+        "before": 1, "bools": [true, false], "ints": [i64::MIN, -2, i64::MAX],
+        "floats": [0.5, -3.0, 1e300, "NaN", "+Inf", "-Inf"], "between": "[1]",
+        "texts": ["größe", "\"\n\u{0}\\", ""], "none": [], "passwords": "[redacted]",
+        "hosts": ["a", "postgres://shop:[redacted]@db/x"],
+    });
+    for name in ["early", "late"] {
+        let meta = &lines.span(name)["meta"];
+        let mut attributes = meta["attributes"].clone();
+        attributes.as_object_mut().unwrap().remove("otel.scope.name");
+        assert_eq!(attributes, expected, "{name}");
+        assert_eq!(meta["events"][0]["attributes"], expected, "{name}");
+        assert_eq!(meta["links"][0]["attributes"], expected, "{name}");
+    }
+}
+
+#[test]
+fn a_list_that_is_too_long_is_text_that_is_cut() {
+    let cases = [
+        ("numbers", Array::from(vec![1_i64; 100_000])),
+        ("texts", Array::from(vec![StringValue::from("x".repeat(100_000))])),
+    ];
+    for (name, list) in cases {
+        let lines = capture(|bridge| {
+            let mut span = tracer(bridge).start(name);
+            span.set_attribute(KeyValue::new("list", Value::Array(list)));
+            span.set_attribute(KeyValue::new("short", Value::Array(vec![1_i64].into())));
+        });
+        let attributes = &lines.span(name)["meta"]["attributes"];
+        let text = attributes["list"].as_str().unwrap();
+        assert!(text.starts_with('[') && text.ends_with("…[cut]"), "{name}: {text}");
+        assert!(text.len() <= 13 * 1024, "{name}: {}", text.len());
+        assert_eq!(attributes["short"], serde_json::json!([1]));
+        assert_eq!(attributes["truncated"], true, "{name}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A batch: the final bytes of some records, by the file they go to.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::descriptor::Descriptor;
 use crate::exports::{self, Exports};
@@ -14,6 +14,12 @@ use crate::ring::Segment;
 /// Bytes of a batch at which it is written: what the processor's second level of cache holds, and
 /// the size from which a larger write is no faster.
 pub(crate) const BATCH_BYTES: usize = 256 * 1024;
+
+/// The same while a producer waits for room, or soon will: it waits no longer than
+/// [`STALL_WAIT`](crate::thread), and a batch gives all its room back at once.
+pub(crate) const HURRIED_BYTES: usize = 32 * 1024;
+/// How long such a batch may take to be encoded, by a sink that is slow.
+pub(crate) const HURRIED_TIME: Duration = Duration::from_micros(300);
 
 /// What the drain hands records to.
 pub trait Sink: Send {

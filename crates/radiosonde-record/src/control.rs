@@ -70,6 +70,12 @@ impl Control {
         }
     }
 
+    /// Whether somebody has woken the drain since its last look: a producer whose ring is more than
+    /// half full, or full, as a rule.
+    pub(crate) fn is_woken(&self) -> bool {
+        self.woken.load(Ordering::Relaxed)
+    }
+
     /// Waits until everything recorded before the call is in its files, at most `within`. Whether
     /// it is.
     pub fn flush(&self, within: Duration) -> bool {

@@ -6,13 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::batch::{BATCH_BYTES, Batch, Counts, Sink};
+use crate::batch::{Batch, Counts, Sink};
 use crate::control::Notice;
 use crate::descriptor::Descriptor;
 use crate::files::Unsynced;
 use crate::horizon::{Held, Horizon};
 use crate::journal::Journal;
-use crate::lanes::{self, Lane};
+use crate::lanes::{self, Lane, Limit};
 use crate::level::Kind;
 use crate::ring::{self, Calibration, Consumer, Source as _};
 use crate::site_cache::SiteCache;
@@ -43,6 +43,8 @@ pub struct Drain {
     sites: SiteCache<Find>,
     notify: Box<dyn Fn(Notice) + Send>,
     blocked: bool,
+    /// The last batch was full before the rings were empty.
+    more: bool,
     /// The slot is another one, and what is staged has not been moved to its files yet.
     must_move: bool,
     calibration: Calibration,
@@ -85,6 +87,7 @@ impl Drain {
             sites: SiteCache::new(find(journal)),
             notify,
             blocked: false,
+            more: false,
             must_move: false,
             calibration: Calibration::new(),
         }
@@ -128,6 +131,7 @@ impl Drain {
                 (true, _) => BLOCKED_PAUSE,
                 // There is more where that came from; orders and new rings are seen in between.
                 (false, BUSY_BYTES..) => continue,
+                (false, _) if self.more => continue,
                 (false, 0) if !self.held.is_any() => (pause * 2).min(POLL_MAX),
                 (false, _) => POLL_MIN,
             };
@@ -188,7 +192,9 @@ impl Drain {
         let mut new = Vec::new();
         self.journal.take_new_consumers(&mut new);
         self.lanes.extend(new.into_iter().map(Lane::new));
-        self.journal.tend(&mut self.lanes.iter().map(|lane| lane.source.ring()));
+        // A spare takes as long to make as some batches, and somebody may be waiting for those.
+        let mut rings = self.lanes.iter().map(|lane| lane.source.ring());
+        self.journal.tend(&mut rings, !self.more);
     }
 
     /// One batch. The bytes that were moved.
@@ -225,8 +231,10 @@ impl Drain {
     fn fill(&mut self, horizon: Horizon, began: Instant) {
         let (lanes, sink) = (&mut self.lanes, self.sink.as_mut());
         let (batch, sites) = (&mut self.batch, &mut self.sites);
-        let left = lanes::fill(lanes, sink, batch, BATCH_BYTES, sites, horizon);
+        let limit = Limit::hurried_by(self.journal.control());
+        let left = lanes::fill(lanes, sink, batch, limit, sites, horizon);
         self.held.look(left.held_ns, began);
+        self.more = left.more;
         let refused = left.refused;
         for kind in &refused.records {
             self.journal.count_rejected(*kind);

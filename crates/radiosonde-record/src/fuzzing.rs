@@ -11,7 +11,7 @@ use crate::descriptor::Descriptor;
 use crate::exports::Exports;
 use crate::format::{self, Buffer, Builder, Site, Stamp};
 use crate::horizon::Horizon;
-use crate::lanes::{self, Lane};
+use crate::lanes::{self, Lane, Limit};
 use crate::level::{Kind, Level};
 use crate::open::remains;
 use crate::plain::{self, FieldList, Plain};
@@ -158,8 +158,8 @@ fn replay(
     let find = |id| Arc::new(region::lookup(callsites, id).unwrap_or_default());
     let mut sites = SiteCache::new(find);
     loop {
-        let left =
-            lanes::fill(&mut lanes, sink, &mut batch, BATCH_BYTES, &mut sites, Horizon::NONE);
+        let limit = Limit::at(BATCH_BYTES);
+        let left = lanes::fill(&mut lanes, sink, &mut batch, limit, &mut sites, Horizon::NONE);
         let refused = left.refused;
         replayed.refused += refused.records.len();
         replayed.lost_bytes += refused.bytes;

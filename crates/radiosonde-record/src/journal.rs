@@ -556,9 +556,10 @@ impl Journal {
         }
     }
 
-    /// Sees to rings that are under pressure, and to spare ones. The drain calls it.
-    pub(crate) fn tend(&self, rings: &mut dyn Iterator<Item = &Arc<Ring>>) {
-        let to_make = lock(&self.0.rings).tend(rings);
+    /// Sees to rings that are under pressure, and to spare ones when there is time for that. The drain
+    /// calls it.
+    pub(crate) fn tend(&self, rings: &mut dyn Iterator<Item = &Arc<Ring>>, has_time: bool) {
+        let to_make = lock(&self.0.rings).tend(rings, has_time);
         for (ring, to_make) in to_make {
             let made = to_make.make();
             let mut rings = lock(&self.0.rings);

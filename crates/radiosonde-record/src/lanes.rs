@@ -3,9 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
-use crate::batch::{Batch, Sink};
+use crate::batch::{BATCH_BYTES, Batch, HURRIED_BYTES, HURRIED_TIME, Sink};
+use crate::control::Control;
 use crate::format::Record;
 use crate::horizon::Horizon;
 use crate::level::Kind;
@@ -65,20 +66,57 @@ pub(crate) struct Left {
     pub(crate) refused: Refused,
     /// The time of the oldest record that was younger than the look.
     pub(crate) held_ns: Option<u64>,
+    /// The batch was full before there was nothing left.
+    pub(crate) more: bool,
 }
 
-/// Fills the batch from the lanes, oldest record first, until it has `limit` bytes or there is
+/// When a batch is full.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit<'a> {
+    bytes: usize,
+    /// Who may be waiting for what the batch gives back.
+    control: Option<&'a Control>,
+}
+
+/// Records between two looks at whether somebody waits, and for how long.
+const HURRY_STEP: u32 = 16;
+
+impl<'a> Limit<'a> {
+    /// Full at so many bytes.
+    pub(crate) fn at(bytes: usize) -> Self {
+        Self { bytes, control: None }
+    }
+
+    /// Full at [`BATCH_BYTES`]; much sooner once somebody has woken the drain.
+    pub(crate) fn hurried_by(control: &'a Control) -> Self {
+        Self { bytes: BATCH_BYTES, control: Some(control) }
+    }
+
+    fn is_reached(self, batch: &Batch, records: u32, began: Instant) -> bool {
+        let weight = batch.weight();
+        if weight >= self.bytes {
+            return true;
+        }
+        records > 0
+            && records.is_multiple_of(HURRY_STEP)
+            && self.control.is_some_and(Control::is_woken)
+            && (weight >= HURRIED_BYTES || began.elapsed() >= HURRIED_TIME)
+    }
+}
+
+/// Fills the batch from the lanes, oldest record first, until it is full or there is
 /// nothing before the horizon.
 pub(crate) fn fill<S: Source>(
     lanes: &mut [Lane<S>],
     sink: &mut dyn Sink,
     batch: &mut Batch,
-    limit: usize,
+    limit: Limit<'_>,
     sites: &mut impl Describe,
     horizon: Horizon,
 ) -> Left {
     let mut refused = Refused::default();
     let mut held_ns: Option<u64> = None;
+    let (mut records, began) = (0, Instant::now());
     batch.clear();
     sink.begin(SystemTime::now());
     let mut active = Vec::new();
@@ -101,13 +139,14 @@ pub(crate) fn fill<S: Source>(
                 active.push(Reverse((next_ns, at)));
                 break;
             }
-            if batch.weight() >= limit {
-                return Left { refused, held_ns };
+            if limit.is_reached(batch, records, began) {
+                return Left { refused, held_ns, more: true };
             }
+            records += 1;
             encode(lane, sink, batch, sites, &mut refused);
         }
     }
-    Left { refused, held_ns }
+    Left { refused, held_ns, more: false }
 }
 
 /// The time of the lane's next record; `None` when there is none now.
@@ -247,7 +286,7 @@ mod tests {
     fn look(lanes: &mut [Lane<Consumer>], horizon: Horizon) -> (String, Option<u64>) {
         let mut sites = SiteCache::new(|_| Arc::new(Descriptor::default()));
         let mut batch = Batch::default();
-        let left = fill(lanes, &mut Messages, &mut batch, 4096, &mut sites, horizon);
+        let left = fill(lanes, &mut Messages, &mut batch, Limit::at(4096), &mut sites, horizon);
         assert_eq!(left.refused, Refused::default());
         (String::from_utf8(batch.bytes(Kind::Event).to_vec()).unwrap(), left.held_ns)
     }

@@ -174,6 +174,7 @@ impl Rings {
     pub(crate) fn tend<'a>(
         &mut self,
         rings: &mut dyn Iterator<Item = &'a Arc<Ring>>,
+        has_time: bool,
     ) -> Vec<(Option<&'a Arc<Ring>>, ToMake)> {
         let mut to_make = Vec::new();
         for ring in rings.filter(|ring| ring.wants_attention()) {
@@ -187,8 +188,9 @@ impl Rings {
                 None => to_make.extend(self.reserve(capacity).map(|to_make| (Some(ring), to_make))),
             }
         }
-        // One at a look: the drain has other things to do.
-        to_make.extend(self.missing_spare().map(|to_make| (None, to_make)));
+        // One at a look, and none while it hurries: the drain has other things to do.
+        let spare = if has_time { self.missing_spare() } else { None };
+        to_make.extend(spare.map(|to_make| (None, to_make)));
         to_make
     }
 

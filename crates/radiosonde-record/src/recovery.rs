@@ -294,7 +294,16 @@ fn replay(
         // Wrapping: a damaged ring may stand anywhere.
         let place = lanes.iter().fold(0, |sum: u64, lane| sum.wrapping_add(lane.encoded));
         let limit = poison.batch_bytes(place);
-        let fill = || lanes::fill(&mut lanes, sink, &mut batch, limit, &mut sites, Horizon::NONE);
+        let fill = || {
+            lanes::fill(
+                &mut lanes,
+                sink,
+                &mut batch,
+                lanes::Limit::at(limit),
+                &mut sites,
+                Horizon::NONE,
+            )
+        };
         let refused = poison.encode(place, fill)?.refused;
         recovered.rejected += refused.records.len() as u64;
         recovered.lost_bytes += refused.bytes;

@@ -321,6 +321,8 @@ impl Slow<'_> {
             Full::TooLarge => return Found::TooLarge,
             Full::MayWait if self.wait(journal, producer) => {}
             Full::MayWait | Full::Stalled => {
+                // Nobody waits any more, but the sooner there is room the fewer are lost.
+                journal.control().wake();
                 producer.drop_record(self.kind, DropReason::RingFull, self.level);
             }
         }

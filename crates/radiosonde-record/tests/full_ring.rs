@@ -6,6 +6,8 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -134,6 +136,84 @@ fn a_stall_costs_one_wait_and_not_one_for_each_event() {
         let (account, lines) = host.end();
         assert_eq!(lines.last().unwrap().message, "room again");
         assert_eq!(gaps(&lines), account.dropped_total(), "each loss is a gap in the ids");
+    });
+}
+
+/// A journal whose ring, the largest there is, was filled until a call waited in vain.
+fn overfull() -> (Host, u64) {
+    let host = Host::new();
+    while host.account().dropped.is_empty() {
+        host.record(Level::Info, "what comes faster than it goes");
+    }
+    let offered = host.account().offered;
+    (host, offered)
+}
+
+#[test]
+fn a_caller_that_waits_has_room_before_its_wait_is_over() {
+    bounded(|| {
+        // What a sink like that of OTLP takes, and what a call waits: in time that is counted, not
+        // measured.
+        const RECORD: Duration = Duration::from_micros(2);
+        const BATCH: Duration = Duration::from_micros(200);
+        const WAIT: Duration = Duration::from_millis(1);
+        let (host, offered) = overfull();
+        let (encoded, control) = (Arc::new(AtomicU32::new(0)), Arc::clone(host.journal.control()));
+        let count = Arc::clone(&encoded);
+        let mut drain = host.drain_at_hand(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            // As whoever waits does, all the time.
+            control.wake();
+        });
+        let lost = host.account().dropped_total();
+        let mut moved = 0;
+        while moved < offered - lost {
+            drain.turn();
+            let records = encoded.swap(0, Ordering::Relaxed);
+            assert!(records > 0, "{moved} of {offered}");
+            let took = RECORD * records + BATCH;
+            assert!(took < WAIT, "{records} records before there was room");
+            moved += u64::from(records);
+        }
+        assert_eq!(host.account().dropped_total(), lost);
+    });
+}
+
+#[test]
+fn a_slow_sink_gives_back_what_it_has_before_a_wait_is_over() {
+    bounded(|| {
+        const RECORD: Duration = Duration::from_micros(25);
+        let (host, _) = overfull();
+        let (encoded, control) = (Arc::new(AtomicU32::new(0)), Arc::clone(host.journal.control()));
+        let count = Arc::clone(&encoded);
+        let mut drain = host.drain_at_hand(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            control.wake();
+            let begin = Instant::now();
+            while begin.elapsed() < RECORD {
+                std::hint::spin_loop();
+            }
+        });
+        for _ in 0..10 {
+            drain.turn();
+            let records = encoded.swap(0, Ordering::Relaxed);
+            assert!((1..=20).contains(&records), "{records} records before there was room");
+        }
+    });
+}
+
+#[test]
+fn nobody_waits_and_batches_are_whole() {
+    bounded(|| {
+        let (host, offered) = overfull();
+        let encoded = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&encoded);
+        let also = move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        };
+        host.drain_at_hand(also).turn();
+        let records = u64::from(encoded.load(Ordering::Relaxed));
+        assert!(records >= 1500, "{records} of {offered}");
     });
 }
 

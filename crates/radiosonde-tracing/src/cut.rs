@@ -104,7 +104,8 @@ impl Cuts {
     }
 }
 
-/// Hands over the value with at most so many characters, and says when there were more.
+/// Hands over the value with at most so many characters, each text in a list or a map by itself, and says
+/// when there were more.
 pub(crate) fn with_limited(
     value: Value<'_>,
     most: u32,
@@ -118,6 +119,13 @@ pub(crate) fn with_limited(
             to.set_truncated();
             return push(to, Value::Str(&text[..end]));
         }
+        Value::Json(json) => {
+            let Some(shorter) = with_short_texts(json, most as usize) else {
+                return push(to, value);
+            };
+            to.set_truncated();
+            return push(to, Value::Json(&shorter));
+        }
         Value::Bytes(_) | Value::Display(_) | Value::Debug(_) => {
             // Of as many characters at least, as they have four bytes at most.
             Text::of(value, TEXT_MAX.min((most as usize).saturating_mul(4)))
@@ -129,6 +137,43 @@ pub(crate) fn with_limited(
         to.set_truncated();
     }
     push(to, Value::Str(&whole.text[..end.unwrap_or(whole.text.len())]));
+}
+
+/// JSON whose texts have at most so many characters each, when there were more; names stay as they are.
+fn with_short_texts(json: &str, most: usize) -> Option<String> {
+    let (mut out, mut copied, mut at) = (String::new(), 0, 0);
+    while let Some(quote) = json.get(at..).and_then(|rest| rest.find('"')) {
+        let start = at + quote + 1;
+        let (length, cut) = text_in_quotes(&json[start..], most);
+        at = start + length + 1;
+        let is_name = json.get(at..).is_some_and(|rest| rest.trim_start().starts_with(':'));
+        if let Some(cut) = cut.filter(|_| !is_name) {
+            out.push_str(&json[copied..start + cut]);
+            copied = start + length;
+        }
+    }
+    out.push_str(&json[copied..]);
+    (copied > 0).then_some(out)
+}
+
+/// Bytes up to the quote that ends a text, and to the end of so many characters, when there are more.
+fn text_in_quotes(text: &str, most: usize) -> (usize, Option<usize>) {
+    let (mut number, mut cut) = (0, None);
+    let mut rest = text.char_indices();
+    while let Some((at, char)) = rest.next() {
+        if char == '"' {
+            return (at, cut);
+        }
+        if number == most {
+            cut = Some(at);
+        }
+        number += 1;
+        // An escape is one character: of two, or of six.
+        if char == '\\' && rest.next().is_some_and(|(_, escaped)| escaped == 'u') {
+            let _digits = rest.nth(3);
+        }
+    }
+    (text.len(), cut)
 }
 
 #[cfg(test)]
@@ -148,6 +193,29 @@ mod tests {
         assert!(shorter.is_cut);
         let short = Text::of_field(Value::Str("short")).within(5);
         assert_eq!((short.text.as_str(), short.is_cut), ("short", false));
+    }
+
+    #[test]
+    fn each_text_in_json_is_cut_by_itself() {
+        let cases = [
+            (r#"["a","bc"]"#, None),
+            (r#"["abc","d",-1.50]"#, Some(r#"["ab","d",-1.50]"#)),
+            (r#"["größe"]"#, Some(r#"["gr"]"#)),
+            (r#"["\"\u0000x",""]"#, Some(r#"["\"\u0000",""]"#)),
+            (r#"["\\\"",[true,null]]"#, None),
+            (
+                r#"{"long name":"text","map" : {"n":"de"}}"#,
+                Some(r#"{"long name":"te","map" : {"n":"de"}}"#),
+            ),
+            // No JSON.
+            (r#"["abc"#, Some(r#"["ab"#)),
+            (r#"["\"#, None),
+            (r#"["\u"#, None),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(with_short_texts(json, 2).as_deref(), expected, "{json}");
+        }
+        assert_eq!(with_short_texts(r#"["a"]"#, 0).as_deref(), Some(r#"[""]"#));
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use radiosonde_record::Value;
-use serde_json::{Map, Number, Value as Json};
+use serde_json::{Map, Value as Json};
+
+use crate::convert;
 
 /// Deepest nesting of lists and maps that is told; what is deeper becomes `…`.
 const DEPTH_MAX: usize = 16;
@@ -89,12 +91,7 @@ fn json(value: Option<&AnyValue>, depth: usize) -> Json {
             let pair = |pair: &KeyValue| (pair.key.clone(), json(pair.value.as_ref(), depth + 1));
             Json::Object(list.values.iter().map(pair).collect::<Map<_, _>>())
         }
-        Some(Any::DoubleValue(number)) => match Number::from_f64(*number) {
-            Some(number) => Json::Number(number),
-            // As lines have them elsewhere.
-            None if number.is_nan() => Json::from("NaN"),
-            None => Json::from(if *number > 0.0 { "+Inf" } else { "-Inf" }),
-        },
+        Some(Any::DoubleValue(number)) => convert::number(*number),
         _ => match Held::of(value) {
             Held::Bool(value) => Json::from(value),
             Held::I64(value) => Json::from(value),

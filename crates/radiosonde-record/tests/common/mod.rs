@@ -46,7 +46,10 @@ pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// Writes a line per record.
-struct Lines;
+struct Lines {
+    /// Called for each.
+    also: Box<dyn FnMut() + Send>,
+}
 
 impl Sink for Lines {
     fn begin(&mut self, _now: SystemTime) {}
@@ -62,6 +65,7 @@ impl Sink for Lines {
         ring: u32,
         batch: &mut Batch,
     ) {
+        (self.also)();
         let Record { sequence, timestamp_ns, level, truncated, message, .. } = record;
         let site = &site.name;
         let text: usize = record.fields().map(|(_, value)| length(&value)).sum();
@@ -148,14 +152,20 @@ impl Host {
 
     /// Starts the drain.
     pub(crate) fn drain(&mut self) {
-        let lease = Some(Lease::new(self.root.path(), self.slot.clone()));
-        let refused = |notice| assert!(!matches!(notice, Notice::Refused { .. }), "{notice:?}");
-        let (journal, unsynced) = (self.journal.clone(), Unsynced::default());
+        let drain = self.drain_at_hand(|| {});
         let run = move || {
             suppress_thread();
-            Drain::new(&journal, lease, &unsynced, Box::new(Lines), Box::new(refused)).run();
+            drain.run();
         };
         self.drain = Some(thread::Builder::new().name("drain".to_owned()).spawn(run).unwrap());
+    }
+
+    /// A drain that does nothing by itself, and calls `also` for each record it encodes.
+    pub(crate) fn drain_at_hand(&self, also: impl FnMut() + Send + 'static) -> Drain {
+        let lease = Some(Lease::new(self.root.path(), self.slot.clone()));
+        let refused = |notice| assert!(!matches!(notice, Notice::Refused { .. }), "{notice:?}");
+        let (sink, refused) = (Box::new(Lines { also: Box::new(also) }), Box::new(refused));
+        Drain::new(&self.journal, lease, &Unsynced::default(), sink, refused)
     }
 
     /// Draining as of now.

@@ -13,15 +13,16 @@ use std::time::Duration;
 /// Where the program sends to; without it the program's test is none.
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// The folder of its telemetry, which also tells that it is to run.
-const FOLDER: &str = "EMITTED_TEST_FOLDER";
+pub(crate) const FOLDER: &str = "EMITTED_TEST_FOLDER";
+const PROGRAM: &str = "emitted::a_program_of_a_test";
 /// Where the span's link points.
 const LINKED: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-/// Runs it until it has handed over and sent everything.
-fn run(endpoint: &str, protocol: &str) {
+/// Runs the program that this test is, until it has handed over and sent everything.
+pub(crate) fn run(program: &str, endpoint: &str, protocol: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.args(["--exact", "--nocapture", "emitted::a_program_of_a_test"]).stdout(Stdio::null());
+    command.args(["--exact", "--nocapture", program]).stdout(Stdio::null());
     command.env(FOLDER, folder.path());
     let variables = [
         (ENDPOINT, endpoint),
@@ -115,7 +116,7 @@ fn check(received: &Received, way: &str) {
     assert_eq!((&exemplar.trace_id, &exemplar.span_id), (&span.trace_id, &span.span_id), "{way}");
 }
 
-fn has(attributes: &Attributes, expected: &[(&str, Value)], way: &str) {
+pub(crate) fn has(attributes: &Attributes, expected: &[(&str, Value)], way: &str) {
     for (name, value) in expected {
         assert_eq!(attributes.find(name), Some(value), "{way}: {name} of {attributes}");
     }
@@ -130,12 +131,28 @@ fn is_whole(received: &Received) -> bool {
         && points("order_seconds")
 }
 
+/// What lies three lists deep in the requests of a signal.
+pub(crate) fn records(
+    all: &[serde_json::Value],
+    signal: &str,
+    path: [&str; 3],
+) -> Vec<serde_json::Value> {
+    let found = all.iter().filter(|found| found["signal"] == signal);
+    let items =
+        |value: &serde_json::Value, key: &str| value[key].as_array().cloned().unwrap_or_default();
+    found
+        .flat_map(|found| items(&found["message"], path[0]))
+        .flat_map(|group| items(&group, path[1]))
+        .flat_map(|group| items(&group, path[2]))
+        .collect()
+}
+
 #[test]
 fn our_receiver_gets_what_a_program_said() {
     for (protocol, is_grpc) in [("http/protobuf", false), ("grpc", true)] {
         let receiver = Receiver::start().expect("a receiver");
         let endpoint = if is_grpc { receiver.grpc_endpoint() } else { receiver.http_endpoint() };
-        run(&endpoint, protocol);
+        run(PROGRAM, &endpoint, protocol);
         check(&receiver.wait_until(WITHIN, is_whole).expect("everything"), protocol);
     }
 }
@@ -145,26 +162,16 @@ fn what_a_program_said_comes_through_rotel() {
     let Some(folder) = part("rotel") else { return };
     let receiver = Receiver::start().expect("a receiver");
     let rotel = rotel(&folder, "grpc", &receiver.grpc_endpoint());
-    run(&rotel.endpoint, "http/protobuf");
+    run(PROGRAM, &rotel.endpoint, "http/protobuf");
     check(&receiver.wait_until(WITHIN, is_whole).expect("everything"), "rotel");
 }
 
 #[test]
 fn a_server_of_python_gets_what_a_program_said() {
     let Some(collector) = Collector::start() else { return };
-    run(&collector.endpoint, "grpc");
+    run(PROGRAM, &collector.endpoint, "grpc");
     let all = collector.all();
-    let of = |signal: &str, path: [&str; 3]| -> Vec<serde_json::Value> {
-        let found = all.iter().filter(|found| found["signal"] == signal);
-        let items = |value: &serde_json::Value, key: &str| {
-            value[key].as_array().cloned().unwrap_or_default()
-        };
-        found
-            .flat_map(|found| items(&found["message"], path[0]))
-            .flat_map(|group| items(&group, path[1]))
-            .flat_map(|group| items(&group, path[2]))
-            .collect()
-    };
+    let of = |signal: &str, path: [&str; 3]| records(&all, signal, path);
     let has = |record: &serde_json::Value, key: &str, value: serde_json::Value| {
         let attributes = record["attributes"].as_array().expect("attributes");
         assert!(attributes.contains(&json!({"key": key, "value": value})), "{key}: {record:#}");

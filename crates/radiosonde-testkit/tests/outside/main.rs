@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod emitted;
+mod lists;
 mod parts;
 mod python;
 mod rotel;
