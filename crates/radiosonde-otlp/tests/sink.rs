@@ -303,7 +303,9 @@ fn a_batch_that_comes_again_is_there_once() {
     assert_eq!(heir.last_export(), 8);
     let (unsynced, woken) = (Unsynced::default(), Arc::new(AtomicU32::new(0)));
     let wakes = Arc::clone(&woken);
-    unsynced.on_write(move || drop(wakes.fetch_add(1, Ordering::Relaxed)));
+    unsynced.on_write(move || {
+        wakes.fetch_add(1, Ordering::Relaxed);
+    });
     heir = heir.waking(unsynced);
     heir.export(8, batch.exports());
     heir.export(9, batch.exports());

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 use radiosonde_events::{DaySink, Owner, Redactions};
 use radiosonde_metrics::Snapshot;
 use radiosonde_otlp::{
-    Manifest, OtlpSink, Proxies, Resource, Sender, SenderOptions, Signal, SnapshotEncoder, State,
-    Status, Stream, Unexported, spool_options,
+    Manifest, OtlpSink, Proxies, Resource, Sender, SenderOptions, SnapshotEncoder, State, Status,
+    Stream, Unexported, spool_options,
 };
 use radiosonde_record::{FileSystem, Kind, Sink, Slot, Unsynced, file_system};
 use radiosonde_spool::Spool;
@@ -253,6 +253,7 @@ impl Otlp {
             accounts: &live.spool.accounts(),
             path: &live.path,
             cap_bytes: live.cap_bytes,
+            is_own: &|signal, endpoint| live.destinations.shows(signal, endpoint),
         };
         lock(&live.troubles).tell(&view, problems);
     }
@@ -339,8 +340,8 @@ impl Live {
         })
     }
 
-    /// What an earlier process of this service wrote down, with what we know better: a token that was
-    /// wrong must not be wrong for ever. Elsewhere each goes where its owner said.
+    /// What an earlier process of this service wrote down, with what we know better. Elsewhere each goes
+    /// where its owner said.
     fn corrected(&self, manifest: Manifest) -> Manifest {
         let mut manifest = manifest;
         if manifest.service != self.service {
@@ -350,16 +351,7 @@ impl Live {
             // Its own manifest was gone.
             manifest.destinations = self.destinations.inner().clone();
         }
-        for signal in Signal::ALL {
-            let ours = self.destinations.inner().of(signal);
-            let theirs = manifest.destinations.of(signal);
-            let is_same = ours.zip(theirs).is_some_and(|(ours, theirs)| {
-                (&ours.endpoint, ours.protocol) == (&theirs.endpoint, theirs.protocol)
-            });
-            if is_same {
-                manifest.destinations.set(signal, ours.cloned());
-            }
-        }
+        self.destinations.correct(&mut manifest.destinations);
         manifest
     }
 }
