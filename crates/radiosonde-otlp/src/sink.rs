@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use radiosonde_events::{Owner, Redactions};
-use radiosonde_record::{Batch, Builder, Descriptor, Exports, Interrupted, Kind, Record, Sink};
+use radiosonde_record::{
+    Batch, Builder, Descriptor, Exports, Interrupted, Kind, Record, Sink, Unsynced,
+};
 use radiosonde_spool::{Frame, Spool};
 
 use crate::destination::Destinations;
@@ -34,6 +36,7 @@ pub struct OtlpSink<S> {
     counts: [bool; 3],
     /// Which kinds are exported.
     is_sent: [bool; 3],
+    unsynced: Unsynced,
 }
 
 impl<S: Sink> OtlpSink<S> {
@@ -74,7 +77,15 @@ impl<S: Sink> OtlpSink<S> {
         let (rules, machine_id) = (owner.redact.clone(), owner.machine_id.as_deref());
         let encoder = Encoder::new(rules, redactions, machine_id, instance, is_dead);
         let counts = owner.lines.map(|has_lines| !has_lines);
-        Self { inner, encoder, packer: Packer::default(), spool, counts, is_sent: [true; 3] }
+        Self {
+            inner,
+            encoder,
+            packer: Packer::default(),
+            spool,
+            counts,
+            is_sent: [true; 3],
+            unsynced: Unsynced::default(),
+        }
     }
 
     /// Exports only what has a destination. Default: everything.
@@ -89,6 +100,13 @@ impl<S: Sink> OtlpSink<S> {
     #[must_use]
     pub fn beside_console(mut self) -> Self {
         self.counts[Kind::Event as usize] = false;
+        self
+    }
+
+    /// Wakes whoever syncs what is in `unsynced` at once, when a batch has come into the spool.
+    #[must_use]
+    pub fn waking(mut self, unsynced: Unsynced) -> Self {
+        self.unsynced = unsynced;
         self
     }
 
@@ -171,6 +189,7 @@ impl<S: Sink> Sink for OtlpSink<S> {
         for stream in Stream::ALL {
             self.packer.append_to(&self.spool, stream, number);
         }
+        self.unsynced.wake();
     }
 }
 

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
@@ -299,7 +301,14 @@ fn a_batch_that_comes_again_is_there_once() {
     let mut heir =
         OtlpSink::new(day(owner), owner, "k3f9q2xw", Redactions::default(), spool.clone());
     assert_eq!(heir.last_export(), 8);
+    let (unsynced, woken) = (Unsynced::default(), Arc::new(AtomicU32::new(0)));
+    let wakes = Arc::clone(&woken);
+    unsynced.on_write(move || {
+        wakes.fetch_add(1, Ordering::Relaxed);
+    });
+    heir = heir.waking(unsynced);
     heir.export(8, batch.exports());
     heir.export(9, batch.exports());
+    assert_eq!(woken.load(Ordering::Relaxed), 2, "whoever syncs each batch has to know of it");
     assert_eq!(Waiting::of(&spool).uids(), ["k3f9q2xw.3.1"; 3]);
 }

@@ -55,6 +55,13 @@ impl Unsynced {
         let _ = self.on_write.set(Box::new(wake));
     }
 
+    /// Wakes whoever syncs at once, for what is written elsewhere and has no other way to ask.
+    pub fn wake(&self) {
+        if let Some(wake) = self.on_write.get() {
+            wake();
+        }
+    }
+
     /// Leaves what was written so far to the kernel, which writes it when it sees fit.
     pub fn forget(&self) {
         for file in std::mem::take(&mut *lock(&self.files)) {
@@ -101,9 +108,7 @@ impl Unsynced {
     fn add(&self, file: &Arc<DayFile>) {
         if !file.dirty.swap(true, Ordering::AcqRel) {
             lock(&self.files).push(Arc::clone(file));
-            if let Some(wake) = self.on_write.get() {
-                wake();
-            }
+            self.wake();
         }
     }
 }

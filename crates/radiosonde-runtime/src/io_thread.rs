@@ -1,5 +1,6 @@
 //! The thread `radiosonde-io`: syncs, snapshots, notices, and the listener.
 
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -318,10 +319,13 @@ impl Snapshots {
         if wanted > done {
             // Besides those of the interval, which goes on.
             snapshot(telemetry);
+            telemetry.unsynced().wake();
             control.change(|state| state.snapshots_done = wanted);
         }
         if now >= self.next {
             snapshot(telemetry);
+            // Where each batch is synced, this is one: of the spool, whose files wake nobody.
+            telemetry.unsynced().wake();
             self.next = now + self.interval;
         }
     }
@@ -376,7 +380,14 @@ impl Syncs {
                 return;
             }
             Fsync::Interval => drop(sync(telemetry)),
-            Fsync::Never => telemetry.unsynced().forget(),
+            Fsync::Never => {
+                telemetry.unsynced().forget();
+                say_if_failed(
+                    telemetry,
+                    "the spool could not be kept up",
+                    &telemetry.otlp().tend(),
+                );
+            }
             Fsync::Batch => {
                 let wanted = control.state().syncs_wanted;
                 let _synced = sync(telemetry);
@@ -408,14 +419,17 @@ fn snapshot(telemetry: &Telemetry) {
 fn sync(telemetry: &Telemetry) -> bool {
     let (files, spool) = (telemetry.unsynced().sync(), telemetry.otlp().sync());
     for (what, synced) in [("day files", &files), ("the spool", &spool)] {
-        if let Err(error) = synced {
-            telemetry.problems().say(
-                format!("{what} could not be synced: {error}; a power cut may lose the end"),
-                "check the disk",
-            );
-        }
+        say_if_failed(telemetry, &format!("{what} could not be synced"), synced);
     }
     files.is_ok() && spool.is_ok()
+}
+
+fn say_if_failed(telemetry: &Telemetry, what: &str, done: &io::Result<()>) {
+    if let Err(error) = done {
+        telemetry
+            .problems()
+            .say(format!("{what}: {error}; a power cut may lose the end"), "check the disk");
+    }
 }
 
 /// Each problem stands in the log once; one that is a number with what it was first.

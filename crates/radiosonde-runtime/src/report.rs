@@ -100,6 +100,9 @@ pub struct SignalReport {
     pub dropped: u64,
     /// Records on their way: in rings, or staged. Never counted as sent.
     pub pending: u64,
+    /// Where `delivered` is, while anything is sent over OTLP: `day file`, `spool`, or `day file and
+    /// spool`. Otherwise empty.
+    pub place: String,
     /// `dropped`, by reason.
     pub dropped_by_reason: Vec<(String, u64)>,
     /// `dropped`, by reason and level. Points of metrics have no level, and that of records dropped
@@ -165,6 +168,7 @@ impl From<&Account> for SignalReport {
             rejected,
             dropped: account.dropped_total(),
             pending,
+            place: String::new(),
             dropped_by_reason: account.dropped.iter().map(by_reason).collect(),
             dropped_by_level: account.dropped_by_level.iter().map(by_level).collect(),
             truncated,
@@ -229,6 +233,10 @@ impl Report {
             let SignalReport { offered, delivered, rejected, dropped, pending, .. } = signal;
             for count in [offered, delivered, rejected, dropped, pending] {
                 write!(f, " {count:>10}")?;
+            }
+            if !signal.place.is_empty() {
+                // Which is not where it is wanted yet: that is in the table below.
+                write!(f, "  into the {}", signal.place)?;
             }
             if signal.truncated > 0 {
                 write!(f, "  truncated {}", signal.truncated)?;
@@ -364,6 +372,15 @@ mod tests {
             json["events"]["dropped_by_level"][1],
             serde_json::json!(["ring_full", "warning", 10])
         );
+    }
+
+    #[test]
+    fn what_is_in_the_spool_alone_is_not_said_to_have_arrived() {
+        let spans = SignalReport { place: "spool".to_owned(), ..SignalReport::default() };
+        let text = Report { spans, ..Report::default() }.to_string();
+        let row = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap();
+        assert!(row("spans ").ends_with("0  into the spool"), "{text}");
+        assert!(row("events ").ends_with(" 0"), "{text}");
     }
 
     #[test]

@@ -248,7 +248,8 @@ impl Telemetry {
         };
         let sink = sink.lines_of(&inner.lines);
         let otlp = inner.otlp.clone();
-        let sink = otlp.around(sink, owner, &inner.instance, &redactions, has_console);
+        let (id, unsynced) = (&inner.instance, &inner.unsynced);
+        let sink = otlp.around(sink, owner, id, &redactions, unsynced, has_console);
         let files = inner.files.clone();
         let (problems, recovered) = (inner.problems.clone(), inner.recovered.clone());
         let (journal, unsynced) = (journal.clone(), inner.unsynced.clone());
@@ -337,6 +338,17 @@ impl Telemetry {
         self.0.lines.contains(&kind)
     }
 
+    /// Where what is delivered of this kind is, before it is sent.
+    fn place_of(&self, kind: Kind) -> String {
+        match (self.has_lines(kind), self.0.otlp.sends(kind)) {
+            (true, true) => "day file and spool",
+            (true, false) => "day file",
+            (false, true) => "spool",
+            (false, false) => "",
+        }
+        .to_owned()
+    }
+
     pub(crate) fn status(&self) -> &Status {
         &self.0.status
     }
@@ -381,6 +393,11 @@ impl Telemetry {
         report.open_spans = self.0.journal.as_ref().map(open).unwrap_or_default();
         report.files = self.0.files.report();
         report.otlp = self.0.otlp.report();
+        if report.otlp.is_some() {
+            report.events.place = self.place_of(Kind::Event);
+            report.spans.place = self.place_of(Kind::Span);
+            report.metrics.place = self.place_of(Kind::Metric);
+        }
         let observed = self.0.metrics.observed();
         report.observed = observed.len() as u64;
         report.observed_first = observed_first(observed);

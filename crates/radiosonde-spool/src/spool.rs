@@ -175,6 +175,23 @@ impl Spool {
         result
     }
 
+    /// As [`Spool::sync`] for an owner who syncs nothing: writes what waits in memory, removes what nobody
+    /// needs, looks at what others take, and leaves it to the kernel when any of that reaches the disk. A
+    /// power cut may then repeat what was delivered, and lose what was not.
+    ///
+    /// # Errors
+    /// The first one from the system.
+    pub fn tend(&self) -> io::Result<()> {
+        let mut result = Ok(());
+        for at in 0..self.inner.lanes.len() {
+            append::flush(&self.inner, at);
+            result = result.and(self.inner.lanes[at].tend());
+        }
+        self.inner.home.prepare_spare();
+        self.inner.count_others();
+        result
+    }
+
     /// For the end of the owner: writes what waits in memory, the highest rank first, without leaving
     /// anything free for others; what the disk does not take even so, and nobody has taken, is dropped and
     /// counted. Then syncs. Nothing waits in memory from here on: what is appended later is on disk or

@@ -22,7 +22,7 @@ pub struct Stream {
 impl Stream {
     /// Appends the frames of a batch. What is there of it already, from an earlier call that a kill
     /// or a panic ended, is not appended again; so a batch has the same frames each time. Numbers
-    /// rise: see [`Spool::next_batch`].
+    /// rise: see [`Spool::next_batch`](crate::Spool::next_batch).
     ///
     /// Never fails and syncs nothing: what the disk does not take waits in memory, and what that
     /// does not take either is counted. May be called after anything, also at the end of the process.
@@ -84,7 +84,7 @@ impl Stream {
     }
 
     /// Keeps bytes that nobody wants, for a look, with a line that says why. What the quarantine has
-    /// no room for is passed over and counted, see [`Spool::quarantined`].
+    /// no room for is passed over and counted, see [`Spool::quarantined`](crate::Spool::quarantined).
     ///
     /// # Errors
     /// As from the system.

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::files::Mode;
-use crate::lane::Lane;
+use crate::lane::{Lane, State};
 use crate::open;
 
 impl Lane {
@@ -52,17 +52,34 @@ impl Lane {
         Err(error)
     }
 
-    fn sync_cursor(&self, has_more: bool) -> io::Result<()> {
+    /// Removes garbage, and leaves the rest to the kernel.
+    pub(crate) fn tend(&self) -> io::Result<()> {
         let mut state = self.lock();
+        self.write_what_is_done(&mut state, false)?;
+        let garbage = std::mem::take(&mut state.garbage);
+        drop(state);
+        if self.unlink(&garbage) {
+            self.lock().has_new_names = true;
+        }
+        Ok(())
+    }
+
+    fn write_what_is_done(&self, state: &mut State, has_more: bool) -> io::Result<()> {
         let needed = state.cursor.needed();
-        self.leave_what_is_done(&mut state);
+        self.leave_what_is_done(state);
         let is_done = state.cursor.needed() > needed;
         if has_more || is_done || state.slots.is_behind {
-            self.write_cursor(&mut state);
+            self.write_cursor(state);
         }
         if state.slots.is_behind {
             return Err(io::Error::other("the cursor cannot be written"));
         }
+        Ok(())
+    }
+
+    fn sync_cursor(&self, has_more: bool) -> io::Result<()> {
+        let mut state = self.lock();
+        self.write_what_is_done(&mut state, has_more)?;
         let garbage = std::mem::take(&mut state.garbage);
         let (slot, file) = (state.slots.last, state.slots.file.clone());
         let is_synced = slot == state.slots.synced;

@@ -65,7 +65,10 @@ fn what_an_ended_program_left_is_in_the_same_books_and_is_sent() {
     assert!(exports[0].pending >= 120);
 
     // The receiver is away: it waits, and is said to.
-    spool(directory.path(), "drain --within 1").exits(3).prints(&["pending"]).tells(&["logs"]);
+    spool(directory.path(), "drain --within 1")
+        .exits(3)
+        .prints(&["pending"])
+        .tells(&["logs", "name it with --endpoint"]);
     receiver.next_step();
     spool(directory.path(), "drain --within 50")
         .exits(0)
@@ -90,6 +93,26 @@ fn it_goes_elsewhere_when_told_to_and_a_wrong_endpoint_is_said() {
     assert!(told["delivered"].as_u64().unwrap() >= 10 && told["pending"] == 0, "{told}");
     assert!(there.counts().unique >= 10);
     spool(directory.path(), "drain --within soon").exits(2);
+}
+
+#[test]
+fn what_waits_for_want_of_a_token_is_sent_with_the_one_that_is_set_here() {
+    let receiver = Receiver::with(Script::healthy().until_told(Fault::status(401))).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let endpoint = receiver.http_endpoint();
+    let _report = ended(directory.path(), &endpoint, 10);
+    receiver.next_step();
+    let asked = receiver.requests().len();
+    let dir = directory.path().to_str().unwrap();
+    let mut drain = command(&["spool", "drain", "--within", "50", "--dir", dir]);
+    drain.env("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint);
+    drain.env("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20right");
+    let _ = run(drain).exits(0);
+    let requests = receiver.requests().split_off(asked);
+    assert!(!requests.is_empty());
+    for request in requests {
+        assert_eq!(request.header("authorization"), Some("Bearer right"));
+    }
 }
 
 /// What a killed process left: events and spans in its rings, and no spool any more, if it had one.

@@ -163,6 +163,19 @@ fn damaged_and_missing_spools_are_told() {
 }
 
 #[test]
+fn who_only_looks_changes_nothing_and_what_cannot_be_looked_at_is_not_empty() {
+    let dir = Dir::empty();
+    drop(shop(&dir));
+    let lock = dir.path().join("inst/0/lock");
+    std::fs::remove_file(&lock).unwrap();
+    let _ = dir.run("spool status").exits(0).prints(&["left behind"]);
+    assert!(!lock.exists());
+    let dir = Dir::empty();
+    std::fs::write(dir.path().join("inst"), "").unwrap();
+    let _ = dir.run("spool status").exits(3).tells(&["inst: not read"]);
+}
+
+#[test]
 fn help_has_examples_for_each_of_them() {
     for subcommand in ["status", "list", "show", "drop"] {
         let example = format!("  radiosonde spool {subcommand}");

@@ -64,7 +64,11 @@ fn left_spools(root: &Path, spools: &[PathBuf]) -> Option<Finding> {
                 counted(spools.len() as u64, "spool"),
                 size(bytes)
             ),
-            format!("start the service, or radiosonde spool drain --dir {}", root.display()),
+            format!(
+                "start the service, or radiosonde spool drain --dir {}, with --endpoint where they go to one \
+                 that is not in use any more",
+                root.display()
+            ),
         )
     })
 }

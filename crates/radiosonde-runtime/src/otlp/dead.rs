@@ -318,12 +318,21 @@ impl Dead {
 
     /// Brings what is in them to the disk.
     pub(super) fn sync(&self) -> io::Result<()> {
+        self.each(Spool::sync)
+    }
+
+    /// As [`Dead::sync`], where nothing is synced.
+    pub(super) fn tend(&self) -> io::Result<()> {
+        self.each(Spool::tend)
+    }
+
+    fn each(&self, bring: fn(&Spool) -> io::Result<()>) -> io::Result<()> {
         // Without the lock: it takes the time of a disk.
         let spools: Vec<Spool> = self.state().held().map(|(_, left)| left.spool.clone()).collect();
         let mut result = Ok(());
         for spool in spools {
             // Each, whatever became of the others.
-            result = result.and(spool.sync());
+            result = result.and(bring(&spool));
         }
         result
     }

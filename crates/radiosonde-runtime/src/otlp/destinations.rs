@@ -43,6 +43,25 @@ impl Destinations {
         &self.destinations
     }
 
+    /// Gives what goes to the same endpoint as ours the headers and certificates that are set here: a token
+    /// that was wrong must not be wrong for ever.
+    pub(super) fn correct(&self, theirs: &mut radiosonde_otlp::Destinations) {
+        for signal in Signal::ALL {
+            let ours = self.destinations.of(signal);
+            let is_same = ours.zip(theirs.of(signal)).is_some_and(|(ours, theirs)| {
+                (&ours.endpoint, ours.protocol) == (&theirs.endpoint, theirs.protocol)
+            });
+            if is_same {
+                theirs.set(signal, ours.cloned());
+            }
+        }
+    }
+
+    /// Whether that is where a signal goes, as it is shown.
+    pub(super) fn shows(&self, signal: Signal, endpoint: &str) -> bool {
+        self.destinations.of(signal).is_some_and(|ours| ours.shown() == endpoint)
+    }
+
     /// What metrics are sent as.
     pub(super) fn metrics(&self) -> MetricSettings {
         self.metrics

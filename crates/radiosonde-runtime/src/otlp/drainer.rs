@@ -20,6 +20,8 @@ pub(crate) struct Drainer {
     sender: Sender,
     /// Where everything goes, when not where its owner said.
     instead: Option<Destinations>,
+    /// What is set here, for what goes to the same endpoints anyway.
+    here: Option<Destinations>,
 }
 
 impl Drainer {
@@ -46,18 +48,22 @@ impl Drainer {
                 Some(found.ok_or_else(invalid)?)
             }
         };
+        // What is wrong with it is nobody's business here: it may be meant for something else.
+        let here = Destinations::resolve(&of_process, &Problems::default());
         let mut options = live::sender_options();
         // Somebody waits.
         options.start_jitter = Duration::ZERO;
-        Ok(Self { dead: otlp.dead().clone(), sender: Sender::start(options)?, instead })
+        Ok(Self { dead: otlp.dead().clone(), sender: Sender::start(options)?, instead, here })
     }
 
     /// Hands over what there is to send, and removes what is done.
     pub(crate) fn turn(&self, directory: &Path, problems: &Problems) {
         self.dead.find(directory, None, None, problems);
         let corrected = |mut manifest: Manifest| {
-            if let Some(instead) = &self.instead {
-                manifest.destinations = instead.inner().clone();
+            match (&self.instead, &self.here) {
+                (Some(instead), _) => manifest.destinations = instead.inner().clone(),
+                (None, Some(here)) => here.correct(&mut manifest.destinations),
+                (None, None) => {}
             }
             manifest
         };

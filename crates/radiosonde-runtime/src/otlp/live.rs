@@ -8,10 +8,10 @@ use std::time::{Duration, Instant, SystemTime};
 use radiosonde_events::{DaySink, Owner, Redactions};
 use radiosonde_metrics::Snapshot;
 use radiosonde_otlp::{
-    Manifest, OtlpSink, Proxies, Resource, Sender, SenderOptions, Signal, SnapshotEncoder, State,
-    Status, Stream, Unexported, spool_options,
+    Manifest, OtlpSink, Proxies, Resource, Sender, SenderOptions, SnapshotEncoder, State, Status,
+    Stream, Unexported, spool_options,
 };
-use radiosonde_record::{FileSystem, Kind, Sink, Slot, file_system};
+use radiosonde_record::{FileSystem, Kind, Sink, Slot, Unsynced, file_system};
 use radiosonde_spool::Spool;
 
 use super::dead::Dead;
@@ -115,12 +115,13 @@ impl Otlp {
         owner: &Owner,
         instance: &str,
         redactions: &Redactions,
+        unsynced: &Unsynced,
         has_console: bool,
     ) -> Box<dyn Sink> {
         let Some(live) = &self.live else { return Box::new(sink) };
         let spool = live.spool.clone();
         let sink = OtlpSink::new(sink, owner, instance, redactions.clone(), spool);
-        let sink = sink.sending(live.destinations.inner());
+        let sink = sink.sending(live.destinations.inner()).waking(unsynced.clone());
         let sink = if has_console { sink.beside_console() } else { sink };
         *lock(&live.unexported) = sink.unexported();
         Box::new(sink)
@@ -190,6 +191,12 @@ impl Otlp {
         self.live.as_ref().map_or(Ok(()), |live| live.spool.sync()).and(dead)
     }
 
+    /// Looks after the spools where nothing is synced.
+    pub(crate) fn tend(&self) -> io::Result<()> {
+        let dead = self.dead.tend();
+        self.live.as_ref().map_or(Ok(()), |live| live.spool.tend()).and(dead)
+    }
+
     /// Losses that were not told yet.
     pub(crate) fn take_gaps(&self) -> Vec<Gap> {
         let mut gaps = self.dead.take_gaps();
@@ -246,6 +253,7 @@ impl Otlp {
             accounts: &live.spool.accounts(),
             path: &live.path,
             cap_bytes: live.cap_bytes,
+            is_own: &|signal, endpoint| live.destinations.shows(signal, endpoint),
         };
         lock(&live.troubles).tell(&view, problems);
     }
@@ -332,8 +340,8 @@ impl Live {
         })
     }
 
-    /// What an earlier process of this service wrote down, with what we know better: a token that was
-    /// wrong must not be wrong for ever. Elsewhere each goes where its owner said.
+    /// What an earlier process of this service wrote down, with what we know better. Elsewhere each goes
+    /// where its owner said.
     fn corrected(&self, manifest: Manifest) -> Manifest {
         let mut manifest = manifest;
         if manifest.service != self.service {
@@ -343,16 +351,7 @@ impl Live {
             // Its own manifest was gone.
             manifest.destinations = self.destinations.inner().clone();
         }
-        for signal in Signal::ALL {
-            let ours = self.destinations.inner().of(signal);
-            let theirs = manifest.destinations.of(signal);
-            let is_same = ours.zip(theirs).is_some_and(|(ours, theirs)| {
-                (&ours.endpoint, ours.protocol) == (&theirs.endpoint, theirs.protocol)
-            });
-            if is_same {
-                manifest.destinations.set(signal, ours.cloned());
-            }
-        }
+        self.destinations.correct(&mut manifest.destinations);
         manifest
     }
 }

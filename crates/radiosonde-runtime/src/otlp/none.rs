@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use radiosonde_events::{DaySink, Owner, Redactions};
 use radiosonde_metrics::Snapshot;
-use radiosonde_record::{Kind, Sink, Slot};
+use radiosonde_record::{Kind, Sink, Slot, Unsynced};
 
 use super::Gap;
 use crate::problem::Problems;
@@ -75,6 +75,7 @@ impl Otlp {
         _: &Owner,
         _: &str,
         _: &Redactions,
+        _: &Unsynced,
         _: bool,
     ) -> Box<dyn Sink> {
         Box::new(sink)
@@ -103,6 +104,10 @@ impl Otlp {
     }
 
     pub(crate) fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn tend(&self) -> io::Result<()> {
         Ok(())
     }
 

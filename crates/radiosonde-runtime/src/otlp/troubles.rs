@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use radiosonde_otlp::{State, Status, Stream};
+use radiosonde_otlp::{Signal, State, Status, Stream};
 use radiosonde_spool::{Account, DropReason};
 
 use crate::problem::{Problem, Problems};
@@ -39,6 +39,8 @@ pub(super) struct View<'a> {
     /// Where the spool is.
     pub(super) path: &'a Path,
     pub(super) cap_bytes: u64,
+    /// Whether what this process records goes there, and not only what an earlier one left.
+    pub(super) is_own: &'a dyn Fn(Signal, &str) -> bool,
 }
 
 impl Troubles {
@@ -74,7 +76,10 @@ impl Troubles {
                 State::HalfOpen => {
                     self.0.iter().find(|(it, _)| *it == about).map(|(_, it)| it.clone())
                 }
-                _ => of_state(status, has_overflowed),
+                _ => {
+                    let is_own = (view.is_own)(status.signal, &status.endpoint);
+                    of_state(status, has_overflowed, is_own)
+                }
             };
             found.extend(problem.map(|problem| (about, problem)));
             let losses = losses(status).into_iter();
@@ -95,7 +100,7 @@ fn has(all: &[(About, Problem)], about: &About) -> bool {
 }
 
 /// What is wrong with a destination, if somebody has to do something about it.
-fn of_state(status: &Status, has_overflowed: bool) -> Option<Problem> {
+fn of_state(status: &Status, has_overflowed: bool, is_own: bool) -> Option<Problem> {
     let (endpoint, signal) = (&status.endpoint, status.signal.name());
     let error = status.last_error.as_deref().unwrap_or("it does not answer");
     let room = if has_overflowed {
@@ -103,17 +108,26 @@ fn of_state(status: &Status, has_overflowed: bool) -> Option<Problem> {
     } else {
         "nothing is lost until the spool is full"
     };
+    // Where the endpoint was another one, seeing to the receiver may be the wrong advice.
+    let (of_earlier, elsewhere) = if is_own {
+        ("", "")
+    } else {
+        (
+            " of earlier processes",
+            "; to send them elsewhere, stop this process and run `radiosonde spool drain --endpoint`",
+        )
+    };
     match status.state {
         State::Held => Some(Problem::new(
-            format!("{signal} wait, as {endpoint} refuses them: {error}"),
+            format!("{signal}{of_earlier} wait, as {endpoint} refuses them: {error}"),
             format!(
                 "mend the endpoint or its headers (OTEL_EXPORTER_OTLP_*), or the receiver; {room}, and it \
-                 is tried again once a minute"
+                 is tried again once a minute{elsewhere}"
             ),
         )),
         State::Open => Some(Problem::warning(
-            format!("{signal} wait, as {endpoint} does not take them: {error}"),
-            format!("see to the receiver; {room}, and it is tried again by itself"),
+            format!("{signal}{of_earlier} wait, as {endpoint} does not take them: {error}"),
+            format!("see to the receiver; {room}, and it is tried again by itself{elsewhere}"),
         )),
         _ => None,
     }

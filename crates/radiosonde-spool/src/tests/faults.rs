@@ -452,6 +452,32 @@ fn what_is_done_leaves_the_disk_without_any_need_for_room_once_a_cursor_there_sa
 }
 
 #[test]
+fn an_owner_who_syncs_nothing_has_what_is_done_removed_without_a_sync() {
+    let bench = Bench::new(one_stream());
+    let spool = bench.create();
+    let stream = spool.stream(0);
+    spool.sync().unwrap();
+    bench.memory.plan(|name, _| name.starts_with("sync").then_some(Fault::Errno(EIO)));
+    for batch in 1..=12 {
+        append(&stream, batch, 8 * (batch - 1), &BATCH);
+    }
+    let before = account(&spool, 0).segments;
+    assert!(before >= 3);
+    while account(&spool, 0).pending.records > 0 {
+        settle(&stream, &stream.take(Limit { records: 20, bytes: 2000 }).unwrap().unwrap());
+    }
+    spool.tend().unwrap();
+    let is_segment = |path: &std::path::PathBuf| path.extension().is_some_and(|it| it == "seg");
+    let segments = bench.memory.paths().into_iter().filter(is_segment).count();
+    assert_eq!(segments, 1, "of {before}: the one that is appended to");
+    append(&stream, 13, 96, &BATCH);
+    let bench = bench.after_kill();
+    let spool = bench.open();
+    assert_eq!(drain(&spool.stream(0), ALL), (96..104).collect::<Vec<_>>());
+    assert_eq!(account(&spool, 0).dropped_in_all(), Tally::default());
+}
+
+#[test]
 fn a_sync_that_fails_is_said_and_the_segment_is_not_written_any_more() {
     let bench = two_streams();
     let spool = bench.create();

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &DrainArgs, out: &mut dyn Write) -> Result<u8, Stop> {
         let of_dir = match drain(&options, &mut Progress::new().told()) {
             Ok(drained) => {
                 print(&dir, &drained, args, out)?;
-                tell(&drained);
+                tell(&drained, args.endpoint.is_some());
                 if is_whole(&drained) { FOUND } else { PARTIAL }
             }
             Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
@@ -82,7 +82,7 @@ fn print(dir: &Path, drained: &Drained, args: &DrainArgs, out: &mut dyn Write) -
 }
 
 /// What went wrong, and why something waits.
-fn tell(drained: &Drained) {
+fn tell(drained: &Drained, elsewhere: bool) {
     for (records, stream, reason) in &drained.gaps {
         eprintln!("radiosonde: {} of {stream} lost: {reason}", many(*records, "record"));
     }
@@ -95,6 +95,9 @@ fn tell(drained: &Drained) {
     for to in drained.destinations.iter().filter(|to| to.state != "closed") {
         let error = to.last_error.as_deref().unwrap_or("no answer");
         eprintln!("radiosonde: {} to {}: {}", to.signal, shown(&to.endpoint), shown(error));
+    }
+    if !elsewhere {
+        eprintln!("radiosonde: to send what waits elsewhere, name it with --endpoint");
     }
 }
 

@@ -7,7 +7,7 @@ mod list;
 mod show;
 mod status;
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -101,9 +101,20 @@ struct Spools {
 
 impl Spools {
     fn look(&mut self, dir: &Path, select: &SpoolSelect) {
+        // What cannot be looked at is not empty.
+        if let Err(error) = fs::read_dir(dir.join("inst")) {
+            return self.fail(dir.join("inst"), error);
+        }
         for slot in Slot::existing(dir) {
-            let folder = dir.join("inst").join(slot.to_string()).join("spool");
-            let Ok(entries) = fs::read_dir(&folder) else { continue };
+            let slot_folder = dir.join("inst").join(slot.to_string());
+            let folder = slot_folder.join("spool");
+            let entries = match fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) => {
+                    self.fail(folder, error);
+                    continue;
+                }
+            };
             let mut names: Vec<String> = entries
                 .take(SPOOLS_MAX)
                 .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
@@ -113,8 +124,7 @@ impl Spools {
             if names.is_empty() {
                 continue;
             }
-            // Given back at once: only whether somebody has it is of interest.
-            let is_in_use = Slot::try_take(dir, slot).is_ok_and(|slot| slot.is_none());
+            let is_in_use = is_in_use(&slot_folder);
             for instance in names {
                 let path = folder.join(&instance);
                 match radiosonde_spool::look(&path, is_in_use) {
@@ -131,11 +141,16 @@ impl Spools {
                             manifest,
                         });
                     }
-                    // Sent and removed while we looked.
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                    Err(error) => self.failed.push((path, error)),
+                    Err(error) => self.fail(path, error),
                 }
             }
+        }
+    }
+
+    /// Notes what could not be read, but for what is not there: sent and removed while we looked.
+    fn fail(&mut self, path: PathBuf, error: std::io::Error) {
+        if error.kind() != std::io::ErrorKind::NotFound {
+            self.failed.push((path, error));
         }
     }
 
@@ -144,6 +159,13 @@ impl Spools {
             eprintln!("radiosonde: {}: not read: {error}", path_shown(path));
         }
     }
+}
+
+/// Whether somebody has the slot. Its lock is asked for shared, and never made: whoever only looks keeps
+/// nobody from starting, and can look at a mount that is read-only.
+fn is_in_use(slot: &Path) -> bool {
+    let file = File::open(slot.join("lock"));
+    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 impl Found {
