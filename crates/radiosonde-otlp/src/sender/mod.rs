@@ -100,8 +100,10 @@ impl Default for SenderOptions {
 /// alone; they go to the quarantine of the spool and are counted as rejected, unless the collector
 /// takes nothing else either: then it is held as well. A record that is refused while there is nothing
 /// else to send is tried once a minute; after ten times a request without records asks whether the
-/// collector takes anything, and if it does, the record is refused for good the next time. A partial success is counted and never sent
-/// again.
+/// collector takes anything, and if it does, the record is refused for good the next time. A failure of
+/// the collector (500 and its like, INTERNAL, UNKNOWN) never costs a record: the range is sent again, and
+/// after five failures in a row waits behind the others, up to a minute. A partial success is counted and
+/// never sent again.
 ///
 /// Any answer with a status of 2xx acknowledges, also when its body cannot be read or has more than
 /// 64 KiB ([`Status::unreadable`]); only a page of HTML does not. Redirects are not followed, since

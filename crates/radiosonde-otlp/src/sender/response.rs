@@ -6,7 +6,7 @@
 //! | 2xx with HTML | held: whatever answered, it was no receiver of OTLP |
 //! | 429 | left alone, for as long as `Retry-After` says |
 //! | 502, 503, 504; 408, 425 | tried again; with `Retry-After` left alone for so long |
-//! | other 5xx | tried again; a part that keeps failing is searched |
+//! | other 5xx | tried again, never given up; a range that keeps failing waits behind the others |
 //! | 400, 422 | searched for the entries that are refused |
 //! | 413 | halved, and smaller from then on |
 //! | 1xx, 3xx, other 4xx | held, and looked at once a minute: a wrong key or path must not cost data |

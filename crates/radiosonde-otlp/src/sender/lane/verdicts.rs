@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{BYTES_MAX, BYTES_MIN, FAULTS_MAX, Flying, Lane, PARKED_MAX, REGROW};
+use super::{BYTES_MAX, BYTES_MIN, Flying, Lane, PARKED_MAX, REGROW};
 use crate::sender::answer::{Answer, Verdict};
 use crate::sender::breaker::{Failure, HOLD};
 use crate::sender::job::{Job, Part};
@@ -81,12 +81,7 @@ impl<S: Store> Lane<S> {
             }
             Verdict::Faulty => {
                 fail(Failure::Passing { timed_out: false });
-                self.jobs[at].faults += 1;
-                if self.jobs[at].faults > FAULTS_MAX {
-                    self.refused(at, part, now);
-                } else {
-                    self.jobs[at].give_back(part);
-                }
+                self.jobs[at].faulted(part, now);
             }
             Verdict::Misconfigured { .. } => {
                 fail(Failure::Configuration);
