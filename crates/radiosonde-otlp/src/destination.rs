@@ -97,15 +97,34 @@ impl Destination {
         Duration::from_millis(self.timeout_ms)
     }
 
-    /// The endpoint for people: without user, password and query.
+    /// The segments of the path that look like tokens.
+    #[cfg(feature = "http")]
+    pub(crate) fn tokens(&self) -> Vec<String> {
+        let path = Url::parse(&self.endpoint).map(|url| url.path).unwrap_or_default();
+        path.split('/').filter(|segment| is_token(segment)).map(str::to_owned).collect()
+    }
+
+    /// The endpoint for people: without user, password and query, and with `…` for what looks like a token
+    /// in its path: a segment of 16 or more bytes with both letters and digits, as some vendors have it.
     pub fn shown(&self) -> String {
         match Url::parse(&self.endpoint) {
             Ok(Url { scheme: Some(scheme), authority, path, .. }) => {
-                format!("{scheme}://{authority}{path}")
+                let shown = |segment| if is_token(segment) { "…" } else { segment };
+                let path: Vec<&str> = path.split('/').map(shown).collect();
+                format!("{scheme}://{authority}{}", path.join("/"))
             }
             _ => "an endpoint that is no URL".to_owned(),
         }
     }
+}
+
+/// Shorter segments of a path are no tokens.
+const TOKEN_MIN: usize = 16;
+
+/// Whether a segment of a path looks like a secret.
+fn is_token(segment: &str) -> bool {
+    let has = |is_it: fn(&u8) -> bool| segment.as_bytes().iter().any(is_it);
+    segment.len() >= TOKEN_MIN && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
 }
 
 impl fmt::Debug for Destination {
@@ -164,6 +183,23 @@ pub enum Compression {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_in_the_path_is_not_shown() {
+        for (path, shown) in [
+            ("/v1/logs", "/v1/logs"),
+            ("/api/otlp-http-receiver/v1/logs", "/api/otlp-http-receiver/v1/logs"),
+            ("/1234567890123456/v1/logs", "/1234567890123456/v1/logs"),
+            ("/receiver/v1/otlp/ZaVnC4dhaV39Tn37XX==/v1/logs", "/receiver/v1/otlp/…/v1/logs"),
+            ("/v1/traces/0123456789abcdef", "/v1/traces/…"),
+            ("/b5c3a0e2-1f4d-4f7e-9a55-0c6a8d1f2b3c/", "/…/"),
+        ] {
+            let destination = Destination::new(format!("https://h:1{path}"), Protocol::Http);
+            assert_eq!(destination.shown(), format!("https://h:1{shown}"));
+            let text = format!("{destination:?}");
+            assert_eq!(text.contains(path), path == shown, "{text}");
+        }
+    }
 
     #[test]
     fn debug_shows_no_secret() {

@@ -118,6 +118,7 @@ impl Transport {
         let secret = |text: &&str| text.len() >= SECRET_MIN;
         let mut secrets: Vec<String> =
             headers.chain(query).filter(secret).map(str::to_owned).collect();
+        secrets.extend(self.destination.tokens());
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets
     }
@@ -168,12 +169,15 @@ mod tests {
 
     #[test]
     fn texts_show_no_secret() {
-        let mut destination =
-            Destination::new("https://h/v1/logs?key=query-key&a=b", Protocol::Http);
+        let mut destination = Destination::new(
+            "https://h/0123456789abcdef/v1/logs?key=query-key&a=b",
+            Protocol::Http,
+        );
         destination.headers = vec![("authorization".into(), "Bearer hunter22".into())];
         let transport = Transport::new(destination, Signal::Logs, Proxies::default());
-        let text = "Bearer hunter22 is wrong: hunter22, query-key, b".to_owned();
+        let text = "Bearer hunter22 is wrong: hunter22, query-key, b; /0123456789abcdef/v1/logs"
+            .to_owned();
         let shown = without(text, &transport.secrets());
-        assert_eq!(shown, "[redacted] is wrong: [redacted], [redacted], b");
+        assert_eq!(shown, "[redacted] is wrong: [redacted], [redacted], b; /[redacted]/v1/logs");
     }
 }
