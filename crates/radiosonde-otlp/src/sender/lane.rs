@@ -79,6 +79,8 @@ pub(super) struct Lane<S: Store> {
     accepts: u64,
     accepts_since_cut: u32,
     bytes_max: usize,
+    /// Whether the collector has once shown that it is one.
+    pub(super) is_known: bool,
     /// Whether the collector seems to refuse everything.
     in_doubt: bool,
     /// When a request without records may be sent again.
@@ -156,6 +158,7 @@ impl<S: Store> Lane<S> {
             accepts: 0,
             accepts_since_cut: 0,
             bytes_max: BYTES_MAX,
+            is_known: false,
             in_doubt: false,
             ask_at: Duration::ZERO,
             turn: 0,

@@ -105,9 +105,11 @@ impl Default for SenderOptions {
 /// after five failures in a row waits behind the others, up to a minute. A partial success is counted and
 /// never sent again.
 ///
-/// Any answer with a status of 2xx acknowledges, also when its body cannot be read or has more than
-/// 64 KiB ([`Status::unreadable`]); only a page of HTML does not. Redirects are not followed, since
-/// they would carry the headers with them.
+/// An answer with a status of 2xx acknowledges, unless it is a page of HTML. One whose body cannot be read,
+/// is text, or has more than 64 KiB does so over gRPC, and from a collector that gave an answer that can be read
+/// before ([`Status::unreadable`] counts them); from any other it is held: what takes everything and
+/// answers "hello" is no collector. Redirects are not followed, since they would carry the headers with
+/// them.
 ///
 /// Dropped without [`Sender::shutdown`] the thread ends by itself, without sending what is pending.
 pub struct Sender {

@@ -245,6 +245,24 @@ fn the_letter_of_the_specification_drops_what_is_refused_and_counts_it() {
 }
 
 #[test]
+fn what_never_gave_a_readable_answer_is_no_collector() {
+    // From the start, and after a minute in which it was well.
+    for (from, is_delivered) in [(0, false), (10, true)] {
+        let faults = vec![(0, Fault::None), (from, Fault::Garbage), (600, Fault::None)];
+        let mut world = World::new(&Scenario { faults, ..Scenario::default() }, 1);
+        world.append(10);
+        world.run(Duration::from_secs(20));
+        world.append(10);
+        world.run(Duration::from_secs(60));
+        assert_eq!(world.spool.pending() == 0, is_delivered, "from {from} s");
+        assert_eq!(world.lane.counts.unreadable > 0, is_delivered, "from {from} s");
+        assert_eq!(world.lane.breaker.shown() == Shown::Held, !is_delivered, "from {from} s");
+        world.run(Duration::from_secs(800));
+        assert_eq!(world.spool.settled(), (20, 0), "from {from} s");
+    }
+}
+
+#[test]
 fn partial_success_is_counted_and_never_sent_again() {
     let faults = vec![(0, Fault::Partial(3)), (30, Fault::None)];
     let scenario = Scenario { faults, rate: 400, seconds: 30, ..Scenario::default() };

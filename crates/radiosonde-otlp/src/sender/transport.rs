@@ -154,8 +154,28 @@ fn failed(error: &(dyn Error + 'static), heard: &Heard) -> Answer {
     match tls::trouble(error).or_else(|| heard.take()) {
         Some((text, true)) => Answer::new(Verdict::Misconfigured { answered: false }, text),
         Some((text, false)) => Answer::new(Verdict::Failed { timed_out: false }, text),
-        None => Answer::new(Verdict::Failed { timed_out: false }, tls::chain(error)),
+        None => {
+            let text = tls::chain(error) + foreign(error);
+            Answer::new(Verdict::Failed { timed_out: false }, text)
+        }
     }
+}
+
+/// What to do about a peer that answers, and speaks another protocol.
+fn foreign(error: &(dyn Error + 'static)) -> &'static str {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let is_parse = error
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(|error| error.is_parse() && !error.is_parse_too_large());
+        // What HTTP/2 makes of an answer of HTTP/1.1, or of TLS; its error has no other sign of it.
+        if is_parse || error.to_string().contains("frame with invalid size") {
+            return " (what answers does not speak this protocol: check OTEL_EXPORTER_OTLP_PROTOCOL and the \
+                    port, which is 4317 for gRPC and 4318 for HTTP, and whether it is http:// or https://)";
+        }
+        next = error.source();
+    }
+    ""
 }
 
 fn timed_out(timeout: Duration) -> Answer {

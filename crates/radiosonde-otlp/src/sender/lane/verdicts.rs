@@ -6,6 +6,7 @@ use super::{BYTES_MAX, BYTES_MIN, Flying, Lane, PARKED_MAX, REGROW};
 use crate::sender::answer::{Answer, Verdict};
 use crate::sender::breaker::{Failure, HOLD};
 use crate::sender::job::{Job, Part};
+use crate::sender::response::stranger;
 use crate::sender::store::Store;
 
 impl<S: Store> Lane<S> {
@@ -19,6 +20,7 @@ impl<S: Store> Lane<S> {
     ) {
         let Some(at) = self.flying.iter().position(|flying| flying.id == id) else { return };
         let Flying { part, is_probe, .. } = self.flying.remove(at);
+        let answer = self.known(answer);
         let Some((job, part)) = part else {
             return self.answered_empty(answer, is_probe, now, random);
         };
@@ -43,6 +45,21 @@ impl<S: Store> Lane<S> {
             _ => self.counts.failed(now, text),
         }
         self.settle(now);
+    }
+
+    /// What answers in a way that cannot be read, and never in another, need not be a collector at all.
+    /// The letter of the specification takes any 2xx.
+    fn known(&mut self, answer: Answer) -> Answer {
+        match answer.verdict {
+            Verdict::Accepted { unreadable: true, .. } if !self.is_known && !self.strict => {
+                stranger()
+            }
+            Verdict::Accepted { unreadable, .. } => {
+                self.is_known |= !unreadable;
+                answer
+            }
+            _ => answer,
+        }
     }
 
     /// The verdict; none when the letter of the specification has the records dropped.

@@ -88,7 +88,7 @@ impl Fault {
 
     /// Whether records may be taken without the sender hearing of it.
     pub(super) fn loses_answers(self) -> bool {
-        matches!(self, Self::ClosesBeforeAnswer | Self::HangAfter | Self::Slow(_))
+        matches!(self, Self::ClosesBeforeAnswer | Self::HangAfter | Self::Slow(_) | Self::Garbage)
     }
 
     /// Whether it takes anything.
