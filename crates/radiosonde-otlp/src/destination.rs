@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::IntoDeserializer as _;
+use serde::de::value::StrDeserializer;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Signal;
 use crate::endpoint::Url;
@@ -60,10 +62,13 @@ pub struct Destination {
     /// Default: [`Protocol::Http`].
     pub protocol: Protocol,
     /// Sent with each request; names are lowercase.
+    #[serde(default)]
     pub headers: Vec<(String, String)>,
     /// How long one attempt may take, connecting included, in milliseconds. Default: 10,000.
+    #[serde(default = "timeout_ms")]
     pub timeout_ms: u64,
-    /// Default: [`Compression::None`].
+    /// Default: [`Compression::None`]; also for one that only a later version knows.
+    #[serde(default, deserialize_with = "known_compression")]
     pub compression: Compression,
     /// PEM file of the certificates that are trusted instead of the system's.
     pub certificate: Option<PathBuf>,
@@ -76,6 +81,8 @@ pub struct Destination {
 impl Destination {
     /// The default of `OTEL_EXPORTER_OTLP_TIMEOUT`, in milliseconds.
     pub const TIMEOUT_MS: u64 = 10_000;
+    /// How long an attempt may take at most, whatever is set: five minutes, in milliseconds.
+    pub(crate) const TIMEOUT_MS_MAX: u64 = 300_000;
 
     /// One with the defaults. The endpoint is taken as it is; [`settings_from`](crate::settings_from)
     /// is what checks one.
@@ -92,9 +99,9 @@ impl Destination {
         }
     }
 
-    /// How long one attempt may take.
+    /// How long one attempt may take: five minutes at most.
     pub fn timeout(&self) -> Duration {
-        Duration::from_millis(self.timeout_ms)
+        Duration::from_millis(self.timeout_ms.min(Self::TIMEOUT_MS_MAX))
     }
 
     /// The segments of the path that look like tokens.
@@ -141,6 +148,16 @@ impl fmt::Debug for Destination {
             .field("client_key", &self.client_key)
             .finish()
     }
+}
+
+fn timeout_ms() -> u64 {
+    Destination::TIMEOUT_MS
+}
+
+fn known_compression<'de, D: Deserializer<'de>>(from: D) -> Result<Compression, D::Error> {
+    let name = String::deserialize(from)?;
+    let name: StrDeserializer<'_, D::Error> = name.as_str().into_deserializer();
+    Ok(Compression::deserialize(name).unwrap_or_default())
 }
 
 /// How requests travel.

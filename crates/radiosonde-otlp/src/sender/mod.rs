@@ -153,8 +153,9 @@ impl Sender {
     }
 
     /// Waits until all that is in the spools now is acknowledged or refused; whether it is. `false` at
-    /// the latest after `within`, and sooner when nothing could be sent by then.
+    /// the latest after `within`, or a day, and sooner when nothing could be sent by then.
     pub fn flush(&self, within: Duration) -> bool {
+        let within = within.min(WITHIN_MAX);
         let (done, answer) = mpsc::sync_channel(1);
         let until = Instant::now() + within;
         if self.commands.send(Command::Flush { until, done }).is_err() {
@@ -179,6 +180,9 @@ impl Sender {
         Shutdown { is_drained, pending }
     }
 }
+
+/// How long somebody waits at most, whatever was asked for: a day.
+const WITHIN_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 /// How long somebody who waits for the thread waits beyond the time that was given.
 const GRACE: Duration = Duration::from_millis(200);

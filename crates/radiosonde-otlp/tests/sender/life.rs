@@ -115,3 +115,16 @@ fn after_a_shutdown_nothing_hangs() {
     sender.shutdown(LONG);
     assert_eq!(bed.books(), (0, 0, 10));
 }
+
+#[test]
+fn waiting_for_ever_is_no_panic() {
+    let receiver = Receiver::start().unwrap();
+    let mut bed = Bed::new();
+    bed.append(10);
+    let mut destination = to(&receiver, PROTOCOLS[1]);
+    destination.timeout_ms = u64::MAX;
+    let sender = bed.send(&destination);
+    assert!(sender.flush(Duration::MAX));
+    assert!(sender.shutdown(Duration::MAX).is_drained);
+    assert_eq!(bed.books(), (10, 0, 0));
+}
