@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 use radiosonde_spool::Spool;
 use tokio::sync::mpsc::UnboundedSender;
 
-use self::thread::{Adopted, Command};
+use self::thread::{Adopted, Command, LAST_ANSWERS};
 use crate::manifest::Manifest;
 
 pub use probe::{Probe, probe};
@@ -164,20 +164,21 @@ impl Sender {
         answer.recv_timeout(within + GRACE).unwrap_or(false)
     }
 
-    /// Sends what it can within that time, for all signals together, and ends the thread. What is
+    /// Sends what it can within that time, for all signals together, and ends the thread. Requests that
+    /// are under way then have a further 200 ms to be answered, as they are sent again otherwise. What is
     /// pending stays in the spools, and is said.
     pub fn shutdown(&self, within: Duration) -> Shutdown {
         let is_drained = self.flush(within);
         let (done, is_done) = mpsc::sync_channel(1);
         let _ = self.commands.send(Command::Stop { done });
         // It ends at its next turn; only a disk that hangs keeps it, and nobody waits for that.
-        let has_ended = is_done.recv_timeout(GRACE).is_ok();
+        let has_ended = is_done.recv_timeout(LAST_ANSWERS + GRACE).is_ok();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread.filter(|_| has_ended) {
             let _ = thread.join();
         }
         let pending = self.status().iter().map(|status| status.pending).sum();
-        Shutdown { is_drained, pending }
+        Shutdown { is_drained: is_drained || (has_ended && pending == 0), pending }
     }
 }
 
