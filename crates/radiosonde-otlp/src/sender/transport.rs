@@ -167,7 +167,7 @@ fn foreign(error: &(dyn Error + 'static)) -> &'static str {
     while let Some(error) = next {
         let is_parse = error
             .downcast_ref::<hyper::Error>()
-            .is_some_and(|error| error.is_parse() && !error.is_parse_too_large());
+            .is_some_and(|error| error.is_parse() && !error.to_string().contains("too large"));
         // What HTTP/2 makes of an answer of HTTP/1.1, or of TLS; its error has no other sign of it.
         if is_parse || error.to_string().contains("frame with invalid size") {
             return " (what answers does not speak this protocol: check OTEL_EXPORTER_OTLP_PROTOCOL and the \
