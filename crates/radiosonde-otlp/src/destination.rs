@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::IntoDeserializer as _;
+use serde::de::value::StrDeserializer;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Signal;
 use crate::endpoint::Url;
@@ -60,10 +62,13 @@ pub struct Destination {
     /// Default: [`Protocol::Http`].
     pub protocol: Protocol,
     /// Sent with each request; names are lowercase.
+    #[serde(default)]
     pub headers: Vec<(String, String)>,
     /// How long one attempt may take, connecting included, in milliseconds. Default: 10,000.
+    #[serde(default = "timeout_ms")]
     pub timeout_ms: u64,
-    /// Default: [`Compression::None`].
+    /// Default: [`Compression::None`]; also for one that only a later version knows.
+    #[serde(default, deserialize_with = "known_compression")]
     pub compression: Compression,
     /// PEM file of the certificates that are trusted instead of the system's.
     pub certificate: Option<PathBuf>,
@@ -76,6 +81,8 @@ pub struct Destination {
 impl Destination {
     /// The default of `OTEL_EXPORTER_OTLP_TIMEOUT`, in milliseconds.
     pub const TIMEOUT_MS: u64 = 10_000;
+    /// How long an attempt may take at most, whatever is set: five minutes, in milliseconds.
+    pub(crate) const TIMEOUT_MS_MAX: u64 = 300_000;
 
     /// One with the defaults. The endpoint is taken as it is; [`settings_from`](crate::settings_from)
     /// is what checks one.
@@ -92,20 +99,39 @@ impl Destination {
         }
     }
 
-    /// How long one attempt may take.
+    /// How long one attempt may take: five minutes at most.
     pub fn timeout(&self) -> Duration {
-        Duration::from_millis(self.timeout_ms)
+        Duration::from_millis(self.timeout_ms.min(Self::TIMEOUT_MS_MAX))
     }
 
-    /// The endpoint for people: without user, password and query.
+    /// The segments of the path that look like tokens.
+    #[cfg(feature = "http")]
+    pub(crate) fn tokens(&self) -> Vec<String> {
+        let path = Url::parse(&self.endpoint).map(|url| url.path).unwrap_or_default();
+        path.split('/').filter(|segment| is_token(segment)).map(str::to_owned).collect()
+    }
+
+    /// The endpoint for people: without user, password and query, and with `…` for what looks like a token
+    /// in its path: a segment of 16 or more bytes with both letters and digits, as some vendors have it.
     pub fn shown(&self) -> String {
         match Url::parse(&self.endpoint) {
             Ok(Url { scheme: Some(scheme), authority, path, .. }) => {
-                format!("{scheme}://{authority}{path}")
+                let shown = |segment| if is_token(segment) { "…" } else { segment };
+                let path: Vec<&str> = path.split('/').map(shown).collect();
+                format!("{scheme}://{authority}{}", path.join("/"))
             }
             _ => "an endpoint that is no URL".to_owned(),
         }
     }
+}
+
+/// Shorter segments of a path are no tokens.
+const TOKEN_MIN: usize = 16;
+
+/// Whether a segment of a path looks like a secret.
+fn is_token(segment: &str) -> bool {
+    let has = |is_it: fn(&u8) -> bool| segment.as_bytes().iter().any(is_it);
+    segment.len() >= TOKEN_MIN && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
 }
 
 impl fmt::Debug for Destination {
@@ -122,6 +148,16 @@ impl fmt::Debug for Destination {
             .field("client_key", &self.client_key)
             .finish()
     }
+}
+
+fn timeout_ms() -> u64 {
+    Destination::TIMEOUT_MS
+}
+
+fn known_compression<'de, D: Deserializer<'de>>(from: D) -> Result<Compression, D::Error> {
+    let name = String::deserialize(from)?;
+    let name: StrDeserializer<'_, D::Error> = name.as_str().into_deserializer();
+    Ok(Compression::deserialize(name).unwrap_or_default())
 }
 
 /// How requests travel.
@@ -164,6 +200,23 @@ pub enum Compression {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_in_the_path_is_not_shown() {
+        for (path, shown) in [
+            ("/v1/logs", "/v1/logs"),
+            ("/api/otlp-http-receiver/v1/logs", "/api/otlp-http-receiver/v1/logs"),
+            ("/1234567890123456/v1/logs", "/1234567890123456/v1/logs"),
+            ("/receiver/v1/otlp/ZaVnC4dhaV39Tn37XX==/v1/logs", "/receiver/v1/otlp/…/v1/logs"),
+            ("/v1/traces/0123456789abcdef", "/v1/traces/…"),
+            ("/b5c3a0e2-1f4d-4f7e-9a55-0c6a8d1f2b3c/", "/…/"),
+        ] {
+            let destination = Destination::new(format!("https://h:1{path}"), Protocol::Http);
+            assert_eq!(destination.shown(), format!("https://h:1{shown}"));
+            let text = format!("{destination:?}");
+            assert_eq!(text.contains(path), path == shown, "{text}");
+        }
+    }
 
     #[test]
     fn debug_shows_no_secret() {

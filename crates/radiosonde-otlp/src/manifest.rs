@@ -142,6 +142,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_later_version_may_write_is_read_as_far_as_it_is_understood() {
+        let mut value: serde_json::Value =
+            serde_json::from_slice(&manifest().to_bytes().unwrap()).unwrap();
+        value["destinations"]["logs"]["compression"] = "snappy".into();
+        value["destinations"]["logs"]["timeout_ms"] = u64::MAX.into();
+        let read = Manifest::from_bytes(&serde_json::to_vec(&value).unwrap()).unwrap();
+        let logs = read.destinations.of(Signal::Logs).unwrap();
+        assert_eq!(logs.compression, crate::Compression::None);
+        assert!(std::time::Instant::now().checked_add(logs.timeout()).is_some());
+        let few = br#"{"endpoint":"http://h/v1/logs","protocol":"http/protobuf"}"#;
+        value["destinations"]["logs"] = serde_json::from_slice(few).unwrap();
+        let read = Manifest::from_bytes(&serde_json::to_vec(&value).unwrap()).unwrap();
+        let expected = Destination::new("http://h/v1/logs", Protocol::Http);
+        assert_eq!(read.destinations.of(Signal::Logs), Some(&expected));
+    }
+
+    #[test]
     fn what_is_no_manifest_is_an_error_that_quotes_nothing() {
         let whole = manifest().to_bytes().unwrap();
         for length in 0..whole.len() {

@@ -15,7 +15,7 @@ use crate::{Compression, Destination, Destinations, Protocol, Signal};
 
 /// The longest `OTEL_EXPORTER_OTLP_TIMEOUT`, in milliseconds: an attempt that hangs holds up what
 /// waits behind it.
-const TIMEOUT_MS_MAX: u64 = 300_000;
+const TIMEOUT_MS_MAX: u64 = Destination::TIMEOUT_MS_MAX;
 
 /// Something that is set wrongly. No value of a header is in its texts.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,13 @@ use super::store::Range;
 use crate::entry::{Entry, entries};
 use crate::streams::Stream;
 
+/// Failures of a collector at one range after which others go before it.
+const FAULTS_MAX: u32 = 4;
+/// How long such a range rests at first; twice as long after each further failure.
+const REST: Duration = Duration::from_secs(1);
+/// How long it rests at most.
+const REST_MAX: Duration = Duration::from_secs(60);
+
 /// One range. Its parts go out in order; it is settled when nothing of it is left.
 #[derive(Debug)]
 pub(super) struct Job<T> {
@@ -23,8 +30,10 @@ pub(super) struct Job<T> {
     /// Parts under way.
     pub(super) flying: usize,
     delivered: u64,
-    /// How often the collector failed at a part of it, and at none of another.
-    pub(super) faults: u32,
+    /// How often the collector failed at a part of it since it took one.
+    faults: u32,
+    /// It waits behind the others until then.
+    rests_until: Duration,
     /// When to try again to settle it.
     pub(super) settle_at: Duration,
 }
@@ -92,13 +101,23 @@ impl<T: Range> Job<T> {
             flying: 0,
             delivered: 0,
             faults: 0,
+            rests_until: Duration::ZERO,
             settle_at: Duration::ZERO,
         }
     }
 
-    /// Whether a part waits to be sent.
-    pub(super) fn is_waiting(&self) -> bool {
-        !self.todo.is_empty()
+    /// Whether a part waits to be sent, and may be.
+    pub(super) fn is_waiting(&self, now: Duration) -> bool {
+        !self.todo.is_empty() && self.rests_until <= now
+    }
+
+    /// Whether a part waits to be sent, and may not be yet.
+    pub(super) fn is_resting(&self, now: Duration) -> bool {
+        !self.todo.is_empty() && self.rests_until > now
+    }
+
+    pub(super) fn rests_until(&self) -> Duration {
+        self.rests_until
     }
 
     /// Whether nothing of it is left to be sent.
@@ -145,6 +164,16 @@ impl<T: Range> Job<T> {
     pub(super) fn give_back(&mut self, part: Part) {
         self.flying -= 1;
         self.put(part);
+    }
+
+    /// The collector failed at a part, which says nothing of the records in it: they stay whole, and wait
+    /// behind the others, longer each time.
+    pub(super) fn faulted(&mut self, part: Part, now: Duration) {
+        self.give_back(part);
+        self.faults = self.faults.saturating_add(1);
+        if let Some(further) = self.faults.checked_sub(FAULTS_MAX + 1) {
+            self.rests_until = now + REST.saturating_mul(1 << further.min(16)).min(REST_MAX);
+        }
     }
 
     /// A part was taken, with so many records refused.

@@ -17,6 +17,12 @@
 //! all that does was refused [`ALONE`] times: what is refused alone does not wait for ever for company.
 //! A collector that refuses that request too, or [`PARKED_MAX`] single entries while it accepts nothing,
 //! does not mean the entries: it counts as misconfigured, and nothing is given up.
+//!
+//! # What a collector fails at
+//! A 500, INTERNAL or UNKNOWN says nothing of the records: they are never given up for it, however often
+//! it comes. A range that the collector failed at five times waits behind the others, for a second at
+//! first, for a minute in the end. Four ranges at which it fails for ever hold up their signal, which
+//! [`Status::last_error`](super::Status::last_error) says.
 
 mod choice;
 mod verdicts;
@@ -54,8 +60,6 @@ const PARKED_MAX: usize = 16;
 /// How often all that waits is refused, a minute apart, before a request without records asks whether
 /// it is the records.
 const ALONE: u8 = 10;
-/// Failures of a collector at one range after which it is searched for what it fails at.
-const FAULTS_MAX: u32 = 4;
 /// Between two tries to settle a range when the disk refuses.
 const SETTLE_AGAIN: Duration = Duration::from_secs(1);
 
@@ -75,6 +79,8 @@ pub(super) struct Lane<S: Store> {
     accepts: u64,
     accepts_since_cut: u32,
     bytes_max: usize,
+    /// Whether the collector has once shown that it is one.
+    pub(super) is_known: bool,
     /// Whether the collector seems to refuse everything.
     in_doubt: bool,
     /// When a request without records may be sent again.
@@ -152,6 +158,7 @@ impl<S: Store> Lane<S> {
             accepts: 0,
             accepts_since_cut: 0,
             bytes_max: BYTES_MAX,
+            is_known: false,
             in_doubt: false,
             ask_at: Duration::ZERO,
             turn: 0,
@@ -269,10 +276,13 @@ impl<S: Store> Lane<S> {
     /// and wait for another request to be accepted: all that may be taken is taken, or there is nothing
     /// else, and was not for long.
     fn ask_empty(&mut self, now: Duration, probe: Option<Duration>) -> Option<Attempt> {
-        let is_stuck = |job: &Job<S::Taken>| job.parked() > 0 && job.flying == 0;
-        let is_alone = |job: &Job<S::Taken>| job.refusals() >= ALONE;
+        let is_parked = |job: &Job<S::Taken>| job.parked() > 0;
+        let rests = |job: &Job<S::Taken>| job.is_resting(now);
+        let is_stuck = |job: &Job<S::Taken>| job.flying == 0 && (is_parked(job) || rests(job));
+        let is_alone = |job: &Job<S::Taken>| rests(job) || job.refusals() >= ALONE;
         let is_due = self.jobs.len() >= JOBS_MAX || self.jobs.iter().all(is_alone);
-        if !is_due || !self.jobs.iter().all(is_stuck) || self.in_doubt || now < self.ask_at {
+        let is_stuck = self.jobs.iter().any(is_parked) && self.jobs.iter().all(is_stuck);
+        if !is_due || !is_stuck || self.in_doubt || now < self.ask_at {
             return None;
         }
         let job = self.jobs.first()?;

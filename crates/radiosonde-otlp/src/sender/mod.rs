@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 use radiosonde_spool::Spool;
 use tokio::sync::mpsc::UnboundedSender;
 
-use self::thread::{Adopted, Command};
+use self::thread::{Adopted, Command, LAST_ANSWERS};
 use crate::manifest::Manifest;
 
 pub use probe::{Probe, probe};
@@ -100,12 +100,16 @@ impl Default for SenderOptions {
 /// alone; they go to the quarantine of the spool and are counted as rejected, unless the collector
 /// takes nothing else either: then it is held as well. A record that is refused while there is nothing
 /// else to send is tried once a minute; after ten times a request without records asks whether the
-/// collector takes anything, and if it does, the record is refused for good the next time. A partial success is counted and never sent
-/// again.
+/// collector takes anything, and if it does, the record is refused for good the next time. A failure of
+/// the collector (500 and its like, INTERNAL, UNKNOWN) never costs a record: the range is sent again, and
+/// after five failures in a row waits behind the others, up to a minute. A partial success is counted and
+/// never sent again.
 ///
-/// Any answer with a status of 2xx acknowledges, also when its body cannot be read or has more than
-/// 64 KiB ([`Status::unreadable`]); only a page of HTML does not. Redirects are not followed, since
-/// they would carry the headers with them.
+/// An answer with a status of 2xx acknowledges, unless it is a page of HTML. One whose body cannot be read,
+/// is text, or has more than 64 KiB does so over gRPC, and from a collector that gave an answer that can be read
+/// before ([`Status::unreadable`] counts them); from any other it is held: what takes everything and
+/// answers "hello" is no collector. Redirects are not followed, since they would carry the headers with
+/// them.
 ///
 /// Dropped without [`Sender::shutdown`] the thread ends by itself, without sending what is pending.
 pub struct Sender {
@@ -149,8 +153,9 @@ impl Sender {
     }
 
     /// Waits until all that is in the spools now is acknowledged or refused; whether it is. `false` at
-    /// the latest after `within`, and sooner when nothing could be sent by then.
+    /// the latest after `within`, or a day, and sooner when nothing could be sent by then.
     pub fn flush(&self, within: Duration) -> bool {
+        let within = within.min(WITHIN_MAX);
         let (done, answer) = mpsc::sync_channel(1);
         let until = Instant::now() + within;
         if self.commands.send(Command::Flush { until, done }).is_err() {
@@ -159,22 +164,26 @@ impl Sender {
         answer.recv_timeout(within + GRACE).unwrap_or(false)
     }
 
-    /// Sends what it can within that time, for all signals together, and ends the thread. What is
+    /// Sends what it can within that time, for all signals together, and ends the thread. Requests that
+    /// are under way then have a further 200 ms to be answered, as they are sent again otherwise. What is
     /// pending stays in the spools, and is said.
     pub fn shutdown(&self, within: Duration) -> Shutdown {
         let is_drained = self.flush(within);
         let (done, is_done) = mpsc::sync_channel(1);
         let _ = self.commands.send(Command::Stop { done });
         // It ends at its next turn; only a disk that hangs keeps it, and nobody waits for that.
-        let has_ended = is_done.recv_timeout(GRACE).is_ok();
+        let has_ended = is_done.recv_timeout(LAST_ANSWERS + GRACE).is_ok();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread.filter(|_| has_ended) {
             let _ = thread.join();
         }
         let pending = self.status().iter().map(|status| status.pending).sum();
-        Shutdown { is_drained, pending }
+        Shutdown { is_drained: is_drained || (has_ended && pending == 0), pending }
     }
 }
+
+/// How long somebody waits at most, whatever was asked for: a day.
+const WITHIN_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 /// How long somebody who waits for the thread waits beyond the time that was given.
 const GRACE: Duration = Duration::from_millis(200);

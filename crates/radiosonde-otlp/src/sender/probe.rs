@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use super::answer::Verdict;
 use super::lane::Attempt;
 use super::proxy::Proxies;
+use super::response::stranger;
 use super::transport::Transport;
-use crate::destination::Destination;
+use crate::destination::{Destination, Protocol};
 use crate::signal::Signal;
 
 /// What came of a probe.
@@ -40,6 +41,9 @@ pub fn probe(destination: &Destination, signal: Signal, proxies: Proxies) -> Pro
     // Nobody waits for a name that is being resolved.
     runtime.shutdown_background();
     match answer.verdict {
+        Verdict::Accepted { unreadable: true, .. } if destination.protocol == Protocol::Http => {
+            failed(stranger().text)
+        }
         Verdict::Accepted { .. } => {
             Probe { is_taken: true, text: answer.text, took: began.elapsed() }
         }

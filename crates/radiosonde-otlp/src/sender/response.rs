@@ -4,9 +4,10 @@
 //! | --- | --- |
 //! | 2xx | done; a partial success is counted, and never sent again |
 //! | 2xx with HTML | held: whatever answered, it was no receiver of OTLP |
+//! | 2xx with text, or what cannot be read | the same, until it has once given an answer that can be; then done, and counted |
 //! | 429 | left alone, for as long as `Retry-After` says |
 //! | 502, 503, 504; 408, 425 | tried again; with `Retry-After` left alone for so long |
-//! | other 5xx | tried again; a part that keeps failing is searched |
+//! | other 5xx | tried again, never given up; a range that keeps failing waits behind the others |
 //! | 400, 422 | searched for the entries that are refused |
 //! | 413 | halved, and smaller from then on |
 //! | 1xx, 3xx, other 4xx | held, and looked at once a minute: a wrong key or path must not cost data |
@@ -67,8 +68,12 @@ fn accepted(head: &Head<'_>, body: Option<&[u8]>) -> Answer {
         );
         return Answer::new(Verdict::Misconfigured { answered: true }, text);
     }
-    let read = body.and_then(|body| {
-        if has("application/json") { json_partial_success(body) } else { partial_success(body) }
+    let read = body.and_then(|body| match body {
+        [] => Some(Default::default()),
+        body if has("application/json") => json_partial_success(body),
+        // Some text happens to be a message.
+        _ if has("text/") => None,
+        body => partial_success(body),
     });
     match read {
         Some((rejected, text)) => taken(rejected, text),
@@ -79,6 +84,13 @@ fn accepted(head: &Head<'_>, body: Option<&[u8]>) -> Answer {
 pub(super) fn unreadable() -> Answer {
     let verdict = Verdict::Accepted { rejected: 0, unreadable: true };
     Answer::new(verdict, "the collector took a request, with an answer that cannot be read")
+}
+
+/// The same from what has never given an answer that can be read.
+pub(super) fn stranger() -> Answer {
+    let text = "what answers there is no receiver of OTLP, as far as can be seen: it takes the request, \
+                and its answer cannot be read. Check the endpoint, and what stands in front of it";
+    Answer::new(Verdict::Misconfigured { answered: true }, text)
 }
 
 /// The answer of a collector that took a request.
@@ -96,7 +108,12 @@ fn json_partial_success(body: &[u8]) -> Option<(u64, String)> {
     let body: serde_json::Value = serde_json::from_slice(body).ok()?;
     let partial = body.get("partialSuccess").or_else(|| body.get("partial_success"));
     let partial = partial.and_then(serde_json::Value::as_object);
-    let Some(partial) = partial else { return body.is_object().then(Default::default) };
+    let Some(partial) = partial else {
+        // Nothing is a success; something else, such as an error, is not.
+        let is_known =
+            |name: &String| matches!(name.as_str(), "partialSuccess" | "partial_success");
+        return body.as_object()?.keys().all(is_known).then(Default::default);
+    };
     let is_rejected = |name: &str| name.to_ascii_lowercase().starts_with("rejected");
     let rejected = partial.iter().find(|(name, _)| is_rejected(name)).map(|(_, value)| value);
     let rejected = rejected.and_then(|value| match value {
@@ -237,6 +254,13 @@ mod tests {
             ),
             (json, Some(br#"{"partial_success":{"rejected_spans":2}}"#), accepted(2, false), "2"),
             (json, Some(b"ok"), accepted(0, true), "cannot be read"),
+            (json, Some(b""), accepted(0, false), ""),
+            (json, Some(br#"{"partialSuccess":null}"#), accepted(0, false), ""),
+            (json, Some(br#"{"error":"quota exhausted"}"#), accepted(0, true), "cannot be read"),
+            (Some("text/plain"), Some(b""), accepted(0, false), ""),
+            (Some("text/plain"), Some(b"hello"), accepted(0, true), "cannot be read"),
+            // As a message: a field of two bytes.
+            (Some("text/plain"), Some(b"z\x02ok"), accepted(0, true), "cannot be read"),
             (Some("text/html"), Some(b"Sign in"), HELD, "HTML"),
             (None, Some(b" <!DOCTYPE html><p>Sign in"), HELD, "HTML"),
         ] {

@@ -10,7 +10,7 @@ use super::pace::Pace;
 use super::status::{State, Status};
 use super::transport::Transport;
 use super::{SenderOptions, lane};
-use crate::destination::Destination;
+use crate::destination::{Destination, Protocol};
 use crate::signal::Signal;
 
 /// Everything of one signal to one destination, whichever spools it comes from.
@@ -31,11 +31,14 @@ impl Route {
         options: &SenderOptions,
     ) -> Self {
         let pace = Pace::new(options.records_per_second_min);
+        let mut lane = Lane::new(signal, strict, destination.timeout(), pace);
+        // A status of gRPC comes from nothing else.
+        lane.is_known = destination.protocol == Protocol::Grpc;
         Self {
             id,
             destination: destination.clone(),
             strict,
-            lane: Lane::new(signal, strict, destination.timeout(), pace),
+            lane,
             transport: Transport::new(destination.clone(), signal, options.proxies.clone()),
         }
     }

@@ -201,6 +201,31 @@ fn a_collector_that_refuses_everything_costs_nothing_once_it_is_mended() {
 }
 
 #[test]
+fn a_collector_that_fails_by_chance_costs_no_record() {
+    for rate in [50, 90] {
+        for seed in 0..worlds(40) {
+            let faults = vec![(0, Fault::Random500(rate)), (1_800, Fault::None)];
+            let scenario = Scenario { faults, rate: 60, seconds: 60, ..Scenario::default() };
+            // `check` holds that nothing is rejected, nor in quarantine.
+            let world = run(&scenario, seed);
+            assert_eq!(world.lane.counts.quarantined, 0, "{rate} of 100, seed {seed}");
+        }
+    }
+    // One range that it always fails at: the rest goes by.
+    let faults = vec![(0, Fault::None)];
+    let mut world = World::new(&Scenario { faults, ..Scenario::default() }, 1);
+    world.collector.fail_at(3);
+    for _ in 0..200 {
+        world.spool.append(Stream::LogsInfo, 1, world.now);
+        world.run(world.now + 2 * TICK);
+    }
+    world.run(world.now + MINUTE);
+    assert_eq!((world.spool.pending(), world.spool.settled().1), (1, 0));
+    let most = world.most_attempts_a_minute(100, 150);
+    assert!(most < 80, "{most} attempts in a minute");
+}
+
+#[test]
 fn the_letter_of_the_specification_drops_what_is_refused_and_counts_it() {
     for status in [400, 401, 404, 413, 415, 500] {
         let faults = vec![(5, Fault::Status(status)), (10, Fault::None)];
@@ -216,6 +241,24 @@ fn the_letter_of_the_specification_drops_what_is_refused_and_counts_it() {
         let rate = 400;
         let scenario = Scenario { faults, rate, seconds: 20, strict: true, ..Scenario::default() };
         assert_eq!(run(&scenario, 3).spool.settled().1, 0, "{fault:?}");
+    }
+}
+
+#[test]
+fn what_never_gave_a_readable_answer_is_no_collector() {
+    // From the start, and after a minute in which it was well.
+    for (from, is_delivered) in [(0, false), (10, true)] {
+        let faults = vec![(0, Fault::None), (from, Fault::Garbage), (600, Fault::None)];
+        let mut world = World::new(&Scenario { faults, ..Scenario::default() }, 1);
+        world.append(10);
+        world.run(Duration::from_secs(20));
+        world.append(10);
+        world.run(Duration::from_secs(60));
+        assert_eq!(world.spool.pending() == 0, is_delivered, "from {from} s");
+        assert_eq!(world.lane.counts.unreadable > 0, is_delivered, "from {from} s");
+        assert_eq!(world.lane.breaker.shown() == Shown::Held, !is_delivered, "from {from} s");
+        world.run(Duration::from_secs(800));
+        assert_eq!(world.spool.settled(), (20, 0), "from {from} s");
     }
 }
 

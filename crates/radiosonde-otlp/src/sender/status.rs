@@ -12,7 +12,7 @@ use crate::signal::Signal;
 pub struct Status {
     /// What is sent.
     pub signal: Signal,
-    /// Where to: without user, password and query.
+    /// Where to, as [`Destination::shown`](crate::Destination::shown) has it: without secrets.
     pub endpoint: String,
     /// How.
     pub protocol: Protocol,

@@ -26,6 +26,8 @@ use crate::signal::Signal;
 
 /// Threads on which names of hosts are resolved.
 const RESOLVERS: usize = 2;
+/// How long answers are waited for at the end.
+pub(super) const LAST_ANSWERS: Duration = Duration::from_millis(200);
 /// How long the thread rests after a panic in it.
 const REST: Duration = Duration::from_secs(1);
 
@@ -181,6 +183,7 @@ impl<'a> Turn<'a> {
                 }
                 Event::Commanded(Command::Stop { done }) => {
                     self.kept.stopped = Some(done);
+                    self.last_answers().await;
                     break;
                 }
                 Event::Stopped => break,
@@ -189,6 +192,20 @@ impl<'a> Turn<'a> {
             }
         }
         self.asked.abort_all();
+    }
+
+    /// Takes the answers that come within a moment, and sends nothing more: what is not answered is sent
+    /// a second time by whoever comes next.
+    async fn last_answers(&mut self) {
+        let end = Instant::now() + LAST_ANSWERS;
+        while let Ok(Some(answered)) =
+            tokio::time::timeout_at(end.into(), self.asked.join_next()).await
+        {
+            if let Ok((route, id, answer)) = answered {
+                self.answered(route, id, answer);
+            }
+        }
+        self.tell();
     }
 
     /// Sends what may be sent; when there is more to do.

@@ -118,6 +118,7 @@ impl Transport {
         let secret = |text: &&str| text.len() >= SECRET_MIN;
         let mut secrets: Vec<String> =
             headers.chain(query).filter(secret).map(str::to_owned).collect();
+        secrets.extend(self.destination.tokens());
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets
     }
@@ -153,8 +154,28 @@ fn failed(error: &(dyn Error + 'static), heard: &Heard) -> Answer {
     match tls::trouble(error).or_else(|| heard.take()) {
         Some((text, true)) => Answer::new(Verdict::Misconfigured { answered: false }, text),
         Some((text, false)) => Answer::new(Verdict::Failed { timed_out: false }, text),
-        None => Answer::new(Verdict::Failed { timed_out: false }, tls::chain(error)),
+        None => {
+            let text = tls::chain(error) + foreign(error);
+            Answer::new(Verdict::Failed { timed_out: false }, text)
+        }
     }
+}
+
+/// What to do about a peer that answers, and speaks another protocol.
+fn foreign(error: &(dyn Error + 'static)) -> &'static str {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let is_parse = error
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(|error| error.is_parse() && !error.to_string().contains("too large"));
+        // What HTTP/2 makes of an answer of HTTP/1.1, or of TLS; its error has no other sign of it.
+        if is_parse || error.to_string().contains("frame with invalid size") {
+            return " (what answers does not speak this protocol: check OTEL_EXPORTER_OTLP_PROTOCOL and the \
+                    port, which is 4317 for gRPC and 4318 for HTTP, and whether it is http:// or https://)";
+        }
+        next = error.source();
+    }
+    ""
 }
 
 fn timed_out(timeout: Duration) -> Answer {
@@ -168,12 +189,15 @@ mod tests {
 
     #[test]
     fn texts_show_no_secret() {
-        let mut destination =
-            Destination::new("https://h/v1/logs?key=query-key&a=b", Protocol::Http);
+        let mut destination = Destination::new(
+            "https://h/0123456789abcdef/v1/logs?key=query-key&a=b",
+            Protocol::Http,
+        );
         destination.headers = vec![("authorization".into(), "Bearer hunter22".into())];
         let transport = Transport::new(destination, Signal::Logs, Proxies::default());
-        let text = "Bearer hunter22 is wrong: hunter22, query-key, b".to_owned();
+        let text = "Bearer hunter22 is wrong: hunter22, query-key, b; /0123456789abcdef/v1/logs"
+            .to_owned();
         let shown = without(text, &transport.secrets());
-        assert_eq!(shown, "[redacted] is wrong: [redacted], [redacted], b");
+        assert_eq!(shown, "[redacted] is wrong: [redacted], [redacted], b; /[redacted]/v1/logs");
     }
 }

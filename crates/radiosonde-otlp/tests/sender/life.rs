@@ -115,3 +115,45 @@ fn after_a_shutdown_nothing_hangs() {
     sender.shutdown(LONG);
     assert_eq!(bed.books(), (0, 0, 10));
 }
+
+#[test]
+fn waiting_for_ever_is_no_panic() {
+    let receiver = Receiver::start().unwrap();
+    let mut bed = Bed::new();
+    bed.append(10);
+    let mut destination = to(&receiver, PROTOCOLS[1]);
+    destination.timeout_ms = u64::MAX;
+    let sender = bed.send(&destination);
+    assert!(sender.flush(Duration::MAX));
+    assert!(sender.shutdown(Duration::MAX).is_drained);
+    assert_eq!(bed.books(), (10, 0, 0));
+}
+
+#[test]
+fn what_is_under_way_at_the_end_has_a_moment_to_be_answered() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}/v1/logs", listener.local_addr().unwrap());
+    let (asked, is_asked) = mpsc::channel();
+    let (ended, is_ended) = mpsc::channel::<()>();
+    let server = std::thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut bytes = [0; 65_536];
+        assert!(stream.read(&mut bytes).unwrap() > 0);
+        asked.send(()).unwrap();
+        // After the time that the shutdown has, which is none.
+        is_ended.recv().unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+        let _ = stream.read(&mut bytes);
+    });
+    let mut bed = Bed::new();
+    bed.append(10);
+    let sender = bed.send(&radiosonde_otlp::Destination::new(endpoint, Protocol::Http));
+    is_asked.recv_timeout(LONG).unwrap();
+    assert!(!sender.flush(Duration::ZERO));
+    ended.send(()).unwrap();
+    let shutdown = sender.shutdown(Duration::ZERO);
+    assert_eq!((shutdown.is_drained, shutdown.pending), (true, 0));
+    assert_eq!(bed.books(), (10, 0, 0));
+    server.join().unwrap();
+}

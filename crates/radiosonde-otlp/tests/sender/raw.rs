@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-use radiosonde_otlp::{Destination, Protocol, State};
+use radiosonde_otlp::{Destination, Protocol, Proxies, Signal, State, probe};
 
 use crate::common::*;
 
@@ -80,42 +80,81 @@ fn cases() -> Vec<(&'static str, Vec<u8>, Expected)> {
 #[test]
 fn whatever_is_answered_nothing_is_lost_or_sent_for_ever() {
     for (name, bytes, expected) in cases() {
-        let address = serve(bytes);
-        let mut bed = Bed::new();
-        bed.append(10);
-        let mut destination = Destination::new(format!("http://{address}/v1/logs"), Protocol::Http);
-        destination.timeout_ms = 5_000;
-        let sender = bed.send(&destination);
-        if expected == Expected::Held {
-            let found = status(&sender, |status| status.state == State::Held);
-            assert_eq!(bed.books(), (0, 0, 10), "{name}: {found:?}");
-            continue;
+        if expected == UNREADABLE {
+            becomes(&format!("{name}, of a stranger"), serve(0, bytes.clone()), Expected::Held);
+            becomes(name, serve(1, bytes), expected);
+        } else {
+            becomes(name, serve(0, bytes), expected);
         }
-        assert!(sender.flush(LONG), "{name}: {:?}", sender.status());
-        let found = status(&sender, |status| status.pending == 0);
-        let (rejected, unreadable, failures) = match expected {
-            Expected::Settled { rejected, unreadable } => (rejected, unreadable, 0),
-            _ => (0, 0, 1),
-        };
-        assert_eq!(bed.books(), (10 - rejected, rejected, 0), "{name}: {found:?}");
-        assert_eq!((found.unreadable, found.failures), (unreadable, failures), "{name}: {found:?}");
     }
 }
 
-/// Answers the first request with these bytes and closes, and all others as they should be.
-fn serve(first: Vec<u8>) -> SocketAddr {
+fn becomes(name: &str, (address, at): (SocketAddr, u64), expected: Expected) {
+    let mut bed = Bed::new();
+    bed.append(10);
+    let mut destination = Destination::new(format!("http://{address}/v1/logs"), Protocol::Http);
+    destination.timeout_ms = 5_000;
+    let sender = bed.send(&destination);
+    for _ in 0..at {
+        assert!(sender.flush(LONG), "{name}: {:?}", sender.status());
+        bed.append(10);
+    }
+    if expected == Expected::Held {
+        let found = status(&sender, |status| status.state == State::Held);
+        assert_eq!(bed.books(), (0, 0, 10), "{name}: {found:?}");
+        return;
+    }
+    assert!(sender.flush(LONG), "{name}: {:?}", sender.status());
+    let found = status(&sender, |status| status.pending == 0);
+    let (rejected, unreadable, failures) = match expected {
+        Expected::Settled { rejected, unreadable } => (rejected, unreadable, 0),
+        _ => (0, 0, 1),
+    };
+    assert_eq!(bed.books(), (10 + 10 * at - rejected, rejected, 0), "{name}: {found:?}");
+    let error = found.last_error.clone().unwrap_or_default();
+    let is_foreign = error.contains("OTEL_EXPORTER_OTLP_PROTOCOL");
+    assert_eq!(is_foreign, name == "no HTTP", "{name}: {error}");
+    assert_eq!((found.unreadable, found.failures), (unreadable, failures), "{name}: {found:?}");
+}
+
+#[test]
+fn a_server_of_another_protocol_is_told_as_one() {
+    let (address, _) = serve(0, b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec());
+    let destination = Destination::new(format!("http://{address}"), Protocol::Grpc);
+    let text = probe(&destination, Signal::Logs, Proxies::default()).text;
+    assert!(text.contains("check OTEL_EXPORTER_OTLP_PROTOCOL"), "{text}");
+}
+
+#[test]
+fn a_request_without_a_body_says_that_it_has_none() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}/v1/logs", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        let head: Vec<String> =
+            lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+        head
+    });
+    let destination = Destination::new(endpoint, Protocol::Http);
+    assert!(probe(&destination, Signal::Logs, Proxies::default()).is_taken);
+    let head = server.join().unwrap();
+    let lengths = head.iter().filter(|line| line.eq_ignore_ascii_case("content-length: 0"));
+    assert_eq!(lengths.count(), 1, "{head:?}");
+}
+
+/// Answers the request of this number with these bytes and closes, and all others as they should be.
+fn serve(number: u64, bytes: Vec<u8>) -> (SocketAddr, u64) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
-        let mut first = Some(first);
-        for stream in listener.incoming().flatten() {
-            let bytes = first.take().unwrap_or_else(|| {
-                b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".to_vec()
-            });
-            let _ = converse(stream, &bytes);
+        let well = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        for (stream, count) in listener.incoming().flatten().zip(0..) {
+            let _ = converse(stream, if count == number { &bytes } else { well });
         }
     });
-    address
+    (address, number)
 }
 
 fn converse(mut stream: TcpStream, bytes: &[u8]) -> std::io::Result<()> {

@@ -25,9 +25,9 @@ impl<S: Store> Lane<S> {
             }
             let count = self.jobs.len();
             let mut places = (0..count).map(|step| (self.turn + step) % count);
-            return places.find(|at| self.jobs[*at].is_waiting());
+            return places.find(|at| self.jobs[*at].is_waiting(now));
         }
-        let first = self.jobs.iter().position(Job::is_waiting);
+        let first = self.jobs.iter().position(|job| job.is_waiting(now));
         first.or_else(|| self.take(now, waiting, records))
     }
 
@@ -57,7 +57,7 @@ impl<S: Store> Lane<S> {
             for payload in job.damaged() {
                 let _ = of.store.quarantine(name, payload, "an entry that cannot be read");
             }
-            let is_waiting = job.is_waiting();
+            let is_waiting = job.is_waiting(now);
             self.jobs.push(job);
             if is_waiting {
                 return Some(self.jobs.len() - 1);
@@ -123,6 +123,7 @@ impl<S: Store> Lane<S> {
         let gathering = self.sources.iter().flat_map(|source| {
             source.next_take.iter().map(|take| (*take).max(source.from)).filter(|take| *take > now)
         });
-        parked.chain(settle).chain(gathering).filter(|until| *until > now).min()
+        let resting = self.jobs.iter().filter(|job| job.is_resting(now)).map(Job::rests_until);
+        parked.chain(settle).chain(resting).chain(gathering).filter(|until| *until > now).min()
     }
 }

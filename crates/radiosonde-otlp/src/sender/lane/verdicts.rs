@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{BYTES_MAX, BYTES_MIN, FAULTS_MAX, Flying, Lane, PARKED_MAX, REGROW};
+use super::{BYTES_MAX, BYTES_MIN, Flying, Lane, PARKED_MAX, REGROW};
 use crate::sender::answer::{Answer, Verdict};
 use crate::sender::breaker::{Failure, HOLD};
 use crate::sender::job::{Job, Part};
+use crate::sender::response::stranger;
 use crate::sender::store::Store;
 
 impl<S: Store> Lane<S> {
@@ -19,6 +20,7 @@ impl<S: Store> Lane<S> {
     ) {
         let Some(at) = self.flying.iter().position(|flying| flying.id == id) else { return };
         let Flying { part, is_probe, .. } = self.flying.remove(at);
+        let answer = self.known(answer);
         let Some((job, part)) = part else {
             return self.answered_empty(answer, is_probe, now, random);
         };
@@ -43,6 +45,21 @@ impl<S: Store> Lane<S> {
             _ => self.counts.failed(now, text),
         }
         self.settle(now);
+    }
+
+    /// What answers in a way that cannot be read, and never in another, need not be a collector at all.
+    /// The letter of the specification takes any 2xx.
+    fn known(&mut self, answer: Answer) -> Answer {
+        match answer.verdict {
+            Verdict::Accepted { unreadable: true, .. } if !self.is_known && !self.strict => {
+                stranger()
+            }
+            Verdict::Accepted { unreadable, .. } => {
+                self.is_known |= !unreadable;
+                answer
+            }
+            _ => answer,
+        }
     }
 
     /// The verdict; none when the letter of the specification has the records dropped.
@@ -81,12 +98,7 @@ impl<S: Store> Lane<S> {
             }
             Verdict::Faulty => {
                 fail(Failure::Passing { timed_out: false });
-                self.jobs[at].faults += 1;
-                if self.jobs[at].faults > FAULTS_MAX {
-                    self.refused(at, part, now);
-                } else {
-                    self.jobs[at].give_back(part);
-                }
+                self.jobs[at].faulted(part, now);
             }
             Verdict::Misconfigured { .. } => {
                 fail(Failure::Configuration);

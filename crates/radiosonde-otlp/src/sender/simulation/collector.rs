@@ -43,6 +43,8 @@ pub(super) enum Fault {
     Flaps,
     /// Takes no request of more than so many records.
     TooLarge(usize),
+    /// Answers so many of a hundred requests with 500, by chance, and takes the others.
+    Random500(u64),
 }
 
 impl Fault {
@@ -66,6 +68,7 @@ impl Fault {
             Self::Flaps,
             Self::TooLarge(50),
             Self::TooLarge(1),
+            Self::Random500(50),
         ];
         all.extend([301, 401, 403, 404, 405, 415, 429, 400, 500, 502, 503, 504].map(Self::Status));
         all.extend((1..=16).map(Self::Grpc));
@@ -80,17 +83,18 @@ impl Fault {
     pub(super) fn is_refusal(self) -> bool {
         let grpc = matches!(self, Self::Grpc(2 | 3 | 13));
         grpc || matches!(self, Self::Status(400 | 413 | 422 | 500) | Self::TooLarge(_))
+            || matches!(self, Self::Random500(_))
     }
 
     /// Whether records may be taken without the sender hearing of it.
     pub(super) fn loses_answers(self) -> bool {
-        matches!(self, Self::ClosesBeforeAnswer | Self::HangAfter | Self::Slow(_))
+        matches!(self, Self::ClosesBeforeAnswer | Self::HangAfter | Self::Slow(_) | Self::Garbage)
     }
 
     /// Whether it takes anything.
     pub(super) fn takes_some(self) -> bool {
         matches!(self, Self::None | Self::Slow(3) | Self::Garbage | Self::Partial(_) | Self::Flaps)
-            || matches!(self, Self::TooLarge(_))
+            || matches!(self, Self::TooLarge(_) | Self::Random500(_))
     }
 }
 
@@ -98,6 +102,8 @@ pub(super) struct Collector {
     /// What it does, from a second on.
     faults: Vec<(u64, Fault)>,
     poison: BTreeSet<u64>,
+    /// The record that it fails at.
+    fails_at: Option<u64>,
     received: BTreeMap<u64, u64>,
     by_second: BTreeMap<u64, u64>,
     refused: u64,
@@ -107,7 +113,7 @@ pub(super) struct Collector {
 impl Collector {
     pub(super) fn new(faults: Vec<(u64, Fault)>, poison: BTreeSet<u64>) -> Self {
         let (received, by_second) = (BTreeMap::new(), BTreeMap::new());
-        Self { faults, poison, received, by_second, refused: 0, asked: 0 }
+        Self { faults, poison, fails_at: None, received, by_second, refused: 0, asked: 0 }
     }
 
     /// What it answers, and when; nothing when it never does.
@@ -120,6 +126,9 @@ impl Collector {
         self.asked += 1;
         let soon = Duration::from_millis(1 + random.below(40));
         let past = self.faults.iter().rev().find(|(from, _)| now.as_secs() >= *from);
+        if self.fails_at.is_some_and(|record| records.contains(&record)) {
+            return Some((soon, http(500, None)));
+        }
         let failed = |text| Answer::new(Verdict::Failed { timed_out: false }, text);
         let answer = match past.map_or(Fault::None, |(_, fault)| *fault) {
             Fault::None => self.take(now, records, 0),
@@ -163,7 +172,8 @@ impl Collector {
             Fault::Flaps if self.asked.is_multiple_of(2) => http(503, None),
             Fault::Flaps => self.take(now, records, 0),
             Fault::TooLarge(most) if records.len() > most => http(413, None),
-            Fault::TooLarge(_) => self.take(now, records, 0),
+            Fault::Random500(most) if random.below(100) < most => http(500, None),
+            Fault::TooLarge(_) | Fault::Random500(_) => self.take(now, records, 0),
         };
         Some((soon, answer))
     }
@@ -183,6 +193,11 @@ impl Collector {
         let body = [10, 2, 8, count];
         let head = Head { status: 200, ..Head::default() };
         of_http(&head, Some(&body), SystemTime::UNIX_EPOCH)
+    }
+
+    /// Any request with this record comes to a 500.
+    pub(super) fn fail_at(&mut self, record: u64) {
+        self.fails_at = Some(record);
     }
 
     pub(super) fn has(&self, record: u64) -> bool {

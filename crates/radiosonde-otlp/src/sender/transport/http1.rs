@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, HeaderName, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER,
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, LOCATION, PROXY_AUTHORIZATION,
+    RETRY_AFTER,
 };
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
@@ -45,10 +46,13 @@ impl Client {
 
     pub(super) fn ask(&self, body: Vec<u8>, batch: &str, timeout: Duration) -> Asking {
         let (encoding, body) = compressed(self.compression, body);
+        // Without a body nobody would say that there is none, and some refuse that.
+        let length = HeaderValue::from(body.len());
         let mut request = Request::new(Full::new(Bytes::from(body)));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
         request.headers_mut().clone_from(&self.headers);
+        request.headers_mut().insert(CONTENT_LENGTH, length);
         if let Some(encoding) = encoding {
             request.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
