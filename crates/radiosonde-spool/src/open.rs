@@ -292,8 +292,7 @@ pub(crate) fn recover(folder: Folder, now: u64, is_in_use: bool) -> State {
         }
     }
     finish_ranges(&mut state, is_in_use);
-    // Behind the reader as well: the segments that it is done with are not there any more.
-    state.next_number = state.next_number.max(state.cursor.read.segment);
+    leave_what_is_gone(&mut state);
     let cursor = &mut state.cursor;
     for seen in [end, cursor.read.at] {
         if seen.records > cursor.next.records {
@@ -337,6 +336,16 @@ fn finish_ranges(state: &mut State, is_in_use: bool) {
         };
         state.cursor.drop(reason, range.first, range.tally, (range.time_ns, range.time_ns));
     }
+}
+
+/// The reader's segment may be gone: nothing new gets its number, or what is new would be passed over
+/// up to the place where the reader stood.
+fn leave_what_is_gone(state: &mut State) {
+    let read = &mut state.cursor.read;
+    if read.offset > 0 && !state.segments.contains_key(&read.segment) {
+        *read = Place { segment: read.segment.saturating_add(1), offset: 0, at: read.at };
+    }
+    state.next_number = state.next_number.max(read.segment);
 }
 
 /// What the cursor has behind everything that any disk had.
