@@ -9,6 +9,9 @@ use std::sync::Arc;
 
 use rustix::fs::{FallocateFlags, OFlags};
 
+/// Most bytes that are read at once, whatever a damaged cursor or a sparse file says.
+pub(crate) const READ_MAX: u64 = 64 * 1024 * 1024;
+
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -73,9 +76,9 @@ pub(crate) fn write_all(file: &dyn OpenFile, mut bytes: &[u8], mut at: u64) -> i
     Ok(())
 }
 
-/// Reads what is there between two places.
+/// Reads what is there between two places, at most [`READ_MAX`].
 pub(crate) fn read(file: &dyn OpenFile, from: u64, to: u64) -> io::Result<Vec<u8>> {
-    let length = usize::try_from(to.min(file.length()?).saturating_sub(from))
+    let length = usize::try_from(to.min(file.length()?).saturating_sub(from).min(READ_MAX))
         .map_err(|_| io::ErrorKind::InvalidData)?;
     let mut bytes = vec![0; length];
     let mut filled = 0;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::account::DropReason;
-use crate::cursor::{self, Cursor, IN_MEMORY, Kept, Place, Range, SLOT_SIZE, SLOTS};
+use crate::cursor::{self, Cursor, IN_MEMORY, Kept, NUMBERS_END, Place, Range, SLOT_SIZE, SLOTS};
 use crate::files::{self, Files, Mode};
 use crate::format::{
     self, Batches, Head, Position, SEGMENT_HEAD, Step, read_segment_head, segment_number, step,
@@ -20,7 +20,7 @@ use crate::options::{Options, STREAMS_MAX, StreamOptions};
 use crate::spool::MANIFEST;
 
 /// Most bytes of a segment that are read through: a larger one is nobody's.
-const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const SEGMENT_BYTES_MAX: u64 = files::READ_MAX;
 /// Most bytes of a manifest that are read.
 const MANIFEST_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
@@ -112,7 +112,7 @@ pub(crate) fn look(files: &dyn Files, folder: &Path, seed: u32) -> io::Result<Fo
             };
             continue;
         }
-        let Some(number) = segment_number(&name).filter(|number| *number < IN_MEMORY) else {
+        let Some(number) = segment_number(&name).filter(|number| *number < NUMBERS_END) else {
             found.foreign += 1;
             continue;
         };

@@ -14,7 +14,7 @@ use crate::taken::{Limit, Taken};
 
 /// Read beyond what is wanted, for the heads of frames.
 const SLACK: u64 = 16 * 1024;
-/// Most that is read at once; a frame of the largest size and its head.
+/// Most that is read at once for what is next; a frame of the largest size and its head.
 const READ_MAX: u64 = FRAME_BYTES_MAX as u64 + SLACK;
 /// So often the same place may fail to be read before it counts as damaged.
 const READ_FAILURES_MAX: u32 = 3;
@@ -271,9 +271,12 @@ impl Lane {
             let reason = if is_evicted { DropReason::Cap } else { DropReason::Damaged };
             state.cursor.drop(reason, range.first, lost, span);
             state.cursor.ranges[at].tally = tally;
-            if frames.is_empty() {
-                state.cursor.ranges.remove(at);
-            }
+        }
+        // Also one that never had any: held, it would be in the way for ever.
+        if frames.is_empty() {
+            state.cursor.ranges.remove(at);
+        }
+        if frames.is_empty() || lost != Tally::default() {
             self.write_cursor(&mut state);
         }
         drop(state);

@@ -1,8 +1,9 @@
 //! Files that go under a spool, and errors that pass.
 
 use super::*;
-use crate::files::Files as _;
-use crate::format::segment_name;
+use crate::cursor::{self, Cursor, IN_MEMORY, Range, SLOT_SIZE};
+use crate::files::{Files as _, Mode, READ_MAX};
+use crate::format::{Head, segment_name};
 
 fn unlink_segment(bench: &Bench, number: u64) {
     let path = Path::new(PATH).join("events").join(segment_name(number));
@@ -22,4 +23,62 @@ fn what_is_appended_after_the_readers_segment_went_is_read_whole() {
     append(&stream, spool.next_batch(), 10, &[(1, 250); 12]);
     assert_eq!(drain(&stream, ALL), (10..22).collect::<Vec<_>>());
     assert_eq!(account(&spool, 0).dropped, []);
+}
+
+/// Writes the cursor anew, with a checksum that is right.
+fn change_cursor(bench: &Bench, change: impl Fn(&mut Cursor)) {
+    let path = Path::new(PATH).join("events/cursor");
+    let mut bytes = bench.memory.content(&path);
+    let manifest = bench.memory.content(&Path::new(PATH).join("manifest"));
+    let seed = crate::format::seed(crate::format::u64_at(&manifest, 16), "events");
+    let Head::Ours((slot, mut cursor)) = cursor::best(&bytes, seed) else { panic!("a cursor") };
+    change(&mut cursor);
+    let changed = cursor.encode(seed);
+    let at = slot * SLOT_SIZE;
+    bytes[at..at + changed.len()].copy_from_slice(&changed);
+    bench.memory.set_content(&path, bytes);
+}
+
+#[test]
+fn a_cursor_that_nobody_wrote_neither_stops_a_stream_nor_takes_all_memory() {
+    let empty = |cursor: &mut Cursor| {
+        let range = |first| Range { segment: 1, offset: 64, end: 64, first, ..Range::default() };
+        cursor.ranges = (0..4).map(range).collect();
+    };
+    let long = |cursor: &mut Cursor| cursor.ranges[0].end = 1 << 40;
+    let backwards = |cursor: &mut Cursor| cursor.ranges[0].end = 1;
+    let high = |cursor: &mut Cursor| cursor.read.segment = IN_MEMORY;
+    let cases: [(&str, &dyn Fn(&mut Cursor)); 4] =
+        [("empty", &empty), ("long", &long), ("backwards", &backwards), ("high", &high)];
+    for (name, change) in cases {
+        let bench = Bench::new(one_stream());
+        let spool = bench.create();
+        append(&spool.stream(0), 1, 0, &[(1, 250); 10]);
+        let _taken = spool.stream(0).take(Limit { records: 1, bytes: 1000 }).unwrap().unwrap();
+        spool.sync().unwrap();
+        let bench = bench.after_kill();
+        change_cursor(&bench, change);
+        let spool = bench.open();
+        let stream = spool.stream(0);
+        append(&stream, spool.next_batch(), 10, &[(1, 250)]);
+        let records = drain(&stream, ALL);
+        assert!(records.ends_with(&(1..11).collect::<Vec<_>>()), "{name}: {records:?}");
+        assert_eq!(stream.pending().records, 0, "{name}");
+        // Whatever it said besides: the spool goes on.
+        append(&stream, spool.next_batch(), 11, &[(1, 250); 30]);
+        assert_eq!(drain(&stream, ALL).len(), 30, "{name}");
+    }
+}
+
+#[test]
+fn a_sparse_file_is_not_read_as_one_piece() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sparse");
+    let file = crate::files::Disk.open(&path, Mode::New).unwrap();
+    file.set_length(1 << 40).unwrap();
+    // The whole of it would end the process.
+    let bytes = crate::files::read(&*file, (1 << 40) - 10, u64::MAX).unwrap();
+    assert_eq!(bytes.len(), 10);
+    let bytes = crate::files::read(&*file, 0, u64::MAX).unwrap();
+    assert_eq!(bytes.len() as u64, READ_MAX);
 }
