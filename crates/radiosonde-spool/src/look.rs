@@ -97,7 +97,7 @@ fn found(files: &dyn Files, path: &Path) -> io::Result<(Options, u64, Vec<u8>)> 
     let (id, manifest) = match open::manifest(files, path)? {
         Head::Newer => return Err(open::newer(path)),
         Head::Ours(found) => found,
-        Head::Bad => (open::find_id(files, path, &options).unwrap_or(0), Vec::new()),
+        Head::Bad => (open::find_id(files, path, &options)?, Vec::new()),
     };
     Ok((options, id, manifest))
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::account::{DropReason, Tally};
 use crate::cursor::{Cursor, IN_MEMORY, Place, Range};
-use crate::files::{self, Mode, OpenFile};
+use crate::files::{self, Mode};
 use crate::format::SEGMENT_HEAD;
 use crate::home::lock;
 use crate::lane::{Lane, Queued, State};
@@ -20,8 +20,6 @@ const READ_MAX: u64 = FRAME_BYTES_MAX as u64 + SLACK;
 const READ_FAILURES_MAX: u32 = 3;
 /// A segment in which everything is settled is removed when nothing was appended for so long.
 const IDLE_NS: u64 = 10_000_000_000;
-/// The unit in which a disk loses bytes.
-const SECTOR: usize = 4096;
 /// Most of one damaged place that is quarantined.
 const QUARANTINED_MAX: usize = 1024 * 1024;
 
@@ -168,7 +166,7 @@ impl Lane {
             opened => opened?,
         };
         match files::read(&*file, from, to) {
-            Err(_) if is_patched => Ok(read_patched(&*file, from, to)),
+            Err(_) if is_patched => Ok(files::read_patched(&*file, from, to)),
             read => read,
         }
     }
@@ -292,22 +290,6 @@ impl Lane {
             let _ = self.home.quarantine(&self.options.name, piece, "damaged");
         }
     }
-}
-
-/// Reads what can be read, with zeros for the rest.
-fn read_patched(file: &dyn OpenFile, from: u64, to: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut at = from;
-    while at < to {
-        let end = (at + SECTOR as u64).min(to);
-        match files::read(file, at, end) {
-            Ok(piece) if piece.is_empty() => break,
-            Ok(piece) => bytes.extend_from_slice(&piece),
-            Err(_) => bytes.resize(bytes.len() + (end - at) as usize, 0),
-        }
-        at = from + bytes.len() as u64;
-    }
-    bytes
 }
 
 fn frames_of(queued: &[Queued]) -> Vec<(u32, Vec<u8>)> {

@@ -105,7 +105,7 @@ impl Spool {
             Head::Newer => return Err(open::newer(path)),
             Head::Ours((id, owner)) => (id, owner),
             // Without it nothing can be sent, but everything can be counted.
-            Head::Bad => (open::find_id(&*world.files, path, options).unwrap_or(0), Vec::new()),
+            Head::Bad => (open::find_id(&*world.files, path, options)?, Vec::new()),
         };
         let home = Arc::new(Home::new(world, path, id, options));
         home.look_around();

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::files::Mode;
-use crate::lane::Lane;
+use crate::lane::{CURSOR, Lane};
 use crate::open;
 
 impl Lane {
@@ -85,11 +85,23 @@ impl Lane {
         Ok(())
     }
 
+    /// Removes what is known as ours, by name, and the folder: never what somebody else put there.
     pub(crate) fn remove(&self) -> io::Result<()> {
         let mut state = self.lock();
         state.active = None;
         state.slots = Default::default();
+        let garbage = std::mem::take(&mut state.garbage).into_iter().map(|(number, _)| number);
+        let ours: Vec<u64> = state.segments.keys().copied().chain(garbage).collect();
         drop(state);
-        open::remove_ours(self.home.files(), &self.path)
+        let files = self.home.files();
+        for number in ours {
+            open::unlink_if_there(files, &self.segment_path(number))?;
+        }
+        // Last: without it a segment would be taken again.
+        open::unlink_if_there(files, &self.path.join(CURSOR))?;
+        match files.remove_dir(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
     }
 }

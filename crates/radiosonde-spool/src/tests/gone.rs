@@ -1,5 +1,8 @@
 //! Files that go under a spool, and errors that pass.
 
+use rustix::io::Errno;
+
+use super::memory::Fault;
 use super::*;
 use crate::cursor::{self, Cursor, IN_MEMORY, Range, SLOT_SIZE};
 use crate::files::{Files as _, Mode, READ_MAX};
@@ -81,4 +84,54 @@ fn a_sparse_file_is_not_read_as_one_piece() {
     assert_eq!(bytes.len(), 10);
     let bytes = crate::files::read(&*file, 0, u64::MAX).unwrap();
     assert_eq!(bytes.len() as u64, READ_MAX);
+}
+
+#[test]
+fn an_error_that_passes_while_opening_loses_nothing() {
+    for errno in [Errno::ACCESS, Errno::MFILE, Errno::NOMEM, Errno::IO] {
+        for is_without_manifest in [false, true] {
+            let bench = Bench::new(one_stream());
+            let spool = bench.create();
+            append(&spool.stream(0), 1, 0, &[(1, 250); 40]);
+            spool.sync().unwrap();
+            let bench = bench.after_kill();
+            if is_without_manifest {
+                bench.memory.unlink(&Path::new(PATH).join("manifest")).unwrap();
+            }
+            let mut failed = 0;
+            // Each of the files in turn, once; in the end it opens.
+            let spool = loop {
+                bench.memory.plan({
+                    let mut opened = 0;
+                    move |name, _| {
+                        opened += u32::from(name == "open");
+                        let is_it = name == "open" && opened == failed + 1;
+                        is_it.then_some(Fault::Errno(errno.raw_os_error()))
+                    }
+                });
+                match bench.try_open() {
+                    Ok(spool) => break spool,
+                    Err(_) => failed += 1,
+                }
+                assert!(failed < 100);
+            };
+            bench.memory.heal();
+            assert!(failed > 3, "no segment was hit");
+            assert_eq!(drain(&spool.stream(0), ALL).len(), 40, "{errno:?}");
+            assert_eq!(account(&spool, 0).dropped, []);
+        }
+    }
+}
+
+#[test]
+fn what_somebody_puts_there_later_is_not_removed() {
+    let bench = Bench::new(one_stream());
+    let spool = bench.create();
+    append(&spool.stream(0), 1, 0, &[(1, 250)]);
+    drain(&spool.stream(0), ALL);
+    let path = Path::new(PATH).join("events").join(segment_name(40));
+    bench.memory.set_content(&path, b"mine".to_vec());
+    let removed = spool.remove().unwrap_err();
+    assert_eq!(removed.kind(), std::io::ErrorKind::DirectoryNotEmpty);
+    assert_eq!(bench.memory.content(&path), b"mine");
 }
