@@ -63,12 +63,14 @@ impl Lane {
         if state.slots.is_behind {
             return Err(io::Error::other("the cursor cannot be written"));
         }
-        let garbage = std::mem::take(&mut state.garbage);
-        let (slot, file) = (state.slots.last, state.slots.file.clone());
+        let slot = state.slots.last;
         let is_synced = slot == state.slots.synced;
+        let file = if is_synced { None } else { Some(self.cursor_file(&mut state)?) };
+        self.close_if_idle(&mut state);
+        let garbage = std::mem::take(&mut state.garbage);
         state.slots.syncing = slot;
         drop(state);
-        if let Some(file) = file.filter(|_| !is_synced) {
+        if let Some(file) = file {
             let synced = file.sync();
             let mut state = self.lock();
             state.slots.syncing = None;
