@@ -61,6 +61,10 @@ impl Lane {
             }
             let bytes = match read {
                 Ok(bytes) => bytes,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.lose_segment(&mut state, here.place.segment);
+                    continue;
+                }
                 Err(error) => {
                     state.read_failures += 1;
                     return Err(error);
@@ -160,11 +164,7 @@ impl Lane {
     }
 
     fn read(&self, segment: u64, from: u64, to: u64, is_patched: bool) -> io::Result<Vec<u8>> {
-        let opened = self.home.files().open(&self.segment_path(segment), Mode::Read);
-        let file = match opened {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            opened => opened?,
-        };
+        let file = self.home.files().open(&self.segment_path(segment), Mode::Read)?;
         match files::read(&*file, from, to) {
             Err(_) if is_patched => Ok(files::read_patched(&*file, from, to)),
             read => read,
@@ -245,7 +245,11 @@ impl Lane {
             return Ok(frames.map(|frames| taken_of(&Range { is_again: true, ..range }, frames)));
         }
         let is_patched = self.lock().read_failures >= READ_FAILURES_MAX;
-        let read = self.read(range.segment, range.offset, range.end, is_patched);
+        let read = match self.read(range.segment, range.offset, range.end, is_patched) {
+            // Nothing of it is there.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => read,
+        };
         let mut state = self.lock();
         let Some(at) = state.cursor.ranges.iter().position(|known| known.first == range.first)
         else {

@@ -35,8 +35,11 @@ impl Lane {
 
     fn sync_segment(&self, number: u64) -> io::Result<()> {
         let file = match self.home.files().open(&self.segment_path(number), Mode::Write) {
-            // Evicted meanwhile.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            // Evicted meanwhile: then it is not known any more.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.lose_segment(&mut self.lock(), number);
+                return Ok(());
+            }
             opened => opened,
         };
         let Err(error) = file.and_then(|file| file.sync()) else { return Ok(()) };

@@ -51,7 +51,8 @@ fn a_cursor_that_nobody_wrote_neither_stops_a_stream_nor_takes_all_memory() {
     let long = |cursor: &mut Cursor| cursor.ranges[0].end = 1 << 40;
     let backwards = |cursor: &mut Cursor| cursor.ranges[0].end = 1;
     let high = |cursor: &mut Cursor| cursor.read.segment = IN_MEMORY;
-    let cases: [(&str, &dyn Fn(&mut Cursor)); 4] =
+    type Case<'a> = (&'a str, &'a dyn Fn(&mut Cursor));
+    let cases: [Case<'_>; 4] =
         [("empty", &empty), ("long", &long), ("backwards", &backwards), ("high", &high)];
     for (name, change) in cases {
         let bench = Bench::new(one_stream());
@@ -134,4 +135,33 @@ fn what_somebody_puts_there_later_is_not_removed() {
     let removed = spool.remove().unwrap_err();
     assert_eq!(removed.kind(), std::io::ErrorKind::DirectoryNotEmpty);
     assert_eq!(bench.memory.content(&path), b"mine");
+}
+
+#[test]
+fn a_file_removed_under_a_living_spool_costs_what_was_in_it_and_no_more() {
+    for is_found_by_sync in [true, false] {
+        let bench = Bench::new(one_stream());
+        let spool = bench.create();
+        let stream = spool.stream(0);
+        append(&stream, 1, 0, &[(1, 250); 3]);
+        assert_eq!(drain(&stream, Limit { records: 1, bytes: 1000 }).len(), 3);
+        append(&stream, 2, 3, &[(1, 250); 2]);
+        unlink_segment(&bench, 1);
+        if is_found_by_sync {
+            spool.sync().unwrap();
+        } else {
+            assert!(stream.take(ALL).unwrap().is_none());
+        }
+        append(&stream, 3, 5, &[(1, 250); 5]);
+        assert_eq!(drain(&stream, ALL), (5..10).collect::<Vec<_>>(), "{is_found_by_sync}");
+        let found = account(&spool, 0);
+        assert_eq!(found.dropped_in_all().records, 2, "{found:?}");
+        assert_eq!(found.dropped[0].0, crate::DropReason::Damaged);
+        assert_eq!(found.segments, 1);
+        // And so after a restart.
+        append(&stream, 4, 10, &[(1, 250)]);
+        let spool = bench.after_kill().open();
+        assert_eq!(drain(&spool.stream(0), ALL), [10]);
+        assert_eq!(account(&spool, 0).dropped_in_all().records, 2);
+    }
 }
