@@ -205,3 +205,19 @@ fn spools_that_are_only_drained_hold_no_descriptor() {
         assert_eq!(held(), 0);
     }
 }
+
+#[test]
+fn a_look_tells_the_age_of_what_is_pending_and_not_of_its_segment() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("spool");
+    let spool = Spool::create(&path, MANIFEST, &one_stream()).unwrap();
+    let stream = spool.stream(0);
+    append(&stream, 1, 0, &[(1, 300)]);
+    drain(&stream, ALL);
+    let before = (crate::home::World::real().clock)();
+    append(&stream, 2, 1, &[(1, 300)]);
+    let seen = crate::look(&path, true).unwrap();
+    let account = &seen.streams[0].account;
+    assert_eq!(account.pending.records, 1);
+    assert!(account.oldest_ns.unwrap() >= before, "{account:?}");
+}
