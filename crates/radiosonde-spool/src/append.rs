@@ -29,6 +29,7 @@ struct Append<'a> {
 
 /// Appends the frames of a batch that are not here yet.
 pub(crate) fn append(spool: &Inner, at: usize, batch: u64, frames: &[Frame<'_>]) {
+    spool.count_others_once();
     let lane = &*spool.lanes[at];
     let mut state = lane.lock();
     let batches = &mut state.cursor.batches;

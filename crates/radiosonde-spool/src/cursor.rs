@@ -107,6 +107,10 @@ pub(crate) struct Untold {
 
 /// The segment of ranges that are in memory.
 pub(crate) const IN_MEMORY: u64 = u64::MAX;
+/// No segment has this number or a higher one, so that there is always a next one.
+pub(crate) const NUMBERS_END: u64 = u64::MAX / 2;
+/// Most bytes of a segment that a range goes over: a frame of the largest size, and what is read with it.
+const RANGE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 impl Cursor {
     /// Everything from a position on is lost, which no disk ever had. It gives its sequences back: what
@@ -266,6 +270,10 @@ fn decode_words(words: &mut Words<'_>) -> Option<Cursor> {
     let mut cursor =
         Cursor { generation: words.next()?, next: words.tally()?, ..Cursor::default() };
     cursor.read = Place { segment: words.next()?, offset: words.next()?, at: words.tally()? };
+    // Nobody writes this; but its checksum keeps no secret, so anybody could.
+    if cursor.read.segment > NUMBERS_END {
+        return None;
+    }
     cursor.delivered = words.tally()?;
     cursor.rejected = words.tally()?;
     cursor.refused = words.tally()?;
@@ -279,6 +287,9 @@ fn decode_words(words: &mut Words<'_>) -> Option<Cursor> {
         let (segment, offset, end) = (words.next()?, words.next()?, words.next()?);
         let (first, tally, time_ns) = (words.next()?, words.tally()?, words.next()?);
         let is_evicted = words.next()? != 0;
+        if end.checked_sub(offset)? > RANGE_BYTES_MAX {
+            return None;
+        }
         let range =
             Range { segment, offset, end, first, tally, time_ns, is_evicted, ..Range::default() };
         cursor.ranges.push(Range { is_again: true, ..range });

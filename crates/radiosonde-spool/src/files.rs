@@ -9,6 +9,11 @@ use std::sync::Arc;
 
 use rustix::fs::{FallocateFlags, OFlags};
 
+/// The unit in which a disk loses bytes.
+const SECTOR: usize = 4096;
+/// Most bytes that are read at once, whatever a damaged cursor or a sparse file says.
+pub(crate) const READ_MAX: u64 = 64 * 1024 * 1024;
+
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -73,9 +78,9 @@ pub(crate) fn write_all(file: &dyn OpenFile, mut bytes: &[u8], mut at: u64) -> i
     Ok(())
 }
 
-/// Reads what is there between two places.
+/// Reads what is there between two places, at most [`READ_MAX`].
 pub(crate) fn read(file: &dyn OpenFile, from: u64, to: u64) -> io::Result<Vec<u8>> {
-    let length = usize::try_from(to.min(file.length()?).saturating_sub(from))
+    let length = usize::try_from(to.min(file.length()?).saturating_sub(from).min(READ_MAX))
         .map_err(|_| io::ErrorKind::InvalidData)?;
     let mut bytes = vec![0; length];
     let mut filled = 0;
@@ -90,6 +95,30 @@ pub(crate) fn read(file: &dyn OpenFile, from: u64, to: u64) -> io::Result<Vec<u8
     }
     bytes.truncate(filled);
     Ok(bytes)
+}
+
+/// Reads what can be read, with zeros for the rest.
+pub(crate) fn read_patched(file: &dyn OpenFile, from: u64, to: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut at = from;
+    let to = to.min(file.length().unwrap_or(0)).min(from.saturating_add(READ_MAX));
+    while at < to {
+        let end = (at + SECTOR as u64).min(to);
+        match read(file, at, end) {
+            Ok(piece) if piece.is_empty() => break,
+            Ok(piece) => bytes.extend_from_slice(&piece),
+            Err(_) => bytes.resize(bytes.len() + (end - at) as usize, 0),
+        }
+        at = from + bytes.len() as u64;
+    }
+    bytes
+}
+
+/// Whether there is something of that name that is no file: a link, a folder, a pipe.
+pub(crate) fn is_no_file(error: &io::Error) -> bool {
+    let of_links = [rustix::io::Errno::LOOP, rustix::io::Errno::NXIO];
+    error.kind() == io::ErrorKind::InvalidInput
+        || of_links.iter().any(|it| error.raw_os_error() == Some(it.raw_os_error()))
 }
 
 /// Whether the disk has no room, or the user no more of it.

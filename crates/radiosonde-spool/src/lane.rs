@@ -73,6 +73,7 @@ pub(crate) struct State {
 /// The file of the cursor, and what is where in it.
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
+    /// Open while the stream is appended to.
     pub(crate) file: Option<Arc<dyn OpenFile>>,
     pub(crate) last: Option<usize>,
     pub(crate) synced: Option<usize>,
@@ -258,9 +259,18 @@ impl Lane {
             state.slots.last = Some(slot);
             state.collect();
         }
+        self.close_if_idle(state);
     }
 
-    fn cursor_file(&self, state: &mut State) -> io::Result<Arc<dyn OpenFile>> {
+    /// A process may have many spools of the dead, and its files are for its own work: only a stream
+    /// that is appended to keeps the file of its cursor open.
+    pub(crate) fn close_if_idle(&self, state: &mut State) {
+        if state.active.is_none() {
+            state.slots.file = None;
+        }
+    }
+
+    pub(crate) fn cursor_file(&self, state: &mut State) -> io::Result<Arc<dyn OpenFile>> {
         if let Some(file) = &state.slots.file {
             return Ok(Arc::clone(file));
         }
@@ -287,7 +297,9 @@ impl Lane {
         self.home.files().check_dir(&self.path)?;
         let mut state = self.lock();
         state.has_new_names = true;
-        self.cursor_file(&mut state).map(drop)
+        let made = self.cursor_file(&mut state).map(drop);
+        self.close_if_idle(&mut state);
+        made
     }
 
     /// Keeps a frame in memory, for this reason; whether there is room.

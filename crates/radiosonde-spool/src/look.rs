@@ -97,7 +97,7 @@ fn found(files: &dyn Files, path: &Path) -> io::Result<(Options, u64, Vec<u8>)> 
     let (id, manifest) = match open::manifest(files, path)? {
         Head::Newer => return Err(open::newer(path)),
         Head::Ours(found) => found,
-        Head::Bad => (open::find_id(files, path, &options).unwrap_or(0), Vec::new()),
+        Head::Bad => (open::find_id(files, path, &options)?, Vec::new()),
     };
     Ok((options, id, manifest))
 }
@@ -123,6 +123,9 @@ fn look_at(home: &Arc<Home>, options: &StreamOptions, is_in_use: bool) -> io::Re
         // In memory only: nothing is written.
         open::recover(folder, home.now(), is_in_use),
     );
+    if let Some(time_ns) = time_of_next(&lane) {
+        lane.lock().unread_ns = Some(time_ns);
+    }
     let account = lane.account();
     let state = lane.lock();
     let done = state.garbage.iter().map(|(number, size)| SegmentSeen {
@@ -143,6 +146,25 @@ fn look_at(home: &Arc<Home>, options: &StreamOptions, is_in_use: bool) -> io::Re
     });
     let untold = state.cursor.gaps.iter().map(|gap| gap.lost.records).sum();
     Ok(StreamSeen { account, untold, segments: done.chain(rest).collect() })
+}
+
+/// When the frame was appended that is read next: its segment may be much older. `None` where it cannot
+/// be read.
+fn time_of_next(lane: &Lane) -> Option<u64> {
+    let state = lane.lock();
+    let read = state.cursor.read;
+    let (number, offset) = state.segments.range(read.segment..).find_map(|(number, segment)| {
+        let is_in = *number == read.segment && read.offset > 0;
+        let offset = if is_in { read.offset } else { SEGMENT_HEAD as u64 };
+        (offset < segment.end).then_some((*number, offset))
+    })?;
+    drop(state);
+    let file = lane.home.files().open(&lane.segment_path(number), Mode::Read).ok()?;
+    let bytes = files::read(&*file, offset, offset + 2 * FRAME_BYTES_MAX as u64).ok()?;
+    match step(&bytes, 0, lane.seed) {
+        Step::Frame(head, ..) => Some(head.time_ns),
+        _ => None,
+    }
 }
 
 impl StreamSeen {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::account::DropReason;
-use crate::cursor::{self, Cursor, IN_MEMORY, Kept, Place, Range, SLOT_SIZE, SLOTS};
+use crate::cursor::{self, Cursor, IN_MEMORY, Kept, NUMBERS_END, Place, Range, SLOT_SIZE, SLOTS};
 use crate::files::{self, Files, Mode};
 use crate::format::{
     self, Batches, Head, Position, SEGMENT_HEAD, Step, read_segment_head, segment_number, step,
@@ -20,7 +20,7 @@ use crate::options::{Options, STREAMS_MAX, StreamOptions};
 use crate::spool::MANIFEST;
 
 /// Most bytes of a segment that are read through: a larger one is nobody's.
-const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const SEGMENT_BYTES_MAX: u64 = files::READ_MAX;
 /// Most bytes of a manifest that are read.
 const MANIFEST_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
@@ -47,18 +47,31 @@ pub(crate) fn manifest(files: &dyn Files, path: &Path) -> io::Result<Head<(u64, 
     })
 }
 
-/// The id as the segments say it.
-pub(crate) fn find_id(files: &dyn Files, path: &Path, options: &Options) -> Option<u64> {
-    options.streams.iter().find_map(|stream| {
+/// The id as the segments say it; zero when none does.
+///
+/// # Errors
+/// As from the system: with a wrong id all would count as damaged.
+pub(crate) fn find_id(files: &dyn Files, path: &Path, options: &Options) -> io::Result<u64> {
+    for stream in &options.streams {
         let folder = path.join(&stream.name);
-        let names = files.list(&folder, NAMES_MAX).ok()?;
-        names.iter().find_map(|name| {
-            let number = segment_number(name)?;
-            let file = files.open(&folder.join(name), Mode::Read).ok()?;
-            let bytes = files::read(&*file, 0, SEGMENT_HEAD as u64).ok()?;
-            format::spool_of(&bytes, number, &stream.name)
-        })
-    })
+        let names = match files.list(&folder, NAMES_MAX) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            names => names?,
+        };
+        for name in names {
+            let Some(number) = segment_number(&name) else { continue };
+            let file = match files.open(&folder.join(name), Mode::Read) {
+                Err(error) if files::is_no_file(&error) => continue,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                file => file?,
+            };
+            let bytes = files::read(&*file, 0, SEGMENT_HEAD as u64).unwrap_or_default();
+            if let Some(id) = format::spool_of(&bytes, number, &stream.name) {
+                return Ok(id);
+            }
+        }
+    }
+    Ok(0)
 }
 
 /// That a newer version made it.
@@ -112,7 +125,7 @@ pub(crate) fn look(files: &dyn Files, folder: &Path, seed: u32) -> io::Result<Fo
             };
             continue;
         }
-        let Some(number) = segment_number(&name).filter(|number| *number < IN_MEMORY) else {
+        let Some(number) = segment_number(&name).filter(|number| *number < NUMBERS_END) else {
             found.foreign += 1;
             continue;
         };
@@ -122,23 +135,36 @@ pub(crate) fn look(files: &dyn Files, folder: &Path, seed: u32) -> io::Result<Fo
             Ok(Some(seen)) => {
                 found.segments.insert(number, seen);
             }
-            // Of a newer version, no regular file, or not to be read: left alone.
-            Ok(None) | Err(_) => found.foreign += 1,
+            // What it holds would count as damaged: nothing is opened here but by who understands it.
+            Ok(None) => return Err(newer(folder)),
+            Err(error) if files::is_no_file(&error) => found.foreign += 1,
+            // Its owner removed it meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // It passes, and what is there is whole: it must not count as lost.
+            Err(error) => return Err(error),
         }
     }
-    place_the_blank(files, folder, seed, &mut found);
+    place_the_blank(files, folder, seed, &mut found)?;
     Ok(found)
 }
 
 /// Reads the last segment through that has anything to say. What says nothing, because a kill came
 /// before its head or all of it is damaged, begins where the one behind it does.
-fn place_the_blank(files: &dyn Files, folder: &Path, seed: u32, found: &mut Folder) {
+fn place_the_blank(
+    files: &dyn Files,
+    folder: &Path,
+    seed: u32,
+    found: &mut Folder,
+) -> io::Result<()> {
     let last = found.segments.iter_mut().rev().find(|(_, seen)| !seen.is_blank);
     let mut first = match last {
         Some((number, seen)) => {
-            let bytes = content(files, &folder.join(format::segment_name(*number)));
-            if let (Ok(bytes), None) = (bytes, seen.next) {
-                read_through(&bytes, seed, seen, false);
+            if seen.next.is_none() {
+                match content(files, &folder.join(format::segment_name(*number))) {
+                    Ok(bytes) => read_through(&bytes, seed, seen, false),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
             }
             seen.next.unwrap_or(seen.segment.first)
         }
@@ -151,10 +177,14 @@ fn place_the_blank(files: &dyn Files, folder: &Path, seed: u32, found: &mut Fold
         }
         first = seen.segment.first;
     }
+    Ok(())
 }
 
+/// All of a segment that can be read: a bad place of a disk is damage, and does not pass.
 fn content(files: &dyn Files, path: &Path) -> io::Result<Vec<u8>> {
-    files::read(&*files.open(path, Mode::Read)?, 0, SEGMENT_BYTES_MAX)
+    let file = files.open(path, Mode::Read)?;
+    let read = files::read(&*file, 0, SEGMENT_BYTES_MAX);
+    Ok(read.unwrap_or_else(|_| files::read_patched(&*file, 0, SEGMENT_BYTES_MAX)))
 }
 
 fn look_at_segment(
@@ -166,7 +196,8 @@ fn look_at_segment(
     let file = files.open(path, Mode::Read)?;
     let end = file.length()?;
     let size = end.max(files.usage(path).unwrap_or(0));
-    let bytes = files::read(&*file, 0, SEGMENT_HEAD as u64)?;
+    // Without a head it is read through.
+    let bytes = files::read(&*file, 0, SEGMENT_HEAD as u64).unwrap_or_default();
     let mut seen = Seen {
         segment: Segment {
             first: Position::default(),
@@ -292,8 +323,7 @@ pub(crate) fn recover(folder: Folder, now: u64, is_in_use: bool) -> State {
         }
     }
     finish_ranges(&mut state, is_in_use);
-    // Behind the reader as well: the segments that it is done with are not there any more.
-    state.next_number = state.next_number.max(state.cursor.read.segment);
+    leave_what_is_gone(&mut state);
     let cursor = &mut state.cursor;
     for seen in [end, cursor.read.at] {
         if seen.records > cursor.next.records {
@@ -339,6 +369,16 @@ fn finish_ranges(state: &mut State, is_in_use: bool) {
     }
 }
 
+/// The reader's segment may be gone: nothing new gets its number, or what is new would be passed over
+/// up to the place where the reader stood.
+fn leave_what_is_gone(state: &mut State) {
+    let read = &mut state.cursor.read;
+    if read.offset > 0 && !state.segments.contains_key(&read.segment) {
+        *read = Place { segment: read.segment.saturating_add(1), offset: 0, at: read.at };
+    }
+    state.next_number = state.next_number.max(read.segment);
+}
+
 /// What the cursor has behind everything that any disk had.
 fn lose_memory(state: &mut State, end: Position, now: u64, is_in_use: bool) {
     let cursor = &mut state.cursor;
@@ -365,22 +405,6 @@ fn drop_what_was_read(state: &mut State) {
     let kept = state.segments.split_off(&needed);
     let read = std::mem::replace(&mut state.segments, kept);
     state.garbage.extend(read.into_iter().map(|(number, segment)| (number, segment.size)));
-}
-
-/// Removes what is ours in the folder of a stream, and the folder.
-pub(crate) fn remove_ours(files: &dyn Files, folder: &Path) -> io::Result<()> {
-    let names = match files.list(folder, NAMES_MAX) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        names => names?,
-    };
-    // The cursor last: without it a segment would be taken again.
-    let mut ours: Vec<&String> =
-        names.iter().filter(|name| segment_number(name).is_some()).collect();
-    ours.extend(names.iter().filter(|name| *name == CURSOR));
-    for name in ours {
-        unlink_if_there(files, &folder.join(name))?;
-    }
-    files.remove_dir(folder)
 }
 
 /// Removes a folder of files.

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::account::{DropReason, Tally};
 use crate::cursor::{Cursor, IN_MEMORY, Place, Range};
-use crate::files::{self, Mode, OpenFile};
+use crate::files::{self, Mode};
 use crate::format::SEGMENT_HEAD;
 use crate::home::lock;
 use crate::lane::{Lane, Queued, State};
@@ -14,14 +14,12 @@ use crate::taken::{Limit, Taken};
 
 /// Read beyond what is wanted, for the heads of frames.
 const SLACK: u64 = 16 * 1024;
-/// Most that is read at once; a frame of the largest size and its head.
+/// Most that is read at once for what is next; a frame of the largest size and its head.
 const READ_MAX: u64 = FRAME_BYTES_MAX as u64 + SLACK;
 /// So often the same place may fail to be read before it counts as damaged.
 const READ_FAILURES_MAX: u32 = 3;
 /// A segment in which everything is settled is removed when nothing was appended for so long.
 const IDLE_NS: u64 = 10_000_000_000;
-/// The unit in which a disk loses bytes.
-const SECTOR: usize = 4096;
 /// Most of one damaged place that is quarantined.
 const QUARANTINED_MAX: usize = 1024 * 1024;
 
@@ -63,6 +61,10 @@ impl Lane {
             }
             let bytes = match read {
                 Ok(bytes) => bytes,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.lose_segment(&mut state, here.place.segment);
+                    continue;
+                }
                 Err(error) => {
                     state.read_failures += 1;
                     return Err(error);
@@ -162,13 +164,9 @@ impl Lane {
     }
 
     fn read(&self, segment: u64, from: u64, to: u64, is_patched: bool) -> io::Result<Vec<u8>> {
-        let opened = self.home.files().open(&self.segment_path(segment), Mode::Read);
-        let file = match opened {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            opened => opened?,
-        };
+        let file = self.home.files().open(&self.segment_path(segment), Mode::Read)?;
         match files::read(&*file, from, to) {
-            Err(_) if is_patched => Ok(read_patched(&*file, from, to)),
+            Err(_) if is_patched => Ok(files::read_patched(&*file, from, to)),
             read => read,
         }
     }
@@ -247,7 +245,11 @@ impl Lane {
             return Ok(frames.map(|frames| taken_of(&Range { is_again: true, ..range }, frames)));
         }
         let is_patched = self.lock().read_failures >= READ_FAILURES_MAX;
-        let read = self.read(range.segment, range.offset, range.end, is_patched);
+        let read = match self.read(range.segment, range.offset, range.end, is_patched) {
+            // Nothing of it is there.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            read => read,
+        };
         let mut state = self.lock();
         let Some(at) = state.cursor.ranges.iter().position(|known| known.first == range.first)
         else {
@@ -271,9 +273,12 @@ impl Lane {
             let reason = if is_evicted { DropReason::Cap } else { DropReason::Damaged };
             state.cursor.drop(reason, range.first, lost, span);
             state.cursor.ranges[at].tally = tally;
-            if frames.is_empty() {
-                state.cursor.ranges.remove(at);
-            }
+        }
+        // Also one that never had any: held, it would be in the way for ever.
+        if frames.is_empty() {
+            state.cursor.ranges.remove(at);
+        }
+        if frames.is_empty() || lost != Tally::default() {
             self.write_cursor(&mut state);
         }
         drop(state);
@@ -289,22 +294,6 @@ impl Lane {
             let _ = self.home.quarantine(&self.options.name, piece, "damaged");
         }
     }
-}
-
-/// Reads what can be read, with zeros for the rest.
-fn read_patched(file: &dyn OpenFile, from: u64, to: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut at = from;
-    while at < to {
-        let end = (at + SECTOR as u64).min(to);
-        match files::read(file, at, end) {
-            Ok(piece) if piece.is_empty() => break,
-            Ok(piece) => bytes.extend_from_slice(&piece),
-            Err(_) => bytes.resize(bytes.len() + (end - at) as usize, 0),
-        }
-        at = from + bytes.len() as u64;
-    }
-    bytes
 }
 
 fn frames_of(queued: &[Queued]) -> Vec<(u32, Vec<u8>)> {

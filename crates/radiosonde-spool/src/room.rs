@@ -100,6 +100,23 @@ impl Lane {
         self.unlink(&[(number, segment.size)])
     }
 
+    /// Somebody removed the file of a segment: what was in it and is not read is lost, and what comes now
+    /// goes to another file.
+    pub(crate) fn lose_segment(&self, state: &mut State, number: u64) {
+        let Some(segment) = state.segments.remove(&number) else { return };
+        self.home.used.fetch_sub(segment.size, Ordering::Relaxed);
+        if state.active.as_ref().is_some_and(|(active, _)| *active == number) {
+            state.active = None;
+        }
+        // Only of what is read next can be said how much it was; the reader finds the rest missing.
+        let is_next = state.segments.keys().next().is_none_or(|first| *first > number);
+        if is_next {
+            let now = self.home.now();
+            self.skip_segment(state, number, segment.created_ns, now, DropReason::Damaged);
+        }
+        self.write_cursor(state);
+    }
+
     /// Counts what is in a segment that is no longer among the others as lost, and moves on to the
     /// next one.
     pub(crate) fn skip_segment(

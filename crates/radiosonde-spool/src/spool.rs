@@ -95,6 +95,7 @@ impl Spool {
         for lane in &spool.inner.lanes {
             lane.prepare()?;
         }
+        spool.inner.count_others();
         Ok(spool)
     }
 
@@ -105,7 +106,7 @@ impl Spool {
             Head::Newer => return Err(open::newer(path)),
             Head::Ours((id, owner)) => (id, owner),
             // Without it nothing can be sent, but everything can be counted.
-            Head::Bad => (open::find_id(&*world.files, path, options).unwrap_or(0), Vec::new()),
+            Head::Bad => (open::find_id(&*world.files, path, options)?, Vec::new()),
         };
         let home = Arc::new(Home::new(world, path, id, options));
         home.look_around();
@@ -126,9 +127,7 @@ impl Spool {
     fn of(home: Arc<Home>, lanes: Vec<Arc<Lane>>, manifest: Vec<u8>) -> Self {
         let evicting = Mutex::default();
         let others_ns = AtomicU64::new(0);
-        let spool = Self { inner: Arc::new(Inner { home, lanes, evicting, manifest, others_ns }) };
-        spool.inner.count_others();
-        spool
+        Self { inner: Arc::new(Inner { home, lanes, evicting, manifest, others_ns }) }
     }
 
     /// What the owner wrote down when it made the spool. Empty when that is damaged or missing.
@@ -171,7 +170,10 @@ impl Spool {
             self.inner.home.release_spare();
         }
         self.inner.home.prepare_spare();
-        self.inner.count_others();
+        // A spool that is only drained needs no room; a process may have many of them.
+        if self.inner.lanes.iter().any(|lane| lane.lock().active.is_some()) {
+            self.inner.count_others();
+        }
         result
     }
 
@@ -305,6 +307,13 @@ impl Inner {
             for lane in unknown {
                 lane.discard(DropReason::UnknownStream);
             }
+        }
+    }
+
+    /// Counts what the other spools of the root take, before the first append.
+    pub(crate) fn count_others_once(&self) {
+        if self.others_ns.load(Ordering::Relaxed) == 0 {
+            self.count_others();
         }
     }
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::files::Mode;
-use crate::lane::{Lane, State};
+use crate::lane::{CURSOR, Lane, State};
 use crate::open;
 
 impl Lane {
@@ -35,8 +35,11 @@ impl Lane {
 
     fn sync_segment(&self, number: u64) -> io::Result<()> {
         let file = match self.home.files().open(&self.segment_path(number), Mode::Write) {
-            // Evicted meanwhile.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            // Evicted meanwhile: then it is not known any more.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.lose_segment(&mut self.lock(), number);
+                return Ok(());
+            }
             opened => opened,
         };
         let Err(error) = file.and_then(|file| file.sync()) else { return Ok(()) };
@@ -56,6 +59,7 @@ impl Lane {
     pub(crate) fn tend(&self) -> io::Result<()> {
         let mut state = self.lock();
         self.write_what_is_done(&mut state, false)?;
+        self.close_if_idle(&mut state);
         let garbage = std::mem::take(&mut state.garbage);
         drop(state);
         if self.unlink(&garbage) {
@@ -80,12 +84,14 @@ impl Lane {
     fn sync_cursor(&self, has_more: bool) -> io::Result<()> {
         let mut state = self.lock();
         self.write_what_is_done(&mut state, has_more)?;
-        let garbage = std::mem::take(&mut state.garbage);
-        let (slot, file) = (state.slots.last, state.slots.file.clone());
+        let slot = state.slots.last;
         let is_synced = slot == state.slots.synced;
+        let file = if is_synced { None } else { Some(self.cursor_file(&mut state)?) };
+        self.close_if_idle(&mut state);
+        let garbage = std::mem::take(&mut state.garbage);
         state.slots.syncing = slot;
         drop(state);
-        if let Some(file) = file.filter(|_| !is_synced) {
+        if let Some(file) = file {
             let synced = file.sync();
             let mut state = self.lock();
             state.slots.syncing = None;
@@ -102,11 +108,23 @@ impl Lane {
         Ok(())
     }
 
+    /// Removes what is known as ours, by name, and the folder: never what somebody else put there.
     pub(crate) fn remove(&self) -> io::Result<()> {
         let mut state = self.lock();
         state.active = None;
         state.slots = Default::default();
+        let garbage = std::mem::take(&mut state.garbage).into_iter().map(|(number, _)| number);
+        let ours: Vec<u64> = state.segments.keys().copied().chain(garbage).collect();
         drop(state);
-        open::remove_ours(self.home.files(), &self.path)
+        let files = self.home.files();
+        for number in ours {
+            open::unlink_if_there(files, &self.segment_path(number))?;
+        }
+        // Last: without it a segment would be taken again.
+        open::unlink_if_there(files, &self.path.join(CURSOR))?;
+        match files.remove_dir(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
     }
 }

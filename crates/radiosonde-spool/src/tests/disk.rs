@@ -177,3 +177,47 @@ fn what_is_in_memory_only_is_pending_while_its_process_lives_and_lost_after_that
     drop(spool);
     assert_eq!(seen(false).account.pending, Tally::default(), "to drop it writes nothing");
 }
+
+#[test]
+fn spools_that_are_only_drained_hold_no_descriptor() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = options(&[("debug", 1, 0), ("events", 2, 0), ("traces", 3, 0)]);
+    let held = || {
+        let open = std::fs::read_dir("/proc/self/fd").unwrap();
+        let target =
+            |entry: std::io::Result<std::fs::DirEntry>| std::fs::read_link(entry.ok()?.path()).ok();
+        open.filter_map(target).filter(|path| path.starts_with(directory.path())).count()
+    };
+    let mut spools = Vec::new();
+    for number in 0..20 {
+        let path = directory.path().join(number.to_string());
+        let spool = Spool::create(&path, MANIFEST, &options).unwrap();
+        append(&spool.stream(1), 1, 0, &[(1, 300); 3]);
+        assert_eq!(held(), 1, "its segment");
+        spool.close().unwrap();
+        drop(spool);
+        spools.push(Spool::open(&path, &options).unwrap());
+        assert_eq!(held(), 0, "spool {number}");
+    }
+    for spool in &spools {
+        assert_eq!(drain(&spool.stream(1), Limit { records: 2, bytes: 1000 }).len(), 3);
+        spool.sync().unwrap();
+        assert_eq!(held(), 0);
+    }
+}
+
+#[test]
+fn a_look_tells_the_age_of_what_is_pending_and_not_of_its_segment() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("spool");
+    let spool = Spool::create(&path, MANIFEST, &one_stream()).unwrap();
+    let stream = spool.stream(0);
+    append(&stream, 1, 0, &[(1, 300)]);
+    drain(&stream, ALL);
+    let before = (crate::home::World::real().clock)();
+    append(&stream, 2, 1, &[(1, 300)]);
+    let seen = crate::look(&path, true).unwrap();
+    let account = &seen.streams[0].account;
+    assert_eq!(account.pending.records, 1);
+    assert!(account.oldest_ns.unwrap() >= before, "{account:?}");
+}

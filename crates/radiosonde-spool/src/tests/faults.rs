@@ -561,3 +561,31 @@ fn a_spool_that_was_being_made_is_nobodys_and_can_be_removed() {
         assert!(bench.memory.paths().is_empty(), "{at}: {:?}", bench.memory.paths());
     }
 }
+
+#[test]
+fn a_spool_that_is_only_drained_does_not_count_the_others() {
+    // How often a directory is listed by opening and draining, and by appending then.
+    let lists = |root: Option<&str>| {
+        let mut bench = Bench::new(one_stream());
+        append(&bench.create().stream(0), 1, 0, &[(1, 300); 3]);
+        bench = bench.after_kill();
+        bench.options.limits.root = root.map(Into::into);
+        let lists = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&lists);
+        bench.memory.plan(move |name, _| {
+            count.fetch_add(u64::from(name == "list"), Ordering::Relaxed);
+            None
+        });
+        let spool = bench.open();
+        drain(&spool.stream(0), ALL);
+        for _ in 0..3 {
+            bench.pass(60_000_000_000);
+            spool.sync().unwrap();
+        }
+        let drained = lists.load(Ordering::Relaxed);
+        append(&spool.stream(0), 2, 3, &[(1, 300); 3]);
+        (drained, lists.load(Ordering::Relaxed) - drained)
+    };
+    let alone = lists(None);
+    assert_eq!(lists(Some(ROOT)), (alone.0, alone.1 + 1));
+}

@@ -4,6 +4,7 @@ mod basic;
 mod damage;
 mod disk;
 mod faults;
+mod gone;
 mod killed;
 mod memory;
 mod model;
