@@ -208,9 +208,10 @@ fn is_told(report: &serde_json::Value, words: &[&str]) -> bool {
 fn what_a_receiver_takes_and_does_not_keep_is_told_with_its_reason() {
     let message = "no such tenant".to_owned();
     let partial = Fault::PartialSuccess { rejected: 3, message };
-    for (fault, words) in [
-        (partial, ["records of logs were refused by", "no such tenant"]),
-        (Fault::Garbage, ["to logs could not be read", "nobody knows whether"]),
+    for (fault, words, rejected, pending) in [
+        (partial, ["records of logs were refused by", "no such tenant"], 3, 0),
+        // Who has never given an answer of OTLP has been given nothing: it waits.
+        (Fault::Garbage, ["logs wait, as", "its answer cannot be read"], 0, 20),
     ] {
         let receiver = Receiver::with(Script::healthy().until_told(fault)).unwrap();
         let directory = tempfile::tempdir().unwrap();
@@ -220,5 +221,9 @@ fn what_a_receiver_takes_and_does_not_keep_is_told_with_its_reason() {
         let report = Program::run(directory.path(), &plan, &[(ENDPOINT, &endpoint)]).report();
         add_up(&report);
         assert!(is_told(&report, &words), "{words:?} in {report:#}");
+        // Three of each request.
+        let refused = exported(&report, "logs", "rejected");
+        assert!(refused >= rejected && (refused == 0) == (rejected == 0), "{report:#}");
+        assert!(exported(&report, "logs", "pending") >= pending, "{report:#}");
     }
 }
