@@ -43,7 +43,8 @@ examples:
   cargo xtask prove paths                  100,000 paths that are asked for make no series
   cargo xtask prove capture                64 captures at once, a thousand rounds
   cargo xtask prove outage                 an hour of no collector, on a clock that is moved
-  cargo xtask prove kills                  a spool whose writer is killed
+  cargo xtask prove spool                  a spool whose writer is killed
+  cargo xtask prove sender                 5,000 bad days of simulated networks
   cargo xtask prove catalog                how long catalogues of 100 to 1,000 metrics take
   cargo xtask prove fuzz --seconds 60 --only ring_image,json_escape
 
