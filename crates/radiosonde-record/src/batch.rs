@@ -16,7 +16,7 @@ use crate::ring::Segment;
 pub(crate) const BATCH_BYTES: usize = 256 * 1024;
 
 /// The same while a producer waits for room, or soon will: it waits no longer than
-/// [`STALL_WAIT`](crate::thread), and a batch gives all its room back at once.
+/// [`WAIT_MAX`](crate::patience), and a batch gives all its room back at once.
 pub(crate) const HURRIED_BYTES: usize = 32 * 1024;
 /// How long such a batch may take to be encoded, by a sink that is slow.
 pub(crate) const HURRIED_TIME: Duration = Duration::from_micros(300);

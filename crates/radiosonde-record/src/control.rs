@@ -17,6 +17,8 @@ use crate::slot::Slot;
 pub struct Control {
     thread: OnceLock<Thread>,
     woken: AtomicBool,
+    /// The drain waits for its disk.
+    blocked: AtomicBool,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -68,6 +70,25 @@ impl Control {
         {
             thread.unpark();
         }
+    }
+
+    /// As [`Control::wake`], for room. Not while the drain waits for its disk: it would only try in vain
+    /// the sooner.
+    #[inline]
+    pub(crate) fn hurry(&self) {
+        if !self.is_blocked() {
+            self.wake();
+        }
+    }
+
+    /// Whether the drain waits for its disk: nobody needs to wait for the drain then.
+    #[inline]
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.blocked.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_blocked(&self, is_blocked: bool) {
+        self.blocked.store(is_blocked, Ordering::Relaxed);
     }
 
     /// Whether somebody has woken the drain since its last look: a producer whose ring is more than

@@ -324,6 +324,7 @@ impl Drain {
         self.commit_passed();
         self.batch.clear();
         if std::mem::take(&mut self.blocked) {
+            self.journal.control().set_blocked(false);
             self.tell(Notice::Unblocked);
         }
         true
@@ -384,6 +385,7 @@ impl Drain {
 
     fn block(&mut self, error: io::Error) {
         if !std::mem::replace(&mut self.blocked, true) {
+            self.journal.control().set_blocked(true);
             self.tell(Notice::Blocked(error));
         }
     }

@@ -27,10 +27,12 @@
 //!
 //! # Behaviour under failure
 //!
-//! [`Journal::record`] and [`Journal::plain_event`] return nothing and never panic. A full ring costs one
-//! wait of at most 1 ms, then drops are counted by level and reason until a quarter of the ring has
-//! drained; an eighth of it is kept for errors. A full disk blocks the drain, not the application:
-//! records wait in the rings, then drop, counted. A formatter that panics costs its value; one that
+//! [`Journal::record`] and [`Journal::plain_event`] return nothing and never panic. A call that finds its
+//! ring full waits at most 1 ms, and the next may wait again, so that bursts arrive whole: 50 times in
+//! a row while nothing drains, then not until a quarter of the ring has drained; and 5 s in all, given
+//! back at a tenth of the time that passes. Past that records are dropped, counted by level and reason;
+//! an eighth of the ring is kept for errors. A full disk blocks the drain, not the application: records
+//! stay in the rings, then drop, counted, and nobody waits. A formatter that panics costs its value; one that
 //! records may do so, four deep. What an allocator or a signal handler records in the middle of
 //! another record is dropped and counted as reentrant. A record dropped because its ring is full
 //! takes a sequence number as well, so that the loss shows as a gap. A panic of the drain is counted
@@ -78,10 +80,12 @@ mod log_site;
 #[doc(hidden)]
 pub mod metric_line;
 mod open;
+mod patience;
 mod place;
 mod placement;
 mod plain;
 mod pool;
+mod push;
 mod rate;
 pub mod recovery;
 mod refusal;

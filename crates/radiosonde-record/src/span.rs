@@ -6,7 +6,8 @@ use crate::format::{self, EncodedFields, NameEntry, SpanExtras, SpanPart, Stamp}
 use crate::journal::Journal;
 use crate::level::{Kind, Level};
 use crate::plain::{Cursor, LENGTH_MAX};
-use crate::thread::{self, Push};
+use crate::push::Push;
+use crate::thread;
 use crate::value::Value;
 
 /// A span that has ended.

@@ -43,7 +43,17 @@ fn level(n: u64) -> Level {
 fn two_producers_at_full_speed_lose_exactly_what_is_counted_by_level_and_reason() {
     bounded(|| {
         const FOR: Duration = Duration::from_secs(3);
-        let mut host = Host::draining();
+        // Longer than anybody waits for a drain that stands still.
+        const PAUSE: Duration = Duration::from_millis(200);
+        let mut host = Host::new();
+        let mut records = 0;
+        let drain = host.drain_at_hand(move || {
+            records += 1;
+            if records % 10_000 == 0 {
+                thread::sleep(PAUSE);
+            }
+        });
+        host.run(drain);
         let calls = thread::scope(|scope| {
             let spawn = |thread: u32| {
                 let host = &host;
@@ -116,7 +126,7 @@ fn an_eighth_of_the_ring_is_kept_for_errors() {
 }
 
 #[test]
-fn a_stall_costs_one_wait_and_not_one_for_each_event() {
+fn a_stall_costs_some_waits_and_not_one_for_each_event() {
     bounded(|| {
         const EVENTS: u64 = 100_000;
         let mut host = Host::new();
@@ -263,5 +273,45 @@ fn what_no_record_can_hold_is_cut_marked_and_counted() {
         let cut: Vec<_> = lines.iter().map(|line| line.truncated).collect();
         assert_eq!(cut.iter().filter(|cut| **cut).count(), 2, "{cut:?}");
         assert_eq!(dropped(&account, DropReason::RingFull), 0);
+    });
+}
+
+/// Calls in a loop, against a drain that takes 5 µs a record and pauses for 10 ms now and then. What
+/// was lost of them.
+fn burst(count: u64) -> u64 {
+    const RECORD: Duration = Duration::from_micros(5);
+    const PAUSE: Duration = Duration::from_millis(10);
+    let mut host = Host::new();
+    let (mut records, mut last) = (0, Instant::now());
+    let drain = host.drain_at_hand(move || {
+        records += 1;
+        if records % 20_000 == 0 {
+            thread::sleep(PAUSE);
+        }
+        // From one record to the next, whatever the rest of it takes.
+        while last.elapsed() < RECORD {
+            std::hint::spin_loop();
+        }
+        last = Instant::now();
+    });
+    host.run(drain);
+    for _ in 0..count {
+        host.record(Level::Info, "one of many");
+    }
+    let (account, lines) = host.end();
+    assert_eq!(account.offered, count);
+    assert_eq!(lines.len() as u64 + account.dropped_total(), count);
+    account.dropped_total()
+}
+
+#[test]
+fn a_burst_that_the_drain_does_not_keep_up_with_arrives_whole() {
+    bounded(|| {
+        // A machine that gives the drain no time for 50 ms costs records, as it should; not each time.
+        let mut lost = Vec::new();
+        while !lost.contains(&0) {
+            assert!(lost.len() < 3, "{lost:?}");
+            lost.push(burst(200_000));
+        }
     });
 }

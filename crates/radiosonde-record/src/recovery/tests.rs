@@ -471,6 +471,25 @@ fn a_batch_that_waits_for_the_disk_gets_a_new_place_when_its_file_has_changed() 
 }
 
 #[test]
+fn callers_know_that_the_drain_waits_for_its_disk() {
+    let dead = dead(&["a"]);
+    let alternates = (1..100).map(|part| Lines::default().alternate(FILE, part));
+    let names: Vec<_> = std::iter::once(FILE.to_owned()).chain(alternates).collect();
+    names.iter().for_each(|name| fs::create_dir(dead.root.path().join(name)).unwrap());
+    let lease = Some(Lease::new(dead.root.path(), dead.slot.clone()));
+    let (sink, unsynced) = (Box::new(Lines::default()), Unsynced::default());
+    let mut drain = Drain::new(&dead.journal, lease, &unsynced, sink, Box::new(|_| {}));
+    let control = dead.journal.control();
+    let _everything_now = control.flush_async();
+    drain.turn();
+    assert!(control.is_blocked());
+    names.iter().for_each(|name| fs::remove_dir(dead.root.path().join(name)).unwrap());
+    drain.turn();
+    assert!(!control.is_blocked());
+    assert_eq!(dead.lines(), FIRST);
+}
+
+#[test]
 fn a_name_that_is_taken_by_something_else_is_passed_over() {
     let dead = dead(&["a"]);
     fs::create_dir(dead.root.path().join(FILE)).unwrap();

@@ -114,7 +114,7 @@ fn whenever_it_is_killed_the_books_of_a_ring_are_right() {
             place.copy_from_slice(&bytes);
             seal(place, stamp);
         };
-        if producer.push(bytes.len(), kind, Level::Info, number % 5 == 0, fill).is_err() {
+        if producer.push_at_last(bytes.len(), kind, Level::Info, number % 5 == 0, fill).is_err() {
             producer.drop_record(kind, DropReason::RingFull, Level::Info);
         }
         producer.end();

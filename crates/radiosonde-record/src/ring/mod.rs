@@ -31,7 +31,7 @@
 //! retired, on x86 as on arm. The consumer reads from `tail` to `head` (Acquire) and stores `tail`
 //! when the bytes are safe elsewhere. A record dropped because the ring is full takes a sequence
 //! number too, so that the loss shows as a gap. The last eighth of the ring is kept for records of
-//! level error and critical.
+//! level error and critical, and the eighth before it for those that have waited for room in vain.
 //!
 //! A ring that gets more than half full asks for a larger one. A spare is taken at once; failing
 //! that, the drain makes one, and the producer goes on there with its next push: another ring, with

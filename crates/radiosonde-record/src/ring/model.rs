@@ -48,7 +48,7 @@ fn push(producer: &mut Producer<Watched>, number: u64) -> Result<bool, Full> {
         place[24..32].copy_from_slice(&(!number).to_le_bytes());
         seal(place, stamp);
     };
-    producer.push(RECORD, Kind::Event, Level::Critical, false, fill)
+    producer.push_at_last(RECORD, Kind::Event, Level::Critical, false, fill)
 }
 
 fn push_or_drop(producer: &mut Producer<Watched>, number: u64) -> bool {

@@ -8,9 +8,15 @@ use super::{Memory, Ring, barrier, layout};
 use crate::format::{self, Stamp};
 use crate::journal::RING_CAPACITY_MAX;
 use crate::level::{DropReason, Kind, Level};
+use crate::patience::Patience;
 
 /// What part of a ring is kept for records of level error and critical.
 const RESERVE: u64 = 8;
+/// What part is kept for records that have waited in vain: so that a drain that pauses for longer than
+/// one call waits costs time, and no records.
+const WAITED: u64 = 8;
+/// The same of those of level error and critical: in their reserve they wait later.
+const WAITED_ERRORS: u64 = 16;
 
 /// How far before they are written bytes are fetched: the drain has read them last, on another
 /// core. Some records ahead, so that they have come when they are needed.
@@ -27,12 +33,18 @@ pub(crate) struct Producer<M = Memory> {
     accepted: u64,
     /// The tail as last seen: the consumer's cache line is read only when the ring looks full.
     tail: u64,
-    /// As far as the head may go with that tail, for records that do not get the reserve.
+    /// As far as the head may go with that tail without a closer look.
     room_end: u64,
     /// Past it the ring is more than half full with that tail.
     half_end: u64,
-    /// After a wait that timed out: no further wait until the tail has come this far.
+    /// After waits enough: no further one until the tail has come this far.
     rearm_at: Option<u64>,
+    /// What its thread has waited of late.
+    patience: Patience,
+    /// Several threads have it, and wait for one another.
+    is_shared: bool,
+    /// The record that is pushed has waited: it goes into what is kept for those.
+    has_waited: bool,
     /// The ring was more than half full of late: a larger one may have been made ready.
     pressed: bool,
     /// Records dropped behind the one of this number among the accepted: no later one shows their
@@ -44,9 +56,9 @@ pub(crate) struct Producer<M = Memory> {
 /// There is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Full {
-    /// A bounded wait may be tried.
+    /// A bounded wait may be tried; for a record that has waited there may be room all the same.
     MayWait,
-    /// One was tried, and not enough has drained since.
+    /// No wait until more has drained, and no room.
     Stalled,
     /// This ring will never have room for a record of this size.
     TooLarge,
@@ -61,9 +73,12 @@ impl<M: Words> Producer<M> {
             sequence: 0,
             accepted: 0,
             tail: 0,
-            room_end: capacity - capacity / RESERVE,
+            room_end: capacity - capacity / RESERVE - capacity / WAITED,
             half_end: capacity / 2,
             rearm_at: None,
+            patience: Patience::default(),
+            is_shared: false,
+            has_waited: false,
             pressed: false,
             unseen: 0,
             unseen_behind: 0,
@@ -107,22 +122,36 @@ impl<M: Words> Producer<M> {
         Ok(self.head > self.half_end && self.is_more_than_half_full())
     }
 
+    /// As [`Producer::push`], for a record that is not to wait any more: some room is kept for those.
+    pub(crate) fn push_at_last(
+        &mut self,
+        length: usize,
+        kind: Kind,
+        level: Level,
+        truncated: bool,
+        fill: impl FnOnce(&mut [u8], Stamp),
+    ) -> Result<bool, Full> {
+        self.has_waited = true;
+        let pushed = self.push(length, kind, level, truncated, fill);
+        self.has_waited = false;
+        pushed
+    }
+
     /// Finds room for `length` bytes in one piece, with a look at the tail and, for those who get
     /// it, in the reserve. Where it begins: behind the head, or at the beginning of the ring, when
     /// the record does not fit before its end.
     #[inline(never)]
     fn reserve(&mut self, length: usize, level: Level) -> Result<u64, Full> {
         let capacity = self.ring.capacity as u64;
-        // The last record's trailer stays in place until the next is committed: recovery reads it.
-        let kept = if level >= Level::Error { 8 } else { capacity / RESERVE };
+        let (wait_from, end) = self.limits(level);
         let to_end = capacity - self.ring.place(self.head) as u64;
         let skipped = if length as u64 > to_end { to_end } else { 0 };
-        let needed = skipped + length as u64;
-        let has_room = |head: u64, tail: u64| head - tail + needed <= capacity - kept;
-        if !has_room(self.head, self.tail) {
+        let filled = |head: u64, tail: u64| head - tail + skipped + length as u64;
+        if filled(self.head, self.tail) > wait_from {
             self.see_tail();
-            if !has_room(self.head, self.tail) {
-                return Err(self.why_full(length));
+            let filled = filled(self.head, self.tail);
+            if filled > wait_from {
+                self.room_past_waits(length, filled <= end)?;
             }
         }
         if skipped > 0 {
@@ -134,22 +163,42 @@ impl<M: Words> Producer<M> {
         Ok(self.head + skipped)
     }
 
+    /// How full a ring may get by records of this level: before they wait, and at all.
+    fn limits(&self, level: Level) -> (u64, u64) {
+        let capacity = self.ring.capacity as u64;
+        let (kept, waited) = if level >= Level::Error {
+            // The last record's trailer stays in place until the next is committed: recovery reads
+            // it.
+            (8, capacity / WAITED_ERRORS)
+        } else {
+            (capacity / RESERVE, capacity / WAITED)
+        };
+        let end = capacity - kept;
+        (if self.is_shared { end } else { end - waited }, end)
+    }
+
     fn see_tail(&mut self) {
         let capacity = self.ring.capacity as u64;
         self.tail = self.ring.memory.load_acquire(layout::TAIL_AT);
-        self.room_end = self.tail + capacity - capacity / RESERVE;
+        self.room_end = self.tail + capacity - capacity / RESERVE - capacity / WAITED;
         self.half_end = self.tail + capacity / 2;
     }
 
+    /// Whether a record goes in where others wait first.
     #[cold]
-    fn why_full(&mut self, length: usize) -> Full {
+    fn room_past_waits(&mut self, length: usize, has_room: bool) -> Result<(), Full> {
         self.press();
-        if length > Ring::<M>::record_max(self.ring.capacity) {
-            Full::TooLarge
-        } else if self.rearm_at.is_none_or(|at| self.tail >= at) {
-            Full::MayWait
+        let is_too_large = length > Ring::<M>::record_max(self.ring.capacity);
+        let may_wait = !self.has_waited && self.rearm_at.is_none_or(|at| self.tail >= at);
+        // In an empty ring it is the record that is large, and there is nothing to wait for.
+        if has_room && (!may_wait || is_too_large || self.head == self.tail) {
+            Ok(())
+        } else if is_too_large {
+            Err(Full::TooLarge)
+        } else if may_wait {
+            Err(Full::MayWait)
         } else {
-            Full::Stalled
+            Err(Full::Stalled)
         }
     }
 
@@ -186,9 +235,31 @@ impl<M: Words> Producer<M> {
         }
     }
 
-    /// The wait was used up: none again until a quarter of the ring has drained.
+    /// No wait until a quarter of the ring has drained.
     pub(crate) fn stalled(&mut self) {
         self.rearm_at = Some(self.tail + self.ring.capacity as u64 / 4);
+    }
+
+    /// A wait has ended without room.
+    pub(crate) fn waited_in_vain(&mut self) {
+        // A thread that waits with a lock held makes others wait with it.
+        if !self.patience.was_in_vain(self.tail) || self.is_shared {
+            self.stalled();
+        }
+    }
+
+    pub(crate) fn patience(&mut self) -> &mut Patience {
+        &mut self.patience
+    }
+
+    /// Another thread has it from now on.
+    pub(crate) fn renew(&mut self) {
+        self.patience = Patience::default();
+    }
+
+    /// Several threads have it from now on, one at a time.
+    pub(crate) fn share(&mut self) {
+        self.is_shared = true;
     }
 
     /// Counts a record that is not pushed. It takes a sequence number: the gap is the proof.
@@ -242,6 +313,8 @@ impl<M: Words> Producer<M> {
         self.ring.asked.store(false, Ordering::Relaxed);
         // A loss shows where this thread's next record will be.
         larger.leave_gap(self.take_gap());
+        larger.see_tail();
+        larger.patience = std::mem::take(&mut self.patience).in_ring(larger.tail);
         std::mem::replace(self, larger)
     }
 }

@@ -1,11 +1,12 @@
 //! A ring against a plain queue, and a ring file after its process is gone.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::VecDeque;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::format::{Buffer, Builder, Record, Site, SpanPart, seal};
+use crate::format::{Buffer, Builder, Record, Site, SpanPart, Stamp, seal};
 use crate::level::{DropReason, Kind, Level};
 use crate::value::Value;
 
@@ -30,11 +31,19 @@ fn message(bytes: &[u8]) -> String {
 }
 
 fn push(producer: &mut Producer, record: &[u8], level: Level) -> Result<bool, Full> {
-    let fill = |place: &mut [u8], stamp| {
+    producer.push(record.len(), Kind::Event, level, false, copy(record))
+}
+
+/// As of a call that has waited.
+fn push_at_last(producer: &mut Producer, record: &[u8], level: Level) -> Result<bool, Full> {
+    producer.push_at_last(record.len(), Kind::Event, level, false, copy(record))
+}
+
+fn copy(record: &[u8]) -> impl FnOnce(&mut [u8], Stamp) {
+    |place, stamp| {
         place.copy_from_slice(record);
         seal(place, stamp);
-    };
-    producer.push(record.len(), Kind::Event, level, false, fill)
+    }
 }
 
 /// The next record, copied; passes it.
@@ -48,7 +57,8 @@ fn read(source: &mut impl Source) -> Result<Option<Vec<u8>>, u64> {
 
 proptest! {
     /// Whatever the order of pushes, reads and releases: what comes out is what went in, in order,
-    /// and a push is refused only when it does not fit in one piece, the reserve left free.
+    /// and a push is refused only when it does not fit in one piece, the reserve left free. It is to
+    /// wait before that.
     #[test]
     fn a_ring_is_a_queue(
         steps in prop::collection::vec((0u8..3, 0usize..900, any::<bool>()), 1..200)
@@ -67,9 +77,16 @@ proptest! {
                     let skipped = if bytes.len() > to_end { to_end } else { 0 };
                     let after = head + skipped + bytes.len();
                     let kept = if urgent { 8 } else { CAPACITY / 8 };
+                    let waits = kept + if urgent { CAPACITY / 16 } else { CAPACITY / 8 };
                     let fits = after - tail <= CAPACITY - kept;
                     let level = if urgent { Level::Error } else { Level::Info };
-                    prop_assert_eq!(push(&mut producer, &bytes, level).is_ok(), fits);
+                    if after - tail <= CAPACITY - waits || head == tail {
+                        prop_assert!(push(&mut producer, &bytes, level).is_ok());
+                    } else {
+                        prop_assert_eq!(push(&mut producer, &bytes, level), Err(Full::MayWait));
+                        let pushed = push_at_last(&mut producer, &bytes, level);
+                        prop_assert_eq!(pushed.is_ok(), fits);
+                    }
                     if fits {
                         head = after;
                         accepted += 1;
@@ -129,33 +146,100 @@ fn two_threads_pass_a_million_bytes_in_order() {
     writer.join().unwrap();
 }
 
-#[test]
-fn a_full_ring_keeps_room_for_errors_and_waits_are_armed_again_by_a_quarter() {
+/// A ring of 4 KiB, records of some 230 bytes, and how many of them are pushed until one is not.
+fn small() -> (Producer, Consumer, Vec<u8>) {
     let memory = Memory::anonymous(Ring::memory_size(4096)).unwrap();
-    let (_ring, mut producer, mut consumer) = Ring::split(memory, 0);
-    let bytes = event(&"x".repeat(180));
-    while push(&mut producer, &bytes, Level::Warning).is_ok() {}
-    assert_eq!(push(&mut producer, &bytes, Level::Info), Err(Full::MayWait));
-    assert!(push(&mut producer, &bytes, Level::Error).is_ok(), "the reserve");
-    while push(&mut producer, &bytes, Level::Critical).is_ok() {}
-    producer.stalled();
-    assert_eq!(push(&mut producer, &bytes, Level::Critical), Err(Full::Stalled));
-    let mut freed = 0;
-    while freed + bytes.len() < 4096 / 4 {
-        assert!(read(&mut consumer).unwrap().is_some());
+    let (_ring, producer, consumer) = Ring::split(memory, 0);
+    (producer, consumer, event(&"x".repeat(180)))
+}
+
+fn free(consumer: &mut Consumer, bytes: usize) {
+    let goal = consumer.position() + bytes as u64;
+    while consumer.position() < goal {
+        assert!(read(consumer).unwrap().is_some());
         consumer.release(consumer.position());
-        freed += bytes.len();
-        // The reserve is not for this level: full as before, and no wait yet.
-        if freed < 4096 / 8 {
-            assert_eq!(push(&mut producer, &bytes, Level::Info), Err(Full::Stalled));
-        }
     }
-    assert!(read(&mut consumer).unwrap().is_some());
-    consumer.release(consumer.position());
-    while push(&mut producer, &bytes, Level::Critical).is_ok() {}
-    assert_eq!(push(&mut producer, &bytes, Level::Critical), Err(Full::MayWait));
+}
+
+#[test]
+fn a_full_ring_keeps_room_for_those_that_have_waited_and_for_errors() {
+    let (mut producer, mut consumer, bytes) = small();
+    let records = |end: usize| end / bytes.len();
+    let mut fill = |level, push: fn(&mut Producer, &[u8], Level) -> Result<bool, Full>| {
+        let mut pushed = 0;
+        loop {
+            match push(&mut producer, &bytes, level) {
+                Ok(_) => pushed += 1,
+                Err(full) => return (pushed, full),
+            }
+        }
+    };
+    let mut all = 0;
+    for (level, push, end, why) in [
+        (Level::Warning, push as fn(&mut _, &[u8], _) -> _, 4096 * 6 / 8, Full::MayWait),
+        (Level::Warning, push_at_last, 4096 * 7 / 8, Full::Stalled),
+        (Level::Error, push, 4096 * 15 / 16, Full::MayWait),
+        (Level::Critical, push_at_last, 4096 - 8, Full::Stalled),
+    ] {
+        let (pushed, full) = fill(level, push);
+        all += pushed;
+        assert_eq!((all, full), (records(end), why), "{level}");
+    }
     let large = event(&"x".repeat(2000));
     assert_eq!(push(&mut producer, &large, Level::Error), Err(Full::TooLarge));
+    // In an empty ring nothing is too early: there is nobody to wait for.
+    while read(&mut consumer).unwrap().is_some() {}
+    consumer.release(consumer.position());
+    for _ in 0..11 {
+        assert!(push(&mut producer, &bytes, Level::Info).is_ok());
+    }
+    while read(&mut consumer).unwrap().is_some() {}
+    consumer.release(consumer.position());
+    let large = event(&"x".repeat(1600));
+    assert!(push(&mut producer, &large, Level::Info).is_ok());
+}
+
+#[test]
+fn waits_end_when_nothing_drains_and_are_armed_again_by_a_quarter() {
+    let (mut producer, mut consumer, bytes) = small();
+    let level = Level::Info;
+    while push_at_last(&mut producer, &bytes, level).is_ok() {}
+    let waits = |producer: &mut Producer| {
+        let mut waits = 0;
+        while push(producer, &bytes, level) == Err(Full::MayWait) {
+            waits += 1;
+            producer.waited_in_vain();
+        }
+        waits
+    };
+    assert_eq!(waits(&mut producer), 50);
+    let mut freed = 0;
+    while freed + bytes.len() < 4096 / 4 {
+        assert_eq!(waits(&mut producer), 0, "{freed} bytes");
+        free(&mut consumer, bytes.len());
+        freed += bytes.len();
+        // What has room goes in, and nobody waits before that.
+        while push(&mut producer, &bytes, level).is_ok() {}
+        assert_eq!(push(&mut producer, &bytes, level), Err(Full::Stalled));
+    }
+    free(&mut consumer, bytes.len());
+    assert_eq!(waits(&mut producer), 50);
+}
+
+#[test]
+fn a_shared_ring_has_one_wait_for_each_quarter_and_none_before_it_is_full() {
+    let (mut producer, mut consumer, bytes) = small();
+    producer.share();
+    let mut pushed = 0;
+    while push(&mut producer, &bytes, Level::Info).is_ok() {
+        pushed += 1;
+    }
+    assert_eq!(pushed, 4096 * 7 / 8 / bytes.len());
+    producer.waited_in_vain();
+    assert_eq!(push(&mut producer, &bytes, Level::Info), Err(Full::Stalled));
+    free(&mut consumer, 4096 / 4);
+    while push(&mut producer, &bytes, Level::Info).is_ok() {}
+    assert_eq!(push(&mut producer, &bytes, Level::Info), Err(Full::MayWait));
 }
 
 #[test]
@@ -171,7 +255,11 @@ fn a_producer_under_pressure_goes_on_in_the_larger_ring() {
     assert!(small.offer(larger).is_none());
     let (_other, other, _reader) = of(16_384, 2);
     assert!(small.offer(other).is_some(), "one at a time");
+    let waited = std::time::Duration::from_secs(1);
+    producer.patience().spend(waited);
+    producer.waited_in_vain();
     producer.take_larger();
+    assert_eq!(producer.patience().state(), (waited, 1), "what was waited goes along");
     push(&mut producer, &bytes, Level::Info).unwrap();
     assert_eq!(producer.ring().capacity(), 16_384);
     let left = small.collect().expect("the end that was left");

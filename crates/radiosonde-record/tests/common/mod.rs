@@ -153,6 +153,11 @@ impl Host {
     /// Starts the drain.
     pub(crate) fn drain(&mut self) {
         let drain = self.drain_at_hand(|| {});
+        self.run(drain);
+    }
+
+    /// Runs a drain that was at hand.
+    pub(crate) fn run(&mut self, drain: Drain) {
         let run = move || {
             suppress_thread();
             drain.run();
