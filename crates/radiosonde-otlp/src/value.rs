@@ -5,7 +5,7 @@ use std::fmt;
 use radiosonde_record::Value;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::wire::Writer;
+use crate::wire::{Writer, block_size, varint_size};
 
 // `KeyValue`
 const KEY: u32 = 1;
@@ -27,12 +27,36 @@ const DEPTH_MAX: u32 = 16;
 const DEEPER: &str = "…";
 
 /// Appends an attribute as a field of this number.
-#[inline]
 pub(crate) fn attribute(out: &mut Writer, field: u32, key: &str, value: Value<'_>) {
-    out.message(field, |out| {
+    let Some(size) = size(value) else {
+        return out.message(field, |out| {
+            out.text_if_any(KEY, key);
+            out.message(VALUE, |out| any_value(out, value));
+        });
+    };
+    let of_key = if key.is_empty() { 0 } else { block_size(key.len()) };
+    out.message_of(field, of_key + block_size(size), |out| {
         out.text_if_any(KEY, key);
-        out.message(VALUE, |out| any_value(out, value));
+        out.message_of(VALUE, size, |out| any_value(out, value));
     });
+}
+
+/// Appends text as an `AnyValue`.
+pub(crate) fn text_value(out: &mut Writer, field: u32, text: &str) {
+    out.message_of(field, block_size(text.len()), |out| out.text(STRING, text));
+}
+
+/// How long the inside of an `AnyValue` becomes, where that is known before it is written.
+#[inline]
+fn size(value: Value<'_>) -> Option<usize> {
+    match value {
+        Value::Bool(_) => Some(2),
+        Value::I64(value) => Some(1 + varint_size(value.cast_unsigned())),
+        Value::U64(value) if i64::try_from(value).is_ok() => Some(1 + varint_size(value)),
+        Value::F64(_) => Some(9),
+        Value::Str(text) => Some(block_size(text.len())),
+        _ => None,
+    }
 }
 
 /// As [`attribute`], for text.
@@ -42,6 +66,7 @@ pub(crate) fn text_attribute(out: &mut Writer, field: u32, key: &str, value: &st
 }
 
 /// Appends the inside of an `AnyValue`. Nothing is one without a value.
+#[inline]
 pub(crate) fn any_value(out: &mut Writer, value: Value<'_>) {
     match value {
         Value::Bool(value) => out.unsigned(BOOL, value.into()),
@@ -51,9 +76,14 @@ pub(crate) fn any_value(out: &mut Writer, value: Value<'_>) {
         Value::Str(text) => out.text(STRING, text),
         Value::Json(text) => json(out, text),
         Value::Null => {}
-        // A record read back has no other kinds.
-        other => out.text(STRING, &format!("{other:?}")),
+        other => unknown(out, other),
     }
+}
+
+/// A record read back has no other kinds.
+#[cold]
+fn unknown(out: &mut Writer, value: Value<'_>) {
+    out.text(STRING, &format!("{value:?}"));
 }
 
 /// A number that is too large for OTLP is text, as the specification wants it (Mapping arbitrary data to

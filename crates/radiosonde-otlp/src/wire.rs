@@ -52,9 +52,9 @@ impl Writer {
     }
 
     /// `uint32`, `uint64`, an enumeration or, as 0 and 1, `bool`.
+    #[inline]
     pub(crate) fn unsigned(&mut self, field: u32, value: u64) {
-        self.key(field, VARINT);
-        self.varint(value);
+        self.keyed(field, VARINT, value);
     }
 
     /// `int64`: negative numbers take ten bytes.
@@ -75,6 +75,7 @@ impl Writer {
     }
 
     /// `fixed64`.
+    #[inline]
     pub(crate) fn fixed_64(&mut self, field: u32, value: u64) {
         self.key(field, FIXED_64);
         self.bytes.extend_from_slice(&value.to_le_bytes());
@@ -103,9 +104,9 @@ impl Writer {
     }
 
     /// `bytes`, or a message that is encoded already.
+    #[inline]
     pub(crate) fn block(&mut self, field: u32, bytes: &[u8]) {
-        self.key(field, LENGTH);
-        self.varint(bytes.len() as u64);
+        self.keyed(field, LENGTH, bytes.len() as u64);
         self.bytes.extend_from_slice(bytes);
     }
 
@@ -118,9 +119,9 @@ impl Writer {
     }
 
     /// A message of a known length, which `write` appends.
+    #[inline]
     pub(crate) fn message_of(&mut self, field: u32, length: usize, write: impl FnOnce(&mut Self)) {
-        self.key(field, LENGTH);
-        self.varint(length as u64);
+        self.keyed(field, LENGTH, length as u64);
         let start = self.bytes.len();
         write(self);
         debug_assert_eq!(self.bytes.len() - start, length, "field {field}");
@@ -129,8 +130,7 @@ impl Writer {
     /// Begins a message, or a packed list. To be passed to [`Writer::end`] at its end.
     #[inline]
     pub(crate) fn begin(&mut self, field: u32) -> usize {
-        self.key(field, LENGTH);
-        self.bytes.push(0);
+        self.keyed(field, LENGTH, 0);
         self.bytes.len()
     }
 
@@ -172,6 +172,23 @@ impl Writer {
         self.bytes.extend_from_slice(&value.to_le_bytes());
     }
 
+    /// A key, and a number behind it. Nearly all of both take a byte, and go together then.
+    #[inline(always)]
+    fn keyed(&mut self, field: u32, wire: u64, value: u64) {
+        let key = u64::from(field) << 3 | wire;
+        if key < 0x80 && value < 0x80 {
+            self.bytes.extend_from_slice(&[key as u8, value as u8]);
+        } else {
+            self.keyed_long(key, value);
+        }
+    }
+
+    #[inline(never)]
+    fn keyed_long(&mut self, key: u64, value: u64) {
+        self.varint(key);
+        self.varint(value);
+    }
+
     #[inline]
     fn key(&mut self, field: u32, wire: u64) {
         self.varint(u64::from(field) << 3 | wire);
@@ -179,12 +196,14 @@ impl Writer {
 }
 
 /// Bytes that a number takes as a varint.
+#[inline]
 pub(crate) fn varint_size(value: u64) -> usize {
     (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
 }
 
 /// Bytes of a message, or of bytes, of this length, with key and length. Fields up to 15, whose key is
 /// one byte.
+#[inline]
 pub(crate) fn block_size(length: usize) -> usize {
     1 + varint_size(length as u64) + length
 }

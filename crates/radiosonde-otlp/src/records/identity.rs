@@ -27,8 +27,17 @@ pub(super) struct Identity {
     machine_id: Option<String>,
     instance: String,
     kept: Box<[Kept; KEPT]>,
-    /// The id of a record while it is written, and a name with [`FIELDS`] before it.
+    /// A name with [`FIELDS`] before it.
     buffer: String,
+    uid: Uid,
+}
+
+/// The id of a record while it is written.
+#[derive(Debug, Default)]
+struct Uid {
+    text: String,
+    /// How long it is up to the number of the record, and for records of which ring.
+    of_ring: Option<(u32, usize)>,
 }
 
 /// The attributes of a context, encoded. Job, worker and session stay what they are for many records.
@@ -50,7 +59,8 @@ impl Kept {
 impl Identity {
     pub(super) fn new(machine_id: Option<&str>, instance: &str) -> Self {
         let (machine_id, instance) = (machine_id.map(str::to_owned), instance.to_owned());
-        Self { machine_id, instance, kept: Box::default(), buffer: String::new() }
+        let (kept, buffer, uid) = Default::default();
+        Self { machine_id, instance, kept, buffer, uid }
     }
 
     /// Whether an attribute of this name comes from here.
@@ -88,10 +98,18 @@ impl Identity {
     /// The id of a record, as its line has it.
     pub(super) fn uid(&mut self, ring: u32, sequence: u64) -> &str {
         let mut digits = itoa::Buffer::new();
-        self.buffer.clear();
-        self.buffer.extend([&self.instance, ".", digits.format(ring), "."]);
-        self.buffer.push_str(digits.format(sequence));
-        &self.buffer
+        let Uid { text, of_ring } = &mut self.uid;
+        match of_ring {
+            // Many of one ring come one after another.
+            Some((of, length)) if *of == ring => text.truncate(*length),
+            _ => {
+                text.clear();
+                text.extend([&self.instance, ".", digits.format(ring), "."]);
+                *of_ring = Some((ring, text.len()));
+            }
+        }
+        text.push_str(digits.format(sequence));
+        text
     }
 }
 

@@ -7,7 +7,7 @@ use radiosonde_record::{Level, Record, Value};
 use super::identity::{Identity, SOURCE, UID};
 use super::{SCOPE_NAME, add_to_scope};
 use crate::streams::Stream;
-use crate::value::{any_value, attribute, text_attribute};
+use crate::value::{any_value, attribute, text_attribute, text_value};
 use crate::wire::Writer;
 
 // `LogRecord`
@@ -65,7 +65,7 @@ impl<'w, 'r> Log<'w, 'r> {
     /// Appends what stands in every record. The stream it belongs to.
     pub(super) fn end(self, ring: u32, sequence: u64) -> Stream {
         if self.body == Body::Waits && !self.name.is_empty() {
-            self.item.message(BODY, |out| any_value(out, Value::Str(&self.name)));
+            text_value(self.item, BODY, &self.name);
         }
         self.identity.write(self.item, ATTRIBUTES, self.context);
         text_attribute(self.item, ATTRIBUTES, UID, self.identity.uid(ring, sequence));
@@ -90,7 +90,7 @@ impl View for Log<'_, '_> {
         if head.message == head.name {
             self.name.push_str(head.name);
         } else if !head.message.is_empty() {
-            item.message(BODY, |out| any_value(out, Value::Str(head.message)));
+            text_value(item, BODY, head.message);
             self.body = Body::Done;
         }
         if let Some(trace) = self.context.trace_id {
