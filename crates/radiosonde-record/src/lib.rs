@@ -28,7 +28,7 @@
 //! # Behaviour under failure
 //!
 //! [`Journal::record`] and [`Journal::plain_event`] return nothing and never panic. A call that finds its
-//! ring full waits at most 1 ms, and the next may wait again, so that bursts arrive whole: 50 times in
+//! ring full waits at most 1 ms, and the next may wait again, so that bursts arrive whole: 100 times in
 //! a row while nothing drains, then not until a quarter of the ring has drained; and 5 s in all, given
 //! back at a tenth of the time that passes. Past that records are dropped, counted by level and reason;
 //! an eighth of the ring is kept for errors. A full disk blocks the drain, not the application: records

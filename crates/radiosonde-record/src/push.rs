@@ -230,7 +230,9 @@ impl Slow<'_> {
             return self.at_last(producer);
         }
         let (limit, begin) = (said.unwrap_or(WAIT_MAX), time.now());
-        if said.is_none() && !producer.patience().allows(begin) {
+        // What several threads share has no allowance: it would be nobody's.
+        let is_charged = said.is_none() && !producer.is_shared();
+        if is_charged && !producer.patience().allows(begin) {
             producer.stalled();
             return self.at_last(producer);
         }
@@ -248,7 +250,7 @@ impl Slow<'_> {
                 producer.push(self.length, self.kind, self.level, self.truncated, self.fill);
             let took = time.now().saturating_duration_since(begin);
             let is_over = took >= limit || is_useless();
-            if (pushed.is_ok() || is_over) && said.is_none() {
+            if (pushed.is_ok() || is_over) && is_charged {
                 producer.patience().spend(took);
             }
             if pushed.is_ok() {

@@ -257,6 +257,10 @@ impl<M: Words> Producer<M> {
         self.patience = Patience::default();
     }
 
+    pub(crate) fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
     /// Several threads have it from now on, one at a time.
     pub(crate) fn share(&mut self) {
         self.is_shared = true;
@@ -314,6 +318,7 @@ impl<M: Words> Producer<M> {
         // A loss shows where this thread's next record will be.
         larger.leave_gap(self.take_gap());
         larger.see_tail();
+        larger.is_shared = std::mem::take(&mut self.is_shared);
         larger.patience = std::mem::take(&mut self.patience).in_ring(larger.tail);
         std::mem::replace(self, larger)
     }

@@ -212,7 +212,7 @@ fn waits_end_when_nothing_drains_and_are_armed_again_by_a_quarter() {
         }
         waits
     };
-    assert_eq!(waits(&mut producer), 50);
+    assert_eq!(waits(&mut producer), 100);
     let mut freed = 0;
     while freed + bytes.len() < 4096 / 4 {
         assert_eq!(waits(&mut producer), 0, "{freed} bytes");
@@ -223,7 +223,7 @@ fn waits_end_when_nothing_drains_and_are_armed_again_by_a_quarter() {
         assert_eq!(push(&mut producer, &bytes, level), Err(Full::Stalled));
     }
     free(&mut consumer, bytes.len());
-    assert_eq!(waits(&mut producer), 50);
+    assert_eq!(waits(&mut producer), 100);
 }
 
 #[test]
@@ -240,6 +240,9 @@ fn a_shared_ring_has_one_wait_for_each_quarter_and_none_before_it_is_full() {
     free(&mut consumer, 4096 / 4);
     while push(&mut producer, &bytes, Level::Info).is_ok() {}
     assert_eq!(push(&mut producer, &bytes, Level::Info), Err(Full::MayWait));
+    let (larger, ..) = small();
+    let left = producer.move_to(larger);
+    assert!(producer.is_shared() && !left.is_shared(), "a larger one is what it was");
 }
 
 #[test]
