@@ -22,11 +22,13 @@ pub(crate) fn help() -> String {
          --quick          fewer and shorter rounds, under a minute: for a first look\n\
          --only NAME      one candidate (may be given several times)\n\
          --workload KEY   one workload (may be given several times)\n\
+         --jobs N         so many workloads at a time, of those whose figures hold no times\n\
          --markdown FILE  put the tables into this page, between the marks of the suite\n\n\
          examples:\n  \
          events --quick\n  \
          events --workload macro --workload tracing --only radiosonde --only limit\n  \
          loss --only radiosonde\n  \
+         delivery --jobs 3 --workload sigkill/spans/http --workload refused/logs/grpc\n  \
          events --markdown docs/benchmarks.md\n",
     );
     for suite in SUITES {
@@ -60,13 +62,19 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
     let known = SUITES.iter().find(|suite| suite.name == name);
     let suite: &'static Suite = known.ok_or_else(|| format!("no suite is called `{name}`"))?;
     let (only, workloads) = (Vec::new(), Vec::new());
-    let mut options = parent::Options { suite, quick: false, only, workloads, markdown: None };
+    let mut options =
+        parent::Options { suite, quick: false, only, workloads, jobs: 1, markdown: None };
     while let Some(word) = words.next() {
         match word {
             "--help" | "-h" => return Ok(Command::Help),
             "--quick" => options.quick = true,
             "--only" => options.only.push(candidate(suite, words.next())?),
             "--workload" => options.workloads.push(workload(suite, words.next())?),
+            "--jobs" => {
+                let number = words.next().and_then(|word| word.parse().ok());
+                let number = number.filter(|number| (1..=JOBS_MAX).contains(number));
+                options.jobs = number.ok_or("`--jobs` needs a number from 1 to 16")?;
+            }
             "--markdown" => {
                 let page = words.next().ok_or("`--markdown` needs the path of a page")?;
                 options.markdown = Some(page.into());
@@ -81,6 +89,9 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, String> {
     }
     Ok(Command::Suite(options))
 }
+
+/// More would wait for each other on any machine these suites run on.
+const JOBS_MAX: usize = 16;
 
 fn candidate(suite: &Suite, word: Option<&str>) -> Result<String, String> {
     let name = word.ok_or("`--only` needs the name of a candidate")?;
@@ -119,6 +130,9 @@ mod tests {
         assert!(options.quick);
         assert_eq!(options.only, ["limit", "radiosonde"]);
         assert_eq!(options.workloads, ["macro"]);
+        assert_eq!(options.jobs, 1);
+        let Ok(Command::Suite(options)) = parsed("delivery --jobs 3") else { panic!("a suite") };
+        assert_eq!(options.jobs, 3);
         let Ok(Command::Suite(options)) = parsed("events --markdown a.md") else {
             panic!("a suite")
         };
@@ -135,6 +149,8 @@ mod tests {
             ("events --only macro", "`--workload macro`"),
             ("events --workload", "needs the key"),
             ("events --workload nothing", "it has: macro"),
+            ("events --jobs", "a number from 1 to 16"),
+            ("events --jobs 0", "a number from 1 to 16"),
             ("events --markdown", "needs the path"),
             ("events --markdown a.md --only limit", "replaces all tables"),
             ("events fast", "`fast`"),

@@ -3,14 +3,18 @@
 use super::case::{Case, End, Pace};
 use super::processes::Processes;
 use super::watch::{endpoint, receiver};
+use crate::harness::parent::clear;
 use crate::harness::{Books, Measured, Round, stats};
 use radiosonde_testkit::{Fault, Script};
+use std::path::Path;
 
 /// Calls whose time is taken, eight a millisecond.
-const CALLS: u64 = 40_000;
+const CALLS: u64 = 24_000;
 const CALLS_QUICK: u64 = 8_000;
 /// Where the second kind of ours keeps its rings.
 const MEMORY: &str = "/dev/shm";
+/// How the names of their folders begin; the number of the process follows.
+const RINGS: &str = "radiosonde-benches-";
 
 /// Times of calls, in microseconds: `caller_healthy` or `caller_hung`, or the same with `_awake` for a
 /// thread that does not sleep between calls; signal and transport as in the other cells.
@@ -24,7 +28,8 @@ pub(super) fn times(round: &Round) -> Result<Measured, String> {
     }
     let to = endpoint(&receiver, case.transport);
     let mut processes = Processes::new(round, (case.signal, case.transport), to);
-    let rings = format!("{MEMORY}/radiosonde-benches-{}", std::process::id());
+    clear(Path::new(MEMORY), RINGS);
+    let rings = format!("{MEMORY}/{RINGS}{}", std::process::id());
     let in_memory = round.names[2] == "radiosonde-shm";
     if in_memory {
         std::fs::create_dir_all(&rings).map_err(|error| format!("cannot make {rings}: {error}"))?;

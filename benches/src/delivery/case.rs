@@ -167,6 +167,26 @@ impl Case {
     }
 }
 
+impl Case {
+    /// How many requests may come again: the one that a process was waiting for at its death, and one that
+    /// was under way when the port was closed. Unknown where requests arrive and are never answered.
+    pub(super) fn repeats_max(self, course: &Course) -> Option<u32> {
+        let breaks = match self.wrong {
+            Wrong::HangAfterBody | Wrong::Reset => return None,
+            Wrong::DownAtExit | Wrong::Refused | Wrong::SigKillInOutage => 1,
+            Wrong::Burst
+            | Wrong::Exit
+            | Wrong::HangBeforeBody
+            | Wrong::Nothing
+            | Wrong::Short
+            | Wrong::SigKill
+            | Wrong::Unavailable => 0,
+        };
+        let deaths = course.kills.len() as u32 + u32::from(course.end == End::Exit);
+        Some(deaths + breaks)
+    }
+}
+
 /// Events that come together, each millisecond: 8,000 a second.
 pub(super) const TOGETHER: u64 = 8;
 /// Deaths of one run.
@@ -206,6 +226,21 @@ mod tests {
         assert_eq!((case.signal, case.transport), (Signal::Metrics, Transport::Grpc));
         for wrong in ["healthy", "healthy/spans", "healthy/spans/udp", "x/spans/http", "a/b/c/d"] {
             assert!(Case::of(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn one_request_may_come_again_for_each_death_and_each_closed_port() {
+        for (name, expected) in [
+            ("healthy/spans/http", Some(0)),
+            ("sigkill/logs/grpc", Some(5)),
+            ("sigkill_in_outage/spans/http", Some(2)),
+            ("short/logs/http", Some(1)),
+            ("refused/metrics/http", Some(1)),
+            ("reset/spans/http", None),
+        ] {
+            let case = Case::of(name).expect("a case");
+            assert_eq!(case.repeats_max(&case.course(Size::Whole)), expected, "{name}");
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) struct Plan {
     pub(super) events: u64,
     pub(super) pace: Pace,
     pub(super) end: End,
-    /// Where it counts what it has handed over.
+    /// Where it counts what it has handed over, and behind that the points of the snapshots it has taken.
     pub(super) acknowledged: PathBuf,
     /// Where it says what it dropped.
     pub(super) dropped: PathBuf,
@@ -50,10 +50,35 @@ pub(super) trait Emitter: Sized {
         produce();
     }
 
-    /// Shuts it down in order. What it says it dropped before anybody could have sent it; none when it
-    /// does not count.
-    fn finish(self) -> Option<u64>;
+    /// Points of all snapshots of its metrics so far; none where whoever exports them counts them.
+    fn points(&self) -> Option<u64> {
+        None
+    }
+
+    /// Shuts it down in order.
+    fn finish(self) -> Finished;
 }
+
+/// What a candidate says in the end.
+#[derive(Default)]
+pub(super) struct Finished {
+    /// What it dropped before anybody could have sent it; none when it does not count.
+    pub(super) dropped: Option<u64>,
+    /// As [`Emitter::points`].
+    pub(super) points: Option<u64>,
+}
+
+/// Where points are counted, in the same file as the calls.
+pub(super) fn points_counter(plan: &Plan) -> Result<AckCounter, String> {
+    AckCounter::open(&plan.acknowledged, POINTS)
+        .map_err(|error| format!("cannot count points: {error}"))
+}
+
+/// The counters of that file: calls, and points.
+pub(super) const CALLS: usize = 0;
+pub(super) const POINTS: usize = 1;
+/// How often points are looked at, in events of a process that sleeps: 8 ms.
+const LOOK_AT_POINTS: u64 = 64;
 
 /// What an event carries besides its number.
 pub(super) const ROUTE: &str = "/orders/{id}";
@@ -67,8 +92,14 @@ pub(super) fn run<E: Emitter>(round: &Round) -> Result<(), String> {
     let text = std::fs::read_to_string(Plan::path(&round.folder));
     let text = text.map_err(|error| format!("no plan: {error}"))?;
     let plan: Plan = serde_json::from_str(&text).map_err(|error| format!("no plan: {error}"))?;
-    let acknowledged = AckCounter::open(&plan.acknowledged, 0)
+    let acknowledged = AckCounter::open(&plan.acknowledged, CALLS)
         .map_err(|error| format!("cannot acknowledge: {error}"))?;
+    let points = points_counter(&plan)?;
+    let count_points = |count: Option<u64>| {
+        if let (Signal::Metrics, Some(count)) = (plan.signal, count) {
+            points.store(count);
+        }
+    };
     let telemetry = round.folder.join("telemetry");
     std::fs::create_dir_all(&telemetry).map_err(|error| format!("no folder: {error}"))?;
     let emitter = E::start(&plan, &telemetry)?;
@@ -99,6 +130,9 @@ pub(super) fn run<E: Emitter>(round: &Round) -> Result<(), String> {
                 emitter.emit(number);
             }
             acknowledged.store(at + 1);
+            if plan.signal == Signal::Metrics && at % LOOK_AT_POINTS == 0 {
+                count_points(emitter.points());
+            }
         }
     });
     if let Some(path) = &plan.times {
@@ -106,9 +140,14 @@ pub(super) fn run<E: Emitter>(round: &Round) -> Result<(), String> {
         std::fs::write(path, text).map_err(|error| format!("cannot keep the times: {error}"))?;
     }
     match plan.end {
-        End::Exit => std::process::exit(0),
+        End::Exit => {
+            count_points(emitter.points());
+            std::process::exit(0)
+        }
         End::Shutdown => {
-            let dropped = emitter.finish().unwrap_or(0).to_string();
+            let finished = emitter.finish();
+            count_points(finished.points);
+            let dropped = finished.dropped.unwrap_or(0).to_string();
             std::fs::write(&plan.dropped, dropped).map_err(|error| format!("no word: {error}"))
         }
         End::WhenTold => {

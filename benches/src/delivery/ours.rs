@@ -1,8 +1,8 @@
 //! This project, with its defaults.
 
 use super::case::Signal;
-use super::emitter::{Emitter, ITEMS, Plan, RATIO, ROUTE, USER};
-use radiosonde::Guard;
+use super::emitter::{Emitter, Finished, ITEMS, Plan, RATIO, ROUTE, USER};
+use radiosonde::{Guard, Report};
 use std::path::Path;
 use std::time::Duration;
 
@@ -48,13 +48,24 @@ impl<const PATIENT: bool> Emitter for Ours<PATIENT> {
         if PATIENT { radiosonde_record::patiently(PATIENCE, produce) } else { produce() }
     }
 
-    fn finish(self) -> Option<u64> {
+    fn points(&self) -> Option<u64> {
+        points_of(&self.guard.report())
+    }
+
+    fn finish(self) -> Finished {
         // What is left is on disk, and the next start sends it.
         let report = self.guard.shutdown(WITHIN);
-        Some(match self.signal {
+        let dropped = match self.signal {
             Signal::Logs => report.events.dropped,
             Signal::Metrics => 0,
             Signal::Spans => report.spans.dropped,
-        })
+        };
+        Finished { dropped: Some(dropped), points: points_of(&report) }
     }
+}
+
+/// Each series of a snapshot is a record of the spool, also one that it drops.
+fn points_of(report: &Report) -> Option<u64> {
+    let signals = &report.otlp.as_ref()?.signals;
+    signals.iter().find(|export| export.signal == "metrics").map(|export| export.spooled)
 }

@@ -1,7 +1,8 @@
 //! The processes of a cell: started, killed, waited for, and what each of them had handed over.
 
+use super::arrivals::PROCESS;
 use super::case::{End, Pace, Signal, Transport};
-use super::emitter::Plan;
+use super::emitter::{CALLS, POINTS, Plan};
 use crate::harness::{Round, Size, child};
 use radiosonde::__private::AckCounter;
 use std::ops::Range;
@@ -83,6 +84,11 @@ impl<'a> Processes<'a> {
             Transport::Grpc => "grpc",
             Transport::Http => "http/protobuf",
         };
+        if self.signal == Signal::Metrics && events > 0 {
+            // Who only sends what others left has points of its own, that nobody waits for.
+            let process = format!("{PROCESS}={}", self.started.len());
+            command.env("OTEL_RESOURCE_ATTRIBUTES", process);
+        }
         command
             .env("OTEL_EXPORTER_OTLP_ENDPOINT", &self.endpoint)
             .env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
@@ -100,10 +106,19 @@ impl<'a> Processes<'a> {
     /// The numbers whose call had returned, of all processes so far.
     pub(super) fn ranges(&self) -> Result<Vec<Range<u64>>, String> {
         let range = |(first, path): &(u64, PathBuf)| {
-            let count = if path.exists() { read(path)? } else { 0 };
+            let count = if path.exists() { read(path)?[CALLS] } else { 0 };
             Ok(*first..*first + count)
         };
         self.started.iter().map(range).collect()
+    }
+
+    /// The points of the snapshots that each process so far has taken.
+    pub(super) fn points(&self) -> Result<Vec<u64>, String> {
+        let points = |(_, path): &(u64, PathBuf)| match path.exists() {
+            true => Ok(read(path)?[POINTS]),
+            false => Ok(0),
+        };
+        self.started.iter().map(points).collect()
     }
 
     fn dropped_path(&self) -> PathBuf {
@@ -125,7 +140,7 @@ impl<'a> Processes<'a> {
         let (_, path) = self.started.last().ok_or("no process")?;
         let started = Instant::now();
         loop {
-            if read(path).is_ok_and(|count| count > 0) {
+            if read(path).is_ok_and(|counts| counts[CALLS] > 0) {
                 return Ok(());
             }
             if process.ended()?.is_some() {
@@ -139,10 +154,8 @@ impl<'a> Processes<'a> {
     }
 }
 
-fn read(path: &std::path::Path) -> Result<u64, String> {
-    let counters = AckCounter::read_all(path);
-    let counters = counters.map_err(|error| format!("no acknowledgements: {error}"))?;
-    Ok(counters[0])
+fn read(path: &std::path::Path) -> Result<Vec<u64>, String> {
+    AckCounter::read_all(path).map_err(|error| format!("no acknowledgements: {error}"))
 }
 
 impl Running {

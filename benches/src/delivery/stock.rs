@@ -3,16 +3,24 @@
 
 use super::arrivals::COUNTER;
 use super::case::{Signal, Transport};
-use super::emitter::{Emitter, ITEMS, KEYS, Plan, RATIO, ROUTE, USER};
+use super::emitter::{Emitter, Finished, ITEMS, KEYS, Plan, RATIO, ROUTE, USER, points_counter};
 use opentelemetry::KeyValue;
 use opentelemetry::logs::{LogRecord as _, Logger as _, LoggerProvider as _, Severity};
 use opentelemetry::metrics::{Counter, MeterProvider as _};
 use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
 use opentelemetry_otlp::{LogExporter, MetricExporter, SpanExporter};
+use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::logs::{SdkLogger, SdkLoggerProvider};
-use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::metrics::data::{
+    AggregatedMetrics, MetricData, ResourceMetrics, ScopeMetrics,
+};
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
+use opentelemetry_sdk::metrics::{SdkMeterProvider, Temporality};
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use radiosonde::__private::AckCounter;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// The SDK, for one signal.
@@ -59,6 +67,7 @@ impl Emitter for Stock {
             }
             Signal::Metrics => {
                 let exporter = exporter!(MetricExporter, plan.transport);
+                let exporter = Counting::new(exporter, points_counter(plan)?);
                 let provider = SdkMeterProvider::builder().with_periodic_exporter(exporter).build();
                 let counter = provider.meter("benches").u64_counter(COUNTER).build();
                 Pipe::Metrics(provider, counter)
@@ -106,7 +115,7 @@ impl Emitter for Stock {
         }
     }
 
-    fn finish(self) -> Option<u64> {
+    fn finish(self) -> Finished {
         // An error is what the table shows: less arrives.
         let _ = match self.pipe {
             Pipe::Logs(provider, _) => provider.shutdown(),
@@ -114,6 +123,46 @@ impl Emitter for Stock {
             Pipe::Spans(provider, _) => provider.shutdown(),
         };
         // It counts its drops for a log message only.
-        None
+        Finished::default()
+    }
+}
+
+/// The exporter of metrics, and how many points its reader has collected for it.
+struct Counting {
+    exporter: MetricExporter,
+    counter: AckCounter,
+    points: AtomicU64,
+}
+
+impl Counting {
+    fn new(exporter: MetricExporter, counter: AckCounter) -> Self {
+        Counting { exporter, counter, points: AtomicU64::new(0) }
+    }
+}
+
+impl PushMetricExporter for Counting {
+    async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
+        let scopes = metrics.scope_metrics();
+        let points = scopes.flat_map(ScopeMetrics::metrics).map(|metric| match metric.data() {
+            AggregatedMetrics::U64(MetricData::Sum(sum)) => sum.data_points().count(),
+            // Nothing else is recorded here.
+            _ => 0,
+        });
+        let points = points.sum::<usize>() as u64;
+        let before = self.points.fetch_add(points, Ordering::Relaxed);
+        self.counter.store(before + points);
+        self.exporter.export(metrics).await
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.exporter.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn temporality(&self) -> Temporality {
+        self.exporter.temporality()
     }
 }

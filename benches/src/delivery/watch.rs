@@ -1,9 +1,9 @@
 //! One cell: a receiver that does wrong, processes that send to it, and what arrived in the end.
 
 use super::arrivals::Arrivals;
-use super::case::{Case, End, Pace, Signal, Transport, Wrong};
+use super::case::{Case, End, Pace, Signal, Transport};
 use super::processes::Processes;
-use crate::harness::{Books, Measured, Role, Round};
+use crate::harness::{Books, LARGEST, Measured, REPEATS, REPEATS_MAX, Role, Round};
 use radiosonde_testkit::{Fault, Key, Receiver, Script};
 use std::time::{Duration, Instant};
 
@@ -54,37 +54,48 @@ pub(super) fn watch(round: &Round) -> Result<Measured, String> {
         process = processes.start(left, course.pace, course.end, None)?;
     }
     process.wait()?;
-    let emitted = processes.emitted()?;
-    let ranges = processes.ranges()?;
+    let (emitted, ranges) = (processes.emitted()?, processes.ranges()?);
+    let taken = processes.points()?;
+    // What is promised of metrics is each point of a snapshot.
+    let promised = if case.signal == Signal::Metrics { taken.iter().sum() } else { emitted };
+    if promised == 0 {
+        return Err("nothing was handed over, or no snapshot was taken of it".to_owned());
+    }
     let arrived = || match case.signal {
-        Signal::Metrics => arrivals.counted().min(emitted),
+        Signal::Metrics => arrivals.points(&taken),
         Signal::Logs | Signal::Spans => arrivals.within(&ranges),
     };
     if course.script_goes_on {
         receiver.play(Script::healthy().until_told(Fault::Refuse));
     }
-    wait_until_quiet(&arrivals, QUIET, || arrived() == emitted);
+    wait_until_quiet(&arrivals, QUIET, || arrived() == promised);
     let at_exit = arrived();
     receiver.play(Script::healthy());
-    if round.candidate.role == Role::Ours && at_exit < emitted {
+    if round.candidate.role == Role::Ours && at_exit < promised {
         let mut next = processes.start(0, Pace::AtOnce, End::WhenTold, None)?;
-        wait_until_quiet(&arrivals, QUIET_NEXT, || arrived() == emitted);
+        wait_until_quiet(&arrivals, QUIET_NEXT, || arrived() == promised);
         next.tell();
         next.wait()?;
-        wait_until_quiet(&arrivals, QUIET, || arrived() == emitted);
+        wait_until_quiet(&arrivals, QUIET, || arrived() == promised);
     }
-    let (arrived, again) = (arrived(), arrivals.again());
-    // Metrics are promised from snapshot to snapshot: what none of them held when a process was cut off
-    // shows in the share, and is no debt.
-    let cut_off =
-        matches!(case.wrong, Wrong::SigKill | Wrong::SigKillInOutage | Wrong::Exit | Wrong::Short);
-    let owes = !(case.signal == Signal::Metrics && cut_off);
-    let lost = if owes { emitted - arrived } else { 0 };
-    let percent = |count: u64| count as f64 * 100.0 / emitted.max(1) as f64;
+    let arrived = arrived();
+    let percent = |count: u64, of: u64| count as f64 * 100.0 / of as f64;
+    let [again, repeats, largest] = arrivals.again().map(|count| count as f64);
+    let mut figures = vec![
+        ("at_exit", percent(at_exit, promised)),
+        ("again", again),
+        (REPEATS, repeats),
+        (LARGEST, largest),
+    ];
+    figures.extend(case.repeats_max(&course).map(|most| (REPEATS_MAX, f64::from(most))));
+    if case.signal == Signal::Metrics {
+        figures.push(("increments", percent(arrivals.counted().min(emitted), emitted)));
+    }
+    let (lost, counted) = (promised - arrived, processes.dropped());
     Ok(Measured {
-        samples: vec![percent(arrived)],
-        books: Books { events: emitted, lost, counted: processes.dropped(), ..Books::default() },
-        figures: vec![("at_exit", percent(at_exit)), ("again", again as f64)],
+        samples: vec![percent(arrived, promised)],
+        books: Books { events: promised, lost, counted, ..Books::default() },
+        figures,
     })
 }
 

@@ -129,6 +129,7 @@ const CALLER: Workload = Workload {
     lossless: false,
     needs: None,
     environment: &[],
+    beside: false,
     candidates: &[],
 };
 

@@ -12,6 +12,9 @@ mod report;
 pub(crate) mod stats;
 mod table;
 
+pub(crate) use report::{REPEATS, REPEATS_MAX};
+pub(crate) use table::LARGEST;
+
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -61,6 +64,8 @@ pub(crate) struct Workload {
     pub(crate) needs: Option<&'static str>,
     /// Variables of the candidates' processes, for what is told by the environment.
     pub(crate) environment: Environment,
+    /// Whether its figure is the same while others of its kind run beside it, as no time is in it.
+    pub(crate) beside: bool,
     /// Who does it.
     pub(crate) candidates: &'static [Candidate],
 }

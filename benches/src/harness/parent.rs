@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 
 /// What to run.
 pub(crate) struct Options {
@@ -18,6 +20,8 @@ pub(crate) struct Options {
     pub(crate) only: Vec<String>,
     /// Workloads; none means all.
     pub(crate) workloads: Vec<String>,
+    /// Workloads at a time, of those that may run beside others.
+    pub(crate) jobs: usize,
     /// A page of Markdown that gets the tables.
     pub(crate) markdown: Option<PathBuf>,
 }
@@ -48,20 +52,12 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         println!("too long for a quick run, unless asked for: {}", left_out.join(", "));
     }
     let results = results_folder();
-    clear(&results);
+    clear(&results, ROUND);
     let mut all: Vec<Row> = Vec::new();
     let mut tables: Vec<Table> = Vec::new();
     let mut wrong = Vec::new();
-    for workload in chosen(options) {
-        if let Some(program) = workload.needs.filter(|program| !is_installed(program)) {
-            println!("\n{}: skipped, {program} is not installed", workload.name);
-            continue;
-        }
-        let series = measure(options, workload, &results)?;
-        if series.is_empty() {
-            continue;
-        }
-        let rows = rows(workload, &series)?;
+    each(options, &results, &mut |workload, series| {
+        let rows = rows(workload, series)?;
         wrong.extend(complaints(workload, &rows));
         match suite.layout {
             Layout::Cells if workload.unit == table::PERCENT => {
@@ -76,7 +72,10 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
             Layout::Matrix => {}
         }
         all.extend(rows);
-    }
+        Ok(())
+    })?;
+    let place = |row: &Row| suite.workloads.iter().position(|found| found.name == row.workload);
+    all.sort_by_key(place);
     if all.is_empty() {
         return Err(format!("nobody is left over by --only {}", options.only.join(" ")));
     }
@@ -106,6 +105,49 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         println!("and to {}", page.display());
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n       ")) }
+}
+
+/// What is done with all series of a workload.
+type Handle<'a> = &'a mut dyn FnMut(&'static Workload, &[Series]) -> Result<(), String>;
+
+/// Measures the workloads that were chosen, and hands over each when it is done: first those that may
+/// run beside others, so many at a time, then the others in their order.
+fn each(options: &Options, results: &Path, handle: Handle<'_>) -> Result<(), String> {
+    let mut handle = |workload, series: Result<Vec<Series>, String>| match series?.as_slice() {
+        [] => Ok(()),
+        series => handle(workload, series),
+    };
+    let chosen = chosen(options).into_iter().filter(|workload| has_what_it_needs(workload));
+    let is_beside = |workload: &&Workload| options.jobs > 1 && workload.beside;
+    let (beside, alone): (Vec<_>, Vec<_>) = chosen.partition(is_beside);
+    let next = AtomicUsize::new(0);
+    let work = |done: mpsc::Sender<_>| {
+        while let Some(workload) = beside.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if done.send((*workload, measure(options, workload, results))).is_err() {
+                // What went wrong elsewhere has ended the run.
+                return;
+            }
+        }
+    };
+    let (done, measured) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs.min(beside.len()) {
+            let done = done.clone();
+            scope.spawn(|| work(done));
+        }
+        drop(done);
+        measured.into_iter().try_for_each(|(workload, series)| handle(workload, series))
+    })?;
+    alone.into_iter().try_for_each(|workload| handle(workload, measure(options, workload, results)))
+}
+
+/// Whether the program is there that it needs; says so where it is not.
+fn has_what_it_needs(workload: &Workload) -> bool {
+    let missing = workload.needs.filter(|program| !is_installed(program));
+    if let Some(program) = missing {
+        println!("\n{}: skipped, {program} is not installed", workload.name);
+    }
+    missing.is_none()
 }
 
 /// The rounds of one workload: candidates one after the other, again and again, so that a noisy
@@ -187,12 +229,14 @@ pub(crate) fn results_folder() -> PathBuf {
     target.filter(|folder| folder.is_dir()).unwrap_or_else(|| "target".into()).join("benches")
 }
 
-/// Removes the folders of rounds whose harness was interrupted.
-fn clear(results: &Path) {
-    let Ok(entries) = std::fs::read_dir(results) else { return };
+/// Removes the folders of processes that are gone: those with this beginning of their name, behind which
+/// the number of the process stands.
+pub(crate) fn clear(folder: &Path, beginning: &str) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let process = name.to_str().and_then(|name| name.strip_prefix(ROUND)?.parse::<u32>().ok());
+        let number = name.to_str().and_then(|name| name.strip_prefix(beginning)?.split('-').next());
+        let process = number.and_then(|number| number.parse::<u32>().ok());
         if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
             // What cannot be removed now is tried again the next time.
             let _ = std::fs::remove_dir_all(entry.path());
@@ -200,7 +244,7 @@ fn clear(results: &Path) {
     }
 }
 
-/// How the names of folders of rounds begin; the number of the process follows.
+/// How the names of folders of rounds begin; the number of the process and that of the round follow.
 const ROUND: &str = "round-";
 
 /// A folder of one round, on the same disk as the results, gone with the round.
@@ -209,7 +253,9 @@ pub(crate) struct Folder(pub(crate) PathBuf);
 impl Folder {
     /// Makes it, empty.
     pub(crate) fn new(results: &Path) -> Result<Folder, String> {
-        let path = results.join(format!("{ROUND}{}", std::process::id()));
+        static ROUNDS: AtomicUsize = AtomicUsize::new(0);
+        let round = ROUNDS.fetch_add(1, Ordering::Relaxed);
+        let path = results.join(format!("{ROUND}{}-{round}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path)
             .map_err(|error| format!("cannot make {}: {error}", path.display()))?;
@@ -230,7 +276,7 @@ mod tests {
     fn options(workloads: &[&str], only: &[&str], quick: bool) -> Options {
         let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
         let (only, workloads) = (owned(only), owned(workloads));
-        Options { suite: crate::SUITES[0], quick, only, workloads, markdown: None }
+        Options { suite: crate::SUITES[0], quick, only, workloads, jobs: 1, markdown: None }
     }
 
     fn names(workloads: &[&str], quick: bool) -> Vec<&'static str> {
@@ -241,13 +287,15 @@ mod tests {
     fn folders_of_interrupted_runs_are_removed() {
         let results = tempfile::tempdir().expect("a folder");
         let own = Folder::new(results.path()).expect("a folder");
+        let beside =
+            Folder::new(results.path()).expect("a folder of another round at the same time");
         // No process has this number: it is above the largest that Linux gives.
-        let dead = results.path().join(format!("{ROUND}4194305"));
+        let dead = results.path().join(format!("{ROUND}4194305-2"));
         let other = results.path().join("events.json");
         std::fs::create_dir(&dead).expect("a folder");
         std::fs::write(&other, "{}").expect("a file");
-        clear(results.path());
-        assert!(own.0.is_dir() && other.is_file());
+        clear(results.path(), ROUND);
+        assert!(own.0.is_dir() && beside.0.is_dir() && own.0 != beside.0 && other.is_file());
         assert!(!dead.exists());
     }
 

@@ -105,16 +105,28 @@ fn best(rows: &[Row], workload: &Workload, which: &dyn Fn(&Row) -> bool) -> Opti
     }
 }
 
+/// Requests that brought something that had come before, and how many of them are promised at most: a
+/// figure of a round where that is known.
+pub(crate) const REPEATS: &str = "repeats";
+pub(crate) const REPEATS_MAX: &str = "repeats_max";
+
 /// What must not be: events of ours that are gone without being counted, there twice or torn; and
 /// peers that lost what we say they keep, for then we say something wrong about them.
 pub(crate) fn complaints(workload: &Workload, rows: &[Row]) -> Vec<String> {
     let mut complaints = Vec::new();
-    for Row { candidate, role, overflow, books, .. } in rows {
+    for Row { candidate, role, overflow, books, figures, .. } in rows {
         let Books { lost, counted, duplicated, torn, .. } = *books;
         let mut say = |what: String| {
             complaints.push(format!("{candidate} at {}: {what}", workload.name));
         };
         let counted = counted.unwrap_or(0);
+        let figure = |name| figures.get(name).copied();
+        if let (Role::Ours, Some(repeats), Some(most)) =
+            (role, figure(REPEATS), figure(REPEATS_MAX))
+            && repeats > most
+        {
+            say(format!("{repeats} requests came again, {most} may"));
+        }
         match role {
             Role::Ours if lost != counted => say(format!("{lost} lost, {counted} counted")),
             Role::Ours if duplicated > 0 => say(format!("{duplicated} lines twice")),
@@ -217,6 +229,28 @@ mod tests {
         assert_eq!(one("disk_1", "tracing-json-blocking"), 1);
         assert_eq!(one("disk_1", "tracing-json"), 0);
         assert_eq!(one("macro", "spdlog-rs"), 0);
+    }
+
+    #[test]
+    fn who_sends_again_more_than_is_promised_is_complained_about() {
+        let complaints_of = |name: &'static str, repeats: f64, most: Option<f64>| {
+            let (workload, mut series) = series("macro", &[(name, [1.0; 3], 0)]);
+            for answer in &mut series[0].answers {
+                answer.figures.insert(REPEATS.to_owned(), repeats);
+                answer.figures.extend(most.map(|most| (REPEATS_MAX.to_owned(), most)));
+            }
+            let rows = rows(workload, &series).unwrap_or_else(|wrong| panic!("{wrong}"));
+            complaints(workload, &rows)
+        };
+        let expected = ["radiosonde at macro: 6 requests came again, 5 may"];
+        assert_eq!(complaints_of("radiosonde", 6.0, Some(5.0)), expected);
+        for (name, repeats, most) in [
+            ("radiosonde", 5.0, Some(5.0)),
+            ("radiosonde", 6.0, None),
+            ("spdlog-rs", 6.0, Some(5.0)),
+        ] {
+            assert_eq!(complaints_of(name, repeats, most), [""; 0], "{name}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Tables, for a terminal and for the documentation.
 
-use super::report::{Row, is_rival};
+use super::report::{REPEATS, Row, is_rival};
 use super::{Better, Role, Suite, Workload};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -207,6 +207,9 @@ pub(crate) fn line_of_cells(workload: &Workload, rows: &[Row]) -> String {
     format!("{}: {}\n", workload.name, cells.collect::<Vec<_>>().join(", "))
 }
 
+/// Events of the largest request.
+pub(crate) const LARGEST: &str = "largest";
+
 /// A share, exact to single events of a run, and what the round says besides.
 fn percent(row: &Row) -> String {
     // Rounded down: 100 % is said of nothing less.
@@ -217,7 +220,9 @@ fn percent(row: &Row) -> String {
         besides.push(format!("{} at exit", exact(at_exit)));
     }
     if let Some(&again) = row.figures.get("again").filter(|count| **count > 0.0) {
-        besides.push(format!("{} twice", number(again)));
+        let [requests, largest] =
+            [REPEATS, LARGEST].map(|name| number(row.figures.get(name).copied().unwrap_or(0.0)));
+        besides.push(format!("{} twice in {requests} of ≤ {largest}", number(again)));
     }
     if !besides.is_empty() {
         let _ = write!(text, " ({})", besides.join(", "));
@@ -338,8 +343,11 @@ mod tests {
         let mut row = row_of(99.999_6);
         assert_eq!(percent(&row), "99.999 %");
         row.figures.insert("at_exit".into(), 12.5);
-        row.figures.insert("again".into(), 2048.0);
-        assert_eq!(percent(&row), "99.999 % (12.500 % at exit, 2,048 twice)");
+        for (name, figure) in [("again", 2048.0), (REPEATS, 3.0), (LARGEST, 1024.0)] {
+            row.figures.insert(name.into(), figure);
+        }
+        let expected = "99.999 % (12.500 % at exit, 2,048 twice in 3 of ≤ 1,024)";
+        assert_eq!(percent(&row), expected);
         let whole = row_of(100.0);
         assert_eq!(percent(&whole), "100.000 %");
     }

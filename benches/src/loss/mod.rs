@@ -63,6 +63,7 @@ const ENDING: Workload = Workload {
     lossless: false,
     needs: None,
     environment: &[],
+    beside: false,
     candidates: &[
         candidate::<Macro>(run::<Macro>),
         candidate::<TracingJson<true>>(run::<TracingJson<true>>),

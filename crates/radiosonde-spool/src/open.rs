@@ -356,7 +356,8 @@ fn finish_ranges(state: &mut State, is_in_use: bool) {
             continue;
         }
         let is_there = state.segments.contains_key(&range.segment);
-        if is_there && !range.is_evicted {
+        // Of a reader that lives an evicted range is in its hands: it may still deliver it.
+        if range.is_evicted && is_in_use || is_there && !range.is_evicted {
             state.cursor.ranges.push(range);
             continue;
         }

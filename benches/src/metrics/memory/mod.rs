@@ -87,6 +87,7 @@ const HELD: Workload = Workload {
     lossless: false,
     needs: None,
     environment: &[],
+    beside: false,
     candidates: &[],
 };
 

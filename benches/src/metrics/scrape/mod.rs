@@ -74,6 +74,7 @@ const READ: Workload = Workload {
     lossless: false,
     needs: None,
     environment: &[],
+    beside: false,
     candidates: &[],
 };
 

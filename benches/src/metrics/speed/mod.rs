@@ -98,6 +98,7 @@ const ONE: Workload = Workload {
     lossless: false,
     needs: None,
     environment: &[],
+    beside: false,
     candidates: &[],
 };
 

@@ -88,10 +88,11 @@ fn status_shows_the_books_of_a_process_that_lives_and_no_secret() {
     let ran = dir.run("spool status --json").exits(0).omits(&["hunter2"]);
     let rows = rows(&ran);
     let [logs, traces] = &rows[..] else { panic!("two streams: {rows:?}") };
-    for (row, stream, counts) in
-        [(logs, "logs-info", [3, 1, 0, 0, 2]), (traces, "traces", [2, 0, 0, 0, 2])]
-    {
-        assert_eq!(row["stream"], stream);
+    for (row, stream, signal, counts) in [
+        (logs, "logs-info", "logs", [3, 1, 0, 0, 2]),
+        (traces, "traces", "traces", [2, 0, 0, 0, 2]),
+    ] {
+        assert_eq!((&row["stream"], &row["signal"]), (&stream.into(), &signal.into()));
         assert_eq!((&row["in_use"], &row["service"]), (&true.into(), &"shop".into()));
         let names = ["appended", "delivered", "rejected", "dropped", "pending"];
         assert_eq!(names.map(|name| row[name].as_i64().unwrap()), counts, "{row}");

@@ -179,6 +179,36 @@ fn what_is_in_memory_only_is_pending_while_its_process_lives_and_lost_after_that
 }
 
 #[test]
+fn what_is_evicted_from_under_its_reader_is_pending_while_that_one_lives() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("spool");
+    let mut options = one_stream();
+    (options.segment_bytes, options.cap_bytes) = (4096, 16 << 10);
+    let spool = Spool::create(&path, MANIFEST, &options).unwrap();
+    let stream = spool.stream(0);
+    append(&stream, 1, 0, &[(1, 300); 5]);
+    let taken = stream.take(Limit { records: 5, bytes: 5000 }).unwrap().unwrap();
+    let mut batch = 1;
+    while account(&spool, 0).dropped.is_empty() {
+        batch += 1;
+        append(&stream, batch, batch, &[(1, 300)]);
+        assert!(batch < 1000, "the cap is never reached");
+    }
+    let seen = |is_in_use| crate::look(&path, is_in_use).unwrap().streams.swap_remove(0).account;
+    let (books, lives, dead) = (account(&spool, 0), seen(true), seen(false));
+    let numbers = |of: &crate::Account| (of.appended, of.pending, of.dropped.clone());
+    assert_eq!(numbers(&lives), numbers(&books));
+    assert!(lives.is_balanced() && dead.is_balanced());
+    assert_eq!(
+        books.pending.records - dead.pending.records,
+        taken.records(),
+        "lost with its reader"
+    );
+    settle(&stream, &taken);
+    assert_eq!(seen(true).delivered.records, taken.records());
+}
+
+#[test]
 fn spools_that_are_only_drained_hold_no_descriptor() {
     let directory = tempfile::tempdir().unwrap();
     let options = options(&[("debug", 1, 0), ("events", 2, 0), ("traces", 3, 0)]);

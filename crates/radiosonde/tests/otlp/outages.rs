@@ -43,11 +43,9 @@ fn what_is_pending_at_the_end_is_said_and_sent_by_the_next_start() {
     let receiver = Receiver::with(Script::healthy().until_told(Fault::Refuse)).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let endpoint = receiver.http_endpoint();
-    let program = Program::run(
-        directory.path(),
-        &Plan::new(200, End::Shutdown(2_000)),
-        &[(ENDPOINT, &endpoint)],
-    );
+    let mut plan = Plan::new(200, End::Shutdown(2_000));
+    (plan.everything, plan.flush_ms) = (true, 100);
+    let program = Program::run(directory.path(), &plan, &[(ENDPOINT, &endpoint)]);
     let report = program.report();
     assert!(exported(&report, "logs", "pending") >= 200, "{report:#}");
     assert_eq!(exported(&report, "logs", "delivered"), 0, "{report:#}");
@@ -169,6 +167,7 @@ fn what_has_no_room_is_counted_told_and_the_rest_is_sent() {
     let mut plan = Plan::new(2_000, End::Shutdown(5_000));
     // 16 MB for 8.
     plan.padding = 8_000;
+    plan.flush_ms = 100;
     let variables = [(ENDPOINT, endpoint.as_str()), ("RADIOSONDE_SPOOL_BYTES", "8MiB")];
     let report = Program::run(directory.path(), &plan, &variables).report();
     add_up(&report);

@@ -120,6 +120,7 @@ impl Program {
             std::thread::sleep(Duration::from_millis(2));
         };
         assert!(status.success(), "{status}");
+        self.look_at_what_is_left();
     }
 
     /// Kills it with SIGKILL, and waits until it is gone.
@@ -142,6 +143,16 @@ impl Program {
     /// Its report after the shutdown.
     pub(crate) fn report(&self) -> Value {
         serde_json::from_str(&self.hear("report")).unwrap()
+    }
+
+    /// Looks that what it left is what its last report says.
+    fn look_at_what_is_left(&self) {
+        let path = said(&self.directory, &self.name, "report");
+        let Ok(report) = std::fs::read_to_string(path) else { return };
+        let report: Value = serde_json::from_str(&report).unwrap();
+        if !report["otlp"].is_null() {
+            books::are_left(&report, &telemetry(&self.directory));
+        }
     }
 
     /// How many events it had recorded, at least, of which it knew.
@@ -213,7 +224,7 @@ fn a_program_of_a_test() {
     if plan.flush_ms > 0 {
         let report = guard.flush_otlp(Duration::from_millis(plan.flush_ms));
         books::add_up(&serde_json::from_str(&report.to_json()).unwrap());
-        books::agree(&guard);
+        books::agree(&guard, &telemetry(&directory));
     }
     finish(&plan, guard, &say);
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use radiosonde_spool::{Account, StreamSeen};
 use serde_json::json;
 
-use super::{Found, View, moment, timestamp};
+use super::{Found, View, known, moment, timestamp};
 use crate::commands::print_json;
 use crate::outcome::{Stop, show};
 use crate::render::color;
@@ -86,6 +86,7 @@ fn json_of(found: &Found, seen: &StreamSeen) -> String {
         "instance": found.instance,
         "in_use": found.is_in_use,
         "stream": account.stream,
+        "signal": known(&account.stream).map(|stream| stream.signal().name()),
         "destination": found.destination(&account.stream),
         "appended": account.appended.records,
         "delivered": account.delivered.records,
