@@ -95,6 +95,7 @@ pub use look::{Seen, SegmentSeen, StreamSeen, look};
 pub use options::{
     FRAME_BYTES_MAX, Limits, Options, STREAMS_MAX, StreamOptions, TAKEN_MAX, free_least,
 };
+pub use others::Root;
 pub use spool::Spool;
 pub use stream::Stream;
 pub use taken::{Frame, Limit, Settled, Taken};

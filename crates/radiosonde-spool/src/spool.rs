@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::account::{Account, DropReason, Gap, Tally};
@@ -14,7 +14,6 @@ use crate::home::{Home, QUARANTINE, World};
 use crate::lane::{Lane, State};
 use crate::open;
 use crate::options::{Options, STREAMS_MAX};
-use crate::others;
 use crate::stream::Stream;
 
 /// The file of the owner's bytes, and its name while it is written.
@@ -22,8 +21,6 @@ pub(crate) const MANIFEST: &str = "manifest";
 pub(crate) const NEW_MANIFEST: &str = "manifest.new";
 /// Largest manifest, in bytes.
 const MANIFEST_MAX: usize = 1024 * 1024;
-/// So long a count of the other spools of the root is believed.
-const OTHERS_NS: u64 = 10_000_000_000;
 
 /// A spool: a directory of streams that one process at a time has. Clones are the same.
 ///
@@ -41,7 +38,7 @@ pub(crate) struct Inner {
     /// Held by whoever gives something up.
     pub(crate) evicting: Mutex<()>,
     manifest: Vec<u8>,
-    others_ns: AtomicU64,
+    has_counted: AtomicBool,
 }
 
 impl Spool {
@@ -126,8 +123,8 @@ impl Spool {
 
     fn of(home: Arc<Home>, lanes: Vec<Arc<Lane>>, manifest: Vec<u8>) -> Self {
         let evicting = Mutex::default();
-        let others_ns = AtomicU64::new(0);
-        Self { inner: Arc::new(Inner { home, lanes, evicting, manifest, others_ns }) }
+        let has_counted = AtomicBool::new(false);
+        Self { inner: Arc::new(Inner { home, lanes, evicting, manifest, has_counted }) }
     }
 
     /// What the owner wrote down when it made the spool. Empty when that is damaged or missing.
@@ -158,23 +155,7 @@ impl Spool {
     /// The first one from the system. What a failed sync leaves is readable and counted as
     /// [`Account::at_risk`]; it is not synced again, since the kernel may have forgotten it.
     pub fn sync(&self) -> io::Result<()> {
-        self.inner.give_up_unknown();
-        let mut result = self.inner.home.sync_names();
-        for at in 0..self.inner.lanes.len() {
-            append::flush(&self.inner, at);
-            result = result.and(self.inner.lanes[at].sync());
-        }
-        if self.inner.lanes.iter().all(|lane| lane.lock().segments.is_empty()) {
-            // What is idle takes no room.
-            self.inner.home.has_rolled.store(false, Ordering::Relaxed);
-            self.inner.home.release_spare();
-        }
-        self.inner.home.prepare_spare();
-        // A spool that is only drained needs no room; a process may have many of them.
-        if self.inner.lanes.iter().any(|lane| lane.lock().active.is_some()) {
-            self.inner.count_others();
-        }
-        result
+        self.inner.look_after(true)
     }
 
     /// As [`Spool::sync`] for an owner who syncs nothing: writes what waits in memory, removes what nobody
@@ -184,14 +165,7 @@ impl Spool {
     /// # Errors
     /// The first one from the system.
     pub fn tend(&self) -> io::Result<()> {
-        let mut result = Ok(());
-        for at in 0..self.inner.lanes.len() {
-            append::flush(&self.inner, at);
-            result = result.and(self.inner.lanes[at].tend());
-        }
-        self.inner.home.prepare_spare();
-        self.inner.count_others();
-        result
+        self.inner.look_after(false)
     }
 
     /// For the end of the owner: writes what waits in memory, the highest rank first, without leaving
@@ -204,16 +178,17 @@ impl Spool {
     /// # Errors
     /// As [`Spool::sync`].
     pub fn close(&self) -> io::Result<()> {
-        let inner = &self.inner;
-        inner.home.is_closed.store(true, Ordering::Relaxed);
-        inner.home.release_spare();
-        let mut order: Vec<usize> = (0..inner.lanes.len()).collect();
-        order.sort_by_key(|at| std::cmp::Reverse(inner.lanes[*at].options.rank));
-        for at in order {
-            let reason = append::flush(inner, at).unwrap_or(DropReason::WriteFailed);
-            inner.lanes[at].drop_memory(reason);
-        }
+        self.inner.write_the_last();
         self.sync()
+    }
+
+    /// As [`Spool::close`] for an owner who syncs nothing.
+    ///
+    /// # Errors
+    /// As [`Spool::tend`].
+    pub fn close_unsynced(&self) -> io::Result<()> {
+        self.inner.write_the_last();
+        self.tend()
     }
 
     /// The books, by stream: those of the options, then those that were left in the spool beside them.
@@ -310,23 +285,51 @@ impl Inner {
         }
     }
 
+    /// Writes what waits in memory, syncs if so wished, and removes what nobody needs.
+    fn look_after(&self, is_synced: bool) -> io::Result<()> {
+        self.give_up_unknown();
+        let mut result = if is_synced { self.home.sync_names() } else { Ok(()) };
+        for (at, lane) in self.lanes.iter().enumerate() {
+            append::flush(self, at);
+            result = result.and(if is_synced { lane.sync() } else { lane.tend() });
+        }
+        if self.lanes.iter().all(|lane| lane.lock().segments.is_empty()) {
+            // What is idle takes no room.
+            self.home.has_rolled.store(false, Ordering::Relaxed);
+            self.home.release_spare();
+        }
+        self.home.prepare_spare();
+        // A spool that is only drained needs no room; a process may have many of them.
+        if self.lanes.iter().any(|lane| lane.lock().active.is_some()) {
+            self.count_others();
+        }
+        result
+    }
+
+    /// Writes what waits in memory, or drops it.
+    fn write_the_last(&self) {
+        self.home.is_closed.store(true, Ordering::Relaxed);
+        self.home.release_spare();
+        let mut order: Vec<usize> = (0..self.lanes.len()).collect();
+        order.sort_by_key(|at| std::cmp::Reverse(self.lanes[*at].options.rank));
+        for at in order {
+            let reason = append::flush(self, at).unwrap_or(DropReason::WriteFailed);
+            self.lanes[at].drop_memory(reason);
+        }
+    }
+
     /// Counts what the other spools of the root take, before the first append.
     pub(crate) fn count_others_once(&self) {
-        if self.others_ns.load(Ordering::Relaxed) == 0 {
+        if !self.has_counted.load(Ordering::Relaxed) {
             self.count_others();
         }
     }
 
     /// Counts what the other spools of the root take, if that was some time ago.
     fn count_others(&self) {
+        self.has_counted.store(true, Ordering::Relaxed);
         let Some(root) = &self.home.options.limits.root else { return };
-        let now = self.home.now().max(1);
-        let last = self.others_ns.load(Ordering::Relaxed);
-        if last != 0 && now >= last && now - last < OTHERS_NS {
-            return;
-        }
-        self.others_ns.store(now, Ordering::Relaxed);
-        let bytes = others::usage(self.home.files(), root, &self.home.path);
+        let bytes = root.others(self.home.files(), &self.home.path, self.home.now());
         self.home.others.store(bytes, Ordering::Relaxed);
     }
 }

@@ -185,37 +185,6 @@ fn what_is_evicted_while_somebody_has_it_is_counted_once() {
 }
 
 #[test]
-fn other_spools_of_the_root_count_and_leave_a_minimum() {
-    let mut options = one_stream();
-    options.limits.root = Some(ROOT.into());
-    options.limits.root_bytes = 10 * 4096;
-    options.limits.least_bytes = 2 * 4096;
-    let bench = Bench::new(options);
-    let other = Path::new(ROOT).join("inst/0/spool/other/events");
-    for path in other.ancestors().collect::<Vec<_>>().into_iter().rev().skip(2) {
-        let _ = crate::files::Files::create_dir(&bench.memory, path);
-    }
-    let spool = bench.create();
-    let stream = spool.stream(0);
-    let fill = |segments: u64| {
-        for _ in 0..segments {
-            append(&stream, spool.next_batch(), 0, &[(1, 3900)]);
-        }
-        spool.disk_bytes() / 4096
-    };
-    assert_eq!(fill(12), 10);
-    bench.memory.set_content(&other.join("some.seg"), vec![0; 4 * 4096]);
-    bench.pass(20_000_000_000);
-    spool.sync().unwrap();
-    assert_eq!(fill(2), 6);
-    bench.memory.set_content(&other.join("more.seg"), vec![0; 40 * 4096]);
-    bench.pass(20_000_000_000);
-    spool.sync().unwrap();
-    assert_eq!(fill(2), 2);
-    assert!(account(&spool, 0).is_balanced());
-}
-
-#[test]
 fn a_stream_that_says_little_takes_little_and_one_that_says_much_has_few_files() {
     const MIB: u64 = 1024 * 1024;
     let mut options = one_stream();
