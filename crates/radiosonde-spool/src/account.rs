@@ -72,11 +72,14 @@ pub enum DropReason {
     /// The disk takes no writes for another reason, and the memory for it is full, or went with the
     /// process.
     WriteFailed,
+    /// A batch was appended under a number below that of the one before it: see
+    /// [`Stream::append`](crate::Stream::append).
+    WrongNumber,
 }
 
 impl DropReason {
-    /// All, in the order in which the cursor counts them.
-    pub const ALL: [Self; 8] = [
+    /// All, in the order in which the cursor counts them: a new one comes last.
+    pub const ALL: [Self; 9] = [
         Self::Cap,
         Self::CursorLost,
         Self::Damaged,
@@ -85,6 +88,7 @@ impl DropReason {
         Self::Oversize,
         Self::UnknownStream,
         Self::WriteFailed,
+        Self::WrongNumber,
     ];
 
     /// The value of a `reason` label.
@@ -98,6 +102,7 @@ impl DropReason {
             Self::Oversize => "oversize",
             Self::UnknownStream => "unknown_stream",
             Self::WriteFailed => "write_failed",
+            Self::WrongNumber => "wrong_number",
         }
     }
 }
