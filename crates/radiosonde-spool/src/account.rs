@@ -19,6 +19,26 @@ impl Tally {
     }
 }
 
+impl Tally {
+    /// More than anything ever has: what a file says beyond it is not believed, and sums stay exact.
+    pub(crate) const END: Self = Self::new(u64::MAX / 4, u64::MAX / 4);
+
+    /// Whether neither is below the other's.
+    pub(crate) fn is_from(self, other: Self) -> bool {
+        self.records >= other.records && self.bytes >= other.bytes
+    }
+
+    /// The larger of each.
+    pub(crate) fn or_later(self, other: Self) -> Self {
+        Self { records: self.records.max(other.records), bytes: self.bytes.max(other.bytes) }
+    }
+
+    /// The smaller of each.
+    pub(crate) fn or_earlier(self, other: Self) -> Self {
+        Self { records: self.records.min(other.records), bytes: self.bytes.min(other.bytes) }
+    }
+}
+
 impl Add for Tally {
     type Output = Self;
 

@@ -157,6 +157,21 @@ impl Cursor {
         self.ranges.iter().map(|range| range.segment).fold(self.read.segment, u64::min)
     }
 
+    /// Whether the books add up, as in every one that was ever written.
+    pub(crate) fn is_possible(&self) -> bool {
+        let Self { next, read, delivered, rejected, refused, .. } = self;
+        let ranges = self.ranges.iter().map(|range| range.tally);
+        let parts = [*delivered, *rejected].into_iter().chain(self.dropped).chain(ranges);
+        let sum = parts.fold(Some(Tally::default()), |sum, part| {
+            Some(sum? + part).filter(|sum| Tally::END.is_from(*sum))
+        });
+        let is_within = Tally::END.is_from(*next) && Tally::END.is_from(*refused);
+        is_within
+            && next.is_from(read.at)
+            && sum == Some(read.at + *refused)
+            && self.batches.is_possible()
+    }
+
     /// The bytes of a slot.
     pub(crate) fn encode(&self, seed: u32) -> Vec<u8> {
         let mut words = vec![self.generation];
@@ -208,8 +223,16 @@ impl Cursor {
         } else if u16_at(bytes, 8) > VERSION {
             Head::Newer
         } else {
-            decode_words(&mut Words { bytes, at: HEAD }).map_or(Head::Bad, Head::Ours)
+            let found = Self::read(bytes).filter(Self::is_possible);
+            found.map_or(Head::Bad, Head::Ours)
         }
+    }
+}
+
+impl Cursor {
+    /// What the bytes of a slot say, true or not.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        decode_words(&mut Words { bytes, at: HEAD })
     }
 }
 
@@ -270,7 +293,7 @@ fn decode_words(words: &mut Words<'_>) -> Option<Cursor> {
     let mut cursor =
         Cursor { generation: words.next()?, next: words.tally()?, ..Cursor::default() };
     cursor.read = Place { segment: words.next()?, offset: words.next()?, at: words.tally()? };
-    // Nobody writes this; but its checksum keeps no secret, so anybody could.
+    // Nobody writes this, nor books that do not add up; but the checksum keeps no secret, so anybody could.
     if cursor.read.segment > NUMBERS_END {
         return None;
     }
@@ -329,7 +352,30 @@ mod tests {
                 Range { segment: number, first: number, is_again: true, ..Range::default() };
             cursor.ranges.push(range);
         }
+        // The books add up.
+        let lost = cursor.dropped.iter().fold(Tally::default(), |sum, lost| sum + *lost);
+        cursor.refused = cursor.delivered + cursor.rejected + lost - cursor.read.at;
+        assert!(cursor.is_possible());
         cursor
+    }
+
+    #[test]
+    fn books_that_do_not_add_up_are_nobodys() {
+        let changes: [fn(&mut Cursor); 8] = [
+            |cursor| cursor.delivered.records += 1,
+            |cursor| cursor.rejected.bytes += 1,
+            |cursor| cursor.refused.records += 1,
+            |cursor| cursor.dropped[2].bytes += 1,
+            |cursor| cursor.ranges[1].tally.records += 1,
+            |cursor| cursor.read.at.records += 1,
+            |cursor| cursor.next.bytes = cursor.read.at.bytes - 1,
+            |cursor| cursor.next = Tally::END + Tally::new(1, 0),
+        ];
+        for (at, change) in changes.into_iter().enumerate() {
+            let mut cursor = full();
+            change(&mut cursor);
+            assert_eq!(Cursor::decode(&cursor.encode(7), 7), Head::Bad, "change {at}");
+        }
     }
 
     #[test]

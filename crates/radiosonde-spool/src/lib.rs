@@ -76,6 +76,7 @@ pub mod fuzzing;
 mod home;
 mod lane;
 mod look;
+mod manifest;
 mod open;
 mod options;
 mod others;

@@ -147,8 +147,9 @@ impl Lane {
             None => (number + 1, state.disk_next(), None),
         };
         let read = state.cursor.read.at;
+        let end = end.or_earlier(state.cursor.next);
         let first_ns = state.unread_ns.unwrap_or(created_ns);
-        if end.records >= read.records {
+        if end.is_from(read) {
             let lost = end - read;
             let until = from.unwrap_or(now).max(first_ns);
             state.cursor.drop(reason, read.records, lost, (first_ns, until));
