@@ -86,8 +86,8 @@ pub(crate) struct Range {
     pub(crate) first: u64,
     pub(crate) tally: Tally,
     pub(crate) time_ns: u64,
-    /// Its segment is gone: it cannot be taken again.
-    pub(crate) is_evicted: bool,
+    /// Its segment was given up for this reason: it cannot be taken again.
+    pub(crate) evicted: Option<DropReason>,
     /// Somebody of this process has it. Not written: nobody has it after a restart.
     pub(crate) is_held: bool,
     /// It was taken before. Not written: after a restart it was.
@@ -188,7 +188,7 @@ impl Cursor {
         for range in &self.ranges {
             words.extend([range.segment, range.offset, range.end, range.first]);
             tally(&mut words, range.tally);
-            words.extend([range.time_ns, u64::from(range.is_evicted)]);
+            words.extend([range.time_ns, range.evicted.map_or(0, |why| why as u64 + 1)]);
         }
         words.push((self.telling.len() + self.gaps.len()) as u64);
         for gap in self.telling.iter().chain(&self.gaps) {
@@ -281,12 +281,16 @@ impl Words<'_> {
     }
 
     fn reason(&mut self) -> Option<DropReason> {
-        DropReason::ALL.get(usize::try_from(self.next()?).ok()?).copied()
+        reason_at(self.next()?)
     }
 
     fn count(&mut self, most: usize) -> Option<usize> {
         usize::try_from(self.next()?).ok().filter(|count| *count <= most)
     }
+}
+
+fn reason_at(place: u64) -> Option<DropReason> {
+    DropReason::ALL.get(usize::try_from(place).ok()?).copied()
 }
 
 fn decode_words(words: &mut Words<'_>) -> Option<Cursor> {
@@ -309,12 +313,15 @@ fn decode_words(words: &mut Words<'_>) -> Option<Cursor> {
     for _ in 0..words.count(TAKEN_MAX)? {
         let (segment, offset, end) = (words.next()?, words.next()?, words.next()?);
         let (first, tally, time_ns) = (words.next()?, words.tally()?, words.next()?);
-        let is_evicted = words.next()? != 0;
+        let evicted = match words.next()? {
+            0 => None,
+            why => Some(reason_at(why - 1)?),
+        };
         if end.checked_sub(offset)? > RANGE_BYTES_MAX {
             return None;
         }
         let range =
-            Range { segment, offset, end, first, tally, time_ns, is_evicted, ..Range::default() };
+            Range { segment, offset, end, first, tally, time_ns, evicted, ..Range::default() };
         cursor.ranges.push(Range { is_again: true, ..range });
     }
     for _ in 0..words.count(2 * GAPS_MAX)? {

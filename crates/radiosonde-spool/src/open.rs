@@ -299,12 +299,12 @@ fn finish_ranges(state: &mut State, is_in_use: bool) {
             continue;
         }
         let is_there = state.segments.contains_key(&range.segment);
-        if is_there && !range.is_evicted {
+        if is_there && range.evicted.is_none() {
             state.cursor.ranges.push(range);
             continue;
         }
         let reason = match range {
-            Range { is_evicted: true, .. } => DropReason::Cap,
+            Range { evicted: Some(reason), .. } => reason,
             Range { segment: IN_MEMORY, .. } => kept.reason,
             _ => DropReason::Damaged,
         };

@@ -273,8 +273,7 @@ impl Lane {
         if lost != Tally::default() {
             let span = (range.time_ns, range.time_ns);
             // Evicted between the look at the cursor and the one at the file.
-            let is_evicted = state.cursor.ranges[at].is_evicted;
-            let reason = if is_evicted { DropReason::Cap } else { DropReason::Damaged };
+            let reason = state.cursor.ranges[at].evicted.unwrap_or(DropReason::Damaged);
             state.cursor.drop(reason, range.first, lost, span);
             state.cursor.ranges[at].tally = tally;
         }

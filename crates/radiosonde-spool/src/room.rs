@@ -130,13 +130,15 @@ impl Lane {
         let cursor = &mut state.cursor;
         for range in std::mem::take(&mut cursor.ranges) {
             let mut range = range;
-            range.is_evicted |= range.segment == number;
-            if range.is_evicted && !range.is_held {
+            if range.segment == number && !range.is_held {
                 cursor.drop(reason, range.first, range.tally, (range.time_ns, range.time_ns));
-            } else {
-                // Whoever has it may still deliver it.
-                cursor.ranges.push(range);
+                continue;
             }
+            if range.segment == number {
+                // Whoever has it may still deliver it.
+                range.evicted.get_or_insert(reason);
+            }
+            cursor.ranges.push(range);
         }
         if state.cursor.read.segment > number {
             return;

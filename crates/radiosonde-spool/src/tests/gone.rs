@@ -168,3 +168,46 @@ fn a_file_removed_under_a_living_spool_costs_what_was_in_it_and_no_more() {
         assert_eq!(account(&spool, 0).dropped_in_all().records, 2);
     }
 }
+
+#[test]
+fn a_directory_that_went_under_a_living_spool_is_made_anew_with_what_its_owner_wrote_down() {
+    for with_parent in [false, true] {
+        let mut bench = Bench::new(one_stream());
+        let path = Path::new(ROOT).join("folder/spool");
+        bench.memory.create_dir(path.parent().unwrap()).unwrap();
+        let spool = Spool::create_in(bench.world(), &path, MANIFEST, &bench.options).unwrap();
+        let stream = spool.stream(0);
+        append(&stream, 1, 0, &[(1, 250); 3]);
+        for file in bench.memory.paths() {
+            bench.memory.unlink(&file).unwrap();
+        }
+        bench.memory.remove_dir(&path.join("events")).unwrap();
+        bench.memory.remove_dir(&path).unwrap();
+        if with_parent {
+            bench.memory.remove_dir(path.parent().unwrap()).unwrap();
+        }
+        // Whoever looks after it finds that it is gone.
+        let _ = spool.sync();
+        append(&stream, 2, 3, &[(1, 250); 4]);
+        spool.sync().unwrap();
+        bench.memory = bench.memory.after_power_cut(&mut |_| 1);
+        let spool = Spool::open_in(bench.world(), &path, &bench.options).unwrap();
+        assert_eq!(spool.manifest(), MANIFEST, "{with_parent}");
+        assert_eq!(drain(&spool.stream(0), ALL), (3..7).collect::<Vec<_>>());
+        assert!(account(&spool, 0).dropped_in_all().records <= 3);
+    }
+}
+
+#[test]
+fn folders_whose_maker_was_killed_are_synced_by_who_comes_next() {
+    let bench = Bench::new(one_stream());
+    drop(bench.create());
+    let bench = bench.after_kill();
+    let spool = bench.open();
+    append(&spool.stream(0), 1, 0, &[(1, 250); 3]);
+    spool.sync().unwrap();
+    // Of names that were not synced none is kept.
+    let memory = bench.memory.after_power_cut(&mut |_| 1);
+    let spool = Bench { memory, ..bench }.open();
+    assert_eq!(drain(&spool.stream(0), ALL), [0, 1, 2]);
+}
