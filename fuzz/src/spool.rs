@@ -51,7 +51,10 @@ fn acts<'a>(dice: &mut Dice<'a>) -> &'a [u8] {
 
 fn spool(files: &Sample, acts: &[u8]) {
     thread_local! {
-        static FOLDER: tempfile::TempDir = tempfile::tempdir().expect("a temporary directory");
+        // In memory where there is such a place: what a spool syncs would take most of the time.
+        static FOLDER: tempfile::TempDir = tempfile::tempdir_in("/dev/shm")
+            .or_else(|_| tempfile::tempdir())
+            .expect("a temporary directory");
     }
     FOLDER.with(|folder| {
         let path: &Path = folder.path();
