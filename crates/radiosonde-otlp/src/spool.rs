@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use radiosonde_spool::{Options, StreamOptions};
+use radiosonde_spool::{Options, Root, StreamOptions};
 
 use crate::streams::Stream;
 
@@ -13,7 +13,8 @@ const SEGMENT_LEAST: u64 = 64 << 10;
 
 /// The options of a spool of entries, whose streams are [`Stream::ALL`]: for whoever makes one, and for
 /// whoever opens one that was left. `root` is the telemetry directory, over whose spools there is a limit
-/// as well; `cap_bytes` is what this one may take on disk, 512 MiB by default.
+/// as well; `cap_bytes` is what this one may take on disk, 512 MiB by default. Who has several spools
+/// clones the options of one ([`Root`] says why).
 ///
 /// Of the cap business events have a quarter for themselves, spans and warnings an eighth each, log lines
 /// of the level info and metrics a sixteenth each; what is left anybody may use, and debug lines have no
@@ -21,7 +22,7 @@ const SEGMENT_LEAST: u64 = 64 << 10;
 pub fn spool_options(root: Option<&Path>, cap_bytes: Option<u64>) -> Options {
     let mut options = Options::new(Vec::new());
     options.cap_bytes = cap_bytes.unwrap_or(options.cap_bytes);
-    options.limits.root = root.map(Path::to_owned);
+    options.limits.root = root.map(Root::new);
     let cap = options.cap_bytes;
     // Whole segments are evicted: of a small spool no large part at once.
     options.segment_bytes = (cap / SEGMENTS).clamp(SEGMENT_LEAST, options.segment_bytes);
@@ -51,7 +52,8 @@ mod tests {
             }
             let shares: u64 = options.streams.iter().map(|stream| stream.share_bytes).sum();
             assert!(shares < options.cap_bytes, "{shares} of {}", options.cap_bytes);
-            assert_eq!(options.limits.root.as_deref(), Some(Path::new("/telemetry")));
+            let root = options.limits.root.unwrap();
+            assert_eq!(root.path(), Path::new("/telemetry"));
         }
     }
 }

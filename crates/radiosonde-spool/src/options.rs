@@ -1,6 +1,6 @@
 //! What a spool is made of, and how much it may take.
 
-use std::path::PathBuf;
+use crate::others::Root;
 
 /// Largest payload of one frame, in bytes. A larger one is dropped and counted.
 pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
@@ -48,8 +48,9 @@ impl Options {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The telemetry directory, whose `inst/*/spool/*` count together. Default: none, only this spool counts.
-    pub root: Option<PathBuf>,
+    /// The telemetry directory, whose `inst/*/spool/*` count together: one [`Root`] for all spools of a
+    /// process. Default: none, only this spool counts. A spool that is not appended to asks for nothing.
+    pub root: Option<Root>,
     /// Most bytes of all spools below the root. Default: 1 GiB. Each spool may have
     /// [`Limits::least_bytes`] all the same.
     pub root_bytes: u64,

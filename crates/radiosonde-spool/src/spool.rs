@@ -2,28 +2,20 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::account::{Account, DropReason, Gap, Tally};
 use crate::append;
 use crate::cursor::Untold;
-use crate::files::{Mode, write_all};
+use crate::files::unlink_if_there;
 use crate::format::{self, Head};
-use crate::home::{Home, QUARANTINE, World};
+use crate::home::{Home, World};
 use crate::lane::{Lane, State};
+use crate::manifest::{self, MANIFEST, NEW_MANIFEST, OWNER_MAX};
 use crate::open;
 use crate::options::{Options, STREAMS_MAX};
-use crate::others;
 use crate::stream::Stream;
-
-/// The file of the owner's bytes, and its name while it is written.
-pub(crate) const MANIFEST: &str = "manifest";
-pub(crate) const NEW_MANIFEST: &str = "manifest.new";
-/// Largest manifest, in bytes.
-const MANIFEST_MAX: usize = 1024 * 1024;
-/// So long a count of the other spools of the root is believed.
-const OTHERS_NS: u64 = 10_000_000_000;
 
 /// A spool: a directory of streams that one process at a time has. Clones are the same.
 ///
@@ -40,8 +32,7 @@ pub(crate) struct Inner {
     pub(crate) lanes: Vec<Arc<Lane>>,
     /// Held by whoever gives something up.
     pub(crate) evicting: Mutex<()>,
-    manifest: Vec<u8>,
-    others_ns: AtomicU64,
+    has_counted: AtomicBool,
 }
 
 impl Spool {
@@ -67,22 +58,18 @@ impl Spool {
     pub(crate) fn create_in(
         world: World,
         path: &Path,
-        manifest: &[u8],
+        owner: &[u8],
         options: &Options,
     ) -> io::Result<Self> {
         check(options)?;
-        if manifest.len() > MANIFEST_MAX {
+        if owner.len() > OWNER_MAX {
             return Err(invalid("a manifest has at most 1 MiB"));
         }
         let files = Arc::clone(&world.files);
         files.create_dir(path)?;
-        let id = open::new_id(path, (world.clock)());
-        let home = Arc::new(Home::new(world, path, id, options));
-        let new = path.join(NEW_MANIFEST);
-        let file = files.open(&new, Mode::New)?;
-        write_all(&*file, &format::manifest(id, manifest), 0)?;
-        file.sync()?;
-        files.rename(&new, &path.join(MANIFEST))?;
+        let id = manifest::new_id(path, (world.clock)());
+        let home = Arc::new(Home::new(world, path, (id, owner.to_owned()), options));
+        manifest::write(&*files, path, (id, owner), true)?;
         files.sync_dir(path)?;
         if let Some(parent) = path.parent() {
             files.sync_dir(parent)?;
@@ -91,7 +78,7 @@ impl Spool {
             let seed = format::seed(id, &stream.name);
             Arc::new(Lane::new(Arc::clone(&home), stream.clone(), seed, State::default()))
         });
-        let spool = Self::of(home.clone(), lanes.collect(), manifest.to_owned());
+        let spool = Self::of(home.clone(), lanes.collect());
         for lane in &spool.inner.lanes {
             lane.prepare()?;
         }
@@ -102,21 +89,30 @@ impl Spool {
     pub(crate) fn open_in(world: World, path: &Path, options: &Options) -> io::Result<Self> {
         check(options)?;
         world.files.check_dir(path)?;
-        let (id, manifest) = match open::manifest(&*world.files, path)? {
+        let found = manifest::read(&*world.files, path)?;
+        let is_bad = matches!(found, Head::Bad);
+        let (id, owner) = match found {
             Head::Newer => return Err(open::newer(path)),
-            Head::Ours((id, owner)) => (id, owner),
+            Head::Ours(found) => found,
             // Without it nothing can be sent, but everything can be counted.
-            Head::Bad => (open::find_id(&*world.files, path, options)?, Vec::new()),
+            Head::Bad => (manifest::find_id(&*world.files, path, options)?, Vec::new()),
         };
-        let home = Arc::new(Home::new(world, path, id, options));
+        let id = if id == 0 { manifest::new_id(path, (world.clock)()) } else { id };
+        let home = Arc::new(Home::new(world, path, (id, owner), options));
+        // Who made the folders may have been killed before they were synced.
+        home.has_new_names.store(true, Ordering::Relaxed);
         home.look_around();
+        if is_bad {
+            // On a full disk it is tried by whoever opens the spool next.
+            let _ = manifest::mend(&home);
+        }
         let lanes = options.streams.iter().map(|stream| open::lane(&home, stream).map(Arc::new));
         let mut lanes = lanes.collect::<io::Result<Vec<_>>>()?;
         for stream in open::unknown(home.files(), path, options) {
             // One that cannot be opened is somebody else's.
             lanes.extend(open::lane(&home, &stream).map(Arc::new));
         }
-        let spool = Self::of(home, lanes, manifest);
+        let spool = Self::of(home, lanes);
         for lane in &spool.inner.lanes {
             lane.prepare()?;
             lane.write_cursor(&mut lane.lock());
@@ -124,15 +120,15 @@ impl Spool {
         Ok(spool)
     }
 
-    fn of(home: Arc<Home>, lanes: Vec<Arc<Lane>>, manifest: Vec<u8>) -> Self {
+    fn of(home: Arc<Home>, lanes: Vec<Arc<Lane>>) -> Self {
         let evicting = Mutex::default();
-        let others_ns = AtomicU64::new(0);
-        Self { inner: Arc::new(Inner { home, lanes, evicting, manifest, others_ns }) }
+        let has_counted = AtomicBool::new(false);
+        Self { inner: Arc::new(Inner { home, lanes, evicting, has_counted }) }
     }
 
     /// What the owner wrote down when it made the spool. Empty when that is damaged or missing.
     pub fn manifest(&self) -> &[u8] {
-        &self.inner.manifest
+        &self.inner.home.owner
     }
 
     /// The stream of this index in the options.
@@ -158,23 +154,7 @@ impl Spool {
     /// The first one from the system. What a failed sync leaves is readable and counted as
     /// [`Account::at_risk`]; it is not synced again, since the kernel may have forgotten it.
     pub fn sync(&self) -> io::Result<()> {
-        self.inner.give_up_unknown();
-        let mut result = self.inner.home.sync_names();
-        for at in 0..self.inner.lanes.len() {
-            append::flush(&self.inner, at);
-            result = result.and(self.inner.lanes[at].sync());
-        }
-        if self.inner.lanes.iter().all(|lane| lane.lock().segments.is_empty()) {
-            // What is idle takes no room.
-            self.inner.home.has_rolled.store(false, Ordering::Relaxed);
-            self.inner.home.release_spare();
-        }
-        self.inner.home.prepare_spare();
-        // A spool that is only drained needs no room; a process may have many of them.
-        if self.inner.lanes.iter().any(|lane| lane.lock().active.is_some()) {
-            self.inner.count_others();
-        }
-        result
+        self.inner.look_after(true)
     }
 
     /// As [`Spool::sync`] for an owner who syncs nothing: writes what waits in memory, removes what nobody
@@ -184,14 +164,7 @@ impl Spool {
     /// # Errors
     /// The first one from the system.
     pub fn tend(&self) -> io::Result<()> {
-        let mut result = Ok(());
-        for at in 0..self.inner.lanes.len() {
-            append::flush(&self.inner, at);
-            result = result.and(self.inner.lanes[at].tend());
-        }
-        self.inner.home.prepare_spare();
-        self.inner.count_others();
-        result
+        self.inner.look_after(false)
     }
 
     /// For the end of the owner: writes what waits in memory, the highest rank first, without leaving
@@ -204,16 +177,17 @@ impl Spool {
     /// # Errors
     /// As [`Spool::sync`].
     pub fn close(&self) -> io::Result<()> {
-        let inner = &self.inner;
-        inner.home.is_closed.store(true, Ordering::Relaxed);
-        inner.home.release_spare();
-        let mut order: Vec<usize> = (0..inner.lanes.len()).collect();
-        order.sort_by_key(|at| std::cmp::Reverse(inner.lanes[*at].options.rank));
-        for at in order {
-            let reason = append::flush(inner, at).unwrap_or(DropReason::WriteFailed);
-            inner.lanes[at].drop_memory(reason);
-        }
+        self.inner.write_the_last();
         self.sync()
+    }
+
+    /// As [`Spool::close`] for an owner who syncs nothing.
+    ///
+    /// # Errors
+    /// As [`Spool::tend`].
+    pub fn close_unsynced(&self) -> io::Result<()> {
+        self.inner.write_the_last();
+        self.tend()
     }
 
     /// The books, by stream: those of the options, then those that were left in the spool beside them.
@@ -287,10 +261,10 @@ impl Spool {
         for lane in &self.inner.lanes {
             lane.remove()?;
         }
-        open::remove_all(home.files(), &home.path.join(QUARANTINE))?;
+        home.remove_quarantine()?;
         // Last: without it nobody knows what the rest is.
         for name in [NEW_MANIFEST, MANIFEST] {
-            open::unlink_if_there(home.files(), &home.path.join(name))?;
+            unlink_if_there(home.files(), &home.path.join(name))?;
         }
         home.files().remove_dir(&home.path)?;
         home.path.parent().map_or(Ok(()), |parent| home.files().sync_dir(parent))
@@ -310,23 +284,51 @@ impl Inner {
         }
     }
 
+    /// Writes what waits in memory, syncs if so wished, and removes what nobody needs.
+    fn look_after(&self, is_synced: bool) -> io::Result<()> {
+        self.give_up_unknown();
+        let mut result = if is_synced { self.home.sync_names() } else { Ok(()) };
+        for (at, lane) in self.lanes.iter().enumerate() {
+            append::flush(self, at);
+            result = result.and(if is_synced { lane.sync() } else { lane.tend() });
+        }
+        if self.lanes.iter().all(|lane| lane.lock().segments.is_empty()) {
+            // What is idle takes no room.
+            self.home.has_rolled.store(false, Ordering::Relaxed);
+            self.home.release_spare();
+        }
+        self.home.prepare_spare();
+        // A spool that is only drained needs no room; a process may have many of them.
+        if self.lanes.iter().any(|lane| lane.lock().active.is_some()) {
+            self.count_others();
+        }
+        result
+    }
+
+    /// Writes what waits in memory, or drops it.
+    fn write_the_last(&self) {
+        self.home.is_closed.store(true, Ordering::Relaxed);
+        self.home.release_spare();
+        let mut order: Vec<usize> = (0..self.lanes.len()).collect();
+        order.sort_by_key(|at| std::cmp::Reverse(self.lanes[*at].options.rank));
+        for at in order {
+            let reason = append::flush(self, at).unwrap_or(DropReason::WriteFailed);
+            self.lanes[at].drop_memory(reason);
+        }
+    }
+
     /// Counts what the other spools of the root take, before the first append.
     pub(crate) fn count_others_once(&self) {
-        if self.others_ns.load(Ordering::Relaxed) == 0 {
+        if !self.has_counted.load(Ordering::Relaxed) {
             self.count_others();
         }
     }
 
     /// Counts what the other spools of the root take, if that was some time ago.
     fn count_others(&self) {
+        self.has_counted.store(true, Ordering::Relaxed);
         let Some(root) = &self.home.options.limits.root else { return };
-        let now = self.home.now().max(1);
-        let last = self.others_ns.load(Ordering::Relaxed);
-        if last != 0 && now >= last && now - last < OTHERS_NS {
-            return;
-        }
-        self.others_ns.store(now, Ordering::Relaxed);
-        let bytes = others::usage(self.home.files(), root, &self.home.path);
+        let bytes = root.others(self.home.files(), &self.home.path, self.home.now());
         self.home.others.store(bytes, Ordering::Relaxed);
     }
 }

@@ -63,6 +63,59 @@ fn a_range_that_was_taken_is_taken_again_as_it_was_and_others_are_settled_in_any
 }
 
 #[test]
+fn whatever_numbers_batches_have_no_record_goes_uncounted() {
+    let bench = Bench::new(one_stream());
+    let spool = bench.create();
+    let stream = spool.stream(0);
+    append(&stream, 5, 0, &[(1, 100), (2, 200)]);
+    // Neither is one that may be here: they were never given, and a later one is.
+    append(&stream, 4, 100, &[(3, 300)]);
+    append(&stream, 1, 200, &[(4, 400), (5, 500)]);
+    // The same one again, and one that does not hold anything.
+    append(&stream, 5, 0, &[(1, 100), (2, 200)]);
+    stream.append(3, &[]);
+    let lost = Tally::new(12, 1200);
+    let check = |spool: &Spool| {
+        let found = account(spool, 0);
+        assert_eq!(found.appended, Tally::new(15, 1500));
+        assert_eq!(found.dropped, [(DropReason::WrongNumber, lost)]);
+        found.pending.records
+    };
+    assert_eq!(check(&spool), 3);
+    assert_eq!(spool.next_batch(), 6);
+    // Also after a restart, which knows the number as well.
+    let bench = bench.after_kill();
+    let spool = bench.open();
+    assert_eq!(check(&spool), 3);
+    let [gap] = &tell(&spool)[..] else { panic!("one gap") };
+    assert_eq!((gap.reason, gap.lost), (DropReason::WrongNumber, lost));
+    append(&spool.stream(0), 2, 300, &[(1, 100)]);
+    assert_eq!(account(&spool, 0).dropped_in_all().records, 13);
+    assert_eq!(drain(&spool.stream(0), ALL), [0, 1, 2]);
+}
+
+#[test]
+fn frames_without_a_number_are_appended_each_time_and_are_in_no_batchs_way() {
+    let bench = Bench::new(one_stream());
+    let spool = bench.create();
+    let stream = spool.stream(0);
+    append(&stream, 0, 0, &[(1, 100)]);
+    append(&stream, 0, 1, &[(1, 100), (1, 100)]);
+    assert_eq!((stream.mark(), spool.next_batch()), (0, 1));
+    append(&stream, 1, 3, &[(1, 100)]);
+    append(&stream, 0, 4, &[(1, 100)]);
+    append(&stream, 1, 3, &[(1, 100)]);
+    let bench = bench.after_kill();
+    let spool = bench.open();
+    let stream = spool.stream(0);
+    assert_eq!((stream.mark(), spool.next_batch()), (1, 2));
+    append(&stream, 1, 3, &[(1, 100)]);
+    append(&stream, 2, 5, &[(1, 100)]);
+    assert_eq!(drain(&stream, ALL), (0..6).collect::<Vec<_>>());
+    assert_eq!(account(&spool, 0).dropped, []);
+}
+
+#[test]
 fn a_batch_is_there_once_however_often_it_is_appended_and_a_torn_one_is_completed() {
     let bench = Bench::new(one_stream());
     let stream = bench.create().stream(0);
@@ -70,7 +123,6 @@ fn a_batch_is_there_once_however_often_it_is_appended_and_a_torn_one_is_complete
     append(&stream, 1, 0, &frames);
     append(&stream, 1, 0, &frames);
     append(&stream, 5, 9, &frames);
-    append(&stream, 3, 18, &frames);
     assert_eq!(stream.account().appended.records, 18);
     // As far as the first frame of the next batch.
     bench
@@ -182,37 +234,6 @@ fn what_is_evicted_while_somebody_has_it_is_counted_once() {
     assert_eq!((found.delivered.records, found.dropped_in_all().records), (1, 1));
     assert_eq!(drain(&stream, ALL), [2, 3, 4]);
     assert_eq!(account(&spool, 0).delivered.records, 4);
-}
-
-#[test]
-fn other_spools_of_the_root_count_and_leave_a_minimum() {
-    let mut options = one_stream();
-    options.limits.root = Some(ROOT.into());
-    options.limits.root_bytes = 10 * 4096;
-    options.limits.least_bytes = 2 * 4096;
-    let bench = Bench::new(options);
-    let other = Path::new(ROOT).join("inst/0/spool/other/events");
-    for path in other.ancestors().collect::<Vec<_>>().into_iter().rev().skip(2) {
-        let _ = crate::files::Files::create_dir(&bench.memory, path);
-    }
-    let spool = bench.create();
-    let stream = spool.stream(0);
-    let fill = |segments: u64| {
-        for _ in 0..segments {
-            append(&stream, spool.next_batch(), 0, &[(1, 3900)]);
-        }
-        spool.disk_bytes() / 4096
-    };
-    assert_eq!(fill(12), 10);
-    bench.memory.set_content(&other.join("some.seg"), vec![0; 4 * 4096]);
-    bench.pass(20_000_000_000);
-    spool.sync().unwrap();
-    assert_eq!(fill(2), 6);
-    bench.memory.set_content(&other.join("more.seg"), vec![0; 40 * 4096]);
-    bench.pass(20_000_000_000);
-    spool.sync().unwrap();
-    assert_eq!(fill(2), 2);
-    assert!(account(&spool, 0).is_balanced());
 }
 
 #[test]

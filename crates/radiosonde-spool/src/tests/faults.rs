@@ -387,6 +387,32 @@ fn the_disk_keeps_its_floor_and_a_full_one_takes_what_was_freed() {
 }
 
 #[test]
+fn what_went_for_the_disk_while_somebody_had_it_is_lost_for_the_disk() {
+    for is_killed in [false, true] {
+        let mut options = options(&[("events", 1, 0), ("debug", 0, 0)]);
+        options.limits.free_bytes = Some(6 * 4096);
+        let bench = Bench::new(options);
+        bench.memory.set_capacity(30 * 4096);
+        let spool = bench.create();
+        let debug = spool.stream(1);
+        append(&debug, 1, 0, &[(1, 3900)]);
+        let held = debug.take(ALL).unwrap().unwrap();
+        for batch in 2..=17 {
+            append(&spool.stream(0), batch, batch, &[(1, 3900)]);
+        }
+        assert_eq!(account(&spool, 1).segments, 0);
+        let lost = vec![(DropReason::DiskFull, Tally::new(1, 3900))];
+        assert_eq!(account(&spool, 1).dropped, [], "somebody has it");
+        if is_killed {
+            assert_eq!(account(&bench.after_kill().open(), 1).dropped, lost);
+        } else {
+            debug.give_back(&held);
+            assert_eq!(account(&spool, 1).dropped, lost);
+        }
+    }
+}
+
+#[test]
 fn what_stays_free_fits_the_disk() {
     const MIB: u64 = 1 << 20;
     let cases = [
@@ -457,7 +483,12 @@ fn an_owner_who_syncs_nothing_has_what_is_done_removed_without_a_sync() {
     let spool = bench.create();
     let stream = spool.stream(0);
     spool.sync().unwrap();
-    bench.memory.plan(|name, _| name.starts_with("sync").then_some(Fault::Errno(EIO)));
+    let syncs = Arc::new(AtomicU64::new(0));
+    let synced = Arc::clone(&syncs);
+    bench.memory.plan(move |name, _| {
+        synced.fetch_add(u64::from(name.starts_with("sync")), Ordering::Relaxed);
+        None
+    });
     for batch in 1..=12 {
         append(&stream, batch, 8 * (batch - 1), &BATCH);
     }
@@ -471,6 +502,9 @@ fn an_owner_who_syncs_nothing_has_what_is_done_removed_without_a_sync() {
     let segments = bench.memory.paths().into_iter().filter(is_segment).count();
     assert_eq!(segments, 1, "of {before}: the one that is appended to");
     append(&stream, 13, 96, &BATCH);
+    // Nor at its end.
+    spool.close_unsynced().unwrap();
+    assert_eq!(syncs.load(Ordering::Relaxed), 0);
     let bench = bench.after_kill();
     let spool = bench.open();
     assert_eq!(drain(&spool.stream(0), ALL), (96..104).collect::<Vec<_>>());
@@ -560,32 +594,4 @@ fn a_spool_that_was_being_made_is_nobodys_and_can_be_removed() {
         }
         assert!(bench.memory.paths().is_empty(), "{at}: {:?}", bench.memory.paths());
     }
-}
-
-#[test]
-fn a_spool_that_is_only_drained_does_not_count_the_others() {
-    // How often a directory is listed by opening and draining, and by appending then.
-    let lists = |root: Option<&str>| {
-        let mut bench = Bench::new(one_stream());
-        append(&bench.create().stream(0), 1, 0, &[(1, 300); 3]);
-        bench = bench.after_kill();
-        bench.options.limits.root = root.map(Into::into);
-        let lists = Arc::new(AtomicU64::new(0));
-        let count = Arc::clone(&lists);
-        bench.memory.plan(move |name, _| {
-            count.fetch_add(u64::from(name == "list"), Ordering::Relaxed);
-            None
-        });
-        let spool = bench.open();
-        drain(&spool.stream(0), ALL);
-        for _ in 0..3 {
-            bench.pass(60_000_000_000);
-            spool.sync().unwrap();
-        }
-        let drained = lists.load(Ordering::Relaxed);
-        append(&spool.stream(0), 2, 3, &[(1, 300); 3]);
-        (drained, lists.load(Ordering::Relaxed) - drained)
-    };
-    let alone = lists(None);
-    assert_eq!(lists(Some(ROOT)), (alone.0, alone.1 + 1));
 }

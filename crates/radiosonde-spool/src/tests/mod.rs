@@ -9,6 +9,7 @@ mod killed;
 mod memory;
 mod model;
 mod outage;
+mod root;
 
 use std::path::Path;
 use std::sync::Arc;
