@@ -253,6 +253,16 @@ impl Spool {
     /// As from the system. `WouldBlock` when something is pending or a loss is not told;
     /// `DirectoryNotEmpty` when there are files of somebody else. It can be opened and removed again.
     pub fn remove(self) -> io::Result<()> {
+        self.remove_unsynced()?;
+        let home = &self.inner.home;
+        home.path.parent().map_or(Ok(()), |parent| home.files().sync_dir(parent))
+    }
+
+    /// As [`Spool::remove`] for an owner who syncs nothing: a power cut may bring back some of it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn remove_unsynced(&self) -> io::Result<()> {
         if !self.is_done() {
             let what = "the spool still holds records or losses to be told; drain it first";
             return Err(io::Error::new(io::ErrorKind::WouldBlock, what));
@@ -267,8 +277,7 @@ impl Spool {
         for name in [NEW_MANIFEST, MANIFEST] {
             open::unlink_if_there(home.files(), &home.path.join(name))?;
         }
-        home.files().remove_dir(&home.path)?;
-        home.path.parent().map_or(Ok(()), |parent| home.files().sync_dir(parent))
+        home.files().remove_dir(&home.path)
     }
 }
 

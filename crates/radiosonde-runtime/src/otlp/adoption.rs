@@ -290,7 +290,7 @@ impl Dead {
         if !is_orphaned {
             return;
         }
-        if let Err(error) = spool.remove() {
+        if let Err(error) = self.remove(spool) {
             problems.warn(
                 format!("{} is empty and cannot be removed: {error}", path.display()),
                 "remove what is in it that is not of radiosonde; it is tried again every minute",
@@ -298,6 +298,11 @@ impl Dead {
         }
         // The last one takes their directory along.
         let _ = path.parent().map(std::fs::remove_dir);
+    }
+
+    /// Removes a spool in which everything is done.
+    pub(super) fn remove(&self, spool: Spool) -> io::Result<()> {
+        if self.is_synced() { spool.remove() } else { spool.remove_unsynced() }
     }
 
     /// Records in those that wait for their turn, as far as they can be looked at.
@@ -310,8 +315,12 @@ impl Dead {
 
     /// Brings what is in them to the disk.
     pub(super) fn sync(&self) -> io::Result<()> {
-        // Each, whatever became of the others.
-        self.held().iter().fold(Ok(()), |result, (_, spool)| result.and(self.bring(spool)))
+        let mut result = Ok(());
+        for (_, spool) in self.held() {
+            // Each, whatever became of the others.
+            result = result.and(self.bring(&spool));
+        }
+        result
     }
 
     fn bring(&self, spool: &Spool) -> io::Result<()> {

@@ -338,7 +338,7 @@ impl Otlp {
         if let Some(live) = &self.live
             && live.spool.is_done()
         {
-            let _ = live.spool.clone().remove();
+            let _ = self.dead.remove(live.spool.clone());
             // Until the next process makes one.
             let _ = live.path.parent().map(std::fs::remove_dir);
         }
