@@ -15,6 +15,8 @@ use crate::report::{AdoptedReport, DestinationReport};
 
 /// Between two looks at how it goes on.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// How long before the end nothing is begun that would not be answered by then; of a short time half.
+const END_WITHIN: Duration = Duration::from_secs(2);
 /// Limits past a day are a day.
 const WITHIN_MAX: Duration = Duration::from_secs(24 * 3_600);
 
@@ -74,7 +76,9 @@ pub fn recover(directory: &Path, retry: bool) -> io::Result<(RecoveryReport, Vec
 /// # Errors
 /// As from the system, when the directory cannot be read or there is no thread for it.
 pub fn drain(options: &Options, progress: &mut dyn FnMut(&Drained)) -> io::Result<Drained> {
-    let deadline = Instant::now() + options.within.min(WITHIN_MAX);
+    let within = options.within.min(WITHIN_MAX);
+    let end = END_WITHIN.min(within / 2);
+    let deadline = Instant::now() + (within - end);
     let (otlp, problems) = (Otlp::default(), Problems::default());
     std::fs::read_dir(&options.directory)?;
     // Everything, as no slot is ours.
@@ -100,7 +104,8 @@ pub fn drain(options: &Options, progress: &mut dyn FnMut(&Drained)) -> io::Resul
         }
         std::thread::sleep(if is_empty { Duration::ZERO } else { LOOK_INTERVAL.min(left) });
     }
-    drained.records = drainer.end(&problems);
+    // The sender may begin what it can still hear the answer to.
+    drained.records = drainer.end(if is_empty { Duration::ZERO } else { end }, &problems);
     drained.problems = problems.all();
     Ok(drained)
 }

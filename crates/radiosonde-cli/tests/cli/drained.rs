@@ -44,24 +44,51 @@ fn spools_past_the_places_have_their_turn_and_what_has_none_is_counted() {
     assert!(!directory.path().join("inst/0/spool").exists());
 }
 
+#[test]
+fn what_is_not_recovered_yet_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    killed(directory.path(), true);
+    let slot = directory.path().join("inst/0");
+    let names = std::fs::read_dir(&slot).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names = names.map(|name| name.into_string().unwrap()).filter(|name| name.len() == 8);
+    create(directory.path(), &names.next().unwrap(), "http://127.0.0.1:1");
+    spool(directory.path(), "status").prints(&["its rings may hold more"]).omits(&["appended"]);
+}
+
+#[test]
+fn what_somebody_put_into_a_spool_stays_and_is_named() {
+    let receiver = Receiver::start().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    leave(directory.path(), 0, &receiver.http_endpoint());
+    let notes = directory.path().join("inst/0/spool/00000000/logs-info/notes");
+    std::fs::write(&notes, "call Bob").unwrap();
+    let ran = spool(directory.path(), "drain --within 50").exits(3);
+    let _ = ran.prints(&["1 record delivered"]).tells(&["00000000", "cannot be removed"]);
+    assert_eq!(std::fs::read_to_string(&notes).unwrap(), "call Bob");
+}
+
 /// A spool with one record.
 fn leave(directory: &Path, number: usize, endpoint: &str) {
-    let slot = Slot::take(directory, &mut |_, _| {}).unwrap();
-    let id = format!("{number:08}");
-    let mut destinations = Destinations::default();
-    let destination = Destination::new(format!("{endpoint}/v1/logs"), Protocol::Http);
-    destinations.set(Signal::Logs, Some(destination));
-    let resource = Resource::new("shop", "1.0.0", &id).encode();
-    let manifest = Manifest::new("shop", &id, destinations, resource);
-    let options = radiosonde_otlp::spool_options(None, None);
-    let path = slot.place_for_spool(&id).unwrap();
-    let spool = Spool::create(&path, &manifest.to_bytes().unwrap(), &options).unwrap();
+    let (_slot, spool) = create(directory, &format!("{number:08}"), endpoint);
     // An entry without a scope: a record of which nothing is known.
     let entry = [1, 1, 0, 0, 0, 0, 0];
     let payload = [&(entry.len() as u32).to_le_bytes()[..], &entry].concat();
     let frame = Frame { records: 1, payload: &payload };
     spool.stream(Stream::LogsInfo.index()).append(spool.next_batch(), &[frame]);
     spool.close_unsynced().unwrap();
+}
+
+fn create(directory: &Path, id: &str, endpoint: &str) -> (Slot, Spool) {
+    let slot = Slot::take(directory, &mut |_, _| {}).unwrap();
+    let mut destinations = Destinations::default();
+    let destination = Destination::new(format!("{endpoint}/v1/logs"), Protocol::Http);
+    destinations.set(Signal::Logs, Some(destination));
+    let resource = Resource::new("shop", "1.0.0", id).encode();
+    let manifest = Manifest::new("shop", id, destinations, resource);
+    let options = radiosonde_otlp::spool_options(None, None);
+    let path = slot.place_for_spool(id).unwrap();
+    let spool = Spool::create(&path, &manifest.to_bytes().unwrap(), &options).unwrap();
+    (slot, spool)
 }
 
 #[test]

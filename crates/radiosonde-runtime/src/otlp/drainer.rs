@@ -113,10 +113,11 @@ impl Drainer {
         all
     }
 
-    /// Ends the sender. What is under way has a moment.
-    pub(crate) fn end(&self, problems: &Problems) -> AdoptedReport {
+    /// Ends the sender `within` that time, in which it begins nothing that will not be answered by then: what
+    /// was not is sent again.
+    pub(crate) fn end(&self, within: Duration, problems: &Problems) -> AdoptedReport {
         self.dead.stop();
-        let _shutdown = self.sender.shutdown(Duration::ZERO);
+        let _shutdown = self.sender.shutdown(within);
         // What was settled is told to the disk; where that fails it is sent again.
         let _synced = self.dead.sync();
         self.dead.close();
