@@ -403,3 +403,6 @@ pub(super) fn unknown(path: &Path) -> Manifest {
     let resource = Resource::new(UNKNOWN_SERVICE, "", &instance);
     Manifest::new(UNKNOWN_SERVICE, instance, Destinations::default(), resource.encode())
 }
+
+#[cfg(test)]
+mod tests;
