@@ -19,6 +19,26 @@ impl Tally {
     }
 }
 
+impl Tally {
+    /// More than anything ever has: what a file says beyond it is not believed, and sums stay exact.
+    pub(crate) const END: Self = Self::new(u64::MAX / 4, u64::MAX / 4);
+
+    /// Whether neither is below the other's.
+    pub(crate) fn is_from(self, other: Self) -> bool {
+        self.records >= other.records && self.bytes >= other.bytes
+    }
+
+    /// The larger of each.
+    pub(crate) fn or_later(self, other: Self) -> Self {
+        Self { records: self.records.max(other.records), bytes: self.bytes.max(other.bytes) }
+    }
+
+    /// The smaller of each.
+    pub(crate) fn or_earlier(self, other: Self) -> Self {
+        Self { records: self.records.min(other.records), bytes: self.bytes.min(other.bytes) }
+    }
+}
+
 impl Add for Tally {
     type Output = Self;
 
@@ -72,11 +92,14 @@ pub enum DropReason {
     /// The disk takes no writes for another reason, and the memory for it is full, or went with the
     /// process.
     WriteFailed,
+    /// A batch was appended under a number below that of the one before it: see
+    /// [`Stream::append`](crate::Stream::append).
+    WrongNumber,
 }
 
 impl DropReason {
-    /// All, in the order in which the cursor counts them.
-    pub const ALL: [Self; 8] = [
+    /// All, in the order in which the cursor counts them: a new one comes last.
+    pub const ALL: [Self; 9] = [
         Self::Cap,
         Self::CursorLost,
         Self::Damaged,
@@ -85,6 +108,7 @@ impl DropReason {
         Self::Oversize,
         Self::UnknownStream,
         Self::WriteFailed,
+        Self::WrongNumber,
     ];
 
     /// The value of a `reason` label.
@@ -98,6 +122,7 @@ impl DropReason {
             Self::Oversize => "oversize",
             Self::UnknownStream => "unknown_stream",
             Self::WriteFailed => "write_failed",
+            Self::WrongNumber => "wrong_number",
         }
     }
 }

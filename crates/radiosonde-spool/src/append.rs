@@ -5,13 +5,15 @@ use std::sync::MutexGuard;
 use crate::account::{DropReason, Tally};
 use crate::cursor::{IN_MEMORY, Range};
 use crate::files::is_full;
-use crate::format::{FrameHead, write_frame};
+use crate::format::{Batches, FrameHead, write_frame};
 use crate::home::Shortage;
 use crate::lane::{Lane, Queued, State, Trouble};
 use crate::options::FRAME_BYTES_MAX;
 use crate::spool::Inner;
 use crate::taken::Frame;
 
+/// The number of frames that are no batch.
+const UNNUMBERED: u64 = 0;
 /// Turns at making room for one frame: more would be a loop about nothing.
 const TURNS: usize = 3;
 
@@ -32,20 +34,15 @@ pub(crate) fn append(spool: &Inner, at: usize, batch: u64, frames: &[Frame<'_>])
     spool.count_others_once();
     let lane = &*spool.lanes[at];
     let mut state = lane.lock();
-    let batches = &mut state.cursor.batches;
-    if batch <= batches.mark || batch < batches.begun {
-        return;
-    }
-    if batch > batches.begun {
-        (batches.begun, batches.part) = (batch, 0);
-    }
-    let done = batches.part as usize;
-    if frames.len() <= done {
-        batches.mark = batch;
-        return;
-    }
     let now = lane.home.now();
     let mut append = Append { spool, at, lane, now, has_freed: false, is_news: false };
+    let Some(done) = begin(&mut state.cursor.batches, batch, frames.len()) else {
+        append.refuse_all(&mut state, frames);
+        return;
+    };
+    if done >= frames.len() {
+        return;
+    }
     if !state.memory.is_empty() && append.waits_for(&state).is_none() {
         state = append.flush(state).0;
     }
@@ -61,12 +58,36 @@ pub(crate) fn append(spool: &Inner, at: usize, batch: u64, frames: &[Frame<'_>])
             is_last,
         };
         state = append.one(state, head, frame.payload);
-        // What was refused is here as well: it is not to be refused twice.
-        state.cursor.batches.see(batch, index as u32, is_last);
+        if batch != UNNUMBERED {
+            // What was refused is here as well: it is not to be refused twice.
+            state.cursor.batches.see(batch, index as u32, is_last);
+        }
     }
     if append.is_news {
         lane.write_cursor(&mut state);
     }
+}
+
+/// How many frames of a batch of so many are here already. `None` when a later batch is: whether this one
+/// ever was, nobody knows.
+fn begin(batches: &mut Batches, batch: u64, frames: usize) -> Option<usize> {
+    if batch == UNNUMBERED {
+        return Some(0);
+    }
+    if batch < batches.begun {
+        return None;
+    }
+    if batch > batches.begun {
+        (batches.begun, batches.part) = (batch, 0);
+    }
+    if batch == batches.mark {
+        return Some(frames);
+    }
+    let done = batches.part as usize;
+    if done >= frames {
+        batches.mark = batch;
+    }
+    Some(done)
 }
 
 /// Writes what waits in memory, as far as the disk takes it, and why it takes no more. Not to be called
@@ -204,6 +225,16 @@ impl<'a> Append<'a> {
     ) -> MutexGuard<'a, State> {
         self.refuse(&mut state, reason, size);
         state
+    }
+
+    fn refuse_all(&mut self, state: &mut State, frames: &[Frame<'_>]) {
+        for frame in frames {
+            let size = Tally::new(u64::from(frame.records.max(1)), frame.payload.len() as u64);
+            self.refuse(state, DropReason::WrongNumber, size);
+        }
+        if !frames.is_empty() {
+            self.lane.write_cursor(state);
+        }
     }
 
     fn refuse(&mut self, state: &mut State, reason: DropReason, size: Tally) {

@@ -86,8 +86,8 @@ pub(crate) struct Range {
     pub(crate) first: u64,
     pub(crate) tally: Tally,
     pub(crate) time_ns: u64,
-    /// Its segment is gone: it cannot be taken again.
-    pub(crate) is_evicted: bool,
+    /// Its segment was given up for this reason: it cannot be taken again.
+    pub(crate) evicted: Option<DropReason>,
     /// Somebody of this process has it. Not written: nobody has it after a restart.
     pub(crate) is_held: bool,
     /// It was taken before. Not written: after a restart it was.
@@ -157,6 +157,21 @@ impl Cursor {
         self.ranges.iter().map(|range| range.segment).fold(self.read.segment, u64::min)
     }
 
+    /// Whether the books add up, as in every one that was ever written.
+    pub(crate) fn is_possible(&self) -> bool {
+        let Self { next, read, delivered, rejected, refused, .. } = self;
+        let ranges = self.ranges.iter().map(|range| range.tally);
+        let parts = [*delivered, *rejected].into_iter().chain(self.dropped).chain(ranges);
+        let sum = parts.fold(Some(Tally::default()), |sum, part| {
+            Some(sum? + part).filter(|sum| Tally::END.is_from(*sum))
+        });
+        let is_within = Tally::END.is_from(*next) && Tally::END.is_from(*refused);
+        is_within
+            && next.is_from(read.at)
+            && sum == Some(read.at + *refused)
+            && self.batches.is_possible()
+    }
+
     /// The bytes of a slot.
     pub(crate) fn encode(&self, seed: u32) -> Vec<u8> {
         let mut words = vec![self.generation];
@@ -173,7 +188,7 @@ impl Cursor {
         for range in &self.ranges {
             words.extend([range.segment, range.offset, range.end, range.first]);
             tally(&mut words, range.tally);
-            words.extend([range.time_ns, u64::from(range.is_evicted)]);
+            words.extend([range.time_ns, range.evicted.map_or(0, |why| why as u64 + 1)]);
         }
         words.push((self.telling.len() + self.gaps.len()) as u64);
         for gap in self.telling.iter().chain(&self.gaps) {
@@ -208,8 +223,16 @@ impl Cursor {
         } else if u16_at(bytes, 8) > VERSION {
             Head::Newer
         } else {
-            decode_words(&mut Words { bytes, at: HEAD }).map_or(Head::Bad, Head::Ours)
+            let found = Self::read(bytes).filter(Self::is_possible);
+            found.map_or(Head::Bad, Head::Ours)
         }
+    }
+}
+
+impl Cursor {
+    /// What the bytes of a slot say, true or not.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        decode_words(&mut Words { bytes, at: HEAD })
     }
 }
 
@@ -258,7 +281,7 @@ impl Words<'_> {
     }
 
     fn reason(&mut self) -> Option<DropReason> {
-        DropReason::ALL.get(usize::try_from(self.next()?).ok()?).copied()
+        reason_at(self.next()?)
     }
 
     fn count(&mut self, most: usize) -> Option<usize> {
@@ -266,11 +289,15 @@ impl Words<'_> {
     }
 }
 
+fn reason_at(place: u64) -> Option<DropReason> {
+    DropReason::ALL.get(usize::try_from(place).ok()?).copied()
+}
+
 fn decode_words(words: &mut Words<'_>) -> Option<Cursor> {
     let mut cursor =
         Cursor { generation: words.next()?, next: words.tally()?, ..Cursor::default() };
     cursor.read = Place { segment: words.next()?, offset: words.next()?, at: words.tally()? };
-    // Nobody writes this; but its checksum keeps no secret, so anybody could.
+    // Nobody writes this, nor books that do not add up; but the checksum keeps no secret, so anybody could.
     if cursor.read.segment > NUMBERS_END {
         return None;
     }
@@ -286,12 +313,15 @@ fn decode_words(words: &mut Words<'_>) -> Option<Cursor> {
     for _ in 0..words.count(TAKEN_MAX)? {
         let (segment, offset, end) = (words.next()?, words.next()?, words.next()?);
         let (first, tally, time_ns) = (words.next()?, words.tally()?, words.next()?);
-        let is_evicted = words.next()? != 0;
+        let evicted = match words.next()? {
+            0 => None,
+            why => Some(reason_at(why - 1)?),
+        };
         if end.checked_sub(offset)? > RANGE_BYTES_MAX {
             return None;
         }
         let range =
-            Range { segment, offset, end, first, tally, time_ns, is_evicted, ..Range::default() };
+            Range { segment, offset, end, first, tally, time_ns, evicted, ..Range::default() };
         cursor.ranges.push(Range { is_again: true, ..range });
     }
     for _ in 0..words.count(2 * GAPS_MAX)? {
@@ -329,7 +359,30 @@ mod tests {
                 Range { segment: number, first: number, is_again: true, ..Range::default() };
             cursor.ranges.push(range);
         }
+        // The books add up.
+        let lost = cursor.dropped.iter().fold(Tally::default(), |sum, lost| sum + *lost);
+        cursor.refused = cursor.delivered + cursor.rejected + lost - cursor.read.at;
+        assert!(cursor.is_possible());
         cursor
+    }
+
+    #[test]
+    fn books_that_do_not_add_up_are_nobodys() {
+        let changes: [fn(&mut Cursor); 8] = [
+            |cursor| cursor.delivered.records += 1,
+            |cursor| cursor.rejected.bytes += 1,
+            |cursor| cursor.refused.records += 1,
+            |cursor| cursor.dropped[2].bytes += 1,
+            |cursor| cursor.ranges[1].tally.records += 1,
+            |cursor| cursor.read.at.records += 1,
+            |cursor| cursor.next.bytes = cursor.read.at.bytes - 1,
+            |cursor| cursor.next = Tally::END + Tally::new(1, 0),
+        ];
+        for (at, change) in changes.into_iter().enumerate() {
+            let mut cursor = full();
+            change(&mut cursor);
+            assert_eq!(Cursor::decode(&cursor.encode(7), 7), Head::Bad, "change {at}");
+        }
     }
 
     #[test]

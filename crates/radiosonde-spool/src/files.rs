@@ -114,6 +114,13 @@ pub(crate) fn read_patched(file: &dyn OpenFile, from: u64, to: u64) -> Vec<u8> {
     bytes
 }
 
+pub(crate) fn unlink_if_there(files: &dyn Files, path: &Path) -> io::Result<()> {
+    match files.unlink(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Whether there is something of that name that is no file: a link, a folder, a pipe.
 pub(crate) fn is_no_file(error: &io::Error) -> bool {
     let of_links = [rustix::io::Errno::LOOP, rustix::io::Errno::NXIO];

@@ -59,6 +59,8 @@ const SEGMENT_MAGIC: [u8; 8] = *b"RSNDSPL1";
 const MANIFEST_MAGIC: [u8; 8] = *b"RSNDMAN1";
 const FRAME_MAGIC: u32 = u32::from_le_bytes(*b"RSfr");
 const LAST: u16 = 1;
+/// No batch has a higher number, so that there is always a next one.
+const BATCHES_END: u64 = u64::MAX / 2;
 /// Where the checksum is of a segment's head and of the manifest's.
 const CRC_AT: usize = 12;
 
@@ -121,6 +123,10 @@ impl FrameHead {
 }
 
 impl Batches {
+    pub(crate) fn is_possible(&self) -> bool {
+        self.begun.max(self.mark) <= BATCHES_END
+    }
+
     /// A frame is here.
     pub(crate) fn see(&mut self, batch: u64, index: u32, is_last: bool) {
         let seen = Self { begun: batch, part: index.saturating_add(1), mark: self.mark };
@@ -201,7 +207,8 @@ pub(crate) fn read_segment_head(bytes: &[u8], number: u64, seed: u32) -> Head<Se
     };
     if u16_at(bytes, 8) > VERSION {
         Head::Newer
-    } else if head.number == number {
+    } else if head.number == number && head.batches.is_possible() && Tally::END.is_from(head.first)
+    {
         Head::Ours(head)
     } else {
         Head::Bad
@@ -279,7 +286,7 @@ fn frame_head(bytes: &[u8], seed: u32) -> Option<(FrameHead, u32)> {
         index: u16_at(bytes, 44),
         is_last: u16_at(bytes, 46) & LAST != 0,
     };
-    Some((head, u32_at(bytes, 48)))
+    (Tally::END.is_from(head.at) && head.batch <= BATCHES_END).then(|| (head, u32_at(bytes, 48)))
 }
 
 /// Writes a manifest.

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::files::{Disk, Files, Mode, OpenFile, is_full, write_all};
+use crate::files::{Disk, Files, Mode, OpenFile, is_full, unlink_if_there, write_all};
 use crate::format::SEGMENT_HEAD;
+use crate::manifest::{self, MANIFEST};
 use crate::options::{Options, free_least};
 
 /// Least size of a segment.
@@ -54,6 +55,8 @@ pub(crate) struct Home {
     pub(crate) world: World,
     pub(crate) path: PathBuf,
     pub(crate) id: u64,
+    /// What the owner wrote down.
+    pub(crate) owner: Vec<u8>,
     pub(crate) options: Options,
     /// Bytes of all segments, preallocated room included.
     pub(crate) used: AtomicU64,
@@ -65,6 +68,8 @@ pub(crate) struct Home {
     pub(crate) is_closed: AtomicBool,
     /// A segment was filled: a spare is worth its room.
     pub(crate) has_rolled: AtomicBool,
+    /// The manifest was made anew, and a power cut could take its content back.
+    pub(crate) has_new_manifest: AtomicBool,
     /// Names in the directory that a power cut could take back.
     pub(crate) has_new_names: AtomicBool,
     spare: Mutex<Option<Arc<dyn OpenFile>>>,
@@ -87,19 +92,26 @@ pub(crate) enum Shortage {
 }
 
 impl Home {
-    pub(crate) fn new(world: World, path: &Path, id: u64, options: &Options) -> Self {
+    pub(crate) fn new(
+        world: World,
+        path: &Path,
+        (id, owner): (u64, Vec<u8>),
+        options: &Options,
+    ) -> Self {
         let mut options = options.clone();
         options.segment_bytes = options.segment_bytes.max(SEGMENT_BYTES_MIN);
         Self {
             world,
             path: path.to_owned(),
             id,
+            owner,
             options,
             used: AtomicU64::new(0),
             others: AtomicU64::new(0),
             in_memory: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
             has_rolled: AtomicBool::new(false),
+            has_new_manifest: AtomicBool::new(false),
             has_new_names: AtomicBool::new(false),
             spare: Mutex::default(),
             quarantine: Mutex::default(),
@@ -242,6 +254,41 @@ impl Home {
         write_all(&*file, &content, 0)
     }
 
+    /// Removes the quarantine.
+    pub(crate) fn remove_quarantine(&self) -> io::Result<()> {
+        let folder = self.path.join(QUARANTINE);
+        let names = match self.files().list(&folder, NAMES_MAX) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            names => names?,
+        };
+        for name in names {
+            unlink_if_there(self.files(), &folder.join(name))?;
+        }
+        self.files().remove_dir(&folder)
+    }
+
+    /// Makes the directory again that somebody removed under us, with what its owner wrote down: what
+    /// comes now is of use to whoever finds it.
+    pub(crate) fn make_anew(&self) -> io::Result<()> {
+        let files = self.files();
+        let made = files.create_dir(&self.path).or_else(|error| match self.path.parent() {
+            // The folder of spools went with it.
+            Some(parent) if error.kind() == io::ErrorKind::NotFound => {
+                files.create_dir(parent).and_then(|()| files.create_dir(&self.path))
+            }
+            _ => Err(error),
+        });
+        match made {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            Err(_) if files.usage(&self.path.join(MANIFEST)).is_ok() => return Ok(()),
+            _ => {}
+        }
+        manifest::write(files, &self.path, (self.id, &self.owner), false)?;
+        self.has_new_manifest.store(true, Ordering::Relaxed);
+        self.has_new_names.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Makes a folder in the spool, if it is not there.
     pub(crate) fn create_folder(&self, path: &Path) -> io::Result<()> {
         match self.files().create_dir(path) {
@@ -257,9 +304,17 @@ impl Home {
         if !self.has_new_names.swap(false, Ordering::Relaxed) {
             return Ok(());
         }
-        let synced = self.files().sync_dir(&self.path);
+        let is_anew = self.has_new_manifest.swap(false, Ordering::Relaxed);
+        let synced = if is_anew { self.sync_manifest() } else { Ok(()) };
+        let synced = synced.and_then(|()| self.files().sync_dir(&self.path));
+        self.has_new_manifest.fetch_or(is_anew && synced.is_err(), Ordering::Relaxed);
         self.has_new_names.fetch_or(synced.is_err(), Ordering::Relaxed);
         synced
+    }
+
+    fn sync_manifest(&self) -> io::Result<()> {
+        self.files().open(&self.path.join(MANIFEST), Mode::Write)?.sync()?;
+        self.path.parent().map_or(Ok(()), |parent| self.files().sync_dir(parent))
     }
 
     /// Bytes in the quarantine, and how many pieces it had no room for.

@@ -43,6 +43,9 @@ pub(crate) struct State {
     /// The one that is appended to.
     pub(crate) active: Option<(u64, Arc<dyn OpenFile>)>,
     pub(crate) next_number: u64,
+    /// Segments below this one were found by this process, and nothing in them is behind that place.
+    pub(crate) own_from: u64,
+    pub(crate) found_to: Position,
     /// Size of the segment that this process made last.
     pub(crate) last_bytes: u64,
     /// Frames that the disk did not take.
@@ -196,7 +199,7 @@ impl Lane {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && tried == 0 => {
                     // Somebody removed the folder under us. It begins anew, and the books go on.
                     tried = NAMES_TRIED;
-                    let _ = self.home.files().create_dir(&self.home.path);
+                    let _ = self.home.make_anew();
                     let _ = self.home.create_folder(&self.path);
                     state.slots.file = None;
                 }
@@ -247,6 +250,7 @@ impl Lane {
     pub(crate) fn write_cursor(&self, state: &mut State) {
         state.cursor.generation = state.cursor.generation.saturating_add(1);
         state.cursor.kept = state.kept();
+        debug_assert!(state.cursor.is_possible(), "{:?}", state.cursor);
         let bytes = state.cursor.encode(self.seed);
         let Slots { last, synced, syncing, .. } = state.slots;
         let is_free = |slot: &usize| ![last, synced, syncing].contains(&Some(*slot));

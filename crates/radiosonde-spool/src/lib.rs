@@ -39,6 +39,7 @@
 //! | --- | --- |
 //! | the process is killed, at any moment | nothing that [`Stream::append`] returned for. A batch that was being appended is completed by appending it again; a range that was taken is taken again, identical |
 //! | the power goes | what was appended after the last [`Spool::sync`]; a range that was settled after it may be taken again |
+//! | the same, after segments were removed under pressure since the last sync | as above; and what was in those counts once more, as [`DropReason::Damaged`], delivered or not, where the cursor that is on the disk still names them |
 //! | a byte flips | one frame; the sequences say how many records that was |
 //! | a segment is gone, torn or garbage | what was in it, counted when the reader gets there |
 //! | every slot of the cursor is damaged | nothing that is there; what is not counts as [`DropReason::CursorLost`], since it may have been delivered |
@@ -48,6 +49,9 @@
 //! | there are records in memory | [`Account::in_memory`] says how many. [`Spool::close`] writes them once more, leaving nothing free for others, and drops the rest as `disk_full` or `write_failed`; after a kill whoever opens the spool counts them in the same way, as far as the last cursor knows them, and gives their sequences again |
 //! | a sync fails | nothing now; the segment is written to no more, and its records count as [`Account::at_risk`] |
 //! | the options do not name a stream that is there | nothing until all others are done; then what is pending in it |
+//! | a batch comes under a number below that of the one before it | that batch, as [`DropReason::WrongNumber`]: whether it was here, nobody knows. The last number again is the same batch again |
+//! | the manifest is damaged or gone | what the owner wrote down; the rest of it goes to the quarantine. Without any undamaged head of a segment everything else as well |
+//! | the directory is removed under a living spool | what was in it; it is made anew, with what the owner wrote down |
 //!
 //! Every loss is counted by reason and told as a [`Gap`], once unless the process is killed while it
 //! tells. Nothing of this is an error of `append`, and nothing panics. A limit on the size of files (`RLIMIT_FSIZE`) makes writes fail and
@@ -76,6 +80,7 @@ pub mod fuzzing;
 mod home;
 mod lane;
 mod look;
+mod manifest;
 mod open;
 mod options;
 mod others;

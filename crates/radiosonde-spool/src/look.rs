@@ -9,6 +9,7 @@ use crate::files::{self, Disk, Files, Mode};
 use crate::format::{self, Head, SEGMENT_HEAD, Step, segment_name, step};
 use crate::home::{Home, NAMES_MAX, QUARANTINE, World};
 use crate::lane::Lane;
+use crate::manifest;
 use crate::open::{self, Folder};
 use crate::options::{FRAME_BYTES_MAX, Options, STREAMS_MAX, StreamOptions};
 
@@ -67,7 +68,7 @@ pub fn look(path: &Path, is_in_use: bool) -> io::Result<Seen> {
     let files = &Disk;
     files.check_dir(path)?;
     let (options, id, manifest) = found(files, path)?;
-    let home = Arc::new(Home::new(World::real(), path, id, &options));
+    let home = Arc::new(Home::new(World::real(), path, (id, Vec::new()), &options));
     let streams = options.streams.iter().map(|stream| look_at(&home, stream, is_in_use));
     let streams = streams.collect::<io::Result<Vec<_>>>()?;
     let folder = path.join(QUARANTINE);
@@ -107,10 +108,10 @@ fn found(files: &dyn Files, path: &Path) -> io::Result<(Options, u64, Vec<u8>)> 
         .collect();
     names.sort_unstable();
     let options = Options::new(names.iter().map(|name| StreamOptions::new(name, 0, 0)).collect());
-    let (id, manifest) = match open::manifest(files, path)? {
+    let (id, manifest) = match manifest::read(files, path)? {
         Head::Newer => return Err(open::newer(path)),
         Head::Ours(found) => found,
-        Head::Bad => (open::find_id(files, path, &options)?, Vec::new()),
+        Head::Bad => (manifest::find_id(files, path, &options)?, Vec::new()),
     };
     Ok((options, id, manifest))
 }
@@ -191,7 +192,8 @@ impl StreamSeen {
         let (_, id, _) = found(files, path)?;
         let name = &self.account.stream;
         let seed = format::seed(id, name);
-        let home = Arc::new(Home::new(World::real(), path, id, &Options::new(Vec::new())));
+        let home =
+            Arc::new(Home::new(World::real(), path, (id, Vec::new()), &Options::new(Vec::new())));
         let folder = open::look(files, &path.join(name), seed)?;
         let state = open::recover(folder, home.now(), true);
         let from = state.cursor.ranges.iter().map(|range| range.first);

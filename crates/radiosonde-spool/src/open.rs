@@ -1,8 +1,6 @@
 //! Opening a spool that somebody left: what is there, whatever happened to it.
 
 use std::collections::BTreeMap;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,63 +14,11 @@ use crate::format::{
 };
 use crate::home::{Home, NAMES_MAX, QUARANTINE, SPARE};
 use crate::lane::{CURSOR, Lane, Segment, State};
+use crate::manifest::MANIFEST;
 use crate::options::{Options, STREAMS_MAX, StreamOptions};
-use crate::spool::MANIFEST;
 
 /// Most bytes of a segment that are read through: a larger one is nobody's.
 const SEGMENT_BYTES_MAX: u64 = files::READ_MAX;
-/// Most bytes of a manifest that are read.
-const MANIFEST_BYTES_MAX: u64 = 2 * 1024 * 1024;
-
-/// An id that no other spool has.
-pub(crate) fn new_id(path: &Path, now: u64) -> u64 {
-    // Keyed by the system's randomness.
-    let mut hasher = RandomState::new().build_hasher();
-    hasher.write(path.as_os_str().as_encoded_bytes());
-    hasher.write_u64(now);
-    hasher.finish().max(1)
-}
-
-/// Reads the manifest; bad when there is none.
-pub(crate) fn manifest(files: &dyn Files, path: &Path) -> io::Result<Head<(u64, Vec<u8>)>> {
-    let bytes = match files.open(&path.join(MANIFEST), Mode::Read) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Head::Bad),
-        Err(error) => return Err(error),
-        Ok(file) => files::read(&*file, 0, MANIFEST_BYTES_MAX)?,
-    };
-    Ok(match format::read_manifest(&bytes) {
-        Head::Ours((id, owner)) => Head::Ours((id, owner.to_vec())),
-        Head::Newer => Head::Newer,
-        Head::Bad => Head::Bad,
-    })
-}
-
-/// The id as the segments say it; zero when none does.
-///
-/// # Errors
-/// As from the system: with a wrong id all would count as damaged.
-pub(crate) fn find_id(files: &dyn Files, path: &Path, options: &Options) -> io::Result<u64> {
-    for stream in &options.streams {
-        let folder = path.join(&stream.name);
-        let names = match files.list(&folder, NAMES_MAX) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            names => names?,
-        };
-        for name in names {
-            let Some(number) = segment_number(&name) else { continue };
-            let file = match files.open(&folder.join(name), Mode::Read) {
-                Err(error) if files::is_no_file(&error) => continue,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                file => file?,
-            };
-            let bytes = files::read(&*file, 0, SEGMENT_HEAD as u64).unwrap_or_default();
-            if let Some(id) = format::spool_of(&bytes, number, &stream.name) {
-                return Ok(id);
-            }
-        }
-    }
-    Ok(0)
-}
 
 /// That a newer version made it.
 pub(crate) fn newer(path: &Path) -> io::Error {
@@ -325,12 +271,9 @@ pub(crate) fn recover(folder: Folder, now: u64, is_in_use: bool) -> State {
     finish_ranges(&mut state, is_in_use);
     leave_what_is_gone(&mut state);
     let cursor = &mut state.cursor;
-    for seen in [end, cursor.read.at] {
-        if seen.records > cursor.next.records {
-            cursor.next = seen;
-        }
-    }
+    cursor.next = cursor.next.or_later(end).or_later(cursor.read.at);
     lose_memory(&mut state, end, now, is_in_use);
+    (state.own_from, state.found_to) = (state.next_number, state.cursor.next);
     drop_what_was_read(&mut state);
     // A time that is early is better than one that is late.
     let read = state.cursor.read.segment;
@@ -356,12 +299,12 @@ fn finish_ranges(state: &mut State, is_in_use: bool) {
             continue;
         }
         let is_there = state.segments.contains_key(&range.segment);
-        if is_there && !range.is_evicted {
+        if is_there && range.evicted.is_none() {
             state.cursor.ranges.push(range);
             continue;
         }
         let reason = match range {
-            Range { is_evicted: true, .. } => DropReason::Cap,
+            Range { evicted: Some(reason), .. } => reason,
             Range { segment: IN_MEMORY, .. } => kept.reason,
             _ => DropReason::Damaged,
         };
@@ -382,13 +325,9 @@ fn leave_what_is_gone(state: &mut State) {
 /// What the cursor has behind everything that any disk had.
 fn lose_memory(state: &mut State, end: Position, now: u64, is_in_use: bool) {
     let cursor = &mut state.cursor;
-    let Kept { mut from, reason, time_ns } = cursor.kept;
-    for seen in [end, cursor.read.at] {
-        if seen.records > from.records {
-            from = seen;
-        }
-    }
-    if from.records >= cursor.next.records {
+    let Kept { from, reason, time_ns } = cursor.kept;
+    let from = from.or_later(end).or_later(cursor.read.at).or_earlier(cursor.next);
+    if from == cursor.next {
         return;
     }
     if is_in_use {
@@ -405,23 +344,4 @@ fn drop_what_was_read(state: &mut State) {
     let kept = state.segments.split_off(&needed);
     let read = std::mem::replace(&mut state.segments, kept);
     state.garbage.extend(read.into_iter().map(|(number, segment)| (number, segment.size)));
-}
-
-/// Removes a folder of files.
-pub(crate) fn remove_all(files: &dyn Files, folder: &Path) -> io::Result<()> {
-    let names = match files.list(folder, NAMES_MAX) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        names => names?,
-    };
-    for name in names {
-        unlink_if_there(files, &folder.join(name))?;
-    }
-    files.remove_dir(folder)
-}
-
-pub(crate) fn unlink_if_there(files: &dyn Files, path: &Path) -> io::Result<()> {
-    match files.unlink(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }

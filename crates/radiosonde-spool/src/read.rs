@@ -5,7 +5,7 @@ use std::io;
 use crate::account::{DropReason, Tally};
 use crate::cursor::{Cursor, IN_MEMORY, Place, Range};
 use crate::files::{self, Mode};
-use crate::format::SEGMENT_HEAD;
+use crate::format::{Position, SEGMENT_HEAD};
 use crate::home::lock;
 use crate::lane::{Lane, Queued, State};
 use crate::options::{FRAME_BYTES_MAX, TAKEN_MAX};
@@ -74,7 +74,11 @@ impl Lane {
             // Cut, or removed, by somebody else's hand: nothing comes behind these bytes.
             let is_short = (bytes.len() as u64) < to - here.place.offset;
             let is_all = is_short || to == here.end;
-            let mut found = scan(&bytes, self.seed, here.place.at, limit, is_all);
+            let bound = match here.place.segment < state.own_from {
+                true => state.found_to,
+                false => Position::END,
+            };
+            let mut found = scan(&bytes, self.seed, (here.place.at, bound), limit, is_all);
             if is_short && found.end == bytes.len() {
                 found.end = (here.end - here.place.offset) as usize;
             }
@@ -101,7 +105,7 @@ impl Lane {
         }
         // What should be there and is not.
         let (read, next) = (state.cursor.read.at, state.disk_next());
-        if next.records > read.records {
+        if next != read {
             let from = state.unread_ns.unwrap_or(state.read_ns);
             let until = self.home.now().max(from);
             state.cursor.drop(DropReason::Damaged, read.records, next - read, (from, until));
@@ -176,7 +180,7 @@ impl Lane {
         let place = here.place;
         let cursor = &mut state.cursor;
         let lost = found.first - place.at;
-        if !found.frames.is_empty() && lost.records > 0 {
+        if !found.frames.is_empty() && lost != Tally::default() {
             let from = state.read_ns.min(found.times.0);
             cursor.drop(DropReason::Damaged, place.at.records, lost, (from, found.times.0));
         }
@@ -269,8 +273,7 @@ impl Lane {
         if lost != Tally::default() {
             let span = (range.time_ns, range.time_ns);
             // Evicted between the look at the cursor and the one at the file.
-            let is_evicted = state.cursor.ranges[at].is_evicted;
-            let reason = if is_evicted { DropReason::Cap } else { DropReason::Damaged };
+            let reason = state.cursor.ranges[at].evicted.unwrap_or(DropReason::Damaged);
             state.cursor.drop(reason, range.first, lost, span);
             state.cursor.ranges[at].tally = tally;
         }

@@ -130,13 +130,15 @@ impl Lane {
         let cursor = &mut state.cursor;
         for range in std::mem::take(&mut cursor.ranges) {
             let mut range = range;
-            range.is_evicted |= range.segment == number;
-            if range.is_evicted && !range.is_held {
+            if range.segment == number && !range.is_held {
                 cursor.drop(reason, range.first, range.tally, (range.time_ns, range.time_ns));
-            } else {
-                // Whoever has it may still deliver it.
-                cursor.ranges.push(range);
+                continue;
             }
+            if range.segment == number {
+                // Whoever has it may still deliver it.
+                range.evicted.get_or_insert(reason);
+            }
+            cursor.ranges.push(range);
         }
         if state.cursor.read.segment > number {
             return;
@@ -147,8 +149,9 @@ impl Lane {
             None => (number + 1, state.disk_next(), None),
         };
         let read = state.cursor.read.at;
+        let end = end.or_earlier(state.cursor.next);
         let first_ns = state.unread_ns.unwrap_or(created_ns);
-        if end.records >= read.records {
+        if end.is_from(read) {
             let lost = end - read;
             let until = from.unwrap_or(now).max(first_ns);
             state.cursor.drop(reason, read.records, lost, (first_ns, until));

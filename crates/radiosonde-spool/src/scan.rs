@@ -26,11 +26,11 @@ pub(crate) struct Found {
     pub(crate) is_cut: bool,
 }
 
-/// Looks for the next frames. `is_all`: no byte of the segment comes behind these.
+/// Looks for the next frames from the expected position to the bound. `is_all`: no byte of the segment comes behind these.
 pub(crate) fn scan(
     bytes: &[u8],
     seed: u32,
-    expected: Position,
+    (expected, bound): (Position, Position),
     limit: Limit,
     is_all: bool,
 ) -> Found {
@@ -38,8 +38,11 @@ pub(crate) fn scan(
     loop {
         let at = found.end;
         match step(bytes, at, seed) {
-            Step::Frame(head, _, end) if head.at.records < found.next.records => {
-                // It was here before: a write that failed and was repeated, or a copied file.
+            Step::Frame(head, _, end)
+                if !head.at.is_from(found.next) || !bound.is_from(head.end()) =>
+            {
+                // It was here before: a write that failed and was repeated, or a copied file. Or a power
+                // cut brought it back, and its numbers are no longer its own.
                 if !found.frames.is_empty() {
                     break;
                 }
@@ -92,15 +95,14 @@ pub(crate) type Again = (Vec<(u32, Vec<u8>)>, Tally, Vec<(usize, usize)>);
 pub(crate) fn scan_again(bytes: &[u8], seed: u32, range: &Range) -> Again {
     let (mut frames, mut tally, mut skipped) = (Vec::new(), Tally::default(), Vec::new());
     let (mut at, mut next) = (0, range.first);
-    let last = range.first.saturating_add(range.tally.records);
     loop {
         match step(bytes, at, seed) {
             Step::Frame(head, from, end) => {
-                let (first, end_at) = (head.at.records, head.end().records);
-                if first >= next && end_at <= last {
+                // By what the range has left: once part of it was lost, its end is not where it was.
+                let sum = tally + head.tally();
+                if head.at.records >= next && range.tally.is_from(sum) {
                     frames.push((head.records, bytes[from..from + head.length as usize].to_vec()));
-                    tally += head.tally();
-                    next = end_at;
+                    (tally, next) = (sum, head.end().records);
                 }
                 at = end;
             }

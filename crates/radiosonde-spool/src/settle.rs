@@ -31,9 +31,9 @@ impl Lane {
             if range.is_held && first.is_none_or(|first| first == range.first) {
                 range.is_held = false;
                 range.is_again = true;
-                if range.is_evicted {
+                if let Some(reason) = range.evicted {
                     let span = (range.time_ns, range.time_ns);
-                    state.cursor.drop(DropReason::Cap, range.first, range.tally, span);
+                    state.cursor.drop(reason, range.first, range.tally, span);
                     is_changed = true;
                     continue;
                 }

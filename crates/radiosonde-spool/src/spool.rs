@@ -8,19 +8,14 @@ use std::sync::{Arc, Mutex};
 use crate::account::{Account, DropReason, Gap, Tally};
 use crate::append;
 use crate::cursor::Untold;
-use crate::files::{Mode, write_all};
+use crate::files::unlink_if_there;
 use crate::format::{self, Head};
-use crate::home::{Home, QUARANTINE, World};
+use crate::home::{Home, World};
 use crate::lane::{Lane, State};
+use crate::manifest::{self, MANIFEST, NEW_MANIFEST, OWNER_MAX};
 use crate::open;
 use crate::options::{Options, STREAMS_MAX};
 use crate::stream::Stream;
-
-/// The file of the owner's bytes, and its name while it is written.
-pub(crate) const MANIFEST: &str = "manifest";
-pub(crate) const NEW_MANIFEST: &str = "manifest.new";
-/// Largest manifest, in bytes.
-const MANIFEST_MAX: usize = 1024 * 1024;
 
 /// A spool: a directory of streams that one process at a time has. Clones are the same.
 ///
@@ -37,7 +32,6 @@ pub(crate) struct Inner {
     pub(crate) lanes: Vec<Arc<Lane>>,
     /// Held by whoever gives something up.
     pub(crate) evicting: Mutex<()>,
-    manifest: Vec<u8>,
     has_counted: AtomicBool,
 }
 
@@ -64,22 +58,18 @@ impl Spool {
     pub(crate) fn create_in(
         world: World,
         path: &Path,
-        manifest: &[u8],
+        owner: &[u8],
         options: &Options,
     ) -> io::Result<Self> {
         check(options)?;
-        if manifest.len() > MANIFEST_MAX {
+        if owner.len() > OWNER_MAX {
             return Err(invalid("a manifest has at most 1 MiB"));
         }
         let files = Arc::clone(&world.files);
         files.create_dir(path)?;
-        let id = open::new_id(path, (world.clock)());
-        let home = Arc::new(Home::new(world, path, id, options));
-        let new = path.join(NEW_MANIFEST);
-        let file = files.open(&new, Mode::New)?;
-        write_all(&*file, &format::manifest(id, manifest), 0)?;
-        file.sync()?;
-        files.rename(&new, &path.join(MANIFEST))?;
+        let id = manifest::new_id(path, (world.clock)());
+        let home = Arc::new(Home::new(world, path, (id, owner.to_owned()), options));
+        manifest::write(&*files, path, (id, owner), true)?;
         files.sync_dir(path)?;
         if let Some(parent) = path.parent() {
             files.sync_dir(parent)?;
@@ -88,7 +78,7 @@ impl Spool {
             let seed = format::seed(id, &stream.name);
             Arc::new(Lane::new(Arc::clone(&home), stream.clone(), seed, State::default()))
         });
-        let spool = Self::of(home.clone(), lanes.collect(), manifest.to_owned());
+        let spool = Self::of(home.clone(), lanes.collect());
         for lane in &spool.inner.lanes {
             lane.prepare()?;
         }
@@ -99,21 +89,30 @@ impl Spool {
     pub(crate) fn open_in(world: World, path: &Path, options: &Options) -> io::Result<Self> {
         check(options)?;
         world.files.check_dir(path)?;
-        let (id, manifest) = match open::manifest(&*world.files, path)? {
+        let found = manifest::read(&*world.files, path)?;
+        let is_bad = matches!(found, Head::Bad);
+        let (id, owner) = match found {
             Head::Newer => return Err(open::newer(path)),
-            Head::Ours((id, owner)) => (id, owner),
+            Head::Ours(found) => found,
             // Without it nothing can be sent, but everything can be counted.
-            Head::Bad => (open::find_id(&*world.files, path, options)?, Vec::new()),
+            Head::Bad => (manifest::find_id(&*world.files, path, options)?, Vec::new()),
         };
-        let home = Arc::new(Home::new(world, path, id, options));
+        let id = if id == 0 { manifest::new_id(path, (world.clock)()) } else { id };
+        let home = Arc::new(Home::new(world, path, (id, owner), options));
+        // Who made the folders may have been killed before they were synced.
+        home.has_new_names.store(true, Ordering::Relaxed);
         home.look_around();
+        if is_bad {
+            // On a full disk it is tried by whoever opens the spool next.
+            let _ = manifest::mend(&home);
+        }
         let lanes = options.streams.iter().map(|stream| open::lane(&home, stream).map(Arc::new));
         let mut lanes = lanes.collect::<io::Result<Vec<_>>>()?;
         for stream in open::unknown(home.files(), path, options) {
             // One that cannot be opened is somebody else's.
             lanes.extend(open::lane(&home, &stream).map(Arc::new));
         }
-        let spool = Self::of(home, lanes, manifest);
+        let spool = Self::of(home, lanes);
         for lane in &spool.inner.lanes {
             lane.prepare()?;
             lane.write_cursor(&mut lane.lock());
@@ -121,15 +120,15 @@ impl Spool {
         Ok(spool)
     }
 
-    fn of(home: Arc<Home>, lanes: Vec<Arc<Lane>>, manifest: Vec<u8>) -> Self {
+    fn of(home: Arc<Home>, lanes: Vec<Arc<Lane>>) -> Self {
         let evicting = Mutex::default();
         let has_counted = AtomicBool::new(false);
-        Self { inner: Arc::new(Inner { home, lanes, evicting, manifest, has_counted }) }
+        Self { inner: Arc::new(Inner { home, lanes, evicting, has_counted }) }
     }
 
     /// What the owner wrote down when it made the spool. Empty when that is damaged or missing.
     pub fn manifest(&self) -> &[u8] {
-        &self.inner.manifest
+        &self.inner.home.owner
     }
 
     /// The stream of this index in the options.
@@ -272,10 +271,10 @@ impl Spool {
         for lane in &self.inner.lanes {
             lane.remove()?;
         }
-        open::remove_all(home.files(), &home.path.join(QUARANTINE))?;
+        home.remove_quarantine()?;
         // Last: without it nobody knows what the rest is.
         for name in [NEW_MANIFEST, MANIFEST] {
-            open::unlink_if_there(home.files(), &home.path.join(name))?;
+            unlink_if_there(home.files(), &home.path.join(name))?;
         }
         home.files().remove_dir(&home.path)
     }

@@ -22,7 +22,9 @@ pub struct Stream {
 impl Stream {
     /// Appends the frames of a batch. What is there of it already, from an earlier call that a kill
     /// or a panic ended, is not appended again; so a batch has the same frames each time. Numbers
-    /// rise: see [`Spool::next_batch`](crate::Spool::next_batch).
+    /// rise: see [`Spool::next_batch`](crate::Spool::next_batch). Only the last one may come again:
+    /// whether one below it is here, nobody knows, and its frames are dropped as
+    /// [`DropReason::WrongNumber`]. Frames under the number 0 are no batch: they are appended each time.
     ///
     /// Never fails and syncs nothing: what the disk does not take waits in memory, and what that
     /// does not take either is counted. May be called after anything, also at the end of the process.

@@ -2,9 +2,8 @@
 
 use std::io;
 
-use crate::files::Mode;
+use crate::files::{Mode, unlink_if_there};
 use crate::lane::{CURSOR, Lane, State};
-use crate::open;
 
 impl Lane {
     /// Syncs segments, names and cursor, and removes garbage.
@@ -118,10 +117,10 @@ impl Lane {
         drop(state);
         let files = self.home.files();
         for number in ours {
-            open::unlink_if_there(files, &self.segment_path(number))?;
+            unlink_if_there(files, &self.segment_path(number))?;
         }
         // Last: without it a segment would be taken again.
-        open::unlink_if_there(files, &self.path.join(CURSOR))?;
+        unlink_if_there(files, &self.path.join(CURSOR))?;
         match files.remove_dir(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             removed => removed,

@@ -117,7 +117,7 @@ const STATUS: &str =
     "One row for each stream that ever had a record. In each of them, over all processes that had the
 spool: appended = delivered + rejected + dropped + pending. `delivered` is what a receiver
 acknowledged. Reasons of dropped: cap (of the spool), disk_full, write_failed, damaged, cursor_lost,
-oversize, unknown_stream, operator (by `spool drop`). Of a running process these are the books as they stand on disk.
+oversize, unknown_stream, wrong_number (a batch below the one before it), operator (by `spool drop`). Of a running process these are the books as they stand on disk.
 
 Examples:
   radiosonde spool status

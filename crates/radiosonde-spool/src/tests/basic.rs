@@ -63,6 +63,59 @@ fn a_range_that_was_taken_is_taken_again_as_it_was_and_others_are_settled_in_any
 }
 
 #[test]
+fn whatever_numbers_batches_have_no_record_goes_uncounted() {
+    let bench = Bench::new(one_stream());
+    let spool = bench.create();
+    let stream = spool.stream(0);
+    append(&stream, 5, 0, &[(1, 100), (2, 200)]);
+    // Neither is one that may be here: they were never given, and a later one is.
+    append(&stream, 4, 100, &[(3, 300)]);
+    append(&stream, 1, 200, &[(4, 400), (5, 500)]);
+    // The same one again, and one that does not hold anything.
+    append(&stream, 5, 0, &[(1, 100), (2, 200)]);
+    stream.append(3, &[]);
+    let lost = Tally::new(12, 1200);
+    let check = |spool: &Spool| {
+        let found = account(spool, 0);
+        assert_eq!(found.appended, Tally::new(15, 1500));
+        assert_eq!(found.dropped, [(DropReason::WrongNumber, lost)]);
+        found.pending.records
+    };
+    assert_eq!(check(&spool), 3);
+    assert_eq!(spool.next_batch(), 6);
+    // Also after a restart, which knows the number as well.
+    let bench = bench.after_kill();
+    let spool = bench.open();
+    assert_eq!(check(&spool), 3);
+    let [gap] = &tell(&spool)[..] else { panic!("one gap") };
+    assert_eq!((gap.reason, gap.lost), (DropReason::WrongNumber, lost));
+    append(&spool.stream(0), 2, 300, &[(1, 100)]);
+    assert_eq!(account(&spool, 0).dropped_in_all().records, 13);
+    assert_eq!(drain(&spool.stream(0), ALL), [0, 1, 2]);
+}
+
+#[test]
+fn frames_without_a_number_are_appended_each_time_and_are_in_no_batchs_way() {
+    let bench = Bench::new(one_stream());
+    let spool = bench.create();
+    let stream = spool.stream(0);
+    append(&stream, 0, 0, &[(1, 100)]);
+    append(&stream, 0, 1, &[(1, 100), (1, 100)]);
+    assert_eq!((stream.mark(), spool.next_batch()), (0, 1));
+    append(&stream, 1, 3, &[(1, 100)]);
+    append(&stream, 0, 4, &[(1, 100)]);
+    append(&stream, 1, 3, &[(1, 100)]);
+    let bench = bench.after_kill();
+    let spool = bench.open();
+    let stream = spool.stream(0);
+    assert_eq!((stream.mark(), spool.next_batch()), (1, 2));
+    append(&stream, 1, 3, &[(1, 100)]);
+    append(&stream, 2, 5, &[(1, 100)]);
+    assert_eq!(drain(&stream, ALL), (0..6).collect::<Vec<_>>());
+    assert_eq!(account(&spool, 0).dropped, []);
+}
+
+#[test]
 fn a_batch_is_there_once_however_often_it_is_appended_and_a_torn_one_is_completed() {
     let bench = Bench::new(one_stream());
     let stream = bench.create().stream(0);
@@ -70,7 +123,6 @@ fn a_batch_is_there_once_however_often_it_is_appended_and_a_torn_one_is_complete
     append(&stream, 1, 0, &frames);
     append(&stream, 1, 0, &frames);
     append(&stream, 5, 9, &frames);
-    append(&stream, 3, 18, &frames);
     assert_eq!(stream.account().appended.records, 18);
     // As far as the first frame of the next batch.
     bench

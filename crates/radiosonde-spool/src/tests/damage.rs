@@ -309,3 +309,74 @@ fn what_is_damaged_is_kept_for_a_look_within_bounds() {
     let kept = bench.memory.content(&Path::new(PATH).join("quarantine/events-000001.bin"));
     assert_eq!(kept, b"400 Bad Request: no\npoison");
 }
+
+/// Flips a byte of a file.
+fn flip(bench: &Bench, path: &Path, at: usize) {
+    let mut bytes = bench.memory.content(path);
+    bytes[at] ^= 1;
+    bench.memory.set_content(path, bytes);
+}
+
+#[test]
+fn of_a_range_that_was_damaged_the_rest_comes_however_often_it_is_taken() {
+    for (damaged, rest) in [(0, [1, 2]), (1, [0, 2]), (2, [0, 1])] {
+        let bench = Bench::new(one_stream());
+        let spool = bench.create();
+        append(&spool.stream(0), 1, 0, &[(1, 200); 3]);
+        let _held = spool.stream(0).take(ALL).unwrap().unwrap();
+        let mut bench = bench.after_kill();
+        flip(&bench, &path_of(&segment_name(1)), SEGMENT_HEAD + damaged * (56 + 200) + 60);
+        for _ in 0..3 {
+            let spool = bench.open();
+            let taken = spool.stream(0).take(ALL).unwrap().expect("what is whole");
+            assert_eq!(taken_records(&taken), rest, "frame {damaged}");
+            assert!(taken.is_again());
+            bench = bench.after_kill();
+        }
+        let found = account(&bench.open(), 0);
+        assert_eq!(found.dropped, [(DropReason::Damaged, Tally::new(1, 200))]);
+    }
+}
+
+#[test]
+fn without_a_manifest_the_books_outlast_the_segments() {
+    let bench = Bench::new(one_stream());
+    append(&bench.create().stream(0), 1, 0, &[(3, 300)]);
+    let bench = bench.after_kill();
+    let manifest = Path::new(PATH).join("manifest");
+    flip(&bench, &manifest, 30);
+    let spool = bench.open();
+    assert_eq!(spool.manifest(), b"");
+    assert_eq!(drain(&spool.stream(0), ALL), [0, 1, 2]);
+    spool.sync().unwrap();
+    assert_eq!(account(&spool, 0).segments, 0);
+    // No segment says whose the cursor is any more.
+    let bench = bench.after_kill();
+    let spool = bench.open();
+    assert_eq!(account(&spool, 0).delivered, Tally::new(3, 300));
+    let left = bench.memory.content(&Path::new(PATH).join("quarantine/manifest-000000.bin"));
+    assert!(left.starts_with(b"damaged\nRSNDMAN1"), "{left:?}");
+    spool.remove().unwrap();
+    assert!(bench.memory.paths().is_empty());
+}
+
+#[test]
+fn what_comes_back_behind_the_end_of_the_books_is_in_nobodys_way() {
+    let bench = Bench::new(one_stream());
+    let spool = bench.create();
+    append(&spool.stream(0), 1, 0, &[(1, 900); 6]);
+    spool.sync().unwrap();
+    let bench = bench.after_kill();
+    // The later segment has the lower number: its numbers are given again.
+    let [first, second] = [1, 2].map(|number| path_of(&segment_name(number)));
+    let later = bench.memory.content(&second);
+    bench.memory.set_content(&second, bench.memory.content(&first));
+    bench.memory.set_content(&first, later);
+    bench.memory.set_content(&path_of("cursor"), Vec::new());
+    let spool = bench.open();
+    let stream = spool.stream(0);
+    append(&stream, spool.next_batch(), 100, &[(1, 900); 8]);
+    let records = drain(&stream, Limit { records: 2, bytes: 5000 });
+    assert!(records.ends_with(&(100..108).collect::<Vec<_>>()), "{records:?}");
+    account(&spool, 0);
+}

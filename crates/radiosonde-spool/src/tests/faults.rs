@@ -387,6 +387,32 @@ fn the_disk_keeps_its_floor_and_a_full_one_takes_what_was_freed() {
 }
 
 #[test]
+fn what_went_for_the_disk_while_somebody_had_it_is_lost_for_the_disk() {
+    for is_killed in [false, true] {
+        let mut options = options(&[("events", 1, 0), ("debug", 0, 0)]);
+        options.limits.free_bytes = Some(6 * 4096);
+        let bench = Bench::new(options);
+        bench.memory.set_capacity(30 * 4096);
+        let spool = bench.create();
+        let debug = spool.stream(1);
+        append(&debug, 1, 0, &[(1, 3900)]);
+        let held = debug.take(ALL).unwrap().unwrap();
+        for batch in 2..=17 {
+            append(&spool.stream(0), batch, batch, &[(1, 3900)]);
+        }
+        assert_eq!(account(&spool, 1).segments, 0);
+        let lost = vec![(DropReason::DiskFull, Tally::new(1, 3900))];
+        assert_eq!(account(&spool, 1).dropped, [], "somebody has it");
+        if is_killed {
+            assert_eq!(account(&bench.after_kill().open(), 1).dropped, lost);
+        } else {
+            debug.give_back(&held);
+            assert_eq!(account(&spool, 1).dropped, lost);
+        }
+    }
+}
+
+#[test]
 fn what_stays_free_fits_the_disk() {
     const MIB: u64 = 1 << 20;
     let cases = [
