@@ -83,9 +83,9 @@ pub fn look(path: &Path, is_in_use: bool) -> io::Result<Seen> {
 /// # Errors
 /// As from the system; `Unsupported` when a newer version made it.
 pub fn look_at_manifest(path: &Path) -> io::Result<Vec<u8>> {
-    match open::manifest(&Disk, path)? {
+    match manifest::read(&Disk, path)? {
         Head::Newer => Err(open::newer(path)),
-        Head::Ours((_, manifest)) => Ok(manifest),
+        Head::Ours((_, bytes)) => Ok(bytes),
         Head::Bad => Ok(Vec::new()),
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Inner {
     /// Held by whoever gives something up.
     pub(crate) evicting: Mutex<()>,
     has_counted: AtomicBool,
+    /// Made here: the first to come with a disk's time counts what others take.
+    is_new: AtomicBool,
 }
 
 impl Spool {
@@ -82,7 +84,8 @@ impl Spool {
         for lane in &spool.inner.lanes {
             lane.prepare()?;
         }
-        spool.inner.count_others();
+        // Whoever makes it has other things to do than to look at what may be hundreds of others.
+        spool.inner.is_new.store(true, Ordering::Relaxed);
         Ok(spool)
     }
 
@@ -122,8 +125,8 @@ impl Spool {
 
     fn of(home: Arc<Home>, lanes: Vec<Arc<Lane>>) -> Self {
         let evicting = Mutex::default();
-        let has_counted = AtomicBool::new(false);
-        Self { inner: Arc::new(Inner { home, lanes, evicting, has_counted }) }
+        let (has_counted, is_new) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { inner: Arc::new(Inner { home, lanes, evicting, has_counted, is_new }) }
     }
 
     /// What the owner wrote down when it made the spool. Empty when that is damaged or missing.
@@ -308,7 +311,8 @@ impl Inner {
         }
         self.home.prepare_spare();
         // A spool that is only drained needs no room; a process may have many of them.
-        if self.lanes.iter().any(|lane| lane.lock().active.is_some()) {
+        let is_new = self.is_new.swap(false, Ordering::Relaxed);
+        if is_new || self.lanes.iter().any(|lane| lane.lock().active.is_some()) {
             self.count_others();
         }
         result
