@@ -161,9 +161,9 @@ impl Cursor {
     pub(crate) fn is_possible(&self) -> bool {
         let Self { next, read, delivered, rejected, refused, .. } = self;
         let ranges = self.ranges.iter().map(|range| range.tally);
-        let parts = [*delivered, *rejected].into_iter().chain(self.dropped).chain(ranges);
-        let sum = parts.fold(Some(Tally::default()), |sum, part| {
-            Some(sum? + part).filter(|sum| Tally::END.is_from(*sum))
+        let mut parts = [*delivered, *rejected].into_iter().chain(self.dropped).chain(ranges);
+        let sum = parts.try_fold(Tally::default(), |sum, part| {
+            Some(sum + part).filter(|sum| Tally::END.is_from(*sum))
         });
         let is_within = Tally::END.is_from(*next) && Tally::END.is_from(*refused);
         is_within
