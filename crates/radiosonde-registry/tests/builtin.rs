@@ -92,6 +92,7 @@ fn what_the_other_crates_write_is_there() {
         ("radiosonde_otlp_oldest_pending_seconds", MetricType::Gauge, &["signal"]),
         ("radiosonde_otlp_breaker_state", MetricType::Gauge, &["signal", "state"]),
         ("radiosonde_otlp_adopted_spools", MetricType::Gauge, &[]),
+        ("radiosonde_otlp_adopted_waiting_spools", MetricType::Gauge, &[]),
         ("radiosonde_otlp_adopted_records_total", MetricType::Counter, &["outcome"]),
         ("radiosonde_otlp_adopted_pending_records", MetricType::Gauge, &[]),
         ("metric_ingest_status", MetricType::Counter, &["metric", "status"]),

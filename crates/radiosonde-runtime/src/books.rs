@@ -143,6 +143,7 @@ fn collect_otlp(report: &OtlpReport, snapshot: &mut Snapshot) {
     }
     let adopted = &report.adopted;
     snapshot.gauge("radiosonde_otlp_adopted_spools", &[], adopted.spools as f64);
+    snapshot.gauge("radiosonde_otlp_adopted_waiting_spools", &[], adopted.waiting as f64);
     snapshot.gauge("radiosonde_otlp_adopted_pending_records", &[], adopted.pending as f64);
     for (outcome, count) in [
         ("delivered", adopted.delivered),

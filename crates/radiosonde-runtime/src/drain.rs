@@ -15,6 +15,10 @@ use crate::report::{AdoptedReport, DestinationReport};
 
 /// Between two looks at how it goes on.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// How long before the end nothing is begun that would not be answered by then; of a short time half.
+const END_WITHIN: Duration = Duration::from_secs(2);
+/// Limits past a day are a day.
+const WITHIN_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 /// What to send, and for how long to try.
 #[derive(Clone, Debug)]
@@ -72,32 +76,37 @@ pub fn recover(directory: &Path, retry: bool) -> io::Result<(RecoveryReport, Vec
 /// # Errors
 /// As from the system, when the directory cannot be read or there is no thread for it.
 pub fn drain(options: &Options, progress: &mut dyn FnMut(&Drained)) -> io::Result<Drained> {
-    let deadline = Instant::now() + options.within;
+    let within = options.within.min(WITHIN_MAX);
+    let end = END_WITHIN.min(within / 2);
+    let deadline = Instant::now() + (within - end);
     let (otlp, problems) = (Otlp::default(), Problems::default());
     std::fs::read_dir(&options.directory)?;
     // Everything, as no slot is ours.
     let redactions = Redactions::default();
     let none = u32::MAX;
     drop(recovery::run_later(&options.directory, none, &redactions, &problems, &otlp));
-    let drainer = Drainer::start(&otlp, options.endpoint.as_deref(), &problems)?;
+    let (directory, endpoint) = (&options.directory, options.endpoint.as_deref());
+    let mut drainer = Drainer::start(&otlp, directory, endpoint, &problems)?;
     let mut drained = Drained::default();
+    let mut is_empty = false;
     loop {
-        drainer.turn(&options.directory, &problems);
-        let (records, destinations) = drainer.state();
-        let gaps = drainer.take_gaps();
-        drained.gaps.extend(gaps.iter().map(told));
-        (drained.records, drained.destinations) = (records, destinations);
+        drainer.turn(&problems);
+        drained.gaps.extend(drainer.tell_gaps(&problems).iter().map(told));
+        (drained.records, drained.destinations) = drainer.state();
         drained.problems = problems.all();
         progress(&drained);
-        drainer.gaps_told();
+        let was_empty = is_empty;
+        is_empty = drained.records.pending + drained.records.waiting == 0;
         let left = deadline.saturating_duration_since(Instant::now());
-        if drained.records.pending == 0 || left.is_zero() {
+        // Once more: what was in the way of another look may be gone with the last of it.
+        if is_empty && was_empty || left.is_zero() {
             break;
         }
-        std::thread::sleep(LOOK_INTERVAL.min(left));
+        std::thread::sleep(if is_empty { Duration::ZERO } else { LOOK_INTERVAL.min(left) });
     }
-    drainer.end();
-    drained.records = drainer.state().0;
+    // The sender may begin what it can still hear the answer to.
+    drained.records = drainer.end(if is_empty { Duration::ZERO } else { end }, &problems);
+    drained.problems = problems.all();
     Ok(drained)
 }
 

@@ -2,23 +2,15 @@
 //! that do not answer, and takes over what processes that have ended left.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use radiosonde_context::Context;
 use radiosonde_events::Redactions;
-use radiosonde_record::{Level, Slot, Value, suppress_thread, survive_size_limit};
+use radiosonde_record::{Level, Slot};
 
-use crate::io_thread::own_event;
+use crate::adopter::Adopter;
+use crate::io_thread::unfiltered_event;
 use crate::otlp::Gap;
-use crate::recovery;
 use crate::telemetry::Telemetry;
-use crate::words::counted;
 
 /// Between two looks at the spools and their destinations.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -37,15 +29,13 @@ pub(crate) struct Exports {
     next: Instant,
     /// `None` before the first one.
     next_adoption: Option<Instant>,
-    /// A thread looks at what others have left.
-    is_adopting: Arc<AtomicBool>,
+    adopter: Option<Adopter>,
     redactions: Redactions,
 }
 
 impl Exports {
     pub(crate) fn new(slot: Option<Slot>, redactions: Redactions, now: Instant) -> Self {
-        let is_adopting = Arc::default();
-        Self { slot, next: now, next_adoption: None, is_adopting, redactions }
+        Self { slot, next: now, next_adoption: None, adopter: None, redactions }
     }
 
     /// When the next look is due, if anything is sent.
@@ -64,12 +54,20 @@ impl Exports {
         self.next = now + if is_first { FIRST_LOOK_INTERVAL } else { LOOK_INTERVAL };
     }
 
-    /// What is left to do before the end.
+    /// What is left to do before the end. A short program that has had no time yet still begins to send what
+    /// others have left.
     pub(crate) fn last(&mut self, telemetry: &Telemetry) {
         if telemetry.otlp().is_on() && self.next_adoption.is_none() {
             self.adopt_when_due(telemetry, Instant::now());
         }
         self.tell(telemetry);
+    }
+
+    /// The end, for which nobody waits longer than until then.
+    pub(crate) fn end(self, telemetry: &Telemetry, until: Instant) {
+        if let Some(adopter) = self.adopter {
+            adopter.end(telemetry, until);
+        }
     }
 
     /// What is in rings comes first: it is recovered into the same spools.
@@ -78,60 +76,26 @@ impl Exports {
         if !is_due || !telemetry.files().is_recovered() {
             return;
         }
-        let is_first = self.next_adoption.is_none();
+        // The drain has recovered all slots just now.
+        let recovers = self.next_adoption.is_some();
         self.next_adoption = Some(now + spread(ADOPTION_INTERVAL));
-        if is_first {
-            // The drain has recovered all slots just now.
-            if let Some(root) = telemetry.directory() {
-                telemetry.otlp().adopt(root, self.slot.as_ref(), telemetry.problems());
-            }
-            telemetry.otlp().set_adopted();
-        } else if let Some(slot) = &self.slot {
-            self.adopt_aside(telemetry, slot);
-        }
-    }
-
-    /// Recovers and adopts on a thread of its own, as this one has other things to do. Killed with the
-    /// process at any moment, it is done again by the next one.
-    fn adopt_aside(&self, telemetry: &Telemetry, slot: &Slot) {
-        let Some(root) = telemetry.directory().map(Path::to_owned) else { return };
-        if self.is_adopting.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let (telemetry, slot) = (telemetry.clone(), slot.clone());
-        let (redactions, is_adopting) = (self.redactions.clone(), Arc::clone(&self.is_adopting));
-        let run = move || {
-            suppress_thread();
-            let (problems, otlp) = (telemetry.problems(), telemetry.otlp());
-            let adopt = || {
-                let found = recovery::run_later(&root, slot.number(), &redactions, problems, otlp);
-                telemetry.recovered().add(&found);
-                otlp.adopt(&root, Some(&slot), problems);
-            };
-            let ended = catch_unwind(AssertUnwindSafe(|| survive_size_limit(adopt)));
-            if ended.is_err() {
-                problems.say(
-                    "a panic while looking at what other processes have left",
-                    "report it with the version of radiosonde; `radiosonde spool drain` does the same",
-                );
-            }
-            is_adopting.store(false, Ordering::Release);
+        let (Some(root), Some(slot)) = (telemetry.directory(), &self.slot) else {
+            return telemetry.otlp().set_adopted();
         };
-        let name = "radiosonde-adopt".to_owned();
-        if thread::Builder::new().name(name).spawn(run).is_err() {
-            self.is_adopting.store(false, Ordering::Release);
+        if self.adopter.is_none() {
+            self.adopter = Adopter::start(telemetry, root, slot, &self.redactions);
+        }
+        match &self.adopter {
+            Some(adopter) => adopter.look(telemetry, recovers),
+            None => telemetry.otlp().set_adopted(),
         }
     }
 
     /// What is to be told, told now.
     fn tell(&self, telemetry: &Telemetry) {
         let otlp = telemetry.otlp();
-        for gap in otlp.take_gaps() {
-            tell_of_gap(telemetry, &gap);
-        }
-        otlp.gaps_told();
+        otlp.tell_gaps(&mut |gap| tell_of_gap(telemetry, gap));
         otlp.tell(telemetry.problems());
-        otlp.tend_dead(telemetry.problems());
     }
 }
 
@@ -142,32 +106,9 @@ fn spread(time: Duration) -> Duration {
     time * 3 / 4 + time * u32::try_from(random).unwrap_or(0) / 2_000
 }
 
-/// A loss stands in the log, and reaches the receiver as well.
-fn tell_of_gap(telemetry: &Telemetry, gap: &Gap) {
-    let time = |ns: u64| {
-        let at = Timestamp::from_nanosecond(i128::from(ns)).unwrap_or_default();
-        format!("{at:.3}")
-    };
-    let (from, to) = (time(gap.from_ns), time(gap.to_ns));
-    let mut meta = vec![
-        ("stream", Value::Str(gap.stream)),
-        ("reason", Value::Str(gap.reason)),
-        ("records", Value::U64(gap.records)),
-        ("bytes", Value::U64(gap.bytes)),
-        ("from", Value::Str(&from)),
-        ("to", Value::Str(&to)),
-    ];
-    if let Some(instance) = &gap.instance {
-        meta.push(("instance", Value::Str(instance)));
-    }
-    let text = format!(
-        "{} of the stream {} will not be sent: {}",
-        counted(gap.records, "record"),
-        gap.stream,
-        gap.reason
-    );
-    let none = Context::default();
-    own_event(telemetry, &none, Level::Warning, "radiosonde.gap", &text, &meta);
+/// A loss stands in the log, and reaches the receiver as well. Whether it is recorded.
+fn tell_of_gap(telemetry: &Telemetry, gap: &Gap) -> bool {
+    gap.describe(|text, meta| unfiltered_event(telemetry, (Level::Warning, Gap::EVENT), text, meta))
 }
 
 #[cfg(test)]

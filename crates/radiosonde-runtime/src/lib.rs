@@ -79,6 +79,7 @@
 //! lists them.
 #![forbid(unsafe_code)]
 
+mod adopter;
 mod batch;
 mod books;
 mod config;

@@ -149,10 +149,19 @@ pub(crate) fn run_later(
     let mut report = RecoveryReport::default();
     let filing = Filing::new(root, &Live::default());
     for number in Slot::existing(root).into_iter().filter(|number| *number != own) {
+        let path = root.join("inst").join(number.to_string());
         // Without a look at its lock where there is nothing: a process that starts may want it.
-        if has_remains(&root.join("inst").join(number.to_string()))
-            && let Ok(Some(slot)) = Slot::try_take(root, number)
-        {
+        if !has_remains(&path) {
+            continue;
+        }
+        let taken = Slot::try_take(root, number).unwrap_or_else(|error| {
+            // To a process among others, slots of other users are no matter of its own.
+            if own == u32::MAX || error.kind() != io::ErrorKind::PermissionDenied {
+                report.failed.push((path, error));
+            }
+            None
+        });
+        if let Some(slot) = taken {
             remove_targets(root, &slot);
             let mut host = Exporting { otlp, redactions };
             recover_slot(&slot, &filing, redactions, &mut report, &mut host);

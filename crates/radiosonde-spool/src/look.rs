@@ -77,6 +77,19 @@ pub fn look(path: &Path, is_in_use: bool) -> io::Result<Seen> {
     Ok(Seen { manifest, streams, quarantine: (names.len() as u64, bytes) })
 }
 
+/// What the owner of the spool in a directory wrote down, without a look at the rest. Empty when that is
+/// damaged or missing.
+///
+/// # Errors
+/// As from the system; `Unsupported` when a newer version made it.
+pub fn look_at_manifest(path: &Path) -> io::Result<Vec<u8>> {
+    match manifest::read(&Disk, path)? {
+        Head::Newer => Err(open::newer(path)),
+        Head::Ours((_, bytes)) => Ok(bytes),
+        Head::Bad => Ok(Vec::new()),
+    }
+}
+
 impl Seen {
     /// The streams as options, for whoever opens the spool without knowing what its owner calls them.
     pub fn options(&self) -> Options {

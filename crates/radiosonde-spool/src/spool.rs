@@ -33,6 +33,8 @@ pub(crate) struct Inner {
     /// Held by whoever gives something up.
     pub(crate) evicting: Mutex<()>,
     has_counted: AtomicBool,
+    /// Made here: the first to come with a disk's time counts what others take.
+    is_new: AtomicBool,
 }
 
 impl Spool {
@@ -82,7 +84,8 @@ impl Spool {
         for lane in &spool.inner.lanes {
             lane.prepare()?;
         }
-        spool.inner.count_others();
+        // Whoever makes it has other things to do than to look at what may be hundreds of others.
+        spool.inner.is_new.store(true, Ordering::Relaxed);
         Ok(spool)
     }
 
@@ -122,8 +125,8 @@ impl Spool {
 
     fn of(home: Arc<Home>, lanes: Vec<Arc<Lane>>) -> Self {
         let evicting = Mutex::default();
-        let has_counted = AtomicBool::new(false);
-        Self { inner: Arc::new(Inner { home, lanes, evicting, has_counted }) }
+        let (has_counted, is_new) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { inner: Arc::new(Inner { home, lanes, evicting, has_counted, is_new }) }
     }
 
     /// What the owner wrote down when it made the spool. Empty when that is damaged or missing.
@@ -252,6 +255,16 @@ impl Spool {
     /// As from the system. `WouldBlock` when something is pending or a loss is not told;
     /// `DirectoryNotEmpty` when there are files of somebody else. It can be opened and removed again.
     pub fn remove(self) -> io::Result<()> {
+        self.remove_unsynced()?;
+        let home = &self.inner.home;
+        home.path.parent().map_or(Ok(()), |parent| home.files().sync_dir(parent))
+    }
+
+    /// As [`Spool::remove`] for an owner who syncs nothing: a power cut may bring back some of it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn remove_unsynced(&self) -> io::Result<()> {
         if !self.is_done() {
             let what = "the spool still holds records or losses to be told; drain it first";
             return Err(io::Error::new(io::ErrorKind::WouldBlock, what));
@@ -266,8 +279,7 @@ impl Spool {
         for name in [NEW_MANIFEST, MANIFEST] {
             unlink_if_there(home.files(), &home.path.join(name))?;
         }
-        home.files().remove_dir(&home.path)?;
-        home.path.parent().map_or(Ok(()), |parent| home.files().sync_dir(parent))
+        home.files().remove_dir(&home.path)
     }
 }
 
@@ -299,7 +311,8 @@ impl Inner {
         }
         self.home.prepare_spare();
         // A spool that is only drained needs no room; a process may have many of them.
-        if self.lanes.iter().any(|lane| lane.lock().active.is_some()) {
+        let is_new = self.is_new.swap(false, Ordering::Relaxed);
+        if is_new || self.lanes.iter().any(|lane| lane.lock().active.is_some()) {
             self.count_others();
         }
         result

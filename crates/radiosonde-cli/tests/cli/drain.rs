@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::fixture::{Ran, command, run};
 
 /// A program that could not send its events, and has ended.
-fn ended(directory: &Path, endpoint: &str, events: u64) -> Report {
+pub(crate) fn ended(directory: &Path, endpoint: &str, events: u64) -> Report {
     let service = Service::new("shop", "1.0.0");
     let parts = Config::new(service).dir(directory).otlp(endpoint).build();
     parts.events.within(|| {
@@ -23,7 +23,7 @@ fn ended(directory: &Path, endpoint: &str, events: u64) -> Report {
     parts.guard.shutdown(Duration::from_millis(500))
 }
 
-fn spool(directory: &Path, args: &str) -> Ran {
+pub(crate) fn spool(directory: &Path, args: &str) -> Ran {
     let dir = directory.to_str().unwrap();
     let mut split = vec!["spool"];
     split.extend(args.split(' '));
@@ -116,7 +116,7 @@ fn what_waits_for_want_of_a_token_is_sent_with_the_one_that_is_set_here() {
 }
 
 /// What a killed process left: events and spans in its rings, and no spool any more, if it had one.
-fn killed(directory: &Path, exports: bool) {
+pub(crate) fn killed(directory: &Path, exports: bool) {
     let mut owner = Owner::default();
     (owner.service, owner.version) = ("shop".to_owned(), "1.0.0".to_owned());
     // As with an endpoint: spans have no day file then.

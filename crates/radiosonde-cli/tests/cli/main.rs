@@ -7,6 +7,7 @@ mod closing;
 mod coverage;
 mod doctor;
 mod drain;
+mod drained;
 mod fixture;
 mod found;
 mod hostile;

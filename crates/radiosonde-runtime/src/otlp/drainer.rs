@@ -1,15 +1,18 @@
 //! A sender for what processes that have ended left, and nothing else.
 
+use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use radiosonde_otlp::{Manifest, Sender};
+use radiosonde_otlp::{Manifest, Sender, Signal};
+use radiosonde_record::is_orphaned;
 
-use super::Gap;
+use super::adoption::unknown;
 use super::dead::Dead;
 use super::destinations::Destinations;
 use super::live::{self, Otlp};
+use super::{Gap, gap_lines};
 use crate::problem::Problems;
 use crate::report::{AdoptedReport, DestinationReport};
 
@@ -22,12 +25,16 @@ pub(crate) struct Drainer {
     instead: Option<Destinations>,
     /// What is set here, for what goes to the same endpoints anyway.
     here: Option<Destinations>,
+    directory: PathBuf,
+    /// Spools into which losses were told.
+    told: BTreeSet<PathBuf>,
 }
 
 impl Drainer {
     /// Starts a sender for what `otlp` has opened while it recovered, and for what is found further on.
     pub(crate) fn start(
         otlp: &Otlp,
+        directory: &Path,
         endpoint: Option<&str>,
         problems: &Problems,
     ) -> io::Result<Self> {
@@ -53,22 +60,20 @@ impl Drainer {
         let mut options = live::sender_options();
         // Somebody waits.
         options.start_jitter = Duration::ZERO;
-        Ok(Self { dead: otlp.dead().clone(), sender: Sender::start(options)?, instead, here })
+        let (dead, sender) = (otlp.dead().clone(), Sender::start(options)?);
+        let (directory, told) = (directory.to_owned(), BTreeSet::new());
+        Ok(Self { dead, sender, instead, here, directory, told })
     }
 
     /// Hands over what there is to send, and removes what is done.
-    pub(crate) fn turn(&self, directory: &Path, problems: &Problems) {
-        self.dead.find(directory, None, None, problems);
-        let corrected = |mut manifest: Manifest| {
-            match (&self.instead, &self.here) {
-                (Some(instead), _) => manifest.destinations = instead.inner().clone(),
-                (None, Some(here)) => here.correct(&mut manifest.destinations),
-                (None, None) => {}
-            }
-            manifest
-        };
-        self.dead.send(&self.sender, &corrected, problems);
-        self.dead.remove_done();
+    pub(crate) fn turn(&self, problems: &Problems) {
+        let _found = self.dead.find(&self.directory, None, None, problems);
+        self.dead.turn(&self.sender, &|manifest| self.corrected(manifest), problems);
+    }
+
+    /// Where what has this manifest is sent from here.
+    fn corrected(&self, manifest: Manifest) -> Manifest {
+        corrected(manifest, self.instead.as_ref(), self.here.as_ref())
     }
 
     pub(crate) fn state(&self) -> (AdoptedReport, Vec<DestinationReport>) {
@@ -76,19 +81,62 @@ impl Drainer {
         (self.dead.report(), destinations.iter().map(live::destination).collect())
     }
 
-    pub(crate) fn take_gaps(&self) -> Vec<Gap> {
-        self.dead.take_gaps()
+    /// Tells losses that nobody was told of: in the day file, to the receiver, and here.
+    pub(crate) fn tell_gaps(&mut self, problems: &Problems) -> Vec<Gap> {
+        let mut all = Vec::new();
+        let (dead, mut told) = (self.dead.clone(), std::mem::take(&mut self.told));
+        dead.tell_gaps(&mut |path, spool, gaps| {
+            let Some(slot) = dead.slot_of(path) else { return false };
+            let manifest = Manifest::from_bytes(spool.manifest());
+            let manifest = self.corrected(manifest.unwrap_or_else(|_| unknown(path)));
+            // Into each spool once: what it does not take is a loss as well. While something is still to be
+            // recovered into it, its numbers are that one's.
+            let is_sent = manifest.destinations.of(Signal::Logs).is_some()
+                && is_orphaned(path)
+                && told.insert(path.to_owned());
+            let place = gap_lines::Place {
+                root: &self.directory,
+                slot,
+                manifest: &manifest,
+                spool: is_sent.then_some(spool),
+            };
+            if let Err(error) = gap_lines::record(gaps, &place) {
+                problems.say(
+                    format!("losses in {} are not in the log: {error}", path.display()),
+                    "make the telemetry directory writable; they are said here alone",
+                );
+            }
+            all.extend_from_slice(gaps);
+            true
+        });
+        self.told = told;
+        all
     }
 
-    pub(crate) fn gaps_told(&self) {
-        self.dead.gaps_told();
-    }
-
-    /// Ends the sender. What is under way has a moment.
-    pub(crate) fn end(&self) {
-        let _shutdown = self.sender.shutdown(Duration::ZERO);
+    /// Ends the sender `within` that time, in which it begins nothing that will not be answered by then: what
+    /// was not is sent again.
+    pub(crate) fn end(&self, within: Duration, problems: &Problems) -> AdoptedReport {
+        self.dead.stop();
+        let _shutdown = self.sender.shutdown(within);
         // What was settled is told to the disk; where that fails it is sent again.
+        let _synced = self.dead.sync();
         self.dead.close();
-        self.dead.remove_done();
+        self.dead.remove_done(problems);
+        let mut report = self.dead.report();
+        report.pending += self.dead.pending_of_waiting();
+        report
     }
+}
+
+fn corrected(
+    mut manifest: Manifest,
+    instead: Option<&Destinations>,
+    here: Option<&Destinations>,
+) -> Manifest {
+    match (instead, here) {
+        (Some(instead), _) => manifest.destinations = instead.inner().clone(),
+        (None, Some(here)) => here.correct(&mut manifest.destinations),
+        (None, None) => {}
+    }
+    manifest
 }

@@ -18,6 +18,7 @@ use super::dead::Dead;
 use super::destinations::Destinations;
 use super::troubles::{Troubles, View};
 use super::{Gap, books, resource};
+use crate::config::Fsync;
 use crate::problem::Problems;
 use crate::report::{DestinationReport, OtlpReport};
 use crate::settings::Settings;
@@ -41,13 +42,23 @@ struct Live {
     snapshots: Mutex<SnapshotEncoder>,
     /// Records that could be encoded for their files only.
     unexported: Mutex<Unexported>,
-    /// Whether what earlier processes left is on its way.
-    is_adopted: Mutex<bool>,
+    adoption: Mutex<Adoption>,
     adopted: Condvar,
     /// Most that the spool takes.
     cap_bytes: u64,
     troubles: Mutex<Troubles>,
 }
+
+/// Whether what earlier processes left is on its way.
+#[derive(Clone, Copy, Debug, Default)]
+struct Adoption {
+    is_under_way: bool,
+    /// For the first time.
+    is_done: bool,
+}
+
+/// How long somebody waits for the next spool of an earlier process to have its turn before looking again.
+const TURN_WITHIN: Duration = Duration::from_millis(100);
 
 /// The file system of a container without a volume, as `statfs` has it: overlayfs.
 const OVERLAY: u64 = 0x794c_7630;
@@ -67,7 +78,7 @@ impl Otlp {
         place: Option<Place<'_>>,
         problems: &Problems,
     ) -> Self {
-        let dead = Dead::default();
+        let dead = Dead::new(settings.files.fsync != Fsync::Never);
         let Some(destinations) = settings.otlp.destinations.clone() else {
             say_what_waits(place, problems);
             return Self { live: None, dead };
@@ -185,31 +196,26 @@ impl Otlp {
         true
     }
 
-    /// Brings what is in the spools to the disk.
+    /// Brings what is in the spool of this process to the disk. Where nothing is sent, what was recovered for
+    /// others: nobody else does.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        let dead = self.dead.sync();
-        self.live.as_ref().map_or(Ok(()), |live| live.spool.sync()).and(dead)
+        self.live.as_ref().map_or_else(|| self.dead.sync(), |live| live.spool.sync())
     }
 
-    /// Looks after the spools where nothing is synced.
+    /// Looks after it where nothing is synced.
     pub(crate) fn tend(&self) -> io::Result<()> {
-        let dead = self.dead.tend();
-        self.live.as_ref().map_or(Ok(()), |live| live.spool.tend()).and(dead)
+        self.live.as_ref().map_or_else(|| self.dead.sync(), |live| live.spool.tend())
     }
 
-    /// Losses that were not told yet.
-    pub(crate) fn take_gaps(&self) -> Vec<Gap> {
-        let mut gaps = self.dead.take_gaps();
-        if let Some(live) = &self.live {
-            gaps.extend(live.spool.take_gaps().into_iter().map(|gap| told(&gap, None)));
+    /// Tells losses that were not told yet, `tell` saying whether it could. What it could not is told
+    /// again, with the others of its spool, the next time.
+    pub(crate) fn tell_gaps(&self, tell: &mut dyn FnMut(&Gap) -> bool) {
+        self.dead.tell_gaps(&mut |_, _, gaps| gaps.iter().all(&mut *tell));
+        if let Some(live) = &self.live
+            && live.spool.take_gaps().iter().all(|gap| tell(&told(gap, None)))
+        {
+            live.spool.told();
         }
-        gaps
-    }
-
-    /// Those that were taken are told, in a place that outlives the process.
-    pub(crate) fn gaps_told(&self) {
-        self.dead.gaps_told();
-        self.live.iter().for_each(|live| live.spool.told());
     }
 
     /// Spools that are open in this slot, which this process has, are its own to send; see [`Dead::hold`].
@@ -217,32 +223,49 @@ impl Otlp {
         self.dead.hold(slot, is_own);
     }
 
-    /// Takes over what processes that have ended left to be sent, in our slot and in those nobody has.
-    pub(crate) fn adopt(&self, root: &Path, own: Option<&Slot>, problems: &Problems) {
+    /// Finds what processes that have ended left to be sent, in our slot and in those nobody has.
+    pub(crate) fn find(&self, root: &Path, own: Option<&Slot>, problems: &Problems) {
         let Some(live) = &self.live else { return };
-        self.dead.find(root, own, Some(&live.path), problems);
-        self.send_dead(problems);
+        let _found = self.dead.find(root, own, Some(&live.path), problems);
     }
 
-    /// What earlier processes left is known, and on its way.
+    /// What earlier processes left is being looked for.
+    pub(crate) fn set_adopting(&self) {
+        if let Some(live) = &self.live {
+            lock(&live.adoption).is_under_way = true;
+        }
+    }
+
+    /// What they left is known, and on its way.
     pub(crate) fn set_adopted(&self) {
         if let Some(live) = &self.live {
-            *lock(&live.is_adopted) = true;
+            *lock(&live.adoption) = Adoption { is_done: true, is_under_way: false };
             live.adopted.notify_all();
         }
     }
 
-    /// Sends what has come into spools of processes that have ended, and removes those in which everything
-    /// is done.
-    pub(crate) fn tend_dead(&self, problems: &Problems) {
-        self.dead.remove_done();
-        self.send_dead(problems);
+    /// Removes spools of processes that have ended in which everything is done, and gives those that wait
+    /// their turn. For one thread, as is `find`: it waits for the disk.
+    pub(crate) fn tend_dead(&self, problems: &Problems) -> io::Result<()> {
+        let Some(live) = &self.live else { return Ok(()) };
+        self.dead.turn(&live.sender, &|manifest| live.corrected(manifest), problems);
+        self.dead.sync()
     }
 
-    fn send_dead(&self, problems: &Problems) {
-        let Some(live) = &self.live else { return };
-        let corrected = |manifest| live.corrected(manifest);
-        self.dead.send(&live.sender, &corrected, problems);
+    /// Waits until there is something to do in `tend_dead`, for `pause` at most while any spool is there.
+    pub(crate) fn await_dead(&self, pause: Duration) {
+        self.dead.await_work(pause);
+    }
+
+    /// Ends that wait.
+    pub(crate) fn wake_dead(&self) {
+        self.dead.wake();
+    }
+
+    /// The last that is done for them.
+    pub(crate) fn close_dead(&self, problems: &Problems) {
+        self.dead.close();
+        self.dead.remove_done(problems);
     }
 
     /// Brings the problems of destinations up to what holds now.
@@ -278,20 +301,36 @@ impl Otlp {
     pub(crate) fn flush(&self, within: Duration) -> bool {
         let Some(live) = &self.live else { return true };
         let deadline = Instant::now() + within;
-        let waited = live.adopted.wait_timeout_while(lock(&live.is_adopted), within, |it| !*it);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
-        live.sender.flush(deadline.saturating_duration_since(Instant::now()))
+        live.await_adoption(within, |adoption| adoption.is_done);
+        loop {
+            if !live.sender.flush(left(deadline)) {
+                return false;
+            }
+            // With what was sent, others have their turn.
+            if !self.dead.has_waiting() {
+                return true;
+            }
+            self.dead.await_change(left(deadline).min(TURN_WITHIN));
+        }
     }
 
-    /// Sends what can be sent `within`, and ends the sender. What is pending then stays on disk; when
-    /// nothing is, nothing is left behind.
+    /// Sends what can be sent `within`, and ends the sender. What is pending then stays on disk. Waits for no
+    /// disk.
     pub(crate) fn shutdown(&self, within: Duration) {
         let Some(live) = &self.live else { return };
-        let _shutdown = live.sender.shutdown(within);
-        // What was settled last, by whoever sent it, and what waits for room on the disk.
-        let _closed = live.spool.close();
-        self.dead.close();
-        self.dead.remove_done();
+        let deadline = Instant::now() + within;
+        // What a short program found is sent by it; nothing more is begun.
+        live.await_adoption(within, |adoption| !adoption.is_under_way);
+        self.dead.stop();
+        let _shutdown = live.sender.shutdown(left(deadline));
+    }
+
+    /// Writes what still waits in memory. For a thread that has a disk's time.
+    pub(crate) fn close(&self) {
+        let Some(live) = &self.live else { return self.dead.close() };
+        // What the disk does not take is counted.
+        let _closed =
+            if self.dead.is_synced() { live.spool.close() } else { live.spool.close_unsynced() };
     }
 
     /// Removes the spool when everything in it is done, and nothing can come any more.
@@ -299,7 +338,7 @@ impl Otlp {
         if let Some(live) = &self.live
             && live.spool.is_done()
         {
-            let _ = live.spool.clone().remove();
+            let _ = self.dead.remove(live.spool.clone());
             // Until the next process makes one.
             let _ = live.path.parent().map(std::fs::remove_dir);
         }
@@ -307,6 +346,12 @@ impl Otlp {
 }
 
 impl Live {
+    fn await_adoption(&self, within: Duration, is_over: impl Fn(&Adoption) -> bool) {
+        let adoption = lock(&self.adoption);
+        let waited = self.adopted.wait_timeout_while(adoption, within, |it| !is_over(it));
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
     fn start(
         settings: &Settings,
         destinations: Destinations,
@@ -333,7 +378,7 @@ impl Live {
             sender,
             snapshots: Mutex::new(snapshots),
             unexported: Mutex::default(),
-            is_adopted: Mutex::default(),
+            adoption: Mutex::default(),
             adopted: Condvar::new(),
             cap_bytes: options.cap_bytes,
             troubles: Mutex::default(),
@@ -397,6 +442,10 @@ pub(super) fn destination(status: &Status) -> DestinationReport {
         last_error: status.last_error.clone().filter(|_| fails),
         next_attempt_seconds: status.next_attempt.map(|wait| wait.as_secs_f64()),
     }
+}
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -111,21 +111,27 @@ impl Otlp {
         Ok(())
     }
 
-    pub(crate) fn take_gaps(&self) -> Vec<Gap> {
-        Vec::new()
-    }
-
-    pub(crate) fn gaps_told(&self) {}
+    pub(crate) fn tell_gaps(&self, _: &mut dyn FnMut(&Gap) -> bool) {}
 
     pub(crate) fn hold(&self, _: &Slot, _: bool) {}
 
-    pub(crate) fn adopt(&self, _: &Path, _: Option<&Slot>, _: &Problems) {}
+    pub(crate) fn find(&self, _: &Path, _: Option<&Slot>, _: &Problems) {}
+
+    pub(crate) fn set_adopting(&self) {}
 
     pub(crate) fn set_adopted(&self) {}
 
     pub(crate) fn say_what_was_gone(&self, _: &Problems) {}
 
-    pub(crate) fn tend_dead(&self, _: &Problems) {}
+    pub(crate) fn tend_dead(&self, _: &Problems) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(crate) fn await_dead(&self, _: Duration) {}
+
+    pub(crate) fn wake_dead(&self) {}
+
+    pub(crate) fn close_dead(&self, _: &Problems) {}
 
     pub(crate) fn tell(&self, _: &Problems) {}
 
@@ -138,6 +144,8 @@ impl Otlp {
     }
 
     pub(crate) fn shutdown(&self, _: Duration) {}
+
+    pub(crate) fn close(&self) {}
 
     pub(crate) fn remove(&self) {}
 }

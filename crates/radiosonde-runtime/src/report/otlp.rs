@@ -78,7 +78,9 @@ pub struct DestinationReport {
 pub struct AdoptedReport {
     /// Spools that are being sent now.
     pub spools: u64,
-    /// Records in them that wait.
+    /// Spools that wait until one of those is done: there are places for 16 with the same destinations.
+    pub waiting: u64,
+    /// Records that wait in those that are being sent.
     pub pending: u64,
     /// Records of such processes that the receiver has acknowledged to this one.
     pub delivered: u64,
@@ -129,14 +131,17 @@ impl fmt::Display for OtlpReport {
         for line in self.lines_of_destinations() {
             writeln!(f, "sending    {line}")?;
         }
-        let AdoptedReport { spools, pending, delivered, rejected, dropped } = self.adopted;
-        if spools + delivered + rejected + dropped > 0 {
+        let AdoptedReport { spools, waiting, pending, delivered, rejected, dropped } = self.adopted;
+        if spools + waiting + delivered + rejected + dropped > 0 {
             let [delivered, pending] = [delivered, pending].map(|count| counted(count, "record"));
             let of = counted(spools, "spool");
             write!(
                 f,
                 "adopted    {delivered} of earlier processes delivered, {pending} pending in {of}"
             )?;
+            if waiting > 0 {
+                write!(f, ", {} more wait for their turn", grouped(waiting))?;
+            }
             for (count, what) in [(rejected, "rejected"), (dropped, "dropped")] {
                 if count > 0 {
                     write!(f, ", {} {what}", grouped(count))?;
@@ -241,6 +246,7 @@ mod tests {
             ],
             adopted: AdoptedReport {
                 spools: 1,
+                waiting: 0,
                 pending: 7,
                 delivered: 1_200,
                 rejected: 0,

@@ -100,21 +100,25 @@ impl Telemetry {
         }
         let synced = inner.io.as_ref().is_some_and(|io| io.finish(left(deadline)));
         // It has been sending all along; whatever time is left is for the rest.
-        inner.otlp.shutdown(left(deadline).min(sending));
+        let until = deadline.min(Instant::now() + sending);
+        inner.otlp.shutdown(left(until));
+        if !inner.io.as_ref().is_some_and(|io| io.close(left(until).max(CLOSE_LEAST))) {
+            // There is no thread for it. Nothing that waits in memory is to be lost for that.
+            inner.otlp.close();
+        }
         // Why something waits stands in the report, if nowhere else any more.
         inner.otlp.tell(&inner.problems);
         let report = self.report();
         let signals = [&report.events, &report.spans, &report.metrics];
         let nothing_pending = signals.iter().all(|signal| signal.pending == 0);
         // Anything less, and the remains are for the next start.
-        if closed
-            && stopped
-            && synced
-            && nothing_pending
-            && let Some(own) = lock(&inner.own_directory).take()
-        {
+        let is_clean = closed && stopped && synced && nothing_pending;
+        let own = is_clean.then(|| lock(&inner.own_directory).take()).flatten();
+        if let Some(own) = &own {
             let _ = remove_instance(&own.path);
-            inner.otlp.remove();
+        }
+        if let Some(io) = &inner.io {
+            io.end(own.is_some(), left(until).max(CLOSE_LEAST));
         }
         report
     }
@@ -126,6 +130,8 @@ impl Telemetry {
 
 /// How long a command keeps its user waiting for a receiver; what is not sent by then waits on disk.
 const COMMAND_SENDS_WITHIN: Duration = Duration::from_millis(300);
+/// What the last files of the spools have, however little time is left: a tenth of a second each.
+const CLOSE_LEAST: Duration = Duration::from_millis(100);
 /// Limits past this are for ever.
 const FLUSH_MAX: Duration = Duration::from_secs(60 * 60 * 24);
 

@@ -509,6 +509,15 @@ fn an_owner_who_syncs_nothing_has_what_is_done_removed_without_a_sync() {
     let spool = bench.open();
     assert_eq!(drain(&spool.stream(0), ALL), (96..104).collect::<Vec<_>>());
     assert_eq!(account(&spool, 0).dropped_in_all(), Tally::default());
+    // Nor when it goes.
+    let synced = Arc::clone(&syncs);
+    bench.memory.plan(move |name, _| {
+        synced.fetch_add(u64::from(name.starts_with("sync")), Ordering::Relaxed);
+        None
+    });
+    spool.remove_unsynced().unwrap();
+    assert_eq!(syncs.load(Ordering::Relaxed), 0);
+    assert_eq!(bench.memory.paths().into_iter().filter(is_segment).count(), 0);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod adoption;
 mod books;
 #[path = "../common/mod.rs"]
 mod common;
+mod crowd;
 mod deaths;
 mod outages;
 #[path = "../common/process.rs"]

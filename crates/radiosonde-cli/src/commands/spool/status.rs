@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use radiosonde_record::is_orphaned;
 use radiosonde_spool::{Account, StreamSeen};
 use serde_json::json;
 
@@ -19,8 +20,14 @@ pub(super) fn print(found: &Found, view: &View, out: &mut dyn Write) -> Result<(
     if view.is_json {
         return streams.iter().try_for_each(|seen| print_json(&json_of(found, seen), out));
     }
+    let is_unrecovered = !found.is_in_use && !is_orphaned(&found.path);
+    if is_unrecovered {
+        writeln!(out, "not recovered yet: its rings may hold more, until the next start or drain")?;
+    }
     if streams.is_empty() {
-        writeln!(out, "nothing was ever appended")?;
+        if !is_unrecovered {
+            writeln!(out, "nothing was ever appended")?;
+        }
         return Ok(());
     }
     let heading =
