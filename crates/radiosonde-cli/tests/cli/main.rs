@@ -20,4 +20,5 @@ mod spans;
 mod spool;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod unfiled;
 mod usage;
