@@ -70,6 +70,8 @@ pub struct DestinationReport {
     pub last_error: Option<String>,
     /// Until the next attempt, in seconds; `None` when there is nothing to wait for.
     pub next_attempt_seconds: Option<f64>,
+    /// Records that wait for it, of this process and of those whose spools it has adopted.
+    pub pending: u64,
 }
 
 /// What this process sends for others that have ended.
@@ -232,6 +234,7 @@ mod tests {
             state: state.to_owned(),
             last_error: error.map(str::to_owned),
             next_attempt_seconds: error.map(|_| 4.2),
+            pending: 3,
         }
     }
 

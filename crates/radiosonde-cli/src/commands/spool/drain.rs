@@ -4,6 +4,8 @@ use std::io::{IsTerminal as _, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use radiosonde_runtime::DestinationReport;
+use radiosonde_runtime::doctor::shown::listed;
 use radiosonde_runtime::drain::{Drained, Options, drain};
 use serde_json::json;
 
@@ -92,13 +94,32 @@ fn tell(drained: &Drained, elsewhere: bool) {
     if drained.records.pending == 0 {
         return;
     }
-    for to in drained.destinations.iter().filter(|to| to.state != "closed") {
-        let error = to.last_error.as_deref().unwrap_or("no answer");
-        eprintln!("radiosonde: {} to {}: {}", to.signal, shown(&to.endpoint), shown(error));
+    for (to, error, signals, pending) in reasons(&drained.destinations) {
+        let (signals, records) = (listed(&signals), many(pending, "record"));
+        eprintln!("radiosonde: {records} of {signals} wait for {}: {}", shown(to), shown(error));
     }
     if !elsewhere {
         eprintln!("radiosonde: to send what waits elsewhere, name it with --endpoint");
     }
+}
+
+/// Why something waits: each receiver and reason, with the signals and how many records.
+fn reasons(destinations: &[DestinationReport]) -> Vec<(&str, &str, Vec<&str>, u64)> {
+    let mut reasons: Vec<(&str, &str, Vec<&str>, u64)> = Vec::new();
+    for to in destinations.iter().filter(|to| to.pending > 0) {
+        // One that hangs has not failed yet.
+        let error = to.last_error.as_deref().unwrap_or("no answer so far");
+        match reasons.iter_mut().find(|(base, why, ..)| (*base, *why) == (to.base(), error)) {
+            Some((_, _, signals, pending)) => {
+                if !signals.contains(&to.signal.as_str()) {
+                    signals.push(&to.signal);
+                }
+                *pending += to.pending;
+            }
+            None => reasons.push((to.base(), error, vec![&to.signal], to.pending)),
+        }
+    }
+    reasons
 }
 
 /// A bar on the terminal, when it takes longer.
