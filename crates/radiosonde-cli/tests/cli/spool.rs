@@ -174,6 +174,9 @@ fn who_only_looks_changes_nothing_and_what_cannot_be_looked_at_is_not_empty() {
     let dir = Dir::empty();
     std::fs::write(dir.path().join("inst"), "").unwrap();
     let _ = dir.run("spool status").exits(3).tells(&["inst: not read"]);
+    let _ = dir.run("spool drop --yes").exits(3).tells(&["inst: not read"]);
+    let _ = dir.run("spool drain --within 1").exits(3).tells(&["not drained"]);
+    let _ = dir.run("doctor --offline").exits(1).prints(&["fail  slots", "inst: "]);
 }
 
 #[test]

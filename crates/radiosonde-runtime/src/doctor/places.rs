@@ -47,8 +47,8 @@ fn look_at_directory(directory: &Path, findings: &mut Vec<Finding>) -> bool {
         findings.push(Finding::fail(
             subject,
             format!("{shown} cannot be written: {error}"),
-            "make it writable for the program's user, or set RADIOSONDE_DIR to a place that is; until \
-             then events reach the console only, and nothing is sent over OTLP",
+            "run this as the program's user; if that one cannot write there either, make it writable, or \
+             set RADIOSONDE_DIR to a place that is: until then events reach the console only, and nothing is sent over OTLP",
         ));
         // Of its disk and its rings nothing will be used.
         return false;

@@ -14,6 +14,8 @@ use crate::words::{age, base, counted, grouped, listed, size};
 const SUBJECT: &str = "spool";
 /// What waits for less is on its way.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A spool that is full holds more than this, however little it may take; what is on its way is less.
+const FULL_BYTES_LEAST: u64 = 1 << 20;
 /// Spools that are looked into. More than that are known by their number.
 const LOOKED_INTO_MAX: usize = 256;
 /// Services that are named one by one.
@@ -116,7 +118,8 @@ impl All<'_> {
                 let oldest = SystemTime::UNIX_EPOCH + Duration::from_nanos(oldest);
                 now.duration_since(oldest).unwrap_or_default()
             });
-            if *is_in_use && waited < PATIENCE && to.is_some() {
+            let is_soon = waited < PATIENCE && !waiting.is_full();
+            if *is_in_use && is_soon && to.is_some() {
                 soon += waiting.pending.records;
                 continue;
             }
@@ -148,6 +151,11 @@ impl All<'_> {
 }
 
 impl Waiting {
+    /// Whether so much waits now that what was lost for want of room was lost lately.
+    fn is_full(&self) -> bool {
+        self.overflowed > 0 && self.pending.bytes >= FULL_BYTES_LEAST
+    }
+
     /// `1,204 records of shop (logs, 212 KiB) wait for http://collector:4318 since 5 min`
     fn what(&self, to: Option<&str>, is_in_use: bool, waited: Duration) -> String {
         let mut services: Vec<&str> = self.services.iter().map(String::as_str).collect();
@@ -361,11 +369,19 @@ mod tests {
         waiting.services.extend(["a", "b", "c", "d", "e"].map(str::to_owned));
         waiting.pending = Tally::new(7, 700);
         waiting.overflowed = 67_338;
+        assert!(!waiting.is_full(), "it was, and is not any more");
         let what = waiting.what(Some(HERE), true, Duration::from_secs(600));
         assert!(what.contains("of a, b, c and 2 more services"), "{what}");
         assert!(what.contains("67,338 older ones are lost, as the spool was full"), "{what}");
         let fix = waiting.fix(true, true, "URL", Path::new("/t"));
         assert!(fix.contains("RADIOSONDE_SPOOL_BYTES"), "{fix}");
+        // However fast its content changes.
+        waiting.pending.bytes = 3 << 20;
+        waiting.oldest_ns = Some(u64::MAX);
+        let all = [((true, Some(HERE.to_owned())), waiting)];
+        let all = All { waiting: all.into_iter().collect(), in_use: 1, ..All::default() };
+        let found = told_of(all, Duration::ZERO);
+        assert_eq!((found.len(), found[0].state), (1, State::Warn), "{found:?}");
     }
 
     #[test]

@@ -28,9 +28,14 @@ pub(crate) fn run(args: &DrainArgs, out: &mut dyn Write) -> Result<u8, Stop> {
         // One time for all of them.
         options.within = deadline.saturating_duration_since(Instant::now());
         options.endpoint.clone_from(&args.endpoint);
-        let of_dir = match drain(&options, &mut Progress::new().told()) {
+        let mut progress = Progress::new().told();
+        let outcome = may_be_looked_at(&dir).and_then(|()| drain(&options, &mut progress));
+        // The bar goes before anything else is said.
+        drop(progress);
+        let of_dir = match outcome {
             Ok(drained) => {
                 print(&dir, &drained, args, out)?;
+                out.flush()?;
                 tell(&drained, args.endpoint.is_some());
                 if is_whole(&drained) { FOUND } else { PARTIAL }
             }
@@ -48,6 +53,14 @@ pub(crate) fn run(args: &DrainArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     }
     out.flush()?;
     Ok(status)
+}
+
+/// What may not be looked at is not empty.
+fn may_be_looked_at(dir: &Path) -> std::io::Result<()> {
+    match std::fs::read_dir(dir.join("inst")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Whether nothing is left, and nothing was lost on the way. Nothing to send is that, too.
