@@ -387,6 +387,9 @@ mod tests {
     fn what_is_in_the_spool_alone_is_not_said_to_have_arrived() {
         let spans = SignalReport { place: "spool".to_owned(), ..SignalReport::default() };
         let text = Report { spans, ..Report::default() }.to_string();
+        // Nor looked for in files in vain.
+        let files = "files      none of spans, which go over OTLP alone (RADIOSONDE_FILES=";
+        assert!(text.contains(files), "{text}");
         let row = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap();
         assert!(row("spans ").ends_with("0  into the spool"), "{text}");
         assert!(row("events ").ends_with(" 0"), "{text}");
