@@ -187,7 +187,8 @@ fn of_receiver(ways: &[&Way], has_overflowed: bool) -> Problem {
     };
     if *is_held {
         Problem::new(
-            format!("{signals}{of_earlier} wait, as {to} refuses them: {error}"),
+            // Not all of it is said by the receiver: a certificate that cannot be read is not.
+            format!("{signals}{of_earlier} wait, as none can be sent to {to}: {error}"),
             format!(
                 "mend the endpoint or its headers (OTEL_EXPORTER_OTLP_*), or the receiver; {room}, and it \
                  is tried again once a minute{elsewhere}"

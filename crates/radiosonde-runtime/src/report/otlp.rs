@@ -197,7 +197,8 @@ impl DestinationReport {
             other => other.to_owned(),
         };
         match next_attempt_seconds {
-            Some(soon) if soon < 1.0 => words.push_str(", next attempt at once"),
+            // Rounded it would be none at all.
+            Some(soon) if soon < 1.0 => words.push_str(", next attempt in less than 1 s"),
             Some(wait) => words.push_str(&format!(", next attempt in {}", age(wait))),
             None => {}
         }
@@ -279,7 +280,8 @@ mod tests {
         soon.next_attempt_seconds = Some(0.2);
         let destinations = vec![destination("logs", "open", refused), soon.clone(), soon];
         let soon = OtlpReport { destinations, ..OtlpReport::default() }.to_string();
-        let expected = "(logs, traces): left alone after failures, next attempt at once; conn";
+        let expected =
+            "(logs, traces): left alone after failures, next attempt in less than 1 s; conn";
         assert!(soon.contains(expected), "the earliest, and each signal once: {soon}");
         let late = destination("logs", "closed", Some("answered 500"));
         let late = OtlpReport { destinations: vec![late], ..OtlpReport::default() }.to_string();
