@@ -26,7 +26,7 @@ use crate::when;
 /// problems, 2 usage, or a file that cannot be read. `coverage` ends with 1 when a service is silent,
 /// `doctor` when something fails.
 #[derive(Debug, Parser)]
-#[command(name = "radiosonde", version, max_term_width = 100, after_help = START_HERE)]
+#[command(name = "radiosonde", version, max_term_width = 100, after_help = flowing(START_HERE))]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -35,40 +35,40 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Log lines and events, by time
-    #[command(after_long_help = LOGS)]
+    #[command(after_long_help = flowing(LOGS))]
     Logs(Select),
     /// Named events only, without plain log lines
-    #[command(after_long_help = EVENTS)]
+    #[command(after_long_help = flowing(EVENTS))]
     Events(Select),
     /// Spans as a tree with bars, and what went wrong in them
-    #[command(after_long_help = TRACE)]
+    #[command(after_long_help = flowing(TRACE))]
     Trace(TraceArgs),
     /// Latest value of each metric, or what one job or trace changed
-    #[command(after_long_help = METRICS)]
+    #[command(after_long_help = flowing(METRICS))]
     Metrics(MetricsArgs),
     /// Everything about one job (trace, session, worker, machine) as one timeline
-    #[command(after_long_help = CORRELATE)]
+    #[command(after_long_help = flowing(CORRELATE))]
     Correlate(CorrelateArgs),
     /// Which services and machines reported lately, and which fell silent
-    #[command(after_long_help = coverage::HELP)]
+    #[command(after_long_help = flowing(coverage::HELP))]
     Coverage(CoverageArgs),
     /// What retention has removed, when, and by which rule
-    #[command(after_long_help = REMOVED)]
+    #[command(after_long_help = flowing(REMOVED))]
     Removed(RemovedArgs),
     /// Bring what killed processes left into the files, without waiting for their next start
-    #[command(after_long_help = RECOVER)]
+    #[command(after_long_help = flowing(RECOVER))]
     Recover(RecoverArgs),
     /// What is configured here, what each variable does, and what is wrong
-    #[command(after_long_help = doctor::HELP)]
+    #[command(after_long_help = flowing(doctor::HELP))]
     Doctor(DoctorArgs),
     /// What waits to be sent over OTLP, and what became of the rest
-    #[command(subcommand, after_long_help = spool::HELP)]
+    #[command(subcommand, after_long_help = flowing(spool::HELP))]
     Spool(SpoolCommand),
     /// What follows from the registry: checks of it, and what changed between two
-    #[command(subcommand, after_long_help = OPS)]
+    #[command(subcommand, after_long_help = flowing(OPS))]
     Ops(OpsCommand),
     /// Completion of this command line for a shell
-    #[command(after_long_help = COMPLETIONS)]
+    #[command(after_long_help = flowing(COMPLETIONS))]
     Completions {
         /// The shell
         #[arg(value_enum, value_name = "SHELL")]
@@ -279,12 +279,29 @@ fn run_arg(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Text of a help, whose paragraphs are written on several lines here: one each for clap, which breaks
+/// them where the terminal ends. Indented lines stay as they are.
+fn flowing(text: &str) -> String {
+    let mut flowing = String::with_capacity(text.len());
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        flowing.push_str(line);
+        let is_prose = |line: &str| !line.is_empty() && !line.starts_with(' ');
+        match lines.peek() {
+            Some(next) if is_prose(line) && is_prose(next) => flowing.push(' '),
+            Some(_) => flowing.push('\n'),
+            None => {}
+        }
+    }
+    flowing
+}
+
 /// Characters of an id.
 const ID_LENGTH_MAX: usize = 128;
 
 const START_HERE: &str = "Start with:
-  radiosonde logs --since 1h --level warning    what went wrong in the last hour
-  radiosonde correlate --job JOB                everything about one job
+  radiosonde logs --since 1h --level warning   what went wrong in the last hour
+  radiosonde correlate --job JOB               everything about one job
 
 `radiosonde help COMMAND` shows examples of each command.";
 
@@ -294,11 +311,11 @@ const LOGS: &str = "Examples:
   radiosonde logs --job job-7 --level warning           what went wrong in a job
   radiosonde logs --since yesterday --until yesterday   all of yesterday
   radiosonde logs --evt panic --since 7d                panics of the last week
-  radiosonde logs -o json | jq -r .msg                  as stored, for other programs";
+  radiosonde logs -o json | jq -r .msg                  for other programs";
 
 const EVENTS: &str = "Examples:
-  radiosonde events --evt user.action --since 1d        who did what
-  radiosonde events --job job-7 -o json | jq .meta      the fields of a job's events";
+  radiosonde events --evt user.action --since 1d     who did what
+  radiosonde events --job job-7 -o json | jq .meta   the fields of its events";
 
 const TRACE: &str = "Shows spans, and the events inside them that are warnings or worse; --level
 decides otherwise. A span whose line is not there (still running, not sampled, or
@@ -309,18 +326,18 @@ left out, lines below the level or sizes and ports of requests, is said at the e
 Runs are told apart as `radiosonde help correlate` says.
 
 Examples:
-  radiosonde trace 0edadbc0                             by the first digits of the id
-  radiosonde trace 00-0edadbc0a1b2c3d4e5f60718293a4b5c-00f067aa0ba902b7-01   of a header
-  radiosonde trace 0edadbc0 --level trace               with every log line and event
-  radiosonde trace --job job-7                          all traces of a job";
+  radiosonde trace 0edadbc0                 by the first digits of the id
+  radiosonde trace 00-0edadbc0a1b2c3d4e5f60718293a4b5c-00f067aa0ba902b7-01
+  radiosonde trace 0edadbc0 --level trace   with every log line and event
+  radiosonde trace --job job-7              all traces of a job";
 
 const METRICS: &str = "Without an id: the latest snapshot of each series. With --job, --trace,
 --worker or --session: what was recorded under that id, summed for each series.
 
 Examples:
-  radiosonde metrics                                    the latest values
-  radiosonde metrics --job job-7                        what one job changed
-  radiosonde metrics -o json | jq '.meta.name'          the lines they come from";
+  radiosonde metrics                             the latest values
+  radiosonde metrics --job job-7                 what one job changed
+  radiosonde metrics -o json | jq '.meta.name'   the lines they come from";
 
 const CORRELATE: &str =
     "One timeline of all four signals: spans with bars, and log lines, events and
@@ -334,11 +351,11 @@ within 5 min in one process that does not trace. Spans of other jobs are left
 out; those below spans of the job are counted at the end.
 
 Examples:
-  radiosonde correlate --job job-7                      the story of a job, its last 3 runs
-  radiosonde correlate --job job-7 --run 1              its first run
-  radiosonde correlate --trace 0edadbc0                 of a trace
-  radiosonde correlate --session s-1 --since 1h         of a session, lately
-  radiosonde correlate --job job-7 -o json              all its lines, by time";
+  radiosonde correlate --job job-7                a job's last 3 runs
+  radiosonde correlate --job job-7 --run 1        its first run
+  radiosonde correlate --trace 0edadbc0           of a trace
+  radiosonde correlate --session s-1 --since 1h   of a session, lately
+  radiosonde correlate --job job-7 -o json        all its lines, by time";
 
 const RECOVER: &str = "A process that was killed leaves its last records in memory files. The next
 start of the service brings them into the day files; this command does it now.
@@ -349,8 +366,8 @@ Exit status: 0 something was recovered, 1 there was nothing, 2 usage, or a direc
 that does not exist, 3 some of it could not be.
 
 Examples:
-  radiosonde recover                                    where telemetry usually is
-  radiosonde recover --dir /var/lib/svc/telemetry       in one directory";
+  radiosonde recover                                where telemetry usually is
+  radiosonde recover --dir /var/lib/svc/telemetry   in one directory";
 
 const REMOVED: &str =
     "Every removal stands in a ledger, inst/<slot>/removed.jsonl, with the lines and bytes
@@ -362,15 +379,16 @@ Exit status: 0 something was removed, 1 nothing was, 2 usage, or a directory
 that does not exist, 3 some of a ledger could not be read.
 
 Examples:
-  radiosonde removed                                    everything, oldest first
-  radiosonde removed --since 7d                         in the last week
-  radiosonde removed -o json | jq -r .file              for other programs";
+  radiosonde removed                         everything, oldest first
+  radiosonde removed --since 7d              in the last week
+  radiosonde removed -o json | jq -r .file   for other programs";
 
 const OPS: &str = "Examples:
-  radiosonde ops check                                  what is wrong with ./registry.json
-  radiosonde ops diff old.json registry.json            what changed, and what that breaks";
+  radiosonde ops check                         faults of ./registry.json
+  radiosonde ops diff old.json registry.json   what changed, and breaks";
 
 const COMPLETIONS: &str = "Examples:
-  radiosonde completions bash > ~/.local/share/bash-completion/completions/radiosonde
+  radiosonde completions bash \\
+    > ~/.local/share/bash-completion/completions/radiosonde
   radiosonde completions zsh > ~/.zfunc/_radiosonde     with ~/.zfunc in $fpath
   radiosonde completions fish > ~/.config/fish/completions/radiosonde.fish";

@@ -84,6 +84,11 @@ impl Story {
         })
     }
 
+    /// Whether spans are named in it that are not there.
+    pub(crate) fn has_missing(&self) -> bool {
+        self.nodes.iter().any(|node| matches!(node.what, What::Missing { .. }))
+    }
+
     /// The nodes from top to bottom, with how they hang together, at most `depth_max` shown.
     pub(crate) fn rows(&self) -> Vec<Row> {
         let mut rows = Vec::with_capacity(self.nodes.len());

@@ -13,7 +13,7 @@ use crate::house::FilesReport;
 use crate::open_spans::OpenSpansReport;
 use crate::problem::Problem;
 use crate::refusals;
-use crate::words::{counted, grouped, size};
+use crate::words::{counted, grouped, listed, size};
 
 pub use self::otlp::{AdoptedReport, DestinationReport, ExportReport, OtlpReport};
 
@@ -252,6 +252,15 @@ impl Report {
         let files = &self.files;
         files.kept.iter().try_for_each(|kept| writeln!(f, "keeping    {kept}"))?;
         let mut parts = Vec::new();
+        let signals = self.signals().into_iter();
+        let alone: Vec<&str> =
+            signals.filter(|(_, it)| it.place == "spool").map(|(name, _)| name).collect();
+        if !alone.is_empty() {
+            parts.push(format!(
+                "none of {}, which go over OTLP alone (RADIOSONDE_FILES=events,spans,metrics)",
+                listed(&alone)
+            ));
+        }
         if files.sealed > 0 {
             let [raw, now] = [files.sealed_raw_bytes, files.sealed_bytes].map(size);
             parts.push(format!("{} sealed ({raw} in {now})", grouped(files.sealed)));
@@ -378,6 +387,9 @@ mod tests {
     fn what_is_in_the_spool_alone_is_not_said_to_have_arrived() {
         let spans = SignalReport { place: "spool".to_owned(), ..SignalReport::default() };
         let text = Report { spans, ..Report::default() }.to_string();
+        // Nor looked for in files in vain.
+        let files = "files      none of spans, which go over OTLP alone (RADIOSONDE_FILES=";
+        assert!(text.contains(files), "{text}");
         let row = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap();
         assert!(row("spans ").ends_with("0  into the spool"), "{text}");
         assert!(row("events ").ends_with(" 0"), "{text}");

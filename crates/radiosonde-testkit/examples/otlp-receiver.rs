@@ -5,16 +5,31 @@
 //! cargo run -p radiosonde-testkit --example otlp-receiver -- 4318 4317
 //! ```
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, reason = "a command: what arrives goes to stdout")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "a command")]
 
 use radiosonde_testkit::{Measured, Received, Receiver};
-use std::error::Error;
+use std::process::ExitCode;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut ports = std::env::args().skip(1).map(|word| word.parse());
-    let http = ports.next().transpose()?.unwrap_or(0);
-    let grpc = ports.next().transpose()?.unwrap_or(0);
-    let receiver = Receiver::builder().ports(http, grpc).counts_only().watch(print).start()?;
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let ports: Result<Vec<u16>, _> = words.iter().map(|word| word.parse()).collect();
+    let (http, grpc) = match ports.as_deref() {
+        Ok([]) => (0, 0),
+        Ok([http]) => (*http, 0),
+        Ok([http, grpc]) => (*http, *grpc),
+        _ => {
+            eprintln!("usage: otlp-receiver [PORT FOR HTTP [PORT FOR GRPC]]");
+            return ExitCode::from(2);
+        }
+    };
+    let receiver = Receiver::builder().ports(http, grpc).counts_only().watch(print).start();
+    let receiver = match receiver {
+        Ok(receiver) => receiver,
+        Err(error) => {
+            eprintln!("otlp-receiver: {error}; without a port it takes one that is free");
+            return ExitCode::FAILURE;
+        }
+    };
     println!("OTEL_EXPORTER_OTLP_ENDPOINT={}", receiver.http_endpoint());
     println!(
         "OTEL_EXPORTER_OTLP_PROTOCOL=grpc OTEL_EXPORTER_OTLP_ENDPOINT={}",

@@ -42,11 +42,17 @@ enum Listening {
 }
 
 impl Port {
-    /// A port of the loopback that listens; 0 for any.
+    /// A port of the loopback that listens; 0 for any. An error names it.
     pub(crate) fn open(port: u16) -> io::Result<Port> {
-        let socket = bound((Ipv4Addr::LOCALHOST, port).into())?;
-        let address = socket.local_addr()?;
-        Ok(Port { address, state: Listening::Open(socket.listen(BACKLOG)?) })
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let open = || {
+            let socket = bound(address)?;
+            let address = socket.local_addr()?;
+            Ok(Port { address, state: Listening::Open(socket.listen(BACKLOG)?) })
+        };
+        open().map_err(|error: io::Error| {
+            io::Error::new(error.kind(), format!("{address} cannot be listened at: {error}"))
+        })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

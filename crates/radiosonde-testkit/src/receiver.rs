@@ -98,7 +98,7 @@ impl Builder {
     /// Starts it.
     ///
     /// # Errors
-    /// A port that is taken, or no thread to be had.
+    /// A port that is taken, which is named, or no thread to be had.
     pub fn start(self) -> io::Result<Receiver> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let ports = {

@@ -200,3 +200,17 @@ fn what_comes_again_is_seen_as_such() {
     receiver.take();
     assert_eq!(receiver.counts().received, 0);
 }
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let receiver = Receiver::start().expect("a receiver");
+    for (endpoint, is_http) in [(receiver.http_endpoint(), true), (receiver.grpc_endpoint(), false)]
+    {
+        let address = endpoint.strip_prefix("http://").expect("a plain endpoint");
+        let port = address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        let ports = if is_http { (port, 0) } else { (0, port) };
+        let error = Receiver::builder().ports(ports.0, ports.1).start().expect_err("it is taken");
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+        assert!(error.to_string().contains(address), "{error}");
+    }
+}

@@ -63,7 +63,8 @@ Exit status: 0 everyone expected reported, 1 someone did not, 2 usage, or a dire
 that does not exist, 3 some file could not be read in full.
 
 Examples:
-  radiosonde coverage                                   the last hour against the last week
-  radiosonde coverage --since 5m --expect api,worker    for a check that runs every few minutes
-  radiosonde coverage --expect worker@m-3,worker@m-4    one service on two machines
-  radiosonde coverage -o json | jq -r 'select(.expected and (.reported | not)).service'";
+  radiosonde coverage                                  who was silent for an hour
+  radiosonde coverage --since 5m --expect api,worker   a check every few minutes
+  radiosonde coverage --expect worker@m-3,worker@m-4   one service, two machines
+  radiosonde coverage -o json \\
+    | jq -r 'select(.expected and (.reported | not)).service'";

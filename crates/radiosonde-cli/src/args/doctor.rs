@@ -30,8 +30,8 @@ may be secrets are not shown.
 Exit status: 0 nothing fails, 1 something does, 2 usage, or a directory that does not exist.
 
 Examples:
-  radiosonde doctor                                     here, as the programs of this shell
-  radiosonde doctor --dir /var/lib/svc/telemetry        another directory
-  sudo -u svc env -i $(systemctl show svc -p Environment --value) radiosonde doctor
-                                                        as a service of systemd
+  radiosonde doctor                                as the programs of this shell
+  radiosonde doctor --dir /var/lib/svc/telemetry   another directory
+  sudo -u svc env -i $(systemctl show svc -p Environment --value) \\
+    radiosonde doctor                              as a service of systemd
   radiosonde doctor -o json | jq 'select(.state == \"fail\")'";

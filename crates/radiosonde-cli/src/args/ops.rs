@@ -5,18 +5,18 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use radiosonde_ops::Day;
 
-use super::Show;
+use super::{Show, flowing};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum OpsCommand {
     /// What is wrong with registries, with line, column and fix
-    #[command(after_long_help = CHECK)]
+    #[command(after_long_help = flowing(CHECK))]
     Check(CheckArgs),
     /// What changed between two registries, and which changes break queries, panels or code
-    #[command(after_long_help = DIFF)]
+    #[command(after_long_help = flowing(DIFF))]
     Diff(DiffArgs),
     /// The JSON Schema of registry.json, for editors
-    #[command(after_long_help = SCHEMA)]
+    #[command(after_long_help = flowing(SCHEMA))]
     Schema,
 }
 
@@ -74,11 +74,11 @@ With --json, one object for each problem: file, line, column, path, what, fix.
 Exit status: 0 no problem, 1 problems, 2 usage, or a file that cannot be read.
 
 Examples:
-  radiosonde ops check                                  ./registry.json
-  radiosonde ops check services/*/registry.json         several at once
-  radiosonde ops check --today 2027-01-01               what will have ended by then
-  radiosonde ops check --json | jq -r .what             for other programs
-  radiosonde ops check --rules                          what `lint_allow` can name";
+  radiosonde ops check                            ./registry.json
+  radiosonde ops check services/*/registry.json   several at once
+  radiosonde ops check --today 2027-01-01         what will have ended by then
+  radiosonde ops check --json | jq -r .what       for other programs
+  radiosonde ops check --rules                    what `lint_allow` can name";
 
 const DIFF: &str =
     "Breaking is what makes a query, a panel, an alert or a caller see something else, or

@@ -5,24 +5,24 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::Show;
+use super::{Show, flowing};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SpoolCommand {
     /// What is pending, delivered, rejected and dropped, of each process and stream
-    #[command(after_long_help = STATUS)]
+    #[command(after_long_help = flowing(STATUS))]
     Status(SpoolSelect),
     /// The files that hold it
-    #[command(after_long_help = LIST)]
+    #[command(after_long_help = flowing(LIST))]
     List(SpoolSelect),
     /// What the oldest records are that are pending
-    #[command(after_long_help = SHOW)]
+    #[command(after_long_help = flowing(SHOW))]
     Show(ShowArgs),
     /// Send what processes left that are gone, without waiting for their next start
-    #[command(after_long_help = DRAIN)]
+    #[command(after_long_help = flowing(DRAIN))]
     Drain(DrainArgs),
     /// Drop what is pending of processes that are gone; it is counted
-    #[command(after_long_help = DROP)]
+    #[command(after_long_help = flowing(DROP))]
     Drop(DropArgs),
 }
 
@@ -109,9 +109,9 @@ Exit status: 0 found, 1 there is no spool (or nothing to drop), 2 usage, or a di
 exist, 3 some spool could not be read, or belongs to a running process and was not dropped.
 
 Examples:
-  radiosonde spool status                               what waits, and why it was lost
-  radiosonde spool status -o json | jq .pending         for other programs
-  radiosonde spool show --stream events -n 3            the oldest three";
+  radiosonde spool status                         what waits, and what was lost
+  radiosonde spool status -o json | jq .pending   for other programs
+  radiosonde spool show --stream events -n 3      the oldest three";
 
 const STATUS: &str =
     "One row for each stream that ever had a record. In each of them, over all processes that had the
@@ -147,9 +147,10 @@ Exit status: 0 nothing is left, also when there was nothing, 2 usage, 3 some of 
 refused on the way, or could not be read.
 
 Examples:
-  radiosonde spool drain                                all that waits, for at most a minute
+  radiosonde spool drain   all that waits, for at most a minute
   radiosonde spool drain --within 10m --dir /var/lib/svc/telemetry
-  OTEL_EXPORTER_OTLP_HEADERS=api-key=… radiosonde spool drain --endpoint https://otlp.example.com";
+  OTEL_EXPORTER_OTLP_HEADERS=api-key=… \\
+    radiosonde spool drain --endpoint https://otlp.example.com";
 
 const DROP: &str =
     "For what nobody wants any more, such as records for a receiver that is gone. They are counted as

@@ -6,14 +6,16 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use radiosonde_store::names::Signal;
 use radiosonde_store::query::Reading;
 use radiosonde_store::{Level, Line, Query};
 
 use crate::commands::correlate::JOB_TRACES_MAX;
 use crate::commands::linked::{BYTES_MAX, LINKING_MAX, Search, TooMany};
 use crate::commands::summary::some;
+use crate::commands::unfiled;
 use crate::outcome::{Stop, again, quoted};
-use crate::render::color::Paint;
+use crate::render::Screen;
 use crate::render::line::short;
 use crate::render::text::{many, shown};
 use crate::render::waterfall::Drawn;
@@ -76,6 +78,7 @@ pub(super) struct Closing {
     links: Links,
     cut: bool,
     left_out: bool,
+    has_missing: bool,
 }
 
 impl Closing {
@@ -154,6 +157,13 @@ impl Closing {
         story.linked = Rc::clone(&self.links.from);
         let shown = story.spans().filter(|span| story.linked.has(span));
         self.links.shown.extend(shown);
+        self.has_missing |= story.has_missing();
+    }
+
+    /// Of spans that are named in the stories and stand in no file of these directories.
+    pub(super) fn missing_spans(&mut self, dirs: &[PathBuf]) {
+        let hint = unfiled::hint(dirs, Signal::Spans).filter(|_| self.has_missing);
+        self.sayings.extend(hint);
     }
 
     /// Of a row that was printed.
@@ -167,7 +177,7 @@ impl Closing {
         self.cut |= cut;
     }
 
-    pub(super) fn print(mut self, paint: Paint, out: &mut dyn Write) -> Result<(), Stop> {
+    pub(super) fn print(mut self, screen: Screen, out: &mut dyn Write) -> Result<(), Stop> {
         let wide = match (self.cut, self.left_out) {
             (true, _) => "lines with … go on past the edge of the terminal: --wide shows all",
             (false, true) => "sizes, ports and the like are left out: --wide shows all",
@@ -179,7 +189,7 @@ impl Closing {
             writeln!(out)?;
         }
         for saying in &self.sayings {
-            writeln!(out, "{}", paint.dim(saying))?;
+            writeln!(out, "{}", screen.paint.dim(&screen.wrap(saying, 0)))?;
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::commands::closing::{Around, Below, Closing};
 use crate::commands::linked::Search;
 use crate::commands::metrics::Totals;
 use crate::commands::summary::Summary;
-use crate::commands::{print_stored, trace};
+use crate::commands::{print_stored, trace, unfiled};
 use crate::outcome::{Stop, conclude, quoted};
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
@@ -43,7 +43,9 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
     let any = !answer.lines.is_empty();
     print(select, &args.pick, answer.lines, None, &mut answer.reading, out)?;
     out.flush()?;
-    Ok(conclude(&query, &answer.reading, any))
+    let status = conclude(&query, &answer.reading, any);
+    unfiled::tell(any, &query.dirs, Signal::Spans);
+    Ok(status)
 }
 
 /// What to write where an id stands alone: it may be of anything.
@@ -100,7 +102,8 @@ pub(crate) fn print(
         let story = (lines, context);
         print_story(select, place.as_deref(), story, screen, &mut closing, out)?;
     }
-    closing.print(screen.paint, out)
+    closing.missing_spans(&around.dirs);
+    closing.print(screen, out)
 }
 
 impl Pick {

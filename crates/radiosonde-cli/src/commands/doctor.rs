@@ -8,7 +8,7 @@ use crate::args::DoctorArgs;
 use crate::commands::print_json;
 use crate::outcome::{FOUND, NOTHING, Stop};
 use crate::render::Screen;
-use crate::render::color::{self, Paint};
+use crate::render::color;
 use crate::render::text::{many, shown};
 use crate::select::directories;
 
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &DoctorArgs, out: &mut dyn Write) -> Result<u8, Stop> {
             print_json(&object, out)?;
         }
     } else {
-        print(&findings, Screen::new(&args.show, true).paint, out)?;
+        print(&findings, Screen::new(&args.show, false), out)?;
         let warned = findings.iter().filter(|finding| finding.state == State::Warn).count();
         let sum = match (failed, warned) {
             (0, 0) => "all is well".to_owned(),
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &DoctorArgs, out: &mut dyn Write) -> Result<u8, Stop> {
 }
 
 /// `ok    disk       812 GiB of 1.8 TiB free`, and the fix below what is not.
-fn print(findings: &[Finding], paint: Paint, out: &mut dyn Write) -> Result<(), Stop> {
+fn print(findings: &[Finding], screen: Screen, out: &mut dyn Write) -> Result<(), Stop> {
     for Finding { subject, state, what, fix, .. } in findings {
         let (word, style) = match state {
             State::Ok => ("ok", color::GOOD),
@@ -50,11 +50,15 @@ fn print(findings: &[Finding], paint: Paint, out: &mut dyn Write) -> Result<(), 
             _ => ("fail", color::BAD),
         };
         // Padded before it is painted: escapes have no width.
-        let (word, what) = (paint.with(style, &format!("{word:<4}")), shown(what));
-        writeln!(out, "{word}  {subject:<10} {what}")?;
+        let word = screen.paint.with(style, &format!("{word:<4}"));
+        writeln!(out, "{word}  {subject:<10} {}", screen.wrap(&shown(what), INDENT))?;
         if let Some(fix) = fix {
-            writeln!(out, "{:17}{}", "", paint.dim(&format!("fix: {}", shown(fix))))?;
+            let fix = screen.wrap(&format!("fix: {}", shown(fix)), INDENT);
+            writeln!(out, "{:INDENT$}{}", "", screen.paint.dim(&fix))?;
         }
     }
     Ok(())
 }
+
+/// Where the text of a finding begins.
+const INDENT: usize = 17;

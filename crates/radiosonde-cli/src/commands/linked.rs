@@ -128,7 +128,7 @@ mod tests {
 
     use super::*;
     use crate::commands::closing::Closing;
-    use crate::render::color::Paint;
+    use crate::render::Screen;
 
     #[test]
     fn a_search_that_came_to_no_end_is_told() {
@@ -152,7 +152,7 @@ mod tests {
             assert_eq!(!search.found.to(Some("t"), "a").is_empty(), linked);
             let (mut closing, mut out) = (Closing::default(), Vec::new());
             closing.looked_for_links(search);
-            closing.print(Paint { on: false }, &mut out).unwrap();
+            closing.print(Screen::of_width(80, true), &mut out).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), told);
         }
     }

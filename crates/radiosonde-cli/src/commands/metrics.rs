@@ -11,7 +11,7 @@ use radiosonde_store::names::Signal;
 use radiosonde_store::query::{Query, Reading};
 
 use crate::args::{MetricsArgs, Select};
-use crate::commands::print_stored;
+use crate::commands::{print_stored, unfiled};
 use crate::outcome::{Stop, conclude, show};
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
@@ -43,7 +43,9 @@ fn changes(select: &Select, screen: Screen, out: &mut dyn Write) -> Result<u8, S
         say_cut(cut, screen.paint, out)?;
     }
     out.flush()?;
-    Ok(conclude(&query, &answer.reading, any))
+    let status = conclude(&query, &answer.reading, any);
+    unfiled::tell(any, &query.dirs, Signal::Metrics);
+    Ok(status)
 }
 
 /// The latest snapshot of each series of each process.
@@ -100,7 +102,9 @@ fn latest(select: &Select, screen: Screen, out: &mut dyn Write) -> Result<u8, St
     if !any && reading.matched > 0 {
         eprintln!("radiosonde: no snapshot yet: --job JOB shows what a job changed");
     }
-    Ok(conclude(&query, &reading, any))
+    let status = conclude(&query, &reading, any);
+    unfiled::tell(any, &query.dirs, Signal::Metrics);
+    Ok(status)
 }
 
 /// The sums of what an SDK has exported as changes. Read anew, each line once: a line that a power cut

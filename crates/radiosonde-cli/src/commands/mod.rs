@@ -12,6 +12,7 @@ mod removed;
 mod spool;
 mod summary;
 mod trace;
+mod unfiled;
 
 use std::io::{IsTerminal, Write};
 

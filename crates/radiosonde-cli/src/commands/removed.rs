@@ -6,6 +6,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use radiosonde_events::{DamagedRow, LedgersRead, Removal, RemovalEntry, Removed, removals};
+use radiosonde_runtime::doctor::shown::size;
 use serde_json::json;
 
 use crate::args::RemovedArgs;
@@ -13,7 +14,6 @@ use crate::commands::print_json;
 use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, show, some};
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
-use crate::render::metric::bytes;
 use crate::render::table::table;
 use crate::render::text::{many, shown};
 use crate::render::time::{clock, day};
@@ -212,13 +212,13 @@ fn add(sums: &mut BTreeMap<String, Removed>, rule: &str, removed: Removed) {
 }
 
 fn row(at: String, file: String, rule: &str, removed: Removed, remark: &str) -> [String; 6] {
-    let (lines, size) = (removed.lines.to_string(), bytes(removed.bytes as f64));
-    [at, file, shown(rule), lines, size, remark.to_owned()]
+    let (lines, bytes) = (removed.lines.to_string(), size(removed.bytes));
+    [at, file, shown(rule), lines, bytes, remark.to_owned()]
 }
 
 fn sum(rule: &str, removed: Removed) -> [String; 5] {
     let (files, lines) = (many(removed.files, "file"), many(removed.lines, "line"));
-    [String::new(), shown(rule), files, lines, bytes(removed.bytes as f64)]
+    [String::new(), shown(rule), files, lines, size(removed.bytes)]
 }
 
 /// Files listed, the newest; ledgers of many slots may hold any number.

@@ -8,7 +8,7 @@ use radiosonde_store::{Level, Query};
 
 use crate::args::TraceArgs;
 use crate::commands::closing::Below;
-use crate::commands::correlate;
+use crate::commands::{correlate, unfiled};
 use crate::outcome::{Stop, conclude_with};
 
 pub(crate) fn run(args: &TraceArgs, out: &mut dyn Write) -> Result<u8, Stop> {
@@ -48,7 +48,9 @@ pub(crate) fn run(args: &TraceArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     correlate::print(&select, &args.pick, answer.lines, below, &mut answer.reading, out)?;
     out.flush()?;
     let instead = below.map(Below::alone);
-    Ok(conclude_with(&spans, &answer.reading, any, instead.as_deref()))
+    let status = conclude_with(&spans, &answer.reading, any, instead.as_deref());
+    unfiled::tell(any, &spans.dirs, Signal::Spans);
+    Ok(status)
 }
 
 /// The beginning of an id must say which trace is meant.

@@ -108,7 +108,7 @@ mod tests {
             (
                 "radiosonde",
                 r#"{"disk_free_bytes":53048119296,"uptime_s":7200,"of_bytes":"many","books":{"events":{"dropped":0,"offered":98}},"workers":{"busy":1}}"#,
-                "  disk_free_bytes=53 GB  uptime_s=7200 s (2h 00m)  of_bytes=many  books.events={dropped=0 offered=98}  workers={busy=1}",
+                "  disk_free_bytes=49 GiB  uptime_s=7200 s (2h 00m)  of_bytes=many  books.events={dropped=0 offered=98}  workers={busy=1}",
             ),
             ("app", &format!(r#"{{"a":{wide}}}"#), &format!("  a={wide}")),
             ("app", deep, "  a.b.c.d={e=1}"),

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use radiosonde_events::clean_for_terminal as clean;
+use radiosonde_runtime::doctor::shown::size;
 use radiosonde_store::line::Line;
 use serde_json::Value;
 
@@ -131,7 +132,7 @@ impl<'a> Metric<'a> {
     }
 }
 
-/// A number with its unit, as people write it: `0.664 s`, `17.4 MB`, `42 rows`.
+/// A number with its unit, as people write it: `0.664 s`, `17 MiB`, `42 rows`.
 pub(crate) fn quantity(value: f64, unit: Option<&str>) -> String {
     match unit {
         None | Some("" | "1" | "ratio") => number(value),
@@ -170,16 +171,11 @@ fn singular(unit: &str) -> Option<String> {
     })
 }
 
-/// A number of bytes: `17.4 MB`.
-pub(crate) fn bytes(value: f64) -> String {
-    let (size, unit) = match value.abs() {
-        size if size >= 1e12 => (1e12, "TB"),
-        size if size >= 1e9 => (1e9, "GB"),
-        size if size >= 1e6 => (1e6, "MB"),
-        size if size >= 1e3 => (1e3, "kB"),
-        _ => (1.0, "B"),
-    };
-    format!("{} {unit}", number(value / size))
+/// A number of bytes: `17 MiB`.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+fn bytes(value: f64) -> String {
+    let sign = if value < 0.0 { "-" } else { "" };
+    format!("{sign}{}", size(value.abs() as u64))
 }
 
 /// A number to at most four digits behind the point where it is small, none where it is large.
@@ -255,9 +251,10 @@ mod tests {
             ),
             (
                 r#"{"name":"a","type":"gauge","unit":"bytes","value":17387520}"#,
-                "= 17.4 MB",
-                "17.4 MB",
+                "= 17 MiB",
+                "17 MiB",
             ),
+            (r#"{"name":"a","type":"gauge","unit":"By","value":-1536}"#, "= -1.5 KiB", "-1.5 KiB"),
             (
                 r#"{"name":"a","type":"gauge","unit":"seconds","value":0.66371}"#,
                 "= 0.6637 s",

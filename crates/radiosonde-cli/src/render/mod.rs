@@ -95,6 +95,30 @@ impl Screen {
         folded
     }
 
+    /// A text that begins in this column, with further lines of it below its beginning where the screen
+    /// has an edge. A word without room is not cut.
+    pub(crate) fn wrap(self, text: &str, indent: usize) -> String {
+        let Some(room) = self.edge().map(|edge| edge.saturating_sub(indent).max(WRAP_MIN)) else {
+            return text.to_owned();
+        };
+        let mut wrapped = String::with_capacity(text.len());
+        let mut used = 0;
+        for word in text.split(' ') {
+            let width = columns(word);
+            if used > 0 && used + 1 + width > room {
+                wrapped.push('\n');
+                wrapped.push_str(&" ".repeat(indent));
+                used = 0;
+            } else if used > 0 {
+                wrapped.push(' ');
+                used += 1;
+            }
+            wrapped.push_str(word);
+            used += width;
+        }
+        wrapped
+    }
+
     /// A painted line as it is printed here, so many columns being left for more.
     pub(crate) fn fit(self, line: &str, left: usize) -> Cow<'_, str> {
         match self.whole {
@@ -128,6 +152,8 @@ fn terminal_width() -> Option<usize> {
 const WIDTH: usize = 100;
 /// Bars need some room to say anything.
 const WIDTH_MIN: usize = 40;
+/// However far in a text begins, so much of it stands side by side.
+const WRAP_MIN: usize = 20;
 
 #[cfg(test)]
 mod tests {
@@ -147,6 +173,16 @@ mod tests {
             assert_eq!(Screen::of_width(width, false).fold(&parts, " · "), expect, "{width}");
             let wide = Screen::of_width(width, true).fold(&parts, " · ");
             assert_eq!(wide, parts.join(" · "));
+        }
+    }
+
+    #[test]
+    fn a_text_goes_on_below_its_beginning() {
+        let text = "nothing waits in /var/lib/shop/telemetry/events of it";
+        let narrow = "nothing waits in\n      /var/lib/shop/telemetry/events\n      of it";
+        for (width, expect) in [(59, text), (38, narrow), (10, narrow)] {
+            assert_eq!(Screen::of_width(width, false).wrap(text, 6), expect, "{width}");
+            assert_eq!(Screen::of_width(width, true).wrap(text, 6), text);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use crate::outcome::Stop;
+use crate::render::Screen;
 use crate::render::text::columns;
 
 /// Columns two spaces apart, as wide as they must be; some of them flush right.
@@ -10,6 +11,24 @@ pub(crate) fn table<const N: usize>(
     rows: &[[String; N]],
     right: &[usize],
     out: &mut dyn Write,
+) -> Result<(), Stop> {
+    each_row(rows, right, &mut |row| Ok(writeln!(out, "{row}")?))
+}
+
+/// The same, with rows that end at the edge of the screen.
+pub(crate) fn table_within<const N: usize>(
+    rows: &[[String; N]],
+    right: &[usize],
+    screen: Screen,
+    out: &mut dyn Write,
+) -> Result<(), Stop> {
+    each_row(rows, right, &mut |row| Ok(writeln!(out, "{}", screen.fit(row, 0))?))
+}
+
+fn each_row<const N: usize>(
+    rows: &[[String; N]],
+    right: &[usize],
+    print: &mut dyn FnMut(&str) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
     let width = |column: usize| {
         rows.iter().map(|row| columns(&row[column])).max().unwrap_or(0).min(COLUMN_MAX)
@@ -23,7 +42,7 @@ pub(crate) fn table<const N: usize>(
                 if right.contains(&column) { (pad.as_str(), "") } else { ("", pad.as_str()) };
             text.push_str(&format!("{left}{cell}{right}  "));
         }
-        writeln!(out, "{}", text.trim_end())?;
+        print(text.trim_end())?;
     }
     Ok(())
 }

@@ -48,7 +48,8 @@ fn where_only_lines_below_the_level_fit_that_is_said() {
     for args in ["trace 0e", "trace 0e -o json"] {
         let ran = dir.run(args).exits(1);
         let said = "radiosonde: no span and nothing from warning up; 2 lines are below it: --level \
-                    trace\n";
+                    trace\nradiosonde: spans may have been sent over OTLP alone: \
+                    RADIOSONDE_FILES=events,spans,metrics keeps them here as well\n";
         assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", said), "{args}");
     }
     let _ = dir.run("trace 0e --level trace").exits(0);

@@ -63,19 +63,24 @@ fn whether_receivers_answer_is_found_out_by_the_client_that_sends() {
     let headers = ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=hunter2");
     doctor(&["--dir", dir], &[(endpoint, &http), headers])
         .exits(1)
-        .prints(&["logs are not taken by", "401", "headers api-key", "3 failures"])
+        .prints(&[
+            "logs, metrics and traces are not taken by",
+            "401",
+            "headers api-key",
+            "1 failure",
+        ])
         .omits(&["hunter2"]);
-    doctor(&["--dir", dir], &[(endpoint, &http), headers]).exits(0).prints(&[
-        "logs are taken by",
-        "traces are taken by",
-        "metrics are taken by",
-    ]);
+    doctor(&["--dir", dir], &[(endpoint, &http), headers])
+        .exits(0)
+        .prints(&["logs, metrics and traces are taken by"]);
     let over_grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
     doctor(&["--dir", dir], &[(endpoint, &grpc), over_grpc, ("OTEL_TRACES_EXPORTER", "none")])
         .exits(0)
-        .prints(&["logs are taken by", "traces are not sent"]);
+        .prints(&["logs and metrics are taken by", "traces are not sent", "feature otlp-grpc"]);
     let before = receiver.request_count();
-    doctor(&["--offline", "--dir", dir], &[(endpoint, &http)]).exits(0).prints(&["logs go to"]);
+    doctor(&["--offline", "--dir", dir], &[(endpoint, &http)])
+        .exits(0)
+        .prints(&["logs, metrics and traces go to"]);
     assert_eq!(receiver.request_count(), before, "offline is offline");
     assert_eq!(receiver.counts().received, 0, "nothing was recorded");
     doctor(&["--dir", dir], &[(endpoint, "http://127.0.0.1:1")]).exits(1).prints(&["not taken"]);

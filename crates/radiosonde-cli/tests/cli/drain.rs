@@ -68,7 +68,7 @@ fn what_an_ended_program_left_is_in_the_same_books_and_is_sent() {
     spool(directory.path(), "drain --within 1")
         .exits(3)
         .prints(&["pending"])
-        .tells(&["logs", "name it with --endpoint"]);
+        .tells(&["of logs and metrics wait for http://127.0.0.1:", "name it with --endpoint"]);
     receiver.next_step();
     spool(directory.path(), "drain --within 50")
         .exits(0)
@@ -79,6 +79,17 @@ fn what_an_ended_program_left_is_in_the_same_books_and_is_sent() {
     assert_eq!(placed, 120);
     spool(directory.path(), "drain").exits(0).prints(&["0 records delivered"]);
     assert!(!directory.path().join("inst/0/spool").exists());
+}
+
+#[test]
+fn of_a_receiver_that_hangs_it_is_said_that_it_has_not_answered() {
+    let receiver = Receiver::with(Script::healthy().until_told(Fault::HangBeforeBody)).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let _report = ended(directory.path(), "http://127.0.0.1:1", 10);
+    let to = format!("drain --within 1 --endpoint {}", receiver.http_endpoint());
+    spool(directory.path(), &to)
+        .exits(3)
+        .tells(&["wait for http://127.0.0.1:", "no answer so far"]);
 }
 
 #[test]

@@ -21,4 +21,5 @@ mod spans;
 mod spool;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod unfiled;
 mod usage;

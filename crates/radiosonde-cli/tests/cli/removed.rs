@@ -34,16 +34,16 @@ fn what_was_removed_is_listed_by_time_and_summed_by_rule() {
     let dir = removals();
     let ran = dir.run("removed").exits(0);
     let expected = "\
-removed (UTC)        file                         rule     lines     bytes
-earlier              sum of 12 files              age    4460305  267.9 MB
-earlier              sum of 1 file                bytes        1      99 B
-2025-10-20 00:00:04  spans-2025-10-05.1.jsonl     bytes        1     210 B
-2025-10-21 00:00:04  events-2025-10-06.jsonl.zst  age     446030   2.68 MB
+removed (UTC)        file                         rule     lines    bytes
+earlier              sum of 12 files              age    4460305  255 MiB
+earlier              sum of 1 file                bytes        1     99 B
+2025-10-20 00:00:04  spans-2025-10-05.1.jsonl     bytes        1    210 B
+2025-10-21 00:00:04  events-2025-10-06.jsonl.zst  age     446030  2.6 MiB
 
 removed, summed
-  age    13 files  4906335 lines  270.6 MB
-  bytes   2 files        2 lines     309 B
-  all    15 files  4906337 lines  270.6 MB
+  age    13 files  4906335 lines  258 MiB
+  bytes   2 files        2 lines    309 B
+  all    15 files  4906337 lines  258 MiB
 ";
     assert_eq!(ran.out, expected);
     assert_eq!(ran.err, "");
@@ -55,10 +55,10 @@ fn a_span_of_time_leaves_out_what_has_no_time_and_says_so() {
     let ran = dir.run("removed --since 2025-10-21").exits(0).omits(&["spans-", "earlier"]);
     let expected = "\
 removed (UTC)        file                         rule   lines    bytes
-2025-10-21 00:00:04  events-2025-10-06.jsonl.zst  age   446030  2.68 MB
+2025-10-21 00:00:04  events-2025-10-06.jsonl.zst  age   446030  2.6 MiB
 
 removed, summed
-  age  1 file  446030 lines  2.68 MB
+  age  1 file  446030 lines  2.6 MiB
 ";
     assert_eq!(ran.out, expected);
     let told = "radiosonde: 13 files in sums left out: when they were removed is not known\n";

@@ -183,7 +183,7 @@ fn a_narrow_terminal_shows_what_tells_two_requests_apart() {
     // What would have no room is left out, and that is said.
     let text = on_terminal(&dir, "trace 0e", 50);
     assert!(text.contains(" GET  200\n") && !text.contains("url.full"), "{text}");
-    assert!(text.ends_with("--wide shows all\n"), "{text}");
+    assert!(text.ends_with("left out: --wide\nshows all\n"), "{text}");
     let wide = on_terminal(&dir, "trace 0e --wide", 50);
     assert!(wide.contains("  url.full=https://stock.internal.example/items/7  "), "{wide}");
     let _ =

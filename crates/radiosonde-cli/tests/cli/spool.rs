@@ -81,8 +81,9 @@ fn status_shows_the_books_of_a_process_that_lives_and_no_secret() {
         "shop  instance k3f9q2xw, slot 0, in use by a process",
         "logs-info",
         "traces",
-        "http://10.0.0.7:4318/v1/some",
+        "to http://10.0.0.7:4318/v1/some: logs-info and traces\n",
     ]);
+    assert!(ran.out.lines().all(|line| line.len() <= 80), "{}", ran.out);
     let ran = ran.omits(&["hunter2", "events", "left behind"]);
     assert_eq!(ran.err, "");
     let ran = dir.run("spool status --json").exits(0).omits(&["hunter2"]);
@@ -141,7 +142,7 @@ fn drop_wants_to_be_sure_leaves_the_living_alone_and_is_counted() {
     );
     let _ = free(&dir, "spool status").exits(0).prints(&[
         "left behind",
-        "2 (operator 2)",
+        "dropped of traces: operator 2\n",
         "2 records dropped that no gap has told yet",
     ]);
     let _ = free(&dir, "spool drop --yes").exits(0).prints(&["dropped 2 records"]);
@@ -174,6 +175,9 @@ fn who_only_looks_changes_nothing_and_what_cannot_be_looked_at_is_not_empty() {
     let dir = Dir::empty();
     std::fs::write(dir.path().join("inst"), "").unwrap();
     let _ = dir.run("spool status").exits(3).tells(&["inst: not read"]);
+    let _ = dir.run("spool drop --yes").exits(3).tells(&["inst: not read"]);
+    let _ = dir.run("spool drain --within 1").exits(3).tells(&["not drained"]);
+    let _ = dir.run("doctor --offline").exits(1).prints(&["fail  slots", "inst: "]);
 }
 
 #[test]

@@ -214,7 +214,7 @@ fn recover_tells_when_there_is_nothing_and_when_it_cannot() {
     let _ = run(command(&["recover", "--help"])).exits(0).prints(&[
         "Examples:",
         "Exit status: 0",
-        "2 usage, or a directory\nthat does not exist",
+        "2 usage, or a directory that does not",
     ]);
     // Remains nobody can read are named and do not stop it.
     let dir = Dir::story();
@@ -233,6 +233,53 @@ fn help_wraps_at_the_width_of_the_terminal_and_at_a_hundred_columns() {
     };
     assert!((50..=60).contains(&longest("60")), "{}", longest("60"));
     assert!((90..=100).contains(&longest("300")), "{}", longest("300"));
+}
+
+#[test]
+fn help_fills_its_lines_and_breaks_no_example_at_eighty_columns() {
+    let commands = [
+        "",
+        "logs",
+        "events",
+        "trace",
+        "metrics",
+        "correlate",
+        "coverage",
+        "removed",
+        "recover",
+        "doctor",
+        "spool",
+        "spool status",
+        "spool list",
+        "spool show",
+        "spool drain",
+        "spool drop",
+        "ops",
+        "ops check",
+        "ops diff",
+        "ops schema",
+        "completions",
+    ];
+    for name in commands {
+        let args: Vec<&str> = name.split(' ').filter(|word| !word.is_empty()).collect();
+        let mut command = command(&[&args[..], &["--help"]].concat());
+        let _ = command.env("COLUMNS", "80");
+        let help = run(command).exits(0).out;
+        let lines: Vec<&str> = help.lines().collect();
+        let is_prose = |line: &str| !line.is_empty() && !line.starts_with(' ');
+        for pair in lines.windows(2) {
+            assert!(pair[0].chars().count() <= 80, "{name}: {}", pair[0]);
+            if is_prose(pair[0]) && is_prose(pair[1]) {
+                let word = pair[1].split(' ').next().unwrap_or_default();
+                let filled = pair[0].chars().count() + 1 + word.chars().count();
+                assert!(filled > 80, "{name}: {word} has room behind: {}", pair[0]);
+            }
+        }
+        let examples = lines.iter().skip_while(|line| !line.starts_with("Examples:")).skip(1);
+        for line in examples {
+            assert!(line.is_empty() || line.starts_with("  "), "{name}: a broken example: {line}");
+        }
+    }
 }
 
 #[test]

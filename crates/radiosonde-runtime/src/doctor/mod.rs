@@ -4,9 +4,10 @@
 //! Nothing is changed but for a file that is made in the directory and removed again.
 
 mod places;
-#[cfg(feature = "_otlp")]
 mod reach;
+pub mod shown;
 mod slots;
+mod spools;
 mod variables;
 
 use std::ffi::OsString;
@@ -16,6 +17,7 @@ use std::time::SystemTime;
 use radiosonde_store::location::{Location, Origin};
 use serde::Serialize;
 
+use crate::otlp::Destinations;
 use crate::settings::Environment;
 
 /// What to look at.
@@ -79,13 +81,11 @@ pub fn examine(options: &Options) -> Vec<Finding> {
     let settings = variables::look(&env, &mut findings);
     for place in directories(options, &env, &mut findings) {
         places::look(&place, &mut findings);
-        slots::look(&place, &mut findings);
+        let own = settings.otlp.destinations.as_ref().map(Destinations::inner);
+        slots::look(&place, own, &mut findings);
         places::look_at_clock(&place, SystemTime::now(), &mut findings);
     }
-    #[cfg(feature = "_otlp")]
     reach::look(&settings, options.offline, &mut findings);
-    #[cfg(not(feature = "_otlp"))]
-    let _ = settings;
     findings
 }
 

@@ -11,6 +11,10 @@ use radiosonde_record::{FileSystem, file_system, room_for_rings};
 use super::Finding;
 use crate::words::size;
 
+/// Types of file systems, as Linux numbers them.
+const OVERLAY: u64 = 0x794c_7630;
+const RAMFS: u64 = 0x8584_58f6;
+const TMPFS: u64 = 0x0102_1994;
 /// Clocks of file systems may be a moment ahead.
 const CLOCK_AHEAD: Duration = Duration::from_secs(60);
 
@@ -18,6 +22,7 @@ pub(super) fn look(directory: &Path, findings: &mut Vec<Finding>) {
     if !look_at_directory(directory, findings) {
         return;
     }
+    findings.extend(lasting(directory, file_system_type(directory)));
     findings.push(disk(directory));
     findings.push(rings(directory));
     findings.extend(locked());
@@ -42,10 +47,11 @@ fn look_at_directory(directory: &Path, findings: &mut Vec<Finding>) -> bool {
         findings.push(Finding::fail(
             subject,
             format!("{shown} cannot be written: {error}"),
-            "make it writable for the program's user, or set RADIOSONDE_DIR; until then events reach \
-             the console only, and nothing waits on disk for OTLP",
+            "run this as the program's user; if that one cannot write there either, make it writable, or \
+             set RADIOSONDE_DIR to a place that is: until then events reach the console only, and nothing is sent over OTLP",
         ));
-        return true;
+        // Of its disk and its rings nothing will be used.
+        return false;
     }
     let mode = metadata.permissions().mode() & 0o777;
     findings.push(match mode & 0o077 {
@@ -57,6 +63,32 @@ fn look_at_directory(directory: &Path, findings: &mut Vec<Finding>) -> bool {
         ),
     });
     true
+}
+
+/// The type of its file system, as `statfs` numbers them.
+fn file_system_type(directory: &Path) -> Option<u64> {
+    // The field's type differs between platforms.
+    #[allow(clippy::unnecessary_cast)]
+    rustix::fs::statfs(directory).ok().map(|found| found.f_type as u64 & 0xffff_ffff)
+}
+
+/// What ends before the disk of a machine does.
+fn lasting(directory: &Path, kind: Option<u64>) -> Option<Finding> {
+    let shown = directory.display();
+    let (what, fix) = match kind? {
+        OVERLAY => (
+            "is a container's own file system (overlayfs): day files and what waits for OTLP survive the \
+             process, and end with the container",
+            "mount a volume for it, and name it with RADIOSONDE_DIR",
+        ),
+        TMPFS | RAMFS => (
+            "is in memory (tmpfs): day files and what waits for OTLP survive the process, and end with the \
+             machine or the pod; they count as its memory",
+            "where they have to last longer, put it on a disk or a volume: RADIOSONDE_DIR",
+        ),
+        _ => return None,
+    };
+    Some(Finding::warn("directory", format!("{shown} {what}"), fix))
 }
 
 fn write(directory: &Path) -> io::Result<()> {
@@ -179,6 +211,15 @@ mod tests {
         assert_eq!(findings.len(), 1);
         assert_eq!((findings[0].subject, findings[0].state), ("directory", State::Fail));
 
+        findings.clear();
+        look(Path::new("/proc"), &mut findings);
+        assert_eq!(
+            findings.len(),
+            1,
+            "nothing is said of a disk that cannot be used: {findings:?}"
+        );
+        assert!(findings[0].fix.as_deref().unwrap().contains("nothing is sent"), "{findings:?}");
+
         fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o755)).unwrap();
         findings.clear();
         look(scratch.path(), &mut findings);
@@ -190,6 +231,23 @@ mod tests {
         assert!(findings.iter().any(|it| it.subject == "disk" && it.what.contains("free")));
         assert!(findings.iter().any(|it| it.subject == "rings"), "{findings:?}");
         assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0, "nothing is left behind");
+    }
+
+    #[test]
+    fn a_place_that_ends_before_the_disk_does_is_told() {
+        for (kind, expected) in [
+            (Some(OVERLAY), Some("end with the container")),
+            (Some(TMPFS), Some("in memory")),
+            (Some(0xef53), None),
+            (None, None),
+        ] {
+            let found = lasting(Path::new("/t"), kind);
+            assert_eq!(found.is_some(), expected.is_some(), "{kind:?}");
+            if let (Some(finding), Some(expected)) = (found, expected) {
+                assert_eq!(finding.state, State::Warn);
+                assert!(finding.what.contains(expected), "{finding:?}");
+            }
+        }
     }
 
     #[test]

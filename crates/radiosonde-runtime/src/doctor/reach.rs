@@ -1,12 +1,29 @@
 //! Whether the destinations of OTLP answer.
 
-use radiosonde_otlp::{Destination, Proxies, Signal, probe};
+use std::time::Duration;
+
+use radiosonde_otlp::{Destination, Protocol, Proxies, Signal, probe};
 
 use super::Finding;
 use crate::settings::Settings;
-use crate::words::spent;
+use crate::words::{base, listed, spent};
 
 const SUBJECT: &str = "otlp";
+
+/// Signals that go to one receiver, and how it is about them.
+struct Way {
+    signals: Vec<&'static str>,
+    to: String,
+    answer: Answer,
+    took: Duration,
+}
+
+#[derive(PartialEq)]
+enum Answer {
+    NotAsked,
+    Taken,
+    Refused(String),
+}
 
 pub(super) fn look(settings: &Settings, offline: bool, findings: &mut Vec<Finding>) {
     let Some(destinations) = &settings.otlp.destinations else {
@@ -16,34 +33,63 @@ pub(super) fn look(settings: &Settings, offline: bool, findings: &mut Vec<Findin
         ));
         return;
     };
+    let mut unsent = Vec::new();
+    let mut ways: Vec<Way> = Vec::new();
     for signal in Signal::ALL {
-        findings.push(match destinations.inner().of(signal) {
-            None => Finding::ok(SUBJECT, format!("{signal} are not sent")),
-            Some(to) if offline => Finding::ok(SUBJECT, format!("{signal} go to {}", told(to))),
-            Some(to) => ask(signal, to),
-        });
+        let Some(to) = destinations.inner().of(signal) else {
+            unsent.push(signal.name());
+            continue;
+        };
+        let (answer, took) =
+            if offline { (Answer::NotAsked, Duration::ZERO) } else { ask(signal, to) };
+        let to = told(signal, to);
+        // One cause is one finding.
+        match ways.iter_mut().find(|way| (&way.to, &way.answer) == (&to, &answer)) {
+            Some(way) => {
+                way.signals.push(signal.name());
+                way.took = way.took.max(took);
+            }
+            None => ways.push(Way { signals: vec![signal.name()], to, answer, took }),
+        }
+    }
+    findings.extend(ways.into_iter().map(Way::finding));
+    if !unsent.is_empty() {
+        findings.push(Finding::ok(SUBJECT, format!("{} are not sent", listed(&unsent))));
     }
 }
 
 /// An empty request, by the client that sends.
-fn ask(signal: Signal, to: &Destination) -> Finding {
+fn ask(signal: Signal, to: &Destination) -> (Answer, Duration) {
     let proxies = Proxies::from(&|name| std::env::var(name).ok());
     let answer = probe(to, signal, proxies);
-    let (to, took) = (told(to), spent(answer.took));
-    if answer.is_taken {
-        return Finding::ok(SUBJECT, format!("{signal} are taken by {to}, in {took}"));
-    }
-    Finding::fail(
-        SUBJECT,
-        format!("{signal} are not taken by {to}: {} (after {took})", answer.text),
-        "mend the endpoint, its headers or its certificates (OTEL_EXPORTER_OTLP_*), or the receiver; \
-         until then what is recorded waits on disk",
-    )
+    (if answer.is_taken { Answer::Taken } else { Answer::Refused(answer.text) }, answer.took)
 }
 
-/// `http://collector:4318/v1/logs (http/protobuf, TLS, headers api-key)`
-fn told(to: &Destination) -> String {
+impl Way {
+    fn finding(self) -> Finding {
+        let (signals, to, took) = (listed(&self.signals), self.to, spent(self.took));
+        match self.answer {
+            Answer::NotAsked => Finding::ok(SUBJECT, format!("{signals} go to {to}")),
+            Answer::Taken => {
+                Finding::ok(SUBJECT, format!("{signals} are taken by {to}, in {took}"))
+            }
+            Answer::Refused(text) => Finding::fail(
+                SUBJECT,
+                format!("{signals} are not taken by {to}: {text} (after {took})"),
+                "mend the endpoint, its headers or its certificates (OTEL_EXPORTER_OTLP_*), or the \
+                 receiver; until then what is recorded waits on disk",
+            ),
+        }
+    }
+}
+
+/// `http://collector:4318 (http/protobuf, TLS, headers api-key)`
+fn told(signal: Signal, to: &Destination) -> String {
     let mut words = vec![to.protocol.name().to_owned()];
+    if to.protocol == Protocol::Grpc {
+        // This command speaks both; whether the program does is not known here.
+        words.push("for which a program needs the feature otlp-grpc".to_owned());
+    }
     if to.endpoint.starts_with("https://") {
         words.push(match (&to.certificate, &to.client_certificate) {
             (None, None) => "TLS with the system's certificates".to_owned(),
@@ -58,5 +104,5 @@ fn told(to: &Destination) -> String {
     if !names.is_empty() {
         words.push(format!("headers {}", names.join(", ")));
     }
-    format!("{} ({})", to.shown(), words.join(", "))
+    format!("{} ({})", base(&to.shown(), signal.name()), words.join(", "))
 }

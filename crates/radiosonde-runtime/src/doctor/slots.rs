@@ -1,28 +1,42 @@
 //! Whose slots these are, and what dead owners left in them.
 
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use radiosonde_events::abandoned;
+use radiosonde_otlp::Destinations;
 use radiosonde_record::Slot;
 
 use super::Finding;
-use crate::words::{counted, size};
+use super::spools::{self, Place};
+use crate::words::counted;
 
 /// Slots that are named one by one.
 const NAMED_MAX: usize = 10;
 
-pub(super) fn look(root: &Path, findings: &mut Vec<Finding>) {
+pub(super) fn look(root: &Path, own: Option<&Destinations>, findings: &mut Vec<Finding>) {
+    // What may not be looked at is not empty.
+    if let Err(error) = may_be_looked_at(root) {
+        findings.push(Finding::fail(
+            "slots",
+            format!("what running and ended processes have there is not known: {error}"),
+            "run this as the program's user: sudo -u USER radiosonde doctor",
+        ));
+        return;
+    }
     let numbers = Slot::existing(root);
     let (mut running, mut free, mut aside, mut spools) = (Vec::new(), 0_u64, 0_u64, Vec::new());
     for number in numbers {
         let slot = root.join("inst").join(number.to_string());
-        if is_owned(&slot) {
+        let is_in_use = is_owned(&slot);
+        if is_in_use {
             running.push(number.to_string());
         } else {
             free += 1;
-            spools.extend(below(&slot.join("spool")));
         }
+        let below_it = below(&slot.join("spool")).into_iter();
+        spools.extend(below_it.map(|path| Place { path, is_in_use }));
         aside += below(&slot.join("quarantine")).len() as u64;
     }
     let more = running.len().saturating_sub(NAMED_MAX);
@@ -50,27 +64,20 @@ pub(super) fn look(root: &Path, findings: &mut Vec<Finding>) {
             format!("radiosonde recover --retry-quarantined --dir {}", root.display()),
         ));
     }
-    findings.extend(left_spools(root, &spools));
+    spools::look(root, &spools, own, findings);
 }
 
-/// What waits for OTLP, and whose process is gone.
-fn left_spools(root: &Path, spools: &[PathBuf]) -> Option<Finding> {
-    let bytes = spools.iter().map(|spool| bytes_below(spool)).sum();
-    (!spools.is_empty()).then(|| {
-        Finding::warn(
-            "spool",
-            format!(
-                "{} of processes that have ended wait for OTLP ({} on disk)",
-                counted(spools.len() as u64, "spool"),
-                size(bytes)
-            ),
-            format!(
-                "start the service, or radiosonde spool drain --dir {}, with --endpoint where they go to one \
-                 that is not in use any more",
-                root.display()
-            ),
-        )
-    })
+fn may_be_looked_at(root: &Path) -> io::Result<()> {
+    let look = |path: PathBuf| match fs::read_dir(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+        }
+        _ => Ok(()),
+    };
+    look(root.join("inst"))?;
+    Slot::existing(root)
+        .iter()
+        .try_for_each(|number| look(root.join(format!("inst/{number}/spool"))))
 }
 
 /// Whether somebody holds the slot. Its lock is had for a moment where nobody does, shared, so that
@@ -91,24 +98,17 @@ fn below(directory: &Path) -> Vec<PathBuf> {
     entries.filter(is_directory).map(|entry| entry.path()).collect()
 }
 
-/// Bytes of the files in a directory and in those directly below it: a spool goes no deeper.
-fn bytes_below(directory: &Path) -> u64 {
-    let files = |directory: &Path| -> u64 {
-        let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-        let lengths = entries.filter_map(|entry| entry.metadata().ok());
-        lengths.filter(fs::Metadata::is_file).map(|found| found.len()).sum()
-    };
-    files(directory) + below(directory).iter().map(|folder| files(folder)).sum::<u64>()
-}
-
 #[cfg(test)]
 mod tests {
+    use radiosonde_otlp::{Manifest, spool_options};
+    use radiosonde_spool::Spool;
+
     use super::*;
     use crate::doctor::State;
 
     fn look_at(root: &Path) -> Vec<Finding> {
         let mut findings = Vec::new();
-        look(root, &mut findings);
+        look(root, None, &mut findings);
         findings
     }
 
@@ -119,20 +119,32 @@ mod tests {
         assert_eq!(found[0].what, "of running processes: none; free: 0");
 
         let slot = Slot::take(root.path(), &mut |_, _| {}).unwrap();
-        fs::create_dir_all(slot.path().join("spool/k3f9q2xw/logs")).unwrap();
-        fs::write(slot.path().join("spool/k3f9q2xw/logs/1.seg"), [0; 2048]).unwrap();
+        let path = slot.place_for_spool("k3f9q2xw").unwrap();
+        let manifest = Manifest::new("shop", "k3f9q2xw", Destinations::default(), Vec::new());
+        let options = spool_options(None, None);
+        let spool = Spool::create(&path, &manifest.to_bytes().unwrap(), &options).unwrap();
         let found = look_at(root.path());
-        assert_eq!(found.len(), 1, "the spool is its owner's: {found:?}");
         assert_eq!(found[0].what, "of running processes: 0; free: 0");
+        assert_eq!((found.len(), found[1].state), (2, State::Ok), "{found:?}");
 
-        drop(slot);
+        drop((slot, spool));
         let found = look_at(root.path());
         assert_eq!(found[0].what, "of running processes: none; free: 1");
-        assert_eq!((found[1].subject, found[1].state), ("spool", State::Warn));
-        assert!(
-            found[1].what.contains("1 spool of") && found[1].what.contains("2.0 KiB"),
-            "{found:?}"
-        );
+        assert_eq!((found[1].subject, found[1].state), ("spool", State::Ok));
         assert!(Slot::try_take(root.path(), 0).unwrap().is_some(), "nobody keeps its lock");
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_not_empty() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("inst"), "").unwrap();
+        let found = look_at(root.path());
+        assert_eq!((found.len(), found[0].state), (1, State::Fail), "{found:?}");
+        assert!(found[0].what.contains("inst: "), "{found:?}");
+        fs::remove_file(root.path().join("inst")).unwrap();
+        fs::create_dir_all(root.path().join("inst/0")).unwrap();
+        fs::write(root.path().join("inst/0/spool"), "").unwrap();
+        let found = look_at(root.path());
+        assert_eq!((found.len(), found[0].state), (1, State::Fail), "{found:?}");
     }
 }

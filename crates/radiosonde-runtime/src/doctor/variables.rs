@@ -1,5 +1,6 @@
 //! What each variable that is set does.
 
+use radiosonde_otlp::{Destination, Protocol};
 use radiosonde_redact::Rules;
 
 use super::{Finding, State};
@@ -70,6 +71,9 @@ fn shown(name: &str, env: &Environment) -> String {
         return format!("{name}=(not shown)");
     }
     let value = env.os(name).unwrap_or_default().to_string_lossy().into_owned();
+    if name.ends_with("_ENDPOINT") {
+        return format!("{name}={}", endpoint(&value));
+    }
     let redacted = Rules::standard().redact(&value, &mut |_| ()).unwrap_or(value);
     // Keys travel in queries of endpoints as well.
     let (plain, query) = match redacted.split_once('?') {
@@ -79,6 +83,16 @@ fn shown(name: &str, env: &Environment) -> String {
     let cut: String = plain.chars().take(VALUE_MAX).collect();
     let more = if cut.len() < plain.len() { "…" } else { "" };
     format!("{name}={cut}{more}{query}")
+}
+
+/// An endpoint, as [`Destination::shown`] has it; also one that has forgotten its scheme.
+fn endpoint(value: &str) -> String {
+    let shown = |text: &str| Destination::new(text, Protocol::Http).shown();
+    if value.contains("://") {
+        return shown(value);
+    }
+    let whole = shown(&format!("http://{value}"));
+    whole.strip_prefix("http://").unwrap_or(&whole).to_owned()
 }
 
 #[cfg(test)]
@@ -117,10 +131,19 @@ mod tests {
         let found = look_at(&[
             ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer hunter2"),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://ada:hunter2@collector:4318/?key=hunter2"),
+            ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "https://vendor/v1/hunter2hunter2hunter2"),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "ada:hunter2@vendor/hunter2hunter2hunter2"),
             ("OTEL_RESOURCE_ATTRIBUTES", "token=hunter2"),
         ]);
         let text = format!("{found:?}");
         assert!(!text.contains("hunter2"), "{text}");
-        assert!(text.contains("OTEL_EXPORTER_OTLP_HEADERS=(not shown)"), "{text}");
+        for expected in [
+            "OTEL_EXPORTER_OTLP_HEADERS=(not shown)",
+            "OTEL_EXPORTER_OTLP_ENDPOINT=https://collector:4318/:",
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=https://vendor/v1/…:",
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=vendor/…:",
+        ] {
+            assert!(text.contains(expected), "{expected} in {text}");
+        }
     }
 }

@@ -441,6 +441,7 @@ pub(super) fn destination(status: &Status) -> DestinationReport {
         state: status.state.name().to_owned(),
         last_error: status.last_error.clone().filter(|_| fails),
         next_attempt_seconds: status.next_attempt.map(|wait| wait.as_secs_f64()),
+        pending: status.pending,
     }
 }
 

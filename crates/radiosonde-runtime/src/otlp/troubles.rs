@@ -6,17 +6,34 @@ use radiosonde_otlp::{Signal, State, Status, Stream};
 use radiosonde_spool::{Account, DropReason};
 
 use crate::problem::{Problem, Problems};
-use crate::words::{counted, grouped, size};
+use crate::words::{base, counted, grouped, listed, size};
 
 /// What was said of destinations and of the spool, as long as it holds.
 #[derive(Debug, Default)]
-pub(super) struct Troubles(Vec<(About, Problem)>);
+pub(super) struct Troubles {
+    said: Vec<(About, Problem)>,
+    /// The ways that were closed at the last look.
+    closed: Vec<Way>,
+}
+
+/// A destination of one signal that takes nothing, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Way {
+    signal: Signal,
+    endpoint: String,
+    /// Whether it refuses what is sent, as it is configured, and does not only fail to take it.
+    is_held: bool,
+    /// Whether what this process records goes there.
+    is_own: bool,
+    error: String,
+}
 
 /// What a problem is about: there is one at a time of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum About {
-    /// A destination, by its signal and endpoint, that takes nothing.
-    Way(String, String),
+    /// A receiver that takes nothing, by one of its signals, what its endpoints have in common, and which
+    /// one it is of those with other headers.
+    Way(Signal, String, usize),
     /// Records of a signal that are lost, or may be, at an endpoint, and how.
     Loss(String, String, &'static str),
     /// Records that were dropped from the own spool, for this reason.
@@ -47,41 +64,77 @@ impl Troubles {
     /// Brings the problems up to what holds now. Only the first of a kind is logged: counts and texts of
     /// attempts change all the time.
     pub(super) fn tell(&mut self, view: &View<'_>, problems: &Problems) {
+        self.closed = self.closed(view);
         let mut now = self.found(view);
-        let kept = self.0.iter().filter(|(about, _)| about.is_for_good());
+        let kept = self.said.iter().filter(|(about, _)| about.is_for_good());
         let kept: Vec<_> = kept.filter(|(about, _)| !has(&now, about)).cloned().collect();
         now.extend(kept);
-        for (_, over) in self.0.iter().filter(|(about, _)| !has(&now, about)) {
+        for (_, over) in self.said.iter().filter(|(about, _)| !has(&now, about)) {
             problems.retract(over);
         }
         for (about, new) in &now {
-            match self.0.iter().find(|(it, _)| it == about) {
+            match self.said.iter().find(|(it, _)| it == about) {
                 Some((_, old)) if old == new => {}
                 Some((_, old)) if problems.replace(old, new, false) => {}
                 _ => problems.add(new.clone()),
             }
         }
-        self.0 = now;
+        self.said = now;
+    }
+
+    /// The ways that are closed now. One that is being tried is as it was before.
+    fn closed(&self, view: &View<'_>) -> Vec<Way> {
+        let way = |status: &Status| match status.state {
+            State::HalfOpen => {
+                let is_it =
+                    |it: &&Way| it.signal == status.signal && it.endpoint == status.endpoint;
+                self.closed.iter().find(is_it).cloned()
+            }
+            State::Held | State::Open => {
+                let error = status.last_error.as_deref().unwrap_or("it does not answer");
+                Some(Way {
+                    signal: status.signal,
+                    endpoint: status.endpoint.clone(),
+                    is_held: status.state == State::Held,
+                    is_own: (view.is_own)(status.signal, &status.endpoint),
+                    error: error.to_owned(),
+                })
+            }
+            _ => None,
+        };
+        view.statuses.iter().filter_map(way).collect()
+    }
+
+    /// What is wrong with receivers: one cause is one problem, however many signals it keeps waiting.
+    fn of_ways(&self, has_overflowed: bool) -> Vec<(About, Problem)> {
+        let mut groups: Vec<Vec<&Way>> = Vec::new();
+        for way in &self.closed {
+            match groups.iter_mut().find(|group| group[0].is_as(way)) {
+                Some(group) => group.push(way),
+                None => groups.push(vec![way]),
+            }
+        }
+        let mut found: Vec<(About, Problem)> = Vec::new();
+        for group in &groups {
+            let about = |way: &&Way| {
+                let about = |nth| About::Way(way.signal, way.base().to_owned(), nth);
+                (0..).map(about).find(|about| !has(&found, about))
+            };
+            // Under the name under which it was said before.
+            let before = group.iter().filter_map(about).find(|about| has(&self.said, about));
+            let about = before.or_else(|| about(&group[0]));
+            let problem = of_receiver(group, has_overflowed);
+            found.extend(about.map(|about| (about, problem)));
+        }
+        found
     }
 
     fn found(&self, view: &View<'_>) -> Vec<(About, Problem)> {
         let has_overflowed =
             view.accounts.iter().any(|account| dropped(account, DropReason::Cap) > 0);
-        let mut found = Vec::new();
+        let mut found = self.of_ways(has_overflowed);
         for status in view.statuses {
             let (signal, endpoint) = (status.signal.name().to_owned(), status.endpoint.clone());
-            let about = About::Way(signal.clone(), endpoint.clone());
-            // One that is being tried is as it was before.
-            let problem = match status.state {
-                State::HalfOpen => {
-                    self.0.iter().find(|(it, _)| *it == about).map(|(_, it)| it.clone())
-                }
-                _ => {
-                    let is_own = (view.is_own)(status.signal, &status.endpoint);
-                    of_state(status, has_overflowed, is_own)
-                }
-            };
-            found.extend(problem.map(|problem| (about, problem)));
             let losses = losses(status).into_iter();
             found.extend(losses.map(|(how, problem)| {
                 (About::Loss(signal.clone(), endpoint.clone(), how), problem)
@@ -99,17 +152,32 @@ fn has(all: &[(About, Problem)], about: &About) -> bool {
     all.iter().any(|(it, _)| it == about)
 }
 
-/// What is wrong with a destination, if somebody has to do something about it.
-fn of_state(status: &Status, has_overflowed: bool, is_own: bool) -> Option<Problem> {
-    let (endpoint, signal) = (&status.endpoint, status.signal.name());
-    let error = status.last_error.as_deref().unwrap_or("it does not answer");
+impl Way {
+    /// What its endpoint has in common with those of other signals at the same receiver.
+    fn base(&self) -> &str {
+        base(&self.endpoint, self.signal.name())
+    }
+
+    /// Whether the same is wrong with both.
+    fn is_as(&self, other: &Self) -> bool {
+        (self.base(), self.is_held, self.is_own, &self.error)
+            == (other.base(), other.is_held, other.is_own, &other.error)
+    }
+}
+
+/// What is wrong with a receiver, for all signals that are kept waiting by it.
+fn of_receiver(ways: &[&Way], has_overflowed: bool) -> Problem {
+    let Way { is_held, is_own, error, .. } = ways[0];
+    let mut signals: Vec<&str> = ways.iter().map(|way| way.signal.name()).collect();
+    signals.dedup();
+    let (signals, to) = (listed(&signals), ways[0].base());
     let room = if has_overflowed {
         "the spool is full, and the oldest is dropped"
     } else {
         "nothing is lost until the spool is full"
     };
     // Where the endpoint was another one, seeing to the receiver may be the wrong advice.
-    let (of_earlier, elsewhere) = if is_own {
+    let (of_earlier, elsewhere) = if *is_own {
         ("", "")
     } else {
         (
@@ -117,19 +185,20 @@ fn of_state(status: &Status, has_overflowed: bool, is_own: bool) -> Option<Probl
             "; to send them elsewhere, stop this process and run `radiosonde spool drain --endpoint`",
         )
     };
-    match status.state {
-        State::Held => Some(Problem::new(
-            format!("{signal}{of_earlier} wait, as {endpoint} refuses them: {error}"),
+    if *is_held {
+        Problem::new(
+            // Not all of it is said by the receiver: a certificate that cannot be read is not.
+            format!("{signals}{of_earlier} wait, as none can be sent to {to}: {error}"),
             format!(
                 "mend the endpoint or its headers (OTEL_EXPORTER_OTLP_*), or the receiver; {room}, and it \
                  is tried again once a minute{elsewhere}"
             ),
-        )),
-        State::Open => Some(Problem::warning(
-            format!("{signal}{of_earlier} wait, as {endpoint} does not take them: {error}"),
+        )
+    } else {
+        Problem::warning(
+            format!("{signals}{of_earlier} wait, as {to} does not take them: {error}"),
             format!("see to the receiver; {room}, and it is tried again by itself{elsewhere}"),
-        )),
-        _ => None,
+        )
     }
 }
 
@@ -261,4 +330,50 @@ fn of_memory(accounts: &[Account], path: &Path) -> Option<Problem> {
              dropped",
         ),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn way(signal: Signal, host: &str, error: &str) -> Way {
+        let endpoint = format!("http://{host}/v1/{signal}");
+        Way { signal, endpoint, is_held: false, is_own: true, error: error.to_owned() }
+    }
+
+    fn told(troubles: &Troubles) -> Vec<(About, String)> {
+        troubles.of_ways(false).into_iter().map(|(about, problem)| (about, problem.what)).collect()
+    }
+
+    #[test]
+    fn one_cause_is_one_problem_under_the_name_that_it_had() {
+        let metrics = way(Signal::Metrics, "collector:4318", "refused");
+        let mut troubles = Troubles { closed: vec![metrics], ..Troubles::default() };
+        let first = troubles.of_ways(false);
+        assert_eq!(
+            first[0].1.what,
+            "metrics wait, as http://collector:4318 does not take them: refused"
+        );
+        troubles.said.clone_from(&first);
+        troubles.closed.insert(0, way(Signal::Logs, "collector:4318", "refused"));
+        let both = told(&troubles);
+        let expected =
+            "logs and metrics wait, as http://collector:4318 does not take them: refused";
+        assert_eq!(both, [(first[0].0.clone(), expected.to_owned())], "replaced, not said anew");
+
+        let moved = way(Signal::Traces, "moved:4318", "refused");
+        let other = way(Signal::Traces, "collector:4318", "answered 503");
+        for (way, signals) in [(moved, "traces wait"), (other, "traces wait")] {
+            troubles.closed.truncate(2);
+            troubles.closed.push(way);
+            let told = told(&troubles);
+            assert_eq!(told.len(), 2, "another receiver, or another cause: {told:?}");
+            assert!(told[1].1.starts_with(signals) && told[0].0 != told[1].0, "{told:?}");
+        }
+        // The same endpoint twice, with other headers.
+        let errors = ["answered 401", "answered 403"];
+        troubles.closed = errors.map(|error| way(Signal::Logs, "collector:4318", error)).to_vec();
+        let told = told(&troubles);
+        assert!(told.len() == 2 && told[0].0 != told[1].0, "{told:?}");
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::words::{counted, grouped, size};
+use crate::words::{age, base, counted, grouped, size};
 
 /// What is sent over OTLP, and what became of it.
 ///
@@ -70,6 +70,8 @@ pub struct DestinationReport {
     pub last_error: Option<String>,
     /// Until the next attempt, in seconds; `None` when there is nothing to wait for.
     pub next_attempt_seconds: Option<f64>,
+    /// Records that wait for it, of this process and of those whose spools it has adopted.
+    pub pending: u64,
 }
 
 /// What this process sends for others that have ended.
@@ -110,8 +112,8 @@ impl fmt::Display for OtlpReport {
             for count in [spooled, delivered, rejected, dropped, pending] {
                 write!(f, " {count:>10}")?;
             }
-            if let Some(age) = export.oldest_pending_seconds {
-                write!(f, "  {}, oldest {}", size(export.pending_bytes), seconds(age))?;
+            if let Some(oldest) = export.oldest_pending_seconds {
+                write!(f, "  {}, oldest {}", size(export.pending_bytes), age(oldest))?;
             }
         }
         writeln!(f)?;
@@ -157,24 +159,40 @@ impl OtlpReport {
     /// A line for each endpoint and state, with the signals that share it:
     /// `http://collector:4318 (logs, traces): left alone after failures, next attempt in 4 s; refused`
     fn lines_of_destinations(&self) -> Vec<String> {
-        let mut lines: Vec<(&str, Vec<&str>, String)> = Vec::new();
+        let mut lines: Vec<(&DestinationReport, Vec<&str>, Option<f64>)> = Vec::new();
         for destination in &self.destinations {
-            let (endpoint, state) = (destination.endpoint.as_str(), destination.words());
-            let same = lines.iter_mut().find(|(to, _, words)| *to == endpoint && *words == state);
-            match same {
-                Some((_, signals, _)) => signals.push(&destination.signal),
-                None => lines.push((endpoint, vec![&destination.signal], state)),
+            let (signal, wait) = (destination.signal.as_str(), destination.next_attempt_seconds);
+            match lines.iter_mut().find(|(first, ..)| destination.is_as(first)) {
+                Some((_, signals, soonest)) => {
+                    if !signals.contains(&signal) {
+                        signals.push(signal);
+                    }
+                    *soonest = wait.into_iter().chain(*soonest).reduce(f64::min);
+                }
+                None => lines.push((destination, vec![signal], wait)),
             }
         }
-        let line = |(endpoint, signals, state): (&str, Vec<&str>, String)| {
-            format!("{endpoint} ({}): {state}", signals.join(", "))
+        let line = |(first, signals, soonest): (&DestinationReport, Vec<&str>, Option<f64>)| {
+            format!("{} ({}): {}", first.base(), signals.join(", "), first.words(soonest))
         };
         lines.into_iter().map(line).collect()
     }
 }
 
 impl DestinationReport {
-    fn words(&self) -> String {
+    /// What its endpoint has in common with those of other signals at the same receiver:
+    /// `http://collector:4318`.
+    pub fn base(&self) -> &str {
+        base(&self.endpoint, &self.signal)
+    }
+
+    /// Whether it stands there as with another one, at the same receiver.
+    fn is_as(&self, other: &Self) -> bool {
+        (self.base(), &self.state, &self.last_error)
+            == (other.base(), &other.state, &other.last_error)
+    }
+
+    fn words(&self, next_attempt_seconds: Option<f64>) -> String {
         let mut words = match self.state.as_str() {
             "closed" if self.last_error.is_some() => "behind after a failure".to_owned(),
             "closed" => "in order".to_owned(),
@@ -183,23 +201,16 @@ impl DestinationReport {
             "open" => "left alone after failures".to_owned(),
             other => other.to_owned(),
         };
-        if let Some(wait) = self.next_attempt_seconds {
-            words.push_str(&format!(", next attempt in {}", seconds(wait)));
+        match next_attempt_seconds {
+            // Rounded it would be none at all.
+            Some(soon) if soon < 1.0 => words.push_str(", next attempt in less than 1 s"),
+            Some(wait) => words.push_str(&format!(", next attempt in {}", age(wait))),
+            None => {}
         }
         if let Some(error) = &self.last_error {
             words.push_str(&format!("; {error}"));
         }
         words
-    }
-}
-
-/// `4 s`, `3 min`, `2 h`: as exact as somebody who waits wants it.
-fn seconds(seconds: f64) -> String {
-    match seconds {
-        s if s < 120.0 => format!("{s:.0} s"),
-        s if s < 7_200.0 => format!("{:.0} min", s / 60.0),
-        s if s < 172_800.0 => format!("{:.0} h", s / 3_600.0),
-        s => format!("{:.0} days", s / 86_400.0),
     }
 }
 
@@ -225,10 +236,11 @@ mod tests {
     fn destination(signal: &str, state: &str, error: Option<&str>) -> DestinationReport {
         DestinationReport {
             signal: signal.to_owned(),
-            endpoint: "http://collector:4318".to_owned(),
+            endpoint: format!("http://collector:4318/v1/{signal}"),
             state: state.to_owned(),
             last_error: error.map(str::to_owned),
             next_attempt_seconds: error.map(|_| 4.2),
+            pending: 3,
         }
     }
 
@@ -270,6 +282,13 @@ mod tests {
         let lost = AdoptedReport { dropped: 1_204, ..AdoptedReport::default() };
         let lost = OtlpReport { adopted: lost, ..OtlpReport::default() }.to_string();
         assert!(lost.contains("0 records pending in 0 spools, 1,204 dropped\n"), "{lost}");
+        let mut soon = destination("traces", "open", refused);
+        soon.next_attempt_seconds = Some(0.2);
+        let destinations = vec![destination("logs", "open", refused), soon.clone(), soon];
+        let soon = OtlpReport { destinations, ..OtlpReport::default() }.to_string();
+        let expected =
+            "(logs, traces): left alone after failures, next attempt in less than 1 s; conn";
+        assert!(soon.contains(expected), "the earliest, and each signal once: {soon}");
         let late = destination("logs", "closed", Some("answered 500"));
         let late = OtlpReport { destinations: vec![late], ..OtlpReport::default() }.to_string();
         assert!(!late.contains("in order") && late.contains("; answered 500"), "{late}");

@@ -212,7 +212,7 @@ fn what_a_receiver_takes_and_does_not_keep_is_told_with_its_reason() {
     for (fault, words, rejected, pending) in [
         (partial, ["records of logs were refused by", "no such tenant"], 3, 0),
         // Who has never given an answer of OTLP has been given nothing: it waits.
-        (Fault::Garbage, ["logs wait, as", "its answer cannot be read"], 0, 20),
+        (Fault::Garbage, ["wait, as", "its answer cannot be read"], 0, 20),
     ] {
         let receiver = Receiver::with(Script::healthy().until_told(fault)).unwrap();
         let directory = tempfile::tempdir().unwrap();

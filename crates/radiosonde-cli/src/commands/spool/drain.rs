@@ -4,6 +4,8 @@ use std::io::{IsTerminal as _, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use radiosonde_runtime::DestinationReport;
+use radiosonde_runtime::doctor::shown::listed;
 use radiosonde_runtime::drain::{Drained, Options, drain};
 use serde_json::json;
 
@@ -26,9 +28,14 @@ pub(crate) fn run(args: &DrainArgs, out: &mut dyn Write) -> Result<u8, Stop> {
         // One time for all of them.
         options.within = deadline.saturating_duration_since(Instant::now());
         options.endpoint.clone_from(&args.endpoint);
-        let of_dir = match drain(&options, &mut Progress::new().told()) {
+        let mut progress = Progress::new().told();
+        let outcome = may_be_looked_at(&dir).and_then(|()| drain(&options, &mut progress));
+        // The bar goes before anything else is said.
+        drop(progress);
+        let of_dir = match outcome {
             Ok(drained) => {
                 print(&dir, &drained, args, out)?;
+                out.flush()?;
                 tell(&drained, args.endpoint.is_some());
                 if is_whole(&drained) { FOUND } else { PARTIAL }
             }
@@ -46,6 +53,14 @@ pub(crate) fn run(args: &DrainArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     }
     out.flush()?;
     Ok(status)
+}
+
+/// What may not be looked at is not empty.
+fn may_be_looked_at(dir: &Path) -> std::io::Result<()> {
+    match std::fs::read_dir(dir.join("inst")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Whether nothing is left, and nothing was lost on the way. Nothing to send is that, too.
@@ -92,13 +107,32 @@ fn tell(drained: &Drained, elsewhere: bool) {
     if drained.records.pending == 0 {
         return;
     }
-    for to in drained.destinations.iter().filter(|to| to.state != "closed") {
-        let error = to.last_error.as_deref().unwrap_or("no answer");
-        eprintln!("radiosonde: {} to {}: {}", to.signal, shown(&to.endpoint), shown(error));
+    for (to, error, signals, pending) in reasons(&drained.destinations) {
+        let (signals, records) = (listed(&signals), many(pending, "record"));
+        eprintln!("radiosonde: {records} of {signals} wait for {}: {}", shown(to), shown(error));
     }
     if !elsewhere {
         eprintln!("radiosonde: to send what waits elsewhere, name it with --endpoint");
     }
+}
+
+/// Why something waits: each receiver and reason, with the signals and how many records.
+fn reasons(destinations: &[DestinationReport]) -> Vec<(&str, &str, Vec<&str>, u64)> {
+    let mut reasons: Vec<(&str, &str, Vec<&str>, u64)> = Vec::new();
+    for to in destinations.iter().filter(|to| to.pending > 0) {
+        // One that hangs has not failed yet.
+        let error = to.last_error.as_deref().unwrap_or("no answer so far");
+        match reasons.iter_mut().find(|(base, why, ..)| (*base, *why) == (to.base(), error)) {
+            Some((_, _, signals, pending)) => {
+                if !signals.contains(&to.signal.as_str()) {
+                    signals.push(&to.signal);
+                }
+                *pending += to.pending;
+            }
+            None => reasons.push((to.base(), error, vec![&to.signal], to.pending)),
+        }
+    }
+    reasons
 }
 
 /// A bar on the terminal, when it takes longer.

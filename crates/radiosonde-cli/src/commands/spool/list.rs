@@ -2,18 +2,18 @@
 
 use std::io::Write;
 
+use radiosonde_runtime::doctor::shown::size;
 use serde_json::json;
 
 use super::{Found, View, moment, timestamp};
 use crate::commands::print_json;
 use crate::outcome::Stop;
-use crate::render::metric::bytes;
 use crate::render::table::table;
 use crate::render::text::shown;
 
 pub(super) fn print(found: &Found, view: &View, out: &mut dyn Write) -> Result<(), Stop> {
-    let heading = ["stream", "segment", "from record", "used", "on disk", "begun (UTC)", ""];
-    let mut rows = vec![heading.map(|word| view.paint.dim(word))];
+    let heading = ["stream", "segment", "first", "used", "on disk", "begun (UTC)", ""];
+    let mut rows = vec![heading.map(|word| view.screen.paint.dim(word))];
     for stream in found.streams(view) {
         for segment in &stream.segments {
             let name = &stream.account.stream;
@@ -37,10 +37,10 @@ pub(super) fn print(found: &Found, view: &View, out: &mut dyn Write) -> Result<(
                 shown(name),
                 segment.number.to_string(),
                 segment.first.to_string(),
-                bytes(segment.bytes as f64),
-                bytes(segment.disk_bytes as f64),
+                size(segment.bytes),
+                size(segment.disk_bytes),
                 moment(segment.created_ns),
-                if segment.is_done { "done: removed next" } else { "" }.to_owned(),
+                if segment.is_done { "done" } else { "" }.to_owned(),
             ]);
         }
     }

@@ -19,7 +19,7 @@ use radiosonde_spool::{Seen, StreamSeen};
 use crate::args::{SpoolCommand, SpoolSelect};
 use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, show as path_shown, some};
 use crate::render::Screen;
-use crate::render::color::{self, Paint};
+use crate::render::color;
 use crate::render::text::shown;
 use crate::render::time::{clock, day};
 use crate::select::directories;
@@ -55,7 +55,7 @@ struct Found {
 /// How it is shown.
 struct View {
     is_json: bool,
-    paint: Paint,
+    screen: Screen,
     stream: Option<String>,
 }
 
@@ -66,7 +66,7 @@ fn each(select: &SpoolSelect, out: &mut dyn Write, print: Print<'_>) -> Result<u
     let dirs = directories(&select.dir)?;
     let view = View {
         is_json: select.show.is_json(),
-        paint: Screen::new(&select.show, true).paint,
+        screen: Screen::new(&select.show, false),
         stream: select.stream.clone(),
     };
     let mut all = Spools::default();
@@ -196,7 +196,7 @@ impl Found {
 
     /// `shop  instance k3f9q2xw, slot 0, its process runs`
     fn print_heading(&self, view: &View, has_dir: bool, out: &mut dyn Write) -> Result<(), Stop> {
-        let name = view.paint.with(color::NAME, &self.service());
+        let name = view.screen.paint.with(color::NAME, &self.service());
         let state = if self.is_in_use { "in use by a process" } else { "left behind" };
         let dir = if has_dir { format!(", {}", path_shown(&self.dir)) } else { String::new() };
         let instance = shown(&self.instance);

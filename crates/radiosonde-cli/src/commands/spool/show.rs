@@ -3,13 +3,13 @@
 use std::io::Write;
 
 use radiosonde_otlp::{Stream, entries};
+use radiosonde_runtime::doctor::shown::size;
 use serde_json::json;
 
 use super::{Found, View, item, known, moment, timestamp};
 use crate::commands::print_json;
 use crate::outcome::{Stop, show};
-use crate::render::metric::bytes;
-use crate::render::table::table;
+use crate::render::table::table_within;
 use crate::render::text::{many, shown};
 
 /// A frame holds at least one record.
@@ -23,7 +23,7 @@ pub(super) fn print(
 ) -> Result<(), Stop> {
     let limit = limit.min(RECORDS_MAX);
     let heading = ["appended (UTC)", "stream", "bytes", ""];
-    let mut rows = vec![heading.map(|word| view.paint.dim(word))];
+    let mut rows = vec![heading.map(|word| view.screen.paint.dim(word))];
     for stream in found.streams(view) {
         let name = &stream.account.stream;
         let frames = match stream.pending(&found.path, limit) {
@@ -36,19 +36,19 @@ pub(super) fn print(
         let items = frames.iter().flat_map(|(records, time_ns, payload)| {
             decoded(name, *records, payload).into_iter().map(|item| (*time_ns, item))
         });
-        for (time_ns, (size, text)) in items.take(limit) {
+        for (time_ns, (length, text)) in items.take(limit) {
             if view.is_json {
                 let object = json!({
                     "slot": found.slot,
                     "instance": found.instance,
                     "stream": name,
                     "appended": timestamp(time_ns).map(|at| at.to_string()),
-                    "bytes": size,
+                    "bytes": length,
                     "text": text,
                 });
                 print_json(&object.to_string(), out)?;
             } else {
-                let cells = [moment(time_ns), shown(name), bytes(size as f64), shown(&text)];
+                let cells = [moment(time_ns), shown(name), size(length as u64), shown(&text)];
                 rows.push(cells);
             }
         }
@@ -60,7 +60,7 @@ pub(super) fn print(
         writeln!(out, "nothing is pending")?;
         return Ok(());
     }
-    table(&rows, &[2], out)
+    table_within(&rows, &[2], view.screen, out)
 }
 
 /// The records of a frame: bytes, and what they are.

@@ -2,15 +2,16 @@
 
 use std::io::Write;
 
+use jiff::Timestamp;
 use radiosonde_record::is_orphaned;
+use radiosonde_runtime::doctor::shown::{age, base, listed, size};
 use radiosonde_spool::{Account, StreamSeen};
 use serde_json::json;
 
-use super::{Found, View, known, moment, timestamp};
+use super::{Found, View, known, timestamp};
 use crate::commands::print_json;
 use crate::outcome::{Stop, show};
 use crate::render::color;
-use crate::render::metric::bytes;
 use crate::render::table::table;
 use crate::render::text::{many, shown};
 
@@ -30,35 +31,44 @@ pub(super) fn print(found: &Found, view: &View, out: &mut dyn Write) -> Result<(
         }
         return Ok(());
     }
-    let heading =
-        ["stream", "pending", "bytes", "oldest (UTC)", "delivered", "rejected", "dropped", "to"];
-    let mut rows = vec![heading.map(|word| view.paint.dim(word))];
+    let heading = ["stream", "pending", "bytes", "oldest", "delivered", "rejected", "dropped"];
+    let paint = view.screen.paint;
+    let mut rows = vec![heading.map(|word| paint.dim(word))];
     for StreamSeen { account, .. } in &streams {
         let Account { delivered, rejected, pending, .. } = account;
-        let lost = dropped(account);
+        let lost = account.dropped_in_all().records;
         rows.push([
             shown(&account.stream),
             pending.records.to_string(),
-            bytes(pending.bytes as f64),
-            account.oldest_ns.map(moment).unwrap_or_default(),
+            size(pending.bytes),
+            account.oldest_ns.map(waited).unwrap_or_default(),
             delivered.records.to_string(),
             rejected.records.to_string(),
-            view.paint.with(if lost == "0" { color::PLAIN } else { color::WARNING }, &lost),
-            found.destination(&account.stream).unwrap_or_else(|| "nowhere".to_owned()),
+            paint.with(if lost == 0 { color::PLAIN } else { color::WARNING }, &lost.to_string()),
         ]);
     }
-    table(&rows, &[1, 2, 4, 5], out)?;
-    let (pieces, size) = found.seen.quarantine;
+    table(&rows, &[1, 2, 3, 4, 5, 6], out)?;
+    for account in streams.iter().map(|seen| &seen.account) {
+        if let Some(reasons) = reasons(account) {
+            let text = format!("dropped of {}: {reasons}", shown(&account.stream));
+            writeln!(out, "{}", paint.with(color::WARNING, &text))?;
+        }
+    }
+    for (to, streams) in destinations(found, &streams) {
+        let text = format!("to {to}: {}", listed(&streams));
+        writeln!(out, "{}", view.screen.wrap(&text, CONTINUED))?;
+    }
+    let (pieces, bytes) = found.seen.quarantine;
     if pieces > 0 {
         let folder = show(&found.path.join("quarantine"));
         let pieces = many(pieces, "piece");
-        writeln!(out, "{pieces} set aside ({}): {folder}", bytes(size as f64))?;
+        writeln!(out, "{pieces} set aside ({}): {folder}", size(bytes))?;
     }
     let in_memory: u64 = streams.iter().map(|seen| seen.account.in_memory.records).sum();
     if in_memory > 0 {
         let records = many(in_memory, "record");
         let what = "in the memory of its process only, as the disk takes nothing";
-        writeln!(out, "{}", view.paint.with(color::WARNING, &format!("{records} {what}")))?;
+        writeln!(out, "{}", paint.with(color::WARNING, &format!("{records} {what}")))?;
     }
     let untold: u64 = streams.iter().map(|seen| seen.untold).sum();
     if untold > 0 {
@@ -67,19 +77,38 @@ pub(super) fn print(found: &Found, view: &View, out: &mut dyn Write) -> Result<(
     Ok(())
 }
 
-/// `40 (cap 38, damaged 2)`
-fn dropped(account: &Account) -> String {
-    let all = account.dropped_in_all().records;
-    if all == 0 {
-        return "0".to_owned();
-    }
-    let reasons: Vec<String> = account
-        .dropped
-        .iter()
-        .map(|(reason, lost)| format!("{} {}", reason.name(), lost.records))
-        .collect();
-    format!("{all} ({})", reasons.join(", "))
+/// `cap 38, damaged 2`
+fn reasons(account: &Account) -> Option<String> {
+    let reasons = account.dropped.iter().filter(|(_, lost)| lost.records > 0);
+    let reasons: Vec<String> =
+        reasons.map(|(reason, lost)| format!("{} {}", reason.name(), lost.records)).collect();
+    (!reasons.is_empty()).then(|| reasons.join(", "))
 }
+
+/// Which streams go to one receiver, in the order in which they stand above.
+fn destinations(found: &Found, streams: &[&StreamSeen]) -> Vec<(String, Vec<String>)> {
+    let mut all: Vec<(String, Vec<String>)> = Vec::new();
+    for stream in streams.iter().map(|seen| &seen.account.stream) {
+        let endpoint = found.destination(stream);
+        let to = endpoint.zip(known(stream));
+        let to = to.map(|(to, stream)| base(&to, stream.signal().name()).to_owned());
+        let to = to.unwrap_or_else(|| "nowhere".to_owned());
+        match all.iter_mut().find(|(known, _)| *known == to) {
+            Some((_, streams)) => streams.push(shown(stream)),
+            None => all.push((to, vec![shown(stream)])),
+        }
+    }
+    all
+}
+
+/// `36 s`: how long ago that was.
+fn waited(ns: u64) -> String {
+    let now = Timestamp::now();
+    timestamp(ns).map(|at| age(now.duration_since(at).as_secs_f64().max(0.0))).unwrap_or_default()
+}
+
+/// Columns before what goes on below.
+const CONTINUED: usize = 3;
 
 fn json_of(found: &Found, seen: &StreamSeen) -> String {
     let account = &seen.account;
