@@ -18,13 +18,13 @@ impl Inner {
         let _turn = lock(&self.evicting);
         if shortage == Shortage::Disk {
             // Others fill the disk. We take no more of it than we have, and keep what we have.
-            return self.give_up(at, DropReason::DiskFull);
+            return self.give_up(at, DropReason::DiskFull, bytes);
         }
         for _ in 0..EVICTED_MAX {
             if self.home.shortage(bytes) != Some(Shortage::Cap) {
                 return true;
             }
-            if !self.give_up(at, DropReason::Cap) {
+            if !self.give_up(at, DropReason::Cap, bytes) {
                 return false;
             }
         }
@@ -34,12 +34,12 @@ impl Inner {
     /// The disk said that it is full: gives up one segment; whether there was one.
     pub(crate) fn free_one(&self, at: usize) -> bool {
         let _turn = lock(&self.evicting);
-        self.give_up(at, DropReason::DiskFull)
+        self.give_up(at, DropReason::DiskFull, self.home.options.segment_bytes)
     }
 
     /// Gives up what is needed least.
-    fn give_up(&self, at: usize, reason: DropReason) -> bool {
-        self.home.release_spare() || self.remove_garbage() || self.evict_for(at, reason)
+    fn give_up(&self, at: usize, reason: DropReason, wanted: u64) -> bool {
+        self.home.release_spare() || self.remove_garbage() || self.evict_for(at, reason, wanted)
     }
 
     /// Removes segments nobody needs. Their cursors may not be on disk yet: a power cut now makes
@@ -55,8 +55,7 @@ impl Inner {
 
     /// Gives up the oldest segment of the lowest rank that has more than its share; whether there
     /// was one. Below its own share a stream may take from any, else from none above its rank.
-    fn evict_for(&self, at: usize, reason: DropReason) -> bool {
-        let wanted = self.home.options.segment_bytes;
+    fn evict_for(&self, at: usize, reason: DropReason, wanted: u64) -> bool {
         let asking = &self.lanes[at];
         let has = asking.lock().disk_bytes();
         let is_below = has.saturating_add(wanted) <= asking.options.share_bytes;

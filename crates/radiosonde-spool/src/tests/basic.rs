@@ -213,6 +213,33 @@ fn the_oldest_of_the_lowest_rank_above_its_share_goes_first() {
 }
 
 #[test]
+fn a_process_that_begins_with_small_segments_keeps_the_share_of_the_one_before_it() {
+    const MIB: u64 = 1024 * 1024;
+    let mut options = options(&[("info", 0, 8 * MIB), ("events", 1, 4 * MIB)]);
+    options.segment_bytes = 4 * MIB;
+    options.cap_bytes = 16 * MIB;
+    let bench = Bench::new(options);
+    let fill = |spool: &Spool, stream: usize, frames: u64| {
+        for _ in 0..frames {
+            append(&spool.stream(stream), spool.next_batch(), 0, &[(1, 60_000)]);
+        }
+        account(spool, 0).disk_bytes
+    };
+    let spool = bench.create();
+    fill(&spool, 0, 400);
+    assert_eq!(fill(&spool, 1, 300), 8 * MIB, "its share");
+    let spool = bench.after_kill().open();
+    // Segments of a quarter, a half and one MiB take the room of one of the two.
+    assert_eq!(fill(&spool, 0, 28), 23 * MIB / 4);
+    fill(&spool, 1, 28);
+    assert_eq!(
+        fill(&spool, 0, 10),
+        31 * MIB / 4,
+        "of the others, which have more than their share"
+    );
+}
+
+#[test]
 fn what_is_evicted_while_somebody_has_it_is_counted_once() {
     let mut options = one_stream();
     options.cap_bytes = 3 * 4096;
