@@ -198,6 +198,9 @@ impl Writer {
 /// Bytes that a number takes as a varint.
 #[inline]
 pub(crate) fn varint_size(value: u64) -> usize {
+    if value < 0x80 {
+        return 1;
+    }
     (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
 }
 

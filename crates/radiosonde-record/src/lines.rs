@@ -79,7 +79,15 @@ impl Lines {
     }
 
     /// Appends bytes.
+    #[inline]
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        if !self.in_heap
+            && let Some(segment) = &mut self.segment
+            && segment.write(self.length, bytes)
+        {
+            self.length += bytes.len();
+            return;
+        }
         self.room(bytes.len())[..bytes.len()].copy_from_slice(bytes);
         self.take(bytes.len());
     }
