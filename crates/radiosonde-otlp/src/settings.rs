@@ -201,10 +201,26 @@ impl Reader<'_> {
                 self.complain(
                     name,
                     "has a path, which gRPC has no use for; host and port are used",
-                    format!("set {name}={}", url.origin(scheme)),
+                    format!("set {name} to {}", url.origin(scheme)),
                 );
             }
             return Some(url.origin(scheme));
+        }
+        let has_path = |signal: &Signal| url.path.trim_end_matches('/').ends_with(signal.path());
+        if let Some(of) = Signal::ALL.into_iter().find(has_path).filter(|_| !from.is_own) {
+            let base = url.path.trim_end_matches('/').trim_end_matches(of.path());
+            self.complain(
+                name,
+                &format!(
+                    "ends in {}, behind which the paths of all signals are appended",
+                    of.path()
+                ),
+                format!(
+                    "set {name} to {}, or OTEL_EXPORTER_OTLP_{}_ENDPOINT to this, whole",
+                    url.with_path(scheme, base),
+                    of.variable()
+                ),
+            );
         }
         let path = match (from.is_own, url.path.as_str()) {
             (true, "") => "/".to_owned(),
@@ -229,7 +245,7 @@ impl Reader<'_> {
                 let is_insecure = insecure.and_then(|setting| self.flag(&setting.name));
                 Some(if is_insecure.unwrap_or_default() { "http" } else { "https" })
             }
-            (None, Protocol::Http) => {
+            (None, Protocol::Http | Protocol::Unknown) => {
                 self.complain(
                     name,
                     "has no scheme; nothing is sent there",
@@ -344,13 +360,15 @@ impl Reader<'_> {
 fn default_general(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Grpc => "http://localhost:4317",
-        Protocol::Http => "http://localhost:4318",
+        Protocol::Http | Protocol::Unknown => "http://localhost:4318",
     }
 }
 
 fn default_endpoint(signal: Signal, protocol: Protocol) -> String {
     match protocol {
         Protocol::Grpc => default_general(protocol).to_owned(),
-        Protocol::Http => format!("{}{}", default_general(protocol), signal.path()),
+        Protocol::Http | Protocol::Unknown => {
+            format!("{}{}", default_general(protocol), signal.path())
+        }
     }
 }

@@ -132,6 +132,12 @@ fn what_is_wrong_is_said_once_with_the_fix() {
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "unix:///run/x", "names no host", false),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://h:port", "has a port that is none", false),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://u:hunter2@h", "which are not sent", true),
+        (
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "http://h/base/v1/logs/",
+            "to http://h/base, or OTEL",
+            true,
+        ),
         ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "x", "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT is no", true),
     ] {
         let (found, complaints) = from(&[(name, value), endpoint]);
