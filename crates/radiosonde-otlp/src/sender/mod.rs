@@ -5,6 +5,8 @@ mod base64;
 mod breaker;
 mod connect;
 mod flight;
+#[cfg(feature = "grpc")]
+pub(crate) mod fuzzing;
 mod job;
 mod lane;
 mod pace;
