@@ -119,7 +119,8 @@ fn of_state(status: &Status, has_overflowed: bool, is_own: bool) -> Option<Probl
     };
     match status.state {
         State::Held => Some(Problem::new(
-            format!("{signal}{of_earlier} wait, as {endpoint} refuses them: {error}"),
+            // Not all of it is said by the receiver: a certificate that cannot be read is not.
+            format!("{signal}{of_earlier} wait, as none can be sent to {endpoint}: {error}"),
             format!(
                 "mend the endpoint or its headers (OTEL_EXPORTER_OTLP_*), or the receiver; {room}, and it \
                  is tried again once a minute{elsewhere}"

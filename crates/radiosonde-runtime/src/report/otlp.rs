@@ -179,7 +179,9 @@ impl DestinationReport {
             other => other.to_owned(),
         };
         if let Some(wait) = self.next_attempt_seconds {
-            words.push_str(&format!(", next attempt in {}", seconds(wait)));
+            // Rounded it would be none at all.
+            let wait = if wait < 1.0 { "less than 1 s".to_owned() } else { seconds(wait) };
+            words.push_str(&format!(", next attempt in {wait}"));
         }
         if let Some(error) = &self.last_error {
             words.push_str(&format!("; {error}"));
