@@ -7,6 +7,7 @@
 
 pub mod dice;
 pub mod image;
+pub mod otlp;
 pub mod propagation;
 pub mod registry;
 pub mod sealed;
@@ -55,4 +56,9 @@ pub const TARGETS: &[Target] = &[
         run: propagation::propagation_texts,
         seeds: propagation::texts_seeds,
     },
+    Target { name: "otlp_http_answer", run: otlp::http_answer, seeds: otlp::http_answer_seeds },
+    Target { name: "otlp_grpc_answer", run: otlp::grpc_answer, seeds: otlp::grpc_answer_seeds },
+    Target { name: "otlp_manifest", run: otlp::manifest, seeds: otlp::manifest_seeds },
+    Target { name: "otlp_settings", run: otlp::settings, seeds: otlp::settings_seeds },
+    Target { name: "otlp_payloads", run: otlp::payloads, seeds: otlp::payloads_seeds },
 ];

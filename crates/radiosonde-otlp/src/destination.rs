@@ -4,8 +4,6 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::de::IntoDeserializer as _;
-use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Signal;
@@ -58,8 +56,10 @@ impl Destinations {
 #[non_exhaustive]
 pub struct Destination {
     /// The URL that requests go to, whole: `http://127.0.0.1:4318/v1/logs`. Over gRPC without path.
+    #[serde(default)]
     pub endpoint: String,
     /// Default: [`Protocol::Http`].
+    #[serde(default, deserialize_with = "known_protocol")]
     pub protocol: Protocol,
     /// Sent with each request; names are lowercase.
     #[serde(default)]
@@ -154,10 +154,16 @@ fn timeout_ms() -> u64 {
     Destination::TIMEOUT_MS
 }
 
+/// Whatever stands there, it is no reason not to read the rest.
 fn known_compression<'de, D: Deserializer<'de>>(from: D) -> Result<Compression, D::Error> {
-    let name = String::deserialize(from)?;
-    let name: StrDeserializer<'_, D::Error> = name.as_str().into_deserializer();
-    Ok(Compression::deserialize(name).unwrap_or_default())
+    let value = serde_json::Value::deserialize(from)?;
+    Ok(Compression::deserialize(value).unwrap_or_default())
+}
+
+/// As [`known_compression`]; what is sent in another way than that which was meant, nobody may take.
+fn known_protocol<'de, D: Deserializer<'de>>(from: D) -> Result<Protocol, D::Error> {
+    let value = serde_json::Value::deserialize(from)?;
+    Ok(Protocol::deserialize(value).unwrap_or(Protocol::Unknown))
 }
 
 /// How requests travel.
@@ -171,14 +177,19 @@ pub enum Protocol {
     #[default]
     #[serde(rename = "http/protobuf")]
     Http,
+    /// One that only another version of radiosonde knows, in a manifest that it wrote: what would go that
+    /// way is held, and told.
+    #[serde(rename = "unknown")]
+    Unknown,
 }
 
 impl Protocol {
-    /// As `OTEL_EXPORTER_OTLP_PROTOCOL` has it.
+    /// As `OTEL_EXPORTER_OTLP_PROTOCOL` has it; or `unknown`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Grpc => "grpc",
             Self::Http => "http/protobuf",
+            Self::Unknown => "unknown",
         }
     }
 }

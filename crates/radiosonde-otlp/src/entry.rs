@@ -14,6 +14,10 @@
 use crate::streams::Stream;
 
 /// Most bytes of a frame's payload, unless a single entry takes more.
+///
+/// A part of what is on disk, as is how [`Packer`] fills frames: a batch that a kill tore apart is packed
+/// again by whoever recovers it, perhaps a later version, and goes on behind as many frames as are there
+/// already. Other frames of the same entries would lose some and repeat others.
 pub const FRAME_MAX: usize = 64 * 1024;
 /// Most bytes of an entry, so that it fits a frame: the largest record there is takes a fraction of it.
 pub const ENTRY_MAX: usize = radiosonde_spool::FRAME_BYTES_MAX - PREFIX;
@@ -215,6 +219,25 @@ mod tests {
         assert_eq!(Entry::decode(&newer), Err(EntryError::Version(2)));
         let wide = entry(1, &[b'x'; 70_000], b"item");
         assert_eq!(Entry::decode(&wide).map(|entry| entry.scope.len()), Ok(0));
+    }
+
+    /// What another version may have begun to append; see [`FRAME_MAX`].
+    #[test]
+    fn frames_are_what_they_have_always_been() {
+        assert_eq!((FRAME_MAX, ENTRY_MAX), (65_536, 1_048_572));
+        let mut packer = Packer::default();
+        // Three that fill a frame to its last byte, one more, one that is larger, and two small ones.
+        for item in [20_000, 20_000, 25_503, 0, 65_526, 1, 2] {
+            assert!(packer.push(Stream::Events, &entry(1, b"", &vec![9; item])));
+        }
+        let lengths = packer.frames(Stream::Events).map(|(_, payload)| payload.len());
+        assert_eq!(lengths.collect::<Vec<_>>(), [65_536, 11, 65_537, 25]);
+        packer.clear();
+        assert!(packer.push(Stream::Traces, &[1, 2, 0, 0, 0, 1, 0, b's', b'i']));
+        assert!(packer.push(Stream::Traces, &[1, 1, 0, 0, 0, 0, 0]));
+        let expected = b"\x09\0\0\0\x01\x02\0\0\0\x01\0si\x07\0\0\0\x01\x01\0\0\0\0\0";
+        let frames: Vec<_> = packer.frames(Stream::Traces).collect();
+        assert_eq!(frames, [(3, &expected[..])]);
     }
 
     #[test]

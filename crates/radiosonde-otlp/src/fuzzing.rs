@@ -4,6 +4,8 @@ use radiosonde_events::{Owner, Redactions};
 use radiosonde_record::{Descriptor, Record};
 
 use crate::records::{Encoder, Unexported};
+#[cfg(feature = "grpc")]
+pub use crate::sender::fuzzing::{Said, grpc_answer, http_answer, manifest, payloads, settings};
 use crate::streams::Stream;
 
 /// Encodes records as one owner's.

@@ -38,7 +38,7 @@
 //! | gauge, summary | `Gauge`, `Summary` |
 //! | histogram | `Histogram` with its bounds; `ExponentialHistogram` where the registry says `exponential_buckets`: what is not above the first bound is its zero bucket, with that bound as threshold |
 //! | exemplar | `Exemplar` with time, value, trace and span; each is sent once |
-//! | point of another SDK | the same point; its start is not known, a histogram of a base has become one with bounds |
+//! | point of another SDK | the same point; its start is known of a change alone (delta), a histogram of a base has become one with bounds |
 //!
 //! A field whose name is one of the attributes above goes by `meta.` and its name. Integers past `i64` are
 //! text, as the specification asks. A list or map that is the body of another SDK's log record is its body

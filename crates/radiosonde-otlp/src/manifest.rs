@@ -114,7 +114,7 @@ mod hexadecimal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Destination, Protocol, Signal};
+    use crate::{Compression, Destination, Protocol, Signal};
 
     fn manifest() -> Manifest {
         let mut destination = Destination::new("http://127.0.0.1:4318/v1/logs", Protocol::Http);
@@ -147,15 +147,24 @@ mod tests {
             serde_json::from_slice(&manifest().to_bytes().unwrap()).unwrap();
         value["destinations"]["logs"]["compression"] = "snappy".into();
         value["destinations"]["logs"]["timeout_ms"] = u64::MAX.into();
+        value["destinations"]["traces"] = value["destinations"]["logs"].clone();
+        value["destinations"]["traces"]["protocol"] = "quic".into();
+        value["destinations"]["traces"]["compression"] = serde_json::Value::Null;
         let read = Manifest::from_bytes(&serde_json::to_vec(&value).unwrap()).unwrap();
+        let traces = read.destinations.of(Signal::Traces).unwrap();
+        assert_eq!((traces.protocol, traces.compression), (Protocol::Unknown, Compression::None));
+        assert_eq!(Manifest::from_bytes(&read.to_bytes().unwrap()).unwrap(), read);
         let logs = read.destinations.of(Signal::Logs).unwrap();
-        assert_eq!(logs.compression, crate::Compression::None);
+        assert_eq!((logs.protocol, logs.compression), (Protocol::Http, Compression::None));
         assert!(std::time::Instant::now().checked_add(logs.timeout()).is_some());
         let few = br#"{"endpoint":"http://h/v1/logs","protocol":"http/protobuf"}"#;
         value["destinations"]["logs"] = serde_json::from_slice(few).unwrap();
         let read = Manifest::from_bytes(&serde_json::to_vec(&value).unwrap()).unwrap();
         let expected = Destination::new("http://h/v1/logs", Protocol::Http);
         assert_eq!(read.destinations.of(Signal::Logs), Some(&expected));
+        value["destinations"]["logs"] = serde_json::json!({});
+        let read = Manifest::from_bytes(&serde_json::to_vec(&value).unwrap()).unwrap();
+        assert_eq!(read.destinations.of(Signal::Logs), Some(&Destination::new("", Protocol::Http)));
     }
 
     #[test]

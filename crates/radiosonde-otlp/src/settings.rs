@@ -8,6 +8,8 @@ mod headers;
 mod tests;
 
 use std::fmt;
+use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 
 use crate::endpoint::Url;
@@ -44,7 +46,8 @@ impl fmt::Display for Complaint {
 ///
 /// `OTEL_EXPORTER_OTLP_PROTOCOL` is `http/protobuf` by default; `http/json` is not spoken.
 /// `_COMPRESSION` is `gzip`, `none` (the default) or, beyond the specification, `zstd`.
-/// `RADIOSONDE_STRICT_OTLP=true` sets [`Destinations::strict`].
+/// `RADIOSONDE_STRICT_OTLP=true` sets [`Destinations::strict`]. Files of certificates are looked at, and read
+/// when they are needed.
 pub fn settings_from(
     lookup: &dyn Fn(&str) -> Option<String>,
 ) -> (Option<Destinations>, Vec<Complaint>) {
@@ -201,10 +204,26 @@ impl Reader<'_> {
                 self.complain(
                     name,
                     "has a path, which gRPC has no use for; host and port are used",
-                    format!("set {name}={}", url.origin(scheme)),
+                    format!("set {name} to {}", url.origin(scheme)),
                 );
             }
             return Some(url.origin(scheme));
+        }
+        let has_path = |signal: &Signal| url.path.trim_end_matches('/').ends_with(signal.path());
+        if let Some(of) = Signal::ALL.into_iter().find(has_path).filter(|_| !from.is_own) {
+            let base = url.path.trim_end_matches('/').trim_end_matches(of.path());
+            self.complain(
+                name,
+                &format!(
+                    "ends in {}, behind which the paths of all signals are appended",
+                    of.path()
+                ),
+                format!(
+                    "set {name} to {}, or OTEL_EXPORTER_OTLP_{}_ENDPOINT to this, whole",
+                    url.with_path(scheme, base),
+                    of.variable()
+                ),
+            );
         }
         let path = match (from.is_own, url.path.as_str()) {
             (true, "") => "/".to_owned(),
@@ -229,7 +248,7 @@ impl Reader<'_> {
                 let is_insecure = insecure.and_then(|setting| self.flag(&setting.name));
                 Some(if is_insecure.unwrap_or_default() { "http" } else { "https" })
             }
-            (None, Protocol::Http) => {
+            (None, Protocol::Http | Protocol::Unknown) => {
                 self.complain(
                     name,
                     "has no scheme; nothing is sent there",
@@ -334,23 +353,51 @@ impl Reader<'_> {
             );
         }
         let is_whole = alone.is_none();
-        let path = |setting: Option<Setting>| setting.map(|setting| PathBuf::from(setting.value));
-        destination.certificate = path(certificate);
-        destination.client_certificate = path(client_certificate).filter(|_| is_whole);
-        destination.client_key = path(client_key).filter(|_| is_whole);
+        destination.certificate = self.file(certificate);
+        let client_certificate = self.file(client_certificate.filter(|_| is_whole));
+        let client_key = self.file(client_key.filter(|_| is_whole));
+        if let Some((certificate, key)) = client_certificate.zip(client_key) {
+            destination.client_certificate = Some(certificate);
+            destination.client_key = Some(key);
+        }
+    }
+
+    /// A file that is read at each connection. Whether it can be is known now. The value is not quoted: some
+    /// set the key itself.
+    fn file(&mut self, setting: Option<Setting>) -> Option<PathBuf> {
+        let Setting { name, value, .. } = setting?;
+        let fix = format!("set {name} to the path of a file of PEM that this user may read");
+        if value.contains("-----BEGIN") || value.contains(char::is_control) {
+            self.complain(&name, "is no path of a file, and is not used", fix);
+            return None;
+        }
+        let path = PathBuf::from(value);
+        // What is no file, such as a pipe, might never open.
+        let read = path.metadata().and_then(|found| match found.is_file() {
+            true => File::open(&path).map(drop),
+            false => Err(io::Error::other("it is no file")),
+        });
+        if let Err(error) = read {
+            let what =
+                format!("names a file that cannot be read: {error}; until it can be, all waits");
+            self.complain(&name, &what, fix);
+        }
+        Some(path)
     }
 }
 
 fn default_general(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Grpc => "http://localhost:4317",
-        Protocol::Http => "http://localhost:4318",
+        Protocol::Http | Protocol::Unknown => "http://localhost:4318",
     }
 }
 
 fn default_endpoint(signal: Signal, protocol: Protocol) -> String {
     match protocol {
         Protocol::Grpc => default_general(protocol).to_owned(),
-        Protocol::Http => format!("{}{}", default_general(protocol), signal.path()),
+        Protocol::Http | Protocol::Unknown => {
+            format!("{}{}", default_general(protocol), signal.path())
+        }
     }
 }

@@ -15,7 +15,7 @@ use radiosonde_events::Redactions;
 use radiosonde_otlp::fuzzing::Encoding;
 use radiosonde_otlp::{Entry, Reason, Stream};
 use radiosonde_record::metric_line::{
-    BUCKETS, COUNT, KEYS, KIND, LABELS, MAX, MIN, NAME, QUANTILES, SUM, TYPE, UNIT, VALUE,
+    BUCKETS, COUNT, KEYS, KIND, LABELS, MAX, MIN, NAME, QUANTILES, START, SUM, TYPE, UNIT, VALUE,
 };
 use radiosonde_record::{Descriptor, Kind, Level, Record, Value};
 use serde_json::json;
@@ -23,6 +23,8 @@ use serde_json::json;
 const NOW: u64 = 1_759_758_190_123_456_789;
 const CUMULATIVE: i32 = 2;
 const DELTA: i32 = 1;
+/// The place of the field that has none.
+const BY_NAME: usize = KEYS.len();
 
 /// Encodes a metric line from this source.
 fn encode(
@@ -31,7 +33,10 @@ fn encode(
 ) -> Result<(Metric, InstrumentationScope), u64> {
     let record = bytes((Kind::Metric, Level::Info), NOW, &Context::default(), |record| {
         record.message(Value::Str("for people"));
-        fields.iter().for_each(|(key, value)| record.field(*key, *value));
+        fields.iter().for_each(|(key, value)| match *key {
+            BY_NAME => record.field_named(START, *value),
+            key => record.field(key, *value),
+        });
     });
     let site = Descriptor {
         name: "metric".to_owned(),
@@ -87,6 +92,14 @@ fn a_sum_keeps_its_number_labels_and_scope() {
             assert_eq!(attributes(&point.attributes), labels);
             assert_eq!((scope.name.as_str(), scope.version.as_str()), ("mq", "2.1"));
         }
+    }
+    for (start_ns, expected) in [(NOW - 7, NOW - 7), (NOW + 7, NOW)] {
+        let value = vec![(VALUE, Value::I64(1)), (BY_NAME, Value::U64(start_ns))];
+        let (metric, _) =
+            encode("opentelemetry", &[fields("counter", "delta"), value].concat()).unwrap();
+        let Some(Data::Sum(sum)) = metric.data else { panic!("{metric:?}") };
+        assert_eq!(sum.data_points[0].start_time_unix_nano, expected);
+        assert_eq!(sum.data_points[0].attributes.len(), 2, "{sum:?}");
     }
     let line = [fields("gauge", "snapshot"), vec![(VALUE, Value::F64(-1.5))]].concat();
     let (metric, _) = encode("opentelemetry", &line).unwrap();

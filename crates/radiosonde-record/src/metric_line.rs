@@ -45,6 +45,9 @@ pub const MAX: usize = 9;
 pub const BUCKETS: usize = 10;
 /// `[[0.5,12.0],…]`
 pub const QUANTILES: usize = 11;
+/// Beside these, by its name: in nanoseconds since 1970, since when the change of a `delta` of another SDK
+/// was counted.
+pub const START: &str = "otel.start_ns";
 
 /// Whether a record says what a job did to one of our own metrics. Only its line in a day file knows
 /// that: to whoever reads snapshots it is counted already.

@@ -174,6 +174,19 @@ impl Account {
     }
 }
 
+/// What of the books of a stream is known without going through anything: see
+/// [`Stream::waiting`](crate::Stream::waiting).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Waiting {
+    /// What was handed over.
+    pub appended: Tally,
+    /// What is here, or taken and not settled.
+    pub pending: Tally,
+    /// Nanoseconds since 1970 of the oldest that is pending, never too late.
+    pub oldest_ns: Option<u64>,
+}
+
 /// A loss, to be told to whoever reads the telemetry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

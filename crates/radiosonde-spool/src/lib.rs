@@ -95,7 +95,7 @@ mod taken;
 #[cfg(test)]
 mod tests;
 
-pub use account::{Account, DropReason, Gap, Tally};
+pub use account::{Account, DropReason, Gap, Tally, Waiting};
 pub use look::{Seen, SegmentSeen, StreamSeen, look, look_at_manifest};
 pub use options::{
     FRAME_BYTES_MAX, Limits, Options, STREAMS_MAX, StreamOptions, TAKEN_MAX, free_least,

@@ -198,6 +198,11 @@ impl Spool {
         self.inner.lanes.iter().map(|lane| lane.account()).collect()
     }
 
+    /// Whether anything is pending in any stream, also in one that the options do not name.
+    pub fn is_pending(&self) -> bool {
+        self.inner.lanes.iter().any(|lane| lane.lock().cursor.pending().records > 0)
+    }
+
     /// Bytes that the spool takes on disk, without the quarantine.
     pub fn disk_bytes(&self) -> u64 {
         self.inner.home.used.load(Ordering::Relaxed)

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::account::{Account, DropReason, Tally};
+use crate::account::{Account, DropReason, Tally, Waiting};
 use crate::append;
 use crate::lane::Lane;
 use crate::spool::Inner;
@@ -45,6 +45,17 @@ impl Stream {
     /// Nanoseconds since 1970 of the oldest that is pending, never too late.
     pub fn oldest_ns(&self) -> Option<u64> {
         self.lane().lock().oldest_ns()
+    }
+
+    /// How much waits, for who asks often: a part of the books, all of one moment.
+    pub fn waiting(&self) -> Waiting {
+        let state = self.lane().lock();
+        let cursor = &state.cursor;
+        Waiting {
+            appended: cursor.next + cursor.refused,
+            pending: cursor.pending(),
+            oldest_ns: state.oldest_ns(),
+        }
     }
 
     /// The books of the stream.

@@ -25,6 +25,11 @@ pub(crate) const TARGETS: &[&str] = &[
     "registry_parse",
     "propagation_extract",
     "propagation_texts",
+    "otlp_http_answer",
+    "otlp_grpc_answer",
+    "otlp_manifest",
+    "otlp_settings",
+    "otlp_payloads",
 ];
 
 /// For each target.

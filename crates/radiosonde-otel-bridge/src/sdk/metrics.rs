@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::metrics::v1::{
     NumberDataPoint, SummaryDataPoint,
 };
 use radiosonde_record::metric_line::{
-    BUCKETS, COUNT, KEYS, KIND, LABELS, MAX, MIN, NAME, QUANTILES, SUM, TYPE, UNIT, VALUE,
+    BUCKETS, COUNT, KEYS, KIND, LABELS, MAX, MIN, NAME, QUANTILES, START, SUM, TYPE, UNIT, VALUE,
 };
 use radiosonde_record::{Descriptor, EncodedFields, Journal, Kind, Level, Site, Value};
 
@@ -79,6 +79,8 @@ struct Writer<'a> {
 struct Point<'a> {
     metric_type: &'static str,
     kind: &'static str,
+    /// Since when its values were counted; 0 when that is not known.
+    start_ns: u64,
     time_ns: u64,
     attributes: &'a [KeyValue],
     /// For people.
@@ -166,6 +168,10 @@ impl Writer<'_> {
             record.field(KIND, Value::Str(point.kind));
             record.field(LABELS, Value::Json(&labels.json));
             record.encoded_fields(&point.fields);
+            // A change says little to whoever does not know since when.
+            if point.kind == "delta" && point.start_ns > 0 {
+                record.field_named(START, Value::U64(point.start_ns.min(moment.ns)));
+            }
             moment.tell(record);
         });
     }
@@ -192,8 +198,9 @@ fn number<'a>(
     let text = if kind == "delta" { format!("+{text}").replace("+-", "-") } else { text };
     let mut fields = EncodedFields::default();
     fields.push(VALUE, value);
-    let (time_ns, attributes) = (point.time_unix_nano, point.attributes.as_slice());
-    Some(Point { metric_type, kind, time_ns, attributes, text, fields })
+    let (start_ns, time_ns) = (point.start_time_unix_nano, point.time_unix_nano);
+    let attributes = point.attributes.as_slice();
+    Some(Point { metric_type, kind, start_ns, time_ns, attributes, text, fields })
 }
 
 fn is_negative(point: &NumberDataPoint) -> bool {
@@ -215,8 +222,9 @@ fn histogram<'a>(point: &'a HistogramDataPoint, kind: &'static str) -> Option<Po
         fields.push(BUCKETS, Value::Json(&buckets));
     }
     let text = spread(point.count, point.sum);
-    let (time_ns, attributes) = (point.time_unix_nano, point.attributes.as_slice());
-    Some(Point { metric_type: "histogram", kind, time_ns, attributes, text, fields })
+    let (start_ns, time_ns) = (point.start_time_unix_nano, point.time_unix_nano);
+    let (metric_type, attributes) = ("histogram", point.attributes.as_slice());
+    Some(Point { metric_type, kind, start_ns, time_ns, attributes, text, fields })
 }
 
 fn exponential<'a>(
@@ -226,8 +234,9 @@ fn exponential<'a>(
     let mut fields = distribution(point.count, point.sum, point.min, point.max);
     fields.push(BUCKETS, Value::Json(&buckets::exponential(point)));
     let text = spread(point.count, point.sum);
-    let (time_ns, attributes) = (point.time_unix_nano, point.attributes.as_slice());
-    Some(Point { metric_type: "histogram", kind, time_ns, attributes, text, fields })
+    let (start_ns, time_ns) = (point.start_time_unix_nano, point.time_unix_nano);
+    let (metric_type, attributes) = ("histogram", point.attributes.as_slice());
+    Some(Point { metric_type, kind, start_ns, time_ns, attributes, text, fields })
 }
 
 fn summary(point: &SummaryDataPoint) -> Option<Point<'_>> {
@@ -237,8 +246,9 @@ fn summary(point: &SummaryDataPoint) -> Option<Point<'_>> {
         fields.push(QUANTILES, Value::Json(&buckets::pairs(pairs)));
     }
     let text = spread(point.count, Some(point.sum));
-    let (time_ns, attributes) = (point.time_unix_nano, point.attributes.as_slice());
-    Some(Point { metric_type: "summary", kind: "snapshot", time_ns, attributes, text, fields })
+    let (start_ns, time_ns) = (point.start_time_unix_nano, point.time_unix_nano);
+    let (metric_type, kind, attributes) = ("summary", "snapshot", point.attributes.as_slice());
+    Some(Point { metric_type, kind, start_ns, time_ns, attributes, text, fields })
 }
 
 fn distribution(count: u64, sum: Option<f64>, min: Option<f64>, max: Option<f64>) -> EncodedFields {

@@ -108,6 +108,9 @@ fn changes_are_changes() {
     let (counter, delta) = (json!("counter"), json!("delta"));
     assert_eq!(told, [(&counter, &delta, &json!(2)), (&counter, &delta, &json!(3))]);
     assert_eq!(metas[0]["labels"]["service.name"], "billing");
+    // Each begins where the one before ended.
+    let starts: Vec<_> = metas.iter().map(|meta| meta["otel.start_ns"].as_u64()).collect();
+    assert!(starts[0] > Some(0) && starts[1] > starts[0], "{starts:?}");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Points of another SDK, which came as metric lines.
 //!
-//! A line says what the SDK's point did, but for its start: buckets of a base have become such with
-//! bounds on the way, and scope and resource labels.
+//! A line says what the SDK's point did, but for the start of one that is cumulative: buckets of a base
+//! have become such with bounds on the way, and scope and resource labels.
 
 use radiosonde_events::shown::{Head, ShownExtras, View};
 use radiosonde_record::Value;
+use radiosonde_record::metric_line::START;
 use serde_json::{Map, Value as Json};
 
 use super::{SCOPE_NAME, add_to_scope};
@@ -19,6 +20,7 @@ pub(super) struct Point {
     metric_type: String,
     unit: String,
     is_delta: bool,
+    start_ns: u64,
     labels: Map<String, Json>,
     /// Of a counter or gauge.
     value: Option<Number>,
@@ -89,6 +91,7 @@ impl View for Point {
             ("type", Value::Str(text)) => self.metric_type = text.to_owned(),
             ("unit", Value::Str(text)) => self.unit = text.to_owned(),
             ("kind", Value::Str(text)) => self.is_delta = text == "delta",
+            (START, Value::U64(ns)) => self.start_ns = ns,
             ("labels", Value::Json(text)) => {
                 self.labels = serde_json::from_str(text).unwrap_or_default();
             }
@@ -143,7 +146,7 @@ impl Point {
         message::head(item, &self.name, Some(&self.unit), "");
         let mut points = Writer::default();
         let attributes = |out: &mut Writer, field: u32| self.attributes(scope, out, field);
-        let span = Span { start_ns: 0, time_ns };
+        let span = Span { start_ns: self.start_ns.min(time_ns), time_ns };
         message::point(&mut points, data, span, &value, attributes, [].iter());
         message::data(item, data, points.as_bytes());
         Some(())

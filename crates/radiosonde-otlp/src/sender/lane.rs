@@ -23,6 +23,12 @@
 //! it comes. A range that the collector failed at five times waits behind the others, for a second at
 //! first, for a minute in the end. Four ranges at which it fails for ever hold up their signal, which
 //! [`Status::last_error`](super::Status::last_error) says.
+//!
+//! # At the end of the process
+//! Whatever is under way when it ends is sent a second time, by whoever comes next. So nothing is sent that
+//! would not be answered by then, as far as the last answers tell; and what may have been sent before waits
+//! until the collector has answered something, a request without records if there is nothing else. A slow
+//! collector then gets a range twice at most, however many short programs there are.
 
 mod choice;
 mod verdicts;
@@ -34,6 +40,7 @@ use super::breaker::{Breaker, HOLD, PROBE_RECORDS, Permit, RECORDS_MAX};
 use super::flight::{FLIGHT_MAX, Flight};
 use super::job::{Job, Part};
 use super::pace::Pace;
+use super::round_trips::RoundTrips;
 use super::status::Counts;
 use super::store::{Store, Waiting};
 use crate::assemble::assemble;
@@ -88,6 +95,9 @@ pub(super) struct Lane<S: Store> {
     turn: usize,
     /// Whether somebody waits: then records do not gather.
     pub(super) in_a_hurry: bool,
+    /// When the process ends, once it is known.
+    pub(super) ends_at: Option<Duration>,
+    trips: RoundTrips,
     pub(super) counts: Counts,
 }
 
@@ -119,6 +129,7 @@ struct Flying {
     /// The job and the part of it; none when it carries no records.
     part: Option<(u64, Part)>,
     is_probe: bool,
+    sent_at: Duration,
 }
 
 /// What to do now.
@@ -163,6 +174,8 @@ impl<S: Store> Lane<S> {
             ask_at: Duration::ZERO,
             turn: 0,
             in_a_hurry: false,
+            ends_at: None,
+            trips: RoundTrips::default(),
             counts: Counts::default(),
         }
     }
@@ -212,6 +225,9 @@ impl<S: Store> Lane<S> {
             job.unpark(now, self.accepts);
         }
         let waiting = self.look(now);
+        if !self.is_in_time(now) {
+            return Step::Wait(None);
+        }
         let permit = self.breaker.permit(now);
         self.limit(now, &waiting, permit);
         let (records, timeout) = match permit {
@@ -232,7 +248,7 @@ impl<S: Store> Lane<S> {
         let Some(part) = self.jobs[at].next(records, self.bytes_max) else {
             return Step::Wait(self.wake(now));
         };
-        Step::Send(self.send(at, part, timeout))
+        Step::Send(self.send(now, at, part, timeout))
     }
 
     /// Looks at how many requests may be under way.
@@ -249,7 +265,7 @@ impl<S: Store> Lane<S> {
         }
     }
 
-    fn send(&mut self, at: usize, part: Part, probe: Option<Duration>) -> Attempt {
+    fn send(&mut self, now: Duration, at: usize, part: Part, probe: Option<Duration>) -> Attempt {
         let job = &self.jobs[at];
         if probe.is_some() {
             self.breaker.probe();
@@ -259,7 +275,7 @@ impl<S: Store> Lane<S> {
         self.counts.attempts += 1;
         let id = self.numbers;
         let part_of = Some((job.id, part));
-        self.flying.push(Flying { id, part: part_of, is_probe: probe.is_some() });
+        self.flying.push(Flying { id, part: part_of, is_probe: probe.is_some(), sent_at: now });
         let source = self.sources.iter().find(|source| source.id == job.source);
         let resource = source.map(|source| Arc::clone(&source.resource)).unwrap_or_default();
         let instance = source.map_or("", |source| source.instance.as_str());
@@ -274,7 +290,8 @@ impl<S: Store> Lane<S> {
 
     /// A request without records, when nothing can be sent but single entries that were refused before
     /// and wait for another request to be accepted: all that may be taken is taken, or there is nothing
-    /// else, and was not for long.
+    /// else, and was not for long. Also when the process ends and nothing is left but what may have been
+    /// sent before.
     fn ask_empty(&mut self, now: Duration, probe: Option<Duration>) -> Option<Attempt> {
         let is_parked = |job: &Job<S::Taken>| job.parked() > 0;
         let rests = |job: &Job<S::Taken>| job.is_resting(now);
@@ -282,7 +299,8 @@ impl<S: Store> Lane<S> {
         let is_alone = |job: &Job<S::Taken>| rests(job) || job.refusals() >= ALONE;
         let is_due = self.jobs.len() >= JOBS_MAX || self.jobs.iter().all(is_alone);
         let is_stuck = self.jobs.iter().any(is_parked) && self.jobs.iter().all(is_stuck);
-        if !is_due || !is_stuck || self.in_doubt || now < self.ask_at {
+        let is_asked = is_due && is_stuck && !self.in_doubt;
+        if !(is_asked || self.waits_for_an_answer(now)) || now < self.ask_at {
             return None;
         }
         let job = self.jobs.first()?;
@@ -295,7 +313,7 @@ impl<S: Store> Lane<S> {
         self.numbers += 1;
         self.counts.attempts += 1;
         let id = self.numbers;
-        self.flying.push(Flying { id, part: None, is_probe: probe.is_some() });
+        self.flying.push(Flying { id, part: None, is_probe: probe.is_some(), sent_at: now });
         Some(Attempt { id, body, timeout: probe.unwrap_or(self.timeout), batch })
     }
 

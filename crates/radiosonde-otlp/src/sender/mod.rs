@@ -5,12 +5,15 @@ mod base64;
 mod breaker;
 mod connect;
 mod flight;
+#[cfg(feature = "grpc")]
+pub(crate) mod fuzzing;
 mod job;
 mod lane;
 mod pace;
 mod probe;
 mod proxy;
 mod response;
+mod round_trips;
 mod route;
 #[cfg(all(test, feature = "grpc"))]
 mod simulation;
@@ -155,20 +158,27 @@ impl Sender {
     /// Waits until all that is in the spools now is acknowledged or refused; whether it is. `false` at
     /// the latest after `within`, or a day, and sooner when nothing could be sent by then.
     pub fn flush(&self, within: Duration) -> bool {
+        self.wait(within, false)
+    }
+
+    fn wait(&self, within: Duration, is_last: bool) -> bool {
         let within = within.min(WITHIN_MAX);
         let (done, answer) = mpsc::sync_channel(1);
         let until = Instant::now() + within;
-        if self.commands.send(Command::Flush { until, done }).is_err() {
+        if self.commands.send(Command::Flush { until, is_last, done }).is_err() {
             return false;
         }
         answer.recv_timeout(within + GRACE).unwrap_or(false)
     }
 
     /// Sends what it can within that time, for all signals together, and ends the thread. Requests that
-    /// are under way then have a further 200 ms to be answered, as they are sent again otherwise. What is
-    /// pending stays in the spools, and is said.
+    /// are under way then have a further 200 ms to be answered, as they are sent again otherwise. For the
+    /// same reason none begins that would not be answered by then, as far as the last answers of its
+    /// collector tell, and what an earlier process may have sent already goes out only after the collector
+    /// has answered something else; a request without records, if there is nothing else. What is pending
+    /// stays in the spools, and is said.
     pub fn shutdown(&self, within: Duration) -> Shutdown {
-        let is_drained = self.flush(within);
+        let is_drained = self.wait(within, true);
         let (done, is_done) = mpsc::sync_channel(1);
         let _ = self.commands.send(Command::Stop { done });
         // It ends at its next turn; only a disk that hangs keeps it, and nobody waits for that.

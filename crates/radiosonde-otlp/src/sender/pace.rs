@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+/// Records of debt at most: an entry that says it holds four billion must not stop a signal for days. A
+/// request of ours has 2,048, but for single entries with more.
+const DEBT_MAX: f64 = 1_048_576.0;
 /// Seconds whose rate counts as the present one.
 const SECONDS: usize = 60;
 
@@ -64,7 +67,7 @@ impl Pace {
     }
 
     pub(super) fn take(&mut self, records: u64) {
-        self.tokens -= as_f64(records);
+        self.tokens = (self.tokens - as_f64(records)).max(-DEBT_MAX);
     }
 }
 
@@ -112,6 +115,17 @@ mod tests {
                 assert!((rate * 10..=most).contains(&sent), "{came} {request}: {sent}");
             }
         }
+    }
+
+    #[test]
+    fn a_debt_is_paid_within_minutes_whatever_an_entry_says() {
+        let mut pace = Pace::new(5_000);
+        pace.take(u64::MAX);
+        let mut now = Duration::ZERO;
+        while let Some(until) = pace.wait(now) {
+            now = until;
+        }
+        assert!(now > Duration::from_secs(60) && now < Duration::from_secs(600), "{now:?}");
     }
 
     #[test]

@@ -132,7 +132,8 @@ fn said(head: &Head<'_>, body: &[u8]) -> String {
         .content_type
         .is_some_and(|text| starts_with(text, "application/x-protobuf") || text.is_empty());
     let is_html = head.content_type.is_some_and(|text| starts_with(text, "text/html"));
-    if is_html || starts_with_html(body) {
+    // Some label as such whatever they say.
+    if starts_with_html(body) || (is_html && body.trim_ascii_start().starts_with(b"<")) {
         return "a page of HTML".to_owned();
     }
     let message = is_protobuf.then(|| super::answer::status_message(body)).flatten();
@@ -310,6 +311,13 @@ mod tests {
             ),
             (head(401, None, None), b"bad token\n", ": bad token"),
             (head(404, Some("text/html"), None), b"<p>no", "a page of HTML"),
+            (head(403, None, None), b"\n<!doctype HTML>..", ": a page of HTML"),
+            (
+                head(403, Some("text/html"), None),
+                b"{\"error\":\"quota\"}",
+                ": {\"error\":\"quota\"}",
+            ),
+            (head(429, Some("text/html; charset=utf-8"), None), b"slow down", ": slow down"),
             (head(400, protobuf, None), b"\x08\x03\x12\x07no unit", ": no unit"),
             (head(400, protobuf, None), b"\xff\xff", "answered 400"),
             (head(308, None, Some("https://h/x?key=1")), b"", "redirects to https://h/x are not"),

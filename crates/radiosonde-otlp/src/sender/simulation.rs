@@ -14,6 +14,7 @@ use self::world::{MINUTE, Random, Scenario, TICK, TIMEOUT, World};
 use super::breaker::Shown;
 use super::lane::{Lane, Source};
 use super::pace::Pace;
+use super::thread::LAST_ANSWERS;
 use crate::signal::Signal;
 use crate::streams::Stream;
 
@@ -333,6 +334,57 @@ fn what_is_there_at_the_start_waits_a_little_unless_somebody_waits() {
     };
     assert_eq!(first_sent(false), Duration::from_secs(5));
     assert_eq!(first_sent(true), Duration::ZERO);
+}
+
+/// Programs that end within so many milliseconds, one after the other, each with a few records, and an
+/// answer takes so long.
+fn short_programs(count: u64, within_millis: u64, answer_millis: u64) -> World {
+    let faults = vec![(0, Fault::Far(answer_millis))];
+    let mut world = World::new(&Scenario { faults, ..Scenario::default() }, answer_millis);
+    for _ in 0..count {
+        world.append(10);
+        ending(&mut world, within_millis);
+        world.kill();
+    }
+    world
+}
+
+/// The process ends, and waits so long.
+fn ending(world: &mut World, within_millis: u64) {
+    let end = world.now + Duration::from_millis(within_millis);
+    (world.lane.in_a_hurry, world.lane.ends_at) = (true, Some(end));
+    world.run(end + LAST_ANSWERS);
+}
+
+#[test]
+fn short_programs_do_not_send_a_slow_collector_everything_again() {
+    for (within, answer) in [(2_000, 3_000), (300, 3_000), (300, 600)] {
+        let mut world = short_programs(6, within, answer);
+        let what = format!("{answer} ms, ended within {within} ms");
+        assert!(world.repeated.is_empty(), "{what}: {:?}", world.repeated);
+        // Somebody who lives for longer gets it there, what was under way at each end a second time.
+        world.drain(MINUTE);
+        assert_eq!(world.spool.settled(), (60, 0), "{what}");
+        let twice: BTreeSet<&String> = world.repeated.iter().collect();
+        assert_eq!(twice.len(), world.repeated.len(), "{what}: {:?}", world.repeated);
+    }
+    let world = short_programs(6, 300, 20);
+    assert_eq!((world.spool.settled(), world.collector.doubles()), ((60, 0), 0));
+}
+
+#[test]
+fn what_may_have_been_sent_goes_at_the_end_only_to_whoever_answers_in_time() {
+    for (answer, is_sent) in [(20, true), (3_000, false)] {
+        let faults = vec![(0, Fault::Far(answer))];
+        let mut world = World::new(&Scenario { faults, ..Scenario::default() }, 1);
+        world.spool.append(Stream::LogsInfo, 10, world.now);
+        world.run(Duration::from_millis(1));
+        world.kill();
+        let before = world.attempts.len();
+        ending(&mut world, 2_000);
+        assert_eq!((world.spool.pending() == 0, world.empty), (is_sent, 1), "{answer} ms");
+        assert_eq!(world.attempts.len() - before, 1 + usize::from(is_sent), "{answer} ms");
+    }
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(super) trait Store {
 pub(super) trait Range {
     fn first(&self) -> u64;
     fn records(&self) -> u64;
+    /// Whether it may have been sent before, by this process or one before it.
+    fn is_again(&self) -> bool;
     /// Payloads of its frames.
     fn payloads(&self) -> Vec<&[u8]>;
 }
@@ -45,13 +47,12 @@ impl Store for Spool {
     type Taken = Taken;
 
     fn waiting(&self, streams: &[Stream]) -> Vec<Waiting> {
-        let accounts = self.accounts();
         let waiting = |stream: &Stream| {
-            let Some(account) = accounts.get(stream.index()) else { return Waiting::default() };
+            let found = self.stream(stream.index()).waiting();
             Waiting {
-                appended: account.appended.records,
-                pending: account.pending.records,
-                oldest_ns: account.oldest_ns.unwrap_or_default(),
+                appended: found.appended.records,
+                pending: found.pending.records,
+                oldest_ns: found.oldest_ns.unwrap_or_default(),
             }
         };
         streams.iter().map(waiting).collect()
@@ -81,6 +82,10 @@ impl Range for Taken {
 
     fn records(&self) -> u64 {
         Self::records(self)
+    }
+
+    fn is_again(&self) -> bool {
+        Self::is_again(self)
     }
 
     fn payloads(&self) -> Vec<&[u8]> {

@@ -1,5 +1,6 @@
 //! The thread `radiosonde-otlp`: asks lanes what to send, sends it, and tells them what came of it.
 
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
@@ -13,13 +14,14 @@ use std::time::{Duration, Instant, SystemTime};
 use radiosonde_spool::Spool;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 
 use super::SenderOptions;
 use super::answer::{Answer, Verdict};
 use super::lane::{Source, Step};
 use super::route::{Clock, Route, TICK};
 use super::status::Status;
+use super::transport::Asking;
 use crate::destination::Destinations;
 use crate::manifest::Manifest;
 use crate::signal::Signal;
@@ -35,6 +37,8 @@ pub(super) enum Command {
     Add(Box<Adopted>),
     Flush {
         until: Instant,
+        /// Whether the thread ends after it.
+        is_last: bool,
         done: SyncSender<bool>,
     },
     /// Ends the thread, which says so.
@@ -97,7 +101,7 @@ fn serve(
     status: &Mutex<Vec<Status>>,
     receiver: UnboundedReceiver<Command>,
 ) {
-    let mut kept = Kept { receiver, adopted: Vec::new(), numbers: 0, stopped: None };
+    let mut kept = Kept { receiver, adopted: Vec::new(), numbers: 0, ends_at: None, stopped: None };
     loop {
         let turn = || runtime.block_on(Turn::new(options, status, &mut kept).run());
         if catch_unwind(AssertUnwindSafe(turn)).is_ok() {
@@ -117,6 +121,8 @@ struct Kept {
     receiver: UnboundedReceiver<Command>,
     adopted: Vec<Adopted>,
     numbers: u64,
+    /// When it ends, once that is known.
+    ends_at: Option<Instant>,
     /// Who waits for the end.
     stopped: Option<SyncSender<()>>,
 }
@@ -127,10 +133,15 @@ struct Turn<'a> {
     kept: &'a mut Kept,
     clock: Clock,
     routes: Vec<Route>,
-    asked: JoinSet<(u64, u64, Answer)>,
+    asked: JoinSet<Asked>,
+    /// By task: whose request it has.
+    tasks: HashMap<Id, (u64, u64)>,
     flushes: Vec<Flush>,
     random: RandomState,
 }
+
+/// The numbers of a route and of its request, and what came of that.
+type Asked = (u64, u64, Answer);
 
 struct Flush {
     from_ns: u64,
@@ -142,8 +153,6 @@ struct Flush {
 enum Event {
     Answered(u64, u64, Answer),
     Commanded(Command),
-    /// A request ended with a panic; which one is not known.
-    Lost,
     Stopped,
     Time,
 }
@@ -157,6 +166,7 @@ impl<'a> Turn<'a> {
             clock: Clock::start(),
             routes: Vec::new(),
             asked: JoinSet::new(),
+            tasks: HashMap::new(),
             flushes: Vec::new(),
             random: RandomState::new(),
         };
@@ -174,11 +184,12 @@ impl<'a> Turn<'a> {
             match self.event(wake).await {
                 Event::Answered(route, id, answer) => self.answered(route, id, answer),
                 Event::Commanded(Command::Add(adopted)) => self.add(*adopted),
-                Event::Commanded(Command::Flush { until, done }) => {
+                Event::Commanded(Command::Flush { until, is_last, done }) => {
                     let from_ns = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
                     let from_ns = from_ns.map_or(0, |since| since.as_nanos());
                     let from_ns = u64::try_from(from_ns).unwrap_or(u64::MAX);
                     self.flushes.push(Flush { from_ns, until, done });
+                    self.kept.ends_at = self.kept.ends_at.or(is_last.then_some(until));
                     self.hurry();
                 }
                 Event::Commanded(Command::Stop { done }) => {
@@ -187,7 +198,6 @@ impl<'a> Turn<'a> {
                     break;
                 }
                 Event::Stopped => break,
-                Event::Lost => panic!("a request of the sender panicked"),
                 Event::Time => {}
             }
         }
@@ -198,10 +208,10 @@ impl<'a> Turn<'a> {
     /// a second time by whoever comes next.
     async fn last_answers(&mut self) {
         let end = Instant::now() + LAST_ANSWERS;
-        while let Ok(Some(answered)) =
-            tokio::time::timeout_at(end.into(), self.asked.join_next()).await
+        while let Ok(Some(ended)) =
+            tokio::time::timeout_at(end.into(), self.asked.join_next_with_id()).await
         {
-            if let Ok((route, id, answer)) = answered {
+            if let Some((route, id, answer)) = self.ended(ended) {
                 self.answered(route, id, answer);
             }
         }
@@ -211,14 +221,14 @@ impl<'a> Turn<'a> {
     /// Sends what may be sent; when there is more to do.
     fn send(&mut self) -> Instant {
         let mut wake = Instant::now() + TICK;
-        for route in &mut self.routes {
+        for at in 0..self.routes.len() {
             loop {
-                let now = self.clock.now();
+                let (now, route) = (self.clock.now(), &mut self.routes[at]);
                 match route.lane.next(now) {
                     Step::Send(attempt) => {
                         let (of, id) = (route.id, attempt.id);
                         let asking = route.transport.ask(attempt);
-                        self.asked.spawn(async move { (of, id, asking.await) });
+                        self.ask(of, id, asking);
                     }
                     Step::Wait(until) => {
                         let until = until.map(|until| self.clock.instant(until));
@@ -231,6 +241,26 @@ impl<'a> Turn<'a> {
         self.flushes.iter().fold(wake, |wake, flush| wake.min(flush.until))
     }
 
+    fn ask(&mut self, route: u64, id: u64, asking: Asking) {
+        let task = self.asked.spawn(async move { (route, id, asking.await) });
+        self.tasks.insert(task.id(), (route, id));
+    }
+
+    /// What came of a request. One that panicked is one that failed, and the others go on.
+    fn ended(&mut self, ended: Result<(Id, Asked), JoinError>) -> Option<Asked> {
+        match ended {
+            Ok((task, asked)) => {
+                self.tasks.remove(&task);
+                Some(asked)
+            }
+            Err(error) => {
+                let (route, id) = self.tasks.remove(&error.id())?;
+                let text = "the request ended by a fault of the sender itself: please report it";
+                Some((route, id, Answer::new(Verdict::Failed { timed_out: false }, text)))
+            }
+        }
+    }
+
     async fn event(&mut self, wake: Instant) -> Event {
         let mut sleep = std::pin::pin!(tokio::time::sleep_until(wake.into()));
         poll_fn(|context| {
@@ -239,13 +269,11 @@ impl<'a> Turn<'a> {
                 Poll::Ready(None) => return Poll::Ready(Event::Stopped),
                 Poll::Pending => {}
             }
-            match self.asked.poll_join_next(context) {
-                Poll::Ready(Some(Ok((route, id, answer)))) => {
+            // Without requests there is nothing to wait for here.
+            while let Poll::Ready(Some(ended)) = self.asked.poll_join_next_with_id(context) {
+                if let Some((route, id, answer)) = self.ended(ended) {
                     return Poll::Ready(Event::Answered(route, id, answer));
                 }
-                Poll::Ready(Some(Err(_))) => return Poll::Ready(Event::Lost),
-                // Without requests there is nothing to wait for here.
-                Poll::Ready(None) | Poll::Pending => {}
             }
             sleep.as_mut().poll(context).map(|()| Event::Time)
         })
@@ -295,8 +323,7 @@ impl<'a> Turn<'a> {
     fn let_go(&mut self) {
         let mut place = 0;
         while let Some(adopted) = self.kept.adopted.get(place) {
-            let is_pending = || adopted.spool.accounts().iter().any(|it| it.pending.records > 0);
-            if adopted.on_empty.is_none() || is_pending() {
+            if adopted.on_empty.is_none() || adopted.spool.is_pending() {
                 place += 1;
                 continue;
             }
@@ -324,8 +351,8 @@ impl<'a> Turn<'a> {
             let unsettled = || routes.iter().filter(|route| !route.is_settled(flush.from_ns));
             let is_done = unsettled().next().is_none();
             let until = clock.at(flush.until);
-            let is_vain =
-                || unsettled().all(|it| it.lane.breaker.until().is_some_and(|at| at > until));
+            let now = clock.now();
+            let is_vain = || unsettled().all(|it| it.lane.is_vain(now, until));
             let is_over = is_done || Instant::now() >= flush.until || is_vain();
             if is_over {
                 let _ = flush.done.try_send(is_done);
@@ -338,6 +365,38 @@ impl<'a> Turn<'a> {
     fn hurry(&mut self) {
         for route in &mut self.routes {
             route.lane.in_a_hurry = !self.flushes.is_empty();
+            route.lane.ends_at = self.kept.ends_at.map(|end| self.clock.at(end));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_panics_is_one_that_failed() {
+        let (_commands, receiver) = unbounded_channel();
+        let (options, status) = (SenderOptions::default(), Mutex::default());
+        let mut kept =
+            Kept { receiver, adopted: Vec::new(), numbers: 0, ends_at: None, stopped: None };
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let mut turn = Turn::new(&options, &status, &mut kept);
+            let well = Answer::new(Verdict::Refused, "no");
+            turn.ask(7, 3, Box::pin(async { panic!("as a test") }));
+            turn.ask(8, 4, Box::pin(std::future::ready(well.clone())));
+            let mut seen = Vec::new();
+            for _ in 0..2 {
+                match turn.event(Instant::now() + Duration::from_secs(60)).await {
+                    Event::Answered(route, id, answer) => seen.push((route, id, answer.verdict)),
+                    _ => panic!("nothing else happens"),
+                }
+            }
+            seen.sort_by_key(|(route, ..)| *route);
+            let failed = Verdict::Failed { timed_out: false };
+            assert_eq!(seen, [(7, 3, failed), (8, 4, well.verdict)]);
+            assert!(turn.tasks.is_empty());
+        });
     }
 }

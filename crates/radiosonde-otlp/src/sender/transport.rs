@@ -2,8 +2,8 @@
 
 mod compress;
 #[cfg(feature = "grpc")]
-mod grpc;
-mod http1;
+pub(super) mod grpc;
+pub(super) mod http1;
 
 use std::error::Error;
 use std::future::Future;
@@ -39,7 +39,7 @@ pub(super) struct Transport {
     client: Option<Client>,
 }
 
-enum Client {
+pub(super) enum Client {
     #[cfg(feature = "grpc")]
     Grpc(grpc::Client),
     Http(http1::Client),
@@ -82,7 +82,7 @@ impl Transport {
         self.client = None;
     }
 
-    fn connect(&self) -> Result<Client, String> {
+    pub(super) fn connect(&self) -> Result<Client, String> {
         let uri = self.destination.endpoint.parse::<Uri>();
         let uri = uri.map_err(|_| "the endpoint is no URL: set OTEL_EXPORTER_OTLP_ENDPOINT")?;
         let headers = headers(&self.destination)?;
@@ -101,6 +101,11 @@ impl Transport {
             Protocol::Grpc => {
                 let signal = self.signal;
                 Err(format!("{signal:?} go over gRPC, which this program was built without"))
+            }
+            Protocol::Unknown => {
+                Err("it goes by a protocol that only a later version of radiosonde knows: \
+                 send it with that one, or elsewhere with `radiosonde spool drain --endpoint`"
+                    .to_owned())
             }
         }
     }

@@ -76,18 +76,25 @@ fn an_exporter_is_chosen_by_name() {
 
 #[test]
 fn each_signal_can_be_set_apart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, "").expect("a file");
+        path.to_str().expect("text").to_owned()
+    };
+    let [ca, own, key, other] = ["ca.pem", "own.pem", "own.key", "other.pem"].map(file);
     let (found, complaints) = from(&[
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://h"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "a=1,b=2"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "500"),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
-        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"),
-        ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/own.pem"),
-        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/own.key"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", &ca),
+        ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", &own),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", &key),
         ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "c=3"),
         ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "7"),
         ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "none"),
-        ("OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", "/other.pem"),
+        ("OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", &other),
         ("RADIOSONDE_STRICT_OTLP", "true"),
     ]);
     assert_eq!(complaints, Vec::new());
@@ -98,8 +105,8 @@ fn each_signal_can_be_set_apart() {
     assert_eq!((logs.headers.len(), logs.timeout_ms), (2, 500));
     assert_eq!((metrics.headers.len(), metrics.timeout_ms), (1, 7));
     assert_eq!((logs.compression, metrics.compression), (Compression::Gzip, Compression::None));
-    assert_eq!(logs.certificate.as_deref(), Some("/ca.pem".as_ref()));
-    assert_eq!(metrics.certificate.as_deref(), Some("/other.pem".as_ref()));
+    assert_eq!(logs.certificate.as_deref(), Some(ca.as_ref()));
+    assert_eq!(metrics.certificate.as_deref(), Some(other.as_ref()));
     assert_eq!(metrics.client_key, logs.client_key);
     assert_eq!(found.of(Signal::Traces), Some(&traces_of(logs)));
 }
@@ -126,12 +133,25 @@ fn what_is_wrong_is_said_once_with_the_fix() {
         ("OTEL_EXPORTER_OTLP_HEADERS", "a=b,k=hunter2%0a", "in its entry 2", true),
         ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/k", "without OTEL_EXPORTER_OTLP_CLIENT_CERT", true),
         ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/c", "without OTEL_EXPORTER_OTLP_CL", true),
+        (
+            "OTEL_EXPORTER_OTLP_CERTIFICATE",
+            "/nowhere/ca.pem",
+            "a file that cannot be read: No",
+            true,
+        ),
+        ("OTEL_EXPORTER_OTLP_LOGS_CERTIFICATE", "/dev/null", "it is no file", true),
         ("RADIOSONDE_STRICT_OTLP", "perhaps", "neither true nor false", true),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", "has no scheme", false),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://h", "neither http nor https", false),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "unix:///run/x", "names no host", false),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://h:port", "has a port that is none", false),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://u:hunter2@h", "which are not sent", true),
+        (
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "http://h/base/v1/logs/",
+            "to http://h/base, or OTEL",
+            true,
+        ),
         ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "x", "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT is no", true),
     ] {
         let (found, complaints) = from(&[(name, value), endpoint]);
@@ -153,6 +173,20 @@ fn certificates_of_an_endpoint_without_tls_are_said_to_do_nothing() {
     ]);
     assert_eq!(found.expect("sent").of(Signal::Logs).expect("logs").certificate, None);
     assert!(complaints[0].what.contains("without TLS"), "{complaints:?}");
+}
+
+#[test]
+fn a_key_in_the_place_of_its_path_is_shown_nowhere() {
+    let key = "-----BEGIN PRIVATE KEY-----\nhunter2";
+    let (found, complaints) = from(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://h:1"),
+        ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/dev/null"),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", key),
+    ]);
+    let logs = found.and_then(|found| found.of(Signal::Logs).cloned()).expect("logs");
+    assert_eq!((&logs.client_certificate, &logs.client_key), (&None, &None));
+    let said = format!("{complaints:?} {logs:?}");
+    assert!(said.contains("is no path") && !said.contains("hunter2"), "{said}");
 }
 
 #[test]

@@ -54,7 +54,12 @@ fn what_cannot_even_be_tried_is_told() {
     nowhere.endpoint = "no url at all".to_owned();
     let mut certificate = Destination::new("https://127.0.0.1:1/v1/logs", Protocol::Http);
     certificate.certificate = Some("/nowhere/ca.pem".into());
-    for (destination, said) in [(nowhere, "is no URL"), (certificate, "/nowhere/ca.pem")] {
+    let later = Destination::new("http://127.0.0.1:1", Protocol::Unknown);
+    for (destination, said) in [
+        (nowhere, "is no URL"),
+        (certificate, "/nowhere/ca.pem"),
+        (later, "a protocol that only a later version"),
+    ] {
         let mut bed = Bed::new();
         bed.append(10);
         let sender = bed.send(&destination);

@@ -43,6 +43,34 @@ fn a_collector_that_hangs_does_not_hold_up_the_end() {
 }
 
 #[test]
+fn short_programs_do_not_send_a_slow_collector_everything_at_each_start() {
+    for protocol in PROTOCOLS {
+        let slow = Fault::SlowAnswer { every: Duration::from_millis(100) };
+        let receiver = Receiver::with(Script::healthy().until_told(slow)).unwrap();
+        let destination = to(&receiver, protocol);
+        let mut bed = Bed::new();
+        for program in 1..=3 {
+            bed.append(20);
+            let mut options = options_of_sender();
+            // All of it is sent at the end.
+            options.start_jitter = Duration::from_secs(3_600);
+            let sender = bed.send_with(&destination, options, false);
+            let shutdown = sender.shutdown(Duration::from_millis(500));
+            assert_eq!((shutdown.is_drained, shutdown.pending), (false, 20 * program));
+            drop(sender);
+            bed = bed.reopened();
+        }
+        let before = receiver.counts();
+        assert_eq!(before.duplicates(), 0, "{protocol:?}: of {}", before.unique);
+        receiver.next_step();
+        let sender = bed.send(&destination);
+        assert!(sender.flush(LONG), "{:?}", sender.status());
+        assert_eq!((bed.books(), receiver.counts().unique), ((60, 0, 0), 60), "{protocol:?}");
+        assert_eq!(receiver.counts().duplicates(), before.unique, "{protocol:?}: each once more");
+    }
+}
+
+#[test]
 fn a_spool_that_nobody_appends_to_is_handed_back_when_it_is_empty() {
     let receiver = Receiver::start().unwrap();
     let (mut left, mut own) = (Bed::new(), Bed::from(1_000_000));

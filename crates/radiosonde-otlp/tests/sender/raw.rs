@@ -119,10 +119,16 @@ fn becomes(name: &str, (address, at): (SocketAddr, u64), expected: Expected) {
 
 #[test]
 fn a_server_of_another_protocol_is_told_as_one() {
-    let (address, _) = serve(0, b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec());
-    let destination = Destination::new(format!("http://{address}"), Protocol::Grpc);
-    let text = probe(&destination, Signal::Logs, Proxies::default()).text;
-    assert!(text.contains("check OTEL_EXPORTER_OTLP_PROTOCOL"), "{text}");
+    // SETTINGS, and GOAWAY with PROTOCOL_ERROR.
+    let http2 = b"\0\0\0\x04\0\0\0\0\0\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x01";
+    for (answer, protocol) in
+        [(&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], Protocol::Grpc), (http2, Protocol::Http)]
+    {
+        let (address, _) = serve(0, answer.to_vec());
+        let destination = Destination::new(format!("http://{address}"), protocol);
+        let text = probe(&destination, Signal::Logs, Proxies::default()).text;
+        assert!(text.contains("check OTEL_EXPORTER_OTLP_PROTOCOL"), "{protocol:?}: {text}");
+    }
 }
 
 #[test]

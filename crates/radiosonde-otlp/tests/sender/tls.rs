@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use radiosonde_otlp::{Destination, Protocol, State};
+use radiosonde_otlp::{Destination, Protocol, Proxies, Signal, State, probe};
 use radiosonde_testkit::{Receiver, TestCa};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -150,6 +150,22 @@ fn what_speaks_no_tls_is_held_as_that() {
         let sender = bed.send(&destination);
         let found = status(&sender, |status| status.last_error.is_some());
         assert_eq!(bed.books(), (0, 0, 10), "{found:?}");
+        let text = found.last_error.unwrap_or_default();
+        assert!(text.contains("http://"), "{protocol:?}: {text}");
+    }
+}
+
+#[test]
+fn what_speaks_tls_is_told_as_that() {
+    let ca = TestCa::new().unwrap();
+    let with_tls = Receiver::builder().tls(ca.server().unwrap()).start().unwrap();
+    for protocol in PROTOCOLS {
+        let endpoint = to(&with_tls, protocol).endpoint.replace("https://", "http://");
+        let destination = Destination::new(endpoint, protocol);
+        let text = probe(&destination, Signal::Logs, Proxies::default()).text;
+        let names = |what: &str| text.contains(what);
+        let is_said = names("OTEL_EXPORTER_OTLP_PROTOCOL") && names("https://") && names("4317");
+        assert!(is_said, "{protocol:?}: {text}");
     }
 }
 

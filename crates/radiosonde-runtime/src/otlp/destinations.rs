@@ -13,9 +13,11 @@ pub(crate) struct Destinations {
 }
 
 impl Destinations {
-    /// What variables say; what is wrong with them becomes a problem.
+    /// What variables say; what is wrong with them becomes a problem. `from_code` is the variable whose
+    /// value comes from the code instead, if one does.
     pub(crate) fn resolve(
         lookup: &dyn Fn(&str) -> Option<String>,
+        from_code: Option<&str>,
         problems: &Problems,
     ) -> Option<Self> {
         let (found, mut complaints) = settings_from(lookup);
@@ -23,7 +25,12 @@ impl Destinations {
         // What metrics are sent as is nobody's business where nothing is sent.
         complaints.extend(of_metrics.into_iter().filter(|_| found.is_some()));
         for complaint in complaints {
-            problems.say(complaint.what, complaint.fix);
+            // Nobody finds a variable that is not set.
+            let named = |text: String| match from_code {
+                Some(name) if complaint.variable == name => text.replace(name, OF_CODE),
+                _ => text,
+            };
+            problems.say(named(complaint.what), named(complaint.fix));
         }
         let destinations = found?;
         Some(Self { destinations, metrics })
@@ -67,6 +74,9 @@ impl Destinations {
         self.metrics
     }
 }
+
+/// What an endpoint is called that the code sets.
+const OF_CODE: &str = "the endpoint that the code sets (`otlp`)";
 
 /// As what records of a kind are sent.
 pub(super) fn signal(kind: Kind) -> Signal {

@@ -50,13 +50,13 @@ impl Drainer {
         let instead = match endpoint {
             None => None,
             Some(_) => {
-                let found = Destinations::resolve(&of_process, problems);
+                let found = Destinations::resolve(&of_process, None, problems);
                 let invalid = || io::Error::new(io::ErrorKind::InvalidInput, "no such endpoint");
                 Some(found.ok_or_else(invalid)?)
             }
         };
         // What is wrong with it is nobody's business here: it may be meant for something else.
-        let here = Destinations::resolve(&of_process, &Problems::default());
+        let here = Destinations::resolve(&of_process, None, &Problems::default());
         let mut options = live::sender_options();
         // Somebody waits.
         options.start_jitter = Duration::ZERO;

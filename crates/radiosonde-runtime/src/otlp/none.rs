@@ -20,6 +20,7 @@ pub(crate) enum Destinations {}
 impl Destinations {
     pub(crate) fn resolve(
         lookup: &dyn Fn(&str) -> Option<String>,
+        _from_code: Option<&str>,
         problems: &Problems,
     ) -> Option<Self> {
         let is_named = |name: &str| {

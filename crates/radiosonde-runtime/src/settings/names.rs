@@ -83,10 +83,11 @@ const OWN: [&str; 26] = [
 pub(super) fn name_unhonoured(env: &Environment, problems: &Problems) {
     for name in env.names() {
         if name.starts_with("OTEL_") && !HONOURED.contains(&name) && !is_of_otlp(name) {
-            problems.say(
-                format!("{name} is set and not honoured by this version"),
-                "unset it, or do not rely on it",
-            );
+            let fix = match misspelt(name) {
+                Some(meant) => format!("write {meant}, if that was meant; or unset it"),
+                None => "unset it, or do not rely on it".to_owned(),
+            };
+            problems.say(format!("{name} is set and not honoured by this version"), fix);
         }
         if name.starts_with("RADIOSONDE_") && !OWN.contains(&name) {
             let fix = match nearest(name) {
@@ -111,6 +112,26 @@ fn is_of_otlp(name: &str) -> bool {
         || OF_METRICS.contains(&rest)
 }
 
+/// The variable of OpenTelemetry that this is but for a few letters in one place.
+fn misspelt(name: &str) -> Option<String> {
+    /// So many in each.
+    const LETTERS_MAX: usize = 3;
+    let fronts = ["".to_owned()].into_iter().chain(SIGNALS.map(|signal| format!("{signal}_")));
+    let of_otlp = |front: String| OTLP.map(|end| format!("OTEL_EXPORTER_OTLP_{front}{end}"));
+    let metrics = OF_METRICS.iter().map(|end| format!("OTEL_EXPORTER_OTLP_{end}"));
+    let whole = HONOURED.iter().chain(&ENDPOINTS).map(|name| (*name).to_owned());
+    let differ = |own: &str| {
+        let front = own.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
+        let (own, name) = (&own.as_bytes()[front..], &name.as_bytes()[front..]);
+        let ends = own.iter().rev().zip(name.iter().rev());
+        let end = ends.take_while(|(a, b)| a == b).count();
+        (own.len() - end).max(name.len() - end)
+    };
+    let all = whole.chain(metrics).chain(fronts.flat_map(of_otlp));
+    let found = all.map(|own| (differ(&own), own)).min()?;
+    (found.0 <= LETTERS_MAX).then_some(found.1)
+}
+
 /// The variable that shares the most at its beginning and end with a mistyped one.
 fn nearest(name: &str) -> Option<&'static str> {
     const LEAST: usize = 4;
@@ -129,6 +150,27 @@ fn nearest(name: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_of_opentelemetry_that_is_misspelt_is_told_with_what_was_meant() {
+        for (name, meant) in [
+            ("OTEL_EXPORTER_OTLP_ENDPIONT", Some("OTEL_EXPORTER_OTLP_ENDPOINT")),
+            ("OTEL_EXPORTER_OLTP_LOGS_ENDPOINT", Some("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT")),
+            ("OTEL_EXPORTER_OTLP_TRACE_HEADERS", Some("OTEL_EXPORTER_OTLP_TRACES_HEADERS")),
+            ("OTEL_SERVICENAME", Some("OTEL_SERVICE_NAME")),
+            ("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", None),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", None),
+            ("OTEL_EXPORTER_OTLP_SPAN_INSECURE", None),
+            ("OTEL_", None),
+        ] {
+            let problems = Problems::default();
+            name_unhonoured(&Environment::of(&[(name, "1")]), &problems);
+            let said = problems.all();
+            assert_eq!(said.len(), 1, "{said:?}");
+            let told = said[0].fix.strip_prefix("write ").and_then(|fix| fix.split_once(','));
+            assert_eq!(told.map(|(told, _)| told), meant, "{said:?}");
+        }
+    }
 
     /// Pages name variables whole, or by their end behind one that is whole.
     #[test]

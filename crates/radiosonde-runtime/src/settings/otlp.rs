@@ -31,7 +31,9 @@ impl OtlpSettings {
     pub(super) fn resolve(config: &Config, env: &Environment, problems: &Problems) -> Self {
         let of_code = |name: &str| (name == ENDPOINT).then(|| config.otlp.clone()).flatten();
         let lookup = |name: &str| env.text(name, problems).or_else(|| of_code(name));
-        let destinations = Destinations::resolve(&lookup, problems);
+        let is_of_code =
+            config.otlp.is_some() && env.text(ENDPOINT, &Problems::default()).is_none();
+        let destinations = Destinations::resolve(&lookup, is_of_code.then_some(ENDPOINT), problems);
         let sent = destinations.as_ref().map_or([false; 3], Destinations::by_kind);
         let mut files = Kind::ALL.to_vec();
         // Events stay readable on the spot; for spans and metrics there is a backend.
@@ -190,6 +192,9 @@ mod tests {
             assert_eq!(found.files, files, "{variables:?}");
             assert_eq!(problems, Vec::<String>::new(), "{variables:?}");
         }
+        let (_, said) = resolve(&config().otlp("localhost:4318"), &[]);
+        assert!(said.len() == 1 && !said[0].contains("OTEL_"), "{said:?}");
+        assert!(said[0].starts_with("the endpoint that the code sets"), "{said:?}");
         let (found, _) = resolve(&config().otlp("http://collector:4318"), &[]);
         assert!(found.destinations.is_some(), "the code asks for it");
     }

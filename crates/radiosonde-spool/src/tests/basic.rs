@@ -45,6 +45,10 @@ fn a_range_that_was_taken_is_taken_again_as_it_was_and_others_are_settled_in_any
     settle(&stream, &taken[2]);
     assert_eq!(account(&spool, 0).delivered.records, 15, "twice is once");
     stream.give_back(&taken[1]);
+    let (waiting, books) = (stream.waiting(), account(&spool, 0));
+    assert_eq!((waiting.appended, waiting.pending), (books.appended, books.pending));
+    assert_eq!(waiting.oldest_ns, books.oldest_ns);
+    assert!(spool.is_pending());
     let again = stream.take(Limit { records: 1, bytes: 1 }).unwrap().unwrap();
     assert!(again.is_again() && !taken[1].is_again());
     assert_eq!(Taken { is_again: false, ..again }, taken[1]);
@@ -60,6 +64,7 @@ fn a_range_that_was_taken_is_taken_again_as_it_was_and_others_are_settled_in_any
     }
     assert_eq!(drain(&stream, ALL), (60..100).collect::<Vec<_>>());
     assert_eq!(account(&spool, 0).delivered.records, 100);
+    assert!(!spool.is_pending() && stream.waiting().oldest_ns.is_none());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use radiosonde_spool::Limit;
 use super::{BACKLOG, JOBS_MAX, LINGER, Lane, MANY, Source};
 use crate::sender::job::Job;
 use crate::sender::store::{Range as _, Store, Waiting};
+use crate::sender::thread::LAST_ANSWERS;
 
 impl<S: Store> Lane<S> {
     /// The place of the job that the next request comes from; takes a range when there is none.
@@ -25,9 +26,9 @@ impl<S: Store> Lane<S> {
             }
             let count = self.jobs.len();
             let mut places = (0..count).map(|step| (self.turn + step) % count);
-            return places.find(|at| self.jobs[*at].is_waiting(now));
+            return places.find(|at| self.may_go(&self.jobs[*at], now));
         }
-        let first = self.jobs.iter().position(|job| job.is_waiting(now));
+        let first = self.jobs.iter().position(|job| self.may_go(job, now));
         first.or_else(|| self.take(now, waiting, records))
     }
 
@@ -57,14 +58,42 @@ impl<S: Store> Lane<S> {
             for payload in job.damaged() {
                 let _ = of.store.quarantine(name, payload, "an entry that cannot be read");
             }
-            let is_waiting = job.is_waiting(now);
+            let may_go = self.may_go(&job, now);
             self.jobs.push(job);
-            if is_waiting {
+            if may_go {
                 return Some(self.jobs.len() - 1);
             }
             self.settle(now);
         }
         None
+    }
+
+    /// Whether a request that is sent now will be answered before the process ends, as far as is known.
+    pub(super) fn is_in_time(&self, now: Duration) -> bool {
+        let answered = now + self.trips.slowest().unwrap_or_default();
+        self.ends_at.is_none_or(|end| now < end && answered <= end + LAST_ANSWERS)
+    }
+
+    /// Whether a part of a job may be sent now.
+    fn may_go(&self, job: &Job<S::Taken>, now: Duration) -> bool {
+        job.is_waiting(now) && !self.is_left_alone(job)
+    }
+
+    /// Whether it may have been sent before, and waits for the collector to answer something else.
+    fn is_left_alone(&self, job: &Job<S::Taken>) -> bool {
+        self.ends_at.is_some() && job.taken.is_again() && self.trips.slowest().is_none()
+    }
+
+    /// Whether what waits waits for that alone.
+    pub(super) fn waits_for_an_answer(&self, now: Duration) -> bool {
+        let waits = |job: &Job<S::Taken>| job.is_waiting(now) && self.is_left_alone(job);
+        self.flying.is_empty() && self.jobs.iter().any(waits)
+    }
+
+    /// Whether nothing more is sent until then.
+    pub(in crate::sender) fn is_vain(&self, now: Duration, until: Duration) -> bool {
+        let is_over = self.flying.is_empty() && !self.is_in_time(now);
+        is_over || self.breaker.until().is_some_and(|at| at > until)
     }
 
     /// The source and stream to take from, by place.

@@ -19,7 +19,11 @@ impl<S: Store> Lane<S> {
         random: u64,
     ) {
         let Some(at) = self.flying.iter().position(|flying| flying.id == id) else { return };
-        let Flying { part, is_probe, .. } = self.flying.remove(at);
+        let Flying { part, is_probe, sent_at, .. } = self.flying.remove(at);
+        // What failed before it came to an answer says nothing of how long one takes.
+        if !matches!(answer.verdict, Verdict::Failed { timed_out: false }) {
+            self.trips.took(now.saturating_sub(sent_at));
+        }
         let answer = self.known(answer);
         let Some((job, part)) = part else {
             return self.answered_empty(answer, is_probe, now, random);
@@ -140,6 +144,10 @@ impl<S: Store> Lane<S> {
             Verdict::Failed { timed_out } => Failure::Passing { timed_out },
             Verdict::Faulty => Failure::Passing { timed_out: false },
         };
+        if self.ends_at.is_some() {
+            // There is no later.
+            self.ask_at = now;
+        }
         self.breaker.failed(now, failure, is_probe, random);
         self.counts.failed(now, answer.text);
     }

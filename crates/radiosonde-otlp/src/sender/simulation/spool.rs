@@ -54,6 +54,7 @@ pub(super) struct Taken {
     first: u64,
     records: u64,
     oldest_ns: u64,
+    is_again: bool,
     payloads: Vec<Vec<u8>>,
 }
 
@@ -84,7 +85,9 @@ impl SimulatedSpool {
     /// Its process is dead: what was taken is taken again.
     pub(super) fn reopen(&self) {
         for queue in self.0.borrow_mut().streams.values_mut() {
-            queue.taken.iter_mut().for_each(|(_, is_held)| *is_held = false);
+            for (taken, is_held) in &mut queue.taken {
+                (taken.is_again, *is_held) = (true, false);
+            }
         }
     }
 
@@ -153,7 +156,8 @@ impl Store for SimulatedSpool {
         if queue.taken.len() >= TAKEN_MAX {
             return Ok(None);
         }
-        let mut taken = Taken { first: queue.read, records: 0, oldest_ns: 0, payloads: Vec::new() };
+        let (first, payloads) = (queue.read, Vec::new());
+        let mut taken = Taken { first, records: 0, oldest_ns: 0, is_again: false, payloads };
         while let Some((records, ns, payload)) = queue.frames.pop_front() {
             if !taken.payloads.is_empty() && taken.records + records > limit.records {
                 queue.frames.push_front((records, ns, payload));
@@ -189,7 +193,9 @@ impl Store for SimulatedSpool {
         let mut state = self.0.borrow_mut();
         let queue = state.streams.get_mut(&stream).expect("a stream");
         for (known, is_held) in &mut queue.taken {
-            *is_held &= known.first != taken.first;
+            if known.first == taken.first {
+                (known.is_again, *is_held) = (true, false);
+            }
         }
     }
 
@@ -207,6 +213,10 @@ impl Range for Taken {
 
     fn records(&self) -> u64 {
         self.records
+    }
+
+    fn is_again(&self) -> bool {
+        self.is_again
     }
 
     fn payloads(&self) -> Vec<&[u8]> {

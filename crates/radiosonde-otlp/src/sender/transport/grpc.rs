@@ -4,6 +4,7 @@
 //! prefix of five bytes before the message, and a status in the trailers. See
 //! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, TE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::Body;
 
 use super::compress::{compressed, gunzipped};
 use super::http1::head;
@@ -32,10 +33,13 @@ const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const STATUS: &str = "grpc-status";
 const MESSAGE: &str = "grpc-message";
 const DETAILS: &str = "grpc-status-details-bin";
+/// What speaks HTTP/1.1 alone may close before its answer to the first bytes of HTTP/2 can be read.
+const PERHAPS_HTTP: &str = " (if it stays so, it may not speak gRPC: check OTEL_EXPORTER_OTLP_PROTOCOL \
+                             and the port, which is 4317 for gRPC and 4318 for HTTP)";
 /// Before a message: whether it is compressed, and its length.
 const PREFIX: usize = 5;
 
-pub(super) struct Client {
+pub(in crate::sender) struct Client {
     exchange: Arc<dyn Exchange>,
     heard: Heard,
     uri: Uri,
@@ -85,7 +89,14 @@ impl Client {
             let answer = async {
                 match answered.await {
                     Ok(response) => read(response, &heard).await,
-                    Err(error) => failed(&error, &heard),
+                    Err(error) => {
+                        let mut answer = failed(&error, &heard);
+                        let is_told = answer.text.contains("OTEL_");
+                        if !error.is_connect() && !is_told {
+                            answer.text.push_str(PERHAPS_HTTP);
+                        }
+                        answer
+                    }
                 }
             };
             tokio::time::timeout(timeout, answer).await.unwrap_or_else(|_| timed_out(timeout))
@@ -103,7 +114,11 @@ fn framed(is_compressed: bool, message: &[u8]) -> Bytes {
     Bytes::from(framed)
 }
 
-async fn read(response: Response<Incoming>, heard: &Heard) -> Answer {
+pub(in crate::sender) async fn read<B>(response: Response<B>, heard: &Heard) -> Answer
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     let (parts, body) = response.into_parts();
     let head = head(&parts);
     if head.status != 200 {

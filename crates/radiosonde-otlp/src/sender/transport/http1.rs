@@ -1,5 +1,6 @@
 //! Requests over HTTP/1.1.
 
+use std::error::Error;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use http::header::{
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Collected, Full, Limited};
-use hyper::body::Incoming;
+use hyper::body::Body;
 
 use super::compress::{compressed, gunzipped};
 use super::{ANSWER_MAX, Asking, BATCH, failed, timed_out};
@@ -20,7 +21,7 @@ use crate::sender::connect::{Connections, Exchange, Heard, connections};
 use crate::sender::proxy::Proxies;
 use crate::sender::response::{Head, of_http};
 
-pub(super) struct Client {
+pub(in crate::sender) struct Client {
     exchange: std::sync::Arc<dyn Exchange>,
     heard: Heard,
     uri: Uri,
@@ -73,7 +74,11 @@ impl Client {
 }
 
 /// The head decides. A body that does not come, or is too large, is one that cannot be read.
-async fn read(response: Response<Incoming>, end: tokio::time::Instant) -> Answer {
+pub(in crate::sender) async fn read<B>(response: Response<B>, end: tokio::time::Instant) -> Answer
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     let (parts, body) = response.into_parts();
     let collected = tokio::time::timeout_at(end, Limited::new(body, ANSWER_MAX).collect()).await;
     let body = collected.ok().and_then(Result::ok).map(Collected::to_bytes);
