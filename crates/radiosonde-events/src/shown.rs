@@ -167,6 +167,8 @@ fn is_suspect(value: Value<'_>, suspects_json: bool) -> bool {
     match value {
         Value::Str(text) => may_match(text.as_bytes()),
         Value::Json(json) => suspects_json || may_match(json.as_bytes()),
+        Value::Marked(_) => true,
+        Value::Bytes(bytes) => may_match(bytes),
         _ => false,
     }
 }
