@@ -222,11 +222,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Bytes behind their number.
+    #[inline]
     fn counted(&mut self) -> Option<&'a [u8]> {
         let length = self.u32()? as usize;
         self.take(length)
     }
 
+    #[inline]
     fn text(&mut self) -> Option<&'a str> {
         std::str::from_utf8(self.counted()?).ok()
     }
