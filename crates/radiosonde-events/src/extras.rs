@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use radiosonde_record::{Extra, Fields, Key, Record, Value, marked};
+use radiosonde_record::{Extra, Fields, Key, Record, Value, base64, marked};
 use radiosonde_redact::REDACTED;
 
 use crate::fields::{is_json, redact_broken_json};
@@ -242,6 +242,7 @@ fn attributes(out: &mut Vec<u8>, attributes: &[ShownAttribute<'_>]) {
 fn value(out: &mut Vec<u8>, value: Value<'_>) {
     match value {
         Value::Str(text) => json::string(out, text),
+        Value::Bytes(bytes) => json::string(out, &base64::encoded(bytes)),
         Value::Json(text) => raw(out, text),
         Value::Marked(text) => raw(out, &marked::shown(text)),
         Value::F64(number) if number.is_finite() => {

@@ -54,6 +54,14 @@ impl<'a, R: Room> Line<'a, R> {
         self.is_suspect
     }
 
+    /// Something in the record has to be looked at that is not written yet. No answer, for who has none
+    /// either.
+    #[cold]
+    pub(crate) fn suspect<T>(&mut self) -> Option<T> {
+        self.is_suspect = true;
+        None
+    }
+
     /// Takes back everything from a position on.
     #[inline(always)]
     pub(crate) fn rewind(&mut self, position: usize) {

@@ -27,7 +27,8 @@ impl Parts<'_, '_> {
 
     /// Appends the fields when each stands at its place in the call site's list, as those of
     /// `event!` do: then no key comes twice, and all of them are encoded already. Whether one was
-    /// redacted; `None` when they stand otherwise, and then some may have been appended.
+    /// redacted; `None` when they stand otherwise, and then some may have been appended, or when one
+    /// of them is bytes, or has some in it: then all are looked at.
     #[inline(always)]
     fn listed_members(&self, line: &mut Line<'_, impl Room>) -> Option<bool> {
         if self.record.truncated || !self.text.is_distinct || self.checks_json {
@@ -42,12 +43,19 @@ impl Parts<'_, '_> {
             line.piece(&key.text);
             // The value is read in each branch: so each of its types goes straight to its text.
             if key.redacted.is_none() {
-                line.value(fields.value()?);
-            } else if fields.value()? == RawValue::Null {
-                line.literal(b"null,");
+                match fields.value() {
+                    Some(value) => line.value(value),
+                    None => return line.suspect(),
+                }
             } else {
-                is_redacted = true;
-                line.value(RawValue::Text(REDACTED.as_bytes()));
+                match fields.value() {
+                    Some(RawValue::Null) => line.literal(b"null,"),
+                    Some(_) => {
+                        is_redacted = true;
+                        line.value(RawValue::Text(REDACTED.as_bytes()));
+                    }
+                    None => return line.suspect(),
+                }
             }
         }
         if !fields.is_indexed() {
