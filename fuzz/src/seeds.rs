@@ -56,6 +56,8 @@ fn records() -> Vec<Vec<u8>> {
             record.field_named("ratio", Value::F64(0.5));
             record.field_named("none", Value::Null);
             record.field_named("yes", Value::Bool(true));
+            record.field_named("bytes", Value::Bytes(&[0, 0x7f, 0xff]));
+            record.field_named("list", Value::Marked("[\"\\u0000bAH//\",\"\\u0000dNaN\"]"));
         }));
         records.push(fuzzing::record(front(Kind::Metric), &site, |record| {
             record.message(Value::Str("shop_orders"));

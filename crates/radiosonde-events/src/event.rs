@@ -32,7 +32,7 @@
 /// | | `target: "shop::cache"` | what the filter looks at; default: the module path |
 /// | | `source: "billing"` | `source` in the line; default: the target |
 /// | | `ratelimit: 10` | most events a second from here; a lower configured limit wins |
-/// | field | `key = value` | numbers, booleans, strings, `Option`s: they keep their JSON type |
+/// | field | `key = value` | numbers, booleans, strings, `Option`s: they keep their JSON type; bytes (`&[u8]`, `Vec<u8>`) are base64 |
 /// | | `key = %value` | by `Display` |
 /// | | `key = ?value` | by `Debug` |
 /// | | `value`, `%value`, `?value` | the same, named after the variable; `order.id` works too |

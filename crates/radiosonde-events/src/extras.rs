@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use radiosonde_record::{Extra, Fields, Key, Record, Value};
+use radiosonde_record::{Extra, Fields, Key, Record, Value, base64, marked};
 use radiosonde_redact::REDACTED;
 
 use crate::fields::{is_json, redact_broken_json};
@@ -65,6 +65,7 @@ impl ShownAttribute<'_> {
     pub fn value(&self) -> Value<'_> {
         match (&self.redacted, self.value) {
             (Some(json), Value::Json(_)) => Value::Json(json),
+            (Some(json), Value::Marked(_)) => Value::Marked(json),
             (Some(text), _) => Value::Str(text),
             (None, value) => value,
         }
@@ -155,7 +156,7 @@ impl Looker<'_> {
         }
         let path = format!("{of}.attributes.{key}");
         let (value, is_broken_json) = match value {
-            Value::Json(text) if !is_json(text) => (Value::Str(text), true),
+            Value::Json(text) | Value::Marked(text) if !is_json(text) => (Value::Str(text), true),
             value => (value, false),
         };
         let redacted = match value {
@@ -164,6 +165,10 @@ impl Looker<'_> {
             }
             Value::Str(text) => self.secrets.redact(Some(&path), text, self.hits),
             Value::Json(json) => self.secrets.redact_json(&path, json, self.hits),
+            Value::Marked(json) => self.secrets.redact_marked(&path, json, self.hits),
+            Value::Bytes(bytes) => {
+                self.secrets.redact(Some(&path), &String::from_utf8_lossy(bytes), self.hits)
+            }
             Value::Null => None,
             // A number or a truth value, which only rules of the user may hide.
             other if self.secrets.has_callbacks() => {
@@ -237,7 +242,9 @@ fn attributes(out: &mut Vec<u8>, attributes: &[ShownAttribute<'_>]) {
 fn value(out: &mut Vec<u8>, value: Value<'_>) {
     match value {
         Value::Str(text) => json::string(out, text),
+        Value::Bytes(bytes) => json::string(out, &base64::encoded(bytes)),
         Value::Json(text) => raw(out, text),
+        Value::Marked(text) => raw(out, &marked::shown(text)),
         Value::F64(number) if number.is_finite() => {
             raw(out, zmij::Buffer::new().format_finite(number));
         }

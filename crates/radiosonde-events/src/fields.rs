@@ -35,6 +35,7 @@ impl Field<'_> {
     pub(crate) fn shown(&self) -> Value<'_> {
         match (&self.redacted, self.value) {
             (Some(json), Value::Json(_)) => Value::Json(json),
+            (Some(json), Value::Marked(_)) => Value::Marked(json),
             (Some(text), _) => Value::Str(text),
             (None, value) => value,
         }
@@ -67,7 +68,9 @@ pub(crate) fn resolve<'a>(
         let hidden_by = counter(key, value, text, secrets).cloned();
         let (value, is_broken_json) = match value {
             _ if hidden_by.is_some() => (Value::Str(REDACTED), false),
-            Value::Json(text) if how.checks_json && !is_json(text) => (Value::Str(text), true),
+            Value::Json(text) | Value::Marked(text) if how.checks_json && !is_json(text) => {
+                (Value::Str(text), true)
+            }
             value => (value, false),
         };
         let (name, redacted) = (name(key, site), None);
@@ -126,6 +129,8 @@ fn look(field: &mut Field<'_>, path: Option<&str>, secrets: &Secrets, hits: &mut
         Value::Str(text) if field.is_broken_json => redact_broken_json(path, text, secrets, hits),
         Value::Str(text) => secrets.redact(path, text, hits),
         Value::Json(json) => secrets.redact_json(path.unwrap_or("meta"), json, hits),
+        Value::Marked(json) => secrets.redact_marked(path.unwrap_or("meta"), json, hits),
+        Value::Bytes(bytes) => secrets.redact(path, &String::from_utf8_lossy(bytes), hits),
         Value::Null => None,
         other if path.is_some() && secrets.has_callbacks() => {
             secrets.redact(path, &format!("{other:?}"), hits)

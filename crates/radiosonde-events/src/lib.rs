@@ -29,8 +29,9 @@
 //! and nobody knows how long it would have gone on. Fields that no longer fit into the
 //! [`RECORD_MAX`](radiosonde_record::RECORD_MAX) of a record are left out. Either way the line says
 //! `"truncated":true` among the fields: in `meta`, for a span in `attributes`, and for an event of a
-//! span in that event's; a field of the caller's with that name stays as it is. Bytes that are no UTF-8 are replaced; NaN and infinities,
-//! which JSON has no numbers for, become strings.
+//! span in that event's; a field of the caller's with that name stays as it is. Bytes past `FIELD_MAX` end
+//! there, without a marker. They are base64 in a line (RFC 4648 §4), as in OTLP's JSON, and nothing tells
+//! them from a text there; NaN and infinities, which JSON has no numbers for, become strings as well.
 //!
 //! # Own metrics
 //!

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use radiosonde_record::{Key, Record, Value};
+use radiosonde_record::{Key, Record, Value, marked};
 use radiosonde_redact::Rules;
 
 /// How many values were redacted, by rule. Clones share their counts.
@@ -112,6 +112,8 @@ impl Secrets {
             let in_value = match value {
                 Value::Str(text) => self.rules.matches(text),
                 Value::Json(json) => suspects_json || self.rules.matches(json),
+                Value::Marked(_) => true,
+                Value::Bytes(bytes) => self.rules.matches(&String::from_utf8_lossy(bytes)),
                 _ => false,
             };
             in_value || matches!(key, Key::Name(key) if self.rules.matches(key))
@@ -163,6 +165,18 @@ impl Secrets {
         hits: &mut Vec<Counter>,
     ) -> Option<String> {
         self.rules.redact_json(path, json, &mut |rule| hits.push(self.redactions.counter(rule)))
+    }
+
+    /// As [`Secrets::redact_json`], for JSON with marks: what they stand for is looked at.
+    pub(crate) fn redact_marked(
+        &self,
+        path: &str,
+        json: &str,
+        hits: &mut Vec<Counter>,
+    ) -> Option<String> {
+        let meant = |text: String| marked::read(&text).into_text();
+        let mut hit = |rule: &str| hits.push(self.redactions.counter(rule));
+        self.rules.redact_json_by(path, json, &meant, &mut hit)
     }
 
     /// Where the rule counts that hides values of this key; `None` when they may be shown.

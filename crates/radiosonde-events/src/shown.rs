@@ -137,7 +137,7 @@ impl Viewer {
 }
 
 /// Shows the fields when each stands at its place in the call site's list. Whether one was hidden for
-/// its key; `None` when they stand otherwise, and then some may have been shown. Whether one of them may
+/// its key; `None` when they stand otherwise or one of them is bytes, and then some may have been shown. Whether one of them may
 /// have a secret in it, `suspect` says.
 #[inline]
 fn listed_fields(
@@ -152,6 +152,11 @@ fn listed_fields(
         let Key::Index(index) = key else { return None };
         let key = text.keys.get(index).filter(|_| index >= next)?;
         next = index + 1;
+        if matches!(value, Value::Bytes(_) | Value::Marked(_)) {
+            // All are looked at, as for their line.
+            *suspect = true;
+            return None;
+        }
         if key.redacted.is_some() && !matches!(value, Value::Null) {
             redacted = true;
             to.field(&key.name, Value::Str(REDACTED));
@@ -167,6 +172,8 @@ fn is_suspect(value: Value<'_>, suspects_json: bool) -> bool {
     match value {
         Value::Str(text) => may_match(text.as_bytes()),
         Value::Json(json) => suspects_json || may_match(json.as_bytes()),
+        Value::Marked(_) => true,
+        Value::Bytes(bytes) => may_match(bytes),
         _ => false,
     }
 }

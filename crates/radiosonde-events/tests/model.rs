@@ -11,7 +11,7 @@ use radiosonde_context::{Context, SpanId, TraceId, scope};
 use radiosonde_events::{DaySink, Owner, Redactions, log_event};
 use radiosonde_record::{
     Builder, Descriptor, Drain, Filter, Instance, Journal, Kind, Lease, Level, Placement, Slot,
-    SpanPart, Unsynced, Value, patiently, with_journal,
+    SpanPart, Unsynced, Value, base64, patiently, with_journal,
 };
 use radiosonde_redact::Rules;
 
@@ -41,10 +41,15 @@ enum Given {
     U64(u64),
     F64(f64),
     Str(String),
+    Bytes(Vec<u8>),
     Json,
+    Marked,
 }
 
 const JSON: &str = r#"{"free":["form",1]}"#;
+const MARKED: &str = r#"["\u0000bAAH/","\u0000d-Inf","\u0000t\u0000"]"#;
+/// What is shown of it.
+const SHOWN: &str = r#"["AAH/","-Inf","\u0000"]"#;
 
 impl Given {
     fn value(&self) -> Value<'_> {
@@ -55,7 +60,9 @@ impl Given {
             Self::U64(value) => Value::U64(*value),
             Self::F64(value) => Value::F64(*value),
             Self::Str(value) => Value::Str(value),
+            Self::Bytes(value) => Value::Bytes(value),
             Self::Json => Value::Json(JSON),
+            Self::Marked => Value::Marked(MARKED),
         }
     }
 
@@ -70,7 +77,9 @@ impl Given {
             Self::F64(value) if value.is_infinite() => string("-Inf"),
             Self::F64(value) => serde_json::to_string(value).unwrap(),
             Self::Str(value) => string(value),
+            Self::Bytes(value) => string(&base64::encoded(value)),
             Self::Json => JSON.to_owned(),
+            Self::Marked => SHOWN.to_owned(),
         }
     }
 }
@@ -319,6 +328,8 @@ fn given() -> impl Strategy<Value = Given> {
         (-1000_i32..1000).prop_map(|number| Given::F64(f64::from(number) / 8.0)),
         text().prop_map(Given::Str),
         Just(Given::Json),
+        Just(Given::Marked),
+        prop::collection::vec(any::<u8>(), 0..40).prop_map(Given::Bytes),
     ]
 }
 
@@ -398,12 +409,15 @@ fn the_largest_records_of_what_grows_most_fit_into_their_room() {
         Call { shape, level, message, context: 2 }
     };
     let texts = |count: usize| (0..count).map(|at| (at, Given::Str(control(12 * 1024)))).collect();
+    let bytes =
+        |count: usize| (0..count).map(|at| (at, Given::Bytes(vec![0xff; 12 * 1024]))).collect();
     let secrets = (0..1000).map(|at| (at % 254, Given::Bool(true))).collect();
     let span = |fields| Shape::Span { site: 3, fields, parent: u64::MAX, kind: 5, status: 2 };
     check(&[
         call(Shape::Site { site: 3, fields: texts(3) }, 24 * 1024),
         call(span(texts(3)), 24 * 1024),
         call(Shape::Dynamic { name: 0, fields: texts(4) }, 10 * 1024),
+        call(Shape::Site { site: 3, fields: bytes(3) }, 20 * 1024),
     ]);
     check(&[call(span(secrets), 0)]);
 }

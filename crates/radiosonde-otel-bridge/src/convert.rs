@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use opentelemetry::trace::{SpanContext, TraceState as OtelTraceState};
 use opentelemetry::{Array, KeyValue, Value as OtelValue};
 use radiosonde_context::{Context, SpanId, TraceFlags, TraceId, TraceState};
-use radiosonde_record::{FIELD_MAX, Value};
-use serde_json::{Number, Value as Json};
+use radiosonde_record::{FIELD_MAX, Value, marked};
+use serde_json::Value as Json;
 
 /// Trace and span; `None` for those that are not valid.
 pub(crate) fn ids(span: &SpanContext) -> Option<(TraceId, SpanId)> {
@@ -49,7 +49,20 @@ pub(crate) fn nanoseconds(time: SystemTime) -> u64 {
 pub(crate) struct Attributes<'a> {
     all: &'a [KeyValue],
     /// One of each list, in their order.
-    lists: Vec<Option<String>>,
+    lists: Vec<Option<List>>,
+}
+
+/// A list as JSON.
+struct List {
+    json: String,
+    /// Whether some of its texts are marked.
+    has_marks: bool,
+}
+
+impl List {
+    fn value(&self) -> Value<'_> {
+        if self.has_marks { Value::Marked(&self.json) } else { Value::Json(&self.json) }
+    }
 }
 
 impl<'a> Attributes<'a> {
@@ -62,8 +75,8 @@ impl<'a> Attributes<'a> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Value<'_>)> {
         let mut lists = self.lists.iter();
         self.all.iter().map(move |KeyValue { key, value, .. }| {
-            let list = array(value).and_then(|_| lists.next()?.as_deref());
-            (key.as_str(), list.map_or_else(|| plain(value), Value::Json))
+            let list = array(value).and_then(|_| lists.next()?.as_ref());
+            (key.as_str(), list.map_or_else(|| plain(value), List::value))
         })
     }
 }
@@ -87,39 +100,48 @@ fn plain(value: &OtelValue) -> Value<'_> {
 }
 
 /// A list as JSON; `None` for one longer than a text may be.
-fn list(array: &Array) -> Option<String> {
+fn list(array: &Array) -> Option<List> {
     match array {
-        Array::Bool(items) => joined(items.iter().map(|item| Json::from(*item))),
-        Array::I64(items) => joined(items.iter().map(|item| Json::from(*item))),
-        Array::F64(items) => joined(items.iter().map(|item| number(*item))),
+        Array::Bool(items) => joined(items, |item, _| Json::from(*item)),
+        Array::I64(items) => joined(items, |item, _| Json::from(*item)),
+        Array::F64(items) => joined(items, |item, has_marks| number(*item, has_marks)),
         Array::String(items) => {
             // None of them is copied for nothing.
             let fits = items.iter().all(|item| item.as_str().len() < FIELD_MAX);
-            fits.then(|| joined(items.iter().map(|item| Json::from(item.as_str()))))?
+            fits.then(|| joined(items, |item, has_marks| text(item.as_str(), has_marks)))?
         }
         _ => None,
     }
 }
 
-fn joined(items: impl Iterator<Item = Json>) -> Option<String> {
-    let mut text = String::from("[");
+fn joined<T>(items: &[T], json: impl Fn(&T, &mut bool) -> Json) -> Option<List> {
+    let mut list = List { json: String::from("["), has_marks: false };
     for item in items {
-        let separator = if text.len() > 1 { "," } else { "" };
-        text.extend([separator, &item.to_string()]);
+        let separator = if list.json.len() > 1 { "," } else { "" };
+        let item = json(item, &mut list.has_marks).to_string();
+        list.json.extend([separator, &item]);
         // With the bracket at the end.
-        if text.len() >= FIELD_MAX {
+        if list.json.len() >= FIELD_MAX {
             return None;
         }
     }
-    text.push(']');
-    Some(text)
+    list.json.push(']');
+    Some(list)
 }
 
-/// A number inside of JSON, which has none for three of them: they are texts, as in lines.
-pub(crate) fn number(number: f64) -> Json {
-    match Number::from_f64(number) {
-        Some(number) => Json::Number(number),
-        None if number.is_nan() => Json::from("NaN"),
-        None => Json::from(if number > 0.0 { "+Inf" } else { "-Inf" }),
+/// A number inside of JSON, which has none for three of them: these are marked texts.
+pub(crate) fn number(number: f64, has_marks: &mut bool) -> Json {
+    match marked::of_number(number) {
+        Some(text) => {
+            *has_marks = true;
+            Json::from(text)
+        }
+        None => Json::from(number),
     }
+}
+
+/// A text inside of JSON.
+pub(crate) fn text(text: &str, has_marks: &mut bool) -> Json {
+    *has_marks |= text.starts_with(marked::MARK);
+    Json::from(marked::of_text(text))
 }

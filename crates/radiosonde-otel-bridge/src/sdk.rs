@@ -33,14 +33,15 @@
 //! |---|---|
 //! | severity number, or else text | `level`; steps in between and texts of their own in `meta` |
 //! | event name | `evt`, where it is one by our rules; else `meta.event_name`, and `evt` is `log` |
-//! | body | `msg`; a list or a map is `meta.body` |
+//! | body | `msg`; a list, a map and bytes are `meta.body` |
 //! | name of the scope | `source`; label `otel.scope.name` of metrics |
 //! | version and attributes of the scope | `otel.scope.version`, `otel.scope.…` |
 //! | `service.name` of the resource, if not that of `init!` | `service.name` |
 //! | attributes | `meta`, `attributes` of a span, `labels` of a metric, where all are text |
 //! | `job_id`, `worker_id`, `session_id` | the ids of the line |
 //! | time, else observed time, else now | `ts`; never ahead of the clock |
-//! | lists and maps | JSON; bytes that are no text as hexadecimal digits |
+//! | bytes | base64 |
+//! | lists and maps | JSON |
 //! | cumulative sums, gauges, histograms, summaries | `"kind":"snapshot"` |
 //! | delta sums and histograms | `"kind":"delta"` |
 //!

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use radiosonde_record::Value;
+use radiosonde_record::marked::{self, Marked};
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::wire::{Writer, block_size, varint_size};
@@ -18,6 +19,7 @@ const INT: u32 = 3;
 const DOUBLE: u32 = 4;
 const ARRAY: u32 = 5;
 const MAP: u32 = 6;
+const BYTES: u32 = 7;
 
 /// Values of an `ArrayValue`, and pairs of a `KeyValueList`.
 const VALUES: u32 = 1;
@@ -74,7 +76,9 @@ pub(crate) fn any_value(out: &mut Writer, value: Value<'_>) {
         Value::U64(value) => unsigned(out, value),
         Value::F64(value) => out.double(DOUBLE, value),
         Value::Str(text) => out.text(STRING, text),
-        Value::Json(text) => json(out, text),
+        Value::Bytes(bytes) => out.block(BYTES, bytes),
+        Value::Json(text) => json(out, text, false),
+        Value::Marked(text) => json(out, text, true),
         Value::Null => {}
         other => unknown(out, other),
     }
@@ -95,11 +99,12 @@ fn unsigned(out: &mut Writer, value: u64) {
     }
 }
 
-/// Finished JSON as lists, maps and what is in them; what is none is text.
-fn json(out: &mut Writer, text: &str) {
+/// Finished JSON as lists, maps and what is in them, and what its texts stand for if they are marked; what
+/// is none is text.
+fn json(out: &mut Writer, text: &str, is_marked: bool) {
     let start = out.len();
     let mut reader = serde_json::Deserializer::from_str(text);
-    let read = Nested { out, depth: 0 }.deserialize(&mut reader);
+    let read = Nested { out, depth: 0, is_marked }.deserialize(&mut reader);
     if read.and_then(|()| reader.end()).is_err() {
         out.truncate(start);
         out.text(STRING, text);
@@ -110,6 +115,8 @@ fn json(out: &mut Writer, text: &str) {
 struct Nested<'w> {
     out: &'w mut Writer,
     depth: u32,
+    /// Whether texts may stand for something else.
+    is_marked: bool,
 }
 
 impl<'de> DeserializeSeed<'de> for Nested<'_> {
@@ -152,12 +159,16 @@ impl<'de> Visitor<'de> for Nested<'_> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.out.text(STRING, text);
+        match if self.is_marked { marked::read(text) } else { Marked::Text(text) } {
+            Marked::Bytes(bytes) => self.out.block(BYTES, &bytes),
+            Marked::Number(number) => self.out.double(DOUBLE, number),
+            Marked::Text(text) => self.out.text(STRING, text),
+        }
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let Self { out, depth } = self;
+        let Self { out, depth, is_marked } = self;
         if depth == DEPTH_MAX {
             while list.next_element::<IgnoredAny>()?.is_some() {}
             out.text(STRING, DEEPER);
@@ -167,7 +178,8 @@ impl<'de> Visitor<'de> for Nested<'_> {
         loop {
             let before = out.len();
             let value = out.begin(VALUES);
-            let Some(()) = list.next_element_seed(Nested { out, depth: depth + 1 })? else {
+            let Some(()) = list.next_element_seed(Nested { out, depth: depth + 1, is_marked })?
+            else {
                 out.truncate(before);
                 break;
             };
@@ -178,7 +190,7 @@ impl<'de> Visitor<'de> for Nested<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { out, depth } = self;
+        let Self { out, depth, is_marked } = self;
         if depth == DEPTH_MAX {
             while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
             out.text(STRING, DEEPER);
@@ -193,7 +205,7 @@ impl<'de> Visitor<'de> for Nested<'_> {
                 break;
             };
             let value = out.begin(VALUE);
-            map.next_value_seed(Nested { out, depth: depth + 1 })?;
+            map.next_value_seed(Nested { out, depth: depth + 1, is_marked })?;
             out.end(value);
             out.end(pair);
         }

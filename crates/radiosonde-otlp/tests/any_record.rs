@@ -11,16 +11,18 @@ use radiosonde_events::Redactions;
 use radiosonde_otlp::Entry;
 use radiosonde_otlp::fuzzing::Encoding;
 use radiosonde_record::{
-    Descriptor, EncodedFields, Kind, Level, Record, SpanExtras, SpanPart, Value,
+    Descriptor, EncodedFields, Kind, Level, Record, SpanExtras, SpanPart, Value, marked,
 };
 
 /// A value that outlives the strategy that made it.
 #[derive(Clone, Debug)]
 enum Owned {
     Bool(bool),
+    Bytes(Vec<u8>),
     F64(f64),
     I64(i64),
     Json(String),
+    Marked(String),
     Null,
     Str(String),
     U64(u64),
@@ -30,9 +32,11 @@ impl Owned {
     fn value(&self) -> Value<'_> {
         match self {
             Self::Bool(value) => Value::Bool(*value),
+            Self::Bytes(bytes) => Value::Bytes(bytes),
             Self::F64(value) => Value::F64(*value),
             Self::I64(value) => Value::I64(*value),
             Self::Json(text) => Value::Json(text),
+            Self::Marked(text) => Value::Marked(text),
             Self::Null => Value::Null,
             Self::Str(text) => Value::Str(text),
             Self::U64(value) => Value::U64(*value),
@@ -68,12 +72,28 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
     })
 }
 
+/// As lists and maps have bytes in them, and texts that begin as marks do.
+fn with_marks(json: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value as Json;
+    match json {
+        Json::String(text) if text.len() % 3 == 0 => marked::of_bytes(text.as_bytes()).into(),
+        Json::String(text) if text.len() % 3 == 1 => marked::of_text(&format!("\0{text}")).into(),
+        Json::Bool(true) => marked::of_number(f64::NEG_INFINITY).into(),
+        Json::Array(list) => list.into_iter().map(with_marks).collect(),
+        Json::Object(map) => map.into_iter().map(|(key, value)| (key, with_marks(value))).collect(),
+        other => other,
+    }
+}
+
 fn value() -> impl Strategy<Value = Owned> {
     prop_oneof![
         any::<bool>().prop_map(Owned::Bool),
         any::<f64>().prop_map(Owned::F64),
         any::<i64>().prop_map(Owned::I64),
         json().prop_map(|json| Owned::Json(json.to_string())),
+        json().prop_map(|json| Owned::Marked(with_marks(json).to_string())),
+        vec(any::<u8>(), 0..60).prop_map(Owned::Bytes),
+        text().prop_map(|text| Owned::Bytes(text.into_bytes())),
         Just(Owned::Null),
         text().prop_map(Owned::Str),
         any::<u64>().prop_map(Owned::U64),

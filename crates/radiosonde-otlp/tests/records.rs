@@ -14,6 +14,7 @@ use radiosonde_otlp::fuzzing::Encoding;
 use radiosonde_otlp::{Entry, Stream};
 use radiosonde_record::{
     Descriptor, EncodedFields, Kind, Level, MESSAGE_MAX, Record, SpanExtras, SpanPart, Value,
+    marked,
 };
 use serde_json::json;
 
@@ -86,7 +87,7 @@ fn log_lines_wait_by_their_level_and_events_with_events() {
 #[test]
 fn values_keep_their_types() {
     let deep = format!("{}1{}", "[".repeat(40), "]".repeat(40));
-    let cases: [(Value<'_>, Option<Any>); 12] = [
+    let cases: [(Value<'_>, Option<Any>); 15] = [
         (Value::Null, None),
         (Value::Bool(false), Some(Any::BoolValue(false))),
         (Value::I64(i64::MIN), Some(Any::IntValue(i64::MIN))),
@@ -96,7 +97,10 @@ fn values_keep_their_types() {
         (Value::F64(f64::INFINITY), Some(Any::DoubleValue(f64::INFINITY))),
         (Value::Str(""), Some(Any::StringValue(String::new()))),
         (Value::Str("a\0\n\"\u{202e}🚀"), Some(Any::StringValue("a\0\n\"\u{202e}🚀".into()))),
-        (Value::Bytes(b"fe\xff"), Some(Any::StringValue("fe\u{fffd}".into()))),
+        (Value::Bytes(b"fe\xff"), Some(Any::BytesValue(b"fe\xff".to_vec()))),
+        (Value::Bytes(b"text"), Some(Any::BytesValue(b"text".to_vec()))),
+        (Value::Bytes(b""), Some(Any::BytesValue(Vec::new()))),
+        (Value::Bytes(b"Bearer abc123def456"), Some(Any::StringValue("Bearer [redacted]".into()))),
         (Value::Json("{\"not\":json}"), Some(Any::StringValue("{\"not\":json}".into()))),
         (Value::Json("17"), Some(Any::IntValue(17))),
     ];
@@ -126,6 +130,67 @@ fn values_keep_their_types() {
         depth += 1;
     }
     assert_eq!((depth, inner), (16, Any::StringValue("…".into())));
+}
+
+#[test]
+fn bytes_and_numbers_in_lists_and_maps_are_what_they_were() {
+    let marked = r#"[{"k":"\u0000bAP8="},"\u0000dNaN","\u0000d+Inf","\u0000t\u0000bAP8=","AP8="]"#;
+    for is_dead in [false, true] {
+        let record = bytes((Kind::Event, Level::Info), NOW, &Context::default(), |record| {
+            record.field(0, Value::Marked(marked));
+        });
+        let both = both_of(&owner(), &record, &site("log"), is_dead);
+        let shown = json!([{"k": "AP8="}, "NaN", "+Inf", "\0bAP8=", "AP8="]);
+        assert_eq!(both.line["meta"]["status"], shown);
+        let log = both.log();
+        let found = log.attributes.iter().find(|attribute| attribute.key == "status").unwrap();
+        let Some(Any::ArrayValue(list)) = &found.value.as_ref().unwrap().value else { panic!() };
+        let values: Vec<_> = list.values.iter().map(|value| value.value.clone().unwrap()).collect();
+        let Any::KvlistValue(map) = &values[0] else { panic!("{values:?}") };
+        let inner = map.values[0].value.as_ref().unwrap().value.as_ref();
+        assert_eq!(inner, Some(&Any::BytesValue(vec![0, 0xff])));
+        assert!(matches!(values[1], Any::DoubleValue(number) if number.is_nan()));
+        let expected = [
+            Any::DoubleValue(f64::INFINITY),
+            Any::StringValue("\0bAP8=".into()),
+            Any::StringValue("AP8=".into()),
+        ];
+        assert_eq!(values[2..], expected);
+        both.assert_same_log();
+    }
+}
+
+#[test]
+fn secrets_in_bytes_are_taken_out_wherever_they_stand() {
+    let [note, text, ok] = [&b"Bearer abc123def456"[..], b"x", b"ok"].map(marked::of_bytes);
+    let marked = json!({"note": note, "password": text, "n": ok}).to_string();
+    let mut attributes_of_link = EncodedFields::default();
+    attributes_of_link.push_named("note", Value::Bytes(b"\xff Bearer abc123def456"));
+    attributes_of_link.push_named("nested", Value::Marked(&marked));
+    attributes_of_link.push_named("api_key", Value::Bytes(&[0xff]));
+    let mut extras = SpanExtras::default();
+    assert!(extras.link([1; 16], [2; 8], "", &attributes_of_link));
+    let (context, ..) = context();
+    let record = bytes((Kind::Span, Level::Info), NOW, &context, |record| {
+        record.span_with(&SpanPart::default(), "", &extras);
+        record.field_named("note", Value::Bytes(b"\xff Bearer abc123def456"));
+        record.field_named("nested", Value::Marked(&marked));
+        record.field_named("api_key", Value::Bytes(&[0xff]));
+    });
+    for is_dead in [false, true] {
+        let both = both_of(&owner(), &record, &site("log"), is_dead);
+        let expected = json!({
+            "note": "\u{fffd} Bearer [redacted]",
+            "nested": {"note": "Bearer [redacted]", "password": "[redacted]", "n": "b2s="},
+            "api_key": "[redacted]",
+        });
+        assert_eq!(both.line["meta"]["attributes"], expected);
+        assert_eq!(both.line["meta"]["links"][0]["attributes"], expected);
+        both.assert_same_span();
+        let kept = [b'o', b'k'];
+        assert!(both.entry.windows(2).any(|found| found == kept), "bytes are bytes beside them");
+        assert!(!both.entry.windows(7).any(|found| found == b"abc123d"));
+    }
 }
 
 #[test]

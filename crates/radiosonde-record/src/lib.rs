@@ -60,6 +60,8 @@
 #![deny(unsafe_code)]
 
 mod account;
+#[doc(hidden)]
+pub mod base64;
 mod batch;
 mod callsite;
 mod control;
@@ -77,6 +79,8 @@ mod lanes;
 mod level;
 mod lines;
 mod log_site;
+#[doc(hidden)]
+pub mod marked;
 #[doc(hidden)]
 pub mod metric_line;
 mod open;

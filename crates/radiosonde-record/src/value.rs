@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::{base64, marked};
+
 /// The value of a field. Numbers stay numbers all the way to the line.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
@@ -20,7 +22,8 @@ pub enum Value<'a> {
     F64(f64),
     /// Text.
     Str(&'a str),
-    /// Bytes that are mostly text; what is not UTF-8 is replaced by U+FFFD.
+    /// Bytes: base64 in a line, `bytes_value` over OTLP. As a message, or a name, they are text, with
+    /// U+FFFD for what is not UTF-8.
     Bytes(&'a [u8]),
     /// Whatever its `Display` writes.
     Display(&'a dyn fmt::Display),
@@ -29,9 +32,12 @@ pub enum Value<'a> {
     /// Finished JSON. Only for radiosonde's own crates: it reaches the line unchecked.
     #[doc(hidden)]
     Json(&'a str),
+    /// The same with texts in it that stand for what JSON has no form for: see [`marked`](crate::marked).
+    #[doc(hidden)]
+    Marked(&'a str),
 }
 
-/// What can stand on the right of `key = value` in `event!`: numbers, truth values, text, and
+/// What can stand on the right of `key = value` in `event!`: numbers, truth values, text, bytes, and
 /// options, references and boxes of them. Other types go by `key = %value` or `key = ?value`.
 ///
 /// Sealed: it is asked while the record is written, where no code of an application may run.
@@ -56,7 +62,9 @@ mod sealed {
     }
 
     sealed!(bool, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64, usize, isize, u128, i128);
-    sealed!(str, String, Cow<'_, str>, [u8], super::Value<'_>);
+    sealed!(str, String, Cow<'_, str>, [u8], Vec<u8>, super::Value<'_>);
+
+    impl<const N: usize> Sealed for [u8; N] {}
 
     impl<T: Sealed + ?Sized> Sealed for &T {}
     impl<T: Sealed + ?Sized> Sealed for Box<T> {}
@@ -138,6 +146,20 @@ impl ToValue for [u8] {
     }
 }
 
+impl ToValue for Vec<u8> {
+    #[inline]
+    fn to_value(&self) -> Value<'_> {
+        Value::Bytes(self)
+    }
+}
+
+impl<const N: usize> ToValue for [u8; N] {
+    #[inline]
+    fn to_value(&self) -> Value<'_> {
+        Value::Bytes(self)
+    }
+}
+
 impl ToValue for Value<'_> {
     #[inline]
     fn to_value(&self) -> Value<'_> {
@@ -188,10 +210,11 @@ impl fmt::Debug for Value<'_> {
             Self::U64(value) => value.fmt(f),
             Self::F64(value) => value.fmt(f),
             Self::Str(value) => value.fmt(f),
-            Self::Bytes(value) => String::from_utf8_lossy(value).fmt(f),
+            Self::Bytes(value) => base64::encoded(value).fmt(f),
             Self::Display(value) => write!(f, "{value}"),
             Self::Debug(value) => value.fmt(f),
             Self::Json(value) => f.write_str(value),
+            Self::Marked(value) => f.write_str(&marked::shown(value)),
         }
     }
 }

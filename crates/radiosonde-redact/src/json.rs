@@ -21,6 +21,18 @@ impl Rules {
         json: &str,
         counted: &mut dyn FnMut(&'r str),
     ) -> Option<String> {
+        self.redact_json_by(path, json, &|text| text, counted)
+    }
+
+    /// As [`Rules::redact_json`], where texts may stand for something else: the rules are asked about
+    /// what `meant` makes of each, and what they find replaces the whole of it. Names mean themselves.
+    pub fn redact_json_by<'r>(
+        &'r self,
+        path: &str,
+        json: &str,
+        meant: &dyn Fn(String) -> String,
+        counted: &mut dyn FnMut(&'r str),
+    ) -> Option<String> {
         if serde_json::from_str::<IgnoredAny>(json).is_err() {
             return self.redact_at(path, json, counted).map(|redacted| quoted(&redacted));
         }
@@ -31,6 +43,7 @@ impl Rules {
             copied: 0,
             out: String::new(),
             path: path.to_owned(),
+            meant,
             counted,
         };
         walk.value(0);
@@ -50,6 +63,7 @@ struct Walk<'r, 'c, 'j> {
     copied: usize,
     out: String,
     path: String,
+    meant: &'c dyn Fn(String) -> String,
     counted: &'c mut dyn FnMut(&'r str),
 }
 
@@ -71,6 +85,7 @@ impl<'r> Walk<'r, '_, '_> {
             }
             b'"' => {
                 let (text, other) = self.string();
+                let text = (self.meant)(text);
                 let redacted = self.rules.redact_at(&self.path, &text, self.counted);
                 if redacted.is_some() && other.is_some() || self.hides(other.as_deref()) {
                     self.hide(start, TANGLED);

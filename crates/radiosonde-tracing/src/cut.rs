@@ -1,5 +1,6 @@
 //! Texts that are cut, with a marker behind them, and what was cut of a span.
 
+use radiosonde_record::marked::mark_of;
 use radiosonde_record::{EncodedFields, FIELD_MAX, Value, text_within};
 
 use crate::counts::{Counted, SpanCounts};
@@ -119,14 +120,23 @@ pub(crate) fn with_limited(
             to.set_truncated();
             return push(to, Value::Str(&text[..end]));
         }
-        Value::Json(json) => {
-            let Some(shorter) = with_short_texts(json, most as usize) else {
+        Value::Json(json) | Value::Marked(json) => {
+            let is_marked = matches!(value, Value::Marked(_));
+            let Some(shorter) = with_short_texts(json, most as usize, is_marked) else {
                 return push(to, value);
             };
             to.set_truncated();
-            return push(to, Value::Json(&shorter));
+            let shorter = &*shorter;
+            return push(to, if is_marked { Value::Marked(shorter) } else { Value::Json(shorter) });
         }
-        Value::Bytes(_) | Value::Display(_) | Value::Debug(_) => {
+        Value::Bytes(bytes) => {
+            let Some(first) = bytes.get(..most as usize) else { return push(to, value) };
+            if first.len() < bytes.len() {
+                to.set_truncated();
+            }
+            return push(to, Value::Bytes(first));
+        }
+        Value::Display(_) | Value::Debug(_) => {
             // Of as many characters at least, as they have four bytes at most.
             Text::of(value, TEXT_MAX.min((most as usize).saturating_mul(4)))
         }
@@ -139,12 +149,24 @@ pub(crate) fn with_limited(
     push(to, Value::Str(&whole.text[..end.unwrap_or(whole.text.len())]));
 }
 
-/// JSON whose texts have at most so many characters each, when there were more; names stay as they are.
-fn with_short_texts(json: &str, most: usize) -> Option<String> {
+/// JSON whose texts have at most so many characters each, when there were more; names stay as they are. Of
+/// what marked texts stand for, bytes are cut, too.
+fn with_short_texts(json: &str, most: usize, is_marked: bool) -> Option<String> {
     let (mut out, mut copied, mut at) = (String::new(), 0, 0);
     while let Some(quote) = json.get(at..).and_then(|rest| rest.find('"')) {
         let start = at + quote + 1;
-        let (length, cut) = text_in_quotes(&json[start..], most);
+        let mark = if is_marked { mark_of(&json[start..]) } else { None };
+        let (mark, kind) = mark.unwrap_or_default();
+        let start = start + mark;
+        let most_written = match kind {
+            // Four digits stand for three bytes.
+            b'b' => most / 3 * 4,
+            b'd' => usize::MAX,
+            _ => most,
+        };
+        let (length, cut) = text_in_quotes(&json[start..], most_written);
+        let digits = json[start..start + length].trim_end_matches('=').len();
+        let cut = cut.filter(|_| kind != b'b' || digits * 3 / 4 > most);
         at = start + length + 1;
         let is_name = json.get(at..).is_some_and(|rest| rest.trim_start().starts_with(':'));
         if let Some(cut) = cut.filter(|_| !is_name) {
@@ -213,9 +235,36 @@ mod tests {
             (r#"["\u"#, None),
         ];
         for (json, expected) in cases {
-            assert_eq!(with_short_texts(json, 2).as_deref(), expected, "{json}");
+            assert_eq!(with_short_texts(json, 2, false).as_deref(), expected, "{json}");
         }
-        assert_eq!(with_short_texts(r#"["a"]"#, 0).as_deref(), Some(r#"[""]"#));
+        assert_eq!(with_short_texts(r#"["a"]"#, 0, false).as_deref(), Some(r#"[""]"#));
+    }
+
+    #[test]
+    fn what_marked_texts_stand_for_is_cut() {
+        let cases = [
+            (r#"["\u0000bAAECAw==","\u0000d-Inf",1]"#, Some(r#"["\u0000bAAEC","\u0000d-Inf",1]"#)),
+            (r#"["\u0000bAAEC","abc"]"#, None),
+            (r#"["\u0000t\u0000abc"]"#, Some(r#"["\u0000t\u0000ab"]"#)),
+            (r#"["\u0000xab"]"#, Some(r#"["\u0000xa"]"#)),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(with_short_texts(json, 3, true).as_deref(), expected, "{json}");
+        }
+        assert_eq!(with_short_texts(r#"["\u0000bAAECAw=="]"#, 4, true), None);
+    }
+
+    #[test]
+    fn bytes_past_the_limit_stay_bytes_and_say_so() {
+        for (bytes, expected) in [(&[0, 1, 0xff][..], &[0, 1][..]), (&[0xff, 0], &[0xff, 0])] {
+            let mut fields = EncodedFields::default();
+            let mut pushed = Vec::new();
+            with_limited(Value::Bytes(bytes), 2, &mut fields, |_, value| {
+                let Value::Bytes(bytes) = value else { panic!("no bytes: {value:?}") };
+                pushed = bytes.to_owned();
+            });
+            assert_eq!((&*pushed, fields.is_truncated()), (expected, bytes.len() > 2));
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use radiosonde_record::{Level, Value};
+use radiosonde_record::{Level, Value, base64};
 
 use crate::console::page::{Page, Paper, Plain};
 use crate::console::style::{self, DIM, NAME, PLAIN};
@@ -116,6 +116,7 @@ fn path(names: &[&str], width: Option<usize>) -> Option<String> {
 fn text<'a>(value: &Value<'a>) -> Cow<'a, str> {
     match *value {
         Value::Str(text) | Value::Json(text) => Cow::Borrowed(text),
+        Value::Bytes(bytes) => Cow::Owned(base64::encoded(bytes)),
         ref other => {
             let mut text = String::new();
             // Writing to a string does not fail.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use opentelemetry_proto::tonic::common::v1::KeyValue;
-use radiosonde_record::{Value, start_of};
+use radiosonde_record::{Value, base64, start_of};
 
 use super::origin::Origin;
 use super::value::Held;
@@ -51,6 +51,7 @@ impl Labels {
                 name,
                 match value {
                     Value::Str(text) | Value::Json(text) => text.into(),
+                    Value::Bytes(bytes) => base64::encoded(bytes).into(),
                     other => format!("{other:?}").into(),
                 },
             );

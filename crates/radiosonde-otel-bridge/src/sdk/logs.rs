@@ -43,12 +43,14 @@ fn record_one(journal: &Journal, origin: &Origin<'_>, level: Level, log: &LogRec
     journal.record_at(moment.ns, what, &site, &context.packed(), |record| {
         let body = Held::of(log.body.as_ref());
         match &body {
-            // Its keys say what is secret in it, so it is no text.
-            Held::Json(_) => record.message(Value::Str(&log.event_name)),
+            // Keys say what is secret in a map, so it is no text; and bytes are none.
+            Held::Bytes(_) | Held::Json(_) | Held::Marked(_) => {
+                record.message(Value::Str(&log.event_name));
+            }
             Held::Null => record.message(Value::Str("")),
             body => record.message(body.value()),
         }
-        if let Held::Json(_) = body {
+        if let Held::Bytes(_) | Held::Json(_) | Held::Marked(_) = body {
             record.field_named("body", body.value());
         }
         for attribute in log.attributes.iter().filter(|attribute| !is_id(attribute)) {

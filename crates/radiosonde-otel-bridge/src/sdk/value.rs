@@ -2,7 +2,7 @@
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
-use radiosonde_record::Value;
+use radiosonde_record::{Value, base64, marked};
 use serde_json::{Map, Value as Json};
 
 use crate::convert;
@@ -14,14 +14,15 @@ const DEPTH_MAX: usize = 16;
 #[derive(Debug, PartialEq)]
 pub(super) enum Held<'a> {
     Bool(bool),
+    Bytes(&'a [u8]),
     F64(f64),
     I64(i64),
     /// A list or a map.
     Json(String),
+    /// The same, of which some texts are marked.
+    Marked(String),
     Null,
     Str(&'a str),
-    /// Bytes that are no text, as hexadecimal digits.
-    Text(String),
 }
 
 impl<'a> Held<'a> {
@@ -30,13 +31,12 @@ impl<'a> Held<'a> {
             // An index into a table that logs, metrics and traces do not have.
             None | Some(Any::StringValueStrindex(_)) => Self::Null,
             Some(Any::ArrayValue(_) | Any::KvlistValue(_)) => {
-                Self::Json(json(value, 0).to_string())
+                let mut has_marks = false;
+                let json = json(value, 0, &mut has_marks).to_string();
+                if has_marks { Self::Marked(json) } else { Self::Json(json) }
             }
             Some(Any::BoolValue(value)) => Self::Bool(*value),
-            Some(Any::BytesValue(bytes)) => match std::str::from_utf8(bytes) {
-                Ok(text) => Self::Str(text),
-                Err(_) => Self::Text(hexadecimal(bytes)),
-            },
+            Some(Any::BytesValue(bytes)) => Self::Bytes(bytes),
             Some(Any::DoubleValue(value)) => Self::F64(*value),
             Some(Any::IntValue(value)) => Self::I64(*value),
             Some(Any::StringValue(text)) => Self::Str(text),
@@ -46,22 +46,25 @@ impl<'a> Held<'a> {
     pub(super) fn value(&self) -> Value<'_> {
         match self {
             Self::Bool(value) => Value::Bool(*value),
+            Self::Bytes(bytes) => Value::Bytes(bytes),
             Self::F64(value) => Value::F64(*value),
             Self::I64(value) => Value::I64(*value),
             Self::Json(json) => Value::Json(json),
+            Self::Marked(json) => Value::Marked(json),
             Self::Null => Value::Null,
             Self::Str(text) => Value::Str(text),
-            Self::Text(text) => Value::Str(text),
         }
     }
 
-    /// The value as text: of a label, or an id.
+    /// The value as text, as lines have it: of a label, or an id.
     pub(super) fn into_text(self) -> String {
         match self {
             Self::Bool(value) => value.to_string(),
+            Self::Bytes(bytes) => base64::encoded(bytes),
             Self::F64(value) => value.to_string(),
             Self::I64(value) => value.to_string(),
-            Self::Json(text) | Self::Text(text) => text,
+            Self::Json(text) => text,
+            Self::Marked(text) => marked::shown(&text),
             Self::Null => String::new(),
             Self::Str(text) => text.to_owned(),
         }
@@ -81,24 +84,28 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn json(value: Option<&AnyValue>, depth: usize) -> Json {
+/// JSON of a value. What has no form there is marked, and `has_marks` says so.
+fn json(value: Option<&AnyValue>, depth: usize, has_marks: &mut bool) -> Json {
     match value.and_then(|value| value.value.as_ref()) {
         Some(Any::ArrayValue(_) | Any::KvlistValue(_)) if depth == DEPTH_MAX => Json::from("…"),
         Some(Any::ArrayValue(list)) => {
-            list.values.iter().map(|value| json(Some(value), depth + 1)).collect()
+            list.values.iter().map(|value| json(Some(value), depth + 1, has_marks)).collect()
         }
         Some(Any::KvlistValue(list)) => {
-            let pair = |pair: &KeyValue| (pair.key.clone(), json(pair.value.as_ref(), depth + 1));
+            let pair = |pair: &KeyValue| {
+                (pair.key.clone(), json(pair.value.as_ref(), depth + 1, has_marks))
+            };
             Json::Object(list.values.iter().map(pair).collect::<Map<_, _>>())
         }
-        Some(Any::DoubleValue(number)) => convert::number(*number),
-        _ => match Held::of(value) {
-            Held::Bool(value) => Json::from(value),
-            Held::I64(value) => Json::from(value),
-            Held::Str(text) => Json::from(text),
-            Held::Text(text) => Json::from(text),
-            _ => Json::Null,
-        },
+        Some(Any::DoubleValue(number)) => convert::number(*number, has_marks),
+        Some(Any::BytesValue(bytes)) => {
+            *has_marks = true;
+            Json::from(marked::of_bytes(bytes))
+        }
+        Some(Any::StringValue(text)) => convert::text(text, has_marks),
+        Some(Any::BoolValue(value)) => Json::from(*value),
+        Some(Any::IntValue(value)) => Json::from(*value),
+        None | Some(Any::StringValueStrindex(_)) => Json::Null,
     }
 }
 
@@ -133,17 +140,21 @@ mod tests {
             (Any::BoolValue(false), Held::Bool(false)),
             (Any::IntValue(i64::MIN), Held::I64(i64::MIN)),
             (Any::DoubleValue(-0.5), Held::F64(-0.5)),
-            (bytes(b"plain".to_vec()), Held::Str("plain")),
-            (bytes(vec![0xff, 0x00, 0x7f]), Held::Text("ff007f".into())),
+            (bytes(b"plain".to_vec()), Held::Bytes(b"plain")),
+            (bytes(vec![0xff, 0x00, 0x7f]), Held::Bytes(&[0xff, 0x00, 0x7f])),
             (Any::StringValueStrindex(3), Held::Null),
             (list(vec![]), Held::Json("[]".into())),
             (
                 list(vec![Any::IntValue(1), Any::DoubleValue(f64::NAN), bytes(vec![0xfe])]),
-                Held::Json(r#"[1,"NaN","fe"]"#.into()),
+                Held::Marked(r#"[1,"\u0000dNaN","\u0000b/g=="]"#.into()),
             ),
             (
                 map(vec![("a\"b", Any::DoubleValue(f64::NEG_INFINITY)), ("c", list(vec![]))]),
-                Held::Json(r#"{"a\"b":"-Inf","c":[]}"#.into()),
+                Held::Marked(r#"{"a\"b":"\u0000d-Inf","c":[]}"#.into()),
+            ),
+            (
+                list(vec![Any::StringValue("\0b".into()), Any::StringValue("a\0".into())]),
+                Held::Marked(r#"["\u0000t\u0000b","a\u0000"]"#.into()),
             ),
         ];
         for (given, expected) in cases {

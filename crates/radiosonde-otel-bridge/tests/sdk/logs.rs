@@ -59,7 +59,7 @@ fn a_record_stands_in_its_line_with_ids_types_and_time() {
     assert_eq!(ids, ["job-77", "3", "s.1"]);
     let expected = json!({
         "int": i64::MIN, "double": 0.25, "nan": "NaN", "flag": true, "text": "über 🦀",
-        "bytes": "ff00", "list": [1, "x"], "map": {"a": 1},
+        "bytes": "/wA=", "list": [1, "x"], "map": {"a": 1},
     });
     assert_eq!(line["meta"], expected);
 }

@@ -39,7 +39,7 @@ pub(super) struct Log<'w, 'r> {
     name: String,
 }
 
-/// Where the body of a log record comes from. Of an SDK's record whose body is a list or a map, this is
+/// Where the body of a log record comes from. Of an SDK's record whose body is a list, a map or bytes, this is
 /// the field `body`, and the message is the name of the event, or nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Body {
@@ -118,7 +118,9 @@ impl View for Log<'_, '_> {
                 self.item.unsigned(SEVERITY_NUMBER, number.cast_unsigned());
             }
             ("severity_text", Value::Str(text)) => self.item.text(SEVERITY_TEXT, text),
-            ("body", Value::Json(_)) if self.body == Body::Waits => {
+            ("body", Value::Bytes(_) | Value::Json(_) | Value::Marked(_))
+                if self.body == Body::Waits =>
+            {
                 self.item.message(BODY, |out| any_value(out, value));
                 self.body = Body::Done;
             }

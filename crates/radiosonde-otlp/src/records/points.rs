@@ -46,9 +46,11 @@ enum Number {
 #[derive(Debug)]
 enum Owned {
     Bool(bool),
+    Bytes(Vec<u8>),
     F64(f64),
     I64(i64),
     Json(String),
+    Marked(String),
     Null,
     Str(String),
     U64(u64),
@@ -58,9 +60,11 @@ impl Owned {
     fn of(value: Value<'_>) -> Self {
         match value {
             Value::Bool(value) => Self::Bool(value),
+            Value::Bytes(bytes) => Self::Bytes(bytes.to_owned()),
             Value::F64(value) => Self::F64(value),
             Value::I64(value) => Self::I64(value),
             Value::Json(text) => Self::Json(text.to_owned()),
+            Value::Marked(text) => Self::Marked(text.to_owned()),
             Value::Str(text) => Self::Str(text.to_owned()),
             Value::U64(value) => Self::U64(value),
             _ => Self::Null,
@@ -70,9 +74,11 @@ impl Owned {
     fn as_value(&self) -> Value<'_> {
         match self {
             Self::Bool(value) => Value::Bool(*value),
+            Self::Bytes(bytes) => Value::Bytes(bytes),
             Self::F64(value) => Value::F64(*value),
             Self::I64(value) => Value::I64(*value),
             Self::Json(text) => Value::Json(text),
+            Self::Marked(text) => Value::Marked(text),
             Self::Null => Value::Null,
             Self::Str(text) => Value::Str(text),
             Self::U64(value) => Value::U64(*value),

@@ -1,7 +1,6 @@
 //! The sender: from spools to collectors.
 
 mod answer;
-mod base64;
 mod breaker;
 mod connect;
 mod flight;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use http::Uri;
+use radiosonde_record::base64;
 
-use super::base64;
 use crate::endpoint::Url;
 use crate::percent::decoded;
 

@@ -13,7 +13,7 @@ use radiosonde_events::{Owner, Redactions};
 use radiosonde_otlp::fuzzing::Encoding;
 use radiosonde_otlp::{Entry, Stream};
 use radiosonde_record::fuzzing::{Front, record};
-use radiosonde_record::{Builder, Descriptor, Kind, Level, Lines, Record, Site};
+use radiosonde_record::{Builder, Descriptor, Kind, Level, Lines, Record, Site, base64};
 use radiosonde_redact::Rules;
 use serde_json::{Value as Json, json};
 
@@ -227,6 +227,7 @@ pub(crate) fn plain(value: Option<&AnyValue>) -> Json {
         None => Json::Null,
         Some(Any::ArrayValue(list)) => list.values.iter().map(|value| plain(Some(value))).collect(),
         Some(Any::BoolValue(value)) => json!(value),
+        Some(Any::BytesValue(bytes)) => json!(base64::encoded(bytes)),
         Some(Any::DoubleValue(value)) if value.is_nan() => json!("NaN"),
         Some(Any::DoubleValue(value)) if *value == f64::INFINITY => json!("+Inf"),
         Some(Any::DoubleValue(value)) if *value == f64::NEG_INFINITY => json!("-Inf"),

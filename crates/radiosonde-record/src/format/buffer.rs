@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::fmt;
 
 use super::{
-    BOOL, F64, FIELD_MAX, HEADER_SIZE, I64, INLINE_KEY, JSON, NULL, RECORD_MAX, TEXT, TRAILER_SIZE,
-    U64,
+    BOOL, BYTES, F64, FIELD_MAX, HEADER_SIZE, I64, INLINE_KEY, JSON, MARKED, NULL, RECORD_MAX,
+    TEXT, TRAILER_SIZE, U64,
 };
 use crate::descriptor::floor_char_boundary;
 use crate::plain::copy;
@@ -176,7 +176,7 @@ impl Buffer {
             Value::I64(value) => self.number(key, I64, value as u64),
             Value::U64(value) => self.number(key, U64, value),
             Value::F64(value) => self.number(key, F64, value.to_bits()),
-            Value::Str(text) if text.len() <= FIELD_MAX => self.text(key, TEXT, text),
+            Value::Str(text) if text.len() <= FIELD_MAX => self.text(key, TEXT, text.as_bytes()),
             Value::Bool(value) => self.piece([key, BOOL, u8::from(value)]),
             Value::Null => self.piece([key, NULL]),
             _ => false,
@@ -187,7 +187,8 @@ impl Buffer {
     pub(super) fn field(&mut self, key: u8, value: Value<'_>) -> Written {
         let length = match value {
             Value::Str(text) if text.len() <= FIELD_MAX => text.len(),
-            Value::Json(text) if text.len() <= FIELDS_MAX => text.len(),
+            Value::Json(text) | Value::Marked(text) if text.len() <= FIELDS_MAX => text.len(),
+            Value::Bytes(bytes) => bytes.len().min(FIELD_MAX),
             // As long as what stands in place of something too long, or grows by itself.
             _ => "null".len(),
         };
@@ -199,8 +200,20 @@ impl Buffer {
         }
         match value {
             // Cut JSON would break the line; ours is small, and dropped whole when it is not.
-            Value::Json(text) if text.len() <= FIELDS_MAX => fits(self.text(key, JSON, text)),
-            Value::Json(_) => fits(self.text(key, JSON, "null")).and_cut(),
+            Value::Json(text) if text.len() <= FIELDS_MAX => {
+                fits(self.text(key, JSON, text.as_bytes()))
+            }
+            Value::Marked(text) if text.len() <= FIELDS_MAX => {
+                fits(self.text(key, MARKED, text.as_bytes()))
+            }
+            Value::Json(_) | Value::Marked(_) => fits(self.text(key, JSON, b"null")).and_cut(),
+            Value::Bytes(bytes) => match bytes.get(..FIELD_MAX) {
+                Some(first) => {
+                    let written = fits(self.text(key, BYTES, first));
+                    if first.len() < bytes.len() { written.and_cut() } else { written }
+                }
+                None => fits(self.text(key, BYTES, bytes)),
+            },
             value => self.formatted(key, |buffer| buffer.write_text(FIELD_MAX, value)),
         }
     }
@@ -234,13 +247,13 @@ impl Buffer {
     }
 
     #[inline(always)]
-    fn text(&mut self, key: u8, kind: u8, text: &str) -> bool {
+    fn text(&mut self, key: u8, kind: u8, text: &[u8]) -> bool {
         let Some(rest) = self.bytes.get_mut(self.end..) else { return false };
         let Some((head, rest)) = rest.split_first_chunk_mut() else { return false };
         let Some(place) = rest.get_mut(..text.len()) else { return false };
         let [a, b, c, d] = (text.len() as u32).to_le_bytes();
         *head = [key, kind, a, b, c, d];
-        copy(place, text.as_bytes());
+        copy(place, text);
         self.end += head.len() + text.len();
         true
     }

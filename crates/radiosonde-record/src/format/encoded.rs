@@ -174,7 +174,7 @@ impl EncodedFields {
 
 /// Whether a value can be written again: a formatter is not run twice.
 fn is_plain(value: Value<'_>) -> bool {
-    !matches!(value, Value::Bytes(_) | Value::Debug(_) | Value::Display(_))
+    !matches!(value, Value::Debug(_) | Value::Display(_))
 }
 
 /// Where the last value of each key stands, in the order the keys came first.

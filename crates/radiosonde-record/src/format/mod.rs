@@ -18,7 +18,8 @@
 //!            1 pad, length of the extras u32, and those (see `extras`)
 //!    message, UTF-8
 //!    fields: key u8 (index into the call site's keys; 255: length u8 and the key's bytes),
-//!            type u8, value (bool u8; i64, u64, f64 8 bytes; text and JSON u32 length + UTF-8)
+//!            type u8, value (bool u8; i64, u64, f64 8 bytes; text, JSON, bytes and marked JSON u32
+//!            length and as many bytes)
 //!    padding to 8 bytes
 //!    trailer u64: how many records the ring had accepted with this one
 //! ```
@@ -78,6 +79,9 @@ pub(crate) const U64: u8 = 3;
 pub(crate) const F64: u8 = 4;
 pub(crate) const TEXT: u8 = 5;
 pub(crate) const JSON: u8 = 6;
+// Those that the first of version 2 did not have: it refuses the records they are in.
+pub(crate) const BYTES: u8 = 7;
+pub(crate) const MARKED: u8 = 8;
 
 /// The part of a record only spans have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::{BOOL, F64, I64, INLINE_KEY, JSON, NULL, Record, TEXT, U64};
 
-/// The value of a field as it was recorded. Text is UTF-8 when the record was written by this
+/// The value of a field as it was recorded, unless that is bytes or has some in it. Text is UTF-8 when the record was written by this
 /// process or has passed [`Record::decode_whole`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "not for users; a new type is a new format")]
@@ -36,7 +36,7 @@ pub struct RawFields<'a> {
 
 impl<'a> Record<'a> {
     /// The fields as long as their keys are positions at the call site. Ends early, and says so,
-    /// at a key that stands in the record, or at damage.
+    /// at a key that stands in the record, a value that is none of these, or damage.
     #[inline(always)]
     pub fn raw_fields(&self) -> RawFields<'a> {
         RawFields { bytes: self.fields, left: self.field_count, is_indexed: true }
@@ -66,7 +66,8 @@ impl<'a> RawFields<'a> {
         }
     }
 
-    /// The value of the key that was read; `None` when it is damaged.
+    /// The value of the key that was read; `None` when it is damaged, or stands in a line in another form
+    /// than in the record.
     #[inline(always)]
     pub fn value(&mut self) -> Option<RawValue<'a>> {
         let (kind, rest) = self.bytes.split_first()?;

@@ -1,8 +1,9 @@
 //! Records, read back.
 
 use super::{
-    BOOL, F64, FLAG_SITE_MESSAGE, FLAG_TRUNCATED, HEADER_SIZE, I64, INLINE_KEY, JSON, NULL,
-    SPAN_PART_SIZE, SpanPart, TEXT, TRAILER_SIZE, U64, extras, extras::Extras, is_whole,
+    BOOL, BYTES, F64, FLAG_SITE_MESSAGE, FLAG_TRUNCATED, HEADER_SIZE, I64, INLINE_KEY, JSON,
+    MARKED, NULL, SPAN_PART_SIZE, SpanPart, TEXT, TRAILER_SIZE, U64, extras, extras::Extras,
+    is_whole,
 };
 use std::sync::Arc;
 
@@ -198,11 +199,10 @@ impl<'a> Iterator for Fields<'a> {
             I64 => Value::I64(reader.u64()? as i64),
             U64 => Value::U64(reader.u64()?),
             F64 => Value::F64(f64::from_bits(reader.u64()?)),
-            kind @ (TEXT | JSON) => {
-                let length = reader.u32()? as usize;
-                let text = std::str::from_utf8(reader.take(length)?).ok()?;
-                if kind == TEXT { Value::Str(text) } else { Value::Json(text) }
-            }
+            TEXT => Value::Str(reader.text()?),
+            JSON => Value::Json(reader.text()?),
+            BYTES => Value::Bytes(reader.counted()?),
+            MARKED => Value::Marked(reader.text()?),
             _ => return None,
         };
         Some((key, value))
@@ -219,6 +219,18 @@ impl<'a> Reader<'a> {
         let (head, rest) = self.bytes.split_at_checked(count)?;
         self.bytes = rest;
         Some(head)
+    }
+
+    /// Bytes behind their number.
+    #[inline]
+    fn counted(&mut self) -> Option<&'a [u8]> {
+        let length = self.u32()? as usize;
+        self.take(length)
+    }
+
+    #[inline]
+    fn text(&mut self) -> Option<&'a str> {
+        std::str::from_utf8(self.counted()?).ok()
     }
 
     #[cold]

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use radiosonde_record::{Level, ToValue, Value};
+use radiosonde_record::{Level, ToValue, Value, base64};
 use radiosonde_store::Line;
 use serde_json::Value as Json;
 
@@ -240,7 +240,7 @@ fn is_same(json: &Json, value: &Value<'_>) -> bool {
         },
         Value::F64(value) if value.is_finite() => json.as_f64() == Some(value),
         Value::Str(text) => json.as_str() == Some(text),
-        Value::Bytes(bytes) => json.as_str().is_some_and(|text| text.as_bytes() == bytes),
+        Value::Bytes(bytes) => json.as_str() == Some(base64::encoded(bytes).as_str()),
         ref other => json.as_str() == Some(told(other).as_str()),
     }
 }

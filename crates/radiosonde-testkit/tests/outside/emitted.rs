@@ -20,16 +20,22 @@ const LINKED: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 /// Runs the program that this test is, until it has handed over and sent everything.
 pub(crate) fn run(program: &str, endpoint: &str, protocol: &str) {
+    run_with(program, endpoint, protocol, &[]);
+}
+
+/// The same with more in its environment.
+pub(crate) fn run_with(program: &str, endpoint: &str, protocol: &str, more: &[(&str, &str)]) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.args(["--exact", "--nocapture", program]).stdout(Stdio::null());
     command.env(FOLDER, folder.path());
-    let variables = [
+    let variables = vec![
         (ENDPOINT, endpoint),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
         ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=pr%C3%BCfung"),
         ("RADIOSONDE_STDERR", "off"),
     ];
+    let variables = [&variables, more].concat();
     let mut process = Process::start_with(command, &variables);
     assert!(process.0.wait().expect("its end").success());
 }

@@ -4,7 +4,10 @@
 mod common;
 mod emitted;
 mod lists;
+mod measured;
+mod of_python;
 mod parts;
 mod python;
 mod rotel;
 mod syscalls;
+mod values;

@@ -2,6 +2,8 @@
 
 use radiosonde_otlp::Signal;
 
+use crate::render::text::many;
+
 /// Kind of a field: bytes behind their length.
 const LENGTH_DELIMITED: u64 = 2;
 
@@ -12,9 +14,12 @@ pub(super) fn name(signal: Signal, item: &[u8]) -> String {
         |number| field(item, number).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let name = match signal {
         Signal::Logs => {
-            // `LogRecord.body` is an `AnyValue`, whose first field is a string.
-            let body = field(item, 5).and_then(|body| field(body, 1));
-            let body = body.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+            // `LogRecord.body` is an `AnyValue`: field 1 is a string, and 7 bytes, of which nobody
+            // wants to read more than how many they are.
+            let body = field(item, 5).and_then(|body| {
+                let text = field(body, 1).map(|text| String::from_utf8_lossy(text).into_owned());
+                text.or_else(|| field(body, 7).map(|bytes| many(bytes.len() as u64, "byte")))
+            });
             let parts: Vec<String> = text(12).into_iter().chain(body).collect();
             (!parts.is_empty()).then(|| parts.join("  "))
         }
@@ -76,6 +81,7 @@ mod tests {
         ]
         .concat();
         assert_eq!(name(Signal::Logs, &log), "evt  hi");
+        assert_eq!(name(Signal::Logs, &[0x2a, 5, 0x3a, 3, 0, 0x7f, 0xff]), "3 bytes");
         assert_eq!(name(Signal::Metrics, &[0x0a, 1, b'm']), "m");
         assert_eq!(name(Signal::Traces, &[0x2a, 1, b's']), "s");
         for length in 0..log.len() {

@@ -13,6 +13,7 @@ use http::header::{CONTENT_TYPE, HeaderName, TE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Body;
+use radiosonde_record::base64;
 
 use super::compress::{compressed, gunzipped};
 use super::http1::head;
@@ -20,7 +21,6 @@ use super::{ANSWER_MAX, Asking, BATCH, failed, timed_out};
 use crate::destination::{Compression, Destination};
 use crate::percent::decoded;
 use crate::sender::answer::{Answer, Verdict};
-use crate::sender::base64;
 use crate::sender::connect::{Connections, Exchange, Heard, connections};
 use crate::sender::proxy::Proxies;
 use crate::sender::response::of_http;

@@ -1,9 +1,9 @@
-//! Base64, as `Proxy-Authorization` and the binary metadata of gRPC have it.
+//! Base64 (RFC 4648 §4): of bytes in lines, and of headers. Not for users.
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// With padding.
-pub(super) fn encoded(bytes: &[u8]) -> String {
+pub fn encoded(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
         let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or_default());
@@ -17,8 +17,7 @@ pub(super) fn encoded(bytes: &[u8]) -> String {
 }
 
 /// With or without padding. None for anything else.
-#[cfg(feature = "grpc")]
-pub(super) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
+pub fn decoded(text: &[u8]) -> Option<Vec<u8>> {
     let text = text.trim_ascii();
     let end = text.iter().rposition(|byte| *byte != b'=').map_or(0, |at| at + 1);
     let mut bytes = Vec::with_capacity(end / 4 * 3 + 2);
@@ -38,7 +37,7 @@ pub(super) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-#[cfg(all(test, feature = "grpc"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
