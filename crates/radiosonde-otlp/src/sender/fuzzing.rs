@@ -10,7 +10,6 @@ use http_body_util::{BodyExt as _, Full};
 use tokio::runtime::{Builder, Runtime};
 
 use super::answer::{Answer, Fields, Value, Verdict};
-use super::base64;
 use super::breaker::{Breaker, Failure, HINT_MAX, HOLD, Permit};
 use super::connect::Heard;
 use super::job::Job;
@@ -25,6 +24,7 @@ use crate::manifest::Manifest;
 use crate::settings::settings_from;
 use crate::signal::Signal;
 use crate::streams::Stream;
+use radiosonde_record::base64;
 
 /// Longest text of an answer, in bytes: what is kept of it, and how long it asks to be left alone.
 const TEXT_MAX: usize = 700;
