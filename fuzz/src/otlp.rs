@@ -66,7 +66,7 @@ pub fn http_answer(data: &[u8]) {
 /// An answer over gRPC, with the content type of one or without.
 pub fn grpc_answer(data: &[u8]) {
     let mut said = said(&mut Dice(data));
-    if data.len() % 8 > 0 {
+    if !data.len().is_multiple_of(8) {
         said.status = 200;
         said.headers.insert(0, ("content-type", b"application/grpc"));
     }
@@ -184,7 +184,7 @@ pub fn grpc_answer_seeds() -> Vec<Vec<u8>> {
     ];
     // The length decides whether it is of gRPC.
     let padded = |mut seed: Vec<u8>| {
-        seed.extend(vec![0; usize::from(seed.len() % 8 == 0)]);
+        seed.extend(vec![0; usize::from(seed.len().is_multiple_of(8))]);
         seed
     };
     seeds.into_iter().map(padded).collect()
