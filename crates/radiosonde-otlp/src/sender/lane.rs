@@ -26,7 +26,7 @@
 //!
 //! # At the end of the process
 //! Whatever is under way when it ends is sent a second time, by whoever comes next. So nothing is sent that
-//! would not be answered by then, as far as the last answers tell; and what may have been sent before waits
+//! would not be answered by then, as far as the last answer tells; and what may have been sent before waits
 //! until the collector has answered something, a request without records if there is nothing else. A slow
 //! collector then gets a range twice at most, however many short programs there are.
 
@@ -40,7 +40,6 @@ use super::breaker::{Breaker, HOLD, PROBE_RECORDS, Permit, RECORDS_MAX};
 use super::flight::{FLIGHT_MAX, Flight};
 use super::job::{Job, Part};
 use super::pace::Pace;
-use super::round_trips::RoundTrips;
 use super::status::Counts;
 use super::store::{Store, Waiting};
 use crate::assemble::assemble;
@@ -97,7 +96,8 @@ pub(super) struct Lane<S: Store> {
     pub(super) in_a_hurry: bool,
     /// When the process ends, once it is known.
     pub(super) ends_at: Option<Duration>,
-    trips: RoundTrips,
+    /// How long the last answer took; the one before says nothing of a collector that has recovered.
+    last_trip: Option<Duration>,
     pub(super) counts: Counts,
 }
 
@@ -175,7 +175,7 @@ impl<S: Store> Lane<S> {
             turn: 0,
             in_a_hurry: false,
             ends_at: None,
-            trips: RoundTrips::default(),
+            last_trip: None,
             counts: Counts::default(),
         }
     }

@@ -12,7 +12,6 @@ mod pace;
 mod probe;
 mod proxy;
 mod response;
-mod round_trips;
 mod route;
 #[cfg(all(test, feature = "grpc"))]
 mod simulation;
@@ -172,7 +171,7 @@ impl Sender {
 
     /// Sends what it can within that time, for all signals together, and ends the thread. Requests that
     /// are under way then have a further 200 ms to be answered, as they are sent again otherwise. For the
-    /// same reason none begins that would not be answered by then, as far as the last answers of its
+    /// same reason none begins that would not be answered by then, as far as the last answer of its
     /// collector tell, and what an earlier process may have sent already goes out only after the collector
     /// has answered something else; a request without records, if there is nothing else. What is pending
     /// stays in the spools, and is said.

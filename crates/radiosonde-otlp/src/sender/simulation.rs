@@ -373,6 +373,19 @@ fn short_programs_do_not_send_a_slow_collector_everything_again() {
 }
 
 #[test]
+fn an_answer_that_was_slow_long_ago_holds_nothing_up_at_the_end() {
+    let faults = vec![(0, Fault::Far(9_000)), (20, Fault::Far(3))];
+    let mut world = World::new(&Scenario { faults, ..Scenario::default() }, 1);
+    for _ in 0..3 {
+        world.append(10);
+        world.run(world.now + Duration::from_secs(15));
+    }
+    world.append(10);
+    ending(&mut world, 300);
+    assert_eq!((world.spool.settled(), world.spool.pending()), ((40, 0), 0));
+}
+
+#[test]
 fn what_may_have_been_sent_goes_at_the_end_only_to_whoever_answers_in_time() {
     for (answer, is_sent) in [(20, true), (3_000, false)] {
         let faults = vec![(0, Fault::Far(answer))];

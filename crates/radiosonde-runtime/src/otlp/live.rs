@@ -310,7 +310,11 @@ impl Otlp {
             if !self.dead.has_waiting() {
                 return true;
             }
-            self.dead.await_change(left(deadline).min(TURN_WITHIN));
+            let left = left(deadline);
+            if left.is_zero() {
+                return false;
+            }
+            self.dead.await_change(left.min(TURN_WITHIN));
         }
     }
 

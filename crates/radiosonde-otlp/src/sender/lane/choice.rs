@@ -70,7 +70,7 @@ impl<S: Store> Lane<S> {
 
     /// Whether a request that is sent now will be answered before the process ends, as far as is known.
     pub(super) fn is_in_time(&self, now: Duration) -> bool {
-        let answered = now + self.trips.slowest().unwrap_or_default();
+        let answered = now + self.last_trip.unwrap_or_default();
         self.ends_at.is_none_or(|end| now < end && answered <= end + LAST_ANSWERS)
     }
 
@@ -81,7 +81,7 @@ impl<S: Store> Lane<S> {
 
     /// Whether it may have been sent before, and waits for the collector to answer something else.
     fn is_left_alone(&self, job: &Job<S::Taken>) -> bool {
-        self.ends_at.is_some() && job.taken.is_again() && self.trips.slowest().is_none()
+        self.ends_at.is_some() && job.taken.is_again() && self.last_trip.is_none()
     }
 
     /// Whether what waits waits for that alone.

@@ -22,7 +22,7 @@ impl<S: Store> Lane<S> {
         let Flying { part, is_probe, sent_at, .. } = self.flying.remove(at);
         // What failed before it came to an answer says nothing of how long one takes.
         if !matches!(answer.verdict, Verdict::Failed { timed_out: false }) {
-            self.trips.took(now.saturating_sub(sent_at));
+            self.last_trip = Some(now.saturating_sub(sent_at));
         }
         let answer = self.known(answer);
         let Some((job, part)) = part else {
