@@ -169,6 +169,7 @@ impl Way {
 fn of_receiver(ways: &[&Way], has_overflowed: bool) -> Problem {
     let Way { is_held, is_own, error, .. } = ways[0];
     let mut signals: Vec<&str> = ways.iter().map(|way| way.signal.name()).collect();
+    signals.sort_unstable();
     signals.dedup();
     let (signals, to) = (listed(&signals), ways[0].base());
     let room = if has_overflowed {
@@ -295,6 +296,14 @@ fn of_drops(reason: DropReason, view: &View<'_>) -> Option<Problem> {
         DropReason::Oversize => {
             ("they are larger than 1 MiB".to_owned(), "record less in one record")
         }
+        DropReason::WrongNumber => (
+            "they came under the number of others, as no version of radiosonde sends them".to_owned(),
+            "report it, with the versions that wrote to this directory",
+        ),
+        DropReason::UnknownStream => (
+            "a later version of radiosonde wrote them, of a kind that is unknown here".to_owned(),
+            "send what waits with that version: `radiosonde spool drain`",
+        ),
         reason => (
             format!("what is in {} cannot be read ({})", view.path.display(), reason.name()),
             "check the disk; the log has an event `radiosonde.gap` with when and how many",
