@@ -336,13 +336,14 @@ fn what_is_there_at_the_start_waits_a_little_unless_somebody_waits() {
     assert_eq!(first_sent(true), Duration::ZERO);
 }
 
-/// Programs that end within so many milliseconds, one after the other, each with a few records, and an
+/// Programs that work for so many milliseconds and end within so many, one after the other, each with a few records, and an
 /// answer takes so long.
-fn short_programs(count: u64, within_millis: u64, answer_millis: u64) -> World {
+fn short_programs(count: u64, work_millis: u64, within_millis: u64, answer_millis: u64) -> World {
     let faults = vec![(0, Fault::Far(answer_millis))];
     let mut world = World::new(&Scenario { faults, ..Scenario::default() }, answer_millis);
     for _ in 0..count {
         world.append(10);
+        world.run(world.now + Duration::from_millis(work_millis));
         ending(&mut world, within_millis);
         world.kill();
     }
@@ -358,9 +359,11 @@ fn ending(world: &mut World, within_millis: u64) {
 
 #[test]
 fn short_programs_do_not_send_a_slow_collector_everything_again() {
-    for (within, answer) in [(2_000, 3_000), (300, 3_000), (300, 600)] {
-        let mut world = short_programs(6, within, answer);
-        let what = format!("{answer} ms, ended within {within} ms");
+    for (work, within, answer) in
+        [(0, 2_000, 3_000), (0, 300, 3_000), (0, 300, 600), (700, 300, 3_000)]
+    {
+        let mut world = short_programs(6, work, within, answer);
+        let what = format!("{answer} ms, {work} ms of work, ended within {within} ms");
         assert!(world.repeated.is_empty(), "{what}: {:?}", world.repeated);
         // Somebody who lives for longer gets it there, what was under way at each end a second time.
         world.drain(MINUTE);
@@ -368,7 +371,7 @@ fn short_programs_do_not_send_a_slow_collector_everything_again() {
         let twice: BTreeSet<&String> = world.repeated.iter().collect();
         assert_eq!(twice.len(), world.repeated.len(), "{what}: {:?}", world.repeated);
     }
-    let world = short_programs(6, 300, 20);
+    let world = short_programs(6, 0, 300, 20);
     assert_eq!((world.spool.settled(), world.collector.doubles()), ((60, 0), 0));
 }
 

@@ -297,7 +297,8 @@ fn of_drops(reason: DropReason, view: &View<'_>) -> Option<Problem> {
             ("they are larger than 1 MiB".to_owned(), "record less in one record")
         }
         DropReason::WrongNumber => (
-            "they came under the number of others, as no version of radiosonde sends them".to_owned(),
+            "they came under the number of others, as no version of radiosonde sends them"
+                .to_owned(),
             "report it, with the versions that wrote to this directory",
         ),
         DropReason::UnknownStream => (

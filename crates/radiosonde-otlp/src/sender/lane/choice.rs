@@ -81,7 +81,7 @@ impl<S: Store> Lane<S> {
 
     /// Whether it may have been sent before, and waits for the collector to answer something else.
     fn is_left_alone(&self, job: &Job<S::Taken>) -> bool {
-        self.ends_at.is_some() && job.taken.is_again() && self.last_trip.is_none()
+        job.taken.is_again() && self.last_trip.is_none()
     }
 
     /// Whether what waits waits for that alone.
