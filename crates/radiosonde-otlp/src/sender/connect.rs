@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::legacy::connect::{Connect, Connected, Connection, HttpConnector};
 use hyper_util::client::legacy::{Client, Error};
@@ -150,7 +150,7 @@ where
                     Layer::Tls(Box::new(TokioIo::new(tls)))
                 }
             };
-            Ok(Stream { inner, is_proxied, heard })
+            Ok(Stream { inner, is_proxied, heard, failed: None })
         })
     }
 }
@@ -166,6 +166,8 @@ struct Stream<T> {
     /// Whether requests on it carry their whole URL.
     is_proxied: bool,
     heard: Heard,
+    /// What writing failed with, until what the other side said before has been read.
+    failed: Option<io::Error>,
 }
 
 enum Layer<T> {
@@ -206,17 +208,23 @@ impl<T: Read + Write + Unpin> Write for Stream<T> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.inner {
+        let has_failed = self.failed.is_some();
+        let written = match &mut self.inner {
+            _ if has_failed => Poll::Pending,
             Layer::Plain(plain) => Pin::new(plain).poll_write(context, bytes),
             Layer::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
-        }
+        };
+        self.after_what_is_there(written, context)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.inner {
+        let has_failed = self.failed.is_some();
+        let flushed = match &mut self.inner {
+            _ if has_failed => Poll::Pending,
             Layer::Plain(plain) => Pin::new(plain).poll_flush(context),
             Layer::Tls(tls) => Pin::new(tls).poll_flush(context),
-        }
+        };
+        self.after_what_is_there(flushed, context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -224,6 +232,33 @@ impl<T: Read + Write + Unpin> Write for Stream<T> {
             Layer::Plain(plain) => Pin::new(plain).poll_shutdown(context),
             Layer::Tls(tls) => Pin::new(tls).poll_shutdown(context),
         }
+    }
+}
+
+impl<T: Read + Write + Unpin> Stream<T> {
+    /// Who refuses a certificate says so and closes. What is written meanwhile fails, and that is said only
+    /// when what is there has been read: the connection has ended, so that it comes, or its end does.
+    fn after_what_is_there<R>(
+        &mut self,
+        done: Poll<io::Result<R>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<R>> {
+        let error = match (done, self.failed.take()) {
+            (Poll::Ready(Err(error)), _) | (Poll::Pending, Some(error)) => error,
+            (done, _) => return done,
+        };
+        let Layer::Tls(tls) = &mut self.inner else { return Poll::Ready(Err(error)) };
+        let mut room = [0; 64];
+        let mut buffer = ReadBuf::new(&mut room);
+        match Pin::new(tls).poll_read(context, buffer.unfilled()) {
+            Poll::Pending => {
+                self.failed = Some(error);
+                return Poll::Pending;
+            }
+            Poll::Ready(Err(why)) => self.heard.hear(&why),
+            Poll::Ready(Ok(())) => {}
+        }
+        Poll::Ready(Err(error))
     }
 }
 
