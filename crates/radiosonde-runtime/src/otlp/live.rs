@@ -207,14 +207,14 @@ impl Otlp {
         self.live.as_ref().map_or_else(|| self.dead.sync(), |live| live.spool.tend())
     }
 
-    /// Tells losses that were not told yet, `tell` saying whether it could. What it could not is told
-    /// again, with the others of its spool, the next time.
+    /// Tells losses that were not told yet, `tell` saying whether it could. What it could not, and what of
+    /// its spool comes after it, is told the next time.
     pub(crate) fn tell_gaps(&self, tell: &mut dyn FnMut(&Gap) -> bool) {
-        self.dead.tell_gaps(&mut |_, _, gaps| gaps.iter().all(&mut *tell));
-        if let Some(live) = &self.live
-            && live.spool.take_gaps().iter().all(|gap| tell(&told(gap, None)))
-        {
-            live.spool.told();
+        self.dead.tell_gaps(&mut |_, _, gaps| gaps.iter().take_while(|gap| tell(gap)).count());
+        if let Some(live) = &self.live {
+            let gaps = live.spool.take_gaps();
+            let is_told = |gap: &&radiosonde_spool::Gap| tell(&told(gap, None));
+            live.spool.told_first(gaps.iter().take_while(is_told).count());
         }
     }
 
