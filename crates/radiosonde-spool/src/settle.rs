@@ -78,10 +78,11 @@ impl Lane {
         }
     }
 
-    /// Drops what nobody has taken.
-    pub(crate) fn discard(&self, reason: DropReason) -> Tally {
+    /// Drops what nobody has taken. What was told already leaves no gap.
+    pub(crate) fn discard(&self, reason: DropReason, is_told: bool) -> Tally {
         let _reader = lock(&self.reader);
         let mut state = self.lock();
+        let gaps = is_told.then(|| state.cursor.gaps.clone());
         let before = state.cursor.pending();
         let now = self.home.now();
         let oldest = state.oldest_ns().unwrap_or(now);
@@ -103,6 +104,9 @@ impl Lane {
         let (segment, offset) = end.unwrap_or((state.next_number, 0));
         state.cursor.read = Place { segment, offset, at: next };
         state.unread_ns = None;
+        if let Some(gaps) = gaps {
+            state.cursor.gaps = gaps;
+        }
         self.write_cursor(&mut state);
         before - state.cursor.pending()
     }

@@ -306,7 +306,7 @@ impl Inner {
         let is_pending = |lane: &Arc<Lane>| lane.lock().cursor.pending() != Tally::default();
         if unknown.iter().any(is_pending) && !known.iter().any(is_pending) {
             for lane in unknown {
-                lane.discard(DropReason::UnknownStream);
+                lane.discard(DropReason::UnknownStream, false);
             }
         }
     }

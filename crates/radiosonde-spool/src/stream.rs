@@ -107,7 +107,13 @@ impl Stream {
 
     /// Drops everything that is pending and not taken, as an operator wishes. What was dropped.
     pub fn discard(&self) -> Tally {
-        self.lane().discard(DropReason::Operator)
+        self.lane().discard(DropReason::Operator, false)
+    }
+
+    /// As [`Stream::discard`], for records that somebody was told of otherwise: it is counted, and leaves
+    /// no gap to tell.
+    pub fn discard_told(&self) -> Tally {
+        self.lane().discard(DropReason::Operator, true)
     }
 
     fn lane(&self) -> &Lane {

@@ -139,12 +139,13 @@ Examples:
 
 const DRAIN: &str =
     "Recovers what killed processes left in memory files, and sends it with all that waits in spools
-nobody owns: to where each process would have sent it, with its headers, or to --endpoint. Spools of
-running processes are left alone. A receiver that comes back is not flooded. What is not sent by the
-end of --within stays; what was lost on the way is told.
+nobody owns: to where each process would have sent it, with its headers, or to --endpoint. What
+running processes hold is left alone, and named. A receiver that comes back is not flooded. What is
+not sent by the end of --within stays; what was lost on the way is told.
 
-Exit status: 0 nothing is left, also when there was nothing, 2 usage, 3 some of it waits, was lost or
-refused on the way, or could not be read.
+Exit status: 0 nothing is left, also when there was nothing or a running process sends its own,
+2 usage, 3 some of it waits (also in spools of ended processes that a running one has taken over), was
+lost or refused on the way, or could not be read. What `spool drop` gave up is told, and no failure.
 
 Examples:
   radiosonde spool drain   all that waits, for at most a minute

@@ -1,7 +1,7 @@
 //! `radiosonde spool drain`, and that `radiosonde spool status` has the books of the process.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use radiosonde::{Config, Report, Service};
 use radiosonde_events::{Owner, log_event};
@@ -20,7 +20,14 @@ pub(crate) fn ended(directory: &Path, endpoint: &str, events: u64) -> Report {
             radiosonde::event!("order.placed", number, "an order");
         }
     });
-    parts.guard.shutdown(Duration::from_millis(500))
+    let report = parts.guard.shutdown(Duration::from_millis(500));
+    // Its last thread lets go of the slot, and a command that another test starts has our locks as well,
+    // between its fork and its exec.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while Slot::try_take(directory, 0).unwrap().is_none() && Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+    report
 }
 
 pub(crate) fn spool(directory: &Path, args: &str) -> Ran {

@@ -9,6 +9,7 @@ use radiosonde_testkit::{Fault, Receiver, Script};
 use serde_json::Value;
 
 use crate::drain::{ended, killed, spool};
+use crate::fixture::{command, run};
 
 /// More than have their turn at once.
 const SPOOLS: usize = 40;
@@ -34,7 +35,7 @@ fn spools_past_the_places_have_their_turn_and_what_has_none_is_counted() {
     let receiver = Receiver::with(Script::healthy().until_told(Fault::Refuse)).unwrap();
     let directory = tempfile::tempdir().unwrap();
     for number in 0..SPOOLS {
-        leave(directory.path(), number, &receiver.http_endpoint());
+        drop(leave(directory.path(), number, &receiver.http_endpoint()));
     }
     let all = format!("{SPOOLS} pending");
     spool(directory.path(), "drain --within 1").exits(3).prints(&[&all]);
@@ -42,6 +43,27 @@ fn spools_past_the_places_have_their_turn_and_what_has_none_is_counted() {
     let all = format!("{SPOOLS} records delivered");
     spool(directory.path(), "drain --within 50").exits(0).prints(&[&all]).omits(&["pending"]);
     assert!(!directory.path().join("inst/0/spool").exists());
+}
+
+#[test]
+fn what_running_processes_hold_is_named_and_what_others_left_to_them_is_not_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let held = leave(directory.path(), 0, "http://127.0.0.1:1");
+    let told = "1 record pending of shop (instance 00000000)";
+    // As a service that has adopted it.
+    let ran = spool(directory.path(), "drain --within 1").exits(3);
+    let _ = ran.prints(&["0 records delivered"]).tells(&[told, "has ended", "stop that first"]);
+    let ran = spool(directory.path(), "drain --within 1 --json").exits(3);
+    let report: Value = serde_json::from_str(ran.out.trim()).unwrap();
+    let left = &report["left_alone"];
+    assert_eq!((&left[0]["instance"], &left[0]["pending"]), (&"00000000".into(), &1.into()));
+    assert_eq!(left[0]["ended"], true);
+
+    // Its own, of a process that lives.
+    std::fs::create_dir(directory.path().join("inst/0/00000000")).unwrap();
+    let ran = spool(directory.path(), "drain --within 1").exits(0);
+    let _ = ran.tells(&[told, "which runs", "stop it first"]);
+    drop(held);
 }
 
 #[test]
@@ -59,7 +81,7 @@ fn what_is_not_recovered_yet_is_said() {
 fn what_somebody_put_into_a_spool_stays_and_is_named() {
     let receiver = Receiver::start().unwrap();
     let directory = tempfile::tempdir().unwrap();
-    leave(directory.path(), 0, &receiver.http_endpoint());
+    drop(leave(directory.path(), 0, &receiver.http_endpoint()));
     let notes = directory.path().join("inst/0/spool/00000000/logs-info/notes");
     std::fs::write(&notes, "call Bob").unwrap();
     let ran = spool(directory.path(), "drain --within 50").exits(3);
@@ -68,14 +90,15 @@ fn what_somebody_put_into_a_spool_stays_and_is_named() {
 }
 
 /// A spool with one record.
-fn leave(directory: &Path, number: usize, endpoint: &str) {
-    let (_slot, spool) = create(directory, &format!("{number:08}"), endpoint);
+fn leave(directory: &Path, number: usize, endpoint: &str) -> Slot {
+    let (slot, spool) = create(directory, &format!("{number:08}"), endpoint);
     // An entry without a scope: a record of which nothing is known.
     let entry = [1, 1, 0, 0, 0, 0, 0];
     let payload = [&(entry.len() as u32).to_le_bytes()[..], &entry].concat();
     let frame = Frame { records: 1, payload: &payload };
     spool.stream(Stream::LogsInfo.index()).append(spool.next_batch(), &[frame]);
     spool.close_unsynced().unwrap();
+    slot
 }
 
 fn create(directory: &Path, id: &str, endpoint: &str) -> (Slot, Spool) {
@@ -98,7 +121,7 @@ fn what_was_dropped_is_an_event_in_the_day_file_and_at_the_receiver() {
     let _report = ended(directory.path(), &receiver.http_endpoint(), 10);
     spool(directory.path(), "drop --yes --stream events").exits(0);
     receiver.next_step();
-    spool(directory.path(), "drain --within 50").exits(3).tells(&["events lost: operator"]);
+    spool(directory.path(), "drain --within 50").exits(0).tells(&["events lost: operator"]);
     let received = receiver.received();
     let gaps: Vec<_> =
         received.logs.iter().filter(|log| log.event_name == "radiosonde.gap").collect();
@@ -121,5 +144,28 @@ fn what_was_dropped_is_an_event_in_the_day_file_and_at_the_receiver() {
     );
     assert!(line["meta"]["records"].as_u64() >= Some(10), "{line}");
     spool(directory.path(), "drain").exits(0);
+    assert!(!directory.path().join("inst/0/spool").exists());
+}
+
+#[test]
+fn after_everything_was_dropped_for_a_receiver_that_is_gone_nothing_is_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let _report = ended(directory.path(), "http://127.0.0.1:1", 10);
+    spool(directory.path(), "drop --yes").exits(0);
+    let ran = spool(directory.path(), "drain --within 1").exits(0);
+    let _ = ran.tells(&["events lost: operator"]).omits(&["pending", "dropped"]);
+    assert!(!directory.path().join("inst/0/spool").exists());
+
+    // Who is listened to now hears of it.
+    let receiver = Receiver::start().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let _report = ended(directory.path(), "http://127.0.0.1:1", 10);
+    spool(directory.path(), "drop --yes").exits(0);
+    let dir = directory.path().to_str().unwrap();
+    let mut drain = command(&["spool", "drain", "--within", "50", "--dir", dir]);
+    drain.env("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.http_endpoint());
+    let _ = run(drain).exits(0).omits(&["pending"]);
+    let logs = receiver.received().logs;
+    assert!(logs.iter().any(|log| log.event_name == "radiosonde.gap"), "{logs:?}");
     assert!(!directory.path().join("inst/0/spool").exists());
 }

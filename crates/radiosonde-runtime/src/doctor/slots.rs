@@ -39,15 +39,21 @@ pub(super) fn look(root: &Path, own: Option<&Destinations>, findings: &mut Vec<F
         spools.extend(below_it.map(|path| Place { path, is_in_use }));
         aside += below(&slot.join("quarantine")).len() as u64;
     }
-    let more = running.len().saturating_sub(NAMED_MAX);
+    let in_use = running.len();
+    let more = in_use.saturating_sub(NAMED_MAX);
     running.truncate(NAMED_MAX);
     if more > 0 {
         running.push(format!("{more} more"));
     }
-    let of = |what: String| if what.is_empty() { "none".to_owned() } else { what };
     findings.push(Finding::ok(
         "slots",
-        format!("of running processes: {}; free: {free}", of(running.join(", "))),
+        match running.is_empty() {
+            true => format!("none in use by a running process; {free} free"),
+            false => format!(
+                "{in_use} in use by running processes ({}); {free} free",
+                running.join(", ")
+            ),
+        },
     ));
     let dead = abandoned(root);
     if dead > 0 {
@@ -116,7 +122,7 @@ mod tests {
     fn the_living_the_dead_and_what_they_left_are_told_apart() {
         let root = tempfile::tempdir().unwrap();
         let found = look_at(root.path());
-        assert_eq!(found[0].what, "of running processes: none; free: 0");
+        assert_eq!(found[0].what, "none in use by a running process; 0 free");
 
         let slot = Slot::take(root.path(), &mut |_, _| {}).unwrap();
         let path = slot.place_for_spool("k3f9q2xw").unwrap();
@@ -124,12 +130,12 @@ mod tests {
         let options = spool_options(None, None);
         let spool = Spool::create(&path, &manifest.to_bytes().unwrap(), &options).unwrap();
         let found = look_at(root.path());
-        assert_eq!(found[0].what, "of running processes: 0; free: 0");
+        assert_eq!(found[0].what, "1 in use by running processes (0); 0 free");
         assert_eq!((found.len(), found[1].state), (2, State::Ok), "{found:?}");
 
         drop((slot, spool));
         let found = look_at(root.path());
-        assert_eq!(found[0].what, "of running processes: none; free: 1");
+        assert_eq!(found[0].what, "none in use by a running process; 1 free");
         assert_eq!((found[1].subject, found[1].state), ("spool", State::Ok));
         assert!(Slot::try_take(root.path(), 0).unwrap().is_some(), "nobody keeps its lock");
     }

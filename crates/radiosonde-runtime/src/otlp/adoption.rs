@@ -26,7 +26,7 @@ const STRANGERS_MAX: usize = 16;
 const UNKNOWN_SERVICE: &str = "unknown_service";
 
 /// Where a spool goes, given what its owner wrote down.
-pub(super) type Corrected<'a> = &'a dyn Fn(Manifest) -> Manifest;
+pub(super) type Corrected<'a> = &'a dyn Fn(&Path, Manifest) -> Manifest;
 
 impl Dead {
     /// Looks for what was left in our slot, and in slots nobody has, or we have anyway. Opens nothing yet.
@@ -251,9 +251,7 @@ impl Dead {
         }
         let (dead, path) = (self.clone(), path.to_owned());
         let on_empty = move |_spool| {
-            if let Some(left) = dead.state().spools.get_mut(&path) {
-                left.is_sent = false;
-            }
+            dead.set_unsent(&path);
             dead.wake();
         };
         sender.add(spool.clone(), manifest, Some(Box::new(on_empty)));
@@ -365,7 +363,7 @@ fn manifest_of(
         Ok(_) => "nobody knows where it goes".to_owned(),
         Err(error) => format!("its manifest {error}"),
     };
-    let manifest = corrected(found.unwrap_or_else(|_| unknown(path)));
+    let manifest = corrected(path, found.unwrap_or_else(|_| unknown(path)));
     if manifest.destinations.is_empty() {
         problems.say(
             format!("{} is not sent: {why}", path.display()),

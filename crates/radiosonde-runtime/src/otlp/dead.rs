@@ -238,6 +238,13 @@ impl Dead {
         })
     }
 
+    /// The sender is done with a spool, or gone.
+    pub(super) fn set_unsent(&self, path: &Path) {
+        if let Some(left) = self.state().spools.get_mut(path) {
+            left.is_sent = false;
+        }
+    }
+
     /// Each spool that is ours, with its path.
     pub(super) fn held(&self) -> Vec<(PathBuf, Spool)> {
         let state = self.state();

@@ -50,13 +50,13 @@ impl Destinations {
         &self.destinations
     }
 
-    /// Gives what goes to the same endpoint as ours the headers and certificates that are set here: a token
-    /// that was wrong must not be wrong for ever.
+    /// Gives what goes to the same endpoint as ours the protocol, headers and certificates that are set here:
+    /// what was wrong must not be wrong for ever.
     pub(super) fn correct(&self, theirs: &mut radiosonde_otlp::Destinations) {
         for signal in Signal::ALL {
             let ours = self.destinations.of(signal);
             let is_same = ours.zip(theirs.of(signal)).is_some_and(|(ours, theirs)| {
-                (&ours.endpoint, ours.protocol) == (&theirs.endpoint, theirs.protocol)
+                receiver(&ours.endpoint, signal) == receiver(&theirs.endpoint, signal)
             });
             if is_same {
                 theirs.set(signal, ours.cloned());
@@ -78,11 +78,62 @@ impl Destinations {
 /// What an endpoint is called that the code sets.
 const OF_CODE: &str = "the endpoint that the code sets (`otlp`)";
 
+/// What an endpoint has in common over HTTP and over gRPC, which has no path of the signal.
+fn receiver(endpoint: &str, signal: Signal) -> &str {
+    let endpoint = endpoint.trim_end_matches('/');
+    let of_signal = endpoint.strip_suffix(signal.name());
+    of_signal.and_then(|it| it.strip_suffix("/v1/")).unwrap_or(endpoint).trim_end_matches('/')
+}
+
 /// As what records of a kind are sent.
 pub(super) fn signal(kind: Kind) -> Signal {
     match kind {
         Kind::Event => Signal::Logs,
         Kind::Span => Signal::Traces,
         Kind::Metric => Signal::Metrics,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use radiosonde_otlp::{Compression, Protocol};
+
+    use super::*;
+
+    fn set(variables: &[(&str, &str)]) -> Destinations {
+        let lookup = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        Destinations::resolve(&lookup, None, &Problems::default()).unwrap()
+    }
+
+    #[test]
+    fn what_goes_to_the_same_receiver_takes_what_is_set_here() {
+        const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+        const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
+        let plain = [(ENDPOINT, "http://127.0.0.1:4318")];
+        let slash = [(ENDPOINT, "http://127.0.0.1:4318/")];
+        let grpc = [(ENDPOINT, "http://127.0.0.1:4318"), (PROTOCOL, "grpc")];
+        let below = [(ENDPOINT, "http://127.0.0.1:4318/tenant")];
+        let zipped = [plain[0], ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")];
+        for (theirs, ours, is_taken) in [
+            (&grpc[..], &plain[..], true),
+            (&plain, &grpc, true),
+            (&grpc, &slash, true),
+            (&plain, &zipped, true),
+            (&plain, &below, false),
+            (&grpc, &[(ENDPOINT, "http://127.0.0.1:4317")], false),
+        ] {
+            let ours = set(ours);
+            let before = set(theirs).inner().clone();
+            let mut corrected = before.clone();
+            ours.correct(&mut corrected);
+            let expected = if is_taken { ours.inner() } else { &before };
+            assert_eq!(&corrected, expected, "{theirs:?}");
+        }
+        let mut corrected = set(&grpc).inner().clone();
+        set(&zipped).correct(&mut corrected);
+        let logs = corrected.of(Signal::Logs).unwrap();
+        assert_eq!((logs.protocol, logs.compression), (Protocol::Http, Compression::Gzip));
     }
 }

@@ -248,7 +248,7 @@ impl Otlp {
     /// their turn. For one thread, as is `find`: it waits for the disk.
     pub(crate) fn turn_dead(&self, problems: &Problems) {
         if let Some(live) = &self.live {
-            self.dead.turn(&live.sender, &|manifest| live.corrected(manifest), problems);
+            self.dead.turn(&live.sender, &|_, manifest| live.corrected(manifest), problems);
         }
     }
 

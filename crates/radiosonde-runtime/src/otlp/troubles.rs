@@ -173,7 +173,7 @@ fn of_receiver(ways: &[&Way], has_overflowed: bool) -> Problem {
     signals.dedup();
     let (signals, to) = (listed(&signals), ways[0].base());
     let room = if has_overflowed {
-        "the spool is full, and the oldest is dropped"
+        "the spool is full, and what matters least is dropped"
     } else {
         "nothing is lost until the spool is full"
     };
@@ -191,14 +191,14 @@ fn of_receiver(ways: &[&Way], has_overflowed: bool) -> Problem {
             // Not all of it is said by the receiver: a certificate that cannot be read is not.
             format!("{signals}{of_earlier} wait, as none can be sent to {to}: {error}"),
             format!(
-                "mend the endpoint or its headers (OTEL_EXPORTER_OTLP_*), or the receiver; {room}, and it \
-                 is tried again once a minute{elsewhere}"
+                "mend the endpoint or its headers (OTEL_EXPORTER_OTLP_*), or the receiver, which is \
+                 tried again once a minute; {room}{elsewhere}"
             ),
         )
     } else {
         Problem::warning(
             format!("{signals}{of_earlier} wait, as {to} does not take them: {error}"),
-            format!("see to the receiver; {room}, and it is tried again by itself{elsewhere}"),
+            format!("see to the receiver, which is tried again by itself; {room}{elsewhere}"),
         )
     }
 }
@@ -271,14 +271,11 @@ fn losses(status: &Status) -> Vec<(&'static str, Problem)> {
 /// What was dropped from the spool for a reason that somebody can do something about.
 fn of_drops(reason: DropReason, view: &View<'_>) -> Option<Problem> {
     let each = Stream::ALL.into_iter().zip(view.accounts);
-    let each = each.map(|(stream, account)| (stream, dropped(account, reason)));
-    let lost: Vec<(Stream, u64)> = each.filter(|(_, count)| *count > 0).collect();
+    let lost = each.filter(|(_, account)| dropped(account, reason) > 0);
+    let lost: Vec<&str> = lost.map(|(stream, _)| stream.name()).collect();
     if lost.is_empty() {
         return None;
     }
-    let records = counted(lost.iter().map(|(_, count)| count).sum(), "record");
-    let of = lost.iter().map(|(stream, count)| format!("{} {}", stream.name(), grouped(*count)));
-    let of = of.collect::<Vec<_>>().join(", ");
     let (why, fix) = match reason {
         // Asked for.
         DropReason::Operator => return None,
@@ -310,7 +307,9 @@ fn of_drops(reason: DropReason, view: &View<'_>) -> Option<Problem> {
             "check the disk; the log has an event `radiosonde.gap` with when and how many",
         ),
     };
-    Some(Problem::new(format!("{records} will not be sent, as {why}: {of}"), fix))
+    // How many stands in the books, which go on while this is read.
+    let of = listed(&lost);
+    Some(Problem::new(format!("records of {of} will not be sent, as {why}: see `dropped`"), fix))
 }
 
 fn dropped(account: &Account, reason: DropReason) -> u64 {
@@ -344,6 +343,8 @@ fn of_memory(accounts: &[Account], path: &Path) -> Option<Problem> {
 
 #[cfg(test)]
 mod tests {
+    use radiosonde_spool::Tally;
+
     use super::*;
 
     fn way(signal: Signal, host: &str, error: &str) -> Way {
@@ -353,6 +354,30 @@ mod tests {
 
     fn told(troubles: &Troubles) -> Vec<(About, String)> {
         troubles.of_ways(false).into_iter().map(|(about, problem)| (about, problem.what)).collect()
+    }
+
+    #[test]
+    fn a_loss_names_its_streams_and_leaves_its_number_to_the_books() {
+        let mut accounts = vec![Account::default(); Stream::ALL.len()];
+        let mut told = |records| {
+            for stream in [Stream::LogsInfo, Stream::Traces] {
+                let mut lost = Tally::default();
+                lost.records = records;
+                accounts[stream.index()].dropped = vec![(DropReason::Cap, lost)];
+            }
+            let (accounts, is_own) = (&accounts[..], &|_: Signal, _: &str| true);
+            let path = Path::new("spool");
+            of_drops(
+                DropReason::Cap,
+                &View { statuses: &[], accounts, path, cap_bytes: 4 << 20, is_own },
+            )
+        };
+        let first = told(44_623).unwrap();
+        let what = "records of logs-info and traces will not be sent, as the spool is full (4.0 MiB): \
+                    see `dropped`";
+        assert_eq!(first.what, what);
+        assert_eq!(told(81_003).unwrap().what, what);
+        assert_eq!(told(0), None);
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(super) fn run(args: &DropArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let select = &args.select;
     let dirs = directories(&select.dir)?;
     let mut all = Spools::default();
-    dirs.iter().for_each(|dir| all.look(dir, select));
+    dirs.iter().for_each(|dir| all.look(dir, select.instance.as_deref()));
     let (mut dropped, mut left) = (0, !all.failed.is_empty());
     for found in &all.found {
         let wanted = |name: &str| select.stream.as_ref().is_none_or(|stream| stream == name);

@@ -4,11 +4,14 @@ use std::io::{IsTerminal as _, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use radiosonde_record::is_orphaned;
 use radiosonde_runtime::DestinationReport;
 use radiosonde_runtime::doctor::shown::listed;
 use radiosonde_runtime::drain::{Drained, Options, drain};
+use radiosonde_spool::DropReason;
 use serde_json::json;
 
+use super::{Found, Spools};
 use crate::args::DrainArgs;
 use crate::commands::print_json;
 use crate::outcome::{FOUND, PARTIAL, Stop, show};
@@ -34,10 +37,13 @@ pub(crate) fn run(args: &DrainArgs, out: &mut dyn Write) -> Result<u8, Stop> {
         drop(progress);
         let of_dir = match outcome {
             Ok(drained) => {
-                print(&dir, &drained, args, out)?;
+                let left_alone = LeftAlone::in_directory(&dir, drained.records.pending > 0);
+                print(&dir, &drained, &left_alone, args, out)?;
                 out.flush()?;
                 tell(&drained, args.endpoint.is_some());
-                if is_whole(&drained) { FOUND } else { PARTIAL }
+                left_alone.iter().for_each(LeftAlone::tell);
+                let is_left = left_alone.iter().any(|left| left.has_ended);
+                if is_whole(&drained) && !is_left { FOUND } else { PARTIAL }
             }
             Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
                 return Err(Stop::Usage(format!("--endpoint: {error}")));
@@ -63,15 +69,21 @@ fn may_be_looked_at(dir: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Whether nothing is left, and nothing was lost on the way. Nothing to send is that, too.
+/// Whether nothing is left, and nothing was lost but what an operator gave up. Nothing to send is that, too.
 fn is_whole(drained: &Drained) -> bool {
     let records = &drained.records;
     records.pending + records.rejected + records.dropped == 0
-        && drained.gaps.is_empty()
+        && drained.gaps.iter().all(|(_, _, reason)| reason == DropReason::Operator.name())
         && drained.problems.is_empty()
 }
 
-fn print(dir: &Path, drained: &Drained, args: &DrainArgs, out: &mut dyn Write) -> Result<(), Stop> {
+fn print(
+    dir: &Path,
+    drained: &Drained,
+    left_alone: &[LeftAlone],
+    args: &DrainArgs,
+    out: &mut dyn Write,
+) -> Result<(), Stop> {
     let records = &drained.records;
     if args.show.is_json() {
         let object = json!({
@@ -81,6 +93,7 @@ fn print(dir: &Path, drained: &Drained, args: &DrainArgs, out: &mut dyn Write) -
             "dropped": records.dropped,
             "pending": records.pending,
             "spools": records.spools,
+            "left_alone": left_alone.iter().map(LeftAlone::json).collect::<Vec<_>>(),
         });
         return print_json(&object.to_string(), out);
     }
@@ -94,6 +107,63 @@ fn print(dir: &Path, drained: &Drained, args: &DrainArgs, out: &mut dyn Write) -
     }
     writeln!(out, "{}: {}", show(dir), told.join(", "))?;
     Ok(())
+}
+
+/// What waits in a spool that a running process holds, or held: it is that one's to send.
+struct LeftAlone {
+    service: String,
+    instance: String,
+    pending: u64,
+    /// Whether another process left it, and the running one has taken it over.
+    has_ended: bool,
+    is_in_use: bool,
+}
+
+impl LeftAlone {
+    /// `is_told`: what waits in spools nobody holds is told already.
+    fn in_directory(dir: &Path, is_told: bool) -> Vec<Self> {
+        let mut all = Spools::default();
+        all.look(dir, None);
+        // What cannot be looked at was named while it was drained.
+        let all = all.found.iter().filter_map(Self::of);
+        all.filter(|left| left.is_in_use || !is_told).collect()
+    }
+
+    fn of(found: &Found) -> Option<Self> {
+        let streams = found.seen.streams.iter();
+        let pending: u64 = streams.map(|seen| seen.account.pending.records).sum();
+        (pending > 0).then(|| Self {
+            service: found.service(),
+            instance: shown(&found.instance),
+            pending,
+            has_ended: !found.is_in_use || is_orphaned(&found.path),
+            is_in_use: found.is_in_use,
+        })
+    }
+
+    fn tell(&self) {
+        let Self { service, instance, .. } = self;
+        let records = many(self.pending, "record");
+        let whose = match (self.is_in_use, self.has_ended) {
+            (false, _) => "has ended; a process held them just now: run this again",
+            (true, true) => {
+                "has ended, and a running process holds what it left; to send them from here, stop that first"
+            }
+            (true, false) => "runs, and sends them itself; to send them from here, stop it first",
+        };
+        eprintln!(
+            "radiosonde: left alone: {records} pending of {service} (instance {instance}), which {whose}"
+        );
+    }
+
+    fn json(&self) -> serde_json::Value {
+        json!({
+            "service": self.service,
+            "instance": self.instance,
+            "pending": self.pending,
+            "ended": self.has_ended,
+        })
+    }
 }
 
 /// What went wrong, and why something waits.

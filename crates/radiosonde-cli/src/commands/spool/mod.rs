@@ -70,7 +70,7 @@ fn each(select: &SpoolSelect, out: &mut dyn Write, print: Print<'_>) -> Result<u
         stream: select.stream.clone(),
     };
     let mut all = Spools::default();
-    dirs.iter().for_each(|dir| all.look(dir, select));
+    dirs.iter().for_each(|dir| all.look(dir, select.instance.as_deref()));
     for (number, found) in all.found.iter().enumerate() {
         if !view.is_json {
             if number > 0 {
@@ -100,7 +100,7 @@ struct Spools {
 }
 
 impl Spools {
-    fn look(&mut self, dir: &Path, select: &SpoolSelect) {
+    fn look(&mut self, dir: &Path, instance: Option<&str>) {
         // What cannot be looked at is not empty.
         if let Err(error) = fs::read_dir(dir.join("inst")) {
             return self.fail(dir.join("inst"), error);
@@ -118,7 +118,7 @@ impl Spools {
             let mut names: Vec<String> = entries
                 .take(SPOOLS_MAX)
                 .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-                .filter(|name| select.instance.as_ref().is_none_or(|wanted| wanted == name))
+                .filter(|name| instance.is_none_or(|wanted| wanted == name))
                 .collect();
             names.sort_unstable();
             if names.is_empty() {

@@ -49,7 +49,7 @@ impl Bench {
 
     fn turn(&self, dead: &Dead) -> usize {
         let found = dead.find(&self.path, Some(&self.slot), None, &self.problems);
-        dead.turn(&self.sender, &|manifest| manifest, &self.problems);
+        dead.turn(&self.sender, &|_, manifest| manifest, &self.problems);
         found
     }
 }
