@@ -110,5 +110,5 @@ mod settings;
 pub use destination::{Compression, Destination, Destinations, Protocol};
 pub use manifest::Manifest;
 #[cfg(feature = "http")]
-pub use sender::{Probe, Proxies, Sender, SenderOptions, Shutdown, State, Status, probe};
+pub use sender::{Probe, Proxies, Sender, SenderOptions, Served, Shutdown, State, Status, probe};
 pub use settings::{Complaint, settings_from};

@@ -1,5 +1,6 @@
 //! What earlier processes left, recovered on the drain's thread while it drains.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,12 +9,12 @@ use radiosonde_events::recover::{
     Host, RecoveredInstance, RecoveryReport, Work, recover_slot, remove_targets,
 };
 use radiosonde_events::{DaySink, Filing, Live, Owner, Redactions};
-use radiosonde_record::{Drain, DropReason, Kind, Sink, Slot};
+use radiosonde_record::{Drain, DropReason, Kind, Level, Sink, Slot};
 
 use crate::io_thread::IoControl;
 use crate::otlp::Otlp;
 use crate::problem::Problems;
-use crate::words::counted;
+use crate::words::{counted, grouped};
 
 /// Processes that are named one by one when they were recovered.
 const NAMED_MAX: usize = 10;
@@ -298,20 +299,48 @@ fn say(report: &RecoveryReport, problems: &Problems) {
     }
 }
 
-fn dropped(
-    who: &str,
-    dropped: &[(Kind, DropReason, radiosonde_record::Level, u64)],
-    problems: &Problems,
-) {
-    let sum: u64 = dropped
-        .iter()
-        .filter(|(_, reason, _, _)| *reason != DropReason::RateLimited)
-        .map(|(_, _, _, count)| count)
-        .sum();
+/// What it had dropped is said with its reasons: it may have ended in order, and its log may be what could not
+/// be written.
+fn dropped(who: &str, dropped: &[(Kind, DropReason, Level, u64)], problems: &Problems) {
+    let (mut sum, mut reasons) = (0, BTreeMap::<&str, u64>::new());
+    for (_, reason, _, count) in dropped.iter().filter(|it| it.1 != DropReason::RateLimited) {
+        sum += count;
+        *reasons.entry(reason.as_str()).or_default() += count;
+    }
     if sum > 0 {
+        let reasons: Vec<String> =
+            reasons.iter().map(|(why, count)| format!("{why} {}", grouped(*count))).collect();
         problems.say(
-            format!("{who} had dropped {sum} records before it died"),
-            "look at its log for the reason; a full disk or a starved process are the usual ones",
+            format!(
+                "{who} had dropped {} before it ended: {}",
+                counted(sum, "record"),
+                reasons.join(", ")
+            ),
+            "look at its log for what went before; a full disk or a starved process are the usual causes",
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_process_had_dropped_is_said_with_its_reasons() {
+        let problems = Problems::default();
+        let of = |kind, reason, count| (kind, reason, Level::Info, count);
+        dropped("somebody", &[of(Kind::Event, DropReason::RateLimited, 7)], &problems);
+        assert!(problems.all().is_empty(), "a limit of its own");
+        let all = [
+            of(Kind::Event, DropReason::RingFull, 39_000),
+            of(Kind::Span, DropReason::RingFull, 879),
+            of(Kind::Event, DropReason::RateLimited, 7),
+            of(Kind::Event, DropReason::Contended, 1),
+        ];
+        dropped("somebody", &all, &problems);
+        let [problem] = &problems.all()[..] else { panic!("one of them") };
+        let what =
+            "somebody had dropped 39,880 records before it ended: contended 1, ring_full 39,879";
+        assert_eq!(problem.what, what);
     }
 }

@@ -204,6 +204,14 @@ impl<S: Store> Lane<S> {
         self.sources.retain(|known| known.id != source);
     }
 
+    /// Whether a request with records of a source is under way.
+    pub(super) fn is_under_way(&self, source: u64) -> bool {
+        let jobs =
+            self.flying.iter().filter_map(|flying| flying.part.as_ref().map(|(job, _)| *job));
+        let mut sources = jobs.filter_map(|id| self.jobs.iter().find(|job| job.id == id));
+        sources.any(|job| job.source == source)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.sources.is_empty()
     }

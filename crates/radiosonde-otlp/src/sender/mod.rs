@@ -25,6 +25,7 @@ mod transport;
 
 use std::fmt;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -115,6 +116,8 @@ impl Default for SenderOptions {
 /// Dropped without [`Sender::shutdown`] the thread ends by itself, without sending what is pending.
 pub struct Sender {
     commands: UnboundedSender<Command>,
+    /// Spools so far.
+    served: AtomicU64,
     status: Arc<Mutex<Vec<Status>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -128,7 +131,7 @@ impl Sender {
     pub fn start(options: SenderOptions) -> io::Result<Self> {
         let status = Arc::<Mutex<Vec<Status>>>::default();
         let (commands, thread) = thread::start(options, Arc::clone(&status))?;
-        Ok(Self { commands, status, thread: Mutex::new(Some(thread)) })
+        Ok(Self { commands, served: AtomicU64::new(0), status, thread: Mutex::new(Some(thread)) })
     }
 
     /// Sends what is in a spool, and what comes into it, to where its manifest says. Streams of a signal
@@ -141,10 +144,18 @@ impl Sender {
         spool: Spool,
         manifest: &Manifest,
         on_empty: Option<Box<dyn FnOnce(Spool) + Send>>,
-    ) {
-        let adopted = Adopted::new(spool, manifest, on_empty);
+    ) -> Served {
+        let served = Served(self.served.fetch_add(1, Ordering::Relaxed));
+        let adopted = Adopted::new(served, spool, manifest, on_empty);
         // It fails only after a shutdown: then the spool stays as it is.
         let _ = self.commands.send(Command::Add(Box::new(adopted)));
+        served
+    }
+
+    /// Hands a spool back that was added with `on_empty`, with what is pending in it, unless a request of it
+    /// is under way: then nothing happens, and it may be asked again. For what its collector does not take.
+    pub fn give_back(&self, served: Served) {
+        let _ = self.commands.send(Command::GiveBack(served));
     }
 
     /// How it stands, by destination and signal; as of the last time that anything happened, at most
@@ -210,6 +221,10 @@ impl fmt::Debug for Sender {
         f.debug_struct("Sender").field("status", &self.status()).finish_non_exhaustive()
     }
 }
+
+/// A spool that a sender has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Served(u64);
 
 /// What a shutdown left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,12 +16,12 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{Id, JoinError, JoinSet};
 
-use super::SenderOptions;
 use super::answer::{Answer, Verdict};
 use super::lane::{Source, Step};
 use super::route::{Clock, Route, TICK};
 use super::status::Status;
 use super::transport::Asking;
+use super::{SenderOptions, Served};
 use crate::destination::Destinations;
 use crate::manifest::Manifest;
 use crate::signal::Signal;
@@ -35,6 +35,7 @@ const REST: Duration = Duration::from_secs(1);
 
 pub(super) enum Command {
     Add(Box<Adopted>),
+    GiveBack(Served),
     Flush {
         until: Instant,
         /// Whether the thread ends after it.
@@ -54,6 +55,7 @@ pub(super) enum Command {
 /// A spool that is served.
 pub(super) struct Adopted {
     id: u64,
+    served: Served,
     spool: Spool,
     destinations: Destinations,
     instance: String,
@@ -63,12 +65,14 @@ pub(super) struct Adopted {
 
 impl Adopted {
     pub(super) fn new(
+        served: Served,
         spool: Spool,
         manifest: &Manifest,
         on_empty: Option<Box<dyn FnOnce(Spool) + Send>>,
     ) -> Self {
         Self {
             id: 0,
+            served,
             spool,
             destinations: manifest.destinations.clone(),
             instance: manifest.instance.clone(),
@@ -188,6 +192,7 @@ impl<'a> Turn<'a> {
             match self.event(wake).await {
                 Event::Answered(route, id, answer) => self.answered(route, id, answer),
                 Event::Commanded(Command::Add(adopted)) => self.add(*adopted),
+                Event::Commanded(Command::GiveBack(served)) => self.give_back(served),
                 Event::Commanded(Command::Flush { until, is_last, done }) => {
                     let from_ns = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
                     let from_ns = from_ns.map_or(0, |since| since.as_nanos());
@@ -335,15 +340,30 @@ impl<'a> Turn<'a> {
                 place += 1;
                 continue;
             }
-            let Adopted { id, spool, on_empty, .. } = self.kept.adopted.remove(place);
-            for route in &mut self.routes {
-                route.lane.remove(id);
-            }
-            self.routes.retain(|route| !route.lane.is_empty());
-            if let Some(on_empty) = on_empty {
-                // What is done with it is not ours; it must not end the sender.
-                let _ = catch_unwind(AssertUnwindSafe(|| on_empty(spool)));
-            }
+            self.hand_back(place);
+        }
+    }
+
+    /// Hands back what its collector does not take.
+    fn give_back(&mut self, served: Served) {
+        let place = self.kept.adopted.iter().position(|adopted| adopted.served == served);
+        if let Some(place) = place
+            && let Some(Adopted { id, on_empty: Some(_), .. }) = self.kept.adopted.get(place)
+            && !self.routes.iter().any(|route| route.lane.is_under_way(*id))
+        {
+            self.hand_back(place);
+        }
+    }
+
+    fn hand_back(&mut self, place: usize) {
+        let Adopted { id, spool, on_empty, .. } = self.kept.adopted.remove(place);
+        for route in &mut self.routes {
+            route.lane.remove(id);
+        }
+        self.routes.retain(|route| !route.lane.is_empty());
+        if let Some(on_empty) = on_empty {
+            // What is done with it is not ours; it must not end the sender.
+            let _ = catch_unwind(AssertUnwindSafe(|| on_empty(spool)));
         }
     }
 

@@ -113,6 +113,34 @@ fn what_is_added_while_the_end_comes_is_sent_as_fast_as_what_was_there() {
 }
 
 #[test]
+fn a_spool_that_its_collector_does_not_take_is_handed_back_when_asked_for() {
+    let receiver = Receiver::with(Script::healthy().until_told(Fault::Refuse)).unwrap();
+    let destination = to(&receiver, Protocol::Http);
+    let (mut own, mut left) = (Bed::new(), Bed::from(1_000_000));
+    own.append(10);
+    left.append(700);
+    let sender = own.send(&destination);
+    let (done, is_done) = mpsc::channel();
+    let hand_back = Box::new(move |_| done.send(()).unwrap());
+    let served = sender.add(left.spool.clone(), &manifest(&destination, false), Some(hand_back));
+    status(&sender, |status| status.failures > 0);
+    let end = Instant::now() + LONG;
+    // Not while a request of it is under way.
+    while is_done.recv_timeout(Duration::from_millis(5)).is_err() {
+        sender.give_back(served);
+        assert!(Instant::now() < end);
+    }
+    assert_eq!(left.books(), (0, 0, 700));
+    status(&sender, |status| status.pending == 10);
+    receiver.next_step();
+    let left = left.reopened();
+    sender.add(left.spool.clone(), &manifest(&destination, false), None);
+    assert!(sender.flush(LONG), "{:?}", sender.status());
+    assert_eq!((own.books(), left.books()), ((10, 0, 0), (700, 0, 0)));
+    assert_eq!((receiver.counts().unique, receiver.counts().duplicates()), (710, 0));
+}
+
+#[test]
 fn a_panic_while_a_spool_is_handed_back_does_not_end_the_sender() {
     let receiver = Receiver::start().unwrap();
     let mut own = Bed::new();

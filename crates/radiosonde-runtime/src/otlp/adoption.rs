@@ -1,23 +1,21 @@
 //! What one thread at a time does for the spools of processes that have ended: it finds them, gives each
 //! its turn, and removes what is done. All of it takes the time of a disk.
 
+mod places;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use radiosonde_otlp::{Destinations, Manifest, Resource, Sender};
 use radiosonde_record::{LeftSpool, Slot, is_orphaned};
 use radiosonde_spool::{Account, Spool, look, look_at_manifest};
 
-use super::dead::{Dead, Held, Left, State, Waiting};
+use self::places::has_place;
+use super::dead::{Dead, Held, Left, Waiting};
 use crate::problem::Problems;
 
-/// Spools that are open at once for the same destinations; what one collector does not take keeps those
-/// for others from nothing.
-const PLACES: usize = 16;
-/// Spools that are open at once in all.
-const PLACES_IN_ALL: usize = 4 * PLACES;
 /// Most spools that wait for their turn; more are found later.
 const WAITING_MAX: usize = 4096;
 /// Most of what is no spool that is named.
@@ -106,7 +104,14 @@ impl Dead {
         let is_new = |path: &PathBuf| !known.contains(path) && Some(path.as_path()) != living;
         let new = left.into_iter().map(|LeftSpool { path, .. }| path).filter(is_new);
         let new: Vec<Waiting> = new
-            .map(|path| Waiting { since: age(&path), path, held: held.clone(), to: None })
+            .map(|path| Waiting {
+                is_next: false,
+                turns: 0,
+                since: age(&path),
+                path,
+                held: held.clone(),
+                to: None,
+            })
             .collect();
         let mut state = self.state();
         for waiting in &new {
@@ -115,7 +120,7 @@ impl Dead {
         }
         let found = new.len();
         state.waiting.extend(new);
-        state.waiting.sort_by_key(|waiting| waiting.since);
+        state.sort_waiting();
         state.waiting.truncate(WAITING_MAX);
         found
     }
@@ -135,25 +140,30 @@ impl Dead {
             // One with nothing in it makes room at once.
             self.remove_if_done(&path, problems);
         }
+        self.make_room(sender, Instant::now());
         self.notify();
     }
 
     /// Gives those that were opened while they were recovered their places. Those for whom there is none
     /// wait like the others, closed: a process has only so many descriptors.
     fn place_what_is_open(&self, sender: &Sender, corrected: Corrected<'_>, problems: &Problems) {
-        let unsent: Vec<(PathBuf, Spool, Option<Destinations>)> = self
+        let unsent: Vec<(PathBuf, Spool, bool, u32)> = self
             .state()
             .held()
             .filter(|(_, left)| !left.is_sent)
-            .map(|(path, left)| (path.clone(), left.spool.clone(), left.to.clone()))
+            .map(|(path, left)| {
+                let keeps_place = left.to.is_some() && !left.is_leaving;
+                let turns = left.turns + u32::from(left.is_leaving);
+                (path.clone(), left.spool.clone(), keeps_place, turns)
+            })
             .collect();
-        for (path, spool, to) in unsent {
+        for (path, spool, keeps_place, turns) in unsent {
             let accounts = spool.accounts();
             if pending(&accounts) == 0 {
                 continue;
             }
             let manifest = manifest_of(&path, spool.manifest(), corrected, problems);
-            let has_place = to.is_some() || has_place(&self.state(), &manifest.destinations);
+            let has_place = keeps_place || has_place(&self.state(), &manifest.destinations);
             let is_in_memory = accounts.iter().any(|it| it.in_memory.records > 0);
             if has_place {
                 self.send(&path, &spool, &manifest, sender);
@@ -161,12 +171,12 @@ impl Dead {
                 drop(spool);
                 let held = self.state().spools.get(&path).map(|left| left.held.clone());
                 let to = Some(manifest.destinations);
-                let waiting =
-                    Waiting { since: age(&path), path, held: held.unwrap_or_default(), to };
+                let held = held.unwrap_or_default();
+                let waiting = Waiting { is_next: false, turns, since: age(&path), path, held, to };
                 self.let_go(&waiting.path.clone(), Some(waiting));
             }
         }
-        self.state().waiting.sort_by_key(|waiting| waiting.since);
+        self.state().sort_waiting();
     }
 
     /// Opens the oldest for which there is a place, and hands it to the sender when there is something in
@@ -182,7 +192,7 @@ impl Dead {
             let path = {
                 let state = self.state();
                 let next = state.waiting.get(at)?;
-                if state.is_stopping || placed(&state).count() >= PLACES_IN_ALL {
+                if state.is_stopping {
                     return None;
                 }
                 if next.to.as_ref().is_some_and(|to| !has_place(&state, to)) {
@@ -230,6 +240,7 @@ impl Dead {
             Ok(_) => {
                 if let Some(left) = self.state().spools.get_mut(&waiting.path) {
                     left.held = waiting.held.clone();
+                    left.turns = waiting.turns;
                 }
             }
             Err(error) => say_unopened(&waiting.path, error, problems),
@@ -249,12 +260,16 @@ impl Dead {
         if !is_sent {
             return;
         }
-        let (dead, path) = (self.clone(), path.to_owned());
+        let (dead, path, served_path) = (self.clone(), path.to_owned(), path);
         let on_empty = move |_spool| {
             dead.set_unsent(&path);
             dead.wake();
         };
-        sender.add(spool.clone(), manifest, Some(Box::new(on_empty)));
+        let served = sender.add(spool.clone(), manifest, Some(Box::new(on_empty)));
+        if let Some(left) = self.state().spools.get_mut(served_path) {
+            (left.served, left.is_leaving) = (Some(served), false);
+            left.moved.0 = Instant::now();
+        }
     }
 
     /// Removes spools in which everything is done and told. One to which something may be added yet is
@@ -335,16 +350,6 @@ impl Dead {
             }
         }
     }
-}
-
-/// The destinations of spools that have their turn.
-fn placed(state: &State) -> impl Iterator<Item = &Destinations> {
-    state.spools.values().filter_map(|left| left.to.as_ref())
-}
-
-fn has_place(state: &State, to: &Destinations) -> bool {
-    let all = placed(state).count();
-    all < PLACES_IN_ALL && placed(state).filter(|known| *known == to).count() < PLACES
 }
 
 fn pending(accounts: &[Account]) -> u64 {

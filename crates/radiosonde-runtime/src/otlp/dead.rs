@@ -9,9 +9,9 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use radiosonde_otlp::{Destinations, Manifest, spool_options};
+use radiosonde_otlp::{Destinations, Manifest, Served, spool_options};
 use radiosonde_record::Slot;
 use radiosonde_spool::{Account, Options, Spool};
 
@@ -41,7 +41,7 @@ struct Shared {
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) spools: BTreeMap<PathBuf, Left>,
-    /// Those that wait for their turn, oldest first.
+    /// Those that wait for their turn, in its order.
     pub(super) waiting: Vec<Waiting>,
     /// What became of records in spools that are gone.
     pub(super) done: Sums,
@@ -63,6 +63,14 @@ pub(super) struct Left {
     pub(super) to: Option<Destinations>,
     /// Whether the sender has it: as long as something is pending.
     pub(super) is_sent: bool,
+    /// What the sender calls it.
+    pub(super) served: Option<Served>,
+    /// How often it had its turn before.
+    pub(super) turns: u32,
+    /// When anything last became of its records here, and what had by then.
+    pub(super) moved: (Instant, Sums),
+    /// Others have its place from now on.
+    pub(super) is_leaving: bool,
     /// Made here, in the place of one that was gone, and nobody was told yet.
     is_anew: bool,
 }
@@ -72,6 +80,10 @@ pub(super) struct Left {
 pub(super) struct Waiting {
     pub(super) path: PathBuf,
     pub(super) held: Held,
+    /// Somebody gives up a place for it.
+    pub(super) is_next: bool,
+    /// How often it had its turn and its collector took nothing.
+    pub(super) turns: u32,
     /// When its owner made it.
     pub(super) since: SystemTime,
     /// Where it goes, as soon as somebody has looked.
@@ -131,6 +143,11 @@ impl Sums {
 impl State {
     pub(super) fn held(&self) -> impl Iterator<Item = (&PathBuf, &Left)> {
         self.spools.iter().filter(|(_, left)| left.held.is_held())
+    }
+
+    /// Those that had fewer turns first, and the oldest of them.
+    pub(super) fn sort_waiting(&mut self) {
+        self.waiting.sort_by_key(|waiting| (!waiting.is_next, waiting.turns, waiting.since));
     }
 
     /// Whether spools wait for their turn that could have one.
@@ -366,12 +383,17 @@ impl Dead {
 
 impl Left {
     pub(super) fn new(spool: &Spool) -> Self {
+        let before = Sums::of(&spool.accounts());
         Self {
             spool: spool.clone(),
-            before: Sums::of(&spool.accounts()),
+            before,
             held: Held::No,
             to: None,
             is_sent: false,
+            served: None,
+            turns: 0,
+            moved: (Instant::now(), before),
+            is_leaving: false,
             is_anew: false,
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use radiosonde_otlp::{Destination, Protocol, SenderOptions, Signal, Stream, spool_options};
 use radiosonde_spool::{FRAME_BYTES_MAX, Frame};
 
+use super::places::{PATIENCE, PLACES_IN_ALL};
 use super::*;
 use crate::otlp::{Drainer, Otlp};
 
@@ -142,4 +143,35 @@ fn each_loss_that_is_found_while_a_spool_is_drained_is_told_to_the_collector() {
     lose(Stream::Events);
     assert_eq!((drainer.tell_gaps(&problems).len(), told()), (1, 3));
     assert!(problems.all().is_empty(), "{:?}", problems.all());
+}
+
+#[test]
+fn what_no_collector_takes_makes_room_for_others_in_turn() {
+    let bench = Bench::new();
+    // One for each destination, as where tokens change.
+    let all = PLACES_IN_ALL as u64 + 3;
+    for number in 1..=all {
+        leave(&bench.slot, number, &format!("http://127.0.0.1:1/{number}"));
+    }
+    let dead = Dead::default();
+    assert_eq!(bench.turn(&dead), PLACES_IN_ALL + 3);
+    assert_eq!(open(&dead), (1..all - 2).collect::<Vec<_>>());
+    // Not before its time.
+    dead.make_room(&bench.sender, Instant::now() + PATIENCE / 2);
+    assert!(dead.state().spools.values().all(|left| !left.is_leaving));
+    let end = Instant::now() + Duration::from_secs(60);
+    // Those that gave up their places have their turn again.
+    for next in (all - 2..=all).chain(1..=3) {
+        while !open(&dead).contains(&next) {
+            assert!(Instant::now() < end, "{next}: {:?}", open(&dead));
+            dead.make_room(&bench.sender, Instant::now() + PATIENCE);
+            dead.await_change(Duration::from_millis(20));
+            bench.turn(&dead);
+        }
+        assert_eq!(open(&dead).len(), PLACES_IN_ALL);
+    }
+    let report = dead.report();
+    assert_eq!((report.waiting, report.pending), (3, PLACES_IN_ALL as u64));
+    assert_eq!(dead.pending_of_waiting(), 3, "nothing is lost by giving up a place");
+    assert!(bench.problems.all().is_empty(), "{:?}", bench.problems.all());
 }
