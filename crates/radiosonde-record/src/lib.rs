@@ -148,7 +148,7 @@ pub use spools::{LeftSpool, is_orphaned, spool_of};
 #[doc(hidden)]
 pub use thread::has_local_journals;
 pub use thread::{
-    is_suppressed, now_ns, patiently, set_global, suppress_thread, with_current, with_journal,
-    with_local_or,
+    is_recorded, is_suppressed, now_ns, patiently, set_global, suppress_thread, with_current,
+    with_journal, with_local_or,
 };
 pub use value::{ToValue, Value};

@@ -9,7 +9,7 @@ use crate::journal::Journal;
 use crate::level::{DropReason, Kind, Level};
 use crate::patience::WAIT_MAX;
 use crate::ring::{self, Full, Producer};
-use crate::thread::{inside, patient_wait};
+use crate::thread::{self, inside, patient_wait};
 
 /// How long the waiting thread sleeps between looks; with what timers take besides, twice as long. The
 /// drain is not held up by that: what it gave back is a small part of what it still has to do.
@@ -134,7 +134,7 @@ impl<F: Fn(&mut [u8], Stamp)> Push<F> {
     #[inline(always)]
     pub(crate) fn run(&self, journal: &Journal) {
         if ring::is_forked_child() {
-            return journal.count_forked();
+            return self.slow().forked(journal);
         }
         let found = ATTACHED.try_with(
             #[inline(always)]
@@ -160,7 +160,7 @@ impl<F: Fn(&mut [u8], Stamp)> Push<F> {
         producer.begin(self.kind);
         if journal.is_closed() {
             producer.end();
-            journal.count_outside(self.kind, DropReason::AfterShutdown, self.level);
+            self.slow().outside(journal, DropReason::AfterShutdown);
             return Found::Pushed;
         }
         let pushed = producer.push(self.length, self.kind, self.level, self.truncated, &self.fill);
@@ -188,9 +188,7 @@ impl Slow<'_> {
     fn elsewhere(&self, journal: &Journal, found: Option<Found>) {
         match found {
             Some(Found::Pushed) => {}
-            Some(Found::Busy) => {
-                journal.count_outside(self.kind, DropReason::Reentrant, self.level);
-            }
+            Some(Found::Busy) => self.outside(journal, DropReason::Reentrant),
             Some(Found::None) => self.without_ring(journal),
             Some(Found::TooLarge) | None => self.shared(journal),
         }
@@ -216,7 +214,7 @@ impl Slow<'_> {
         if !is_in {
             // Nobody waits any more, but the sooner there is room the fewer are lost.
             journal.control().hurry();
-            producer.drop_record(self.kind, DropReason::RingFull, self.level);
+            self.drop_from(producer);
         }
         Found::Pushed
     }
@@ -275,10 +273,10 @@ impl Slow<'_> {
     fn without_ring(&self, journal: &Journal) {
         if journal.is_closed() {
             // Before a ring is made for it; the question that counts is asked again later.
-            return journal.count_outside(self.kind, DropReason::AfterShutdown, self.level);
+            return self.outside(journal, DropReason::AfterShutdown);
         }
         match inside(|| attach(journal)) {
-            None => journal.count_outside(self.kind, DropReason::Reentrant, self.level),
+            None => self.outside(journal, DropReason::Reentrant),
             Some(Attached::Shared) => self.shared(journal),
             Some(Attached::Now) => {
                 self.run(journal);
@@ -299,11 +297,30 @@ impl Slow<'_> {
                 }
             };
             if let Found::TooLarge = self.to(journal, &mut producer) {
-                producer.drop_record(self.kind, DropReason::RingFull, self.level);
+                self.drop_from(&mut producer);
             }
             return;
         }
-        journal.count_outside(self.kind, DropReason::Contended, self.level);
+        self.outside(journal, DropReason::Contended);
+    }
+
+    /// Counts it as dropped where no ring counts it.
+    #[cold]
+    fn outside(&self, journal: &Journal, reason: DropReason) {
+        thread::note_drop();
+        journal.count_outside(self.kind, reason, self.level);
+    }
+
+    /// As [`Push::outside`], in the ring that has no room for it.
+    fn drop_from(&self, producer: &mut Producer) {
+        thread::note_drop();
+        producer.drop_record(self.kind, DropReason::RingFull, self.level);
+    }
+
+    #[cold]
+    fn forked(&self, journal: &Journal) {
+        thread::note_drop();
+        journal.count_forked();
     }
 }
 

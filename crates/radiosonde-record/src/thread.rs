@@ -15,6 +15,8 @@ thread_local! {
     static SUPPRESSED: Cell<bool> = const { Cell::new(false) };
     /// How long each call waits for room, where it is said.
     static WAIT: Cell<Option<Duration>> = const { Cell::new(None) };
+    /// A record of this thread was dropped since [`is_recorded`] asked.
+    static HAS_DROPPED: Cell<bool> = const { Cell::new(false) };
     static CLOCK: Clock = const { Clock::new() };
     /// Records being built on this thread.
     static NESTED: Cell<u8> = const { Cell::new(0) };
@@ -109,6 +111,27 @@ pub fn patiently<R>(wait: Duration, f: impl FnOnce() -> R) -> R {
     }
     let _restore = Restore(SUPPRESSED.replace(false), WAIT.replace(Some(wait)));
     f()
+}
+
+/// Whether none of the records of `f` was dropped, whatever other threads drop meanwhile: for threads that
+/// would rather record something again than not at all. Each has its place in a ring then; what the drain
+/// makes of it, the books say. What a suppressed thread does not record is not dropped: see [`patiently`].
+pub fn is_recorded(f: impl FnOnce()) -> bool {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            // To whoever asks around this, it is a drop as well.
+            HAS_DROPPED.set(HAS_DROPPED.get() || self.0);
+        }
+    }
+    let _restore = Restore(HAS_DROPPED.replace(false));
+    f();
+    !HAS_DROPPED.get()
+}
+
+/// A record of this thread is dropped.
+pub(crate) fn note_drop() {
+    HAS_DROPPED.set(true);
 }
 
 /// How long each call is to wait for room, inside of [`patiently`].

@@ -123,18 +123,16 @@ impl Work {
                 let otlp = self.telemetry.otlp();
                 if stop {
                     otlp.close_dead(self.telemetry.problems());
-                } else if let Err(error) = otlp.tend_dead(self.telemetry.problems()) {
-                    self.telemetry.problems().say(
-                        format!(
-                            "what earlier processes left to be sent could not be brought to the disk: \
-                             {error}; a power cut may repeat it"
-                        ),
-                        "check the disk",
-                    );
+                } else {
+                    otlp.turn_dead(self.telemetry.problems());
                 }
             });
             if look {
+                // All of it is on its way; whoever waits for that has no time for a disk.
                 self.telemetry.otlp().set_adopted();
+            }
+            if !stop {
+                self.guarded(|| self.sync());
             }
             if stop {
                 break;
@@ -153,6 +151,18 @@ impl Work {
             self.telemetry.recovered().add(&found);
         }
         otlp.find(&self.root, Some(&self.slot), problems);
+    }
+
+    fn sync(&self) {
+        if let Err(error) = self.telemetry.otlp().sync_dead() {
+            self.telemetry.problems().say(
+                format!(
+                    "what earlier processes left to be sent could not be brought to the disk: {error}; a \
+                     power cut may repeat it"
+                ),
+                "check the disk",
+            );
+        }
     }
 
     fn guarded(&self, work: impl FnOnce()) {

@@ -235,9 +235,19 @@ impl Spool {
     /// What [`Spool::take_gaps`] gave last is told: it is not given again, neither by this process nor by
     /// another.
     pub fn told(&self) {
+        self.told_first(usize::MAX);
+    }
+
+    /// As [`Spool::told`], of so many of them, in their order; the others are given again.
+    pub fn told_first(&self, count: usize) {
+        let mut left = count;
         for lane in &self.inner.lanes {
             let mut state = lane.lock();
-            if !std::mem::take(&mut state.cursor.telling).is_empty() {
+            let telling = &mut state.cursor.telling;
+            let here = left.min(telling.len());
+            left -= here;
+            if here > 0 {
+                drop(telling.drain(..here));
                 lane.write_cursor(&mut state);
             }
         }

@@ -169,6 +169,15 @@ impl Sender {
         answer.recv_timeout(within + GRACE).unwrap_or(false)
     }
 
+    /// Begins the end, which comes with [`Sender::shutdown`] and until then still takes spools: from now on
+    /// what is in one is sent at once, and nothing is begun that would not be answered `within` that time,
+    /// as far as is known. What is said first holds.
+    pub fn end_within(&self, within: Duration) {
+        let until = Instant::now() + within.min(WITHIN_MAX);
+        // It fails only after a shutdown.
+        let _ = self.commands.send(Command::End { until });
+    }
+
     /// Sends what it can within that time, for all signals together, and ends the thread. Requests that
     /// are under way then have a further 200 ms to be answered, as they are sent again otherwise. For the
     /// same reason none begins that would not be answered by then, as far as the last answer of its

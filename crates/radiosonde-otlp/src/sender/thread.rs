@@ -41,6 +41,10 @@ pub(super) enum Command {
         is_last: bool,
         done: SyncSender<bool>,
     },
+    /// The end is known, and near; more spools may come.
+    End {
+        until: Instant,
+    },
     /// Ends the thread, which says so.
     Stop {
         done: SyncSender<()>,
@@ -190,6 +194,10 @@ impl<'a> Turn<'a> {
                     let from_ns = u64::try_from(from_ns).unwrap_or(u64::MAX);
                     self.flushes.push(Flush { from_ns, until, done });
                     self.kept.ends_at = self.kept.ends_at.or(is_last.then_some(until));
+                    self.hurry();
+                }
+                Event::Commanded(Command::End { until }) => {
+                    self.kept.ends_at = self.kept.ends_at.or(Some(until));
                     self.hurry();
                 }
                 Event::Commanded(Command::Stop { done }) => {
@@ -364,7 +372,7 @@ impl<'a> Turn<'a> {
 
     fn hurry(&mut self) {
         for route in &mut self.routes {
-            route.lane.in_a_hurry = !self.flushes.is_empty();
+            route.lane.in_a_hurry = !self.flushes.is_empty() || self.kept.ends_at.is_some();
             route.lane.ends_at = self.kept.ends_at.map(|end| self.clock.at(end));
         }
     }

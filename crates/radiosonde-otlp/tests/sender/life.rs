@@ -93,6 +93,26 @@ fn a_spool_that_nobody_appends_to_is_handed_back_when_it_is_empty() {
 }
 
 #[test]
+fn what_is_added_while_the_end_comes_is_sent_as_fast_as_what_was_there() {
+    let receiver = Receiver::start().unwrap();
+    let destination = to(&receiver, Protocol::Http);
+    let (mut own, mut left) = (Bed::new(), Bed::from(1_000_000));
+    own.append(10);
+    left.append(20);
+    let mut options = options_of_sender();
+    // Without the end, nothing would go today.
+    options.start_jitter = Duration::from_secs(3_600 * 24);
+    let sender = own.send_with(&destination, options, false);
+    sender.end_within(LONG);
+    receiver.wait_for_requests(1, LONG).unwrap();
+    sender.add(left.spool.clone(), &manifest(&destination, false), None);
+    receiver.wait_for_requests(2, LONG).unwrap();
+    let shutdown = sender.shutdown(LONG);
+    assert!(shutdown.is_drained, "{:?}", sender.status());
+    assert_eq!((own.books(), left.books()), ((10, 0, 0), (20, 0, 0)));
+}
+
+#[test]
 fn a_panic_while_a_spool_is_handed_back_does_not_end_the_sender() {
     let receiver = Receiver::start().unwrap();
     let mut own = Bed::new();

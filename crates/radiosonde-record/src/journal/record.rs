@@ -51,6 +51,7 @@ impl Journal {
         build: impl FnOnce(&mut Builder<'_>),
     ) {
         let Some(_entered) = thread::enter() else {
+            thread::note_drop();
             return self.count_outside(kind, DropReason::Reentrant, level);
         };
         let mut buffer = Buffer::take();

@@ -6,7 +6,7 @@ use crate::filter::Filter;
 use crate::format::seal;
 use crate::journal::Placement;
 use crate::ring::{Consumer, Source as _};
-use crate::thread::patiently;
+use crate::thread::{is_recorded, patiently};
 
 /// Bytes of each record.
 const LENGTH: usize = 152;
@@ -210,4 +210,43 @@ fn who_would_rather_be_late_waits_past_the_allowance() {
     assert_eq!(caller.dropped(), 0);
     assert!(caller.waited > 10 * SECOND, "{:?}", caller.waited);
     assert_eq!(caller.producer.patience().state().0, Duration::ZERO, "at nobody's expense");
+}
+
+#[test]
+fn a_caller_learns_of_its_own_drops_and_of_nobody_elses() {
+    let mut caller = Caller::new(None);
+    assert!(is_recorded(|| caller.call()));
+    std::thread::scope(|scope| {
+        let others = scope.spawn(|| {
+            let mut others = Caller::new(None);
+            others.machine.journal.control().set_blocked(true);
+            let is_recorded = is_recorded(|| {
+                while others.dropped() == 0 {
+                    others.call();
+                }
+            });
+            (is_recorded, others)
+        });
+        let (is_recorded, _) = others.join().unwrap();
+        assert!(!is_recorded);
+    });
+    assert!(is_recorded(|| caller.call()));
+    caller.machine.journal.control().set_blocked(true);
+    while caller.dropped() == 0 {
+        caller.call();
+    }
+    let mut inner = true;
+    assert!(!is_recorded(|| inner = is_recorded(|| caller.call())));
+    assert!(!inner);
+    assert!(is_recorded(|| ()), "those before do not count");
+}
+
+#[test]
+fn what_comes_after_the_end_is_not_recorded() {
+    let journal = Journal::open(Placement::Memory, Filter::at(Level::Trace)).unwrap();
+    let site = crate::Site::from(crate::Descriptor::default());
+    let record = || journal.record(Kind::Event, Level::Info, &site, &[], |_| ());
+    assert!(is_recorded(record));
+    journal.close(Duration::ZERO);
+    assert!(!is_recorded(record));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use radiosonde_context::Context;
 use radiosonde_events::upkeep::RemovedFile;
-use radiosonde_record::{Descriptor, DropReason, Journal, Kind, Level, Site, Value, patiently};
+use radiosonde_record::{Descriptor, Journal, Kind, Level, Site, Value, is_recorded, patiently};
 
 use crate::problem::Problem;
 use crate::recovery::Told;
@@ -91,15 +91,8 @@ pub(crate) fn unfiltered_event(
     meta: &[(&str, Value<'_>)],
 ) -> bool {
     let Some(journal) = telemetry.journal() else { return false };
-    let passed = [DropReason::NoDestination, DropReason::RateLimited];
-    let dropped = || {
-        let dropped = journal.account(Kind::Event).dropped.into_iter();
-        dropped.filter(|(why, _)| !passed.contains(why)).map(|(_, count)| count).sum::<u64>()
-    };
-    let before = dropped();
-    record(journal, &Context::default(), (level, evt), msg, meta);
-    // Others may have dropped something meanwhile: then it is said again.
-    dropped() == before
+    // Of this record alone: under overload others are dropped all the time.
+    is_recorded(|| record(journal, &Context::default(), (level, evt), msg, meta))
 }
 
 fn record(
@@ -119,4 +112,51 @@ fn record(
             }
         });
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    use super::*;
+    use crate::{Config, Profile, Service};
+
+    /// Drops records as fast as it can, for as long as it is told to: deeper in formatters than any goes.
+    fn drop_all(journal: &Journal, depth: u8, is_over: &AtomicBool) {
+        let site = Site::from(Descriptor::default());
+        while !is_over.load(Ordering::Relaxed) {
+            journal.record(Kind::Event, Level::Info, &site, &[], |_| {
+                if depth > 0 {
+                    drop_all(journal, depth - 1, is_over);
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn what_others_drop_does_not_make_a_line_untold() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = Config::new(Service::new("crowded", "1")).dir(directory.path());
+        let config = config.profile(Profile::Cli);
+        let (telemetry, _) = Telemetry::start(&config);
+        let journal = telemetry.journal().unwrap();
+        let (is_over, what) = (AtomicBool::new(false), (Level::Warning, "radiosonde.gap"));
+        let dropped = || journal.account(Kind::Event).dropped_total();
+        thread::scope(|scope| {
+            scope.spawn(|| drop_all(journal, 4, &is_over));
+            while dropped() == 0 {
+                thread::yield_now();
+            }
+            let untold = (0..200).filter(|_| !unfiltered_event(&telemetry, what, "lost", &[]));
+            let (untold, before) = (untold.count(), dropped());
+            // The other one is there until the end.
+            while dropped() == before {
+                thread::yield_now();
+            }
+            is_over.store(true, Ordering::Relaxed);
+            assert_eq!(untold, 0);
+        });
+        drop(telemetry.shutdown(Duration::from_secs(20)));
+    }
 }

@@ -103,15 +103,16 @@ impl Drainer {
         let mut all = Vec::new();
         let (dead, mut told) = (self.dead.clone(), std::mem::take(&mut self.told));
         dead.tell_gaps(&mut |path, spool, gaps| {
+            let Some(slot) = dead.slot_of(path) else { return 0 };
             self.note_if_alone(path, spool, gaps);
-            let Some(slot) = dead.slot_of(path) else { return false };
             let manifest = Manifest::from_bytes(spool.manifest());
             let manifest = self.corrected(path, manifest.unwrap_or_else(|_| unknown(path)));
-            // Into each spool once: what it does not take is a loss as well. While something is still to be
-            // recovered into it, its numbers are that one's.
+            // Losses of what tells of losses are told there once: what it does not take then is one as well.
+            // While something is still to be recovered into it, its numbers are that one's.
+            let is_own = gaps.iter().all(|gap| gap.stream == Stream::Events.name());
             let is_sent = manifest.destinations.of(Signal::Logs).is_some()
                 && is_orphaned(path)
-                && told.insert(path.to_owned());
+                && (told.insert(path.to_owned()) || !is_own);
             let place = gap_lines::Place {
                 root: &self.directory,
                 slot,
@@ -125,7 +126,7 @@ impl Drainer {
                 );
             }
             all.extend_from_slice(gaps);
-            true
+            gaps.len()
         });
         self.told = told;
         all

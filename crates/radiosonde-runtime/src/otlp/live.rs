@@ -207,14 +207,14 @@ impl Otlp {
         self.live.as_ref().map_or_else(|| self.dead.sync(), |live| live.spool.tend())
     }
 
-    /// Tells losses that were not told yet, `tell` saying whether it could. What it could not is told
-    /// again, with the others of its spool, the next time.
+    /// Tells losses that were not told yet, `tell` saying whether it could. What it could not, and what of
+    /// its spool comes after it, is told the next time.
     pub(crate) fn tell_gaps(&self, tell: &mut dyn FnMut(&Gap) -> bool) {
-        self.dead.tell_gaps(&mut |_, _, gaps| gaps.iter().all(&mut *tell));
-        if let Some(live) = &self.live
-            && live.spool.take_gaps().iter().all(|gap| tell(&told(gap, None)))
-        {
-            live.spool.told();
+        self.dead.tell_gaps(&mut |_, _, gaps| gaps.iter().take_while(|gap| tell(gap)).count());
+        if let Some(live) = &self.live {
+            let gaps = live.spool.take_gaps();
+            let is_told = |gap: &&radiosonde_spool::Gap| tell(&told(gap, None));
+            live.spool.told_first(gaps.iter().take_while(is_told).count());
         }
     }
 
@@ -246,13 +246,18 @@ impl Otlp {
 
     /// Removes spools of processes that have ended in which everything is done, and gives those that wait
     /// their turn. For one thread, as is `find`: it waits for the disk.
-    pub(crate) fn tend_dead(&self, problems: &Problems) -> io::Result<()> {
-        let Some(live) = &self.live else { return Ok(()) };
-        self.dead.turn(&live.sender, &|_, manifest| live.corrected(manifest), problems);
-        self.dead.sync()
+    pub(crate) fn turn_dead(&self, problems: &Problems) {
+        if let Some(live) = &self.live {
+            self.dead.turn(&live.sender, &|_, manifest| live.corrected(manifest), problems);
+        }
     }
 
-    /// Waits until there is something to do in `tend_dead`, for `pause` at most while any spool is there.
+    /// Brings what has become of them to the disk. Nobody waits for that.
+    pub(crate) fn sync_dead(&self) -> io::Result<()> {
+        if self.is_on() { self.dead.sync() } else { Ok(()) }
+    }
+
+    /// Waits until there is something to do in `turn_dead`, for `pause` at most while any spool is there.
     pub(crate) fn await_dead(&self, pause: Duration) {
         self.dead.await_work(pause);
     }
@@ -323,6 +328,8 @@ impl Otlp {
     pub(crate) fn shutdown(&self, within: Duration) {
         let Some(live) = &self.live else { return };
         let deadline = Instant::now() + within;
+        // Our own records do not wait for those of others.
+        live.sender.end_within(within);
         // What a short program found is sent by it; nothing more is begun.
         live.await_adoption(within, |adoption| !adoption.is_under_way);
         self.dead.stop();
@@ -456,3 +463,7 @@ fn left(deadline: Instant) -> Duration {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+#[cfg(feature = "otlp-http")]
+mod tests;

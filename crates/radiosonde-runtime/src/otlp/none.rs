@@ -124,7 +124,9 @@ impl Otlp {
 
     pub(crate) fn say_what_was_gone(&self, _: &Problems) {}
 
-    pub(crate) fn tend_dead(&self, _: &Problems) -> io::Result<()> {
+    pub(crate) fn turn_dead(&self, _: &Problems) {}
+
+    pub(crate) fn sync_dead(&self) -> io::Result<()> {
         Ok(())
     }
 

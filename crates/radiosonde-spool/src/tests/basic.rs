@@ -180,6 +180,26 @@ fn what_was_rejected_and_what_is_too_large_is_in_the_books() {
 }
 
 #[test]
+fn a_loss_that_is_told_is_not_told_again_because_the_next_one_is_not() {
+    let bench = Bench::new(options(&[("events", 1, 0), ("traces", 0, 0)]));
+    let spool = bench.create();
+    for stream in 0..2 {
+        append(&spool.stream(stream), 1, 0, &[(5, FRAME_BYTES_MAX + 1)]);
+    }
+    let streams =
+        |spool: &Spool| spool.take_gaps().iter().map(|gap| gap.stream).collect::<Vec<_>>();
+    assert_eq!(streams(&spool), [0, 1]);
+    spool.told_first(0);
+    assert_eq!(streams(&spool), [0, 1]);
+    spool.told_first(1);
+    assert_eq!(streams(&spool), [1]);
+    assert_eq!(streams(&bench.after_kill().open()), [1]);
+    assert!(!spool.is_done());
+    spool.told_first(7);
+    assert!(spool.is_done());
+}
+
+#[test]
 fn the_oldest_of_the_lowest_rank_above_its_share_goes_first() {
     let mut options = options(&[
         ("debug", 0, 0),

@@ -4,9 +4,13 @@ use std::fs::File;
 use std::time::Duration;
 
 use radiosonde_otlp::{Destination, Protocol, SenderOptions, Signal, Stream, spool_options};
-use radiosonde_spool::Frame;
+use radiosonde_spool::{FRAME_BYTES_MAX, Frame};
 
 use super::*;
+use crate::otlp::{Drainer, Otlp};
+
+/// An entry without a scope: a record of which nothing is known.
+const RECORD: Frame<'_> = Frame { records: 1, payload: &[7, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0] };
 
 /// Makes a spool with one record that was left so long after the first.
 fn leave(slot: &Slot, number: u64, to: &str) -> PathBuf {
@@ -20,9 +24,7 @@ fn leave(slot: &Slot, number: u64, to: &str) -> PathBuf {
     let options = spool_options(None, None);
     let spool = Spool::create(&path, &manifest.to_bytes().unwrap(), &options).unwrap();
     let logs = spool.stream(Stream::LogsInfo.index());
-    // An entry without a scope: a record of which nothing is known.
-    let payload = &[7, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0];
-    logs.append(spool.next_batch(), &[Frame { records: 1, payload }]);
+    logs.append(spool.next_batch(), &[RECORD]);
     let file = File::options().write(true).open(path.join("manifest")).unwrap();
     file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(number)).unwrap();
     path
@@ -110,9 +112,34 @@ fn a_gap_that_could_not_be_told_is_told_again_and_then_its_spool_goes() {
         assert!(path.exists() || told.len() == 2, "as long as its loss is not told");
         dead.tell_gaps(&mut |_, _, gaps| {
             told.push(gaps[0].records);
-            is_told
+            usize::from(is_told)
         });
     }
     assert_eq!(told, [1, 1]);
     assert!(!path.exists());
+}
+
+#[test]
+fn each_loss_that_is_found_while_a_spool_is_drained_is_told_to_the_collector() {
+    let bench = Bench::new();
+    leave(&bench.slot, 1, "http://127.0.0.1:1/v1/logs");
+    let Bench { _root, path: root, slot, problems, .. } = bench;
+    drop(slot);
+    let otlp = Otlp::default();
+    let mut drainer = Drainer::start(&otlp, &root, None, &problems).unwrap();
+    drainer.turn(&problems);
+    let [(_, spool)] = &otlp.dead().held()[..] else { panic!("one spool") };
+    let lose = |stream: Stream| {
+        let too_large = &[Frame { records: 1, payload: &vec![0; FRAME_BYTES_MAX + 1] }];
+        spool.stream(stream.index()).append(spool.next_batch(), too_large);
+    };
+    let told = || spool.stream(Stream::Events.index()).account().pending.records;
+    for count in 1..=3 {
+        lose(Stream::LogsInfo);
+        assert_eq!((drainer.tell_gaps(&problems).len(), told()), (1, count));
+    }
+    // What tells of losses may be lost in turn: that is said here alone, or it would never end.
+    lose(Stream::Events);
+    assert_eq!((drainer.tell_gaps(&problems).len(), told()), (1, 3));
+    assert!(problems.all().is_empty(), "{:?}", problems.all());
 }
