@@ -155,8 +155,8 @@ Examples:
 
 const DROP: &str =
     "For what nobody wants any more, such as records for a receiver that is gone. They are counted as
-dropped, reason operator, and the gap is told by the next process of the directory. Spools of running
-processes are left alone: stop them first.
+dropped, reason operator, and the gap is told by the next process of the directory, but for what only
+told of earlier gaps. Spools of running processes are left alone: stop them first.
 
 Examples:
   radiosonde spool drop                                 what would be dropped

@@ -103,8 +103,8 @@ impl Drainer {
         let mut all = Vec::new();
         let (dead, mut told) = (self.dead.clone(), std::mem::take(&mut self.told));
         dead.tell_gaps(&mut |path, spool, gaps| {
-            self.note_if_alone(path, spool, gaps);
             let Some(slot) = dead.slot_of(path) else { return 0 };
+            self.note_if_alone(path, spool, gaps);
             let manifest = Manifest::from_bytes(spool.manifest());
             let manifest = self.corrected(path, manifest.unwrap_or_else(|_| unknown(path)));
             // Losses of what tells of losses are told there once: what it does not take then is one as well.

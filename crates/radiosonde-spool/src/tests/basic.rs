@@ -323,6 +323,26 @@ fn an_operator_drops_what_nobody_has_and_it_is_counted() {
 }
 
 #[test]
+fn what_was_told_otherwise_is_dropped_without_a_gap_and_leaves_those_before_it() {
+    let bench = Bench::new(one_stream());
+    let spool = bench.create();
+    let stream = spool.stream(0);
+    append(&stream, 1, 0, &[(4, 1500)]);
+    let _dropped = stream.discard();
+    append(&stream, 2, 4, &[(3, 100)]);
+    assert_eq!(stream.discard_told().records, 3);
+    assert_eq!(account(&spool, 0).dropped[0].1.records, 7, "all of them are counted");
+    let told =
+        |spool: &Spool| spool.take_gaps().iter().map(|gap| gap.lost.records).collect::<Vec<_>>();
+    assert_eq!(told(&spool), [4]);
+    spool.told();
+    append(&stream, 3, 7, &[(2, 100)]);
+    assert_eq!(stream.discard_told().records, 2);
+    assert!(spool.is_done());
+    assert!(told(&bench.after_kill().open()).is_empty());
+}
+
+#[test]
 fn the_oldest_is_never_said_to_be_younger_than_it_is() {
     let bench = Bench::new(one_stream());
     let spool = bench.create();

@@ -2,14 +2,18 @@
 
 use std::io::{self, Write};
 
+use radiosonde_otlp::{Signal, entries};
 use radiosonde_record::Slot;
 use radiosonde_spool::Spool;
 
-use super::{Found, Spools};
+use super::{Found, Spools, item, known};
 use crate::args::DropArgs;
 use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, show, some};
 use crate::render::text::{many, shown};
 use crate::select::directories;
+
+/// More that is pending is not looked at one by one.
+const GAPS_MAX: usize = 1024;
 
 pub(super) fn run(args: &DropArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let select = &args.select;
@@ -74,9 +78,30 @@ fn discard(found: &Found, wanted: &dyn Fn(&str) -> bool) -> io::Result<Option<u6
     let mut dropped = 0;
     for (at, stream) in options.streams.iter().enumerate() {
         if wanted(&stream.name) {
-            dropped += spool.stream(at).discard().records;
+            let stream = spool.stream(at);
+            let count = match tells_of_losses_only(found, at) {
+                true => stream.discard_told(),
+                false => stream.discard(),
+            };
+            dropped += count.records;
         }
     }
     spool.sync()?;
     Ok(Some(dropped))
+}
+
+/// Whether all that is pending tells of losses: that stands in the day file, and that it was dropped as well
+/// need not be told, or there were no end to it.
+fn tells_of_losses_only(found: &Found, at: usize) -> bool {
+    let Some(seen) = found.seen.streams.get(at) else { return false };
+    let is_log = known(&seen.account.stream).is_some_and(|it| it.signal() == Signal::Logs);
+    let pending = usize::try_from(seen.account.pending.records).unwrap_or(usize::MAX);
+    if !is_log || pending == 0 || pending > GAPS_MAX {
+        return false;
+    }
+    let frames = seen.pending(&found.path, pending).unwrap_or_default();
+    let entries = frames.iter().flat_map(|(_, _, payload)| entries(payload));
+    let gaps = entries
+        .take_while(|entry| entry.as_ref().is_ok_and(|entry| item::tells_of_a_loss(entry.item)));
+    gaps.count() == pending
 }

@@ -31,6 +31,12 @@ pub(super) fn name(signal: Signal, item: &[u8]) -> String {
     name.unwrap_or_else(|| "(without a name)".to_owned())
 }
 
+/// Whether a log record is the event that tells of a loss.
+pub(super) fn tells_of_a_loss(item: &[u8]) -> bool {
+    // `LogRecord.event_name`
+    field(item, 12) == Some(b"radiosonde.gap")
+}
+
 /// The first field of this number that has bytes.
 fn field(mut message: &[u8], wanted: u64) -> Option<&[u8]> {
     while !message.is_empty() {
