@@ -33,9 +33,9 @@ const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const STATUS: &str = "grpc-status";
 const MESSAGE: &str = "grpc-message";
 const DETAILS: &str = "grpc-status-details-bin";
-/// What speaks HTTP/1.1 alone may close before its answer to the first bytes of HTTP/2 can be read.
-const PERHAPS_HTTP: &str = " (if it stays so, it may not speak gRPC: check OTEL_EXPORTER_OTLP_PROTOCOL \
-                             and the port, which is 4317 for gRPC and 4318 for HTTP)";
+/// What speaks HTTP/1.1 alone, or TLS, may close before its answer to the first bytes of HTTP/2 can be read.
+const PERHAPS_HTTP: &str = " (if it stays so, it may not speak gRPC: check OTEL_EXPORTER_OTLP_PROTOCOL and the \
+    port, which is 4317 for gRPC and 4318 for HTTP; if it speaks TLS, the endpoint begins with https://)";
 /// Before a message: whether it is compressed, and its length.
 const PREFIX: usize = 5;
 
