@@ -73,10 +73,14 @@ pub(crate) fn prepare(settings: &Settings, owner: &Owner, problems: &Problems) -
 
 fn take(root: &Path, problems: &Problems) -> Option<Lease> {
     let mut unusable = |path: &Path, error: &io::Error| {
-        problems.say(
-            format!("{} cannot be used: {error}", path.display()),
-            "remove what is in its place; other processes use the next slot until then",
-        );
+        let fix = match error.kind() {
+            // What waits in it is another user's.
+            io::ErrorKind::PermissionDenied => {
+                "run as the user who owns it, or set RADIOSONDE_DIR to a directory of your own"
+            }
+            _ => "remove what is in its place; other processes use the next slot until then",
+        };
+        problems.say(format!("{} cannot be used: {error}", path.display()), fix);
     };
     let taken = create_directory(root).and_then(|()| Slot::take(root, &mut unusable));
     match taken {
