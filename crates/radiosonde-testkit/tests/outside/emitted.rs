@@ -5,6 +5,8 @@ use crate::common::{UNICODE, WITHIN};
 use crate::parts::{Process, part};
 use crate::python::Collector;
 use crate::rotel::rotel;
+use opentelemetry_otlp::{Protocol, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_sdk::logs::SdkLoggerProvider;
 use radiosonde_testkit::{Attributes, Measured, MetricKind, Received, Receiver, Value};
 use serde_json::json;
 use std::process::{Command, Stdio};
@@ -135,6 +137,15 @@ fn is_whole(received: &Received) -> bool {
         && received.spans.iter().any(|span| span.name == "place_order")
         && points("orders_total")
         && points("order_seconds")
+}
+
+/// The logs of an SDK whose exporter sends to us.
+pub(crate) fn logs_of_an_sdk() -> SdkLoggerProvider {
+    let client = radiosonde::otel::sdk::SdkClient::new();
+    let exporter = opentelemetry_otlp::LogExporter::builder().with_http().with_http_client(client);
+    // What the variable says is for what is sent from here.
+    let exporter = exporter.with_protocol(Protocol::HttpBinary).build().expect("an exporter");
+    SdkLoggerProvider::builder().with_simple_exporter(exporter).build()
 }
 
 /// What lies three lists deep in the requests of a signal.

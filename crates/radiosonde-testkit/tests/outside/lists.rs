@@ -2,14 +2,13 @@
 //! them: as such, wherever attributes are.
 
 use crate::common::{UNICODE, WITHIN};
-use crate::emitted::{FOLDER, has, records, run};
+use crate::emitted::{FOLDER, has, logs_of_an_sdk, records, run};
 use crate::parts::part;
 use crate::python::Collector;
 use crate::rotel::rotel;
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _, Severity};
 use opentelemetry::trace::{Link, Span as _, SpanContext, TraceFlags, Tracer as _};
 use opentelemetry::{Array, KeyValue, Value as Said};
-use opentelemetry_otlp::{Protocol, WithExportConfig as _, WithHttpConfig as _};
 use radiosonde_testkit::{Attributes, Received, Receiver, Value};
 use serde_json::json;
 use std::time::{Duration, SystemTime};
@@ -41,12 +40,7 @@ fn a_program_of_a_test() {
     span.add_event_with_timestamp("noted", SystemTime::now(), lists());
     span.end();
 
-    let client = radiosonde::otel::sdk::SdkClient::new();
-    let exporter = opentelemetry_otlp::LogExporter::builder().with_http().with_http_client(client);
-    // What the variable says is for what is sent from here.
-    let exporter = exporter.with_protocol(Protocol::HttpBinary).build().expect("an exporter");
-    let logs = opentelemetry_sdk::logs::SdkLoggerProvider::builder();
-    let logs = logs.with_simple_exporter(exporter).build();
+    let logs = logs_of_an_sdk();
     let logger = logs.logger("shop");
     let mut record = logger.create_log_record();
     record.set_severity_number(Severity::Error);

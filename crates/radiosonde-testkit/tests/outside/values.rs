@@ -2,7 +2,7 @@
 //! here wrote get what was said, to the bit.
 
 use crate::common::WITHIN;
-use crate::emitted::{FOLDER, run};
+use crate::emitted::{FOLDER, logs_of_an_sdk, run};
 use crate::of_python;
 use crate::parts::part;
 use crate::python::Collector;
@@ -10,7 +10,6 @@ use crate::rotel::rotel;
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _, Severity};
 use opentelemetry::trace::{Link, Span as _, SpanContext, TraceFlags, TraceState, Tracer as _};
 use opentelemetry::{Array, KeyValue, Value as Said};
-use opentelemetry_otlp::{Protocol, WithExportConfig as _, WithHttpConfig as _};
 use radiosonde_testkit::{Attributes, Received, Receiver, Value};
 use std::time::{Duration, SystemTime};
 
@@ -117,12 +116,7 @@ fn say_by_the_api() {
 }
 
 fn say_by_an_sdk() {
-    let client = radiosonde::otel::sdk::SdkClient::new();
-    let exporter = opentelemetry_otlp::LogExporter::builder().with_http().with_http_client(client);
-    // What the variable says is for what is sent from here.
-    let exporter = exporter.with_protocol(Protocol::HttpBinary).build().expect("an exporter");
-    let logs = opentelemetry_sdk::logs::SdkLoggerProvider::builder();
-    let logs = logs.with_simple_exporter(exporter).build();
+    let logs = logs_of_an_sdk();
     let logger = logs.logger("shop");
     for (name, body) in [
         ("of.bytes", bytes(all_bytes())),
