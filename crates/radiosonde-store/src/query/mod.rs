@@ -109,8 +109,17 @@ pub struct Reading {
     pub frames_read: u64,
     /// Frames of sealed files that were not read, since nothing in them could match.
     pub frames_skipped: u64,
-    /// Bytes read from files, as they are stored.
+    /// Bytes read from files, as they are stored; what is read twice counts twice.
     pub bytes_read: u64,
+    /// Bytes of files and of frames that were not read, as they are stored, since nothing in them
+    /// could match.
+    pub bytes_skipped: u64,
+    /// Lines that were taken apart to be judged; of the others a look at their bytes told enough.
+    pub lines_parsed: u64,
+    /// Lines that were found again under the same `id` and left out.
+    pub duplicates: u64,
+    /// Bytes written to temporary files, since what matched was too much to be sorted in memory.
+    pub bytes_spilled: u64,
     /// Lines that matched, before a limit. Where a limit applies, a line that stands in the files
     /// twice may count twice.
     pub matched: u64,
@@ -276,6 +285,10 @@ impl Reading {
         self.frames_read += other.frames_read;
         self.frames_skipped += other.frames_skipped;
         self.bytes_read += other.bytes_read;
+        self.bytes_skipped += other.bytes_skipped;
+        self.lines_parsed += other.lines_parsed;
+        self.duplicates += other.duplicates;
+        self.bytes_spilled += other.bytes_spilled;
         self.matched += other.matched;
         self.skipped += other.skipped;
         let room = SKIPS_KEPT_MAX.saturating_sub(self.skips.len());
