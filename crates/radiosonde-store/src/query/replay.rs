@@ -113,7 +113,7 @@ impl Cursor {
 /// time, so that two frames of a file may be needed by turns.
 #[derive(Default)]
 struct Frames {
-    decoder: Option<Decoder>,
+    decoder: Decoder,
     kept: HashMap<(u32, u64), Kept>,
     bytes: usize,
     uses: u64,
@@ -157,12 +157,8 @@ impl Frames {
         let used = self.uses;
         let key = (index, place.number);
         if !self.kept.contains_key(&key) {
-            let decoder = match &mut self.decoder {
-                Some(decoder) => decoder,
-                none => none.insert(Decoder::new()?),
-            };
             let mut lines = Vec::new();
-            decoder.decode(file, place, &mut lines).map_err(|reason| {
+            self.decoder.decode(file, place, &mut lines).map_err(|reason| {
                 io::Error::new(
                     io::ErrorKind::InvalidData,
                     format!("frame {} {reason}", place.number),
