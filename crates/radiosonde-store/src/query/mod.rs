@@ -19,6 +19,7 @@
 
 mod collect;
 mod filter;
+mod opened;
 mod pass;
 mod replay;
 mod source;
@@ -45,8 +46,10 @@ pub use crate::query::filter::{InvalidId, check_id, trace_prefix};
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Query {
-    /// Directories whose day files are read, folders in them are not; or single day files, by their
-    /// paths.
+    /// Directories whose day files are read, folders in them are not; or single files of any name,
+    /// by their paths: day files in any form, and others, which [`crate::foreign`] tells of; `-` is
+    /// standard input. What is named here is found behind a symbolic link as well; in directories
+    /// none is followed.
     pub dirs: Vec<PathBuf>,
     /// Signals to read. Default: none given, meaning all.
     pub signals: Vec<Signal>,
@@ -173,9 +176,11 @@ pub struct Found<'a> {
     pub line: Line,
     /// The directory of its file.
     pub dir: &'a Path,
-    /// The name of its file.
-    pub file: StoredFile,
-    /// Where the line begins in its file, in bytes; in a sealed one, in the day file it was made of.
+    /// The name of its file, where that is one of a day file.
+    pub file: Option<StoredFile>,
+    /// What it is about: as its file says, or itself in a file that does not.
+    pub signal: Signal,
+    /// Where the line begins in its file, in bytes; in a compressed one, in what it was made of.
     pub offset: u64,
     index: u32,
 }
@@ -203,8 +208,26 @@ impl Query {
         let mut index = Index::default();
         let mut reading = Reading::default();
         let mut files = self.files(&mut reading);
+        if !files.iter().all(Source::has_places) {
+            return self.stream_held(files, reading, each);
+        }
         self.scan_files(&mut files, &mut reading, &mut |found| index.push(&found));
         index.replay(&files, &mut reading, each);
+        reading
+    }
+
+    /// The same where some file can be read but once, so that the lines are held.
+    fn stream_held(
+        &self,
+        mut files: Vec<Source>,
+        mut reading: Reading,
+        each: &mut dyn FnMut(&Line) -> ControlFlow<()>,
+    ) -> Reading {
+        let mut kept = Kept::new(None, false);
+        self.scan_files(&mut files, &mut reading, &mut |found| kept.push(found));
+        let (lines, duplicates) = kept.into_lines();
+        reading.matched -= duplicates;
+        let _ = lines.iter().try_for_each(each);
         reading
     }
 

@@ -3,12 +3,12 @@
 use std::io;
 
 use crate::line::Line;
-use crate::names::Form;
 use crate::query::filter::Needle;
+use crate::query::opened::Opened;
 use crate::query::source::Source;
 use crate::query::{Found, Query, Reading};
-use crate::reader::{Chunk, Reader};
-use crate::sealed::{self, Wanted};
+use crate::reader::Chunk;
+use crate::sealed::Wanted;
 
 /// One reading of one file.
 pub(super) struct Pass<'a> {
@@ -21,51 +21,6 @@ pub(super) struct Pass<'a> {
     pub(super) bytes_left: &'a mut u64,
     pub(super) reading: &'a mut Reading,
     pub(super) each: &'a mut dyn FnMut(Found<'_>),
-}
-
-/// A reader of either form.
-enum Opened {
-    Plain(Reader),
-    Sealed(Box<sealed::Reader>),
-}
-
-impl Opened {
-    fn open(source: &Source, wanted: &Wanted) -> io::Result<Self> {
-        let path = source.path();
-        Ok(match source.file.form {
-            Form::Plain => Self::Plain(Reader::open(&path)?),
-            Form::Sealed => {
-                let mut reader = sealed::Reader::open(&path)?;
-                reader.narrow(wanted)?;
-                Self::Sealed(Box::new(reader))
-            }
-        })
-    }
-
-    fn next_chunk(&mut self) -> io::Result<Option<Chunk<'_>>> {
-        match self {
-            Self::Plain(reader) => reader.next_chunk(),
-            Self::Sealed(reader) => reader.next_chunk(),
-        }
-    }
-
-    fn bytes_read(&self) -> u64 {
-        match self {
-            Self::Plain(reader) => reader.bytes_read(),
-            Self::Sealed(reader) => reader.bytes_read(),
-        }
-    }
-
-    /// Counts what was read, and what was left out.
-    fn count(&self, reading: &mut Reading) {
-        reading.bytes_read += self.bytes_read();
-        if let Self::Sealed(reader) = self {
-            let (read, skipped) = reader.frames();
-            reading.frames_read += read;
-            reading.frames_skipped += skipped;
-            reading.files_skipped += u64::from(read == 0 && skipped > 0);
-        }
-    }
 }
 
 impl Pass<'_> {
@@ -128,10 +83,11 @@ impl Pass<'_> {
             return Ok(());
         }
         let line = Line::parse(text).map_err(|error| error.to_string())?;
-        if self.query.matches(&line) {
+        let signal = self.source.signal(&line);
+        if self.query.wants(signal) && self.query.matches(&line) {
             self.reading.matched += 1;
-            let Source { dir, file } = self.source;
-            (self.each)(Found { line, dir, file: *file, offset, index: self.index });
+            let (dir, file) = (self.source.dir.as_path(), self.source.file());
+            (self.each)(Found { line, dir, file, signal, offset, index: self.index });
         }
         Ok(())
     }

@@ -81,6 +81,7 @@ mod pace;
 mod reader;
 mod scan;
 mod seal;
+mod shape;
 mod target;
 mod walk;
 mod wanted;
@@ -97,6 +98,7 @@ pub(crate) use crate::sealed::frames::{Decoder, Place};
 #[cfg(test)]
 pub(crate) use crate::sealed::seal::Step;
 pub(crate) use crate::sealed::seal::{Manner, seal_in};
+pub(crate) use crate::sealed::shape::is_in_frames;
 pub(crate) use crate::sealed::wanted::Wanted;
 
 /// Bytes of whole lines in a frame, at most; a longer line is a frame of its own.
