@@ -40,6 +40,9 @@
 
 #![forbid(unsafe_code)]
 
+mod blocks;
+#[cfg(feature = "sealed")]
+pub mod foreign;
 #[cfg(feature = "sealed")]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -85,10 +85,9 @@ fn open_day_file(source: &Source) -> io::Result<Open> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => error,
         Err(error) => return Err(error),
     };
-    let sealed = source.sealed().path();
-    if source.file.form != Form::Plain || !sealed.exists() {
-        return Err(gone);
-    }
+    let is_day_file = source.file().is_some_and(|file| file.form == Form::Plain);
+    let sealed = source.in_form(Form::Sealed).filter(|_| is_day_file).map(|sealed| sealed.path());
+    let Some(sealed) = sealed.filter(|sealed| sealed.exists()) else { return Err(gone) };
     let (file, places) = sealed::Reader::open(&sealed)?.into_places()?;
     Ok(Open::Sealed(file, places))
 }

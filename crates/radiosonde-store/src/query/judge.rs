@@ -1,14 +1,36 @@
 //! Judging lines: by a look at their bytes where that is enough, else by taking them apart.
 
 use crate::line::{Line, NotALine};
+use crate::names::Signal;
 use crate::peek::{self, Peek};
 use crate::query::Query;
 use crate::query::entry::{Entry, Order};
 use crate::query::filter::Needle;
+use crate::query::source::Source;
+
+/// What a query asks of the lines of day files, and of those of other files.
+pub(super) struct Judges<'a> {
+    of_days: Judge<'a>,
+    of_others: Judge<'a>,
+}
+
+impl<'a> Judges<'a> {
+    pub(super) fn new(query: &'a Query) -> Self {
+        // The signal of a day file stands in its name.
+        let of_others = Judge::new(query, &query.signals);
+        Self { of_days: Judge::new(query, &[]), of_others }
+    }
+
+    pub(super) fn of(&self, source: &Source) -> &Judge<'a> {
+        if source.file().is_some() { &self.of_days } else { &self.of_others }
+    }
+}
 
 /// What a query asks of a line.
 pub(super) struct Judge<'a> {
     query: &'a Query,
+    /// Signals, one of which a line must be of; none for any.
+    signals: &'a [Signal],
     needle: Option<Needle>,
     /// The first microsecond wanted, and the first no longer wanted.
     since: i64,
@@ -38,7 +60,7 @@ pub(super) enum Judged {
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(query: &'a Query) -> Self {
+    fn new(query: &'a Query, signals: &'a [Signal]) -> Self {
         // Whole microseconds before a moment are before its microsecond rounded up.
         let rounded = |ns: i128| i64::try_from((ns + 999).div_euclid(1_000)).ok();
         let bound = |ts: Option<jiff::Timestamp>| rounded(ts?.as_nanosecond());
@@ -47,12 +69,14 @@ impl<'a> Judge<'a> {
             let Query { job, traces, machine, worker, session, level, evt, except_evt, .. } = query;
             [job, machine, worker, session].iter().all(|id| id.is_none())
                 && traces.is_empty()
+                && signals.is_empty()
                 && level.is_none()
                 && evt.is_empty()
                 && except_evt.is_empty()
         };
         Self {
             query,
+            signals,
             needle: Needle::of(query),
             since: bound(query.since).unwrap_or(i64::MIN),
             until: bound(query.until).unwrap_or(i64::MAX),
@@ -115,7 +139,7 @@ impl<'a> Judge<'a> {
     /// Takes a text apart.
     pub(super) fn parse(&self, text: &[u8], source: u32, offset: u64) -> Judged {
         match Line::parse(text) {
-            Ok(line) if self.query.matches(&line) => {
+            Ok(line) if self.is_match(&line) => {
                 let order = Order::of(&line, source, offset);
                 Judged::Fits(Entry { order, source, offset, text: text.into() })
             }
@@ -125,7 +149,8 @@ impl<'a> Judge<'a> {
     }
 
     pub(super) fn is_match(&self, line: &Line) -> bool {
-        self.query.matches(line)
+        let is_asked = self.signals.is_empty() || self.signals.contains(&line.signal());
+        is_asked && self.query.matches(line)
     }
 
     /// What [`Query::matches`] asks, but for times and for what a look cannot tell.
@@ -147,5 +172,6 @@ impl<'a> Judge<'a> {
             && level.is_none_or(|least| facts.level.is_some_and(|level| level >= least))
             && (evt.is_empty() || evt.iter().any(is_evt))
             && !except_evt.iter().any(is_evt)
+            && (self.signals.is_empty() || self.signals.contains(&Signal::of_evt(facts.evt)))
     }
 }

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use crate::line::Line;
 use crate::query::Query;
 use crate::query::entry::Entry;
-use crate::query::judge::Judge;
+use crate::query::judge::Judges;
 use crate::query::kept::Kept;
 use crate::query::limits::Limits;
 use crate::query::plan::{Plan, Sink};
@@ -20,15 +20,15 @@ pub(super) fn by_time(
     limits: &Limits,
     each: &mut dyn FnMut(&Line) -> ControlFlow<()>,
 ) -> Reading {
-    let judge = Judge::new(query);
+    let judges = Judges::new(query);
     let mut reading = Reading::default();
     let mut sink = Sink::pool(limits);
-    let mut plan = Plan::make(query, &judge, limits, &mut sink, &mut reading);
+    let mut plan = Plan::make(query, &judges, limits, &mut sink, &mut reading);
     // The earliest at the end, from where they are taken; of one time, in the order of the files.
     plan.segments.reverse();
     plan.segments.sort_by_key(|segment| Reverse(segment.earliest));
     let sources = std::mem::take(&mut plan.sources);
-    let mut merge = Merge { loader: Loader::new(&judge, &sources), plan, sink };
+    let mut merge = Merge { loader: Loader::new(&judges, &sources), plan, sink };
     let mut last: Option<Entry> = None;
     loop {
         let entry = match merge.next(&mut reading) {
@@ -72,14 +72,14 @@ pub(super) fn by_time(
 
 /// Finds the newest matches, so many at most.
 pub(super) fn newest(query: &Query, limits: &Limits, most: usize) -> (Vec<Line>, Reading) {
-    let judge = Judge::new(query);
+    let judges = Judges::new(query);
     let mut reading = Reading::default();
     let mut sink = Sink::Kept(Kept::new(most));
-    let mut plan = Plan::make(query, &judge, limits, &mut sink, &mut reading);
+    let mut plan = Plan::make(query, &judges, limits, &mut sink, &mut reading);
     // The latest at the end, from where they are taken.
     plan.segments.sort_by_key(|segment| segment.latest);
     let sources = std::mem::take(&mut plan.sources);
-    let mut loader = Loader::new(&judge, &sources);
+    let mut loader = Loader::new(&judges, &sources);
     while plan.segments.last().is_some_and(|next| next.latest >= sink.floor()) {
         let Some(segment) = plan.take() else { break };
         let source = sources.get(segment.source as usize);

@@ -25,8 +25,8 @@
 //! times alone. A stretch is read when its first line may be the next; what is read and not due yet
 //! waits. The order is exact, whatever the clock did: a clock that went backwards only makes stretches
 //! overlap, so that more has to wait. With a limit, stretches behind the last line wanted are not read.
-//! What cannot be read by stretches (a sealed file without a usable index) is gone through at once, and
-//! all of its matches wait.
+//! What cannot be read by stretches (what others compressed whole, standard input, a sealed file without
+//! a usable index) is gone through at once, and all of its matches wait.
 //!
 //! Between the pass and the reading of a stretch a day file may be sealed: its lines are found in its
 //! sealed form, at the same places. One that was cut off or overwritten meanwhile is named in
@@ -39,6 +39,7 @@ mod judge;
 mod kept;
 mod limits;
 mod merge;
+mod opened;
 mod pass;
 mod plan;
 mod pool;
@@ -58,9 +59,9 @@ use jiff::Timestamp;
 use crate::level::Level;
 use crate::line::Line;
 use crate::names::{Signal, StoredFile};
-use crate::query::judge::Judge;
+use crate::query::judge::Judges;
 use crate::query::limits::Limits;
-use crate::query::pass::Opened;
+use crate::query::opened::Opened;
 use crate::sealed::Wanted;
 
 pub use crate::query::filter::{InvalidId, check_id, trace_prefix};
@@ -70,8 +71,10 @@ pub use crate::query::reading::{Damaged, Reading, SKIPS_KEPT_MAX, Skip, Unreadab
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Query {
-    /// Directories whose day files are read, folders in them are not; or single day files, by their
-    /// paths.
+    /// Directories whose day files are read, folders in them are not; or single files of any name,
+    /// by their paths: day files in any form, and others, which [`crate::foreign`] tells of; `-` is
+    /// standard input. What is named here is found behind a symbolic link as well; in directories
+    /// none is followed.
     pub dirs: Vec<PathBuf>,
     /// Signals to read. Default: none given, meaning all.
     pub signals: Vec<Signal>,
@@ -130,9 +133,11 @@ pub struct Found<'a> {
     pub line: Line,
     /// The directory of its file.
     pub dir: &'a Path,
-    /// The name of its file.
-    pub file: StoredFile,
-    /// Where the line begins in its file, in bytes; in a sealed one, in the day file it was made of.
+    /// The name of its file, where that is one of a day file.
+    pub file: Option<StoredFile>,
+    /// What it is about: as its file says, or itself in a file that does not.
+    pub signal: Signal,
+    /// Where the line begins in its file, in bytes; in a compressed one, in what it was made of.
     pub offset: u64,
 }
 
@@ -164,13 +169,14 @@ impl Query {
     /// [`Query::limit`].
     pub fn scan(&self, each: &mut dyn FnMut(Found<'_>)) -> Reading {
         let mut reading = Reading::default();
-        let judge = Judge::new(self);
+        let judges = Judges::new(self);
         let wanted = Wanted::of(self);
         let mut bytes_left = self.bytes_max.unwrap_or(u64::MAX);
         let _ = self.each_file(&mut reading, &mut |source, _, reading| {
             let opened = Opened::open(source, &wanted).map_err(|error| (0, error))?;
-            opened.read(source, &mut bytes_left, reading, &mut |piece, reading| {
-                scan::piece(&judge, source, &piece, reading, each);
+            let judge = judges.of(source);
+            pass::read(opened, source, &mut bytes_left, reading, &mut |piece, reading| {
+                scan::piece(judge, source, &piece, reading, each);
             })
         });
         reading

@@ -5,10 +5,11 @@ use std::io;
 
 use crate::query::Query;
 use crate::query::entry::Entry;
-use crate::query::judge::Judge;
+use crate::query::judge::Judges;
 use crate::query::kept::Kept;
 use crate::query::limits::Limits;
-use crate::query::pass::Opened;
+use crate::query::opened::Opened;
+use crate::query::pass;
 use crate::query::pool::Pool;
 use crate::query::reading::{Reading, Unreadable};
 use crate::query::segment::{Segment, What};
@@ -77,7 +78,7 @@ impl Plan {
     /// Goes through the indexes of sealed files and through all other files.
     pub(super) fn make(
         query: &Query,
-        judge: &Judge<'_>,
+        judges: &Judges<'_>,
         limits: &Limits,
         sink: &mut Sink<'_>,
         reading: &mut Reading,
@@ -102,7 +103,7 @@ impl Plan {
             };
             let is_read_again = opened.is_read_again();
             let mut survey = Survey {
-                judge,
+                judge: judges.of(source),
                 source,
                 number,
                 is_read_again,
@@ -111,7 +112,7 @@ impl Plan {
                 segments: &mut segments,
                 candidates: Vec::new(),
             };
-            opened.read(source, &mut bytes_left, reading, &mut |piece, reading| {
+            pass::read(opened, source, &mut bytes_left, reading, &mut |piece, reading| {
                 survey.piece(&piece, reading);
             })
         });

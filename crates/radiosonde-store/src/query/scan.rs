@@ -15,7 +15,7 @@ pub(super) fn piece(
     reading: &mut Reading,
     each: &mut dyn FnMut(Found<'_>),
 ) {
-    let Source { dir, file } = source;
+    let (dir, file) = (source.dir.as_path(), source.file());
     let mut line = |offset, text: &[u8]| {
         if judge.look(text, i64::MIN) == Look::No {
             return Ok(());
@@ -24,7 +24,8 @@ pub(super) fn piece(
         let line = Line::parse(text)?;
         if judge.is_match(&line) {
             reading.matched += 1;
-            each(Found { line, dir, file: *file, offset });
+            let signal = source.signal(&line);
+            each(Found { line, dir, file, signal, offset });
         }
         Ok::<(), crate::line::NotALine>(())
     };

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::query::entry::Entry;
 use crate::query::files::Files;
-use crate::query::judge::{Judge, Judged, Look};
+use crate::query::judge::{Judged, Judges, Look};
 use crate::query::pass::OVERLONG;
 use crate::query::reading::{Reading, Unreadable};
 use crate::query::source::Source;
@@ -33,7 +33,7 @@ pub(super) enum What {
 
 /// Reads segments.
 pub(super) struct Loader<'a> {
-    judge: &'a Judge<'a>,
+    judges: &'a Judges<'a>,
     sources: &'a [Source],
     files: Files,
     buffer: Vec<u8>,
@@ -46,8 +46,8 @@ struct Told {
 }
 
 impl<'a> Loader<'a> {
-    pub(super) fn new(judge: &'a Judge<'a>, sources: &'a [Source]) -> Self {
-        Self { judge, sources, files: Files::default(), buffer: Vec::new() }
+    pub(super) fn new(judges: &'a Judges<'a>, sources: &'a [Source]) -> Self {
+        Self { judges, sources, files: Files::default(), buffer: Vec::new() }
     }
 
     /// Hands the matches of a segment to `each`, in the order they stand, but for some that are before
@@ -70,7 +70,8 @@ impl<'a> Loader<'a> {
         let whole = memchr::memrchr(b'\n', &buffer).map_or(0, |at| at + 1);
         let (lines, half) = buffer.split_at(whole);
         let mut told = Told::default();
-        self.judge.lines(lines, &mut |at, text| {
+        let judge = self.judges.of(source);
+        judge.lines(lines, &mut |at, text| {
             let place = (segment, source, start + at as u64);
             if let Some(entry) = self.line(text, place, floor, &mut told, reading) {
                 each(entry, reading);
@@ -81,7 +82,7 @@ impl<'a> Loader<'a> {
         {
             let offset = start + whole as u64;
             reading.lines_parsed += 1;
-            match self.judge.parse(half, segment.source, offset) {
+            match judge.parse(half, segment.source, offset) {
                 _ if !is_last => {
                     let reason = format!("a line at byte {offset} has no end");
                     reading.damage(source.path(), place.damage(&reason));
@@ -155,11 +156,12 @@ impl<'a> Loader<'a> {
             reading.skip(source.path(), offset, OVERLONG.to_owned());
             return None;
         }
-        let look = self.judge.look(text, floor);
+        let judge = self.judges.of(source);
+        let look = judge.look(text, floor);
         if look == Look::No {
             return None;
         }
-        let glanced = self.judge.glance(text, segment.source, offset).filter(|entry| {
+        let glanced = judge.glance(text, segment.source, offset).filter(|entry| {
             let us = entry.order.microseconds();
             look != Look::Unknown && (segment.earliest..=segment.latest).contains(&us)
         });
@@ -167,7 +169,7 @@ impl<'a> Loader<'a> {
             return glanced;
         }
         reading.lines_parsed += 1;
-        match self.judge.parse(text, segment.source, offset) {
+        match judge.parse(text, segment.source, offset) {
             Judged::No => None,
             Judged::Fits(entry) => {
                 let us = entry.order.microseconds();

@@ -84,7 +84,7 @@ impl Look {
 
     /// What begins at `at`, by its head alone: where a frame ends is not known yet. With it the place
     /// behind the head. `None` where nothing begins.
-    fn head(&mut self, file: &File, at: u64) -> io::Result<Option<(Looked, u64)>> {
+    pub(super) fn head(&mut self, file: &File, at: u64) -> io::Result<Option<(Looked, u64)>> {
         let end = self.end;
         let head = self.bytes(file, at, HEADER_BYTES_MAX)?;
         let Some((magic, rest)) = head.split_first_chunk::<4>() else { return Ok(None) };

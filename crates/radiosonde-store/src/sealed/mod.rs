@@ -84,6 +84,7 @@ mod pages;
 mod reader;
 mod scan;
 mod seal;
+mod shape;
 mod target;
 mod values;
 mod walk;
@@ -102,6 +103,7 @@ pub(crate) use crate::sealed::reader::Chosen;
 #[cfg(test)]
 pub(crate) use crate::sealed::seal::Step;
 pub(crate) use crate::sealed::seal::{Manner, seal_in};
+pub(crate) use crate::sealed::shape::is_in_frames;
 pub(crate) use crate::sealed::wanted::Wanted;
 
 /// Bytes of whole lines in a frame, at most; a longer line is a frame of its own.
