@@ -64,7 +64,8 @@ impl<'a> Judge<'a> {
         // Whole microseconds before a moment are before its microsecond rounded up.
         let rounded = |ns: i128| i64::try_from((ns + 999).div_euclid(1_000)).ok();
         let bound = |ts: Option<jiff::Timestamp>| rounded(ts?.as_nanosecond());
-        let is_plain = query.links_to.is_empty() && !query.except_snapshots;
+        let is_plain =
+            query.links_to.is_empty() && query.conditions.is_empty() && !query.except_snapshots;
         let is_of_times = is_plain && {
             let Query { job, traces, machine, worker, session, level, evt, except_evt, .. } = query;
             [job, machine, worker, session].iter().all(|id| id.is_none())

@@ -32,6 +32,7 @@
 //! sealed form, at the same places. One that was cut off or overwritten meanwhile is named in
 //! [`Reading::unreadable`].
 
+pub mod condition;
 mod entry;
 mod files;
 mod filter;
@@ -64,6 +65,7 @@ use crate::query::limits::Limits;
 use crate::query::opened::Opened;
 use crate::sealed::Wanted;
 
+pub use crate::query::condition::{Condition, InvalidCondition};
 pub use crate::query::filter::{InvalidId, check_id, trace_prefix};
 pub use crate::query::reading::{Damaged, Reading, SKIPS_KEPT_MAX, Skip, Unreadable};
 
@@ -98,6 +100,9 @@ pub struct Query {
     pub evt: Vec<String>,
     /// Names of events not wanted.
     pub except_evt: Vec<String>,
+    /// Conditions on fields, such as `status>=400`. A line of other bytes than all of them need is not
+    /// judged at all, as with ids.
+    pub conditions: Vec<Condition>,
     /// Whether metric lines of snapshots are left out, so that of metrics only those remain that
     /// tell what a job did.
     pub except_snapshots: bool,

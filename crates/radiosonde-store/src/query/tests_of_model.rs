@@ -65,6 +65,15 @@ const TRACES: [&str; 4] = [
 const LEVELS: [&str; 6] = ["trace", "debug", "info", "warning", "error", "critical"];
 const EVTS: [&str; 4] = ["log", "span", "metric", "user.action"];
 
+/// Conditions, and what they mean for a line as any JSON parser reads it.
+const CONDITIONS: [(&str, fn(&Value) -> bool); 5] = [
+    ("job_id?", |line| line["job_id"].is_string()),
+    ("!trace_id?", |line| !line["trace_id"].is_string()),
+    ("evt=user.action", |line| line["evt"] == "user.action"),
+    ("n=1", |line| line["meta"]["n"][0] == 1),
+    ("meta.n!=1", |line| line["meta"]["n"][0] != 1),
+];
+
 impl Row {
     /// The bytes of a row, without a line break: `number` is its own alone.
     fn text(&self, number: usize) -> Vec<u8> {
@@ -84,16 +93,17 @@ impl Row {
             (_, id) if id > 20 => format!(r#","id":"aaaaaaa{}.{}.{number}""#, id % 2, id % 11),
             (_, id) => format!(r#","id":"aaaaaaa{}.{}.{id}""#, id % 2, id % 3),
         };
-        let job = JOBS.get(usize::from(self.job)).map(|job| match self.spelling {
-            // Spelled as no writer of ours does.
-            11 => format!(r#","job\u005fid":"{job}""#),
-            _ => format!(r#","job_id":"{job}""#),
-        });
-        let job = job.unwrap_or_default();
+        let job = JOBS.get(usize::from(self.job));
+        let job = job.map(|id| format!(r#","job_id":"{id}""#)).unwrap_or_default();
         let trace = TRACES.get(usize::from(self.trace));
         let trace = trace.map(|id| format!(r#","trace_id":"{id}""#)).unwrap_or_default();
         let level = LEVELS.get(usize::from(self.level));
-        let level = level.map(|word| format!(r#","level":"{word}""#)).unwrap_or_default();
+        let level = level.map(|word| match self.spelling {
+            // As no writer of ours does.
+            11 => format!(r#","l\u0065vel":"{word}""#),
+            _ => format!(r#","level":"{word}""#),
+        });
+        let level = level.unwrap_or_default();
         let evt = EVTS[usize::from(self.evt) % EVTS.len()];
         let filler = "x".repeat(usize::from(self.filler));
         let rest = format!(r#"{level},"evt":"{evt}","msg":"job-1 {filler}"{job}{trace}"#);
@@ -157,6 +167,7 @@ struct Asked {
     evt: Option<usize>,
     except_evt: Option<usize>,
     signal: Option<usize>,
+    condition: Option<usize>,
     /// In half microseconds after the first second.
     since: Option<u8>,
     until: Option<u8>,
@@ -172,10 +183,23 @@ fn asked() -> impl Strategy<Value = Asked> {
         1 => proptest::collection::vec((0..TRACES.len(), 1..33_usize), 1..3),
     ];
     let ids = (maybe(JOBS.len()), traces, maybe(LEVELS.len()), maybe(4), maybe(4), maybe(3));
+    let ids = (ids, prop_oneof![4 => Just(None), 1 => (0..CONDITIONS.len()).prop_map(Some)]);
     (ids, moment(), moment(), maybe(20), any::<bool>()).prop_map(
         |(ids, since, until, limit, tail)| {
-            let (job, traces, level, evt, except_evt, signal) = ids;
-            Asked { job, traces, level, evt, except_evt, signal, since, until, limit, tail }
+            let ((job, traces, level, evt, except_evt, signal), condition) = ids;
+            Asked {
+                job,
+                traces,
+                level,
+                evt,
+                except_evt,
+                signal,
+                condition,
+                since,
+                until,
+                limit,
+                tail,
+            }
         },
     )
 }
@@ -195,6 +219,11 @@ impl Asked {
             evt: self.evt.map(|n| EVTS[n].to_owned()).into_iter().collect(),
             except_evt: self.except_evt.map(|n| EVTS[n].to_owned()).into_iter().collect(),
             signals: self.signal.map(|n| Signal::ALL[n]).into_iter().collect(),
+            conditions: self
+                .condition
+                .map(|n| CONDITIONS[n].0.parse().unwrap())
+                .into_iter()
+                .collect(),
             since: self.since.map(Self::moment),
             until: self.until.map(Self::moment),
             limit: self.limit,
@@ -213,6 +242,7 @@ impl Asked {
             && self.level.is_none_or(|least| level.is_some_and(|level| level >= least))
             && self.evt.is_none_or(|n| line["evt"] == EVTS[n])
             && self.except_evt.is_none_or(|n| line["evt"] != EVTS[n])
+            && self.condition.is_none_or(|n| CONDITIONS[n].1(line))
             && self.since.is_none_or(|since| ts >= Self::moment(since))
             && self.until.is_none_or(|until| ts < Self::moment(until))
     }
@@ -406,6 +436,7 @@ const ALL: Asked = Asked {
     evt: None,
     except_evt: None,
     signal: None,
+    condition: None,
     since: None,
     until: None,
     limit: None,
