@@ -13,6 +13,7 @@ use crate::query::limits::Limits;
 use crate::query::plan::{Plan, Sink};
 use crate::query::reading::{Reading, Unreadable};
 use crate::query::segment::Loader;
+use crate::query::source::Source;
 
 /// Hands every match to `each`, by time and once, until that breaks off.
 pub(super) fn by_time(
@@ -58,7 +59,7 @@ pub(super) fn by_time(
                 }
             }
             Err(reason) => {
-                let path = sources.get(entry.source as usize).map(|source| source.path());
+                let path = sources.get(entry.source as usize).map(Source::path);
                 reading.skip(path.unwrap_or_default(), entry.offset, reason.to_string());
             }
         }

@@ -9,7 +9,7 @@ use crate::query::judge::Judges;
 use crate::query::kept::Kept;
 use crate::query::limits::Limits;
 use crate::query::opened::Opened;
-use crate::query::pass;
+use crate::query::pass::{self, Outcome};
 use crate::query::pool::Pool;
 use crate::query::reading::{Reading, Unreadable};
 use crate::query::segment::{Segment, What};
@@ -172,7 +172,7 @@ impl Query {
     pub(super) fn each_file(
         &self,
         reading: &mut Reading,
-        read: &mut dyn FnMut(&Source, u32, &mut Reading) -> Result<(), (u64, io::Error)>,
+        read: &mut dyn FnMut(&Source, u32, &mut Reading) -> Outcome,
     ) -> Vec<Source> {
         let mut files = self.files(reading);
         let mut before: Option<(Source, Ended)> = None;
