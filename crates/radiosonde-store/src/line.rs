@@ -107,11 +107,7 @@ impl Line {
     /// The signal it belongs to, which is that of the day file it was written to.
     #[must_use]
     pub fn signal(&self) -> Signal {
-        match self.evt.as_str() {
-            "span" => Signal::Spans,
-            "metric" => Signal::Metrics,
-            _ => Signal::Events,
-        }
+        Signal::of_event(self.evt.as_bytes())
     }
 
     /// Whether it is a metric line that says how a series stood, not what a job did to it.

@@ -26,6 +26,15 @@ impl Signal {
     /// Every signal, in the order of their names.
     pub const ALL: [Self; 3] = [Self::Events, Self::Metrics, Self::Spans];
 
+    /// That of a line with this `evt`.
+    pub(crate) fn of_event(evt: &[u8]) -> Self {
+        match evt {
+            b"span" => Self::Spans,
+            b"metric" => Self::Metrics,
+            _ => Self::Events,
+        }
+    }
+
     /// The first word of the file name: `events`, `metrics` or `spans`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

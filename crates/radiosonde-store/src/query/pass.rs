@@ -1,94 +1,132 @@
 //! Going through one file.
 
 use std::io;
+use std::path::Path;
 
-use crate::line::Line;
-use crate::query::filter::Needle;
-use crate::query::opened::Opened;
-use crate::query::source::Source;
-use crate::query::{Found, Query, Reading};
-use crate::reader::Chunk;
-use crate::sealed::Wanted;
+use crate::foreign::{self, Format};
+use crate::names::Form;
+use crate::query::reading::Reading;
+use crate::query::source::{Name, Source};
+use crate::reader::{Chunk, Reader};
+use crate::sealed::{self, Wanted};
 
-/// One reading of one file.
-pub(super) struct Pass<'a> {
-    pub(super) query: &'a Query,
-    pub(super) needle: Option<&'a Needle>,
-    pub(super) wanted: &'a Wanted,
-    pub(super) source: &'a Source,
-    pub(super) index: u32,
-    /// How much of all files may still be gone through.
-    pub(super) bytes_left: &'a mut u64,
-    pub(super) reading: &'a mut Reading,
-    pub(super) each: &'a mut dyn FnMut(Found<'_>),
+/// A reader of whatever a source is.
+pub(super) enum Opened {
+    Plain(Reader),
+    Sealed(Box<sealed::Reader>),
+    /// Compressed in one piece, or of any name: read once.
+    Foreign(Box<foreign::Reader>),
 }
 
-impl Pass<'_> {
-    /// Reads the file; an error says how far it came.
-    pub(super) fn read(&mut self) -> Result<(), (u64, io::Error)> {
-        let mut reader = Opened::open(self.source, self.wanted).map_err(|error| (0, error))?;
+/// Text that was read.
+pub(super) enum Piece<'a> {
+    /// Whole lines, each with its line break, and where they begin.
+    Lines(u64, &'a [u8]),
+    /// The last line without its line break, and where it begins. It is whole but for the break, or
+    /// not there yet, and never wrong.
+    HalfLine(u64, &'a [u8]),
+}
+
+impl Opened {
+    pub(super) fn open(source: &Source, wanted: &Wanted) -> io::Result<Self> {
+        let path = source.path();
+        match &source.name {
+            Name::Stdin => Ok(Self::Foreign(Box::new(foreign::Reader::stdin()?))),
+            Name::Day(file) => match file.form {
+                Form::Plain => Ok(Self::Plain(Reader::open(&path)?)),
+                Form::Sealed if sealed::is_in_frames(&path)? => Self::sealed(&path, wanted),
+                Form::Sealed | Form::Gzip => {
+                    Ok(Self::Foreign(Box::new(foreign::Reader::open(&path)?)))
+                }
+            },
+            Name::Other(_) => Self::other(&path, wanted).map_err(|error| match error.kind() {
+                // Nobody seals it, or removes it for its age.
+                io::ErrorKind::NotFound => io::Error::other("is not there any more"),
+                _ => error,
+            }),
+        }
+    }
+
+    fn other(path: &Path, wanted: &Wanted) -> io::Result<Self> {
+        if Format::of_file(path) == Format::Zstd && sealed::is_in_frames(path)? {
+            return Self::sealed(path, wanted);
+        }
+        Ok(Self::Foreign(Box::new(foreign::Reader::open_named(path)?)))
+    }
+
+    fn sealed(path: &Path, wanted: &Wanted) -> io::Result<Self> {
+        let mut reader = sealed::Reader::open(path)?;
+        reader.narrow(wanted)?;
+        Ok(Self::Sealed(Box::new(reader)))
+    }
+
+    /// Whether stretches of it can be read a second time.
+    pub(super) fn is_read_again(&self) -> bool {
+        matches!(self, Self::Plain(_))
+    }
+
+    /// Goes through it while something is left of `bytes_left`; an error says how far it came.
+    pub(super) fn read(
+        mut self,
+        source: &Source,
+        bytes_left: &mut u64,
+        reading: &mut Reading,
+        each: &mut dyn FnMut(Piece<'_>, &mut Reading),
+    ) -> Result<(), (u64, io::Error)> {
         let outcome = loop {
-            if *self.bytes_left == 0 {
+            if *bytes_left == 0 {
                 // Whether that was all is not known before it is asked for.
-                self.reading.is_cut_off = !matches!(reader.next_chunk(), Ok(None));
+                reading.is_cut_off = !matches!(self.next_chunk(), Ok(None));
                 break Ok(());
             }
-            match reader.next_chunk() {
-                Ok(Some(Chunk::Damaged(damage))) => {
-                    self.reading.damage(self.source.path(), damage);
-                }
+            match self.next_chunk() {
+                Ok(Some(Chunk::Damaged(damage))) => reading.damage(source.path(), damage),
                 Ok(Some(Chunk::Lines { offset, bytes })) => {
-                    *self.bytes_left = self.bytes_left.saturating_sub(bytes.len() as u64);
-                    self.lines(offset, bytes);
+                    *bytes_left = bytes_left.saturating_sub(bytes.len() as u64);
+                    each(Piece::Lines(offset, bytes), reading);
                 }
                 Ok(Some(Chunk::HalfLine { offset, bytes })) => {
-                    // Whole but for its line break, or not there yet. Never wrong.
-                    let _ = self.line(offset, bytes);
+                    each(Piece::HalfLine(offset, bytes), reading);
                 }
                 Ok(Some(Chunk::Overlong { offset })) => {
-                    self.reading.skip(self.source.path(), offset, "line over 16 MiB".to_owned());
+                    reading.skip(source.path(), offset, OVERLONG.to_owned());
                 }
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             }
         };
-        reader.count(self.reading);
-        outcome.map_err(|error| (reader.bytes_read(), error))
+        self.count(reading);
+        outcome.map_err(|error| (self.bytes_read(), error))
     }
 
-    fn lines(&mut self, offset: u64, bytes: &[u8]) {
-        let mut at = 0;
-        while at < bytes.len() {
-            let start = match self.needle {
-                None => at,
-                Some(needle) => match needle.find(&bytes[at..]) {
-                    Some(hit) => {
-                        memchr::memrchr(b'\n', &bytes[at..at + hit]).map_or(at, |nl| at + nl + 1)
-                    }
-                    None => return,
-                },
-            };
-            let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |nl| start + nl);
-            let offset = offset + start as u64;
-            if let Err(reason) = self.line(offset, &bytes[start..end]) {
-                self.reading.skip(self.source.path(), offset, reason);
-            }
-            at = end + 1;
+    fn next_chunk(&mut self) -> io::Result<Option<Chunk<'_>>> {
+        match self {
+            Self::Plain(reader) => reader.next_chunk(),
+            Self::Sealed(reader) => reader.next_chunk(),
+            Self::Foreign(reader) => reader.next_chunk(),
         }
     }
 
-    /// Judges one line; an error says why it is none.
-    fn line(&mut self, offset: u64, text: &[u8]) -> Result<(), String> {
-        if text.trim_ascii().is_empty() {
-            return Ok(());
+    fn bytes_read(&self) -> u64 {
+        match self {
+            Self::Plain(reader) => reader.bytes_read(),
+            Self::Sealed(reader) => reader.bytes_read(),
+            Self::Foreign(reader) => reader.bytes_read(),
         }
-        let line = Line::parse(text).map_err(|error| error.to_string())?;
-        let signal = self.source.signal(&line);
-        if self.query.wants(signal) && self.query.matches(&line) {
-            self.reading.matched += 1;
-            let (dir, file) = (self.source.dir.as_path(), self.source.file());
-            (self.each)(Found { line, dir, file, signal, offset, index: self.index });
+    }
+
+    /// Counts what was read, and what was left out.
+    fn count(&self, reading: &mut Reading) {
+        reading.bytes_read += self.bytes_read();
+        if let Self::Sealed(reader) = self {
+            let (read, skipped) = reader.frames();
+            reading.frames_read += read;
+            reading.frames_skipped += skipped;
+            reading.bytes_skipped += reader.bytes_skipped();
+            reading.files_skipped += u64::from(read == 0 && skipped > 0);
         }
-        Ok(())
     }
 }
+
+/// Why a line is passed over that is longer than [`crate::reader::LINE_BYTES_MAX`].
+pub(super) const OVERLONG: &str = "line over 16 MiB";

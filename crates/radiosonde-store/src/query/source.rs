@@ -91,16 +91,6 @@ impl Source {
     pub(super) fn signal(&self, line: &Line) -> Signal {
         self.file().map_or_else(|| line.signal(), |file| file.day.signal)
     }
-
-    /// Whether a line can be read again by where it stands. What is compressed in one piece, or is no
-    /// file, is read once, from its beginning to its end.
-    pub(super) fn has_places(&self) -> bool {
-        match self.file().map(|file| file.form) {
-            Some(Form::Plain) => true,
-            Some(Form::Sealed) => sealed::is_in_frames(&self.path()).unwrap_or(true),
-            Some(Form::Gzip) | None => false,
-        }
-    }
 }
 
 impl Query {

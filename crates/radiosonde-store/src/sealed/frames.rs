@@ -10,7 +10,7 @@ use crate::sealed::look::read_exact_at;
 use crate::sealed::{Damage, FRAME_BYTES};
 
 /// The longest frame that is taken apart, in bytes of lines.
-pub(super) const RAW_BYTES_MAX: usize = LINE_BYTES_MAX + FRAME_BYTES;
+pub(crate) const RAW_BYTES_MAX: usize = LINE_BYTES_MAX + FRAME_BYTES;
 /// What such a frame can take compressed, with room to spare: zstd adds at most a part in 256.
 const COMPRESSED_BYTES_MAX: u64 = (RAW_BYTES_MAX + RAW_BYTES_MAX / 128) as u64;
 
@@ -32,7 +32,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(super) fn damage(&self, reason: &str) -> Damage {
+    pub(crate) fn damage(&self, reason: &str) -> Damage {
         Damage {
             part: Part::Frame,
             frame: Some(self.number),

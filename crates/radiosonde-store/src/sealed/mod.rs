@@ -94,7 +94,8 @@ pub use crate::sealed::seal::{LEVEL_DEFAULT, Seal, SealOptions, seal};
 
 pub(crate) use crate::sealed::builder::write_sections;
 pub(crate) use crate::sealed::compare::stands_for;
-pub(crate) use crate::sealed::frames::{Decoder, Place};
+pub(crate) use crate::sealed::frames::{Decoder, Place, RAW_BYTES_MAX};
+pub(crate) use crate::sealed::reader::Chosen;
 #[cfg(test)]
 pub(crate) use crate::sealed::seal::Step;
 pub(crate) use crate::sealed::seal::{Manner, seal_in};

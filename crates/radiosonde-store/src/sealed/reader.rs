@@ -1,5 +1,7 @@
 //! Reading sealed files as [`crate::reader::Reader`] reads live ones.
 
+mod chosen;
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
@@ -8,10 +10,12 @@ use std::path::Path;
 use crate::reader::{Chunk, LINE_BYTES_MAX, Part, open_plain, whole_lines};
 use crate::sealed::Damage;
 use crate::sealed::frames::{Decoder, Place, RAW_BYTES_MAX};
-use crate::sealed::index::{Index, Unusable};
+use crate::sealed::index::{self, Index, Unusable};
 use crate::sealed::pace::Pace;
 use crate::sealed::walk::{Step, Walk};
 use crate::sealed::wanted::Wanted;
+
+pub(crate) use crate::sealed::reader::chosen::Chosen;
 
 /// Reads the lines of a sealed file, frame by frame.
 ///
@@ -36,6 +40,7 @@ pub struct Reader {
     bytes_read: u64,
     frames_read: u64,
     frames_skipped: u64,
+    bytes_skipped: u64,
 }
 
 #[derive(Debug)]
@@ -55,7 +60,8 @@ enum Event {
 enum Next {
     Damage(Damage),
     Frame(Place),
-    Skipped,
+    /// A frame of so many bytes that cannot hold what is wanted.
+    Skipped(u64),
 }
 
 impl Reader {
@@ -91,6 +97,7 @@ impl Reader {
             bytes_read,
             frames_read: 0,
             frames_skipped: 0,
+            bytes_skipped: 0,
         })
     }
 
@@ -153,6 +160,11 @@ impl Reader {
         (self.frames_read, self.frames_skipped)
     }
 
+    /// Bytes of the frames left out, as they are stored.
+    pub(crate) fn bytes_skipped(&self) -> u64 {
+        self.bytes_skipped
+    }
+
     /// Leaves out, from here on, the frames that cannot hold what is wanted. Without a usable index
     /// none are.
     pub(crate) fn narrow(&mut self, wanted: &Wanted) -> io::Result<()> {
@@ -188,6 +200,19 @@ impl Reader {
         Ok((self.file, places))
     }
 
+    fn place(number: usize, frame: &index::Frame) -> Place {
+        Place {
+            number: number as u64,
+            offset: frame.offset,
+            compressed: frame.compressed,
+            raw_offset: frame.raw_offset,
+            raw: frame.raw,
+            lines: Some(frame.lines),
+            ts: Some(frame.ts),
+            crc: Some(frame.crc),
+        }
+    }
+
     /// Passes over bytes; tells where they were in the buffer and in the source.
     fn consume(&mut self, bytes: usize) -> (usize, u64) {
         let before = (self.start, self.offset);
@@ -200,19 +225,12 @@ impl Reader {
         match &mut self.frames {
             Frames::Indexed { index, chosen, next } => {
                 let Some(frame) = index.frames.get(*next) else { return Ok(None) };
-                let place = Place {
-                    number: *next as u64,
-                    offset: frame.offset,
-                    compressed: frame.compressed,
-                    raw_offset: frame.raw_offset,
-                    raw: frame.raw,
-                    lines: Some(frame.lines),
-                    ts: Some(frame.ts),
-                    crc: Some(frame.crc),
-                };
-                let wanted = chosen[*next];
+                let (place, is_chosen) = (Self::place(*next, frame), chosen[*next]);
                 *next += 1;
-                Ok(Some(if wanted { Next::Frame(place) } else { Next::Skipped }))
+                Ok(Some(match is_chosen {
+                    true => Next::Frame(place),
+                    false => Next::Skipped(place.compressed),
+                }))
             }
             Frames::Walked(walk) => {
                 Ok(walk.step(&self.file, &mut self.decoder, pace)?.map(|step| match step {
@@ -227,8 +245,9 @@ impl Reader {
     fn fill(&mut self, pace: &mut Pace<'_>) -> io::Result<()> {
         match self.next(pace)? {
             None => self.finished = true,
-            Some(Next::Skipped) => {
+            Some(Next::Skipped(bytes)) => {
                 self.frames_skipped += 1;
+                self.bytes_skipped += bytes;
                 self.gap();
             }
             Some(Next::Damage(damage)) => {
