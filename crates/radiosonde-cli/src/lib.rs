@@ -42,6 +42,7 @@
 mod args;
 mod commands;
 mod outcome;
+mod places;
 mod recover;
 mod render;
 mod runs;
