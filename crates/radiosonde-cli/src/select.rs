@@ -10,7 +10,7 @@ use radiosonde_store::names::Signal;
 use crate::args::Select;
 use crate::outcome::{Stop, show};
 use crate::places::{self, existing};
-use crate::render::time::{clock, day};
+use crate::render::time::moment;
 
 impl Select {
     /// The query for some signals (none given: all).
@@ -25,6 +25,7 @@ impl Select {
         query.session.clone_from(&self.session);
         query.level = self.level;
         query.evt.clone_from(&self.evt);
+        query.conditions.clone_from(&self.conditions);
         query.since = self.since;
         query.until = self.until;
         query.limit = self.limit;
@@ -67,12 +68,10 @@ impl Select {
 pub(crate) fn check_range(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(), Stop> {
     match (since, until) {
         (Some(since), Some(until)) if since >= until => Err(Stop::Usage(format!(
-            "an empty span of time: it begins (--since) at {} {} UTC and ends (--until) at {} {} \
-             UTC; a time ago such as 3d is the moment 3 days ago, so the longer one is --since",
-            day(since),
-            clock(since),
-            day(until),
-            clock(until)
+            "an empty span of time: it begins (--since) at {} and ends (--until) at {}; a time ago \
+             such as 3d is the moment 3 days ago, so the longer one is --since",
+            moment(since),
+            moment(until)
         ))),
         _ => Ok(()),
     }

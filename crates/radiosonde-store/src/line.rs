@@ -107,7 +107,7 @@ impl Line {
     /// The signal it belongs to, which is that of the day file it was written to.
     #[must_use]
     pub fn signal(&self) -> Signal {
-        Signal::of_event(self.evt.as_bytes())
+        Signal::of_evt(self.evt.as_bytes())
     }
 
     /// Whether it is a metric line that says how a series stood, not what a job did to it.

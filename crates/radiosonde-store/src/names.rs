@@ -26,15 +26,6 @@ impl Signal {
     /// Every signal, in the order of their names.
     pub const ALL: [Self; 3] = [Self::Events, Self::Metrics, Self::Spans];
 
-    /// That of a line with this `evt`.
-    pub(crate) fn of_event(evt: &[u8]) -> Self {
-        match evt {
-            b"span" => Self::Spans,
-            b"metric" => Self::Metrics,
-            _ => Self::Events,
-        }
-    }
-
     /// The first word of the file name: `events`, `metrics` or `spans`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -42,6 +33,17 @@ impl Signal {
             Self::Events => "events",
             Self::Metrics => "metrics",
             Self::Spans => "spans",
+        }
+    }
+}
+
+impl Signal {
+    /// The signal of lines of an event.
+    pub(crate) fn of_evt(evt: &[u8]) -> Self {
+        match evt {
+            b"span" => Self::Spans,
+            b"metric" => Self::Metrics,
+            _ => Self::Events,
         }
     }
 }

@@ -14,16 +14,15 @@ mod summary;
 mod trace;
 mod unfiled;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 use radiosonde_events::clean_json_for_terminal;
 use radiosonde_store::Line;
 
-use clap::CommandFactory as _;
-
-use crate::args::{Cli, Command};
+use crate::args::{self, Command};
 use crate::outcome::{FOUND, Stop};
 use crate::recover;
+use crate::render::is_terminal;
 
 pub(crate) use crate::commands::removed::sums as removed_in_all;
 
@@ -41,14 +40,20 @@ pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
         Command::Doctor(args) => doctor::run(args, out),
         Command::Spool(command) => spool::run(command, out),
         Command::Ops(command) => ops::run(command, out),
+        Command::Man => man(out),
         Command::Completions { shell } => completions(*shell, out),
     }
 }
 
 fn completions(shell: clap_complete::Shell, out: &mut dyn Write) -> Result<u8, Stop> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "radiosonde", &mut script);
+    clap_complete::generate(shell, &mut args::command(), "radiosonde", &mut script);
     out.write_all(&script)?;
+    Ok(FOUND)
+}
+
+fn man(out: &mut dyn Write) -> Result<u8, Stop> {
+    clap_mangen::Man::new(args::command()).render(out)?;
     Ok(FOUND)
 }
 
@@ -59,7 +64,7 @@ fn print_stored(line: &Line, out: &mut dyn Write) -> Result<(), Stop> {
 }
 
 fn print_json(object: &str, out: &mut dyn Write) -> Result<(), Stop> {
-    if std::io::stdout().is_terminal() {
+    if is_terminal() {
         writeln!(out, "{}", clean_json_for_terminal(object))?;
     } else {
         writeln!(out, "{object}")?;

@@ -62,7 +62,7 @@ fn patterns_mean_what_they_fit() {
     let dir = Dir::empty();
     for (n, place) in ["a/telemetry", "b/telemetry", "c/other", "d"].iter().enumerate() {
         let place = existing(dir.path().join(place));
-        let row = event(n as u64, "00.050000", "info", "log", &format!("line {n}"), &[JOB], "{}");
+        let row = event(n as u32, "00.050000", "info", "log", &format!("line {n}"), &[JOB], "{}");
         fs::write(place.join(DAY), lines(&[row])).unwrap();
     }
     let ran = logs(&dir, &["*/telemetry"]).exits(0).prints(&["line 0", "line 1"]);

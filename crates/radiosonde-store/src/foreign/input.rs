@@ -110,6 +110,11 @@ impl Input {
         Format::of(self.head())
     }
 
+    /// Whether it is a file of a known length.
+    pub(super) fn is_file(&self) -> bool {
+        matches!(self.from, From::File(_))
+    }
+
     /// Passes over a mark for the order of bytes; tells how long it is.
     pub(super) fn pass_mark(&mut self) -> usize {
         if self.head().starts_with(b"\xef\xbb\xbf") {

@@ -79,6 +79,11 @@ impl Reader {
         }
     }
 
+    /// Whether places are those in the file itself, so that a stretch can be read a second time.
+    pub(crate) fn is_read_again(&self) -> bool {
+        matches!(&self.0, Kind::Text { blocks, mark: 0 } if blocks.inner().is_file())
+    }
+
     /// How far it was read, in bytes as they are stored.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {

@@ -13,7 +13,7 @@ use crate::sealed::{self, Decoder, Place};
 #[derive(Default)]
 pub(super) struct Files {
     open: HashMap<u32, Open>,
-    decoder: Option<Decoder>,
+    decoder: Decoder,
 }
 
 enum Open {
@@ -44,8 +44,7 @@ impl Files {
                 file.take(end.saturating_sub(start)).read_to_end(out).map(drop)
             }
             Some(Open::Sealed(file, places)) => {
-                let decoder = decoder(&mut self.decoder)?;
-                from_frames(decoder, file, places, (start, end), out)
+                from_frames(&mut self.decoder, file, places, (start, end), out)
             }
         }
     }
@@ -63,7 +62,7 @@ impl Files {
         if !self.open.contains_key(&number) {
             let _ = self.open.insert(number, Open::Plain(open_plain(&source.path())?.0));
         }
-        let decoder = decoder(&mut self.decoder)?;
+        let decoder = &mut self.decoder;
         Ok(match self.open.get(&number) {
             Some(Open::Plain(file) | Open::Sealed(file, _)) => decoder.decode(file, place, out),
             None => Ok(()),
@@ -86,8 +85,8 @@ fn open_day_file(source: &Source) -> io::Result<Open> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => error,
         Err(error) => return Err(error),
     };
-    let is_plain = source.file().is_some_and(|file| file.form == Form::Plain);
-    let sealed = source.in_form(Form::Sealed).filter(|_| is_plain).map(|sealed| sealed.path());
+    let is_day_file = source.file().is_some_and(|file| file.form == Form::Plain);
+    let sealed = source.in_form(Form::Sealed).filter(|_| is_day_file).map(|sealed| sealed.path());
     let Some(sealed) = sealed.filter(|sealed| sealed.exists()) else { return Err(gone) };
     let (file, places) = sealed::Reader::open(&sealed)?.into_places()?;
     Ok(Open::Sealed(file, places))
@@ -115,13 +114,6 @@ fn from_frames(
         at = place.raw_offset + until;
     }
     Ok(())
-}
-
-fn decoder(decoder: &mut Option<Decoder>) -> io::Result<&mut Decoder> {
-    Ok(match decoder {
-        Some(decoder) => decoder,
-        none => none.insert(Decoder::new()?),
-    })
 }
 
 const OPEN_FILES_MAX: usize = 64;

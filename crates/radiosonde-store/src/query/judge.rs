@@ -8,36 +8,37 @@ use crate::query::entry::{Entry, Order};
 use crate::query::filter::Needle;
 use crate::query::source::Source;
 
-/// What a query asks of a line.
-pub(super) struct Judge<'a> {
-    query: &'a Query,
-    needle: Option<Needle>,
-    /// The first microsecond wanted, and the first no longer wanted.
-    since: i64,
-    until: i64,
-    /// Signals wanted, where lines tell their own; else, and for all, none.
-    signals: &'a [Signal],
-    /// Whether nothing but the time is asked for.
-    is_of_times: bool,
-    /// Whether a look tells all that is asked for.
-    is_plain: bool,
-}
-
-/// What a query asks of the lines of each file.
+/// What a query asks of the lines of day files, and of those of other files.
 pub(super) struct Judges<'a> {
-    /// Of day files, which are of one signal, and read for it.
     of_days: Judge<'a>,
     of_others: Judge<'a>,
 }
 
 impl<'a> Judges<'a> {
     pub(super) fn new(query: &'a Query) -> Self {
-        Self { of_days: Judge::new(query, &[]), of_others: Judge::new(query, &query.signals) }
+        // The signal of a day file stands in its name.
+        let of_others = Judge::new(query, &query.signals);
+        Self { of_days: Judge::new(query, &[]), of_others }
     }
 
     pub(super) fn of(&self, source: &Source) -> &Judge<'a> {
         if source.file().is_some() { &self.of_days } else { &self.of_others }
     }
+}
+
+/// What a query asks of a line.
+pub(super) struct Judge<'a> {
+    query: &'a Query,
+    /// Signals, one of which a line must be of; none for any.
+    signals: &'a [Signal],
+    needle: Option<Needle>,
+    /// The first microsecond wanted, and the first no longer wanted.
+    since: i64,
+    until: i64,
+    /// Whether nothing but the time is asked for.
+    is_of_times: bool,
+    /// Whether a look tells all that is asked for.
+    is_plain: bool,
 }
 
 /// What a look at a text tells.
@@ -63,21 +64,23 @@ impl<'a> Judge<'a> {
         // Whole microseconds before a moment are before its microsecond rounded up.
         let rounded = |ns: i128| i64::try_from((ns + 999).div_euclid(1_000)).ok();
         let bound = |ts: Option<jiff::Timestamp>| rounded(ts?.as_nanosecond());
-        let is_plain = query.links_to.is_empty() && !query.except_snapshots;
-        let is_of_times = is_plain && signals.is_empty() && {
+        let is_plain =
+            query.links_to.is_empty() && query.conditions.is_empty() && !query.except_snapshots;
+        let is_of_times = is_plain && {
             let Query { job, traces, machine, worker, session, level, evt, except_evt, .. } = query;
             [job, machine, worker, session].iter().all(|id| id.is_none())
                 && traces.is_empty()
+                && signals.is_empty()
                 && level.is_none()
                 && evt.is_empty()
                 && except_evt.is_empty()
         };
         Self {
             query,
+            signals,
             needle: Needle::of(query),
             since: bound(query.since).unwrap_or(i64::MIN),
             until: bound(query.until).unwrap_or(i64::MAX),
-            signals,
             is_of_times,
             is_plain,
         }
@@ -147,11 +150,8 @@ impl<'a> Judge<'a> {
     }
 
     pub(super) fn is_match(&self, line: &Line) -> bool {
-        self.wants(line.signal()) && self.query.matches(line)
-    }
-
-    fn wants(&self, signal: Signal) -> bool {
-        self.signals.is_empty() || self.signals.contains(&signal)
+        let is_asked = self.signals.is_empty() || self.signals.contains(&line.signal());
+        is_asked && self.query.matches(line)
     }
 
     /// What [`Query::matches`] asks, but for times and for what a look cannot tell.
@@ -165,8 +165,7 @@ impl<'a> Judge<'a> {
             facts.trace_id.is_some_and(|found| found.starts_with(trace.as_bytes()))
         };
         let is_evt = |name: &String| name.as_bytes() == facts.evt;
-        self.wants(Signal::of_event(facts.evt))
-            && same(job, facts.job_id)
+        same(job, facts.job_id)
             && same(machine, facts.machine_id)
             && same(worker, facts.worker_id)
             && same(session, facts.session_id)
@@ -174,5 +173,6 @@ impl<'a> Judge<'a> {
             && level.is_none_or(|least| facts.level.is_some_and(|level| level >= least))
             && (evt.is_empty() || evt.iter().any(is_evt))
             && !except_evt.iter().any(is_evt)
+            && (self.signals.is_empty() || self.signals.contains(&Signal::of_evt(facts.evt)))
     }
 }

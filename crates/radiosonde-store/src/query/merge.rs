@@ -29,7 +29,7 @@ pub(super) fn by_time(
     plan.segments.sort_by_key(|segment| Reverse(segment.earliest));
     let sources = std::mem::take(&mut plan.sources);
     let mut merge = Merge { loader: Loader::new(&judges, &sources), plan, sink };
-    let mut last = None;
+    let mut last: Option<Entry> = None;
     loop {
         let entry = match merge.next(&mut reading) {
             Ok(Some(entry)) => entry,
@@ -42,15 +42,17 @@ pub(super) fn by_time(
                 break;
             }
         };
-        if last == Some(entry.order) {
+        let copied = last.as_ref().filter(|last| last.order == entry.order);
+        if copied.is_some_and(|last| last.text == entry.text) {
             reading.duplicates += 1;
             continue;
         }
         reading.lines_parsed += 1;
         match Line::parse(&entry.text) {
+            Ok(_) if copied.is_some() => reading.duplicates += 1,
             Ok(line) => {
                 reading.matched += 1;
-                last = Some(entry.order);
+                last = Some(entry);
                 if each(&line).is_break() {
                     break;
                 }

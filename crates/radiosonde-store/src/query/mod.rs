@@ -25,13 +25,14 @@
 //! times alone. A stretch is read when its first line may be the next; what is read and not due yet
 //! waits. The order is exact, whatever the clock did: a clock that went backwards only makes stretches
 //! overlap, so that more has to wait. With a limit, stretches behind the last line wanted are not read.
-//! What cannot be read by stretches (a sealed file without a usable index, and what other programs
-//! compressed) is gone through at once, and all of its matches wait.
+//! What cannot be read by stretches (what others compressed whole, standard input, a sealed file without
+//! a usable index) is gone through at once, and all of its matches wait.
 //!
 //! Between the pass and the reading of a stretch a day file may be sealed: its lines are found in its
 //! sealed form, at the same places. One that was cut off or overwritten meanwhile is named in
 //! [`Reading::unreadable`].
 
+pub mod condition;
 mod entry;
 mod files;
 mod filter;
@@ -39,6 +40,7 @@ mod judge;
 mod kept;
 mod limits;
 mod merge;
+mod opened;
 mod pass;
 mod plan;
 mod pool;
@@ -60,9 +62,10 @@ use crate::line::Line;
 use crate::names::{Signal, StoredFile};
 use crate::query::judge::Judges;
 use crate::query::limits::Limits;
-use crate::query::pass::Opened;
+use crate::query::opened::Opened;
 use crate::sealed::Wanted;
 
+pub use crate::query::condition::{Condition, InvalidCondition};
 pub use crate::query::filter::{InvalidId, check_id, trace_prefix};
 pub use crate::query::reading::{Damaged, Reading, SKIPS_KEPT_MAX, Skip, Unreadable};
 
@@ -97,6 +100,9 @@ pub struct Query {
     pub evt: Vec<String>,
     /// Names of events not wanted.
     pub except_evt: Vec<String>,
+    /// Conditions on fields, such as `status>=400`. A line of other bytes than all of them need is not
+    /// judged at all, as with ids.
+    pub conditions: Vec<Condition>,
     /// Whether metric lines of snapshots are left out, so that of metrics only those remain that
     /// tell what a job did.
     pub except_snapshots: bool,
@@ -173,8 +179,9 @@ impl Query {
         let mut bytes_left = self.bytes_max.unwrap_or(u64::MAX);
         let _ = self.each_file(&mut reading, &mut |source, _, reading| {
             let opened = Opened::open(source, &wanted).map_err(|error| (0, error))?;
-            opened.read(source, &mut bytes_left, reading, &mut |piece, reading| {
-                scan::piece(judges.of(source), source, &piece, reading, each);
+            let judge = judges.of(source);
+            pass::read(opened, source, &mut bytes_left, reading, &mut |piece, reading| {
+                scan::piece(judge, source, &piece, reading, each);
             })
         });
         reading

@@ -8,7 +8,8 @@ use crate::query::entry::Entry;
 use crate::query::judge::Judges;
 use crate::query::kept::Kept;
 use crate::query::limits::Limits;
-use crate::query::pass::Opened;
+use crate::query::opened::Opened;
+use crate::query::pass;
 use crate::query::pool::Pool;
 use crate::query::reading::{Reading, Unreadable};
 use crate::query::segment::{Segment, What};
@@ -111,7 +112,7 @@ impl Plan {
                 segments: &mut segments,
                 candidates: Vec::new(),
             };
-            opened.read(source, &mut bytes_left, reading, &mut |piece, reading| {
+            pass::read(opened, source, &mut bytes_left, reading, &mut |piece, reading| {
                 survey.piece(&piece, reading);
             })
         });

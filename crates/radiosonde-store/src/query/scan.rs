@@ -15,6 +15,7 @@ pub(super) fn piece(
     reading: &mut Reading,
     each: &mut dyn FnMut(Found<'_>),
 ) {
+    let (dir, file) = (source.dir.as_path(), source.file());
     let mut line = |offset, text: &[u8]| {
         if judge.look(text, i64::MIN) == Look::No {
             return Ok(());
@@ -23,8 +24,8 @@ pub(super) fn piece(
         let line = Line::parse(text)?;
         if judge.is_match(&line) {
             reading.matched += 1;
-            let (file, signal) = (source.file(), source.signal(&line));
-            each(Found { line, dir: &source.dir, file, signal, offset });
+            let signal = source.signal(&line);
+            each(Found { line, dir, file, signal, offset });
         }
         Ok::<(), crate::line::NotALine>(())
     };

@@ -70,7 +70,8 @@ impl<'a> Loader<'a> {
         let whole = memchr::memrchr(b'\n', &buffer).map_or(0, |at| at + 1);
         let (lines, half) = buffer.split_at(whole);
         let mut told = Told::default();
-        self.judges.of(source).lines(lines, &mut |at, text| {
+        let judge = self.judges.of(source);
+        judge.lines(lines, &mut |at, text| {
             let place = (segment, source, start + at as u64);
             if let Some(entry) = self.line(text, place, floor, &mut told, reading) {
                 each(entry, reading);
@@ -81,7 +82,7 @@ impl<'a> Loader<'a> {
         {
             let offset = start + whole as u64;
             reading.lines_parsed += 1;
-            match self.judges.of(source).parse(half, segment.source, offset) {
+            match judge.parse(half, segment.source, offset) {
                 _ if !is_last => {
                     let reason = format!("a line at byte {offset} has no end");
                     reading.damage(source.path(), place.damage(&reason));
@@ -155,11 +156,12 @@ impl<'a> Loader<'a> {
             reading.skip(source.path(), offset, OVERLONG.to_owned());
             return None;
         }
-        let look = self.judges.of(source).look(text, floor);
+        let judge = self.judges.of(source);
+        let look = judge.look(text, floor);
         if look == Look::No {
             return None;
         }
-        let glanced = self.judges.of(source).glance(text, segment.source, offset).filter(|entry| {
+        let glanced = judge.glance(text, segment.source, offset).filter(|entry| {
             let us = entry.order.microseconds();
             look != Look::Unknown && (segment.earliest..=segment.latest).contains(&us)
         });
@@ -167,7 +169,7 @@ impl<'a> Loader<'a> {
             return glanced;
         }
         reading.lines_parsed += 1;
-        match self.judges.of(source).parse(text, segment.source, offset) {
+        match judge.parse(text, segment.source, offset) {
             Judged::No => None,
             Judged::Fits(entry) => {
                 let us = entry.order.microseconds();

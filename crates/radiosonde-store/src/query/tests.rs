@@ -10,6 +10,10 @@ use crate::names::DayFile;
 mod foreign_files;
 #[path = "tests_of_links.rs"]
 mod links;
+#[path = "tests_of_model.rs"]
+mod model;
+#[path = "tests_of_order.rs"]
+mod order;
 #[path = "tests_of_sealed.rs"]
 mod sealed_files;
 

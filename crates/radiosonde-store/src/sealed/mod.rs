@@ -71,18 +71,22 @@
 //! before removing it.
 
 mod builder;
+mod choose;
 mod compare;
 mod count;
+mod entries;
 mod filter;
 mod frames;
 mod index;
 mod look;
 mod pace;
+mod pages;
 mod reader;
 mod scan;
 mod seal;
 mod shape;
 mod target;
+mod values;
 mod walk;
 mod wanted;
 

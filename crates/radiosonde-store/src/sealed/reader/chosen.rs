@@ -1,8 +1,9 @@
 //! What is left to read of a sealed file once its index was asked.
 
 use crate::sealed::Damage;
+use crate::sealed::entries::Frame;
 use crate::sealed::frames::Place;
-use crate::sealed::reader::{Event, Frames, Reader};
+use crate::sealed::reader::{Event, Frames, Reader, place};
 
 /// The frames of a sealed file that may hold what is wanted, in their order.
 #[derive(Debug)]
@@ -20,16 +21,22 @@ pub(crate) struct Chosen {
 
 impl Reader {
     /// The frames that were chosen, where there is an index that can be used; else the reader, which
-    /// has to go from frame to frame. For a reader from which nothing was read yet.
+    /// has to go from frame to frame. For a reader that was narrowed and from which nothing was read yet.
     pub(crate) fn into_chosen(self: Box<Self>) -> Result<Chosen, Box<Self>> {
-        let Frames::Indexed { index, chosen, .. } = &self.frames else { return Err(self) };
-        let is_chosen = |number: usize| chosen.get(number) == Some(&true);
-        let place = |(number, frame)| Self::place(number, frame);
-        let frames = || index.frames.iter().enumerate();
-        let places = frames().filter(|(number, _)| is_chosen(*number)).map(place).collect();
-        let skipped = frames().filter(|(number, _)| !is_chosen(*number));
-        let bytes_skipped = skipped.map(|(_, frame)| frame.compressed).sum();
-        let frames = index.frames.len() as u64;
+        let (places, frames, bytes_skipped) = match &self.frames {
+            Frames::Indexed { index, chosen, .. } => {
+                let frames = || index.frames.iter().zip(chosen).enumerate();
+                let is_chosen = |(_, (_, chosen)): &(usize, (&Frame, &bool))| **chosen;
+                let places = frames().filter(is_chosen);
+                let places: Vec<_> =
+                    places.map(|(number, (frame, _))| place(number, frame)).collect();
+                let skipped = frames().filter(|frame| !is_chosen(frame));
+                let bytes_skipped = skipped.map(|(_, (frame, _))| frame.compressed).sum();
+                (places, index.frames.len() as u64, bytes_skipped)
+            }
+            Frames::Nothing => (Vec::new(), self.frames_skipped, self.bytes_skipped),
+            Frames::Opened(_) | Frames::Walked(_) => return Err(self),
+        };
         let damage = |event| match event {
             Event::Damage(damage) => Some(damage),
             Event::Overlong(_) => None,
