@@ -32,6 +32,9 @@ pub(super) fn parse(text: &str) -> Result<Condition, InvalidCondition> {
     let blanks = rest.len() - rest.trim_start().len();
     let at = end + blanks;
     let Some((sign, operator)) = SIGNS.iter().find(|(sign, _)| text[at..].starts_with(sign)) else {
+        // Between two words, where neither has one.
+        let gap = text[start..end].find(' ').filter(|_| at == text.len());
+        let at = gap.map_or(at, |gap| start + gap);
         return Err(wrong(at, no_operator(&text[at..])));
     };
     if *sign == "=" && text[at + 1..].starts_with('~') {
