@@ -227,3 +227,14 @@ const TEXT_BYTES_MAX: usize = 4 << 10;
 /// Of a compiled expression, and of what it remembers while it matches.
 #[cfg(feature = "regex")]
 const REGEX_BYTES_MAX: usize = 1 << 20;
+
+#[cfg(test)]
+#[cfg(not(feature = "regex"))]
+mod tests {
+    #[test]
+    fn without_regular_expressions_it_is_said_what_to_use() {
+        let refused = "code~=x".parse::<crate::query::Condition>().unwrap_err();
+        assert!(refused.to_string().contains("the feature `regex`"), "{refused}");
+        assert!("code=x".parse::<crate::query::Condition>().is_ok());
+    }
+}
