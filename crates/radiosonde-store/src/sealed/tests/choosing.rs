@@ -64,22 +64,13 @@ fn queries() -> Vec<Query> {
     queries
 }
 
-/// A sealed file with its index made of these sections of it, and others.
+/// A sealed file with an index of these sections of it, and others.
 fn with_sections(pair: &Pair, kinds: &[u32], others: &[(u32, Vec<u8>)]) -> PathBuf {
-    let bytes = fs::read(pair.sealed()).unwrap();
-    let file = fs::File::open(pair.sealed()).unwrap();
-    let Ok(mut index) = Index::read(&file, bytes.len() as u64) else { panic!("an index") };
-    let mut sections: Vec<(u32, Vec<u8>)> = Vec::new();
-    for kind in kinds {
-        let Ok(section) = index.section(&file, *kind) else { panic!("section {kind}") };
-        sections.push((*kind, section));
-    }
-    sections.extend(others.iter().cloned());
-    let sections: Vec<(u32, &[u8])> =
-        sections.iter().map(|(kind, bytes)| (*kind, bytes.as_slice())).collect();
+    let others: Vec<(u32, &[u8])> =
+        others.iter().map(|(kind, bytes)| (*kind, bytes.as_slice())).collect();
+    let bytes = crate::fuzzing::with_sections(&pair.sealed(), kinds, &others).unwrap();
     let path = pair.dir.path().join("events-2025-10-07.jsonl.zst");
-    let index_at = index.start as usize;
-    fs::write(&path, [&bytes[..index_at], &crate::fuzzing::index(&sections)].concat()).unwrap();
+    fs::write(&path, bytes).unwrap();
     path
 }
 
