@@ -26,8 +26,7 @@ pub(crate) fn run(args: &CoverageArgs, out: &mut dyn Write) -> Result<u8, Stop> 
     let mut query = Query::new(places);
     query.since = Some(args.known.min(args.since));
     let mut heard = Heard::default();
-    let reading =
-        query.scan(&mut |found| heard.take(&found.line, found.file.day.signal, args, now));
+    let reading = query.scan(&mut |found| heard.take(&found.line, found.signal, args, now));
     let rows = heard.rows(&args.expect);
     if args.show.is_for_programs() {
         let mut objects = Objects::new(&args.show, &COLUMNS);

@@ -10,6 +10,7 @@ mod doctor;
 mod drain;
 mod drained;
 mod fixture;
+mod formats;
 mod found;
 mod hostile;
 mod ops;
