@@ -43,6 +43,9 @@
 //!
 //! `sealed`, on by default: sealed files (`sealed`) and queries over both forms (`query`). Without it
 //! there are names, places, lines and the reader of live files, and no compression library.
+//!
+//! `regex`: regular expressions in the conditions of a query (`query::condition`), which are refused
+//! without it.
 
 #![forbid(unsafe_code)]
 
