@@ -41,6 +41,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "sealed")]
+pub mod follow;
+#[cfg(feature = "sealed")]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod level;

@@ -123,7 +123,7 @@ impl Order {
 }
 
 /// An id of ours, `<8 characters>.<ring>.<seq>`, as numbers that sort like it.
-fn parts(id: &str) -> Option<(u64, u32, u64)> {
+pub(crate) fn parts(id: &str) -> Option<(u64, u32, u64)> {
     let mut parts = id.split('.');
     let instance = u64::from_be_bytes(parts.next()?.as_bytes().try_into().ok()?);
     let (ring, seq) = (parts.next()?, parts.next()?);

@@ -50,13 +50,14 @@ fn linked_trace(link: &Value) -> Option<&str> {
 }
 
 /// The bytes every matching line holds, for skipping the others unparsed.
-pub(super) struct Needle(memmem::Finder<'static>);
+#[derive(Debug)]
+pub(crate) struct Needle(memmem::Finder<'static>);
 
 impl Needle {
     /// The longest of the ids asked for, or the key of links. `None` when there is none of these, when
     /// several traces are asked for, or when an id holds characters a JSON writer may spell in more
     /// than one way.
-    pub(super) fn of(query: &Query) -> Option<Self> {
+    pub(crate) fn of(query: &Query) -> Option<Self> {
         let trace = match query.traces.as_slice() {
             [one] => Some(one),
             _ => None,
@@ -75,7 +76,7 @@ impl Needle {
             .map(|id| Self(memmem::Finder::new(id.as_bytes()).into_owned()))
     }
 
-    pub(super) fn find(&self, bytes: &[u8]) -> Option<usize> {
+    pub(crate) fn find(&self, bytes: &[u8]) -> Option<usize> {
         self.0.find(bytes)
     }
 }

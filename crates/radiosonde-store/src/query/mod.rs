@@ -27,18 +27,21 @@ use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::follow::Ends;
 use crate::level::Level;
 use crate::line::Line;
 use crate::names::{Signal, StoredFile};
 use crate::query::collect::{Index, Kept};
-use crate::query::filter::Needle;
 use crate::query::pass::Pass;
 use crate::query::source::{Ended, Source, covered, gone_to};
 use crate::sealed::{Damage, Wanted};
 
+pub(crate) use crate::query::collect::parts as id_parts;
+pub(crate) use crate::query::filter::Needle;
 pub use crate::query::filter::{InvalidId, check_id, trace_prefix};
 
 /// What to look for. Every condition that is set must hold.
@@ -85,6 +88,8 @@ pub struct Query {
     /// first; of sealed files as they were before. What is left is not read, and
     /// [`Reading::is_cut_off`] says so. Default: no limit.
     pub bytes_max: Option<u64>,
+    /// Where reading each file ends: somebody follows it from there. Default: at its end.
+    pub(crate) ends: Option<Arc<Ends>>,
 }
 
 /// The lines [`Query::run`] found, and how the reading went.
@@ -318,7 +323,7 @@ impl Reading {
         self.skipped > 0 || self.damages_with_loss > 0 || !self.unreadable.is_empty()
     }
 
-    fn damage(&mut self, file: PathBuf, damage: Damage) {
+    pub(crate) fn damage(&mut self, file: PathBuf, damage: Damage) {
         self.damages += 1;
         self.damages_with_loss += u64::from(damage.lines_lost);
         if self.damaged.len() < SKIPS_KEPT_MAX {
@@ -326,7 +331,7 @@ impl Reading {
         }
     }
 
-    fn skip(&mut self, file: PathBuf, offset: u64, reason: String) {
+    pub(crate) fn skip(&mut self, file: PathBuf, offset: u64, reason: String) {
         self.skipped += 1;
         if self.skips.len() < SKIPS_KEPT_MAX {
             self.skips.push(Skip { file, offset, reason });

@@ -72,6 +72,7 @@ impl Pass<'_> {
     /// Reads the file; an error says how far it came.
     pub(super) fn read(&mut self) -> Result<(), (u64, io::Error)> {
         let mut reader = Opened::open(self.source, self.wanted).map_err(|error| (0, error))?;
+        let end = self.end();
         let outcome = loop {
             if *self.bytes_left == 0 {
                 // Whether that was all is not known before it is asked for.
@@ -82,7 +83,14 @@ impl Pass<'_> {
                 Ok(Some(Chunk::Damaged(damage))) => {
                     self.reading.damage(self.source.path(), damage);
                 }
+                Ok(Some(Chunk::Lines { offset, .. } | Chunk::HalfLine { offset, .. }))
+                    if offset >= end =>
+                {
+                    break Ok(());
+                }
                 Ok(Some(Chunk::Lines { offset, bytes })) => {
+                    let left = usize::try_from(end - offset).unwrap_or(usize::MAX);
+                    let bytes = &bytes[..bytes.len().min(left)];
                     *self.bytes_left = self.bytes_left.saturating_sub(bytes.len() as u64);
                     self.lines(offset, bytes);
                 }
@@ -99,6 +107,12 @@ impl Pass<'_> {
         };
         reader.count(self.reading);
         outcome.map_err(|error| (reader.bytes_read(), error))
+    }
+
+    /// Where reading ends, in lines that are whole.
+    fn end(&self) -> u64 {
+        let Source { dir, file } = self.source;
+        self.query.ends.as_ref().map_or(u64::MAX, |ends| ends.of(dir, file.day))
     }
 
     fn lines(&mut self, offset: u64, bytes: &[u8]) {
