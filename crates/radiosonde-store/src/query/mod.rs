@@ -22,6 +22,7 @@ pub mod condition;
 mod filter;
 mod pass;
 mod replay;
+mod source;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -32,11 +33,12 @@ use jiff::Timestamp;
 
 use crate::level::Level;
 use crate::line::Line;
-use crate::names::{DayFile, Form, Signal, StoredFile};
+use crate::names::{Signal, StoredFile};
 use crate::query::collect::{Index, Kept};
 use crate::query::filter::Needle;
 use crate::query::pass::Pass;
-use crate::sealed::{self, Damage, Wanted};
+use crate::query::source::{Ended, Source, covered, gone_to};
+use crate::sealed::{Damage, Wanted};
 
 pub use crate::query::condition::{Condition, InvalidCondition};
 pub use crate::query::filter::{InvalidId, check_id, trace_prefix};
@@ -98,74 +100,6 @@ pub struct Answer {
     pub lines: Vec<Line>,
     /// How the reading went.
     pub reading: Reading,
-}
-
-/// How reading the files went.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct Reading {
-    /// Files gone through to their end, [`Reading::files_skipped`] among them.
-    pub files_read: u64,
-    /// Sealed files of which only the index was read, since nothing in them could match.
-    pub files_skipped: u64,
-    /// Frames of sealed files that were read.
-    pub frames_read: u64,
-    /// Frames of sealed files that were not read, since nothing in them could match.
-    pub frames_skipped: u64,
-    /// Bytes read from files, as they are stored.
-    pub bytes_read: u64,
-    /// Lines that matched, before a limit. Where a limit applies, a line that stands in the files
-    /// twice may count twice.
-    pub matched: u64,
-    /// Stretches that are no lines, the first [`SKIPS_KEPT_MAX`]. A query by id judges only lines
-    /// that hold the id.
-    pub skips: Vec<Skip>,
-    /// How many stretches are no lines, in all.
-    pub skipped: u64,
-    /// What is wrong with sealed files, the first [`SKIPS_KEPT_MAX`].
-    pub damaged: Vec<Damaged>,
-    /// How often something is wrong with a sealed file, in all.
-    pub damages: u64,
-    /// How often of these lines may be missing because of it.
-    pub damages_with_loss: u64,
-    /// Files and directories that could not be read, or not to their end.
-    pub unreadable: Vec<Unreadable>,
-    /// Whether [`Query::bytes_max`] ended it, so that lines may be missing.
-    pub is_cut_off: bool,
-}
-
-/// A stretch of a file that is no line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Skip {
-    /// The file.
-    pub file: PathBuf,
-    /// Where the stretch begins, in bytes; for a sealed file, in bytes of the day file it was made of.
-    pub offset: u64,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-/// Something wrong with a sealed file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Damaged {
-    /// The file.
-    pub file: PathBuf,
-    /// Where and what.
-    pub damage: Damage,
-}
-
-/// A file or directory that could not be read.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Unreadable {
-    /// The file or directory.
-    pub path: PathBuf,
-    /// How far it was read, in bytes.
-    pub offset: u64,
-    /// What the system says.
-    pub error: io::Error,
 }
 
 /// A matching line and where it stands.
@@ -268,167 +202,7 @@ impl Query {
             index += 1;
         }
     }
-
-    fn wants(&self, file: StoredFile) -> bool {
-        self.signals.is_empty() || self.signals.contains(&file.day.signal)
-    }
-
-    fn files(&self, reading: &mut Reading) -> Vec<Source> {
-        let mut files = Vec::new();
-        for dir in &self.dirs {
-            if let Some(file) = Source::single(dir) {
-                files.extend(Some(file).filter(|single| self.wants(single.file)));
-                continue;
-            }
-            match StoredFile::list(dir) {
-                Ok(listed) => files.extend(
-                    listed
-                        .into_iter()
-                        .filter(|file| self.wants(*file))
-                        .map(|file| Source { dir: dir.clone(), file }),
-                ),
-                Err(error) => {
-                    reading.unreadable.push(Unreadable { path: dir.clone(), offset: 0, error });
-                }
-            }
-        }
-        files.sort_by(|a, b| a.dir.cmp(&b.dir).then(a.file.cmp(&b.file)));
-        files.dedup();
-        files
-    }
 }
-
-/// How going through a file ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
-    /// It is not there any more.
-    Gone,
-    /// Read, if not to its end.
-    Read,
-    /// It is there, and nothing of it could be read.
-    Unread,
-}
-
-/// Where the lines of a file that is gone may be now, besides the files that are read anyway: in its
-/// sealed form, or, where that was there already and held something else, under the name of a part.
-fn gone_to(source: &Source, files: &[Source]) -> Vec<Source> {
-    let sealed = source.sealed();
-    if source.file.form == Form::Sealed {
-        return Vec::new();
-    }
-    if !files.contains(&sealed) {
-        return vec![sealed];
-    }
-    let DayFile { signal, date, slot, .. } = source.file.day;
-    // A directory that is gone as well holds nothing any more.
-    let listed = StoredFile::list(&source.dir).unwrap_or_default().into_iter();
-    listed
-        .filter(|file| (file.day.signal, file.day.date, file.day.slot) == (signal, date, slot))
-        .map(|file| Source { dir: source.dir.clone(), file })
-        .filter(|source| !files.contains(source))
-        .collect()
-}
-
-/// Whether a sealed file holds what was read of its day file already, which comes before it.
-fn covered(source: &Source, before: Option<&(Source, Ended)>, reading: &mut Reading) -> bool {
-    let Some((plain, Ended::Read)) = before else { return false };
-    if plain.sealed() != *source || plain == source {
-        return false;
-    }
-    match sealed::stands_for(&plain.path(), &source.path()) {
-        Ok(same) => same,
-        // Whoever sealed it has removed the day file by now, or has taken the sealed file back.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
-        Err(error) => {
-            reading.unreadable.push(Unreadable { path: source.path(), offset: 0, error });
-            true
-        }
-    }
-}
-
-impl Reading {
-    /// Adds how another reading went. What both found wrong with sealed files counts once.
-    pub fn merge(&mut self, other: Self) {
-        self.merge_damage(&other);
-        self.files_read += other.files_read;
-        self.files_skipped += other.files_skipped;
-        self.frames_read += other.frames_read;
-        self.frames_skipped += other.frames_skipped;
-        self.bytes_read += other.bytes_read;
-        self.matched += other.matched;
-        self.skipped += other.skipped;
-        let room = SKIPS_KEPT_MAX.saturating_sub(self.skips.len());
-        self.skips.extend(other.skips.into_iter().take(room));
-        self.unreadable.extend(other.unreadable);
-        self.is_cut_off |= other.is_cut_off;
-    }
-
-    /// Adds what another reading of the same directories found wrong with sealed files and this one
-    /// did not: each reads only the frames that may hold what it looks for.
-    pub fn merge_damage(&mut self, other: &Self) {
-        for Damaged { file, damage } in &other.damaged {
-            let known = |known: &Damaged| known.file == *file && known.damage == *damage;
-            if !self.damaged.iter().any(known) {
-                self.damage(file.clone(), damage.clone());
-            }
-        }
-        // More than were kept: which of them are known cannot be told.
-        let unnamed = other.damages - other.damaged.len() as u64;
-        self.damages += unnamed;
-        self.damages_with_loss += unnamed.min(other.damages_with_loss);
-    }
-
-    /// Whether something could not be read, so that lines may be missing.
-    #[must_use]
-    pub fn is_partial(&self) -> bool {
-        self.skipped > 0 || self.damages_with_loss > 0 || !self.unreadable.is_empty()
-    }
-
-    fn damage(&mut self, file: PathBuf, damage: Damage) {
-        self.damages += 1;
-        self.damages_with_loss += u64::from(damage.lines_lost);
-        if self.damaged.len() < SKIPS_KEPT_MAX {
-            self.damaged.push(Damaged { file, damage });
-        }
-    }
-
-    fn skip(&mut self, file: PathBuf, offset: u64, reason: String) {
-        self.skipped += 1;
-        if self.skips.len() < SKIPS_KEPT_MAX {
-            self.skips.push(Skip { file, offset, reason });
-        }
-    }
-}
-
-/// A file to read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Source {
-    dir: PathBuf,
-    file: StoredFile,
-}
-
-impl Source {
-    /// The day file a path means, if it has the name of one, is there, and is no directory.
-    fn single(path: &Path) -> Option<Self> {
-        let file = path.file_name()?.to_str().and_then(StoredFile::parse)?;
-        let dir = path.parent()?.to_owned();
-        let found = path.symlink_metadata().ok()?;
-        (!found.is_dir()).then_some(Self { dir, file })
-    }
-
-    fn path(&self) -> PathBuf {
-        self.dir.join(self.file.file_name())
-    }
-
-    /// The sealed form of the same day file.
-    fn sealed(&self) -> Self {
-        let file = StoredFile { form: Form::Sealed, ..self.file };
-        Self { dir: self.dir.clone(), file }
-    }
-}
-
-/// How many [`Skip`]s, and as many [`Damaged`], a [`Reading`] names; beyond, they are only counted.
-pub const SKIPS_KEPT_MAX: usize = 100;
 
 #[cfg(test)]
 mod tests;
