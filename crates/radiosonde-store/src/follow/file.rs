@@ -49,15 +49,12 @@ enum Content {
 pub(super) enum Piece<'a> {
     Damaged(Damage),
     /// The end of a file nobody writes to any more.
-    HalfLine {
-        offset: u64,
-        bytes: &'a [u8],
-    },
+    HalfLine(&'a [u8]),
     Lines {
         offset: u64,
         bytes: &'a [u8],
-        /// Whether they may have been given out before following began.
-        may_be_old: bool,
+        /// Lines before this place may have been given out before following began.
+        old_until: u64,
     },
     Overlong {
         offset: u64,
@@ -281,8 +278,8 @@ impl Followed {
             }
             if let Some(end) = memchr::memrchr(b'\n', buffer) {
                 let (offset, bytes) = (self.position, &buffer[..=end]);
-                let may_be_old = self.is_truncated && offset < self.begun_at;
-                each(Piece::Lines { offset, bytes, may_be_old });
+                let old_until = if self.is_truncated { self.begun_at } else { 0 };
+                each(Piece::Lines { offset, bytes, old_until });
                 self.pass(end + 1, buffer);
             } else if buffer.len() > LINE_BYTES_MAX {
                 self.overlong = Some(self.position);
@@ -306,7 +303,7 @@ impl Followed {
         self.read_to = Some(self.position + rest.len() as u64);
         self.is_finished = self.is_complete;
         if self.is_complete && !rest.is_empty() {
-            each(Piece::HalfLine { offset: self.position, bytes: rest });
+            each(Piece::HalfLine(rest));
         }
     }
 
@@ -329,12 +326,12 @@ impl Followed {
                     let offset = offset + known as u64;
                     if known < bytes.len() {
                         let bytes = &bytes[known..];
-                        each(Piece::Lines { offset, bytes, may_be_old: false });
+                        each(Piece::Lines { offset, bytes, old_until: 0 });
                         self.position = offset + bytes.len() as u64;
                     }
                 }
                 Some(Chunk::HalfLine { offset, bytes }) if offset >= self.position => {
-                    each(Piece::HalfLine { offset, bytes });
+                    each(Piece::HalfLine(bytes));
                     self.position = offset + bytes.len() as u64;
                 }
                 Some(Chunk::Overlong { offset }) if offset >= self.position => {

@@ -83,15 +83,14 @@ impl Judge<'_> {
     pub(super) fn piece(&mut self, path: &Path, piece: Piece<'_>) {
         match piece {
             Piece::Damaged(damage) => self.reading.damage(path.to_owned(), damage),
-            Piece::HalfLine { offset, bytes } => {
+            Piece::HalfLine(bytes) => {
                 self.reading.bytes_read += bytes.len() as u64;
                 // Whole but for its line break, or never to be whole. Never wrong.
                 let _ = self.line(bytes, false);
-                let _ = offset;
             }
-            Piece::Lines { offset, bytes, may_be_old } => {
+            Piece::Lines { offset, bytes, old_until } => {
                 self.reading.bytes_read += bytes.len() as u64;
-                self.lines(path, offset, bytes, may_be_old);
+                self.lines(path, offset, bytes, old_until);
             }
             Piece::Overlong { offset } => self.overlong(path, offset),
             Piece::Truncated { from, to } => {
@@ -108,7 +107,7 @@ impl Judge<'_> {
         self.reading.skip(path.to_owned(), offset, "line over 16 MiB".to_owned());
     }
 
-    fn lines(&mut self, path: &Path, offset: u64, bytes: &[u8], may_be_old: bool) {
+    fn lines(&mut self, path: &Path, offset: u64, bytes: &[u8], old_until: u64) {
         let mut at = 0;
         while at < bytes.len() {
             let start = match self.needle {
@@ -125,7 +124,7 @@ impl Judge<'_> {
             let offset = offset + start as u64;
             if text.len() > LINE_BYTES_MAX {
                 self.overlong(path, offset);
-            } else if let Err(reason) = self.line(text, may_be_old) {
+            } else if let Err(reason) = self.line(text, offset < old_until) {
                 self.reading.skip(path.to_owned(), offset, reason);
             }
             at = end + 1;

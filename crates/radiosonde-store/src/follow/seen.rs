@@ -91,12 +91,14 @@ impl Ring {
     }
 }
 
+/// Fewer in tests, which fill it.
+const SHARE: usize = if cfg!(test) { 256 } else { 1 };
 /// Ranges of numbers, in all: some 32 MiB.
-const RANGES_MAX: usize = 1 << 20;
+const RANGES_MAX: usize = (1 << 20) / SHARE;
 /// Rings: as many as some hundred processes have.
-const RINGS_MAX: usize = 16 << 10;
+const RINGS_MAX: usize = (16 << 10) / SHARE;
 /// Ids of other writers, twice as many at most: some 9 MiB.
-const OTHERS_MAX: usize = 256 << 10;
+const OTHERS_MAX: usize = (256 << 10) / SHARE;
 
 #[cfg(test)]
 mod tests {

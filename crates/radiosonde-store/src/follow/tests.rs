@@ -219,7 +219,8 @@ fn a_file_that_was_open_is_read_to_its_end_when_it_is_removed_and_others_are_tol
     // Parts 1 and 2 came and went, and only part 3 is still there.
     play.add("events-2025-10-06.0.3.jsonl", 3..4);
     assert_eq!(play.given(), "3");
-    let removed = "events-2025-10-06.0.1.jsonl 0 removed before it was read, and so were 1 more files";
+    let removed =
+        "events-2025-10-06.0.1.jsonl 0 removed before it was read, and so were 1 more files";
     assert_eq!(play.told(), [removed]);
     // One that had no descriptor.
     play.add("events-2025-10-06.0.3.jsonl", 4..5);
@@ -239,13 +240,16 @@ fn a_file_that_was_open_is_read_to_its_end_when_it_is_removed_and_others_are_tol
 #[test]
 fn a_file_that_got_shorter_is_told_and_nothing_is_given_twice() {
     let mut play = Play::new(Start::Tail(1));
+    play.follow.began = "2025-10-06T10:00:02.5Z".parse().unwrap();
     play.add(FIRST, 0..3);
     assert_eq!(play.given(), "2");
     play.add(FIRST, 3..6);
     assert_eq!(play.given(), "3 4 5");
     let length = fs::metadata(play.path(FIRST)).unwrap().len();
     let keep = play.path(FIRST);
-    OpenOptions::new().write(true).open(&keep).unwrap().set_len(length / 2).unwrap();
+    // In the middle of line 2.
+    OpenOptions::new().write(true).open(&keep).unwrap().set_len(length / 2 - 9).unwrap();
+    append(&keep, "\n");
     play.add(FIRST, 6..7);
     assert_eq!(play.given(), "6");
     let told = play.told();

@@ -21,6 +21,7 @@ mod collect;
 pub mod condition;
 mod filter;
 mod pass;
+mod reading;
 mod replay;
 mod source;
 
@@ -39,12 +40,14 @@ use crate::names::{Signal, StoredFile};
 use crate::query::collect::{Index, Kept};
 use crate::query::pass::Pass;
 use crate::query::source::{Ended, Source, covered, gone_to};
-use crate::sealed::{Damage, Wanted};
+use crate::sealed::Wanted;
 
 pub(crate) use crate::query::collect::parts as id_parts;
 pub(crate) use crate::query::filter::Needle;
+
 pub use crate::query::condition::{Condition, InvalidCondition};
 pub use crate::query::filter::{InvalidId, check_id, trace_prefix};
+pub use crate::query::reading::{Damaged, Reading, SKIPS_KEPT_MAX, Skip, Unreadable};
 
 /// What to look for. Every condition that is set must hold.
 #[derive(Clone, Debug, Default)]

@@ -142,4 +142,3 @@ impl Reading {
 
 /// How many [`Skip`]s, and as many [`Damaged`], a [`Reading`] names; beyond, they are only counted.
 pub const SKIPS_KEPT_MAX: usize = 100;
-
