@@ -39,6 +39,8 @@ impl Select {
         }
         let place = |path: &PathBuf| match is_day_file(path) {
             true => Ok(path.clone()),
+            // Whoever follows a service may be there before it.
+            false if self.follow && !path.exists() => Ok(path.clone()),
             false => existing(path.clone()),
         };
         self.dir.iter().map(place).collect()

@@ -26,9 +26,10 @@ struct Abilities {
     local: bool,
 }
 
-const ABILITIES: [Abilities; 7] = [
+const ABILITIES: [Abilities; 8] = [
     Abilities { command: "logs", outputs: LINES, follow: true, local: true },
     Abilities { command: "events", outputs: LINES, follow: true, local: true },
+    Abilities { command: "tail", outputs: LINES, follow: true, local: true },
     Abilities { command: "trace", outputs: OBJECTS, follow: false, local: true },
     Abilities { command: "metrics", outputs: OBJECTS, follow: false, local: true },
     Abilities { command: "correlate", outputs: OBJECTS, follow: false, local: true },

@@ -31,6 +31,17 @@ pub(super) const LOGS: &str = "Examples:
   radiosonde logs --evt panic --since 7d                panics of the last week
   radiosonde logs -o json | jq -r .msg                  for other programs";
 
+pub(super) const TAIL: &str =
+    "Begins with the newest 10 lines, or as --tail says, or with all from --since on. Goes on
+through midnight, full files, sealing and restarts, and waits for a directory that is
+not there yet. Ctrl-C ends it, with status 3 when a file went before it was read.
+
+Examples:
+  radiosonde tail                               what happens now
+  radiosonde tail --level warning --tail 0      only what goes wrong from now on
+  radiosonde tail --job job-7 --since 1h        a job, from an hour ago
+  radiosonde tail -o json | jq -c '[.ts, .msg]' for other programs";
+
 pub(super) const EVENTS: &str = "Examples:
   radiosonde events --evt user.action --since 1d     who did what
   radiosonde events --job job-7 -o json | jq .meta   the fields of its events";

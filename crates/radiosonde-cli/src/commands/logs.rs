@@ -4,8 +4,8 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use jiff::civil::Date;
-use radiosonde_store::Line;
 use radiosonde_store::names::Signal;
+use radiosonde_store::{Line, Query};
 
 use crate::args::Select;
 use crate::commands::print_stored;
@@ -24,10 +24,7 @@ pub(crate) enum Which {
 }
 
 pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<u8, Stop> {
-    let mut query = select.query(&[Signal::Events])?;
-    if which == Which::Named {
-        query.except_evt.push("log".to_owned());
-    }
+    let query = query(select, which)?;
     let mut printer = Printer::new(select, out);
     if query.limit.is_some() {
         let answer = query.run();
@@ -54,8 +51,17 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
     }
 }
 
-struct Printer<'a> {
-    out: &'a mut dyn Write,
+/// What both commands look for.
+pub(super) fn query(select: &Select, which: Which) -> Result<Query, Stop> {
+    let mut query = select.query(&[Signal::Events])?;
+    if which == Which::Named {
+        query.except_evt.push("log".to_owned());
+    }
+    Ok(query)
+}
+
+pub(super) struct Printer<'a> {
+    pub(super) out: &'a mut dyn Write,
     is_json: bool,
     screen: Screen,
     ids: Ids,
@@ -63,7 +69,7 @@ struct Printer<'a> {
 }
 
 impl<'a> Printer<'a> {
-    fn new(select: &Select, out: &'a mut dyn Write) -> Self {
+    pub(super) fn new(select: &Select, out: &'a mut dyn Write) -> Self {
         // What was asked for exactly is the same on every line.
         let ids = Ids {
             job: select.job.is_none(),
@@ -78,7 +84,7 @@ impl<'a> Printer<'a> {
     }
 
     /// Prints a line, and before the first of each day its date.
-    fn print(&mut self, line: &Line) -> Result<(), Stop> {
+    pub(super) fn print(&mut self, line: &Line) -> Result<(), Stop> {
         if self.is_json {
             return print_stored(line, self.out);
         }

@@ -9,6 +9,8 @@ mod doctor;
 mod drain;
 mod drained;
 mod fixture;
+#[cfg(unix)]
+mod follow;
 mod found;
 mod hostile;
 mod ops;

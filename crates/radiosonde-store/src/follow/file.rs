@@ -21,6 +21,8 @@ pub(super) struct Followed {
     position: u64,
     /// Where it was begun, which in a file that was there before is not its beginning.
     begun_at: u64,
+    /// How it began then.
+    head: Vec<u8>,
     /// How long it was when it was looked at, or read to its end.
     length: u64,
     /// How long it was when it was read to its end.
@@ -126,6 +128,7 @@ impl Followed {
             content,
             position: 0,
             begun_at: 0,
+            head: Vec::new(),
             length: 0,
             read_to: None,
             overlong: None,
@@ -141,7 +144,7 @@ impl Followed {
     pub(super) fn skip_to_end(&mut self, path: &Path) -> io::Result<u64> {
         let (file, length) = open_plain(path)?;
         self.position = end_of_lines(&file, length)?;
-        (self.begun_at, self.length) = (self.position, length);
+        (self.begun_at, self.length, self.head) = (self.position, length, head_of(&file)?);
         self.content = Content::Plain(file);
         Ok(self.position)
     }
@@ -250,6 +253,11 @@ impl Followed {
         self.length = file.metadata()?.len();
         if self.length < self.position {
             let (from, to) = (self.position, self.length);
+            let head = head_of(file)?;
+            if head.is_empty() || !self.head.starts_with(&head) {
+                // Nothing of what was there when following began is there still.
+                self.begun_at = 0;
+            }
             (self.position, self.overlong, self.is_truncated) = (0, None, true);
             each(Piece::Truncated { from, to });
         } else if self.read_to == Some(self.length) && !self.is_complete {
@@ -355,6 +363,14 @@ fn open_sealed(path: &Path, wanted: &Wanted) -> io::Result<Box<sealed::Reader>> 
     Ok(Box::new(reader))
 }
 
+/// The first bytes: the time and the id of a first line are its own.
+fn head_of(mut file: &File) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let _ = file.seek(SeekFrom::Start(0))?;
+    let _ = file.take(HEAD_BYTES).read_to_end(&mut head)?;
+    Ok(head)
+}
+
 /// The place behind the last line break; of a last line that is longer than lines may be, within it.
 fn end_of_lines(mut file: &File, length: u64) -> io::Result<u64> {
     let mut end = length;
@@ -374,3 +390,4 @@ fn end_of_lines(mut file: &File, length: u64) -> io::Result<u64> {
 
 /// As of [`crate::reader::Reader`].
 const BLOCK_BYTES: usize = 256 << 10;
+const HEAD_BYTES: u64 = 256;

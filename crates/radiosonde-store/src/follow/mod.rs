@@ -43,7 +43,7 @@
 //! | came and was sealed between two polls | its sealed form is read from its beginning |
 //! | was sealed, and there had been no descriptor for it | its sealed form is read from where it was |
 //! | was removed before it was opened | is told ([`Reading::unreadable`]), with the byte it was read to. Parts of a day are numbered, so that one is told as well that came and went between two polls |
-//! | got shorter | is told, and read again from its beginning, as `tail` does it: lines that were given out are left out by their `id`, those from before following began by their time |
+//! | got shorter | is told, and read again from its beginning, as `tail` does it: lines that were given out are left out by their `id`, and where its beginning stayed those from before following began by their time |
 //! | cannot be read | is told once, and tried again with each poll |
 //!
 //! A directory that is not there is waited for ([`Progress::away`]), and when another one comes under

@@ -22,8 +22,6 @@ use crate::sealed::{self, Wanted};
 /// A place to look at.
 #[derive(Debug)]
 pub(super) struct Place {
-    /// As it was asked for.
-    pub(super) path: PathBuf,
     dir: PathBuf,
     single: Option<DayFile>,
     signals: Vec<Signal>,
@@ -79,7 +77,6 @@ impl Place {
             None => path,
         };
         Self {
-            path: path.to_owned(),
             dir: dir.to_owned(),
             single,
             signals: query.signals.clone(),
