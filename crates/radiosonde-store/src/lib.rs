@@ -40,8 +40,11 @@
 
 #![forbid(unsafe_code)]
 
+mod blocks;
 #[cfg(feature = "sealed")]
 pub mod follow;
+#[cfg(feature = "sealed")]
+pub mod foreign;
 #[cfg(feature = "sealed")]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -14,8 +14,9 @@ use radiosonde_store::follow::{Follow, Progress, Start};
 use radiosonde_store::query::Reading;
 
 use crate::args::Select;
-use crate::commands::logs::{Printer, Which, query};
+use crate::commands::logs::{Which, query};
 use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, remains, show, tell};
+use crate::output::Lines;
 use crate::render::text::many;
 
 pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<u8, Stop> {
@@ -24,7 +25,7 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
     let (dirs, until) = (query.dirs.clone(), query.until);
     let end = end_on_signals();
     let mut follow = Follow::new(query, start(&select));
-    let mut printer = Printer::new(&select, out);
+    let mut printer = Lines::new(&select, out);
     remains(&dirs);
     let mut account = Account::default();
     let mut stopped = None;
@@ -37,7 +38,7 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
         if let Some(stop) = stopped.take() {
             return Err(stop);
         }
-        printer.out.flush()?;
+        printer.finish()?;
         if !is_wanted(wait) {
             // `radiosonde tail | head`: the reader has what it wanted.
             return Ok(FOUND);
@@ -53,7 +54,7 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
     match stopped {
         Some(stop) => Err(stop),
         None => {
-            printer.out.flush()?;
+            printer.finish()?;
             Ok(account.conclude())
         }
     }

@@ -15,7 +15,7 @@ mod summary;
 mod trace;
 mod unfiled;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 use radiosonde_events::clean_json_for_terminal;
 use radiosonde_store::Line;
@@ -23,6 +23,7 @@ use radiosonde_store::Line;
 use crate::args::{self, Command};
 use crate::outcome::{FOUND, Stop};
 use crate::recover;
+use crate::render::is_terminal;
 
 pub(crate) use crate::commands::removed::sums as removed_in_all;
 
@@ -67,7 +68,7 @@ fn print_stored(line: &Line, out: &mut dyn Write) -> Result<(), Stop> {
 }
 
 fn print_json(object: &str, out: &mut dyn Write) -> Result<(), Stop> {
-    if std::io::stdout().is_terminal() {
+    if is_terminal() {
         writeln!(out, "{}", clean_json_for_terminal(object))?;
     } else {
         writeln!(out, "{object}")?;

@@ -72,7 +72,7 @@ use crate::follow::place::{Place, Told};
 use crate::follow::seen::Seen;
 use crate::line::Line;
 use crate::names::DayFile;
-use crate::query::{Needle, Query, Reading};
+use crate::query::{Query, Reading};
 use crate::sealed::Wanted;
 
 /// What is given out of that which is there already.
@@ -93,7 +93,6 @@ pub enum Start {
 #[derive(Debug)]
 pub struct Follow {
     query: Query,
-    needle: Option<Needle>,
     wanted: Wanted,
     start: Option<Start>,
     began: Timestamp,
@@ -136,7 +135,6 @@ impl Follow {
     #[must_use]
     pub fn new(query: Query, start: Start) -> Self {
         Self {
-            needle: Needle::of(&query),
             wanted: Wanted::of(&query),
             start: Some(start),
             began: Timestamp::now(),

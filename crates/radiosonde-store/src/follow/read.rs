@@ -13,7 +13,7 @@ use crate::follow::seen::Seen;
 use crate::follow::{Follow, Progress};
 use crate::line::Line;
 use crate::peek;
-use crate::query::{Needle, Query, Reading, Unreadable};
+use crate::query::{self, Judges, Look, OVERLONG, Reading, Unreadable};
 use crate::reader::LINE_BYTES_MAX;
 
 impl Follow {
@@ -25,12 +25,12 @@ impl Follow {
         told: &mut Told,
         each: &mut dyn FnMut(&Line),
     ) -> bool {
-        let Self { query, needle, held, seen, began, places, buffer, .. } = self;
+        let Self { query, held, seen, began, places, buffer, .. } = self;
+        let judges = Judges::new(query);
         let before = progress.reading.bytes_read;
         loop {
             let mut judge = Judge {
-                query,
-                needle: needle.as_ref(),
+                asked: judges.of_days(),
                 began: *began,
                 now,
                 held,
@@ -54,8 +54,7 @@ impl Follow {
 
 /// Decides which lines of what was read are given out.
 pub(super) struct Judge<'a> {
-    query: &'a Query,
-    needle: Option<&'a Needle>,
+    asked: &'a query::Judge<'a>,
     began: Timestamp,
     now: Instant,
     held: &'a mut Held,
@@ -104,31 +103,19 @@ impl Judge<'_> {
     }
 
     fn overlong(&mut self, path: &Path, offset: u64) {
-        self.reading.skip(path.to_owned(), offset, "line over 16 MiB".to_owned());
+        self.reading.skip(path.to_owned(), offset, OVERLONG.to_owned());
     }
 
     fn lines(&mut self, path: &Path, offset: u64, bytes: &[u8], old_until: u64) {
-        let mut at = 0;
-        while at < bytes.len() {
-            let start = match self.needle {
-                None => at,
-                Some(needle) => match needle.find(&bytes[at..]) {
-                    Some(hit) => {
-                        memchr::memrchr(b'\n', &bytes[at..at + hit]).map_or(at, |nl| at + nl + 1)
-                    }
-                    None => break,
-                },
-            };
-            let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |nl| start + nl);
-            let text = &bytes[start..end];
-            let offset = offset + start as u64;
+        let asked = self.asked;
+        asked.lines(bytes, &mut |at, text| {
+            let offset = offset + at as u64;
             if text.len() > LINE_BYTES_MAX {
                 self.overlong(path, offset);
             } else if let Err(reason) = self.line(text, offset < old_until) {
                 self.reading.skip(path.to_owned(), offset, reason);
             }
-            at = end + 1;
-        }
+        });
         let last = bytes.strip_suffix(b"\n").unwrap_or(bytes);
         let last = memchr::memrchr(b'\n', last).map_or(last, |nl| &last[nl + 1..]);
         let ts = peek::ts(last).and_then(|us| Timestamp::from_microsecond(us).ok());
@@ -137,12 +124,12 @@ impl Judge<'_> {
 
     /// Judges one line; an error says why it is none.
     fn line(&mut self, text: &[u8], may_be_old: bool) -> Result<(), String> {
-        if text.trim_ascii().is_empty() {
+        if self.asked.look(text, i64::MIN) == Look::No {
             return Ok(());
         }
         self.reading.lines_parsed += 1;
         let line = Line::parse(text).map_err(|error| error.to_string())?;
-        if !self.query.matches(&line) || may_be_old && line.ts < self.began {
+        if !self.asked.is_match(&line) || may_be_old && line.ts < self.began {
             return Ok(());
         }
         if line.id.as_deref().is_some_and(|id| !self.seen.note(id)) {

@@ -32,7 +32,9 @@ struct Ring {
 impl Seen {
     /// Notes an id. Whether it is new.
     pub(super) fn note(&mut self, id: &str) -> bool {
-        let Some((instance, ring, number)) = id_parts(id) else { return self.note_other(id) };
+        let Some((instance, ring, number)) = id_parts(id.as_bytes()) else {
+            return self.note_other(id);
+        };
         self.uses += 1;
         let ring = self.rings.entry((instance, ring)).or_default();
         ring.used = self.uses;

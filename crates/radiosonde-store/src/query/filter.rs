@@ -51,14 +51,13 @@ fn linked_trace(link: &Value) -> Option<&str> {
 }
 
 /// The bytes every matching line holds, for skipping the others unparsed.
-#[derive(Debug)]
-pub(crate) struct Needle(memmem::Finder<'static>);
+pub(super) struct Needle(memmem::Finder<'static>);
 
 impl Needle {
     /// The longest of the ids asked for, which few lines hold; else of the words that conditions need,
     /// the event among them; else the key of links. `None` when there is none of these, or when they
     /// hold characters a JSON writer may spell in more than one way.
-    pub(crate) fn of(query: &Query) -> Option<Self> {
+    pub(super) fn of(query: &Query) -> Option<Self> {
         let trace = match query.traces.as_slice() {
             [one] => Some(one),
             _ => None,
@@ -83,7 +82,7 @@ impl Needle {
         Some(Self(memmem::Finder::new(needle.as_bytes()).into_owned()))
     }
 
-    pub(crate) fn find(&self, bytes: &[u8]) -> Option<usize> {
+    pub(super) fn find(&self, bytes: &[u8]) -> Option<usize> {
         self.0.find(bytes)
     }
 }

@@ -10,23 +10,48 @@
 //! | | order | held in memory | duplicates |
 //! | --- | --- | --- | --- |
 //! | [`Query::scan`] | as in the files | one line | given out |
-//! | [`Query::stream`] | by time | 56 bytes for each match | removed |
+//! | [`Query::stream`] | by time | lines before their turn, at most 32 MiB | removed |
 //! | [`Query::run`] | by time | the matches, at most [`Query::limit`] | removed |
 //!
 //! Lines that do not match are never held. Duplicates (recovery after a crash may write a line
 //! twice) are told by their `id`. Where a day file stands beside its sealed form, the day file alone
 //! is read, after comparing them; where they differ, both are.
+//!
+//! # How the order comes about
+//!
+//! Lines of a file are sorted nearly, and not by any rule: threads overtake each other, and what was
+//! recovered after a crash may be a week late. So each file is known by its stretches and the times
+//! these hold: of sealed files from their index, of day files by one pass over them that looks at the
+//! times alone. A stretch is read when its first line may be the next; what is read and not due yet
+//! waits. The order is exact, whatever the clock did: a clock that went backwards only makes stretches
+//! overlap, so that more has to wait. With a limit, stretches behind the last line wanted are not read.
+//! What cannot be read by stretches (what others compressed whole, standard input, a sealed file without
+//! a usable index) is gone through at once, and all of its matches wait.
+//!
+//! Between the pass and the reading of a stretch a day file may be sealed: its lines are found in its
+//! sealed form, at the same places. One that was cut off or overwritten meanwhile is named in
+//! [`Reading::unreadable`].
 
-mod collect;
 pub mod condition;
+mod entry;
+mod files;
 mod filter;
+mod judge;
+mod kept;
+mod limits;
+mod merge;
+mod opened;
 mod pass;
+mod plan;
+mod pool;
 mod reading;
-mod replay;
+mod scan;
+mod segment;
 mod source;
+mod spill;
+mod survey;
 
 use std::collections::BTreeSet;
-use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,13 +62,12 @@ use crate::follow::Ends;
 use crate::level::Level;
 use crate::line::Line;
 use crate::names::{Signal, StoredFile};
-use crate::query::collect::{Index, Kept};
-use crate::query::pass::Pass;
-use crate::query::source::{Ended, Source, covered, gone_to};
+use crate::query::limits::Limits;
 use crate::sealed::Wanted;
 
-pub(crate) use crate::query::collect::parts as id_parts;
-pub(crate) use crate::query::filter::Needle;
+pub(crate) use crate::query::entry::parts as id_parts;
+pub(crate) use crate::query::judge::{Judge, Judges, Look};
+pub(crate) use crate::query::pass::OVERLONG;
 
 pub use crate::query::condition::{Condition, InvalidCondition};
 pub use crate::query::filter::{InvalidId, check_id, trace_prefix};
@@ -53,8 +77,10 @@ pub use crate::query::reading::{Damaged, Reading, SKIPS_KEPT_MAX, Skip, Unreadab
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Query {
-    /// Directories whose day files are read, folders in them are not; or single day files, by their
-    /// paths.
+    /// Directories whose day files are read, folders in them are not; or single files of any name,
+    /// by their paths: day files in any form, and others, which [`crate::foreign`] tells of; `-` is
+    /// standard input. What is named here is found behind a symbolic link as well; in directories
+    /// none is followed.
     pub dirs: Vec<PathBuf>,
     /// Signals to read. Default: none given, meaning all.
     pub signals: Vec<Signal>,
@@ -118,11 +144,12 @@ pub struct Found<'a> {
     pub line: Line,
     /// The directory of its file.
     pub dir: &'a Path,
-    /// The name of its file.
-    pub file: StoredFile,
-    /// Where the line begins in its file, in bytes; in a sealed one, in the day file it was made of.
+    /// The name of its file, where that is one of a day file.
+    pub file: Option<StoredFile>,
+    /// What it is about: as its file says, or itself in a file that does not.
+    pub signal: Signal,
+    /// Where the line begins in its file, in bytes; in a compressed one, in what it was made of.
     pub offset: u64,
-    index: u32,
 }
 
 impl Query {
@@ -135,80 +162,61 @@ impl Query {
     /// Finds all matching lines, or as many as [`Query::limit`] says, sorted by time.
     #[must_use]
     pub fn run(&self) -> Answer {
-        let mut kept = Kept::new(self.limit, self.tail);
-        let mut reading = self.scan(&mut |found| kept.push(found));
-        let (lines, duplicates) = kept.into_lines();
-        reading.matched -= duplicates;
-        Answer { lines, reading }
+        self.run_within(&Limits::default())
     }
 
-    /// Hands every matching line to `each`, sorted by time, until `each` breaks off. Reads the
-    /// files twice instead of holding the lines; ignores [`Query::limit`].
+    /// Hands every matching line to `each`, sorted by time and each once, until `each` breaks off.
+    /// Ignores [`Query::limit`].
+    ///
+    /// What matches may be more than memory holds: where lines lie so far from their place that more
+    /// than 32 MiB have to wait for their turn, they wait in temporary files, in `$TMPDIR`, which
+    /// nobody else can read and which are gone when the query is. Where these cannot be written, the
+    /// query ends, and [`Reading::unreadable`] says so.
     pub fn stream(&self, each: &mut dyn FnMut(&Line) -> ControlFlow<()>) -> Reading {
-        let mut index = Index::default();
-        let mut reading = Reading::default();
-        let mut files = self.files(&mut reading);
-        self.scan_files(&mut files, &mut reading, &mut |found| index.push(&found));
-        index.replay(&files, &mut reading, each);
-        reading
+        self.stream_within(&Limits::default(), each)
     }
 
     /// Hands every matching line to `each` as it is read: unsorted, duplicates included. Ignores
     /// [`Query::limit`].
     pub fn scan(&self, each: &mut dyn FnMut(Found<'_>)) -> Reading {
         let mut reading = Reading::default();
-        let mut files = self.files(&mut reading);
-        self.scan_files(&mut files, &mut reading, each);
+        let judges = Judges::new(self);
+        let wanted = Wanted::of(self);
+        let mut bytes_left = self.bytes_max.unwrap_or(u64::MAX);
+        let _ = self.each_file(&mut reading, &mut |source, _, reading| {
+            let opened = self.open(source, &wanted).map_err(|error| (0, error))?;
+            let judge = judges.of(source);
+            pass::read(opened, source, &mut bytes_left, reading, &mut |piece, reading| {
+                scan::piece(judge, source, &piece, reading, each);
+            })
+        });
         reading
     }
 
-    fn scan_files(
+    fn run_within(&self, limits: &Limits) -> Answer {
+        // One more tells whether there are more.
+        let most = self.limit.map_or(usize::MAX, |limit| limit.saturating_add(1));
+        let (mut lines, reading) = if self.tail && self.limit.is_some() {
+            merge::newest(self, limits, most)
+        } else {
+            let mut lines = Vec::new();
+            let reading = self.stream_within(limits, &mut |line| {
+                lines.push(line.clone());
+                if lines.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            (lines, reading)
+        };
+        let more = self.limit.map_or(0, |limit| lines.len().saturating_sub(limit));
+        let _ = if self.tail { lines.drain(..more) } else { lines.drain(lines.len() - more..) };
+        Answer { lines, reading }
+    }
+
+    fn stream_within(
         &self,
-        files: &mut Vec<Source>,
-        reading: &mut Reading,
-        each: &mut dyn FnMut(Found<'_>),
-    ) {
-        let needle = Needle::of(self);
-        let wanted = Wanted::of(self);
-        let mut bytes_left = self.bytes_max.unwrap_or(u64::MAX);
-        let mut before: Option<(Source, Ended)> = None;
-        let mut index = 0;
-        while let Some(source) = files.get(index) {
-            let source = source.clone();
-            if covered(&source, before.as_ref(), reading) {
-                index += 1;
-                continue;
-            }
-            let mut pass = Pass {
-                query: self,
-                needle: needle.as_ref(),
-                wanted: &wanted,
-                source: &source,
-                index: u32::try_from(index).unwrap_or(u32::MAX),
-                bytes_left: &mut bytes_left,
-                reading: &mut *reading,
-                each: &mut *each,
-            };
-            let ended = match pass.read() {
-                Ok(()) if reading.is_cut_off => return,
-                Ok(()) => {
-                    reading.files_read += 1;
-                    Ended::Read
-                }
-                // Retention removed it after the directory was listed, or it was sealed meanwhile.
-                Err((0, error)) if error.kind() == io::ErrorKind::NotFound => {
-                    let instead = gone_to(&source, files);
-                    files.splice(index + 1..=index, instead);
-                    Ended::Gone
-                }
-                Err((offset, error)) => {
-                    reading.unreadable.push(Unreadable { path: source.path(), offset, error });
-                    if offset == 0 { Ended::Unread } else { Ended::Read }
-                }
-            };
-            before = Some((source, ended));
-            index += 1;
-        }
+        limits: &Limits,
+        each: &mut dyn FnMut(&Line) -> ControlFlow<()>,
+    ) -> Reading {
+        merge::by_time(self, limits, each)
     }
 }
 

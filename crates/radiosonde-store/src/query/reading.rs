@@ -124,6 +124,13 @@ impl Reading {
         self.skipped > 0 || self.damages_with_loss > 0 || !self.unreadable.is_empty()
     }
 
+    /// Names a file as unreadable, unless it is named already.
+    pub(super) fn unreadable_once(&mut self, new: Unreadable) {
+        if !self.unreadable.iter().any(|known| known.path == new.path) {
+            self.unreadable.push(new);
+        }
+    }
+
     pub(crate) fn damage(&mut self, file: PathBuf, damage: Damage) {
         self.damages += 1;
         self.damages_with_loss += u64::from(damage.lines_lost);

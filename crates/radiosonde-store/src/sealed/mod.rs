@@ -71,17 +71,22 @@
 //! before removing it.
 
 mod builder;
+mod choose;
 mod compare;
 mod count;
+mod entries;
 mod filter;
 mod frames;
 mod index;
 mod look;
 mod pace;
+mod pages;
 mod reader;
 mod scan;
 mod seal;
+mod shape;
 mod target;
+mod values;
 mod walk;
 mod wanted;
 
@@ -93,10 +98,12 @@ pub use crate::sealed::seal::{LEVEL_DEFAULT, Seal, SealOptions, seal};
 
 pub(crate) use crate::sealed::builder::write_sections;
 pub(crate) use crate::sealed::compare::stands_for;
-pub(crate) use crate::sealed::frames::{Decoder, Place};
+pub(crate) use crate::sealed::frames::{Decoder, Place, RAW_BYTES_MAX};
+pub(crate) use crate::sealed::reader::Chosen;
 #[cfg(test)]
 pub(crate) use crate::sealed::seal::Step;
 pub(crate) use crate::sealed::seal::{Manner, seal_in};
+pub(crate) use crate::sealed::shape::is_in_frames;
 pub(crate) use crate::sealed::wanted::Wanted;
 
 /// Bytes of whole lines in a frame, at most; a longer line is a frame of its own.
