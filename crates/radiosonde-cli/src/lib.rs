@@ -45,6 +45,7 @@ mod explain;
 mod outcome;
 mod output;
 mod pager;
+mod places;
 mod progress;
 mod recover;
 mod render;

@@ -4,24 +4,27 @@
 //! and at `--until`. A second signal ends it at once, whatever it waits for.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use radiosonde_store::follow::{Follow, Progress, Start};
+use radiosonde_store::names::StoredFile;
 use radiosonde_store::query::Reading;
 
 use crate::args::Select;
 use crate::commands::logs::{Which, query};
 use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, remains, show, tell};
 use crate::output::Lines;
+use crate::places::STDIN;
 use crate::render::text::many;
 
 pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<u8, Stop> {
     let select = Select { follow: true, ..select.clone() };
     let query = query(&select, which)?;
+    query.dirs.iter().try_for_each(|path| can_be_followed(path))?;
     let (dirs, until) = (query.dirs.clone(), query.until);
     let end = end_on_signals();
     let mut follow = Follow::new(query, start(&select));
@@ -58,6 +61,20 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
             Ok(account.conclude())
         }
     }
+}
+
+/// Refuses what has no end that lines come to.
+fn can_be_followed(path: &Path) -> Result<(), Stop> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let is_day_file = || name.and_then(StoredFile::parse).is_some();
+    let is_there = path == Path::new(STDIN) || path.exists();
+    if !is_there || path.is_dir() || is_day_file() {
+        return Ok(());
+    }
+    Err(Stop::Usage(format!(
+        "{} cannot be followed, only telemetry directories and day files can: leave out --follow",
+        show(path)
+    )))
 }
 
 /// What of the lines that are there comes first.

@@ -64,7 +64,7 @@ fn latest(select: &Select, screen: Screen, out: &mut dyn Write) -> Result<u8, St
             service: found.line.service.clone().unwrap_or_default(),
             machine: found.line.machine_id.clone().unwrap_or_default(),
             dir: found.dir.to_owned(),
-            slot: found.file.day.slot,
+            slot: found.file.map_or(0, |file| file.day.slot),
             series: metric.series(),
         };
         let full = latest.len() >= SERIES_MAX && !latest.contains_key(&place);

@@ -12,6 +12,7 @@ mod drained;
 mod fixture;
 #[cfg(unix)]
 mod follow;
+mod formats;
 mod found;
 mod hostile;
 mod ops;

@@ -92,7 +92,7 @@ fn a_directory_that_is_not_there_is_told_from_an_empty_one() {
     let dir = Dir::story();
     let _ = dir.run("logs --dir /no/such/place").exits(2).tells(&["/no/such/place does not exist"]);
     dir.write("notes.txt", "");
-    for args in ["logs", "removed", "recover"] {
+    for args in ["removed", "recover"] {
         let file = dir.path().join("notes.txt");
         let ran = dir.run(&format!("{args} --dir {}", file.display()));
         let _ = ran.exits(2).tells(&["notes.txt is not a directory"]);

@@ -61,7 +61,7 @@ mod place;
 mod read;
 mod seen;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -138,7 +138,7 @@ impl Follow {
             wanted: Wanted::of(&query),
             start: Some(start),
             began: Timestamp::now(),
-            places: query.dirs.iter().map(|dir| Place::new(dir, &query)).collect(),
+            places: places(&query),
             held: Held::default(),
             seen: Seen::default(),
             buffer: Vec::new(),
@@ -216,6 +216,14 @@ impl Follow {
             }
         };
     }
+}
+
+/// Each directory and day file that is named, once.
+fn places(query: &Query) -> Vec<Place> {
+    let mut seen = BTreeSet::new();
+    let real = |dir: &PathBuf| dir.canonicalize().unwrap_or_else(|_| dir.clone());
+    let dirs = query.dirs.iter().filter(|dir| seen.insert(real(dir)));
+    dirs.map(|dir| Place::new(dir, query)).collect()
 }
 
 /// Between polls, while lines come.

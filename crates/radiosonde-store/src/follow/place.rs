@@ -15,6 +15,7 @@ use jiff::civil::Date;
 
 use crate::follow::file::{Ended, Followed, Identity};
 use crate::follow::read::Judge;
+use crate::foreign::resolve;
 use crate::names::{DayFile, Form, Signal, StoredFile};
 use crate::query::{Query, Unreadable};
 use crate::sealed::{self, Wanted};
@@ -70,10 +71,12 @@ impl Told {
 impl Place {
     pub(super) fn new(path: &Path, query: &Query) -> Self {
         let is_dir = path.is_dir();
+        // As a query does it.
+        let path = &resolve(path).ok().filter(|_| !is_dir).unwrap_or_else(|| path.to_owned());
         let name = path.file_name().and_then(|name| name.to_str());
         let single = name.and_then(StoredFile::parse).filter(|_| !is_dir).map(|file| file.day);
         let dir = match single {
-            Some(_) => path.parent().unwrap_or(path),
+            Some(_) => path.parent().unwrap_or_else(|| Path::new("")),
             None => path,
         };
         Self {

@@ -418,7 +418,7 @@ fn polls_are_far_apart_while_nothing_comes() {
 #[test]
 fn a_single_day_file_is_followed_by_its_name() {
     let dir = tempfile::tempdir().unwrap();
-    let query = Query::new(vec![dir.path().join(FIRST)]);
+    let query = Query::new(vec![dir.path().join(FIRST), dir.path().join(FIRST)]);
     append(&dir.path().join(FIRST), &line(1));
     let mut play = Play::with(dir, query, Start::Tail(10));
     assert_eq!(play.given(), "1");

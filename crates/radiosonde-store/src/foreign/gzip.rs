@@ -44,7 +44,7 @@ impl Codec for Gzip {
         match result {
             Ok(Status::StreamEnd) => self.member = None,
             Ok(Status::Ok | Status::BufError) => {}
-            Err(error) => return Err(Failed { written, reason: format!("is damaged: {error}") }),
+            Err(_) => return Err(Failed { written, reason: DAMAGED.to_owned() }),
         }
         Ok(Step { read, written })
     }
@@ -54,6 +54,8 @@ impl Codec for Gzip {
     }
 }
 
+/// What the library says may be that it was asked once more.
+const DAMAGED: &str = "is damaged: what follows cannot be unpacked, or the checksum differs";
 /// The first byte of a member.
 const MAGIC: u8 = 0x1f;
 /// 32 KiB, the longest there is.

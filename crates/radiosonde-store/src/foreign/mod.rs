@@ -37,5 +37,6 @@ pub use crate::foreign::reader::Reader;
 pub(crate) use crate::foreign::input::{Format, Named, resolve};
 pub(crate) use crate::foreign::same::holds_the_same;
 
-#[cfg(all(test, feature = "gzip"))]
+#[cfg(feature = "gzip")]
+#[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::fixture::{Dir, Ran, command, event, lines};
+use crate::fixture::{Dir, Ran, command, event, lines, run};
 
 const FILE: &str = "events-2025-10-06.jsonl";
 
@@ -232,6 +232,21 @@ fn a_directory_that_is_not_there_yet_is_waited_for() {
     assert_eq!(ran.err.lines().count(), 2, "{}", ran.err);
     // Without --follow it is a mistake.
     dir.run("logs --dir nowhere").exits(2);
+}
+
+#[test]
+fn what_nothing_is_written_to_later_is_not_followed() {
+    let dir = Dir::empty();
+    dir.write("notes.jsonl", numbered(1));
+    let file = dir.path().join("notes.jsonl");
+    let file = file.to_str().unwrap();
+    run(command(&["logs", "--dir", file])).exits(0);
+    for dir in [file, "-"] {
+        let refused = run(command(&["tail", "--dir", dir])).exits(2);
+        let _ = refused.tells(&["cannot be followed", "leave out --follow"]);
+    }
+    let refused = dir.run("trace -f").exits(2);
+    let _ = refused.tells(&["radiosonde logs --follow"]);
 }
 
 #[test]
