@@ -396,9 +396,10 @@ fn plain_record(dice: &mut Dice<'_>) {
 /// that can be known.
 pub fn sealed_reader(data: &[u8]) {
     let mut dice = Dice(data);
-    match dice.u8() % 4 {
-        0 => sealed::read_bytes(dice.0),
-        1 => sealed::read_index(&mut dice),
+    match dice.u8() % 8 {
+        0 | 4 => sealed::read_bytes(dice.0),
+        1 | 5 => sealed::read_index(&mut dice),
+        6 => sealed::read_sections(&mut dice),
         _ => sealed::read_damaged(&mut dice),
     }
 }

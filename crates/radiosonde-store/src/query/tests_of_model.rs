@@ -456,9 +456,11 @@ proptest! {
         early_bytes in prop_oneof![Just(4 << 20), Just(0), 0..2_000_usize],
         stretch_bytes in prop_oneof![Just(1 << 20), 1..2_000_usize],
         runs in 2..5_usize,
+        threads in 0..3_usize,
     ) {
         let temporary = PathBuf::new();
-        let limits = Limits { waiting_bytes, early_bytes, stretch_bytes, runs, temporary };
+        let limits =
+            Limits { waiting_bytes, early_bytes, stretch_bytes, runs, threads, temporary };
         check(&days, &copies, &asked, &limits);
     }
 }
