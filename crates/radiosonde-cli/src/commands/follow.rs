@@ -10,12 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use radiosonde_store::Query;
 use radiosonde_store::follow::{Follow, Progress, Start};
 use radiosonde_store::names::StoredFile;
 use radiosonde_store::query::Reading;
 
 use crate::args::Select;
 use crate::commands::logs::{Which, query};
+use crate::explain;
 use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, remains, show, tell};
 use crate::output::Lines;
 use crate::places::STDIN;
@@ -25,11 +27,10 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
     let select = Select { follow: true, ..select.clone() };
     let query = query(&select, which)?;
     query.dirs.iter().try_for_each(|path| can_be_followed(path))?;
-    let (dirs, until) = (query.dirs.clone(), query.until);
     let end = end_on_signals();
-    let mut follow = Follow::new(query, start(&select));
+    let mut follow = Follow::new(query.clone(), start(&select));
     let mut printer = Lines::new(&select, out);
-    remains(&dirs);
+    remains(&query.dirs);
     let mut account = Account::default();
     let mut stopped = None;
     loop {
@@ -46,7 +47,7 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
             // `radiosonde tail | head`: the reader has what it wanted.
             return Ok(FOUND);
         }
-        let is_over = until.is_some_and(|until| Timestamp::now() >= until + LATE);
+        let is_over = query.until.is_some_and(|until| Timestamp::now() >= until + LATE);
         if is_over || end.load(Ordering::Relaxed) {
             break;
         }
@@ -58,7 +59,7 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
         Some(stop) => Err(stop),
         None => {
             printer.finish()?;
-            Ok(account.conclude())
+            Ok(account.conclude(&query))
         }
     }
 }
@@ -91,34 +92,33 @@ fn start(select: &Select) -> Start {
 #[derive(Default)]
 struct Account {
     lines: u64,
-    skipped: u64,
     unreadable: u64,
-    damaged: u64,
+    /// Without what was said at once.
+    reading: Reading,
 }
 
 impl Account {
     /// Says at once what was missed.
     fn add(&mut self, progress: Progress) {
-        let Progress { lines, reading, away, back, .. } = progress;
-        self.lines += lines;
-        self.count(&reading);
+        let Progress { lines, mut reading, away, back, .. } = progress;
         tell(&reading);
+        self.lines += lines;
+        self.unreadable += reading.unreadable.len() as u64;
+        reading.unreadable.clear();
+        reading.skips.clear();
+        reading.damaged.clear();
+        self.reading.merge(reading);
         for (dirs, what) in [(away, "is not there, waiting for it"), (back, "is there again")] {
             dirs.iter().for_each(|dir: &PathBuf| eprintln!("radiosonde: {} {what}", show(dir)));
         }
     }
 
-    fn count(&mut self, reading: &Reading) {
-        self.skipped += reading.skipped;
-        self.unreadable += reading.unreadable.len() as u64;
-        self.damaged += reading.damages_with_loss;
-    }
-
-    fn conclude(self) -> u8 {
+    fn conclude(self, query: &Query) -> u8 {
+        explain::tell(query, &self.reading);
         let missed: Vec<String> = [
             (self.unreadable, "file not read to its end"),
-            (self.skipped, "stretch that is no line"),
-            (self.damaged, "damaged part"),
+            (self.reading.skipped, "stretch that is no line"),
+            (self.reading.damages_with_loss, "damaged part"),
         ]
         .into_iter()
         .filter(|(count, _)| *count > 0)

@@ -43,7 +43,10 @@ impl Following {
         let mut split: Vec<&str> = args.split(' ').collect();
         split.extend(["--dir", dir.to_str().unwrap()]);
         let mut command = command(&split);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::of(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    fn of(mut child: Child) -> Self {
         let out = Output::Unread(child.stdout.take().unwrap());
         let err = read_lines(child.stderr.take().unwrap());
         Self { child, out, err, told: String::new() }
@@ -230,6 +233,13 @@ fn a_directory_that_is_not_there_yet_is_waited_for() {
     assert!(following.prints(1)[0].contains("line 1"));
     let ran = following.interrupt().exits(0).tells(&["is there again"]);
     assert_eq!(ran.err.lines().count(), 2, "{}", ran.err);
+    // The same of one that a variable names.
+    let root = dir.path().join("later");
+    let mut command = command(&["tail", "--json"]);
+    let child = command.env("RADIOSONDE_DIR", &root).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut following = Following::of(child.spawn().unwrap()).reading();
+    following.tells("is not there, waiting for it");
+    following.interrupt().exits(1);
     // Without --follow it is a mistake.
     dir.run("logs --dir nowhere").exits(2);
 }
