@@ -50,6 +50,9 @@ pub(crate) enum Command {
     /// Named events only, without plain log lines
     #[command(after_long_help = flowing(EVENTS))]
     Events(Select),
+    /// The newest log lines and events, and those to come: logs --follow
+    #[command(after_long_help = flowing(TAIL))]
+    Tail(Select),
     /// Spans as a tree with bars, and what went wrong in them
     #[command(after_long_help = flowing(TRACE))]
     Trace(TraceArgs),

@@ -75,6 +75,24 @@ pub(crate) fn conclude_with(
     found: bool,
     instead: Option<&str>,
 ) -> u8 {
+    tell(reading);
+    let status = match (reading.is_partial(), found) {
+        (true, _) => PARTIAL,
+        (false, true) => FOUND,
+        (false, false) => NOTHING,
+    };
+    match instead {
+        Some(instead) if !found => eprintln!("radiosonde: {instead}"),
+        _ if status == NOTHING => nothing(query, reading),
+        _ => {}
+    }
+    remains(&query.dirs);
+    explain::tell(query, reading);
+    status
+}
+
+/// Names on stderr what could not be read, once for each file.
+pub(crate) fn tell(reading: &Reading) {
     for gone in &reading.unreadable {
         let path = show(&gone.path);
         match gone.offset {
@@ -99,19 +117,6 @@ pub(crate) fn conclude_with(
         eprintln!("radiosonde: {} stretches skipped in all", reading.skipped);
     }
     damaged(reading);
-    let status = match (reading.is_partial(), found) {
-        (true, _) => PARTIAL,
-        (false, true) => FOUND,
-        (false, false) => NOTHING,
-    };
-    match instead {
-        Some(instead) if !found => eprintln!("radiosonde: {instead}"),
-        _ if status == NOTHING => nothing(query, reading),
-        _ => {}
-    }
-    remains(&query.dirs);
-    explain::tell(query, reading);
-    status
 }
 
 /// Says where nothing was found, and what may have been the reason.
@@ -132,7 +137,7 @@ fn nothing(query: &Query, reading: &Reading) {
 }
 
 /// Says once when dead processes have left records, or spans that were open, that are in no file yet.
-fn remains(dirs: &[PathBuf]) {
+pub(crate) fn remains(dirs: &[PathBuf]) {
     let count: u64 = dirs.iter().map(|dir| abandoned(dir)).sum();
     if count > 0 {
         let noun = if count == 1 { "process" } else { "processes" };

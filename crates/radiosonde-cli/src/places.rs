@@ -10,17 +10,17 @@ use crate::outcome::{Stop, show};
 /// How standard input is named.
 pub(crate) const STDIN: &str = "-";
 
-/// Everything named that is there, each once.
-pub(crate) fn all(named: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
+/// Everything named that is there, each once; for whoever waits for it, what is not there as well.
+pub(crate) fn all(named: &[PathBuf], waits: bool) -> Result<Vec<PathBuf>, Stop> {
     let mut places = Places::default();
     for path in named {
         if path == Path::new(STDIN) {
             places.add(path.clone());
         } else {
             places.expand(path, &mut |path| match path.try_exists() {
-                Ok(false) => Err(missing(&path)),
+                Ok(false) if !waits => Err(missing(&path)),
                 // What cannot be looked at is told when it is read.
-                Ok(true) | Err(_) => Ok(Some(path)),
+                _ => Ok(Some(path)),
             })?;
         }
     }

@@ -35,7 +35,12 @@ impl Select {
 
     /// The directories and files to read, and `-` for standard input.
     pub(crate) fn places(&self) -> Result<Vec<PathBuf>, Stop> {
-        if self.dir.is_empty() { directories(&[]) } else { places::all(&self.dir) }
+        match self.dir.is_empty() {
+            // Whoever follows a service may be there before it.
+            true if self.follow => found(),
+            true => directories(&[]),
+            false => places::all(&self.dir, self.follow),
+        }
     }
 
     /// Refuses standard input for a command that goes through the lines more than once.
@@ -82,6 +87,13 @@ pub(crate) fn directories(named: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
     if !named.is_empty() {
         return places::directories(named);
     }
+    // More than one only where nobody named them, and then they exist.
+    found()?.into_iter().map(existing).collect()
+}
+
+/// Where telemetry is looked for when nobody names a directory; of one that a variable names it is not
+/// said that it is there.
+fn found() -> Result<Vec<PathBuf>, Stop> {
     let cwd = std::env::current_dir()
         .map_err(|error| Stop::Usage(format!("no working directory ({error}): use --dir")))?;
     let search = Location::search(&|name| std::env::var_os(name), &cwd);
@@ -92,6 +104,5 @@ pub(crate) fn directories(named: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
             looked.join(" and ")
         )));
     }
-    // More than one only where nobody named them, and then they exist.
-    search.found.into_iter().map(|location| existing(location.path)).collect()
+    Ok(search.found.into_iter().map(|location| location.path).collect())
 }

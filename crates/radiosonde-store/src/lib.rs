@@ -39,6 +39,11 @@
 //! by job, trace and session, by machine, worker, level and event. `sealed` says how. [`peek`] tells
 //! what a line says about itself before it is parsed.
 //!
+//! # Following
+//!
+//! `follow` gives out what is there and then every line that comes, through midnight, full parts,
+//! sealing and restarts: none is missed, and none comes twice.
+//!
 //! # Features
 //!
 //! `sealed`, on by default: sealed files (`sealed`) and queries over both forms (`query`). Without it
@@ -50,6 +55,8 @@
 #![forbid(unsafe_code)]
 
 mod blocks;
+#[cfg(feature = "sealed")]
+pub mod follow;
 #[cfg(feature = "sealed")]
 pub mod foreign;
 #[cfg(feature = "sealed")]

@@ -101,8 +101,13 @@ impl Reader {
     /// What the system says; besides, a symbolic link and everything that is not a plain file is
     /// refused (with [`io::ErrorKind::InvalidInput`]) and never waited for.
     pub fn open(path: &Path) -> io::Result<Self> {
+        Self::open_up_to(path, u64::MAX)
+    }
+
+    /// The same, to this place of the file at most.
+    pub(crate) fn open_up_to(path: &Path, end: u64) -> io::Result<Self> {
         let (file, len) = open_plain(path)?;
-        Ok(Self(Blocks::new(Whole::new(file, len))))
+        Ok(Self(Blocks::new(Whole::new(file, len.min(end)))))
     }
 
     /// The next stretch, `None` at the end.

@@ -108,6 +108,13 @@ pub(crate) const PROOFS: &[Proof] = &[
         tests: &["-p", "radiosonde-otlp", "--features", "grpc", "--lib", "sender::simulation"],
     },
     Proof {
+        name: "follow",
+        about: "writers over midnights, in parts that are sealed at once, killed and recovered, and a reader that does not read: `radiosonde tail` shows each line once, and in the order of its writer",
+        rounds: 60,
+        variable: "XTASK_FOLLOW",
+        tests: &["-p", "radiosonde-cli", "--test", "cli", "follow::proof"],
+    },
+    Proof {
         name: "catalog",
         about: "how long the compiler takes for catalogues of 100 to 1,000 metrics",
         rounds: 5,

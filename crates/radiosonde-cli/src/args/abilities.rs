@@ -27,9 +27,10 @@ struct Abilities {
     paged: bool,
 }
 
-const ABILITIES: [Abilities; 7] = [
+const ABILITIES: [Abilities; 8] = [
     Abilities { command: "logs", outputs: LINES, follow: true, paged: true },
     Abilities { command: "events", outputs: LINES, follow: true, paged: true },
+    Abilities { command: "tail", outputs: LINES, follow: true, paged: false },
     Abilities { command: "trace", outputs: OBJECTS, follow: false, paged: true },
     Abilities { command: "metrics", outputs: OBJECTS, follow: false, paged: true },
     Abilities { command: "correlate", outputs: OBJECTS, follow: false, paged: true },

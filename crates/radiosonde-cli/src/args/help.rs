@@ -39,6 +39,17 @@ Examples:
   radiosonde logs -o csv > lines.csv                    for a spreadsheet
   radiosonde logs -o json | jq -r .msg                  for other programs";
 
+pub(super) const TAIL: &str =
+    "Begins with the newest 10 lines, or as --tail says, or with all from --since on. Goes on
+through midnight, full files, sealing and restarts, and waits for a directory that is
+not there yet. Ctrl-C ends it, with status 3 when a file went before it was read.
+
+Examples:
+  radiosonde tail                               what happens now
+  radiosonde tail --level warning --tail 0      only what goes wrong from now on
+  radiosonde tail --job job-7 --since 1h        a job, from an hour ago
+  radiosonde tail -o json | jq -c '[.ts, .msg]' for other programs";
+
 pub(super) const EVENTS: &str = "Examples:
   radiosonde events --evt user.action --since 1d     who did what
   radiosonde events --where 'amount>100'             by the fields of events

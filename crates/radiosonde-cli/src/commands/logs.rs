@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
+use radiosonde_store::Query;
 use radiosonde_store::names::Signal;
 
 use crate::args::Select;
@@ -19,10 +20,7 @@ pub(crate) enum Which {
 }
 
 pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<u8, Stop> {
-    let mut query = select.query(&[Signal::Events])?;
-    if which == Which::Named {
-        query.except_evt.push("log".to_owned());
-    }
+    let query = query(select, which)?;
     let mut printer = Lines::new(select, out);
     if query.limit.is_some() {
         let answer = query.run();
@@ -47,4 +45,13 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
             Ok(conclude(&query, &reading, reading.matched > 0))
         }
     }
+}
+
+/// What both commands look for.
+pub(super) fn query(select: &Select, which: Which) -> Result<Query, Stop> {
+    let mut query = select.query(&[Signal::Events])?;
+    if which == Which::Named {
+        query.except_evt.push("log".to_owned());
+    }
+    Ok(query)
 }

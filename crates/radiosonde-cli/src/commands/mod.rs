@@ -4,6 +4,7 @@ mod closing;
 mod correlate;
 mod coverage;
 mod doctor;
+mod follow;
 mod linked;
 mod logs;
 mod man;
@@ -30,6 +31,9 @@ pub(crate) use crate::commands::removed::sums as removed_in_all;
 /// Runs one; the result is the exit status.
 pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
     match command {
+        Command::Logs(select) if select.follow => follow::run(select, logs::Which::All, out),
+        Command::Events(select) if select.follow => follow::run(select, logs::Which::Named, out),
+        Command::Tail(select) => follow::run(select, logs::Which::All, out),
         Command::Logs(select) => logs::run(select, logs::Which::All, out),
         Command::Events(select) => logs::run(select, logs::Which::Named, out),
         Command::Trace(args) => trace::run(args, out),

@@ -10,6 +10,8 @@ mod doctor;
 mod drain;
 mod drained;
 mod fixture;
+#[cfg(unix)]
+mod follow;
 mod formats;
 mod found;
 mod hostile;

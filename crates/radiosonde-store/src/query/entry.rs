@@ -87,7 +87,7 @@ pub(super) fn front<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
 }
 
 /// An id of ours, `<8 characters>.<ring>.<seq>`, as numbers that sort like it.
-fn parts(id: &[u8]) -> Option<(u64, u32, u64)> {
+pub(crate) fn parts(id: &[u8]) -> Option<(u64, u32, u64)> {
     let id = std::str::from_utf8(id).ok()?;
     let mut parts = id.split('.');
     let instance = u64::from_be_bytes(parts.next()?.as_bytes().try_into().ok()?);

@@ -9,16 +9,20 @@ use crate::query::filter::Needle;
 use crate::query::source::Source;
 
 /// What a query asks of the lines of day files, and of those of other files.
-pub(super) struct Judges<'a> {
+pub(crate) struct Judges<'a> {
     of_days: Judge<'a>,
     of_others: Judge<'a>,
 }
 
 impl<'a> Judges<'a> {
-    pub(super) fn new(query: &'a Query) -> Self {
+    pub(crate) fn new(query: &'a Query) -> Self {
         // The signal of a day file stands in its name.
         let of_others = Judge::new(query, &query.signals);
         Self { of_days: Judge::new(query, &[]), of_others }
+    }
+
+    pub(crate) fn of_days(&self) -> &Judge<'a> {
+        &self.of_days
     }
 
     pub(super) fn of(&self, source: &Source) -> &Judge<'a> {
@@ -27,7 +31,7 @@ impl<'a> Judges<'a> {
 }
 
 /// What a query asks of a line.
-pub(super) struct Judge<'a> {
+pub(crate) struct Judge<'a> {
     query: &'a Query,
     /// Signals, one of which a line must be of; none for any.
     signals: &'a [Signal],
@@ -43,7 +47,7 @@ pub(super) struct Judge<'a> {
 
 /// What a look at a text tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Look {
+pub(crate) enum Look {
     /// No line, or none that is wanted.
     No,
     /// Perhaps a line that is wanted, of this microsecond.
@@ -88,7 +92,7 @@ impl<'a> Judge<'a> {
 
     /// Hands each text of whole lines that may be wanted to `each`, with its place in them, without
     /// its line break.
-    pub(super) fn lines<'t>(&self, bytes: &'t [u8], each: &mut dyn FnMut(usize, &'t [u8])) {
+    pub(crate) fn lines<'t>(&self, bytes: &'t [u8], each: &mut dyn FnMut(usize, &'t [u8])) {
         let mut at = 0;
         while at < bytes.len() {
             let start = match &self.needle {
@@ -107,7 +111,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Looks at a text. Lines before the microsecond `floor` are not wanted.
-    pub(super) fn look(&self, text: &[u8], floor: i64) -> Look {
+    pub(crate) fn look(&self, text: &[u8], floor: i64) -> Look {
         let mut found = None;
         let us = match peek::ts(text) {
             Some(us) => us,
@@ -149,7 +153,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    pub(super) fn is_match(&self, line: &Line) -> bool {
+    pub(crate) fn is_match(&self, line: &Line) -> bool {
         let is_asked = self.signals.is_empty() || self.signals.contains(&line.signal());
         is_asked && self.query.matches(line)
     }

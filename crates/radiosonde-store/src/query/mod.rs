@@ -55,16 +55,20 @@ mod survey;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::follow::Ends;
 use crate::level::Level;
 use crate::line::Line;
 use crate::names::{Signal, StoredFile};
-use crate::query::judge::Judges;
 use crate::query::limits::Limits;
-use crate::query::opened::Opened;
 use crate::sealed::Wanted;
+
+pub(crate) use crate::query::entry::parts as id_parts;
+pub(crate) use crate::query::judge::{Judge, Judges, Look};
+pub(crate) use crate::query::pass::OVERLONG;
 
 pub use crate::query::condition::{Condition, InvalidCondition};
 pub use crate::query::filter::{InvalidId, check_id, trace_prefix};
@@ -119,6 +123,8 @@ pub struct Query {
     /// first; of sealed files as they were before. What is left is not read, and
     /// [`Reading::is_cut_off`] says so. Default: no limit.
     pub bytes_max: Option<u64>,
+    /// Where reading each file ends: somebody follows it from there. Default: at its end.
+    pub(crate) ends: Option<Arc<Ends>>,
 }
 
 /// The lines [`Query::run`] found, and how the reading went.
@@ -179,7 +185,7 @@ impl Query {
         let wanted = Wanted::of(self);
         let mut bytes_left = self.bytes_max.unwrap_or(u64::MAX);
         let _ = self.each_file(&mut reading, &mut |source, _, reading| {
-            let opened = Opened::open(source, &wanted).map_err(|error| (0, error))?;
+            let opened = self.open(source, &wanted).map_err(|error| (0, error))?;
             let judge = judges.of(source);
             pass::read(opened, source, &mut bytes_left, reading, &mut |piece, reading| {
                 scan::piece(judge, source, &piece, reading, each);

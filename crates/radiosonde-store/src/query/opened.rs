@@ -4,8 +4,8 @@ use std::io;
 
 use crate::foreign::{self, Format};
 use crate::names::Form;
-use crate::query::Reading;
 use crate::query::source::{Name, Source};
+use crate::query::{Query, Reading};
 use crate::reader::{Chunk, Reader};
 use crate::sealed::{self, Wanted};
 
@@ -15,13 +15,29 @@ pub(super) enum Opened {
     Foreign(Box<foreign::Reader>),
 }
 
+impl Query {
+    /// Opens a file for reading as far as it is to be read.
+    pub(super) fn open(&self, source: &Source, wanted: &Wanted) -> io::Result<Opened> {
+        Opened::open(source, wanted, self.end_of(source))
+    }
+
+    /// Where reading a file ends. Of files that came since there is nothing to read.
+    pub(super) fn end_of(&self, source: &Source) -> u64 {
+        match (&self.ends, source.file()) {
+            (Some(ends), Some(file)) => ends.of(&source.dir, file.day),
+            _ => u64::MAX,
+        }
+    }
+}
+
 impl Opened {
-    pub(super) fn open(source: &Source, wanted: &Wanted) -> io::Result<Self> {
+    /// A day file is read up to the place `end`; one that was sealed since, as a whole.
+    fn open(source: &Source, wanted: &Wanted, end: u64) -> io::Result<Self> {
         let path = source.path();
         match &source.name {
             Name::Stdin => Ok(Self::foreign(foreign::Reader::stdin()?)),
             Name::Day(file) => match file.form {
-                Form::Plain => Ok(Self::Plain(Reader::open(&path)?)),
+                Form::Plain => Ok(Self::Plain(Reader::open_up_to(&path, end)?)),
                 Form::Sealed if sealed::is_in_frames(&path)? => Self::sealed(&path, wanted),
                 Form::Sealed | Form::Gzip => Ok(Self::foreign(foreign::Reader::open(&path)?)),
             },

@@ -54,4 +54,4 @@ pub(super) fn read(
 }
 
 /// Why a line is passed over that is longer than [`crate::reader::LINE_BYTES_MAX`].
-pub(super) const OVERLONG: &str = "line over 16 MiB";
+pub(crate) const OVERLONG: &str = "line over 16 MiB";

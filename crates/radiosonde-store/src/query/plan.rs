@@ -90,7 +90,7 @@ impl Plan {
             if sink.has_failed() {
                 return Ok(());
             }
-            let opened = match Opened::open(source, &wanted).map_err(|error| (0, error))? {
+            let opened = match query.open(source, &wanted).map_err(|error| (0, error))? {
                 Opened::Sealed(reader) => match reader.into_chosen() {
                     Ok(chosen) => {
                         indexed.extend((chosen.frames > 0).then_some(number));

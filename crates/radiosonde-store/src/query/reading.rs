@@ -134,7 +134,7 @@ impl Reading {
         }
     }
 
-    pub(super) fn damage(&mut self, file: PathBuf, damage: Damage) {
+    pub(crate) fn damage(&mut self, file: PathBuf, damage: Damage) {
         self.damages += 1;
         self.damages_with_loss += u64::from(damage.lines_lost);
         if self.damaged.len() < SKIPS_KEPT_MAX {
@@ -142,7 +142,7 @@ impl Reading {
         }
     }
 
-    pub(super) fn skip(&mut self, file: PathBuf, offset: u64, reason: String) {
+    pub(crate) fn skip(&mut self, file: PathBuf, offset: u64, reason: String) {
         self.skipped += 1;
         if self.skips.len() < SKIPS_KEPT_MAX {
             self.skips.push(Skip { file, offset, reason });

@@ -126,6 +126,7 @@ impl Query {
                 }
             }
         }
+        files.retain(|file| self.end_of(file) > 0);
         once_each(&mut files);
         files.sort_by(|a, b| a.dir.cmp(&b.dir).then_with(|| a.name.cmp(&b.name)));
         files

@@ -1,0 +1,235 @@
+//! Following: what is in the files already, and then every line that comes, through midnight, full
+//! parts, sealing, and processes that come and go.
+//!
+//! ```
+//! use std::time::Instant;
+//!
+//! use radiosonde_store::Query;
+//! use radiosonde_store::follow::{Follow, Start};
+//! # let dir = tempfile::tempdir()?;
+//! # let file = dir.path().join("events-2025-10-06.jsonl");
+//! # std::fs::write(&file, concat!(r#"{"ts":"2025-10-06T13:43:10.123456Z","evt":"log","msg":"started"}"#, "\n"))?;
+//!
+//! let mut follow = Follow::new(Query::new(vec![dir.path().to_owned()]), Start::Tail(10));
+//! let mut print = |line: &radiosonde_store::Line| println!("{}", line.raw);
+//! # let mut turns = 0;
+//! loop {
+//!     let progress = follow.poll(Instant::now(), &mut print);
+//! #   turns += 1;
+//! #   if turns == 1 { assert_eq!(progress.lines, 1); }
+//! #   if turns == 2 { break; }
+//!     std::thread::sleep(progress.wait);
+//! }
+//! follow.finish(&mut print);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! # What is given out
+//!
+//! - First what [`Start`] asks for of what is there, by time. How far each file goes is noted before;
+//!   from there on everything else is read, so that nothing is missed in between, or comes twice.
+//! - Then each line once it is whole, some 0.3 s after it was written, in busy times. Lines of several
+//!   files wait 150 ms for one another and come by their time; a line that is older than what was given
+//!   out comes nevertheless. Of one process they come as they stand in its files.
+//! - A line whose `id` was given out is left out, as recovery after a power cut may write one twice.
+//!   Remembered are a million ranges of ids, and where every line fits one range is a process's
+//!   thread. Lines without an id are never left out.
+//!
+//! # What becomes of files
+//!
+//! | a file | |
+//! | --- | --- |
+//! | is renamed, sealed or removed | it was opened before, and is read to its end: its writer had closed it |
+//! | came and was sealed between two polls | its sealed form is read from its beginning |
+//! | was sealed, and there had been no descriptor for it | its sealed form is read from where it was |
+//! | was removed before it was opened | is told ([`Reading::unreadable`]), with the byte it was read to. Parts of a day are numbered, so that one is told as well that came and went between two polls |
+//! | got shorter | is told, and read again from its beginning, as `tail` does it: lines that were given out are left out by their `id`, and where its beginning stayed those from before following began by their time |
+//! | cannot be read | is told once, and tried again with each poll |
+//!
+//! A directory that is not there is waited for ([`Progress::away`]), and when another one comes under
+//! its name, that is read from its beginning.
+//!
+//! # What it costs
+//!
+//! Where nothing comes, two polls a second: one system call for each directory, and one for each file
+//! that is not sealed. 256 descriptors for each directory, at most. Lines that wait take 64 MiB at
+//! most, ids 50 MiB; where whoever takes the lines is slower than they come, they stay in the files.
+
+mod file;
+mod held;
+mod place;
+mod read;
+mod seen;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::follow::held::Held;
+use crate::follow::place::{Place, Told};
+use crate::follow::seen::Seen;
+use crate::line::Line;
+use crate::names::DayFile;
+use crate::query::{Query, Reading};
+use crate::sealed::Wanted;
+
+/// What is given out of that which is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Start {
+    /// Every line that fits.
+    All,
+    /// Nothing.
+    Now,
+    /// The newest lines that fit, so many.
+    Tail(usize),
+}
+
+/// Goes on giving out the lines that fit a query. See the [module](self).
+///
+/// [`Query::limit`] and [`Query::bytes_max`] have no meaning here.
+#[derive(Debug)]
+pub struct Follow {
+    query: Query,
+    wanted: Wanted,
+    start: Option<Start>,
+    began: Timestamp,
+    places: Vec<Place>,
+    held: Held,
+    seen: Seen,
+    buffer: Vec<u8>,
+    idle: Duration,
+}
+
+/// What a poll has done.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Lines that were given out.
+    pub lines: u64,
+    /// How long to wait before the next poll; none where there is more to be read.
+    pub wait: Duration,
+    /// What was read by this poll, and what could not be.
+    pub reading: Reading,
+    /// Directories that are not there, since this poll. They are waited for.
+    pub away: Vec<PathBuf>,
+    /// Directories that are there again.
+    pub back: Vec<PathBuf>,
+}
+
+/// How far each day file is read, of a query whose place somebody else takes from there.
+#[derive(Debug, Default)]
+pub(crate) struct Ends(BTreeMap<(PathBuf, DayFile), u64>);
+
+impl Ends {
+    /// Where reading a file ends, from whichever form.
+    pub(crate) fn of(&self, dir: &Path, day: DayFile) -> u64 {
+        self.0.get(&(dir.to_owned(), day)).copied().unwrap_or(0)
+    }
+}
+
+impl Follow {
+    /// Follows the directories and day files of a query. Nothing is read before the first poll.
+    #[must_use]
+    pub fn new(query: Query, start: Start) -> Self {
+        Self {
+            wanted: Wanted::of(&query),
+            start: Some(start),
+            began: Timestamp::now(),
+            places: places(&query),
+            held: Held::default(),
+            seen: Seen::default(),
+            buffer: Vec::new(),
+            idle: WAIT_MIN,
+            query,
+        }
+    }
+
+    /// Gives out what has come. Reads 8 MiB at most, or a little more, so that whoever has to end
+    /// can; the first poll gives out what was there as well, however much that is.
+    ///
+    /// `now` may be any time that does not run backwards.
+    pub fn poll(&mut self, now: Instant, each: &mut dyn FnMut(&Line)) -> Progress {
+        let mut progress = Progress::default();
+        let mut told = Told::default();
+        for place in &mut self.places {
+            place.look(now, &self.wanted, &mut told);
+        }
+        if let Some(start) = self.start.take() {
+            self.give_what_was_there(start, &mut progress, each);
+        }
+        let is_more = self.read(now, &mut progress, &mut told, each);
+        let Told { unreadable, away, back } = told;
+        progress.reading.unreadable.extend(unreadable);
+        (progress.away, progress.back) = (away, back);
+        let is_idle = progress.lines == 0 && progress.reading.bytes_read == 0;
+        self.idle = if is_idle { (self.idle * 5 / 4).min(WAIT_MAX) } else { WAIT_MIN };
+        progress.wait = match self.held.due_in(now) {
+            _ if is_more => Duration::ZERO,
+            Some(due) => due.min(WAIT_MIN),
+            None => self.idle,
+        };
+        progress
+    }
+
+    /// Gives out the lines that wait for older ones. Returns how many.
+    pub fn finish(&mut self, each: &mut dyn FnMut(&Line)) -> u64 {
+        self.held.release_all(each)
+    }
+
+    fn give_what_was_there(
+        &mut self,
+        start: Start,
+        progress: &mut Progress,
+        each: &mut dyn FnMut(&Line),
+    ) {
+        let mut ends = Ends::default();
+        for (file, end) in self.places.iter().flat_map(Place::ends) {
+            // Where both forms are there, the plain one is gone on with.
+            let known = ends.0.entry(file).or_insert(end);
+            *known = end.min(*known);
+        }
+        let mut query = self.query.clone();
+        query.bytes_max = None;
+        query.ends = Some(ends.into());
+        // What is not there is told by the look.
+        query.dirs.retain(|dir| dir.symlink_metadata().is_ok());
+        let seen = &mut self.seen;
+        let mut give = |line: &Line| {
+            let _ = line.id.as_deref().map(|id| seen.note(id));
+            each(line);
+            progress.lines += 1;
+        };
+        progress.reading = match start {
+            Start::Now => return,
+            Start::All => query.stream(&mut |line| {
+                give(line);
+                std::ops::ControlFlow::Continue(())
+            }),
+            Start::Tail(count) => {
+                (query.limit, query.tail) = (Some(count), true);
+                let answer = query.run();
+                answer.lines.iter().for_each(give);
+                answer.reading
+            }
+        };
+    }
+}
+
+/// Each directory and day file that is named, once.
+fn places(query: &Query) -> Vec<Place> {
+    let mut seen = BTreeSet::new();
+    let real = |dir: &PathBuf| dir.canonicalize().unwrap_or_else(|_| dir.clone());
+    let dirs = query.dirs.iter().filter(|dir| seen.insert(real(dir)));
+    dirs.map(|dir| Place::new(dir, query)).collect()
+}
+
+/// Between polls, while lines come.
+const WAIT_MIN: Duration = Duration::from_millis(100);
+/// Between polls, when none have come for some seconds.
+const WAIT_MAX: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,423 @@
+//! A directory whose files are followed, or a single day file.
+//!
+//! Files are told apart by what they are, not by their names: one that is renamed goes on, and another
+//! one of an old name begins. A plain file that was opened is read to its end whatever becomes of it;
+//! as its writer has closed it before it is sealed or removed, its end is the end. What appears sealed
+//! was written and sealed between two looks, and is read from its beginning.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Metadata;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use jiff::civil::Date;
+
+use crate::follow::file::{Ended, Followed, Identity};
+use crate::follow::read::Judge;
+use crate::foreign::resolve;
+use crate::names::{DayFile, Form, Signal, StoredFile};
+use crate::query::{Query, Unreadable};
+use crate::sealed::{self, Wanted};
+
+/// A place to look at.
+#[derive(Debug)]
+pub(super) struct Place {
+    dir: PathBuf,
+    single: Option<DayFile>,
+    signals: Vec<Signal>,
+    /// In the order of signal, slot, day and part: what one process writes comes after one another.
+    files: Vec<Followed>,
+    /// Sealed files that are there, and were read or are among `files`.
+    sealed: BTreeSet<DayFile>,
+    /// The last part of each day and slot.
+    parts: BTreeMap<(Signal, Date, u32), u32>,
+    identity: Option<Identity>,
+    listed: Option<Listed>,
+    is_looked_at: bool,
+    is_away: bool,
+    /// Another directory has its name since.
+    is_replaced: bool,
+}
+
+/// When a directory was listed.
+#[derive(Clone, Copy, Debug)]
+struct Listed {
+    at: Instant,
+    /// When it had been changed before.
+    changed: Option<SystemTime>,
+    /// Whether a change since would show.
+    is_settled: bool,
+}
+
+/// What a look has to say.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) unreadable: Vec<Unreadable>,
+    pub(super) away: Vec<PathBuf>,
+    pub(super) back: Vec<PathBuf>,
+}
+
+impl Told {
+    fn not_read(&mut self, path: PathBuf, offset: u64, error: io::Error) {
+        self.unreadable.push(Unreadable { path, offset, error });
+    }
+
+    fn removed(&mut self, path: PathBuf, offset: u64, what: &str) {
+        self.not_read(path, offset, io::Error::new(io::ErrorKind::NotFound, what));
+    }
+}
+
+impl Place {
+    pub(super) fn new(path: &Path, query: &Query) -> Self {
+        let is_dir = path.is_dir();
+        // As a query does it.
+        let path = &resolve(path).ok().filter(|_| !is_dir).unwrap_or_else(|| path.to_owned());
+        let name = path.file_name().and_then(|name| name.to_str());
+        let single = name.and_then(StoredFile::parse).filter(|_| !is_dir).map(|file| file.day);
+        let dir = match single {
+            Some(_) => path.parent().unwrap_or_else(|| Path::new("")),
+            None => path,
+        };
+        Self {
+            dir: dir.to_owned(),
+            single,
+            signals: query.signals.clone(),
+            files: Vec::new(),
+            sealed: BTreeSet::new(),
+            parts: BTreeMap::new(),
+            identity: None,
+            listed: None,
+            is_looked_at: false,
+            is_away: false,
+            is_replaced: false,
+        }
+    }
+
+    /// Learns what is there now. With the first look everything that is there counts as read.
+    pub(super) fn look(&mut self, now: Instant, wanted: &Wanted, told: &mut Told) {
+        let is_first = !std::mem::replace(&mut self.is_looked_at, true);
+        let listed = match self.list(now) {
+            Ok(None) => return self.look_at_closed(),
+            Ok(Some(listed)) => listed,
+            Err(error) => {
+                if !std::mem::replace(&mut self.is_away, true) {
+                    self.listed = None;
+                    told.away.push(self.dir.clone());
+                    if error.kind() != io::ErrorKind::NotFound {
+                        told.not_read(self.dir.clone(), 0, error);
+                    }
+                }
+                return;
+            }
+        };
+        let is_back = std::mem::take(&mut self.is_away);
+        if is_back {
+            told.back.push(self.dir.clone());
+        }
+        let is_fresh = std::mem::take(&mut self.is_replaced) || is_first || is_back;
+        let plain = self.find_plain(&listed);
+        for (day, found) in &plain {
+            self.note_plain(*day, found, is_first, now, told);
+        }
+        let sealed: BTreeSet<DayFile> =
+            listed.iter().filter(|file| file.form == Form::Sealed).map(|file| file.day).collect();
+        self.note_gone(&plain, &sealed, wanted, told);
+        self.sealed.retain(|day| sealed.contains(day));
+        for day in &sealed {
+            let is_plain = plain.iter().any(|(plain, _)| plain == day);
+            if is_first {
+                let _ = self.sealed.insert(*day);
+            } else if !is_plain {
+                self.note_sealed(*day, wanted, now, told);
+            }
+        }
+        self.files.sort_by_key(|file| order(file.day));
+        self.note_parts(&listed, is_fresh, told);
+    }
+
+    /// The files there are; `None` where nothing can have changed.
+    fn list(&mut self, now: Instant) -> io::Result<Option<Vec<StoredFile>>> {
+        if let Some(day) = self.single {
+            let is_there = |file: &StoredFile| self.path_of(*file).symlink_metadata().is_ok();
+            let forms = [Form::Plain, Form::Sealed].map(|form| StoredFile { day, form });
+            return Ok(Some(forms.into_iter().filter(is_there).collect()));
+        }
+        let found = self.dir.metadata()?;
+        let identity = Some(Identity::of(&found));
+        if self.identity != identity && self.identity.is_some() {
+            // A directory of the same name: nothing in it was read.
+            self.sealed.clear();
+            self.parts.clear();
+            (self.listed, self.is_replaced) = (None, true);
+        }
+        self.identity = identity;
+        let changed = found.modified().ok();
+        if let Some(listed) = self.listed {
+            let is_recent = now.saturating_duration_since(listed.at) < LIST_AGAIN;
+            if listed.is_settled && listed.changed == changed && is_recent {
+                return Ok(None);
+            }
+        }
+        // Some file systems tell time in seconds.
+        let age = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
+        let is_settled = age.is_some_and(|age| age > SETTLED);
+        let mut files = StoredFile::list(&self.dir)?;
+        self.listed = Some(Listed { at: now, changed, is_settled });
+        files.retain(|file| self.signals.is_empty() || self.signals.contains(&file.day.signal));
+        Ok(Some(files))
+    }
+
+    fn find_plain(&self, listed: &[StoredFile]) -> Vec<(DayFile, Metadata)> {
+        let plain = listed.iter().filter(|file| file.form == Form::Plain);
+        // One that is gone by now was sealed, which the same list tells, or removed.
+        plain
+            .filter_map(|file| Some((file.day, self.path_of(*file).symlink_metadata().ok()?)))
+            .collect()
+    }
+
+    fn note_plain(
+        &mut self,
+        day: DayFile,
+        found: &Metadata,
+        is_first: bool,
+        now: Instant,
+        told: &mut Told,
+    ) {
+        let identity = Identity::of(found);
+        let known = self.files.iter_mut().find(|file| file.identity == Some(identity));
+        if let Some(known) = known {
+            return known.found_as(day, found);
+        }
+        let mut file = Followed::plain(day, found, now);
+        if is_first {
+            let path = self.path_of(StoredFile::new(day, Form::Plain));
+            if let Err(error) = file.skip_to_end(&path) {
+                file.is_told = true;
+                told.not_read(path, 0, error);
+            }
+        }
+        self.files.push(file);
+        self.close_some();
+    }
+
+    /// Whether files without a descriptor have grown.
+    fn look_at_closed(&mut self) {
+        let mut is_listed = true;
+        for file in self.files.iter_mut().filter(|file| !file.is_open()) {
+            let path = self.dir.join(StoredFile::new(file.day, Form::Plain).file_name());
+            match path.symlink_metadata() {
+                Ok(found) if file.identity == Some(Identity::of(&found)) => {
+                    file.found_as(file.day, &found);
+                }
+                _ => is_listed = false,
+            }
+        }
+        if !is_listed {
+            self.listed = None;
+        }
+    }
+
+    /// Files whose names are gone: they are sealed or removed.
+    fn note_gone(
+        &mut self,
+        plain: &[(DayFile, Metadata)],
+        sealed: &BTreeSet<DayFile>,
+        wanted: &Wanted,
+        told: &mut Told,
+    ) {
+        let there: Vec<Identity> = plain.iter().map(|(_, found)| Identity::of(found)).collect();
+        self.files.retain_mut(|file| {
+            let is_there = |identity| there.contains(&identity);
+            if file.is_complete() || file.identity.is_none_or(is_there) {
+                return true;
+            }
+            file.lost_its_name();
+            if file.is_open() {
+                return true;
+            }
+            let path = self.dir.join(StoredFile::new(file.day, Form::Sealed).file_name());
+            if sealed.contains(&file.day) && self.sealed.insert(file.day) {
+                match file.go_on_sealed(&path, wanted) {
+                    Ok(()) => return true,
+                    Err(error) => told.not_read(path, file.position(), error),
+                }
+            } else if file.has_unread() {
+                let path = self.dir.join(StoredFile::new(file.day, Form::Plain).file_name());
+                told.removed(path, file.position(), REMOVED);
+            }
+            false
+        });
+    }
+
+    /// A sealed file whose day file is not there.
+    fn note_sealed(&mut self, day: DayFile, wanted: &Wanted, now: Instant, told: &mut Told) {
+        if !self.sealed.insert(day) {
+            return;
+        }
+        let path = self.path_of(StoredFile::new(day, Form::Sealed));
+        let read = self.files.iter().find(|file| file.day == day && file.is_complete());
+        let length = read.and_then(Followed::plain_length);
+        if length.is_some_and(|length| holds(&path, length)) {
+            // It is read to its end by its descriptor.
+            return;
+        }
+        match Followed::sealed(day, &path, wanted, now) {
+            Ok(file) => self.files.push(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                told.removed(path, 0, REMOVED);
+            }
+            Err(error) => told.not_read(path, 0, error),
+        }
+    }
+
+    /// Parts are numbered one after another, so that those are missed which came and went between two
+    /// looks.
+    fn note_parts(&mut self, listed: &[StoredFile], is_first: bool, told: &mut Told) {
+        let there: BTreeSet<DayFile> = listed.iter().map(|file| file.day).collect();
+        let mut missing = Vec::new();
+        for day in &there {
+            let key = (day.signal, day.date, day.slot);
+            let known = self.parts.get(&key).copied();
+            if known.is_some_and(|known| known >= day.part) {
+                continue;
+            }
+            let _ = self.parts.insert(key, day.part);
+            let first = known.map_or(0, |known| known + 1);
+            let between = (first..day.part).take(if is_first { 0 } else { PARTS_TOLD_MAX });
+            missing.extend(between.map(|part| DayFile { part, ..*day }));
+        }
+        missing.retain(|day| {
+            let forms = [Form::Plain, Form::Sealed].map(|form| StoredFile::new(*day, form));
+            !forms.into_iter().any(|file| self.path_of(file).symlink_metadata().is_ok())
+        });
+        while self.parts.len() > PARTS_KEPT_MAX {
+            let oldest = self.parts.keys().min_by_key(|(_, date, _)| *date).copied();
+            let _ = oldest.and_then(|oldest| self.parts.remove(&oldest));
+        }
+        if let Some(first) = missing.first() {
+            let path = self.path_of(StoredFile::new(*first, Form::Plain));
+            let what = match missing.len() {
+                1 => REMOVED.to_owned(),
+                more => format!("{REMOVED}, and so were {} more files", more - 1),
+            };
+            told.removed(path, 0, &what);
+        }
+    }
+
+    /// Reads on: of each process so much, file after file. Whether there is more.
+    pub(super) fn read(
+        &mut self,
+        bytes: u64,
+        buffer: &mut Vec<u8>,
+        now: Instant,
+        told: &mut Told,
+        judge: &mut Judge<'_>,
+    ) -> bool {
+        let mut waiting = None;
+        let mut is_more = false;
+        for file in &mut self.files {
+            let writer = (file.day.signal, file.day.slot);
+            if waiting == Some(writer) {
+                continue;
+            }
+            let form = if file.identity.is_some() { Form::Plain } else { Form::Sealed };
+            let path = self.dir.join(StoredFile::new(file.day, form).file_name());
+            judge.begin();
+            let mut is_active = false;
+            let ended = file.read(&path, bytes, buffer, &mut |piece| {
+                is_active = true;
+                judge.piece(&path, piece);
+            });
+            if is_active {
+                file.active = now;
+            }
+            match ended {
+                Ok(Ended::AtEnd) => {}
+                Ok(Ended::Early) => {
+                    (waiting, is_more) = (Some(writer), true);
+                    judge.has_more();
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    // Sealed since the look: what came after it waits for the next one.
+                    (waiting, self.listed) = (Some(writer), None);
+                }
+                Err(error) if !std::mem::replace(&mut file.is_told, true) => {
+                    told.not_read(path, file.position(), error);
+                }
+                Err(_) => {}
+            }
+        }
+        self.files.retain(|file| !file.is_finished());
+        self.close_some();
+        is_more
+    }
+
+    /// Where every file that is there was read to, for whoever reads what was there before.
+    pub(super) fn ends(&self) -> impl Iterator<Item = ((PathBuf, DayFile), u64)> + '_ {
+        let plain = self.files.iter().map(|file| (file.day, file.position()));
+        let sealed = self.sealed.iter().map(|day| (*day, u64::MAX));
+        plain.chain(sealed).map(|(day, end)| ((self.dir.clone(), day), end))
+    }
+
+    /// Keeps descriptors within bounds: of files nothing came to for longest, none is kept.
+    fn close_some(&mut self) {
+        let open = self.files.iter().filter(|file| file.is_open()).count();
+        if open <= OPEN_FILES_MAX {
+            return;
+        }
+        let mut idle: Vec<&mut Followed> = self.files.iter_mut().collect();
+        idle.sort_by_key(|file| file.active);
+        let mut over = open - OPEN_FILES_MAX;
+        for file in idle {
+            if over == 0 {
+                break;
+            }
+            over -= usize::from(file.close());
+        }
+    }
+
+    /// As if there had been too many.
+    #[cfg(test)]
+    pub(super) fn close_all(&mut self) {
+        self.files.iter_mut().for_each(|file| {
+            let _ = file.close();
+        });
+    }
+
+    #[cfg(test)]
+    pub(super) fn open_files(&self) -> usize {
+        self.files.iter().filter(|file| file.is_open()).count()
+    }
+
+    fn path_of(&self, file: StoredFile) -> PathBuf {
+        self.dir.join(file.file_name())
+    }
+}
+
+/// The files of one process come after one another.
+fn order(day: DayFile) -> (Signal, u32, Date, u32) {
+    (day.signal, day.slot, day.date, day.part)
+}
+
+/// Whether a sealed file holds a file of so many bytes, as far as that can be told.
+fn holds(path: &Path, length: u64) -> bool {
+    let places = sealed::Reader::open(path).and_then(sealed::Reader::into_places);
+    let end = |last: &sealed::Place| last.raw_offset.saturating_add(last.raw);
+    match places {
+        Ok((_, places)) => places.last().map_or(0, end) == length,
+        Err(_) => true,
+    }
+}
+
+/// A directory that has not changed is listed again after this, for file systems that do not tell.
+const LIST_AGAIN: Duration = Duration::from_secs(5);
+/// A directory that was changed so long ago is changed at another time when it is changed again.
+const SETTLED: Duration = Duration::from_secs(2);
+/// Of one place. The usual limit of a process is 1,024.
+const OPEN_FILES_MAX: usize = 256;
+/// Parts that are missing, of those that are looked for at once.
+const PARTS_TOLD_MAX: usize = 10_000;
+/// Days and slots whose last part is remembered.
+const PARTS_KEPT_MAX: usize = 16 << 10;
+const REMOVED: &str = "removed before it was read";

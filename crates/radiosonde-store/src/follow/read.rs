@@ -1,0 +1,148 @@
+//! One poll's reading: from pieces of files to lines that fit.
+
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use crate::follow::file::Piece;
+use crate::follow::held::Held;
+use crate::follow::place::Told;
+use crate::follow::seen::Seen;
+use crate::follow::{Follow, Progress};
+use crate::line::Line;
+use crate::peek;
+use crate::query::{self, Judges, Look, OVERLONG, Reading, Unreadable};
+use crate::reader::LINE_BYTES_MAX;
+
+impl Follow {
+    /// Reads from all files by turns, and gives out what is due. Whether there is more.
+    pub(super) fn read(
+        &mut self,
+        now: Instant,
+        progress: &mut Progress,
+        told: &mut Told,
+        each: &mut dyn FnMut(&Line),
+    ) -> bool {
+        let Self { query, held, seen, began, places, buffer, .. } = self;
+        let judges = Judges::new(query);
+        let before = progress.reading.bytes_read;
+        loop {
+            let mut judge = Judge {
+                asked: judges.of_days(),
+                began: *began,
+                now,
+                held,
+                seen,
+                reading: &mut progress.reading,
+                latest: None,
+                behind: None,
+            };
+            let mut is_more = false;
+            for place in places.iter_mut() {
+                is_more |= place.read(TURN_BYTES, buffer, now, told, &mut judge);
+            }
+            let behind = judge.behind;
+            progress.lines += held.release(now, behind, each);
+            if !is_more || progress.reading.bytes_read - before >= POLL_BYTES {
+                return is_more;
+            }
+        }
+    }
+}
+
+/// Decides which lines of what was read are given out.
+pub(super) struct Judge<'a> {
+    asked: &'a query::Judge<'a>,
+    began: Timestamp,
+    now: Instant,
+    held: &'a mut Held,
+    seen: &'a mut Seen,
+    reading: &'a mut Reading,
+    /// The time of the last line of the file that is read.
+    latest: Option<Timestamp>,
+    /// The earliest of these among files that have more.
+    behind: Option<Timestamp>,
+}
+
+impl Judge<'_> {
+    /// Begins with another file.
+    pub(super) fn begin(&mut self) {
+        self.latest = None;
+    }
+
+    /// The file that was begun has more.
+    pub(super) fn has_more(&mut self) {
+        if let Some(latest) = self.latest {
+            self.behind = Some(self.behind.map_or(latest, |behind| behind.min(latest)));
+        }
+    }
+
+    pub(super) fn piece(&mut self, path: &Path, piece: Piece<'_>) {
+        match piece {
+            Piece::Damaged(damage) => self.reading.damage(path.to_owned(), damage),
+            Piece::HalfLine(bytes) => {
+                self.reading.bytes_read += bytes.len() as u64;
+                // Whole but for its line break, or never to be whole. Never wrong.
+                let _ = self.line(bytes, false);
+            }
+            Piece::Lines { offset, bytes, old_until } => {
+                self.reading.bytes_read += bytes.len() as u64;
+                self.lines(path, offset, bytes, old_until);
+            }
+            Piece::Overlong { offset } => self.overlong(path, offset),
+            Piece::Truncated { from, to } => {
+                let error = io::Error::other(format!(
+                    "became shorter, {to} bytes; read again from its beginning, lines may be missing"
+                ));
+                let path = path.to_owned();
+                self.reading.unreadable.push(Unreadable { path, offset: from, error });
+            }
+        }
+    }
+
+    fn overlong(&mut self, path: &Path, offset: u64) {
+        self.reading.skip(path.to_owned(), offset, OVERLONG.to_owned());
+    }
+
+    fn lines(&mut self, path: &Path, offset: u64, bytes: &[u8], old_until: u64) {
+        let asked = self.asked;
+        asked.lines(bytes, &mut |at, text| {
+            let offset = offset + at as u64;
+            if text.len() > LINE_BYTES_MAX {
+                self.overlong(path, offset);
+            } else if let Err(reason) = self.line(text, offset < old_until) {
+                self.reading.skip(path.to_owned(), offset, reason);
+            }
+        });
+        let last = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        let last = memchr::memrchr(b'\n', last).map_or(last, |nl| &last[nl + 1..]);
+        let ts = peek::ts(last).and_then(|us| Timestamp::from_microsecond(us).ok());
+        self.latest = ts.or(self.latest);
+    }
+
+    /// Judges one line; an error says why it is none.
+    fn line(&mut self, text: &[u8], may_be_old: bool) -> Result<(), String> {
+        if self.asked.look(text, i64::MIN) == Look::No {
+            return Ok(());
+        }
+        self.reading.lines_parsed += 1;
+        let line = Line::parse(text).map_err(|error| error.to_string())?;
+        if !self.asked.is_match(&line) || may_be_old && line.ts < self.began {
+            return Ok(());
+        }
+        if line.id.as_deref().is_some_and(|id| !self.seen.note(id)) {
+            self.reading.duplicates += 1;
+            return Ok(());
+        }
+        self.reading.matched += 1;
+        self.held.push(line, self.now);
+        Ok(())
+    }
+}
+
+/// Of one writer, before others have their turn.
+const TURN_BYTES: u64 = 1 << 20;
+/// Of all, before whoever polls is asked.
+const POLL_BYTES: u64 = 8 << 20;

@@ -1,0 +1,170 @@
+//! Which lines were given out already, by their ids.
+//!
+//! The ids of one ring are numbers that rise, so what was given of them is a few ranges where every
+//! line fits, and one for each line where few do. Bounded: where there are too many ranges, the
+//! lowest of the ring that has most are forgotten, which are its oldest.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{Hash, Hasher};
+
+use crate::query::id_parts;
+
+/// Ids that were met.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    rings: HashMap<(u64, u32), Ring>,
+    /// In all rings.
+    ranges: usize,
+    /// Counts up, so that the ring that was used longest ago can be told.
+    uses: u64,
+    /// Ids of other writers, by their hashes: the newer ones, and those before.
+    others: [HashSet<u64>; 2],
+}
+
+#[derive(Debug, Default)]
+struct Ring {
+    /// The first number of each range and the last.
+    ranges: BTreeMap<u64, u64>,
+    used: u64,
+}
+
+impl Seen {
+    /// Notes an id. Whether it is new.
+    pub(super) fn note(&mut self, id: &str) -> bool {
+        let Some((instance, ring, number)) = id_parts(id.as_bytes()) else {
+            return self.note_other(id);
+        };
+        self.uses += 1;
+        let ring = self.rings.entry((instance, ring)).or_default();
+        ring.used = self.uses;
+        let before = ring.ranges.len();
+        let is_new = ring.note(number);
+        self.ranges = self.ranges + ring.ranges.len() - before;
+        self.make_room();
+        is_new
+    }
+
+    fn note_other(&mut self, id: &str) -> bool {
+        let mut hasher = DefaultHasher::new();
+        id.hash(&mut hasher);
+        let hash = hasher.finish();
+        if self.others.iter().any(|known| known.contains(&hash)) {
+            return false;
+        }
+        if self.others[0].len() >= OTHERS_MAX {
+            self.others.swap(0, 1);
+            self.others[0].clear();
+        }
+        self.others[0].insert(hash)
+    }
+
+    fn make_room(&mut self) {
+        if self.rings.len() > RINGS_MAX {
+            let oldest = self.rings.iter().min_by_key(|(_, ring)| ring.used).map(|(key, _)| *key);
+            let gone = oldest.and_then(|key| self.rings.remove(&key));
+            self.ranges -= gone.map_or(0, |ring| ring.ranges.len());
+        }
+        if self.ranges > RANGES_MAX
+            && let Some(ring) = self.rings.values_mut().max_by_key(|ring| ring.ranges.len())
+        {
+            let half = ring.ranges.len() / 2;
+            if let Some(middle) = ring.ranges.keys().nth(half).copied() {
+                ring.ranges = ring.ranges.split_off(&middle);
+                self.ranges -= half;
+            }
+        }
+    }
+}
+
+impl Ring {
+    fn note(&mut self, number: u64) -> bool {
+        let below = self.ranges.range(..=number).next_back().map(|(first, last)| (*first, *last));
+        if below.is_some_and(|(_, last)| last >= number) {
+            return false;
+        }
+        let last = match number.checked_add(1) {
+            Some(next) => self.ranges.remove(&next).unwrap_or(number),
+            None => number,
+        };
+        let joined = below.filter(|(_, last)| last.checked_add(1) == Some(number));
+        let _ = self.ranges.insert(joined.map_or(number, |(first, _)| first), last);
+        true
+    }
+}
+
+/// Fewer in tests, which fill it.
+const SHARE: usize = if cfg!(test) { 256 } else { 1 };
+/// Ranges of numbers, in all: some 32 MiB.
+const RANGES_MAX: usize = (1 << 20) / SHARE;
+/// Rings: as many as some hundred processes have.
+const RINGS_MAX: usize = (16 << 10) / SHARE;
+/// Ids of other writers, twice as many at most: some 9 MiB.
+const OTHERS_MAX: usize = (256 << 10) / SHARE;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id(number: u64) -> String {
+        format!("aaaaaaaa.1.{number}")
+    }
+
+    #[test]
+    fn ids_of_all_kinds_are_new_once() {
+        let mut seen = Seen::default();
+        let ids = ["aaaaaaaa.1.1", "aaaaaaaa.2.1", "bbbbbbbb.1.1", "aaaaaaaa.1.01", "7", ""];
+        for id in ids {
+            assert!(seen.note(id), "{id:?}");
+        }
+        for id in ids {
+            assert!(!seen.note(id), "{id:?}");
+        }
+        let last = id(u64::MAX);
+        assert!(seen.note(&last) && !seen.note(&last));
+    }
+
+    #[test]
+    fn a_dense_ring_is_one_range_and_a_sparse_one_forgets_its_oldest() {
+        let mut seen = Seen::default();
+        for number in 0..10_000 {
+            assert!(seen.note(&id(number)));
+        }
+        assert_eq!(seen.ranges, 1);
+        let last = 3 * RANGES_MAX as u64;
+        for number in 0..last {
+            let _ = seen.note(&format!("bbbbbbbb.1.{}", 2 * number));
+        }
+        assert!(seen.ranges <= RANGES_MAX);
+        let held: usize = seen.rings.values().map(|ring| ring.ranges.len()).sum();
+        assert_eq!(held, seen.ranges);
+        // The newest, and all of the ring that takes no room.
+        assert!(!seen.note(&format!("bbbbbbbb.1.{}", 2 * last - 2)));
+        assert!(!seen.note(&id(7)));
+        for ring in 0..2 * RINGS_MAX {
+            let _ = seen.note(&format!("cccccccc.{ring}.1"));
+        }
+        assert!(seen.rings.len() <= RINGS_MAX);
+        for number in 0..3 * OTHERS_MAX {
+            let _ = seen.note(&format!("foreign {number}"));
+        }
+        assert!(seen.others.iter().all(|known| known.len() <= OTHERS_MAX));
+        assert!(!seen.note(&format!("foreign {}", 3 * OTHERS_MAX - 1)));
+    }
+
+    proptest! {
+        #[test]
+        fn the_same_as_a_set_of_all_ids(numbers in proptest::collection::vec(0u64..60, 0..200)) {
+            let (mut seen, mut all) = (Seen::default(), BTreeSet::new());
+            for number in numbers {
+                prop_assert_eq!(seen.note(&id(number)), all.insert(number));
+            }
+            let ranges = all.iter().filter(|n| **n == 0 || !all.contains(&(**n - 1))).count();
+            prop_assert_eq!(seen.ranges, ranges);
+        }
+    }
+}
