@@ -175,6 +175,8 @@ fn any_flip_in_a_section_loses_no_wanted_line() {
         let mut damaged = bytes.clone();
         damaged[at] ^= 1 << (at % 8);
         fs::write(&path, damaged).unwrap();
+        // Whoever removes the day file would trust its index from then on.
+        assert!(!is_sealed_copy(&pair.plain(), &path, &mut || true).unwrap(), "byte {at}");
         // In turns: every byte is read by some.
         for query in queries.iter().skip(at % 3).step_by(3) {
             let (lines, _, damages) = asked(&path, query);
