@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use radiosonde_events::clean_for_terminal;
+use radiosonde_store::Query;
 use radiosonde_store::query::Reading;
 
 use crate::render::time::duration;
@@ -18,14 +20,14 @@ pub(crate) fn begin(explains: bool) {
 }
 
 /// Says on stderr how the reading went, where that was asked for.
-pub(crate) fn tell(reading: &Reading) {
+pub(crate) fn tell(query: &Query, reading: &Reading) {
     if let Some(began) = BEGAN.get() {
-        eprint!("{}", explanation(reading, began.elapsed()));
+        eprint!("{}", explanation(reading, query.needle(), began.elapsed()));
     }
 }
 
 /// A line for each kind of thing that was read or left out.
-fn explanation(reading: &Reading, took: Duration) -> String {
+fn explanation(reading: &Reading, needle: Option<&str>, took: Duration) -> String {
     let read = reading.files_read.saturating_sub(reading.files_skipped);
     let mut rows = vec![(
         "files",
@@ -66,6 +68,10 @@ fn explanation(reading: &Reading, took: Duration) -> String {
         lines.push_str(&format!(", {} twice there", number(reading.duplicates)));
     }
     rows.push(("lines", lines));
+    if let Some(needle) = needle {
+        let needle = clean_for_terminal(needle);
+        rows.push(("needle", format!("only lines with the bytes `{needle}` were looked at")));
+    }
     if reading.bytes_spilled > 0 {
         rows.push(("spilled", format!("{} to be sorted", size(reading.bytes_spilled))));
     }
@@ -150,17 +156,18 @@ mod tests {
         reading.bytes_read = 500_000;
         reading.bytes_skipped = 255_000_000;
         reading.matched = 65;
-        let told = explanation(&reading, Duration::from_micros(3_120));
+        let told = explanation(&reading, Some("job-7"), Duration::from_micros(3_120));
         for line in [
             "files   1 of 30 read; of the others the index was enough",
             "frames  4 of 1,907 read",
             "bytes   500 kB of 255 MB read, 99.8 % skipped",
             "lines   65 matched",
+            "needle  only lines with the bytes `job-7` were looked at",
             "time    3.12 ms",
         ] {
             assert!(told.contains(&format!("radiosonde: {line}\n")), "{told}");
         }
-        let told = explanation(&Reading::default(), Duration::ZERO);
+        let told = explanation(&Reading::default(), None, Duration::ZERO);
         assert!(
             !told.contains("frames") && !told.contains('%') && !told.contains("spilled"),
             "{told}"

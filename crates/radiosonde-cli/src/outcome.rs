@@ -110,7 +110,7 @@ pub(crate) fn conclude_with(
         _ => {}
     }
     remains(&query.dirs);
-    explain::tell(reading);
+    explain::tell(query, reading);
     status
 }
 

@@ -23,6 +23,7 @@ pub(crate) const TARGETS: &[&str] = &[
     "sealed_reader",
     "foreign_reader",
     "filter_parse",
+    "condition_parse",
     "registry_parse",
     "propagation_extract",
     "propagation_texts",

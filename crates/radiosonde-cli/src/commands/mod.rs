@@ -6,6 +6,7 @@ mod coverage;
 mod doctor;
 mod linked;
 mod logs;
+mod man;
 mod metrics;
 mod ops;
 mod removed;
@@ -40,7 +41,7 @@ pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
         Command::Doctor(args) => doctor::run(args, out),
         Command::Spool(command) => spool::run(command, out),
         Command::Ops(command) => ops::run(command, out),
-        Command::Man => man(out),
+        Command::Man => man::run(out),
         Command::Completions { shell } => completions(*shell, out),
     }
 }
@@ -49,11 +50,6 @@ fn completions(shell: clap_complete::Shell, out: &mut dyn Write) -> Result<u8, S
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut args::command(), "radiosonde", &mut script);
     out.write_all(&script)?;
-    Ok(FOUND)
-}
-
-fn man(out: &mut dyn Write) -> Result<u8, Stop> {
-    clap_mangen::Man::new(args::command()).render(out)?;
     Ok(FOUND)
 }
 

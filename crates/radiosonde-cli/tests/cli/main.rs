@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "all of this crate is a test")]
 
+mod asking;
 mod closing;
 mod coverage;
 mod doctor;
@@ -14,10 +15,13 @@ mod found;
 mod hostile;
 mod ops;
 mod packs;
+#[cfg(target_os = "linux")]
+mod paging;
 mod recovery;
 mod removed;
 mod rows;
 mod runs;
+mod shapes;
 mod spans;
 mod spool;
 #[cfg(target_os = "linux")]

@@ -1,6 +1,7 @@
 //! Reading stretches of files again, and frames, by where they stand.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -33,19 +34,13 @@ impl Files {
         out: &mut Vec<u8>,
     ) -> io::Result<()> {
         out.clear();
-        self.make_room(number);
-        if !self.open.contains_key(&number) {
-            let _ = self.open.insert(number, open_day_file(source)?);
-        }
-        match self.open.get_mut(&number) {
-            None => Ok(()),
-            Some(Open::Plain(file)) => {
+        let decoder = &mut self.decoder;
+        match opened(&mut self.open, number, || open_day_file(source))? {
+            Open::Plain(file) => {
                 let _ = file.seek(SeekFrom::Start(start))?;
                 file.take(end.saturating_sub(start)).read_to_end(out).map(drop)
             }
-            Some(Open::Sealed(file, places)) => {
-                from_frames(&mut self.decoder, file, places, (start, end), out)
-            }
+            Open::Sealed(file, places) => from_frames(decoder, file, places, (start, end), out),
         }
     }
 
@@ -58,23 +53,26 @@ impl Files {
         out: &mut Vec<u8>,
     ) -> io::Result<Result<(), String>> {
         out.clear();
-        self.make_room(number);
-        if !self.open.contains_key(&number) {
-            let _ = self.open.insert(number, Open::Plain(open_plain(&source.path())?.0));
-        }
-        let decoder = &mut self.decoder;
-        Ok(match self.open.get(&number) {
-            Some(Open::Plain(file) | Open::Sealed(file, _)) => decoder.decode(file, place, out),
-            None => Ok(()),
-        })
+        let open = || Ok(Open::Plain(open_plain(&source.path())?.0));
+        let (Open::Plain(file) | Open::Sealed(file, _)) = opened(&mut self.open, number, open)?;
+        Ok(self.decoder.decode(file, place, out))
     }
+}
 
-    /// A month of many processes is thousands of files; the usual limit is 1,024 open ones.
-    fn make_room(&mut self, needed: u32) {
-        if self.open.len() >= OPEN_FILES_MAX && !self.open.contains_key(&needed) {
-            self.open.clear();
-        }
+/// The file of a number, which `open` opens where it is not open yet.
+fn opened(
+    files: &mut HashMap<u32, Open>,
+    number: u32,
+    open: impl FnOnce() -> io::Result<Open>,
+) -> io::Result<&mut Open> {
+    // A month of many processes is thousands of files; the usual limit is 1,024 open ones.
+    if files.len() >= OPEN_FILES_MAX && !files.contains_key(&number) {
+        files.clear();
     }
+    Ok(match files.entry(number) {
+        Entry::Occupied(entry) => entry.into_mut(),
+        Entry::Vacant(entry) => entry.insert(open()?),
+    })
 }
 
 /// Opens a day file, or, where it was sealed meanwhile, its sealed form, which has the same bytes at

@@ -13,6 +13,8 @@ pub(super) struct Limits {
     pub(super) stretch_bytes: usize,
     /// Temporary files that are put together to a longer one.
     pub(super) runs: usize,
+    /// Threads that read ahead.
+    pub(super) threads: usize,
     /// Where temporary files are made.
     pub(super) temporary: PathBuf,
 }
@@ -24,6 +26,7 @@ impl Default for Limits {
             early_bytes: 4 << 20,
             stretch_bytes: 1 << 20,
             runs: 16,
+            threads: 4,
             temporary: std::env::temp_dir(),
         }
     }

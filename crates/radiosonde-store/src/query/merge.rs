@@ -1,8 +1,8 @@
 //! Putting the lines of all files in their order.
 
-use std::cmp::Reverse;
 use std::io;
 use std::ops::ControlFlow;
+use std::thread;
 
 use crate::line::Line;
 use crate::query::Query;
@@ -11,8 +11,11 @@ use crate::query::judge::Judges;
 use crate::query::kept::Kept;
 use crate::query::limits::Limits;
 use crate::query::plan::{Plan, Sink};
+use crate::query::pool::Pool;
 use crate::query::reading::{Reading, Unreadable};
 use crate::query::segment::Loader;
+use crate::query::source::Source;
+use crate::query::supply::{End, Loaded, Supply};
 
 /// Hands every match to `each`, by time and once, until that breaks off.
 pub(super) fn by_time(
@@ -24,49 +27,33 @@ pub(super) fn by_time(
     let mut reading = Reading::default();
     let mut sink = Sink::pool(limits);
     let mut plan = Plan::make(query, &judges, limits, &mut sink, &mut reading);
-    // The earliest at the end, from where they are taken; of one time, in the order of the files.
-    plan.segments.reverse();
-    plan.segments.sort_by_key(|segment| Reverse(segment.earliest));
-    let sources = std::mem::take(&mut plan.sources);
-    let mut merge = Merge { loader: Loader::new(&judges, &sources), plan, sink };
-    let mut last: Option<Entry> = None;
-    loop {
-        let entry = match merge.next(&mut reading) {
-            Ok(Some(entry)) => entry,
-            Ok(None) => break,
-            Err(error) => {
-                let what = format!("lines cannot wait for their turn in a temporary file: {error}");
-                let error = io::Error::new(error.kind(), what);
-                let path = limits.temporary.clone();
-                reading.unreadable.push(Unreadable { path, offset: 0, error });
-                break;
-            }
-        };
-        let copied = last.as_ref().filter(|last| last.order == entry.order);
-        if copied.is_some_and(|last| last.text == entry.text) {
-            reading.duplicates += 1;
-            continue;
-        }
-        reading.lines_parsed += 1;
-        match Line::parse(&entry.text) {
-            Ok(_) if copied.is_some() => reading.duplicates += 1,
-            Ok(line) => {
-                reading.matched += 1;
-                last = Some(entry);
-                if each(&line).is_break() {
-                    break;
-                }
-            }
-            Err(reason) => {
-                let path = sources.get(entry.source as usize).map(|source| source.path());
-                reading.skip(path.unwrap_or_default(), entry.offset, reason.to_string());
-            }
-        }
+    let Sink::Pool { mut pool, mut failed } = sink else { return reading };
+    // Stable: of one time, in the order of the files.
+    plan.segments.sort_by_key(|segment| segment.earliest);
+    let supply = Supply::new(&judges, &plan.sources, &plan.segments, limits.threads);
+    if failed.is_none() {
+        let (pool, reading) = (&mut pool, &mut reading);
+        failed = thread::scope(|scope| {
+            supply.start(scope);
+            let _end = End(&supply);
+            let loader = supply.loader();
+            let merge = Merge { supply: &supply, turn: 0, loader, pool, reading };
+            merge.give(&plan.sources, each).err()
+        });
     }
-    merge.plan.count_unread(&mut reading);
-    if let Sink::Pool { pool, .. } = &merge.sink {
-        reading.bytes_spilled += pool.bytes_spilled();
+    if let Some(error) = failed {
+        let what = format!("lines cannot wait for their turn in a temporary file: {error}");
+        let error = io::Error::new(error.kind(), what);
+        let path = limits.temporary.clone();
+        reading.unreadable.push(Unreadable { path, offset: 0, error });
     }
+    let (left, in_vain) = supply.rest();
+    let is_read = |number| !left.contains(&number) || in_vain.contains_key(&number);
+    plan.count_unread(&is_read, &mut reading);
+    for Loaded { reading: read, .. } in in_vain.into_values() {
+        reading.merge(read);
+    }
+    reading.bytes_spilled += pool.bytes_spilled();
     reading
 }
 
@@ -76,21 +63,22 @@ pub(super) fn newest(query: &Query, limits: &Limits, most: usize) -> (Vec<Line>,
     let mut reading = Reading::default();
     let mut sink = Sink::Kept(Kept::new(most));
     let mut plan = Plan::make(query, &judges, limits, &mut sink, &mut reading);
-    // The latest at the end, from where they are taken.
+    // The latest at the end, from where they are read.
     plan.segments.sort_by_key(|segment| segment.latest);
-    let sources = std::mem::take(&mut plan.sources);
-    let mut loader = Loader::new(&judges, &sources);
-    while plan.segments.last().is_some_and(|next| next.latest >= sink.floor()) {
-        let Some(segment) = plan.take() else { break };
-        let source = sources.get(segment.source as usize);
+    let mut loader = Loader::new(&judges, &plan.sources);
+    let mut first_read = plan.segments.len();
+    for (number, segment) in plan.segments.iter().enumerate().rev() {
         let floor = sink.floor();
-        loader.load(&segment, floor, &mut reading, &mut |entry, reading| {
-            if let Some(source) = source {
-                sink.push(entry, source, reading);
-            }
+        if segment.latest < floor {
+            break;
+        }
+        first_read = number;
+        let Some(source) = plan.sources.get(segment.source as usize) else { continue };
+        loader.load(segment, floor, &mut reading, &mut |entry, reading| {
+            sink.push(entry, source, reading);
         });
     }
-    plan.count_unread(&mut reading);
+    plan.count_unread(&|number| number >= first_read, &mut reading);
     let Sink::Kept(kept) = sink else { return (Vec::new(), reading) };
     reading.duplicates += kept.duplicates;
     reading.lines_parsed += kept.parsed;
@@ -100,33 +88,61 @@ pub(super) fn newest(query: &Query, limits: &Limits, most: usize) -> (Vec<Line>,
 }
 
 /// Matches by time, copies included.
-struct Merge<'a> {
-    plan: Plan,
+struct Merge<'a, 'l> {
+    supply: &'a Supply<'a>,
+    /// The next segment.
+    turn: usize,
     loader: Loader<'a>,
-    sink: Sink<'a>,
+    pool: &'a mut Pool<'l>,
+    reading: &'a mut Reading,
 }
 
-impl Merge<'_> {
-    /// The next match. Whatever may hold an earlier one is read before.
-    fn next(&mut self, reading: &mut Reading) -> io::Result<Option<Entry>> {
-        let Self { plan, loader, sink } = self;
-        let Sink::Pool { pool, failed } = sink else { return Ok(None) };
-        loop {
-            if let Some(error) = failed.take() {
-                return Err(error);
+impl Merge<'_, '_> {
+    /// Hands every match to `each`, once. An error means that the order is lost.
+    fn give(
+        mut self,
+        sources: &[Source],
+        each: &mut dyn FnMut(&Line) -> ControlFlow<()>,
+    ) -> io::Result<()> {
+        let mut last: Option<Entry> = None;
+        while let Some(entry) = self.next()? {
+            let copied = last.as_ref().filter(|last| last.order == entry.order);
+            if copied.is_some_and(|last| last.text == entry.text) {
+                self.reading.duplicates += 1;
+                continue;
             }
-            let earliest = pool.earliest();
-            let is_due = |first: i64| earliest.is_none_or(|earliest| first <= earliest);
-            match plan.segments.last() {
-                Some(segment) if is_due(segment.earliest) => {}
-                _ => return pool.pop(),
-            }
-            if let Some(segment) = plan.take() {
-                loader.load(&segment, i64::MIN, reading, &mut |entry, _| {
-                    if failed.is_none() {
-                        *failed = pool.push(entry).err();
+            self.reading.lines_parsed += 1;
+            match Line::parse(&entry.text) {
+                Ok(_) if copied.is_some() => self.reading.duplicates += 1,
+                Ok(line) => {
+                    self.reading.matched += 1;
+                    last = Some(entry);
+                    if each(&line).is_break() {
+                        break;
                     }
-                });
+                }
+                Err(reason) => {
+                    let path = sources.get(entry.source as usize).map(Source::path);
+                    self.reading.skip(path.unwrap_or_default(), entry.offset, reason.to_string());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The next match. Whatever may hold an earlier one is read before.
+    fn next(&mut self) -> io::Result<Option<Entry>> {
+        loop {
+            let first = self.supply.earliest(self.turn);
+            let waiting = self.pool.earliest();
+            if first.is_none_or(|first| waiting.is_some_and(|waiting| waiting < first)) {
+                return self.pool.pop();
+            }
+            let Loaded { entries, reading } = self.supply.take(self.turn, &mut self.loader);
+            self.turn += 1;
+            self.reading.merge(reading);
+            for entry in entries {
+                self.pool.push(entry)?;
             }
         }
     }

@@ -49,6 +49,7 @@ mod scan;
 mod segment;
 mod source;
 mod spill;
+mod supply;
 mod survey;
 
 use std::collections::BTreeSet;

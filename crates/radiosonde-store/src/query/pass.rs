@@ -7,6 +7,9 @@ use crate::query::reading::Reading;
 use crate::query::source::Source;
 use crate::reader::Chunk;
 
+/// How going through a file ended; an error says how far it came.
+pub(super) type Outcome = Result<(), (u64, io::Error)>;
+
 /// Text that was read.
 pub(super) enum Piece<'a> {
     /// Whole lines, each with its line break, and where they begin.
@@ -16,14 +19,14 @@ pub(super) enum Piece<'a> {
     HalfLine(u64, &'a [u8]),
 }
 
-/// Goes through a file while something is left of `bytes_left`; an error says how far it came.
+/// Goes through a file while something is left of `bytes_left`.
 pub(super) fn read(
     mut opened: Opened,
     source: &Source,
     bytes_left: &mut u64,
     reading: &mut Reading,
     each: &mut dyn FnMut(Piece<'_>, &mut Reading),
-) -> Result<(), (u64, io::Error)> {
+) -> Outcome {
     let outcome = loop {
         if *bytes_left == 0 {
             // Whether that was all is not known before it is asked for.

@@ -9,7 +9,7 @@ use crate::query::judge::Judges;
 use crate::query::kept::Kept;
 use crate::query::limits::Limits;
 use crate::query::opened::Opened;
-use crate::query::pass;
+use crate::query::pass::{self, Outcome};
 use crate::query::pool::Pool;
 use crate::query::reading::{Reading, Unreadable};
 use crate::query::segment::{Segment, What};
@@ -22,8 +22,8 @@ use crate::sealed::{Chosen, Wanted};
 pub(super) struct Plan {
     pub(super) sources: Vec<Source>,
     pub(super) segments: Vec<Segment>,
-    /// Sealed files that have an index, and of which nothing else was read yet.
-    unread: BTreeSet<u32>,
+    /// Sealed files that have an index and frames.
+    indexed: BTreeSet<u32>,
 }
 
 /// Where matches go as they are found.
@@ -84,7 +84,7 @@ impl Plan {
         reading: &mut Reading,
     ) -> Self {
         let wanted = Wanted::of(query);
-        let (mut segments, mut unread) = (Vec::new(), BTreeSet::new());
+        let (mut segments, mut indexed) = (Vec::new(), BTreeSet::new());
         let mut bytes_left = query.bytes_max.unwrap_or(u64::MAX);
         let sources = query.each_file(reading, &mut |source, number, reading| {
             if sink.has_failed() {
@@ -93,7 +93,7 @@ impl Plan {
             let opened = match Opened::open(source, &wanted).map_err(|error| (0, error))? {
                 Opened::Sealed(reader) => match reader.into_chosen() {
                     Ok(chosen) => {
-                        unread.extend((chosen.frames > 0).then_some(number));
+                        indexed.extend((chosen.frames > 0).then_some(number));
                         frames(chosen, source, number, &mut bytes_left, reading, &mut segments);
                         return Ok(());
                     }
@@ -116,25 +116,21 @@ impl Plan {
                 survey.piece(&piece, reading);
             })
         });
-        Self { sources, segments, unread }
+        Self { sources, segments, indexed }
     }
 
-    /// The next segment, from the end.
-    pub(super) fn take(&mut self) -> Option<Segment> {
-        let segment = self.segments.pop()?;
-        let _ = self.unread.remove(&segment.source);
-        Some(segment)
-    }
-
-    /// Counts what was not read in the end.
-    pub(super) fn count_unread(&self, reading: &mut Reading) {
-        reading.files_skipped += self.unread.len() as u64;
-        for segment in &self.segments {
-            if let What::Frame { place, .. } = &segment.what {
+    /// Counts what was not read in the end, where `is_read` tells which segments were.
+    pub(super) fn count_unread(&self, is_read: &dyn Fn(usize) -> bool, reading: &mut Reading) {
+        let mut unread = self.indexed.clone();
+        for (number, segment) in self.segments.iter().enumerate() {
+            if is_read(number) {
+                let _ = unread.remove(&segment.source);
+            } else if let What::Frame { place, .. } = &segment.what {
                 reading.frames_skipped += 1;
                 reading.bytes_skipped += place.compressed;
             }
         }
+        reading.files_skipped += unread.len() as u64;
     }
 }
 
@@ -172,7 +168,7 @@ impl Query {
     pub(super) fn each_file(
         &self,
         reading: &mut Reading,
-        read: &mut dyn FnMut(&Source, u32, &mut Reading) -> Result<(), (u64, io::Error)>,
+        read: &mut dyn FnMut(&Source, u32, &mut Reading) -> Outcome,
     ) -> Vec<Source> {
         let mut files = self.files(reading);
         let mut before: Option<(Source, Ended)> = None;

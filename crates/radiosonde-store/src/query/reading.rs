@@ -83,7 +83,8 @@ pub struct Unreadable {
 }
 
 impl Reading {
-    /// Adds how another reading went. What both found wrong with sealed files counts once.
+    /// Adds how another reading went. What both found wrong with sealed files counts once, and a file
+    /// that neither could read is named once.
     pub fn merge(&mut self, other: Self) {
         self.merge_damage(&other);
         self.files_read += other.files_read;
@@ -99,7 +100,9 @@ impl Reading {
         self.skipped += other.skipped;
         let room = SKIPS_KEPT_MAX.saturating_sub(self.skips.len());
         self.skips.extend(other.skips.into_iter().take(room));
-        self.unreadable.extend(other.unreadable);
+        for unreadable in other.unreadable {
+            self.unreadable_once(unreadable);
+        }
         self.is_cut_off |= other.is_cut_off;
     }
 

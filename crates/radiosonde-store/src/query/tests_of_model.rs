@@ -65,8 +65,10 @@ const TRACES: [&str; 4] = [
 const LEVELS: [&str; 6] = ["trace", "debug", "info", "warning", "error", "critical"];
 const EVTS: [&str; 4] = ["log", "span", "metric", "user.action"];
 
+type Holds = fn(&Value) -> bool;
+
 /// Conditions, and what they mean for a line as any JSON parser reads it.
-const CONDITIONS: [(&str, fn(&Value) -> bool); 5] = [
+const CONDITIONS: [(&str, Holds); 5] = [
     ("job_id?", |line| line["job_id"].is_string()),
     ("!trace_id?", |line| !line["trace_id"].is_string()),
     ("evt=user.action", |line| line["evt"] == "user.action"),
@@ -386,13 +388,13 @@ fn texts(lines: &[Line]) -> Vec<&str> {
     lines.iter().map(|line| line.raw.as_str()).collect()
 }
 
-fn check(days: &[Day], copies: &[(Index, Index, Index)], asked: &Asked, limits: Limits) {
+fn check(days: &[Day], copies: &[(Index, Index, Index)], asked: &Asked, limits: &Limits) {
     // Sealing waits for the disk; where there is a file system in memory, it need not.
     let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let files = write(dir.path(), days, copies);
     let temporary = dir.path().join("temporary");
     fs::create_dir(&temporary).unwrap();
-    let limits = Limits { temporary, ..limits };
+    let limits = Limits { temporary, ..limits.clone() };
     let dirs: BTreeSet<u8> = days.iter().map(|day| day.dir).collect();
     let dirs = dirs.iter().map(|number| dir.path().join(format!("d{number}")));
     let query = asked.query(dirs.collect());
@@ -454,9 +456,11 @@ proptest! {
         early_bytes in prop_oneof![Just(4 << 20), Just(0), 0..2_000_usize],
         stretch_bytes in prop_oneof![Just(1 << 20), 1..2_000_usize],
         runs in 2..5_usize,
+        threads in 0..3_usize,
     ) {
         let temporary = PathBuf::new();
-        let limits = Limits { waiting_bytes, early_bytes, stretch_bytes, runs, temporary };
-        check(&days, &copies, &asked, limits);
+        let limits =
+            Limits { waiting_bytes, early_bytes, stretch_bytes, runs, threads, temporary };
+        check(&days, &copies, &asked, &limits);
     }
 }

@@ -39,23 +39,15 @@ impl Key {
 
     fn of(kind: Kind, id: &[u8]) -> Self {
         // Spread, so that no bit of an id stands for another kind.
-        Self(spread(mix(spread((kind as u64) << 32 | id.len() as u64), id)))
+        let mut hash = spread((kind as u64) << 32 | id.len() as u64);
+        for piece in id.chunks(8) {
+            let mut word = [0; 8];
+            word[..piece.len()].copy_from_slice(piece);
+            hash = (hash ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            hash ^= hash >> 29;
+        }
+        Self(spread(hash))
     }
-}
-
-/// A hash of bytes for finding them again in memory.
-pub(super) fn hash(bytes: &[u8]) -> u64 {
-    mix(bytes.len() as u64, bytes)
-}
-
-fn mix(mut hash: u64, bytes: &[u8]) -> u64 {
-    for piece in bytes.chunks(8) {
-        let mut word = [0; 8];
-        word[..piece.len()].copy_from_slice(piece);
-        hash = (hash ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        hash ^= hash >> 29;
-    }
-    hash
 }
 
 /// Every bit of the result depends on every bit of the number: the end of MurmurHash3.

@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
+use std::path::Path;
 
+use crate::reader::open_plain;
 use crate::sealed::entries::Frame;
 use crate::sealed::look::{clamp, read_exact_at};
 use crate::sealed::pace::Pace;
@@ -213,7 +215,7 @@ impl Index {
             frames: Vec::new(),
             start: file_length - length,
             bytes_read: tail.bytes.len() as u64,
-            sections: sections(table, length - around)?,
+            sections: parse_table(table, length - around)?,
             tail,
         };
         let Some(totals) = Totals::parse(&index.section(file, TOTALS)?) else {
@@ -329,8 +331,24 @@ impl Index {
     }
 }
 
+/// The frames of a sealed file, and some sections of its index by their kinds.
+pub(crate) fn sections(path: &Path, kinds: &[u32]) -> io::Result<(Vec<u8>, Vec<(u32, Vec<u8>)>)> {
+    let (file, length) = open_plain(path)?;
+    let invalid = |unusable| match unusable {
+        Unusable::Damaged(what) => io::Error::new(io::ErrorKind::InvalidData, what),
+        Unusable::Io(error) => error,
+    };
+    let mut index = Index::read(&file, length).map_err(invalid)?;
+    let mut sections = Vec::new();
+    for kind in kinds {
+        sections.push((*kind, index.section(&file, *kind).map_err(invalid)?));
+    }
+    let frames = usize::try_from(index.start).map_err(io::Error::other)?;
+    Ok((read_at(&file, 0, frames)?, sections))
+}
+
 /// Reads the table of sections, all of which lie in the first `room` bytes behind the head.
-fn sections(table: &[u8], room: u64) -> Result<Vec<Section>, Unusable> {
+fn parse_table(table: &[u8], room: u64) -> Result<Vec<Section>, Unusable> {
     let mut sections = Vec::new();
     let mut fields = Fields(table);
     while let (Some(kind), Some(crc), Some(offset), Some(length)) =

@@ -11,7 +11,6 @@
 
 use crate::line::Line;
 use crate::peek::Peek;
-use crate::sealed::filter;
 use crate::sealed::index::Fields;
 use crate::sealed::wanted::Wanted;
 
@@ -161,7 +160,7 @@ impl Table {
         if self.slots.is_empty() {
             self.slots = vec![0; SLOTS];
         }
-        let hash = filter::hash(value);
+        let hash = hash(value);
         let mut slot = hash as usize % SLOTS;
         // There are more slots than values, so that an empty one is met.
         while let Some(at) = usize::from(self.slots[slot]).checked_sub(1) {
@@ -178,6 +177,16 @@ impl Table {
         self.slots[slot] = self.values.len() as u16;
         Some(self.values.len() - 1)
     }
+}
+
+/// For finding a value again in memory: nothing of it is written.
+fn hash(value: &[u8]) -> u64 {
+    let (words, rest) = value.as_chunks();
+    let rest = rest.iter().fold(1, |word, byte| word << 8 | u64::from(*byte));
+    words.iter().map(|word| u64::from_le_bytes(*word)).chain([rest]).fold(0, |hash, word| {
+        let hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash ^ hash >> 32
+    })
 }
 
 /// A bit for each frame so far.
