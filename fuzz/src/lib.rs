@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod dice;
+pub mod foreign;
 pub mod image;
 pub mod otlp;
 pub mod propagation;
@@ -43,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "json_escape", run: targets::json_escape, seeds: seeds::json_escape },
     Target { name: "encode_record", run: targets::encode_record, seeds: seeds::encode_record },
     Target { name: "sealed_reader", run: targets::sealed_reader, seeds: seeds::sealed_reader },
+    Target { name: "foreign_reader", run: foreign::foreign_reader, seeds: foreign::seeds },
     Target { name: "redact_text", run: targets::redact_text, seeds: seeds::redact_text },
     Target { name: "filter_parse", run: targets::filter_parse, seeds: seeds::filter_parse },
     Target {

@@ -1,6 +1,8 @@
 //! What fuzz targets call. Not for users, and without any promise.
 
 use std::io;
+#[cfg(feature = "gzip")]
+use std::io::{Read, Write};
 use std::path::Path;
 
 use crate::sealed::{self, Manner, Seal, SealOptions};
@@ -48,4 +50,61 @@ pub fn with_sections(path: &Path, kinds: &[u32], others: &[(u32, &[u8])]) -> io:
     let sections: Vec<(u32, &[u8])> = own.chain(others.iter().copied()).collect();
     file.extend(index(&sections));
     Ok(file)
+}
+
+/// A way to compress a file whole.
+#[cfg(feature = "gzip")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there are these two")]
+pub enum Packing {
+    /// By flate2.
+    Gzip,
+    /// By zstd.
+    Zstd,
+}
+
+#[cfg(feature = "gzip")]
+impl Packing {
+    /// How such a file begins.
+    #[must_use]
+    pub const fn magic(self) -> &'static [u8] {
+        match self {
+            Self::Gzip => &[0x1f, 0x8b],
+            Self::Zstd => &[0x28, 0xb5, 0x2f, 0xfd],
+        }
+    }
+}
+
+/// One member, or one frame that tells its length if `is_told`.
+#[cfg(feature = "gzip")]
+#[must_use]
+pub fn pack(bytes: &[u8], packing: Packing, is_told: bool) -> Vec<u8> {
+    // Writing to memory does not fail.
+    match packing {
+        Packing::Gzip => {
+            let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            let _ = out.write_all(bytes);
+            out.finish().unwrap_or_default()
+        }
+        Packing::Zstd if is_told => zstd::bulk::compress(bytes, 1).unwrap_or_default(),
+        Packing::Zstd => zstd::stream::encode_all(bytes, 1).unwrap_or_default(),
+    }
+}
+
+/// What a compressed file holds, so many bytes at most, by the readers of the libraries; and whether
+/// it could be had to its end.
+#[cfg(feature = "gzip")]
+#[must_use]
+pub fn unpack(content: &[u8], packing: Packing, most: usize) -> (Vec<u8>, bool) {
+    let mut out = Vec::new();
+    let most = most as u64;
+    let result = match packing {
+        Packing::Gzip => {
+            flate2::bufread::MultiGzDecoder::new(content).take(most).read_to_end(&mut out)
+        }
+        Packing::Zstd => zstd::stream::read::Decoder::with_buffer(content)
+            .and_then(|reader| reader.take(most).read_to_end(&mut out)),
+    };
+    let is_whole = result.is_ok() && (out.len() as u64) < most;
+    (out, is_whole)
 }

@@ -1,6 +1,7 @@
-//! Programs nobody here wrote read sealed files: `zstd`, `jq` behind it, and `rg -z`.
+//! Programs nobody here wrote read sealed files: `zstd`, `jq` behind it, and `rg -z`. And what `gzip`
+//! and `zstd` write is read here.
 //!
-//! They are found by `ZSTD`, `JQ` and `RG` or on the path. Without one its test prints `not run`,
+//! They are found by `ZSTD`, `JQ`, `RG` and `PROGRAM_GZIP` or on the path. Without one its test prints `not run`,
 //! unless `XTASK_REQUIRE_SERVERS=1` makes that a failure; what `XTASK_WITHOUT` names is not run in
 //! any case.
 #![cfg(feature = "sealed")]
@@ -10,6 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use radiosonde_store::Query;
 use radiosonde_store::sealed::{SealOptions, seal};
 
 /// The command for a program, or `None` when its test is not to be run.
@@ -19,7 +21,8 @@ fn program(name: &str) -> Option<Command> {
         eprintln!("not run: XTASK_WITHOUT names {name}");
         return None;
     }
-    let variable = name.to_uppercase();
+    // `gzip` takes what is in the variable of its name for options.
+    let variable = if name == "gzip" { "PROGRAM_GZIP".to_owned() } else { name.to_uppercase() };
     let place = std::env::var_os(&variable).unwrap_or_else(|| name.into());
     let version = Command::new(&place).arg("--version").output();
     if version.is_ok_and(|version| version.status.success()) {
@@ -107,4 +110,67 @@ fn ripgrep_searches_it() {
     let output = output.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "100");
+}
+
+/// What a program writes of a file that is given to it, or to its standard input.
+fn packed(name: &str, args: &str, content: &[u8], is_piped: bool) -> Option<Vec<u8>> {
+    let mut program = program(name)?;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    fs::write(&path, content).unwrap();
+    let _ = program.args(args.split(' '));
+    let output = if is_piped {
+        program.stdin(fs::File::open(&path).unwrap()).output().unwrap()
+    } else {
+        program.arg(&path).output().unwrap()
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(output.stdout)
+}
+
+/// The lines a query finds in a file of this content, and whether any may be missing.
+fn found(content: &[u8]) -> (Vec<String>, bool) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("any-name");
+    fs::write(&path, content).unwrap();
+    let mut query = Query::new(vec![path]);
+    query.job = Some("job-150".to_owned());
+    let answer = query.run();
+    (answer.lines.into_iter().map(|line| line.raw).collect(), answer.reading.is_partial())
+}
+
+#[test]
+fn what_these_programs_write_is_read() {
+    let text = sealed(false).content;
+    let (expected, _) = found(&text);
+    assert_eq!(expected.len(), 100);
+    for (name, args, is_piped) in [
+        ("gzip", "-1c", false),
+        ("gzip", "-9c", true),
+        ("zstd", "-1c", false),
+        ("zstd", "-1c", true),
+        ("zstd", "-19c --long=27", false),
+        ("zstd", "-3c --long=27", true),
+        ("zstd", "-3c --no-check", true),
+        ("zstd", "-3c --no-content-size", false),
+    ] {
+        if cfg!(not(feature = "gzip")) && name == "gzip" {
+            continue;
+        }
+        let Some(whole) = packed(name, args, &text, is_piped) else { continue };
+        assert_eq!(found(&whole), (expected.clone(), false), "{name} {args}");
+        // As rotation by hand leaves it: several, one behind the other.
+        let Some(more) = packed(name, args, b"{\"ts\":\"2025-10-06T10:00:00Z\"}\n", true) else {
+            continue;
+        };
+        let (lines, _) = found(&[whole.clone(), more].concat());
+        assert_eq!(lines, expected, "{name} {args}, twice");
+        // A copy under way.
+        let (lines, is_partial) = found(&whole[..whole.len() - 20]);
+        assert!(is_partial && expected.starts_with(&lines), "{name} {args}, cut");
+    }
+    if let Some(far) = packed("zstd", "-1c --long=28", &text.repeat(8), true) {
+        let (lines, is_partial) = found(&far);
+        assert_eq!((lines.len(), is_partial), (0, true), "a window that is not taken");
+    }
 }

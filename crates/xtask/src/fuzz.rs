@@ -21,6 +21,7 @@ pub(crate) const TARGETS: &[&str] = &[
     "spool_cursor",
     "callsites_lookup",
     "sealed_reader",
+    "foreign_reader",
     "filter_parse",
     "condition_parse",
     "registry_parse",

@@ -11,7 +11,7 @@ use std::thread::{self, Scope};
 use crate::query::entry::Entry;
 use crate::query::judge::Judges;
 use crate::query::reading::Reading;
-use crate::query::segment::{Loader, Segment};
+use crate::query::segment::{Loader, Segment, What};
 use crate::query::source::Source;
 
 /// Segments, each of which is taken once, in their order.
@@ -71,8 +71,13 @@ impl<'a> Supply<'a> {
         segments: &'a [Segment],
         threads_max: usize,
     ) -> Self {
+        // Stretches of day files cost little but for what is done with their lines afterwards: two
+        // threads were no faster than one there.
+        let frames = segments.iter().filter(|segment| matches!(segment.what, What::Frame { .. }));
         let threads = match thread::available_parallelism() {
-            Ok(cores) if cores.get() > 1 && segments.len() >= MANY => cores.get().min(threads_max),
+            Ok(cores) if cores.get() > 1 && frames.take(MANY).count() == MANY => {
+                cores.get().min(threads_max)
+            }
             _ => 0,
         };
         let (state, changed) = (Mutex::default(), Condvar::new());
@@ -166,7 +171,7 @@ impl<'a> Supply<'a> {
     }
 }
 
-/// From so many segments on, threads are started.
+/// From so many frames on, threads are started.
 const MANY: usize = 16;
 /// So many segments are read in their turn before any is read ahead.
 const AT_FIRST: usize = 4;
