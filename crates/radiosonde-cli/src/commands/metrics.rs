@@ -152,7 +152,7 @@ fn print_latest(
         }
     }
     for (number, (heading, series)) in groups.into_iter().enumerate() {
-        let at = |line: &Line| format!("{} {} UTC", day(line.ts), clock(line.ts));
+        let at = |line: &Line| crate::render::time::moment(line.ts);
         // No group is empty.
         let Some(newest) = series.iter().map(|(_, line)| *line).max_by_key(|line| line.ts) else {
             continue;
