@@ -17,7 +17,7 @@ use crate::render::Screen;
 use crate::render::color::{self, Paint};
 use crate::render::metric::{Kind, Metric, number, quantity};
 use crate::render::text::{columns, many, shown};
-use crate::render::time::{between, clock, day};
+use crate::render::time::between;
 
 pub(crate) fn run(args: &MetricsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let (select, screen) = (&args.select, Screen::new(&args.select.show, args.wide));
