@@ -27,10 +27,12 @@ struct Abilities {
     paged: bool,
 }
 
-const ABILITIES: [Abilities; 8] = [
+const ABILITIES: [Abilities; 10] = [
     Abilities { command: "logs", outputs: LINES, follow: true, paged: true },
     Abilities { command: "events", outputs: LINES, follow: true, paged: true },
     Abilities { command: "tail", outputs: LINES, follow: true, paged: false },
+    Abilities { command: "top", outputs: OBJECTS, follow: false, paged: true },
+    Abilities { command: "stats", outputs: OBJECTS, follow: false, paged: true },
     Abilities { command: "trace", outputs: OBJECTS, follow: false, paged: true },
     Abilities { command: "metrics", outputs: OBJECTS, follow: false, paged: true },
     Abilities { command: "correlate", outputs: OBJECTS, follow: false, paged: true },

@@ -17,7 +17,7 @@ use crate::render::Screen;
 use crate::render::color::{self, Paint};
 use crate::render::metric::{Kind, Metric, number, quantity};
 use crate::render::text::{columns, many, shown};
-use crate::render::time::{between, clock, day};
+use crate::render::time::between;
 
 pub(crate) fn run(args: &MetricsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let (select, screen) = (&args.select, Screen::new(&args.select.show, args.wide));
@@ -152,7 +152,7 @@ fn print_latest(
         }
     }
     for (number, (heading, series)) in groups.into_iter().enumerate() {
-        let at = |line: &Line| format!("{} {} UTC", day(line.ts), clock(line.ts));
+        let at = |line: &Line| crate::render::time::moment(line.ts);
         // No group is empty.
         let Some(newest) = series.iter().map(|(_, line)| *line).max_by_key(|line| line.ts) else {
             continue;

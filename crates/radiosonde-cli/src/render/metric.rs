@@ -106,7 +106,7 @@ impl<'a> Metric<'a> {
         }
         #[expect(clippy::cast_possible_truncation, reason = "what is too large is no moment")]
         let moment = Timestamp::from_millisecond((value * 1e3) as i64).ok()?;
-        Some(format!("{} {} UTC", day(moment), clock(moment)))
+        Some(format!("{} {} {}", day(moment), clock(moment), crate::zone::name(moment)))
     }
 
     fn spread(&self) -> String {

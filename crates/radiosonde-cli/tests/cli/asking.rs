@@ -224,6 +224,10 @@ fn times_are_those_of_the_local_zone_where_that_is_asked_for() {
     ] {
         assert_eq!(found(&of(args).exits(0)), expect, "{args}");
     }
+    let story = Dir::story();
+    let mut metrics = command(&["metrics", "--local", "--dir"]);
+    let _ = metrics.arg(story.path()).env("TZ", "CET-1CEST,M3.5.0,M10.5.0/3");
+    let _ = run(metrics).exits(0).prints(&["2025-10-06 13:50:03.000 CEST"]).omits(&["UTC"]);
     let mut unknown = command(&["logs", "--local"]);
     let _ = unknown.env("TZ", "No/Such").arg("--dir").arg(dir.path());
     let _ = run(unknown).exits(2).tells(&["zone of this machine is not known", "set TZ"]);
