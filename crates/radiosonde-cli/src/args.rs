@@ -2,6 +2,7 @@
 
 mod coverage;
 mod doctor;
+mod figures;
 mod ops;
 mod spool;
 
@@ -14,6 +15,7 @@ use radiosonde_store::query::{check_id, trace_prefix};
 
 pub(crate) use self::coverage::{CoverageArgs, Expected};
 pub(crate) use self::doctor::DoctorArgs;
+pub(crate) use self::figures::{By, StatsArgs, TopArgs};
 pub(crate) use self::ops::{CheckArgs, DiffArgs, OpsCommand};
 pub(crate) use self::spool::{DrainArgs, DropArgs, SpoolCommand, SpoolSelect};
 use crate::when;
@@ -49,6 +51,12 @@ pub(crate) enum Command {
     /// Everything about one job (trace, session, worker, machine) as one timeline
     #[command(after_long_help = flowing(CORRELATE))]
     Correlate(CorrelateArgs),
+    /// What there is most of: noisy call sites, slow spans, exploding labels, losses
+    #[command(after_long_help = flowing(figures::TOP))]
+    Top(TopArgs),
+    /// How much is there, of what and when, and what of it is missing
+    #[command(after_long_help = flowing(figures::STATS))]
+    Stats(StatsArgs),
     /// Which services and machines reported lately, and which fell silent
     #[command(after_long_help = flowing(coverage::HELP))]
     Coverage(CoverageArgs),

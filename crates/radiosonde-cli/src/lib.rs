@@ -41,6 +41,7 @@
 
 mod args;
 mod commands;
+mod figures;
 mod outcome;
 mod recover;
 mod render;
