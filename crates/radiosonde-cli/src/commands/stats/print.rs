@@ -59,7 +59,9 @@ fn picture(stats: &Stats, screen: Screen, out: &mut dyn Write) -> Result<(), Sto
     let width = duration(u64::try_from(times.width_us()).unwrap_or(0));
     let at = |us: i64| {
         let at = Timestamp::from_microsecond(us).unwrap_or_default();
-        format!("{} {}", day(at), &clock(at)[.."hh:mm".len()])
+        // Seconds say something where cells are that narrow.
+        let digits = if times.width_us() < MINUTE_US { "hh:mm:ss" } else { "hh:mm" };
+        format!("{} {}", day(at), &clock(at)[..digits.len()])
     };
     let heading = format!("lines from {} to {} UTC, {width} each", at(from), at(to));
     writeln!(out, "\n{}", paint.with(color::NAME, &heading))?;
@@ -293,6 +295,7 @@ pub(super) fn json(stats: &Stats, out: &mut dyn Write) -> Result<(), Stop> {
     print_json(&object.to_string(), out)
 }
 
+const MINUTE_US: i64 = 60_000_000;
 /// Signals and days on the screen, the newest.
 const ROWS_MAX: usize = 12;
 const NAMES_SHOWN: usize = 5;

@@ -50,7 +50,7 @@ impl Labels {
             }
         }
         // What telemetry tells of itself is not what explodes.
-        if metric.name.starts_with(super::OWN) {
+        if metric.name.starts_with(super::OWN) || BESIDE.contains(&metric.name) {
             return;
         }
         let mut room = KEPT_MAX.saturating_sub(self.kept);
@@ -120,7 +120,7 @@ impl Labels {
                 shown(name),
                 [
                     told.unwrap_or_default(),
-                    worst.iter().take(2).map(Worst::told).collect::<Vec<_>>().join("; "),
+                    worst.iter().filter(|label| label.count > 1).take(2).map(Worst::told).collect::<Vec<_>>().join("; "),
                 ]
                 .into_iter()
                 .filter(|part| !part.is_empty())
@@ -208,6 +208,8 @@ fn hash(value: &(impl Hash + ?Sized)) -> u64 {
     hasher.finish()
 }
 
+/// Ours as well, though not by their names.
+const BESIDE: [&str; 2] = ["metric_interval_seconds", "metric_last_seen_timestamp_seconds"];
 const LIMIT: &str = "radiosonde_series_limit";
 const REFUSED: &str = "radiosonde_metric_writes_refused_total";
 const METRICS_MAX: usize = 5_000;
