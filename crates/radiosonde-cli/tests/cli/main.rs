@@ -13,13 +13,17 @@ mod found;
 mod hostile;
 mod ops;
 mod packs;
+mod prometheus;
 mod recovery;
 mod removed;
 mod rows;
 mod runs;
+mod series;
 mod spans;
 mod spool;
+mod stats;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod top;
 mod unfiled;
 mod usage;
