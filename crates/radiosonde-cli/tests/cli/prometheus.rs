@@ -44,7 +44,9 @@ fn stub(answer: impl Into<Vec<u8>>) -> (String, Receiver<String>) {
 
 fn http(status: &str, head: &str, body: &str) -> String {
     let length = body.len();
-    format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{head}\r\n{body}")
+    format!(
+        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{head}\r\n{body}"
+    )
 }
 
 fn matrix(series: &str) -> String {
@@ -69,7 +71,10 @@ fn an_answer_is_drawn_and_the_question_has_its_headers() {
     let question = asked.recv_timeout(PATIENCE).unwrap();
     assert!(question.starts_with("POST /api/v1/query_range HTTP/1.1\r\n"), "{question}");
     assert!(question.to_lowercase().contains("authorization: bearer geheim\r\n"), "{question}");
-    assert!(question.contains("query=up&start=1759748400.000&end=1759752000.000&step="), "{question}");
+    assert!(
+        question.contains("query=up&start=1759748400.000&end=1759752000.000&step="),
+        "{question}"
+    );
     let json = ask(&url, &[&args[..], &["-o", "json"]].concat()).exits(0);
     assert_eq!(json.out.lines().count(), 2);
     assert!(json.out.contains(r#""query":"up""#), "{}", json.out);
@@ -79,7 +84,8 @@ fn an_answer_is_drawn_and_the_question_has_its_headers() {
 fn a_counter_is_asked_for_its_rate_and_a_histogram_for_its_quantiles() {
     let (url, asked) = stub(http("200 OK", "", &matrix("")));
     let _ = ask(&url, &["runs_total"]).exits(1).tells(&["has nothing for runs_total"]);
-    assert!(asked.recv_timeout(PATIENCE).unwrap().contains("query=rate%28runs_total%5B"), "a rate");
+    let rate = asked.recv_timeout(PATIENCE).unwrap();
+    assert!(rate.contains("query=rate") && rate.contains("runs_total%5B"), "{rate}");
     let _ = ask(&url, &["wait_seconds"]).exits(1);
     let [own, quantile] = [0, 1].map(|_| asked.recv_timeout(PATIENCE).unwrap());
     assert!(own.contains("query=wait_seconds&"), "{own}");
@@ -94,7 +100,11 @@ fn what_a_server_refuses_is_told_in_its_words() {
     let elsewhere = "location: http://127.0.0.1:1/\u{1b}elsewhere\r\n".replace('\u{1b}', "");
     let odd = matrix(r#"{"metric":7,"values":"x"}"#);
     let cases = [
-        (http("400 Bad Request", "", &error("bad_data", "parse error: unexpected \\u001b")), 2, "bad_data: parse error: unexpected \\u{1b}"),
+        (
+            http("400 Bad Request", "", &error("bad_data", "parse error: unexpected \\u001b")),
+            2,
+            "bad_data: parse error: unexpected \\u{1b}",
+        ),
         (http("422 Unprocessable", "", &error("execution", "too many")), 2, "too many"),
         (http("503 Busy", "", &error("timeout", "query timed out")), 3, "query timed out"),
         (http("401 Unauthorized", "", "go away"), 3, "--header 'Authorization"),
@@ -102,7 +112,11 @@ fn what_a_server_refuses_is_told_in_its_words() {
         (http("200 OK", "", "<html>"), 3, "no JSON"),
         (http("200 OK", "", &odd), 3, "not understood"),
         (http("200 OK", "", "{}"), 3, "status 200"),
-        (http("302 Found", &elsewhere, ""), 3, "redirects to http://127.0.0.1:1/elsewhere, which is not followed"),
+        (
+            http("302 Found", &elsewhere, ""),
+            3,
+            "redirects to http://127.0.0.1:1/elsewhere, which is not followed",
+        ),
         ("HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{".to_owned(), 3, "127.0.0.1"),
         ("SSH-2.0-OpenSSH\r\n".to_owned(), 3, "127.0.0.1"),
         (String::new(), 3, "127.0.0.1"),
@@ -123,7 +137,8 @@ fn an_endless_answer_ends_and_many_series_are_cut() {
     let all: Vec<_> = (0..100_000).rev().map(one).collect();
     let (url, _asked) = stub(http("200 OK", "", &matrix(&all.join(","))));
     let span = ["--since", "2025-10-06T11:00:00Z", "--until", "2025-10-06T12:00:00Z"];
-    let ran = ask(&url, &[&["up", "-n", "3"][..], &span].concat()).exits(0).tells(&["99997 more series"]);
+    let ran =
+        ask(&url, &[&["up", "-n", "3"][..], &span].concat()).exits(0).tells(&["99997 more series"]);
     assert!(ran.out.contains("{n=\"00002\"}") && !ran.out.contains("00003"), "{}", ran.out);
 }
 

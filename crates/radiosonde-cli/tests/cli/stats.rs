@@ -15,9 +15,8 @@ fn all(dir: &Dir, args: &str) -> Value {
 }
 
 fn lines_of(seqs: &[u32], level: &str) -> String {
-    let line = |seq: &u32| {
-        event(*seq, &format!("{:02}.000000", seq % 60), level, "log", "m", &[], "{}")
-    };
+    let line =
+        |seq: &u32| event(*seq, &format!("{:02}.000000", seq % 60), level, "log", "m", &[], "{}");
     lines(&seqs.iter().map(line).collect::<Vec<_>>())
 }
 
@@ -71,7 +70,8 @@ fn a_number_that_is_nowhere_is_a_loss_and_one_of_another_signal_is_none() {
     let told = all(&dir, "");
     assert_eq!(told["missing"], 6);
     assert_eq!(told["gaps"][0]["from"], 2);
-    let _ = dir.run("stats").exits(0).prints(&["6 lines missing, lost: 6 of aaaaaaaa.1 from number 2"]);
+    let _ =
+        dir.run("stats").exits(0).prints(&["6 lines missing, lost: 6 of aaaaaaaa.1 from number 2"]);
     // The rest of the ring is in the files of other signals, in any order.
     dir.write("spans-2025-10-06.jsonl", lines_of(&[8, 2, 3], "info"));
     dir.write("metrics-2025-10-07.1.jsonl", lines_of(&[7, 6, 5, 5], "info"));

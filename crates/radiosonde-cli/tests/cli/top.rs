@@ -17,7 +17,14 @@ fn span(seq: u32, name: &str, us: u64, status: &str) -> String {
     )
 }
 
-fn snapshot(minute: u32, process: &str, name: &str, kind: &str, labels: &str, value: &str) -> String {
+fn snapshot(
+    minute: u32,
+    process: &str,
+    name: &str,
+    kind: &str,
+    labels: &str,
+    value: &str,
+) -> String {
     format!(
         r#"{{"ts":"2025-10-06T11:{minute:02}:00Z","level":"info","evt":"metric","source":"metrics","msg":"m","service":"shop","meta":{{"kind":"snapshot","name":"{name}","type":"{kind}","labels":{{{labels}}},"value":{value}}},"id":"{process}.3.{minute}"}}"#
     )
@@ -80,7 +87,10 @@ fn slow_spans_are_ranked_by_their_tail() {
     let names: Vec<_> = found.iter().map(|row| row["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["spiky", "steady"]);
     let spiky = &found[0];
-    assert_eq!((&spiky["count"], &spiky["errors"], &spiky["max_us"]), (&100.into(), &5.into(), &2_000_190.into()));
+    assert_eq!(
+        (&spiky["count"], &spiky["errors"], &spiky["max_us"]),
+        (&100.into(), &5.into(), &2_000_190.into())
+    );
     assert_eq!(spiky["max_trace_id"], format!("{:032x}", 190));
     let near = |key: &str, exact: u64| {
         let found = spiky[key].as_u64().unwrap();
@@ -97,13 +107,26 @@ fn a_label_that_explodes_is_named_with_what_was_refused() {
     let mut text = String::new();
     for user in 0..100_000 {
         let labels = format!(r#""user":"u-{user}","outcome":"ok""#);
-        writeln!(text, "{}", snapshot(1, "aaaaaaaa", "logins_total", "counter", &labels, "1")).unwrap();
+        writeln!(text, "{}", snapshot(1, "aaaaaaaa", "logins_total", "counter", &labels, "1"))
+            .unwrap();
     }
     for (minute, count) in [(1, 0), (2, 7), (3, 12)] {
         let labels = r#""metric":"logins_total","reason":"series_cap""#;
         let name = "radiosonde_metric_writes_refused_total";
-        writeln!(text, "{}", snapshot(minute, "aaaaaaaa", name, "counter", labels, &count.to_string())).unwrap();
-        let limit = snapshot(minute, "aaaaaaaa", "radiosonde_series_limit", "gauge", r#""metric":"logins_total""#, "500");
+        writeln!(
+            text,
+            "{}",
+            snapshot(minute, "aaaaaaaa", name, "counter", labels, &count.to_string())
+        )
+        .unwrap();
+        let limit = snapshot(
+            minute,
+            "aaaaaaaa",
+            "radiosonde_series_limit",
+            "gauge",
+            r#""metric":"logins_total""#,
+            "500",
+        );
         writeln!(text, "{limit}").unwrap();
     }
     text.push_str(&snapshot(1, "aaaaaaaa", "a\\u001b[2J_total", "counter", "", "\"NaN\""));
@@ -113,7 +136,10 @@ fn a_label_that_explodes_is_named_with_what_was_refused() {
     let logins = &found[0];
     assert_eq!((&logins["series"], &logins["limit"]), (&100_000.into(), &500.0.into()));
     assert_eq!(logins["refused"]["series_cap"], 12.0);
-    assert_eq!((&logins["labels"][0]["label"], &logins["labels"][0]["values"]), (&"user".into(), &100_000.into()));
+    assert_eq!(
+        (&logins["labels"][0]["label"], &logins["labels"][0]["values"]),
+        (&"user".into(), &100_000.into())
+    );
     let _ = dir
         .run("top --by labels")
         .exits(0)
@@ -150,14 +176,32 @@ fn losses_are_those_of_all_processes_with_what_to_do() {
     dir.write(
         "events-2025-10-06.jsonl",
         lines(&[
-            event(1, "01.000000", "warning", "radiosonde.gap", "m", &[], r#"{"stream":"logs","reason":"expired","records":40}"#),
-            event(2, "02.000000", "warning", "radiosonde.gap", "m", &[], r#"{"stream":"logs","reason":"expired","records":2}"#),
+            event(
+                1,
+                "01.000000",
+                "warning",
+                "radiosonde.gap",
+                "m",
+                &[],
+                r#"{"stream":"logs","reason":"expired","records":40}"#,
+            ),
+            event(
+                2,
+                "02.000000",
+                "warning",
+                "radiosonde.gap",
+                "m",
+                &[],
+                r#"{"stream":"logs","reason":"expired","records":2}"#,
+            ),
             event(3, "03.000000", "warning", "telemetry.problem", "disk full", &[], fix),
         ]),
     );
     let found = rows(&dir, "--by losses");
-    let told: Vec<_> =
-        found.iter().map(|row| (row["what"].as_str().unwrap(), row["count"].as_f64().unwrap())).collect();
+    let told: Vec<_> = found
+        .iter()
+        .map(|row| (row["what"].as_str().unwrap(), row["count"].as_f64().unwrap()))
+        .collect();
     let expected = [
         ("records dropped", 108.0),
         ("records not sent, logs: expired", 42.0),
@@ -172,6 +216,10 @@ fn losses_are_those_of_all_processes_with_what_to_do() {
     let _ = dir
         .run("top --by losses")
         .exits(0)
-        .prints(&["signal=event", "make\\u{1b} room", "in so many of 3 looks, and at the last look"])
+        .prints(&[
+            "signal=event",
+            "make\\u{1b} room",
+            "in so many of 3 looks, and at the last look",
+        ])
         .omits(&["\u{1b}"]);
 }
