@@ -21,7 +21,7 @@ use self::losses::Losses;
 use self::spans::Spans;
 use crate::args::{By, TopArgs};
 use crate::commands::{print_json, slot};
-use crate::outcome::{Stop, conclude};
+use crate::outcome::{Stop, conclude_with};
 use crate::render::Screen;
 use crate::render::color;
 use crate::render::metric::Metric;
@@ -49,7 +49,11 @@ pub(crate) fn run(args: &TopArgs, out: &mut dyn Write) -> Result<u8, Stop> {
         }
     }
     out.flush()?;
-    Ok(conclude(&query, &reading, any))
+    // Not that there is nothing: only none of what was asked for.
+    let instead = (reading.matched > 0).then(|| {
+        format!("none of that in {}", many(reading.matched, "line"))
+    });
+    Ok(conclude_with(&query, &reading, any, instead.as_deref()))
 }
 
 /// The signals that are needed for it.
