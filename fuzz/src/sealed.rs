@@ -4,10 +4,10 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use radiosonde_store::Query;
 use radiosonde_store::fuzzing;
 use radiosonde_store::reader::Chunk;
 use radiosonde_store::sealed::{LineCount, Reader, count_lines, is_sealed_copy};
+use radiosonde_store::{Level, Query};
 
 use super::dice::Dice;
 
@@ -83,6 +83,9 @@ fn ask(dir: PathBuf, way: usize) {
     query.job = (way & 1 != 0).then(|| "job-1".to_owned());
     query.traces = (way & 2 != 0).then(|| format!("{:032x}", 9)).into_iter().collect();
     query.since = (way & 4 != 0).then(|| "2025-10-06T10:00:30Z".parse().expect("a time"));
+    query.machine = (way & 8 != 0).then(|| "m-1".to_owned());
+    query.level = (way & 16 != 0).then_some(Level::Warning);
+    query.evt = (way & 32 != 0).then(|| "e-1".to_owned()).into_iter().collect();
     let answer = query.run();
     let mut streamed = Vec::new();
     let _ = query.stream(&mut |line| {
@@ -115,8 +118,10 @@ pub fn read_bytes(bytes: &[u8]) {
 pub fn read_index(dice: &mut Dice<'_>) {
     let count = usize::from(dice.u8() % 16);
     let cut = usize::from(dice.u8());
-    let sections: Vec<&[u8]> = (0..4).map(|_| dice.counted()).collect();
-    let sections: Vec<(u32, &[u8])> = (1..).zip(sections).collect();
+    let sections: Vec<&[u8]> = (0..6).map(|_| dice.counted()).collect();
+    // Files that were sealed at first have four.
+    let sections = (1..).zip(sections).filter(|(kind, bytes)| *kind <= 4 || !bytes.is_empty());
+    let sections: Vec<(u32, &[u8])> = sections.collect();
     let text = lines(dice.bytes(count));
     let mut file = sealed(&text);
     if cut > 0 {
@@ -125,6 +130,47 @@ pub fn read_index(dice: &mut Dice<'_>) {
     file.extend(fuzzing::index(&sections));
     let _ = read(&file);
     let _ = judge(&file, &text);
+}
+
+/// A real file with sections of any values and pages, whose checksums are right: whatever they make a
+/// query leave out, every line is there for who reads them all, and an id, a machine or a level that
+/// the untouched file has is found in it.
+pub fn read_sections(dice: &mut Dice<'_>) {
+    let count = usize::from(dice.u8() % 16);
+    let kinds = dice.bytes(count);
+    let text: String = (0..).zip(kinds).map(|(n, kind)| line_of_values(n, *kind)).collect();
+    let undamaged = sealed(text.as_bytes());
+    let others = [(5, dice.counted()), (6, dice.counted())];
+    let others: Vec<(u32, &[u8])> =
+        others.into_iter().filter(|(_, bytes)| !bytes.is_empty()).collect();
+    let file = within(|dir| {
+        let path = dir.join(SEALED);
+        fs::write(&path, &undamaged).expect("room for a small file");
+        for machine in ["m-0", "m-1", "m-2"] {
+            let mut query = Query::new(vec![path.clone()]);
+            query.machine = Some(machine.to_owned());
+            let held = text.matches(&format!("\"{machine}\"")).count();
+            assert_eq!(query.run().lines.len(), held, "{machine}");
+        }
+        let kept: Vec<u32> =
+            (1..=6).filter(|kind| others.iter().all(|(other, _)| other != kind)).collect();
+        fuzzing::with_sections(&path, &kept, &others).expect("a sealed file")
+    });
+    let (lines, damages) = read(&file);
+    assert_eq!(lines.concat(), text.as_bytes());
+    assert_eq!(damages, 0);
+    let _ = judge(&file, text.as_bytes());
+}
+
+fn line_of_values(n: usize, kind: u8) -> String {
+    let level = ["info", "error", "unheard-of", "WARN"][usize::from(kind / 64)];
+    format!(
+        "{{\"ts\":\"2025-10-06T10:00:00.{n:06}Z\",\"level\":\"{level}\",\"evt\":\"e-{}\",\"msg\":\"{}\",\"job_id\":\"job-{}\",\"machine_id\":\"m-{}\",\"id\":\"{n}\"}}\n",
+        kind % 3,
+        "x".repeat(200),
+        kind % 5,
+        kind / 4 % 3,
+    )
 }
 
 /// A sealed file with some bytes changed or its end cut off: what is found was sealed, in its order;

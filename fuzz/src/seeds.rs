@@ -218,6 +218,21 @@ pub fn filter_parse() -> Vec<Vec<u8>> {
     texts.map(|text| [&[2], &target[..], text.as_bytes()].concat()).to_vec()
 }
 
+/// Conditions as users write them, each with a line it is about.
+pub fn condition_parse() -> Vec<Vec<u8>> {
+    let line = br#"{"ts":"2025-10-06T13:43:10Z","level":"error","msg":"m","meta":{"status":429,"a":{"b":["x",null]},"attributes":{"c_ms":9007199254740993}}}"#;
+    let texts = [
+        "status>=400",
+        "a.b~=^x$",
+        "c_ms<1.5h",
+        "level!=warn",
+        "ts>2025-10-06T13:00:00Z",
+        "!meta.status?",
+        "\"a.b\" == \"x\\u0000\"",
+    ];
+    texts.map(|text| [&counted(text.as_bytes())[..], &line[..]].concat()).to_vec()
+}
+
 /// A sealed file as it is, one with an index made by hand, and sealed ones with damage.
 pub fn sealed_reader() -> Vec<Vec<u8>> {
     let whole = super::sealed::sealed(&super::sealed::lines(&[1, 2, 3, 4, 5]));
@@ -226,10 +241,14 @@ pub fn sealed_reader() -> Vec<Vec<u8>> {
     let run =
         [&[0; 8][..], &24_u32.to_le_bytes(), &[1, 0, 0, 0], &[0; 8], &[4, 0, 0, 0, 4, 0, 0, 0]];
     let index = [&counted(&totals)[..], &counted(&[]), &counted(&[]), &counted(&run.concat())];
+    // The field of machines, with one value and bitmaps of a byte.
+    let values = [&[3, 0, 0, 0, 1, 0, 0, 0, 0, 3, 0, 0, 0][..], b"m-1", &[3]].concat();
     vec![
         [&[0], &whole[..]].concat(),
         [&[1, 0, 0], &index.concat()[..]].concat(),
         [&[2], &counted(&[1, 2, 3, 4, 5, 6, 7, 8])[..], &[0, 40, 0, 1]].concat(),
         [&[3], &counted(&[200, 201, 1, 1, 9])[..], &[1, 200, 0, 255, 20, 1, 3]].concat(),
+        [&[6, 6, 1, 70, 140, 210, 4, 9], &counted(&values)[..], &counted(&[])].concat(),
+        [&[6, 3, 1, 70, 140], &counted(&[])[..], &counted(&[1; 48])].concat(),
     ]
 }

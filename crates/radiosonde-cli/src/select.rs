@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use radiosonde_store::Query;
 use radiosonde_store::location::Location;
-use radiosonde_store::names::{Signal, StoredFile};
+use radiosonde_store::names::Signal;
 
 use crate::args::Select;
 use crate::outcome::{Stop, show};
-use crate::render::time::{clock, day};
+use crate::places::{self, existing};
+use crate::render::time::moment;
 
 impl Select {
     /// The query for some signals (none given: all).
@@ -32,16 +33,20 @@ impl Select {
         Ok(query)
     }
 
-    /// The directories to read, and the single day files.
+    /// The directories and files to read, and `-` for standard input.
     pub(crate) fn places(&self) -> Result<Vec<PathBuf>, Stop> {
-        if self.dir.is_empty() {
-            return directories(&[]);
+        if self.dir.is_empty() { directories(&[]) } else { places::all(&self.dir) }
+    }
+
+    /// Refuses standard input for a command that goes through the lines more than once.
+    pub(crate) fn refuse_stdin(&self, command: &str) -> Result<(), Stop> {
+        if self.dir.iter().any(|dir| dir == Path::new(places::STDIN)) {
+            return Err(Stop::Usage(format!(
+                "`{command}` reads its files several times, and standard input can be read once: \
+                 keep it in a file, and name that with --dir"
+            )));
         }
-        let place = |path: &PathBuf| match is_day_file(path) {
-            true => Ok(path.clone()),
-            false => existing(path.clone()),
-        };
-        self.dir.iter().map(place).collect()
+        Ok(())
     }
 
     /// The ids asked for, with the word for each, most telling first.
@@ -63,12 +68,10 @@ impl Select {
 pub(crate) fn check_range(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(), Stop> {
     match (since, until) {
         (Some(since), Some(until)) if since >= until => Err(Stop::Usage(format!(
-            "an empty span of time: it begins (--since) at {} {} UTC and ends (--until) at {} {} \
-             UTC; a time ago such as 3d is the moment 3 days ago, so the longer one is --since",
-            day(since),
-            clock(since),
-            day(until),
-            clock(until)
+            "an empty span of time: it begins (--since) at {} and ends (--until) at {}; a time ago \
+             such as 3d is the moment 3 days ago, so the longer one is --since",
+            moment(since),
+            moment(until)
         ))),
         _ => Ok(()),
     }
@@ -77,7 +80,7 @@ pub(crate) fn check_range(since: Option<Timestamp>, until: Option<Timestamp>) ->
 /// The directories to read: the ones named, else the ones found.
 pub(crate) fn directories(named: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
     if !named.is_empty() {
-        return named.iter().cloned().map(existing).collect();
+        return places::directories(named);
     }
     let cwd = std::env::current_dir()
         .map_err(|error| Stop::Usage(format!("no working directory ({error}): use --dir")))?;
@@ -91,19 +94,4 @@ pub(crate) fn directories(named: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
     }
     // More than one only where nobody named them, and then they exist.
     search.found.into_iter().map(|location| existing(location.path)).collect()
-}
-
-fn is_day_file(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str());
-    let is_there = || path.symlink_metadata().is_ok_and(|found| !found.is_dir());
-    name.and_then(StoredFile::parse).is_some() && is_there()
-}
-
-fn existing(dir: PathBuf) -> Result<PathBuf, Stop> {
-    if dir.is_dir() {
-        Ok(dir)
-    } else {
-        let what = if dir.exists() { "is not a directory" } else { "does not exist" };
-        Err(Stop::Usage(format!("{} {what}: name a telemetry directory", show(&dir))))
-    }
 }

@@ -36,3 +36,16 @@ pub fn index(sections: &[(u32, &[u8])]) -> Vec<u8> {
     let _ = sealed::write_sections(sections, &mut out);
     out
 }
+
+/// A sealed file with an index of these sections of its own, by kind, and of others. Its checksums are
+/// right whatever the sections hold.
+///
+/// # Errors
+/// What the system says; [`io::ErrorKind::InvalidData`] where there is no such section.
+pub fn with_sections(path: &Path, kinds: &[u32], others: &[(u32, &[u8])]) -> io::Result<Vec<u8>> {
+    let (mut file, own) = sealed::sections(path, kinds)?;
+    let own = own.iter().map(|(kind, bytes)| (*kind, bytes.as_slice()));
+    let sections: Vec<(u32, &[u8])> = own.chain(others.iter().copied()).collect();
+    file.extend(index(&sections));
+    Ok(file)
+}

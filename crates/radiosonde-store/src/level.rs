@@ -25,6 +25,11 @@ pub enum Level {
 }
 
 impl Level {
+    /// Every one, the least severe first.
+    #[cfg(feature = "sealed")]
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Trace, Self::Debug, Self::Info, Self::Warning, Self::Error, Self::Critical];
+
     /// The word in a line's `level`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -33,13 +33,25 @@
 //! else is still found. A half line at the end of a file is the normal state of a file that is being
 //! written. Memory is bounded by the longest line accepted (16 MiB) plus what matches.
 //!
+//! # What is not read
+//!
+//! A sealed file has an index, by which a query reads only the frames that may hold a match: by time,
+//! by job, trace and session, by machine, worker, level and event. `sealed` says how. [`peek`] tells
+//! what a line says about itself before it is parsed.
+//!
 //! # Features
 //!
 //! `sealed`, on by default: sealed files (`sealed`) and queries over both forms (`query`). Without it
 //! there are names, places, lines and the reader of live files, and no compression library.
+//!
+//! `regex`: regular expressions in the conditions of a query (`query::condition`), which are refused
+//! without it.
 
 #![forbid(unsafe_code)]
 
+mod blocks;
+#[cfg(feature = "sealed")]
+pub mod foreign;
 #[cfg(feature = "sealed")]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::level::Level;
+use crate::names::Signal;
 
 /// A line: its typed view, and the text it was read from.
 ///
@@ -101,6 +102,12 @@ impl Line {
     #[must_use]
     pub fn is_metric(&self) -> bool {
         self.evt == "metric"
+    }
+
+    /// The signal it belongs to, which is that of the day file it was written to.
+    #[must_use]
+    pub fn signal(&self) -> Signal {
+        Signal::of_evt(self.evt.as_bytes())
     }
 
     /// Whether it is a metric line that says how a series stood, not what a job did to it.

@@ -1,5 +1,5 @@
 //! Names of day files: `<signal>-<YYYY-MM-DD>[.<slot>[.<part>]].jsonl`, and `.jsonl.zst` once they
-//! are sealed.
+//! are sealed. Whoever compresses one by `gzip` (`.jsonl.gz`) finds its lines as before.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -33,6 +33,17 @@ impl Signal {
             Self::Events => "events",
             Self::Metrics => "metrics",
             Self::Spans => "spans",
+        }
+    }
+}
+
+impl Signal {
+    /// The signal of lines of an event.
+    pub(crate) fn of_evt(evt: &[u8]) -> Self {
+        match evt {
+            b"span" => Self::Spans,
+            b"metric" => Self::Metrics,
+            _ => Self::Events,
         }
     }
 }
@@ -114,7 +125,7 @@ impl fmt::Display for DayFile {
     }
 }
 
-/// The two forms a day file is kept in.
+/// The forms a day file is kept in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Form {
@@ -122,6 +133,9 @@ pub enum Form {
     Plain,
     /// Compressed and with an index, see the module `sealed`: `.jsonl.zst`.
     Sealed,
+    /// Compressed by `gzip`, which nobody here does: `.jsonl.gz`. It is read; sealing and removing
+    /// leave it alone.
+    Gzip,
 }
 
 /// A day file as it is stored.
@@ -160,10 +174,9 @@ impl StoredFile {
     /// Reads a file name. `None` for every name [`StoredFile::file_name`] would not have written.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        let (name, form) = match name.strip_suffix(SEALED_END) {
-            Some(name) => (name, Form::Sealed),
-            None => (name, Form::Plain),
-        };
+        let end = [Form::Sealed, Form::Gzip].into_iter();
+        let mut compressed = end.filter_map(|form| Some((name.strip_suffix(form.end())?, form)));
+        let (name, form) = compressed.next().unwrap_or((name, Form::Plain));
         Some(Self { day: DayFile::parse(name)?, form })
     }
 
@@ -203,14 +216,20 @@ impl StoredFile {
 impl fmt::Display for StoredFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.day.fmt(f)?;
-        f.write_str(match self.form {
-            Form::Plain => "",
-            Form::Sealed => SEALED_END,
-        })
+        f.write_str(self.form.end())
     }
 }
 
-const SEALED_END: &str = ".zst";
+impl Form {
+    /// What the name of such a file has behind that of the day file.
+    const fn end(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Sealed => ".zst",
+            Self::Gzip => ".gz",
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -265,11 +284,12 @@ mod tests {
     }
 
     #[test]
-    fn sealed_names_are_those_of_day_files_with_an_end() {
+    fn compressed_names_are_those_of_day_files_with_an_end() {
         let day = DayFile::new(Signal::Spans, date(2025, 10, 6), 0, 3);
         for (form, name) in [
             (Form::Plain, "spans-2025-10-06.0.3.jsonl"),
             (Form::Sealed, "spans-2025-10-06.0.3.jsonl.zst"),
+            (Form::Gzip, "spans-2025-10-06.0.3.jsonl.gz"),
         ] {
             let file = StoredFile { day, form };
             assert_eq!(file.file_name(), name);
@@ -279,7 +299,8 @@ mod tests {
             "spans-2025-10-06.zst",
             "spans-2025-10-06.jsonl.zst.zst",
             "spans-2025-10-06.jsonl.zst.tmp",
-            "spans-2025-10-06.jsonl.gz",
+            "spans-2025-10-06.jsonl.gz.zst",
+            "spans-2025-10-06.gz",
             "spans-2025-10-06.00.jsonl.zst",
             ".zst",
         ] {

@@ -11,28 +11,18 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use crate::blocks::Blocks;
+#[cfg(feature = "sealed")]
+pub(crate) use crate::blocks::whole_lines;
+
 /// The longest line that is read, in bytes. Longer ones are skipped.
 pub const LINE_BYTES_MAX: usize = 16 << 20;
-
-/// Measured best for scanning: larger blocks leave the cache, smaller ones cost system calls.
-const BLOCK_BYTES: usize = 256 << 10;
 
 /// Reads a file from its start to the length it had when it was opened.
 ///
 /// What a writer adds meanwhile is not read, so that reading a busy file ends.
 #[derive(Debug)]
-pub struct Reader {
-    file: io::Take<File>,
-    buffer: Vec<u8>,
-    /// The part of `buffer` that holds bytes not given out yet.
-    start: usize,
-    end: usize,
-    /// Place in the file of `buffer[start]`.
-    offset: u64,
-    /// Since where a line has been too long, while its end has not been found.
-    overlong: Option<u64>,
-    finished: bool,
-}
+pub struct Reader(Blocks<Whole>);
 
 /// A stretch of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -112,94 +102,48 @@ impl Reader {
     /// refused (with [`io::ErrorKind::InvalidInput`]) and never waited for.
     pub fn open(path: &Path) -> io::Result<Self> {
         let (file, len) = open_plain(path)?;
-        Ok(Self {
-            file: file.take(len),
-            buffer: Vec::new(),
-            start: 0,
-            end: 0,
-            offset: 0,
-            overlong: None,
-            finished: false,
-        })
+        Ok(Self(Blocks::new(Whole::new(file, len))))
     }
 
     /// The next stretch, `None` at the end.
     ///
     /// # Errors
-    /// What the system says. The reader is at its end then.
+    /// What the system says; [`io::ErrorKind::UnexpectedEof`] where somebody cut the file off while
+    /// it was read. The reader is at its end then. So it is after 1 GiB without a line break, which
+    /// is an [`io::ErrorKind::InvalidData`].
     pub fn next_chunk(&mut self) -> io::Result<Option<Chunk<'_>>> {
-        loop {
-            let unread = &self.buffer[self.start..self.end];
-            if let Some(from) = self.overlong {
-                let found = memchr::memchr(b'\n', unread);
-                self.consume(found.map_or(self.end - self.start, |at| at + 1));
-                if found.is_some() || self.finished {
-                    self.overlong = None;
-                    return Ok(Some(Chunk::Overlong { offset: from }));
-                }
-            } else if let Some(length) = whole_lines(unread) {
-                let (start, offset) = (self.start, self.offset);
-                self.consume(length);
-                let bytes = &self.buffer[start..start + length];
-                return Ok(Some(Chunk::Lines { offset, bytes }));
-            } else if unread.len() > LINE_BYTES_MAX {
-                self.overlong = Some(self.offset);
-                continue;
-            } else if self.finished {
-                if unread.is_empty() {
-                    return Ok(None);
-                }
-                let (start, end, offset) = (self.start, self.end, self.offset);
-                self.consume(end - start);
-                return Ok(Some(Chunk::HalfLine { offset, bytes: &self.buffer[start..end] }));
-            }
-            self.fill().inspect_err(|_| self.finished = true)?;
-        }
+        self.0.next_chunk()
     }
 
     /// Bytes read so far.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
-        self.offset + (self.end - self.start) as u64
-    }
-
-    fn consume(&mut self, bytes: usize) {
-        self.start += bytes;
-        self.offset += bytes as u64;
-    }
-
-    /// Reads behind what is left, which is moved to the front first.
-    fn fill(&mut self) -> io::Result<()> {
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        if self.buffer.len() - self.end < BLOCK_BYTES / 2 {
-            // Doubling keeps a long line linear; a line that was long is no reason to keep the room.
-            let room = (self.end * 2).clamp(BLOCK_BYTES, LINE_BYTES_MAX + BLOCK_BYTES);
-            self.buffer.resize(room.max(self.end + 1), 0);
-        } else if self.end == 0 && self.buffer.len() > BLOCK_BYTES {
-            self.buffer.truncate(BLOCK_BYTES);
-            self.buffer.shrink_to_fit();
-        }
-        let read = loop {
-            match self.file.read(&mut self.buffer[self.end..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other?,
-            }
-        };
-        self.end += read;
-        self.finished = read == 0;
-        Ok(())
+        self.0.bytes_read()
     }
 }
 
-/// The length of the whole lines at the front that are given out together. `None` where there are
-/// none, or where the first is too long.
-pub(crate) fn whole_lines(bytes: &[u8]) -> Option<usize> {
-    if bytes.len() <= LINE_BYTES_MAX {
-        return memchr::memrchr(b'\n', bytes).map(|at| at + 1);
+/// A file up to the length it had when it was opened. That it ends before is an error.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    file: io::Take<File>,
+    len: u64,
+}
+
+impl Whole {
+    pub(crate) fn new(file: File, len: u64) -> Self {
+        Self { file: file.take(len), len }
     }
-    memchr::memchr(b'\n', bytes).filter(|at| *at <= LINE_BYTES_MAX).map(|at| at + 1)
+}
+
+impl Read for Whole {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        if read == 0 && !buffer.is_empty() && self.file.limit() > 0 {
+            let what = format!("was cut off while it was read: it had {} bytes", self.len);
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what));
+        }
+        Ok(read)
+    }
 }
 
 /// Opens a plain file without following a symbolic link in its last component, and tells its length.
@@ -230,7 +174,7 @@ pub(crate) fn open_plain(path: &Path) -> io::Result<(File, u64)> {
     Ok((file, metadata.len()))
 }
 
-fn refusal(what: &str) -> io::Error {
+pub(crate) fn refusal(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, what)
 }
 

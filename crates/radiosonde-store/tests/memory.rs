@@ -1,11 +1,12 @@
-//! Sealing and reading take a few MiB, however long the file. A program of its own, since the
-//! highest amount of memory is that of the whole process.
+//! Sealing, reading and asking take a few MiB, however long the file and however much matches. A
+//! program of its own with one test, since the highest amount of memory is that of the whole process.
 #![cfg(target_os = "linux")]
 #![cfg(feature = "sealed")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fs;
 use std::io::{BufWriter, Write as _};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use radiosonde_store::Query;
@@ -30,11 +31,17 @@ fn most<T>(work: impl FnOnce() -> T) -> (u64, T) {
     (status("VmHWM").saturating_sub(before), result)
 }
 
-/// Every line with a trace of its own, which is the most an index can have.
-fn write(path: &Path, lines: u64) {
+/// For lines of frames that are read ahead, by four threads at most.
+const STREAMING_BYTES_MAX: u64 = 40 << 20;
+/// What may wait for its turn in memory, and what it takes besides.
+const WAITING_BYTES_MAX: u64 = (32 << 20) + (16 << 20);
+
+/// Every line with a trace of its own, which is the most an index can have. The times are those of
+/// `order`.
+fn write(path: &Path, lines: u64, order: impl Fn(u64) -> u64) {
     let mut out = BufWriter::new(fs::File::create(path).unwrap());
     let filler = "x".repeat(300);
-    for n in 0..lines {
+    for n in (0..lines).map(order) {
         let trace = u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
         writeln!(
             out,
@@ -52,7 +59,7 @@ fn a_long_file_takes_no_more_memory_than_a_short_one() {
     let dir = tempfile::tempdir().unwrap();
     let source = dir.path().join("events-2025-10-06.jsonl");
     let target = dir.path().join("events-2025-10-06.jsonl.zst");
-    write(&source, 400_000);
+    write(&source, 400_000, |n| n);
     assert!(source.metadata().unwrap().len() > 150 << 20);
     let (sealing, sealed) =
         most(|| seal(&source, &target, &SealOptions::default(), &mut || true).unwrap());
@@ -75,10 +82,42 @@ fn a_long_file_takes_no_more_memory_than_a_short_one() {
     query.job = Some("job-1234".to_owned());
     let (asking, answer) = most(|| query.run());
     assert_eq!(answer.lines.len(), 100);
-    eprintln!("sealing {sealing}, comparing {comparing}, reading {reading}, asking {asking} bytes");
+    query.job = None;
+    let (streaming, lines) = most(|| count(&query));
+    assert_eq!(lines, 400_000);
+    eprintln!(
+        "sealing {sealing}, comparing {comparing}, reading {reading}, asking {asking}, streaming {streaming} bytes"
+    );
     for (what, bytes) in
         [("sealing", sealing), ("comparing", comparing), ("reading", reading), ("asking", asking)]
     {
         assert!(bytes < BYTES_MAX + index, "{what} took {bytes} bytes");
     }
+    assert!(streaming < STREAMING_BYTES_MAX, "streaming took {streaming} bytes");
+    shuffled_lines_wait_in_files(dir.path());
+}
+
+/// Hands out all lines, which are sorted by time, and counts them.
+fn count(query: &Query) -> u64 {
+    let (mut lines, mut last) = (0, None);
+    let reading = query.stream(&mut |line| {
+        assert!(last <= Some(line.ts));
+        last = Some(line.ts);
+        lines += 1;
+        ControlFlow::Continue(())
+    });
+    assert!(!reading.is_partial(), "{reading:?}");
+    lines
+}
+
+/// No line stands near its place, so that all have to wait for the last.
+fn shuffled_lines_wait_in_files(dir: &Path) {
+    let dir = dir.join("shuffled");
+    fs::create_dir(&dir).unwrap();
+    write(&dir.join("events-2025-10-06.jsonl"), 200_000, |n| n * 77_773 % 200_000);
+    let query = Query::new(vec![dir]);
+    let (streaming, lines) = most(|| count(&query));
+    assert_eq!(lines, 200_000);
+    eprintln!("streaming shuffled lines {streaming} bytes");
+    assert!(streaming < WAITING_BYTES_MAX, "streaming shuffled lines took {streaming} bytes");
 }

@@ -17,7 +17,9 @@ use crate::when;
 /// What to look for. Conditions given together must all hold.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Select {
-    /// Telemetry directory, or one day file; repeat for several
+    /// Telemetry directory, file, quoted pattern, or - for standard input; repeat for several
+    ///
+    /// A file has any name and is text, gzip or zstd: what it is, its first bytes say.
     ///
     /// Default: $RADIOSONDE_DIR, else $STATE_DIRECTORY, else ./data/telemetry, else every service
     /// below $XDG_STATE_HOME/radiosonde (~/.local/state/radiosonde).
@@ -216,6 +218,11 @@ impl Show {
     /// Whether programs read it.
     pub(crate) fn is_json(&self) -> bool {
         self.output() == Output::Json
+    }
+
+    /// Whether it is rows of columns, or objects, for programs.
+    pub(crate) fn is_for_programs(&self) -> bool {
+        matches!(self.output(), Output::Csv | Output::Json)
     }
 
     /// What was asked for; `--json` goes first.

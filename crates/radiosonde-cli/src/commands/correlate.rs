@@ -34,6 +34,7 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
                 .to_owned(),
         ));
     }
+    select.refuse_stdin("correlate")?;
     let mut query = select.query(&[])?;
     // They belong to the process, whichever machine it is on, and not to this story.
     query.except_snapshots = !select.show.is_json();

@@ -6,6 +6,7 @@ mod coverage;
 mod doctor;
 mod linked;
 mod logs;
+mod man;
 mod metrics;
 mod ops;
 mod removed;
@@ -16,7 +17,7 @@ mod top;
 mod trace;
 mod unfiled;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 use radiosonde_events::clean_json_for_terminal;
 use radiosonde_store::Line;
@@ -25,6 +26,7 @@ use radiosonde_store::query::Found;
 use crate::args::{self, Command};
 use crate::outcome::{FOUND, Stop};
 use crate::recover;
+use crate::render::is_terminal;
 
 pub(crate) use crate::commands::removed::sums as removed_in_all;
 
@@ -44,7 +46,7 @@ pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
         Command::Doctor(args) => doctor::run(args, out),
         Command::Spool(command) => spool::run(command, out),
         Command::Ops(command) => ops::run(command, out),
-        Command::Man => man(out),
+        Command::Man => man::run(out),
         Command::Completions { shell } => completions(*shell, out),
     }
 }
@@ -56,11 +58,6 @@ fn completions(shell: clap_complete::Shell, out: &mut dyn Write) -> Result<u8, S
     Ok(FOUND)
 }
 
-fn man(out: &mut dyn Write) -> Result<u8, Stop> {
-    clap_mangen::Man::new(args::command()).render(out)?;
-    Ok(FOUND)
-}
-
 /// Prints a line as it is stored. On a terminal, characters that would act on it are written as
 /// the JSON escapes they could have been stored as.
 fn print_stored(line: &Line, out: &mut dyn Write) -> Result<(), Stop> {
@@ -68,12 +65,12 @@ fn print_stored(line: &Line, out: &mut dyn Write) -> Result<(), Stop> {
 }
 
 /// The slot of the process that wrote a line, as its file has it.
-const fn slot(found: &Found<'_>) -> u32 {
-    found.file.day.slot
+fn slot(found: &Found<'_>) -> u32 {
+    found.file.map_or(0, |file| file.day.slot)
 }
 
 fn print_json(object: &str, out: &mut dyn Write) -> Result<(), Stop> {
-    if std::io::stdout().is_terminal() {
+    if is_terminal() {
         writeln!(out, "{}", clean_json_for_terminal(object))?;
     } else {
         writeln!(out, "{object}")?;

@@ -22,6 +22,7 @@ pub(crate) fn run(args: &TraceArgs, out: &mut dyn Write) -> Result<u8, Stop> {
                 .to_owned(),
         ));
     }
+    select.refuse_stdin("trace")?;
     // The level is about the events; a span belongs to the tree whatever its level.
     let mut spans = select.query(&[Signal::Spans])?;
     spans.level = None;

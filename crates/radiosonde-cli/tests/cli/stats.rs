@@ -3,7 +3,7 @@
 use radiosonde_store::sealed::{SealOptions, seal};
 use serde_json::Value;
 
-use crate::fixture::{Dir, Ran, event, lines};
+use crate::fixture::{Dir, Ran, command, event, lines, run};
 
 fn objects(ran: &Ran) -> Vec<Value> {
     ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -100,6 +100,11 @@ fn what_is_no_line_is_counted_and_escapes_stay_escapes() {
 fn nothing_is_told_as_nothing() {
     let dir = Dir::empty();
     let _ = dir.run("stats").exits(1).tells(&["no lines in"]);
+    // Files of other programs are told, not taken for nothing.
+    dir.write("app.log", "{}");
+    let other = dir.path().join("app.log");
+    let ran = run(command(&["stats", "--dir", other.to_str().unwrap()]));
+    let _ = ran.exits(3).tells(&["no day file"]);
     let _ = Dir::story().run("stats --since 2030-01-01").exits(1).tells(&["of this time"]);
     let _ = Dir::story().run("stats --since 2026-01-01 --until 2025-01-01").exits(2);
 }

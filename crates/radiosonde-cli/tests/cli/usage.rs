@@ -28,6 +28,7 @@ fn what_cannot_be_meant_is_refused_with_a_word_on_what_to_write() {
             "correlate 00-0EDADBC0a1b2c3d4e5f60718293a4b5c-00f067aa0ba902b7-01",
             "correlate --trace 0edadbc0a1b2c3d4e5f60718293a4b5c\n",
         ),
+        ("correlate o-1 --trace 0e", "correlate --job o-1, or --trace,"),
         ("trace xyz", "hex digits"),
         ("logs -n 0", "1 or more"),
         ("logs -n -3", "1 or more"),
@@ -92,7 +93,7 @@ fn a_directory_that_is_not_there_is_told_from_an_empty_one() {
     let dir = Dir::story();
     let _ = dir.run("logs --dir /no/such/place").exits(2).tells(&["/no/such/place does not exist"]);
     dir.write("notes.txt", "");
-    for args in ["logs", "removed", "recover"] {
+    for args in ["removed", "recover"] {
         let file = dir.path().join("notes.txt");
         let ran = dir.run(&format!("{args} --dir {}", file.display()));
         let _ = ran.exits(2).tells(&["notes.txt is not a directory"]);
@@ -294,6 +295,9 @@ fn completions_know_every_subcommand() {
             "retry-quarantined",
             "check",
             "diff",
+            // Values, of levels and of outputs.
+            "critical",
+            "csv",
         ]);
         assert!(ran.out.starts_with(begins), "{shell}: {:.80}", ran.out);
         assert_eq!(ran.err, "");
@@ -308,11 +312,19 @@ fn completions_know_every_subcommand() {
 fn bash_completes_by_the_script() {
     let dir = Dir::empty();
     dir.write("script", run(command(&["completions", "bash"])).exits(0).out);
-    let complete = r#"source "$1" && COMP_WORDS=(radiosonde rem) COMP_CWORD=1 && \
-        _radiosonde radiosonde rem radiosonde && printf '%s\n' "${COMPREPLY[@]}""#;
-    let mut bash = std::process::Command::new("bash");
-    let _ = bash.args(["--norc", "-c", complete, "bash"]).arg(dir.path().join("script"));
-    assert_eq!(run(bash).exits(0).out, "removed\n");
+    let complete = r#"source "$1" && shift && COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) && \
+        _radiosonde radiosonde "${@: -1}" "${@: -2:1}" && printf '%s\n' "${COMPREPLY[@]}""#;
+    for (words, expect) in [
+        ("radiosonde rem", "removed\n"),
+        ("radiosonde logs --level wa", "warning\n"),
+        ("radiosonde logs --output c", "csv\n"),
+        ("radiosonde trace --output c", "\n"),
+    ] {
+        let mut bash = std::process::Command::new("bash");
+        let _ = bash.args(["--norc", "-c", complete, "bash"]).arg(dir.path().join("script"));
+        let _ = bash.args(words.split(' '));
+        assert_eq!(run(bash).exits(0).out, expect, "{words}");
+    }
 }
 
 #[test]

@@ -10,22 +10,49 @@
 //! | | order | held in memory | duplicates |
 //! | --- | --- | --- | --- |
 //! | [`Query::scan`] | as in the files | one line | given out |
-//! | [`Query::stream`] | by time | 56 bytes for each match | removed |
+//! | [`Query::stream`] | by time | lines before their turn, at most 32 MiB | removed |
 //! | [`Query::run`] | by time | the matches, at most [`Query::limit`] | removed |
 //!
 //! Lines that do not match are never held. Duplicates (recovery after a crash may write a line
 //! twice) are told by their `id`. Where a day file stands beside its sealed form, the day file alone
 //! is read, after comparing them; where they differ, both are.
+//!
+//! # How the order comes about
+//!
+//! Lines of a file are sorted nearly, and not by any rule: threads overtake each other, and what was
+//! recovered after a crash may be a week late. So each file is known by its stretches and the times
+//! these hold: of sealed files from their index, of day files by one pass over them that looks at the
+//! times alone. A stretch is read when its first line may be the next; what is read and not due yet
+//! waits. The order is exact, whatever the clock did: a clock that went backwards only makes stretches
+//! overlap, so that more has to wait. With a limit, stretches behind the last line wanted are not read.
+//! What cannot be read by stretches (what others compressed whole, standard input, a sealed file without
+//! a usable index) is gone through at once, and all of its matches wait.
+//!
+//! Between the pass and the reading of a stretch a day file may be sealed: its lines are found in its
+//! sealed form, at the same places. One that was cut off or overwritten meanwhile is named in
+//! [`Reading::unreadable`].
 
-mod collect;
 pub mod condition;
+mod entry;
+mod files;
 mod filter;
+mod judge;
+mod kept;
+mod limits;
+mod merge;
+mod opened;
 mod pass;
-mod replay;
+mod plan;
+mod pool;
+mod reading;
+mod scan;
+mod segment;
 mod source;
+mod spill;
+mod supply;
+mod survey;
 
 use std::collections::BTreeSet;
-use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -34,21 +61,23 @@ use jiff::Timestamp;
 use crate::level::Level;
 use crate::line::Line;
 use crate::names::{Signal, StoredFile};
-use crate::query::collect::{Index, Kept};
-use crate::query::filter::Needle;
-use crate::query::pass::Pass;
-use crate::query::source::{Ended, Source, covered, gone_to};
-use crate::sealed::{Damage, Wanted};
+use crate::query::judge::Judges;
+use crate::query::limits::Limits;
+use crate::query::opened::Opened;
+use crate::sealed::Wanted;
 
 pub use crate::query::condition::{Condition, InvalidCondition};
 pub use crate::query::filter::{InvalidId, check_id, trace_prefix};
+pub use crate::query::reading::{Damaged, Reading, SKIPS_KEPT_MAX, Skip, Unreadable};
 
 /// What to look for. Every condition that is set must hold.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Query {
-    /// Directories whose day files are read, folders in them are not; or single day files, by their
-    /// paths.
+    /// Directories whose day files are read, folders in them are not; or single files of any name,
+    /// by their paths: day files in any form, and others, which [`crate::foreign`] tells of; `-` is
+    /// standard input. What is named here is found behind a symbolic link as well; in directories
+    /// none is followed.
     pub dirs: Vec<PathBuf>,
     /// Signals to read. Default: none given, meaning all.
     pub signals: Vec<Signal>,
@@ -102,83 +131,6 @@ pub struct Answer {
     pub reading: Reading,
 }
 
-/// How reading the files went.
-#[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct Reading {
-    /// Files gone through to their end, [`Reading::files_skipped`] among them.
-    pub files_read: u64,
-    /// Sealed files of which only the index was read, since nothing in them could match.
-    pub files_skipped: u64,
-    /// Frames of sealed files that were read.
-    pub frames_read: u64,
-    /// Frames of sealed files that were not read, since nothing in them could match.
-    pub frames_skipped: u64,
-    /// Bytes read from files, as they are stored; what is read twice counts twice.
-    pub bytes_read: u64,
-    /// Bytes of files and of frames that were not read, as they are stored, since nothing in them
-    /// could match.
-    pub bytes_skipped: u64,
-    /// Lines that were taken apart to be judged; of the others a look at their bytes told enough.
-    pub lines_parsed: u64,
-    /// Lines that were found again under the same `id` and left out.
-    pub duplicates: u64,
-    /// Bytes written to temporary files, since what matched was too much to be sorted in memory.
-    pub bytes_spilled: u64,
-    /// Lines that matched, before a limit. Where a limit applies, a line that stands in the files
-    /// twice may count twice.
-    pub matched: u64,
-    /// Stretches that are no lines, the first [`SKIPS_KEPT_MAX`]. A query by id judges only lines
-    /// that hold the id.
-    pub skips: Vec<Skip>,
-    /// How many stretches are no lines, in all.
-    pub skipped: u64,
-    /// What is wrong with sealed files, the first [`SKIPS_KEPT_MAX`].
-    pub damaged: Vec<Damaged>,
-    /// How often something is wrong with a sealed file, in all.
-    pub damages: u64,
-    /// How often of these lines may be missing because of it.
-    pub damages_with_loss: u64,
-    /// Files and directories that could not be read, or not to their end.
-    pub unreadable: Vec<Unreadable>,
-    /// Whether [`Query::bytes_max`] ended it, so that lines may be missing.
-    pub is_cut_off: bool,
-}
-
-/// A stretch of a file that is no line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Skip {
-    /// The file.
-    pub file: PathBuf,
-    /// Where the stretch begins, in bytes; for a sealed file, in bytes of the day file it was made of.
-    pub offset: u64,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-/// Something wrong with a sealed file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Damaged {
-    /// The file.
-    pub file: PathBuf,
-    /// Where and what.
-    pub damage: Damage,
-}
-
-/// A file or directory that could not be read.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Unreadable {
-    /// The file or directory.
-    pub path: PathBuf,
-    /// How far it was read, in bytes.
-    pub offset: u64,
-    /// What the system says.
-    pub error: io::Error,
-}
-
 /// A matching line and where it stands.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -187,11 +139,12 @@ pub struct Found<'a> {
     pub line: Line,
     /// The directory of its file.
     pub dir: &'a Path,
-    /// The name of its file.
-    pub file: StoredFile,
-    /// Where the line begins in its file, in bytes; in a sealed one, in the day file it was made of.
+    /// The name of its file, where that is one of a day file.
+    pub file: Option<StoredFile>,
+    /// What it is about: as its file says, or itself in a file that does not.
+    pub signal: Signal,
+    /// Where the line begins in its file, in bytes; in a compressed one, in what it was made of.
     pub offset: u64,
-    index: u32,
 }
 
 impl Query {
@@ -204,143 +157,63 @@ impl Query {
     /// Finds all matching lines, or as many as [`Query::limit`] says, sorted by time.
     #[must_use]
     pub fn run(&self) -> Answer {
-        let mut kept = Kept::new(self.limit, self.tail);
-        let mut reading = self.scan(&mut |found| kept.push(found));
-        let (lines, duplicates) = kept.into_lines();
-        reading.matched -= duplicates;
-        Answer { lines, reading }
+        self.run_within(&Limits::default())
     }
 
-    /// Hands every matching line to `each`, sorted by time, until `each` breaks off. Reads the
-    /// files twice instead of holding the lines; ignores [`Query::limit`].
+    /// Hands every matching line to `each`, sorted by time and each once, until `each` breaks off.
+    /// Ignores [`Query::limit`].
+    ///
+    /// What matches may be more than memory holds: where lines lie so far from their place that more
+    /// than 32 MiB have to wait for their turn, they wait in temporary files, in `$TMPDIR`, which
+    /// nobody else can read and which are gone when the query is. Where these cannot be written, the
+    /// query ends, and [`Reading::unreadable`] says so.
     pub fn stream(&self, each: &mut dyn FnMut(&Line) -> ControlFlow<()>) -> Reading {
-        let mut index = Index::default();
-        let mut reading = Reading::default();
-        let mut files = self.files(&mut reading);
-        self.scan_files(&mut files, &mut reading, &mut |found| index.push(&found));
-        index.replay(&files, &mut reading, each);
-        reading
+        self.stream_within(&Limits::default(), each)
     }
 
     /// Hands every matching line to `each` as it is read: unsorted, duplicates included. Ignores
     /// [`Query::limit`].
     pub fn scan(&self, each: &mut dyn FnMut(Found<'_>)) -> Reading {
         let mut reading = Reading::default();
-        let mut files = self.files(&mut reading);
-        self.scan_files(&mut files, &mut reading, each);
+        let judges = Judges::new(self);
+        let wanted = Wanted::of(self);
+        let mut bytes_left = self.bytes_max.unwrap_or(u64::MAX);
+        let _ = self.each_file(&mut reading, &mut |source, _, reading| {
+            let opened = Opened::open(source, &wanted).map_err(|error| (0, error))?;
+            let judge = judges.of(source);
+            pass::read(opened, source, &mut bytes_left, reading, &mut |piece, reading| {
+                scan::piece(judge, source, &piece, reading, each);
+            })
+        });
         reading
     }
 
-    fn scan_files(
+    fn run_within(&self, limits: &Limits) -> Answer {
+        // One more tells whether there are more.
+        let most = self.limit.map_or(usize::MAX, |limit| limit.saturating_add(1));
+        let (mut lines, reading) = if self.tail && self.limit.is_some() {
+            merge::newest(self, limits, most)
+        } else {
+            let mut lines = Vec::new();
+            let reading = self.stream_within(limits, &mut |line| {
+                lines.push(line.clone());
+                if lines.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            (lines, reading)
+        };
+        let more = self.limit.map_or(0, |limit| lines.len().saturating_sub(limit));
+        let _ = if self.tail { lines.drain(..more) } else { lines.drain(lines.len() - more..) };
+        Answer { lines, reading }
+    }
+
+    fn stream_within(
         &self,
-        files: &mut Vec<Source>,
-        reading: &mut Reading,
-        each: &mut dyn FnMut(Found<'_>),
-    ) {
-        let needle = Needle::of(self);
-        let wanted = Wanted::of(self);
-        let mut bytes_left = self.bytes_max.unwrap_or(u64::MAX);
-        let mut before: Option<(Source, Ended)> = None;
-        let mut index = 0;
-        while let Some(source) = files.get(index) {
-            let source = source.clone();
-            if covered(&source, before.as_ref(), reading) {
-                index += 1;
-                continue;
-            }
-            let mut pass = Pass {
-                query: self,
-                needle: needle.as_ref(),
-                wanted: &wanted,
-                source: &source,
-                index: u32::try_from(index).unwrap_or(u32::MAX),
-                bytes_left: &mut bytes_left,
-                reading: &mut *reading,
-                each: &mut *each,
-            };
-            let ended = match pass.read() {
-                Ok(()) if reading.is_cut_off => return,
-                Ok(()) => {
-                    reading.files_read += 1;
-                    Ended::Read
-                }
-                // Retention removed it after the directory was listed, or it was sealed meanwhile.
-                Err((0, error)) if error.kind() == io::ErrorKind::NotFound => {
-                    let instead = gone_to(&source, files);
-                    files.splice(index + 1..=index, instead);
-                    Ended::Gone
-                }
-                Err((offset, error)) => {
-                    reading.unreadable.push(Unreadable { path: source.path(), offset, error });
-                    if offset == 0 { Ended::Unread } else { Ended::Read }
-                }
-            };
-            before = Some((source, ended));
-            index += 1;
-        }
+        limits: &Limits,
+        each: &mut dyn FnMut(&Line) -> ControlFlow<()>,
+    ) -> Reading {
+        merge::by_time(self, limits, each)
     }
 }
-
-impl Reading {
-    /// Adds how another reading went. What both found wrong with sealed files counts once.
-    pub fn merge(&mut self, other: Self) {
-        self.merge_damage(&other);
-        self.files_read += other.files_read;
-        self.files_skipped += other.files_skipped;
-        self.frames_read += other.frames_read;
-        self.frames_skipped += other.frames_skipped;
-        self.bytes_read += other.bytes_read;
-        self.bytes_skipped += other.bytes_skipped;
-        self.lines_parsed += other.lines_parsed;
-        self.duplicates += other.duplicates;
-        self.bytes_spilled += other.bytes_spilled;
-        self.matched += other.matched;
-        self.skipped += other.skipped;
-        let room = SKIPS_KEPT_MAX.saturating_sub(self.skips.len());
-        self.skips.extend(other.skips.into_iter().take(room));
-        self.unreadable.extend(other.unreadable);
-        self.is_cut_off |= other.is_cut_off;
-    }
-
-    /// Adds what another reading of the same directories found wrong with sealed files and this one
-    /// did not: each reads only the frames that may hold what it looks for.
-    pub fn merge_damage(&mut self, other: &Self) {
-        for Damaged { file, damage } in &other.damaged {
-            let known = |known: &Damaged| known.file == *file && known.damage == *damage;
-            if !self.damaged.iter().any(known) {
-                self.damage(file.clone(), damage.clone());
-            }
-        }
-        // More than were kept: which of them are known cannot be told.
-        let unnamed = other.damages - other.damaged.len() as u64;
-        self.damages += unnamed;
-        self.damages_with_loss += unnamed.min(other.damages_with_loss);
-    }
-
-    /// Whether something could not be read, so that lines may be missing.
-    #[must_use]
-    pub fn is_partial(&self) -> bool {
-        self.skipped > 0 || self.damages_with_loss > 0 || !self.unreadable.is_empty()
-    }
-
-    fn damage(&mut self, file: PathBuf, damage: Damage) {
-        self.damages += 1;
-        self.damages_with_loss += u64::from(damage.lines_lost);
-        if self.damaged.len() < SKIPS_KEPT_MAX {
-            self.damaged.push(Damaged { file, damage });
-        }
-    }
-
-    fn skip(&mut self, file: PathBuf, offset: u64, reason: String) {
-        self.skipped += 1;
-        if self.skips.len() < SKIPS_KEPT_MAX {
-            self.skips.push(Skip { file, offset, reason });
-        }
-    }
-}
-
-/// How many [`Skip`]s, and as many [`Damaged`], a [`Reading`] names; beyond, they are only counted.
-pub const SKIPS_KEPT_MAX: usize = 100;
 
 #[cfg(test)]
 mod tests;

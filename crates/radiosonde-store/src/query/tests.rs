@@ -3,9 +3,17 @@
 use std::fs;
 
 use super::*;
+use crate::names::DayFile;
 
+#[cfg(feature = "gzip")]
+#[path = "tests_of_foreign.rs"]
+mod foreign_files;
 #[path = "tests_of_links.rs"]
 mod links;
+#[path = "tests_of_model.rs"]
+mod model;
+#[path = "tests_of_order.rs"]
+mod order;
 #[path = "tests_of_sealed.rs"]
 mod sealed_files;
 
@@ -83,7 +91,7 @@ fn a_single_day_file_is_read_alone_and_a_missing_one_is_told() {
     assert_eq!(of("events-2025-10-06.jsonl", &[]), ("m1".to_owned(), 0));
     assert_eq!(of("events-2025-10-06.jsonl", &[Signal::Spans]), (String::new(), 0));
     assert_eq!(of("events-2025-10-07.jsonl", &[]), (String::new(), 1));
-    assert_eq!(of("notes.jsonl", &[]), (String::new(), 1));
+    assert_eq!(of("notes.jsonl", &[]), ("m2".to_owned(), 0));
 }
 
 #[test]

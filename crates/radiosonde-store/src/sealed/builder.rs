@@ -4,10 +4,13 @@ use std::io::{self, Write};
 
 use crate::sealed::filter::{self, Key};
 use crate::sealed::index::{
-    FRAME_BYTES, FRAME_FILTERS, FRAMES, HAS_FILTER, RUN_FILTERS, SECTION_BYTES_MAX,
-    SKIPPABLE_HEAD_BYTES, SKIPPABLE_MAGIC, TAIL_MAGIC, TOTALS, TRAILER_BYTES, Totals, VERSION,
+    FRAME_BYTES, FRAME_FILTERS, FRAMES, HAS_FILTER, PAGES, RUN_FILTERS, SECTION_BYTES_MAX,
+    SKIPPABLE_HEAD_BYTES, SKIPPABLE_MAGIC, TAIL_MAGIC, TOTALS, TRAILER_BYTES, Totals, VALUES,
+    VERSION,
 };
+use crate::sealed::pages;
 use crate::sealed::scan::{Facts, NO_TIME};
+use crate::sealed::values::Values;
 
 /// Collects the entries while frames are written.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub(super) struct Builder {
     run_filters: Vec<u8>,
     run_keys: Vec<Key>,
     run_start: u64,
+    /// Of the frames so far, and of the one whose lines are looked at.
+    pub(super) values: Values,
 }
 
 /// A frame that was written.
@@ -38,6 +43,7 @@ impl Builder {
             run_filters: Vec::new(),
             run_keys: Vec::new(),
             run_start: 0,
+            values: Values::new(),
         }
     }
 
@@ -74,6 +80,7 @@ impl Builder {
         totals.lines += facts.lines;
         totals.ts = (totals.ts.0.min(facts.ts.0), totals.ts.1.max(facts.ts.1));
         totals.frames += 1;
+        self.values.end_frame();
         self.run_keys.extend(facts.keys);
         if self.run_keys.len() >= 2 * RUN_KEYS_MAX {
             self.run_keys.sort_unstable();
@@ -110,12 +117,16 @@ impl Builder {
             self.end_run();
         }
         let totals = self.totals.encode();
-        let sections: [(u32, &[u8]); 4] = [
-            (TOTALS, &totals),
-            (FRAMES, &self.frames),
+        let pages = pages::encode(&self.frame_filters, &self.run_filters);
+        let values = self.values.encode();
+        // What every query reads stands last, where one read gets it with the trailer.
+        let mut sections: Vec<(u32, &[u8])> = vec![
             (FRAME_FILTERS, &self.frame_filters),
             (RUN_FILTERS, &self.run_filters),
+            (FRAMES, &self.frames),
         ];
+        sections.extend(values.as_deref().map(|values| (VALUES, values)));
+        sections.extend([(PAGES, pages.as_slice()), (TOTALS, &totals)]);
         write_sections(&sections, out)
     }
 }
@@ -140,7 +151,7 @@ pub(crate) fn write_sections(sections: &[(u32, &[u8])], out: &mut dyn Write) -> 
     trailer.extend(TAIL_MAGIC);
 
     out.write_all(&SKIPPABLE_MAGIC.to_le_bytes())?;
-    // Three sections of at most 64 MiB each fit.
+    // A few sections of at most 64 MiB each fit.
     out.write_all(&((length - SKIPPABLE_HEAD_BYTES) as u32).to_le_bytes())?;
     for (_, bytes) in sections {
         out.write_all(bytes)?;

@@ -7,7 +7,8 @@ use std::path::Path;
 use zstd::stream::raw::{DParameter, Decoder, Operation};
 
 use crate::reader::{Chunk, open_plain};
-use crate::sealed::index::{Frame, Index, Unusable};
+use crate::sealed::entries::Frame;
+use crate::sealed::index::{Index, Unusable};
 use crate::sealed::look::clamp;
 use crate::sealed::pace::Pace;
 use crate::sealed::reader::Reader;

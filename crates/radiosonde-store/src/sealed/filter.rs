@@ -57,16 +57,32 @@ fn spread(mut number: u64) -> u64 {
     number ^ (number >> 33)
 }
 
-/// A filter in the bytes of an index.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Filter<'a> {
+/// What a filter says before its fingerprints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
     seed: u64,
     segment_length: u32,
     segments_length: u32,
+}
+
+/// Where the fingerprints of a key are in a filter, counted in fingerprints, and what they make
+/// together when the key was put in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Probe {
+    pub(super) places: [u32; 3],
+    pub(super) expected: u16,
+}
+
+/// A filter in the bytes of an index.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Filter<'a> {
+    shape: Shape,
     fingerprints: &'a [u8],
 }
 
-const HEAD_BYTES: usize = 16;
+pub(super) const HEAD_BYTES: usize = 16;
+/// Of a fingerprint.
+pub(super) const PRINT_BYTES: usize = 2;
 /// `xorf` makes no longer ones; a power of two.
 const SEGMENT_LENGTH_MAX: u32 = 1 << 18;
 
@@ -87,42 +103,72 @@ pub(super) fn build(keys: &[Key]) -> Option<Vec<u8>> {
     keys.iter().all(|key| filter.may_hold(*key)).then_some(bytes)
 }
 
-impl<'a> Filter<'a> {
-    /// `None` for bytes that are no filter. Whatever is read here can be asked without a panic.
-    pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let (seed, rest) = bytes.split_first_chunk()?;
+impl Shape {
+    /// `None` for the head of what is no filter. Every place in a filter of this shape lies among its
+    /// fingerprints.
+    pub(super) fn parse(head: &[u8; HEAD_BYTES]) -> Option<Self> {
+        let (seed, rest) = head.split_first_chunk()?;
         let (segment_length, rest) = rest.split_first_chunk()?;
-        let (segments_length, fingerprints) = rest.split_first_chunk()?;
+        let (segments_length, _) = rest.split_first_chunk()?;
+        let seed = u64::from_le_bytes(*seed);
         let segment_length = u32::from_le_bytes(*segment_length);
         let segments_length = u32::from_le_bytes(*segments_length);
-        let prints = u64::from(segments_length) + 2 * u64::from(segment_length);
         let sound = segment_length.is_power_of_two()
             && segment_length <= SEGMENT_LENGTH_MAX
             && segments_length > 0
             && segments_length.is_multiple_of(segment_length)
-            && fingerprints.len() as u64 == 2 * prints;
-        let seed = u64::from_le_bytes(*seed);
-        sound.then_some(Self { seed, segment_length, segments_length, fingerprints })
+            && segments_length <= u32::MAX - 2 * SEGMENT_LENGTH_MAX;
+        sound.then_some(Self { seed, segment_length, segments_length })
     }
 
-    /// Whether the key may have been put in. Never false for one that was.
-    pub(super) fn may_hold(&self, key: Key) -> bool {
+    /// Length of all fingerprints, in bytes.
+    pub(super) fn prints_bytes(&self) -> u64 {
+        let prints = u64::from(self.segments_length) + 2 * u64::from(self.segment_length);
+        PRINT_BYTES as u64 * prints
+    }
+
+    /// Where to look for a key. The places stand in neighbouring segments, in their order.
+    pub(super) fn probe(&self, key: Key) -> Probe {
         let hash = spread(key.0.wrapping_add(self.seed));
         let mask = self.segment_length - 1;
         let first = (u128::from(hash) * u128::from(self.segments_length)) >> 64;
         // Less than `segments_length`, of 32 bits.
         let first = first as u32;
+        // Changing the low bits of a place keeps its segment.
         let second = (first + self.segment_length) ^ ((hash >> 18) as u32 & mask);
         let third = (first + 2 * self.segment_length) ^ (hash as u32 & mask);
-        let found = self.print(first) ^ self.print(second) ^ self.print(third);
-        found == (hash ^ (hash >> 32)) as u16
+        Probe { places: [first, second, third], expected: (hash ^ (hash >> 32)) as u16 }
+    }
+}
+
+impl Probe {
+    /// Whether the key may have been put in, by what is at its places.
+    pub(super) fn is_met(&self, print: impl Fn(u32) -> u16) -> bool {
+        self.places.into_iter().fold(0, |all, place| all ^ print(place)) == self.expected
+    }
+}
+
+impl<'a> Filter<'a> {
+    /// `None` for bytes that are no filter. Whatever is read here can be asked without a panic.
+    pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let (head, fingerprints) = bytes.split_first_chunk()?;
+        let shape = Shape::parse(head)?;
+        let fits = fingerprints.len() as u64 == shape.prints_bytes();
+        fits.then_some(Self { shape, fingerprints })
     }
 
-    fn print(&self, at: u32) -> u16 {
-        let at = 2 * at as usize;
-        // Inside, by what `parse` looked at: changing the low bits of a place keeps its segment.
-        self.fingerprints.get(at..at + 2).map_or(0, |two| u16::from_le_bytes([two[0], two[1]]))
+    /// Whether the key may have been put in. Never false for one that was.
+    pub(super) fn may_hold(&self, key: Key) -> bool {
+        self.shape
+            .probe(key)
+            .is_met(|place| print_at(self.fingerprints, PRINT_BYTES * place as usize))
     }
+}
+
+/// The fingerprint at a place, in bytes; 0 where there is none.
+pub(super) fn print_at(bytes: &[u8], at: usize) -> u16 {
+    let print = bytes.get(at..).and_then(<[u8]>::first_chunk);
+    print.map_or(0, |print| u16::from_le_bytes(*print))
 }
 
 #[cfg(test)]
@@ -211,9 +257,13 @@ mod tests {
             // Of the right length it is asked, and every place lies inside.
             let (segment, segments) = (1 << (segment % 6), (segments % 9 + 1) << (segment % 6));
             let prints = vec![0; 2 * (segments + 2 * segment) as usize];
-            let filter = Filter { seed, segment_length: segment, segments_length: segments, fingerprints: &prints };
+            let shape = Shape { seed, segment_length: segment, segments_length: segments };
+            let filter = Filter { shape, fingerprints: &prints };
             for key in keys {
                 let hash = spread(key.wrapping_add(seed));
+                let places = shape.probe(Key(key)).places.map(u64::from);
+                prop_assert!(places.is_sorted());
+                prop_assert!(places.iter().all(|place| PRINT_BYTES as u64 * place < shape.prints_bytes()));
                 prop_assert_eq!(filter.may_hold(Key(key)), (hash ^ (hash >> 32)) as u16 == 0);
             }
         }

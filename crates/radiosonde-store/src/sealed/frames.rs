@@ -1,7 +1,6 @@
 //! The frames of a sealed file: where one is, and taking it apart.
 
 use std::fs::File;
-use std::io;
 
 use jiff::Timestamp;
 
@@ -10,7 +9,7 @@ use crate::sealed::look::read_exact_at;
 use crate::sealed::{Damage, FRAME_BYTES};
 
 /// The longest frame that is taken apart, in bytes of lines.
-pub(super) const RAW_BYTES_MAX: usize = LINE_BYTES_MAX + FRAME_BYTES;
+pub(crate) const RAW_BYTES_MAX: usize = LINE_BYTES_MAX + FRAME_BYTES;
 /// What such a frame can take compressed, with room to spare: zstd adds at most a part in 256.
 const COMPRESSED_BYTES_MAX: u64 = (RAW_BYTES_MAX + RAW_BYTES_MAX / 128) as u64;
 
@@ -32,7 +31,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(super) fn damage(&self, reason: &str) -> Damage {
+    pub(crate) fn damage(&self, reason: &str) -> Damage {
         Damage {
             part: Part::Frame,
             frame: Some(self.number),
@@ -51,8 +50,10 @@ impl Place {
 
 /// Takes frames apart. Whole ones at a time, which needs no window besides what they hold: what a
 /// frame says about its window costs nothing, and frames of any level and window are read.
+#[derive(Default)]
 pub(crate) struct Decoder {
-    zstd: zstd::bulk::Decompressor<'static>,
+    /// Made for the first frame: of most files none is read.
+    zstd: Option<zstd::bulk::Decompressor<'static>>,
     compressed: Vec<u8>,
 }
 
@@ -63,8 +64,9 @@ impl std::fmt::Debug for Decoder {
 }
 
 impl Decoder {
-    pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { zstd: zstd::bulk::Decompressor::new()?, compressed: Vec::new() })
+    /// A decoder that takes no memory before the first frame.
+    pub(crate) fn new() -> Self {
+        Self::default()
     }
 
     /// Replaces what is in `out` by what a frame holds; an error says why it cannot be had.
@@ -106,14 +108,23 @@ impl Decoder {
                 *buffer = Vec::new();
             }
         }
+        // What is left of the frame before is written over; only what is longer is zeroed.
         self.compressed.resize(place.compressed as usize, 0);
         read_exact_at(file, place.offset, &mut self.compressed)
             .map_err(|error| format!("cannot be read: {error}"))?;
         if place.crc.is_some_and(|crc| crc != crc32c::crc32c(&self.compressed)) {
             return Err("is damaged: its checksum differs".to_owned());
         }
-        out.reserve_exact(room as usize);
-        self.zstd.decompress_to_buffer(&self.compressed, out).map_err(|error| {
+        // Frames that are a little longer than the one before take no new room.
+        out.reserve_exact((room as usize).max(FRAME_BYTES));
+        let zstd = match &mut self.zstd {
+            Some(zstd) => zstd,
+            none => none.insert(
+                zstd::bulk::Decompressor::new()
+                    .map_err(|error| format!("cannot be taken apart: {error}"))?,
+            ),
+        };
+        zstd.decompress_to_buffer(&self.compressed, out).map_err(|error| {
             out.clear();
             format!("is damaged: {error}")
         })

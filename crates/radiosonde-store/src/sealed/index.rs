@@ -2,12 +2,15 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
+use std::path::Path;
 
-use crate::sealed::filter::Filter;
+use crate::reader::open_plain;
+use crate::sealed::entries::Frame;
 use crate::sealed::look::{clamp, read_exact_at};
 use crate::sealed::pace::Pace;
+use crate::sealed::pages::PAGE_BYTES;
 use crate::sealed::scan::NO_TIME;
-use crate::sealed::wanted::Wanted;
 
 /// The first four bytes of the skippable frame that is the index.
 pub(super) const SKIPPABLE_MAGIC: u32 = 0x184d_2a53;
@@ -28,32 +31,19 @@ pub(super) const TOTALS: u32 = 1;
 pub(super) const FRAMES: u32 = 2;
 pub(super) const FRAME_FILTERS: u32 = 3;
 pub(super) const RUN_FILTERS: u32 = 4;
+pub(super) const VALUES: u32 = 5;
+pub(super) const PAGES: u32 = 6;
 
 /// Of a source: nobody has a day file of a PiB, and places in one can be added up without a thought.
 pub(super) const SOURCE_BYTES_MAX: u64 = 1 << 50;
 const TOTALS_BYTES: usize = 48;
 pub(super) const FRAME_BYTES: usize = 64;
+/// The end of a file, which is read at once: the trailer, the table, and of all but long files what
+/// rules out most of them.
+const TAIL_BYTES: usize = 16 << 10;
 const PIECE_BYTES: usize = 128 << 10;
 /// Flag of a frame and of a run: its filter is there. One without a byte holds no id.
 pub(super) const HAS_FILTER: u32 = 1;
-
-/// One frame, by its entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Frame {
-    /// Place in the file, in bytes.
-    pub(super) offset: u64,
-    pub(super) compressed: u64,
-    /// Place in the source, in bytes; not in the entry, but the sum of those before.
-    pub(super) raw_offset: u64,
-    pub(super) raw: u64,
-    pub(super) lines: u64,
-    /// Earliest and latest time, in microseconds.
-    pub(super) ts: (i64, i64),
-    /// CRC-32C of the compressed bytes.
-    pub(super) crc: u32,
-    /// Length of its filter; `None` when it has none and may hold any id.
-    pub(super) filter: Option<u32>,
-}
 
 /// What all lines are together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,16 +78,25 @@ impl Totals {
     }
 }
 
-/// The index of a file, but for its filters, which are read when they are asked.
+/// The index of a file. What only some queries ask is read when they do.
 #[derive(Debug)]
 pub(super) struct Index {
     pub(super) totals: Totals,
+    /// Empty before [`Index::load`].
     pub(super) frames: Vec<Frame>,
     /// Where the index begins in the file.
     pub(super) start: u64,
     /// Bytes of it that were read.
     pub(super) bytes_read: u64,
     sections: Vec<Section>,
+    tail: Tail,
+}
+
+/// The end of the file, as it was read.
+#[derive(Debug)]
+struct Tail {
+    at: u64,
+    bytes: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -123,14 +122,12 @@ impl From<io::Error> for Unusable {
     }
 }
 
-fn damaged<T>(what: &str) -> Result<T, Unusable> {
+pub(super) fn damaged<T>(what: &str) -> Result<T, Unusable> {
     Err(Unusable::Damaged(what.to_owned()))
 }
 
 /// The end of an index.
 struct Trailer {
-    /// Where it begins in the file.
-    at: u64,
     /// Of the whole index.
     length: u64,
     table_bytes: usize,
@@ -138,11 +135,11 @@ struct Trailer {
 }
 
 impl Trailer {
-    fn read(file: &File, file_length: u64) -> Result<Self, Unusable> {
-        let Some(at) = file_length.checked_sub(TRAILER_BYTES as u64) else {
+    /// Reads it at the end of a tail.
+    fn parse(tail: &[u8], file_length: u64) -> Result<Self, Unusable> {
+        let Some((_, trailer)) = tail.split_last_chunk::<TRAILER_BYTES>() else {
             return damaged(NO_INDEX);
         };
-        let trailer = read_at(file, at, TRAILER_BYTES)?;
         let (trailer, magic) = trailer.split_at(TRAILER_BYTES - TAIL_MAGIC.len());
         if magic != TAIL_MAGIC {
             return damaged(NO_INDEX);
@@ -166,7 +163,21 @@ impl Trailer {
         if count as usize > SECTIONS_MAX || length > file_length || length < around {
             return damaged("its index has impossible lengths");
         }
-        Ok(Self { at, length, table_bytes, table_crc })
+        Ok(Self { length, table_bytes, table_crc })
+    }
+}
+
+impl Tail {
+    fn read(file: &File, file_length: u64, bytes: usize) -> io::Result<Self> {
+        let bytes = clamp(file_length, bytes);
+        let at = file_length - bytes as u64;
+        Ok(Self { at, bytes: read_at(file, at, bytes)? })
+    }
+
+    /// Bytes of the file, if they are in it.
+    fn bytes(&self, at: u64, length: usize) -> Option<&[u8]> {
+        let from = usize::try_from(at.checked_sub(self.at)?).ok()?;
+        self.bytes.get(from..from.checked_add(length)?)
     }
 }
 
@@ -174,141 +185,70 @@ impl Index {
     /// Where the index of a file of this length begins, as its end says; that may be all that can be
     /// known of it.
     pub(super) fn start(file: &File, file_length: u64) -> io::Result<Option<u64>> {
-        match Trailer::read(file, file_length) {
+        let tail = Tail::read(file, file_length, TRAILER_BYTES)?;
+        match Trailer::parse(&tail.bytes, file_length) {
             Ok(trailer) => Ok(Some(file_length - trailer.length)),
             Err(Unusable::Damaged(_)) => Ok(None),
             Err(Unusable::Io(error)) => Err(error),
         }
     }
 
-    /// Reads the index of a file of this length.
+    /// Reads the index of a file of this length, with the entries of its frames.
     pub(super) fn read(file: &File, file_length: u64) -> Result<Self, Unusable> {
-        let Trailer { at: trailer_at, length, table_bytes, table_crc } =
-            Trailer::read(file, file_length)?;
+        let mut index = Self::open(file, file_length)?;
+        index.load(file)?;
+        Ok(index)
+    }
+
+    /// Reads the end of the index of a file of this length: what there is, and the totals.
+    pub(super) fn open(file: &File, file_length: u64) -> Result<Self, Unusable> {
+        let tail = Tail::read(file, file_length, TAIL_BYTES)?;
+        let Trailer { length, table_bytes, table_crc } = Trailer::parse(&tail.bytes, file_length)?;
         let around = SKIPPABLE_HEAD_BYTES + (table_bytes + TRAILER_BYTES) as u64;
-        let start = file_length - length;
-        let mut head = SKIPPABLE_MAGIC.to_le_bytes().to_vec();
-        head.extend(((length - SKIPPABLE_HEAD_BYTES) as u32).to_le_bytes());
-        if read_at(file, start, head.len())? != head {
-            return damaged("the beginning of its index is damaged");
-        }
-        let table = read_at(file, trailer_at - table_bytes as u64, table_bytes)?;
-        if crc32c::crc32c(&table) != table_crc {
+        let table_at = file_length - (TRAILER_BYTES + table_bytes) as u64;
+        let table = tail.bytes(table_at, table_bytes).unwrap_or_default();
+        if crc32c::crc32c(table) != table_crc {
             return damaged("the table of its index is damaged");
         }
         let mut index = Self {
             totals: Totals { lines: 0, raw: 0, crc: 0, ts: NO_TIME, frames: 0 },
             frames: Vec::new(),
-            start,
-            bytes_read: around,
-            sections: sections(&table, length - around)?,
+            start: file_length - length,
+            bytes_read: tail.bytes.len() as u64,
+            sections: parse_table(table, length - around)?,
+            tail,
         };
         let Some(totals) = Totals::parse(&index.section(file, TOTALS)?) else {
             return damaged("the totals of its index end early");
         };
+        if totals.frames.checked_mul(FRAME_BYTES as u64) != Some(index.find(FRAMES)?.length) {
+            return damaged("the frames of its index are not all of the file");
+        }
         index.totals = totals;
-        let entries = index.section(file, FRAMES)?;
-        index.entries(&entries)?;
         Ok(index)
     }
 
-    /// Reads the entries of the frames, which must follow each other without a gap.
-    fn entries(&mut self, bytes: &[u8]) -> Result<(), Unusable> {
-        let (mut end, mut raw_end, mut lines) = (0_u64, 0_u64, 0_u64);
-        let entries = bytes.chunks_exact(FRAME_BYTES);
-        let whole = entries.remainder().is_empty();
-        self.frames.reserve_exact(entries.len());
-        for entry in entries {
-            let Some(frame) = Frame::parse(entry, raw_end) else {
-                return damaged("an entry of its index is impossible");
-            };
-            let next = end.checked_add(frame.compressed).filter(|next| *next <= self.start);
-            let (Some(next), true) = (next, frame.offset == end) else {
-                return damaged("the frames of its index do not follow each other");
-            };
-            end = next;
-            raw_end = raw_end.saturating_add(frame.raw);
-            lines = lines.saturating_add(frame.lines);
-            if raw_end > SOURCE_BYTES_MAX {
-                return damaged("an entry of its index is impossible");
-            }
-            self.frames.push(frame);
+    /// Reads the entries of the frames.
+    pub(super) fn load(&mut self, file: &File) -> Result<(), Unusable> {
+        let file_length = self.tail.at + self.tail.bytes.len() as u64;
+        let mut head = SKIPPABLE_MAGIC.to_le_bytes().to_vec();
+        let behind = file_length - self.start - SKIPPABLE_HEAD_BYTES;
+        head.extend((behind as u32).to_le_bytes());
+        if self.bytes(file, self.start, head.len())? != head {
+            return damaged("the beginning of its index is damaged");
         }
-        let found = (self.frames.len() as u64, raw_end, lines);
-        if !whole
-            || end != self.start
-            || found != (self.totals.frames, self.totals.raw, self.totals.lines)
-        {
-            return damaged("the frames of its index are not all of the file");
-        }
+        let entries = self.section(file, FRAMES)?;
+        self.frames = Frame::parse_all(&entries, self.start, &self.totals)?;
         Ok(())
-    }
-
-    /// Which frames must be read: `true` for those that may hold what is wanted. A filter that is
-    /// damaged is told and means that every frame may.
-    pub(super) fn choose(
-        &mut self,
-        file: &File,
-        wanted: &Wanted,
-    ) -> io::Result<(Vec<bool>, Option<String>)> {
-        let mut chosen: Vec<bool> =
-            self.frames.iter().map(|frame| wanted.overlaps(frame.ts)).collect();
-        if !wanted.has_keys() || !chosen.contains(&true) {
-            return Ok((chosen, None));
-        }
-        match self.filtered(file, wanted, &mut chosen) {
-            Ok(()) => Ok((chosen, None)),
-            Err(Unusable::Io(error)) => Err(error),
-            Err(Unusable::Damaged(what)) => {
-                let chosen = self.frames.iter().map(|frame| wanted.overlaps(frame.ts)).collect();
-                Ok((chosen, Some(what)))
-            }
-        }
-    }
-
-    fn filtered(
-        &mut self,
-        file: &File,
-        wanted: &Wanted,
-        chosen: &mut [bool],
-    ) -> Result<(), Unusable> {
-        let runs = self.section(file, RUN_FILTERS)?;
-        let mut fields = Fields(&runs);
-        while !fields.0.is_empty() {
-            let Some((frames, filter)) = fields.run() else {
-                return damaged("a filter of its index is impossible");
-            };
-            let Some(frames) = chosen.get_mut(frames) else {
-                return damaged("a filter of its index is for frames that are not there");
-            };
-            if !may_hold(filter, wanted)? {
-                frames.fill(false);
-            }
-        }
-        if !chosen.contains(&true) {
-            return Ok(());
-        }
-        let filters = self.section(file, FRAME_FILTERS)?;
-        let mut rest = filters.as_slice();
-        for (frame, chosen) in self.frames.iter().zip(chosen) {
-            let Some(length) = frame.filter else { continue };
-            let Some((filter, after)) = rest.split_at_checked(length as usize) else {
-                return damaged("the filters of its index end early");
-            };
-            rest = after;
-            *chosen = *chosen && may_hold(filter, wanted)?;
-        }
-        if rest.is_empty() { Ok(()) } else { damaged("its index has filters of no frame") }
     }
 
     /// Whether every section is as it was written, also those that are read only when asked.
     pub(super) fn is_whole(&self, file: &File, pace: &mut Pace<'_>) -> io::Result<bool> {
+        if [FRAME_FILTERS, RUN_FILTERS].into_iter().any(|kind| self.find(kind).is_err()) {
+            return Ok(false);
+        }
         let mut piece = vec![0; PIECE_BYTES];
-        for kind in [FRAME_FILTERS, RUN_FILTERS] {
-            let section = match self.find(kind) {
-                Ok(section) => section,
-                Err(_) => return Ok(false),
-            };
+        for section in &self.sections {
             let (mut at, mut left, mut crc) = (self.start + section.offset, section.length, 0);
             while left > 0 {
                 let piece = &mut piece[..clamp(left, PIECE_BYTES)];
@@ -335,31 +275,80 @@ impl Index {
         Ok(section)
     }
 
+    /// Whether there is a section of a kind, which files of older versions may lack.
+    pub(super) fn has(&self, kind: u32) -> bool {
+        self.sections.iter().any(|section| section.kind == kind)
+    }
+
+    /// Length of a section, in bytes.
+    pub(super) fn length(&self, kind: u32) -> Result<u64, Unusable> {
+        Ok(self.find(kind)?.length)
+    }
+
     /// Reads a section and compares its checksum.
-    fn section(&mut self, file: &File, kind: u32) -> Result<Vec<u8>, Unusable> {
-        let section = self.find(kind)?;
-        let bytes = read_at(file, self.start + section.offset, section.length as usize)?;
-        if crc32c::crc32c(&bytes) != section.crc {
+    pub(super) fn section(&mut self, file: &File, kind: u32) -> Result<Vec<u8>, Unusable> {
+        let &Section { crc, offset, length, .. } = self.find(kind)?;
+        let bytes = self.bytes(file, self.start + offset, length as usize)?;
+        if crc32c::crc32c(&bytes) != crc {
             return Err(Unusable::Damaged(format!("section {kind} of its index is damaged")));
         }
-        self.bytes_read += bytes.len() as u64;
         Ok(bytes)
+    }
+
+    /// Reads the pages of a section that hold a stretch of it, and compares their checksums, of which
+    /// there is one for each page of the section. Tells where the first of them begins in the section.
+    pub(super) fn stretch(
+        &mut self,
+        file: &File,
+        kind: u32,
+        checksums: &[u32],
+        stretch: Range<u64>,
+    ) -> Result<(u64, Vec<u8>), Unusable> {
+        let &Section { offset, length, .. } = self.find(kind)?;
+        let page = PAGE_BYTES as u64;
+        let (first, end) = (stretch.start / page, stretch.end.div_ceil(page) * page);
+        let (start, end) = (first * page, end.min(length));
+        if start >= end || stretch.end > length {
+            return damaged("a filter of its index lies outside of it");
+        }
+        let bytes = self.bytes(file, self.start + offset + start, (end - start) as usize)?;
+        let mut expected = checksums.iter().skip(first as usize);
+        for page in bytes.chunks(PAGE_BYTES) {
+            if expected.next() != Some(&crc32c::crc32c(page)) {
+                return Err(Unusable::Damaged(format!("section {kind} of its index is damaged")));
+            }
+        }
+        Ok((start, bytes))
+    }
+
+    /// Bytes of the file.
+    fn bytes(&mut self, file: &File, at: u64, length: usize) -> io::Result<Vec<u8>> {
+        if let Some(bytes) = self.tail.bytes(at, length) {
+            return Ok(bytes.to_vec());
+        }
+        self.bytes_read += length as u64;
+        read_at(file, at, length)
     }
 }
 
-/// Whether a filter lets through what is wanted.
-fn may_hold(filter: &[u8], wanted: &Wanted) -> Result<bool, Unusable> {
-    if filter.is_empty() {
-        return Ok(wanted.holds(|_| false));
+/// The frames of a sealed file, and some sections of its index by their kinds.
+pub(crate) fn sections(path: &Path, kinds: &[u32]) -> io::Result<(Vec<u8>, Vec<(u32, Vec<u8>)>)> {
+    let (file, length) = open_plain(path)?;
+    let invalid = |unusable| match unusable {
+        Unusable::Damaged(what) => io::Error::new(io::ErrorKind::InvalidData, what),
+        Unusable::Io(error) => error,
+    };
+    let mut index = Index::read(&file, length).map_err(invalid)?;
+    let mut sections = Vec::new();
+    for kind in kinds {
+        sections.push((*kind, index.section(&file, *kind).map_err(invalid)?));
     }
-    match Filter::parse(filter) {
-        Some(filter) => Ok(wanted.holds(|key| filter.may_hold(key))),
-        None => damaged("a filter of its index is impossible"),
-    }
+    let frames = usize::try_from(index.start).map_err(io::Error::other)?;
+    Ok((read_at(&file, 0, frames)?, sections))
 }
 
 /// Reads the table of sections, all of which lie in the first `room` bytes behind the head.
-fn sections(table: &[u8], room: u64) -> Result<Vec<Section>, Unusable> {
+fn parse_table(table: &[u8], room: u64) -> Result<Vec<Section>, Unusable> {
     let mut sections = Vec::new();
     let mut fields = Fields(table);
     while let (Some(kind), Some(crc), Some(offset), Some(length)) =
@@ -375,56 +364,39 @@ fn sections(table: &[u8], room: u64) -> Result<Vec<Section>, Unusable> {
     Ok(sections)
 }
 
-impl Frame {
-    fn parse(entry: &[u8], raw_offset: u64) -> Option<Self> {
-        let mut fields = Fields(entry);
-        let (offset, compressed) = (fields.u64()?, fields.u64()?);
-        let (raw, lines) = (fields.u64()?, fields.u64()?);
-        let ts = (fields.i64()?, fields.i64()?);
-        let (crc, length, flags) = (fields.u32()?, fields.u32()?, fields.u32()?);
-        let filter = (flags & HAS_FILTER != 0).then_some(length);
-        // A line has a byte at least.
-        (lines <= raw).then_some(Self {
-            offset,
-            compressed,
-            raw_offset,
-            raw,
-            lines,
-            ts,
-            crc,
-            filter,
-        })
-    }
-}
-
 /// Numbers from the front of bytes.
-struct Fields<'a>(&'a [u8]);
+pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
 impl<'a> Fields<'a> {
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (front, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*front)
     }
 
-    fn u32(&mut self) -> Option<u32> {
+    pub(super) fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_le_bytes)
     }
 
-    fn u64(&mut self) -> Option<u64> {
+    pub(super) fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
     }
 
-    fn i64(&mut self) -> Option<i64> {
+    pub(super) fn i64(&mut self) -> Option<i64> {
         self.array().map(i64::from_le_bytes)
     }
 
+    pub(super) fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (front, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(front)
+    }
+
     /// The frames of a run, and its filter.
-    fn run(&mut self) -> Option<(std::ops::Range<usize>, &'a [u8])> {
+    pub(super) fn run(&mut self) -> Option<(Range<usize>, &'a [u8])> {
         let (first, end) = (self.u32()? as usize, self.u32()? as usize);
         let (length, _flags) = (self.u32()? as usize, self.u32()?);
-        let (filter, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
+        let filter = self.bytes(length)?;
         (first <= end).then_some((first..end, filter))
     }
 }

@@ -1,7 +1,7 @@
 //! What begins at a place of a sealed file, by what it says about itself. Nothing is taken apart.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 
 use crate::sealed::index::{SKIPPABLE_HEAD_BYTES, SKIPPABLE_MAGIC};
 use crate::sealed::pace::Pace;
@@ -84,7 +84,7 @@ impl Look {
 
     /// What begins at `at`, by its head alone: where a frame ends is not known yet. With it the place
     /// behind the head. `None` where nothing begins.
-    fn head(&mut self, file: &File, at: u64) -> io::Result<Option<(Looked, u64)>> {
+    pub(super) fn head(&mut self, file: &File, at: u64) -> io::Result<Option<(Looked, u64)>> {
         let end = self.end;
         let head = self.bytes(file, at, HEADER_BYTES_MAX)?;
         let Some((magic, rest)) = head.split_first_chunk::<4>() else { return Ok(None) };
@@ -172,8 +172,18 @@ pub(super) fn clamp(left: u64, length: usize) -> usize {
     usize::try_from(left).unwrap_or(usize::MAX).min(length)
 }
 
-/// Fills the buffer from a place in a file.
-pub(super) fn read_exact_at(mut file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-    let _ = file.seek(SeekFrom::Start(offset))?;
-    file.read_exact(buffer)
+/// Fills the buffer from a place in a file. On Unix, where the file stands does not change.
+pub(super) fn read_exact_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+    }
+    #[cfg(not(unix))]
+    {
+        use std::io::{Read, Seek, SeekFrom};
+
+        let mut file = file;
+        let _ = file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(buffer)
+    }
 }

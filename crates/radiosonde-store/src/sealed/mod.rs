@@ -4,8 +4,8 @@
 //!
 //! - Any tool that reads zstd reads them: `zstd -dc` gives the bytes of the day file, each in its
 //!   place, whatever they were; `rg -z` and the like work as well.
-//! - A day is searched without reading it: who looks for a job, a trace, a session or a time reads
-//!   the index and the few frames that can hold it.
+//! - A day is searched without reading it: who looks for a job, a trace, a session or a time, or for
+//!   a machine, a worker, a level or an event, reads some of the index and the frames that can hold it.
 //! - Damage costs what it hits. One flipped byte costs one frame, which is named; a damaged index
 //!   costs its use, never a line; nothing is ever found that was not there.
 //! - Sealing and reading take a few MiB of memory, however long the file.
@@ -25,7 +25,7 @@
 //! | 32 | the trailer: length of the whole skippable frame (8), sections (4), CRC-32C of the table (4), version 1 (4), CRC-32C of these 20 bytes (4), `RSNDSEAL` |
 //!
 //! A reader passes over sections it does not know, so that later versions can add some; the version
-//! changes when one of these four does:
+//! changes when one of the first four does. The others came later, and a file may lack them:
 //!
 //! | kind | section | holds |
 //! | --- | --- | --- |
@@ -33,16 +33,35 @@
 //! | 2 | frames | for each: place, compressed length, raw length, lines (8 each), earliest and latest time (8 each), CRC-32C of the compressed bytes, length of its filter, flags, 0 (4 each) |
 //! | 3 | filters of frames | back to back, in their order |
 //! | 4 | filters of runs | for each run of frames: the first, the one behind the last, length of its filter, flags (4 each), and the filter |
+//! | 5 | values | which frames hold which `level`, `evt`, `machine_id`, `worker_id` and `service`: `values.rs` |
+//! | 6 | pages | where the filters of runs are, and CRC-32C of each 4 KiB of sections 3 and 4: `pages.rs` |
 //!
 //! Times are microseconds since 1970, rounded down; where no line has one, the earliest is above the
 //! latest. Flag 1 says that a filter is there; one of no bytes holds no id, and where none is, any
-//! id may be. A run has 128 Ki ids or few more, so that sealing is bounded; the whole file is
-//! usually one. What a filter is stands in `filter.rs`: a binary fuse filter of 16 bits over
+//! id may be. A run has 128 Ki ids or few more, so that sealing is bounded; a file of 128 MiB is one,
+//! and a day of 2 GB a few. What a filter is stands in `filter.rs`: a binary fuse filter of 16 bits over
 //! `trace_id` (its first 32 digits), `job_id` and `session_id`.
 //!
 //! Lines that are no JSON objects with a time are kept as they are. They stand in no filter and
 //! count for no time, since no query finds them: a query that names the stretches that are no lines
 //! names those of the frames it reads.
+//!
+//! # What a query asks of an index
+//!
+//! What costs least comes first, and what is ruled out is not asked again:
+//!
+//! | asked | by | reads |
+//! | --- | --- | --- |
+//! | does the file reach into the times wanted | totals | the last 16 KiB of the file, where the trailer and the table are as well |
+//! | which runs may hold the ids | pages, filters of runs | for each id and run the pages with its fingerprints, some 16 KiB |
+//! | which frames have one of the values | values | the section, some 250 bytes for each value of a day of 2 GB |
+//! | which frames are of the times wanted | frames | 64 bytes for each frame |
+//! | which of these may hold the ids | filters of frames | those of the frames that are left, some 1.3 KiB each |
+//!
+//! A file in which nothing is wanted is mostly known before the entries of its frames are read. Each
+//! answer stands for itself: a section that is damaged rules out nothing and is told, and what was not
+//! read is not judged. A value beyond the 256 first ones of a field, or of more than 128 bytes, is
+//! known only as one of the others.
 //!
 //! # Reading
 //!
@@ -71,18 +90,23 @@
 //! before removing it.
 
 mod builder;
+mod choose;
 mod compare;
 mod count;
+mod entries;
 mod filter;
 mod frames;
 mod index;
 mod look;
 mod outline;
 mod pace;
+mod pages;
 mod reader;
 mod scan;
 mod seal;
+mod shape;
 mod target;
+mod values;
 mod walk;
 mod wanted;
 
@@ -95,10 +119,13 @@ pub use crate::sealed::seal::{LEVEL_DEFAULT, Seal, SealOptions, seal};
 
 pub(crate) use crate::sealed::builder::write_sections;
 pub(crate) use crate::sealed::compare::stands_for;
-pub(crate) use crate::sealed::frames::{Decoder, Place};
+pub(crate) use crate::sealed::frames::{Decoder, Place, RAW_BYTES_MAX};
+pub(crate) use crate::sealed::index::sections;
+pub(crate) use crate::sealed::reader::Chosen;
 #[cfg(test)]
 pub(crate) use crate::sealed::seal::Step;
 pub(crate) use crate::sealed::seal::{Manner, seal_in};
+pub(crate) use crate::sealed::shape::is_in_frames;
 pub(crate) use crate::sealed::wanted::Wanted;
 
 /// Bytes of whole lines in a frame, at most; a longer line is a frame of its own.

@@ -1,5 +1,7 @@
 //! Reading sealed files as [`crate::reader::Reader`] reads live ones.
 
+mod chosen;
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
@@ -7,11 +9,15 @@ use std::path::Path;
 
 use crate::reader::{Chunk, LINE_BYTES_MAX, Part, open_plain, whole_lines};
 use crate::sealed::Damage;
+use crate::sealed::choose::Choice;
+use crate::sealed::entries::Frame;
 use crate::sealed::frames::{Decoder, Place, RAW_BYTES_MAX};
 use crate::sealed::index::{Index, Unusable};
 use crate::sealed::pace::Pace;
 use crate::sealed::walk::{Step, Walk};
 use crate::sealed::wanted::Wanted;
+
+pub(crate) use crate::sealed::reader::chosen::Chosen;
 
 /// Reads the lines of a sealed file, frame by frame.
 ///
@@ -22,6 +28,8 @@ use crate::sealed::wanted::Wanted;
 #[derive(Debug)]
 pub struct Reader {
     file: File,
+    /// Of the file.
+    length: u64,
     frames: Frames,
     decoder: Decoder,
     /// Lines of the last frame, with the beginning of one that a frame before left open.
@@ -36,11 +44,20 @@ pub struct Reader {
     bytes_read: u64,
     frames_read: u64,
     frames_skipped: u64,
+    bytes_skipped: u64,
 }
 
 #[derive(Debug)]
 enum Frames {
-    Indexed { index: Index, chosen: Vec<bool>, next: usize },
+    /// There is an index, and its entries were not read yet.
+    Opened(Index),
+    Indexed {
+        index: Index,
+        chosen: Vec<bool>,
+        next: usize,
+    },
+    /// By its index, nothing in the file is wanted.
+    Nothing,
     Walked(Walk),
 }
 
@@ -55,33 +72,30 @@ enum Event {
 enum Next {
     Damage(Damage),
     Frame(Place),
-    Skipped,
+    /// A frame of so many bytes in which nothing is wanted.
+    Skipped(u64),
 }
 
 impl Reader {
-    /// Opens a sealed file and reads its index. A file whose index is missing or damaged is read
+    /// Opens a sealed file and looks for its index. A file whose index is missing or damaged is read
     /// nevertheless, frame by frame; the last chunk tells.
     ///
     /// # Errors
     /// As [`reader::Reader::open`](crate::reader::Reader::open).
     pub fn open(path: &Path) -> io::Result<Self> {
         let (file, length) = open_plain(path)?;
-        let mut bytes_read = 0;
-        let frames = match Index::read(&file, length) {
+        let (frames, bytes_read) = match Index::open(&file, length) {
             Ok(index) => {
-                bytes_read = index.bytes_read;
-                let chosen = vec![true; index.frames.len()];
-                Frames::Indexed { index, chosen, next: 0 }
+                let bytes_read = index.bytes_read;
+                (Frames::Opened(index), bytes_read)
             }
-            Err(Unusable::Damaged(reason)) => {
-                Frames::Walked(Walk::new(length, reason, Index::start(&file, length)?))
-            }
-            Err(Unusable::Io(error)) => return Err(error),
+            Err(unusable) => (walked(&file, length, unusable)?, 0),
         };
         Ok(Self {
             file,
+            length,
             frames,
-            decoder: Decoder::new()?,
+            decoder: Decoder::new(),
             buffer: Vec::new(),
             start: 0,
             offset: 0,
@@ -91,6 +105,7 @@ impl Reader {
             bytes_read,
             frames_read: 0,
             frames_skipped: 0,
+            bytes_skipped: 0,
         })
     }
 
@@ -153,22 +168,55 @@ impl Reader {
         (self.frames_read, self.frames_skipped)
     }
 
-    /// Leaves out, from here on, the frames that cannot hold what is wanted. Without a usable index
-    /// none are.
+    /// Bytes of the frames left out, as they are stored.
+    #[must_use]
+    pub fn bytes_skipped(&self) -> u64 {
+        self.bytes_skipped
+    }
+
+    /// Leaves out the frames that cannot hold what is wanted. Without a usable index none are. For a
+    /// reader from which nothing was read yet.
     pub(crate) fn narrow(&mut self, wanted: &Wanted) -> io::Result<()> {
-        if let Frames::Indexed { index, chosen, .. } = &mut self.frames {
-            let before = index.bytes_read;
-            let (choice, problem) = index.choose(&self.file, wanted)?;
-            *chosen = choice;
-            self.bytes_read += index.bytes_read - before;
-            if let Some(reason) = problem {
-                let reason = format!("{reason}; frames were not left out by it");
-                let bytes = index.start..self.file.metadata()?.len();
-                let part = Part::Index;
-                let damage = Damage { part, bytes, ..Damage::of_file(reason) };
-                self.events.push_back(Event::Damage(damage));
-            }
+        let Frames::Opened(index) = &mut self.frames else { return Ok(()) };
+        let mut choice = Choice::of_file(index, &self.file, wanted)?;
+        let index_at = index.start;
+        if !choice.is_open() {
+            self.frames_skipped = index.totals.frames;
+            self.bytes_skipped = index.start;
+            self.bytes_read = index.bytes_read;
+            self.frames = Frames::Nothing;
         }
+        self.load()?;
+        if let Frames::Indexed { index, chosen, .. } = &mut self.frames {
+            choice.narrow(index, &self.file, wanted)?;
+            chosen.clone_from(&choice.frames);
+            self.bytes_read = index.bytes_read;
+        }
+        for reason in choice.problems {
+            let reason = format!("{reason}; frames were not left out by it");
+            let (part, bytes) = (Part::Index, index_at..self.length);
+            let damage = Damage { part, bytes, ..Damage::of_file(reason) };
+            self.events.push_back(Event::Damage(damage));
+        }
+        Ok(())
+    }
+
+    /// Reads the entries of the index, if that was not done yet. Where they are damaged, the frames
+    /// are walked.
+    fn load(&mut self) -> io::Result<()> {
+        let Frames::Opened(index) = &mut self.frames else { return Ok(()) };
+        let loaded = index.load(&self.file);
+        self.bytes_read = index.bytes_read;
+        self.frames = match loaded {
+            Ok(()) => match std::mem::replace(&mut self.frames, Frames::Nothing) {
+                Frames::Opened(index) => {
+                    let chosen = vec![true; index.frames.len()];
+                    Frames::Indexed { index, chosen, next: 0 }
+                }
+                other => other,
+            },
+            Err(unusable) => walked(&self.file, self.length, unusable)?,
+        };
         Ok(())
     }
 
@@ -197,23 +245,18 @@ impl Reader {
     }
 
     fn next(&mut self, pace: &mut Pace<'_>) -> io::Result<Option<Next>> {
+        self.load()?;
         match &mut self.frames {
             Frames::Indexed { index, chosen, next } => {
                 let Some(frame) = index.frames.get(*next) else { return Ok(None) };
-                let place = Place {
-                    number: *next as u64,
-                    offset: frame.offset,
-                    compressed: frame.compressed,
-                    raw_offset: frame.raw_offset,
-                    raw: frame.raw,
-                    lines: Some(frame.lines),
-                    ts: Some(frame.ts),
-                    crc: Some(frame.crc),
-                };
-                let wanted = chosen[*next];
+                let (number, is_chosen) = (*next, chosen[*next]);
                 *next += 1;
-                Ok(Some(if wanted { Next::Frame(place) } else { Next::Skipped }))
+                Ok(Some(match is_chosen {
+                    true => Next::Frame(place(number, frame)),
+                    false => Next::Skipped(frame.compressed),
+                }))
             }
+            Frames::Opened(_) | Frames::Nothing => Ok(None),
             Frames::Walked(walk) => {
                 Ok(walk.step(&self.file, &mut self.decoder, pace)?.map(|step| match step {
                     Step::Damage(damage) => Next::Damage(damage),
@@ -227,8 +270,9 @@ impl Reader {
     fn fill(&mut self, pace: &mut Pace<'_>) -> io::Result<()> {
         match self.next(pace)? {
             None => self.finished = true,
-            Some(Next::Skipped) => {
+            Some(Next::Skipped(bytes)) => {
                 self.frames_skipped += 1;
+                self.bytes_skipped += bytes;
                 self.gap();
             }
             Some(Next::Damage(damage)) => {
@@ -254,7 +298,8 @@ impl Reader {
             return;
         }
         self.bytes_read += place.compressed;
-        let left = self.buffer.split_off(self.start);
+        // Mostly nothing, and then the room of the buffer stays.
+        let left = self.buffer[self.start..].to_vec();
         self.start = 0;
         match self.decoder.decode(&self.file, place, &mut self.buffer) {
             Ok(()) => {
@@ -282,6 +327,29 @@ impl Reader {
         }
         self.buffer.clear();
         self.start = 0;
+    }
+}
+
+/// How the frames of a file are found whose index cannot be used.
+fn walked(file: &File, length: u64, unusable: Unusable) -> io::Result<Frames> {
+    match unusable {
+        Unusable::Damaged(reason) => {
+            Ok(Frames::Walked(Walk::new(length, reason, Index::start(file, length)?)))
+        }
+        Unusable::Io(error) => Err(error),
+    }
+}
+
+fn place(number: usize, frame: &Frame) -> Place {
+    Place {
+        number: number as u64,
+        offset: frame.offset,
+        compressed: frame.compressed,
+        raw_offset: frame.raw_offset,
+        raw: frame.raw,
+        lines: Some(frame.lines),
+        ts: Some(frame.ts),
+        crc: Some(frame.crc),
     }
 }
 

@@ -1,9 +1,10 @@
-//! What the index tells about lines: their times and ids, by [`peek`](crate::peek) where that knows
-//! them, and as a reader would parse them where it does not.
+//! What the index tells about lines: their times, ids and values, by [`peek`](crate::peek) where that
+//! knows them, and as a reader would parse them where it does not.
 
 use crate::line::Line;
 use crate::peek;
 use crate::sealed::filter::{Key, Kind};
+use crate::sealed::values::Values;
 
 /// What the lines of a stretch hold, for its entry in the index.
 #[derive(Debug)]
@@ -27,22 +28,24 @@ impl Default for Facts {
 }
 
 impl Facts {
-    /// The facts of whole lines, the last of which may lack its break.
-    pub(super) fn of(bytes: &[u8]) -> Self {
+    /// The facts of whole lines, the last of which may lack its break, and their values.
+    pub(super) fn of(bytes: &[u8], values: &mut Values) -> Self {
         let mut facts = Self::default();
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             facts.lines += 1;
-            facts.line(line.strip_suffix(b"\n").unwrap_or(line));
+            facts.line(line.strip_suffix(b"\n").unwrap_or(line), values);
         }
         facts.keys.sort_unstable();
         facts.keys.dedup();
         facts
     }
 
-    fn line(&mut self, text: &[u8]) {
+    fn line(&mut self, text: &[u8], values: &mut Values) {
         if let Some(found) = peek::facts(text) {
+            values.add(&found);
             self.add(found.ts_us, [found.trace_id, found.job_id, found.session_id]);
         } else if let Ok(line) = Line::parse(text) {
+            values.add_parsed(&line);
             let ts = line.ts.as_nanosecond().div_euclid(1_000);
             let ids = [&line.trace_id, &line.job_id, &line.session_id];
             // Years 9,999 before and after now fit.

@@ -339,7 +339,8 @@ impl<'a> FrameWriter<'a> {
         self.index.raw(bytes);
         let compressed = self.compressed.len() as u64;
         let crc = crc32c::crc32c(&self.compressed);
-        self.remember(compressed, crc, bytes.len() as u64, Facts::of(bytes))
+        let facts = Facts::of(bytes, &mut self.index.values);
+        self.remember(compressed, crc, bytes.len() as u64, facts)
     }
 
     /// A line nobody will read: it goes through in pieces and has neither time nor ids.

@@ -11,6 +11,7 @@ use super::*;
 use crate::reader::{self, Chunk, LINE_BYTES_MAX};
 use crate::sealed::frames::RAW_BYTES_MAX;
 
+mod choosing;
 mod damage;
 mod hostile;
 mod sealing;

@@ -23,7 +23,7 @@ use crate::render::color;
 use crate::render::metric::{Kind, Metric, number};
 use crate::render::spark::Marks;
 use crate::render::text::{many, shown};
-use crate::render::time::{between, clock, day, duration};
+use crate::render::time::{between, duration, moment};
 
 /// The latest snapshot of each series of each process.
 pub(super) fn run(args: &MetricsArgs, screen: Screen, out: &mut dyn Write) -> Result<u8, Stop> {
@@ -41,6 +41,9 @@ pub(super) fn run(args: &MetricsArgs, screen: Screen, out: &mut dyn Write) -> Re
             are_changes |= is_exported_change(&found.line);
         }
     });
+    if are_changes {
+        select.refuse_stdin("metrics")?;
+    }
     let changes =
         if are_changes { exported_changes(&query, args, &mut latest) } else { Totals::default() };
     if let Some(limit) = select.limit {
@@ -183,7 +186,7 @@ impl Latest {
             // No group is empty.
             let Some(newest) = series.iter().map(|(_, of)| of.ts).max() else { continue };
             let blank = if number == 0 { "" } else { "\n" };
-            let heading = format!("{heading} · {}", at(newest));
+            let heading = format!("{heading} · {}", moment(newest));
             writeln!(out, "{blank}{}", paint.with(color::NAME, &heading))?;
             let rows: Vec<Row> = (series.into_iter())
                 .filter_map(|(place, of)| of.row(place, newest, since.is_some(), &self.axis, marks))
@@ -200,13 +203,13 @@ impl Latest {
     /// What the pictures show.
     fn legend(&self, is_span: bool, screen: Screen, out: &mut dyn Write) -> Result<(), Stop> {
         let Some((from, to)) = self.axis.covers() else { return Ok(()) };
-        let moment = |us| at(Timestamp::from_microsecond(us).unwrap_or_default());
+        let at = |us| moment(Timestamp::from_microsecond(us).unwrap_or_default());
         let width = duration(u64::try_from(self.axis.width_us()).unwrap_or(0));
         let span = if is_span { " In brackets, and of distributions: since then." } else { "" };
         let text = format!(
             "pictures from {} to {}, {width} each: of counters the rate, of distributions the mean.{span}",
-            moment(from),
-            moment(to)
+            at(from),
+            at(to)
         );
         writeln!(out, "\n{}", screen.paint.dim(&screen.wrap(&text, 0)))?;
         Ok(())
@@ -245,7 +248,7 @@ impl Series {
             remark.push(between_what);
         }
         if old {
-            remark.push(at(self.ts));
+            remark.push(moment(self.ts));
         }
         let remark = remark.join(" · ");
         Some(Row { series: place.series.clone(), value, picture, remark })
@@ -262,10 +265,6 @@ impl Place {
             .collect::<Vec<_>>()
             .join(" · ")
     }
-}
-
-fn at(ts: Timestamp) -> String {
-    format!("{} {} UTC", day(ts), clock(ts))
 }
 
 /// The lines of one snapshot are written within this time, in microseconds.

@@ -6,7 +6,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use radiosonde_store::names::Form;
 use radiosonde_store::reader::{Chunk, Reader};
-use radiosonde_store::{Level, Line, peek, sealed};
+use radiosonde_store::{Level, Line, foreign, peek, sealed};
 
 use crate::figures::Merge;
 use crate::figures::sequences::Sequences;
@@ -59,8 +59,9 @@ struct Facts<'a> {
     id: Option<&'a str>,
 }
 
-/// Either form of a day file.
+/// A day file in any form.
 enum Opened {
+    Foreign(Box<foreign::Reader>),
     Plain(Reader),
     Sealed(Box<sealed::Reader>),
 }
@@ -111,8 +112,9 @@ impl Counted {
         of_file: &mut OfFile,
     ) -> io::Result<()> {
         let mut file = match form {
+            Form::Plain => Opened::Plain(Reader::open(path)?),
             Form::Sealed => Opened::Sealed(Box::new(sealed::Reader::open(path)?)),
-            _ => Opened::Plain(Reader::open(path)?),
+            _ => Opened::Foreign(Box::new(foreign::Reader::open(path)?)),
         };
         while let Some(chunk) = file.next_chunk()? {
             match chunk {
@@ -214,6 +216,7 @@ impl<'a> Facts<'a> {
 impl Opened {
     fn next_chunk(&mut self) -> io::Result<Option<Chunk<'_>>> {
         match self {
+            Self::Foreign(reader) => reader.next_chunk(),
             Self::Plain(reader) => reader.next_chunk(),
             Self::Sealed(reader) => reader.next_chunk(),
         }

@@ -160,8 +160,8 @@ impl Stats {
         let row = self.rows.entry((file.day.signal, file.day.date)).or_default();
         row.stored += stored;
         match file.form {
-            Form::Sealed => row.sealed += 1,
-            _ => row.plain += 1,
+            Form::Plain => row.plain += 1,
+            _ => row.sealed += 1,
         }
         if row.slots.len() < SLOTS_MAX {
             let _ = row.slots.insert((dir.to_owned(), file.day.slot));
@@ -175,17 +175,21 @@ impl Stats {
     }
 }
 
-/// The files of a directory, or the one that a path means. Where a day file stands beside its sealed
-/// form, that form is left out: somebody is about to remove one of them.
+/// The files of a directory, or the one that a path means. Where a day file stands beside its compressed
+/// form, that form is left out: its lines are the same.
 fn list(dir: &Path) -> io::Result<Vec<(PathBuf, StoredFile)>> {
     if !dir.is_dir() {
         let name = dir.file_name().and_then(|name| name.to_str()).and_then(StoredFile::parse);
         let parent = dir.parent().unwrap_or(Path::new("")).to_owned();
-        return Ok(name.map(|name| (parent, name)).into_iter().collect());
+        let foreign = || io::Error::other("no day file: `radiosonde top` takes any");
+        return name.map(|name| vec![(parent, name)]).ok_or_else(foreign);
     }
     let files = StoredFile::list(dir)?;
-    let is_beside = |file: &StoredFile| {
-        file.form == Form::Sealed && files.contains(&StoredFile::new(file.day, Form::Plain))
+    let has = |file: &StoredFile, form| files.contains(&StoredFile::new(file.day, form));
+    let is_beside = |file: &StoredFile| match file.form {
+        Form::Plain => false,
+        Form::Sealed => has(file, Form::Plain),
+        _ => has(file, Form::Plain) || has(file, Form::Sealed),
     };
     Ok(files.iter().filter(|file| !is_beside(file)).map(|file| (dir.to_owned(), *file)).collect())
 }

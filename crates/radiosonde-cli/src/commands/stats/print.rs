@@ -18,6 +18,7 @@ use crate::render::spark::{Base, Marks};
 use crate::render::table::table_within;
 use crate::render::text::{many, shown};
 use crate::render::time::{clock, day, duration};
+use crate::zone;
 
 /// One screen.
 pub(super) fn text(stats: &Stats, screen: Screen, out: &mut dyn Write) -> Result<(), Stop> {
@@ -63,7 +64,8 @@ fn picture(stats: &Stats, screen: Screen, out: &mut dyn Write) -> Result<(), Sto
         let digits = if times.width_us() < MINUTE_US { "hh:mm:ss" } else { "hh:mm" };
         format!("{} {}", day(at), &clock(at)[..digits.len()])
     };
-    let heading = format!("lines from {} to {} UTC, {width} each", at(from), at(to));
+    let zone = zone::name(Timestamp::from_microsecond(to).unwrap_or_default());
+    let heading = format!("lines from {} to {} {zone}, {width} each", at(from), at(to));
     writeln!(out, "\n{}", paint.with(color::NAME, &heading))?;
     let row = |figure: &dyn Fn(&Cell) -> f64| -> (String, f64) {
         let figures: Vec<f64> = times.cells().iter().map(figure).collect();

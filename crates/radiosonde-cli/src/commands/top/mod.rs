@@ -50,9 +50,8 @@ pub(crate) fn run(args: &TopArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     }
     out.flush()?;
     // Not that there is nothing: only none of what was asked for.
-    let instead = (reading.matched > 0).then(|| {
-        format!("none of that in {}", many(reading.matched, "line"))
-    });
+    let instead =
+        (reading.matched > 0).then(|| format!("none of that in {}", many(reading.matched, "line")));
     Ok(conclude_with(&query, &reading, any, instead.as_deref()))
 }
 

@@ -110,6 +110,8 @@ fn any_flip_where_a_frame_begins_or_ends_costs_one_frame_at_most_and_is_named() 
 fn judge_index(content: &[u8], sealed: &Path, at: usize) {
     let mut query = Query::new(Vec::new());
     query.job = Some("job-7".to_owned());
+    // The name of every line there, so that the values are asked as well.
+    query.evt = vec![String::new()];
     let mut reader = Reader::open(sealed).unwrap();
     reader.narrow(&Wanted::of(&query)).unwrap();
     let mut seen = Seen::default();

@@ -1,0 +1,113 @@
+//! What `--dir` names: directories, files, patterns over both, and standard input.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use glob::{MatchOptions, glob_with};
+
+use crate::outcome::{Stop, show};
+
+/// How standard input is named.
+pub(crate) const STDIN: &str = "-";
+
+/// Everything named that is there, each once.
+pub(crate) fn all(named: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
+    let mut places = Places::default();
+    for path in named {
+        if path == Path::new(STDIN) {
+            places.add(path.clone());
+        } else {
+            places.expand(path, &mut |path| match path.try_exists() {
+                Ok(false) => Err(missing(&path)),
+                // What cannot be looked at is told when it is read.
+                Ok(true) | Err(_) => Ok(Some(path)),
+            })?;
+        }
+    }
+    Ok(places.found)
+}
+
+/// The directories named, each once. A pattern means the directories it fits.
+pub(crate) fn directories(named: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
+    let mut places = Places::default();
+    for path in named {
+        let is_pattern = pattern(path).is_some();
+        places.expand(path, &mut |path| match is_pattern && !path.is_dir() {
+            true => Ok(None),
+            false => existing(path).map(Some),
+        })?;
+    }
+    Ok(places.found)
+}
+
+/// A directory, which must be there.
+pub(crate) fn existing(dir: PathBuf) -> Result<PathBuf, Stop> {
+    if dir.is_dir() {
+        Ok(dir)
+    } else if dir.exists() {
+        let what = "is not a directory: name a telemetry directory";
+        Err(Stop::Usage(format!("{} {what}", show(&dir))))
+    } else {
+        Err(missing(&dir))
+    }
+}
+
+fn missing(path: &Path) -> Stop {
+    Stop::Usage(format!("{} does not exist: name a telemetry directory", show(path)))
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Places {
+    found: Vec<PathBuf>,
+    /// Where they lead.
+    real: HashSet<PathBuf>,
+}
+
+impl Places {
+    fn add(&mut self, path: PathBuf) {
+        let real = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+        if self.real.insert(real) {
+            self.found.push(path);
+        }
+    }
+
+    /// Adds what `check` lets pass: the path, or what it fits as a pattern, at least one.
+    fn expand(
+        &mut self,
+        path: &Path,
+        check: &mut dyn FnMut(PathBuf) -> Result<Option<PathBuf>, Stop>,
+    ) -> Result<(), Stop> {
+        let Some(pattern) = pattern(path) else {
+            if let Some(path) = check(path.to_owned())? {
+                self.add(path);
+            }
+            return Ok(());
+        };
+        let shown = show(path);
+        let fitting = glob_with(pattern, AS_SHELLS_DO)
+            .map_err(|error| Stop::Usage(format!("{shown} is no pattern: {}", error.msg)))?;
+        let mut is_any = false;
+        for fitting in fitting {
+            // A directory that cannot be gone through is named where it is read, which fails.
+            let path = fitting.unwrap_or_else(|error| error.path().to_owned());
+            if let Some(path) = check(path)? {
+                is_any = true;
+                self.add(path);
+            }
+        }
+        if is_any { Ok(()) } else { Err(Stop::Usage(format!("nothing fits {shown}"))) }
+    }
+}
+
+/// The text of a path that is a pattern: nothing is called so, and it has signs of one.
+fn pattern(path: &Path) -> Option<&str> {
+    let text = path.to_str().filter(|text| text.contains(['*', '?', '[']))?;
+    path.symlink_metadata().is_err().then_some(text)
+}
+
+const AS_SHELLS_DO: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: true,
+};

@@ -1,0 +1,163 @@
+//! What `--dir` may name: files of any form and name, patterns, pipes, and standard input.
+
+use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
+
+use radiosonde_store::sealed::{SealOptions, seal};
+
+use crate::fixture::{Dir, Ran, command, event, existing, lines, run};
+
+const DAY: &str = "events-2025-10-06.jsonl";
+
+/// The story of `job-7`, and a place for files beside it.
+fn story() -> (Dir, String) {
+    let dir = Dir::story();
+    let text = fs::read_to_string(dir.path().join(DAY)).unwrap();
+    (dir, text)
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    out.write_all(text.as_bytes()).unwrap();
+    out.finish().unwrap()
+}
+
+/// Stored lines of the job, of what is named.
+fn logs(dir: &Dir, names: &[&str]) -> Ran {
+    let mut command = command(&["logs", "-o", "json", "--job", "job-7"]);
+    let _ = command.args(names.iter().flat_map(|name| ["--dir", name])).current_dir(dir.path());
+    run(command)
+}
+
+#[test]
+fn one_text_gives_the_same_lines_in_every_form() {
+    let (story, text) = story();
+    let expected = logs(&story, &[DAY]).exits(0).out;
+    assert_eq!(expected.lines().count(), 3);
+    let dir = Dir::empty();
+    let _ = seal(
+        &story.path().join(DAY),
+        &dir.path().join("events-2025-10-06.jsonl.zst"),
+        &SealOptions::default(),
+        &mut || true,
+    );
+    dir.write("log", &text);
+    dir.write("log.gz", gzip(&text));
+    dir.write("log.txt", gzip(&text));
+    dir.write("log.zst", zstd::stream::encode_all(text.as_bytes(), 3).unwrap());
+    for name in ["events-2025-10-06.jsonl.zst", "log", "log.gz", "log.txt", "log.zst"] {
+        let ran = logs(&dir, &[name]).exits(0);
+        assert_eq!((ran.out, ran.err.as_str()), (expected.clone(), ""), "{name}");
+    }
+    // Of a directory, day files alone are read, in any form.
+    let gzipped = Dir::empty();
+    gzipped.write("events-2025-10-06.jsonl.gz", gzip(&text));
+    gzipped.write("events-2025-10-06.jsonl.gz.tmp", "rubbish");
+    assert_eq!(logs(&gzipped, &["."]).exits(0).out, expected);
+}
+
+#[test]
+fn patterns_mean_what_they_fit() {
+    let dir = Dir::empty();
+    for (n, place) in ["a/telemetry", "b/telemetry", "c/other", "d"].iter().enumerate() {
+        let place = existing(dir.path().join(place));
+        let row = event(n as u32, "00.050000", "info", "log", &format!("line {n}"), &[JOB], "{}");
+        fs::write(place.join(DAY), lines(&[row])).unwrap();
+    }
+    let ran = logs(&dir, &["*/telemetry"]).exits(0).prints(&["line 0", "line 1"]);
+    let _ = ran.omits(&["line 2", "line 3"]);
+    let _ = logs(&dir, &["*/*/events-*.jsonl"]).exits(0).prints(&["line 1", "line 2"]);
+    // What is named twice is read once, however it is named.
+    let ran = logs(&dir, &["[ab]/telemetry", "b/telemetry", "d/../b/telemetry"]).exits(0);
+    assert_eq!(ran.out.lines().count(), 2);
+    for (pattern, told) in
+        [("x*", "nothing fits x*"), ("[", "[ is no pattern"), ("?/n", "fits ?/n")]
+    {
+        let ran = logs(&dir, &["a/telemetry", pattern]).exits(2).tells(&[told]);
+        assert_eq!(ran.out, "");
+    }
+    // A name is a name before it is a pattern.
+    let odd = existing(dir.path().join("d[1]"));
+    fs::write(odd.join(DAY), fs::read(dir.path().join("d").join(DAY)).unwrap()).unwrap();
+    let _ = logs(&dir, &["d[1]"]).exits(0).prints(&["line 3"]);
+    let mut removed = command(&["removed", "--dir", "*"]);
+    let _ = removed.current_dir(dir.path());
+    let _ = run(removed).exits(1);
+}
+
+const JOB: &str = r#""job_id":"job-7""#;
+
+/// Runs the command with something on its standard input.
+fn with_stdin(args: &[&str], input: &[u8]) -> Ran {
+    let mut command = command(args);
+    let _ = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // Who refuses it does not read it.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    let output = child.wait_with_output().unwrap();
+    Ran {
+        status: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn standard_input_is_read_once_in_any_form() {
+    let (story, text) = story();
+    let expected = logs(&story, &[DAY]).exits(0).out;
+    let of_job = ["logs", "-o", "json", "--job", "job-7", "--dir", "-"];
+    let zstd = zstd::stream::encode_all(text.as_bytes(), 3).unwrap();
+    for input in [text.as_bytes(), &gzip(&text), &zstd] {
+        assert_eq!(with_stdin(&of_job, input).exits(0).out, expected);
+    }
+    let newest = with_stdin(&["logs", "-o", "json", "-n", "1", "--dir", "-"], &gzip(&text));
+    let _ = newest.exits(0).prints(&["another job"]).omits(&["gave up"]);
+    let _ = with_stdin(&of_job, b"").exits(1);
+    let cut = with_stdin(&of_job, &gzip(&text)[..300]).exits(3);
+    let _ = cut.tells(&["-: read up to byte 300: ends before its end"]);
+    for command in [["correlate", "--job", "job-7"], ["trace", "--job", "job-7"]] {
+        let args = [command.as_slice(), &["--dir", "-"]].concat();
+        let _ =
+            with_stdin(&args, text.as_bytes()).exits(2).tells(&["standard input can be read once"]);
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_named_with_its_place_and_the_rest_is_found() {
+    let (story, text) = story();
+    let dir = Dir::empty();
+    let mut damaged = gzip(&text.repeat(500));
+    let middle = damaged.len() / 2;
+    damaged[middle..middle + 40].fill(0xff);
+    dir.write("damaged", &damaged);
+    dir.write("utf16", b"\xff\xfe{\0");
+    dir.write("whole", &text);
+    let window = [0x28, 0xb5, 0x2f, 0xfd, 0, 18 << 3, 1, 0, 0];
+    dir.write("window.zst", window);
+    let ran = logs(&dir, &["damaged", "utf16", "whole", "window.zst"]).exits(3);
+    assert!(ran.out.lines().count() >= 3, "{}", ran.out);
+    let ran = ran.tells(&["damaged: read up to byte ", "is damaged", "utf16: not read: is UTF-16"]);
+    let _ = ran.tells(&[
+        "window.zst: read up to byte 4: needs a window over 128 MiB",
+        "zstd -dc --long=31",
+    ]);
+    drop(story);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_told() {
+    let (dir, _) = story();
+    std::os::unix::fs::symlink(dir.path().join(DAY), dir.path().join("link")).unwrap();
+    std::os::unix::fs::symlink("nowhere", dir.path().join("dangling")).unwrap();
+    let _ = logs(&dir, &["link"]).exits(0).prints(&["gave up"]);
+    let _ = logs(&dir, &["dangling"]).exits(2).tells(&["dangling does not exist"]);
+    let _ = logs(&dir, &["/dev/zero"]).exits(3).tells(&["/dev/zero: not read: is a device"]);
+    let _ = logs(&dir, &[DAY, "/dev/null"]).exits(3).prints(&["gave up"]);
+    // In a directory nobody named it.
+    let linked = Dir::empty();
+    std::os::unix::fs::symlink(dir.path().join(DAY), linked.path().join(DAY)).unwrap();
+    let _ = logs(&linked, &["."]).exits(3).tells(&["symbolic link, which is not followed"]);
+}

@@ -1,0 +1,139 @@
+//! Whole lines out of a stream of bytes, block by block, in bounded memory.
+
+use std::io::{self, Read};
+
+use crate::reader::{Chunk, LINE_BYTES_MAX};
+
+/// Measured best for scanning: larger blocks leave the cache, smaller ones cost system calls.
+pub(crate) const BLOCK_BYTES: usize = 256 << 10;
+
+/// Gone through without a line break before the rest is given up: nobody writes such a line, and a
+/// few KiB that were compressed may hold more than a disk.
+pub(crate) const OVERLONG_BYTES_MAX: u64 = 1 << 30;
+
+/// Gives out what a reader reads in whole lines. Holds one block, or a line where that is longer.
+#[derive(Debug)]
+pub(crate) struct Blocks<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    /// The part of `buffer` that holds bytes not given out yet.
+    start: usize,
+    end: usize,
+    /// Place in the stream of `buffer[start]`.
+    offset: u64,
+    /// Since where a line has been too long, while its end has not been found.
+    overlong: Option<u64>,
+    finished: bool,
+}
+
+impl<R: Read> Blocks<R> {
+    pub(crate) fn new(reader: R) -> Self {
+        Self {
+            reader,
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            offset: 0,
+            overlong: None,
+            finished: false,
+        }
+    }
+
+    pub(crate) fn inner(&self) -> &R {
+        &self.reader
+    }
+
+    /// Bytes read from the reader so far.
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.offset + (self.end - self.start) as u64
+    }
+
+    /// The next stretch, `None` at the end and after an error.
+    pub(crate) fn next_chunk(&mut self) -> io::Result<Option<Chunk<'_>>> {
+        loop {
+            let unread = &self.buffer[self.start..self.end];
+            if let Some(from) = self.overlong {
+                let found = memchr::memchr(b'\n', unread);
+                self.consume(found.map_or(self.end - self.start, |at| at + 1));
+                if found.is_some() || self.finished {
+                    self.overlong = None;
+                    return Ok(Some(Chunk::Overlong { offset: from }));
+                }
+                self.go_on(from)?;
+            } else if let Some(length) = whole_lines(unread) {
+                let (start, offset) = (self.start, self.offset);
+                self.consume(length);
+                let bytes = &self.buffer[start..start + length];
+                return Ok(Some(Chunk::Lines { offset, bytes }));
+            } else if unread.len() > LINE_BYTES_MAX {
+                self.overlong = Some(self.offset);
+                continue;
+            } else if self.finished {
+                if unread.is_empty() {
+                    return Ok(None);
+                }
+                let (start, end, offset) = (self.start, self.end, self.offset);
+                self.consume(end - start);
+                return Ok(Some(Chunk::HalfLine { offset, bytes: &self.buffer[start..end] }));
+            }
+            self.fill().inspect_err(|_| self.give_up())?;
+        }
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.start += bytes;
+        self.offset += bytes as u64;
+    }
+
+    /// Whether the end of a line that began there is still looked for.
+    fn go_on(&mut self, from: u64) -> io::Result<()> {
+        if self.offset - from <= OVERLONG_BYTES_MAX {
+            return Ok(());
+        }
+        self.give_up();
+        Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("given up: no line break in the 1 GiB from byte {from} on"),
+        ))
+    }
+
+    /// What is left of a line is none.
+    fn give_up(&mut self) {
+        self.finished = true;
+        self.overlong = None;
+        self.consume(self.end - self.start);
+    }
+
+    /// Reads behind what is left, which is moved to the front first.
+    fn fill(&mut self) -> io::Result<()> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.buffer.len() - self.end < BLOCK_BYTES / 2 {
+            // Doubling keeps a long line linear; a line that was long is no reason to keep the room.
+            let room = (self.end * 2).clamp(BLOCK_BYTES, LINE_BYTES_MAX + BLOCK_BYTES);
+            self.buffer.resize(room.max(self.end + 1), 0);
+        } else if self.end == 0 && self.buffer.len() > BLOCK_BYTES {
+            self.buffer.truncate(BLOCK_BYTES);
+            self.buffer.shrink_to_fit();
+        }
+        let read = loop {
+            match self.reader.read(&mut self.buffer[self.end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other?,
+            }
+        };
+        self.end += read;
+        self.finished = read == 0;
+        Ok(())
+    }
+}
+
+/// The length of the whole lines at the front that are given out together. `None` where there are
+/// none, or where the first is too long.
+pub(crate) fn whole_lines(bytes: &[u8]) -> Option<usize> {
+    if bytes.len() <= LINE_BYTES_MAX {
+        return memchr::memrchr(b'\n', bytes).map(|at| at + 1);
+    }
+    memchr::memchr(b'\n', bytes).filter(|at| *at <= LINE_BYTES_MAX).map(|at| at + 1)
+}

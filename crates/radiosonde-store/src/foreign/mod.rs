@@ -1,0 +1,42 @@
+//! Files of other programs: compressed whole by `gzip` or `zstd`, under any name, or standard input.
+//!
+//! What a file is, its first bytes tell and not its name: gzip, zstd, or text. It is read once, from
+//! the beginning on, and given out as the other readers do, with places in what it holds. Nothing
+//! inside is unpacked again.
+//!
+//! # Formats
+//!
+//! | format | read | refused |
+//! | --- | --- | --- |
+//! | gzip (feature `gzip`) | any number of members, zeros behind them | other bytes behind them |
+//! | zstd | any number of frames, of any length, with or without checksums, and skippable ones | windows over 128 MiB, dictionaries |
+//! | text | UTF-8, with or without a mark for the order of bytes, lines ended by LF or CR LF | UTF-16 |
+//!
+//! A zstd file that has an index of ours, or that is made of frames of 17 MiB at most, goes to
+//! [`sealed::Reader`](crate::sealed::Reader), which passes over a damaged frame. Here, damage ends it:
+//! what stands before is given out, and the error says at which byte of the compressed file. Either
+//! has its checksum at the end of a member or frame: a byte that was changed may be noticed no sooner
+//! than there, when the lines were given out.
+//!
+//! # Memory and work
+//!
+//! Two blocks of 256 KiB, the longest line, and of zstd the window, 128 MiB at most and as a rule 8.
+//! A file is given up, with the lines before, where a GiB has no line break, and where it holds more
+//! than a GiB and two thousand times what it takes: no telemetry is that alike.
+
+#[cfg(feature = "gzip")]
+mod gzip;
+mod input;
+mod reader;
+mod same;
+mod unpack;
+mod zstd;
+
+pub use crate::foreign::reader::Reader;
+
+pub(crate) use crate::foreign::input::{Format, Named, resolve};
+pub(crate) use crate::foreign::same::holds_the_same;
+
+#[cfg(feature = "gzip")]
+#[cfg(test)]
+mod tests;

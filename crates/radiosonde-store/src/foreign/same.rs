@@ -1,0 +1,94 @@
+//! Whether a day file that somebody compressed is the one beside it.
+
+use std::io;
+use std::path::Path;
+
+use crate::foreign::Reader;
+use crate::names::Form;
+use crate::reader::{self, Chunk};
+use crate::sealed;
+
+/// Whether a reader that has read one form of a day file needs the compressed one no more, since it
+/// holds nothing else. Compares what they hold, up to where the compressed one cannot be read any
+/// further: somebody is at work on it, or it is damaged, and the other one is whole.
+///
+/// # Errors
+/// Where the other one cannot be read again.
+pub(crate) fn holds_the_same(read: &Path, form: Form, compressed: &Path) -> io::Result<bool> {
+    let Ok(mut theirs) = Reader::open(compressed) else { return Ok(false) };
+    let mut ours = Ours::open(read, form)?;
+    loop {
+        match theirs.next_chunk() {
+            Ok(Some(Chunk::Lines { bytes, .. } | Chunk::HalfLine { bytes, .. })) => {
+                if !ours.goes_on_with(bytes)? {
+                    return Ok(false);
+                }
+            }
+            Ok(None) => return ours.is_at_end(),
+            // A line nobody can read; what is before it is the same.
+            Ok(Some(_)) | Err(_) => return Ok(true),
+        }
+    }
+}
+
+/// What was read already, once more.
+struct Ours {
+    reader: Opened,
+    /// Bytes that have not been compared.
+    left: Vec<u8>,
+}
+
+enum Opened {
+    Plain(reader::Reader),
+    Sealed(Box<sealed::Reader>),
+}
+
+impl Ours {
+    fn open(path: &Path, form: Form) -> io::Result<Self> {
+        let reader = match form {
+            Form::Sealed => Opened::Sealed(Box::new(sealed::Reader::open(path)?)),
+            _ => Opened::Plain(reader::Reader::open(path)?),
+        };
+        Ok(Self { reader, left: Vec::new() })
+    }
+
+    /// Whether these bytes come next.
+    fn goes_on_with(&mut self, mut bytes: &[u8]) -> io::Result<bool> {
+        loop {
+            let length = bytes.len().min(self.left.len());
+            if bytes[..length] != self.left[..length] {
+                return Ok(false);
+            }
+            let _ = self.left.drain(..length);
+            bytes = &bytes[length..];
+            if bytes.is_empty() {
+                return Ok(true);
+            }
+            if !self.fill()? {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn is_at_end(&mut self) -> io::Result<bool> {
+        Ok(self.left.is_empty() && !self.fill()?)
+    }
+
+    /// Reads on; `false` at the end, and where something cannot be compared.
+    fn fill(&mut self) -> io::Result<bool> {
+        loop {
+            let chunk = match &mut self.reader {
+                Opened::Plain(reader) => reader.next_chunk()?,
+                Opened::Sealed(reader) => reader.next_chunk()?,
+            };
+            match chunk {
+                Some(Chunk::Lines { bytes, .. } | Chunk::HalfLine { bytes, .. }) => {
+                    self.left.extend_from_slice(bytes);
+                    return Ok(true);
+                }
+                Some(Chunk::Damaged(damage)) if !damage.lines_lost => {}
+                _ => return Ok(false),
+            }
+        }
+    }
+}

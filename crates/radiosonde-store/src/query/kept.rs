@@ -1,0 +1,65 @@
+//! The newest lines, as many as are wanted.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map;
+
+use crate::line::{Line, NotALine};
+use crate::query::entry::{Entry, Order};
+
+/// Keeps the newest lines of what it is given, each once.
+///
+/// A line that comes twice has the same place, whether or not its first copy had to make room, so
+/// that duplicates are known without remembering every id.
+pub(super) struct Kept {
+    lines: BTreeMap<Order, (u32, u64, Line)>,
+    limit: usize,
+    pub(super) parsed: u64,
+    pub(super) duplicates: u64,
+}
+
+impl Kept {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { lines: BTreeMap::new(), limit, parsed: 0, duplicates: 0 }
+    }
+
+    /// The first microsecond of which a line may still be among the newest.
+    pub(super) fn floor(&self) -> i64 {
+        match self.lines.first_key_value() {
+            Some((order, _)) if self.lines.len() >= self.limit => order.microseconds(),
+            _ => i64::MIN,
+        }
+    }
+
+    /// Takes a line in, if it is among the newest. An error says why it is none.
+    pub(super) fn push(&mut self, entry: &Entry) -> Result<(), NotALine> {
+        let is_full = self.lines.len() >= self.limit;
+        let is_older = self.lines.first_key_value().is_none_or(|(order, _)| entry.order < *order);
+        if is_full && is_older {
+            return Ok(());
+        }
+        self.parsed += 1;
+        let line = Line::parse(&entry.text)?;
+        let new = (entry.source, entry.offset, line);
+        match self.lines.entry(entry.order) {
+            btree_map::Entry::Occupied(mut known) => {
+                self.duplicates += 1;
+                // Of copies the one that was found first counts, in whatever order they come here.
+                if (new.0, new.1) < (known.get().0, known.get().1) {
+                    let _ = known.insert(new);
+                }
+            }
+            btree_map::Entry::Vacant(place) => {
+                let _ = place.insert(new);
+                if is_full {
+                    let _ = self.lines.pop_first();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The lines in order.
+    pub(super) fn into_lines(self) -> Vec<Line> {
+        self.lines.into_values().map(|(_, _, line)| line).collect()
+    }
+}

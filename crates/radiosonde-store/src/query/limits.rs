@@ -1,0 +1,33 @@
+//! What a query may hold in memory.
+
+use std::path::PathBuf;
+
+/// The bounds of a query; tests make them small.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    /// Bytes of lines that wait for their turn. Beyond, they go to a temporary file.
+    pub(super) waiting_bytes: usize,
+    /// Bytes of lines that may wait so that their stretch is not read a second time.
+    pub(super) early_bytes: usize,
+    /// Bytes of a stretch of a day file, at least.
+    pub(super) stretch_bytes: usize,
+    /// Temporary files that are put together to a longer one.
+    pub(super) runs: usize,
+    /// Threads that read ahead.
+    pub(super) threads: usize,
+    /// Where temporary files are made.
+    pub(super) temporary: PathBuf,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            waiting_bytes: 32 << 20,
+            early_bytes: 4 << 20,
+            stretch_bytes: 1 << 20,
+            runs: 16,
+            threads: 4,
+            temporary: std::env::temp_dir(),
+        }
+    }
+}

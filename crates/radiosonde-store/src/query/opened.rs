@@ -1,0 +1,89 @@
+//! A reader of whatever a source is.
+
+use std::io;
+
+use crate::foreign::{self, Format};
+use crate::names::Form;
+use crate::query::Reading;
+use crate::query::source::{Name, Source};
+use crate::reader::{Chunk, Reader};
+use crate::sealed::{self, Wanted};
+
+pub(super) enum Opened {
+    Plain(Reader),
+    Sealed(Box<sealed::Reader>),
+    Foreign(Box<foreign::Reader>),
+}
+
+impl Opened {
+    pub(super) fn open(source: &Source, wanted: &Wanted) -> io::Result<Self> {
+        let path = source.path();
+        match &source.name {
+            Name::Stdin => Ok(Self::foreign(foreign::Reader::stdin()?)),
+            Name::Day(file) => match file.form {
+                Form::Plain => Ok(Self::Plain(Reader::open(&path)?)),
+                Form::Sealed if sealed::is_in_frames(&path)? => Self::sealed(&path, wanted),
+                Form::Sealed | Form::Gzip => Ok(Self::foreign(foreign::Reader::open(&path)?)),
+            },
+            Name::Other(_) => Self::other(&path, wanted).map_err(|error| match error.kind() {
+                // Nobody seals it or removes it for its age.
+                io::ErrorKind::NotFound => io::Error::other("is not there any more"),
+                _ => error,
+            }),
+        }
+    }
+
+    fn other(path: &std::path::Path, wanted: &Wanted) -> io::Result<Self> {
+        if Format::of_file(path) == Format::Zstd && sealed::is_in_frames(path)? {
+            return Self::sealed(path, wanted);
+        }
+        Ok(Self::foreign(foreign::Reader::open_named(path)?))
+    }
+
+    fn sealed(path: &std::path::Path, wanted: &Wanted) -> io::Result<Self> {
+        let mut reader = sealed::Reader::open(path)?;
+        reader.narrow(wanted)?;
+        Ok(Self::Sealed(Box::new(reader)))
+    }
+
+    fn foreign(reader: foreign::Reader) -> Self {
+        Self::Foreign(Box::new(reader))
+    }
+
+    pub(super) fn next_chunk(&mut self) -> io::Result<Option<Chunk<'_>>> {
+        match self {
+            Self::Plain(reader) => reader.next_chunk(),
+            Self::Sealed(reader) => reader.next_chunk(),
+            Self::Foreign(reader) => reader.next_chunk(),
+        }
+    }
+
+    /// Whether stretches of it can be read a second time.
+    pub(super) fn is_read_again(&self) -> bool {
+        match self {
+            Self::Plain(_) => true,
+            Self::Sealed(_) => false,
+            Self::Foreign(reader) => reader.is_read_again(),
+        }
+    }
+
+    pub(super) fn bytes_read(&self) -> u64 {
+        match self {
+            Self::Plain(reader) => reader.bytes_read(),
+            Self::Sealed(reader) => reader.bytes_read(),
+            Self::Foreign(reader) => reader.bytes_read(),
+        }
+    }
+
+    /// Counts what was read, and what was left out.
+    pub(super) fn count(&self, reading: &mut Reading) {
+        reading.bytes_read += self.bytes_read();
+        if let Self::Sealed(reader) = self {
+            let (read, skipped) = reader.frames();
+            reading.frames_read += read;
+            reading.frames_skipped += skipped;
+            reading.bytes_skipped += reader.bytes_skipped();
+            reading.files_skipped += u64::from(read == 0 && skipped > 0);
+        }
+    }
+}

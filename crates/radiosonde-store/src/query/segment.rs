@@ -1,0 +1,216 @@
+//! Stretches of files that may hold matches, with the times of these, and reading one.
+
+use std::io;
+
+use crate::query::entry::Entry;
+use crate::query::files::Files;
+use crate::query::judge::{Judged, Judges, Look};
+use crate::query::pass::OVERLONG;
+use crate::query::reading::{Reading, Unreadable};
+use crate::query::source::Source;
+use crate::reader::LINE_BYTES_MAX;
+use crate::sealed::{FRAME_BYTES, Place, RAW_BYTES_MAX};
+
+/// A stretch of a file that is read at a time.
+#[derive(Debug)]
+pub(super) struct Segment {
+    /// The times of its matches: none is before the one, and none behind the other, in microseconds.
+    pub(super) earliest: i64,
+    pub(super) latest: i64,
+    /// Which file.
+    pub(super) source: u32,
+    pub(super) what: What,
+}
+
+#[derive(Debug)]
+pub(super) enum What {
+    /// Whole lines of a day file, from one place to another. What must be taken apart to be judged
+    /// was taken apart when the file was gone through, and told where it is no line.
+    Stretch { start: u64, end: u64 },
+    /// A frame of a sealed file.
+    Frame { place: Place, is_last: bool },
+}
+
+/// Reads segments.
+pub(super) struct Loader<'a> {
+    judges: &'a Judges<'a>,
+    sources: &'a [Source],
+    files: Files,
+    buffer: Vec<u8>,
+}
+
+/// What goes wrong in one segment is told once.
+#[derive(Default)]
+struct Told {
+    change: bool,
+}
+
+impl<'a> Loader<'a> {
+    pub(super) fn new(judges: &'a Judges<'a>, sources: &'a [Source]) -> Self {
+        Self { judges, sources, files: Files::default(), buffer: Vec::new() }
+    }
+
+    /// Hands the matches of a segment to `each`, in the order they stand, but for some that are before
+    /// the microsecond `floor`.
+    pub(super) fn load(
+        &mut self,
+        segment: &Segment,
+        floor: i64,
+        reading: &mut Reading,
+        each: &mut dyn FnMut(Entry, &mut Reading),
+    ) {
+        let Some(source) = self.sources.get(segment.source as usize) else { return };
+        let mut buffer = std::mem::take(&mut self.buffer);
+        if buffer.capacity() > 4 * FRAME_BYTES {
+            // Room for a line that was long is not kept.
+            buffer = Vec::new();
+        }
+        let start = self.read(segment, source, &mut buffer, reading);
+        // A half line stands at the end of a file alone; in a stretch there is none.
+        let whole = memchr::memrchr(b'\n', &buffer).map_or(0, |at| at + 1);
+        let (lines, half) = buffer.split_at(whole);
+        let mut told = Told::default();
+        let judge = self.judges.of(source);
+        judge.lines(lines, &mut |at, text| {
+            let place = (segment, source, start + at as u64);
+            if let Some(entry) = self.line(text, place, floor, &mut told, reading) {
+                each(entry, reading);
+            }
+        });
+        if let What::Frame { place, is_last } = &segment.what
+            && !half.is_empty()
+        {
+            let offset = start + whole as u64;
+            reading.lines_parsed += 1;
+            match judge.parse(half, segment.source, offset) {
+                _ if !is_last => {
+                    let reason = format!("a line at byte {offset} has no end");
+                    reading.damage(source.path(), place.damage(&reason));
+                }
+                Judged::Fits(entry) => each(entry, reading),
+                Judged::No | Judged::NotALine(_) => {}
+            }
+        }
+        self.buffer = buffer;
+    }
+
+    /// Reads the bytes of a segment; tells where they begin.
+    fn read(
+        &mut self,
+        segment: &Segment,
+        source: &Source,
+        buffer: &mut Vec<u8>,
+        reading: &mut Reading,
+    ) -> u64 {
+        let (number, files) = (segment.source, &mut self.files);
+        let (start, error) = match &segment.what {
+            What::Stretch { start, end } => {
+                let outcome = files.stretch(number, source, (*start, *end), buffer);
+                let read = buffer.len() as u64;
+                reading.bytes_read += read;
+                let is_cut = outcome.is_ok() && read < end - start;
+                let cut = || io::Error::new(io::ErrorKind::UnexpectedEof, CUT);
+                let error = outcome.err().or_else(|| is_cut.then(cut));
+                (*start, error.map(|error| (start + read, error)))
+            }
+            What::Frame { place, .. }
+                if place.raw > RAW_BYTES_MAX as u64 && place.lines == Some(1) =>
+            {
+                buffer.clear();
+                reading.skip(source.path(), place.raw_offset, OVERLONG.to_owned());
+                (place.raw_offset, None)
+            }
+            What::Frame { place, .. } => {
+                let error = match files.frame(number, source, place, buffer) {
+                    Ok(Ok(())) => {
+                        reading.frames_read += 1;
+                        reading.bytes_read += place.compressed;
+                        None
+                    }
+                    Ok(Err(reason)) => {
+                        buffer.clear();
+                        reading.bytes_read += place.compressed;
+                        reading.damage(source.path(), place.damage(&reason));
+                        None
+                    }
+                    Err(error) => Some((place.offset, error)),
+                };
+                (place.raw_offset, error)
+            }
+        };
+        if let Some((offset, error)) = error {
+            reading.unreadable_once(Unreadable { path: source.path(), offset, error });
+        }
+        start
+    }
+
+    fn line(
+        &self,
+        text: &[u8],
+        (segment, source, offset): (&Segment, &Source, u64),
+        floor: i64,
+        told: &mut Told,
+        reading: &mut Reading,
+    ) -> Option<Entry> {
+        if text.len() > LINE_BYTES_MAX {
+            reading.skip(source.path(), offset, OVERLONG.to_owned());
+            return None;
+        }
+        let judge = self.judges.of(source);
+        let look = judge.look(text, floor);
+        if look == Look::No {
+            return None;
+        }
+        let glanced = judge.glance(text, segment.source, offset).filter(|entry| {
+            let us = entry.order.microseconds();
+            look != Look::Unknown && (segment.earliest..=segment.latest).contains(&us)
+        });
+        if glanced.is_some() {
+            return glanced;
+        }
+        reading.lines_parsed += 1;
+        match judge.parse(text, segment.source, offset) {
+            Judged::No => None,
+            Judged::Fits(entry) => {
+                let us = entry.order.microseconds();
+                if us < floor {
+                    return None;
+                }
+                if (segment.earliest..=segment.latest).contains(&us) {
+                    return Some(entry);
+                }
+                // Its turn may be over.
+                if !std::mem::replace(&mut told.change, true) {
+                    segment.tell_change(source, offset, reading);
+                }
+                None
+            }
+            Judged::NotALine(reason) => {
+                let is_told = look == Look::Unknown && matches!(segment.what, What::Stretch { .. });
+                if !is_told {
+                    reading.skip(source.path(), offset, reason.to_string());
+                }
+                None
+            }
+        }
+    }
+}
+
+impl Segment {
+    /// Tells that there are lines of other times than there were, or than the index says.
+    fn tell_change(&self, source: &Source, offset: u64, reading: &mut Reading) {
+        match &self.what {
+            What::Stretch { .. } => {
+                let error = io::Error::new(io::ErrorKind::InvalidData, CHANGED);
+                reading.unreadable_once(Unreadable { path: source.path(), offset, error });
+            }
+            What::Frame { place, .. } => {
+                reading.damage(source.path(), place.damage(MISTAKEN));
+            }
+        }
+    }
+}
+
+const CUT: &str = "it was cut off while it was read";
+const CHANGED: &str = "it was changed while it was read";
+const MISTAKEN: &str = "holds lines of other times than its index says; they were left out";

@@ -1,0 +1,140 @@
+//! Going through a file that has no index, to find the stretches that may hold matches.
+//!
+//! A stretch becomes a segment, to be read again when its turn comes. Where there is room for its
+//! matches, above all where these are few, and where nothing can be read again, they are taken at once.
+
+use crate::query::judge::{Judge, Judged, Look};
+use crate::query::pass::Piece;
+use crate::query::plan::Sink;
+use crate::query::reading::Reading;
+use crate::query::segment::{Segment, What};
+use crate::query::source::Source;
+
+/// The survey of one file.
+pub(super) struct Survey<'a, 's> {
+    pub(super) judge: &'a Judge<'a>,
+    pub(super) source: &'a Source,
+    /// Its number.
+    pub(super) number: u32,
+    /// Whether stretches of it can be read a second time.
+    pub(super) is_read_again: bool,
+    pub(super) stretch_bytes: usize,
+    pub(super) sink: &'a mut Sink<'s>,
+    pub(super) segments: &'a mut Vec<Segment>,
+    /// Of the stretch at hand.
+    pub(super) candidates: Vec<Candidate>,
+}
+
+/// A text of a stretch that is a match, or may be one.
+pub(super) struct Candidate {
+    /// Where it stands in the stretch.
+    start: usize,
+    end: usize,
+    us: i64,
+}
+
+impl Survey<'_, '_> {
+    pub(super) fn piece(&mut self, piece: &Piece<'_>, reading: &mut Reading) {
+        match *piece {
+            Piece::Lines(offset, bytes) => {
+                let mut at = 0;
+                while at < bytes.len() {
+                    let wanted = (at + self.stretch_bytes.max(1) - 1).min(bytes.len() - 1);
+                    let end = memchr::memchr(b'\n', &bytes[wanted..]);
+                    let end = end.map_or(bytes.len(), |nl| wanted + nl + 1);
+                    self.stretch(offset + at as u64, &bytes[at..end], reading);
+                    at = end;
+                }
+            }
+            Piece::HalfLine(offset, text) => {
+                if !text.trim_ascii().is_empty() {
+                    reading.lines_parsed += 1;
+                    if let Judged::Fits(entry) = self.judge.parse(text, self.number, offset) {
+                        self.sink.push(entry, self.source, reading);
+                    }
+                }
+            }
+        }
+    }
+
+    fn stretch(&mut self, offset: u64, bytes: &[u8], reading: &mut Reading) {
+        let floor = self.sink.floor();
+        let mut candidates = std::mem::take(&mut self.candidates);
+        candidates.clear();
+        self.judge.lines(bytes, &mut |start, text| {
+            let us = match self.judge.look(text, floor) {
+                Look::No => None,
+                Look::May(us) => Some(us),
+                Look::Unknown => self.judge_unknown(offset + start as u64, text, reading),
+            };
+            let end = start + text.len();
+            let us = us.filter(|us| *us >= floor);
+            candidates.extend(us.map(|us| Candidate { start, end, us }));
+        });
+        let candidate_bytes: usize = candidates.iter().map(|one| one.end - one.start).sum();
+        let are_few = candidate_bytes <= bytes.len() / FEW;
+        if candidates.is_empty() {
+            // Nothing of it is needed.
+        } else if !self.is_read_again || self.sink.has_room(are_few) {
+            for Candidate { start, end, .. } in &candidates {
+                self.take(offset + *start as u64, &bytes[*start..*end], reading);
+            }
+        } else {
+            let us = || candidates.iter().map(|one| one.us);
+            let earliest = us().min().unwrap_or(i64::MAX);
+            let latest = us().max().unwrap_or(i64::MIN);
+            self.segment(offset, offset + bytes.len() as u64, earliest, latest);
+        }
+        self.candidates = candidates;
+    }
+
+    /// The time of a text that must be taken apart, if it is a match.
+    fn judge_unknown(&self, offset: u64, text: &[u8], reading: &mut Reading) -> Option<i64> {
+        reading.lines_parsed += 1;
+        match self.judge.parse(text, self.number, offset) {
+            Judged::Fits(entry) => Some(entry.order.microseconds()),
+            Judged::No => None,
+            Judged::NotALine(reason) => {
+                reading.skip(self.source.path(), offset, reason.to_string());
+                None
+            }
+        }
+    }
+
+    /// Takes a match now.
+    fn take(&mut self, offset: u64, text: &[u8], reading: &mut Reading) {
+        if let Some(entry) = self.judge.glance(text, self.number, offset) {
+            return self.sink.push(entry, self.source, reading);
+        }
+        reading.lines_parsed += 1;
+        match self.judge.parse(text, self.number, offset) {
+            Judged::Fits(entry) => self.sink.push(entry, self.source, reading),
+            Judged::No => {}
+            Judged::NotALine(reason) => {
+                reading.skip(self.source.path(), offset, reason.to_string());
+            }
+        }
+    }
+
+    /// Adds a stretch to the last segment, or makes a new one.
+    fn segment(&mut self, start: u64, end: u64, earliest: i64, latest: i64) {
+        if let Some(Segment { what: What::Stretch { start: begin, end: behind }, source, .. }) =
+            self.segments.last_mut()
+        {
+            let is_short = start.saturating_sub(*begin) < self.stretch_bytes as u64;
+            if *source == self.number && *behind == start && is_short {
+                *behind = end;
+                if let Some(last) = self.segments.last_mut() {
+                    last.earliest = last.earliest.min(earliest);
+                    last.latest = last.latest.max(latest);
+                }
+                return;
+            }
+        }
+        let what = What::Stretch { start, end };
+        self.segments.push(Segment { earliest, latest, source: self.number, what });
+    }
+}
+
+/// Few are matches of one byte in so many at most: taking them costs less than reading all again.
+const FEW: usize = 16;

@@ -1,0 +1,243 @@
+//! Queries over files that other programs compressed, held against the same over day files.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use super::*;
+use crate::sealed::{SealOptions, seal};
+
+const PLAIN: &str = "events-2025-10-06.jsonl";
+const SEALED: &str = "events-2025-10-06.jsonl.zst";
+const LINES: u32 = 1_500;
+/// With the one that has no end.
+const ALL: usize = LINES as usize + 1;
+const GZIP: &str = "events-2025-10-06.jsonl.gz";
+
+/// Lines of 30 jobs, some without an id, one that is none, and one without its end.
+fn content() -> Vec<u8> {
+    let filler = "x".repeat(1_500);
+    let mut text = String::new();
+    for n in 0..LINES {
+        let row = line(n, &format!("job-{}", n % 30), &format!(r#","source":"{filler}{n}""#));
+        text += &if n % 50 == 0 { row.replace(r#","id":"#, r#","x":"#) } else { row };
+        text += "\n";
+    }
+    text += "no line\n";
+    text += &line(3_500, "job-7", "");
+    text.into_bytes()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    out.write_all(bytes).unwrap();
+    out.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    let mut out = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
+    out.write_all(bytes).unwrap();
+    out.finish().unwrap()
+}
+
+/// The directory of a file that is sealed.
+fn sealed(text: &[u8]) -> tempfile::TempDir {
+    let dir = dir(&[(PLAIN, text)]);
+    let (source, target) = (dir.path().join(PLAIN), dir.path().join(SEALED));
+    let _ = seal(&source, &target, &SealOptions::default(), &mut || true).unwrap();
+    fs::remove_file(source).unwrap();
+    dir
+}
+
+/// A query for what is behind a path.
+fn of(path: PathBuf) -> Query {
+    Query::new(vec![path])
+}
+
+#[test]
+fn one_text_gives_the_same_lines_in_every_form() {
+    let text = content();
+    let bytes_sealed = fs::read(sealed(&text).path().join(SEALED)).unwrap();
+    let frames = text.chunks(700_000).flat_map(|part| zstd::bulk::compress(part, 1).unwrap());
+    let dir = dir(&[
+        ("plain.txt", text.as_slice()),
+        ("bom", [b"\xef\xbb\xbf".as_slice(), &text].concat().as_slice()),
+        ("crlf", String::from_utf8(text.clone()).unwrap().replace('\n', "\r\n").as_bytes()),
+        ("a.gz", gzip(&text).as_slice()),
+        ("gzip-by-its-bytes.jsonl", gzip(&text).as_slice()),
+        ("stream.zst", zstd(&text).as_slice()),
+        ("frames.zst", frames.collect::<Vec<u8>>().as_slice()),
+        ("sealed-elsewhere", bytes_sealed.as_slice()),
+        // What is called like one form and is another.
+        ("events-2025-10-01.jsonl", gzip(&text).as_slice()),
+        ("events-2025-10-02.jsonl", zstd(&text).as_slice()),
+        ("events-2025-10-03.jsonl.gz", zstd(&text).as_slice()),
+        ("events-2025-10-04.jsonl.gz", text.as_slice()),
+        ("events-2025-10-05.jsonl.zst", zstd(&text).as_slice()),
+    ]);
+    type Set = fn(&mut Query);
+    let sets: [Set; 5] = [
+        |_| {},
+        |query| query.job = Some("job-7".into()),
+        |query| query.since = Some("2025-10-06T10:20:00Z".parse().unwrap()),
+        |query| query.job = Some("job".into()),
+        |query| query.signals = vec![Signal::Spans],
+    ];
+    let raw = |lines: &[Line]| -> Vec<String> {
+        lines.iter().map(|line| line.raw.trim_end().to_owned()).collect()
+    };
+    for (number, set) in sets.into_iter().enumerate() {
+        let mut expected = of(dir.path().join("plain.txt"));
+        set(&mut expected);
+        let expected = raw(&expected.run().lines);
+        assert_eq!(expected.is_empty(), number > 2, "{number}");
+        for entry in fs::read_dir(dir.path()).unwrap() {
+            let path = entry.unwrap().path();
+            let mut query = of(path.clone());
+            set(&mut query);
+            let answer = query.run();
+            assert!(answer.reading.unreadable.is_empty(), "{path:?}: {:?}", answer.reading);
+            assert_eq!(answer.reading.damages, u64::from(path.ends_with("frames.zst")), "{path:?}");
+            // By an id, only lines that hold it are judged.
+            assert!(answer.reading.skipped <= 1, "{path:?}");
+            assert!(raw(&answer.lines) == expected, "{number}, {path:?}: {}", answer.lines.len());
+            assert!(raw(&streamed(&query).0) == expected, "{number}, {path:?}");
+        }
+    }
+}
+
+#[test]
+fn a_directory_gives_what_somebody_compressed_and_each_line_once() {
+    let text = content();
+    let other = line(9, "job-new", "").replace("aaaaaaaa.1", "bbbbbbbb.1") + "\n";
+    for (what, files, expect) in [
+        ("alone", vec![(GZIP, gzip(&text))], ALL),
+        ("beside its source", vec![(PLAIN, text.clone()), (GZIP, gzip(&text))], ALL),
+        ("under way", vec![(PLAIN, text.clone()), (GZIP, gzip(&text)[..9_000].to_vec())], ALL),
+        ("just begun", vec![(PLAIN, text.clone()), (GZIP, Vec::new())], ALL),
+        ("of the morning", vec![(PLAIN, other.clone().into_bytes()), (GZIP, gzip(&text))], ALL + 1),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, content) in &files {
+            fs::write(dir.path().join(name), content).unwrap();
+        }
+        let answer = query(&dir).run();
+        assert_eq!(answer.lines.len(), expect, "{what}");
+        assert!(answer.reading.unreadable.is_empty(), "{what}: {:?}", answer.reading);
+        assert_eq!(streamed(&query(&dir)).0.len(), expect, "{what}");
+    }
+    let all = sealed(&text);
+    fs::write(all.path().join(GZIP), gzip(&text)).unwrap();
+    assert_eq!(query(&all).run().lines.len(), ALL, "beside the sealed one");
+    fs::write(all.path().join(PLAIN), &other).unwrap();
+    assert_eq!(query(&all).run().lines.len(), ALL + 1, "beside both, which differ");
+    fs::write(all.path().join(GZIP), gzip(other.as_bytes())).unwrap();
+    assert_eq!(query(&all).run().lines.len(), ALL + 1, "of the first of them");
+}
+
+#[test]
+fn a_file_that_is_compressed_during_the_query_is_still_found() {
+    let dir = dir(&[
+        ("events-2025-10-05.jsonl", (line(1, "a", "") + "\n").as_bytes()),
+        (PLAIN, content().as_slice()),
+    ]);
+    let mut found = 0;
+    let reading = query(&dir).scan(&mut |_| {
+        if found == 0 {
+            fs::write(dir.path().join(GZIP), gzip(&content())).unwrap();
+            fs::remove_file(dir.path().join(PLAIN)).unwrap();
+        }
+        found += 1;
+    });
+    assert_eq!((found, reading.files_read, reading.unreadable.len()), (LINES + 2, 2, 0));
+}
+
+#[test]
+fn a_copy_under_way_gives_the_lines_before_and_its_place() {
+    let text = content();
+    for whole in [gzip(&text), zstd(&text)] {
+        let cut = whole.len() / 2;
+        let dir = dir(&[("copy", &whole[..cut])]);
+        let path = dir.path().join("copy");
+        let answer = of(path.clone()).run();
+        assert!(answer.reading.is_partial());
+        assert!((200..1_400).contains(&answer.lines.len()), "{}", answer.lines.len());
+        let gone = &answer.reading.unreadable[0];
+        assert_eq!((&gone.path, gone.offset), (&path, cut as u64));
+    }
+}
+
+#[test]
+fn a_path_that_is_no_file_is_told() {
+    let dir = dir(&[("fine", (line(1, "a", "") + "\n").as_bytes())]);
+    let at = |name: &str| dir.path().join(name);
+    fs::create_dir(at("folder")).unwrap();
+    let query = Query::new(vec![at("missing"), at("fine"), at("fine"), at("folder")]);
+    let answer = query.run();
+    assert_eq!(answer.lines.len(), 1);
+    assert_eq!(answer.reading.files_read, 1);
+    let paths: Vec<_> = answer.reading.unreadable.iter().map(|gone| &gone.path).collect();
+    assert_eq!(paths, [&at("missing")]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_directory_under_several_names_counts_once() {
+    use std::os::unix::ffi::OsStrExt;
+    let text = line(1, "a", "").replace(r#","id":"#, r#","x":"#) + "\n";
+    let dir = dir(&[(PLAIN, text.as_bytes())]);
+    let at = |name: &str| dir.path().join(name);
+    let odd = at("x").with_file_name(std::ffi::OsStr::from_bytes(b"\xff.jsonl"));
+    fs::write(&odd, text.replace("\"m1\"", "\"odd\"")).unwrap();
+    fs::create_dir(at("folder")).unwrap();
+    std::os::unix::fs::symlink(dir.path(), at("folder/link")).unwrap();
+    std::os::unix::fs::symlink(at(PLAIN), at("link")).unwrap();
+    let answer = Query::new(vec![
+        dir.path().to_owned(),
+        at("folder/.."),
+        at("folder/link"),
+        at(PLAIN),
+        at("link"),
+        at("folder/../link"),
+        odd,
+    ])
+    .run();
+    assert_eq!(answer.lines.len(), 2);
+    assert!(!answer.reading.is_partial(), "{:?}", answer.reading);
+}
+
+#[test]
+fn lines_of_a_file_without_a_signal_tell_their_own() {
+    let kinds = ["log", "span", "metric", "job_completed"].iter().enumerate();
+    let text: String = kinds
+        .map(|(n, kind)| line(n as u32, "a", "").replace("\"log\"", &format!("\"{kind}\"")) + "\n")
+        .collect();
+    let dir = dir(&[("mixed", text.as_bytes())]);
+    for (signal, expect) in [(Signal::Events, 2), (Signal::Spans, 1), (Signal::Metrics, 1)] {
+        let mut query = of(dir.path().join("mixed"));
+        query.signals = vec![signal];
+        let mut found = 0;
+        let _ = query.scan(&mut |line| {
+            assert_eq!((line.signal, line.file), (signal, None));
+            found += 1;
+        });
+        assert_eq!(found, expect);
+    }
+}
+
+/// Many files, by the usual limit of open ones.
+#[test]
+fn files_beyond_the_limit_of_open_ones_are_read_one_by_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = line(1, "a", "");
+    for n in 0..1_200 {
+        let row = text.replace("aaaaaaaa.1.1", &format!("aaaaaaaa.1.{n}")) + "\n";
+        let path = dir.path().join(format!("events-2025-10-06.{}.jsonl.gz", n + 1));
+        fs::write(path, gzip(row.as_bytes())).unwrap();
+    }
+    let mut most = 0;
+    let reading = query(&dir).scan(&mut |_| {
+        most = most.max(fs::read_dir("/proc/self/fd").map_or(0, Iterator::count));
+    });
+    assert_eq!(reading.matched, 1_200);
+    assert!(most < 500, "{most} open files");
+}

@@ -1,0 +1,186 @@
+//! Files that change while they are merged, lines that have to wait, and what is told of them.
+
+use super::*;
+use crate::query::limits::Limits;
+use crate::sealed::{SealOptions, seal};
+
+const ONE: &str = "events-2025-10-06.jsonl";
+const TWO: &str = "events-2025-10-07.jsonl";
+
+/// Nothing is taken early, and every line is a stretch of its own.
+fn small(dir: &tempfile::TempDir) -> Limits {
+    let temporary = dir.path().to_owned();
+    Limits { early_bytes: 0, stretch_bytes: 1, temporary, ..Limits::default() }
+}
+
+fn lines(numbers: impl IntoIterator<Item = u32>) -> String {
+    numbers.into_iter().map(|n| line(n, "j", "") + "\n").collect()
+}
+
+/// What a stream gives while `change` is done to the directory at the first line.
+fn changed(dir: &tempfile::TempDir, change: impl Fn(&Path)) -> (Vec<String>, Reading) {
+    let mut found = Vec::new();
+    let reading = query(dir).stream_within(&small(dir), &mut |line| {
+        if found.is_empty() {
+            change(dir.path());
+        }
+        found.extend(line.msg.clone());
+        ControlFlow::Continue(())
+    });
+    (found, reading)
+}
+
+#[test]
+fn a_file_that_is_sealed_while_it_is_merged_is_read_from_its_sealed_form() {
+    let dir = dir(&[(ONE, lines([1, 3, 5, 7]).as_bytes()), (TWO, lines([2, 4]).as_bytes())]);
+    let (found, reading) = changed(&dir, |dir| {
+        for name in [ONE, TWO] {
+            let sealed = dir.join(format!("{name}.zst"));
+            let _ = seal(&dir.join(name), &sealed, &SealOptions::default(), &mut || true).unwrap();
+            fs::remove_file(dir.join(name)).unwrap();
+        }
+    });
+    assert_eq!(found, ["m1", "m2", "m3", "m4", "m5", "m7"]);
+    assert!(!reading.is_partial(), "{reading:?}");
+}
+
+#[test]
+fn a_file_that_is_removed_cut_off_or_overwritten_while_it_is_merged_is_told_with_its_place() {
+    let text = lines([2, 4]);
+    let size = text.len() as u64 / 2;
+    let later = lines([8, 9]);
+    type Change = fn(&Path, &str);
+    let cases: [(Change, &[&str], u64, &str); 4] = [
+        (|file, _| fs::remove_file(file).unwrap(), &["m1", "m3"], 0, "No such file"),
+        (|file, _| fs::write(file, "").unwrap(), &["m1", "m3"], 0, "cut off"),
+        (
+            |file, text| fs::write(file, &text[..text.len() - 9]).unwrap(),
+            &["m1", "m2", "m3"],
+            2 * size - 9,
+            "cut off",
+        ),
+        // The file grew as well: what is there now is no part of what was found before.
+        (
+            |file, text| fs::write(file, text.replace("m2", "mx")).unwrap(),
+            &["m1", "mx", "m3", "m4"],
+            0,
+            "",
+        ),
+    ];
+    for (number, (change, expect, offset, reason)) in cases.into_iter().enumerate() {
+        let dir = dir(&[(ONE, lines([1, 3]).as_bytes()), (TWO, text.as_bytes())]);
+        let (found, reading) = changed(&dir, |dir| change(&dir.join(TWO), &text));
+        assert_eq!(found, expect, "case {number}");
+        if reason.is_empty() {
+            assert!(!reading.is_partial(), "case {number}: {reading:?}");
+            continue;
+        }
+        assert_eq!(reading.unreadable.len(), 1, "case {number}: {reading:?}");
+        let told = &reading.unreadable[0];
+        assert_eq!((&told.path, told.offset), (&dir.path().join(TWO), offset), "case {number}");
+        assert!(told.error.to_string().contains(reason), "case {number}: {told:?}");
+    }
+    // Lines of other times would come where their turn may be over.
+    let dir = dir(&[(ONE, lines([1, 3]).as_bytes()), (TWO, text.as_bytes())]);
+    let (found, reading) = changed(&dir, |dir| fs::write(dir.join(TWO), &later).unwrap());
+    assert_eq!(found, ["m1", "m3"]);
+    assert_eq!(reading.unreadable.len(), 1);
+    assert!(reading.unreadable[0].error.to_string().contains("changed"), "{reading:?}");
+}
+
+#[test]
+fn the_first_lines_come_before_the_later_stretches_are_read() {
+    let dir = dir(&[(ONE, lines(0..100).as_bytes()), (TWO, lines(100..200).as_bytes())]);
+    for name in [ONE, TWO] {
+        let options = SealOptions::default();
+        let manner =
+            crate::sealed::Manner { frame_bytes: 700, ..crate::sealed::Manner::of(&options) };
+        let (plain, sealed) = (dir.path().join(name), dir.path().join(format!("{name}.zst")));
+        let _ = crate::sealed::seal_in(&plain, &sealed, &manner, &mut |_| true).unwrap();
+        fs::remove_file(plain).unwrap();
+    }
+    let mut seen = 0;
+    let reading = query(&dir).stream(&mut |_| {
+        seen += 1;
+        if seen == 4 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let frames = reading.frames_read + reading.frames_skipped;
+    assert!(reading.frames_read <= 3 && frames >= 40, "{reading:?}");
+    assert_eq!(reading.files_skipped, 1);
+    let nothing = Query { job: Some("none".to_owned()), ..query(&dir) }.run().reading;
+    assert_eq!((nothing.frames_read, nothing.frames_skipped), (0, frames));
+    let all = nothing.bytes_skipped;
+    for tail in [false, true] {
+        let query = Query { limit: Some(5), tail, ..query(&dir) };
+        let answer = query.run();
+        let first = if tail { 195 } else { 0 };
+        let expect: Vec<String> = (first..first + 5).map(|n| format!("m{n}")).collect();
+        assert_eq!(messages(&answer.lines), expect, "{tail}");
+        let reading = answer.reading;
+        assert!(reading.frames_read <= 4 && reading.lines_parsed <= 30, "{tail}: {reading:?}");
+        assert_eq!(reading.frames_read + reading.frames_skipped, frames, "{tail}");
+        let skipped = reading.bytes_skipped;
+        assert!((all / 5 * 4..all).contains(&skipped), "{tail}: {skipped} of {all}");
+        assert_eq!((reading.files_read, reading.files_skipped), (2, 1), "{tail}");
+    }
+}
+
+#[test]
+fn the_newest_lines_of_a_day_file_are_found_without_taking_the_others_apart() {
+    let dir = dir(&[(ONE, lines(0..2_000).as_bytes())]);
+    let query = Query { limit: Some(3), tail: true, ..query(&dir) };
+    let limits = Limits { stretch_bytes: 1_000, ..Limits::default() };
+    let answer = query.run_within(&limits);
+    assert_eq!(messages(&answer.lines), ["m1997", "m1998", "m1999"]);
+    assert!(answer.reading.lines_parsed <= 20, "{:?}", answer.reading);
+    assert_eq!(answer.reading.matched, 4, "one more than the limit");
+}
+
+#[test]
+fn what_is_no_line_is_told_once_wherever_that_is_noticed() {
+    let ts = r#"{"ts":"2025-10-06T10:00:01.000000Z""#;
+    let texts = [
+        format!("{ts},\"evt\":\"log\",\"meta\":{{\"a\":nope}}}}"),
+        format!("{ts},\"evt\":\"log\",\"evt\":\"log\"}}"),
+        format!("{ts},\"evt\":\"lo"),
+        "rubbish".to_owned(),
+        r#"{"evt":"log"}"#.to_owned(),
+        line(2, "j", ""),
+    ];
+    let dir = dir(&[(ONE, (texts.join("\n") + "\n").as_bytes())]);
+    for limits in [Limits::default(), small(&dir), Limits { early_bytes: 0, ..small(&dir) }] {
+        let mut found = 0;
+        let reading = query(&dir).stream_within(&limits, &mut |_| {
+            found += 1;
+            ControlFlow::Continue(())
+        });
+        assert_eq!((found, reading.matched, reading.skipped), (1, 1, 5), "{reading:?}");
+        let mut offsets: Vec<u64> = reading.skips.iter().map(|skip| skip.offset).collect();
+        offsets.sort_unstable();
+        let starts: Vec<u64> = (0..5)
+            .map(|number| texts[..number].iter().map(|text| text.len() as u64 + 1).sum())
+            .collect();
+        assert_eq!(offsets, starts);
+    }
+}
+
+#[test]
+fn lines_that_cannot_wait_anywhere_end_the_query_and_are_told() {
+    let dir = dir(&[(ONE, lines((0..50).rev()).as_bytes())]);
+    let temporary = dir.path().join("none");
+    let limits = Limits { waiting_bytes: 2_000, stretch_bytes: 1 << 20, ..small(&dir) };
+    let mut found = Vec::new();
+    let mut each = |line: &Line| {
+        found.extend(line.msg.clone());
+        ControlFlow::Continue(())
+    };
+    let reading = query(&dir)
+        .stream_within(&Limits { temporary: temporary.clone(), ..limits.clone() }, &mut each);
+    assert_eq!(reading.unreadable.len(), 1);
+    assert_eq!(reading.unreadable[0].path, temporary);
+    assert!(reading.is_partial());
+    let reading = query(&dir).stream_within(&limits, &mut each);
+    assert!(reading.bytes_spilled > 2_000 && !reading.is_partial(), "{reading:?}");
+    // Nothing was given out before it was known whether the order can be kept.
+    assert_eq!(found, (0..50).map(|n| format!("m{n}")).collect::<Vec<_>>());
+}
