@@ -42,6 +42,7 @@
 mod args;
 mod commands;
 mod explain;
+mod figures;
 mod outcome;
 mod output;
 mod pager;

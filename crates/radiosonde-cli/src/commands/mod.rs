@@ -12,7 +12,9 @@ mod metrics;
 mod ops;
 mod removed;
 mod spool;
+mod stats;
 mod summary;
+mod top;
 mod trace;
 mod unfiled;
 
@@ -20,6 +22,7 @@ use std::io::Write;
 
 use radiosonde_events::clean_json_for_terminal;
 use radiosonde_store::Line;
+use radiosonde_store::query::Found;
 
 use crate::args::{self, Command};
 use crate::outcome::{FOUND, Stop};
@@ -39,6 +42,8 @@ pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
         Command::Trace(args) => trace::run(args, out),
         Command::Metrics(args) => metrics::run(args, out),
         Command::Correlate(args) => correlate::run(args, out),
+        Command::Top(args) => top::run(args, out),
+        Command::Stats(args) => stats::run(args, out),
         Command::Coverage(args) => coverage::run(args, out),
         Command::Removed(args) => removed::run(args, out),
         Command::Recover(args) => recover::run(args, out),
@@ -61,6 +66,11 @@ fn completions(shell: clap_complete::Shell, out: &mut dyn Write) -> Result<u8, S
 /// the JSON escapes they could have been stored as.
 fn print_stored(line: &Line, out: &mut dyn Write) -> Result<(), Stop> {
     print_json(&line.raw, out)
+}
+
+/// The slot of the process that wrote a line, as its file has it.
+fn slot(found: &Found<'_>) -> u32 {
+    found.file.map_or(0, |file| file.day.slot)
 }
 
 fn print_json(object: &str, out: &mut dyn Write) -> Result<(), Stop> {

@@ -5,6 +5,7 @@ pub(crate) mod color;
 pub(crate) mod fields;
 pub(crate) mod line;
 pub(crate) mod metric;
+pub(crate) mod spark;
 pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod time;

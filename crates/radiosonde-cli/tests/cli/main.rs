@@ -19,14 +19,18 @@ mod ops;
 mod packs;
 #[cfg(target_os = "linux")]
 mod paging;
+mod prometheus;
 mod recovery;
 mod removed;
 mod rows;
 mod runs;
+mod series;
 mod shapes;
 mod spans;
 mod spool;
+mod stats;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod top;
 mod unfiled;
 mod usage;
