@@ -44,6 +44,9 @@
 //! `sealed`, on by default: sealed files (`sealed`), those of other programs (`foreign`), and queries
 //! over all of them (`query`). Without it there are names, places, lines and the reader of live files,
 //! and no compression library. `gzip`: also files that `gzip` compressed.
+//!
+//! `regex`: regular expressions in the conditions of a query (`query::condition`), which are refused
+//! without it.
 
 #![forbid(unsafe_code)]
 

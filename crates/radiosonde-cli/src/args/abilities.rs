@@ -135,7 +135,7 @@ pub(super) fn check(matches: &ArgMatches) -> Result<(), Error> {
 fn refusal(name: &str, given: &ArgMatches, abilities: &Abilities) -> Option<String> {
     let is_typed = |option| source(given, option) == Some(ValueSource::CommandLine);
     let follows = flag(given, "follow") || name == "tail";
-    if is_typed("id") && is_typed("trace") {
+    if name == "trace" && is_typed("id") && is_typed("trace") {
         return Some(
             "the trace is given twice: one of them cannot be used with the other".to_owned(),
         );

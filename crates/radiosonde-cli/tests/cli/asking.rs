@@ -224,6 +224,9 @@ fn times_are_those_of_the_local_zone_where_that_is_asked_for() {
     ] {
         assert_eq!(found(&of(args).exits(0)), expect, "{args}");
     }
+    let mut unknown = command(&["logs", "--local"]);
+    let _ = unknown.env("TZ", "No/Such").arg("--dir").arg(dir.path());
+    let _ = run(unknown).exits(2).tells(&["zone of this machine is not known", "set TZ"]);
     // Nothing of it without the option, whatever the zone is.
     let _ = of("logs").exits(0).prints(&["── 2025-10-25 (UTC) ──", "22:01:00.000"]);
     let stamps = of("logs --local -o csv --field ts,msg").exits(0);

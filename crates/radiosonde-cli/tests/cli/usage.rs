@@ -28,6 +28,7 @@ fn what_cannot_be_meant_is_refused_with_a_word_on_what_to_write() {
             "correlate 00-0EDADBC0a1b2c3d4e5f60718293a4b5c-00f067aa0ba902b7-01",
             "correlate --trace 0edadbc0a1b2c3d4e5f60718293a4b5c\n",
         ),
+        ("correlate o-1 --trace 0e", "correlate --job o-1, or --trace,"),
         ("trace xyz", "hex digits"),
         ("logs -n 0", "1 or more"),
         ("logs -n -3", "1 or more"),

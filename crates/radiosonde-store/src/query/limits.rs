@@ -9,7 +9,9 @@ pub(super) struct Limits {
     pub(super) waiting_bytes: usize,
     /// Bytes of lines that may wait so that their stretch is not read a second time.
     pub(super) early_bytes: usize,
-    /// Bytes of a stretch of a day file, at least.
+    /// Bytes of lines that are looked at together, at least: of these, few or many match.
+    pub(super) piece_bytes: usize,
+    /// Bytes of a stretch of a day file, at least: of pieces next to each other with many matches.
     pub(super) stretch_bytes: usize,
     /// Temporary files that are put together to a longer one.
     pub(super) runs: usize,
@@ -24,6 +26,7 @@ impl Default for Limits {
         Self {
             waiting_bytes: 32 << 20,
             early_bytes: 4 << 20,
+            piece_bytes: 256 << 10,
             stretch_bytes: 1 << 20,
             runs: 16,
             threads: 4,

@@ -107,7 +107,7 @@ impl Plan {
                 source,
                 number,
                 is_read_again,
-                stretch_bytes: limits.stretch_bytes,
+                limits,
                 sink: &mut *sink,
                 segments: &mut segments,
                 candidates: Vec::new(),

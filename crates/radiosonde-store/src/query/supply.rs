@@ -53,6 +53,17 @@ impl Drop for End<'_> {
     }
 }
 
+/// Where a thread panics, nobody waits for it.
+struct Fallen<'a>(&'a Supply<'a>);
+
+impl Drop for Fallen<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            drop(End(self.0));
+        }
+    }
+}
+
 impl<'a> Supply<'a> {
     pub(super) fn new(
         judges: &'a Judges<'a>,
@@ -117,15 +128,13 @@ impl<'a> Supply<'a> {
     }
 
     fn work(&self) {
-        // Where this thread panics, nobody waits for it.
-        let end = End(self);
+        let _fallen = Fallen(self);
         let mut loader = self.loader();
         while let Some(number) = self.begin() {
             let loaded = self.load(number, &mut loader);
             let _ = self.state().loaded.insert(number, loaded);
             self.changed.notify_all();
         }
-        std::mem::forget(end);
     }
 
     /// Begins the next segment, when it is near enough to its turn.

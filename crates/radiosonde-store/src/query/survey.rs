@@ -4,6 +4,7 @@
 //! matches, above all where these are few, and where nothing can be read again, they are taken at once.
 
 use crate::query::judge::{Judge, Judged, Look};
+use crate::query::limits::Limits;
 use crate::query::pass::Piece;
 use crate::query::plan::Sink;
 use crate::query::reading::Reading;
@@ -18,7 +19,7 @@ pub(super) struct Survey<'a, 's> {
     pub(super) number: u32,
     /// Whether stretches of it can be read a second time.
     pub(super) is_read_again: bool,
-    pub(super) stretch_bytes: usize,
+    pub(super) limits: &'a Limits,
     pub(super) sink: &'a mut Sink<'s>,
     pub(super) segments: &'a mut Vec<Segment>,
     /// Of the stretch at hand.
@@ -39,7 +40,7 @@ impl Survey<'_, '_> {
             Piece::Lines(offset, bytes) => {
                 let mut at = 0;
                 while at < bytes.len() {
-                    let wanted = (at + self.stretch_bytes.max(1) - 1).min(bytes.len() - 1);
+                    let wanted = (at + self.limits.piece_bytes.max(1) - 1).min(bytes.len() - 1);
                     let end = memchr::memchr(b'\n', &bytes[wanted..]);
                     let end = end.map_or(bytes.len(), |nl| wanted + nl + 1);
                     self.stretch(offset + at as u64, &bytes[at..end], reading);
@@ -121,7 +122,7 @@ impl Survey<'_, '_> {
         if let Some(Segment { what: What::Stretch { start: begin, end: behind }, source, .. }) =
             self.segments.last_mut()
         {
-            let is_short = start.saturating_sub(*begin) < self.stretch_bytes as u64;
+            let is_short = start.saturating_sub(*begin) < self.limits.stretch_bytes as u64;
             if *source == self.number && *behind == start && is_short {
                 *behind = end;
                 if let Some(last) = self.segments.last_mut() {

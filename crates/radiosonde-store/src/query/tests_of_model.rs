@@ -454,13 +454,21 @@ proptest! {
         asked in prop_oneof![4 => asked(), 1 => Just(ALL)],
         waiting_bytes in prop_oneof![Just(32 << 20), 0..4_000_usize],
         early_bytes in prop_oneof![Just(4 << 20), Just(0), 0..2_000_usize],
+        piece_bytes in prop_oneof![Just(256 << 10), 1..1_000_usize],
         stretch_bytes in prop_oneof![Just(1 << 20), 1..2_000_usize],
         runs in 2..5_usize,
         threads in 0..3_usize,
     ) {
         let temporary = PathBuf::new();
-        let limits =
-            Limits { waiting_bytes, early_bytes, stretch_bytes, runs, threads, temporary };
+        let limits = Limits {
+            waiting_bytes,
+            early_bytes,
+            piece_bytes,
+            stretch_bytes,
+            runs,
+            threads,
+            temporary,
+        };
         check(&days, &copies, &asked, &limits);
     }
 }

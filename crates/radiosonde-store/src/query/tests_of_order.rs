@@ -10,7 +10,7 @@ const TWO: &str = "events-2025-10-07.jsonl";
 /// Nothing is taken early, and every line is a stretch of its own.
 fn small(dir: &tempfile::TempDir) -> Limits {
     let temporary = dir.path().to_owned();
-    Limits { early_bytes: 0, stretch_bytes: 1, temporary, ..Limits::default() }
+    Limits { early_bytes: 0, piece_bytes: 1, stretch_bytes: 1, temporary, ..Limits::default() }
 }
 
 fn lines(numbers: impl IntoIterator<Item = u32>) -> String {
@@ -129,7 +129,7 @@ fn the_first_lines_come_before_the_later_stretches_are_read() {
 fn the_newest_lines_of_a_day_file_are_found_without_taking_the_others_apart() {
     let dir = dir(&[(ONE, lines(0..2_000).as_bytes())]);
     let query = Query { limit: Some(3), tail: true, ..query(&dir) };
-    let limits = Limits { stretch_bytes: 1_000, ..Limits::default() };
+    let limits = Limits { piece_bytes: 400, stretch_bytes: 1_000, ..Limits::default() };
     let answer = query.run_within(&limits);
     assert_eq!(messages(&answer.lines), ["m1997", "m1998", "m1999"]);
     assert!(answer.reading.lines_parsed <= 20, "{:?}", answer.reading);

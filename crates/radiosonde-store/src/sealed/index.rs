@@ -331,15 +331,18 @@ impl Index {
     }
 }
 
+/// Sections by their kinds.
+pub(crate) type Contents = Vec<(u32, Vec<u8>)>;
+
 /// The frames of a sealed file, and some sections of its index by their kinds.
-pub(crate) fn sections(path: &Path, kinds: &[u32]) -> io::Result<(Vec<u8>, Vec<(u32, Vec<u8>)>)> {
+pub(crate) fn sections(path: &Path, kinds: &[u32]) -> io::Result<(Vec<u8>, Contents)> {
     let (file, length) = open_plain(path)?;
     let invalid = |unusable| match unusable {
         Unusable::Damaged(what) => io::Error::new(io::ErrorKind::InvalidData, what),
         Unusable::Io(error) => error,
     };
     let mut index = Index::read(&file, length).map_err(invalid)?;
-    let mut sections = Vec::new();
+    let mut sections = Contents::new();
     for kind in kinds {
         sections.push((*kind, index.section(&file, *kind).map_err(invalid)?));
     }
