@@ -39,6 +39,7 @@ impl<R: Read> Blocks<R> {
         }
     }
 
+    #[cfg(feature = "sealed")]
     pub(crate) fn inner(&self) -> &R {
         &self.reader
     }

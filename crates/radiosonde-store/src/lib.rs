@@ -27,8 +27,8 @@
 //!
 //! # When files are damaged or change while they are read
 //!
-//! Nothing here follows a symbolic link, maps a file or panics on what a file holds, and nothing
-//! but `sealed::seal` writes. A stretch that is no line is skipped and named in `query::Reading`; a
+//! Nothing here follows a symbolic link that nobody named, maps a file or panics on what a file holds,
+//! and nothing but `sealed::seal` writes. What may be read, and what is refused, stands in `foreign`. A stretch that is no line is skipped and named in `query::Reading`; a
 //! damaged part of a sealed file and a file that cannot be read are named there too, and everything
 //! else is still found. A half line at the end of a file is the normal state of a file that is being
 //! written. Memory is bounded by the longest line accepted (16 MiB) plus what matches.
@@ -46,8 +46,9 @@
 //!
 //! # Features
 //!
-//! `sealed`, on by default: sealed files (`sealed`) and queries over both forms (`query`). Without it
-//! there are names, places, lines and the reader of live files, and no compression library.
+//! `sealed`, on by default: sealed files (`sealed`), those of other programs (`foreign`), and queries
+//! over all of them (`query`). Without it there are names, places, lines and the reader of live files,
+//! and no compression library. `gzip`: also files that `gzip` compressed.
 //!
 //! `regex`: regular expressions in the conditions of a query (`query::condition`), which are refused
 //! without it.

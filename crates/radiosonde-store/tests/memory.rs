@@ -66,6 +66,12 @@ fn a_long_file_takes_no_more_memory_than_a_short_one() {
     let index = sealed.raw_bytes / 500;
     let (comparing, same) = most(|| is_sealed_copy(&source, &target, &mut || true).unwrap());
     assert!(same);
+    let whole = dir.path().join("whole.zst");
+    {
+        let mut out = zstd::stream::Encoder::new(fs::File::create(&whole).unwrap(), 1).unwrap();
+        let _ = std::io::copy(&mut fs::File::open(&source).unwrap(), &mut out).unwrap();
+        let _ = out.finish().unwrap();
+    }
     fs::remove_file(&source).unwrap();
     let (reading, lines) = most(|| {
         let mut reader = Reader::open(&target).unwrap();
@@ -78,6 +84,12 @@ fn a_long_file_takes_no_more_memory_than_a_short_one() {
         bytes
     });
     assert_eq!(lines, sealed.raw_bytes);
+    let mut of_job = Query::new(vec![whole]);
+    of_job.job = Some("job-1234".to_owned());
+    let (streaming, found) = most(|| of_job.run().lines.len());
+    assert_eq!(found, 100);
+    eprintln!("reading what zstd compressed whole takes {streaming} bytes");
+    assert!(streaming < BYTES_MAX, "reading what zstd compressed whole took {streaming} bytes");
     let mut query = Query::new(vec![dir.path().to_owned()]);
     query.job = Some("job-1234".to_owned());
     let (asking, answer) = most(|| query.run());

@@ -18,6 +18,28 @@
 //! has its checksum at the end of a member or frame: a byte that was changed may be noticed no sooner
 //! than there, when the lines were given out.
 //!
+//! # What is named, and what is found
+//!
+//! | | named in [`Query::dirs`](crate::Query::dirs) | found in a directory |
+//! | --- | --- | --- |
+//! | file | read, whatever its name | read, if its name is one of a day file |
+//! | symbolic link | followed | to a file, under such a name: refused |
+//! | directory | its files are read; one behind a link as well | passed over; under such a name: refused |
+//! | pipe (`--dir <(ssh host cat file)`) | read, waiting for who writes | refused, never waited for |
+//! | `-` | standard input, once in a process | |
+//! | device, socket | refused | refused |
+//! | file without a length, as in `/proc` | its first 64 MiB | empty |
+//! | nothing, or nothing that may be read | refused | refused, but for day files that were just removed |
+//!
+//! What is refused is named in [`Reading::unreadable`](crate::query::Reading::unreadable), with the
+//! reason, and everything else is read. A file that is replaced while it is read was read as it was;
+//! one that is cut off meanwhile is named with the place where it ended. Files are read one after the
+//! other, whatever the limit of open ones.
+//!
+//! A directory that is named twice counts once, also by another path. Where a day file stands beside
+//! one that `gzip` made of it, the lines are given out once: the two are compared. Where they differ,
+//! both are read; one that ends early and is the same up to there is that of a `gzip` at work.
+//!
 //! # Memory and work
 //!
 //! Two blocks of 256 KiB, the longest line, and of zstd the window, 128 MiB at most and as a rule 8.

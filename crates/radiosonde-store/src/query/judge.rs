@@ -105,7 +105,13 @@ impl<'a> Judge<'a> {
                 },
             };
             let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |nl| start + nl);
-            each(start, &bytes[start..end]);
+            // A power cut may leave NULs for what was not written, and the next line behind them.
+            let nuls = bytes[start..end].iter().take_while(|byte| **byte == 0).count();
+            let line = if start + nuls < end { start + nuls } else { start };
+            if start < line {
+                each(start, &bytes[start..line]);
+            }
+            each(line, &bytes[line..end]);
             at = end + 1;
         }
     }

@@ -167,6 +167,20 @@ fn a_copy_under_way_gives_the_lines_before_and_its_place() {
 }
 
 #[test]
+fn a_line_behind_what_a_power_cut_left_is_found_and_the_rest_is_told() {
+    let text = [b"\0\0\0\0\0".as_slice(), line(1, "a", "").as_bytes(), b"\n\0\0\n\0\0"].concat();
+    let dir = dir(&[(PLAIN, text.as_slice())]);
+    let answer = query(&dir).run();
+    assert_eq!(messages(&answer.lines), ["m1"]);
+    let skips: Vec<_> = answer.reading.skips.iter().map(|skip| skip.offset).collect();
+    assert_eq!(skips, [0, text.len() as u64 - 5]);
+    assert_eq!(messages(&streamed(&query(&dir)).0), ["m1"]);
+    let mut of_job = query(&dir);
+    of_job.job = Some("a".into());
+    assert_eq!(messages(&of_job.run().lines), ["m1"]);
+}
+
+#[test]
 fn a_path_that_is_no_file_is_told() {
     let dir = dir(&[("fine", (line(1, "a", "") + "\n").as_bytes())]);
     let at = |name: &str| dir.path().join(name);
