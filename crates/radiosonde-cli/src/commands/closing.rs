@@ -18,8 +18,9 @@ use crate::outcome::{Stop, again, quoted};
 use crate::render::Screen;
 use crate::render::line::short;
 use crate::render::text::{many, shown};
+use crate::render::time::duration;
 use crate::render::waterfall::Drawn;
-use crate::story::{self, Key, LinkedFrom, Story};
+use crate::story::{self, Apart, Key, LinkedFrom, Story};
 
 /// Log lines and events that fit in everything but their level.
 #[derive(Debug)]
@@ -166,6 +167,26 @@ impl Closing {
         self.sayings.extend(hint);
     }
 
+    /// Of machines whose clocks do not agree.
+    pub(super) fn clocks_apart(&mut self, apart: Vec<Apart>) {
+        let more = apart.len().saturating_sub(APART_MAX) as u64;
+        self.sayings.extend(apart.into_iter().take(APART_MAX).map(|apart| {
+            let (behind, machine) = (shown(&apart.behind), shown(&apart.machine));
+            format!(
+                "the clock of {behind} is at least {} behind that of {machine}: spans there begin before \
+                 what caused them, or end after it; rows stand where their lines say",
+                duration(apart.us)
+            )
+        }));
+        self.sayings.extend((more > 0).then(|| format!("and of {}", many(more, "more pair"))));
+    }
+
+    /// Of rows that were not printed.
+    pub(super) fn rows_left(&mut self, count: u64) {
+        let saying = || format!("{} not shown: --all shows them", lines(count, "more row"));
+        self.sayings.extend((count > 0).then(saying));
+    }
+
     /// Of a row that was printed.
     pub(super) fn row(&mut self, row: &Drawn) {
         self.cut |= row.cut;
@@ -232,6 +253,9 @@ pub(super) struct Around {
     /// Where they are from.
     pub(super) dirs: Vec<PathBuf>,
 }
+
+/// Pairs of machines whose clocks are told of.
+const APART_MAX: usize = 3;
 
 /// `1 line is`, `4 lines are`.
 fn lines(count: u64, noun: &str) -> String {

@@ -14,14 +14,16 @@ use crate::commands::closing::{Around, Below, Closing};
 use crate::commands::linked::Search;
 use crate::commands::metrics::Totals;
 use crate::commands::summary::Summary;
+use crate::commands::verdict::Verdict;
 use crate::commands::{print_stored, trace, unfiled};
 use crate::outcome::{Stop, conclude, quoted};
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
+use crate::render::places::Places;
 use crate::render::text::{many, shown};
-use crate::render::waterfall;
+use crate::render::waterfall::{self, View};
 use crate::runs;
-use crate::story::{self, Story};
+use crate::story::{self, Corrections, CriticalPath, Story};
 
 pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let select = &args.select;
@@ -100,7 +102,7 @@ pub(crate) fn print(
             writeln!(out)?;
         }
         let story = (lines, context);
-        print_story(select, place.as_deref(), story, screen, &mut closing, out)?;
+        print_story((select, pick), place.as_deref(), story, screen, &mut closing, out)?;
     }
     closing.missing_spans(&around.dirs);
     closing.print(screen, out)
@@ -148,7 +150,7 @@ fn heading(
 
 /// Prints header, timeline and sums of some lines, with the spans around them.
 fn print_story(
-    select: &Select,
+    (select, pick): (&Select, &Pick),
     place: Option<&str>,
     (lines, context): (Vec<Line>, Vec<Line>),
     screen: Screen,
@@ -161,12 +163,25 @@ fn print_story(
     // Without lines there is nothing to print; callers have looked.
     let Some(mut story) = Story::new(lines, context) else { return Ok(()) };
     closing.link(&mut story);
-    summary.print(select, place, &story, screen, out)?;
+    let corrections = Corrections::of(&story);
+    closing.clocks_apart(corrections.apart());
+    let path = CriticalPath::of(&story, &corrections);
+    let places = Places::of(&story);
+    let verdict = Verdict::of(select, &story, path.as_ref(), places.as_ref());
+    if !pick.all {
+        story.fold(path.as_ref());
+    }
+    summary.print(select, place, &story, (screen, places.is_some()), out)?;
+    verdict.print(screen, out)?;
     writeln!(out)?;
-    for row in waterfall::rows(&story, summary.ids(), screen) {
+    let view = View { ids: summary.ids(places.is_some()), path, places };
+    let mut rows = waterfall::rows(&story, &view, screen);
+    let rows_max = if pick.all { usize::MAX } else { ROWS_MAX };
+    for row in rows.by_ref().take(rows_max) {
         closing.row(&row);
         writeln!(out, "{}", row.text)?;
     }
+    closing.rows_left(rows.len() as u64);
     if !totals.is_empty() {
         writeln!(out, "\n{}", screen.paint.with(color::NAME, "metrics, summed"))?;
         closing.cut(totals.print(screen, out)?);
@@ -233,6 +248,8 @@ fn spans_around(
 const TRACE_DIGITS: usize = 32;
 /// Runs shown unless more are asked for.
 const RUNS_MAX: usize = 3;
+/// Rows of a story shown unless all are asked for: what is more nobody reads from top to bottom.
+const ROWS_MAX: usize = 1_000;
 /// The spans around a story are a detail; a trace of a million spans must not fill the memory for it.
 const CONTEXT_SPANS_MAX: usize = 50_000;
 /// With more traces than that, what other jobs did below a job is not looked for.

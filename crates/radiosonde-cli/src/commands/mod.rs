@@ -13,6 +13,7 @@ mod spool;
 mod summary;
 mod trace;
 mod unfiled;
+mod verdict;
 
 use std::io::{IsTerminal, Write};
 
