@@ -53,8 +53,6 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 /// Runs the command of the process's arguments, printing to its standard output.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -66,7 +64,7 @@ pub fn main() -> ExitCode {
 /// Runs the command of `args` (the first is the program's name), printing what was found to `out`
 /// and everything else to stderr. Returns the exit status.
 pub fn run(args: Vec<OsString>, out: &mut dyn Write) -> u8 {
-    let cli = match args::Cli::try_parse_from(args) {
+    let cli = match args::Cli::read(args) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors: clap prints them to stdout, with status 0. Where even

@@ -24,6 +24,7 @@ impl Select {
         query.session.clone_from(&self.session);
         query.level = self.level;
         query.evt.clone_from(&self.evt);
+        query.conditions.clone_from(&self.conditions);
         query.since = self.since;
         query.until = self.until;
         query.limit = self.limit;

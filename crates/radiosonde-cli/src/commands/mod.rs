@@ -20,9 +20,7 @@ use std::io::{IsTerminal, Write};
 use radiosonde_events::clean_json_for_terminal;
 use radiosonde_store::Line;
 
-use clap::CommandFactory as _;
-
-use crate::args::{Cli, Command};
+use crate::args::{self, Command};
 use crate::outcome::{FOUND, Stop};
 use crate::recover;
 
@@ -42,14 +40,20 @@ pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
         Command::Doctor(args) => doctor::run(args, out),
         Command::Spool(command) => spool::run(command, out),
         Command::Ops(command) => ops::run(command, out),
+        Command::Man => man(out),
         Command::Completions { shell } => completions(*shell, out),
     }
 }
 
 fn completions(shell: clap_complete::Shell, out: &mut dyn Write) -> Result<u8, Stop> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "radiosonde", &mut script);
+    clap_complete::generate(shell, &mut args::command(), "radiosonde", &mut script);
     out.write_all(&script)?;
+    Ok(FOUND)
+}
+
+fn man(out: &mut dyn Write) -> Result<u8, Stop> {
+    clap_mangen::Man::new(args::command()).render(out)?;
     Ok(FOUND)
 }
 

@@ -20,6 +20,7 @@ impl Query {
             && (self.evt.is_empty() || self.evt.contains(&line.evt))
             && !self.except_evt.contains(&line.evt)
             && !(self.except_snapshots && line.is_snapshot())
+            && self.conditions.iter().all(|condition| condition.matches(line))
             && self.since.is_none_or(|since| line.ts >= since)
             && self.until.is_none_or(|until| line.ts < until)
     }

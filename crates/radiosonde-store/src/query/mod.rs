@@ -18,6 +18,7 @@
 //! is read, after comparing them; where they differ, both are.
 
 mod collect;
+pub mod condition;
 mod filter;
 mod pass;
 mod replay;
@@ -37,6 +38,7 @@ use crate::query::filter::Needle;
 use crate::query::pass::Pass;
 use crate::sealed::{self, Damage, Wanted};
 
+pub use crate::query::condition::{Condition, InvalidCondition};
 pub use crate::query::filter::{InvalidId, check_id, trace_prefix};
 
 /// What to look for. Every condition that is set must hold.
@@ -68,6 +70,9 @@ pub struct Query {
     pub evt: Vec<String>,
     /// Names of events not wanted.
     pub except_evt: Vec<String>,
+    /// Conditions on fields, such as `status>=400`. A line of other bytes than all of them need is not
+    /// judged at all, as with ids.
+    pub conditions: Vec<Condition>,
     /// Whether metric lines of snapshots are left out, so that of metrics only those remain that
     /// tell what a job did.
     pub except_snapshots: bool,

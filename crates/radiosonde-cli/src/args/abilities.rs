@@ -1,0 +1,251 @@
+//! Which command has which of the options that commands share, and what cannot be meant together.
+//!
+//! The options stand in [`super::select`] once, for all commands; what a command has no use for is
+//! neither shown in its help nor taken on its command line. What comes from the environment is a
+//! preference for all commands: where a command has no use for it, it is passed over.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::builder::{PossibleValue, Resettable, StyledStr, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command, CommandFactory as _, Error, ValueEnum as _};
+use jiff::Timestamp;
+
+use super::Cli;
+use super::select::Output;
+
+/// What a command does with the options it shares with others.
+struct Abilities {
+    /// The name of the command; of the commands of `spool` and `ops`, that.
+    command: &'static str,
+    outputs: &'static [Output],
+    /// Whether it goes on with what is written after its start.
+    follow: bool,
+    /// Whether its times can be those of the local zone.
+    local: bool,
+}
+
+const ABILITIES: [Abilities; 7] = [
+    Abilities { command: "logs", outputs: LINES, follow: true, local: true },
+    Abilities { command: "events", outputs: LINES, follow: true, local: true },
+    Abilities { command: "trace", outputs: OBJECTS, follow: false, local: true },
+    Abilities { command: "metrics", outputs: OBJECTS, follow: false, local: true },
+    Abilities { command: "correlate", outputs: OBJECTS, follow: false, local: true },
+    Abilities { command: "coverage", outputs: OBJECTS, follow: false, local: true },
+    Abilities { command: "removed", outputs: OBJECTS, follow: false, local: true },
+];
+
+/// What all others do.
+const OTHERS: Abilities = Abilities { command: "", outputs: OBJECTS, follow: false, local: false };
+
+const LINES: &[Output] = &[Output::Pretty, Output::Table, Output::Json, Output::Raw, Output::Csv];
+const OBJECTS: &[Output] = &[Output::Pretty, Output::Json];
+
+/// The command line, each command with the options it has a use for.
+pub(crate) fn command() -> Command {
+    fitted(Cli::command(), &OTHERS)
+}
+
+fn fitted(command: Command, abilities: &'static Abilities) -> Command {
+    command.mut_args(|arg| fit(arg, abilities)).mut_subcommands(|sub| {
+        let own = ABILITIES.iter().find(|own| own.command == sub.get_name());
+        fitted(sub, own.unwrap_or(abilities))
+    })
+}
+
+fn fit(arg: Arg, abilities: &'static Abilities) -> Arg {
+    let has_use = has_use(arg.get_id().as_str(), abilities);
+    let arg = match arg.get_id().as_str() {
+        "output" => arg.value_parser(OutputArg(abilities.outputs)),
+        _ if has_use => arg,
+        _ => arg.hide(true),
+    };
+    let Some(name) = arg.get_env().map(OsStr::to_owned) else { return arg };
+    let told = match arg.get_long_help().or(arg.get_help()) {
+        Some(text) => format!("{text}\n\n[env: {}]", name.to_string_lossy()),
+        None => format!("[env: {}]", name.to_string_lossy()),
+    };
+    let arg = arg.long_help(StyledStr::from(told)).hide_env(true);
+    let value = std::env::var_os(&name).unwrap_or_default();
+    let is_fitting = arg.get_id() != "output" || is_passed(&value, abilities.outputs);
+    if has_use && is_fitting && !value.is_empty() { arg } else { arg.env(Resettable::Reset) }
+}
+
+/// Whether a command has a use for an option.
+fn has_use(option: &str, abilities: &Abilities) -> bool {
+    match option {
+        "follow" | "tail" => abilities.follow,
+        "field" => abilities.outputs.contains(&Output::Csv),
+        "local" => abilities.local,
+        _ => true,
+    }
+}
+
+/// Whether the output of the environment is one of these, or none at all, which is told.
+fn is_passed(value: &OsStr, outputs: &[Output]) -> bool {
+    let output = value.to_str().and_then(|word| Output::from_str(word, true).ok());
+    output.is_none_or(|output| outputs.contains(&output))
+}
+
+/// The outputs of one command.
+#[derive(Clone)]
+struct OutputArg(&'static [Output]);
+
+impl TypedValueParser for OutputArg {
+    type Value = Output;
+
+    fn parse_ref(&self, cmd: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<Output, Error> {
+        let names = self.possible_values().into_iter().flatten();
+        let word = clap::builder::PossibleValuesParser::new(names).parse_ref(cmd, arg, value)?;
+        Output::from_str(&word, true)
+            .map_err(|reason| cmd.clone().error(ErrorKind::InvalidValue, reason))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.0.iter().filter_map(Output::to_possible_value)))
+    }
+}
+
+/// Refuses what cannot be meant together.
+pub(super) fn check(matches: &ArgMatches) -> Result<(), Error> {
+    let Some((name, given)) = matches.subcommand() else { return Ok(()) };
+    let abilities = ABILITIES.iter().find(|own| own.command == name).unwrap_or(&OTHERS);
+    match refusal(name, given, abilities) {
+        Some(reason) => {
+            let mut command = command();
+            let command = command.find_subcommand_mut(name).map_or_else(Cli::command, |sub| {
+                sub.clone().bin_name(format!("radiosonde {name}"))
+            });
+            Err(command.clone().error(ErrorKind::ArgumentConflict, reason))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Why these options cannot be meant together, and what to write instead.
+fn refusal(name: &str, given: &ArgMatches, abilities: &Abilities) -> Option<String> {
+    let is_typed = |option| source(given, option) == Some(ValueSource::CommandLine);
+    let follows = flag(given, "follow") || name == "tail";
+    if is_typed("id") && is_typed("trace") {
+        return Some(
+            "the trace is given twice: one of them cannot be used with the other".to_owned(),
+        );
+    }
+    if is_typed("follow") && !abilities.follow {
+        return Some(format!(
+            "`{name}` does not go on with what is written later: leave out --follow, or use \
+             `radiosonde logs --follow`"
+        ));
+    }
+    if is_typed("local") && !abilities.local {
+        return Some(format!("`{name}` has no times of the local zone: leave out --local"));
+    }
+    if is_typed("tail") && !follows {
+        return Some(
+            "--tail says where --follow begins: add --follow, or write -n N for the newest N lines"
+                .to_owned(),
+        );
+    }
+    if is_typed("tail") && is_typed("limit") {
+        return Some("--tail and -n mean the same with --follow: leave out one of them".to_owned());
+    }
+    let until = value::<Timestamp>(given, "until").filter(|_| follows);
+    if until.is_some_and(|until| until <= Timestamp::now()) {
+        return Some(
+            "--follow goes on with what is written from now on, and --until lies in the past: leave \
+             out one of them"
+                .to_owned(),
+        );
+    }
+    let output = match flag(given, "json") {
+        true => Some(Output::Json),
+        false => value::<Output>(given, "output"),
+    };
+    let has_columns = matches!(output, Some(Output::Table | Output::Csv));
+    if is_typed("field") && !has_columns {
+        return Some(match abilities.outputs.contains(&Output::Csv) {
+            true => "--field names columns: add -o table or -o csv".to_owned(),
+            false => format!("--field names columns, and `{name}` has none: leave it out"),
+        });
+    }
+    None
+}
+
+fn source(given: &ArgMatches, option: &str) -> Option<ValueSource> {
+    given.try_contains_id(option).ok()?;
+    given.value_source(option)
+}
+
+fn flag(given: &ArgMatches, option: &str) -> bool {
+    value::<bool>(given, option).unwrap_or(false)
+}
+
+fn value<T: Copy + Send + Sync + 'static>(given: &ArgMatches, option: &str) -> Option<T> {
+    given.try_get_one::<T>(option).ok().flatten().copied()
+}
+
+/// `--where a=1 b=2` with an option before each condition: what follows a condition and looks like one
+/// is one, and what does not, an id or a file, is not taken for one.
+pub(super) fn spread(args: Vec<OsString>) -> Vec<OsString> {
+    let mut spread = Vec::with_capacity(args.len());
+    let mut args = args.into_iter().peekable();
+    while let Some(arg) = args.next() {
+        let is_end = arg == "--";
+        let is_alone = arg == WHERE;
+        let has_value = arg.to_str().is_some_and(|arg| arg.starts_with("--where="));
+        spread.push(arg);
+        if is_end {
+            spread.extend(args);
+            return spread;
+        }
+        if is_alone {
+            spread.extend(args.next());
+        }
+        if is_alone || has_value {
+            while let Some(next) = args.next_if(|next| is_condition(next)) {
+                spread.extend([WHERE.into(), next]);
+            }
+        }
+    }
+    spread
+}
+
+/// Whether an argument can be nothing but a condition.
+fn is_condition(arg: &OsStr) -> bool {
+    let text = arg.to_string_lossy();
+    !text.starts_with('-') && (text.contains(['=', '<', '>']) || text.ends_with('?'))
+}
+
+const WHERE: &str = "--where";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_conditions_stand_behind_one_option_and_nothing_else_is_taken() {
+        for (given, expect) in [
+            (
+                "logs --where a=1 b>=2 c~=x d? -n 5",
+                "logs --where a=1 --where b>=2 --where c~=x --where d? -n 5",
+            ),
+            ("trace --where a=1 0edadbc0", "trace --where a=1 0edadbc0"),
+            ("logs --where=a=1 b!=2 --evt x", "logs --where=a=1 --where b!=2 --evt x"),
+            ("logs --where nonsense a=1", "logs --where nonsense --where a=1"),
+            ("logs --where a=1 --dir=x b=2", "logs --where a=1 --dir=x b=2"),
+            ("logs --where", "logs --where"),
+            ("logs -- --where a=1 b=2", "logs -- --where a=1 b=2"),
+        ] {
+            let args = given.split(' ').map(OsString::from).collect();
+            let words: Vec<_> =
+                spread(args).into_iter().map(|arg| arg.into_string().unwrap()).collect();
+            assert_eq!(words.join(" "), expect);
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+}

@@ -1,0 +1,226 @@
+//! A condition from its text.
+
+use super::number::Number;
+use super::{Condition, InvalidCondition, Key, Literal, Order, Own, Test};
+
+pub(super) fn parse(text: &str) -> Result<Condition, InvalidCondition> {
+    let wrong = |at: usize, reason: String| InvalidCondition { text: text.to_owned(), at, reason };
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(wrong(0, format!("a condition has at most {TEXT_BYTES_MAX} bytes")));
+    }
+    let start = text.len() - text.trim_start().len();
+    let body = text.trim_end();
+    let asks = body.get(start..).filter(|body| body.ends_with('?') && !body.contains(OPERATORS));
+    let asks_not = body
+        .get(start..)
+        .and_then(|body| body.strip_prefix('!'))
+        .filter(|rest| rest.ends_with('?') && !rest.contains(OPERATORS));
+    if let Some(body) = asks_not.or(asks) {
+        let name = body.trim_end_matches('?').trim();
+        if name.is_empty() {
+            return Err(wrong(start, "a key is missing before `?`".to_owned()));
+        }
+        return Ok(Condition {
+            text: text.to_owned(),
+            key: key_of(name),
+            test: Test::Exists,
+            negated: asks_not.is_some(),
+        });
+    }
+    let (key, end) = key_at(text, start).map_err(|(at, reason)| wrong(at, reason))?;
+    let rest = &text[end..];
+    let blanks = rest.len() - rest.trim_start().len();
+    let at = end + blanks;
+    let Some((sign, operator)) = SIGNS.iter().find(|(sign, _)| text[at..].starts_with(sign)) else {
+        return Err(wrong(at, no_operator(&text[at..])));
+    };
+    if *sign == "=" && text[at + 1..].starts_with('~') {
+        return Err(wrong(at, "write ~= for a regular expression".to_owned()));
+    }
+    let behind = &text[at + sign.len()..];
+    let from = at + sign.len() + (behind.len() - behind.trim_start().len());
+    let value = text[from..].trim_end();
+    let literal = || literal(&key, value).map_err(|reason| wrong(from, reason));
+    let (test, negated) = match operator {
+        Operator::Equal => (Test::Equal(literal()?), false),
+        Operator::Unequal => (Test::Equal(literal()?), true),
+        Operator::Ordered(order) => {
+            if value.is_empty() {
+                return Err(wrong(from, format!("a value is missing behind `{sign}`")));
+            }
+            (Test::Ordered(*order, literal()?), false)
+        }
+        Operator::Fits => (regex(value).map_err(|reason| wrong(from, reason))?, false),
+        Operator::FitsNot => (regex(value).map_err(|reason| wrong(from, reason))?, true),
+    };
+    Ok(Condition { text: text.to_owned(), key, test, negated })
+}
+
+/// The key a name means.
+pub(super) fn key_of(name: &str) -> Key {
+    let own = Own::ALL.into_iter().find(|own| own.name() == name);
+    match (own, name.strip_prefix("meta.")) {
+        (Some(own), _) => Key::Of(own),
+        (None, Some(field)) if !field.is_empty() => Key::Meta(field.to_owned()),
+        (None, _) => Key::Any(name.to_owned()),
+    }
+}
+
+/// The key of a condition, and where it ends.
+fn key_at(text: &str, start: usize) -> Result<(Key, usize), (usize, String)> {
+    let rest = &text[start..];
+    if rest.starts_with('"') {
+        let Some(end) = quoted(rest) else {
+            return Err((start, "the quote is not closed".to_owned()));
+        };
+        let name: String = serde_json::from_str(&rest[..end])
+            .map_err(|_| (start, "in quotes, a key is a text of JSON".to_owned()))?;
+        return Ok((key_of(&name), start + end));
+    }
+    let end = rest.find(OPERATORS).unwrap_or(rest.len());
+    let name = rest[..end].trim_end();
+    if name.is_empty() {
+        return Err((start, "a key is missing".to_owned()));
+    }
+    Ok((key_of(name), start + name.len()))
+}
+
+/// Where a text of JSON ends that begins here.
+fn quoted(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn no_operator(rest: &str) -> String {
+    match rest.chars().next() {
+        Some('!' | '~') => "no operator begins like this: there are = != ~= !~= < <= > >=",
+        _ => "an operator is missing: = != ~= !~= < <= > >= or `?` at the end",
+    }
+    .to_owned()
+}
+
+fn literal(key: &Key, value: &str) -> Result<Literal, String> {
+    if value.starts_with('"') {
+        let text = serde_json::from_str(value).map_err(|_| {
+            "in quotes, a value is a text of JSON, and nothing follows it".to_owned()
+        })?;
+        return with_kind(key, Literal { text, quoted: true, ..Literal::default() });
+    }
+    let number = Number::parse(value).or_else(|| duration(key, value));
+    with_kind(key, Literal { text: value.to_owned(), number, ..Literal::default() })
+}
+
+/// With the level or the moment that the key asks for.
+fn with_kind(key: &Key, literal: Literal) -> Result<Literal, String> {
+    match key {
+        Key::Of(Own::Level) => match literal.text.parse() {
+            Ok(level) => Ok(Literal { level: Some(level), ..literal }),
+            Err(_) => {
+                Err("`level` is compared to trace, debug, info, warning, error or critical; a \
+                           field of that name is `meta.level`"
+                    .to_owned())
+            }
+        },
+        Key::Of(Own::Ts) => match literal.text.parse() {
+            Ok(moment) => Ok(Literal { moment: Some(moment), ..literal }),
+            Err(_) => {
+                Err("`ts` is compared to a moment such as 2025-10-06T13:00:00Z; --since and \
+                           --until know more forms"
+                    .to_owned())
+            }
+        },
+        _ => Ok(literal),
+    }
+}
+
+/// `500ms` for a key whose name ends with its unit.
+fn duration(key: &Key, value: &str) -> Option<Number> {
+    let (Key::Meta(name) | Key::Any(name)) = key else { return None };
+    let (_, to) = KEY_UNITS.iter().find(|(end, _)| name.ends_with(end))?;
+    let digits = value.trim_end_matches(|c: char| c.is_alphabetic());
+    let (_, from) = UNITS.iter().find(|(unit, _)| *unit == &value[digits.len()..])?;
+    Number::parse(digits.trim_end())?.scale(*from, *to)
+}
+
+#[cfg(feature = "regex")]
+fn regex(pattern: &str) -> Result<Test, String> {
+    let built = regex::RegexBuilder::new(pattern)
+        .size_limit(REGEX_BYTES_MAX)
+        .dfa_size_limit(REGEX_BYTES_MAX)
+        .build();
+    match built {
+        Ok(regex) => Ok(Test::Fits(Box::new(regex))),
+        Err(regex::Error::CompiledTooBig(_)) => {
+            Err(format!("the regular expression needs more than {} MiB", REGEX_BYTES_MAX >> 20))
+        }
+        Err(error) => {
+            // The last line says what is wrong; those before it repeat the pattern.
+            let told = error.to_string();
+            let what = told.lines().last().unwrap_or_default();
+            Err(format!("no regular expression: {}", what.trim_start_matches("error: ")))
+        }
+    }
+}
+
+#[cfg(not(feature = "regex"))]
+fn regex(_pattern: &str) -> Result<Test, String> {
+    Err("regular expressions are not built in: use = and !=, or the feature `regex`".to_owned())
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Operator {
+    Equal,
+    Fits,
+    FitsNot,
+    Ordered(Order),
+    Unequal,
+}
+
+/// The longer ones first.
+const SIGNS: [(&str, Operator); 9] = [
+    ("!~=", Operator::FitsNot),
+    ("!=", Operator::Unequal),
+    ("~=", Operator::Fits),
+    ("<=", Operator::Ordered(Order::AtMost)),
+    (">=", Operator::Ordered(Order::AtLeast)),
+    ("==", Operator::Equal),
+    ("<", Operator::Ordered(Order::Less)),
+    (">", Operator::Ordered(Order::More)),
+    ("=", Operator::Equal),
+];
+
+/// Characters a bare key cannot have.
+const OPERATORS: [char; 5] = ['=', '!', '<', '>', '~'];
+
+const KEY_UNITS: [(&str, i128); 5] = [
+    ("_ns", 1),
+    ("_us", 1_000),
+    ("_ms", 1_000_000),
+    ("_s", 1_000_000_000),
+    ("_seconds", 1_000_000_000),
+];
+
+const UNITS: [(&str, i128); 8] = [
+    ("ns", 1),
+    ("us", 1_000),
+    ("µs", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("min", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+];
+
+/// Of a condition.
+const TEXT_BYTES_MAX: usize = 4 << 10;
+/// Of a compiled expression, and of what it remembers while it matches.
+#[cfg(feature = "regex")]
+const REGEX_BYTES_MAX: usize = 1 << 20;
