@@ -166,7 +166,7 @@ fn print_story(
     let corrections = Corrections::of(&story);
     closing.clocks_apart(corrections.apart());
     let path = CriticalPath::of(&story, &corrections);
-    let places = Places::of(&story);
+    let places = Places::of(&story).filter(|_| screen.width >= PLACES_WIDTH_MIN);
     let verdict = Verdict::of(select, &story, path.as_ref(), places.as_ref());
     if !pick.all {
         story.fold(path.as_ref());
@@ -250,6 +250,9 @@ const TRACE_DIGITS: usize = 32;
 const RUNS_MAX: usize = 3;
 /// Rows of a story shown unless all are asked for: what is more nobody reads from top to bottom.
 const ROWS_MAX: usize = 1_000;
+/// Columns of a screen that has one for the places; on a smaller one rows say where they come from where it
+/// changes.
+const PLACES_WIDTH_MIN: usize = 80;
 /// The spans around a story are a detail; a trace of a million spans must not fill the memory for it.
 const CONTEXT_SPANS_MAX: usize = 50_000;
 /// With more traces than that, what other jobs did below a job is not looked for.

@@ -159,7 +159,7 @@ impl Summary {
         let asked: Vec<&str> = subjects.iter().map(|(word, _)| *word).collect();
         let rest: Vec<String> = ["job", "trace", "session", "worker", "machine"]
             .into_iter()
-            .filter(|word| !asked.contains(word) && !(has_places && *word == "machine"))
+            .filter(|word| !(asked.contains(word) || has_places && *word == "machine"))
             .filter_map(|word| Some(paint.dim(&format!("{word} {}", self.told(word)?))))
             .collect();
         if !rest.is_empty() {

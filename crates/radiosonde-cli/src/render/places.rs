@@ -26,22 +26,24 @@ impl Places {
             _ => None,
         });
         let places: BTreeSet<(String, String)> = lines.map(place).collect();
-        if places.len() < 2 {
+        let named = |side: fn(&(String, String)) -> &String| -> BTreeSet<&str> {
+            places.iter().map(|place| side(place).as_str()).filter(|name| *name != NONE).collect()
+        };
+        let (services, machines) = (named(|place| &place.0), named(|place| &place.1));
+        if services.len() < 2 && machines.len() < 2 {
             return None;
         }
-        let of = |side: fn(&(String, String)) -> &String| -> BTreeSet<&str> {
-            places.iter().map(|place| side(place).as_str()).collect()
-        };
-        let (services, machines) = (of(|place| &place.0), of(|place| &place.1));
         let common = common_start(&machines);
         let name = |(service, machine): &(String, String)| {
-            let short = &machine[common..];
-            let of_service = places.iter().filter(|place| place.0 == *service).count();
-            match (services.len(), of_service) {
+            let machines = places.iter().filter(|other| other.0 == *service && other.1 != NONE);
+            match (service != NONE, machine != NONE) {
+                (false, false) => String::new(),
+                (true, false) => service.clone(),
+                (false, true) => machine[common..].to_owned(),
                 // One service on several machines: their names alone tell them apart.
-                (1, _) => short.to_owned(),
-                (_, 1) => service.clone(),
-                _ => format!("{service}@{short}"),
+                (true, true) if services.len() == 1 => machine[common..].to_owned(),
+                (true, true) if machines.count() == 1 => service.clone(),
+                (true, true) => format!("{service}@{}", &machine[common..]),
             }
         };
         let names: BTreeMap<_, _> = places
@@ -70,11 +72,14 @@ impl Places {
     pub(crate) fn told(&self) -> Vec<String> {
         let mut machines: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (service, machine) in self.names.keys() {
+            if service == NONE && machine == NONE {
+                continue;
+            }
             let of_service = machines.entry(service).or_default();
             of_service.extend((machine != NONE).then(|| shown(machine)));
         }
         let told = |(service, machines): (&str, Vec<String>)| {
-            let service = if service == NONE { "(no service)".to_owned() } else { shown(service) };
+            let service = if service == NONE { "no service".to_owned() } else { shown(service) };
             match machines[..] {
                 [] => service,
                 [ref one] => format!("{service} on {one}"),
@@ -100,14 +105,14 @@ fn place(line: &Line) -> (String, String) {
 
 /// Bytes that all machines begin with, up to a `-` or the like: they tell nothing.
 fn common_start(machines: &BTreeSet<&str>) -> usize {
-    let names: Vec<&str> = machines.iter().copied().filter(|name| *name != NONE).collect();
+    let names: Vec<&str> = machines.iter().copied().collect();
     let [first, rest @ ..] = &names[..] else { return 0 };
-    if rest.is_empty() || names.len() < machines.len() {
+    if rest.is_empty() {
         return 0;
     }
     let is_common = |end: &usize| rest.iter().all(|name| name.get(..*end) == first.get(..*end));
     let ends = first.match_indices(['-', '.', '_']).map(|(at, _)| at + 1).filter(is_common);
-    ends.last().unwrap_or(0)
+    ends.max().unwrap_or(0)
 }
 
 /// What a line has that names no service, or no machine.
@@ -135,9 +140,9 @@ mod tests {
         }
         let story = Story::new(lines, vec![]).unwrap();
         let Some(places) = Places::of(&story) else { return (vec![], vec![]) };
-        let names = story.rows().iter().map(|row| places.name(&story, row.node, row.parent));
-        let names = names.map(|name| name.trim_end().to_owned()).collect();
-        (names, places.told())
+        let rows = story.rows();
+        let names = rows.iter().map(|row| places.name(&story, row.node, row.parent));
+        (names.map(|name| name.trim_end().to_owned()).collect(), places.told())
     }
 
     #[test]
@@ -152,7 +157,8 @@ mod tests {
                 &["api on host-a", "job on host-b and host-c"],
             ),
             (&["a/", "b/m"], &["a", "b"], &["a", "b on m"]),
-            (&["/m", "b/m"], &["-", "b"], &["(no service) on m", "b on m"]),
+            (&["/m", "b/n"], &["m", "n"], &["no service on m", "b on n"]),
+            (&["/m", "b/m"], &[], &[]),
             (&["a/é-1", "a/è-2"], &["é-1", "è-2"], &["a on è-2 and é-1"]),
             (
                 &["a-service-of-a-long-name/m", "b/m"],

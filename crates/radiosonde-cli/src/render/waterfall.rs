@@ -67,7 +67,7 @@ pub(crate) fn rows<'a>(
         let pad = " ".repeat(DURATION_WIDTH.saturating_sub(columns(&took)));
         let tree = paint.dim(&guides(&row));
         let mark = mark(view.path.as_ref(), &row, node, paint);
-        let left = format!("{}{place} {bar} {pad}{took}  {mark}{tree}", paint.dim(&at));
+        let left = format!("{}{place} {bar} {pad}{took} {mark}{tree}", paint.dim(&at));
         match &node.what {
             What::Line(line) if line.is_metric() => change(line, &left, screen),
             What::Span(span) => {
@@ -83,7 +83,7 @@ pub(crate) fn rows<'a>(
 
 /// What says that a row is on the critical path, or not; nothing where there is none.
 fn mark(path: Option<&CriticalPath>, row: &Row, node: &Node, paint: Paint) -> String {
-    let Some(path) = path else { return String::new() };
+    let Some(path) = path else { return " ".to_owned() };
     let is_on = match &node.what {
         What::Fold(fold) => fold.is_critical,
         _ => path.has(row.node),

@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-
 use super::{Span, Story, What};
 
 /// How far what is on a machine has to be moved to fit what is around it.
@@ -82,11 +81,11 @@ fn apart(story: &Story, outer: usize, inner: usize) -> Option<(i64, (String, Str
         return None;
     }
     let ((begun, ended), (own_begun, own_ended)) = (time(story, outer), time(story, inner));
-    let early = begun.saturating_sub(own_begun);
+    let early = begun.saturating_sub(own_begun).max(0);
     // What a call has asked for is over before the call is, where it is not longer than that.
     let is_call = around.kind == "client" && own.kind == "server";
     let late = match is_call && own.duration_us <= around.duration_us {
-        true => own_ended.saturating_sub(ended),
+        true => own_ended.saturating_sub(ended).max(0),
         false => 0,
     };
     let by = if early >= late { early } else { -late };
