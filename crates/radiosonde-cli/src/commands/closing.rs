@@ -163,8 +163,14 @@ impl Closing {
 
     /// Of spans that are named in the stories and stand in no file of these directories.
     pub(super) fn missing_spans(&mut self, dirs: &[PathBuf]) {
-        let hint = unfiled::hint(dirs, Signal::Spans).filter(|_| self.has_missing);
-        self.sayings.extend(hint);
+        if self.has_missing {
+            let elsewhere = || {
+                "spans are missing: what another machine wrote may be in another directory, and --dir \
+                 can be repeated"
+                    .to_owned()
+            };
+            self.sayings.push(unfiled::hint(dirs, Signal::Spans).unwrap_or_else(elsewhere));
+        }
     }
 
     /// Of machines whose clocks do not agree.
@@ -179,6 +185,12 @@ impl Closing {
             )
         }));
         self.sayings.extend((more > 0).then(|| format!("and of {}", many(more, "more pair"))));
+    }
+
+    /// Of a story that is too long.
+    pub(super) fn lines_left(&mut self, shown: usize, of: u64) {
+        self.sayings
+            .push(format!("only the newest {shown} of {of} lines are here: -n for another number"));
     }
 
     /// Of rows that were not printed.

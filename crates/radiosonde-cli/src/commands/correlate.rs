@@ -39,6 +39,7 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
     let mut query = select.query(&[])?;
     // They belong to the process, whichever machine it is on, and not to this story.
     query.except_snapshots = !select.show.is_json();
+    bound(select, &mut query);
     let mut answer = query.run();
     trace::one_trace(&query, answer.lines.iter().filter_map(|line| line.trace_id.as_deref()))?;
 
@@ -48,6 +49,14 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
     let status = conclude(&query, &answer.reading, any);
     unfiled::tell(any, &query.dirs, Signal::Spans);
     Ok(status)
+}
+
+/// Keeps a story in memory that nobody would read: the newest lines of it, unless somebody said how many,
+/// or a program reads them.
+pub(super) fn bound(select: &Select, query: &mut Query) {
+    if !select.show.is_json() {
+        query.limit = query.limit.or(Some(LINES_MAX));
+    }
 }
 
 /// What to write where an id stands alone: it may be of anything.
@@ -91,6 +100,9 @@ pub(crate) fn print(
     let around = spans_around(select, &runs, reading)?;
     let search = Search::of(around.dirs.clone(), &runs, &around.of_run, reading);
     let mut closing = Closing::default();
+    if reading.matched > LINES_MAX as u64 && select.limit.is_none() {
+        closing.lines_left(LINES_MAX, reading.matched);
+    }
     closing.below_level(below, &runs, runs.len() == count);
     closing.looked_for_links(search);
     if let Some(job) = &select.job {
@@ -248,6 +260,8 @@ fn spans_around(
 const TRACE_DIGITS: usize = 32;
 /// Runs shown unless more are asked for.
 const RUNS_MAX: usize = 3;
+/// Lines a story is made of unless somebody says how many.
+const LINES_MAX: usize = 50_000;
 /// Rows of a story shown unless all are asked for: what is more nobody reads from top to bottom.
 const ROWS_MAX: usize = 1_000;
 /// Columns of a screen that has one for the places; on a smaller one rows say where they come from where it

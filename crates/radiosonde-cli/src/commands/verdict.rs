@@ -70,7 +70,7 @@ fn happened(story: &Story) -> Vec<String> {
             What::Line(line) => Some(line),
             _ => None,
         })
-        .filter(|line| !line.is_metric() && line.evt != "log" && !line.evt.is_empty())
+        .filter(|line| !line.is_metric() && !NO_STEPS.contains(&line.evt.as_str()))
         .collect();
     events.sort_by_key(|line| line.ts);
     let mut names: Vec<(&str, u64)> = Vec::new();
@@ -98,13 +98,19 @@ fn happened(story: &Story) -> Vec<String> {
 fn time(story: &Story, path: &CriticalPath) -> Vec<String> {
     let percent = |us: u64| us.saturating_mul(100) / path.total_us.max(1);
     let told = |share: &Share, is_first: bool| {
+        let service = service(story, share.node).filter(|_| {
+            path.shares.iter().any(|other| {
+                other.node != share.node && name(story, other.node) == name(story, share.node)
+            })
+        });
+        let service = service.map(|service| format!(" in {service}")).unwrap_or_default();
         let name = match (is_first, share.is_wait) {
             (true, false) => chain(story, path, share.node),
             (_, true) => format!("waiting for {}", name(story, share.node)),
             (false, false) => name(story, share.node),
         };
         let times = if share.times > 1 { format!(" in {}", share.times) } else { String::new() };
-        format!("{name} ({}{times}, {} %)", duration(share.us), percent(share.us))
+        format!("{name}{service} ({}{times}, {} %)", duration(share.us), percent(share.us))
     };
     let counts = |share: &&Share| percent(share.us) >= PERCENT_MIN;
     let mut shares = path.shares.iter().take(SHARES_MAX).filter(counts);
@@ -144,6 +150,13 @@ fn name(story: &Story, node: usize) -> String {
     match &story.nodes[node].what {
         What::Span(span) => shown(&span.name),
         _ => String::new(),
+    }
+}
+
+fn service(story: &Story, node: usize) -> Option<String> {
+    match &story.nodes[node].what {
+        What::Span(span) => span.line.service.as_deref().map(shown),
+        _ => None,
     }
 }
 
@@ -217,6 +230,8 @@ impl<'a> Failure<'a> {
     }
 }
 
+/// Lines that are no step of what happened: what was logged, and heartbeats.
+const NO_STEPS: [&str; 4] = ["", "log", "machine.status", "worker.status"];
 /// Columns of the words before the lines.
 const WORD_WIDTH: usize = 8;
 /// Names of events that are told, from both ends.

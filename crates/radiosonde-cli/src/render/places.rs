@@ -61,6 +61,11 @@ impl Places {
             What::Span(span) => Some(&span.line),
             _ => None,
         };
+        // Those that are folded are all from one service.
+        let node = match &story.nodes[node].what {
+            What::Fold(fold) => fold.first,
+            _ => node,
+        };
         // What a span's line tells of its inside is from where the span is.
         let inside = matches!(story.nodes[node].what, What::Moment(_) | What::More(_));
         let line = line(node).or_else(|| parent.filter(|_| inside).and_then(line));

@@ -307,6 +307,11 @@ mod tests {
     use super::*;
     use crate::story::tests::{Told, told};
 
+    /// What it is, spans, the names on the path, and its shares.
+    type Case<'a> = (&'a str, &'a [Told<'a>], &'a [&'a str], &'a [&'a str]);
+    /// What it is, the parent of each span, and its time.
+    type Shape = (&'static str, fn(usize) -> Option<usize>, fn(i64) -> (i64, i64));
+
     /// The names on the path from top to bottom, and its shares: `name ms`, waiting as `…name ms`.
     fn path(spans: &[Told<'_>]) -> (Vec<String>, Vec<String>) {
         let story = Story::new(told(spans), vec![]).unwrap();
@@ -333,7 +338,7 @@ mod tests {
     #[test]
     fn the_path_is_the_chain_that_decided_the_end() {
         // Name, parent, begin and end in milliseconds.
-        let cases: &[(&str, &[Told<'_>], &[&str], &[&str])] = &[
+        let cases: &[Case<'_>] = &[
             (
                 "one after the other",
                 &[("a", "", 0, 100), ("b", "a", 10, 30), ("c", "a", 40, 90)],
@@ -433,7 +438,7 @@ mod tests {
     fn a_trace_of_many_spans_is_walked_however_it_hangs_together() {
         let name = |nth: usize| format!("s{nth}");
         let names: Vec<String> = (0..20_000).map(name).collect();
-        let shapes: [(&str, fn(usize) -> Option<usize>, fn(i64) -> (i64, i64)); 4] = [
+        let shapes: [Shape; 4] = [
             ("a chain", |nth| nth.checked_sub(1), |_| (0, 1_000)),
             ("one after the other", |nth| (nth > 0).then_some(0), |nth| (nth, nth + 1)),
             ("all at one moment", |nth| (nth > 0).then_some(0), |_| (5, 5)),

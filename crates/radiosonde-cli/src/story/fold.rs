@@ -15,6 +15,8 @@ pub(crate) struct Fold {
     /// Whether they are spans, and then whether they failed.
     pub(crate) of: Folded,
     pub(crate) count: u64,
+    /// The first of them.
+    pub(crate) first: usize,
     /// The median and the longest of the spans, in microseconds.
     pub(crate) p50_us: u64,
     pub(crate) max_us: u64,
@@ -110,6 +112,7 @@ impl Story {
             name: name.clone(),
             of: *of,
             count: rest.len() as u64,
+            first: rest[0],
             p50_us: took[(took.len() - 1) / 2],
             max_us: took.last().copied().unwrap_or_default(),
             warnings: rest.iter().map(|node| inside[*node].0).sum(),

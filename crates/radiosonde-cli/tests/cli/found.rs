@@ -127,6 +127,8 @@ next    radiosonde logs --machine web-1 --level warning --since 2025-10-06T11:49
 metrics, summed
   fetch_ms                       3 × mean 300 ms, sum 900 ms  in 2 changes
   runs_total{outcome=\"failure\"}  +1
+
+spans are missing: what another machine wrote may be in another directory, and --dir can be repeated
 ";
     assert_eq!(ran.out.replace(dir.path().to_str().unwrap(), "DIR"), expected, "{}", ran.out);
     assert_eq!(ran.err, "");

@@ -19,6 +19,7 @@ mod rows;
 mod runs;
 mod spans;
 mod spool;
+mod story;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod unfiled;
