@@ -3,6 +3,7 @@
 mod abilities;
 mod coverage;
 mod doctor;
+mod figures;
 mod help;
 mod ops;
 mod select;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 pub(crate) use self::abilities::command;
 pub(crate) use self::coverage::{CoverageArgs, Expected};
 pub(crate) use self::doctor::DoctorArgs;
+pub(crate) use self::figures::{By, StatsArgs, TopArgs};
 use self::help::*;
 pub(crate) use self::ops::{CheckArgs, DiffArgs, OpsCommand};
 pub(crate) use self::select::{Color, Select, Show};
@@ -57,6 +59,12 @@ pub(crate) enum Command {
     /// Everything about one job (trace, session, worker, machine) as one timeline
     #[command(after_long_help = flowing(CORRELATE))]
     Correlate(CorrelateArgs),
+    /// What there is most of: noisy call sites, slow spans, exploding labels, losses
+    #[command(after_long_help = flowing(figures::TOP))]
+    Top(TopArgs),
+    /// How much is there, of what and when, and what of it is missing
+    #[command(after_long_help = flowing(figures::STATS))]
+    Stats(StatsArgs),
     /// Which services and machines reported lately, and which fell silent
     #[command(after_long_help = flowing(coverage::HELP))]
     Coverage(CoverageArgs),

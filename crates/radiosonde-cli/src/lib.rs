@@ -43,6 +43,7 @@
 
 mod args;
 mod commands;
+mod figures;
 mod outcome;
 mod recover;
 mod render;

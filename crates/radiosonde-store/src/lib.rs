@@ -47,6 +47,7 @@ pub mod level;
 pub mod line;
 pub mod location;
 pub mod names;
+pub mod peek;
 #[cfg(feature = "sealed")]
 pub mod query;
 pub mod reader;

@@ -10,7 +10,9 @@ mod metrics;
 mod ops;
 mod removed;
 mod spool;
+mod stats;
 mod summary;
+mod top;
 mod trace;
 mod unfiled;
 mod verdict;
@@ -34,6 +36,8 @@ pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
         Command::Trace(args) => trace::run(args, out),
         Command::Metrics(args) => metrics::run(args, out),
         Command::Correlate(args) => correlate::run(args, out),
+        Command::Top(args) => top::run(args, out),
+        Command::Stats(args) => stats::run(args, out),
         Command::Coverage(args) => coverage::run(args, out),
         Command::Removed(args) => removed::run(args, out),
         Command::Recover(args) => recover::run(args, out),

@@ -7,6 +7,7 @@ pub(crate) mod labels;
 pub(crate) mod line;
 pub(crate) mod metric;
 pub(crate) mod places;
+pub(crate) mod spark;
 pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod time;

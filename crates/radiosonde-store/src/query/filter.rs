@@ -4,7 +4,7 @@ use memchr::memmem;
 use serde_json::Value;
 
 use crate::line::Line;
-use crate::query::Query;
+use crate::query::{Condition, Query};
 
 impl Query {
     /// Whether a line fulfils every condition. The signal is the file's matter.
@@ -54,26 +54,32 @@ fn linked_trace(link: &Value) -> Option<&str> {
 pub(super) struct Needle(memmem::Finder<'static>);
 
 impl Needle {
-    /// The longest of the ids asked for, or the key of links. `None` when there is none of these, when
-    /// several traces are asked for, or when an id holds characters a JSON writer may spell in more
-    /// than one way.
+    /// The longest of the ids asked for, which few lines hold; else of the words that conditions need,
+    /// the event among them; else the key of links. `None` when there is none of these, or when they
+    /// hold characters a JSON writer may spell in more than one way.
     pub(super) fn of(query: &Query) -> Option<Self> {
         let trace = match query.traces.as_slice() {
             [one] => Some(one),
             _ => None,
         };
         let linked = query.links_to.first().filter(|_| query.links_to.len() == 1);
-        let has_links = (!query.links_to.is_empty()).then_some(LINKS);
-        [&query.job, &query.session, &query.worker, &query.machine]
+        let id = [&query.job, &query.session, &query.worker, &query.machine]
             .into_iter()
             .flatten()
             .chain(trace)
             .chain(linked)
             .map(String::as_str)
             .filter(|id| check_id(id).is_ok())
-            .chain(has_links)
-            .max_by_key(|id| id.len())
-            .map(|id| Self(memmem::Finder::new(id.as_bytes()).into_owned()))
+            .max_by_key(|id| id.len());
+        let evt = match query.evt.as_slice() {
+            [one] => Some(one.as_str()).filter(|evt| check_id(evt).is_ok()),
+            _ => None,
+        };
+        let links = (!query.links_to.is_empty()).then_some(LINKS);
+        let words = query.conditions.iter().filter_map(Condition::needle);
+        let word = || words.chain(evt).chain(links).max_by_key(|word| word.len());
+        let needle = id.or_else(word)?;
+        Some(Self(memmem::Finder::new(needle.as_bytes()).into_owned()))
     }
 
     pub(super) fn find(&self, bytes: &[u8]) -> Option<usize> {

@@ -22,6 +22,7 @@ pub mod condition;
 mod filter;
 mod pass;
 mod replay;
+mod source;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -32,11 +33,12 @@ use jiff::Timestamp;
 
 use crate::level::Level;
 use crate::line::Line;
-use crate::names::{DayFile, Form, Signal, StoredFile};
+use crate::names::{Signal, StoredFile};
 use crate::query::collect::{Index, Kept};
 use crate::query::filter::Needle;
 use crate::query::pass::Pass;
-use crate::sealed::{self, Damage, Wanted};
+use crate::query::source::{Ended, Source, covered, gone_to};
+use crate::sealed::{Damage, Wanted};
 
 pub use crate::query::condition::{Condition, InvalidCondition};
 pub use crate::query::filter::{InvalidId, check_id, trace_prefix};
@@ -112,8 +114,17 @@ pub struct Reading {
     pub frames_read: u64,
     /// Frames of sealed files that were not read, since nothing in them could match.
     pub frames_skipped: u64,
-    /// Bytes read from files, as they are stored.
+    /// Bytes read from files, as they are stored; what is read twice counts twice.
     pub bytes_read: u64,
+    /// Bytes of files and of frames that were not read, as they are stored, since nothing in them
+    /// could match.
+    pub bytes_skipped: u64,
+    /// Lines that were taken apart to be judged; of the others a look at their bytes told enough.
+    pub lines_parsed: u64,
+    /// Lines that were found again under the same `id` and left out.
+    pub duplicates: u64,
+    /// Bytes written to temporary files, since what matched was too much to be sorted in memory.
+    pub bytes_spilled: u64,
     /// Lines that matched, before a limit. Where a limit applies, a line that stands in the files
     /// twice may count twice.
     pub matched: u64,
@@ -268,82 +279,6 @@ impl Query {
             index += 1;
         }
     }
-
-    fn wants(&self, file: StoredFile) -> bool {
-        self.signals.is_empty() || self.signals.contains(&file.day.signal)
-    }
-
-    fn files(&self, reading: &mut Reading) -> Vec<Source> {
-        let mut files = Vec::new();
-        for dir in &self.dirs {
-            if let Some(file) = Source::single(dir) {
-                files.extend(Some(file).filter(|single| self.wants(single.file)));
-                continue;
-            }
-            match StoredFile::list(dir) {
-                Ok(listed) => files.extend(
-                    listed
-                        .into_iter()
-                        .filter(|file| self.wants(*file))
-                        .map(|file| Source { dir: dir.clone(), file }),
-                ),
-                Err(error) => {
-                    reading.unreadable.push(Unreadable { path: dir.clone(), offset: 0, error });
-                }
-            }
-        }
-        files.sort_by(|a, b| a.dir.cmp(&b.dir).then(a.file.cmp(&b.file)));
-        files.dedup();
-        files
-    }
-}
-
-/// How going through a file ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
-    /// It is not there any more.
-    Gone,
-    /// Read, if not to its end.
-    Read,
-    /// It is there, and nothing of it could be read.
-    Unread,
-}
-
-/// Where the lines of a file that is gone may be now, besides the files that are read anyway: in its
-/// sealed form, or, where that was there already and held something else, under the name of a part.
-fn gone_to(source: &Source, files: &[Source]) -> Vec<Source> {
-    let sealed = source.sealed();
-    if source.file.form == Form::Sealed {
-        return Vec::new();
-    }
-    if !files.contains(&sealed) {
-        return vec![sealed];
-    }
-    let DayFile { signal, date, slot, .. } = source.file.day;
-    // A directory that is gone as well holds nothing any more.
-    let listed = StoredFile::list(&source.dir).unwrap_or_default().into_iter();
-    listed
-        .filter(|file| (file.day.signal, file.day.date, file.day.slot) == (signal, date, slot))
-        .map(|file| Source { dir: source.dir.clone(), file })
-        .filter(|source| !files.contains(source))
-        .collect()
-}
-
-/// Whether a sealed file holds what was read of its day file already, which comes before it.
-fn covered(source: &Source, before: Option<&(Source, Ended)>, reading: &mut Reading) -> bool {
-    let Some((plain, Ended::Read)) = before else { return false };
-    if plain.sealed() != *source || plain == source {
-        return false;
-    }
-    match sealed::stands_for(&plain.path(), &source.path()) {
-        Ok(same) => same,
-        // Whoever sealed it has removed the day file by now, or has taken the sealed file back.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
-        Err(error) => {
-            reading.unreadable.push(Unreadable { path: source.path(), offset: 0, error });
-            true
-        }
-    }
 }
 
 impl Reading {
@@ -355,6 +290,10 @@ impl Reading {
         self.frames_read += other.frames_read;
         self.frames_skipped += other.frames_skipped;
         self.bytes_read += other.bytes_read;
+        self.bytes_skipped += other.bytes_skipped;
+        self.lines_parsed += other.lines_parsed;
+        self.duplicates += other.duplicates;
+        self.bytes_spilled += other.bytes_spilled;
         self.matched += other.matched;
         self.skipped += other.skipped;
         let room = SKIPS_KEPT_MAX.saturating_sub(self.skips.len());
@@ -397,33 +336,6 @@ impl Reading {
         if self.skips.len() < SKIPS_KEPT_MAX {
             self.skips.push(Skip { file, offset, reason });
         }
-    }
-}
-
-/// A file to read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Source {
-    dir: PathBuf,
-    file: StoredFile,
-}
-
-impl Source {
-    /// The day file a path means, if it has the name of one, is there, and is no directory.
-    fn single(path: &Path) -> Option<Self> {
-        let file = path.file_name()?.to_str().and_then(StoredFile::parse)?;
-        let dir = path.parent()?.to_owned();
-        let found = path.symlink_metadata().ok()?;
-        (!found.is_dir()).then_some(Self { dir, file })
-    }
-
-    fn path(&self) -> PathBuf {
-        self.dir.join(self.file.file_name())
-    }
-
-    /// The sealed form of the same day file.
-    fn sealed(&self) -> Self {
-        let file = StoredFile { form: Form::Sealed, ..self.file };
-        Self { dir: self.dir.clone(), file }
     }
 }
 

@@ -5,7 +5,8 @@ use std::io;
 use crate::line::Line;
 use crate::names::Form;
 use crate::query::filter::Needle;
-use crate::query::{Found, Query, Reading, Source};
+use crate::query::source::Source;
+use crate::query::{Found, Query, Reading};
 use crate::reader::{Chunk, Reader};
 use crate::sealed::{self, Wanted};
 

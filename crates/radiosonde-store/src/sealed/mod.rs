@@ -77,6 +77,7 @@ mod filter;
 mod frames;
 mod index;
 mod look;
+mod outline;
 mod pace;
 mod reader;
 mod scan;
@@ -88,6 +89,7 @@ mod wanted;
 pub use crate::reader::{Damage, Part};
 pub use crate::sealed::compare::is_sealed_copy;
 pub use crate::sealed::count::{LineCount, count_lines};
+pub use crate::sealed::outline::{Outline, OutlinedFrame, outline};
 pub use crate::sealed::reader::Reader;
 pub use crate::sealed::seal::{LEVEL_DEFAULT, Seal, SealOptions, seal};
 

@@ -1,1 +1,294 @@
-//! Tests of conditions.
+//! Conditions, by hand and held against a plain evaluation of the JSON.
+
+use proptest::prelude::*;
+use serde_json::{Map, json};
+
+use super::*;
+
+fn condition(text: &str) -> Condition {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn line(text: &str) -> Line {
+    Line::parse(text.as_bytes()).unwrap()
+}
+
+const LINE: &str = r#"{"ts":"2025-10-06T13:43:10.5Z","level":"warning","evt":"rate","msg":"429, later","service":"shop","trace_id":"0edadbc0a1b2c3d4e5f60718293a4b5c","job_id":"job-7","meta":{"status":429,"code":"rate_limited","ok":true,"ratio":0.5,"big":9007199254740993,"max":18446744073709551615,"text":"429","empty":"","nothing":null,"tags":["a","b",3],"level":"deep","duration_us":750000,"http.response.status_code":503,"http":{"response":{"status_code":1,"size":9},"route":"/x"},"a=b":1," quoted ":2,"attributes":{"provider":"acme","code":"hidden","x.y":1},"labels":{"route":"/l","http.route":"/m"}}}"#;
+
+#[test]
+fn what_holds_for_a_line() {
+    let line = line(LINE);
+    for (holds, conditions) in [
+        (true, "status=429|status==429|status = 429|status=429.0|status=4.29e2|status!=430"),
+        (false, "status=430|status!=429|status=\"429\"|status=four|status<429|status>429"),
+        (true, "status>=400|status<=429|status>428.5|status<429.5|status<1e300|status>-1e300"),
+        // Between neighbours above 2^53, and beyond a signed integer.
+        (true, "big=9007199254740993|big>9007199254740992|big!=9007199254740992"),
+        (false, "big=9007199254740992|big<=9007199254740992|big=9007199254740992.0"),
+        (true, "max=18446744073709551615|max>18446744073709551614|max<18446744073709551616"),
+        (true, "ratio=0.5|ratio<1|ratio=5e-1|ok=true|ok!=false|text=429|text=\"429\""),
+        (false, "ok=\"true\"|ok>=true|ok=1|text=429.0"),
+        // Text is compared by its bytes.
+        (true, "code>=rate|code<s|text>=42|text<5|empty=|empty=\"\"|empty!=x"),
+        (true, "code~=^rate_|code~=lim|code!~=^lim|status~=^4..$|ok~=tr|msg~=\\d+, l"),
+        (false, "code~=^lim|code!~=lim|missing~=.*|object~="),
+        // What is missing fits what denies alone; null is as missing.
+        (true, "missing!=x|missing!~=x|!missing?|nothing!=null|!nothing?|!session_id?"),
+        (
+            false,
+            "missing=|missing=x|missing>0|missing<0|missing?|nothing=null|nothing?|session_id?",
+        ),
+        (true, "status?|empty?|tags?|http?|attributes?|code ?|job_id?"),
+        (false, "!status?|!empty?|!tags?|!job_id?"),
+        (true, "tags=a|tags=3|tags~=^b$|tags>=3|tags!=c"),
+        (false, "tags!=a|tags=c|http=x|http~=x|http>0"),
+        // Of the line itself, unless `meta.` is in front.
+        (true, "msg=429, later|service=shop|evt=rate|job_id=job-7|trace_id~=^0edadbc0"),
+        (true, "level=warning|level=WARN|level>=info|level<error|level!=error|level~=warn"),
+        (false, "level=info|level>=error|level>warning|meta.service?|meta.job_id=job-7"),
+        (true, "meta.level=deep|meta.status>=400|meta.http.route=/x|meta.attributes.provider=acme"),
+        (true, "ts>=2025-10-06T13:43:10Z|ts=2025-10-06T15:43:10.500+02:00|ts~=^2025-10-06T13"),
+        (false, "ts<2025-10-06T13:43:10Z|ts>2025-10-06T13:43:10.5Z"),
+        // The whole key first, then by its points; then attributes, then labels.
+        (true, "http.response.status_code=503|http.response.size=9|http.route=/x|route=/l"),
+        (true, "provider=acme|code=rate_limited|x.y=1|attributes.code=hidden|labels.http.route=/m"),
+        (true, "\"a=b\"=1|\" quoted \">1|\"status\">=400"),
+        // Times in other units than the key's.
+        (
+            true,
+            "duration_us>=500ms|duration_us=0.75s|duration_us<1m|duration_us=750000|duration_us>749us",
+        ),
+        (false, "duration_us>1s|duration_us>=751 ms|status>=400ms"),
+    ] {
+        for text in conditions.split('|') {
+            assert_eq!(condition(text).matches(&line), holds, "{text}");
+            assert_eq!(condition(text).to_string(), text);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_condition_is_told_with_its_place() {
+    for (text, at, told) in [
+        ("", 0, "key is missing"),
+        ("   ", 3, "key is missing"),
+        ("=400", 0, "key is missing"),
+        ("!=400", 0, "key is missing"),
+        ("?", 0, "key is missing before `?`"),
+        ("status", 6, "operator is missing"),
+        ("status 400", 10, "operator is missing"),
+        ("\"status\" 400", 9, "operator is missing"),
+        ("status!400", 6, "no operator begins like this"),
+        ("status~400", 6, "no operator begins like this"),
+        ("status=~4", 6, "write ~="),
+        ("status>=", 8, "value is missing"),
+        ("status> ", 8, "value is missing"),
+        ("\"status=4", 0, "quote is not closed"),
+        ("\"a\\x\"=4", 0, "text of JSON"),
+        ("a=\"b", 2, "text of JSON"),
+        ("a=\"b\" c", 2, "nothing follows"),
+        ("code~=(", 6, "no regular expression"),
+        ("code~=a{1000}{1000}", 6, "MiB"),
+        ("code~=(?=x)", 6, "no regular expression"),
+        ("level>=loud", 7, "meta.level"),
+        ("level=", 6, "meta.level"),
+        ("ts>=yesterday", 4, "--since"),
+    ] {
+        let error = text.parse::<Condition>().expect_err(text);
+        assert_eq!(error.at(), at, "{text}: {error}");
+        let message = error.to_string();
+        assert!(message.contains(told) && message.contains("'status>=400'"), "{text}: {message}");
+        if !text.is_empty() {
+            let mut lines = message
+                .lines()
+                .skip_while(|row| row.trim_end() != format!("    {text}").trim_end());
+            assert!(lines.next().is_some(), "{message}");
+            let mark = lines.next().and_then(|row| row.find('^'));
+            assert_eq!(mark, Some(at + 4), "{message}");
+        }
+    }
+    let long = format!("a={}", "x".repeat(5_000));
+    let error = long.parse::<Condition>().unwrap_err().to_string();
+    assert!(error.contains("at most 4096 bytes") && error.len() < 300, "{error}");
+    // What would act on a terminal, or stand in other columns, is not repeated.
+    let error = "\u{1b}[2J".parse::<Condition>().unwrap_err().to_string();
+    assert!(!error.contains('\u{1b}') && !error.contains('^'), "{error}");
+}
+
+#[test]
+fn the_bytes_a_condition_needs() {
+    for (text, needle) in [
+        ("code=rate_limited", Some("rate_limited")),
+        ("job_id=job-7", Some("job-7")),
+        ("msg=two words", Some("two words")),
+        ("code=\"429\"", Some("429")),
+        // A number and a quote are written in more than one way; their keys are not.
+        ("status=429", Some("status")),
+        ("http.response.status_code>=500", Some("status_code")),
+        ("meta.code~=x", Some("code")),
+        ("code=a/b", Some("code")),
+        ("code=é", Some("code")),
+        ("job_id?", Some("job_id")),
+        ("a/b=c/d", None),
+        ("\"a.\"=c/d", None),
+        // A level may be spelled otherwise, and a line without a key fits what denies.
+        ("level>=error", None),
+        ("level=error", None),
+        ("ts>=2025-10-06T13:43:10Z", None),
+        ("code!=x", None),
+        ("code!~=x", None),
+        ("!code?", None),
+    ] {
+        assert_eq!(condition(text).needle(), needle, "{text}");
+    }
+}
+
+#[test]
+fn the_value_of_a_column() {
+    let line = line(LINE);
+    for (key, expect) in [
+        ("status", json!(429)),
+        ("level", json!("warning")),
+        ("meta.level", json!("deep")),
+        ("ts", json!("2025-10-06T13:43:10.500000Z")),
+        ("http.route", json!("/x")),
+        ("route", json!("/l")),
+        ("tags", json!(["a", "b", 3])),
+    ] {
+        assert_eq!(value_of(&line, key), Some(expect), "{key}");
+    }
+    assert_eq!(value_of(&line, "nobody"), None);
+}
+
+/// Every value below an object with the names on the way to it.
+fn all<'a>(
+    object: &'a Map<String, Value>,
+    found: &mut Vec<(Vec<&'a str>, &'a Value)>,
+    way: &[&'a str],
+) {
+    for (name, value) in object {
+        let way = [way, &[name.as_str()]].concat();
+        if let Some(inner) = value.as_object() {
+            all(inner, found, &way);
+        }
+        found.push((way, value));
+    }
+}
+
+/// The value of a key, of all ways whose names give it: the one that takes the most at its beginning
+/// where it ends, else the least.
+fn plain_value(meta: &Value, key: &str) -> Option<Value> {
+    let Value::Object(meta) = meta else { return None };
+    for within in ["", "attributes", "labels"] {
+        let object = match within {
+            "" => Some(meta),
+            name => meta.get(name).and_then(Value::as_object),
+        };
+        let mut found = Vec::new();
+        if let Some(object) = object {
+            all(object, &mut found, &[]);
+        }
+        found.retain(|(way, _)| way.join(".") == key);
+        let rank = |way: &[&str]| -> Vec<usize> {
+            let last = way.len() - 1;
+            way.iter()
+                .enumerate()
+                .map(|(at, name)| if at == last { 0 } else { name.len() })
+                .collect()
+        };
+        if let Some((_, value)) = found.into_iter().min_by_key(|(way, _)| rank(way)) {
+            return Some(value.clone());
+        }
+    }
+    None
+}
+
+/// The same answer by the shortest way, for numbers that a float holds and patterns that are words.
+fn plainly(found: Option<&Value>, operator: &str, value: &str) -> bool {
+    let compare = |found: &Value| -> Option<Ordering> {
+        match found {
+            Value::Number(number) => number.as_f64()?.partial_cmp(&value.parse().ok()?),
+            Value::String(text) => Some(text.as_str().cmp(value)),
+            _ => None,
+        }
+    };
+    let one = |found: &Value| match (operator, found) {
+        (_, Value::Null | Value::Object(_) | Value::Array(_)) => false,
+        ("=", Value::Bool(word)) => word.to_string() == value,
+        ("=", found) => compare(found) == Some(Ordering::Equal),
+        ("~=", Value::String(text)) => text.contains(value),
+        ("~=", found) => found.to_string().contains(value),
+        ("<", found) => compare(found).is_some_and(Ordering::is_lt),
+        ("<=", found) => compare(found).is_some_and(Ordering::is_le),
+        (">", found) => compare(found).is_some_and(Ordering::is_gt),
+        (">=", found) => compare(found).is_some_and(Ordering::is_ge),
+        _ => panic!("{operator}"),
+    };
+    match (operator, found) {
+        ("!=", found) => !plainly(found, "=", value),
+        ("!~=", found) => !plainly(found, "~=", value),
+        ("?", found) => found.is_some_and(|found| !found.is_null()),
+        (_, Some(Value::Array(values))) => values.iter().any(one),
+        (_, Some(found)) => one(found),
+        (_, None) => false,
+    }
+}
+
+fn name() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["a", "b", "a.b", "b.a", "a.b.a", "attributes", "labels"])
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        (-3i64..4).prop_map(Value::from),
+        (-6i32..7).prop_map(|n| Value::from(f64::from(n) / 2.0)),
+        prop::sample::select(vec!["", "x", "xy", "1", "-2", "0.5", "true", "é", "a\"b\\c\n"])
+            .prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        Just(Value::Null),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((name(), inner), 0..5).prop_map(|fields| fields
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect()),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_condition_holds_where_a_plain_evaluation_says_so(
+        fields in prop::collection::vec((name(), value()), 0..6),
+        key in prop::sample::select(vec!["a", "b", "a.b", "a.b.a", "b.a", "a.a", "attributes.a", "labels.b"]),
+        operator in prop::sample::select(vec!["=", "!=", "~=", "!~=", "<", "<=", ">", ">=", "?"]),
+        operand in prop::sample::select(vec!["x", "xy", "1", "-2", "0.5", "2.0", "true", "false", "é"]),
+    ) {
+        let meta: Value = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let raw = json!({"ts": "2025-10-06T13:43:10Z", "meta": meta}).to_string();
+        let text = if operator == "?" { format!("{key}?") } else { format!("{key}{operator}{operand}") };
+        let (condition, line) = (condition(&text), line(&raw));
+        // An array in an array is nothing to compare, for both.
+        let expect = plainly(plain_value(&meta, key).as_ref(), operator, operand);
+        prop_assert_eq!(condition.matches(&line), expect, "{} of {}", text, raw);
+        if let Some(needle) = condition.needle().filter(|_| expect) {
+            prop_assert!(raw.contains(needle), "{} needs {} of {}", text, needle, raw);
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_condition_or_refused_with_a_place_in_it(text in "[a-z.\"?!=~<>\\\\ é(\u{1b}0-9{}*-]{0,24}") {
+        match text.parse::<Condition>() {
+            Ok(condition) => {
+                let _ = condition.matches(&line(LINE));
+                prop_assert_eq!(condition.to_string(), text);
+            }
+            Err(error) => {
+                prop_assert!(error.at() <= text.len() && text.is_char_boundary(error.at()));
+                let _ = error.to_string();
+            }
+        }
+    }
+}

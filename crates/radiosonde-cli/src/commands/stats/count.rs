@@ -1,0 +1,248 @@
+//! Going through files and counting their lines.
+
+use std::io;
+use std::path::Path;
+
+use jiff::Timestamp;
+use radiosonde_store::names::Form;
+use radiosonde_store::reader::{Chunk, Reader};
+use radiosonde_store::{Level, Line, peek, sealed};
+
+use crate::figures::Merge;
+use crate::figures::sequences::Sequences;
+use crate::figures::tally::{Tally, Weight};
+use crate::figures::timeline::Timeline;
+
+/// What was counted in files that were read.
+#[derive(Debug)]
+pub(super) struct Counted {
+    pub(super) lines: u64,
+    pub(super) junk: u64,
+    pub(super) damages: u64,
+    /// Lines by level, the least severe first; the last have none.
+    pub(super) levels: [u64; LEVELS.len() + 1],
+    pub(super) names: Tally<Lines>,
+    pub(super) services: Tally<Lines>,
+    pub(super) machines: Tally<Lines>,
+    pub(super) times: Timeline<Cell>,
+    pub(super) sequences: Sequences,
+}
+
+/// Of one file.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct OfFile {
+    pub(super) lines: u64,
+    pub(super) raw: u64,
+    pub(super) time: Option<(Timestamp, Timestamp)>,
+}
+
+/// Lines under one name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lines(pub(super) u64);
+
+/// Lines of a stretch of time. Those of sealed files that were not read are shared out evenly over
+/// their frames, and their levels are not known.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cell {
+    pub(super) lines: f64,
+    pub(super) warnings: u64,
+    pub(super) errors: u64,
+}
+
+/// What is looked at in a line.
+struct Facts<'a> {
+    us: i64,
+    level: Option<Level>,
+    evt: &'a str,
+    service: Option<&'a str>,
+    machine: Option<&'a str>,
+    id: Option<&'a str>,
+}
+
+/// Either form of a day file.
+enum Opened {
+    Plain(Reader),
+    Sealed(Box<sealed::Reader>),
+}
+
+impl Default for Counted {
+    fn default() -> Self {
+        Self {
+            lines: 0,
+            junk: 0,
+            damages: 0,
+            levels: [0; LEVELS.len() + 1],
+            names: Tally::new(NAMES_MAX),
+            services: Tally::new(NAMES_MAX),
+            machines: Tally::new(NAMES_MAX),
+            times: Timeline::new(CELLS_MAX),
+            sequences: Sequences::default(),
+        }
+    }
+}
+
+impl Counted {
+    /// Goes through a file, as far as it can be read.
+    pub(super) fn file(
+        &mut self,
+        path: &Path,
+        form: Form,
+        span: (Option<Timestamp>, Option<Timestamp>),
+    ) -> (OfFile, io::Result<()>) {
+        let mut of_file = OfFile::default();
+        let result = self.lines_of(path, form, span, &mut of_file);
+        (of_file, result)
+    }
+
+    /// Adds the lines of a frame that was not read.
+    pub(super) fn frame(&mut self, from: Timestamp, to: Timestamp, lines: u64) {
+        #[expect(clippy::cast_precision_loss, reason = "for a picture")]
+        let lines = lines as f64;
+        self.times.spread(from.as_microsecond(), to.as_microsecond(), |cell, part| {
+            cell.lines += lines * part;
+        });
+    }
+
+    fn lines_of(
+        &mut self,
+        path: &Path,
+        form: Form,
+        span: (Option<Timestamp>, Option<Timestamp>),
+        of_file: &mut OfFile,
+    ) -> io::Result<()> {
+        let mut file = match form {
+            Form::Sealed => Opened::Sealed(Box::new(sealed::Reader::open(path)?)),
+            _ => Opened::Plain(Reader::open(path)?),
+        };
+        while let Some(chunk) = file.next_chunk()? {
+            match chunk {
+                Chunk::Damaged(damage) => self.damages += u64::from(damage.lines_lost),
+                Chunk::Overlong { .. } => self.junk += 1,
+                Chunk::Lines { bytes, .. } => {
+                    for line in bytes.split(|byte| *byte == b'\n') {
+                        self.junk += u64::from(!self.line(line, span, of_file));
+                    }
+                }
+                // Whole but for its line break, or not there yet.
+                Chunk::HalfLine { bytes, .. } => {
+                    let _ = self.line(bytes, span, of_file);
+                }
+                // Of a later version.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a line; false where it is none.
+    fn line(
+        &mut self,
+        text: &[u8],
+        span: (Option<Timestamp>, Option<Timestamp>),
+        of_file: &mut OfFile,
+    ) -> bool {
+        if text.trim_ascii().is_empty() {
+            return true;
+        }
+        let parsed;
+        let facts = match Facts::peek(text) {
+            Some(facts) => facts,
+            None => match Line::parse(text) {
+                Ok(line) => {
+                    parsed = line;
+                    Facts::of(&parsed)
+                }
+                Err(_) => return false,
+            },
+        };
+        let Ok(ts) = Timestamp::from_microsecond(facts.us) else { return false };
+        if span.0.is_some_and(|since| ts < since) || span.1.is_some_and(|until| ts >= until) {
+            return true;
+        }
+        of_file.lines += 1;
+        of_file.raw += text.len() as u64 + 1;
+        of_file.time = super::around(of_file.time, Some((ts, ts)));
+        self.add(&facts);
+        true
+    }
+
+    fn add(&mut self, facts: &Facts<'_>) {
+        self.lines += 1;
+        let level = LEVELS.iter().position(|level| Some(*level) == facts.level);
+        self.levels[level.unwrap_or(LEVELS.len())] += 1;
+        self.names.of(start(facts.evt)).0 += 1;
+        self.services.of(start(facts.service.unwrap_or_default())).0 += 1;
+        self.machines.of(start(facts.machine.unwrap_or_default())).0 += 1;
+        self.sequences.add(facts.id);
+        let cell = self.times.at(facts.us);
+        cell.lines += 1.0;
+        cell.warnings += u64::from(facts.level == Some(Level::Warning));
+        cell.errors += u64::from(facts.level >= Some(Level::Error));
+    }
+}
+
+impl<'a> Facts<'a> {
+    /// What a line in our own form says, without parsing it.
+    fn peek(text: &'a [u8]) -> Option<Self> {
+        // Whether it is a line at all is the parser's word; of what has our form to its end, that its
+        // text is one of UTF-8 without NUL is what is left to ask.
+        let text = std::str::from_utf8(text).ok().filter(|text| !text.contains('\0'))?;
+        let found = peek::facts(text.as_bytes())?;
+        let word = |bytes: &'a [u8]| std::str::from_utf8(bytes).ok();
+        Some(Self {
+            us: found.ts_us,
+            level: found.level,
+            evt: word(found.evt)?,
+            service: found.service.and_then(word),
+            machine: found.machine_id.and_then(word),
+            id: found.id.and_then(word),
+        })
+    }
+
+    fn of(line: &'a Line) -> Self {
+        Self {
+            us: line.ts.as_microsecond(),
+            level: line.level,
+            evt: &line.evt,
+            service: line.service.as_deref(),
+            machine: line.machine_id.as_deref(),
+            id: line.id.as_deref(),
+        }
+    }
+}
+
+impl Opened {
+    fn next_chunk(&mut self) -> io::Result<Option<Chunk<'_>>> {
+        match self {
+            Self::Plain(reader) => reader.next_chunk(),
+            Self::Sealed(reader) => reader.next_chunk(),
+        }
+    }
+}
+
+impl Weight for Lines {
+    fn weight(&self) -> u64 {
+        self.0
+    }
+}
+
+impl Merge for Cell {
+    fn merge(&mut self, other: &Self) {
+        self.lines += other.lines;
+        self.warnings += other.warnings;
+        self.errors += other.errors;
+    }
+}
+
+/// A name as it is counted: a line may say anything.
+fn start(name: &str) -> &str {
+    crate::render::text::start_of(name, NAME_BYTES_MAX)
+}
+
+pub(super) const LEVELS: [Level; 6] =
+    [Level::Trace, Level::Debug, Level::Info, Level::Warning, Level::Error, Level::Critical];
+/// Names that are told apart of each kind.
+const NAMES_MAX: usize = 10_000;
+const NAME_BYTES_MAX: usize = 200;
+/// Columns of the picture.
+const CELLS_MAX: usize = 60;

@@ -1,0 +1,201 @@
+//! Call sites, by the lines they write.
+
+use radiosonde_runtime::doctor::shown::size;
+use radiosonde_store::{Level, Line};
+use serde_json::json;
+
+use super::{Section, share};
+use crate::figures::tally::{Tally, Weight};
+use crate::figures::timeline::Timeline;
+use crate::render::metric::number;
+use crate::render::spark::{Base, Marks};
+use crate::render::text::{many, shown, start_of};
+
+/// Lines by what wrote them.
+#[derive(Debug)]
+pub(super) struct Sites {
+    of: Tally<Site>,
+    lines: u64,
+    bytes: u64,
+    times: Timeline<u64>,
+    /// Room for a name, used again.
+    name: String,
+}
+
+#[derive(Debug)]
+struct Site {
+    lines: u64,
+    bytes: u64,
+    level: Option<Level>,
+    times: Timeline<u64>,
+}
+
+impl Default for Sites {
+    fn default() -> Self {
+        let times = Timeline::new(TREND_COLUMNS);
+        Self { of: Tally::new(SITES_MAX), lines: 0, bytes: 0, times, name: String::new() }
+    }
+}
+
+impl Default for Site {
+    fn default() -> Self {
+        Self { lines: 0, bytes: 0, level: None, times: Timeline::new(TREND_COLUMNS) }
+    }
+}
+
+impl Weight for Site {
+    fn weight(&self) -> u64 {
+        self.lines
+    }
+}
+
+impl Sites {
+    pub(super) fn take(&mut self, line: &Line) {
+        let bytes = line.raw.len() as u64 + 1;
+        self.lines += 1;
+        self.bytes += bytes;
+        *self.times.at(line.ts.as_microsecond()) += 1;
+        self.name.clear();
+        for part in [line.evt.as_str(), line.source.as_deref().unwrap_or_default()] {
+            self.name.push_str(start_of(part, NAME_BYTES_MAX));
+            self.name.push(PART);
+        }
+        match line.evt.as_str() {
+            "log" => pattern(line.msg.as_deref().unwrap_or_default(), &mut self.name),
+            "metric" | "span" => {
+                pattern(line.meta.text("name").unwrap_or_default(), &mut self.name)
+            }
+            // Its name says what it is; no two events share one.
+            _ => {}
+        }
+        let site = self.of.of(&self.name);
+        site.lines += 1;
+        site.bytes += bytes;
+        site.level = site.level.max(line.level);
+        *site.times.at(line.ts.as_microsecond()) += 1;
+    }
+
+    pub(super) fn section(&self, rows: usize) -> Section {
+        let (sorted, rest) = self.of.sorted();
+        let marks = Marks::of_environment();
+        let (from, to) = self.times.covers().unwrap_or_default();
+        #[expect(clippy::cast_precision_loss, reason = "for people")]
+        let seconds = (to.saturating_sub(from) as f64 / 1e6).max(1.0);
+        let (mut table, mut objects) = (Vec::new(), Vec::new());
+        for (name, site) in sorted.iter().take(rows) {
+            let mut parts = name.splitn(3, PART);
+            let mut part = || parts.next().unwrap_or_default();
+            let (evt, source, what) = (part(), part(), part());
+            #[expect(clippy::cast_precision_loss, reason = "for people")]
+            let (per_second, trend): (f64, Vec<_>) = (
+                site.lines as f64 / seconds,
+                site.times.on(&self.times).iter().map(|count| Some(*count as f64)).collect(),
+            );
+            let told = [evt, what, source].into_iter().filter(|part| !part.is_empty());
+            table.push(vec![
+                site.lines.to_string(),
+                share(site.lines, self.lines),
+                size(site.bytes),
+                rate(per_second),
+                marks.row(&trend, Base::Zero),
+                site.level.map_or("", Level::short).to_owned(),
+                told.map(shown).collect::<Vec<_>>().join("  "),
+            ]);
+            objects.push(json!({
+                "top": "callsite", "evt": evt, "source": source, "pattern": what,
+                "level": site.level.map(Level::as_str), "lines": site.lines, "bytes": site.bytes,
+                "per_second": per_second,
+            }));
+        }
+        let named = sorted.len() as u64 + rest.names;
+        let left: u64 = sorted.iter().skip(rows).map(|(_, site)| site.lines).sum();
+        let left = left.saturating_add(rest.weight);
+        let others = named.saturating_sub(objects.len() as u64);
+        Section {
+            title: format!(
+                "noisiest call sites ({} in {})",
+                many(self.lines, "line"),
+                size(self.bytes)
+            ),
+            heading: vec!["lines", "share", "bytes", "rate", "trend", "", "call site"],
+            rows: table,
+            right: &[0, 1, 2, 3],
+            rest: (others > 0).then(|| format!("{} more: {}", others, many(left, "line"))),
+            objects,
+        }
+    }
+}
+
+/// Lines per second, or per minute or hour where they are few.
+pub(super) fn rate(per_second: f64) -> String {
+    match per_second {
+        rate if rate >= 1.0 => format!("{}/s", number(rate)),
+        rate if rate >= 1.0 / 60.0 => format!("{}/min", number((rate * 600.0).round() / 10.0)),
+        rate => format!("{}/h", number((rate * 36_000.0).round() / 10.0)),
+    }
+}
+
+/// A text whose numbers and ids are `#`, so that what one call site wrote is the same text. Cut to what
+/// tells it from others.
+fn pattern(text: &str, out: &mut String) {
+    let end = out.len() + PATTERN_BYTES_MAX;
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let length = match is_word(first) {
+            true => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+            false => first.len_utf8(),
+        };
+        let (word, after) = rest.split_at(length);
+        // `job-12`, `0xff`, `7f3a91`; a name with a digit in it loses it, which harms nobody.
+        let has_digit = word.bytes().any(|byte| byte.is_ascii_digit());
+        let word = if has_digit { "#" } else { word };
+        if out.len() + word.len() > end {
+            out.push_str(start_of(word, end.saturating_sub(out.len())));
+            out.push('…');
+            return;
+        }
+        out.push_str(word);
+        rest = after;
+    }
+}
+
+/// Between the parts of a name.
+const PART: char = '\0';
+const SITES_MAX: usize = 10_000;
+const NAME_BYTES_MAX: usize = 200;
+const PATTERN_BYTES_MAX: usize = 100;
+const TREND_COLUMNS: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_of_one_call_site_are_one_pattern() {
+        for (text, expect) in [
+            ("429 Rate limit, retrying", "# Rate limit, retrying"),
+            ("job-17 took 3.5 s", "job-# took #.# s"),
+            ("GET /users/8f3a-11/rows", "GET /users/#-#/rows"),
+            ("plain", "plain"),
+            ("", ""),
+            ("é1 ü", "# ü"),
+        ] {
+            let mut out = "before".to_owned();
+            pattern(text, &mut out);
+            assert_eq!(out, format!("before{expect}"));
+        }
+        let mut out = String::new();
+        pattern(&"é".repeat(10_000), &mut out);
+        assert!(out.len() <= PATTERN_BYTES_MAX + '…'.len_utf8(), "{out}");
+    }
+
+    #[test]
+    fn rates_are_told_in_a_unit_in_which_they_say_something() {
+        for (rate_of, expect) in
+            [(1234.5, "1234/s"), (1.0, "1/s"), (0.5, "30/min"), (0.01, "36/h"), (0.0, "0/h")]
+        {
+            assert_eq!(rate(rate_of), expect);
+        }
+    }
+}
