@@ -120,7 +120,13 @@ impl Labels {
                 shown(name),
                 [
                     told.unwrap_or_default(),
-                    worst.iter().filter(|label| label.count > 1).take(2).map(Worst::told).collect::<Vec<_>>().join("; "),
+                    worst
+                        .iter()
+                        .filter(|label| label.count > 1)
+                        .take(2)
+                        .map(Worst::told)
+                        .collect::<Vec<_>>()
+                        .join("; "),
                 ]
                 .into_iter()
                 .filter(|part| !part.is_empty())
