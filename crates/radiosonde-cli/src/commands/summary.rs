@@ -27,6 +27,8 @@ pub(super) struct Summary {
     unsampled: BTreeSet<String>,
     /// Every value of each id, by its word.
     ids: BTreeMap<&'static str, BTreeSet<String>>,
+    /// The workers of each machine.
+    workers: BTreeMap<Option<String>, BTreeSet<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -66,6 +68,10 @@ impl Summary {
             if line.is_span() && line.meta.text(story::KEPT).is_some() {
                 summary.unsampled.extend(line.trace_id.clone());
             }
+            if let Some(worker) = &line.worker_id {
+                let workers = summary.workers.entry(line.machine_id.clone()).or_default();
+                let _ = workers.insert(worker.clone());
+            }
             for (word, id) in [
                 ("job", &line.job_id),
                 ("machine", &line.machine_id),
@@ -91,7 +97,9 @@ impl Summary {
             service: self.services.len() > 1 && !has_places,
             session: several("session"),
             trace: several("trace"),
-            worker: several("worker"),
+            // A machine of one worker tells which it is.
+            worker: several("worker")
+                && (!has_places || self.workers.values().any(|workers| workers.len() > 1)),
         }
     }
 

@@ -100,7 +100,9 @@ fn time(story: &Story, path: &CriticalPath) -> Vec<String> {
     let told = |share: &Share, is_first: bool| {
         let service = service(story, share.node).filter(|_| {
             path.shares.iter().any(|other| {
-                other.node != share.node && name(story, other.node) == name(story, share.node)
+                other.is_wait == share.is_wait
+                    && other.node != share.node
+                    && name(story, other.node) == name(story, share.node)
             })
         });
         let service = service.map(|service| format!(" in {service}")).unwrap_or_default();

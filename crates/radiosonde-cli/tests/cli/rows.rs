@@ -162,6 +162,21 @@ fn on_terminal(dir: &Dir, args: &str, columns: u16) -> String {
     crate::terminal::run(command(&args.split(' ').collect::<Vec<_>>()), columns)
 }
 
+#[test]
+fn a_worker_is_named_where_its_machine_does_not_tell_it() {
+    let of = |id: &str, parent: &str, machine: &str, worker: &str| {
+        let keys = format!(r#""service":"w","machine_id":"{machine}","worker_id":"{worker}","#);
+        span(id, parent, &format!("span {id}"), &keys, "")
+    };
+    let dir = Dir::empty();
+    let each = [of("a", "", "m-1", "w-1"), of("b", "a", "m-2", "w-2")];
+    dir.write("spans-2025-10-06.jsonl", lines(&each));
+    let _ = dir.run("trace 0e").exits(0).omits(&["worker="]).prints(&["worker w-1, w-2"]);
+    let two = [each.to_vec(), vec![of("c", "a", "m-2", "w-3")]].concat();
+    dir.write("spans-2025-10-06.jsonl", lines(&two));
+    let _ = dir.run("trace 0e").exits(0).prints(&["span c  worker=w-3\n"]);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_terminal_without_room_for_the_places_has_them_where_they_change() {
