@@ -19,7 +19,7 @@ use jiff::Timestamp;
 pub(crate) use self::abilities::command;
 pub(crate) use self::coverage::{CoverageArgs, Expected};
 pub(crate) use self::doctor::DoctorArgs;
-pub(crate) use self::figures::{By, StatsArgs, TopArgs};
+pub(crate) use self::figures::{By, MetricsArgs, StatsArgs, TopArgs};
 use self::help::*;
 pub(crate) use self::ops::{CheckArgs, DiffArgs, OpsCommand};
 pub(crate) use self::select::{Color, Select, Show};
@@ -150,15 +150,6 @@ pub(crate) struct TraceArgs {
     pub(crate) select: Select,
     #[command(flatten)]
     pub(crate) pick: Pick,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct MetricsArgs {
-    #[command(flatten)]
-    pub(crate) select: Select,
-    /// Whole names of series, where otherwise the edge of the terminal cuts them
-    #[arg(long, help_heading = "How")]
-    pub(crate) wide: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! The command lines of `stats` and `top`.
+//! The command lines of `metrics`, `stats` and `top`.
 
 use std::path::PathBuf;
 
@@ -7,6 +7,42 @@ use jiff::Timestamp;
 
 use super::{Select, Show};
 use crate::when;
+
+#[derive(Debug, Args)]
+pub(crate) struct MetricsArgs {
+    /// How the names of metrics begin, or with * and ?; with --prometheus, names or PromQL
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// Ask a Prometheus, by its address; the last hour unless --since says otherwise
+    ///
+    /// Any server with the HTTP API of Prometheus will do. A counter that is asked for by its name is
+    /// shown as its rate, a histogram by its quantiles.
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "names",
+        conflicts_with_all = ["dir", "job", "trace", "machine", "worker", "session", "level", "evt"],
+        help_heading = "Where"
+    )]
+    pub(crate) prometheus: Option<String>,
+    /// Header to send with it, such as 'Authorization: Bearer …'; repeat for several
+    ///
+    /// In the environment, where other users cannot read it, one on each line.
+    #[arg(
+        long,
+        value_name = "HEADER",
+        value_delimiter = '\n',
+        env = "RADIOSONDE_CLI_HEADER",
+        hide_env_values = true,
+        help_heading = "Where"
+    )]
+    pub(crate) header: Vec<String>,
+    /// Whole names of series, where otherwise the edge of the terminal cuts them
+    #[arg(long, help_heading = "How")]
+    pub(crate) wide: bool,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct StatsArgs {

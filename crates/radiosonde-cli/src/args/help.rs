@@ -51,13 +51,18 @@ Examples:
   radiosonde trace --job job-7              all traces of a job";
 
 pub(super) const METRICS: &str =
-    "Without an id: the latest snapshot of each series. With --job, --trace,
---worker or --session: what was recorded under that id, summed for each series.
+    "Without an id: the latest snapshot of each series, and a picture of how it went: of counters
+the rate, of distributions the mean. A counter that began anew has not fallen. Quantiles are those
+of histogram_quantile in Prometheus; `>` says that one lies behind the last bucket. With --since
+the growth since then stands in brackets, and distributions are told of that time alone. With --job,
+--trace, --worker or --session: what was recorded under that id, summed for each series.
 
 Examples:
   radiosonde metrics                             the latest values
+  radiosonde metrics runs '*_seconds'            of metrics called so
   radiosonde metrics --job job-7                 what one job changed
-  radiosonde metrics -o json | jq '.meta.name'   the lines they come from";
+  radiosonde metrics -o json | jq '.meta.name'   the lines they come from
+  radiosonde metrics --prometheus http://127.0.0.1:9090 runs_total --since 6h";
 
 pub(super) const CORRELATE: &str =
     "One timeline of all four signals: spans with bars, and log lines, events and

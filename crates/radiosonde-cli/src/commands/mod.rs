@@ -21,6 +21,7 @@ use std::io::{IsTerminal, Write};
 
 use radiosonde_events::clean_json_for_terminal;
 use radiosonde_store::Line;
+use radiosonde_store::query::Found;
 
 use crate::args::{self, Command};
 use crate::outcome::{FOUND, Stop};
@@ -65,6 +66,11 @@ fn man(out: &mut dyn Write) -> Result<u8, Stop> {
 /// the JSON escapes they could have been stored as.
 fn print_stored(line: &Line, out: &mut dyn Write) -> Result<(), Stop> {
     print_json(&line.raw, out)
+}
+
+/// The slot of the process that wrote a line, as its file has it.
+const fn slot(found: &Found<'_>) -> u32 {
+    found.file.day.slot
 }
 
 fn print_json(object: &str, out: &mut dyn Write) -> Result<(), Stop> {

@@ -19,7 +19,10 @@ pub(crate) struct Metric<'a> {
     pub(crate) value: Option<f64>,
     pub(crate) count: u64,
     pub(crate) sum: f64,
-    buckets: Vec<(f64, u64)>,
+    /// Bounds, and how many values are not above each; without the last one, which has no bound.
+    pub(crate) buckets: Vec<(f64, u64)>,
+    /// Of a summary, as they were computed.
+    quantiles: Vec<(f64, f64)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +52,11 @@ impl<'a> Metric<'a> {
                     (key.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
                 })
                 .collect(),
-            value: meta.value("value").and_then(Value::as_f64),
+            value: meta.value("value").and_then(float),
             count: meta.value("count").and_then(Value::as_u64).unwrap_or(0),
-            sum: meta.value("sum").and_then(Value::as_f64).unwrap_or(0.0),
+            sum: meta.value("sum").and_then(float).unwrap_or(0.0),
             buckets: buckets(meta.value("buckets")),
+            quantiles: quantiles(meta.value("quantiles")),
         })
     }
 
@@ -84,17 +88,34 @@ impl<'a> Metric<'a> {
         }
     }
 
-    /// What it stands at: `42`, `2025-10-06 11:50:02.000 UTC`, `12 × mean 310 ms, sum 3720 ms, p95 ≤ 500 ms`.
+    /// What it stands at: `42`, `2025-10-06 11:50:02.000 UTC`,
+    /// `12 × mean 310 ms, p50 280 ms, p95 480 ms, p99 > 500 ms`.
     pub(crate) fn standing(&self) -> String {
         match (self.kind, self.value) {
             (Kind::Counter | Kind::Gauge, Some(value)) => {
                 self.moment(value).unwrap_or_else(|| self.with_unit(value))
             }
-            _ => match self.bound_of(0.95) {
-                Some(bound) => format!("{}, p95 ≤ {}", self.spread(), self.with_unit(bound)),
-                None => self.spread(),
-            },
+            _ => self.quantiled().unwrap_or_else(|| self.spread()),
         }
+    }
+
+    /// `12 × mean 310 ms, p50 280 ms, p95 480 ms, p99 > 500 ms`; `None` where no quantile is known.
+    fn quantiled(&self) -> Option<String> {
+        let told: Vec<String> = if self.quantiles.is_empty() {
+            let each = |quantile: f64| {
+                let (value, is_above) = self.quantile(quantile)?;
+                let above = if is_above { "> " } else { "" };
+                Some(format!("p{} {above}{}", number(quantile * 100.0), self.with_unit(value)))
+            };
+            [0.5, 0.95, 0.99].into_iter().map(each).collect::<Option<_>>()?
+        } else {
+            let each = |(quantile, value): &(f64, f64)| {
+                format!("p{} {}", number(quantile * 100.0), self.with_unit(*value))
+            };
+            self.quantiles.iter().take(QUANTILES_MAX).map(each).collect()
+        };
+        let mean = self.mean().filter(|_| self.count > 0)?;
+        Some(format!("{} × mean {}, {}", self.count, self.with_unit(mean), told.join(", ")))
     }
 
     /// The moment a value means, where the name says that it is one.
@@ -113,18 +134,37 @@ impl<'a> Metric<'a> {
         if self.count == 0 {
             return "0".to_owned();
         }
-        #[expect(clippy::cast_precision_loss, reason = "a mean for people")]
-        let mean = self.sum / self.count as f64;
+        let mean = self.mean().unwrap_or(0.0);
         format!("{} × mean {}, sum {}", self.count, self.with_unit(mean), self.with_unit(self.sum))
     }
 
-    /// The bound of the bucket in which the quantile lies.
-    fn bound_of(&self, quantile: f64) -> Option<f64> {
+    fn mean(&self) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "a mean for people")]
+        let count = self.count as f64;
+        (self.count > 0).then(|| self.sum / count)
+    }
+
+    /// A quantile as `histogram_quantile` of Prometheus has it: values are thought of as evenly spread
+    /// over their bucket, the first of which begins at 0. Whether it is above what is told, since it
+    /// lies behind the last bound.
+    fn quantile(&self, quantile: f64) -> Option<(f64, bool)> {
+        let last = self.buckets.last().filter(|_| self.count > 0)?;
         #[expect(clippy::cast_precision_loss, reason = "counts of this size need no exactness")]
-        let rank = quantile * self.count as f64;
-        #[expect(clippy::cast_precision_loss, reason = "as above")]
-        let bucket = self.buckets.iter().find(|(_, below)| *below as f64 >= rank)?;
-        (self.count > 0).then_some(bucket.0)
+        let (rank, float) = (quantile * self.count as f64, |count: u64| count as f64);
+        let (mut start, mut below) = (0.0_f64, 0_u64);
+        for (index, (bound, up_to)) in self.buckets.iter().enumerate() {
+            // Counts of a file may say anything; what they count does not become less.
+            let up_to = (*up_to).max(below);
+            if float(up_to) >= rank && up_to > below {
+                if index == 0 && *bound <= 0.0 {
+                    return Some((*bound, false));
+                }
+                let part = (rank - float(below)) / float(up_to - below);
+                return Some((start + (bound - start) * part.clamp(0.0, 1.0), false));
+            }
+            (start, below) = (*bound, up_to);
+        }
+        Some((last.0, true))
     }
 
     fn with_unit(&self, value: f64) -> String {
@@ -195,6 +235,15 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
+/// So many per second, or per minute or hour where they are few.
+pub(crate) fn rate(per_second: f64) -> String {
+    match per_second {
+        rate if rate >= 1.0 => format!("{}/s", number(rate)),
+        rate if rate >= 1.0 / 60.0 => format!("{}/min", number((rate * 600.0).round() / 10.0)),
+        rate => format!("{}/h", number((rate * 36_000.0).round() / 10.0)),
+    }
+}
+
 /// `[[25.0,3],["+Inf",12]]`; the last has no bound to tell and is left out.
 fn buckets(value: Option<&Value>) -> Vec<(f64, u64)> {
     let pairs = value.and_then(Value::as_array);
@@ -205,6 +254,25 @@ fn buckets(value: Option<&Value>) -> Vec<(f64, u64)> {
         .collect()
 }
 
+/// `[[0.5,12.0],…]`
+fn quantiles(value: Option<&Value>) -> Vec<(f64, f64)> {
+    let pairs = value.and_then(Value::as_array).into_iter().flatten();
+    pairs.filter_map(|pair| Some((pair.get(0)?.as_f64()?, pair.get(1)?.as_f64()?))).collect()
+}
+
+/// A number, also one for which JSON has only a text: `NaN`, `+Inf`, `-Inf`.
+fn float(value: &Value) -> Option<f64> {
+    let text = |text: &str| match text {
+        "NaN" => Some(f64::NAN),
+        "+Inf" => Some(f64::INFINITY),
+        "-Inf" => Some(f64::NEG_INFINITY),
+        _ => None,
+    };
+    value.as_f64().or_else(|| value.as_str().and_then(text))
+}
+
+/// Quantiles of a summary that are told.
+const QUANTILES_MAX: usize = 4;
 /// From here on seconds are told as minutes and more as well.
 const LONG_S: f64 = 120.0;
 /// Year 2001: what is less is a duration under a name that sounds like a moment's.
@@ -231,7 +299,7 @@ mod tests {
             (
                 r#"{"name":"a","type":"histogram","unit":"ms","count":2,"sum":100.5,"buckets":[[25.0,1],[100.0,2],["+Inf",2]]}"#,
                 "2 × mean 50.2 ms, sum 100.5 ms",
-                "2 × mean 50.2 ms, sum 100.5 ms, p95 ≤ 100 ms",
+                "2 × mean 50.2 ms, p50 25 ms, p95 92.5 ms, p99 98.5 ms",
             ),
             (
                 r#"{"name":"a","type":"histogram","unit":"ms","count":1,"sum":7}"#,
@@ -263,6 +331,19 @@ mod tests {
             (r#"{"name":"a","type":"gauge","unit":"ratio","value":-0.5}"#, "= -0.5", "-0.5"),
             (r#"{"name":"a","type":"counter","value":1e300}"#, "+1.000e300", "1.000e300"),
             (r#"{"name":"a","type":"counter","value":"many"}"#, "0", "0"),
+            (r#"{"name":"a","type":"gauge","value":"NaN"}"#, "= NaN", "NaN"),
+            (r#"{"name":"a","type":"gauge","value":"-Inf"}"#, "= -inf", "-inf"),
+            (
+                r#"{"name":"a","type":"summary","count":4,"sum":8,"quantiles":[[0.5,2.0],[0.999,3]]}"#,
+                "4 × mean 2, sum 8",
+                "4 × mean 2, p50 2, p99.9 3",
+            ),
+            // More values than buckets tell, a first bound below 0, counts that fall.
+            (
+                r#"{"name":"a","type":"histogram","count":9,"sum":9,"buckets":[[-1.0,5],[2.0,4],["+Inf",9]]}"#,
+                "9 × mean 1, sum 9",
+                "9 × mean 1, p50 -1, p95 > 2, p99 > 2",
+            ),
         ] {
             let line = line(meta);
             let metric = Metric::of(&line).unwrap();
@@ -304,6 +385,15 @@ mod tests {
         ] {
             let meta = format!(r#"{{"name":"runs_total","type":"counter","labels":{labels}}}"#);
             assert_eq!(Metric::of(&line(&meta)).unwrap().series(), expect);
+        }
+    }
+
+    #[test]
+    fn rates_are_told_in_a_unit_in_which_they_say_something() {
+        for (rate_of, expect) in
+            [(1234.5, "1234/s"), (1.0, "1/s"), (0.5, "30/min"), (0.01, "36/h"), (0.0, "0/h")]
+        {
+            assert_eq!(rate(rate_of), expect);
         }
     }
 }

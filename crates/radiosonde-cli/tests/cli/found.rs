@@ -214,8 +214,8 @@ fn metrics_are_the_latest_or_a_jobs_own() {
         .exits(0)
         .prints(&[
             "ingestion · web-1 · ",
-            "runs_total{outcome=\"failure\"}  41\n",
-            "4 × mean 250 ms, sum 1000 ms, p95 ≤ 500 ms",
+            "runs_total{outcome=\"failure\"}  41 ",
+            "4 × mean 250 ms, p50 233.3 ms, p95 473.3 ms, p99 494.7 ms",
             "2025-10-06 11:50:03.000 UTC",
         ])
         .omits(&[" 40 "]);

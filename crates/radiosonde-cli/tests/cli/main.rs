@@ -13,14 +13,18 @@ mod found;
 mod hostile;
 mod ops;
 mod packs;
+mod prometheus;
 mod recovery;
 mod removed;
 mod rows;
 mod runs;
+mod series;
 mod spans;
 mod spool;
+mod stats;
 mod story;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod top;
 mod unfiled;
 mod usage;

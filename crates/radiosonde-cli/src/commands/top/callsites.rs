@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Section, share};
 use crate::figures::tally::{Tally, Weight};
 use crate::figures::timeline::Timeline;
-use crate::render::metric::number;
+use crate::render::metric::rate;
 use crate::render::spark::{Base, Marks};
 use crate::render::text::{many, shown, start_of};
 
@@ -126,15 +126,6 @@ impl Sites {
     }
 }
 
-/// Lines per second, or per minute or hour where they are few.
-pub(super) fn rate(per_second: f64) -> String {
-    match per_second {
-        rate if rate >= 1.0 => format!("{}/s", number(rate)),
-        rate if rate >= 1.0 / 60.0 => format!("{}/min", number((rate * 600.0).round() / 10.0)),
-        rate => format!("{}/h", number((rate * 36_000.0).round() / 10.0)),
-    }
-}
-
 /// A text whose numbers and ids are `#`, so that what one call site wrote is the same text. Cut to what
 /// tells it from others.
 fn pattern(text: &str, out: &mut String) {
@@ -188,14 +179,5 @@ mod tests {
         let mut out = String::new();
         pattern(&"é".repeat(10_000), &mut out);
         assert!(out.len() <= PATTERN_BYTES_MAX + '…'.len_utf8(), "{out}");
-    }
-
-    #[test]
-    fn rates_are_told_in_a_unit_in_which_they_say_something() {
-        for (rate_of, expect) in
-            [(1234.5, "1234/s"), (1.0, "1/s"), (0.5, "30/min"), (0.01, "36/h"), (0.0, "0/h")]
-        {
-            assert_eq!(rate(rate_of), expect);
-        }
     }
 }

@@ -20,7 +20,7 @@ use self::labels::Labels;
 use self::losses::Losses;
 use self::spans::Spans;
 use crate::args::{By, TopArgs};
-use crate::commands::print_json;
+use crate::commands::{print_json, slot};
 use crate::outcome::{Stop, conclude};
 use crate::render::Screen;
 use crate::render::color;
@@ -116,7 +116,7 @@ impl Top {
             self.labels.take(metric);
         }
         if metric.name.starts_with(OWN) {
-            let place = format!("{}\0{}", found.dir.display(), found.file.day.slot);
+            let place = format!("{}\0{}", found.dir.display(), slot(found));
             self.growth.take(&found.line, metric, &place);
             self.losses.gauge(&found.line, metric);
         }

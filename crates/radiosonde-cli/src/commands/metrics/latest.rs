@@ -1,0 +1,276 @@
+//! The latest value of each series, and how it went.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use radiosonde_store::Line;
+use radiosonde_store::names::Signal;
+use radiosonde_store::query::{Found, Query};
+
+use super::course::Course;
+use super::table::{Row, Table};
+use super::totals::Totals;
+use super::{is_named, say_cut, unnamed};
+use crate::args::MetricsArgs;
+use crate::commands::{print_json, slot, unfiled};
+use crate::figures::timeline::Timeline;
+use crate::outcome::{Stop, conclude_with, show};
+use crate::render::Screen;
+use crate::render::color;
+use crate::render::metric::{Kind, Metric, number};
+use crate::render::spark::Marks;
+use crate::render::text::{many, shown};
+use crate::render::time::{between, clock, day, duration};
+
+/// The latest snapshot of each series of each process.
+pub(super) fn run(args: &MetricsArgs, screen: Screen, out: &mut dyn Write) -> Result<u8, Stop> {
+    let select = &args.select;
+    let query = select.query(&[Signal::Metrics])?;
+    let mut latest = Latest::new(screen);
+    let mut are_changes = false;
+    let reading = query.scan(&mut |found| {
+        if !is_named(&args.names, &found.line) {
+            return;
+        }
+        if found.line.is_snapshot() {
+            latest.take(found);
+        } else {
+            are_changes |= is_exported_change(&found.line);
+        }
+    });
+    let changes =
+        if are_changes { exported_changes(&query, args, &mut latest) } else { Totals::default() };
+    if let Some(limit) = select.limit {
+        while latest.of.len() > limit {
+            let _ = latest.of.pop_last();
+        }
+    }
+    if select.show.is_json() {
+        latest.of.values().try_for_each(|series| print_json(&series.raw, out))?;
+    } else {
+        latest.print(select.since, screen, out)?;
+        if !changes.is_empty() {
+            let blank = if latest.of.is_empty() { "" } else { "\n" };
+            let heading = "sums of what was exported as changes";
+            writeln!(out, "{blank}{}", screen.paint.with(color::NAME, heading))?;
+            let cut = changes.print(screen, out)?;
+            say_cut(cut, screen.paint, out)?;
+        }
+    }
+    out.flush()?;
+    if latest.refused > 0 {
+        let lines = many(latest.refused, "line");
+        eprintln!("radiosonde: over {SERIES_MAX} series: {lines} of further ones left out");
+    }
+    let any = !latest.of.is_empty() || !changes.is_empty();
+    let instead = unnamed(&args.names, reading.matched);
+    if !any && reading.matched > 0 && instead.is_none() {
+        eprintln!("radiosonde: no snapshot yet: --job JOB shows what a job changed");
+    }
+    let status = conclude_with(&query, &reading, any, instead.as_deref());
+    unfiled::tell(any, &query.dirs, Signal::Metrics);
+    Ok(status)
+}
+
+/// The sums of what an SDK has exported as changes. Read anew, each line once: a line that a power cut
+/// has repeated would count twice.
+fn exported_changes(query: &Query, args: &MetricsArgs, latest: &mut Latest) -> Totals {
+    let mut changes = Totals::default();
+    let _read_before = query.stream(&mut |line| {
+        let is_asked = is_exported_change(line) && is_named(&args.names, line);
+        if is_asked && !changes.add_within(line, SERIES_MAX) {
+            latest.refused += 1;
+        }
+        ControlFlow::Continue(())
+    });
+    changes
+}
+
+/// Whether it is a change that no snapshot has: what a job, worker or session did is in these as well.
+fn is_exported_change(line: &Line) -> bool {
+    let ids = [&line.job_id, &line.worker_id, &line.session_id];
+    line.meta.text("kind") == Some("delta") && ids.iter().all(|id| id.is_none())
+}
+
+/// What was found of each series.
+#[derive(Debug)]
+struct Latest {
+    of: BTreeMap<Place, Series>,
+    axis: Timeline<u64>,
+    /// Columns of a picture.
+    columns: usize,
+    /// Lines of series past the limit.
+    refused: u64,
+}
+
+/// A series of one process. A restarted process goes on in its slot, so that only its latest run is
+/// shown; processes side by side have slots of their own.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    service: String,
+    machine: String,
+    dir: PathBuf,
+    slot: u32,
+    series: String,
+}
+
+#[derive(Debug)]
+struct Series {
+    ts: Timestamp,
+    /// The latest line, as it is stored.
+    raw: String,
+    course: Course,
+}
+
+impl Latest {
+    fn new(screen: Screen) -> Self {
+        let columns = (screen.width / 4).clamp(PICTURE_MIN, PICTURE_MAX);
+        Self { of: BTreeMap::new(), axis: Timeline::new(columns), columns, refused: 0 }
+    }
+
+    fn take(&mut self, found: Found<'_>) {
+        let slot = slot(&found);
+        let line = found.line;
+        let Some(metric) = Metric::of(&line) else { return };
+        let place = Place {
+            service: line.service.clone().unwrap_or_default(),
+            machine: line.machine_id.clone().unwrap_or_default(),
+            dir: found.dir.to_owned(),
+            slot,
+            series: metric.series(),
+        };
+        *self.axis.at(line.ts.as_microsecond()) += 1;
+        let instance = line.id.as_deref().unwrap_or_default();
+        let instance = instance.split('.').next().unwrap_or_default();
+        if let Some(series) = self.of.get_mut(&place) {
+            series.course.take(line.ts, instance, &metric);
+            if series.ts <= line.ts {
+                (series.ts, series.raw) = (line.ts, line.raw);
+            }
+            return;
+        }
+        if self.of.len() >= SERIES_MAX {
+            self.refused += 1;
+            return;
+        }
+        // Nobody looks at so many pictures, and each takes memory.
+        let picture = (self.of.len() < PICTURES_MAX).then_some(self.columns);
+        let mut course = Course::new(picture);
+        course.take(line.ts, instance, &metric);
+        let _ = self.of.insert(place, Series { ts: line.ts, raw: line.raw, course });
+    }
+
+    fn print(
+        &self,
+        since: Option<Timestamp>,
+        screen: Screen,
+        out: &mut dyn Write,
+    ) -> Result<(), Stop> {
+        let (paint, mut cut, mut are_pictures) = (screen.paint, false, false);
+        let mut groups: Vec<(String, Vec<(&Place, &Series)>)> = Vec::new();
+        for (place, of) in &self.of {
+            let heading = place.heading();
+            match groups.last_mut() {
+                Some((last, series)) if *last == heading => series.push((place, of)),
+                _ => groups.push((heading, vec![(place, of)])),
+            }
+        }
+        let marks = Marks::of_environment();
+        for (number, (heading, series)) in groups.into_iter().enumerate() {
+            // No group is empty.
+            let Some(newest) = series.iter().map(|(_, of)| of.ts).max() else { continue };
+            let blank = if number == 0 { "" } else { "\n" };
+            let heading = format!("{heading} · {}", at(newest));
+            writeln!(out, "{blank}{}", paint.with(color::NAME, &heading))?;
+            let rows: Vec<Row> = (series.into_iter())
+                .filter_map(|(place, of)| of.row(place, newest, since.is_some(), &self.axis, marks))
+                .collect();
+            are_pictures |= rows.iter().any(|row| !row.picture.is_empty());
+            cut |= Table { rows }.print(screen, out)?;
+        }
+        if are_pictures {
+            self.legend(since.is_some(), screen, out)?;
+        }
+        say_cut(cut, paint, out)
+    }
+
+    /// What the pictures show.
+    fn legend(&self, is_span: bool, screen: Screen, out: &mut dyn Write) -> Result<(), Stop> {
+        let Some((from, to)) = self.axis.covers() else { return Ok(()) };
+        let moment = |us| at(Timestamp::from_microsecond(us).unwrap_or_default());
+        let width = duration(u64::try_from(self.axis.width_us()).unwrap_or(0));
+        let span = if is_span { " In brackets, and of distributions: since then." } else { "" };
+        let text = format!(
+            "pictures from {} to {}, {width} each: of counters the rate, of distributions the mean.{span}",
+            moment(from),
+            moment(to)
+        );
+        writeln!(out, "\n{}", screen.paint.dim(&screen.wrap(&text, 0)))?;
+        Ok(())
+    }
+}
+
+impl Series {
+    fn row(
+        &self,
+        place: &Place,
+        newest: Timestamp,
+        is_span: bool,
+        axis: &Timeline<u64>,
+        marks: Marks,
+    ) -> Option<Row> {
+        // It was one when it was found.
+        let line = Line::parse(self.raw.as_bytes()).ok()?;
+        let mut metric = Metric::of(&line)?;
+        let (picture, between_what) = self.course.drawn(axis, &metric, marks);
+        let value = match metric.kind {
+            Kind::Counter if is_span => {
+                format!("{} (+{})", metric.standing(), number(self.course.grown.value))
+            }
+            Kind::Distribution if is_span && self.course.grown.count > 0 => {
+                let grown = &self.course.grown;
+                (metric.count, metric.sum) = (grown.count, grown.sum);
+                metric.buckets.clone_from(&grown.buckets);
+                format!("+{}", metric.standing())
+            }
+            _ => metric.standing(),
+        };
+        // The time stands in the heading; what is older than that snapshot says so.
+        let old = between(self.ts, newest) > SNAPSHOT_US_MAX;
+        let remark = match (old, picture.is_empty()) {
+            (true, _) => at(self.ts),
+            (false, false) => between_what,
+            (false, true) => String::new(),
+        };
+        Some(Row { series: place.series.clone(), value, picture, remark })
+    }
+}
+
+impl Place {
+    /// `usage-ingestion · web-1 · /var/lib/svc/telemetry`
+    fn heading(&self) -> String {
+        let slot = if self.slot == 0 { String::new() } else { format!("slot {}", self.slot) };
+        [shown(&self.service), shown(&self.machine), show(&self.dir), slot]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" · ")
+    }
+}
+
+fn at(ts: Timestamp) -> String {
+    format!("{} {} UTC", day(ts), clock(ts))
+}
+
+/// The lines of one snapshot are written within this time, in microseconds.
+const SNAPSHOT_US_MAX: u64 = 1_000_000;
+/// Bounds the memory over files that hold more series than any guard would let through.
+const SERIES_MAX: usize = 100_000;
+/// Series with a picture.
+const PICTURES_MAX: usize = 20_000;
+/// Columns of a picture.
+const PICTURE_MIN: usize = 10;
+const PICTURE_MAX: usize = 40;

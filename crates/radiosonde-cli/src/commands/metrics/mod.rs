@@ -1,0 +1,136 @@
+//! `radiosonde metrics`: the latest value of each series and how it went, or what was recorded under
+//! one id, or what a Prometheus answers.
+
+mod client;
+mod course;
+mod latest;
+mod prometheus;
+mod table;
+mod totals;
+
+use std::io::Write;
+
+use radiosonde_store::Line;
+use radiosonde_store::names::Signal;
+
+pub(crate) use self::totals::Totals;
+use crate::args::MetricsArgs;
+use crate::commands::{print_stored, unfiled};
+use crate::outcome::{Stop, conclude_with};
+use crate::render::Screen;
+use crate::render::color::Paint;
+use crate::render::text::shown;
+
+pub(crate) fn run(args: &MetricsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
+    let screen = Screen::new(&args.select.show, args.wide);
+    if let Some(url) = &args.prometheus {
+        return prometheus::run(url, args, screen, out);
+    }
+    // Snapshots carry no job: an id other than the machine's asks for what happened under it.
+    if args.select.subjects().iter().any(|(word, _)| *word != "machine") {
+        changes(args, screen, out)
+    } else {
+        latest::run(args, screen, out)
+    }
+}
+
+/// What was recorded under an id, summed for each series.
+fn changes(args: &MetricsArgs, screen: Screen, out: &mut dyn Write) -> Result<u8, Stop> {
+    let select = &args.select;
+    let query = select.query(&[Signal::Metrics])?;
+    let mut answer = query.run();
+    answer.lines.retain(|line| is_named(&args.names, line));
+    let any = !answer.lines.is_empty();
+    if select.show.is_json() {
+        answer.lines.iter().try_for_each(|line| print_stored(line, out))?;
+    } else {
+        let mut totals = Totals::default();
+        answer.lines.iter().for_each(|line| totals.add(line));
+        let cut = totals.print(screen, out)?;
+        say_cut(cut, screen.paint, out)?;
+    }
+    out.flush()?;
+    let instead = unnamed(&args.names, answer.reading.matched);
+    let status = conclude_with(&query, &answer.reading, any, instead.as_deref());
+    unfiled::tell(any, &query.dirs, Signal::Metrics);
+    Ok(status)
+}
+
+/// What is said below tables in which names were cut.
+fn say_cut(cut: bool, paint: Paint, out: &mut dyn Write) -> Result<(), Stop> {
+    if cut {
+        writeln!(out, "\n{}", paint.dim("names with … are longer: --wide shows all"))?;
+    }
+    Ok(())
+}
+
+/// What to say where names were asked for and there are only others.
+fn unnamed(names: &[String], matched: u64) -> Option<String> {
+    (!names.is_empty() && matched > 0)
+        .then(|| format!("no metric is called {}", shown(&names.join(" or "))))
+}
+
+/// Whether it is about one of these metrics, given by how their names begin, or with `*` and `?` for
+/// what is not known of them. None given: any.
+fn is_named(names: &[String], line: &Line) -> bool {
+    names.is_empty()
+        || line.meta.text("name").is_some_and(|name| names.iter().any(|one| fits(one, name)))
+}
+
+fn fits(pattern: &str, name: &str) -> bool {
+    if pattern.contains(['*', '?']) {
+        glob(pattern.as_bytes(), name.as_bytes())
+    } else {
+        name.starts_with(pattern)
+    }
+}
+
+/// Whether a name is as a pattern says: `?` is one byte, `*` any number. It goes back to the last `*`
+/// alone, so that no pattern takes long.
+fn glob(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut at, mut in_name) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while in_name < name.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at + 1, in_name));
+                at += 1;
+            }
+            Some(byte) if *byte == b'?' || *byte == name[in_name] => {
+                at += 1;
+                in_name += 1;
+            }
+            _ => {
+                let Some((behind, taken)) = star else { return false };
+                star = Some((behind, taken + 1));
+                (at, in_name) = (behind, taken + 1);
+            }
+        }
+    }
+    pattern[at..].iter().all(|byte| *byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_fits_by_its_beginning_or_a_pattern() {
+        for (pattern, name, expect) in [
+            ("runs", "runs_total", true),
+            ("runs_total", "runs_total", true),
+            ("total", "runs_total", false),
+            ("*_total", "runs_total", true),
+            ("*_total", "runs_total_count", false),
+            ("r*_t*l", "runs_total", true),
+            ("run?_total", "runs_total", true),
+            ("runs_total?", "runs_total", false),
+            ("*", "", true),
+            ("", "anything", true),
+        ] {
+            assert_eq!(fits(pattern, name), expect, "{pattern} {name}");
+        }
+        // Exponential where every star is tried with every other.
+        assert!(!fits(&"*a".repeat(5_000), &"a".repeat(4_999)));
+    }
+}

@@ -1,0 +1,111 @@
+//! `metrics`: pictures and quantiles of series over their snapshots.
+
+use crate::fixture::{Dir, command, lines, run};
+
+fn snapshot(second: u32, process: &str, meta: &str) -> String {
+    let (minute, second) = (second / 60, second % 60);
+    format!(
+        r#"{{"ts":"2025-10-06T11:{minute:02}:{second:02}Z","level":"info","evt":"metric","source":"metrics","msg":"m","service":"shop","machine_id":"web-1","meta":{{"kind":"snapshot",{meta}}},"id":"{process}.3.{minute}{second:02}"}}"#
+    )
+}
+
+fn counter(value: &str) -> String {
+    format!(r#""name":"runs_total","type":"counter","labels":{{}},"value":{value}"#)
+}
+
+/// Four seconds of a counter that begins anew in the third.
+fn dir() -> Dir {
+    let dir = Dir::empty();
+    let of = [(0, "a", "100"), (1, "a", "110"), (2, "a", "120"), (3, "b", "5"), (4, "b", "5")];
+    let mut all: Vec<_> = of
+        .iter()
+        .map(|(second, process, value)| snapshot(*second, &process.repeat(8), &counter(value)))
+        .collect();
+    for (second, value) in [(0, "1"), (1, "\"NaN\""), (2, "3"), (3, "8")] {
+        let meta = format!(
+            r#""name":"queue_depth","type":"gauge","labels":{{"q":"\u001b[2J"}},"value":{value}"#
+        );
+        all.push(snapshot(second, "aaaaaaaa", &meta));
+    }
+    for (second, count, sum) in [(0, 10, 10), (1, 20, 110), (2, 20, 110)] {
+        let meta = format!(
+            r#""name":"wait_seconds","type":"histogram","unit":"seconds","labels":{{}},"count":{count},"sum":{sum},"buckets":[[1.0,10],[10.0,{count}],["+Inf",{count}]]"#
+        );
+        all.push(snapshot(second, "aaaaaaaa", &meta));
+    }
+    dir.write("metrics-2025-10-06.jsonl", lines(&all));
+    dir
+}
+
+#[test]
+fn each_series_has_a_picture_of_how_it_went() {
+    let ran = dir().run("metrics").exits(0).prints(&[
+        "runs_total ",
+        "  at most 10/s",
+        "1 to 8",
+        "mean 1 s to 10 s",
+        "queue_depth{q=\"\\u{1b}[2J\"}  8",
+        "20 × mean 5.5 s, p50 1 s, p95 9.1 s, p99 9.82 s",
+        "pictures from 2025-10-06 11:00:00.000 UTC",
+        "1.00 s each",
+    ]);
+    let row = ran.out.lines().find(|line| line.contains("runs_total")).unwrap();
+    // The counter began anew at 5: no fall, and nothing at the end.
+    assert!(row.contains(" ██▅▁ ") || row.contains(" ██▄▁ "), "{row}");
+    assert!(!ran.out.contains('\u{1b}'));
+}
+
+#[test]
+fn since_tells_what_came_since_then() {
+    let ran = dir().run("metrics --since 2025-10-06T11:00:01Z").exits(0);
+    // 110, 120, and 5 of another process.
+    let row = ran.out.lines().find(|line| line.contains("runs_total")).unwrap().to_owned();
+    assert!(row.contains("5 (+15)"), "{row}");
+    let _ = dir()
+        .run("metrics wait --since 2025-10-06T11:00:00Z")
+        .exits(0)
+        .prints(&["+10 × mean 10 s, p50 5.5 s, p95 9.55 s, p99 9.91 s", "In brackets"]);
+}
+
+#[test]
+fn names_choose_by_beginning_or_pattern() {
+    for (names, expect, not) in [
+        ("runs", "runs_total", "queue_depth"),
+        ("*_depth", "queue_depth", "runs_total"),
+        ("wait_seconds queue", "queue_depth", "runs_total"),
+    ] {
+        let _ = dir().run(&format!("metrics {names}")).exits(0).prints(&[expect]).omits(&[not]);
+    }
+    let _ = dir().run("metrics run_total").exits(1).tells(&["no metric is called run_total"]);
+    let _ = Dir::story().run("metrics fetch --job job-7").exits(0).omits(&["runs_total"]);
+}
+
+#[test]
+fn a_terminal_without_unicode_gets_ascii() {
+    for (variable, value, mark) in [("LANG", "C", '#'), ("LC_ALL", "en_US.UTF-8", '█')] {
+        let dir = dir();
+        let mut command = command(&["metrics", "runs", "--dir"]);
+        let _ = command.arg(dir.path()).env(variable, value);
+        let ran = run(command).exits(0);
+        assert!(ran.out.contains(mark), "{value}: {}", ran.out);
+    }
+}
+
+#[test]
+fn one_snapshot_and_the_largest_numbers_are_no_trouble() {
+    let dir = Dir::empty();
+    let most = u64::MAX.to_string();
+    let mut all =
+        vec![snapshot(0, "aaaaaaaa", &counter(&most)), snapshot(9, "aaaaaaaa", &counter(&most))];
+    for (name, value) in [("one", "1"), ("inf", "\"+Inf\""), ("null", "null"), ("big", "1e308")] {
+        all.push(snapshot(
+            1,
+            "aaaaaaaa",
+            &format!(r#""name":"{name}","type":"gauge","value":{value}"#),
+        ));
+    }
+    all.push(snapshot(2, "aaaaaaaa", r#""name":"big","type":"gauge","value":-1e308"#));
+    dir.write("metrics-2025-10-06.jsonl", lines(&all));
+    let ran = dir.run("metrics").exits(0).prints(&["at most 0/h", "inf", "-1.000e308"]);
+    assert_eq!(ran.out.lines().filter(|line| line.starts_with("  one")).count(), 1);
+}

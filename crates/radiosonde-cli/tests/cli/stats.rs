@@ -1,0 +1,105 @@
+//! `stats`: the same from live and sealed files, and what is missing.
+
+use radiosonde_store::sealed::{SealOptions, seal};
+use serde_json::Value;
+
+use crate::fixture::{Dir, Ran, event, lines};
+
+fn objects(ran: &Ran) -> Vec<Value> {
+    ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The object for all of it.
+fn all(dir: &Dir, args: &str) -> Value {
+    objects(&dir.run(&format!("stats -o json{args}"))).pop().unwrap()
+}
+
+fn lines_of(seqs: &[u32], level: &str) -> String {
+    let line =
+        |seq: &u32| event(*seq, &format!("{:02}.000000", seq % 60), level, "log", "m", &[], "{}");
+    lines(&seqs.iter().map(line).collect::<Vec<_>>())
+}
+
+fn sealed(dir: &Dir, name: &str) {
+    let (plain, target) = (dir.path().join(name), dir.path().join(format!("{name}.zst")));
+    let _sealed = seal(&plain, &target, &SealOptions::default(), &mut || true).unwrap();
+    std::fs::remove_file(plain).unwrap();
+}
+
+#[test]
+fn the_index_of_a_sealed_file_tells_what_reading_it_does() {
+    let dir = Dir::story();
+    let whole = objects(&dir.run("stats -o json").exits(0));
+    sealed(&dir, "events-2025-10-06.jsonl");
+    sealed(&dir, "spans-2025-10-06.jsonl");
+    let by_index = objects(&dir.run("stats -o json").exits(0));
+    let full = objects(&dir.run("stats --full -o json").exits(0));
+    for (live, (index, full)) in whole.iter().zip(by_index.iter().zip(&full)) {
+        for key in ["signal", "day", "lines", "bytes_raw", "first_ts", "last_ts", "writers"] {
+            assert_eq!((&index[key], &full[key]), (&live[key], &live[key]), "{key}");
+        }
+    }
+    // What is in them, only reading tells.
+    let [whole, by_index, full] = [whole, by_index, full].map(|mut all| all.pop().unwrap());
+    for key in ["levels", "events", "services", "machines", "missing", "twice", "lines_read"] {
+        assert_eq!(full[key], whole[key], "{key}");
+    }
+    assert_eq!(by_index["files_read_by_index"], 2);
+    assert_eq!((&by_index["missing"], &by_index["gaps"]), (&Value::Null, &Value::Array(vec![])));
+    let _ = dir.run("stats").exits(0).prints(&["1 sealed", "--full", "gaps in the numbers"]);
+}
+
+#[test]
+fn what_is_there_is_on_one_screen() {
+    let ran = Dir::story().run("stats").exits(0).prints(&[
+        "15 lines, ",
+        "2025-10-06  events   1 live        1      4",
+        "levels    error 1  warning 2  info 11  debug 1",
+        "metric 6",
+        "ingestion 15",
+        "lines     ",
+        "1 line stand",
+    ]);
+    assert!(ran.out.lines().count() <= 24, "{}", ran.out);
+}
+
+#[test]
+fn a_number_that_is_nowhere_is_a_loss_and_one_of_another_signal_is_none() {
+    let dir = Dir::empty();
+    dir.write("events-2025-10-06.jsonl", lines_of(&[0, 1, 4, 9], "info"));
+    let told = all(&dir, "");
+    assert_eq!(told["missing"], 6);
+    assert_eq!(told["gaps"][0]["from"], 2);
+    let _ =
+        dir.run("stats").exits(0).prints(&["6 lines missing, lost: 6 of aaaaaaaa.1 from number 2"]);
+    // The rest of the ring is in the files of other signals, in any order.
+    dir.write("spans-2025-10-06.jsonl", lines_of(&[8, 2, 3], "info"));
+    dir.write("metrics-2025-10-07.1.jsonl", lines_of(&[7, 6, 5, 5], "info"));
+    let told = all(&dir, "");
+    assert_eq!((&told["missing"], &told["twice"]), (&Value::from(0), &Value::from(1)));
+    // Of a part of the time nobody can say it.
+    assert_eq!(all(&dir, " --since 2025-10-06T11:50:01Z")["missing"], Value::Null);
+}
+
+#[test]
+fn what_is_no_line_is_counted_and_escapes_stay_escapes() {
+    let dir = Dir::empty();
+    let bad = event(1, "00.000000", "error", "e\\u001b[31m", "m", &[], "{}")
+        .replace("ingestion", "s\\u001b]0;x\\u0007");
+    let text = format!("{bad}\nnot json\n\0\0\n{{\"half\":");
+    dir.write("events-2025-10-06.jsonl", text);
+    let _ = dir
+        .run("stats --color never")
+        .exits(0)
+        .prints(&["2 lines are no lines of ours", "e\\u{1b}[31m 1"])
+        .omits(&["\u{1b}", "\u{7}"]);
+    assert_eq!(all(&dir, "")["junk"], 2);
+}
+
+#[test]
+fn nothing_is_told_as_nothing() {
+    let dir = Dir::empty();
+    let _ = dir.run("stats").exits(1).tells(&["no lines in"]);
+    let _ = Dir::story().run("stats --since 2030-01-01").exits(1).tells(&["of this time"]);
+    let _ = Dir::story().run("stats --since 2026-01-01 --until 2025-01-01").exits(2);
+}

@@ -1,0 +1,225 @@
+//! `top`: what there is most of, the same every time.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::fixture::{Dir, event, lines};
+
+fn rows(dir: &Dir, args: &str) -> Vec<Value> {
+    let ran = dir.run(&format!("top -o json {args}")).exits(0);
+    ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn span(seq: u32, name: &str, us: u64, status: &str) -> String {
+    format!(
+        r#"{{"ts":"2025-10-06T11:50:00Z","level":"info","evt":"span","source":"app","msg":"{name}","service":"shop","trace_id":"{seq:032x}","span_id":"{seq:016x}","meta":{{"name":"{name}","duration_us":{us},"status":"{status}"}},"id":"aaaaaaaa.2.{seq}"}}"#
+    )
+}
+
+fn snapshot(
+    minute: u32,
+    process: &str,
+    name: &str,
+    kind: &str,
+    labels: &str,
+    value: &str,
+) -> String {
+    format!(
+        r#"{{"ts":"2025-10-06T11:{minute:02}:00Z","level":"info","evt":"metric","source":"metrics","msg":"m","service":"shop","meta":{{"kind":"snapshot","name":"{name}","type":"{kind}","labels":{{{labels}}},"value":{value}}},"id":"{process}.3.{minute}"}}"#
+    )
+}
+
+#[test]
+fn one_screen_shows_all_four() {
+    let dir = Dir::story();
+    let ran = dir.run("top").exits(0).prints(&[
+        "noisiest call sites (15 lines",
+        "slowest spans, by p95 (3 spans)",
+        "ingest",
+        "trace 0edadbc0a1b2",
+        "most series",
+        "losses, and what stands in the way\n  none",
+    ]);
+    assert!(ran.out.lines().count() <= 34, "{}", ran.out);
+    let _ = Dir::empty().run("top").exits(1).tells(&["nothing found"]);
+    let _ = dir.run("top --since 2030-01-01").exits(1);
+    let _ = dir.run("top --by noise").exits(2);
+}
+
+#[test]
+fn a_call_site_is_one_whatever_its_numbers_and_ties_go_by_name() {
+    let dir = Dir::empty();
+    let mut all = Vec::new();
+    for seq in 0..30 {
+        let msg = ["window 12 of job-7 done", "zeta", "alpha"][seq as usize % 3];
+        let msg = msg.replace("12", &seq.to_string());
+        all.push(event(seq, "01.000000", "info", "log", &msg, &[], "{}"));
+    }
+    all.push(event(99, "02.000000", "error", "order.failed", "at 12", &[], "{}"));
+    dir.write("events-2025-10-06.jsonl", lines(&all));
+    let found = rows(&dir, "--by callsites");
+    let told: Vec<_> =
+        found.iter().map(|row| (row["pattern"].as_str().unwrap(), row["lines"].as_u64())).collect();
+    let expected = [("alpha", 10), ("window # of job-# done", 10), ("zeta", 10), ("", 1)];
+    assert_eq!(told, expected.map(|(pattern, count)| (pattern, Some(count))));
+    assert_eq!((&found[3]["evt"], &found[3]["level"]), (&"order.failed".into(), &"error".into()));
+    let _ = dir
+        .run("top --by callsites -n 2")
+        .exits(0)
+        .prints(&["window # of job-# done", "2 more: 11 lines"])
+        .omits(&["zeta"]);
+    assert_eq!(rows(&dir, "--by callsites --level error").len(), 1);
+}
+
+#[test]
+fn slow_spans_are_ranked_by_their_tail() {
+    let dir = Dir::empty();
+    let mut all: Vec<String> = (0..100).map(|seq| span(seq, "steady", 10_000, "ok")).collect();
+    all.extend((100..200).map(|seq| {
+        let us = if seq % 10 == 0 { 2_000_000 + u64::from(seq) } else { 1_000 };
+        span(seq, "spiky", us, if seq % 20 == 0 { "error" } else { "ok" })
+    }));
+    // One that was open when its process died has no duration.
+    all.push(span(300, "open", 0, "ok").replace(r#""duration_us":0,"#, ""));
+    dir.write("spans-2025-10-06.jsonl", lines(&all));
+    let found = rows(&dir, "--by spans");
+    let names: Vec<_> = found.iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["spiky", "steady"]);
+    let spiky = &found[0];
+    assert_eq!(
+        (&spiky["count"], &spiky["errors"], &spiky["max_us"]),
+        (&100.into(), &5.into(), &2_000_190.into())
+    );
+    assert_eq!(spiky["max_trace_id"], format!("{:032x}", 190));
+    let near = |key: &str, exact: u64| {
+        let found = spiky[key].as_u64().unwrap();
+        assert!((exact..=exact + exact / 16).contains(&found), "{key}: {found}");
+    };
+    near("p50_us", 1_000);
+    assert_eq!(spiky["p95_us"].as_u64().unwrap(), spiky["p99_us"].as_u64().unwrap());
+    assert_eq!(spiky["total_us"], 90_000 + 10 * 2_000_145);
+}
+
+#[test]
+fn a_label_that_explodes_is_named_with_what_was_refused() {
+    let dir = Dir::empty();
+    let mut text = String::new();
+    for user in 0..100_000 {
+        let labels = format!(r#""user":"u-{user}","outcome":"ok""#);
+        writeln!(text, "{}", snapshot(1, "aaaaaaaa", "logins_total", "counter", &labels, "1"))
+            .unwrap();
+    }
+    for (minute, count) in [(1, 0), (2, 7), (3, 12)] {
+        let labels = r#""metric":"logins_total","reason":"series_cap""#;
+        let name = "radiosonde_metric_writes_refused_total";
+        writeln!(
+            text,
+            "{}",
+            snapshot(minute, "aaaaaaaa", name, "counter", labels, &count.to_string())
+        )
+        .unwrap();
+        let limit = snapshot(
+            minute,
+            "aaaaaaaa",
+            "radiosonde_series_limit",
+            "gauge",
+            r#""metric":"logins_total""#,
+            "500",
+        );
+        writeln!(text, "{limit}").unwrap();
+    }
+    text.push_str(&snapshot(1, "aaaaaaaa", "a\\u001b[2J_total", "counter", "", "\"NaN\""));
+    dir.write("metrics-2025-10-06.jsonl", text);
+    let found = rows(&dir, "--by labels");
+    assert_eq!(found.len(), 2);
+    let logins = &found[0];
+    assert_eq!((&logins["series"], &logins["limit"]), (&100_000.into(), &500.0.into()));
+    assert_eq!(logins["refused"]["series_cap"], 12.0);
+    assert_eq!(
+        (&logins["labels"][0]["label"], &logins["labels"][0]["values"]),
+        (&"user".into(), &100_000.into())
+    );
+    let _ = dir
+        .run("top --by labels")
+        .exits(0)
+        .prints(&["user 100000 values (u-0, u-1, u-2, …)", "12 refused or folded: series_cap"])
+        .omits(&["\u{1b}", "outcome"]);
+}
+
+#[test]
+fn losses_are_those_of_all_processes_with_what_to_do() {
+    let dir = Dir::empty();
+    let drops = |minute, process: &str, value: &str| {
+        let labels = r#""signal":"event","reason":"ring_full""#;
+        snapshot(minute, process, "radiosonde_records_dropped_total", "counter", labels, value)
+    };
+    let breaker = |minute, value: &str| {
+        let labels = r#""signal":"logs","state":"open""#;
+        snapshot(minute, "aaaaaaaa", "radiosonde_otlp_breaker_state", "gauge", labels, value)
+    };
+    let delivered = r#""signal":"logs","outcome":"delivered""#;
+    dir.write(
+        "metrics-2025-10-06.jsonl",
+        lines(&[
+            drops(0, "aaaaaaaa", "100"),
+            drops(10, "aaaaaaaa", "103"),
+            // A restart, and a process of another slot.
+            drops(20, "bbbbbbbb", "5"),
+            breaker(0, "0"),
+            breaker(10, "1"),
+            breaker(20, "1"),
+            snapshot(20, "aaaaaaaa", "radiosonde_otlp_records_total", "counter", delivered, "999"),
+        ]),
+    );
+    let fix = r#"{"fix":"make\u001b room"}"#;
+    dir.write(
+        "events-2025-10-06.jsonl",
+        lines(&[
+            event(
+                1,
+                "01.000000",
+                "warning",
+                "radiosonde.gap",
+                "m",
+                &[],
+                r#"{"stream":"logs","reason":"expired","records":40}"#,
+            ),
+            event(
+                2,
+                "02.000000",
+                "warning",
+                "radiosonde.gap",
+                "m",
+                &[],
+                r#"{"stream":"logs","reason":"expired","records":2}"#,
+            ),
+            event(3, "03.000000", "warning", "telemetry.problem", "disk full", &[], fix),
+        ]),
+    );
+    let found = rows(&dir, "--by losses");
+    let told: Vec<_> = found
+        .iter()
+        .map(|row| (row["what"].as_str().unwrap(), row["count"].as_f64().unwrap()))
+        .collect();
+    let expected = [
+        ("records dropped", 108.0),
+        ("records not sent, logs: expired", 42.0),
+        ("breaker of logs open", 2.0),
+        ("problem: disk full", 1.0),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(found[2]["is_open"], true);
+    // What was counted before the time that is asked for is not of it.
+    let later = rows(&dir, "--by losses --since 2025-10-06T11:00:00Z --until 2025-10-06T11:15:00Z");
+    assert_eq!(later[0]["count"], 3.0);
+    let _ = dir
+        .run("top --by losses")
+        .exits(0)
+        .prints(&[
+            "signal=event",
+            "make\\u{1b} room",
+            "in so many of 3 looks, and at the last look",
+        ])
+        .omits(&["\u{1b}"]);
+}
