@@ -45,6 +45,11 @@ pub const TARGETS: &[Target] = &[
     Target { name: "sealed_reader", run: targets::sealed_reader, seeds: seeds::sealed_reader },
     Target { name: "redact_text", run: targets::redact_text, seeds: seeds::redact_text },
     Target { name: "filter_parse", run: targets::filter_parse, seeds: seeds::filter_parse },
+    Target {
+        name: "condition_parse",
+        run: targets::condition_parse,
+        seeds: seeds::condition_parse,
+    },
     Target { name: "registry_parse", run: registry::registry_parse, seeds: registry::seeds },
     Target {
         name: "propagation_extract",

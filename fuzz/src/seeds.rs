@@ -218,6 +218,21 @@ pub fn filter_parse() -> Vec<Vec<u8>> {
     texts.map(|text| [&[2], &target[..], text.as_bytes()].concat()).to_vec()
 }
 
+/// Conditions as users write them, each with a line it is about.
+pub fn condition_parse() -> Vec<Vec<u8>> {
+    let line = br#"{"ts":"2025-10-06T13:43:10Z","level":"error","msg":"m","meta":{"status":429,"a":{"b":["x",null]},"attributes":{"c_ms":9007199254740993}}}"#;
+    let texts = [
+        "status>=400",
+        "a.b~=^x$",
+        "c_ms<1.5h",
+        "level!=warn",
+        "ts>2025-10-06T13:00:00Z",
+        "!meta.status?",
+        "\"a.b\" == \"x\\u0000\"",
+    ];
+    texts.map(|text| [&counted(text.as_bytes())[..], &line[..]].concat()).to_vec()
+}
+
 /// A sealed file as it is, one with an index made by hand, and sealed ones with damage.
 pub fn sealed_reader() -> Vec<Vec<u8>> {
     let whole = super::sealed::sealed(&super::sealed::lines(&[1, 2, 3, 4, 5]));

@@ -12,6 +12,8 @@ use radiosonde_record::{
     SpanPart, Value, base64,
 };
 use radiosonde_redact::Rules;
+use radiosonde_store::Line;
+use radiosonde_store::query::Condition;
 use serde_json::Value as Json;
 
 use super::dice::{Dice, utf8};
@@ -417,6 +419,42 @@ pub fn filter_parse(data: &[u8]) {
         assert!(allowed.is_sorted(), "{allowed:?}");
         let lowest = Level::ALL.into_iter().find(|level| filter.allows(target, *level));
         assert!(lowest.is_none() || lowest >= filter.lowest());
+    }
+}
+
+/// A condition and a line: it is read or refused with a place in it; what denies it holds where it does
+/// not; and a line it holds for has the bytes it says it needs.
+pub fn condition_parse(data: &[u8]) {
+    let mut dice = Dice(data);
+    let text = dice.text();
+    let raw = utf8(dice.0);
+    let line = Line::parse(raw.as_bytes());
+    let condition = match text.parse::<Condition>() {
+        Ok(condition) => condition,
+        Err(refused) => {
+            assert!(text.is_char_boundary(refused.at()), "{refused:?} of {text:?}");
+            assert!(!refused.to_string().is_empty());
+            return;
+        }
+    };
+    assert_eq!(condition.to_string(), text);
+    let Ok(line) = line else { return };
+    let holds = condition.matches(&line);
+    // JSON has more than one way to write a character, of which no writer of ours takes another.
+    if let Some(needle) = condition.needle().filter(|_| holds && !raw.contains("\\u")) {
+        assert!(raw.contains(needle), "{needle:?} of {text:?} in {raw:?}");
+    }
+    if !text.contains(['!', '?', '"', '\\']) {
+        for (operator, denied) in [("~=", "!~="), ("=", "!=")] {
+            let Some((key, value)) = text.split_once(operator) else { continue };
+            if key.contains(['<', '>', '~', '=']) || value.starts_with(['=', '~']) {
+                break;
+            }
+            if let Ok(other) = format!("{key}{denied}{value}").parse::<Condition>() {
+                assert_ne!(other.matches(&line), holds, "{text:?} of {raw:?}");
+            }
+            break;
+        }
     }
 }
 

@@ -13,20 +13,22 @@ mod values;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::error::ErrorKind;
 use clap::{Args, FromArgMatches as _, Parser, Subcommand};
 use jiff::Timestamp;
 
-pub(crate) use self::abilities::command;
+pub(crate) use self::abilities::{Manner, command};
 pub(crate) use self::coverage::{CoverageArgs, Expected};
 pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::figures::{By, MetricsArgs, StatsArgs, TopArgs};
 use self::help::*;
 pub(crate) use self::ops::{CheckArgs, DiffArgs, OpsCommand};
-pub(crate) use self::select::{Color, Select, Show};
+pub(crate) use self::select::{Color, Output, Select, Show};
 pub(crate) use self::spool::{DrainArgs, DropArgs, SpoolCommand, SpoolSelect};
 use self::values::run_arg;
 pub(crate) use self::values::trace_arg;
 use crate::when;
+use crate::{explain, zone};
 
 /// Find logs, events, traces and metrics of a program again.
 ///
@@ -96,16 +98,29 @@ pub(crate) enum Command {
 }
 
 impl Cli {
-    /// The command of these arguments, the first of which is the program's name.
+    /// The command of these arguments, the first of which is the program's name, and how its output goes
+    /// to a terminal. Sets the zone of the run, and whether it is explained.
     ///
     /// # Errors
     /// What clap says: help and version as well, which are no errors.
-    pub(crate) fn read(args: Vec<OsString>) -> Result<Self, clap::Error> {
+    pub(crate) fn read(args: Vec<OsString>) -> Result<(Self, Manner), clap::Error> {
+        // As long as nothing else was asked for.
+        let _ = zone::set(false);
         let mut command = command();
         let args = abilities::spread(args);
-        let matches = command.try_get_matches_from_mut(args)?;
+        let mut matches = command.try_get_matches_from_mut(args.clone())?;
         abilities::check(&matches)?;
-        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+        let refused = |reason| command.clone().error(ErrorKind::InvalidValue, reason);
+        let is_local = abilities::is_local(&matches);
+        zone::set(is_local).map_err(refused)?;
+        if is_local {
+            // Times of the command line are read when it is, and now they mean others.
+            matches = command.try_get_matches_from_mut(args)?;
+        }
+        explain::begin(abilities::explains(&matches));
+        let manner = abilities::manner(&matches);
+        let cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        Ok((cli, manner))
     }
 }
 

@@ -43,32 +43,44 @@
 
 mod args;
 mod commands;
+mod explain;
 mod figures;
 mod outcome;
+mod output;
+mod pager;
+mod progress;
 mod recover;
 mod render;
 mod runs;
 mod select;
 mod story;
 mod when;
+mod zone;
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
+
+use crate::pager::Paged;
 
 /// Runs the command of the process's arguments, printing to its standard output.
 #[must_use]
 pub fn main() -> ExitCode {
     // Not the lock of `println!`, whose line buffer would cost a system call for each line.
     let mut out = std::io::BufWriter::with_capacity(64 << 10, std::io::stdout());
-    ExitCode::from(run(std::env::args_os().collect(), &mut out))
+    ExitCode::from(run_on(std::env::args_os().collect(), &mut out, true))
 }
 
 /// Runs the command of `args` (the first is the program's name), printing what was found to `out`
 /// and everything else to stderr. Returns the exit status.
 pub fn run(args: Vec<OsString>, out: &mut dyn Write) -> u8 {
-    let cli = match args::Cli::read(args) {
-        Ok(cli) => cli,
+    run_on(args, out, false)
+}
+
+/// The same, where `out` may be standard output, which may be a terminal.
+fn run_on(args: Vec<OsString>, out: &mut dyn Write, is_stdout: bool) -> u8 {
+    let (cli, manner) = match args::Cli::read(args) {
+        Ok(read) => read,
         Err(error) => {
             // Help and version are no errors: clap prints them to stdout, with status 0. Where even
             // printing fails there is nobody left to tell.
@@ -76,7 +88,10 @@ pub fn run(args: Vec<OsString>, out: &mut dyn Write) -> u8 {
             return u8::try_from(error.exit_code()).unwrap_or(outcome::USAGE);
         }
     };
-    let result = commands::run(&cli.command, out)
+    let mut out = Paged::new(out, &manner, is_stdout);
+    let result = commands::run(&cli.command, &mut out)
         .and_then(|status| out.flush().map(|()| status).map_err(Into::into));
+    // What is said now stands behind what the pager shows.
+    drop(out);
     outcome::status(result)
 }

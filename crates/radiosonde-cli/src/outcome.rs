@@ -11,6 +11,7 @@ use radiosonde_store::query::{Damaged, Reading};
 use radiosonde_store::sealed::Damage;
 
 use crate::commands::removed_in_all;
+use crate::explain;
 use crate::render::text::many;
 use crate::render::time::range;
 use crate::select::directories;
@@ -109,6 +110,7 @@ pub(crate) fn conclude_with(
         _ => {}
     }
     remains(&query.dirs);
+    explain::tell(query, reading);
     status
 }
 

@@ -9,7 +9,7 @@ use radiosonde_store::names::{Signal, StoredFile};
 
 use crate::args::Select;
 use crate::outcome::{Stop, show};
-use crate::render::time::{clock, day};
+use crate::render::time::moment;
 
 impl Select {
     /// The query for some signals (none given: all).
@@ -63,12 +63,10 @@ impl Select {
 pub(crate) fn check_range(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(), Stop> {
     match (since, until) {
         (Some(since), Some(until)) if since >= until => Err(Stop::Usage(format!(
-            "an empty span of time: it begins (--since) at {} {} UTC and ends (--until) at {} {} \
-             UTC; a time ago such as 3d is the moment 3 days ago, so the longer one is --since",
-            day(since),
-            clock(since),
-            day(until),
-            clock(until)
+            "an empty span of time: it begins (--since) at {} and ends (--until) at {}; a time ago \
+             such as 3d is the moment 3 days ago, so the longer one is --since",
+            moment(since),
+            moment(until)
         ))),
         _ => Ok(()),
     }

@@ -4,8 +4,9 @@
 use std::sync::OnceLock;
 
 use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
+
+use crate::zone;
 
 /// The moment `--since` means: the first moment of a day, or just that moment.
 pub(crate) fn since(text: &str) -> Result<Timestamp, String> {
@@ -37,7 +38,7 @@ enum When {
 
 fn parse(text: &str, now: Timestamp) -> Result<When, String> {
     let text = text.trim();
-    let today = now.to_zoned(TimeZone::UTC).date();
+    let today = zone::of(now).date();
     match text.to_ascii_lowercase().as_str() {
         "now" => return Ok(When::Moment(now)),
         "today" => return Ok(When::Day(today)),
@@ -49,13 +50,13 @@ fn parse(text: &str, now: Timestamp) -> Result<When, String> {
     if let Some(back) = back(text) {
         return now.checked_sub(back).map(When::Moment).map_err(|_| out_of_range());
     }
-    // A time without an offset is UTC, like every time the command prints.
+    // A time without an offset is one of the zone, like every time the command prints.
     let has_time = text.contains(':');
     if has_time && let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(When::Moment(moment));
     }
     if has_time && let Ok(civil) = text.parse::<DateTime>() {
-        let zoned = civil.to_zoned(TimeZone::UTC).map_err(|_| out_of_range())?;
+        let zoned = civil.to_zoned(zone::current()).map_err(|_| out_of_range())?;
         return Ok(When::Moment(zoned.timestamp()));
     }
     // As lines have it in front. With an offset it would be read as without.
@@ -63,7 +64,8 @@ fn parse(text: &str, now: Timestamp) -> Result<When, String> {
         && text.chars().all(|c| c.is_ascii_digit() || c == ':' || c == '.')
         && let Ok(time) = text.parse::<Time>()
     {
-        let zoned = today.to_datetime(time).to_zoned(TimeZone::UTC).map_err(|_| out_of_range())?;
+        let zoned =
+            today.to_datetime(time).to_zoned(zone::current()).map_err(|_| out_of_range())?;
         return Ok(When::Moment(zoned.timestamp()));
     }
     if text.len() == "2025-10-06".len()
@@ -71,7 +73,7 @@ fn parse(text: &str, now: Timestamp) -> Result<When, String> {
     {
         return Ok(When::Day(day));
     }
-    Err("write 2025-10-06, 2025-10-06T13:00:00Z, 13:00 (today, UTC), 3d, -2h, 30m, 45s, 1w, now, \
+    Err("write 2025-10-06, 2025-10-06T13:00:00Z, 13:00 (today; UTC, or of --local), 3d, -2h, 30m, 45s, 1w, now, \
          today or yesterday"
         .to_owned())
 }
@@ -93,7 +95,7 @@ fn back(text: &str) -> Option<SignedDuration> {
 }
 
 fn start_of(day: Date) -> Result<Timestamp, String> {
-    day.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp()).map_err(|_| out_of_range())
+    day.to_zoned(zone::current()).map(|zoned| zoned.timestamp()).map_err(|_| out_of_range())
 }
 
 fn out_of_range() -> String {

@@ -22,6 +22,7 @@ pub(crate) const TARGETS: &[&str] = &[
     "callsites_lookup",
     "sealed_reader",
     "filter_parse",
+    "condition_parse",
     "registry_parse",
     "propagation_extract",
     "propagation_texts",

@@ -22,25 +22,27 @@ struct Abilities {
     outputs: &'static [Output],
     /// Whether it goes on with what is written after its start.
     follow: bool,
-    /// Whether its times can be those of the local zone.
-    local: bool,
+    /// Whether it prints results of any length at once: by way of a pager on a terminal, and with word
+    /// of the work that goes before.
+    paged: bool,
 }
 
 const ABILITIES: [Abilities; 7] = [
-    Abilities { command: "logs", outputs: LINES, follow: true, local: true },
-    Abilities { command: "events", outputs: LINES, follow: true, local: true },
-    Abilities { command: "trace", outputs: OBJECTS, follow: false, local: true },
-    Abilities { command: "metrics", outputs: OBJECTS, follow: false, local: true },
-    Abilities { command: "correlate", outputs: OBJECTS, follow: false, local: true },
-    Abilities { command: "coverage", outputs: OBJECTS, follow: false, local: true },
-    Abilities { command: "removed", outputs: OBJECTS, follow: false, local: true },
+    Abilities { command: "logs", outputs: LINES, follow: true, paged: true },
+    Abilities { command: "events", outputs: LINES, follow: true, paged: true },
+    Abilities { command: "trace", outputs: OBJECTS, follow: false, paged: true },
+    Abilities { command: "metrics", outputs: OBJECTS, follow: false, paged: true },
+    Abilities { command: "correlate", outputs: OBJECTS, follow: false, paged: true },
+    Abilities { command: "coverage", outputs: RECORDS, follow: false, paged: true },
+    Abilities { command: "removed", outputs: RECORDS, follow: false, paged: false },
 ];
 
 /// What all others do.
-const OTHERS: Abilities = Abilities { command: "", outputs: OBJECTS, follow: false, local: false };
+const OTHERS: Abilities = Abilities { command: "", outputs: OBJECTS, follow: false, paged: false };
 
 const LINES: &[Output] = &[Output::Pretty, Output::Table, Output::Json, Output::Raw, Output::Csv];
 const OBJECTS: &[Output] = &[Output::Pretty, Output::Json];
+const RECORDS: &[Output] = &[Output::Pretty, Output::Json, Output::Csv];
 
 /// The command line, each command with the options it has a use for.
 pub(crate) fn command() -> Command {
@@ -77,9 +79,15 @@ fn has_use(option: &str, abilities: &Abilities) -> bool {
     match option {
         "follow" | "tail" => abilities.follow,
         "field" => abilities.outputs.contains(&Output::Csv),
-        "local" => abilities.local,
+        "local" => is_dated(abilities),
+        "no_pager" => abilities.paged,
         _ => true,
     }
+}
+
+/// Whether its times can be those of the local zone.
+fn is_dated(abilities: &Abilities) -> bool {
+    !abilities.command.is_empty()
 }
 
 /// Whether the output of the environment is one of these, or none at all, which is told.
@@ -138,7 +146,7 @@ fn refusal(name: &str, given: &ArgMatches, abilities: &Abilities) -> Option<Stri
              `radiosonde logs --follow`"
         ));
     }
-    if is_typed("local") && !abilities.local {
+    if is_typed("local") && !is_dated(abilities) {
         return Some(format!("`{name}` has no times of the local zone: leave out --local"));
     }
     if is_typed("tail") && !follows {
@@ -170,6 +178,32 @@ fn refusal(name: &str, given: &ArgMatches, abilities: &Abilities) -> Option<Stri
         });
     }
     None
+}
+
+/// How the output of a command goes to a terminal.
+pub(crate) struct Manner {
+    pub(crate) pager: bool,
+    pub(crate) progress: bool,
+}
+
+/// How that of this one does.
+pub(super) fn manner(matches: &ArgMatches) -> Manner {
+    let Some((name, given)) = matches.subcommand() else {
+        return Manner { pager: false, progress: false };
+    };
+    let is_paged = ABILITIES.iter().any(|own| own.command == name && own.paged);
+    let is_whole = is_paged && !flag(given, "follow") && name != "tail";
+    Manner { pager: is_whole && !flag(given, "no_pager"), progress: is_whole }
+}
+
+/// Whether the reading is to be explained.
+pub(super) fn explains(matches: &ArgMatches) -> bool {
+    matches.subcommand().is_some_and(|(_, given)| flag(given, "explain"))
+}
+
+/// Whether times are those of the local zone.
+pub(super) fn is_local(matches: &ArgMatches) -> bool {
+    matches.subcommand().is_some_and(|(_, given)| flag(given, "local"))
 }
 
 fn source(given: &ArgMatches, option: &str) -> Option<ValueSource> {

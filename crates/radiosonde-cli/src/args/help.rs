@@ -23,16 +23,25 @@ pub(super) const START_HERE: &str = "Start with:
 
 `radiosonde help COMMAND` shows examples of each command.";
 
-pub(super) const LOGS: &str = "Examples:
+pub(super) const LOGS: &str = "Every option --NAME can be set as RADIOSONDE_CLI_NAME, but for --dir, which is RADIOSONDE_DIR, and
+--json. In CSV, a text that a spreadsheet would take for a formula has a ' in front.
+
+Examples:
   radiosonde logs                                       everything, oldest first
   radiosonde logs -n 50                                 the newest 50 lines
   radiosonde logs --job job-7 --level warning           what went wrong in a job
   radiosonde logs --since yesterday --until yesterday   all of yesterday
   radiosonde logs --evt panic --since 7d                panics of the last week
+  radiosonde logs --where 'status>=400' 'code~=rate.*'  by the fields of lines
+  radiosonde logs --where '!job_id?' 'level>=error'     errors outside of any job
+  radiosonde logs -f --tail 20 -l warning               the newest 20, and what comes
+  radiosonde logs -o table --field ts,status,msg        some fields, below each other
+  radiosonde logs -o csv > lines.csv                    for a spreadsheet
   radiosonde logs -o json | jq -r .msg                  for other programs";
 
 pub(super) const EVENTS: &str = "Examples:
   radiosonde events --evt user.action --since 1d     who did what
+  radiosonde events --where 'amount>100'             by the fields of events
   radiosonde events --job job-7 -o json | jq .meta   the fields of its events";
 
 pub(super) const TRACE: &str =

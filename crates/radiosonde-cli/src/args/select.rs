@@ -218,6 +218,11 @@ impl Show {
         self.output() == Output::Json
     }
 
+    /// Whether it is rows of columns, or objects, for programs.
+    pub(crate) fn is_for_programs(&self) -> bool {
+        matches!(self.output(), Output::Csv | Output::Json)
+    }
+
     /// What was asked for; `--json` goes first.
     pub(crate) fn output(&self) -> Output {
         if self.json { Output::Json } else { self.output }

@@ -6,17 +6,18 @@ use std::io::Write;
 use jiff::Timestamp;
 use radiosonde_store::names::Signal;
 use radiosonde_store::{Level, Line, Query};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::{CoverageArgs, Expected, Select};
-use crate::commands::print_json;
 use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, conclude};
+use crate::output::Objects;
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
 use crate::render::table::table;
 use crate::render::text::{many, shown};
 use crate::render::time::{between, clock, day, duration};
 use crate::select::check_range;
+use crate::zone;
 
 pub(crate) fn run(args: &CoverageArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let now = Timestamp::now();
@@ -28,8 +29,10 @@ pub(crate) fn run(args: &CoverageArgs, out: &mut dyn Write) -> Result<u8, Stop> 
     let reading =
         query.scan(&mut |found| heard.take(&found.line, found.file.day.signal, args, now));
     let rows = heard.rows(&args.expect);
-    if args.show.is_json() {
-        rows.iter().try_for_each(|row| print_json(&row.json(), out))?;
+    if args.show.is_for_programs() {
+        let mut objects = Objects::new(&args.show, &COLUMNS);
+        rows.iter().try_for_each(|row| objects.print(&row.json(), out))?;
+        objects.finish(out)?;
     } else if !rows.is_empty() {
         print(&rows, args, now, Screen::new(&args.show, true).paint, out)?;
     }
@@ -270,7 +273,7 @@ impl Row {
         [who, state, seen, count(events), count(spans), count(metrics), errors]
     }
 
-    fn json(&self) -> String {
+    fn json(&self) -> Value {
         let Lately { events, spans, metrics, errors } = self.seen.lately;
         let state = match self.state() {
             State::Missing => "missing",
@@ -279,12 +282,11 @@ impl Row {
             State::Ended => "ended",
             State::Reporting => "reporting",
         };
-        let object = json!({
+        json!({
             "service": self.service, "machine_id": self.machine, "state": state,
             "reported": self.reported, "expected": self.expected, "last_ts": self.seen.last.map(|at| at.to_string()),
             "events": events, "spans": spans, "metrics": metrics, "errors": errors,
-        });
-        object.to_string()
+        })
     }
 }
 
@@ -297,7 +299,12 @@ fn print(
 ) -> Result<(), Stop> {
     let expected: Vec<&Row> = rows.iter().filter(|row| row.expected).collect();
     let there = expected.iter().filter(|row| row.reported).count();
-    let since = format!("since {} {} UTC", day(args.since), &clock(args.since)[.."hh:mm:ss".len()]);
+    let since = format!(
+        "since {} {} {}",
+        day(args.since),
+        &clock(args.since)[.."hh:mm:ss".len()],
+        zone::name(args.since)
+    );
     let all = expected.len();
     let percent = there * 100 / all.max(1);
     let told = format!("{there} of {all} reported {since} ({percent} %)");
@@ -321,3 +328,16 @@ const GOODBYE_US: u64 = 5_000_000;
 const AHEAD_US: u64 = 300_000_000;
 /// Services and machines that are told apart: a line may say anything.
 const SERVICES_MAX: usize = 10_000;
+/// Of `--output csv`.
+const COLUMNS: [&str; 10] = [
+    "service",
+    "machine_id",
+    "state",
+    "reported",
+    "expected",
+    "last_ts",
+    "events",
+    "spans",
+    "metrics",
+    "errors",
+];

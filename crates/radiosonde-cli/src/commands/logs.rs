@@ -3,16 +3,11 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use jiff::civil::Date;
-use radiosonde_store::Line;
 use radiosonde_store::names::Signal;
 
 use crate::args::Select;
-use crate::commands::print_stored;
 use crate::outcome::{Stop, conclude};
-use crate::render::Screen;
-use crate::render::line::{Ids, full};
-use crate::render::time::day;
+use crate::output::Lines;
 
 /// Which lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +23,12 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
     if which == Which::Named {
         query.except_evt.push("log".to_owned());
     }
-    let mut printer = Printer::new(select, out);
+    let mut printer = Lines::new(select, out);
     if query.limit.is_some() {
         let answer = query.run();
         answer.lines.iter().try_for_each(|line| printer.print(line))?;
         // What was found stands before what was wrong where both go to one terminal.
-        printer.out.flush()?;
+        printer.finish()?;
         return Ok(conclude(&query, &answer.reading, !answer.lines.is_empty()));
     }
     // Without a limit the lines may be more than memory holds.
@@ -48,45 +43,8 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
     match stopped {
         Some(stop) => Err(stop),
         None => {
-            printer.out.flush()?;
+            printer.finish()?;
             Ok(conclude(&query, &reading, reading.matched > 0))
         }
-    }
-}
-
-struct Printer<'a> {
-    out: &'a mut dyn Write,
-    is_json: bool,
-    screen: Screen,
-    ids: Ids,
-    day: Option<Date>,
-}
-
-impl<'a> Printer<'a> {
-    fn new(select: &Select, out: &'a mut dyn Write) -> Self {
-        // What was asked for exactly is the same on every line.
-        let ids = Ids {
-            job: select.job.is_none(),
-            machine: false,
-            service: false,
-            session: select.session.is_none(),
-            trace: true,
-            worker: select.worker.is_none(),
-        };
-        let screen = Screen::new(&select.show, true);
-        Self { out, is_json: select.show.is_json(), screen, ids, day: None }
-    }
-
-    /// Prints a line, and before the first of each day its date.
-    fn print(&mut self, line: &Line) -> Result<(), Stop> {
-        if self.is_json {
-            return print_stored(line, self.out);
-        }
-        let today = day(line.ts);
-        if self.day.replace(today) != Some(today) {
-            writeln!(self.out, "{}", self.screen.paint.dim(&format!("── {today} (UTC) ──")))?;
-        }
-        writeln!(self.out, "{}", full(line, self.ids, self.screen.paint))?;
-        Ok(())
     }
 }

@@ -6,6 +6,7 @@ mod coverage;
 mod doctor;
 mod linked;
 mod logs;
+mod man;
 mod metrics;
 mod ops;
 mod removed;
@@ -17,7 +18,7 @@ mod trace;
 mod unfiled;
 mod verdict;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 use radiosonde_events::clean_json_for_terminal;
 use radiosonde_store::Line;
@@ -26,6 +27,7 @@ use radiosonde_store::query::Found;
 use crate::args::{self, Command};
 use crate::outcome::{FOUND, Stop};
 use crate::recover;
+use crate::render::is_terminal;
 
 pub(crate) use crate::commands::removed::sums as removed_in_all;
 
@@ -45,7 +47,7 @@ pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
         Command::Doctor(args) => doctor::run(args, out),
         Command::Spool(command) => spool::run(command, out),
         Command::Ops(command) => ops::run(command, out),
-        Command::Man => man(out),
+        Command::Man => man::run(out),
         Command::Completions { shell } => completions(*shell, out),
     }
 }
@@ -54,11 +56,6 @@ fn completions(shell: clap_complete::Shell, out: &mut dyn Write) -> Result<u8, S
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut args::command(), "radiosonde", &mut script);
     out.write_all(&script)?;
-    Ok(FOUND)
-}
-
-fn man(out: &mut dyn Write) -> Result<u8, Stop> {
-    clap_mangen::Man::new(args::command()).render(out)?;
     Ok(FOUND)
 }
 
@@ -74,7 +71,7 @@ const fn slot(found: &Found<'_>) -> u32 {
 }
 
 fn print_json(object: &str, out: &mut dyn Write) -> Result<(), Stop> {
-    if std::io::stdout().is_terminal() {
+    if is_terminal() {
         writeln!(out, "{}", clean_json_for_terminal(object))?;
     } else {
         writeln!(out, "{object}")?;

@@ -10,25 +10,27 @@ use radiosonde_runtime::doctor::shown::size;
 use serde_json::json;
 
 use crate::args::RemovedArgs;
-use crate::commands::print_json;
 use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, show, some};
+use crate::output::Objects;
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
 use crate::render::table::table;
 use crate::render::text::{many, shown};
 use crate::render::time::{clock, day};
 use crate::select::{check_range, directories};
+use crate::zone;
 
 pub(crate) fn run(args: &RemovedArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     check_range(args.since, args.until)?;
     let dirs = directories(&args.dir)?;
     let paint = Screen::new(&args.show, true).paint;
     let (mut found, mut partial, mut undated) = (false, false, 0_u64);
+    let mut objects = Objects::new(&args.show, &COLUMNS);
     for dir in &dirs {
         let of_dir = OfDir::read(dir, args);
         if !of_dir.sums.is_empty() {
-            if args.show.is_json() {
-                of_dir.print_json(dir, out)?;
+            if args.show.is_for_programs() {
+                of_dir.print_objects(dir, &mut objects, out)?;
             } else {
                 let blank = if found { "\n" } else { "" };
                 if dirs.len() > 1 {
@@ -42,6 +44,9 @@ pub(crate) fn run(args: &RemovedArgs, out: &mut dyn Write) -> Result<u8, Stop> {
         // What was found stands before what was wrong where both go to one terminal.
         out.flush()?;
         partial |= of_dir.tell(dir);
+    }
+    if args.show.is_for_programs() {
+        objects.finish(out)?;
     }
     if undated > 0 {
         let files = many(undated, "file");
@@ -122,7 +127,8 @@ impl OfDir {
     }
 
     fn print(&self, paint: Paint, out: &mut dyn Write) -> Result<(), Stop> {
-        let heading = ["removed (UTC)", "file", "rule", "lines", "bytes", ""];
+        let at = format!("removed ({})", zone::name(Timestamp::now()));
+        let heading = [at.as_str(), "file", "rule", "lines", "bytes", ""];
         let mut rows = vec![heading.map(|word| paint.dim(word))];
         for (rule, removed) in &self.shortened {
             let what = format!("sum of {}", many(removed.files, "file"));
@@ -148,14 +154,19 @@ impl OfDir {
     }
 
     /// One object for each file, and one for each rule of a sum, which has no `ts` and no `file`.
-    fn print_json(&self, dir: &Path, out: &mut dyn Write) -> Result<(), Stop> {
+    fn print_objects(
+        &self,
+        dir: &Path,
+        objects: &mut Objects,
+        out: &mut dyn Write,
+    ) -> Result<(), Stop> {
         let dir = dir.to_string_lossy();
         for (rule, removed) in &self.shortened {
             let Removed { files, lines, bytes } = removed;
             let object = json!({
                 "dir": dir, "rule": rule, "files": files, "lines": lines, "bytes": bytes,
             });
-            print_json(&object.to_string(), out)?;
+            objects.print(&object, out)?;
         }
         for file in self.files.values() {
             let RemovalEntry { at, file: name, rule, slot, lines, bytes, pending, .. } = file;
@@ -163,7 +174,7 @@ impl OfDir {
                 "ts": at.to_string(), "dir": dir, "slot": slot, "file": name, "rule": rule,
                 "files": 1, "lines": lines, "bytes": bytes, "pending": pending,
             });
-            print_json(&object.to_string(), out)?;
+            objects.print(&object, out)?;
         }
         Ok(())
     }
@@ -224,3 +235,6 @@ fn sum(rule: &str, removed: Removed) -> [String; 5] {
 /// Files listed, the newest; ledgers of many slots may hold any number.
 const FILES_MAX: usize = 50_000;
 const RULES_MAX: usize = 20;
+/// Of `--output csv`.
+const COLUMNS: [&str; 9] =
+    ["ts", "dir", "slot", "file", "rule", "files", "lines", "bytes", "pending"];

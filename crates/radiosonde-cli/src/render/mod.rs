@@ -15,6 +15,7 @@ pub(crate) mod waterfall;
 
 use std::borrow::Cow;
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 
 use crate::args::{Color, Show};
 use crate::render::color::Paint;
@@ -41,7 +42,7 @@ impl Screen {
         let no_color = is_set("NO_COLOR").is_some();
         let force = is_set("CLICOLOR_FORCE").is_some_and(|force| force != "0");
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let terminal = std::io::stdout().is_terminal();
+        let terminal = is_terminal();
         let on = wants_color(show.color, no_color, force, terminal && !dumb);
         let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
         let width = terminal_width().or(columns).unwrap_or(WIDTH).max(WIDTH_MIN);
@@ -140,14 +141,26 @@ fn wants_color(choice: Color, no_color: bool, force: bool, terminal: bool) -> bo
     }
 }
 
-#[cfg(unix)]
+/// Whether standard output is a terminal.
+pub(crate) fn is_terminal() -> bool {
+    static IS_TERMINAL: OnceLock<bool> = OnceLock::new();
+    *IS_TERMINAL.get_or_init(|| std::io::stdout().is_terminal())
+}
+
+/// Columns of the terminal behind standard output.
 fn terminal_width() -> Option<usize> {
+    terminal_size().map(|(columns, _)| columns)
+}
+
+/// Columns and rows of the terminal behind standard output.
+#[cfg(unix)]
+pub(crate) fn terminal_size() -> Option<(usize, usize)> {
     let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-    (size.ws_col > 0).then(|| usize::from(size.ws_col))
+    (size.ws_col > 0).then(|| (usize::from(size.ws_col), usize::from(size.ws_row)))
 }
 
 #[cfg(not(unix))]
-fn terminal_width() -> Option<usize> {
+pub(crate) fn terminal_size() -> Option<(usize, usize)> {
     None
 }
 

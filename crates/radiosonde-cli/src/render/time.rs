@@ -1,34 +1,40 @@
-//! Times and durations for people. All times are UTC.
+//! Times and durations for people. Times are those of the zone the command runs in, usually UTC.
 
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
+
+use crate::zone;
 
 /// `11:50:02.113`
 pub(crate) fn clock(ts: Timestamp) -> String {
-    let at = ts.to_zoned(TimeZone::UTC);
+    let at = zone::of(ts);
     let millis = at.subsec_nanosecond() / 1_000_000;
     format!("{:02}:{:02}:{:02}.{millis:03}", at.hour(), at.minute(), at.second())
 }
 
 /// `2025-10-06`
 pub(crate) fn day(ts: Timestamp) -> Date {
-    ts.to_zoned(TimeZone::UTC).date()
+    zone::of(ts).date()
+}
+
+/// `2025-10-06 11:50:02.113 UTC`
+pub(crate) fn moment(ts: Timestamp) -> String {
+    format!("{} {} {}", day(ts), clock(ts), zone::name(ts))
 }
 
 /// `2025-10-06 11:50:02.113 UTC` for one moment, else
 /// `2025-10-06 11:50:02.113 to 11:50:04.000 UTC (1.89 s)`; both dates where they differ.
 pub(crate) fn range(from: Timestamp, to: Timestamp) -> String {
     if from == to {
-        return format!("{} {} UTC", day(from), clock(from));
+        return moment(from);
     }
     let mut text = format!("{} {} to ", day(from), clock(from));
     if day(from) != day(to) {
         let _ = write!(text, "{} ", day(to));
     }
-    let _ = write!(text, "{} UTC ({})", clock(to), duration(between(from, to)));
+    let _ = write!(text, "{} {} ({})", clock(to), zone::name(to), duration(between(from, to)));
     text
 }
 

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "all of this crate is a test")]
 
+mod asking;
 mod closing;
 mod coverage;
 mod doctor;
@@ -13,12 +14,15 @@ mod found;
 mod hostile;
 mod ops;
 mod packs;
+#[cfg(target_os = "linux")]
+mod paging;
 mod prometheus;
 mod recovery;
 mod removed;
 mod rows;
 mod runs;
 mod series;
+mod shapes;
 mod spans;
 mod spool;
 mod stats;

@@ -294,6 +294,9 @@ fn completions_know_every_subcommand() {
             "retry-quarantined",
             "check",
             "diff",
+            // Values, of levels and of outputs.
+            "critical",
+            "csv",
         ]);
         assert!(ran.out.starts_with(begins), "{shell}: {:.80}", ran.out);
         assert_eq!(ran.err, "");
@@ -308,11 +311,19 @@ fn completions_know_every_subcommand() {
 fn bash_completes_by_the_script() {
     let dir = Dir::empty();
     dir.write("script", run(command(&["completions", "bash"])).exits(0).out);
-    let complete = r#"source "$1" && COMP_WORDS=(radiosonde rem) COMP_CWORD=1 && \
-        _radiosonde radiosonde rem radiosonde && printf '%s\n' "${COMPREPLY[@]}""#;
-    let mut bash = std::process::Command::new("bash");
-    let _ = bash.args(["--norc", "-c", complete, "bash"]).arg(dir.path().join("script"));
-    assert_eq!(run(bash).exits(0).out, "removed\n");
+    let complete = r#"source "$1" && shift && COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) && \
+        _radiosonde radiosonde "${@: -1}" "${@: -2:1}" && printf '%s\n' "${COMPREPLY[@]}""#;
+    for (words, expect) in [
+        ("radiosonde rem", "removed\n"),
+        ("radiosonde logs --level wa", "warning\n"),
+        ("radiosonde logs --output c", "csv\n"),
+        ("radiosonde trace --output c", "\n"),
+    ] {
+        let mut bash = std::process::Command::new("bash");
+        let _ = bash.args(["--norc", "-c", complete, "bash"]).arg(dir.path().join("script"));
+        let _ = bash.args(words.split(' '));
+        assert_eq!(run(bash).exits(0).out, expect, "{words}");
+    }
 }
 
 #[test]

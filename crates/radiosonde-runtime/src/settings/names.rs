@@ -89,7 +89,7 @@ pub(super) fn name_unhonoured(env: &Environment, problems: &Problems) {
             };
             problems.say(format!("{name} is set and not honoured by this version"), fix);
         }
-        if name.starts_with("RADIOSONDE_") && !OWN.contains(&name) {
+        if name.starts_with("RADIOSONDE_") && !OWN.contains(&name) && !is_of_command(name) {
             let fix = match nearest(name) {
                 Some(meant) => format!("write {meant}, if that was meant"),
                 None => format!("use one of {}", OWN.join(", ")),
@@ -97,6 +97,11 @@ pub(super) fn name_unhonoured(env: &Environment, problems: &Problems) {
             problems.say(format!("{name} is set and is no variable of radiosonde"), fix);
         }
     }
+}
+
+/// Whether it is one of the command `radiosonde`, and nothing to programs.
+fn is_of_command(name: &str) -> bool {
+    name.starts_with("RADIOSONDE_CLI_") || name == "RADIOSONDE_PAGER"
 }
 
 /// Whether it is one of OTLP, and honoured. That an endpoint is none where nothing can be sent is said
@@ -188,7 +193,8 @@ mod tests {
             let text = std::fs::read_to_string(&page).unwrap();
             for word in text.split(|c| !is_of_a_name(c)) {
                 let is_ours = word.starts_with("RADIOSONDE_") && word != "RADIOSONDE_";
-                assert!(!is_ours || OWN.contains(&word), "{}: {word}", page.display());
+                let is_known = OWN.contains(&word) || is_of_command(word);
+                assert!(!is_ours || is_known, "{}: {word}", page.display());
             }
             named.push_str(&text);
         }
@@ -199,6 +205,20 @@ mod tests {
                 || named.contains(&format!("`_{end}`"))
                 || ends.into_iter().any(|end| named.contains(&format!("`{end}`")));
             assert!(is_named, "no page tells of {name}");
+        }
+    }
+
+    #[test]
+    fn the_variables_of_the_command_are_nothing_to_programs() {
+        for (name, told) in [
+            ("RADIOSONDE_CLI_LEVEL", 0),
+            ("RADIOSONDE_PAGER", 0),
+            ("RADIOSONDE_PAGES", 1),
+            ("RADIOSONDE_CLIENT", 1),
+        ] {
+            let problems = Problems::default();
+            name_unhonoured(&Environment::of(&[(name, "1")]), &problems);
+            assert_eq!(problems.all().len(), told, "{name}");
         }
     }
 

@@ -389,4 +389,5 @@ const EXAMPLES: &str = "'status>=400', 'code~=rate.*', 'user!=bot' or 'job_id?'"
 const POINTED_MAX: usize = 100;
 
 #[cfg(test)]
+#[cfg(feature = "regex")]
 mod tests;

@@ -50,20 +50,21 @@ fn linked_trace(link: &Value) -> Option<&str> {
     link.get("trace_id")?.as_str()
 }
 
-/// The bytes every matching line holds, for skipping the others unparsed.
-pub(super) struct Needle(memmem::Finder<'static>);
-
-impl Needle {
+impl Query {
+    /// What every matching line holds in its bytes, by which the others are passed over unparsed. A
+    /// stretch that is no line is told only where it holds them.
+    ///
     /// The longest of the ids asked for, which few lines hold; else of the words that conditions need,
     /// the event among them; else the key of links. `None` when there is none of these, or when they
     /// hold characters a JSON writer may spell in more than one way.
-    pub(super) fn of(query: &Query) -> Option<Self> {
-        let trace = match query.traces.as_slice() {
+    #[must_use]
+    pub fn needle(&self) -> Option<&str> {
+        let trace = match self.traces.as_slice() {
             [one] => Some(one),
             _ => None,
         };
-        let linked = query.links_to.first().filter(|_| query.links_to.len() == 1);
-        let id = [&query.job, &query.session, &query.worker, &query.machine]
+        let linked = self.links_to.first().filter(|_| self.links_to.len() == 1);
+        let id = [&self.job, &self.session, &self.worker, &self.machine]
             .into_iter()
             .flatten()
             .chain(trace)
@@ -71,14 +72,23 @@ impl Needle {
             .map(String::as_str)
             .filter(|id| check_id(id).is_ok())
             .max_by_key(|id| id.len());
-        let evt = match query.evt.as_slice() {
+        let evt = match self.evt.as_slice() {
             [one] => Some(one.as_str()).filter(|evt| check_id(evt).is_ok()),
             _ => None,
         };
-        let links = (!query.links_to.is_empty()).then_some(LINKS);
-        let words = query.conditions.iter().filter_map(Condition::needle);
+        let links = (!self.links_to.is_empty()).then_some(LINKS);
+        let words = self.conditions.iter().filter_map(Condition::needle);
         let word = || words.chain(evt).chain(links).max_by_key(|word| word.len());
-        let needle = id.or_else(word)?;
+        id.or_else(word)
+    }
+}
+
+/// The bytes every matching line holds, for skipping the others unparsed.
+pub(super) struct Needle(memmem::Finder<'static>);
+
+impl Needle {
+    pub(super) fn of(query: &Query) -> Option<Self> {
+        let needle = query.needle()?;
         Some(Self(memmem::Finder::new(needle.as_bytes()).into_owned()))
     }
 

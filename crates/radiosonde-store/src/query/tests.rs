@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::names::DayFile;
 
 #[path = "tests_of_links.rs"]
 mod links;

@@ -32,6 +32,9 @@ pub(super) fn parse(text: &str) -> Result<Condition, InvalidCondition> {
     let blanks = rest.len() - rest.trim_start().len();
     let at = end + blanks;
     let Some((sign, operator)) = SIGNS.iter().find(|(sign, _)| text[at..].starts_with(sign)) else {
+        // Between two words, where neither has one.
+        let gap = text[start..end].find(' ').filter(|_| at == text.len());
+        let at = gap.map_or(at, |gap| start + gap);
         return Err(wrong(at, no_operator(&text[at..])));
     };
     if *sign == "=" && text[at + 1..].starts_with('~') {
@@ -224,3 +227,14 @@ const TEXT_BYTES_MAX: usize = 4 << 10;
 /// Of a compiled expression, and of what it remembers while it matches.
 #[cfg(feature = "regex")]
 const REGEX_BYTES_MAX: usize = 1 << 20;
+
+#[cfg(test)]
+#[cfg(not(feature = "regex"))]
+mod tests {
+    #[test]
+    fn without_regular_expressions_it_is_said_what_to_use() {
+        let refused = "code~=x".parse::<crate::query::Condition>().unwrap_err();
+        assert!(refused.to_string().contains("the feature `regex`"), "{refused}");
+        assert!("code=x".parse::<crate::query::Condition>().is_ok());
+    }
+}

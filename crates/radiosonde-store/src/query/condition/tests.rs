@@ -76,7 +76,7 @@ fn what_is_no_condition_is_told_with_its_place() {
         ("!=400", 0, "key is missing"),
         ("?", 0, "key is missing before `?`"),
         ("status", 6, "operator is missing"),
-        ("status 400", 10, "operator is missing"),
+        ("status 400", 6, "operator is missing"),
         ("\"status\" 400", 9, "operator is missing"),
         ("status!400", 6, "no operator begins like this"),
         ("status~400", 6, "no operator begins like this"),

@@ -1,0 +1,131 @@
+//! Lines as rows of a table, whose columns are as wide as the first of them need.
+
+use std::io::Write;
+
+use radiosonde_store::Line;
+use radiosonde_store::query::condition::value_of;
+use serde_json::Value;
+
+use crate::outcome::Stop;
+use crate::render::Screen;
+use crate::render::line::{Ids, short};
+use crate::render::text::{columns, fit, shown};
+use crate::render::time::{clock, day};
+
+/// The rows that are not printed yet, and the columns.
+pub(super) struct Table {
+    columns: Vec<Column>,
+    /// Until the widths are known.
+    held: Vec<Vec<String>>,
+    screen: Screen,
+    is_begun: bool,
+    /// Whether rows are printed as they come.
+    live: bool,
+}
+
+struct Column {
+    key: String,
+    width: usize,
+    /// Whether it is left out where no row has anything in it.
+    optional: bool,
+}
+
+impl Table {
+    pub(super) fn new(field: &[String], ids: Ids, screen: Screen, live: bool) -> Self {
+        let column = |key: &str, optional| Column {
+            key: key.to_owned(),
+            width: columns(&shown(key)),
+            optional,
+        };
+        let columns = match field.is_empty() {
+            true => {
+                let ids = [
+                    ("job_id", ids.job),
+                    ("trace_id", ids.trace),
+                    ("session_id", ids.session),
+                    ("worker_id", ids.worker),
+                ];
+                let ids =
+                    ids.iter().filter(|(_, wanted)| *wanted).map(|(key, _)| column(key, true));
+                let first = ["ts", "level", "evt", "source"].map(|key| column(key, false));
+                first.into_iter().chain(ids).chain([column("msg", false)]).collect()
+            }
+            false => field.iter().map(|key| column(key.trim(), false)).collect(),
+        };
+        Self { columns, held: Vec::new(), screen, is_begun: false, live }
+    }
+
+    pub(super) fn push(&mut self, line: &Line, out: &mut dyn Write) -> Result<(), Stop> {
+        let row: Vec<String> = self.columns.iter().map(|column| cell(line, &column.key)).collect();
+        if self.is_begun {
+            return self.row(&row, out);
+        }
+        self.held.push(row);
+        if self.live || self.held.len() >= HELD_MAX { self.print(out) } else { Ok(()) }
+    }
+
+    /// Prints what is held, and from then on everything at once.
+    pub(super) fn print(&mut self, out: &mut dyn Write) -> Result<(), Stop> {
+        if self.is_begun || self.held.is_empty() {
+            return Ok(());
+        }
+        self.is_begun = true;
+        let rows = std::mem::take(&mut self.held);
+        for (number, column) in self.columns.iter_mut().enumerate() {
+            let widest = rows.iter().map(|row| columns(&row[number])).max().unwrap_or(0);
+            // What comes later may have what these rows have not; that is not known now.
+            let is_left_out = column.optional && widest == 0 && !self.live;
+            column.width = match is_left_out {
+                true => 0,
+                false => column.width.max(widest).min(WIDTH_MAX),
+            };
+        }
+        let paint = self.screen.paint;
+        let names = self.columns.iter().map(|column| paint.dim(&shown(&column.key)));
+        self.row(&names.collect::<Vec<_>>(), out)?;
+        rows.iter().try_for_each(|row| self.row(row, out))
+    }
+
+    fn row(&self, cells: &[String], out: &mut dyn Write) -> Result<(), Stop> {
+        let mut row = String::new();
+        let shown = self.columns.iter().zip(cells).filter(|(column, _)| column.width > 0);
+        let last = shown.clone().count().saturating_sub(1);
+        for (number, (column, cell)) in shown.enumerate() {
+            if number == last {
+                row.push_str(cell);
+                break;
+            }
+            let cell = fit(cell, column.width);
+            row.push_str(&cell);
+            row.push_str(&" ".repeat(column.width.saturating_sub(columns(&cell)) + GAP));
+        }
+        writeln!(out, "{}", self.screen.fit(row.trim_end(), 0))?;
+        Ok(())
+    }
+}
+
+/// What stands in a column.
+fn cell(line: &Line, key: &str) -> String {
+    match key {
+        "ts" => format!("{} {}", day(line.ts), clock(line.ts)),
+        "trace_id" => line.trace_id.as_deref().map(short).map(shown).unwrap_or_default(),
+        "meta" => line
+            .meta
+            .iter()
+            .map(|(key, value)| shown(&format!("{key}={value}")))
+            .collect::<Vec<_>>()
+            .join(" "),
+        _ => match value_of(line, key) {
+            None => String::new(),
+            Some(Value::String(text)) => shown(&text),
+            Some(other) => shown(&other.to_string()),
+        },
+    }
+}
+
+/// Rows by which the widths are found.
+const HELD_MAX: usize = 500;
+/// One endless value must not push everything else off the screen; the last column may be longer.
+const WIDTH_MAX: usize = 40;
+/// Between columns.
+const GAP: usize = 2;
