@@ -123,7 +123,9 @@ pub(crate) fn ask(command: &str, folder: &Path, trace: &str) -> Option<(String, 
         None if command.starts_with("radiosonde ") => (&*command, None),
         _ => return shell(&command, folder, ""),
     };
-    let mut words: Vec<&str> = question.split_whitespace().skip(1).collect();
+    // What stands in quotes has no spaces in it.
+    let words = question.split_whitespace().skip(1).map(|word| word.trim_matches('\''));
+    let mut words: Vec<&str> = words.collect();
     // The page has other directories than the test.
     while let Some(place) = words.iter().position(|word| *word == "--dir") {
         words.drain(place..=place + 1);
