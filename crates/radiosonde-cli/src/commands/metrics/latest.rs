@@ -240,11 +240,14 @@ impl Series {
         };
         // The time stands in the heading; what is older than that snapshot says so.
         let old = between(self.ts, newest) > SNAPSHOT_US_MAX;
-        let remark = match (old, picture.is_empty()) {
-            (true, _) => at(self.ts),
-            (false, false) => between_what,
-            (false, true) => String::new(),
-        };
+        let mut remark = vec![];
+        if !picture.is_empty() {
+            remark.push(between_what);
+        }
+        if old {
+            remark.push(at(self.ts));
+        }
+        let remark = remark.join(" · ");
         Some(Row { series: place.series.clone(), value, picture, remark })
     }
 }

@@ -63,7 +63,7 @@ impl Sites {
         match line.evt.as_str() {
             "log" => pattern(line.msg.as_deref().unwrap_or_default(), &mut self.name),
             "metric" | "span" => {
-                pattern(line.meta.text("name").unwrap_or_default(), &mut self.name)
+                pattern(line.meta.text("name").unwrap_or_default(), &mut self.name);
             }
             // Its name says what it is; no two events share one.
             _ => {}

@@ -26,6 +26,9 @@ struct Track {
     grew: Timestamp,
 }
 
+/// A metric with its labels.
+type Name<'a> = (&'a str, &'a [(String, String)]);
+
 /// One counter of all processes together.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Sum {
@@ -81,7 +84,7 @@ impl Growth {
     /// What grew, by metric and labels. Of a process that ran already at `since` what it had counted
     /// by then is left out.
     pub(super) fn sums(&self, since: Option<Timestamp>) -> Vec<Sum> {
-        let mut sums: BTreeMap<(&str, &[(String, String)]), (f64, Timestamp)> = BTreeMap::new();
+        let mut sums: BTreeMap<Name<'_>, (f64, Timestamp)> = BTreeMap::new();
         for track in self.of.values() {
             let began = since.and_then(|since| since.checked_add(SNAPSHOT_INTERVAL).ok());
             let ran_before = began.is_some_and(|began| track.first.0 < began);

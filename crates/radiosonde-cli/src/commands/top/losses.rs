@@ -57,10 +57,10 @@ impl Losses {
                 let word = |key| meta.text(key).unwrap_or("?");
                 let what = format!("{}: {}", word("stream"), word("reason"));
                 let records = meta.value("records").and_then(Value::as_u64).unwrap_or(1);
-                self.tell(Rank::Lost, what, records, line, "");
+                self.tell(Rank::Lost, &what, records, line, "");
             }
             PROBLEM => {
-                let what = line.msg.clone().unwrap_or_default();
+                let what = line.msg.as_deref().unwrap_or_default();
                 self.tell(Rank::Problem, what, 1, line, meta.text("fix").unwrap_or_default());
             }
             _ => {}
@@ -89,8 +89,8 @@ impl Losses {
         }
     }
 
-    fn tell(&mut self, rank: Rank, what: String, count: u64, line: &Line, fix: &str) {
-        let what = start_of(&what, TEXT_BYTES_MAX).to_owned();
+    fn tell(&mut self, rank: Rank, what: &str, count: u64, line: &Line, fix: &str) {
+        let what = start_of(what, TEXT_BYTES_MAX).to_owned();
         if let Some(told) = self.entry(rank, what, line.ts) {
             told.count = told.count.saturating_add(count);
             told.last = told.last.max(line.ts);

@@ -37,7 +37,7 @@ pub(crate) fn run(args: &TopArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let screen = Screen::new(&args.select.show, args.wide);
     let rows = args.select.limit.unwrap_or(if args.by.is_some() { ROWS_ALONE } else { ROWS });
     let sections = top.sections(args.by, args.select.since, rows);
-    let any = sections.iter().any(|section| section.has_rows());
+    let any = sections.iter().any(Section::has_rows);
     if args.select.show.is_json() {
         for object in sections.iter().flat_map(|section| &section.objects) {
             print_json(&object.to_string(), out)?;
