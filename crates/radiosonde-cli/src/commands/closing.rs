@@ -80,6 +80,7 @@ pub(super) struct Closing {
     cut: bool,
     left_out: bool,
     has_missing: bool,
+    has_lines_left: bool,
 }
 
 impl Closing {
@@ -187,8 +188,14 @@ impl Closing {
         self.sayings.extend((more > 0).then(|| format!("and of {}", many(more, "more pair"))));
     }
 
+    /// Whether the story is too long, so that a path through it would be one through half of it.
+    pub(super) fn has_lines_left(&self) -> bool {
+        self.has_lines_left
+    }
+
     /// Of a story that is too long.
     pub(super) fn lines_left(&mut self, shown: usize, of: u64) {
+        self.has_lines_left = true;
         self.sayings
             .push(format!("only the newest {shown} of {of} lines are here: -n for another number"));
     }

@@ -177,7 +177,7 @@ fn print_story(
     closing.link(&mut story);
     let corrections = Corrections::of(&story);
     closing.clocks_apart(corrections.apart());
-    let path = CriticalPath::of(&story, &corrections);
+    let path = CriticalPath::of(&story, &corrections).filter(|_| !closing.has_lines_left());
     let places = Places::of(&story).filter(|_| screen.width >= PLACES_WIDTH_MIN);
     let verdict = Verdict::of(select, &story, path.as_ref(), places.as_ref());
     if !pick.all {
