@@ -190,6 +190,9 @@ pub(crate) struct Pick {
     /// Every run of the job, not only the last 3
     #[arg(long, requires = "job", conflicts_with = "run", help_heading = "What")]
     pub(crate) all_runs: bool,
+    /// Every row: otherwise many alike are counted after the first three, and 1,000 rows are shown
+    #[arg(long, help_heading = "How")]
+    pub(crate) all: bool,
     /// Whole lines, where otherwise the edge of the terminal cuts them, and every attribute of a span
     #[arg(long, help_heading = "How")]
     pub(crate) wide: bool,

@@ -6,11 +6,13 @@
 //! job job-7 · ingestion · 2025-10-06 11:50:00.000 to 11:50:02.500 UTC (2.50 s)
 //! 1 trace, 2 spans (1 error), 1 event (1 warning), 1 metric change
 //! trace 0edadbc0a1b2c3d4e5f60718293a4b5c  worker w-3  machine web-1
+//! time    critical path ◆: ingest (1.50 s, 60 %), GET /usage (1.00 s, 40 %)
+//! error   11:50:02.500 in ingestion on web-1: ingest: gave up
 //!
-//! 11:50:00.000 █████████████████████████   2.50 s  ingest  error: gave up  provider=acme
-//! 11:50:00.100  ██████████                 1.00 s  ├─ GET /usage  ok  client
-//! 11:50:01.050           •                         │  └─ WARN  openrouter_error  429, retrying  status=429
-//! 11:50:02.400                         +           └─ metric runs_total{outcome="failure"} +1
+//! 11:50:00.000 █████████████████████████   2.50 s ◆ ingest  error: gave up  provider=acme
+//! 11:50:00.100  ██████████                 1.00 s ◆ ├─ GET /usage  ok  client
+//! 11:50:01.050           •                          │  └─ WARN  openrouter_error  429, retrying  status=429
+//! 11:50:02.400                         +            └─ metric runs_total{outcome="failure"} +1
 //!
 //! metrics, summed
 //!   runs_total{outcome="failure"}  +1

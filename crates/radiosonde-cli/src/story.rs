@@ -11,9 +11,15 @@ use std::rc::Rc;
 use jiff::{SignedDuration, Timestamp};
 use radiosonde_store::line::Line;
 
+mod clocks;
+mod critical;
+mod fold;
 mod links;
 mod span;
 
+pub(crate) use clocks::{Apart, Corrections};
+pub(crate) use critical::{CriticalPath, Share};
+pub(crate) use fold::{Fold, Folded};
 pub(crate) use links::{LinkedFrom, Linking, Source, TARGETS_MAX};
 use span::is_interrupted;
 pub(crate) use span::{INTERRUPTED, KEPT, Link, Moment, Span};
@@ -53,6 +59,8 @@ pub(crate) enum What {
     Moment(Moment),
     /// So much more than is shown of that.
     More(usize),
+    /// So many more of what stands before it.
+    Fold(Fold),
 }
 
 /// A span within its trace: their ids.
@@ -80,7 +88,7 @@ impl Story {
         self.nodes.iter().filter_map(|node| match &node.what {
             What::Span(span) => own_key(&span.line),
             What::Missing { trace_id, span_id } => Some((trace_id.clone(), span_id.clone())),
-            What::Line(_) | What::Moment(_) | What::More(_) => None,
+            What::Line(_) | What::Moment(_) | What::More(_) | What::Fold(_) => None,
         })
     }
 
@@ -360,8 +368,28 @@ fn cut_circles(parent_of: &mut [Option<usize>]) {
 pub(crate) const GUIDES_MAX: usize = 24;
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// A span: id, parent (empty for none), begin and end in milliseconds. Its name is the id up to `#`.
+    pub(crate) type Told<'a> = (&'a str, &'a str, i64, i64);
+
+    /// The lines of spans.
+    pub(crate) fn told(spans: &[Told<'_>]) -> Vec<Line> {
+        let line = |(id, parent, start, end): &Told<'_>| {
+            let at = |ms: i64| Timestamp::from_millisecond(1_759_744_800_000 + ms).unwrap();
+            let name = id.split('#').next().unwrap();
+            let text = format!(
+                r#"{{"ts":"{}","evt":"span","msg":"{name}","trace_id":"t","span_id":"{id}","meta":{{"name":"{name}","parent_span_id":"{parent}","start":"{}","duration_us":{}}}}}"#,
+                at(*end),
+                at(*start),
+                (end - start) * 1_000,
+            );
+            let text = text.replace(r#""parent_span_id":"","#, "");
+            Line::parse(text.as_bytes()).unwrap()
+        };
+        spans.iter().map(line).collect()
+    }
 
     fn span(id: &str, parent: Option<&str>, start_s: u32, us: u64) -> Line {
         let parent = parent.map(|id| format!(r#""parent_span_id":"{id}","#)).unwrap_or_default();
@@ -392,6 +420,7 @@ mod tests {
                     What::Span(span) if span.interrupted => format!("{}…", span.name),
                     What::Moment(moment) => format!("@{}", moment.name),
                     What::More(more) => format!("+{more}"),
+                    What::Fold(fold) => format!("+{} {}", fold.count, fold.name),
                     What::Span(span) => span.name.clone(),
                 };
                 format!("{}{name}", "  ".repeat(row.depth))

@@ -14,6 +14,7 @@ use radiosonde::http::server::ServerLayer;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
+use crate::fault::Fault;
 use crate::job::{self, Job, Kind};
 use crate::queue::Queue;
 use crate::rpc::{Answer, Question, SchedulerClient};
@@ -21,6 +22,8 @@ use crate::{Error, catalog, told};
 
 /// The longest that a caller may wait for the end of a job, in milliseconds.
 const WAIT_MS_MAX: u64 = 10_000;
+/// Frames that a job is said to have.
+const FRAMES: u32 = 40;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -99,6 +102,9 @@ async fn submit(State(api): State<Api>, Json(submission): Json<Submission>) -> R
     match publish(&api.queue, Job::new(job_id.clone(), kind, payload)) {
         Ok(()) => {
             catalog::job_submissions_total(&kind.label()).increment(1);
+            if Fault::LabelExplosion.is_planted() {
+                count_frames(kind);
+            }
             radiosonde::event!("job.submitted", kind = kind.as_str(), "submitted");
             (StatusCode::ACCEPTED, Json(Accepted { job_id })).into_response()
         }
@@ -107,6 +113,14 @@ async fn submit(State(api): State<Api>, Json(submission): Json<Submission>) -> R
             StatusCode::CONFLICT.into_response()
         }
         Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+/// What somebody thought to be a kind of job: each frame of it.
+fn count_frames(kind: Kind) {
+    for frame in 1..=FRAMES {
+        let label = catalog::JobType::new(&format!("{} frame {frame}", kind.as_str()));
+        catalog::job_submissions_total(&label).increment(1);
     }
 }
 

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod fault;
 mod job;
 mod platform;
 mod queue;

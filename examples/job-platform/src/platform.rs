@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 
+use crate::fault::{self, Fault};
 use crate::job::Kind;
 use crate::{Error, catalog, submit, told};
 
@@ -38,6 +39,9 @@ pub(crate) struct Options {
     /// How long a job may take, in milliseconds
     #[arg(long, default_value_t = 20_000)]
     limit_ms: u64,
+    /// What is wrong with the platform; repeat for several
+    #[arg(long, value_name = "FAULT")]
+    fault: Vec<Fault>,
 }
 
 /// A process of the platform.
@@ -124,6 +128,7 @@ impl Options {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(arguments).arg("--queue").arg(&self.queue).arg("--leash");
         command.env("RADIOSONDE_MACHINE_ID", &machine);
+        fault::plant(&self.fault, &mut command);
         if let Some(machines) = &self.machines {
             command.env("RADIOSONDE_DIR", machines.join(&machine));
         }
@@ -153,6 +158,7 @@ impl Options {
             let mut command = Command::new(std::env::current_exe()?);
             command.args(["submit", "--api", api, kind.as_str()]).kill_on_drop(true);
             command.env("RADIOSONDE_MACHINE_ID", "machine-client");
+            fault::plant(&self.fault, &mut command);
             if let Some(machines) = &self.machines {
                 command.env("RADIOSONDE_DIR", machines.join("machine-client"));
             }

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use radiosonde::Context;
 
+use crate::fault::Fault;
 use crate::job::Kind;
 use crate::{Error, told};
 
-/// How long the storage takes when it is well, and when it is not.
+/// How long the storage takes when it is well, when it is slow for everybody, and for one job.
 const STORAGE: Duration = Duration::from_millis(15);
+const FAULTY_STORAGE: Duration = Duration::from_millis(400);
 const SLOW_STORAGE: Duration = Duration::from_millis(1_500);
 /// Frames of a scene, and how long each takes.
 const FRAMES: u32 = 3;
@@ -63,7 +65,12 @@ async fn render(options: &Options) -> Result<(), Error> {
 /// Asks the storage, a service of somebody else's that is only pretended here.
 #[tracing::instrument(skip_all, fields(otel.name = "GET /scenes/{id}", otel.kind = "client", server.address = "storage.internal"))]
 async fn load_scene(kind: Kind) {
-    tokio::time::sleep(if kind == Kind::Slow { SLOW_STORAGE } else { STORAGE }).await;
+    let takes = match kind {
+        Kind::Slow => SLOW_STORAGE,
+        _ if Fault::SlowStorage.is_planted() => FAULTY_STORAGE,
+        _ => STORAGE,
+    };
+    tokio::time::sleep(takes).await;
 }
 
 /// Waits for something that does not come.

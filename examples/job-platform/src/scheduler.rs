@@ -121,7 +121,8 @@ impl Scheduler {
             // Beside the attempt that failed, not below it: all attempts hang on what scheduled them.
             job.sent_context().run(|| self.retry(lease, detail))
         } else {
-            let mut ended = job.clone();
+            // With the context of what ended it, for those who wait for the end.
+            let mut ended = job.clone().sent_from_here();
             ended.outcome = Some((outcome.to_owned(), detail.to_owned()));
             let result = job::outcome_label(outcome);
             catalog::job_runs_total(&job.kind.label(), result).increment(1);
@@ -171,6 +172,10 @@ impl Scheduler {
                 .find(&question.job_id)
                 .ok_or_else(|| Status::not_found("there is no such job"))?;
             if state == "ended" || Instant::now() >= until {
+                if state == "ended" {
+                    // It was not the waiting that took so long.
+                    radiosonde::add_link(&tracing::Span::current(), &job.sent_context());
+                }
                 let (outcome, detail) = job.outcome.unwrap_or_default();
                 return Ok(Answer {
                     state: state.to_owned(),

@@ -62,6 +62,12 @@ kept by another service) is shown as \"(missing span …)\"; one that was open w
 its process died has a bar of ▒ and no end; one that was given up is called
 cancelled. → names what a span links to, ← which other traces link to it. What is
 left out, lines below the level or sizes and ports of requests, is said at the end.
+
+◆ marks the critical path: walked back from the end, the child that finished last,
+what it waited for before that, and so on; a span that goes on behind its parent is
+on it where it decided the end. Of many alike below one span three are shown, and
+the others counted, of all rows the first 1,000: --all shows them. Bars stand where
+the clocks of their machines say; clocks that differ are told at the end.
 Runs are told apart as `radiosonde help correlate` says.
 
 Examples:
@@ -87,7 +93,10 @@ Examples:
 pub(super) const CORRELATE: &str =
     "One timeline of all four signals: spans with bars, and log lines, events and
 metric changes at their place in time; then the sums for each metric. Needs at
-least one of --job, --trace, --session, --worker, --machine.
+least one of --job, --trace, --session, --worker, --machine. Above it stands what
+happened (the named events), where the time went (◆, see `radiosonde help trace`),
+what failed first, and where to look next. Where it is from several services or
+machines, each row names its own.
 
 A job id that came back has several runs, each shown with its own time and sums,
 the newest last. One run is what shares a trace, overlaps in time, or follows

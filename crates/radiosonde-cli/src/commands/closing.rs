@@ -18,8 +18,9 @@ use crate::outcome::{Stop, again, quoted};
 use crate::render::Screen;
 use crate::render::line::short;
 use crate::render::text::{many, shown};
+use crate::render::time::duration;
 use crate::render::waterfall::Drawn;
-use crate::story::{self, Key, LinkedFrom, Story};
+use crate::story::{self, Apart, Key, LinkedFrom, Story};
 
 /// Log lines and events that fit in everything but their level.
 #[derive(Debug)]
@@ -79,6 +80,7 @@ pub(super) struct Closing {
     cut: bool,
     left_out: bool,
     has_missing: bool,
+    has_lines_left: bool,
 }
 
 impl Closing {
@@ -162,8 +164,46 @@ impl Closing {
 
     /// Of spans that are named in the stories and stand in no file of these directories.
     pub(super) fn missing_spans(&mut self, dirs: &[PathBuf]) {
-        let hint = unfiled::hint(dirs, Signal::Spans).filter(|_| self.has_missing);
-        self.sayings.extend(hint);
+        if self.has_missing {
+            let elsewhere = || {
+                "spans are missing: what another machine wrote may be in another directory, and --dir \
+                 can be repeated"
+                    .to_owned()
+            };
+            self.sayings.push(unfiled::hint(dirs, Signal::Spans).unwrap_or_else(elsewhere));
+        }
+    }
+
+    /// Of machines whose clocks do not agree.
+    pub(super) fn clocks_apart(&mut self, apart: Vec<Apart>) {
+        let more = apart.len().saturating_sub(APART_MAX) as u64;
+        self.sayings.extend(apart.into_iter().take(APART_MAX).map(|apart| {
+            let (behind, machine) = (shown(&apart.behind), shown(&apart.machine));
+            format!(
+                "the clock of {behind} is at least {} behind that of {machine}: spans there begin before \
+                 what caused them, or end after it; rows stand where their lines say",
+                duration(apart.us)
+            )
+        }));
+        self.sayings.extend((more > 0).then(|| format!("and of {}", many(more, "more pair"))));
+    }
+
+    /// Whether the story is too long, so that a path through it would be one through half of it.
+    pub(super) fn has_lines_left(&self) -> bool {
+        self.has_lines_left
+    }
+
+    /// Of a story that is too long.
+    pub(super) fn lines_left(&mut self, shown: usize, of: u64) {
+        self.has_lines_left = true;
+        self.sayings
+            .push(format!("only the newest {shown} of {of} lines are here: -n for another number"));
+    }
+
+    /// Of rows that were not printed.
+    pub(super) fn rows_left(&mut self, count: u64) {
+        let saying = || format!("{} not shown: --all shows them", lines(count, "more row"));
+        self.sayings.extend((count > 0).then(saying));
     }
 
     /// Of a row that was printed.
@@ -232,6 +272,9 @@ pub(super) struct Around {
     /// Where they are from.
     pub(super) dirs: Vec<PathBuf>,
 }
+
+/// Pairs of machines whose clocks are told of.
+const APART_MAX: usize = 3;
 
 /// `1 line is`, `4 lines are`.
 fn lines(count: u64, noun: &str) -> String {

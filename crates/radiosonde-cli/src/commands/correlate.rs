@@ -14,14 +14,16 @@ use crate::commands::closing::{Around, Below, Closing};
 use crate::commands::linked::Search;
 use crate::commands::metrics::Totals;
 use crate::commands::summary::Summary;
+use crate::commands::verdict::Verdict;
 use crate::commands::{print_stored, trace, unfiled};
 use crate::outcome::{Stop, conclude, quoted};
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
+use crate::render::places::Places;
 use crate::render::text::{many, shown};
-use crate::render::waterfall;
+use crate::render::waterfall::{self, View};
 use crate::runs;
-use crate::story::{self, Story};
+use crate::story::{self, Corrections, CriticalPath, Story};
 
 pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let select = &args.select;
@@ -38,6 +40,7 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
     let mut query = select.query(&[])?;
     // They belong to the process, whichever machine it is on, and not to this story.
     query.except_snapshots = !select.show.is_json();
+    bound(select, &mut query);
     let mut answer = query.run();
     trace::one_trace(&query, answer.lines.iter().filter_map(|line| line.trace_id.as_deref()))?;
 
@@ -47,6 +50,14 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
     let status = conclude(&query, &answer.reading, any);
     unfiled::tell(any, &query.dirs, Signal::Spans);
     Ok(status)
+}
+
+/// Keeps a story in memory that nobody would read: the newest lines of it, unless somebody said how many,
+/// or a program reads them.
+pub(super) fn bound(select: &Select, query: &mut Query) {
+    if !select.show.is_json() {
+        query.limit = query.limit.or(Some(LINES_MAX));
+    }
 }
 
 /// What to write where an id stands alone: it may be of anything.
@@ -90,6 +101,9 @@ pub(crate) fn print(
     let around = spans_around(select, &runs, reading)?;
     let search = Search::of(around.dirs.clone(), &runs, &around.of_run, reading);
     let mut closing = Closing::default();
+    if reading.matched > LINES_MAX as u64 && select.limit.is_none() {
+        closing.lines_left(LINES_MAX, reading.matched);
+    }
     closing.below_level(below, &runs, runs.len() == count);
     closing.looked_for_links(search);
     if let Some(job) = &select.job {
@@ -101,7 +115,7 @@ pub(crate) fn print(
             writeln!(out)?;
         }
         let story = (lines, context);
-        print_story(select, place.as_deref(), story, screen, &mut closing, out)?;
+        print_story((select, pick), place.as_deref(), story, screen, &mut closing, out)?;
     }
     closing.missing_spans(&around.dirs);
     closing.print(screen, out)
@@ -149,7 +163,7 @@ fn heading(
 
 /// Prints header, timeline and sums of some lines, with the spans around them.
 fn print_story(
-    select: &Select,
+    (select, pick): (&Select, &Pick),
     place: Option<&str>,
     (lines, context): (Vec<Line>, Vec<Line>),
     screen: Screen,
@@ -162,12 +176,25 @@ fn print_story(
     // Without lines there is nothing to print; callers have looked.
     let Some(mut story) = Story::new(lines, context) else { return Ok(()) };
     closing.link(&mut story);
-    summary.print(select, place, &story, screen, out)?;
+    let corrections = Corrections::of(&story);
+    closing.clocks_apart(corrections.apart());
+    let path = CriticalPath::of(&story, &corrections).filter(|_| !closing.has_lines_left());
+    let places = Places::of(&story).filter(|_| screen.width >= PLACES_WIDTH_MIN);
+    let verdict = Verdict::of(select, &story, path.as_ref(), places.as_ref());
+    if !pick.all {
+        story.fold(path.as_ref());
+    }
+    summary.print(select, place, &story, (screen, places.is_some()), out)?;
+    verdict.print(screen, out)?;
     writeln!(out)?;
-    for row in waterfall::rows(&story, summary.ids(), screen) {
+    let view = View { ids: summary.ids(places.is_some()), path, places };
+    let mut rows = waterfall::rows(&story, &view, screen);
+    let rows_max = if pick.all { usize::MAX } else { ROWS_MAX };
+    for row in rows.by_ref().take(rows_max) {
         closing.row(&row);
         writeln!(out, "{}", row.text)?;
     }
+    closing.rows_left(rows.len() as u64);
     if !totals.is_empty() {
         writeln!(out, "\n{}", screen.paint.with(color::NAME, "metrics, summed"))?;
         closing.cut(totals.print(screen, out)?);
@@ -234,6 +261,13 @@ fn spans_around(
 const TRACE_DIGITS: usize = 32;
 /// Runs shown unless more are asked for.
 const RUNS_MAX: usize = 3;
+/// Lines a story is made of unless somebody says how many.
+const LINES_MAX: usize = 50_000;
+/// Rows of a story shown unless all are asked for: what is more nobody reads from top to bottom.
+const ROWS_MAX: usize = 1_000;
+/// Columns of a screen that has one for the places; on a smaller one rows say where they come from where it
+/// changes.
+const PLACES_WIDTH_MIN: usize = 80;
 /// The spans around a story are a detail; a trace of a million spans must not fill the memory for it.
 const CONTEXT_SPANS_MAX: usize = 50_000;
 /// With more traces than that, what other jobs did below a job is not looked for.

@@ -17,6 +17,7 @@ mod summary;
 mod top;
 mod trace;
 mod unfiled;
+mod verdict;
 
 use std::io::Write;
 

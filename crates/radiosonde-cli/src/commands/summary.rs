@@ -27,6 +27,8 @@ pub(super) struct Summary {
     unsampled: BTreeSet<String>,
     /// Every value of each id, by its word.
     ids: BTreeMap<&'static str, BTreeSet<String>>,
+    /// The workers of each machine.
+    workers: BTreeMap<Option<String>, BTreeSet<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -66,6 +68,10 @@ impl Summary {
             if line.is_span() && line.meta.text(story::KEPT).is_some() {
                 summary.unsampled.extend(line.trace_id.clone());
             }
+            if let Some(worker) = &line.worker_id {
+                let workers = summary.workers.entry(line.machine_id.clone()).or_default();
+                let _ = workers.insert(worker.clone());
+            }
             for (word, id) in [
                 ("job", &line.job_id),
                 ("machine", &line.machine_id),
@@ -82,15 +88,18 @@ impl Summary {
     }
 
     /// Ids that differ between the lines are worth a word on each.
-    pub(super) fn ids(&self) -> Ids {
+    /// Where each row names its place, service and machine are told there.
+    pub(super) fn ids(&self, has_places: bool) -> Ids {
         let several = |word| self.ids.get(word).is_some_and(|ids| ids.len() > 1);
         Ids {
             job: several("job"),
-            machine: several("machine"),
-            service: self.services.len() > 1,
+            machine: several("machine") && !has_places,
+            service: self.services.len() > 1 && !has_places,
             session: several("session"),
             trace: several("trace"),
-            worker: several("worker"),
+            // A machine of one worker tells which it is.
+            worker: several("worker")
+                && (!has_places || self.workers.values().any(|workers| workers.len() > 1)),
         }
     }
 
@@ -108,7 +117,7 @@ impl Summary {
         select: &Select,
         place: Option<&str>,
         story: &Story,
-        screen: Screen,
+        (screen, has_places): (Screen, bool),
         out: &mut dyn Write,
     ) -> Result<(), Stop> {
         let paint = screen.paint;
@@ -127,7 +136,7 @@ impl Summary {
             };
             title.push(format!("{word} {}", paint.with(color::NAME, &shown(id))));
         }
-        title.extend(some(&self.services));
+        title.extend(some(&self.services).filter(|_| !has_places));
         title.push(time::range(story.start, story.end));
         writeln!(out, "{}", screen.fold(&title, " · "))?;
 
@@ -158,7 +167,7 @@ impl Summary {
         let asked: Vec<&str> = subjects.iter().map(|(word, _)| *word).collect();
         let rest: Vec<String> = ["job", "trace", "session", "worker", "machine"]
             .into_iter()
-            .filter(|word| !asked.contains(word))
+            .filter(|word| !(asked.contains(word) || has_places && *word == "machine"))
             .filter_map(|word| Some(paint.dim(&format!("{word} {}", self.told(word)?))))
             .collect();
         if !rest.is_empty() {

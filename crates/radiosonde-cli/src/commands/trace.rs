@@ -28,6 +28,8 @@ pub(crate) fn run(args: &TraceArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     spans.level = None;
     let mut events = select.query(&[Signal::Events])?;
     events.level = select.level.or(Some(Level::Warning));
+    correlate::bound(&select, &mut spans);
+    correlate::bound(&select, &mut events);
     let mut answer = spans.run();
     let found = events.run();
     answer.lines.extend(found.lines);

@@ -3,8 +3,10 @@
 pub(crate) mod attributes;
 pub(crate) mod color;
 pub(crate) mod fields;
+pub(crate) mod labels;
 pub(crate) mod line;
 pub(crate) mod metric;
+pub(crate) mod places;
 pub(crate) mod spark;
 pub(crate) mod table;
 pub(crate) mod text;

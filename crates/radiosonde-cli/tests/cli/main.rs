@@ -29,6 +29,7 @@ mod shapes;
 mod spans;
 mod spool;
 mod stats;
+mod story;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod top;

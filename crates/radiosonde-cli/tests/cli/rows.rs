@@ -92,34 +92,48 @@ fn what_was_given_up_does_not_look_like_a_success() {
 }
 
 #[test]
-fn where_a_trace_enters_another_machine_the_row_names_it() {
+fn each_row_of_several_services_or_machines_names_its_own() {
     let of = |service: &str, machine: &str, id: &str, parent: &str| {
         let keys = format!(r#""service":"{service}","machine_id":"{machine}","#);
         span(id, parent, &format!("span {id}"), &keys, "")
     };
-    let order = of("shop", "web-1", "a", "");
-    let other_machine = [of("shop", "web-2", "b", "a"), of("shop", "web-2", "c", "b")];
-    let other_service = of("packing", "web-2", "d", "b");
-    let both = of("packing", "web-2", "e", "a");
-    let rows = |spans: &[String]| {
-        let dir = Dir::empty();
+    let all = [
+        of("shop", "web-1", "a", ""),
+        of("shop", "web-2", "b", "a"),
+        of("shop", "web-2", "c", "b"),
+        of("packing", "web-2", "d", "b"),
+    ];
+    let log = r#"{"ts":"2025-10-06T11:50:00.999500Z","level":"error","evt":"log","msg":"no paper","service":"packing","machine_id":"web-2","trace_id":"TRACE","span_id":"d"}"#;
+    let dir = Dir::empty();
+    dir.write("events-2025-10-06.jsonl", lines(&[log.replace("TRACE", TRACE)]));
+    // The word behind the time of each row that ends like this.
+    let places = |spans: &[String], rows: &[(&str, &str)]| {
         dir.write("spans-2025-10-06.jsonl", lines(spans));
-        dir.run("trace 0e").exits(0)
+        let ran = dir.run("trace 0e").exits(0);
+        for (end, place) in rows {
+            let row = ran.out.lines().rfind(|row| row.ends_with(end)).unwrap();
+            assert_eq!(row.split_whitespace().nth(1), Some(*place), "{row}");
+        }
+        ran
     };
-    let [first, second] = other_machine.clone();
-    let all = rows(&[order.clone(), first, second, other_service, both]);
-    let _ = all.prints(&[
-        "span a  in shop on web-1\n",
-        "span b  on web-2\n",
-        "span c\n",
-        "span d  in packing\n",
-        "span e  in packing on web-2\n",
-    ]);
-    let [first, second] = other_machine;
-    let one_service = rows(&[order.clone(), first, second]);
-    let _ = one_service.prints(&["span a  on web-1\n", "span b  on web-2\n", "span c\n"]);
-    let one_machine = rows(&[order, of("packing", "web-1", "b", "a")]);
-    let _ = one_machine.prints(&["span a  in shop\n", "span b  in packing\n"]);
+    let several = [
+        ("span a", "shop@1"),
+        ("span b", "shop@2"),
+        ("span c", "shop@2"),
+        ("span d", "packing"),
+        ("no paper", "packing"),
+    ];
+    let _ = places(&all, &several)
+        .prints(&["from    packing on web-2, shop on web-1 and web-2\n"])
+        .omits(&["machine=", "in shop"]);
+    dir.write("events-2025-10-06.jsonl", "");
+    let one_service = places(&all[..3], &[("span a", "1"), ("span b", "2"), ("span c", "2")]);
+    let _ = one_service.prints(&["from    shop on web-1 and web-2\n"]);
+    let one_machine = [all[1].clone(), all[3].clone()];
+    let _ = places(&one_machine, &[("span b", "shop"), ("span d", "packing")]);
+    // Where all is of one place, it stands above.
+    let one = places(&all[1..3], &[]).omits(&["from ", "@"]);
+    assert!(one.out.contains(" · shop · "), "{}", one.out);
 }
 
 #[test]
@@ -148,6 +162,40 @@ fn on_terminal(dir: &Dir, args: &str, columns: u16) -> String {
     crate::terminal::run(command(&args.split(' ').collect::<Vec<_>>()), columns)
 }
 
+#[test]
+fn a_worker_is_named_where_its_machine_does_not_tell_it() {
+    let of = |id: &str, parent: &str, machine: &str, worker: &str| {
+        let keys = format!(r#""service":"w","machine_id":"{machine}","worker_id":"{worker}","#);
+        span(id, parent, &format!("span {id}"), &keys, "")
+    };
+    let dir = Dir::empty();
+    let each = [of("a", "", "m-1", "w-1"), of("b", "a", "m-2", "w-2")];
+    dir.write("spans-2025-10-06.jsonl", lines(&each));
+    let _ = dir.run("trace 0e").exits(0).omits(&["worker="]).prints(&["worker w-1, w-2"]);
+    let two = [each.to_vec(), vec![of("c", "a", "m-2", "w-3")]].concat();
+    dir.write("spans-2025-10-06.jsonl", lines(&two));
+    let _ = dir.run("trace 0e").exits(0).prints(&["span c  worker=w-3\n"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_without_room_for_the_places_has_them_where_they_change() {
+    let of = |service: &str, id: &str, parent: &str| {
+        let keys = format!(r#""service":"{service}","machine_id":"m-{id}","#);
+        span(id, parent, &format!("span {id}"), &keys, "")
+    };
+    let dir = Dir::empty();
+    let spans = [of("shop", "a", ""), of("packing", "b", "a"), of("packing", "b", "b")];
+    dir.write("spans-2025-10-06.jsonl", lines(&spans));
+    let text = on_terminal(&dir, "trace 0e", 79);
+    for row in ["span a  in shop on m-a\n", "span b  in packing on m-b\n"] {
+        assert!(text.contains(row), "no {row:?} in:\n{text}");
+    }
+    let text = on_terminal(&dir, "trace 0e", 80);
+    assert!(text.contains("from    packing on m-b, shop on m-a\n"), "{text}");
+    assert!(text.lines().all(|row| row.chars().count() <= 80), "{text}");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_narrow_terminal_shows_what_tells_two_requests_apart() {
@@ -162,7 +210,7 @@ fn a_narrow_terminal_shows_what_tells_two_requests_apart() {
     let spans = [
         order,
         client("b", host, "/items/7"),
-        client("c", host, "/items/8?all=1"),
+        client("c", host, "/items/8?a=1"),
         client("d", host, ""),
     ];
     let dir = Dir::empty();
@@ -171,7 +219,7 @@ fn a_narrow_terminal_shows_what_tells_two_requests_apart() {
     assert!(text.lines().all(|row| row.chars().count() <= 80), "{text}");
     for row in [
         " GET  200  client  url.full=…/items/7\n",
-        " GET  200  client  url.full=\"…/items/8?all=1\"\n",
+        " GET  200  client  url.full=\"…/items/8?a=1\"\n",
     ] {
         assert!(text.contains(row), "no {row:?} in:\n{text}");
     }

@@ -85,10 +85,26 @@ fn told_in_order(directories: &[PathBuf], trace: &str) {
     let arguments = ["correlate", "--job", "job-1702", "--color", "never"];
     let (story, status) = radiosonde(&[&arguments[..], &dirs(directories)].concat());
     assert_eq!(status, 0, "{story}");
-    let head = story.lines().next().unwrap();
-    assert!(head.contains("job-1702") && head.contains("scheduler"), "{head}");
-    assert!(story.contains(trace), "{story}");
-    let mut rest = &*story;
+    let (head, tree) = story.split_once("\n\n").unwrap();
+    for told in [
+        "job job-1702 · ",
+        trace,
+        "from    api on machine-api, ",
+        "scheduler on machine-scheduler, ",
+        "events  job.submitted → job.taken → job.retried → job.taken → scene.rendered → job.finished\n",
+        "time    critical path ◆: submit job → ",
+        "render: out of texture memory; 1 more error after it\n",
+        "next    radiosonde logs --machine machine-worker-",
+    ] {
+        assert!(head.contains(told), "no {told:?} in {head}");
+    }
+    // Whoever looks at a row sees whose it is.
+    let services = ["submit", "api", "scheduler", "worker", "render"];
+    for row in tree.lines().take_while(|row| !row.is_empty()) {
+        let place = row.split_whitespace().nth(1).unwrap();
+        assert!(services.iter().any(|service| place.starts_with(service)), "{row}");
+    }
+    let mut rest = tree;
     for next in [
         "submit job",
         "POST /jobs",

@@ -11,4 +11,6 @@ mod jobs;
 mod killed;
 #[cfg(target_os = "linux")]
 mod pages;
+#[cfg(target_os = "linux")]
+mod planted;
 mod world;

@@ -11,8 +11,13 @@ use crate::world::{Platform, radiosonde};
 
 /// Every line of its `sh` blocks is a question to the platform.
 const COOKBOOK: &str = "docs/query-cookbook.md";
-const PAGES: [&str; 4] =
-    [COOKBOOK, "docs/debugging.md", "docs/information-flow.md", "examples/job-platform/README.md"];
+const PAGES: [&str; 5] = [
+    COOKBOOK,
+    "docs/debugging.md",
+    "docs/finding-faults.md",
+    "docs/information-flow.md",
+    "examples/job-platform/README.md",
+];
 /// The trace of job-1703 on the pages.
 const TRACE: &str = "730383aad796c58825901b9ea2fe002c";
 /// Questions of the cookbook that have no answer here, as it says.
@@ -111,14 +116,16 @@ fn six_jobs(platform: &Platform) -> String {
 }
 
 /// Asks as the page does, in the folder of the platform. `None` when a program for it is missing.
-fn ask(command: &str, folder: &Path, trace: &str) -> Option<(String, i32)> {
+pub(crate) fn ask(command: &str, folder: &Path, trace: &str) -> Option<(String, i32)> {
     let command = command.replace(TRACE, trace).replace(&TRACE[..8], &trace[..8]);
     let (question, rest) = match command.split_once(" | ") {
         Some((question, rest)) if question.starts_with("radiosonde ") => (question, Some(rest)),
         None if command.starts_with("radiosonde ") => (&*command, None),
         _ => return shell(&command, folder, ""),
     };
-    let mut words: Vec<&str> = question.split_whitespace().skip(1).collect();
+    // What stands in quotes has no spaces in it.
+    let words = question.split_whitespace().skip(1).map(|word| word.trim_matches('\''));
+    let mut words: Vec<&str> = words.collect();
     // The page has other directories than the test.
     while let Some(place) = words.iter().position(|word| *word == "--dir") {
         words.drain(place..=place + 1);
@@ -167,13 +174,13 @@ fn is_there(program: &str) -> bool {
     false
 }
 
-fn page(name: &str) -> String {
+pub(crate) fn page(name: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     fs::read_to_string(root.join(name)).unwrap()
 }
 
 /// Blocks of code in a language.
-fn blocks<'p>(page: &'p str, language: &str) -> impl Iterator<Item = &'p str> {
+pub(crate) fn blocks<'p>(page: &'p str, language: &str) -> impl Iterator<Item = &'p str> {
     let fences = page.split("```").skip(1).step_by(2);
     let start = format!("{language}\n");
     fences.filter_map(move |block| block.strip_prefix(&*start))

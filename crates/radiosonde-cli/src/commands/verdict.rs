@@ -1,0 +1,248 @@
+//! What stands between header and timeline: what somebody who has read nothing else wants to know first.
+//! What happened, where the time went, what failed, and where to look next.
+
+use std::io::Write;
+
+use jiff::{SignedDuration, Timestamp};
+use radiosonde_store::{Level, Line};
+
+use crate::args::Select;
+use crate::outcome::{Stop, again, quoted};
+use crate::render::Screen;
+use crate::render::color;
+use crate::render::places::Places;
+use crate::render::text::{many, shown};
+use crate::render::time::{clock, duration};
+use crate::render::waterfall::CRITICAL;
+use crate::story::{CriticalPath, Share, Story, What};
+
+/// The lines of it, each with its word.
+#[derive(Debug, Default)]
+pub(super) struct Verdict(Vec<(&'static str, Vec<String>, &'static str)>);
+
+impl Verdict {
+    /// Of a story whose places are named, where it has several.
+    pub(super) fn of(
+        select: &Select,
+        story: &Story,
+        path: Option<&CriticalPath>,
+        places: Option<&Places>,
+    ) -> Self {
+        let mut verdict = Self::default();
+        verdict.say("from", places.map(Places::told).unwrap_or_default(), ", ");
+        let happened = happened(story);
+        if happened.len() > 1 {
+            verdict.say("events", happened, " → ");
+        }
+        if let Some(path) = path {
+            verdict.say("time", time(story, path), ", ");
+        }
+        if let Some(failure) = Failure::first(story) {
+            verdict.say("error", vec![failure.told()], "");
+            verdict.say("next", failure.next(select).into_iter().collect(), "");
+        }
+        verdict
+    }
+
+    fn say(&mut self, word: &'static str, parts: Vec<String>, between: &'static str) {
+        if !parts.is_empty() {
+            self.0.push((word, parts, between));
+        }
+    }
+
+    pub(super) fn print(self, screen: Screen, out: &mut dyn Write) -> Result<(), Stop> {
+        for (word, parts, between) in self.0 {
+            let style = if word == "error" { color::BAD } else { color::NAME };
+            let text = screen.wrap(&parts.join(between), WORD_WIDTH);
+            let pad = " ".repeat(WORD_WIDTH - word.len());
+            writeln!(out, "{}{pad}{text}", screen.paint.with(style, word))?;
+        }
+        Ok(())
+    }
+}
+
+/// The names of the events, in their order: `job.submitted`, `job.taken`, `job.retried (2)`.
+fn happened(story: &Story) -> Vec<String> {
+    let mut events: Vec<&Line> = story
+        .nodes
+        .iter()
+        .filter_map(|node| match &node.what {
+            What::Line(line) => Some(line),
+            _ => None,
+        })
+        .filter(|line| !line.is_metric() && !NO_STEPS.contains(&line.evt.as_str()))
+        .collect();
+    events.sort_by_key(|line| line.ts);
+    let mut names: Vec<(&str, u64)> = Vec::new();
+    for line in events {
+        match names.last_mut() {
+            Some((name, count)) if *name == line.evt => *count += 1,
+            _ => names.push((&line.evt, 1)),
+        }
+    }
+    let told = |(name, count): &(&str, u64)| match count {
+        1 => shown(name),
+        _ => format!("{} ({count})", shown(name)),
+    };
+    let between = names.len().saturating_sub(EVENTS_FIRST + EVENTS_LAST);
+    if between < 2 {
+        return names.iter().map(told).collect();
+    }
+    let first = names[..EVENTS_FIRST].iter().map(told);
+    let last = names[names.len() - EVENTS_LAST..].iter().map(told);
+    first.chain([format!("… {between} more …")]).chain(last).collect()
+}
+
+/// Where the time went: `critical path ◆: ingest → fetch (412 ms, 61 %)`, and whatever else has a part
+/// of it that counts.
+fn time(story: &Story, path: &CriticalPath) -> Vec<String> {
+    let percent = |us: u64| us.saturating_mul(100) / path.total_us.max(1);
+    let told = |share: &Share, is_first: bool| {
+        let service = service(story, share.node).filter(|_| {
+            path.shares.iter().any(|other| {
+                other.is_wait == share.is_wait
+                    && other.node != share.node
+                    && name(story, other.node) == name(story, share.node)
+            })
+        });
+        let service = service.map(|service| format!(" in {service}")).unwrap_or_default();
+        let name = match (is_first, share.is_wait) {
+            (true, false) => chain(story, path, share.node),
+            (_, true) => format!("waiting for {}", name(story, share.node)),
+            (false, false) => name(story, share.node),
+        };
+        let times = if share.times > 1 { format!(" in {}", share.times) } else { String::new() };
+        format!("{name}{service} ({}{times}, {} %)", duration(share.us), percent(share.us))
+    };
+    let counts = |share: &&Share| percent(share.us) >= PERCENT_MIN;
+    let mut shares = path.shares.iter().take(SHARES_MAX).filter(counts);
+    let Some(first) = shares.next() else { return Vec::new() };
+    let first = format!("critical path {CRITICAL}: {}", told(first, true));
+    [first].into_iter().chain(shares.map(|share| told(share, false))).collect()
+}
+
+/// The names from the outermost span on the path to this one; what is between the first and the last
+/// few is left out.
+fn chain(story: &Story, path: &CriticalPath, node: usize) -> String {
+    let mut names = Vec::new();
+    let mut above = Vec::new();
+    for row in story.rows() {
+        above.truncate(row.depth);
+        above.push(row.node);
+        if row.node == node {
+            names = above.iter().copied().filter(|node| path.has(*node)).collect();
+            break;
+        }
+    }
+    let told =
+        |nodes: &[usize]| -> Vec<String> { nodes.iter().map(|node| name(story, *node)).collect() };
+    let names = match names.len() {
+        ..=CHAIN_MAX => told(&names),
+        many => {
+            let mut some = told(&names[..1]);
+            some.push("…".to_owned());
+            some.extend(told(&names[many - (CHAIN_MAX - 2)..]));
+            some
+        }
+    };
+    names.join(" → ")
+}
+
+fn name(story: &Story, node: usize) -> String {
+    match &story.nodes[node].what {
+        What::Span(span) => shown(&span.name),
+        _ => String::new(),
+    }
+}
+
+fn service(story: &Story, node: usize) -> Option<String> {
+    match &story.nodes[node].what {
+        What::Span(span) => span.line.service.as_deref().map(shown),
+        _ => None,
+    }
+}
+
+/// What went wrong first.
+struct Failure<'a> {
+    line: &'a Line,
+    at: Timestamp,
+    what: String,
+    /// All there are.
+    count: u64,
+}
+
+impl<'a> Failure<'a> {
+    /// The first span that failed or was interrupted; where none did, the first line that is an error. A
+    /// failure is passed on outwards, so that the first to end is the one it began in.
+    fn first(story: &'a Story) -> Option<Self> {
+        let mut spans: Vec<Self> = Vec::new();
+        let mut lines: Vec<Self> = Vec::new();
+        for node in &story.nodes {
+            match &node.what {
+                What::Span(span) if !span.context && (span.failed || span.interrupted) => {
+                    let open = SignedDuration::from_micros(
+                        i64::try_from(span.duration_us).unwrap_or(i64::MAX),
+                    );
+                    let at = node.at.checked_add(open).unwrap_or(node.at);
+                    let message = match (&span.status_message, span.interrupted) {
+                        (_, true) => ": open when its process died".to_owned(),
+                        (Some(message), _) => format!(": {}", shown(message)),
+                        (None, _) => String::new(),
+                    };
+                    let what = format!("{}{message}", shown(&span.name));
+                    spans.push(Self { line: &span.line, at, what, count: 0 });
+                }
+                What::Line(line) if line.level >= Some(Level::Error) && !line.is_metric() => {
+                    let what = line.msg.as_deref().filter(|msg| !msg.is_empty());
+                    let what = shown(what.unwrap_or(&line.evt));
+                    lines.push(Self { line, at: line.ts, what, count: 0 });
+                }
+                _ => {}
+            }
+        }
+        let found = if spans.is_empty() { lines } else { spans };
+        let count = found.len() as u64;
+        let first = found.into_iter().min_by_key(|failure| failure.at)?;
+        Some(Self { count, ..first })
+    }
+
+    /// `12:53:53.071 in render on machine-worker-2: render: the scene has no camera; 5 more errors`
+    fn told(&self) -> String {
+        let of = |word: &str, id: &Option<String>| {
+            id.as_deref().map(|id| format!(" {word} {}", shown(id))).unwrap_or_default()
+        };
+        let place = of("in", &self.line.service) + &of("on", &self.line.machine_id);
+        let more = match self.count - 1 {
+            0 => String::new(),
+            more => format!("; {} after it", many(more, "more error")),
+        };
+        format!("{}{place}: {}{more}", clock(self.at), self.what)
+    }
+
+    /// A command for what else went wrong there at that time, which the story has not.
+    fn next(&self, select: &Select) -> Option<String> {
+        let machine = self.line.machine_id.as_deref().filter(|_| select.machine.is_none())?;
+        let second = |ts: Timestamp| ts.as_second();
+        let since = Timestamp::from_second(second(self.at).saturating_sub(AROUND_S)).ok()?;
+        let until = Timestamp::from_second(second(self.at).saturating_add(AROUND_S)).ok()?;
+        let machine = quoted(&shown(machine));
+        let command =
+            format!("logs --machine {machine} --level warning --since {since} --until {until}");
+        Some(format!("{}   (what else went wrong there then)", again(&command, &select.dir)))
+    }
+}
+
+/// Lines that are no step of what happened: what was logged, and heartbeats.
+const NO_STEPS: [&str; 4] = ["", "log", "machine.status", "worker.status"];
+/// Columns of the words before the lines.
+const WORD_WIDTH: usize = 8;
+/// Names of events that are told, from both ends.
+const EVENTS_FIRST: usize = 5;
+const EVENTS_LAST: usize = 5;
+/// Parts of the path that are told, and how large they are at least, in hundredths.
+const SHARES_MAX: usize = 3;
+const PERCENT_MIN: u64 = 5;
+/// Names of a chain.
+const CHAIN_MAX: usize = 5;
+/// Seconds before and after an error in which it is worth looking around.
+const AROUND_S: i64 = 10;
