@@ -8,6 +8,7 @@ mod coverage;
 mod doctor;
 mod drain;
 mod drained;
+mod equal;
 mod fixture;
 mod found;
 mod hostile;
