@@ -10,7 +10,7 @@ pub(super) enum Ask {
     /// The lines of a job.
     Job,
     /// Of it, those at least this severe.
-    JobErrors,
+    JobInfo,
     /// The lines of a trace.
     Trace,
     /// The lines of the traces whose id begins so.
@@ -43,7 +43,7 @@ const SLOW_MS: u32 = 8_185;
 impl Ask {
     pub(super) const ALL: [Ask; 11] = [
         Ask::Job,
-        Ask::JobErrors,
+        Ask::JobInfo,
         Ask::Trace,
         Ask::Prefix,
         Ask::Session,
@@ -59,7 +59,7 @@ impl Ask {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Ask::Job => "job",
-            Ask::JobErrors => "job_errors",
+            Ask::JobInfo => "job_info",
             Ask::Trace => "trace",
             Ask::Prefix => "prefix",
             Ask::Session => "session",
@@ -76,7 +76,7 @@ impl Ask {
     pub(super) fn words(self, of: &Subject) -> Vec<String> {
         let words: &[&str] = match self {
             Ask::Job => &["--job", &of.job],
-            Ask::JobErrors => &["--job", &of.job, "--level", "error"],
+            Ask::JobInfo => &["--job", &of.job, "--level", "info"],
             Ask::Trace => &["--trace", &of.trace],
             Ask::Prefix => &["--trace", &of.trace[..PREFIX_DIGITS]],
             Ask::Session => &["--session", &of.session],
@@ -96,9 +96,9 @@ impl Ask {
         let time = |text: &str| text.parse().ok();
         match self {
             Ask::Job => query.job = Some(of.job.clone()),
-            Ask::JobErrors => {
+            Ask::JobInfo => {
                 query.job = Some(of.job.clone());
-                query.level = Some(Level::Error);
+                query.level = Some(Level::Info);
             }
             Ask::Trace => query.traces = vec![of.trace.clone()],
             Ask::Prefix => query.traces = vec![of.trace[..PREFIX_DIGITS].to_owned()],
@@ -125,7 +125,7 @@ impl Ask {
             Ask::Errors => vec![member("level", "error"), member("level", "critical")],
             Ask::Evt => vec![member("evt", EVT)],
             Ask::Machine => vec![member("machine_id", &of.machine)],
-            Ask::JobErrors | Ask::Window | Ask::Slow | Ask::Newest => return None,
+            Ask::JobInfo | Ask::Window | Ask::Slow | Ask::Newest => return None,
         })
     }
 
@@ -136,7 +136,7 @@ impl Ask {
         let is_error = ".level == \"error\" or .level == \"critical\"";
         Some(match self {
             Ask::Job => format!(".job_id == \"{job}\""),
-            Ask::JobErrors => format!(".job_id == \"{job}\" and ({is_error})"),
+            Ask::JobInfo => format!(".job_id == \"{job}\" and .level != \"debug\""),
             Ask::Trace => format!(".trace_id == \"{trace}\""),
             Ask::Prefix => format!(".trace_id | startswith(\"{prefix}\")"),
             Ask::Session => format!(".session_id == \"{session}\""),

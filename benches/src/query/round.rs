@@ -39,10 +39,9 @@ pub(super) fn run(round: &Round) -> Result<Measured, String> {
         if is_cold {
             measure::forget(&files)?;
         }
-        let (spent, found) = tool.answer(&task, &output)?;
+        let (spent, found) = tool.answer(&task, &output, number == 0)?;
         looked = found;
         if number == 0 {
-            // Later ones begin with what is read below in memory.
             rss = spent.rss_max_bytes;
         }
         if let Some(shape) = tool.shape() {
@@ -110,7 +109,7 @@ pub(super) fn equal(round: &Round) -> Result<Measured, String> {
                 continue;
             }
             let task = Task { ask, form: *form, data: &data, subject: &subject };
-            let compared = tool.answer(&task, &output).and_then(|_| {
+            let compared = tool.answer(&task, &output, false).and_then(|_| {
                 reference::compare(
                     &output,
                     super::reference::Shape::LinesByTime,

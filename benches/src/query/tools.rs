@@ -118,11 +118,16 @@ impl Tool {
         }
     }
 
-    /// Answers once, into a file.
+    /// Answers once, into a file. Of programs the memory is known when they are watched.
     ///
     /// # Errors
     /// A program that fails, and a question it cannot be asked.
-    pub(super) fn answer(self, task: &Task<'_>, output: &Path) -> Result<(Spent, Looked), String> {
+    pub(super) fn answer(
+        self,
+        task: &Task<'_>,
+        output: &Path,
+        watched: bool,
+    ) -> Result<(Spent, Looked), String> {
         let mut looked = Looked::default();
         let spent = match self {
             Tool::Library => measure::here(|| library(task, output).map(|found| looked = found))?,
@@ -130,7 +135,7 @@ impl Tool {
                 let files = task.data.files(task.form)?;
                 measure::here(|| measure::read(&files))?
             }
-            _ => measure::programs(self.commands(task)?, output)?,
+            _ => measure::programs(self.commands(task)?, output, watched)?,
         };
         let rss_max_bytes = match self {
             Tool::Library | Tool::Read => process::resident_max_bytes() as f64,
