@@ -60,11 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     let mut tables: Vec<Table> = Vec::new();
     let mut wrong = Vec::new();
     each(options, &prepared, &results, &mut |workload, series| {
-        let mut rows = rows(workload, series)?;
-        for row in &mut rows {
-            row.version =
-                prepared.version(row.candidate).map_or_else(|| row.version.clone(), str::to_owned);
-        }
+        let rows = with_versions(rows(workload, series)?, &prepared);
         wrong.extend(complaints(workload, &rows));
         match suite.layout {
             Layout::Cells if workload.unit == table::PERCENT => {
@@ -164,6 +160,16 @@ fn prepare(options: &Options) -> Result<Prepared, String> {
     let prepared = prepare(size, &names)?;
     prepared.missing.iter().for_each(|(name, why)| println!("{name}: not measured, {why}"));
     Ok(prepared)
+}
+
+/// The rows of programs from outside with the versions that were found.
+fn with_versions(mut rows: Vec<Row>, prepared: &Prepared) -> Vec<Row> {
+    for row in &mut rows {
+        if let Some(version) = prepared.version(row.candidate) {
+            version.clone_into(&mut row.version);
+        }
+    }
+    rows
 }
 
 /// A sentence for each candidate of a workload that there is not.

@@ -3,7 +3,7 @@
 use super::ask::Ask;
 use super::data::Data;
 use super::measure::{self, Spent};
-use super::reference;
+use super::reference::{self, Shape};
 use super::tools::{Looked, Task, Tool};
 use super::{EVERYWHERE, PlanOf, plan};
 use crate::harness::{Measured, Round, stats};
@@ -15,9 +15,18 @@ const ASKS_MAX: usize = 15;
 const ASKS_COLD: usize = 3;
 /// Of what answers faster than this, the first answer is not counted: it pays for loading the program.
 const QUICK_MS: f64 = 100.0;
-/// The least share of the bytes, as the program itself counts what it reads, that must come from the disk
-/// where nothing of the files is to be in memory.
-const COLD_SHARE: f64 = 0.5;
+/// Where nothing of the files is to be in memory, at least this much comes from the disk: the end of an
+/// index, or the beginning of a file.
+const LEAST_COLD_BYTES: f64 = 4096.0;
+const MEBIBYTE: f64 = 1_048_576.0;
+
+/// What came of asking again and again.
+struct Asked {
+    counted: Vec<Spent>,
+    rss_max_bytes: f64,
+    lines: u64,
+    looked: Looked,
+}
 
 /// One round of a workload with a figure.
 pub(super) fn run(round: &Round) -> Result<Measured, String> {
@@ -26,71 +35,77 @@ pub(super) fn run(round: &Round) -> Result<Measured, String> {
     let PlanOf { ask, form, is_cold, per_gb, tools } = plan(workload).ok_or("no such workload")?;
     let tool = tools.iter().find(|tool| tool.as_str() == candidate).ok_or("no such candidate")?;
     let task = Task { ask, form: tool.form(form), data: &data, subject: &data.subject()? };
-    let files = data.files(task.form)?;
-    let bytes = data.line_bytes(task.form)?;
+    let asked = again_and_again(*tool, &task, is_cold, round)
+        .map_err(|wrong| format!("{candidate} at {workload}: {wrong}"))?;
+    let gigabytes = data.line_bytes(task.form)? as f64 / 1e9;
+    let unit = if per_gb { gigabytes } else { 1.0 };
+    let median = |of: fn(&Spent) -> f64| {
+        let figures: Vec<f64> = asked.counted.iter().map(of).collect();
+        stats::median(&figures).unwrap_or_default()
+    };
+    let mut figures = vec![
+        ("cpu_ms", median(|spent| spent.cpu_ms) / unit),
+        ("rss_max_bytes", asked.rss_max_bytes),
+        ("gb", gigabytes),
+        ("lines", asked.lines as f64),
+    ];
+    if is_cold {
+        figures.push(("disk_mib", median(|spent| spent.disk_bytes) / MEBIBYTE));
+    }
+    if *tool == Tool::Library {
+        let read = asked.looked.bytes_read as f64;
+        let stored = data.stored_bytes(task.form)? as f64;
+        figures
+            .extend([("read_mib", read / MEBIBYTE), ("skipped_%", (1.0 - read / stored) * 100.0)]);
+        let [frames, skipped] = asked.looked.frames.map(|frames| frames as f64);
+        if frames + skipped > 0.0 {
+            figures.push(("frames_skipped_%", skipped / (frames + skipped) * 100.0));
+        }
+    }
+    let samples = asked.counted.iter().map(|spent| spent.wall_ms / unit).collect();
+    Ok(Measured { samples, figures, ..Measured::default() })
+}
+
+/// Asks until there are enough figures, and compares each answer.
+fn again_and_again(
+    tool: Tool,
+    task: &Task<'_>,
+    is_cold: bool,
+    round: &Round,
+) -> Result<Asked, String> {
+    let files = task.data.files(task.form)?;
     if !is_cold {
         measure::read(&files)?;
     }
     let output = round.folder.join("output");
-    let mut all: Vec<Spent> = Vec::new();
-    let (mut rss, mut lines, mut looked) = (0.0, 0, Looked::default());
+    let (counted, looked) = (Vec::new(), Looked::default());
+    let mut asked = Asked { counted, rss_max_bytes: 0.0, lines: 0, looked };
     let most = if is_cold { ASKS_COLD } else { ASKS_MAX };
     for number in 0..=most {
         if is_cold {
             measure::forget(&files)?;
         }
-        let (spent, found) = tool.answer(&task, &output, number == 0)?;
-        looked = found;
+        let (spent, looked) = tool.answer(task, &output, number == 0)?;
+        asked.looked = looked;
         if number == 0 {
-            rss = spent.rss_max_bytes;
+            asked.rss_max_bytes = spent.rss_max_bytes;
         }
-        if let Some(shape) = tool.shape() {
-            lines = reference::compare(&output, shape, &data.expected(task.form), ask)
-                .map_err(|wrong| format!("{candidate} at {workload}: {wrong}"))?;
-        }
-        if is_cold && tool.shape().is_some() && spent.disk_bytes < 4096.0 {
+        if is_cold && tool != Tool::Start && spent.disk_bytes < LEAST_COLD_BYTES {
             return Err("the system did not forget the files: no cold figures here".into());
         }
-        if number > 0 || is_cold || spent.wall_ms > QUICK_MS {
-            all.push(spent);
+        if let Some(shape) = tool.shape() {
+            let expected = task.data.expected(task.form);
+            asked.lines = reference::compare(&output, shape, &expected, task.ask)?;
         }
-        let passed: f64 = all.iter().map(|spent| spent.wall_ms).sum();
-        if all.len() >= most || passed > ROUND_MS && !is_cold {
+        if number > 0 || is_cold || spent.wall_ms > QUICK_MS {
+            asked.counted.push(spent);
+        }
+        let passed: f64 = asked.counted.iter().map(|spent| spent.wall_ms).sum();
+        if asked.counted.len() >= most || passed > ROUND_MS && !is_cold {
             break;
         }
     }
-    if is_cold && *tool == Tool::Read {
-        let least = data.stored_bytes(task.form)? as f64 * COLD_SHARE;
-        if all.iter().any(|spent| spent.disk_bytes < least) {
-            return Err("the system did not forget the files: no cold figures here".into());
-        }
-    }
-    let gigabytes = bytes as f64 / 1e9;
-    let unit = if per_gb { gigabytes } else { 1.0 };
-    let median = |of: fn(&Spent) -> f64| {
-        let figures: Vec<f64> = all.iter().map(of).collect();
-        stats::median(&figures).unwrap_or_default()
-    };
-    let mut figures = vec![
-        ("cpu_ms", median(|spent| spent.cpu_ms) / unit),
-        ("rss_max_bytes", rss),
-        ("gb", gigabytes),
-        ("lines", lines as f64),
-    ];
-    if is_cold {
-        figures.push(("disk_mib", median(|spent| spent.disk_bytes) / 1_048_576.0));
-    }
-    if *tool == Tool::Library {
-        let [read, skipped] = looked.frames.map(|frames| frames as f64);
-        figures.push(("read_mib", looked.bytes_read as f64 / 1_048_576.0));
-        let stored = data.stored_bytes(task.form)? as f64;
-        figures.push(("skipped_%", (1.0 - looked.bytes_read as f64 / stored) * 100.0));
-        if read + skipped > 0.0 {
-            figures.push(("frames_skipped_%", skipped / (read + skipped) * 100.0));
-        }
-    }
-    let samples = all.iter().map(|spent| spent.wall_ms / unit).collect();
-    Ok(Measured { samples, figures, ..Measured::default() })
+    Ok(asked)
 }
 
 /// One round of the workload that only compares: each question about each form.
@@ -110,12 +125,7 @@ pub(super) fn equal(round: &Round) -> Result<Measured, String> {
             }
             let task = Task { ask, form: *form, data: &data, subject: &subject };
             let compared = tool.answer(&task, &output, false).and_then(|_| {
-                reference::compare(
-                    &output,
-                    super::reference::Shape::LinesByTime,
-                    &data.expected(*form),
-                    ask,
-                )
+                reference::compare(&output, Shape::LinesByTime, &data.expected(*form), ask)
             });
             match compared {
                 Ok(count) => (equal, lines) = (equal + 1, lines + count),

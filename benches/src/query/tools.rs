@@ -148,52 +148,24 @@ impl Tool {
     fn commands(self, task: &Task<'_>) -> Result<Vec<Command>, String> {
         let Task { ask, form, data, subject } = task;
         let no = || format!("{} cannot be asked for `{}`", self.as_str(), ask.as_str());
-        let search = |words: &[&str]| {
-            let mut command = programs::command(Program::Ripgrep)?;
-            // A file that somebody has for other searches has no say here.
-            command.args(["--no-config", "--no-filename", "--no-line-number", "-F"]).args(words);
-            ask.needles(subject)
-                .ok_or_else(no)?
-                .iter()
-                .for_each(|needle| _ = command.args(["-e", needle]));
-            Ok::<Command, String>(command)
-        };
         let files = data.files(*form)?;
-        let mut commands = Vec::new();
         let mut last = match self {
-            Tool::Radiosonde => {
-                let mut command = programs::command(Program::Radiosonde)?;
-                command.args(["logs", "-o", "json", "--dir"]).arg(data.place(*form));
-                command.args(ask.words(subject));
-                commands.push(command);
-                return Ok(commands);
-            }
-            Tool::Start => {
-                let mut command = programs::command(Program::Radiosonde)?;
-                command.arg("--version");
-                commands.push(command);
-                return Ok(commands);
-            }
-            Tool::Ripgrep | Tool::RipgrepRaw => search(&[])?,
-            Tool::RipgrepNoMmap => search(&["--no-mmap"])?,
-            Tool::RipgrepZ => search(&["-z"])?,
+            Tool::Radiosonde | Tool::Start => return self.ours(task).map(|ours| vec![ours]),
+            Tool::Ripgrep | Tool::RipgrepRaw => search(task, &[])?,
+            Tool::RipgrepNoMmap => search(task, &["--no-mmap"])?,
+            Tool::RipgrepZ => search(task, &["-z"])?,
             Tool::Unpacked => {
-                let by = if matches!(form, Form::Gz | Form::SliceGz) {
-                    Program::Gzip
-                } else {
-                    Program::Zstd
-                };
-                let mut unpack = programs::command(by)?;
+                let is_gz = matches!(form, Form::Gz | Form::SliceGz);
+                let mut unpack =
+                    programs::command(if is_gz { Program::Gzip } else { Program::Zstd })?;
                 unpack.arg("-dc").args(&files);
-                return Ok(vec![unpack, search(&[])?]);
+                return Ok(vec![unpack, search(task, &[])?]);
             }
             Tool::Grep => {
                 let mut command = programs::command(Program::Grep)?;
                 command.args(["-h", "-F"]).env("LC_ALL", "C");
-                ask.needles(subject)
-                    .ok_or_else(no)?
-                    .iter()
-                    .for_each(|needle| _ = command.args(["-e", needle]));
+                let needles = ask.needles(subject).ok_or_else(no)?;
+                needles.iter().for_each(|needle| _ = command.args(["-e", needle]));
                 command
             }
             Tool::Jq | Tool::Jaq => {
@@ -219,6 +191,18 @@ impl Tool {
         Ok(vec![last])
     }
 
+    /// Our program with its arguments.
+    fn ours(self, task: &Task<'_>) -> Result<Command, String> {
+        let mut command = programs::command(Program::Radiosonde)?;
+        if self == Tool::Start {
+            command.arg("--version");
+        } else {
+            command.args(["logs", "-o", "json", "--dir"]).arg(task.data.place(task.form));
+            command.args(task.ask.words(task.subject));
+        }
+        Ok(command)
+    }
+
     /// The program for Python that asks DuckDB.
     fn script(self, task: &Task<'_>) -> Option<String> {
         let query = if self == Tool::Duckdb {
@@ -241,6 +225,17 @@ impl Tool {
                  sys.stdout.write(''.join(row[0] + '\\n' for row in batch))\n"
         ))
     }
+}
+
+/// ripgrep for the texts of a question.
+fn search(task: &Task<'_>, words: &[&str]) -> Result<Command, String> {
+    let mut command = programs::command(Program::Ripgrep)?;
+    // A file that somebody has for other searches has no say here.
+    command.args(["--no-config", "--no-filename", "--no-line-number", "-F"]).args(words);
+    let needles = task.ask.needles(task.subject);
+    let needles = needles.ok_or_else(|| format!("no text tells `{}`", task.ask.as_str()))?;
+    needles.iter().for_each(|needle| _ = command.args(["-e", needle]));
+    Ok(command)
 }
 
 /// Answers by our library, the lines in the order of time.
