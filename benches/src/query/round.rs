@@ -45,10 +45,11 @@ pub(super) fn run(round: &Round) -> Result<Measured, String> {
     };
     let mut figures = vec![
         ("cpu_ms", median(|spent| spent.cpu_ms) / unit),
-        ("rss_max_bytes", asked.rss_max_bytes),
         ("gb", gigabytes),
         ("lines", asked.lines as f64),
     ];
+    // What has ended before it was looked at has none.
+    figures.extend((asked.rss_max_bytes > 0.0).then_some(("rss_max_bytes", asked.rss_max_bytes)));
     if is_cold {
         figures.push(("disk_mib", median(|spent| spent.disk_bytes) / MEBIBYTE));
     }
