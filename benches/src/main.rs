@@ -18,6 +18,7 @@ mod events;
 mod harness;
 mod loss;
 mod metrics;
+mod query;
 mod spans;
 
 use args::Command;
@@ -33,6 +34,7 @@ pub(crate) const SUITES: &[&Suite] = &[
     &metrics::memory::SUITE,
     &spans::SUITE,
     &delivery::SUITE,
+    &query::SUITE,
 ];
 
 /// The command was not understood.

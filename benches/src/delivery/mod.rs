@@ -182,6 +182,7 @@ pub(crate) const SUITE: Suite = Suite {
     name: "delivery",
     about: "which share of what was handed over arrives over OTLP, and what that costs the caller; a \
             quick run has 5 s, and its outage from 1 s to 3 s",
+    prepare: None,
     layout: Layout::Cells,
     workloads: cells! {
         "healthy": "8,000 events a second for 25 s";

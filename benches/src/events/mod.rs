@@ -30,6 +30,7 @@ use work::{bursts, cost, disabled, disk, instructions, isolated, overload};
 pub(crate) const SUITE: Suite = Suite {
     name: "events",
     about: "what an event costs its caller, and what becomes of it",
+    prepare: None,
     layout: Layout::Tables,
     workloads: &[
         Workload {

@@ -26,8 +26,43 @@ pub(crate) struct Suite {
     pub(crate) about: &'static str,
     /// What is compared.
     pub(crate) workloads: &'static [Workload],
+    /// What it needs before its rounds; none for most.
+    pub(crate) prepare: Option<Prepare>,
     /// How the results are shown.
     pub(crate) layout: Layout,
+}
+
+/// Makes what the rounds of these workloads need.
+pub(crate) type Prepare = fn(Size, &[&str]) -> Result<Prepared, String>;
+
+/// What was found out before the rounds.
+#[derive(Default)]
+pub(crate) struct Prepared {
+    /// Candidates that are programs from outside, and their versions.
+    pub(crate) versions: Vec<(&'static str, String)>,
+    /// Candidates that cannot be had here, and why.
+    pub(crate) missing: Vec<(&'static str, String)>,
+}
+
+impl Prepared {
+    /// Whether something is known of a candidate already.
+    pub(crate) fn knows(&self, candidate: &str) -> bool {
+        self.version(candidate).is_some() || self.why_missing(candidate).is_some()
+    }
+
+    /// The version of a program from outside.
+    pub(crate) fn version(&self, candidate: &str) -> Option<&str> {
+        find(&self.versions, candidate)
+    }
+
+    /// Why a candidate cannot be had here.
+    pub(crate) fn why_missing(&self, candidate: &str) -> Option<&str> {
+        find(&self.missing, candidate)
+    }
+}
+
+fn find<'a>(pairs: &'a [(&str, String)], name: &str) -> Option<&'a str> {
+    pairs.iter().find(|(found, _)| *found == name).map(|(_, text)| text.as_str())
 }
 
 /// How the results of a suite are shown.

@@ -2,7 +2,9 @@
 
 use super::report::{Row, complaints, rows, write};
 use super::table::Table;
-use super::{Candidate, Layout, Size, Suite, Workload, child, lockfile, machine, page, table};
+use super::{
+    Candidate, Layout, Prepared, Size, Suite, Workload, child, lockfile, machine, page, table,
+};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -53,11 +55,12 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     }
     let results = results_folder();
     clear(&results, ROUND);
+    let prepared = prepare(options)?;
     let mut all: Vec<Row> = Vec::new();
     let mut tables: Vec<Table> = Vec::new();
     let mut wrong = Vec::new();
-    each(options, &results, &mut |workload, series| {
-        let rows = rows(workload, series)?;
+    each(options, &prepared, &results, &mut |workload, series| {
+        let rows = with_versions(rows(workload, series)?, &prepared);
         wrong.extend(complaints(workload, &rows));
         match suite.layout {
             Layout::Cells if workload.unit == table::PERCENT => {
@@ -65,7 +68,8 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
                 print!("{}", table::line_of_cells(workload, &rows));
             }
             Layout::Cells | Layout::Tables => {
-                let table = Table::of(workload, &rows);
+                let mut table = Table::of(workload, &rows);
+                table.notes.extend(left_out_at(workload, &prepared));
                 print!("{}", table.text());
                 tables.push(table);
             }
@@ -112,7 +116,12 @@ type Handle<'a> = &'a mut dyn FnMut(&'static Workload, &[Series]) -> Result<(), 
 
 /// Measures the workloads that were chosen, and hands over each when it is done: first those that may
 /// run beside others, so many at a time, then the others in their order.
-fn each(options: &Options, results: &Path, handle: Handle<'_>) -> Result<(), String> {
+fn each(
+    options: &Options,
+    prepared: &Prepared,
+    results: &Path,
+    handle: Handle<'_>,
+) -> Result<(), String> {
     let mut handle = |workload, series: Result<Vec<Series>, String>| match series?.as_slice() {
         [] => Ok(()),
         series => handle(workload, series),
@@ -123,7 +132,7 @@ fn each(options: &Options, results: &Path, handle: Handle<'_>) -> Result<(), Str
     let next = AtomicUsize::new(0);
     let work = |done: mpsc::Sender<_>| {
         while let Some(workload) = beside.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if done.send((*workload, measure(options, workload, results))).is_err() {
+            if done.send((*workload, measure(options, prepared, workload, results))).is_err() {
                 // What went wrong elsewhere has ended the run.
                 return;
             }
@@ -138,7 +147,36 @@ fn each(options: &Options, results: &Path, handle: Handle<'_>) -> Result<(), Str
         drop(done);
         measured.into_iter().try_for_each(|(workload, series)| handle(workload, series))
     })?;
-    alone.into_iter().try_for_each(|workload| handle(workload, measure(options, workload, results)))
+    alone
+        .into_iter()
+        .try_for_each(|workload| handle(workload, measure(options, prepared, workload, results)))
+}
+
+/// Makes what the suite needs before its rounds, and says which candidates there are not.
+fn prepare(options: &Options) -> Result<Prepared, String> {
+    let Some(prepare) = options.suite.prepare else { return Ok(Prepared::default()) };
+    let names: Vec<&str> = chosen(options).iter().map(|workload| workload.name).collect();
+    let size = if options.quick { Size::Quick } else { Size::Whole };
+    let prepared = prepare(size, &names)?;
+    prepared.missing.iter().for_each(|(name, why)| println!("{name}: not measured, {why}"));
+    Ok(prepared)
+}
+
+/// The rows of programs from outside with the versions that were found.
+fn with_versions(mut rows: Vec<Row>, prepared: &Prepared) -> Vec<Row> {
+    for row in &mut rows {
+        if let Some(version) = prepared.version(row.candidate) {
+            version.clone_into(&mut row.version);
+        }
+    }
+    rows
+}
+
+/// A sentence for each candidate of a workload that there is not.
+fn left_out_at(workload: &Workload, prepared: &Prepared) -> Vec<String> {
+    let names = workload.candidates.iter().map(|candidate| candidate.name);
+    let whys = names.filter_map(|name| Some((name, prepared.why_missing(name)?)));
+    whys.map(|(name, why)| format!("{name}: not measured, {why}")).collect()
 }
 
 /// Whether the program is there that it needs; says so where it is not.
@@ -154,6 +192,7 @@ fn has_what_it_needs(workload: &Workload) -> bool {
 /// minute hits all of them.
 fn measure(
     options: &Options,
+    prepared: &Prepared,
     workload: &'static Workload,
     results: &Path,
 ) -> Result<Vec<Series>, String> {
@@ -164,7 +203,9 @@ fn measure(
         (workload.rounds, Size::Whole)
     };
     let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|o| o == name);
-    let candidates = workload.candidates.iter().filter(|candidate| wanted(candidate.name));
+    let is_there = |name: &str| prepared.why_missing(name).is_none();
+    let candidates = workload.candidates.iter();
+    let candidates = candidates.filter(|found| wanted(found.name) && is_there(found.name));
     let mut series: Vec<Series> =
         candidates.map(|candidate| Series { candidate, answers: Vec::new() }).collect();
     for round in 0..rounds {

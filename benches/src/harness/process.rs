@@ -18,8 +18,18 @@ pub(crate) fn resident_max_bytes() -> u64 {
     status("VmHWM:")
 }
 
+/// The most that was resident of another process so far, in bytes; 0 when it has ended, and where it cannot
+/// be found out.
+pub(crate) fn resident_max_bytes_of(process: u32) -> u64 {
+    status_of(&process.to_string(), "VmHWM:")
+}
+
 fn status(key: &str) -> u64 {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status_of("self", key)
+}
+
+fn status_of(process: &str, key: &str) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix(key));
     let kibibytes = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
     kibibytes.unwrap_or(0) * 1024

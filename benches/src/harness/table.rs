@@ -253,7 +253,7 @@ fn against(ours: f64, row: &Row, workload: &Workload) -> String {
         Better::Less => row.median / ours,
         Better::More => ours / row.median,
     };
-    let of_time = matches!(workload.unit, "ns" | "events/s");
+    let of_time = matches!(workload.unit, "ns" | "ms" | "ms/GB" | "events/s");
     let (faster, slower) = if of_time { ("faster", "slower") } else { ("less", "more") };
     if cost >= 1.0 {
         format!("{}x {slower}", number(cost))

@@ -36,6 +36,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub(crate) const SUITE: Suite = Suite {
     name: "loss",
     about: "events that are gone, of those whose call had returned, by the end of the process",
+    prepare: None,
     layout: Layout::Matrix,
     workloads: &[
         Workload { name: "return", about: "main returns, the guard is dropped", ..ENDING },

@@ -105,6 +105,7 @@ const OUT: Environment = &[(SAMPLER, NOBODY)];
 pub(crate) const SUITE: Suite = Suite {
     name: "spans",
     about: "what a span costs the thread that makes it, and the telemetry of a request its server",
+    prepare: None,
     layout: Layout::Tables,
     workloads: &[
         Workload { name: "sampled_in", about: IN, candidates: with_limit!(sampled_in), ..CALLER },

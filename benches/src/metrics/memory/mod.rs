@@ -18,6 +18,7 @@ use crate::harness::{Better, Candidate, Layout, Measured, Round, Suite, Workload
 pub(crate) const SUITE: Suite = Suite {
     name: "memory",
     about: "what metrics weigh",
+    prepare: None,
     layout: Layout::Tables,
     workloads: &[
         Workload {

@@ -35,6 +35,7 @@ pub(super) use everybody;
 pub(crate) const SUITE: Suite = Suite {
     name: "scrape",
     about: "what reading all metrics costs",
+    prepare: None,
     layout: Layout::Tables,
     workloads: &[
         Workload {

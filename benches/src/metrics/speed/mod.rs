@@ -118,6 +118,7 @@ const COUNTED: Workload = Workload {
 pub(crate) const SUITE: Suite = Suite {
     name: "metrics",
     about: "what a write costs the thread that makes it",
+    prepare: None,
     layout: Layout::Tables,
     workloads: &[
         Workload { name: "cached", about: CACHED, candidates: cached!(solo), ..ONE },

@@ -9,6 +9,7 @@ mod coverage;
 mod doctor;
 mod drain;
 mod drained;
+mod equal;
 mod fixture;
 #[cfg(unix)]
 mod follow;
