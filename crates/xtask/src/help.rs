@@ -45,6 +45,7 @@ examples:
   cargo xtask prove outage                 an hour of no collector, on a clock that is moved
   cargo xtask prove spool                  a spool whose writer is killed
   cargo xtask prove sender                 5,000 bad days of simulated networks
+  cargo xtask prove follow                 a follower, while files rotate, are sealed and recovered
   cargo xtask prove catalog                how long catalogues of 100 to 1,000 metrics take
   cargo xtask prove fuzz --seconds 60 --only ring_image,json_escape
 
