@@ -200,6 +200,13 @@ fn known_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Leve
 /// A reason quotes keys of the line, which may be long.
 const REASON_CHARS_MAX: usize = 120;
 
+/// A text without the NULs in front of it, which a power cut may leave for what was not written. A text
+/// of nothing but NULs stays as it is.
+pub(crate) fn behind_nuls(text: &[u8]) -> &[u8] {
+    let first = text.iter().position(|byte| *byte != 0);
+    &text[first.unwrap_or(0)..]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -67,7 +67,7 @@ pub struct Damage {
     pub reason: String,
     /// Whether lines may be missing because of it. A damaged index costs none.
     pub lines_lost: bool,
-    /// How many lines stand in a frame, where the index tells.
+    /// How many lines of a frame were lost, where that is known.
     pub lines: Option<u64>,
     /// The times of the earliest and the latest of them, where the index tells.
     pub time: Option<(Timestamp, Timestamp)>,

@@ -1,6 +1,6 @@
 //! Judging lines: by a look at their bytes where that is enough, else by taking them apart.
 
-use crate::line::{Line, NotALine};
+use crate::line::{Line, NotALine, behind_nuls};
 use crate::names::Signal;
 use crate::peek::{self, Peek};
 use crate::query::Query;
@@ -105,9 +105,7 @@ impl<'a> Judge<'a> {
                 },
             };
             let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |nl| start + nl);
-            // A power cut may leave NULs for what was not written, and the next line behind them.
-            let nuls = bytes[start..end].iter().take_while(|byte| **byte == 0).count();
-            let line = if start + nuls < end { start + nuls } else { start };
+            let line = end - behind_nuls(&bytes[start..end]).len();
             if start < line {
                 each(start, &bytes[start..line]);
             }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::line::behind_nuls;
 use crate::query::opened::Opened;
 use crate::query::reading::Reading;
 use crate::query::source::Source;
@@ -40,7 +41,8 @@ pub(super) fn read(
                 each(Piece::Lines(offset, bytes), reading);
             }
             Ok(Some(Chunk::HalfLine { offset, bytes })) => {
-                each(Piece::HalfLine(offset, bytes), reading);
+                let text = behind_nuls(bytes);
+                each(Piece::HalfLine(offset + (bytes.len() - text.len()) as u64, text), reading);
             }
             Ok(Some(Chunk::Overlong { offset })) => {
                 reading.skip(source.path(), offset, OVERLONG.to_owned());

@@ -2,13 +2,14 @@
 
 use std::io;
 
+use crate::line::behind_nuls;
 use crate::query::entry::Entry;
 use crate::query::files::Files;
 use crate::query::judge::{Judged, Judges, Look};
 use crate::query::pass::OVERLONG;
 use crate::query::reading::{Reading, Unreadable};
 use crate::query::source::Source;
-use crate::reader::LINE_BYTES_MAX;
+use crate::reader::{Damage, LINE_BYTES_MAX};
 use crate::sealed::{FRAME_BYTES, Place, RAW_BYTES_MAX};
 
 /// A stretch of a file that is read at a time.
@@ -39,10 +40,12 @@ pub(super) struct Loader<'a> {
     buffer: Vec<u8>,
 }
 
-/// What goes wrong in one segment is told once.
+/// Matches of one segment that were left out, as they are of other times.
 #[derive(Default)]
-struct Told {
-    change: bool,
+struct LeftOut {
+    lines: u64,
+    /// Where the first of them is.
+    offset: u64,
 }
 
 impl<'a> Loader<'a> {
@@ -69,20 +72,24 @@ impl<'a> Loader<'a> {
         // A half line stands at the end of a file alone; in a stretch there is none.
         let whole = memchr::memrchr(b'\n', &buffer).map_or(0, |at| at + 1);
         let (lines, half) = buffer.split_at(whole);
-        let mut told = Told::default();
+        let mut left_out = LeftOut::default();
         let judge = self.judges.of(source);
         judge.lines(lines, &mut |at, text| {
             let place = (segment, source, start + at as u64);
-            if let Some(entry) = self.line(text, place, floor, &mut told, reading) {
+            if let Some(entry) = self.line(text, place, floor, &mut left_out, reading) {
                 each(entry, reading);
             }
         });
+        if left_out.lines > 0 {
+            segment.tell_change(source, &left_out, reading);
+        }
         if let What::Frame { place, is_last } = &segment.what
             && !half.is_empty()
         {
-            let offset = start + whole as u64;
+            let text = behind_nuls(half);
+            let offset = start + (whole + half.len() - text.len()) as u64;
             reading.lines_parsed += 1;
-            match judge.parse(half, segment.source, offset) {
+            match judge.parse(text, segment.source, offset) {
                 _ if !is_last => {
                     let reason = format!("a line at byte {offset} has no end");
                     reading.damage(source.path(), place.damage(&reason));
@@ -149,7 +156,7 @@ impl<'a> Loader<'a> {
         text: &[u8],
         (segment, source, offset): (&Segment, &Source, u64),
         floor: i64,
-        told: &mut Told,
+        left_out: &mut LeftOut,
         reading: &mut Reading,
     ) -> Option<Entry> {
         if text.len() > LINE_BYTES_MAX {
@@ -180,9 +187,10 @@ impl<'a> Loader<'a> {
                     return Some(entry);
                 }
                 // Its turn may be over.
-                if !std::mem::replace(&mut told.change, true) {
-                    segment.tell_change(source, offset, reading);
+                if left_out.lines == 0 {
+                    left_out.offset = offset;
                 }
+                left_out.lines += 1;
                 None
             }
             Judged::NotALine(reason) => {
@@ -198,14 +206,18 @@ impl<'a> Loader<'a> {
 
 impl Segment {
     /// Tells that there are lines of other times than there were, or than the index says.
-    fn tell_change(&self, source: &Source, offset: u64, reading: &mut Reading) {
+    fn tell_change(&self, source: &Source, left_out: &LeftOut, reading: &mut Reading) {
         match &self.what {
             What::Stretch { .. } => {
                 let error = io::Error::new(io::ErrorKind::InvalidData, CHANGED);
-                reading.unreadable_once(Unreadable { path: source.path(), offset, error });
+                let (path, offset) = (source.path(), left_out.offset);
+                reading.unreadable_once(Unreadable { path, offset, error });
             }
             What::Frame { place, .. } => {
-                reading.damage(source.path(), place.damage(MISTAKEN));
+                // The others of the frame were given out, and the times it says are wrong.
+                let damage =
+                    Damage { lines: Some(left_out.lines), time: None, ..place.damage(MISTAKEN) };
+                reading.damage(source.path(), damage);
             }
         }
     }
@@ -213,4 +225,4 @@ impl Segment {
 
 const CUT: &str = "it was cut off while it was read";
 const CHANGED: &str = "it was changed while it was read";
-const MISTAKEN: &str = "holds lines of other times than its index says; they were left out";
+const MISTAKEN: &str = "holds lines of other times than its index says";

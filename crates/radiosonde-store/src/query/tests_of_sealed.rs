@@ -213,6 +213,48 @@ fn damage_is_told_and_the_rest_is_found() {
     assert_eq!(streamed(&of_job).0, answer.lines);
 }
 
+#[test]
+fn a_line_behind_nuls_is_found_by_all_that_is_asked_of_it() {
+    let behind = line(30, "job-b", r#","trace_id":"0edadbc0a1b2c3d4e5f60718293a4b5c""#);
+    let behind = behind.replace("\"info\"", "\"error\"").replace("\"log\"", "\"rare\"");
+    let [before, after] = [1, 2].map(|second| line(second, "a", "") + "\n");
+    let whole = format!("{before}\0\0\0\0{behind}\n{after}");
+    let last = format!("{before}{after}\0\0\0\0{behind}");
+    type Set = fn(&mut Query);
+    let cases: [Set; 6] = [
+        |q| q.job = Some("job-b".into()),
+        |q| q.traces = vec!["0edadbc0a1b2c3d4e5f60718293a4b5c".into()],
+        |q| q.since = Some("2025-10-06T10:00:20Z".parse().unwrap()),
+        |q| q.level = Some(Level::Error),
+        |q| q.evt = vec!["rare".into()],
+        |q| (q.limit, q.tail) = (Some(1), true),
+    ];
+    for content in [whole, last] {
+        let plain = dir(&[(PLAIN, content.as_bytes())]);
+        let sealed = sealed_only(content.as_bytes());
+        let path = sealed.path().join(SEALED);
+        // An index of those that did not know such lines says that nothing is in the file.
+        let (_, totals) = crate::sealed::sections(&path, &[1]).unwrap();
+        let mut totals = totals[0].1.clone();
+        totals[24..32].copy_from_slice(&i64::MAX.to_le_bytes());
+        totals[32..40].copy_from_slice(&i64::MIN.to_le_bytes());
+        totals[44..].fill(0);
+        let older = crate::fuzzing::with_sections(&path, &[2, 3, 4, 5, 6], &[(1, &totals)]);
+        let older = dir(&[(SEALED, &older.unwrap())]);
+        for (number, set) in cases.iter().enumerate() {
+            for place in [&plain, &sealed, &older] {
+                let mut query = query(place);
+                set(&mut query);
+                let answer = query.run();
+                let jobs: Vec<_> = answer.lines.iter().map(|line| line.job_id.as_deref()).collect();
+                assert_eq!(jobs, [Some("job-b")], "case {number}, {}", place.path().display());
+                assert_eq!(answer.reading.damages, 0, "{:?}", answer.reading);
+                assert_eq!(streamed(&query).0.len(), if query.tail { 3 } else { 1 }, "{number}");
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]

@@ -9,7 +9,7 @@ use crate::sealed::index::{
     VERSION,
 };
 use crate::sealed::pages;
-use crate::sealed::scan::{Facts, NO_TIME};
+use crate::sealed::scan::Facts;
 use crate::sealed::values::Values;
 
 /// Collects the entries while frames are written.
@@ -37,7 +37,7 @@ pub(super) struct Written {
 impl Builder {
     pub(super) fn new() -> Self {
         Self {
-            totals: Totals { lines: 0, raw: 0, crc: 0, ts: NO_TIME, frames: 0 },
+            totals: Totals::none(),
             frames: Vec::new(),
             frame_filters: Vec::new(),
             run_filters: Vec::new(),

@@ -31,8 +31,12 @@ impl Choice {
     pub(super) fn of_file(index: &mut Index, file: &File, wanted: &Wanted) -> io::Result<Self> {
         // As many as there are entries, which were counted when the index was opened.
         let frames = usize::try_from(index.totals.frames).unwrap_or_default();
-        let may_hold = wanted.overlaps(index.totals.ts);
+        let knows_all = index.totals.knows_all;
+        let may_hold = !knows_all || wanted.overlaps(index.totals.ts);
         let mut choice = Self { frames: vec![may_hold; frames], problems: Vec::new(), pages: None };
+        if !knows_all {
+            return Ok(choice);
+        }
         if wanted.has_keys() && choice.is_open() {
             choice.pages = choice.tolerate(pages(index, file))?.flatten();
             choice.step(|choice, frames| choice.sift_runs(index, file, wanted, frames))?;
@@ -56,6 +60,9 @@ impl Choice {
         file: &File,
         wanted: &Wanted,
     ) -> io::Result<()> {
+        if !index.totals.knows_all {
+            return Ok(());
+        }
         for (chosen, frame) in self.frames.iter_mut().zip(&index.frames) {
             *chosen &= wanted.overlaps(frame.ts);
         }

@@ -42,6 +42,8 @@ pub(super) const FRAME_BYTES: usize = 64;
 /// rules out most of them.
 const TAIL_BYTES: usize = 16 << 10;
 const PIECE_BYTES: usize = 128 << 10;
+/// Flag of the totals: see [`Totals::knows_all`].
+const KNOWS_ALL: u32 = 1;
 /// Flag of a frame and of a run: its filter is there. One without a byte holds no id.
 pub(super) const HAS_FILTER: u32 = 1;
 
@@ -54,9 +56,16 @@ pub(super) struct Totals {
     pub(super) crc: u32,
     pub(super) ts: (i64, i64),
     pub(super) frames: u64,
+    /// Whether the index knows every line. The first that were made left out those behind NULs.
+    pub(super) knows_all: bool,
 }
 
 impl Totals {
+    /// Those of no lines.
+    pub(super) fn none() -> Self {
+        Self { lines: 0, raw: 0, crc: 0, ts: NO_TIME, frames: 0, knows_all: true }
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(TOTALS_BYTES);
         out.extend(self.lines.to_le_bytes());
@@ -65,7 +74,7 @@ impl Totals {
         out.extend(self.ts.0.to_le_bytes());
         out.extend(self.ts.1.to_le_bytes());
         out.extend(self.crc.to_le_bytes());
-        out.extend(0_u32.to_le_bytes());
+        out.extend(u32::from(self.knows_all).to_le_bytes());
         out
     }
 
@@ -73,8 +82,8 @@ impl Totals {
         let mut fields = Fields(bytes);
         let (lines, raw, frames) = (fields.u64()?, fields.u64()?, fields.u64()?);
         let ts = (fields.i64()?, fields.i64()?);
-        let crc = fields.u32()?;
-        Some(Self { lines, raw, crc, ts, frames })
+        let (crc, flags) = (fields.u32()?, fields.u32()?);
+        Some(Self { lines, raw, crc, ts, frames, knows_all: flags & KNOWS_ALL != 0 })
     }
 }
 
@@ -211,7 +220,7 @@ impl Index {
             return damaged("the table of its index is damaged");
         }
         let mut index = Self {
-            totals: Totals { lines: 0, raw: 0, crc: 0, ts: NO_TIME, frames: 0 },
+            totals: Totals::none(),
             frames: Vec::new(),
             start: file_length - length,
             bytes_read: tail.bytes.len() as u64,

@@ -29,7 +29,7 @@
 //!
 //! | kind | section | holds |
 //! | --- | --- | --- |
-//! | 1 | totals | lines, raw bytes, frames (8 each), earliest and latest time (8 each), CRC-32C of the raw bytes (4), 0 (4) |
+//! | 1 | totals | lines, raw bytes, frames (8 each), earliest and latest time (8 each), CRC-32C of the raw bytes (4), flags (4) |
 //! | 2 | frames | for each: place, compressed length, raw length, lines (8 each), earliest and latest time (8 each), CRC-32C of the compressed bytes, length of its filter, flags, 0 (4 each) |
 //! | 3 | filters of frames | back to back, in their order |
 //! | 4 | filters of runs | for each run of frames: the first, the one behind the last, length of its filter, flags (4 each), and the filter |
@@ -37,8 +37,10 @@
 //! | 6 | pages | where the filters of runs are, and CRC-32C of each 4 KiB of sections 3 and 4: `pages.rs` |
 //!
 //! Times are microseconds since 1970, rounded down; where no line has one, the earliest is above the
-//! latest. Flag 1 says that a filter is there; one of no bytes holds no id, and where none is, any
-//! id may be. A run has 128 Ki ids or few more, so that sealing is bounded; a file of 128 MiB is one,
+//! latest. Flag 1 of the totals says that the index knows every line: that of files sealed before there
+//! was this flag leaves out lines behind NULs, as a power cut may leave them, so that it tells where
+//! frames are and rules out none. Flag 1 of a frame and of a run says that a filter is there; one of no
+//! bytes holds no id, and where none is, any id may be. A run has 128 Ki ids or few more, so that sealing is bounded; a file of 128 MiB is one,
 //! and a day of 2 GB a few. What a filter is stands in `filter.rs`: a binary fuse filter of 16 bits over
 //! `trace_id` (its first 32 digits), `job_id` and `session_id`.
 //!

@@ -12,7 +12,7 @@ use crate::sealed::Damage;
 use crate::sealed::choose::Choice;
 use crate::sealed::entries::Frame;
 use crate::sealed::frames::{Decoder, Place, RAW_BYTES_MAX};
-use crate::sealed::index::{Index, Unusable};
+use crate::sealed::index::{Index, Totals, Unusable};
 use crate::sealed::pace::Pace;
 use crate::sealed::walk::{Step, Walk};
 use crate::sealed::wanted::Wanted;
@@ -252,7 +252,7 @@ impl Reader {
                 let (number, is_chosen) = (*next, chosen[*next]);
                 *next += 1;
                 Ok(Some(match is_chosen {
-                    true => Next::Frame(place(number, frame)),
+                    true => Next::Frame(place(number, frame, &index.totals)),
                     false => Next::Skipped(frame.compressed),
                 }))
             }
@@ -340,7 +340,7 @@ fn walked(file: &File, length: u64, unusable: Unusable) -> io::Result<Frames> {
     }
 }
 
-fn place(number: usize, frame: &Frame) -> Place {
+fn place(number: usize, frame: &Frame, totals: &Totals) -> Place {
     Place {
         number: number as u64,
         offset: frame.offset,
@@ -348,7 +348,7 @@ fn place(number: usize, frame: &Frame) -> Place {
         raw_offset: frame.raw_offset,
         raw: frame.raw,
         lines: Some(frame.lines),
-        ts: Some(frame.ts),
+        ts: totals.knows_all.then_some(frame.ts),
         crc: Some(frame.crc),
     }
 }

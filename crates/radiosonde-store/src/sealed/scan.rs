@@ -1,7 +1,7 @@
 //! What the index tells about lines: their times, ids and values, by [`peek`](crate::peek) where that
 //! knows them, and as a reader would parse them where it does not.
 
-use crate::line::Line;
+use crate::line::{Line, behind_nuls};
 use crate::peek;
 use crate::sealed::filter::{Key, Kind};
 use crate::sealed::values::Values;
@@ -41,6 +41,8 @@ impl Facts {
     }
 
     fn line(&mut self, text: &[u8], values: &mut Values) {
+        // As a reader takes it.
+        let text = behind_nuls(text);
         if let Some(found) = peek::facts(text) {
             values.add(&found);
             self.add(found.ts_us, [found.trace_id, found.job_id, found.session_id]);

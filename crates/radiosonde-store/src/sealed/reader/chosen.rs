@@ -28,8 +28,8 @@ impl Reader {
                 let frames = || index.frames.iter().zip(chosen).enumerate();
                 let is_chosen = |(_, (_, chosen)): &(usize, (&Frame, &bool))| **chosen;
                 let places = frames().filter(is_chosen);
-                let places: Vec<_> =
-                    places.map(|(number, (frame, _))| place(number, frame)).collect();
+                let place = |(number, (frame, _))| place(number, frame, &index.totals);
+                let places: Vec<_> = places.map(place).collect();
                 let skipped = frames().filter(|frame| !is_chosen(frame));
                 let bytes_skipped = skipped.map(|(_, (frame, _))| frame.compressed).sum();
                 (places, index.frames.len() as u64, bytes_skipped)
