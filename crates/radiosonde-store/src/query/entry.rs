@@ -1,8 +1,5 @@
 //! A matching line on its way to its place among all: its text, its place, and where it was found.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
-
 use crate::line::Line;
 
 /// A line that matches, by its text.
@@ -25,7 +22,8 @@ impl Entry {
 }
 
 /// The place of a line among all: by time, then by writer and sequence. Copies of one line have the
-/// same place; lines without an id are told apart by where they stand.
+/// same place; lines without an id of ours are told apart by where they stand: what others call `id` may
+/// be a request, and stand in many lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Order {
     /// Nanoseconds since 1970.
@@ -39,11 +37,10 @@ pub(super) struct Order {
 impl Order {
     /// The place of a line with this time and id, which stands in this file at this offset.
     pub(super) fn new(ns: i128, id: Option<&[u8]>, source: u32, offset: u64) -> Self {
-        let Some(id) = id else {
+        let Some((instance, ring, seq)) = id.and_then(parts) else {
             return Self { ns, instance: 0, ring: 0, file: source, seq_or_offset: offset };
         };
-        let parts = parts(id).unwrap_or_else(|| (hash(id), 0, 0));
-        Self { ns, instance: parts.0, ring: parts.1, file: u32::MAX, seq_or_offset: parts.2 }
+        Self { ns, instance, ring, file: u32::MAX, seq_or_offset: seq }
     }
 
     pub(super) fn of(line: &Line, source: u32, offset: u64) -> Self {
@@ -101,12 +98,6 @@ fn number(text: &str) -> Option<u64> {
     if shortest { text.parse().ok() } else { None }
 }
 
-fn hash(id: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
-    hasher.finish()
-}
-
 pub(super) const ORDER_BYTES: usize = 40;
 /// What an allocation costs besides what it holds.
 const ALLOCATION_BYTES: usize = 16;
@@ -116,15 +107,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_sort_by_number_and_differ_where_their_texts_do() {
+    fn ids_of_ours_sort_by_number_and_others_tell_nothing() {
         let at = |id: &str| Order::new(5, Some(id.as_bytes()), 0, 0);
         assert!(at("aaaaaaaa.1.2") < at("aaaaaaaa.1.10"));
         assert!(at("aaaaaaaa.2.0") < at("aaaaaaaa.10.0"));
-        let ids = ["a.1.2", "aaaaaaaa.1.2", "aaaaaaaa.1.02", "aaaaaaaa.01.2", "aaaaaaaa.1.+2", ""];
-        for (n, one) in ids.iter().enumerate() {
-            for other in &ids[n + 1..] {
-                assert_ne!(at(one), at(other), "{one} {other}");
-            }
+        let elsewhere = |id: &str| Order::new(5, Some(id.as_bytes()), 1, 1);
+        assert_eq!(at("aaaaaaaa.1.2"), elsewhere("aaaaaaaa.1.2"));
+        for id in ["a.1.2", "aaaaaaaa.1.02", "aaaaaaaa.01.2", "aaaaaaaa.1.+2", "", "request-7"] {
+            assert_ne!(at(id), elsewhere(id), "{id}");
+            assert_eq!(at(id), Order::new(5, None, 0, 0), "{id}");
         }
     }
 

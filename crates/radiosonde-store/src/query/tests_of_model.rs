@@ -33,6 +33,11 @@ enum State {
     Both,
     /// Sealed, and a process began the day file anew.
     BegunAnew,
+    /// Somebody compressed it; the day file is still there, or is not.
+    #[cfg(feature = "gzip")]
+    Gzip,
+    #[cfg(feature = "gzip")]
+    BothGzip,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,12 +90,11 @@ impl Row {
             8 => format!("2025-10-06T10:00:{second:02}Z"),
             9 => format!("2025-10-06T12:00:{second:02}.{fraction:06}+02:00"),
             10 => format!("2025-10-06T10:00:{second:02}.{fraction:06}5Z"),
-            // An id that is not ours: nothing else happens in its nanosecond.
-            7 => format!("2025-10-06T10:00:{second:02}.0{:08}Z", 10_000 + number * 10 + 1),
             _ => format!("2025-10-06T10:00:{second:02}.{fraction:06}Z"),
         };
         let id = match (self.spelling, self.id) {
-            (7, _) => format!(r#","id":"foreign-{number}""#),
+            // Of others: what it was about, or what they count for themselves.
+            (7, id) => format!(r#","id":"request-{}""#, id % 3),
             (_, 0) => String::new(),
             (_, id) if id > 20 => format!(r#","id":"aaaaaaa{}.{}.{number}""#, id % 2, id % 11),
             (_, id) => format!(r#","id":"aaaaaaa{}.{}.{id}""#, id % 2, id % 3),
@@ -118,6 +122,10 @@ impl Row {
             5 => format!(r#"{{ "meta" : null {rest}, "ts":"{ts}"{id} }}"#).into_bytes(),
             6 => format!("{{\"ts\":\"{ts}\"{rest},\"meta\":{{}}{id}}}\r").into_bytes(),
             12 => format!(r#"{{"ts":"{ts}"{rest}"#).into_bytes(),
+            // What a power cut leaves.
+            13 => {
+                format!("\0\0\0{{\"ts\":\"{ts}\"{rest},\"meta\":{{\"n\":[1]}}{id}}}").into_bytes()
+            }
             _ => format!(r#"{{"ts":"{ts}"{rest},"meta":{{"n":[1,{{}}]}}{id}}}"#).into_bytes(),
         }
     }
@@ -149,6 +157,8 @@ fn day() -> impl Strategy<Value = Day> {
         1 => Just(State::Both),
         1 => Just(State::BegunAnew),
     ];
+    #[cfg(feature = "gzip")]
+    let state = prop_oneof![10 => state, 2 => Just(State::Gzip), 1 => Just(State::BothGzip)];
     let end = prop_oneof![Just(End::Whole), Just(End::WithoutBreak), Just(End::HalfLine)];
     let name = (0..4_u8, 0..3_usize, 1..3_i8, 0..2_u32, 0..2_u32);
     (name, state, proptest::collection::vec(row(), 0..30), end, 100..3_000_usize).prop_map(
@@ -261,7 +271,7 @@ struct Expected {
     wrong: u64,
 }
 
-/// The order of a line among all; of one time those without an id come first.
+/// The order of a line among all; of one time those without an id of ours come first.
 type Place = (Timestamp, Option<(String, u64, u64)>, Option<(usize, usize)>);
 
 /// Reads texts line by line.
@@ -280,6 +290,9 @@ fn reference(files: &[(DayFile, Vec<u8>)], asked: &Asked) -> Expected {
             if text.trim_ascii().is_empty() {
                 continue;
             }
+            let nuls = text.iter().take_while(|byte| **byte == 0).count() % text.len();
+            let (at, text) = (at + nuls, &text[nuls..]);
+            expected.wrong += u64::from(nuls > 0 && !is_half);
             let line = std::str::from_utf8(text).ok();
             let line = line.and_then(|text| serde_json::from_str::<Value>(text).ok());
             let ts = line.as_ref().and_then(|line| line["ts"].as_str()?.parse().ok());
@@ -290,9 +303,11 @@ fn reference(files: &[(DayFile, Vec<u8>)], asked: &Asked) -> Expected {
             if !asked.fits(ts, &line) {
                 continue;
             }
-            let id = line["id"].as_str().map(|id| {
+            // Ids of others tell nothing.
+            let id = line["id"].as_str().filter(|id| !id.starts_with("request"));
+            let id = id.map(|id| {
                 let parts: Vec<&str> = id.split('.').collect();
-                let number = |at: usize| parts.get(at).map_or(0, |part| part.parse().unwrap());
+                let number = |at: usize| parts[at].parse().unwrap();
                 (parts[0].to_owned(), number(1), number(2))
             });
             let place = id.is_none().then_some((number, at));
@@ -347,6 +362,17 @@ fn write(dir: &Path, days: &[Day], copies: &[(Index, Index, Index)]) -> Vec<(Day
         let plain = dir.join(day.file.file_name());
         let sealed = dir.join(StoredFile::new(day.file, crate::names::Form::Sealed).file_name());
         fs::write(&plain, &text).unwrap();
+        #[cfg(feature = "gzip")]
+        if matches!(day.state, State::Gzip | State::BothGzip) {
+            let packed = StoredFile::new(day.file, crate::names::Form::Gzip).file_name();
+            let pack = crate::fuzzing::pack(&text, crate::fuzzing::Packing::Gzip, true);
+            fs::write(dir.join(packed), pack).unwrap();
+            if day.state == State::Gzip {
+                fs::remove_file(&plain).unwrap();
+            }
+            files.push((day.dir, day.file, 1, text));
+            continue;
+        }
         if day.state != State::Plain {
             let options = SealOptions::default();
             let manner = Manner { frame_bytes: day.frame_bytes, ..Manner::of(&options) };
@@ -366,6 +392,8 @@ fn write(dir: &Path, days: &[Day], copies: &[(Index, Index, Index)]) -> Vec<(Day
                 files.push((day.dir, day.file, 0, new));
             }
             State::Sealed => fs::remove_file(&plain).unwrap(),
+            #[cfg(feature = "gzip")]
+            State::Gzip | State::BothGzip => {}
             State::IndexDamaged | State::IndexCut => {
                 fs::remove_file(&plain).unwrap();
                 if day.state == State::IndexCut {
