@@ -4,6 +4,7 @@
 //! and at `--until`. A second signal ends it at once, whatever it waits for.
 
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,7 +36,11 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
     let mut stopped = None;
     loop {
         let progress = follow.poll(Instant::now(), &mut |line| {
-            stopped = stopped.take().or_else(|| printer.print(line).err());
+            stopped = printer.print(line).err();
+            match stopped.is_some() || end.load(Ordering::Relaxed) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
         });
         let wait = progress.wait;
         account.add(progress);
@@ -53,7 +58,8 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
         }
     }
     account.lines += follow.finish(&mut |line| {
-        stopped = stopped.take().or_else(|| printer.print(line).err());
+        stopped = printer.print(line).err();
+        if stopped.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     match stopped {
         Some(stop) => Err(stop),

@@ -1,6 +1,7 @@
 //! Lines that wait a moment, so that those of several files are given out by time.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -31,13 +32,14 @@ impl Held {
 
     /// Gives out what has waited long enough, with everything that is older; while some file has
     /// more to be read, which goes on from the time `behind`, only what is older than that. What is
-    /// too much goes out in any case. Returns how many.
+    /// too much goes out in any case. Until `each` breaks off; what is left waits for the end then.
     pub(super) fn release(
         &mut self,
         now: Instant,
         behind: Option<Timestamp>,
-        each: &mut dyn FnMut(&Line),
-    ) -> u64 {
+        given: &mut u64,
+        each: &mut dyn FnMut(&Line) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         let mut until = None;
         while let Some((at, latest)) = self.arrivals.front()
             && now.saturating_duration_since(*at) >= HOLD
@@ -53,24 +55,27 @@ impl Held {
             let hold = SignedDuration::try_from(HOLD).unwrap_or_default();
             until = behind.checked_sub(hold).ok();
         }
-        let mut given = 0;
         while let Some(first) = self.lines.first_entry()
             && (until.is_some_and(|until| first.key().0 <= until) || self.bytes > HELD_BYTES_MAX)
         {
             let line = first.remove();
             self.bytes -= cost(&line);
-            each(&line);
-            given += 1;
+            *given += 1;
+            each(&line)?;
         }
-        given
+        ControlFlow::Continue(())
     }
 
-    /// Gives out everything.
-    pub(super) fn release_all(&mut self, each: &mut dyn FnMut(&Line)) -> u64 {
+    /// Gives out everything, until `each` breaks off. Returns how many lines.
+    pub(super) fn release_all(&mut self, each: &mut dyn FnMut(&Line) -> ControlFlow<()>) -> u64 {
         let lines = std::mem::take(&mut self.lines);
-        lines.values().for_each(each);
         (self.bytes, self.arrivals) = (0, VecDeque::new());
-        lines.len() as u64
+        let mut given = 0;
+        let _ = lines.values().try_for_each(|line| {
+            given += 1;
+            each(line)
+        });
+        given
     }
 
     /// When the next lines are due, seen from `now`.
@@ -104,8 +109,10 @@ mod tests {
     fn seconds(held: &mut Held, now: Instant, behind: Option<&str>) -> String {
         let mut given = Vec::new();
         let behind = behind.map(|ts| format!("2025-10-06T10:00:{ts}Z").parse().unwrap());
-        let count = held.release(now, behind, &mut |line| {
+        let mut count = 0;
+        let _ = held.release(now, behind, &mut count, &mut |line| {
             given.push(line.ts.to_string()[17..19].to_owned());
+            ControlFlow::Continue(())
         });
         assert_eq!(count, given.len() as u64);
         given.join(" ")
@@ -154,7 +161,11 @@ mod tests {
         let given = seconds(&mut held, now, Some("00"));
         assert!(given.starts_with("01 ") && held.bytes <= HELD_BYTES_MAX, "{given}");
         let mut rest = 0;
-        assert_eq!(held.release_all(&mut |_| rest += 1), rest);
+        let given_last = held.release_all(&mut |_| {
+            rest += 1;
+            ControlFlow::Continue(())
+        });
+        assert_eq!(given_last, rest);
         assert_eq!((rest + given.split(' ').count() as u64, held.bytes), (80, 0));
     }
 }

@@ -2,6 +2,7 @@
 //! parts, sealing, and processes that come and go.
 //!
 //! ```
+//! use std::ops::ControlFlow;
 //! use std::time::Instant;
 //!
 //! use radiosonde_store::Query;
@@ -11,7 +12,10 @@
 //! # std::fs::write(&file, concat!(r#"{"ts":"2025-10-06T13:43:10.123456Z","evt":"log","msg":"started"}"#, "\n"))?;
 //!
 //! let mut follow = Follow::new(Query::new(vec![dir.path().to_owned()]), Start::Tail(10));
-//! let mut print = |line: &radiosonde_store::Line| println!("{}", line.raw);
+//! let mut print = |line: &radiosonde_store::Line| {
+//!     println!("{}", line.raw);
+//!     ControlFlow::Continue(())
+//! };
 //! # let mut turns = 0;
 //! loop {
 //!     let progress = follow.poll(Instant::now(), &mut print);
@@ -33,7 +37,7 @@
 //!   out comes nevertheless. Of one process they come as they stand in its files.
 //! - A line whose `id` was given out is left out, as recovery after a power cut may write one twice.
 //!   Remembered are a million ranges of ids, and where every line fits one range is a process's
-//!   thread. Lines without an id are never left out.
+//!   thread. Lines without an id of ours are never left out: what others call `id` may be a request.
 //!
 //! # What becomes of files
 //!
@@ -62,6 +66,7 @@ mod read;
 mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -71,7 +76,7 @@ use crate::follow::held::Held;
 use crate::follow::place::{Place, Told};
 use crate::follow::seen::Seen;
 use crate::line::Line;
-use crate::names::DayFile;
+use crate::names::{Form, StoredFile};
 use crate::query::{Query, Reading};
 use crate::sealed::Wanted;
 
@@ -121,12 +126,20 @@ pub struct Progress {
 
 /// How far each day file is read, of a query whose place somebody else takes from there.
 #[derive(Debug, Default)]
-pub(crate) struct Ends(BTreeMap<(PathBuf, DayFile), u64>);
+pub(crate) struct Ends(BTreeMap<(PathBuf, StoredFile), u64>);
 
 impl Ends {
-    /// Where reading a file ends, from whichever form.
-    pub(crate) fn of(&self, dir: &Path, day: DayFile) -> u64 {
-        self.0.get(&(dir.to_owned(), day)).copied().unwrap_or(0)
+    /// Where reading a file ends; 0 for one that came since.
+    pub(crate) fn of(&self, dir: &Path, file: StoredFile) -> u64 {
+        let end = |form| self.0.get(&(dir.to_owned(), StoredFile { form, ..file })).copied();
+        match file.form {
+            Form::Plain => end(Form::Plain),
+            // It may have been sealed since.
+            Form::Sealed => end(Form::Sealed).or_else(|| end(Form::Plain)),
+            // Nobody writes to it, so that it is not followed.
+            Form::Gzip => Some(u64::MAX),
+        }
+        .unwrap_or(0)
     }
 }
 
@@ -150,17 +163,25 @@ impl Follow {
     /// Gives out what has come. Reads 8 MiB at most, or a little more, so that whoever has to end
     /// can; the first poll gives out what was there as well, however much that is.
     ///
+    /// Whoever has to end sooner lets `each` break off: then the poll is over, and of what was there
+    /// nothing more comes. What waits, [`Follow::finish`] gives out.
+    ///
     /// `now` may be any time that does not run backwards.
-    pub fn poll(&mut self, now: Instant, each: &mut dyn FnMut(&Line)) -> Progress {
+    pub fn poll(
+        &mut self,
+        now: Instant,
+        each: &mut dyn FnMut(&Line) -> ControlFlow<()>,
+    ) -> Progress {
         let mut progress = Progress::default();
         let mut told = Told::default();
         for place in &mut self.places {
             place.look(now, &self.wanted, &mut told);
         }
-        if let Some(start) = self.start.take() {
-            self.give_what_was_there(start, &mut progress, each);
-        }
-        let is_more = self.read(now, &mut progress, &mut told, each);
+        let begun = match self.start.take() {
+            Some(start) => self.give_what_was_there(start, &mut progress, each),
+            None => ControlFlow::Continue(()),
+        };
+        let is_more = begun.is_continue() && self.read(now, &mut progress, &mut told, each);
         let Told { unreadable, away, back } = told;
         progress.reading.unreadable.extend(unreadable);
         (progress.away, progress.back) = (away, back);
@@ -174,8 +195,8 @@ impl Follow {
         progress
     }
 
-    /// Gives out the lines that wait for older ones. Returns how many.
-    pub fn finish(&mut self, each: &mut dyn FnMut(&Line)) -> u64 {
+    /// Gives out the lines that wait for older ones, until `each` breaks off. Returns how many.
+    pub fn finish(&mut self, each: &mut dyn FnMut(&Line) -> ControlFlow<()>) -> u64 {
         self.held.release_all(each)
     }
 
@@ -183,38 +204,33 @@ impl Follow {
         &mut self,
         start: Start,
         progress: &mut Progress,
-        each: &mut dyn FnMut(&Line),
-    ) {
-        let mut ends = Ends::default();
-        for (file, end) in self.places.iter().flat_map(Place::ends) {
-            // Where both forms are there, the plain one is gone on with.
-            let known = ends.0.entry(file).or_insert(end);
-            *known = end.min(*known);
-        }
+        each: &mut dyn FnMut(&Line) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let ends = Ends(self.places.iter().flat_map(Place::ends).collect());
         let mut query = self.query.clone();
         query.bytes_max = None;
         query.ends = Some(ends.into());
         // What is not there is told by the look.
         query.dirs.retain(|dir| dir.symlink_metadata().is_ok());
         let seen = &mut self.seen;
+        let mut flow = ControlFlow::Continue(());
         let mut give = |line: &Line| {
             let _ = line.id.as_deref().map(|id| seen.note(id));
-            each(line);
             progress.lines += 1;
+            flow = each(line);
+            flow
         };
         progress.reading = match start {
-            Start::Now => return,
-            Start::All => query.stream(&mut |line| {
-                give(line);
-                std::ops::ControlFlow::Continue(())
-            }),
+            Start::Now => Reading::default(),
+            Start::All => query.stream(&mut give),
             Start::Tail(count) => {
                 (query.limit, query.tail) = (Some(count), true);
                 let answer = query.run();
-                answer.lines.iter().for_each(give);
+                let _ = answer.lines.iter().try_for_each(give);
                 answer.reading
             }
         };
+        flow
     }
 }
 

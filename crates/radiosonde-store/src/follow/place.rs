@@ -354,10 +354,11 @@ impl Place {
     }
 
     /// Where every file that is there was read to, for whoever reads what was there before.
-    pub(super) fn ends(&self) -> impl Iterator<Item = ((PathBuf, DayFile), u64)> + '_ {
-        let plain = self.files.iter().map(|file| (file.day, file.position()));
-        let sealed = self.sealed.iter().map(|day| (*day, u64::MAX));
-        plain.chain(sealed).map(|(day, end)| ((self.dir.clone(), day), end))
+    pub(super) fn ends(&self) -> impl Iterator<Item = ((PathBuf, StoredFile), u64)> + '_ {
+        let plain = self.files.iter().map(|file| (file.day, Form::Plain, file.position()));
+        let sealed = self.sealed.iter().map(|day| (*day, Form::Sealed, u64::MAX));
+        let named = |(day, form, end)| ((self.dir.clone(), StoredFile::new(day, form)), end);
+        plain.chain(sealed).map(named)
     }
 
     /// Keeps descriptors within bounds: of files nothing came to for longest, none is kept.

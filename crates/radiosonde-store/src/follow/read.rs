@@ -1,6 +1,7 @@
 //! One poll's reading: from pieces of files to lines that fit.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
@@ -11,7 +12,7 @@ use crate::follow::held::Held;
 use crate::follow::place::Told;
 use crate::follow::seen::Seen;
 use crate::follow::{Follow, Progress};
-use crate::line::Line;
+use crate::line::{Line, behind_nuls};
 use crate::peek;
 use crate::query::{self, Judges, Look, OVERLONG, Reading, Unreadable};
 use crate::reader::LINE_BYTES_MAX;
@@ -23,7 +24,7 @@ impl Follow {
         now: Instant,
         progress: &mut Progress,
         told: &mut Told,
-        each: &mut dyn FnMut(&Line),
+        each: &mut dyn FnMut(&Line) -> ControlFlow<()>,
     ) -> bool {
         let Self { query, held, seen, began, places, buffer, .. } = self;
         let judges = Judges::new(query);
@@ -44,8 +45,9 @@ impl Follow {
                 is_more |= place.read(TURN_BYTES, buffer, now, told, &mut judge);
             }
             let behind = judge.behind;
-            progress.lines += held.release(now, behind, each);
-            if !is_more || progress.reading.bytes_read - before >= POLL_BYTES {
+            let flow = held.release(now, behind, &mut progress.lines, each);
+            let is_much = progress.reading.bytes_read - before >= POLL_BYTES;
+            if !is_more || is_much || flow.is_break() {
                 return is_more;
             }
         }
@@ -85,7 +87,7 @@ impl Judge<'_> {
             Piece::HalfLine(bytes) => {
                 self.reading.bytes_read += bytes.len() as u64;
                 // Whole but for its line break, or never to be whole. Never wrong.
-                let _ = self.line(bytes, false);
+                let _ = self.line(behind_nuls(bytes), false);
             }
             Piece::Lines { offset, bytes, old_until } => {
                 self.reading.bytes_read += bytes.len() as u64;

@@ -4,9 +4,7 @@
 //! line fits, and one for each line where few do. Bounded: where there are too many ranges, the
 //! lowest of the ring that has most are forgotten, which are its oldest.
 
-use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{Hash, Hasher};
+use std::collections::{BTreeMap, HashMap};
 
 use crate::query::id_parts;
 
@@ -18,8 +16,6 @@ pub(super) struct Seen {
     ranges: usize,
     /// Counts up, so that the ring that was used longest ago can be told.
     uses: u64,
-    /// Ids of other writers, by their hashes: the newer ones, and those before.
-    others: [HashSet<u64>; 2],
 }
 
 #[derive(Debug, Default)]
@@ -30,11 +26,9 @@ struct Ring {
 }
 
 impl Seen {
-    /// Notes an id. Whether it is new.
+    /// Notes an id. Whether it is new, or none of ours, which tells nothing.
     pub(super) fn note(&mut self, id: &str) -> bool {
-        let Some((instance, ring, number)) = id_parts(id.as_bytes()) else {
-            return self.note_other(id);
-        };
+        let Some((instance, ring, number)) = id_parts(id.as_bytes()) else { return true };
         self.uses += 1;
         let ring = self.rings.entry((instance, ring)).or_default();
         ring.used = self.uses;
@@ -43,20 +37,6 @@ impl Seen {
         self.ranges = self.ranges + ring.ranges.len() - before;
         self.make_room();
         is_new
-    }
-
-    fn note_other(&mut self, id: &str) -> bool {
-        let mut hasher = DefaultHasher::new();
-        id.hash(&mut hasher);
-        let hash = hasher.finish();
-        if self.others.iter().any(|known| known.contains(&hash)) {
-            return false;
-        }
-        if self.others[0].len() >= OTHERS_MAX {
-            self.others.swap(0, 1);
-            self.others[0].clear();
-        }
-        self.others[0].insert(hash)
     }
 
     fn make_room(&mut self) {
@@ -99,8 +79,6 @@ const SHARE: usize = if cfg!(test) { 256 } else { 1 };
 const RANGES_MAX: usize = (1 << 20) / SHARE;
 /// Rings: as many as some hundred processes have.
 const RINGS_MAX: usize = (16 << 10) / SHARE;
-/// Ids of other writers, twice as many at most: some 9 MiB.
-const OTHERS_MAX: usize = (256 << 10) / SHARE;
 
 #[cfg(test)]
 mod tests {
@@ -115,14 +93,17 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_all_kinds_are_new_once() {
+    fn ids_of_ours_are_new_once_and_others_always() {
         let mut seen = Seen::default();
-        let ids = ["aaaaaaaa.1.1", "aaaaaaaa.2.1", "bbbbbbbb.1.1", "aaaaaaaa.1.01", "7", ""];
+        let ids = ["aaaaaaaa.1.1", "aaaaaaaa.2.1", "bbbbbbbb.1.1"];
         for id in ids {
             assert!(seen.note(id), "{id:?}");
         }
         for id in ids {
             assert!(!seen.note(id), "{id:?}");
+        }
+        for id in ["aaaaaaaa.1.01", "7", "", "request-7"] {
+            assert!(seen.note(id) && seen.note(id), "{id:?}");
         }
         let last = id(u64::MAX);
         assert!(seen.note(&last) && !seen.note(&last));
@@ -149,11 +130,6 @@ mod tests {
             let _ = seen.note(&format!("cccccccc.{ring}.1"));
         }
         assert!(seen.rings.len() <= RINGS_MAX);
-        for number in 0..3 * OTHERS_MAX {
-            let _ = seen.note(&format!("foreign {number}"));
-        }
-        assert!(seen.others.iter().all(|known| known.len() <= OTHERS_MAX));
-        assert!(!seen.note(&format!("foreign {}", 3 * OTHERS_MAX - 1)));
     }
 
     proptest! {

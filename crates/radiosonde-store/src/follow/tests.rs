@@ -56,8 +56,10 @@ impl Play {
     fn poll(&mut self) -> Progress {
         self.now += Duration::from_secs(1);
         let given = &mut self.given;
-        let mut progress =
-            self.follow.poll(self.now, &mut |line| given.push(line.msg.clone().unwrap()));
+        let mut progress = self.follow.poll(self.now, &mut |line| {
+            given.push(line.msg.clone().unwrap());
+            ControlFlow::Continue(())
+        });
         let unreadable = std::mem::take(&mut progress.reading.unreadable);
         self.told.extend(unreadable.into_iter().map(|told| {
             let name = told.path.file_name().unwrap().to_string_lossy().into_owned();
@@ -411,7 +413,11 @@ fn polls_are_far_apart_while_nothing_comes() {
     play.add(FIRST, 2..3);
     let _ = play.poll();
     let mut last = Vec::new();
-    assert_eq!(play.follow.finish(&mut |line| last.push(line.msg.clone().unwrap())), 1);
+    let given = play.follow.finish(&mut |line| {
+        last.push(line.msg.clone().unwrap());
+        ControlFlow::Continue(())
+    });
+    assert_eq!(given, 1);
     assert_eq!(last, ["2"]);
 }
 
@@ -426,4 +432,82 @@ fn a_single_day_file_is_followed_by_its_name() {
     play.add(SECOND, 3..4);
     play.seal(FIRST);
     assert_eq!(play.given(), "2");
+}
+
+#[test]
+fn what_is_there_compressed_is_given_whatever_stands_beside_it() {
+    let day = "events-2025-10-05.jsonl";
+    for begun in [None, Some(""), Some(&line(1)[..20]), Some(line(1).as_str())] {
+        let mut play = Play::new(Start::Tail(9));
+        play.add(day, 0..1);
+        play.seal(day);
+        let mut expect = vec!["0"];
+        if let Some(text) = begun {
+            append(&play.path(day), text);
+            expect.extend(text.ends_with('\n').then_some("1"));
+        }
+        play.add(FIRST, 2..3);
+        expect.push("2");
+        assert_eq!(play.given(), expect.join(" "), "{begun:?}");
+        assert_eq!(play.told(), [""; 0]);
+    }
+}
+
+#[cfg(feature = "gzip")]
+#[test]
+fn what_others_compressed_is_given_once() {
+    use crate::fuzzing::{Packing, pack};
+
+    let name = "events-2025-10-05.jsonl";
+    for (start, single) in [(Start::All, false), (Start::Tail(9), false), (Start::All, true)] {
+        let dir = tempfile::tempdir().unwrap();
+        let packed = dir.path().join(format!("{name}.gz"));
+        let text = line(0) + &line(1);
+        fs::write(&packed, pack(text.as_bytes(), Packing::Gzip, true)).unwrap();
+        let place = if single { packed } else { dir.path().to_owned() };
+        let mut play = Play::with(dir, Query::new(vec![place]), start);
+        assert_eq!(play.given(), "0 1", "{start:?}, {single}");
+        play.add(name, 2..3);
+        assert_eq!(play.given(), "2", "the day is begun anew");
+        assert_eq!(play.told(), [""; 0]);
+    }
+}
+
+#[test]
+fn lines_that_share_what_others_call_an_id_all_come() {
+    let mut play = Play::new(Start::All);
+    let about = |number: u32| line(number).replace(&format!("aaaaaaaa.1.{number}"), "request-1");
+    append(&play.path(FIRST), &(about(0) + &about(1)));
+    assert_eq!(play.given(), "0 1");
+    append(&play.path(FIRST), &(about(2) + &about(3)));
+    assert_eq!(play.given(), "2 3");
+    assert_eq!(play.reading.duplicates, 0);
+}
+
+#[test]
+fn whoever_takes_the_lines_may_break_off() {
+    for start in [Start::All, Start::Tail(100), Start::Now] {
+        let mut play = Play::new(start);
+        play.add(FIRST, 0..100);
+        let mut given = Vec::new();
+        let mut poll = |play: &mut Play| {
+            play.now += Duration::from_secs(1);
+            let _ = play.follow.poll(play.now, &mut |line| {
+                given.push(line.msg.clone().unwrap());
+                ControlFlow::Break(())
+            });
+            given.len()
+        };
+        let is_now = start == Start::Now;
+        assert_eq!(poll(&mut play), usize::from(!is_now), "{start:?}");
+        play.add(FIRST, 100..103);
+        let _ = poll(&mut play);
+        assert_eq!(poll(&mut play), 2 - usize::from(is_now), "{start:?}");
+        let mut rest = 0;
+        let _ = play.follow.finish(&mut |_| {
+            rest += 1;
+            ControlFlow::Continue(())
+        });
+        assert_eq!(rest, 2, "what waited");
+    }
 }

@@ -24,7 +24,7 @@ impl Query {
     /// Where reading a file ends. Of files that came since there is nothing to read.
     pub(super) fn end_of(&self, source: &Source) -> u64 {
         match (&self.ends, source.file()) {
-            (Some(ends), Some(file)) => ends.of(&source.dir, file.day),
+            (Some(ends), Some(file)) => ends.of(&source.dir, file),
             _ => u64::MAX,
         }
     }

@@ -5,7 +5,7 @@ mod processes;
 mod proof;
 
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -266,6 +266,22 @@ fn it_ends_when_nobody_reads_any_more_also_while_no_line_comes() {
     let mut following = Following::start_unread("tail --tail 0", dir.path());
     following.out = Output::Closed;
     following.end().exits(0);
+}
+
+#[test]
+fn it_is_interrupted_also_while_it_shows_what_was_there() {
+    let dir = Dir::empty();
+    let all = 20_000;
+    let text: String = (0..all).map(|number| numbered(number % 60)).collect();
+    append(&dir.path().join(FILE), &text.replace("\"id\"", "\"no\""));
+    let mut following = Following::start_unread("logs -f --since 2025-10-01 -o raw", dir.path());
+    let Output::Unread(out) = &mut following.out else { unreachable!() };
+    // It has begun, and goes on when somebody reads more than a pipe holds.
+    out.read_exact(&mut [0]).unwrap();
+    kill_process(Pid::from_child(&following.child), Signal::INT).unwrap();
+    let ran = following.reading().end().exits(0);
+    let shown = ran.out.lines().count();
+    assert!(shown > 0 && shown < all as usize / 2, "{shown}");
 }
 
 #[test]
