@@ -10,23 +10,29 @@ use crate::sealed;
 
 /// Whether a reader that has read one form of a day file needs the compressed one no more, since it
 /// holds nothing else. Compares what they hold, up to where the compressed one cannot be read any
-/// further: somebody is at work on it, or it is damaged, and the other one is whole.
+/// further: somebody is at work on it, or it is damaged, and the other one is whole. Where that is at
+/// its beginning, nothing tells.
 ///
 /// # Errors
 /// Where the other one cannot be read again.
 pub(crate) fn holds_the_same(read: &Path, form: Form, compressed: &Path) -> io::Result<bool> {
     let Ok(mut theirs) = Reader::open(compressed) else { return Ok(false) };
     let mut ours = Ours::open(read, form)?;
+    let mut is_compared = false;
     loop {
         match theirs.next_chunk() {
             Ok(Some(Chunk::Lines { bytes, .. } | Chunk::HalfLine { bytes, .. })) => {
                 if !ours.goes_on_with(bytes)? {
                     return Ok(false);
                 }
+                is_compared = true;
             }
             Ok(None) => return ours.is_at_end(),
-            // A line nobody can read; what is before it is the same.
-            Ok(Some(_)) | Err(_) => return Ok(true),
+            // A line nobody can read, whatever is in it.
+            Ok(Some(Chunk::Overlong { .. })) if ours.is_overlong()? => {}
+            Ok(Some(Chunk::Overlong { .. })) => return Ok(false),
+            // What is before it is the same.
+            Ok(Some(Chunk::Damaged(_))) | Err(_) => return Ok(is_compared),
         }
     }
 }
@@ -36,6 +42,8 @@ struct Ours {
     reader: Opened,
     /// Bytes that have not been compared.
     left: Vec<u8>,
+    /// Whether it was a line that is too long that could not be compared.
+    is_overlong: bool,
 }
 
 enum Opened {
@@ -49,7 +57,7 @@ impl Ours {
             Form::Sealed => Opened::Sealed(Box::new(sealed::Reader::open(path)?)),
             _ => Opened::Plain(reader::Reader::open(path)?),
         };
-        Ok(Self { reader, left: Vec::new() })
+        Ok(Self { reader, left: Vec::new(), is_overlong: false })
     }
 
     /// Whether these bytes come next.
@@ -71,11 +79,17 @@ impl Ours {
     }
 
     fn is_at_end(&mut self) -> io::Result<bool> {
-        Ok(self.left.is_empty() && !self.fill()?)
+        Ok(self.left.is_empty() && !self.fill()? && !self.is_overlong)
+    }
+
+    /// Whether a line that is too long comes next. It is passed then.
+    fn is_overlong(&mut self) -> io::Result<bool> {
+        Ok(self.left.is_empty() && !self.fill()? && std::mem::take(&mut self.is_overlong))
     }
 
     /// Reads on; `false` at the end, and where something cannot be compared.
     fn fill(&mut self) -> io::Result<bool> {
+        self.is_overlong = false;
         loop {
             let chunk = match &mut self.reader {
                 Opened::Plain(reader) => reader.next_chunk()?,
@@ -87,7 +101,10 @@ impl Ours {
                     return Ok(true);
                 }
                 Some(Chunk::Damaged(damage)) if !damage.lines_lost => {}
-                _ => return Ok(false),
+                other => {
+                    self.is_overlong = matches!(other, Some(Chunk::Overlong { .. }));
+                    return Ok(false);
+                }
             }
         }
     }

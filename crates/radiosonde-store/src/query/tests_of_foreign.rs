@@ -135,6 +135,29 @@ fn a_directory_gives_what_somebody_compressed_and_each_line_once() {
 }
 
 #[test]
+fn what_cannot_be_compared_is_read_and_named() {
+    let (mine, other) = (line(1, "a", "") + "\n", line(2, "b", "") + "\n");
+    let whole = gzip(other.as_bytes());
+    for cut in [5, 12, 40] {
+        let dir = dir(&[(PLAIN, mine.as_bytes()), (GZIP, &whole[..cut])]);
+        let answer = query(&dir).run();
+        assert_eq!(answer.reading.unreadable.len(), 1, "{cut}: {:?}", answer.reading);
+        assert_eq!(answer.reading.unreadable[0].path, dir.path().join(GZIP));
+        assert_eq!(answer.lines[0].job_id.as_deref(), Some("a"), "{cut}");
+    }
+    // A line that is too long tells nothing of what is behind it.
+    let overlong = "x".repeat(17 << 20) + "\n";
+    let text = [mine.as_str(), &overlong, &other].concat();
+    for (beside, expect) in [(mine.clone(), 2), (mine + &overlong, 2), (text.clone(), 2)] {
+        let dir = dir(&[(PLAIN, beside.as_bytes()), (GZIP, &gzip(text.as_bytes()))]);
+        let answer = query(&dir).run();
+        assert_eq!(answer.lines.len(), expect, "{}", beside.len());
+        let is_same = beside.len() == text.len();
+        assert_eq!(answer.reading.duplicates, u64::from(!is_same), "{}", beside.len());
+    }
+}
+
+#[test]
 fn a_file_that_is_compressed_during_the_query_is_still_found() {
     let dir = dir(&[
         ("events-2025-10-05.jsonl", (line(1, "a", "") + "\n").as_bytes()),
