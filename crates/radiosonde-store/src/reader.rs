@@ -6,6 +6,8 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+#[cfg(feature = "sealed")]
+use std::io::{Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 
@@ -118,6 +120,22 @@ impl Reader {
     /// is an [`io::ErrorKind::InvalidData`].
     pub fn next_chunk(&mut self) -> io::Result<Option<Chunk<'_>>> {
         self.0.next_chunk()
+    }
+
+    /// The file, and up to where it is read.
+    #[cfg(feature = "sealed")]
+    pub(crate) fn file(&self) -> (&File, u64) {
+        let Whole { file, len } = self.0.inner();
+        (file.get_ref(), *len)
+    }
+
+    /// Goes on at the beginning of a line: somebody went through what is before, and nothing was read
+    /// here yet.
+    #[cfg(feature = "sealed")]
+    pub(crate) fn go_on_at(&mut self, offset: u64) -> io::Result<()> {
+        let Whole { file, len } = self.0.begin_at(offset);
+        file.set_limit(len.saturating_sub(offset));
+        file.get_mut().seek(SeekFrom::Start(offset)).map(drop)
     }
 
     /// Bytes read so far.

@@ -92,6 +92,10 @@ impl Needle {
         Some(Self(memmem::Finder::new(needle.as_bytes()).into_owned()))
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.needle().len()
+    }
+
     pub(super) fn find(&self, bytes: &[u8]) -> Option<usize> {
         self.0.find(bytes)
     }

@@ -90,6 +90,11 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// The bytes that every line wanted holds.
+    pub(super) fn needle(&self) -> Option<&Needle> {
+        self.needle.as_ref()
+    }
+
     /// Hands each text of whole lines that may be wanted to `each`, with its place in them, without
     /// its line break.
     pub(crate) fn lines<'t>(&self, bytes: &'t [u8], each: &mut dyn FnMut(usize, &'t [u8])) {

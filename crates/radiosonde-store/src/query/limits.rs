@@ -15,7 +15,11 @@ pub(super) struct Limits {
     pub(super) stretch_bytes: usize,
     /// Temporary files that are put together to a longer one.
     pub(super) runs: usize,
-    /// Threads that read ahead.
+    /// The shortest day file that several threads go through, in bytes.
+    pub(super) skim_bytes_min: u64,
+    /// Bytes of it that one of them searches at a time.
+    pub(super) stripe_bytes: u64,
+    /// Threads that read ahead, or go through a file.
     pub(super) threads: usize,
     /// Where temporary files are made.
     pub(super) temporary: PathBuf,
@@ -28,6 +32,8 @@ impl Default for Limits {
             early_bytes: 4 << 20,
             piece_bytes: 256 << 10,
             stretch_bytes: 1 << 20,
+            skim_bytes_min: 64 << 20,
+            stripe_bytes: 4 << 20,
             runs: 16,
             threads: 4,
             temporary: std::env::temp_dir(),

@@ -47,6 +47,7 @@ mod pool;
 mod reading;
 mod scan;
 mod segment;
+mod skim;
 mod source;
 mod spill;
 mod supply;
@@ -64,6 +65,7 @@ use crate::level::Level;
 use crate::line::Line;
 use crate::names::{Signal, StoredFile};
 use crate::query::limits::Limits;
+use crate::query::pass::Piece;
 use crate::sealed::Wanted;
 
 pub(crate) use crate::query::entry::parts as id_parts;
@@ -180,16 +182,24 @@ impl Query {
     /// Hands every matching line to `each` as it is read: unsorted, duplicates included. Ignores
     /// [`Query::limit`].
     pub fn scan(&self, each: &mut dyn FnMut(Found<'_>)) -> Reading {
+        self.scan_within(&Limits::default(), each)
+    }
+
+    fn scan_within(&self, limits: &Limits, each: &mut dyn FnMut(Found<'_>)) -> Reading {
         let mut reading = Reading::default();
         let judges = Judges::new(self);
         let wanted = Wanted::of(self);
         let mut bytes_left = self.bytes_max.unwrap_or(u64::MAX);
         let _ = self.each_file(&mut reading, &mut |source, _, reading| {
-            let opened = self.open(source, &wanted).map_err(|error| (0, error))?;
+            let mut opened = self.open(source, &wanted).map_err(|error| (0, error))?;
             let judge = judges.of(source);
-            pass::read(opened, source, &mut bytes_left, reading, &mut |piece, reading| {
+            let each = &mut |piece: Piece<'_>, reading: &mut Reading| {
                 scan::piece(judge, source, &piece, reading, each);
-            })
+            };
+            if self.bytes_max.is_none() {
+                opened.skim(judge, limits, reading, each).map_err(|error| (0, error))?;
+            }
+            pass::read(opened, source, &mut bytes_left, reading, each)
         });
         reading
     }

@@ -9,7 +9,7 @@ use crate::query::judge::Judges;
 use crate::query::kept::Kept;
 use crate::query::limits::Limits;
 use crate::query::opened::Opened;
-use crate::query::pass::{self, Outcome};
+use crate::query::pass::{self, Outcome, Piece};
 use crate::query::pool::Pool;
 use crate::query::reading::{Reading, Unreadable};
 use crate::query::segment::{Segment, What};
@@ -90,7 +90,7 @@ impl Plan {
             if sink.has_failed() {
                 return Ok(());
             }
-            let opened = match query.open(source, &wanted).map_err(|error| (0, error))? {
+            let mut opened = match query.open(source, &wanted).map_err(|error| (0, error))? {
                 Opened::Sealed(reader) => match reader.into_chosen() {
                     Ok(chosen) => {
                         indexed.extend((chosen.frames > 0).then_some(number));
@@ -102,8 +102,9 @@ impl Plan {
                 other => other,
             };
             let is_read_again = opened.is_read_again();
+            let judge = judges.of(source);
             let mut survey = Survey {
-                judge: judges.of(source),
+                judge,
                 source,
                 number,
                 is_read_again,
@@ -112,9 +113,11 @@ impl Plan {
                 segments: &mut segments,
                 candidates: Vec::new(),
             };
-            pass::read(opened, source, &mut bytes_left, reading, &mut |piece, reading| {
-                survey.piece(&piece, reading);
-            })
+            let each = &mut |piece: Piece<'_>, reading: &mut Reading| survey.piece(&piece, reading);
+            if query.bytes_max.is_none() {
+                opened.skim(judge, limits, reading, each).map_err(|error| (0, error))?;
+            }
+            pass::read(opened, source, &mut bytes_left, reading, each)
         });
         Self { sources, segments, indexed }
     }

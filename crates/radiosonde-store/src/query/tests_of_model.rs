@@ -429,7 +429,7 @@ fn check(days: &[Day], copies: &[(Index, Index, Index)], asked: &Asked, limits: 
     let expected = reference(&files, asked);
 
     let mut scanned = Vec::new();
-    let reading = query.scan(&mut |found| scanned.push(found.line.raw));
+    let reading = query.scan_within(&limits, &mut |found| scanned.push(found.line.raw));
     assert_eq!(scanned, expected.in_files, "scan");
     assert_eq!(reading.matched, expected.in_files.len() as u64);
 
@@ -484,6 +484,8 @@ proptest! {
         early_bytes in prop_oneof![Just(4 << 20), Just(0), 0..2_000_usize],
         piece_bytes in prop_oneof![Just(256 << 10), 1..1_000_usize],
         stretch_bytes in prop_oneof![Just(1 << 20), 1..2_000_usize],
+        skim_bytes_min in prop_oneof![Just(64 << 20), 0..2_000_u64],
+        stripe_bytes in 1..2_000_u64,
         runs in 2..5_usize,
         threads in 0..3_usize,
     ) {
@@ -493,6 +495,8 @@ proptest! {
             early_bytes,
             piece_bytes,
             stretch_bytes,
+            skim_bytes_min,
+            stripe_bytes,
             runs,
             threads,
             temporary,

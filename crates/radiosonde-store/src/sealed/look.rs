@@ -173,7 +173,7 @@ pub(super) fn clamp(left: u64, length: usize) -> usize {
 }
 
 /// Fills the buffer from a place in a file. On Unix, where the file stands does not change.
-pub(super) fn read_exact_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+pub(crate) fn read_exact_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
     #[cfg(unix)]
     {
         std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)

@@ -123,6 +123,7 @@ pub(crate) use crate::sealed::builder::write_sections;
 pub(crate) use crate::sealed::compare::stands_for;
 pub(crate) use crate::sealed::frames::{Decoder, Place, RAW_BYTES_MAX};
 pub(crate) use crate::sealed::index::sections;
+pub(crate) use crate::sealed::look::read_exact_at;
 pub(crate) use crate::sealed::reader::Chosen;
 #[cfg(test)]
 pub(crate) use crate::sealed::seal::Step;
