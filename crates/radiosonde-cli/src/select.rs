@@ -23,6 +23,7 @@ impl Select {
         query.machine.clone_from(&self.machine);
         query.worker.clone_from(&self.worker);
         query.session.clone_from(&self.session);
+        query.service.clone_from(&self.service);
         query.level = self.level;
         query.evt.clone_from(&self.evt);
         query.conditions.clone_from(&self.conditions);

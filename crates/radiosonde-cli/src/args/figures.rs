@@ -23,7 +23,7 @@ pub(crate) struct MetricsArgs {
         long,
         value_name = "URL",
         requires = "names",
-        conflicts_with_all = ["dir", "job", "trace", "machine", "worker", "session", "level", "evt"],
+        conflicts_with_all = ["dir", "job", "trace", "machine", "worker", "session", "service", "level", "evt"],
         help_heading = "Where"
     )]
     pub(crate) prometheus: Option<String>,

@@ -70,6 +70,9 @@ pub(crate) struct Select {
         help_heading = "What"
     )]
     pub(crate) session: Option<String>,
+    /// Name of the service that wrote it, exactly
+    #[arg(long, value_name = "NAME", env = "RADIOSONDE_CLI_SERVICE", help_heading = "What")]
+    pub(crate) service: Option<String>,
     /// At least this severe
     #[arg(
         short,

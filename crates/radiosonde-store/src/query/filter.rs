@@ -14,6 +14,7 @@ impl Query {
             && same(self.machine.as_deref(), line.machine_id.as_deref())
             && same(self.worker.as_deref(), line.worker_id.as_deref())
             && same(self.session.as_deref(), line.session_id.as_deref())
+            && same(self.service.as_deref(), line.service.as_deref())
             && self.fits_trace(line)
             && self.fits_links(line)
             && self.level.is_none_or(|least| line.level.is_some_and(|level| level >= least))
@@ -55,7 +56,7 @@ impl Query {
     /// stretch that is no line is told only where it holds them.
     ///
     /// The longest of the ids asked for, which few lines hold; else of the words that conditions need,
-    /// the event among them; else the key of links. `None` when there is none of these, or when they
+    /// the event and the service among them; else the key of links. `None` when there is none of these, or when they
     /// hold characters a JSON writer may spell in more than one way.
     #[must_use]
     pub fn needle(&self) -> Option<&str> {
@@ -76,9 +77,10 @@ impl Query {
             [one] => Some(one.as_str()).filter(|evt| check_id(evt).is_ok()),
             _ => None,
         };
+        let service = self.service.as_deref().filter(|service| check_id(service).is_ok());
         let links = (!self.links_to.is_empty()).then_some(LINKS);
         let words = self.conditions.iter().filter_map(Condition::needle);
-        let word = || words.chain(evt).chain(links).max_by_key(|word| word.len());
+        let word = || words.chain(evt).chain(service).chain(links).max_by_key(|word| word.len());
         id.or_else(word)
     }
 }

@@ -71,8 +71,9 @@ impl<'a> Judge<'a> {
         let is_plain =
             query.links_to.is_empty() && query.conditions.is_empty() && !query.except_snapshots;
         let is_of_times = is_plain && {
-            let Query { job, traces, machine, worker, session, level, evt, except_evt, .. } = query;
-            [job, machine, worker, session].iter().all(|id| id.is_none())
+            let Query { job, machine, worker, session, service, .. } = query;
+            let Query { traces, level, evt, except_evt, .. } = query;
+            [job, machine, worker, session, service].iter().all(|id| id.is_none())
                 && traces.is_empty()
                 && signals.is_empty()
                 && level.is_none()
@@ -172,8 +173,8 @@ impl<'a> Judge<'a> {
         let same = |wanted: &Option<String>, found: Option<&[u8]>| {
             wanted.as_ref().is_none_or(|wanted| found == Some(wanted.as_bytes()))
         };
-        let Query { job, traces, machine, worker, session, level, evt, except_evt, .. } =
-            self.query;
+        let Query { job, machine, worker, session, service, .. } = self.query;
+        let Query { traces, level, evt, except_evt, .. } = self.query;
         let begins = |trace: &String| {
             facts.trace_id.is_some_and(|found| found.starts_with(trace.as_bytes()))
         };
@@ -182,6 +183,7 @@ impl<'a> Judge<'a> {
             && same(machine, facts.machine_id)
             && same(worker, facts.worker_id)
             && same(session, facts.session_id)
+            && same(service, facts.service)
             && (traces.is_empty() || traces.iter().any(begins))
             && level.is_none_or(|least| facts.level.is_some_and(|level| level >= least))
             && (evt.is_empty() || evt.iter().any(is_evt))

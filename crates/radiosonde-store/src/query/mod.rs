@@ -101,6 +101,8 @@ pub struct Query {
     pub worker: Option<String>,
     /// Exact `session_id`.
     pub session: Option<String>,
+    /// Exact `service`.
+    pub service: Option<String>,
     /// The least severe level wanted. A line without a level does not fit then.
     pub level: Option<Level>,
     /// Names of events; one of them must fit. Default: any.

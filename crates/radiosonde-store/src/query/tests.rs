@@ -145,14 +145,16 @@ fn lines_without_an_id_are_all_kept() {
 fn the_conditions_hold_together() {
     let rows = [
         r#"{"ts":"2025-10-06T10:00:01Z","level":"debug","evt":"log","msg":"1","trace_id":"0edadbc0","worker_id":"w-1"}"#,
-        r#"{"ts":"2025-10-06T10:00:02Z","level":"warning","evt":"log","msg":"2","trace_id":"0edaffff","worker_id":"w-1"}"#,
+        r#"{"ts":"2025-10-06T10:00:02Z","level":"warning","evt":"log","msg":"2","service":"a b","trace_id":"0edaffff","worker_id":"w-1"}"#,
         r#"{"ts":"2025-10-06T10:00:03Z","level":"error","evt":"user.action","msg":"3","trace_id":"ffffffff","worker_id":"w-2"}"#,
-        r#"{"ts":"2025-10-06T10:00:04Z","evt":"log","msg":"4","machine_id":"m","session_id":"s"}"#,
+        r#"{"ts":"2025-10-06T10:00:04Z","evt":"log","msg":"4","service":"a","machine_id":"m","session_id":"s"}"#,
     ];
     let dir = dir(&[("events-2025-10-06.jsonl", rows.join("\n").as_bytes())]);
     type Set = fn(&mut Query);
-    let cases: [(Set, &[&str]); 11] = [
+    let cases: [(Set, &[&str]); 13] = [
         (|_| {}, &["1", "2", "3", "4"]),
+        (|q| q.service = Some("a".into()), &["4"]),
+        (|q| q.service = Some("a b".into()), &["2"]),
         (|q| q.level = Some(Level::Warning), &["2", "3"]),
         (|q| q.traces = vec!["0eda".into()], &["1", "2"]),
         (|q| q.traces = vec!["0edadbc0".into(), "ff".into()], &["1", "3"]),

@@ -86,7 +86,12 @@ impl Wanted {
 fn values(query: &Query) -> Vec<(Field, Vec<Vec<u8>>)> {
     let bytes = |text: &str| text.as_bytes().to_vec();
     let mut values = Vec::new();
-    for (field, id) in [(Field::Machine, &query.machine), (Field::Worker, &query.worker)] {
+    let exact = [
+        (Field::Machine, &query.machine),
+        (Field::Worker, &query.worker),
+        (Field::Service, &query.service),
+    ];
+    for (field, id) in exact {
         values.extend(id.as_deref().map(|id| (field, vec![bytes(id)])));
     }
     if let Some(least) = query.level {

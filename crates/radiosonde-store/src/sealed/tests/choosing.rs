@@ -39,8 +39,9 @@ fn content() -> Vec<u8> {
         let level = if n.is_multiple_of(40) { "error" } else { "info" };
         let evt = if n == 100 { "rare" } else { "log" };
         format!(
-            "{{\"ts\":\"2025-10-06T10:{:02}:00.000000Z\",\"level\":\"{level}\",\"evt\":\"{evt}\",\"job_id\":\"job-{}\",\"machine_id\":\"m-{}\",\"worker_id\":\"w-{n}\"}}\n",
+            "{{\"ts\":\"2025-10-06T10:{:02}:00.000000Z\",\"level\":\"{level}\",\"evt\":\"{evt}\",\"service\":\"s-{}\",\"job_id\":\"job-{}\",\"machine_id\":\"m-{}\",\"worker_id\":\"w-{n}\"}}\n",
             n / 3,
+            n / 120,
             n / 3,
             n / 60
         )
@@ -51,7 +52,7 @@ fn content() -> Vec<u8> {
 /// Queries that a file with every section answers by leaving frames out.
 fn queries() -> Vec<Query> {
     let query = || Query::new(Vec::new());
-    let mut queries = vec![query(); 8];
+    let mut queries = vec![query(); 9];
     queries[0].machine = Some("m-1".to_owned());
     queries[1].worker = Some("w-17".to_owned());
     queries[2].level = Some(Level::Warning);
@@ -61,6 +62,7 @@ fn queries() -> Vec<Query> {
     (queries[5].job, queries[5].machine) = (Some("job-5".to_owned()), Some("m-2".to_owned()));
     queries[6].machine = Some("m-9".to_owned());
     queries[7].since = Some("2025-10-06T10:50:00Z".parse().unwrap());
+    queries[8].service = Some("s-1".to_owned());
     queries
 }
 
