@@ -40,10 +40,16 @@ pub(super) fn parse(text: &str) -> Result<Condition, InvalidCondition> {
     if *sign == "=" && text[at + 1..].starts_with('~') {
         return Err(wrong(at, "write ~= for a regular expression".to_owned()));
     }
+    if *sign == "=" && text[at + 1..].starts_with(['<', '>']) {
+        return Err(wrong(at, "write <= or >=; a text that begins so stands in quotes".to_owned()));
+    }
     let behind = &text[at + sign.len()..];
     let from = at + sign.len() + (behind.len() - behind.trim_start().len());
     let value = text[from..].trim_end();
-    let literal = || literal(&key, value).map_err(|reason| wrong(from, reason));
+    let literal = || {
+        one_alone(value).map_err(|(at, reason)| wrong(from + at, reason))?;
+        literal(&key, value).map_err(|reason| wrong(from, reason))
+    };
     let (test, negated) = match operator {
         Operator::Equal => (Test::Equal(literal()?), false),
         Operator::Unequal => (Test::Equal(literal()?), true),
@@ -51,7 +57,11 @@ pub(super) fn parse(text: &str) -> Result<Condition, InvalidCondition> {
             if value.is_empty() {
                 return Err(wrong(from, format!("a value is missing behind `{sign}`")));
             }
-            (Test::Ordered(*order, literal()?), false)
+            let literal = literal()?;
+            if is_with_a_unit(&key, &literal) {
+                return Err(wrong(from, NO_UNIT.to_owned()));
+            }
+            (Test::Ordered(*order, literal), false)
         }
         Operator::Fits => (regex(value).map_err(|reason| wrong(from, reason))?, false),
         Operator::FitsNot => (regex(value).map_err(|reason| wrong(from, reason))?, true),
@@ -119,6 +129,34 @@ fn literal(key: &Key, value: &str) -> Result<Literal, String> {
     }
     let number = Number::parse(value).or_else(|| duration(key, value));
     with_kind(key, Literal { text: value.to_owned(), number, ..Literal::default() })
+}
+
+/// Refuses several conditions in one, which nothing would fit.
+fn one_alone(value: &str) -> Result<(), (usize, String)> {
+    if value.starts_with('"') {
+        return Ok(());
+    }
+    for joint in JOINTS {
+        if let Some(at) = value.find(joint)
+            && value[at + joint.len()..].contains(OPERATORS)
+        {
+            let reason = "one condition for each --where, and all of them have to hold; a text \
+                          with this in it stands in quotes";
+            return Err((at + 1, reason.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// Whether it was meant as a number, and no number would be compared to it: `500ms` for a key without a
+/// unit, or `1m30s`.
+fn is_with_a_unit(key: &Key, literal: &Literal) -> bool {
+    let Literal { text, number: None, quoted: false, .. } = literal else { return false };
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number = &text[..text.len() - rest.len()];
+    !matches!(key, Key::Of(_))
+        && Number::parse(number).is_some()
+        && rest.chars().all(|c| c.is_alphanumeric() || c == ' ')
 }
 
 /// With the level or the moment that the key asks for.
@@ -199,6 +237,12 @@ const SIGNS: [(&str, Operator); 9] = [
     (">", Operator::Ordered(Order::More)),
     ("=", Operator::Equal),
 ];
+
+/// What other languages have between two conditions.
+const JOINTS: [&str; 6] = [" && ", " || ", " and ", " or ", " AND ", " OR "];
+
+const NO_UNIT: &str = "no number is compared to this: a unit such as 500ms needs a key that ends with \
+                       its own (_ns, _us, _ms, _s, _seconds), and a text stands in quotes";
 
 /// Characters a bare key cannot have.
 const OPERATORS: [char; 5] = ['=', '!', '<', '>', '~'];
