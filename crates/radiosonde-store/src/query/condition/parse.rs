@@ -37,12 +37,15 @@ pub(super) fn parse(text: &str) -> Result<Condition, InvalidCondition> {
         let at = gap.map_or(at, |gap| start + gap);
         return Err(wrong(at, no_operator(&text[at..])));
     };
-    if *sign == "=" && text[at + 1..].starts_with('~') {
-        return Err(wrong(at, "write ~= for a regular expression".to_owned()));
+    if let Some(instead) = turned(&text[at..]) {
+        return Err(wrong(at, instead.to_owned()));
     }
     let behind = &text[at + sign.len()..];
     let from = at + sign.len() + (behind.len() - behind.trim_start().len());
     let value = text[from..].trim_end();
+    if let Some((place, reason)) = mistake(value, operator) {
+        return Err(wrong(from + place, reason.to_owned()));
+    }
     let literal = || literal(&key, value).map_err(|reason| wrong(from, reason));
     let (test, negated) = match operator {
         Operator::Equal => (Test::Equal(literal()?), false),
@@ -51,12 +54,54 @@ pub(super) fn parse(text: &str) -> Result<Condition, InvalidCondition> {
             if value.is_empty() {
                 return Err(wrong(from, format!("a value is missing behind `{sign}`")));
             }
-            (Test::Ordered(*order, literal()?), false)
+            let literal = literal()?;
+            if is_measure(&literal) {
+                return Err(wrong(from, NO_UNIT.to_owned()));
+            }
+            (Test::Ordered(*order, literal), false)
         }
         Operator::Fits => (regex(value).map_err(|reason| wrong(from, reason))?, false),
         Operator::FitsNot => (regex(value).map_err(|reason| wrong(from, reason))?, true),
     };
     Ok(Condition { text: text.to_owned(), key, test, negated })
+}
+
+/// What to write for an operator whose signs are the wrong way round.
+fn turned(operator: &str) -> Option<&'static str> {
+    match operator.get(..2)? {
+        "=~" => Some("write ~= for a regular expression"),
+        "=>" => Some("write >= for at least that much"),
+        "=<" => Some("write <= for at most that much"),
+        _ => None,
+    }
+}
+
+/// What a bare value can hardly mean as it is written, with its place. In double quotes it is text.
+fn mistake(value: &str, operator: &Operator) -> Option<(usize, &'static str)> {
+    if value.starts_with('"') || matches!(operator, Operator::Fits | Operator::FitsNot) {
+        return None;
+    }
+    if value.len() > 1 && value.starts_with('\'') && value.ends_with('\'') {
+        return Some((0, "quotes around a value are double ones: \"…\""));
+    }
+    // Between two comparisons.
+    JOINTS.iter().find_map(|(joint, reason)| {
+        let at = value.find(joint)?;
+        value[at + joint.len()..].contains(OPERATORS).then_some((at + 1, *reason))
+    })
+}
+
+/// Whether it looks like a number with a unit, which no number is compared to: `500MS`, `1m30s`.
+fn is_measure(literal: &Literal) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '%' | '\u{b5}');
+    !literal.quoted
+        && literal.number.is_none()
+        && literal.level.is_none()
+        && literal.moment.is_none()
+        && literal.text.starts_with(|c: char| c.is_ascii_digit())
+        && literal.text.chars().all(is_part)
+        && literal.text.contains(|c: char| !c.is_ascii_digit() && c != '.')
+        && literal.text.len() <= MEASURE_BYTES_MAX
 }
 
 /// The key a name means.
@@ -101,6 +146,21 @@ fn quoted(text: &str) -> Option<usize> {
     }
     None
 }
+
+/// Longer texts are ids and the like.
+const MEASURE_BYTES_MAX: usize = 8;
+const NO_UNIT: &str = "a plain number, or one with ns, us, ms, s, m or h where the key ends with a \
+                       unit of time (_ns, _us, _ms, _s, _seconds); in quotes it is a text";
+const BOTH: &str = "a condition is one comparison: give several, which must all hold";
+const EITHER: &str = "a condition is one comparison; of several values one is `~=^(a|b)$`";
+const JOINTS: [(&str, &str); 6] = [
+    (" and ", BOTH),
+    (" AND ", BOTH),
+    (" && ", BOTH),
+    (" or ", EITHER),
+    (" OR ", EITHER),
+    (" || ", EITHER),
+];
 
 fn no_operator(rest: &str) -> String {
     match rest.chars().next() {

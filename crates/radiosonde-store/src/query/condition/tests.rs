@@ -20,6 +20,9 @@ fn what_holds_for_a_line() {
     let line = line(LINE);
     for (holds, conditions) in [
         (true, "status=429|status==429|status = 429|status=429.0|status=4.29e2|status!=430"),
+        // By what the id is of, where no field is called so.
+        (true, "job=job-7|job?|trace~=^0eda|job!=job-8|!worker?"),
+        (false, "job=job-8|worker?|machine=job-7|meta.job=job-7|meta.trace?"),
         (false, "status=430|status!=429|status=\"429\"|status=four|status<429|status>429"),
         (true, "status>=400|status<=429|status>428.5|status<429.5|status<1e300|status>-1e300"),
         // Between neighbours above 2^53, and beyond a signed integer.
@@ -58,7 +61,7 @@ fn what_holds_for_a_line() {
             true,
             "duration_us>=500ms|duration_us=0.75s|duration_us<1m|duration_us=750000|duration_us>749us",
         ),
-        (false, "duration_us>1s|duration_us>=751 ms|status>=400ms"),
+        (false, "duration_us>1s|duration_us>=751 ms"),
     ] {
         for text in conditions.split('|') {
             assert_eq!(condition(text).matches(&line), holds, "{text}");
@@ -81,6 +84,15 @@ fn what_is_no_condition_is_told_with_its_place() {
         ("status!400", 6, "no operator begins like this"),
         ("status~400", 6, "no operator begins like this"),
         ("status=~4", 6, "write ~="),
+        ("status=>4", 6, "write >="),
+        ("status =< 4", 7, "write <="),
+        ("status>=400 and attempt=2", 12, "give several"),
+        ("status>=400 && a!~=2", 12, "give several"),
+        ("a=x or a=y", 4, "`~=^(a|b)$`"),
+        ("msg='gave up'", 4, "double ones"),
+        ("duration>=500ms", 10, "a plain number"),
+        ("duration_us>=1m30s", 13, "a plain number"),
+        ("duration_us<500MS", 12, "a plain number"),
         ("status>=", 8, "value is missing"),
         ("status> ", 8, "value is missing"),
         ("\"status=4", 0, "quote is not closed"),
@@ -140,6 +152,71 @@ fn the_bytes_a_condition_needs() {
         ("!code?", None),
     ] {
         assert_eq!(condition(text).needle(), needle, "{text}");
+    }
+}
+
+#[test]
+fn texts_that_look_like_mistakes_are_texts_where_they_may_be() {
+    let line = line(
+        r#"{"ts":"2025-10-06T13:43:10Z","msg":"this and that","meta":{"version":"1.2.3","day":"2025-10-07","took":"500ms","said":"a=1 and b=2","name":"5xx"}}"#,
+    );
+    for text in [
+        "msg=this and that",
+        "msg~=this and (a=b)?",
+        "version>=1.2",
+        "day>2025-10-06",
+        "took=500ms",
+        "took>=\"500ms\"",
+        "said=\"a=1 and b=2\"",
+        "name=5xx",
+        "msg!='x",
+    ] {
+        assert!(condition(text).matches(&line), "{text}");
+    }
+}
+
+#[test]
+fn fields_beside_meta_are_found_last() {
+    let line = line(
+        r#"{"ts":"2025-10-06T13:43:10Z","msg":"line 9","status":209,"a":{"b":1},"x.y":2,"code":"z","job":"j","meta":{"code":"own"}}"#,
+    );
+    for (holds, conditions) in [
+        (true, "status>=205|a.b=1|a?|x.y=2|code=own|job=j|meta.code=own|!none?|status!=1"),
+        (false, "status>=210|a.c?|code=z|meta.status?|209?|line?|b=1"),
+    ] {
+        for text in conditions.split('|') {
+            assert_eq!(condition(text).matches(&line), holds, "{text}");
+        }
+    }
+    assert_eq!(value_of(&line, "status"), Some(json!(209)));
+}
+
+#[test]
+fn a_field_goes_before_an_id_of_its_name_and_its_presence_can_be_asked_for() {
+    let line = line(r#"{"ts":"2025-10-06T13:43:10Z","job_id":"a","meta":{"job":7}}"#);
+    assert!(condition("job=7").matches(&line) && !condition("job=a").matches(&line));
+    assert_eq!(value_of(&line, "job"), Some(json!(7)));
+    assert_eq!(value_of(&line, "job_id"), Some(json!("a")));
+    for (text, key, is_there) in [
+        ("job>9", "job", Some(true)),
+        ("jib>9", "jib", Some(false)),
+        ("jib!=9", "jib", None),
+        ("session_id=x", "session_id", None),
+        ("\"a b\"=x", "a b", Some(false)),
+    ] {
+        let condition = condition(text);
+        assert_eq!(condition.key(), key);
+        let presence = condition.presence();
+        assert_eq!(presence.map(|presence| presence.matches(&line)), is_there, "{text}");
+    }
+    for (text, expect) in [
+        ("a>=x", true),
+        ("a>=5", false),
+        ("a>=\"x\"", false),
+        ("level>info", false),
+        ("a=x", false),
+    ] {
+        assert_eq!(condition(text).compares_text(), expect, "{text}");
     }
 }
 
