@@ -5,9 +5,11 @@ mod coverage;
 mod doctor;
 mod figures;
 mod help;
+mod lines;
 mod ops;
 mod select;
 mod spool;
+mod tips;
 mod values;
 
 use std::ffi::OsString;
@@ -17,18 +19,19 @@ use clap::error::ErrorKind;
 use clap::{Args, FromArgMatches as _, Parser, Subcommand};
 use jiff::Timestamp;
 
-pub(crate) use self::abilities::{Manner, command};
+pub(crate) use self::abilities::{Manner, command, variables};
 pub(crate) use self::coverage::{CoverageArgs, Expected};
 pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::figures::{By, MetricsArgs, StatsArgs, TopArgs};
 use self::help::*;
+pub(crate) use self::lines::LinesArgs;
 pub(crate) use self::ops::{CheckArgs, DiffArgs, OpsCommand};
 pub(crate) use self::select::{Color, Output, Select, Show};
 pub(crate) use self::spool::{DrainArgs, DropArgs, SpoolCommand, SpoolSelect};
 use self::values::run_arg;
 pub(crate) use self::values::trace_arg;
 use crate::when;
-use crate::{explain, zone};
+use crate::{explain, narrowed, zone};
 
 /// Find logs, events, traces and metrics of a program again.
 ///
@@ -48,13 +51,13 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Log lines and events, by time
     #[command(after_long_help = flowing(LOGS))]
-    Logs(Select),
+    Logs(LinesArgs),
     /// Named events only, without plain log lines
     #[command(after_long_help = flowing(EVENTS))]
-    Events(Select),
+    Events(LinesArgs),
     /// The newest log lines and events, and those to come: logs --follow
     #[command(after_long_help = flowing(TAIL))]
-    Tail(Select),
+    Tail(LinesArgs),
     /// Spans as a tree with bars, and what went wrong in them
     #[command(after_long_help = flowing(TRACE))]
     Trace(TraceArgs),
@@ -110,7 +113,7 @@ impl Cli {
         // As long as nothing else was asked for.
         let _ = zone::set(false);
         let args = abilities::spread(args);
-        let mut matches = abilities::parse(&args)?;
+        let mut matches = abilities::parse(&args).map_err(tips::with_tip)?;
         abilities::check(&matches)?;
         let refused = |reason| command().error(ErrorKind::InvalidValue, reason);
         let is_local = abilities::is_local(&matches);
@@ -120,6 +123,7 @@ impl Cli {
             matches = abilities::parse(&args)?;
         }
         explain::begin(abilities::explains(&matches));
+        narrowed::begin(abilities::from_environment(&args, &matches));
         let manner = abilities::manner(&matches);
         let cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command()))?;
         Ok((cli, manner))

@@ -7,6 +7,7 @@ use radiosonde_events::clean_for_terminal;
 use radiosonde_store::Query;
 use radiosonde_store::query::Reading;
 
+use crate::narrowed;
 use crate::render::time::duration;
 
 thread_local! {
@@ -22,12 +23,17 @@ pub(crate) fn begin(explains: bool) {
 /// Says on stderr how the reading went, where that was asked for.
 pub(crate) fn tell(query: &Query, reading: &Reading) {
     if let Some(began) = BEGAN.get() {
-        eprint!("{}", explanation(reading, query.needle(), began.elapsed()));
+        eprint!("{}", explanation(reading, query.limit, query.needle(), began.elapsed()));
     }
 }
 
 /// A line for each kind of thing that was read or left out.
-fn explanation(reading: &Reading, needle: Option<&str>, took: Duration) -> String {
+fn explanation(
+    reading: &Reading,
+    limit: Option<usize>,
+    needle: Option<&str>,
+    took: Duration,
+) -> String {
     let read = reading.files_read.saturating_sub(reading.files_skipped);
     let mut rows = vec![(
         "files",
@@ -60,7 +66,10 @@ fn explanation(reading: &Reading, needle: Option<&str>, took: Duration) -> Strin
             ),
         },
     ));
-    let mut lines = format!("{} matched", number(reading.matched));
+    let mut lines = match limit.map(|limit| limit as u64).filter(|most| reading.matched > *most) {
+        Some(most) => format!("{} shown, of more that match", number(most)),
+        None => format!("{} matched", number(reading.matched)),
+    };
     if reading.lines_parsed > 0 {
         lines = format!("{} parsed, {lines}", number(reading.lines_parsed));
     }
@@ -71,6 +80,9 @@ fn explanation(reading: &Reading, needle: Option<&str>, took: Duration) -> Strin
     if let Some(needle) = needle {
         let needle = clean_for_terminal(needle);
         rows.push(("needle", format!("only lines with the bytes `{needle}` were looked at")));
+    }
+    if let Some(variables) = narrowed::told() {
+        rows.push(("given", format!("by the environment, {variables}")));
     }
     if reading.bytes_spilled > 0 {
         rows.push(("spilled", format!("{} to be sorted", size(reading.bytes_spilled))));
@@ -156,7 +168,7 @@ mod tests {
         reading.bytes_read = 500_000;
         reading.bytes_skipped = 255_000_000;
         reading.matched = 65;
-        let told = explanation(&reading, Some("job-7"), Duration::from_micros(3_120));
+        let told = explanation(&reading, None, Some("job-7"), Duration::from_micros(3_120));
         for line in [
             "files   1 of 30 read; of the others the index was enough",
             "frames  4 of 1,907 read",
@@ -167,7 +179,11 @@ mod tests {
         ] {
             assert!(told.contains(&format!("radiosonde: {line}\n")), "{told}");
         }
-        let told = explanation(&Reading::default(), None, Duration::ZERO);
+        let told = explanation(&reading, Some(64), None, Duration::ZERO);
+        assert!(told.contains("lines   64 shown, of more that match\n"), "{told}");
+        let told = explanation(&reading, Some(65), None, Duration::ZERO);
+        assert!(told.contains("lines   65 matched\n"), "{told}");
+        let told = explanation(&Reading::default(), None, None, Duration::ZERO);
         assert!(
             !told.contains("frames") && !told.contains('%') && !told.contains("spilled"),
             "{told}"

@@ -45,6 +45,8 @@ mod args;
 mod commands;
 mod explain;
 mod figures;
+mod narrowed;
+mod nothing;
 mod outcome;
 mod output;
 mod pager;

@@ -10,17 +10,16 @@ use radiosonde_store::Query;
 use radiosonde_store::query::{Damaged, Reading};
 use radiosonde_store::sealed::Damage;
 
-use crate::commands::removed_in_all;
-use crate::explain;
 use crate::render::text::many;
 use crate::render::time::range;
 use crate::select::directories;
+use crate::{explain, nothing};
 
 /// Something was found.
 pub(crate) const FOUND: u8 = 0;
 /// Nothing was.
 pub(crate) const NOTHING: u8 = 1;
-/// The command line is wrong, or names a directory that is not there.
+/// The command line is wrong, or names a directory that is not there, or one of something else.
 pub(crate) const USAGE: u8 = 2;
 /// Something could not be read, or not written.
 pub(crate) const PARTIAL: u8 = 3;
@@ -76,16 +75,19 @@ pub(crate) fn conclude_with(
     instead: Option<&str>,
 ) -> u8 {
     tell(reading);
-    let status = match (reading.is_partial(), found) {
-        (true, _) => PARTIAL,
-        (false, true) => FOUND,
-        (false, false) => NOTHING,
+    let status = match (reading.is_partial(), found, instead) {
+        (false, false, None) => nothing::tell(query, reading),
+        (is_partial, found, instead) => {
+            if let Some(instead) = instead.filter(|_| !found) {
+                eprintln!("radiosonde: {instead}");
+            }
+            match (is_partial, found) {
+                (true, _) => PARTIAL,
+                (false, true) => FOUND,
+                (false, false) => NOTHING,
+            }
+        }
     };
-    match instead {
-        Some(instead) if !found => eprintln!("radiosonde: {instead}"),
-        _ if status == NOTHING => nothing(query, reading),
-        _ => {}
-    }
     remains(&query.dirs);
     explain::tell(query, reading);
     status
@@ -117,23 +119,6 @@ pub(crate) fn tell(reading: &Reading) {
         eprintln!("radiosonde: {} stretches skipped in all", reading.skipped);
     }
     damaged(reading);
-}
-
-/// Says where nothing was found, and what may have been the reason.
-fn nothing(query: &Query, reading: &Reading) {
-    let dirs = &query.dirs;
-    let files = many(reading.files_read, "file");
-    eprintln!("radiosonde: nothing found in {files} of {}", some(dirs));
-    let removed = removed_in_all(dirs);
-    if removed.files > 0 {
-        let were = if removed.lines == 1 { "was" } else { "were" };
-        eprintln!(
-            "radiosonde: {} in {} {were} removed by retention; `{}` lists them",
-            many(removed.lines, "line"),
-            many(removed.files, "file"),
-            again("removed", dirs)
-        );
-    }
 }
 
 /// Says once when dead processes have left records, or spans that were open, that are in no file yet.

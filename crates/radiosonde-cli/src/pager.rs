@@ -49,9 +49,10 @@ impl<'a> Paged<'a> {
 
     /// Lets go of what was held: into a pager, or out.
     fn release(&mut self, to_pager: bool) -> io::Result<()> {
-        let State::Held { text, .. } = std::mem::replace(&mut self.state, State::Through) else {
-            return Ok(());
-        };
+        // A pager that has begun stays, to be waited for.
+        let State::Held { text, .. } = &mut self.state else { return Ok(()) };
+        let text = std::mem::take(text);
+        self.state = State::Through;
         if let Some(child) = to_pager.then(start).flatten() {
             self.state = State::Pager(child);
         }

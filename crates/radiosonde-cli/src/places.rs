@@ -27,6 +27,21 @@ pub(crate) fn all(named: &[PathBuf], waits: bool) -> Result<Vec<PathBuf>, Stop> 
     Ok(places.found)
 }
 
+/// Those named without `--dir`, which must be there: what is not may be an id.
+pub(crate) fn alone(named: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
+    let is_place = |path: &Path| {
+        path == Path::new(STDIN) || pattern(path).is_some() || path.symlink_metadata().is_ok()
+    };
+    match named.iter().find(|path| !is_place(path)) {
+        None => Ok(named.to_vec()),
+        Some(other) => Err(Stop::Usage(format!(
+            "{} is no directory or file: an id goes behind --job, --trace and the like, and words \
+             behind --where 'msg~=…'",
+            show(other)
+        ))),
+    }
+}
+
 /// The directories named, each once. A pattern means the directories it fits.
 pub(crate) fn directories(named: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
     let mut places = Places::default();

@@ -8,10 +8,20 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use crate::zone;
 
-/// The moment `--since` means: the first moment of a day, or just that moment.
+/// The moment `--since` means: the first moment of a day, or just that moment. A time of day that is
+/// still to come today was yesterday.
 pub(crate) fn since(text: &str) -> Result<Timestamp, String> {
-    Ok(match parse(text, now())? {
+    since_at(text, now())
+}
+
+fn since_at(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    Ok(match parse(text, now)? {
         When::Day(day) => start_of(day)?,
+        When::Time(time) if moment_of(zone::of(now).date(), time)? > now => {
+            let today = zone::of(now).date();
+            moment_of(today.checked_sub(1.day()).map_err(|_| out_of_range())?, time)?
+        }
+        When::Time(time) => moment_of(zone::of(now).date(), time)?,
         When::Moment(moment) => moment,
     })
 }
@@ -20,6 +30,7 @@ pub(crate) fn since(text: &str) -> Result<Timestamp, String> {
 pub(crate) fn until(text: &str) -> Result<Timestamp, String> {
     Ok(match parse(text, now())? {
         When::Day(day) => start_of(day.checked_add(1.day()).map_err(|_| out_of_range())?)?,
+        When::Time(time) => moment_of(zone::of(now()).date(), time)?,
         When::Moment(moment) => moment,
     })
 }
@@ -34,6 +45,8 @@ fn now() -> Timestamp {
 enum When {
     Day(Date),
     Moment(Timestamp),
+    /// Of some day.
+    Time(Time),
 }
 
 fn parse(text: &str, now: Timestamp) -> Result<When, String> {
@@ -64,16 +77,14 @@ fn parse(text: &str, now: Timestamp) -> Result<When, String> {
         && text.chars().all(|c| c.is_ascii_digit() || c == ':' || c == '.')
         && let Ok(time) = text.parse::<Time>()
     {
-        let zoned =
-            today.to_datetime(time).to_zoned(zone::current()).map_err(|_| out_of_range())?;
-        return Ok(When::Moment(zoned.timestamp()));
+        return Ok(When::Time(time));
     }
     if text.len() == "2025-10-06".len()
         && let Ok(day) = text.parse::<Date>()
     {
         return Ok(When::Day(day));
     }
-    Err("write 2025-10-06, 2025-10-06T13:00:00Z, 13:00 (today; UTC, or of --local), 3d, -2h, 30m, 45s, 1w, now, \
+    Err("write 2025-10-06, 2025-10-06T13:00:00Z, 13:00 (UTC, or of --local; the last there was, --until today's), 3d, -2h, 30m, 45s, 1w, now, \
          today or yesterday"
         .to_owned())
 }
@@ -92,6 +103,11 @@ fn back(text: &str) -> Option<SignedDuration> {
         _ => return None,
     };
     count.checked_mul(seconds).map(SignedDuration::from_secs)
+}
+
+fn moment_of(day: Date, time: Time) -> Result<Timestamp, String> {
+    let zoned = day.to_datetime(time).to_zoned(zone::current());
+    zoned.map(|zoned| zoned.timestamp()).map_err(|_| out_of_range())
 }
 
 fn start_of(day: Date) -> Result<Timestamp, String> {
@@ -125,12 +141,20 @@ mod tests {
             ("-1hour", "2025-10-06T12:43:10Z"),
             ("2 days ago", "2025-10-04T13:43:10Z"),
             ("1 week", "2025-09-29T13:43:10Z"),
-            ("12:05", "2025-10-06T12:05:00Z"),
-            ("12:05:06.789", "2025-10-06T12:05:06.789Z"),
-            // Later than now, and still today.
-            ("23:00", "2025-10-06T23:00:00Z"),
         ] {
             assert_eq!(parse(text, now), Ok(When::Moment(expect.parse().unwrap())), "{text}");
+        }
+        for (text, expect) in [
+            ("12:05", "2025-10-06T12:05:00Z"),
+            ("12:05:06.789", "2025-10-06T12:05:06.789Z"),
+            ("13:43:10", "2025-10-06T13:43:10Z"),
+            // Still to come today: that of yesterday.
+            ("13:43:11", "2025-10-05T13:43:11Z"),
+            ("23:40", "2025-10-05T23:40:00Z"),
+        ] {
+            assert_eq!(since_at(text, now), Ok(expect.parse().unwrap()), "{text}");
+            let time = text.parse().unwrap();
+            assert_eq!(parse(text, now), Ok(When::Time(time)), "{text}");
         }
         for (text, expect) in
             [("2025-10-01", "2025-10-01"), ("today", "2025-10-06"), ("Yesterday", "2025-10-05")]

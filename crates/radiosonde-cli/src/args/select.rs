@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use radiosonde_store::Level;
 use radiosonde_store::query::Condition;
 
-use super::values::{LevelArg, count_arg, id_arg, trace_arg};
+use super::values::{LevelArg, count_arg, evt_arg, id_arg, trace_arg};
 use crate::when;
 
 /// What to look for. Conditions given together must all hold.
@@ -83,11 +83,12 @@ pub(crate) struct Select {
         help_heading = "What"
     )]
     pub(crate) level: Option<Level>,
-    /// Name of the event; repeat for several, or part them by commas
+    /// Whole name of the event; repeat for several, or part them by commas
     #[arg(
         long,
         value_name = "NAME",
         value_delimiter = ',',
+        value_parser = evt_arg,
         env = "RADIOSONDE_CLI_EVT",
         help_heading = "What"
     )]
@@ -95,7 +96,8 @@ pub(crate) struct Select {
     /// KEY OP VALUE, such as 'status>=400' or 'code~=rate.*'; all must hold
     ///
     /// KEY is a field of `meta`, or msg, level, evt, source, service, trace_id, job_id and the like;
-    /// `meta.level` means the field where the names clash, and `a.b` what is in an object. OP is = or
+    /// `meta.level` means the field where the names clash, and `a.b` what is in an object. job, trace,
+    /// worker and the like are short for their ids. OP is = or
     /// !=, ~= or !~= with a regular expression, or <, <=, >, >=; `KEY?` asks whether it is there, and
     /// `!KEY?` whether it is not. A line without the key fits != and !~= only.
     ///

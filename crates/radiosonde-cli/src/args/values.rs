@@ -40,6 +40,16 @@ fn trace_of(text: &str) -> Option<&str> {
     Some(trace)
 }
 
+/// The whole name of an event.
+pub(super) fn evt_arg(text: &str) -> Result<String, String> {
+    let Some((begin, rest)) = text.split_once('*') else { return Ok(text.to_owned()) };
+    let begin = match rest.is_empty() {
+        true => begin.replace('.', "\\."),
+        false => "…".to_owned(),
+    };
+    Err(format!("it takes whole names; of several: --where 'evt~=^{begin}'"))
+}
+
 pub(super) fn count_arg(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count) if count > 0 => Ok(count),

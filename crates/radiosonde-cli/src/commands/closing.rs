@@ -14,6 +14,7 @@ use crate::commands::correlate::JOB_TRACES_MAX;
 use crate::commands::linked::{BYTES_MAX, LINKING_MAX, Search, TooMany};
 use crate::commands::summary::some;
 use crate::commands::unfiled;
+use crate::narrowed;
 use crate::outcome::{Stop, again, quoted};
 use crate::render::Screen;
 use crate::render::line::short;
@@ -194,10 +195,13 @@ impl Closing {
     }
 
     /// Of a story that is too long.
-    pub(super) fn lines_left(&mut self, shown: usize, of: u64) {
+    pub(super) fn lines_left(&mut self, shown: usize) {
         self.has_lines_left = true;
-        self.sayings
-            .push(format!("only the newest {shown} of {of} lines are here: -n for another number"));
+        let why = narrowed::limit().map(|variable| format!(" ({variable})")).unwrap_or_default();
+        let (lines, are) = (many(shown as u64, "line"), if shown == 1 { "is" } else { "are" });
+        self.sayings.push(format!(
+            "only the newest {lines} {are} here, and there are more{why}: -n for another number"
+        ));
     }
 
     /// Of rows that were not printed.

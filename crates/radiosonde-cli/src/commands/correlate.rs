@@ -16,6 +16,7 @@ use crate::commands::metrics::Totals;
 use crate::commands::summary::Summary;
 use crate::commands::verdict::Verdict;
 use crate::commands::{print_stored, trace, unfiled};
+use crate::narrowed;
 use crate::outcome::{Stop, conclude, quoted};
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
@@ -81,6 +82,12 @@ pub(crate) fn print(
     out: &mut dyn Write,
 ) -> Result<(), Stop> {
     let as_stored = select.show.is_json();
+    // Whoever wrote -n for a program knows.
+    let limit = select.limit.filter(|most| as_stored && reading.matched > *most as u64);
+    if let (Some(most), Some(variable)) = (limit, narrowed::limit()) {
+        let lines = many(most as u64, "line");
+        eprintln!("radiosonde: only the newest {lines}, and there are more: {variable}");
+    }
     if lines.is_empty() || as_stored && pick.run.is_none() {
         return lines.iter().try_for_each(|line| print_stored(line, out));
     }
@@ -101,8 +108,9 @@ pub(crate) fn print(
     let around = spans_around(select, &runs, reading)?;
     let search = Search::of(around.dirs.clone(), &runs, &around.of_run, reading);
     let mut closing = Closing::default();
-    if reading.matched > LINES_MAX as u64 && select.limit.is_none() {
-        closing.lines_left(LINES_MAX, reading.matched);
+    let lines_max = select.limit.unwrap_or(LINES_MAX);
+    if reading.matched > lines_max as u64 {
+        closing.lines_left(lines_max);
     }
     closing.below_level(below, &runs, runs.len() == count);
     closing.looked_for_links(search);

@@ -1,10 +1,11 @@
 //! `radiosonde doctor`: what is configured here, and what is wrong with it.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use radiosonde_runtime::doctor::{Finding, Options, State, examine};
 
-use crate::args::DoctorArgs;
+use crate::args::{self, DoctorArgs};
 use crate::commands::print_json;
 use crate::outcome::{FOUND, NOTHING, Stop};
 use crate::render::Screen;
@@ -18,7 +19,9 @@ pub(crate) fn run(args: &DoctorArgs, out: &mut dyn Write) -> Result<u8, Stop> {
         options.directories = directories(&args.dir)?;
     }
     options.offline = args.offline;
-    let findings = examine(&options);
+    let mut findings = examine(&options);
+    let variables = args::variables();
+    findings.iter_mut().for_each(|finding| judge_own(finding, &variables));
     let failed = findings.iter().filter(|finding| finding.state == State::Fail).count();
     if args.show.is_json() {
         for finding in &findings {
@@ -39,6 +42,22 @@ pub(crate) fn run(args: &DoctorArgs, out: &mut dyn Write) -> Result<u8, Stop> {
         writeln!(out, "\n{sum}")?;
     }
     Ok(if failed == 0 { FOUND } else { NOTHING })
+}
+
+/// Options of this command that come from the environment: only those that there are.
+fn judge_own(finding: &mut Finding, variables: &BTreeSet<String>) {
+    let name = finding.what.split('=').next().unwrap_or_default();
+    let is_own = finding.subject == "variables" && name.starts_with("RADIOSONDE_CLI_");
+    if is_own && finding.state == State::Ok && !variables.contains(name) {
+        let fix = match name {
+            "RADIOSONDE_CLI_DIR" => "the directory is RADIOSONDE_DIR",
+            _ => "unset it; `radiosonde logs --help` names those that there are",
+        };
+        finding.state = State::Warn;
+        let shown = finding.what.strip_suffix(": honoured").unwrap_or(&finding.what);
+        finding.what = format!("{shown}: no option is called so");
+        finding.fix = Some(fix.to_owned());
+    }
 }
 
 /// `ok    disk       812 GiB of 1.8 TiB free`, and the fix below what is not.

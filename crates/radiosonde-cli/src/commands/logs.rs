@@ -27,7 +27,11 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
         answer.lines.iter().try_for_each(|line| printer.print(line))?;
         // What was found stands before what was wrong where both go to one terminal.
         printer.finish()?;
-        return Ok(conclude(&query, &answer.reading, !answer.lines.is_empty()));
+        let is_any = !answer.lines.is_empty();
+        if is_any {
+            printer.tell_unseen();
+        }
+        return Ok(conclude(&query, &answer.reading, is_any));
     }
     // Without a limit the lines may be more than memory holds.
     let mut stopped = None;
@@ -42,6 +46,9 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
         Some(stop) => Err(stop),
         None => {
             printer.finish()?;
+            if reading.matched > 0 {
+                printer.tell_unseen();
+            }
             Ok(conclude(&query, &reading, reading.matched > 0))
         }
     }

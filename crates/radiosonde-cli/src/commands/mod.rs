@@ -25,7 +25,7 @@ use radiosonde_events::clean_json_for_terminal;
 use radiosonde_store::Line;
 use radiosonde_store::query::Found;
 
-use crate::args::{self, Command};
+use crate::args::{self, Command, Select};
 use crate::outcome::{FOUND, Stop};
 use crate::recover;
 use crate::render::is_terminal;
@@ -35,11 +35,9 @@ pub(crate) use crate::commands::removed::sums as removed_in_all;
 /// Runs one; the result is the exit status.
 pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
     match command {
-        Command::Logs(select) if select.follow => follow::run(select, logs::Which::All, out),
-        Command::Events(select) if select.follow => follow::run(select, logs::Which::Named, out),
-        Command::Tail(select) => follow::run(select, logs::Which::All, out),
-        Command::Logs(select) => logs::run(select, logs::Which::All, out),
-        Command::Events(select) => logs::run(select, logs::Which::Named, out),
+        Command::Logs(args) => lines(&args.select()?, logs::Which::All, out),
+        Command::Events(args) => lines(&args.select()?, logs::Which::Named, out),
+        Command::Tail(args) => follow::run(&args.select()?, logs::Which::All, out),
         Command::Trace(args) => trace::run(args, out),
         Command::Metrics(args) => metrics::run(args, out),
         Command::Correlate(args) => correlate::run(args, out),
@@ -54,6 +52,10 @@ pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<u8, Stop> {
         Command::Man => man::run(out),
         Command::Completions { shell } => completions(*shell, out),
     }
+}
+
+fn lines(select: &Select, which: logs::Which, out: &mut dyn Write) -> Result<u8, Stop> {
+    if select.follow { follow::run(select, which, out) } else { logs::run(select, which, out) }
 }
 
 fn completions(shell: clap_complete::Shell, out: &mut dyn Write) -> Result<u8, Stop> {

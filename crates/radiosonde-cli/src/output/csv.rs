@@ -105,7 +105,7 @@ fn cell(value: Option<&Value>, is_terminal: bool, record: &mut String) {
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// The keys of a line, in their order there.
-const USUAL: [&str; 14] = [
+pub(super) const USUAL: [&str; 14] = [
     "ts",
     "level",
     "evt",

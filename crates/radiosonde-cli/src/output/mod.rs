@@ -9,10 +9,12 @@ use std::io::Write;
 use jiff::civil::Date;
 use radiosonde_events::clean_json_for_terminal;
 use radiosonde_store::Line;
+use radiosonde_store::query::condition::value_of;
 
 use crate::args::{Output, Select};
 use crate::outcome::Stop;
 use crate::render::line::{Ids, full};
+use crate::render::text::shown;
 use crate::render::time::day;
 use crate::render::{Screen, is_terminal};
 use crate::zone;
@@ -24,6 +26,8 @@ pub(crate) use self::objects::Objects;
 pub(crate) struct Lines<'a> {
     pub(crate) out: &'a mut dyn Write,
     shape: Shape,
+    /// Columns that were asked for, and no line had anything in them yet.
+    unseen: Vec<String>,
 }
 
 enum Shape {
@@ -54,11 +58,16 @@ impl<'a> Lines<'a> {
                 Shape::Table(table::Table::new(&show.field, ids, screen, select.follow))
             }
         };
-        Self { out, shape }
+        let unseen = match show.output() {
+            Output::Csv | Output::Table => columns(&show.field, &[]),
+            _ => Vec::new(),
+        };
+        Self { out, shape, unseen }
     }
 
     /// Prints a line; for people, before the first of each day its date.
     pub(crate) fn print(&mut self, line: &Line) -> Result<(), Stop> {
+        self.unseen.retain(|key| value_of(line, key).is_none());
         match &mut self.shape {
             Shape::Csv(csv) => csv.line(line, self.out),
             Shape::Pretty { screen, ids, day: before } => {
@@ -80,6 +89,14 @@ impl<'a> Lines<'a> {
                 Ok(())
             }
             Shape::Table(table) => table.push(line, self.out),
+        }
+    }
+
+    /// Says on stderr which columns are empty since no line has such a key. A line may be without any
+    /// of those that every line may have.
+    pub(crate) fn tell_unseen(&self) {
+        for key in self.unseen.iter().filter(|key| !csv::USUAL.contains(&key.as_str())) {
+            eprintln!("radiosonde: no line shown has `{}`", shown(key));
         }
     }
 

@@ -11,6 +11,7 @@ use crate::render::Screen;
 use crate::render::line::{Ids, short};
 use crate::render::text::{columns, fit, shown};
 use crate::render::time::{clock, day};
+use crate::zone;
 
 /// The rows that are not printed yet, and the columns.
 pub(super) struct Table {
@@ -107,7 +108,11 @@ impl Table {
 /// What stands in a column.
 fn cell(line: &Line, key: &str) -> String {
     match key {
-        "ts" => format!("{} {}", day(line.ts), clock(line.ts)),
+        // Without --local it is UTC, as everywhere.
+        "ts" => match zone::name(line.ts).as_str() {
+            "UTC" => format!("{} {}", day(line.ts), clock(line.ts)),
+            zone => format!("{} {} {zone}", day(line.ts), clock(line.ts)),
+        },
         "trace_id" => line.trace_id.as_deref().map(short).map(shown).unwrap_or_default(),
         "meta" => line
             .meta

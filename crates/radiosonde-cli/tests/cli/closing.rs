@@ -31,7 +31,11 @@ fn lines_below_the_level_are_counted_once_each() {
         ("trace --job order", "3 more lines are below warning: --level trace\n"),
         ("trace 0e --level info", "2 more lines are below info: --level trace\n"),
         ("trace 0e --level debug", "1 more line is below debug: --level trace\n"),
-        ("trace 0e --since 2025-10-06 -n 1", "3 more lines are below warning: --level trace\n"),
+        (
+            "trace 0e --since 2025-10-06 -n 1",
+            "only the newest 1 line is here, and there are more: -n for another number\n3 more \
+             lines are below warning: --level trace\n",
+        ),
     ] {
         let ran = dir.run(args).exits(0);
         assert!(ran.out.ends_with(&format!("\n\n{closing}")), "{args}: {}", ran.out);

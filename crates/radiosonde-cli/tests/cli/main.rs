@@ -16,6 +16,7 @@ mod follow;
 mod formats;
 mod found;
 mod hostile;
+mod mistakes;
 mod ops;
 mod packs;
 #[cfg(target_os = "linux")]

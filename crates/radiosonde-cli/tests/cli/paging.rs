@@ -67,6 +67,22 @@ fn a_pager_that_is_quit_early_ends_the_command_quietly() {
 }
 
 #[test]
+fn a_pager_is_waited_for_before_anything_else_is_said() {
+    let dir = dir(40);
+    let pager = dir.path().join("pager");
+    // It shows what it has only when it has everything, as one that somebody reads in.
+    dir.write("pager", "cat > /dev/null; sleep 0.3; echo read\n");
+    let words = format!("sh {}", pager.display());
+    for args in [&["--explain"][..], &["--explain", "-n", "30"]] {
+        let printed = terminal::run_all(logs(&dir, args, &[("PAGER", &words)]), 100);
+        let rows: Vec<&str> = printed.lines().collect();
+        assert_eq!(rows.first().copied(), Some("read"), "{printed}");
+        assert!(rows[1..].iter().all(|row| row.starts_with("radiosonde: ")), "{printed}");
+        assert!(rows.len() > 2, "{printed}");
+    }
+}
+
+#[test]
 fn a_table_ends_at_the_edge_of_the_terminal() {
     let dir = Dir::empty();
     let long = "x".repeat(500);

@@ -7,7 +7,9 @@
 //! `meta.attributes` (those of spans), then of `meta.labels` (those of metrics): first as it is written,
 //! as OpenTelemetry has keys with points in them, then by its points, `a.b` in the object `a`. With
 //! `meta.` in front it is one of `meta` alone, whatever a line has of that name. A key with characters
-//! of operators, or with blanks at its ends, stands in quotes: `"a=b"=1`.
+//! of operators, or with blanks at its ends, stands in quotes: `"a=b"=1`. Where there is no such field,
+//! `job`, `machine`, `session`, `span`, `trace` and `worker` are the ids of these; any other key is looked
+//! for beside `meta` then, where lines of others have their fields.
 //!
 //! # Operators
 //!
@@ -37,6 +39,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use memchr::memmem;
 use serde_json::Value;
 
 use crate::level::Level;
@@ -93,13 +96,53 @@ impl Condition {
         }
     }
 
+    /// The key it is about, as [`value_of`] takes it.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        match &self.key {
+            Key::Of(own) => own.name(),
+            Key::Meta(path) | Key::Any(path) => path,
+        }
+    }
+
+    /// The condition that there is a value at all. `None` where it holds without one as well, and for
+    /// keys of the line itself, which are known.
+    #[must_use]
+    pub fn presence(&self) -> Option<Self> {
+        let is_own = matches!(self.key, Key::Of(_));
+        let text = || format!("{}?", self.key());
+        (!is_own && !self.negated).then(|| Self {
+            text: text(),
+            key: self.key.clone(),
+            test: Test::Exists,
+            negated: false,
+        })
+    }
+
+    /// Whether it asks for what is less or more by the bytes of texts, as its value is no number, level
+    /// or moment.
+    #[must_use]
+    pub fn compares_text(&self) -> bool {
+        matches!(&self.test, Test::Ordered(_, literal)
+            if !literal.quoted
+                && literal.number.is_none()
+                && literal.level.is_none()
+                && literal.moment.is_none())
+    }
+
     fn holds(&self, line: &Line) -> bool {
         match &self.key {
             Key::Of(Own::Level) => line.level.is_some_and(|level| self.test.of_level(level)),
             Key::Of(Own::Ts) => self.test.of_moment(line.ts),
             Key::Of(own) => own.text(line).is_some_and(|text| self.test.of_text(text)),
             Key::Meta(path) => of_meta(line, path).is_some_and(|value| self.test.of(value)),
-            Key::Any(path) => field(line, path).is_some_and(|value| self.test.of(value)),
+            Key::Any(path) => match field(line, path) {
+                Some(value) => self.test.of(value),
+                None => match short(line, path) {
+                    Some(id) => self.test.of_text(id),
+                    None => beside(line, path).is_some_and(|value| self.test.of(&value)),
+                },
+            },
         }
     }
 }
@@ -360,8 +403,36 @@ pub fn value_of(line: &Line, key: &str) -> Option<Value> {
         Key::Of(Own::Ts) => Some(Value::String(format!("{:.6}", line.ts))),
         Key::Of(own) => own.text(line).map(Value::from),
         Key::Meta(path) => of_meta(line, &path).cloned(),
-        Key::Any(path) => field(line, &path).cloned(),
+        Key::Any(path) => {
+            let own = || short(line, &path).map(Value::from);
+            field(line, &path).cloned().or_else(own).or_else(|| beside(line, &path))
+        }
     }
+}
+
+/// An id by the word for what it is the id of, as lines are shown to people.
+fn short<'a>(line: &'a Line, word: &str) -> Option<&'a str> {
+    let own = match word {
+        "job" => Own::JobId,
+        "machine" => Own::MachineId,
+        "session" => Own::SessionId,
+        "span" => Own::SpanId,
+        "trace" => Own::TraceId,
+        "worker" => Own::WorkerId,
+        _ => return None,
+    };
+    own.text(line)
+}
+
+/// A field that stands beside `meta`, as lines of others have theirs.
+fn beside(line: &Line, path: &str) -> Option<Value> {
+    // Most lines have none, and to take one apart again is dear.
+    let key = path.split('.').next().unwrap_or_default();
+    if is_plain(key) {
+        let _place = memmem::find(line.raw.as_bytes(), key.as_bytes())?;
+    }
+    let object: Value = serde_json::from_str(&line.raw).ok()?;
+    of_value(&object, path).cloned()
 }
 
 /// A field of `meta`, else one of its attributes or labels.

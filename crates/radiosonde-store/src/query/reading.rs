@@ -28,8 +28,7 @@ pub struct Reading {
     pub duplicates: u64,
     /// Bytes written to temporary files, since what matched was too much to be sorted in memory.
     pub bytes_spilled: u64,
-    /// Lines that matched, before a limit. Where a limit applies, a line that stands in the files
-    /// twice may count twice.
+    /// Lines that matched. With a limit it is one more than that where there are more.
     pub matched: u64,
     /// Stretches that are no lines, the first [`SKIPS_KEPT_MAX`]. A query by id judges only lines
     /// that hold the id.

@@ -20,7 +20,7 @@ use self::labels::Labels;
 use self::losses::Losses;
 use self::spans::Spans;
 use crate::args::{By, TopArgs};
-use crate::commands::{print_json, slot};
+use crate::commands::{print_json, slot, unfiled};
 use crate::outcome::{Stop, conclude_with};
 use crate::render::Screen;
 use crate::render::color;
@@ -52,7 +52,13 @@ pub(crate) fn run(args: &TopArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     // Not that there is nothing: only none of what was asked for.
     let instead =
         (reading.matched > 0).then(|| format!("none of that in {}", many(reading.matched, "line")));
-    Ok(conclude_with(&query, &reading, any, instead.as_deref()))
+    let status = conclude_with(&query, &reading, any, instead.as_deref());
+    match args.by {
+        Some(By::Spans) => unfiled::tell(any, &query.dirs, Signal::Spans),
+        Some(By::Labels) => unfiled::tell(any, &query.dirs, Signal::Metrics),
+        _ => {}
+    }
+    Ok(status)
 }
 
 /// The signals that are needed for it.

@@ -1,0 +1,180 @@
+//! What is written by who knows other programs: it does what was meant, or says what to write.
+
+use std::path::Path;
+
+use crate::fixture::{Dir, Ran, TRACE, command, event, existing, lines, run};
+
+/// Machines with a directory of their own, and a line each that names them.
+fn machines(names: &[&str]) -> Dir {
+    let dir = Dir::empty();
+    for (number, name) in names.iter().enumerate() {
+        let of = existing(dir.path().join("m").join(name));
+        let msg = format!("from {name}");
+        let id = format!(r#""job_id":"job-7","trace_id":"{TRACE}""#);
+        let line = event(number as u32, "01.000000", "info", "log", &msg, &[&id], "{}");
+        let line = line.replace("ingestion", &format!("service {name}"));
+        std::fs::write(of.join("events-2025-10-06.jsonl"), lines(&[line])).unwrap();
+    }
+    dir
+}
+
+fn within(dir: &Path, args: &[&str]) -> Ran {
+    let mut command = command(args);
+    let _ = command.current_dir(dir);
+    run(command)
+}
+
+#[test]
+fn a_pattern_that_the_shell_has_taken_apart_means_all_of_it() {
+    let dir = machines(&["a", "b", "web"]);
+    let both = ["from a", "from b"];
+    for args in [
+        &["logs", "--dir", "m/a", "m/b"][..],
+        &["logs", "m/a", "m/b"],
+        &["logs", "m/a", "--dir=m/b"],
+        &["logs", "--dir=m/a", "m/b", "--where", "job_id=job-7"],
+        &["logs", "--where", "job_id=job-7", "--", "m/a", "m/b"],
+        &["logs", "m/a/events-2025-10-06.jsonl", "m/b"],
+        &["logs", "m/[ab]"],
+        &["correlate", "--dir", "m/a", "m/b", "--job", "job-7"],
+        &["trace", "--dir", "m/a", "m/b", "--level", "info", "0eda"],
+        &["trace", "--level", "info", "--dir", "m/a", "m/b", "--", "0eda"],
+    ] {
+        let _ = within(dir.path(), args).exits(0).prints(&both).omits(&["from web"]);
+    }
+    let _ = within(dir.path(), &["top", "--dir", "m/a", "m/b"]).exits(0);
+    // What is no path is not taken for one.
+    let _ = within(&dir.path().join("m"), &["trace", "--dir", "a", "web"])
+        .exits(2)
+        .tells(&["hex digits"])
+        .omits(&["from"]);
+    let _ = within(dir.path(), &["events", "job-7"]).exits(2).tells(&[
+        "job-7 is no directory or file",
+        "--job",
+        "--where 'msg~=",
+    ]);
+    let mut stdin = command(&["logs", "-"]);
+    let _ = stdin.current_dir(dir.path());
+    let file = std::fs::File::open(dir.path().join("m/a/events-2025-10-06.jsonl")).unwrap();
+    let _ = stdin.stdin(file);
+    let _ = run(stdin).exits(0).prints(&["from a"]);
+}
+
+#[test]
+fn a_directory_of_something_else_is_told_from_one_without_lines() {
+    let dir = machines(&["a", "b"]);
+    for command in ["logs", "correlate --job job-7", "top", "coverage", "metrics"] {
+        let args: Vec<&str> = command.split(' ').chain(["--dir", "m"]).collect();
+        let _ = within(dir.path(), &args).exits(2).tells(&[
+            "m holds no telemetry itself",
+            "m/a and 1 below it do",
+            "--dir 'm/*'",
+        ]);
+    }
+    let one = machines(&["a"]);
+    let _ = within(one.path(), &["logs", "--dir", "m"]).exits(2).tells(&["itself: --dir m/a"]);
+    dir.write("notes.txt", "");
+    std::fs::remove_dir_all(dir.path().join("m")).unwrap();
+    let _ = dir.run("logs").exits(2).tells(&["holds no telemetry: name"]);
+    // A service that has written nothing yet.
+    let _ = existing(dir.path().join("inst"));
+    let _ = dir.run("logs").exits(1).tells(&["nothing found in 0 files"]);
+    let story = Dir::story();
+    let spans = story.path().join("spans-2025-10-06.jsonl");
+    let _ = within(story.path(), &["logs", spans.to_str().unwrap()])
+        .exits(1)
+        .tells(&["spans-2025-10-06.jsonl holds spans, which `radiosonde trace` reads"]);
+}
+
+#[test]
+fn a_key_that_no_line_has_is_told() {
+    let dir = Dir::story();
+    for (args, told) in [
+        ("logs --where statsu>=400", Some("no line looked at has `statsu`")),
+        ("logs --where status>=400 attmpt=2", Some("no line looked at has `attmpt`")),
+        ("logs --where .status>=400", Some("`.status`; without the point, `status`?")),
+        ("trace 0eda --where provder=acme", Some("no line looked at has `provder`")),
+        ("logs --where status>=900", None),
+        ("logs --where session_id=x", None),
+        ("logs --where attempt>=two", Some("`attempt>=two` goes by the bytes of texts")),
+        ("logs --evt openrouter", Some("whole names")),
+        ("logs --since 2199-01-01", Some("--since is in the future, 2199-01-01 00:00")),
+    ] {
+        let ran = dir.run(args).exits(1).tells(&["nothing found"]);
+        match told {
+            Some(told) => assert!(ran.err.contains(told), "{args}: {}", ran.err),
+            None => assert!(!ran.err.contains('`'), "{args}: {}", ran.err),
+        }
+    }
+    // Ids by the words they are shown with.
+    let _ = dir.run("logs --where job=job-77").exits(0).prints(&["another job"]).omits(&["gave"]);
+    let _ = dir.run("logs -o csv --field job,worker -n 2").exits(0).prints(&["job-7,w-3\r\n"]);
+    for output in ["table", "csv"] {
+        let ran = dir.run(&format!("logs -o {output} --field ts,nope,status,session_id")).exits(0);
+        assert_eq!(ran.err, "radiosonde: no line shown has `nope`\n", "{output}");
+    }
+}
+
+#[test]
+fn a_service_is_asked_for_by_its_name() {
+    let dir = machines(&["a", "b"]);
+    for args in [
+        &["logs", "m/*", "--service", "service a"][..],
+        &["logs", "m/*", "-n", "5", "--service=service a"],
+        &["correlate", "--job", "job-7", "--dir", "m/*", "--service", "service a"],
+    ] {
+        let _ = within(dir.path(), args).exits(0).prints(&["from a"]).omits(&["from b"]);
+    }
+    let _ = within(dir.path(), &["logs", "m/*", "--service", "service"]).exits(1);
+}
+
+#[test]
+fn what_other_programs_call_otherwise_is_told_how_it_is_called_here() {
+    let dir = Dir::story();
+    for (args, told) in [
+        ("logs --grep retrying", "--where 'msg~="),
+        ("logs --source=app", "--where source=NAME"),
+        ("trace 0eda --message x", "--where 'msg~="),
+        ("logs --from 1h", "--since WHEN"),
+        ("trace 0eda other", "--dir 'm/*'"),
+        ("logs --evt ingestion.*", "--where 'evt~=^ingestion\\.'"),
+        ("logs --evt *.failed", "whole names"),
+    ] {
+        let ran = dir.run(args).exits(2).tells(&[told]);
+        assert_eq!(ran.out, "", "{args}");
+    }
+}
+
+#[test]
+fn what_the_environment_leaves_out_is_told() {
+    let dir = Dir::story();
+    let with = |args: &str, variables: &[(&str, &str)]| {
+        let mut command = command(&args.split(' ').collect::<Vec<_>>());
+        let _ = command.arg("--dir").arg(dir.path()).envs(variables.iter().copied());
+        run(command)
+    };
+    let job = [("RADIOSONDE_CLI_JOB", "x"), ("RADIOSONDE_CLI_LIMIT", "5")];
+    let ran = with("logs", &job).exits(1).tells(&["with RADIOSONDE_CLI_JOB=x\n"]);
+    assert!(!ran.err.contains("LIMIT"), "{}", ran.err);
+    let ran = with("logs --job y", &job).exits(1);
+    assert!(!ran.err.contains("RADIOSONDE_CLI"), "{}", ran.err);
+    let level = [("RADIOSONDE_CLI_LEVEL", "error")];
+    let _ = with("top --explain", &level).exits(0).tells(&["RADIOSONDE_CLI_LEVEL=error"]);
+    // A story that is cut says so, whoever cut it.
+    let limit = [("RADIOSONDE_CLI_LIMIT", "1")];
+    for args in ["correlate --job job-7", "trace 0eda"] {
+        let told = ["only the newest 1 line is here, and there are more (RADIOSONDE_CLI_LIMIT=1)"];
+        let _ = with(args, &limit).exits(0).prints(&told);
+        let ran = with(&format!("{args} -n 2"), &limit).exits(0);
+        let _ = ran.prints(&["only the newest 2 lines are here"]).omits(&["RADIOSONDE_CLI"]);
+        let _ = with(&format!("{args} -n 100"), &limit).exits(0).omits(&["only the newest"]);
+    }
+    let json = with("correlate --job job-7 --json", &limit).exits(0);
+    assert_eq!(json.out.lines().count(), 1);
+    let _ = json.tells(&["only the newest 1 line", "RADIOSONDE_CLI_LIMIT=1"]);
+
+    let typo = [("RADIOSONDE_CLI_TYPO", "1"), ("RADIOSONDE_CLI_LEVEL", "error")];
+    let told =
+        ["RADIOSONDE_CLI_TYPO=1: no option is called so", "RADIOSONDE_CLI_LEVEL=error: honoured"];
+    let _ = with("doctor --offline", &typo).prints(&told);
+}
