@@ -27,8 +27,8 @@ pub(super) struct Followed {
     length: u64,
     /// How long it was when it was read to its end.
     read_to: Option<u64>,
-    /// Since where a line has been too long, while its end has not been found.
-    overlong: Option<u64>,
+    /// A line has been too long, and its end has not been found.
+    is_in_overlong: bool,
     /// Nobody writes to it any more: no name leads to it, or it is sealed.
     is_complete: bool,
     is_finished: bool,
@@ -60,6 +60,10 @@ pub(super) enum Piece<'a> {
     },
     Overlong {
         offset: u64,
+    },
+    /// Of a line that is too long.
+    Passed {
+        bytes: u64,
     },
     /// The file got shorter than it had been read.
     Truncated {
@@ -131,7 +135,7 @@ impl Followed {
             head: Vec::new(),
             length: 0,
             read_to: None,
-            overlong: None,
+            is_in_overlong: false,
             is_complete: false,
             is_finished: false,
             is_truncated: false,
@@ -258,7 +262,7 @@ impl Followed {
                 // Nothing of what was there when following began is there still.
                 self.begun_at = 0;
             }
-            (self.position, self.overlong, self.is_truncated) = (0, None, true);
+            (self.position, self.is_in_overlong, self.is_truncated) = (0, false, true);
             each(Piece::Truncated { from, to });
         } else if self.read_to == Some(self.length) && !self.is_complete {
             return Ok(Ended::AtEnd);
@@ -275,22 +279,24 @@ impl Followed {
             if file.take(BLOCK_BYTES as u64).read_to_end(buffer)? == 0 {
                 break;
             }
-            if let Some(begin) = self.overlong {
+            if self.is_in_overlong {
                 let end = memchr::memchr(b'\n', buffer);
-                self.pass(end.map_or(buffer.len(), |at| at + 1), buffer);
-                if end.is_none() {
-                    continue;
-                }
-                self.overlong = None;
-                each(Piece::Overlong { offset: begin });
+                let passed = end.map_or(buffer.len(), |at| at + 1);
+                self.pass(passed, buffer);
+                self.is_in_overlong = end.is_none();
+                each(Piece::Passed { bytes: passed as u64 });
             }
-            if let Some(end) = memchr::memrchr(b'\n', buffer) {
+            if self.is_in_overlong {
+                // It may go on for as long as there is room.
+            } else if let Some(end) = memchr::memrchr(b'\n', buffer) {
                 let (offset, bytes) = (self.position, &buffer[..=end]);
                 let old_until = if self.is_truncated { self.begun_at } else { 0 };
                 each(Piece::Lines { offset, bytes, old_until });
                 self.pass(end + 1, buffer);
             } else if buffer.len() > LINE_BYTES_MAX {
-                self.overlong = Some(self.position);
+                self.is_in_overlong = true;
+                each(Piece::Overlong { offset: self.position });
+                each(Piece::Passed { bytes: buffer.len() as u64 });
                 self.pass(buffer.len(), buffer);
             }
             if self.position >= until {

@@ -56,7 +56,7 @@
 //! # What it costs
 //!
 //! Where nothing comes, two polls a second: one system call for each directory, and one for each file
-//! that is not sealed. 256 descriptors for each directory, at most. Lines that wait take 64 MiB at
+//! that is not sealed. 64 descriptors for each directory, at most. Lines that wait take 64 MiB at
 //! most, ids 50 MiB; where whoever takes the lines is slower than they come, they stay in the files.
 
 mod file;

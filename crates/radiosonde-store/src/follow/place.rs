@@ -415,8 +415,8 @@ fn holds(path: &Path, length: u64) -> bool {
 const LIST_AGAIN: Duration = Duration::from_secs(5);
 /// A directory that was changed so long ago is changed at another time when it is changed again.
 const SETTLED: Duration = Duration::from_secs(2);
-/// Of one place. The usual limit of a process is 1,024.
-const OPEN_FILES_MAX: usize = 256;
+/// Of one place. The usual limit of a process is 1,024, or 256.
+const OPEN_FILES_MAX: usize = 64;
 /// Parts that are missing, of those that are looked for at once.
 const PARTS_TOLD_MAX: usize = 10_000;
 /// Days and slots whose last part is remembered.

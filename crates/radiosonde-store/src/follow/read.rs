@@ -94,6 +94,7 @@ impl Judge<'_> {
                 self.lines(path, offset, bytes, old_until);
             }
             Piece::Overlong { offset } => self.overlong(path, offset),
+            Piece::Passed { bytes } => self.reading.bytes_read += bytes,
             Piece::Truncated { from, to } => {
                 let error = io::Error::other(format!(
                     "became shorter, {to} bytes; read again from its beginning, lines may be missing"

@@ -30,7 +30,7 @@ impl Codec for Gzip {
                 MAGIC => {}
                 _ => {
                     let reason = "has something behind its end that is not gzip".to_owned();
-                    return Err(Failed { written: 0, reason });
+                    return Err(Failed { step: Step::default(), reason });
                 }
             }
             self.begun = true;
@@ -41,12 +41,13 @@ impl Codec for Gzip {
         let moved = |now: u64, before: u64| usize::try_from(now - before).unwrap_or_default();
         let read = moved(member.total_in(), before.0);
         let written = moved(member.total_out(), before.1);
+        let step = Step { read, written };
         match result {
             Ok(Status::StreamEnd) => self.member = None,
             Ok(Status::Ok | Status::BufError) => {}
-            Err(_) => return Err(Failed { written, reason: DAMAGED.to_owned() }),
+            Err(_) => return Err(Failed { step, reason: DAMAGED.to_owned() }),
         }
-        Ok(Step { read, written })
+        Ok(step)
     }
 
     fn is_between(&self) -> bool {

@@ -179,6 +179,14 @@ fn damage_in_the_middle_ends_it_with_its_place() {
         let certain = text.len() / 2 - 200_000;
         assert!(seen.bytes[..certain] == text[..certain], "{what}");
     }
+    // Also of what is read at once.
+    let mut content = gzip(&lines(50));
+    let last = content.len() - 36;
+    content[last] ^= 0xff;
+    let seen = read(&content);
+    let (at, error) = seen.end.as_ref().unwrap();
+    assert!(error.to_string().contains("damaged"), "{error}");
+    assert!(*at as usize > content.len() / 2, "{at} of {}", content.len());
 }
 
 #[test]

@@ -23,8 +23,8 @@ pub(super) struct Step {
 /// Why a stream cannot be taken apart any further.
 #[derive(Debug)]
 pub(super) struct Failed {
-    /// Bytes of the room that were written before.
-    pub(super) written: usize,
+    /// How far it came before.
+    pub(super) step: Step,
     pub(super) reason: String,
 }
 
@@ -114,14 +114,15 @@ impl<R: Read> Read for Unpack<R> {
             }
             let step = match self.codec.step(&self.input[self.start..self.end], room) {
                 Ok(step) => step,
-                Err(Failed { written, reason }) => {
+                Err(Failed { step, reason }) => {
                     let error = io::Error::new(io::ErrorKind::InvalidData, reason);
-                    if written == 0 {
+                    self.offset += step.read as u64;
+                    if step.written == 0 {
                         return Err(error);
                     }
                     self.failed = Some(error);
-                    self.unpacked += written as u64;
-                    return Ok(written);
+                    self.unpacked += step.written as u64;
+                    return Ok(step.written);
                 }
             };
             self.start += step.read;

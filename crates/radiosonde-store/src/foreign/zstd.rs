@@ -27,16 +27,17 @@ impl Codec for Zstd {
         let length = self.hint.max(START_BYTES).min(input.len());
         let mut input = InBuffer::around(&input[..length]);
         let mut output = OutBuffer::around(room);
-        match self.decoder.run(&mut input, &mut output) {
+        let result = self.decoder.run(&mut input, &mut output);
+        let step = Step { read: input.pos(), written: output.pos() };
+        match result {
             Ok(hint) => {
-                let step = Step { read: input.pos(), written: output.pos() };
                 // Where nothing moved nothing began either: it hints at the next frame.
                 if step.read + step.written > 0 {
                     self.hint = hint;
                 }
                 Ok(step)
             }
-            Err(error) => Err(Failed { written: output.pos(), reason: reason(&error.to_string()) }),
+            Err(error) => Err(Failed { step, reason: reason(&error.to_string()) }),
         }
     }
 

@@ -1,7 +1,6 @@
 //! Reading stretches of files again, and frames, by where they stand.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -63,16 +62,38 @@ impl Files {
 fn opened(
     files: &mut HashMap<u32, Open>,
     number: u32,
-    open: impl FnOnce() -> io::Result<Open>,
+    open: impl Fn() -> io::Result<Open>,
 ) -> io::Result<&mut Open> {
-    // A month of many processes is thousands of files; the usual limit is 1,024 open ones.
-    if files.len() >= OPEN_FILES_MAX && !files.contains_key(&number) {
-        files.clear();
+    let file = match files.remove(&number) {
+        Some(file) => file,
+        None => {
+            if files.len() >= OPEN_FILES_MAX {
+                files.clear();
+            }
+            match open() {
+                Err(error) if are_too_many(&error) && !files.is_empty() => {
+                    files.clear();
+                    open()?
+                }
+                opened => opened?,
+            }
+        }
+    };
+    Ok(files.entry(number).or_insert(file))
+}
+
+/// Whether more files are open than may be.
+fn are_too_many(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
     }
-    Ok(match files.entry(number) {
-        Entry::Occupied(entry) => entry.into_mut(),
-        Entry::Vacant(entry) => entry.insert(open()?),
-    })
+    #[cfg(not(unix))]
+    {
+        // ERROR_TOO_MANY_OPEN_FILES.
+        error.raw_os_error() == Some(4)
+    }
 }
 
 /// Opens a day file, or, where it was sealed meanwhile, its sealed form, which has the same bytes at
@@ -114,4 +135,46 @@ fn from_frames(
     Ok(())
 }
 
-const OPEN_FILES_MAX: usize = 64;
+/// Of one thread that reads, of which there are a few. A month of many processes is thousands of files,
+/// a process may have 256 or 1,024 open, and opening one costs little beside reading a stretch of it.
+const OPEN_FILES_MAX: usize = 8;
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_too_many_files_are_open_the_others_are_closed() {
+        let too_many = || io::Error::from(rustix::io::Errno::MFILE);
+        let some = || tempfile::tempfile().map(Open::Plain);
+        let mut files = HashMap::new();
+        for number in 0..5 {
+            let _ = opened(&mut files, number, some).unwrap();
+        }
+        let asked = std::cell::Cell::new(0);
+        let open = || {
+            asked.set(asked.get() + 1);
+            if asked.get() == 1 { Err(too_many()) } else { some() }
+        };
+        let _ = opened(&mut files, 5, open).unwrap();
+        assert_eq!((asked.get(), files.keys().collect::<Vec<_>>()), (2, vec![&5]));
+        // Where there is nothing to close, and for other errors, it is said at once.
+        files.clear();
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        for error in [&too_many as &dyn Fn() -> io::Error, &denied] {
+            asked.set(0);
+            let refused = opened(&mut files, 6, || {
+                asked.set(asked.get() + 1);
+                Err(error())
+            });
+            assert_eq!(refused.map(drop).unwrap_err().kind(), error().kind());
+            assert_eq!(asked.get(), 1);
+            // There is another one now.
+            let _ = opened(&mut files, 7, some).unwrap();
+        }
+        for number in 0..100 {
+            let _ = opened(&mut files, number, some).unwrap();
+            assert!(files.len() <= OPEN_FILES_MAX);
+        }
+    }
+}
