@@ -26,8 +26,10 @@
 //! # Values
 //!
 //! Numbers are compared as numbers, exactly: integers of 64 bits without rounding, also to those with a
-//! point. Text is compared as text, by its bytes. A value in quotes is text, with the escapes of JSON;
-//! without quotes it is what the line has: `code=429` is both the number and the text. `level` goes by
+//! point. A value in quotes is text, with the escapes of JSON, and compared by its bytes; without quotes
+//! it is what the line has: `code=429` is both the number and the text. More or less than a number is
+//! another one, also one in a text, and no other text: `status>=400` does not hold for `"error"`. More
+//! or less than a text is asked for in quotes, `version>="1.2"`. `level` goes by
 //! severity, `ts` is a moment. Where a key ends with a unit of time (`_ns`, `_us`, `_ms`, `_s`,
 //! `_seconds`), the value may have another: `duration_us>=500ms`.
 
@@ -279,6 +281,11 @@ impl Test {
             Self::Exists => true,
             #[cfg(feature = "regex")]
             Self::Fits(regex) => regex.is_match(text),
+            // What is no number is neither more nor less than one.
+            Self::Ordered(order, Literal { number: Some(number), .. }) => {
+                let found = Number::parse(text).and_then(|found| found.compare(*number));
+                found.is_some_and(|found| order.holds(found))
+            }
             Self::Ordered(order, literal) => order.holds(text.cmp(&literal.text)),
         }
     }

@@ -13,7 +13,7 @@ fn line(text: &str) -> Line {
     Line::parse(text.as_bytes()).unwrap()
 }
 
-const LINE: &str = r#"{"ts":"2025-10-06T13:43:10.5Z","level":"warning","evt":"rate","msg":"429, later","service":"shop","trace_id":"0edadbc0a1b2c3d4e5f60718293a4b5c","job_id":"job-7","meta":{"status":429,"code":"rate_limited","ok":true,"ratio":0.5,"big":9007199254740993,"max":18446744073709551615,"text":"429","empty":"","nothing":null,"tags":["a","b",3],"level":"deep","duration_us":750000,"http.response.status_code":503,"http":{"response":{"status_code":1,"size":9},"route":"/x"},"a=b":1," quoted ":2,"attributes":{"provider":"acme","code":"hidden","x.y":1},"labels":{"route":"/l","http.route":"/m"}}}"#;
+const LINE: &str = r#"{"ts":"2025-10-06T13:43:10.5Z","level":"warning","evt":"rate","msg":"429, later","service":"shop","trace_id":"0edadbc0a1b2c3d4e5f60718293a4b5c","job_id":"job-7","meta":{"status":429,"code":"rate_limited","ok":true,"ratio":0.5,"big":9007199254740993,"max":18446744073709551615,"huge":123456789012345678901234567890,"text":"429","empty":"","nothing":null,"tags":["a","b",3],"level":"deep","duration_us":750000,"http.response.status_code":503,"http":{"response":{"status_code":1,"size":9},"route":"/x"},"a=b":1," quoted ":2,"attributes":{"provider":"acme","code":"hidden","x.y":1},"labels":{"route":"/l","http.route":"/m"}}}"#;
 
 #[test]
 fn what_holds_for_a_line() {
@@ -27,9 +27,18 @@ fn what_holds_for_a_line() {
         (false, "big=9007199254740992|big<=9007199254740992|big=9007199254740992.0"),
         (true, "max=18446744073709551615|max>18446744073709551614|max<18446744073709551616"),
         (true, "ratio=0.5|ratio<1|ratio=5e-1|ok=true|ok!=false|text=429|text=\"429\""),
-        (false, "ok=\"true\"|ok>=true|ok=1|text=429.0"),
+        (false, "ok=\"true\"|ok>=\"true\"|ok=1|text=429.0"),
         // Text is compared by its bytes.
-        (true, "code>=rate|code<s|text>=42|text<5|empty=|empty=\"\"|empty!=x"),
+        (
+            true,
+            "code>=\"rate\"|code<\"s\"|text>=\"42\"|text<\"5\"|empty=|empty=\"\"|empty!=x|evt<s",
+        ),
+        // More or less than a number is only a number, in a text as well.
+        (true, "text>=42|text<1e3|text>428|huge=123456789012345678901234567890|huge>1e29"),
+        (
+            false,
+            "text<5|code>=4|code<4|empty<1|empty>=0|code>1|huge!=123456789012345678901234567890",
+        ),
         (true, "code~=^rate_|code~=lim|code!~=^lim|status~=^4..$|ok~=tr|msg~=\\d+, l"),
         (false, "code~=^lim|code!~=lim|missing~=.*|object~="),
         // What is missing fits what denies alone; null is as missing.
@@ -58,7 +67,7 @@ fn what_holds_for_a_line() {
             true,
             "duration_us>=500ms|duration_us=0.75s|duration_us<1m|duration_us=750000|duration_us>749us",
         ),
-        (false, "duration_us>1s|duration_us>=751 ms|status>=400ms"),
+        (false, "duration_us>1s|duration_us>=751 ms|status=400ms|duration_us=1m30s"),
     ] {
         for text in conditions.split('|') {
             assert_eq!(condition(text).matches(&line), holds, "{text}");
@@ -81,6 +90,19 @@ fn what_is_no_condition_is_told_with_its_place() {
         ("status!400", 6, "no operator begins like this"),
         ("status~400", 6, "no operator begins like this"),
         ("status=~4", 6, "write ~="),
+        ("status=>4", 6, "write >="),
+        ("status=<4", 6, "write <="),
+        ("status=!4", 6, "write !="),
+        ("status>=4 && ok=true", 10, "once for each"),
+        ("code=a||b", 6, "once for each"),
+        ("code=a or code=b", 7, "once for each"),
+        ("status>=abc", 8, "double quotes"),
+        ("when>=2025-10-06", 6, "double quotes"),
+        ("version>=1.2.3", 9, "double quotes"),
+        ("status>=1e400", 8, "no number is as large"),
+        ("duration>=500ms", 10, "_us, _ms"),
+        ("duration_us>=1m30s", 13, "one unit"),
+        ("duration_us>=500MS", 13, "one unit"),
         ("status>=", 8, "value is missing"),
         ("status> ", 8, "value is missing"),
         ("\"status=4", 0, "quote is not closed"),
@@ -213,6 +235,12 @@ fn plainly(found: Option<&Value>, operator: &str, value: &str) -> bool {
         }
     };
     let one = |found: &Value| match (operator, found) {
+        ("<" | "<=" | ">" | ">=", Value::String(text)) if value.parse::<f64>().is_ok() => {
+            match text.parse::<f64>() {
+                Ok(number) => plainly(Some(&Value::from(number)), operator, value),
+                Err(_) => false,
+            }
+        }
         (_, Value::Null | Value::Object(_) | Value::Array(_)) => false,
         ("=", Value::Bool(word)) => word.to_string() == value,
         ("=", found) => compare(found) == Some(Ordering::Equal),
@@ -268,7 +296,12 @@ proptest! {
     ) {
         let meta: Value = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let raw = json!({"ts": "2025-10-06T13:43:10Z", "meta": meta}).to_string();
-        let text = if operator == "?" { format!("{key}?") } else { format!("{key}{operator}{operand}") };
+        let is_ordered = operator.starts_with(['<', '>']);
+        let text = match operator {
+            "?" => format!("{key}?"),
+            _ if is_ordered && operand.parse::<f64>().is_err() => format!("{key}{operator}\"{operand}\""),
+            _ => format!("{key}{operator}{operand}"),
+        };
         let (condition, line) = (condition(&text), line(&raw));
         // An array in an array is nothing to compare, for both.
         let expect = plainly(plain_value(&meta, key).as_ref(), operator, operand);
