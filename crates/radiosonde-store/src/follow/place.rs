@@ -39,6 +39,8 @@ pub(super) struct Place {
     is_away: bool,
     /// Another directory has its name since.
     is_replaced: bool,
+    /// Descriptors ran out.
+    is_scarce: bool,
 }
 
 /// When a directory was listed.
@@ -92,6 +94,7 @@ impl Place {
             is_looked_at: false,
             is_away: false,
             is_replaced: false,
+            is_scarce: false,
         }
     }
 
@@ -139,6 +142,10 @@ impl Place {
         }
         self.files.sort_by_key(|file| order(file.day));
         self.note_parts(&listed, is_fresh, told);
+        if std::mem::take(&mut self.is_scarce) {
+            // Whoever reads what was there needs some as well.
+            let _ = self.close_all();
+        }
     }
 
     /// The files there are; `None` where nothing can have changed.
@@ -199,6 +206,7 @@ impl Place {
             let path = self.path_of(StoredFile::new(day, Form::Plain));
             let mut skipped = file.skip_to_end(&path);
             if skipped.as_ref().is_err_and(are_too_many) && self.close_all() > 0 {
+                self.is_scarce = true;
                 skipped = file.skip_to_end(&path);
             }
             if let Err(error) = skipped {
