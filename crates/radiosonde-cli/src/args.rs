@@ -109,20 +109,19 @@ impl Cli {
     pub(crate) fn read(args: Vec<OsString>) -> Result<(Self, Manner), clap::Error> {
         // As long as nothing else was asked for.
         let _ = zone::set(false);
-        let mut command = command();
         let args = abilities::spread(args);
-        let mut matches = command.try_get_matches_from_mut(args.clone())?;
+        let mut matches = abilities::parse(&args)?;
         abilities::check(&matches)?;
-        let refused = |reason| command.clone().error(ErrorKind::InvalidValue, reason);
+        let refused = |reason| command().error(ErrorKind::InvalidValue, reason);
         let is_local = abilities::is_local(&matches);
         zone::set(is_local).map_err(refused)?;
         if is_local {
             // Times of the command line are read when it is, and now they mean others.
-            matches = command.try_get_matches_from_mut(args)?;
+            matches = abilities::parse(&args)?;
         }
         explain::begin(abilities::explains(&matches));
         let manner = abilities::manner(&matches);
-        let cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        let cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command()))?;
         Ok((cli, manner))
     }
 }

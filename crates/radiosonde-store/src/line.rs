@@ -202,6 +202,7 @@ const REASON_CHARS_MAX: usize = 120;
 
 /// A text without the NULs in front of it, which a power cut may leave for what was not written. A text
 /// of nothing but NULs stays as it is.
+#[cfg(feature = "sealed")]
 pub(crate) fn behind_nuls(text: &[u8]) -> &[u8] {
     let first = text.iter().position(|byte| *byte != 0);
     &text[first.unwrap_or(0)..]

@@ -9,16 +9,20 @@ use std::ffi::{OsStr, OsString};
 use clap::builder::{PossibleValue, Resettable, StyledStr, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command, CommandFactory as _, Error, ValueEnum as _};
+use clap::{Arg, ArgMatches, Args as _, Command, CommandFactory as _, Error, ValueEnum as _};
 use jiff::Timestamp;
 
-use super::Cli;
-use super::select::Output;
+use super::select::{Output, Select};
+use super::{
+    Cli, CorrelateArgs, CoverageArgs, MetricsArgs, RemovedArgs, StatsArgs, TopArgs, TraceArgs,
+};
 
 /// What a command does with the options it shares with others.
 struct Abilities {
     /// The name of the command; of the commands of `spool` and `ops`, that.
     command: &'static str,
+    /// Adds all of its arguments.
+    arguments: fn(Command) -> Command,
     outputs: &'static [Output],
     /// Whether it goes on with what is written after its start.
     follow: bool,
@@ -28,20 +32,86 @@ struct Abilities {
 }
 
 const ABILITIES: [Abilities; 10] = [
-    Abilities { command: "logs", outputs: LINES, follow: true, paged: true },
-    Abilities { command: "events", outputs: LINES, follow: true, paged: true },
-    Abilities { command: "tail", outputs: LINES, follow: true, paged: false },
-    Abilities { command: "top", outputs: OBJECTS, follow: false, paged: true },
-    Abilities { command: "stats", outputs: OBJECTS, follow: false, paged: true },
-    Abilities { command: "trace", outputs: OBJECTS, follow: false, paged: true },
-    Abilities { command: "metrics", outputs: OBJECTS, follow: false, paged: true },
-    Abilities { command: "correlate", outputs: OBJECTS, follow: false, paged: true },
-    Abilities { command: "coverage", outputs: RECORDS, follow: false, paged: true },
-    Abilities { command: "removed", outputs: RECORDS, follow: false, paged: false },
+    Abilities {
+        command: "logs",
+        arguments: Select::augment_args,
+        outputs: LINES,
+        follow: true,
+        paged: true,
+    },
+    Abilities {
+        command: "events",
+        arguments: Select::augment_args,
+        outputs: LINES,
+        follow: true,
+        paged: true,
+    },
+    Abilities {
+        command: "tail",
+        arguments: Select::augment_args,
+        outputs: LINES,
+        follow: true,
+        paged: false,
+    },
+    Abilities {
+        command: "top",
+        arguments: TopArgs::augment_args,
+        outputs: OBJECTS,
+        follow: false,
+        paged: true,
+    },
+    Abilities {
+        command: "stats",
+        arguments: StatsArgs::augment_args,
+        outputs: OBJECTS,
+        follow: false,
+        paged: true,
+    },
+    Abilities {
+        command: "trace",
+        arguments: TraceArgs::augment_args,
+        outputs: OBJECTS,
+        follow: false,
+        paged: true,
+    },
+    Abilities {
+        command: "metrics",
+        arguments: MetricsArgs::augment_args,
+        outputs: OBJECTS,
+        follow: false,
+        paged: true,
+    },
+    Abilities {
+        command: "correlate",
+        arguments: CorrelateArgs::augment_args,
+        outputs: OBJECTS,
+        follow: false,
+        paged: true,
+    },
+    Abilities {
+        command: "coverage",
+        arguments: CoverageArgs::augment_args,
+        outputs: RECORDS,
+        follow: false,
+        paged: true,
+    },
+    Abilities {
+        command: "removed",
+        arguments: RemovedArgs::augment_args,
+        outputs: RECORDS,
+        follow: false,
+        paged: false,
+    },
 ];
 
 /// What all others do.
-const OTHERS: Abilities = Abilities { command: "", outputs: OBJECTS, follow: false, paged: false };
+const OTHERS: Abilities = Abilities {
+    command: "",
+    arguments: |command| command,
+    outputs: OBJECTS,
+    follow: false,
+    paged: false,
+};
 
 const LINES: &[Output] = &[Output::Pretty, Output::Table, Output::Json, Output::Raw, Output::Csv];
 const OBJECTS: &[Output] = &[Output::Pretty, Output::Json];
@@ -50,6 +120,23 @@ const RECORDS: &[Output] = &[Output::Pretty, Output::Json, Output::Csv];
 /// The command line, each command with the options it has a use for.
 pub(crate) fn command() -> Command {
     fitted(Cli::command(), &OTHERS)
+}
+
+/// Takes arguments apart. Only the command that is asked for is built, which is most of what a short
+/// run has to do; where it does not take them, as with help and mistakes, all are, and tell.
+pub(super) fn parse(args: &[OsString]) -> Result<ArgMatches, Error> {
+    match alone(args).and_then(|command| command.try_get_matches_from(args).ok()) {
+        Some(matches) => Ok(matches),
+        None => command().try_get_matches_from(args),
+    }
+}
+
+/// The command line with no other command than the one these arguments begin with.
+fn alone(args: &[OsString]) -> Option<Command> {
+    let name = args.get(1)?;
+    let own = ABILITIES.iter().find(|own| name == own.command)?;
+    let sub = (own.arguments)(Command::new(own.command));
+    Some(fitted(Command::new("radiosonde").subcommand(sub), &OTHERS))
 }
 
 fn fitted(command: Command, abilities: &'static Abilities) -> Command {
@@ -279,6 +366,21 @@ mod tests {
                 spread(args).into_iter().map(|arg| arg.into_string().unwrap()).collect();
             assert_eq!(words.join(" "), expect);
         }
+    }
+
+    #[test]
+    fn a_command_that_is_built_alone_takes_what_it_takes_among_all() {
+        let arguments = |command: &Command, name: &str| -> Vec<String> {
+            let sub = command.find_subcommand(name).unwrap();
+            sub.get_arguments().map(|arg| format!("{arg:?}")).collect()
+        };
+        for Abilities { command: name, .. } in ABILITIES {
+            let alone = alone(&["radiosonde".into(), name.into()]).unwrap();
+            alone.clone().debug_assert();
+            let found = arguments(&alone, name);
+            assert!(found.len() > 2 && found == arguments(&command(), name), "{name}");
+        }
+        assert!(alone(&["radiosonde".into(), "--version".into()]).is_none());
     }
 
     #[test]

@@ -6,11 +6,10 @@ use crate::fixture::{Dir, event, lines};
 fn a_condition_that_can_never_hold_is_refused_with_its_place() {
     let dir = Dir::story();
     for (condition, told) in [
-        ("status=>400", "write >="),
-        ("status>=abc", "double quotes"),
+        ("status=>400", "write <= or >="),
         ("duration>=500ms", "_us, _ms"),
-        ("duration_us>=1m30s", "one unit"),
-        ("status>=400&&code=x", "once for each"),
+        ("duration_us>=1m30s", "_us, _ms"),
+        ("status>=1e400", "no number is as large"),
     ] {
         let ran = dir.run(&format!("logs --where {condition}")).exits(2);
         let _ = ran.tells(&[told, &format!("    {condition}\n"), "^"]);

@@ -26,10 +26,9 @@
 //! # Values
 //!
 //! Numbers are compared as numbers, exactly: integers of 64 bits without rounding, also to those with a
-//! point. A value in quotes is text, with the escapes of JSON, and compared by its bytes; without quotes
-//! it is what the line has: `code=429` is both the number and the text. More or less than a number is
-//! another one, also one in a text, and no other text: `status>=400` does not hold for `"error"`. More
-//! or less than a text is asked for in quotes, `version>="1.2"`. `level` goes by
+//! point. Text is compared as text, by its bytes; more or less than a number is a text that is one, by
+//! its amount, and one that begins with a digit. A value in quotes is text, with the escapes of JSON;
+//! without quotes it is what the line has: `code=429` is both the number and the text. `level` goes by
 //! severity, `ts` is a moment. Where a key ends with a unit of time (`_ns`, `_us`, `_ms`, `_s`,
 //! `_seconds`), the value may have another: `duration_us>=500ms`.
 
@@ -281,12 +280,7 @@ impl Test {
             Self::Exists => true,
             #[cfg(feature = "regex")]
             Self::Fits(regex) => regex.is_match(text),
-            // What is no number is neither more nor less than one.
-            Self::Ordered(order, Literal { number: Some(number), .. }) => {
-                let found = Number::parse(text).and_then(|found| found.compare(*number));
-                found.is_some_and(|found| order.holds(found))
-            }
-            Self::Ordered(order, literal) => order.holds(text.cmp(&literal.text)),
+            Self::Ordered(order, literal) => literal.order(text).is_some_and(|it| order.holds(it)),
         }
     }
 
@@ -325,6 +319,16 @@ impl Literal {
     /// How a number of a line compares to it.
     fn compare(&self, found: &serde_json::Number) -> Option<Ordering> {
         Number::of(found)?.compare(self.number?)
+    }
+
+    /// How a text of a line compares to it. Whoever gives a number means numbers, and what begins like
+    /// one, as versions and days do; not `unknown`.
+    fn order(&self, found: &str) -> Option<Ordering> {
+        match (self.number, Number::parse(found)) {
+            (Some(number), Some(found)) => found.compare(number),
+            (Some(_), None) if !found.starts_with(|c: char| c.is_ascii_digit()) => None,
+            _ => Some(found.cmp(&self.text)),
+        }
     }
 }
 

@@ -80,9 +80,6 @@ impl<'a> Loader<'a> {
                 each(entry, reading);
             }
         });
-        if left_out.lines > 0 {
-            segment.tell_change(source, &left_out, reading);
-        }
         if let What::Frame { place, is_last } = &segment.what
             && !half.is_empty()
         {
@@ -94,9 +91,13 @@ impl<'a> Loader<'a> {
                     let reason = format!("a line at byte {offset} has no end");
                     reading.damage(source.path(), place.damage(&reason));
                 }
-                Judged::Fits(entry) => each(entry, reading),
+                Judged::Fits(entry) if segment.holds(&entry) => each(entry, reading),
+                Judged::Fits(_) => left_out.note(offset),
                 Judged::No | Judged::NotALine(_) => {}
             }
+        }
+        if left_out.lines > 0 {
+            segment.tell_change(source, &left_out, reading);
         }
         self.buffer = buffer;
     }
@@ -168,10 +169,9 @@ impl<'a> Loader<'a> {
         if look == Look::No {
             return None;
         }
-        let glanced = judge.glance(text, segment.source, offset).filter(|entry| {
-            let us = entry.order.microseconds();
-            look != Look::Unknown && (segment.earliest..=segment.latest).contains(&us)
-        });
+        let glanced = judge
+            .glance(text, segment.source, offset)
+            .filter(|entry| look != Look::Unknown && segment.holds(entry));
         if glanced.is_some() {
             return glanced;
         }
@@ -179,18 +179,14 @@ impl<'a> Loader<'a> {
         match judge.parse(text, segment.source, offset) {
             Judged::No => None,
             Judged::Fits(entry) => {
-                let us = entry.order.microseconds();
-                if us < floor {
+                if entry.order.microseconds() < floor {
                     return None;
                 }
-                if (segment.earliest..=segment.latest).contains(&us) {
+                if segment.holds(&entry) {
                     return Some(entry);
                 }
                 // Its turn may be over.
-                if left_out.lines == 0 {
-                    left_out.offset = offset;
-                }
-                left_out.lines += 1;
+                left_out.note(offset);
                 None
             }
             Judged::NotALine(reason) => {
@@ -204,7 +200,21 @@ impl<'a> Loader<'a> {
     }
 }
 
+impl LeftOut {
+    fn note(&mut self, offset: u64) {
+        if self.lines == 0 {
+            self.offset = offset;
+        }
+        self.lines += 1;
+    }
+}
+
 impl Segment {
+    /// Whether a match is of the times it should be.
+    fn holds(&self, entry: &Entry) -> bool {
+        (self.earliest..=self.latest).contains(&entry.order.microseconds())
+    }
+
     /// Tells that there are lines of other times than there were, or than the index says.
     fn tell_change(&self, source: &Source, left_out: &LeftOut, reading: &mut Reading) {
         match &self.what {

@@ -74,10 +74,11 @@ impl<'a> Supply<'a> {
         // Stretches of day files cost little but for what is done with their lines afterwards: two
         // threads were no faster than one there.
         let frames = segments.iter().filter(|segment| matches!(segment.what, What::Frame { .. }));
-        let threads = match thread::available_parallelism() {
-            Ok(cores) if cores.get() > 1 && frames.take(MANY).count() == MANY => {
-                cores.get().min(threads_max)
-            }
+        let are_many = frames.take(MANY).count() == MANY;
+        // To ask for the cores opens files, which is noticed where there is little else to do.
+        let cores = || thread::available_parallelism().map_or(1, usize::from);
+        let threads = match are_many.then(cores) {
+            Some(cores) if cores > 1 => cores.min(threads_max),
             _ => 0,
         };
         let (state, changed) = (Mutex::default(), Condvar::new());

@@ -255,6 +255,33 @@ fn a_line_behind_nuls_is_found_by_all_that_is_asked_of_it() {
     }
 }
 
+#[test]
+fn lines_of_other_times_than_the_index_says_are_left_out_and_counted() {
+    let rows: Vec<String> = (1..6).map(|second| line(second, "a", "") + "\n").collect();
+    // The last one without its break is no exception.
+    let content = rows.concat();
+    let sealed = sealed_only(content.trim_end().as_bytes());
+    let path = sealed.path().join(SEALED);
+    let (_, own) = crate::sealed::sections(&path, &[1, 2]).unwrap();
+    let latest: Timestamp = "2025-10-06T10:00:03Z".parse().unwrap();
+    let mistaken: Vec<Vec<u8>> = [(&own[0].1, 32), (&own[1].1, 40)]
+        .into_iter()
+        .map(|(section, at)| {
+            let mut section = section.clone();
+            section[at..at + 8].copy_from_slice(&latest.as_microsecond().to_le_bytes());
+            section
+        })
+        .collect();
+    let others = [(1, mistaken[0].as_slice()), (2, mistaken[1].as_slice())];
+    let bytes = crate::fuzzing::with_sections(&path, &[3, 4, 5, 6], &others).unwrap();
+    fs::write(&path, bytes).unwrap();
+    let answer = query(&sealed).run();
+    assert_eq!(answer.lines.len(), 3);
+    assert_eq!((answer.reading.damages, answer.reading.damages_with_loss), (1, 1));
+    let Damaged { damage, .. } = &answer.reading.damaged[0];
+    assert_eq!((damage.lines, damage.time), (Some(2), None), "{damage:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]

@@ -252,5 +252,6 @@ fn may_hold(filter: &[u8], wanted: &Wanted) -> Result<bool, Unusable> {
 const PROBES_MAX: usize = 8;
 /// Between two filters that are read at once. Passing over it costs less than another read.
 const GAP_BYTES: u64 = 16 << 10;
-/// Of filters that are read at once.
-const GROUP_BYTES: u64 = 256 << 10;
+/// Of filters that are read at once. What is longer takes new memory each time, and to be given it
+/// costs more than another read.
+const GROUP_BYTES: u64 = 64 << 10;

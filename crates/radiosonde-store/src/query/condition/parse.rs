@@ -37,19 +37,19 @@ pub(super) fn parse(text: &str) -> Result<Condition, InvalidCondition> {
         let at = gap.map_or(at, |gap| start + gap);
         return Err(wrong(at, no_operator(&text[at..])));
     };
-    if *sign == "=" {
-        let meant = SWAPPED.iter().find(|(behind, _)| text[at + 1..].starts_with(*behind));
-        if let Some((_, told)) = meant {
-            return Err(wrong(at, (*told).to_owned()));
-        }
+    if *sign == "=" && text[at + 1..].starts_with('~') {
+        return Err(wrong(at, "write ~= for a regular expression".to_owned()));
+    }
+    if *sign == "=" && text[at + 1..].starts_with(['<', '>']) {
+        return Err(wrong(at, "write <= or >=; a text that begins so stands in quotes".to_owned()));
     }
     let behind = &text[at + sign.len()..];
     let from = at + sign.len() + (behind.len() - behind.trim_start().len());
     let value = text[from..].trim_end();
-    if let Some(within) = another(value) {
-        return Err(wrong(from + within, ONE_EACH.to_owned()));
-    }
-    let literal = || literal(&key, value).map_err(|reason| wrong(from, reason));
+    let literal = || {
+        one_alone(value).map_err(|(at, reason)| wrong(from + at, reason))?;
+        literal(&key, value).map_err(|reason| wrong(from, reason))
+    };
     let (test, negated) = match operator {
         Operator::Equal => (Test::Equal(literal()?), false),
         Operator::Unequal => (Test::Equal(literal()?), true),
@@ -58,7 +58,13 @@ pub(super) fn parse(text: &str) -> Result<Condition, InvalidCondition> {
                 return Err(wrong(from, format!("a value is missing behind `{sign}`")));
             }
             let literal = literal()?;
-            can_be_ordered(&key, &literal).map_err(|reason| wrong(from, reason))?;
+            let is_infinite = value.parse::<f64>().is_ok_and(f64::is_infinite);
+            if is_infinite && value.ends_with(|c: char| c.is_ascii_digit()) {
+                return Err(wrong(from, "no number is as large".to_owned()));
+            }
+            if is_with_a_unit(&key, &literal) {
+                return Err(wrong(from, NO_UNIT.to_owned()));
+            }
             (Test::Ordered(*order, literal), false)
         }
         Operator::Fits => (regex(value).map_err(|reason| wrong(from, reason))?, false),
@@ -129,50 +135,32 @@ fn literal(key: &Key, value: &str) -> Result<Literal, String> {
     with_kind(key, Literal { text: value.to_owned(), number, ..Literal::default() })
 }
 
-/// Where a bare value goes on with another condition: nobody means that as a text.
-fn another(value: &str) -> Option<usize> {
+/// Refuses several conditions in one, which nothing would fit.
+fn one_alone(value: &str) -> Result<(), (usize, String)> {
     if value.starts_with('"') {
-        return None;
-    }
-    let signs = ["&&", "||"].into_iter().filter_map(|word| value.find(word));
-    let words = [" and ", " or ", " AND ", " OR "].into_iter().filter_map(|word| {
-        let at = value.find(word)?;
-        // `msg=black and white` is a text.
-        value[at + word.len()..].contains(['=', '<', '>']).then_some(at + 1)
-    });
-    signs.chain(words).min()
-}
-
-/// Whether something can be more or less than a value: a bare word or a typing error would compare to
-/// no number, and nothing would be found.
-fn can_be_ordered(key: &Key, literal: &Literal) -> Result<(), String> {
-    if matches!(key, Key::Of(_)) || literal.quoted || literal.number.is_some() {
         return Ok(());
     }
-    let value = literal.text.as_str();
-    if value.parse::<f64>().is_ok_and(f64::is_infinite) {
-        return Err("no number is as large".to_owned());
-    }
-    let is_time = Number::parse(value.trim_end_matches(|c: char| c.is_alphabetic()).trim_end())
-        .is_some()
-        || value.parse::<jiff::SignedDuration>().is_ok();
-    if is_time && value.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err(match unit_of(key) {
-            Some(_) => "a time has one unit: ns, us, ms, s, m or h, such as 90s or 1.5m",
-            None => {
-                "compare to a plain number: only a key that ends with its unit (_ns, _us, _ms, _s, \
-                 _seconds) is compared to a time in another one"
-            }
+    for joint in JOINTS {
+        if let Some(at) = value.find(joint)
+            && value[at + joint.len()..].contains(OPERATORS)
+        {
+            let reason = "one condition for each --where, and all of them have to hold; a text \
+                          with this in it stands in quotes";
+            return Err((at + 1, reason.to_owned()));
         }
-        .to_owned());
     }
-    Err("no number; a text to compare to stands in double quotes".to_owned())
+    Ok(())
 }
 
-/// The unit of time a name ends with, in nanoseconds.
-fn unit_of(key: &Key) -> Option<i128> {
-    let (Key::Meta(name) | Key::Any(name)) = key else { return None };
-    KEY_UNITS.iter().find(|(end, _)| name.ends_with(end)).map(|(_, unit)| *unit)
+/// Whether it was meant as a number, and no number would be compared to it: `500ms` for a key without a
+/// unit, or `1m30s`.
+fn is_with_a_unit(key: &Key, literal: &Literal) -> bool {
+    let Literal { text, number: None, quoted: false, .. } = literal else { return false };
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number = &text[..text.len() - rest.len()];
+    !matches!(key, Key::Of(_))
+        && Number::parse(number).is_some()
+        && rest.chars().all(|c| c.is_alphanumeric() || c == ' ')
 }
 
 /// With the level or the moment that the key asks for.
@@ -200,10 +188,11 @@ fn with_kind(key: &Key, literal: Literal) -> Result<Literal, String> {
 
 /// `500ms` for a key whose name ends with its unit.
 fn duration(key: &Key, value: &str) -> Option<Number> {
-    let to = unit_of(key)?;
+    let (Key::Meta(name) | Key::Any(name)) = key else { return None };
+    let (_, to) = KEY_UNITS.iter().find(|(end, _)| name.ends_with(end))?;
     let digits = value.trim_end_matches(|c: char| c.is_alphabetic());
     let (_, from) = UNITS.iter().find(|(unit, _)| *unit == &value[digits.len()..])?;
-    Number::parse(digits.trim_end())?.scale(*from, to)
+    Number::parse(digits.trim_end())?.scale(*from, *to)
 }
 
 #[cfg(feature = "regex")]
@@ -253,16 +242,11 @@ const SIGNS: [(&str, Operator); 9] = [
     ("=", Operator::Equal),
 ];
 
-/// What is written for an operator whose `=` stands last, or is none.
-const SWAPPED: [(&str, &str); 4] = [
-    ("~", "write ~= for a regular expression"),
-    (">", "write >= for at least; a value that begins with > stands in quotes"),
-    ("<", "write <= for at most; a value that begins with < stands in quotes"),
-    ("!", "write != for what is not so; a value that begins with ! stands in quotes"),
-];
+/// What other languages have between two conditions.
+const JOINTS: [&str; 6] = [" && ", " || ", " and ", " or ", " AND ", " OR "];
 
-const ONE_EACH: &str = "a condition has one comparison, and all of several have to hold: give --where \
-                        once for each; a text with these characters stands in quotes";
+const NO_UNIT: &str = "no number is compared to this: a unit such as 500ms needs a key that ends with \
+                       its own (_ns, _us, _ms, _s, _seconds), and a text stands in quotes";
 
 /// Characters a bare key cannot have.
 const OPERATORS: [char; 5] = ['=', '!', '<', '>', '~'];
