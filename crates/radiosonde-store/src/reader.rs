@@ -145,6 +145,21 @@ impl Reader {
     }
 }
 
+/// Whether more files are open than may be.
+#[cfg(feature = "sealed")]
+pub(crate) fn are_too_many(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+    }
+    #[cfg(not(unix))]
+    {
+        // ERROR_TOO_MANY_OPEN_FILES.
+        error.raw_os_error() == Some(4)
+    }
+}
+
 /// A file up to the length it had when it was opened. That it ends before is an error.
 #[derive(Debug)]
 pub(crate) struct Whole {

@@ -204,6 +204,15 @@ impl Closing {
         ));
     }
 
+    /// Of a story whose lines take too much memory.
+    pub(super) fn bytes_left(&mut self, most: u64) {
+        self.has_lines_left = true;
+        self.sayings.push(format!(
+            "older lines are left out, as all take more than {} MiB: --until for these",
+            most >> 20
+        ));
+    }
+
     /// Of rows that were not printed.
     pub(super) fn rows_left(&mut self, count: u64) {
         let saying = || format!("{} not shown: --all shows them", lines(count, "more row"));

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use radiosonde_store::names::Signal;
 use radiosonde_store::query::Reading;
@@ -42,6 +42,10 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
     // They belong to the process, whichever machine it is on, and not to this story.
     query.except_snapshots = !select.show.is_json();
     bound(select, &mut query);
+    let is_certain = query.traces.iter().all(|trace| trace.len() == TRACE_DIGITS);
+    if select.show.is_json() && args.pick.run.is_none() && query.limit.is_none() && is_certain {
+        return all_as_stored(&query, out);
+    }
     let mut answer = query.run();
     trace::one_trace(&query, answer.lines.iter().filter_map(|line| line.trace_id.as_deref()))?;
 
@@ -53,11 +57,32 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
     Ok(status)
 }
 
-/// Keeps a story in memory that nobody would read: the newest lines of it, unless somebody said how many,
-/// or a program reads them.
+/// Prints the lines as they are found: they may be more than memory holds.
+fn all_as_stored(query: &Query, out: &mut dyn Write) -> Result<u8, Stop> {
+    let mut stopped = None;
+    let reading = query.stream(&mut |line| match print_stored(line, out) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(stop) => {
+            stopped = Some(stop);
+            ControlFlow::Break(())
+        }
+    });
+    if let Some(stop) = stopped {
+        return Err(stop);
+    }
+    out.flush()?;
+    let any = reading.matched > 0;
+    let status = conclude(query, &reading, any);
+    unfiled::tell(any, &query.dirs, Signal::Spans);
+    Ok(status)
+}
+
+/// Keeps no story in memory that nobody would read: the newest lines of it, unless somebody said how
+/// many, and no more bytes than there is room for, unless a program reads them.
 pub(super) fn bound(select: &Select, query: &mut Query) {
     if !select.show.is_json() {
         query.limit = query.limit.or(Some(LINES_MAX));
+        query.kept_bytes_max = Some(STORY_BYTES_MAX);
     }
 }
 
@@ -111,6 +136,9 @@ pub(crate) fn print(
     let lines_max = select.limit.unwrap_or(LINES_MAX);
     if reading.matched > lines_max as u64 {
         closing.lines_left(lines_max);
+    }
+    if reading.has_older {
+        closing.bytes_left(STORY_BYTES_MAX);
     }
     closing.below_level(below, &runs, runs.len() == count);
     closing.looked_for_links(search);
@@ -267,6 +295,8 @@ fn spans_around(
 
 /// Digits of the id of a trace.
 const TRACE_DIGITS: usize = 32;
+/// Of the lines of a story, as they are stored; taken apart they need some times as much memory.
+const STORY_BYTES_MAX: u64 = 128 << 20;
 /// Runs shown unless more are asked for.
 const RUNS_MAX: usize = 3;
 /// Lines a story is made of unless somebody says how many.

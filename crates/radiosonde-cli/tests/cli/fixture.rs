@@ -238,3 +238,13 @@ fn metric(seq: u32, at: &str, kind: &str, meta: &str) -> String {
         r#"{{"ts":"2025-10-06T11:50:{at}Z","level":"info","evt":"metric","source":"metrics","msg":"m","service":"ingestion",{ids}"meta":{{"kind":"{kind}",{meta}}},"id":"aaaaaaaa.3.{seq}"}}"#
     )
 }
+
+/// The command over a directory, with room for a few open files.
+#[cfg(target_os = "linux")]
+pub(crate) fn few_descriptors(args: &str, dir: &Path) -> Command {
+    let mut command = Command::new("/bin/sh");
+    let limited = r#"ulimit -n 24 && exec "$0" "$@""#;
+    let _ = command.args(["-c", limited, env!("CARGO_BIN_EXE_radiosonde")]);
+    let _ = command.args(args.split(' ')).arg("--dir").arg(dir).env_clear().stdin(Stdio::null());
+    command
+}

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "all of this crate is a test")]
 
 mod asking;
+mod bounds;
 mod closing;
 mod coverage;
 mod doctor;

@@ -206,9 +206,14 @@ impl Followed {
         }
     }
 
+    /// Whether it holds a descriptor, and has its name still.
+    pub(super) fn may_close(&self) -> bool {
+        matches!(self.content, Content::Plain(_)) && !self.is_complete
+    }
+
     /// Lets go of the descriptor of a file that has its name still.
     pub(super) fn close(&mut self) -> bool {
-        let closes = matches!(self.content, Content::Plain(_)) && !self.is_complete;
+        let closes = self.may_close();
         if closes {
             self.content = Content::Closed;
         }

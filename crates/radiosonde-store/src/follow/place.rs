@@ -18,6 +18,7 @@ use crate::follow::read::Judge;
 use crate::foreign::resolve;
 use crate::names::{DayFile, Form, Signal, StoredFile};
 use crate::query::{Query, Unreadable};
+use crate::reader::are_too_many;
 use crate::sealed::{self, Wanted};
 
 /// A place to look at.
@@ -38,6 +39,8 @@ pub(super) struct Place {
     is_away: bool,
     /// Another directory has its name since.
     is_replaced: bool,
+    /// Descriptors ran out.
+    is_scarce: bool,
 }
 
 /// When a directory was listed.
@@ -91,13 +94,18 @@ impl Place {
             is_looked_at: false,
             is_away: false,
             is_replaced: false,
+            is_scarce: false,
         }
     }
 
     /// Learns what is there now. With the first look everything that is there counts as read.
     pub(super) fn look(&mut self, now: Instant, wanted: &Wanted, told: &mut Told) {
         let is_first = !std::mem::replace(&mut self.is_looked_at, true);
-        let listed = match self.list(now) {
+        let mut listed = self.list(now);
+        if listed.as_ref().is_err_and(are_too_many) && self.close_all() > 0 {
+            listed = self.list(now);
+        }
+        let listed = match listed {
             Ok(None) => return self.look_at_closed(),
             Ok(Some(listed)) => listed,
             Err(error) => {
@@ -134,6 +142,10 @@ impl Place {
         }
         self.files.sort_by_key(|file| order(file.day));
         self.note_parts(&listed, is_fresh, told);
+        if std::mem::take(&mut self.is_scarce) {
+            // Whoever reads what was there needs some as well.
+            let _ = self.close_all();
+        }
     }
 
     /// The files there are; `None` where nothing can have changed.
@@ -192,7 +204,12 @@ impl Place {
         let mut file = Followed::plain(day, found, now);
         if is_first {
             let path = self.path_of(StoredFile::new(day, Form::Plain));
-            if let Err(error) = file.skip_to_end(&path) {
+            let mut skipped = file.skip_to_end(&path);
+            if skipped.as_ref().is_err_and(are_too_many) && self.close_all() > 0 {
+                self.is_scarce = true;
+                skipped = file.skip_to_end(&path);
+            }
+            if let Err(error) = skipped {
                 file.is_told = true;
                 told.not_read(path, 0, error);
             }
@@ -262,7 +279,11 @@ impl Place {
             // It is read to its end by its descriptor.
             return;
         }
-        match Followed::sealed(day, &path, wanted, now) {
+        let mut opened = Followed::sealed(day, &path, wanted, now);
+        if opened.as_ref().is_err_and(are_too_many) && self.close_all() > 0 {
+            opened = Followed::sealed(day, &path, wanted, now);
+        }
+        match opened {
             Ok(file) => self.files.push(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 told.removed(path, 0, REMOVED);
@@ -316,6 +337,8 @@ impl Place {
     ) -> bool {
         let mut waiting = None;
         let mut is_more = false;
+        let mut is_scarce = false;
+        let is_any_open = self.files.iter().any(Followed::may_close);
         for file in &mut self.files {
             let writer = (file.day.signal, file.day.slot);
             if waiting == Some(writer) {
@@ -342,6 +365,10 @@ impl Place {
                     // Sealed since the look: what came after it waits for the next one.
                     (waiting, self.listed) = (Some(writer), None);
                 }
+                // Once the others are closed it is read with the next turn.
+                Err(error) if is_any_open && are_too_many(&error) => {
+                    (waiting, is_scarce) = (Some(writer), true);
+                }
                 Err(error) if !std::mem::replace(&mut file.is_told, true) => {
                     told.not_read(path, file.position(), error);
                 }
@@ -349,8 +376,13 @@ impl Place {
             }
         }
         self.files.retain(|file| !file.is_finished());
-        self.close_some();
-        is_more
+        match is_scarce {
+            true => self.close_all() > 0,
+            false => {
+                self.close_some();
+                is_more
+            }
+        }
     }
 
     /// Where every file that is there was read to, for whoever reads what was there before.
@@ -378,12 +410,9 @@ impl Place {
         }
     }
 
-    /// As if there had been too many.
-    #[cfg(test)]
-    pub(super) fn close_all(&mut self) {
-        self.files.iter_mut().for_each(|file| {
-            let _ = file.close();
-        });
+    /// Lets go of every descriptor that can be opened again, and tells how many there were.
+    pub(super) fn close_all(&mut self) -> usize {
+        self.files.iter_mut().map(|file| usize::from(file.close())).sum()
     }
 
     #[cfg(test)]

@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use crate::names::Form;
 use crate::query::source::Source;
-use crate::reader::open_plain;
+use crate::reader::{are_too_many, open_plain};
 use crate::sealed::{self, Decoder, Place};
 
 /// Files that are open, by their number.
@@ -80,20 +80,6 @@ fn opened(
         }
     };
     Ok(files.entry(number).or_insert(file))
-}
-
-/// Whether more files are open than may be.
-fn are_too_many(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    {
-        use rustix::io::Errno;
-        matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
-    }
-    #[cfg(not(unix))]
-    {
-        // ERROR_TOO_MANY_OPEN_FILES.
-        error.raw_os_error() == Some(4)
-    }
 }
 
 /// Opens a day file, or, where it was sealed meanwhile, its sealed form, which has the same bytes at

@@ -13,28 +13,39 @@ use crate::query::entry::{Entry, Order};
 pub(super) struct Kept {
     lines: BTreeMap<Order, (u32, u64, Line)>,
     limit: usize,
+    /// Of the lines.
+    bytes: u64,
+    bytes_max: u64,
+    /// Older lines made room though there were not so many.
+    pub(super) has_older: bool,
     pub(super) parsed: u64,
     pub(super) duplicates: u64,
 }
 
 impl Kept {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { lines: BTreeMap::new(), limit, parsed: 0, duplicates: 0 }
+    pub(super) fn new(limit: usize, bytes_max: u64) -> Self {
+        let (bytes, has_older) = (0, false);
+        let lines = BTreeMap::new();
+        Self { lines, limit, bytes, bytes_max, has_older, parsed: 0, duplicates: 0 }
     }
 
     /// The first microsecond of which a line may still be among the newest.
     pub(super) fn floor(&self) -> i64 {
         match self.lines.first_key_value() {
-            Some((order, _)) if self.lines.len() >= self.limit => order.microseconds(),
+            Some((order, _)) if self.is_full() => order.microseconds(),
             _ => i64::MIN,
         }
     }
 
+    /// Whether a line older than all is not wanted any more.
+    fn is_full(&self) -> bool {
+        self.has_older || self.lines.len() >= self.limit
+    }
+
     /// Takes a line in, if it is among the newest. An error says why it is none.
     pub(super) fn push(&mut self, entry: &Entry) -> Result<(), NotALine> {
-        let is_full = self.lines.len() >= self.limit;
         let is_older = self.lines.first_key_value().is_none_or(|(order, _)| entry.order < *order);
-        if is_full && is_older {
+        if self.is_full() && is_older {
             return Ok(());
         }
         self.parsed += 1;
@@ -49,11 +60,14 @@ impl Kept {
                 }
             }
             btree_map::Entry::Vacant(place) => {
+                self.bytes += entry.text.len() as u64;
                 let _ = place.insert(new);
-                if is_full {
-                    let _ = self.lines.pop_first();
-                }
             }
+        }
+        while self.lines.len() > self.limit || self.bytes > self.bytes_max && self.lines.len() > 1 {
+            self.has_older |= self.lines.len() <= self.limit;
+            let Some((_, (_, _, line))) = self.lines.pop_first() else { break };
+            self.bytes = self.bytes.saturating_sub(line.raw.len() as u64);
         }
         Ok(())
     }

@@ -61,7 +61,7 @@ pub(super) fn by_time(
 pub(super) fn newest(query: &Query, limits: &Limits, most: usize) -> (Vec<Line>, Reading) {
     let judges = Judges::new(query);
     let mut reading = Reading::default();
-    let mut sink = Sink::Kept(Kept::new(most));
+    let mut sink = Sink::Kept(Kept::new(most, query.kept_bytes_max.unwrap_or(u64::MAX)));
     let mut plan = Plan::make(query, &judges, limits, &mut sink, &mut reading);
     // The latest at the end, from where they are read.
     plan.segments.sort_by_key(|segment| segment.latest);
@@ -82,6 +82,7 @@ pub(super) fn newest(query: &Query, limits: &Limits, most: usize) -> (Vec<Line>,
     let Sink::Kept(kept) = sink else { return (Vec::new(), reading) };
     reading.duplicates += kept.duplicates;
     reading.lines_parsed += kept.parsed;
+    reading.has_older |= kept.has_older;
     let lines = kept.into_lines();
     reading.matched += lines.len() as u64;
     (lines, reading)

@@ -123,6 +123,10 @@ pub struct Query {
     pub limit: Option<usize>,
     /// Whether a limit keeps the newest lines instead of the oldest.
     pub tail: bool,
+    /// The most bytes of lines a limit keeps where it keeps the newest: older ones make room, and
+    /// [`Reading::has_older`] says so; one line is always kept. Taken apart, lines need two or three
+    /// times as much memory. Default: no limit.
+    pub kept_bytes_max: Option<u64>,
     /// The most bytes of lines that are gone through, the oldest files of the first directory
     /// first; of sealed files as they were before. What is left is not read, and
     /// [`Reading::is_cut_off`] says so. Default: no limit.

@@ -43,6 +43,8 @@ pub struct Reading {
     pub damages_with_loss: u64,
     /// Files and directories that could not be read, or not to their end.
     pub unreadable: Vec<Unreadable>,
+    /// Whether [`Query::kept_bytes_max`] left out older lines.
+    pub has_older: bool,
     /// Whether [`Query::bytes_max`] ended it, so that lines may be missing.
     pub is_cut_off: bool,
 }
@@ -102,6 +104,7 @@ impl Reading {
         for unreadable in other.unreadable {
             self.unreadable_once(unreadable);
         }
+        self.has_older |= other.has_older;
         self.is_cut_off |= other.is_cut_off;
     }
 

@@ -184,3 +184,31 @@ fn lines_that_cannot_wait_anywhere_end_the_query_and_are_told() {
     // Nothing was given out before it was known whether the order can be kept.
     assert_eq!(found, (0..50).map(|n| format!("m{n}")).collect::<Vec<_>>());
 }
+
+#[test]
+fn the_newest_are_bounded_by_their_bytes_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let filler = "x".repeat(1_000);
+    let line = |second: usize| {
+        let ts = format!("2025-10-06T10:00:{second:02}.000000Z");
+        format!("{{\"ts\":\"{ts}\",\"msg\":\"m{second}\",\"source\":\"{filler}\"}}\n")
+    };
+    // Neither the oldest nor the newest come first.
+    let text: String = (0..60).map(|number| line(number * 7 % 60)).collect();
+    std::fs::write(dir.path().join("events-2025-10-06.jsonl"), &text).unwrap();
+    let mut query = Query::new(vec![dir.path().to_owned()]);
+    (query.limit, query.tail) = (Some(50), true);
+    let size = line(10).len() as u64 - 1;
+    for (bytes_max, count, has_older) in [
+        (None, 50, false),
+        (Some(100 * size), 50, false),
+        (Some(20 * size), 20, true),
+        (Some(size / 2), 1, true),
+    ] {
+        query.kept_bytes_max = bytes_max;
+        let answer = query.run();
+        let found: Vec<_> = answer.lines.iter().map(|line| line.msg.clone().unwrap()).collect();
+        let expect: Vec<_> = (60 - count..60).map(|second| format!("m{second}")).collect();
+        assert_eq!((found, answer.reading.has_older), (expect, has_older), "{bytes_max:?}");
+    }
+}

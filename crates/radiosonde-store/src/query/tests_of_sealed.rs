@@ -321,3 +321,34 @@ proptest! {
         prop_assert_eq!(streamed(&of_sealed).0, streamed(&of_plain).0);
     }
 }
+
+#[test]
+fn a_line_that_is_too_long_is_told_whatever_is_asked_for() {
+    let line = |second: u32, job: &str| {
+        let ts = format!("2025-10-06T10:00:{second:02}.000000Z");
+        format!("{{\"ts\":\"{ts}\",\"msg\":\"m{second}\",\"job_id\":\"{job}\"}}\n")
+    };
+    let overlong = line(2, &"x".repeat(17 << 20));
+    let content = [line(1, "a"), overlong, line(3, "b")].concat();
+    let plain = dir(&[(PLAIN, content.as_bytes())]);
+    let sealed = sealed_only(content.as_bytes());
+    type Set = fn(&mut Query);
+    let cases: [Set; 5] = [
+        |q| q.job = Some("a".into()),
+        |q| q.job = Some("nobody".into()),
+        |q| q.since = Some("2025-10-06T10:00:03Z".parse().unwrap()),
+        |q| q.since = Some("2025-10-06T11:00:00Z".parse().unwrap()),
+        |q| (q.limit, q.tail) = (Some(1), true),
+    ];
+    for (number, set) in cases.into_iter().enumerate() {
+        let told = [&plain, &sealed].map(|dir| {
+            let mut query = query(dir);
+            set(&mut query);
+            let answer = query.run();
+            let skips = answer.reading.skips.iter().map(|skip| (skip.offset, skip.reason.clone()));
+            (messages(&answer.lines).join(" "), skips.collect::<Vec<_>>())
+        });
+        assert_eq!(told[0], told[1], "case {number}");
+        assert_eq!(told[0].1.len(), 1, "case {number}");
+    }
+}

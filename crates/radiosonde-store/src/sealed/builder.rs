@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::sealed::filter::{self, Key};
+use crate::sealed::frames::is_overlong;
 use crate::sealed::index::{
     FRAME_BYTES, FRAME_FILTERS, FRAMES, HAS_FILTER, PAGES, RUN_FILTERS, SECTION_BYTES_MAX,
     SKIPPABLE_HEAD_BYTES, SKIPPABLE_MAGIC, TAIL_MAGIC, TOTALS, TRAILER_BYTES, Totals, VALUES,
@@ -80,6 +81,7 @@ impl Builder {
         totals.lines += facts.lines;
         totals.ts = (totals.ts.0.min(facts.ts.0), totals.ts.1.max(facts.ts.1));
         totals.frames += 1;
+        totals.has_overlong |= is_overlong(facts.lines, written.raw);
         self.values.end_frame();
         self.run_keys.extend(facts.keys);
         if self.run_keys.len() >= 2 * RUN_KEYS_MAX {

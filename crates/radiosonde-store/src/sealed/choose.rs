@@ -9,6 +9,7 @@ use std::io;
 use std::ops::Range;
 
 use crate::sealed::filter::{self, Filter, Key, PRINT_BYTES, Shape};
+use crate::sealed::frames::is_overlong;
 use crate::sealed::index::{
     FRAME_FILTERS, Fields, Index, PAGES, RUN_FILTERS, Unusable, VALUES, damaged,
 };
@@ -68,6 +69,9 @@ impl Choice {
         }
         if wanted.has_keys() && self.is_open() {
             self.step(|choice, frames| choice.sift_frames(index, file, wanted, frames))?;
+        }
+        for (chosen, frame) in self.frames.iter_mut().zip(&index.frames) {
+            *chosen |= is_overlong(frame.lines, frame.raw);
         }
         Ok(())
     }

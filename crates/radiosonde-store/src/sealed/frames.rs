@@ -130,3 +130,9 @@ impl Decoder {
         })
     }
 }
+
+/// Whether a frame is of a line nobody can read, of which neither its time nor its ids are known.
+pub(super) fn is_overlong(lines: u64, raw: u64) -> bool {
+    // With its line break.
+    lines == 1 && raw > LINE_BYTES_MAX as u64 + 1
+}

@@ -44,6 +44,8 @@ const TAIL_BYTES: usize = 16 << 10;
 const PIECE_BYTES: usize = 128 << 10;
 /// Flag of the totals: see [`Totals::knows_all`].
 const KNOWS_ALL: u32 = 1;
+/// Flag of the totals: see [`Totals::has_overlong`].
+const HAS_OVERLONG: u32 = 2;
 /// Flag of a frame and of a run: its filter is there. One without a byte holds no id.
 pub(super) const HAS_FILTER: u32 = 1;
 
@@ -58,12 +60,23 @@ pub(super) struct Totals {
     pub(super) frames: u64,
     /// Whether the index knows every line. The first that were made left out those behind NULs.
     pub(super) knows_all: bool,
+    /// Whether a line is too long to be read. Nobody knows what it holds, so that whoever may want it
+    /// is told of it.
+    pub(super) has_overlong: bool,
 }
 
 impl Totals {
     /// Those of no lines.
     pub(super) fn none() -> Self {
-        Self { lines: 0, raw: 0, crc: 0, ts: NO_TIME, frames: 0, knows_all: true }
+        Self {
+            lines: 0,
+            raw: 0,
+            crc: 0,
+            ts: NO_TIME,
+            frames: 0,
+            knows_all: true,
+            has_overlong: false,
+        }
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -74,7 +87,9 @@ impl Totals {
         out.extend(self.ts.0.to_le_bytes());
         out.extend(self.ts.1.to_le_bytes());
         out.extend(self.crc.to_le_bytes());
-        out.extend(u32::from(self.knows_all).to_le_bytes());
+        let knows_all = if self.knows_all { KNOWS_ALL } else { 0 };
+        let has_overlong = if self.has_overlong { HAS_OVERLONG } else { 0 };
+        out.extend((knows_all | has_overlong).to_le_bytes());
         out
     }
 
@@ -83,7 +98,8 @@ impl Totals {
         let (lines, raw, frames) = (fields.u64()?, fields.u64()?, fields.u64()?);
         let ts = (fields.i64()?, fields.i64()?);
         let (crc, flags) = (fields.u32()?, fields.u32()?);
-        Some(Self { lines, raw, crc, ts, frames, knows_all: flags & KNOWS_ALL != 0 })
+        let (knows_all, has_overlong) = (flags & KNOWS_ALL != 0, flags & HAS_OVERLONG != 0);
+        Some(Self { lines, raw, crc, ts, frames, knows_all, has_overlong })
     }
 }
 

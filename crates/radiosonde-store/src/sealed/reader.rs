@@ -11,7 +11,7 @@ use crate::reader::{Chunk, LINE_BYTES_MAX, Part, open_plain, whole_lines};
 use crate::sealed::Damage;
 use crate::sealed::choose::Choice;
 use crate::sealed::entries::Frame;
-use crate::sealed::frames::{Decoder, Place, RAW_BYTES_MAX};
+use crate::sealed::frames::{Decoder, Place, RAW_BYTES_MAX, is_overlong};
 use crate::sealed::index::{Index, Totals, Unusable};
 use crate::sealed::pace::Pace;
 use crate::sealed::walk::{Step, Walk};
@@ -180,7 +180,7 @@ impl Reader {
         let Frames::Opened(index) = &mut self.frames else { return Ok(()) };
         let mut choice = Choice::of_file(index, &self.file, wanted)?;
         let index_at = index.start;
-        if !choice.is_open() {
+        if !choice.is_open() && !index.totals.has_overlong {
             self.frames_skipped = index.totals.frames;
             self.bytes_skipped = index.start;
             self.bytes_read = index.bytes_read;
@@ -348,7 +348,7 @@ fn place(number: usize, frame: &Frame, totals: &Totals) -> Place {
         raw_offset: frame.raw_offset,
         raw: frame.raw,
         lines: Some(frame.lines),
-        ts: totals.knows_all.then_some(frame.ts),
+        ts: Some(frame.ts).filter(|_| totals.knows_all && !is_overlong(frame.lines, frame.raw)),
         crc: Some(frame.crc),
     }
 }

@@ -301,3 +301,35 @@ fn in_two_seconds() -> String {
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+#[cfg(target_os = "linux")]
+#[test]
+fn more_files_are_followed_than_there_are_descriptors() {
+    let dir = Dir::empty();
+    let name = |slot: u32| format!("events-2025-10-06.{slot}.jsonl");
+    let line = |seq: u32| {
+        let at = format!("{:02}.{seq:06}", seq % 60);
+        lines(&[event(seq, &at, "info", "log", &format!("said {seq}"), &[], "{}")])
+    };
+    for slot in 1..=60 {
+        dir.write(&name(slot), line(slot));
+    }
+    let mut command = crate::fixture::few_descriptors("tail --tail 60 -o raw", dir.path());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut following = Following::of(child).reading();
+    let _ = following.prints(60);
+    for slot in 1..=60 {
+        let path = dir.path().join(name(slot));
+        let mut file = OpenOptions::new().append(true).open(path).unwrap();
+        file.write_all(line(60 + slot).as_bytes()).unwrap();
+    }
+    for slot in 61..=80 {
+        dir.write(&name(slot), line(60 + slot));
+    }
+    let mut given = following.prints(140).to_vec();
+    given.sort();
+    given.dedup();
+    assert_eq!(given.len(), 140);
+    let ran = following.interrupt();
+    assert!(!ran.err.contains("open files"), "{}", ran.err);
+}

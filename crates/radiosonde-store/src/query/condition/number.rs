@@ -56,15 +56,19 @@ impl Number {
             (Self::Integer(a), Self::Integer(b)) => Some(a.cmp(&b)),
             (Self::Float(a), Self::Float(b)) => a.partial_cmp(&b),
             (Self::Integer(a), Self::Float(b)) => integer_to_float(a, b),
-            (Self::Float(a), Self::Integer(b)) => integer_to_float(b, a).map(Ordering::reverse),
+            (Self::Float(_), Self::Integer(_)) => other.compare(self).map(Ordering::reverse),
         }
     }
 }
 
-/// Without a rounding: by the whole part of the float, then by what is behind its point.
+/// Without a rounding, up to 64 bits: by the whole part of the float, then by what is behind its point.
 fn integer_to_float(integer: i128, float: f64) -> Option<Ordering> {
     if float.is_nan() {
         return None;
+    }
+    if !(i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&integer) {
+        // The integers of a line are rounded where they have more than 64 bits.
+        return (integer as f64).partial_cmp(&float);
     }
     let whole = float.trunc();
     // A cast of a float that is too large gives the largest integer.
@@ -104,11 +108,10 @@ mod tests {
             ("1", "1e300", Less),
             ("1", "-1e300", Greater),
             ("0.1", "0.1", Equal),
-            (
-                "170141183460469231731687303715884105728",
-                "170141183460469231731687303715884105727",
-                Greater,
-            ),
+            ("18446744073709551616", "18446744073709551615", Greater),
+            ("-9223372036854775809", "-9223372036854775808", Less),
+            ("123456789012345678901234567890", "1.2345678901234568e29", Equal),
+            ("170141183460469231731687303715884105728", "1e38", Greater),
         ] {
             let number = |text| Number::parse(text).unwrap();
             assert_eq!(number(a).compare(number(b)), Some(expect), "{a} {b}");

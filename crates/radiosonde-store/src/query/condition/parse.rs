@@ -58,6 +58,10 @@ pub(super) fn parse(text: &str) -> Result<Condition, InvalidCondition> {
                 return Err(wrong(from, format!("a value is missing behind `{sign}`")));
             }
             let literal = literal()?;
+            let is_infinite = value.parse::<f64>().is_ok_and(f64::is_infinite);
+            if is_infinite && value.ends_with(|c: char| c.is_ascii_digit()) {
+                return Err(wrong(from, "no number is as large".to_owned()));
+            }
             if is_with_a_unit(&key, &literal) {
                 return Err(wrong(from, NO_UNIT.to_owned()));
             }

@@ -13,7 +13,7 @@ fn line(text: &str) -> Line {
     Line::parse(text.as_bytes()).unwrap()
 }
 
-const LINE: &str = r#"{"ts":"2025-10-06T13:43:10.5Z","level":"warning","evt":"rate","msg":"429, later","service":"shop","trace_id":"0edadbc0a1b2c3d4e5f60718293a4b5c","job_id":"job-7","meta":{"status":429,"code":"rate_limited","ok":true,"ratio":0.5,"big":9007199254740993,"max":18446744073709551615,"text":"429","empty":"","nothing":null,"tags":["a","b",3],"level":"deep","duration_us":750000,"http.response.status_code":503,"http":{"response":{"status_code":1,"size":9},"route":"/x"},"a=b":1," quoted ":2,"attributes":{"provider":"acme","code":"hidden","x.y":1},"labels":{"route":"/l","http.route":"/m"}}}"#;
+const LINE: &str = r#"{"ts":"2025-10-06T13:43:10.5Z","level":"warning","evt":"rate","msg":"429, later","service":"shop","trace_id":"0edadbc0a1b2c3d4e5f60718293a4b5c","job_id":"job-7","meta":{"status":429,"code":"rate_limited","ok":true,"ratio":0.5,"big":9007199254740993,"max":18446744073709551615,"huge":123456789012345678901234567890,"text":"429","empty":"","nothing":null,"tags":["a","b",3],"level":"deep","duration_us":750000,"http.response.status_code":503,"http":{"response":{"status_code":1,"size":9},"route":"/x"},"a=b":1," quoted ":2,"attributes":{"provider":"acme","code":"hidden","x.y":1},"labels":{"route":"/l","http.route":"/m"}}}"#;
 
 #[test]
 fn what_holds_for_a_line() {
@@ -32,6 +32,11 @@ fn what_holds_for_a_line() {
         (true, "code>=rate|code<s|text>=42|text<500|empty=|empty=\"\"|empty!=x"),
         (true, "code~=^rate_|code~=lim|code!~=^lim|status~=^4..$|ok~=tr|msg~=\\d+, l"),
         (false, "code~=^lim|code!~=lim|missing~=.*|object~="),
+        // Beyond 64 bits a line's are rounded, and so is what they are compared to.
+        (
+            true,
+            "huge=123456789012345678901234567890|huge>1e29|huge<=123456789012345678901234567890",
+        ),
         // What is missing fits what denies alone; null is as missing.
         (true, "missing!=x|missing!~=x|!missing?|nothing!=null|!nothing?|!session_id?"),
         (
@@ -94,6 +99,7 @@ fn what_is_no_condition_is_told_with_its_place() {
         ("level=", 6, "meta.level"),
         ("ts>=yesterday", 4, "--since"),
         // What would find nothing, whatever there is.
+        ("status<1e400", 7, "no number is as large"),
         ("status=>400", 6, "write <= or >="),
         ("status=<400", 6, "write <= or >="),
         ("status>=400ms", 8, "needs a key that ends with its own"),
