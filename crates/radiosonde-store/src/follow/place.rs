@@ -338,7 +338,7 @@ impl Place {
         let mut waiting = None;
         let mut is_more = false;
         let mut is_scarce = false;
-        let is_any_open = self.files.iter().any(Followed::may_close);
+        let mut is_any_open = self.files.iter().any(Followed::may_close);
         for file in &mut self.files {
             let writer = (file.day.signal, file.day.slot);
             if waiting == Some(writer) {
@@ -352,6 +352,7 @@ impl Place {
                 is_active = true;
                 judge.piece(&path, piece);
             });
+            is_any_open |= file.may_close();
             if is_active {
                 file.active = now;
             }
