@@ -43,9 +43,9 @@ pub struct Reading {
     pub damages_with_loss: u64,
     /// Files and directories that could not be read, or not to their end.
     pub unreadable: Vec<Unreadable>,
-    /// Whether [`Query::kept_bytes_max`] left out older lines.
+    /// Whether [`Query::kept_bytes_max`](crate::Query::kept_bytes_max) left out older lines.
     pub has_older: bool,
-    /// Whether [`Query::bytes_max`] ended it, so that lines may be missing.
+    /// Whether [`Query::bytes_max`](crate::Query::bytes_max) ended it, so that lines may be missing.
     pub is_cut_off: bool,
 }
 
