@@ -14,9 +14,10 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args as _, Command, CommandFactory as _, Error, ValueEnum as _};
 use jiff::Timestamp;
 
-use super::select::{Output, Select};
+use super::select::Output;
 use super::{
-    Cli, CorrelateArgs, CoverageArgs, MetricsArgs, RemovedArgs, StatsArgs, TopArgs, TraceArgs,
+    Cli, CorrelateArgs, CoverageArgs, LinesArgs, MetricsArgs, RemovedArgs, StatsArgs, TopArgs,
+    TraceArgs,
 };
 use crate::render::text::shown;
 
@@ -37,21 +38,21 @@ struct Abilities {
 const ABILITIES: [Abilities; 10] = [
     Abilities {
         command: "logs",
-        arguments: Select::augment_args,
+        arguments: LinesArgs::augment_args,
         outputs: LINES,
         follow: true,
         paged: true,
     },
     Abilities {
         command: "events",
-        arguments: Select::augment_args,
+        arguments: LinesArgs::augment_args,
         outputs: LINES,
         follow: true,
         paged: true,
     },
     Abilities {
         command: "tail",
-        arguments: Select::augment_args,
+        arguments: LinesArgs::augment_args,
         outputs: LINES,
         follow: true,
         paged: false,
