@@ -48,7 +48,9 @@ mod tests {
         assert!(cpu_s() > before);
         if cfg!(target_os = "linux") {
             assert!(resident_max_bytes() >= 64 << 20);
-            assert!(resident_max_bytes() >= resident_bytes());
+            // Looked at first: other tests of this process take memory meanwhile.
+            let now = resident_bytes();
+            assert!(resident_max_bytes() >= now);
         }
     }
 }
