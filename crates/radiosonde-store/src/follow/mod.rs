@@ -77,7 +77,7 @@ use crate::follow::place::{Place, Told};
 use crate::follow::seen::Seen;
 use crate::line::Line;
 use crate::names::{Form, StoredFile};
-use crate::query::{Query, Reading};
+use crate::query::{Query, Reading, Stop};
 use crate::sealed::Wanted;
 
 /// What is given out of that which is there already.
@@ -118,6 +118,8 @@ pub struct Progress {
     pub wait: Duration,
     /// What was read by this poll, and what could not be.
     pub reading: Reading,
+    /// Whether [`Follow::until`] ended it before all that was there was gone through.
+    pub is_ended: bool,
     /// Directories that are not there, since this poll. They are waited for.
     pub away: Vec<PathBuf>,
     /// Directories that are there again.
@@ -160,8 +162,17 @@ impl Follow {
         }
     }
 
+    /// Ends the first poll, wherever it is, once `is_over` says so. It is asked some times for each MiB
+    /// that is read, by several threads; later polls are short.
+    #[must_use]
+    pub fn until(mut self, is_over: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.query.stop = Some(Stop::new(is_over));
+        self
+    }
+
     /// Gives out what has come. Reads 8 MiB at most, or a little more, so that whoever has to end
-    /// can; the first poll gives out what was there as well, however much that is.
+    /// can; the first poll goes through what was there as well, however much that is, unless
+    /// [`Follow::until`] ends it.
     ///
     /// Whoever has to end sooner lets `each` break off: then the poll is over, and of what was there
     /// nothing more comes. What waits, [`Follow::finish`] gives out.
@@ -226,11 +237,14 @@ impl Follow {
             Start::Tail(count) => {
                 (query.limit, query.tail) = (Some(count), true);
                 let answer = query.run();
-                let _ = answer.lines.iter().try_for_each(give);
+                // Of a part of the files the newest lines are any.
+                let lines = if query.is_stopped() { &[] } else { answer.lines.as_slice() };
+                let _ = lines.iter().try_for_each(give);
                 answer.reading
             }
         };
-        flow
+        progress.is_ended = query.is_stopped();
+        if progress.is_ended { ControlFlow::Break(()) } else { flow }
     }
 }
 

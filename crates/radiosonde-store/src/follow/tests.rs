@@ -510,6 +510,30 @@ fn lines_that_share_what_others_call_an_id_all_come() {
 }
 
 #[test]
+fn what_was_there_is_gone_through_until_somebody_ends_it() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    for start in [Start::All, Start::Tail(1)] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut query = Query::new(vec![dir.path().to_owned()]);
+        query.evt = vec!["nothing.such".to_owned()];
+        let mut play = Play::with(dir, query, start);
+        // Some twenty blocks in each of two files.
+        for name in [FIRST, "events-2025-10-07.jsonl"] {
+            append(&play.path(name), &numbered(1, 4_000).repeat(1_300));
+        }
+        let asked = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&asked);
+        play.follow = play.follow.until(move || counted.fetch_add(1, Ordering::Relaxed) >= 10);
+        let progress = play.poll();
+        assert!(progress.is_ended, "{start:?}");
+        let bytes_read = progress.reading.bytes_read;
+        assert!((1 << 20..4 << 20).contains(&bytes_read), "{start:?}: {bytes_read}");
+    }
+}
+
+#[test]
 fn whoever_takes_the_lines_may_break_off() {
     for start in [Start::All, Start::Tail(100), Start::Now] {
         let mut play = Play::new(start);

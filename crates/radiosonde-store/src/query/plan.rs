@@ -117,7 +117,7 @@ impl Plan {
             if query.bytes_max.is_none() {
                 opened.skim(judge, limits, reading, each).map_err(|error| (0, error))?;
             }
-            pass::read(opened, source, &mut bytes_left, reading, each)
+            pass::read(query, opened, source, &mut bytes_left, reading, each)
         });
         Self { sources, segments, indexed }
     }
@@ -176,9 +176,9 @@ impl Query {
         let mut files = self.files(reading);
         let mut before: Option<(Source, Ended)> = None;
         let mut index = 0;
-        while let Some(source) = files.get(index) {
+        while let Some(source) = files.get(index).filter(|_| !self.is_stopped()) {
             let source = source.clone();
-            if covered(&source, before.as_ref(), reading) {
+            if covered(self, &source, before.as_ref(), reading) {
                 index += 1;
                 continue;
             }
