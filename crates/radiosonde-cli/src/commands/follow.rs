@@ -118,6 +118,12 @@ impl Account {
     fn add(&mut self, progress: Progress) {
         let Progress { lines, mut reading, away, back, .. } = progress;
         tell(&reading);
+        if reading.has_older {
+            let lines = many(lines, "line");
+            eprintln!(
+                "radiosonde: only the newest {lines} of what was there, as all take too much memory"
+            );
+        }
         self.lines += lines;
         self.unreadable += reading.unreadable.len() as u64;
         reading.unreadable.clear();

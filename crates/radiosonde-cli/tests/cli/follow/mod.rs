@@ -348,6 +348,20 @@ fn more_files_are_followed_than_there_are_descriptors() {
     given.sort();
     given.dedup();
     assert_eq!(given.len(), 140);
+    // Sealed at once, with a line each that nobody has read, when most are closed.
+    for slot in 1..=60 {
+        let path = dir.path().join(name(slot));
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(line(140 + slot).as_bytes()).unwrap();
+        let sealed = dir.path().join(name(slot) + ".zst");
+        let options = radiosonde_store::sealed::SealOptions::default();
+        let _ = radiosonde_store::sealed::seal(&path, &sealed, &options, &mut || true).unwrap();
+        fs::remove_file(path).unwrap();
+    }
+    let mut given = following.prints(200).to_vec();
+    given.sort();
+    given.dedup();
+    assert_eq!(given.len(), 200);
     let ran = following.interrupt();
     assert!(!ran.err.contains("open files"), "{}", ran.err);
 }
