@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::follow::file::{Followed, Identity};
@@ -158,7 +158,7 @@ impl Place {
             let _ = self.sealed.insert(day);
             return;
         }
-        let opened = self.open_packed((day, Form::Sealed), path.clone(), 0, wanted, now);
+        let opened = self.open_packed((day, Form::Sealed), &path, 0, wanted, now);
         match opened {
             Some(Ok(())) => {}
             None => return,
@@ -174,7 +174,7 @@ impl Place {
     fn open_packed(
         &mut self,
         file: (DayFile, Form),
-        path: PathBuf,
+        path: &Path,
         position: u64,
         wanted: &Wanted,
         now: Instant,
@@ -183,7 +183,7 @@ impl Place {
             (self.is_crowded, self.listed) = (true, None);
             return None;
         }
-        let open = || Followed::packed(file, &path, position, wanted, now);
+        let open = || Followed::packed(file, path, position, wanted, now);
         let mut opened = open();
         if opened.as_ref().is_err_and(are_too_many) {
             if self.close_all() == 0 {
@@ -217,7 +217,7 @@ impl Place {
                 }
                 Todo::ReadFrom(position) => {
                     let file = (day, Form::Gzip);
-                    match self.open_packed(file, path.clone(), position, wanted, now) {
+                    match self.open_packed(file, &path, position, wanted, now) {
                         Some(Ok(())) => {}
                         None => continue,
                         Some(Err(error)) => told.not_read(path, 0, error),

@@ -1,5 +1,6 @@
 //! `tail`, `logs --follow` and `events --follow`, until they are ended.
 
+mod paced;
 #[path = "../../../../radiosonde-events/tests/processes/mod.rs"]
 mod processes;
 mod proof;
