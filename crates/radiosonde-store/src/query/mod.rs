@@ -45,6 +45,7 @@ mod pass;
 mod plan;
 mod pool;
 mod reading;
+mod recent;
 mod scan;
 mod segment;
 mod skim;
