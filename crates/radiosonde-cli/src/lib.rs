@@ -34,7 +34,8 @@
 //!
 //! 0 something was found, 1 nothing was, 2 the command line or a named directory is wrong, 3 some
 //! file could not be read in full: what could be is printed, and the file, place and reason stand
-//! on stderr. A reader that closes the pipe ends the command quietly, with 0.
+//! on stderr. A reader that closes the pipe ends the command quietly, with 0. Following that is
+//! interrupted before it is through what was there, without a line so far, ends with 130.
 //!
 //! The `ops` commands judge a registry: 0 there is no problem, or no breaking change, 1 there are
 //! some, 2 the command line is wrong, or a file cannot be read.

@@ -42,7 +42,8 @@ Examples:
 pub(super) const TAIL: &str =
     "Begins with the newest 10 lines, or as --tail says, or with all from --since on. Goes on
 through midnight, full files, sealing and restarts, and waits for a directory that is
-not there yet. Ctrl-C ends it, with status 3 when a file went before it was read.
+not there yet. Ctrl-C ends it, with status 3 when a file went before it was read,
+and 130 when it had found nothing so far in what was there and was not through.
 
 Examples:
   radiosonde tail                               what happens now

@@ -1,13 +1,14 @@
 //! `radiosonde tail`, `logs --follow` and `events --follow`: lines as they come.
 //!
 //! Ends with Ctrl-C or a signal to terminate, when the reader of a pipe goes, also while no line comes,
-//! and at `--until`. A second signal ends it at once, whatever it waits for.
+//! and at `--until`; the first two also while it goes through what was there. A second signal ends it at
+//! once, whatever it waits for.
 
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -19,7 +20,7 @@ use radiosonde_store::query::Reading;
 use crate::args::Select;
 use crate::commands::logs::{Which, query};
 use crate::explain;
-use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, remains, show, tell};
+use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, quoted, remains, show, tell};
 use crate::output::Lines;
 use crate::places::STDIN;
 use crate::render::text::many;
@@ -28,8 +29,10 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
     let select = Select { follow: true, ..select.clone() };
     let query = query(&select, which)?;
     query.dirs.iter().try_for_each(|path| can_be_followed(path))?;
-    let end = end_on_signals();
-    let mut follow = Follow::new(query.clone(), start(&select));
+    let end = Signals::catch();
+    let asked = end.clone();
+    let is_over = move || asked.is_any() || !is_wanted(Duration::ZERO);
+    let mut follow = Follow::new(query.clone(), start(&select)).until(is_over);
     let mut printer = Lines::new(&select, out);
     remains(&query.dirs);
     let mut account = Account::default();
@@ -37,23 +40,28 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
     loop {
         let progress = follow.poll(Instant::now(), &mut |line| {
             stopped = printer.print(line).err();
-            match stopped.is_some() || end.load(Ordering::Relaxed) {
+            match stopped.is_some() || end.is_any() {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
         });
-        let wait = progress.wait;
+        let (wait, is_ended) = (progress.wait, progress.is_ended);
         account.add(progress);
         if let Some(stop) = stopped.take() {
             return Err(stop);
         }
         printer.finish()?;
-        if !is_wanted(wait) {
+        if is_ended && end.is_any() {
+            // Whether there was something is not known.
+            let found = account.conclude(&query);
+            return Ok(if found == NOTHING { end.status() } else { found });
+        }
+        if !is_wanted(if end.is_any() { Duration::ZERO } else { wait }) {
             // `radiosonde tail | head`: the reader has what it wanted.
             return Ok(FOUND);
         }
         let is_over = query.until.is_some_and(|until| Timestamp::now() >= until + LATE);
-        if is_over || end.load(Ordering::Relaxed) {
+        if is_over || end.is_any() {
             break;
         }
     }
@@ -78,9 +86,11 @@ fn can_be_followed(path: &Path) -> Result<(), Stop> {
     if !is_there || path.is_dir() || is_day_file() {
         return Ok(());
     }
+    let path = show(path);
     Err(Stop::Usage(format!(
-        "{} cannot be followed, only telemetry directories and day files can: leave out --follow",
-        show(path)
+        "{path} cannot be followed, only telemetry directories and day files can; what is in it now: \
+         radiosonde logs -n {TAIL} {}",
+        quoted(&path)
     )))
 }
 
@@ -108,6 +118,12 @@ impl Account {
     fn add(&mut self, progress: Progress) {
         let Progress { lines, mut reading, away, back, .. } = progress;
         tell(&reading);
+        if reading.has_older {
+            let lines = many(lines, "line");
+            eprintln!(
+                "radiosonde: only the newest {lines} of what was there, as all take too much memory"
+            );
+        }
         self.lines += lines;
         self.unreadable += reading.unreadable.len() as u64;
         reading.unreadable.clear();
@@ -144,20 +160,42 @@ fn many_of(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} × {what}") }
 }
 
-/// Becomes true with the first signal to end; the second ends the process, as it may wait for a reader
-/// that does not read.
-fn end_on_signals() -> Arc<AtomicBool> {
-    let end = Arc::new(AtomicBool::new(false));
-    #[cfg(unix)]
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        // In this order: the first signal finds it false. Where they cannot be had, a signal ends the
-        // process as it does any other.
-        let second = signal_hook::flag::register_conditional_default(signal, Arc::clone(&end));
-        if second.is_ok() {
-            let _ = signal_hook::flag::register(signal, Arc::clone(&end));
+/// Whether a signal to end has come. The second one ends the process, as it may wait for a reader that
+/// does not read.
+#[derive(Clone, Default)]
+struct Signals {
+    is_any: Arc<AtomicBool>,
+    /// Which it was.
+    number: Arc<AtomicUsize>,
+}
+
+impl Signals {
+    fn catch() -> Self {
+        let signals = Self::default();
+        #[cfg(unix)]
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            use signal_hook::flag::{register, register_conditional_default, register_usize};
+
+            // In this order: the first signal finds it false. Where they cannot be had, a signal ends
+            // the process as it does any other.
+            let is_any = || Arc::clone(&signals.is_any);
+            if register_conditional_default(signal, is_any()).is_ok() {
+                let number = usize::try_from(signal).unwrap_or_default();
+                let _ = register_usize(signal, Arc::clone(&signals.number), number);
+                let _ = register(signal, is_any());
+            }
         }
+        signals
     }
-    end
+
+    fn is_any(&self) -> bool {
+        self.is_any.load(Ordering::Relaxed)
+    }
+
+    /// As a shell says it of a process that ended with the signal.
+    fn status(&self) -> u8 {
+        u8::try_from(128 + self.number.load(Ordering::Relaxed)).unwrap_or(PARTIAL)
+    }
 }
 
 /// Waits so long, or until a signal comes. Whether anybody reads what is printed.

@@ -17,7 +17,7 @@ fn story() -> (Dir, String) {
     (dir, text)
 }
 
-fn gzip(text: &str) -> Vec<u8> {
+pub(crate) fn gzip(text: &str) -> Vec<u8> {
     let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     out.write_all(text.as_bytes()).unwrap();
     out.finish().unwrap()

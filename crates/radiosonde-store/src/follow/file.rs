@@ -5,35 +5,42 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::{Instant, SystemTime};
 
-use crate::names::DayFile;
-use crate::reader::{Chunk, Damage, LINE_BYTES_MAX, open_plain};
-use crate::sealed::{self, Wanted};
+use crate::follow::packed::Packed;
+use crate::names::{DayFile, Form};
+use crate::reader::{Damage, LINE_BYTES_MAX, open_plain};
+use crate::sealed::{Wanted, read_exact_at};
 
 /// A file, and how far it was read.
 #[derive(Debug)]
 pub(super) struct Followed {
     /// Its name, as a day file.
     pub(super) day: DayFile,
-    /// Which file it is, whatever its name; `None` for a sealed one.
+    /// The form in which it is read.
+    pub(super) form: Form,
+    /// Which file it is, whatever its name; `None` for a compressed one.
     pub(super) identity: Option<Identity>,
     content: Content,
     /// Where reading goes on: behind the last whole line.
-    position: u64,
+    pub(super) position: u64,
     /// Where it was begun, which in a file that was there before is not its beginning.
     begun_at: u64,
-    /// How it began then.
+    /// How it begins.
     head: Vec<u8>,
-    /// How long it was when it was looked at, or read to its end.
+    /// The last bytes before the position.
+    mark: Vec<u8>,
+    /// How long it was when it was looked at, or read to its end, and when it had been changed.
     length: u64,
-    /// How long it was when it was read to its end.
+    changed: Option<SystemTime>,
+    /// The same of when it was read to its end.
     read_to: Option<u64>,
+    read_of: Option<SystemTime>,
     /// A line has been too long, and its end has not been found.
     is_in_overlong: bool,
-    /// Nobody writes to it any more: no name leads to it, or it is sealed.
+    /// Nobody writes to it any more: no name leads to it, or it is compressed.
     is_complete: bool,
-    is_finished: bool,
-    /// Somebody made it shorter.
-    is_truncated: bool,
+    pub(super) is_finished: bool,
+    /// Somebody made it shorter, or wrote it anew.
+    is_read_again: bool,
     /// That it cannot be read was said.
     pub(super) is_told: bool,
     /// When something was found in it.
@@ -44,7 +51,7 @@ pub(super) struct Followed {
 enum Content {
     Closed,
     Plain(File),
-    Sealed(Box<sealed::Reader>),
+    Packed(Packed),
 }
 
 /// A part of a file.
@@ -64,6 +71,10 @@ pub(super) enum Piece<'a> {
     /// Of a line that is too long.
     Passed {
         bytes: u64,
+    },
+    /// What had been read is not there any more, but something else.
+    Rewritten {
+        from: u64,
     },
     /// The file got shorter than it had been read.
     Truncated {
@@ -108,37 +119,42 @@ impl Followed {
     /// A plain file of which nothing was read.
     pub(super) fn plain(day: DayFile, found: &Metadata, now: Instant) -> Self {
         let identity = Some(Identity::of(found));
-        Self { identity, length: found.len(), ..Self::new(day, Content::Closed, now) }
+        Self { identity, length: found.len(), ..Self::new(day, Form::Plain, Content::Closed, now) }
     }
 
-    /// A sealed file.
+    /// A compressed file, of which nothing was read before this place of what it holds.
     ///
     /// # Errors
-    /// As [`sealed::Reader::open`].
-    pub(super) fn sealed(
-        day: DayFile,
+    /// As [`Packed::open`].
+    pub(super) fn packed(
+        (day, form): (DayFile, Form),
         path: &Path,
+        position: u64,
         wanted: &Wanted,
         now: Instant,
     ) -> io::Result<Self> {
-        let content = Content::Sealed(open_sealed(path, wanted)?);
-        Ok(Self { is_complete: true, ..Self::new(day, content, now) })
+        let content = Content::Packed(Packed::open(path, form, wanted)?);
+        Ok(Self { position, is_complete: true, ..Self::new(day, form, content, now) })
     }
 
-    fn new(day: DayFile, content: Content, active: Instant) -> Self {
+    fn new(day: DayFile, form: Form, content: Content, active: Instant) -> Self {
         Self {
             day,
+            form,
             identity: None,
             content,
             position: 0,
             begun_at: 0,
             head: Vec::new(),
+            mark: Vec::new(),
             length: 0,
+            changed: None,
             read_to: None,
+            read_of: None,
             is_in_overlong: false,
             is_complete: false,
             is_finished: false,
-            is_truncated: false,
+            is_read_again: false,
             is_told: false,
             active,
         }
@@ -147,8 +163,13 @@ impl Followed {
     /// Goes on behind the last whole line there is now. Returns where that is.
     pub(super) fn skip_to_end(&mut self, path: &Path) -> io::Result<u64> {
         let (file, length) = open_plain(path)?;
+        // Before anything is read: what is changed afterwards is looked at again.
+        self.changed = file.metadata()?.modified().ok();
+        self.read_of = self.changed;
         self.position = end_of_lines(&file, length)?;
         (self.begun_at, self.length, self.head) = (self.position, length, head_of(&file)?);
+        self.mark = vec![0; MARK_BYTES.min(usize::try_from(self.position).unwrap_or(MARK_BYTES))];
+        read_exact_at(&file, self.position - self.mark.len() as u64, &mut self.mark)?;
         self.content = Content::Plain(file);
         Ok(self.position)
     }
@@ -157,7 +178,7 @@ impl Followed {
     pub(super) fn found_as(&mut self, day: DayFile, found: &Metadata) {
         (self.day, self.is_complete) = (day, false);
         if !self.is_open() {
-            self.length = found.len();
+            (self.length, self.changed) = (found.len(), found.modified().ok());
         }
     }
 
@@ -169,11 +190,34 @@ impl Followed {
     /// It is there in its sealed form now, and goes on where it was.
     ///
     /// # Errors
-    /// As [`sealed::Reader::open`].
+    /// As [`Packed::open`].
     pub(super) fn go_on_sealed(&mut self, path: &Path, wanted: &Wanted) -> io::Result<()> {
-        self.content = Content::Sealed(open_sealed(path, wanted)?);
-        (self.identity, self.read_to) = (None, None);
+        self.content = Content::Packed(Packed::open(path, Form::Sealed, wanted)?);
+        (self.form, self.identity, self.read_to) = (Form::Sealed, None, None);
+        self.is_complete = true;
         Ok(())
+    }
+
+    pub(super) fn is_packed(&self) -> bool {
+        matches!(self.content, Content::Packed(_))
+    }
+
+    /// How it began.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// How long it was, when it was read to its end or looked at.
+    pub(super) fn length(&self) -> u64 {
+        self.read_to.unwrap_or(self.length)
+    }
+
+    /// How far it was read, in bytes as they are stored.
+    pub(super) fn bytes_read(&self) -> u64 {
+        match &self.content {
+            Content::Packed(packed) => packed.bytes_read(),
+            Content::Plain(_) | Content::Closed => self.position,
+        }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -215,7 +259,7 @@ impl Followed {
     pub(super) fn close(&mut self) -> bool {
         let closes = self.may_close();
         if closes {
-            self.content = Content::Closed;
+            (self.content, self.changed) = (Content::Closed, self.read_of);
         }
         closes
     }
@@ -232,7 +276,9 @@ impl Followed {
         each: &mut dyn FnMut(Piece<'_>),
     ) -> io::Result<Ended> {
         if matches!(self.content, Content::Closed) && !self.is_complete {
-            if self.read_to.unwrap_or(self.position) == self.length {
+            let is_as_it_was = self.length == 0 || self.changed == self.read_of;
+            let read_to = self.read_to.unwrap_or(self.position);
+            if read_to == self.length && is_as_it_was {
                 return Ok(Ended::AtEnd);
             }
             let (file, _) = open_plain(path)?;
@@ -246,8 +292,11 @@ impl Followed {
         let ended = match &mut content {
             Content::Closed => Ok(Ended::AtEnd),
             Content::Plain(file) => self.read_plain(file, bytes, buffer, each),
-            Content::Sealed(reader) => self.read_sealed(reader, bytes, each),
+            Content::Packed(packed) => self.read_packed(packed, bytes, each),
         };
+        // Where damage ends it, nothing more of it can be read.
+        let is_foreign = matches!(&content, Content::Packed(packed) if packed.is_foreign());
+        self.is_finished |= is_foreign && ended.is_err();
         self.content = content;
         ended
     }
@@ -259,18 +308,20 @@ impl Followed {
         buffer: &mut Vec<u8>,
         each: &mut dyn FnMut(Piece<'_>),
     ) -> io::Result<Ended> {
-        self.length = file.metadata()?.len();
-        if self.length < self.position {
-            let (from, to) = (self.position, self.length);
-            let head = head_of(file)?;
-            if head.is_empty() || !self.head.starts_with(&head) {
-                // Nothing of what was there when following began is there still.
-                self.begun_at = 0;
-            }
-            (self.position, self.is_in_overlong, self.is_truncated) = (0, false, true);
-            each(Piece::Truncated { from, to });
-        } else if self.read_to == Some(self.length) && !self.is_complete {
+        let found = file.metadata()?;
+        (self.length, self.changed) = (found.len(), found.modified().ok());
+        let is_read = self.read_to == Some(self.length) && self.read_of == self.changed;
+        if is_read && !self.is_complete {
             return Ok(Ended::AtEnd);
+        }
+        if self.length < self.position {
+            each(Piece::Truncated { from: self.position, to: self.length });
+            self.begin_again(file)?;
+        } else if !self.is_as_it_was(file)? {
+            each(Piece::Rewritten { from: self.position });
+            self.begin_again(file)?;
+        } else if self.head.len() < HEAD_BYTES && self.head.len() as u64 != self.length {
+            self.head = head_of(file)?;
         }
         buffer.clear();
         if buffer.capacity() > 2 * BLOCK_BYTES {
@@ -295,9 +346,15 @@ impl Followed {
                 // It may go on for as long as there is room.
             } else if let Some(end) = memchr::memrchr(b'\n', buffer) {
                 let (offset, bytes) = (self.position, &buffer[..=end]);
-                let old_until = if self.is_truncated { self.begun_at } else { 0 };
+                let old_until = if self.is_read_again { self.begun_at } else { 0 };
                 each(Piece::Lines { offset, bytes, old_until });
                 self.pass(end + 1, buffer);
+            } else if buffer.len() > LINE_BYTES_MAX && buffer.starts_with(&[0, 0]) {
+                // What was not written, as in front of what somebody appends who does not know that
+                // the file was cut. One of them stays, so that a line of nothing else is told.
+                let nuls = buffer.iter().take_while(|byte| **byte == 0).count() - 1;
+                each(Piece::Passed { bytes: nuls as u64 });
+                self.pass(nuls, buffer);
             } else if buffer.len() > LINE_BYTES_MAX {
                 self.is_in_overlong = true;
                 each(Piece::Overlong { offset: self.position });
@@ -312,7 +369,36 @@ impl Followed {
         Ok(Ended::AtEnd)
     }
 
+    /// Whether what was read is there still, as far as its beginning and its last bytes tell.
+    fn is_as_it_was(&self, file: &File) -> io::Result<bool> {
+        let mark_at = self.position - self.mark.len() as u64;
+        for (at, bytes) in [(0, &self.head), (mark_at, &self.mark)] {
+            let mut now = vec![0; bytes.len()];
+            match read_exact_at(file, at, &mut now) {
+                Ok(()) if now == *bytes => {}
+                Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error),
+                Ok(()) | Err(_) => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Goes back to the beginning.
+    fn begin_again(&mut self, file: &File) -> io::Result<()> {
+        let head = head_of(file)?;
+        if head.is_empty() || !self.head.starts_with(&head) {
+            // Nothing of what was there when following began is there still.
+            self.begun_at = 0;
+        }
+        (self.head, self.mark, self.position, self.read_to) = (head, Vec::new(), 0, None);
+        (self.is_in_overlong, self.is_read_again) = (false, true);
+        Ok(())
+    }
+
     fn pass(&mut self, bytes: usize, buffer: &mut Vec<u8>) {
+        let kept = bytes.saturating_sub(MARK_BYTES);
+        self.mark.extend_from_slice(&buffer[kept..bytes]);
+        let _ = self.mark.drain(..self.mark.len().saturating_sub(MARK_BYTES));
         let _ = buffer.drain(..bytes);
         self.position += bytes as u64;
     }
@@ -320,65 +406,19 @@ impl Followed {
     /// What is left is a line that is being written, or will never be.
     fn at_end(&mut self, rest: &[u8], each: &mut dyn FnMut(Piece<'_>)) {
         self.read_to = Some(self.position + rest.len() as u64);
+        self.read_of = self.changed;
         self.is_finished = self.is_complete;
         if self.is_complete && !rest.is_empty() {
             each(Piece::HalfLine(rest));
         }
     }
-
-    fn read_sealed(
-        &mut self,
-        reader: &mut sealed::Reader,
-        bytes: u64,
-        each: &mut dyn FnMut(Piece<'_>),
-    ) -> io::Result<Ended> {
-        let until = self.position.saturating_add(bytes);
-        while self.position < until {
-            // What was read of the plain form comes again.
-            let rest = |offset: u64, bytes: usize| {
-                let known = usize::try_from(self.position.saturating_sub(offset));
-                known.unwrap_or(usize::MAX).min(bytes)
-            };
-            match reader.next_chunk()? {
-                Some(Chunk::Lines { offset, bytes }) => {
-                    let known = rest(offset, bytes.len());
-                    let offset = offset + known as u64;
-                    if known < bytes.len() {
-                        let bytes = &bytes[known..];
-                        each(Piece::Lines { offset, bytes, old_until: 0 });
-                        self.position = offset + bytes.len() as u64;
-                    }
-                }
-                Some(Chunk::HalfLine { offset, bytes }) if offset >= self.position => {
-                    each(Piece::HalfLine(bytes));
-                    self.position = offset + bytes.len() as u64;
-                }
-                Some(Chunk::Overlong { offset }) if offset >= self.position => {
-                    each(Piece::Overlong { offset });
-                }
-                Some(Chunk::HalfLine { .. } | Chunk::Overlong { .. }) => {}
-                Some(Chunk::Damaged(damage)) => each(Piece::Damaged(damage)),
-                None => {
-                    self.is_finished = true;
-                    return Ok(Ended::AtEnd);
-                }
-            }
-        }
-        Ok(Ended::Early)
-    }
-}
-
-fn open_sealed(path: &Path, wanted: &Wanted) -> io::Result<Box<sealed::Reader>> {
-    let mut reader = sealed::Reader::open(path)?;
-    reader.narrow(wanted)?;
-    Ok(Box::new(reader))
 }
 
 /// The first bytes: the time and the id of a first line are its own.
 fn head_of(mut file: &File) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let _ = file.seek(SeekFrom::Start(0))?;
-    let _ = file.take(HEAD_BYTES).read_to_end(&mut head)?;
+    let _ = file.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
     Ok(head)
 }
 
@@ -401,4 +441,5 @@ fn end_of_lines(mut file: &File, length: u64) -> io::Result<u64> {
 
 /// As of [`crate::reader::Reader`].
 const BLOCK_BYTES: usize = 256 << 10;
-const HEAD_BYTES: u64 = 256;
+const HEAD_BYTES: usize = 256;
+const MARK_BYTES: usize = 256;

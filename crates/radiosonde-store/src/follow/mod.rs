@@ -46,8 +46,9 @@
 //! | is renamed, sealed or removed | it was opened before, and is read to its end: its writer had closed it |
 //! | came and was sealed between two polls | its sealed form is read from its beginning |
 //! | was sealed, and there had been no descriptor for it | its sealed form is read from where it was |
+//! | was compressed by others (`.jsonl.gz`) | as if it had been sealed, once its length has stayed for a second: what was read of its day file is passed over. Beside a day file that begins as it does it is a copy |
 //! | was removed before it was opened | is told ([`Reading::unreadable`]), with the byte it was read to. Parts of a day are numbered, so that one is told as well that came and went between two polls |
-//! | got shorter | is told, and read again from its beginning, as `tail` does it: lines that were given out are left out by their `id`, and where its beginning stayed those from before following began by their time |
+//! | got shorter, or was written anew in its place | is told, and read again from its beginning, as `tail` does it: lines that were given out are left out by their `id`, and where its beginning stayed those from before following began by their time. That it was written anew tells its beginning, and the last bytes that were read |
 //! | cannot be read | is told once, and tried again with each poll |
 //!
 //! A directory that is not there is waited for ([`Progress::away`]), and when another one comes under
@@ -61,9 +62,12 @@
 
 mod file;
 mod held;
+mod known;
+mod packed;
 mod place;
 mod read;
 mod seen;
+mod turned;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -77,7 +81,7 @@ use crate::follow::place::{Place, Told};
 use crate::follow::seen::Seen;
 use crate::line::Line;
 use crate::names::{Form, StoredFile};
-use crate::query::{Query, Reading};
+use crate::query::{Query, Reading, Stop};
 use crate::sealed::Wanted;
 
 /// What is given out of that which is there already.
@@ -118,6 +122,8 @@ pub struct Progress {
     pub wait: Duration,
     /// What was read by this poll, and what could not be.
     pub reading: Reading,
+    /// Whether [`Follow::until`] ended it before all that was there was gone through.
+    pub is_ended: bool,
     /// Directories that are not there, since this poll. They are waited for.
     pub away: Vec<PathBuf>,
     /// Directories that are there again.
@@ -160,8 +166,17 @@ impl Follow {
         }
     }
 
+    /// Ends the first poll, wherever it is, once `is_over` says so. It is asked some times for each MiB
+    /// that is read, by several threads; later polls are short.
+    #[must_use]
+    pub fn until(mut self, is_over: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.query.stop = Some(Stop::new(is_over));
+        self
+    }
+
     /// Gives out what has come. Reads 8 MiB at most, or a little more, so that whoever has to end
-    /// can; the first poll gives out what was there as well, however much that is.
+    /// can; the first poll goes through what was there as well, however much that is, unless
+    /// [`Follow::until`] ends it.
     ///
     /// Whoever has to end sooner lets `each` break off: then the poll is over, and of what was there
     /// nothing more comes. What waits, [`Follow::finish`] gives out.
@@ -225,23 +240,34 @@ impl Follow {
             Start::All => query.stream(&mut give),
             Start::Tail(count) => {
                 (query.limit, query.tail) = (Some(count), true);
+                query.kept_bytes_max = Some(TAIL_BYTES_MAX);
                 let answer = query.run();
-                let _ = answer.lines.iter().try_for_each(give);
+                // Of a part of the files the newest lines are any.
+                let lines = if query.is_stopped() { &[] } else { answer.lines.as_slice() };
+                let _ = lines.iter().try_for_each(give);
                 answer.reading
             }
         };
-        flow
+        progress.is_ended = query.is_stopped();
+        if progress.is_ended { ControlFlow::Break(()) } else { flow }
     }
 }
 
-/// Each directory and day file that is named, once.
+/// Each directory and day file that is named, once, and no file of a directory that is named as well.
 fn places(query: &Query) -> Vec<Place> {
     let mut seen = BTreeSet::new();
-    let real = |dir: &PathBuf| dir.canonicalize().unwrap_or_else(|_| dir.clone());
-    let dirs = query.dirs.iter().filter(|dir| seen.insert(real(dir)));
-    dirs.map(|dir| Place::new(dir, query)).collect()
+    let real = |dir: &Path| dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    let dirs: BTreeSet<PathBuf> =
+        query.dirs.iter().filter(|dir| dir.is_dir()).map(|dir| real(dir)).collect();
+    let is_in = |path: &Path| path.parent().is_some_and(|dir| dirs.contains(&real(dir)));
+    // It may be a link as well.
+    let is_within = |path: &Path| !path.is_dir() && (is_in(path) || is_in(&real(path)));
+    let places = query.dirs.iter().filter(|dir| !is_within(dir) && seen.insert(real(dir)));
+    places.map(|dir| Place::new(dir, query)).collect()
 }
 
+/// Of the newest lines, the older of which are left out and told ([`Reading::has_older`]).
+const TAIL_BYTES_MAX: u64 = if cfg!(test) { 1 << 20 } else { 64 << 20 };
 /// Between polls, while lines come.
 const WAIT_MIN: Duration = Duration::from_millis(100);
 /// Between polls, when none have come for some seconds.

@@ -3,7 +3,8 @@
 //! Files are told apart by what they are, not by their names: one that is renamed goes on, and another
 //! one of an old name begins. A plain file that was opened is read to its end whatever becomes of it;
 //! as its writer has closed it before it is sealed or removed, its end is the end. What appears sealed
-//! was written and sealed between two looks, and is read from its beginning.
+//! was written and sealed between two looks, and is read from its beginning. So is what others
+//! compressed, unless it is what was read already.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
@@ -14,38 +15,46 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::civil::Date;
 
 use crate::follow::file::{Ended, Followed, Identity};
+use crate::follow::known::Known;
 use crate::follow::read::Judge;
+use crate::follow::turned::Turned;
 use crate::foreign::resolve;
 use crate::names::{DayFile, Form, Signal, StoredFile};
 use crate::query::{Query, Unreadable};
 use crate::reader::are_too_many;
-use crate::sealed::{self, Wanted};
+use crate::sealed::Wanted;
 
 /// A place to look at.
 #[derive(Debug)]
 pub(super) struct Place {
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     single: Option<DayFile>,
     signals: Vec<Signal>,
     /// In the order of signal, slot, day and part: what one process writes comes after one another.
-    files: Vec<Followed>,
+    pub(super) files: Vec<Followed>,
     /// Sealed files that are there, and were read or are among `files`.
-    sealed: BTreeSet<DayFile>,
+    pub(super) sealed: BTreeSet<DayFile>,
+    /// Files that others compressed.
+    pub(super) turned: Turned,
+    /// What was read of files whose names are gone.
+    pub(super) known: Known,
     /// The last part of each day and slot.
     parts: BTreeMap<(Signal, Date, u32), u32>,
     identity: Option<Identity>,
-    listed: Option<Listed>,
+    pub(super) listed: Option<Listed>,
     is_looked_at: bool,
     is_away: bool,
     /// Another directory has its name since.
     is_replaced: bool,
     /// Descriptors ran out.
-    is_scarce: bool,
+    pub(super) is_scarce: bool,
+    /// There are compressed files that wait until others of them are read.
+    pub(super) is_crowded: bool,
 }
 
 /// When a directory was listed.
 #[derive(Clone, Copy, Debug)]
-struct Listed {
+pub(super) struct Listed {
     at: Instant,
     /// When it had been changed before.
     changed: Option<SystemTime>,
@@ -62,11 +71,11 @@ pub(super) struct Told {
 }
 
 impl Told {
-    fn not_read(&mut self, path: PathBuf, offset: u64, error: io::Error) {
+    pub(super) fn not_read(&mut self, path: PathBuf, offset: u64, error: io::Error) {
         self.unreadable.push(Unreadable { path, offset, error });
     }
 
-    fn removed(&mut self, path: PathBuf, offset: u64, what: &str) {
+    pub(super) fn removed(&mut self, path: PathBuf, offset: u64, what: &str) {
         self.not_read(path, offset, io::Error::new(io::ErrorKind::NotFound, what));
     }
 }
@@ -88,6 +97,8 @@ impl Place {
             signals: query.signals.clone(),
             files: Vec::new(),
             sealed: BTreeSet::new(),
+            turned: Turned::default(),
+            known: Known::default(),
             parts: BTreeMap::new(),
             identity: None,
             listed: None,
@@ -95,6 +106,7 @@ impl Place {
             is_away: false,
             is_replaced: false,
             is_scarce: false,
+            is_crowded: false,
         }
     }
 
@@ -128,10 +140,13 @@ impl Place {
         for (day, found) in &plain {
             self.note_plain(*day, found, is_first, now, told);
         }
-        let sealed: BTreeSet<DayFile> =
-            listed.iter().filter(|file| file.form == Form::Sealed).map(|file| file.day).collect();
-        self.note_gone(&plain, &sealed, wanted, told);
+        let of = |form| listed.iter().filter(move |file| file.form == form).map(|file| file.day);
+        let sealed: BTreeSet<DayFile> = of(Form::Sealed).collect();
+        self.is_crowded = false;
+        let unsealed: Vec<DayFile> = self.sealed.difference(&sealed).copied().collect();
+        self.turned.note_unsealed(&unsealed);
         self.sealed.retain(|day| sealed.contains(day));
+        self.note_gone(&plain, wanted, told);
         for day in &sealed {
             let is_plain = plain.iter().any(|(plain, _)| plain == day);
             if is_first {
@@ -140,6 +155,7 @@ impl Place {
                 self.note_sealed(*day, wanted, now, told);
             }
         }
+        self.note_turned(&of(Form::Gzip).collect(), is_first, wanted, now, told);
         self.files.sort_by_key(|file| order(file.day));
         self.note_parts(&listed, is_fresh, told);
         if std::mem::take(&mut self.is_scarce) {
@@ -152,14 +168,16 @@ impl Place {
     fn list(&mut self, now: Instant) -> io::Result<Option<Vec<StoredFile>>> {
         if let Some(day) = self.single {
             let is_there = |file: &StoredFile| self.path_of(*file).symlink_metadata().is_ok();
-            let forms = [Form::Plain, Form::Sealed].map(|form| StoredFile { day, form });
-            return Ok(Some(forms.into_iter().filter(is_there).collect()));
+            let forms = FORMS.map(|form| StoredFile { day, form });
+            let listed = forms.into_iter().filter(|file| self.wants(file) && is_there(file));
+            return Ok(Some(listed.collect()));
         }
         let found = self.dir.metadata()?;
         let identity = Some(Identity::of(&found));
         if self.identity != identity && self.identity.is_some() {
             // A directory of the same name: nothing in it was read.
             self.sealed.clear();
+            (self.turned, self.known) = (Turned::default(), Known::default());
             self.parts.clear();
             (self.listed, self.is_replaced) = (None, true);
         }
@@ -176,8 +194,12 @@ impl Place {
         let is_settled = age.is_some_and(|age| age > SETTLED);
         let mut files = StoredFile::list(&self.dir)?;
         self.listed = Some(Listed { at: now, changed, is_settled });
-        files.retain(|file| self.signals.is_empty() || self.signals.contains(&file.day.signal));
+        files.retain(|file| self.wants(file));
         Ok(Some(files))
+    }
+
+    fn wants(&self, file: &StoredFile) -> bool {
+        self.signals.is_empty() || self.signals.contains(&file.day.signal)
     }
 
     fn find_plain(&self, listed: &[StoredFile]) -> Vec<(DayFile, Metadata)> {
@@ -235,63 +257,6 @@ impl Place {
         }
     }
 
-    /// Files whose names are gone: they are sealed or removed.
-    fn note_gone(
-        &mut self,
-        plain: &[(DayFile, Metadata)],
-        sealed: &BTreeSet<DayFile>,
-        wanted: &Wanted,
-        told: &mut Told,
-    ) {
-        let there: Vec<Identity> = plain.iter().map(|(_, found)| Identity::of(found)).collect();
-        self.files.retain_mut(|file| {
-            let is_there = |identity| there.contains(&identity);
-            if file.is_complete() || file.identity.is_none_or(is_there) {
-                return true;
-            }
-            file.lost_its_name();
-            if file.is_open() {
-                return true;
-            }
-            let path = self.dir.join(StoredFile::new(file.day, Form::Sealed).file_name());
-            if sealed.contains(&file.day) && self.sealed.insert(file.day) {
-                match file.go_on_sealed(&path, wanted) {
-                    Ok(()) => return true,
-                    Err(error) => told.not_read(path, file.position(), error),
-                }
-            } else if file.has_unread() {
-                let path = self.dir.join(StoredFile::new(file.day, Form::Plain).file_name());
-                told.removed(path, file.position(), REMOVED);
-            }
-            false
-        });
-    }
-
-    /// A sealed file whose day file is not there.
-    fn note_sealed(&mut self, day: DayFile, wanted: &Wanted, now: Instant, told: &mut Told) {
-        if !self.sealed.insert(day) {
-            return;
-        }
-        let path = self.path_of(StoredFile::new(day, Form::Sealed));
-        let read = self.files.iter().find(|file| file.day == day && file.is_complete());
-        let length = read.and_then(Followed::plain_length);
-        if length.is_some_and(|length| holds(&path, length)) {
-            // It is read to its end by its descriptor.
-            return;
-        }
-        let mut opened = Followed::sealed(day, &path, wanted, now);
-        if opened.as_ref().is_err_and(are_too_many) && self.close_all() > 0 {
-            opened = Followed::sealed(day, &path, wanted, now);
-        }
-        match opened {
-            Ok(file) => self.files.push(file),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                told.removed(path, 0, REMOVED);
-            }
-            Err(error) => told.not_read(path, 0, error),
-        }
-    }
-
     /// Parts are numbered one after another, so that those are missed which came and went between two
     /// looks.
     fn note_parts(&mut self, listed: &[StoredFile], is_first: bool, told: &mut Told) {
@@ -309,7 +274,7 @@ impl Place {
             missing.extend(between.map(|part| DayFile { part, ..*day }));
         }
         missing.retain(|day| {
-            let forms = [Form::Plain, Form::Sealed].map(|form| StoredFile::new(*day, form));
+            let forms = FORMS.map(|form| StoredFile::new(*day, form));
             !forms.into_iter().any(|file| self.path_of(file).symlink_metadata().is_ok())
         });
         while self.parts.len() > PARTS_KEPT_MAX {
@@ -344,8 +309,7 @@ impl Place {
             if waiting == Some(writer) {
                 continue;
             }
-            let form = if file.identity.is_some() { Form::Plain } else { Form::Sealed };
-            let path = self.dir.join(StoredFile::new(file.day, form).file_name());
+            let path = self.dir.join(StoredFile::new(file.day, file.form).file_name());
             judge.begin();
             let mut is_active = false;
             let ended = file.read(&path, bytes, buffer, &mut |piece| {
@@ -371,24 +335,30 @@ impl Place {
                     (waiting, is_scarce) = (Some(writer), true);
                 }
                 Err(error) if !std::mem::replace(&mut file.is_told, true) => {
-                    told.not_read(path, file.position(), error);
+                    told.not_read(path, file.bytes_read(), error);
                 }
                 Err(_) => {}
             }
         }
-        self.files.retain(|file| !file.is_finished());
+        for file in self.files.extract_if(.., |file| file.is_finished()) {
+            match file.form {
+                Form::Plain => self.known.note(&file),
+                Form::Gzip => self.turned.note_read(&file),
+                Form::Sealed => {}
+            }
+        }
         match is_scarce {
             true => self.close_all() > 0,
             false => {
                 self.close_some();
-                is_more
+                is_more || std::mem::take(&mut self.is_crowded)
             }
         }
     }
 
     /// Where every file that is there was read to, for whoever reads what was there before.
     pub(super) fn ends(&self) -> impl Iterator<Item = ((PathBuf, StoredFile), u64)> + '_ {
-        let plain = self.files.iter().map(|file| (file.day, Form::Plain, file.position()));
+        let plain = self.files.iter().map(|file| (file.day, file.form, file.position()));
         let sealed = self.sealed.iter().map(|day| (*day, Form::Sealed, u64::MAX));
         let named = |(day, form, end)| ((self.dir.clone(), StoredFile::new(day, form)), end);
         plain.chain(sealed).map(named)
@@ -421,7 +391,7 @@ impl Place {
         self.files.iter().filter(|file| file.is_open()).count()
     }
 
-    fn path_of(&self, file: StoredFile) -> PathBuf {
+    pub(super) fn path_of(&self, file: StoredFile) -> PathBuf {
         self.dir.join(file.file_name())
     }
 }
@@ -431,24 +401,15 @@ fn order(day: DayFile) -> (Signal, u32, Date, u32) {
     (day.signal, day.slot, day.date, day.part)
 }
 
-/// Whether a sealed file holds a file of so many bytes, as far as that can be told.
-fn holds(path: &Path, length: u64) -> bool {
-    let places = sealed::Reader::open(path).and_then(sealed::Reader::into_places);
-    let end = |last: &sealed::Place| last.raw_offset.saturating_add(last.raw);
-    match places {
-        Ok((_, places)) => places.last().map_or(0, end) == length,
-        Err(_) => true,
-    }
-}
-
 /// A directory that has not changed is listed again after this, for file systems that do not tell.
 const LIST_AGAIN: Duration = Duration::from_secs(5);
 /// A directory that was changed so long ago is changed at another time when it is changed again.
 const SETTLED: Duration = Duration::from_secs(2);
 /// Of one place. The usual limit of a process is 1,024, or 256.
-const OPEN_FILES_MAX: usize = 64;
+pub(super) const OPEN_FILES_MAX: usize = 64;
 /// Parts that are missing, of those that are looked for at once.
 const PARTS_TOLD_MAX: usize = 10_000;
 /// Days and slots whose last part is remembered.
 const PARTS_KEPT_MAX: usize = 16 << 10;
-const REMOVED: &str = "removed before it was read";
+const FORMS: [Form; 3] = [Form::Plain, Form::Sealed, Form::Gzip];
+pub(super) const REMOVED: &str = "removed before it was read";

@@ -96,13 +96,16 @@ impl Judge<'_> {
             Piece::Overlong { offset } => self.overlong(path, offset),
             Piece::Passed { bytes } => self.reading.bytes_read += bytes,
             Piece::Truncated { from, to } => {
-                let error = io::Error::other(format!(
-                    "became shorter, {to} bytes; read again from its beginning, lines may be missing"
-                ));
-                let path = path.to_owned();
-                self.reading.unreadable.push(Unreadable { path, offset: from, error });
+                self.read_again(path, from, &format!("became shorter, {to} bytes"));
             }
+            Piece::Rewritten { from } => self.read_again(path, from, "was written anew"),
         }
+    }
+
+    fn read_again(&mut self, path: &Path, offset: u64, what: &str) {
+        let what = format!("{what}; read again from its beginning, lines may be missing");
+        let (path, error) = (path.to_owned(), io::Error::other(what));
+        self.reading.unreadable.push(Unreadable { path, offset, error });
     }
 
     fn overlong(&mut self, path: &Path, offset: u64) {

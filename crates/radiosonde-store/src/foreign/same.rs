@@ -11,15 +11,23 @@ use crate::sealed;
 /// Whether a reader that has read one form of a day file needs the compressed one no more, since it
 /// holds nothing else. Compares what they hold, up to where the compressed one cannot be read any
 /// further: somebody is at work on it, or it is damaged, and the other one is whole. Where that is at
-/// its beginning, nothing tells.
+/// its beginning, nothing tells. Where nobody wants to know any more, it says that it does.
 ///
 /// # Errors
 /// Where the other one cannot be read again.
-pub(crate) fn holds_the_same(read: &Path, form: Form, compressed: &Path) -> io::Result<bool> {
+pub(crate) fn holds_the_same(
+    read: &Path,
+    form: Form,
+    compressed: &Path,
+    is_stopped: &dyn Fn() -> bool,
+) -> io::Result<bool> {
     let Ok(mut theirs) = Reader::open(compressed) else { return Ok(false) };
     let mut ours = Ours::open(read, form)?;
     let mut is_compared = false;
     loop {
+        if is_stopped() {
+            return Ok(true);
+        }
         match theirs.next_chunk() {
             Ok(Some(Chunk::Lines { bytes, .. } | Chunk::HalfLine { bytes, .. })) => {
                 if !ours.goes_on_with(bytes)? {

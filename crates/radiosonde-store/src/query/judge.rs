@@ -7,6 +7,7 @@ use crate::query::Query;
 use crate::query::entry::{Entry, Order};
 use crate::query::filter::Needle;
 use crate::query::source::Source;
+use crate::query::stop::Stop;
 
 /// What a query asks of the lines of day files, and of those of other files.
 pub(crate) struct Judges<'a> {
@@ -94,6 +95,10 @@ impl<'a> Judge<'a> {
     /// The bytes that every line wanted holds.
     pub(super) fn needle(&self) -> Option<&Needle> {
         self.needle.as_ref()
+    }
+
+    pub(super) fn stop(&self) -> Option<&'a Stop> {
+        self.query.stop.as_ref()
     }
 
     /// Hands each text of whole lines that may be wanted to `each`, with its place in them, without

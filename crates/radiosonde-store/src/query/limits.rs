@@ -13,6 +13,11 @@ pub(super) struct Limits {
     pub(super) piece_bytes: usize,
     /// Bytes of a stretch of a day file, at least: of pieces next to each other with many matches.
     pub(super) stretch_bytes: usize,
+    /// Bytes at the end of a day file that are remembered where the newest lines are wanted, so that
+    /// they are not read a second time.
+    pub(super) recent_bytes: u64,
+    /// Bytes of all files that are.
+    pub(super) remembered_bytes: usize,
     /// Temporary files that are put together to a longer one.
     pub(super) runs: usize,
     /// The shortest day file that several threads go through, in bytes.
@@ -32,6 +37,8 @@ impl Default for Limits {
             early_bytes: 4 << 20,
             piece_bytes: 256 << 10,
             stretch_bytes: 1 << 20,
+            recent_bytes: 1 << 20,
+            remembered_bytes: 8 << 20,
             skim_bytes_min: 64 << 20,
             stripe_bytes: 4 << 20,
             runs: 16,

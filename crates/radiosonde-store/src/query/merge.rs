@@ -37,7 +37,7 @@ pub(super) fn by_time(
             supply.start(scope);
             let _end = End(&supply);
             let loader = supply.loader();
-            let merge = Merge { supply: &supply, turn: 0, loader, pool, reading };
+            let merge = Merge { query, supply: &supply, turn: 0, loader, pool, reading };
             merge.give(&plan.sources, each).err()
         });
     }
@@ -69,7 +69,7 @@ pub(super) fn newest(query: &Query, limits: &Limits, most: usize) -> (Vec<Line>,
     let mut first_read = plan.segments.len();
     for (number, segment) in plan.segments.iter().enumerate().rev() {
         let floor = sink.floor();
-        if segment.latest < floor {
+        if segment.latest < floor || query.is_stopped() {
             break;
         }
         first_read = number;
@@ -90,6 +90,7 @@ pub(super) fn newest(query: &Query, limits: &Limits, most: usize) -> (Vec<Line>,
 
 /// Matches by time, copies included.
 struct Merge<'a, 'l> {
+    query: &'a Query,
     supply: &'a Supply<'a>,
     /// The next segment.
     turn: usize,
@@ -138,6 +139,9 @@ impl Merge<'_, '_> {
             let waiting = self.pool.earliest();
             if first.is_none_or(|first| waiting.is_some_and(|waiting| waiting < first)) {
                 return self.pool.pop();
+            }
+            if self.query.is_stopped() {
+                return Ok(None);
             }
             let Loaded { entries, reading } = self.supply.take(self.turn, &mut self.loader);
             self.turn += 1;

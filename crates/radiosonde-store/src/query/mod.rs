@@ -45,11 +45,13 @@ mod pass;
 mod plan;
 mod pool;
 mod reading;
+mod recent;
 mod scan;
 mod segment;
 mod skim;
 mod source;
 mod spill;
+mod stop;
 mod supply;
 mod survey;
 
@@ -71,6 +73,7 @@ use crate::sealed::Wanted;
 pub(crate) use crate::query::entry::parts as id_parts;
 pub(crate) use crate::query::judge::{Judge, Judges, Look};
 pub(crate) use crate::query::pass::OVERLONG;
+pub(crate) use crate::query::stop::Stop;
 
 pub use crate::query::condition::{Condition, InvalidCondition};
 pub use crate::query::filter::{InvalidId, check_id, trace_prefix};
@@ -133,6 +136,8 @@ pub struct Query {
     pub bytes_max: Option<u64>,
     /// Where reading each file ends: somebody follows it from there. Default: at its end.
     pub(crate) ends: Option<Arc<Ends>>,
+    /// Ends it before it is through, wherever it is. Default: never.
+    pub(crate) stop: Option<Stop>,
 }
 
 /// The lines [`Query::run`] found, and how the reading went.
@@ -191,6 +196,11 @@ impl Query {
         self.scan_within(&Limits::default(), each)
     }
 
+    /// Whether nothing more of it is wanted.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.as_ref().is_some_and(Stop::is_asked)
+    }
+
     fn scan_within(&self, limits: &Limits, each: &mut dyn FnMut(Found<'_>)) -> Reading {
         let mut reading = Reading::default();
         let judges = Judges::new(self);
@@ -205,7 +215,7 @@ impl Query {
             if self.bytes_max.is_none() {
                 opened.skim(judge, limits, reading, each).map_err(|error| (0, error))?;
             }
-            pass::read(opened, source, &mut bytes_left, reading, each)
+            pass::read(self, opened, source, &mut bytes_left, reading, each)
         });
         reading
     }

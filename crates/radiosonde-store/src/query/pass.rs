@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::line::behind_nuls;
+use crate::query::Query;
 use crate::query::opened::Opened;
 use crate::query::reading::Reading;
 use crate::query::source::Source;
@@ -20,8 +21,9 @@ pub(super) enum Piece<'a> {
     HalfLine(u64, &'a [u8]),
 }
 
-/// Goes through a file while something is left of `bytes_left`.
+/// Goes through a file while something is left of `bytes_left`, and the query is wanted.
 pub(super) fn read(
+    query: &Query,
     mut opened: Opened,
     source: &Source,
     bytes_left: &mut u64,
@@ -29,6 +31,9 @@ pub(super) fn read(
     each: &mut dyn FnMut(Piece<'_>, &mut Reading),
 ) -> Outcome {
     let outcome = loop {
+        if query.is_stopped() {
+            break Ok(());
+        }
         if *bytes_left == 0 {
             // Whether that was all is not known before it is asked for.
             reading.is_cut_off = !matches!(opened.next_chunk(), Ok(None));

@@ -12,6 +12,7 @@ use crate::query::opened::Opened;
 use crate::query::pass::{self, Outcome, Piece};
 use crate::query::pool::Pool;
 use crate::query::reading::{Reading, Unreadable};
+use crate::query::recent::Recent;
 use crate::query::segment::{Segment, What};
 use crate::query::source::{Ended, Source, covered, gone_to};
 use crate::query::survey::Survey;
@@ -85,6 +86,7 @@ impl Plan {
     ) -> Self {
         let wanted = Wanted::of(query);
         let (mut segments, mut indexed) = (Vec::new(), BTreeSet::new());
+        let mut recent = matches!(sink, Sink::Kept(_)).then(|| Recent::new(limits));
         let mut bytes_left = query.bytes_max.unwrap_or(u64::MAX);
         let sources = query.each_file(reading, &mut |source, number, reading| {
             if sink.has_failed() {
@@ -103,6 +105,9 @@ impl Plan {
             };
             let is_read_again = opened.is_read_again();
             let judge = judges.of(source);
+            if let (Some(recent), Opened::Plain(reader)) = (&mut recent, &opened) {
+                recent.begin(reader.file().1);
+            }
             let mut survey = Survey {
                 judge,
                 source,
@@ -111,13 +116,14 @@ impl Plan {
                 limits,
                 sink: &mut *sink,
                 segments: &mut segments,
+                recent: recent.as_mut().filter(|_| matches!(opened, Opened::Plain(_))),
                 candidates: Vec::new(),
             };
             let each = &mut |piece: Piece<'_>, reading: &mut Reading| survey.piece(&piece, reading);
             if query.bytes_max.is_none() {
                 opened.skim(judge, limits, reading, each).map_err(|error| (0, error))?;
             }
-            pass::read(opened, source, &mut bytes_left, reading, each)
+            pass::read(query, opened, source, &mut bytes_left, reading, each)
         });
         Self { sources, segments, indexed }
     }
@@ -161,7 +167,7 @@ fn frames(
         let is_last = place.number + 1 == chosen.frames;
         let (earliest, latest) = place.ts.unwrap_or((i64::MIN, i64::MAX));
         let what = What::Frame { place, is_last };
-        segments.push(Segment { earliest, latest, source: number, what });
+        segments.push(Segment { earliest, latest, source: number, what, text: Vec::new() });
     }
 }
 
@@ -176,9 +182,9 @@ impl Query {
         let mut files = self.files(reading);
         let mut before: Option<(Source, Ended)> = None;
         let mut index = 0;
-        while let Some(source) = files.get(index) {
+        while let Some(source) = files.get(index).filter(|_| !self.is_stopped()) {
             let source = source.clone();
-            if covered(&source, before.as_ref(), reading) {
+            if covered(self, &source, before.as_ref(), reading) {
                 index += 1;
                 continue;
             }

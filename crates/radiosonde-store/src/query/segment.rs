@@ -21,6 +21,8 @@ pub(super) struct Segment {
     /// Which file.
     pub(super) source: u32,
     pub(super) what: What,
+    /// Its bytes, of a stretch that is remembered: see [`Recent`](super::recent::Recent).
+    pub(super) text: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -112,6 +114,11 @@ impl<'a> Loader<'a> {
     ) -> u64 {
         let (number, files) = (segment.source, &mut self.files);
         let (start, error) = match &segment.what {
+            What::Stretch { start, .. } if !segment.text.is_empty() => {
+                buffer.clear();
+                buffer.extend_from_slice(&segment.text);
+                (*start, None)
+            }
             What::Stretch { start, end } => {
                 let outcome = files.stretch(number, source, (*start, *end), buffer);
                 let read = buffer.len() as u64;

@@ -17,6 +17,7 @@ use crate::query::limits::Limits;
 use crate::query::opened::Opened;
 use crate::query::pass::Piece;
 use crate::query::reading::Reading;
+use crate::query::stop::Stop;
 use crate::reader::LINE_BYTES_MAX;
 use crate::sealed::read_exact_at;
 
@@ -42,7 +43,8 @@ impl Opened {
         if threads < 2 || !cfg!(unix) {
             return Ok(());
         }
-        let skim = Skim { file, length, needle, threads, stripe_bytes: limits.stripe_bytes };
+        let (stripe_bytes, stop) = (limits.stripe_bytes, judge.stop());
+        let skim = Skim { file, length, needle, threads, stripe_bytes, stop };
         let skimmed = skim.run(&mut |offset, bytes| each(Piece::Lines(offset, bytes), reading));
         reading.bytes_read += skimmed.read - skimmed.place;
         reader.go_on_at(skimmed.place)
@@ -56,6 +58,7 @@ struct Skim<'a> {
     needle: &'a Needle,
     threads: usize,
     stripe_bytes: u64,
+    stop: Option<&'a Stop>,
 }
 
 /// How far it came.
@@ -130,7 +133,7 @@ impl Skim<'_> {
             let mut room = Room::new();
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= stripes.end {
+                if number >= stripes.end || self.stop.is_some_and(Stop::is_asked) {
                     return found;
                 }
                 found.push((number, self.stripe(number, &mut room).ok()));
@@ -279,7 +282,8 @@ mod tests {
         let query = Query { job: Some(NEEDLE.to_owned()), ..Query::default() };
         let needle = Needle::of(&query).unwrap();
         let length = content.len() as u64;
-        let skim = Skim { file: &file, length, needle: &needle, threads, stripe_bytes };
+        let (file, needle, stop) = (&file, &needle, None);
+        let skim = Skim { file, length, needle, threads, stripe_bytes, stop };
         let mut given = Vec::new();
         let skimmed = skim.run(&mut |offset, bytes| given.push((offset, bytes.to_vec())));
         assert!(skimmed.place <= skimmed.read && skimmed.place <= length);

@@ -181,6 +181,7 @@ pub(super) fn gone_to(source: &Source, files: &[Source]) -> Vec<Source> {
 
 /// Whether a compressed file holds what was read of its day file already, which comes before it.
 pub(super) fn covered(
+    query: &Query,
     source: &Source,
     before: Option<&(Source, Ended)>,
     reading: &mut Reading,
@@ -190,7 +191,7 @@ pub(super) fn covered(
         (Some(Form::Plain), Some(Form::Sealed))
             if before.in_form(Form::Sealed).as_ref() == Some(source) => {}
         (Some(form), Some(Form::Gzip)) if before.in_form(Form::Gzip).as_ref() == Some(source) => {
-            return is_covered(source, before, form);
+            return is_covered(query, source, before, form);
         }
         _ => return false,
     }
@@ -207,9 +208,10 @@ pub(super) fn covered(
 
 /// Whether what somebody compressed by `gzip` is one of the other forms, of which the last one that
 /// was read is `form`. Where that cannot be told, both are read: better a line twice than none.
-fn is_covered(source: &Source, before: &Source, form: Form) -> bool {
+fn is_covered(query: &Query, source: &Source, before: &Source, form: Form) -> bool {
     let is_same = |other: &Source, form| {
-        foreign::holds_the_same(&other.path(), form, &source.path()).unwrap_or(false)
+        let stop = &|| query.is_stopped();
+        foreign::holds_the_same(&other.path(), form, &source.path(), stop).unwrap_or(false)
     };
     if is_same(before, form) {
         return true;

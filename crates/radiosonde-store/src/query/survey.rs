@@ -8,6 +8,7 @@ use crate::query::limits::Limits;
 use crate::query::pass::Piece;
 use crate::query::plan::Sink;
 use crate::query::reading::Reading;
+use crate::query::recent::Recent;
 use crate::query::segment::{Segment, What};
 use crate::query::source::Source;
 
@@ -22,6 +23,8 @@ pub(super) struct Survey<'a, 's> {
     pub(super) limits: &'a Limits,
     pub(super) sink: &'a mut Sink<'s>,
     pub(super) segments: &'a mut Vec<Segment>,
+    /// Where the newest lines are wanted, the last stretches of a day file.
+    pub(super) recent: Option<&'a mut Recent>,
     /// Of the stretch at hand.
     pub(super) candidates: Vec<Candidate>,
 }
@@ -85,6 +88,9 @@ impl Survey<'_, '_> {
             let earliest = us().min().unwrap_or(i64::MAX);
             let latest = us().max().unwrap_or(i64::MIN);
             self.segment(offset, offset + bytes.len() as u64, earliest, latest);
+            if let Some(recent) = &mut self.recent {
+                recent.keep(self.segments, offset, bytes);
+            }
         }
         self.candidates = candidates;
     }
@@ -123,7 +129,9 @@ impl Survey<'_, '_> {
             self.segments.last_mut()
         {
             let is_short = start.saturating_sub(*begin) < self.limits.stretch_bytes as u64;
-            if *source == self.number && *behind == start && is_short {
+            let is_apart =
+                self.recent.as_ref().is_some_and(|recent| recent.begins_with(*begin, start));
+            if *source == self.number && *behind == start && is_short && !is_apart {
                 *behind = end;
                 if let Some(last) = self.segments.last_mut() {
                     last.earliest = last.earliest.min(earliest);
@@ -133,7 +141,13 @@ impl Survey<'_, '_> {
             }
         }
         let what = What::Stretch { start, end };
-        self.segments.push(Segment { earliest, latest, source: self.number, what });
+        self.segments.push(Segment {
+            earliest,
+            latest,
+            source: self.number,
+            what,
+            text: Vec::new(),
+        });
     }
 }
 

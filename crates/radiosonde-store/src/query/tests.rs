@@ -52,6 +52,25 @@ fn streamed(query: &Query) -> (Vec<Line>, Reading) {
 }
 
 #[test]
+fn the_newest_lines_of_a_live_file_cost_one_reading_of_it() {
+    for (count, limits) in [
+        (40, Limits::default()),
+        (3_000, Limits { remembered_bytes: 1 << 20, recent_bytes: 300 << 10, ..Limits::default() }),
+    ] {
+        let text: String = (0..count).map(|n| line(n, "j", "") + "\n").collect();
+        let files =
+            [("events-2025-10-06.jsonl", text.as_bytes()), ("events-2025-10-07.jsonl", b"")];
+        let dir = dir(&files);
+        let query = Query { limit: Some(3), tail: true, ..query(&dir) };
+        let answer = query.run_within(&limits);
+        let found: Vec<_> = answer.lines.iter().filter_map(|line| line.msg.clone()).collect();
+        let expect: Vec<_> = (count - 3..count).map(|n| format!("m{n}")).collect();
+        assert_eq!(found, expect);
+        assert_eq!(answer.reading.bytes_read, text.len() as u64);
+    }
+}
+
+#[test]
 fn an_id_is_exact_and_must_stand_in_its_own_key() {
     let text = [
         line(1, "job-1", ""),

@@ -482,6 +482,8 @@ proptest! {
         asked in prop_oneof![4 => asked(), 1 => Just(ALL)],
         waiting_bytes in prop_oneof![Just(32 << 20), 0..4_000_usize],
         early_bytes in prop_oneof![Just(4 << 20), Just(0), 0..2_000_usize],
+        recent_bytes in prop_oneof![Just(1 << 20), 0..2_000_u64],
+        remembered_bytes in prop_oneof![Just(8 << 20), 0..4_000_usize],
         piece_bytes in prop_oneof![Just(256 << 10), 1..1_000_usize],
         stretch_bytes in prop_oneof![Just(1 << 20), 1..2_000_usize],
         skim_bytes_min in prop_oneof![Just(64 << 20), 0..2_000_u64],
@@ -493,6 +495,8 @@ proptest! {
         let limits = Limits {
             waiting_bytes,
             early_bytes,
+            recent_bytes,
+            remembered_bytes,
             piece_bytes,
             stretch_bytes,
             skim_bytes_min,

@@ -1,5 +1,6 @@
 //! `tail`, `logs --follow` and `events --follow`, until they are ended.
 
+mod paced;
 #[path = "../../../../radiosonde-events/tests/processes/mod.rs"]
 mod processes;
 mod proof;
@@ -183,18 +184,18 @@ fn events_are_followed_without_log_lines_and_only_those_that_fit() {
     let ran = following.interrupt().exits(0);
     assert!(ran.out.lines().all(|line| line.contains("a.failed")), "{}", ran.out);
     following = Following::start("tail --tail 5 --evt nothing.such", dir.path());
-    kill_when_begun(&following);
+    kill_when_begun(&following, FILE);
     following.end().exits(1).omits(&["{"]);
 }
 
-/// Interrupts once it has opened the files, so that it has its handlers.
-fn kill_when_begun(following: &Following) {
+/// Interrupts once it has opened a file, so that it has its handlers.
+fn kill_when_begun(following: &Following, file: &str) {
     let pid = Pid::from_child(&following.child);
     let fds = format!("/proc/{}/fd", pid.as_raw_nonzero());
     let deadline = Instant::now() + PATIENCE;
     let is_open = || {
         let entries = fs::read_dir(&fds).into_iter().flatten().flatten();
-        entries.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|to| to.ends_with(FILE))
+        entries.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|to| to.ends_with(file))
     };
     while cfg!(target_os = "linux") && !is_open() {
         assert!(Instant::now() < deadline, "it does not begin");
@@ -253,7 +254,7 @@ fn what_nothing_is_written_to_later_is_not_followed() {
     run(command(&["logs", "--dir", file])).exits(0);
     for dir in [file, "-"] {
         let refused = run(command(&["tail", "--dir", dir])).exits(2);
-        let _ = refused.tells(&["cannot be followed", "leave out --follow"]);
+        let _ = refused.tells(&["cannot be followed", &format!("radiosonde logs -n 10 {dir}")]);
     }
     let refused = dir.run("trace -f").exits(2);
     let _ = refused.tells(&["radiosonde logs --follow"]);
@@ -282,6 +283,24 @@ fn it_is_interrupted_also_while_it_shows_what_was_there() {
     let ran = following.reading().end().exits(0);
     let shown = ran.out.lines().count();
     assert!(shown > 0 && shown < all as usize / 2, "{shown}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn it_is_interrupted_also_while_it_finds_nothing_in_what_was_there() {
+    // 3 GB of lines without anything in them, which takes a minute, optimized or not.
+    let member = crate::formats::gzip(&"\n".repeat(16 << 20));
+    for args in ["tail --evt nothing.such", "logs -f --since 1d"] {
+        let dir = Dir::empty();
+        let packed = format!("{FILE}.gz");
+        dir.write(&packed, member.repeat(200));
+        let following = Following::start(args, dir.path());
+        kill_when_begun(&following, &packed);
+        let began = Instant::now();
+        // Of a shell: 128 and the number of the signal.
+        following.end().exits(130);
+        assert!(began.elapsed() < PATIENCE / 4, "{:?}", began.elapsed());
+    }
 }
 
 #[test]
@@ -330,6 +349,20 @@ fn more_files_are_followed_than_there_are_descriptors() {
     given.sort();
     given.dedup();
     assert_eq!(given.len(), 140);
+    // Sealed at once, with a line each that nobody has read, when most are closed.
+    for slot in 1..=60 {
+        let path = dir.path().join(name(slot));
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(line(140 + slot).as_bytes()).unwrap();
+        let sealed = dir.path().join(name(slot) + ".zst");
+        let options = radiosonde_store::sealed::SealOptions::default();
+        let _ = radiosonde_store::sealed::seal(&path, &sealed, &options, &mut || true).unwrap();
+        fs::remove_file(path).unwrap();
+    }
+    let mut given = following.prints(200).to_vec();
+    given.sort();
+    given.dedup();
+    assert_eq!(given.len(), 200);
     let ran = following.interrupt();
     assert!(!ran.err.contains("open files"), "{}", ran.err);
 }

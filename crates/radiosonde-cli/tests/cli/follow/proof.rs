@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::RwLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,12 +27,14 @@ const WRITERS: u64 = 3;
 const PART_BYTES: u64 = 512 << 10;
 /// Records between two turns of the drain.
 const TURN: u64 = 200;
+/// Held for writing by who measures times.
+pub(super) static ALONE: RwLock<()> = RwLock::new(());
 
-fn rounds() -> u64 {
+pub(super) fn rounds() -> u64 {
     std::env::var("XTASK_FOLLOW").ok().map_or(1, |rounds| rounds.parse().unwrap())
 }
 
-fn keep_all() -> Retention {
+pub(super) fn keep_all() -> Retention {
     let mut retention = Retention::default();
     (retention.days, retention.files, retention.bytes) = (None, None, None);
     retention
@@ -109,13 +112,14 @@ fn ids_in(root: &Path) -> BTreeSet<String> {
     ids
 }
 
-fn sealed_in(root: &Path) -> usize {
+pub(super) fn sealed_in(root: &Path) -> usize {
     let names = root.read_dir().unwrap().map(|entry| entry.unwrap().file_name());
     names.filter(|name| name.to_string_lossy().ends_with(".zst")).count()
 }
 
 #[test]
 fn nothing_is_missed_or_repeated_over_midnights_and_sealing() {
+    let _others = ALONE.read();
     let dir = Dir::empty();
     let root = dir.path().join("telemetry");
     let count = SECOND * rounds();
@@ -132,6 +136,7 @@ fn nothing_is_missed_or_repeated_over_midnights_and_sealing() {
 
 #[test]
 fn a_reader_that_does_not_read_is_overtaken_by_sealing_and_nothing_is_missed() {
+    let _others = ALONE.read();
     let dir = Dir::empty();
     let root = dir.path().join("telemetry");
     let mut following = Following::start_unread("tail -o json", &root);
@@ -162,6 +167,7 @@ fn child() {
 
 #[test]
 fn nothing_is_missed_or_repeated_when_writers_are_killed_and_recovered() {
+    let _others = ALONE.read();
     let dir = Dir::empty();
     let root = dir.path().join("telemetry");
     let mut following = Following::start("tail -o json", &root);
@@ -190,7 +196,7 @@ fn nothing_is_missed_or_repeated_when_writers_are_killed_and_recovered() {
 }
 
 /// Recovers what was killed; a command that another test starts may have its locks for a moment.
-fn recover(root: &Path) {
+pub(super) fn recover(root: &Path) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let report = recover_directory(root, false).unwrap();
