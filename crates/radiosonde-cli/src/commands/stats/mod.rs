@@ -175,3 +175,40 @@ fn around(
 
 /// Writers that are told apart in one row.
 const SLOTS_MAX: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use radiosonde_store::sealed::{SealOptions, seal};
+
+    use super::*;
+    use crate::args::Show;
+
+    #[test]
+    fn a_file_that_is_sealed_while_others_are_counted_is_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        for seq in 1..=2 {
+            let line = format!(r#"{{"ts":"2025-10-06T13:43:10Z","id":"aaaaaaaa.1.{seq}"}}"#);
+            fs::write(path(&format!("events-2025-10-06.{seq}.jsonl")), line + "\n").unwrap();
+        }
+        let (plain, target) = ("events-2025-10-06.2.jsonl", "events-2025-10-06.2.jsonl.zst");
+        let show = Show::default();
+        let args = StatsArgs { dir: vec![], full: true, since: None, until: None, show };
+        let mut stats = Stats::default();
+        let reading = Query::new(vec![dir.path().to_owned()]).each_file_once(&mut |found| {
+            if path(plain).exists() {
+                let options = SealOptions::default();
+                let _sealed = seal(&path(plain), &path(target), &options, &mut || true).unwrap();
+                fs::remove_file(path(plain)).unwrap();
+            }
+            stats.file(found, &args)
+        });
+        assert!(reading.unreadable.is_empty(), "{reading:?}");
+        let row = stats.rows.values().next().unwrap();
+        // One that was not there is no file.
+        assert_eq!((stats.rows.len(), row.lines, row.plain, row.sealed), (1, 2, 1, 1));
+        assert_eq!(stats.counted.sequences.rings()[0].missing, 0);
+    }
+}

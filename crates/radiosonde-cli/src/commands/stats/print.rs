@@ -298,7 +298,7 @@ const TWICE: [&str; 2] = [
     "stand in the files twice; queries show them once",
 ];
 const JUNK: [&str; 2] =
-    ["is none of ours, and is passed over", "are none of ours, and are passed over"];
+    ["is no line of ours, and is passed over", "are no lines of ours, and are passed over"];
 const MINUTE_US: i64 = 60_000_000;
 /// Signals and days on the screen, the newest.
 const ROWS_MAX: usize = 12;
