@@ -68,6 +68,20 @@ fn since_tells_what_came_since_then() {
 }
 
 #[test]
+fn ids_of_others_are_no_restarts() {
+    let dir = Dir::empty();
+    let of = |(second, value): (u32, &str)| {
+        let line = snapshot(second, "aaaaaaaa", &counter(value));
+        line.replace(&format!("aaaaaaaa.3.0{second:02}"), &format!("request-{second}"))
+    };
+    let all = [(1, "100"), (2, "110"), (3, "120")].map(of);
+    assert!(all[0].contains(r#""id":"request-1""#), "{}", all[0]);
+    dir.write("metrics-2025-10-06.jsonl", lines(&all));
+    let ran = dir.run("metrics --since 2025-10-06T11:00:01Z").exits(0);
+    let _ = ran.prints(&["120 (+20)"]);
+}
+
+#[test]
 fn names_choose_by_beginning_or_pattern() {
     for (names, expect, not) in [
         ("runs", "runs_total", "queue_depth"),

@@ -146,8 +146,7 @@ impl Latest {
             series: metric.series(),
         };
         *self.axis.at(line.ts.as_microsecond()) += 1;
-        let instance = line.id.as_deref().unwrap_or_default();
-        let instance = instance.split('.').next().unwrap_or_default();
+        let instance = line.process().unwrap_or_default();
         if let Some(series) = self.of.get_mut(&place) {
             series.course.take(line.ts, instance, &metric);
             if series.ts <= line.ts {

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::{SignedDuration, Timestamp};
 use radiosonde_store::Line;
 
-use super::instance;
 use crate::render::metric::{Kind, Metric};
 
 /// Counters of our own, each process for itself: one that is restarted begins anew, and lines of
@@ -52,7 +51,7 @@ impl Growth {
         if metric.kind != Kind::Counter {
             return;
         }
-        let key = format!("{}\0{place}\0{}", metric.series(), instance(line));
+        let key = format!("{}\0{place}\0{}", metric.series(), line.process().unwrap_or_default());
         let now = (line.ts, value);
         if let Some(track) = self.of.get_mut(&key) {
             if now.0 < track.first.0 {

@@ -9,7 +9,6 @@ mod spans;
 use std::io::Write;
 
 use jiff::Timestamp;
-use radiosonde_store::Line;
 use radiosonde_store::names::Signal;
 use radiosonde_store::query::Found;
 use serde_json::Value;
@@ -183,12 +182,6 @@ fn columns(cells: impl IntoIterator<Item = String>) -> [String; COLUMNS] {
     }
     row[0].insert_str(0, "  ");
     row
-}
-
-/// The process that wrote a line, as its id has it.
-fn instance(line: &Line) -> &str {
-    let id = line.id.as_deref().unwrap_or_default();
-    id.split('.').next().unwrap_or_default()
 }
 
 /// `12.5 %`
