@@ -101,6 +101,13 @@ pub(crate) struct Select {
     /// !=, ~= or !~= with a regular expression, or <, <=, >, >=; `KEY?` asks whether it is there, and
     /// `!KEY?` whether it is not. A line without the key fits != and !~= only.
     ///
+    /// With = and != an id is a whole one, but for traces: `trace=0edadbc0` and `trace_id=0edadbc0` are
+    /// those that begin so, as with --trace, and `trace_id="..."` in quotes is the whole id. More or less
+    /// than a word is a matter of text and stands in quotes: `code>="rate"`.
+    ///
+    /// Sealed files are searched by their index for `job_id=`, `trace_id=`, `session_id=`, `machine_id=`,
+    /// `worker_id=`, `service=`, `evt=` and `level` as they are for the options of these names.
+    ///
     /// Repeat it, or give several behind one --where; in the environment, one on each line.
     #[arg(
         long = "where",

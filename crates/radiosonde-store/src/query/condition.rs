@@ -33,6 +33,21 @@
 //! without quotes it is what the line has: `code=429` is both the number and the text. `level` goes by
 //! severity, `ts` is a moment. Where a key ends with a unit of time (`_ns`, `_us`, `_ms`, `_s`,
 //! `_seconds`), the value may have another: `duration_us>=500ms`.
+//!
+//! Behind `<`, `<=`, `>` and `>=`, words stand in quotes: `code>="rate"`. Without them they are refused,
+//! as whoever writes `status>=abc` mostly means something else. What begins with a digit, as versions and
+//! days do, is compared as text without quotes as well: `version>=2.1.0`.
+//!
+//! A trace is given by its id, or by how that begins, in either case, as lines are shown to people:
+//! `trace=0edadbc0` and `trace_id=0edadbc0` are that, and `!=` is any other. In quotes it is the whole id.
+//!
+//! # What costs little
+//!
+//! Whatever is asked of `job_id`, `trace_id` and the other ids, `evt`, `level` and `service` is judged
+//! without taking lines apart. In sealed files, `=` with a whole `job_id`, `trace_id` or `session_id`
+//! reads the frames that may hold it alone, as do conditions on `level`, `evt`, `service`, `machine_id`
+//! and `worker_id`, but for `!=`, `!~=` and `!key?`. Of `job=`, `trace=` and the like this is not so,
+//! since there may be fields of these names.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -47,6 +62,7 @@ use crate::line::Line;
 use crate::query::condition::number::Number;
 use crate::query::condition::parse::parse;
 
+mod look;
 mod number;
 mod parse;
 
@@ -86,7 +102,7 @@ impl Condition {
         }
         match (&self.key, &self.test) {
             (Key::Of(Own::Level | Own::Ts), _) => None,
-            (_, Test::Equal(literal)) if literal.number.is_none() && is_plain(&literal.text) => {
+            (_, Test::Equal(literal)) if literal.number.is_none() && literal.is_spelled_so() => {
                 Some(&literal.text)
             }
             (Key::Of(own), _) => Some(own.name()),
@@ -119,8 +135,8 @@ impl Condition {
         })
     }
 
-    /// Whether it asks for what is less or more by the bytes of texts, as its value is no number, level
-    /// or moment.
+    /// Whether it asks for what is less or more by the bytes of texts, without quotes: of versions, days
+    /// and the like.
     #[must_use]
     pub fn compares_text(&self) -> bool {
         matches!(&self.test, Test::Ordered(_, literal)
@@ -134,12 +150,12 @@ impl Condition {
         match &self.key {
             Key::Of(Own::Level) => line.level.is_some_and(|level| self.test.of_level(level)),
             Key::Of(Own::Ts) => self.test.of_moment(line.ts),
-            Key::Of(own) => own.text(line).is_some_and(|text| self.test.of_text(text)),
+            Key::Of(own) => own.text(line).is_some_and(|text| self.test.of_own(*own, text)),
             Key::Meta(path) => of_meta(line, path).is_some_and(|value| self.test.of(value)),
             Key::Any(path) => match field(line, path) {
                 Some(value) => self.test.of(value),
                 None => match short(line, path) {
-                    Some(id) => self.test.of_text(id),
+                    Some((own, id)) => self.test.of_own(own, id),
                     None => beside(line, path).is_some_and(|value| self.test.of(&value)),
                 },
             },
@@ -206,7 +222,7 @@ enum Key {
 
 /// A key of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Own {
+pub(crate) enum Own {
     Evt,
     Id,
     JobId,
@@ -308,6 +324,16 @@ impl Test {
         }
     }
 
+    /// Of a text the line has under a key of its own.
+    fn of_own(&self, own: Own, text: &str) -> bool {
+        match self {
+            Self::Equal(Literal { trace: Some(start), .. }) if own == Own::TraceId => {
+                text.starts_with(start.as_str()) || self.of_text(text)
+            }
+            _ => self.of_text(text),
+        }
+    }
+
     /// Of a word that is no text: one in quotes is not meant.
     fn of_word(&self, word: &str) -> bool {
         match self {
@@ -356,9 +382,16 @@ struct Literal {
     number: Option<Number>,
     level: Option<Level>,
     moment: Option<Timestamp>,
+    /// How the id of a trace begins, in lower case.
+    trace: Option<String>,
 }
 
 impl Literal {
+    /// Whether a line in which something is that text holds its bytes.
+    fn is_spelled_so(&self) -> bool {
+        is_plain(&self.text) && self.trace.as_ref().is_none_or(|start| *start == self.text)
+    }
+
     /// How a number of a line compares to it.
     fn compare(&self, found: &serde_json::Number) -> Option<Ordering> {
         Number::of(found)?.compare(self.number?)
@@ -404,24 +437,24 @@ pub fn value_of(line: &Line, key: &str) -> Option<Value> {
         Key::Of(own) => own.text(line).map(Value::from),
         Key::Meta(path) => of_meta(line, &path).cloned(),
         Key::Any(path) => {
-            let own = || short(line, &path).map(Value::from);
+            let own = || short(line, &path).map(|(_, id)| Value::from(id));
             field(line, &path).cloned().or_else(own).or_else(|| beside(line, &path))
         }
     }
 }
 
 /// An id by the word for what it is the id of, as lines are shown to people.
-fn short<'a>(line: &'a Line, word: &str) -> Option<&'a str> {
+fn short<'a>(line: &'a Line, word: &str) -> Option<(Own, &'a str)> {
     let own = match word {
         "job" => Own::JobId,
         "machine" => Own::MachineId,
         "session" => Own::SessionId,
         "span" => Own::SpanId,
-        "trace" => Own::TraceId,
+        TRACE => Own::TraceId,
         "worker" => Own::WorkerId,
         _ => return None,
     };
-    own.text(line)
+    Some((own, own.text(line)?))
 }
 
 /// A field that stands beside `meta`, as lines of others have theirs.
@@ -466,6 +499,8 @@ fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_plain)
 }
 
+/// Short for the id of a trace.
+const TRACE: &str = "trace";
 const EXAMPLES: &str = "'status>=400', 'code~=rate.*', 'user!=bot' or 'job_id?'";
 /// Longer texts are not repeated in an error.
 const POINTED_MAX: usize = 100;

@@ -73,13 +73,38 @@ const EVTS: [&str; 4] = ["log", "span", "metric", "user.action"];
 type Holds = fn(&Value) -> bool;
 
 /// Conditions, and what they mean for a line as any JSON parser reads it.
-const CONDITIONS: [(&str, Holds); 5] = [
+const CONDITIONS: [(&str, Holds); 25] = [
     ("job_id?", |line| line["job_id"].is_string()),
     ("!trace_id?", |line| !line["trace_id"].is_string()),
     ("evt=user.action", |line| line["evt"] == "user.action"),
     ("n=1", |line| line["meta"]["n"][0] == 1),
     ("meta.n!=1", |line| line["meta"]["n"][0] != 1),
+    // What an index is asked for, and what it must not be asked for.
+    ("job_id=job-1", |line| line["job_id"] == "job-1"),
+    ("job_id=job-12", |line| line["job_id"] == "job-12"),
+    ("job_id=nobody", |line| line["job_id"] == "nobody"),
+    ("job_id!=job-1", |line| line["job_id"] != "job-1"),
+    ("job=job-1", |line| line["job_id"] == "job-1"),
+    ("trace_id=0edadbc0a1b2c3d4e5f60718293a4b5c", |line| line["trace_id"] == TRACES[0]),
+    ("trace_id=\"0edadbc0\"", |line| line["trace_id"] == "0edadbc0"),
+    ("trace_id=0edadbc0", |line| begins(&line["trace_id"], "0edadbc0")),
+    ("trace=0EDA", |line| begins(&line["trace_id"], "0eda")),
+    ("trace!=0edadbc0", |line| !begins(&line["trace_id"], "0edadbc0")),
+    ("evt=log", |line| line["evt"] == "log"),
+    ("evt>=\"m\"", |line| line["evt"].as_str().is_some_and(|evt| evt >= "m")),
+    ("level=error", |line| line["level"] == "error"),
+    ("level>=warning", |line| [3, 4, 5].iter().any(|n| line["level"] == LEVELS[*n])),
+    ("level!=info", |line| line["level"] != "info"),
+    ("machine_id=m-1", |line| line["machine_id"] == "m-1"),
+    ("machine_id!=m-1", |line| line["machine_id"] != "m-1"),
+    ("worker_id=w-2", |line| line["worker_id"] == "w-2"),
+    ("service=s-2", |line| line["service"] == "s-2"),
+    ("session_id=s-1", |line| line["session_id"] == "s-1"),
 ];
+
+fn begins(id: &Value, with: &str) -> bool {
+    id.as_str().is_some_and(|id| id.starts_with(with))
+}
 
 impl Row {
     /// The bytes of a row, without a line break: `number` is its own alone.
@@ -112,7 +137,14 @@ impl Row {
         let level = level.unwrap_or_default();
         let evt = EVTS[usize::from(self.evt) % EVTS.len()];
         let filler = "x".repeat(usize::from(self.filler));
-        let rest = format!(r#"{level},"evt":"{evt}","msg":"job-1 {filler}"{job}{trace}"#);
+        // Some lines have none of these.
+        let others: String = [("service", "s", self.job), ("machine_id", "m", self.trace)]
+            .into_iter()
+            .chain([("worker_id", "w", self.level), ("session_id", "s", self.evt)])
+            .filter(|(.., n)| n % 5 < 3)
+            .map(|(key, word, n)| format!(r#","{key}":"{word}-{}""#, n % 5))
+            .collect();
+        let rest = format!(r#"{level},"evt":"{evt}","msg":"job-1 {filler}"{job}{trace}{others}"#);
         match self.spelling {
             0 => Vec::new(),
             1 => b"<html>".to_vec(),
@@ -179,7 +211,7 @@ struct Asked {
     evt: Option<usize>,
     except_evt: Option<usize>,
     signal: Option<usize>,
-    condition: Option<usize>,
+    conditions: Vec<usize>,
     /// In half microseconds after the first second.
     since: Option<u8>,
     until: Option<u8>,
@@ -195,10 +227,14 @@ fn asked() -> impl Strategy<Value = Asked> {
         1 => proptest::collection::vec((0..TRACES.len(), 1..33_usize), 1..3),
     ];
     let ids = (maybe(JOBS.len()), traces, maybe(LEVELS.len()), maybe(4), maybe(4), maybe(3));
-    let ids = (ids, prop_oneof![4 => Just(None), 1 => (0..CONDITIONS.len()).prop_map(Some)]);
+    let conditions = prop_oneof![
+        2 => Just(Vec::new()),
+        1 => proptest::collection::vec(0..CONDITIONS.len(), 1..4),
+    ];
+    let ids = (ids, conditions);
     (ids, moment(), moment(), maybe(20), any::<bool>()).prop_map(
         |(ids, since, until, limit, tail)| {
-            let ((job, traces, level, evt, except_evt, signal), condition) = ids;
+            let ((job, traces, level, evt, except_evt, signal), conditions) = ids;
             Asked {
                 job,
                 traces,
@@ -206,7 +242,7 @@ fn asked() -> impl Strategy<Value = Asked> {
                 evt,
                 except_evt,
                 signal,
-                condition,
+                conditions,
                 since,
                 until,
                 limit,
@@ -231,11 +267,7 @@ impl Asked {
             evt: self.evt.map(|n| EVTS[n].to_owned()).into_iter().collect(),
             except_evt: self.except_evt.map(|n| EVTS[n].to_owned()).into_iter().collect(),
             signals: self.signal.map(|n| Signal::ALL[n]).into_iter().collect(),
-            conditions: self
-                .condition
-                .map(|n| CONDITIONS[n].0.parse().unwrap())
-                .into_iter()
-                .collect(),
+            conditions: self.conditions.iter().map(|n| CONDITIONS[*n].0.parse().unwrap()).collect(),
             since: self.since.map(Self::moment),
             until: self.until.map(Self::moment),
             limit: self.limit,
@@ -254,7 +286,7 @@ impl Asked {
             && self.level.is_none_or(|least| level.is_some_and(|level| level >= least))
             && self.evt.is_none_or(|n| line["evt"] == EVTS[n])
             && self.except_evt.is_none_or(|n| line["evt"] != EVTS[n])
-            && self.condition.is_none_or(|n| CONDITIONS[n].1(line))
+            && self.conditions.iter().all(|n| CONDITIONS[*n].1(line))
             && self.since.is_none_or(|since| ts >= Self::moment(since))
             && self.until.is_none_or(|until| ts < Self::moment(until))
     }
@@ -466,7 +498,7 @@ const ALL: Asked = Asked {
     evt: None,
     except_evt: None,
     signal: None,
-    condition: None,
+    conditions: Vec::new(),
     since: None,
     until: None,
     limit: None,

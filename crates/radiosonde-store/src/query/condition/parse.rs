@@ -1,7 +1,8 @@
 //! A condition from its text.
 
 use super::number::Number;
-use super::{Condition, InvalidCondition, Key, Literal, Order, Own, Test};
+use super::{Condition, InvalidCondition, Key, Literal, Order, Own, TRACE, Test, is_plain};
+use crate::query::trace_prefix;
 
 pub(super) fn parse(text: &str) -> Result<Condition, InvalidCondition> {
     let wrong = |at: usize, reason: String| InvalidCondition { text: text.to_owned(), at, reason };
@@ -64,6 +65,9 @@ pub(super) fn parse(text: &str) -> Result<Condition, InvalidCondition> {
             }
             if is_with_a_unit(&key, &literal) {
                 return Err(wrong(from, NO_UNIT.to_owned()));
+            }
+            if is_a_word(&literal) {
+                return Err(wrong(from, no_number(&text[start..end], sign, value)));
             }
             (Test::Ordered(*order, literal), false)
         }
@@ -163,7 +167,25 @@ fn is_with_a_unit(key: &Key, literal: &Literal) -> bool {
         && rest.chars().all(|c| c.is_alphanumeric() || c == ' ')
 }
 
-/// With the level or the moment that the key asks for.
+/// Whether it is a word without quotes, of which there is no more or less but by its bytes.
+fn is_a_word(literal: &Literal) -> bool {
+    let Literal { text, number, quoted, level, moment, .. } = literal;
+    let is_kind = number.is_some() || level.is_some() || moment.is_some();
+    !quoted && !is_kind && !text.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// What to write instead of a word.
+fn no_number(key: &str, sign: &str, value: &str) -> String {
+    // What would have to be escaped, or act on a terminal, is not repeated.
+    let or =
+        |text, instead| if is_plain(text) && text.len() <= REPEATED_MAX { text } else { instead };
+    let (key, value) = (or(key, "KEY"), or(value, "TEXT"));
+    format!(
+        "this is no number: {key}{sign}\"{value}\" compares texts, {key}~={value} finds those that hold it"
+    )
+}
+
+/// With the level, the moment or the trace that the key asks for.
 fn with_kind(key: &Key, literal: Literal) -> Result<Literal, String> {
     match key {
         Key::Of(Own::Level) => match literal.text.parse() {
@@ -182,8 +204,16 @@ fn with_kind(key: &Key, literal: Literal) -> Result<Literal, String> {
                     .to_owned())
             }
         },
+        // A field of that name is what it is.
+        Key::Of(Own::TraceId) => Ok(with_trace(literal)),
+        Key::Any(name) if name == TRACE => Ok(with_trace(literal)),
         _ => Ok(literal),
     }
+}
+
+fn with_trace(literal: Literal) -> Literal {
+    let start = trace_prefix(&literal.text).ok().filter(|_| !literal.quoted);
+    Literal { trace: start, ..literal }
 }
 
 /// `500ms` for a key whose name ends with its unit.
@@ -270,6 +300,8 @@ const UNITS: [(&str, i128); 8] = [
     ("h", 3_600_000_000_000),
 ];
 
+/// Of a key and of a value that an error repeats.
+const REPEATED_MAX: usize = 40;
 /// Of a condition.
 const TEXT_BYTES_MAX: usize = 4 << 10;
 /// Of a compiled expression, and of what it remembers while it matches.

@@ -27,9 +27,9 @@ fn what_holds_for_a_line() {
         (false, "big=9007199254740992|big<=9007199254740992|big=9007199254740992.0"),
         (true, "max=18446744073709551615|max>18446744073709551614|max<18446744073709551616"),
         (true, "ratio=0.5|ratio<1|ratio=5e-1|ok=true|ok!=false|text=429|text=\"429\""),
-        (false, "ok=\"true\"|ok>=true|ok=1|text=429.0"),
+        (false, "ok=\"true\"|ok>=\"true\"|ok=1|text=429.0"),
         // Text is compared by its bytes.
-        (true, "code>=rate|code<s|text>=42|text<500|empty=|empty=\"\"|empty!=x"),
+        (true, "code>=\"rate\"|code<\"s\"|code>\"Z\"|text>=42|text<500|empty=|empty=\"\"|empty!=x"),
         (true, "code~=^rate_|code~=lim|code!~=^lim|status~=^4..$|ok~=tr|msg~=\\d+, l"),
         (false, "code~=^lim|code!~=lim|missing~=.*|object~="),
         // Beyond 64 bits a line's are rounded, and so is what they are compared to.
@@ -49,6 +49,22 @@ fn what_holds_for_a_line() {
         (false, "tags!=a|tags=c|http=x|http~=x|http>0"),
         // Of the line itself, unless `meta.` is in front.
         (true, "msg=429, later|service=shop|evt=rate|job_id=job-7|trace_id~=^0edadbc0"),
+        (true, "service>\"shoo\"|service<\"shoq\"|job_id>=\"job-6\""),
+        (false, "job_id=job|job_id=job-70|service=sho|span_id=0"),
+        // A trace by how it begins, as it is shown; in quotes by the whole id.
+        (
+            true,
+            "trace=0edadbc0|trace_id=0EDADBC0|trace_id=0|trace=0edadbc0a1b2c3d4e5f60718293a4b5c",
+        ),
+        (true, "trace_id=\"0edadbc0a1b2c3d4e5f60718293a4b5c\"|trace!=1|trace_id!=\"0edadbc0\""),
+        (
+            false,
+            "trace=edadbc0|trace!=0edadbc0|trace_id=\"0edadbc0\"|trace_id=0edadbc0a1b2c3d4e5f60718293a4b5c0",
+        ),
+        (
+            false,
+            "meta.trace_id=0edadbc0|trace=|trace=0x|trace=\"0EDADBC0A1B2C3D4E5F60718293A4B5C\"",
+        ),
         (true, "level=warning|level=WARN|level>=info|level<error|level!=error|level~=warn"),
         (false, "level=info|level>=error|level>warning|meta.service?|meta.job_id=job-7"),
         (true, "meta.level=deep|meta.status>=400|meta.http.route=/x|meta.attributes.provider=acme"),
@@ -102,6 +118,14 @@ fn what_is_no_condition_is_told_with_its_place() {
         ("status<1e400", 7, "no number is as large"),
         ("status=>400", 6, "write <= or >="),
         ("status=<400", 6, "write <= or >="),
+        ("status>=abc", 8, "status>=\"abc\" compares texts, status~=abc finds those"),
+        ("status >  abc", 10, "status>\"abc\" compares texts"),
+        ("meta.code<rate limit", 10, "meta.code<\"rate limit\" compares texts"),
+        ("\"a=b\"<=c/d", 7, "KEY<=\"TEXT\" compares texts"),
+        ("job_id>=job-7", 8, "job_id>=\"job-7\" compares texts"),
+        ("status>=-x", 8, "this is no number"),
+        ("ok>=true", 4, "this is no number"),
+        ("status>=4OO", 8, "a text stands in quotes"),
         ("status>=400ms", 8, "needs a key that ends with its own"),
         ("duration>=500ms", 10, "needs a key that ends with its own"),
         ("duration_us>=1m30s", 13, "needs a key that ends with its own"),
@@ -146,7 +170,8 @@ fn a_number_is_compared_to_numbers_alone_and_texts_may_hold_anything() {
         ("status<2026", r#""2025-10-07""#, true),
         ("status>=2.0.0", r#""2.1.0""#, true),
         ("status>=2025-10-06", r#""2025-10-07""#, true),
-        ("status>=abc", r#""abd""#, true),
+        ("status>=\"abc\"", r#""abd""#, true),
+        ("status>=\"abc\"", r#""abb""#, false),
         ("status=this and that", r#""this and that""#, true),
         ("status=\"a && b=1\"", r#""a && b=1""#, true),
         ("status=\">4\"", r#"">4""#, true),
@@ -175,6 +200,12 @@ fn the_bytes_a_condition_needs() {
         // A level may be spelled otherwise, and a line without a key fits what denies.
         ("level>=error", None),
         ("level=error", None),
+        // Whatever else stands under a key, an id is its text.
+        ("trace_id=0edadbc0", Some("0edadbc0")),
+        ("trace=0edadbc0", Some("0edadbc0")),
+        ("trace_id=0EDADBC0", Some("trace_id")),
+        ("trace=0EDADBC0", Some("trace")),
+        ("trace_id=\"0EDADBC0\"", Some("0EDADBC0")),
         ("ts>=2025-10-06T13:43:10Z", None),
         ("code!=x", None),
         ("code!~=x", None),
@@ -325,7 +356,12 @@ proptest! {
     ) {
         let meta: Value = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let raw = json!({"ts": "2025-10-06T13:43:10Z", "meta": meta}).to_string();
-        let text = if operator == "?" { format!("{key}?") } else { format!("{key}{operator}{operand}") };
+        let is_ordered_word = operator.starts_with(['<', '>']) && operand.parse::<f64>().is_err();
+        let text = match operator {
+            "?" => format!("{key}?"),
+            _ if is_ordered_word => format!("{key}{operator}\"{operand}\""),
+            _ => format!("{key}{operator}{operand}"),
+        };
         let (condition, line) = (condition(&text), line(&raw));
         // An array in an array is nothing to compare, for both.
         let expect = plainly(plain_value(&meta, key).as_ref(), operator, operand);
@@ -346,6 +382,38 @@ proptest! {
                 prop_assert!(error.at() <= text.len() && text.is_char_boundary(error.at()));
                 let _ = error.to_string();
             }
+        }
+    }
+
+    /// A look tells what taking the line apart tells, wherever it tells anything.
+    #[test]
+    fn a_look_at_a_line_tells_the_same(
+        ids in prop::collection::vec(
+            (prop::sample::select(vec!["evt", "id", "job_id", "machine_id", "service", "session_id",
+                "span_id", "trace_id", "worker_id", "level", "msg"]),
+            prop::sample::select(vec!["", "a", "ab", "0", "0a", "0A", "7", "info", "error", "WARN"])),
+            0..8,
+        ),
+        key in prop::sample::select(vec!["evt", "id", "job_id", "machine_id", "service", "session_id",
+            "span_id", "trace_id", "worker_id", "level", "msg", "trace", "job"]),
+        operator in prop::sample::select(vec!["=", "!=", "~=", "!~=", ">=", "<", "?"]),
+        operand in prop::sample::select(vec!["a", "\"a\"", "0", "0A", "\"0A\"", "7", "7.0", "info", "warning", "\"\""]),
+    ) {
+        let text = if operator == "?" { format!("!{key}?") } else { format!("{key}{operator}{operand}") };
+        // Some levels are none, and some words are not ordered.
+        let Ok(condition) = text.parse::<Condition>() else { return Ok(()) };
+        let fields: std::collections::BTreeMap<_, _> = ids.into_iter().collect();
+        let fields: String = fields.iter().map(|(key, id)| format!(",\"{key}\":\"{id}\"")).collect();
+        let raw = format!(r#"{{"ts":"2025-10-06T13:43:10.000000Z"{fields}}}"#);
+        let line = line(&raw);
+        let facts = crate::peek::facts(raw.as_bytes()).unwrap();
+        let told = condition.look(&facts);
+        let expect = condition.matches(&line);
+        prop_assert!(told.is_none_or(|told| told == expect), "{} of {}: {:?}", text, raw, told);
+        let is_seen = !matches!(key, "msg" | "trace" | "job");
+        prop_assert_eq!((told.is_some(), condition.is_seen()), (is_seen, is_seen), "{}", text);
+        if let Some((_, id)) = condition.id().filter(|_| expect) {
+            prop_assert!(raw.contains(id), "{} of {}", text, raw);
         }
     }
 }
