@@ -53,6 +53,7 @@ fn a_condition_that_is_none_is_told_with_its_place() {
         ("=4", "a key is missing"),
         ("code~=(", "no regular expression"),
         ("level>=loud", "meta.level"),
+        ("code='rate'", "a text stands in double quotes"),
         ("status>=abc", "status>=\"abc\" compares texts"),
     ] {
         let ran = dir.run(&format!("logs --where {condition}")).exits(2);
@@ -115,6 +116,7 @@ fn each_option_has_a_twin_in_the_environment_which_it_wins_over() {
             &[("RADIOSONDE_CLI_LEVEL", ""), ("RADIOSONDE_CLI_JOB", ""), json],
             "another job",
         ),
+        ("logs -n 1 -o json", &[("RADIOSONDE_CLI_FIELD", "")], "another job"),
         // Of no use without --follow, and no hindrance.
         (
             "logs -n 1",

@@ -97,6 +97,7 @@ fn a_key_that_no_line_has_is_told() {
         ("logs --where status>=900", None),
         ("logs --where session_id=x", None),
         ("logs --where attempt>=2.0.0", Some("`attempt>=2.0.0` goes by the bytes of texts")),
+        ("logs --where attempt>=20ms", Some("of numbers `attempt` does not say which they have")),
         ("logs --evt openrouter", Some("whole names")),
         ("logs --since 2199-01-01", Some("--since is in the future, 2199-01-01 00:00")),
     ] {
@@ -105,6 +106,10 @@ fn a_key_that_no_line_has_is_told() {
             Some(told) => assert!(ran.err.contains(told), "{args}: {}", ran.err),
             None => assert!(!ran.err.contains('`'), "{args}: {}", ran.err),
         }
+    }
+    for fields in ["--field=", "--field msg,,ts", "--field \u{a0}"] {
+        let ran = dir.run(&format!("logs -o csv {fields}")).exits(2);
+        let _ = ran.tells(&["a column has the name of a field"]);
     }
     // Ids by the words they are shown with.
     // A trace as it is shown, by its first digits.

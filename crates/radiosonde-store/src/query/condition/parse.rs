@@ -1,7 +1,10 @@
 //! A condition from its text.
 
+use super::duration::{Duration, unit_of};
 use super::number::Number;
-use super::{Condition, InvalidCondition, Key, Literal, Order, Own, TRACE, Test, is_plain};
+use super::{
+    Condition, InvalidCondition, Key, Literal, Order, Own, TRACE, Test, is_in_order, is_plain,
+};
 use crate::query::trace_prefix;
 
 pub(super) fn parse(text: &str) -> Result<Condition, InvalidCondition> {
@@ -63,11 +66,8 @@ pub(super) fn parse(text: &str) -> Result<Condition, InvalidCondition> {
             if is_infinite && value.ends_with(|c: char| c.is_ascii_digit()) {
                 return Err(wrong(from, "no number is as large".to_owned()));
             }
-            if is_with_a_unit(&key, &literal) {
-                return Err(wrong(from, NO_UNIT.to_owned()));
-            }
-            if is_a_word(&literal) {
-                return Err(wrong(from, no_number(&text[start..end], sign, value)));
+            if !literal.quoted && !literal.has_amount() && !is_in_order(value) {
+                return Err(wrong(from, no_amount(&text[start..end], sign, value)));
             }
             (Test::Ordered(*order, literal), false)
         }
@@ -135,8 +135,21 @@ fn literal(key: &Key, value: &str) -> Result<Literal, String> {
         })?;
         return with_kind(key, Literal { text, quoted: true, ..Literal::default() });
     }
-    let number = Number::parse(value).or_else(|| duration(key, value));
-    with_kind(key, Literal { text: value.to_owned(), number, ..Literal::default() })
+    if value.len() > 1 && value.starts_with('\'') && value.ends_with('\'') {
+        return Err("a text stands in double quotes, and one in single quotes as well: \"'...'\""
+            .to_owned());
+    }
+    let unit = match key {
+        Key::Meta(name) | Key::Any(name) => unit_of(name),
+        Key::Of(_) => None,
+    };
+    let number = Number::parse(value);
+    let duration = match (number, unit) {
+        (Some(_), Some(unit)) => Duration::parse_in(value, unit),
+        _ => Duration::parse(value),
+    };
+    let number = number.or_else(|| duration?.in_units(unit?));
+    with_kind(key, Literal { text: value.to_owned(), number, duration, ..Literal::default() })
 }
 
 /// Refuses several conditions in one, which nothing would fit.
@@ -156,32 +169,21 @@ fn one_alone(value: &str) -> Result<(), (usize, String)> {
     Ok(())
 }
 
-/// Whether it was meant as a number, and no number would be compared to it: `500ms` for a key without a
-/// unit, or `1m30s`.
-fn is_with_a_unit(key: &Key, literal: &Literal) -> bool {
-    let Literal { text, number: None, quoted: false, .. } = literal else { return false };
-    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let number = &text[..text.len() - rest.len()];
-    !matches!(key, Key::Of(_))
-        && Number::parse(number).is_some()
-        && rest.chars().all(|c| c.is_alphanumeric() || c == ' ')
-}
-
-/// Whether it is a word without quotes, of which there is no more or less but by its bytes.
-fn is_a_word(literal: &Literal) -> bool {
-    let Literal { text, number, quoted, level, moment, .. } = literal;
-    let is_kind = number.is_some() || level.is_some() || moment.is_some();
-    !quoted && !is_kind && !text.starts_with(|c: char| c.is_ascii_digit())
-}
-
-/// What to write instead of a word.
-fn no_number(key: &str, sign: &str, value: &str) -> String {
+/// What to write instead of a value that nothing is more or less than but texts.
+fn no_amount(key: &str, sign: &str, value: &str) -> String {
     // What would have to be escaped, or act on a terminal, is not repeated.
     let or =
         |text, instead| if is_plain(text) && text.len() <= REPEATED_MAX { text } else { instead };
     let (key, value) = (or(key, "KEY"), or(value, "TEXT"));
+    if value.starts_with(|c: char| c.is_ascii_digit()) {
+        return format!(
+            "this is no number and no length of time, whose units are ns us ms s m min h; \
+             {key}{sign}\"{value}\" compares texts"
+        );
+    }
     format!(
-        "this is no number: {key}{sign}\"{value}\" compares texts, {key}~={value} finds those that hold it"
+        "this is no number: {key}{sign}\"{value}\" compares texts, {key}~={value} finds those that \
+         hold it"
     )
 }
 
@@ -214,15 +216,6 @@ fn with_kind(key: &Key, literal: Literal) -> Result<Literal, String> {
 fn with_trace(literal: Literal) -> Literal {
     let start = trace_prefix(&literal.text).ok().filter(|_| !literal.quoted);
     Literal { trace: start, ..literal }
-}
-
-/// `500ms` for a key whose name ends with its unit.
-fn duration(key: &Key, value: &str) -> Option<Number> {
-    let (Key::Meta(name) | Key::Any(name)) = key else { return None };
-    let (_, to) = KEY_UNITS.iter().find(|(end, _)| name.ends_with(end))?;
-    let digits = value.trim_end_matches(|c: char| c.is_alphabetic());
-    let (_, from) = UNITS.iter().find(|(unit, _)| *unit == &value[digits.len()..])?;
-    Number::parse(digits.trim_end())?.scale(*from, *to)
 }
 
 #[cfg(feature = "regex")]
@@ -275,30 +268,8 @@ const SIGNS: [(&str, Operator); 9] = [
 /// What other languages have between two conditions.
 const JOINTS: [&str; 6] = [" && ", " || ", " and ", " or ", " AND ", " OR "];
 
-const NO_UNIT: &str = "no number is compared to this: a unit such as 500ms needs a key that ends with \
-                       its own (_ns, _us, _ms, _s, _seconds), and a text stands in quotes";
-
 /// Characters a bare key cannot have.
 const OPERATORS: [char; 5] = ['=', '!', '<', '>', '~'];
-
-const KEY_UNITS: [(&str, i128); 5] = [
-    ("_ns", 1),
-    ("_us", 1_000),
-    ("_ms", 1_000_000),
-    ("_s", 1_000_000_000),
-    ("_seconds", 1_000_000_000),
-];
-
-const UNITS: [(&str, i128); 8] = [
-    ("ns", 1),
-    ("us", 1_000),
-    ("µs", 1_000),
-    ("ms", 1_000_000),
-    ("s", 1_000_000_000),
-    ("m", 60_000_000_000),
-    ("min", 60_000_000_000),
-    ("h", 3_600_000_000_000),
-];
 
 /// Of a key and of a value that an error repeats.
 const REPEATED_MAX: usize = 40;

@@ -79,7 +79,7 @@ fn what_holds_for_a_line() {
             true,
             "duration_us>=500ms|duration_us=0.75s|duration_us<1m|duration_us=750000|duration_us>749us",
         ),
-        (false, "duration_us>1s|duration_us>=751 ms|text<5"),
+        (false, "duration_us>1s|duration_us>=751 ms|text<5|status>=400ms|status<500h"),
     ] {
         for text in conditions.split('|') {
             assert_eq!(condition(text).matches(&line), holds, "{text}");
@@ -125,11 +125,15 @@ fn what_is_no_condition_is_told_with_its_place() {
         ("job_id>=job-7", 8, "job_id>=\"job-7\" compares texts"),
         ("status>=-x", 8, "this is no number"),
         ("ok>=true", 4, "this is no number"),
-        ("status>=4OO", 8, "a text stands in quotes"),
-        ("status>=400ms", 8, "needs a key that ends with its own"),
-        ("duration>=500ms", 10, "needs a key that ends with its own"),
-        ("duration_us>=1m30s", 13, "needs a key that ends with its own"),
-        ("duration_us>=500MS", 13, "needs a key that ends with its own"),
+        ("status>=4OO", 8, "no length of time, whose units"),
+        ("status>=5 %", 8, "this is no number"),
+        ("status>=1,200", 8, "status>=\"TEXT\" compares texts"),
+        ("duration_us>=500MS", 13, "duration_us>=\"500MS\" compares texts"),
+        ("duration_us>=1m30", 13, "no length of time"),
+        // As other languages have them.
+        ("code='rate limit'", 5, "double quotes"),
+        ("code!=''", 6, "double quotes"),
+        ("code<'x'", 5, "double quotes"),
         ("status>=400 && ok=true", 12, "for each --where"),
         ("status=400 or ok=true", 11, "for each --where"),
     ] {
@@ -176,8 +180,105 @@ fn a_number_is_compared_to_numbers_alone_and_texts_may_hold_anything() {
         ("status=\"a && b=1\"", r#""a && b=1""#, true),
         ("status=\">4\"", r#"">4""#, true),
         ("status=500ms", r#""500ms""#, true),
+        ("status='", r#""'""#, true),
+        ("status=\"'x'\"", r#""'x'""#, true),
     ] {
         assert_eq!(condition(text).matches(&line(status)), holds, "{text}, {status}");
+    }
+}
+
+/// The texts of `values` for which a condition holds.
+fn fitting<'a>(text: &str, key: &str, values: &[&'a str]) -> Vec<&'a str> {
+    let condition = condition(text);
+    let fits = |value: &&&str| {
+        let raw = json!({"ts": "2025-10-06T10:00:00Z", "meta": {key: value}}).to_string();
+        condition.matches(&line(&raw))
+    };
+    values.iter().filter(fits).copied().collect()
+}
+
+#[test]
+fn a_number_is_no_part_of_a_length_of_time_which_is_compared_to_its_like() {
+    let values = [
+        "9ms",
+        "100ms",
+        "20ms",
+        "2s",
+        "19999.9us",
+        "1m30s",
+        "1.5",
+        "n/a",
+        "10",
+        "30",
+        "1,200",
+        "5 %",
+        "",
+        "2025-10-06",
+        "2.1.0",
+        "10:30",
+    ];
+    for (text, expect) in [
+        ("dur>=20", &["30", "2025-10-06"][..]),
+        ("dur<20", &["1.5", "10", "2.1.0", "10:30"]),
+        ("dur>=20ms", &["100ms", "20ms", "2s", "1m30s"]),
+        ("dur<20 ms", &["9ms", "19999.9us"]),
+        ("dur>=1m", &["1m30s"]),
+        ("dur>\"20\"", &["9ms", "20ms", "2s", "n/a", "30", "5 %", "2025-10-06"]),
+        ("dur>=2.0.0", &["2025-10-06", "2.1.0"]),
+        ("dur<2025-11-01", &["2025-10-06", "2.1.0", "10:30"]),
+        ("dur>=09:00", &["2025-10-06", "2.1.0", "10:30"]),
+    ] {
+        // Quoted, all of them go by their bytes.
+        let expect: Vec<&str> = match text {
+            "dur>\"20\"" => values.iter().filter(|value| **value > "20").copied().collect(),
+            _ => expect.to_vec(),
+        };
+        assert_eq!(fitting(text, "dur", &values), expect, "{text}");
+    }
+    // Where the key says which unit its numbers have.
+    assert_eq!(fitting("dur_ms>=20", "dur_ms", &values), ["100ms", "20ms", "2s", "1m30s", "30"]);
+    assert_eq!(fitting("dur_ms<20ms", "dur_ms", &values), ["9ms", "19999.9us", "1.5", "10"]);
+    for (text, needs_units, compares_text) in [
+        ("dur>=20ms", true, false),
+        ("dur_ms>=1s", false, false),
+        ("dur>=20", false, false),
+        ("dur>=2.0.0", false, true),
+        ("dur>=\"20ms\"", false, false),
+        ("dur=20ms", false, false),
+    ] {
+        let condition = condition(text);
+        let told = (condition.needs_units(), condition.compares_text());
+        assert_eq!(told, (needs_units, compares_text), "{text}");
+    }
+}
+
+#[test]
+fn what_is_null_is_looked_for_further_on() {
+    let line = line(
+        r#"{"ts":"2025-10-06T10:00:00Z","status":500,"meta":{"status":null,"a.b":null,"a":{"b":1},"code":null,"attributes":{"code":null},"labels":{"code":"x"}}}"#,
+    );
+    for text in ["status>=500", "status?", "a.b=1", "code=x", "!meta.status?", "meta.status!=500"] {
+        assert!(condition(text).matches(&line), "{text}");
+    }
+    assert_eq!(value_of(&line, "status"), Some(json!(500)));
+}
+
+#[test]
+fn a_short_word_is_the_id_or_a_field_of_that_name() {
+    let line = line(
+        r#"{"ts":"2025-10-06T10:00:00Z","worker_id":"worker-1","job_id":"j3","trace":"t","trace_id":"0edadbc0a1b2c3d4e5f60718293a4b5c","meta":{"worker":"worker-2","job":"j1"}}"#,
+    );
+    for (holds, conditions) in [
+        (
+            true,
+            "worker=worker-1|worker=worker-2|job~=3$|job=j1|worker!=worker-3|worker_id=worker-1",
+        ),
+        (false, "worker!=worker-1|worker!=worker-2|worker=worker-3|job!~=j|meta.worker=worker-1"),
+        (true, "trace=0eda|trace!=t|!machine?|meta.job=j1"),
+    ] {
+        for text in conditions.split('|') {
+            assert_eq!(condition(text).matches(&line), holds, "{text}");
+        }
     }
 }
 
@@ -260,7 +361,7 @@ fn plain_value(meta: &Value, key: &str) -> Option<Value> {
         if let Some(object) = object {
             all(object, &mut found, &[]);
         }
-        found.retain(|(way, _)| way.join(".") == key);
+        found.retain(|(way, value)| way.join(".") == key && !value.is_null());
         let rank = |way: &[&str]| -> Vec<usize> {
             let last = way.len() - 1;
             way.iter()
