@@ -71,6 +71,9 @@ pub(super) fn parse(text: &str) -> Result<Condition, InvalidCondition> {
             }
             (Test::Ordered(*order, literal), false)
         }
+        Operator::Fits | Operator::FitsNot if is_between(value, '"') || is_between(value, '\'') => {
+            return Err(wrong(from, QUOTED_REGEX.to_owned()));
+        }
         Operator::Fits => (regex(value).map_err(|reason| wrong(from, reason))?, false),
         Operator::FitsNot => (regex(value).map_err(|reason| wrong(from, reason))?, true),
     };
@@ -120,6 +123,10 @@ fn quoted(text: &str) -> Option<usize> {
     None
 }
 
+fn is_between(text: &str, quote: char) -> bool {
+    text.len() > 1 && text.starts_with(quote) && text.ends_with(quote)
+}
+
 fn no_operator(rest: &str) -> String {
     match rest.chars().next() {
         Some('!' | '~') => "no operator begins like this: there are = != ~= !~= < <= > >=",
@@ -135,7 +142,7 @@ fn literal(key: &Key, value: &str) -> Result<Literal, String> {
         })?;
         return with_kind(key, Literal { text, quoted: true, ..Literal::default() });
     }
-    if value.len() > 1 && value.starts_with('\'') && value.ends_with('\'') {
+    if is_between(value, '\'') {
         return Err("a text stands in double quotes, and one in single quotes as well: \"'...'\""
             .to_owned());
     }
@@ -267,6 +274,9 @@ const SIGNS: [(&str, Operator); 9] = [
 
 /// What other languages have between two conditions.
 const JOINTS: [&str; 6] = [" && ", " || ", " and ", " or ", " AND ", " OR "];
+
+const QUOTED_REGEX: &str = "a regular expression has no quotes around it; those that a text has stand \
+                            behind a \\";
 
 /// Characters a bare key cannot have.
 const OPERATORS: [char; 5] = ['=', '!', '<', '>', '~'];

@@ -134,6 +134,8 @@ fn what_is_no_condition_is_told_with_its_place() {
         ("code='rate limit'", 5, "double quotes"),
         ("code!=''", 6, "double quotes"),
         ("code<'x'", 5, "double quotes"),
+        ("code~=\"rate\"", 6, "no quotes around it"),
+        ("code!~= 'rate'", 8, "no quotes around it"),
         ("status>=400 && ok=true", 12, "for each --where"),
         ("status=400 or ok=true", 11, "for each --where"),
     ] {
@@ -181,6 +183,8 @@ fn a_number_is_compared_to_numbers_alone_and_texts_may_hold_anything() {
         ("status=\">4\"", r#"">4""#, true),
         ("status=500ms", r#""500ms""#, true),
         ("status='", r#""'""#, true),
+        ("status~=\\\"x\\\"", r#""\"x\"""#, true),
+        ("status~=\"", r#""\"x\"""#, true),
         ("status=\"'x'\"", r#""'x'""#, true),
     ] {
         assert_eq!(condition(text).matches(&line(status)), holds, "{text}, {status}");
