@@ -140,10 +140,49 @@ fn what_cannot_be_read_is_named_with_its_place_and_the_rest_is_found() {
     assert!(ran.out.lines().count() >= 3, "{}", ran.out);
     let ran = ran.tells(&["damaged: read up to byte ", "is damaged", "utf16: not read: is UTF-16"]);
     let _ = ran.tells(&[
-        "window.zst: read up to byte 4: needs a window over 128 MiB",
+        "window.zst: read up to byte 5: needs a window over 128 MiB",
         "zstd -dc --long=31",
     ]);
     drop(story);
+}
+
+#[test]
+fn what_is_not_read_is_never_taken_for_nothing_found() {
+    let (story, text) = story();
+    let xz = b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4\x46";
+    let cut = &text[..text.len() - 20];
+    let dir = Dir::empty();
+    dir.write("app.log", xz);
+    dir.write(DAY, xz);
+    dir.write("random", b"\x92\x01\xf0\x07\x80");
+    dir.write("no-end", text.trim_end());
+    dir.write("cut", cut);
+    for (name, told) in [
+        ("app.log", "app.log: not read: is compressed by xz, which is not read: `xz -dc FILE |"),
+        (".", "2025-10-06.jsonl: not read: is compressed by xz"),
+        (DAY, "2025-10-06.jsonl: not read: is compressed by xz"),
+        ("random", "random: byte 0: skipped: invalid UTF-8"),
+    ] {
+        let ran = logs(&dir, &[name]).exits(3).tells(&[told]);
+        assert_eq!(ran.out, "", "{name}");
+    }
+    let last = ["logs", "-o", "raw", "--job", "job-77", "--dir"];
+    let expected = text.lines().last().unwrap().to_owned() + "\n";
+    let path = dir.path().join("no-end");
+    assert_eq!(
+        run(command(&[&last[..], &[path.to_str().unwrap()]].concat())).exits(0).out,
+        expected
+    );
+    let stdin = [&last[..], &["-"]].concat();
+    assert_eq!(with_stdin(&stdin, text.trim_end().as_bytes()).exits(0).out, expected);
+    let start = text.trim_end().rfind('\n').unwrap() + 1;
+    let told = format!("-: byte {start}: skipped: EOF");
+    let _ = with_stdin(&stdin, cut.as_bytes()).exits(3).tells(&[&told]);
+    let _ = with_stdin(&stdin, xz).exits(3).tells(&["-: not read: is compressed by xz"]);
+    // Where somebody writes on, half a line is nothing wrong.
+    story.write(DAY, cut);
+    let ran = story.run("logs --job job-77 --explain").exits(1);
+    let _ = ran.tells(&["half    the last line of 1 file, not whole and left out"]);
 }
 
 #[cfg(unix)]

@@ -35,6 +35,9 @@ pub struct Reading {
     pub skips: Vec<Skip>,
     /// How many stretches are no lines, in all.
     pub skipped: u64,
+    /// Day files that end in a line that is not whole yet: a process is writing it, or was when it was
+    /// killed.
+    pub unfinished: u64,
     /// What is wrong with sealed files, the first [`SKIPS_KEPT_MAX`].
     pub damaged: Vec<Damaged>,
     /// How often something is wrong with a sealed file, in all.
@@ -99,6 +102,7 @@ impl Reading {
         self.bytes_spilled += other.bytes_spilled;
         self.matched += other.matched;
         self.skipped += other.skipped;
+        self.unfinished += other.unfinished;
         let room = SKIPS_KEPT_MAX.saturating_sub(self.skips.len());
         self.skips.extend(other.skips.into_iter().take(room));
         for unreadable in other.unreadable {

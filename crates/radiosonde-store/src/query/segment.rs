@@ -2,11 +2,10 @@
 
 use std::io;
 
-use crate::line::behind_nuls;
 use crate::query::entry::Entry;
 use crate::query::files::Files;
 use crate::query::judge::{Judged, Judges, Look};
-use crate::query::pass::OVERLONG;
+use crate::query::pass::{Last, OVERLONG};
 use crate::query::reading::{Reading, Unreadable};
 use crate::query::source::Source;
 use crate::reader::{Damage, LINE_BYTES_MAX};
@@ -80,20 +79,21 @@ impl<'a> Loader<'a> {
                 each(entry, reading);
             }
         });
+        let offset = start + whole as u64;
         if let What::Frame { place, is_last } = &segment.what
-            && !half.is_empty()
+            && let Some(last) = Last::of(offset, half, source.file().is_some())
         {
-            let text = behind_nuls(half);
-            let offset = start + (whole + half.len() - text.len()) as u64;
+            let offset = last.offset;
             reading.lines_parsed += 1;
-            match judge.parse(text, segment.source, offset) {
+            match judge.parse(last.text, segment.source, offset) {
                 _ if !is_last => {
                     let reason = format!("a line at byte {offset} has no end");
                     reading.damage(source.path(), place.damage(&reason));
                 }
                 Judged::Fits(entry) if segment.holds(&entry) => each(entry, reading),
                 Judged::Fits(_) => left_out.note(offset),
-                Judged::No | Judged::NotALine(_) => {}
+                Judged::No => {}
+                Judged::NotALine(reason) => last.is_no_line(source, &reason, reading),
             }
         }
         if left_out.lines > 0 {

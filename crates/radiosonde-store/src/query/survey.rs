@@ -47,12 +47,12 @@ impl Survey<'_, '_> {
                     at = end;
                 }
             }
-            Piece::HalfLine(offset, text) => {
-                if !text.trim_ascii().is_empty() {
-                    reading.lines_parsed += 1;
-                    if let Judged::Fits(entry) = self.judge.parse(text, self.number, offset) {
-                        self.sink.push(entry, self.source, reading);
-                    }
+            Piece::Last(last) => {
+                reading.lines_parsed += 1;
+                match self.judge.parse(last.text, self.number, last.offset) {
+                    Judged::Fits(entry) => self.sink.push(entry, self.source, reading),
+                    Judged::No => {}
+                    Judged::NotALine(reason) => last.is_no_line(self.source, &reason, reading),
                 }
             }
         }
