@@ -372,6 +372,50 @@ fn a_file_that_is_cut_off_while_it_is_read_is_told() {
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
 }
 
+/// How going through the rest of a file ends.
+fn end(next: &mut dyn FnMut() -> io::Result<bool>) -> String {
+    loop {
+        match next() {
+            Ok(true) => {}
+            Ok(false) => return String::new(),
+            Err(error) => {
+                assert!(!next().unwrap(), "nothing behind an error");
+                return error.to_string();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_rewritten_while_it_is_read_is_told() {
+    let (text, mut other) = (lines(40_000), lines(90_000));
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events-2025-10-06.jsonl");
+    let read = |change: &dyn Fn()| {
+        fs::write(&path, &text).unwrap();
+        let mut ours = crate::reader::Reader::open(&path).unwrap();
+        let mut foreign = Reader::open(&path).unwrap();
+        let mut ours = || ours.next_chunk().map(|chunk| chunk.is_some());
+        let mut foreign = || foreign.next_chunk().map(|chunk| chunk.is_some());
+        assert!(ours().unwrap() && foreign().unwrap());
+        change();
+        [end(&mut ours), end(&mut foreign)]
+    };
+    other.reverse();
+    for end in read(&|| fs::write(&path, &other).unwrap()) {
+        assert!(end.contains("rewritten"), "{end}");
+    }
+    // Who adds to it leaves its beginning.
+    let add = || fs::File::options().append(true).open(&path).unwrap().write_all(b"{}\n").unwrap();
+    assert_eq!(read(&add), ["", ""]);
+    // What it was called is another one by now.
+    let replace = || {
+        fs::rename(&path, dir.path().join("old")).unwrap();
+        fs::write(&path, b"{}\n").unwrap();
+    };
+    assert_eq!(read(&replace), ["", ""]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
