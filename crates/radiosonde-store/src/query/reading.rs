@@ -127,6 +127,24 @@ impl Reading {
         self.damages_with_loss += unnamed.min(other.damages_with_loss);
     }
 
+    /// Adds what another reading of the same directories found that may cost lines and this one did
+    /// not: [`Reading::merge_damage`], files that could not be read, and stretches that are no lines.
+    pub fn merge_losses(&mut self, other: Self) {
+        self.merge_damage(&other);
+        for unreadable in other.unreadable {
+            self.unreadable_once(unreadable);
+        }
+        let unnamed = other.skipped - other.skips.len() as u64;
+        for Skip { file, offset, reason } in other.skips {
+            let known = |known: &Skip| known.file == file && known.offset == offset;
+            if !self.skips.iter().any(known) {
+                self.skip(file, offset, reason);
+            }
+        }
+        // More than were kept: which of them are known cannot be told.
+        self.skipped += unnamed;
+    }
+
     /// Whether something could not be read, so that lines may be missing.
     #[must_use]
     pub fn is_partial(&self) -> bool {
