@@ -185,6 +185,31 @@ fn what_is_not_read_is_never_taken_for_nothing_found() {
     let _ = ran.tells(&["half    the last line of 1 file, not whole and left out"]);
 }
 
+#[test]
+fn a_line_with_a_value_of_another_kind_is_found_and_printed_as_it_stands() {
+    let dir = Dir::empty();
+    let text = r#"{"ts":"2025-10-06T11:50:01Z", "msg":"odd","job_id":"job-7","meta":{"v":1E400},"id":7}
+{"ts":"2025-10-06T11:50:02Z","msg":8,"job_id":7,"id":7}
+"#;
+    dir.write(DAY, text);
+    dir.write("packed.gz", gzip(text));
+    for name in [".", "packed.gz"] {
+        let of = |args: &str| {
+            let mut command = command(&args.split(' ').collect::<Vec<_>>());
+            let _ = command.args(["--dir", name]).current_dir(dir.path());
+            run(command).exits(0)
+        };
+        for output in ["raw", "json"] {
+            let all = of(&format!("logs -o {output}"));
+            assert_eq!((all.out.as_str(), all.err.as_str()), (text, ""));
+            let first = of(&format!("logs --job job-7 -o {output}"));
+            assert_eq!(first.out, text.split_inclusive('\n').next().unwrap());
+        }
+        let _ = of("logs --job 7").prints(&[" 8"]);
+        let _ = of("logs").prints(&["odd", "1E400"]);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn what_is_no_file_is_told() {

@@ -95,6 +95,7 @@ impl Row {
         let id = match (self.spelling, self.id) {
             // Of others: what it was about, or what they count for themselves.
             (7, id) => format!(r#","id":"request-{}""#, id % 3),
+            (14, id) => format!(r#","id":{id}"#),
             (_, 0) => String::new(),
             (_, id) if id > 20 => format!(r#","id":"aaaaaaa{}.{}.{number}""#, id % 2, id % 11),
             (_, id) => format!(r#","id":"aaaaaaa{}.{}.{id}""#, id % 2, id % 3),
