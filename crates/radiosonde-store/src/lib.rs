@@ -68,6 +68,7 @@ pub mod level;
 pub mod line;
 pub mod location;
 pub mod names;
+mod overlong;
 pub mod peek;
 #[cfg(feature = "sealed")]
 pub mod query;

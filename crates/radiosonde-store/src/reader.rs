@@ -49,7 +49,8 @@ pub enum Chunk<'a> {
         /// The lines.
         bytes: &'a [u8],
     },
-    /// A line longer than [`LINE_BYTES_MAX`], passed over.
+    /// A line longer than [`LINE_BYTES_MAX`], passed over. As many NULs in front of one, as a power cut
+    /// may leave them, are passed over by themselves.
     Overlong {
         /// Place in the file, in bytes.
         offset: u64,

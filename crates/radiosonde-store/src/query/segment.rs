@@ -9,7 +9,7 @@ use crate::query::pass::{Last, OVERLONG};
 use crate::query::reading::{Reading, Unreadable};
 use crate::query::source::Source;
 use crate::reader::{Damage, LINE_BYTES_MAX};
-use crate::sealed::{FRAME_BYTES, Place, RAW_BYTES_MAX};
+use crate::sealed::{FRAME_BYTES, Place};
 
 /// A stretch of a file that is read at a time.
 #[derive(Debug)]
@@ -126,9 +126,7 @@ impl<'a> Loader<'a> {
                 };
                 (*start, error)
             }
-            What::Frame { place, .. }
-                if place.raw > RAW_BYTES_MAX as u64 && place.lines == Some(1) =>
-            {
+            What::Frame { place, .. } if place.is_overlong() => {
                 buffer.clear();
                 reading.skip(source.path(), place.raw_offset, OVERLONG.to_owned());
                 (place.raw_offset, None)

@@ -11,6 +11,7 @@ const SEALED: &str = "events-2025-10-06.jsonl.zst";
 const LINES: u32 = 1_500;
 /// With the one that has no end.
 const ALL: usize = LINES as usize + 1;
+const LINE_MAX: usize = crate::reader::LINE_BYTES_MAX;
 const GZIP: &str = "events-2025-10-06.jsonl.gz";
 
 /// Lines of 30 jobs, some without an id, one that is none, and one without its end.
@@ -201,6 +202,40 @@ fn a_line_behind_what_a_power_cut_left_is_found_and_the_rest_is_told() {
     let mut of_job = query(&dir);
     of_job.job = Some("a".into());
     assert_eq!(messages(&of_job.run().lines), ["m1"]);
+}
+
+#[test]
+fn a_line_behind_more_nuls_than_a_line_may_have_is_found_in_every_form() {
+    let (before, behind) = (line(1, "a", "") + "\n", line(2, "b", "") + "\n");
+    let start = before.len() as u64;
+    for (nuls, is_found) in [(LINE_MAX + 1, false), (LINE_MAX + 2, true), (20 << 20, true)] {
+        let text = [before.as_bytes(), &vec![0; nuls], behind.as_bytes()].concat();
+        let sealed = sealed(&text);
+        let files =
+            dir(&[("plain", text.as_slice()), ("a.gz", &gzip(&text)), ("a.zst", &zstd(&text))]);
+        let content = fs::read(sealed.path().join(SEALED)).unwrap();
+        fs::write(files.path().join(SEALED), &content[..content.len() - 10]).unwrap();
+        let at = |name: &str| files.path().join(name);
+        let mut cases = vec![(at("plain"), true), (sealed.path().to_owned(), true)];
+        if nuls == 20 << 20 {
+            // Without its index, what is longer than any frame cannot be told apart.
+            cases.extend([(at("a.gz"), true), (at("a.zst"), true), (at(SEALED), false)]);
+        }
+        for (path, is_skipped) in cases {
+            let mut query = of(path.clone());
+            query.job = Some("b".to_owned());
+            let answer = query.run();
+            let what = format!("{nuls}, {path:?}: {:?}", answer.reading);
+            assert_eq!(answer.lines.len(), usize::from(is_found), "{what}");
+            assert!(answer.reading.is_partial(), "{what}");
+            if is_skipped {
+                assert_eq!(skips(&answer.reading), [(start, "line over 16 MiB")], "{what}");
+            }
+            query.job = None;
+            let expect = if is_found { &["m1", "m2"][..] } else { &["m1"] };
+            assert_eq!(messages(&streamed(&query).0), expect, "{path:?}");
+        }
+    }
 }
 
 /// What is told of what was skipped: where, and why.
