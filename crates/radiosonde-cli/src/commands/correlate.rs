@@ -280,10 +280,12 @@ fn spans_around(
     let interrupted = query.run();
     found.lines.extend(interrupted.lines);
     found.reading.merge(interrupted.reading);
-    // What is wrong with these files is known by now, except what is wrong with other traces' lines
-    // and with frames of sealed files that hold none of the job's.
+    // What is wrong with these files is known by now, except what is wrong with other traces' lines,
+    // and with files and frames of sealed ones that hold none of the job's.
     reading.bytes_read += found.reading.bytes_read;
-    reading.merge_damage(&found.reading);
+    found.reading.skipped = 0;
+    found.reading.skips.clear();
+    reading.merge_losses(found.reading);
     for line in found.lines {
         let run = line.trace_id.as_deref().and_then(|trace| run_of.get(trace));
         if let Some(run) = run {

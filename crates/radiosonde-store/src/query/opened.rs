@@ -37,15 +37,31 @@ impl Opened {
         match &source.name {
             Name::Stdin => Ok(Self::foreign(foreign::Reader::stdin()?)),
             Name::Day(file) => match file.form {
-                Form::Plain => Ok(Self::Plain(Reader::open_up_to(&path, end)?)),
-                Form::Sealed if sealed::is_in_frames(&path)? => Self::sealed(&path, wanted),
-                Form::Sealed | Form::Gzip => Ok(Self::foreign(foreign::Reader::open(&path)?)),
+                Form::Plain => {
+                    let reader = Reader::open_up_to(&path, end)?;
+                    match Format::of(reader.head())? {
+                        Format::Text => Ok(Self::Plain(reader)),
+                        // Somebody compressed it and kept its name.
+                        Format::Zstd => Self::found(&path, wanted),
+                        Format::Gzip => Ok(Self::foreign(foreign::Reader::open(&path)?)),
+                    }
+                }
+                Form::Sealed => Self::found(&path, wanted),
+                Form::Gzip => Ok(Self::foreign(foreign::Reader::open(&path)?)),
             },
             Name::Other(_) => Self::other(&path, wanted).map_err(|error| match error.kind() {
                 // Nobody seals it or removes it for its age.
                 io::ErrorKind::NotFound => io::Error::other("is not there any more"),
                 _ => error,
             }),
+        }
+    }
+
+    /// A compressed file that nobody named.
+    fn found(path: &std::path::Path, wanted: &Wanted) -> io::Result<Self> {
+        match sealed::is_in_frames(path)? {
+            true => Self::sealed(path, wanted),
+            false => Ok(Self::foreign(foreign::Reader::open(path)?)),
         }
     }
 
@@ -72,6 +88,11 @@ impl Opened {
             Self::Sealed(reader) => reader.next_chunk(),
             Self::Foreign(reader) => reader.next_chunk(),
         }
+    }
+
+    /// Whether it is as processes of ours leave it.
+    pub(super) fn is_of_ours(&self) -> bool {
+        matches!(self, Self::Plain(_) | Self::Sealed(_))
     }
 
     /// Whether stretches of it can be read a second time.

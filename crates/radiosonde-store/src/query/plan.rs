@@ -117,7 +117,7 @@ impl Plan {
             if query.bytes_max.is_none() {
                 opened.skim(judge, limits, reading, each).map_err(|error| (0, error))?;
             }
-            pass::read(opened, source, &mut bytes_left, reading, each)
+            pass::read(opened, source, judge, &mut bytes_left, reading, each)
         });
         Self { sources, segments, indexed }
     }
