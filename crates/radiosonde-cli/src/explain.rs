@@ -8,6 +8,7 @@ use radiosonde_store::Query;
 use radiosonde_store::query::Reading;
 
 use crate::narrowed;
+use crate::render::text::many;
 use crate::render::time::duration;
 
 thread_local! {
@@ -77,6 +78,10 @@ fn explanation(
         lines.push_str(&format!(", {} twice there", number(reading.duplicates)));
     }
     rows.push(("lines", lines));
+    if reading.unfinished > 0 {
+        let files = many(reading.unfinished, "file");
+        rows.push(("half", format!("the last line of {files}, not whole and left out")));
+    }
     if let Some(needle) = needle {
         let needle = clean_for_terminal(needle);
         rows.push(("needle", format!("only lines with the bytes `{needle}` were looked at")));
@@ -168,12 +173,14 @@ mod tests {
         reading.bytes_read = 500_000;
         reading.bytes_skipped = 255_000_000;
         reading.matched = 65;
+        reading.unfinished = 1;
         let told = explanation(&reading, None, Some("job-7"), Duration::from_micros(3_120));
         for line in [
             "files   1 of 30 read; of the others the index was enough",
             "frames  4 of 1,907 read",
             "bytes   500 kB of 255 MB read, 99.8 % skipped",
             "lines   65 matched",
+            "half    the last line of 1 file, not whole and left out",
             "needle  only lines with the bytes `job-7` were looked at",
             "time    3.12 ms",
         ] {
@@ -185,7 +192,7 @@ mod tests {
         assert!(told.contains("lines   65 matched\n"), "{told}");
         let told = explanation(&Reading::default(), None, None, Duration::ZERO);
         assert!(
-            !told.contains("frames") && !told.contains('%') && !told.contains("spilled"),
+            ["frames", "%", "spilled", "half"].iter().all(|word| !told.contains(word)),
             "{told}"
         );
     }

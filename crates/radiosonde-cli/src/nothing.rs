@@ -37,6 +37,12 @@ pub(crate) fn tell(query: &Query, reading: &Reading) -> u8 {
             eprintln!(
                 "radiosonde: `{condition}` goes by the bytes of texts: its value is no number"
             );
+        } else if condition.needs_units() {
+            let (shown_condition, key) = (shown(&condition.to_string()), shown(condition.key()));
+            eprintln!(
+                "radiosonde: `{shown_condition}` fits texts with a unit: of numbers `{key}` does not say \
+                 which they have, as one that ends with _ms or _us would"
+            );
         }
         if let Some(key) = unknown_key(query, condition) {
             eprintln!("radiosonde: no line looked at has `{}`{}", shown(key), meant(key));

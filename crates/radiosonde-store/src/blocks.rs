@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use crate::overlong::Overlong;
 use crate::reader::{Chunk, LINE_BYTES_MAX};
 
 /// Measured best for scanning: larger blocks leave the cache, smaller ones cost system calls.
@@ -22,7 +23,7 @@ pub(crate) struct Blocks<R> {
     /// Place in the stream of `buffer[start]`.
     offset: u64,
     /// Since where a line has been too long, while its end has not been found.
-    overlong: Option<u64>,
+    overlong: Option<Overlong>,
     finished: bool,
 }
 
@@ -61,10 +62,11 @@ impl<R: Read> Blocks<R> {
     pub(crate) fn next_chunk(&mut self) -> io::Result<Option<Chunk<'_>>> {
         loop {
             let unread = &self.buffer[self.start..self.end];
-            if let Some(from) = self.overlong {
-                let found = memchr::memchr(b'\n', unread);
-                self.consume(found.map_or(self.end - self.start, |at| at + 1));
-                if found.is_some() || self.finished {
+            if let Some(overlong) = &mut self.overlong {
+                let (passed, is_end) = overlong.pass(unread);
+                let from = overlong.from;
+                self.consume(passed);
+                if is_end || self.finished {
                     self.overlong = None;
                     return Ok(Some(Chunk::Overlong { offset: from }));
                 }
@@ -75,7 +77,7 @@ impl<R: Read> Blocks<R> {
                 let bytes = &self.buffer[start..start + length];
                 return Ok(Some(Chunk::Lines { offset, bytes }));
             } else if unread.len() > LINE_BYTES_MAX {
-                self.overlong = Some(self.offset);
+                self.overlong = Some(Overlong::new(self.offset));
                 continue;
             } else if self.finished {
                 if unread.is_empty() {

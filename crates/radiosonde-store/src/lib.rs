@@ -30,8 +30,9 @@
 //! Nothing here follows a symbolic link that nobody named, maps a file or panics on what a file holds,
 //! and nothing but `sealed::seal` writes. What may be read, and what is refused, stands in `foreign`. A stretch that is no line is skipped and named in `query::Reading`; a
 //! damaged part of a sealed file and a file that cannot be read are named there too, and everything
-//! else is still found. A half line at the end of a file is the normal state of a file that is being
-//! written. Memory is bounded by the longest line accepted (16 MiB) plus what matches.
+//! else is still found. A half line at the end of a day file is the normal state of a file that is being
+//! written, and counted in `Reading::unfinished`; in any other file it is told as a line that was cut
+//! off. Memory is bounded by the longest line accepted (16 MiB) plus what matches.
 //!
 //! # What is not read
 //!
@@ -68,6 +69,7 @@ pub mod level;
 pub mod line;
 pub mod location;
 pub mod names;
+mod overlong;
 pub mod peek;
 #[cfg(feature = "sealed")]
 pub mod query;

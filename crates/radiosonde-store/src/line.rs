@@ -1,5 +1,7 @@
 //! One line of a day file, typed.
 
+mod lenient;
+
 use std::fmt;
 
 use jiff::Timestamp;
@@ -14,7 +16,8 @@ use crate::names::Signal;
 /// A line: its typed view, and the text it was read from.
 ///
 /// Reading is tolerant: unknown keys are ignored and everything but `ts` may be missing, so that a
-/// reader understands lines of older and newer writers.
+/// reader understands lines of older and newer writers. A value of another type than its field has
+/// (`"id":7`), and a number beyond all an `f64` can be (`1E400`), is taken for a text, as written.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Line {
@@ -82,7 +85,11 @@ impl Line {
         if !text.trim_ascii_start().starts_with('{') {
             return Err(NotALine("not a JSON object".to_owned()));
         }
-        let mut line: Self = serde_json::from_str(text).map_err(|error| {
+        let lenient = |error: serde_json::Error| match lenient::quoted(text) {
+            Some(quoted) if !error.is_eof() => serde_json::from_str(&quoted).map_err(|_| error),
+            _ => Err(error),
+        };
+        let mut line: Self = serde_json::from_str(text).or_else(lenient).map_err(|error| {
             // The parser counts lines from 1, and there is only one here.
             let what = error.to_string();
             let what = what.split(" at line ").next().unwrap_or_default();
@@ -248,6 +255,24 @@ mod tests {
     }
 
     #[test]
+    fn a_value_of_another_kind_is_the_text_that_was_written() {
+        let digits = "9".repeat(400);
+        let text = format!(
+            r#"{{ "ts":"2025-10-06T13:43:10Z", "id" : 7,"job_id":-1.50e1,"source":true,"msg":{{"a\"}}":["b",1E400]}},"evt":[ ],"trace_id":null,"worker_id":"1E400","meta":{{"id":7,"a":1E400,"b":[-1e999 ,{{"c":{digits}}}],"d":"\"1E400","e":1e-400}} }}"#
+        );
+        let line = Line::parse(text.as_bytes()).unwrap();
+        assert_eq!(line.raw, text);
+        let texts = [&line.id, &line.job_id, &line.source, &line.msg, &line.worker_id];
+        let expect = ["7", "-1.50e1", "true", r#"{"a\"}":["b",1E400]}"#, "1E400"];
+        assert_eq!(texts.map(|text| text.as_deref().unwrap()), expect);
+        assert_eq!((line.evt.as_str(), line.trace_id), ("[ ]", None));
+        let meta = serde_json::json!({
+            "id": 7, "a": "1E400", "b": ["-1e999", {"c": digits}], "d": "\"1E400", "e": 0.0
+        });
+        assert_eq!(serde_json::to_value(&line.meta).unwrap(), meta);
+    }
+
+    #[test]
     fn what_is_not_a_line_is_refused_with_a_reason() {
         let deep =
             format!("{}{}", r#"{"ts":"2025-10-06T13:43:10Z","meta":{"a":"#, "[".repeat(100_000));
@@ -260,7 +285,14 @@ mod tests {
             (b"{}", "missing field `ts`"),
             (br#"{"ts":"yesterday"}"#, "column"),
             (br#"{"ts":"2025-10-06T13:43:10Z","meta":3}"#, "expected an object"),
-            (br#"{"ts":"2025-10-06T13:43:10Z","job_id":12}"#, "expected a string"),
+            (br#"{"ts":1759758190,"job_id":"a"}"#, "column"),
+            (br#"{"ts":"2025-10-06T13:43:10Z","job_id":12,"meta":3}"#, "expected a string"),
+            (br#"{"ts":"2025-10-06T13:43:10Z","job_id":1x}"#, "column"),
+            (br#"{"ts":"2025-10-06T13:43:10Z","job_id":[1,}}"#, "column"),
+            (br#"{"ts":"2025-10-06T13:43:10Z","job_id":1,"job_id":2}"#, "expected a string"),
+            (br#"{"ts":"2025-10-06T13:43:10Z","x":{1E400:1}}"#, "key must be a string"),
+            (br#"{"ts":"2025-10-06T13:43:10Z","meta":{"x":01E400}}"#, "invalid number"),
+            (br#"{"ts":"2025-10-06T13:43:10Z","meta":{"x":1E400"#, "out of range"),
             (br#"{"ts":"2025-10-06T13:43:10Z"} x"#, "trailing"),
             (b"\0\0\0{\"ts\":\"2025-10-06T13:43:10Z\"}", "NUL"),
             (b"{\"ts\":\"2025-10-06T13:43:10Z\",\"msg\":\"\xff\"}", "UTF-8"),

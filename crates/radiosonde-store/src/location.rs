@@ -84,7 +84,7 @@ impl Location {
     }
 
     /// The directories a reader looks at that was told neither a directory nor a service: the same
-    /// places, and in the last of them every service.
+    /// places, and in the last of them every service, behind a symbolic link as well.
     #[must_use]
     pub fn search(env: Lookup<'_>, cwd: &Path) -> Search {
         if let Some(dir) = variable(env, DIR_VARIABLE) {
@@ -100,7 +100,9 @@ impl Location {
                 .into_iter()
                 .flatten()
                 .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-                .filter(|path| is_real_dir(path))
+                // A link here was laid by whoever owns the home directory, and programs write
+                // through it.
+                .filter(|path| path.is_dir())
                 .collect();
             dirs.sort();
             search
@@ -240,11 +242,18 @@ mod tests {
             fs::create_dir_all(services.join(service)).unwrap();
         }
         fs::write(services.join("a-file"), "").unwrap();
+        #[cfg(unix)]
+        for (target, link) in [("elsewhere", "c"), ("a-file", "d"), ("nothing", "e")] {
+            fs::create_dir_all(home.path().join("elsewhere")).unwrap();
+            let target = if link == "c" { home.path().join(target) } else { services.join(target) };
+            std::os::unix::fs::symlink(target, services.join(link)).unwrap();
+        }
         let state = home.path().as_os_str().to_owned();
         let env = |name: &str| (name == "XDG_STATE_HOME").then(|| state.clone());
         let search = Location::search(&env, Path::new("/nowhere"));
         let found: Vec<_> = search.found.iter().map(|location| location.path.clone()).collect();
-        assert_eq!(found, [services.join("a"), services.join("b")]);
+        let expect = if cfg!(unix) { &["a", "b", "c"][..] } else { &["a", "b"] };
+        assert_eq!(found, expect.iter().map(|name| services.join(name)).collect::<Vec<_>>());
         assert!(search.looked.contains(&services));
     }
 

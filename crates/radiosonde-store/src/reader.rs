@@ -13,12 +13,14 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::blocks::Blocks;
 #[cfg(feature = "sealed")]
 pub(crate) use crate::blocks::whole_lines;
+use crate::blocks::{BLOCK_BYTES, Blocks};
 
 /// The longest line that is read, in bytes. Longer ones are skipped.
 pub const LINE_BYTES_MAX: usize = 16 << 20;
+/// As many of the first bytes as tell one file from another.
+const HEAD_BYTES: usize = 256;
 
 /// Reads a file from its start to the length it had when it was opened.
 ///
@@ -47,7 +49,8 @@ pub enum Chunk<'a> {
         /// The lines.
         bytes: &'a [u8],
     },
-    /// A line longer than [`LINE_BYTES_MAX`], passed over.
+    /// A line longer than [`LINE_BYTES_MAX`], passed over. As many NULs in front of one, as a power cut
+    /// may leave them, are passed over by themselves.
     Overlong {
         /// Place in the file, in bytes.
         offset: u64,
@@ -109,23 +112,30 @@ impl Reader {
     /// The same, to this place of the file at most.
     pub(crate) fn open_up_to(path: &Path, end: u64) -> io::Result<Self> {
         let (file, len) = open_plain(path)?;
-        Ok(Self(Blocks::new(Whole::new(file, len.min(end)))))
+        Ok(Self(Blocks::new(Whole::new(file, len.min(end))?)))
     }
 
     /// The next stretch, `None` at the end.
     ///
     /// # Errors
     /// What the system says; [`io::ErrorKind::UnexpectedEof`] where somebody cut the file off while
-    /// it was read. The reader is at its end then. So it is after 1 GiB without a line break, which
-    /// is an [`io::ErrorKind::InvalidData`].
+    /// it was read. The reader is at its end then. So it is after 1 GiB without a line break, and where
+    /// a file of several blocks begins in another way at its end than before: somebody has rewritten
+    /// it. These are an [`io::ErrorKind::InvalidData`].
     pub fn next_chunk(&mut self) -> io::Result<Option<Chunk<'_>>> {
         self.0.next_chunk()
+    }
+
+    /// The first bytes of the file.
+    #[cfg(feature = "sealed")]
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.0.inner().head
     }
 
     /// The file, and up to where it is read.
     #[cfg(feature = "sealed")]
     pub(crate) fn file(&self) -> (&File, u64) {
-        let Whole { file, len } = self.0.inner();
+        let Whole { file, len, .. } = self.0.inner();
         (file.get_ref(), *len)
     }
 
@@ -133,7 +143,7 @@ impl Reader {
     /// here yet.
     #[cfg(feature = "sealed")]
     pub(crate) fn go_on_at(&mut self, offset: u64) -> io::Result<()> {
-        let Whole { file, len } = self.0.begin_at(offset);
+        let Whole { file, len, .. } = self.0.begin_at(offset);
         file.set_limit(len.saturating_sub(offset));
         file.get_mut().seek(SeekFrom::Start(offset)).map(drop)
     }
@@ -160,28 +170,71 @@ pub(crate) fn are_too_many(error: &io::Error) -> bool {
     }
 }
 
-/// A file up to the length it had when it was opened. That it ends before is an error.
+/// A file up to the length it had when it was opened. That it ends before is an error, and so is that
+/// it begins in another way at its end.
 #[derive(Debug)]
 pub(crate) struct Whole {
     file: io::Take<File>,
     len: u64,
+    /// Its first bytes when it was opened. The time and the id of a first line are its own.
+    head: Vec<u8>,
 }
 
 impl Whole {
-    pub(crate) fn new(file: File, len: u64) -> Self {
-        Self { file: file.take(len), len }
+    /// A file that stands at its beginning.
+    pub(crate) fn new(file: File, len: u64) -> io::Result<Self> {
+        let head = head_of(&file, len)?;
+        Ok(Self { file: file.take(len), len, head })
+    }
+
+    /// An error where the file is another one by now. What is read at once is of one moment.
+    fn check(&self) -> io::Result<()> {
+        if self.len <= BLOCK_BYTES as u64 || head_of(self.file.get_ref(), self.len)? == self.head {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidData, "was rewritten while it was read"))
     }
 }
 
 impl Read for Whole {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(buffer)?;
-        if read == 0 && !buffer.is_empty() && self.file.limit() > 0 {
-            let what = format!("was cut off while it was read: it had {} bytes", self.len);
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what));
+        if read == 0 && !buffer.is_empty() {
+            if self.file.limit() > 0 {
+                let what = format!("was cut off while it was read: it had {} bytes", self.len);
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what));
+            }
+            self.check()?;
         }
         Ok(read)
     }
+}
+
+/// The first bytes of a file of so many. On Unix, where the file stands does not change; elsewhere it
+/// stands at its beginning then.
+fn head_of(file: &File, len: u64) -> io::Result<Vec<u8>> {
+    let mut head = vec![0; HEAD_BYTES.min(usize::try_from(len).unwrap_or(HEAD_BYTES))];
+    let mut length = 0;
+    while length < head.len() {
+        #[cfg(unix)]
+        let read = std::os::unix::fs::FileExt::read_at(file, &mut head[length..], length as u64);
+        #[cfg(not(unix))]
+        let read = {
+            let mut file = file;
+            let _ = io::Seek::seek(&mut file, io::SeekFrom::Start(length as u64))?;
+            let read = file.read(&mut head[length..]);
+            let _ = io::Seek::rewind(&mut file)?;
+            read
+        };
+        match read {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    head.truncate(length);
+    Ok(head)
 }
 
 /// Opens a plain file without following a symbolic link in its last component, and tells its length.

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use crate::foreign::Format;
 use crate::names::Form;
 use crate::reader::{Chunk, Reader};
 use crate::{foreign, sealed};
@@ -25,12 +26,28 @@ impl StoredReader {
     /// # Errors
     /// As the reader of the form.
     pub fn open(path: &Path, form: Form) -> io::Result<Self> {
-        match form {
-            Form::Plain => Ok(Self::Plain(Reader::open(path)?)),
-            Form::Sealed if sealed::is_in_frames(path)? => {
+        Self::open_up_to(path, form, u64::MAX)
+    }
+
+    /// The same; a plain one is read up to the place `end`.
+    pub(crate) fn open_up_to(path: &Path, form: Form, end: u64) -> io::Result<Self> {
+        let format = match form {
+            Form::Plain => {
+                let reader = Reader::open_up_to(path, end)?;
+                // Somebody may have compressed it and kept its name.
+                match Format::of(reader.head())? {
+                    Format::Text => return Ok(Self::Plain(reader)),
+                    format => format,
+                }
+            }
+            Form::Sealed => Format::Zstd,
+            Form::Gzip => Format::Gzip,
+        };
+        match format {
+            Format::Zstd if sealed::is_in_frames(path)? => {
                 Ok(Self::Sealed(Box::new(sealed::Reader::open(path)?)))
             }
-            Form::Sealed | Form::Gzip => Ok(Self::Foreign(Box::new(foreign::Reader::open(path)?))),
+            _ => Ok(Self::Foreign(Box::new(foreign::Reader::open(path)?))),
         }
     }
 

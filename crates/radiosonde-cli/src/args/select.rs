@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use radiosonde_store::Level;
 use radiosonde_store::query::Condition;
 
-use super::values::{LevelArg, count_arg, evt_arg, id_arg, trace_arg};
+use super::values::{LevelArg, count_arg, evt_arg, field_arg, id_arg, trace_arg};
 use crate::when;
 
 /// What to look for. Conditions given together must all hold.
@@ -101,6 +101,14 @@ pub(crate) struct Select {
     /// !=, ~= or !~= with a regular expression, or <, <=, >, >=; `KEY?` asks whether it is there, and
     /// `!KEY?` whether it is not. A line without the key fits != and !~= only.
     ///
+    /// With = and != an id is a whole one, but for traces: `trace=0edadbc0` and `trace_id=0edadbc0` are
+    /// those that begin so, as with --trace, and `trace_id="..."` in quotes is the whole id. More or less
+    /// than a word is a matter of text and stands in quotes: `code>="rate"`. A length of time has its
+    /// unit, as texts have it or the end of the key: `elapsed>=20ms`, `duration_us>=1.5s`.
+    ///
+    /// Sealed files are searched by their index for `job_id=`, `trace_id=`, `session_id=`, `machine_id=`,
+    /// `worker_id=`, `service=`, `evt=` and `level` as they are for the options of these names.
+    ///
     /// Repeat it, or give several behind one --where; in the environment, one on each line.
     #[arg(
         long = "where",
@@ -186,6 +194,7 @@ pub(crate) struct Show {
         long,
         value_name = "KEY",
         value_delimiter = ',',
+        value_parser = field_arg,
         env = "RADIOSONDE_CLI_FIELD",
         help_heading = "How"
     )]

@@ -50,6 +50,14 @@ pub(super) fn evt_arg(text: &str) -> Result<String, String> {
     Err(format!("it takes whole names; of several: --where 'evt~=^{begin}'"))
 }
 
+/// The name of a column.
+pub(super) fn field_arg(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("a column has the name of a field, such as status or trace_id".to_owned()),
+        name => Ok(name.to_owned()),
+    }
+}
+
 pub(super) fn count_arg(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count) if count > 0 => Ok(count),

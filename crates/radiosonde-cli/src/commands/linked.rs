@@ -66,10 +66,11 @@ impl Search {
             }
         });
         reading.bytes_read += read.bytes_read;
-        reading.merge_damage(&read);
+        let is_cut_off = read.is_cut_off;
+        reading.merge_losses(read);
         let mut found = LinkedFrom::default();
         oldest.sources.into_values().for_each(|(source, _)| found.add(source));
-        Self { found, too_many: oldest.too_many, is_cut_off: read.is_cut_off }
+        Self { found, too_many: oldest.too_many, is_cut_off }
     }
 }
 
@@ -198,6 +199,28 @@ mod tests {
         assert_eq!(search.too_many, Some(TooMany::Links));
         let all: usize = (0..=TARGETS_MAX).map(|nth| linked(&search, nth)).sum();
         assert_eq!(all, TARGETS_MAX);
+    }
+
+    #[test]
+    fn what_may_cost_links_is_told_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |day: u8| dir.path().join(format!("spans-2025-10-0{day}.jsonl"));
+        let asked = r#"{"ts":"2025-10-06T11:50:01Z","evt":"span","trace_id":"t","span_id":"a"}"#;
+        let cut = r#"{"ts":"2025-10-06T11:50:02Z","meta":{"links":[{"trace_id":"t""#;
+        fs::write(at(6), format!("{asked}\n{cut}\n")).unwrap();
+        fs::create_dir(at(7)).unwrap();
+        let runs = [vec![Line::parse(asked.as_bytes()).unwrap()]];
+        let mut reading = Reading::default();
+        for _ in 0..2 {
+            let search = Search::of(vec![dir.path().to_owned()], &runs, &[], &mut reading);
+            assert!(search.found.to(Some("t"), "a").is_empty());
+            assert!(reading.is_partial());
+            let unreadable: Vec<_> = reading.unreadable.iter().map(|gone| &gone.path).collect();
+            assert_eq!(unreadable, [&at(7)]);
+            let skips: Vec<_> =
+                reading.skips.iter().map(|skip| (&skip.file, skip.offset)).collect();
+            assert_eq!((skips, reading.skipped), (vec![(&at(6), asked.len() as u64 + 1)], 1));
+        }
     }
 
     #[test]

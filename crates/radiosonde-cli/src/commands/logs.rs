@@ -9,6 +9,7 @@ use radiosonde_store::names::Signal;
 use crate::args::Select;
 use crate::outcome::{Stop, conclude};
 use crate::output::Lines;
+use crate::render::text::many;
 
 /// Which lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,14 +21,24 @@ pub(crate) enum Which {
 }
 
 pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<u8, Stop> {
-    let query = query(select, which)?;
+    let mut query = query(select, which)?;
     let mut printer = Lines::new(select, out);
-    if query.limit.is_some() {
+    if let Some(limit) = query.limit {
+        query.kept_bytes_max = Some(NEWEST_BYTES_MAX);
         let answer = query.run();
         answer.lines.iter().try_for_each(|line| printer.print(line))?;
         // What was found stands before what was wrong where both go to one terminal.
         printer.finish()?;
-        let is_any = !answer.lines.is_empty();
+        let count = answer.lines.len();
+        if answer.reading.has_older && count < limit {
+            eprintln!(
+                "radiosonde: only the newest {}: more than these take over {} MiB; without -n all are \
+                 printed, and --until gives older ones",
+                many(count as u64, "line"),
+                NEWEST_BYTES_MAX >> 20
+            );
+        }
+        let is_any = count > 0;
         if is_any {
             printer.tell_unseen();
         }
@@ -62,3 +73,6 @@ pub(super) fn query(select: &Select, which: Which) -> Result<Query, Stop> {
     }
     Ok(query)
 }
+
+/// Of the newest lines, which are held until all was read: some 300 MiB of memory.
+const NEWEST_BYTES_MAX: u64 = 128 << 20;

@@ -116,6 +116,6 @@ impl<'a> Lines<'a> {
 fn columns(field: &[String], usual: &[&str]) -> Vec<String> {
     match field.is_empty() {
         true => usual.iter().map(|key| (*key).to_owned()).collect(),
-        false => field.iter().map(|key| key.trim().to_owned()).collect(),
+        false => field.to_vec(),
     }
 }

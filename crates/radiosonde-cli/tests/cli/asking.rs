@@ -28,6 +28,8 @@ fn conditions_on_fields_all_hold() {
         ("--where evt=retrying", 1, ""),
         ("--where service=ingestion source=app meta.status=429", 0, "429 Rate limit, retrying"),
         ("--where service=app", 1, ""),
+        // Texts by their order.
+        ("--where msg>\"gave\" msg<=\"gavel\"", 0, "gave up"),
     ] {
         let ran = dir.run(&format!("logs -o json {conditions}")).exits(status);
         assert_eq!(found(&ran), expect, "{conditions}");
@@ -51,6 +53,8 @@ fn a_condition_that_is_none_is_told_with_its_place() {
         ("=4", "a key is missing"),
         ("code~=(", "no regular expression"),
         ("level>=loud", "meta.level"),
+        ("code='rate'", "a text stands in double quotes"),
+        ("status>=abc", "status>=\"abc\" compares texts"),
     ] {
         let ran = dir.run(&format!("logs --where {condition}")).exits(2);
         let _ = ran.tells(&[told, "^", "'status>=400'"]);
@@ -112,6 +116,7 @@ fn each_option_has_a_twin_in_the_environment_which_it_wins_over() {
             &[("RADIOSONDE_CLI_LEVEL", ""), ("RADIOSONDE_CLI_JOB", ""), json],
             "another job",
         ),
+        ("logs -n 1 -o json", &[("RADIOSONDE_CLI_FIELD", "")], "another job"),
         // Of no use without --follow, and no hindrance.
         (
             "logs -n 1",

@@ -140,10 +140,74 @@ fn what_cannot_be_read_is_named_with_its_place_and_the_rest_is_found() {
     assert!(ran.out.lines().count() >= 3, "{}", ran.out);
     let ran = ran.tells(&["damaged: read up to byte ", "is damaged", "utf16: not read: is UTF-16"]);
     let _ = ran.tells(&[
-        "window.zst: read up to byte 4: needs a window over 128 MiB",
+        "window.zst: read up to byte 5: needs a window over 128 MiB",
         "zstd -dc --long=31",
     ]);
     drop(story);
+}
+
+#[test]
+fn what_is_not_read_is_never_taken_for_nothing_found() {
+    let (story, text) = story();
+    let xz = b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4\x46";
+    let cut = &text[..text.len() - 20];
+    let dir = Dir::empty();
+    dir.write("app.log", xz);
+    dir.write(DAY, xz);
+    dir.write("random", b"\x92\x01\xf0\x07\x80");
+    dir.write("no-end", text.trim_end());
+    dir.write("cut", cut);
+    for (name, told) in [
+        ("app.log", "app.log: not read: is compressed by xz, which is not read: `xz -dc FILE |"),
+        (".", "2025-10-06.jsonl: not read: is compressed by xz"),
+        (DAY, "2025-10-06.jsonl: not read: is compressed by xz"),
+        ("random", "random: byte 0: skipped: invalid UTF-8"),
+    ] {
+        let ran = logs(&dir, &[name]).exits(3).tells(&[told]);
+        assert_eq!(ran.out, "", "{name}");
+    }
+    let last = ["logs", "-o", "raw", "--job", "job-77", "--dir"];
+    let expected = text.lines().last().unwrap().to_owned() + "\n";
+    let path = dir.path().join("no-end");
+    assert_eq!(
+        run(command(&[&last[..], &[path.to_str().unwrap()]].concat())).exits(0).out,
+        expected
+    );
+    let stdin = [&last[..], &["-"]].concat();
+    assert_eq!(with_stdin(&stdin, text.trim_end().as_bytes()).exits(0).out, expected);
+    let start = text.trim_end().rfind('\n').unwrap() + 1;
+    let told = format!("-: byte {start}: skipped: EOF");
+    let _ = with_stdin(&stdin, cut.as_bytes()).exits(3).tells(&[&told]);
+    let _ = with_stdin(&stdin, xz).exits(3).tells(&["-: not read: is compressed by xz"]);
+    // Where somebody writes on, half a line is nothing wrong.
+    story.write(DAY, cut);
+    let ran = story.run("logs --job job-77 --explain").exits(1);
+    let _ = ran.tells(&["half    the last line of 1 file, not whole and left out"]);
+}
+
+#[test]
+fn a_line_with_a_value_of_another_kind_is_found_and_printed_as_it_stands() {
+    let dir = Dir::empty();
+    let text = r#"{"ts":"2025-10-06T11:50:01Z", "msg":"odd","job_id":"job-7","meta":{"v":1E400},"id":7}
+{"ts":"2025-10-06T11:50:02Z","msg":8,"job_id":7,"id":7}
+"#;
+    dir.write(DAY, text);
+    dir.write("packed.gz", gzip(text));
+    for name in [".", "packed.gz"] {
+        let of = |args: &str| {
+            let mut command = command(&args.split(' ').collect::<Vec<_>>());
+            let _ = command.args(["--dir", name]).current_dir(dir.path());
+            run(command).exits(0)
+        };
+        for output in ["raw", "json"] {
+            let all = of(&format!("logs -o {output}"));
+            assert_eq!((all.out.as_str(), all.err.as_str()), (text, ""));
+            let first = of(&format!("logs --job job-7 -o {output}"));
+            assert_eq!(first.out, text.split_inclusive('\n').next().unwrap());
+        }
+        let _ = of("logs --job 7").prints(&[" 8"]);
+        let _ = of("logs").prints(&["odd", "1E400"]);
+    }
 }
 
 #[cfg(unix)]

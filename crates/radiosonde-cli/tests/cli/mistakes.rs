@@ -96,7 +96,8 @@ fn a_key_that_no_line_has_is_told() {
         ("trace 0eda --where provder=acme", Some("no line looked at has `provder`")),
         ("logs --where status>=900", None),
         ("logs --where session_id=x", None),
-        ("logs --where attempt>=two", Some("`attempt>=two` goes by the bytes of texts")),
+        ("logs --where attempt>=2.0.0", Some("`attempt>=2.0.0` goes by the bytes of texts")),
+        ("logs --where attempt>=20ms", Some("of numbers `attempt` does not say which they have")),
         ("logs --evt openrouter", Some("whole names")),
         ("logs --since 2199-01-01", Some("--since is in the future, 2199-01-01 00:00")),
     ] {
@@ -106,7 +107,20 @@ fn a_key_that_no_line_has_is_told() {
             None => assert!(!ran.err.contains('`'), "{args}: {}", ran.err),
         }
     }
+    for fields in ["--field=", "--field msg,,ts", "--field \u{a0}"] {
+        let ran = dir.run(&format!("logs -o csv {fields}")).exits(2);
+        let _ = ran.tells(&["a column has the name of a field"]);
+    }
     // Ids by the words they are shown with.
+    // A trace as it is shown, by its first digits.
+    let of_trace = dir.run("logs --trace 0edadbc0 -o json").exits(0).out;
+    for condition in
+        ["trace=0edadbc0", "trace_id=0EDADBC0", "trace=0edadbc0a1b2c3d4e5f60718293a4b5c"]
+    {
+        let ran = dir.run(&format!("logs --where {condition} -o json")).exits(0);
+        assert_eq!(ran.out, of_trace, "{condition}");
+    }
+    let _ = dir.run("logs --where trace_id=\"0edadbc0\"").exits(1);
     let _ = dir.run("logs --where job=job-77").exits(0).prints(&["another job"]).omits(&["gave"]);
     let _ = dir.run("logs -o csv --field job,worker -n 2").exits(0).prints(&["job-7,w-3\r\n"]);
     for output in ["table", "csv"] {

@@ -5,35 +5,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::foreign::format::{Format, HEAD_BYTES};
 use crate::reader::{Whole, open_plain, refusal};
-
-/// What the first bytes say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    Gzip,
-    Zstd,
-    Text,
-}
-
-impl Format {
-    fn of(head: &[u8]) -> io::Result<Self> {
-        Ok(match head {
-            [0x1f, 0x8b, ..] => Self::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Self::Zstd,
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
-                let what = "is UTF-16: convert it to UTF-8, as by `iconv -f UTF-16 -t UTF-8`";
-                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
-            }
-            _ => Self::Text,
-        })
-    }
-
-    /// That of a file that can be looked at; text where it cannot.
-    pub(crate) fn of_file(path: &Path) -> Self {
-        let input = open_plain(path).and_then(|(file, len)| Input::new(From::of(file, len)));
-        input.and_then(|input| Self::of(input.head())).unwrap_or(Self::Text)
-    }
-}
 
 /// Bytes whose first few are known.
 #[derive(Debug)]
@@ -55,11 +28,11 @@ enum From {
 }
 
 impl From {
-    fn of(file: File, len: u64) -> Self {
-        match len {
+    fn of(file: File, len: u64) -> io::Result<Self> {
+        Ok(match len {
             0 => Self::Short(file.take(SHORT_BYTES_MAX)),
-            len => Self::File(Whole::new(file, len)),
-        }
+            len => Self::File(Whole::new(file, len)?),
+        })
     }
 }
 
@@ -67,7 +40,7 @@ impl Input {
     /// Opens what nobody named, which is a plain file or refused.
     pub(super) fn found(path: &Path) -> io::Result<Self> {
         let (file, len) = open_plain(path)?;
-        Self::new(From::of(file, len))
+        Self::new(From::of(file, len)?)
     }
 
     /// Opens what somebody named, behind a link as well: a plain file or a pipe.
@@ -186,6 +159,5 @@ pub(crate) fn resolve(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-const HEAD_BYTES: usize = 4;
 /// Of a file without a length: what the system makes up is shorter, and what grows must end.
 const SHORT_BYTES_MAX: u64 = 64 << 20;

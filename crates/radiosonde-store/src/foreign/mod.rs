@@ -11,6 +11,11 @@
 //! | gzip (feature `gzip`) | any number of members, zeros behind them | other bytes behind them |
 //! | zstd | any number of frames, of any length, with or without checksums, and skippable ones | windows over 128 MiB, dictionaries |
 //! | text | UTF-8, with or without a mark for the order of bytes, lines ended by LF or CR LF | UTF-16 |
+//! | of xz, bzip2, lz4, zip, 7-Zip, lzip, lzma, lzop, compress, Snappy | | all, with what unpacks it |
+//!
+//! Nobody writes on in these files: a last line without its break is a line like any other, and one
+//! that was cut off is told. So is the first line where it is no text, whatever is looked for: nobody
+//! knows what such a file holds. A day file in plain form is read by its first bytes as well.
 //!
 //! A zstd file that has an index of ours, or that is made of frames of 17 MiB at most, goes to
 //! [`sealed::Reader`](crate::sealed::Reader), which passes over a damaged frame. Here, damage ends it:
@@ -46,6 +51,7 @@
 //! A file is given up, with the lines before, where a GiB has no line break, and where it holds more
 //! than a GiB and two thousand times what it takes: no telemetry is that alike.
 
+mod format;
 #[cfg(feature = "gzip")]
 mod gzip;
 mod input;
@@ -56,7 +62,8 @@ mod zstd;
 
 pub use crate::foreign::reader::Reader;
 
-pub(crate) use crate::foreign::input::{Format, Named, resolve};
+pub(crate) use crate::foreign::format::Format;
+pub(crate) use crate::foreign::input::{Named, resolve};
 pub(crate) use crate::foreign::same::holds_the_same;
 
 #[cfg(feature = "gzip")]

@@ -4,7 +4,8 @@ use std::io;
 use std::path::Path;
 
 use crate::blocks::Blocks;
-use crate::foreign::input::{Format, Input};
+use crate::foreign::format::Format;
+use crate::foreign::input::Input;
 use crate::foreign::unpack::Unpack;
 use crate::foreign::zstd::Zstd;
 use crate::reader::Chunk;

@@ -130,7 +130,8 @@ fn text_is_read_as_editors_and_crashes_leave_it() {
         (b"\xef\xbb", b"\xef\xbb"),
         (b"\0\0\0\0\0\na\n", b"\0\0\0\0\0\na\n"),
         (b"\x1f", b"\x1f"),
-        (b"PK\x03\x04", b"PK\x03\x04"),
+        (b"PK\n", b"PK\n"),
+        (b"BZh9\n", b"BZh9\n"),
     ] {
         let seen = read(content);
         assert!(seen.end.is_none(), "{content:?}: {seen:?}");
@@ -138,6 +139,27 @@ fn text_is_read_as_editors_and_crashes_leave_it() {
     }
     for content in [b"\xff\xfea\0".as_slice(), b"\xfe\xff\0a"] {
         assert!(read(content).error().contains("UTF-16"), "{content:?}");
+    }
+}
+
+#[test]
+fn what_is_compressed_otherwise_is_refused_with_what_unpacks_it() {
+    for (head, unpack) in [
+        (b"\xfd7zXZ\0\0\x04".as_slice(), "`xz -dc FILE | radiosonde logs -`"),
+        (b"BZh91AY&SY", "`bzip2 -dc FILE |"),
+        (b"BZh9\x17\x72\x45\x38", "`bzip2 -dc FILE |"),
+        (b"\x04\x22\x4d\x18", "`lz4 -dc FILE |"),
+        (b"PK\x03\x04\n", "`unzip -p FILE |"),
+        (b"7z\xbc\xaf\x27\x1c\0\x04", "`7z x -so FILE |"),
+        (b"LZIP\x01", "`lzip -dc FILE |"),
+        (b"\x5d\0\0\x80\0\xff\xff\xff", "`xz -dc FILE |"),
+        (b"\x89LZO\0\r\n", "`lzop -dc FILE |"),
+        (b"\x1f\x9d\x90", "`gzip -dc FILE |"),
+        (b"\xff\x06\0\0sNaPpY", "`snzip -dc FILE |"),
+    ] {
+        let seen = read(head);
+        assert!(seen.error().contains(unpack), "{head:?}: {seen:?}");
+        assert_eq!((seen.bytes.len(), seen.end.unwrap().0), (0, 0));
     }
 }
 
@@ -348,6 +370,50 @@ fn a_file_that_is_cut_off_while_it_is_read_is_told() {
         }
     };
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+}
+
+/// How going through the rest of a file ends.
+fn end(next: &mut dyn FnMut() -> io::Result<bool>) -> String {
+    loop {
+        match next() {
+            Ok(true) => {}
+            Ok(false) => return String::new(),
+            Err(error) => {
+                assert!(!next().unwrap(), "nothing behind an error");
+                return error.to_string();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_rewritten_while_it_is_read_is_told() {
+    let (text, mut other) = (lines(40_000), lines(90_000));
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events-2025-10-06.jsonl");
+    let read = |change: &dyn Fn()| {
+        fs::write(&path, &text).unwrap();
+        let mut ours = crate::reader::Reader::open(&path).unwrap();
+        let mut foreign = Reader::open(&path).unwrap();
+        let mut ours = || ours.next_chunk().map(|chunk| chunk.is_some());
+        let mut foreign = || foreign.next_chunk().map(|chunk| chunk.is_some());
+        assert!(ours().unwrap() && foreign().unwrap());
+        change();
+        [end(&mut ours), end(&mut foreign)]
+    };
+    other.reverse();
+    for end in read(&|| fs::write(&path, &other).unwrap()) {
+        assert!(end.contains("rewritten"), "{end}");
+    }
+    // Who adds to it leaves its beginning.
+    let add = || fs::File::options().append(true).open(&path).unwrap().write_all(b"{}\n").unwrap();
+    assert_eq!(read(&add), ["", ""]);
+    // What it was called is another one by now.
+    let replace = || {
+        fs::rename(&path, dir.path().join("old")).unwrap();
+        fs::write(&path, b"{}\n").unwrap();
+    };
+    assert_eq!(read(&replace), ["", ""]);
 }
 
 proptest! {

@@ -7,9 +7,10 @@
 //! `meta.attributes` (those of spans), then of `meta.labels` (those of metrics): first as it is written,
 //! as OpenTelemetry has keys with points in them, then by its points, `a.b` in the object `a`. With
 //! `meta.` in front it is one of `meta` alone, whatever a line has of that name. A key with characters
-//! of operators, or with blanks at its ends, stands in quotes: `"a=b"=1`. Where there is no such field,
-//! `job`, `machine`, `session`, `span`, `trace` and `worker` are the ids of these; any other key is looked
-//! for beside `meta` then, where lines of others have their fields.
+//! of operators, or with blanks at its ends, stands in quotes: `"a=b"=1`. `job`, `machine`, `session`,
+//! `span`, `trace` and `worker` are the ids of these as well: where there is also a field of that name, one
+//! of both has to fit. A key that is no field so far is looked for beside `meta`, where lines of others
+//! have theirs.
 //!
 //! # Operators
 //!
@@ -28,11 +29,29 @@
 //! # Values
 //!
 //! Numbers are compared as numbers, exactly: integers of 64 bits without rounding, also to those with a
-//! point. Text is compared as text, by its bytes; more or less than a number is a text that is one, by
-//! its amount, and one that begins with a digit. A value in quotes is text, with the escapes of JSON;
+//! point. A value in quotes is text, with the escapes of JSON, and is compared to text, by its bytes;
 //! without quotes it is what the line has: `code=429` is both the number and the text. `level` goes by
-//! severity, `ts` is a moment. Where a key ends with a unit of time (`_ns`, `_us`, `_ms`, `_s`,
-//! `_seconds`), the value may have another: `duration_us>=500ms`.
+//! severity, `ts` is a moment.
+//!
+//! A length of time is a number with a unit (`ns`, `us`, `ms`, `s`, `m`, `min`, `h`), or several:
+//! `elapsed>=20ms`, `1m30s`. It is compared to texts that are one, in any units, and where the key ends
+//! with a unit (`_ns`, `_us`, `_ms`, `_s`, `_seconds`) to numbers as well: `duration_us>=500ms`.
+//!
+//! More or less than a number is a text that is one, by its amount: `20` is no part of `9ms` or `5 %`.
+//! Days, times of day and versions need no quotes, neither here nor in lines, and go by their bytes:
+//! `version>=2.1.0`, `day<2025-10-06`. Words do: `code>="rate"`. Without them they are refused behind
+//! `<`, `<=`, `>` and `>=`, as whoever writes `status>=abc` mostly means something else.
+//!
+//! A trace is given by its id, or by how that begins, in either case, as lines are shown to people:
+//! `trace=0edadbc0` and `trace_id=0edadbc0` are that, and `!=` is any other. In quotes it is the whole id.
+//!
+//! # What costs little
+//!
+//! Whatever is asked of `job_id`, `trace_id` and the other ids, `evt`, `level` and `service` is judged
+//! without taking lines apart. In sealed files, `=` with a whole `job_id`, `trace_id` or `session_id`
+//! reads the frames that may hold it alone, as do conditions on `level`, `evt`, `service`, `machine_id`
+//! and `worker_id`, but for `!=`, `!~=` and `!key?`. Of `job=`, `trace=` and the like this is not so,
+//! since there may be fields of these names.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -44,9 +63,12 @@ use serde_json::Value;
 
 use crate::level::Level;
 use crate::line::Line;
+use crate::query::condition::duration::Duration;
 use crate::query::condition::number::Number;
 use crate::query::condition::parse::parse;
 
+mod duration;
+mod look;
 mod number;
 mod parse;
 
@@ -86,7 +108,7 @@ impl Condition {
         }
         match (&self.key, &self.test) {
             (Key::Of(Own::Level | Own::Ts), _) => None,
-            (_, Test::Equal(literal)) if literal.number.is_none() && is_plain(&literal.text) => {
+            (_, Test::Equal(literal)) if literal.number.is_none() && literal.is_spelled_so() => {
                 Some(&literal.text)
             }
             (Key::Of(own), _) => Some(own.name()),
@@ -119,30 +141,37 @@ impl Condition {
         })
     }
 
-    /// Whether it asks for what is less or more by the bytes of texts, as its value is no number, level
-    /// or moment.
+    /// Whether it asks for what is less or more by the bytes of texts, without quotes: of versions, days
+    /// and the like.
     #[must_use]
     pub fn compares_text(&self) -> bool {
+        matches!(&self.test, Test::Ordered(_, literal) if !literal.quoted && !literal.has_amount())
+    }
+
+    /// Whether it asks for a length of time that no number is compared to, as the key does not say which
+    /// unit numbers have.
+    #[must_use]
+    pub fn needs_units(&self) -> bool {
         matches!(&self.test, Test::Ordered(_, literal)
-            if !literal.quoted
-                && literal.number.is_none()
-                && literal.level.is_none()
-                && literal.moment.is_none())
+            if literal.duration.is_some() && literal.number.is_none())
     }
 
     fn holds(&self, line: &Line) -> bool {
         match &self.key {
             Key::Of(Own::Level) => line.level.is_some_and(|level| self.test.of_level(level)),
             Key::Of(Own::Ts) => self.test.of_moment(line.ts),
-            Key::Of(own) => own.text(line).is_some_and(|text| self.test.of_text(text)),
+            Key::Of(own) => own.text(line).is_some_and(|text| self.test.of_own(*own, text)),
             Key::Meta(path) => of_meta(line, path).is_some_and(|value| self.test.of(value)),
-            Key::Any(path) => match field(line, path) {
-                Some(value) => self.test.of(value),
-                None => match short(line, path) {
-                    Some(id) => self.test.of_text(id),
-                    None => beside(line, path).is_some_and(|value| self.test.of(&value)),
-                },
-            },
+            // A short word is either of both: nobody knows which was meant.
+            Key::Any(path) => {
+                let id = short(line, path);
+                id.is_some_and(|(own, id)| self.test.of_own(own, id))
+                    || match field(line, path) {
+                        Some(value) => self.test.of(value),
+                        None if id.is_some() => false,
+                        None => beside(line, path).is_some_and(|value| self.test.of(&value)),
+                    }
+            }
         }
     }
 }
@@ -206,7 +235,7 @@ enum Key {
 
 /// A key of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Own {
+pub(crate) enum Own {
     Evt,
     Id,
     JobId,
@@ -308,6 +337,16 @@ impl Test {
         }
     }
 
+    /// Of a text the line has under a key of its own.
+    fn of_own(&self, own: Own, text: &str) -> bool {
+        match self {
+            Self::Equal(Literal { trace: Some(start), .. }) if own == Own::TraceId => {
+                text.starts_with(start.as_str()) || self.of_text(text)
+            }
+            _ => self.of_text(text),
+        }
+    }
+
     /// Of a word that is no text: one in quotes is not meant.
     fn of_word(&self, word: &str) -> bool {
         match self {
@@ -354,23 +393,45 @@ struct Literal {
     text: String,
     quoted: bool,
     number: Option<Number>,
+    duration: Option<Duration>,
     level: Option<Level>,
     moment: Option<Timestamp>,
+    /// How the id of a trace begins, in lower case.
+    trace: Option<String>,
 }
 
 impl Literal {
+    /// Whether a line in which something is that text holds its bytes.
+    fn is_spelled_so(&self) -> bool {
+        is_plain(&self.text) && self.trace.as_ref().is_none_or(|start| *start == self.text)
+    }
+
     /// How a number of a line compares to it.
     fn compare(&self, found: &serde_json::Number) -> Option<Ordering> {
         Number::of(found)?.compare(self.number?)
     }
 
-    /// How a text of a line compares to it. Whoever gives a number means numbers, and what begins like
-    /// one, as versions and days do; not `unknown`.
+    /// Whether it is more than a text.
+    fn has_amount(&self) -> bool {
+        self.number.is_some()
+            || self.duration.is_some()
+            || self.level.is_some()
+            || self.moment.is_some()
+    }
+
+    /// How a text of a line compares to it. Whoever gives a number, a version or a day means those; not
+    /// `unknown`, and not `9ms`.
     fn order(&self, found: &str) -> Option<Ordering> {
+        if self.quoted {
+            return Some(found.cmp(&self.text));
+        }
+        if let (Some(duration), Some(found)) = (self.duration, Duration::parse(found)) {
+            return Some(found.cmp(&duration));
+        }
         match (self.number, Number::parse(found)) {
             (Some(number), Some(found)) => found.compare(number),
-            (Some(_), None) if !found.starts_with(|c: char| c.is_ascii_digit()) => None,
-            _ => Some(found.cmp(&self.text)),
+            _ if self.duration.is_some() => None,
+            _ => is_in_order(found).then(|| found.cmp(&self.text)),
         }
     }
 }
@@ -404,24 +465,24 @@ pub fn value_of(line: &Line, key: &str) -> Option<Value> {
         Key::Of(own) => own.text(line).map(Value::from),
         Key::Meta(path) => of_meta(line, &path).cloned(),
         Key::Any(path) => {
-            let own = || short(line, &path).map(Value::from);
+            let own = || short(line, &path).map(|(_, id)| Value::from(id));
             field(line, &path).cloned().or_else(own).or_else(|| beside(line, &path))
         }
     }
 }
 
 /// An id by the word for what it is the id of, as lines are shown to people.
-fn short<'a>(line: &'a Line, word: &str) -> Option<&'a str> {
+fn short<'a>(line: &'a Line, word: &str) -> Option<(Own, &'a str)> {
     let own = match word {
         "job" => Own::JobId,
         "machine" => Own::MachineId,
         "session" => Own::SessionId,
         "span" => Own::SpanId,
-        "trace" => Own::TraceId,
+        TRACE => Own::TraceId,
         "worker" => Own::WorkerId,
         _ => return None,
     };
-    own.text(line)
+    Some((own, own.text(line)?))
 }
 
 /// A field that stands beside `meta`, as lines of others have theirs.
@@ -444,14 +505,28 @@ fn field<'a>(line: &'a Line, path: &str) -> Option<&'a Value> {
 /// A field of `meta`: by its whole name, else by its points.
 fn of_meta<'a>(line: &'a Line, path: &str) -> Option<&'a Value> {
     let nested = || parts(path).find_map(|(head, rest)| of_value(line.meta.value(head)?, rest));
-    line.meta.value(path).or_else(nested)
+    line.meta.value(path).filter(|value| !value.is_null()).or_else(nested)
 }
 
 /// The same in an object. An object is entered by one path only, so this looks at each once.
 fn of_value<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     let object = value.as_object()?;
     let nested = || parts(path).find_map(|(head, rest)| of_value(object.get(head)?, rest));
-    object.get(path).or_else(nested)
+    object.get(path).filter(|value| !value.is_null()).or_else(nested)
+}
+
+/// Whether a text goes by its bytes as a day, a time of day or a version does, as it begins.
+fn is_in_order(text: &str) -> bool {
+    // Where the next number would begin.
+    let next = |text: &str, parting: &[char]| -> Option<usize> {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        (digits > 0 && text[digits..].starts_with(parting)).then_some(digits + 1)
+    };
+    let from = next(text, &['-', ':']).or_else(|| {
+        let minor = next(text, &['.'])?;
+        Some(minor + next(&text[minor..], &['.'])?)
+    });
+    from.is_some_and(|from| text[from..].starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// A path parted at each of its points.
@@ -466,6 +541,8 @@ fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_plain)
 }
 
+/// Short for the id of a trace.
+const TRACE: &str = "trace";
 const EXAMPLES: &str = "'status>=400', 'code~=rate.*', 'user!=bot' or 'job_id?'";
 /// Longer texts are not repeated in an error.
 const POINTED_MAX: usize = 100;

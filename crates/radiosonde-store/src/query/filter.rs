@@ -71,6 +71,7 @@ impl Query {
             .chain(trace)
             .chain(linked)
             .map(String::as_str)
+            .chain(self.conditions.iter().filter_map(|condition| Some(condition.id()?.1)))
             .filter(|id| check_id(id).is_ok())
             .max_by_key(|id| id.len());
         let evt = match self.evt.as_slice() {

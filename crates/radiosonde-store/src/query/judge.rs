@@ -3,11 +3,11 @@
 use crate::line::{Line, NotALine, behind_nuls};
 use crate::names::Signal;
 use crate::peek::{self, Peek};
-use crate::query::Query;
 use crate::query::entry::{Entry, Order};
 use crate::query::filter::Needle;
 use crate::query::source::Source;
 use crate::query::stop::Stop;
+use crate::query::{Condition, Query};
 
 /// What a query asks of the lines of day files, and of those of other files.
 pub(crate) struct Judges<'a> {
@@ -69,9 +69,10 @@ impl<'a> Judge<'a> {
         // Whole microseconds before a moment are before its microsecond rounded up.
         let rounded = |ns: i128| i64::try_from((ns + 999).div_euclid(1_000)).ok();
         let bound = |ts: Option<jiff::Timestamp>| rounded(ts?.as_nanosecond());
-        let is_plain =
-            query.links_to.is_empty() && query.conditions.is_empty() && !query.except_snapshots;
-        let is_of_times = is_plain && {
+        let is_plain = query.links_to.is_empty()
+            && query.conditions.iter().all(Condition::is_seen)
+            && !query.except_snapshots;
+        let is_of_times = is_plain && query.conditions.is_empty() && {
             let Query { job, machine, worker, session, service, .. } = query;
             let Query { traces, level, evt, except_evt, .. } = query;
             [job, machine, worker, session, service].iter().all(|id| id.is_none())
@@ -193,6 +194,7 @@ impl<'a> Judge<'a> {
             && level.is_none_or(|least| facts.level.is_some_and(|level| level >= least))
             && (evt.is_empty() || evt.iter().any(is_evt))
             && !except_evt.iter().any(is_evt)
+            && self.query.conditions.iter().all(|asked| asked.look(facts) != Some(false))
             && (self.signals.is_empty() || self.signals.contains(&Signal::of_evt(facts.evt)))
     }
 }

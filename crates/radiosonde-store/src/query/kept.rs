@@ -56,7 +56,9 @@ impl Kept {
                 self.duplicates += 1;
                 // Of copies the one that was found first counts, in whatever order they come here.
                 if (new.0, new.1) < (known.get().0, known.get().1) {
-                    let _ = known.insert(new);
+                    let (_, _, before) = known.insert(new);
+                    self.bytes += entry.text.len() as u64;
+                    self.bytes = self.bytes.saturating_sub(before.raw.len() as u64);
                 }
             }
             btree_map::Entry::Vacant(place) => {
@@ -75,5 +77,36 @@ impl Kept {
     /// The lines in order.
     pub(super) fn into_lines(self) -> Vec<Line> {
         self.lines.into_values().map(|(_, _, line)| line).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_bounded_whatever_copies_of_it_are_like() {
+        let entry = |seq: u64, source: u32, length: usize| {
+            let filler = "x".repeat(length);
+            let text = format!(
+                r#"{{"ts":"2025-10-06T10:00:00.{seq:06}Z","msg":"{filler}","id":"aaaaaaaa.1.{seq}"}}"#
+            );
+            let line = Line::parse(text.as_bytes()).unwrap();
+            let text = text.into_bytes().into();
+            Entry { order: Order::of(&line, source, 0), source, offset: 0, text }
+        };
+        let mut kept = Kept::new(100, 10_000);
+        for seq in 0..20 {
+            kept.push(&entry(seq, 1, 100)).unwrap();
+        }
+        // Of another file, which comes first: it counts, and is longer.
+        for seq in (0..20).rev() {
+            kept.push(&entry(seq, 0, 4_000)).unwrap();
+        }
+        assert!(kept.has_older);
+        let lines = kept.into_lines();
+        let bytes: usize = lines.iter().map(|line| line.raw.len()).sum();
+        assert!(bytes <= 10_000, "{bytes} bytes of {} lines", lines.len());
+        assert_eq!(lines.last().unwrap().id.as_deref(), Some("aaaaaaaa.1.19"));
     }
 }

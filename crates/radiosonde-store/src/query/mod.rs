@@ -217,7 +217,7 @@ impl Query {
             if self.bytes_max.is_none() {
                 opened.skim(judge, limits, reading, each).map_err(|error| (0, error))?;
             }
-            pass::read(self, opened, source, &mut bytes_left, reading, each)
+            pass::read(self, opened, source, judge, &mut bytes_left, reading, each)
         });
         reading
     }

@@ -3,10 +3,8 @@
 use std::io;
 
 use crate::foreign::{self, Format};
-use crate::names::Form;
 use crate::query::source::{Name, Source};
 use crate::query::{Query, Reading};
-use crate::reader::Reader;
 use crate::sealed::{self, Wanted};
 use crate::stored::StoredReader;
 
@@ -31,10 +29,7 @@ impl StoredReader {
         let path = source.path();
         match &source.name {
             Name::Stdin => Ok(Self::foreign(foreign::Reader::stdin()?)),
-            Name::Day(file) => match file.form {
-                Form::Plain => Ok(Self::Plain(Reader::open_up_to(&path, end)?)),
-                form => Self::open(&path, form)?.narrowed(wanted),
-            },
+            Name::Day(file) => Self::open_up_to(&path, file.form, end)?.narrowed(wanted),
             Name::Other(_) => Self::other(&path, wanted).map_err(|error| match error.kind() {
                 // Nobody seals it or removes it for its age.
                 io::ErrorKind::NotFound => io::Error::other("is not there any more"),
@@ -59,6 +54,11 @@ impl StoredReader {
 
     fn foreign(reader: foreign::Reader) -> Self {
         Self::Foreign(Box::new(reader))
+    }
+
+    /// Whether it is as processes of ours leave it.
+    pub(super) fn is_of_ours(&self) -> bool {
+        matches!(self, Self::Plain(_) | Self::Sealed(_))
     }
 
     /// Whether stretches of it can be read a second time.

@@ -105,7 +105,7 @@ impl Plan {
             };
             let is_read_again = opened.is_read_again();
             let judge = judges.of(source);
-            if let (Some(recent), Opened::Plain(reader)) = (&mut recent, &opened) {
+            if let (Some(recent), StoredReader::Plain(reader)) = (&mut recent, &opened) {
                 recent.begin(reader.file().1);
             }
             let mut survey = Survey {
@@ -116,14 +116,14 @@ impl Plan {
                 limits,
                 sink: &mut *sink,
                 segments: &mut segments,
-                recent: recent.as_mut().filter(|_| matches!(opened, Opened::Plain(_))),
+                recent: recent.as_mut().filter(|_| matches!(opened, StoredReader::Plain(_))),
                 candidates: Vec::new(),
             };
             let each = &mut |piece: Piece<'_>, reading: &mut Reading| survey.piece(&piece, reading);
             if query.bytes_max.is_none() {
                 opened.skim(judge, limits, reading, each).map_err(|error| (0, error))?;
             }
-            pass::read(query, opened, source, &mut bytes_left, reading, each)
+            pass::read(query, opened, source, judge, &mut bytes_left, reading, each)
         });
         Self { sources, segments, indexed }
     }

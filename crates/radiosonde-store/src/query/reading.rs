@@ -35,6 +35,9 @@ pub struct Reading {
     pub skips: Vec<Skip>,
     /// How many stretches are no lines, in all.
     pub skipped: u64,
+    /// Day files that end in a line that is not whole yet: a process is writing it, or was when it was
+    /// killed.
+    pub unfinished: u64,
     /// What is wrong with sealed files, the first [`SKIPS_KEPT_MAX`].
     pub damaged: Vec<Damaged>,
     /// How often something is wrong with a sealed file, in all.
@@ -99,6 +102,7 @@ impl Reading {
         self.bytes_spilled += other.bytes_spilled;
         self.matched += other.matched;
         self.skipped += other.skipped;
+        self.unfinished += other.unfinished;
         let room = SKIPS_KEPT_MAX.saturating_sub(self.skips.len());
         self.skips.extend(other.skips.into_iter().take(room));
         for unreadable in other.unreadable {
@@ -121,6 +125,24 @@ impl Reading {
         let unnamed = other.damages - other.damaged.len() as u64;
         self.damages += unnamed;
         self.damages_with_loss += unnamed.min(other.damages_with_loss);
+    }
+
+    /// Adds what another reading of the same directories found that may cost lines and this one did
+    /// not: [`Reading::merge_damage`], files that could not be read, and stretches that are no lines.
+    pub fn merge_losses(&mut self, other: Self) {
+        self.merge_damage(&other);
+        for unreadable in other.unreadable {
+            self.unreadable_once(unreadable);
+        }
+        let unnamed = other.skipped - other.skips.len() as u64;
+        for Skip { file, offset, reason } in other.skips {
+            let known = |known: &Skip| known.file == file && known.offset == offset;
+            if !self.skips.iter().any(known) {
+                self.skip(file, offset, reason);
+            }
+        }
+        // More than were kept: which of them are known cannot be told.
+        self.skipped += unnamed;
     }
 
     /// Whether something could not be read, so that lines may be missing.

@@ -40,8 +40,11 @@ pub(super) fn piece(
                 reading.skip(source.path(), offset, reason.to_string());
             }
         }
-        Piece::HalfLine(start, text) => {
-            let _ = line(start, text);
+        Piece::Last(last) => {
+            let outcome = line(last.offset, last.text);
+            if let Err(reason) = outcome {
+                last.is_no_line(source, &reason, reading);
+            }
         }
     }
 }

@@ -2,15 +2,14 @@
 
 use std::io;
 
-use crate::line::behind_nuls;
 use crate::query::entry::Entry;
 use crate::query::files::Files;
 use crate::query::judge::{Judged, Judges, Look};
-use crate::query::pass::OVERLONG;
+use crate::query::pass::{Last, OVERLONG};
 use crate::query::reading::{Reading, Unreadable};
 use crate::query::source::Source;
 use crate::reader::{Damage, LINE_BYTES_MAX};
-use crate::sealed::{FRAME_BYTES, Place, RAW_BYTES_MAX};
+use crate::sealed::{FRAME_BYTES, Place};
 
 /// A stretch of a file that is read at a time.
 #[derive(Debug)]
@@ -28,8 +27,9 @@ pub(super) struct Segment {
 #[derive(Debug)]
 pub(super) enum What {
     /// Whole lines of a day file, from one place to another. What must be taken apart to be judged
-    /// was taken apart when the file was gone through, and told where it is no line.
-    Stretch { start: u64, end: u64 },
+    /// was taken apart when the file was gone through, and told where it is no line. What stood there
+    /// then is known by its CRC-32C.
+    Stretch { start: u64, end: u64, crc: u32 },
     /// A frame of a sealed file.
     Frame { place: Place, is_last: bool },
 }
@@ -40,14 +40,6 @@ pub(super) struct Loader<'a> {
     sources: &'a [Source],
     files: Files,
     buffer: Vec<u8>,
-}
-
-/// Matches of one segment that were left out, as they are of other times.
-#[derive(Default)]
-struct LeftOut {
-    lines: u64,
-    /// Where the first of them is.
-    offset: u64,
 }
 
 impl<'a> Loader<'a> {
@@ -74,7 +66,8 @@ impl<'a> Loader<'a> {
         // A half line stands at the end of a file alone; in a stretch there is none.
         let whole = memchr::memrchr(b'\n', &buffer).map_or(0, |at| at + 1);
         let (lines, half) = buffer.split_at(whole);
-        let mut left_out = LeftOut::default();
+        // Matches of other times than the segment's, whose turn may be over.
+        let mut left_out = 0;
         let judge = self.judges.of(source);
         judge.lines(lines, &mut |at, text| {
             let place = (segment, source, start + at as u64);
@@ -82,24 +75,30 @@ impl<'a> Loader<'a> {
                 each(entry, reading);
             }
         });
+        let offset = start + whole as u64;
         if let What::Frame { place, is_last } = &segment.what
-            && !half.is_empty()
+            && let Some(last) = Last::of(offset, half, source.file().is_some())
         {
-            let text = behind_nuls(half);
-            let offset = start + (whole + half.len() - text.len()) as u64;
+            let offset = last.offset;
             reading.lines_parsed += 1;
-            match judge.parse(text, segment.source, offset) {
+            match judge.parse(last.text, segment.source, offset) {
                 _ if !is_last => {
                     let reason = format!("a line at byte {offset} has no end");
                     reading.damage(source.path(), place.damage(&reason));
                 }
                 Judged::Fits(entry) if segment.holds(&entry) => each(entry, reading),
-                Judged::Fits(_) => left_out.note(offset),
-                Judged::No | Judged::NotALine(_) => {}
+                Judged::Fits(_) => left_out += 1,
+                Judged::No => {}
+                Judged::NotALine(reason) => last.is_no_line(source, &reason, reading),
             }
         }
-        if left_out.lines > 0 {
-            segment.tell_change(source, &left_out, reading);
+        // Of a stretch it was told when it was read.
+        if let What::Frame { place, .. } = &segment.what
+            && left_out > 0
+        {
+            // The others of the frame were given out, and the times it says are wrong.
+            let damage = Damage { lines: Some(left_out), time: None, ..place.damage(MISTAKEN) };
+            reading.damage(source.path(), damage);
         }
         self.buffer = buffer;
     }
@@ -119,18 +118,22 @@ impl<'a> Loader<'a> {
                 buffer.extend_from_slice(&segment.text);
                 (*start, None)
             }
-            What::Stretch { start, end } => {
+            What::Stretch { start, end, crc } => {
                 let outcome = files.stretch(number, source, (*start, *end), buffer);
                 let read = buffer.len() as u64;
                 reading.bytes_read += read;
                 let is_cut = outcome.is_ok() && read < end - start;
-                let cut = || io::Error::new(io::ErrorKind::UnexpectedEof, CUT);
-                let error = outcome.err().or_else(|| is_cut.then(cut));
-                (*start, error.map(|error| (start + read, error)))
+                let cut = || (start + read, io::Error::new(io::ErrorKind::UnexpectedEof, CUT));
+                let is_other = || crc32c::crc32c(buffer) != *crc;
+                let changed = || (*start, io::Error::new(io::ErrorKind::InvalidData, CHANGED));
+                let error = match outcome {
+                    Err(error) => Some((start + read, error)),
+                    Ok(()) if is_cut => Some(cut()),
+                    Ok(()) => is_other().then(changed),
+                };
+                (*start, error)
             }
-            What::Frame { place, .. }
-                if place.raw > RAW_BYTES_MAX as u64 && place.lines == Some(1) =>
-            {
+            What::Frame { place, .. } if place.is_overlong() => {
                 buffer.clear();
                 reading.skip(source.path(), place.raw_offset, OVERLONG.to_owned());
                 (place.raw_offset, None)
@@ -164,7 +167,7 @@ impl<'a> Loader<'a> {
         text: &[u8],
         (segment, source, offset): (&Segment, &Source, u64),
         floor: i64,
-        left_out: &mut LeftOut,
+        left_out: &mut u64,
         reading: &mut Reading,
     ) -> Option<Entry> {
         if text.len() > LINE_BYTES_MAX {
@@ -192,8 +195,7 @@ impl<'a> Loader<'a> {
                 if segment.holds(&entry) {
                     return Some(entry);
                 }
-                // Its turn may be over.
-                left_out.note(offset);
+                *left_out += 1;
                 None
             }
             Judged::NotALine(reason) => {
@@ -207,36 +209,10 @@ impl<'a> Loader<'a> {
     }
 }
 
-impl LeftOut {
-    fn note(&mut self, offset: u64) {
-        if self.lines == 0 {
-            self.offset = offset;
-        }
-        self.lines += 1;
-    }
-}
-
 impl Segment {
     /// Whether a match is of the times it should be.
     fn holds(&self, entry: &Entry) -> bool {
         (self.earliest..=self.latest).contains(&entry.order.microseconds())
-    }
-
-    /// Tells that there are lines of other times than there were, or than the index says.
-    fn tell_change(&self, source: &Source, left_out: &LeftOut, reading: &mut Reading) {
-        match &self.what {
-            What::Stretch { .. } => {
-                let error = io::Error::new(io::ErrorKind::InvalidData, CHANGED);
-                let (path, offset) = (source.path(), left_out.offset);
-                reading.unreadable_once(Unreadable { path, offset, error });
-            }
-            What::Frame { place, .. } => {
-                // The others of the frame were given out, and the times it says are wrong.
-                let damage =
-                    Damage { lines: Some(left_out.lines), time: None, ..place.damage(MISTAKEN) };
-                reading.damage(source.path(), damage);
-            }
-        }
     }
 }
 

@@ -50,12 +50,12 @@ impl Survey<'_, '_> {
                     at = end;
                 }
             }
-            Piece::HalfLine(offset, text) => {
-                if !text.trim_ascii().is_empty() {
-                    reading.lines_parsed += 1;
-                    if let Judged::Fits(entry) = self.judge.parse(text, self.number, offset) {
-                        self.sink.push(entry, self.source, reading);
-                    }
+            Piece::Last(last) => {
+                reading.lines_parsed += 1;
+                match self.judge.parse(last.text, self.number, last.offset) {
+                    Judged::Fits(entry) => self.sink.push(entry, self.source, reading),
+                    Judged::No => {}
+                    Judged::NotALine(reason) => last.is_no_line(self.source, &reason, reading),
                 }
             }
         }
@@ -87,7 +87,7 @@ impl Survey<'_, '_> {
             let us = || candidates.iter().map(|one| one.us);
             let earliest = us().min().unwrap_or(i64::MAX);
             let latest = us().max().unwrap_or(i64::MIN);
-            self.segment(offset, offset + bytes.len() as u64, earliest, latest);
+            self.segment(offset, bytes, (earliest, latest));
             if let Some(recent) = &mut self.recent {
                 recent.keep(self.segments, offset, bytes);
             }
@@ -124,15 +124,17 @@ impl Survey<'_, '_> {
     }
 
     /// Adds a stretch to the last segment, or makes a new one.
-    fn segment(&mut self, start: u64, end: u64, earliest: i64, latest: i64) {
-        if let Some(Segment { what: What::Stretch { start: begin, end: behind }, source, .. }) =
-            self.segments.last_mut()
+    fn segment(&mut self, start: u64, bytes: &[u8], (earliest, latest): (i64, i64)) {
+        let end = start + bytes.len() as u64;
+        if let Some(Segment { what: What::Stretch { start: begin, end: behind, crc }, .. }) =
+            self.segments.last_mut().filter(|last| last.source == self.number)
         {
             let is_short = start.saturating_sub(*begin) < self.limits.stretch_bytes as u64;
             let is_apart =
                 self.recent.as_ref().is_some_and(|recent| recent.begins_with(*begin, start));
-            if *source == self.number && *behind == start && is_short && !is_apart {
+            if *behind == start && is_short && !is_apart {
                 *behind = end;
+                *crc = crc32c::crc32c_append(*crc, bytes);
                 if let Some(last) = self.segments.last_mut() {
                     last.earliest = last.earliest.min(earliest);
                     last.latest = last.latest.max(latest);
@@ -140,14 +142,9 @@ impl Survey<'_, '_> {
                 return;
             }
         }
-        let what = What::Stretch { start, end };
-        self.segments.push(Segment {
-            earliest,
-            latest,
-            source: self.number,
-            what,
-            text: Vec::new(),
-        });
+        let what = What::Stretch { start, end, crc: crc32c::crc32c(bytes) };
+        let (source, text) = (self.number, Vec::new());
+        self.segments.push(Segment { earliest, latest, source, what, text });
     }
 }
 

@@ -11,6 +11,7 @@ const SEALED: &str = "events-2025-10-06.jsonl.zst";
 const LINES: u32 = 1_500;
 /// With the one that has no end.
 const ALL: usize = LINES as usize + 1;
+const LINE_MAX: usize = crate::reader::LINE_BYTES_MAX;
 const GZIP: &str = "events-2025-10-06.jsonl.gz";
 
 /// Lines of 30 jobs, some without an id, one that is none, and one without its end.
@@ -201,6 +202,148 @@ fn a_line_behind_what_a_power_cut_left_is_found_and_the_rest_is_told() {
     let mut of_job = query(&dir);
     of_job.job = Some("a".into());
     assert_eq!(messages(&of_job.run().lines), ["m1"]);
+}
+
+#[test]
+fn a_line_behind_more_nuls_than_a_line_may_have_is_found_in_every_form() {
+    let (before, behind) = (line(1, "a", "") + "\n", line(2, "b", "") + "\n");
+    let start = before.len() as u64;
+    for (nuls, is_found) in [(LINE_MAX + 1, false), (LINE_MAX + 2, true), (20 << 20, true)] {
+        let text = [before.as_bytes(), &vec![0; nuls], behind.as_bytes()].concat();
+        let sealed = sealed(&text);
+        let files =
+            dir(&[("plain", text.as_slice()), ("a.gz", &gzip(&text)), ("a.zst", &zstd(&text))]);
+        let content = fs::read(sealed.path().join(SEALED)).unwrap();
+        fs::write(files.path().join(SEALED), &content[..content.len() - 10]).unwrap();
+        let at = |name: &str| files.path().join(name);
+        let mut cases = vec![(at("plain"), true), (sealed.path().to_owned(), true)];
+        if nuls == 20 << 20 {
+            // Without its index, what is longer than any frame cannot be told apart.
+            cases.extend([(at("a.gz"), true), (at("a.zst"), true), (at(SEALED), false)]);
+        }
+        for (path, is_skipped) in cases {
+            let mut query = of(path.clone());
+            query.job = Some("b".to_owned());
+            let answer = query.run();
+            let what = format!("{nuls}, {path:?}: {:?}", answer.reading);
+            assert_eq!(answer.lines.len(), usize::from(is_found), "{what}");
+            assert!(answer.reading.is_partial(), "{what}");
+            if is_skipped {
+                assert_eq!(skips(&answer.reading), [(start, "line over 16 MiB")], "{what}");
+            }
+            query.job = None;
+            let expect = if is_found { &["m1", "m2"][..] } else { &["m1"] };
+            assert_eq!(messages(&streamed(&query).0), expect, "{path:?}");
+        }
+    }
+}
+
+/// What is told of what was skipped: where, and why.
+fn skips(reading: &Reading) -> Vec<(u64, &str)> {
+    reading.skips.iter().map(|skip| (skip.offset, skip.reason.as_str())).collect()
+}
+
+#[test]
+fn a_last_line_without_its_break_is_a_line_or_told_but_where_somebody_may_write_on() {
+    let (whole, other) = (line(1, "a", ""), line(2, "b", ""));
+    let cut = &other[..other.len() - 9];
+    let at = whole.len() as u64 + 1;
+    let text = |end: &str| format!("{whole}\n{end}").into_bytes();
+    let (half, none) = (text(cut), text("<html>"));
+    for (name, content, wrong, unfinished) in [
+        ("any", text(&other), false, 0),
+        ("any", half.clone(), true, 0),
+        ("any", none.clone(), true, 0),
+        ("any.gz", gzip(&half), true, 0),
+        ("any.zst", zstd(&half), true, 0),
+        ("frames.zst", [zstd(b""), zstd::bulk::compress(&half, 1).unwrap()].concat(), true, 0),
+        (GZIP, gzip(&half), true, 0),
+        (SEALED, zstd(&half), true, 0),
+        (PLAIN, gzip(&half), true, 0),
+        (PLAIN, zstd(&half), true, 0),
+        (PLAIN, text(&other), false, 0),
+        (PLAIN, half.clone(), false, 1),
+        (PLAIN, none.clone(), true, 0),
+        (PLAIN, text("\0\0\0"), false, 0),
+        (PLAIN, text("{\"ts\0\0\0"), true, 0),
+    ] {
+        let dir = dir(&[(name, content.as_slice())]);
+        // Whether its bytes are there does not decide: what was cut off may have held them.
+        for job in ["a", "b", "nobody"] {
+            let place = if name.starts_with("events") { PathBuf::new() } else { name.into() };
+            let mut query = of(dir.path().join(place));
+            query.job = Some(job.to_owned());
+            let mut scanned = 0;
+            for reading in
+                [query.run().reading, streamed(&query).1, query.scan(&mut |_| scanned += 1)]
+            {
+                let told: Vec<u64> = skips(&reading).iter().map(|skip| skip.0).collect();
+                let what = format!("{name}, {job}: {reading:?}");
+                assert_eq!(told, if wrong { vec![at] } else { vec![] }, "{what}");
+                assert_eq!(reading.unfinished, unfinished, "{what}");
+                let is_found = job == "a" || job == "b" && !wrong && unfinished == 0;
+                let is_there = is_found && !(job == "b" && content.ends_with(b"\0\0\0"));
+                assert_eq!(reading.matched, u64::from(is_there), "{what}");
+            }
+        }
+    }
+    // As it was when it was sealed.
+    for (content, wrong, unfinished) in [(half, 0, 1), (none, 1, 0), (text(&other), 0, 0)] {
+        let dir = sealed(&content);
+        for query in [query(&dir), of(dir.path().join(SEALED))] {
+            let reading = query.run().reading;
+            assert_eq!((reading.skipped, reading.unfinished), (wrong, unfinished), "{reading:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_text_is_told_whatever_is_looked_for() {
+    let fine = line(1, "a", "") + "\n";
+    let binary = [b"\x7fELF\x02\0\0\n".as_slice(), fine.as_bytes()].concat();
+    for (content, told) in [
+        (binary.as_slice(), vec![(0, "NUL bytes")]),
+        (b"\0\0\x80\n", vec![(2, "invalid UTF-8")]),
+        // Of another program, and it does not hold what is looked for.
+        (b"# Read me\n\xff\n", vec![]),
+        (fine.as_bytes(), vec![]),
+    ] {
+        let dir = dir(&[("any", content), ("any.gz", &gzip(content))]);
+        for name in ["any", "any.gz"] {
+            let mut query = of(dir.path().join(name));
+            query.job = Some("b".to_owned());
+            assert_eq!(skips(&query.run().reading), told, "{name}, {content:?}");
+            query.job = None;
+            let all = query.run().reading;
+            assert_eq!(
+                all.skips.first().map(|skip| skip.offset),
+                match told.first() {
+                    None if content.ends_with(b"\xff\n") => Some(0),
+                    None => None,
+                    // All NULs in front of a line are told as well.
+                    Some(_) => Some(0),
+                }
+            );
+        }
+    }
+}
+
+#[test]
+fn a_day_file_that_is_compressed_under_its_name_is_read_or_named() {
+    let text = line(1, "a", "") + "\n";
+    let frames = text.as_bytes().chunks(50).flat_map(|part| zstd::bulk::compress(part, 1).unwrap());
+    for packed in [gzip(text.as_bytes()), zstd(text.as_bytes()), frames.collect()] {
+        let dir = dir(&[(PLAIN, packed.as_slice())]);
+        assert_eq!(messages(&query(&dir).run().lines), ["m1"]);
+        assert_eq!(messages(&streamed(&query(&dir)).0), ["m1"]);
+    }
+    let dir = dir(&[(PLAIN, b"\xfd7zXZ\0\0\x04")]);
+    for query in [query(&dir), of(dir.path().join(PLAIN))] {
+        let reading = query.run().reading;
+        let gone = &reading.unreadable[0];
+        assert_eq!((&gone.path, gone.offset), (&dir.path().join(PLAIN), 0));
+        assert!(gone.error.to_string().contains("xz -dc FILE"), "{}", gone.error);
+    }
 }
 
 #[test]

@@ -31,6 +31,11 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Whether it is known to be of a line nobody can read.
+    pub(crate) fn is_overlong(&self) -> bool {
+        self.lines.is_some_and(|lines| is_overlong(lines, self.raw))
+    }
+
     pub(crate) fn damage(&self, reason: &str) -> Damage {
         Damage {
             part: Part::Frame,

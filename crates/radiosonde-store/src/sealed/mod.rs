@@ -123,7 +123,7 @@ pub use crate::sealed::seal::{LEVEL_DEFAULT, Seal, SealOptions, seal};
 
 pub(crate) use crate::sealed::builder::write_sections;
 pub(crate) use crate::sealed::compare::stands_for;
-pub(crate) use crate::sealed::frames::{Decoder, Place, RAW_BYTES_MAX};
+pub(crate) use crate::sealed::frames::{Decoder, Place};
 pub(crate) use crate::sealed::index::sections;
 pub(crate) use crate::sealed::look::read_exact_at;
 pub(crate) use crate::sealed::reader::Chosen;

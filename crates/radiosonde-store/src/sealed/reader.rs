@@ -7,11 +7,12 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use crate::overlong::Overlong;
 use crate::reader::{Chunk, LINE_BYTES_MAX, Part, open_plain, whole_lines};
 use crate::sealed::Damage;
 use crate::sealed::choose::Choice;
 use crate::sealed::entries::Frame;
-use crate::sealed::frames::{Decoder, Place, RAW_BYTES_MAX, is_overlong};
+use crate::sealed::frames::{Decoder, Place, is_overlong};
 use crate::sealed::index::{Index, Totals, Unusable};
 use crate::sealed::pace::Pace;
 use crate::sealed::walk::{Step, Walk};
@@ -38,7 +39,7 @@ pub struct Reader {
     /// Place in the source of `buffer[start]`.
     offset: u64,
     /// Since where a line has been too long, while its end has not been found.
-    overlong: Option<u64>,
+    overlong: Option<Overlong>,
     events: VecDeque<Event>,
     finished: bool,
     bytes_read: u64,
@@ -131,10 +132,11 @@ impl Reader {
                 None => {}
             }
             let unread = &self.buffer[self.start..];
-            if let Some(from) = self.overlong {
-                let found = memchr::memchr(b'\n', unread);
-                let _ = self.consume(found.map_or(unread.len(), |at| at + 1));
-                if found.is_some() || self.finished {
+            if let Some(overlong) = &mut self.overlong {
+                let (passed, is_end) = overlong.pass(unread);
+                let from = overlong.from;
+                let _ = self.consume(passed);
+                if is_end || self.finished {
                     self.overlong = None;
                     return Ok(Some(Chunk::Overlong { offset: from }));
                 }
@@ -143,7 +145,7 @@ impl Reader {
                 let bytes = &self.buffer[start..start + length];
                 return Ok(Some(Chunk::Lines { offset, bytes }));
             } else if unread.len() > LINE_BYTES_MAX {
-                self.overlong = Some(self.offset);
+                self.overlong = Some(Overlong::new(self.offset));
                 continue;
             } else if self.finished {
                 if unread.is_empty() {
@@ -292,7 +294,7 @@ impl Reader {
     }
 
     fn frame(&mut self, place: &Place) {
-        if place.raw > RAW_BYTES_MAX as u64 && place.lines == Some(1) {
+        if place.is_overlong() {
             self.gap();
             self.events.push_back(Event::Overlong(place.raw_offset));
             return;
@@ -319,7 +321,7 @@ impl Reader {
 
     /// What is left of a line whose end is not read is no line.
     fn gap(&mut self) {
-        let from = self.overlong.take();
+        let from = self.overlong.take().map(|overlong| overlong.from);
         if from.is_some() || self.start < self.buffer.len() {
             let reason = format!("a line at byte {} has no end", from.unwrap_or(self.offset));
             let damage = Damage { lines_lost: true, ..Damage::of_file(reason) };

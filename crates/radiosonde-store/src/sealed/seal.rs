@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use crate::overlong::Overlong;
 use crate::reader::{LINE_BYTES_MAX, open_plain};
 use crate::sealed::FRAME_BYTES;
 use crate::sealed::builder::{Builder, Written};
@@ -291,19 +292,21 @@ impl Lines<'_> {
         Ok(())
     }
 
-    /// The length of the line at the position, whose first bytes are in the buffer.
+    /// The length of the line at the position, whose first bytes are in the buffer; of too many NULs in
+    /// front of one, theirs.
     fn line_length(&mut self, pace: &mut Pace<'_>) -> io::Result<u64> {
-        let mut found = self.buffer.len() as u64;
+        let mut line = Overlong::new(self.position);
+        let mut found = line.pass(&self.buffer).0 as u64;
         let left = self.length - self.position - found;
         let mut rest = (&mut *self.input).take(left);
         let mut piece = vec![0; PIECE_BYTES];
         loop {
             let read = rest.read(&mut piece)?;
             pace.walked(read as u64)?;
-            match memchr::memchr(b'\n', &piece[..read]) {
-                Some(at) => return Ok(found + at as u64 + 1),
-                None if read == 0 => return Ok(found),
-                None => found += read as u64,
+            let (passed, is_end) = line.pass(&piece[..read]);
+            found += passed as u64;
+            if is_end || read == 0 {
+                return Ok(found);
             }
         }
     }

@@ -216,17 +216,17 @@ pub(super) fn sift(section: &[u8], wanted: &Wanted, chosen: &mut [bool]) -> Opti
     while !rest.0.is_empty() {
         let (number, count) = (rest.u32()?, rest.u32()?);
         let field = Field::ALL.into_iter().find(|field| *field as u32 == number);
-        let accepted = field.and_then(|field| wanted.values(field));
+        let asked = field.filter(|field| wanted.asks(*field));
         let mut fits = rest.bytes(length)?.to_vec();
         for _ in 0..count {
             let value_length = usize::try_from(rest.u32()?).ok()?;
             let value = rest.bytes(value_length)?;
             let frames = rest.bytes(length)?;
-            if accepted.is_some_and(|accepted| accepted.iter().any(|wanted| wanted == value)) {
+            if asked.is_some_and(|field| wanted.accepts(field, value)) {
                 fits.iter_mut().zip(frames).for_each(|(fits, frames)| *fits |= frames);
             }
         }
-        if accepted.is_some() {
+        if asked.is_some() {
             for (frame, chosen) in chosen.iter_mut().enumerate() {
                 *chosen &= fits[frame / 8] >> (frame % 8) & 1 == 1;
             }

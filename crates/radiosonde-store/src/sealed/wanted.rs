@@ -1,7 +1,8 @@
 //! What of a query an index can judge: times, ids and values.
 
 use crate::level::Level;
-use crate::query::Query;
+use crate::query::condition::Own;
+use crate::query::{Condition, Query};
 use crate::sealed::filter::{Key, Kind};
 use crate::sealed::values::Field;
 
@@ -15,6 +16,8 @@ pub(crate) struct Wanted {
     groups: Vec<Vec<Key>>,
     /// Of each of these fields a line has one of the values.
     values: Vec<(Field, Vec<Vec<u8>>)>,
+    /// Of each of these fields a line has a value that a condition accepts.
+    conditions: Vec<(Field, Condition)>,
 }
 
 impl Wanted {
@@ -28,6 +31,8 @@ impl Wanted {
             query.traces.iter().map(|trace| Key::asked(Kind::Trace, trace)).collect();
         // One of them may be just the beginning of an id.
         groups.extend(traces.filter(|keys| !keys.is_empty()));
+        groups.extend(query.conditions.iter().filter_map(|condition| Some(vec![key(condition)?])));
+        let field = |condition: &Condition| Some((field(condition)?, condition.clone()));
         let since = query.since.map(|ts| ts.as_nanosecond().div_euclid(1_000));
         let until = query.until.map(|ts| (ts.as_nanosecond() + 999).div_euclid(1_000));
         Self {
@@ -35,6 +40,7 @@ impl Wanted {
             until: until.and_then(|ts| i64::try_from(ts).ok()),
             groups,
             values: values(query),
+            conditions: query.conditions.iter().filter_map(field).collect(),
         }
     }
 
@@ -73,13 +79,47 @@ impl Wanted {
     }
 
     pub(super) fn has_values(&self) -> bool {
-        !self.values.is_empty()
+        !self.values.is_empty() || !self.conditions.is_empty()
     }
 
-    /// The values of a field one of which a line must have; `None` when it may have any.
-    pub(super) fn values(&self, field: Field) -> Option<&[Vec<u8>]> {
-        let found = self.values.iter().find(|(known, _)| *known == field);
-        found.map(|(_, values)| values.as_slice())
+    /// Whether not every value of a field will do.
+    pub(super) fn asks(&self, field: Field) -> bool {
+        let known = self.values.iter().map(|(known, _)| known);
+        known.chain(self.conditions.iter().map(|(known, _)| known)).any(|known| *known == field)
+    }
+
+    /// Whether a line with this value of a field may be wanted.
+    pub(super) fn accepts(&self, field: Field, value: &[u8]) -> bool {
+        let is_among = |values: &[Vec<u8>]| values.iter().any(|wanted| wanted == value);
+        self.values.iter().all(|(known, values)| *known != field || is_among(values))
+            && self.conditions.iter().all(|(known, condition)| {
+                *known != field || condition.accepts(value) != Some(false)
+            })
+    }
+}
+
+/// What a condition asks of filters.
+fn key(condition: &Condition) -> Option<Key> {
+    let (own, id) = condition.id()?;
+    let kind = match own {
+        Own::JobId => Kind::Job,
+        Own::SessionId => Kind::Session,
+        Own::TraceId => Kind::Trace,
+        _ => return None,
+    };
+    Key::asked(kind, id)
+}
+
+/// The field whose values tell where a condition may hold.
+fn field(condition: &Condition) -> Option<Field> {
+    // Where a line has no value is told of no field.
+    match condition.own().filter(|_| !condition.is_negated())? {
+        Own::Evt => Some(Field::Event),
+        Own::Level => Some(Field::Level),
+        Own::MachineId => Some(Field::Machine),
+        Own::Service => Some(Field::Service),
+        Own::WorkerId => Some(Field::Worker),
+        _ => None,
     }
 }
 

@@ -34,23 +34,6 @@ impl Number {
         text.parse().ok().filter(|float: &f64| float.is_finite()).map(Self::Float)
     }
 
-    /// A number of units as one of other units, so many of which are `per` of the first.
-    pub(super) fn scale(self, from: i128, to: i128) -> Option<Self> {
-        match self {
-            Self::Integer(count) => {
-                let all = count.checked_mul(from)?;
-                Some(match all % to {
-                    0 => Self::Integer(all / to),
-                    _ => Self::Float(all as f64 / to as f64),
-                })
-            }
-            Self::Float(count) => {
-                let scaled = count * (from as f64) / (to as f64);
-                scaled.is_finite().then_some(Self::Float(scaled))
-            }
-        }
-    }
-
     pub(super) fn compare(self, other: Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Integer(a), Self::Integer(b)) => Some(a.cmp(&b)),

@@ -1,7 +1,11 @@
 //! A condition from its text.
 
+use super::duration::{Duration, unit_of};
 use super::number::Number;
-use super::{Condition, InvalidCondition, Key, Literal, Order, Own, Test};
+use super::{
+    Condition, InvalidCondition, Key, Literal, Order, Own, TRACE, Test, is_in_order, is_plain,
+};
+use crate::query::trace_prefix;
 
 pub(super) fn parse(text: &str) -> Result<Condition, InvalidCondition> {
     let wrong = |at: usize, reason: String| InvalidCondition { text: text.to_owned(), at, reason };
@@ -62,10 +66,13 @@ pub(super) fn parse(text: &str) -> Result<Condition, InvalidCondition> {
             if is_infinite && value.ends_with(|c: char| c.is_ascii_digit()) {
                 return Err(wrong(from, "no number is as large".to_owned()));
             }
-            if is_with_a_unit(&key, &literal) {
-                return Err(wrong(from, NO_UNIT.to_owned()));
+            if !literal.quoted && !literal.has_amount() && !is_in_order(value) {
+                return Err(wrong(from, no_amount(&text[start..end], sign, value)));
             }
             (Test::Ordered(*order, literal), false)
+        }
+        Operator::Fits | Operator::FitsNot if is_between(value, '"') || is_between(value, '\'') => {
+            return Err(wrong(from, QUOTED_REGEX.to_owned()));
         }
         Operator::Fits => (regex(value).map_err(|reason| wrong(from, reason))?, false),
         Operator::FitsNot => (regex(value).map_err(|reason| wrong(from, reason))?, true),
@@ -116,6 +123,10 @@ fn quoted(text: &str) -> Option<usize> {
     None
 }
 
+fn is_between(text: &str, quote: char) -> bool {
+    text.len() > 1 && text.starts_with(quote) && text.ends_with(quote)
+}
+
 fn no_operator(rest: &str) -> String {
     match rest.chars().next() {
         Some('!' | '~') => "no operator begins like this: there are = != ~= !~= < <= > >=",
@@ -131,8 +142,21 @@ fn literal(key: &Key, value: &str) -> Result<Literal, String> {
         })?;
         return with_kind(key, Literal { text, quoted: true, ..Literal::default() });
     }
-    let number = Number::parse(value).or_else(|| duration(key, value));
-    with_kind(key, Literal { text: value.to_owned(), number, ..Literal::default() })
+    if is_between(value, '\'') {
+        return Err("a text stands in double quotes, and one in single quotes as well: \"'...'\""
+            .to_owned());
+    }
+    let unit = match key {
+        Key::Meta(name) | Key::Any(name) => unit_of(name),
+        Key::Of(_) => None,
+    };
+    let number = Number::parse(value);
+    let duration = match (number, unit) {
+        (Some(_), Some(unit)) => Duration::parse_in(value, unit),
+        _ => Duration::parse(value),
+    };
+    let number = number.or_else(|| duration?.in_units(unit?));
+    with_kind(key, Literal { text: value.to_owned(), number, duration, ..Literal::default() })
 }
 
 /// Refuses several conditions in one, which nothing would fit.
@@ -152,18 +176,25 @@ fn one_alone(value: &str) -> Result<(), (usize, String)> {
     Ok(())
 }
 
-/// Whether it was meant as a number, and no number would be compared to it: `500ms` for a key without a
-/// unit, or `1m30s`.
-fn is_with_a_unit(key: &Key, literal: &Literal) -> bool {
-    let Literal { text, number: None, quoted: false, .. } = literal else { return false };
-    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let number = &text[..text.len() - rest.len()];
-    !matches!(key, Key::Of(_))
-        && Number::parse(number).is_some()
-        && rest.chars().all(|c| c.is_alphanumeric() || c == ' ')
+/// What to write instead of a value that nothing is more or less than but texts.
+fn no_amount(key: &str, sign: &str, value: &str) -> String {
+    // What would have to be escaped, or act on a terminal, is not repeated.
+    let or =
+        |text, instead| if is_plain(text) && text.len() <= REPEATED_MAX { text } else { instead };
+    let (key, value) = (or(key, "KEY"), or(value, "TEXT"));
+    if value.starts_with(|c: char| c.is_ascii_digit()) {
+        return format!(
+            "this is no number and no length of time, whose units are ns us ms s m min h; \
+             {key}{sign}\"{value}\" compares texts"
+        );
+    }
+    format!(
+        "this is no number: {key}{sign}\"{value}\" compares texts, {key}~={value} finds those that \
+         hold it"
+    )
 }
 
-/// With the level or the moment that the key asks for.
+/// With the level, the moment or the trace that the key asks for.
 fn with_kind(key: &Key, literal: Literal) -> Result<Literal, String> {
     match key {
         Key::Of(Own::Level) => match literal.text.parse() {
@@ -182,17 +213,16 @@ fn with_kind(key: &Key, literal: Literal) -> Result<Literal, String> {
                     .to_owned())
             }
         },
+        // A field of that name is what it is.
+        Key::Of(Own::TraceId) => Ok(with_trace(literal)),
+        Key::Any(name) if name == TRACE => Ok(with_trace(literal)),
         _ => Ok(literal),
     }
 }
 
-/// `500ms` for a key whose name ends with its unit.
-fn duration(key: &Key, value: &str) -> Option<Number> {
-    let (Key::Meta(name) | Key::Any(name)) = key else { return None };
-    let (_, to) = KEY_UNITS.iter().find(|(end, _)| name.ends_with(end))?;
-    let digits = value.trim_end_matches(|c: char| c.is_alphabetic());
-    let (_, from) = UNITS.iter().find(|(unit, _)| *unit == &value[digits.len()..])?;
-    Number::parse(digits.trim_end())?.scale(*from, *to)
+fn with_trace(literal: Literal) -> Literal {
+    let start = trace_prefix(&literal.text).ok().filter(|_| !literal.quoted);
+    Literal { trace: start, ..literal }
 }
 
 #[cfg(feature = "regex")]
@@ -245,31 +275,14 @@ const SIGNS: [(&str, Operator); 9] = [
 /// What other languages have between two conditions.
 const JOINTS: [&str; 6] = [" && ", " || ", " and ", " or ", " AND ", " OR "];
 
-const NO_UNIT: &str = "no number is compared to this: a unit such as 500ms needs a key that ends with \
-                       its own (_ns, _us, _ms, _s, _seconds), and a text stands in quotes";
+const QUOTED_REGEX: &str = "a regular expression has no quotes around it; those that a text has stand \
+                            behind a \\";
 
 /// Characters a bare key cannot have.
 const OPERATORS: [char; 5] = ['=', '!', '<', '>', '~'];
 
-const KEY_UNITS: [(&str, i128); 5] = [
-    ("_ns", 1),
-    ("_us", 1_000),
-    ("_ms", 1_000_000),
-    ("_s", 1_000_000_000),
-    ("_seconds", 1_000_000_000),
-];
-
-const UNITS: [(&str, i128); 8] = [
-    ("ns", 1),
-    ("us", 1_000),
-    ("µs", 1_000),
-    ("ms", 1_000_000),
-    ("s", 1_000_000_000),
-    ("m", 60_000_000_000),
-    ("min", 60_000_000_000),
-    ("h", 3_600_000_000_000),
-];
-
+/// Of a key and of a value that an error repeats.
+const REPEATED_MAX: usize = 40;
 /// Of a condition.
 const TEXT_BYTES_MAX: usize = 4 << 10;
 /// Of a compiled expression, and of what it remembers while it matches.

@@ -27,9 +27,9 @@ fn what_holds_for_a_line() {
         (false, "big=9007199254740992|big<=9007199254740992|big=9007199254740992.0"),
         (true, "max=18446744073709551615|max>18446744073709551614|max<18446744073709551616"),
         (true, "ratio=0.5|ratio<1|ratio=5e-1|ok=true|ok!=false|text=429|text=\"429\""),
-        (false, "ok=\"true\"|ok>=true|ok=1|text=429.0"),
+        (false, "ok=\"true\"|ok>=\"true\"|ok=1|text=429.0"),
         // Text is compared by its bytes.
-        (true, "code>=rate|code<s|text>=42|text<500|empty=|empty=\"\"|empty!=x"),
+        (true, "code>=\"rate\"|code<\"s\"|code>\"Z\"|text>=42|text<500|empty=|empty=\"\"|empty!=x"),
         (true, "code~=^rate_|code~=lim|code!~=^lim|status~=^4..$|ok~=tr|msg~=\\d+, l"),
         (false, "code~=^lim|code!~=lim|missing~=.*|object~="),
         // Beyond 64 bits a line's are rounded, and so is what they are compared to.
@@ -49,6 +49,22 @@ fn what_holds_for_a_line() {
         (false, "tags!=a|tags=c|http=x|http~=x|http>0"),
         // Of the line itself, unless `meta.` is in front.
         (true, "msg=429, later|service=shop|evt=rate|job_id=job-7|trace_id~=^0edadbc0"),
+        (true, "service>\"shoo\"|service<\"shoq\"|job_id>=\"job-6\""),
+        (false, "job_id=job|job_id=job-70|service=sho|span_id=0"),
+        // A trace by how it begins, as it is shown; in quotes by the whole id.
+        (
+            true,
+            "trace=0edadbc0|trace_id=0EDADBC0|trace_id=0|trace=0edadbc0a1b2c3d4e5f60718293a4b5c",
+        ),
+        (true, "trace_id=\"0edadbc0a1b2c3d4e5f60718293a4b5c\"|trace!=1|trace_id!=\"0edadbc0\""),
+        (
+            false,
+            "trace=edadbc0|trace!=0edadbc0|trace_id=\"0edadbc0\"|trace_id=0edadbc0a1b2c3d4e5f60718293a4b5c0",
+        ),
+        (
+            false,
+            "meta.trace_id=0edadbc0|trace=|trace=0x|trace=\"0EDADBC0A1B2C3D4E5F60718293A4B5C\"",
+        ),
         (true, "level=warning|level=WARN|level>=info|level<error|level!=error|level~=warn"),
         (false, "level=info|level>=error|level>warning|meta.service?|meta.job_id=job-7"),
         (true, "meta.level=deep|meta.status>=400|meta.http.route=/x|meta.attributes.provider=acme"),
@@ -63,7 +79,7 @@ fn what_holds_for_a_line() {
             true,
             "duration_us>=500ms|duration_us=0.75s|duration_us<1m|duration_us=750000|duration_us>749us",
         ),
-        (false, "duration_us>1s|duration_us>=751 ms|text<5"),
+        (false, "duration_us>1s|duration_us>=751 ms|text<5|status>=400ms|status<500h"),
     ] {
         for text in conditions.split('|') {
             assert_eq!(condition(text).matches(&line), holds, "{text}");
@@ -102,10 +118,24 @@ fn what_is_no_condition_is_told_with_its_place() {
         ("status<1e400", 7, "no number is as large"),
         ("status=>400", 6, "write <= or >="),
         ("status=<400", 6, "write <= or >="),
-        ("status>=400ms", 8, "needs a key that ends with its own"),
-        ("duration>=500ms", 10, "needs a key that ends with its own"),
-        ("duration_us>=1m30s", 13, "needs a key that ends with its own"),
-        ("duration_us>=500MS", 13, "needs a key that ends with its own"),
+        ("status>=abc", 8, "status>=\"abc\" compares texts, status~=abc finds those"),
+        ("status >  abc", 10, "status>\"abc\" compares texts"),
+        ("meta.code<rate limit", 10, "meta.code<\"rate limit\" compares texts"),
+        ("\"a=b\"<=c/d", 7, "KEY<=\"TEXT\" compares texts"),
+        ("job_id>=job-7", 8, "job_id>=\"job-7\" compares texts"),
+        ("status>=-x", 8, "this is no number"),
+        ("ok>=true", 4, "this is no number"),
+        ("status>=4OO", 8, "no length of time, whose units"),
+        ("status>=5 %", 8, "this is no number"),
+        ("status>=1,200", 8, "status>=\"TEXT\" compares texts"),
+        ("duration_us>=500MS", 13, "duration_us>=\"500MS\" compares texts"),
+        ("duration_us>=1m30", 13, "no length of time"),
+        // As other languages have them.
+        ("code='rate limit'", 5, "double quotes"),
+        ("code!=''", 6, "double quotes"),
+        ("code<'x'", 5, "double quotes"),
+        ("code~=\"rate\"", 6, "no quotes around it"),
+        ("code!~= 'rate'", 8, "no quotes around it"),
         ("status>=400 && ok=true", 12, "for each --where"),
         ("status=400 or ok=true", 11, "for each --where"),
     ] {
@@ -146,13 +176,113 @@ fn a_number_is_compared_to_numbers_alone_and_texts_may_hold_anything() {
         ("status<2026", r#""2025-10-07""#, true),
         ("status>=2.0.0", r#""2.1.0""#, true),
         ("status>=2025-10-06", r#""2025-10-07""#, true),
-        ("status>=abc", r#""abd""#, true),
+        ("status>=\"abc\"", r#""abd""#, true),
+        ("status>=\"abc\"", r#""abb""#, false),
         ("status=this and that", r#""this and that""#, true),
         ("status=\"a && b=1\"", r#""a && b=1""#, true),
         ("status=\">4\"", r#"">4""#, true),
         ("status=500ms", r#""500ms""#, true),
+        ("status='", r#""'""#, true),
+        ("status~=\\\"x\\\"", r#""\"x\"""#, true),
+        ("status~=\"", r#""\"x\"""#, true),
+        ("status=\"'x'\"", r#""'x'""#, true),
     ] {
         assert_eq!(condition(text).matches(&line(status)), holds, "{text}, {status}");
+    }
+}
+
+/// The texts of `values` for which a condition holds.
+fn fitting<'a>(text: &str, key: &str, values: &[&'a str]) -> Vec<&'a str> {
+    let condition = condition(text);
+    let fits = |value: &&&str| {
+        let raw = json!({"ts": "2025-10-06T10:00:00Z", "meta": {key: value}}).to_string();
+        condition.matches(&line(&raw))
+    };
+    values.iter().filter(fits).copied().collect()
+}
+
+#[test]
+fn a_number_is_no_part_of_a_length_of_time_which_is_compared_to_its_like() {
+    let values = [
+        "9ms",
+        "100ms",
+        "20ms",
+        "2s",
+        "19999.9us",
+        "1m30s",
+        "1.5",
+        "n/a",
+        "10",
+        "30",
+        "1,200",
+        "5 %",
+        "",
+        "2025-10-06",
+        "2.1.0",
+        "10:30",
+    ];
+    for (text, expect) in [
+        ("dur>=20", &["30", "2025-10-06"][..]),
+        ("dur<20", &["1.5", "10", "2.1.0", "10:30"]),
+        ("dur>=20ms", &["100ms", "20ms", "2s", "1m30s"]),
+        ("dur<20 ms", &["9ms", "19999.9us"]),
+        ("dur>=1m", &["1m30s"]),
+        ("dur>\"20\"", &["9ms", "20ms", "2s", "n/a", "30", "5 %", "2025-10-06"]),
+        ("dur>=2.0.0", &["2025-10-06", "2.1.0"]),
+        ("dur<2025-11-01", &["2025-10-06", "2.1.0", "10:30"]),
+        ("dur>=09:00", &["2025-10-06", "2.1.0", "10:30"]),
+    ] {
+        // Quoted, all of them go by their bytes.
+        let expect: Vec<&str> = match text {
+            "dur>\"20\"" => values.iter().filter(|value| **value > "20").copied().collect(),
+            _ => expect.to_vec(),
+        };
+        assert_eq!(fitting(text, "dur", &values), expect, "{text}");
+    }
+    // Where the key says which unit its numbers have.
+    assert_eq!(fitting("dur_ms>=20", "dur_ms", &values), ["100ms", "20ms", "2s", "1m30s", "30"]);
+    assert_eq!(fitting("dur_ms<20ms", "dur_ms", &values), ["9ms", "19999.9us", "1.5", "10"]);
+    for (text, needs_units, compares_text) in [
+        ("dur>=20ms", true, false),
+        ("dur_ms>=1s", false, false),
+        ("dur>=20", false, false),
+        ("dur>=2.0.0", false, true),
+        ("dur>=\"20ms\"", false, false),
+        ("dur=20ms", false, false),
+    ] {
+        let condition = condition(text);
+        let told = (condition.needs_units(), condition.compares_text());
+        assert_eq!(told, (needs_units, compares_text), "{text}");
+    }
+}
+
+#[test]
+fn what_is_null_is_looked_for_further_on() {
+    let line = line(
+        r#"{"ts":"2025-10-06T10:00:00Z","status":500,"meta":{"status":null,"a.b":null,"a":{"b":1},"code":null,"attributes":{"code":null},"labels":{"code":"x"}}}"#,
+    );
+    for text in ["status>=500", "status?", "a.b=1", "code=x", "!meta.status?", "meta.status!=500"] {
+        assert!(condition(text).matches(&line), "{text}");
+    }
+    assert_eq!(value_of(&line, "status"), Some(json!(500)));
+}
+
+#[test]
+fn a_short_word_is_the_id_or_a_field_of_that_name() {
+    let line = line(
+        r#"{"ts":"2025-10-06T10:00:00Z","worker_id":"worker-1","job_id":"j3","trace":"t","trace_id":"0edadbc0a1b2c3d4e5f60718293a4b5c","meta":{"worker":"worker-2","job":"j1"}}"#,
+    );
+    for (holds, conditions) in [
+        (
+            true,
+            "worker=worker-1|worker=worker-2|job~=3$|job=j1|worker!=worker-3|worker_id=worker-1",
+        ),
+        (false, "worker!=worker-1|worker!=worker-2|worker=worker-3|job!~=j|meta.worker=worker-1"),
+        (true, "trace=0eda|trace!=t|!machine?|meta.job=j1"),
+    ] {
+        for text in conditions.split('|') {
+            assert_eq!(condition(text).matches(&line), holds, "{text}");
+        }
     }
 }
 
@@ -175,6 +305,12 @@ fn the_bytes_a_condition_needs() {
         // A level may be spelled otherwise, and a line without a key fits what denies.
         ("level>=error", None),
         ("level=error", None),
+        // Whatever else stands under a key, an id is its text.
+        ("trace_id=0edadbc0", Some("0edadbc0")),
+        ("trace=0edadbc0", Some("0edadbc0")),
+        ("trace_id=0EDADBC0", Some("trace_id")),
+        ("trace=0EDADBC0", Some("trace")),
+        ("trace_id=\"0EDADBC0\"", Some("0EDADBC0")),
         ("ts>=2025-10-06T13:43:10Z", None),
         ("code!=x", None),
         ("code!~=x", None),
@@ -229,7 +365,7 @@ fn plain_value(meta: &Value, key: &str) -> Option<Value> {
         if let Some(object) = object {
             all(object, &mut found, &[]);
         }
-        found.retain(|(way, _)| way.join(".") == key);
+        found.retain(|(way, value)| way.join(".") == key && !value.is_null());
         let rank = |way: &[&str]| -> Vec<usize> {
             let last = way.len() - 1;
             way.iter()
@@ -325,7 +461,12 @@ proptest! {
     ) {
         let meta: Value = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let raw = json!({"ts": "2025-10-06T13:43:10Z", "meta": meta}).to_string();
-        let text = if operator == "?" { format!("{key}?") } else { format!("{key}{operator}{operand}") };
+        let is_ordered_word = operator.starts_with(['<', '>']) && operand.parse::<f64>().is_err();
+        let text = match operator {
+            "?" => format!("{key}?"),
+            _ if is_ordered_word => format!("{key}{operator}\"{operand}\""),
+            _ => format!("{key}{operator}{operand}"),
+        };
         let (condition, line) = (condition(&text), line(&raw));
         // An array in an array is nothing to compare, for both.
         let expect = plainly(plain_value(&meta, key).as_ref(), operator, operand);
@@ -346,6 +487,38 @@ proptest! {
                 prop_assert!(error.at() <= text.len() && text.is_char_boundary(error.at()));
                 let _ = error.to_string();
             }
+        }
+    }
+
+    /// A look tells what taking the line apart tells, wherever it tells anything.
+    #[test]
+    fn a_look_at_a_line_tells_the_same(
+        ids in prop::collection::vec(
+            (prop::sample::select(vec!["evt", "id", "job_id", "machine_id", "service", "session_id",
+                "span_id", "trace_id", "worker_id", "level", "msg"]),
+            prop::sample::select(vec!["", "a", "ab", "0", "0a", "0A", "7", "info", "error", "WARN"])),
+            0..8,
+        ),
+        key in prop::sample::select(vec!["evt", "id", "job_id", "machine_id", "service", "session_id",
+            "span_id", "trace_id", "worker_id", "level", "msg", "trace", "job"]),
+        operator in prop::sample::select(vec!["=", "!=", "~=", "!~=", ">=", "<", "?"]),
+        operand in prop::sample::select(vec!["a", "\"a\"", "0", "0A", "\"0A\"", "7", "7.0", "info", "warning", "\"\""]),
+    ) {
+        let text = if operator == "?" { format!("!{key}?") } else { format!("{key}{operator}{operand}") };
+        // Some levels are none, and some words are not ordered.
+        let Ok(condition) = text.parse::<Condition>() else { return Ok(()) };
+        let fields: std::collections::BTreeMap<_, _> = ids.into_iter().collect();
+        let fields: String = fields.iter().map(|(key, id)| format!(",\"{key}\":\"{id}\"")).collect();
+        let raw = format!(r#"{{"ts":"2025-10-06T13:43:10.000000Z"{fields}}}"#);
+        let line = line(&raw);
+        let facts = crate::peek::facts(raw.as_bytes()).unwrap();
+        let told = condition.look(&facts);
+        let expect = condition.matches(&line);
+        prop_assert!(told.is_none_or(|told| told == expect), "{} of {}: {:?}", text, raw, told);
+        let is_seen = !matches!(key, "msg" | "trace" | "job");
+        prop_assert_eq!((told.is_some(), condition.is_seen()), (is_seen, is_seen), "{}", text);
+        if let Some((_, id)) = condition.id().filter(|_| expect) {
+            prop_assert!(raw.contains(id), "{} of {}", text, raw);
         }
     }
 }
