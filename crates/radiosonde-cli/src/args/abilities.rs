@@ -300,6 +300,12 @@ pub(super) fn is_local(matches: &ArgMatches) -> bool {
     matches.subcommand().is_some_and(|(_, given)| flag(given, "local"))
 }
 
+/// From when on lines are asked for, and whether those to come are.
+pub(super) fn time(matches: &ArgMatches) -> (Option<Timestamp>, bool) {
+    let Some((name, given)) = matches.subcommand() else { return (None, false) };
+    (value::<Timestamp>(given, "since"), flag(given, "follow") || name == "tail")
+}
+
 /// What the variables of the options begin with.
 const VARIABLES: &str = "RADIOSONDE_CLI_";
 

@@ -8,6 +8,7 @@ use radiosonde_store::names::Form;
 use radiosonde_store::reader::{Chunk, Reader};
 use radiosonde_store::{Level, Line, foreign, peek, sealed};
 
+use crate::args::Time;
 use crate::figures::Merge;
 use crate::figures::sequences::Sequences;
 use crate::figures::tally::{Tally, Weight};
@@ -84,14 +85,9 @@ impl Default for Counted {
 
 impl Counted {
     /// Goes through a file, as far as it can be read.
-    pub(super) fn file(
-        &mut self,
-        path: &Path,
-        form: Form,
-        span: (Option<Timestamp>, Option<Timestamp>),
-    ) -> (OfFile, io::Result<()>) {
+    pub(super) fn file(&mut self, path: &Path, form: Form, time: Time) -> (OfFile, io::Result<()>) {
         let mut of_file = OfFile::default();
-        let result = self.lines_of(path, form, span, &mut of_file);
+        let result = self.lines_of(path, form, time, &mut of_file);
         (of_file, result)
     }
 
@@ -108,7 +104,7 @@ impl Counted {
         &mut self,
         path: &Path,
         form: Form,
-        span: (Option<Timestamp>, Option<Timestamp>),
+        time: Time,
         of_file: &mut OfFile,
     ) -> io::Result<()> {
         let mut file = match form {
@@ -122,12 +118,12 @@ impl Counted {
                 Chunk::Overlong { .. } => self.junk += 1,
                 Chunk::Lines { bytes, .. } => {
                     for line in bytes.split(|byte| *byte == b'\n') {
-                        self.junk += u64::from(!self.line(line, span, of_file));
+                        self.junk += u64::from(!self.line(line, time, of_file));
                     }
                 }
                 // Whole but for its line break, or not there yet.
                 Chunk::HalfLine { bytes, .. } => {
-                    let _ = self.line(bytes, span, of_file);
+                    let _ = self.line(bytes, time, of_file);
                 }
                 // Of a later version.
                 _ => {}
@@ -137,12 +133,7 @@ impl Counted {
     }
 
     /// Counts a line; false where it is none.
-    fn line(
-        &mut self,
-        text: &[u8],
-        span: (Option<Timestamp>, Option<Timestamp>),
-        of_file: &mut OfFile,
-    ) -> bool {
+    fn line(&mut self, text: &[u8], time: Time, of_file: &mut OfFile) -> bool {
         if text.trim_ascii().is_empty() {
             return true;
         }
@@ -158,7 +149,7 @@ impl Counted {
             },
         };
         let Ok(ts) = Timestamp::from_microsecond(facts.us) else { return false };
-        if span.0.is_some_and(|since| ts < since) || span.1.is_some_and(|until| ts >= until) {
+        if !time.contains(ts) {
             return true;
         }
         of_file.lines += 1;
@@ -175,7 +166,7 @@ impl Counted {
         self.names.of(start(facts.evt)).0 += 1;
         self.services.of(start(facts.service.unwrap_or_default())).0 += 1;
         self.machines.of(start(facts.machine.unwrap_or_default())).0 += 1;
-        self.sequences.add(facts.id);
+        let _ = self.sequences.add(facts.id);
         let cell = self.times.at(facts.us);
         cell.lines += 1.0;
         cell.warnings += u64::from(facts.level == Some(Level::Warning));

@@ -15,13 +15,14 @@ use radiosonde_store::sealed;
 use self::count::Counted;
 use crate::args::{Select, StatsArgs};
 use crate::commands::removed_in_all;
+use crate::narrowed;
 use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, again, show, some};
 use crate::render::Screen;
 use crate::render::text::many;
 use crate::select::check_range;
 
 pub(crate) fn run(args: &StatsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
-    check_range(args.since, args.until)?;
+    check_range(args.time)?;
     let dirs = Select { dir: args.dir.clone(), ..Select::default() }.places()?;
     let mut stats = Stats::default();
     for dir in &dirs {
@@ -38,6 +39,9 @@ pub(crate) fn run(args: &StatsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
         print::text(&stats, Screen::new(&args.show, false), out)?;
     }
     out.flush()?;
+    if any && !args.show.is_json() {
+        narrowed::say();
+    }
     for reason in &stats.unreadable {
         eprintln!("radiosonde: {reason}");
     }
@@ -50,7 +54,7 @@ pub(crate) fn run(args: &StatsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
         );
     }
     if !any && stats.unreadable.is_empty() {
-        let span = if args.since.or(args.until).is_some() { " of this time" } else { "" };
+        let span = if args.time.is_narrowed() { " of this time" } else { "" };
         eprintln!("radiosonde: no lines{span} in {}", some(&dirs));
     }
     // Junk is what this command counts; only what could not be read makes its answer a part.
@@ -90,7 +94,7 @@ struct Row {
 
 impl Stats {
     fn read(&mut self, files: &[(PathBuf, StoredFile)], args: &StatsArgs) {
-        self.is_narrowed = args.since.or(args.until).is_some();
+        self.is_narrowed = args.time.is_narrowed();
         let all = args.full || self.is_narrowed;
         let lengths: Vec<u64> = files.iter().map(|(dir, file)| length(dir, *file)).collect();
         for ((dir, file), stored) in files.iter().zip(&lengths) {
@@ -146,8 +150,7 @@ impl Stats {
         stored: u64,
         args: &StatsArgs,
     ) -> io::Result<bool> {
-        let span = (args.since, args.until);
-        let counted = self.counted.file(path, file.form, span);
+        let counted = self.counted.file(path, file.form, args.time);
         let row = self.row(dir, file, stored);
         let (of_file, result) = counted;
         row.lines += of_file.lines;
