@@ -14,7 +14,6 @@ use crate::commands::correlate::JOB_TRACES_MAX;
 use crate::commands::linked::{BYTES_MAX, LINKING_MAX, Search, TooMany};
 use crate::commands::summary::some;
 use crate::commands::unfiled;
-use crate::figures::sequences::Sequences;
 use crate::narrowed;
 use crate::outcome::{Stop, again, quoted};
 use crate::render::Screen;
@@ -40,11 +39,11 @@ impl Below {
         all.level = None;
         let mut counts: HashMap<Option<String>, u64> = HashMap::new();
         // What was brought over after a crash may stand there twice.
-        let mut known = Sequences::default();
+        let mut known = HashSet::new();
         let read = all.scan(&mut |found| {
             let line = found.line;
             let below = line.level.is_some_and(|level| level < least);
-            if below && !known.add(line.id.as_deref()) {
+            if below && line.id.as_ref().is_none_or(|id| known.insert(hash(id))) {
                 *counts.entry(line.trace_id).or_default() += 1;
             }
         });

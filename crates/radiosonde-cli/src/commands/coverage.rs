@@ -204,8 +204,7 @@ impl Seen {
                 self.stopped = self.stopped.max(Some(line.ts));
             }
         }
-        let id = line.id.as_deref().unwrap_or_default();
-        let process = id.split('.').next().unwrap_or_default();
+        let process = line.process().unwrap_or_default();
         match self.began {
             Some(began) if self.process == process => {
                 self.is_lasting |= between(began, line.ts) >= SHORT_US;

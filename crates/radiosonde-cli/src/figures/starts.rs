@@ -41,12 +41,9 @@ impl Starts {
     pub(crate) fn take(&mut self, line: &Line, metric: &Metric<'_>) {
         let start = metric.value.filter(|value| (START_S_MIN..START_S_MAX).contains(value));
         let (Some(start), START, Kind::Gauge) = (start, metric.name, metric.kind) else { return };
-        let process = instance(line);
-        let is_known = self.of.contains_key(process);
-        if process.is_empty()
-            || self.snapshots >= SNAPSHOTS_MAX
-            || !is_known && self.of.len() >= PROCESSES_MAX
-        {
+        let Some(process) = line.process() else { return };
+        let has_room = self.of.len() < PROCESSES_MAX || self.of.contains_key(process);
+        if self.snapshots >= SNAPSHOTS_MAX || !has_room {
             return;
         }
         #[expect(clippy::cast_possible_truncation, reason = "between two moments")]
@@ -84,12 +81,6 @@ impl Process {
         let next = seen.find(|at| **at - first > SNAPSHOT_US_MAX);
         next.map_or(SOON_US, |next| (2 * (next - first)).max(SOON_US))
     }
-}
-
-/// The process that wrote a line, as its id has it.
-pub(crate) fn instance(line: &Line) -> &str {
-    let id = line.id.as_deref().unwrap_or_default();
-    id.split('.').next().unwrap_or_default()
 }
 
 /// The metric that tells when its process began, in seconds since 1970.

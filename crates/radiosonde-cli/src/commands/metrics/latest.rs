@@ -16,7 +16,7 @@ use super::totals::Totals;
 use super::{is_named, say_cut, unnamed};
 use crate::args::MetricsArgs;
 use crate::commands::{print_json, slot, unfiled};
-use crate::figures::starts::{Asked, Starts, instance};
+use crate::figures::starts::{Asked, Starts};
 use crate::figures::timeline::Timeline;
 use crate::narrowed;
 use crate::outcome::{Stop, conclude_with, show};
@@ -175,7 +175,7 @@ impl Latest {
             series: metric.series(),
         };
         *self.axis.at(line.ts.as_microsecond()) += 1;
-        let instance = instance(&line);
+        let instance = line.process().unwrap_or_default();
         if let Some(series) = self.of.get_mut(&place) {
             series.course.take(line.ts, instance, &metric);
             if series.ts <= line.ts {

@@ -97,7 +97,7 @@ struct Top {
 impl Top {
     fn take(&mut self, found: &Found<'_>, by: Option<By>) {
         let line = &found.line;
-        if self.seen.add(line.id.as_deref()) {
+        if !self.seen.add(line.id.as_deref()) {
             return;
         }
         self.lines += 1;
