@@ -16,7 +16,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Args, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgMatches, Args, FromArgMatches as _, Parser, Subcommand};
 use jiff::Timestamp;
 
 pub(crate) use self::abilities::{Manner, command, variables};
@@ -113,21 +113,31 @@ impl Cli {
         // As long as nothing else was asked for.
         let _ = zone::set(false);
         let args = abilities::spread(args);
-        let mut matches = abilities::parse(&args).map_err(tips::with_tip)?;
+        let mut matches = settled(&args).map_err(tips::with_tip)?;
         abilities::check(&matches)?;
         let refused = |reason| command().error(ErrorKind::InvalidValue, reason);
         let is_local = abilities::is_local(&matches);
         zone::set(is_local).map_err(refused)?;
         if is_local {
             // Times of the command line are read when it is, and now they mean others.
-            matches = abilities::parse(&args)?;
+            matches = settled(&args)?;
         }
+        when::told().iter().for_each(|told| eprintln!("radiosonde: {told}"));
         explain::begin(abilities::explains(&matches));
         narrowed::begin(abilities::from_environment(&args, &matches));
         let manner = abilities::manner(&matches);
         let cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command()))?;
         Ok((cli, manner))
     }
+}
+
+/// Takes arguments apart. Which day a time in --until is of depends on --since, so that it is read once
+/// that is known.
+fn settled(args: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    when::begin();
+    let matches = abilities::parse(args)?;
+    let (since, follows) = abilities::time(&matches);
+    if when::depends_on(since, follows) { abilities::parse(args) } else { Ok(matches) }
 }
 
 #[derive(Debug, Args)]

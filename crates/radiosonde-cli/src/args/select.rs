@@ -110,7 +110,9 @@ pub(crate) struct Select {
         help_heading = "What"
     )]
     pub(crate) conditions: Vec<Condition>,
-    /// From this moment on: 2025-10-06, 2025-10-06T13:00:00Z, 13:00, 3d, -2h, yesterday
+    /// From this moment on: 2025-10-06, 2025-10-06T13:00:00Z, 13:00, 3d, 1h30m, yesterday
+    ///
+    /// A time of day is the last there was.
     #[arg(
         long,
         value_name = "WHEN",
@@ -121,6 +123,8 @@ pub(crate) struct Select {
     )]
     pub(crate) since: Option<Timestamp>,
     /// Up to this moment, which is not included; a day is included as a whole
+    ///
+    /// A time of day is the first behind --since, else the last there was; with --follow the next.
     #[arg(
         long,
         value_name = "WHEN",
