@@ -51,6 +51,15 @@ pub(crate) fn meant(word: &str) -> Option<String> {
     Some(format!("{word} is {what}: --dir {}", quoted(&word)))
 }
 
+/// Whether something is called so, or fits it as a pattern of shells.
+pub(crate) fn is_there(path: &Path) -> bool {
+    let fits =
+        |pattern| glob_with(pattern, AS_SHELLS_DO).is_ok_and(|mut found| found.next().is_some());
+    // `KEY?` and `KEY~=[ab]` are conditions.
+    let is_pattern = |pattern: &&str| pattern.contains('/') && pattern.contains('*');
+    path.symlink_metadata().is_ok() || pattern(path).filter(is_pattern).is_some_and(fits)
+}
+
 /// The directories named, each once. A pattern means the directories it fits.
 pub(crate) fn directories(named: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
     let mut places = Places::default();

@@ -98,15 +98,14 @@ impl OfDir {
         let mut all = Self::default();
         let mut number = 0;
         all.read = removals(dir, &mut |row| match row {
+            Removal::File(file) if !args.time.contains(file.at) => {}
             Removal::File(file) => {
-                if args.time.contains(file.at) {
-                    number += 1;
-                    add(&mut all.sums, &file.rule, of_file(&file));
-                    let _ = all.files.insert((file.at, file.slot, number), file);
-                    if all.files.len() > FILES_MAX {
-                        let _ = all.files.pop_first();
-                        all.older += 1;
-                    }
+                number += 1;
+                add(&mut all.sums, &file.rule, of_file(&file));
+                let _ = all.files.insert((file.at, file.slot, number), file);
+                if all.files.len() > FILES_MAX {
+                    let _ = all.files.pop_first();
+                    all.older += 1;
                 }
             }
             Removal::Sum { rules, .. } => {

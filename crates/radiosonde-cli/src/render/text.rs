@@ -84,7 +84,7 @@ pub(crate) fn fit_middle(text: &str, columns_max: usize) -> Cow<'_, str> {
             room = left.unwrap_or(0);
             left.is_some()
         };
-        units.map(|unit| *unit).take_while(has_room).count()
+        units.copied().take_while(has_room).count()
     };
     let mut end = fits(&mut all.iter().rev(), room / 2);
     // What stands over a character that is left out.

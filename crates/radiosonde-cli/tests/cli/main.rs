@@ -35,7 +35,7 @@ mod stats;
 mod story;
 #[cfg(target_os = "linux")]
 mod terminal;
-mod times;
 mod top;
 mod unfiled;
 mod usage;
+mod words;
