@@ -203,10 +203,12 @@ fn known_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Leve
     #[serde(untagged)]
     enum Word {
         Text(String),
+        Number(u64),
         Other(IgnoredAny),
     }
     Ok(match Word::deserialize(deserializer)? {
         Word::Text(word) => word.parse().ok(),
+        Word::Number(number) => Level::of_number(number),
         Word::Other(_) => None,
     })
 }

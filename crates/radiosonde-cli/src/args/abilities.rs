@@ -15,11 +15,13 @@ use clap::{Arg, ArgMatches, Args as _, Command, CommandFactory as _, Error, Valu
 use jiff::Timestamp;
 
 use super::select::Output;
+use super::values::trace_arg;
 use super::{
     Cli, CorrelateArgs, CoverageArgs, LinesArgs, MetricsArgs, RemovedArgs, StatsArgs, TopArgs,
     TraceArgs,
 };
 use crate::render::text::shown;
+use crate::{nothing, places};
 
 /// What a command does with the options it shares with others.
 struct Abilities {
@@ -300,6 +302,12 @@ pub(super) fn is_local(matches: &ArgMatches) -> bool {
     matches.subcommand().is_some_and(|(_, given)| flag(given, "local"))
 }
 
+/// From when on lines are asked for, and whether those to come are.
+pub(super) fn time(matches: &ArgMatches) -> (Option<Timestamp>, bool) {
+    let Some((name, given)) = matches.subcommand() else { return (None, false) };
+    (value::<Timestamp>(given, "since"), flag(given, "follow") || name == "tail")
+}
+
 /// What the variables of the options begin with.
 const VARIABLES: &str = "RADIOSONDE_CLI_";
 
@@ -351,9 +359,11 @@ fn value<T: Copy + Send + Sync + 'static>(given: &ArgMatches, option: &str) -> O
 
 /// `--where a=1 b=2` with an option before each condition: what follows a condition and looks like one
 /// is one, and what does not, an id or a file, is not taken for one. `--dir m/*`, which a shell makes
-/// into several, likewise: what follows is one where it is there and has a `/`, as no id has.
+/// into several, likewise: what follows is one where it is there and the command could mean nothing else
+/// by it.
 pub(super) fn spread(args: Vec<OsString>) -> Vec<OsString> {
     let mut spread = Vec::with_capacity(args.len());
+    let command = args.get(1).and_then(|command| command.to_str()).unwrap_or_default().to_owned();
     let mut args = args.into_iter().peekable();
     while let Some(arg) = args.next() {
         let is_end = arg == "--";
@@ -368,8 +378,11 @@ pub(super) fn spread(args: Vec<OsString>) -> Vec<OsString> {
         if is_alone {
             spread.extend(args.next());
         }
-        let fits = if option == WHERE { is_condition } else { is_place };
-        while let Some(next) = args.next_if(|next| fits(next)) {
+        let fits = |next: &OsString| match option {
+            WHERE => is_condition(next),
+            _ => is_place(next, &command),
+        };
+        while let Some(next) = args.next_if(fits) {
             spread.extend([option.into(), next]);
         }
     }
@@ -382,16 +395,29 @@ fn begins(arg: &OsStr, option: &str) -> bool {
     value.is_some_and(|value| value.is_empty() || value.starts_with('='))
 }
 
-/// Whether an argument can be nothing but a path.
-fn is_place(arg: &OsStr) -> bool {
+/// Whether an argument can be nothing but a path to this command. No id has a `/`.
+fn is_place(arg: &OsStr, command: &str) -> bool {
     let text = arg.to_string_lossy();
-    !text.starts_with('-') && text.contains('/') && Path::new(arg).symlink_metadata().is_ok()
+    if text.starts_with('-') || Path::new(arg).symlink_metadata().is_err() {
+        return false;
+    }
+    let is_telemetry = || Path::new(arg).is_file() || nothing::is_telemetry(Path::new(arg));
+    text.contains('/')
+        || match command {
+            "correlate" | "metrics" => is_telemetry(),
+            "trace" => trace_arg(&text).is_err() && is_telemetry(),
+            // These have other words of their own.
+            "completions" | "help" | "ops" | "spool" => false,
+            _ => true,
+        }
 }
 
-/// Whether an argument can be nothing but a condition.
+/// Whether an argument can be nothing but a condition. `date=2025-10-06/app.log` looks like one.
 fn is_condition(arg: &OsStr) -> bool {
     let text = arg.to_string_lossy();
-    !text.starts_with('-') && (text.contains(['=', '<', '>']) || text.ends_with('?'))
+    !text.starts_with('-')
+        && (text.contains(['=', '<', '>']) || text.ends_with('?'))
+        && !places::is_there(Path::new(arg))
 }
 
 const DIR: &str = "--dir";

@@ -17,6 +17,7 @@ use crate::commands::verdict::Verdict;
 use crate::commands::{print_stored, trace, unfiled};
 use crate::narrowed;
 use crate::outcome::{Stop, conclude, quoted};
+use crate::places;
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
 use crate::render::places::Places;
@@ -51,6 +52,9 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
     let any = !answer.lines.is_empty();
     print(select, &args.pick, answer.lines, None, &mut answer.reading, out)?;
     out.flush()?;
+    if any && !select.show.is_json() {
+        narrowed::say();
+    }
     let status = conclude(&query, &answer.reading, any);
     unfiled::tell(any, &query.dirs, Signal::Spans);
     Ok(status)
@@ -87,6 +91,9 @@ pub(super) fn bound(select: &Select, query: &mut Query) {
 
 /// What to write where an id stands alone: it may be of anything.
 fn which(id: &str) -> String {
+    if let Some(told) = places::meant(id) {
+        return told;
+    }
     let trace = trace_arg(id).ok().filter(|trace| trace.len() == TRACE_DIGITS);
     let (option, id, others) = match trace {
         Some(trace) => ("--trace", trace, ""),

@@ -39,7 +39,7 @@ impl Verdict {
         }
         if let Some(failure) = Failure::first(story) {
             verdict.say("error", vec![failure.told()], "");
-            verdict.say("next", failure.next(select).into_iter().collect(), "");
+            verdict.say(NEXT, failure.next(select).into_iter().collect(), "");
         }
         verdict
     }
@@ -53,7 +53,9 @@ impl Verdict {
     pub(super) fn print(self, screen: Screen, out: &mut dyn Write) -> Result<(), Stop> {
         for (word, parts, between) in self.0 {
             let style = if word == "error" { color::BAD } else { color::NAME };
-            let text = screen.wrap(&parts.join(between), WORD_WIDTH);
+            let text = parts.join(between);
+            // A command is copied as a whole, which it is where the terminal itself breaks the line.
+            let text = if word == NEXT { text } else { screen.wrap(&text, WORD_WIDTH) };
             let pad = " ".repeat(WORD_WIDTH - word.len());
             writeln!(out, "{}{pad}{text}", screen.paint.with(style, word))?;
         }
@@ -234,6 +236,8 @@ impl<'a> Failure<'a> {
 
 /// Lines that are no step of what happened: what was logged, and heartbeats.
 const NO_STEPS: [&str; 4] = ["", "log", "machine.status", "worker.status"];
+/// The word before a command.
+const NEXT: &str = "next";
 /// Columns of the words before the lines.
 const WORD_WIDTH: usize = 8;
 /// Names of events that are told, from both ends.

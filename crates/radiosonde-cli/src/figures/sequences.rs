@@ -83,6 +83,11 @@ impl Sequences {
         self.unlisted == 0
     }
 
+    /// Lines whose numbers had no room.
+    pub(crate) const fn unlisted(&self) -> u64 {
+        self.unlisted
+    }
+
     /// Lines that stand in the files once more.
     pub(crate) const fn twice(&self) -> u64 {
         self.twice

@@ -8,7 +8,7 @@ use super::client::{Answered, Client, Refusal, Series};
 use super::course::drawn;
 use super::say_cut;
 use super::table::{Row, Table};
-use crate::args::MetricsArgs;
+use crate::args::{MetricsArgs, Time};
 use crate::commands::print_json;
 use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop};
 use crate::render::Screen;
@@ -26,10 +26,10 @@ pub(super) fn run(
     out: &mut dyn Write,
 ) -> Result<u8, Stop> {
     let select = &args.select;
-    let until = select.until.unwrap_or_else(Timestamp::now);
+    let until = select.time.until.unwrap_or_else(Timestamp::now);
     let hour_before = until.checked_sub(SPAN).unwrap_or(Timestamp::MIN);
-    let since = select.since.unwrap_or(hour_before);
-    check_range(Some(since), Some(until))?;
+    let since = select.time.since.unwrap_or(hour_before);
+    check_range(Time { since: Some(since), until: Some(until) })?;
     let client = Client::new(url, &args.header)?;
     let columns = (screen.width / 4).clamp(COLUMNS_MIN, COLUMNS_MAX);
     let asked = Asked::new(since, until, columns);

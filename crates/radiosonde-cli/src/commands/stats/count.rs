@@ -8,6 +8,7 @@ use radiosonde_store::reader::Chunk;
 use radiosonde_store::stored::StoredReader;
 use radiosonde_store::{Level, Line, peek};
 
+use crate::args::Time;
 use crate::figures::Merge;
 use crate::figures::sequences::Sequences;
 use crate::figures::tally::{Tally, Weight};
@@ -80,10 +81,10 @@ impl Counted {
     pub(super) fn file(
         &mut self,
         mut file: StoredReader,
-        span: (Option<Timestamp>, Option<Timestamp>),
+        time: Time,
     ) -> (OfFile, Result<(), (u64, io::Error)>) {
         let mut of_file = OfFile::default();
-        let result = self.lines_of(&mut file, span, &mut of_file);
+        let result = self.lines_of(&mut file, time, &mut of_file);
         (of_file, result.map_err(|error| (file.bytes_read(), error)))
     }
 
@@ -99,7 +100,7 @@ impl Counted {
     fn lines_of(
         &mut self,
         file: &mut StoredReader,
-        span: (Option<Timestamp>, Option<Timestamp>),
+        time: Time,
         of_file: &mut OfFile,
     ) -> io::Result<()> {
         while let Some(chunk) = file.next_chunk()? {
@@ -110,12 +111,12 @@ impl Counted {
                     for text in bytes.split(|byte| *byte == b'\n') {
                         let line = behind_nuls(text);
                         self.junk += u64::from(line.len() < text.len());
-                        self.junk += u64::from(!self.line(line, span, of_file));
+                        self.junk += u64::from(!self.line(line, time, of_file));
                     }
                 }
                 // Whole but for its line break, or not there yet.
                 Chunk::HalfLine { bytes, .. } => {
-                    let _ = self.line(behind_nuls(bytes), span, of_file);
+                    let _ = self.line(behind_nuls(bytes), time, of_file);
                 }
                 // Of a later version.
                 _ => {}
@@ -125,12 +126,7 @@ impl Counted {
     }
 
     /// Counts a line; false where it is none.
-    fn line(
-        &mut self,
-        text: &[u8],
-        span: (Option<Timestamp>, Option<Timestamp>),
-        of_file: &mut OfFile,
-    ) -> bool {
+    fn line(&mut self, text: &[u8], time: Time, of_file: &mut OfFile) -> bool {
         if text.trim_ascii().is_empty() {
             return true;
         }
@@ -146,7 +142,7 @@ impl Counted {
             },
         };
         let Ok(ts) = Timestamp::from_microsecond(facts.us) else { return false };
-        if span.0.is_some_and(|since| ts < since) || span.1.is_some_and(|until| ts >= until) {
+        if !time.contains(ts) {
             return true;
         }
         of_file.lines += 1;

@@ -17,13 +17,14 @@ use radiosonde_store::stored::StoredReader;
 use self::count::Counted;
 use crate::args::{Select, StatsArgs};
 use crate::commands::removed_in_all;
+use crate::narrowed;
 use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, again, some, tell};
 use crate::render::Screen;
 use crate::render::text::many;
 use crate::select::check_range;
 
 pub(crate) fn run(args: &StatsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
-    check_range(args.since, args.until)?;
+    check_range(args.time)?;
     let dirs = Select { dir: args.dir.clone(), ..Select::default() }.places()?;
     let mut stats = Stats::default();
     stats.read(&Query::new(dirs.clone()), args);
@@ -35,6 +36,9 @@ pub(crate) fn run(args: &StatsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
         print::text(&stats, Screen::new(&args.show, false), out)?;
     }
     out.flush()?;
+    if any && !args.show.is_json() {
+        narrowed::say();
+    }
     tell(&stats.reading);
     let damaged = stats.counted.damages;
     if damaged > 0 {
@@ -46,7 +50,7 @@ pub(crate) fn run(args: &StatsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     }
     let is_read = stats.reading.unreadable.is_empty();
     if !any && is_read {
-        let span = if args.since.or(args.until).is_some() { " of this time" } else { "" };
+        let span = if args.time.is_narrowed() { " of this time" } else { "" };
         eprintln!("radiosonde: no lines{span} in {}", some(&dirs));
     }
     // Junk is what this command counts; only what could not be read makes its answer a part.
@@ -93,7 +97,7 @@ struct Row {
 
 impl Stats {
     fn read(&mut self, query: &Query, args: &StatsArgs) {
-        self.is_narrowed = args.since.or(args.until).is_some();
+        self.is_narrowed = args.time.is_narrowed();
         let mut lengths = Vec::new();
         self.reading = query.each_file_once(&mut |found| {
             lengths.push((found.path.to_owned(), length(found.path)));
@@ -117,7 +121,7 @@ impl Stats {
         }
         let opened = StoredReader::open(found.path, place.file.form);
         let opened = opened.map_err(|error| (0, error))?;
-        let (of_file, result) = self.counted.file(opened, (args.since, args.until));
+        let (of_file, result) = self.counted.file(opened, args.time);
         let row = self.row(place, stored);
         row.lines += of_file.lines;
         row.raw += of_file.raw;
@@ -195,7 +199,7 @@ mod tests {
         }
         let (plain, target) = ("events-2025-10-06.2.jsonl", "events-2025-10-06.2.jsonl.zst");
         let show = Show::default();
-        let args = StatsArgs { dir: vec![], full: true, since: None, until: None, show };
+        let args = StatsArgs { dir: vec![], full: true, time: crate::args::Time::default(), show };
         let mut stats = Stats::default();
         let reading = Query::new(vec![dir.path().to_owned()]).each_file_once(&mut |found| {
             if path(plain).exists() {

@@ -15,7 +15,7 @@ use crate::outcome::Stop;
 use crate::render::Screen;
 use crate::render::color;
 use crate::render::spark::{Base, Marks};
-use crate::render::table::table_within;
+use crate::render::table::{Narrow, table_giving_way};
 use crate::render::text::{many, shown};
 use crate::render::time::{clock, day, duration};
 use crate::zone;
@@ -42,7 +42,13 @@ pub(super) fn text(stats: &Stats, screen: Screen, out: &mut dyn Write) -> Result
         row.cells(&signal.to_string(), &date.to_string())
     };
     rows.extend(newest.into_iter().take(ROWS_MAX).map(cells));
-    table_within(&rows, &[3, 4, 5, 6], screen, out)?;
+    let narrow = Narrow { gives: 2, least: FILES_LEAST, goes: &[3, 5] };
+    let left_out = table_giving_way(&rows, &[3, 4, 5, 6], narrow, screen, out)?;
+    if !left_out.is_empty() {
+        let columns: Vec<_> = left_out.iter().map(|column| heading[*column]).collect();
+        let told = format!("without {}: -o json has them", columns.join(" and "));
+        writeln!(out, "{}", paint.dim(&told))?;
+    }
     if more > 0 {
         let more = many(more as u64, "older row");
         writeln!(out, "{}", paint.dim(&format!("{more} left out: -o json has them")))?;
@@ -292,6 +298,8 @@ pub(super) fn json(stats: &Stats, out: &mut dyn Write) -> Result<(), Stop> {
     print_json(&object.to_string(), out)
 }
 
+/// Columns of what files there are, on a screen that is too narrow.
+const FILES_LEAST: usize = 16;
 /// What is said of one line, and of several.
 const TWICE: [&str; 2] = [
     "stands in the files twice; queries show it once",
