@@ -75,6 +75,7 @@ pub mod query;
 pub mod reader;
 #[cfg(feature = "sealed")]
 pub mod sealed;
+mod unread;
 
 pub use level::Level;
 pub use line::Line;
