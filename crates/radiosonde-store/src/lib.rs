@@ -78,6 +78,7 @@ pub mod reader;
 pub mod sealed;
 #[cfg(feature = "sealed")]
 pub mod stored;
+mod unread;
 
 pub use level::Level;
 pub use line::Line;

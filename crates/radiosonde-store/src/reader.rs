@@ -13,8 +13,6 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-#[cfg(feature = "sealed")]
-pub(crate) use crate::blocks::whole_lines;
 use crate::blocks::{BLOCK_BYTES, Blocks};
 
 /// The longest line that is read, in bytes. Longer ones are skipped.

@@ -7,8 +7,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use crate::overlong::Overlong;
-use crate::reader::{Chunk, LINE_BYTES_MAX, Part, open_plain, whole_lines};
+use crate::reader::{Chunk, Part, open_plain};
 use crate::sealed::Damage;
 use crate::sealed::choose::Choice;
 use crate::sealed::entries::Frame;
@@ -17,6 +16,7 @@ use crate::sealed::index::{Index, Totals, Unusable};
 use crate::sealed::pace::Pace;
 use crate::sealed::walk::{Step, Walk};
 use crate::sealed::wanted::Wanted;
+use crate::unread::{self, Unread};
 
 pub(crate) use crate::sealed::reader::chosen::Chosen;
 
@@ -34,14 +34,8 @@ pub struct Reader {
     frames: Frames,
     decoder: Decoder,
     /// Lines of the last frame, with the beginning of one that a frame before left open.
-    buffer: Vec<u8>,
-    start: usize,
-    /// Place in the source of `buffer[start]`.
-    offset: u64,
-    /// Since where a line has been too long, while its end has not been found.
-    overlong: Option<Overlong>,
+    unread: Unread,
     events: VecDeque<Event>,
-    finished: bool,
     bytes_read: u64,
     frames_read: u64,
     frames_skipped: u64,
@@ -97,12 +91,8 @@ impl Reader {
             length,
             frames,
             decoder: Decoder::new(),
-            buffer: Vec::new(),
-            start: 0,
-            offset: 0,
-            overlong: None,
+            unread: Unread::default(),
             events: VecDeque::new(),
-            finished: false,
             bytes_read,
             frames_read: 0,
             frames_skipped: 0,
@@ -131,30 +121,11 @@ impl Reader {
                 Some(Event::Overlong(offset)) => return Ok(Some(Chunk::Overlong { offset })),
                 None => {}
             }
-            let unread = &self.buffer[self.start..];
-            if let Some(overlong) = &mut self.overlong {
-                let (passed, is_end) = overlong.pass(unread);
-                let from = overlong.from;
-                let _ = self.consume(passed);
-                if is_end || self.finished {
-                    self.overlong = None;
-                    return Ok(Some(Chunk::Overlong { offset: from }));
-                }
-            } else if let Some(length) = whole_lines(unread) {
-                let (start, offset) = self.consume(length);
-                let bytes = &self.buffer[start..start + length];
-                return Ok(Some(Chunk::Lines { offset, bytes }));
-            } else if unread.len() > LINE_BYTES_MAX {
-                self.overlong = Some(Overlong::new(self.offset));
-                continue;
-            } else if self.finished {
-                if unread.is_empty() {
-                    return Ok(None);
-                }
-                let (start, offset) = self.consume(unread.len());
-                return Ok(Some(Chunk::HalfLine { offset, bytes: &self.buffer[start..] }));
+            match self.unread.next() {
+                unread::Next::More => {}
+                next => return Ok(self.unread.chunk(next)),
             }
-            self.fill(pace).inspect_err(|_| self.finished = true)?;
+            self.fill(pace).inspect_err(|_| self.unread.finished = true)?;
         }
     }
 
@@ -238,14 +209,6 @@ impl Reader {
         Ok((self.file, places))
     }
 
-    /// Passes over bytes; tells where they were in the buffer and in the source.
-    fn consume(&mut self, bytes: usize) -> (usize, u64) {
-        let before = (self.start, self.offset);
-        self.start += bytes;
-        self.offset += bytes as u64;
-        before
-    }
-
     fn next(&mut self, pace: &mut Pace<'_>) -> io::Result<Option<Next>> {
         self.load()?;
         match &mut self.frames {
@@ -271,7 +234,7 @@ impl Reader {
     /// Reads the next frame behind what is left, or tells of a gap.
     fn fill(&mut self, pace: &mut Pace<'_>) -> io::Result<()> {
         match self.next(pace)? {
-            None => self.finished = true,
+            None => self.unread.finished = true,
             Some(Next::Skipped(bytes)) => {
                 self.frames_skipped += 1;
                 self.bytes_skipped += bytes;
@@ -301,18 +264,21 @@ impl Reader {
         }
         self.bytes_read += place.compressed;
         // Mostly nothing, and then the room of the buffer stays.
-        let left = self.buffer[self.start..].to_vec();
-        self.start = 0;
-        match self.decoder.decode(&self.file, place, &mut self.buffer) {
+        let left = self.unread.bytes().to_vec();
+        let Unread { buffer, start, end, offset, .. } = &mut self.unread;
+        *start = 0;
+        match self.decoder.decode(&self.file, place, buffer) {
             Ok(()) => {
                 self.frames_read += 1;
-                self.offset = place.raw_offset - left.len() as u64;
+                *offset = place.raw_offset - left.len() as u64;
                 if !left.is_empty() {
-                    self.buffer.splice(..0, left);
+                    buffer.splice(..0, left);
                 }
+                *end = buffer.len();
             }
             Err(reason) => {
-                self.buffer = left;
+                *end = left.len();
+                *buffer = left;
                 self.gap();
                 self.events.push_back(Event::Damage(place.damage(&reason)));
             }
@@ -321,14 +287,15 @@ impl Reader {
 
     /// What is left of a line whose end is not read is no line.
     fn gap(&mut self) {
-        let from = self.overlong.take().map(|overlong| overlong.from);
-        if from.is_some() || self.start < self.buffer.len() {
-            let reason = format!("a line at byte {} has no end", from.unwrap_or(self.offset));
+        let from = self.unread.overlong.take().map(|overlong| overlong.from);
+        let left = self.unread.bytes().len();
+        if from.is_some() || left > 0 {
+            let from = from.unwrap_or(self.unread.offset);
+            let reason = format!("a line at byte {from} has no end");
             let damage = Damage { lines_lost: true, ..Damage::of_file(reason) };
             self.events.push_back(Event::Damage(damage));
         }
-        self.buffer.clear();
-        self.start = 0;
+        let _left = self.unread.consume(left);
     }
 }
 
