@@ -4,6 +4,7 @@ use std::io;
 
 use jiff::Timestamp;
 use radiosonde_store::line::behind_nuls;
+use radiosonde_store::query::FileOutcome;
 use radiosonde_store::reader::Chunk;
 use radiosonde_store::stored::StoredReader;
 use radiosonde_store::{Level, Line, peek};
@@ -81,7 +82,7 @@ impl Counted {
         &mut self,
         mut file: StoredReader,
         span: (Option<Timestamp>, Option<Timestamp>),
-    ) -> (OfFile, Result<(), (u64, io::Error)>) {
+    ) -> (OfFile, FileOutcome) {
         let mut of_file = OfFile::default();
         let result = self.lines_of(&mut file, span, &mut of_file);
         (of_file, result.map_err(|error| (file.bytes_read(), error)))
