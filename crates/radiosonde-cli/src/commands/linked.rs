@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
+use radiosonde_store::id::LineId;
 use radiosonde_store::names::Signal;
 use radiosonde_store::query::Reading;
 use radiosonde_store::{Line, Query};
@@ -77,7 +78,7 @@ impl Search {
 /// The oldest of the spans that were found, as many as are looked at.
 #[derive(Debug, Default)]
 struct Oldest {
-    /// By time, and in the order of finding; with the hash of the line's id.
+    /// By time, and in the order of finding; with the hash of the line's id, if it is one of ours.
     sources: BTreeMap<(Timestamp, u64), (Source, Option<u64>)>,
     /// What was brought over after a crash may stand there twice.
     known: HashSet<u64>,
@@ -88,7 +89,8 @@ struct Oldest {
 
 impl Oldest {
     fn add(&mut self, line: &Line, source: Source) {
-        let id = line.id.as_deref().map(hash);
+        // What others call so may stand in many lines.
+        let id = line.id.as_deref().filter(|id| LineId::parse(id).is_some()).map(hash);
         if id.is_some_and(|id| !self.known.insert(id)) {
             return;
         }
@@ -164,7 +166,7 @@ mod tests {
         let links: Vec<String> = (0..times).flat_map(|_| spans.clone().map(link)).collect();
         let links = links.join(",");
         format!(
-            r#"{{"ts":"2025-10-06T11:{:02}:{:02}Z","evt":"span","trace_id":"{trace}","span_id":"a","meta":{{"name":"n","links":[{links}]}},"id":"{trace}.{second}"}}"#,
+            r#"{{"ts":"2025-10-06T11:{:02}:{:02}Z","evt":"span","trace_id":"{trace}","span_id":"a","meta":{{"name":"n","links":[{links}]}},"id":"{trace:u<8}.0.{second}"}}"#,
             second / 60,
             second % 60
         )
@@ -221,6 +223,17 @@ mod tests {
                 reading.skips.iter().map(|skip| (&skip.file, skip.offset)).collect();
             assert_eq!((skips, reading.skipped), (vec![(&at(6), asked.len() as u64 + 1)], 1));
         }
+    }
+
+    #[test]
+    fn spans_under_one_id_of_others_are_no_copies() {
+        let of = |nth: usize| {
+            let line = linking(&format!("u{nth}"), nth, 0..1, 1);
+            line.replace(&format!("u{nth}uuuuuu.0.{nth}"), "request-7")
+        };
+        assert!(of(1).contains(r#""id":"request-7""#), "{}", of(1));
+        let search = searched(&[of(1), of(2)], 1);
+        assert_eq!(search.found.to(Some("t"), "0").len(), 2);
     }
 
     #[test]

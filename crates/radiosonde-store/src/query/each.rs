@@ -18,19 +18,18 @@ pub struct EachFile<'a> {
     pub file: Option<StoredFile>,
 }
 
+/// How going through a file ended; an error says how far it came, in bytes, and why not further.
+pub type FileOutcome = Result<(), (u64, io::Error)>;
+
 impl Query {
     /// Hands each file of [`Query::dirs`] and [`Query::signals`] to `each`, so that every line comes
     /// once: what is there in two forms is compared, and what is sealed or taken back meanwhile is
     /// handed on as what it is then. What else the query asks is not looked at. What fails stands in
     /// [`Reading::unreadable`].
     ///
-    /// # Errors
-    /// `each` says how far it came, in bytes, and why not further. Where it came nowhere since the file
-    /// is not there ([`io::ErrorKind::NotFound`]), the file is looked for where it may be now.
-    pub fn each_file_once(
-        &self,
-        each: &mut dyn FnMut(EachFile<'_>) -> Result<(), (u64, io::Error)>,
-    ) -> Reading {
+    /// Where `each` came nowhere since the file is not there ([`io::ErrorKind::NotFound`]), the file is
+    /// looked for where it may be now.
+    pub fn each_file_once(&self, each: &mut dyn FnMut(EachFile<'_>) -> FileOutcome) -> Reading {
         let mut reading = Reading::default();
         let _ = self.each_file(&mut reading, &mut |source, _, _| {
             each(EachFile { path: &source.path(), dir: &source.dir, file: source.file() })

@@ -77,7 +77,7 @@ pub(crate) use crate::query::pass::OVERLONG;
 pub(crate) use crate::query::stop::Stop;
 
 pub use crate::query::condition::{Condition, InvalidCondition};
-pub use crate::query::each::EachFile;
+pub use crate::query::each::{EachFile, FileOutcome};
 pub use crate::query::filter::{InvalidId, check_id, trace_prefix};
 pub use crate::query::reading::{Damaged, Reading, SKIPS_KEPT_MAX, Skip, Unreadable};
 

@@ -4,6 +4,7 @@ use std::io;
 
 use jiff::Timestamp;
 use radiosonde_store::line::behind_nuls;
+use radiosonde_store::query::FileOutcome;
 use radiosonde_store::reader::Chunk;
 use radiosonde_store::stored::StoredReader;
 use radiosonde_store::{Level, Line, peek};
@@ -78,11 +79,7 @@ impl Default for Counted {
 
 impl Counted {
     /// Goes through a file, as far as it can be read: otherwise, says how far that was.
-    pub(super) fn file(
-        &mut self,
-        mut file: StoredReader,
-        time: Time,
-    ) -> (OfFile, Result<(), (u64, io::Error)>) {
+    pub(super) fn file(&mut self, mut file: StoredReader, time: Time) -> (OfFile, FileOutcome) {
         let mut of_file = OfFile::default();
         let result = self.lines_of(&mut file, time, &mut of_file);
         (of_file, result.map_err(|error| (file.bytes_read(), error)))

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use radiosonde_store::names::{Form, Signal, StoredFile};
-use radiosonde_store::query::{EachFile, Query, Reading};
+use radiosonde_store::query::{EachFile, FileOutcome, Query, Reading};
 use radiosonde_store::sealed::{self, Outline};
 use radiosonde_store::stored::StoredReader;
 
@@ -107,7 +107,7 @@ impl Stats {
     }
 
     /// Counts a file; otherwise, says how far it was read and why not further.
-    fn file(&mut self, found: EachFile<'_>, args: &StatsArgs) -> Result<(), (u64, io::Error)> {
+    fn file(&mut self, found: EachFile<'_>, args: &StatsArgs) -> FileOutcome {
         let foreign = || (0, io::Error::other("no day file: `radiosonde top` takes any"));
         let place = Place { file: found.file.ok_or_else(foreign)?, dir: found.dir };
         let stored = length(found.path);
