@@ -9,6 +9,7 @@
 //!   that does not trace, whose only lines may be its rare words on progress.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use radiosonde_store::line::Line;
@@ -18,82 +19,117 @@ use crate::story::began;
 
 /// Divides lines into runs, the oldest first. Within a run the lines keep their order.
 pub(crate) fn split(lines: Vec<Line>) -> Vec<Vec<Line>> {
-    let (mut stretches, of_line) = stretches(&lines);
-    let mut by_start: Vec<usize> = (0..stretches.len()).collect();
-    by_start.sort_by_key(|stretch| stretches[*stretch].start);
-
-    let mut run_of_stretch = vec![0; stretches.len()];
-    let mut run: Option<Stretch<'_>> = None;
-    let mut number = 0;
-    for index in by_start {
-        let next = std::mem::take(&mut stretches[index]);
-        match &mut run {
-            Some(run) if run.goes_on_in(&next) => run.absorb(next),
-            Some(over) => {
-                number += 1;
-                *over = next;
-            }
-            None => run = Some(next),
-        }
-        run_of_stretch[index] = number;
-    }
-
+    let mut times = Times::default();
+    lines.iter().for_each(|line| times.add(line));
+    let spans = times.divide();
     let mut runs: Vec<Vec<Line>> = Vec::new();
-    runs.resize_with(if lines.is_empty() { 0 } else { number + 1 }, Vec::new);
-    for (line, stretch) in lines.into_iter().zip(of_line) {
-        runs[run_of_stretch[stretch]].push(line);
+    runs.resize_with(spans.len(), Vec::new);
+    for line in lines {
+        // Runs do not overlap, and each begins with a line of its own.
+        let behind = spans.partition_point(|span| *span.start() <= began(&line));
+        runs[behind.saturating_sub(1)].push(line);
     }
     runs
 }
 
-/// Lines that are known to belong together: a trace, or a single line of none.
+/// When a job ran, as its lines tell one by one, in any order. Of each trace it holds only its time and
+/// who took part, and of lines without a trace those of one second and process together.
 #[derive(Debug, Default)]
-struct Stretch<'a> {
-    start: Timestamp,
-    end: Timestamp,
-    traced: bool,
-    services: HashSet<&'a str>,
-    processes: HashSet<&'a str>,
+pub(crate) struct Times {
+    stretches: Vec<Stretch>,
+    of_trace: HashMap<String, usize>,
+    /// The last one of a process of a service that does not trace.
+    untraced: HashMap<(Option<u32>, Option<u32>), usize>,
+    names: HashMap<String, u32>,
 }
 
-/// The stretches of some lines, and the one of each line.
-fn stretches(lines: &[Line]) -> (Vec<Stretch<'_>>, Vec<usize>) {
-    let mut stretches: Vec<Stretch<'_>> = Vec::new();
-    let mut of_trace: HashMap<&str, usize> = HashMap::new();
-    let of_line = lines.iter().map(|line| {
-        let own = Stretch::of(line);
-        let new = stretches.len();
-        let index = match line.trace_id.as_deref() {
-            Some(trace) => *of_trace.entry(trace).or_insert(new),
-            None => new,
-        };
-        match stretches.get_mut(index) {
-            Some(known) => known.absorb(own),
-            None => stretches.push(own),
-        }
-        index
-    });
-    let of_line = of_line.collect();
-    (stretches, of_line)
-}
-
-impl<'a> Stretch<'a> {
-    fn of(line: &'a Line) -> Self {
-        Self {
+impl Times {
+    /// Takes a line into account.
+    pub(crate) fn add(&mut self, line: &Line) {
+        let process = line.process().map(|name| self.number(name));
+        let service = line.service.as_deref().map(|name| self.number(name));
+        let own = Stretch {
             start: began(line),
             end: line.ts,
             traced: line.trace_id.is_some(),
-            services: line.service.as_deref().into_iter().collect(),
-            processes: line.process().into_iter().collect(),
+            services: service.into_iter().collect(),
+            processes: process.into_iter().collect(),
+        };
+        let new = self.stretches.len();
+        let known = match line.trace_id.as_deref() {
+            Some(trace) => match self.of_trace.get(trace) {
+                Some(known) => Some(*known),
+                None => self.of_trace.insert(trace.to_owned(), new),
+            },
+            None => {
+                let last = self.untraced.entry((service, process)).or_insert(new);
+                // Nothing that begins between them is of another run.
+                let is_near = |stretch: &Stretch| stretch.is_next_to(&own);
+                if self.stretches.get(*last).is_some_and(is_near) {
+                    Some(*last)
+                } else {
+                    *last = new;
+                    None
+                }
+            }
+        };
+        match known {
+            Some(known) => self.stretches[known].absorb(own),
+            None => self.stretches.push(own),
         }
     }
 
+    /// How much it holds, in traces, processes, services and stretches of time.
+    pub(crate) fn parts(&self) -> usize {
+        self.stretches.len() + self.names.len()
+    }
+
+    /// The runs, the oldest first: when each began, and when it ended. No two share a moment.
+    pub(crate) fn divide(mut self) -> Vec<RangeInclusive<Timestamp>> {
+        self.stretches.sort_by_key(|stretch| stretch.start);
+        let mut runs: Vec<Stretch> = Vec::new();
+        for next in self.stretches {
+            match runs.last_mut().filter(|run| run.goes_on_in(&next)) {
+                Some(run) => run.absorb(next),
+                None => runs.push(next),
+            }
+        }
+        runs.into_iter().map(|run| run.start..=run.end).collect()
+    }
+
+    fn number(&mut self, name: &str) -> u32 {
+        if let Some(number) = self.names.get(name) {
+            return *number;
+        }
+        let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        let _ = self.names.insert(name.to_owned(), number);
+        number
+    }
+}
+
+/// Lines that are known to belong together.
+#[derive(Debug)]
+struct Stretch {
+    start: Timestamp,
+    end: Timestamp,
+    traced: bool,
+    services: HashSet<u32>,
+    processes: HashSet<u32>,
+}
+
+impl Stretch {
     fn absorb(&mut self, other: Self) {
         self.start = self.start.min(other.start);
         self.end = self.end.max(other.end);
         self.traced |= other.traced;
         self.services.extend(other.services);
         self.processes.extend(other.processes);
+    }
+
+    /// Whether two are so near to each other that they are of one run, whoever took part.
+    fn is_next_to(&self, other: &Self) -> bool {
+        let gap = between(self.end, other.start).max(between(other.end, self.start));
+        gap < GAP_US_OTHER_PROCESS
     }
 
     /// Whether `next`, which begins no earlier, is of the same run.
@@ -111,7 +147,7 @@ impl<'a> Stretch<'a> {
 }
 
 /// Whether two sets share a member; those that know none might.
-fn common(a: &HashSet<&str>, b: &HashSet<&str>) -> bool {
+fn common(a: &HashSet<u32>, b: &HashSet<u32>) -> bool {
     a.is_empty() || b.is_empty() || !a.is_disjoint(b)
 }
 
@@ -172,6 +208,19 @@ mod tests {
         ] {
             assert_eq!(runs(texts), expect, "{what}");
         }
+    }
+
+    #[test]
+    fn what_is_held_grows_with_traces_and_time_and_not_with_lines() {
+        let texts = |n: u32| {
+            let second = f64::from(n) / 1_000.0;
+            [format!("{second} s1 -"), format!("{second} s2 -"), format!("{second} s1 a")]
+        };
+        let mut times = Times::default();
+        (0..20_000).flat_map(texts).for_each(|text| times.add(&line(&text)));
+        // Two processes, one service, a trace, and what the processes did outside of it.
+        assert_eq!(times.parts(), 6);
+        assert_eq!(times.divide().len(), 1);
     }
 
     #[test]

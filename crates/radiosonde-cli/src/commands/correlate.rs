@@ -2,7 +2,7 @@
 //! timeline.
 
 use std::io::Write;
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
 use radiosonde_store::names::Signal;
 use radiosonde_store::query::Reading;
@@ -14,7 +14,7 @@ use crate::commands::linked::Search;
 use crate::commands::metrics::Totals;
 use crate::commands::summary::Summary;
 use crate::commands::verdict::Verdict;
-use crate::commands::{print_stored, trace, unfiled};
+use crate::commands::{print_stored, stored, trace, unfiled};
 use crate::narrowed;
 use crate::outcome::{Stop, conclude, quoted};
 use crate::places;
@@ -42,9 +42,8 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
     // They belong to the process, whichever machine it is on, and not to this story.
     query.except_snapshots = !select.show.is_json();
     bound(select, &mut query);
-    let is_certain = query.traces.iter().all(|trace| trace.len() == TRACE_DIGITS);
-    if select.show.is_json() && args.pick.run.is_none() && query.limit.is_none() && is_certain {
-        return all_as_stored(&query, out);
+    if select.show.is_json() && query.limit.is_none() {
+        return stored::run(select, &args.pick, query, out);
     }
     let mut answer = query.run();
     trace::one_trace(&query, answer.lines.iter().filter_map(|line| line.trace_id.as_deref()))?;
@@ -56,26 +55,6 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
         narrowed::say();
     }
     let status = conclude(&query, &answer.reading, any);
-    unfiled::tell(any, &query.dirs, Signal::Spans);
-    Ok(status)
-}
-
-/// Prints the lines as they are found: they may be more than memory holds.
-fn all_as_stored(query: &Query, out: &mut dyn Write) -> Result<u8, Stop> {
-    let mut stopped = None;
-    let reading = query.stream(&mut |line| match print_stored(line, out) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(stop) => {
-            stopped = Some(stop);
-            ControlFlow::Break(())
-        }
-    });
-    if let Some(stop) = stopped {
-        return Err(stop);
-    }
-    out.flush()?;
-    let any = reading.matched > 0;
-    let status = conclude(query, &reading, any);
     unfiled::tell(any, &query.dirs, Signal::Spans);
     Ok(status)
 }
@@ -165,7 +144,7 @@ pub(crate) fn print(
 
 impl Pick {
     /// The places of the runs to show, of so many; `None` when the one asked for is not there.
-    fn of(&self, count: usize) -> Option<Range<usize>> {
+    pub(super) fn of(&self, count: usize) -> Option<Range<usize>> {
         match self.run {
             Some(number) => (number <= count).then(|| number - 1..number),
             None if self.all_runs => Some(0..count),
@@ -174,7 +153,7 @@ impl Pick {
     }
 }
 
-fn no_such_run(select: &Select, pick: &Pick, count: usize) -> Stop {
+pub(super) fn no_such_run(select: &Select, pick: &Pick, count: usize) -> Stop {
     let job = select.job.as_deref().unwrap_or_default();
     let run = pick.run.unwrap_or_default();
     Stop::Nothing(format!("no run {run}: {} of job {job} found", many(count as u64, "run")))
@@ -245,7 +224,7 @@ fn print_story(
 }
 
 /// Digits of the id of a trace.
-const TRACE_DIGITS: usize = 32;
+pub(super) const TRACE_DIGITS: usize = 32;
 /// Of the lines of a story, as they are stored; taken apart they need some times as much memory.
 const STORY_BYTES_MAX: u64 = 128 << 20;
 /// Runs shown unless more are asked for.

@@ -14,6 +14,7 @@ mod ops;
 mod removed;
 mod spool;
 mod stats;
+mod stored;
 mod summary;
 mod top;
 mod trace;

@@ -61,6 +61,32 @@ fn ids_of_others_make_no_runs() {
 }
 
 #[test]
+fn the_stored_lines_of_one_run_are_those_of_its_time() {
+    let dir = again(12);
+    for n in [1, 7, 12] {
+        let ran = dir.run(&format!("correlate --job job-9 -o json --run {n}")).exits(0);
+        let of_run = format!(r#""trace_id":"{n:032x}""#);
+        assert_eq!(ran.out.lines().count(), 2, "{}", ran.out);
+        assert!(ran.out.lines().all(|line| line.contains(&of_run)), "{}", ran.out);
+    }
+    let _ =
+        dir.run("correlate --job job-9 -o json --run 13").exits(1).tells(&["no run 13: 12 runs"]);
+    let _ = dir.run("correlate --job job-8 -o json --run 1").exits(1).tells(&["nothing found"]);
+    // What is narrowed counts its own.
+    let late =
+        dir.run("correlate --job job-9 -o json --run 1 --since 2025-10-06T11:06:30Z").exits(0);
+    assert!(late.out.lines().all(|line| line.contains(&format!(r#""trace_id":"{:032x}""#, 7))));
+    // The first digits of an id are those of all of them, or of one.
+    let zeros = "0".repeat(31);
+    let _ = dir
+        .run(&format!("correlate --trace {zeros} -o json"))
+        .exits(2)
+        .tells(&["traces begin with"]);
+    let one = dir.run(&format!("correlate --trace {}{:x} -o json --since 2025-10-06T11:05:30Z --until 2025-10-06T11:06:30Z", &zeros[..30], 0)).exits(0);
+    assert_eq!(one.out.lines().count(), 3, "{}", one.out);
+}
+
+#[test]
 fn of_many_runs_the_last_three_are_shown_and_the_others_on_request() {
     let dir = again(12);
     let of = |shown: &[usize]| -> (Vec<String>, Vec<String>) {
