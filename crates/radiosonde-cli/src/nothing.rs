@@ -106,7 +106,7 @@ fn is_elsewhere(dir: &Path) -> bool {
 }
 
 /// Whether a program with telemetry was here.
-fn is_telemetry(dir: &Path) -> bool {
+pub(crate) fn is_telemetry(dir: &Path) -> bool {
     dir.join(PROCESSES).is_dir() || StoredFile::list(dir).is_ok_and(|files| !files.is_empty())
 }
 
