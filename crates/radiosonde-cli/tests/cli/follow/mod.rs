@@ -360,7 +360,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[test]
 fn more_directories_are_followed_than_there_are_descriptors_for() {
     let dir = Dir::empty();
-    let name = |number: u32| format!("m{}/events-2025-10-06.{}.jsonl", number % 6, number);
+    let name = |number: u32| format!("m{}/events-2025-10-06.{}.jsonl", number % 6, number + 1);
     let line = |seq: u32| {
         let at = format!("{:02}.{seq:06}", seq % 60);
         lines(&[event(seq, &at, "info", "log", &format!("said {seq}"), &[], "{}")])
