@@ -14,7 +14,7 @@ pub(crate) fn begin(variables: Vec<String>) {
 
 /// `RADIOSONDE_CLI_LEVEL=error and RADIOSONDE_CLI_JOB=x`. `None` where nothing is from the environment.
 pub(crate) fn told() -> Option<String> {
-    let narrows = |variable: &&String| !variable.starts_with(LIMIT);
+    let narrows = |variable: &&String| ![LIMIT, FOLLOW].iter().any(|own| variable.starts_with(own));
     let told = VARIABLES.with_borrow(|variables| {
         variables.iter().filter(narrows).cloned().collect::<Vec<_>>().join(" and ")
     });
@@ -34,5 +34,13 @@ pub(crate) fn limit() -> Option<String> {
     VARIABLES.with_borrow(|variables| variables.iter().find(is_it).cloned())
 }
 
+/// `RADIOSONDE_CLI_FOLLOW=1`, where following is from there.
+pub(crate) fn follow() -> Option<String> {
+    let is_it = |variable: &&String| variable.starts_with(FOLLOW);
+    VARIABLES.with_borrow(|variables| variables.iter().find(is_it).cloned())
+}
+
+/// It leaves nothing out.
+const FOLLOW: &str = "RADIOSONDE_CLI_FOLLOW=";
 /// It leaves nothing out where there is nothing.
 const LIMIT: &str = "RADIOSONDE_CLI_LIMIT=";

@@ -132,6 +132,10 @@ fn start() -> Option<Child> {
     if std::env::var_os("LESS").is_none() {
         let _ = command.env("LESS", LESS);
     }
+    if std::env::var_os("LESSCHARSET").is_none() {
+        // Where the locale does not say so, what is printed is UTF-8 all the same.
+        let _ = command.env("LESSCHARSET", "utf-8");
+    }
     command.spawn().ok()
 }
 

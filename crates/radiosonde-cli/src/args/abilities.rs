@@ -322,7 +322,7 @@ pub(super) fn from_environment(args: &[OsString], matches: &ArgMatches) -> Vec<S
     let options = command.find_subcommand(name).into_iter().flat_map(Command::get_arguments);
     options
         .filter(|option| option.get_help_heading() == Some("What"))
-        .filter(|option| !matches!(option.get_id().as_str(), "follow" | "tail"))
+        .filter(|option| option.get_id() != "tail")
         .filter(|option| source(given, option.get_id().as_str()) == Some(ValueSource::EnvVariable))
         .filter_map(|option| {
             let name = option.get_env()?;

@@ -134,7 +134,7 @@ pub(crate) struct Select {
     #[arg(
         short,
         long,
-        value_parser = FalseyValueParser::new(),
+        value_parser = yes_or_no,
         env = "RADIOSONDE_CLI_FOLLOW",
         help_heading = "What"
     )]
@@ -249,4 +249,14 @@ pub(crate) enum Color {
     Auto,
     Always,
     Never,
+}
+
+/// What a variable says of an option without a value. What cannot be understood is no yes: a script
+/// that follows does not end.
+fn yes_or_no(value: &str) -> Result<bool, String> {
+    match value.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "t" | "yes" | "y" | "on" => Ok(true),
+        "" | "0" | "false" | "f" | "no" | "n" | "off" => Ok(false),
+        _ => Err("is neither yes nor no".to_owned()),
+    }
 }

@@ -24,6 +24,8 @@ use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, quoted, remains, show, tell}
 use crate::output::Lines;
 use crate::places::STDIN;
 use crate::render::text::many;
+use crate::render::time::moment;
+use crate::{narrowed, nothing};
 
 pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<u8, Stop> {
     let select = Select { follow: true, ..select.clone() };
@@ -35,12 +37,17 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
     let mut follow = Follow::new(query.clone(), start(&select)).until(is_over);
     let mut printer = Lines::new(&select, out);
     remains(&query.dirs);
+    if let Some(told) = narrowed::follow() {
+        eprintln!("radiosonde: following, by {told}");
+    }
+    tell_nothing_yet(&query);
     let mut account = Account::default();
     let mut stopped = None;
+    let mut is_last = false;
     loop {
         let progress = follow.poll(Instant::now(), &mut |line| {
             stopped = printer.print(line).err();
-            match stopped.is_some() || end.is_any() {
+            match stopped.is_some() || !is_last && end.is_any() {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
@@ -56,14 +63,16 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
             let found = account.conclude(&query);
             return Ok(if found == NOTHING { end.status() } else { found });
         }
-        if !is_wanted(if end.is_any() { Duration::ZERO } else { wait }) {
+        let is_over = query.until.is_some_and(|until| Timestamp::now() >= until + LATE);
+        if is_last || is_over || end.is_any() {
+            break;
+        }
+        if !is_wanted(wait) {
             // `radiosonde tail | head`: the reader has what it wanted.
             return Ok(FOUND);
         }
-        let is_over = query.until.is_some_and(|until| Timestamp::now() >= until + LATE);
-        if is_over || end.is_any() {
-            break;
-        }
+        // What was written while it waited comes still.
+        is_last = end.is_any();
     }
     account.lines += follow.finish(&mut |line| {
         stopped = printer.print(line).err();
@@ -75,6 +84,17 @@ pub(crate) fn run(select: &Select, which: Which, out: &mut dyn Write) -> Result<
             printer.finish()?;
             Ok(account.conclude(&query))
         }
+    }
+}
+
+/// Says why nothing may come, where that can be told.
+fn tell_nothing_yet(query: &Query) {
+    let is_empty = |dir: &&PathBuf| dir.is_dir() && !nothing::is_telemetry(dir);
+    query.dirs.iter().filter(is_empty).for_each(|dir| {
+        eprintln!("radiosonde: {} holds no telemetry yet, waiting for it", show(dir));
+    });
+    if let Some(since) = query.since.filter(|since| *since > Timestamp::now()) {
+        eprintln!("radiosonde: --since is in the future, {}", moment(since));
     }
 }
 
@@ -204,10 +224,16 @@ fn is_wanted(wait: Duration) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     let stdout = std::io::stdout();
-    let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
+    let gone = PollFlags::ERR | PollFlags::HUP;
     let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+    let timeout = wait;
     let wait = Timespec::try_from(wait).ok();
     match poll(&mut watched, wait.as_ref()) {
+        Ok(_) if watched[0].revents().contains(PollFlags::NVAL) => {
+            // Some systems cannot tell it of a terminal.
+            std::thread::sleep(timeout);
+            true
+        }
         Ok(_) => !watched[0].revents().intersects(gone),
         // A signal, which tells itself.
         Err(_) => true,

@@ -94,7 +94,7 @@ pub(super) enum Ended {
 
 /// What tells one file from another of its name: where it is, and since when, as numbers of files are
 /// given again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Identity {
     device: u64,
     number: u64,

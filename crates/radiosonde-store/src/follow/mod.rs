@@ -57,7 +57,7 @@
 //! # What it costs
 //!
 //! Where nothing comes, two polls a second: one system call for each directory, and one for each file
-//! that is not sealed. 64 descriptors for each directory, at most. Lines that wait take 64 MiB at
+//! that is not sealed. 64 descriptors at most; of several directories 128, or eight for each. Lines that wait take 64 MiB at
 //! most, ids 50 MiB; where whoever takes the lines is slower than they come, they stay in the files.
 
 mod file;
@@ -189,9 +189,7 @@ impl Follow {
     ) -> Progress {
         let mut progress = Progress::default();
         let mut told = Told::default();
-        for place in &mut self.places {
-            place.look(now, &self.wanted, &mut told);
-        }
+        self.look(now, &mut told);
         let begun = match self.start.take() {
             Some(start) => self.give_what_was_there(start, &mut progress, each),
             None => ControlFlow::Continue(()),
@@ -208,6 +206,27 @@ impl Follow {
             None => self.idle,
         };
         progress
+    }
+
+    fn look(&mut self, now: Instant, told: &mut Told) {
+        let mut was_starved = false;
+        for number in 0..self.places.len() {
+            let mut own = Told::default();
+            self.places[number].look(now, &self.wanted, &mut own);
+            if self.places[number].is_starved {
+                was_starved = true;
+                let _ = close_all(&mut self.places);
+                if self.places[number].forget_first() {
+                    own = Told::default();
+                }
+                self.places[number].look(now, &self.wanted, &mut own);
+            }
+            told.add(own);
+        }
+        if was_starved {
+            // Whoever reads needs some as well.
+            let _ = close_all(&mut self.places);
+        }
     }
 
     /// Gives out the lines that wait for older ones, until `each` breaks off. Returns how many.
@@ -263,7 +282,13 @@ fn places(query: &Query) -> Vec<Place> {
     // It may be a link as well.
     let is_within = |path: &Path| !path.is_dir() && (is_in(path) || is_in(&real(path)));
     let places = query.dirs.iter().filter(|dir| !is_within(dir) && seen.insert(real(dir)));
-    places.map(|dir| Place::new(dir, query)).collect()
+    let places: Vec<&PathBuf> = places.collect();
+    places.iter().map(|dir| Place::new(dir, query, places.len())).collect()
+}
+
+/// Lets go of every descriptor that can be opened again, and tells how many there were.
+fn close_all(places: &mut [Place]) -> usize {
+    places.iter_mut().map(Place::close_all).sum()
 }
 
 /// Of the newest lines, the older of which are left out and told ([`Reading::has_older`]).

@@ -6,7 +6,7 @@
 //! was written and sealed between two looks, and is read from its beginning. So is what others
 //! compressed, unless it is what was read already.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -50,6 +50,11 @@ pub(super) struct Place {
     pub(super) is_scarce: bool,
     /// There are compressed files that wait until others of them are read.
     pub(super) is_crowded: bool,
+    /// Descriptors ran out, and none of them were its own.
+    pub(super) is_starved: bool,
+    /// The last look was the first one.
+    was_first: bool,
+    pub(super) open_files_max: usize,
 }
 
 /// When a directory was listed.
@@ -71,6 +76,12 @@ pub(super) struct Told {
 }
 
 impl Told {
+    pub(super) fn add(&mut self, other: Self) {
+        self.unreadable.extend(other.unreadable);
+        self.away.extend(other.away);
+        self.back.extend(other.back);
+    }
+
     pub(super) fn not_read(&mut self, path: PathBuf, offset: u64, error: io::Error) {
         self.unreadable.push(Unreadable { path, offset, error });
     }
@@ -81,7 +92,8 @@ impl Told {
 }
 
 impl Place {
-    pub(super) fn new(path: &Path, query: &Query) -> Self {
+    /// One of so many.
+    pub(super) fn new(path: &Path, query: &Query, places: usize) -> Self {
         let is_dir = path.is_dir();
         // As a query does it.
         let path = &resolve(path).ok().filter(|_| !is_dir).unwrap_or_else(|| path.to_owned());
@@ -107,12 +119,16 @@ impl Place {
             is_replaced: false,
             is_scarce: false,
             is_crowded: false,
+            is_starved: false,
+            was_first: false,
+            open_files_max: (OPEN_FILES_ALL / places.max(1)).clamp(8, OPEN_FILES_MAX),
         }
     }
 
     /// Learns what is there now. With the first look everything that is there counts as read.
     pub(super) fn look(&mut self, now: Instant, wanted: &Wanted, told: &mut Told) {
         let is_first = !std::mem::replace(&mut self.is_looked_at, true);
+        (self.is_starved, self.was_first) = (false, is_first);
         let mut listed = self.list(now);
         if listed.as_ref().is_err_and(are_too_many) && self.close_all() > 0 {
             listed = self.list(now);
@@ -120,6 +136,10 @@ impl Place {
         let listed = match listed {
             Ok(None) => return self.look_at_closed(),
             Ok(Some(listed)) => listed,
+            Err(error) if are_too_many(&error) => {
+                (self.is_starved, self.is_looked_at, self.listed) = (true, !is_first, None);
+                return;
+            }
             Err(error) => {
                 if !std::mem::replace(&mut self.is_away, true) {
                     self.listed = None;
@@ -137,9 +157,8 @@ impl Place {
         }
         let is_fresh = std::mem::take(&mut self.is_replaced) || is_first || is_back;
         let plain = self.find_plain(&listed);
-        for (day, found) in &plain {
-            self.note_plain(*day, found, is_first, now, told);
-        }
+        self.note_all_plain(&plain, is_first, now, told);
+        let plain_days: BTreeSet<DayFile> = plain.iter().map(|(day, _)| *day).collect();
         let of = |form| listed.iter().filter(move |file| file.form == form).map(|file| file.day);
         let sealed: BTreeSet<DayFile> = of(Form::Sealed).collect();
         self.is_crowded = false;
@@ -148,10 +167,9 @@ impl Place {
         self.sealed.retain(|day| sealed.contains(day));
         self.note_gone(&plain, wanted, told);
         for day in &sealed {
-            let is_plain = plain.iter().any(|(plain, _)| plain == day);
             if is_first {
                 let _ = self.sealed.insert(*day);
-            } else if !is_plain {
+            } else if !plain_days.contains(day) {
                 self.note_sealed(*day, wanted, now, told);
             }
         }
@@ -210,6 +228,27 @@ impl Place {
             .collect()
     }
 
+    fn note_all_plain(
+        &mut self,
+        plain: &[(DayFile, Metadata)],
+        is_first: bool,
+        now: Instant,
+        told: &mut Told,
+    ) {
+        let numbered = self.files.iter().enumerate();
+        let known: HashMap<Identity, usize> =
+            numbered.filter_map(|(number, file)| Some((file.identity?, number))).collect();
+        for (count, (day, found)) in plain.iter().enumerate() {
+            match known.get(&Identity::of(found)).and_then(|number| self.files.get_mut(*number)) {
+                Some(known) => known.found_as(*day, found),
+                None => self.note_plain(*day, found, is_first, now, told),
+            }
+            if is_first && count % 32 == 31 {
+                self.close_some();
+            }
+        }
+    }
+
     fn note_plain(
         &mut self,
         day: DayFile,
@@ -218,11 +257,6 @@ impl Place {
         now: Instant,
         told: &mut Told,
     ) {
-        let identity = Identity::of(found);
-        let known = self.files.iter_mut().find(|file| file.identity == Some(identity));
-        if let Some(known) = known {
-            return known.found_as(day, found);
-        }
         let mut file = Followed::plain(day, found, now);
         if is_first {
             let path = self.path_of(StoredFile::new(day, Form::Plain));
@@ -231,13 +265,26 @@ impl Place {
                 self.is_scarce = true;
                 skipped = file.skip_to_end(&path);
             }
+            self.is_starved |= skipped.as_ref().is_err_and(are_too_many);
             if let Err(error) = skipped {
                 file.is_told = true;
                 told.not_read(path, 0, error);
             }
         }
         self.files.push(file);
-        self.close_some();
+    }
+
+    /// Forgets a first look, where that found no descriptors. Whether it was the first.
+    pub(super) fn forget_first(&mut self) -> bool {
+        if self.was_first {
+            self.files.clear();
+            self.sealed.clear();
+            self.parts.clear();
+            (self.turned, self.known) = (Turned::default(), Known::default());
+            (self.identity, self.listed) = (None, None);
+            (self.is_looked_at, self.is_away) = (false, false);
+        }
+        self.was_first
     }
 
     /// Whether files without a descriptor have grown.
@@ -304,6 +351,7 @@ impl Place {
         let mut is_more = false;
         let mut is_scarce = false;
         let mut is_any_open = self.files.iter().any(Followed::may_close);
+        self.is_starved = false;
         for file in &mut self.files {
             let writer = (file.day.signal, file.day.slot);
             if waiting == Some(writer) {
@@ -331,8 +379,9 @@ impl Place {
                     (waiting, self.listed) = (Some(writer), None);
                 }
                 // Once the others are closed it is read with the next turn.
-                Err(error) if is_any_open && are_too_many(&error) => {
-                    (waiting, is_scarce) = (Some(writer), true);
+                Err(error) if are_too_many(&error) => {
+                    (waiting, is_scarce) = (Some(writer), is_any_open);
+                    self.is_starved |= !is_any_open;
                 }
                 Err(error) if !std::mem::replace(&mut file.is_told, true) => {
                     told.not_read(path, file.bytes_read(), error);
@@ -367,12 +416,12 @@ impl Place {
     /// Keeps descriptors within bounds: of files nothing came to for longest, none is kept.
     fn close_some(&mut self) {
         let open = self.files.iter().filter(|file| file.is_open()).count();
-        if open <= OPEN_FILES_MAX {
+        if open <= self.open_files_max {
             return;
         }
         let mut idle: Vec<&mut Followed> = self.files.iter_mut().collect();
         idle.sort_by_key(|file| file.active);
-        let mut over = open - OPEN_FILES_MAX;
+        let mut over = open - self.open_files_max;
         for file in idle {
             if over == 0 {
                 break;
@@ -405,8 +454,10 @@ fn order(day: DayFile) -> (Signal, u32, Date, u32) {
 const LIST_AGAIN: Duration = Duration::from_secs(5);
 /// A directory that was changed so long ago is changed at another time when it is changed again.
 const SETTLED: Duration = Duration::from_secs(2);
-/// Of one place. The usual limit of a process is 1,024, or 256.
-pub(super) const OPEN_FILES_MAX: usize = 64;
+/// Of one place, and of all together, but for a few of each. The usual limit of a process is 1,024, or
+/// 256.
+const OPEN_FILES_MAX: usize = 64;
+const OPEN_FILES_ALL: usize = 128;
 /// Parts that are missing, of those that are looked for at once.
 const PARTS_TOLD_MAX: usize = 10_000;
 /// Days and slots whose last part is remembered.

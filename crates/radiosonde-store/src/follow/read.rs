@@ -11,7 +11,7 @@ use crate::follow::file::Piece;
 use crate::follow::held::Held;
 use crate::follow::place::Told;
 use crate::follow::seen::Seen;
-use crate::follow::{Follow, Progress};
+use crate::follow::{Follow, Progress, close_all};
 use crate::line::{Line, behind_nuls};
 use crate::peek;
 use crate::query::{self, Judges, Look, OVERLONG, Reading, Unreadable};
@@ -45,6 +45,10 @@ impl Follow {
                 is_more |= place.read(TURN_BYTES, buffer, now, told, &mut judge);
             }
             let behind = judge.behind;
+            if places.iter().any(|place| place.is_starved) {
+                // What the others hold open, it may have with the next turn.
+                is_more |= close_all(places) > 0;
+            }
             let flow = held.release(now, behind, &mut progress.lines, each);
             let is_much = progress.reading.bytes_read - before >= POLL_BYTES;
             if !is_more || is_much || flow.is_break() {

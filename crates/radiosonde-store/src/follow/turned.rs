@@ -1,6 +1,6 @@
 //! What becomes of files whose names are gone: they are sealed, compressed by others, or removed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::Metadata;
 use std::io;
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::follow::file::{Followed, Identity};
 use crate::follow::packed::{begins_with, holds};
-use crate::follow::place::{OPEN_FILES_MAX, Place, REMOVED, Told};
+use crate::follow::place::{Place, REMOVED, Told};
 use crate::foreign::holds_the_same;
 use crate::names::{DayFile, Form, StoredFile};
 use crate::reader::are_too_many;
@@ -74,7 +74,7 @@ impl Place {
         wanted: &Wanted,
         told: &mut Told,
     ) {
-        let there: Vec<Identity> = plain.iter().map(|(_, found)| Identity::of(found)).collect();
+        let there: HashSet<Identity> = plain.iter().map(|(_, found)| Identity::of(found)).collect();
         let mut files = std::mem::take(&mut self.files);
         let mut packed = files.iter().filter(|file| file.is_packed()).count();
         files.retain_mut(|file| {
@@ -110,14 +110,14 @@ impl Place {
                 let _ = self.sealed.insert(file.day);
                 return false;
             }
-            if packed >= OPEN_FILES_MAX {
+            if packed >= self.open_files_max {
                 (self.is_crowded, self.listed) = (true, None);
                 return true;
             }
             match file.go_on_sealed(&sealed, wanted) {
                 Ok(()) => {}
                 Err(error) if are_too_many(&error) => {
-                    (self.is_scarce, self.listed) = (true, None);
+                    (self.is_scarce, self.is_starved, self.listed) = (true, true, None);
                     return true;
                 }
                 Err(error) => told.not_read(sealed, file.position(), error),
@@ -179,7 +179,7 @@ impl Place {
         wanted: &Wanted,
         now: Instant,
     ) -> Option<io::Result<()>> {
-        if self.files.iter().filter(|file| file.is_packed()).count() >= OPEN_FILES_MAX {
+        if self.files.iter().filter(|file| file.is_packed()).count() >= self.open_files_max {
             (self.is_crowded, self.listed) = (true, None);
             return None;
         }
@@ -187,8 +187,7 @@ impl Place {
         let mut opened = open();
         if opened.as_ref().is_err_and(are_too_many) {
             if self.close_all() == 0 {
-                // Of other places, perhaps.
-                self.listed = None;
+                (self.is_starved, self.listed) = (true, None);
                 return None;
             }
             opened = open();

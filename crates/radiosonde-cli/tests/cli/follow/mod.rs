@@ -318,8 +318,72 @@ fn in_two_seconds() -> String {
     jiff::Timestamp::try_from(soon).unwrap().to_string()
 }
 
+#[test]
+fn what_is_written_before_it_is_interrupted_comes() {
+    let dir = Dir::empty();
+    append(&dir.path().join(FILE), &numbered(1));
+    let mut following = Following::start("tail -o raw", dir.path());
+    let _ = following.prints(1);
+    // Until polls are far apart.
+    thread::sleep(Duration::from_secs(2));
+    append(&dir.path().join(FILE), &numbered(2));
+    let ran = following.interrupt().exits(0);
+    assert!(ran.out.contains("line 2"), "{}", ran.out);
+}
+
+#[test]
+fn why_nothing_comes_and_why_it_follows_is_said() {
+    let dir = Dir::empty();
+    let mut following = Following::start("tail --since 2999-01-01", dir.path());
+    following.tells("holds no telemetry yet, waiting for it");
+    following.tells("--since is in the future");
+    following.interrupt().exits(1);
+    append(&dir.path().join(FILE), &numbered(1));
+    for (value, status) in [("maybe", 2), ("no", 0), ("", 0)] {
+        let mut command = command(&["logs", "-n", "1"]);
+        let _ = command.env("RADIOSONDE_CLI_FOLLOW", value).env("RADIOSONDE_DIR", dir.path());
+        let _ = run(command).exits(status);
+    }
+    let mut command = command(&["logs"]);
+    let command = command.env("RADIOSONDE_CLI_FOLLOW", "yes").env("RADIOSONDE_DIR", dir.path());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut following = Following::of(child).reading();
+    following.tells("following, by RADIOSONDE_CLI_FOLLOW=yes");
+    let _ = following.prints(2);
+    following.interrupt().exits(0);
+}
+
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+#[cfg(target_os = "linux")]
+#[test]
+fn more_directories_are_followed_than_there_are_descriptors_for() {
+    let dir = Dir::empty();
+    let name = |number: u32| format!("m{}/events-2025-10-06.{}.jsonl", number % 6, number + 1);
+    let line = |seq: u32| {
+        let at = format!("{:02}.{seq:06}", seq % 60);
+        lines(&[event(seq, &at, "info", "log", &format!("said {seq}"), &[], "{}")])
+    };
+    (0..6).for_each(|number| fs::create_dir(dir.path().join(format!("m{number}"))).unwrap());
+    (0..60).for_each(|number| dir.write(&name(number), line(number)));
+    let all = dir.path().join("m*");
+    let mut command = crate::fixture::few_descriptors("tail --tail 60 -o raw", &all);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut following = Following::of(child).reading();
+    let _ = following.prints(60);
+    for round in 1..3 {
+        for number in 0..60 {
+            append(&dir.path().join(name(number)), &line(60 * round + number));
+        }
+        let mut given = following.prints(60 + 60 * round as usize).to_vec();
+        given.sort();
+        given.dedup();
+        assert_eq!(given.len(), 60 + 60 * round as usize);
+    }
+    let ran = following.interrupt().exits(0);
+    assert_eq!(ran.err, "");
+}
 
 #[cfg(target_os = "linux")]
 #[test]

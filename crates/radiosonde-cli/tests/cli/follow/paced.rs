@@ -149,6 +149,7 @@ impl Tally {
         (self.missed, self.repeated, self.disordered) == (0, 0, 0)
     }
 
+    #[allow(clippy::print_stdout, reason = "it is what the proof is run for")]
     fn tell(&self, what: &str) {
         println!(
             "{what}: {} lines, {:.0} a second; {} missed, {} repeated, {} out of order; lag at most {} ms",
@@ -221,7 +222,7 @@ impl Follower {
         // The mean of all writers, which do not begin at the same moment.
         let spans = times.values().map(|(first, latest)| latest.duration_since(*first));
         tally.written_for =
-            spans.map(|span| span.unsigned_abs()).sum::<Duration>() / WRITERS as u32;
+            spans.map(jiff::SignedDuration::unsigned_abs).sum::<Duration>() / WRITERS as u32;
         self.known.extend(times.into_keys());
         tally
     }
