@@ -3,12 +3,15 @@
 mod abilities;
 mod coverage;
 mod doctor;
+mod environment;
 mod figures;
 mod help;
 mod lines;
 mod ops;
 mod select;
 mod spool;
+mod spread;
+mod time;
 mod tips;
 mod values;
 
@@ -16,22 +19,23 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Args, FromArgMatches as _, Parser, Subcommand};
-use jiff::Timestamp;
+use clap::{ArgMatches, Args, FromArgMatches as _, Parser, Subcommand};
 
-pub(crate) use self::abilities::{Manner, command, variables};
+pub(crate) use self::abilities::{Manner, command};
 pub(crate) use self::coverage::{CoverageArgs, Expected};
 pub(crate) use self::doctor::DoctorArgs;
+pub(crate) use self::environment::{refused, variables};
 pub(crate) use self::figures::{By, MetricsArgs, StatsArgs, TopArgs};
 use self::help::*;
 pub(crate) use self::lines::LinesArgs;
 pub(crate) use self::ops::{CheckArgs, DiffArgs, OpsCommand};
 pub(crate) use self::select::{Color, Output, Select, Show};
 pub(crate) use self::spool::{DrainArgs, DropArgs, SpoolCommand, SpoolSelect};
+pub(crate) use self::time::Time;
 use self::values::run_arg;
 pub(crate) use self::values::trace_arg;
 use crate::when;
-use crate::{explain, narrowed, zone};
+use crate::{explain, narrowed, places, zone};
 
 /// Find logs, events, traces and metrics of a program again.
 ///
@@ -112,22 +116,41 @@ impl Cli {
     pub(crate) fn read(args: Vec<OsString>) -> Result<(Self, Manner), clap::Error> {
         // As long as nothing else was asked for.
         let _ = zone::set(false);
-        let args = abilities::spread(args);
-        let mut matches = abilities::parse(&args).map_err(tips::with_tip)?;
+        let args = spread::spread(args);
+        let mut matches = settled(&args).map_err(|error| tips::with_tip(error, &args))?;
         abilities::check(&matches)?;
         let refused = |reason| command().error(ErrorKind::InvalidValue, reason);
         let is_local = abilities::is_local(&matches);
         zone::set(is_local).map_err(refused)?;
         if is_local {
             // Times of the command line are read when it is, and now they mean others.
-            matches = abilities::parse(&args)?;
+            matches = settled(&args).map_err(|error| tips::with_tip(error, &args))?;
         }
+        when::told().iter().for_each(|told| eprintln!("radiosonde: {told}"));
         explain::begin(abilities::explains(&matches));
-        narrowed::begin(abilities::from_environment(&args, &matches));
+        narrowed::begin(environment::from_environment(&args, &matches));
         let manner = abilities::manner(&matches);
         let cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command()))?;
         Ok((cli, manner))
     }
+}
+
+/// Takes arguments apart. Which day a time in --until is of depends on --since, so that it is read once
+/// that is known.
+fn settled(args: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    when::begin();
+    let matches = abilities::parse(args)?;
+    let (since, follows) = abilities::time(&matches);
+    if when::depends_on(since, follows) { abilities::parse(args) } else { Ok(matches) }
+}
+
+/// A trace without its option, where `logs` takes a directory.
+fn trace_alone(text: &str) -> Result<String, String> {
+    let and_place = |error: String| match places::meant(text) {
+        Some(told) => format!("{error}; {told}"),
+        None => error,
+    };
+    trace_arg(text).map_err(and_place)
 }
 
 #[derive(Debug, Args)]
@@ -137,12 +160,8 @@ pub(crate) struct RemovedArgs {
     /// Default: where the other commands look.
     #[arg(long, value_name = "DIR", help_heading = "Where")]
     pub(crate) dir: Vec<PathBuf>,
-    /// Removed from this moment on: 2025-10-06, 2025-10-06T13:00:00Z, 13:00, 3d, -2h, yesterday
-    #[arg(long, value_name = "WHEN", value_parser = when::since, allow_hyphen_values = true, help_heading = "What")]
-    pub(crate) since: Option<Timestamp>,
-    /// Removed up to this moment, which is not included; a day is included as a whole
-    #[arg(long, value_name = "WHEN", value_parser = when::until, allow_hyphen_values = true, help_heading = "What")]
-    pub(crate) until: Option<Timestamp>,
+    #[command(flatten)]
+    pub(crate) time: Time,
     #[command(flatten)]
     pub(crate) show: Show,
 }
@@ -165,7 +184,7 @@ pub(crate) struct RecoverArgs {
 #[derive(Debug, Args)]
 pub(crate) struct TraceArgs {
     /// Trace id, the first digits of one, or a traceparent
-    #[arg(value_name = "TRACE", value_parser = trace_arg)]
+    #[arg(value_name = "TRACE", value_parser = trace_alone)]
     pub(crate) id: Option<String>,
     #[command(flatten)]
     pub(crate) select: Select,

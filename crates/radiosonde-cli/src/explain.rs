@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use radiosonde_events::clean_for_terminal;
+use radiosonde_runtime::doctor::shown::size;
 use radiosonde_store::Query;
 use radiosonde_store::query::Reading;
 
@@ -105,26 +106,6 @@ fn number(number: u64) -> String {
     told
 }
 
-/// Bytes to three digits, by thousands: `4.21 MB`. Cut, not rounded.
-fn size(bytes: u64) -> String {
-    let mut unit = 1_u64;
-    let mut name = "B";
-    for larger in ["kB", "MB", "GB", "TB", "PB", "EB"] {
-        if bytes / unit < 1_000 {
-            break;
-        }
-        unit *= 1_000;
-        name = larger;
-    }
-    let (whole, rest) = (bytes / unit, bytes % unit);
-    match (unit, whole) {
-        (1, _) => format!("{bytes} B"),
-        (_, 0..10) => format!("{whole}.{:02} {name}", rest / (unit / 100)),
-        (_, 10..100) => format!("{whole}.{} {name}", rest / (unit / 10)),
-        _ => format!("{whole} {name}"),
-    }
-}
-
 /// A share to a tenth, cut: all of it is 100, and nothing less.
 fn percent(part: u64, all: u64) -> String {
     let thousandths = u128::from(part) * 1_000 / u128::from(all.max(1));
@@ -137,18 +118,6 @@ mod tests {
 
     #[test]
     fn figures_are_told_with_their_units() {
-        for (bytes, expect) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1_000, "1.00 kB"),
-            (4_219_999, "4.21 MB"),
-            (25_590_000, "25.5 MB"),
-            (255_500_000, "255 MB"),
-            (2_000_000_000, "2.00 GB"),
-            (u64::MAX, "18.4 EB"),
-        ] {
-            assert_eq!(size(bytes), expect);
-        }
         for (count, expect) in [(0, "0"), (999, "999"), (1_907, "1,907"), (1_234_567, "1,234,567")]
         {
             assert_eq!(number(count), expect);
@@ -172,7 +141,8 @@ mod tests {
         for line in [
             "files   1 of 30 read; of the others the index was enough",
             "frames  4 of 1,907 read",
-            "bytes   500 kB of 255 MB read, 99.8 % skipped",
+            // As all sizes that the command tells.
+            "bytes   488 KiB of 244 MiB read, 99.8 % skipped",
             "lines   65 matched",
             "needle  only lines with the bytes `job-7` were looked at",
             "time    3.12 ms",

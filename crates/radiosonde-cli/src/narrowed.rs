@@ -21,6 +21,13 @@ pub(crate) fn told() -> Option<String> {
     (!told.is_empty()).then_some(told)
 }
 
+/// Says so below what would look like all there is: a story, or figures.
+pub(crate) fn say() {
+    if let Some(told) = told() {
+        eprintln!("radiosonde: only what fits {told}, out of the environment");
+    }
+}
+
 /// `RADIOSONDE_CLI_LIMIT=5`, where the limit is from there.
 pub(crate) fn limit() -> Option<String> {
     let is_it = |variable: &&String| variable.starts_with(LIMIT);

@@ -79,14 +79,12 @@ fn stretches(lines: &[Line]) -> (Vec<Stretch<'_>>, Vec<usize>) {
 
 impl<'a> Stretch<'a> {
     fn of(line: &'a Line) -> Self {
-        // The first part of a line's id is the process that wrote it.
-        let process = line.id.as_deref().and_then(|id| id.split('.').next());
         Self {
             start: began(line),
             end: line.ts,
             traced: line.trace_id.is_some(),
             services: line.service.as_deref().into_iter().collect(),
-            processes: process.into_iter().collect(),
+            processes: line.process().into_iter().collect(),
         }
     }
 
@@ -140,8 +138,13 @@ mod tests {
             trace => format!(r#","trace_id":"{trace}""#),
         };
         let service = &process[..1];
+        // A name of eight letters, or that of others.
+        let id = match process.ends_with('?') {
+            true => format!("{process}.{at}"),
+            false => format!("{process:x<8}.1.1"),
+        };
         let json = format!(
-            r#"{{"ts":"{ts}","evt":"log","msg":"{text}","service":"{service}","id":"{process}.1.1"{trace}}}"#
+            r#"{{"ts":"{ts}","evt":"log","msg":"{text}","service":"{service}","id":"{id}"{trace}}}"#
         );
         Line::parse(json.as_bytes()).unwrap()
     }
@@ -164,6 +167,7 @@ mod tests {
             ("rare words, next hour again", &["0 s1 -", "60 s1 -", "3600 s1 -"], &[2, 1]),
             ("a word before each trace", &["0 s1 -", "1 s1 a", "60 s1 -", "61 s1 b"], &[2, 2]),
             ("untraced within a trace", &["0 s1 a", "50 s2 -", "100 s1 a", "111 s1 -"], &[3, 1]),
+            ("ids of others", &["0 s1? -", "3 s2? -", "9 s3? -"], &[3]),
             ("two at a time", &["0 s1 a", "1 s2 b", "2 s1 a", "3 s2 b"], &[4]),
         ] {
             assert_eq!(runs(texts), expect, "{what}");

@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
 use radiosonde_store::Query;
 use radiosonde_store::location::Location;
 use radiosonde_store::names::Signal;
 
-use crate::args::Select;
+use crate::args::{Select, Time};
 use crate::outcome::{Stop, show};
 use crate::places::{self, existing};
 use crate::render::time::moment;
@@ -15,7 +14,7 @@ use crate::render::time::moment;
 impl Select {
     /// The query for some signals (none given: all).
     pub(crate) fn query(&self, signals: &[Signal]) -> Result<Query, Stop> {
-        check_range(self.since, self.until)?;
+        check_range(self.time)?;
         let mut query = Query::new(self.places()?);
         query.signals = signals.to_vec();
         query.job.clone_from(&self.job);
@@ -27,8 +26,8 @@ impl Select {
         query.level = self.level;
         query.evt.clone_from(&self.evt);
         query.conditions.clone_from(&self.conditions);
-        query.since = self.since;
-        query.until = self.until;
+        query.since = self.time.since;
+        query.until = self.time.until;
         query.limit = self.limit;
         query.tail = true;
         Ok(query)
@@ -71,8 +70,8 @@ impl Select {
 }
 
 /// Refuses a span of time in which nothing can lie.
-pub(crate) fn check_range(since: Option<Timestamp>, until: Option<Timestamp>) -> Result<(), Stop> {
-    match (since, until) {
+pub(crate) fn check_range(time: Time) -> Result<(), Stop> {
+    match (time.since, time.until) {
         (Some(since), Some(until)) if since >= until => Err(Stop::Usage(format!(
             "an empty span of time: it begins (--since) at {} and ends (--until) at {}; a time ago \
              such as 3d is the moment 3 days ago, so the longer one is --since",

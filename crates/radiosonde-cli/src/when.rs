@@ -1,38 +1,143 @@
-//! Moments as people give them: `2025-10-06T13:00:00Z`, `2025-10-06`, `13:00`, `-3d`, `2h`, `10 min`,
-//! `yesterday`.
+//! Moments as people give them: `2025-10-06T13:00:00Z`, `2025-10-06`, `13:00`, `-3d`, `1h30m`, `10 min`,
+//! `@1759758190`, `yesterday`.
 
+use std::cell::{Cell, RefCell};
 use std::sync::OnceLock;
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
+use crate::render::time::moment;
 use crate::zone;
+
+thread_local! {
+    /// What the command line of the run says beside `--until`.
+    static BESIDE: Cell<Beside> = const { Cell::new(Beside { since: None, follows: false }) };
+    /// The times of day in `--since` and `--until`.
+    static TIMES: RefCell<[Option<Given>; 2]> = const { RefCell::new([None, None]) };
+}
+
+/// What a time of day in `--until` depends on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Beside {
+    /// The moment `--since` means.
+    since: Option<Timestamp>,
+    /// Whether lines to come are asked for.
+    follows: bool,
+}
+
+/// A time of day that was given.
+struct Given {
+    text: String,
+    means: Timestamp,
+}
+
+/// Begins to read a command line.
+pub(crate) fn begin() {
+    BESIDE.set(Beside::default());
+    TIMES.take();
+}
+
+/// Takes what `--since` means, and whether lines to come are asked for. Whether `--until` has to be read
+/// once more, as it depends on them.
+pub(crate) fn depends_on(since: Option<Timestamp>, follows: bool) -> bool {
+    BESIDE.set(Beside { since, follows });
+    TIMES.with_borrow(|times| times[UNTIL].is_some()) && (since.is_some() || follows)
+}
+
+/// Which day times of day are of, where it is not today.
+pub(crate) fn told() -> Vec<String> {
+    let day = |ts| zone::of(ts).date();
+    let told = |(option, given): (&str, &Option<Given>)| {
+        let Given { text, means } = given.as_ref()?;
+        let now = now();
+        let told = || {
+            let clock = zone::of(now).strftime("%H:%M");
+            format!("{option} {text} is {}; it is {clock} now", moment(*means))
+        };
+        (day(*means) != day(now)).then(told)
+    };
+    TIMES.with_borrow(|times| {
+        ["--since", "--until"].into_iter().zip(times).filter_map(told).collect()
+    })
+}
+
+/// Keeps a time of day for [`told`].
+fn keep(place: usize, text: &str, found: Timestamp) {
+    let is_time = matches!(parse(text, now()), Ok(When::Time(_)));
+    let given = is_time.then(|| Given { text: text.trim().to_owned(), means: found });
+    TIMES.with_borrow_mut(|times| times[place] = given);
+}
+
+const SINCE: usize = 0;
+const UNTIL: usize = 1;
 
 /// The moment `--since` means: the first moment of a day, or just that moment. A time of day that is
 /// still to come today was yesterday.
 pub(crate) fn since(text: &str) -> Result<Timestamp, String> {
-    since_at(text, now())
+    let found = since_at(text, now())?;
+    keep(SINCE, text, found);
+    Ok(found)
 }
 
 fn since_at(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    Ok(match parse(text, now)? {
-        When::Day(day) => start_of(day)?,
-        When::Time(time) if moment_of(zone::of(now).date(), time)? > now => {
-            let today = zone::of(now).date();
-            moment_of(today.checked_sub(1.day()).map_err(|_| out_of_range())?, time)?
-        }
-        When::Time(time) => moment_of(zone::of(now).date(), time)?,
-        When::Moment(moment) => moment,
-    })
+    match parse(text, now)? {
+        When::Day(day) => start_of(day),
+        When::Time(time) => last_until(time, now),
+        When::Moment(moment) => Ok(moment),
+    }
 }
 
-/// The moment `--until` means. A day is meant as a whole.
+/// The moment `--until` means. A day is meant as a whole. A time of day is the first behind `--since`, else
+/// the last there was; of lines to come, the next there will be.
 pub(crate) fn until(text: &str) -> Result<Timestamp, String> {
-    Ok(match parse(text, now())? {
-        When::Day(day) => start_of(day.checked_add(1.day()).map_err(|_| out_of_range())?)?,
-        When::Time(time) => moment_of(zone::of(now()).date(), time)?,
-        When::Moment(moment) => moment,
-    })
+    let found = until_at(text, now(), BESIDE.get())?;
+    keep(UNTIL, text, found);
+    Ok(found)
+}
+
+fn until_at(text: &str, now: Timestamp, beside: Beside) -> Result<Timestamp, String> {
+    let time = match parse(text, now)? {
+        When::Day(day) => return start_of(day.checked_add(1.day()).map_err(|_| out_of_range())?),
+        When::Moment(moment) => return Ok(moment),
+        When::Time(time) => time,
+    };
+    match beside {
+        Beside { follows: true, since } => first_behind(time, since.unwrap_or(now).max(now)),
+        Beside { since: None, .. } => last_until(time, now),
+        Beside { since: Some(since), .. } => {
+            let found = first_behind(time, since)?;
+            let is_of_another_day = zone::of(found).date() != zone::of(since).date();
+            if found > now && is_of_another_day {
+                return Err(format!(
+                    "an empty span of time: --since is {}, and the first {} behind it is still to \
+                     come, {}",
+                    moment(since),
+                    text.trim(),
+                    moment(found)
+                ));
+            }
+            Ok(found)
+        }
+    }
+}
+
+/// The last such time of day that there was.
+fn last_until(time: Time, now: Timestamp) -> Result<Timestamp, String> {
+    let today = zone::of(now).date();
+    match moment_of(today, time)? {
+        found if found <= now => Ok(found),
+        _ => moment_of(today.checked_sub(1.day()).map_err(|_| out_of_range())?, time),
+    }
+}
+
+/// The first such time of day behind a moment.
+fn first_behind(time: Time, moment: Timestamp) -> Result<Timestamp, String> {
+    let day = zone::of(moment).date();
+    match moment_of(day, time)? {
+        found if found > moment => Ok(found),
+        _ => moment_of(day.checked_add(1.day()).map_err(|_| out_of_range())?, time),
+    }
 }
 
 /// One moment for all of a command line, so that `--since 1h --until 1h` is one moment as well.
@@ -63,6 +168,9 @@ fn parse(text: &str, now: Timestamp) -> Result<When, String> {
     if let Some(back) = back(text) {
         return now.checked_sub(back).map(When::Moment).map_err(|_| out_of_range());
     }
+    if let Some(seconds) = text.strip_prefix('@') {
+        return of_unix(seconds).map(When::Moment);
+    }
     // A time without an offset is one of the zone, like every time the command prints.
     let has_time = text.contains(':');
     if has_time && let Ok(moment) = text.parse::<Timestamp>() {
@@ -75,7 +183,7 @@ fn parse(text: &str, now: Timestamp) -> Result<When, String> {
     // As lines have it in front. With an offset it would be read as without.
     if has_time
         && text.chars().all(|c| c.is_ascii_digit() || c == ':' || c == '.')
-        && let Ok(time) = text.parse::<Time>()
+        && let Ok(time) = with_two_digits(text).parse::<Time>()
     {
         return Ok(When::Time(time));
     }
@@ -84,25 +192,61 @@ fn parse(text: &str, now: Timestamp) -> Result<When, String> {
     {
         return Ok(When::Day(day));
     }
-    Err("write 2025-10-06, 2025-10-06T13:00:00Z, 13:00 (UTC, or of --local; the last there was, --until today's), 3d, -2h, 30m, 45s, 1w, now, \
-         today or yesterday"
+    Err("write 2025-10-06, 2025-10-06T13:00:00Z, 13:00 (UTC, or of --local), 3d, 1h30m, -45s, \
+         @1759758190, now, today or yesterday"
         .to_owned())
 }
 
-/// `3d`, `-3d`, `3 days` and `3 days ago` all mean three days ago.
+/// `3d`, `-3d`, `3 days` and `3 days ago` all mean three days ago, and `1h30m` an hour and a half.
 fn back(text: &str) -> Option<SignedDuration> {
-    let text = text.strip_prefix('-').or_else(|| text.strip_suffix(" ago")).unwrap_or(text);
-    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    let count: i64 = text.strip_suffix(unit)?.parse().ok()?;
-    let seconds = match unit.trim_start() {
+    let mut rest = text.strip_prefix('-').or_else(|| text.strip_suffix(" ago")).unwrap_or(text);
+    let (mut sum, mut above) = (0_i64, i64::MAX);
+    while !rest.is_empty() {
+        let (count, behind) = rest.split_at(end_of(rest, |c| c.is_ascii_digit()));
+        let behind = behind.trim_start();
+        let (unit, behind) = behind.split_at(end_of(behind, |c| !c.is_ascii_digit()));
+        let seconds = seconds(unit.trim_end())?;
+        // From the greatest unit to the least.
+        if seconds >= above {
+            return None;
+        }
+        above = seconds;
+        sum = sum.checked_add(count.parse::<i64>().ok()?.checked_mul(seconds)?)?;
+        rest = behind;
+    }
+    (above < i64::MAX).then(|| SignedDuration::from_secs(sum))
+}
+
+fn seconds(unit: &str) -> Option<i64> {
+    Some(match unit {
         "s" | "sec" | "secs" | "second" | "seconds" => 1,
         "m" | "min" | "mins" | "minute" | "minutes" => 60,
         "h" | "hour" | "hours" => 3_600,
         "d" | "day" | "days" => 86_400,
         "w" | "week" | "weeks" => 604_800,
         _ => return None,
-    };
-    count.checked_mul(seconds).map(SignedDuration::from_secs)
+    })
+}
+
+/// Where a text no longer has what it begins with.
+fn end_of(text: &str, fits: impl Fn(char) -> bool) -> usize {
+    text.find(|c| !fits(c)).unwrap_or(text.len())
+}
+
+/// Seconds since 1970, as `date +%s` prints them.
+fn of_unix(seconds: &str) -> Result<Timestamp, String> {
+    let is_number = !seconds.is_empty() && seconds.bytes().all(|byte| byte.is_ascii_digit());
+    let found = seconds.parse().ok().filter(|_| is_number).map(Timestamp::from_second);
+    match found {
+        Some(Ok(moment)) => Ok(moment),
+        _ => Err("behind @ stand the seconds since 1970, such as @1759758190".to_owned()),
+    }
+}
+
+/// `9:00` as `09:00`.
+fn with_two_digits(time: &str) -> String {
+    let is_short = time.find(':') == Some(1);
+    format!("{}{time}", if is_short { "0" } else { "" })
 }
 
 fn moment_of(day: Date, time: Time) -> Result<Timestamp, String> {
@@ -141,20 +285,23 @@ mod tests {
             ("-1hour", "2025-10-06T12:43:10Z"),
             ("2 days ago", "2025-10-04T13:43:10Z"),
             ("1 week", "2025-09-29T13:43:10Z"),
+            ("1h30m", "2025-10-06T12:13:10Z"),
+            ("-1d12h", "2025-10-05T01:43:10Z"),
+            ("1 hour 30 min ago", "2025-10-06T12:13:10Z"),
+            ("@1759758190", "2025-10-06T13:43:10Z"),
         ] {
             assert_eq!(parse(text, now), Ok(When::Moment(expect.parse().unwrap())), "{text}");
         }
         for (text, expect) in [
             ("12:05", "2025-10-06T12:05:00Z"),
             ("12:05:06.789", "2025-10-06T12:05:06.789Z"),
+            ("9:00", "2025-10-06T09:00:00Z"),
             ("13:43:10", "2025-10-06T13:43:10Z"),
             // Still to come today: that of yesterday.
             ("13:43:11", "2025-10-05T13:43:11Z"),
             ("23:40", "2025-10-05T23:40:00Z"),
         ] {
             assert_eq!(since_at(text, now), Ok(expect.parse().unwrap()), "{text}");
-            let time = text.parse().unwrap();
-            assert_eq!(parse(text, now), Ok(When::Time(time)), "{text}");
         }
         for (text, expect) in
             [("2025-10-01", "2025-10-01"), ("today", "2025-10-06"), ("Yesterday", "2025-10-05")]
@@ -186,7 +333,15 @@ mod tests {
             "10:00Z",
             "10:00[Europe/Berlin]",
             "-10:00",
-            "1:00",
+            "1:0",
+            "123:00",
+            "@",
+            "@x",
+            "@-5",
+            "@99999999999999",
+            "30m1h",
+            "1h1h",
+            "1h30",
             ":",
             "- 3d",
             "3 fortnights",
@@ -206,5 +361,47 @@ mod tests {
         assert_eq!(since("2025-10-01"), Ok("2025-10-01T00:00:00Z".parse().unwrap()));
         assert_eq!(until("2025-10-01"), Ok("2025-10-02T00:00:00Z".parse().unwrap()));
         assert!(until("9999-12-31").is_err());
+    }
+
+    #[test]
+    fn a_time_of_day_in_until_is_the_first_behind_since() {
+        let of = |now: &str, since: Option<&str>, until: &str, follows| {
+            let now = format!("2025-10-06T{now}:00Z").parse().unwrap();
+            let since = since.map(|since| since_at(since, now).unwrap());
+            let found = until_at(until, now, Beside { since, follows })?;
+            let short = |ts: Timestamp| zone::of(ts).strftime("%d %H:%M").to_string();
+            Ok::<_, String>((since.map(short).unwrap_or_default(), short(found)))
+        };
+        for (now, since, until, expect) in [
+            ("01:52", Some("23:40"), "23:50", Some(("05 23:40", "05 23:50"))),
+            ("01:52", Some("23:40"), "00:10", Some(("05 23:40", "06 00:10"))),
+            ("01:52", Some("00:30"), "01:00", Some(("06 00:30", "06 01:00"))),
+            ("01:52", Some("00:30"), "02:30", Some(("06 00:30", "06 02:30"))),
+            ("00:01", Some("15:00"), "16:00", Some(("05 15:00", "05 16:00"))),
+            ("16:30", Some("15:00"), "16:00", Some(("06 15:00", "06 16:00"))),
+            ("15:30", Some("15:00"), "16:00", Some(("06 15:00", "06 16:00"))),
+            ("13:30", Some("2h"), "13:00", Some(("06 11:30", "06 13:00"))),
+            ("13:30", Some("2025-10-01"), "13:00", Some(("01 00:00", "01 13:00"))),
+            // A slip, which was no span of time before either.
+            ("01:52", Some("23:50"), "23:40", None),
+            ("14:00", Some("13:00"), "12:00", None),
+            ("14:00", Some("13:00"), "13:00", None),
+            // Alone it is the last there was.
+            ("01:52", None, "23:50", Some(("", "05 23:50"))),
+            ("01:52", None, "01:50", Some(("", "06 01:50"))),
+        ] {
+            let found = of(now, since, until, false).ok();
+            let expect = expect.map(|(since, until)| (since.to_owned(), until.to_owned()));
+            assert_eq!(found, expect, "at {now}: {since:?} to {until}");
+        }
+        // Of lines to come.
+        for (now, since, until, expect) in [
+            ("01:52", None, "23:50", "06 23:50"),
+            ("23:55", Some("23:40"), "00:10", "07 00:10"),
+            ("14:00", Some("3d"), "15:00", "06 15:00"),
+            ("14:00", None, "13:00", "07 13:00"),
+        ] {
+            assert_eq!(of(now, since, until, true).unwrap().1, expect, "{since:?} to {until}");
+        }
     }
 }

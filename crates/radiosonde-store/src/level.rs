@@ -30,6 +30,21 @@ impl Level {
     pub(crate) const ALL: [Self; 6] =
         [Self::Trace, Self::Debug, Self::Info, Self::Warning, Self::Error, Self::Critical];
 
+    /// The level of a number, as pino and bunyan write them: 10 for trace, 20 for debug, 30, 40, 50 and 60
+    /// for critical; one between two of them is the lower. `None` below 10, as syslog counts the other way.
+    #[must_use]
+    pub const fn of_number(number: u64) -> Option<Self> {
+        Some(match number {
+            0..10 => return None,
+            10..20 => Self::Trace,
+            20..30 => Self::Debug,
+            30..40 => Self::Info,
+            40..50 => Self::Warning,
+            50..60 => Self::Error,
+            60.. => Self::Critical,
+        })
+    }
+
     /// The word in a line's `level`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -71,16 +86,18 @@ pub struct UnknownLevel(String);
 impl FromStr for Level {
     type Err = UnknownLevel;
 
-    /// Reads a level in any case, with the usual short and syslog words (`warn`, `err`, `crit`,
-    /// `fatal`) beside our own.
+    /// Reads a level in any case, by the words of others as well: those of syslog (`emerg`, `alert`,
+    /// `crit`, `err`, `warn`, `notice`), zap (`dpanic`, `panic`, `fatal`), `java.util.logging` (`severe`,
+    /// `fine`) and Serilog (`information`, `verbose`).
     fn from_str(word: &str) -> Result<Self, Self::Err> {
         Ok(match word.to_ascii_lowercase().as_str() {
-            "trace" => Self::Trace,
-            "debug" => Self::Debug,
-            "info" => Self::Info,
+            "trace" | "finest" | "verbose" => Self::Trace,
+            "debug" | "fine" | "finer" => Self::Debug,
+            "info" | "information" | "informational" | "notice" => Self::Info,
             "warn" | "warning" => Self::Warning,
-            "err" | "error" => Self::Error,
-            "crit" | "critical" | "fatal" => Self::Critical,
+            "err" | "error" | "severe" => Self::Error,
+            "crit" | "critical" | "fatal" | "panic" | "dpanic" | "alert" | "emerg"
+            | "emergency" => Self::Critical,
             _ => return Err(UnknownLevel(word.chars().take(32).collect())),
         })
     }
@@ -97,6 +114,30 @@ mod tests {
         assert!(all.is_sorted());
         assert_eq!(all.first(), Some(&Level::Trace));
         assert_eq!(all.last(), Some(&Level::Critical));
+    }
+
+    #[test]
+    fn levels_of_others_are_known() {
+        for (words, level) in [
+            (&["panic", "DPANIC", "emerg", "alert", "FATAL", "crit"][..], Level::Critical),
+            (&["SEVERE", "err"], Level::Error),
+            (&["notice", "Information"], Level::Info),
+        ] {
+            for word in words {
+                assert_eq!(word.parse(), Ok(level), "{word}");
+            }
+        }
+        for (number, level) in [
+            (10, "trace"),
+            (30, "info"),
+            (35, "info"),
+            (40, "warning"),
+            (50, "error"),
+            (60, "critical"),
+        ] {
+            assert_eq!(Level::of_number(number).map(Level::as_str), Some(level), "{number}");
+        }
+        assert_eq!((Level::of_number(3), Level::of_number(0)), (None, None));
     }
 
     #[test]

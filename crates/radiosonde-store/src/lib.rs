@@ -63,6 +63,7 @@ pub mod foreign;
 #[cfg(feature = "sealed")]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod id;
 pub mod level;
 pub mod line;
 pub mod location;
@@ -73,6 +74,8 @@ pub mod query;
 pub mod reader;
 #[cfg(feature = "sealed")]
 pub mod sealed;
+#[cfg(feature = "sealed")]
+pub mod stored;
 
 pub use level::Level;
 pub use line::Line;

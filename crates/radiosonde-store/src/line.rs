@@ -7,6 +7,7 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::id::LineId;
 use crate::level::Level;
 use crate::names::Signal;
 
@@ -56,7 +57,7 @@ pub struct Line {
     /// Everything else, in the order written.
     #[serde(default)]
     pub meta: Fields,
-    /// `<instance>.<ring>.<seq>`, unique for ever.
+    /// `<instance>.<ring>.<seq>`, unique for ever: see [`LineId`]. Of others, whatever they call so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The text it was read from, without its line break.
@@ -90,6 +91,21 @@ impl Line {
         })?;
         line.raw = text.to_owned();
         Ok(line)
+    }
+
+    /// The run of a process that wrote it, as its id tells. `None` without an id of ours.
+    #[must_use]
+    pub fn process(&self) -> Option<&str> {
+        self.id.as_deref().and_then(LineId::parse).map(|id| id.instance)
+    }
+
+    /// The fields that stand beside the keys we know, in the order written: where lines of others have
+    /// theirs. Reads the text again.
+    #[must_use]
+    pub fn beside(&self) -> Fields {
+        let mut all: Fields = serde_json::from_str(&self.raw).unwrap_or_default();
+        all.0.retain(|(name, _)| !KEYS.contains(&name.as_str()));
+        all
     }
 
     /// Whether it is a span line.
@@ -189,21 +205,40 @@ fn known_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Leve
     #[serde(untagged)]
     enum Word {
         Text(String),
+        Number(u64),
         Other(IgnoredAny),
     }
     Ok(match Word::deserialize(deserializer)? {
         Word::Text(word) => word.parse().ok(),
+        Word::Number(number) => Level::of_number(number),
         Word::Other(_) => None,
     })
 }
 
+/// The keys of a line that have a place of their own in it.
+const KEYS: [&str; 14] = [
+    "ts",
+    "level",
+    "evt",
+    "source",
+    "msg",
+    "service",
+    "trace_id",
+    "span_id",
+    "job_id",
+    "machine_id",
+    "worker_id",
+    "session_id",
+    "meta",
+    "id",
+];
 /// A reason quotes keys of the line, which may be long.
 const REASON_CHARS_MAX: usize = 120;
 
-/// A text without the NULs in front of it, which a power cut may leave for what was not written. A text
-/// of nothing but NULs stays as it is.
-#[cfg(feature = "sealed")]
-pub(crate) fn behind_nuls(text: &[u8]) -> &[u8] {
+/// A text without the NULs in front of it, which a power cut may leave for what was not written: what
+/// is behind them may be a line. A text of nothing but NULs stays as it is.
+#[must_use]
+pub fn behind_nuls(text: &[u8]) -> &[u8] {
     let first = text.iter().position(|byte| *byte != 0);
     &text[first.unwrap_or(0)..]
 }

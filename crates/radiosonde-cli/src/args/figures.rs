@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use jiff::Timestamp;
 
-use super::{Select, Show};
-use crate::when;
+use super::{Select, Show, Time};
 
 #[derive(Debug, Args)]
 pub(crate) struct MetricsArgs {
@@ -54,14 +52,8 @@ pub(crate) struct StatsArgs {
     /// Read sealed files as well, where otherwise their index tells how much is in them
     #[arg(long, help_heading = "What")]
     pub(crate) full: bool,
-    /// From this moment on: 2025-10-06, 2025-10-06T13:00:00Z, 13:00, 3d, -2h, yesterday
-    ///
-    /// With a span of time every file is read that may hold a line of it.
-    #[arg(long, value_name = "WHEN", value_parser = when::since, allow_hyphen_values = true, help_heading = "What")]
-    pub(crate) since: Option<Timestamp>,
-    /// Up to this moment, which is not included; a day is included as a whole
-    #[arg(long, value_name = "WHEN", value_parser = when::until, allow_hyphen_values = true, help_heading = "What")]
-    pub(crate) until: Option<Timestamp>,
+    #[command(flatten)]
+    pub(crate) time: Time,
     #[command(flatten)]
     pub(crate) show: Show,
 }
@@ -95,7 +87,7 @@ pub(super) const STATS: &str =
     "How much is there: files, lines and bytes of each signal and day, when most of it was
 written, and what of it is missing. Live files are read; of sealed ones the index tells lines,
 bytes and times at once. Levels, names and gaps are those of the files that were read: --full
-reads all of them.
+reads all of them. With a span of time every file is read that may hold a line of it.
 
 Each line has a number of its own, `<process>.<ring>.<number>`. A number that is missing between
 two others is a line that was lost, or that retention removed. That is only said where every file
@@ -112,7 +104,8 @@ slowest spans, metrics with the
 most series and the labels that make them, and what was lost. Five rows each; -n N says how many,
 and --by shows one of the four with twenty. In the names of log messages # stands for a number.
 Durations are exact to a sixteenth, but for the longest. Losses are what the own metrics and events
-of the programs tell.
+of the programs tell. A line that stands in the files twice, or in copies of a directory, counts once,
+by its id.
 
 Examples:
   radiosonde top --since 1h                 the last hour on one screen

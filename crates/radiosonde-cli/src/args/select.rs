@@ -7,12 +7,11 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
-use jiff::Timestamp;
 use radiosonde_store::Level;
 use radiosonde_store::query::Condition;
 
+use super::Time;
 use super::values::{LevelArg, count_arg, evt_arg, id_arg, trace_arg};
-use crate::when;
 
 /// What to look for. Conditions given together must all hold.
 #[derive(Clone, Debug, Default, Args)]
@@ -110,26 +109,8 @@ pub(crate) struct Select {
         help_heading = "What"
     )]
     pub(crate) conditions: Vec<Condition>,
-    /// From this moment on: 2025-10-06, 2025-10-06T13:00:00Z, 13:00, 3d, -2h, yesterday
-    #[arg(
-        long,
-        value_name = "WHEN",
-        value_parser = when::since,
-        allow_hyphen_values = true,
-        env = "RADIOSONDE_CLI_SINCE",
-        help_heading = "What"
-    )]
-    pub(crate) since: Option<Timestamp>,
-    /// Up to this moment, which is not included; a day is included as a whole
-    #[arg(
-        long,
-        value_name = "WHEN",
-        value_parser = when::until,
-        allow_hyphen_values = true,
-        env = "RADIOSONDE_CLI_UNTIL",
-        help_heading = "What"
-    )]
-    pub(crate) until: Option<Timestamp>,
+    #[command(flatten)]
+    pub(crate) time: Time,
     /// Only the newest N lines
     #[arg(
         short = 'n',

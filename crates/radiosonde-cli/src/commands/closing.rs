@@ -14,6 +14,7 @@ use crate::commands::correlate::JOB_TRACES_MAX;
 use crate::commands::linked::{BYTES_MAX, LINKING_MAX, Search, TooMany};
 use crate::commands::summary::some;
 use crate::commands::unfiled;
+use crate::figures::sequences::Sequences;
 use crate::narrowed;
 use crate::outcome::{Stop, again, quoted};
 use crate::render::Screen;
@@ -27,8 +28,13 @@ use crate::story::{self, Apart, Key, LinkedFrom, Story};
 #[derive(Debug)]
 pub(super) struct Below {
     least: Level,
+    count: u64,
     /// How many there are of each trace, and of none.
-    counts: HashMap<Option<String>, u64>,
+    of_trace: HashMap<Option<String>, u64>,
+    /// Whether there were more traces than have room.
+    has_more_traces: bool,
+    /// What was brought over after a crash may stand there twice.
+    known: Sequences,
 }
 
 impl Below {
@@ -37,39 +43,57 @@ impl Below {
         let least = query.level?;
         let mut all = query.clone();
         all.level = None;
-        let mut counts: HashMap<Option<String>, u64> = HashMap::new();
-        // What was brought over after a crash may stand there twice.
-        let mut known = HashSet::new();
-        let read = all.scan(&mut |found| {
-            let line = found.line;
-            let below = line.level.is_some_and(|level| level < least);
-            if below && line.id.as_ref().is_none_or(|id| known.insert(hash(id))) {
-                *counts.entry(line.trace_id).or_default() += 1;
-            }
-        });
+        let mut below = Self::new(least);
+        let read = all.scan(&mut |found| below.add(found.line));
         // The files, and what is wrong with them, are known from the query itself.
         reading.bytes_read += read.bytes_read;
-        (!counts.is_empty()).then_some(Self { least, counts })
+        (below.count > 0).then_some(below)
+    }
+
+    fn new(least: Level) -> Self {
+        let (of_trace, known) = (HashMap::new(), Sequences::default());
+        Self { least, count: 0, of_trace, has_more_traces: false, known }
+    }
+
+    fn add(&mut self, line: Line) {
+        let is_below = line.level.is_some_and(|level| level < self.least);
+        if !is_below || !self.known.add(line.id.as_deref()) {
+            return;
+        }
+        self.count += 1;
+        let has_room = self.of_trace.len() < TRACES_MAX
+            && line.trace_id.as_ref().is_none_or(|trace| trace.len() <= TRACE_BYTES_MAX);
+        match self.of_trace.get_mut(&line.trace_id) {
+            Some(count) => *count += 1,
+            None if has_room => self.of_trace.extend([(line.trace_id, 1)]),
+            None => self.has_more_traces = true,
+        }
     }
 
     /// What is said where nothing else was found.
     pub(super) fn alone(&self) -> String {
-        let (lines, least) = (lines(self.counts.values().sum(), "line"), self.least);
-        format!("no span and nothing from {least} up; {lines} below it: --level trace")
+        let (about, lines, least) = (self.about(), lines(self.count, "line"), self.least);
+        format!("no span and nothing from {least} up; {about}{lines} below it: --level trace")
     }
 
     /// `4 more lines are below warning: --level trace`, of all runs or of some of them.
     fn told(&self, runs: &[Vec<Line>], all: bool) -> Option<String> {
         let shown = || runs.iter().flatten().filter_map(|line| line.trace_id.clone());
         let count: u64 = match all {
-            true => self.counts.values().sum(),
+            true => self.count,
             false => {
                 let traces: HashSet<Option<String>> = shown().map(Some).collect();
-                traces.iter().filter_map(|trace| self.counts.get(trace)).sum()
+                traces.iter().filter_map(|trace| self.of_trace.get(trace)).sum()
             }
         };
+        let about = if self.has_more_traces && !all { "at least " } else { self.about() };
         let lines = lines(count, "more line");
-        (count > 0).then(|| format!("{lines} below {}: --level trace", self.least))
+        (count > 0).then(|| format!("{about}{lines} below {}: --level trace", self.least))
+    }
+
+    /// What is said before a number that may count copies.
+    const fn about(&self) -> &'static str {
+        if self.known.is_whole() { "" } else { "about " }
     }
 }
 
@@ -286,6 +310,10 @@ pub(super) struct Around {
     pub(super) dirs: Vec<PathBuf>,
 }
 
+/// Traces whose lines below a level are counted each for itself.
+const TRACES_MAX: usize = 10_000;
+/// Ids of traces have 32 bytes; what others write there may be anything.
+const TRACE_BYTES_MAX: usize = 128;
 /// Pairs of machines whose clocks are told of.
 const APART_MAX: usize = 3;
 
@@ -298,4 +326,34 @@ pub(super) fn hash(id: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     id.hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(trace: &str, id: &str) -> Line {
+        let text = format!(
+            r#"{{"ts":"2025-10-06T11:50:01Z","level":"info","evt":"log","trace_id":"{trace}","id":"{id}"}}"#
+        );
+        Line::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn lines_of_any_number_of_traces_are_counted_in_so_much_memory() {
+        let mut below = Below::new(Level::Warning);
+        let long = "t".repeat(TRACE_BYTES_MAX + 1);
+        below.add(line(&long, "aaaaaaaa.1.0"));
+        for nth in 0..=TRACES_MAX {
+            below.add(line(&nth.to_string(), &format!("aaaaaaaa.1.{}", nth + 1)));
+        }
+        // Of the last one there is no room for its own; of the first there is, and this is no copy.
+        below.add(line("0", "aaaaaaaa.2.1"));
+        below.add(line("0", "aaaaaaaa.2.1"));
+        assert_eq!((below.count, below.of_trace.len()), (TRACES_MAX as u64 + 3, TRACES_MAX));
+        let runs = [vec![line("0", "")]];
+        let told = |all| below.told(&runs, all).unwrap();
+        assert_eq!(told(true), "10003 more lines are below warning: --level trace");
+        assert_eq!(told(false), "at least 2 more lines are below warning: --level trace");
+    }
 }

@@ -1,7 +1,6 @@
 //! `radiosonde correlate`: everything about one job, trace, session, worker or machine as one
 //! timeline.
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::ops::{ControlFlow, Range};
 
@@ -18,13 +17,14 @@ use crate::commands::verdict::Verdict;
 use crate::commands::{print_stored, trace, unfiled};
 use crate::narrowed;
 use crate::outcome::{Stop, conclude, quoted};
+use crate::places;
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
 use crate::render::places::Places;
 use crate::render::text::{many, shown};
 use crate::render::waterfall::{self, View};
 use crate::runs;
-use crate::story::{self, Corrections, CriticalPath, Story};
+use crate::story::{Corrections, CriticalPath, Story};
 
 pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let select = &args.select;
@@ -52,6 +52,9 @@ pub(crate) fn run(args: &CorrelateArgs, out: &mut dyn Write) -> Result<u8, Stop>
     let any = !answer.lines.is_empty();
     print(select, &args.pick, answer.lines, None, &mut answer.reading, out)?;
     out.flush()?;
+    if any && !select.show.is_json() {
+        narrowed::say();
+    }
     let status = conclude(&query, &answer.reading, any);
     unfiled::tell(any, &query.dirs, Signal::Spans);
     Ok(status)
@@ -88,6 +91,9 @@ pub(super) fn bound(select: &Select, query: &mut Query) {
 
 /// What to write where an id stands alone: it may be of anything.
 fn which(id: &str) -> String {
+    if let Some(told) = places::meant(id) {
+        return told;
+    }
     let trace = trace_arg(id).ok().filter(|trace| trace.len() == TRACE_DIGITS);
     let (option, id, others) = match trace {
         Some(trace) => ("--trace", trace, ""),
@@ -130,7 +136,7 @@ pub(crate) fn print(
     if count > 1 {
         heading(select, pick, count, omitted, screen.paint, out)?;
     }
-    let around = spans_around(select, &runs, reading)?;
+    let around = Around::of(select, &runs, reading)?;
     let search = Search::of(around.dirs.clone(), &runs, &around.of_run, reading);
     let mut closing = Closing::default();
     let lines_max = select.limit.unwrap_or(LINES_MAX);
@@ -238,61 +244,6 @@ fn print_story(
     Ok(())
 }
 
-/// For each run the spans of its traces, where some are named and not there: a job often begins
-/// inside a request that does not belong to it. Of a job, those of all its traces: others may have
-/// gone on with it.
-fn spans_around(
-    select: &Select,
-    runs: &[Vec<Line>],
-    reading: &mut Reading,
-) -> Result<Around, Stop> {
-    let mut query = Query::new(select.places()?);
-    let mut around = Around {
-        of_run: vec![Vec::new(); runs.len()],
-        dirs: query.dirs.clone(),
-        ..Around::default()
-    };
-    let (mut run_of, mut of_job) = (HashMap::new(), HashMap::new());
-    for (run, lines) in runs.iter().enumerate() {
-        // A trace is of one run only.
-        run_of.extend(story::missing_spans(lines).into_iter().map(|(trace, _)| (trace, run)));
-        let spans = lines.iter().filter(|line| line.is_span() && select.job.is_some());
-        of_job.extend(spans.filter_map(|line| Some((line.trace_id.clone()?, run))));
-    }
-    // Every line is compared with all of them.
-    around.has_too_many = of_job.len() > JOB_TRACES_MAX;
-    if !around.has_too_many {
-        run_of.extend(of_job);
-    }
-    // A query by trace alone has seen all there is, unless something else narrowed it.
-    if run_of.is_empty() {
-        return Ok(around);
-    }
-    query.signals = vec![Signal::Spans];
-    query.traces = run_of.keys().cloned().collect();
-    query.limit = Some(CONTEXT_SPANS_MAX);
-    query.tail = true;
-    let mut found = query.run();
-    around.is_cut_off = found.reading.matched > found.lines.len() as u64;
-    // And those that had no end.
-    query.signals = vec![Signal::Events];
-    query.evt = vec![story::INTERRUPTED.to_owned()];
-    let interrupted = query.run();
-    found.lines.extend(interrupted.lines);
-    found.reading.merge(interrupted.reading);
-    // What is wrong with these files is known by now, except what is wrong with other traces' lines
-    // and with frames of sealed files that hold none of the job's.
-    reading.bytes_read += found.reading.bytes_read;
-    reading.merge_damage(&found.reading);
-    for line in found.lines {
-        let run = line.trace_id.as_deref().and_then(|trace| run_of.get(trace));
-        if let Some(run) = run {
-            around.of_run[*run].push(line);
-        }
-    }
-    Ok(around)
-}
-
 /// Digits of the id of a trace.
 const TRACE_DIGITS: usize = 32;
 /// Of the lines of a story, as they are stored; taken apart they need some times as much memory.
@@ -306,7 +257,5 @@ const ROWS_MAX: usize = 1_000;
 /// Columns of a screen that has one for the places; on a smaller one rows say where they come from where it
 /// changes.
 const PLACES_WIDTH_MIN: usize = 80;
-/// The spans around a story are a detail; a trace of a million spans must not fill the memory for it.
-const CONTEXT_SPANS_MAX: usize = 50_000;
 /// With more traces than that, what other jobs did below a job is not looked for.
 pub(super) const JOB_TRACES_MAX: usize = 100;

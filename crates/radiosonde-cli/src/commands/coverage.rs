@@ -8,7 +8,7 @@ use radiosonde_store::names::Signal;
 use radiosonde_store::{Level, Line, Query};
 use serde_json::{Value, json};
 
-use crate::args::{CoverageArgs, Expected, Select};
+use crate::args::{CoverageArgs, Expected, Select, Time};
 use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, conclude};
 use crate::output::Objects;
 use crate::render::Screen;
@@ -21,7 +21,7 @@ use crate::zone;
 
 pub(crate) fn run(args: &CoverageArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let now = Timestamp::now();
-    check_range(Some(args.since), Some(now))?;
+    check_range(Time { since: Some(args.since), until: Some(now) })?;
     let places = Select { dir: args.dir.clone(), ..Select::default() }.places()?;
     let mut query = Query::new(places);
     query.since = Some(args.known.min(args.since));
@@ -204,8 +204,7 @@ impl Seen {
                 self.stopped = self.stopped.max(Some(line.ts));
             }
         }
-        let id = line.id.as_deref().unwrap_or_default();
-        let process = id.split('.').next().unwrap_or_default();
+        let process = line.process().unwrap_or_default();
         match self.began {
             Some(began) if self.process == process => {
                 self.is_lasting |= between(began, line.ts) >= SHORT_US;

@@ -57,6 +57,17 @@ fn judge_own(finding: &mut Finding, variables: &BTreeSet<String>) {
         let shown = finding.what.strip_suffix(": honoured").unwrap_or(&finding.what);
         finding.what = format!("{shown}: no option is called so");
         finding.fix = Some(fix.to_owned());
+        return;
+    }
+    let value = std::env::var(name).unwrap_or_default();
+    if is_own
+        && finding.state == State::Ok
+        && !value.is_empty()
+        && let Some(reason) = args::refused(name, &value)
+    {
+        finding.state = State::Warn;
+        finding.what = format!("{name}: {reason}");
+        finding.fix = Some("set another, or unset it: commands refuse it".to_owned());
     }
 }
 

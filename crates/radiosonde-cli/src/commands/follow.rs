@@ -86,7 +86,7 @@ fn can_be_followed(path: &Path) -> Result<(), Stop> {
 
 /// What of the lines that are there comes first.
 fn start(select: &Select) -> Start {
-    match (select.tail.or(select.limit), select.since) {
+    match (select.tail.or(select.limit), select.time.since) {
         (Some(0), _) => Start::Now,
         (Some(count), _) => Start::Tail(count),
         (None, Some(_)) => Start::All,

@@ -1,5 +1,6 @@
 //! The subcommands.
 
+mod around;
 mod closing;
 mod correlate;
 mod coverage;

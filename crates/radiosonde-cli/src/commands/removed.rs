@@ -10,7 +10,8 @@ use radiosonde_runtime::doctor::shown::size;
 use serde_json::json;
 
 use crate::args::RemovedArgs;
-use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, show, some};
+use crate::nothing;
+use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, USAGE, show, some};
 use crate::output::Objects;
 use crate::render::Screen;
 use crate::render::color::{self, Paint};
@@ -21,7 +22,7 @@ use crate::select::{check_range, directories};
 use crate::zone;
 
 pub(crate) fn run(args: &RemovedArgs, out: &mut dyn Write) -> Result<u8, Stop> {
-    check_range(args.since, args.until)?;
+    check_range(args.time)?;
     let dirs = directories(&args.dir)?;
     let paint = Screen::new(&args.show, true).paint;
     let (mut found, mut partial, mut undated) = (false, false, 0_u64);
@@ -52,8 +53,11 @@ pub(crate) fn run(args: &RemovedArgs, out: &mut dyn Write) -> Result<u8, Stop> {
         let files = many(undated, "file");
         eprintln!("radiosonde: {files} in sums left out: when they were removed is not known");
     }
+    if !found && !partial && nothing::all_wrong(&dirs) {
+        return Ok(USAGE);
+    }
     if !found && !partial {
-        let span = if args.since.or(args.until).is_some() { " in this span of time" } else { "" };
+        let span = if args.time.is_narrowed() { " in this span of time" } else { "" };
         eprintln!("radiosonde: nothing was removed by retention from {}{span}", some(&dirs));
     }
     Ok(match (partial, found) {
@@ -98,21 +102,19 @@ impl OfDir {
         let mut all = Self::default();
         let mut number = 0;
         all.read = removals(dir, &mut |row| match row {
+            Removal::File(file) if !args.time.contains(file.at) => {}
             Removal::File(file) => {
-                let late = args.since.is_none_or(|since| file.at >= since);
-                if late && args.until.is_none_or(|until| file.at < until) {
-                    number += 1;
-                    add(&mut all.sums, &file.rule, of_file(&file));
-                    let _ = all.files.insert((file.at, file.slot, number), file);
-                    if all.files.len() > FILES_MAX {
-                        let _ = all.files.pop_first();
-                        all.older += 1;
-                    }
+                number += 1;
+                add(&mut all.sums, &file.rule, of_file(&file));
+                let _ = all.files.insert((file.at, file.slot, number), file);
+                if all.files.len() > FILES_MAX {
+                    let _ = all.files.pop_first();
+                    all.older += 1;
                 }
             }
             Removal::Sum { rules, .. } => {
                 for (rule, removed) in rules {
-                    if args.since.or(args.until).is_some() {
+                    if args.time.is_narrowed() {
                         all.undated = all.undated.saturating_add(removed.files);
                     } else {
                         add(&mut all.sums, &rule, removed);

@@ -9,6 +9,7 @@ use radiosonde_store::{Level, Query};
 use crate::args::TraceArgs;
 use crate::commands::closing::Below;
 use crate::commands::{correlate, unfiled};
+use crate::narrowed;
 use crate::outcome::{Stop, conclude_with};
 
 pub(crate) fn run(args: &TraceArgs, out: &mut dyn Write) -> Result<u8, Stop> {
@@ -51,6 +52,9 @@ pub(crate) fn run(args: &TraceArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     correlate::print(&select, &args.pick, answer.lines, below, &mut answer.reading, out)?;
     out.flush()?;
     let instead = below.map(Below::alone);
+    if any && !select.show.is_json() {
+        narrowed::say();
+    }
     let status = conclude_with(&spans, &answer.reading, any, instead.as_deref());
     unfiled::tell(any, &spans.dirs, Signal::Spans);
     Ok(status)

@@ -2,6 +2,7 @@
 
 pub(crate) mod sequences;
 pub(crate) mod sketch;
+pub(crate) mod starts;
 pub(crate) mod tally;
 pub(crate) mod timeline;
 

@@ -1,12 +1,19 @@
 //! Which sequence numbers of which rings were seen: what is missing between two of them was lost,
 //! or removed; what came twice stands in the files twice.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use radiosonde_store::id::LineId;
+
+/// The run of a process.
+type Instance = [u8; 8];
 
 /// The numbers seen, a bit for each.
 #[derive(Debug, Default)]
 pub(crate) struct Sequences {
-    rings: HashMap<Box<str>, Ring>,
+    /// By the process and the number of the ring.
+    rings: HashMap<(Instance, u32), Ring>,
     blocks: usize,
     /// Lines whose numbers had no room.
     unlisted: u64,
@@ -35,44 +42,50 @@ pub(crate) struct OfRing {
 }
 
 impl Sequences {
-    /// Takes the id of a line, `<instance>.<ring>.<seq>`.
-    pub(crate) fn add(&mut self, id: Option<&str>) {
-        let parts = id.and_then(|id| id.rsplit_once('.'));
-        let parts = parts.and_then(|(ring, seq)| Some((ring, seq.parse::<u64>().ok()?)));
-        let Some((ring, seq)) = parts else {
+    /// Takes the id of a line; false where a line with this id came before.
+    pub(crate) fn add(&mut self, id: Option<&str>) -> bool {
+        // What others call so may stand in many lines, and numbers in it count nothing.
+        let Some((instance, LineId { ring, seq, .. })) = id.and_then(of_ours) else {
             self.without += 1;
-            return;
+            return true;
         };
-        if !self.rings.contains_key(ring) {
-            if self.rings.len() >= RINGS_MAX || ring.len() > NAME_BYTES_MAX {
+        let are_many = self.rings.len() >= RINGS_MAX;
+        let of_ring = match self.rings.entry((instance, ring)) {
+            Entry::Vacant(_) if are_many => {
                 self.unlisted += 1;
-                return;
+                return true;
             }
-            let _ = self.rings.insert(ring.into(), Ring::default());
-        }
-        let Some(of_ring) = self.rings.get_mut(ring) else { return };
+            entry => entry.or_default(),
+        };
         let block = of_ring.blocks.entry(seq / BLOCK);
         if matches!(block, std::collections::btree_map::Entry::Vacant(_)) {
             if self.blocks >= BLOCKS_MAX {
                 self.unlisted += 1;
-                return;
+                return true;
             }
             self.blocks += 1;
         }
         let block = block.or_insert_with(|| Box::new([0; WORDS]));
         let at = usize::try_from(seq % BLOCK).unwrap_or(0);
         let (word, bit) = (&mut block[at / 64], 1 << (at % 64));
-        if *word & bit != 0 {
-            self.twice += 1;
-        } else {
+        let is_new = *word & bit == 0;
+        if is_new {
             *word |= bit;
             of_ring.count += 1;
+        } else {
+            self.twice += 1;
         }
+        is_new
     }
 
     /// Whether every number had room: otherwise nobody can say what is missing.
     pub(crate) const fn is_whole(&self) -> bool {
         self.unlisted == 0
+    }
+
+    /// Lines whose numbers had no room.
+    pub(crate) const fn unlisted(&self) -> u64 {
+        self.unlisted
     }
 
     /// Lines that stand in the files once more.
@@ -88,18 +101,24 @@ impl Sequences {
     /// The rings, by name.
     pub(crate) fn rings(&self) -> Vec<OfRing> {
         let mut rings: Vec<OfRing> =
-            self.rings.iter().map(|(name, ring)| ring.told(name)).collect();
+            self.rings.iter().map(|((of, number), ring)| ring.told(*of, *number)).collect();
         rings.sort_unstable();
         rings
+    }
+
+    /// How many processes the rings are of.
+    pub(crate) fn processes(&self) -> u64 {
+        self.rings.keys().map(|(of, _)| of).collect::<HashSet<_>>().len() as u64
     }
 }
 
 impl Ring {
-    fn told(&self, name: &str) -> OfRing {
+    fn told(&self, of: Instance, number: u32) -> OfRing {
         let ends = self.first().zip(self.last());
         let missing = ends.map_or(0, |(first, last)| (last - first) - (self.count - 1));
         let missing_from = (missing > 0).then(|| self.first_missing()).flatten();
-        OfRing { name: name.to_owned(), count: self.count, missing, missing_from }
+        let name = format!("{}.{number}", String::from_utf8_lossy(&of));
+        OfRing { name, count: self.count, missing, missing_from }
     }
 
     fn first(&self) -> Option<u64> {
@@ -126,6 +145,12 @@ impl Ring {
     }
 }
 
+/// An id, if it is one of ours, with the process it begins with.
+fn of_ours(id: &str) -> Option<(Instance, LineId<'_>)> {
+    let id = LineId::parse(id)?;
+    Some((id.instance.as_bytes().try_into().ok()?, id))
+}
+
 /// The numbers that a block holds, in order.
 fn numbers(number: u64, block: &[u64; WORDS]) -> impl Iterator<Item = u64> {
     (0..BLOCK).zip(0_usize..).filter_map(move |(add, at)| {
@@ -139,8 +164,6 @@ const BLOCK: u64 = 64 * WORDS as u64;
 /// 64 MiB of blocks: half a thousand million numbers.
 const BLOCKS_MAX: usize = 128 << 10;
 const RINGS_MAX: usize = 100_000;
-/// Names of rings of ours have twenty characters at most.
-const NAME_BYTES_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -149,12 +172,24 @@ mod tests {
     #[test]
     fn missing_and_repeated_numbers_are_told_by_ring() {
         let mut seen = Sequences::default();
-        let ids = ["a.1.0", "a.1.2", "a.1.2", "a.1.9000", "a.2.7", "b.1.5", "b.1.4"];
-        ids.iter().for_each(|id| seen.add(Some(id)));
-        let others = [None, Some(""), Some("a"), Some("a.1.x"), Some("a.1.-1")];
-        others.iter().for_each(|id| seen.add(*id));
+        for (id, is_new) in [
+            ("a.1.0", true),
+            ("a.1.2", true),
+            ("a.1.2", false),
+            ("a.1.9000", true),
+            ("a.2.7", true),
+            ("b.1.5", true),
+            ("b.1.4", true),
+        ] {
+            assert_eq!(seen.add(Some(&long(id))), is_new, "{id}");
+        }
+        // Numbers of others count nothing, not even how often they come.
+        for id in ["", "a", "order.3", "order.90000", "order.3", "10.0.0.7", "aaaaaaaa.1.-1"] {
+            assert!(seen.add(Some(id)), "{id}");
+        }
+        assert!(seen.add(None));
         let ring = |name: &str, count, missing, missing_from| OfRing {
-            name: name.to_owned(),
+            name: long(name),
             count,
             missing,
             missing_from,
@@ -162,16 +197,26 @@ mod tests {
         let expected =
             [ring("a.1", 3, 8_998, Some(1)), ring("a.2", 1, 0, None), ring("b.1", 2, 0, None)];
         assert_eq!(seen.rings(), expected);
-        assert_eq!((seen.twice(), seen.without(), seen.is_whole()), (1, 5, true));
+        assert_eq!((seen.twice(), seen.without(), seen.is_whole()), (1, 8, true));
+        assert_eq!(seen.processes(), 2);
     }
 
     #[test]
     fn any_number_has_room_or_is_told() {
         let mut seen = Sequences::default();
-        for id in ["a.1.0".to_owned(), format!("a.1.{}", u64::MAX), "x".repeat(1_000) + ".1"] {
-            seen.add(Some(&id));
+        for id in ["a.1.0".to_owned(), format!("a.1.{}", u64::MAX)] {
+            assert!(seen.add(Some(&long(&id))));
         }
         assert_eq!(seen.rings()[0].missing, u64::MAX - 1);
+        assert!(seen.is_whole());
+        for ring in 0..=RINGS_MAX {
+            assert!(seen.add(Some(&long(&format!("b.{ring}.1")))));
+        }
         assert!(!seen.is_whole());
+    }
+
+    /// With the name of a process as long as ours have it.
+    fn long(id: &str) -> String {
+        id.chars().next().unwrap_or_default().to_string().repeat(7) + id
     }
 }

@@ -1,5 +1,7 @@
 //! What a row of a story says behind the lines of the tree.
 
+use std::borrow::Cow;
+
 use anstyle::Style;
 use radiosonde_store::line::Line;
 
@@ -7,7 +9,7 @@ use crate::render::Screen;
 use crate::render::attributes;
 use crate::render::color::{self, Paint};
 use crate::render::line::{self, Ids};
-use crate::render::text::{columns, many, shown, value};
+use crate::render::text::{columns, fit_middle, many, shown, value};
 use crate::render::time::duration;
 use crate::story::{Fold, Folded, Link, Linking, Moment, Row, Span, Story, What};
 
@@ -92,15 +94,25 @@ fn span_label(
     linked: &[Linking],
     (paint, room): (Paint, Option<usize>),
 ) -> String {
-    let style = if span.context { color::DIM } else { color::NAME };
+    let (outcome, outcome_style) = outcome(span);
     let name = if span.name.is_empty() { "(unnamed)" } else { span.name.as_str() };
-    let mut label = paint.with(style, &shown(name));
+    let name = shown(name);
+    // How it ended has some of the room, as far as it needs that.
+    let name = match room {
+        // A place for the sign that more follows.
+        Some(room) if outcome.is_empty() => fit_middle(&name, room.saturating_sub(1)),
+        Some(room) => {
+            fit_middle(&name, room.saturating_sub(2 + columns(&outcome)).max(room * 3 / 5))
+        }
+        None => Cow::Borrowed(name.as_str()),
+    };
+    let style = if span.context { color::DIM } else { color::NAME };
+    let mut label = paint.with(style, &name);
     let mut say = |style: Style, text: &str| {
         label.push_str(&format!("  {}", paint.with(style, text)));
     };
-    let (outcome, style) = outcome(span);
     if !outcome.is_empty() {
-        say(style, &outcome);
+        say(outcome_style, &outcome);
     }
     if span.interrupted {
         say(color::BAD, "open when its process died");

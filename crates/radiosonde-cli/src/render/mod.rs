@@ -4,6 +4,7 @@ pub(crate) mod attributes;
 pub(crate) mod color;
 pub(crate) mod fields;
 pub(crate) mod labels;
+pub(crate) mod layout;
 pub(crate) mod line;
 pub(crate) mod metric;
 pub(crate) mod places;

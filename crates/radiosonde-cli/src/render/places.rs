@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use radiosonde_store::Line;
 
-use crate::render::text::{columns, fit, shown};
+use crate::render::text::{columns, fit, fit_middle, shown};
 use crate::story::{Story, What};
 
 /// The names of the services and machines of a story that is from several.
@@ -54,8 +54,14 @@ impl Places {
         Some(Self { names, width })
     }
 
-    /// The name of a node's place, padded; blank where it has none of its own.
-    pub(crate) fn name(&self, story: &Story, node: usize, parent: Option<usize>) -> String {
+    /// The name of a node's place in so many columns, padded; blank where it has none of its own.
+    pub(crate) fn name(
+        &self,
+        story: &Story,
+        node: usize,
+        parent: Option<usize>,
+        width: usize,
+    ) -> String {
         let line = |node: usize| match &story.nodes[node].what {
             What::Line(line) => Some(line),
             What::Span(span) => Some(&span.line),
@@ -70,7 +76,8 @@ impl Places {
         let inside = matches!(story.nodes[node].what, What::Moment(_) | What::More(_));
         let line = line(node).or_else(|| parent.filter(|_| inside).and_then(line));
         let name = line.and_then(|line| self.names.get(&place(line))).map_or("", String::as_str);
-        format!("{name}{}", " ".repeat(self.width - columns(name)))
+        let name = fit_middle(name, width);
+        format!("{name}{}", " ".repeat(width.saturating_sub(columns(&name))))
     }
 
     /// `api on machine-api`, each service with its machines.
@@ -146,7 +153,7 @@ mod tests {
         let story = Story::new(lines, vec![]).unwrap();
         let Some(places) = Places::of(&story) else { return (vec![], vec![]) };
         let rows = story.rows();
-        let names = rows.iter().map(|row| places.name(&story, row.node, row.parent));
+        let names = rows.iter().map(|row| places.name(&story, row.node, row.parent, places.width));
         (names.map(|name| name.trim_end().to_owned()).collect(), places.told())
     }
 

@@ -70,6 +70,32 @@ pub(crate) fn fit(text: &str, columns_max: usize) -> Cow<'_, str> {
     Cow::Owned(fitted)
 }
 
+/// A clean text without colours in so many columns: what is longer has `…` in its middle, as names
+/// differ at their ends as often as at their beginnings.
+pub(crate) fn fit_middle(text: &str, columns_max: usize) -> Cow<'_, str> {
+    if columns(text) <= columns_max {
+        return Cow::Borrowed(text);
+    }
+    let all: Vec<&str> = units(text).collect();
+    let room = columns_max.saturating_sub(1);
+    let fits = |units: &mut dyn Iterator<Item = &&str>, mut room: usize| {
+        let has_room = |unit: &&str| {
+            let left = room.checked_sub(width(unit));
+            room = left.unwrap_or(0);
+            left.is_some()
+        };
+        units.copied().take_while(has_room).count()
+    };
+    let mut end = fits(&mut all.iter().rev(), room / 2);
+    // What stands over a character that is left out.
+    while end > 0 && width(all[all.len() - end]) == 0 {
+        end -= 1;
+    }
+    let begin = fits(&mut all.iter(), room.div_ceil(2)).min(all.len() - end);
+    let (begin, end) = (all[..begin].concat(), all[all.len() - end..].concat());
+    Cow::Owned(format!("{begin}…{end}"))
+}
+
 /// What must not be parted: our own colours, escapes as [`clean`] writes them, characters.
 fn units(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
@@ -139,6 +165,22 @@ mod tests {
             (&format!("{}plain", bad("er")), 5, &format!("{}pl…", bad("er"))),
         ] {
             assert_eq!(fit(text, columns_max), expect, "{text} in {columns_max}");
+        }
+    }
+
+    #[test]
+    fn a_name_keeps_both_ends() {
+        for (text, columns_max, expect) in [
+            ("fits", 4, "fits"),
+            ("GET /api/v1/orders/{id}", 13, "GET /a…s/{id}"),
+            ("GET /api/v1/orders/{id}", 12, "GET /a…/{id}"),
+            ("日本語日本語", 7, "日…語"),
+            ("ab\\u{1b}cd", 9, "ab…cd"),
+            ("e\u{301}e\u{301}e\u{301}e", 3, "e\u{301}…e"),
+            ("abc", 1, "…"),
+            ("abc", 0, "…"),
+        ] {
+            assert_eq!(fit_middle(text, columns_max), expect, "{text} in {columns_max}");
         }
     }
 

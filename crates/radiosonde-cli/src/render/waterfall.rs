@@ -9,10 +9,11 @@ use crate::render::Screen;
 use crate::render::attributes;
 use crate::render::color::{self, Paint};
 use crate::render::labels::{label, span_row};
+use crate::render::layout::Layout;
 use crate::render::line::Ids;
 use crate::render::metric::Metric;
 use crate::render::places::Places;
-use crate::render::text::{columns, shown};
+use crate::render::text::{columns, fit, fit_middle, shown};
 use crate::render::time::{between, clock, day, duration};
 use crate::story::{CriticalPath, Node, Row, Span, Story, What};
 
@@ -42,17 +43,22 @@ pub(crate) fn rows<'a>(
     view: &'a View,
     screen: Screen,
 ) -> impl ExactSizeIterator<Item = Drawn> + 'a {
-    let scale = Scale::new(story, view, screen);
     let dated = day(story.start) != day(story.end);
-    story.rows().into_iter().map(move |row| {
+    let rows = story.rows();
+    let layout = Layout::of(&rows, dated, view, screen);
+    let scale = Scale::new(story, layout.bar);
+    rows.into_iter().map(move |row| {
         let node = &story.nodes[row.node];
         let paint = screen.paint;
         let mut at = clock(node.at);
         if dated {
             at = format!("{} {at}", day(node.at));
         }
-        let place = view.places.as_ref().map(|places| places.name(story, row.node, row.parent));
-        let place = place.map(|name| format!(" {name}")).unwrap_or_default();
+        let place = view
+            .places
+            .as_ref()
+            .map(|places| format!(" {}", places.name(story, row.node, row.parent, layout.places)));
+        let place = place.unwrap_or_default();
         let (bar, took) = match &node.what {
             What::Span(span) if span.interrupted => {
                 (scale.bar(node, span, paint), format!(">{}", duration(span.duration_us)))
@@ -65,7 +71,7 @@ pub(crate) fn rows<'a>(
             What::Line(line) => (scale.point(line, paint), String::new()),
         };
         let pad = " ".repeat(DURATION_WIDTH.saturating_sub(columns(&took)));
-        let tree = paint.dim(&guides(&row));
+        let tree = paint.dim(&layout.guides(&row));
         let mark = mark(view.path.as_ref(), &row, node, paint);
         let left = format!("{}{place} {bar} {pad}{took} {mark}{tree}", paint.dim(&at));
         match &node.what {
@@ -107,13 +113,7 @@ struct Scale {
 }
 
 impl Scale {
-    fn new(story: &Story, view: &View, screen: Screen) -> Self {
-        let width = match (screen.width, &view.places) {
-            (..NARROW, _) => BAR_WIDTH_MIN,
-            (width, None) => (width / 4).min(BAR_WIDTH_MAX),
-            // The names of the places take some of it.
-            (width, Some(_)) => (width / 6).min(BAR_WIDTH_MAX),
-        };
+    fn new(story: &Story, width: usize) -> Self {
         let total_us = between(story.start, story.end).max(1);
         Self { start_us: story.start.as_microsecond(), total_us, width }
     }
@@ -168,39 +168,30 @@ impl Scale {
     }
 }
 
-/// `metric ingestion_runs_total{provider="acme"} +1`. Where that is too long the name gives way,
-/// not the number.
+/// `metric ingestion_runs_total{provider="acme"} +1`. Where that is too long the labels give way,
+/// then the name, not the number.
 fn change(line: &Line, left: &str, screen: Screen) -> Drawn {
     let left = format!("{left}{} ", screen.paint.with(color::METRIC, "metric"));
     let Some(metric) = Metric::of(line) else {
         let msg = shown(line.msg.as_deref().unwrap_or_default());
         return Drawn::fitting(&(left + &msg), screen);
     };
-    let change = format!(" {}", metric.change());
-    let whole = left + &metric.series();
-    let fitted = screen.fit(&whole, columns(&change));
-    let cut = matches!(fitted, Cow::Owned(_));
-    Drawn { cut, text: fitted.into_owned() + &change, left_out: false }
-}
-
-/// The lines of the tree left of a row.
-fn guides(row: &Row) -> String {
-    let mut guides = String::new();
-    // Roots have nothing to hang on.
-    for open in row.open.iter().skip(1) {
-        guides.push_str(if *open { "│  " } else { "   " });
-    }
-    if row.depth > 0 {
-        guides.push_str(if row.last { "└─ " } else { "├─ " });
-    }
-    guides
+    let (change, whole) = (format!(" {}", metric.change()), metric.series());
+    let room = |edge: usize| edge.saturating_sub(columns(&left) + columns(&change));
+    let name = shown(metric.name);
+    let series = match screen.edge().map(room) {
+        // Its labels give way first.
+        Some(room) if columns(&name) < room => fit(&whole, room),
+        Some(room) => fit_middle(&name, room),
+        None => Cow::Borrowed(whole.as_str()),
+    };
+    let cut = series != whole;
+    let drawn = Drawn::fitting(&format!("{left}{series}{change}"), screen);
+    Drawn { cut: cut || drawn.cut, ..drawn }
 }
 
 /// What stands before a row on the critical path: a sign, as a colour may not be seen.
 pub(crate) const CRITICAL: &str = "◆";
-/// A screen of fewer columns has them for text.
-const NARROW: usize = 100;
-const BAR_WIDTH_MIN: usize = 10;
-const BAR_WIDTH_MAX: usize = 40;
-const DURATION_WIDTH: usize = 7;
+/// Columns of a duration.
+pub(crate) const DURATION_WIDTH: usize = 7;
 const EIGHTHS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];

@@ -261,6 +261,6 @@ fn what_was_read_is_explained_on_stderr() {
     ]);
     let told = dir.run("logs --explain --evt nobody").exits(1).err;
     let read = told.lines().find(|line| line.starts_with("radiosonde: bytes")).unwrap();
-    assert!(read.contains(&format!("{}.{:02} kB", bytes / 1000, bytes % 1000 / 10)), "{read}");
+    assert!(read.contains(&format!("{:.1} KiB", bytes as f64 / 1024.0)), "{read}");
     assert!(!plain.err.contains("radiosonde: bytes"), "{}", plain.err);
 }

@@ -33,6 +33,34 @@ fn a_story_takes_so_much_memory_and_says_what_it_left_out() {
     let _ = ran.prints(&["said 1", "said 2"]).omits(&["MiB", "said 3"]);
 }
 
+/// A statement in each of many spans of a trace: of those around a story only what is shown is held.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_spans_around_a_story_take_little_memory() {
+    use crate::fixture::{command, run};
+    let dir = Dir::empty();
+    let statement = "x".repeat(1 << 20);
+    let span = |nth: u32| {
+        let job = if nth == 0 { r#""job_id":"big","# } else { "" };
+        let parent = if nth == 0 { "" } else { r#""parent_span_id":"root0","# };
+        format!(
+            r#"{{"ts":"2025-10-06T11:50:{:02}Z","evt":"span","msg":"w","trace_id":"{:032x}","span_id":"root{nth}",{job}"meta":{{"name":"query","duration_us":1000,{parent}"attributes":{{"statement":"{statement}"}}}},"id":"aaaaaaaa.1.{nth}"}}"#,
+            nth % 60,
+            7
+        )
+    };
+    dir.write("spans-2025-10-06.jsonl", lines(&(0..120).map(span).collect::<Vec<_>>()));
+    let dir = dir.path().to_str().unwrap();
+    let told = run(command(&["correlate", "--job", "big", "--dir", dir])).exits(0);
+    let _ = told.prints(&["119 spans below are of no job"]);
+    // All of them would be twice as much, and more when taken apart.
+    let limited = format!("ulimit -v {}; exec \"$0\" \"$@\"", 128 << 10);
+    let mut command = std::process::Command::new("/bin/sh");
+    let _ = command.args(["-c", &limited, env!("CARGO_BIN_EXE_radiosonde")]);
+    let _ = command.args(["correlate", "--job", "big", "--dir", dir]).env_clear();
+    let _ = run(command).exits(0).prints(&["119 spans below are of no job"]);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn few_descriptors_are_enough_for_many_files() {

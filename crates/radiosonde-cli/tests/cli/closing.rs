@@ -46,6 +46,16 @@ fn lines_below_the_level_are_counted_once_each() {
 }
 
 #[test]
+fn lines_under_one_id_of_others_are_no_copies() {
+    let dir = Dir::empty();
+    dir.write("spans-2025-10-06.jsonl", lines(&[span("a", "", "order")]));
+    let said =
+        [1, 2, 3].map(|seq| log(seq, "info").replace(&format!("aaaaaaaa.1.{seq}"), "request-7"));
+    dir.write("events-2025-10-06.jsonl", lines(&said));
+    let _ = dir.run("trace 0e").exits(0).prints(&["\n3 more lines are below warning"]);
+}
+
+#[test]
 fn where_only_lines_below_the_level_fit_that_is_said() {
     let dir = Dir::empty();
     dir.write("events-2025-10-06.jsonl", lines(&[log(1, "info"), log(2, "debug")]));

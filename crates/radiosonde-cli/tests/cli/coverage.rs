@@ -134,15 +134,24 @@ fn who_is_expected_is_judged_and_nobody_else() {
 fn whoever_ran_for_long_or_said_goodbye_lately_is_told_so() {
     let dir = Dir::empty();
     // Without heartbeats: one that ran for half an hour, hours ago.
-    let with_id = |minutes, sequence| {
-        let line = line(("quiet", "m-1"), minutes, "info", "log", "{}");
-        line.replace(r#""meta""#, &format!(r#""id":"aaaaaaaa.1.{sequence}","meta""#))
+    let with_id = |service: &str, minutes, id: &str| {
+        let line = line((service, "m-1"), minutes, "info", "log", "{}");
+        line.replace(r#""meta""#, &format!(r#""id":"{id}","meta""#))
+    };
+    // What others call so is no process of its own.
+    let of = [("quiet", ["aaaaaaaa.1.1", "aaaaaaaa.1.2"]), ("other", ["request-1", "request-2"])];
+    let both = |(service, [one, two]): &(&str, [&str; 2])| {
+        [with_id(service, 200, one), with_id(service, 170, two)]
     };
     let goodbye = line(("api", "m-1"), 5, "info", "machine.status", STOPPED);
-    dir.write("events-2025-10-06.jsonl", lines(&[with_id(200, 1), with_id(170, 2), goodbye]));
+    dir.write(
+        "events-2025-10-06.jsonl",
+        lines(&[of.iter().flat_map(both).collect(), vec![goodbye]].concat()),
+    );
     let ran = dir.run("coverage").exits(1);
-    assert!(ran.out.starts_with("1 of 2 reported"), "{}", ran.out);
+    assert!(ran.out.starts_with("1 of 3 reported"), "{}", ran.out);
     assert_row(&ran.out, "quiet@m-1 silent 2h 50m ago", "ago - - - -");
+    assert_row(&ran.out, "other@m-1 silent 2h 50m ago", "ago - - - -");
     assert_row(&ran.out, "api@m-1 stopped 5m", "ago 1 - - -");
     let mut spaced = command(&["coverage", "--expect", " api , api@m-1 ", "--dir"]);
     let _ = spaced.arg(dir.path());

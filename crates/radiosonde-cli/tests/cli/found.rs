@@ -218,7 +218,7 @@ fn metrics_are_the_latest_or_a_jobs_own() {
             "4 × mean 250 ms, p50 233.3 ms, p95 473.3 ms, p99 494.7 ms",
             "2025-10-06 11:50:03.000 UTC",
         ])
-        .omits(&[" 40 "]);
+        .omits(&["}  40 "]);
     let ran = dir.run("metrics --job job-7").exits(0);
     assert_eq!(
         ran.out,

@@ -38,3 +38,4 @@ mod terminal;
 mod top;
 mod unfiled;
 mod usage;
+mod words;

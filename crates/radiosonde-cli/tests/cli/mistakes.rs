@@ -159,7 +159,21 @@ fn what_the_environment_leaves_out_is_told() {
     let ran = with("logs --job y", &job).exits(1);
     assert!(!ran.err.contains("RADIOSONDE_CLI"), "{}", ran.err);
     let level = [("RADIOSONDE_CLI_LEVEL", "error")];
-    let _ = with("top --explain", &level).exits(0).tells(&["RADIOSONDE_CLI_LEVEL=error"]);
+    // What looks like all there is says that it is not.
+    let cut = ["radiosonde: only what fits RADIOSONDE_CLI_LEVEL=error, out of the environment\n"];
+    for args in ["top", "trace 0eda", "correlate --job job-7"] {
+        let _ = with(args, &level).exits(0).tells(&cut);
+        let ran = with(&format!("{args} -o json"), &level).exits(0);
+        assert_eq!(ran.err, "", "{args}");
+    }
+    let name = [("RADIOSONDE_CLI_WHERE", "name=runs_total")];
+    for args in ["metrics", "metrics --job job-7"] {
+        let _ = with(args, &name).exits(0).tells(&["only what fits RADIOSONDE_CLI_WHERE"]);
+    }
+    let since = [("RADIOSONDE_CLI_SINCE", "2025-10-06")];
+    let _ = with("stats", &since).exits(0).tells(&["only what fits RADIOSONDE_CLI_SINCE"]);
+    assert_eq!(with("logs", &level).exits(0).err, "");
+    let _ = with("top --explain", &level).exits(0).tells(&["given   by the environment"]);
     // A story that is cut says so, whoever cut it.
     let limit = [("RADIOSONDE_CLI_LIMIT", "1")];
     for args in ["correlate --job job-7", "trace 0eda"] {
@@ -177,4 +191,23 @@ fn what_the_environment_leaves_out_is_told() {
     let told =
         ["RADIOSONDE_CLI_TYPO=1: no option is called so", "RADIOSONDE_CLI_LEVEL=error: honoured"];
     let _ = with("doctor --offline", &typo).prints(&told);
+}
+
+#[test]
+fn a_directory_where_none_is_meant_says_where_it_goes() {
+    let dir = Dir::story();
+    let path = dir.path().to_str().unwrap();
+    for args in [&["metrics"][..], &["trace"], &["correlate", "--job", "job-7"], &["correlate"]] {
+        for of_story in [false, true] {
+            let mut args = args.to_vec();
+            args.push(path);
+            if of_story {
+                args.extend(["--dir", path]);
+            }
+            let ran = run(command(&args)).exits(2);
+            let _ = ran.tells(&[&format!("{path} is a directory: --dir {path}")]);
+        }
+    }
+    let _ = dir.run("metrics nobody").exits(1).tells(&["no metric is called nobody"]);
+    let _ = dir.run("trace nobody").exits(2).tells(&["a trace is given"]);
 }

@@ -158,7 +158,7 @@ fn why_a_span_of_an_unsampled_trace_is_there_is_said() {
 
 #[cfg(target_os = "linux")]
 fn on_terminal(dir: &Dir, args: &str, columns: u16) -> String {
-    let args = format!("{args} --color never --dir {}", dir.path().display());
+    let args = format!("{args} -P --color never --dir {}", dir.path().display());
     crate::terminal::run(command(&args.split(' ').collect::<Vec<_>>()), columns)
 }
 
@@ -230,7 +230,7 @@ fn a_narrow_terminal_shows_what_tells_two_requests_apart() {
     );
     // What would have no room is left out, and that is said.
     let text = on_terminal(&dir, "trace 0e", 50);
-    assert!(text.contains(" GET  200\n") && !text.contains("url.full"), "{text}");
+    assert!(text.contains(" GET  200  client\n") && !text.contains("url.full"), "{text}");
     assert!(text.ends_with("left out: --wide\nshows all\n"), "{text}");
     let wide = on_terminal(&dir, "trace 0e --wide", 50);
     assert!(wide.contains("  url.full=https://stock.internal.example/items/7  "), "{wide}");
@@ -256,5 +256,50 @@ fn names_of_series_end_before_the_edge_of_a_terminal() {
         let wide = on_terminal(&dir, &format!("{args} --wide"), 80);
         assert!(wide.contains(whole) && !wide.contains('…'), "{args}: {wide}");
         let _ = dir.run(args).exits(0).prints(&[whole]);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn rows_of_a_deep_tree_keep_their_names_and_times_on_a_narrow_terminal() {
+    let id = |depth: u32| format!("{depth:016x}");
+    let name = |depth: u32| format!("step {depth:02} of the import of all warehouses {depth:02}");
+    let deep = |depth: u32| {
+        let parent = if depth == 0 { String::new() } else { id(depth - 1) };
+        let service = ["front", "warehouse-import", "ledger"][depth as usize % 3];
+        let keys = format!(r#""service":"{service}","machine_id":"machine-{}","#, depth % 2);
+        let meta = r#","status":"error","status_message":"the disk is full""#;
+        span(&id(depth), &parent, &name(depth), &keys, if depth == 11 { meta } else { "" })
+    };
+    let dir = Dir::empty();
+    let spans: Vec<String> = (0..12).map(deep).collect();
+    dir.write("spans-2025-10-06.jsonl", lines(&spans));
+    let line = format!(
+        r#"{{"ts":"2025-10-06T11:50:01Z","evt":"metric","trace_id":"{TRACE}","span_id":"{}","meta":{{"kind":"delta","name":"warehouse_import_rows_total","type":"counter","labels":{{"warehouse":"north-7"}},"value":42}}}}"#,
+        id(11)
+    );
+    dir.write("metrics-2025-10-06.jsonl", lines(&[line]));
+    let whole = dir.run(&format!("correlate --trace {TRACE}")).exits(0).out;
+    let tree = |text: &str| -> Vec<String> {
+        text.lines().filter(|row| row.starts_with("11:5")).map(str::to_owned).collect()
+    };
+    let time = |row: &str| -> Option<String> { row.get(.."11:50:01.000".len()).map(str::to_owned) };
+    for columns in [60, 79, 80, 100] {
+        let text = on_terminal(&dir, &format!("correlate --trace {TRACE}"), columns);
+        let (rows, all) = (tree(&text), tree(&whole));
+        assert_eq!(rows.len(), all.len(), "{text}");
+        for (row, whole) in rows.iter().zip(&all) {
+            assert!(row.chars().count() <= columns.into(), "{row}");
+            assert_eq!(time(row), time(whole));
+        }
+        for depth in 0..12 {
+            let ends =
+                |row: &&String| row.contains("step ") && row.contains(&format!("s {depth:02}"));
+            let row = rows.iter().find(ends).unwrap_or_else(|| panic!("no {depth} in:\n{text}"));
+            assert!(row.contains(" ms ◆ "), "{text}");
+            assert!(depth < 11 || row.contains(" 11  error: "), "{text}");
+        }
+        let metric = rows.iter().find(|row| row.contains("metric ")).unwrap();
+        assert!(metric.contains("metric war") && metric.ends_with(" +42"), "{text}");
     }
 }

@@ -47,6 +47,20 @@ fn each_run_of_a_job_has_its_own_time_bars_and_sums() {
 }
 
 #[test]
+fn ids_of_others_make_no_runs() {
+    let dir = Dir::empty();
+    let line = |n: usize| {
+        format!(
+            r#"{{"ts":"2025-10-06T11:00:{:02}Z","evt":"log","msg":"step {n}","service":"shop","job_id":"j1","id":"req-{n}"}}"#,
+            3 * n
+        )
+    };
+    dir.write("events-2025-10-06.jsonl", lines(&(0..10).map(line).collect::<Vec<_>>()));
+    let ran = dir.run("correlate --job j1").exits(0).prints(&["step 0", "step 9"]);
+    let _ = ran.omits(&["runs of job"]);
+}
+
+#[test]
 fn of_many_runs_the_last_three_are_shown_and_the_others_on_request() {
     let dir = again(12);
     let of = |shown: &[usize]| -> (Vec<String>, Vec<String>) {

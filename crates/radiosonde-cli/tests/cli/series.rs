@@ -68,6 +68,20 @@ fn since_tells_what_came_since_then() {
 }
 
 #[test]
+fn ids_of_others_are_no_restarts() {
+    let dir = Dir::empty();
+    let of = |(second, value): (u32, &str)| {
+        let line = snapshot(second, "aaaaaaaa", &counter(value));
+        line.replace(&format!("aaaaaaaa.3.0{second:02}"), &format!("request-{second}"))
+    };
+    let all = [(1, "100"), (2, "110"), (3, "120")].map(of);
+    assert!(all[0].contains(r#""id":"request-1""#), "{}", all[0]);
+    dir.write("metrics-2025-10-06.jsonl", lines(&all));
+    let ran = dir.run("metrics --since 2025-10-06T11:00:01Z").exits(0);
+    let _ = ran.prints(&["120 (+20)"]);
+}
+
+#[test]
 fn names_choose_by_beginning_or_pattern() {
     for (names, expect, not) in [
         ("runs", "runs_total", "queue_depth"),
@@ -108,4 +122,66 @@ fn one_snapshot_and_the_largest_numbers_are_no_trouble() {
     dir.write("metrics-2025-10-06.jsonl", lines(&all));
     let ran = dir.run("metrics").exits(0).prints(&["at most 0/h", "inf", "-1.000e308"]);
     assert_eq!(ran.out.lines().filter(|line| line.starts_with("  one")).count(), 1);
+}
+
+/// Snapshots of a process that begins at 11:00, one a minute: of its start, of a counter, and from the third
+/// on of one more.
+fn fresh() -> Dir {
+    let dir = Dir::empty();
+    let start =
+        r#""name":"process_start_time_seconds","type":"gauge","unit":"s","value":1759748400.0"#;
+    let mut all = Vec::new();
+    for (second, value) in [(60, "120"), (120, "120"), (180, "120")] {
+        all.push(snapshot(second, "aaaaaaaa", start));
+        all.push(snapshot(second, "aaaaaaaa", &counter(value)));
+    }
+    let late = counter("6").replace("{}", r#"{"late":"1"}"#);
+    all.push(snapshot(180, "aaaaaaaa", &late));
+    dir.write("metrics-2025-10-06.jsonl", lines(&all));
+    dir
+}
+
+#[test]
+fn what_the_first_snapshot_of_a_process_has_is_a_rise() {
+    let dir = fresh();
+    let row = |args: &str, begin: &str| {
+        let ran = dir.run(args).exits(0);
+        let found = ran.out.lines().find(|line| line.trim_start().starts_with(begin));
+        found.unwrap_or_else(|| panic!("no {begin} in {}", ran.out)).to_owned()
+    };
+    let all = row("metrics", "runs_total ");
+    assert!(all.contains("at most 2/s") && !all.contains("before"), "{all}");
+    let late = r#"runs_total{late="1"}"#;
+    assert!(row("metrics", late).contains("at most 6/min"), "{}", row("metrics", late));
+    for (since, first, other) in [
+        ("2025-10-06T11:00:00Z", "120 (+120)", "6 (+6)"),
+        // It ran before that, and the other one came later.
+        ("2025-10-06T11:00:30Z", "120 (+0)", "6 (+6)"),
+        ("2025-10-06T11:02:30Z", "120 (+0)", "6 (+0)"),
+    ] {
+        let args = format!("metrics --since {since}");
+        let (one, two) = (row(&args, "runs_total "), row(&args, late));
+        assert!(one.contains(first) && two.contains(other), "{since}:\n{one}\n{two}");
+    }
+    // The line that tells does not fit the condition.
+    let where_name =
+        row("metrics --where name=runs_total --since 2025-10-06T11:00:00Z", "runs_total ");
+    assert!(where_name.contains("120 (+120)"), "{where_name}");
+    // Of one that does not say when it began nobody knows.
+    let _ = self::dir()
+        .run("metrics runs")
+        .exits(0)
+        .prints(&["at most 10/s · 100 before", "Before: it is not known when"]);
+}
+
+#[test]
+fn of_distributions_nothing_new_is_nothing() {
+    let dir = Dir::empty();
+    let meta = r#""name":"wait_seconds","type":"histogram","unit":"seconds","labels":{},"count":30,"sum":130,"buckets":[[1.0,10],[10.0,30],["+Inf",30]]"#;
+    dir.write(
+        "metrics-2025-10-06.jsonl",
+        lines(&[snapshot(60, "aaaaaaaa", meta), snapshot(120, "aaaaaaaa", meta)]),
+    );
+    let _ = dir.run("metrics --since 2025-10-06").exits(0).prints(&["wait_seconds  +0"]);
+    let _ = dir.run("metrics").exits(0).prints(&["30 × mean 4.33 s"]);
 }

@@ -1,6 +1,6 @@
 //! The shapes a result is printed in: tables, comma-separated values, lines as they are.
 
-use crate::fixture::{Dir, event, lines};
+use crate::fixture::{Dir, command, event, lines, run};
 
 #[test]
 fn a_table_has_the_columns_that_were_asked_for_below_each_other() {
@@ -71,6 +71,23 @@ fn comma_separated_values_are_read_by_anybody_and_are_no_formulas() {
     let ran = dir.run("logs -o csv -n 1").exits(0);
     assert!(ran.out.starts_with(header) && ran.out.contains(",aaaaaaaa.1.3\r\n"), "{}", ran.out);
     assert_eq!(dir.run("logs -o csv --evt nobody").exits(1).out, header);
+}
+
+#[test]
+fn fields_of_lines_of_others_are_printed_as_those_of_ours() {
+    let dir = Dir::empty();
+    let line = r#"{"ts":"2025-10-06T10:05:00Z","level":"INFO","msg":"line 5","status":205,"user":"ann","id":"req-7"}"#;
+    dir.write("app.log", format!("{line}\n"));
+    let path = dir.path().join("app.log");
+    let of = |args: &str| {
+        let args = format!("{args} {}", path.display());
+        run(command(&args.split(' ').collect::<Vec<_>>())).exits(0)
+    };
+    let _ = of("logs").prints(&["10:05:00.000 INFO   line 5  status=205  user=ann\n"]);
+    let csv = r#""{""status"":205,""user"":""ann""}",req-7"#;
+    let _ = of("logs -o csv").prints(&[csv]);
+    // As it stands in the file.
+    assert_eq!(of("logs -o raw").out, format!("{line}\n"));
 }
 
 #[test]

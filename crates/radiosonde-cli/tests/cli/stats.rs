@@ -108,3 +108,47 @@ fn nothing_is_told_as_nothing() {
     let _ = Dir::story().run("stats --since 2030-01-01").exits(1).tells(&["of this time"]);
     let _ = Dir::story().run("stats --since 2026-01-01 --until 2025-01-01").exits(2);
 }
+
+#[test]
+fn a_sealed_file_is_left_out_only_where_its_lines_are_beside_it() {
+    let dir = Dir::empty();
+    let name = "events-2025-10-06.jsonl";
+    dir.write(name, lines_of(&[0, 1, 2], "info"));
+    sealed(&dir, name);
+    // Begun anew under its name: empty, with another line, with the same ones.
+    for (beside, count) in [(&[][..], 3), (&[3], 4), (&[0, 1, 2], 3)] {
+        dir.write(name, lines_of(beside, "info"));
+        for args in ["", " --full"] {
+            let of_events = &objects(&dir.run(&format!("stats -o json{args}")).exits(0))[0];
+            assert_eq!(of_events["lines"], count, "{beside:?}{args}");
+        }
+        assert_eq!(all(&dir, " --full")["missing"], 0, "{beside:?}");
+    }
+}
+
+#[test]
+fn what_queries_find_behind_nuls_is_counted() {
+    let dir = Dir::empty();
+    let [one, two, three] = [1, 2, 3].map(|seq| lines_of(&[seq], "error"));
+    dir.write("events-2025-10-06.jsonl", format!("{one}\0\0\0\0{two}{}", three.trim_end()));
+    let told = all(&dir, "");
+    for (key, expect) in [("lines_read", 3), ("junk", 1), ("missing", 0)] {
+        assert_eq!(told[key], expect, "{key}");
+    }
+    assert_eq!(told["levels"]["error"], 3);
+    let _ = dir.run("stats").exits(0).prints(&["1 line is no line of ours, and is passed over"]);
+}
+
+#[test]
+fn numbers_in_the_ids_of_others_count_nothing() {
+    let dir = Dir::empty();
+    let ids = ["order.3", "order.17", "order.90000", "10.0.0.7", "10.0.0.7", "user.1.1000"];
+    let line = |id: &&str| lines_of(&[1], "info").trim_end().replace("aaaaaaaa.1.1", id);
+    dir.write("events-2025-10-06.jsonl", lines(&ids.iter().map(line).collect::<Vec<_>>()));
+    let told = all(&dir, "");
+    let keys = [("missing", 0), ("twice", 0), ("processes", 0), ("without_id", ids.len())];
+    for (key, expect) in keys {
+        assert_eq!(told[key], expect, "{key}");
+    }
+    let _ = dir.run("stats").exits(0).prints(&["no gap"]).omits(&["lost", "order"]);
+}

@@ -1,10 +1,11 @@
 //! `top`: what there is most of, the same every time.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
-use crate::fixture::{Dir, event, lines};
+use crate::fixture::{Dir, command, event, lines};
 
 fn rows(dir: &Dir, args: &str) -> Vec<Value> {
     let ran = dir.run(&format!("top -o json {args}")).exits(0);
@@ -25,8 +26,11 @@ fn snapshot(
     labels: &str,
     value: &str,
 ) -> String {
+    // No two lines have one id.
+    static SEQ: AtomicU64 = AtomicU64::new(0);
+    let seq = SEQ.fetch_add(1, Ordering::Relaxed);
     format!(
-        r#"{{"ts":"2025-10-06T11:{minute:02}:00Z","level":"info","evt":"metric","source":"metrics","msg":"m","service":"shop","meta":{{"kind":"snapshot","name":"{name}","type":"{kind}","labels":{{{labels}}},"value":{value}}},"id":"{process}.3.{minute}"}}"#
+        r#"{{"ts":"2025-10-06T11:{minute:02}:00Z","level":"info","evt":"metric","source":"metrics","msg":"m","service":"shop","meta":{{"kind":"snapshot","name":"{name}","type":"{kind}","labels":{{{labels}}},"value":{value}}},"id":"{process}.3.{seq}"}}"#
     )
 }
 
@@ -34,7 +38,10 @@ fn snapshot(
 fn one_screen_shows_all_four() {
     let dir = Dir::story();
     let ran = dir.run("top").exits(0).prints(&[
-        "noisiest call sites (15 lines",
+        // One of the fifteen stands there twice.
+        "14 lines · 2025-10-06",
+        "1 copy of lines left out",
+        "noisiest call sites (14 lines",
         "slowest spans, by p95 (3 spans)",
         "ingest",
         "trace 0edadbc0a1b2",
@@ -44,7 +51,7 @@ fn one_screen_shows_all_four() {
     assert!(ran.out.lines().count() <= 34, "{}", ran.out);
     let _ = Dir::empty().run("top").exits(1).tells(&["nothing found"]);
     let _ = dir.run("top --since 2030-01-01").exits(1);
-    let _ = dir.run("top --by losses").exits(1).tells(&["none of that in 12 lines"]);
+    let _ = dir.run("top --by losses").exits(1).tells(&["none of that in 11 lines"]);
     let _ = dir.run("top --by noise").exits(2);
 }
 
@@ -223,4 +230,92 @@ fn losses_are_those_of_all_processes_with_what_to_do() {
             "in so many of 3 looks, and at the last look",
         ])
         .omits(&["\u{1b}"]);
+}
+
+#[test]
+fn a_line_that_stands_there_twice_counts_once() {
+    let (dir, other) = (Dir::empty(), Dir::empty());
+    let all: Vec<String> = (0..6)
+        .map(|seq| event(seq, "01.000000", "info", "log", "window done", &[], "{}"))
+        .collect();
+    dir.write("events-2025-10-06.jsonl", lines(&all[..5]));
+    // Brought over after a crash, and a copy of the directory that went on.
+    dir.write("events-2025-10-13.1.jsonl", lines(&all[3..5]));
+    other.write("events-2025-10-06.jsonl", lines(&all));
+    let labels = r#""signal":"event","reason":"ring_full""#;
+    let dropped = [(0, "100"), (10, "103"), (20, "105")].map(|(minute, value)| {
+        snapshot(minute, "aaaaaaaa", "radiosonde_records_dropped_total", "counter", labels, value)
+    });
+    dir.write("metrics-2025-10-06.jsonl", lines(&dropped[..2]));
+    other.write("metrics-2025-10-06.jsonl", lines(&dropped[1..]));
+    let both = format!("--dir {}", other.path().display());
+
+    let found = rows(&dir, &format!("--by callsites {both}"));
+    let counts: Vec<_> = found.iter().map(|row| row["lines"].as_u64()).collect();
+    assert_eq!(counts, [Some(6), Some(3)], "{found:?}");
+    // One process, whose counter went on in the other directory.
+    assert_eq!(rows(&dir, &format!("--by losses {both}"))[0]["count"], 105.0);
+    let told = "8 copies of lines left out";
+    let _ = dir.run(&format!("top {both}")).exits(0).prints(&["9 lines · 2025", told]);
+    let _ = dir.run(&format!("top -o json {both}")).exits(0).tells(&[told]);
+    let _ = dir.run(&format!("top {both} --explain")).exits(0).tells(&["9 matched, 8 twice there"]);
+    let _ = other.run("top").exits(0).omits(&["copies", "copy"]);
+
+    // What others call an id may be that of a request, and stand in many lines.
+    let others = Dir::empty();
+    let line = r#"{"ts":"2025-10-06T11:50:00Z","evt":"log","msg":"asked","id":"request-7.1.2"}"#;
+    others.write("events-2025-10-06.jsonl", lines(&[line.to_owned(), line.to_owned()]));
+    assert_eq!(rows(&others, "--by callsites")[0]["lines"], 2);
+}
+
+#[test]
+fn names_that_are_alike_say_what_tells_them_apart() {
+    let dir = Dir::empty();
+    let of = |seq: u32, service: &str, kind: &str| {
+        let span = span(seq, "jobs.Scheduler/Report", 1_000 * u64::from(seq), "ok");
+        let kind = format!(r#""meta":{{"kind":"{kind}","#);
+        span.replace("shop", service).replace(r#""meta":{"#, &kind)
+    };
+    let spans = [of(1, "api", "client"), of(2, "jobs", "server"), of(3, "jobs", "client")];
+    let spans = [spans.to_vec(), vec![span(4, "alone", 1, "ok")]].concat();
+    dir.write("spans-2025-10-06.jsonl", lines(&spans));
+    let said = |seq, service: &str| {
+        let line = event(seq, "01.000000", "info", "log", "took too long", &[], "{}");
+        line.replace("ingestion", service)
+    };
+    let logs = [said(1, "api"), said(2, "jobs"), said(3, "jobs")];
+    dir.write("events-2025-10-06.jsonl", lines(&logs));
+    let ran = dir.run("top").exits(0).prints(&[
+        "jobs.Scheduler/Report  client  in jobs  trace",
+        "jobs.Scheduler/Report  server  in jobs  trace",
+        "jobs.Scheduler/Report  client  in api ",
+        " alone  ",
+        "log  took too long  app  in jobs\n",
+        "log  took too long  app  in api\n",
+    ]);
+    assert!(!ran.out.contains("alone  client") && !ran.out.contains("alone  in"), "{}", ran.out);
+    let found = rows(&dir, "--by spans");
+    assert_eq!((&found[0]["service"], &found[0]["kind"]), (&"jobs".into(), &"client".into()));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_narrow_terminal_shows_names_and_where_to_go_on() {
+    let dir = Dir::empty();
+    let name = "warehouse.v1.Reservations/ReserveEverythingThatIsOrdered";
+    let all: Vec<String> =
+        (1..=3).map(|seq| span(seq, name, 1_234_567 * u64::from(seq), "error")).collect();
+    dir.write("spans-2025-10-06.jsonl", lines(&all));
+    let log = event(1, "01.000000", "error", "log", "the queue is full, which", &[], "{}");
+    let log = log.replace(r#""source":"app""#, r#""source":"shop::warehouse::queue""#);
+    dir.write("events-2025-10-06.jsonl", lines(&[log]));
+    for (columns, begin) in [(80_u16, "warehouse"), (60, "warehou"), (60, "log  the queue")] {
+        let args = format!("top -P --color never --dir {}", dir.path().display());
+        let text = crate::terminal::run(command(&args.split(' ').collect::<Vec<_>>()), columns);
+        assert!(text.lines().all(|row| row.chars().count() <= columns.into()), "{text}");
+        let end = if begin.starts_with("ware") { "trace 000000000000" } else { "::queue" };
+        let row = text.lines().find(|row| row.contains(begin) && row.ends_with(end));
+        assert!(row.is_some_and(|row| row.contains('…')), "no {begin} in:\n{text}");
+        assert!(text.contains("without p99, all"), "{text}");
+    }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::foreign::Reader;
 use crate::names::Form;
-use crate::reader::{self, Chunk};
-use crate::sealed;
+use crate::reader::Chunk;
+use crate::stored::StoredReader;
 
 /// Whether a reader that has read one form of a day file needs the compressed one no more, since it
 /// holds nothing else. Compares what they hold, up to where the compressed one cannot be read any
@@ -39,25 +39,16 @@ pub(crate) fn holds_the_same(read: &Path, form: Form, compressed: &Path) -> io::
 
 /// What was read already, once more.
 struct Ours {
-    reader: Opened,
+    reader: StoredReader,
     /// Bytes that have not been compared.
     left: Vec<u8>,
     /// Whether it was a line that is too long that could not be compared.
     is_overlong: bool,
 }
 
-enum Opened {
-    Plain(reader::Reader),
-    Sealed(Box<sealed::Reader>),
-}
-
 impl Ours {
     fn open(path: &Path, form: Form) -> io::Result<Self> {
-        let reader = match form {
-            Form::Sealed => Opened::Sealed(Box::new(sealed::Reader::open(path)?)),
-            _ => Opened::Plain(reader::Reader::open(path)?),
-        };
-        Ok(Self { reader, left: Vec::new(), is_overlong: false })
+        Ok(Self { reader: StoredReader::open(path, form)?, left: Vec::new(), is_overlong: false })
     }
 
     /// Whether these bytes come next.
@@ -91,11 +82,7 @@ impl Ours {
     fn fill(&mut self) -> io::Result<bool> {
         self.is_overlong = false;
         loop {
-            let chunk = match &mut self.reader {
-                Opened::Plain(reader) => reader.next_chunk()?,
-                Opened::Sealed(reader) => reader.next_chunk()?,
-            };
-            match chunk {
+            match self.reader.next_chunk()? {
                 Some(Chunk::Lines { bytes, .. } | Chunk::HalfLine { bytes, .. }) => {
                     self.left.extend_from_slice(bytes);
                     return Ok(true);

@@ -1,5 +1,6 @@
 //! A matching line on its way to its place among all: its text, its place, and where it was found.
 
+use crate::id::LineId;
 use crate::line::Line;
 
 /// A line that matches, by its text.
@@ -85,17 +86,8 @@ pub(super) fn front<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
 
 /// An id of ours, `<8 characters>.<ring>.<seq>`, as numbers that sort like it.
 pub(crate) fn parts(id: &[u8]) -> Option<(u64, u32, u64)> {
-    let id = std::str::from_utf8(id).ok()?;
-    let mut parts = id.split('.');
-    let instance = u64::from_be_bytes(parts.next()?.as_bytes().try_into().ok()?);
-    let (ring, seq) = (number(parts.next()?)?, number(parts.next()?)?);
-    parts.next().is_none().then_some((instance, u32::try_from(ring).ok()?, seq))
-}
-
-/// A number in its shortest form: `1.02` and `1.2` are different texts, hence different ids.
-fn number(text: &str) -> Option<u64> {
-    let shortest = text == "0" || !text.starts_with(['0', '+']);
-    if shortest { text.parse().ok() } else { None }
+    let LineId { instance, ring, seq } = LineId::parse(std::str::from_utf8(id).ok()?)?;
+    Some((u64::from_be_bytes(instance.as_bytes().try_into().ok()?), ring, seq))
 }
 
 pub(super) const ORDER_BYTES: usize = 40;

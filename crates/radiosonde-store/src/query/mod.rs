@@ -33,6 +33,7 @@
 //! [`Reading::unreadable`].
 
 pub mod condition;
+mod each;
 mod entry;
 mod files;
 mod filter;
@@ -73,6 +74,7 @@ pub(crate) use crate::query::judge::{Judge, Judges, Look};
 pub(crate) use crate::query::pass::OVERLONG;
 
 pub use crate::query::condition::{Condition, InvalidCondition};
+pub use crate::query::each::{EachFile, FileOutcome};
 pub use crate::query::filter::{InvalidId, check_id, trace_prefix};
 pub use crate::query::reading::{Damaged, Reading, SKIPS_KEPT_MAX, Skip, Unreadable};
 

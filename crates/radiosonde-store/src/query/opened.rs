@@ -6,19 +6,14 @@ use crate::foreign::{self, Format};
 use crate::names::Form;
 use crate::query::source::{Name, Source};
 use crate::query::{Query, Reading};
-use crate::reader::{Chunk, Reader};
+use crate::reader::Reader;
 use crate::sealed::{self, Wanted};
-
-pub(super) enum Opened {
-    Plain(Reader),
-    Sealed(Box<sealed::Reader>),
-    Foreign(Box<foreign::Reader>),
-}
+use crate::stored::StoredReader;
 
 impl Query {
     /// Opens a file for reading as far as it is to be read.
-    pub(super) fn open(&self, source: &Source, wanted: &Wanted) -> io::Result<Opened> {
-        Opened::open(source, wanted, self.end_of(source))
+    pub(super) fn open(&self, source: &Source, wanted: &Wanted) -> io::Result<StoredReader> {
+        StoredReader::of(source, wanted, self.end_of(source))
     }
 
     /// Where reading a file ends. Of files that came since there is nothing to read.
@@ -30,16 +25,15 @@ impl Query {
     }
 }
 
-impl Opened {
+impl StoredReader {
     /// A day file is read up to the place `end`; one that was sealed since, as a whole.
-    fn open(source: &Source, wanted: &Wanted, end: u64) -> io::Result<Self> {
+    fn of(source: &Source, wanted: &Wanted, end: u64) -> io::Result<Self> {
         let path = source.path();
         match &source.name {
             Name::Stdin => Ok(Self::foreign(foreign::Reader::stdin()?)),
             Name::Day(file) => match file.form {
                 Form::Plain => Ok(Self::Plain(Reader::open_up_to(&path, end)?)),
-                Form::Sealed if sealed::is_in_frames(&path)? => Self::sealed(&path, wanted),
-                Form::Sealed | Form::Gzip => Ok(Self::foreign(foreign::Reader::open(&path)?)),
+                form => Self::open(&path, form)?.narrowed(wanted),
             },
             Name::Other(_) => Self::other(&path, wanted).map_err(|error| match error.kind() {
                 // Nobody seals it or removes it for its age.
@@ -51,27 +45,20 @@ impl Opened {
 
     fn other(path: &std::path::Path, wanted: &Wanted) -> io::Result<Self> {
         if Format::of_file(path) == Format::Zstd && sealed::is_in_frames(path)? {
-            return Self::sealed(path, wanted);
+            return Self::Sealed(Box::new(sealed::Reader::open(path)?)).narrowed(wanted);
         }
         Ok(Self::foreign(foreign::Reader::open_named(path)?))
     }
 
-    fn sealed(path: &std::path::Path, wanted: &Wanted) -> io::Result<Self> {
-        let mut reader = sealed::Reader::open(path)?;
-        reader.narrow(wanted)?;
-        Ok(Self::Sealed(Box::new(reader)))
+    fn narrowed(mut self, wanted: &Wanted) -> io::Result<Self> {
+        if let Self::Sealed(reader) = &mut self {
+            reader.narrow(wanted)?;
+        }
+        Ok(self)
     }
 
     fn foreign(reader: foreign::Reader) -> Self {
         Self::Foreign(Box::new(reader))
-    }
-
-    pub(super) fn next_chunk(&mut self) -> io::Result<Option<Chunk<'_>>> {
-        match self {
-            Self::Plain(reader) => reader.next_chunk(),
-            Self::Sealed(reader) => reader.next_chunk(),
-            Self::Foreign(reader) => reader.next_chunk(),
-        }
     }
 
     /// Whether stretches of it can be read a second time.
@@ -80,14 +67,6 @@ impl Opened {
             Self::Plain(_) => true,
             Self::Sealed(_) => false,
             Self::Foreign(reader) => reader.is_read_again(),
-        }
-    }
-
-    pub(super) fn bytes_read(&self) -> u64 {
-        match self {
-            Self::Plain(reader) => reader.bytes_read(),
-            Self::Sealed(reader) => reader.bytes_read(),
-            Self::Foreign(reader) => reader.bytes_read(),
         }
     }
 

@@ -3,10 +3,10 @@
 use std::io;
 
 use crate::line::behind_nuls;
-use crate::query::opened::Opened;
 use crate::query::reading::Reading;
 use crate::query::source::Source;
 use crate::reader::Chunk;
+use crate::stored::StoredReader;
 
 /// How going through a file ended; an error says how far it came.
 pub(super) type Outcome = Result<(), (u64, io::Error)>;
@@ -22,7 +22,7 @@ pub(super) enum Piece<'a> {
 
 /// Goes through a file while something is left of `bytes_left`.
 pub(super) fn read(
-    mut opened: Opened,
+    mut opened: StoredReader,
     source: &Source,
     bytes_left: &mut u64,
     reading: &mut Reading,

@@ -8,7 +8,6 @@ use crate::query::entry::Entry;
 use crate::query::judge::Judges;
 use crate::query::kept::Kept;
 use crate::query::limits::Limits;
-use crate::query::opened::Opened;
 use crate::query::pass::{self, Outcome, Piece};
 use crate::query::pool::Pool;
 use crate::query::reading::{Reading, Unreadable};
@@ -16,6 +15,7 @@ use crate::query::segment::{Segment, What};
 use crate::query::source::{Ended, Source, covered, gone_to};
 use crate::query::survey::Survey;
 use crate::sealed::{Chosen, Wanted};
+use crate::stored::StoredReader;
 
 /// The stretches of all files that may hold matches.
 #[derive(Debug, Default)]
@@ -91,13 +91,13 @@ impl Plan {
                 return Ok(());
             }
             let mut opened = match query.open(source, &wanted).map_err(|error| (0, error))? {
-                Opened::Sealed(reader) => match reader.into_chosen() {
+                StoredReader::Sealed(reader) => match reader.into_chosen() {
                     Ok(chosen) => {
                         indexed.extend((chosen.frames > 0).then_some(number));
                         frames(chosen, source, number, &mut bytes_left, reading, &mut segments);
                         return Ok(());
                     }
-                    Err(reader) => Opened::Sealed(reader),
+                    Err(reader) => StoredReader::Sealed(reader),
                 },
                 other => other,
             };

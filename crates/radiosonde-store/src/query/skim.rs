@@ -14,13 +14,13 @@ use crate::blocks::{BLOCK_BYTES, PAGE_BYTES};
 use crate::query::filter::Needle;
 use crate::query::judge::Judge;
 use crate::query::limits::Limits;
-use crate::query::opened::Opened;
 use crate::query::pass::Piece;
 use crate::query::reading::Reading;
 use crate::reader::LINE_BYTES_MAX;
 use crate::sealed::read_exact_at;
+use crate::stored::StoredReader;
 
-impl Opened {
+impl StoredReader {
     /// Goes through what threads may go through of it, and leaves the rest.
     ///
     /// # Errors

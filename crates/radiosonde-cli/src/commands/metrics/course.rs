@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::figures::Merge;
 use crate::figures::timeline::Timeline;
-use crate::render::metric::{Kind, Metric, quantity, rate};
+use crate::render::metric::{Kind, Metric, number, quantity, rate};
 use crate::render::spark::{Base, Marks};
 
 /// How one series went, snapshot by snapshot, in their order. A snapshot that is older than the one
@@ -12,6 +12,8 @@ use crate::render::spark::{Base, Marks};
 #[derive(Debug)]
 pub(super) struct Course {
     last: Option<Last>,
+    /// Of what grows, the first snapshot, as long as it is not known how long that took.
+    first: Option<(Kind, Last)>,
     /// What it has grown by since its first snapshot, restarts taken into account: one that begins anew
     /// has grown by what it has.
     pub(super) grown: Grown,
@@ -27,8 +29,8 @@ pub(super) struct Grown {
     pub(super) buckets: Vec<(f64, u64)>,
 }
 
-/// The snapshot before.
-#[derive(Debug)]
+/// A snapshot, such as the one before.
+#[derive(Clone, Debug)]
 struct Last {
     ts: Timestamp,
     instance: Box<str>,
@@ -55,7 +57,8 @@ impl Merge for Ratio {
 impl Course {
     /// With a picture of at most so many columns, if any.
     pub(super) fn new(picture: Option<usize>) -> Self {
-        Self { last: None, grown: Grown::default(), cells: picture.map(Timeline::new) }
+        let cells = picture.map(Timeline::new);
+        Self { last: None, first: None, grown: Grown::default(), cells }
     }
 
     pub(super) fn take(&mut self, ts: Timestamp, instance: &str, metric: &Metric<'_>) {
@@ -71,6 +74,9 @@ impl Course {
             sum: metric.sum,
             buckets: metric.buckets.clone(),
         };
+        if self.last.is_none() && metric.kind != Kind::Gauge {
+            self.first = Some((metric.kind, now.clone()));
+        }
         match metric.kind {
             Kind::Gauge => self.stand(ts, value),
             Kind::Counter => self.count(&now),
@@ -132,6 +138,49 @@ impl Course {
             cells.spread(from, to, |cell, part| {
                 cell.merge(&Ratio { of: sum * part, over: count * part });
             });
+        }
+    }
+
+    /// The process and the moment of a first snapshot of which it is not known how long it took to come
+    /// together.
+    pub(super) fn first(&self) -> Option<(&str, Timestamp)> {
+        let (_, first) = self.first.as_ref()?;
+        Some((&first.instance, first.ts))
+    }
+
+    /// Takes the first snapshot as what came together since a moment, in microseconds since 1970.
+    pub(super) fn rose_from(&mut self, from: i64) {
+        let Some((kind, first)) = self.first.take() else { return };
+        let to = first.ts.as_microsecond();
+        let from = from.min(to - MOMENT_US);
+        let (of, over) = match kind {
+            Kind::Distribution => {
+                self.grown.count = self.grown.count.saturating_add(first.count);
+                self.grown.sum += first.sum;
+                self.grown.add(&first.buckets, &[]);
+                #[expect(clippy::cast_precision_loss, reason = "for a picture")]
+                let count = first.count as f64;
+                (first.sum, count)
+            }
+            _ if first.value.is_finite() => {
+                self.grown.value += first.value;
+                (first.value, seconds(from, to))
+            }
+            _ => return,
+        };
+        if let Some(cells) = self.cells.as_mut().filter(|_| of.is_finite()) {
+            cells.spread(from, to, |cell, part| {
+                cell.merge(&Ratio { of: of * part, over: over * part });
+            });
+        }
+    }
+
+    /// What a counter or a distribution had counted before its first snapshot here.
+    pub(super) fn before(&self) -> Option<String> {
+        let (kind, first) = self.first.as_ref()?;
+        match kind {
+            Kind::Distribution => (first.count > 0).then(|| first.count.to_string()),
+            _ => Some(number(first.value)).filter(|_| first.value > 0.0),
         }
     }
 
@@ -210,6 +259,8 @@ fn seconds(from: i64, to: i64) -> f64 {
     seconds
 }
 
+/// A rise takes some time.
+const MOMENT_US: i64 = 1_000;
 const MINUTE_US: i64 = 60_000_000;
 /// After so long without a snapshot nobody knows where a gauge stood, as in Prometheus.
 const STALE_US: i64 = 5 * MINUTE_US;
@@ -298,6 +349,36 @@ mod tests {
         near(&course.figures(&axis)[..2], &[5.0, 2.0]);
         let Grown { count, buckets, .. } = &course.grown;
         assert_eq!((*count, buckets.as_slice()), (16, &[(1.0, 6), (10.0, 16)][..]));
+    }
+
+    #[test]
+    fn what_a_first_snapshot_has_is_a_rise_where_its_begin_is_known() {
+        let snapshots = [(10, "a", r#""value":100"#), (20, "a", r#""value":110"#)];
+        let (mut course, mut axis) = self::course("counter", &snapshots);
+        assert_eq!(course.before().as_deref(), Some("100"));
+        assert_eq!(course.first().map(|(process, ts)| (process, ts.as_second())), Some(("a", 10)));
+        *axis.at(0) += 1;
+        course.rose_from(0);
+        assert_eq!((course.before(), course.first()), (None, None));
+        assert!((course.grown.value - 110.0).abs() < 1e-9, "{}", course.grown.value);
+        let figures = course.figures(&axis);
+        assert!(
+            figures.iter().take(10).all(|rate| rate.is_some_and(|rate| (rate - 10.0).abs() < 1e-6))
+        );
+
+        let of = r#""count":4,"sum":8,"buckets":[[1.0,1],[10.0,4],["+Inf",4]]"#;
+        let (mut course, mut axis) = self::course("histogram", &[(10, "a", of)]);
+        assert!(course.figures(&axis).is_empty());
+        *axis.at(0) += 1;
+        course.rose_from(0);
+        near(&course.figures(&axis)[..10], &[2.0; 10]);
+        let Grown { count, buckets, .. } = &course.grown;
+        assert_eq!((*count, buckets.as_slice()), (4, &[(1.0, 1), (10.0, 4)][..]));
+        // Begun and seen at once.
+        let (mut course, mut axis) = self::course("counter", &[(10, "a", r#""value":7"#)]);
+        *axis.at(0) += 1;
+        course.rose_from(10_000_000);
+        assert!(course.figures(&axis).iter().flatten().all(|rate| rate.is_finite()));
     }
 
     #[test]

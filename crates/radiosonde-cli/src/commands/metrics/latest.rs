@@ -16,7 +16,9 @@ use super::totals::Totals;
 use super::{is_named, say_cut, unnamed};
 use crate::args::MetricsArgs;
 use crate::commands::{print_json, slot, unfiled};
+use crate::figures::starts::{Asked, Starts};
 use crate::figures::timeline::Timeline;
+use crate::narrowed;
 use crate::outcome::{Stop, conclude_with, show};
 use crate::render::Screen;
 use crate::render::color;
@@ -31,7 +33,10 @@ pub(super) fn run(args: &MetricsArgs, screen: Screen, out: &mut dyn Write) -> Re
     let query = select.query(&[Signal::Metrics])?;
     let mut latest = Latest::new(screen);
     let mut are_changes = false;
+    let mut starts = Starts::default();
     let reading = query.scan(&mut |found| {
+        let metric = Metric::of(&found.line).filter(|_| found.line.is_snapshot());
+        metric.into_iter().for_each(|metric| starts.take(&found.line, &metric));
         if !is_named(&args.names, &found.line) {
             return;
         }
@@ -41,6 +46,14 @@ pub(super) fn run(args: &MetricsArgs, screen: Screen, out: &mut dyn Write) -> Re
             are_changes |= is_exported_change(&found.line);
         }
     });
+    let asked = Asked {
+        since: select.time.since.map(Timestamp::as_microsecond),
+        is_narrowed: !query.conditions.is_empty(),
+    };
+    if asked.is_narrowed && !latest.of.is_empty() {
+        starts = all_starts(&query);
+    }
+    latest.rise(&starts, asked);
     if are_changes {
         select.refuse_stdin("metrics")?;
     }
@@ -54,7 +67,7 @@ pub(super) fn run(args: &MetricsArgs, screen: Screen, out: &mut dyn Write) -> Re
     if select.show.is_json() {
         latest.of.values().try_for_each(|series| print_json(&series.raw, out))?;
     } else {
-        latest.print(select.since, screen, out)?;
+        latest.print(select.time.since, screen, out)?;
         if !changes.is_empty() {
             let blank = if latest.of.is_empty() { "" } else { "\n" };
             let heading = "sums of what was exported as changes";
@@ -69,6 +82,9 @@ pub(super) fn run(args: &MetricsArgs, screen: Screen, out: &mut dyn Write) -> Re
         eprintln!("radiosonde: over {SERIES_MAX} series: {lines} of further ones left out");
     }
     let any = !latest.of.is_empty() || !changes.is_empty();
+    if any && !select.show.is_json() {
+        narrowed::say();
+    }
     let instead = unnamed(&args.names, reading.matched);
     if !any && reading.matched > 0 && instead.is_none() {
         eprintln!("radiosonde: no snapshot yet: --job JOB shows what a job changed");
@@ -76,6 +92,19 @@ pub(super) fn run(args: &MetricsArgs, screen: Screen, out: &mut dyn Write) -> Re
     let status = conclude_with(&query, &reading, any, instead.as_deref());
     unfiled::tell(any, &query.dirs, Signal::Metrics);
     Ok(status)
+}
+
+/// When processes began, where a condition is about something else than the lines that tell.
+fn all_starts(query: &Query) -> Starts {
+    let mut query = query.clone();
+    query.conditions = Starts::condition().into_iter().collect();
+    let mut starts = Starts::default();
+    // What is wrong with the files is known from the query itself.
+    let _read_before = query.scan(&mut |found| {
+        let metric = Metric::of(&found.line).filter(|_| found.line.is_snapshot());
+        metric.into_iter().for_each(|metric| starts.take(&found.line, &metric));
+    });
+    starts
 }
 
 /// The sums of what an SDK has exported as changes. Read anew, each line once: a line that a power cut
@@ -146,8 +175,7 @@ impl Latest {
             series: metric.series(),
         };
         *self.axis.at(line.ts.as_microsecond()) += 1;
-        let instance = line.id.as_deref().unwrap_or_default();
-        let instance = instance.split('.').next().unwrap_or_default();
+        let instance = line.process().unwrap_or_default();
         if let Some(series) = self.of.get_mut(&place) {
             series.course.take(line.ts, instance, &metric);
             if series.ts <= line.ts {
@@ -164,6 +192,19 @@ impl Latest {
         let mut course = Course::new(picture);
         course.take(line.ts, instance, &metric);
         let _ = self.of.insert(place, Series { ts: line.ts, raw: line.raw, course });
+    }
+
+    /// Takes what series stood at in their first snapshots as their rise, where it is known since when.
+    fn rise(&mut self, starts: &Starts, asked: Asked) {
+        for series in self.of.values_mut() {
+            let Some((process, first)) = series.course.first() else { continue };
+            let first = first.as_microsecond();
+            if let Some(from) = starts.rose_from(process, first, asked) {
+                // The picture begins there.
+                *self.axis.at(from) += 1;
+                series.course.rose_from(from);
+            }
+        }
     }
 
     fn print(
@@ -206,8 +247,14 @@ impl Latest {
         let at = |us| moment(Timestamp::from_microsecond(us).unwrap_or_default());
         let width = duration(u64::try_from(self.axis.width_us()).unwrap_or(0));
         let span = if is_span { " In brackets, and of distributions: since then." } else { "" };
+        let has_before = self.of.values().any(|series| series.course.before().is_some());
+        let before = if has_before && !is_span {
+            " Before: it is not known when, not in the picture."
+        } else {
+            ""
+        };
         let text = format!(
-            "pictures from {} to {}, {width} each: of counters the rate, of distributions the mean.{span}",
+            "pictures from {} to {}, {width} each: of counters the rate, of distributions the mean.{span}{before}",
             at(from),
             at(to)
         );
@@ -239,6 +286,8 @@ impl Series {
                 metric.buckets.clone_from(&grown.buckets);
                 format!("+{}", metric.standing())
             }
+            // What it has is from before.
+            Kind::Distribution if is_span && self.course.before().is_some() => "+0".to_owned(),
             _ => metric.standing(),
         };
         // The time stands in the heading; what is older than that snapshot says so.
@@ -246,6 +295,8 @@ impl Series {
         let mut remark = vec![];
         if !picture.is_empty() {
             remark.push(between_what);
+            let before = self.course.before().filter(|_| !is_span && metric.kind == Kind::Counter);
+            remark.extend(before.map(|before| format!("{before} before")));
         }
         if old {
             remark.push(moment(self.ts));

@@ -16,7 +16,9 @@ use radiosonde_store::names::Signal;
 pub(crate) use self::totals::Totals;
 use crate::args::MetricsArgs;
 use crate::commands::{print_stored, unfiled};
-use crate::outcome::{Stop, conclude_with};
+use crate::narrowed;
+use crate::outcome::{NOTHING, Stop, conclude_with};
+use crate::places;
 use crate::render::Screen;
 use crate::render::color::Paint;
 use crate::render::text::shown;
@@ -27,10 +29,15 @@ pub(crate) fn run(args: &MetricsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
         return prometheus::run(url, args, screen, out);
     }
     // Snapshots carry no job: an id other than the machine's asks for what happened under it.
-    if args.select.subjects().iter().any(|(word, _)| *word != "machine") {
-        changes(args, screen, out)
-    } else {
-        latest::run(args, screen, out)
+    let ended = match args.select.subjects().iter().any(|(word, _)| *word != "machine") {
+        true => changes(args, screen, out),
+        false => latest::run(args, screen, out),
+    };
+    let meant = || args.names.iter().find_map(|name| places::meant(name));
+    match ended {
+        // The other commands take directories without --dir.
+        Ok(NOTHING) | Err(Stop::Nothing(_)) => meant().map_or(ended, |told| Err(Stop::Usage(told))),
+        _ => ended,
     }
 }
 
@@ -50,6 +57,9 @@ fn changes(args: &MetricsArgs, screen: Screen, out: &mut dyn Write) -> Result<u8
         say_cut(cut, screen.paint, out)?;
     }
     out.flush()?;
+    if any && !select.show.is_json() {
+        narrowed::say();
+    }
     let instead = unnamed(&args.names, answer.reading.matched);
     let status = conclude_with(&query, &answer.reading, any, instead.as_deref());
     unfiled::tell(any, &query.dirs, Signal::Metrics);

@@ -8,7 +8,7 @@ use super::client::{Answered, Client, Refusal, Series};
 use super::course::drawn;
 use super::say_cut;
 use super::table::{Row, Table};
-use crate::args::MetricsArgs;
+use crate::args::{MetricsArgs, Time};
 use crate::commands::print_json;
 use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop};
 use crate::render::Screen;
@@ -26,10 +26,10 @@ pub(super) fn run(
     out: &mut dyn Write,
 ) -> Result<u8, Stop> {
     let select = &args.select;
-    let until = select.until.unwrap_or_else(Timestamp::now);
+    let until = select.time.until.unwrap_or_else(Timestamp::now);
     let hour_before = until.checked_sub(SPAN).unwrap_or(Timestamp::MIN);
-    let since = select.since.unwrap_or(hour_before);
-    check_range(Some(since), Some(until))?;
+    let since = select.time.since.unwrap_or(hour_before);
+    check_range(Time { since: Some(since), until: Some(until) })?;
     let client = Client::new(url, &args.header)?;
     let columns = (screen.width / 4).clamp(COLUMNS_MIN, COLUMNS_MAX);
     let asked = Asked::new(since, until, columns);
@@ -153,19 +153,24 @@ impl Asked {
         Ok((question, answered))
     }
 
+    /// The column of a moment; none where it is before the first or no number.
+    fn column(&self, at_s: f64) -> Option<usize> {
+        let column = ((at_s - self.from_s) / self.step_s).round();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "what is behind the last is behind every column"
+        )]
+        (column >= 0.0).then_some(column as usize)
+    }
+
     fn row(&self, series: &Series, kind: Kind, marks: Marks) -> Row {
         let mut figures = vec![None; self.columns];
         let mut last = None;
         for (at, value) in &series.values {
             let value: f64 = value.parse().unwrap_or(f64::NAN);
             last = Some(value);
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "what is out of range has no column"
-            )]
-            let column = ((at - self.from_s) / self.step_s).round() as usize;
-            if let Some(figure) = figures.get_mut(column) {
+            if let Some(figure) = self.column(*at).and_then(|column| figures.get_mut(column)) {
                 *figure = Some(value);
             }
         }
@@ -217,6 +222,30 @@ const SERIES_SHOWN: usize = 50;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_before_the_first_column_has_none() {
+        let asked = Asked { from_s: 1_000.0, to_s: 1_090.0, step_s: 10.0, columns: 10 };
+        for (at, expect) in [
+            (1_000.0, Some(0)),
+            (996.0, Some(0)),
+            (1_014.0, Some(1)),
+            (1_090.0, Some(9)),
+            (990.0, None),
+            (-1e300, None),
+            (f64::NAN, None),
+        ] {
+            assert_eq!(asked.column(at), expect, "{at}");
+        }
+        // Nothing of it is drawn: the picture is the one of no value at all.
+        let picture = |at: f64| {
+            let values = vec![(at, "7".to_owned()), (1_050.0, "1".to_owned())];
+            let series = Series { values, ..Series::default() };
+            asked.row(&series, Kind::Gauge, Marks::of_environment()).picture
+        };
+        assert_eq!(picture(900.0), picture(f64::NAN));
+        assert_ne!(picture(900.0), picture(1_000.0));
+    }
 
     #[test]
     fn a_name_is_told_from_a_query() {

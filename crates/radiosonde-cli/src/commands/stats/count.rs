@@ -1,13 +1,15 @@
 //! Going through files and counting their lines.
 
 use std::io;
-use std::path::Path;
 
 use jiff::Timestamp;
-use radiosonde_store::names::Form;
-use radiosonde_store::reader::{Chunk, Reader};
-use radiosonde_store::{Level, Line, foreign, peek, sealed};
+use radiosonde_store::line::behind_nuls;
+use radiosonde_store::query::FileOutcome;
+use radiosonde_store::reader::Chunk;
+use radiosonde_store::stored::StoredReader;
+use radiosonde_store::{Level, Line, peek};
 
+use crate::args::Time;
 use crate::figures::Merge;
 use crate::figures::sequences::Sequences;
 use crate::figures::tally::{Tally, Weight};
@@ -59,13 +61,6 @@ struct Facts<'a> {
     id: Option<&'a str>,
 }
 
-/// A day file in any form.
-enum Opened {
-    Foreign(Box<foreign::Reader>),
-    Plain(Reader),
-    Sealed(Box<sealed::Reader>),
-}
-
 impl Default for Counted {
     fn default() -> Self {
         Self {
@@ -83,16 +78,11 @@ impl Default for Counted {
 }
 
 impl Counted {
-    /// Goes through a file, as far as it can be read.
-    pub(super) fn file(
-        &mut self,
-        path: &Path,
-        form: Form,
-        span: (Option<Timestamp>, Option<Timestamp>),
-    ) -> (OfFile, io::Result<()>) {
+    /// Goes through a file, as far as it can be read: otherwise, says how far that was.
+    pub(super) fn file(&mut self, mut file: StoredReader, time: Time) -> (OfFile, FileOutcome) {
         let mut of_file = OfFile::default();
-        let result = self.lines_of(path, form, span, &mut of_file);
-        (of_file, result)
+        let result = self.lines_of(&mut file, time, &mut of_file);
+        (of_file, result.map_err(|error| (file.bytes_read(), error)))
     }
 
     /// Adds the lines of a frame that was not read.
@@ -106,28 +96,24 @@ impl Counted {
 
     fn lines_of(
         &mut self,
-        path: &Path,
-        form: Form,
-        span: (Option<Timestamp>, Option<Timestamp>),
+        file: &mut StoredReader,
+        time: Time,
         of_file: &mut OfFile,
     ) -> io::Result<()> {
-        let mut file = match form {
-            Form::Plain => Opened::Plain(Reader::open(path)?),
-            Form::Sealed => Opened::Sealed(Box::new(sealed::Reader::open(path)?)),
-            _ => Opened::Foreign(Box::new(foreign::Reader::open(path)?)),
-        };
         while let Some(chunk) = file.next_chunk()? {
             match chunk {
                 Chunk::Damaged(damage) => self.damages += u64::from(damage.lines_lost),
                 Chunk::Overlong { .. } => self.junk += 1,
                 Chunk::Lines { bytes, .. } => {
-                    for line in bytes.split(|byte| *byte == b'\n') {
-                        self.junk += u64::from(!self.line(line, span, of_file));
+                    for text in bytes.split(|byte| *byte == b'\n') {
+                        let line = behind_nuls(text);
+                        self.junk += u64::from(line.len() < text.len());
+                        self.junk += u64::from(!self.line(line, time, of_file));
                     }
                 }
                 // Whole but for its line break, or not there yet.
                 Chunk::HalfLine { bytes, .. } => {
-                    let _ = self.line(bytes, span, of_file);
+                    let _ = self.line(behind_nuls(bytes), time, of_file);
                 }
                 // Of a later version.
                 _ => {}
@@ -137,12 +123,7 @@ impl Counted {
     }
 
     /// Counts a line; false where it is none.
-    fn line(
-        &mut self,
-        text: &[u8],
-        span: (Option<Timestamp>, Option<Timestamp>),
-        of_file: &mut OfFile,
-    ) -> bool {
+    fn line(&mut self, text: &[u8], time: Time, of_file: &mut OfFile) -> bool {
         if text.trim_ascii().is_empty() {
             return true;
         }
@@ -158,7 +139,7 @@ impl Counted {
             },
         };
         let Ok(ts) = Timestamp::from_microsecond(facts.us) else { return false };
-        if span.0.is_some_and(|since| ts < since) || span.1.is_some_and(|until| ts >= until) {
+        if !time.contains(ts) {
             return true;
         }
         of_file.lines += 1;
@@ -175,7 +156,7 @@ impl Counted {
         self.names.of(start(facts.evt)).0 += 1;
         self.services.of(start(facts.service.unwrap_or_default())).0 += 1;
         self.machines.of(start(facts.machine.unwrap_or_default())).0 += 1;
-        self.sequences.add(facts.id);
+        let _ = self.sequences.add(facts.id);
         let cell = self.times.at(facts.us);
         cell.lines += 1.0;
         cell.warnings += u64::from(facts.level == Some(Level::Warning));
@@ -209,16 +190,6 @@ impl<'a> Facts<'a> {
             service: line.service.as_deref(),
             machine: line.machine_id.as_deref(),
             id: line.id.as_deref(),
-        }
-    }
-}
-
-impl Opened {
-    fn next_chunk(&mut self) -> io::Result<Option<Chunk<'_>>> {
-        match self {
-            Self::Foreign(reader) => reader.next_chunk(),
-            Self::Plain(reader) => reader.next_chunk(),
-            Self::Sealed(reader) => reader.next_chunk(),
         }
     }
 }

@@ -10,26 +10,24 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use radiosonde_store::names::{Form, Signal, StoredFile};
-use radiosonde_store::sealed;
+use radiosonde_store::query::{EachFile, FileOutcome, Query, Reading};
+use radiosonde_store::sealed::{self, Outline};
+use radiosonde_store::stored::StoredReader;
 
 use self::count::Counted;
 use crate::args::{Select, StatsArgs};
 use crate::commands::removed_in_all;
-use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, again, show, some};
+use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, USAGE, again, some, tell};
 use crate::render::Screen;
 use crate::render::text::many;
 use crate::select::check_range;
+use crate::{narrowed, nothing};
 
 pub(crate) fn run(args: &StatsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
-    check_range(args.since, args.until)?;
+    check_range(args.time)?;
     let dirs = Select { dir: args.dir.clone(), ..Select::default() }.places()?;
     let mut stats = Stats::default();
-    for dir in &dirs {
-        match list(dir) {
-            Ok(files) => stats.read(&files, args),
-            Err(error) => stats.unreadable.push(format!("{}: not read: {error}", show(dir))),
-        }
-    }
+    stats.read(&Query::new(dirs.clone()), args);
     stats.removed = removed_in_all(&dirs);
     let any = stats.rows.values().any(|row| row.lines > 0);
     if args.show.is_json() {
@@ -38,9 +36,10 @@ pub(crate) fn run(args: &StatsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
         print::text(&stats, Screen::new(&args.show, false), out)?;
     }
     out.flush()?;
-    for reason in &stats.unreadable {
-        eprintln!("radiosonde: {reason}");
+    if any && !args.show.is_json() {
+        narrowed::say();
     }
+    tell(&stats.reading);
     let damaged = stats.counted.damages;
     if damaged > 0 {
         eprintln!(
@@ -49,12 +48,16 @@ pub(crate) fn run(args: &StatsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
             again("logs", &dirs)
         );
     }
-    if !any && stats.unreadable.is_empty() {
-        let span = if args.since.or(args.until).is_some() { " of this time" } else { "" };
+    let is_read = stats.reading.unreadable.is_empty();
+    if !any && is_read && nothing::all_wrong(&dirs) {
+        return Ok(USAGE);
+    }
+    if !any && is_read {
+        let span = if args.time.is_narrowed() { " of this time" } else { "" };
         eprintln!("radiosonde: no lines{span} in {}", some(&dirs));
     }
     // Junk is what this command counts; only what could not be read makes its answer a part.
-    Ok(match (stats.unreadable.is_empty() && damaged == 0, any) {
+    Ok(match (is_read && damaged == 0, any) {
         (false, _) => PARTIAL,
         (true, true) => FOUND,
         (true, false) => NOTHING,
@@ -73,7 +76,14 @@ struct Stats {
     /// Whether only lines of a span of time were counted.
     is_narrowed: bool,
     removed: radiosonde_events::Removed,
-    unreadable: Vec<String>,
+    reading: Reading,
+}
+
+/// A day file and its directory.
+#[derive(Clone, Copy, Debug)]
+struct Place<'a> {
+    file: StoredFile,
+    dir: &'a Path,
 }
 
 /// One signal of one day.
@@ -89,44 +99,43 @@ struct Row {
 }
 
 impl Stats {
-    fn read(&mut self, files: &[(PathBuf, StoredFile)], args: &StatsArgs) {
-        self.is_narrowed = args.since.or(args.until).is_some();
-        let all = args.full || self.is_narrowed;
-        let lengths: Vec<u64> = files.iter().map(|(dir, file)| length(dir, *file)).collect();
-        for ((dir, file), stored) in files.iter().zip(&lengths) {
-            let path = dir.join(file.file_name());
-            let done = match file.form {
-                Form::Sealed if !all => self.outline(&path, dir, *file, *stored),
-                _ => Ok(false),
-            };
-            let done = match done {
-                Ok(false) => self.count(&path, dir, *file, *stored, args),
-                other => other,
-            };
-            match done {
-                Ok(_) => {}
-                // Retention removed it meanwhile, or it was sealed: the next look finds that.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => {
-                    self.unreadable.push(format!("{}: not read in full: {error}", show(&path)));
-                }
-            }
-        }
-        self.is_growing |=
-            files.iter().zip(lengths).any(|((dir, file), before)| length(dir, *file) != before);
+    fn read(&mut self, query: &Query, args: &StatsArgs) {
+        self.is_narrowed = args.time.is_narrowed();
+        let mut lengths = Vec::new();
+        self.reading = query.each_file_once(&mut |found| {
+            lengths.push((found.path.to_owned(), length(found.path)));
+            self.file(found, args)
+        });
+        self.is_growing = lengths.iter().any(|(path, before)| length(path) != *before);
     }
 
-    /// What the index of a sealed file says; false where it has none.
-    fn outline(
-        &mut self,
-        path: &Path,
-        dir: &Path,
-        file: StoredFile,
-        stored: u64,
-    ) -> io::Result<bool> {
-        let Some(outline) = sealed::outline(path)? else { return Ok(false) };
+    /// Counts a file; otherwise, says how far it was read and why not further.
+    fn file(&mut self, found: EachFile<'_>, args: &StatsArgs) -> FileOutcome {
+        let foreign = || (0, io::Error::other("no day file: `radiosonde top` takes any"));
+        let place = Place { file: found.file.ok_or_else(foreign)?, dir: found.dir };
+        let stored = length(found.path);
+        let is_outline_enough = !args.full && !self.is_narrowed;
+        if place.file.form == Form::Sealed && is_outline_enough {
+            let outline = sealed::outline(found.path).map_err(|error| (0, error))?;
+            if let Some(outline) = outline {
+                self.outline(&outline, place, stored);
+                return Ok(());
+            }
+        }
+        let opened = StoredReader::open(found.path, place.file.form);
+        let opened = opened.map_err(|error| (0, error))?;
+        let (of_file, result) = self.counted.file(opened, args.time);
+        let row = self.row(place, stored);
+        row.lines += of_file.lines;
+        row.raw += of_file.raw;
+        row.time = around(row.time, of_file.time);
+        result
+    }
+
+    /// Counts what the index of a sealed file says.
+    fn outline(&mut self, outline: &Outline, place: Place<'_>, stored: u64) {
         self.outlined += 1;
-        let row = self.row(dir, file, stored);
+        let row = self.row(place, stored);
         row.lines += outline.lines;
         row.raw += outline.bytes_raw;
         row.time = around(row.time, outline.time);
@@ -135,28 +144,9 @@ impl Stats {
                 self.counted.frame(from, to, frame.lines);
             }
         }
-        Ok(true)
     }
 
-    fn count(
-        &mut self,
-        path: &Path,
-        dir: &Path,
-        file: StoredFile,
-        stored: u64,
-        args: &StatsArgs,
-    ) -> io::Result<bool> {
-        let span = (args.since, args.until);
-        let counted = self.counted.file(path, file.form, span);
-        let row = self.row(dir, file, stored);
-        let (of_file, result) = counted;
-        row.lines += of_file.lines;
-        row.raw += of_file.raw;
-        row.time = around(row.time, of_file.time);
-        result.map(|()| true)
-    }
-
-    fn row(&mut self, dir: &Path, file: StoredFile, stored: u64) -> &mut Row {
+    fn row(&mut self, Place { file, dir }: Place<'_>, stored: u64) -> &mut Row {
         let row = self.rows.entry((file.day.signal, file.day.date)).or_default();
         row.stored += stored;
         match file.form {
@@ -171,32 +161,12 @@ impl Stats {
 
     /// Whether every line of the directories was seen, so that what is missing is known.
     const fn is_whole(&self) -> bool {
-        self.outlined == 0 && !self.is_narrowed && self.unreadable.is_empty()
+        self.outlined == 0 && !self.is_narrowed && self.reading.unreadable.is_empty()
     }
 }
 
-/// The files of a directory, or the one that a path means. Where a day file stands beside its compressed
-/// form, that form is left out: its lines are the same.
-fn list(dir: &Path) -> io::Result<Vec<(PathBuf, StoredFile)>> {
-    if !dir.is_dir() {
-        let name = dir.file_name().and_then(|name| name.to_str()).and_then(StoredFile::parse);
-        let parent = dir.parent().unwrap_or(Path::new("")).to_owned();
-        let foreign = || io::Error::other("no day file: `radiosonde top` takes any");
-        return name.map(|name| vec![(parent, name)]).ok_or_else(foreign);
-    }
-    let files = StoredFile::list(dir)?;
-    let has = |file: &StoredFile, form| files.contains(&StoredFile::new(file.day, form));
-    let is_beside = |file: &StoredFile| match file.form {
-        Form::Plain => false,
-        Form::Sealed => has(file, Form::Plain),
-        _ => has(file, Form::Plain) || has(file, Form::Sealed),
-    };
-    Ok(files.iter().filter(|file| !is_beside(file)).map(|file| (dir.to_owned(), *file)).collect())
-}
-
-fn length(dir: &Path, file: StoredFile) -> u64 {
-    let found = dir.join(file.file_name()).symlink_metadata();
-    found.map_or(0, |found| found.len())
+fn length(path: &Path) -> u64 {
+    path.symlink_metadata().map_or(0, |found| found.len())
 }
 
 /// The span around two.
@@ -212,3 +182,40 @@ fn around(
 
 /// Writers that are told apart in one row.
 const SLOTS_MAX: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use radiosonde_store::sealed::{SealOptions, seal};
+
+    use super::*;
+    use crate::args::{Show, Time};
+
+    #[test]
+    fn a_file_that_is_sealed_while_others_are_counted_is_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        for seq in 1..=2 {
+            let line = format!(r#"{{"ts":"2025-10-06T13:43:10Z","id":"aaaaaaaa.1.{seq}"}}"#);
+            fs::write(path(&format!("events-2025-10-06.{seq}.jsonl")), line + "\n").unwrap();
+        }
+        let (plain, target) = ("events-2025-10-06.2.jsonl", "events-2025-10-06.2.jsonl.zst");
+        let show = Show::default();
+        let args = StatsArgs { dir: vec![], full: true, time: Time::default(), show };
+        let mut stats = Stats::default();
+        let reading = Query::new(vec![dir.path().to_owned()]).each_file_once(&mut |found| {
+            if path(plain).exists() {
+                let options = SealOptions::default();
+                let _sealed = seal(&path(plain), &path(target), &options, &mut || true).unwrap();
+                fs::remove_file(path(plain)).unwrap();
+            }
+            stats.file(found, &args)
+        });
+        assert!(reading.unreadable.is_empty(), "{reading:?}");
+        let row = stats.rows.values().next().unwrap();
+        // One that was not there is no file.
+        assert_eq!((stats.rows.len(), row.lines, row.plain, row.sealed), (1, 2, 1, 1));
+        assert_eq!(stats.counted.sequences.rings()[0].missing, 0);
+    }
+}

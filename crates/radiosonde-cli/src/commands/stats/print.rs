@@ -15,7 +15,7 @@ use crate::outcome::Stop;
 use crate::render::Screen;
 use crate::render::color;
 use crate::render::spark::{Base, Marks};
-use crate::render::table::table_within;
+use crate::render::table::{Narrow, table_giving_way};
 use crate::render::text::{many, shown};
 use crate::render::time::{clock, day, duration};
 use crate::zone;
@@ -42,7 +42,13 @@ pub(super) fn text(stats: &Stats, screen: Screen, out: &mut dyn Write) -> Result
         row.cells(&signal.to_string(), &date.to_string())
     };
     rows.extend(newest.into_iter().take(ROWS_MAX).map(cells));
-    table_within(&rows, &[3, 4, 5, 6], screen, out)?;
+    let narrow = Narrow { gives: 2, least: FILES_LEAST, goes: &[3, 5] };
+    let left_out = table_giving_way(&rows, &[3, 4, 5, 6], narrow, screen, out)?;
+    if !left_out.is_empty() {
+        let columns: Vec<_> = left_out.iter().map(|column| heading[*column]).collect();
+        let told = format!("without {}: -o json has them", columns.join(" and "));
+        writeln!(out, "{}", paint.dim(&told))?;
+    }
     if more > 0 {
         let more = many(more as u64, "older row");
         writeln!(out, "{}", paint.dim(&format!("{more} left out: -o json has them")))?;
@@ -138,7 +144,7 @@ fn sentences(stats: &Stats) -> Vec<(anstyle::Style, String)> {
     let rings = counted.sequences.rings();
     let missing: Vec<&OfRing> = rings.iter().filter(|ring| ring.missing > 0).collect();
     let count = missing.iter().fold(0_u64, |sum, ring| sum.saturating_add(ring.missing));
-    let processes = processes(&rings);
+    let processes = counted.sequences.processes();
     if !stats.is_whole() {
         told.push((
             color::PLAIN,
@@ -159,12 +165,12 @@ fn sentences(stats: &Stats) -> Vec<(anstyle::Style, String)> {
         let (files, lines) = (many(removed.files, "file"), many(removed.lines, "line"));
         told.push((color::PLAIN, format!("removed by retention: {lines} in {files}")));
     }
-    for (count, what) in [
-        (counted.sequences.twice(), "stand in the files twice; queries show them once"),
-        (counted.junk, "are no lines of ours, and are passed over"),
-    ] {
+    for (count, what) in [(counted.sequences.twice(), TWICE), (counted.junk, JUNK)] {
         if count > 0 {
-            told.push((color::WARNING, format!("{} {what}", many(count, "line"))));
+            told.push((
+                color::WARNING,
+                format!("{} {}", many(count, "line"), what[usize::from(count > 1)]),
+            ));
         }
     }
     told
@@ -189,11 +195,6 @@ fn lost(stats: &Stats, missing: &[&OfRing], count: u64) -> String {
     let growing =
         if stats.is_growing { "; programs are writing: some may be on their way" } else { "" };
     format!("{} missing, {removed}: {}{growing}", many(count, "line"), named.join(", "))
-}
-
-fn processes(rings: &[OfRing]) -> u64 {
-    let instance = |ring: &OfRing| ring.name.split('.').next().unwrap_or_default().to_owned();
-    rings.iter().map(instance).collect::<std::collections::BTreeSet<_>>().len() as u64
 }
 
 /// The names that come most often.
@@ -288,7 +289,7 @@ pub(super) fn json(stats: &Stats, out: &mut dyn Write) -> Result<(), Stop> {
         "lines_read": counted.lines, "files_read_by_index": stats.outlined,
         "levels": levels, "without_level": counted.levels[LEVELS.len()],
         "events": names(&counted.names), "services": names(&counted.services),
-        "machines": names(&counted.machines), "processes": processes(&rings),
+        "machines": names(&counted.machines), "processes": counted.sequences.processes(),
         "missing": is_known.then_some(missing), "gaps": gaps,
         "is_growing": stats.is_growing, "twice": counted.sequences.twice(),
         "without_id": counted.sequences.without(), "junk": counted.junk,
@@ -297,6 +298,15 @@ pub(super) fn json(stats: &Stats, out: &mut dyn Write) -> Result<(), Stop> {
     print_json(&object.to_string(), out)
 }
 
+/// Columns of what files there are, on a screen that is too narrow.
+const FILES_LEAST: usize = 16;
+/// What is said of one line, and of several.
+const TWICE: [&str; 2] = [
+    "stands in the files twice; queries show it once",
+    "stand in the files twice; queries show them once",
+];
+const JUNK: [&str; 2] =
+    ["is no line of ours, and is passed over", "are no lines of ours, and are passed over"];
 const MINUTE_US: i64 = 60_000_000;
 /// Signals and days on the screen, the newest.
 const ROWS_MAX: usize = 12;

@@ -4,11 +4,13 @@ use radiosonde_runtime::doctor::shown::size;
 use radiosonde_store::{Level, Line};
 use serde_json::json;
 
-use super::{Section, share};
+use super::apart::apart;
+use super::{Section, in_service, share};
 use crate::figures::tally::{Tally, Weight};
 use crate::figures::timeline::Timeline;
 use crate::render::metric::rate;
 use crate::render::spark::{Base, Marks};
+use crate::render::table::Narrow;
 use crate::render::text::{many, shown, start_of};
 
 /// Lines by what wrote them.
@@ -56,7 +58,9 @@ impl Sites {
         self.bytes += bytes;
         *self.times.at(line.ts.as_microsecond()) += 1;
         self.name.clear();
-        for part in [line.evt.as_str(), line.source.as_deref().unwrap_or_default()] {
+        let [service, source] =
+            [&line.service, &line.source].map(|part| part.as_deref().unwrap_or_default());
+        for part in [service, line.evt.as_str(), source] {
             self.name.push_str(start_of(part, NAME_BYTES_MAX));
             self.name.push(PART);
         }
@@ -82,16 +86,23 @@ impl Sites {
         #[expect(clippy::cast_precision_loss, reason = "for people")]
         let seconds = (to.saturating_sub(from) as f64 / 1e6).max(1.0);
         let (mut table, mut objects) = (Vec::new(), Vec::new());
-        for (name, site) in sorted.iter().take(rows) {
-            let mut parts = name.splitn(3, PART);
-            let mut part = || parts.next().unwrap_or_default();
-            let (evt, source, what) = (part(), part(), part());
+        let first = &sorted[..sorted.len().min(rows)];
+        let parts: Vec<[&str; 4]> = first.iter().map(|(name, _)| parts(name)).collect();
+        let names: Vec<_> = (parts.iter())
+            .map(|[service, evt, source, what]| {
+                let told = [evt, what, source].into_iter().filter(|part| !part.is_empty());
+                let name = told.map(|part| shown(part)).collect::<Vec<_>>().join("  ");
+                (name, [in_service(service)])
+            })
+            .collect();
+        for (((_, site), [service, evt, source, what]), told) in
+            first.iter().zip(parts).zip(apart(&names))
+        {
             #[expect(clippy::cast_precision_loss, reason = "for people")]
             let (per_second, trend): (f64, Vec<_>) = (
                 site.lines as f64 / seconds,
                 site.times.on(&self.times).iter().map(|count| Some(*count as f64)).collect(),
             );
-            let told = [evt, what, source].into_iter().filter(|part| !part.is_empty());
             table.push(vec![
                 site.lines.to_string(),
                 share(site.lines, self.lines),
@@ -99,10 +110,10 @@ impl Sites {
                 rate(per_second),
                 marks.row(&trend, Base::Zero),
                 site.level.map_or("", Level::short).to_owned(),
-                told.map(shown).collect::<Vec<_>>().join("  "),
+                told,
             ]);
             objects.push(json!({
-                "top": "callsite", "evt": evt, "source": source, "pattern": what,
+                "top": "callsite", "service": service, "evt": evt, "source": source, "pattern": what,
                 "level": site.level.map(Level::as_str), "lines": site.lines, "bytes": site.bytes,
                 "per_second": per_second,
             }));
@@ -120,6 +131,7 @@ impl Sites {
             heading: vec!["lines", "share", "bytes", "rate", "trend", "", "call site"],
             rows: table,
             right: &[0, 1, 2, 3],
+            narrow: Narrow { gives: 6, least: SITE_LEAST, goes: &[4, 3, 2] },
             rest: (others > 0).then(|| format!("{} more: {}", others, many(left, "line"))),
             objects,
         }
@@ -151,6 +163,14 @@ fn pattern(text: &str, out: &mut String) {
     }
 }
 
+/// Service, event, source and pattern, as they were put together.
+fn parts(name: &str) -> [&str; 4] {
+    let mut parts = name.splitn(4, PART);
+    std::array::from_fn(|_| parts.next().unwrap_or_default())
+}
+
+/// Columns of a call site that tell it from others.
+const SITE_LEAST: usize = 36;
 /// Between the parts of a name.
 const PART: char = '\0';
 const SITES_MAX: usize = 10_000;

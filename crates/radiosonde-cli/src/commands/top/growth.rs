@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::{SignedDuration, Timestamp};
 use radiosonde_store::Line;
 
-use super::instance;
 use crate::render::metric::{Kind, Metric};
 
 /// Counters of our own, each process for itself: one that is restarted begins anew, and lines of
@@ -52,7 +51,9 @@ impl Growth {
         if metric.kind != Kind::Counter {
             return;
         }
-        let key = format!("{}\0{place}\0{}", metric.series(), instance(line));
+        // Copies of its lines may lie in several places: it is one process all the same.
+        let writer = line.process().unwrap_or(place);
+        let key = format!("{}\0{writer}", metric.series());
         let now = (line.ts, value);
         if let Some(track) = self.of.get_mut(&key) {
             if now.0 < track.first.0 {

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::Section;
 use super::growth::Sum;
 use crate::render::metric::{Metric, number};
+use crate::render::table::Narrow;
 use crate::render::text::{many, shown, start_of};
 
 /// Series and values of labels, by metric.
@@ -152,6 +153,7 @@ impl Labels {
             heading: vec!["series", "limit", "metric", "labels"],
             rows: table,
             right: &[0, 1],
+            narrow: Narrow { gives: 2, least: METRIC_LEAST, goes: &[] },
             rest: (!rest.is_empty()).then(|| rest.join("; ")),
             objects,
         }
@@ -214,6 +216,8 @@ fn hash(value: &(impl Hash + ?Sized)) -> u64 {
     hasher.finish()
 }
 
+/// Columns of a metric's name that tell it from others.
+const METRIC_LEAST: usize = 24;
 /// Ours as well, though not by their names.
 const BESIDE: [&str; 2] = ["metric_interval_seconds", "metric_last_seen_timestamp_seconds"];
 const LIMIT: &str = "radiosonde_series_limit";

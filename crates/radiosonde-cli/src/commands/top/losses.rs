@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::Section;
 use super::growth::Sum;
 use crate::render::metric::{Metric, number};
+use crate::render::table::Narrow;
 use crate::render::text::{shown, start_of};
 use crate::render::time::{clock, day};
 
@@ -130,6 +131,7 @@ impl Losses {
                 })
                 .collect(),
             right: &[0],
+            narrow: Narrow { gives: 2, least: WHAT_LEAST, goes: &[] },
             rest: (others > 0).then(|| format!("{others} more kinds")),
             objects: all.into_iter().map(|row| row.object).collect(),
         }
@@ -218,6 +220,8 @@ const COUNTERS: [(&str, Rank, &str); 15] = [
     ("radiosonde_propagation_ignored_total", Rank::Smaller, "headers of callers ignored"),
     ("radiosonde_lines_removed_total", Rank::Smaller, "lines removed by retention"),
 ];
+/// Columns of a loss that tell it from others.
+const WHAT_LEAST: usize = 36;
 const BREAKER: &str = "radiosonde_otlp_breaker_state";
 const GAP: &str = "radiosonde.gap";
 const PROBLEM: &str = "telemetry.problem";

@@ -1,47 +1,53 @@
 //! `radiosonde top`: what there is most of. Noisy call sites, slow spans, exploding labels, losses.
 
+mod apart;
 mod callsites;
 mod growth;
 mod labels;
 mod losses;
+mod section;
 mod spans;
 
 use std::io::Write;
 
 use jiff::Timestamp;
-use radiosonde_store::Line;
 use radiosonde_store::names::Signal;
 use radiosonde_store::query::Found;
-use serde_json::Value;
 
 use self::callsites::Sites;
 use self::growth::Growth;
 use self::labels::Labels;
 use self::losses::Losses;
+use self::section::Section;
 use self::spans::Spans;
 use crate::args::{By, TopArgs};
 use crate::commands::{print_json, slot, unfiled};
+use crate::figures::sequences::Sequences;
+use crate::narrowed;
 use crate::outcome::{Stop, conclude_with};
 use crate::render::Screen;
 use crate::render::color;
 use crate::render::metric::Metric;
-use crate::render::table::table_within;
-use crate::render::text::many;
+use crate::render::text::{many, shown};
 use crate::render::time::range;
 
 pub(crate) fn run(args: &TopArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     let mut query = args.select.query(signals(args.by))?;
     query.limit = None;
     let mut top = Top::default();
-    let reading = query.scan(&mut |found| top.take(&found, args.by));
+    let mut reading = query.scan(&mut |found| top.take(&found, args.by));
+    reading.matched = top.lines;
+    reading.duplicates += top.seen.twice();
     let screen = Screen::new(&args.select.show, args.wide);
     let rows = args.select.limit.unwrap_or(if args.by.is_some() { ROWS_ALONE } else { ROWS });
-    let sections = top.sections(args.by, args.select.since, rows);
+    let sections = top.sections(args.by, args.select.time.since, rows);
     let any = sections.iter().any(Section::has_rows);
     if args.select.show.is_json() {
         for object in sections.iter().flat_map(|section| &section.objects) {
             print_json(&object.to_string(), out)?;
         }
+        out.flush()?;
+        top.copies().iter().for_each(|told| eprintln!("radiosonde: {told}"));
     } else if any {
         top.head(screen, out)?;
         for section in sections {
@@ -52,6 +58,9 @@ pub(crate) fn run(args: &TopArgs, out: &mut dyn Write) -> Result<u8, Stop> {
     // Not that there is nothing: only none of what was asked for.
     let instead =
         (reading.matched > 0).then(|| format!("none of that in {}", many(reading.matched, "line")));
+    if any && !args.select.show.is_json() {
+        narrowed::say();
+    }
     let status = conclude_with(&query, &reading, any, instead.as_deref());
     match args.by {
         Some(By::Spans) => unfiled::tell(any, &query.dirs, Signal::Spans),
@@ -76,6 +85,8 @@ const fn signals(by: Option<By>) -> &'static [Signal] {
 struct Top {
     time: Option<(Timestamp, Timestamp)>,
     lines: u64,
+    /// A line stands in the files twice where a file is copied, or brought over after a crash.
+    seen: Sequences,
     sites: Sites,
     spans: Spans,
     labels: Labels,
@@ -83,22 +94,12 @@ struct Top {
     growth: Growth,
 }
 
-/// One of the four, ready to be printed.
-struct Section {
-    title: String,
-    heading: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
-    /// Columns that are flush right.
-    right: &'static [usize],
-    /// What is said below.
-    rest: Option<String>,
-    /// The rows for programs.
-    objects: Vec<Value>,
-}
-
 impl Top {
     fn take(&mut self, found: &Found<'_>, by: Option<By>) {
         let line = &found.line;
+        if !self.seen.add(line.id.as_deref()) {
+            return;
+        }
         self.lines += 1;
         self.time = Some(match self.time {
             Some((from, to)) => (from.min(line.ts), to.max(line.ts)),
@@ -133,9 +134,21 @@ impl Top {
 
     fn head(&self, screen: Screen, out: &mut dyn Write) -> Result<(), Stop> {
         let Some((from, to)) = self.time else { return Ok(()) };
-        let told = format!("{} · {}", many(self.lines, "line"), range(from, to));
-        writeln!(out, "{}", screen.fit(&screen.paint.with(color::NAME, &told), 0))?;
+        let mut told = vec![many(self.lines, "line"), range(from, to)];
+        told.extend(self.copies());
+        let told = screen.fold(&told, " · ");
+        writeln!(out, "{}", screen.paint.with(color::NAME, &told))?;
         Ok(())
+    }
+
+    /// How many lines were not counted, as they were already; and of how many that is not known.
+    fn copies(&self) -> Vec<String> {
+        let (copies, unknown) = (self.seen.twice(), self.seen.unlisted());
+        let told = (copies > 0).then(|| format!("{} of lines left out", copies_of(copies)));
+        let not_known = || {
+            format!("there is no room to tell whether {} are copies", many(unknown, "more line"))
+        };
+        told.into_iter().chain((unknown > 0).then(not_known)).collect()
     }
 
     fn sections(&self, by: Option<By>, since: Option<Timestamp>, rows: usize) -> Vec<Section> {
@@ -153,42 +166,14 @@ impl Top {
     }
 }
 
-impl Section {
-    fn has_rows(&self) -> bool {
-        !self.objects.is_empty()
-    }
-
-    fn print(self, screen: Screen, out: &mut dyn Write) -> Result<(), Stop> {
-        let paint = screen.paint;
-        writeln!(out, "\n{}", paint.with(color::NAME, &self.title))?;
-        if self.rows.is_empty() {
-            writeln!(out, "  {}", paint.dim("none"))?;
-        } else {
-            let mut rows = vec![columns(self.heading.iter().map(|word| paint.dim(word)))];
-            rows.extend(self.rows.into_iter().map(columns));
-            table_within(&rows, self.right, screen, out)?;
-        }
-        if let Some(rest) = self.rest {
-            writeln!(out, "  {}", screen.fit(&paint.dim(&rest), 2))?;
-        }
-        Ok(())
-    }
+/// `in shop`; nothing for a line that names no service.
+fn in_service(service: &str) -> String {
+    if service.is_empty() { String::new() } else { format!("in {}", shown(service)) }
 }
 
-/// Cells of a row, behind a margin.
-fn columns(cells: impl IntoIterator<Item = String>) -> [String; COLUMNS] {
-    let mut row: [String; COLUMNS] = Default::default();
-    for (place, cell) in row.iter_mut().zip(cells) {
-        *place = cell;
-    }
-    row[0].insert_str(0, "  ");
-    row
-}
-
-/// The process that wrote a line, as its id has it.
-fn instance(line: &Line) -> &str {
-    let id = line.id.as_deref().unwrap_or_default();
-    id.split('.').next().unwrap_or_default()
+/// `1 copy`, `2 copies`
+fn copies_of(count: u64) -> String {
+    format!("{count} {}", if count == 1 { "copy" } else { "copies" })
 }
 
 /// `12.5 %`
@@ -198,8 +183,6 @@ fn share(part: u64, all: u64) -> String {
     if percent >= 10.0 { format!("{percent:.0} %") } else { format!("{percent:.1} %") }
 }
 
-/// Columns of the widest section.
-const COLUMNS: usize = 9;
 /// What the names of our own metrics begin with.
 const OWN: &str = "radiosonde_";
 /// Rows of each section where all four are shown, and of one that is shown alone.

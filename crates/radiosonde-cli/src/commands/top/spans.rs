@@ -3,13 +3,15 @@
 use radiosonde_store::Line;
 use serde_json::json;
 
-use super::{Section, share};
+use super::apart::apart;
+use super::{Section, in_service, share};
 use crate::figures::sketch::Sketch;
 use crate::figures::tally::{Tally, Weight};
+use crate::render::table::Narrow;
 use crate::render::text::{many, shown, start_of};
 use crate::render::time::duration;
 
-/// Spans by service and name.
+/// Spans by name, kind and service: a call and its answer have one name, and are two things.
 #[derive(Debug)]
 pub(super) struct Spans {
     of: Tally<OfName>,
@@ -48,8 +50,9 @@ impl Spans {
         };
         let name = line.meta.text("name").or(line.msg.as_deref()).unwrap_or_default();
         let service = line.service.as_deref().unwrap_or_default();
-        let name =
-            format!("{}\0{}", start_of(service, NAME_BYTES_MAX), start_of(name, NAME_BYTES_MAX));
+        let kind = line.meta.text("kind").unwrap_or_default();
+        let parts = [service, kind, name].map(|part| start_of(part, NAME_BYTES_MAX));
+        let name = parts.join("\0");
         self.count += 1;
         let of = self.of.of(&name);
         of.count += 1;
@@ -64,11 +67,17 @@ impl Spans {
 
     pub(super) fn section(&self, rows: usize) -> Section {
         let (mut sorted, rest) = self.of.sorted();
+        let all = sorted.len() as u64 + rest.names;
         // What weighs most stays first among those that are equally slow.
         sorted.sort_by_key(|(_, of)| std::cmp::Reverse(of.quantile(0.95)));
         let (mut table, mut objects) = (Vec::new(), Vec::new());
-        for (name, of) in sorted.iter().take(rows) {
-            let (service, name) = name.split_once('\0').unwrap_or_default();
+        sorted.truncate(rows);
+        let parts: Vec<[&str; 3]> = sorted.iter().map(|(name, _)| parts(name)).collect();
+        let names: Vec<_> = (parts.iter())
+            .map(|[service, kind, name]| (shown(name), [shown(kind), in_service(service)]))
+            .collect();
+        for (((_, of), [service, kind, name]), told) in sorted.iter().zip(parts).zip(apart(&names))
+        {
             let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|quantile| of.quantile(quantile));
             let errors = match of.errors {
                 0 => "-".to_owned(),
@@ -82,17 +91,17 @@ impl Spans {
                 duration(p99),
                 duration(of.max_us),
                 duration(of.total_us),
-                shown(name),
+                told,
                 // Enough of it to be found by; all of it would push the name off the screen.
                 format!("trace {}", shown(start_of(&of.trace, TRACE_DIGITS))),
             ]);
             objects.push(json!({
-                "top": "span", "service": service, "name": name, "count": of.count,
+                "top": "span", "service": service, "kind": kind, "name": name, "count": of.count,
                 "errors": of.errors, "p50_us": p50, "p95_us": p95, "p99_us": p99,
                 "max_us": of.max_us, "total_us": of.total_us, "max_trace_id": of.trace,
             }));
         }
-        let others = (sorted.len() as u64 + rest.names).saturating_sub(objects.len() as u64);
+        let others = all.saturating_sub(objects.len() as u64);
         Section {
             title: format!(
                 "slowest spans, by p95 ({}); the trace is that of the longest",
@@ -101,6 +110,8 @@ impl Spans {
             heading: vec!["count", "errors", "p50", "p95", "p99", "longest", "all", "span", ""],
             rows: table,
             right: &[0, 1, 2, 3, 4, 5, 6],
+            // The name gives way, then what the others tell nearly as well.
+            narrow: Narrow { gives: 7, least: NAME_LEAST, goes: &[4, 6, 2, 1] },
             rest: (others > 0).then(|| format!("{} more", many(others, "name"))),
             objects,
         }
@@ -113,6 +124,14 @@ impl OfName {
     }
 }
 
+/// Service, kind and name, as they were put together.
+fn parts(name: &str) -> [&str; 3] {
+    let mut parts = name.splitn(3, '\0');
+    std::array::from_fn(|_| parts.next().unwrap_or_default())
+}
+
+/// Columns of a name that tell it from others.
+const NAME_LEAST: usize = 20;
 const NAMES_MAX: usize = 5_000;
 const NAME_BYTES_MAX: usize = 200;
 /// As many as `radiosonde trace` needs to find one among millions.
