@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, glob_with};
 
-use crate::outcome::{Stop, show};
+use crate::outcome::{Stop, quoted, show};
 
 /// How standard input is named.
 pub(crate) const STDIN: &str = "-";
@@ -40,6 +40,15 @@ pub(crate) fn alone(named: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
             show(other)
         ))),
     }
+}
+
+/// What to write for a word that stands where no directory or file is meant, and is one:
+/// `data is a directory: --dir data`.
+pub(crate) fn meant(word: &str) -> Option<String> {
+    let found = std::fs::metadata(word).ok()?;
+    let what = if found.is_dir() { "a directory" } else { "a file" };
+    let word = show(Path::new(word));
+    Some(format!("{word} is {what}: --dir {}", quoted(&word)))
 }
 
 /// Whether something is called so, or fits it as a pattern of shells.

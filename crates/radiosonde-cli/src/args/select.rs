@@ -124,7 +124,8 @@ pub(crate) struct Select {
     pub(crate) since: Option<Timestamp>,
     /// Up to this moment, which is not included; a day is included as a whole
     ///
-    /// A time of day is the first behind --since, else the last there was; with --follow the next.
+    /// A time of day is the first behind --since, else the last there was; of lines to come,
+    /// the next.
     #[arg(
         long,
         value_name = "WHEN",

@@ -53,7 +53,11 @@ impl Verdict {
     pub(super) fn print(self, screen: Screen, out: &mut dyn Write) -> Result<(), Stop> {
         for (word, parts, between) in self.0 {
             let style = if word == "error" { color::BAD } else { color::NAME };
-            let text = screen.wrap(&parts.join(between), WORD_WIDTH);
+            let text = match word {
+                // A terminal breaks it so that it can be copied whole.
+                "next" => parts.join(between),
+                _ => screen.wrap(&parts.join(between), WORD_WIDTH),
+            };
             let pad = " ".repeat(WORD_WIDTH - word.len());
             writeln!(out, "{}{pad}{text}", screen.paint.with(style, word))?;
         }

@@ -15,7 +15,8 @@ use radiosonde_store::sealed;
 use self::count::Counted;
 use crate::args::{Select, StatsArgs};
 use crate::commands::removed_in_all;
-use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, again, show, some};
+use crate::nothing;
+use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, USAGE, again, show, some};
 use crate::render::Screen;
 use crate::render::text::many;
 use crate::select::check_range;
@@ -48,6 +49,9 @@ pub(crate) fn run(args: &StatsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
             many(damaged, "damaged part"),
             again("logs", &dirs)
         );
+    }
+    if !any && stats.unreadable.is_empty() && nothing::all_wrong(&dirs) {
+        return Ok(USAGE);
     }
     if !any && stats.unreadable.is_empty() {
         let span = if args.since.or(args.until).is_some() { " of this time" } else { "" };
