@@ -11,7 +11,6 @@ mod ops;
 mod select;
 mod spool;
 mod spread;
-mod time;
 mod tips;
 mod values;
 

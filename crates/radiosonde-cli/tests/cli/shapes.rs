@@ -131,7 +131,7 @@ fn the_manual_page_tells_of_every_command() {
     {
         assert_eq!(page.matches(&format!("\n.SH {section}\n")).count(), 1, "{section}");
     }
-    assert!(page.contains("RADIOSONDE_CLI_LEVEL") && page.contains("Examples:"));
+    assert!(page.contains("RADIOSONDE_CLI_LEVEL") && page.contains(".SS EXAMPLES"));
     // Each begins with its name; a part of another would end the section it stands in.
     assert_eq!(page.matches(".TH ").count(), 1);
 }
