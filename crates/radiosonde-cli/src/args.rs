@@ -11,6 +11,7 @@ mod ops;
 mod select;
 mod spool;
 mod spread;
+mod time;
 mod tips;
 mod values;
 

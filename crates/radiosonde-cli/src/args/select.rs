@@ -109,31 +109,8 @@ pub(crate) struct Select {
         help_heading = "What"
     )]
     pub(crate) conditions: Vec<Condition>,
-    /// From this moment on: 2025-10-06, 2025-10-06T13:00:00Z, 13:00, 3d, 1h30m, yesterday
-    ///
-    /// A time of day is the last there was.
-    #[arg(
-        long,
-        value_name = "WHEN",
-        value_parser = when::since,
-        allow_hyphen_values = true,
-        env = "RADIOSONDE_CLI_SINCE",
-        help_heading = "What"
-    )]
-    pub(crate) since: Option<Timestamp>,
-    /// Up to this moment, which is not included; a day is included as a whole
-    ///
-    /// A time of day is the first behind --since, else the last there was; of lines to come,
-    /// the next.
-    #[arg(
-        long,
-        value_name = "WHEN",
-        value_parser = when::until,
-        allow_hyphen_values = true,
-        env = "RADIOSONDE_CLI_UNTIL",
-        help_heading = "What"
-    )]
-    pub(crate) until: Option<Timestamp>,
+    #[command(flatten)]
+    pub(crate) time: Time,
     /// Only the newest N lines
     #[arg(
         short = 'n',

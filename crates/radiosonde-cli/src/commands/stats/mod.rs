@@ -17,8 +17,7 @@ use radiosonde_store::stored::StoredReader;
 use self::count::Counted;
 use crate::args::{Select, StatsArgs};
 use crate::commands::removed_in_all;
-use crate::nothing;
-use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, USAGE, again, show, some};
+use crate::outcome::{FOUND, NOTHING, PARTIAL, Stop, USAGE, again, some, tell};
 use crate::render::Screen;
 use crate::render::text::many;
 use crate::select::check_range;
@@ -49,11 +48,12 @@ pub(crate) fn run(args: &StatsArgs, out: &mut dyn Write) -> Result<u8, Stop> {
             again("logs", &dirs)
         );
     }
-    if !any && stats.unreadable.is_empty() && nothing::all_wrong(&dirs) {
+    let is_read = stats.reading.unreadable.is_empty();
+    if !any && is_read && nothing::all_wrong(&dirs) {
         return Ok(USAGE);
     }
-    if !any && stats.unreadable.is_empty() {
-        let span = if args.since.or(args.until).is_some() { " of this time" } else { "" };
+    if !any && is_read {
+        let span = if args.time.is_narrowed() { " of this time" } else { "" };
         eprintln!("radiosonde: no lines{span} in {}", some(&dirs));
     }
     // Junk is what this command counts; only what could not be read makes its answer a part.
